@@ -1,0 +1,210 @@
+//! HTTP as both servers need it: one deadline over connecting, head and body; a body limit; no redirects;
+//! errors that are `Send` and have a bounded name. Used by `eodhd` and `mlflow`.
+
+use awc::{
+    Client, ClientRequest, Connector, SendClientRequest,
+    error::{ConnectError, PayloadError, SendRequestError},
+    http::{StatusCode, header},
+};
+use std::{io, sync::Arc, time::Duration};
+
+/// Longest outside text that reaches a log line or an error, in characters.
+const EXCERPT_CHARS_MAX: usize = 200;
+
+/// Why an HTTP call gave no usable answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HttpError {
+    /// The whole call, body included, took longer than its deadline.
+    #[error("no complete answer within {} ms", .deadline.as_millis())]
+    Timeout {
+        /// The deadline.
+        deadline: Duration,
+    },
+    /// No connection: name resolution, TCP or TLS.
+    #[error("cannot connect: {0}")]
+    Connect(String),
+    /// The connection broke before the answer was complete.
+    #[error("the connection broke: {0}")]
+    Broken(String),
+    /// An answer other than 200; redirects are not followed.
+    #[error("status {status}: {body:?}")]
+    Status {
+        /// HTTP status.
+        status: u16,
+        /// How long the server asks us to stay away.
+        retry_after: Option<Duration>,
+        /// The beginning of the body, on one line.
+        body: String,
+    },
+    /// The body is longer than the limit, after decompression.
+    #[error("the body is longer than {limit} bytes")]
+    BodyTooLarge {
+        /// The limit in bytes.
+        limit: usize,
+    },
+}
+
+impl HttpError {
+    /// The value of `sentinel_api_errors_total{error_code}` for this error.
+    pub fn error_code(&self) -> &'static str {
+        match self {
+            Self::Timeout { .. } => "timeout",
+            Self::Connect(_) => "connect",
+            Self::Status { status, .. } => status_code_label(*status),
+            Self::Broken(_) | Self::BodyTooLarge { .. } => "exception",
+        }
+    }
+}
+
+/// The closed set of statuses that have a label of their own.
+fn status_code_label(status: u16) -> &'static str {
+    match status {
+        401 => "401",
+        402 => "402",
+        403 => "403",
+        404 => "404",
+        422 => "422",
+        429 => "429",
+        500 => "500",
+        502 => "502",
+        503 => "503",
+        504 => "504",
+        _ => "exception",
+    }
+}
+
+/// Builds the client of one server. It is `!Send`: build it inside the actor that uses it.
+///
+/// Only an `https` base URL loads the system's trusted roots.
+///
+/// # Errors
+/// When `https` is asked for and the system has no trusted roots.
+pub fn client(base_url: &str) -> io::Result<Client> {
+    let mut connector = Connector::new().timeout(Duration::from_secs(5));
+    if base_url.starts_with("https:") {
+        connector = connector.rustls_0_23(Arc::new(tls_config()?));
+    }
+    // The deadline over the whole call is `within`; awc's own would end with the response head.
+    Ok(Client::builder()
+        .connector(connector)
+        .disable_timeout()
+        .disable_redirects()
+        .add_default_header((header::USER_AGENT, concat!("sentinel/", env!("CARGO_PKG_VERSION"))))
+        .finish())
+}
+
+fn tls_config() -> io::Result<rustls::ClientConfig> {
+    let mut roots = rustls::RootCertStore::empty();
+    let loaded = rustls_native_certs::load_native_certs();
+    roots.add_parsable_certificates(loaded.certs);
+    if roots.is_empty() {
+        return Err(io::Error::other(
+            "no trusted root certificates found: install ca-certificates or set SSL_CERT_FILE",
+        ));
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(io::Error::other)?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    // awc's HTTP/2 is h2 0.3, which has an open advisory: never offer it.
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+/// Sends a request without a body and reads the whole answer.
+///
+/// # Errors
+/// Anything but a complete 200, see [`HttpError`].
+pub async fn get(request: ClientRequest, body_bytes_max: usize) -> Result<Vec<u8>, HttpError> {
+    read(request.send(), body_bytes_max).await
+}
+
+/// Sends a request with a body and reads the whole answer.
+///
+/// # Errors
+/// Anything but a complete 200, see [`HttpError`].
+pub async fn post(request: ClientRequest, body: Vec<u8>, body_bytes_max: usize) -> Result<Vec<u8>, HttpError> {
+    read(request.send_body(body), body_bytes_max).await
+}
+
+async fn read(sent: SendClientRequest, body_bytes_max: usize) -> Result<Vec<u8>, HttpError> {
+    let mut response = sent.await.map_err(send_error)?;
+    let status = response.status();
+    let retry_after = response.headers().get(header::RETRY_AFTER).and_then(|value| retry_after(value.to_str().ok()?));
+    let body = response.body().limit(body_bytes_max).await;
+    if status != StatusCode::OK {
+        // An error's body is only an excerpt for the log, so one that is too long or breaks off is no further fault.
+        let body = one_line(&String::from_utf8_lossy(&body.unwrap_or_default()));
+        return Err(HttpError::Status { status: status.as_u16(), retry_after, body });
+    }
+    match body {
+        Ok(body) => Ok(body.to_vec()),
+        Err(PayloadError::Overflow) => Err(HttpError::BodyTooLarge { limit: body_bytes_max }),
+        Err(error) => Err(HttpError::Broken(one_line(&error.to_string()))),
+    }
+}
+
+fn send_error(error: SendRequestError) -> HttpError {
+    match error {
+        SendRequestError::Connect(ConnectError::Disconnected) => HttpError::Broken("disconnected".into()),
+        SendRequestError::Connect(error) => HttpError::Connect(one_line(&error.to_string())),
+        error => HttpError::Broken(one_line(&error.to_string())),
+    }
+}
+
+/// One deadline over everything `call` does.
+///
+/// # Errors
+/// [`HttpError::Timeout`], or what `call` says.
+pub async fn within<T, E: From<HttpError>>(
+    deadline: Duration,
+    call: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    tokio::time::timeout(deadline, call).await.unwrap_or_else(|_| Err(HttpError::Timeout { deadline }.into()))
+}
+
+/// `Retry-After` as RFC 9110 has it: seconds, or a date.
+fn retry_after(value: &str) -> Option<Duration> {
+    if let Ok(seconds) = value.trim().parse::<u64>() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = chrono::DateTime::parse_from_rfc2822(value.trim()).ok()?;
+    (date.to_utc() - chrono::Utc::now()).to_std().ok()
+}
+
+/// Outside text made fit for a log: one line, no control characters, not longer than a glance.
+pub fn one_line(text: &str) -> String {
+    let clean = text.chars().map(|c| if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') { ' ' } else { c });
+    clean.take(EXCERPT_CHARS_MAX).collect::<String>().trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outside_text_stays_one_line_and_short() {
+        assert_eq!(one_line("a\r\nlevel=ERROR\u{2028}b\u{1b}[31m"), "a  level=ERROR b [31m");
+        assert_eq!(one_line(&"x".repeat(5_000)).len(), EXCERPT_CHARS_MAX);
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        assert_eq!(retry_after("7"), Some(Duration::from_secs(7)));
+        assert_eq!(retry_after("soon"), None);
+        let in_a_minute = (chrono::Utc::now() + chrono::TimeDelta::seconds(60)).to_rfc2822();
+        let wait = retry_after(&in_a_minute).unwrap();
+        assert!(wait > Duration::from_secs(50) && wait <= Duration::from_secs(60), "{wait:?}");
+        assert_eq!(retry_after("Thu, 01 Jan 1970 00:00:00 GMT"), None, "a date in the past is no wait");
+    }
+
+    #[test]
+    fn a_status_outside_the_closed_set_is_an_exception() {
+        let error = |status| HttpError::Status { status, retry_after: None, body: String::new() };
+        assert_eq!(error(503).error_code(), "503");
+        assert_eq!(error(418).error_code(), "exception");
+        assert_eq!(error(302).error_code(), "exception");
+    }
+}

@@ -1,0 +1,4 @@
+//! One outside system each; what comes in becomes a domain type or an error here.
+
+pub mod http;
+pub mod inflight;

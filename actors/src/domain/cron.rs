@@ -1,0 +1,1 @@
+//! When cycles are due: a cron expression with a seconds field, in UTC.

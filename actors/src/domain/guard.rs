@@ -1,0 +1,61 @@
+//! The closed set of reasons for which a BUY or SELL is deliberately not sent, and the guards that find them.
+
+use serde::Serialize;
+
+macro_rules! suppressions {
+    ($($variant:ident = $text:literal, $doc:literal;)+) => {
+        /// Why a BUY or SELL was not sent; the values of `sentinel_signals_suppressed_total{reason}`.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum Suppression { $(#[doc = $doc] $variant,)+ }
+
+        impl Suppression {
+            /// Every reason, in the order of the metric catalogue.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// The label value.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text,)+ }
+            }
+        }
+    };
+}
+
+suppressions! {
+    DryRun = "dry_run", "No order leaves in dry run.";
+    BelowThreshold = "below_threshold", "The threshold turned a BUY or SELL into HOLD.";
+    AlreadyOrdered = "already_ordered", "This bar's one order was made before.";
+    StaleBar = "stale_bar", "The newest bar is older than `data.max_bar_age_s`.";
+    MarketClosed = "market_closed", "The trading calendar has the market closed.";
+    Unresolved = "unresolved", "An order of unknown outcome blocks the symbol or the cycle.";
+    Halted = "halted", "The kill switch is on.";
+    OrderLimit = "order_limit", "Too many orders in the last hour or day.";
+    Cooldown = "cooldown", "Too soon after the last order.";
+    PositionLimit = "position_limit", "Enough positions are open.";
+    LossLimit = "loss_limit", "The day's loss is at its limit.";
+    VolumeLimit = "volume_limit", "The order is larger than allowed.";
+    Failures = "failures", "Too many failures in a row.";
+    Opposite = "opposite", "An opposite position is open.";
+    Handshake = "handshake", "The gateway has not answered the handshake.";
+    Breaker = "breaker", "The gateway's circuit breaker is open.";
+    ClockStep = "clock_step", "The wall clock has just jumped.";
+    Journal = "journal", "The journal cannot be written.";
+    Shutdown = "shutdown", "The daemon is stopping.";
+}
+
+/// Whether a bar is too old to trade on: `now - bar_close_time > max_bar_age_s`, all in seconds.
+pub const fn is_stale(bar_close_time: i64, now: i64, max_bar_age_s: i64) -> bool {
+    now.saturating_sub(bar_close_time) > max_bar_age_s
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bar_is_stale_only_past_its_limit() {
+        assert!(!is_stale(1_000, 1_000 + 10_800, 10_800));
+        assert!(is_stale(1_000, 1_000 + 10_801, 10_800));
+        assert!(!is_stale(1_000, 900, 10_800), "a close in the future is no age");
+    }
+}

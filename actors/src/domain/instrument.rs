@@ -1,0 +1,48 @@
+//! What is traded: a symbol with its names on both sides and its own trading parameters.
+
+use serde::Serialize;
+use std::{fmt, sync::Arc};
+
+/// The name of an instrument inside Sentinel, `EURUSD`. Cheap to clone: it travels in every message.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub struct Symbol(Arc<str>);
+
+impl Symbol {
+    /// Wraps a name. Settings check that it is made of letters, digits, `.`, `_`, `-` and is not empty.
+    pub fn new(name: &str) -> Self {
+        Self(name.into())
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Symbol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// One configured symbol: its name on each side and how it is traded.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Instrument {
+    /// Name used in Sentinel's own settings, logs and metrics.
+    pub symbol: Symbol,
+    /// EODHD's name, `EURUSD.FOREX`.
+    pub ticker: String,
+    /// The broker's name, `EURUSD` or with a suffix, `EURUSDm`.
+    pub gateway_name: String,
+    /// BUY and SELL need a probability above this, a ratio in 0..1.
+    pub threshold: f64,
+    /// Order size in lots.
+    pub volume: f64,
+    /// Decimal places of a price; stops are rounded to them.
+    pub digits: u32,
+    /// Distance of the stop-loss from the newest close, in price; `None`: no stop-loss.
+    pub stop_loss: Option<f64>,
+    /// Distance of the take-profit from the newest close, in price; `None`: no take-profit.
+    pub take_profit: Option<f64>,
+}

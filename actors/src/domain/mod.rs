@@ -1,0 +1,12 @@
+//! What Sentinel computes and decides, as plain functions and types: no actix, no sockets, no disk.
+
+pub mod bar;
+pub mod clock;
+pub mod cron;
+pub mod decision;
+pub mod features;
+pub mod guard;
+pub mod health;
+pub mod instrument;
+pub mod order;
+pub mod window;

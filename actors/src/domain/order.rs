@@ -1,0 +1,195 @@
+//! An order: its identity, its content in the broker's terms, and what can become of it.
+
+use crate::domain::{
+    decision::Action,
+    instrument::{Instrument, Symbol},
+};
+use serde::Serialize;
+use uuid::Uuid;
+
+/// Direction of an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Side {
+    /// Open a long position.
+    Buy,
+    /// Open a short position.
+    Sell,
+}
+
+impl Side {
+    /// `BUY` or `SELL`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Buy => "BUY",
+            Self::Sell => "SELL",
+        }
+    }
+
+    /// The side of a decided action; `None` for HOLD.
+    pub const fn from_action(action: Action) -> Option<Self> {
+        match action {
+            Action::Buy => Some(Self::Buy),
+            Action::Sell => Some(Self::Sell),
+            Action::Hold => None,
+        }
+    }
+}
+
+/// The id of the one order there may be per account, symbol, model and bar close: UUIDv5 in the URL namespace
+/// (RFC 9562), so that a restart, a second instance or a replay of the same bar makes the same id.
+///
+/// `bar_close_time` is in unix seconds.
+pub fn client_order_id(account: &str, symbol: &Symbol, model_name: &str, bar_close_time: i64) -> Uuid {
+    let name = format!("sentinel:{account}|{symbol}|{model_name}|{bar_close_time}");
+    Uuid::new_v5(&Uuid::NAMESPACE_URL, name.as_bytes())
+}
+
+/// An order as it goes to the gateway.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Order {
+    /// Identity, also on the wire where the dialect has a place for it.
+    pub client_order_id: Uuid,
+    /// Sentinel's name of the instrument.
+    pub symbol: Symbol,
+    /// The broker's name of the instrument.
+    pub gateway_name: String,
+    /// Direction.
+    pub side: Side,
+    /// Size in lots.
+    pub volume: f64,
+    /// Stop-loss, an absolute price; 0 for none.
+    pub stop_loss: f64,
+    /// Take-profit, an absolute price; 0 for none.
+    pub take_profit: f64,
+    /// The model's probability for this side, a ratio in 0..=1.
+    pub confidence: f64,
+    /// Close of the bar that was decided on, unix seconds.
+    pub bar_close_time: i64,
+}
+
+impl Order {
+    /// Builds the order for a decided side at the newest close; stops are absolute prices, rounded to the
+    /// instrument's digits.
+    pub fn new(
+        id: Uuid,
+        instrument: &Instrument,
+        side: Side,
+        confidence: f64,
+        close: f64,
+        bar_close_time: i64,
+    ) -> Self {
+        let towards_profit = match side {
+            Side::Buy => 1.0,
+            Side::Sell => -1.0,
+        };
+        let stop = |distance: Option<f64>, direction: f64| {
+            distance.map_or(0.0, |distance| round_to_digits(close + direction * distance, instrument.digits))
+        };
+        Self {
+            client_order_id: id,
+            symbol: instrument.symbol.clone(),
+            gateway_name: instrument.gateway_name.clone(),
+            side,
+            volume: instrument.volume,
+            stop_loss: stop(instrument.stop_loss, -towards_profit),
+            take_profit: stop(instrument.take_profit, towards_profit),
+            confidence,
+            bar_close_time,
+        }
+    }
+}
+
+fn round_to_digits(price: f64, digits: u32) -> f64 {
+    let scale = 10f64.powi(digits as i32);
+    (price * scale).round() / scale
+}
+
+/// What became of an order, by the table in the README; anything that is not proven is `Unknown`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum Outcome {
+    /// The gateway's reply to this very order says it was filled.
+    Filled {
+        /// The broker's ticket; 0 where the dialect has none.
+        ticket: i64,
+        /// Price of the fill, where the dialect tells it.
+        price: Option<f64>,
+    },
+    /// The gateway's reply to this very order names a refusal that is not ambiguous.
+    Rejected {
+        /// The gateway's own words, on one line.
+        reason: String,
+    },
+    /// The request was never handed to a connected gateway.
+    NotSent {
+        /// Why.
+        reason: String,
+    },
+    /// It may or may not have been executed. Never sent again.
+    Unknown {
+        /// What was seen.
+        reason: String,
+    },
+}
+
+impl Outcome {
+    /// The values of `sentinel_orders_total{outcome}`.
+    pub const ALL: [&'static str; 4] = ["filled", "rejected", "not_sent", "unknown"];
+
+    /// The label value of this outcome.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Filled { .. } => "filled",
+            Self::Rejected { .. } => "rejected",
+            Self::NotSent { .. } => "not_sent",
+            Self::Unknown { .. } => "unknown",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn instrument() -> Instrument {
+        Instrument {
+            symbol: Symbol::new("EURUSD"),
+            ticker: "EURUSD.FOREX".into(),
+            gateway_name: "EURUSDm".into(),
+            threshold: 0.6,
+            volume: 0.01,
+            digits: 5,
+            stop_loss: Some(0.002),
+            take_profit: None,
+        }
+    }
+
+    #[test]
+    fn the_identity_is_the_published_one() {
+        let id = client_order_id("demo", &Symbol::new("EURUSD"), "baseline", 1_500_000_000);
+        assert_eq!(id.to_string(), "f20cfd40-3bf1-5e7f-b0ab-e952611bc0a1");
+    }
+
+    #[test]
+    fn stops_are_absolute_prices_on_the_losing_and_the_winning_side() {
+        let mut instrument = instrument();
+        instrument.take_profit = Some(0.003);
+        let buy = Order::new(Uuid::nil(), &instrument, Side::Buy, 0.7, 1.1, 0);
+        assert_eq!((buy.stop_loss, buy.take_profit), (1.098, 1.103));
+        let sell = Order::new(Uuid::nil(), &instrument, Side::Sell, 0.7, 1.1, 0);
+        assert_eq!((sell.stop_loss, sell.take_profit), (1.102, 1.097));
+    }
+
+    #[test]
+    fn no_distance_is_no_stop() {
+        let order = Order::new(Uuid::nil(), &instrument(), Side::Buy, 0.7, 1.1, 0);
+        assert_eq!(order.take_profit, 0.0);
+    }
+
+    #[test]
+    fn stops_have_the_instruments_digits() {
+        let order = Order::new(Uuid::nil(), &instrument(), Side::Buy, 0.7, 1.123_456_7, 0);
+        assert_eq!(order.stop_loss, 1.121_46);
+    }
+}

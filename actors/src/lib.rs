@@ -1,0 +1,6 @@
+//! Sentinel's parts, in pipeline order. Imports run one way: scheduler -> cycle -> messages -> domain; stages use
+//! messages, adapters and domain and never each other; adapters use domain.
+
+pub mod adapters;
+pub mod domain;
+pub mod messages;
