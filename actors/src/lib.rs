@@ -2,5 +2,8 @@
 //! messages, adapters and domain and never each other; adapters use domain.
 
 pub mod adapters;
+pub mod cycle;
+mod cycle_log;
 pub mod domain;
 pub mod messages;
+pub mod scheduler;

@@ -2,3 +2,4 @@
 
 pub mod http;
 pub mod inflight;
+pub mod system_clock;

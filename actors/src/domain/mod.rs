@@ -2,11 +2,11 @@
 
 pub mod bar;
 pub mod clock;
-pub mod cron;
 pub mod decision;
 pub mod features;
 pub mod guard;
 pub mod health;
 pub mod instrument;
 pub mod order;
+pub mod schedule;
 pub mod window;

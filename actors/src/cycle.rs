@@ -1,0 +1,178 @@
+//! One cycle, the whole system on one page: fetch, build, predict, decide, send. The Scheduler calls it.
+
+use crate::{
+    cycle_log::{CycleLog, Step},
+    domain::{
+        bar::Interval,
+        decision::{Decision, Prediction, decide},
+        guard::{Suppression, is_stale},
+        instrument::{Instrument, Symbol},
+        order::Side,
+    },
+    messages::{ActorName, BuildFeatures, CycleId, Event, FetchBars, OpenGateway, Predict, SendSignals, Signal},
+};
+use actix::{Message, Recipient};
+use futures_util::future::join;
+use std::{collections::HashMap, sync::Arc};
+use tokio_util::sync::CancellationToken;
+
+/// The actors of a cycle, by what they do: a test can pass its own.
+#[derive(Debug, Clone)]
+pub struct Stages {
+    /// Fetches bars.
+    pub fetch: Recipient<FetchBars>,
+    /// Builds features.
+    pub build: Recipient<BuildFeatures>,
+    /// Asks the model.
+    pub predict: Recipient<Predict>,
+    /// Connects to the gateway while the model thinks.
+    pub open: Recipient<OpenGateway>,
+    /// Sends orders.
+    pub send: Recipient<SendSignals>,
+    /// Is told what was decided.
+    pub metrics: Recipient<Event>,
+}
+
+/// The rules of a decision.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    /// What is traded, in the order of configuration.
+    pub instruments: Arc<[Instrument]>,
+    /// Length of a bar.
+    pub interval: Interval,
+    /// Oldest age of the newest bar's close that may still be traded on, in seconds.
+    pub max_bar_age_s: i64,
+}
+
+/// How a cycle ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CycleEnd {
+    /// Every symbol went through every stage.
+    Completed,
+    /// Some symbol failed in some stage; the others were decided.
+    Failed,
+    /// Given up because the daemon is stopping.
+    GivenUp,
+    /// An actor cannot answer any more; the daemon has to end.
+    StageGone(ActorName),
+}
+
+/// Why a cycle ends early.
+enum Cut {
+    Shutdown,
+    Panicked(Step),
+    Gone(ActorName),
+}
+
+/// Runs one cycle over all symbols; a failure of one symbol never costs another its decision.
+///
+/// `shutdown` gives up everything but an order that may already be on its way: that is the SignalSender's to end.
+pub async fn run_cycle(cycle_id: CycleId, stages: &Stages, policy: &Policy, shutdown: &CancellationToken) -> CycleEnd {
+    let mut log = CycleLog::new(cycle_id, policy.instruments.len());
+    let end = match through_stages(cycle_id, stages, policy, shutdown, &mut log).await {
+        Err(Cut::Shutdown) => CycleEnd::GivenUp,
+        Err(Cut::Gone(actor)) => CycleEnd::StageGone(actor),
+        Err(Cut::Panicked(step)) => {
+            log.panicked(step);
+            CycleEnd::Failed
+        }
+        Ok(()) if log.has_failures() => CycleEnd::Failed,
+        Ok(()) => CycleEnd::Completed,
+    };
+    log.finish(end == CycleEnd::GivenUp);
+    end
+}
+
+async fn through_stages(
+    cycle_id: CycleId,
+    stages: &Stages,
+    policy: &Policy,
+    shutdown: &CancellationToken,
+    log: &mut CycleLog,
+) -> Result<(), Cut> {
+    let fetched = until(shutdown, ask(&stages.fetch, FetchBars { cycle_id }, Step::Fetch)).await?;
+    let windows = log.keep_successes(Step::Fetch, fetched.windows);
+    // The newest close and its time, which the staleness guard and the order need once the windows are gone.
+    let newest: HashMap<Symbol, (f64, i64)> = windows
+        .iter()
+        .filter_map(|(symbol, bars)| Some((symbol.clone(), bars.last()?)))
+        .map(|(symbol, bar)| (symbol, (bar.close, bar.close_time(policy.interval))))
+        .collect();
+    if windows.is_empty() {
+        return Ok(());
+    }
+
+    let built = until(shutdown, ask(&stages.build, BuildFeatures { cycle_id, windows }, Step::Features)).await?;
+    let rows = log.keep_successes(Step::Features, built);
+    if rows.is_empty() {
+        return Ok(());
+    }
+
+    let predicting = ask(&stages.predict, Predict { cycle_id, rows }, Step::Predict);
+    let opening = ask(&stages.open, OpenGateway { cycle_id }, Step::Send);
+    let predicted = until(shutdown, async { join(predicting, opening).await.0 }).await?;
+    let predictions = log.keep_successes(Step::Predict, predicted);
+
+    let signals = decide_all(stages, policy, fetched.market_now, &newest, &predictions, log);
+    if !signals.is_empty() {
+        // Not cut short by shutdown: the SignalSender gives up what is not sent and waits for what is.
+        let reports = ask(&stages.send, SendSignals { cycle_id, signals }, Step::Send).await?;
+        log.orders(reports);
+    }
+    Ok(())
+}
+
+/// Gives `work` up when the daemon stops.
+async fn until<T>(shutdown: &CancellationToken, work: impl Future<Output = Result<T, Cut>>) -> Result<T, Cut> {
+    tokio::select! {
+        biased;
+        () = shutdown.cancelled() => Err(Cut::Shutdown),
+        result = work => result,
+    }
+}
+
+/// Asks a stage. No answer is a panic in it if it still lives, and otherwise the end of the daemon.
+async fn ask<M>(stage: &Recipient<M>, message: M, step: Step) -> Result<M::Result, Cut>
+where
+    M: Message + Send + 'static,
+    M::Result: Send,
+{
+    stage.send(message).await.map_err(|_| if stage.connected() { Cut::Panicked(step) } else { Cut::Gone(step.actor()) })
+}
+
+/// Decides every predicted symbol, reports the decisions, and returns those that may become orders.
+fn decide_all(
+    stages: &Stages,
+    policy: &Policy,
+    market_now: i64,
+    newest: &HashMap<Symbol, (f64, i64)>,
+    predictions: &[(Symbol, Prediction)],
+    log: &mut CycleLog,
+) -> Vec<Signal> {
+    let mut decisions: Vec<(Symbol, Decision)> = Vec::with_capacity(predictions.len());
+    let mut suppressed = Vec::new();
+    let mut signals = Vec::new();
+    let thresholds: HashMap<&Symbol, f64> = policy.instruments.iter().map(|i| (&i.symbol, i.threshold)).collect();
+    for (symbol, prediction) in predictions {
+        let (Some(threshold), Some(&(close, bar_close_time))) = (thresholds.get(symbol), newest.get(symbol)) else {
+            continue;
+        };
+        let decision = decide(prediction, *threshold);
+        decisions.push((symbol.clone(), decision));
+        if decision.is_below_threshold() {
+            suppressed.push(Suppression::BelowThreshold);
+        }
+        let Some(side) = Side::from_action(decision.action) else { continue };
+        if is_stale(bar_close_time, market_now, policy.max_bar_age_s) {
+            log.suppressed(symbol, Suppression::StaleBar);
+            suppressed.push(Suppression::StaleBar);
+            continue;
+        }
+        signals.push(Signal { symbol: symbol.clone(), side, confidence: decision.confidence, close, bar_close_time });
+    }
+    log.decisions(&decisions);
+    if !decisions.is_empty() {
+        stages.metrics.do_send(Event::SignalsDecided { decisions, suppressed });
+    }
+    signals
+}

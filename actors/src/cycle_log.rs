@@ -1,0 +1,242 @@
+//! What a cycle did, gathered while it runs: one line at its end, and one per distinct failure.
+
+use crate::{
+    domain::{
+        decision::{Action, Decision},
+        guard::Suppression,
+        instrument::Symbol,
+        order::Outcome,
+    },
+    messages::{ActorName, CycleId, SignalReport, SignalResult, StageFailure, SymbolResult},
+};
+use std::{
+    fmt::Write as _,
+    time::{Duration, Instant},
+};
+
+/// Symbols named in one log line; of more, only their number is given.
+const SYMBOLS_NAMED_MAX: usize = 10;
+
+/// The steps of a cycle, as logs and `sentinel_step_last_success_timestamp_seconds{step}` name them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Bars.
+    Fetch,
+    /// Features.
+    Features,
+    /// Model.
+    Predict,
+    /// Gateway.
+    Send,
+}
+
+impl Step {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Fetch => "fetch",
+            Self::Features => "features",
+            Self::Predict => "predict",
+            Self::Send => "send",
+        }
+    }
+
+    /// The actor that does this step.
+    pub const fn actor(self) -> ActorName {
+        match self {
+            Self::Fetch => ActorName::Fetcher,
+            Self::Features => ActorName::FeatureBuilder,
+            Self::Predict => ActorName::Predictor,
+            Self::Send => ActorName::SignalSender,
+        }
+    }
+}
+
+/// Symbols that failed in the same step for the same reason.
+#[derive(Debug)]
+struct Failure {
+    step: Step,
+    cause: StageFailure,
+    symbols: Vec<Symbol>,
+}
+
+/// The notes of one cycle.
+#[derive(Debug)]
+pub struct CycleLog {
+    cycle_id: CycleId,
+    symbols: usize,
+    started: Instant,
+    step_started: Instant,
+    durations: Vec<(Step, Duration)>,
+    failures: Vec<Failure>,
+    decisions: Vec<(Symbol, Decision)>,
+    suppressed: Vec<(Symbol, Suppression)>,
+    orders: Vec<SignalReport>,
+}
+
+impl CycleLog {
+    /// Starts the clock of a cycle over this many symbols.
+    pub fn new(cycle_id: CycleId, symbols: usize) -> Self {
+        let started = Instant::now();
+        Self {
+            cycle_id,
+            symbols,
+            started,
+            step_started: started,
+            durations: Vec::with_capacity(4),
+            failures: Vec::new(),
+            decisions: Vec::new(),
+            suppressed: Vec::new(),
+            orders: Vec::new(),
+        }
+    }
+
+    /// Ends a step: notes its failures and hands on the rest.
+    pub fn keep_successes<T>(&mut self, step: Step, results: Vec<SymbolResult<T>>) -> Vec<(Symbol, T)> {
+        self.end_step(step);
+        let mut kept = Vec::with_capacity(results.len());
+        for (symbol, result) in results {
+            match result {
+                Ok(value) => kept.push((symbol, value)),
+                Err(cause) => self.fail(step, cause, symbol),
+            }
+        }
+        kept
+    }
+
+    /// Notes what was decided.
+    pub fn decisions(&mut self, decisions: &[(Symbol, Decision)]) {
+        self.decisions = decisions.to_vec();
+    }
+
+    /// Notes a BUY or SELL that a guard stopped.
+    pub fn suppressed(&mut self, symbol: &Symbol, reason: Suppression) {
+        self.suppressed.push((symbol.clone(), reason));
+    }
+
+    /// Ends the last step. The SignalSender has logged each order's fate; here it only makes the cycle a failed one.
+    pub fn orders(&mut self, reports: Vec<SignalReport>) {
+        self.end_step(Step::Send);
+        self.orders = reports;
+    }
+
+    /// Notes a stage that panicked over this cycle, which costs all its symbols their decision.
+    pub fn panicked(&mut self, step: Step) {
+        let cause = StageFailure { kind: "panic", detail: "the stage panicked; see the line before".into() };
+        self.failures.push(Failure { step, cause, symbols: Vec::new() });
+    }
+
+    /// Whether any symbol failed in any stage. A rejected order is no failure: the gateway did answer.
+    pub fn has_failures(&self) -> bool {
+        let lost = |report: &SignalReport| {
+            matches!(
+                report.result,
+                SignalResult::Ordered { outcome: Outcome::NotSent { .. } | Outcome::Unknown { .. }, .. }
+            )
+        };
+        !self.failures.is_empty() || self.orders.iter().any(lost)
+    }
+
+    /// Writes the cycle's lines.
+    pub fn finish(self, given_up: bool) {
+        for failure in &self.failures {
+            tracing::warn!(
+                cycle_id = self.cycle_id,
+                symbols = %named(failure.symbols.iter().map(Symbol::to_string)),
+                stage = failure.step.as_str(),
+                error = failure.cause.kind,
+                "{}",
+                failure.cause.detail
+            );
+        }
+        let count = |action| self.decisions.iter().filter(|(_, decision)| decision.action == action).count();
+        let stopped = self.suppressed.iter().map(|(symbol, reason)| (symbol, reason.as_str()));
+        let handled = self.orders.iter().map(|report| match &report.result {
+            SignalResult::Ordered { outcome, .. } => (&report.symbol, outcome.as_str()),
+            SignalResult::Suppressed(reason) => (&report.symbol, reason.as_str()),
+        });
+        tracing::info!(
+            cycle_id = self.cycle_id,
+            symbols = self.symbols,
+            decision = %named(self.decisions.iter().map(|(s, d)| format!("{s}={}@{:.3}", d.action.as_str(), d.confidence))),
+            sell = count(Action::Sell),
+            hold = count(Action::Hold),
+            buy = count(Action::Buy),
+            orders = %named(stopped.chain(handled).map(|(symbol, fate)| format!("{symbol}={fate}"))),
+            failed = self.has_failures(),
+            fetch_ms = self.millis(Step::Fetch),
+            features_ms = self.millis(Step::Features),
+            predict_ms = self.millis(Step::Predict),
+            send_ms = self.millis(Step::Send),
+            duration_ms = round(self.started.elapsed()),
+            "{}",
+            if given_up { "cycle given up: shutdown" } else { "cycle" }
+        );
+    }
+
+    fn fail(&mut self, step: Step, cause: StageFailure, symbol: Symbol) {
+        match self.failures.iter_mut().find(|failure| failure.step == step && failure.cause == cause) {
+            Some(failure) => failure.symbols.push(symbol),
+            None => self.failures.push(Failure { step, cause, symbols: vec![symbol] }),
+        }
+    }
+
+    fn end_step(&mut self, step: Step) {
+        let now = Instant::now();
+        self.durations.push((step, now - self.step_started));
+        self.step_started = now;
+    }
+
+    fn millis(&self, step: Step) -> Option<f64> {
+        self.durations.iter().find(|(s, _)| *s == step).map(|(_, duration)| round(*duration))
+    }
+}
+
+/// Milliseconds with three decimals.
+fn round(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e3
+}
+
+/// `a,b,c`, or the first few and how many more.
+fn named(items: impl Iterator<Item = String>) -> String {
+    let mut text = String::new();
+    let mut more = 0_usize;
+    for (index, item) in items.enumerate() {
+        if index >= SYMBOLS_NAMED_MAX {
+            more += 1;
+            continue;
+        }
+        if index > 0 {
+            text.push(',');
+        }
+        text.push_str(&item);
+    }
+    if more > 0 {
+        // Writing to a String cannot fail.
+        let _ = write!(text, " and {more} more");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_list_of_symbols_is_cut() {
+        assert_eq!(named(["a", "b"].into_iter().map(str::to_owned)), "a,b");
+        let many = named((0..12).map(|i| i.to_string()));
+        assert!(many.ends_with(",9 and 2 more"), "{many}");
+    }
+
+    #[test]
+    fn equal_failures_share_a_line() {
+        let mut log = CycleLog::new(1, 3);
+        let failure = || StageFailure { kind: "timeout", detail: "late".into() };
+        let results =
+            vec![(Symbol::new("A"), Err(failure())), (Symbol::new("B"), Ok(7)), (Symbol::new("C"), Err(failure()))];
+        assert_eq!(log.keep_successes(Step::Fetch, results), [(Symbol::new("B"), 7)]);
+        assert_eq!(log.failures.len(), 1);
+        assert_eq!(log.failures[0].symbols.len(), 2);
+        assert!(log.has_failures());
+    }
+}

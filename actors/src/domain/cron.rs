@@ -1,1 +1,0 @@
-//! When cycles are due: a cron expression with a seconds field, in UTC.

@@ -1,0 +1,403 @@
+//! Builds the actors, serves HTTP, watches that every stage still answers, and drains on shutdown.
+
+use crate::{
+    build_info,
+    http::{self, HttpConfig},
+    settings::{ClockSource, PollSetting, Settings, TabularSetting, TimeColumnsSetting},
+};
+use actix::{Actor, Addr, Arbiter, Recipient, Supervisor};
+use actix_web::dev::ServerHandle;
+use anyhow::Context as _;
+use sentinel_actors::{
+    adapters::{
+        eodhd::ApiToken,
+        gateway::{self, DialectKind, DialectParams},
+        inflight::Inflight,
+        mlflow::Tabular,
+        system_clock::SystemClock,
+    },
+    cycle::{Policy, Stages},
+    domain::{clock::Clock, features::TimeColumns, schedule::Schedule},
+    feature_builder::{self, FeatureBuilder},
+    fetcher::{self, Fetcher, MarketClock, Poll},
+    messages::{ActorName, Event, Ping},
+    metrics::{self, MetricsActor, Snapshot},
+    predictor::{self, Predictor},
+    scheduler::{Drain, Notice, Scheduler, SchedulerConfig},
+    signal_sender::{self, SignalSender},
+};
+use std::{cell::RefCell, net::SocketAddr, rc::Rc, sync::Arc, time::Duration};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio_util::sync::CancellationToken;
+
+/// How many symbols a request a minute serves within EODHD's 100,000 calls a day.
+const SYMBOLS_POLLED_EVERY_CYCLE_MAX: usize = 13;
+/// How often the stages are asked whether they still answer, and how long each may take.
+const PING_PERIOD: Duration = Duration::from_secs(1);
+/// Longer than the gateway's deadline by this: what an order already sent needs to be told apart and counted.
+const DRAIN_SLACK: Duration = Duration::from_millis(1_000);
+/// How long open HTTP connections may take to finish at shutdown.
+const HTTP_DRAIN: Duration = Duration::from_millis(200);
+
+/// When cycles run, which the demo decides differently from a daemon.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// When cycles are due.
+    pub schedule: Schedule,
+    /// How many to run; 0 for no end.
+    pub cycles_max: u64,
+    /// How many follow each other without a pause first.
+    pub back_to_back: u64,
+    /// End the daemon after its cycles; no HTTP then.
+    pub once: bool,
+}
+
+impl Plan {
+    /// What the settings say.
+    pub fn from_settings(settings: &Settings) -> Self {
+        Self {
+            // Validated with the settings; a minute is what the default says.
+            schedule: settings.schedule.cron.parse().unwrap_or(Schedule::Every(Duration::from_secs(60))),
+            cycles_max: settings.schedule.cycles,
+            back_to_back: if settings.schedule.back_to_back { u64::MAX } else { 0 },
+            once: false,
+        }
+    }
+
+    /// One cycle, then the end.
+    #[must_use]
+    pub fn once(self) -> Self {
+        Self { cycles_max: 1, once: true, ..self }
+    }
+}
+
+/// Why the daemon ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// It was asked to.
+    Stopped,
+    /// Its one cycle ran.
+    Once {
+        /// Whether any symbol failed.
+        failed: bool,
+    },
+    /// An actor could not answer any more.
+    StageGone(&'static str),
+}
+
+/// The running daemon. Lives on the actix `System` of the thread that started it.
+pub struct Application {
+    stages: Vec<(ActorName, Recipient<Ping>)>,
+    scheduler: Addr<Scheduler>,
+    metrics: Recipient<Event>,
+    metrics_arbiter: Arbiter,
+    notices: UnboundedReceiver<Notice>,
+    shutdown: CancellationToken,
+    http: Rc<RefCell<Option<Serving>>>,
+    once: bool,
+    drain_deadline: Duration,
+}
+
+struct Serving {
+    handle: ServerHandle,
+    address: SocketAddr,
+}
+
+impl Application {
+    /// Starts every actor and the HTTP side; the first cycle begins at once.
+    ///
+    /// A taken port is no error: the daemon trades on and keeps trying.
+    ///
+    /// # Errors
+    /// When an actor cannot be built, which no network condition can cause.
+    pub fn start(settings: &Settings, plan: Plan) -> anyhow::Result<Self> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let inflight = Inflight::default();
+        let shutdown = CancellationToken::new();
+        let instruments = settings.instruments();
+
+        let recorder = MetricsActor::new(metrics::Config {
+            symbols: instruments.iter().map(|instrument| instrument.symbol.clone()).collect(),
+            build: build_info(),
+            live: settings.trading.live,
+            period: plan.schedule.period(clock.now()),
+            inflight: inflight.clone(),
+            clock: clock.clone(),
+        })
+        .context("the metrics cannot be set up")?;
+        let snapshot = recorder.snapshot();
+        // A thread of its own: scrapes must not slow a cycle.
+        let metrics_arbiter = Arbiter::new();
+        let metrics_actor = MetricsActor::start_in_arbiter(&metrics_arbiter.handle(), |_| recorder);
+        let metrics = metrics_actor.clone().recipient::<Event>();
+
+        let fetcher = Fetcher::new(fetcher_config(settings, &clock, &inflight, &metrics));
+        let fetcher = Supervisor::start(|_| fetcher);
+        let feature_builder = FeatureBuilder::new(feature_builder::Config {
+            time_columns: match settings.features.hour_and_weekday {
+                TimeColumnsSetting::Utc => TimeColumns::Utc,
+                TimeColumnsSetting::Legacy => TimeColumns::Legacy,
+            },
+            metrics: metrics.clone(),
+        });
+        let feature_builder = Supervisor::start(|_| feature_builder);
+        let predictor = Predictor::new(predictor_config(settings, &inflight, &metrics))
+            .context("the model server's client cannot be built")?;
+        let predictor = Supervisor::start(|_| predictor);
+        let sender = SignalSender::new(sender_config(settings, &clock, &shutdown, &inflight, &metrics)?);
+        let sender = Supervisor::start(|_| sender);
+
+        let (notify, notices) = unbounded_channel();
+        let scheduler = Scheduler::new(SchedulerConfig {
+            schedule: plan.schedule,
+            cycles_max: plan.cycles_max,
+            back_to_back: plan.back_to_back,
+            stages: Stages {
+                fetch: fetcher.clone().recipient(),
+                build: feature_builder.clone().recipient(),
+                predict: predictor.clone().recipient(),
+                open: sender.clone().recipient(),
+                send: sender.clone().recipient(),
+                metrics: metrics.clone(),
+            },
+            policy: Policy {
+                instruments,
+                interval: settings.data.interval,
+                max_bar_age_s: settings.max_bar_age_s(),
+            },
+            clock,
+            shutdown: shutdown.clone(),
+            notices: notify,
+        })
+        .start();
+
+        let http = Rc::new(RefCell::new(None));
+        if settings.metrics.enabled && !plan.once {
+            let asked = http::Deps {
+                metrics: metrics_actor.clone().recipient(),
+                health: metrics_actor.recipient(),
+                scheduler: scheduler.clone().recipient(),
+                snapshot,
+            };
+            serve_or_keep_trying(http_config(settings), asked, retry_pause(settings), http.clone());
+        }
+        Ok(Self {
+            stages: vec![
+                (ActorName::Scheduler, scheduler.clone().recipient()),
+                (ActorName::Fetcher, fetcher.recipient()),
+                (ActorName::FeatureBuilder, feature_builder.recipient()),
+                (ActorName::Predictor, predictor.recipient()),
+                (ActorName::SignalSender, sender.recipient()),
+            ],
+            scheduler,
+            metrics,
+            metrics_arbiter,
+            notices,
+            shutdown,
+            http,
+            once: plan.once,
+            drain_deadline: Duration::from_millis(settings.gateway.deadline_ms) + DRAIN_SLACK,
+        })
+    }
+
+    /// Where HTTP listens; `None` while it does not.
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.http.borrow().as_ref().map(|serving| serving.address)
+    }
+
+    /// Runs until `shutdown` completes, the one cycle of `--once` has run, or a stage is gone; then drains.
+    ///
+    /// # Errors
+    /// None today: every way a running daemon can end has its [`Ended`].
+    pub async fn run_until_stopped(mut self, shutdown: impl Future<Output = ()>) -> anyhow::Result<Ended> {
+        let ended = tokio::select! {
+            () = shutdown => Ended::Stopped,
+            gone = watch(&self.stages, &self.metrics) => Ended::StageGone(gone),
+            ended = heed(&mut self.notices, self.once) => ended,
+        };
+        if let Ended::StageGone(actor) = ended {
+            tracing::error!(actor, "cannot answer any more: the daemon ends, to be started afresh");
+        }
+        self.drain().await;
+        tracing::info!("stopped");
+        Ok(ended)
+    }
+
+    /// No new cycle; an order already sent is waited for; then HTTP and the threads end.
+    async fn drain(self) {
+        self.shutdown.cancel();
+        if tokio::time::timeout(self.drain_deadline, self.scheduler.send(Drain)).await.is_err() {
+            tracing::error!("a cycle did not end in time; an order under way may have been executed");
+        }
+        let serving = self.http.borrow_mut().take();
+        if let Some(Serving { handle, .. }) = serving
+            && tokio::time::timeout(HTTP_DRAIN, handle.stop(true)).await.is_err()
+        {
+            handle.stop(false).await;
+        }
+        self.metrics_arbiter.stop();
+        if self.metrics_arbiter.join().is_err() {
+            tracing::error!("the metrics thread panicked");
+        }
+    }
+}
+
+/// Pings every stage again and again; ends with the name of one that can never answer again.
+async fn watch(stages: &[(ActorName, Recipient<Ping>)], metrics: &Recipient<Event>) -> &'static str {
+    loop {
+        let mut answers = Vec::with_capacity(stages.len());
+        for (name, stage) in stages {
+            let answered = matches!(tokio::time::timeout(PING_PERIOD, stage.send(Ping)).await, Ok(Ok(())));
+            if !answered && !stage.connected() {
+                return name.as_str();
+            }
+            answers.push((*name, answered));
+        }
+        if !metrics.connected() {
+            return "metrics";
+        }
+        metrics.do_send(Event::ActorsPinged(answers));
+        tokio::time::sleep(PING_PERIOD).await;
+    }
+}
+
+/// What the Scheduler says that ends the daemon.
+async fn heed(notices: &mut UnboundedReceiver<Notice>, once: bool) -> Ended {
+    loop {
+        match notices.recv().await {
+            Some(Notice::CyclesEnded { failed }) if once => return Ended::Once { failed: failed > 0 },
+            Some(Notice::CyclesEnded { .. }) => tracing::info!("all cycles ran; serving on"),
+            Some(Notice::StageGone(actor)) => return Ended::StageGone(actor.as_str()),
+            None => return Ended::StageGone(ActorName::Scheduler.as_str()),
+        }
+    }
+}
+
+/// Binds now, or says once that it cannot and tries again for as long as the daemon runs.
+fn serve_or_keep_trying(
+    config: HttpConfig,
+    asked: http::Deps,
+    pause: Duration,
+    serving: Rc<RefCell<Option<Serving>>>,
+) {
+    let attempt = move || -> std::io::Result<()> {
+        let (server, address) = http::serve(&config, asked.clone())?;
+        tracing::info!(%address, "serving /metrics and /health");
+        *serving.borrow_mut() = Some(Serving { handle: server.handle(), address });
+        actix_rt::spawn(async move {
+            if let Err(error) = server.await {
+                tracing::error!(error = %error, "HTTP ended; trading goes on without it");
+            }
+        });
+        Ok(())
+    };
+    let Err(error) = attempt() else { return };
+    tracing::error!(error = %error, "cannot listen for HTTP: trading goes on without it, and the port is tried again");
+    actix_rt::spawn(async move {
+        loop {
+            tokio::time::sleep(pause).await;
+            if attempt().is_ok() {
+                return;
+            }
+        }
+    });
+}
+
+fn fetcher_config(
+    settings: &Settings,
+    clock: &Arc<dyn Clock>,
+    inflight: &Inflight,
+    metrics: &Recipient<Event>,
+) -> fetcher::Config {
+    let data = &settings.data;
+    let poll = match data.poll {
+        PollSetting::Cycle => Poll::Cycle,
+        PollSetting::Bar => Poll::Bar,
+        PollSetting::Auto if settings.symbols.0.len() <= SYMBOLS_POLLED_EVERY_CYCLE_MAX => Poll::Cycle,
+        PollSetting::Auto => Poll::Bar,
+    };
+    fetcher::Config {
+        instruments: settings.instruments(),
+        interval: data.interval,
+        lookback_bars: data.lookback_bars,
+        base_url: data.base_url.trim_end_matches('/').to_owned(),
+        token: match (&data.api_token, &data.api_token_file) {
+            (Some(token), _) => ApiToken::Value(token.expose().to_owned()),
+            (None, Some(path)) => ApiToken::File(path.clone()),
+            // Validation asks for one of them; without, every fetch says `no_api_key`.
+            (None, None) => ApiToken::Value(String::new()),
+        },
+        poll,
+        overdue_poll_s: data.overdue_poll_s,
+        deadline: Duration::from_millis(data.deadline_ms),
+        body_bytes_max: data.body_bytes_max,
+        concurrency: data.concurrency,
+        market_clock: match settings.schedule.clock {
+            ClockSource::System => MarketClock::System,
+            ClockSource::Bars => MarketClock::Bars,
+        },
+        clock: clock.clone(),
+        inflight: inflight.clone(),
+        metrics: metrics.clone(),
+    }
+}
+
+fn predictor_config(settings: &Settings, inflight: &Inflight, metrics: &Recipient<Event>) -> predictor::Config {
+    let model = &settings.model;
+    predictor::Config {
+        base_url: format!("http://{}:{}", model.host, model.port),
+        tabular: match model.tabular {
+            TabularSetting::Flat => Tabular::Flat,
+            TabularSetting::Nested => Tabular::Nested,
+        },
+        rows_per_request: model.rows_per_request,
+        deadline: Duration::from_millis(model.deadline_ms),
+        body_bytes_max: model.body_bytes_max,
+        inflight: inflight.clone(),
+        metrics: metrics.clone(),
+    }
+}
+
+fn sender_config(
+    settings: &Settings,
+    clock: &Arc<dyn Clock>,
+    shutdown: &CancellationToken,
+    inflight: &Inflight,
+    metrics: &Recipient<Event>,
+) -> anyhow::Result<signal_sender::Config> {
+    let gateway = &settings.gateway;
+    // Dry run sends nothing, so any dialect will do there.
+    let kind: DialectKind = match &gateway.dialect {
+        Some(name) => name.parse().map_err(anyhow::Error::msg)?,
+        None => DialectKind::V43,
+    };
+    let params = DialectParams { comment: gateway.comment.clone(), magic: Some(gateway.magic) };
+    Ok(signal_sender::Config {
+        instruments: settings.instruments(),
+        live: settings.trading.live,
+        account: gateway.account.clone().unwrap_or_else(|| "dry-run".into()),
+        model_name: settings.model.name.clone(),
+        address: format!("tcp://{}:{}", gateway.host, gateway.port),
+        dialect: gateway::dialect(kind, params),
+        deadline: Duration::from_millis(gateway.deadline_ms),
+        clock: clock.clone(),
+        shutdown: shutdown.clone(),
+        inflight: inflight.clone(),
+        metrics: metrics.clone(),
+    })
+}
+
+fn http_config(settings: &Settings) -> HttpConfig {
+    let metrics = &settings.metrics;
+    HttpConfig {
+        host: metrics.bind.clone(),
+        port: metrics.port,
+        connections_max: metrics.connections_max,
+        header_deadline: Duration::from_millis(metrics.header_deadline_ms),
+        ask_deadline: Duration::from_millis(metrics.ask_deadline_ms),
+    }
+}
+
+fn retry_pause(settings: &Settings) -> Duration {
+    Duration::from_millis(settings.metrics.bind_retry_ms)
+}

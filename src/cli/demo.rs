@@ -1,0 +1,127 @@
+//! `sentinel demo`: the daemon, live, against three servers inside this process.
+
+use super::{fail, refuse, run};
+use crate::{
+    application::Plan,
+    sandbox::{
+        PriceBoard,
+        baseline::{Accuracy, Baseline},
+        gateway, market, model,
+    },
+    settings::{Settings, Sources},
+    telemetry,
+};
+use anyhow::Context;
+use sentinel_actors::domain::schedule::Schedule;
+use std::{net::SocketAddr, process::ExitCode, time::Duration};
+
+/// Lower than a daemon's: the demo's model is seldom sure.
+const THRESHOLD: &str = "0.40";
+/// Bars replayed without a pause, so that there is something to see at once.
+const BACK_TO_BACK: u64 = 200;
+/// 200 pips in five-digit EUR/USD; wide enough that positions live for a while.
+const STOP_LOSS: &str = "0.02";
+/// Settings of the environment that make sense here; the rest could only break the demo.
+const HEEDED: [&str; 3] = ["METRICS_PORT", "SENTINEL__METRICS__", "SENTINEL__LOG__"];
+const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Pause between cycles once the first 200 bars are through; fractions allowed
+    #[arg(long, value_name = "SECONDS", default_value = "2", value_parser = pace)]
+    cycle_seconds: Duration,
+    /// Port of /metrics and /health [env METRICS_PORT] [default 8000]
+    #[arg(long, value_name = "PORT", allow_hyphen_values = true)]
+    metrics_port: Option<String>,
+    /// No cycles after N; keep serving
+    #[arg(long, value_name = "N")]
+    cycles: Option<u64>,
+}
+
+fn pace(text: &str) -> Result<Duration, String> {
+    match text.parse() {
+        Ok(seconds) if (0.001..=3_600.0).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
+        _ => Err("must be 0.001 to 3600 seconds".into()),
+    }
+}
+
+pub(super) fn main(args: &Args) -> ExitCode {
+    match start(args) {
+        Ok(code) => code,
+        Err(error) => fail(&error),
+    }
+}
+
+fn start(args: &Args) -> anyhow::Result<ExitCode> {
+    let prices = PriceBoard::default();
+    let market = market::start(market::Config::new(LOOPBACK, prices.clone())).context("the embedded market")?;
+    let baseline = Baseline::fit();
+    let accuracy = baseline.accuracy();
+    let model = model::start(LOOPBACK, baseline).context("the embedded model server")?;
+    let gateway = gateway::start(gateway::Config::new(LOOPBACK, prices)).context("the embedded gateway")?;
+
+    let settings = match Settings::load(&sources(args, market.addr(), model.addr(), gateway.addr())) {
+        Ok(settings) => settings,
+        Err(error) => return Ok(refuse(&error)),
+    };
+    greet(args, &settings, [market.addr(), model.addr(), gateway.addr()], &accuracy);
+    telemetry::init(&settings.log);
+    let plan = Plan {
+        schedule: Schedule::Every(args.cycle_seconds),
+        cycles_max: args.cycles.unwrap_or(0),
+        back_to_back: BACK_TO_BACK,
+        once: false,
+    };
+    let code = run::run(&settings, plan);
+    gateway.stop();
+    model.stop();
+    market.stop();
+    Ok(code)
+}
+
+fn sources(args: &Args, market: SocketAddr, model: SocketAddr, gateway: SocketAddr) -> Sources {
+    let heeded = |name: &str| HEEDED.iter().any(|prefix| name.starts_with(prefix));
+    let mut flags = vec![
+        ("data.base_url", format!("http://{market}")),
+        ("data.api_token", "demo".into()),
+        ("model.host", model.ip().to_string()),
+        ("model.port", model.port().to_string()),
+        ("gateway.host", gateway.ip().to_string()),
+        ("gateway.port", gateway.port().to_string()),
+        ("gateway.dialect", "v43".into()),
+        ("gateway.account", "demo".into()),
+        ("trading.live", "true".into()),
+        ("trading.threshold", THRESHOLD.into()),
+        ("trading.stop_loss", STOP_LOSS.into()),
+        ("schedule.clock", "bars".into()),
+    ];
+    flags.extend(args.metrics_port.iter().map(|port| ("metrics.port", port.clone())));
+    let environment = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .filter(|(name, _)| heeded(name))
+        .collect();
+    Sources { environment, flags, ..Sources::default() }
+}
+
+fn greet(args: &Args, settings: &Settings, [market, model, gateway]: [SocketAddr; 3], accuracy: &Accuracy) {
+    let (port, seconds) = (settings.metrics.port, args.cycle_seconds.as_secs_f64());
+    println!(
+        "\
+Sentinel demo: the whole daemon, live, on loopback. No network, no key, no real money.
+
+  market   http://{market}  replays recorded EUR/USD hourly bars of 2017, one bar a cycle
+  model    http://{model}  softmax regression, fitted just now on the first 3,000 of them
+  gateway  tcp://{gateway}   a v43 gateway: fills at the bar's price and keeps positions
+
+On the {} bars it has not seen, the model is right in {:.1} % of cases; always saying HOLD would be in {:.1} %.
+It shows how Sentinel works, not how to make money.
+
+The first {BACK_TO_BACK} bars run back to back, then one every {seconds} s. Threshold {THRESHOLD}.
+Open   http://127.0.0.1:{port}/metrics   and   http://127.0.0.1:{port}/health
+Ctrl-C stops it.
+",
+        accuracy.bars,
+        100.0 * accuracy.model,
+        100.0 * accuracy.always_hold,
+    );
+}

@@ -1,0 +1,70 @@
+//! The command line: what can be asked of the binary, and what each answer exits with.
+
+mod args;
+mod check;
+mod demo;
+mod run;
+mod sandbox;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Settings or flags that cannot stand (`EX_USAGE` of sysexits.h).
+const EXIT_USAGE: u8 = 64;
+
+/// Sentinel: every minute bars, features, the model's odds, and an order when they are good enough.
+///
+/// Without a command it runs the daemon. Settings come from flags, then the environment
+/// (SENTINEL__SECTION__KEY), then --config FILE, then the built-in config/base.toml.
+#[derive(Debug, Parser)]
+#[command(name = "sentinel", version, args_conflicts_with_subcommands = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    run: run::Args,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the daemon (also what `sentinel` alone does)
+    Run(Box<run::Args>),
+    /// Run the daemon live against an embedded market, model and gateway; needs no network and no key
+    Demo(demo::Args),
+    /// Load and validate the settings and print the effective ones, secrets redacted
+    Check(Box<args::SettingsArgs>),
+    /// Run one of the demo's three servers alone, for trying things by hand
+    #[command(subcommand)]
+    Sandbox(sandbox::Server),
+}
+
+/// Parses the process's arguments and does what they ask.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version come this way too; if even printing fails there is nobody to tell.
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::from(EXIT_USAGE) } else { ExitCode::SUCCESS };
+        }
+    };
+    match cli.command {
+        None => run::main(&cli.run),
+        Some(Command::Run(args)) => run::main(&args),
+        Some(Command::Demo(args)) => demo::main(&args),
+        Some(Command::Check(args)) => check::main(&args),
+        Some(Command::Sandbox(server)) => sandbox::main(server),
+    }
+}
+
+/// Says on stderr what is wrong with the settings.
+fn refuse(error: &impl std::fmt::Display) -> ExitCode {
+    eprintln!("sentinel: these settings cannot be used:\n{error}");
+    ExitCode::from(EXIT_USAGE)
+}
+
+/// Says on stderr why the daemon could not go on.
+fn fail(error: &anyhow::Error) -> ExitCode {
+    eprintln!("sentinel: {error:#}");
+    ExitCode::FAILURE
+}

@@ -1,0 +1,120 @@
+//! Where values come from: base.toml, `--config`, the environment, flags; later beats earlier.
+
+use super::{
+    Problem, Settings, SettingsError,
+    sections::{Symbol, Symbols},
+};
+use config::{Config, ConfigError, File, FileFormat};
+use std::{
+    collections::HashMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+const BASE: &str = include_str!("../../config/base.toml");
+const PREFIX: &str = "SENTINEL__";
+
+/// The environment names of the daemon this one replaces, and their keys.
+const OLD_NAMES: [(&str, &str); 7] = [
+    ("METRICS_PORT", "metrics.port"),
+    ("HUB_HOST", "model.host"),
+    ("HUB_PORT", "model.port"),
+    ("GTW_HOST", "gateway.host"),
+    ("GTW_PORT", "gateway.port"),
+    ("EODHD_API_TOKEN", "data.api_token"),
+    ("EODHD_API_TOKEN_FILE", "data.api_token_file"),
+];
+
+/// Everything a run's settings are made from, so that a test can make its own.
+#[derive(Debug, Clone, Default)]
+pub struct Sources {
+    /// `--config FILE`.
+    pub file: Option<PathBuf>,
+    /// The process's environment.
+    pub environment: HashMap<String, String>,
+    /// Keys given as flags, as text.
+    pub flags: Vec<(&'static str, String)>,
+    /// `--symbol`, if given: the names, which pick their tables from the file.
+    pub symbols: Option<Vec<String>>,
+}
+
+/// Merges the layers into typed settings.
+pub(super) fn merge(sources: &Sources) -> Result<Settings, SettingsError> {
+    let mut environment = sources.environment.clone();
+    let by_environment = environment.remove(&format!("{PREFIX}SYMBOLS")).filter(|names| !names.is_empty());
+    let mut builder = Config::builder().add_source(File::from_str(BASE, FileFormat::Toml));
+    if let Some(path) = &sources.file {
+        builder = builder.add_source(File::from_str(&read(path)?, FileFormat::Toml));
+    }
+    for (name, key) in OLD_NAMES {
+        if let Some(value) = environment.get(name).filter(|value| !value.is_empty()) {
+            builder = builder.set_override(key, value.as_str()).map_err(|error| failed(&error))?;
+        }
+    }
+    // `try_parsing` stays off: it would turn a token 00123 into the number 123.
+    let named: HashMap<String, String> =
+        environment.into_iter().filter(|(name, value)| name.starts_with(PREFIX) && !value.is_empty()).collect();
+    for (name, value) in &named {
+        let key = name[PREFIX.len()..].to_lowercase().replace("__", ".");
+        builder = builder.set_override(&key, value.as_str()).map_err(|_| {
+            SettingsError::from(Problem::new(name.as_str(), "is no setting; see config/base.toml for all of them"))
+        })?;
+    }
+    for (key, value) in &sources.flags {
+        builder = builder.set_override(*key, value.as_str()).map_err(|error| failed(&error))?;
+    }
+    let merged = builder.build().map_err(|error| failed(&error))?;
+    let mut settings: Settings = serde_path_to_error::deserialize(merged).map_err(|error| typed(&error))?;
+    only_the_latest_token(&mut settings, sources);
+    let picked = sources.symbols.clone().or_else(|| by_environment.map(|names| split_names(&names)));
+    if let Some(names) = picked {
+        settings.symbols = pick(&settings.symbols, &names);
+    }
+    Ok(settings)
+}
+
+/// A token in the environment beats a token file named in a settings file, and the other way round.
+fn only_the_latest_token(settings: &mut Settings, sources: &Sources) {
+    let says = |names: [&str; 2]| {
+        names.iter().any(|name| sources.environment.get(*name).is_some_and(|value| !value.is_empty()))
+    };
+    let token = says(["EODHD_API_TOKEN", "SENTINEL__DATA__API_TOKEN"]);
+    let file = says(["EODHD_API_TOKEN_FILE", "SENTINEL__DATA__API_TOKEN_FILE"]);
+    match (token, file) {
+        (true, false) => settings.data.api_token_file = None,
+        (false, true) => settings.data.api_token = None,
+        _ => {}
+    }
+}
+
+/// `EURUSD, GBPUSD` as names.
+pub(crate) fn split_names(text: &str) -> Vec<String> {
+    text.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect()
+}
+
+/// The named symbols: their tables where the file has one, otherwise just the name.
+fn pick(symbols: &Symbols, names: &[String]) -> Symbols {
+    let table = |name: &String| symbols.0.iter().find(|symbol| symbol.name == *name).cloned();
+    Symbols(names.iter().map(|name| table(name).unwrap_or_else(|| Symbol::named(name))).collect())
+}
+
+/// Reads a settings file; its parse errors are ours, because the library's quote the line, token and all.
+fn read(path: &Path) -> Result<String, SettingsError> {
+    let problem = |message: String| SettingsError::from(Problem::new(path.display().to_string(), message));
+    let text = fs::read_to_string(path).map_err(|error| problem(format!("cannot be read: {error}")))?;
+    if let Err(error) = toml::from_str::<toml::Table>(&text) {
+        let offset = error.span().map_or(0, |span| span.start.min(text.len()));
+        let line = text.as_bytes()[..offset].iter().filter(|byte| **byte == b'\n').count() + 1;
+        return Err(problem(format!("line {line} is not valid TOML")));
+    }
+    Ok(text)
+}
+
+fn typed(error: &serde_path_to_error::Error<ConfigError>) -> SettingsError {
+    let path = error.path().to_string();
+    Problem::new(path, error.inner().to_string()).into()
+}
+
+fn failed(error: &ConfigError) -> SettingsError {
+    Problem::new("settings", error.to_string()).into()
+}

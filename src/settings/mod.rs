@@ -1,0 +1,77 @@
+//! Settings: what every knob is, where its value comes from, and what it may be.
+//!
+//! Flags beat the environment, which beats `--config`, which beats `config/base.toml` (compiled in). Nothing
+//! starts with a setting that is unknown or out of range.
+
+mod layers;
+mod sections;
+mod validate;
+mod values;
+
+pub use layers::Sources;
+pub use sections::*;
+pub use values::{Distance, Secret};
+
+use std::fmt;
+
+/// What is wrong with the settings: each key, what it may be, and never a secret's value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SettingsError(pub Vec<Problem>);
+
+/// One key that cannot stand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// `section.key`, or the file or flag that is at fault.
+    pub key: String,
+    /// What is wrong, and the way out.
+    pub message: String,
+}
+
+impl Problem {
+    fn new(key: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { key: key.into(), message: message.into() }
+    }
+}
+
+impl From<Problem> for SettingsError {
+    fn from(problem: Problem) -> Self {
+        Self(vec![problem])
+    }
+}
+
+impl fmt::Display for SettingsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.0.iter().enumerate() {
+            if index > 0 {
+                f.write_str("\n")?;
+            }
+            write!(f, "{}: {}", problem.key, problem.message)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for SettingsError {}
+
+impl Settings {
+    /// Loads all layers and checks the result.
+    ///
+    /// # Errors
+    /// Names every key that is unknown, of the wrong type or out of range.
+    pub fn load(sources: &Sources) -> Result<Self, SettingsError> {
+        let settings = layers::merge(sources)?;
+        let problems = validate::problems(&settings);
+        if problems.is_empty() { Ok(settings) } else { Err(SettingsError(problems)) }
+    }
+
+    /// The effective settings as TOML, every symbol written out, every secret redacted.
+    ///
+    /// # Errors
+    /// When a value has no TOML form; none of ours.
+    pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
+        toml::to_string(&Self { symbols: self.symbols.resolved(&self.trading), ..self.clone() })
+    }
+}
+
+#[cfg(test)]
+mod tests;

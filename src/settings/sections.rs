@@ -1,0 +1,293 @@
+//! The settings, section by section, as `config/base.toml` documents them.
+
+use super::values::{Distance, Secret};
+use sentinel_actors::domain::{bar::Interval, instrument};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use std::{path::PathBuf, str::FromStr, sync::Arc};
+
+/// All of them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// When cycles run.
+    pub schedule: ScheduleSettings,
+    /// EODHD.
+    pub data: DataSettings,
+    /// Feature columns.
+    pub features: FeatureSettings,
+    /// The model server on HUB.
+    pub model: ModelSettings,
+    /// What every symbol is traded with unless it says otherwise.
+    pub trading: TradingSettings,
+    /// The MetaTrader gateway.
+    pub gateway: GatewaySettings,
+    /// The HTTP side.
+    pub metrics: MetricsSettings,
+    /// Log output.
+    pub log: LogSettings,
+    /// What is traded.
+    pub symbols: Symbols,
+}
+
+/// `[schedule]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)] // config/base.toml documents every key.
+pub struct ScheduleSettings {
+    pub cron: String,
+    pub cycles: u64,
+    pub back_to_back: bool,
+    pub clock: ClockSource,
+}
+
+/// What "now" is for bar age, closedness and market hours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ClockSource {
+    /// The machine's clock.
+    System,
+    /// The close of the newest bar received.
+    Bars,
+}
+
+/// `[data]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct DataSettings {
+    pub base_url: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub api_token: Option<Secret>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub api_token_file: Option<PathBuf>,
+    #[serde(deserialize_with = "parsed", serialize_with = "interval_text")]
+    pub interval: Interval,
+    pub lookback_bars: usize,
+    pub poll: PollSetting,
+    pub overdue_poll_s: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_bar_age_s: Option<i64>,
+    pub deadline_ms: u64,
+    pub body_bytes_max: usize,
+    pub concurrency: usize,
+}
+
+/// How often the market is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PollSetting {
+    /// `cycle` up to 13 symbols, the provider's quota at a request a minute; beyond that `bar`.
+    Auto,
+    /// In every cycle.
+    Cycle,
+    /// When a newer closed bar can exist.
+    Bar,
+}
+
+/// `[features]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct FeatureSettings {
+    pub hour_and_weekday: TimeColumnsSetting,
+}
+
+/// What the columns `hour` and `day_of_week` hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TimeColumnsSetting {
+    /// The bar's own time.
+    Utc,
+    /// The old daemon's constants.
+    Legacy,
+}
+
+/// `[model]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct ModelSettings {
+    pub host: String,
+    pub port: u16,
+    pub name: String,
+    pub tabular: TabularSetting,
+    pub rows_per_request: usize,
+    pub deadline_ms: u64,
+    pub body_bytes_max: usize,
+}
+
+/// The shape of `X_tabular`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TabularSetting {
+    /// One row of 23.
+    Flat,
+    /// 1x23.
+    Nested,
+}
+
+/// `[trading]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct TradingSettings {
+    pub live: bool,
+    pub threshold: f64,
+    pub volume: f64,
+    pub digits: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stop_loss: Option<Distance>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub take_profit: Option<Distance>,
+}
+
+/// `[gateway]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct GatewaySettings {
+    pub host: String,
+    pub port: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dialect: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    pub deadline_ms: u64,
+    pub magic: u64,
+    pub comment: String,
+}
+
+/// `[metrics]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct MetricsSettings {
+    pub enabled: bool,
+    pub bind: String,
+    pub port: u16,
+    pub connections_max: usize,
+    pub header_deadline_ms: u64,
+    pub ask_deadline_ms: u64,
+    pub bind_retry_ms: u64,
+}
+
+/// `[log]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct LogSettings {
+    pub level: String,
+    pub format: LogFormat,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// Text on a terminal, JSON elsewhere.
+    Auto,
+    /// For people.
+    Text,
+    /// For machines.
+    Json,
+}
+
+/// `[[symbols]]`
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct Symbols(pub Vec<Symbol>);
+
+/// One of them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Symbol {
+    pub name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ticker: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gateway_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub threshold: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub volume: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digits: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stop_loss: Option<Distance>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub take_profit: Option<Distance>,
+}
+
+impl Symbol {
+    /// A symbol of which only the name is said.
+    pub fn named(name: &str) -> Self {
+        Self {
+            name: name.into(),
+            ticker: None,
+            gateway_name: None,
+            threshold: None,
+            volume: None,
+            digits: None,
+            stop_loss: None,
+            take_profit: None,
+        }
+    }
+
+    /// With everything written out that was derived or inherited.
+    fn resolved(&self, trading: &TradingSettings) -> Self {
+        Self {
+            name: self.name.clone(),
+            ticker: self.ticker.clone().or_else(|| Some(format!("{}.FOREX", self.name))),
+            gateway_name: self.gateway_name.clone().or_else(|| Some(self.name.clone())),
+            threshold: self.threshold.or(Some(trading.threshold)),
+            volume: self.volume.or(Some(trading.volume)),
+            digits: self.digits.or(Some(trading.digits)),
+            stop_loss: self.stop_loss.or(trading.stop_loss),
+            take_profit: self.take_profit.or(trading.take_profit),
+        }
+    }
+}
+
+impl Symbols {
+    /// Every symbol with everything written out.
+    pub fn resolved(&self, trading: &TradingSettings) -> Self {
+        Self(self.0.iter().map(|symbol| symbol.resolved(trading)).collect())
+    }
+}
+
+impl Settings {
+    /// The symbols as the stages know them, in the order of configuration.
+    pub fn instruments(&self) -> Arc<[instrument::Instrument]> {
+        let trading = &self.trading;
+        let instrument = |symbol: &Symbol| instrument::Instrument {
+            symbol: instrument::Symbol::new(&symbol.name),
+            ticker: symbol.ticker.clone().unwrap_or_else(|| format!("{}.FOREX", symbol.name)),
+            gateway_name: symbol.gateway_name.clone().unwrap_or_else(|| symbol.name.clone()),
+            threshold: symbol.threshold.unwrap_or(trading.threshold),
+            volume: symbol.volume.unwrap_or(trading.volume),
+            digits: symbol.digits.unwrap_or(trading.digits),
+            stop_loss: symbol.stop_loss.or(trading.stop_loss).and_then(Distance::price),
+            take_profit: symbol.take_profit.or(trading.take_profit).and_then(Distance::price),
+        };
+        self.symbols.0.iter().map(instrument).collect()
+    }
+
+    /// Oldest age of a bar's close that may be traded on, seconds: three intervals unless set.
+    pub fn max_bar_age_s(&self) -> i64 {
+        self.data.max_bar_age_s.unwrap_or_else(|| 3 * self.data.interval.seconds())
+    }
+}
+
+fn parsed<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: FromStr<Err = &'static str>,
+{
+    String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde's signature
+fn interval_text<S: Serializer>(interval: &Interval, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(interval.as_str())
+}

@@ -1,0 +1,191 @@
+//! Layers, names and refusals.
+
+use super::*;
+use std::{collections::HashMap, io::Write};
+
+fn sources(environment: &[(&str, &str)]) -> Sources {
+    let mut all: HashMap<String, String> = HashMap::from([("EODHD_API_TOKEN".into(), "secret".into())]);
+    all.extend(environment.iter().map(|(name, value)| ((*name).into(), (*value).into())));
+    Sources { environment: all, ..Sources::default() }
+}
+
+fn with_file(text: &str, environment: &[(&str, &str)]) -> (tempfile::NamedTempFile, Sources) {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+    let path = Some(file.path().to_owned());
+    (file, Sources { file: path, ..sources(environment) })
+}
+
+/// The keys that are refused, and the whole text.
+fn refused(sources: &Sources) -> (Vec<String>, String) {
+    let error = Settings::load(sources).unwrap_err();
+    (error.0.iter().map(|problem| problem.key.clone()).collect(), error.to_string())
+}
+
+#[test]
+fn the_binary_runs_without_files() {
+    let settings = Settings::load(&sources(&[])).unwrap();
+    assert_eq!(settings.metrics.port, 8000);
+    assert_eq!((settings.model.host.as_str(), settings.model.port), ("172.19.141.254", 5001));
+    assert_eq!((settings.gateway.host.as_str(), settings.gateway.port), ("172.19.141.255", 5555));
+    assert!(!settings.trading.live);
+    let instruments = settings.instruments();
+    assert_eq!(instruments.len(), 1);
+    assert_eq!(instruments[0].ticker, "EURUSD.FOREX");
+    assert_eq!(settings.max_bar_age_s(), 10_800);
+}
+
+#[test]
+fn flags_beat_the_environment_which_beats_the_file_which_beats_base() {
+    let (_file, mut sources) = with_file("[metrics]\nport = 1001\n", &[]);
+    assert_eq!(Settings::load(&sources).unwrap().metrics.port, 1001);
+    sources.environment.insert("METRICS_PORT".into(), "1002".into());
+    assert_eq!(Settings::load(&sources).unwrap().metrics.port, 1002);
+    sources.environment.insert("SENTINEL__METRICS__PORT".into(), "1003".into());
+    assert_eq!(Settings::load(&sources).unwrap().metrics.port, 1003);
+    sources.flags.push(("metrics.port", "1004".into()));
+    assert_eq!(Settings::load(&sources).unwrap().metrics.port, 1004);
+}
+
+#[test]
+fn an_empty_variable_is_an_unset_one() {
+    let settings = Settings::load(&sources(&[("METRICS_PORT", ""), ("SENTINEL__MODEL__PORT", "")])).unwrap();
+    assert_eq!((settings.metrics.port, settings.model.port), (8000, 5001));
+}
+
+#[test]
+fn a_token_of_digits_stays_text() {
+    let settings = Settings::load(&sources(&[("EODHD_API_TOKEN", "00123")])).unwrap();
+    assert_eq!(settings.data.api_token.unwrap().expose(), "00123");
+}
+
+#[test]
+fn a_missing_token_is_refused_with_the_way_out() {
+    let (keys, text) = refused(&Sources::default());
+    assert_eq!(keys, ["data.api_token"]);
+    assert!(text.contains("EODHD_API_TOKEN_FILE"), "{text}");
+}
+
+#[test]
+fn a_token_in_the_environment_beats_a_token_file_in_the_settings_file() {
+    let (_file, sources) = with_file("[data]\napi_token_file = \"/nonexistent\"\n", &[]);
+    let settings = Settings::load(&sources).unwrap();
+    assert_eq!(settings.data.api_token_file, None);
+}
+
+#[test]
+fn unknown_keys_are_refused_and_named() {
+    let (_file, in_file) = with_file("[metrics]\nprot = 1\n", &[]);
+    let (keys, text) = refused(&in_file);
+    assert!(keys[0].starts_with("metrics") && text.contains("prot"), "{text}");
+    let (_, text) = refused(&sources(&[("SENTINEL__METRICS__PROT", "1")]));
+    assert!(text.contains("prot"), "{text}");
+    let (_, text) = refused(&sources(&[("SENTINEL__NONSENSE", "1")]));
+    assert!(text.contains("nonsense"), "{text}");
+    let (_file, in_symbol) = with_file("[[symbols]]\nname = \"EURUSD\"\nstoploss = 1\n", &[]);
+    let (_, text) = refused(&in_symbol);
+    assert!(text.contains("stoploss") && text.contains("stop_loss"), "{text}");
+}
+
+#[test]
+fn every_value_out_of_range_is_refused_by_its_key() {
+    for (variable, value, key) in [
+        ("SENTINEL__SCHEDULE__CRON", "* * * * *", "schedule.cron"),
+        ("SENTINEL__SCHEDULE__CLOCK", "sundial", "schedule.clock"),
+        ("SENTINEL__DATA__BASE_URL", "ftp://x", "data.base_url"),
+        ("SENTINEL__DATA__INTERVAL", "2h", "data.interval"),
+        ("SENTINEL__DATA__LOOKBACK_BARS", "119", "data.lookback_bars"),
+        ("SENTINEL__DATA__POLL", "sometimes", "data.poll"),
+        ("SENTINEL__DATA__DEADLINE_MS", "0", "data.deadline_ms"),
+        ("SENTINEL__DATA__MAX_BAR_AGE_S", "0", "data.max_bar_age_s"),
+        ("SENTINEL__DATA__CONCURRENCY", "0", "data.concurrency"),
+        ("SENTINEL__DATA__API_TOKEN", "two words", "data.api_token"),
+        ("SENTINEL__FEATURES__HOUR_AND_WEEKDAY", "local", "features.hour_and_weekday"),
+        ("SENTINEL__MODEL__TABULAR", "round", "model.tabular"),
+        ("SENTINEL__MODEL__NAME", "a|b", "model.name"),
+        ("SENTINEL__MODEL__ROWS_PER_REQUEST", "0", "model.rows_per_request"),
+        ("HUB_PORT", "70000", "model.port"),
+        ("HUB_HOST", "a host", "model.host"),
+        ("SENTINEL__TRADING__THRESHOLD", "1", "trading.threshold"),
+        ("SENTINEL__TRADING__THRESHOLD", "NaN", "trading.threshold"),
+        ("SENTINEL__TRADING__VOLUME", "0", "trading.volume"),
+        ("SENTINEL__TRADING__LIVE", "perhaps", "trading.live"),
+        ("SENTINEL__TRADING__STOP_LOSS", "-0.1", "trading.stop_loss"),
+        ("SENTINEL__TRADING__STOP_LOSS", "wide", "trading.stop_loss"),
+        ("SENTINEL__GATEWAY__COMMENT", "a comment of more than thirty-one characters", "gateway.comment"),
+        ("SENTINEL__GATEWAY__DIALECT", "klingon", "gateway.dialect"),
+        ("SENTINEL__GATEWAY__DIALECT", "ea", "gateway.dialect"),
+        ("SENTINEL__METRICS__BIND", "everywhere", "metrics.bind"),
+        ("SENTINEL__LOG__LEVEL", "loud=very", "log.level"),
+        ("SENTINEL__LOG__FORMAT", "xml", "log.format"),
+        ("SENTINEL__SYMBOLS", "EUR/USD", "symbols.name"),
+        ("SENTINEL__SYMBOLS", "EURUSD,EURUSD", "symbols.name"),
+    ] {
+        let (keys, text) = refused(&sources(&[(variable, value)]));
+        assert_eq!(keys, [key], "{variable}={value}: {text}");
+        assert!(!text.contains("secret"), "{text}");
+    }
+}
+
+#[test]
+fn no_error_shows_a_secret() {
+    for text in
+        ["[data]\napi_token = \"CANARY", "[data]\napi_token = [\"CANARY\"]\n", "[data]\napi_token = { CANARY = 1 }\n"]
+    {
+        let (_file, mut sources) = with_file(text, &[]);
+        sources.environment.clear();
+        let error = Settings::load(&sources).unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("CANARY"), "{error:?}");
+    }
+    let settings = Settings::load(&sources(&[("EODHD_API_TOKEN", "CANARY")])).unwrap();
+    assert!(!format!("{settings:?}{}", settings.to_toml().unwrap()).contains("CANARY"));
+}
+
+#[test]
+fn the_effective_settings_can_be_read_again() {
+    let (_file, file) = with_file("[[symbols]]\nname = \"GBPUSD\"\nstop_loss = \"none\"\nthreshold = 0.7\n", &[]);
+    let text = Settings::load(&file).unwrap().to_toml().unwrap();
+    assert!(text.contains("ticker = \"GBPUSD.FOREX\"") && text.contains("stop_loss = \"none\""), "{text}");
+    let (_again, again) = with_file(&text, &[]);
+    assert_eq!(Settings::load(&again).unwrap().to_toml().unwrap(), text);
+}
+
+#[test]
+fn named_symbols_keep_their_tables() {
+    let tables = "[[symbols]]\nname = \"EURUSD\"\n[[symbols]]\nname = \"GBPUSD\"\ngateway_name = \"GBPUSDm\"\n";
+    let (_file, mut sources) = with_file(tables, &[("SENTINEL__SYMBOLS", "GBPUSD, USDJPY")]);
+    let names = |sources: &Sources| -> Vec<String> {
+        Settings::load(sources).unwrap().instruments().iter().map(|i| i.gateway_name.clone()).collect()
+    };
+    assert_eq!(names(&sources), ["GBPUSDm", "USDJPY"]);
+    sources.symbols = Some(vec!["EURUSD".into()]);
+    assert_eq!(names(&sources), ["EURUSD"]);
+}
+
+#[test]
+fn live_mode_names_everything_it_misses() {
+    let (keys, text) = refused(&sources(&[("SENTINEL__TRADING__LIVE", "true"), ("GTW_HOST", "127.0.0.1")]));
+    assert_eq!(keys, ["gateway.dialect", "gateway.account", "trading.stop_loss"]);
+    assert!(text.contains("--dialect") && text.contains("--account") && text.contains("--stop-loss"), "{text}");
+}
+
+fn live(more: &[(&str, &str)]) -> Sources {
+    let mut sources = sources(&[
+        ("SENTINEL__TRADING__LIVE", "true"),
+        ("SENTINEL__GATEWAY__DIALECT", "v43"),
+        ("SENTINEL__GATEWAY__ACCOUNT", "demo"),
+        ("SENTINEL__TRADING__STOP_LOSS", "none"),
+        ("GTW_HOST", "127.0.0.1"),
+    ]);
+    sources.environment.extend(more.iter().map(|(name, value)| ((*name).into(), (*value).into())));
+    sources
+}
+
+#[test]
+fn live_mode_is_for_a_gateway_on_loopback() {
+    assert!(Settings::load(&live(&[])).is_ok());
+    assert_eq!(refused(&live(&[("GTW_HOST", "172.19.141.255")])).0, ["gateway.host"]);
+    let replay =
+        [("GTW_HOST", "gtw"), ("SENTINEL__SCHEDULE__CLOCK", "bars"), ("SENTINEL__SCHEDULE__BACK_TO_BACK", "true")];
+    assert_eq!(refused(&live(&replay)).0, ["gateway.host", "schedule.clock", "schedule.back_to_back"]);
+}

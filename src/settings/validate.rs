@@ -1,0 +1,219 @@
+//! What every setting may be. All problems are reported together, each with its key and the way out.
+
+use super::{
+    Distance, Problem, Settings,
+    sections::{ClockSource, Symbol, TradingSettings},
+};
+use sentinel_actors::domain::schedule::Schedule;
+use std::{collections::HashSet, fs, net::IpAddr};
+
+/// The model sees 60 bars, the longest of them with 60 more before it.
+const LOOKBACK_BARS: std::ops::RangeInclusive<usize> = 120..=5_000;
+/// Milliseconds; a deadline of an hour is no deadline.
+const DEADLINE_MS: std::ops::RangeInclusive<u64> = 10..=3_600_000;
+
+pub(super) fn problems(settings: &Settings) -> Vec<Problem> {
+    let mut found = Found(Vec::new());
+    schedule(settings, &mut found);
+    data(settings, &mut found);
+    model(settings, &mut found);
+    trading(&settings.trading, &mut found);
+    gateway(settings, &mut found);
+    http(settings, &mut found);
+    symbols(settings, &mut found);
+    if settings.trading.live {
+        live(settings, &mut found);
+    }
+    found.0
+}
+
+struct Found(Vec<Problem>);
+
+impl Found {
+    fn unless(&mut self, good: bool, key: impl Into<String>, message: impl Into<String>) {
+        if !good {
+            self.0.push(Problem::new(key, message));
+        }
+    }
+
+    fn deadline(&mut self, value: u64, key: &str) {
+        let text = format!("must be {} to {} milliseconds", DEADLINE_MS.start(), DEADLINE_MS.end());
+        self.unless(DEADLINE_MS.contains(&value), key, text);
+    }
+}
+
+fn schedule(settings: &Settings, found: &mut Found) {
+    if let Err(message) = settings.schedule.cron.parse::<Schedule>() {
+        found.unless(false, "schedule.cron", message);
+    }
+}
+
+fn data(settings: &Settings, found: &mut Found) {
+    let data = &settings.data;
+    let url = data.base_url.as_str();
+    let has_host =
+        ["http://", "https://"].iter().any(|scheme| url.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty()));
+    found.unless(has_host, "data.base_url", "must be an http:// or https:// URL");
+    found.unless(LOOKBACK_BARS.contains(&data.lookback_bars), "data.lookback_bars", "must be 120 to 5000");
+    found.unless((1..=86_400).contains(&data.overdue_poll_s), "data.overdue_poll_s", "must be 1 to 86400 seconds");
+    found.unless(data.max_bar_age_s.is_none_or(|age| age > 0), "data.max_bar_age_s", "must be above 0 seconds");
+    found.deadline(data.deadline_ms, "data.deadline_ms");
+    found.unless((1_024..=1 << 28).contains(&data.body_bytes_max), "data.body_bytes_max", "must be 1024 to 268435456");
+    found.unless((1..=100).contains(&data.concurrency), "data.concurrency", "must be 1 to 100");
+    token(settings, found);
+}
+
+fn token(settings: &Settings, found: &mut Found) {
+    let way_out = "set EODHD_API_TOKEN, or EODHD_API_TOKEN_FILE to a file that holds it";
+    match (&settings.data.api_token, &settings.data.api_token_file) {
+        (Some(_), Some(_)) => {
+            found.unless(false, "data.api_token", "is set beside data.api_token_file: keep one of them")
+        }
+        (Some(token), None) => {
+            let printable = token.expose().bytes().all(|byte| byte.is_ascii_graphic());
+            found.unless(!token.expose().is_empty(), "data.api_token", format!("is empty: {way_out}"));
+            found.unless(printable, "data.api_token", "must be printable ASCII without spaces");
+        }
+        (None, Some(path)) => match fs::read_to_string(path) {
+            Ok(text) => {
+                found.unless(!text.trim().is_empty(), "data.api_token_file", format!("{} is empty", path.display()))
+            }
+            Err(error) => found.unless(false, "data.api_token_file", format!("{}: {error}", path.display())),
+        },
+        (None, None) => found.unless(false, "data.api_token", format!("is missing: {way_out}")),
+    }
+}
+
+fn model(settings: &Settings, found: &mut Found) {
+    let model = &settings.model;
+    host(&model.host, "model.host", found);
+    found.unless(model.port > 0, "model.port", "must be 1 to 65535");
+    found.unless(is_identity(&model.name), "model.name", "must not be empty nor contain '|' or control characters");
+    found.unless((1..=10_000).contains(&model.rows_per_request), "model.rows_per_request", "must be 1 to 10000");
+    found.deadline(model.deadline_ms, "model.deadline_ms");
+    found.unless(
+        (1_024..=1 << 28).contains(&model.body_bytes_max),
+        "model.body_bytes_max",
+        "must be 1024 to 268435456",
+    );
+}
+
+fn trading(trading: &TradingSettings, found: &mut Found) {
+    threshold(Some(trading.threshold), "trading.threshold", found);
+    volume(Some(trading.volume), "trading.volume", found);
+    digits(Some(trading.digits), "trading.digits", found);
+    distance(trading.stop_loss, "trading.stop_loss", found);
+    distance(trading.take_profit, "trading.take_profit", found);
+}
+
+fn gateway(settings: &Settings, found: &mut Found) {
+    let gateway = &settings.gateway;
+    host(&gateway.host, "gateway.host", found);
+    found.unless(gateway.port > 0, "gateway.port", "must be 1 to 65535");
+    found.deadline(gateway.deadline_ms, "gateway.deadline_ms");
+    let account = gateway.account.as_deref();
+    found.unless(
+        account.is_none_or(is_identity),
+        "gateway.account",
+        "must not be empty nor contain '|' or control characters",
+    );
+    let comment_fits = gateway.comment.len() <= 31 && gateway.comment.chars().all(|c| c.is_ascii() && !c.is_control());
+    found.unless(comment_fits, "gateway.comment", "must be at most 31 ASCII characters");
+}
+
+fn http(settings: &Settings, found: &mut Found) {
+    let metrics = &settings.metrics;
+    found.unless(metrics.bind.parse::<IpAddr>().is_ok(), "metrics.bind", "must be an IP address, such as 0.0.0.0");
+    found.unless((1..=100_000).contains(&metrics.connections_max), "metrics.connections_max", "must be 1 to 100000");
+    found.deadline(metrics.header_deadline_ms, "metrics.header_deadline_ms");
+    found.deadline(metrics.ask_deadline_ms, "metrics.ask_deadline_ms");
+    found.deadline(metrics.bind_retry_ms, "metrics.bind_retry_ms");
+    let filter = settings.log.level.parse::<tracing_subscriber::EnvFilter>();
+    found.unless(filter.is_ok(), "log.level", "must be error, warn, info, debug, trace or a filter of these");
+}
+
+fn symbols(settings: &Settings, found: &mut Found) {
+    found.unless(!settings.symbols.0.is_empty(), "symbols", "must name at least one symbol");
+    let mut seen = HashSet::new();
+    for Symbol { name, ticker, gateway_name, threshold: own, volume: lots, digits: places, stop_loss, take_profit } in
+        &settings.symbols.0
+    {
+        let key = |field: &str| format!("symbols.{name}.{field}");
+        let plain = |text: &str| {
+            !text.is_empty()
+                && text.len() <= 64
+                && text.chars().all(|c| c.is_ascii_alphanumeric() || "._-#".contains(c))
+        };
+        let rule = "must be 1 to 64 letters, digits, '.', '_', '-' or '#'";
+        found.unless(plain(name), "symbols.name", format!("{name:?} {rule}"));
+        found.unless(seen.insert(name), "symbols.name", format!("{name:?} is there twice"));
+        found.unless(ticker.as_deref().is_none_or(plain), key("ticker"), rule);
+        found.unless(gateway_name.as_deref().is_none_or(plain), key("gateway_name"), rule);
+        threshold(*own, &key("threshold"), found);
+        volume(*lots, &key("volume"), found);
+        digits(*places, &key("digits"), found);
+        distance(*stop_loss, &key("stop_loss"), found);
+        distance(*take_profit, &key("take_profit"), found);
+    }
+}
+
+/// What live mode asks for on top; every missing piece is named with its flag.
+fn live(settings: &Settings, found: &mut Found) {
+    let gateway = &settings.gateway;
+    found.unless(gateway.dialect.is_some(), "gateway.dialect", "live mode needs it: --dialect place_order or v43");
+    found.unless(
+        gateway.account.is_some(),
+        "gateway.account",
+        "live mode needs it: --account with the trading account",
+    );
+    let trading = &settings.trading;
+    for symbol in &settings.symbols.0 {
+        let said = symbol.stop_loss.or(trading.stop_loss).is_some();
+        let message = format!("live mode needs it for {}: --stop-loss with a distance in price, or none", symbol.name);
+        found.unless(said, "trading.stop_loss", message);
+    }
+    let is_loopback = is_loopback(&gateway.host);
+    found.unless(
+        is_loopback,
+        "gateway.host",
+        "live mode is only possible with a gateway on loopback: order safety is not built in yet",
+    );
+    let unless_loopback = "is refused in live mode unless the gateway is on loopback";
+    found.unless(
+        is_loopback || settings.schedule.clock == ClockSource::System,
+        "schedule.clock",
+        format!("bars {unless_loopback}"),
+    );
+    found.unless(is_loopback || !settings.schedule.back_to_back, "schedule.back_to_back", unless_loopback);
+}
+
+fn is_loopback(host: &str) -> bool {
+    host == "localhost" || host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+fn host(host: &str, key: &str, found: &mut Found) {
+    let plain = !host.is_empty() && host.chars().all(|c| c.is_ascii_alphanumeric() || ".-_:[]".contains(c));
+    found.unless(plain, key, "must be a host name or an IP address");
+}
+
+fn is_identity(text: &str) -> bool {
+    // '|' separates the parts of an order's identity.
+    !text.is_empty() && !text.chars().any(|c| c == '|' || c.is_control())
+}
+
+fn threshold(value: Option<f64>, key: &str, found: &mut Found) {
+    found.unless(value.is_none_or(|v| (0.0..1.0).contains(&v)), key, "must be at least 0 and below 1");
+}
+
+fn volume(value: Option<f64>, key: &str, found: &mut Found) {
+    found.unless(value.is_none_or(|v| v > 0.0 && v <= 100.0), key, "must be above 0 and at most 100 lots");
+}
+
+fn digits(value: Option<u32>, key: &str, found: &mut Found) {
+    found.unless(value.is_none_or(|v| v <= 10), key, "must be 0 to 10 decimal places");
+}
+
+fn distance(value: Option<Distance>, key: &str, found: &mut Found) {
+    let good = value.and_then(Distance::price).is_none_or(|price| price.is_finite() && price > 0.0);
+    found.unless(good, key, "must be a distance in price above 0, or none");
+}

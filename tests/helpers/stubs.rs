@@ -1,0 +1,244 @@
+//! Stand-ins for the stages and the clock, so that a test decides what happens and when.
+
+use actix::{Actor, Addr, Context, Handler, ResponseFuture};
+use sentinel_actors::{
+    cycle::{Policy, Stages},
+    domain::{
+        bar::{Bar, Interval},
+        clock::Clock,
+        decision::Prediction,
+        features::{FEATURE_COUNT, FeatureSet, SEQUENCE_BARS},
+        guard::Suppression,
+        instrument::{Instrument, Symbol},
+    },
+    messages::*,
+    scheduler::{Notice, Scheduler, SchedulerConfig},
+};
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+use tokio::sync::{Notify, mpsc::UnboundedReceiver, mpsc::unbounded_channel, watch};
+use tokio_util::sync::CancellationToken;
+
+/// Second 0 of a minute.
+pub const NOON: u64 = 1_763_812_800;
+
+/// A clock that moves when it is told to.
+pub struct ManualClock(watch::Sender<Duration>);
+
+impl ManualClock {
+    pub fn at(unix_s: u64) -> Arc<Self> {
+        Arc::new(Self(watch::Sender::new(Duration::from_secs(unix_s))))
+    }
+
+    /// Moves on, and lets everything that waited for it run.
+    pub async fn advance(&self, by: Duration) {
+        self.0.send_modify(|now| *now += by);
+        settle().await;
+    }
+
+    pub async fn set_back(&self, by: Duration) {
+        self.0.send_modify(|now| *now -= by);
+        settle().await;
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Duration {
+        *self.0.borrow()
+    }
+
+    fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        let mut time = self.0.subscribe();
+        let until = self.now() + duration;
+        let before = self.now();
+        // Also wakes when the clock is set back, as a real one does within a second.
+        Box::pin(async move { drop(time.wait_for(|now| *now >= until || *now < before).await) })
+    }
+}
+
+/// Lets every ready task of this thread run.
+pub async fn settle() {
+    for _ in 0..50 {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// What the stub stages do.
+#[derive(Clone, Default)]
+pub struct Script {
+    pub failing_symbol: Option<&'static str>,
+    pub predict_panics: bool,
+    pub fetch_waits_for: Option<Arc<Notify>>,
+    pub market_now_offset_s: i64,
+    pub sent: Arc<Mutex<Vec<Signal>>>,
+    pub events: Arc<Mutex<Vec<Event>>>,
+}
+
+pub struct Stub(pub Script);
+
+impl Actor for Stub {
+    type Context = Context<Self>;
+}
+
+pub fn symbols() -> Vec<Symbol> {
+    ["EURUSD", "GBPUSD"].map(Symbol::new).to_vec()
+}
+
+impl Handler<FetchBars> for Stub {
+    type Result = ResponseFuture<FetchedBars>;
+
+    fn handle(&mut self, _: FetchBars, _: &mut Self::Context) -> Self::Result {
+        let script = self.0.clone();
+        Box::pin(async move {
+            if let Some(gate) = script.fetch_waits_for {
+                gate.notified().await;
+            }
+            let bar = Bar { open_time: 0, open: 1.1, high: 1.1, low: 1.1, close: 1.1, volume: 0.0 };
+            let failure = StageFailure { kind: "timeout", detail: "as scripted".into() };
+            let result = |symbol: Symbol| {
+                let failing = script.failing_symbol == Some(symbol.as_str());
+                (symbol, if failing { Err(failure.clone()) } else { Ok(Arc::from([bar])) })
+            };
+            let windows = symbols().into_iter().map(result).collect();
+            FetchedBars { market_now: 3_600 + script.market_now_offset_s, windows }
+        })
+    }
+}
+
+impl Handler<BuildFeatures> for Stub {
+    type Result = ResponseFuture<Vec<SymbolResult<Arc<FeatureSet>>>>;
+
+    fn handle(&mut self, message: BuildFeatures, _: &mut Self::Context) -> Self::Result {
+        let set = || {
+            let sequence = Box::new([[0.0; FEATURE_COUNT]; SEQUENCE_BARS]);
+            Ok(Arc::new(FeatureSet { tabular: [0.0; FEATURE_COUNT], sequence }))
+        };
+        Box::pin(async move { message.windows.into_iter().map(|(symbol, _)| (symbol, set())).collect() })
+    }
+}
+
+impl Handler<Predict> for Stub {
+    type Result = ResponseFuture<Vec<SymbolResult<Prediction>>>;
+
+    fn handle(&mut self, message: Predict, _: &mut Self::Context) -> Self::Result {
+        let panics = self.0.predict_panics;
+        Box::pin(async move {
+            assert!(!panics, "as scripted");
+            let buy = || Prediction::parse([0.1, 0.1, 0.8]).unwrap();
+            message.rows.into_iter().map(|(symbol, _)| (symbol, Ok(buy()))).collect()
+        })
+    }
+}
+
+impl Handler<OpenGateway> for Stub {
+    type Result = ();
+
+    fn handle(&mut self, _: OpenGateway, _: &mut Self::Context) {}
+}
+
+impl Handler<SendSignals> for Stub {
+    type Result = ResponseFuture<Vec<SignalReport>>;
+
+    fn handle(&mut self, message: SendSignals, _: &mut Self::Context) -> Self::Result {
+        self.0.sent.lock().unwrap().extend(message.signals.clone());
+        let report = |signal: Signal| SignalReport {
+            symbol: signal.symbol,
+            side: signal.side,
+            result: SignalResult::Suppressed(Suppression::DryRun),
+        };
+        Box::pin(async move { message.signals.into_iter().map(report).collect() })
+    }
+}
+
+impl Handler<Event> for Stub {
+    type Result = ();
+
+    fn handle(&mut self, event: Event, _: &mut Self::Context) {
+        self.0.events.lock().unwrap().push(event);
+    }
+}
+
+/// A stage that dies, and stays dead, at the first message.
+pub struct Mortal;
+
+impl Actor for Mortal {
+    type Context = Context<Self>;
+}
+
+impl Handler<BuildFeatures> for Mortal {
+    type Result = Vec<SymbolResult<Arc<FeatureSet>>>;
+
+    fn handle(&mut self, _: BuildFeatures, _: &mut Self::Context) -> Self::Result {
+        panic!("as scripted")
+    }
+}
+
+/// A Scheduler over stub stages.
+pub struct Rig {
+    pub clock: Arc<ManualClock>,
+    pub script: Script,
+    pub scheduler: Addr<Scheduler>,
+    pub notices: UnboundedReceiver<Notice>,
+    pub shutdown: CancellationToken,
+}
+
+impl Rig {
+    pub async fn start(script: Script) -> Self {
+        Self::start_with(script, 0, |stages| stages).await
+    }
+
+    pub async fn start_with(script: Script, cycles_max: u64, change: impl FnOnce(Stages) -> Stages) -> Self {
+        let clock = ManualClock::at(NOON);
+        let stub = Stub(script.clone()).start();
+        let stages = change(Stages {
+            fetch: stub.clone().recipient(),
+            build: stub.clone().recipient(),
+            predict: stub.clone().recipient(),
+            open: stub.clone().recipient(),
+            send: stub.clone().recipient(),
+            metrics: stub.recipient(),
+        });
+        let instrument = |symbol: Symbol| Instrument {
+            ticker: format!("{symbol}.FOREX"),
+            gateway_name: symbol.to_string(),
+            symbol,
+            threshold: 0.6,
+            volume: 0.01,
+            digits: 5,
+            stop_loss: None,
+            take_profit: None,
+        };
+        let (notify, notices) = unbounded_channel();
+        let shutdown = CancellationToken::new();
+        let scheduler = Scheduler::new(SchedulerConfig {
+            schedule: "58 * * * * *".parse().unwrap(),
+            cycles_max,
+            back_to_back: 0,
+            stages,
+            policy: Policy {
+                instruments: symbols().into_iter().map(instrument).collect(),
+                interval: Interval::OneHour,
+                max_bar_age_s: 10_800,
+            },
+            clock: clock.clone(),
+            shutdown: shutdown.clone(),
+            notices: notify,
+        })
+        .start();
+        settle().await;
+        Self { clock, script, scheduler, notices, shutdown }
+    }
+
+    /// `(cycles finished, of these failed, ticks missed)` so far.
+    pub fn counts(&self) -> (usize, usize, u64) {
+        let events = self.script.events.lock().unwrap();
+        let finished = events.iter().filter(|event| matches!(event, Event::CycleFinished { .. })).count();
+        let failed = events.iter().filter(|event| matches!(event, Event::CycleFinished { failed: true, .. })).count();
+        let missed = events.iter().map(|event| if let Event::TicksMissed(count) = event { *count } else { 0 }).sum();
+        (finished, failed, missed)
+    }
+}

@@ -1,0 +1,119 @@
+//! The Scheduler and the cycle over scripted stages and a driven clock.
+
+#[path = "helpers/stubs.rs"]
+mod stubs;
+
+use actix::Actor;
+use sentinel_actors::{
+    cycle::Stages,
+    messages::{ActorName, Event},
+    scheduler::{Drain, Notice},
+};
+use std::{sync::Arc, time::Duration};
+use stubs::{Mortal, Rig, Script, settle};
+use tokio::sync::Notify;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+#[actix_rt::test]
+async fn a_cycle_runs_at_start_and_at_every_second_58() {
+    let rig = Rig::start(Script::default()).await;
+    assert_eq!(rig.counts(), (1, 0, 0));
+    rig.clock.advance(Duration::from_secs(57)).await;
+    assert_eq!(rig.counts(), (1, 0, 0));
+    rig.clock.advance(Duration::from_secs(1)).await;
+    assert_eq!(rig.counts(), (2, 0, 0));
+    for _ in 0..5 {
+        rig.clock.advance(MINUTE).await;
+    }
+    assert_eq!(rig.counts(), (7, 0, 0));
+}
+
+#[actix_rt::test]
+async fn a_tick_that_finds_a_cycle_running_is_skipped_and_counted() {
+    let gate = Arc::new(Notify::new());
+    let script = Script { fetch_waits_for: Some(gate.clone()), ..Script::default() };
+    let rig = Rig::start(script).await;
+    rig.clock.advance(Duration::from_secs(58)).await;
+    rig.clock.advance(MINUTE).await;
+    assert_eq!(rig.counts(), (0, 0, 2));
+    gate.notify_one();
+    settle().await;
+    assert_eq!(rig.counts(), (1, 0, 2), "the cycle that ran long still counts once");
+}
+
+#[actix_rt::test]
+async fn ticks_slept_through_are_counted_and_only_one_cycle_follows() {
+    let rig = Rig::start(Script::default()).await;
+    rig.clock.advance(Duration::from_secs(58 + 5 * 60)).await;
+    assert_eq!(rig.counts(), (2, 0, 5));
+    rig.clock.advance(MINUTE).await;
+    assert_eq!(rig.counts(), (3, 0, 5));
+}
+
+#[actix_rt::test]
+async fn a_clock_set_back_does_not_stop_trading_for_as_long() {
+    let rig = Rig::start(Script::default()).await;
+    rig.clock.advance(Duration::from_secs(58)).await;
+    rig.clock.set_back(60 * MINUTE).await;
+    rig.clock.advance(MINUTE).await;
+    assert_eq!(rig.counts().0, 3);
+}
+
+#[actix_rt::test]
+async fn one_symbols_failure_never_costs_another_its_decision() {
+    let rig = Rig::start(Script { failing_symbol: Some("EURUSD"), ..Script::default() }).await;
+    assert_eq!(rig.counts(), (1, 1, 0), "the cycle counts as failed");
+    let sent = rig.script.sent.lock().unwrap();
+    assert_eq!(sent.iter().map(|signal| signal.symbol.as_str()).collect::<Vec<_>>(), ["GBPUSD"]);
+}
+
+#[actix_rt::test]
+async fn a_stale_bar_is_never_traded() {
+    let at_the_limit = Rig::start(Script { market_now_offset_s: 10_800, ..Script::default() }).await;
+    assert_eq!(at_the_limit.script.sent.lock().unwrap().len(), 2);
+    let stale = Rig::start(Script { market_now_offset_s: 10_801, ..Script::default() }).await;
+    assert!(stale.script.sent.lock().unwrap().is_empty());
+    assert_eq!(stale.counts(), (1, 0, 0), "a quiet market is no failure");
+}
+
+#[actix_rt::test]
+async fn a_panicking_stage_costs_its_cycle_and_is_counted() {
+    let mut rig = Rig::start(Script { predict_panics: true, ..Script::default() }).await;
+    rig.clock.advance(Duration::from_secs(58)).await;
+    assert_eq!(rig.counts(), (2, 2, 0));
+    assert!(rig.script.sent.lock().unwrap().is_empty());
+    assert!(rig.notices.try_recv().is_err(), "the actor still answers, so the daemon lives");
+}
+
+#[actix_rt::test]
+async fn a_stage_that_is_gone_is_fatal() {
+    let mortal = Mortal.start();
+    let mut rig = Rig::start_with(Script::default(), 0, |stages| Stages { build: mortal.recipient(), ..stages }).await;
+    settle().await;
+    let notice = tokio::time::timeout(Duration::from_secs(5), rig.notices.recv()).await.unwrap();
+    assert_eq!(notice, Some(Notice::StageGone(ActorName::FeatureBuilder)));
+}
+
+#[actix_rt::test]
+async fn no_cycle_starts_after_the_asked_number() {
+    let mut rig = Rig::start_with(Script::default(), 2, |stages| stages).await;
+    for _ in 0..4 {
+        rig.clock.advance(MINUTE).await;
+    }
+    assert_eq!(rig.counts(), (2, 0, 0));
+    assert_eq!(rig.notices.recv().await, Some(Notice::CyclesEnded { failed: 0 }));
+    assert!(rig.script.events.lock().unwrap().iter().any(|event| matches!(event, Event::CyclesEnded)));
+}
+
+#[actix_rt::test]
+async fn shutdown_gives_up_a_fetch_and_starts_nothing_new() {
+    let script = Script { fetch_waits_for: Some(Arc::new(Notify::new())), ..Script::default() };
+    let rig = Rig::start(script).await;
+    rig.shutdown.cancel();
+    let drained = tokio::time::timeout(Duration::from_secs(1), rig.scheduler.send(Drain)).await;
+    assert!(matches!(drained, Ok(Ok(()))));
+    rig.clock.advance(MINUTE).await;
+    assert_eq!(rig.counts(), (1, 0, 0), "given up is ended, not failed");
+    assert!(rig.script.sent.lock().unwrap().is_empty());
+}
