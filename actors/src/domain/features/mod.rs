@@ -1,0 +1,231 @@
+//! The 23 features and the 60x23 sequence, equal to those of the daemon this one replaces.
+//!
+//! Only the newest 60 rows are computed. The moving averages start at the first bar of the window, so its length
+//! shows in them; all else looks back at most 20 rows, and a missing value is filled from a later row, never an earlier.
+
+mod rolling;
+#[cfg(test)]
+mod tests;
+
+use crate::domain::bar::Bar;
+use rolling::{Column, Ema, HISTORY, Series, lagged, mean, standard_deviation, sum, zip};
+
+/// Features per bar.
+pub const FEATURE_COUNT: usize = 23;
+/// Bars in a sequence.
+pub const SEQUENCE_BARS: usize = 60;
+/// Bars it takes to build the features: the old daemon made no sequence of less.
+pub const BARS_MIN: usize = 120;
+
+/// Columns in which 0/0 is a fact of the market (nothing moved, nothing traded) and is filled.
+const FILLED_COLUMNS: [usize; 2] = [RSI_14, VOLUME_RATIO];
+const RSI_14: usize = 9;
+const VOLUME_RATIO: usize = 17;
+
+const SECONDS_PER_DAY: i64 = 86_400;
+/// 1970-01-01 was a Thursday, 3 when Monday is 0.
+const EPOCH_WEEKDAY: i64 = 3;
+
+/// What the model is asked about: the newest bar's features and those of the last 60 bars.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FeatureSet {
+    /// Features of the newest bar.
+    pub tabular: [f64; FEATURE_COUNT],
+    /// Features of the last 60 bars, oldest first, rounded to float32.
+    pub sequence: Box<[[f32; FEATURE_COUNT]; SEQUENCE_BARS]>,
+}
+
+/// Feature values that were replaced or refused, by kind.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct InvalidValues {
+    /// Missing values that were filled.
+    pub nan: u64,
+    /// Infinite values, which cost the symbol its decision.
+    pub infinite: u64,
+    /// Values beyond float32, which cost the symbol its decision.
+    pub out_of_range: u64,
+}
+
+impl std::ops::AddAssign for InvalidValues {
+    fn add_assign(&mut self, other: Self) {
+        self.nan += other.nan;
+        self.infinite += other.infinite;
+        self.out_of_range += other.out_of_range;
+    }
+}
+
+/// What the columns `hour` and `day_of_week` hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TimeColumns {
+    /// The bar's own hour 0..=23 and weekday, Monday 0 to Sunday 6, in UTC.
+    Utc,
+    /// Always 0 and 3, as the old daemon had them: it read unix seconds as nanoseconds. For models trained on that.
+    Legacy,
+}
+
+/// Why a window has no features.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum FeatureError {
+    /// The window is too short.
+    #[error("{have} bars, {need} are needed")]
+    TooFewBars {
+        /// Bars in the window.
+        have: usize,
+        /// [`BARS_MIN`].
+        need: usize,
+    },
+    /// Values that the model must not see.
+    #[error("{} infinite feature values, {} beyond float32", .0.infinite, .0.out_of_range)]
+    InvalidValues(InvalidValues),
+}
+
+impl FeatureError {
+    /// Bounded name for logs and `/health`.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::TooFewBars { .. } => "too_few_bars",
+            Self::InvalidValues(_) => "invalid_features",
+        }
+    }
+
+    /// Invalid values found on the way to this error.
+    pub const fn invalid_values(&self) -> InvalidValues {
+        match self {
+            Self::TooFewBars { .. } => InvalidValues { nan: 0, infinite: 0, out_of_range: 0 },
+            Self::InvalidValues(invalid) => *invalid,
+        }
+    }
+}
+
+/// Builds both feature arrays of a window, oldest bar first, and counts the missing values that were filled.
+///
+/// # Errors
+/// Fewer than [`BARS_MIN`] bars; a value that is infinite, or finite but beyond float32 (prices of 1e40 and the like).
+pub fn build(bars: &[Bar], time_columns: TimeColumns) -> Result<(FeatureSet, InvalidValues), FeatureError> {
+    if bars.len() < BARS_MIN {
+        return Err(FeatureError::TooFewBars { have: bars.len(), need: BARS_MIN });
+    }
+    let mut columns = columns(bars, time_columns);
+    let mut invalid = InvalidValues::default();
+    for column in FILLED_COLUMNS {
+        invalid.nan += fill_missing(&mut columns[column]);
+    }
+
+    let mut sequence = Box::new([[0.0; FEATURE_COUNT]; SEQUENCE_BARS]);
+    let mut representable = true;
+    for (index, column) in columns.iter().enumerate() {
+        for (row, value) in sequence.iter_mut().zip(column) {
+            let rounded = *value as f32;
+            representable &= rounded.is_finite();
+            row[index] = rounded;
+        }
+    }
+    if !representable {
+        for value in columns.as_flattened() {
+            // Outside the two filled columns a NaN can only be the difference or quotient of two infinities.
+            invalid.infinite += u64::from(!value.is_finite());
+            invalid.out_of_range += u64::from(value.is_finite() && !(*value as f32).is_finite());
+        }
+        return Err(FeatureError::InvalidValues(invalid));
+    }
+    let tabular = columns.map(|column| column[SEQUENCE_BARS - 1]);
+    Ok((FeatureSet { tabular, sequence }, invalid))
+}
+
+/// The 23 columns over the rows of the sequence; missing values are NaN.
+fn columns(bars: &[Bar], time_columns: TimeColumns) -> [Column; FEATURE_COUNT] {
+    let newest = &bars[bars.len() - (HISTORY + SEQUENCE_BARS)..];
+    let series = |field: fn(&Bar) -> f64| -> Series { std::array::from_fn(|row| field(&newest[row])) };
+    let (high, low, close, volume) = (series(|b| b.high), series(|b| b.low), series(|b| b.close), series(|b| b.volume));
+    // The oldest row has no predecessor in `newest`; no feature reaches back to its change.
+    let change = |row: usize, of: fn(f64, f64) -> f64| if row == 0 { 0.0 } else { of(close[row], close[row - 1]) };
+    let return_1: Series = std::array::from_fn(|row| change(row, |c, before| c / before - 1.0));
+    let gain: Series = std::array::from_fn(|row| change(row, |c, before| (c - before).max(0.0)));
+    let loss: Series = std::array::from_fn(|row| change(row, |c, before| (before - c).max(0.0)));
+
+    let (h, l, c, v) = (lagged(&high, 0), lagged(&low, 0), lagged(&close, 0), lagged(&volume, 0));
+    let return_over = |rows| zip(c, lagged(&close, rows), |c, before| c / before - 1.0);
+    let momentum = zip(c, lagged(&close, 5), |c, before| c - before);
+    let momentum_before = zip(lagged(&close, 5), lagged(&close, 10), |c, before| c - before);
+    // 14 rows on both sides of the quotient: sums do as well as means. x/0 is infinite and makes 100; 0/0 is missing.
+    let rsi = zip(&sum(&gain, 14), &sum(&loss, 14), |gain, loss| 100.0 - 100.0 / (1.0 + gain / loss));
+    let volume_sma = mean(&volume, 20);
+    let [ema_10, ema_20, macd, macd_signal, macd_histogram] = averages(bars);
+    let [hour, day_of_week] = time(&newest[HISTORY..], time_columns);
+    [
+        return_over(1),
+        return_over(5),
+        return_over(10),
+        mean(&close, 10),
+        mean(&close, 20),
+        ema_10,
+        ema_20,
+        standard_deviation(&return_1, 10),
+        standard_deviation(&return_1, 20),
+        rsi,
+        macd,
+        macd_signal,
+        macd_histogram,
+        zip(h, l, |h, l| h / l),
+        zip(c, h, |c, h| c / h),
+        zip(c, l, |c, l| c / l),
+        volume_sma,
+        zip(v, &volume_sma, |v, sma| v / sma),
+        hour,
+        day_of_week,
+        momentum,
+        zip(&momentum, &momentum_before, |now, before| now - before),
+        // The model was trained with a 23rd column that nothing ever filled.
+        [0.0; SEQUENCE_BARS],
+    ]
+}
+
+/// EMA 10, EMA 20, MACD, its signal and its histogram: one pass over the whole window, the chains side by side.
+fn averages(bars: &[Bar]) -> [Column; 5] {
+    let mut columns = [[0.0; SEQUENCE_BARS]; 5];
+    let first = bars[0].close;
+    let [mut ema_10, mut ema_20, mut ema_12, mut ema_26] = [10, 20, 12, 26].map(|span| Ema::new(span, first));
+    let mut signal = Ema::new(9, 0.0);
+    let mut push = |bar: &Bar| {
+        let macd = ema_12.push(bar.close) - ema_26.push(bar.close);
+        let signal = signal.push(macd);
+        [ema_10.push(bar.close), ema_20.push(bar.close), macd, signal, macd - signal]
+    };
+    let (before, rows) = bars.split_at(bars.len() - SEQUENCE_BARS);
+    for bar in before {
+        push(bar);
+    }
+    for (row, bar) in rows.iter().enumerate() {
+        for (column, value) in columns.iter_mut().zip(push(bar)) {
+            column[row] = value;
+        }
+    }
+    columns
+}
+
+fn time(bars: &[Bar], time_columns: TimeColumns) -> [Column; 2] {
+    match time_columns {
+        TimeColumns::Legacy => [[0.0; SEQUENCE_BARS], [EPOCH_WEEKDAY as f64; SEQUENCE_BARS]],
+        TimeColumns::Utc => [
+            std::array::from_fn(|row| (bars[row].open_time.rem_euclid(SECONDS_PER_DAY) / 3_600) as f64),
+            std::array::from_fn(|row| {
+                let days = bars[row].open_time.div_euclid(SECONDS_PER_DAY);
+                (days + EPOCH_WEEKDAY).rem_euclid(7) as f64
+            }),
+        ],
+    }
+}
+
+/// Gives every missing value the next later one of its column, or 0 where none follows; answers how many there were.
+fn fill_missing(column: &mut Column) -> u64 {
+    let mut missing = 0;
+    let mut later = 0.0;
+    for value in column.iter_mut().rev() {
+        if value.is_nan() {
+            missing += 1;
+            *value = later;
+        }
+        later = *value;
+    }
+    missing
+}

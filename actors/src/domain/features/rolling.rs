@@ -1,0 +1,82 @@
+//! Moving sums, deviations and averages over the newest rows, written so that the compiler can vectorise them.
+//!
+//! Every window is summed afresh: a running sum leaves residues like 1e-20 where the true sum is 0, and an RSI over
+//! such a residue is noise.
+
+use super::SEQUENCE_BARS;
+
+/// Rows before the sequence that its first row looks back on: 20 returns need 21 closes.
+pub const HISTORY: usize = 20;
+
+/// One input column: the history, then the rows of the sequence.
+pub type Series = [f64; HISTORY + SEQUENCE_BARS];
+/// One value per row of the sequence, oldest first.
+pub type Column = [f64; SEQUENCE_BARS];
+
+/// The rows of the sequence, each `rows_earlier` (at most [`HISTORY`]) rows before itself.
+pub fn lagged(series: &Series, rows_earlier: usize) -> &[f64] {
+    &series[HISTORY - rows_earlier..][..SEQUENCE_BARS]
+}
+
+/// Combines two values of every row.
+pub fn zip(left: &[f64], right: &[f64], combine: impl Fn(f64, f64) -> f64) -> Column {
+    let mut out = [0.0; SEQUENCE_BARS];
+    for ((out, left), right) in out.iter_mut().zip(left).zip(right) {
+        *out = combine(*left, *right);
+    }
+    out
+}
+
+/// Sum of the last `n` values of every row, its own included.
+pub fn sum(series: &Series, n: usize) -> Column {
+    let mut sums = [0.0; SEQUENCE_BARS];
+    // Row by row inside, lag by lag outside: 60 independent sums, where one window alone is a chain of additions.
+    for lag in (0..n).rev() {
+        for (sum, value) in sums.iter_mut().zip(lagged(series, lag)) {
+            *sum += value;
+        }
+    }
+    sums
+}
+
+/// Mean of the last `n` values of every row.
+pub fn mean(series: &Series, n: usize) -> Column {
+    sum(series, n).map(|sum| sum / n as f64)
+}
+
+/// Standard deviation of the last `n` values of every row, divisor `n - 1`, in two passes.
+pub fn standard_deviation(series: &Series, n: usize) -> Column {
+    let means = mean(series, n);
+    let mut squares = [0.0; SEQUENCE_BARS];
+    for lag in (0..n).rev() {
+        for ((square, mean), value) in squares.iter_mut().zip(&means).zip(lagged(series, lag)) {
+            let distance = value - mean;
+            *square += distance * distance;
+        }
+    }
+    squares.map(|square| (square / (n - 1) as f64).sqrt())
+}
+
+/// An exponential moving average, seeded with its first value.
+#[derive(Debug, Clone, Copy)]
+pub struct Ema {
+    /// Its value now.
+    pub value: f64,
+    weight: f64,
+}
+
+impl Ema {
+    /// Starts at `first`, with the smoothing of a span of `n` rows.
+    pub fn new(n: usize, first: f64) -> Self {
+        Self { value: first, weight: 2.0 / (n + 1) as f64 }
+    }
+
+    /// Takes in the next row. A row equal to the average leaves it exactly as it is: a flat market has a MACD of 0.
+    pub fn push(&mut self, next: f64) -> f64 {
+        // The two products of the old daemon's library, not `value + weight * (next - value)`: that differs in the last
+        // bit, and MACD's histogram, a difference of near-equal numbers, shows it in float32.
+        let moved = (1.0 - self.weight) * self.value + self.weight * next;
+        self.value = if self.value == next { next } else { moved };
+        self.value
+    }
+}
