@@ -1,5 +1,6 @@
 //! One outside system each; what comes in becomes a domain type or an error here.
 
+pub mod eodhd;
 pub mod http;
 pub mod inflight;
 pub mod system_clock;

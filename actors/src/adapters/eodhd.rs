@@ -1,0 +1,167 @@
+//! EODHD's intraday feed: the request, the key, and rows out of an answer. The Fetcher decides when to ask.
+//!
+//! The answer is read straight into rows, without a value tree: a first answer can hold thousands of them.
+
+mod key;
+#[cfg(test)]
+mod tests;
+
+use crate::domain::{bar::Interval, window::RawBar};
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error, IgnoredAny, MapAccess, Visitor},
+};
+use std::fmt::{self, Write};
+
+pub use key::{ApiKey, ApiToken, TokenError};
+
+/// 9999-12-31: a timestamp beyond it is in other units than seconds, or no time at all.
+const OPEN_TIME_MAX: i64 = 253_402_300_799;
+
+/// Why an answer holds no rows.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AnswerError {
+    /// A 200 with nothing in it.
+    #[error("the answer is empty")]
+    Empty,
+    /// Not an array of rows, or a row without a time.
+    #[error("the answer is not an array of bars: {0}")]
+    BadShape(String),
+}
+
+/// Address of a symbol's bars. `from` and `to` are unix seconds, both included; without a range the provider sends
+/// its default, 120 days. The key is not part of it: it travels in a header, out of sight of logs and proxies.
+pub fn intraday_url(base_url: &str, ticker: &str, interval: Interval, range: Option<(i64, i64)>) -> String {
+    let mut url = format!("{}/api/intraday/", base_url.trim_end_matches('/'));
+    for byte in ticker.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            url.push(char::from(byte));
+        } else {
+            // Writing to a String cannot fail.
+            let _ = write!(url, "%{byte:02X}");
+        }
+    }
+    let _ = write!(url, "?interval={}", interval.as_str());
+    if let Some((from, to)) = range {
+        let _ = write!(url, "&from={from}&to={to}");
+    }
+    url.push_str("&fmt=json");
+    url
+}
+
+/// Reads the rows of a 200 answer, in the order they came. Numbers may be strings; null or missing prices are `None`.
+///
+/// # Errors
+/// An empty body; anything but a JSON array of objects, each with a `timestamp`.
+pub fn parse(body: &[u8]) -> Result<Vec<RawBar>, AnswerError> {
+    if body.trim_ascii().is_empty() {
+        return Err(AnswerError::Empty);
+    }
+    match serde_json::from_slice::<Vec<Row>>(body) {
+        Ok(rows) => Ok(rows.into_iter().map(|row| row.0).collect()),
+        Err(error) => Err(AnswerError::BadShape(super::http::one_line(&error.to_string()))),
+    }
+}
+
+struct Row(RawBar);
+
+#[derive(Deserialize)]
+#[serde(field_identifier, rename_all = "lowercase")]
+enum Field {
+    Timestamp,
+    Open,
+    High,
+    Low,
+    Close,
+    Volume,
+    #[serde(other)]
+    Other,
+}
+
+impl<'de> Deserialize<'de> for Row {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // By hand because a derived row would take an array of numbers for a row, too.
+        deserializer.deserialize_map(RowVisitor)
+    }
+}
+
+struct RowVisitor;
+
+impl<'de> Visitor<'de> for RowVisitor {
+    type Value = Row;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a bar")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Row, A::Error> {
+        let (mut row, mut open_time) = (RawBar::default(), None);
+        while let Some(field) = map.next_key()? {
+            match field {
+                Field::Timestamp => open_time = Some(map.next_value::<OpenTime>()?.0),
+                Field::Open => row.open = map.next_value::<Number>()?.0,
+                Field::High => row.high = map.next_value::<Number>()?.0,
+                Field::Low => row.low = map.next_value::<Number>()?.0,
+                Field::Close => row.close = map.next_value::<Number>()?.0,
+                Field::Volume => row.volume = map.next_value::<Number>()?.0,
+                Field::Other => _ = map.next_value::<IgnoredAny>()?,
+            }
+        }
+        row.open_time = open_time.ok_or_else(|| A::Error::missing_field("timestamp"))?;
+        Ok(Row(row))
+    }
+}
+
+/// A number, a number in a string, or null. A string that is no number becomes NaN, which costs its bar only.
+struct Number(Option<f64>);
+
+impl<'de> Deserialize<'de> for Number {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(NumberVisitor).map(Self)
+    }
+}
+
+struct NumberVisitor;
+
+impl Visitor<'_> for NumberVisitor {
+    type Value = Option<f64>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a number")
+    }
+
+    fn visit_f64<E: Error>(self, number: f64) -> Result<Self::Value, E> {
+        Ok(Some(number))
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<Self::Value, E> {
+        Ok(Some(number as f64))
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<Self::Value, E> {
+        Ok(Some(number as f64))
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Some(text.trim().parse().unwrap_or(f64::NAN)))
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+}
+
+/// Unix seconds, as a number or in a string.
+struct OpenTime(i64);
+
+impl<'de> Deserialize<'de> for OpenTime {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let seconds = deserializer.deserialize_any(NumberVisitor)?.unwrap_or(f64::NAN);
+        // Whole seconds up to the year 9999 are exact in a float64.
+        if seconds.fract() == 0.0 && (0.0..=OPEN_TIME_MAX as f64).contains(&seconds) {
+            Ok(Self(seconds as i64))
+        } else {
+            Err(D::Error::custom("the timestamp is no unix time in seconds"))
+        }
+    }
+}
