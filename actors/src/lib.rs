@@ -5,5 +5,7 @@ pub mod adapters;
 pub mod cycle;
 mod cycle_log;
 pub mod domain;
+pub mod feature_builder;
+pub mod fetcher;
 pub mod messages;
 pub mod scheduler;

@@ -64,11 +64,11 @@ fn features_equal_the_golden_vectors() {
         for (index, expected) in golden.tabular.iter().enumerate() {
             assert_close(features.tabular[index], *expected, &format!("{case} tabular {index}"));
         }
-        for row in 0..SEQUENCE_BARS {
-            for index in 0..FEATURE_COUNT {
+        for (index, column) in columns.iter().enumerate() {
+            for (row, value) in column.iter().enumerate() {
                 let at = format!("{case} row {row} column {index}");
                 assert_neighbours(features.sequence[row][index], golden.sequence[row][index] as f32, &at);
-                assert_close(columns[index][row], golden.sequence_f64[row][index], &at);
+                assert_close(*value, golden.sequence_f64[row][index], &at);
             }
         }
     }

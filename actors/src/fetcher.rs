@@ -1,0 +1,263 @@
+//! Fetcher: brings every symbol's window up to date, once a cycle. The cycle asks it; it asks EODHD.
+//!
+//! `feed` knows what a symbol lacks and what it holds, `request` how to ask within a deadline.
+
+mod feed;
+mod request;
+#[cfg(test)]
+mod tests;
+
+use crate::{
+    adapters::{
+        eodhd::{AnswerError, ApiToken, TokenError, intraday_url},
+        http::HttpError,
+        inflight::Inflight,
+    },
+    domain::{
+        bar::{Bar, Interval},
+        clock::Clock,
+        instrument::Instrument,
+        window::{BarFault, Rejections},
+    },
+    messages::{ActorName, ApiUsage, Event, FetchBars, FetchReport, FetchedBars, Ping, StageFailure},
+};
+use actix::{Actor, Context, Handler, Recipient, ResponseFuture, Supervised};
+use feed::Feed;
+use futures_util::{StreamExt, stream};
+use request::{Requests, Session};
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+    sync::Arc,
+    time::Duration,
+};
+use tokio::time::Instant;
+
+/// When a symbol is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Poll {
+    /// In every cycle.
+    Cycle,
+    /// Only when a newer closed bar can exist, and then every `overdue_poll_s` until it comes.
+    Bar,
+}
+
+/// What "now" is for closedness and bar age.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MarketClock {
+    /// The wall clock.
+    System,
+    /// The close of the newest bar received, for replays: every bar counts as closed and every cycle polls.
+    Bars,
+}
+
+/// What a Fetcher needs to know.
+#[derive(Clone)]
+pub struct Config {
+    /// What to fetch, in the order of the answers.
+    pub instruments: Arc<[Instrument]>,
+    /// Length of a bar.
+    pub interval: Interval,
+    /// Bars kept per symbol, 120 or more.
+    pub lookback_bars: usize,
+    /// `https://eodhd.com`
+    pub base_url: String,
+    /// Where the key comes from.
+    pub token: ApiToken,
+    /// When a symbol is asked for.
+    pub poll: Poll,
+    /// With [`Poll::Bar`]: seconds between two requests for a bar that is late.
+    pub overdue_poll_s: u64,
+    /// For one symbol's whole call, body and retry included.
+    pub deadline: Duration,
+    /// Longest answer, after decompression.
+    pub body_bytes_max: usize,
+    /// Symbols fetched at the same time, 1 or more.
+    pub concurrency: usize,
+    /// What "now" is.
+    pub market_clock: MarketClock,
+    /// The wall clock.
+    pub clock: Arc<dyn Clock>,
+    /// Counts requests under way.
+    pub inflight: Inflight,
+    /// The MetricsActor.
+    pub metrics: Recipient<Event>,
+}
+
+/// Why a symbol has no usable bars in a cycle.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FetchError {
+    /// No complete answer.
+    #[error(transparent)]
+    Http(#[from] HttpError),
+    /// An answer without rows.
+    #[error(transparent)]
+    Answer(#[from] AnswerError),
+    /// The first answer has rows, but no closed bar in them, or none at all.
+    #[error("no closed bar in the answer")]
+    NoBars,
+    /// Bars that no decision can rest on.
+    #[error(transparent)]
+    Bars(#[from] BarFault),
+    /// No key.
+    #[error(transparent)]
+    NoKey(#[from] TokenError),
+    /// No HTTP client.
+    #[error("cannot build the HTTP client: {0}")]
+    NoClient(String),
+    /// The provider asked us to stay away; no request was made.
+    #[error("the provider asked for a pause, {} s are left", .wait.as_secs())]
+    RateLimited {
+        /// Rest of the pause.
+        wait: Duration,
+    },
+}
+
+impl FetchError {
+    /// Bounded name for logs, `/health` and metric labels.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Http(error) => error.error_code(),
+            Self::Answer(AnswerError::BadShape(_)) => "bad_shape",
+            Self::Answer(AnswerError::Empty) | Self::NoBars => "empty_response",
+            Self::Bars(fault) => fault.kind(),
+            Self::NoKey(_) => "no_api_key",
+            Self::NoClient(_) => "connect",
+            Self::RateLimited { .. } => "rate_limited",
+        }
+    }
+}
+
+/// The actor.
+pub struct Fetcher {
+    stage: Rc<Stage>,
+}
+
+impl Fetcher {
+    /// Holds no bars yet. Build it inside the arbiter it runs in: its HTTP client stays on one thread.
+    pub fn new(config: Config) -> Self {
+        let feeds = config.instruments.iter().map(|_| Feed::new(config.lookback_bars)).collect();
+        let requests = Requests::new(&config);
+        Self {
+            stage: Rc::new(Stage { config, requests, feeds: RefCell::new(feeds), newest_close_time: Cell::new(None) }),
+        }
+    }
+}
+
+impl Actor for Fetcher {
+    type Context = Context<Self>;
+
+    fn started(&mut self, _: &mut Self::Context) {
+        self.stage.config.metrics.do_send(Event::ActorStarted(ActorName::Fetcher));
+    }
+}
+
+impl Supervised for Fetcher {
+    fn restarting(&mut self, _: &mut Self::Context) {
+        self.stage.config.metrics.do_send(Event::ActorRestarted(ActorName::Fetcher));
+    }
+}
+
+impl Handler<Ping> for Fetcher {
+    type Result = ();
+
+    fn handle(&mut self, _: Ping, _: &mut Self::Context) {}
+}
+
+impl Handler<FetchBars> for Fetcher {
+    type Result = ResponseFuture<FetchedBars>;
+
+    fn handle(&mut self, _: FetchBars, _: &mut Self::Context) -> Self::Result {
+        let stage = Rc::clone(&self.stage);
+        Box::pin(async move { stage.fetch_all().await })
+    }
+}
+
+/// What a cycle's fetches share. Cells are never borrowed across an await.
+struct Stage {
+    config: Config,
+    requests: Requests,
+    /// One per instrument.
+    feeds: RefCell<Vec<Feed>>,
+    /// Of all bars ever accepted: the time of [`MarketClock::Bars`].
+    newest_close_time: Cell<Option<i64>>,
+}
+
+/// How it went for one symbol.
+struct Fetched {
+    index: usize,
+    result: Result<Arc<[Bar]>, FetchError>,
+    duration: Option<Duration>,
+    newest_close_time: Option<i64>,
+    api: ApiUsage,
+    rejected: Rejections,
+}
+
+impl Stage {
+    async fn fetch_all(&self) -> FetchedBars {
+        let now = self.config.clock.now_unix();
+        let session = self.requests.open(&self.config.token);
+        let fetches = (0..self.config.instruments.len()).map(|index| self.fetch(index, now, &session));
+        // Unordered, or one hanging symbol at the head of the line would keep the next ones from starting.
+        let mut all: Vec<Fetched> =
+            stream::iter(fetches).buffer_unordered(self.config.concurrency.max(1)).collect().await;
+        all.sort_unstable_by_key(|fetched| fetched.index);
+        self.report(&all);
+
+        let windows = all.into_iter().map(|fetched| {
+            let symbol = self.config.instruments[fetched.index].symbol.clone();
+            let failure = |error: FetchError| StageFailure { kind: error.kind(), detail: error.to_string() };
+            (symbol, fetched.result.map_err(failure))
+        });
+        FetchedBars { market_now: self.market_now(now), windows: windows.collect() }
+    }
+
+    async fn fetch(&self, index: usize, now: i64, session: &Result<Session, FetchError>) -> Fetched {
+        let (started, api) = (Instant::now(), RefCell::new(ApiUsage::default()));
+        let mut rejected = Rejections::default();
+        let ask = self.feeds.borrow()[index].ask(now, &self.config);
+        let result = match (ask, session) {
+            (None, _) => self.feeds.borrow_mut()[index].held(),
+            (Some(_), Err(error)) => Err(error.clone()),
+            (Some(ask), Ok(session)) => {
+                let Config { base_url, instruments, interval, .. } = &self.config;
+                let url = intraday_url(base_url, &instruments[index].ticker, *interval, ask.range);
+                let rows = self.requests.bars(session, &url, &api).await;
+                rows.and_then(|rows| self.feeds.borrow_mut()[index].take(&rows, now, &self.config, &mut rejected))
+            }
+        };
+        let mut api = api.into_inner();
+        if let Err(error @ (FetchError::Answer(_) | FetchError::NoBars | FetchError::NoKey(_))) = &result {
+            api.errors.push(error.kind());
+        }
+        let newest_close_time = self.feeds.borrow()[index].newest_close_time(self.config.interval);
+        self.newest_close_time.set(self.newest_close_time.get().max(newest_close_time));
+        let duration = (api.calls > 0).then(|| started.elapsed());
+        Fetched { index, result, duration, newest_close_time, api, rejected }
+    }
+
+    /// One event for the whole cycle.
+    fn report(&self, all: &[Fetched]) {
+        let (mut api, mut rejected) = (ApiUsage::default(), Rejections::default());
+        for fetched in all {
+            api.calls += fetched.api.calls;
+            api.errors.extend(&fetched.api.errors);
+            rejected.merge(&fetched.rejected);
+        }
+        let fetches = all.iter().map(|fetched| FetchReport {
+            symbol: self.config.instruments[fetched.index].symbol.clone(),
+            duration: fetched.duration,
+            newest_bar_close_time: fetched.newest_close_time,
+            failure: fetched.result.as_ref().err().map(FetchError::kind),
+        });
+        let fetches = fetches.collect();
+        self.config.metrics.do_send(Event::BarsFetched { fetches, api, rejected: rejected.counted() });
+    }
+
+    fn market_now(&self, now: i64) -> i64 {
+        match self.config.market_clock {
+            MarketClock::System => now,
+            MarketClock::Bars => self.newest_close_time.get().unwrap_or(now),
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! One symbol's feed: what it holds, what it lacks, and when it is worth asking.
+
+use super::{Config, FetchError, MarketClock, Poll};
+use crate::domain::{
+    bar::{Bar, Interval},
+    window::{BarFault, BarRejection, BarWindow, RawBar, Rejections, clean},
+};
+use std::sync::Arc;
+
+/// Added to the first range, so that a long weekend or a holiday leaves enough bars in it.
+const SPARE_S: i64 = 4 * 86_400;
+
+/// A request that is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ask {
+    /// `from` and `to`, unix seconds; `None` for whatever the provider sends by itself.
+    pub range: Option<(i64, i64)>,
+}
+
+/// A symbol's bars between two cycles.
+#[derive(Debug)]
+pub struct Feed {
+    window: BarWindow,
+    /// When the provider was last found to have nothing newer, unix seconds.
+    nothing_newer_at: Option<i64>,
+    /// What is wrong with the newest bar, as of the last answer.
+    fault: Option<BarFault>,
+}
+
+impl Feed {
+    /// An empty feed that keeps `lookback_bars` bars.
+    pub const fn new(lookback_bars: usize) -> Self {
+        Self { window: BarWindow::new(lookback_bars), nothing_newer_at: None, fault: None }
+    }
+
+    /// What to ask for now, or `None` if nothing newer can be there.
+    pub fn ask(&self, now: i64, config: &Config) -> Option<Ask> {
+        let Some(from) = self.window.lacks_from(config.interval) else {
+            let range = (config.market_clock == MarketClock::System).then(|| (now - first_range_s(config), now));
+            return Some(Ask { range });
+        };
+        let polls_always = config.poll == Poll::Cycle || config.market_clock == MarketClock::Bars;
+        let can_be_closed = now >= from.saturating_add(config.interval.seconds());
+        // The distance in both directions: after a clock stepped back, "in 300 s" must not become "in an hour".
+        let waited = self.nothing_newer_at.is_none_or(|at| now.abs_diff(at) >= config.overdue_poll_s);
+        let range = Some((from, now.max(from.saturating_add(1))));
+        (polls_always || can_be_closed && waited).then_some(Ask { range })
+    }
+
+    /// Takes in an answer and hands out the window.
+    ///
+    /// # Errors
+    /// Bars that contradict each other or those held, an invalid newest bar, or no bar at all.
+    pub fn take(
+        &mut self,
+        rows: &[RawBar],
+        now: i64,
+        config: &Config,
+        rejected: &mut Rejections,
+    ) -> Result<Arc<[Bar]>, FetchError> {
+        let closed_by = (config.market_clock == MarketClock::System).then_some(now);
+        let cleaned = clean(rows, config.interval, closed_by);
+        rejected.merge(&cleaned.rejected);
+        if let Some(fault @ BarFault::Conflict { .. }) = cleaned.fault {
+            return Err(fault.into());
+        }
+        let before = self.window.lacks_from(config.interval);
+        let merged = self.window.merge(&cleaned.bars);
+        let came = self.window.lacks_from(config.interval) > before;
+        self.nothing_newer_at = (!came && merged.is_ok()).then_some(now);
+        self.fault = cleaned.fault;
+        if merged.is_err() {
+            rejected.add(BarRejection::Conflict);
+        }
+        merged?;
+        self.held()
+    }
+
+    /// The window as it is.
+    ///
+    /// # Errors
+    /// An invalid newest bar, or no bar at all.
+    pub fn held(&mut self) -> Result<Arc<[Bar]>, FetchError> {
+        match (self.fault, self.window.newest()) {
+            (Some(fault), _) => Err(fault.into()),
+            (None, None) => Err(FetchError::NoBars),
+            (None, Some(_)) => Ok(self.window.share()),
+        }
+    }
+
+    /// Close time of the newest bar held, unix seconds.
+    pub fn newest_close_time(&self, interval: Interval) -> Option<i64> {
+        self.window.newest().map(|bar| bar.close_time(interval))
+    }
+}
+
+/// Enough seconds to hold `lookback_bars` bars of a market that is open five days a week.
+fn first_range_s(config: &Config) -> i64 {
+    let bars = i64::try_from(config.lookback_bars).unwrap_or(i64::MAX);
+    bars.saturating_mul(config.interval.seconds()).saturating_mul(7) / 5 + SPARE_S
+}
