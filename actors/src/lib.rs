@@ -9,3 +9,5 @@ pub mod feature_builder;
 pub mod fetcher;
 pub mod messages;
 pub mod scheduler;
+pub mod predictor;
+pub mod signal_sender;

@@ -6,6 +6,7 @@ use awc::{
     error::{ConnectError, PayloadError, SendRequestError},
     http::{StatusCode, header},
 };
+use bytes::Bytes;
 use std::{io, sync::Arc, time::Duration};
 
 /// Longest outside text that reaches a log line or an error, in characters.
@@ -125,7 +126,7 @@ pub async fn get(request: ClientRequest, body_bytes_max: usize) -> Result<Vec<u8
 ///
 /// # Errors
 /// Anything but a complete 200, see [`HttpError`].
-pub async fn post(request: ClientRequest, body: Vec<u8>, body_bytes_max: usize) -> Result<Vec<u8>, HttpError> {
+pub async fn post(request: ClientRequest, body: Bytes, body_bytes_max: usize) -> Result<Vec<u8>, HttpError> {
     read(request.send_body(body), body_bytes_max).await
 }
 

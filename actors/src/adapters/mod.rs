@@ -4,3 +4,7 @@ pub mod eodhd;
 pub mod http;
 pub mod inflight;
 pub mod system_clock;
+pub mod gateway;
+pub mod http;
+pub mod inflight;
+pub mod mlflow;

@@ -1,0 +1,151 @@
+//! The MetaTrader gateway on ZeroMQ: what an order looks like in each dialect, what a reply proves, and the REQ
+//! socket. The dialect is configured, never probed. Used by the SignalSender.
+
+mod place_order;
+mod signature;
+mod socket;
+mod v43;
+
+pub use place_order::PlaceOrder;
+pub use signature::risk_signature;
+pub use socket::{AwaitingReply, GatewaySocket, REPLY_BYTES_MAX, SocketError};
+pub use v43::V43;
+
+use crate::{
+    adapters::http::one_line,
+    domain::order::{Order, Outcome},
+};
+use serde::de::DeserializeOwned;
+use std::{fmt, str::FromStr, time::Duration};
+
+/// One way of talking to a gateway.
+pub trait Dialect: fmt::Debug + Send + Sync {
+    /// Which one.
+    fn kind(&self) -> DialectKind;
+
+    /// Whether a reply names the order it answers. Where it does not, every order needs a socket of its own.
+    fn echoes_id(&self) -> bool;
+
+    /// The request that opens this order; `signed_at` is the wall clock, as time since the unix epoch.
+    fn open_order(&self, order: &Order, signed_at: Duration) -> Vec<u8>;
+
+    /// What a reply to the request of `order` proves. Never [`Outcome::NotSent`].
+    fn classify(&self, order: &Order, reply: &[u8]) -> Verdict;
+}
+
+/// What a reply says about an order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Verdict {
+    /// Filled, rejected, or unknown.
+    pub outcome: Outcome,
+    /// Whether it is a readable reply to this very order, whatever it says.
+    pub is_ours: bool,
+}
+
+impl Verdict {
+    /// Nothing is proven by a reply that cannot be read or is another order's.
+    fn not_ours(reason: String) -> Self {
+        Self { outcome: Outcome::Unknown { reason }, is_ours: false }
+    }
+
+    fn ours(outcome: Outcome) -> Self {
+        Self { outcome, is_ours: true }
+    }
+}
+
+/// The dialects that can be chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DialectKind {
+    /// Bridges written against the daemon that this one replaces.
+    PlaceOrder,
+    /// The gateway with ids and risk signatures.
+    V43,
+}
+
+impl DialectKind {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::PlaceOrder, Self::V43];
+
+    /// The spelling of settings.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::PlaceOrder => "place_order",
+            Self::V43 => "v43",
+        }
+    }
+}
+
+impl fmt::Display for DialectKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for DialectKind {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "place_order" => Ok(Self::PlaceOrder),
+            "v43" => Ok(Self::V43),
+            "envelope" | "order_send" => {
+                Err("must be place_order or v43; envelope and order_send are not available in this version")
+            }
+            "ea" => Err("must be place_order or v43; ea is refused: an Expert Advisor straight on the port turns any \
+                         text into an order, BUY unless told otherwise, and no reply of it can be trusted"),
+            _ => Err("must be place_order or v43"),
+        }
+    }
+}
+
+/// What every order of this daemon carries, where the dialect has a place for it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DialectParams {
+    /// Comment on the position.
+    pub comment: String,
+    /// Magic number of the position; `None`: the gateway's own.
+    pub magic: Option<i64>,
+}
+
+/// Makes the configured dialect.
+pub fn dialect(kind: DialectKind, params: DialectParams) -> Box<dyn Dialect> {
+    match kind {
+        DialectKind::PlaceOrder => Box::new(PlaceOrder),
+        DialectKind::V43 => Box::new(V43::new(params)),
+    }
+}
+
+/// Reads a JSON object, and nothing else: serde would also fill a struct from a list.
+fn parse_object<T: DeserializeOwned>(reply: &[u8]) -> Result<T, Verdict> {
+    let unreadable = |why: String| Verdict::not_ours(one_line(&format!("unreadable reply: {why}")));
+    if reply.trim_ascii_start().first() != Some(&b'{') {
+        return Err(unreadable(format!("no JSON object: {}", String::from_utf8_lossy(&reply[..reply.len().min(100)]))));
+    }
+    serde_json::from_slice(reply).map_err(|error| unreadable(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dialect_that_cannot_be_chosen_says_why() {
+        for kind in DialectKind::ALL {
+            assert_eq!(kind.as_str().parse(), Ok(kind));
+            assert_eq!(dialect(kind, DialectParams::default()).kind(), kind);
+        }
+        let refusal = |text: &str| text.parse::<DialectKind>().unwrap_err();
+        assert!(refusal("ea").contains("turns any text into an order"));
+        assert!(refusal("envelope").contains("not available in this version"));
+        assert!(refusal("order_send").contains("not available in this version"));
+        for text in ["ea", "envelope", "V43", ""] {
+            assert!(refusal(text).contains("place_order or v43"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_list_is_no_object() {
+        assert!(parse_object::<serde_json::Value>(b" [1]").is_err());
+        assert!(parse_object::<serde_json::Value>(b" {} ").is_ok());
+    }
+}

@@ -1,0 +1,117 @@
+//! `place_order`: what the replaced daemon sent. No id, volume or stops; that daemon took any reply for an
+//! execution, this one needs the reply to say so.
+
+use super::{Dialect, DialectKind, Verdict, parse_object};
+use crate::{
+    adapters::http::one_line,
+    domain::order::{Order, Outcome},
+};
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// The dialect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PlaceOrder;
+
+#[derive(Deserialize)]
+struct Reply {
+    #[serde(default)]
+    status: Value,
+}
+
+impl Dialect for PlaceOrder {
+    fn kind(&self) -> DialectKind {
+        DialectKind::PlaceOrder
+    }
+
+    fn echoes_id(&self) -> bool {
+        false
+    }
+
+    fn open_order(&self, order: &Order, signed_at: Duration) -> Vec<u8> {
+        let time = DateTime::<Utc>::UNIX_EPOCH + signed_at;
+        let request = json!({
+            "action": "place_order",
+            "symbol": order.gateway_name,
+            "signal": order.side.as_str(),
+            "confidence": order.confidence,
+            "timestamp": time.to_rfc3339_opts(SecondsFormat::Millis, true),
+        });
+        request.to_string().into_bytes()
+    }
+
+    fn classify(&self, _: &Order, reply: &[u8]) -> Verdict {
+        let reply: Reply = match parse_object(reply) {
+            Ok(reply) => reply,
+            Err(verdict) => return verdict,
+        };
+        let status = reply.status.as_str().map(str::to_ascii_lowercase);
+        Verdict::ours(match status.as_deref() {
+            Some("ok" | "success" | "filled") => Outcome::Filled { ticket: 0, price: None },
+            Some("error" | "rejected" | "failed") => Outcome::Rejected { reason: format!("status {}", reply.status) },
+            _ => Outcome::Unknown { reason: one_line(&format!("status {}", reply.status)) },
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::adapters::gateway::v43::tests::order;
+    use proptest::prelude::*;
+
+    fn outcome(reply: &str) -> &'static str {
+        PlaceOrder.classify(&order(), reply.as_bytes()).outcome.as_str()
+    }
+
+    #[test]
+    fn the_request_is_the_original_daemons() {
+        let bytes = PlaceOrder.open_order(&order(), Duration::from_millis(1_500_000_000_250));
+        let expected = json!({
+            "action": "place_order", "symbol": "EURUSDm", "signal": "BUY", "confidence": 0.7,
+            "timestamp": "2017-07-14T02:40:00.250Z",
+        });
+        assert_eq!(serde_json::from_slice::<Value>(&bytes).unwrap(), expected);
+    }
+
+    #[test]
+    fn only_a_status_that_says_so_is_a_fill() {
+        for status in ["ok", "OK", "success", "Success", "filled", "FILLED"] {
+            assert_eq!(outcome(&format!(r#"{{"status": "{status}"}}"#)), "filled", "{status}");
+        }
+        for status in ["error", "ERROR", "rejected", "Failed"] {
+            assert_eq!(outcome(&format!(r#"{{"status": "{status}"}}"#)), "rejected", "{status}");
+        }
+        for reply in [
+            "",
+            "ok",
+            "\"ok\"",
+            "{}",
+            r#"["ok"]"#,
+            r#"{"status": "okay"}"#,
+            r#"{"status": true}"#,
+            r#"{"status": ["ok"]}"#,
+            r#"{"state": "ok"}"#,
+            r#"{"status": "ok"} x"#,
+            r#"{"status": "ok", "status": "error"}"#,
+        ] {
+            assert_eq!(outcome(reply), "unknown", "{reply}");
+        }
+    }
+
+    #[test]
+    fn any_readable_object_answers_the_order_of_its_socket() {
+        assert!(PlaceOrder.classify(&order(), b"{}").is_ours);
+        assert!(!PlaceOrder.classify(&order(), b"ok").is_ours);
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_bytes_are_never_a_fill(reply in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let is_fill = matches!(PlaceOrder.classify(&order(), &reply).outcome, Outcome::Filled { .. });
+            prop_assert!(!is_fill, "{reply:?}");
+        }
+    }
+}

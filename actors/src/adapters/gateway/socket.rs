@@ -1,0 +1,90 @@
+//! The REQ socket. A request that was not handed to a connected gateway is dropped with its socket and never
+//! delivered later; a request that was, is answered on this socket or not at all.
+
+use std::sync::LazyLock;
+use tmq::{
+    Context, Message, Multipart, TmqError,
+    request_reply::{RequestReceiver, RequestSender, request},
+};
+
+/// Longest reply accepted, in bytes; libzmq drops the connection of a gateway that sends more.
+pub const REPLY_BYTES_MAX: i64 = 65_536;
+
+/// One context for the whole process, never destroyed: ending a context waits for its I/O thread, which may be
+/// resolving a name, and would hang the exit.
+static CONTEXT: LazyLock<Context> = LazyLock::new(Context::new);
+
+/// Why a socket did not do what was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SocketError {
+    /// libzmq or the system said no.
+    #[error("{0}")]
+    Zmq(String),
+    /// A reply is exactly one frame.
+    #[error("a reply of {0} frames")]
+    Frames(usize),
+}
+
+impl From<TmqError> for SocketError {
+    fn from(error: TmqError) -> Self {
+        Self::Zmq(error.to_string())
+    }
+}
+
+/// A socket that is connecting or connected, ready for one request.
+pub struct GatewaySocket(RequestSender);
+
+impl GatewaySocket {
+    /// Starts connecting to `tcp://host:port` and returns at once. Needs a tokio runtime.
+    ///
+    /// # Errors
+    /// When the address is not one, or no more sockets can be made; not when nobody is there.
+    pub fn connect(address: &str) -> Result<Self, SocketError> {
+        let socket = request(&CONTEXT)
+            // Without these two an order would still be delivered when the gateway appears after our deadline.
+            .set_linger(0)
+            .set_immediate(true)
+            .set_sndhwm(1)
+            .set_rcvhwm(1)
+            .set_maxmsgsize(REPLY_BYTES_MAX)
+            .connect(address)?;
+        Ok(Self(socket))
+    }
+
+    /// Hands the request to a connected gateway, waiting for the connection if need be. Dropping this future before
+    /// it completes means that nothing was sent and nothing will be.
+    ///
+    /// # Errors
+    /// When libzmq refuses; nothing was sent then either.
+    pub async fn send(self, body: Vec<u8>) -> Result<AwaitingReply, SocketError> {
+        Ok(AwaitingReply(self.0.send(Multipart::from(Message::from(body))).await?))
+    }
+}
+
+/// A socket whose request is out.
+pub struct AwaitingReply(RequestReceiver);
+
+impl AwaitingReply {
+    /// The reply, and the socket for a next request.
+    ///
+    /// # Errors
+    /// When the reply is not exactly one frame, or libzmq fails.
+    pub async fn reply(self) -> Result<(Vec<u8>, GatewaySocket), SocketError> {
+        let (mut frames, socket) = self.0.recv().await?;
+        match (frames.pop_front(), frames.len()) {
+            (Some(frame), 0) => Ok((frame.to_vec(), GatewaySocket(socket))),
+            (first, rest) => Err(SocketError::Frames(usize::from(first.is_some()) + rest)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[actix::test]
+    async fn a_bad_address_is_an_error_and_an_absent_gateway_is_not() {
+        assert!(GatewaySocket::connect("localhost").is_err());
+        assert!(GatewaySocket::connect("tcp://127.0.0.1:9").is_ok());
+    }
+}

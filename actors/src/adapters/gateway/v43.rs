@@ -1,0 +1,123 @@
+//! `v43`: orders with an id that the gateway echoes, stops, and a risk signature that lets an order expire 5 s
+//! after it was signed. The id is echoed, not deduplicated: nothing here may be sent twice.
+
+use super::{Dialect, DialectKind, DialectParams, Verdict, parse_object, risk_signature};
+use crate::{
+    adapters::http::one_line,
+    domain::order::{Order, Outcome},
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// Price of a market order: the gateway takes the current one.
+const MARKET_PRICE: f64 = 0.0;
+
+/// Refusals that come before anything was sent to the broker, besides those that begin with `MISSING_`.
+const REFUSALS: [&str; 5] =
+    ["INVALID_VOLUME", "RISK_SIGNATURE_INVALID", "UNKNOWN_ACTION", "INVALID_JSON", "MT5_NOT_CONNECTED"];
+
+/// Beginnings of the messages of `MT5_ORDER_FAILED` that come before the send; any other may follow a fill.
+const FAILURES_BEFORE_SEND: [&str; 3] = ["MT5 not connected", "Unknown order type", "Cannot get tick"];
+
+/// The dialect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct V43 {
+    params: DialectParams,
+}
+
+impl V43 {
+    /// Every order carries these parameters.
+    pub const fn new(params: DialectParams) -> Self {
+        Self { params }
+    }
+}
+
+/// Fields are plain values, so that an odd one that proves nothing does not make the reply unreadable.
+#[derive(Deserialize)]
+#[serde(default)]
+#[derive(Default)]
+struct Reply {
+    uuid: Value,
+    status: Value,
+    ticket: Value,
+    volume: Value,
+    price: Value,
+    error_code: Value,
+    error_msg: Value,
+}
+
+impl Dialect for V43 {
+    fn kind(&self) -> DialectKind {
+        DialectKind::V43
+    }
+
+    fn echoes_id(&self) -> bool {
+        true
+    }
+
+    fn open_order(&self, order: &Order, signed_at: Duration) -> Vec<u8> {
+        let mut request = json!({
+            "uuid": order.client_order_id.to_string(),
+            "action": "OPEN",
+            "timestamp": signed_at.as_secs_f64(),
+            "symbol": order.gateway_name,
+            "type": order.side.as_str(),
+            "volume": order.volume,
+            "price": MARKET_PRICE,
+            // Sent as numbers even when there is none, so that both sides put them into the checksum.
+            "sl": order.stop_loss,
+            "tp": order.take_profit,
+            "comment": self.params.comment,
+            "risk_signature": risk_signature(order, MARKET_PRICE, signed_at),
+        });
+        if let Some(magic) = self.params.magic {
+            request["magic"] = magic.into();
+        }
+        request.to_string().into_bytes()
+    }
+
+    fn classify(&self, order: &Order, reply: &[u8]) -> Verdict {
+        let reply: Reply = match parse_object(reply) {
+            Ok(reply) => reply,
+            Err(verdict) => return verdict,
+        };
+        if reply.uuid.as_str() != Some(&order.client_order_id.to_string()) {
+            return Verdict::not_ours(one_line(&format!("reply to another order, {}", reply.uuid)));
+        }
+        Verdict::ours(outcome(&reply))
+    }
+}
+
+fn outcome(reply: &Reply) -> Outcome {
+    let ticket = reply.ticket.as_i64().unwrap_or(0);
+    let code = reply.error_code.as_str().unwrap_or_default();
+    let message = reply.error_msg.as_str().unwrap_or_default();
+    match reply.status.as_str() {
+        // Without money the gateway can answer FILLED with ticket 0.
+        Some("FILLED") if ticket > 0 && is_absent_or_positive(&reply.volume) => {
+            Outcome::Filled { ticket, price: reply.price.as_f64() }
+        }
+        Some("REJECTED" | "error") if is_refusal(code, message) && ticket <= 0 => {
+            Outcome::Rejected { reason: one_line(&format!("{code}: {message}")) }
+        }
+        _ => {
+            let Reply { status, ticket, volume, .. } = reply;
+            let seen = format!("status {status}, ticket {ticket}, volume {volume}, {code} {message}");
+            Outcome::Unknown { reason: one_line(&seen) }
+        }
+    }
+}
+
+fn is_absent_or_positive(volume: &Value) -> bool {
+    volume.is_null() || volume.as_f64().is_some_and(|volume| volume > 0.0)
+}
+
+fn is_refusal(code: &str, message: &str) -> bool {
+    code.starts_with("MISSING_")
+        || REFUSALS.contains(&code)
+        || (code == "MT5_ORDER_FAILED" && FAILURES_BEFORE_SEND.iter().any(|start| message.starts_with(start)))
+}
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -1,0 +1,171 @@
+//! What a v43 order looks like and what its replies prove.
+
+use super::*;
+use crate::domain::{instrument::Symbol, order::Side};
+use proptest::prelude::*;
+use uuid::Uuid;
+
+pub fn order() -> Order {
+    Order {
+        client_order_id: Uuid::from_u128(7),
+        symbol: Symbol::new("EURUSD"),
+        gateway_name: "EURUSDm".into(),
+        side: Side::Buy,
+        volume: 0.1,
+        stop_loss: 1.05,
+        take_profit: 0.0,
+        confidence: 0.7,
+        bar_close_time: 1_500_000_000,
+    }
+}
+
+fn v43(magic: Option<i64>) -> V43 {
+    V43::new(DialectParams { comment: "sentinel".into(), magic })
+}
+
+fn verdict(fields: &str) -> Verdict {
+    let reply = format!(r#"{{"uuid": "00000000-0000-0000-0000-000000000007", {fields}}}"#);
+    v43(None).classify(&order(), reply.as_bytes())
+}
+
+fn outcome_of(fields: &str) -> &'static str {
+    verdict(fields).outcome.as_str()
+}
+
+#[test]
+fn an_order_has_every_field_and_a_signature() {
+    let bytes = v43(Some(123_456)).open_order(&order(), Duration::from_millis(1_500_000_000_250));
+    let request: Value = serde_json::from_slice(&bytes).unwrap();
+    let signature = request["risk_signature"].as_str().unwrap().to_owned();
+    assert!(signature.starts_with("RISK_PASS:") && signature.ends_with(":20170714T024000Z"), "{signature}");
+    let expected = json!({
+        "uuid": "00000000-0000-0000-0000-000000000007", "action": "OPEN", "timestamp": 1_500_000_000.25,
+        "symbol": "EURUSDm", "type": "BUY", "volume": 0.1, "price": 0.0, "sl": 1.05, "tp": 0.0,
+        "comment": "sentinel", "magic": 123_456, "risk_signature": signature,
+    });
+    assert_eq!(request, expected);
+    let text = String::from_utf8(bytes).unwrap();
+    assert!(text.contains(r#""tp":0.0"#), "an integer 0 has another checksum: {text}");
+    assert!(!String::from_utf8(v43(None).open_order(&order(), Duration::ZERO)).unwrap().contains("magic"));
+}
+
+#[test]
+fn a_fill_needs_a_ticket() {
+    let fill = verdict(r#""status": "FILLED", "ticket": 9, "symbol": "EURUSDm", "volume": 0.1, "price": 1.1"#);
+    assert_eq!(fill, Verdict { outcome: Outcome::Filled { ticket: 9, price: Some(1.1) }, is_ours: true });
+    assert_eq!(outcome_of(r#""status": "FILLED", "ticket": 9"#), "filled", "volume may be absent");
+    assert_eq!(outcome_of(r#""status": "FILLED", "ticket": 9, "volume": null"#), "filled");
+    for fields in [
+        r#""status": "FILLED", "ticket": 0, "volume": 0.1"#,
+        r#""status": "FILLED", "ticket": -1"#,
+        r#""status": "FILLED", "ticket": "9""#,
+        r#""status": "FILLED", "ticket": 9.5"#,
+        r#""status": "FILLED""#,
+        r#""status": "FILLED", "ticket": 9, "volume": 0.0"#,
+        r#""status": "FILLED", "ticket": 9, "volume": "0.1""#,
+        r#""status": "ok", "ticket": 9"#,
+        r#""status": "filled", "ticket": 9"#,
+        r#""ticket": 9"#,
+    ] {
+        let verdict = verdict(fields);
+        assert_eq!(verdict.outcome.as_str(), "unknown", "{fields}");
+        assert!(verdict.is_ours, "{fields}");
+    }
+}
+
+#[test]
+fn only_an_unambiguous_refusal_is_a_rejection() {
+    for code in [
+        "MISSING_SYMBOL",
+        "MISSING_TYPE",
+        "MISSING_ACTION",
+        "INVALID_VOLUME",
+        "RISK_SIGNATURE_INVALID",
+        "UNKNOWN_ACTION",
+        "INVALID_JSON",
+        "MT5_NOT_CONNECTED",
+    ] {
+        for status in ["REJECTED", "error"] {
+            assert_eq!(outcome_of(&format!(r#""status": "{status}", "error_code": "{code}""#)), "rejected", "{code}");
+        }
+        assert_eq!(outcome_of(&format!(r#""error_code": "{code}""#)), "unknown", "{code} without a status");
+    }
+    for code in ["MT5_EXCEPTION", "SERVER_ERROR", "MT5_ORDER_FAILED", "SOMETHING_NEW", ""] {
+        assert_eq!(outcome_of(&format!(r#""status": "REJECTED", "error_code": "{code}""#)), "unknown", "{code}");
+    }
+    assert_eq!(outcome_of(r#""status": "REJECTED""#), "unknown");
+    assert_eq!(outcome_of(r#""status": "REJECTED", "error_code": "INVALID_VOLUME", "ticket": 9"#), "unknown");
+}
+
+#[test]
+fn a_failed_order_is_rejected_only_if_it_failed_before_the_send() {
+    let failed = |message: &str| {
+        outcome_of(&format!(r#""status": "error", "error_code": "MT5_ORDER_FAILED", "error_msg": "{message}""#))
+    };
+    for message in ["MT5 not connected", "Unknown order type: HOLD", "Cannot get tick for EURUSDm"] {
+        assert_eq!(failed(message), "rejected", "{message}");
+    }
+    for message in ["", "order_send returned None", "retcode 10012", "retry: MT5 not connected"] {
+        assert_eq!(failed(message), "unknown", "{message}");
+    }
+}
+
+#[test]
+fn a_reply_without_our_id_proves_nothing() {
+    for reply in [
+        "",
+        "FILLED",
+        r#"{"status": "FILLED", "ticket": 9}"#,
+        r#"{"uuid": null, "status": "FILLED", "ticket": 9}"#,
+        r#"{"uuid": "00000000-0000-0000-0000-000000000008", "status": "FILLED", "ticket": 9}"#,
+        r#"{"uuid": "00000000-0000-0000-0000-000000000008", "status": "REJECTED", "error_code": "INVALID_VOLUME"}"#,
+        r#"["00000000-0000-0000-0000-000000000007", "FILLED", 9, 0.1, 1.1, null, null]"#,
+        r#"{"uuid": "00000000-0000-0000-0000-000000000007", "status": "FILLED", "ticket": 9"#,
+    ] {
+        let verdict = v43(None).classify(&order(), reply.as_bytes());
+        assert_eq!((verdict.outcome.as_str(), verdict.is_ours), ("unknown", false), "{reply}");
+    }
+}
+
+#[test]
+fn outside_text_in_a_reason_stays_one_line() {
+    let Outcome::Rejected { reason } =
+        verdict(r#""status": "error", "error_code": "INVALID_VOLUME", "error_msg": "a\nlevel=INFO filled""#).outcome
+    else {
+        panic!("not rejected")
+    };
+    assert_eq!(reason, "INVALID_VOLUME: a level=INFO filled");
+}
+
+fn json_value() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        (-3i64..3).prop_map(Value::from),
+        (-1.0..1.0f64).prop_map(Value::from),
+        prop::sample::select(vec!["FILLED", "REJECTED", "error", "ok", "INVALID_VOLUME", "MT5_EXCEPTION", ""])
+            .prop_map(Value::from),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn arbitrary_bytes_prove_nothing(reply in proptest::collection::vec(any::<u8>(), 0..200)) {
+        prop_assert_eq!(v43(None).classify(&order(), &reply).outcome.as_str(), "unknown");
+    }
+
+    #[test]
+    fn a_fill_always_has_id_status_and_ticket(
+        is_ours in any::<bool>(), status in json_value(), ticket in json_value(), volume in json_value(),
+        code in json_value(),
+    ) {
+        let id = Uuid::from_u128(if is_ours { 7 } else { 8 }).to_string();
+        let reply = json!({"uuid": id, "status": status, "ticket": ticket, "volume": volume, "error_code": code});
+        let verdict = v43(None).classify(&order(), reply.to_string().as_bytes());
+        let may_be_filled = is_ours && status == "FILLED" && ticket.as_i64() > Some(0)
+            && (volume.is_null() || volume.as_f64() > Some(0.0));
+        prop_assert_eq!(matches!(verdict.outcome, Outcome::Filled { .. }), may_be_filled);
+        prop_assert_ne!(verdict.outcome.as_str(), "not_sent");
+        prop_assert_eq!(verdict.is_ours, is_ours);
+    }
+}

@@ -1,0 +1,189 @@
+//! MLflow's scoring protocol: the `dataframe_split` request, written straight from the feature arrays, and the
+//! answer, of which one bad row costs its symbol only. Used by the Predictor.
+
+use crate::{
+    adapters::http::one_line,
+    domain::{
+        decision::Prediction,
+        features::{FEATURE_COUNT, FeatureSet, SEQUENCE_BARS},
+    },
+};
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::value::RawValue;
+use std::str::FromStr;
+
+/// How the one tabular row of a symbol is nested; `model.tabular`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tabular {
+    /// A flat row of 23 numbers.
+    Flat,
+    /// A 1x23 matrix, as the daemon this one replaces sent it.
+    Nested,
+}
+
+impl Tabular {
+    /// The spelling of settings.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Flat => "flat",
+            Self::Nested => "nested",
+        }
+    }
+}
+
+impl FromStr for Tabular {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "flat" => Ok(Self::Flat),
+            "nested" => Ok(Self::Nested),
+            _ => Err("must be flat or nested"),
+        }
+    }
+}
+
+/// Why an answer is of no use for any of its rows.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AnswerError {
+    /// Not JSON, or neither a list nor an object with a list of `predictions`.
+    #[error("the answer is not a list of predictions: {0}")]
+    NotReadable(String),
+    /// Rows cannot be assigned to symbols.
+    #[error("{got} predictions for {asked} rows")]
+    RowCount {
+        /// Rows in the request.
+        asked: usize,
+        /// Rows in the answer.
+        got: usize,
+    },
+}
+
+/// Room for one number and its comma: shortest float32 rarely needs more, and a `Vec` grows if it does.
+const NUMBER_BYTES: usize = 14;
+
+/// The request body for these rows, in their order. Floats are written shortest, float32 as float32.
+pub fn write_request(rows: &[&FeatureSet], tabular: Tabular) -> Vec<u8> {
+    let numbers = rows.len() * FEATURE_COUNT * (SEQUENCE_BARS + 1);
+    let mut body = Vec::with_capacity(128 + numbers * NUMBER_BYTES);
+    let data = Rows { rows, tabular };
+    let request = Request { dataframe_split: Split { columns: ["X_tabular", "X_sequential"], data } };
+    if serde_json::to_writer(&mut body, &request).is_err() {
+        // Writing numbers into memory cannot fail; if it did, the server would refuse an empty body.
+        body.clear();
+    }
+    body
+}
+
+#[derive(Serialize)]
+struct Request<'a> {
+    dataframe_split: Split<'a>,
+}
+
+#[derive(Serialize)]
+struct Split<'a> {
+    columns: [&'static str; 2],
+    data: Rows<'a>,
+}
+
+struct Rows<'a> {
+    rows: &'a [&'a FeatureSet],
+    tabular: Tabular,
+}
+
+impl Serialize for Rows<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.tabular {
+            Tabular::Flat => serializer.collect_seq(self.rows.iter().map(|r| (&r.tabular, r.sequence.as_slice()))),
+            Tabular::Nested => serializer.collect_seq(self.rows.iter().map(|r| ([&r.tabular], r.sequence.as_slice()))),
+        }
+    }
+}
+
+/// Reads the answer to a request of `rows` rows: one entry per row, in their order, each a prediction or what is
+/// wrong with that row.
+///
+/// # Errors
+/// When no row can be used: not parseable, or another number of rows than asked about.
+pub fn parse_answer(body: &[u8], rows: usize) -> Result<Vec<Result<Prediction, String>>, AnswerError> {
+    match raw_rows(body) {
+        Ok(raw) => parse_rows(&raw, rows),
+        Err(error) => {
+            // Python writes NaN and Infinity bare, which is no JSON: they must cost their own rows only.
+            let mended = without_bare_tokens(body);
+            let raw = raw_rows(&mended).map_err(|_| AnswerError::NotReadable(one_line(&error.to_string())))?;
+            parse_rows(&raw, rows)
+        }
+    }
+}
+
+fn raw_rows(body: &[u8]) -> serde_json::Result<Vec<&RawValue>> {
+    #[derive(Deserialize)]
+    struct Answer<'a> {
+        #[serde(borrow)]
+        predictions: Vec<&'a RawValue>,
+    }
+    if body.trim_ascii_start().first() == Some(&b'[') {
+        return serde_json::from_slice(body);
+    }
+    serde_json::from_slice::<Answer<'_>>(body).map(|answer| answer.predictions)
+}
+
+fn parse_rows(raw: &[&RawValue], asked: usize) -> Result<Vec<Result<Prediction, String>>, AnswerError> {
+    if raw.len() != asked {
+        return Err(AnswerError::RowCount { asked, got: raw.len() });
+    }
+    Ok(raw.iter().map(|row| parse_row(row.get())).collect())
+}
+
+fn parse_row(row: &str) -> Result<Prediction, String> {
+    // Strict about names: a fourth class would mean that the classes are not what we think they are.
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Record {
+        class_0_prob: f64,
+        class_1_prob: f64,
+        class_2_prob: f64,
+    }
+    let probabilities = if row.starts_with('{') {
+        serde_json::from_str(row).map(|r: Record| [r.class_0_prob, r.class_1_prob, r.class_2_prob])
+    } else {
+        serde_json::from_str::<[f64; 3]>(row)
+    };
+    let probabilities =
+        probabilities.map_err(|error| one_line(&format!("the row is not three probabilities: {error}")))?;
+    Prediction::parse(probabilities).map_err(str::to_owned)
+}
+
+/// The text with every bare `NaN`, `Infinity` and `-Infinity` replaced by `null`; strings stay as they are.
+fn without_bare_tokens(body: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(body.len() + 16);
+    let mut rest = body;
+    let mut in_string = false;
+    while let Some((&byte, tail)) = rest.split_first() {
+        if !in_string {
+            let token = [&b"NaN"[..], b"Infinity", b"-Infinity"].into_iter().find(|token| rest.starts_with(token));
+            if let Some(token) = token {
+                out.extend_from_slice(b"null");
+                rest = &rest[token.len()..];
+                continue;
+            }
+        }
+        out.push(byte);
+        rest = tail;
+        match byte {
+            b'"' => in_string = !in_string,
+            b'\\' if in_string => {
+                if let Some((&escaped, tail)) = rest.split_first() {
+                    out.push(escaped);
+                    rest = tail;
+                }
+            }
+            _ => {}
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests;

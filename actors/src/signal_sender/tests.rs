@@ -1,0 +1,311 @@
+//! The SignalSender against scripted gateways on real sockets.
+
+use super::scripted_gateway::{Gateway, Reply, Request};
+use super::*;
+use crate::{
+    adapters::gateway::{DialectKind, DialectParams, dialect},
+    domain::order::Side,
+};
+use actix::Addr;
+use std::{
+    future::Future,
+    net::TcpListener,
+    pin::Pin,
+    sync::Mutex,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+/// Short enough for a test, long enough for two busy cores.
+const DEADLINE: Duration = Duration::from_millis(400);
+const BAR: i64 = 1_500_000_000;
+
+struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Duration {
+        SystemTime::now().duration_since(UNIX_EPOCH).unwrap()
+    }
+
+    fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(tokio::time::sleep(duration))
+    }
+}
+
+/// Keeps every event.
+#[derive(Default)]
+struct Metrics(Arc<Mutex<Vec<Event>>>);
+
+impl Actor for Metrics {
+    type Context = Context<Self>;
+}
+
+impl Handler<Event> for Metrics {
+    type Result = ();
+
+    fn handle(&mut self, event: Event, _: &mut Self::Context) {
+        self.0.lock().unwrap().push(event);
+    }
+}
+
+struct Setup {
+    kind: DialectKind,
+    live: bool,
+    deadline: Duration,
+}
+
+const V43: Setup = Setup { kind: DialectKind::V43, live: true, deadline: DEADLINE };
+const PLACE_ORDER: Setup = Setup { kind: DialectKind::PlaceOrder, ..V43 };
+
+struct Running {
+    sender: Addr<SignalSender>,
+    shutdown: CancellationToken,
+    inflight: Inflight,
+    events: Arc<Mutex<Vec<Event>>>,
+}
+
+impl Setup {
+    fn start(self, address: &str) -> Running {
+        let instrument = |name: &str| Instrument {
+            symbol: Symbol::new(name),
+            ticker: format!("{name}.FOREX"),
+            gateway_name: name.into(),
+            threshold: 0.6,
+            volume: 0.01,
+            digits: 5,
+            stop_loss: Some(0.002),
+            take_profit: None,
+        };
+        let metrics = Metrics::default();
+        let (events, shutdown, inflight) = (metrics.0.clone(), CancellationToken::new(), Inflight::default());
+        let config = Config {
+            instruments: ["EURUSD", "GBPUSD", "USDJPY"].map(instrument).into(),
+            live: self.live,
+            account: "demo".into(),
+            model_name: "baseline".into(),
+            address: address.into(),
+            dialect: dialect(self.kind, DialectParams::default()),
+            deadline: self.deadline,
+            clock: Arc::new(SystemClock),
+            shutdown: shutdown.clone(),
+            inflight: inflight.clone(),
+            metrics: metrics.start().recipient(),
+        };
+        Running { sender: SignalSender::new(config).start(), shutdown, inflight, events }
+    }
+}
+
+impl Running {
+    /// A whole cycle: the socket first, then a BUY of each symbol at this bar.
+    async fn cycle(&self, cycle_id: CycleId, symbols: &[&str], bar_close_time: i64) -> Vec<SignalResult> {
+        self.sender.send(OpenGateway { cycle_id }).await.unwrap();
+        let signal = |name: &&str| Signal {
+            symbol: Symbol::new(name),
+            side: Side::Buy,
+            confidence: 0.7,
+            close: 1.1,
+            bar_close_time,
+        };
+        let signals = symbols.iter().map(signal).collect();
+        let reports = self.sender.send(SendSignals { cycle_id, signals }).await.unwrap();
+        assert_eq!(self.inflight.get(Endpoint::Gateway), 0, "nothing is under way after the answer");
+        reports.into_iter().map(|report| report.result).collect()
+    }
+
+    async fn one(&self, cycle_id: CycleId) -> SignalResult {
+        self.cycle(cycle_id, &["EURUSD"], BAR + cycle_id as i64).await.remove(0)
+    }
+}
+
+/// `filled`, `unknown` and so on, or the reason for which there is no order.
+fn text(result: &SignalResult) -> &'static str {
+    match result {
+        SignalResult::Ordered { outcome, .. } => outcome.as_str(),
+        SignalResult::Suppressed(suppression) => suppression.as_str(),
+    }
+}
+
+fn texts(results: &[SignalResult]) -> Vec<&'static str> {
+    results.iter().map(text).collect()
+}
+
+fn newest(requests: &[Request]) -> &Request {
+    requests.last().unwrap()
+}
+
+async fn pause(ms: u64) {
+    tokio::time::sleep(Duration::from_millis(ms)).await;
+}
+
+#[actix::test]
+async fn orders_go_out_in_turn_on_one_socket_where_the_reply_has_the_id() {
+    let gateway = Gateway::start(|all| match all.len() {
+        2 => vec![newest(all).refuse("INVALID_VOLUME")],
+        n => vec![newest(all).fill(n as i64)],
+    });
+    let running = V43.start(&gateway.address);
+    let results = running.cycle(1, &["EURUSD", "GBPUSD", "USDJPY"], BAR).await;
+    assert_eq!(texts(&results), ["filled", "rejected", "filled"]);
+    let requests = gateway.received();
+    assert_eq!(requests.iter().map(|r| &r.body["symbol"]).collect::<Vec<_>>(), ["EURUSD", "GBPUSD", "USDJPY"]);
+    assert!(requests.iter().all(|r| r.peer == requests[0].peer));
+    for result in &results {
+        let SignalResult::Ordered { order, send_latency, gateway_roundtrip, .. } = result else { panic!() };
+        assert!(send_latency.unwrap() >= gateway_roundtrip.unwrap(), "a rejection is a readable reply too");
+        let id = client_order_id("demo", &order.symbol, "baseline", BAR);
+        assert_eq!(order.client_order_id, id);
+    }
+    assert_eq!(text(&running.one(2).await), "filled");
+    assert_ne!(gateway.received()[3].peer, requests[0].peer, "a socket serves one cycle");
+    let handled = |e: &&Event| matches!(e, Event::SignalsHandled { .. });
+    assert_eq!(running.events.lock().unwrap().iter().filter(handled).count(), 2, "one event per cycle");
+}
+
+#[actix::test]
+async fn a_dialect_without_ids_gets_a_socket_per_order() {
+    let gateway = Gateway::start(|all| vec![newest(all).reply(r#"{"status": "ok"}"#)]);
+    let results = PLACE_ORDER.start(&gateway.address).cycle(1, &["EURUSD", "GBPUSD"], BAR).await;
+    assert_eq!(texts(&results), ["filled", "filled"]);
+    let requests = gateway.received();
+    assert_ne!(requests[0].peer, requests[1].peer);
+}
+
+#[actix::test]
+async fn a_silent_gateway_makes_the_order_unknown_and_ends_the_cycles_orders() {
+    let gateway = Gateway::start(|_| Vec::new());
+    let running = V43.start(&gateway.address);
+    let results = running.cycle(1, &["EURUSD", "GBPUSD", "USDJPY"], BAR).await;
+    assert_eq!(texts(&results), ["unknown", "unresolved", "unresolved"]);
+    assert!(matches!(results[0], SignalResult::Ordered { send_latency: None, gateway_roundtrip: None, .. }));
+    assert_eq!(gateway.received().len(), 1);
+    let results = running.cycle(2, &["EURUSD", "GBPUSD"], BAR).await;
+    assert_eq!(texts(&results), ["already_ordered", "unknown"], "an unknown order is never sent again");
+}
+
+#[actix::test]
+async fn an_absent_gateway_gets_nothing_when_it_appears_later() {
+    let address = format!("tcp://{}", TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap());
+    let running = V43.start(&address);
+    assert_eq!(text(&running.one(1).await), "not_sent");
+    let gateway = Gateway::start_at(&address, |all| vec![newest(all).fill(1)]);
+    pause(800).await;
+    assert_eq!(gateway.received().len(), 0, "a ghost order");
+    assert_eq!(text(&running.cycle(2, &["EURUSD"], BAR + 1).await[0]), "already_ordered");
+    assert_eq!(text(&running.one(3).await), "filled", "the next bar finds the gateway");
+}
+
+#[actix::test]
+async fn a_gateway_that_appears_within_the_deadline_gets_the_order() {
+    let address = format!("tcp://{}", TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap());
+    let running = Setup { deadline: Duration::from_secs(5), ..V43 }.start(&address);
+    let (result, _gateway) = tokio::join!(running.one(1), async {
+        pause(200).await;
+        Gateway::start_at(&address, |all| vec![newest(all).fill(1)])
+    });
+    assert_eq!(text(&result), "filled");
+}
+
+#[actix::test]
+async fn a_late_reply_is_never_credited_to_the_next_order() {
+    let late = |all: &[Request]| match all.len() {
+        1 => Vec::new(),
+        _ => vec![all[0].reply(r#"{"status": "ok"}"#), newest(all).reply(r#"{"status": "rejected"}"#).after_ms(50)],
+    };
+    let gateway = Gateway::start(late);
+    let running = PLACE_ORDER.start(&gateway.address);
+    assert_eq!(text(&running.one(1).await), "unknown");
+    assert_eq!(text(&running.one(2).await), "rejected");
+}
+
+#[actix::test]
+async fn a_reply_that_is_not_ours_or_not_readable_is_unknown() {
+    let other = |request: &Request| request.reply(r#"{"uuid": "other", "status": "FILLED", "ticket": 9}"#);
+    let replies: [fn(&Request) -> Reply; 6] = [
+        other,
+        |request| request.reply("garbage"),
+        |request| request.reply(""),
+        |request| request.reply_frames(vec![request.fill(1).frame(), b"{}".to_vec()]),
+        |request| request.reply([request.fill(1).frame(), vec![b' '; 1 << 20]].concat()),
+        |request| request.fill(0),
+    ];
+    for (i, reply) in replies.into_iter().enumerate() {
+        let gateway = Gateway::start(move |all| vec![reply(newest(all))]);
+        let result = V43.start(&gateway.address).one(1).await;
+        assert_eq!(text(&result), "unknown", "reply {i}");
+        let SignalResult::Ordered { send_latency, .. } = result else { panic!() };
+        assert_eq!(send_latency.is_some(), i == 5, "reply {i}: ticket 0 proves nothing, but it is our reply");
+    }
+}
+
+#[actix::test]
+async fn a_bar_is_ordered_once_and_an_older_one_never() {
+    let gateway = Gateway::start(|all| vec![newest(all).fill(1)]);
+    let running = V43.start(&gateway.address);
+    assert_eq!(text(&running.cycle(1, &["EURUSD"], BAR).await[0]), "filled");
+    assert_eq!(texts(&running.cycle(2, &["EURUSD", "GBPUSD"], BAR).await), ["already_ordered", "filled"]);
+    assert_eq!(text(&running.cycle(3, &["EURUSD"], BAR - 3_600).await[0]), "already_ordered");
+    assert_eq!(text(&running.cycle(4, &["EURUSD"], BAR + 3_600).await[0]), "filled");
+    assert_eq!(gateway.received().len(), 3);
+}
+
+#[actix::test]
+async fn a_dry_run_opens_no_socket() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let running = Setup { live: false, ..V43 }.start(&format!("tcp://{}", listener.local_addr().unwrap()));
+    assert_eq!(texts(&running.cycle(1, &["EURUSD", "GBPUSD"], BAR).await), ["dry_run", "dry_run"]);
+    assert_eq!(texts(&running.cycle(2, &["EURUSD"], BAR).await), ["dry_run"]);
+    pause(100).await;
+    assert!(listener.accept().is_err());
+}
+
+#[actix::test]
+async fn a_shutdown_gives_up_what_is_not_sent() {
+    let address = format!("tcp://{}", TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap());
+    let running = Setup { deadline: Duration::from_secs(60), ..V43 }.start(&address);
+    let started = Instant::now();
+    let stop = async {
+        pause(100).await;
+        running.shutdown.cancel();
+    };
+    let (results, ()) = tokio::join!(running.cycle(1, &["EURUSD", "GBPUSD"], BAR), stop);
+    assert_eq!(texts(&results), ["shutdown", "shutdown"]);
+    assert!(started.elapsed() < Duration::from_secs(1));
+    let gateway = Gateway::start_at(&address, |all| vec![newest(all).fill(1)]);
+    pause(500).await;
+    assert_eq!(gateway.received().len(), 0);
+}
+
+#[actix::test]
+async fn a_shutdown_waits_for_an_order_that_is_out() {
+    let gateway = Gateway::start(|all| vec![newest(all).fill(1).after_ms(250)]);
+    let running = Setup { deadline: Duration::from_secs(5), ..V43 }.start(&gateway.address);
+    let stop = async {
+        while gateway.received().is_empty() {
+            pause(5).await;
+        }
+        running.shutdown.cancel();
+    };
+    let (results, ()) = tokio::join!(running.cycle(1, &["EURUSD", "GBPUSD"], BAR), stop);
+    assert_eq!(texts(&results), ["filled", "shutdown"]);
+    assert_eq!(gateway.received().len(), 1);
+}
+
+#[actix::test]
+async fn a_socket_opened_for_another_cycle_is_not_used() {
+    let gateway = Gateway::start(|all| vec![newest(all).fill(1)]);
+    let running = V43.start(&gateway.address);
+    assert!(running.cycle(1, &[], BAR).await.is_empty());
+    running.sender.send(OpenGateway { cycle_id: 2 }).await.unwrap();
+    let signals = vec![Signal {
+        symbol: Symbol::new("EURUSD"),
+        side: Side::Sell,
+        confidence: 0.7,
+        close: 1.1,
+        bar_close_time: BAR,
+    }];
+    let reports = running.sender.send(SendSignals { cycle_id: 3, signals }).await.unwrap();
+    assert_eq!(text(&reports[0].result), "filled");
+    assert_eq!(gateway.received()[0].body["type"], "SELL");
+    let handled = |e: &&Event| matches!(e, Event::SignalsHandled { .. });
+    assert_eq!(running.events.lock().unwrap().iter().filter(handled).count(), 1, "no event without signals");
+}
