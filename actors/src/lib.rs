@@ -11,3 +11,4 @@ pub mod messages;
 pub mod scheduler;
 pub mod predictor;
 pub mod signal_sender;
+pub mod metrics;

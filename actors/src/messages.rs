@@ -17,40 +17,10 @@ use actix::Message;
 use bytes::Bytes;
 use std::{fmt, sync::Arc, time::Duration};
 
+pub use crate::domain::health::ActorName;
+
 /// A cycle's id: its start in unix milliseconds, made strictly increasing by the Scheduler.
 pub type CycleId = u64;
-
-/// The actors that the daemon cannot work without, as `sentinel_actor_up{actor}` names them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ActorName {
-    /// Triggers cycles.
-    Scheduler,
-    /// Fetches bars.
-    Fetcher,
-    /// Builds features.
-    FeatureBuilder,
-    /// Asks the model.
-    Predictor,
-    /// Talks to the gateway.
-    SignalSender,
-}
-
-impl ActorName {
-    /// All of them, in pipeline order.
-    pub const ALL: [Self; 5] =
-        [Self::Scheduler, Self::Fetcher, Self::FeatureBuilder, Self::Predictor, Self::SignalSender];
-
-    /// The label value.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Scheduler => "scheduler",
-            Self::Fetcher => "fetcher",
-            Self::FeatureBuilder => "feature_builder",
-            Self::Predictor => "predictor",
-            Self::SignalSender => "signal_sender",
-        }
-    }
-}
 
 /// Why a stage could not do its part for a symbol.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,3 +8,4 @@ pub mod gateway;
 pub mod http;
 pub mod inflight;
 pub mod mlflow;
+pub mod prometheus;

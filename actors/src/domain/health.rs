@@ -1,26 +1,230 @@
-//! How the daemon is, from what its actors reported: pure, so that every verdict can be tested.
+//! How the daemon is, from what its actors reported: pure, so that every verdict can be tested. The MetricsActor keeps
+//! the [`State`], HTTP shows the [`Health`].
 
-use serde::Serialize;
+mod names;
+mod report;
+#[cfg(test)]
+mod tests;
 
-/// The verdict.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Status {
-    /// All is well.
-    Ok,
-    /// It works, but something needs a look; still 200.
-    Degraded,
-    /// It does not work; 503.
-    Fail,
+pub use names::{ActorName, Step};
+pub use report::{Check, CycleHealth, Health, StageHealth, Status};
+
+use std::time::Duration;
+
+/// Periods of the schedule without a finished cycle after which the daemon counts as failed, and without a successful
+/// one after which it is not ready.
+pub const PERIODS_MAX: u32 = 3;
+
+/// What was built, as `sentinel_build_info` and `/health` show it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BuildInfo {
+    /// The package's version.
+    pub version: String,
+    /// Short commit id, or `unknown`.
+    pub revision: String,
+    /// The compiler's version.
+    pub rustc: String,
 }
 
-/// What `/health` shows and `/readyz`, `/startupz` follow.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Health {
-    /// The verdict over all checks.
-    pub status: Status,
-    /// Whether `/readyz` answers 200.
-    pub ready: bool,
-    /// Whether the first cycle has ended.
+/// What is known of an actor.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ActorState {
+    /// Whether it ever reported its start.
     pub started: bool,
+    /// Whether it runs, as far as is known: started or restarted, and not silent since.
+    pub up: bool,
+    /// Whether it answered the last Ping round; `None` before the first.
+    pub answered: Option<bool>,
+}
+
+/// What is known of a step.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct StepState {
+    /// Kinds of the faults of its last run, empty if there were none; `None` before the first.
+    pub last_faults: Option<Vec<&'static str>>,
+    /// When it last succeeded, time since the unix epoch.
+    pub last_success_at: Option<Duration>,
+}
+
+/// A cycle that ended.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct CycleState {
+    /// Its id.
+    pub cycle_id: u64,
+    /// When it ended, time since the unix epoch.
+    pub finished_at: Duration,
+    /// How long it took.
+    pub duration: Duration,
+    /// Whether any symbol failed in any stage.
+    pub failed: bool,
+}
+
+/// What the verdict is made from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct State {
+    /// What runs.
+    pub build: BuildInfo,
+    /// Whether orders leave.
+    pub live: bool,
+    /// Time between two due cycles.
+    pub period: Duration,
+    /// When the daemon started, time since the unix epoch.
+    pub started_at: Duration,
+    /// Indexed by [`ActorName`].
+    pub actors: [ActorState; ActorName::ALL.len()],
+    /// Indexed by [`Step`].
+    pub steps: [StepState; Step::ALL.len()],
+    /// The last cycle that ended.
+    pub last_cycle: Option<CycleState>,
+    /// When a cycle last succeeded, time since the unix epoch.
+    pub last_cycle_success_at: Option<Duration>,
+    /// Whether no cycle is due any more.
+    pub cycles_ended: bool,
+}
+
+impl State {
+    /// Before anything happened.
+    pub fn new(build: BuildInfo, live: bool, period: Duration, started_at: Duration) -> Self {
+        Self {
+            build,
+            live,
+            period,
+            started_at,
+            actors: Default::default(),
+            steps: Default::default(),
+            last_cycle: None,
+            last_cycle_success_at: None,
+            cycles_ended: false,
+        }
+    }
+
+    /// The verdict at `now` (time since the unix epoch). `uptime` comes from a monotonic clock: a daemon that starts
+    /// before its host has the time would otherwise be decades old.
+    pub fn assess(&self, now: Duration, uptime: Duration) -> Health {
+        let checks = vec![self.check_actors(), self.check_schedule(now), self.check_last_cycle()];
+        let not_ready = self.not_ready_because(now);
+        let not_started = self.not_started_because();
+        Health {
+            status: checks.iter().map(|check| check.status).max().unwrap_or(Status::Ok),
+            ready: not_ready.is_none(),
+            not_ready_because: not_ready,
+            started: not_started.is_none(),
+            not_started_because: not_started,
+            version: self.build.version.clone(),
+            revision: self.build.revision.clone(),
+            mode: if self.live { "live" } else { "dry_run" },
+            uptime_seconds: seconds(uptime),
+            last_cycle: self.last_cycle.map(|cycle| CycleHealth {
+                cycle_id: cycle.cycle_id,
+                age_seconds: seconds(now.saturating_sub(cycle.finished_at)),
+                failed: cycle.failed,
+                duration_seconds: seconds(cycle.duration),
+            }),
+            stages: Step::ALL.into_iter().map(|step| (step.as_str(), self.stage(step, now))).collect(),
+            checks,
+        }
+    }
+
+    /// [`Health::ready`] alone: cheap enough for every scrape.
+    pub fn is_ready(&self, now: Duration) -> bool {
+        self.not_ready_because(now).is_none()
+    }
+
+    fn age_max(&self) -> Duration {
+        self.period.saturating_mul(PERIODS_MAX)
+    }
+
+    fn actor_names(&self, pick: impl Fn(&ActorState) -> bool) -> String {
+        let picked = ActorName::ALL.into_iter().filter(|&name| pick(&self.actors[name as usize]));
+        picked.map(ActorName::as_str).collect::<Vec<_>>().join(", ")
+    }
+
+    fn check_actors(&self) -> Check {
+        let silent = self.actor_names(|actor| actor.answered == Some(false));
+        if !silent.is_empty() {
+            return Check::new("actors", Status::Fail, format!("no answer from {silent}"));
+        }
+        Check::new("actors", Status::Ok, "no actor failed to answer".into())
+    }
+
+    fn check_schedule(&self, now: Duration) -> Check {
+        if self.cycles_ended {
+            return Check::new("schedule", Status::Ok, "all cycles asked for have run".into());
+        }
+        let age = now.saturating_sub(self.last_cycle.map_or(self.started_at, |cycle| cycle.finished_at));
+        let status = if age > self.age_max() { Status::Fail } else { Status::Ok };
+        let since =
+            if self.last_cycle.is_some() { "the last cycle ended" } else { "no cycle has ended since the start" };
+        let (age, period) = (in_words(age), in_words(self.period));
+        Check::new("schedule", status, format!("{since} {age} ago, one is due every {period}"))
+    }
+
+    fn check_last_cycle(&self) -> Check {
+        match self.last_cycle {
+            None => Check::new("last_cycle", Status::Ok, "there was none yet".into()),
+            Some(cycle) if !cycle.failed => {
+                Check::new("last_cycle", Status::Ok, format!("cycle {} succeeded", cycle.cycle_id))
+            }
+            Some(cycle) => {
+                let faults = Step::ALL.into_iter().filter_map(|step| {
+                    let faults = self.steps[step as usize].last_faults.as_ref().filter(|faults| !faults.is_empty())?;
+                    Some(format!("; {}: {}", step.as_str(), faults.join(", ")))
+                });
+                let faults = faults.collect::<String>();
+                Check::new("last_cycle", Status::Degraded, format!("cycle {} failed{faults}", cycle.cycle_id))
+            }
+        }
+    }
+
+    fn not_ready_because(&self, now: Duration) -> Option<String> {
+        let unanswered = self.actor_names(|actor| actor.answered != Some(true));
+        if !unanswered.is_empty() {
+            return Some(format!("no answer from {unanswered}"));
+        }
+        let Some(success_at) = self.last_cycle_success_at else {
+            return Some("no cycle has succeeded yet".into());
+        };
+        if self.cycles_ended {
+            return self.last_cycle.is_some_and(|cycle| cycle.failed).then(|| "the last cycle failed".into());
+        }
+        let age = now.saturating_sub(success_at);
+        (age > self.age_max()).then(|| format!("the last successful cycle ended {} ago", in_words(age)))
+    }
+
+    fn not_started_because(&self) -> Option<String> {
+        let missing = self.actor_names(|actor| !actor.started);
+        if !missing.is_empty() {
+            return Some(format!("not started: {missing}"));
+        }
+        self.last_cycle.is_none().then(|| "the first cycle has not ended".into())
+    }
+
+    fn stage(&self, step: Step, now: Duration) -> StageHealth {
+        let state = &self.steps[step as usize];
+        StageHealth {
+            up: self.actors[step.actor() as usize].up,
+            last_outcome: match &state.last_faults {
+                None => "none yet".into(),
+                Some(faults) if faults.is_empty() => "ok".into(),
+                Some(faults) => faults.join(", "),
+            },
+            last_success_age_seconds: state.last_success_at.map(|at| seconds(now.saturating_sub(at))),
+        }
+    }
+}
+
+/// Seconds with three decimals: more would be noise to a reader.
+fn seconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e3).round() / 1e3
+}
+
+/// `45 s`, `3 min 5 s`, `2 h 10 min`.
+fn in_words(duration: Duration) -> String {
+    let s = duration.as_secs();
+    match s {
+        0 => format!("{} ms", duration.as_millis()),
+        1..60 => format!("{s} s"),
+        60..3_600 => format!("{} min {} s", s / 60, s % 60),
+        _ => format!("{} h {} min", s / 3_600, s / 60 % 60),
+    }
 }

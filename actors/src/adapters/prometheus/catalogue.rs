@@ -1,0 +1,205 @@
+//! The catalogue: every metric family with its help, type, name, unit, buckets and labels. The first eighteen are a
+//! contract with HUB and its history: none of their names, labels or bounds may change, bounds may only be added.
+//!
+//! A doc comment here *is* the help text that `/metrics` shows. `by` lists each label with the values whose children
+//! exist at 0 from the first scrape: a counter born at 1 has an `increase` of 0.
+
+use super::{Family, Given, Handle, names};
+use crate::{
+    adapters::inflight::Endpoint,
+    domain::{
+        decision::Action,
+        guard::Suppression,
+        health::{ActorName, Step},
+        order::Outcome,
+        window::BarRejection,
+    },
+};
+use prometheus::{
+    Counter, Gauge, GaugeVec, Histogram, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry, Result,
+};
+use std::collections::HashMap;
+
+/// The closed set of `error_code`; anything else is counted as `exception`.
+pub const ERROR_CODES: [&str; 16] = [
+    "timeout",
+    "connect",
+    "401",
+    "402",
+    "403",
+    "404",
+    "422",
+    "429",
+    "500",
+    "502",
+    "503",
+    "504",
+    "empty_response",
+    "bad_shape",
+    "no_api_key",
+    "exception",
+];
+
+/// The endpoints whose calls are counted; the gateway has families of its own.
+const API_ENDPOINTS: [Endpoint; 2] = [Endpoint::Eodhd, Endpoint::Hub];
+
+macro_rules! families {
+    (@family $help:literal, $handle:ident, $name:literal, $unit:literal, [$($le:literal)*], [$($label:ident: $values:expr),*]) => {
+        Family {
+            name: $name,
+            help: $help.trim_ascii(),
+            kind: <$handle as Handle>::KIND,
+            unit: $unit,
+            buckets: &[$($le),*],
+            labels: &[$((stringify!($label), $values)),*],
+        }
+    };
+    ($(
+        #[doc = $help:literal]
+        $field:ident: $handle:ident = $name:literal in $unit:literal
+        $(, le [$($le:literal)+])? $(, by [$($label:ident: $values:expr),+])?;
+    )+) => {
+        /// The families, in the order in which `/metrics` shows them.
+        pub const FAMILIES: &[Family] = &[
+            $(families!(@family $help, $handle, $name, $unit, [$($($le)+)?], [$($($label: $values),+)?]),)+
+        ];
+
+        /// A handle per family, on a registry that nobody else can add to.
+        pub struct Metrics {
+            pub(super) registry: Registry,
+            /// Position of each family in [`FAMILIES`].
+            pub(super) ranks: HashMap<&'static str, usize>,
+            $(#[doc = $help] pub $field: $handle,)+
+        }
+
+        impl Metrics {
+            /// Registers every family and makes its children.
+            ///
+            /// # Errors
+            /// Only if the catalogue contradicts itself: a name twice, or one that Prometheus does not allow.
+            pub fn new(given: &Given) -> Result<Self> {
+                let registry = Registry::new();
+                $(
+                    let family =
+                        &families!(@family $help, $handle, $name, $unit, [$($($le)+)?], [$($($label: $values),+)?]);
+                    let $field: $handle = family.register(&registry, given)?;
+                )+
+                let ranks = FAMILIES.iter().enumerate().map(|(rank, family)| (family.name, rank)).collect();
+                Ok(Self { registry, ranks, $($field,)+ })
+            }
+        }
+    };
+}
+
+families! {
+    /// Total number of trading cycles executed
+    trading_cycles_total: IntCounter = "sentinel_trading_cycles_total" in "count";
+    /// Total number of failed trading cycles
+    trading_cycles_failed_total: IntCounter = "sentinel_trading_cycles_failed_total" in "count";
+    /// Trading cycle execution time in seconds
+    trading_cycle_duration_seconds: Histogram = "sentinel_trading_cycle_duration_seconds" in "seconds",
+        le [0.005 0.01 0.025 0.05 0.1 0.25 0.5 1.0 2.0 5.0 10.0];
+    /// Market data fetch latency in seconds
+    data_fetch_duration_seconds: Histogram = "sentinel_data_fetch_duration_seconds" in "seconds",
+        le [0.025 0.05 0.1 0.25 0.5 1.0 2.0 5.0 10.0];
+    /// Total failed market data fetches
+    data_fetch_failed_total: IntCounter = "sentinel_data_fetch_failed_total" in "count";
+    /// Feature engineering time in seconds
+    feature_build_duration_seconds: Histogram = "sentinel_feature_build_duration_seconds" in "seconds",
+        le [0.0005 0.001 0.0025 0.005 0.01 0.025 0.05 0.1 0.5 1.0 2.0];
+    /// Total prediction requests sent to HUB
+    prediction_requests_total: IntCounter = "sentinel_prediction_requests_total" in "count";
+    /// Total failed predictions
+    prediction_failures_total: IntCounter = "sentinel_prediction_failures_total" in "count";
+    /// Prediction request latency in seconds
+    prediction_latency_seconds: Histogram = "sentinel_prediction_latency_seconds" in "seconds",
+        le [0.005 0.01 0.025 0.05 0.1 0.25 0.5 1.0 2.0 5.0];
+    /// Confidence score of last prediction
+    last_prediction_confidence: Gauge = "sentinel_last_prediction_confidence" in "ratio";
+    /// Total trading signals generated
+    trading_signals_total: IntCounterVec = "sentinel_trading_signals_total" in "count",
+        by [action: |_| names(&Action::ALL, Action::as_str)];
+    /// Total executed trading signals
+    trading_signals_executed_total: IntCounterVec = "sentinel_trading_signals_executed_total" in "count",
+        by [action: |_| names(&Action::ALL, Action::as_str)];
+    /// ZMQ message send latency in seconds
+    zmq_send_latency_seconds: Histogram = "sentinel_zmq_send_latency_seconds" in "seconds",
+        le [0.0001 0.00025 0.0005 0.001 0.0025 0.005 0.01 0.05 0.1 0.5 1.0];
+    /// Total ZMQ send failures
+    zmq_send_failures_total: IntCounter = "sentinel_zmq_send_failures_total" in "count";
+    /// Total API calls (market data + model inference)
+    api_calls_total: IntCounterVec = "sentinel_api_calls_total" in "count",
+        by [endpoint: |_| names(&API_ENDPOINTS, Endpoint::as_str)];
+    /// Total API errors
+    api_errors_total: IntCounterVec = "sentinel_api_errors_total" in "count",
+        by [endpoint: |_| names(&API_ENDPOINTS, Endpoint::as_str), error_code: |_| names(&ERROR_CODES, |code| code)];
+    /// Daemon uptime in seconds
+    daemon_uptime_seconds: Gauge = "sentinel_daemon_uptime_seconds" in "seconds";
+    /// Unix timestamp of last trading cycle
+    last_cycle_timestamp_unix: Gauge = "sentinel_last_cycle_timestamp_unix" in "unix seconds";
+
+    /// Build of the running daemon; the value is always 1
+    build_info: IntGaugeVec = "sentinel_build_info" in "1",
+        by [
+            version: |given| vec![given.build.version.clone()],
+            revision: |given| vec![given.build.revision.clone()],
+            rustc: |given| vec![given.build.rustc.clone()]
+        ];
+    /// Whether /readyz answers 200 (1) or 503 (0)
+    ready: IntGauge = "sentinel_ready" in "1";
+    /// Whether the actor is running (1) or stopped, restarting or failed (0)
+    actor_up: IntGaugeVec = "sentinel_actor_up" in "1", by [actor: |_| names(&ActorName::ALL, ActorName::as_str)];
+    /// Restarts of the actor by its supervisor
+    actor_restarts_total: IntCounterVec = "sentinel_actor_restarts_total" in "count",
+        by [actor: |_| names(&ActorName::ALL, ActorName::as_str)];
+    /// Delay between a cycle's due time and its start
+    scheduler_lag_seconds: Histogram = "sentinel_scheduler_lag_seconds" in "seconds",
+        le [0.001 0.005 0.01 0.05 0.1 0.5 1.0 5.0];
+    /// Due cycles skipped because the previous cycle still ran or the host slept
+    scheduler_ticks_missed_total: IntCounter = "sentinel_scheduler_ticks_missed_total" in "count";
+    /// Unix time at which the cycle step last succeeded; process start until then
+    step_last_success_timestamp_seconds: GaugeVec = "sentinel_step_last_success_timestamp_seconds" in "seconds",
+        by [step: |_| names(&Step::ALL, Step::as_str)];
+    /// Unix close time of the newest accepted bar
+    last_bar_timestamp_seconds: IntGaugeVec = "sentinel_last_bar_timestamp_seconds" in "seconds",
+        by [symbol: Given::symbols];
+    /// Bars refused before feature building
+    bars_rejected_total: IntCounterVec = "sentinel_bars_rejected_total" in "count",
+        by [reason: |_| names(&BarRejection::ALL, BarRejection::as_str)];
+    /// Requests sent and not yet answered
+    inflight_requests: IntGaugeVec = "sentinel_inflight_requests" in "count",
+        by [endpoint: |_| names(&Endpoint::ALL, Endpoint::as_str)];
+    /// Time from sending a signal to receiving the gateway's reply
+    gateway_roundtrip_seconds: Histogram = "sentinel_gateway_roundtrip_seconds" in "seconds",
+        le [0.0005 0.001 0.0025 0.005 0.01 0.025 0.05 0.1 0.25 0.5 1.0 2.5];
+    /// Orders by what became of them
+    orders_total: IntCounterVec = "sentinel_orders_total" in "count",
+        by [outcome: |_| names(&Outcome::ALL, |outcome| outcome)];
+    /// Distribution of prediction confidence, a ratio from 0 to 1
+    prediction_confidence: Histogram = "sentinel_prediction_confidence" in "ratio",
+        le [0.1 0.2 0.3 0.4 0.45 0.5 0.55 0.6 0.7 0.8 0.9 1.0];
+    /// Feature values rejected or replaced before prediction
+    feature_invalid_values_total: IntCounterVec = "sentinel_feature_invalid_values_total" in "count",
+        by [kind: |_| names(&["nan", "infinite", "out_of_range"], |kind| kind)];
+    /// BUY or SELL signals deliberately not sent
+    signals_suppressed_total: IntCounterVec = "sentinel_signals_suppressed_total" in "count",
+        by [reason: |_| names(Suppression::ALL, Suppression::as_str)];
+    /// Trading signals generated, by instrument
+    symbol_signals_total: IntCounterVec = "sentinel_symbol_signals_total" in "count",
+        by [symbol: Given::symbols, action: |_| names(&Action::ALL, Action::as_str)];
+
+    /// Total user and system CPU time spent in seconds.
+    process_cpu_seconds_total: Counter = "process_cpu_seconds_total" in "seconds";
+    /// Number of open file descriptors.
+    process_open_fds: Gauge = "process_open_fds" in "count";
+    /// Maximum number of open file descriptors.
+    process_max_fds: Gauge = "process_max_fds" in "count";
+    /// Virtual memory size in bytes.
+    process_virtual_memory_bytes: Gauge = "process_virtual_memory_bytes" in "bytes";
+    /// Resident memory size in bytes.
+    process_resident_memory_bytes: Gauge = "process_resident_memory_bytes" in "bytes";
+    /// Start time of the process since unix epoch in seconds.
+    process_start_time_seconds: Gauge = "process_start_time_seconds" in "seconds";
+    /// Number of OS threads in the process.
+    process_threads: Gauge = "process_threads" in "count";
+}

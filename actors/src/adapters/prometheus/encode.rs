@@ -1,0 +1,151 @@
+//! The text exposition, format 0.0.4. The `prometheus` crate's own encoder writes `le="1"` where the history at HUB
+//! has `le="1.0"`, which Prometheus 2.x stores as another series; and it sorts by name, while the contract comes first
+//! here.
+
+use super::Metrics;
+use bytes::Bytes;
+use prometheus::proto::{LabelPair, Metric, MetricFamily, MetricType};
+use std::fmt::Write;
+
+impl Metrics {
+    /// Every family with every child, as text in the order of the catalogue; the same values give the same text.
+    pub fn encode(&self) -> Bytes {
+        let mut families = self.registry.gather();
+        families.sort_by_key(|family| self.ranks.get(family.name()).copied().unwrap_or(usize::MAX));
+        let mut text = String::with_capacity(32 * 1024);
+        for family in &families {
+            write_family(&mut text, family);
+        }
+        text.into()
+    }
+}
+
+fn write_family(text: &mut String, family: &MetricFamily) {
+    let name = family.name();
+    let kind = match family.get_field_type() {
+        MetricType::COUNTER => "counter",
+        MetricType::GAUGE => "gauge",
+        MetricType::HISTOGRAM => "histogram",
+        MetricType::SUMMARY => "summary",
+        MetricType::UNTYPED => "untyped",
+    };
+    text.extend(["# HELP ", name, " "]);
+    write_escaped(text, family.help(), false);
+    text.extend(["\n# TYPE ", name, " ", kind, "\n"]);
+    for metric in family.get_metric() {
+        let labels = metric.get_label();
+        match family.get_field_type() {
+            MetricType::COUNTER => write_sample(text, name, "", labels, None, metric.get_counter().get_value()),
+            MetricType::GAUGE => write_sample(text, name, "", labels, None, metric.get_gauge().get_value()),
+            MetricType::HISTOGRAM => write_histogram(text, name, metric),
+            // The catalogue has neither.
+            MetricType::SUMMARY | MetricType::UNTYPED => {}
+        }
+    }
+}
+
+fn write_histogram(text: &mut String, name: &str, metric: &Metric) {
+    let (labels, histogram) = (metric.get_label(), metric.get_histogram());
+    for bucket in histogram.get_bucket() {
+        let count = bucket.cumulative_count() as f64;
+        write_sample(text, name, "_bucket", labels, Some(bucket.upper_bound()), count);
+    }
+    let count = histogram.get_sample_count() as f64;
+    write_sample(text, name, "_bucket", labels, Some(f64::INFINITY), count);
+    write_sample(text, name, "_sum", labels, None, histogram.get_sample_sum());
+    write_sample(text, name, "_count", labels, None, count);
+}
+
+fn write_sample(text: &mut String, name: &str, suffix: &str, labels: &[LabelPair], le: Option<f64>, value: f64) {
+    text.extend([name, suffix]);
+    let mut separator = "{";
+    for label in labels {
+        text.extend([separator, label.name(), "=\""]);
+        write_escaped(text, label.value(), true);
+        text.push('"');
+        separator = ",";
+    }
+    if let Some(le) = le {
+        text.extend([separator, "le=\""]);
+        write_bound(text, le);
+        text.push('"');
+        separator = ",";
+    }
+    text.push_str(if separator == "," { "} " } else { " " });
+    write_value(text, value);
+    text.push('\n');
+}
+
+/// A bound always has a decimal: `1.0`, `0.005`, `+Inf`.
+fn write_bound(text: &mut String, bound: f64) {
+    if bound.is_infinite() {
+        return text.push_str("+Inf");
+    }
+    // Writing to a String cannot fail.
+    let _ = write!(text, "{bound:?}");
+}
+
+fn write_value(text: &mut String, value: f64) {
+    const INTEGERS_MAX: f64 = 9_007_199_254_740_992.0;
+    let _ = match value {
+        f64::INFINITY => text.write_str("+Inf"),
+        f64::NEG_INFINITY => text.write_str("-Inf"),
+        // Most values are counts, and an integer is written several times faster than a float.
+        _ if value.fract() == 0.0 && value.abs() < INTEGERS_MAX => write!(text, "{}", value as i64),
+        _ => write!(text, "{value}"),
+    };
+}
+
+/// Backslash and line feed are escaped everywhere, quotes only in label values.
+fn write_escaped(text: &mut String, raw: &str, quotes: bool) {
+    for c in raw.chars() {
+        match c {
+            '\\' => text.push_str("\\\\"),
+            '\n' => text.push_str("\\n"),
+            '"' if quotes => text.push_str("\\\""),
+            c => text.push(c),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(write: impl FnOnce(&mut String)) -> String {
+        let mut text = String::new();
+        write(&mut text);
+        text
+    }
+
+    #[test]
+    fn a_bound_always_has_a_decimal() {
+        let bound = |bound| written(|text| write_bound(text, bound));
+        let bounds = [0.0001, 0.00025, 0.005, 0.5, 1.0, 10.0, f64::INFINITY];
+        assert_eq!(bounds.map(bound), ["0.0001", "0.00025", "0.005", "0.5", "1.0", "10.0", "+Inf"]);
+    }
+
+    #[test]
+    fn a_value_is_what_prometheus_reads_back() {
+        let value = |value| written(|text| write_value(text, value));
+        let values = [0.0, -3.0, 0.1, 1_500_000_000.25, 9e15, f64::INFINITY, f64::NEG_INFINITY, f64::NAN];
+        let read_back = ["0", "-3", "0.1", "1500000000.25", "9000000000000000", "+Inf", "-Inf", "NaN"];
+        assert_eq!(values.map(value), read_back);
+        assert_eq!(value(1e16).parse::<f64>(), Ok(1e16));
+    }
+
+    #[test]
+    fn outside_text_cannot_leave_its_label() {
+        let mut label = LabelPair::default();
+        label.set_name("symbol".into());
+        label.set_value("a\\b\"c\nd".into());
+        let sample = written(|text| write_sample(text, "x", "_bucket", &[label], Some(2.0), 1.0));
+        assert_eq!(sample, "x_bucket{symbol=\"a\\\\b\\\"c\\nd\",le=\"2.0\"} 1\n");
+        assert_eq!(written(|text| write_escaped(text, "say \"1\"\n", false)), "say \"1\"\\n");
+    }
+
+    #[test]
+    fn a_sample_without_labels_has_no_braces() {
+        assert_eq!(written(|text| write_sample(text, "x", "_total", &[], None, 2.5)), "x_total 2.5\n");
+    }
+}

@@ -1,0 +1,51 @@
+//! What the kernel says about this process, as the standard `process_*` families. The `prometheus` crate's own
+//! collector counts CPU in whole seconds; an idle daemon needs a few of those a day.
+
+use super::Metrics;
+use procfs::{
+    ProcResult,
+    process::{LimitValue, Process},
+};
+use std::time::{Duration, Instant};
+
+/// Shortest time between two looks at `/proc`, so that a flood of scrapes costs no more than one scraper.
+const READ_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Reads `/proc/self`, at most once a second.
+#[derive(Debug, Default)]
+pub struct ProcessReader {
+    read_at: Option<Instant>,
+}
+
+impl ProcessReader {
+    /// Brings the `process_*` families up to date if a second has passed. Where `/proc` cannot be read they keep
+    /// their last values.
+    pub fn refresh(&mut self, metrics: &Metrics) {
+        if self.read_at.is_some_and(|at| at.elapsed() < READ_INTERVAL) {
+            return;
+        }
+        self.read_at = Some(Instant::now());
+        // Not logged: a host without /proc would say so once a second, and nothing depends on it.
+        let _ = read(metrics);
+    }
+}
+
+fn read(metrics: &Metrics) -> ProcResult<()> {
+    let process = Process::myself()?;
+    let stat = process.stat()?;
+    let ticks_per_second = procfs::ticks_per_second() as f64;
+    // Set, not added up: sums of differences would drift.
+    metrics.process_cpu_seconds_total.reset();
+    metrics.process_cpu_seconds_total.inc_by((stat.utime + stat.stime) as f64 / ticks_per_second);
+    metrics.process_virtual_memory_bytes.set(stat.vsize as f64);
+    metrics.process_resident_memory_bytes.set(stat.rss as f64 * procfs::page_size() as f64);
+    metrics.process_threads.set(stat.num_threads as f64);
+    let started = procfs::boot_time_secs()? as f64 + stat.starttime as f64 / ticks_per_second;
+    metrics.process_start_time_seconds.set(started);
+    metrics.process_max_fds.set(match process.limits()?.max_open_files.soft_limit {
+        LimitValue::Value(limit) => limit as f64,
+        LimitValue::Unlimited => f64::INFINITY,
+    });
+    metrics.process_open_fds.set(process.fd_count()? as f64);
+    Ok(())
+}

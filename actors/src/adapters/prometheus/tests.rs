@@ -1,0 +1,169 @@
+//! The exposition against the contract, which is spelled out here a second time on purpose.
+
+use super::*;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Name, type, label values where there are labels, and the bounds of every `le` series the history has.
+const CONTRACT: [(&str, &str, &str, &str, &[&str]); 18] = [
+    ("sentinel_trading_cycles_total", "counter", "", "Total number of trading cycles executed", &[]),
+    ("sentinel_trading_cycles_failed_total", "counter", "", "Total number of failed trading cycles", &[]),
+    (
+        "sentinel_trading_cycle_duration_seconds",
+        "histogram",
+        "",
+        "Trading cycle execution time in seconds",
+        &["0.1", "0.5", "1.0", "2.0", "5.0", "10.0"],
+    ),
+    (
+        "sentinel_data_fetch_duration_seconds",
+        "histogram",
+        "",
+        "Market data fetch latency in seconds",
+        &["0.5", "1.0", "2.0", "5.0", "10.0"],
+    ),
+    ("sentinel_data_fetch_failed_total", "counter", "", "Total failed market data fetches", &[]),
+    (
+        "sentinel_feature_build_duration_seconds",
+        "histogram",
+        "",
+        "Feature engineering time in seconds",
+        &["0.1", "0.5", "1.0", "2.0"],
+    ),
+    ("sentinel_prediction_requests_total", "counter", "", "Total prediction requests sent to HUB", &[]),
+    ("sentinel_prediction_failures_total", "counter", "", "Total failed predictions", &[]),
+    (
+        "sentinel_prediction_latency_seconds",
+        "histogram",
+        "",
+        "Prediction request latency in seconds",
+        &["0.1", "0.5", "1.0", "2.0", "5.0"],
+    ),
+    ("sentinel_last_prediction_confidence", "gauge", "", "Confidence score of last prediction", &[]),
+    ("sentinel_trading_signals_total", "counter", "action", "Total trading signals generated", &[]),
+    ("sentinel_trading_signals_executed_total", "counter", "action", "Total executed trading signals", &[]),
+    (
+        "sentinel_zmq_send_latency_seconds",
+        "histogram",
+        "",
+        "ZMQ message send latency in seconds",
+        &["0.01", "0.05", "0.1", "0.5", "1.0"],
+    ),
+    ("sentinel_zmq_send_failures_total", "counter", "", "Total ZMQ send failures", &[]),
+    ("sentinel_api_calls_total", "counter", "endpoint", "Total API calls (market data + model inference)", &[]),
+    ("sentinel_api_errors_total", "counter", "endpoint,error_code", "Total API errors", &[]),
+    ("sentinel_daemon_uptime_seconds", "gauge", "", "Daemon uptime in seconds", &[]),
+    ("sentinel_last_cycle_timestamp_unix", "gauge", "", "Unix timestamp of last trading cycle", &[]),
+];
+
+fn given() -> Given {
+    let build = BuildInfo { version: "0.1.0".into(), revision: "abc1234".into(), rustc: "1.85.0".into() };
+    Given { symbols: vec![Symbol::new("EURUSD"), Symbol::new("USDJPY")], build }
+}
+
+fn text() -> String {
+    String::from_utf8(Metrics::new(&given()).unwrap().encode().to_vec()).unwrap()
+}
+
+/// Names in order of their `# TYPE` line, and every sample by series.
+fn parse(text: &str) -> (Vec<(&str, &str)>, BTreeMap<&str, &str>) {
+    let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' ')).collect();
+    let samples = text.lines().filter(|line| !line.starts_with('#')).map(|line| line.rsplit_once(' ').unwrap());
+    (types, samples.collect())
+}
+
+#[test]
+fn the_eighteen_come_first_exactly_as_agreed() {
+    let text = text();
+    let (types, samples) = parse(&text);
+    for ((name, kind, labels, help, bounds), (shown_name, shown_kind)) in CONTRACT.iter().zip(types) {
+        assert_eq!((*name, *kind), (shown_name, shown_kind));
+        assert!(text.contains(&format!("# HELP {name} {help}\n")), "{name}");
+        let family = FAMILIES.iter().find(|family| family.name == *name).unwrap();
+        assert_eq!(family.labels.iter().map(|(label, _)| *label).collect::<Vec<_>>().join(","), *labels);
+        for bound in bounds.iter().chain(if *kind == "histogram" { &["+Inf"][..] } else { &[] }) {
+            let series = format!("{name}_bucket{{le=\"{bound}\"}}");
+            assert_eq!(samples.get(series.as_str()), Some(&"0"), "{series}");
+        }
+    }
+    assert_eq!(samples["sentinel_api_errors_total{endpoint=\"hub\",error_code=\"exception\"}"], "0");
+    assert_eq!(samples["sentinel_trading_signals_total{action=\"HOLD\"}"], "0");
+}
+
+#[test]
+fn every_family_of_the_catalogue_is_there_once_with_all_its_series_at_zero() {
+    let text = text();
+    let (types, samples) = parse(&text);
+    let catalogue = FAMILIES.iter().map(|family| {
+        let kind = match family.kind {
+            Kind::Counter => "counter",
+            Kind::Gauge => "gauge",
+            Kind::Histogram => "histogram",
+        };
+        (family.name, kind)
+    });
+    assert_eq!(types, catalogue.collect::<Vec<_>>(), "the order is the catalogue's");
+
+    let mut expected = BTreeSet::new();
+    for family in FAMILIES {
+        assert_eq!(text.matches(&format!("# HELP {} {}\n", family.name, family.help)).count(), 1, "{}", family.name);
+        for values in family.children(&given()) {
+            // The registry sorts a child's labels by name.
+            let pairs = family.labels.iter().zip(&values).map(|((label, _), value)| format!("{label}=\"{value}\""));
+            let pairs = pairs.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join(",");
+            let series = if pairs.is_empty() { family.name.to_owned() } else { format!("{}{{{pairs}}}", family.name) };
+            if family.kind == Kind::Histogram {
+                for bound in family.buckets.iter().map(|bound| format!("{bound:?}")).chain(["+Inf".to_owned()]) {
+                    expected.insert(format!("{series}_bucket{{le=\"{bound}\"}}"));
+                }
+                expected.extend([format!("{series}_sum"), format!("{series}_count")]);
+            } else {
+                expected.insert(series);
+            }
+        }
+    }
+    assert_eq!(samples.keys().map(|series| (*series).to_owned()).collect::<BTreeSet<_>>(), expected);
+    assert_eq!(text.lines().filter(|line| !line.starts_with('#')).count(), expected.len(), "no series twice");
+    for (series, value) in samples {
+        assert_eq!(value, "0", "{series}");
+    }
+}
+
+#[test]
+fn bounds_grow_and_only_histograms_have_them() {
+    for family in FAMILIES {
+        assert_eq!(family.kind == Kind::Histogram, !family.buckets.is_empty(), "{}", family.name);
+        assert!(family.buckets.is_sorted(), "{}", family.name);
+        assert_eq!(family.kind == Kind::Counter, family.name.ends_with("_total"), "{}", family.name);
+        assert!(!family.help.starts_with(' ') && !family.help.is_empty());
+    }
+}
+
+#[test]
+fn no_label_collides_with_those_of_the_scraper() {
+    let labels = FAMILIES.iter().flat_map(|family| family.labels.iter().map(|(label, _)| *label));
+    let taken = ["job", "instance", "component", "node", "region", "le"];
+    assert_eq!(labels.filter(|label| taken.contains(label)).count(), 0);
+}
+
+#[test]
+fn the_same_values_give_the_same_text() {
+    assert_eq!(text(), text());
+}
+
+#[test]
+fn the_process_is_described_with_fractions_of_a_second() {
+    let metrics = Metrics::new(&given()).unwrap();
+    let mut reader = ProcessReader::default();
+    reader.refresh(&metrics);
+    assert!(metrics.process_resident_memory_bytes.get() > 1e6);
+    assert!(metrics.process_virtual_memory_bytes.get() >= metrics.process_resident_memory_bytes.get());
+    assert!(metrics.process_threads.get() >= 1.0 && metrics.process_open_fds.get() >= 3.0);
+    assert!(metrics.process_max_fds.get() > metrics.process_open_fds.get());
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs_f64();
+    let age = now - metrics.process_start_time_seconds.get();
+    assert!((-2.0..3_600.0).contains(&age), "{age}");
+
+    metrics.process_threads.set(0.0);
+    reader.refresh(&metrics);
+    assert_eq!(metrics.process_threads.get(), 0.0, "not read again within a second");
+}

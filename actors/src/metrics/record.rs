@@ -1,0 +1,264 @@
+//! From an event to metrics and health: what each family counts is decided here and nowhere else.
+
+use super::Config;
+use crate::{
+    adapters::{
+        inflight::Endpoint,
+        prometheus::{ERROR_CODES, Given, Metrics, ProcessReader},
+    },
+    domain::{
+        decision::Decision,
+        guard::Suppression,
+        health::{CycleState, Health, State, Step},
+        instrument::Symbol,
+        order::Outcome,
+    },
+    messages::{ApiUsage, BuildReport, Event, FetchReport, PredictionReport, SignalReport, SignalResult},
+};
+use bytes::Bytes;
+use std::time::{Duration, Instant};
+
+/// All that is counted and known.
+pub struct Recorder {
+    metrics: Metrics,
+    state: State,
+    process: ProcessReader,
+    /// Monotonic, unlike every timestamp: uptime survives a clock that is set after the start.
+    started: Instant,
+}
+
+impl Recorder {
+    /// Everything at zero, every step's last success at the start.
+    ///
+    /// # Errors
+    /// Only if the catalogue contradicts itself.
+    pub fn new(config: Config) -> prometheus::Result<Self> {
+        let now = config.clock.now();
+        let metrics = Metrics::new(&Given { symbols: config.symbols, build: config.build.clone() })?;
+        let build = &config.build;
+        metrics.build_info.with_label_values(&[&build.version, &build.revision, &build.rustc]).set(1);
+        for step in Step::ALL {
+            metrics.step_last_success_timestamp_seconds.with_label_values(&[step.as_str()]).set(now.as_secs_f64());
+        }
+        Ok(Self {
+            metrics,
+            state: State::new(config.build, config.live, config.period, now),
+            process: ProcessReader::default(),
+            started: Instant::now(),
+        })
+    }
+
+    /// The exposition at `now` (time since the unix epoch) with these counts of requests under way.
+    pub fn encode(&mut self, now: Duration, inflight: [i64; Endpoint::ALL.len()]) -> Bytes {
+        self.metrics.daemon_uptime_seconds.set(self.started.elapsed().as_secs_f64());
+        self.metrics.ready.set(self.state.is_ready(now).into());
+        for (endpoint, count) in Endpoint::ALL.into_iter().zip(inflight) {
+            self.metrics.inflight_requests.with_label_values(&[endpoint.as_str()]).set(count);
+        }
+        self.process.refresh(&self.metrics);
+        self.metrics.encode()
+    }
+
+    /// The verdict at `now` (time since the unix epoch).
+    pub fn health(&self, now: Duration) -> Health {
+        self.state.assess(now, self.started.elapsed())
+    }
+
+    /// Counts an event that arrived at `now` (time since the unix epoch).
+    pub fn record(&mut self, event: &Event, now: Duration) {
+        match event {
+            Event::ActorStarted(_) | Event::ActorRestarted(_) | Event::ActorsPinged(_) => self.actor_changed(event),
+            Event::TicksMissed(ticks) => self.metrics.scheduler_ticks_missed_total.inc_by(*ticks),
+            Event::CycleStarted { lag, .. } => self.metrics.scheduler_lag_seconds.observe(lag.as_secs_f64()),
+            Event::BarsFetched { fetches, api, rejected } => {
+                for (reason, bars) in rejected {
+                    self.metrics.bars_rejected_total.with_label_values(&[reason.as_str()]).inc_by(*bars);
+                }
+                self.api_used(Endpoint::Eodhd, api);
+                self.bars_fetched(fetches, now);
+            }
+            Event::FeaturesBuilt { builds, invalid } => {
+                let values =
+                    [("nan", invalid.nan), ("infinite", invalid.infinite), ("out_of_range", invalid.out_of_range)];
+                for (kind, values) in values {
+                    self.metrics.feature_invalid_values_total.with_label_values(&[kind]).inc_by(values);
+                }
+                self.features_built(builds, now);
+            }
+            Event::PredictionsReceived { requests, api } => {
+                self.api_used(Endpoint::Hub, api);
+                self.predictions_received(requests, now);
+            }
+            Event::SignalsDecided { decisions, suppressed } => {
+                suppressed.iter().for_each(|&reason| self.suppressed(reason));
+                self.signals_decided(decisions, now);
+            }
+            Event::SignalsHandled { reports } => self.signals_handled(reports, now),
+            Event::CycleFinished { cycle_id, finished_at, duration, failed } => {
+                self.metrics.trading_cycles_total.inc();
+                self.metrics.trading_cycles_failed_total.inc_by((*failed).into());
+                self.metrics.trading_cycle_duration_seconds.observe(duration.as_secs_f64());
+                self.metrics.last_cycle_timestamp_unix.set(*finished_at);
+                let cycle = CycleState { cycle_id: *cycle_id, finished_at: now, duration: *duration, failed: *failed };
+                self.state.last_cycle = Some(cycle);
+                if !failed {
+                    self.state.last_cycle_success_at = Some(now);
+                }
+            }
+            Event::CyclesEnded => self.state.cycles_ended = true,
+        }
+    }
+
+    fn actor_changed(&mut self, event: &Event) {
+        let actors = &mut self.state.actors;
+        match event {
+            Event::ActorStarted(name) => {
+                actors[*name as usize].started = true;
+                actors[*name as usize].up = true;
+            }
+            // Up again with the start that follows a restart.
+            Event::ActorRestarted(name) => {
+                self.metrics.actor_restarts_total.with_label_values(&[name.as_str()]).inc();
+                actors[*name as usize].up = false;
+            }
+            Event::ActorsPinged(round) => {
+                for (name, answered) in round {
+                    actors[*name as usize].answered = Some(*answered);
+                    actors[*name as usize].up = *answered;
+                }
+            }
+            _ => {}
+        }
+        for name in crate::domain::health::ActorName::ALL {
+            self.metrics.actor_up.with_label_values(&[name.as_str()]).set(actors[name as usize].up.into());
+        }
+    }
+
+    fn bars_fetched(&mut self, fetches: &[FetchReport], now: Duration) {
+        for fetch in fetches {
+            if let Some(duration) = fetch.duration {
+                self.metrics.data_fetch_duration_seconds.observe(duration.as_secs_f64());
+            }
+            if let Some(close_time) = fetch.newest_bar_close_time {
+                self.metrics.last_bar_timestamp_seconds.with_label_values(&[fetch.symbol.as_str()]).set(close_time);
+            }
+            self.metrics.data_fetch_failed_total.inc_by(fetch.failure.is_some().into());
+        }
+        let faults = fetches.iter().filter_map(|fetch| fetch.failure);
+        self.step_ended(Step::Fetch, !fetches.is_empty(), faults, now);
+    }
+
+    fn features_built(&mut self, builds: &[BuildReport], now: Duration) {
+        for build in builds {
+            self.metrics.feature_build_duration_seconds.observe(build.duration.as_secs_f64());
+        }
+        self.step_ended(Step::Features, !builds.is_empty(), builds.iter().filter_map(|build| build.failure), now);
+    }
+
+    fn predictions_received(&mut self, requests: &[PredictionReport], now: Duration) {
+        for request in requests {
+            self.metrics.prediction_requests_total.inc();
+            match request.failure {
+                Some(_) => self.metrics.prediction_failures_total.inc(),
+                None => self.metrics.prediction_latency_seconds.observe(request.latency.as_secs_f64()),
+            }
+        }
+        let faults = requests.iter().flat_map(|request| request.failure.iter().chain(&request.row_failures).copied());
+        self.step_ended(Step::Predict, !requests.is_empty(), faults, now);
+    }
+
+    fn signals_decided(&mut self, decisions: &[(Symbol, Decision)], now: Duration) {
+        for (symbol, decision) in decisions {
+            let action = decision.action.as_str();
+            self.metrics.trading_signals_total.with_label_values(&[action]).inc();
+            self.metrics.symbol_signals_total.with_label_values(&[symbol.as_str(), action]).inc();
+            self.metrics.prediction_confidence.observe(decision.confidence);
+        }
+        if let Some((_, last)) = decisions.last() {
+            self.metrics.last_prediction_confidence.set(last.confidence);
+        }
+        self.step_ended(Step::Decide, !decisions.is_empty(), [], now);
+    }
+
+    fn signals_handled(&mut self, reports: &[SignalReport], now: Duration) {
+        let mut faults = Vec::new();
+        let mut replies = 0_usize;
+        for report in reports {
+            let (outcome, send_latency, roundtrip) = match &report.result {
+                SignalResult::Suppressed(reason) => {
+                    self.suppressed(*reason);
+                    continue;
+                }
+                SignalResult::Ordered { outcome, send_latency, gateway_roundtrip, .. } => {
+                    (outcome, send_latency, gateway_roundtrip)
+                }
+            };
+            self.metrics.orders_total.with_label_values(&[outcome.as_str()]).inc();
+            if matches!(outcome, Outcome::Filled { .. }) {
+                self.metrics.trading_signals_executed_total.with_label_values(&[report.side.as_str()]).inc();
+            }
+            match send_latency {
+                Some(latency) => self.metrics.zmq_send_latency_seconds.observe(latency.as_secs_f64()),
+                None => self.metrics.zmq_send_failures_total.inc(),
+            }
+            if let Some(roundtrip) = roundtrip {
+                self.metrics.gateway_roundtrip_seconds.observe(roundtrip.as_secs_f64());
+            }
+            replies += usize::from(send_latency.is_some());
+            // A refusal is an answer; what never left or has no known fate is a fault.
+            if matches!(outcome, Outcome::NotSent { .. } | Outcome::Unknown { .. }) {
+                faults.push(outcome.as_str());
+            }
+        }
+        if replies > 0 {
+            self.step_succeeded(Step::Send, now);
+        }
+        if replies > 0 || !faults.is_empty() {
+            self.state.steps[Step::Send as usize].last_faults = Some(distinct(faults));
+        }
+    }
+
+    /// Notes how a step ended. A step that `had_work` and no fault succeeded; without work nothing is known.
+    fn step_ended(
+        &mut self,
+        step: Step,
+        had_work: bool,
+        faults: impl IntoIterator<Item = &'static str>,
+        now: Duration,
+    ) {
+        if !had_work {
+            return;
+        }
+        let faults = distinct(faults);
+        if faults.is_empty() {
+            self.step_succeeded(step, now);
+        }
+        self.state.steps[step as usize].last_faults = Some(faults);
+    }
+
+    fn step_succeeded(&mut self, step: Step, now: Duration) {
+        self.state.steps[step as usize].last_success_at = Some(now);
+        self.metrics.step_last_success_timestamp_seconds.with_label_values(&[step.as_str()]).set(now.as_secs_f64());
+    }
+
+    fn suppressed(&self, reason: Suppression) {
+        self.metrics.signals_suppressed_total.with_label_values(&[reason.as_str()]).inc();
+    }
+
+    fn api_used(&self, endpoint: Endpoint, usage: &ApiUsage) {
+        let endpoint = endpoint.as_str();
+        self.metrics.api_calls_total.with_label_values(&[endpoint]).inc_by(usage.calls);
+        for code in &usage.errors {
+            let code = if ERROR_CODES.contains(code) { code } else { "exception" };
+            self.metrics.api_errors_total.with_label_values(&[endpoint, code]).inc();
+        }
+    }
+}
+
+/// Each fault once: a thousand symbols that time out are one word in `/health`.
+fn distinct(faults: impl IntoIterator<Item = &'static str>) -> Vec<&'static str> {
+    let mut faults = faults.into_iter().collect::<Vec<_>>();
+    faults.sort_unstable();
+    faults.dedup();
+    faults
+}

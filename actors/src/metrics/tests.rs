@@ -1,0 +1,292 @@
+//! Events in, text and verdicts out, through the actor as others use it.
+
+use super::*;
+use crate::{
+    domain::{
+        decision::{Action, Decision},
+        features::InvalidValues,
+        guard::Suppression,
+        health::{ActorName, Status},
+        order::{Order, Outcome, Side},
+        window::BarRejection,
+    },
+    messages::{ApiUsage, BuildReport, FetchReport, PredictionReport, SignalReport, SignalResult},
+};
+use actix::Addr;
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::atomic::{AtomicU64, Ordering},
+    thread,
+};
+
+const START: u64 = 1_500_000_000;
+
+/// A clock that only the test moves, in seconds.
+#[derive(Clone)]
+struct HandClock(Arc<AtomicU64>);
+
+impl Clock for HandClock {
+    fn now(&self) -> Duration {
+        Duration::from_secs(self.0.load(Ordering::Relaxed))
+    }
+
+    fn sleep(&self, _: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(std::future::pending())
+    }
+}
+
+impl HandClock {
+    fn advance(&self, seconds: u64) {
+        self.0.fetch_add(seconds, Ordering::Relaxed);
+    }
+}
+
+fn start() -> (Addr<MetricsActor>, HandClock, Inflight, Snapshot) {
+    let clock = HandClock(Arc::new(START.into()));
+    let config = Config {
+        symbols: vec![Symbol::new("EURUSD"), Symbol::new("USDJPY")],
+        build: BuildInfo { version: "0.1.0".into(), revision: "abc1234".into(), rustc: "1.85.0".into() },
+        live: true,
+        period: Duration::from_secs(60),
+        inflight: Inflight::default(),
+        clock: Arc::new(clock.clone()),
+    };
+    let inflight = config.inflight.clone();
+    let actor = MetricsActor::new(config).unwrap();
+    let snapshot = actor.snapshot();
+    (actor.start(), clock, inflight, snapshot)
+}
+
+async fn text(actor: &Addr<MetricsActor>) -> String {
+    String::from_utf8(actor.send(GetMetrics).await.unwrap().to_vec()).unwrap()
+}
+
+fn value(text: &str, series: &str) -> f64 {
+    let line = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+    line.unwrap_or_else(|| panic!("no {series}")).parse().unwrap()
+}
+
+fn finished(cycle_id: u64, failed: bool) -> Event {
+    let finished_at = (START + cycle_id) as f64 + 0.25;
+    Event::CycleFinished { cycle_id, finished_at, duration: Duration::from_millis(300), failed }
+}
+
+fn decision(action: Action, likeliest: Action, confidence: f64) -> Decision {
+    Decision { action, likeliest, confidence }
+}
+
+fn ordered(side: Side, outcome: Outcome, latency_ms: Option<u64>) -> SignalReport {
+    let order = Order {
+        client_order_id: uuid::Uuid::nil(),
+        symbol: Symbol::new("EURUSD"),
+        gateway_name: "EURUSD".into(),
+        side,
+        volume: 0.01,
+        stop_loss: 0.0,
+        take_profit: 0.0,
+        confidence: 0.7,
+        bar_close_time: 0,
+    };
+    let latency = latency_ms.map(Duration::from_millis);
+    let result =
+        SignalResult::Ordered { order: Box::new(order), outcome, send_latency: latency, gateway_roundtrip: latency };
+    SignalReport { symbol: Symbol::new("EURUSD"), side, result }
+}
+
+#[actix::test]
+async fn events_from_many_threads_sum_exactly() {
+    const THREADS: u64 = 8;
+    const EVENTS: u64 = 2_000;
+    let (actor, ..) = start();
+    let senders = (0..THREADS).map(|_| {
+        let recipient = actor.clone().recipient::<Event>();
+        thread::spawn(move || {
+            for i in 0..EVENTS {
+                recipient.do_send(finished(i, i % 4 == 0));
+                recipient.do_send(Event::TicksMissed(3));
+                let decisions = vec![(Symbol::new("USDJPY"), decision(Action::Buy, Action::Buy, 0.75))];
+                recipient.do_send(Event::SignalsDecided { decisions, suppressed: vec![Suppression::StaleBar] });
+            }
+        })
+    });
+    let senders = senders.collect::<Vec<_>>();
+    // Scrapes in between must not lose or repeat anything.
+    while !senders.iter().all(thread::JoinHandle::is_finished) {
+        text(&actor).await;
+    }
+    senders.into_iter().for_each(|sender| sender.join().unwrap());
+
+    let text = text(&actor).await;
+    let all = (THREADS * EVENTS) as f64;
+    assert_eq!(value(&text, "sentinel_trading_cycles_total"), all);
+    assert_eq!(value(&text, "sentinel_trading_cycles_failed_total"), all / 4.0);
+    assert_eq!(value(&text, "sentinel_trading_cycle_duration_seconds_count"), all);
+    assert_eq!(value(&text, "sentinel_scheduler_ticks_missed_total"), all * 3.0);
+    assert_eq!(value(&text, "sentinel_symbol_signals_total{action=\"BUY\",symbol=\"USDJPY\"}"), all);
+    assert_eq!(value(&text, "sentinel_prediction_confidence_sum"), all * 0.75);
+    assert_eq!(value(&text, "sentinel_signals_suppressed_total{reason=\"stale_bar\"}"), all);
+}
+
+#[actix::test]
+async fn a_cycles_events_become_the_numbers_they_mean() {
+    let (actor, clock, ..) = start();
+    clock.advance(30);
+    let fetch = |symbol, failure| FetchReport {
+        symbol: Symbol::new(symbol),
+        duration: Some(Duration::from_millis(200)),
+        newest_bar_close_time: Some(1_499_997_600),
+        failure,
+    };
+    let api = ApiUsage { calls: 3, errors: vec!["429", "418"] };
+    let rejected = vec![(BarRejection::HighBelowLow, 2)];
+    let fetches = vec![fetch("EURUSD", None), fetch("USDJPY", Some("timeout"))];
+    actor.do_send(Event::BarsFetched { fetches, api, rejected });
+    let builds =
+        vec![BuildReport { symbol: Symbol::new("EURUSD"), duration: Duration::from_micros(10), failure: None }];
+    actor.do_send(Event::FeaturesBuilt { builds, invalid: InvalidValues { nan: 4, ..Default::default() } });
+    let request = |failure| PredictionReport { latency: Duration::from_millis(20), failure, row_failures: vec![] };
+    let requests = vec![request(None), request(Some("bad_shape"))];
+    actor.do_send(Event::PredictionsReceived { requests, api: ApiUsage { calls: 2, errors: vec!["bad_shape"] } });
+    let decisions = vec![
+        (Symbol::new("EURUSD"), decision(Action::Buy, Action::Buy, 0.7)),
+        (Symbol::new("USDJPY"), decision(Action::Hold, Action::Sell, 0.5)),
+    ];
+    actor.do_send(Event::SignalsDecided { decisions, suppressed: vec![Suppression::BelowThreshold] });
+
+    let text = text(&actor).await;
+    for (series, expected) in [
+        ("sentinel_data_fetch_duration_seconds_count", 2.0),
+        ("sentinel_data_fetch_duration_seconds_bucket{le=\"0.1\"}", 0.0),
+        ("sentinel_data_fetch_duration_seconds_bucket{le=\"0.25\"}", 2.0),
+        ("sentinel_data_fetch_failed_total", 1.0),
+        ("sentinel_last_bar_timestamp_seconds{symbol=\"EURUSD\"}", 1_499_997_600.0),
+        ("sentinel_bars_rejected_total{reason=\"high_below_low\"}", 2.0),
+        ("sentinel_api_calls_total{endpoint=\"eodhd\"}", 3.0),
+        ("sentinel_api_errors_total{endpoint=\"eodhd\",error_code=\"429\"}", 1.0),
+        ("sentinel_api_errors_total{endpoint=\"eodhd\",error_code=\"exception\"}", 1.0),
+        ("sentinel_api_errors_total{endpoint=\"hub\",error_code=\"bad_shape\"}", 1.0),
+        ("sentinel_feature_build_duration_seconds_count", 1.0),
+        ("sentinel_feature_invalid_values_total{kind=\"nan\"}", 4.0),
+        ("sentinel_prediction_requests_total", 2.0),
+        ("sentinel_prediction_failures_total", 1.0),
+        ("sentinel_prediction_latency_seconds_count", 1.0),
+        ("sentinel_last_prediction_confidence", 0.5),
+        ("sentinel_trading_signals_total{action=\"BUY\"}", 1.0),
+        ("sentinel_trading_signals_total{action=\"HOLD\"}", 1.0),
+        ("sentinel_trading_signals_total{action=\"SELL\"}", 0.0),
+        ("sentinel_signals_suppressed_total{reason=\"below_threshold\"}", 1.0),
+        ("sentinel_step_last_success_timestamp_seconds{step=\"fetch\"}", START as f64),
+        ("sentinel_step_last_success_timestamp_seconds{step=\"features\"}", (START + 30) as f64),
+        ("sentinel_step_last_success_timestamp_seconds{step=\"predict\"}", START as f64),
+        ("sentinel_step_last_success_timestamp_seconds{step=\"decide\"}", (START + 30) as f64),
+        ("sentinel_build_info{revision=\"abc1234\",rustc=\"1.85.0\",version=\"0.1.0\"}", 1.0),
+    ] {
+        assert_eq!(value(&text, series), expected, "{series}");
+    }
+}
+
+#[actix::test]
+async fn only_a_filled_order_counts_as_executed() {
+    let (actor, clock, ..) = start();
+    clock.advance(30);
+    let filled = Outcome::Filled { ticket: 1, price: None };
+    let reports = vec![
+        ordered(Side::Buy, filled, Some(2)),
+        ordered(Side::Sell, Outcome::Rejected { reason: "no money".into() }, Some(2)),
+        ordered(Side::Sell, Outcome::Unknown { reason: "timeout".into() }, None),
+        SignalReport {
+            symbol: Symbol::new("USDJPY"),
+            side: Side::Buy,
+            result: SignalResult::Suppressed(Suppression::Unresolved),
+        },
+    ];
+    actor.do_send(Event::SignalsHandled { reports });
+
+    let text = text(&actor).await;
+    for (series, expected) in [
+        ("sentinel_trading_signals_executed_total{action=\"BUY\"}", 1.0),
+        ("sentinel_trading_signals_executed_total{action=\"SELL\"}", 0.0),
+        ("sentinel_orders_total{outcome=\"filled\"}", 1.0),
+        ("sentinel_orders_total{outcome=\"rejected\"}", 1.0),
+        ("sentinel_orders_total{outcome=\"unknown\"}", 1.0),
+        ("sentinel_zmq_send_latency_seconds_count", 2.0),
+        ("sentinel_zmq_send_failures_total", 1.0),
+        ("sentinel_gateway_roundtrip_seconds_count", 2.0),
+        ("sentinel_signals_suppressed_total{reason=\"unresolved\"}", 1.0),
+        ("sentinel_step_last_success_timestamp_seconds{step=\"send\"}", (START + 30) as f64),
+    ] {
+        assert_eq!(value(&text, series), expected, "{series}");
+    }
+    let health = actor.send(GetHealth).await.unwrap();
+    assert_eq!(health.stages[4].1.last_outcome, "unknown");
+}
+
+#[actix::test]
+async fn a_cycle_without_orders_says_nothing_about_the_gateway() {
+    let (actor, ..) = start();
+    let result = SignalResult::Suppressed(Suppression::DryRun);
+    let report = SignalReport { symbol: Symbol::new("EURUSD"), side: Side::Buy, result };
+    actor.do_send(Event::SignalsHandled { reports: vec![report] });
+    let health = actor.send(GetHealth).await.unwrap();
+    assert_eq!(health.stages[4].1.last_outcome, "none yet");
+    let text = text(&actor).await;
+    assert_eq!(value(&text, "sentinel_zmq_send_failures_total"), 0.0);
+    assert_eq!(value(&text, "sentinel_step_last_success_timestamp_seconds{step=\"send\"}"), START as f64);
+}
+
+#[actix::test]
+async fn the_text_is_made_again_only_when_something_changed() {
+    let (actor, clock, inflight, snapshot) = start();
+    let first = actor.send(GetMetrics).await.unwrap();
+    assert_eq!(snapshot.get(), Some(first.clone()), "published at the start");
+    let again = actor.send(GetMetrics).await.unwrap();
+    assert_eq!(first.as_ptr(), again.as_ptr(), "the same bytes");
+
+    let guard = inflight.enter(Endpoint::Gateway);
+    let text_in_flight = text(&actor).await;
+    assert_eq!(value(&text_in_flight, "sentinel_inflight_requests{endpoint=\"gateway\"}"), 1.0);
+    drop(guard);
+    actor.do_send(Event::TicksMissed(1));
+    assert_eq!(value(&text(&actor).await, "sentinel_scheduler_ticks_missed_total"), 1.0);
+
+    let before = actor.send(GetMetrics).await.unwrap();
+    clock.advance(1);
+    let after = actor.send(GetMetrics).await.unwrap();
+    assert_ne!(before.as_ptr(), after.as_ptr(), "a second has passed");
+    assert_eq!(snapshot.get(), Some(after));
+}
+
+#[actix::test]
+async fn readiness_is_the_same_in_metrics_and_health() {
+    let (actor, clock, ..) = start();
+    for name in ActorName::ALL {
+        actor.do_send(Event::ActorStarted(name));
+    }
+    actor.do_send(Event::ActorsPinged(ActorName::ALL.map(|name| (name, true)).to_vec()));
+    actor.do_send(finished(1, false));
+    assert_eq!(value(&text(&actor).await, "sentinel_ready"), 1.0);
+    let health = actor.send(GetHealth).await.unwrap();
+    assert!(health.ready && health.started && health.status == Status::Ok && health.mode == "live");
+
+    clock.advance(181);
+    assert_eq!(value(&text(&actor).await, "sentinel_ready"), 0.0);
+    assert!(!actor.send(GetHealth).await.unwrap().ready);
+}
+
+#[actix::test]
+async fn an_actor_is_up_from_its_start_to_its_end() {
+    let (actor, ..) = start();
+    let up = "sentinel_actor_up{actor=\"predictor\"}";
+    assert_eq!(value(&text(&actor).await, up), 0.0);
+    actor.do_send(Event::ActorStarted(ActorName::Predictor));
+    assert_eq!(value(&text(&actor).await, up), 1.0);
+    actor.do_send(Event::ActorRestarted(ActorName::Predictor));
+    let restarting = text(&actor).await;
+    assert_eq!(value(&restarting, up), 0.0);
+    assert_eq!(value(&restarting, "sentinel_actor_restarts_total{actor=\"predictor\"}"), 1.0);
+    actor.do_send(Event::ActorStarted(ActorName::Predictor));
+    assert_eq!(value(&text(&actor).await, up), 1.0);
+    actor.do_send(Event::ActorsPinged(vec![(ActorName::Predictor, false)]));
+    assert_eq!(value(&text(&actor).await, up), 0.0);
+}
