@@ -1,0 +1,214 @@
+//! Everything behind the metrics port: /metrics, /health, /livez, /readyz, /startupz. It runs on threads of its own,
+//! asks the actors with a deadline, and holds nothing that a cycle waits for.
+
+mod ask;
+#[cfg(test)]
+mod tests;
+
+use actix::Recipient;
+use actix_web::{
+    App, Error, HttpResponse, HttpServer,
+    body::MessageBody,
+    dev::{Server, ServiceRequest, ServiceResponse},
+    http::{
+        StatusCode,
+        header::{ALLOW, CONTENT_TYPE, HeaderValue},
+    },
+    rt::net::TcpStream,
+    web,
+};
+use ask::Ask;
+use sentinel_actors::{
+    domain::health::{Health, Status},
+    messages::{GetHealth, GetMetrics, Ping},
+    metrics::Snapshot,
+};
+use std::{io, net::SocketAddr, time::Duration};
+use tracing::{Span, debug, debug_span};
+use tracing_actix_web::{RootSpanBuilder, TracingLogger};
+
+/// The text format's own content type; Prometheus 3 refuses an answer without one.
+const EXPOSITION: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+const PLAIN: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+/// Longer than any sensible scrape interval, so that a scraper keeps its connection.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// How long a graceful stop waits for connections, in seconds.
+const STOP_DEADLINE_S: u64 = 1;
+
+/// How the port is served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpConfig {
+    /// Address or host name to bind, `0.0.0.0`.
+    pub host: String,
+    /// Port to bind; 0 takes a free one.
+    pub port: u16,
+    /// Connections served at a time; more wait to be accepted.
+    pub connections_max: usize,
+    /// A request's head has to be complete by then; zero waits for ever.
+    pub header_deadline: Duration,
+    /// Longest wait for an actor's answer.
+    pub ask_deadline: Duration,
+}
+
+/// Whom HTTP asks.
+#[derive(Clone)]
+pub struct Deps {
+    /// MetricsActor.
+    pub metrics: Recipient<GetMetrics>,
+    /// MetricsActor.
+    pub health: Recipient<GetHealth>,
+    /// Scheduler, whose answer is the daemon's liveness.
+    pub scheduler: Recipient<Ping>,
+    /// The newest text, served when the MetricsActor is late.
+    pub snapshot: Snapshot,
+}
+
+/// Binds the port and makes the server, which serves on a thread of its own once it is awaited or spawned. It handles
+/// no signals: stop it with `handle().stop(false)`. A graceful stop would wait a whole second for every scraper that
+/// keeps its connection, and no answer is worth that.
+///
+/// # Errors
+/// When the address cannot be bound; nothing else is touched then, and it may be tried again.
+pub fn serve(config: &HttpConfig, deps: Deps) -> io::Result<(Server, SocketAddr)> {
+    let ask_deadline = config.ask_deadline;
+    let server = HttpServer::new(move || {
+        let deps = deps.clone();
+        App::new()
+            .wrap(TracingLogger::<DebugSpan>::new())
+            .app_data(web::Data::new(Worker::new(deps, ask_deadline)))
+            .configure(routes)
+    });
+    let server = server
+        .workers(1)
+        .max_connections(config.connections_max)
+        .client_request_timeout(config.header_deadline)
+        .keep_alive(KEEP_ALIVE)
+        .shutdown_timeout(STOP_DEADLINE_S)
+        .disable_signals()
+        .on_connect(|connection, _| {
+            if let Some(stream) = connection.downcast_ref::<TcpStream>() {
+                // An answer must not wait for the scraper's delayed ACK; where it cannot be set, it only does.
+                let _ = stream.set_nodelay(true);
+            }
+        })
+        .bind((config.host.as_str(), config.port))?;
+    let address = server.addrs().first().copied().ok_or_else(|| io::Error::other("no address was bound"))?;
+    Ok((server.run(), address))
+}
+
+/// What a worker thread keeps: one question per kind under way, whatever the number of requests.
+struct Worker {
+    metrics: Ask<GetMetrics>,
+    health: Ask<GetHealth>,
+    scheduler: Ask<Ping>,
+    snapshot: Snapshot,
+}
+
+impl Worker {
+    fn new(deps: Deps, deadline: Duration) -> Self {
+        Self {
+            metrics: Ask::new(deps.metrics, GetMetrics, deadline),
+            health: Ask::new(deps.health, GetHealth, deadline),
+            scheduler: Ask::new(deps.scheduler, Ping, deadline),
+            snapshot: deps.snapshot,
+        }
+    }
+}
+
+fn routes(config: &mut web::ServiceConfig) {
+    macro_rules! get_and_head {
+        ($($path:literal => $handler:ident,)+) => {
+            config$(.service(
+                web::resource($path)
+                    .route(web::get().to($handler))
+                    .route(web::head().to($handler))
+                    .default_service(web::to(method_not_allowed)),
+            ))+
+        };
+    }
+    get_and_head! {
+        "/metrics" => metrics,
+        "/health" => health,
+        "/livez" => livez,
+        "/readyz" => readyz,
+        "/startupz" => startupz,
+    }
+    .default_service(web::to(not_found));
+}
+
+/// 200 in every state, because it matters most when the daemon is unwell; 503 only before the first text.
+async fn metrics(worker: web::Data<Worker>) -> HttpResponse {
+    match worker.metrics.answer().await.or_else(|| worker.snapshot.get()) {
+        Some(text) => HttpResponse::Ok().insert_header((CONTENT_TYPE, EXPOSITION)).body(text),
+        None => plain(StatusCode::SERVICE_UNAVAILABLE, "there is no text yet".into()),
+    }
+}
+
+async fn health(worker: web::Data<Worker>) -> HttpResponse {
+    let body = worker.health.answer().await.and_then(|health| Some((health.status, serde_json::to_vec(&health).ok()?)));
+    let (status, body) = body.unwrap_or_else(|| {
+        let detail = "the MetricsActor did not answer in time";
+        let check = serde_json::json!({ "name": "metrics", "status": Status::Fail, "detail": detail });
+        let health = serde_json::json!({ "status": Status::Fail, "ready": false, "checks": [check] });
+        (Status::Fail, health.to_string().into_bytes())
+    });
+    let code = if status == Status::Fail { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
+    HttpResponse::build(code).insert_header((CONTENT_TYPE, JSON)).body(body)
+}
+
+/// Asks the Scheduler only: restarting this daemon mends neither EODHD nor HUB nor GTW.
+async fn livez(worker: web::Data<Worker>) -> HttpResponse {
+    match worker.scheduler.answer().await {
+        Some(()) => plain(StatusCode::OK, "live".into()),
+        None => plain(StatusCode::SERVICE_UNAVAILABLE, "the Scheduler did not answer in time".into()),
+    }
+}
+
+async fn readyz(worker: web::Data<Worker>) -> HttpResponse {
+    probe(&worker, "ready", |health| (health.ready, health.not_ready_because)).await
+}
+
+async fn startupz(worker: web::Data<Worker>) -> HttpResponse {
+    probe(&worker, "started", |health| (health.started, health.not_started_because)).await
+}
+
+async fn probe(worker: &Worker, good: &str, verdict: fn(Health) -> (bool, Option<String>)) -> HttpResponse {
+    match worker.health.answer().await.map(verdict) {
+        Some((true, _)) => plain(StatusCode::OK, good.into()),
+        Some((false, reason)) => plain(StatusCode::SERVICE_UNAVAILABLE, reason.unwrap_or_default()),
+        None => plain(StatusCode::SERVICE_UNAVAILABLE, "the MetricsActor did not answer in time".into()),
+    }
+}
+
+async fn method_not_allowed() -> HttpResponse {
+    let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are allowed".into());
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+    response
+}
+
+async fn not_found() -> HttpResponse {
+    plain(StatusCode::NOT_FOUND, "not here; try /metrics, /health, /livez, /readyz or /startupz".into())
+}
+
+/// A short reason as one line of text.
+fn plain(code: StatusCode, mut reason: String) -> HttpResponse {
+    reason.push('\n');
+    HttpResponse::build(code).insert_header((CONTENT_TYPE, PLAIN)).body(reason)
+}
+
+/// A span per request at debug: at info, logging costs a third of the requests.
+struct DebugSpan;
+
+impl RootSpanBuilder for DebugSpan {
+    fn on_request_start(request: &ServiceRequest) -> Span {
+        // As a string value the path is quoted and escaped, so it stays on its line.
+        let path = request.path();
+        debug_span!("http", method = %request.method(), path, peer = request.peer_addr().map(tracing::field::display))
+    }
+
+    fn on_request_end<B: MessageBody>(span: Span, outcome: &Result<ServiceResponse<B>, Error>) {
+        let status = outcome.as_ref().map_or(500, |response| response.status().as_u16());
+        debug!(parent: &span, status, "request answered");
+    }
+}
