@@ -3,35 +3,24 @@
 use crate::{
     build_info,
     http::{self, HttpConfig},
-    settings::{ClockSource, PollSetting, Settings, TabularSetting, TimeColumnsSetting},
+    settings::Settings,
+    stages::{self, Shared},
 };
-use actix::{Actor, Addr, Arbiter, Recipient, Supervisor};
+use actix::{Actor, Addr, Arbiter, Recipient};
 use actix_web::dev::ServerHandle;
 use anyhow::Context as _;
 use sentinel_actors::{
-    adapters::{
-        eodhd::ApiToken,
-        gateway::{self, DialectKind, DialectParams},
-        inflight::Inflight,
-        mlflow::Tabular,
-        system_clock::SystemClock,
-    },
-    cycle::{Policy, Stages},
-    domain::{clock::Clock, features::TimeColumns, schedule::Schedule},
-    feature_builder::{self, FeatureBuilder},
-    fetcher::{self, Fetcher, MarketClock, Poll},
+    adapters::{inflight::Inflight, system_clock::SystemClock},
+    cycle::Policy,
+    domain::{clock::Clock, schedule::Schedule},
     messages::{ActorName, Event, Ping},
-    metrics::{self, MetricsActor, Snapshot},
-    predictor::{self, Predictor},
+    metrics::{self, MetricsActor},
     scheduler::{Drain, Notice, Scheduler, SchedulerConfig},
-    signal_sender::{self, SignalSender},
 };
 use std::{cell::RefCell, net::SocketAddr, rc::Rc, sync::Arc, time::Duration};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 
-/// How many symbols a request a minute serves within EODHD's 100,000 calls a day.
-const SYMBOLS_POLLED_EVERY_CYCLE_MAX: usize = 13;
 /// How often the stages are asked whether they still answer, and how long each may take.
 const PING_PERIOD: Duration = Duration::from_secs(1);
 /// Longer than the gateway's deadline by this: what an order already sent needs to be told apart and counted.
@@ -87,7 +76,7 @@ pub enum Ended {
 
 /// The running daemon. Lives on the actix `System` of the thread that started it.
 pub struct Application {
-    stages: Vec<(ActorName, Recipient<Ping>)>,
+    pings: Vec<(ActorName, Recipient<Ping>)>,
     scheduler: Addr<Scheduler>,
     metrics: Recipient<Event>,
     metrics_arbiter: Arbiter,
@@ -114,10 +103,8 @@ impl Application {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let inflight = Inflight::default();
         let shutdown = CancellationToken::new();
-        let instruments = settings.instruments();
-
         let recorder = MetricsActor::new(metrics::Config {
-            symbols: instruments.iter().map(|instrument| instrument.symbol.clone()).collect(),
+            symbols: settings.instruments().iter().map(|instrument| instrument.symbol.clone()).collect(),
             build: build_info(),
             live: settings.trading.live,
             period: plan.schedule.period(clock.now()),
@@ -131,45 +118,21 @@ impl Application {
         let metrics_actor = MetricsActor::start_in_arbiter(&metrics_arbiter.handle(), |_| recorder);
         let metrics = metrics_actor.clone().recipient::<Event>();
 
-        let fetcher = Fetcher::new(fetcher_config(settings, &clock, &inflight, &metrics));
-        let fetcher = Supervisor::start(|_| fetcher);
-        let feature_builder = FeatureBuilder::new(feature_builder::Config {
-            time_columns: match settings.features.hour_and_weekday {
-                TimeColumnsSetting::Utc => TimeColumns::Utc,
-                TimeColumnsSetting::Legacy => TimeColumns::Legacy,
-            },
-            metrics: metrics.clone(),
-        });
-        let feature_builder = Supervisor::start(|_| feature_builder);
-        let predictor = Predictor::new(predictor_config(settings, &inflight, &metrics))
-            .context("the model server's client cannot be built")?;
-        let predictor = Supervisor::start(|_| predictor);
-        let sender = SignalSender::new(sender_config(settings, &clock, &shutdown, &inflight, &metrics)?);
-        let sender = Supervisor::start(|_| sender);
-
+        let shared = Shared { clock: clock.clone(), inflight, shutdown: shutdown.clone(), metrics: metrics.clone() };
+        let (stages, mut pings) = stages::start(settings, &shared);
         let (notify, notices) = unbounded_channel();
         let scheduler = Scheduler::new(SchedulerConfig {
             schedule: plan.schedule,
             cycles_max: plan.cycles_max,
             back_to_back: plan.back_to_back,
-            stages: Stages {
-                fetch: fetcher.clone().recipient(),
-                build: feature_builder.clone().recipient(),
-                predict: predictor.clone().recipient(),
-                open: sender.clone().recipient(),
-                send: sender.clone().recipient(),
-                metrics: metrics.clone(),
-            },
-            policy: Policy {
-                instruments,
-                interval: settings.data.interval,
-                max_bar_age_s: settings.max_bar_age_s(),
-            },
+            stages,
+            policy: policy(settings),
             clock,
             shutdown: shutdown.clone(),
             notices: notify,
         })
         .start();
+        pings.push((ActorName::Scheduler, scheduler.clone().recipient()));
 
         let http = Rc::new(RefCell::new(None));
         if settings.metrics.enabled && !plan.once {
@@ -182,13 +145,7 @@ impl Application {
             serve_or_keep_trying(http_config(settings), asked, retry_pause(settings), http.clone());
         }
         Ok(Self {
-            stages: vec![
-                (ActorName::Scheduler, scheduler.clone().recipient()),
-                (ActorName::Fetcher, fetcher.recipient()),
-                (ActorName::FeatureBuilder, feature_builder.recipient()),
-                (ActorName::Predictor, predictor.recipient()),
-                (ActorName::SignalSender, sender.recipient()),
-            ],
+            pings,
             scheduler,
             metrics,
             metrics_arbiter,
@@ -212,7 +169,7 @@ impl Application {
     pub async fn run_until_stopped(mut self, shutdown: impl Future<Output = ()>) -> anyhow::Result<Ended> {
         let ended = tokio::select! {
             () = shutdown => Ended::Stopped,
-            gone = watch(&self.stages, &self.metrics) => Ended::StageGone(gone),
+            gone = watch(&self.pings, &self.metrics) => Ended::StageGone(gone),
             ended = heed(&mut self.notices, self.once) => ended,
         };
         if let Ended::StageGone(actor) = ended {
@@ -274,12 +231,7 @@ async fn heed(notices: &mut UnboundedReceiver<Notice>, once: bool) -> Ended {
 }
 
 /// Binds now, or says once that it cannot and tries again for as long as the daemon runs.
-fn serve_or_keep_trying(
-    config: HttpConfig,
-    asked: http::Deps,
-    pause: Duration,
-    serving: Rc<RefCell<Option<Serving>>>,
-) {
+fn serve_or_keep_trying(config: HttpConfig, asked: http::Deps, pause: Duration, serving: Rc<RefCell<Option<Serving>>>) {
     let attempt = move || -> std::io::Result<()> {
         let (server, address) = http::serve(&config, asked.clone())?;
         tracing::info!(%address, "serving /metrics and /health");
@@ -303,88 +255,13 @@ fn serve_or_keep_trying(
     });
 }
 
-fn fetcher_config(
-    settings: &Settings,
-    clock: &Arc<dyn Clock>,
-    inflight: &Inflight,
-    metrics: &Recipient<Event>,
-) -> fetcher::Config {
-    let data = &settings.data;
-    let poll = match data.poll {
-        PollSetting::Cycle => Poll::Cycle,
-        PollSetting::Bar => Poll::Bar,
-        PollSetting::Auto if settings.symbols.0.len() <= SYMBOLS_POLLED_EVERY_CYCLE_MAX => Poll::Cycle,
-        PollSetting::Auto => Poll::Bar,
-    };
-    fetcher::Config {
+/// The rules of a decision.
+pub fn policy(settings: &Settings) -> Policy {
+    Policy {
         instruments: settings.instruments(),
-        interval: data.interval,
-        lookback_bars: data.lookback_bars,
-        base_url: data.base_url.trim_end_matches('/').to_owned(),
-        token: match (&data.api_token, &data.api_token_file) {
-            (Some(token), _) => ApiToken::Value(token.expose().to_owned()),
-            (None, Some(path)) => ApiToken::File(path.clone()),
-            // Validation asks for one of them; without, every fetch says `no_api_key`.
-            (None, None) => ApiToken::Value(String::new()),
-        },
-        poll,
-        overdue_poll_s: data.overdue_poll_s,
-        deadline: Duration::from_millis(data.deadline_ms),
-        body_bytes_max: data.body_bytes_max,
-        concurrency: data.concurrency,
-        market_clock: match settings.schedule.clock {
-            ClockSource::System => MarketClock::System,
-            ClockSource::Bars => MarketClock::Bars,
-        },
-        clock: clock.clone(),
-        inflight: inflight.clone(),
-        metrics: metrics.clone(),
+        interval: settings.data.interval,
+        max_bar_age_s: settings.max_bar_age_s(),
     }
-}
-
-fn predictor_config(settings: &Settings, inflight: &Inflight, metrics: &Recipient<Event>) -> predictor::Config {
-    let model = &settings.model;
-    predictor::Config {
-        base_url: format!("http://{}:{}", model.host, model.port),
-        tabular: match model.tabular {
-            TabularSetting::Flat => Tabular::Flat,
-            TabularSetting::Nested => Tabular::Nested,
-        },
-        rows_per_request: model.rows_per_request,
-        deadline: Duration::from_millis(model.deadline_ms),
-        body_bytes_max: model.body_bytes_max,
-        inflight: inflight.clone(),
-        metrics: metrics.clone(),
-    }
-}
-
-fn sender_config(
-    settings: &Settings,
-    clock: &Arc<dyn Clock>,
-    shutdown: &CancellationToken,
-    inflight: &Inflight,
-    metrics: &Recipient<Event>,
-) -> anyhow::Result<signal_sender::Config> {
-    let gateway = &settings.gateway;
-    // Dry run sends nothing, so any dialect will do there.
-    let kind: DialectKind = match &gateway.dialect {
-        Some(name) => name.parse().map_err(anyhow::Error::msg)?,
-        None => DialectKind::V43,
-    };
-    let params = DialectParams { comment: gateway.comment.clone(), magic: Some(gateway.magic) };
-    Ok(signal_sender::Config {
-        instruments: settings.instruments(),
-        live: settings.trading.live,
-        account: gateway.account.clone().unwrap_or_else(|| "dry-run".into()),
-        model_name: settings.model.name.clone(),
-        address: format!("tcp://{}:{}", gateway.host, gateway.port),
-        dialect: gateway::dialect(kind, params),
-        deadline: Duration::from_millis(gateway.deadline_ms),
-        clock: clock.clone(),
-        shutdown: shutdown.clone(),
-        inflight: inflight.clone(),
-        metrics: metrics.clone(),
-    })
 }
 
 fn http_config(settings: &Settings) -> HttpConfig {

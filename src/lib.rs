@@ -17,6 +17,7 @@ pub mod http;
 pub mod sandbox;
 pub mod settings;
 pub mod signals;
+pub mod stages;
 pub mod telemetry;
 
 use sentinel_actors::domain::health::BuildInfo;

@@ -6,8 +6,10 @@ use tracing_subscriber::{EnvFilter, fmt};
 
 /// Installs the subscriber; later calls change nothing, so tests may call it too.
 pub fn init(settings: &LogSettings) {
+    // actix-server tells its own life at info. What the setting says comes last and so beats it.
+    let filter = format!("actix_server=warn,{}", settings.level);
     // Validated with the settings; `info` is only for callers that skipped that.
-    let filter = settings.level.parse().unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = filter.parse().unwrap_or_else(|_| EnvFilter::new("info"));
     let is_terminal = io::stdout().is_terminal();
     let json = match settings.format {
         LogFormat::Auto => !is_terminal,

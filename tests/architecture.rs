@@ -1,5 +1,7 @@
 //! The direction of imports, held: a stage that knew its neighbour could not be replaced or tested alone.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a failing test panics
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -97,7 +99,7 @@ fn imports_run_one_way() {
             }
         }
     }
-    assert!(seen > 50, "the imports were not found any more: {seen}");
+    assert!(seen > 30, "the imports were not found any more: {seen}");
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 

@@ -1,5 +1,16 @@
-//! Sentinel's parts, in pipeline order. Imports run one way: scheduler -> cycle -> messages -> domain; stages use
-//! messages, adapters and domain and never each other; adapters use domain.
+//! Sentinel's parts. Imports run one way: scheduler -> cycle -> messages -> domain; stages use messages, adapters
+//! and domain and never each other; adapters use domain. In the order in which a cycle needs them:
+//!
+//! - [`scheduler`] - triggers cycles, one at a time
+//! - [`cycle`] - one cycle, the whole system on one page
+//! - [`messages`] - everything the actors say to each other
+//! - [`fetcher`] - bars
+//! - [`feature_builder`] - features
+//! - [`predictor`] - the model's odds
+//! - [`signal_sender`] - orders
+//! - [`metrics`] - what happened
+//! - [`domain`] - what all of them compute with: pure
+//! - [`adapters`] - the outside, one system each
 
 pub mod adapters;
 pub mod cycle;
@@ -8,7 +19,7 @@ pub mod domain;
 pub mod feature_builder;
 pub mod fetcher;
 pub mod messages;
-pub mod scheduler;
-pub mod predictor;
-pub mod signal_sender;
 pub mod metrics;
+pub mod predictor;
+pub mod scheduler;
+pub mod signal_sender;

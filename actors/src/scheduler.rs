@@ -118,7 +118,7 @@ impl Scheduler {
                     // The clock was set back: waiting for the old time to come again would stop trading that long.
                     after = now;
                 }
-                let Some(due) = schedule.next_after(after) else { return None };
+                let due = schedule.next_after(after)?;
                 if now >= due {
                     let missed_before = schedule.missed_between(due, now);
                     let latest = if missed_before > 0 { now } else { due };

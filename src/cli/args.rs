@@ -94,8 +94,9 @@ impl SettingsArgs {
                 .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
                 .collect::<HashMap<_, _>>(),
             flags: self.flags(),
-            symbols: (!self.symbol.is_empty())
-                .then(|| self.symbol.iter().map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect()),
+            symbols: (!self.symbol.is_empty()).then(|| {
+                self.symbol.iter().map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect()
+            }),
         }
     }
 

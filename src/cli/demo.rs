@@ -58,7 +58,8 @@ fn start(args: &Args) -> anyhow::Result<ExitCode> {
     let baseline = Baseline::fit();
     let accuracy = baseline.accuracy();
     let model = model::start(LOOPBACK, baseline).context("the embedded model server")?;
-    let gateway = gateway::start(gateway::Config::new(LOOPBACK, prices)).context("the embedded gateway")?;
+    let gateway =
+        gateway::start(gateway::Config { addr: LOOPBACK, prices, price: None }).context("the embedded gateway")?;
 
     let settings = match Settings::load(&sources(args, market.addr(), model.addr(), gateway.addr())) {
         Ok(settings) => settings,

@@ -70,7 +70,8 @@ pub(super) fn main(server: Server) -> ExitCode {
                 model.stop();
             }
             Server::Gateway { listen, price } => {
-                let config = gateway::Config { price, ..gateway::Config::new(listen.address(), PriceBoard::default()) };
+                let config =
+                    gateway::Config { addr: listen.address(), prices: PriceBoard::default(), price: Some(price) };
                 let gateway = gateway::start(config).context("the gateway cannot start")?;
                 println!("gateway on tcp://{} (dialect v43)", gateway.addr());
                 stop.await;

@@ -1,7 +1,10 @@
 //! The settings, section by section, as `config/base.toml` documents them.
 
 use super::values::{Distance, Secret};
-use sentinel_actors::domain::{bar::Interval, instrument};
+use sentinel_actors::{
+    adapters::gateway::DialectKind,
+    domain::{bar::Interval, instrument},
+};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::{path::PathBuf, str::FromStr, sync::Arc};
 
@@ -148,12 +151,13 @@ pub struct TradingSettings {
 pub struct GatewaySettings {
     pub host: String,
     pub port: u16,
+    #[serde(default, deserialize_with = "parsed_dialect", serialize_with = "dialect_text")]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub dialect: Option<String>,
+    pub dialect: Option<DialectKind>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
     pub deadline_ms: u64,
-    pub magic: u64,
+    pub magic: i64,
     pub comment: String,
 }
 
@@ -290,4 +294,13 @@ where
 #[allow(clippy::trivially_copy_pass_by_ref)] // serde's signature
 fn interval_text<S: Serializer>(interval: &Interval, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(interval.as_str())
+}
+
+fn parsed_dialect<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<DialectKind>, D::Error> {
+    parsed(deserializer).map(Some)
+}
+
+#[allow(clippy::ref_option)] // serde's signature
+fn dialect_text<S: Serializer>(dialect: &Option<DialectKind>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(dialect.map_or("", DialectKind::as_str))
 }

@@ -37,7 +37,7 @@ pub async fn spawn_app(flags: &[(&'static str, &str)], plan: impl FnOnce(Plan) -
     let prices = PriceBoard::default();
     let market = market::start(market::Config::new(LOOPBACK, prices.clone())).unwrap();
     let model = model::start(LOOPBACK, Baseline::fit()).unwrap();
-    let gateway = gateway::start(gateway::Config::new(LOOPBACK, prices)).unwrap();
+    let gateway = gateway::start(gateway::Config { addr: LOOPBACK, prices, price: None }).unwrap();
     let mut all = vec![
         ("data.base_url", format!("http://{}", market.addr())),
         ("data.api_token", "test".into()),

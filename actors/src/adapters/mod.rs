@@ -1,11 +1,9 @@
 //! One outside system each; what comes in becomes a domain type or an error here.
 
 pub mod eodhd;
-pub mod http;
-pub mod inflight;
-pub mod system_clock;
 pub mod gateway;
 pub mod http;
 pub mod inflight;
 pub mod mlflow;
 pub mod prometheus;
+pub mod system_clock;

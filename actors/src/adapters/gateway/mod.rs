@@ -2,7 +2,7 @@
 //! socket. The dialect is configured, never probed. Used by the SignalSender.
 
 mod place_order;
-mod signature;
+pub mod signature;
 mod socket;
 mod v43;
 

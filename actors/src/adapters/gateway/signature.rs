@@ -8,12 +8,16 @@ use std::{fmt::Write, time::Duration};
 
 /// `RISK_PASS:<checksum>:<time>` for an order at `price`; `signed_at` is time since the unix epoch.
 pub fn risk_signature(order: &Order, price: f64, signed_at: Duration) -> String {
-    let canonical = canonical(order, price);
-    let digest: [u8; 32] = Sha256::digest(canonical.as_bytes()).into();
-    let [a, b, c, d, ..] = digest;
     // Compact: the gateway splits the signature at colons.
     let time = (DateTime::<Utc>::UNIX_EPOCH + signed_at).format("%Y%m%dT%H%M%SZ");
-    format!("RISK_PASS:{:08x}:{time}", u32::from_be_bytes([a, b, c, d]))
+    format!("RISK_PASS:{}:{time}", checksum(&canonical(order, price)))
+}
+
+/// The first 8 hex digits of SHA-256 over the canonical text of the signed fields.
+pub fn checksum(canonical: &str) -> String {
+    let digest: [u8; 32] = Sha256::digest(canonical.as_bytes()).into();
+    let [a, b, c, d, ..] = digest;
+    format!("{:08x}", u32::from_be_bytes([a, b, c, d]))
 }
 
 /// The signed fields, sorted by name, with Python's separators.
@@ -30,7 +34,7 @@ fn canonical(order: &Order, price: f64) -> String {
 }
 
 /// `repr(float)`: shortest digits, an exponent below 1e-4 and from 1e16 on, with a sign and at least two digits.
-fn python_float(number: f64) -> String {
+pub fn python_float(number: f64) -> String {
     let size = number.abs();
     if size == 0.0 || (1e-4..1e16).contains(&size) {
         // Here Rust's `{:?}` and Python agree: fixed notation with at least one decimal.
@@ -48,7 +52,7 @@ fn python_float(number: f64) -> String {
 }
 
 /// A string as `json.dumps` writes it: everything outside printable ASCII escaped.
-fn python_string(text: &str) -> String {
+pub fn python_string(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     out.push('"');
     for c in text.chars() {

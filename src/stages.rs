@@ -1,0 +1,137 @@
+//! Builds the four stage actors of a cycle from the settings. They share the thread that calls `start`.
+
+use crate::settings::{ClockSource, PollSetting, Settings, TabularSetting, TimeColumnsSetting};
+use actix::{Recipient, Supervisor};
+use sentinel_actors::{
+    adapters::{
+        eodhd::ApiToken,
+        gateway::{self, DialectKind, DialectParams},
+        inflight::Inflight,
+        mlflow::Tabular,
+    },
+    cycle::Stages,
+    domain::{clock::Clock, features::TimeColumns},
+    feature_builder::{self, FeatureBuilder},
+    fetcher::{self, Fetcher, MarketClock, Poll},
+    messages::{ActorName, Event, Ping},
+    predictor::{self, Predictor},
+    signal_sender::{self, SignalSender},
+};
+use std::{sync::Arc, time::Duration};
+use tokio_util::sync::CancellationToken;
+
+/// How many symbols a request a minute serves within EODHD's 100,000 calls a day.
+const SYMBOLS_POLLED_EVERY_CYCLE_MAX: usize = 13;
+
+/// What every stage is given a part of.
+pub struct Shared {
+    /// Wall clock.
+    pub clock: Arc<dyn Clock>,
+    /// Requests on their way.
+    pub inflight: Inflight,
+    /// Stops what is not yet sent.
+    pub shutdown: CancellationToken,
+    /// Is told what happened.
+    pub metrics: Recipient<Event>,
+}
+
+/// Starts the stages: how a cycle reaches them, and how each can be asked whether it still answers.
+pub fn start(settings: &Settings, shared: &Shared) -> (Stages, Vec<(ActorName, Recipient<Ping>)>) {
+    let fetcher = Fetcher::new(fetcher_config(settings, shared));
+    let fetcher = Supervisor::start(|_| fetcher);
+    let time_columns = match settings.features.hour_and_weekday {
+        TimeColumnsSetting::Utc => TimeColumns::Utc,
+        TimeColumnsSetting::Legacy => TimeColumns::Legacy,
+    };
+    let builder = FeatureBuilder::new(feature_builder::Config { time_columns, metrics: shared.metrics.clone() });
+    let builder = Supervisor::start(|_| builder);
+    let predictor = Predictor::new(predictor_config(settings, shared));
+    let predictor = Supervisor::start(|_| predictor);
+    let sender = SignalSender::new(sender_config(settings, shared));
+    let sender = Supervisor::start(|_| sender);
+    let pings = vec![
+        (ActorName::Fetcher, fetcher.clone().recipient()),
+        (ActorName::FeatureBuilder, builder.clone().recipient()),
+        (ActorName::Predictor, predictor.clone().recipient()),
+        (ActorName::SignalSender, sender.clone().recipient()),
+    ];
+    let stages = Stages {
+        fetch: fetcher.recipient(),
+        build: builder.recipient(),
+        predict: predictor.recipient(),
+        open: sender.clone().recipient(),
+        send: sender.recipient(),
+        metrics: shared.metrics.clone(),
+    };
+    (stages, pings)
+}
+
+fn fetcher_config(settings: &Settings, shared: &Shared) -> fetcher::Config {
+    let data = &settings.data;
+    let poll = match data.poll {
+        PollSetting::Cycle => Poll::Cycle,
+        PollSetting::Bar => Poll::Bar,
+        PollSetting::Auto if settings.symbols.0.len() <= SYMBOLS_POLLED_EVERY_CYCLE_MAX => Poll::Cycle,
+        PollSetting::Auto => Poll::Bar,
+    };
+    fetcher::Config {
+        instruments: settings.instruments(),
+        interval: data.interval,
+        lookback_bars: data.lookback_bars,
+        base_url: data.base_url.trim_end_matches('/').to_owned(),
+        token: match (&data.api_token, &data.api_token_file) {
+            (Some(token), _) => ApiToken::Value(token.expose().to_owned()),
+            (None, Some(path)) => ApiToken::File(path.clone()),
+            // Validation asks for one of them; without, every fetch says `no_api_key`.
+            (None, None) => ApiToken::Value(String::new()),
+        },
+        poll,
+        overdue_poll_s: data.overdue_poll_s,
+        deadline: Duration::from_millis(data.deadline_ms),
+        body_bytes_max: data.body_bytes_max,
+        concurrency: data.concurrency,
+        market_clock: match settings.schedule.clock {
+            ClockSource::System => MarketClock::System,
+            ClockSource::Bars => MarketClock::Bars,
+        },
+        clock: shared.clock.clone(),
+        inflight: shared.inflight.clone(),
+        metrics: shared.metrics.clone(),
+    }
+}
+
+fn predictor_config(settings: &Settings, shared: &Shared) -> predictor::Config {
+    let model = &settings.model;
+    predictor::Config {
+        base_url: format!("http://{}:{}", model.host, model.port),
+        tabular: match model.tabular {
+            TabularSetting::Flat => Tabular::Flat,
+            TabularSetting::Nested => Tabular::Nested,
+        },
+        rows_per_request: model.rows_per_request,
+        deadline: Duration::from_millis(model.deadline_ms),
+        body_bytes_max: model.body_bytes_max,
+        inflight: shared.inflight.clone(),
+        metrics: shared.metrics.clone(),
+    }
+}
+
+fn sender_config(settings: &Settings, shared: &Shared) -> signal_sender::Config {
+    let gateway = &settings.gateway;
+    // Dry run sends nothing, so any dialect will do there.
+    let kind = gateway.dialect.unwrap_or(DialectKind::V43);
+    let params = DialectParams { comment: gateway.comment.clone(), magic: Some(gateway.magic) };
+    signal_sender::Config {
+        instruments: settings.instruments(),
+        live: settings.trading.live,
+        account: gateway.account.clone().unwrap_or_else(|| "dry-run".into()),
+        model_name: settings.model.name.clone(),
+        address: format!("tcp://{}:{}", gateway.host, gateway.port),
+        dialect: gateway::dialect(kind, params),
+        deadline: Duration::from_millis(gateway.deadline_ms),
+        clock: shared.clock.clone(),
+        shutdown: shared.shutdown.clone(),
+        inflight: shared.inflight.clone(),
+        metrics: shared.metrics.clone(),
+    }
+}

@@ -1,0 +1,153 @@
+//! What a whole live cycle adds to the three calls it makes: market, model and gateway over loopback, first asked
+//! by plain clients one after the other, then by Sentinel's actors.
+//!
+//! The difference of the two figures is Sentinel: parsing, features, messages, decision, order, metrics.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a failing bench panics
+
+use actix::{Actor, Arbiter};
+use actix_web::{App, HttpResponse, HttpServer, web};
+use criterion::{Criterion, criterion_group, criterion_main};
+use sentinel::{
+    application, build_info,
+    sandbox::{PriceBoard, gateway, market},
+    settings::{Settings, Sources},
+    stages::{self, Shared},
+};
+use sentinel_actors::{
+    adapters::{inflight::Inflight, system_clock::SystemClock},
+    cycle::{CycleEnd, Policy, Stages, run_cycle},
+    domain::instrument::Symbol,
+    messages::Event,
+    metrics::{self, MetricsActor},
+};
+use std::{
+    collections::HashMap,
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio_util::sync::CancellationToken;
+
+const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+/// A model server that is always sure, so that every cycle sends an order.
+fn always_buy() -> SocketAddr {
+    let listener = TcpListener::bind(LOOPBACK).unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let answer = || async { HttpResponse::Ok().json(serde_json::json!({"predictions": [[0.1, 0.1, 0.8]]})) };
+        let server = HttpServer::new(move || App::new().route("/invocations", web::post().to(answer)))
+            .workers(1)
+            .disable_signals()
+            .listen(listener)
+            .unwrap()
+            .run();
+        actix_rt::System::new().block_on(server).unwrap();
+    });
+    address
+}
+
+fn settings(market: SocketAddr, model: SocketAddr, gateway: SocketAddr) -> Settings {
+    let flags = vec![
+        ("data.base_url", format!("http://{market}")),
+        ("data.api_token", "bench".into()),
+        ("model.host", model.ip().to_string()),
+        ("model.port", model.port().to_string()),
+        ("gateway.host", gateway.ip().to_string()),
+        ("gateway.port", gateway.port().to_string()),
+        ("gateway.dialect", "v43".into()),
+        ("gateway.account", "bench".into()),
+        ("trading.live", "true".into()),
+        ("trading.stop_loss", "0.02".into()),
+        ("schedule.clock", "bars".into()),
+    ];
+    Settings::load(&Sources { environment: HashMap::new(), flags, ..Sources::default() }).unwrap()
+}
+
+/// The daemon's own actors, the MetricsActor on a thread of its own as always.
+fn start_stages(settings: &Settings) -> (Stages, Policy) {
+    let clock = Arc::new(SystemClock);
+    let inflight = Inflight::default();
+    let recorder = MetricsActor::new(metrics::Config {
+        symbols: vec![Symbol::new("EURUSD")],
+        build: build_info(),
+        live: true,
+        period: Duration::from_secs(60),
+        inflight: inflight.clone(),
+        clock: clock.clone(),
+    })
+    .unwrap();
+    let arbiter = Arbiter::new();
+    let metrics = MetricsActor::start_in_arbiter(&arbiter.handle(), |_| recorder).recipient::<Event>();
+    let shared = Shared { clock, inflight, shutdown: CancellationToken::new(), metrics };
+    (stages::start(settings, &shared).0, application::policy(settings))
+}
+
+/// The same three calls by plain clients: a bar, a prediction for a body of the same size, a ping on a new socket.
+struct Plain {
+    client: awc::Client,
+    context: tmq::Context,
+    body: Vec<u8>,
+}
+
+impl Plain {
+    async fn cycle(&self, market: SocketAddr, model: SocketAddr, gateway: SocketAddr) {
+        let url = format!("http://{market}/api/intraday/GBPUSD.FOREX?interval=1h&from=0&to=9999999999&fmt=json");
+        let mut bars = self.client.get(url).bearer_auth("bench").send().await.unwrap();
+        bars.body().limit(1 << 22).await.unwrap();
+        let asked = self.client.post(format!("http://{model}/invocations")).content_type("application/json");
+        asked.send_body(self.body.clone()).await.unwrap().body().await.unwrap();
+        let socket =
+            tmq::request(&self.context).set_linger(0).set_immediate(true).connect(&format!("tcp://{gateway}")).unwrap();
+        let ping = br#"{"uuid":"1","action":"PING","timestamp":0}"#.to_vec();
+        let sent = socket.send(vec![ping].into()).await.unwrap();
+        sent.recv().await.unwrap();
+    }
+}
+
+fn live_cycle(criterion: &mut Criterion) {
+    let prices = PriceBoard::default();
+    let market = market::start(market::Config::new(LOOPBACK, prices.clone())).unwrap();
+    let model = always_buy();
+    let gateway = gateway::start(gateway::Config { addr: LOOPBACK, prices, price: None }).unwrap();
+    let (market, gateway) = (market.addr(), gateway.addr());
+    let system = actix_rt::System::new();
+
+    let mut group = criterion.benchmark_group("live_cycle");
+    group.sample_size(30);
+    group.bench_function("three_calls_alone", |bencher| {
+        bencher.iter_custom(|cycles| {
+            system.block_on(async {
+                let plain =
+                    Plain { client: awc::Client::default(), context: tmq::Context::new(), body: vec![b'1'; 15_000] };
+                plain.cycle(market, model, gateway).await;
+                let started = Instant::now();
+                for _ in 0..cycles {
+                    plain.cycle(market, model, gateway).await;
+                }
+                started.elapsed()
+            })
+        });
+    });
+    let (stages, policy) = system.block_on(async { start_stages(&settings(market, model, gateway)) });
+    let mut cycle_id = 0;
+    group.bench_function("whole_cycle", |bencher| {
+        bencher.iter_custom(|cycles| {
+            system.block_on(async {
+                let shutdown = CancellationToken::new();
+                let started = Instant::now();
+                for _ in 0..cycles {
+                    cycle_id += 1;
+                    let end = run_cycle(cycle_id, &stages, &policy, &shutdown).await;
+                    assert_eq!(end, CycleEnd::Completed);
+                }
+                started.elapsed()
+            })
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, live_cycle);
+criterion_main!(benches);
