@@ -72,14 +72,22 @@ pub struct Deps {
 /// When the address cannot be bound; nothing else is touched then, and it may be tried again.
 pub fn serve(config: &HttpConfig, deps: Deps) -> io::Result<(Server, SocketAddr)> {
     let ask_deadline = config.ask_deadline;
-    let server = HttpServer::new(move || {
-        let deps = deps.clone();
-        App::new()
-            .wrap(TracingLogger::<DebugSpan>::new())
-            .app_data(web::Data::new(Worker::new(deps, ask_deadline)))
-            .configure(routes)
-    });
-    let server = server
+    serve_routes(config, move |app| {
+        app.app_data(web::Data::new(Worker::new(deps.clone(), ask_deadline)));
+        routes(app);
+    })
+}
+
+/// [`serve`] with other routes: the bench puts static bytes behind the same server to have a measure.
+///
+/// # Errors
+/// As [`serve`].
+pub fn serve_routes(
+    config: &HttpConfig,
+    routes: impl Fn(&mut web::ServiceConfig) + Clone + Send + 'static,
+) -> io::Result<(Server, SocketAddr)> {
+    let app = move || App::new().wrap(TracingLogger::<DebugSpan>::new()).configure(&routes);
+    let server = HttpServer::new(app)
         .workers(1)
         .max_connections(config.connections_max)
         .client_request_timeout(config.header_deadline)

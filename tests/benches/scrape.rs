@@ -1,0 +1,175 @@
+//! Requests a second of `/metrics`, next to what the same server does with the same bytes when they are static. Both
+//! are driven in turns, so that a noisy neighbour hits both: `cargo bench --bench scrape`.
+
+use actix::{Actor, Arbiter, Context, Handler, Supervisor};
+use actix_web::{HttpResponse, dev::Server, http::header::CONTENT_TYPE, web};
+use sentinel::http::{Deps, HttpConfig, serve, serve_routes};
+use sentinel_actors::{
+    adapters::inflight::Inflight,
+    domain::{clock::Clock, health::BuildInfo, instrument::Symbol},
+    messages::Ping,
+    metrics::{Config, MetricsActor},
+};
+use std::{
+    io::{self, Read, Write},
+    net::{SocketAddr, TcpStream},
+    pin::Pin,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+const CONNECTIONS: usize = 8;
+/// Requests sent before the first answer is read: 1 is what scrapers and wrk do.
+const PIPELINE_DEPTHS: [usize; 2] = [1, 16];
+const CONTENT_LENGTH: &[u8] = b"content-length: ";
+
+struct WallClock;
+
+impl Clock for WallClock {
+    fn now(&self) -> Duration {
+        SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+    }
+
+    fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(tokio::time::sleep(duration))
+    }
+}
+
+struct Scheduler;
+
+impl Actor for Scheduler {
+    type Context = Context<Self>;
+}
+
+impl Handler<Ping> for Scheduler {
+    type Result = ();
+
+    fn handle(&mut self, _: Ping, _: &mut Self::Context) {}
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    // Without cargo's `--bench` it only shows that it runs.
+    let (rounds, round) = match std::env::args().any(|arg| arg == "--bench") {
+        true => (8, Duration::from_secs(1)),
+        false => (1, Duration::from_millis(50)),
+    };
+    let (ours, fixed) = start()?;
+    for depth in PIPELINE_DEPTHS {
+        let (mut asked, mut baseline) = (vec![], vec![]);
+        for _ in 0..rounds {
+            asked.push(requests_per_second(ours, depth, round)?);
+            baseline.push(requests_per_second(fixed, depth, round)?);
+        }
+        let (asked, baseline) = (median(asked), median(baseline));
+        println!(
+            "{CONNECTIONS} connections, depth {depth:2}: /metrics {asked:.0}/s, static bytes {baseline:.0}/s, ratio {:.2}",
+            asked / baseline
+        );
+    }
+    Ok(())
+}
+
+/// Starts the actor on its own thread and both servers; gives back where they listen.
+fn start() -> Result<(SocketAddr, SocketAddr), Box<dyn std::error::Error>> {
+    let (sender, receiver) = std::sync::mpsc::channel();
+    thread::spawn(move || {
+        actix_web::rt::System::new().block_on(async move {
+            let servers = servers().await;
+            let addresses = servers.as_ref().map(|(ours, fixed)| (ours.1, fixed.1)).map_err(ToString::to_string);
+            let _ = sender.send(addresses);
+            if let Ok(((ours, _), (fixed, _))) = servers {
+                let _ = futures_util::future::join(ours, fixed).await;
+            }
+        });
+    });
+    Ok(receiver.recv()??)
+}
+
+type Bound = (Server, SocketAddr);
+
+async fn servers() -> Result<(Bound, Bound), Box<dyn std::error::Error>> {
+    let actor = MetricsActor::new(Config {
+        symbols: vec![Symbol::new("EURUSD")],
+        build: BuildInfo { version: "0.1.0".into(), revision: "abc1234".into(), rustc: "1.85.0".into() },
+        live: false,
+        period: Duration::from_secs(60),
+        inflight: Inflight::default(),
+        clock: Arc::new(WallClock),
+    })?;
+    let snapshot = actor.snapshot();
+    let metrics = Supervisor::start_in_arbiter(&Arbiter::new().handle(), move |_| actor);
+    let text = metrics.send(sentinel_actors::messages::GetMetrics).await?;
+    let http = HttpConfig {
+        host: "127.0.0.1".into(),
+        port: 0,
+        connections_max: 256,
+        header_deadline: Duration::from_secs(5),
+        ask_deadline: Duration::from_millis(500),
+    };
+    let scheduler = Scheduler.start().recipient();
+    let deps = Deps { metrics: metrics.clone().recipient(), health: metrics.recipient(), scheduler, snapshot };
+    let fixed = serve_routes(&http, move |app| {
+        let text = text.clone();
+        let answer = move || {
+            let content_type = (CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8");
+            let response = HttpResponse::Ok().insert_header(content_type).body(text.clone());
+            async { response }
+        };
+        app.service(web::resource("/metrics").route(web::get().to(answer)));
+    })?;
+    Ok((serve(&http, deps)?, fixed))
+}
+
+fn requests_per_second(address: SocketAddr, depth: usize, round: Duration) -> io::Result<f64> {
+    let begun = Instant::now();
+    let clients = (0..CONNECTIONS).map(|_| thread::spawn(move || drive(address, depth, begun + round)));
+    let clients = clients.collect::<Vec<_>>();
+    let mut requests = 0;
+    for client in clients {
+        requests += client.join().map_err(|_| io::Error::other("a client panicked"))??;
+    }
+    Ok(requests as f64 / begun.elapsed().as_secs_f64())
+}
+
+/// One keep-alive connection: `depth` requests out, `depth` answers in, until the end.
+fn drive(address: SocketAddr, depth: usize, end: Instant) -> io::Result<usize> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_nodelay(true)?;
+    let batch = b"GET /metrics HTTP/1.1\r\nHost: sentinel\r\n\r\n".repeat(depth);
+    let mut buffer = vec![0; 1 << 20];
+    let (mut requests, mut filled) = (0, 0);
+    while Instant::now() < end {
+        stream.write_all(&batch)?;
+        let mut answers = 0;
+        while answers < depth {
+            match stream.read(&mut buffer[filled..])? {
+                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                bytes => filled += bytes,
+            }
+            let mut read = 0;
+            while let Some(length) = answer_length(&buffer[read..filled]) {
+                read += length;
+                answers += 1;
+            }
+            buffer.copy_within(read..filled, 0);
+            filled -= read;
+        }
+        requests += depth;
+    }
+    Ok(requests)
+}
+
+/// Length of the first answer, if it is complete.
+fn answer_length(bytes: &[u8]) -> Option<usize> {
+    let head = bytes.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
+    let at = bytes[..head].windows(CONTENT_LENGTH.len()).position(|window| window == CONTENT_LENGTH)?;
+    let digits = bytes[at + CONTENT_LENGTH.len()..head].iter().take_while(|byte| byte.is_ascii_digit());
+    let body = digits.fold(0, |length, digit| length * 10 + usize::from(digit - b'0'));
+    (bytes.len() >= head + body).then_some(head + body)
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
