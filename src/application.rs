@@ -25,8 +25,6 @@ use tokio_util::sync::CancellationToken;
 const PING_PERIOD: Duration = Duration::from_secs(1);
 /// Longer than the gateway's deadline by this: what an order already sent needs to be told apart and counted.
 const DRAIN_SLACK: Duration = Duration::from_millis(1_000);
-/// How long open HTTP connections may take to finish at shutdown.
-const HTTP_DRAIN: Duration = Duration::from_millis(200);
 
 /// When cycles run, which the demo decides differently from a daemon.
 #[derive(Debug, Clone)]
@@ -187,9 +185,8 @@ impl Application {
             tracing::error!("a cycle did not end in time; an order under way may have been executed");
         }
         let serving = self.http.borrow_mut().take();
-        if let Some(Serving { handle, .. }) = serving
-            && tokio::time::timeout(HTTP_DRAIN, handle.stop(true)).await.is_err()
-        {
+        if let Some(Serving { handle, .. }) = serving {
+            // Not gracefully: that waits a second for every scraper that keeps its connection.
             handle.stop(false).await;
         }
         self.metrics_arbiter.stop();
