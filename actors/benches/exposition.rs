@@ -31,6 +31,7 @@ impl Clock for Standing {
     }
 }
 
+#[allow(clippy::expect_used, reason = "a bench that cannot start must say so, like a test")]
 fn recorder(symbols: usize) -> Recorder {
     let config = Config {
         symbols: (0..symbols).map(|i| Symbol::new(&format!("SYMBOL{i}"))).collect(),
