@@ -1,0 +1,103 @@
+//! The recorded hourly EUR/USD bars, compiled in, and their endless replay. The model is fitted on the first part,
+//! the market replays the rest. There is one recording: every ticker is served the same bars.
+
+use sentinel_actors::domain::bar::{Bar, Interval};
+use std::sync::OnceLock;
+
+/// Bars the model is fitted on; the replay begins with the first trading week after them.
+const FIT_BARS: usize = 3_000;
+/// Length of the recorded bars.
+pub const INTERVAL: Interval = Interval::OneHour;
+
+const CSV: &str = include_str!("data/eurusd_h1.csv");
+const DAY_S: i64 = 86_400;
+const WEEK_S: i64 = 7 * DAY_S;
+
+/// All recorded bars, oldest first.
+fn recorded() -> &'static [Bar] {
+    static BARS: OnceLock<Vec<Bar>> = OnceLock::new();
+    BARS.get_or_init(|| CSV.lines().skip(1).filter_map(parse_row).collect())
+}
+
+/// `timestamp,datetime,open,high,low,close,volume`; a test holds that every row of the file can be read.
+fn parse_row(row: &str) -> Option<Bar> {
+    let mut fields = row.split(',');
+    let open_time = fields.next()?.parse().ok()?;
+    let mut number = fields.skip(1).map(|field| field.parse::<f64>().ok());
+    let mut next = || number.next().flatten();
+    Some(Bar { open_time, open: next()?, high: next()?, low: next()?, close: next()?, volume: next()? })
+}
+
+/// The bars the model learns from.
+pub fn fit_bars() -> &'static [Bar] {
+    &recorded()[..FIT_BARS]
+}
+
+/// The bars the market replays and the model never saw.
+pub fn replay_bars() -> &'static [Bar] {
+    // Begun with a trading week, so that starting over leaves a weekend's gap, not one in the middle of a week.
+    let is_week_open = |pair: &[Bar]| pair[1].open_time - pair[0].open_time > DAY_S;
+    let rest = &recorded()[FIT_BARS..];
+    let start = rest.windows(2).position(is_week_open).map_or(0, |gap| gap + 1);
+    &rest[start..]
+}
+
+/// Bar number `index` of a replay that never ends.
+///
+/// When the bars end they begin again, moved on by whole weeks: time must go on, because the daemon refuses bars that
+/// go back, and weekday and hour, which are features, must stay what they were when these prices were made.
+pub fn replayed_bar(index: usize) -> Bar {
+    let bars = replay_bars();
+    let mut bar = bars[index % bars.len()];
+    let rounds = i64::try_from(index / bars.len()).unwrap_or(i64::MAX);
+    bar.open_time = bar.open_time.saturating_add(rounds.saturating_mul(round_s(bars)));
+    bar
+}
+
+/// Seconds by which each round of `bars` is moved on: the least number of whole weeks that is past the last bar.
+fn round_s(bars: &[Bar]) -> i64 {
+    let length_s = bars[bars.len() - 1].close_time(INTERVAL) - bars[0].open_time;
+    (length_s + WEEK_S - 1) / WEEK_S * WEEK_S
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::{DateTime, Datelike, Timelike, Weekday};
+
+    fn hour_and_weekday(bar: &Bar) -> (u32, Weekday) {
+        let time = DateTime::from_timestamp(bar.open_time, 0).unwrap();
+        (time.hour(), time.weekday())
+    }
+
+    #[test]
+    fn every_row_of_the_recording_is_a_sound_bar() {
+        assert_eq!(recorded().len(), 5_000);
+        assert!(recorded().windows(2).all(|pair| pair[0].open_time < pair[1].open_time));
+        assert!(recorded().iter().all(|bar| bar.low > 0.0 && bar.low <= bar.close && bar.close <= bar.high));
+        assert_eq!(recorded()[4_999].close, 1.200_75);
+    }
+
+    #[test]
+    fn the_replay_begins_with_a_trading_week_that_the_model_never_saw() {
+        assert_eq!(hour_and_weekday(&replay_bars()[0]), (21, Weekday::Sun));
+        assert!(fit_bars()[FIT_BARS - 1].open_time < replay_bars()[0].open_time);
+        assert!(replay_bars().len() > 1_850, "{}", replay_bars().len());
+    }
+
+    #[test]
+    fn starting_over_moves_time_on_and_keeps_weekday_and_hour() {
+        let length = replay_bars().len();
+        for round in 1..60 {
+            let before = replayed_bar(round * length - 1);
+            let after = replayed_bar(round * length);
+            let gap_s = after.open_time - before.open_time;
+            assert!(gap_s > DAY_S && gap_s < 3 * DAY_S, "a weekend, not {gap_s} s");
+            for index in [0, 7, length / 2, length - 1] {
+                let (first, now) = (replayed_bar(index), replayed_bar(round * length + index));
+                assert_eq!(hour_and_weekday(&first), hour_and_weekday(&now));
+                assert_eq!(first.close, now.close);
+            }
+        }
+    }
+}
