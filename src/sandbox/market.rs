@@ -1,6 +1,8 @@
 //! An EODHD-compatible market that replays the recording: every intraday request for a ticker reveals one more bar.
 //! `sentinel run --clock bars` polls once a cycle and so meets exactly one new bar each time.
 
+#![allow(clippy::result_large_err)] // the errors are whole HTTP answers, made once per bad request
+
 use super::{
     PriceBoard, lock,
     recording::{INTERVAL, replayed_bar},
