@@ -86,10 +86,10 @@ fn serve(
     let path = lines.next()?.split(' ').nth(1)?.to_owned();
     let mut authorization = String::new();
     for line in lines.take_while(|line| !line.is_empty()) {
-        if let Some((name, value)) = line.split_once(": ") {
-            if name.eq_ignore_ascii_case("authorization") {
-                authorization = value.to_owned();
-            }
+        if let Some((name, value)) = line.split_once(": ")
+            && name.eq_ignore_ascii_case("authorization")
+        {
+            authorization = value.to_owned();
         }
     }
     let request = Request { path, authorization };
