@@ -1,0 +1,115 @@
+#!/usr/bin/env bash
+# Everything that has to hold, from a machine that has the Rust toolchain and Python 3.11 and nothing else:
+#
+#   bash tests/run.sh          formatting, lints, documentation, Rust tests, system tests against the release binary
+#   bash tests/run.sh --full   the same, the benchmarks and the slow measurements
+#
+# Run it as root or with sudo: it installs what is missing from Debian. Every step runs even if an earlier one
+# failed, and one that cannot run counts as failed. Logs are in target/test-logs; the last line is the sum.
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+full=false
+case "${1:-}" in
+    --full) full=true ;;
+    "") ;;
+    *) echo "usage: bash tests/run.sh [--full]" >&2; exit 64 ;;
+esac
+
+export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$PWD/target}" CARGO_TERM_COLOR=never PYTHONDONTWRITEBYTECODE=1
+target=$CARGO_TARGET_DIR logs=$target/test-logs tools=$target/tools python=$target/venv/bin/python
+# Debian's prometheus starts a service when it is installed, so it is only unpacked, here.
+export PATH="$tools/usr/bin:$PATH"
+passed=0 failed=0
+rm -rf "$logs" && mkdir -p "$logs"
+
+# step NAME COMMAND...: runs it with a time limit of its own, and says how it went. The log is NAME.log.
+step() {
+    local name=$1 log=$logs/$1.log began=$SECONDS status
+    shift
+    printf '== %-14s ' "$name"
+    ("$@") >"$log" 2>&1 </dev/null
+    status=$?
+    printf '%s, %d s\n' "$([ $status -eq 0 ] && echo ok || echo "FAILED ($status)")" $((SECONDS - began))
+    [ $status -eq 0 ] || tail -n "${tail_lines:-40}" "$log" | sed 's/^/   | /'
+    return $status
+}
+
+# check NAME COMMAND...: a step that counts as one.
+check() {
+    if step "$@"; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+}
+
+# tests NAME KIND FILE COMMAND...: a step that counts as its tests; a failure that no test explains counts as one.
+tests() {
+    local name=$1 kind=$2 file=$3 status counts
+    shift 3
+    tail_lines=120 step "$name" "$@"
+    status=$?
+    counts=$(python3 tests/report.py "$kind" "$file") || counts="0 0"
+    set -- $counts
+    printf '   %d passed, %d failed\n' "$1" "$2"
+    passed=$((passed + $1)) failed=$((failed + $2))
+    if [ "$2" -eq 0 ] && { [ $status -ne 0 ] || [ "$1" -eq 0 ]; }; then failed=$((failed + 1)); fi
+}
+
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo -n "$@"; fi
+}
+
+has() { command -v "$1" >/dev/null; }
+
+# Asks the package servers only for what is missing.
+install_tools() {
+    local missing=() unpack=()
+    has gcc || missing+=(gcc libc6-dev)
+    has g++ || missing+=(g++)
+    [ -e /etc/ssl/certs/ca-certificates.crt ] || missing+=(ca-certificates)
+    has python3 || missing+=(python3)
+    python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3-venv)
+    if $full; then has wrk || missing+=(wrk); fi
+    has promtool && has prometheus || unpack+=(prometheus)
+    [ ${#missing[@]} -eq 0 ] && [ ${#unpack[@]} -eq 0 ] && return 0
+    as_root apt-get update || return
+    if [ ${#missing[@]} -gt 0 ]; then
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}" || return
+    fi
+    [ ${#unpack[@]} -eq 0 ] && return 0
+    mkdir -p "$tools" && (cd "$tools" && rm -f ./*.deb && apt-get download "${unpack[@]}") || return
+    for package in "$tools"/*.deb; do dpkg -x "$package" "$tools" || return; done
+    rm -f "$tools"/*.deb
+    has promtool && has prometheus
+}
+
+# The copy of the requirements in the environment is written last, so a broken installation is made anew.
+install_python_packages() {
+    local stamp=$target/venv/requirements.txt
+    cmp -s tests/requirements.txt "$stamp" && return 0
+    rm -rf "$target/venv" && python3 -m venv "$target/venv" || return
+    "$python" -m pip install --disable-pip-version-check --no-input -q -r tests/requirements.txt || return
+    cp tests/requirements.txt "$stamp"
+}
+
+system_tests() {
+    [ -x "$target/release/sentinel" ] || { echo "there is no binary to test"; return 1; }
+    SENTINEL_BIN=$target/release/sentinel SENTINEL_TEST_LOGS=$logs timeout 2400 "$python" -m pytest tests/system "$@"
+}
+
+check tools install_tools
+check python install_python_packages
+check fmt cargo fmt --all --check
+check clippy cargo clippy --workspace --all-targets --locked -- -D warnings
+check doc env RUSTDOCFLAGS=-Dwarnings cargo doc --workspace --no-deps --locked
+tests rust cargo "$logs/rust.log" cargo test --workspace --locked --no-fail-fast
+# A binary of an earlier build must not stand in for one that does not compile.
+rm -f "$target/release/sentinel"
+check release cargo build --release --locked
+tests system junit "$logs/system.xml" system_tests --junit-xml="$logs/system.xml"
+if $full; then
+    check bench cargo bench --workspace --locked
+    tests full junit "$logs/full.xml" system_tests -m full --junit-xml="$logs/full.xml"
+    cat "$logs"/*.table 2>/dev/null
+fi
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

@@ -1,0 +1,26 @@
+"""Fixtures of the system tests: the binary, and a rig of scripted parts around it."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from parts.rig import Rig
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="session")
+def binary() -> Path:
+    """The binary under test: SENTINEL_BIN, or the release build."""
+    path = Path(os.environ.get("SENTINEL_BIN", ROOT / "target/release/sentinel")).resolve()
+    assert path.is_file(), f"no binary at {path}: cargo build --release"
+    return path
+
+
+@pytest.fixture
+def rig(binary, tmp_path):
+    """A healthy market and model, gateways on demand; all of it ends with the test."""
+    rig = Rig(binary, tmp_path)
+    yield rig
+    rig.close()

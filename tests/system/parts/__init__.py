@@ -1,0 +1,1 @@
+"""The parts a daemon needs around it, each scripted and recorded by the test."""

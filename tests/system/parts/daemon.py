@@ -1,0 +1,148 @@
+"""The real binary as a child process: started, watched, signalled, and never left behind."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+from parts.exposition import Metrics
+
+TOKEN = "test-token"
+
+
+def free_port() -> int:
+    """A port nobody listens on right now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_until(what: str, condition: Callable[[], object], timeout_s: float = 10.0):
+    """Polls until the condition holds and returns its value; fails saying what never came."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        if value := condition():
+            return value
+        assert time.monotonic() < deadline, f"not within {timeout_s} s: {what}"
+        time.sleep(0.02)
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """What the child sees: nothing of ours but the search path, a token, and what the test says."""
+    return {"PATH": os.environ["PATH"], "EODHD_API_TOKEN": TOKEN} | variables
+
+
+class Daemon:
+    """One running `sentinel`. Its output is in two files of its own directory, which is also its working directory."""
+
+    def __init__(self, binary: Path, args: list[str], env: dict[str, str], directory: Path, port: int | None = None):
+        directory.mkdir(parents=True)
+        self.port = port
+        self.out, self.err = directory / "stdout", directory / "stderr"
+        with self.out.open("wb") as out, self.err.open("wb") as err:
+            self.started_at = time.monotonic()
+            self.process = subprocess.Popen(
+                [binary, *args], env=env, cwd=directory, stdin=subprocess.DEVNULL, stdout=out, stderr=err
+            )
+
+    @property
+    def pid(self) -> int:
+        """Process id."""
+        return self.process.pid
+
+    def output(self) -> str:
+        """All it has said so far, both streams."""
+        return self.out.read_text(errors="replace") + self.err.read_text(errors="replace")
+
+    def logs(self) -> list[dict]:
+        """The log lines, parsed; other lines are left out."""
+        lines = []
+        for line in self.output().splitlines():
+            try:
+                parsed = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(parsed, dict):
+                lines.append(parsed)
+        return lines
+
+    def get(self, path: str, timeout_s: float = 5.0) -> tuple[int, dict[str, str], str]:
+        """Status, headers in lower case, and body of an answer; raises OSError when nobody answers."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=timeout_s) as answer:
+                found = answer
+                body = answer.read()
+        except urllib.error.HTTPError as error:
+            found, body = error, error.read()
+        headers = {name.lower(): value for name, value in found.headers.items()}
+        return found.status, headers, body.decode()
+
+    def serves(self) -> bool:
+        """Whether /metrics answers 200."""
+        try:
+            return self.get("/metrics")[0] == 200
+        except OSError:
+            return False
+
+    def wait_serving(self, timeout_s: float = 10.0) -> "Daemon":
+        """Returns once /metrics answers 200."""
+        wait_until("an answer of /metrics", lambda: self.serves() or self._must_live(), timeout_s)
+        return self
+
+    def metrics(self) -> Metrics:
+        """The exposition, parsed."""
+        return Metrics(self.get("/metrics")[2])
+
+    def wait_metrics(self, what: str, condition: Callable[[Metrics], object], timeout_s: float = 10.0) -> Metrics:
+        """The first exposition for which the condition holds."""
+        self.wait_serving(timeout_s)
+        seen: list[Metrics] = []
+
+        def holds() -> bool:
+            self._must_live()
+            seen[:] = [self.metrics()]
+            return bool(condition(seen[0]))
+
+        wait_until(what, holds, timeout_s)
+        return seen[0]
+
+    def after_cycles(self, count: int = 1, timeout_s: float = 15.0) -> Metrics:
+        """The exposition once this many cycles have ended."""
+        return self.wait_metrics(f"{count} cycles", lambda m: m("trading_cycles_total") >= count, timeout_s)
+
+    def send(self, number: int = signal.SIGINT):
+        """Sends a signal."""
+        self.process.send_signal(number)
+
+    def wait_exit(self, timeout_s: float = 10.0) -> tuple[int, float]:
+        """Exit code, and how long this call waited in seconds; fails if it does not exit."""
+        began = time.monotonic()
+        try:
+            code = self.process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"did not exit within {timeout_s} s") from None
+        return code, time.monotonic() - began
+
+    def stop(self, number: int = signal.SIGINT, timeout_s: float = 10.0) -> tuple[int, float]:
+        """Signals, then waits: exit code and seconds."""
+        self.send(number)
+        return self.wait_exit(timeout_s)
+
+    def close(self):
+        """Ends the process if it still runs; under pytest shows what it said, which is printed if the test failed."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        if "PYTEST_CURRENT_TEST" not in os.environ:
+            return
+        print(f"--- exit {self.process.returncode}: {' '.join(map(str, self.process.args[1:]))}")
+        print(self.output()[-6000:])
+
+    def _must_live(self):
+        assert self.process.poll() is None, f"exited with {self.process.returncode}: {self.output()[-2000:]}"

@@ -1,0 +1,151 @@
+"""A scripted HTTP server in a thread: what the market and the model have in common.
+
+Each request is recorded and answered by the next behaviour of `script`, or by `always` when the script is empty.
+A behaviour is a function of the handler and the recorded request; those below are faults any server can have.
+"""
+
+import json
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qsl, urlsplit
+
+
+@dataclass
+class Request:
+    """What arrived."""
+
+    method: str
+    path: str
+    query: dict[str, str]
+    headers: dict[str, str]
+    body: bytes
+    at: float = field(default_factory=time.monotonic)
+
+    def json(self):
+        """The body, parsed."""
+        return json.loads(self.body)
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Records, then lets the behaviour answer."""
+
+    protocol_version = "HTTP/1.1"
+    part: "ScriptedHttp"
+
+    def do_GET(self):
+        url = urlsplit(self.path)
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        body = self.rfile.read(int(headers.get("content-length", 0)))
+        request = Request(self.command, url.path, dict(parse_qsl(url.query)), headers, body)
+        try:
+            self.part.take(request)(self, request)
+        except (BrokenPipeError, ConnectionResetError):
+            self.close_connection = True
+
+    do_POST = do_GET
+
+    def answer(self, body: bytes | str, status: int = 200, headers: dict[str, str] | None = None):
+        """A complete answer."""
+        body = body.encode() if isinstance(body, str) else body
+        self.send_response(status)
+        for name, value in ({"Content-Type": "application/json"} | (headers or {})).items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+Behaviour = Callable[[Handler, Request], None]
+
+
+class Server(ThreadingHTTPServer):
+    """A thread per connection; a daemon that stops in the middle of a request is nothing to report."""
+
+    daemon_threads = True
+
+    def handle_error(self, request, client_address):
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
+
+class ScriptedHttp:
+    """The server; subclasses say what `always` is when nothing is scripted."""
+
+    def __init__(self):
+        handler = type("BoundHandler", (Handler,), {"part": self})
+        self.requests: list[Request] = []
+        self.script: list[Behaviour] = []
+        self.always: Behaviour = lambda handler, request: self.serve(handler, request)
+        self.closing = threading.Event()
+        self._lock = threading.Lock()
+        self._server = Server(("127.0.0.1", 0), handler)
+        self.port = self._server.server_port
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        """Base URL."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def take(self, request: Request) -> Behaviour:
+        """Records a request and says how to answer it."""
+        with self._lock:
+            self.requests.append(request)
+            return self.script.pop(0) if self.script else self.always
+
+    def serve(self, handler: Handler, request: Request):
+        """The healthy answer."""
+        raise NotImplementedError
+
+    def close(self):
+        """Lets go of hanging requests and stops."""
+        self.closing.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def status(code: int, body: str = '{"message": "scripted"}', **headers: str) -> Behaviour:
+    """An error status; `Retry_After="1"` becomes a header."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return lambda handler, request: handler.answer(body, code, named)
+
+
+def text(body: bytes | str, **headers: str) -> Behaviour:
+    """A complete 200 with this body."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return lambda handler, request: handler.answer(body, 200, named)
+
+
+def hang(handler: Handler, request: Request):
+    """Reads the request and never answers."""
+    handler.part.closing.wait(60)
+    handler.close_connection = True
+
+
+def drip(handler: Handler, request: Request):
+    """A prompt head, then a body that comes byte by byte for ever."""
+    handler.send_response(200)
+    handler.send_header("Content-Type", "application/json")
+    handler.send_header("Content-Length", "1000000")
+    handler.end_headers()
+    handler.wfile.write(b"[")
+    while not handler.part.closing.wait(0.05):
+        handler.wfile.write(b" ")
+        handler.wfile.flush()
+
+
+def truncated(handler: Handler, request: Request):
+    """A body shorter than announced, then the connection closes."""
+    handler.send_response(200)
+    handler.send_header("Content-Type", "application/json")
+    handler.send_header("Content-Length", "5000")
+    handler.end_headers()
+    handler.wfile.write(b'[{"timestamp": 1500000000, "open": 1.1')
+    handler.close_connection = True

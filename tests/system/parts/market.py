@@ -1,0 +1,56 @@
+"""A market shaped as EODHD's intraday feed, with hourly bars up to now or with bars of the test's choice."""
+
+import json
+import math
+import time
+
+from parts.http import Behaviour, Handler, Request, ScriptedHttp
+
+HOUR = 3600
+PRICES = ("open", "high", "low", "close")
+
+
+def bar(open_time: int, volume: float | None = 0) -> dict:
+    """The bar of one hour; prices depend on the time only, so every request sees the same bars."""
+
+    def price(moment: int) -> float:
+        hours = moment / HOUR
+        return round(1.1 + 0.01 * math.sin(hours / 7) + 0.003 * math.sin(hours * 1.7), 5)
+
+    first, last = price(open_time), price(open_time + HOUR)
+    return {
+        "timestamp": open_time,
+        "gmtoffset": 0,
+        "datetime": time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(open_time)),
+        "open": first,
+        "high": round(max(first, last) + 0.0004, 5),
+        "low": round(min(first, last) - 0.0004, 5),
+        "close": last,
+        "volume": volume,
+    }
+
+
+class Market(ScriptedHttp):
+    """Serves the same bars for every ticker. Its newest bar is the one that still forms when the market is made, so
+    a test that runs across a full hour sees no new bar."""
+
+    def __init__(self, bars: list[dict] | None = None):
+        forming = int(time.time()) // HOUR * HOUR
+        self.bars = bars if bars is not None else [bar(forming - n * HOUR) for n in range(299, -1, -1)]
+        super().__init__()
+
+    @property
+    def newest_closed(self) -> dict:
+        """The bar a daemon on the system clock decides on."""
+        return [bar for bar in self.bars if bar["timestamp"] + HOUR <= time.time()][-1]
+
+    def serve(self, handler: Handler, request: Request):
+        """The bars between `from` and `to`, as the query has them."""
+        low = int(request.query.get("from", 0))
+        high = int(request.query.get("to", 2**62))
+        handler.answer(json.dumps([bar for bar in self.bars if low <= bar["timestamp"] <= high]))
+
+
+def rows(bars: list[dict]) -> Behaviour:
+    """These rows, whatever was asked for."""
+    return lambda handler, request: handler.answer(json.dumps(bars))

@@ -1,0 +1,152 @@
+"""Every dialect with every way a gateway can behave: what is sent, what is counted, and that nothing is sent twice."""
+
+import time
+import uuid
+
+import pytest
+
+from parts.gateway import DIALECTS, filled, garbage, huge, late, rejected, says, silent, wrong_id
+from parts.market import HOUR
+from parts.model import SELL
+from parts.rig import ACCOUNT, STOP_LOSS, TAKE_PROFIT
+
+OUTCOMES = [
+    pytest.param(filled, "filled", id="filled"),
+    pytest.param(rejected, "rejected", id="rejected"),
+    pytest.param(silent, "unknown", id="silent"),
+    pytest.param(late(0.8), "unknown", id="late"),
+    pytest.param(garbage, "unknown", id="garbage"),
+    pytest.param(huge, "unknown", id="huge"),
+]
+EACH_DIALECT = pytest.mark.parametrize("dialect", DIALECTS)
+
+
+def assert_counted(metrics, outcome: str):
+    """One BUY with this outcome, and nothing else."""
+    readable = outcome in ("filled", "rejected")
+    assert metrics.nonzero("orders_total", "outcome") == {outcome: 1}
+    assert metrics.nonzero("trading_signals_executed_total", "action") == ({"BUY": 1} if outcome == "filled" else {})
+    assert metrics("zmq_send_failures_total") == (0 if readable else 1)
+    assert metrics("zmq_send_latency_seconds_count") == (1 if readable else 0)
+    assert metrics.nonzero("trading_signals_total", "action") == {"BUY": 1}
+
+
+@EACH_DIALECT
+@pytest.mark.parametrize(("behaviour", "outcome"), OUTCOMES)
+def test_only_a_readable_reply_to_this_order_is_more_than_unknown(rig, dialect, behaviour, outcome):
+    gateway = rig.gateway(dialect, behaviour)
+    metrics = rig.start_live(gateway, "--cycles", "1").after_cycles(1)
+    assert_counted(metrics, outcome)
+    assert metrics("trading_cycles_failed_total") == (1 if outcome == "unknown" else 0)
+    assert len(gateway.requests) == 1
+    assert gateway.problems == []
+
+
+def test_a_reply_to_another_order_proves_nothing(rig):
+    gateway = rig.gateway("v43", wrong_id)
+    assert_counted(rig.start_live(gateway, "--cycles", "1").after_cycles(1), "unknown")
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "outcome"),
+    [
+        ("MT5_NOT_CONNECTED", "no terminal", "rejected"),
+        ("MT5_ORDER_FAILED", "Cannot get tick", "rejected"),
+        ("MT5_ORDER_FAILED", "retcode 10012", "unknown"),
+        ("MT5_EXCEPTION", "boom", "unknown"),
+        ("SERVER_ERROR", "boom", "unknown"),
+    ],
+)
+def test_a_v43_error_is_a_rejection_only_if_it_is_not_ambiguous(rig, code, message, outcome):
+    gateway = rig.gateway("v43", says(lambda gateway, request: gateway.error(request, code, message)))
+    metrics = rig.start_live(gateway, "--cycles", "1").after_cycles(1)
+    assert metrics.nonzero("orders_total", "outcome") == {outcome: 1}
+
+
+def test_a_v43_fill_with_ticket_0_is_unknown(rig):
+    gateway = rig.gateway("v43", says(lambda gateway, request: gateway.filled(request) | {"ticket": 0}))
+    metrics = rig.start_live(gateway, "--cycles", "1").after_cycles(1)
+    assert metrics.nonzero("orders_total", "outcome") == {"unknown": 1}
+
+
+@EACH_DIALECT
+def test_nothing_reaches_a_gateway_that_appears_later(rig, dialect):
+    gateway = rig.gateway(dialect, bind=False)
+    daemon = rig.start_live(gateway, "--schedule", "* * * * * *")
+    assert_counted(daemon.after_cycles(1), "not_sent")
+    gateway.bind()
+    time.sleep(3.5)
+    assert gateway.requests == []
+    metrics = daemon.metrics()
+    assert metrics.nonzero("orders_total", "outcome") == {"not_sent": 1}
+    assert metrics("signals_suppressed_total", reason="already_ordered") >= 2
+
+
+@EACH_DIALECT
+@pytest.mark.parametrize("behaviour", [filled, rejected, silent], ids=["filled", "rejected", "silent"])
+def test_the_same_bar_is_never_ordered_again(rig, dialect, behaviour):
+    gateway = rig.gateway(dialect, behaviour)
+    metrics = rig.start_live(gateway, "--back-to-back", "--cycles", "5").after_cycles(5)
+    assert len(gateway.requests) == 1
+    assert metrics.sum("orders_total") == 1
+    assert metrics("signals_suppressed_total", reason="already_ordered") == 4
+    assert metrics("trading_signals_total", action="BUY") == 5
+
+
+@EACH_DIALECT
+def test_an_unknown_order_stops_the_rest_of_its_cycle(rig, dialect):
+    gateway = rig.gateway(dialect, silent)
+    metrics = rig.start_live(gateway, "--symbol", "EURUSD,GBPUSD", "--cycles", "1").after_cycles(1)
+    assert [request["symbol"] for request in gateway.requests] == ["EURUSD"]
+    assert metrics.nonzero("orders_total", "outcome") == {"unknown": 1}
+    assert metrics.nonzero("signals_suppressed_total", "reason") == {"unresolved": 1}
+
+
+@EACH_DIALECT
+def test_a_rejection_does_not_cost_the_next_symbol_its_order(rig, dialect):
+    gateway = rig.gateway(dialect)
+    gateway.script = [rejected, filled]
+    metrics = rig.start_live(gateway, "--symbol", "EURUSD", "--symbol", "GBPUSD", "--cycles", "1").after_cycles(1)
+    assert [request["symbol"] for request in gateway.requests] == ["EURUSD", "GBPUSD"]
+    assert metrics.nonzero("orders_total", "outcome") == {"rejected": 1, "filled": 1}
+
+
+@pytest.mark.parametrize(("probabilities", "side", "sign"), [(None, "BUY", 1), (SELL, "SELL", -1)], ids=["buy", "sell"])
+def test_a_v43_order_has_its_identity_its_volume_and_absolute_stops(rig, probabilities, side, sign):
+    if probabilities:
+        rig.model.probabilities = [probabilities]
+    gateway = rig.gateway("v43")
+    settings = {"model.name": "baseline-3"}
+    rig.start_live(gateway, "--volume", "0.3", "--cycles", "1", settings=settings).after_cycles(1)
+    [order] = gateway.requests
+    newest = rig.market.newest_closed
+    identity = f"sentinel:{ACCOUNT}|EURUSD|baseline-3|{newest['timestamp'] + HOUR}"
+    assert order["uuid"] == str(uuid.uuid5(uuid.NAMESPACE_URL, identity))
+    assert (order["symbol"], order["type"], order["volume"]) == ("EURUSD", side, 0.3)
+    assert order["sl"] == pytest.approx(newest["close"] - sign * STOP_LOSS, abs=1e-9)
+    assert order["tp"] == pytest.approx(newest["close"] + sign * TAKE_PROFIT, abs=1e-9)
+    assert gateway.problems == []
+
+
+def test_a_place_order_has_the_models_confidence(rig):
+    gateway = rig.gateway("place_order")
+    rig.start_live(gateway, "--cycles", "1").after_cycles(1)
+    [order] = gateway.requests
+    assert (order["symbol"], order["signal"], order["confidence"]) == ("EURUSD", "BUY", 0.7)
+
+
+def test_a_dry_run_opens_no_socket(rig):
+    gateway = rig.gateway("v43")
+    daemon = rig.start("--gtw-host", "127.0.0.1", "--gtw-port", str(gateway.port), "--cycles", "1")
+    metrics = daemon.after_cycles(1)
+    assert metrics.nonzero("signals_suppressed_total", "reason") == {"dry_run": 1}
+    assert metrics.sum("orders_total") == 0
+    assert gateway.requests == []
+
+
+def test_a_confidence_at_the_threshold_is_a_hold(rig):
+    gateway = rig.gateway("v43")
+    metrics = rig.start_live(gateway, "--threshold", "0.7", "--cycles", "1").after_cycles(1)
+    assert metrics.nonzero("trading_signals_total", "action") == {"HOLD": 1}
+    assert metrics.nonzero("signals_suppressed_total", "reason") == {"below_threshold": 1}
+    assert gateway.requests == []

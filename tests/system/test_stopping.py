@@ -1,0 +1,92 @@
+"""SIGINT and SIGTERM at any moment: exit 0, soon, and no order after the signal."""
+
+import random
+import signal
+import time
+
+import pytest
+
+from parts import http
+from parts.daemon import wait_until
+from parts.gateway import late, silent
+
+BOTH = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
+UNDER_IDLE_S, UNDER_MID_ORDER_S = 1.0, 7.0
+
+
+@BOTH
+def test_idle_it_stops_at_once(rig, number):
+    daemon = rig.start("--cycles", "1")
+    daemon.after_cycles(1)
+    code, took = daemon.stop(number)
+    assert (code, took < UNDER_IDLE_S) == (0, True), took
+
+
+@BOTH
+@pytest.mark.parametrize("part", ["market", "model"])
+def test_a_server_that_hangs_does_not_hold_it_up(rig, number, part):
+    server = getattr(rig, part)
+    server.always = http.hang
+    daemon = rig.start(settings={"model.deadline_ms": 5000})
+    wait_until("a request", lambda: server.requests)
+    code, took = daemon.stop(number)
+    assert (code, took < UNDER_IDLE_S) == (0, True), took
+
+
+@BOTH
+def test_an_order_that_was_sent_is_waited_for(rig, number):
+    gateway = rig.gateway("v43", silent)
+    daemon = rig.start_live(gateway, settings={"gateway.deadline_ms": 5000})
+    wait_until("an order", lambda: gateway.requests)
+    code, took = daemon.stop(number)
+    assert (code, 3 < took < UNDER_MID_ORDER_S) == (0, True), took
+    assert "unknown" in daemon.output()
+
+
+def test_the_reply_to_a_sent_order_is_still_read_and_the_next_order_is_not_sent(rig):
+    gateway = rig.gateway("v43", late(1.0))
+    daemon = rig.start_live(gateway, "--symbol", "EURUSD,GBPUSD", settings={"gateway.deadline_ms": 5000})
+    wait_until("an order", lambda: gateway.requests)
+    code, took = daemon.stop()
+    assert (code, took < 3) == (0, True), took
+    time.sleep(0.5)
+    assert [request["symbol"] for request in gateway.requests] == ["EURUSD"]
+    assert "filled" in daemon.output()
+
+
+def test_a_gateway_that_is_absent_does_not_hold_it_up(rig):
+    gateway = rig.gateway("v43", bind=False)
+    daemon = rig.start_live(gateway, settings={"gateway.deadline_ms": 5000})
+    wait_until("a question to the model", lambda: rig.model.requests)
+    time.sleep(0.2)
+    code, took = daemon.stop()
+    assert (code, took < UNDER_IDLE_S) == (0, True), took
+    gateway.bind()
+    time.sleep(0.5)
+    assert gateway.requests == []
+
+
+def test_a_second_signal_ends_it_at_once(rig):
+    gateway = rig.gateway("v43", silent)
+    daemon = rig.start_live(gateway, settings={"gateway.deadline_ms": 5000})
+    wait_until("an order", lambda: gateway.requests)
+    daemon.send()
+    time.sleep(0.3)
+    _, took = daemon.stop()
+    assert took < 0.5
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_at_a_random_moment_it_stops_cleanly_and_orders_no_more(rig, seed):
+    chance = random.Random(seed)
+    gateway = rig.gateway(chance.choice(["v43", "place_order"]), late(0.02))
+    daemon = rig.start_live(gateway, "--symbol", "EURUSD,GBPUSD,USDJPY,AUDUSD", "--back-to-back")
+    time.sleep(chance.uniform(0.02, 0.5))
+    if not daemon.serves():
+        wait_until("the first request", lambda: rig.market.requests)
+    code, took = daemon.stop(chance.choice([signal.SIGINT, signal.SIGTERM]))
+    ordered = len(gateway.requests)
+    assert (code, took < UNDER_IDLE_S) == (0, True), took
+    time.sleep(0.3)
+    assert len(gateway.requests) == ordered
+    assert gateway.problems == []
