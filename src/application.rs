@@ -275,3 +275,65 @@ fn http_config(settings: &Settings) -> HttpConfig {
 fn retry_pause(settings: &Settings) -> Duration {
     Duration::from_millis(settings.metrics.bind_retry_ms)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix::{Context, Handler};
+
+    struct Stage {
+        panics: bool,
+    }
+
+    impl Actor for Stage {
+        type Context = Context<Self>;
+    }
+
+    impl Handler<Ping> for Stage {
+        type Result = ();
+
+        fn handle(&mut self, _: Ping, _: &mut Self::Context) {
+            assert!(!self.panics, "as scripted");
+        }
+    }
+
+    struct Ears(tokio::sync::mpsc::UnboundedSender<Event>);
+
+    impl Actor for Ears {
+        type Context = Context<Self>;
+    }
+
+    impl Handler<Event> for Ears {
+        type Result = ();
+
+        fn handle(&mut self, event: Event, _: &mut Self::Context) {
+            self.0.send(event).unwrap();
+        }
+    }
+
+    #[actix_rt::test]
+    async fn a_stage_that_can_never_answer_again_ends_the_watch() {
+        let (said, mut heard) = unbounded_channel();
+        let metrics = Ears(said).start().recipient();
+        let (well, ill) = (Stage { panics: false }.start(), Stage { panics: true }.start());
+        let only_well = vec![(ActorName::Fetcher, well.clone().recipient())];
+        let watching = tokio::time::timeout(Duration::from_millis(200), watch(&only_well, &metrics)).await;
+        assert!(watching.is_err(), "as long as everyone answers it goes on");
+        assert!(
+            matches!(heard.recv().await, Some(Event::ActorsPinged(answers)) if answers == [(ActorName::Fetcher, true)])
+        );
+        let with_ill = vec![(ActorName::Fetcher, well.recipient()), (ActorName::Predictor, ill.recipient())];
+        let gone = tokio::time::timeout(Duration::from_secs(5), watch(&with_ill, &metrics)).await;
+        assert_eq!(gone, Ok("predictor"));
+    }
+
+    #[actix_rt::test]
+    async fn what_the_scheduler_says_ends_the_daemon_or_not() {
+        let (notify, mut notices) = unbounded_channel();
+        notify.send(Notice::CyclesEnded { failed: 1 }).unwrap();
+        assert_eq!(heed(&mut notices, true).await, Ended::Once { failed: true });
+        notify.send(Notice::CyclesEnded { failed: 1 }).unwrap();
+        notify.send(Notice::StageGone(ActorName::Fetcher)).unwrap();
+        assert_eq!(heed(&mut notices, false).await, Ended::StageGone("fetcher"));
+    }
+}

@@ -11,7 +11,7 @@ use actix_web::{
     body::MessageBody,
     dev::{Server, ServiceRequest, ServiceResponse},
     http::{
-        StatusCode,
+        KeepAlive, StatusCode,
         header::{ALLOW, CONTENT_TYPE, HeaderValue},
     },
     rt::net::TcpStream,
@@ -31,8 +31,6 @@ use tracing_actix_web::{RootSpanBuilder, TracingLogger};
 const EXPOSITION: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
 const PLAIN: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
-/// Longer than any sensible scrape interval, so that a scraper keeps its connection.
-const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// How long a graceful stop waits for connections, in seconds.
 const STOP_DEADLINE_S: u64 = 1;
 
@@ -65,8 +63,8 @@ pub struct Deps {
 }
 
 /// Binds the port and makes the server, which serves on a thread of its own once it is awaited or spawned. It handles
-/// no signals: stop it with `handle().stop(false)`. A graceful stop would wait a whole second for every scraper that
-/// keeps its connection, and no answer is worth that.
+/// no signals: stop it with `handle().stop(false)`. A graceful stop would wait a whole second for a client that has
+/// connected and says nothing, and no answer is worth that.
 ///
 /// # Errors
 /// When the address cannot be bound; nothing else is touched then, and it may be tried again.
@@ -91,7 +89,9 @@ pub fn serve_routes(
         .workers(1)
         .max_connections(config.connections_max)
         .client_request_timeout(config.header_deadline)
-        .keep_alive(KEEP_ALIVE)
+        // One request per connection: actix-http times the head of a connection's first request only, so a client
+        // that stalls in its second would hold its place for ever. A scraper connects anew every 15 s at no cost.
+        .keep_alive(KeepAlive::Disabled)
         .shutdown_timeout(STOP_DEADLINE_S)
         .disable_signals()
         .on_connect(|connection, _| {

@@ -215,7 +215,7 @@ impl Stage {
     async fn fetch(&self, index: usize, now: i64, session: &Result<Session, FetchError>) -> Fetched {
         let (started, api) = (Instant::now(), RefCell::new(ApiUsage::default()));
         let mut rejected = Rejections::default();
-        let ask = self.feeds.borrow()[index].ask(now, &self.config);
+        let ask = self.feeds.borrow_mut()[index].ask(now, &self.config);
         let result = match (ask, session) {
             (None, _) => self.feeds.borrow_mut()[index].held(),
             (Some(_), Err(error)) => Err(error.clone()),
@@ -223,7 +223,14 @@ impl Stage {
                 let Config { base_url, instruments, interval, .. } = &self.config;
                 let url = intraday_url(base_url, &instruments[index].ticker, *interval, ask.range);
                 let rows = self.requests.bars(session, &url, &api).await;
-                rows.and_then(|rows| self.feeds.borrow_mut()[index].take(&rows, now, &self.config, &mut rejected))
+                let feed = &mut self.feeds.borrow_mut()[index];
+                match rows {
+                    Ok(rows) => feed.take(&rows, now, &self.config, &mut rejected),
+                    Err(error) => {
+                        feed.failed(now);
+                        Err(error)
+                    }
+                }
             }
         };
         let mut api = api.into_inner();
@@ -232,7 +239,8 @@ impl Stage {
         }
         let newest_close_time = self.feeds.borrow()[index].newest_close_time(self.config.interval);
         self.newest_close_time.set(self.newest_close_time.get().max(newest_close_time));
-        let duration = (api.calls > 0).then(|| started.elapsed());
+        // Nothing was due and nothing is wrong: then there was no fetch to time.
+        let duration = (api.calls > 0 || result.is_err()).then(|| started.elapsed());
         Fetched { index, result, duration, newest_close_time, api, rejected }
     }
 

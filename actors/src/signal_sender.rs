@@ -138,6 +138,8 @@ struct Cycle {
     id: CycleId,
     socket: Option<GatewaySocket>,
     is_unresolved: bool,
+    /// The gateway took no order within its deadline; the rest of the cycle does not wait for it again.
+    is_gateway_absent: bool,
 }
 
 impl Sender {
@@ -153,7 +155,12 @@ impl Sender {
 
     async fn send_signals(&self, message: SendSignals) -> Vec<SignalReport> {
         let opened = self.opened.take().filter(|(cycle_id, _)| *cycle_id == message.cycle_id);
-        let mut cycle = Cycle { id: message.cycle_id, socket: opened.map(|(_, socket)| socket), is_unresolved: false };
+        let mut cycle = Cycle {
+            id: message.cycle_id,
+            socket: opened.map(|(_, socket)| socket),
+            is_unresolved: false,
+            is_gateway_absent: false,
+        };
         let mut reports = Vec::with_capacity(message.signals.len());
         for signal in message.signals {
             let result = match self.order(&signal, &mut cycle).await {
@@ -179,6 +186,10 @@ impl Sender {
             return Err(Suppression::Halted);
         };
         let order = Order::new(id, instrument, signal.side, signal.confidence, signal.close, signal.bar_close_time);
+        let order = order.map_err(|bad_stop| {
+            error!(cycle_id = cycle.id, symbol = %signal.symbol, stage = "send", error = "bad_stop", "no order: {bad_stop}");
+            Suppression::Halted
+        })?;
         if !self.config.live {
             log_dry_run(cycle.id, &order);
             return Err(Suppression::DryRun);
@@ -194,8 +205,14 @@ impl Sender {
         }
         // Noted before anything is sent: whatever happens from here on, this bar is not ordered again.
         self.ordered.borrow_mut().insert(&order.symbol, order.bar_close_time);
-        let Fate { outcome, send_latency, gateway_roundtrip } = self.exchange(&order, &mut cycle.socket).await?;
+        let fate = if cycle.is_gateway_absent {
+            Fate::not_sent("the gateway did not take the order before this one".into())
+        } else {
+            self.exchange(&order, &mut cycle.socket).await?
+        };
+        let Fate { outcome, send_latency, gateway_roundtrip } = fate;
         cycle.is_unresolved = matches!(outcome, Outcome::Unknown { .. });
+        cycle.is_gateway_absent = matches!(outcome, Outcome::NotSent { .. });
         log_fate(cycle.id, &order, &outcome);
         Ok(SignalResult::Ordered { order: Box::new(order), outcome, send_latency, gateway_roundtrip })
     }

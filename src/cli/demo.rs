@@ -1,15 +1,18 @@
 //! `sentinel demo`: the daemon, live, against three servers inside this process.
 
-use super::{fail, refuse, run};
+use super::{
+    refuse,
+    run::{exit_code, on_system},
+};
 use crate::{
-    application::Plan,
+    application::{Application, Ended, Plan},
     sandbox::{
         PriceBoard,
         baseline::{Accuracy, Baseline},
         gateway, market, model,
     },
-    settings::{Settings, Sources},
-    telemetry,
+    settings::{Settings, SettingsError, Sources},
+    signals, telemetry,
 };
 use anyhow::Context;
 use sentinel_actors::domain::schedule::Schedule;
@@ -46,13 +49,17 @@ fn pace(text: &str) -> Result<Duration, String> {
 }
 
 pub(super) fn main(args: &Args) -> ExitCode {
-    match start(args) {
-        Ok(code) => code,
-        Err(error) => fail(&error),
+    match on_system(run(args)) {
+        Ok(ended) => exit_code(Ok(ended)),
+        Err(error) => match error.downcast_ref::<SettingsError>() {
+            Some(error) => refuse(error),
+            None => exit_code(Err(error)),
+        },
     }
 }
 
-fn start(args: &Args) -> anyhow::Result<ExitCode> {
+async fn run(args: &Args) -> anyhow::Result<Ended> {
+    let stop = signals::stop()?;
     let prices = PriceBoard::default();
     let market = market::start(market::Config::new(LOOPBACK, prices.clone())).context("the embedded market")?;
     let baseline = Baseline::fit();
@@ -61,11 +68,7 @@ fn start(args: &Args) -> anyhow::Result<ExitCode> {
     let gateway =
         gateway::start(gateway::Config { addr: LOOPBACK, prices, price: None }).context("the embedded gateway")?;
 
-    let settings = match Settings::load(&sources(args, market.addr(), model.addr(), gateway.addr())) {
-        Ok(settings) => settings,
-        Err(error) => return Ok(refuse(&error)),
-    };
-    greet(args, &settings, [market.addr(), model.addr(), gateway.addr()], &accuracy);
+    let settings = Settings::load(&sources(args, market.addr(), model.addr(), gateway.addr()))?;
     telemetry::init(&settings.log);
     let plan = Plan {
         schedule: Schedule::Every(args.cycle_seconds),
@@ -73,11 +76,14 @@ fn start(args: &Args) -> anyhow::Result<ExitCode> {
         back_to_back: BACK_TO_BACK,
         once: false,
     };
-    let code = run::run(&settings, plan);
+    let application = Application::start(&settings, plan)?;
+    // No cycle has run yet: this stands before the first of them in the terminal.
+    greet(args, &settings, application.address(), [market.addr(), model.addr(), gateway.addr()], &accuracy);
+    let ended = application.run_until_stopped(stop).await;
     gateway.stop();
     model.stop();
     market.stop();
-    Ok(code)
+    ended
 }
 
 fn sources(args: &Args, market: SocketAddr, model: SocketAddr, gateway: SocketAddr) -> Sources {
@@ -104,8 +110,21 @@ fn sources(args: &Args, market: SocketAddr, model: SocketAddr, gateway: SocketAd
     Sources { environment, flags, ..Sources::default() }
 }
 
-fn greet(args: &Args, settings: &Settings, [market, model, gateway]: [SocketAddr; 3], accuracy: &Accuracy) {
-    let (port, seconds) = (settings.metrics.port, args.cycle_seconds.as_secs_f64());
+fn greet(
+    args: &Args,
+    settings: &Settings,
+    http: Option<SocketAddr>,
+    [market, model, gateway]: [SocketAddr; 3],
+    accuracy: &Accuracy,
+) {
+    let seconds = args.cycle_seconds.as_secs_f64();
+    let open = match http.map(|address| address.port()) {
+        Some(port) => format!("Open   http://127.0.0.1:{port}/metrics   and   http://127.0.0.1:{port}/health"),
+        None => format!(
+            "Port {} is taken, so there is nothing to open yet: free it, or start with --metrics-port N.",
+            settings.metrics.port
+        ),
+    };
     println!(
         "\
 Sentinel demo: the whole daemon, live, on loopback. No network, no key, no real money.
@@ -118,7 +137,7 @@ On the {} bars it has not seen, the model is right in {:.1} % of cases; always s
 It shows how Sentinel works, not how to make money.
 
 The first {BACK_TO_BACK} bars run back to back, then one every {seconds} s. Threshold {THRESHOLD}.
-Open   http://127.0.0.1:{port}/metrics   and   http://127.0.0.1:{port}/health
+{open}
 Ctrl-C stops it.
 ",
         accuracy.bars,

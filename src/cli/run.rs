@@ -27,15 +27,25 @@ pub(super) fn main(args: &Args) -> ExitCode {
     if args.once {
         plan = plan.once();
     }
-    run(&settings, plan)
+    let ended = on_system(async {
+        // First of all, so that no signal finds the daemon without a handler.
+        let stop = signals::stop()?;
+        Application::start(&settings, plan)?.run_until_stopped(stop).await
+    });
+    exit_code(ended)
 }
 
-/// Runs the daemon until it is stopped; the exit code says how it went.
-pub(super) fn run(settings: &Settings, plan: Plan) -> ExitCode {
-    let ended = actix_rt::System::new().block_on(async {
-        let application = Application::start(settings, plan)?;
-        application.run_until_stopped(signals::stop()?).await
-    });
+/// Runs on an actix System. It is left standing: ending it waits for its blocking threads, and one of them may be
+/// resolving a name for as long as the resolver likes, with every signal ignored.
+pub(super) fn on_system<T>(work: impl Future<Output = T>) -> T {
+    let system = actix_rt::System::new();
+    let result = system.block_on(work);
+    std::mem::forget(system);
+    result
+}
+
+/// What the process says about how the daemon ended.
+pub(super) fn exit_code(ended: anyhow::Result<Ended>) -> ExitCode {
     match ended {
         Ok(Ended::Stopped | Ended::Once { failed: false }) => ExitCode::SUCCESS,
         Ok(Ended::Once { failed: true } | Ended::StageGone(_)) => ExitCode::FAILURE,

@@ -1,6 +1,6 @@
 //! `sentinel sandbox market|model|gateway`: one of the demo's servers alone.
 
-use super::fail;
+use super::{fail, run::on_system};
 use crate::{
     sandbox::{PriceBoard, baseline::Baseline, gateway, market, model},
     settings::{LogFormat, LogSettings},
@@ -53,7 +53,7 @@ impl<const PORT: u16> Listen<PORT> {
 
 pub(super) fn main(server: Server) -> ExitCode {
     telemetry::init(&LogSettings { level: "info".into(), format: LogFormat::Auto });
-    let served = actix_rt::System::new().block_on(async {
+    let served = on_system(async {
         let stop = signals::stop()?;
         match server {
             Server::Market { listen } => {

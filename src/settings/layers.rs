@@ -55,10 +55,9 @@ pub(super) fn merge(sources: &Sources) -> Result<Settings, SettingsError> {
     let named: HashMap<String, String> =
         environment.into_iter().filter(|(name, value)| name.starts_with(PREFIX) && !value.is_empty()).collect();
     for (name, value) in &named {
-        let key = name[PREFIX.len()..].to_lowercase().replace("__", ".");
-        builder = builder.set_override(&key, value.as_str()).map_err(|_| {
-            SettingsError::from(Problem::new(name.as_str(), "is no setting; see config/base.toml for all of them"))
-        })?;
+        let no_setting = || Problem::new(name.as_str(), "is no setting: SENTINEL__SECTION__KEY, see config/base.toml");
+        let key = key_of(&name[PREFIX.len()..]).ok_or_else(no_setting)?;
+        builder = builder.set_override(&key, value.as_str()).map_err(|_| no_setting())?;
     }
     for (key, value) in &sources.flags {
         builder = builder.set_override(*key, value.as_str()).map_err(|error| failed(&error))?;
@@ -71,6 +70,13 @@ pub(super) fn merge(sources: &Sources) -> Result<Settings, SettingsError> {
         settings.symbols = pick(&settings.symbols, &names);
     }
     Ok(settings)
+}
+
+/// `DATA__API_TOKEN` as `data.api_token`. Nothing else: the library would take `A__B__C` or `A[0]` without a word.
+fn key_of(name: &str) -> Option<String> {
+    let (section, key) = name.split_once("__")?;
+    let plain = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
+    (plain(section) && plain(key) && !key.contains("__")).then(|| format!("{section}.{key}").to_lowercase())
 }
 
 /// A token in the environment beats a token file named in a settings file, and the other way round.
@@ -111,9 +117,26 @@ fn read(path: &Path) -> Result<String, SettingsError> {
 }
 
 fn typed(error: &serde_path_to_error::Error<ConfigError>) -> SettingsError {
-    let path = error.path().to_string();
-    Problem::new(path, error.inner().to_string()).into()
+    let text = error.inner().to_string();
+    // The library names the key again at the end, and the types of the language.
+    let message = text.split(" for key `").next().unwrap_or_default();
+    let message = PLAIN_TYPES.iter().fold(message.to_owned(), |text, (rust, plain)| text.replace(rust, plain));
+    Problem::new(error.path().to_string(), message).into()
 }
+
+/// What the library calls a type, and what a person does.
+const PLAIN_TYPES: [(&str, &str); 10] = [
+    ("unsigned 64 bit integer", "number"),
+    ("signed 64 bit integer", "number"),
+    ("64-bit unsigned integer", "number"),
+    ("64-bit integer", "number"),
+    ("an unsigned 16 bit integer", "a whole number from 0 to 65535"),
+    ("an unsigned 32 bit integer", "a whole number, 0 or more"),
+    ("an unsigned integer", "a whole number, 0 or more"),
+    ("an integer", "a whole number"),
+    ("a floating point", "a number"),
+    ("a boolean", "true or false"),
+];
 
 fn failed(error: &ConfigError) -> SettingsError {
     Problem::new("settings", error.to_string()).into()

@@ -81,7 +81,10 @@ fn unknown_keys_are_refused_and_named() {
     let (_, text) = refused(&sources(&[("SENTINEL__METRICS__PROT", "1")]));
     assert!(text.contains("prot"), "{text}");
     let (_, text) = refused(&sources(&[("SENTINEL__NONSENSE", "1")]));
-    assert!(text.contains("nonsense"), "{text}");
+    assert!(text.contains("SENTINEL__NONSENSE"), "{text}");
+    for odd in ["SENTINEL__DATA__API_TOKEN__X", "SENTINEL__SYMBOLS[0]", "SENTINEL__data__poll", "SENTINEL____POLL"] {
+        assert_eq!(refused(&sources(&[(odd, "CANARY")])).0, [odd]);
+    }
     let (_file, in_symbol) = with_file("[[symbols]]\nname = \"EURUSD\"\nstoploss = 1\n", &[]);
     let (_, text) = refused(&in_symbol);
     assert!(text.contains("stoploss") && text.contains("stop_loss"), "{text}");
@@ -112,6 +115,8 @@ fn every_value_out_of_range_is_refused_by_its_key() {
         ("SENTINEL__TRADING__LIVE", "perhaps", "trading.live"),
         ("SENTINEL__TRADING__STOP_LOSS", "-0.1", "trading.stop_loss"),
         ("SENTINEL__TRADING__STOP_LOSS", "wide", "trading.stop_loss"),
+        ("SENTINEL__TRADING__STOP_LOSS", "0.000001", "trading.stop_loss"),
+        ("SENTINEL__TRADING__VOLUME", "1e-320", "trading.volume"),
         ("SENTINEL__GATEWAY__COMMENT", "a comment of more than thirty-one characters", "gateway.comment"),
         ("SENTINEL__GATEWAY__DIALECT", "klingon", "gateway.dialect"),
         ("SENTINEL__GATEWAY__DIALECT", "ea", "gateway.dialect"),
@@ -128,7 +133,16 @@ fn every_value_out_of_range_is_refused_by_its_key() {
 }
 
 #[test]
+fn a_value_of_the_wrong_type_is_refused_in_plain_words() {
+    assert!(refused(&sources(&[("METRICS_PORT", "70000")])).1.contains("a whole number from 0 to 65535"));
+    let (_, text) = refused(&sources(&[("SENTINEL__TRADING__THRESHOLD", "high")]));
+    assert!(text.contains("expected a number") && !text.contains("for key"), "{text}");
+}
+
+#[test]
 fn no_error_shows_a_secret() {
+    let (_, text) = refused(&sources(&[("EODHD_API_TOKEN", ""), ("EODHD_API_TOKEN_FILE", "CANARY")]));
+    assert!(!text.contains("CANARY") && text.contains("api_token_file"), "a token in the wrong variable: {text}");
     for text in
         ["[data]\napi_token = \"CANARY", "[data]\napi_token = [\"CANARY\"]\n", "[data]\napi_token = { CANARY = 1 }\n"]
     {

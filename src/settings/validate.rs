@@ -78,7 +78,11 @@ fn token(settings: &Settings, found: &mut Found) {
             Ok(text) => {
                 found.unless(!text.trim().is_empty(), "data.api_token_file", format!("{} is empty", path.display()))
             }
-            Err(error) => found.unless(false, "data.api_token_file", format!("{}: {error}", path.display())),
+            Err(error) => {
+                // A token in the wrong variable must not reach the terminal: only what looks like a path is shown.
+                let name = path.to_str().filter(|text| text.contains('/')).unwrap_or("the file");
+                found.unless(false, "data.api_token_file", format!("{name} cannot be read: {error}"));
+            }
         },
         (None, None) => found.unless(false, "data.api_token", format!("is missing: {way_out}")),
     }
@@ -102,8 +106,8 @@ fn trading(trading: &TradingSettings, found: &mut Found) {
     threshold(Some(trading.threshold), "trading.threshold", found);
     volume(Some(trading.volume), "trading.volume", found);
     digits(Some(trading.digits), "trading.digits", found);
-    distance(trading.stop_loss, "trading.stop_loss", found);
-    distance(trading.take_profit, "trading.take_profit", found);
+    distance(trading.stop_loss, trading.digits, "trading.stop_loss", found);
+    distance(trading.take_profit, trading.digits, "trading.take_profit", found);
 }
 
 fn gateway(settings: &Settings, found: &mut Found) {
@@ -152,8 +156,9 @@ fn symbols(settings: &Settings, found: &mut Found) {
         threshold(*own, &key("threshold"), found);
         volume(*lots, &key("volume"), found);
         digits(*places, &key("digits"), found);
-        distance(*stop_loss, &key("stop_loss"), found);
-        distance(*take_profit, &key("take_profit"), found);
+        let places = places.unwrap_or(settings.trading.digits);
+        distance(*stop_loss, places, &key("stop_loss"), found);
+        distance(*take_profit, places, &key("take_profit"), found);
     }
 }
 
@@ -206,14 +211,16 @@ fn threshold(value: Option<f64>, key: &str, found: &mut Found) {
 }
 
 fn volume(value: Option<f64>, key: &str, found: &mut Found) {
-    found.unless(value.is_none_or(|v| v > 0.0 && v <= 100.0), key, "must be above 0 and at most 100 lots");
+    found.unless(value.is_none_or(|v| (0.001..=100.0).contains(&v)), key, "must be 0.001 to 100 lots");
 }
 
 fn digits(value: Option<u32>, key: &str, found: &mut Found) {
     found.unless(value.is_none_or(|v| v <= 10), key, "must be 0 to 10 decimal places");
 }
 
-fn distance(value: Option<Distance>, key: &str, found: &mut Found) {
-    let good = value.and_then(Distance::price).is_none_or(|price| price.is_finite() && price > 0.0);
-    found.unless(good, key, "must be a distance in price above 0, or none");
+fn distance(value: Option<Distance>, digits: u32, key: &str, found: &mut Found) {
+    // Less than half of the last decimal place would round to the close itself.
+    let least = 0.5 / 10f64.powi(i32::try_from(digits).unwrap_or(0));
+    let good = value.and_then(Distance::price).is_none_or(|price| price.is_finite() && price >= least);
+    found.unless(good, key, format!("must be a distance in price of at least one of {digits} decimal places, or none"));
 }

@@ -19,10 +19,7 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-const CONNECTIONS: usize = 8;
-/// Requests sent before the first answer is read: 1 is what scrapers and wrk do.
-const PIPELINE_DEPTHS: [usize; 2] = [1, 16];
-const CONTENT_LENGTH: &[u8] = b"content-length: ";
+const CLIENTS: usize = 8;
 
 struct WallClock;
 
@@ -55,18 +52,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         false => (1, Duration::from_millis(50)),
     };
     let (ours, fixed) = start()?;
-    for depth in PIPELINE_DEPTHS {
-        let (mut asked, mut baseline) = (vec![], vec![]);
-        for _ in 0..rounds {
-            asked.push(requests_per_second(ours, depth, round)?);
-            baseline.push(requests_per_second(fixed, depth, round)?);
-        }
-        let (asked, baseline) = (median(asked), median(baseline));
-        println!(
-            "{CONNECTIONS} connections, depth {depth:2}: /metrics {asked:.0}/s, static bytes {baseline:.0}/s, ratio {:.2}",
-            asked / baseline
-        );
+    let (mut asked, mut baseline) = (vec![], vec![]);
+    for _ in 0..rounds {
+        asked.push(requests_per_second(ours, round)?);
+        baseline.push(requests_per_second(fixed, round)?);
     }
+    let (asked, baseline) = (median(asked), median(baseline));
+    let ratio = asked / baseline;
+    println!("{CLIENTS} clients: /metrics {asked:.0}/s, static bytes {baseline:.0}/s, ratio {ratio:.2}");
     Ok(())
 }
 
@@ -121,9 +114,9 @@ async fn servers() -> Result<(Bound, Bound), Box<dyn std::error::Error>> {
     Ok((serve(&http, deps)?, fixed))
 }
 
-fn requests_per_second(address: SocketAddr, depth: usize, round: Duration) -> io::Result<f64> {
+fn requests_per_second(address: SocketAddr, round: Duration) -> io::Result<f64> {
     let begun = Instant::now();
-    let clients = (0..CONNECTIONS).map(|_| thread::spawn(move || drive(address, depth, begun + round)));
+    let clients = (0..CLIENTS).map(|_| thread::spawn(move || drive(address, begun + round)));
     let clients = clients.collect::<Vec<_>>();
     let mut requests = 0;
     for client in clients {
@@ -132,41 +125,21 @@ fn requests_per_second(address: SocketAddr, depth: usize, round: Duration) -> io
     Ok(requests as f64 / begun.elapsed().as_secs_f64())
 }
 
-/// One keep-alive connection: `depth` requests out, `depth` answers in, until the end.
-fn drive(address: SocketAddr, depth: usize, end: Instant) -> io::Result<usize> {
-    let mut stream = TcpStream::connect(address)?;
-    stream.set_nodelay(true)?;
-    let batch = b"GET /metrics HTTP/1.1\r\nHost: sentinel\r\n\r\n".repeat(depth);
-    let mut buffer = vec![0; 1 << 20];
-    let (mut requests, mut filled) = (0, 0);
+/// A connection per request, as the server wants it, until the end.
+fn drive(address: SocketAddr, end: Instant) -> io::Result<usize> {
+    let (mut requests, mut answer) = (0, Vec::with_capacity(1 << 16));
     while Instant::now() < end {
-        stream.write_all(&batch)?;
-        let mut answers = 0;
-        while answers < depth {
-            match stream.read(&mut buffer[filled..])? {
-                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-                bytes => filled += bytes,
-            }
-            let mut read = 0;
-            while let Some(length) = answer_length(&buffer[read..filled]) {
-                read += length;
-                answers += 1;
-            }
-            buffer.copy_within(read..filled, 0);
-            filled -= read;
+        let mut stream = TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: sentinel\r\n\r\n")?;
+        answer.clear();
+        stream.read_to_end(&mut answer)?;
+        if !answer.starts_with(b"HTTP/1.1 200 ") || !answer.ends_with(b"\n") {
+            return Err(io::Error::other("an answer was not whole"));
         }
-        requests += depth;
+        requests += 1;
     }
     Ok(requests)
-}
-
-/// Length of the first answer, if it is complete.
-fn answer_length(bytes: &[u8]) -> Option<usize> {
-    let head = bytes.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
-    let at = bytes[..head].windows(CONTENT_LENGTH.len()).position(|window| window == CONTENT_LENGTH)?;
-    let digits = bytes[at + CONTENT_LENGTH.len()..head].iter().take_while(|byte| byte.is_ascii_digit());
-    let body = digits.fold(0, |length, digit| length * 10 + usize::from(digit - b'0'));
-    (bytes.len() >= head + body).then_some(head + body)
 }
 
 fn median(mut values: Vec<f64>) -> f64 {

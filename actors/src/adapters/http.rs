@@ -11,6 +11,9 @@ use std::{io, sync::Arc, time::Duration};
 
 /// Longest outside text that reaches a log line or an error, in characters.
 const EXCERPT_CHARS_MAX: usize = 200;
+/// How much of an error's body is read, and for how long.
+const EXCERPT_BYTES_MAX: usize = 16_384;
+const EXCERPT_DEADLINE: Duration = Duration::from_millis(250);
 
 /// Why an HTTP call gave no usable answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -134,13 +137,14 @@ async fn read(sent: SendClientRequest, body_bytes_max: usize) -> Result<Vec<u8>,
     let mut response = sent.await.map_err(send_error)?;
     let status = response.status();
     let retry_after = response.headers().get(header::RETRY_AFTER).and_then(|value| retry_after(value.to_str().ok()?));
-    let body = response.body().limit(body_bytes_max).await;
     if status != StatusCode::OK {
-        // An error's body is only an excerpt for the log, so one that is too long or breaks off is no further fault.
-        let body = one_line(&String::from_utf8_lossy(&body.unwrap_or_default()));
+        // An error's body is only an excerpt for the log: one that is slow, long or broken must not hide the status.
+        let excerpt = tokio::time::timeout(EXCERPT_DEADLINE, response.body().limit(EXCERPT_BYTES_MAX)).await;
+        let body = excerpt.ok().and_then(Result::ok).unwrap_or_default();
+        let body = one_line(&String::from_utf8_lossy(&body));
         return Err(HttpError::Status { status: status.as_u16(), retry_after, body });
     }
-    match body {
+    match response.body().limit(body_bytes_max).await {
         Ok(body) => Ok(body.to_vec()),
         Err(PayloadError::Overflow) => Err(HttpError::BodyTooLarge { limit: body_bytes_max }),
         Err(error) => Err(HttpError::Broken(one_line(&error.to_string()))),

@@ -68,9 +68,21 @@ pub struct Order {
     pub bar_close_time: i64,
 }
 
+/// A stop that no broker could mean: pips given as a price, usually.
+#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
+#[error("{name} would be {price} at a close of {close}: its distance is a price, not pips")]
+pub struct BadStop {
+    name: &'static str,
+    price: f64,
+    close: f64,
+}
+
 impl Order {
     /// Builds the order for a decided side at the newest close; stops are absolute prices, rounded to the
     /// instrument's digits.
+    ///
+    /// # Errors
+    /// When a wanted stop is not above zero and on its own side of the close: 0 would mean no stop on the wire.
     pub fn new(
         id: Uuid,
         instrument: &Instrument,
@@ -78,25 +90,28 @@ impl Order {
         confidence: f64,
         close: f64,
         bar_close_time: i64,
-    ) -> Self {
+    ) -> Result<Self, BadStop> {
         let towards_profit = match side {
             Side::Buy => 1.0,
             Side::Sell => -1.0,
         };
-        let stop = |distance: Option<f64>, direction: f64| {
-            distance.map_or(0.0, |distance| round_to_digits(close + direction * distance, instrument.digits))
+        let stop = |name, distance: Option<f64>, direction: f64| {
+            let Some(distance) = distance else { return Ok(0.0) };
+            let price = round_to_digits(close + direction * distance, instrument.digits);
+            let good = price.is_finite() && price > 0.0 && (price - close) * direction > 0.0;
+            if good { Ok(price) } else { Err(BadStop { name, price, close }) }
         };
-        Self {
+        Ok(Self {
             client_order_id: id,
             symbol: instrument.symbol.clone(),
             gateway_name: instrument.gateway_name.clone(),
             side,
             volume: instrument.volume,
-            stop_loss: stop(instrument.stop_loss, -towards_profit),
-            take_profit: stop(instrument.take_profit, towards_profit),
+            stop_loss: stop("the stop-loss", instrument.stop_loss, -towards_profit)?,
+            take_profit: stop("the take-profit", instrument.take_profit, towards_profit)?,
             confidence,
             bar_close_time,
-        }
+        })
     }
 }
 
@@ -175,21 +190,34 @@ mod tests {
     fn stops_are_absolute_prices_on_the_losing_and_the_winning_side() {
         let mut instrument = instrument();
         instrument.take_profit = Some(0.003);
-        let buy = Order::new(Uuid::nil(), &instrument, Side::Buy, 0.7, 1.1, 0);
+        let buy = Order::new(Uuid::nil(), &instrument, Side::Buy, 0.7, 1.1, 0).unwrap();
         assert_eq!((buy.stop_loss, buy.take_profit), (1.098, 1.103));
-        let sell = Order::new(Uuid::nil(), &instrument, Side::Sell, 0.7, 1.1, 0);
+        let sell = Order::new(Uuid::nil(), &instrument, Side::Sell, 0.7, 1.1, 0).unwrap();
         assert_eq!((sell.stop_loss, sell.take_profit), (1.102, 1.097));
     }
 
     #[test]
     fn no_distance_is_no_stop() {
-        let order = Order::new(Uuid::nil(), &instrument(), Side::Buy, 0.7, 1.1, 0);
+        let order = Order::new(Uuid::nil(), &instrument(), Side::Buy, 0.7, 1.1, 0).unwrap();
         assert_eq!(order.take_profit, 0.0);
     }
 
     #[test]
     fn stops_have_the_instruments_digits() {
-        let order = Order::new(Uuid::nil(), &instrument(), Side::Buy, 0.7, 1.123_456_7, 0);
+        let order = Order::new(Uuid::nil(), &instrument(), Side::Buy, 0.7, 1.123_456_7, 0).unwrap();
         assert_eq!(order.stop_loss, 1.121_46);
+    }
+
+    #[test]
+    fn a_stop_that_no_broker_could_mean_is_no_order() {
+        let with = |stop_loss, take_profit, side| {
+            let instrument = Instrument { stop_loss, take_profit, ..instrument() };
+            Order::new(Uuid::nil(), &instrument, side, 0.7, 1.1, 0)
+        };
+        assert!(with(Some(20.0), None, Side::Buy).is_err(), "20 pips said as a price would be a negative stop");
+        assert!(with(None, Some(30.0), Side::Sell).is_err());
+        assert!(with(Some(1.1), None, Side::Buy).is_err(), "0 would mean no stop");
+        assert!(with(Some(1e-9), None, Side::Buy).is_err(), "a stop at the close is none");
+        assert!(with(Some(20.0), None, Side::Sell).is_ok(), "far away, but a price");
     }
 }

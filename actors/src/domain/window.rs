@@ -218,6 +218,11 @@ impl BarWindow {
         self.shared.get_or_insert_with(|| self.bars.as_slice().into()).clone()
     }
 
+    /// Whether it holds as many bars as it may.
+    pub const fn is_full(&self) -> bool {
+        self.bars.len() >= self.length_max
+    }
+
     /// The newest bar held.
     pub fn newest(&self) -> Option<&Bar> {
         self.bars.last()

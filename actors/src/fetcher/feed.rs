@@ -21,8 +21,10 @@ pub struct Ask {
 #[derive(Debug)]
 pub struct Feed {
     window: BarWindow,
-    /// When the provider was last found to have nothing newer, unix seconds.
+    /// When the provider last had nothing newer for us, or no answer at all, unix seconds.
     nothing_newer_at: Option<i64>,
+    /// When the whole range was last asked for, unix seconds.
+    whole_range_at: Option<i64>,
     /// What is wrong with the newest bar, as of the last answer.
     fault: Option<BarFault>,
 }
@@ -30,19 +32,23 @@ pub struct Feed {
 impl Feed {
     /// An empty feed that keeps `lookback_bars` bars.
     pub const fn new(lookback_bars: usize) -> Self {
-        Self { window: BarWindow::new(lookback_bars), nothing_newer_at: None, fault: None }
+        Self { window: BarWindow::new(lookback_bars), nothing_newer_at: None, whole_range_at: None, fault: None }
     }
 
     /// What to ask for now, or `None` if nothing newer can be there.
-    pub fn ask(&self, now: i64, config: &Config) -> Option<Ask> {
-        let Some(from) = self.window.lacks_from(config.interval) else {
-            let range = (config.market_clock == MarketClock::System).then(|| (now - first_range_s(config), now));
-            return Some(Ask { range });
-        };
-        let polls_always = config.poll == Poll::Cycle || config.market_clock == MarketClock::Bars;
-        let can_be_closed = now >= from.saturating_add(config.interval.seconds());
+    pub fn ask(&mut self, now: i64, config: &Config) -> Option<Ask> {
+        let follows_bars = config.market_clock == MarketClock::Bars;
         // The distance in both directions: after a clock stepped back, "in 300 s" must not become "in an hour".
-        let waited = self.nothing_newer_at.is_none_or(|at| now.abs_diff(at) >= config.overdue_poll_s);
+        let pause_is_over = |since: Option<i64>| since.is_none_or(|at| now.abs_diff(at) >= config.overdue_poll_s);
+        // A first answer may have been short: features of too few bars are refused, or differ in their averages.
+        let wants_older = !follows_bars && !self.window.is_full() && pause_is_over(self.whole_range_at);
+        let Some(from) = self.window.lacks_from(config.interval).filter(|_| !wants_older) else {
+            self.whole_range_at = Some(now);
+            return Some(Ask { range: (!follows_bars).then(|| (now - first_range_s(config), now)) });
+        };
+        let polls_always = config.poll == Poll::Cycle || follows_bars;
+        let can_be_closed = now >= from.saturating_add(config.interval.seconds());
+        let waited = pause_is_over(self.nothing_newer_at);
         let range = Some((from, now.max(from.saturating_add(1))));
         (polls_always || can_be_closed && waited).then_some(Ask { range })
     }
@@ -74,6 +80,11 @@ impl Feed {
         }
         merged?;
         self.held()
+    }
+
+    /// Notes that a request brought no answer: with `poll = "bar"` the next one waits as for an overdue bar.
+    pub const fn failed(&mut self, now: i64) {
+        self.nothing_newer_at = Some(now);
     }
 
     /// The window as it is.
