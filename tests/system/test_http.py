@@ -79,6 +79,16 @@ def test_health_fails_while_nothing_works_and_liveness_does_not(rig):
     assert daemon.get("/readyz")[0] == 503, "no cycle has succeeded"
 
 
+def test_a_client_that_stalls_in_its_second_request_is_let_go(rig):
+    daemon = rig.start(settings={"metrics.header_deadline_ms": 500}).wait_serving()
+    with socket.create_connection(("127.0.0.1", daemon.port), timeout=5) as client:
+        client.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\nGET /metrics HTTP/1.1\r\nHost:")
+        answer = b""
+        while chunk := client.recv(65536):
+            answer += chunk
+    assert answer.startswith(b"HTTP/1.1 200") and answer.count(b"HTTP/1.1") == 1
+
+
 def test_clients_that_never_finish_their_request_do_not_keep_others_out(rig):
     settings = {"metrics.connections_max": 32, "metrics.header_deadline_ms": 500}
     daemon = rig.start("--schedule", "* * * * * *", settings=settings)

@@ -2,7 +2,9 @@
 
 import random
 import signal
+import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -29,6 +31,17 @@ def test_a_server_that_hangs_does_not_hold_it_up(rig, number, part):
     server.always = http.hang
     daemon = rig.start(settings={"model.deadline_ms": 5000})
     wait_until("a request", lambda: server.requests)
+    code, took = daemon.stop(number)
+    assert (code, took < UNDER_IDLE_S) == (0, True), took
+
+
+@BOTH
+def test_a_name_server_that_hangs_does_not_hold_it_up(rig, number, tmp_path):
+    library = tmp_path / "slow_resolver.so"
+    source = Path(__file__).parent / "parts/slow_resolver.c"
+    subprocess.run(["gcc", "-shared", "-fPIC", "-o", library, source], check=True)
+    daemon = rig.start(settings={"data.base_url": "http://market.example"}, LD_PRELOAD=str(library)).wait_serving()
+    time.sleep(0.3)
     code, took = daemon.stop(number)
     assert (code, took < UNDER_IDLE_S) == (0, True), took
 

@@ -5,6 +5,7 @@ A behaviour is a function of the handler and the recorded request; those below a
 """
 
 import json
+import ssl
 import sys
 import threading
 import time
@@ -71,7 +72,7 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request, client_address):
-        if not isinstance(sys.exc_info()[1], ConnectionError):
+        if not isinstance(sys.exc_info()[1], (ConnectionError, ssl.SSLError)):
             super().handle_error(request, client_address)
 
 
@@ -86,13 +87,19 @@ class ScriptedHttp:
         self.closing = threading.Event()
         self._lock = threading.Lock()
         self._server = Server(("127.0.0.1", 0), handler)
+        self._scheme = "http"
         self.port = self._server.server_port
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
     @property
     def url(self) -> str:
         """Base URL."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"{self._scheme}://127.0.0.1:{self.port}"
+
+    def speak_tls(self, context: ssl.SSLContext):
+        """From now on only over TLS. The handshake is left to each connection's own thread."""
+        self._server.socket = context.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
+        self._scheme = "https"
 
     def take(self, request: Request) -> Behaviour:
         """Records a request and says how to answer it."""
