@@ -2,25 +2,27 @@
 
 use crate::settings::{LogFormat, LogSettings};
 use std::io::{self, IsTerminal};
-use tracing_subscriber::{EnvFilter, fmt};
+use tracing::Level;
+use tracing_subscriber::{filter::Targets, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
 /// Installs the subscriber; later calls change nothing, so tests may call it too.
 pub fn init(settings: &LogSettings) {
     // actix-server tells its own life at info. What the setting says comes last and so beats it.
     let filter = format!("actix_server=warn,{}", settings.level);
     // Validated with the settings; `info` is only for callers that skipped that.
-    let filter = filter.parse().unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter: Targets = filter.parse().unwrap_or_else(|_| Targets::new().with_default(Level::INFO));
     let is_terminal = io::stdout().is_terminal();
     let json = match settings.format {
         LogFormat::Auto => !is_terminal,
         LogFormat::Json => true,
         LogFormat::Text => false,
     };
-    let builder = fmt().with_env_filter(filter).with_writer(io::stdout);
+    let registry = tracing_subscriber::registry().with(filter);
     // An error here means there is a subscriber already.
     let _ = if json {
-        builder.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init()
+        let layer = fmt::layer().with_writer(io::stdout).json().flatten_event(true);
+        registry.with(layer.with_current_span(false).with_span_list(false)).try_init()
     } else {
-        builder.with_ansi(is_terminal).with_target(false).try_init()
+        registry.with(fmt::layer().with_writer(io::stdout).with_ansi(is_terminal).with_target(false)).try_init()
     };
 }

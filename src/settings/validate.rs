@@ -132,7 +132,7 @@ fn http(settings: &Settings, found: &mut Found) {
     found.deadline(metrics.header_deadline_ms, "metrics.header_deadline_ms");
     found.deadline(metrics.ask_deadline_ms, "metrics.ask_deadline_ms");
     found.deadline(metrics.bind_retry_ms, "metrics.bind_retry_ms");
-    let filter = settings.log.level.parse::<tracing_subscriber::EnvFilter>();
+    let filter = settings.log.level.parse::<tracing_subscriber::filter::Targets>();
     found.unless(filter.is_ok(), "log.level", "must be error, warn, info, debug, trace or a filter of these");
 }
 
