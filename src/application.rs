@@ -258,6 +258,7 @@ pub fn policy(settings: &Settings) -> Policy {
         instruments: settings.instruments(),
         interval: settings.data.interval,
         max_bar_age_s: settings.max_bar_age_s(),
+        calendar: settings.market.hours.clone(),
     }
 }
 

@@ -8,7 +8,8 @@ use std::{
 };
 
 const STAGES: [&str; 5] = ["fetcher", "feature_builder", "predictor", "signal_sender", "metrics"];
-const DOMAIN_CRATES: [&str; 8] = ["std", "core", "serde", "thiserror", "uuid", "chrono", "croner", "crate"];
+const DOMAIN_CRATES: [&str; 9] =
+    ["std", "core", "serde", "thiserror", "uuid", "chrono", "chrono_tz", "croner", "crate"];
 
 fn rust_files(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();

@@ -8,6 +8,7 @@ mod stubs;
 use actix::Actor;
 use sentinel_actors::{
     cycle::Stages,
+    domain::guard::Suppression,
     messages::{ActorName, Event},
     scheduler::{Drain, Notice},
 };
@@ -77,6 +78,24 @@ async fn a_stale_bar_is_never_traded() {
     let stale = Rig::start(Script { market_now_offset_s: 10_801, ..Script::default() }).await;
     assert!(stale.script.sent.lock().unwrap().is_empty());
     assert_eq!(stale.counts(), (1, 0, 0), "a quiet market is no failure");
+}
+
+#[actix_rt::test]
+async fn the_last_bar_of_the_week_closes_with_the_market() {
+    // 2026-01-16, a Friday: New York's 17:00 is 22:00 UTC.
+    let last_open_hour = 1_768_597_200;
+    let open = Rig::start(Script { bar_open_time: last_open_hour - 3_600, ..Script::default() }).await;
+    assert_eq!(open.script.sent.lock().unwrap().len(), 2, "at 21:00 UTC the market is open");
+    let closed = Rig::start(Script { bar_open_time: last_open_hour, ..Script::default() }).await;
+    assert!(closed.script.sent.lock().unwrap().is_empty(), "at 22:00 UTC it is closed");
+    assert_eq!(closed.counts(), (1, 0, 0), "a closed market is no failure");
+    let events = closed.script.events.lock().unwrap();
+    assert!(events.iter().any(|event| matches!(event, Event::CycleGuarded { is_market_open: false })));
+    let reasons = events.iter().find_map(|event| match event {
+        Event::SignalsDecided { suppressed, .. } => Some(suppressed.clone()),
+        _ => None,
+    });
+    assert_eq!(reasons, Some(vec![Suppression::MarketClosed; 2]), "decided and counted all the same");
 }
 
 #[actix_rt::test]

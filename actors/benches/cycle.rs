@@ -8,6 +8,7 @@ use sentinel_actors::{
     cycle::{CycleEnd, Policy, Stages, run_cycle},
     domain::{
         bar::{Bar, Interval},
+        calendar::Calendar,
         decision::Prediction,
         features::TimeColumns,
         guard::Suppression,
@@ -100,7 +101,12 @@ fn policy(symbols: &[Symbol]) -> Policy {
         stop_loss: None,
         take_profit: None,
     };
-    Policy { instruments: symbols.iter().map(instrument).collect(), interval: Interval::OneHour, max_bar_age_s: 10_800 }
+    Policy {
+        instruments: symbols.iter().map(instrument).collect(),
+        interval: Interval::OneHour,
+        max_bar_age_s: 10_800,
+        calendar: Arc::new(Calendar::fx()),
+    }
 }
 
 fn cycle(criterion: &mut Criterion) {

@@ -4,8 +4,9 @@ use crate::{
     cycle_log::{CycleLog, Step},
     domain::{
         bar::Interval,
+        calendar::Calendar,
         decision::{Decision, Prediction, decide},
-        guard::{Suppression, is_stale},
+        guard::{Circumstances, Suppression, is_stale, objection},
         instrument::{Instrument, Symbol},
         order::Side,
     },
@@ -42,6 +43,8 @@ pub struct Policy {
     pub interval: Interval,
     /// Oldest age of the newest bar's close that may still be traded on, in seconds.
     pub max_bar_age_s: i64,
+    /// When the market is open.
+    pub calendar: Arc<Calendar>,
 }
 
 /// How a cycle ended.
@@ -92,6 +95,8 @@ async fn through_stages(
 ) -> Result<(), Cut> {
     let fetched = until(shutdown, ask(&stages.fetch, FetchBars { cycle_id }, Step::Fetch)).await?;
     let windows = log.keep_successes(Step::Fetch, fetched.windows);
+    let is_market_open = policy.calendar.is_open(fetched.market_now);
+    stages.metrics.do_send(Event::CycleGuarded { is_market_open });
     // The newest close and its time, which the staleness guard and the order need once the windows are gone.
     let newest: HashMap<Symbol, (f64, i64)> = windows
         .iter()
@@ -163,9 +168,13 @@ fn decide_all(
             suppressed.push(Suppression::BelowThreshold);
         }
         let Some(side) = Side::from_action(decision.action) else { continue };
-        if is_stale(bar_close_time, market_now, policy.max_bar_age_s) {
-            log.suppressed(symbol, Suppression::StaleBar);
-            suppressed.push(Suppression::StaleBar);
+        let around = Circumstances {
+            is_market_open: policy.calendar.is_open(market_now),
+            is_bar_stale: is_stale(bar_close_time, market_now, policy.max_bar_age_s),
+        };
+        if let Some(reason) = objection(&around) {
+            log.suppressed(symbol, reason);
+            suppressed.push(reason);
             continue;
         }
         signals.push(Signal { symbol: symbol.clone(), side, confidence: decision.confidence, close, bar_close_time });

@@ -240,6 +240,11 @@ pub enum Event {
         /// Requests to HUB.
         api: ApiUsage,
     },
+    /// cycle: the bars are there, and this is what holds for every order of the cycle.
+    CycleGuarded {
+        /// Whether the calendar has the market open.
+        is_market_open: bool,
+    },
     /// cycle: every symbol with a prediction was decided.
     SignalsDecided {
         /// In the order of configuration.

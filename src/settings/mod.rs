@@ -4,6 +4,7 @@
 //! starts with a setting that is unknown or out of range.
 
 mod layers;
+mod market;
 mod sections;
 mod validate;
 mod values;
@@ -59,8 +60,12 @@ impl Settings {
     /// # Errors
     /// Names every key that is unknown, of the wrong type or out of range.
     pub fn load(sources: &Sources) -> Result<Self, SettingsError> {
-        let settings = layers::merge(sources)?;
-        let problems = validate::problems(&settings);
+        let mut settings = layers::merge(sources)?;
+        let mut problems = validate::problems(&settings);
+        match market::calendar(&settings.market) {
+            Ok(hours) => settings.market.hours = hours.into(),
+            Err(problem) => problems.push(problem),
+        }
         if problems.is_empty() { Ok(settings) } else { Err(SettingsError(problems)) }
     }
 

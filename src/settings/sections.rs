@@ -3,7 +3,7 @@
 use super::values::{Distance, Secret};
 use sentinel_actors::{
     adapters::gateway::DialectKind,
-    domain::{bar::Interval, instrument},
+    domain::{bar::Interval, calendar::Calendar, instrument},
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::{path::PathBuf, str::FromStr, sync::Arc};
@@ -16,6 +16,8 @@ pub struct Settings {
     pub schedule: ScheduleSettings,
     /// EODHD.
     pub data: DataSettings,
+    /// When the market is open.
+    pub market: MarketSettings,
     /// Feature columns.
     pub features: FeatureSettings,
     /// The model server on HUB.
@@ -85,6 +87,19 @@ pub enum PollSetting {
     Cycle,
     /// When a newer closed bar can exist.
     Bar,
+}
+
+/// `[market]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct MarketSettings {
+    pub calendar: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub holidays: Option<PathBuf>,
+    /// What the two say; filled in when the settings are loaded.
+    #[serde(skip)]
+    pub hours: Arc<Calendar>,
 }
 
 /// `[features]`

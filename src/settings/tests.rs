@@ -104,6 +104,8 @@ fn every_value_out_of_range_is_refused_by_its_key() {
         ("SENTINEL__DATA__CONCURRENCY", "0", "data.concurrency"),
         ("SENTINEL__DATA__API_TOKEN", "two words", "data.api_token"),
         ("SENTINEL__FEATURES__HOUR_AND_WEEKDAY", "local", "features.hour_and_weekday"),
+        ("SENTINEL__MARKET__CALENDAR", "FX", "market.calendar"),
+        ("SENTINEL__MARKET__HOLIDAYS", "/nonexistent", "market.holidays"),
         ("SENTINEL__MODEL__TABULAR", "round", "model.tabular"),
         ("SENTINEL__MODEL__NAME", "a|b", "model.name"),
         ("SENTINEL__MODEL__ROWS_PER_REQUEST", "0", "model.rows_per_request"),

@@ -5,6 +5,7 @@ use sentinel_actors::{
     cycle::{Policy, Stages},
     domain::{
         bar::{Bar, Interval},
+        calendar::Calendar,
         clock::Clock,
         decision::Prediction,
         features::{FEATURE_COUNT, FeatureSet, SEQUENCE_BARS},
@@ -70,6 +71,8 @@ pub async fn settle() {
 /// What the stub stages do.
 #[derive(Clone, Default)]
 pub struct Script {
+    /// Of the bars, unix seconds; the market's "now" is an hour and `market_now_offset_s` later.
+    pub bar_open_time: i64,
     pub failing_symbol: Option<&'static str>,
     pub predict_panics: bool,
     pub fetch_waits_for: Option<Arc<Notify>>,
@@ -97,14 +100,14 @@ impl Handler<FetchBars> for Stub {
             if let Some(gate) = script.fetch_waits_for {
                 gate.notified().await;
             }
-            let bar = Bar { open_time: 0, open: 1.1, high: 1.1, low: 1.1, close: 1.1, volume: 0.0 };
+            let bar = Bar { open_time: script.bar_open_time, open: 1.1, high: 1.1, low: 1.1, close: 1.1, volume: 0.0 };
             let failure = StageFailure { kind: "timeout", detail: "as scripted".into() };
             let result = |symbol: Symbol| {
                 let failing = script.failing_symbol == Some(symbol.as_str());
                 (symbol, if failing { Err(failure.clone()) } else { Ok(Arc::from([bar])) })
             };
             let windows = symbols().into_iter().map(result).collect();
-            FetchedBars { market_now: 3_600 + script.market_now_offset_s, windows }
+            FetchedBars { market_now: script.bar_open_time + 3_600 + script.market_now_offset_s, windows }
         })
     }
 }
@@ -223,6 +226,7 @@ impl Rig {
                 instruments: symbols().into_iter().map(instrument).collect(),
                 interval: Interval::OneHour,
                 max_bar_age_s: 10_800,
+                calendar: Arc::new(Calendar::fx()),
             },
             clock: clock.clone(),
             shutdown: shutdown.clone(),

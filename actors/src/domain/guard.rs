@@ -43,6 +43,25 @@ suppressions! {
     Shutdown = "shutdown", "The daemon is stopping.";
 }
 
+/// What surrounds a decided BUY or SELL.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Circumstances {
+    /// Whether the calendar has the market open at the market's own "now".
+    pub is_market_open: bool,
+    /// Whether [`is_stale`] holds for the newest bar.
+    pub is_bar_stale: bool,
+}
+
+/// The reason not to order, if there is one; of several the one that says most about why.
+pub fn objection(around: &Circumstances) -> Option<Suppression> {
+    let rules = [
+        // Before the bar's age: at a weekend every bar is old, and that is why.
+        (!around.is_market_open, Suppression::MarketClosed),
+        (around.is_bar_stale, Suppression::StaleBar),
+    ];
+    rules.into_iter().find_map(|(objects, reason)| objects.then_some(reason))
+}
+
 /// Whether a bar is too old to trade on: `now - bar_close_time > max_bar_age_s`, all in seconds.
 pub const fn is_stale(bar_close_time: i64, now: i64, max_bar_age_s: i64) -> bool {
     now.saturating_sub(bar_close_time) > max_bar_age_s
@@ -51,6 +70,16 @@ pub const fn is_stale(bar_close_time: i64, now: i64, max_bar_age_s: i64) -> bool
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const FINE: Circumstances = Circumstances { is_market_open: true, is_bar_stale: false };
+
+    #[test]
+    fn a_closed_market_is_a_better_reason_than_an_old_bar() {
+        assert_eq!(objection(&FINE), None);
+        assert_eq!(objection(&Circumstances { is_bar_stale: true, ..FINE }), Some(Suppression::StaleBar));
+        let closed = Circumstances { is_market_open: false, is_bar_stale: true };
+        assert_eq!(objection(&closed), Some(Suppression::MarketClosed));
+    }
 
     #[test]
     fn a_bar_is_stale_only_past_its_limit() {

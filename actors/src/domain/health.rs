@@ -80,6 +80,8 @@ pub struct State {
     pub last_cycle_success_at: Option<Duration>,
     /// Whether no cycle is due any more.
     pub cycles_ended: bool,
+    /// Whether the last cycle found the market open; `None` before the first.
+    pub is_market_open: Option<bool>,
 }
 
 impl State {
@@ -95,13 +97,14 @@ impl State {
             last_cycle: None,
             last_cycle_success_at: None,
             cycles_ended: false,
+            is_market_open: None,
         }
     }
 
     /// The verdict at `now` (time since the unix epoch). `uptime` comes from a monotonic clock: a daemon that starts
     /// before its host has the time would otherwise be decades old.
     pub fn assess(&self, now: Duration, uptime: Duration) -> Health {
-        let checks = vec![self.check_actors(), self.check_schedule(now), self.check_last_cycle()];
+        let checks = vec![self.check_actors(), self.check_schedule(now), self.check_last_cycle(), self.check_market()];
         let not_ready = self.not_ready_because(now);
         let not_started = self.not_started_because();
         Health {
@@ -176,10 +179,23 @@ impl State {
         }
     }
 
+    fn check_market(&self) -> Check {
+        let detail = match self.is_market_open {
+            None => "no cycle has looked at the calendar yet",
+            Some(true) => "the market is open",
+            Some(false) => "the market is closed; no order leaves until it opens",
+        };
+        Check::new("market", Status::Ok, detail.into())
+    }
+
     fn not_ready_because(&self, now: Duration) -> Option<String> {
         let unanswered = self.actor_names(|actor| actor.answered != Some(true));
         if !unanswered.is_empty() {
             return Some(format!("no answer from {unanswered}"));
+        }
+        if self.is_market_open == Some(false) {
+            // Nothing could be ordered anyway, and a provider may well rest when its market does.
+            return None;
         }
         let Some(success_at) = self.last_cycle_success_at else {
             return Some("no cycle has succeeded yet".into());

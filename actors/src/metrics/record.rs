@@ -89,6 +89,10 @@ impl Recorder {
                 self.api_used(Endpoint::Hub, api);
                 self.predictions_received(requests, now);
             }
+            Event::CycleGuarded { is_market_open } => {
+                self.metrics.market_open.set((*is_market_open).into());
+                self.state.is_market_open = Some(*is_market_open);
+            }
             Event::SignalsDecided { decisions, suppressed } => {
                 suppressed.iter().for_each(|&reason| self.suppressed(reason));
                 self.signals_decided(decisions, now);

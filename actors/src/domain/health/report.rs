@@ -19,7 +19,8 @@ pub enum Status {
 pub struct Health {
     /// The worst of all checks.
     pub status: Status,
-    /// Whether `/readyz` answers 200: every actor answers and a cycle succeeded within three periods.
+    /// Whether `/readyz` answers 200: every actor answers and, while the market is
+    /// open, a cycle succeeded within three periods.
     pub ready: bool,
     /// Why not.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -73,7 +74,7 @@ pub struct StageHealth {
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Check {
-    /// `actors`, `schedule` or `last_cycle`.
+    /// `actors`, `schedule`, `last_cycle` or `market`.
     pub name: &'static str,
     /// Its verdict.
     pub status: Status,

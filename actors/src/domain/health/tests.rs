@@ -98,6 +98,22 @@ fn an_actor_that_was_never_asked_is_not_ready_and_no_failure() {
 }
 
 #[test]
+fn a_closed_market_is_well_and_asks_for_no_successful_cycle() {
+    let mut state = after_cycle(100, false);
+    state.is_market_open = Some(false);
+    let health = assess(&state, 281);
+    assert!(health.ready, "{:?}", health.not_ready_because);
+    assert_eq!((health.checks[3].name, health.checks[3].status), ("market", Status::Ok));
+    state.last_cycle_success_at = None;
+    assert!(assess(&state, 101).ready);
+    state.actors[ActorName::Fetcher as usize].answered = Some(false);
+    assert!(!assess(&state, 101).ready, "an actor still has to answer");
+    state = after_cycle(100, false);
+    state.is_market_open = Some(true);
+    assert!(!assess(&state, 281).ready);
+}
+
+#[test]
 fn after_the_last_cycle_age_no_longer_counts() {
     let mut state = after_cycle(100, false);
     state.cycles_ended = true;

@@ -1,0 +1,166 @@
+//! When the market is open: a week of sessions in a local time zone, and closures on top of it. Pure: every moment
+//! comes from outside, so a replay asks about its bars' time and a test about any edge it likes.
+
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Timelike, Weekday};
+use chrono_tz::Tz;
+use std::str::FromStr;
+
+const DAY_S: u32 = 86_400;
+/// Where the search for a missing bar gives up; a closure that long is no calendar, and a doubt is a gap.
+const SLOTS_MAX: usize = 50_000;
+
+/// The hours of a market. Opening times are open, closing times are closed, to the second.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Calendar {
+    zone: Tz,
+    sessions: Vec<Session>,
+    /// Second of the day at which a trading day ends; the next one begins then.
+    day_end_s: u32,
+    /// Local times, from the first closed one to the first open one.
+    closures: Vec<(NaiveDateTime, NaiveDateTime)>,
+}
+
+impl Default for Calendar {
+    /// [`Calendar::fx`].
+    fn default() -> Self {
+        Self::fx()
+    }
+}
+
+impl Calendar {
+    /// A market with these weekly sessions in `zone`, whose trading days end at `day_end` (midnight if `None`).
+    pub fn new(zone: Tz, sessions: Vec<Session>, day_end: Option<NaiveTime>) -> Self {
+        let day_end_s = day_end.map_or(DAY_S, |time| time.num_seconds_from_midnight());
+        Self { zone, sessions, day_end_s, closures: Vec::new() }
+    }
+
+    /// The FX week: 17:00 New York on Sunday to 17:00 New York on Friday, daylight saving or not.
+    pub fn fx() -> Self {
+        let week = Session { from_s: 6 * DAY_S + 17 * 3_600, to_s: 4 * DAY_S + 17 * 3_600 };
+        Self::new(chrono_tz::America::New_York, vec![week], NaiveTime::from_hms_opt(17, 0, 0))
+    }
+
+    /// A market that never closes; its trading days are UTC days.
+    pub fn always() -> Self {
+        Self::new(Tz::UTC, vec![Session { from_s: 0, to_s: 0 }], None)
+    }
+
+    /// Closes the market on top of its weekly hours.
+    pub fn close(&mut self, closure: Closure) {
+        self.closures.push(match closure {
+            Closure::Span(from, to) => (from, to),
+            Closure::Days(first, last) => {
+                let day_end = TimeDelta::seconds(self.day_end_s.into());
+                let midnight = |day: NaiveDate| day.and_time(NaiveTime::MIN);
+                (midnight(first) + day_end - TimeDelta::days(1), midnight(last) + day_end)
+            }
+        });
+    }
+
+    /// Whether the market is open at `time`, unix seconds. A time beyond all calendars is closed.
+    pub fn is_open(&self, time: i64) -> bool {
+        let Some(utc) = DateTime::from_timestamp(time, 0) else { return false };
+        // From UTC to local time there is exactly one answer, also in the hour that autumn repeats.
+        let local = utc.with_timezone(&self.zone).naive_local();
+        let week_s = local.weekday().num_days_from_monday() * DAY_S + local.num_seconds_from_midnight();
+        self.sessions.iter().any(|session| session.contains(week_s))
+            && !self.closures.iter().any(|(from, to)| (*from..*to).contains(&local))
+    }
+
+    /// Whether a bar of `interval_s` seconds is due that opens at `from` or later and closes by `to`, unix seconds:
+    /// one for which the market is open at its beginning and at its end.
+    pub fn expects_bar(&self, from: i64, to: i64, interval_s: i64) -> bool {
+        let step = interval_s.max(1);
+        let opens = std::iter::successors(Some(from), |open| open.checked_add(step));
+        for (slot, open) in opens.take_while(|open| open.checked_add(step).is_some_and(|close| close <= to)).enumerate()
+        {
+            if slot >= SLOTS_MAX || self.is_open(open) && self.is_open(open + step - 1) {
+                return true;
+            }
+        }
+        false
+    }
+}
+
+/// A part of every week, as `Sun 17:00 - Fri 17:00`; seconds since Monday's midnight, the end not included. The same
+/// moment twice is the whole week.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Session {
+    from_s: u32,
+    to_s: u32,
+}
+
+impl Session {
+    const fn contains(&self, week_s: u32) -> bool {
+        if self.from_s < self.to_s {
+            self.from_s <= week_s && week_s < self.to_s
+        } else {
+            week_s >= self.from_s || week_s < self.to_s
+        }
+    }
+}
+
+impl FromStr for Session {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const RULE: &str = "must be like \"Sun 17:00 - Fri 17:00\"";
+        let moment = |text: &str| {
+            let (day, time) = text.trim().split_once(' ')?;
+            let day: Weekday = day.parse().ok()?;
+            Some(day.num_days_from_monday() * DAY_S + parse_time(time)?.num_seconds_from_midnight())
+        };
+        let (from, to) = text.split_once('-').ok_or(RULE)?;
+        Ok(Self { from_s: moment(from).ok_or(RULE)?, to_s: moment(to).ok_or(RULE)? })
+    }
+}
+
+/// Time in which the market stays closed although it is in a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Closure {
+    /// Whole trading days, the last one included: `2026-12-25` or `2026-12-24..2026-12-26`.
+    Days(NaiveDate, NaiveDate),
+    /// A part of a day or of several, in local time, the end not included: `2026-12-24 13:00..2026-12-24 17:00`.
+    Span(NaiveDateTime, NaiveDateTime),
+}
+
+impl FromStr for Closure {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const RULE: &str = "must be 2026-12-25, 2026-12-24..2026-12-26 or 2026-12-24 13:00..2026-12-24 17:00";
+        let (from, to) = text.split_once("..").unwrap_or((text, text));
+        let (from, to) = (from.trim(), to.trim());
+        if let (Some(first), Some(last)) = (parse_date(from), parse_date(to)) {
+            return if first <= last { Ok(Self::Days(first, last)) } else { Err("ends before it begins") };
+        }
+        let moment = |text: &str| {
+            let (date, time) = text.split_once(' ')?;
+            Some(parse_date(date)?.and_time(parse_time(time)?))
+        };
+        match (moment(from).ok_or(RULE)?, moment(to).ok_or(RULE)?) {
+            (from, to) if from < to => Ok(Self::Span(from, to)),
+            _ => Err("ends before it begins"),
+        }
+    }
+}
+
+fn parse_date(text: &str) -> Option<NaiveDate> {
+    NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()
+}
+
+/// `17:00`
+pub fn parse_time(text: &str) -> Option<NaiveTime> {
+    NaiveTime::parse_from_str(text.trim(), "%H:%M").ok()
+}
+
+/// A time zone by its IANA name, `Europe/London`.
+///
+/// # Errors
+/// An unknown name.
+pub fn parse_zone(name: &str) -> Result<Tz, &'static str> {
+    name.parse().map_err(|_| "must be the IANA name of a time zone, such as Europe/London")
+}
+
+#[cfg(test)]
+mod tests;
