@@ -1,6 +1,6 @@
 //! Builds the four stage actors of a cycle from the settings. They share the thread that calls `start`.
 
-use crate::settings::{ClockSource, PollSetting, Settings, TabularSetting, TimeColumnsSetting};
+use crate::settings::{ClockSource, OnGapSetting, PollSetting, Settings, TabularSetting, TimeColumnsSetting};
 use actix::{Recipient, Supervisor};
 use sentinel_actors::{
     adapters::{
@@ -12,7 +12,7 @@ use sentinel_actors::{
     cycle::Stages,
     domain::{clock::Clock, features::TimeColumns},
     feature_builder::{self, FeatureBuilder},
-    fetcher::{self, Fetcher, MarketClock, Poll},
+    fetcher::{self, Fetcher, MarketClock, OnGap, Poll},
     messages::{ActorName, Event, Ping},
     predictor::{self, Predictor},
     signal_sender::{self, SignalSender},
@@ -93,6 +93,11 @@ fn fetcher_config(settings: &Settings, shared: &Shared) -> fetcher::Config {
         market_clock: match settings.schedule.clock {
             ClockSource::System => MarketClock::System,
             ClockSource::Bars => MarketClock::Bars,
+        },
+        calendar: settings.market.hours.clone(),
+        on_gap: match data.on_gap {
+            OnGapSetting::Continue => OnGap::Continue,
+            OnGapSetting::Stop => OnGap::Stop,
         },
         clock: shared.clock.clone(),
         inflight: shared.inflight.clone(),

@@ -53,6 +53,7 @@ fn cycle_events() -> Vec<(&'static str, Event)> {
         duration: Some(duration),
         newest_bar_close_time: Some(1_499_997_600),
         failure: None,
+        gaps: 0,
     };
     let build = BuildReport { symbol: symbol.clone(), duration: Duration::from_micros(10), failure: None };
     let prediction = PredictionReport { latency: duration, failure: None, row_failures: vec![] };

@@ -15,11 +15,13 @@ use crate::{
     },
     domain::{
         bar::{Bar, Interval},
+        calendar::Calendar,
         clock::Clock,
+        features::SEQUENCE_BARS,
         instrument::Instrument,
-        window::{BarFault, Rejections},
+        window::{BarFault, Gap, Rejections, gaps},
     },
-    messages::{ActorName, ApiUsage, Event, FetchBars, FetchReport, FetchedBars, Ping, StageFailure},
+    messages::{ActorName, ApiUsage, CycleId, Event, FetchBars, FetchReport, FetchedBars, Ping, StageFailure},
 };
 use actix::{Actor, Context, Handler, Recipient, ResponseFuture, Supervised};
 use feed::Feed;
@@ -51,6 +53,15 @@ pub enum MarketClock {
     Bars,
 }
 
+/// What a gap that the calendar does not explain means for the decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnGap {
+    /// Nothing; it is counted and logged.
+    Continue,
+    /// No decision while it lies among the [`SEQUENCE_BARS`] newest bars, those the model sees.
+    Stop,
+}
+
 /// What a Fetcher needs to know.
 #[derive(Clone)]
 pub struct Config {
@@ -76,6 +87,10 @@ pub struct Config {
     pub concurrency: usize,
     /// What "now" is.
     pub market_clock: MarketClock,
+    /// When bars are due.
+    pub calendar: Arc<Calendar>,
+    /// What a missing bar means.
+    pub on_gap: OnGap,
     /// The wall clock.
     pub clock: Arc<dyn Clock>,
     /// Counts requests under way.
@@ -99,6 +114,14 @@ pub enum FetchError {
     /// Bars that no decision can rest on.
     #[error(transparent)]
     Bars(#[from] BarFault),
+    /// Bars are missing among those the model sees, and [`OnGap::Stop`] is set.
+    #[error("bars are missing from {from} to {to}, and data.on_gap is stop")]
+    Gap {
+        /// Unix seconds.
+        from: i64,
+        /// Unix seconds.
+        to: i64,
+    },
     /// No key.
     #[error(transparent)]
     NoKey(#[from] TokenError),
@@ -121,6 +144,7 @@ impl FetchError {
             Self::Answer(AnswerError::BadShape(_)) => "bad_shape",
             Self::Answer(AnswerError::Empty) | Self::NoBars => "empty_response",
             Self::Bars(fault) => fault.kind(),
+            Self::Gap { .. } => "gap",
             Self::NoKey(_) => "no_api_key",
             Self::NoClient(_) => "connect",
             Self::RateLimited { .. } => "rate_limited",
@@ -167,9 +191,9 @@ impl Handler<Ping> for Fetcher {
 impl Handler<FetchBars> for Fetcher {
     type Result = ResponseFuture<FetchedBars>;
 
-    fn handle(&mut self, _: FetchBars, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, message: FetchBars, _: &mut Self::Context) -> Self::Result {
         let stage = Rc::clone(&self.stage);
-        Box::pin(async move { stage.fetch_all().await })
+        Box::pin(async move { stage.fetch_all(message.cycle_id).await })
     }
 }
 
@@ -191,10 +215,12 @@ struct Fetched {
     newest_close_time: Option<i64>,
     api: ApiUsage,
     rejected: Rejections,
+    /// Met for the first time.
+    gaps: Vec<Gap>,
 }
 
 impl Stage {
-    async fn fetch_all(&self) -> FetchedBars {
+    async fn fetch_all(&self, cycle_id: CycleId) -> FetchedBars {
         let now = self.config.clock.now_unix();
         let session = self.requests.open(&self.config.token);
         let fetches = (0..self.config.instruments.len()).map(|index| self.fetch(index, now, &session));
@@ -202,6 +228,7 @@ impl Stage {
         let mut all: Vec<Fetched> =
             stream::iter(fetches).buffer_unordered(self.config.concurrency.max(1)).collect().await;
         all.sort_unstable_by_key(|fetched| fetched.index);
+        self.log_gaps(cycle_id, &all);
         self.report(&all);
 
         let windows = all.into_iter().map(|fetched| {
@@ -239,9 +266,39 @@ impl Stage {
         }
         let newest_close_time = self.feeds.borrow()[index].newest_close_time(self.config.interval);
         self.newest_close_time.set(self.newest_close_time.get().max(newest_close_time));
+        let gaps = self.feeds.borrow_mut()[index].new_gaps(&self.config);
+        let result = result.and_then(|bars| self.without_gap(bars));
         // Nothing was due and nothing is wrong: then there was no fetch to time.
         let duration = (api.calls > 0 || result.is_err()).then(|| started.elapsed());
-        Fetched { index, result, duration, newest_close_time, api, rejected }
+        Fetched { index, result, duration, newest_close_time, api, rejected, gaps }
+    }
+
+    /// With [`OnGap::Stop`], refuses bars of which the model would see some on both sides of a gap.
+    fn without_gap(&self, bars: Arc<[Bar]>) -> Result<Arc<[Bar]>, FetchError> {
+        let Config { interval, calendar, on_gap, .. } = &self.config;
+        let seen = &bars[bars.len().saturating_sub(SEQUENCE_BARS)..];
+        let newest_gap = match on_gap {
+            OnGap::Continue => None,
+            OnGap::Stop => gaps(seen, *interval, calendar).last(),
+        };
+        newest_gap.map_or(Ok(bars), |Gap { from, to }| Err(FetchError::Gap { from, to }))
+    }
+
+    /// One line per symbol: a first answer may have many gaps in it.
+    fn log_gaps(&self, cycle_id: CycleId, all: &[Fetched]) {
+        for fetched in all {
+            let Some(newest) = fetched.gaps.last() else { continue };
+            tracing::warn!(
+                cycle_id,
+                symbol = %self.config.instruments[fetched.index].symbol,
+                stage = "fetch",
+                error = "gap",
+                gaps = fetched.gaps.len(),
+                from = newest.from,
+                to = newest.to,
+                "bars are missing that the calendar does not explain"
+            );
+        }
     }
 
     /// One event for the whole cycle.
@@ -257,6 +314,7 @@ impl Stage {
             duration: fetched.duration,
             newest_bar_close_time: fetched.newest_close_time,
             failure: fetched.result.as_ref().err().map(FetchError::kind),
+            gaps: fetched.gaps.len() as u64,
         });
         let fetches = fetches.collect();
         self.config.metrics.do_send(Event::BarsFetched { fetches, api, rejected: rejected.counted() });

@@ -174,6 +174,8 @@ pub struct FetchReport {
     pub newest_bar_close_time: Option<i64>,
     /// Kind of the failure, if there are no usable bars.
     pub failure: Option<&'static str>,
+    /// Gaps met for the first time that the calendar does not explain.
+    pub gaps: u64,
 }
 
 /// How building features went for one symbol.

@@ -72,9 +72,20 @@ pub struct DataSettings {
     pub overdue_poll_s: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_bar_age_s: Option<i64>,
+    pub on_gap: OnGapSetting,
     pub deadline_ms: u64,
     pub body_bytes_max: usize,
     pub concurrency: usize,
+}
+
+/// What bars missing inside trading hours mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnGapSetting {
+    /// They are counted and logged.
+    Continue,
+    /// No decision for the symbol, either.
+    Stop,
 }
 
 /// How often the market is asked.

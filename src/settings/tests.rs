@@ -101,6 +101,7 @@ fn every_value_out_of_range_is_refused_by_its_key() {
         ("SENTINEL__DATA__POLL", "sometimes", "data.poll"),
         ("SENTINEL__DATA__DEADLINE_MS", "0", "data.deadline_ms"),
         ("SENTINEL__DATA__MAX_BAR_AGE_S", "0", "data.max_bar_age_s"),
+        ("SENTINEL__DATA__ON_GAP", "panic", "data.on_gap"),
         ("SENTINEL__DATA__CONCURRENCY", "0", "data.concurrency"),
         ("SENTINEL__DATA__API_TOKEN", "two words", "data.api_token"),
         ("SENTINEL__FEATURES__HOUR_AND_WEEKDAY", "local", "features.hour_and_weekday"),

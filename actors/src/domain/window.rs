@@ -2,7 +2,10 @@
 //!
 //! Gaps in time are no fault: every weekend is one.
 
-use crate::domain::bar::{Bar, Interval};
+use crate::domain::{
+    bar::{Bar, Interval},
+    calendar::Calendar,
+};
 use std::sync::Arc;
 
 /// Why a bar was refused; the values of `sentinel_bars_rejected_total{reason}`.
@@ -232,6 +235,24 @@ impl BarWindow {
     pub fn lacks_from(&self, interval: Interval) -> Option<i64> {
         self.newest().map(|bar| bar.close_time(interval))
     }
+}
+
+/// Bars that are missing between two others although the market was open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gap {
+    /// Close of the bar before, unix seconds.
+    pub from: i64,
+    /// Open of the bar after, unix seconds.
+    pub to: i64,
+}
+
+/// The gaps between these bars, oldest first, that the calendar does not explain. What is missing after the newest
+/// bar is no gap: that is the bar's age.
+pub fn gaps(bars: &[Bar], interval: Interval, calendar: &Calendar) -> impl Iterator<Item = Gap> {
+    let between = move |pair: &[Bar]| Gap { from: pair[0].close_time(interval), to: pair[1].open_time };
+    bars.windows(2)
+        .map(between)
+        .filter(move |gap| gap.from < gap.to && calendar.expects_bar(gap.from, gap.to, interval.seconds()))
 }
 
 #[cfg(test)]

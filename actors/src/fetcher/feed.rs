@@ -3,7 +3,7 @@
 use super::{Config, FetchError, MarketClock, Poll};
 use crate::domain::{
     bar::{Bar, Interval},
-    window::{BarFault, BarRejection, BarWindow, RawBar, Rejections, clean},
+    window::{BarFault, BarRejection, BarWindow, Gap, RawBar, Rejections, clean, gaps},
 };
 use std::sync::Arc;
 
@@ -25,6 +25,8 @@ pub struct Feed {
     nothing_newer_at: Option<i64>,
     /// When the whole range was last asked for, unix seconds.
     whole_range_at: Option<i64>,
+    /// Open time of the newest bar up to which gaps were looked for; kept when the window starts afresh.
+    gaps_known_to: Option<i64>,
     /// What is wrong with the newest bar, as of the last answer.
     fault: Option<BarFault>,
 }
@@ -32,7 +34,13 @@ pub struct Feed {
 impl Feed {
     /// An empty feed that keeps `lookback_bars` bars.
     pub const fn new(lookback_bars: usize) -> Self {
-        Self { window: BarWindow::new(lookback_bars), nothing_newer_at: None, whole_range_at: None, fault: None }
+        Self {
+            window: BarWindow::new(lookback_bars),
+            nothing_newer_at: None,
+            whole_range_at: None,
+            gaps_known_to: None,
+            fault: None,
+        }
     }
 
     /// What to ask for now, or `None` if nothing newer can be there.
@@ -97,6 +105,19 @@ impl Feed {
             (None, None) => Err(FetchError::NoBars),
             (None, Some(_)) => Ok(self.window.share()),
         }
+    }
+
+    /// The gaps that came with the bars since the last call: each is handed out once.
+    pub fn new_gaps(&mut self, config: &Config) -> Vec<Gap> {
+        let newest = self.window.newest().map(|bar| bar.open_time);
+        if newest <= self.gaps_known_to {
+            return Vec::new();
+        }
+        let known_to = std::mem::replace(&mut self.gaps_known_to, newest);
+        let bars = self.window.share();
+        gaps(&bars, config.interval, &config.calendar)
+            .filter(|gap| known_to.is_none_or(|known| gap.to > known))
+            .collect()
     }
 
     /// Close time of the newest bar held, unix seconds.

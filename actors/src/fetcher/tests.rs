@@ -55,6 +55,8 @@ impl Rig {
             body_bytes_max: 4 << 20,
             concurrency: 8,
             market_clock: MarketClock::System,
+            calendar: Arc::new(Calendar::always()),
+            on_gap: OnGap::Continue,
             clock: clock.clone(),
             inflight: Inflight::default(),
             metrics: recorder.clone().recipient(),
@@ -325,6 +327,52 @@ async fn a_conflict_or_an_invalid_newest_bar_stops_the_decision_and_heals() {
     assert_eq!((invalid.failure(0), invalid.rejected), (Some("newest_bar_invalid"), vec![(BarRejection::Null, 1)]));
     assert!(invalid.errors.is_empty(), "the answer itself was in order");
     assert_eq!(rig.cycle().await.window(0), (200, NOW));
+}
+
+/// 200 bars up to `NOW`, the one that is `ago` bars old missing.
+fn rows_without(ago: i64) -> String {
+    let (before, after) = (rows(NOW - 201..NOW - ago), rows(NOW - ago + 1..NOW));
+    format!("{},{}", before.trim_end_matches(']'), after.trim_start_matches('['))
+}
+
+#[actix::test]
+async fn a_gap_is_counted_once_and_stops_only_when_asked_to() {
+    let server = Server::start(|number, _| match number {
+        0 => Reply::Body(rows_without(30)),
+        1 => Reply::Body("[]".into()),
+        // The hour after the newest bar never comes: a second gap.
+        _ => Reply::Body(rows(NOW + 1..NOW + 2)),
+    });
+    let rig = Rig::new(&server.base_url, &["EURUSD"], |_| {});
+    let first = rig.cycle().await;
+    assert_eq!((first.failure(0), first.window(0), first.fetches[0].gaps), (None, (200, NOW - 1), 1));
+    assert_eq!(rig.cycle().await.fetches[0].gaps, 0, "known already");
+    rig.clock.set((NOW + 2) * HOUR);
+    assert_eq!(rig.cycle().await.fetches[0].gaps, 1);
+    assert_eq!(rig.cycle().await.fetches[0].gaps, 0);
+}
+
+#[actix::test]
+async fn a_gap_stops_the_decision_while_the_model_sees_both_sides_of_it() {
+    // The missing bar stands between the 59th and the 60th newest, then between the 60th and the 61st.
+    for (ago, failure) in [(60, Some("gap")), (61, None)] {
+        let server = Server::start(move |_, _| Reply::Body(rows_without(ago)));
+        let rig = Rig::new(&server.base_url, &["EURUSD"], |config| config.on_gap = OnGap::Stop);
+        let cycle = rig.cycle().await;
+        assert_eq!((cycle.failure(0), cycle.fetches[0].gaps), (failure, 1), "{ago} bars ago");
+        assert!(cycle.errors.is_empty(), "the answer itself was in order");
+    }
+}
+
+#[actix::test]
+async fn a_gap_that_the_calendar_explains_is_none() {
+    let mut calendar = Calendar::always();
+    let day = chrono::DateTime::from_timestamp((NOW - 30) * HOUR, 0).unwrap().date_naive();
+    calendar.close(crate::domain::calendar::Closure::Days(day, day));
+    let server = Server::start(|_, _| Reply::Body(rows_without(30)));
+    let change = |config: &mut Config| (config.on_gap, config.calendar) = (OnGap::Stop, Arc::new(calendar));
+    let cycle = Rig::new(&server.base_url, &["EURUSD"], change).cycle().await;
+    assert_eq!((cycle.failure(0), cycle.fetches[0].gaps), (None, 0));
 }
 
 #[actix::test]

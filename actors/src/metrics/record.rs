@@ -146,6 +146,7 @@ impl Recorder {
             if let Some(close_time) = fetch.newest_bar_close_time {
                 self.metrics.last_bar_timestamp_seconds.with_label_values(&[fetch.symbol.as_str()]).set(close_time);
             }
+            self.metrics.bar_gaps_total.with_label_values(&[fetch.symbol.as_str()]).inc_by(fetch.gaps);
             self.metrics.data_fetch_failed_total.inc_by(fetch.failure.is_some().into());
         }
         let faults = fetches.iter().filter_map(|fetch| fetch.failure);

@@ -137,6 +137,7 @@ async fn a_cycles_events_become_the_numbers_they_mean() {
         duration: Some(Duration::from_millis(200)),
         newest_bar_close_time: Some(1_499_997_600),
         failure,
+        gaps: 2,
     };
     let api = ApiUsage { calls: 3, errors: vec!["429", "418"] };
     let rejected = vec![(BarRejection::HighBelowLow, 2)];
@@ -162,6 +163,7 @@ async fn a_cycles_events_become_the_numbers_they_mean() {
         ("sentinel_data_fetch_failed_total", 1.0),
         ("sentinel_last_bar_timestamp_seconds{symbol=\"EURUSD\"}", 1_499_997_600.0),
         ("sentinel_bars_rejected_total{reason=\"high_below_low\"}", 2.0),
+        ("sentinel_bar_gaps_total{symbol=\"EURUSD\"}", 2.0),
         ("sentinel_api_calls_total{endpoint=\"eodhd\"}", 3.0),
         ("sentinel_api_errors_total{endpoint=\"eodhd\",error_code=\"429\"}", 1.0),
         ("sentinel_api_errors_total{endpoint=\"eodhd\",error_code=\"exception\"}", 1.0),

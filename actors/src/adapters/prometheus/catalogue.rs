@@ -166,6 +166,8 @@ families! {
     /// Bars refused before feature building
     bars_rejected_total: IntCounterVec = "sentinel_bars_rejected_total" in "count",
         by [reason: |_| names(&BarRejection::ALL, BarRejection::as_str)];
+    /// Gaps inside trading hours that the calendar does not explain
+    bar_gaps_total: IntCounterVec = "sentinel_bar_gaps_total" in "count", by [symbol: Given::symbols];
     /// Whether the daemon's trading calendar has the market open (1) or closed (0)
     market_open: IntGauge = "sentinel_market_open" in "1";
     /// Requests sent and not yet answered
