@@ -259,6 +259,7 @@ pub fn policy(settings: &Settings) -> Policy {
         interval: settings.data.interval,
         max_bar_age_s: settings.max_bar_age_s(),
         calendar: settings.market.hours.clone(),
+        has_clock_stepped: false,
     }
 }
 

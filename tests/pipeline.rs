@@ -63,6 +63,30 @@ async fn a_clock_set_back_does_not_stop_trading_for_as_long() {
     assert_eq!(rig.counts().0, 3);
 }
 
+/// How many orders were handed on, and how many clock steps were reported.
+fn sent_and_steps(rig: &Rig) -> (usize, usize) {
+    let events = rig.script.events.lock().unwrap();
+    let steps = events.iter().filter(|event| matches!(event, Event::ClockStepped)).count();
+    (rig.script.sent.lock().unwrap().len(), steps)
+}
+
+#[actix_rt::test]
+async fn a_clock_step_keeps_one_cycle_from_ordering() {
+    let rig = Rig::start(Script::default()).await;
+    assert_eq!(sent_and_steps(&rig), (2, 0));
+    rig.clock.set_back(Duration::from_secs(2)).await;
+    rig.clock.advance(MINUTE).await;
+    assert_eq!((rig.counts(), sent_and_steps(&rig)), ((2, 0, 0), (2, 1)), "decided, not ordered, not failed");
+    rig.clock.advance(MINUTE).await;
+    assert_eq!(sent_and_steps(&rig), (4, 1), "the next cycle trades again");
+    rig.clock.set_forward(Duration::from_secs(2)).await;
+    rig.clock.advance(Duration::from_secs(58)).await;
+    assert_eq!(sent_and_steps(&rig), (4, 2));
+    rig.clock.set_forward(Duration::from_millis(1_999)).await;
+    rig.clock.advance(MINUTE).await;
+    assert_eq!(sent_and_steps(&rig), (6, 2), "less than 2 s is no step");
+}
+
 #[actix_rt::test]
 async fn one_symbols_failure_never_costs_another_its_decision() {
     let rig = Rig::start(Script { failing_symbol: Some("EURUSD"), ..Script::default() }).await;

@@ -106,6 +106,7 @@ fn policy(symbols: &[Symbol]) -> Policy {
         interval: Interval::OneHour,
         max_bar_age_s: 10_800,
         calendar: Arc::new(Calendar::fx()),
+        has_clock_stepped: false,
     }
 }
 

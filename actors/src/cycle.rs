@@ -45,6 +45,8 @@ pub struct Policy {
     pub max_bar_age_s: i64,
     /// When the market is open.
     pub calendar: Arc<Calendar>,
+    /// Whether the wall clock jumped since the last cycle, so that this one sends no order; the Scheduler says so.
+    pub has_clock_stepped: bool,
 }
 
 /// How a cycle ended.
@@ -169,6 +171,7 @@ fn decide_all(
         }
         let Some(side) = Side::from_action(decision.action) else { continue };
         let around = Circumstances {
+            has_clock_stepped: policy.has_clock_stepped,
             is_market_open: policy.calendar.is_open(market_now),
             is_bar_stale: is_stale(bar_close_time, market_now, policy.max_bar_age_s),
         };

@@ -212,6 +212,8 @@ pub enum Event {
     ActorsPinged(Vec<(ActorName, bool)>),
     /// Scheduler: due cycles that were skipped.
     TicksMissed(u64),
+    /// Scheduler: the wall clock moved by 2 s or more against the monotonic one since the last cycle.
+    ClockStepped,
     /// Scheduler: a cycle began, this long after it was due.
     CycleStarted {
         /// The cycle.

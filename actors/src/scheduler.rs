@@ -4,7 +4,10 @@
 
 use crate::{
     cycle::{CycleEnd, Policy, Stages, run_cycle},
-    domain::{clock::Clock, schedule::Schedule},
+    domain::{
+        clock::{Clock, StepDetector},
+        schedule::Schedule,
+    },
     messages::{ActorName, CycleId, Event, Ping},
 };
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseFuture, WrapFuture};
@@ -72,6 +75,7 @@ pub struct Scheduler {
     cycles_started: u64,
     cycles_failed: u64,
     last_cycle_id: CycleId,
+    clock_steps: StepDetector,
 }
 
 impl Scheduler {
@@ -85,6 +89,7 @@ impl Scheduler {
             cycles_started: 0,
             cycles_failed: 0,
             last_cycle_id: 0,
+            clock_steps: StepDetector::default(),
         }
     }
 
@@ -135,6 +140,19 @@ impl Scheduler {
         }));
     }
 
+    /// Whether the wall clock jumped since the last cycle; says so if it did.
+    fn has_clock_stepped(&mut self, cycle_id: CycleId, now: Duration) -> bool {
+        let Some(step_s) = self.clock_steps.observe(now, self.config.clock.monotonic()) else { return false };
+        tracing::warn!(
+            cycle_id,
+            step_s,
+            error = "clock_step",
+            "the wall clock jumped or the machine slept: this cycle sends no order"
+        );
+        self.emit(Event::ClockStepped);
+        true
+    }
+
     fn start_cycle(&mut self, due: Duration, ctx: &mut Context<Self>) {
         self.set_running(true);
         self.cycles_started += 1;
@@ -142,7 +160,8 @@ impl Scheduler {
         let cycle_id = self.next_cycle_id(now);
         self.emit(Event::CycleStarted { cycle_id, lag: now.saturating_sub(due) });
         let started = tokio::time::Instant::now();
-        let (stages, policy) = (self.config.stages.clone(), self.config.policy.clone());
+        let stages = self.config.stages.clone();
+        let policy = Policy { has_clock_stepped: self.has_clock_stepped(cycle_id, now), ..self.config.policy.clone() };
         let shutdown = self.config.shutdown.clone();
         // A task of its own: a panic in it costs this cycle, not the Scheduler.
         let cycle = actix_rt::spawn(async move { run_cycle(cycle_id, &stages, &policy, &shutdown).await });

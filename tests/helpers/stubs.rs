@@ -28,32 +28,47 @@ use tokio_util::sync::CancellationToken;
 pub const NOON: u64 = 1_763_812_800;
 
 /// A clock that moves when it is told to.
-pub struct ManualClock(watch::Sender<Duration>);
+pub struct ManualClock {
+    wall: watch::Sender<Duration>,
+    monotonic: Mutex<Duration>,
+}
 
 impl ManualClock {
     pub fn at(unix_s: u64) -> Arc<Self> {
-        Arc::new(Self(watch::Sender::new(Duration::from_secs(unix_s))))
+        Arc::new(Self { wall: watch::Sender::new(Duration::from_secs(unix_s)), monotonic: Mutex::default() })
     }
 
     /// Moves on, and lets everything that waited for it run.
     pub async fn advance(&self, by: Duration) {
-        self.0.send_modify(|now| *now += by);
+        *self.monotonic.lock().unwrap() += by;
+        self.wall.send_modify(|now| *now += by);
         settle().await;
     }
 
+    /// Somebody sets the wall clock; no time passes.
+    pub async fn set_forward(&self, by: Duration) {
+        self.wall.send_modify(|now| *now += by);
+        settle().await;
+    }
+
+    /// The same, the other way.
     pub async fn set_back(&self, by: Duration) {
-        self.0.send_modify(|now| *now -= by);
+        self.wall.send_modify(|now| *now -= by);
         settle().await;
     }
 }
 
 impl Clock for ManualClock {
     fn now(&self) -> Duration {
-        *self.0.borrow()
+        *self.wall.borrow()
+    }
+
+    fn monotonic(&self) -> Duration {
+        *self.monotonic.lock().unwrap()
     }
 
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-        let mut time = self.0.subscribe();
+        let mut time = self.wall.subscribe();
         let until = self.now() + duration;
         let before = self.now();
         // Also wakes when the clock is set back, as a real one does within a second.
@@ -227,6 +242,7 @@ impl Rig {
                 interval: Interval::OneHour,
                 max_bar_age_s: 10_800,
                 calendar: Arc::new(Calendar::fx()),
+                has_clock_stepped: false,
             },
             clock: clock.clone(),
             shutdown: shutdown.clone(),

@@ -4,8 +4,12 @@ use crate::domain::clock::Clock;
 use std::{
     future::Future,
     pin::Pin,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    sync::LazyLock,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
+
+/// Where monotonic time begins: its first reading.
+static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// The system's wall clock, which may jump.
 #[derive(Debug, Clone, Copy, Default)]
@@ -14,6 +18,11 @@ pub struct SystemClock;
 impl Clock for SystemClock {
     fn now(&self) -> Duration {
         SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+    }
+
+    /// `CLOCK_MONOTONIC` on Linux: unlike `CLOCK_BOOTTIME` it leaves out suspension, so that one shows as a step.
+    fn monotonic(&self) -> Duration {
+        BEGAN.elapsed()
     }
 
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {

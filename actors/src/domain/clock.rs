@@ -1,4 +1,4 @@
-//! Where the time comes from, so that tests can drive it.
+//! Where the time comes from, so that tests can drive it, and whether the wall clock can be trusted.
 
 use std::{future::Future, pin::Pin, time::Duration};
 
@@ -10,8 +10,74 @@ pub trait Clock: Send + Sync + 'static {
     /// Completes when `duration` has passed on this clock.
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 
+    /// Time since some fixed moment on a clock that nobody sets and that stands still while the machine sleeps.
+    ///
+    /// The default is the wall clock, for clocks that never step; the system's clock has one of its own.
+    fn monotonic(&self) -> Duration {
+        self.now()
+    }
+
     /// Unix seconds, rounded down.
     fn now_unix(&self) -> i64 {
         i64::try_from(self.now().as_secs()).unwrap_or(i64::MAX)
+    }
+}
+
+/// How far wall and monotonic time may drift apart between two readings before it counts as a step.
+pub const STEP_MIN: Duration = Duration::from_secs(2);
+
+/// Finds steps of the wall clock, and sleeps of the machine, from pairs of readings. A clock that is slewed does not
+/// show: that moves both.
+#[derive(Debug, Default)]
+pub struct StepDetector {
+    last: Option<(Duration, Duration)>,
+}
+
+impl StepDetector {
+    /// Takes a reading of both clocks; the seconds by which the wall clock moved more than the monotonic one since the
+    /// reading before (less: below zero), if these are [`STEP_MIN`] or more.
+    pub fn observe(&mut self, wall: Duration, monotonic: Duration) -> Option<f64> {
+        let (wall_before, monotonic_before) = self.last.replace((wall, monotonic))?;
+        let ahead =
+            |of: Duration, by: Duration| if of >= by { (of - by).as_secs_f64() } else { -(by - of).as_secs_f64() };
+        // Durations have no sign, so each sum of two stays above zero and exact: the boundary is a whole nanosecond.
+        let (moved, expected) = (wall + monotonic_before, wall_before + monotonic);
+        (moved.abs_diff(expected) >= STEP_MIN).then(|| ahead(moved, expected))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a detector says of a wall clock that moved by `wall_ms` while `monotonic_ms` passed.
+    fn moved(wall_ms: i64, monotonic_ms: u64) -> Option<f64> {
+        let mut steps = StepDetector::default();
+        let wall = Duration::from_secs(1_500_000_000);
+        assert_eq!(steps.observe(wall, Duration::from_secs(7)), None, "a first reading has nothing to compare with");
+        let by = Duration::from_millis(wall_ms.unsigned_abs());
+        let wall = if wall_ms < 0 { wall - by } else { wall + by };
+        let said = steps.observe(wall, Duration::from_secs(7) + Duration::from_millis(monotonic_ms));
+        assert_eq!(steps.observe(wall, Duration::from_secs(7) + Duration::from_millis(monotonic_ms)), None, "once");
+        said
+    }
+
+    #[test]
+    fn a_normal_minute_is_no_step() {
+        assert_eq!(moved(60_000, 60_000), None);
+        assert_eq!(moved(60_000, 61_999), None);
+        assert_eq!(moved(61_999, 60_000), None);
+    }
+
+    #[test]
+    fn two_seconds_either_way_are_a_step() {
+        assert_eq!(moved(62_000, 60_000), Some(2.0));
+        assert_eq!(moved(58_000, 60_000), Some(-2.0));
+    }
+
+    #[test]
+    fn a_suspended_machine_and_a_clock_set_back_show() {
+        assert_eq!(moved(3_660_000, 60_000), Some(3_600.0), "asleep for an hour");
+        assert_eq!(moved(-3_540_000, 60_000), Some(-3_600.0), "set back by an hour");
     }
 }

@@ -46,6 +46,8 @@ suppressions! {
 /// What surrounds a decided BUY or SELL.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Circumstances {
+    /// Whether the wall clock jumped since the cycle before.
+    pub has_clock_stepped: bool,
     /// Whether the calendar has the market open at the market's own "now".
     pub is_market_open: bool,
     /// Whether [`is_stale`] holds for the newest bar.
@@ -55,6 +57,8 @@ pub struct Circumstances {
 /// The reason not to order, if there is one; of several the one that says most about why.
 pub fn objection(around: &Circumstances) -> Option<Suppression> {
     let rules = [
+        // First: with a wrong time every rule about time is worthless.
+        (around.has_clock_stepped, Suppression::ClockStep),
         // Before the bar's age: at a weekend every bar is old, and that is why.
         (!around.is_market_open, Suppression::MarketClosed),
         (around.is_bar_stale, Suppression::StaleBar),
@@ -71,14 +75,20 @@ pub const fn is_stale(bar_close_time: i64, now: i64, max_bar_age_s: i64) -> bool
 mod tests {
     use super::*;
 
-    const FINE: Circumstances = Circumstances { is_market_open: true, is_bar_stale: false };
+    const FINE: Circumstances = Circumstances { has_clock_stepped: false, is_market_open: true, is_bar_stale: false };
 
     #[test]
     fn a_closed_market_is_a_better_reason_than_an_old_bar() {
         assert_eq!(objection(&FINE), None);
         assert_eq!(objection(&Circumstances { is_bar_stale: true, ..FINE }), Some(Suppression::StaleBar));
-        let closed = Circumstances { is_market_open: false, is_bar_stale: true };
+        let closed = Circumstances { is_market_open: false, is_bar_stale: true, ..FINE };
         assert_eq!(objection(&closed), Some(Suppression::MarketClosed));
+    }
+
+    #[test]
+    fn after_a_clock_step_no_other_rule_about_time_is_believed() {
+        let stepped = Circumstances { has_clock_stepped: true, is_market_open: false, ..FINE };
+        assert_eq!(objection(&stepped), Some(Suppression::ClockStep));
     }
 
     #[test]

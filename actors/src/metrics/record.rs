@@ -69,6 +69,7 @@ impl Recorder {
         match event {
             Event::ActorStarted(_) | Event::ActorRestarted(_) | Event::ActorsPinged(_) => self.actor_changed(event),
             Event::TicksMissed(ticks) => self.metrics.scheduler_ticks_missed_total.inc_by(*ticks),
+            Event::ClockStepped => self.metrics.clock_steps_total.inc(),
             Event::CycleStarted { lag, .. } => self.metrics.scheduler_lag_seconds.observe(lag.as_secs_f64()),
             Event::BarsFetched { fetches, api, rejected } => {
                 for (reason, bars) in rejected {

@@ -155,8 +155,11 @@ async fn a_cycles_events_become_the_numbers_they_mean() {
     ];
     actor.do_send(Event::SignalsDecided { decisions, suppressed: vec![Suppression::BelowThreshold] });
 
+    actor.do_send(Event::ClockStepped);
+
     let text = text(&actor).await;
     for (series, expected) in [
+        ("sentinel_clock_steps_total", 1.0),
         ("sentinel_data_fetch_duration_seconds_count", 2.0),
         ("sentinel_data_fetch_duration_seconds_bucket{le=\"0.1\"}", 0.0),
         ("sentinel_data_fetch_duration_seconds_bucket{le=\"0.25\"}", 2.0),

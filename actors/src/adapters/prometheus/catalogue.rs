@@ -168,6 +168,8 @@ families! {
         by [reason: |_| names(&BarRejection::ALL, BarRejection::as_str)];
     /// Gaps inside trading hours that the calendar does not explain
     bar_gaps_total: IntCounterVec = "sentinel_bar_gaps_total" in "count", by [symbol: Given::symbols];
+    /// Times the wall clock moved 2 s or more against the monotonic clock
+    clock_steps_total: IntCounter = "sentinel_clock_steps_total" in "count";
     /// Whether the daemon's trading calendar has the market open (1) or closed (0)
     market_open: IntGauge = "sentinel_market_open" in "1";
     /// Requests sent and not yet answered
