@@ -10,7 +10,7 @@ use actix::{Actor, Addr, Arbiter, Recipient};
 use actix_web::dev::ServerHandle;
 use anyhow::Context as _;
 use sentinel_actors::{
-    adapters::{inflight::Inflight, system_clock::SystemClock},
+    adapters::{halt_file::HaltFile, inflight::Inflight, system_clock::SystemClock},
     cycle::Policy,
     domain::{clock::Clock, schedule::Schedule},
     messages::{ActorName, Event, Ping},
@@ -259,6 +259,8 @@ pub fn policy(settings: &Settings) -> Policy {
         interval: settings.data.interval,
         max_bar_age_s: settings.max_bar_age_s(),
         calendar: settings.market.hours.clone(),
+        kill_switch: Arc::new(HaltFile::new(settings.guards.halt_file.clone())),
+        volume_max: settings.guards.volume_max,
         has_clock_stepped: false,
     }
 }

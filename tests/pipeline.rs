@@ -12,7 +12,10 @@ use sentinel_actors::{
     messages::{ActorName, Event},
     scheduler::{Drain, Notice},
 };
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 use stubs::{Mortal, Rig, Script, settle};
 use tokio::sync::Notify;
 
@@ -87,6 +90,43 @@ async fn a_clock_step_keeps_one_cycle_from_ordering() {
     assert_eq!(sent_and_steps(&rig), (6, 2), "less than 2 s is no step");
 }
 
+/// The reasons of the newest decision.
+fn suppressed(rig: &Rig) -> Vec<Suppression> {
+    let events = rig.script.events.lock().unwrap();
+    let newest = events.iter().rev().find_map(|event| match event {
+        Event::SignalsDecided { suppressed, .. } => Some(suppressed.clone()),
+        _ => None,
+    });
+    newest.unwrap()
+}
+
+#[actix_rt::test]
+async fn a_halt_stops_orders_at_once_and_until_it_ends() {
+    let gate = Arc::new(Notify::new());
+    let rig = Rig::start(Script { fetch_waits_for: Some(gate.clone()), ..Script::default() }).await;
+    // In the middle of the first cycle.
+    rig.script.is_halted.store(true, Ordering::Relaxed);
+    gate.notify_one();
+    settle().await;
+    assert!(rig.script.sent.lock().unwrap().is_empty());
+    assert_eq!((rig.counts(), suppressed(&rig)), ((1, 0, 0), vec![Suppression::Halted; 2]), "no failure");
+    let guarded = |event: &Event| matches!(event, Event::CycleGuarded { is_halted: true, .. });
+    assert!(rig.script.events.lock().unwrap().iter().any(guarded), "told without an order, too");
+    rig.script.is_halted.store(false, Ordering::Relaxed);
+    gate.notify_one();
+    rig.clock.advance(Duration::from_secs(58)).await;
+    assert_eq!(rig.script.sent.lock().unwrap().len(), 2);
+}
+
+#[actix_rt::test]
+async fn an_order_above_the_volume_limit_is_not_sent() {
+    let at_the_limit = Rig::start(Script { volume_max: 0.01, ..Script::default() }).await;
+    assert_eq!(at_the_limit.script.sent.lock().unwrap().len(), 2);
+    let above = Rig::start(Script { volume_max: 0.009, ..Script::default() }).await;
+    assert!(above.script.sent.lock().unwrap().is_empty());
+    assert_eq!(suppressed(&above), vec![Suppression::VolumeLimit; 2]);
+}
+
 #[actix_rt::test]
 async fn one_symbols_failure_never_costs_another_its_decision() {
     let rig = Rig::start(Script { failing_symbol: Some("EURUSD"), ..Script::default() }).await;
@@ -114,7 +154,7 @@ async fn the_last_bar_of_the_week_closes_with_the_market() {
     assert!(closed.script.sent.lock().unwrap().is_empty(), "at 22:00 UTC it is closed");
     assert_eq!(closed.counts(), (1, 0, 0), "a closed market is no failure");
     let events = closed.script.events.lock().unwrap();
-    assert!(events.iter().any(|event| matches!(event, Event::CycleGuarded { is_market_open: false })));
+    assert!(events.iter().any(|event| matches!(event, Event::CycleGuarded { is_market_open: false, .. })));
     let reasons = events.iter().find_map(|event| match event {
         Event::SignalsDecided { suppressed, .. } => Some(suppressed.clone()),
         _ => None,

@@ -11,7 +11,7 @@ use sentinel_actors::{
         calendar::Calendar,
         decision::Prediction,
         features::TimeColumns,
-        guard::Suppression,
+        guard::{KillSwitch, Suppression},
         instrument::{Instrument, Symbol},
     },
     feature_builder::{Config, FeatureBuilder},
@@ -19,6 +19,16 @@ use sentinel_actors::{
 };
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
+
+/// A kill switch that costs what a stage cannot: nothing.
+#[derive(Debug)]
+struct NeverHalted;
+
+impl KillSwitch for NeverHalted {
+    fn is_halted(&self) -> bool {
+        false
+    }
+}
 
 /// Bars, odds and orders without a server; swallows events.
 struct Outside {
@@ -106,6 +116,8 @@ fn policy(symbols: &[Symbol]) -> Policy {
         interval: Interval::OneHour,
         max_bar_age_s: 10_800,
         calendar: Arc::new(Calendar::fx()),
+        kill_switch: Arc::new(NeverHalted),
+        volume_max: 0.0,
         has_clock_stepped: false,
     }
 }

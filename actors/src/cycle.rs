@@ -6,7 +6,7 @@ use crate::{
         bar::Interval,
         calendar::Calendar,
         decision::{Decision, Prediction, decide},
-        guard::{Circumstances, Suppression, is_stale, objection},
+        guard::{Circumstances, KillSwitch, Suppression, is_stale, objection},
         instrument::{Instrument, Symbol},
         order::Side,
     },
@@ -45,6 +45,10 @@ pub struct Policy {
     pub max_bar_age_s: i64,
     /// When the market is open.
     pub calendar: Arc<Calendar>,
+    /// Stops orders from outside.
+    pub kill_switch: Arc<dyn KillSwitch>,
+    /// Largest order, lots; 0 is no limit.
+    pub volume_max: f64,
     /// Whether the wall clock jumped since the last cycle, so that this one sends no order; the Scheduler says so.
     pub has_clock_stepped: bool,
 }
@@ -97,8 +101,10 @@ async fn through_stages(
 ) -> Result<(), Cut> {
     let fetched = until(shutdown, ask(&stages.fetch, FetchBars { cycle_id }, Step::Fetch)).await?;
     let windows = log.keep_successes(Step::Fetch, fetched.windows);
-    let is_market_open = policy.calendar.is_open(fetched.market_now);
-    stages.metrics.do_send(Event::CycleGuarded { is_market_open });
+    stages.metrics.do_send(Event::CycleGuarded {
+        is_market_open: policy.calendar.is_open(fetched.market_now),
+        is_halted: policy.kill_switch.is_halted(),
+    });
     // The newest close and its time, which the staleness guard and the order need once the windows are gone.
     let newest: HashMap<Symbol, (f64, i64)> = windows
         .iter()
@@ -159,21 +165,25 @@ fn decide_all(
     let mut decisions: Vec<(Symbol, Decision)> = Vec::with_capacity(predictions.len());
     let mut suppressed = Vec::new();
     let mut signals = Vec::new();
-    let thresholds: HashMap<&Symbol, f64> = policy.instruments.iter().map(|i| (&i.symbol, i.threshold)).collect();
+    let instruments: HashMap<&Symbol, &Instrument> = policy.instruments.iter().map(|i| (&i.symbol, i)).collect();
     for (symbol, prediction) in predictions {
-        let (Some(threshold), Some(&(close, bar_close_time))) = (thresholds.get(symbol), newest.get(symbol)) else {
+        let (Some(instrument), Some(&(close, bar_close_time))) = (instruments.get(symbol), newest.get(symbol)) else {
             continue;
         };
-        let decision = decide(prediction, *threshold);
+        let decision = decide(prediction, instrument.threshold);
         decisions.push((symbol.clone(), decision));
         if decision.is_below_threshold() {
             suppressed.push(Suppression::BelowThreshold);
         }
         let Some(side) = Side::from_action(decision.action) else { continue };
         let around = Circumstances {
+            // Asked here and not once a cycle: next comes the SignalSender, and a halt counts until then.
+            is_halted: policy.kill_switch.is_halted(),
             has_clock_stepped: policy.has_clock_stepped,
             is_market_open: policy.calendar.is_open(market_now),
             is_bar_stale: is_stale(bar_close_time, market_now, policy.max_bar_age_s),
+            volume: instrument.volume,
+            volume_max: policy.volume_max,
         };
         if let Some(reason) = objection(&around) {
             log.suppressed(symbol, reason);

@@ -248,6 +248,8 @@ pub enum Event {
     CycleGuarded {
         /// Whether the calendar has the market open.
         is_market_open: bool,
+        /// Whether the kill switch is on.
+        is_halted: bool,
     },
     /// cycle: every symbol with a prediction was decided.
     SignalsDecided {

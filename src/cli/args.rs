@@ -64,6 +64,9 @@ pub struct SettingsArgs {
     /// Trading account, part of every order's identity
     #[arg(long, value_name = "ACCOUNT")]
     account: Option<String>,
+    /// Kill switch: no order while this file exists; an absolute path
+    #[arg(long, value_name = "FILE")]
+    halt_file: Option<String>,
     /// When cycles run: six cron fields, seconds first, UTC [default "58 * * * * *"]
     #[arg(long, value_name = "CRON", help_heading = "Measuring and replaying")]
     schedule: Option<String>,
@@ -116,6 +119,7 @@ impl SettingsArgs {
             ("trading.take_profit", &self.take_profit),
             ("gateway.dialect", &self.dialect),
             ("gateway.account", &self.account),
+            ("guards.halt_file", &self.halt_file),
             ("schedule.cron", &self.schedule),
             ("schedule.cycles", &self.cycles),
         ];

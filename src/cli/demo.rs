@@ -25,7 +25,7 @@ const BACK_TO_BACK: u64 = 200;
 /// 200 pips in five-digit EUR/USD; wide enough that positions live for a while.
 const STOP_LOSS: &str = "0.02";
 /// Settings of the environment that make sense here; the rest could only break the demo.
-const HEEDED: [&str; 3] = ["METRICS_PORT", "SENTINEL__METRICS__", "SENTINEL__LOG__"];
+const HEEDED: [&str; 4] = ["METRICS_PORT", "SENTINEL__METRICS__", "SENTINEL__LOG__", "SENTINEL__GUARDS__"];
 const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
 
 #[derive(Debug, clap::Args)]

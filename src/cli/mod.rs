@@ -3,6 +3,7 @@
 mod args;
 mod check;
 mod demo;
+mod halt;
 mod run;
 mod sandbox;
 
@@ -33,6 +34,10 @@ enum Command {
     Demo(demo::Args),
     /// Load and validate the settings and print the effective ones, secrets redacted
     Check(Box<args::SettingsArgs>),
+    /// Stop orders at once: make the kill switch's file, for a running daemon and every later one
+    Halt(halt::Args),
+    /// End a halt: remove the kill switch's file
+    Resume(halt::Args),
     /// Run one of the demo's three servers alone, for trying things by hand
     #[command(subcommand)]
     Sandbox(sandbox::Server),
@@ -53,6 +58,8 @@ pub fn main() -> ExitCode {
         Some(Command::Run(args)) => run::main(&args),
         Some(Command::Demo(args)) => demo::main(&args),
         Some(Command::Check(args)) => check::main(&args),
+        Some(Command::Halt(args)) => halt::halt(&args),
+        Some(Command::Resume(args)) => halt::resume(&args),
         Some(Command::Sandbox(server)) => sandbox::main(server),
     }
 }

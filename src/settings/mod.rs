@@ -69,6 +69,14 @@ impl Settings {
         if problems.is_empty() { Ok(settings) } else { Err(SettingsError(problems)) }
     }
 
+    /// Loads all layers as they are, for what has to work although some setting would be refused: a halt.
+    ///
+    /// # Errors
+    /// Names a key that is unknown or of the wrong type.
+    pub fn load_unchecked(sources: &Sources) -> Result<Self, SettingsError> {
+        layers::merge(sources)
+    }
+
     /// The effective settings as TOML, every symbol written out, every secret redacted.
     ///
     /// # Errors

@@ -24,6 +24,8 @@ pub struct Settings {
     pub model: ModelSettings,
     /// What every symbol is traded with unless it says otherwise.
     pub trading: TradingSettings,
+    /// Limits on orders.
+    pub guards: GuardSettings,
     /// The MetaTrader gateway.
     pub gateway: GatewaySettings,
     /// The HTTP side.
@@ -168,6 +170,16 @@ pub struct TradingSettings {
     pub stop_loss: Option<Distance>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub take_profit: Option<Distance>,
+}
+
+/// `[guards]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct GuardSettings {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub halt_file: Option<PathBuf>,
+    pub volume_max: f64,
 }
 
 /// `[gateway]`

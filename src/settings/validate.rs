@@ -2,10 +2,10 @@
 
 use super::{
     Distance, Problem, Settings,
-    sections::{ClockSource, Symbol, TradingSettings},
+    sections::{ClockSource, GuardSettings, Symbol, TradingSettings},
 };
 use sentinel_actors::domain::schedule::Schedule;
-use std::{collections::HashSet, fs, net::IpAddr};
+use std::{collections::HashSet, fs, net::IpAddr, path::Path};
 
 /// The model sees 60 bars, the longest of them with 60 more before it.
 const LOOKBACK_BARS: std::ops::RangeInclusive<usize> = 120..=5_000;
@@ -18,6 +18,7 @@ pub(super) fn problems(settings: &Settings) -> Vec<Problem> {
     data(settings, &mut found);
     model(settings, &mut found);
     trading(&settings.trading, &mut found);
+    guards(&settings.guards, &mut found);
     gateway(settings, &mut found);
     http(settings, &mut found);
     symbols(settings, &mut found);
@@ -108,6 +109,17 @@ fn trading(trading: &TradingSettings, found: &mut Found) {
     digits(Some(trading.digits), "trading.digits", found);
     distance(trading.stop_loss, trading.digits, "trading.stop_loss", found);
     distance(trading.take_profit, trading.digits, "trading.take_profit", found);
+}
+
+fn guards(guards: &GuardSettings, found: &mut Found) {
+    if let Some(path) = &guards.halt_file {
+        // The daemon and `sentinel halt` have to mean the same file, wherever each was started.
+        found.unless(path.is_absolute(), "guards.halt_file", "must be an absolute path");
+        let directory = path.parent().is_some_and(Path::is_dir);
+        found.unless(!path.is_absolute() || directory, "guards.halt_file", "must be in a directory that exists");
+    }
+    let limit = guards.volume_max;
+    found.unless((0.0..=100.0).contains(&limit), "guards.volume_max", "must be 0 (no limit) to 100 lots");
 }
 
 fn gateway(settings: &Settings, found: &mut Found) {

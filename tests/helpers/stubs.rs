@@ -9,7 +9,7 @@ use sentinel_actors::{
         clock::Clock,
         decision::Prediction,
         features::{FEATURE_COUNT, FeatureSet, SEQUENCE_BARS},
-        guard::Suppression,
+        guard::{KillSwitch, Suppression},
         instrument::{Instrument, Symbol},
     },
     messages::*,
@@ -18,7 +18,10 @@ use sentinel_actors::{
 use std::{
     future::Future,
     pin::Pin,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 use tokio::sync::{Notify, mpsc::UnboundedReceiver, mpsc::unbounded_channel, watch};
@@ -83,6 +86,16 @@ pub async fn settle() {
     }
 }
 
+/// A kill switch for a test's hand.
+#[derive(Debug)]
+struct Switch(Arc<AtomicBool>);
+
+impl KillSwitch for Switch {
+    fn is_halted(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 /// What the stub stages do.
 #[derive(Clone, Default)]
 pub struct Script {
@@ -92,6 +105,9 @@ pub struct Script {
     pub predict_panics: bool,
     pub fetch_waits_for: Option<Arc<Notify>>,
     pub market_now_offset_s: i64,
+    pub is_halted: Arc<AtomicBool>,
+    /// Lots; every order has 0.01.
+    pub volume_max: f64,
     pub sent: Arc<Mutex<Vec<Signal>>>,
     pub events: Arc<Mutex<Vec<Event>>>,
 }
@@ -242,6 +258,8 @@ impl Rig {
                 interval: Interval::OneHour,
                 max_bar_age_s: 10_800,
                 calendar: Arc::new(Calendar::fx()),
+                kill_switch: Arc::new(Switch(script.is_halted.clone())),
+                volume_max: script.volume_max,
                 has_clock_stepped: false,
             },
             clock: clock.clone(),

@@ -2,6 +2,7 @@
 
 pub mod eodhd;
 pub mod gateway;
+pub mod halt_file;
 pub mod http;
 pub mod inflight;
 pub mod mlflow;

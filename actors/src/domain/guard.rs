@@ -1,6 +1,7 @@
 //! The closed set of reasons for which a BUY or SELL is deliberately not sent, and the guards that find them.
 
 use serde::Serialize;
+use std::fmt;
 
 macro_rules! suppressions {
     ($($variant:ident = $text:literal, $doc:literal;)+) => {
@@ -43,25 +44,40 @@ suppressions! {
     Shutdown = "shutdown", "The daemon is stopping.";
 }
 
+/// Stops orders at once, from outside. Asked in every cycle and before every order, so an answer has to be quick.
+pub trait KillSwitch: fmt::Debug + Send + Sync {
+    /// Whether no order may leave; a switch that cannot tell says yes.
+    fn is_halted(&self) -> bool;
+}
+
 /// What surrounds a decided BUY or SELL.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Circumstances {
+    /// Whether the [`KillSwitch`] is on.
+    pub is_halted: bool,
     /// Whether the wall clock jumped since the cycle before.
     pub has_clock_stepped: bool,
     /// Whether the calendar has the market open at the market's own "now".
     pub is_market_open: bool,
     /// Whether [`is_stale`] holds for the newest bar.
     pub is_bar_stale: bool,
+    /// Size of the order, lots.
+    pub volume: f64,
+    /// Largest allowed, lots; 0 is no limit.
+    pub volume_max: f64,
 }
 
 /// The reason not to order, if there is one; of several the one that says most about why.
 pub fn objection(around: &Circumstances) -> Option<Suppression> {
     let rules = [
-        // First: with a wrong time every rule about time is worthless.
+        // What a person wants comes before all that a rule found out.
+        (around.is_halted, Suppression::Halted),
+        // With a wrong time every rule about time is worthless.
         (around.has_clock_stepped, Suppression::ClockStep),
         // Before the bar's age: at a weekend every bar is old, and that is why.
         (!around.is_market_open, Suppression::MarketClosed),
         (around.is_bar_stale, Suppression::StaleBar),
+        (around.volume_max > 0.0 && around.volume > around.volume_max, Suppression::VolumeLimit),
     ];
     rules.into_iter().find_map(|(objects, reason)| objects.then_some(reason))
 }
@@ -75,7 +91,35 @@ pub const fn is_stale(bar_close_time: i64, now: i64, max_bar_age_s: i64) -> bool
 mod tests {
     use super::*;
 
-    const FINE: Circumstances = Circumstances { has_clock_stepped: false, is_market_open: true, is_bar_stale: false };
+    const FINE: Circumstances = Circumstances {
+        is_halted: false,
+        has_clock_stepped: false,
+        is_market_open: true,
+        is_bar_stale: false,
+        volume: 0.02,
+        volume_max: 0.0,
+    };
+
+    #[test]
+    fn a_halt_beats_every_other_reason() {
+        let all = Circumstances {
+            is_halted: true,
+            has_clock_stepped: true,
+            is_market_open: false,
+            is_bar_stale: true,
+            volume: 2.0,
+            volume_max: 1.0,
+        };
+        assert_eq!(objection(&all), Some(Suppression::Halted));
+    }
+
+    #[test]
+    fn an_order_at_the_volume_limit_passes_and_one_above_it_does_not() {
+        assert_eq!(objection(&Circumstances { volume_max: 0.02, ..FINE }), None);
+        let limit = Circumstances { volume_max: 0.01, ..FINE };
+        assert_eq!(objection(&limit), Some(Suppression::VolumeLimit));
+        assert_eq!(objection(&Circumstances { volume: 100.0, ..FINE }), None, "0 is no limit");
+    }
 
     #[test]
     fn a_closed_market_is_a_better_reason_than_an_old_bar() {

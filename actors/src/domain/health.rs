@@ -82,6 +82,8 @@ pub struct State {
     pub cycles_ended: bool,
     /// Whether the last cycle found the market open; `None` before the first.
     pub is_market_open: Option<bool>,
+    /// Whether the last cycle found the kill switch on.
+    pub is_halted: bool,
 }
 
 impl State {
@@ -98,13 +100,20 @@ impl State {
             last_cycle_success_at: None,
             cycles_ended: false,
             is_market_open: None,
+            is_halted: false,
         }
     }
 
     /// The verdict at `now` (time since the unix epoch). `uptime` comes from a monotonic clock: a daemon that starts
     /// before its host has the time would otherwise be decades old.
     pub fn assess(&self, now: Duration, uptime: Duration) -> Health {
-        let checks = vec![self.check_actors(), self.check_schedule(now), self.check_last_cycle(), self.check_market()];
+        let checks = vec![
+            self.check_actors(),
+            self.check_schedule(now),
+            self.check_last_cycle(),
+            self.check_market(),
+            self.check_kill_switch(),
+        ];
         let not_ready = self.not_ready_because(now);
         let not_started = self.not_started_because();
         Health {
@@ -186,6 +195,17 @@ impl State {
             Some(false) => "the market is closed; no order leaves until it opens",
         };
         Check::new("market", Status::Ok, detail.into())
+    }
+
+    fn check_kill_switch(&self) -> Check {
+        if self.is_halted {
+            return Check::new(
+                "kill_switch",
+                Status::Degraded,
+                "halted: no order leaves; see `sentinel resume`".into(),
+            );
+        }
+        Check::new("kill_switch", Status::Ok, "not halted".into())
     }
 
     fn not_ready_because(&self, now: Duration) -> Option<String> {

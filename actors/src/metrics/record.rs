@@ -90,7 +90,8 @@ impl Recorder {
                 self.api_used(Endpoint::Hub, api);
                 self.predictions_received(requests, now);
             }
-            Event::CycleGuarded { is_market_open } => {
+            Event::CycleGuarded { is_market_open, is_halted } => {
+                self.state.is_halted = *is_halted;
                 self.metrics.market_open.set((*is_market_open).into());
                 self.state.is_market_open = Some(*is_market_open);
             }

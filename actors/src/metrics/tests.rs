@@ -269,10 +269,10 @@ async fn readiness_is_the_same_in_metrics_and_health() {
         actor.do_send(Event::ActorStarted(name));
     }
     actor.do_send(Event::ActorsPinged(ActorName::ALL.map(|name| (name, true)).to_vec()));
-    actor.do_send(Event::CycleGuarded { is_market_open: false });
+    actor.do_send(Event::CycleGuarded { is_market_open: false, is_halted: false });
     let closed = text(&actor).await;
     assert_eq!((value(&closed, "sentinel_market_open"), value(&closed, "sentinel_ready")), (0.0, 1.0));
-    actor.do_send(Event::CycleGuarded { is_market_open: true });
+    actor.do_send(Event::CycleGuarded { is_market_open: true, is_halted: false });
     let open = text(&actor).await;
     assert_eq!((value(&open, "sentinel_market_open"), value(&open, "sentinel_ready")), (1.0, 0.0));
     actor.do_send(finished(1, false));

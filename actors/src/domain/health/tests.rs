@@ -114,6 +114,14 @@ fn a_closed_market_is_well_and_asks_for_no_successful_cycle() {
 }
 
 #[test]
+fn a_halt_needs_a_look_and_is_no_failure() {
+    let mut state = after_cycle(100, false);
+    state.is_halted = true;
+    let health = assess(&state, 101);
+    assert_eq!((health.status, health.ready, health.checks[4].name), (Status::Degraded, true, "kill_switch"));
+}
+
+#[test]
 fn after_the_last_cycle_age_no_longer_counts() {
     let mut state = after_cycle(100, false);
     state.cycles_ended = true;

@@ -1,0 +1,151 @@
+//! The kill switch: a file whose presence stops orders. The cycle looks for it, `sentinel halt` and `sentinel resume`
+//! make and remove it; so do `touch` and `rm`.
+
+use crate::domain::guard::KillSwitch;
+use std::{
+    fmt,
+    fs::{self, File},
+    io::{self, ErrorKind, Write},
+    path::{Path, PathBuf},
+};
+
+/// Whether orders may leave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HaltState {
+    /// They may.
+    Running,
+    /// The file is there.
+    Halted,
+    /// Nobody can say, for this reason; so they may not.
+    Unknown(String),
+}
+
+impl fmt::Display for HaltState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Running => f.write_str("running: orders may leave"),
+            Self::Halted => f.write_str("halted: no order leaves"),
+            Self::Unknown(reason) => write!(f, "halted, because its state is in doubt: {reason}"),
+        }
+    }
+}
+
+/// The file, or none: then nothing is ever halted.
+#[derive(Debug, Clone)]
+pub struct HaltFile(Option<PathBuf>);
+
+impl HaltFile {
+    /// Touches nothing yet.
+    pub const fn new(path: Option<PathBuf>) -> Self {
+        Self(path)
+    }
+
+    /// Looks at the file system; microseconds on a local one, which is what `guards.halt_file` has to be on.
+    pub fn state(&self) -> HaltState {
+        let Some(path) = &self.0 else { return HaltState::Running };
+        match fs::symlink_metadata(path) {
+            // Whatever it is: a directory or a dangling link of that name was put there for a reason.
+            Ok(_) => HaltState::Halted,
+            // "Not found" also covers a directory that is gone, and with it perhaps the file somebody put there.
+            Err(error) if error.kind() == ErrorKind::NotFound => match fs::metadata(directory(path)) {
+                Ok(_) => HaltState::Running,
+                Err(error) => HaltState::Unknown(format!("{}: {error}", directory(path).display())),
+            },
+            Err(error) => HaltState::Unknown(format!("{}: {error}", path.display())),
+        }
+    }
+}
+
+impl KillSwitch for HaltFile {
+    fn is_halted(&self) -> bool {
+        self.state() != HaltState::Running
+    }
+}
+
+/// Makes the file, and has it on disk before it returns. Answers whether it was not there before.
+///
+/// # Errors
+/// The file system's; then nothing is promised.
+pub fn halt(path: &Path) -> io::Result<bool> {
+    match File::create_new(path) {
+        Ok(mut file) => {
+            file.write_all(b"Sentinel sends no order while this file exists; `sentinel resume` removes it.\n")?;
+            file.sync_all()?;
+            // The name, too: a halt must survive a power failure.
+            File::open(directory(path))?.sync_all()?;
+            Ok(true)
+        }
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Removes the file. Answers whether it was there.
+///
+/// # Errors
+/// The file system's; then the halt stands.
+pub fn resume(path: &Path) -> io::Result<bool> {
+    match fs::remove_file(path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+fn directory(path: &Path) -> &Path {
+    path.parent().unwrap_or(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A directory of the test's own, removed at its end.
+    struct Place(PathBuf);
+
+    impl Place {
+        fn new() -> Self {
+            let path = std::env::temp_dir().join(format!("sentinel-halt-{}", uuid::Uuid::new_v4()));
+            fs::create_dir(&path).unwrap();
+            Self(path)
+        }
+    }
+
+    impl Drop for Place {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn the_file_halts_from_its_making_to_its_removal() {
+        let place = Place::new();
+        let path = place.0.join("halt");
+        let switch = HaltFile::new(Some(path.clone()));
+        assert_eq!(switch.state(), HaltState::Running);
+        assert!(halt(&path).unwrap() && switch.is_halted());
+        assert!(!halt(&path).unwrap() && switch.is_halted(), "halting twice is halted");
+        assert!(resume(&path).unwrap() && !switch.is_halted());
+        assert!(!resume(&path).unwrap() && !switch.is_halted());
+        fs::write(&path, "").unwrap();
+        assert_eq!(switch.state(), HaltState::Halted, "touch does as well");
+    }
+
+    #[test]
+    fn a_doubt_is_a_halt() {
+        let place = Place::new();
+        let gone = HaltFile::new(Some(place.0.join("unmounted").join("halt")));
+        assert!(gone.is_halted() && matches!(gone.state(), HaltState::Unknown(_)));
+        fs::write(place.0.join("file"), "").unwrap();
+        let no_directory = HaltFile::new(Some(place.0.join("file").join("halt")));
+        assert!(no_directory.is_halted(), "{}", no_directory.state());
+        fs::create_dir(place.0.join("halt")).unwrap();
+        assert!(HaltFile::new(Some(place.0.join("halt"))).is_halted(), "a directory of that name");
+        assert!(resume(&place.0.join("halt")).is_err());
+    }
+
+    #[test]
+    fn without_a_file_nothing_is_halted() {
+        assert!(!HaltFile::new(None).is_halted());
+    }
+}
