@@ -10,7 +10,7 @@ use actix::{Actor, Addr, Arbiter, Recipient};
 use actix_web::dev::ServerHandle;
 use anyhow::Context as _;
 use sentinel_actors::{
-    adapters::{halt_file::HaltFile, inflight::Inflight, system_clock::SystemClock},
+    adapters::{breakers::Breakers, halt_file::HaltFile, inflight::Inflight, system_clock::SystemClock},
     cycle::Policy,
     domain::{clock::Clock, schedule::Schedule},
     messages::{ActorName, Event, Ping},
@@ -100,6 +100,7 @@ impl Application {
     pub fn start(settings: &Settings, plan: Plan) -> anyhow::Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let inflight = Inflight::default();
+        let breakers = Breakers::new(settings.breaker_policy());
         let shutdown = CancellationToken::new();
         let recorder = MetricsActor::new(metrics::Config {
             symbols: settings.instruments().iter().map(|instrument| instrument.symbol.clone()).collect(),
@@ -107,6 +108,7 @@ impl Application {
             live: settings.trading.live,
             period: plan.schedule.period(clock.now()),
             inflight: inflight.clone(),
+            breakers: breakers.clone(),
             clock: clock.clone(),
         })
         .context("the metrics cannot be set up")?;
@@ -116,7 +118,8 @@ impl Application {
         let metrics_actor = MetricsActor::start_in_arbiter(&metrics_arbiter.handle(), |_| recorder);
         let metrics = metrics_actor.clone().recipient::<Event>();
 
-        let shared = Shared { clock: clock.clone(), inflight, shutdown: shutdown.clone(), metrics: metrics.clone() };
+        let shared =
+            Shared { clock: clock.clone(), inflight, breakers, shutdown: shutdown.clone(), metrics: metrics.clone() };
         let (stages, mut pings) = stages::start(settings, &shared);
         let (notify, notices) = unbounded_channel();
         let scheduler = Scheduler::new(SchedulerConfig {

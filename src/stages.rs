@@ -4,6 +4,7 @@ use crate::settings::{ClockSource, OnGapSetting, PollSetting, Settings, TabularS
 use actix::{Recipient, Supervisor};
 use sentinel_actors::{
     adapters::{
+        breakers::Breakers,
         eodhd::ApiToken,
         gateway::{self, DialectKind, DialectParams},
         inflight::Inflight,
@@ -29,6 +30,8 @@ pub struct Shared {
     pub clock: Arc<dyn Clock>,
     /// Requests on their way.
     pub inflight: Inflight,
+    /// Endpoints to leave alone for a while.
+    pub breakers: Breakers,
     /// Stops what is not yet sent.
     pub shutdown: CancellationToken,
     /// Is told what happened.
@@ -101,6 +104,7 @@ fn fetcher_config(settings: &Settings, shared: &Shared) -> fetcher::Config {
         },
         clock: shared.clock.clone(),
         inflight: shared.inflight.clone(),
+        breakers: shared.breakers.clone(),
         metrics: shared.metrics.clone(),
     }
 }
@@ -117,6 +121,7 @@ fn predictor_config(settings: &Settings, shared: &Shared) -> predictor::Config {
         deadline: Duration::from_millis(model.deadline_ms),
         body_bytes_max: model.body_bytes_max,
         inflight: shared.inflight.clone(),
+        breakers: shared.breakers.clone(),
         metrics: shared.metrics.clone(),
     }
 }

@@ -2,7 +2,7 @@
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use sentinel_actors::{
-    adapters::inflight::Inflight,
+    adapters::{breakers::Breakers, inflight::Inflight},
     domain::{
         clock::Clock,
         decision::{Action, Decision},
@@ -39,6 +39,7 @@ fn recorder(symbols: usize) -> Recorder {
         live: false,
         period: Duration::from_secs(60),
         inflight: Inflight::default(),
+        breakers: Breakers::default(),
         clock: Arc::new(Standing),
     };
     Recorder::new(config).expect("the catalogue is consistent")
@@ -66,7 +67,7 @@ fn cycle_events() -> Vec<(&'static str, Event)> {
         ("cycle_started", Event::CycleStarted { cycle_id: 1, lag: Duration::from_millis(1) }),
         ("bars_fetched", Event::BarsFetched { fetches: vec![fetch], api: api.clone(), rejected: vec![] }),
         ("features_built", Event::FeaturesBuilt { builds: vec![build], invalid: InvalidValues::default() }),
-        ("predictions_received", Event::PredictionsReceived { requests: vec![prediction], api }),
+        ("predictions_received", Event::PredictionsReceived { requests: vec![prediction], api, is_refused: false }),
         ("signals_decided", Event::SignalsDecided { decisions: vec![(symbol, decision)], suppressed: vec![] }),
         ("signals_handled", Event::SignalsHandled { reports: vec![report] }),
         ("cycle_finished", Event::CycleFinished { cycle_id: 1, finished_at: 1.5e9, duration, failed: false }),

@@ -9,12 +9,14 @@ mod tests;
 
 use crate::{
     adapters::{
+        breakers::Breakers,
         eodhd::{AnswerError, ApiToken, TokenError, intraday_url},
         http::HttpError,
-        inflight::Inflight,
+        inflight::{Endpoint, Inflight},
     },
     domain::{
         bar::{Bar, Interval},
+        breaker::BreakerState,
         calendar::Calendar,
         clock::Clock,
         features::SEQUENCE_BARS,
@@ -95,6 +97,8 @@ pub struct Config {
     pub clock: Arc<dyn Clock>,
     /// Counts requests under way.
     pub inflight: Inflight,
+    /// Keeps requests from an endpoint that fails.
+    pub breakers: Breakers,
     /// The MetricsActor.
     pub metrics: Recipient<Event>,
 }
@@ -128,6 +132,9 @@ pub enum FetchError {
     /// No HTTP client.
     #[error("cannot build the HTTP client: {0}")]
     NoClient(String),
+    /// The endpoint's breaker is open; no request was made.
+    #[error("too many requests failed in a row; none is made for a while")]
+    Breaker,
     /// The provider asked us to stay away; no request was made.
     #[error("the provider asked for a pause, {} s are left", .wait.as_secs())]
     RateLimited {
@@ -147,6 +154,7 @@ impl FetchError {
             Self::Gap { .. } => "gap",
             Self::NoKey(_) => "no_api_key",
             Self::NoClient(_) => "connect",
+            Self::Breaker => "breaker",
             Self::RateLimited { .. } => "rate_limited",
         }
     }
@@ -223,10 +231,17 @@ impl Stage {
     async fn fetch_all(&self, cycle_id: CycleId) -> FetchedBars {
         let now = self.config.clock.now_unix();
         let session = self.requests.open(&self.config.token);
-        let fetches = (0..self.config.instruments.len()).map(|index| self.fetch(index, now, &session));
+        let mut indices = 0..self.config.instruments.len();
+        let mut all: Vec<Fetched> = Vec::with_capacity(indices.len());
+        // A half-open breaker gets one request to go by; if it succeeds, the other symbols follow in this same cycle.
+        while self.config.breakers.state(Endpoint::Eodhd) == BreakerState::HalfOpen
+            && let Some(index) = indices.next()
+        {
+            all.push(self.fetch(index, now, &session).await);
+        }
+        let fetches = stream::iter(indices.map(|index| self.fetch(index, now, &session)));
         // Unordered, or one hanging symbol at the head of the line would keep the next ones from starting.
-        let mut all: Vec<Fetched> =
-            stream::iter(fetches).buffer_unordered(self.config.concurrency.max(1)).collect().await;
+        all.extend(fetches.buffer_unordered(self.config.concurrency.max(1)).collect::<Vec<_>>().await);
         all.sort_unstable_by_key(|fetched| fetched.index);
         self.log_gaps(cycle_id, &all);
         self.report(&all);
@@ -246,10 +261,15 @@ impl Stage {
         let result = match (ask, session) {
             (None, _) => self.feeds.borrow_mut()[index].held(),
             (Some(_), Err(error)) => Err(error.clone()),
+            (Some(_), Ok(_)) if !self.config.breakers.admits(Endpoint::Eodhd) => Err(FetchError::Breaker),
             (Some(ask), Ok(session)) => {
                 let Config { base_url, instruments, interval, .. } = &self.config;
                 let url = intraday_url(base_url, &instruments[index].ticker, *interval, ask.range);
                 let rows = self.requests.bars(session, &url, &api).await;
+                if api.borrow().calls > 0 {
+                    // What the rows say is not its concern: a provider that has nothing newer does answer.
+                    self.config.breakers.note(Endpoint::Eodhd, rows.is_ok());
+                }
                 let feed = &mut self.feeds.borrow_mut()[index];
                 match rows {
                     Ok(rows) => feed.take(&rows, now, &self.config, &mut rejected),

@@ -241,6 +241,8 @@ pub enum Event {
     PredictionsReceived {
         /// One per request.
         requests: Vec<PredictionReport>,
+        /// Whether the breaker kept further requests from being made.
+        is_refused: bool,
         /// Requests to HUB.
         api: ApiUsage,
     },

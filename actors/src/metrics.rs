@@ -6,7 +6,10 @@ pub mod record;
 mod tests;
 
 use crate::{
-    adapters::inflight::{Endpoint, Inflight},
+    adapters::{
+        breakers::Breakers,
+        inflight::{Endpoint, Inflight},
+    },
     domain::{clock::Clock, health::BuildInfo, instrument::Symbol},
     messages::{Event, GetHealth, GetMetrics, Ping},
 };
@@ -36,6 +39,8 @@ pub struct Config {
     pub period: Duration,
     /// Requests under way, counted by the adapters.
     pub inflight: Inflight,
+    /// Kept by the stages that call.
+    pub breakers: Breakers,
     /// Wall clock of ages and timestamps.
     pub clock: Arc<dyn Clock>,
 }

@@ -3,6 +3,7 @@
 
 use crate::{
     adapters::{
+        breakers::Breakers,
         http::{self, HttpError},
         inflight::{Endpoint, Inflight},
         mlflow::{self, AnswerError, Tabular},
@@ -34,6 +35,8 @@ pub struct Config {
     pub body_bytes_max: usize,
     /// Where requests under way are counted.
     pub inflight: Inflight,
+    /// Keeps requests from an endpoint that fails.
+    pub breakers: Breakers,
     /// Who is told what happened.
     pub metrics: Recipient<Event>,
 }
@@ -47,6 +50,9 @@ pub enum PredictError {
     /// The answer as a whole is of no use.
     #[error(transparent)]
     Answer(#[from] AnswerError),
+    /// The endpoint's breaker is open; no request was made.
+    #[error("too many requests failed in a row; none is made for a while")]
+    Breaker,
     /// This row of the answer is of no use.
     #[error("{0}")]
     Row(String),
@@ -58,6 +64,7 @@ impl PredictError {
         match self {
             Self::Http(error) => error.error_code(),
             Self::Answer(_) | Self::Row(_) => "bad_shape",
+            Self::Breaker => "breaker",
         }
     }
 }
@@ -115,17 +122,25 @@ impl Asker {
     async fn predict(&self, rows: &[(Symbol, Arc<FeatureSet>)]) -> Vec<SymbolResult<Prediction>> {
         let mut answers = Vec::with_capacity(rows.len());
         let (mut requests, mut api) = (Vec::new(), ApiUsage::default());
+        let mut is_refused = false;
         // In turn, not at once: the model server computes one request at a time anyway.
         for chunk in rows.chunks(self.config.rows_per_request.max(1)) {
-            let (predictions, report) = self.predict_chunk(chunk, &mut api).await;
-            requests.push(report);
+            let predictions = if self.config.breakers.admits(Endpoint::Hub) {
+                let (predictions, report) = self.predict_chunk(chunk, &mut api).await;
+                self.config.breakers.note(Endpoint::Hub, report.failure.is_none());
+                requests.push(report);
+                predictions
+            } else {
+                is_refused = true;
+                vec![Err(PredictError::Breaker); chunk.len()]
+            };
             answers.extend(chunk.iter().zip(predictions).map(|((symbol, _), prediction)| {
                 let failure = |error: PredictError| StageFailure { kind: error.kind(), detail: error.to_string() };
                 (symbol.clone(), prediction.map_err(failure))
             }));
         }
-        if !requests.is_empty() {
-            self.config.metrics.do_send(Event::PredictionsReceived { requests, api });
+        if !requests.is_empty() || is_refused {
+            self.config.metrics.do_send(Event::PredictionsReceived { requests, api, is_refused });
         }
         answers
     }

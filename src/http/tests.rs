@@ -4,7 +4,7 @@ use super::*;
 use actix::{Actor, Addr, Context, Handler, ResponseFuture};
 use actix_web::dev::ServerHandle;
 use sentinel_actors::{
-    adapters::inflight::Inflight,
+    adapters::{breakers::Breakers, inflight::Inflight},
     domain::{clock::Clock, health::ActorName, health::BuildInfo, instrument::Symbol},
     messages::Event,
     metrics::{Config, MetricsActor},
@@ -76,7 +76,7 @@ fn config() -> HttpConfig {
         host: "127.0.0.1".into(),
         port: 0,
         connections_max: 16,
-        header_deadline: Duration::from_millis(300),
+        header_deadline: Duration::from_secs(1),
         ask_deadline: Duration::from_millis(250),
     }
 }
@@ -98,6 +98,7 @@ fn real() -> (Deps, Addr<MetricsActor>) {
         live: false,
         period: Duration::from_secs(60),
         inflight: Inflight::default(),
+        breakers: Breakers::default(),
         clock: Arc::new(WallClock),
     };
     let actor = MetricsActor::new(config).unwrap();

@@ -3,10 +3,10 @@
 use super::values::{Distance, Secret};
 use sentinel_actors::{
     adapters::gateway::DialectKind,
-    domain::{bar::Interval, calendar::Calendar, instrument},
+    domain::{bar::Interval, breaker::BreakerPolicy, calendar::Calendar, instrument},
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-use std::{path::PathBuf, str::FromStr, sync::Arc};
+use std::{path::PathBuf, str::FromStr, sync::Arc, time::Duration};
 
 /// All of them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -26,6 +26,8 @@ pub struct Settings {
     pub trading: TradingSettings,
     /// Limits on orders.
     pub guards: GuardSettings,
+    /// When a failing endpoint is left alone.
+    pub breaker: BreakerSettings,
     /// The MetaTrader gateway.
     pub gateway: GatewaySettings,
     /// The HTTP side.
@@ -182,6 +184,15 @@ pub struct GuardSettings {
     pub volume_max: f64,
 }
 
+/// `[breaker]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct BreakerSettings {
+    pub failures: u32,
+    pub pause_s: u64,
+}
+
 /// `[gateway]`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -313,6 +324,11 @@ impl Settings {
             take_profit: symbol.take_profit.or(trading.take_profit).and_then(Distance::price),
         };
         self.symbols.0.iter().map(instrument).collect()
+    }
+
+    /// When an endpoint is left alone.
+    pub fn breaker_policy(&self) -> BreakerPolicy {
+        BreakerPolicy { failures: self.breaker.failures, pause: Duration::from_secs(self.breaker.pause_s) }
     }
 
     /// Oldest age of a bar's close that may be traded on, seconds: three intervals unless set.

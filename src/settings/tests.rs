@@ -124,6 +124,8 @@ fn every_value_out_of_range_is_refused_by_its_key() {
         ("SENTINEL__GUARDS__HALT_FILE", "/nonexistent/halt", "guards.halt_file"),
         ("SENTINEL__GUARDS__VOLUME_MAX", "-1", "guards.volume_max"),
         ("SENTINEL__GUARDS__VOLUME_MAX", "NaN", "guards.volume_max"),
+        ("SENTINEL__BREAKER__FAILURES", "1001", "breaker.failures"),
+        ("SENTINEL__BREAKER__PAUSE_S", "0", "breaker.pause_s"),
         ("SENTINEL__GATEWAY__COMMENT", "a comment of more than thirty-one characters", "gateway.comment"),
         ("SENTINEL__GATEWAY__DIALECT", "klingon", "gateway.dialect"),
         ("SENTINEL__GATEWAY__DIALECT", "ea", "gateway.dialect"),

@@ -2,7 +2,7 @@
 
 use super::{
     Distance, Problem, Settings,
-    sections::{ClockSource, GuardSettings, Symbol, TradingSettings},
+    sections::{BreakerSettings, ClockSource, GuardSettings, Symbol, TradingSettings},
 };
 use sentinel_actors::domain::schedule::Schedule;
 use std::{collections::HashSet, fs, net::IpAddr, path::Path};
@@ -19,6 +19,7 @@ pub(super) fn problems(settings: &Settings) -> Vec<Problem> {
     model(settings, &mut found);
     trading(&settings.trading, &mut found);
     guards(&settings.guards, &mut found);
+    breaker(&settings.breaker, &mut found);
     gateway(settings, &mut found);
     http(settings, &mut found);
     symbols(settings, &mut found);
@@ -120,6 +121,11 @@ fn guards(guards: &GuardSettings, found: &mut Found) {
     }
     let limit = guards.volume_max;
     found.unless((0.0..=100.0).contains(&limit), "guards.volume_max", "must be 0 (no limit) to 100 lots");
+}
+
+fn breaker(breaker: &BreakerSettings, found: &mut Found) {
+    found.unless(breaker.failures <= 1_000, "breaker.failures", "must be 0 (off) to 1000");
+    found.unless((1..=3_600).contains(&breaker.pause_s), "breaker.pause_s", "must be 1 to 3600 seconds");
 }
 
 fn gateway(settings: &Settings, found: &mut Found) {

@@ -15,7 +15,7 @@ use sentinel::{
     stages::{self, Shared},
 };
 use sentinel_actors::{
-    adapters::{inflight::Inflight, system_clock::SystemClock},
+    adapters::{breakers::Breakers, inflight::Inflight, system_clock::SystemClock},
     cycle::{CycleEnd, Policy, Stages, run_cycle},
     domain::instrument::Symbol,
     messages::Event,
@@ -68,19 +68,20 @@ fn settings(market: SocketAddr, model: SocketAddr, gateway: SocketAddr) -> Setti
 /// The daemon's own actors, the MetricsActor on a thread of its own as always.
 fn start_stages(settings: &Settings) -> (Stages, Policy) {
     let clock = Arc::new(SystemClock);
-    let inflight = Inflight::default();
+    let (inflight, breakers) = (Inflight::default(), Breakers::default());
     let recorder = MetricsActor::new(metrics::Config {
         symbols: vec![Symbol::new("EURUSD")],
         build: build_info(),
         live: true,
         period: Duration::from_secs(60),
         inflight: inflight.clone(),
+        breakers: breakers.clone(),
         clock: clock.clone(),
     })
     .unwrap();
     let arbiter = Arbiter::new();
     let metrics = MetricsActor::start_in_arbiter(&arbiter.handle(), |_| recorder).recipient::<Event>();
-    let shared = Shared { clock, inflight, shutdown: CancellationToken::new(), metrics };
+    let shared = Shared { clock, inflight, breakers, shutdown: CancellationToken::new(), metrics };
     (stages::start(settings, &shared).0, application::policy(settings))
 }
 

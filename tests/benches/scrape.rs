@@ -5,7 +5,7 @@ use actix::{Actor, Arbiter, Context, Handler, Supervisor};
 use actix_web::{HttpResponse, dev::Server, http::header::CONTENT_TYPE, web};
 use sentinel::http::{Deps, HttpConfig, serve, serve_routes};
 use sentinel_actors::{
-    adapters::inflight::Inflight,
+    adapters::{breakers::Breakers, inflight::Inflight},
     domain::{clock::Clock, health::BuildInfo, instrument::Symbol},
     messages::Ping,
     metrics::{Config, MetricsActor},
@@ -88,6 +88,7 @@ async fn servers() -> Result<(Bound, Bound), Box<dyn std::error::Error>> {
         live: false,
         period: Duration::from_secs(60),
         inflight: Inflight::default(),
+        breakers: Breakers::default(),
         clock: Arc::new(WallClock),
     })?;
     let snapshot = actor.snapshot();

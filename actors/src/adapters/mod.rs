@@ -1,5 +1,6 @@
 //! One outside system each; what comes in becomes a domain type or an error here.
 
+pub mod breakers;
 pub mod eodhd;
 pub mod gateway;
 pub mod halt_file;

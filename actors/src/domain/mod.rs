@@ -1,6 +1,7 @@
 //! What Sentinel computes and decides, as plain functions and types: no actix, no sockets, no disk.
 
 pub mod bar;
+pub mod breaker;
 pub mod calendar;
 pub mod clock;
 pub mod decision;

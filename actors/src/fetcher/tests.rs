@@ -3,6 +3,7 @@
 mod server;
 
 use super::*;
+use crate::domain::breaker::BreakerPolicy;
 use crate::domain::{instrument::Symbol, window::BarRejection};
 use actix::Addr;
 use server::{FakeClock, Recorder, Reply, Server, TakeEvents, rows};
@@ -59,6 +60,7 @@ impl Rig {
             on_gap: OnGap::Continue,
             clock: clock.clone(),
             inflight: Inflight::default(),
+            breakers: Breakers::default(),
             metrics: recorder.clone().recipient(),
         };
         change(&mut config);
@@ -373,6 +375,40 @@ async fn a_gap_that_the_calendar_explains_is_none() {
     let change = |config: &mut Config| (config.on_gap, config.calendar) = (OnGap::Stop, Arc::new(calendar));
     let cycle = Rig::new(&server.base_url, &["EURUSD"], change).cycle().await;
     assert_eq!((cycle.failure(0), cycle.fetches[0].gaps), (None, 0));
+}
+
+#[actix::test]
+async fn an_open_breaker_makes_no_request_and_one_probe_closes_it_for_all() {
+    let server = Server::start(|number, _| match number {
+        0..=2 => Reply::Status(401, ""),
+        _ => Reply::Body(rows(NOW - 200..NOW)),
+    });
+    let breakers = Breakers::new(BreakerPolicy { failures: 2, pause: Duration::from_millis(300) });
+    let shared = breakers.clone();
+    let rig = Rig::new(&server.base_url, &["EURUSD", "GBPUSD"], |config| config.breakers = shared);
+    let failing = rig.cycle().await;
+    assert_eq!((failing.failure(0), failing.failure(1), failing.calls), (Some("401"), Some("401"), 2));
+    assert_eq!(breakers.state(Endpoint::Eodhd), BreakerState::Open);
+    let open = rig.cycle().await;
+    assert_eq!((open.failure(0), open.failure(1), open.calls), (Some("breaker"), Some("breaker"), 0));
+    assert!(open.errors.is_empty() && open.fetches[0].duration.is_none(), "nothing was asked, nothing failed");
+    sleep_ms(350).await;
+    let probed = rig.cycle().await;
+    assert_eq!((probed.failure(0), probed.failure(1), probed.calls), (Some("401"), Some("breaker"), 1));
+    sleep_ms(350).await;
+    let healed = rig.cycle().await;
+    assert_eq!((healed.failure(0), healed.failure(1), healed.calls), (None, None, 2), "in the same cycle");
+    assert_eq!(breakers.state(Endpoint::Eodhd), BreakerState::Closed);
+}
+
+#[actix::test]
+async fn a_provider_without_newer_bars_is_no_failing_endpoint() {
+    let server = Server::start(|_, _| Reply::Body("[]".into()));
+    let breakers = Breakers::new(BreakerPolicy { failures: 1, ..Default::default() });
+    let shared = breakers.clone();
+    let rig = Rig::new(&server.base_url, &["EURUSD"], |config| config.breakers = shared);
+    assert_eq!(rig.cycle().await.failure(0), Some("empty_response"));
+    assert!(breakers.admits(Endpoint::Eodhd));
 }
 
 #[actix::test]

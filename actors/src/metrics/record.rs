@@ -3,10 +3,12 @@
 use super::Config;
 use crate::{
     adapters::{
+        breakers::Breakers,
         inflight::Endpoint,
         prometheus::{ERROR_CODES, Given, Metrics, ProcessReader},
     },
     domain::{
+        breaker::BreakerState,
         decision::Decision,
         guard::Suppression,
         health::{CycleState, Health, State, Step},
@@ -22,6 +24,8 @@ use std::time::{Duration, Instant};
 pub struct Recorder {
     metrics: Metrics,
     state: State,
+    /// Asked for each text: a breaker half-opens by time alone, and no event says so.
+    breakers: Breakers,
     process: ProcessReader,
     /// Monotonic, unlike every timestamp: uptime survives a clock that is set after the start.
     started: Instant,
@@ -43,6 +47,7 @@ impl Recorder {
         Ok(Self {
             metrics,
             state: State::new(config.build, config.live, config.period, now),
+            breakers: config.breakers,
             process: ProcessReader::default(),
             started: Instant::now(),
         })
@@ -54,6 +59,13 @@ impl Recorder {
         self.metrics.ready.set(self.state.is_ready(now).into());
         for (endpoint, count) in Endpoint::ALL.into_iter().zip(inflight) {
             self.metrics.inflight_requests.with_label_values(&[endpoint.as_str()]).set(count);
+        }
+        for endpoint in Endpoint::ALL {
+            let now_in = self.breakers.state(endpoint);
+            for state in BreakerState::ALL {
+                let child = self.metrics.breaker_state.with_label_values(&[endpoint.as_str(), state.as_str()]);
+                child.set((state == now_in).into());
+            }
         }
         self.process.refresh(&self.metrics);
         self.metrics.encode()
@@ -86,9 +98,9 @@ impl Recorder {
                 }
                 self.features_built(builds, now);
             }
-            Event::PredictionsReceived { requests, api } => {
+            Event::PredictionsReceived { requests, api, is_refused } => {
                 self.api_used(Endpoint::Hub, api);
-                self.predictions_received(requests, now);
+                self.predictions_received(requests, *is_refused, now);
             }
             Event::CycleGuarded { is_market_open, is_halted } => {
                 self.state.is_halted = *is_halted;
@@ -162,7 +174,7 @@ impl Recorder {
         self.step_ended(Step::Features, !builds.is_empty(), builds.iter().filter_map(|build| build.failure), now);
     }
 
-    fn predictions_received(&mut self, requests: &[PredictionReport], now: Duration) {
+    fn predictions_received(&mut self, requests: &[PredictionReport], is_refused: bool, now: Duration) {
         for request in requests {
             self.metrics.prediction_requests_total.inc();
             match request.failure {
@@ -171,7 +183,8 @@ impl Recorder {
             }
         }
         let faults = requests.iter().flat_map(|request| request.failure.iter().chain(&request.row_failures).copied());
-        self.step_ended(Step::Predict, !requests.is_empty(), faults, now);
+        let faults = faults.chain(is_refused.then_some("breaker"));
+        self.step_ended(Step::Predict, !requests.is_empty() || is_refused, faults, now);
     }
 
     fn signals_decided(&mut self, decisions: &[(Symbol, Decision)], now: Duration) {

@@ -50,6 +50,7 @@ fn start() -> (Addr<MetricsActor>, HandClock, Inflight, Snapshot) {
         live: true,
         period: Duration::from_secs(60),
         inflight: Inflight::default(),
+        breakers: Breakers::default(),
         clock: Arc::new(clock.clone()),
     };
     let inflight = config.inflight.clone();
@@ -148,7 +149,11 @@ async fn a_cycles_events_become_the_numbers_they_mean() {
     actor.do_send(Event::FeaturesBuilt { builds, invalid: InvalidValues { nan: 4, ..Default::default() } });
     let request = |failure| PredictionReport { latency: Duration::from_millis(20), failure, row_failures: vec![] };
     let requests = vec![request(None), request(Some("bad_shape"))];
-    actor.do_send(Event::PredictionsReceived { requests, api: ApiUsage { calls: 2, errors: vec!["bad_shape"] } });
+    actor.do_send(Event::PredictionsReceived {
+        requests,
+        api: ApiUsage { calls: 2, errors: vec!["bad_shape"] },
+        is_refused: false,
+    });
     let decisions = vec![
         (Symbol::new("EURUSD"), decision(Action::Buy, Action::Buy, 0.7)),
         (Symbol::new("USDJPY"), decision(Action::Hold, Action::Sell, 0.5)),
@@ -260,6 +265,27 @@ async fn the_text_is_made_again_only_when_something_changed() {
     let after = actor.send(GetMetrics).await.unwrap();
     assert_ne!(before.as_ptr(), after.as_ptr(), "a second has passed");
     assert_eq!(snapshot.get(), Some(after));
+}
+
+#[actix::test]
+async fn each_breaker_is_in_one_state() {
+    let (actor, ..) = start();
+    let closed = text(&actor).await;
+    for endpoint in ["eodhd", "hub", "gateway"] {
+        for (state, expected) in [("closed", 1.0), ("half_open", 0.0), ("open", 0.0)] {
+            let series = format!("sentinel_breaker_state{{endpoint=\"{endpoint}\",state=\"{state}\"}}");
+            assert_eq!(value(&closed, &series), expected, "{series}");
+        }
+    }
+}
+
+#[actix::test]
+async fn a_step_that_the_breaker_kept_from_its_work_says_so() {
+    let (actor, ..) = start();
+    actor.do_send(Event::PredictionsReceived { requests: vec![], api: ApiUsage::default(), is_refused: true });
+    let health = actor.send(GetHealth).await.unwrap();
+    assert_eq!(health.stages[2].1.last_outcome, "breaker");
+    assert_eq!(value(&text(&actor).await, "sentinel_prediction_requests_total"), 0.0);
 }
 
 #[actix::test]

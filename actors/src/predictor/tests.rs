@@ -1,6 +1,7 @@
 //! The Predictor against a scripted model server on a real socket.
 
 use super::*;
+use crate::domain::breaker::BreakerPolicy;
 use crate::domain::features::{FEATURE_COUNT, SEQUENCE_BARS};
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -94,6 +95,10 @@ struct Run {
 }
 
 async fn predict(base_url: &str, rows: usize, rows_per_request: usize) -> Run {
+    predict_with(Breakers::default(), base_url, rows, rows_per_request).await
+}
+
+async fn predict_with(breakers: Breakers, base_url: &str, rows: usize, rows_per_request: usize) -> Run {
     let metrics = Metrics::default();
     let events = metrics.0.clone();
     let config = Config {
@@ -103,6 +108,7 @@ async fn predict(base_url: &str, rows: usize, rows_per_request: usize) -> Run {
         deadline: DEADLINE,
         body_bytes_max: 4_096,
         inflight: Inflight::default(),
+        breakers,
         metrics: metrics.start().recipient(),
     };
     let inflight = config.inflight.clone();
@@ -118,7 +124,7 @@ async fn predict(base_url: &str, rows: usize, rows_per_request: usize) -> Run {
     assert_eq!(inflight.get(Endpoint::Hub), 0);
     tokio::task::yield_now().await;
     let received = events.lock().unwrap().drain(..).find_map(|event| match event {
-        Event::PredictionsReceived { requests, api } => Some((requests, api)),
+        Event::PredictionsReceived { requests, api, .. } => Some((requests, api)),
         _ => None,
     });
     let (requests, api) = received.unwrap_or_default();
@@ -140,6 +146,22 @@ async fn rows_are_chunked_and_answered_in_order() {
     let bodies = bodies.lock().unwrap();
     let first = |i: usize, row: usize| bodies[i]["dataframe_split"]["data"][row][0][0].as_f64();
     assert_eq!((first(0, 0), first(0, 1), first(1, 0), first(1, 1)), (Some(0.0), Some(1.0), Some(2.0), None));
+}
+
+#[actix::test]
+async fn an_open_breaker_makes_no_request_until_its_pause_is_over() {
+    let mut steps: Vec<_> = (0..3).map(|_| Step::Answer(503, "busy".into())).collect();
+    steps.extend([ok("[0,0,1]"), ok("[0,0,1]")]);
+    let (url, bodies) = serve(steps);
+    let breakers = Breakers::new(BreakerPolicy { failures: 3, pause: Duration::from_millis(300) });
+    let failing = predict_with(breakers.clone(), &url, 4, 1).await;
+    assert_eq!(failing.answers, [Err("503"), Err("503"), Err("503"), Err("breaker")]);
+    assert_eq!((failing.requests.len(), failing.api.calls, bodies.lock().unwrap().len()), (3, 3, 3));
+    let open = predict_with(breakers.clone(), &url, 2, 1).await;
+    assert_eq!((open.answers, open.api.calls), (vec![Err("breaker"); 2], 0));
+    tokio::time::sleep(Duration::from_millis(350)).await;
+    let healed = predict_with(breakers.clone(), &url, 2, 1).await;
+    assert_eq!((healed.answers, healed.api.calls), (vec![Ok(1.0); 2], 2));
 }
 
 #[actix::test]

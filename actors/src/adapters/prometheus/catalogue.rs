@@ -8,6 +8,7 @@ use super::{Family, Given, Handle, names};
 use crate::{
     adapters::inflight::Endpoint,
     domain::{
+        breaker::BreakerState,
         decision::Action,
         guard::Suppression,
         health::{ActorName, Step},
@@ -172,6 +173,12 @@ families! {
     clock_steps_total: IntCounter = "sentinel_clock_steps_total" in "count";
     /// Whether the daemon's trading calendar has the market open (1) or closed (0)
     market_open: IntGauge = "sentinel_market_open" in "1";
+    /// Circuit breaker state per endpoint; 1 for the current state, 0 for the others
+    breaker_state: IntGaugeVec = "sentinel_breaker_state" in "1",
+        by [
+            endpoint: |_| names(&Endpoint::ALL, Endpoint::as_str),
+            state: |_| names(&BreakerState::ALL, BreakerState::as_str)
+        ];
     /// Requests sent and not yet answered
     inflight_requests: IntGaugeVec = "sentinel_inflight_requests" in "count",
         by [endpoint: |_| names(&Endpoint::ALL, Endpoint::as_str)];
