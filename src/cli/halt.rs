@@ -45,12 +45,15 @@ fn run(
     let acted = act(&path).with_context(|| path.display().to_string());
     // Looked at again, as the daemon will: what counts is what is there, not what was done.
     let state = HaltFile::new(Some(path.clone())).state();
-    match acted {
-        Ok(changed) => println!("{} {}", done(changed), path.display()),
-        Err(error) => drop(fail(&error)),
-    }
     println!("{state}");
-    if wanted(&state) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    match acted {
+        // A file that could not be made halts nobody, even if this path is in doubt: the daemon may watch another.
+        Err(error) => fail(&error),
+        Ok(changed) => {
+            println!("{} {}", done(changed), path.display());
+            if wanted(&state) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+    }
 }
 
 /// The file's name. No other setting is looked at: a halt must not wait for a token to be found.
@@ -66,5 +69,34 @@ fn path(args: &Args) -> Result<PathBuf, ExitCode> {
         None => Err(refuse(
             &"guards.halt_file: is not set; name the file that the daemon watches by --halt-file or --config",
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn args(path: &Path) -> Args {
+        Args { config: None, halt_file: Some(path.display().to_string()) }
+    }
+
+    #[test]
+    fn a_halt_can_be_made_and_ended_twice() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("halt");
+        for (command, is_there) in [(halt as fn(&Args) -> ExitCode, true), (resume, false)] {
+            for _ in 0..2 {
+                assert_eq!(command(&args(&path)), ExitCode::SUCCESS);
+                assert_eq!(path.exists(), is_there);
+            }
+        }
+    }
+
+    #[test]
+    fn a_halt_that_could_not_be_made_is_no_success() {
+        let place = tempfile::tempdir().unwrap();
+        assert_eq!(halt(&args(&place.path().join("gone").join("halt"))), ExitCode::FAILURE);
+        assert_eq!(resume(&args(&place.path().join("gone").join("halt"))), ExitCode::FAILURE);
+        assert_eq!(halt(&args(Path::new("halt"))), ExitCode::from(64), "the daemon may run elsewhere");
     }
 }

@@ -391,7 +391,7 @@ async fn an_open_breaker_makes_no_request_and_one_probe_closes_it_for_all() {
     assert_eq!(breakers.state(Endpoint::Eodhd), BreakerState::Open);
     let open = rig.cycle().await;
     assert_eq!((open.failure(0), open.failure(1), open.calls), (Some("breaker"), Some("breaker"), 0));
-    assert!(open.errors.is_empty() && open.fetches[0].duration.is_none(), "nothing was asked, nothing failed");
+    assert!(open.errors.is_empty(), "nothing was asked");
     sleep_ms(350).await;
     let probed = rig.cycle().await;
     assert_eq!((probed.failure(0), probed.failure(1), probed.calls), (Some("401"), Some("breaker"), 1));
