@@ -58,7 +58,7 @@ pub struct SettingsArgs {
     /// Take-profit: a distance from the newest close in price, or none
     #[arg(long, value_name = "PRICE|none", allow_hyphen_values = true)]
     take_profit: Option<String>,
-    /// What the gateway speaks: place_order or v43
+    /// What the gateway speaks: place_order, v43, envelope or order_send
     #[arg(long, value_name = "DIALECT")]
     dialect: Option<String>,
     /// Trading account, part of every order's identity

@@ -6,6 +6,7 @@ mod demo;
 mod halt;
 mod run;
 mod sandbox;
+mod verify;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -38,6 +39,9 @@ enum Command {
     Halt(halt::Args),
     /// End a halt: remove the kill switch's file
     Resume(halt::Args),
+    /// Ask a system that Sentinel talks to whether it is ready for it, without trading
+    #[command(subcommand)]
+    Verify(verify::Target),
     /// Run one of the demo's three servers alone, for trying things by hand
     #[command(subcommand)]
     Sandbox(sandbox::Server),
@@ -60,6 +64,7 @@ pub fn main() -> ExitCode {
         Some(Command::Check(args)) => check::main(&args),
         Some(Command::Halt(args)) => halt::halt(&args),
         Some(Command::Resume(args)) => halt::resume(&args),
+        Some(Command::Verify(target)) => verify::main(&target),
         Some(Command::Sandbox(server)) => sandbox::main(server),
     }
 }

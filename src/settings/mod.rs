@@ -11,6 +11,7 @@ mod values;
 
 pub use layers::Sources;
 pub use sections::*;
+pub use validate::Purpose;
 pub use values::{Distance, Secret};
 
 use std::fmt;
@@ -55,13 +56,21 @@ impl fmt::Display for SettingsError {
 impl std::error::Error for SettingsError {}
 
 impl Settings {
-    /// Loads all layers and checks the result.
+    /// Loads all layers and checks that the daemon can run with the result.
     ///
     /// # Errors
     /// Names every key that is unknown, of the wrong type or out of range.
     pub fn load(sources: &Sources) -> Result<Self, SettingsError> {
+        Self::load_for(Purpose::Daemon, sources)
+    }
+
+    /// Loads all layers and checks the result for what it is to be used for.
+    ///
+    /// # Errors
+    /// Names every key that is unknown, of the wrong type, out of range, or missing for this purpose.
+    pub fn load_for(purpose: Purpose, sources: &Sources) -> Result<Self, SettingsError> {
         let mut settings = layers::merge(sources)?;
-        let mut problems = validate::problems(&settings);
+        let mut problems = validate::problems(&settings, purpose);
         match market::calendar(&settings.market) {
             Ok(hours) => settings.market.hours = hours.into(),
             Err(problem) => problems.push(problem),

@@ -208,6 +208,7 @@ pub struct GatewaySettings {
     pub deadline_ms: u64,
     pub magic: i64,
     pub comment: String,
+    pub i_checked_it_by_hand: bool,
 }
 
 /// `[metrics]`

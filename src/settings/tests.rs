@@ -192,6 +192,30 @@ fn live_mode_names_everything_it_misses() {
     assert!(text.contains("--dialect") && text.contains("--account") && text.contains("--stop-loss"), "{text}");
 }
 
+#[test]
+fn verifying_the_gateway_needs_its_dialect_and_no_token() {
+    let load = |environment: &[(&str, &str)]| {
+        let mut sources = sources(environment);
+        sources.environment.remove("EODHD_API_TOKEN");
+        Settings::load_for(Purpose::VerifyGateway, &sources)
+    };
+    let verifiable = [("SENTINEL__GATEWAY__DIALECT", "order_send"), ("SENTINEL__TRADING__LIVE", "true")];
+    assert!(load(&verifiable).is_ok(), "what live mode needs is not asked for");
+    let error = load(&[]).unwrap_err();
+    assert!(error.0.len() == 1 && error.to_string().contains("gateway.dialect"), "{error}");
+    assert!(load(&[verifiable[0], ("GTW_PORT", "0")]).unwrap_err().to_string().contains("gateway.port"));
+}
+
+#[test]
+fn a_dialect_without_a_handshake_trades_only_on_a_persons_word() {
+    let order_send = ("SENTINEL__GATEWAY__DIALECT", "order_send");
+    assert_eq!(refused(&live(&[order_send])).0, ["gateway.i_checked_it_by_hand"]);
+    assert!(Settings::load(&live(&[order_send, ("SENTINEL__GATEWAY__I_CHECKED_IT_BY_HAND", "true")])).is_ok());
+    for dialect in ["place_order", "v43", "envelope"] {
+        assert!(Settings::load(&live(&[("SENTINEL__GATEWAY__DIALECT", dialect)])).is_ok(), "{dialect}");
+    }
+}
+
 fn live(more: &[(&str, &str)]) -> Sources {
     let mut sources = sources(&[
         ("SENTINEL__TRADING__LIVE", "true"),

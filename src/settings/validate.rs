@@ -4,15 +4,25 @@ use super::{
     Distance, Problem, Settings,
     sections::{BreakerSettings, ClockSource, GuardSettings, Symbol, TradingSettings},
 };
-use sentinel_actors::domain::schedule::Schedule;
+use sentinel_actors::{adapters::gateway::DialectKind, domain::schedule::Schedule};
 use std::{collections::HashSet, fs, net::IpAddr, path::Path};
 
 /// The model sees 60 bars, the longest of them with 60 more before it.
 const LOOKBACK_BARS: std::ops::RangeInclusive<usize> = 120..=5_000;
+const SAY_THE_DIALECT: &str = "--dialect place_order, v43, envelope or order_send";
 /// Milliseconds; a deadline of an hour is no deadline.
 const DEADLINE_MS: std::ops::RangeInclusive<u64> = 10..=3_600_000;
 
-pub(super) fn problems(settings: &Settings) -> Vec<Problem> {
+/// What settings are loaded for. Ranges always hold; what must be there depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// The daemon: needs the market data token, and in live mode whatever an order needs.
+    Daemon,
+    /// Asking the gateway something harmless: needs the dialect.
+    VerifyGateway,
+}
+
+pub(super) fn problems(settings: &Settings, purpose: Purpose) -> Vec<Problem> {
     let mut found = Found(Vec::new());
     schedule(settings, &mut found);
     data(settings, &mut found);
@@ -23,8 +33,17 @@ pub(super) fn problems(settings: &Settings) -> Vec<Problem> {
     gateway(settings, &mut found);
     http(settings, &mut found);
     symbols(settings, &mut found);
-    if settings.trading.live {
-        live(settings, &mut found);
+    match purpose {
+        Purpose::Daemon => {
+            token(settings, &mut found);
+            if settings.trading.live {
+                live(settings, &mut found);
+            }
+        }
+        Purpose::VerifyGateway => {
+            let named = settings.gateway.dialect.is_some();
+            found.unless(named, "gateway.dialect", format!("verifying the gateway needs it: {SAY_THE_DIALECT}"));
+        }
     }
     found.0
 }
@@ -62,7 +81,6 @@ fn data(settings: &Settings, found: &mut Found) {
     found.deadline(data.deadline_ms, "data.deadline_ms");
     found.unless((1_024..=1 << 28).contains(&data.body_bytes_max), "data.body_bytes_max", "must be 1024 to 268435456");
     found.unless((1..=100).contains(&data.concurrency), "data.concurrency", "must be 1 to 100");
-    token(settings, found);
 }
 
 fn token(settings: &Settings, found: &mut Found) {
@@ -183,7 +201,13 @@ fn symbols(settings: &Settings, found: &mut Found) {
 /// What live mode asks for on top; every missing piece is named with its flag.
 fn live(settings: &Settings, found: &mut Found) {
     let gateway = &settings.gateway;
-    found.unless(gateway.dialect.is_some(), "gateway.dialect", "live mode needs it: --dialect place_order or v43");
+    let dialect = gateway.dialect;
+    found.unless(dialect.is_some(), "gateway.dialect", format!("live mode needs it: {SAY_THE_DIALECT}"));
+    found.unless(
+        gateway.i_checked_it_by_hand || dialect.is_none_or(DialectKind::has_handshake),
+        "gateway.i_checked_it_by_hand",
+        "live mode needs it to be true: this dialect has no harmless request by which Sentinel could check the gateway",
+    );
     found.unless(
         gateway.account.is_some(),
         "gateway.account",

@@ -1,12 +1,20 @@
 //! The MetaTrader gateway on ZeroMQ: what an order looks like in each dialect, what a reply proves, and the REQ
-//! socket. The dialect is configured, never probed. Used by the SignalSender.
+//! socket. The dialect is configured, never probed. Used by the SignalSender and `sentinel verify`.
 
+mod envelope;
+pub mod handshake;
+mod order_send;
 mod place_order;
+mod question;
+mod retcode;
 pub mod signature;
 mod socket;
 mod v43;
 
+pub use envelope::Envelope;
+pub use order_send::OrderSend;
 pub use place_order::PlaceOrder;
+pub use question::{AccountState, Answer, Position, Question};
 pub use signature::risk_signature;
 pub use socket::{AwaitingReply, GatewaySocket, REPLY_BYTES_MAX, SocketError};
 pub use v43::V43;
@@ -16,7 +24,9 @@ use crate::{
     domain::order::{Order, Outcome},
 };
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use std::{fmt, str::FromStr, time::Duration};
+use uuid::Uuid;
 
 /// One way of talking to a gateway.
 pub trait Dialect: fmt::Debug + Send + Sync {
@@ -31,6 +41,27 @@ pub trait Dialect: fmt::Debug + Send + Sync {
 
     /// What a reply to the request of `order` proves. Never [`Outcome::NotSent`].
     fn classify(&self, order: &Order, reply: &[u8]) -> Verdict;
+
+    /// The request that asks this under `id`; `asked_at` is the wall clock. `None` where no such request of this
+    /// dialect is known to be harmless.
+    fn ask(&self, question: Question, id: Uuid, asked_at: Duration) -> Option<Vec<u8>>;
+
+    /// What the reply to that request says.
+    ///
+    /// # Errors
+    /// When it cannot be read, answers another request, or is no success.
+    fn answer(&self, question: Question, id: Uuid, reply: &[u8]) -> Result<Answer, BadReply>;
+}
+
+/// Why a reply is not what this dialect answers, on one line.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct BadReply(String);
+
+impl BadReply {
+    fn new(reason: &str) -> Self {
+        Self(one_line(reason))
+    }
 }
 
 /// What a reply says about an order.
@@ -60,18 +91,29 @@ pub enum DialectKind {
     PlaceOrder,
     /// The gateway with ids and risk signatures.
     V43,
+    /// The gateway with payloads in envelopes.
+    Envelope,
+    /// JSON v1.0: return codes instead of words.
+    OrderSend,
 }
 
 impl DialectKind {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::PlaceOrder, Self::V43];
+    pub const ALL: [Self; 4] = [Self::PlaceOrder, Self::V43, Self::Envelope, Self::OrderSend];
 
     /// The spelling of settings.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::PlaceOrder => "place_order",
             Self::V43 => "v43",
+            Self::Envelope => "envelope",
+            Self::OrderSend => "order_send",
         }
+    }
+
+    /// Whether a gateway can be asked in this dialect if it is the right one, without risking a trade.
+    pub const fn has_handshake(self) -> bool {
+        !matches!(self, Self::OrderSend)
     }
 }
 
@@ -88,12 +130,14 @@ impl FromStr for DialectKind {
         match text {
             "place_order" => Ok(Self::PlaceOrder),
             "v43" => Ok(Self::V43),
-            "envelope" | "order_send" => {
-                Err("must be place_order or v43; envelope and order_send are not available in this version")
+            "envelope" => Ok(Self::Envelope),
+            "order_send" => Ok(Self::OrderSend),
+            "ea" => {
+                Err("must be place_order, v43, envelope or order_send; ea is refused: an Expert Advisor straight on \
+                         the port turns any text into an order, BUY unless told otherwise, and no reply of it can be \
+                         trusted")
             }
-            "ea" => Err("must be place_order or v43; ea is refused: an Expert Advisor straight on the port turns any \
-                         text into an order, BUY unless told otherwise, and no reply of it can be trusted"),
-            _ => Err("must be place_order or v43"),
+            _ => Err("must be place_order, v43, envelope or order_send"),
         }
     }
 }
@@ -112,16 +156,23 @@ pub fn dialect(kind: DialectKind, params: DialectParams) -> Box<dyn Dialect> {
     match kind {
         DialectKind::PlaceOrder => Box::new(PlaceOrder),
         DialectKind::V43 => Box::new(V43::new(params)),
+        DialectKind::Envelope => Box::new(Envelope::new(params)),
+        DialectKind::OrderSend => Box::new(OrderSend::new(params)),
     }
 }
 
 /// Reads a JSON object, and nothing else: serde would also fill a struct from a list.
-fn parse_object<T: DeserializeOwned>(reply: &[u8]) -> Result<T, Verdict> {
-    let unreadable = |why: String| Verdict::not_ours(one_line(&format!("unreadable reply: {why}")));
+fn parse_object<T: DeserializeOwned>(reply: &[u8]) -> Result<T, BadReply> {
+    let unreadable = |why: String| BadReply::new(&format!("unreadable reply: {why}"));
     if reply.trim_ascii_start().first() != Some(&b'{') {
         return Err(unreadable(format!("no JSON object: {}", String::from_utf8_lossy(&reply[..reply.len().min(100)]))));
     }
     serde_json::from_slice(reply).map_err(|error| unreadable(error.to_string()))
+}
+
+/// Whether a reply clearly has no ticket. A ticket that cannot be read is one.
+fn names_no_ticket(ticket: &Value) -> bool {
+    ticket.is_null() || ticket.as_i64().is_some_and(|ticket| ticket <= 0)
 }
 
 #[cfg(test)]
@@ -136,10 +187,16 @@ mod tests {
         }
         let refusal = |text: &str| text.parse::<DialectKind>().unwrap_err();
         assert!(refusal("ea").contains("turns any text into an order"));
-        assert!(refusal("envelope").contains("not available in this version"));
-        assert!(refusal("order_send").contains("not available in this version"));
-        for text in ["ea", "envelope", "V43", ""] {
-            assert!(refusal(text).contains("place_order or v43"), "{text}");
+        for text in ["ea", "V43", "json", ""] {
+            assert!(refusal(text).contains("place_order, v43, envelope or order_send"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_dialect_has_a_handshake_or_says_that_it_has_none() {
+        for kind in DialectKind::ALL {
+            let request = dialect(kind, DialectParams::default()).ask(Question::Handshake, Uuid::nil(), Duration::ZERO);
+            assert_eq!(request.is_some(), kind.has_handshake(), "{kind}");
         }
     }
 

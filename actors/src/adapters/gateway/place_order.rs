@@ -1,7 +1,7 @@
 //! `place_order`: what the replaced daemon sent. No id, volume or stops; that daemon took any reply for an
 //! execution, this one needs the reply to say so.
 
-use super::{Dialect, DialectKind, Verdict, parse_object};
+use super::{Answer, BadReply, Dialect, DialectKind, Question, Verdict, parse_object};
 use crate::{
     adapters::http::one_line,
     domain::order::{Order, Outcome},
@@ -10,6 +10,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::time::Duration;
+use uuid::Uuid;
 
 /// The dialect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +46,7 @@ impl Dialect for PlaceOrder {
     fn classify(&self, _: &Order, reply: &[u8]) -> Verdict {
         let reply: Reply = match parse_object(reply) {
             Ok(reply) => reply,
-            Err(verdict) => return verdict,
+            Err(BadReply(reason)) => return Verdict::not_ours(reason),
         };
         let status = reply.status.as_str().map(str::to_ascii_lowercase);
         Verdict::ours(match status.as_deref() {
@@ -53,6 +54,20 @@ impl Dialect for PlaceOrder {
             Some("error" | "rejected" | "failed") => Outcome::Rejected { reason: format!("status {}", reply.status) },
             _ => Outcome::Unknown { reason: one_line(&format!("status {}", reply.status)) },
         })
+    }
+
+    fn ask(&self, question: Question, _: Uuid, _: Duration) -> Option<Vec<u8>> {
+        (question == Question::Handshake).then(|| json!({"action": "check_connection"}).to_string().into_bytes())
+    }
+
+    /// There is no id to tell this reply from another's: the socket of its own is what makes it ours.
+    fn answer(&self, _: Question, _: Uuid, reply: &[u8]) -> Result<Answer, BadReply> {
+        let reply: Value = parse_object(reply)?;
+        match reply["status"].as_str().map(str::to_ascii_lowercase).as_deref() {
+            // `filled` is no answer to this question; the handshake says so.
+            Some("ok" | "success" | "filled") => Ok(Answer::new(Value::Null, reply)),
+            _ => Err(BadReply::new(&format!("status {}", reply["status"]))),
+        }
     }
 }
 
@@ -105,6 +120,16 @@ mod tests {
     fn any_readable_object_answers_the_order_of_its_socket() {
         assert!(PlaceOrder.classify(&order(), b"{}").is_ours);
         assert!(!PlaceOrder.classify(&order(), b"ok").is_ours);
+    }
+
+    #[test]
+    fn only_the_connection_can_be_asked_for() {
+        assert!(PlaceOrder.ask(Question::Account, Uuid::nil(), Duration::ZERO).is_none());
+        let answer = |reply: &str| PlaceOrder.answer(Question::Handshake, Uuid::nil(), reply.as_bytes());
+        assert!(answer(r#"{"status": "OK"}"#).is_ok());
+        for reply in ["ok", "{}", r#"{"status": "error"}"#, r#"{"status": ["ok"]}"#] {
+            assert!(answer(reply).is_err(), "{reply}");
+        }
     }
 
     proptest! {

@@ -1,7 +1,7 @@
 //! `v43`: orders with an id that the gateway echoes, stops, and a risk signature that lets an order expire 5 s
 //! after it was signed. The id is echoed, not deduplicated: nothing here may be sent twice.
 
-use super::{Dialect, DialectKind, DialectParams, Verdict, parse_object, risk_signature};
+use super::{Answer, BadReply, Dialect, DialectKind, DialectParams, Question, Verdict, parse_object, risk_signature};
 use crate::{
     adapters::http::one_line,
     domain::order::{Order, Outcome},
@@ -9,6 +9,7 @@ use crate::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::time::Duration;
+use uuid::Uuid;
 
 /// Price of a market order: the gateway takes the current one.
 const MARKET_PRICE: f64 = 0.0;
@@ -80,12 +81,37 @@ impl Dialect for V43 {
     fn classify(&self, order: &Order, reply: &[u8]) -> Verdict {
         let reply: Reply = match parse_object(reply) {
             Ok(reply) => reply,
-            Err(verdict) => return verdict,
+            Err(BadReply(reason)) => return Verdict::not_ours(reason),
         };
         if reply.uuid.as_str() != Some(&order.client_order_id.to_string()) {
             return Verdict::not_ours(one_line(&format!("reply to another order, {}", reply.uuid)));
         }
         Verdict::ours(outcome(&reply))
+    }
+
+    fn ask(&self, question: Question, id: Uuid, asked_at: Duration) -> Option<Vec<u8>> {
+        let action = match question {
+            Question::Handshake => "PING",
+            Question::Account => "GET_ACCOUNT",
+            Question::Positions => "GET_POSITIONS",
+        };
+        let request = json!({"uuid": id.to_string(), "action": action, "timestamp": asked_at.as_secs_f64()});
+        Some(request.to_string().into_bytes())
+    }
+
+    fn answer(&self, question: Question, id: Uuid, reply: &[u8]) -> Result<Answer, BadReply> {
+        let mut reply: Value = parse_object(reply)?;
+        if reply["uuid"].as_str() != Some(&id.to_string()) {
+            return Err(BadReply::new(&format!("reply to another request, {}", reply["uuid"])));
+        }
+        let status = &reply["status"];
+        // Only the reply to PING is documented to have one; no failure is without.
+        let is_ok = status.as_str() == Some("ok") || (status.is_null() && question != Question::Handshake);
+        if !is_ok || !reply["error_code"].is_null() {
+            let Reply { status, error_code, error_msg, .. } = serde_json::from_value(reply).unwrap_or_default();
+            return Err(BadReply::new(&format!("status {status}, {error_code}: {error_msg}")));
+        }
+        Ok(Answer::new(reply["server_time"].take(), reply))
     }
 }
 

@@ -137,6 +137,26 @@ fn outside_text_in_a_reason_stays_one_line() {
     assert_eq!(reason, "INVALID_VOLUME: a level=INFO filled");
 }
 
+#[test]
+fn an_answer_has_our_id_and_no_error() {
+    let id = Uuid::from_u128(7);
+    let answer = |question: Question, fields: Value| {
+        let mut reply = json!({"uuid": id.to_string()});
+        reply.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        v43(None).answer(question, id, reply.to_string().as_bytes())
+    };
+    let pong = answer(Question::Handshake, json!({"status": "ok", "server_time": "2017-07-14T02:40:00Z"})).unwrap();
+    assert_eq!(pong.server_time(), Ok(Some(Duration::from_secs(1_500_000_000))));
+    let account = answer(Question::Account, json!({"balance": 1.0, "equity": 2.0})).unwrap();
+    assert_eq!(account.account().unwrap().equity, 2.0);
+    assert!(answer(Question::Handshake, json!({"balance": 1.0})).is_err(), "only PING has to say ok");
+    assert!(answer(Question::Account, json!({"error_code": "MT5_NOT_CONNECTED"})).is_err());
+    for status in ["error", "REJECTED", "FILLED"] {
+        assert!(answer(Question::Positions, json!({"status": status, "positions": []})).is_err(), "{status}");
+    }
+    assert!(v43(None).answer(Question::Positions, Uuid::nil(), br#"{"status": "ok"}"#).is_err());
+}
+
 fn json_value() -> impl Strategy<Value = Value> {
     prop_oneof![
         Just(Value::Null),

@@ -1,0 +1,172 @@
+//! Asking a gateway something harmless: the handshake that comes before any order, and the questions about the
+//! account. Each has a fresh socket and one deadline from connecting to the reply.
+
+use super::{Answer, BadReply, Dialect, DialectKind, GatewaySocket, Question, SocketError};
+use crate::domain::clock::Clock;
+use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
+use uuid::Uuid;
+
+/// How far the gateway's clock may be from ours. An order's signature is good for 5 s only.
+pub const CLOCK_SKEW_MAX: Duration = Duration::from_secs(2);
+
+/// A gateway that answered in its dialect, with a clock close to ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Handshake {
+    /// From the completed send to the reply.
+    pub roundtrip: Duration,
+    /// The gateway's clock minus ours, in milliseconds; `None` where it does not tell its time.
+    pub clock_skew_ms: Option<i64>,
+}
+
+/// Why a question has no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum QuestionError {
+    /// Nothing was sent.
+    #[error("{dialect} has no request for this that is known to be harmless")]
+    NoRequest {
+        /// The dialect.
+        dialect: DialectKind,
+    },
+    /// The connection did not come about; nothing was sent.
+    #[error("no gateway within {} ms", deadline.as_millis())]
+    NoGateway {
+        /// What was waited for.
+        deadline: Duration,
+    },
+    /// It took the request and said nothing.
+    #[error("no reply within {} ms", deadline.as_millis())]
+    NoReply {
+        /// What was waited for, connecting included.
+        deadline: Duration,
+    },
+    /// libzmq or the system said no.
+    #[error(transparent)]
+    Socket(#[from] SocketError),
+    /// The reply is no success in this dialect.
+    #[error("{reason}")]
+    BadReply {
+        /// What is wrong with it.
+        reason: BadReply,
+        /// From the completed send to the reply.
+        roundtrip: Duration,
+    },
+}
+
+/// Why a handshake did not succeed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HandshakeError {
+    /// There is no proper reply.
+    #[error(transparent)]
+    Question(#[from] QuestionError),
+    /// The clocks differ by more than [`CLOCK_SKEW_MAX`].
+    #[error("the gateway's clock is off by {skew_ms} ms")]
+    ClockSkew {
+        /// The gateway's clock minus ours, in milliseconds.
+        skew_ms: i64,
+        /// From the completed send to the reply.
+        roundtrip: Duration,
+    },
+}
+
+impl QuestionError {
+    /// Bounded name of the fault.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::NoRequest { .. } => "no_handshake",
+            Self::NoGateway { .. } => "no_gateway",
+            Self::NoReply { .. } => "timeout",
+            Self::Socket(_) => "socket",
+            Self::BadReply { .. } => "bad_reply",
+        }
+    }
+}
+
+impl HandshakeError {
+    /// Bounded name of the fault.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Question(error) => error.kind(),
+            Self::ClockSkew { .. } => "clock_skew",
+        }
+    }
+}
+
+/// Asks the gateway at `tcp://host:port` whether it is there, speaks this dialect, and has the time right.
+/// Needs a tokio runtime.
+///
+/// # Errors
+/// Whatever keeps the gateway from being trusted with an order.
+pub async fn run(
+    dialect: &dyn Dialect,
+    address: &str,
+    deadline: Duration,
+    clock: &dyn Clock,
+) -> Result<Handshake, HandshakeError> {
+    let Answered { answer, roundtrip, received_at } =
+        ask(dialect, Question::Handshake, address, deadline, clock).await?;
+    let bad = |reason| QuestionError::BadReply { reason, roundtrip };
+    if answer.looks_like_a_trade() {
+        let reason = "it reads like an executed order: look at the account, this gateway may trade on any message";
+        return Err(bad(BadReply::new(reason)).into());
+    }
+    // The gateway looked at its clock somewhere between the two moments; half way is the best guess.
+    let skew_ms = |server: Duration| millis(server) - millis(received_at.saturating_sub(roundtrip / 2));
+    let clock_skew_ms = answer.server_time().map_err(bad)?.map(skew_ms);
+    match clock_skew_ms {
+        Some(skew_ms) if u128::from(skew_ms.unsigned_abs()) > CLOCK_SKEW_MAX.as_millis() => {
+            Err(HandshakeError::ClockSkew { skew_ms, roundtrip })
+        }
+        _ => Ok(Handshake { roundtrip, clock_skew_ms }),
+    }
+}
+
+/// An answer and when it came.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answered {
+    /// What the gateway says.
+    pub answer: Answer,
+    /// From the completed send to the reply.
+    pub roundtrip: Duration,
+    /// Our wall clock at the reply, as time since the unix epoch.
+    pub received_at: Duration,
+}
+
+/// Asks the gateway at `tcp://host:port` one question. Needs a tokio runtime.
+///
+/// # Errors
+/// When there is no successful reply to this very question within the deadline.
+pub async fn ask(
+    dialect: &dyn Dialect,
+    question: Question,
+    address: &str,
+    deadline: Duration,
+    clock: &dyn Clock,
+) -> Result<Answered, QuestionError> {
+    let id = Uuid::new_v4();
+    let request = dialect.ask(question, id, clock.now()).ok_or(QuestionError::NoRequest { dialect: dialect.kind() })?;
+    let ends_at = Instant::now() + deadline;
+    let sending = GatewaySocket::connect(address)?.send(request);
+    let awaiting = timeout_at(ends_at, sending).await.map_err(|_| QuestionError::NoGateway { deadline })??;
+    let sent_at = Instant::now();
+    let replied = timeout_at(ends_at, awaiting.reply()).await.map_err(|_| QuestionError::NoReply { deadline })?;
+    let (roundtrip, received_at) = (sent_at.elapsed(), clock.now());
+    // More or fewer frames than one come from something that does not speak the dialect.
+    let reply = match replied {
+        Ok((reply, _)) => reply,
+        Err(error @ SocketError::Frames(_)) => {
+            return Err(QuestionError::BadReply { reason: BadReply::new(&error.to_string()), roundtrip });
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let answer = dialect.answer(question, id, &reply);
+    let answer = answer.map_err(|reason| QuestionError::BadReply { reason, roundtrip })?;
+    Ok(Answered { answer, roundtrip, received_at })
+}
+
+fn millis(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

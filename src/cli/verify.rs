@@ -1,0 +1,230 @@
+//! `sentinel verify gateway`: the harmless handshake in the configured dialect, and a report a person can act on.
+
+use super::{args::SettingsArgs, fail, refuse};
+use crate::settings::{GatewaySettings, Purpose, Settings};
+use anyhow::Context;
+use sentinel_actors::adapters::{
+    gateway::{
+        Dialect, DialectKind, DialectParams, Question, dialect,
+        handshake::{self, Answered, CLOCK_SKEW_MAX, Handshake, HandshakeError, QuestionError},
+    },
+    system_clock::SystemClock,
+};
+use std::{fmt, io, process::ExitCode, time::Duration};
+use tokio::net::TcpStream;
+
+/// What can be verified.
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Target {
+    /// Send the gateway its dialect's harmless request, and nothing that trades; exit 0 if all is well, 1 if not
+    ///
+    /// Is it reachable, does it answer in time and in this dialect, is its clock within 2 s of ours, what is in the
+    /// account. Takes the settings of `sentinel run`; needs a dialect, but no market data token. Never point it at an
+    /// Expert Advisor that listens itself: one of those takes any message for an order.
+    Gateway(Box<SettingsArgs>),
+}
+
+pub(super) fn main(target: &Target) -> ExitCode {
+    let Target::Gateway(args) = target;
+    let settings = match Settings::load_for(Purpose::VerifyGateway, &args.sources()) {
+        Ok(settings) => settings,
+        Err(error) => return refuse(&error),
+    };
+    let gateway = &settings.gateway;
+    let verified = gateway.dialect.context("no dialect").and_then(|kind| {
+        println!("Gateway tcp://{}:{}, dialect {kind}\n", gateway.host, gateway.port);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        Ok(runtime.block_on(verify(gateway, kind)))
+    });
+    match verified {
+        Ok(report) => {
+            println!("{report}");
+            if report.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Err(error) => fail(&error),
+    }
+}
+
+async fn verify(gateway: &GatewaySettings, kind: DialectKind) -> Report {
+    let asking = Asking {
+        dialect: dialect(kind, DialectParams::default()),
+        address: format!("tcp://{}:{}", gateway.host, gateway.port),
+        deadline: Duration::from_millis(gateway.deadline_ms),
+    };
+    let mut report = Report::default();
+    if let Err(error) = reach(gateway, asking.deadline).await {
+        report.failed("address", error, "start the gateway, or correct gateway.host and gateway.port");
+        return report;
+    }
+    report.ok("address", "accepts connections");
+    if !kind.has_handshake() {
+        by_hand(gateway, kind, &mut report);
+        return report;
+    }
+    let shaken = handshake::run(&*asking.dialect, &asking.address, asking.deadline, &SystemClock).await;
+    if describe(&shaken, kind, &mut report) {
+        asking.account(&mut report).await;
+        asking.positions(&mut report).await;
+    }
+    report
+}
+
+/// A TCP connection and not a byte on it.
+async fn reach(gateway: &GatewaySettings, deadline: Duration) -> io::Result<()> {
+    let host = gateway.host.trim_matches(['[', ']']);
+    let connecting = TcpStream::connect((host, gateway.port));
+    tokio::time::timeout(deadline, connecting).await.map_err(|_| io::ErrorKind::TimedOut)?.map(drop)
+}
+
+fn by_hand(gateway: &GatewaySettings, kind: DialectKind, report: &mut Report) {
+    let found = format!("not asked: {kind} has no request that is known to be harmless; nothing was sent");
+    if gateway.i_checked_it_by_hand {
+        report.ok("dialect", format!("{found}; gateway.i_checked_it_by_hand is your word for it"));
+    } else {
+        let way_out = "check by hand that this gateway speaks this dialect and that its clock is right, then say so: \
+                       gateway.i_checked_it_by_hand = true";
+        report.failed("dialect", found, way_out);
+    }
+}
+
+/// Reports the handshake; says whether there is any use in asking more.
+fn describe(shaken: &Result<Handshake, HandshakeError>, kind: DialectKind, report: &mut Report) -> bool {
+    let answered = |roundtrip: &Duration| format!("in {:.1} ms", roundtrip.as_secs_f64() * 1e3);
+    let confirmed = match kind {
+        DialectKind::PlaceOrder => "its liveness check is answered; there is no id, so this is all there is to know",
+        _ => "its liveness check is answered, with the id of this request",
+    };
+    match shaken {
+        Ok(Handshake { roundtrip, clock_skew_ms }) => {
+            report.ok("answer", answered(roundtrip));
+            report.ok("dialect", confirmed);
+            match clock_skew_ms {
+                Some(skew_ms) => report.ok("clock", offset(*skew_ms)),
+                None => report.note("clock", "the gateway does not tell its time; compare it by hand"),
+            }
+        }
+        Err(HandshakeError::ClockSkew { skew_ms, roundtrip }) => {
+            report.ok("answer", answered(roundtrip));
+            report.ok("dialect", confirmed);
+            let found = format!("{}; at most {} s is accepted", offset(*skew_ms), CLOCK_SKEW_MAX.as_secs());
+            report.failed("clock", found, "set both machines' clocks by NTP, in UTC");
+        }
+        Err(HandshakeError::Question(QuestionError::BadReply { reason, roundtrip })) => {
+            report.ok("answer", answered(roundtrip));
+            let way_out = "correct gateway.dialect by what the gateway's documentation says, never by trying: some \
+                           gateways trade on almost any message";
+            report.failed("dialect", reason, way_out);
+            return false;
+        }
+        Err(HandshakeError::Question(error)) => {
+            let way_out = match error {
+                QuestionError::NoReply { .. } => {
+                    "it took the request and is silent: look at its log; gateway.deadline_ms is how long it may take"
+                }
+                _ => "something listens there, but it does not speak ZeroMQ: is gateway.port the gateway's?",
+            };
+            report.failed("answer", error, way_out);
+            return false;
+        }
+    }
+    true
+}
+
+fn offset(skew_ms: i64) -> String {
+    let direction = if skew_ms < 0 { "behind" } else { "ahead of" };
+    format!("{:.3} s {direction} ours", skew_ms.unsigned_abs() as f64 / 1e3)
+}
+
+/// What it takes to ask.
+struct Asking {
+    dialect: Box<dyn Dialect>,
+    address: String,
+    deadline: Duration,
+}
+
+const NO_ACCOUNT: &str = "is the gateway logged in to MetaTrader?";
+
+impl Asking {
+    async fn ask(&self, question: Question) -> Result<Answered, QuestionError> {
+        handshake::ask(&*self.dialect, question, &self.address, self.deadline, &SystemClock).await
+    }
+
+    async fn account(&self, report: &mut Report) {
+        match self.ask(Question::Account).await.map(|answered| answered.answer.account()) {
+            Ok(Ok(account)) => {
+                let currency = account.currency.unwrap_or_default();
+                report.ok("account", format!("balance {:.2}, equity {:.2} {currency}", account.balance, account.equity))
+            }
+            Ok(Err(error)) => report.failed("account", error, NO_ACCOUNT),
+            Err(QuestionError::NoRequest { .. }) => report.note("account", "cannot be asked for in this dialect"),
+            Err(error) => report.failed("account", error, NO_ACCOUNT),
+        }
+    }
+
+    async fn positions(&self, report: &mut Report) {
+        match self.ask(Question::Positions).await.map(|answered| answered.answer.positions()) {
+            Ok(Ok(positions)) if positions.is_empty() && self.dialect.kind() == DialectKind::Envelope => {
+                report.note("positions", "none listed, which proves nothing: a gateway cut off from MT5 says the same")
+            }
+            Ok(Ok(positions)) => report.ok("positions", format!("{} open", positions.len())),
+            Ok(Err(error)) => report.failed("positions", error, NO_ACCOUNT),
+            Err(QuestionError::NoRequest { .. }) => report.note("positions", "cannot be asked for in this dialect"),
+            Err(error) => report.failed("positions", error, NO_ACCOUNT),
+        }
+    }
+}
+
+/// What was found, line by line.
+#[derive(Default)]
+struct Report(Vec<Check>);
+
+struct Check {
+    mark: Mark,
+    name: &'static str,
+    found: String,
+    way_out: &'static str,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mark {
+    Ok,
+    /// Worth knowing, and nothing that could pass or fail.
+    Note,
+    Failed,
+}
+
+impl Report {
+    fn ok(&mut self, name: &'static str, found: impl Into<String>) {
+        self.0.push(Check { mark: Mark::Ok, name, found: found.into(), way_out: "" });
+    }
+
+    fn note(&mut self, name: &'static str, found: &str) {
+        self.0.push(Check { mark: Mark::Note, name, found: found.into(), way_out: "" });
+    }
+
+    fn failed(&mut self, name: &'static str, found: impl ToString, way_out: &'static str) {
+        self.0.push(Check { mark: Mark::Failed, name, found: found.to_string(), way_out });
+    }
+
+    fn is_good(&self) -> bool {
+        self.0.iter().all(|check| check.mark != Mark::Failed)
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for Check { mark, name, found, way_out } in &self.0 {
+            let mark = match mark {
+                Mark::Ok => "ok",
+                Mark::Note => "--",
+                Mark::Failed => "FAILED",
+            };
+            writeln!(f, "  {mark:<6}  {name:<9}  {found}")?;
+            if !way_out.is_empty() {
+                writeln!(f, "  {:17}  -> {way_out}", "")?;
+            }
+        }
+        let verdict = if self.is_good() { "Nothing speaks against it." } else { "Not ready for orders." };
+        write!(f, "\n{verdict}")
+    }
+}
