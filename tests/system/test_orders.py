@@ -42,8 +42,9 @@ def test_only_a_readable_reply_to_this_order_is_more_than_unknown(rig, dialect, 
     assert gateway.problems == []
 
 
-def test_a_reply_to_another_order_proves_nothing(rig):
-    gateway = rig.gateway("v43", wrong_id)
+@pytest.mark.parametrize("dialect", [name for name, gateway in DIALECTS.items() if gateway.echoes_id])
+def test_a_reply_to_another_order_proves_nothing(rig, dialect):
+    gateway = rig.gateway(dialect, wrong_id)
     assert_counted(rig.start_live(gateway, "--cycles", "1").after_cycles(1), "unknown")
 
 
@@ -67,6 +68,29 @@ def test_a_v43_fill_with_ticket_0_is_unknown(rig):
     gateway = rig.gateway("v43", says(lambda gateway, request: gateway.filled(request) | {"ticket": 0}))
     metrics = rig.start_live(gateway, "--cycles", "1").after_cycles(1)
     assert metrics.nonzero("orders_total", "outcome") == {"unknown": 1}
+
+
+@pytest.mark.parametrize(
+    ("dialect", "reply", "outcome"),
+    [
+        ("envelope", {"data": {"status": "ERROR", "error": "Order send failed"}}, "unknown"),
+        ("envelope", {"data": {"status": "ERROR", "retcode": 10012}}, "unknown"),
+        ("envelope", {"status": "PENDING"}, "unknown"),
+        ("envelope", {"status": "ERROR", "data": None, "error": "Invalid request structure"}, "rejected"),
+        ("envelope", {"status": "ERROR", "data": None}, "unknown"),
+        ("order_send", {"error": True}, "unknown"),
+        ("order_send", {"error": True, "ticket": 0, "retcode": -1}, "unknown"),
+        ("order_send", {"error": True, "ticket": 0, "retcode": -4}, "unknown"),
+        ("order_send", {"retcode": 10008}, "unknown"),
+        ("order_send", {"error": True, "ticket": 0, "retcode": 10012}, "unknown"),
+        ("order_send", {"error": True, "ticket": 0, "retcode": -3}, "rejected"),
+        ("order_send", {"retcode": 10010}, "filled"),
+    ],
+)
+def test_each_trap_of_a_dialect_has_its_outcome(rig, dialect, reply, outcome):
+    gateway = rig.gateway(dialect, says(lambda gateway, request: gateway.filled(request) | reply))
+    metrics = rig.start_live(gateway, "--cycles", "1").after_cycles(1)
+    assert metrics.nonzero("orders_total", "outcome") == {outcome: 1}
 
 
 @EACH_DIALECT
@@ -97,7 +121,7 @@ def test_the_same_bar_is_never_ordered_again(rig, dialect, behaviour):
 def test_an_unknown_order_stops_the_rest_of_its_cycle(rig, dialect):
     gateway = rig.gateway(dialect, silent)
     metrics = rig.start_live(gateway, "--symbol", "EURUSD,GBPUSD", "--cycles", "1").after_cycles(1)
-    assert [request["symbol"] for request in gateway.requests] == ["EURUSD"]
+    assert [gateway.symbol(request) for request in gateway.requests] == ["EURUSD"]
     assert metrics.nonzero("orders_total", "outcome") == {"unknown": 1}
     assert metrics.nonzero("signals_suppressed_total", "reason") == {"unresolved": 1}
 
@@ -107,8 +131,25 @@ def test_a_rejection_does_not_cost_the_next_symbol_its_order(rig, dialect):
     gateway = rig.gateway(dialect)
     gateway.script = [rejected, filled]
     metrics = rig.start_live(gateway, "--symbol", "EURUSD", "--symbol", "GBPUSD", "--cycles", "1").after_cycles(1)
-    assert [request["symbol"] for request in gateway.requests] == ["EURUSD", "GBPUSD"]
+    assert [gateway.symbol(request) for request in gateway.requests] == ["EURUSD", "GBPUSD"]
     assert metrics.nonzero("orders_total", "outcome") == {"rejected": 1, "filled": 1}
+
+
+@pytest.mark.parametrize("dialect", ["envelope", "order_send"])
+@pytest.mark.parametrize("probabilities", [None, SELL], ids=["buy", "sell"])
+def test_an_enveloped_order_has_its_side_its_volume_and_absolute_stops(rig, dialect, probabilities):
+    if probabilities:
+        rig.model.probabilities = [probabilities]
+    gateway = rig.gateway(dialect)
+    rig.start_live(gateway, "--volume", "0.3", "--cycles", "1").after_cycles(1)
+    [payload] = [request["payload"] for request in gateway.requests]
+    side, sign = ("SELL", -1) if probabilities else ("BUY", 1)
+    assert payload["type"] == ("OP_" if dialect == "order_send" else "") + side
+    assert (payload["volume"], payload["magic"], payload["comment"]) == (0.3, 123456, "sentinel")
+    close = rig.market.newest_closed["close"]
+    assert payload["sl"] == pytest.approx(close - sign * STOP_LOSS, abs=1e-9)
+    assert payload["tp"] == pytest.approx(close + sign * TAKE_PROFIT, abs=1e-9)
+    assert gateway.problems == []
 
 
 @pytest.mark.parametrize(("probabilities", "side", "sign"), [(None, "BUY", 1), (SELL, "SELL", -1)], ids=["buy", "sell"])

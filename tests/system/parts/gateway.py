@@ -89,6 +89,14 @@ class Gateway:
         """The dialect's reply to an order that was refused before it could be sent on."""
         raise NotImplementedError
 
+    def symbol(self, request: dict) -> str:
+        """What an order is for."""
+        return request["symbol"]
+
+    def alive(self, request: dict, at: float) -> dict:
+        """The dialect's reply to its harmless question, and to what is asked next, by a clock that says `at`."""
+        raise NotImplementedError
+
 
 class PlaceOrder(Gateway):
     """A bridge written against the original daemon."""
@@ -97,6 +105,8 @@ class PlaceOrder(Gateway):
     echoes_id = False
 
     def check(self, request: dict) -> list[str]:
+        if request == {"action": "check_connection"}:
+            return []
         problems = []
         if set(request) != {"action", "symbol", "signal", "confidence", "timestamp"}:
             problems.append(f"keys {sorted(request)}")
@@ -116,6 +126,9 @@ class PlaceOrder(Gateway):
     def rejected(self, request: dict) -> dict:
         return {"status": "rejected", "message": "not today"}
 
+    def alive(self, request: dict, at: float) -> dict:
+        return {"status": "ok"}
+
 
 class V43(Gateway):
     """The gateway that wants a risk signature."""
@@ -123,11 +136,12 @@ class V43(Gateway):
     name = "v43"
     echoes_id = True
     SIGNED = ("symbol", "type", "volume", "price", "sl", "tp")
+    HARMLESS = ("PING", "GET_ACCOUNT", "GET_POSITIONS")
 
     def check(self, request: dict) -> list[str]:
         problems = [f"no {key}" for key in ("uuid", "action", "timestamp") if key not in request]
         if request.get("action") != "OPEN":
-            return problems + [f"action {request.get('action')!r}"]
+            return problems + [f"action {request.get('action')!r}"] * (request.get("action") not in self.HARMLESS)
         problems += [f"no {key}" for key in (*self.SIGNED, "comment", "risk_signature") if key not in request]
         if request.get("type") not in ("BUY", "SELL") or not 0.01 <= request.get("volume", 0) <= 100:
             problems.append(f"type {request.get('type')!r} volume {request.get('volume')!r}")
@@ -159,6 +173,14 @@ class V43(Gateway):
     def rejected(self, request: dict) -> dict:
         return self.error(request, "INVALID_VOLUME", "volume out of range")
 
+    def alive(self, request: dict, at: float) -> dict:
+        reply = {"uuid": request.get("uuid"), "status": "ok"}
+        if request["action"] == "PING":
+            return reply | {"server_time": datetime.fromtimestamp(at, timezone.utc).isoformat(), "latency_ms": 0.1}
+        if request["action"] == "GET_ACCOUNT":
+            return reply | ACCOUNT
+        return reply | {"positions": [POSITION]}
+
     def error(self, request: dict, code: str, message: str) -> dict:
         """An error reply of this gateway."""
         now = datetime.now(timezone.utc).isoformat()
@@ -166,7 +188,82 @@ class V43(Gateway):
         return body | {"timestamp": now}
 
 
-DIALECTS = {"place_order": PlaceOrder, "v43": V43}
+class Enveloped(Gateway):
+    """The frame that two dialects share."""
+
+    def check(self, request: dict) -> list[str]:
+        problems = [] if set(request) == {"action", "req_id", "timestamp", "payload"} else [f"keys {sorted(request)}"]
+        if abs(time.time() - request.get("timestamp", 0)) > 5:
+            problems.append(f"timestamp {request.get('timestamp')!r}")
+        return problems + self.check_payload(request.get("action"), request.get("payload"))
+
+    def check_payload(self, action: str, payload: dict) -> list[str]:
+        """How what is in the frame breaks the dialect."""
+        raise NotImplementedError
+
+    def symbol(self, request: dict) -> str:
+        return request["payload"]["symbol"]
+
+
+class Envelope(Enveloped):
+    """A failed order answers SUCCESS here, with the failure inside; without `type` it would open a BUY."""
+
+    name = "envelope"
+    echoes_id = True
+    ORDER = {"symbol", "type", "side", "volume", "sl", "tp", "comment", "magic"}
+
+    def check_payload(self, action: str, payload: dict) -> list[str]:
+        if action in ("HEARTBEAT", "GET_ACCOUNT_INFO", "GET_POSITIONS"):
+            return []
+        if action != "OPEN_ORDER":
+            return [f"action {action!r}"]
+        problems = [] if set(payload) == self.ORDER else [f"payload {sorted(payload)}"]
+        if payload.get("type") not in ("BUY", "SELL") or payload.get("side") != payload.get("type"):
+            problems.append(f"type {payload.get('type')!r} side {payload.get('side')!r}")
+        return problems
+
+    def reply(self, request: dict, data: object, at: float | None = None) -> dict:
+        """A reply with this in it."""
+        at = time.time() if at is None else at
+        return {"req_id": request.get("req_id"), "status": "SUCCESS", "timestamp": at, "data": data, "error": None}
+
+    def filled(self, request: dict) -> dict:
+        volume = request["payload"]["volume"]
+        return self.reply(request, {"status": "SUCCESS", "ticket": 7001, "volume": volume, "price": 1.1})
+
+    def rejected(self, request: dict) -> dict:
+        return self.reply(request, {"status": "ERROR", "retcode": 10019, "error": "No money"})
+
+    def alive(self, request: dict, at: float) -> dict:
+        data = {"HEARTBEAT": {"status": "alive"}, "GET_ACCOUNT_INFO": ACCOUNT, "GET_POSITIONS": []}
+        return self.reply(request, data[request["action"]], at)
+
+
+class OrderSend(Enveloped):
+    """JSON v1.0; its replies name no request."""
+
+    name = "order_send"
+    echoes_id = False
+    ORDER = {"symbol", "type", "volume", "magic", "comment", "sl", "tp"}
+
+    def check_payload(self, action: str, payload: dict) -> list[str]:
+        if action != "ORDER_SEND":
+            return [f"action {action!r}"]
+        problems = [] if set(payload) == self.ORDER else [f"payload {sorted(payload)}"]
+        if payload.get("type") not in ("OP_BUY", "OP_SELL") or len(payload.get("comment", "")) > 31:
+            problems.append(f"type {payload.get('type')!r} comment {payload.get('comment')!r}")
+        return problems
+
+    def filled(self, request: dict) -> dict:
+        return {"error": False, "ticket": 8001, "msg": "Done", "retcode": 10009}
+
+    def rejected(self, request: dict) -> dict:
+        return {"error": True, "ticket": 0, "msg": "Market closed", "retcode": 10018}
+
+
+ACCOUNT = {"balance": 10_000.0, "equity": 9_990.5, "margin": 1.0, "free_margin": 9_989.5, "currency": "USD"}
+POSITION = {"ticket": 5, "symbol": "EURUSD", "type": "BUY", "volume": 0.1, "open_price": 1.1, "profit": -9.5}
+DIALECTS = {gateway.name: gateway for gateway in (PlaceOrder, V43, Envelope, OrderSend)}
 
 
 def says(body: Callable[[Gateway, dict], dict], delay_s: float = 0.0) -> Behaviour:
@@ -177,6 +274,11 @@ def says(body: Callable[[Gateway, dict], dict], delay_s: float = 0.0) -> Behavio
 def late(delay_s: float) -> Behaviour:
     """A fill, after a while."""
     return says(lambda gateway, request: gateway.filled(request), delay_s)
+
+
+def alive(ahead_s: float = 0.0) -> Behaviour:
+    """Answers harmless questions, by a clock that is this far ahead."""
+    return says(lambda gateway, request: gateway.alive(request, time.time() + ahead_s))
 
 
 def silent(gateway: Gateway, request: dict) -> Reply:
@@ -195,4 +297,4 @@ rejected = says(lambda gateway, request: gateway.rejected(request))
 # A fill in a reply of 1 MB.
 huge = says(lambda gateway, request: gateway.filled(request) | {"comment": "x" * 1_000_000})
 # A fill of somebody else's order.
-wrong_id = says(lambda gateway, request: gateway.filled(request) | {"uuid": STRANGER})
+wrong_id = says(lambda gateway, request: gateway.filled(request) | {"uuid": STRANGER, "req_id": STRANGER})

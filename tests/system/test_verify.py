@@ -1,0 +1,101 @@
+"""`sentinel verify gateway`: what it finds, what it says, and that it never orders anything."""
+
+import pytest
+
+from parts.daemon import free_port
+from parts.gateway import alive, filled, garbage, says, silent
+
+QUESTIONS = {
+    "place_order": ["check_connection"],
+    "v43": ["PING", "GET_ACCOUNT", "GET_POSITIONS"],
+    "envelope": ["HEARTBEAT", "GET_ACCOUNT_INFO", "GET_POSITIONS"],
+}
+
+
+def verify(rig, port: int, *args: str, **env: str) -> tuple[int, str]:
+    """Runs it without a token: exit code and what it said."""
+    env = {"EODHD_API_TOKEN": "", "SENTINEL__GATEWAY__DEADLINE_MS": "700"} | env
+    daemon = rig.command("verify", "gateway", "--gtw-host", "127.0.0.1", "--gtw-port", str(port), *args, **env)
+    code, _ = daemon.wait_exit()
+    return code, daemon.output()
+
+
+def marks(said: str) -> dict[str, str]:
+    """`{"address": "ok"}` of the report."""
+    lines = [line.split() for line in said.splitlines()]
+    return {line[1]: line[0] for line in lines if line and line[0] in ("ok", "--", "FAILED")}
+
+
+@pytest.mark.parametrize("dialect", QUESTIONS)
+def test_a_good_gateway_passes_and_is_asked_only_harmless_things(rig, dialect):
+    gateway = rig.gateway(dialect, alive())
+    code, said = verify(rig, gateway.port, "--dialect", dialect)
+    assert code == 0, said
+    assert [request["action"] for request in gateway.requests] == QUESTIONS[dialect]
+    assert gateway.problems == []
+    found = marks(said)
+    assert [found[name] for name in ("address", "answer", "dialect")] == ["ok"] * 3
+    assert found["clock"] == ("--" if dialect == "place_order" else "ok")
+    if dialect == "v43":
+        assert "equity 9990.50 USD" in said and "1 open" in said
+    if dialect == "envelope":
+        assert found["positions"] == "--" and "proves nothing" in said
+
+
+@pytest.mark.parametrize("dialect", ["v43", "envelope"])
+@pytest.mark.parametrize("ahead_s", [-3, 3, 3600])
+def test_a_clock_more_than_two_seconds_off_is_refused(rig, dialect, ahead_s):
+    gateway = rig.gateway(dialect, alive(ahead_s))
+    code, said = verify(rig, gateway.port, "--dialect", dialect)
+    assert code == 1
+    assert marks(said)["clock"] == "FAILED" and marks(said)["dialect"] == "ok"
+    assert ("behind" if ahead_s < 0 else "ahead of") in said and "NTP" in said
+
+
+def test_an_absent_gateway_is_reported(rig):
+    code, said = verify(rig, free_port(), "--dialect", "v43")
+    assert (code, marks(said)) == (1, {"address": "FAILED"})
+
+
+def test_something_that_is_no_gateway_is_told_from_a_silent_one(rig):
+    code, said = verify(rig, rig.model.port, "--dialect", "v43")
+    assert code == 1 and marks(said)["answer"] == "FAILED" and "does not speak ZeroMQ" in said
+    code, said = verify(rig, rig.gateway("v43", silent).port, "--dialect", "v43")
+    assert code == 1 and marks(said)["answer"] == "FAILED" and "silent" in said
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        garbage,
+        filled,
+        says(lambda gateway, request: {"req_id": "x", "status": "SUCCESS", "data": {"status": "alive"}}),
+        says(lambda gateway, request: gateway.error(request, "UNKNOWN_ACTION", "a\n  ok      dialect  fine")),
+    ],
+    ids=["garbage", "filled", "envelope", "error"],
+)
+def test_a_reply_of_another_kind_is_the_wrong_dialect(rig, behaviour):
+    code, said = verify(rig, rig.gateway("v43", behaviour).port, "--dialect", "v43")
+    assert code == 1 and marks(said)["dialect"] == "FAILED", said
+    assert "gateway.dialect" in said
+
+
+def test_a_gateway_without_a_terminal_is_not_ready(rig):
+    gateway = rig.gateway("v43", says(lambda gateway, request: gateway.error(request, "MT5_NOT_CONNECTED", "no")))
+    gateway.script = [alive()]
+    code, said = verify(rig, gateway.port, "--dialect", "v43")
+    assert code == 1 and marks(said)["account"] == "FAILED" and "MT5_NOT_CONNECTED" in said
+
+
+def test_order_send_is_sent_nothing_and_needs_a_persons_word(rig):
+    gateway = rig.gateway("order_send")
+    code, said = verify(rig, gateway.port, "--dialect", "order_send")
+    assert code == 1 and "gateway.i_checked_it_by_hand = true" in said
+    code, said = verify(rig, gateway.port, "--dialect", "order_send", SENTINEL__GATEWAY__I_CHECKED_IT_BY_HAND="true")
+    assert code == 0 and "your word" in said
+    assert gateway.requests == [] and gateway.problems == []
+
+
+def test_the_dialect_is_never_guessed(rig):
+    code, said = verify(rig, rig.gateway("v43", alive()).port)
+    assert code == 64 and "--dialect" in said
