@@ -12,6 +12,8 @@ pub fn init(settings: &LogSettings) {
     // Validated with the settings; `info` is only for callers that skipped that.
     let filter: Targets = filter.parse().unwrap_or_else(|_| Targets::new().with_default(Level::INFO));
     let is_terminal = io::stdout().is_terminal();
+    // The convention of no-color.org: set and not empty.
+    let colors = is_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let json = match settings.format {
         LogFormat::Auto => !is_terminal,
         LogFormat::Json => true,
@@ -23,6 +25,6 @@ pub fn init(settings: &LogSettings) {
         let layer = fmt::layer().with_writer(io::stdout).json().flatten_event(true);
         registry.with(layer.with_current_span(false).with_span_list(false)).try_init()
     } else {
-        registry.with(fmt::layer().with_writer(io::stdout).with_ansi(is_terminal).with_target(false)).try_init()
+        registry.with(fmt::layer().with_writer(io::stdout).with_ansi(colors).with_target(false)).try_init()
     };
 }

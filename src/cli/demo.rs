@@ -26,6 +26,8 @@ const BACK_TO_BACK: u64 = 200;
 const STOP_LOSS: &str = "0.02";
 /// Settings of the environment that make sense here; the rest could only break the demo.
 const HEEDED: [&str; 4] = ["METRICS_PORT", "SENTINEL__METRICS__", "SENTINEL__LOG__", "SENTINEL__GUARDS__"];
+/// When the addresses are printed once more.
+const REMINDER: Duration = Duration::from_secs(3);
 const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
 
 #[derive(Debug, clap::Args)]
@@ -78,7 +80,13 @@ async fn run(args: &Args) -> anyhow::Result<Ended> {
     };
     let application = Application::start(&settings, plan)?;
     // No cycle has run yet: this stands before the first of them in the terminal.
-    greet(args, &settings, application.address(), [market.addr(), model.addr(), gateway.addr()], &accuracy);
+    let open = what_to_open(&settings, application.address());
+    greet(args, &open, [market.addr(), model.addr(), gateway.addr()], &accuracy);
+    actix_rt::spawn(async move {
+        // The first 200 cycles have pushed the greeting out of sight by then.
+        tokio::time::sleep(REMINDER).await;
+        println!("{open}");
+    });
     let ended = application.run_until_stopped(stop).await;
     gateway.stop();
     model.stop();
@@ -110,24 +118,22 @@ fn sources(args: &Args, market: SocketAddr, model: SocketAddr, gateway: SocketAd
     Sources { environment, flags, ..Sources::default() }
 }
 
-fn greet(
-    args: &Args,
-    settings: &Settings,
-    http: Option<SocketAddr>,
-    [market, model, gateway]: [SocketAddr; 3],
-    accuracy: &Accuracy,
-) {
-    let seconds = args.cycle_seconds.as_secs_f64();
-    let open = match http.map(|address| address.port()) {
+fn what_to_open(settings: &Settings, http: Option<SocketAddr>) -> String {
+    match http.map(|address| address.port()) {
         Some(port) => format!("Open   http://127.0.0.1:{port}/metrics   and   http://127.0.0.1:{port}/health"),
+        None if !settings.metrics.enabled => "No port is open: metrics.enabled is false.".into(),
         None => format!(
-            "Port {} is taken, so there is nothing to open yet: free it, or start with --metrics-port N.",
+            "Port {} cannot be bound, so there is nothing to open yet: free it, or start with --metrics-port N.",
             settings.metrics.port
         ),
-    };
+    }
+}
+
+fn greet(args: &Args, open: &str, [market, model, gateway]: [SocketAddr; 3], accuracy: &Accuracy) {
+    let seconds = args.cycle_seconds.as_secs_f64();
     println!(
         "\
-Sentinel demo: the whole daemon, live, on loopback. No network, no key, no real money.
+Sentinel demo: the whole daemon, live, against three servers on loopback. No network, no key, no real money.
 
   market   http://{market}  replays recorded EUR/USD hourly bars of 2017, one bar a cycle
   model    http://{model}  softmax regression, fitted just now on the first 3,000 of them

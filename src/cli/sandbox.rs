@@ -17,17 +17,26 @@ pub(super) enum Server {
     /// EODHD-compatible: replays recorded EUR/USD bars, one more with each request (use with --clock bars)
     Market {
         #[command(flatten)]
-        listen: Listen<8081>,
+        listen: Listen,
+        /// Port; 0 takes a free one
+        #[arg(long, default_value_t = 8081)]
+        port: u16,
     },
     /// MLflow-compatible: a small softmax model fitted on the first part of the recorded bars
     Model {
         #[command(flatten)]
-        listen: Listen<5001>,
+        listen: Listen,
+        /// Port; 0 takes a free one
+        #[arg(long, default_value_t = 5001)]
+        port: u16,
     },
     /// A v43 gateway on ZeroMQ: checks risk signatures, fills, keeps positions
     Gateway {
         #[command(flatten)]
-        listen: Listen<5555>,
+        listen: Listen,
+        /// Port; 0 takes a free one
+        #[arg(long, default_value_t = 5555)]
+        port: u16,
         /// Price of every fill
         #[arg(long, default_value_t = 1.1)]
         price: f64,
@@ -36,19 +45,10 @@ pub(super) enum Server {
 
 /// Where a server listens.
 #[derive(Debug, clap::Args)]
-pub(super) struct Listen<const PORT: u16> {
+pub(super) struct Listen {
     /// Address to listen on
     #[arg(long, default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     bind: IpAddr,
-    /// Port; 0 takes a free one
-    #[arg(long, default_value_t = PORT)]
-    port: u16,
-}
-
-impl<const PORT: u16> Listen<PORT> {
-    fn address(&self) -> SocketAddr {
-        SocketAddr::new(self.bind, self.port)
-    }
 }
 
 pub(super) fn main(server: Server) -> ExitCode {
@@ -56,23 +56,27 @@ pub(super) fn main(server: Server) -> ExitCode {
     let served = on_system(async {
         let stop = signals::stop()?;
         match server {
-            Server::Market { listen } => {
-                let market = market::start(market::Config::new(listen.address(), PriceBoard::default()))
-                    .context("the market cannot start")?;
+            Server::Market { listen, port } => {
+                let address = SocketAddr::new(listen.bind, port);
+                let market = market::start(market::Config::new(address, PriceBoard::default()))
+                    .with_context(|| format!("the market cannot listen on {address} (--port N takes another)"))?;
                 println!("market on http://{} (any token; sentinel run --clock bars)", market.addr());
                 stop.await;
                 market.stop();
             }
-            Server::Model { listen } => {
-                let model = model::start(listen.address(), Baseline::fit()).context("the model cannot start")?;
+            Server::Model { listen, port } => {
+                let address = SocketAddr::new(listen.bind, port);
+                let model = model::start(address, Baseline::fit())
+                    .with_context(|| format!("the model cannot listen on {address} (--port N takes another)"))?;
                 println!("model on http://{}", model.addr());
                 stop.await;
                 model.stop();
             }
-            Server::Gateway { listen, price } => {
-                let config =
-                    gateway::Config { addr: listen.address(), prices: PriceBoard::default(), price: Some(price) };
-                let gateway = gateway::start(config).context("the gateway cannot start")?;
+            Server::Gateway { listen, port, price } => {
+                let address = SocketAddr::new(listen.bind, port);
+                let config = gateway::Config { addr: address, prices: PriceBoard::default(), price: Some(price) };
+                let gateway = gateway::start(config)
+                    .with_context(|| format!("the gateway cannot listen on {address} (--port N takes another)"))?;
                 println!("gateway on tcp://{} (dialect v43)", gateway.addr());
                 stop.await;
                 gateway.stop();
@@ -83,5 +87,26 @@ pub(super) fn main(server: Server) -> ExitCode {
     match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::{Parser, Subcommand};
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(subcommand)]
+        server: Server,
+    }
+
+    #[test]
+    fn each_server_has_a_port_of_its_own() {
+        let port = |name: &str| match Line::try_parse_from(["sandbox", name]).unwrap().server {
+            Server::Market { port, .. } | Server::Model { port, .. } | Server::Gateway { port, .. } => port,
+        };
+        assert_eq!(["market", "model", "gateway"].map(port), [8081, 5001, 5555]);
+        assert!(Server::has_subcommand("market"));
     }
 }

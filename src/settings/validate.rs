@@ -90,6 +90,8 @@ fn token(settings: &Settings, found: &mut Found) {
             found.unless(false, "data.api_token", "is set beside data.api_token_file: keep one of them")
         }
         (Some(token), None) => {
+            let redacted = token.expose() == "<redacted>";
+            found.unless(!redacted, "data.api_token", format!("is what `sentinel check` prints for one: {way_out}"));
             let printable = token.expose().bytes().all(|byte| byte.is_ascii_graphic());
             found.unless(!token.expose().is_empty(), "data.api_token", format!("is empty: {way_out}"));
             found.unless(printable, "data.api_token", "must be printable ASCII without spaces");
