@@ -1,12 +1,13 @@
 //! One cycle, the whole system on one page: fetch, build, predict, decide, send. The Scheduler calls it.
 
 use crate::{
-    cycle_log::{CycleLog, Step},
+    cycle_log::CycleLog,
     domain::{
         bar::Interval,
         calendar::Calendar,
         decision::{Decision, Prediction, decide},
         guard::{Circumstances, KillSwitch, Suppression, is_stale, objection},
+        health::Step,
         instrument::{Instrument, Symbol},
         order::Side,
     },

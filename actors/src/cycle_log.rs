@@ -4,10 +4,11 @@ use crate::{
     domain::{
         decision::{Action, Decision},
         guard::Suppression,
+        health::Step,
         instrument::Symbol,
         order::Outcome,
     },
-    messages::{ActorName, CycleId, SignalReport, SignalResult, StageFailure, SymbolResult},
+    messages::{CycleId, SignalReport, SignalResult, StageFailure, SymbolResult},
 };
 use std::{
     fmt::Write as _,
@@ -16,40 +17,6 @@ use std::{
 
 /// Symbols named in one log line; of more, only their number is given.
 const SYMBOLS_NAMED_MAX: usize = 10;
-
-/// The steps of a cycle, as logs and `sentinel_step_last_success_timestamp_seconds{step}` name them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
-    /// Bars.
-    Fetch,
-    /// Features.
-    Features,
-    /// Model.
-    Predict,
-    /// Gateway.
-    Send,
-}
-
-impl Step {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Fetch => "fetch",
-            Self::Features => "features",
-            Self::Predict => "predict",
-            Self::Send => "send",
-        }
-    }
-
-    /// The actor that does this step.
-    pub const fn actor(self) -> ActorName {
-        match self {
-            Self::Fetch => ActorName::Fetcher,
-            Self::Features => ActorName::FeatureBuilder,
-            Self::Predict => ActorName::Predictor,
-            Self::Send => ActorName::SignalSender,
-        }
-    }
-}
 
 /// Symbols that failed in the same step for the same reason.
 #[derive(Debug)]
