@@ -232,6 +232,7 @@ async fn heed(notices: &mut UnboundedReceiver<Notice>, once: bool) -> Ended {
 
 /// Binds now, or says once that it cannot and tries again for as long as the daemon runs.
 fn serve_or_keep_trying(config: HttpConfig, asked: http::Deps, pause: Duration, serving: Rc<RefCell<Option<Serving>>>) {
+    let address = format!("{}:{}", config.host, config.port);
     let attempt = move || -> std::io::Result<()> {
         let (server, address) = http::serve(&config, asked.clone())?;
         tracing::info!(%address, "serving /metrics and /health");
@@ -244,7 +245,7 @@ fn serve_or_keep_trying(config: HttpConfig, asked: http::Deps, pause: Duration, 
         Ok(())
     };
     let Err(error) = attempt() else { return };
-    tracing::error!(error = %error, "cannot listen for HTTP: trading goes on without it, and the port is tried again");
+    tracing::error!(error = %error, address, "cannot listen for HTTP: trading goes on without it, and the port is tried again");
     actix_rt::spawn(async move {
         loop {
             tokio::time::sleep(pause).await;

@@ -248,7 +248,10 @@ impl Stage {
 
         let windows = all.into_iter().map(|fetched| {
             let symbol = self.config.instruments[fetched.index].symbol.clone();
-            let failure = |error: FetchError| StageFailure { kind: error.kind(), detail: error.to_string() };
+            let failure = |error: FetchError| StageFailure {
+                kind: error.kind(),
+                detail: format!("{}: {error}", self.config.base_url),
+            };
             (symbol, fetched.result.map_err(failure))
         });
         FetchedBars { market_now: self.market_now(now), windows: windows.collect() }

@@ -135,7 +135,10 @@ impl Asker {
                 vec![Err(PredictError::Breaker); chunk.len()]
             };
             answers.extend(chunk.iter().zip(predictions).map(|((symbol, _), prediction)| {
-                let failure = |error: PredictError| StageFailure { kind: error.kind(), detail: error.to_string() };
+                let failure = |error: PredictError| StageFailure {
+                    kind: error.kind(),
+                    detail: format!("{}: {error}", self.config.base_url),
+                };
                 (symbol.clone(), prediction.map_err(failure))
             }));
         }

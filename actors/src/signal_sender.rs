@@ -236,7 +236,10 @@ impl Sender {
         let awaiting = match sent {
             Ok(Ok(awaiting)) => awaiting,
             Ok(Err(error)) => return Ok(Fate::not_sent(error.to_string())),
-            Err(_) => return Ok(Fate::not_sent(format!("no gateway within {} ms", self.config.deadline.as_millis()))),
+            Err(_) => {
+                let Config { address, deadline, .. } = &self.config;
+                return Ok(Fate::not_sent(format!("no gateway at {address} within {} ms", deadline.as_millis())));
+            }
         };
         let _inflight = self.config.inflight.enter(Endpoint::Gateway);
         Ok(self.fate(order, awaiting, started, deadline, socket).await)
