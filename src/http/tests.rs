@@ -4,32 +4,19 @@ use super::*;
 use actix::{Actor, Addr, Context, Handler, ResponseFuture};
 use actix_web::dev::ServerHandle;
 use sentinel_actors::{
-    adapters::{breakers::Breakers, inflight::Inflight},
-    domain::{clock::Clock, health::ActorName, health::BuildInfo, instrument::Symbol},
+    adapters::{breakers::Breakers, inflight::Inflight, system_clock::SystemClock},
+    domain::{health::ActorName, health::BuildInfo, instrument::Symbol},
     messages::Event,
     metrics::{Config, MetricsActor},
 };
 use std::{
-    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    time::{Instant, SystemTime, UNIX_EPOCH},
+    time::Instant,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-
-struct WallClock;
-
-impl Clock for WallClock {
-    fn now(&self) -> Duration {
-        SystemTime::now().duration_since(UNIX_EPOCH).unwrap()
-    }
-
-    fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-        Box::pin(tokio::time::sleep(duration))
-    }
-}
 
 /// Answers everything, or nothing at all; counts what it is asked.
 #[derive(Clone, Default)]
@@ -99,7 +86,7 @@ fn real() -> (Deps, Addr<MetricsActor>) {
         period: Duration::from_secs(60),
         inflight: Inflight::default(),
         breakers: Breakers::default(),
-        clock: Arc::new(WallClock),
+        clock: Arc::new(SystemClock),
     };
     let actor = MetricsActor::new(config).unwrap();
     let snapshot = actor.snapshot();

@@ -5,33 +5,20 @@ use actix::{Actor, Arbiter, Context, Handler, Supervisor};
 use actix_web::{HttpResponse, dev::Server, http::header::CONTENT_TYPE, web};
 use sentinel::http::{Deps, HttpConfig, serve, serve_routes};
 use sentinel_actors::{
-    adapters::{breakers::Breakers, inflight::Inflight},
-    domain::{clock::Clock, health::BuildInfo, instrument::Symbol},
+    adapters::{breakers::Breakers, inflight::Inflight, system_clock::SystemClock},
+    domain::{health::BuildInfo, instrument::Symbol},
     messages::Ping,
     metrics::{Config, MetricsActor},
 };
 use std::{
     io::{self, Read, Write},
     net::{SocketAddr, TcpStream},
-    pin::Pin,
     sync::Arc,
     thread,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
 const CLIENTS: usize = 8;
-
-struct WallClock;
-
-impl Clock for WallClock {
-    fn now(&self) -> Duration {
-        SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
-    }
-
-    fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-        Box::pin(tokio::time::sleep(duration))
-    }
-}
 
 struct Scheduler;
 
@@ -89,7 +76,7 @@ async fn servers() -> Result<(Bound, Bound), Box<dyn std::error::Error>> {
         period: Duration::from_secs(60),
         inflight: Inflight::default(),
         breakers: Breakers::default(),
-        clock: Arc::new(WallClock),
+        clock: Arc::new(SystemClock),
     })?;
     let snapshot = actor.snapshot();
     let metrics = Supervisor::start_in_arbiter(&Arbiter::new().handle(), move |_| actor);

@@ -3,33 +3,18 @@
 use super::scripted_gateway::{Gateway, Reply, Request};
 use super::*;
 use crate::{
-    adapters::gateway::{DialectKind, DialectParams, dialect},
+    adapters::{
+        gateway::{DialectKind, DialectParams, dialect},
+        system_clock::SystemClock,
+    },
     domain::order::Side,
 };
 use actix::Addr;
-use std::{
-    future::Future,
-    net::TcpListener,
-    pin::Pin,
-    sync::Mutex,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::{net::TcpListener, sync::Mutex};
 
 /// Short enough for a test, long enough for two busy cores.
 const DEADLINE: Duration = Duration::from_millis(400);
 const BAR: i64 = 1_500_000_000;
-
-struct SystemClock;
-
-impl Clock for SystemClock {
-    fn now(&self) -> Duration {
-        SystemTime::now().duration_since(UNIX_EPOCH).unwrap()
-    }
-
-    fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-        Box::pin(tokio::time::sleep(duration))
-    }
-}
 
 /// Keeps every event.
 #[derive(Default)]
