@@ -13,7 +13,8 @@ use sentinel_actors::{
     adapters::{breakers::Breakers, halt_file::HaltFile, inflight::Inflight, system_clock::SystemClock},
     cycle::Policy,
     domain::{clock::Clock, schedule::Schedule},
-    messages::{ActorName, Event, Ping},
+    journal::{Journal, Opened},
+    messages::{ActorName, Event, Flush, Ping},
     metrics::{self, MetricsActor},
     scheduler::{Drain, Notice, Scheduler, SchedulerConfig},
 };
@@ -25,6 +26,9 @@ use tokio_util::sync::CancellationToken;
 const PING_PERIOD: Duration = Duration::from_secs(1);
 /// Longer than the gateway's deadline by this: what an order already sent needs to be told apart and counted.
 const DRAIN_SLACK: Duration = Duration::from_millis(1_000);
+
+/// How long the disk may take for what is still to be written at the end.
+const FLUSH_DEADLINE: Duration = Duration::from_millis(1_500);
 
 /// When cycles run, which the demo decides differently from a daemon.
 #[derive(Debug, Clone)]
@@ -76,6 +80,7 @@ pub enum Ended {
 pub struct Application {
     pings: Vec<(ActorName, Recipient<Ping>)>,
     scheduler: Addr<Scheduler>,
+    journal: Addr<Journal>,
     metrics: Recipient<Event>,
     metrics_arbiter: Arbiter,
     notices: UnboundedReceiver<Notice>,
@@ -96,7 +101,8 @@ impl Application {
     /// A taken port is no error: the daemon trades on and keeps trying.
     ///
     /// # Errors
-    /// When an actor cannot be built, which no network condition can cause.
+    /// When another daemon runs on the journal, or it is no journal; and when an actor cannot be built, which no network
+    /// condition can cause.
     pub fn start(settings: &Settings, plan: Plan) -> anyhow::Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let inflight = Inflight::default();
@@ -118,8 +124,17 @@ impl Application {
         let metrics_actor = MetricsActor::start_in_arbiter(&metrics_arbiter.handle(), |_| recorder);
         let metrics = metrics_actor.clone().recipient::<Event>();
 
-        let shared =
-            Shared { clock: clock.clone(), inflight, breakers, shutdown: shutdown.clone(), metrics: metrics.clone() };
+        let config = stages::journal_config(settings, clock.clone(), metrics.clone());
+        let opened = Opened::at(&config.path, &config.identity, clock.now())?;
+        let journal = Journal::start(config, opened);
+        let shared = Shared {
+            clock: clock.clone(),
+            inflight,
+            breakers,
+            shutdown: shutdown.clone(),
+            metrics: metrics.clone(),
+            journal: journal.clone(),
+        };
         let (stages, mut pings) = stages::start(settings, &shared);
         let (notify, notices) = unbounded_channel();
         let scheduler = Scheduler::new(SchedulerConfig {
@@ -148,6 +163,7 @@ impl Application {
         Ok(Self {
             pings,
             scheduler,
+            journal,
             metrics,
             metrics_arbiter,
             notices,
@@ -186,6 +202,10 @@ impl Application {
         self.shutdown.cancel();
         if tokio::time::timeout(self.drain_deadline, self.scheduler.send(Drain)).await.is_err() {
             tracing::error!("a cycle did not end in time; an order under way may have been executed");
+        }
+        // Closed only now: every order's fate and the last cycle's decisions are in it.
+        if tokio::time::timeout(FLUSH_DEADLINE, self.journal.send(Flush)).await.is_err() {
+            tracing::error!("the journal was not closed in time; what it lacks is settled at the next start");
         }
         let serving = self.http.borrow_mut().take();
         if let Some(Serving { handle, .. }) = serving {

@@ -5,6 +5,7 @@
 //!                               |                          |       -> FeatureBuilder
 //!                               |                          |       -> Predictor       -> HUB (MLflow)
 //!                               |                          |       -> SignalSender    -> GTW (ZeroMQ)
+//!                               |                          `-------> Journal         <- sentinel orders
 //!                               `-> http <- MetricsActor <-'  every stage reports what happened
 //! ```
 //!

@@ -1,22 +1,25 @@
-//! Builds the four stage actors of a cycle from the settings. They share the thread that calls `start`.
+//! Builds the four stage actors of a cycle from the settings. They share the thread that calls `start`; the Journal,
+//! which waits for the disk, has one of its own.
 
 use crate::settings::{ClockSource, OnGapSetting, PollSetting, Settings, TabularSetting, TimeColumnsSetting};
-use actix::{Recipient, Supervisor};
+use actix::{Addr, Recipient, Supervisor};
 use sentinel_actors::{
     adapters::{
         breakers::Breakers,
         eodhd::ApiToken,
         gateway::{self, DialectKind, DialectParams},
         inflight::Inflight,
+        journal::Identity,
         mlflow::Tabular,
     },
     cycle::Stages,
     domain::{clock::Clock, features::TimeColumns},
     feature_builder::{self, FeatureBuilder},
     fetcher::{self, Fetcher, MarketClock, OnGap, Poll},
+    journal::{self, Journal},
     messages::{ActorName, Event, Ping},
     predictor::{self, Predictor},
-    signal_sender::{self, SignalSender},
+    signal_sender::{self, JournalLedger, SignalSender},
 };
 use std::{sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
@@ -36,6 +39,8 @@ pub struct Shared {
     pub shutdown: CancellationToken,
     /// Is told what happened.
     pub metrics: Recipient<Event>,
+    /// Keeps decisions and orders.
+    pub journal: Addr<Journal>,
 }
 
 /// Starts the stages: how a cycle reaches them, and how each can be asked whether it still answers.
@@ -57,6 +62,7 @@ pub fn start(settings: &Settings, shared: &Shared) -> (Stages, Vec<(ActorName, R
         (ActorName::FeatureBuilder, builder.clone().recipient()),
         (ActorName::Predictor, predictor.clone().recipient()),
         (ActorName::SignalSender, sender.clone().recipient()),
+        (ActorName::Journal, shared.journal.clone().recipient()),
     ];
     let stages = Stages {
         fetch: fetcher.recipient(),
@@ -64,6 +70,8 @@ pub fn start(settings: &Settings, shared: &Shared) -> (Stages, Vec<(ActorName, R
         predict: predictor.recipient(),
         open: sender.clone().recipient(),
         send: sender.recipient(),
+        record: shared.journal.clone().recipient(),
+        recorded: shared.journal.clone().recipient(),
         metrics: shared.metrics.clone(),
     };
     (stages, pings)
@@ -134,7 +142,7 @@ fn sender_config(settings: &Settings, shared: &Shared) -> signal_sender::Config 
     signal_sender::Config {
         instruments: settings.instruments(),
         live: settings.trading.live,
-        account: gateway.account.clone().unwrap_or_else(|| "dry-run".into()),
+        account: identity(settings).account,
         model_name: settings.model.name.clone(),
         address: format!("tcp://{}:{}", gateway.host, gateway.port),
         dialect: gateway::dialect(kind, params),
@@ -143,5 +151,23 @@ fn sender_config(settings: &Settings, shared: &Shared) -> signal_sender::Config 
         shutdown: shared.shutdown.clone(),
         inflight: shared.inflight.clone(),
         metrics: shared.metrics.clone(),
+        journal: JournalLedger { stock: shared.journal.clone().recipient(), write: shared.journal.clone().recipient() },
     }
+}
+
+/// What the Journal needs to know.
+pub fn journal_config(settings: &Settings, clock: Arc<dyn Clock>, metrics: Recipient<Event>) -> journal::Config {
+    journal::Config {
+        path: settings.journal.path.clone(),
+        keep: Duration::from_secs(86_400 * u64::from(settings.journal.keep_days)),
+        identity: identity(settings),
+        clock,
+        metrics,
+    }
+}
+
+/// The daemon's part of an order's identity.
+fn identity(settings: &Settings) -> Identity {
+    let account = settings.gateway.account.clone().unwrap_or_else(|| "dry-run".into());
+    Identity { account, model: settings.model.name.clone() }
 }

@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-const STAGES: [&str; 5] = ["fetcher", "feature_builder", "predictor", "signal_sender", "metrics"];
+const STAGES: [&str; 6] = ["fetcher", "feature_builder", "predictor", "signal_sender", "journal", "metrics"];
 const DOMAIN_CRATES: [&str; 9] =
     ["std", "core", "serde", "thiserror", "uuid", "chrono", "chrono_tz", "croner", "crate"];
 
@@ -87,7 +87,7 @@ fn imports_run_one_way() {
         } else if let Some(stage) = stage_of(&path) {
             vec!["domain", "adapters", "messages", stage]
         } else if relative.starts_with("cycle") {
-            vec!["domain", "messages", "cycle", "cycle_log"]
+            vec!["domain", "messages", "cycle", "cycle_log", "cycle_record"]
         } else if relative == "scheduler.rs" || relative == "lib.rs" {
             vec!["domain", "messages", "cycle", "scheduler"]
         } else {

@@ -8,7 +8,7 @@ mod stubs;
 use actix::Actor;
 use sentinel_actors::{
     cycle::Stages,
-    domain::guard::Suppression,
+    domain::{decision::Action, guard::Suppression, journal::Reason},
     messages::{ActorName, Event},
     scheduler::{Drain, Notice},
 };
@@ -160,6 +160,24 @@ async fn the_last_bar_of_the_week_closes_with_the_market() {
         _ => None,
     });
     assert_eq!(reasons, Some(vec![Suppression::MarketClosed; 2]), "decided and counted all the same");
+}
+
+#[actix_rt::test]
+async fn every_symbol_of_every_cycle_is_recorded_with_its_reason() {
+    let record = |rig: &Rig, index: usize| rig.script.recorded.lock().unwrap()[index].clone();
+    let failing = Rig::start(Script { failing_symbol: Some("EURUSD"), ..Script::default() }).await;
+    let (failed, decided) = (record(&failing, 0), record(&failing, 1));
+    assert_eq!(failed.reason, Some(Reason::Failed { stage: "fetch", kind: "timeout" }));
+    assert_eq!((failed.bar_close_time, failed.action), (None, None));
+    assert_eq!(decided.reason, Some(Reason::Suppressed("dry_run")));
+    assert_eq!((decided.bar_close_time, decided.action), (Some(3_600), Some(Action::Buy)));
+    assert!(decided.window.is_some() && decided.features.is_some() && decided.prediction.is_some());
+
+    let stale = Rig::start(Script { market_now_offset_s: 10_801, ..Script::default() }).await;
+    assert_eq!(record(&stale, 0).reason, Some(Reason::Suppressed("stale_bar")));
+    let panicking = Rig::start(Script { predict_panics: true, ..Script::default() }).await;
+    assert_eq!(record(&panicking, 1).reason, Some(Reason::Failed { stage: "predict", kind: "panic" }));
+    assert_eq!(panicking.script.recorded.lock().unwrap().len(), 2);
 }
 
 #[actix_rt::test]

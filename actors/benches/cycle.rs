@@ -77,6 +77,18 @@ impl Handler<SendSignals> for Outside {
     }
 }
 
+impl Handler<RecordDecisions> for Outside {
+    type Result = ();
+
+    fn handle(&mut self, _: RecordDecisions, _: &mut Self::Context) {}
+}
+
+impl Handler<Ping> for Outside {
+    type Result = ();
+
+    fn handle(&mut self, _: Ping, _: &mut Self::Context) {}
+}
+
 impl Handler<Event> for Outside {
     type Result = ();
 
@@ -137,6 +149,8 @@ fn cycle(criterion: &mut Criterion) {
                 predict: outside.clone().recipient(),
                 open: outside.clone().recipient(),
                 send: outside.clone().recipient(),
+                record: outside.clone().recipient(),
+                recorded: outside.clone().recipient(),
                 metrics: outside.recipient(),
             }
         });

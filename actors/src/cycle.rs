@@ -2,6 +2,7 @@
 
 use crate::{
     cycle_log::CycleLog,
+    cycle_record::CycleData,
     domain::{
         bar::Interval,
         calendar::Calendar,
@@ -11,7 +12,10 @@ use crate::{
         instrument::{Instrument, Symbol},
         order::Side,
     },
-    messages::{ActorName, BuildFeatures, CycleId, Event, FetchBars, OpenGateway, Predict, SendSignals, Signal},
+    messages::{
+        ActorName, BuildFeatures, CycleId, Event, FetchBars, OpenGateway, Ping, Predict, RecordDecisions, SendSignals,
+        Signal,
+    },
 };
 use actix::{Message, Recipient};
 use futures_util::future::join;
@@ -31,6 +35,10 @@ pub struct Stages {
     pub open: Recipient<OpenGateway>,
     /// Sends orders.
     pub send: Recipient<SendSignals>,
+    /// Keeps what was decided.
+    pub record: Recipient<RecordDecisions>,
+    /// Answers when all that was recorded before is on disk.
+    pub recorded: Recipient<Ping>,
     /// Is told what was decided.
     pub metrics: Recipient<Event>,
 }
@@ -79,7 +87,8 @@ enum Cut {
 /// `shutdown` gives up everything but an order that may already be on its way: that is the SignalSender's to end.
 pub async fn run_cycle(cycle_id: CycleId, stages: &Stages, policy: &Policy, shutdown: &CancellationToken) -> CycleEnd {
     let mut log = CycleLog::new(cycle_id, policy.instruments.len());
-    let end = match through_stages(cycle_id, stages, policy, shutdown, &mut log).await {
+    let mut data = CycleData::default();
+    let end = match through_stages(cycle_id, stages, policy, shutdown, (&mut log, &mut data)).await {
         Err(Cut::Shutdown) => CycleEnd::GivenUp,
         Err(Cut::Gone(actor)) => CycleEnd::StageGone(actor),
         Err(Cut::Panicked(step)) => {
@@ -89,7 +98,11 @@ pub async fn run_cycle(cycle_id: CycleId, stages: &Stages, policy: &Policy, shut
         Ok(()) if log.has_failures() => CycleEnd::Failed,
         Ok(()) => CycleEnd::Completed,
     };
-    log.finish(end == CycleEnd::GivenUp);
+    let given_up = end == CycleEnd::GivenUp;
+    log.finish(given_up);
+    // Not waited for, so that no cycle is longer by a write; the next one waits, and so does the end of the daemon.
+    let decisions = data.records(&log, &policy.instruments, policy.interval, given_up);
+    stages.record.do_send(RecordDecisions { cycle_id, decisions });
     end
 }
 
@@ -98,10 +111,15 @@ async fn through_stages(
     stages: &Stages,
     policy: &Policy,
     shutdown: &CancellationToken,
-    log: &mut CycleLog,
+    (log, data): (&mut CycleLog, &mut CycleData),
 ) -> Result<(), Cut> {
-    let fetched = until(shutdown, ask(&stages.fetch, FetchBars { cycle_id }, Step::Fetch)).await?;
+    // The journal has to have caught up with the last cycle: what waits for a slow disk stays bounded.
+    let fetching = ask(&stages.fetch, FetchBars { cycle_id }, Step::Fetch);
+    let (fetched, recorded) = until(shutdown, async { Ok(join(fetching, stages.recorded.send(Ping)).await) }).await?;
+    recorded.map_err(|_| Cut::Gone(ActorName::Journal))?;
+    let fetched = fetched?;
     let windows = log.keep_successes(Step::Fetch, fetched.windows);
+    data.windows = windows.iter().cloned().collect();
     stages.metrics.do_send(Event::CycleGuarded {
         is_market_open: policy.calendar.is_open(fetched.market_now),
         is_halted: policy.kill_switch.is_halted(),
@@ -118,6 +136,7 @@ async fn through_stages(
 
     let built = until(shutdown, ask(&stages.build, BuildFeatures { cycle_id, windows }, Step::Features)).await?;
     let rows = log.keep_successes(Step::Features, built);
+    data.features = rows.iter().cloned().collect();
     if rows.is_empty() {
         return Ok(());
     }
@@ -126,6 +145,7 @@ async fn through_stages(
     let opening = ask(&stages.open, OpenGateway { cycle_id }, Step::Send);
     let predicted = until(shutdown, async { join(predicting, opening).await.0 }).await?;
     let predictions = log.keep_successes(Step::Predict, predicted);
+    data.predictions = predictions.iter().cloned().collect();
 
     let signals = decide_all(stages, policy, fetched.market_now, &newest, &predictions, log);
     if !signals.is_empty() {

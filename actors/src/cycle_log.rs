@@ -103,8 +103,30 @@ impl CycleLog {
         !self.failures.is_empty() || self.orders.iter().any(lost)
     }
 
+    /// What was decided, per symbol.
+    pub fn decided(&self) -> &[(Symbol, Decision)] {
+        &self.decisions
+    }
+
+    /// The BUYs and SELLs that a guard stopped before the SignalSender.
+    pub fn stopped(&self) -> &[(Symbol, Suppression)] {
+        &self.suppressed
+    }
+
+    /// What the SignalSender did.
+    pub fn reports(&self) -> &[SignalReport] {
+        &self.orders
+    }
+
+    /// The stage that failed for a symbol, and how; a panic is every symbol's that was not decided.
+    pub fn failure_of(&self, symbol: &Symbol) -> Option<(&'static str, &'static str)> {
+        let own = self.failures.iter().find(|failure| failure.symbols.contains(symbol));
+        let found = own.or_else(|| self.failures.iter().find(|failure| failure.symbols.is_empty()))?;
+        Some((found.step.as_str(), found.cause.kind))
+    }
+
     /// Writes the cycle's lines.
-    pub fn finish(self, given_up: bool) {
+    pub fn finish(&self, given_up: bool) {
         for failure in &self.failures {
             tracing::warn!(
                 cycle_id = self.cycle_id,

@@ -8,6 +8,7 @@
 //! - [`feature_builder`] - features
 //! - [`predictor`] - the model's odds
 //! - [`signal_sender`] - orders
+//! - [`journal`] - what was decided and ordered, on disk
 //! - [`metrics`] - what happened
 //! - [`domain`] - what all of them compute with: pure
 //! - [`adapters`] - the outside, one system each
@@ -15,9 +16,11 @@
 pub mod adapters;
 pub mod cycle;
 mod cycle_log;
+mod cycle_record;
 pub mod domain;
 pub mod feature_builder;
 pub mod fetcher;
+pub mod journal;
 pub mod messages;
 pub mod metrics;
 pub mod predictor;

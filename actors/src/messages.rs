@@ -10,6 +10,7 @@ use crate::domain::{
     guard::Suppression,
     health::Health,
     instrument::Symbol,
+    journal::{DecisionRecord, JournalError, OrderStep, Stock, UnresolvedOrder},
     order::{Order, Outcome, Side},
     window::BarRejection,
 };
@@ -144,6 +145,34 @@ pub enum SignalResult {
     Suppressed(Suppression),
 }
 
+/// SignalSender -> Journal, before a cycle's orders: what stands? Settles what no order under way stands for.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "Result<Stock, JournalError>")]
+pub struct TakeStock {
+    /// Whether only a write that went through counts as an answer.
+    pub must_write: bool,
+}
+
+/// SignalSender -> Journal: a step of an order, on disk when it is answered with `Ok`.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "Result<(), JournalError>")]
+pub struct WriteStep(pub OrderStep);
+
+/// cycle -> Journal, after the orders: what was decided. Not waited for; the next cycle's [`Ping`] is.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct RecordDecisions {
+    /// The cycle that tells.
+    pub cycle_id: CycleId,
+    /// One per configured symbol, in the order of configuration.
+    pub decisions: Vec<DecisionRecord>,
+}
+
+/// Application -> Journal, at shutdown: answered when all before it is on disk and the file is closed and unlocked.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub struct Flush;
+
 /// HTTP -> MetricsActor: the exposition text, at most a second old.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "Bytes")]
@@ -264,6 +293,17 @@ pub enum Event {
     SignalsHandled {
         /// One per signal.
         reports: Vec<SignalReport>,
+    },
+    /// Journal: it was written, or could not be.
+    JournalChanged {
+        /// Whether the last write went through.
+        is_writable: bool,
+        /// Writes that failed since the last such event.
+        write_failures: u64,
+        /// Orders that have no answer yet.
+        pending: u64,
+        /// Orders of unknown fate.
+        unresolved: Vec<UnresolvedOrder>,
     },
     /// Scheduler: a cycle ended, well or not.
     CycleFinished {

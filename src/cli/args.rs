@@ -67,6 +67,9 @@ pub struct SettingsArgs {
     /// Kill switch: no order while this file exists; an absolute path
     #[arg(long, value_name = "FILE")]
     halt_file: Option<String>,
+    /// Where decisions and orders are kept [default journal.db]
+    #[arg(long, value_name = "PATH")]
+    journal: Option<String>,
     /// When cycles run: six cron fields, seconds first, UTC [default "58 * * * * *"]
     #[arg(long, value_name = "CRON", help_heading = "Measuring and replaying")]
     schedule: Option<String>,
@@ -120,6 +123,7 @@ impl SettingsArgs {
             ("gateway.dialect", &self.dialect),
             ("gateway.account", &self.account),
             ("guards.halt_file", &self.halt_file),
+            ("journal.path", &self.journal),
             ("schedule.cron", &self.schedule),
             ("schedule.cycles", &self.cycles),
         ];

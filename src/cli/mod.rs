@@ -4,8 +4,10 @@ mod args;
 mod check;
 mod demo;
 mod halt;
+mod orders;
 mod run;
 mod sandbox;
+mod scratch;
 mod verify;
 
 use clap::{Parser, Subcommand};
@@ -42,6 +44,8 @@ enum Command {
     /// Ask a system that Sentinel talks to whether it is ready for it, without trading
     #[command(subcommand)]
     Verify(verify::Target),
+    /// List the journal's orders, or settle one whose fate nobody knows; works beside a running daemon
+    Orders(orders::Args),
     /// Run one of the demo's three servers alone, for trying things by hand
     #[command(subcommand)]
     Sandbox(sandbox::Server),
@@ -65,6 +69,7 @@ pub fn main() -> ExitCode {
         Some(Command::Halt(args)) => halt::halt(&args),
         Some(Command::Resume(args)) => halt::resume(&args),
         Some(Command::Verify(target)) => verify::main(&target),
+        Some(Command::Orders(args)) => orders::main(&args),
         Some(Command::Sandbox(server)) => sandbox::main(server),
     }
 }

@@ -14,7 +14,7 @@ pub use sections::*;
 pub use validate::Purpose;
 pub use values::{Distance, Secret};
 
-use std::fmt;
+use std::{fmt, path::PathBuf};
 
 /// What is wrong with the settings: each key, what it may be, and never a secret's value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,6 +84,14 @@ impl Settings {
     /// Names a key that is unknown or of the wrong type.
     pub fn load_unchecked(sources: &Sources) -> Result<Self, SettingsError> {
         layers::merge(sources)
+    }
+
+    /// Where the journal is, for a command that works beside a daemon and needs none of the daemon's other settings.
+    ///
+    /// # Errors
+    /// Names every key that is unknown or of the wrong type.
+    pub fn journal_path(sources: &Sources) -> Result<PathBuf, SettingsError> {
+        Ok(layers::merge(sources)?.journal.path)
     }
 
     /// The effective settings as TOML, every symbol written out, every secret redacted.

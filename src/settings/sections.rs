@@ -30,6 +30,8 @@ pub struct Settings {
     pub breaker: BreakerSettings,
     /// The MetaTrader gateway.
     pub gateway: GatewaySettings,
+    /// Decisions and orders on disk.
+    pub journal: JournalSettings,
     /// The HTTP side.
     pub metrics: MetricsSettings,
     /// Log output.
@@ -209,6 +211,15 @@ pub struct GatewaySettings {
     pub magic: i64,
     pub comment: String,
     pub i_checked_it_by_hand: bool,
+}
+
+/// `[journal]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct JournalSettings {
+    pub path: PathBuf,
+    pub keep_days: u32,
 }
 
 /// `[metrics]`

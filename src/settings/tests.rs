@@ -74,6 +74,13 @@ fn a_token_in_the_environment_beats_a_token_file_in_the_settings_file() {
 }
 
 #[test]
+fn a_command_beside_the_daemon_needs_the_journals_path_only() {
+    assert_eq!(Settings::journal_path(&Sources::default()).unwrap().to_str(), Some("journal.db"));
+    let (_file, sources) = with_file("[journal]\npath = \"/var/lib/sentinel/journal.db\"\n", &[]);
+    assert_eq!(Settings::journal_path(&sources).unwrap().to_str(), Some("/var/lib/sentinel/journal.db"));
+}
+
+#[test]
 fn unknown_keys_are_refused_and_named() {
     let (_file, in_file) = with_file("[metrics]\nprot = 1\n", &[]);
     let (keys, text) = refused(&in_file);
@@ -129,6 +136,9 @@ fn every_value_out_of_range_is_refused_by_its_key() {
         ("SENTINEL__GATEWAY__COMMENT", "a comment of more than thirty-one characters", "gateway.comment"),
         ("SENTINEL__GATEWAY__DIALECT", "klingon", "gateway.dialect"),
         ("SENTINEL__GATEWAY__DIALECT", "ea", "gateway.dialect"),
+        ("SENTINEL__JOURNAL__PATH", "/nonexistent/folder/journal.db", "journal.path"),
+        ("SENTINEL__JOURNAL__PATH", "/", "journal.path"),
+        ("SENTINEL__JOURNAL__KEEP_DAYS", "0", "journal.keep_days"),
         ("SENTINEL__METRICS__BIND", "everywhere", "metrics.bind"),
         ("SENTINEL__LOG__LEVEL", "loud=very", "log.level"),
         ("SENTINEL__LOG__FORMAT", "xml", "log.format"),

@@ -31,6 +31,7 @@ pub(super) fn problems(settings: &Settings, purpose: Purpose) -> Vec<Problem> {
     guards(&settings.guards, &mut found);
     breaker(&settings.breaker, &mut found);
     gateway(settings, &mut found);
+    journal(settings, &mut found);
     http(settings, &mut found);
     symbols(settings, &mut found);
     match purpose {
@@ -161,6 +162,18 @@ fn gateway(settings: &Settings, found: &mut Found) {
     );
     let comment_fits = gateway.comment.len() <= 31 && gateway.comment.chars().all(|c| c.is_ascii() && !c.is_control());
     found.unless(comment_fits, "gateway.comment", "must be at most 31 ASCII characters");
+}
+
+fn journal(settings: &Settings, found: &mut Found) {
+    let path = &settings.journal.path;
+    found.unless(path.file_name().is_some() && !path.is_dir(), "journal.path", "must be a file's path");
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    found.unless(
+        folder.is_dir(),
+        "journal.path",
+        format!("must be in a folder that exists: {} does not", folder.display()),
+    );
+    found.unless((1..=36_500).contains(&settings.journal.keep_days), "journal.keep_days", "must be 1 to 36500 days");
 }
 
 fn http(settings: &Settings, found: &mut Found) {

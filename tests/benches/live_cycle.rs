@@ -17,7 +17,8 @@ use sentinel::{
 use sentinel_actors::{
     adapters::{breakers::Breakers, inflight::Inflight, system_clock::SystemClock},
     cycle::{CycleEnd, Policy, Stages, run_cycle},
-    domain::instrument::Symbol,
+    domain::{clock::Clock, instrument::Symbol},
+    journal::{Journal, Opened},
     messages::Event,
     metrics::{self, MetricsActor},
 };
@@ -25,6 +26,7 @@ use std::{
     cell::Cell,
     collections::HashMap,
     net::{Ipv4Addr, SocketAddr, TcpListener},
+    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -49,7 +51,7 @@ fn always_buy() -> SocketAddr {
     address
 }
 
-fn settings(market: SocketAddr, model: SocketAddr, gateway: SocketAddr) -> Settings {
+fn settings(market: SocketAddr, model: SocketAddr, gateway: SocketAddr, journal: &Path) -> Settings {
     let flags = vec![
         ("data.base_url", format!("http://{market}")),
         ("data.api_token", "bench".into()),
@@ -62,6 +64,7 @@ fn settings(market: SocketAddr, model: SocketAddr, gateway: SocketAddr) -> Setti
         ("trading.live", "true".into()),
         ("trading.stop_loss", "0.02".into()),
         ("schedule.clock", "bars".into()),
+        ("journal.path", journal.display().to_string()),
     ];
     Settings::load(&Sources { environment: HashMap::new(), flags, ..Sources::default() }).unwrap()
 }
@@ -82,7 +85,10 @@ fn start_stages(settings: &Settings) -> (Stages, Policy) {
     .unwrap();
     let arbiter = Arbiter::new();
     let metrics = MetricsActor::start_in_arbiter(&arbiter.handle(), |_| recorder).recipient::<Event>();
-    let shared = Shared { clock, inflight, breakers, shutdown: CancellationToken::new(), metrics };
+    let config = stages::journal_config(settings, clock.clone(), metrics.clone());
+    let opened = Opened::at(&config.path, &config.identity, clock.now()).unwrap();
+    let journal = Journal::start(config, opened);
+    let shared = Shared { clock, inflight, breakers, shutdown: CancellationToken::new(), metrics, journal };
     (stages::start(settings, &shared).0, application::policy(settings))
 }
 
@@ -144,7 +150,9 @@ fn live_cycle(criterion: &mut Criterion) {
             })
         });
     });
-    let (stages, policy) = system.block_on(async { start_stages(&settings(market, model, gateway)) });
+    let folder = tempfile::TempDir::new().unwrap();
+    let settings = settings(market, model, gateway, &folder.path().join("journal.db"));
+    let (stages, policy) = system.block_on(async { start_stages(&settings) });
     let mut cycle_id = 0;
     group.bench_function("whole_cycle", |bencher| {
         bencher.iter_custom(|cycles| {

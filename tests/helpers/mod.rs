@@ -17,6 +17,7 @@ use std::{
     net::{Ipv4Addr, SocketAddr},
     time::Duration,
 };
+use tempfile::TempDir;
 use tokio::sync::oneshot;
 
 /// A free port on loopback.
@@ -30,6 +31,8 @@ pub struct TestApp {
     pub model: Server,
     stop: oneshot::Sender<()>,
     ended: JoinHandle<anyhow::Result<Ended>>,
+    /// The journal's, unless a flag names another.
+    _folder: TempDir,
 }
 
 /// Starts everything; `flags` come on top of what the sandbox needs.
@@ -38,7 +41,9 @@ pub async fn spawn_app(flags: &[(&'static str, &str)], plan: impl FnOnce(Plan) -
     let market = market::start(market::Config::new(LOOPBACK, prices.clone())).unwrap();
     let model = model::start(LOOPBACK, Baseline::fit()).unwrap();
     let gateway = gateway::start(gateway::Config { addr: LOOPBACK, prices, price: None }).unwrap();
+    let folder = TempDir::new().unwrap();
     let mut all = vec![
+        ("journal.path", folder.path().join("journal.db").display().to_string()),
         ("data.base_url", format!("http://{}", market.addr())),
         ("data.api_token", "test".into()),
         ("model.host", "127.0.0.1".into()),
@@ -62,7 +67,7 @@ pub async fn spawn_app(flags: &[(&'static str, &str)], plan: impl FnOnce(Plan) -
     let (stop, stopped) = oneshot::channel::<()>();
     let shutdown = async { drop(stopped.await) };
     let ended = actix_rt::spawn(application.run_until_stopped(shutdown));
-    TestApp { address, gateway, market, model, stop, ended }
+    TestApp { address, gateway, market, model, stop, ended, _folder: folder }
 }
 
 impl TestApp {

@@ -11,6 +11,7 @@ use sentinel_actors::{
         features::{FEATURE_COUNT, FeatureSet, SEQUENCE_BARS},
         guard::{KillSwitch, Suppression},
         instrument::{Instrument, Symbol},
+        journal::DecisionRecord,
     },
     messages::*,
     scheduler::{Notice, Scheduler, SchedulerConfig},
@@ -109,6 +110,7 @@ pub struct Script {
     /// Lots; every order has 0.01.
     pub volume_max: f64,
     pub sent: Arc<Mutex<Vec<Signal>>>,
+    pub recorded: Arc<Mutex<Vec<DecisionRecord>>>,
     pub events: Arc<Mutex<Vec<Event>>>,
 }
 
@@ -188,6 +190,20 @@ impl Handler<SendSignals> for Stub {
     }
 }
 
+impl Handler<RecordDecisions> for Stub {
+    type Result = ();
+
+    fn handle(&mut self, message: RecordDecisions, _: &mut Self::Context) {
+        self.0.recorded.lock().unwrap().extend(message.decisions);
+    }
+}
+
+impl Handler<Ping> for Stub {
+    type Result = ();
+
+    fn handle(&mut self, _: Ping, _: &mut Self::Context) {}
+}
+
 impl Handler<Event> for Stub {
     type Result = ();
 
@@ -234,6 +250,8 @@ impl Rig {
             predict: stub.clone().recipient(),
             open: stub.clone().recipient(),
             send: stub.clone().recipient(),
+            record: stub.clone().recipient(),
+            recorded: stub.clone().recipient(),
             metrics: stub.recipient(),
         });
         let instrument = |symbol: Symbol| Instrument {

@@ -6,6 +6,7 @@ pub mod gateway;
 pub mod halt_file;
 pub mod http;
 pub mod inflight;
+pub mod journal;
 pub mod mlflow;
 pub mod prometheus;
 pub mod system_clock;

@@ -9,11 +9,16 @@ mod tests;
 pub use names::{ActorName, Step};
 pub use report::{Check, CycleHealth, Health, StageHealth, Status};
 
+use crate::domain::journal::UnresolvedOrder;
 use std::time::Duration;
 
 /// Periods of the schedule without a finished cycle after which the daemon counts as failed, and without a successful
 /// one after which it is not ready.
 pub const PERIODS_MAX: u32 = 3;
+
+/// Unresolved orders that `/health` names; of more, only their number is given.
+const ORDERS_NAMED_MAX: usize = 5;
+const JOURNAL_BROKEN: &str = "the journal cannot be written, so no order is sent";
 
 /// What was built, as `sentinel_build_info` and `/health` show it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,6 +64,15 @@ pub struct CycleState {
     pub failed: bool,
 }
 
+/// What is known of the journal.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct JournalState {
+    /// Whether the last write went through; `None` before the Journal said anything.
+    pub is_writable: Option<bool>,
+    /// Orders of unknown fate, oldest first.
+    pub unresolved: Vec<UnresolvedOrder>,
+}
+
 /// What the verdict is made from.
 #[derive(Debug, Clone, PartialEq)]
 pub struct State {
@@ -74,6 +88,8 @@ pub struct State {
     pub actors: [ActorState; ActorName::ALL.len()],
     /// Indexed by [`Step`].
     pub steps: [StepState; Step::ALL.len()],
+    /// Decisions and orders on disk.
+    pub journal: JournalState,
     /// The last cycle that ended.
     pub last_cycle: Option<CycleState>,
     /// When a cycle last succeeded, time since the unix epoch.
@@ -96,6 +112,7 @@ impl State {
             started_at,
             actors: Default::default(),
             steps: Default::default(),
+            journal: JournalState::default(),
             last_cycle: None,
             last_cycle_success_at: None,
             cycles_ended: false,
@@ -113,6 +130,8 @@ impl State {
             self.check_last_cycle(),
             self.check_market(),
             self.check_kill_switch(),
+            self.check_journal(),
+            self.check_orders(),
         ];
         let not_ready = self.not_ready_because(now);
         let not_started = self.not_started_because();
@@ -208,10 +227,32 @@ impl State {
         Check::new("kill_switch", Status::Ok, "not halted".into())
     }
 
+    fn check_journal(&self) -> Check {
+        match self.journal.is_writable {
+            Some(false) if self.live => Check::new("journal", Status::Fail, JOURNAL_BROKEN.into()),
+            Some(false) => Check::new("journal", Status::Degraded, "the journal cannot be written".into()),
+            Some(true) | None => Check::new("journal", Status::Ok, "the journal can be written".into()),
+        }
+    }
+
+    fn check_orders(&self) -> Check {
+        let unresolved = &self.journal.unresolved;
+        if unresolved.is_empty() {
+            return Check::new("orders", Status::Ok, "no order has an unknown fate".into());
+        }
+        let named = unresolved.iter().take(ORDERS_NAMED_MAX).map(|order| format!("{} {}", order.symbol, order.id));
+        let named = named.collect::<Vec<_>>().join(", ");
+        let detail = format!("{} of unknown fate block their symbols until resolved: {named}", unresolved.len());
+        Check::new("orders", Status::Degraded, detail)
+    }
+
     fn not_ready_because(&self, now: Duration) -> Option<String> {
         let unanswered = self.actor_names(|actor| actor.answered != Some(true));
         if !unanswered.is_empty() {
             return Some(format!("no answer from {unanswered}"));
+        }
+        if self.live && self.journal.is_writable == Some(false) {
+            return Some(JOURNAL_BROKEN.into());
         }
         if self.is_market_open == Some(false) {
             // Nothing could be ordered anyway, and a provider may well rest when its market does.

@@ -11,7 +11,7 @@ use crate::{
         breaker::BreakerState,
         decision::Decision,
         guard::Suppression,
-        health::{CycleState, Health, State, Step},
+        health::{CycleState, Health, JournalState, State, Step},
         instrument::Symbol,
         order::Outcome,
     },
@@ -112,6 +112,13 @@ impl Recorder {
                 self.signals_decided(decisions, now);
             }
             Event::SignalsHandled { reports } => self.signals_handled(reports, now),
+            Event::JournalChanged { is_writable, write_failures, pending, unresolved } => {
+                let count = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+                self.metrics.journal_pending_signals.set(count(*pending));
+                self.metrics.journal_write_failures_total.inc_by(*write_failures);
+                self.metrics.orders_unresolved.set(count(unresolved.len() as u64));
+                self.state.journal = JournalState { is_writable: Some(*is_writable), unresolved: unresolved.clone() };
+            }
             Event::CycleFinished { cycle_id, finished_at, duration, failed } => {
                 self.metrics.trading_cycles_total.inc();
                 self.metrics.trading_cycles_failed_total.inc_by((*failed).into());

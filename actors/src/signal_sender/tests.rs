@@ -5,12 +5,22 @@ use super::*;
 use crate::{
     adapters::{
         gateway::{DialectKind, DialectParams, dialect},
+        inflight::Endpoint,
+        journal::{Identity, Store},
         system_clock::SystemClock,
     },
-    domain::order::Side,
+    domain::{
+        instrument::Symbol,
+        journal::{JournalError, Stock},
+        order::Side,
+        order_state::OrderState,
+    },
+    journal::{self, Journal, Opened},
+    messages::{Flush, TakeStock, WriteStep},
 };
 use actix::Addr;
-use std::{net::TcpListener, sync::Mutex};
+use std::{net::TcpListener, sync::Mutex, time::Instant};
+use tempfile::TempDir;
 
 /// Short enough for a test, long enough for two busy cores.
 const DEADLINE: Duration = Duration::from_millis(400);
@@ -42,14 +52,19 @@ const V43: Setup = Setup { kind: DialectKind::V43, live: true, deadline: DEADLIN
 const PLACE_ORDER: Setup = Setup { kind: DialectKind::PlaceOrder, ..V43 };
 
 struct Running {
+    folder: TempDir,
+    journal: Addr<Journal>,
     sender: Addr<SignalSender>,
     shutdown: CancellationToken,
     inflight: Inflight,
     events: Arc<Mutex<Vec<Event>>>,
+    metrics: Recipient<Event>,
 }
 
+type Shared<'a> = (&'a CancellationToken, &'a Inflight, &'a Recipient<Event>);
+
 impl Setup {
-    fn start(self, address: &str) -> Running {
+    fn config(&self, address: &str, shared: Shared<'_>, ledger: JournalLedger) -> Config {
         let instrument = |name: &str| Instrument {
             symbol: Symbol::new(name),
             ticker: format!("{name}.FOREX"),
@@ -60,9 +75,7 @@ impl Setup {
             stop_loss: Some(0.002),
             take_profit: None,
         };
-        let metrics = Metrics::default();
-        let (events, shutdown, inflight) = (metrics.0.clone(), CancellationToken::new(), Inflight::default());
-        let config = Config {
+        Config {
             instruments: ["EURUSD", "GBPUSD", "USDJPY"].map(instrument).into(),
             live: self.live,
             account: "demo".into(),
@@ -71,11 +84,33 @@ impl Setup {
             dialect: dialect(self.kind, DialectParams::default()),
             deadline: self.deadline,
             clock: Arc::new(SystemClock),
-            shutdown: shutdown.clone(),
-            inflight: inflight.clone(),
-            metrics: metrics.start().recipient(),
+            shutdown: shared.0.clone(),
+            inflight: shared.1.clone(),
+            metrics: shared.2.clone(),
+            journal: ledger,
+        }
+    }
+
+    fn start(self, address: &str) -> Running {
+        self.start_on(TempDir::new().unwrap(), address)
+    }
+
+    fn start_on(self, folder: TempDir, address: &str) -> Running {
+        let metrics = Metrics::default();
+        let (events, shutdown, inflight) = (metrics.0.clone(), CancellationToken::new(), Inflight::default());
+        let metrics = metrics.start().recipient();
+        let journal = journal::Config {
+            path: folder.path().join("journal.db"),
+            keep: Duration::from_secs(86_400),
+            identity: Identity { account: "demo".into(), model: "baseline".into() },
+            clock: Arc::new(SystemClock),
+            metrics: metrics.clone(),
         };
-        Running { sender: SignalSender::new(config).start(), shutdown, inflight, events }
+        let opened = Opened::at(&journal.path, &journal.identity, SystemClock.now()).unwrap();
+        let journal = Journal::start(journal, opened);
+        let ledger = JournalLedger { stock: journal.clone().recipient(), write: journal.clone().recipient() };
+        let config = self.config(address, (&shutdown, &inflight, &metrics), ledger);
+        Running { folder, journal, sender: SignalSender::new(config).start(), shutdown, inflight, events, metrics }
     }
 }
 
@@ -94,6 +129,17 @@ impl Running {
         let reports = self.sender.send(SendSignals { cycle_id, signals }).await.unwrap();
         assert_eq!(self.inflight.get(Endpoint::Gateway), 0, "nothing is under way after the answer");
         reports.into_iter().map(|report| report.result).collect()
+    }
+
+    /// The daemon ends and another starts on its journal.
+    async fn restart(self, setup: Setup, address: &str) -> Running {
+        self.journal.send(Flush).await.unwrap();
+        setup.start_on(self.folder, address)
+    }
+
+    fn states(&self) -> Vec<OrderState> {
+        let store = Store::open_existing(&self.folder.path().join("journal.db")).unwrap();
+        store.orders(false).unwrap().iter().map(|row| row.state).collect()
     }
 
     async fn one(&self, cycle_id: CycleId) -> SignalResult {
@@ -164,6 +210,72 @@ async fn a_silent_gateway_makes_the_order_unknown_and_ends_the_cycles_orders() {
     assert_eq!(gateway.received().len(), 1);
     let results = running.cycle(2, &["EURUSD", "GBPUSD"], BAR).await;
     assert_eq!(texts(&results), ["already_ordered", "unknown"], "an unknown order is never sent again");
+    let results = running.cycle(3, &["EURUSD", "GBPUSD"], BAR + 3_600).await;
+    assert_eq!(texts(&results), ["unresolved", "unresolved"], "nor is its symbol traded");
+    assert_eq!(running.states(), [OrderState::Unknown; 2]);
+}
+
+#[actix::test]
+async fn a_restart_on_the_same_journal_orders_no_bar_twice() {
+    let gateway = Gateway::start(|all| vec![newest(all).fill(1)]);
+    let running = V43.start(&gateway.address);
+    assert_eq!(text(&running.cycle(1, &["EURUSD"], BAR).await[0]), "filled");
+    let running = running.restart(V43, &gateway.address).await;
+    assert_eq!(texts(&running.cycle(2, &["EURUSD", "GBPUSD"], BAR).await), ["already_ordered", "filled"]);
+    assert_eq!(gateway.received().len(), 2);
+    assert_eq!(running.states(), [OrderState::Filled; 2]);
+}
+
+#[actix::test]
+async fn an_unknown_order_blocks_its_symbol_across_a_restart() {
+    let gateway = Gateway::start(|all| if all.len() == 1 { Vec::new() } else { vec![newest(all).fill(1)] });
+    let running = V43.start(&gateway.address);
+    assert_eq!(text(&running.cycle(1, &["EURUSD"], BAR).await[0]), "unknown");
+    let running = running.restart(V43, &gateway.address).await;
+    let results = running.cycle(2, &["EURUSD", "GBPUSD"], BAR + 3_600).await;
+    assert_eq!(texts(&results), ["unresolved", "filled"]);
+}
+
+/// A journal that fails every write after the first few.
+struct Failing {
+    writes_left: usize,
+}
+
+impl Actor for Failing {
+    type Context = Context<Self>;
+}
+
+impl Handler<TakeStock> for Failing {
+    type Result = Result<Stock, JournalError>;
+
+    fn handle(&mut self, _: TakeStock, _: &mut Self::Context) -> Self::Result {
+        Ok(Stock::default())
+    }
+}
+
+impl Handler<WriteStep> for Failing {
+    type Result = Result<(), JournalError>;
+
+    fn handle(&mut self, _: WriteStep, _: &mut Self::Context) -> Self::Result {
+        self.writes_left = self.writes_left.checked_sub(1).ok_or(JournalError::Failed("disk full".into()))?;
+        Ok(())
+    }
+}
+
+#[actix::test]
+async fn nothing_is_sent_without_its_intent_and_its_sending_on_disk() {
+    for (writes_left, first, received) in [(0, "journal", 0), (1, "journal", 0), (2, "filled", 1)] {
+        let gateway = Gateway::start(|all| vec![newest(all).fill(1)]);
+        let journal = Failing { writes_left }.start();
+        let ledger = JournalLedger { stock: journal.clone().recipient(), write: journal.recipient() };
+        let mut running = V43.start(&gateway.address);
+        let shared = (&running.shutdown, &running.inflight, &running.metrics);
+        let config = V43.config(&gateway.address, shared, ledger);
+        running.sender = SignalSender::new(config).start();
+        let results = running.cycle(1, &["EURUSD", "GBPUSD"], BAR).await;
+        assert_eq!(texts(&results), [first, "journal"], "{writes_left} writes");
+        assert_eq!(gateway.received().len(), received);
+    }
 }
 
 #[actix::test]
@@ -198,7 +310,8 @@ async fn a_late_reply_is_never_credited_to_the_next_order() {
     let gateway = Gateway::start(late);
     let running = PLACE_ORDER.start(&gateway.address);
     assert_eq!(text(&running.one(1).await), "unknown");
-    assert_eq!(text(&running.one(2).await), "rejected");
+    let other = running.cycle(2, &["GBPUSD"], BAR).await;
+    assert_eq!(texts(&other), ["rejected"]);
 }
 
 #[actix::test]

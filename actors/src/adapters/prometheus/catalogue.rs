@@ -188,6 +188,12 @@ families! {
     /// Orders by what became of them
     orders_total: IntCounterVec = "sentinel_orders_total" in "count",
         by [outcome: |_| names(&Outcome::ALL, |outcome| outcome)];
+    /// Signals journalled and not yet answered by the gateway
+    journal_pending_signals: IntGauge = "sentinel_journal_pending_signals" in "count";
+    /// Failed writes or syncs of the signal journal
+    journal_write_failures_total: IntCounter = "sentinel_journal_write_failures_total" in "count";
+    /// Orders whose outcome is unknown; their symbols are blocked
+    orders_unresolved: IntGauge = "sentinel_orders_unresolved" in "count";
     /// Distribution of prediction confidence, a ratio from 0 to 1
     prediction_confidence: Histogram = "sentinel_prediction_confidence" in "ratio",
         le [0.1 0.2 0.3 0.4 0.45 0.5 0.55 0.6 0.7 0.8 0.9 1.0];

@@ -13,12 +13,14 @@ pub enum ActorName {
     Predictor,
     /// Talks to the gateway.
     SignalSender,
+    /// Keeps decisions and orders on disk.
+    Journal,
 }
 
 impl ActorName {
     /// All of them, in pipeline order.
-    pub const ALL: [Self; 5] =
-        [Self::Scheduler, Self::Fetcher, Self::FeatureBuilder, Self::Predictor, Self::SignalSender];
+    pub const ALL: [Self; 6] =
+        [Self::Scheduler, Self::Fetcher, Self::FeatureBuilder, Self::Predictor, Self::SignalSender, Self::Journal];
 
     /// The label value.
     pub const fn as_str(self) -> &'static str {
@@ -28,6 +30,7 @@ impl ActorName {
             Self::FeatureBuilder => "feature_builder",
             Self::Predictor => "predictor",
             Self::SignalSender => "signal_sender",
+            Self::Journal => "journal",
         }
     }
 }

@@ -17,7 +17,7 @@ fn state() -> State {
 /// Everything started and answering, one cycle ended `finished_at` seconds after the start.
 fn after_cycle(finished_at: u64, failed: bool) -> State {
     let mut state = state();
-    state.actors = [ActorState { started: true, up: true, answered: Some(true) }; 5];
+    state.actors = [ActorState { started: true, up: true, answered: Some(true) }; 6];
     let cycle = CycleState { cycle_id: 7, finished_at: at(finished_at), duration: MINUTE, failed };
     state.last_cycle = Some(cycle);
     state.last_cycle_success_at = (!failed).then_some(cycle.finished_at);
@@ -34,7 +34,7 @@ fn before_the_first_cycle_it_is_well_but_neither_ready_nor_started() {
     assert_eq!((health.status, health.ready, health.started), (Status::Ok, false, false));
     assert_eq!(
         health.not_started_because.as_deref(),
-        Some("not started: scheduler, fetcher, feature_builder, predictor, signal_sender")
+        Some("not started: scheduler, fetcher, feature_builder, predictor, signal_sender, journal")
     );
     assert!(health.stages.iter().all(|(_, stage)| stage.last_outcome == "none yet" && !stage.up));
 }
@@ -131,6 +131,29 @@ fn after_the_last_cycle_age_no_longer_counts() {
     state.last_cycle = state.last_cycle.map(|cycle| CycleState { failed: true, ..cycle });
     let health = assess(&state, 100_000);
     assert_eq!((health.status, health.ready), (Status::Degraded, false));
+}
+
+#[test]
+fn a_journal_that_cannot_be_written_stops_live_trading_only() {
+    let mut state = after_cycle(100, false);
+    state.journal.is_writable = Some(false);
+    let health = assess(&state, 101);
+    assert_eq!((health.status, health.ready), (Status::Degraded, true));
+    state.live = true;
+    let health = assess(&state, 101);
+    assert_eq!((health.status, health.ready), (Status::Fail, false));
+    assert_eq!(health.not_ready_because.as_deref(), Some("the journal cannot be written, so no order is sent"));
+}
+
+#[test]
+fn an_order_of_unknown_fate_is_named_until_it_is_resolved() {
+    let mut state = after_cycle(100, false);
+    let order = UnresolvedOrder { id: uuid::Uuid::nil(), symbol: crate::domain::instrument::Symbol::new("EURUSD") };
+    state.journal.unresolved = vec![order];
+    let health = assess(&state, 101);
+    assert_eq!((health.status, health.ready), (Status::Degraded, true));
+    let detail = &health.checks[6].detail;
+    assert!(detail.starts_with("1 of unknown fate") && detail.contains("EURUSD 00000000"), "{detail}");
 }
 
 #[test]

@@ -1,0 +1,101 @@
+//! What was decided, a row per symbol and cycle, and how long it is kept.
+
+use super::{Store, broken, millis};
+use crate::domain::{
+    bar::Bar,
+    features::FEATURE_COUNT,
+    journal::{DecisionRecord, JournalError, Reason},
+};
+use rusqlite::params;
+use sha2::{Digest, Sha256};
+use std::time::Duration;
+
+const INSERT: &str = "
+INSERT INTO decisions (cycle_id, symbol, bar_close_time, bars_sha256, features, p_sell, p_hold, p_buy, action,
+                       suppressed, failed_stage, failure, order_id)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
+
+/// Settled orders go with their time, except the newest of each symbol: it is what keeps older bars from being
+/// ordered. Their events go with them.
+const PRUNE_ORDERS: &str = "
+DELETE FROM orders WHERE updated_at_ms < ?1 AND state NOT IN ('intent', 'sending', 'unknown')
+AND EXISTS (SELECT 1 FROM orders AS newer WHERE newer.account = orders.account AND newer.model = orders.model
+            AND newer.symbol = orders.symbol AND newer.bar_close_time > orders.bar_close_time)";
+
+impl Store {
+    /// Writes a cycle's decisions, all or none.
+    ///
+    /// # Errors
+    /// [`JournalError::Failed`].
+    pub fn record_decisions(&mut self, cycle_id: u64, records: &[DecisionRecord]) -> Result<(), JournalError> {
+        let cycle_id = i64::try_from(cycle_id).unwrap_or(i64::MAX);
+        self.write(|transaction| {
+            let mut insert = transaction.prepare_cached(INSERT).map_err(broken)?;
+            for record in records {
+                let probabilities = record.prediction.map(|prediction| prediction.probabilities());
+                let (suppressed, failed_stage, failure) = match record.reason {
+                    None => (None, None, None),
+                    Some(Reason::Suppressed(reason)) => (Some(reason), None, None),
+                    Some(Reason::Failed { stage, kind }) => (None, Some(stage), Some(kind)),
+                };
+                let row = params![
+                    cycle_id,
+                    record.symbol.as_str(),
+                    record.bar_close_time,
+                    record.window.as_deref().map(digest),
+                    record.features.as_ref().map(|features| little_endian(&features.tabular)),
+                    probabilities.map(|p| p[0]),
+                    probabilities.map(|p| p[1]),
+                    probabilities.map(|p| p[2]),
+                    record.action.map(|action| action.as_str()),
+                    suppressed,
+                    failed_stage,
+                    failure,
+                    record.client_order_id.map(|id| id.to_string()),
+                ];
+                insert.execute(row).map_err(broken)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Forgets decisions and settled orders older than `keep`. An unresolved order is never forgotten, nor is the
+    /// newest of a symbol. Answers how many rows went.
+    ///
+    /// # Errors
+    /// [`JournalError::Failed`].
+    pub fn prune(&mut self, now: Duration, keep: Duration) -> Result<usize, JournalError> {
+        let before = millis(now.saturating_sub(keep));
+        self.write(|transaction| {
+            let decisions = transaction.execute("DELETE FROM decisions WHERE cycle_id < ?1", [before]);
+            let orders = transaction.execute(PRUNE_ORDERS, [before]);
+            Ok(decisions.map_err(broken)? + orders.map_err(broken)?)
+        })
+    }
+
+    /// Close time of the newest bar that was decided on or ordered, unix seconds.
+    ///
+    /// # Errors
+    /// [`JournalError::Failed`].
+    pub fn newest_bar_close_time(&self) -> Result<Option<i64>, JournalError> {
+        const NEWEST: &str = "SELECT max(newest) FROM (SELECT max(bar_close_time) AS newest FROM decisions
+                              UNION ALL SELECT max(bar_close_time) FROM orders)";
+        self.connection.query_row(NEWEST, [], |row| row.get(0)).map_err(broken)
+    }
+}
+
+/// SHA-256 of a window: two decisions with the same digest saw the same bars.
+fn digest(bars: &[Bar]) -> Vec<u8> {
+    let mut sha = Sha256::new();
+    for Bar { open_time, open, high, low, close, volume } in bars {
+        sha.update(open_time.to_le_bytes());
+        for number in [open, high, low, close, volume] {
+            sha.update(number.to_le_bytes());
+        }
+    }
+    sha.finalize().to_vec()
+}
+
+fn little_endian(features: &[f64; FEATURE_COUNT]) -> Vec<u8> {
+    features.iter().flat_map(|feature| feature.to_le_bytes()).collect()
+}

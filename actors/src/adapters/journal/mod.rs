@@ -1,0 +1,125 @@
+//! The journal's file: SQLite in WAL mode with `synchronous=FULL`, so that what was answered with `Ok` survives a kill
+//! and a power cut. Written by the Journal actor; read, and settled, by `sentinel orders` beside a running daemon.
+
+mod decisions;
+mod lock;
+mod orders;
+mod schema;
+#[cfg(test)]
+mod tests;
+
+pub use lock::DaemonLock;
+pub use orders::{Identity, OrderRow, Verdict};
+
+use crate::domain::journal::JournalError;
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// How long a write waits for another process that is writing, such as `sentinel orders resolve`.
+const BUSY_WAIT: Duration = Duration::from_millis(1_000);
+
+/// Why a journal cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// A daemon is running on it.
+    #[error("another daemon is running on the journal {}: stop it first, or give this one its own with --journal", .0.display())]
+    Locked(PathBuf),
+    /// There is none.
+    #[error("there is no journal at {}: name the daemon's with --journal", .0.display())]
+    Missing(PathBuf),
+    /// It was written by a later version.
+    #[error("the journal has schema version {found}, this sentinel knows {known}: use the newer sentinel")]
+    Newer {
+        /// Version of the file.
+        found: i64,
+        /// Latest version known here.
+        known: i64,
+    },
+    /// It is somebody else's database, or no database.
+    #[error("{} is not a journal of sentinel: name another file with --journal", .0.display())]
+    Foreign(PathBuf),
+    /// The file or its folder refuses.
+    #[error("the journal {}: {detail}", path.display())]
+    Failed {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        detail: String,
+    },
+}
+
+impl OpenError {
+    /// Whether trying again later can help: the disk may get space, the folder may become writable.
+    pub const fn may_pass(&self) -> bool {
+        matches!(self, Self::Failed { .. })
+    }
+
+    fn failed(path: &Path, error: impl std::fmt::Display) -> Self {
+        Self::Failed { path: path.to_owned(), detail: error.to_string() }
+    }
+}
+
+/// An open journal.
+#[derive(Debug)]
+pub struct Store {
+    connection: Connection,
+}
+
+impl Store {
+    /// Opens the journal, makes it if there is none, and brings it to this version's schema.
+    ///
+    /// # Errors
+    /// See [`OpenError`]; never [`OpenError::Locked`] or [`OpenError::Missing`].
+    pub fn open(path: &Path) -> Result<Self, OpenError> {
+        Self::open_with(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)
+    }
+
+    /// Opens a journal beside a daemon, which may be running or not.
+    ///
+    /// # Errors
+    /// See [`OpenError`]; never [`OpenError::Locked`].
+    pub fn open_existing(path: &Path) -> Result<Self, OpenError> {
+        if !path.exists() {
+            return Err(OpenError::Missing(path.to_owned()));
+        }
+        Self::open_with(path, OpenFlags::SQLITE_OPEN_READ_WRITE)
+    }
+
+    fn open_with(path: &Path, flags: OpenFlags) -> Result<Self, OpenError> {
+        let failed = |error: rusqlite::Error| match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::NotADatabase) => OpenError::Foreign(path.to_owned()),
+            _ => OpenError::failed(path, error),
+        };
+        let mut connection =
+            Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(failed)?;
+        connection.busy_timeout(BUSY_WAIT).map_err(failed)?;
+        schema::check(&connection, path)?;
+        connection.pragma_update(None, "journal_mode", "WAL").map_err(failed)?;
+        connection.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
+        connection.pragma_update(None, "foreign_keys", true).map_err(failed)?;
+        schema::migrate(&mut connection).map_err(failed)?;
+        Ok(Self { connection })
+    }
+
+    /// Runs `work` as one write: all of it is on disk afterwards, or nothing.
+    fn write<T>(&mut self, work: impl FnOnce(&Transaction<'_>) -> Result<T, JournalError>) -> Result<T, JournalError> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(broken)?;
+        let done = work(&transaction)?;
+        transaction.commit().map_err(broken)?;
+        Ok(done)
+    }
+}
+
+/// What SQLite refuses is the journal's fault.
+#[allow(clippy::needless_pass_by_value)] // for `map_err`
+fn broken(error: rusqlite::Error) -> JournalError {
+    JournalError::Failed(error.to_string())
+}
+
+/// Unix milliseconds of a time since the unix epoch.
+fn millis(now: Duration) -> i64 {
+    i64::try_from(now.as_millis()).unwrap_or(i64::MAX)
+}

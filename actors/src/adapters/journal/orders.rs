@@ -1,0 +1,310 @@
+//! Orders and every step of their lives; a step that the domain does not allow is refused here, whoever asks.
+
+use super::{Store, broken, millis};
+use crate::domain::{
+    instrument::Symbol,
+    journal::{JournalError, OrderStep, Stock, UnresolvedOrder},
+    order::{Order, Outcome},
+    order_state::OrderState,
+};
+use rusqlite::{OptionalExtension, Row, Transaction, params};
+use std::time::Duration;
+use uuid::Uuid;
+
+/// Who moves an order that no person moves.
+const DAEMON: &str = "daemon";
+
+/// The part of an order's identity that is the daemon's, not the order's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The trading account.
+    pub account: String,
+    /// `model.name`.
+    pub model: String,
+}
+
+/// An order as the journal has it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OrderRow {
+    /// `client_order_id`.
+    pub id: Uuid,
+    /// The trading account.
+    pub account: String,
+    /// Sentinel's name of the instrument.
+    pub symbol: String,
+    /// `model.name`.
+    pub model: String,
+    /// Close of the bar it was decided on, unix seconds.
+    pub bar_close_time: i64,
+    /// `BUY` or `SELL`.
+    pub side: String,
+    /// Lots.
+    pub volume: f64,
+    /// Where it stands.
+    pub state: OrderState,
+    /// The broker's ticket.
+    pub ticket: Option<i64>,
+    /// Price of the fill.
+    pub price: Option<f64>,
+    /// Why it was not filled, as far as is known, or what a person noted.
+    pub reason: Option<String>,
+    /// Unix milliseconds.
+    pub created_at_ms: i64,
+    /// Unix milliseconds.
+    pub updated_at_ms: i64,
+}
+
+/// What a person found out about an unknown order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// The broker has it.
+    Filled {
+        /// Under this ticket.
+        ticket: i64,
+    },
+    /// The broker does not have it.
+    Rejected,
+}
+
+/// What changes with a step besides the state.
+#[derive(Default)]
+struct Details<'a> {
+    ticket: Option<i64>,
+    price: Option<f64>,
+    reason: Option<&'a str>,
+}
+
+impl Store {
+    /// Writes one step of an order.
+    ///
+    /// # Errors
+    /// A step that cannot follow where the order stands; an intent that is there already; a journal that fails.
+    pub fn order_step(&mut self, step: &OrderStep, identity: &Identity, now: Duration) -> Result<(), JournalError> {
+        self.write(|transaction| match step {
+            OrderStep::Intent(order) => insert(transaction, order, identity, now),
+            OrderStep::Sending(id) => {
+                advance(transaction, *id, |_| OrderState::Sending, &Details::default(), (DAEMON, None), now)
+            }
+            OrderStep::Outcome(order, outcome) => {
+                let details = match outcome {
+                    Outcome::Filled { ticket, price } => Details { ticket: Some(*ticket), price: *price, reason: None },
+                    Outcome::Rejected { reason } | Outcome::NotSent { reason } | Outcome::Unknown { reason } => {
+                        Details { reason: Some(reason), ..Details::default() }
+                    }
+                };
+                let next = |_| OrderState::of(outcome);
+                advance(transaction, order.client_order_id, next, &details, (DAEMON, details.reason), now)
+            }
+            OrderStep::GivenUp(id, reason) => {
+                let details = Details { reason: Some(reason), ..Details::default() };
+                match advance(transaction, *id, OrderState::after_giving_up, &details, (DAEMON, Some(reason)), now) {
+                    // Its intent never got here.
+                    Err(JournalError::NoSuchOrder(_)) => Ok(()),
+                    done => done,
+                }
+            }
+        })
+    }
+
+    /// Settles what no order under way stands for any more (`intent` expires, `sending` becomes unknown), then says
+    /// what stands. Only for the daemon that holds the lock, while it has no order under way.
+    ///
+    /// # Errors
+    /// [`JournalError::Failed`]; with `must_write` also when only reading works.
+    pub fn take_stock(&mut self, identity: &Identity, must_write: bool, now: Duration) -> Result<Stock, JournalError> {
+        self.write(|transaction| {
+            if must_write {
+                transaction.execute("DELETE FROM probe", []).map_err(broken)?;
+                transaction.execute("INSERT INTO probe VALUES (?1)", [millis(now)]).map_err(broken)?;
+            }
+            for id in ids(transaction, "SELECT id FROM orders WHERE state IN ('intent', 'sending')")? {
+                let reason = "the daemon ended before it was settled";
+                let details = Details { reason: Some(reason), ..Details::default() };
+                advance(transaction, id, OrderState::after_restart, &details, (DAEMON, Some(reason)), now)?;
+            }
+            stock(transaction, identity).map_err(broken)
+        })
+    }
+
+    /// Orders of unknown fate, oldest first, and how many have no answer yet.
+    ///
+    /// # Errors
+    /// [`JournalError::Failed`].
+    pub fn open_orders(&self) -> Result<(Vec<UnresolvedOrder>, u64), JournalError> {
+        let read = || {
+            let sql = "SELECT id, symbol, state FROM orders WHERE state IN ('intent', 'sending', 'unknown')
+                       ORDER BY created_at_ms";
+            let mut open = (Vec::new(), 0);
+            let mut statement = self.connection.prepare_cached(sql)?;
+            let mut rows = statement.query([])?;
+            while let Some(row) = rows.next()? {
+                if row.get_ref(2)?.as_str()? == OrderState::Unknown.as_str() {
+                    let symbol = Symbol::new(row.get_ref(1)?.as_str()?);
+                    open.0.push(UnresolvedOrder { id: parsed(row, 0)?, symbol });
+                } else {
+                    open.1 += 1;
+                }
+            }
+            Ok(open)
+        };
+        read().map_err(broken)
+    }
+
+    /// Every order, oldest first; or only those of unknown fate.
+    ///
+    /// # Errors
+    /// [`JournalError::Failed`].
+    pub fn orders(&self, unresolved_only: bool) -> Result<Vec<OrderRow>, JournalError> {
+        let read = || {
+            let sql = "SELECT id, account, symbol, model, bar_close_time, side, volume, state, ticket, price, reason,
+                       created_at_ms, updated_at_ms FROM orders WHERE state = 'unknown' OR NOT ?1
+                       ORDER BY created_at_ms, id";
+            let mut statement = self.connection.prepare(sql)?;
+            statement.query_map([unresolved_only], order_row)?.collect::<rusqlite::Result<Vec<_>>>()
+        };
+        read().map_err(broken)
+    }
+
+    /// A person settles an unknown order; `who` and `note` are kept.
+    ///
+    /// # Errors
+    /// No such order, or one that is not unknown.
+    pub fn resolve(
+        &mut self,
+        id: Uuid,
+        verdict: Verdict,
+        who: &str,
+        note: &str,
+        now: Duration,
+    ) -> Result<(), JournalError> {
+        self.write(|transaction| {
+            let (state, ticket) = match verdict {
+                Verdict::Filled { ticket } => (OrderState::Filled, Some(ticket)),
+                Verdict::Rejected => (OrderState::Rejected, None),
+            };
+            match state_of(transaction, id)? {
+                // A daemon may be waiting for its reply at this moment.
+                OrderState::Unknown => {}
+                from => return Err(JournalError::Transition { from, to: state }),
+            }
+            let details = Details { ticket, price: None, reason: Some(note) };
+            advance(transaction, id, |_| state, &details, (who, Some(note)), now)
+        })
+    }
+}
+
+fn insert(
+    transaction: &Transaction<'_>,
+    order: &Order,
+    identity: &Identity,
+    now: Duration,
+) -> Result<(), JournalError> {
+    let id = order.client_order_id.to_string();
+    let row = params![
+        id,
+        identity.account,
+        order.symbol.as_str(),
+        identity.model,
+        order.bar_close_time,
+        order.side.as_str(),
+        order.volume,
+        order.stop_loss,
+        order.take_profit,
+        order.confidence,
+        OrderState::Intent.as_str(),
+        millis(now),
+    ];
+    let sql = "INSERT INTO orders (id, account, symbol, model, bar_close_time, side, volume, stop_loss, take_profit,
+               confidence, state, created_at_ms, updated_at_ms)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12)";
+    let inserted = transaction.prepare_cached(sql).and_then(|mut insert| insert.execute(row));
+    inserted.map_err(|error| match error.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::ConstraintViolation) => JournalError::Exists,
+        _ => broken(error),
+    })?;
+    note(transaction, &id, OrderState::Intent, (DAEMON, None), now)
+}
+
+/// Moves an order on, if it may go there. A step that was written before is no fault: its answer may have been lost.
+fn advance(
+    transaction: &Transaction<'_>,
+    id: Uuid,
+    next: impl FnOnce(OrderState) -> OrderState,
+    details: &Details<'_>,
+    (who, text): (&str, Option<&str>),
+    now: Duration,
+) -> Result<(), JournalError> {
+    let from = state_of(transaction, id)?;
+    let to = next(from);
+    if from == to {
+        return Ok(());
+    }
+    if !from.may_become(to) {
+        return Err(JournalError::Transition { from, to });
+    }
+    let id = id.to_string();
+    let row = params![id, to.as_str(), details.ticket, details.price, details.reason, millis(now)];
+    let sql = "UPDATE orders SET state = ?2, ticket = ?3, price = ?4, reason = ?5, updated_at_ms = ?6 WHERE id = ?1";
+    transaction.prepare_cached(sql).and_then(|mut update| update.execute(row)).map_err(broken)?;
+    note(transaction, &id, to, (who, text), now)
+}
+
+fn note(
+    transaction: &Transaction<'_>,
+    id: &str,
+    state: OrderState,
+    (who, text): (&str, Option<&str>),
+    now: Duration,
+) -> Result<(), JournalError> {
+    let sql = "INSERT INTO order_events (order_id, at_ms, state, who, note) VALUES (?1, ?2, ?3, ?4, ?5)";
+    let row = params![id, millis(now), state.as_str(), who, text];
+    transaction.prepare_cached(sql).and_then(|mut insert| insert.execute(row)).map_err(broken).map(drop)
+}
+
+fn state_of(transaction: &Transaction<'_>, id: Uuid) -> Result<OrderState, JournalError> {
+    let mut select = transaction.prepare_cached("SELECT state FROM orders WHERE id = ?1").map_err(broken)?;
+    let state = select.query_row([id.to_string()], |row| parsed(row, 0)).optional().map_err(broken)?;
+    state.ok_or(JournalError::NoSuchOrder(id))
+}
+
+fn ids(transaction: &Transaction<'_>, sql: &str) -> Result<Vec<Uuid>, JournalError> {
+    let mut select = transaction.prepare_cached(sql).map_err(broken)?;
+    let ids = select.query_map([], |row| parsed(row, 0)).and_then(Iterator::collect);
+    ids.map_err(broken)
+}
+
+fn stock(transaction: &Transaction<'_>, identity: &Identity) -> rusqlite::Result<Stock> {
+    let mut newest = transaction.prepare_cached(
+        "SELECT symbol, max(bar_close_time) FROM orders WHERE account = ?1 AND model = ?2 GROUP BY symbol",
+    )?;
+    let symbol = |row: &Row<'_>| Ok(Symbol::new(row.get_ref(0)?.as_str()?));
+    let rows = newest.query_map([&identity.account, &identity.model], |row| Ok((symbol(row)?, row.get(1)?)))?;
+    let newest_ordered = rows.collect::<rusqlite::Result<_>>()?;
+    let mut unknown = transaction.prepare_cached("SELECT DISTINCT symbol FROM orders WHERE state = 'unknown'")?;
+    let unresolved = unknown.query_map([], symbol)?.collect::<rusqlite::Result<_>>()?;
+    Ok(Stock { newest_ordered, unresolved })
+}
+
+fn order_row(row: &Row<'_>) -> rusqlite::Result<OrderRow> {
+    Ok(OrderRow {
+        id: parsed(row, 0)?,
+        account: row.get(1)?,
+        symbol: row.get(2)?,
+        model: row.get(3)?,
+        bar_close_time: row.get(4)?,
+        side: row.get(5)?,
+        volume: row.get(6)?,
+        state: parsed(row, 7)?,
+        ticket: row.get(8)?,
+        price: row.get(9)?,
+        reason: row.get(10)?,
+        created_at_ms: row.get(11)?,
+        updated_at_ms: row.get(12)?,
+    })
+}
+
+/// A column that holds a value's text form.
+fn parsed<T: std::str::FromStr>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
+    let text = row.get_ref(column)?.as_str()?;
+    text.parse().map_err(|_| rusqlite::Error::InvalidColumnType(column, "state".into(), rusqlite::types::Type::Text))
+}

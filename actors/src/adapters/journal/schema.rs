@@ -1,0 +1,100 @@
+//! The tables, version by version. A version that was ever released is never edited: a later one follows it.
+
+use super::OpenError;
+use rusqlite::{Connection, TransactionBehavior};
+use std::path::Path;
+
+/// Marks the file as ours: `SNTL`.
+const APPLICATION_ID: i64 = 0x534e_544c;
+
+/// What each version adds; `PRAGMA user_version` counts how many a file has.
+const MIGRATIONS: [&str; 1] = ["
+CREATE TABLE orders (
+    id             TEXT PRIMARY KEY,     -- client_order_id
+    account        TEXT NOT NULL,
+    symbol         TEXT NOT NULL,
+    model          TEXT NOT NULL,
+    bar_close_time INTEGER NOT NULL,     -- unix seconds
+    side           TEXT NOT NULL,
+    volume         REAL NOT NULL,        -- lots
+    stop_loss      REAL NOT NULL,        -- absolute prices, 0 for none
+    take_profit    REAL NOT NULL,
+    confidence     REAL NOT NULL,
+    state          TEXT NOT NULL
+        CHECK (state IN ('intent', 'sending', 'filled', 'rejected', 'not_sent', 'unknown', 'expired')),
+    ticket         INTEGER,
+    price          REAL,
+    reason         TEXT,
+    created_at_ms  INTEGER NOT NULL,     -- unix milliseconds
+    updated_at_ms  INTEGER NOT NULL,
+    UNIQUE (account, model, symbol, bar_close_time)
+);
+CREATE INDEX orders_open ON orders (state) WHERE state IN ('intent', 'sending', 'unknown');
+CREATE INDEX orders_created ON orders (created_at_ms);
+CREATE TABLE order_events (
+    id       INTEGER PRIMARY KEY,
+    order_id TEXT NOT NULL REFERENCES orders (id) ON DELETE CASCADE,
+    at_ms    INTEGER NOT NULL,
+    state    TEXT NOT NULL,              -- what it became
+    who      TEXT NOT NULL,              -- 'daemon' or 'person:<user>'
+    note     TEXT
+);
+CREATE INDEX order_events_order ON order_events (order_id);
+CREATE TABLE decisions (
+    id             INTEGER PRIMARY KEY,
+    cycle_id       INTEGER NOT NULL,     -- the cycle's begin, unix milliseconds
+    symbol         TEXT NOT NULL,
+    bar_close_time INTEGER,              -- unix seconds
+    bars_sha256    BLOB,                 -- of the window: per bar open time (i64), open, high, low, close, volume (f64)
+    features       BLOB,                 -- the newest bar's 23 (f64); all little-endian
+    p_sell         REAL,
+    p_hold         REAL,
+    p_buy          REAL,
+    action         TEXT,
+    suppressed     TEXT,                 -- why a BUY or SELL was not sent
+    failed_stage   TEXT,                 -- or which stage failed, and how
+    failure        TEXT,
+    order_id       TEXT
+);
+CREATE INDEX decisions_cycle ON decisions (cycle_id);
+CREATE INDEX decisions_symbol ON decisions (symbol, cycle_id);
+CREATE TABLE probe (at_ms INTEGER NOT NULL);
+"];
+
+/// Latest version.
+#[allow(clippy::cast_possible_wrap)] // a handful
+pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;
+
+/// Refuses a file that is not ours or is from the future, before anything in it is touched.
+pub(super) fn check(connection: &Connection, path: &Path) -> Result<(), OpenError> {
+    let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
+    let all = (|| {
+        let tables = number("SELECT count(*) FROM sqlite_schema")?;
+        Ok((tables, number("PRAGMA application_id")?, number("PRAGMA user_version")?))
+    })();
+    let (tables, application_id, found) = all.map_err(|error: rusqlite::Error| match error.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::NotADatabase) => OpenError::Foreign(path.to_owned()),
+        _ => OpenError::failed(path, error),
+    })?;
+    if tables > 0 && application_id != APPLICATION_ID {
+        return Err(OpenError::Foreign(path.to_owned()));
+    }
+    if found > VERSION { Err(OpenError::Newer { found, known: VERSION }) } else { Ok(()) }
+}
+
+/// Applies what the file lacks, all of it or nothing.
+pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
+    let version = |connection: &Connection| connection.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0));
+    if version(connection)? == VERSION {
+        return Ok(());
+    }
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    // Asked again under the lock: another process may just have done it.
+    let done = usize::try_from(version(&transaction)?).unwrap_or(0);
+    for migration in MIGRATIONS.iter().skip(done) {
+        transaction.execute_batch(migration)?;
+    }
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.pragma_update(None, "user_version", VERSION)?;
+    transaction.commit()
+}

@@ -1,0 +1,251 @@
+//! The store on real files: what survives, what is refused, what is forgotten.
+
+use super::*;
+use crate::domain::{
+    instrument::Symbol,
+    journal::{DecisionRecord, OrderStep, Reason},
+    order::{Order, Outcome, Side, client_order_id},
+    order_state::OrderState,
+};
+use tempfile::TempDir;
+use uuid::Uuid;
+
+const BAR: i64 = 1_500_000_000;
+const NOW: Duration = Duration::from_secs(1_763_812_800);
+const DAY: Duration = Duration::from_secs(86_400);
+
+struct Disk {
+    folder: TempDir,
+}
+
+impl Disk {
+    fn new() -> Self {
+        Self { folder: TempDir::new().unwrap() }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("journal.db")
+    }
+
+    fn open(&self) -> Store {
+        Store::open(&self.path()).unwrap()
+    }
+}
+
+fn identity() -> Identity {
+    Identity { account: "demo".into(), model: "baseline".into() }
+}
+
+fn order(symbol: &str, bar_close_time: i64) -> Order {
+    let symbol = Symbol::new(symbol);
+    Order {
+        client_order_id: client_order_id("demo", &symbol, "baseline", bar_close_time),
+        gateway_name: symbol.to_string(),
+        symbol,
+        side: Side::Buy,
+        volume: 0.01,
+        stop_loss: 1.08,
+        take_profit: 0.0,
+        confidence: 0.7,
+        bar_close_time,
+    }
+}
+
+fn steps(store: &mut Store, order: &Order, outcome: Option<Outcome>, now: Duration) {
+    let mut steps = vec![OrderStep::Intent(Box::new(order.clone())), OrderStep::Sending(order.client_order_id)];
+    steps.extend(outcome.map(|outcome| OrderStep::Outcome(Box::new(order.clone()), outcome)));
+    for step in &steps {
+        store.order_step(step, &identity(), now).unwrap();
+    }
+}
+
+fn filled() -> Option<Outcome> {
+    Some(Outcome::Filled { ticket: 7, price: Some(1.1) })
+}
+
+fn unknown() -> Option<Outcome> {
+    Some(Outcome::Unknown { reason: "no reply".into() })
+}
+
+fn state(store: &Store, id: Uuid) -> OrderState {
+    store.orders(false).unwrap().into_iter().find(|row| row.id == id).unwrap().state
+}
+
+fn events(store: &Store, id: Uuid) -> Vec<(String, String)> {
+    let mut select =
+        store.connection.prepare("SELECT state, who FROM order_events WHERE order_id = ?1 ORDER BY id").unwrap();
+    let rows = select.query_map([id.to_string()], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+    rows.collect::<Result<_, _>>().unwrap()
+}
+
+#[test]
+fn an_order_and_its_whole_life_survive_a_reopen() {
+    let disk = Disk::new();
+    let order = order("EURUSD", BAR);
+    steps(&mut disk.open(), &order, filled(), NOW);
+    let mut store = disk.open();
+    let rows = store.orders(false).unwrap();
+    assert_eq!(rows.len(), 1);
+    assert_eq!((rows[0].state, rows[0].ticket, rows[0].price), (OrderState::Filled, Some(7), Some(1.1)));
+    let daemon = |state: &str| (state.to_owned(), "daemon".to_owned());
+    assert_eq!(events(&store, order.client_order_id), ["intent", "sending", "filled"].map(daemon));
+    let again = store.order_step(&OrderStep::Intent(Box::new(order)), &identity(), NOW);
+    assert_eq!(again, Err(JournalError::Exists));
+}
+
+#[test]
+fn it_is_written_ahead_and_synced_in_full() {
+    let disk = Disk::new();
+    let store = disk.open();
+    let pragma =
+        |name: &str| store.connection.pragma_query_value(None, name, |row| row.get::<_, rusqlite::types::Value>(0));
+    assert_eq!(pragma("journal_mode").unwrap(), rusqlite::types::Value::Text("wal".into()));
+    assert_eq!(pragma("synchronous").unwrap(), rusqlite::types::Value::Integer(2));
+}
+
+#[test]
+fn a_file_of_version_0_gets_the_schema_and_a_later_one_is_refused() {
+    let disk = Disk::new();
+    std::fs::write(disk.path(), "").unwrap();
+    let store = disk.open();
+    let version =
+        |store: &Store| -> i64 { store.connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap() };
+    assert_eq!(version(&store), schema::VERSION);
+    drop(store);
+    assert_eq!(version(&disk.open()), schema::VERSION, "once is enough");
+    disk.open().connection.pragma_update(None, "user_version", schema::VERSION + 1).unwrap();
+    assert!(matches!(Store::open(&disk.path()), Err(OpenError::Newer { .. })));
+}
+
+#[test]
+fn somebody_elses_file_is_refused_and_left_alone() {
+    let disk = Disk::new();
+    std::fs::write(disk.path(), "not a database, but long enough to look for a header of one".repeat(20)).unwrap();
+    assert!(matches!(Store::open(&disk.path()), Err(OpenError::Foreign(_))));
+    let other = disk.folder.path().join("other.db");
+    Connection::open(&other).unwrap().execute_batch("CREATE TABLE theirs (x)").unwrap();
+    assert!(matches!(Store::open(&other), Err(OpenError::Foreign(_))));
+    assert!(matches!(Store::open_existing(&disk.folder.path().join("none.db")), Err(OpenError::Missing(_))));
+}
+
+#[test]
+fn a_second_daemon_is_refused_and_a_command_is_not() {
+    let disk = Disk::new();
+    let _store = disk.open();
+    let lock = DaemonLock::acquire(&disk.path()).unwrap();
+    let refused = DaemonLock::acquire(&disk.path()).unwrap_err();
+    assert!(matches!(refused, OpenError::Locked(_)));
+    assert!(refused.to_string().contains("--journal"), "{refused}");
+    assert!(Store::open_existing(&disk.path()).is_ok());
+    drop(lock);
+    assert!(DaemonLock::acquire(&disk.path()).is_ok());
+}
+
+#[test]
+fn a_crash_after_the_intent_expires_it_and_after_sending_is_unknown() {
+    let disk = Disk::new();
+    let (early, late) = (order("EURUSD", BAR), order("GBPUSD", BAR));
+    let mut store = disk.open();
+    store.order_step(&OrderStep::Intent(Box::new(early.clone())), &identity(), NOW).unwrap();
+    steps(&mut store, &late, None, NOW);
+    drop(store);
+    let mut store = disk.open();
+    let stock = store.take_stock(&identity(), false, NOW).unwrap();
+    assert_eq!(state(&store, early.client_order_id), OrderState::Expired);
+    assert_eq!(state(&store, late.client_order_id), OrderState::Unknown);
+    assert!(stock.has_ordered(&early.symbol, BAR) && stock.has_ordered(&late.symbol, BAR), "no bar is ordered again");
+    assert_eq!(stock.unresolved, std::collections::HashSet::from([late.symbol.clone()]));
+    assert_eq!(store.open_orders().unwrap().0[0].id, late.client_order_id);
+    let other = Identity { account: "other".into(), ..identity() };
+    let stock = store.take_stock(&other, false, NOW).unwrap();
+    assert!(stock.newest_ordered.is_empty(), "another account has orders of its own");
+    assert_eq!(stock.unresolved.len(), 1, "but a doubt is everybody's");
+}
+
+#[test]
+fn a_person_settles_an_unknown_order_and_no_other() {
+    let disk = Disk::new();
+    let (doubtful, done) = (order("EURUSD", BAR), order("GBPUSD", BAR));
+    let mut store = disk.open();
+    steps(&mut store, &doubtful, unknown(), NOW);
+    steps(&mut store, &done, filled(), NOW);
+    let id = doubtful.client_order_id;
+    let refused = store.resolve(done.client_order_id, Verdict::Rejected, "person:eve", "no", NOW);
+    assert!(matches!(refused, Err(JournalError::Transition { from: OrderState::Filled, .. })));
+    let nobody = store.resolve(Uuid::nil(), Verdict::Rejected, "person:eve", "no", NOW);
+    assert_eq!(nobody, Err(JournalError::NoSuchOrder(Uuid::nil())));
+    store.resolve(id, Verdict::Filled { ticket: 9 }, "person:eve", "seen in the terminal", NOW).unwrap();
+    let row = store.orders(false).unwrap().into_iter().find(|row| row.id == id).unwrap();
+    assert_eq!(
+        (row.state, row.ticket, row.reason.as_deref()),
+        (OrderState::Filled, Some(9), Some("seen in the terminal"))
+    );
+    assert_eq!(events(&store, id).last().unwrap(), &("filled".to_owned(), "person:eve".to_owned()));
+    assert!(store.take_stock(&identity(), false, NOW).unwrap().unresolved.is_empty());
+    assert!(store.orders(true).unwrap().is_empty());
+}
+
+#[test]
+fn a_step_written_twice_is_one_step_and_an_impossible_one_is_none() {
+    let disk = Disk::new();
+    let mut store = disk.open();
+    let order = order("EURUSD", BAR);
+    steps(&mut store, &order, filled(), NOW);
+    let outcome = |outcome| OrderStep::Outcome(Box::new(order.clone()), outcome);
+    assert_eq!(store.order_step(&outcome(filled().unwrap()), &identity(), NOW), Ok(()));
+    assert_eq!(events(&store, order.client_order_id).len(), 3);
+    let back = store.order_step(&outcome(unknown().unwrap()), &identity(), NOW);
+    assert!(matches!(back, Err(JournalError::Transition { .. })));
+    assert_eq!(state(&store, order.client_order_id), OrderState::Filled);
+}
+
+#[test]
+fn pruning_keeps_what_is_unknown_and_the_newest_of_a_symbol() {
+    let disk = Disk::new();
+    let mut store = disk.open();
+    let (old, doubtful, newest) = (order("EURUSD", BAR), order("EURUSD", BAR + 3_600), order("EURUSD", BAR + 7_200));
+    steps(&mut store, &old, filled(), NOW);
+    steps(&mut store, &doubtful, unknown(), NOW);
+    steps(&mut store, &newest, filled(), NOW);
+    let record = |symbol: &str, reason| DecisionRecord {
+        symbol: Symbol::new(symbol),
+        bar_close_time: Some(BAR),
+        window: None,
+        features: None,
+        prediction: None,
+        action: None,
+        reason,
+        client_order_id: None,
+    };
+    let cycle_id = u64::try_from(NOW.as_millis()).unwrap();
+    let failed = Some(Reason::Failed { stage: "fetch", kind: "timeout" });
+    store.record_decisions(cycle_id, &[record("EURUSD", None), record("GBPUSD", failed)]).unwrap();
+    assert_eq!(store.newest_bar_close_time().unwrap(), Some(BAR + 7_200));
+    assert_eq!(store.prune(NOW + 365 * DAY, 365 * DAY).unwrap(), 0, "at the limit nothing goes");
+    assert_eq!(store.prune(NOW + 365 * DAY + Duration::from_secs(1), 365 * DAY).unwrap(), 3);
+    let left: Vec<_> = store.orders(false).unwrap().into_iter().map(|row| row.id).collect();
+    assert_eq!(left.len(), 2);
+    assert!(left.contains(&doubtful.client_order_id) && left.contains(&newest.client_order_id));
+    assert!(events(&store, old.client_order_id).is_empty());
+}
+
+#[test]
+fn a_full_disk_is_an_error_and_leaves_what_was_written() {
+    let disk = Disk::new();
+    let mut store = disk.open();
+    let first = order("EURUSD", BAR);
+    steps(&mut store, &first, filled(), NOW);
+    let pages: i64 = store.connection.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
+    store.connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(())).unwrap();
+    let mut error = None;
+    for n in 1..200 {
+        let intent = OrderStep::Intent(Box::new(order("EURUSD", BAR + 3_600 * n)));
+        if let Err(failed) = store.order_step(&intent, &identity(), NOW) {
+            error = Some(failed);
+            break;
+        }
+    }
+    assert!(error.is_some_and(|error| error.is_broken()), "the disk never got full");
+    drop(store);
+    assert_eq!(state(&disk.open(), first.client_order_id), OrderState::Filled);
+}

@@ -1,0 +1,137 @@
+//! What the journal is told and what it answers: decisions, the steps of an order, and what stands at a cycle's begin.
+
+use crate::domain::{
+    bar::Bar,
+    decision::{Action, Prediction},
+    features::FeatureSet,
+    instrument::Symbol,
+    order::{Order, Outcome},
+    order_state::OrderState,
+};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+use uuid::Uuid;
+
+/// Why the journal did not do what it was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum JournalError {
+    /// The one order of this account, symbol, model and bar is there already.
+    #[error("this bar's order is in the journal already")]
+    Exists,
+    /// No order has this id.
+    #[error("no order has the id {0}")]
+    NoSuchOrder(Uuid),
+    /// An order cannot go from where it stands to there.
+    #[error("an order that is {from} cannot become {to}")]
+    Transition {
+        /// Where it stands.
+        from: OrderState,
+        /// Where it was to go.
+        to: OrderState,
+    },
+    /// The file cannot be written or read; what was asked may or may not be in it.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl JournalError {
+    /// Bounded name of the fault.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Exists => "exists",
+            Self::NoSuchOrder(_) => "no_such_order",
+            Self::Transition { .. } => "transition",
+            Self::Failed(_) => "journal",
+        }
+    }
+
+    /// Whether the journal itself is at fault, so that nothing may be sent until a write works again.
+    pub const fn is_broken(&self) -> bool {
+        matches!(self, Self::Failed(_))
+    }
+}
+
+/// A step in an order's life, to be on disk before the next one is taken.
+#[derive(Debug, Clone, PartialEq)]
+pub enum OrderStep {
+    /// There shall be this order.
+    Intent(Box<Order>),
+    /// It is about to be sent.
+    Sending(Uuid),
+    /// What became of it.
+    Outcome(Box<Order>, Outcome),
+    /// Nothing of it left, for this reason. No fault if its intent never got into the journal.
+    GivenUp(Uuid, &'static str),
+}
+
+impl OrderStep {
+    /// The order it is about.
+    pub fn id(&self) -> Uuid {
+        match self {
+            Self::Intent(order) | Self::Outcome(order, _) => order.client_order_id,
+            Self::Sending(id) | Self::GivenUp(id, _) => *id,
+        }
+    }
+}
+
+/// What stands in the journal when a cycle's orders begin.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Stock {
+    /// Close time of the newest bar ordered per symbol for this account and model, unix seconds.
+    pub newest_ordered: HashMap<Symbol, i64>,
+    /// Symbols with an order of unknown fate, whatever its account and model.
+    pub unresolved: HashSet<Symbol>,
+}
+
+impl Stock {
+    /// Whether the one order of this symbol's bar, or a newer bar's, was made.
+    pub fn has_ordered(&self, symbol: &Symbol, bar_close_time: i64) -> bool {
+        self.newest_ordered.get(symbol).is_some_and(|newest| *newest >= bar_close_time)
+    }
+}
+
+/// An order of unknown fate, as `/health` names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnresolvedOrder {
+    /// Its id, which `sentinel orders resolve` wants.
+    pub id: Uuid,
+    /// What it blocks.
+    pub symbol: Symbol,
+}
+
+/// What a cycle knew, decided and did about one symbol.
+#[derive(Debug, Clone)]
+pub struct DecisionRecord {
+    /// The symbol.
+    pub symbol: Symbol,
+    /// Close of the newest bar, unix seconds; with the window, `None` if there were no usable bars.
+    pub bar_close_time: Option<i64>,
+    /// The bars the features were made from; the journal keeps their digest.
+    pub window: Option<Arc<[Bar]>>,
+    /// Both feature arrays; the journal keeps the newest bar's 23.
+    pub features: Option<Arc<FeatureSet>>,
+    /// The model's answer.
+    pub prediction: Option<Prediction>,
+    /// What was decided.
+    pub action: Option<Action>,
+    /// Why a BUY or SELL was not sent, or the stage and kind of the failure that left no decision.
+    pub reason: Option<Reason>,
+    /// The order that was made.
+    pub client_order_id: Option<Uuid>,
+}
+
+/// Why a symbol has no order although one was near.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// A value of `sentinel_signals_suppressed_total{reason}`.
+    Suppressed(&'static str),
+    /// A stage failed.
+    Failed {
+        /// `fetch`, `features`, `predict`, `send`.
+        stage: &'static str,
+        /// `timeout`, `bad_shape` and so on.
+        kind: &'static str,
+    },
+}

@@ -1,0 +1,264 @@
+//! The Journal: the one writer of the journal's file, on a thread of its own because every write waits for the disk.
+//! The SignalSender asks it before and after each order, the cycle tells it every decision.
+//!
+//! Messages are handled one after the other, so the answer to any of them means that all before it are on disk.
+
+#[cfg(test)]
+mod tests;
+
+use crate::{
+    adapters::journal::{DaemonLock, Identity, OpenError, Store},
+    domain::{
+        clock::Clock,
+        journal::{JournalError, OrderStep, Stock, UnresolvedOrder},
+    },
+    messages::{ActorName, Event, Flush, Ping, RecordDecisions, TakeStock, WriteStep},
+};
+use actix::{Actor, Addr, Handler, Recipient, SyncArbiter, SyncContext};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use tracing::{error, info, warn};
+
+/// How often old rows are pruned.
+const PRUNE_PERIOD: Duration = Duration::from_secs(86_400);
+
+/// What the Journal needs to know.
+#[derive(Clone)]
+pub struct Config {
+    /// The file.
+    pub path: PathBuf,
+    /// Age at which decisions and settled orders are forgotten.
+    pub keep: Duration,
+    /// The daemon's part of an order's identity.
+    pub identity: Identity,
+    /// Wall clock of every row.
+    pub clock: Arc<dyn Clock>,
+    /// Who is told what happened.
+    pub metrics: Recipient<Event>,
+}
+
+/// The file of a daemon that starts: locked, and open unless it could not be for now.
+#[derive(Debug)]
+pub struct Opened {
+    lock: Option<DaemonLock>,
+    store: Option<Store>,
+}
+
+impl Opened {
+    /// Locks and opens the journal, and settles what the last daemon left behind. A disk that refuses is no error: the
+    /// daemon then runs without sending anything, says so, and tries again with every write.
+    ///
+    /// # Errors
+    /// Another daemon runs on it, or it is no journal that this version can use.
+    pub fn at(path: &Path, identity: &Identity, now: Duration) -> Result<Self, OpenError> {
+        let opened = DaemonLock::acquire(path).and_then(|lock| Ok((lock, Store::open(path)?)));
+        match opened {
+            Ok((lock, mut store)) => {
+                if let Err(error) = store.take_stock(identity, false, now) {
+                    warn!(error = error.kind(), "the journal: {error}");
+                }
+                Ok(Self { lock: Some(lock), store: Some(store) })
+            }
+            Err(error) if error.may_pass() => {
+                error!(error = "journal", "{error}; no order is sent until it can be written");
+                Ok(Self { lock: None, store: None })
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// The actor.
+pub struct Journal {
+    config: Config,
+    lock: Option<DaemonLock>,
+    store: Option<Store>,
+    /// After [`Flush`] nothing is written any more.
+    is_closed: bool,
+    /// Whether the last write went through; `None` before the first.
+    is_writable: Option<bool>,
+    /// Writes that failed since the last event.
+    write_failures: u64,
+    /// Orders whose fate could not be written: as good as unknown until it is.
+    unwritten: Vec<UnresolvedOrder>,
+    pruned_at: Option<Duration>,
+}
+
+impl Journal {
+    /// Starts the one thread.
+    pub fn start(config: Config, opened: Opened) -> Addr<Self> {
+        // The factory may be called again if the thread's actor ends; the file is opened afresh then.
+        let first = Mutex::new(Some(opened));
+        SyncArbiter::start(1, move || {
+            let opened = first.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let (lock, store) = opened.map_or((None, None), |opened| (opened.lock, opened.store));
+            Self {
+                config: config.clone(),
+                is_writable: Some(store.is_some()),
+                lock,
+                store,
+                is_closed: false,
+                write_failures: 0,
+                unwritten: Vec::new(),
+                pruned_at: None,
+            }
+        })
+    }
+
+    /// The open file; opened again if the last use of it failed.
+    fn store(&mut self) -> Result<&mut Store, JournalError> {
+        let path = &self.config.path;
+        let failed = |error: OpenError| JournalError::Failed(error.to_string());
+        if self.is_closed {
+            return Err(JournalError::Failed("the journal is closed".into()));
+        }
+        if self.lock.is_none() {
+            self.lock = Some(DaemonLock::acquire(path).map_err(failed)?);
+        }
+        match &mut self.store {
+            Some(store) => Ok(store),
+            none => Ok(none.insert(Store::open(path).map_err(failed)?)),
+        }
+    }
+
+    /// Uses the file. A panic in it costs this one answer: uncaught, it would end the thread for good.
+    fn with_store<T>(
+        &mut self,
+        work: impl FnOnce(&mut Store, &Config) -> Result<T, JournalError>,
+    ) -> Result<T, JournalError> {
+        let config = self.config.clone();
+        let done = catch_unwind(AssertUnwindSafe(|| self.store().and_then(|store| work(store, &config))));
+        let done = done.unwrap_or_else(|_| {
+            config.metrics.do_send(Event::ActorRestarted(ActorName::Journal));
+            config.metrics.do_send(Event::ActorStarted(ActorName::Journal));
+            Err(JournalError::Failed("the journal panicked; see the line before".into()))
+        });
+        match &done {
+            Err(cause) if cause.is_broken() => {
+                // Said once, not with every order and cycle until it works again.
+                if self.is_writable != Some(false) {
+                    error!(stage = "journal", error = cause.kind(), "{cause}; no order is sent until a write works");
+                }
+                self.write_failures += 1;
+                self.is_writable = Some(false);
+                // A fresh connection is the one state that is known.
+                self.store = None;
+            }
+            _ => {}
+        }
+        done
+    }
+
+    fn wrote(&mut self) {
+        if self.is_writable == Some(false) {
+            info!(stage = "journal", "the journal can be written again");
+        }
+        self.is_writable = Some(true);
+    }
+
+    /// Tells how the journal is. What a person settled beside the daemon is seen here.
+    fn report(&mut self) {
+        let open = self.store.as_ref().map(Store::open_orders);
+        let (mut unresolved, pending) = open.and_then(Result::ok).unwrap_or_default();
+        unresolved.retain(|order| self.unwritten.iter().all(|other| other.id != order.id));
+        unresolved.extend(self.unwritten.iter().cloned());
+        self.config.metrics.do_send(Event::JournalChanged {
+            is_writable: self.is_writable == Some(true),
+            write_failures: std::mem::take(&mut self.write_failures),
+            pending,
+            unresolved,
+        });
+    }
+
+    fn prune_if_due(&mut self) {
+        let now = self.config.clock.now();
+        if self.pruned_at.is_some_and(|at| now.saturating_sub(at) < PRUNE_PERIOD) {
+            return;
+        }
+        self.pruned_at = Some(now);
+        match self.with_store(|store, config| store.prune(now, config.keep)) {
+            Ok(0) | Err(_) => {}
+            Ok(rows) => info!(rows, "forgot old rows of the journal"),
+        }
+    }
+}
+
+impl Actor for Journal {
+    type Context = SyncContext<Self>;
+
+    fn started(&mut self, _: &mut Self::Context) {
+        self.config.metrics.do_send(Event::ActorStarted(ActorName::Journal));
+        self.report();
+    }
+}
+
+impl Handler<Ping> for Journal {
+    type Result = ();
+
+    fn handle(&mut self, _: Ping, _: &mut Self::Context) {}
+}
+
+impl Handler<TakeStock> for Journal {
+    type Result = Result<Stock, JournalError>;
+
+    fn handle(&mut self, message: TakeStock, _: &mut Self::Context) -> Self::Result {
+        let must_write = message.must_write || self.is_writable != Some(true);
+        let stock =
+            self.with_store(|store, config| store.take_stock(&config.identity, must_write, config.clock.now()))?;
+        self.wrote();
+        Ok(stock)
+    }
+}
+
+impl Handler<WriteStep> for Journal {
+    type Result = Result<(), JournalError>;
+
+    fn handle(&mut self, WriteStep(step): WriteStep, _: &mut Self::Context) -> Self::Result {
+        let done = self.with_store(|store, config| store.order_step(&step, &config.identity, config.clock.now()));
+        match (&done, &step) {
+            (Ok(()), _) => {
+                self.wrote();
+                self.unwritten.retain(|order| order.id != step.id());
+            }
+            (Err(_), OrderStep::Outcome(order, _))
+                if self.unwritten.iter().all(|other| other.id != order.client_order_id) =>
+            {
+                self.unwritten.push(UnresolvedOrder { id: order.client_order_id, symbol: order.symbol.clone() });
+            }
+            (Err(_), _) => {}
+        }
+        // The intent is followed by its `sending` within the same moment.
+        if !matches!(step, OrderStep::Intent(_)) || done.is_err() {
+            self.report();
+        }
+        done
+    }
+}
+
+impl Handler<RecordDecisions> for Journal {
+    type Result = ();
+
+    fn handle(&mut self, message: RecordDecisions, _: &mut Self::Context) {
+        let RecordDecisions { cycle_id, decisions } = message;
+        // A failure is logged, counted and shown by `with_store`; there is nobody to answer.
+        if self.with_store(|store, _| store.record_decisions(cycle_id, &decisions)).is_ok() {
+            self.wrote();
+            self.prune_if_due();
+        }
+        self.report();
+    }
+}
+
+impl Handler<Flush> for Journal {
+    type Result = ();
+
+    fn handle(&mut self, _: Flush, _: &mut Self::Context) {
+        self.is_closed = true;
+        self.store = None;
+        self.lock = None;
+    }
+}

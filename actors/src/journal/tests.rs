@@ -1,0 +1,192 @@
+//! The Journal as its neighbours use it: by message, on a real file.
+
+use super::*;
+use crate::{
+    adapters::system_clock::SystemClock,
+    domain::{
+        instrument::Symbol,
+        order::{Order, Outcome, Side, client_order_id},
+    },
+};
+use actix::Context;
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+const BAR: i64 = 1_500_000_000;
+
+/// Keeps every event.
+struct Metrics(Arc<Mutex<Vec<Event>>>);
+
+impl Actor for Metrics {
+    type Context = Context<Self>;
+}
+
+impl Handler<Event> for Metrics {
+    type Result = ();
+
+    fn handle(&mut self, event: Event, _: &mut Self::Context) {
+        self.0.lock().unwrap().push(event);
+    }
+}
+
+struct Rig {
+    folder: TempDir,
+    journal: Addr<Journal>,
+    events: Arc<Mutex<Vec<Event>>>,
+}
+
+fn identity() -> Identity {
+    Identity { account: "demo".into(), model: "baseline".into() }
+}
+
+impl Rig {
+    fn start() -> Self {
+        Self::start_in(TempDir::new().unwrap(), "journal.db")
+    }
+
+    fn start_in(folder: TempDir, name: &str) -> Self {
+        let events = Arc::new(Mutex::new(Vec::new()));
+        let config = Config {
+            path: folder.path().join(name),
+            keep: Duration::from_secs(86_400),
+            identity: identity(),
+            clock: Arc::new(SystemClock),
+            metrics: Metrics(events.clone()).start().recipient(),
+        };
+        let opened = Opened::at(&config.path, &identity(), config.clock.now()).unwrap();
+        Self { folder, journal: Journal::start(config, opened), events }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("journal.db")
+    }
+
+    async fn write(&self, step: OrderStep) -> Result<(), JournalError> {
+        self.journal.send(WriteStep(step)).await.unwrap()
+    }
+
+    async fn stock(&self) -> Result<Stock, JournalError> {
+        self.journal.send(TakeStock { must_write: false }).await.unwrap()
+    }
+
+    /// `(is_writable, failures in all, pending, unresolved)` as last told.
+    async fn told(&self) -> (bool, u64, u64, usize) {
+        self.journal.send(Ping).await.unwrap();
+        // The events are in another mailbox of this thread.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let mut told = (false, 0, 0, 0);
+        for event in self.events.lock().unwrap().iter() {
+            if let Event::JournalChanged { is_writable, write_failures, pending, unresolved } = event {
+                told = (*is_writable, told.1 + write_failures, *pending, unresolved.len());
+            }
+        }
+        told
+    }
+}
+
+fn order() -> Box<Order> {
+    let symbol = Symbol::new("EURUSD");
+    Box::new(Order {
+        client_order_id: client_order_id("demo", &symbol, "baseline", BAR),
+        gateway_name: symbol.to_string(),
+        symbol,
+        side: Side::Buy,
+        volume: 0.01,
+        stop_loss: 1.08,
+        take_profit: 0.0,
+        confidence: 0.7,
+        bar_close_time: BAR,
+    })
+}
+
+#[actix::test]
+async fn an_order_is_pending_until_its_fate_is_written() {
+    let rig = Rig::start();
+    let id = order().client_order_id;
+    rig.write(OrderStep::Intent(order())).await.unwrap();
+    rig.write(OrderStep::Sending(id)).await.unwrap();
+    assert_eq!(rig.told().await, (true, 0, 1, 0));
+    rig.write(OrderStep::Outcome(order(), Outcome::Unknown { reason: "silent".into() })).await.unwrap();
+    assert_eq!(rig.told().await, (true, 0, 0, 1));
+}
+
+#[actix::test]
+async fn what_a_person_settles_beside_it_is_seen_with_the_next_cycle() {
+    let rig = Rig::start();
+    let id = order().client_order_id;
+    rig.write(OrderStep::Intent(order())).await.unwrap();
+    rig.write(OrderStep::Sending(id)).await.unwrap();
+    rig.write(OrderStep::Outcome(order(), Outcome::Unknown { reason: "silent".into() })).await.unwrap();
+    assert_eq!(rig.stock().await.unwrap().unresolved.len(), 1);
+    let mut beside = Store::open_existing(&rig.path()).unwrap();
+    beside.resolve(id, crate::adapters::journal::Verdict::Rejected, "person:eve", "none", Duration::ZERO).unwrap();
+    rig.journal.do_send(RecordDecisions { cycle_id: 1, decisions: Vec::new() });
+    assert_eq!(rig.told().await, (true, 0, 0, 0));
+    assert!(rig.stock().await.unwrap().unresolved.is_empty());
+}
+
+#[actix::test]
+async fn a_file_that_cannot_be_written_is_told_and_works_again_by_itself() {
+    let rig = Rig::start();
+    let id = order().client_order_id;
+    rig.write(OrderStep::Intent(order())).await.unwrap();
+    rig.write(OrderStep::Sending(id)).await.unwrap();
+    let other = Connection::open(rig.path()).unwrap();
+    other.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    let filled = || OrderStep::Outcome(order(), Outcome::Filled { ticket: 1, price: None });
+    assert!(rig.write(filled()).await.unwrap_err().is_broken());
+    let (is_writable, failures, _, unresolved) = rig.told().await;
+    assert_eq!((is_writable, failures, unresolved), (false, 1, 1), "a fate that is not on disk counts as unknown");
+    other.execute_batch("ROLLBACK").unwrap();
+    rig.write(filled()).await.unwrap();
+    assert_eq!(rig.told().await, (true, 1, 0, 0));
+}
+
+#[actix::test]
+async fn a_folder_that_appears_later_is_used_then() {
+    let folder = TempDir::new().unwrap();
+    let inside = folder.path().join("later");
+    let rig = Rig::start_in(folder, "later/journal.db");
+    assert!(rig.stock().await.unwrap_err().is_broken());
+    assert!(!rig.told().await.0);
+    std::fs::create_dir(inside).unwrap();
+    assert!(rig.stock().await.is_ok());
+    rig.journal.do_send(RecordDecisions { cycle_id: 1, decisions: Vec::new() });
+    assert!(rig.told().await.0);
+}
+
+#[actix::test]
+async fn after_a_flush_the_file_is_free_for_the_next_daemon() {
+    let rig = Rig::start();
+    let path = rig.path();
+    let second = Opened::at(&path, &identity(), Duration::ZERO);
+    assert!(matches!(second, Err(OpenError::Locked(_))));
+    rig.write(OrderStep::Intent(order())).await.unwrap();
+    rig.journal.send(Flush).await.unwrap();
+    assert!(rig.write(OrderStep::Sending(order().client_order_id)).await.is_err(), "closed is closed");
+    let next = Opened::at(&path, &identity(), Duration::ZERO).unwrap();
+    let rows = next.store.unwrap().orders(false).unwrap();
+    assert_eq!(rows[0].state.as_str(), "expired");
+}
+
+#[actix::test]
+async fn a_panic_costs_one_answer_and_not_the_thread() {
+    let rig = Rig::start();
+    let opened = Opened::at(&rig.folder.path().join("other.db"), &identity(), Duration::ZERO).unwrap();
+    let metrics = Metrics(rig.events.clone()).start().recipient();
+    let (path, keep) = (rig.folder.path().join("other.db"), Duration::ZERO);
+    let config = Config { path, keep, identity: identity(), clock: Arc::new(SystemClock), metrics };
+    let mut journal = Journal {
+        config,
+        lock: opened.lock,
+        store: opened.store,
+        is_closed: false,
+        is_writable: Some(true),
+        write_failures: 0,
+        unwritten: Vec::new(),
+        pruned_at: None,
+    };
+    let lost: Result<(), _> = journal.with_store(|_, _| panic!("as scripted"));
+    assert!(lost.unwrap_err().is_broken());
+    assert!(journal.with_store(|store, _| store.orders(false)).is_ok(), "the next use opens the file afresh");
+}
