@@ -1,13 +1,15 @@
 //! Builds the four stage actors of a cycle from the settings. They share the thread that calls `start`; the Journal,
 //! which waits for the disk, has one of its own.
 
-use crate::settings::{ClockSource, OnGapSetting, PollSetting, Settings, TabularSetting, TimeColumnsSetting};
+use crate::settings::{
+    ClockSource, GatewaySettings, OnGapSetting, PollSetting, Settings, TabularSetting, TimeColumnsSetting,
+};
 use actix::{Addr, Recipient, Supervisor};
 use sentinel_actors::{
     adapters::{
         breakers::Breakers,
         eodhd::ApiToken,
-        gateway::{self, DialectKind, DialectParams},
+        gateway::{self, DialectKind, DialectParams, Peer},
         inflight::Inflight,
         journal::Identity,
         mlflow::Tabular,
@@ -144,7 +146,7 @@ fn sender_config(settings: &Settings, shared: &Shared) -> signal_sender::Config 
         live: settings.trading.live,
         account: identity(settings).account,
         model_name: settings.model.name.clone(),
-        address: format!("tcp://{}:{}", gateway.host, gateway.port),
+        peer: peer(gateway),
         dialect: gateway::dialect(kind, params),
         deadline: Duration::from_millis(gateway.deadline_ms),
         clock: shared.clock.clone(),
@@ -170,4 +172,9 @@ pub fn journal_config(settings: &Settings, clock: Arc<dyn Clock>, metrics: Recip
 fn identity(settings: &Settings) -> Identity {
     let account = settings.gateway.account.clone().unwrap_or_else(|| "dry-run".into());
     Identity { account, model: settings.model.name.clone() }
+}
+
+/// Where the gateway is.
+pub fn peer(gateway: &GatewaySettings) -> Peer {
+    Peer { address: format!("tcp://{}:{}", gateway.host, gateway.port) }
 }

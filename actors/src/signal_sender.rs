@@ -7,7 +7,7 @@ mod line;
 
 use crate::{
     adapters::{
-        gateway::{Dialect, GatewaySocket},
+        gateway::{Dialect, GatewaySocket, Peer},
         inflight::Inflight,
     },
     domain::{
@@ -37,8 +37,8 @@ pub struct Config {
     pub account: String,
     /// Name of the model, part of an order's identity.
     pub model_name: String,
-    /// `tcp://host:port` of the gateway.
-    pub address: String,
+    /// Where the gateway is.
+    pub peer: Peer,
     /// How to talk to it.
     pub dialect: Box<dyn Dialect>,
     /// Longest time for one order, from connecting to the reply.
@@ -118,7 +118,7 @@ impl Sender {
         drop(self.opened.take());
         if self.config.live && !self.config.shutdown.is_cancelled() {
             // A failure comes back, with an order to report it on, when there is one to send.
-            let socket = GatewaySocket::connect(&self.config.address).ok();
+            let socket = GatewaySocket::connect(&self.config.peer).ok();
             self.opened.replace(socket.map(|socket| (cycle_id, socket)));
         }
     }

@@ -1,11 +1,14 @@
 //! `sentinel verify gateway`: the harmless handshake in the configured dialect, and a report a person can act on.
 
 use super::{args::SettingsArgs, fail, refuse};
-use crate::settings::{GatewaySettings, Purpose, Settings};
+use crate::{
+    settings::{GatewaySettings, Purpose, Settings},
+    stages,
+};
 use anyhow::Context;
 use sentinel_actors::adapters::{
     gateway::{
-        Dialect, DialectKind, DialectParams, Question, dialect,
+        Dialect, DialectKind, DialectParams, Peer, Question, dialect,
         handshake::{self, Answered, CLOCK_SKEW_MAX, Handshake, HandshakeError, QuestionError},
     },
     system_clock::SystemClock,
@@ -48,7 +51,7 @@ pub(super) fn main(target: &Target) -> ExitCode {
 async fn verify(gateway: &GatewaySettings, kind: DialectKind) -> Report {
     let asking = Asking {
         dialect: dialect(kind, DialectParams::default()),
-        address: format!("tcp://{}:{}", gateway.host, gateway.port),
+        peer: stages::peer(gateway),
         deadline: Duration::from_millis(gateway.deadline_ms),
     };
     let mut report = Report::default();
@@ -61,7 +64,7 @@ async fn verify(gateway: &GatewaySettings, kind: DialectKind) -> Report {
         by_hand(gateway, kind, &mut report);
         return report;
     }
-    let shaken = handshake::run(&*asking.dialect, &asking.address, asking.deadline, &SystemClock).await;
+    let shaken = handshake::run(&*asking.dialect, &asking.peer, asking.deadline, &SystemClock).await;
     if describe(&shaken, kind, &mut report) {
         asking.account(&mut report).await;
         asking.positions(&mut report).await;
@@ -138,7 +141,7 @@ fn offset(skew_ms: i64) -> String {
 /// What it takes to ask.
 struct Asking {
     dialect: Box<dyn Dialect>,
-    address: String,
+    peer: Peer,
     deadline: Duration,
 }
 
@@ -146,7 +149,7 @@ const NO_ACCOUNT: &str = "is the gateway logged in to MetaTrader?";
 
 impl Asking {
     async fn ask(&self, question: Question) -> Result<Answered, QuestionError> {
-        handshake::ask(&*self.dialect, question, &self.address, self.deadline, &SystemClock).await
+        handshake::ask(&*self.dialect, question, &self.peer, self.deadline, &SystemClock).await
     }
 
     async fn account(&self, report: &mut Report) {

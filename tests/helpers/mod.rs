@@ -84,9 +84,9 @@ impl TestApp {
         samples(&self.get("/metrics").await.2)
     }
 
-    /// Polls until a sample reaches `at_least`; panics with the exposition after ten seconds.
+    /// Polls until a sample reaches `at_least`; panics with the exposition after a minute.
     pub async fn wait_for(&self, sample: &str, at_least: f64) -> HashMap<String, f64> {
-        for _ in 0..1_000 {
+        for _ in 0..6_000 {
             let metrics = self.metrics().await;
             if metrics.get(sample).is_some_and(|value| *value >= at_least) {
                 return metrics;

@@ -52,7 +52,7 @@ impl<'a> Line<'a> {
         let request = config.dialect.open_order(order, config.clock.now());
         let socket_of_cycle = self.socket.take();
         let send = async {
-            let connecting = socket_of_cycle.map_or_else(|| GatewaySocket::connect(&config.address), Ok)?;
+            let connecting = socket_of_cycle.map_or_else(|| GatewaySocket::connect(&config.peer), Ok)?;
             connecting.send(request).await
         };
         let sent = tokio::select! {
@@ -65,7 +65,7 @@ impl<'a> Line<'a> {
             Ok(Ok(awaiting)) => awaiting,
             Ok(Err(error)) => return Ok(not_sent(error.to_string())),
             Err(_) => {
-                let Config { address, deadline, .. } = config;
+                let (address, deadline) = (&config.peer.address, config.deadline);
                 return Ok(not_sent(format!("no gateway at {address} within {} ms", deadline.as_millis())));
             }
         };

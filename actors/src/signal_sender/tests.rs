@@ -80,7 +80,7 @@ impl Setup {
             live: self.live,
             account: "demo".into(),
             model_name: "baseline".into(),
-            address: address.into(),
+            peer: Peer::plain(address),
             dialect: dialect(self.kind, DialectParams::default()),
             deadline: self.deadline,
             clock: Arc::new(SystemClock),

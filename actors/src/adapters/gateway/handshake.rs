@@ -1,7 +1,7 @@
 //! Asking a gateway something harmless: the handshake that comes before any order, and the questions about the
 //! account. Each has a fresh socket and one deadline from connecting to the reply.
 
-use super::{Answer, BadReply, Dialect, DialectKind, GatewaySocket, Question, SocketError};
+use super::{Answer, BadReply, Dialect, DialectKind, GatewaySocket, Peer, Question, SocketError};
 use crate::domain::clock::Clock;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
@@ -92,19 +92,18 @@ impl HandshakeError {
     }
 }
 
-/// Asks the gateway at `tcp://host:port` whether it is there, speaks this dialect, and has the time right.
+/// Asks the gateway whether it is there, speaks this dialect, and has the time right.
 /// Needs a tokio runtime.
 ///
 /// # Errors
 /// Whatever keeps the gateway from being trusted with an order.
 pub async fn run(
     dialect: &dyn Dialect,
-    address: &str,
+    peer: &Peer,
     deadline: Duration,
     clock: &dyn Clock,
 ) -> Result<Handshake, HandshakeError> {
-    let Answered { answer, roundtrip, received_at } =
-        ask(dialect, Question::Handshake, address, deadline, clock).await?;
+    let Answered { answer, roundtrip, received_at } = ask(dialect, Question::Handshake, peer, deadline, clock).await?;
     let bad = |reason| QuestionError::BadReply { reason, roundtrip };
     if answer.looks_like_a_trade() {
         let reason = "it reads like an executed order: look at the account, this gateway may trade on any message";
@@ -132,21 +131,21 @@ pub struct Answered {
     pub received_at: Duration,
 }
 
-/// Asks the gateway at `tcp://host:port` one question. Needs a tokio runtime.
+/// Asks the gateway one question. Needs a tokio runtime.
 ///
 /// # Errors
 /// When there is no successful reply to this very question within the deadline.
 pub async fn ask(
     dialect: &dyn Dialect,
     question: Question,
-    address: &str,
+    peer: &Peer,
     deadline: Duration,
     clock: &dyn Clock,
 ) -> Result<Answered, QuestionError> {
     let id = Uuid::new_v4();
     let request = dialect.ask(question, id, clock.now()).ok_or(QuestionError::NoRequest { dialect: dialect.kind() })?;
     let ends_at = Instant::now() + deadline;
-    let sending = GatewaySocket::connect(address)?.send(request);
+    let sending = GatewaySocket::connect(peer)?.send(request);
     let awaiting = timeout_at(ends_at, sending).await.map_err(|_| QuestionError::NoGateway { deadline })??;
     let sent_at = Instant::now();
     let replied = timeout_at(ends_at, awaiting.reply()).await.map_err(|_| QuestionError::NoReply { deadline })?;

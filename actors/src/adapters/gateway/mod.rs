@@ -16,7 +16,7 @@ pub use order_send::OrderSend;
 pub use place_order::PlaceOrder;
 pub use question::{AccountState, Answer, Position, Question};
 pub use signature::risk_signature;
-pub use socket::{AwaitingReply, GatewaySocket, REPLY_BYTES_MAX, SocketError};
+pub use socket::{AwaitingReply, GatewaySocket, Peer, REPLY_BYTES_MAX, SocketError};
 pub use v43::V43;
 
 use crate::{

@@ -31,15 +31,29 @@ impl From<TmqError> for SocketError {
     }
 }
 
+/// Where the gateway is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Peer {
+    /// `tcp://host:port`.
+    pub address: String,
+}
+
+impl Peer {
+    /// A gateway on an open line.
+    pub fn plain(address: &str) -> Self {
+        Self { address: address.to_owned() }
+    }
+}
+
 /// A socket that is connecting or connected, ready for one request.
 pub struct GatewaySocket(RequestSender);
 
 impl GatewaySocket {
-    /// Starts connecting to `tcp://host:port` and returns at once. Needs a tokio runtime.
+    /// Starts connecting and returns at once. Needs a tokio runtime.
     ///
     /// # Errors
     /// When the address is not one, or no more sockets can be made; not when nobody is there.
-    pub fn connect(address: &str) -> Result<Self, SocketError> {
+    pub fn connect(peer: &Peer) -> Result<Self, SocketError> {
         let socket = request(&CONTEXT)
             // Without these two an order would still be delivered when the gateway appears after our deadline.
             .set_linger(0)
@@ -47,7 +61,7 @@ impl GatewaySocket {
             .set_sndhwm(1)
             .set_rcvhwm(1)
             .set_maxmsgsize(REPLY_BYTES_MAX)
-            .connect(address)?;
+            .connect(&peer.address)?;
         Ok(Self(socket))
     }
 
@@ -84,7 +98,7 @@ mod tests {
 
     #[actix::test]
     async fn a_bad_address_is_an_error_and_an_absent_gateway_is_not() {
-        assert!(GatewaySocket::connect("localhost").is_err());
-        assert!(GatewaySocket::connect("tcp://127.0.0.1:9").is_ok());
+        assert!(GatewaySocket::connect(&Peer::plain("localhost")).is_err());
+        assert!(GatewaySocket::connect(&Peer::plain("tcp://127.0.0.1:9")).is_ok());
     }
 }

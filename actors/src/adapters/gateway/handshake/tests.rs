@@ -42,7 +42,8 @@ async fn shake(
     reply: impl FnOnce(&Value) -> Value + Send + 'static,
 ) -> (Result<Handshake, HandshakeError>, Value) {
     let (address, thread) = gateway(|request| vec![reply(request).to_string().into_bytes()]);
-    let result = run(&*dialect(kind, DialectParams::default()), &address, 10 * DEADLINE, &SystemClock).await;
+    let result =
+        run(&*dialect(kind, DialectParams::default()), &Peer::plain(&address), 10 * DEADLINE, &SystemClock).await;
     (result, thread.join().unwrap().0)
 }
 
@@ -73,7 +74,7 @@ async fn each_dialect_sends_its_own_harmless_request() {
 #[actix::test]
 async fn a_dialect_without_a_harmless_request_sends_nothing() {
     let dialect = dialect(DialectKind::OrderSend, DialectParams::default());
-    let error = run(&*dialect, "tcp://127.0.0.1:9", DEADLINE, &SystemClock).await.unwrap_err();
+    let error = run(&*dialect, &Peer::plain("tcp://127.0.0.1:9"), DEADLINE, &SystemClock).await.unwrap_err();
     assert_eq!(error.kind(), "no_handshake");
 }
 
@@ -125,7 +126,8 @@ async fn a_reply_that_reads_like_a_trade_is_not_taken_for_a_handshake() {
 #[actix::test]
 async fn absent_silent_and_many_framed_gateways_are_told_apart() {
     let v43 = dialect(DialectKind::V43, DialectParams::default());
-    let kind_at = async |address: &str| run(&*v43, address, DEADLINE, &SystemClock).await.unwrap_err().kind();
+    let kind_at =
+        async |address: &str| run(&*v43, &Peer::plain(address), DEADLINE, &SystemClock).await.unwrap_err().kind();
     let absent = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     assert_eq!(kind_at(&format!("tcp://{absent}")).await, "no_gateway");
     assert_eq!(kind_at("nonsense").await, "socket");
