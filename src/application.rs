@@ -124,6 +124,7 @@ impl Application {
         let metrics_actor = MetricsActor::start_in_arbiter(&metrics_arbiter.handle(), |_| recorder);
         let metrics = metrics_actor.clone().recipient::<Event>();
 
+        let policy = policy(settings);
         let config = stages::journal_config(settings, clock.clone(), metrics.clone());
         let opened = Opened::at(&config.path, &config.identity, clock.now())?;
         let journal = Journal::start(config, opened);
@@ -131,6 +132,7 @@ impl Application {
             clock: clock.clone(),
             inflight,
             breakers,
+            kill_switch: policy.kill_switch.clone(),
             shutdown: shutdown.clone(),
             metrics: metrics.clone(),
             journal: journal.clone(),
@@ -142,7 +144,7 @@ impl Application {
             cycles_max: plan.cycles_max,
             back_to_back: plan.back_to_back,
             stages,
-            policy: policy(settings),
+            policy,
             clock,
             shutdown: shutdown.clone(),
             notices: notify,

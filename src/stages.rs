@@ -15,7 +15,7 @@ use sentinel_actors::{
         mlflow::Tabular,
     },
     cycle::Stages,
-    domain::{clock::Clock, features::TimeColumns},
+    domain::{clock::Clock, desk::Rules, features::TimeColumns, guard::KillSwitch},
     feature_builder::{self, FeatureBuilder},
     fetcher::{self, Fetcher, MarketClock, OnGap, Poll},
     journal::{self, Journal},
@@ -37,6 +37,8 @@ pub struct Shared {
     pub inflight: Inflight,
     /// Endpoints to leave alone for a while.
     pub breakers: Breakers,
+    /// Stops orders from outside.
+    pub kill_switch: Arc<dyn KillSwitch>,
     /// Stops what is not yet sent.
     pub shutdown: CancellationToken,
     /// Is told what happened.
@@ -153,7 +155,21 @@ fn sender_config(settings: &Settings, shared: &Shared) -> signal_sender::Config 
         shutdown: shared.shutdown.clone(),
         inflight: shared.inflight.clone(),
         metrics: shared.metrics.clone(),
-        journal: JournalLedger { stock: shared.journal.clone().recipient(), write: shared.journal.clone().recipient() },
+        rules: Rules { limits: settings.limits(), account_mode: gateway.account_mode, wants_proof: kind.has_proof() },
+        kill_switch: shared.kill_switch.clone(),
+        breakers: shared.breakers.clone(),
+        journal: journal_ledger(&shared.journal),
+    }
+}
+
+/// How the SignalSender reaches the Journal.
+pub fn journal_ledger(journal: &Addr<Journal>) -> JournalLedger {
+    JournalLedger {
+        stock: journal.clone().recipient(),
+        history: journal.clone().recipient(),
+        fills: journal.clone().recipient(),
+        equity: journal.clone().recipient(),
+        write: journal.clone().recipient(),
     }
 }
 

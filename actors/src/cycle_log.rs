@@ -3,6 +3,7 @@
 use crate::{
     domain::{
         decision::{Action, Decision},
+        desk::Fate,
         guard::Suppression,
         health::Step,
         instrument::Symbol,
@@ -94,11 +95,10 @@ impl CycleLog {
 
     /// Whether any symbol failed in any stage. A rejected order is no failure: the gateway did answer.
     pub fn has_failures(&self) -> bool {
+        let is_lost = |fate: &Fate| matches!(fate.outcome, Outcome::NotSent { .. } | Outcome::Unknown { .. });
         let lost = |report: &SignalReport| {
-            matches!(
-                report.result,
-                SignalResult::Ordered { outcome: Outcome::NotSent { .. } | Outcome::Unknown { .. }, .. }
-            )
+            let is_order_lost = matches!(&report.result, SignalResult::Ordered { fate, .. } if is_lost(fate));
+            is_order_lost || report.closes.iter().any(|(_, fate)| is_lost(fate))
         };
         !self.failures.is_empty() || self.orders.iter().any(lost)
     }
@@ -140,7 +140,7 @@ impl CycleLog {
         let count = |action| self.decisions.iter().filter(|(_, decision)| decision.action == action).count();
         let stopped = self.suppressed.iter().map(|(symbol, reason)| (symbol, reason.as_str()));
         let handled = self.orders.iter().map(|report| match &report.result {
-            SignalResult::Ordered { outcome, .. } => (&report.symbol, outcome.as_str()),
+            SignalResult::Ordered { fate, .. } => (&report.symbol, fate.outcome.as_str()),
             SignalResult::Suppressed(reason) => (&report.symbol, reason.as_str()),
         });
         tracing::info!(

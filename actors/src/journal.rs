@@ -10,9 +10,12 @@ use crate::{
     adapters::journal::{DaemonLock, Identity, OpenError, Store},
     domain::{
         clock::Clock,
-        journal::{JournalError, OrderStep, Stock, UnresolvedOrder},
+        journal::{History, JournalError, OrderStep, Stock, StockQuestion, UnresolvedOrder},
+        position::Position,
     },
-    messages::{ActorName, Event, Flush, Ping, RecordDecisions, TakeStock, WriteStep},
+    messages::{
+        ActorName, Event, Flush, NoteEquity, Ping, ReadFills, ReadHistory, RecordDecisions, TakeStock, WriteStep,
+    },
 };
 use actix::{Actor, Addr, Handler, Recipient, SyncArbiter, SyncContext};
 use std::{
@@ -58,7 +61,7 @@ impl Opened {
         let opened = DaemonLock::acquire(path).and_then(|lock| Ok((lock, Store::open(path)?)));
         match opened {
             Ok((lock, mut store)) => {
-                if let Err(error) = store.take_stock(identity, false, now) {
+                if let Err(error) = store.take_stock(identity, StockQuestion::default(), now) {
                     warn!(error = error.kind(), "the journal: {error}");
                 }
                 Ok(Self { lock: Some(lock), store: Some(store) })
@@ -205,12 +208,37 @@ impl Handler<Ping> for Journal {
 impl Handler<TakeStock> for Journal {
     type Result = Result<Stock, JournalError>;
 
-    fn handle(&mut self, message: TakeStock, _: &mut Self::Context) -> Self::Result {
-        let must_write = message.must_write || self.is_writable != Some(true);
+    fn handle(&mut self, TakeStock(question): TakeStock, _: &mut Self::Context) -> Self::Result {
+        let must_write = question.must_write || self.is_writable != Some(true);
+        let question = StockQuestion { must_write, ..question };
         let stock =
-            self.with_store(|store, config| store.take_stock(&config.identity, must_write, config.clock.now()))?;
+            self.with_store(|store, config| store.take_stock(&config.identity, question, config.clock.now()))?;
         self.wrote();
         Ok(stock)
+    }
+}
+
+impl Handler<ReadHistory> for Journal {
+    type Result = Result<History, JournalError>;
+
+    fn handle(&mut self, _: ReadHistory, _: &mut Self::Context) -> Self::Result {
+        self.with_store(|store, config| store.history(&config.identity, config.clock.now()))
+    }
+}
+
+impl Handler<ReadFills> for Journal {
+    type Result = Result<Vec<Position>, JournalError>;
+
+    fn handle(&mut self, ReadFills(symbol): ReadFills, _: &mut Self::Context) -> Self::Result {
+        self.with_store(|store, config| store.fills(&config.identity, &symbol))
+    }
+}
+
+impl Handler<NoteEquity> for Journal {
+    type Result = Result<f64, JournalError>;
+
+    fn handle(&mut self, NoteEquity(equity): NoteEquity, _: &mut Self::Context) -> Self::Result {
+        self.with_store(|store, config| store.first_equity(&config.identity, equity, config.clock.now()))
     }
 }
 
@@ -232,7 +260,7 @@ impl Handler<WriteStep> for Journal {
             (Err(_), _) => {}
         }
         // The intent is followed by its `sending` within the same moment.
-        if !matches!(step, OrderStep::Intent(_)) || done.is_err() {
+        if !matches!(step, OrderStep::Intent { .. }) || done.is_err() {
             self.report();
         }
         done

@@ -6,12 +6,14 @@
 use crate::domain::{
     bar::Bar,
     decision::{Decision, Prediction},
+    desk::Fate,
     features::{FeatureSet, InvalidValues},
     guard::Suppression,
     health::Health,
     instrument::Symbol,
-    journal::{DecisionRecord, JournalError, OrderStep, Stock, UnresolvedOrder},
-    order::{Order, Outcome, Side},
+    journal::{DecisionRecord, History, JournalError, OrderStep, Stock, StockQuestion, UnresolvedOrder},
+    order::{Order, Side},
+    position::Position,
     window::BarRejection,
 };
 use actix::Message;
@@ -123,6 +125,8 @@ pub struct SignalReport {
     pub symbol: Symbol,
     /// Direction.
     pub side: Side,
+    /// Orders that closed opposite positions first, and their fates.
+    pub closes: Vec<(Order, Fate)>,
     /// The order's fate, or why there is none.
     pub result: SignalResult,
 }
@@ -135,11 +139,7 @@ pub enum SignalResult {
         /// As it was built.
         order: Box<Order>,
         /// What became of it.
-        outcome: Outcome,
-        /// From connecting to the reply; present for any readable reply to this order.
-        send_latency: Option<Duration>,
-        /// From the completed send to the reply; present as `send_latency` is.
-        gateway_roundtrip: Option<Duration>,
+        fate: Fate,
     },
     /// No order left.
     Suppressed(Suppression),
@@ -148,10 +148,22 @@ pub enum SignalResult {
 /// SignalSender -> Journal, before a cycle's orders: what stands? Settles what no order under way stands for.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "Result<Stock, JournalError>")]
-pub struct TakeStock {
-    /// Whether only a write that went through counts as an answer.
-    pub must_write: bool,
-}
+pub struct TakeStock(pub StockQuestion);
+
+/// SignalSender -> Journal, once: what was ordered before?
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "Result<History, JournalError>")]
+pub struct ReadHistory;
+
+/// SignalSender -> Journal: which fills of this symbol count as open positions?
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "Result<Vec<Position>, JournalError>")]
+pub struct ReadFills(pub Symbol);
+
+/// SignalSender -> Journal: this is the account's equity; what was the day's first?
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "Result<f64, JournalError>")]
+pub struct NoteEquity(pub f64);
 
 /// SignalSender -> Journal: a step of an order, on disk when it is answered with `Ok`.
 #[derive(Debug, Clone, Message)]
@@ -293,6 +305,11 @@ pub enum Event {
     SignalsHandled {
         /// One per signal.
         reports: Vec<SignalReport>,
+    },
+    /// SignalSender, in live mode: whether the gateway may be sent an order.
+    GatewayChecked {
+        /// Why not; `None` if its handshake succeeded, or a person vouches for it.
+        trouble: Option<String>,
     },
     /// Journal: it was written, or could not be.
     JournalChanged {

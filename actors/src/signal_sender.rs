@@ -2,24 +2,28 @@
 //! The cycle sends [`OpenGateway`] while the model thinks, then [`SendSignals`]; nothing is ever sent twice. Which order
 //! may go out is the [`Desk`]'s to say; here are its two neighbours, the journal and the gateway's line.
 
+mod gate;
 mod ledger;
 mod line;
 
 use crate::{
     adapters::{
+        breakers::Breakers,
         gateway::{Dialect, GatewaySocket, Peer},
         inflight::Inflight,
     },
     domain::{
         clock::Clock,
-        desk::{Desk, Fate},
-        guard::Suppression,
+        desk::{Desk, Fate, Rules},
+        guard::{KillSwitch, Suppression},
         instrument::Instrument,
         order::{Order, Outcome, client_order_id},
+        proof::Unproven,
     },
     messages::{ActorName, CycleId, Event, OpenGateway, Ping, SendSignals, Signal, SignalReport, SignalResult},
 };
 use actix::{Actor, Context, Handler, Recipient, ResponseFuture, Supervised};
+use gate::Gate;
 pub use ledger::JournalLedger;
 use line::Line;
 use std::{cell::RefCell, rc::Rc, sync::Arc, time::Duration};
@@ -45,6 +49,12 @@ pub struct Config {
     pub deadline: Duration,
     /// The system clock: signatures carry its time, whatever clock the market follows.
     pub clock: Arc<dyn Clock>,
+    /// Limits of orders, and how the broker books them.
+    pub rules: Rules,
+    /// Stops orders from outside.
+    pub kill_switch: Arc<dyn KillSwitch>,
+    /// Leaves a failing gateway alone.
+    pub breakers: Breakers,
     /// Cancelled when the daemon stops: what is not sent by then stays unsent.
     pub shutdown: CancellationToken,
     /// Where requests under way are counted.
@@ -61,7 +71,8 @@ pub struct SignalSender(Rc<Sender>);
 impl SignalSender {
     /// Makes the actor.
     pub fn new(config: Config) -> Self {
-        Self(Rc::new(Sender { config, opened: RefCell::default(), desk: Mutex::default() }))
+        let desk = Mutex::new(Desk::new(config.rules));
+        Self(Rc::new(Sender { config, gate: Gate::default(), opened: RefCell::default(), desk }))
     }
 }
 
@@ -90,8 +101,7 @@ impl Handler<OpenGateway> for SignalSender {
 
     fn handle(&mut self, message: OpenGateway, _: &mut Self::Context) -> Self::Result {
         let sender = self.0.clone();
-        sender.open(message.cycle_id);
-        Box::pin(async move { sender.pay_debts().await })
+        Box::pin(async move { sender.open(message.cycle_id).await })
     }
 }
 
@@ -107,35 +117,37 @@ impl Handler<SendSignals> for SignalSender {
 /// The part of the actor that its futures share.
 struct Sender {
     config: Config,
-    /// The socket that is connecting for a cycle.
+    gate: Gate,
+    /// The socket that is connecting or connected for a cycle.
     opened: RefCell<Option<(CycleId, GatewaySocket)>>,
     desk: Mutex<Desk>,
 }
 
 impl Sender {
-    fn open(&self, cycle_id: CycleId) {
+    /// What does not need a signal: connecting, the handshake, debts to the journal, orders of unknown fate.
+    async fn open(&self, cycle_id: CycleId) {
         // Whatever the last cycle left goes first: a socket serves one cycle.
         drop(self.opened.take());
-        if self.config.live && !self.config.shutdown.is_cancelled() {
-            // A failure comes back, with an order to report it on, when there is one to send.
-            let socket = GatewaySocket::connect(&self.config.peer).ok();
-            self.opened.replace(socket.map(|socket| (cycle_id, socket)));
+        if !self.config.live || self.config.shutdown.is_cancelled() {
+            return;
         }
-    }
-
-    /// Tries to write what could not be written before, in every cycle: the next signal may be days away.
-    async fn pay_debts(&self) {
+        // A failure comes back, with an order to report it on, when there is one to send.
+        let socket = GatewaySocket::connect(&self.config.peer).ok();
         let mut desk = self.desk.lock().await;
-        if desk.has_debts() {
-            // The Journal logs what fails, and the desk goes on owing it.
-            let _ = desk.begin(&self.config.journal).await;
+        self.gate.try_open(&self.config).await;
+        let mut line = Line::new(&self.config, &self.gate, socket);
+        let now = self.config.clock.now();
+        for order in desk.keep_up(&self.config.journal, &mut line, now).await {
+            let Unproven { id, symbol, .. } = order;
+            info!(cycle_id, %symbol, stage = "send", client_order_id = %id, "open positions prove the order's fate");
         }
+        self.opened.replace(line.into_socket().map(|socket| (cycle_id, socket)));
     }
 
     async fn send_signals(&self, message: SendSignals) -> Vec<SignalReport> {
         let cycle_id = message.cycle_id;
         let opened = self.opened.take().filter(|(opened_for, _)| *opened_for == cycle_id);
-        let mut line = Line::new(&self.config, opened.map(|(_, socket)| socket));
+        let mut line = Line::new(&self.config, &self.gate, opened.map(|(_, socket)| socket));
         let mut desk = self.desk.lock().await;
         if self.config.live && !message.signals.is_empty() {
             // The Journal logs what fails; every order is then suppressed, `journal`.
@@ -143,11 +155,12 @@ impl Sender {
         }
         let mut reports = Vec::with_capacity(message.signals.len());
         for signal in message.signals {
-            let result = match self.order(&signal, cycle_id, &mut desk, &mut line).await {
+            let mut closes = Vec::new();
+            let result = match self.order(&signal, cycle_id, &mut desk, &mut line, &mut closes).await {
                 Ok(result) => result,
                 Err(suppression) => SignalResult::Suppressed(suppression),
             };
-            reports.push(SignalReport { symbol: signal.symbol, side: signal.side, result });
+            reports.push(SignalReport { symbol: signal.symbol, side: signal.side, closes, result });
         }
         if !reports.is_empty() {
             self.config.metrics.do_send(Event::SignalsHandled { reports: reports.clone() });
@@ -162,6 +175,7 @@ impl Sender {
         cycle_id: CycleId,
         desk: &mut Desk,
         line: &mut Line<'_>,
+        closes: &mut Vec<(Order, Fate)>,
     ) -> Result<SignalResult, Suppression> {
         let Config { account, model_name, .. } = &self.config;
         let id = client_order_id(account, &signal.symbol, model_name, signal.bar_close_time);
@@ -180,9 +194,13 @@ impl Sender {
             log_dry_run(cycle_id, &order);
             return Err(Suppression::DryRun);
         }
-        let Fate { outcome, send_latency, gateway_roundtrip } = desk.place(&order, &self.config.journal, line).await?;
-        log_fate(cycle_id, &order, &outcome);
-        Ok(SignalResult::Ordered { order: Box::new(order), outcome, send_latency, gateway_roundtrip })
+        let placed = desk.place(&order, &self.config.journal, line, closes).await;
+        for (close, fate) in &*closes {
+            log_fate(cycle_id, close, &fate.outcome);
+        }
+        let fate = placed?;
+        log_fate(cycle_id, &order, &fate.outcome);
+        Ok(SignalResult::Ordered { order: Box::new(order), fate })
     }
 }
 
@@ -200,7 +218,7 @@ fn log_fate(cycle_id: CycleId, order: &Order, outcome: &Outcome) {
         ($level:ident, $($rest:tt)*) => {
             $level!(
                 cycle_id, symbol = %order.symbol, stage = "send", client_order_id = %order.client_order_id,
-                side = order.side.as_str(), volume = order.volume, outcome = outcome.as_str(), $($rest)*
+                side = order.side.as_str(), volume = order.volume, closes = order.closes, outcome = outcome.as_str(), $($rest)*
             )
         };
     }

@@ -3,7 +3,14 @@
 use super::values::{Distance, Secret};
 use sentinel_actors::{
     adapters::gateway::DialectKind,
-    domain::{bar::Interval, breaker::BreakerPolicy, calendar::Calendar, instrument},
+    domain::{
+        bar::Interval,
+        breaker::BreakerPolicy,
+        calendar::Calendar,
+        guard::Limits,
+        instrument,
+        position::{AccountMode, Opposite},
+    },
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::{path::PathBuf, str::FromStr, sync::Arc, time::Duration};
@@ -184,6 +191,13 @@ pub struct GuardSettings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub halt_file: Option<PathBuf>,
     pub volume_max: f64,
+    pub orders_per_hour_max: u32,
+    pub orders_per_day_max: u32,
+    pub cooldown_s: u32,
+    pub positions_max: u32,
+    pub loss_pct_per_day_max: f64,
+    pub failures_in_a_row_max: u32,
+    pub opposite: Opposite,
 }
 
 /// `[breaker]`
@@ -211,6 +225,7 @@ pub struct GatewaySettings {
     pub magic: i64,
     pub comment: String,
     pub i_checked_it_by_hand: bool,
+    pub account_mode: AccountMode,
 }
 
 /// `[journal]`
@@ -336,6 +351,20 @@ impl Settings {
             take_profit: symbol.take_profit.or(trading.take_profit).and_then(Distance::price),
         };
         self.symbols.0.iter().map(instrument).collect()
+    }
+
+    /// Limits on orders.
+    pub const fn limits(&self) -> Limits {
+        let guards = &self.guards;
+        Limits {
+            orders_per_hour_max: guards.orders_per_hour_max,
+            orders_per_day_max: guards.orders_per_day_max,
+            cooldown: Duration::from_secs(guards.cooldown_s as u64),
+            positions_max: guards.positions_max,
+            loss_pct_per_day_max: guards.loss_pct_per_day_max,
+            failures_in_a_row_max: guards.failures_in_a_row_max,
+            opposite: guards.opposite,
+        }
     }
 
     /// When an endpoint is left alone.

@@ -4,7 +4,10 @@ use super::{
     Distance, Problem, Settings,
     sections::{BreakerSettings, ClockSource, GuardSettings, Symbol, TradingSettings},
 };
-use sentinel_actors::{adapters::gateway::DialectKind, domain::schedule::Schedule};
+use sentinel_actors::{
+    adapters::gateway::DialectKind,
+    domain::{position::Opposite, schedule::Schedule},
+};
 use std::{collections::HashSet, fs, net::IpAddr, path::Path};
 
 /// The model sees 60 bars, the longest of them with 60 more before it.
@@ -142,6 +145,10 @@ fn guards(guards: &GuardSettings, found: &mut Found) {
     }
     let limit = guards.volume_max;
     found.unless((0.0..=100.0).contains(&limit), "guards.volume_max", "must be 0 (no limit) to 100 lots");
+    let loss = guards.loss_pct_per_day_max;
+    found.unless((0.0..=100.0).contains(&loss), "guards.loss_pct_per_day_max", "must be 0 (no limit) to 100 percent");
+    let cooldown = guards.cooldown_s;
+    found.unless(cooldown <= 86_400, "guards.cooldown_s", "must be 0 (none) to 86400 seconds");
 }
 
 fn breaker(breaker: &BreakerSettings, found: &mut Found) {
@@ -227,6 +234,18 @@ fn live(settings: &Settings, found: &mut Found) {
         gateway.account.is_some(),
         "gateway.account",
         "live mode needs it: --account with the trading account",
+    );
+    let has_account = dialect.is_none_or(DialectKind::has_account);
+    let only_with = "needs a dialect that tells positions and account: v43 or envelope";
+    found.unless(
+        has_account || settings.guards.loss_pct_per_day_max <= 0.0,
+        "guards.loss_pct_per_day_max",
+        format!("{only_with}; or set it to 0"),
+    );
+    found.unless(
+        has_account || settings.guards.opposite != Opposite::CloseThenOpen,
+        "guards.opposite",
+        format!("close_then_open {only_with}; or set it to open or skip"),
     );
     let trading = &settings.trading;
     for symbol in &settings.symbols.0 {

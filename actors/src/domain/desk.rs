@@ -3,18 +3,38 @@
 //! No clock, disk or socket of its own: the [`Ledger`] and the [`GatewayPort`] are given, by the SignalSender or by a
 //! test that lets them fail between any two steps.
 
+mod orders;
+#[cfg(test)]
+mod tests;
+
 use crate::domain::{
-    guard::Suppression,
-    journal::{JournalError, OrderStep, Stock},
+    guard::{Limits, Suppression},
+    instrument::Symbol,
+    journal::{History, JournalError, OrderStep, Stock, StockQuestion},
     order::{Order, Outcome},
+    position::{AccountMode, Position, Positions},
+    proof::Unproven,
 };
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
+use uuid::Uuid;
+
+/// A proof that failed is tried again after this long: a person may have changed what is open.
+const PROOF_PAUSE: Duration = Duration::from_secs(60);
 
 /// The journal, as the desk needs it. Every answer of `Ok` means: on disk.
 pub trait Ledger {
     /// Settles what an earlier run left open, then says what stands. With `must_write` it answers `Ok` only if a
     /// write went through.
-    fn take_stock(&self, must_write: bool) -> impl Future<Output = Result<Stock, JournalError>>;
+    fn take_stock(&self, question: StockQuestion) -> impl Future<Output = Result<Stock, JournalError>>;
+
+    /// What was ordered before.
+    fn history(&self) -> impl Future<Output = Result<History, JournalError>>;
+
+    /// The fills of a symbol that count as open positions: neither closed, nor followed by an opposite fill.
+    fn fills(&self, symbol: &Symbol) -> impl Future<Output = Result<Vec<Position>, JournalError>>;
+
+    /// Notes the account's equity if it is the first of the stock's day (UTC), and answers the day's first.
+    fn first_equity(&self, equity: f64) -> impl Future<Output = Result<f64, JournalError>>;
 
     /// Writes a step.
     fn write(&self, step: OrderStep) -> impl Future<Output = Result<(), JournalError>>;
@@ -22,14 +42,29 @@ pub trait Ledger {
 
 /// The way to the gateway.
 pub trait GatewayPort {
-    /// Whether nothing new may be sent any more.
-    fn is_stopping(&self) -> bool;
+    /// Why nothing may be sent just now, whatever it is.
+    fn objection(&self) -> Option<Suppression>;
 
     /// Sends the order, once, and waits for its reply.
     ///
     /// # Errors
     /// The reason for which nothing of it left; the order must not arrive later either.
     fn exchange(&mut self, order: &Order) -> impl Future<Output = Result<Fate, Suppression>>;
+
+    /// All open positions. After [`Positions::NoGateway`], `exchange` answers [`Outcome::NotSent`] and sends nothing.
+    ///
+    /// # Errors
+    /// The reason for which nothing may be sent: the gateway took the question and did not answer it.
+    fn positions(&mut self) -> impl Future<Output = Result<Positions, Suppression>>;
+
+    /// The account's equity; `None` if the gateway does not say.
+    fn equity(&mut self) -> impl Future<Output = Option<f64>>;
+
+    /// All open positions, asked for twice on a connection of their own; `None` if that proves nothing.
+    fn positions_twice(&mut self) -> impl Future<Output = Option<[Vec<Position>; 2]>>;
+
+    /// The id of the order that closes this ticket because of this order.
+    fn close_order_id(&self, order: &Order, ticket: i64) -> Uuid;
 }
 
 /// What became of an order, and how long the gateway took if it answered.
@@ -50,23 +85,62 @@ impl Fate {
     }
 }
 
+/// The rules of a desk.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Rules {
+    /// Limits on orders.
+    pub limits: Limits,
+    /// How the broker books them.
+    pub account_mode: AccountMode,
+    /// Whether the positions before an order are wanted for a proof later, even if no limit needs them.
+    pub wants_proof: bool,
+}
+
 /// Places orders, one at a time, and remembers what the journal still has to be told.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Desk {
+    rules: Rules,
     /// What stands, as of this cycle's begin and the orders since; `None` while the journal is broken.
     stock: Option<Stock>,
+    /// What was ordered before, kept up to date; `None` before the first cycle.
+    history: Option<History>,
     /// Whether the journal failed and no write has gone through since.
     is_broken: bool,
     /// Steps that happened and could not be written. Until they are, nothing is sent.
     debts: Vec<OrderStep>,
     /// Whether an order of this cycle has an unknown fate.
     is_cycle_unresolved: bool,
+    /// Whether an order may be of unknown fate; at the start, nobody knows.
+    may_be_unresolved: bool,
+    /// When proofs were last tried in vain.
+    tried_at: HashMap<Uuid, Duration>,
+    /// Open positions, asked for at most once a cycle.
+    positions: Option<Positions>,
+    /// Why the gateway cannot be asked in this cycle.
+    unanswered: Option<Suppression>,
+    /// The loss guard's verdict, made at most once a cycle.
+    loss: Option<Option<Suppression>>,
+    /// The day whose first equity is noted, days since the unix epoch.
+    equity_day: Option<u64>,
 }
 
 impl Desk {
-    /// Whether the journal has to be told something yet.
-    pub fn has_debts(&self) -> bool {
-        !self.debts.is_empty()
+    /// An empty desk.
+    pub fn new(rules: Rules) -> Self {
+        Self {
+            rules,
+            stock: None,
+            history: None,
+            is_broken: false,
+            debts: Vec::new(),
+            is_cycle_unresolved: false,
+            may_be_unresolved: true,
+            tried_at: HashMap::new(),
+            positions: None,
+            unanswered: None,
+            loss: None,
+            equity_day: None,
+        }
     }
 
     /// Begins a cycle's orders: writes what is still owed, and takes stock.
@@ -76,9 +150,14 @@ impl Desk {
     pub async fn begin<L: Ledger>(&mut self, ledger: &L) -> Result<(), JournalError> {
         self.is_cycle_unresolved = false;
         self.stock = None;
+        self.positions = None;
+        self.unanswered = None;
+        self.loss = None;
         let stock = self.pay(ledger).await;
         self.is_broken = stock.is_err();
-        self.stock = Some(stock?);
+        let stock = stock?;
+        self.may_be_unresolved = !stock.unresolved.is_empty();
+        self.stock = Some(stock);
         Ok(())
     }
 
@@ -90,59 +169,60 @@ impl Desk {
                 Ok(()) | Err(_) => drop(self.debts.remove(0)),
             }
         }
-        ledger.take_stock(self.is_broken).await
+        let question =
+            StockQuestion { must_write: self.is_broken, failures_max: self.rules.limits.failures_in_a_row_max };
+        let stock = ledger.take_stock(question).await?;
+        if self.history.is_none() {
+            self.history = Some(ledger.history().await?);
+        }
+        Ok(stock)
     }
 
-    /// Sends the one order of its bar: `intent` on disk, `sending` on disk, send, outcome on disk.
-    ///
-    /// # Errors
-    /// The reason for which nothing was sent.
-    pub async fn place<L: Ledger, G: GatewayPort>(
+    /// What has to be done in every cycle, signal or not: the next signal may be days away. Writes what is owed, notes
+    /// the day's first equity, and tries to prove what became of orders of unknown fate. Answers what was proven.
+    pub async fn keep_up<L: Ledger, G: GatewayPort>(
         &mut self,
-        order: &Order,
         ledger: &L,
         gateway: &mut G,
-    ) -> Result<Fate, Suppression> {
-        let Some(stock) = &mut self.stock else { return Err(Suppression::Journal) };
-        if stock.has_ordered(&order.symbol, order.bar_close_time) {
-            return Err(Suppression::AlreadyOrdered);
+        now: Duration,
+    ) -> Vec<Unproven> {
+        let day = now.as_secs() / 86_400;
+        let is_equity_due = self.rules.limits.loss_pct_per_day_max > 0.0 && self.equity_day != Some(day);
+        if self.debts.is_empty() && !self.is_broken && !self.may_be_unresolved && !is_equity_due {
+            return Vec::new();
         }
-        if self.is_cycle_unresolved || stock.unresolved.contains(&order.symbol) {
-            return Err(Suppression::Unresolved);
+        if self.begin(ledger).await.is_err() {
+            // The Journal logs what fails, and the desk goes on owing it.
+            return Vec::new();
         }
-        if gateway.is_stopping() {
-            return Err(Suppression::Shutdown);
+        if is_equity_due
+            && gateway.objection().is_none()
+            && let Some(equity) = gateway.equity().await
+            && ledger.first_equity(equity).await.is_ok()
+        {
+            self.equity_day = Some(day);
         }
-        // Noted before anything is sent: whatever happens from here on, this bar is not ordered again.
-        stock.newest_ordered.insert(order.symbol.clone(), order.bar_close_time);
-        let id = order.client_order_id;
-        for step in [OrderStep::Intent(Box::new(order.clone())), OrderStep::Sending(id)] {
-            match ledger.write(step).await {
-                Ok(()) => {}
-                Err(JournalError::Exists) => return Err(Suppression::AlreadyOrdered),
-                Err(_) => {
-                    // Whether it is on disk is not known; that nothing was sent is.
-                    self.owe(OrderStep::GivenUp(id, "the journal could not be written"));
-                    return Err(Suppression::Journal);
-                }
+        self.settle_unproven(ledger, gateway).await
+    }
+
+    async fn settle_unproven<L: Ledger, G: GatewayPort>(&mut self, ledger: &L, gateway: &mut G) -> Vec<Unproven> {
+        let Some(stock) = &self.stock else { return Vec::new() };
+        let now = stock.taken_at;
+        let is_rested = |id: &Uuid| self.tried_at.get(id).is_none_or(|at| now.saturating_sub(*at) >= PROOF_PAUSE);
+        let due = |order: &&Unproven| order.is_provable(now) && is_rested(&order.id);
+        let unproven: Vec<_> = stock.unproven.iter().filter(due).cloned().collect();
+        if unproven.is_empty() || gateway.objection().is_some() {
+            return Vec::new();
+        }
+        let Some(answers) = gateway.positions_twice().await else { return Vec::new() };
+        let mut proven = Vec::new();
+        for order in unproven {
+            match order.prove([&answers[0], &answers[1]], self.rules.account_mode) {
+                Some(proof) if ledger.write(OrderStep::Proven(order.id, proof)).await.is_ok() => proven.push(order),
+                _ => drop(self.tried_at.insert(order.id, now)),
             }
         }
-        match gateway.exchange(order).await {
-            Ok(fate) => {
-                if matches!(fate.outcome, Outcome::Unknown { .. }) {
-                    self.is_cycle_unresolved = true;
-                    if let Some(stock) = &mut self.stock {
-                        stock.unresolved.insert(order.symbol.clone());
-                    }
-                }
-                self.settle(ledger, OrderStep::Outcome(Box::new(order.clone()), fate.outcome.clone())).await;
-                Ok(fate)
-            }
-            Err(reason) => {
-                self.settle(ledger, OrderStep::GivenUp(id, reason.as_str())).await;
-                Err(reason)
-            }
-        }
+        proven
     }
 
     async fn settle<L: Ledger>(&mut self, ledger: &L, step: OrderStep) {
@@ -158,6 +238,3 @@ impl Desk {
         self.is_broken = true;
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,7 +1,8 @@
 //! The closed set of reasons for which a BUY or SELL is deliberately not sent, and the guards that find them.
 
+use crate::domain::position::Opposite;
 use serde::Serialize;
-use std::fmt;
+use std::{fmt, time::Duration};
 
 macro_rules! suppressions {
     ($($variant:ident = $text:literal, $doc:literal;)+) => {
@@ -87,6 +88,72 @@ pub const fn is_stale(bar_close_time: i64, now: i64, max_bar_age_s: i64) -> bool
     now.saturating_sub(bar_close_time) > max_bar_age_s
 }
 
+/// Limits on an account's orders; 0 turns a limit off.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Limits {
+    /// Orders in any 3,600 s, all symbols together.
+    pub orders_per_hour_max: u32,
+    /// Orders in any 86,400 s, all symbols together.
+    pub orders_per_day_max: u32,
+    /// Least time between two orders of a symbol.
+    pub cooldown: Duration,
+    /// Open positions of a symbol in the signal's direction.
+    pub positions_max: u32,
+    /// Loss of equity since the day's first (UTC), percent.
+    pub loss_pct_per_day_max: f64,
+    /// Orders in a row that were not filled.
+    pub failures_in_a_row_max: u32,
+    /// What happens to a signal while positions of the other direction are open.
+    pub opposite: Opposite,
+}
+
+/// How much was ordered lately, as the journal has it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Pace {
+    /// Orders in a row that were not filled.
+    pub failures_in_a_row: u32,
+    /// Orders in the last 3,600 s.
+    pub last_hour: u32,
+    /// Orders in the last 86,400 s.
+    pub last_day: u32,
+    /// Since the symbol's last order; `None` if there was none in the last day.
+    pub since_last: Option<Duration>,
+}
+
+/// The reason not to order because of what was ordered before.
+pub fn pace_objection(pace: &Pace, limits: &Limits) -> Option<Suppression> {
+    let reached = |count: u32, max: u32| max > 0 && count >= max;
+    let rules = [
+        (reached(pace.failures_in_a_row, limits.failures_in_a_row_max), Suppression::Failures),
+        (reached(pace.last_hour, limits.orders_per_hour_max), Suppression::OrderLimit),
+        (reached(pace.last_day, limits.orders_per_day_max), Suppression::OrderLimit),
+        (pace.since_last.is_some_and(|since| since < limits.cooldown), Suppression::Cooldown),
+    ];
+    rules.into_iter().find_map(|(objects, reason)| objects.then_some(reason))
+}
+
+/// The reason not to order because of the day's loss: `first` and `now` are equities, `None` where the gateway did not
+/// say, which counts as a loss. A first equity of nothing cannot be lost, nor traded on.
+pub fn loss_objection(first: Option<f64>, now: Option<f64>, limits: &Limits) -> Option<Suppression> {
+    let max = limits.loss_pct_per_day_max;
+    let is_within = match (first, now) {
+        (Some(first), Some(now)) => first > 0.0 && 100.0 * (first - now) / first < max,
+        _ => false,
+    };
+    (max > 0.0 && !is_within).then_some(Suppression::LossLimit)
+}
+
+/// The reason not to order because of what is open: so many positions of the symbol in the signal's direction, and so
+/// many in the other. [`Opposite::CloseThenOpen`] is no reason here: the desk closes them first.
+pub fn exposure_objection(same: usize, opposite: usize, limits: &Limits) -> Option<Suppression> {
+    let max = usize::try_from(limits.positions_max).unwrap_or(usize::MAX);
+    let rules = [
+        (opposite > 0 && limits.opposite == Opposite::Skip, Suppression::Opposite),
+        (max > 0 && same >= max, Suppression::PositionLimit),
+    ];
+    rules.into_iter().find_map(|(objects, reason)| objects.then_some(reason))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -140,5 +207,60 @@ mod tests {
         assert!(!is_stale(1_000, 1_000 + 10_800, 10_800));
         assert!(is_stale(1_000, 1_000 + 10_801, 10_800));
         assert!(!is_stale(1_000, 900, 10_800), "a close in the future is no age");
+    }
+
+    fn pace() -> Pace {
+        Pace { failures_in_a_row: 2, last_hour: 3, last_day: 5, since_last: Some(Duration::from_secs(60)) }
+    }
+
+    #[test]
+    fn every_limit_of_pace_holds_at_its_boundary() {
+        let off = Limits::default();
+        assert_eq!(pace_objection(&pace(), &off), None, "0 is off");
+        for (limits, reason) in [
+            (Limits { failures_in_a_row_max: 2, ..off }, Suppression::Failures),
+            (Limits { orders_per_hour_max: 3, ..off }, Suppression::OrderLimit),
+            (Limits { orders_per_day_max: 5, ..off }, Suppression::OrderLimit),
+            (Limits { cooldown: Duration::from_nanos(60_000_000_001), ..off }, Suppression::Cooldown),
+        ] {
+            assert_eq!(pace_objection(&pace(), &limits), Some(reason));
+        }
+        for limits in [
+            Limits { failures_in_a_row_max: 3, ..off },
+            Limits { orders_per_hour_max: 4, ..off },
+            Limits { orders_per_day_max: 6, ..off },
+            Limits { cooldown: Duration::from_secs(60), ..off },
+        ] {
+            assert_eq!(pace_objection(&pace(), &limits), None);
+        }
+        let first = Pace { since_last: None, ..pace() };
+        assert_eq!(pace_objection(&first, &Limits { cooldown: Duration::from_secs(3_600), ..off }), None);
+    }
+
+    #[test]
+    fn the_days_loss_holds_at_its_boundary_and_an_equity_nobody_tells_is_lost() {
+        let limits = Limits { loss_pct_per_day_max: 5.0, ..Limits::default() };
+        let loss = |first, now| loss_objection(first, now, &limits);
+        assert_eq!(loss(Some(1_000.0), Some(950.01)), None);
+        assert_eq!(loss(Some(1_000.0), Some(950.0)), Some(Suppression::LossLimit));
+        assert_eq!(loss(Some(1_000.0), Some(1_200.0)), None, "a gain is no loss");
+        for (first, now) in [(None, Some(1.0)), (Some(1.0), None), (Some(0.0), Some(0.0)), (Some(f64::NAN), Some(1.0))]
+        {
+            assert_eq!(loss(first, now), Some(Suppression::LossLimit), "{first:?} {now:?}");
+            assert_eq!(loss_objection(first, now, &Limits::default()), None, "0 is off");
+        }
+    }
+
+    #[test]
+    fn positions_stop_their_own_direction_at_the_limit_and_the_other_as_the_setting_says() {
+        let one = Limits { positions_max: 1, ..Limits::default() };
+        assert_eq!(exposure_objection(0, 7, &one), None, "an opposite signal opens");
+        assert_eq!(exposure_objection(1, 0, &one), Some(Suppression::PositionLimit));
+        assert_eq!(exposure_objection(1, 0, &Limits { positions_max: 2, ..one }), None);
+        assert_eq!(exposure_objection(9, 0, &Limits { positions_max: 0, ..one }), None, "0 is off");
+        let skip = Limits { opposite: Opposite::Skip, ..one };
+        assert_eq!(exposure_objection(0, 1, &skip), Some(Suppression::Opposite));
+        assert_eq!(exposure_objection(0, 0, &skip), None);
+        assert_eq!(exposure_objection(0, 1, &Limits { opposite: Opposite::CloseThenOpen, ..one }), None);
     }
 }

@@ -73,6 +73,15 @@ pub struct JournalState {
     pub unresolved: Vec<UnresolvedOrder>,
 }
 
+/// What is known of the gateway in live mode.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GatewayState {
+    /// Whether it was asked at all.
+    pub is_checked: bool,
+    /// Why it may not be sent an order; `None` if it may.
+    pub trouble: Option<String>,
+}
+
 /// What the verdict is made from.
 #[derive(Debug, Clone, PartialEq)]
 pub struct State {
@@ -90,6 +99,8 @@ pub struct State {
     pub steps: [StepState; Step::ALL.len()],
     /// Decisions and orders on disk.
     pub journal: JournalState,
+    /// The gateway's handshake.
+    pub gateway: GatewayState,
     /// The last cycle that ended.
     pub last_cycle: Option<CycleState>,
     /// When a cycle last succeeded, time since the unix epoch.
@@ -113,6 +124,7 @@ impl State {
             actors: Default::default(),
             steps: Default::default(),
             journal: JournalState::default(),
+            gateway: GatewayState::default(),
             last_cycle: None,
             last_cycle_success_at: None,
             cycles_ended: false,
@@ -131,6 +143,7 @@ impl State {
             self.check_market(),
             self.check_kill_switch(),
             self.check_journal(),
+            self.check_gateway(),
             self.check_orders(),
         ];
         let not_ready = self.not_ready_because(now);
@@ -235,6 +248,19 @@ impl State {
         }
     }
 
+    fn check_gateway(&self) -> Check {
+        match &self.gateway {
+            _ if !self.live => Check::new("gateway", Status::Ok, "dry run: it is not asked".into()),
+            GatewayState { is_checked: false, .. } => {
+                Check::new("gateway", Status::Ok, "it was not asked yet; no order leaves before it answers".into())
+            }
+            GatewayState { trouble: None, .. } => Check::new("gateway", Status::Ok, "it may be sent orders".into()),
+            GatewayState { trouble: Some(trouble), .. } => {
+                Check::new("gateway", Status::Degraded, format!("no order leaves until it answers: {trouble}"))
+            }
+        }
+    }
+
     fn check_orders(&self) -> Check {
         let unresolved = &self.journal.unresolved;
         if unresolved.is_empty() {
@@ -253,6 +279,9 @@ impl State {
         }
         if self.live && self.journal.is_writable == Some(false) {
             return Some(JOURNAL_BROKEN.into());
+        }
+        if let (true, Some(trouble)) = (self.live, &self.gateway.trouble) {
+            return Some(format!("the gateway: {trouble}"));
         }
         if self.is_market_open == Some(false) {
             // Nothing could be ordered anyway, and a provider may well rest when its market does.

@@ -7,10 +7,12 @@ use crate::domain::{
     instrument::Symbol,
     order::{Order, Outcome},
     order_state::OrderState,
+    proof::{Proof, Unproven},
 };
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{HashMap, HashSet, VecDeque},
     sync::Arc,
+    time::Duration,
 };
 use uuid::Uuid;
 
@@ -23,6 +25,9 @@ pub enum JournalError {
     /// No order has this id.
     #[error("no order has the id {0}")]
     NoSuchOrder(Uuid),
+    /// An order made no position, or none that still counts.
+    #[error("the order has no open position")]
+    NoPosition,
     /// An order cannot go from where it stands to there.
     #[error("an order that is {from} cannot become {to}")]
     Transition {
@@ -42,6 +47,7 @@ impl JournalError {
         match self {
             Self::Exists => "exists",
             Self::NoSuchOrder(_) => "no_such_order",
+            Self::NoPosition => "no_position",
             Self::Transition { .. } => "transition",
             Self::Failed(_) => "journal",
         }
@@ -57,35 +63,64 @@ impl JournalError {
 #[derive(Debug, Clone, PartialEq)]
 pub enum OrderStep {
     /// There shall be this order.
-    Intent(Box<Order>),
+    Intent {
+        /// As it will be sent.
+        order: Box<Order>,
+        /// Tickets of its instrument that are open now; `None` if nobody knows. They may prove its fate later.
+        tickets_before: Option<Vec<i64>>,
+    },
     /// It is about to be sent.
     Sending(Uuid),
     /// What became of it.
     Outcome(Box<Order>, Outcome),
     /// Nothing of it left, for this reason. No fault if its intent never got into the journal.
     GivenUp(Uuid, &'static str),
+    /// Its fate was unknown and open positions have proven it.
+    Proven(Uuid, Proof),
 }
 
 impl OrderStep {
     /// The order it is about.
     pub fn id(&self) -> Uuid {
         match self {
-            Self::Intent(order) | Self::Outcome(order, _) => order.client_order_id,
-            Self::Sending(id) | Self::GivenUp(id, _) => *id,
+            Self::Intent { order, .. } | Self::Outcome(order, _) => order.client_order_id,
+            Self::Sending(id) | Self::GivenUp(id, _) | Self::Proven(id, _) => *id,
         }
     }
 }
 
-/// What stands in the journal when a cycle's orders begin.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Stock {
-    /// Close time of the newest bar ordered per symbol for this account and model, unix seconds.
-    pub newest_ordered: HashMap<Symbol, i64>,
-    /// Symbols with an order of unknown fate, whatever its account and model.
-    pub unresolved: HashSet<Symbol>,
+/// What to look for when taking stock.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct StockQuestion {
+    /// Whether only a write that went through counts as an answer.
+    pub must_write: bool,
+    /// Count failed orders in a row up to this many; 0 is not at all.
+    pub failures_max: u32,
 }
 
-impl Stock {
+/// What stands in the journal when a cycle's orders begin; another process may have changed it since the last cycle.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Stock {
+    /// When stock was taken, wall clock since the unix epoch.
+    pub taken_at: Duration,
+    /// Symbols with an order of unknown fate, whatever its account and model.
+    pub unresolved: HashSet<Symbol>,
+    /// Orders of unknown fate of this account, oldest first.
+    pub unproven: Vec<Unproven>,
+    /// Orders of this account that were not filled since the last that was, or since a person said to go on.
+    pub failures_in_a_row: u32,
+}
+
+/// What was ordered before, as a daemon needs it once, at its start: from then on it is the only one that orders.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct History {
+    /// Close time of the newest bar ordered per symbol for this account and model, unix seconds.
+    pub newest_ordered: HashMap<Symbol, i64>,
+    /// When each order of this account's last 24 hours was made, and for what, oldest first.
+    pub orders: VecDeque<(Duration, Symbol)>,
+}
+
+impl History {
     /// Whether the one order of this symbol's bar, or a newer bar's, was made.
     pub fn has_ordered(&self, symbol: &Symbol, bar_close_time: i64) -> bool {
         self.newest_ordered.get(symbol).is_some_and(|newest| *newest >= bar_close_time)

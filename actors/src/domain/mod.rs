@@ -13,5 +13,7 @@ pub mod instrument;
 pub mod journal;
 pub mod order;
 pub mod order_state;
+pub mod position;
+pub mod proof;
 pub mod schedule;
 pub mod window;

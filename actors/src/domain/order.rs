@@ -3,6 +3,7 @@
 use crate::domain::{
     decision::Action,
     instrument::{Instrument, Symbol},
+    position::Position,
 };
 use serde::Serialize;
 use uuid::Uuid;
@@ -45,6 +46,12 @@ pub fn client_order_id(account: &str, symbol: &Symbol, model_name: &str, bar_clo
     Uuid::new_v5(&Uuid::NAMESPACE_URL, name.as_bytes())
 }
 
+/// The id of the one request there may be to close this ticket for this bar's signal.
+pub fn close_order_id(account: &str, symbol: &Symbol, model_name: &str, bar_close_time: i64, ticket: i64) -> Uuid {
+    let name = format!("sentinel:{account}|{symbol}|{model_name}|{bar_close_time}|close|{ticket}");
+    Uuid::new_v5(&Uuid::NAMESPACE_URL, name.as_bytes())
+}
+
 /// An order as it goes to the gateway.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Order {
@@ -54,7 +61,9 @@ pub struct Order {
     pub symbol: Symbol,
     /// The broker's name of the instrument.
     pub gateway_name: String,
-    /// Direction.
+    /// The ticket of the open position that it closes; `None` if it opens one.
+    pub closes: Option<i64>,
+    /// Direction; of a close, the one it trades in, which is not the position's.
     pub side: Side,
     /// Size in lots.
     pub volume: f64,
@@ -105,6 +114,7 @@ impl Order {
             client_order_id: id,
             symbol: instrument.symbol.clone(),
             gateway_name: instrument.gateway_name.clone(),
+            closes: None,
             side,
             volume: instrument.volume,
             stop_loss: stop("the stop-loss", instrument.stop_loss, -towards_profit)?,
@@ -112,6 +122,19 @@ impl Order {
             confidence,
             bar_close_time,
         })
+    }
+
+    /// The order that closes an open position before this one may go out; `id` is its [`close_order_id`].
+    #[must_use]
+    pub fn closing(&self, position: &Position, id: Uuid) -> Self {
+        Self {
+            client_order_id: id,
+            closes: Some(position.ticket),
+            volume: position.volume,
+            stop_loss: 0.0,
+            take_profit: 0.0,
+            ..self.clone()
+        }
     }
 }
 

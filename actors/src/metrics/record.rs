@@ -10,8 +10,9 @@ use crate::{
     domain::{
         breaker::BreakerState,
         decision::Decision,
+        desk::Fate,
         guard::Suppression,
-        health::{CycleState, Health, JournalState, State, Step},
+        health::{CycleState, GatewayState, Health, JournalState, State, Step},
         instrument::Symbol,
         order::Outcome,
     },
@@ -112,6 +113,9 @@ impl Recorder {
                 self.signals_decided(decisions, now);
             }
             Event::SignalsHandled { reports } => self.signals_handled(reports, now),
+            Event::GatewayChecked { trouble } => {
+                self.state.gateway = GatewayState { is_checked: true, trouble: trouble.clone() };
+            }
             Event::JournalChanged { is_writable, write_failures, pending, unresolved } => {
                 let count = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
                 self.metrics.journal_pending_signals.set(count(*pending));
@@ -211,30 +215,23 @@ impl Recorder {
         let mut faults = Vec::new();
         let mut replies = 0_usize;
         for report in reports {
-            let (outcome, send_latency, roundtrip) = match &report.result {
+            let own = match &report.result {
                 SignalResult::Suppressed(reason) => {
                     self.suppressed(*reason);
-                    continue;
+                    None
                 }
-                SignalResult::Ordered { outcome, send_latency, gateway_roundtrip, .. } => {
-                    (outcome, send_latency, gateway_roundtrip)
-                }
+                SignalResult::Ordered { fate, .. } => Some(fate),
             };
-            self.metrics.orders_total.with_label_values(&[outcome.as_str()]).inc();
-            if matches!(outcome, Outcome::Filled { .. }) {
+            if own.is_some_and(|fate| matches!(fate.outcome, Outcome::Filled { .. })) {
                 self.metrics.trading_signals_executed_total.with_label_values(&[report.side.as_str()]).inc();
             }
-            match send_latency {
-                Some(latency) => self.metrics.zmq_send_latency_seconds.observe(latency.as_secs_f64()),
-                None => self.metrics.zmq_send_failures_total.inc(),
-            }
-            if let Some(roundtrip) = roundtrip {
-                self.metrics.gateway_roundtrip_seconds.observe(roundtrip.as_secs_f64());
-            }
-            replies += usize::from(send_latency.is_some());
-            // A refusal is an answer; what never left or has no known fate is a fault.
-            if matches!(outcome, Outcome::NotSent { .. } | Outcome::Unknown { .. }) {
-                faults.push(outcome.as_str());
+            for fate in report.closes.iter().map(|(_, fate)| fate).chain(own) {
+                self.order_ended(fate);
+                replies += usize::from(fate.send_latency.is_some());
+                // A refusal is an answer; what never left or has no known fate is a fault.
+                if matches!(fate.outcome, Outcome::NotSent { .. } | Outcome::Unknown { .. }) {
+                    faults.push(fate.outcome.as_str());
+                }
             }
         }
         if replies > 0 {
@@ -242,6 +239,17 @@ impl Recorder {
         }
         if replies > 0 || !faults.is_empty() {
             self.state.steps[Step::Send as usize].last_faults = Some(distinct(faults));
+        }
+    }
+
+    fn order_ended(&self, fate: &Fate) {
+        self.metrics.orders_total.with_label_values(&[fate.outcome.as_str()]).inc();
+        match fate.send_latency {
+            Some(latency) => self.metrics.zmq_send_latency_seconds.observe(latency.as_secs_f64()),
+            None => self.metrics.zmq_send_failures_total.inc(),
+        }
+        if let Some(roundtrip) = fate.gateway_roundtrip {
+            self.metrics.gateway_roundtrip_seconds.observe(roundtrip.as_secs_f64());
         }
     }
 

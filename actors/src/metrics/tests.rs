@@ -82,6 +82,7 @@ fn ordered(side: Side, outcome: Outcome, latency_ms: Option<u64>) -> SignalRepor
         client_order_id: uuid::Uuid::nil(),
         symbol: Symbol::new("EURUSD"),
         gateway_name: "EURUSD".into(),
+        closes: None,
         side,
         volume: 0.01,
         stop_loss: 0.0,
@@ -90,9 +91,11 @@ fn ordered(side: Side, outcome: Outcome, latency_ms: Option<u64>) -> SignalRepor
         bar_close_time: 0,
     };
     let latency = latency_ms.map(Duration::from_millis);
-    let result =
-        SignalResult::Ordered { order: Box::new(order), outcome, send_latency: latency, gateway_roundtrip: latency };
-    SignalReport { symbol: Symbol::new("EURUSD"), side, result }
+    let result = SignalResult::Ordered {
+        order: Box::new(order),
+        fate: Fate { outcome, send_latency: latency, gateway_roundtrip: latency },
+    };
+    SignalReport { symbol: Symbol::new("EURUSD"), side, closes: Vec::new(), result }
 }
 
 #[actix::test]

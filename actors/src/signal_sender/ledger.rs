@@ -3,9 +3,11 @@
 use crate::{
     domain::{
         desk::Ledger,
-        journal::{JournalError, OrderStep, Stock},
+        instrument::Symbol,
+        journal::{History, JournalError, OrderStep, Stock, StockQuestion},
+        position::Position,
     },
-    messages::{TakeStock, WriteStep},
+    messages::{NoteEquity, ReadFills, ReadHistory, TakeStock, WriteStep},
 };
 use actix::{MailboxError, Recipient};
 
@@ -14,13 +16,31 @@ use actix::{MailboxError, Recipient};
 pub struct JournalLedger {
     /// Says what stands.
     pub stock: Recipient<TakeStock>,
+    /// Says what was ordered before.
+    pub history: Recipient<ReadHistory>,
+    /// Says which fills count as open.
+    pub fills: Recipient<ReadFills>,
+    /// Keeps the day's first equity.
+    pub equity: Recipient<NoteEquity>,
     /// Writes a step.
     pub write: Recipient<WriteStep>,
 }
 
 impl Ledger for JournalLedger {
-    async fn take_stock(&self, must_write: bool) -> Result<Stock, JournalError> {
-        self.stock.send(TakeStock { must_write }).await.unwrap_or_else(no_answer)
+    async fn take_stock(&self, question: StockQuestion) -> Result<Stock, JournalError> {
+        self.stock.send(TakeStock(question)).await.unwrap_or_else(no_answer)
+    }
+
+    async fn history(&self) -> Result<History, JournalError> {
+        self.history.send(ReadHistory).await.unwrap_or_else(no_answer)
+    }
+
+    async fn fills(&self, symbol: &Symbol) -> Result<Vec<Position>, JournalError> {
+        self.fills.send(ReadFills(symbol.clone())).await.unwrap_or_else(no_answer)
+    }
+
+    async fn first_equity(&self, equity: f64) -> Result<f64, JournalError> {
+        self.equity.send(NoteEquity(equity)).await.unwrap_or_else(no_answer)
     }
 
     async fn write(&self, step: OrderStep) -> Result<(), JournalError> {

@@ -1,47 +1,156 @@
-//! The line to the gateway: one order out, its reply in, all within a deadline. One line serves one cycle.
+//! The line to the gateway: one order out, its reply in, all within a deadline; and the questions that come before an
+//! order. One line serves one cycle.
 
-use super::Config;
+use super::{Config, gate::Gate};
 use crate::{
     adapters::{
-        gateway::{AwaitingReply, GatewaySocket},
+        gateway::{
+            Answer, AwaitingReply, GatewaySocket, Question,
+            handshake::{self, QuestionError},
+        },
         inflight::Endpoint,
     },
     domain::{
         desk::{Fate, GatewayPort},
         guard::Suppression,
-        order::{Order, Outcome},
+        order::{Order, Outcome, close_order_id},
+        position::{Position, Positions},
     },
 };
 use tokio::time::{Instant, timeout_at};
+use tracing::warn;
+use uuid::Uuid;
 
 /// The line of one cycle.
 pub(super) struct Line<'a> {
     config: &'a Config,
+    gate: &'a Gate,
     /// A socket that is beyond doubt, if there is one.
     socket: Option<GatewaySocket>,
-    /// The gateway took no order within its deadline; the rest of the cycle does not wait for it again.
+    /// The gateway took nothing within its deadline; the rest of the cycle does not wait for it again.
     is_gateway_absent: bool,
 }
 
 impl GatewayPort for Line<'_> {
-    fn is_stopping(&self) -> bool {
-        self.config.shutdown.is_cancelled()
+    fn objection(&self) -> Option<Suppression> {
+        let config = self.config;
+        let rules = [
+            (config.shutdown.is_cancelled(), Suppression::Shutdown),
+            (config.kill_switch.is_halted(), Suppression::Halted),
+            // An absent gateway is no doubt: the order is not sent, and says so.
+            (!self.gate.is_open() && !self.is_gateway_absent, Suppression::Handshake),
+            (!config.breakers.admits(Endpoint::Gateway), Suppression::Breaker),
+        ];
+        rules.into_iter().find_map(|(objects, reason)| objects.then_some(reason))
     }
 
     async fn exchange(&mut self, order: &Order) -> Result<Fate, Suppression> {
         if self.is_gateway_absent {
-            return Ok(not_sent("the gateway did not take the order before this one".into()));
+            return Ok(not_sent("the gateway did not take what came before".into()));
         }
         let fate = self.send(order).await?;
-        self.is_gateway_absent = matches!(fate.outcome, Outcome::NotSent { .. });
+        self.config.breakers.note(Endpoint::Gateway, fate.send_latency.is_some());
+        if matches!(fate.outcome, Outcome::NotSent { .. }) {
+            self.is_absent("it did not take an order");
+        }
         Ok(fate)
+    }
+
+    async fn positions(&mut self) -> Result<Positions, Suppression> {
+        let dialect = &self.config.dialect;
+        if !dialect.kind().has_account() {
+            return Ok(Positions::Untold);
+        }
+        let positions = match self.ask(Question::Positions).await {
+            Ok(answer) => answer.positions().map_err(|error| error.to_string()),
+            Err(QuestionError::NoGateway { .. }) => {
+                self.is_absent("it did not take a question");
+                return Ok(Positions::NoGateway);
+            }
+            Err(error @ QuestionError::BadReply { .. }) => Err(error.to_string()),
+            Err(error) => {
+                warn!(
+                    stage = "send",
+                    error = error.kind(),
+                    "no order: the gateway was asked for its positions: {error}"
+                );
+                self.gate.close(&self.config.metrics, &format!("asked for its positions: {error}"));
+                return Err(Suppression::Handshake);
+            }
+        };
+        Ok(match positions {
+            Ok(positions) if dialect.kind().has_proof() || !positions.is_empty() => Positions::Known(positions),
+            Ok(_) => Positions::Untold,
+            Err(reason) => {
+                warn!(stage = "send", error = "bad_reply", "the journal's fills count as positions: {reason}");
+                Positions::Untold
+            }
+        })
+    }
+
+    async fn equity(&mut self) -> Option<f64> {
+        let answer = self.ask(Question::Account).await;
+        let account = answer
+            .map_err(|error| error.to_string())
+            .and_then(|answer| answer.account().map_err(|error| error.to_string()));
+        match account {
+            Ok(account) => Some(account.equity).filter(|equity| equity.is_finite()),
+            Err(reason) => {
+                warn!(stage = "send", error = "no_equity", "the gateway does not tell the account's equity: {reason}");
+                None
+            }
+        }
+    }
+
+    async fn positions_twice(&mut self) -> Option<[Vec<Position>; 2]> {
+        if !self.config.dialect.kind().has_proof() {
+            return None;
+        }
+        // One new socket for both: what a queued order left on the old one must not be in the way.
+        self.socket = None;
+        let mut answers = [Vec::new(), Vec::new()];
+        for answer in &mut answers {
+            *answer = self.ask(Question::Positions).await.ok()?.positions().ok()?;
+        }
+        Some(answers)
+    }
+
+    fn close_order_id(&self, order: &Order, ticket: i64) -> Uuid {
+        let Config { account, model_name, .. } = self.config;
+        close_order_id(account, &order.symbol, model_name, order.bar_close_time, ticket)
     }
 }
 
 impl<'a> Line<'a> {
     /// A line that starts with the socket opened for the cycle, if there is one.
-    pub(super) const fn new(config: &'a Config, socket: Option<GatewaySocket>) -> Self {
-        Self { config, socket, is_gateway_absent: false }
+    pub(super) const fn new(config: &'a Config, gate: &'a Gate, socket: Option<GatewaySocket>) -> Self {
+        Self { config, gate, socket, is_gateway_absent: false }
+    }
+
+    /// The socket, for the cycle's next line.
+    pub(super) fn into_socket(self) -> Option<GatewaySocket> {
+        self.socket
+    }
+
+    fn is_absent(&mut self, why: &str) {
+        self.is_gateway_absent = true;
+        let Config { peer, deadline, metrics, .. } = self.config;
+        self.gate.close(metrics, &format!("no gateway at {} within {} ms: {why}", peer.address, deadline.as_millis()));
+    }
+
+    /// Asks something harmless, given up when the daemon stops. The socket is kept if its answer was the right one.
+    async fn ask(&mut self, question: Question) -> Result<Answer, QuestionError> {
+        let Config { dialect, peer, deadline, clock, shutdown, inflight, .. } = self.config;
+        let socket = self.socket.take().map_or_else(|| GatewaySocket::connect(peer), Ok)?;
+        let _inflight = inflight.enter(Endpoint::Gateway);
+        let limit = (Instant::now() + *deadline, *deadline);
+        let asking = handshake::ask_on(socket, &**dialect, question, limit, &**clock);
+        let (answered, socket) = tokio::select! {
+            answered = asking => answered?,
+            () = shutdown.cancelled() => return Err(QuestionError::NoReply { deadline: *deadline }),
+        };
+        self.socket = Some(socket);
+        Ok(answered.answer)
     }
 
     /// Sends the order and waits for its reply, all within the deadline. Shutdown ends it only before the send.
@@ -49,7 +158,14 @@ impl<'a> Line<'a> {
         let config = self.config;
         let started = Instant::now();
         let deadline = started + config.deadline;
-        let request = config.dialect.open_order(order, config.clock.now());
+        let signed_at = config.clock.now();
+        let request = match order.closes {
+            None => config.dialect.open_order(order, signed_at),
+            Some(ticket) => match config.dialect.close_position(order, ticket, signed_at) {
+                Some(request) => request,
+                None => return Ok(not_sent(format!("{} cannot close a position", config.dialect.kind()))),
+            },
+        };
         let socket_of_cycle = self.socket.take();
         let send = async {
             let connecting = socket_of_cycle.map_or_else(|| GatewaySocket::connect(&config.peer), Ok)?;

@@ -78,9 +78,13 @@ impl Dialect for Envelope {
         request("OPEN_ORDER", order.client_order_id, signed_at, &payload)
     }
 
+    fn close_position(&self, order: &Order, ticket: i64, signed_at: Duration) -> Option<Vec<u8>> {
+        Some(request("CLOSE_POSITION", order.client_order_id, signed_at, &json!({"ticket": ticket})))
+    }
+
     fn classify(&self, order: &Order, reply: &[u8]) -> Verdict {
         match Reply::to(order.client_order_id, reply) {
-            Ok(reply) => Verdict::ours(outcome(&reply)),
+            Ok(reply) => Verdict::ours(outcome(&reply, order.closes)),
             Err(BadReply(reason)) => Verdict::not_ours(reason),
         }
     }
@@ -110,11 +114,14 @@ pub(super) fn request(action: &str, id: Uuid, at: Duration, payload: &Value) -> 
     request.to_string().into_bytes()
 }
 
-fn outcome(Reply { status, data, error, .. }: &Reply) -> Outcome {
+fn outcome(Reply { status, data, error, .. }: &Reply, closes: Option<i64>) -> Outcome {
     let code = data["retcode"].as_i64();
     let ticket = data["ticket"].as_i64().unwrap_or(0);
     match status.as_str() {
-        Some("SUCCESS") if ticket > 0 && is_empty(error) && says_filled(data) => {
+        Some("SUCCESS") if is_empty(error) && closes.is_some() && says_closed(data) => {
+            Outcome::Filled { ticket: closes.unwrap_or(ticket), price: data["price"].as_f64() }
+        }
+        Some("SUCCESS") if closes.is_none() && ticket > 0 && is_empty(error) && says_filled(data) => {
             Outcome::Filled { ticket, price: data["price"].as_f64() }
         }
         Some("SUCCESS") if data["status"].as_str() == Some("ERROR") && is_refused(data, code) => {
@@ -133,6 +140,15 @@ fn says_filled(data: &Value) -> bool {
     let code_fits = data["retcode"].is_null() || data["retcode"].as_i64().is_some_and(retcode::is_done);
     let volume_fits = data["volume"].is_null() || data["volume"].as_f64().is_some_and(|volume| volume > 0.0);
     status_fits && code_fits && volume_fits && is_empty(&data["error"])
+}
+
+/// A close need not name a ticket, but then it has to say in a word that it succeeded.
+fn says_closed(data: &Value) -> bool {
+    let is_said = matches!(data["status"].as_str(), Some("SUCCESS" | "FILLED" | "CLOSED"));
+    let without_status = json!({"retcode": data["retcode"], "volume": data["volume"], "error": data["error"]});
+    (is_said || (data["status"].is_null() && !names_no_ticket(&data["ticket"])))
+        && (data["ticket"].is_null() || !names_no_ticket(&data["ticket"]))
+        && says_filled(&without_status)
 }
 
 fn is_refused(data: &Value, code: Option<i64>) -> bool {

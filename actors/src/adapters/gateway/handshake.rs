@@ -142,17 +142,32 @@ pub async fn ask(
     deadline: Duration,
     clock: &dyn Clock,
 ) -> Result<Answered, QuestionError> {
+    let ends_at = Instant::now() + deadline;
+    let connecting = GatewaySocket::connect(peer)?;
+    ask_on(connecting, dialect, question, (ends_at, deadline), clock).await.map(|(answered, _)| answered)
+}
+
+/// Asks one question on a socket that is connecting or beyond doubt, and hands it on for the next.
+///
+/// # Errors
+/// When there is no successful reply to this very question before `ends_at`, which is `deadline` after the start.
+pub async fn ask_on(
+    socket: GatewaySocket,
+    dialect: &dyn Dialect,
+    question: Question,
+    (ends_at, deadline): (Instant, Duration),
+    clock: &dyn Clock,
+) -> Result<(Answered, GatewaySocket), QuestionError> {
     let id = Uuid::new_v4();
     let request = dialect.ask(question, id, clock.now()).ok_or(QuestionError::NoRequest { dialect: dialect.kind() })?;
-    let ends_at = Instant::now() + deadline;
-    let sending = GatewaySocket::connect(peer)?.send(request);
+    let sending = socket.send(request);
     let awaiting = timeout_at(ends_at, sending).await.map_err(|_| QuestionError::NoGateway { deadline })??;
     let sent_at = Instant::now();
     let replied = timeout_at(ends_at, awaiting.reply()).await.map_err(|_| QuestionError::NoReply { deadline })?;
     let (roundtrip, received_at) = (sent_at.elapsed(), clock.now());
     // More or fewer frames than one come from something that does not speak the dialect.
-    let reply = match replied {
-        Ok((reply, _)) => reply,
+    let (reply, socket) = match replied {
+        Ok(replied) => replied,
         Err(error @ SocketError::Frames(_)) => {
             return Err(QuestionError::BadReply { reason: BadReply::new(&error.to_string()), roundtrip });
         }
@@ -160,7 +175,7 @@ pub async fn ask(
     };
     let answer = dialect.answer(question, id, &reply);
     let answer = answer.map_err(|reason| QuestionError::BadReply { reason, roundtrip })?;
-    Ok(Answered { answer, roundtrip, received_at })
+    Ok((Answered { answer, roundtrip, received_at }, socket))
 }
 
 fn millis(time: Duration) -> i64 {

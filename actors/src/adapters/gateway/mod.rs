@@ -14,7 +14,7 @@ mod v43;
 pub use envelope::Envelope;
 pub use order_send::OrderSend;
 pub use place_order::PlaceOrder;
-pub use question::{AccountState, Answer, Position, Question};
+pub use question::{AccountState, Answer, Question};
 pub use signature::risk_signature;
 pub use socket::{AwaitingReply, GatewaySocket, Peer, REPLY_BYTES_MAX, SocketError};
 pub use v43::V43;
@@ -39,7 +39,11 @@ pub trait Dialect: fmt::Debug + Send + Sync {
     /// The request that opens this order; `signed_at` is the wall clock, as time since the unix epoch.
     fn open_order(&self, order: &Order, signed_at: Duration) -> Vec<u8>;
 
-    /// What a reply to the request of `order` proves. Never [`Outcome::NotSent`].
+    /// The request that closes the position of this ticket, by an order with its own id; `None` where no such request
+    /// is known.
+    fn close_position(&self, order: &Order, ticket: i64, signed_at: Duration) -> Option<Vec<u8>>;
+
+    /// What a reply to the request of `order`, to open or to close, proves. Never [`Outcome::NotSent`].
     fn classify(&self, order: &Order, reply: &[u8]) -> Verdict;
 
     /// The request that asks this under `id`; `asked_at` is the wall clock. `None` where no such request of this
@@ -114,6 +118,17 @@ impl DialectKind {
     /// Whether a gateway can be asked in this dialect if it is the right one, without risking a trade.
     pub const fn has_handshake(self) -> bool {
         !matches!(self, Self::OrderSend)
+    }
+
+    /// Whether open positions and the account can be asked for, and positions closed.
+    pub const fn has_account(self) -> bool {
+        matches!(self, Self::V43 | Self::Envelope)
+    }
+
+    /// Whether a list of open positions is all there is, even if it is empty. A gateway of `envelope` that is cut off
+    /// from MetaTrader answers an empty one, and only v43 limits the age of an order.
+    pub const fn has_proof(self) -> bool {
+        matches!(self, Self::V43)
     }
 }
 

@@ -74,6 +74,10 @@ impl Dialect for OrderSend {
         envelope::request("ORDER_SEND", order.client_order_id, signed_at, &payload)
     }
 
+    fn close_position(&self, _: &Order, _: i64, _: Duration) -> Option<Vec<u8>> {
+        None
+    }
+
     fn classify(&self, _: &Order, reply: &[u8]) -> Verdict {
         match parse_object(reply) {
             Ok(reply) => Verdict::ours(outcome(&reply)),

@@ -43,6 +43,10 @@ impl Dialect for PlaceOrder {
         request.to_string().into_bytes()
     }
 
+    fn close_position(&self, _: &Order, _: i64, _: Duration) -> Option<Vec<u8>> {
+        None
+    }
+
     fn classify(&self, _: &Order, reply: &[u8]) -> Verdict {
         let reply: Reply = match parse_object(reply) {
             Ok(reply) => reply,

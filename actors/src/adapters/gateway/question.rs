@@ -1,7 +1,10 @@
 //! What can be asked of a gateway without trading, and what its answers say.
 
 use super::BadReply;
-use crate::{adapters::http::one_line, domain::order::Side};
+use crate::{
+    adapters::http::one_line,
+    domain::{order::Side, position::Position},
+};
 use chrono::{DateTime, NaiveDateTime};
 use serde_json::Value;
 use std::time::Duration;
@@ -34,19 +37,6 @@ pub struct AccountState {
     pub equity: f64,
     /// The currency's name, where it is told.
     pub currency: Option<String>,
-}
-
-/// An open position.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Position {
-    /// The broker's ticket, above 0.
-    pub ticket: i64,
-    /// The broker's name of the instrument.
-    pub gateway_name: String,
-    /// Direction.
-    pub side: Side,
-    /// Size in lots.
-    pub volume: f64,
 }
 
 /// A successful reply to a question.

@@ -78,6 +78,16 @@ impl Dialect for V43 {
         request.to_string().into_bytes()
     }
 
+    fn close_position(&self, order: &Order, ticket: i64, signed_at: Duration) -> Option<Vec<u8>> {
+        let request = json!({
+            "uuid": order.client_order_id.to_string(),
+            "action": "CLOSE",
+            "timestamp": signed_at.as_secs_f64(),
+            "ticket": ticket,
+        });
+        Some(request.to_string().into_bytes())
+    }
+
     fn classify(&self, order: &Order, reply: &[u8]) -> Verdict {
         let reply: Reply = match parse_object(reply) {
             Ok(reply) => reply,
@@ -86,7 +96,7 @@ impl Dialect for V43 {
         if reply.uuid.as_str() != Some(&order.client_order_id.to_string()) {
             return Verdict::not_ours(one_line(&format!("reply to another order, {}", reply.uuid)));
         }
-        Verdict::ours(outcome(&reply))
+        Verdict::ours(outcome(&reply, order.closes))
     }
 
     fn ask(&self, question: Question, id: Uuid, asked_at: Duration) -> Option<Vec<u8>> {
@@ -115,16 +125,22 @@ impl Dialect for V43 {
     }
 }
 
-fn outcome(reply: &Reply) -> Outcome {
+fn outcome(reply: &Reply, closes: Option<i64>) -> Outcome {
     let ticket = reply.ticket.as_i64().unwrap_or(0);
     let code = reply.error_code.as_str().unwrap_or_default();
     let message = reply.error_msg.as_str().unwrap_or_default();
-    match reply.status.as_str() {
+    match (reply.status.as_str(), closes) {
+        // A close may name the deal that closed it or the position, or nothing.
+        (Some("CLOSED" | "FILLED" | "ok"), Some(closed))
+            if code.is_empty() && (reply.ticket.is_null() || ticket > 0) && is_absent_or_positive(&reply.volume) =>
+        {
+            Outcome::Filled { ticket: closed, price: reply.price.as_f64() }
+        }
         // Without money the gateway can answer FILLED with ticket 0.
-        Some("FILLED") if ticket > 0 && is_absent_or_positive(&reply.volume) => {
+        (Some("FILLED"), None) if ticket > 0 && is_absent_or_positive(&reply.volume) => {
             Outcome::Filled { ticket, price: reply.price.as_f64() }
         }
-        Some("REJECTED" | "error") if is_refusal(code, message) && ticket <= 0 => {
+        (Some("REJECTED" | "error"), _) if is_refusal(code, message) && ticket <= 0 => {
             Outcome::Rejected { reason: one_line(&format!("{code}: {message}")) }
         }
         _ => {

@@ -5,6 +5,7 @@ mod decisions;
 mod lock;
 mod orders;
 mod schema;
+mod stock;
 #[cfg(test)]
 mod tests;
 
@@ -17,6 +18,7 @@ use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
+use uuid::Uuid;
 
 /// How long a write waits for another process that is writing, such as `sentinel orders resolve`.
 const BUSY_WAIT: Duration = Duration::from_millis(1_000);
@@ -102,6 +104,25 @@ impl Store {
         connection.pragma_update(None, "foreign_keys", true).map_err(failed)?;
         schema::migrate(&mut connection).map_err(failed)?;
         Ok(Self { connection })
+    }
+
+    /// A person settles that a position of ours is open no more; `who` and `note` are kept.
+    ///
+    /// # Errors
+    /// No such order, or one that made no position that still counts.
+    pub fn mark_closed(&mut self, id: Uuid, who: &str, note: &str, now: Duration) -> Result<(), JournalError> {
+        self.write(|transaction| orders::mark_closed(transaction, id, (who, note), now))
+    }
+
+    /// A person says to go on: failures in a row are counted afresh.
+    ///
+    /// # Errors
+    /// [`JournalError::Failed`].
+    pub fn resume(&mut self, who: &str, now: Duration) -> Result<(), JournalError> {
+        self.write(|transaction| {
+            let row = (millis(now), who);
+            transaction.execute("INSERT INTO resumed VALUES (?1, ?2)", row).map(drop).map_err(broken)
+        })
     }
 
     /// Runs `work` as one write: all of it is on disk afterwards, or nothing.

@@ -3,16 +3,19 @@
 use super::{Store, broken, millis};
 use crate::domain::{
     instrument::Symbol,
-    journal::{JournalError, OrderStep, Stock, UnresolvedOrder},
+    journal::{JournalError, OrderStep, UnresolvedOrder},
     order::{Order, Outcome},
     order_state::OrderState,
+    proof::Proof,
 };
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 use std::time::Duration;
 use uuid::Uuid;
 
 /// Who moves an order that no person moves.
-const DAEMON: &str = "daemon";
+pub(super) const DAEMON: &str = "daemon";
+/// Who moves an order whose fate open positions have proven.
+const PROOF: &str = "proof";
 
 /// The part of an order's identity that is the daemon's, not the order's.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +39,8 @@ pub struct OrderRow {
     pub model: String,
     /// Close of the bar it was decided on, unix seconds.
     pub bar_close_time: i64,
+    /// The ticket that it closes; `None` if it opens a position.
+    pub closes: Option<i64>,
     /// `BUY` or `SELL`.
     pub side: String,
     /// Lots.
@@ -48,6 +53,8 @@ pub struct OrderRow {
     pub price: Option<f64>,
     /// Why it was not filled, as far as is known, or what a person noted.
     pub reason: Option<String>,
+    /// Since when its position counts no more, unix milliseconds; `None` while it does, or if it never made one.
+    pub closed_at_ms: Option<i64>,
     /// Unix milliseconds.
     pub created_at_ms: i64,
     /// Unix milliseconds.
@@ -68,10 +75,10 @@ pub enum Verdict {
 
 /// What changes with a step besides the state.
 #[derive(Default)]
-struct Details<'a> {
-    ticket: Option<i64>,
-    price: Option<f64>,
-    reason: Option<&'a str>,
+pub(super) struct Details<'a> {
+    pub ticket: Option<i64>,
+    pub price: Option<f64>,
+    pub reason: Option<&'a str>,
 }
 
 impl Store {
@@ -81,7 +88,9 @@ impl Store {
     /// A step that cannot follow where the order stands; an intent that is there already; a journal that fails.
     pub fn order_step(&mut self, step: &OrderStep, identity: &Identity, now: Duration) -> Result<(), JournalError> {
         self.write(|transaction| match step {
-            OrderStep::Intent(order) => insert(transaction, order, identity, now),
+            OrderStep::Intent { order, tickets_before } => {
+                insert(transaction, order, tickets_before.as_deref(), identity, now)
+            }
             OrderStep::Sending(id) => {
                 advance(transaction, *id, |_| OrderState::Sending, &Details::default(), (DAEMON, None), now)
             }
@@ -103,26 +112,14 @@ impl Store {
                     done => done,
                 }
             }
-        })
-    }
-
-    /// Settles what no order under way stands for any more (`intent` expires, `sending` becomes unknown), then says
-    /// what stands. Only for the daemon that holds the lock, while it has no order under way.
-    ///
-    /// # Errors
-    /// [`JournalError::Failed`]; with `must_write` also when only reading works.
-    pub fn take_stock(&mut self, identity: &Identity, must_write: bool, now: Duration) -> Result<Stock, JournalError> {
-        self.write(|transaction| {
-            if must_write {
-                transaction.execute("DELETE FROM probe", []).map_err(broken)?;
-                transaction.execute("INSERT INTO probe VALUES (?1)", [millis(now)]).map_err(broken)?;
+            OrderStep::Proven(id, proof) => {
+                let (state, ticket, why) = match proof {
+                    Proof::Filled { ticket } => (OrderState::Filled, Some(*ticket), "the open positions show it"),
+                    Proof::Rejected => (OrderState::Rejected, None, "the open positions do not show it"),
+                };
+                let details = Details { ticket, price: None, reason: Some(why) };
+                advance(transaction, *id, |_| state, &details, (PROOF, Some(why)), now)
             }
-            for id in ids(transaction, "SELECT id FROM orders WHERE state IN ('intent', 'sending')")? {
-                let reason = "the daemon ended before it was settled";
-                let details = Details { reason: Some(reason), ..Details::default() };
-                advance(transaction, id, OrderState::after_restart, &details, (DAEMON, Some(reason)), now)?;
-            }
-            stock(transaction, identity).map_err(broken)
         })
     }
 
@@ -157,8 +154,8 @@ impl Store {
     pub fn orders(&self, unresolved_only: bool) -> Result<Vec<OrderRow>, JournalError> {
         let read = || {
             let sql = "SELECT id, account, symbol, model, bar_close_time, side, volume, state, ticket, price, reason,
-                       created_at_ms, updated_at_ms FROM orders WHERE state = 'unknown' OR NOT ?1
-                       ORDER BY created_at_ms, id";
+                       created_at_ms, updated_at_ms, closes, closed_at_ms FROM orders WHERE state = 'unknown' OR NOT ?1
+                       ORDER BY rowid";
             let mut statement = self.connection.prepare(sql)?;
             statement.query_map([unresolved_only], order_row)?.collect::<rusqlite::Result<Vec<_>>>()
         };
@@ -196,6 +193,7 @@ impl Store {
 fn insert(
     transaction: &Transaction<'_>,
     order: &Order,
+    tickets_before: Option<&[i64]>,
     identity: &Identity,
     now: Duration,
 ) -> Result<(), JournalError> {
@@ -213,10 +211,13 @@ fn insert(
         order.confidence,
         OrderState::Intent.as_str(),
         millis(now),
+        order.gateway_name,
+        order.closes,
+        tickets_before.map(as_text),
     ];
     let sql = "INSERT INTO orders (id, account, symbol, model, bar_close_time, side, volume, stop_loss, take_profit,
-               confidence, state, created_at_ms, updated_at_ms)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12)";
+               confidence, state, created_at_ms, updated_at_ms, gateway_name, closes, tickets_before)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12, ?13, ?14, ?15)";
     let inserted = transaction.prepare_cached(sql).and_then(|mut insert| insert.execute(row));
     inserted.map_err(|error| match error.sqlite_error_code() {
         Some(rusqlite::ErrorCode::ConstraintViolation) => JournalError::Exists,
@@ -226,7 +227,7 @@ fn insert(
 }
 
 /// Moves an order on, if it may go there. A step that was written before is no fault: its answer may have been lost.
-fn advance(
+pub(super) fn advance(
     transaction: &Transaction<'_>,
     id: Uuid,
     next: impl FnOnce(OrderState) -> OrderState,
@@ -246,7 +247,37 @@ fn advance(
     let row = params![id, to.as_str(), details.ticket, details.price, details.reason, millis(now)];
     let sql = "UPDATE orders SET state = ?2, ticket = ?3, price = ?4, reason = ?5, updated_at_ms = ?6 WHERE id = ?1";
     transaction.prepare_cached(sql).and_then(|mut update| update.execute(row)).map_err(broken)?;
+    if to == OrderState::Filled {
+        release(transaction, &id, now).map_err(broken)?;
+    }
     note(transaction, &id, to, (who, text), now)
+}
+
+/// Takes the position of a filled order as closed.
+pub(super) fn mark_closed(
+    transaction: &Transaction<'_>,
+    id: Uuid,
+    (who, text): (&str, &str),
+    now: Duration,
+) -> Result<(), JournalError> {
+    let state = state_of(transaction, id)?;
+    let id = id.to_string();
+    let sql = "UPDATE orders SET closed_at_ms = ?2 WHERE id = ?1 AND state = 'filled' AND closes IS NULL
+               AND closed_at_ms IS NULL";
+    if transaction.execute(sql, params![id, millis(now)]).map_err(broken)? == 0 {
+        return Err(JournalError::NoPosition);
+    }
+    note(transaction, &id, state, (who, Some(&format!("closed: {text}"))), now)
+}
+
+/// What a fill means for the positions that earlier fills made: a close ends its ticket's, and an opening ends those of
+/// the other direction.
+fn release(transaction: &Transaction<'_>, id: &str, now: Duration) -> rusqlite::Result<()> {
+    let sql = "UPDATE orders SET closed_at_ms = ?2 FROM (SELECT account, symbol, side, closes FROM orders WHERE id = ?1) AS it
+               WHERE orders.account = it.account AND orders.symbol = it.symbol AND orders.state = 'filled'
+               AND orders.closes IS NULL AND orders.closed_at_ms IS NULL
+               AND CASE WHEN it.closes IS NULL THEN orders.side <> it.side ELSE orders.ticket = it.closes END";
+    transaction.prepare_cached(sql)?.execute(params![id, millis(now)]).map(drop)
 }
 
 fn note(
@@ -267,24 +298,6 @@ fn state_of(transaction: &Transaction<'_>, id: Uuid) -> Result<OrderState, Journ
     state.ok_or(JournalError::NoSuchOrder(id))
 }
 
-fn ids(transaction: &Transaction<'_>, sql: &str) -> Result<Vec<Uuid>, JournalError> {
-    let mut select = transaction.prepare_cached(sql).map_err(broken)?;
-    let ids = select.query_map([], |row| parsed(row, 0)).and_then(Iterator::collect);
-    ids.map_err(broken)
-}
-
-fn stock(transaction: &Transaction<'_>, identity: &Identity) -> rusqlite::Result<Stock> {
-    let mut newest = transaction.prepare_cached(
-        "SELECT symbol, max(bar_close_time) FROM orders WHERE account = ?1 AND model = ?2 GROUP BY symbol",
-    )?;
-    let symbol = |row: &Row<'_>| Ok(Symbol::new(row.get_ref(0)?.as_str()?));
-    let rows = newest.query_map([&identity.account, &identity.model], |row| Ok((symbol(row)?, row.get(1)?)))?;
-    let newest_ordered = rows.collect::<rusqlite::Result<_>>()?;
-    let mut unknown = transaction.prepare_cached("SELECT DISTINCT symbol FROM orders WHERE state = 'unknown'")?;
-    let unresolved = unknown.query_map([], symbol)?.collect::<rusqlite::Result<_>>()?;
-    Ok(Stock { newest_ordered, unresolved })
-}
-
 fn order_row(row: &Row<'_>) -> rusqlite::Result<OrderRow> {
     Ok(OrderRow {
         id: parsed(row, 0)?,
@@ -300,11 +313,17 @@ fn order_row(row: &Row<'_>) -> rusqlite::Result<OrderRow> {
         reason: row.get(10)?,
         created_at_ms: row.get(11)?,
         updated_at_ms: row.get(12)?,
+        closes: row.get(13)?,
+        closed_at_ms: row.get(14)?,
     })
 }
 
+fn as_text(tickets: &[i64]) -> String {
+    tickets.iter().map(i64::to_string).collect::<Vec<_>>().join(",")
+}
+
 /// A column that holds a value's text form.
-fn parsed<T: std::str::FromStr>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
+pub(super) fn parsed<T: std::str::FromStr>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
     let text = row.get_ref(column)?.as_str()?;
     text.parse().map_err(|_| rusqlite::Error::InvalidColumnType(column, "state".into(), rusqlite::types::Type::Text))
 }

@@ -13,8 +13,10 @@ CREATE TABLE orders (
     id             TEXT PRIMARY KEY,     -- client_order_id
     account        TEXT NOT NULL,
     symbol         TEXT NOT NULL,
+    gateway_name   TEXT NOT NULL,        -- the broker's name of the symbol
     model          TEXT NOT NULL,
     bar_close_time INTEGER NOT NULL,     -- unix seconds
+    closes         INTEGER,              -- the ticket it closes; null if it opens a position
     side           TEXT NOT NULL,
     volume         REAL NOT NULL,        -- lots
     stop_loss      REAL NOT NULL,        -- absolute prices, 0 for none
@@ -25,10 +27,13 @@ CREATE TABLE orders (
     ticket         INTEGER,
     price          REAL,
     reason         TEXT,
+    tickets_before TEXT,                 -- of the symbol, when it was made: '5,7'; null if nobody knew
+    closed_at_ms   INTEGER,              -- when the position it opened stopped counting
     created_at_ms  INTEGER NOT NULL,     -- unix milliseconds
-    updated_at_ms  INTEGER NOT NULL,
-    UNIQUE (account, model, symbol, bar_close_time)
+    updated_at_ms  INTEGER NOT NULL
 );
+CREATE UNIQUE INDEX orders_identity ON orders (account, model, symbol, bar_close_time) WHERE closes IS NULL;
+CREATE INDEX orders_held ON orders (account, symbol) WHERE state = 'filled' AND closes IS NULL AND closed_at_ms IS NULL;
 CREATE INDEX orders_open ON orders (state) WHERE state IN ('intent', 'sending', 'unknown');
 CREATE INDEX orders_created ON orders (created_at_ms);
 CREATE TABLE order_events (
@@ -36,10 +41,20 @@ CREATE TABLE order_events (
     order_id TEXT NOT NULL REFERENCES orders (id) ON DELETE CASCADE,
     at_ms    INTEGER NOT NULL,
     state    TEXT NOT NULL,              -- what it became
-    who      TEXT NOT NULL,              -- 'daemon' or 'person:<user>'
+    who      TEXT NOT NULL,              -- 'daemon', 'proof' or 'person:<user>'
     note     TEXT
 );
 CREATE INDEX order_events_order ON order_events (order_id);
+CREATE TABLE equity (
+    account TEXT NOT NULL,
+    day     INTEGER NOT NULL,            -- UTC, days since the unix epoch
+    first   REAL NOT NULL,               -- the first that was seen on it
+    PRIMARY KEY (account, day)
+);
+CREATE TABLE resumed (                   -- a person said to go on: failures before it count no more
+    at_ms INTEGER NOT NULL,
+    who   TEXT NOT NULL
+);
 CREATE TABLE decisions (
     id             INTEGER PRIMARY KEY,
     cycle_id       INTEGER NOT NULL,     -- the cycle's begin, unix milliseconds

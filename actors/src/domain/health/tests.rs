@@ -178,3 +178,18 @@ fn durations_read_as_a_person_says_them() {
     assert_eq!([words(59), words(60), words(3_599), words(7_800)], ["59 s", "1 min 0 s", "59 min 59 s", "2 h 10 min"]);
     assert_eq!(in_words(Duration::from_millis(50)), "50 ms");
 }
+
+#[test]
+fn a_gateway_that_does_not_answer_makes_a_live_daemon_unready_and_a_dry_one_not() {
+    let mut state = after_cycle(100, false);
+    state.gateway = GatewayState { is_checked: true, trouble: Some("no gateway".into()) };
+    assert!(assess(&state, 110).ready, "a dry run needs none");
+    state.live = true;
+    let health = assess(&state, 110);
+    assert_eq!((health.status, health.ready), (Status::Degraded, false));
+    assert_eq!(health.not_ready_because.as_deref(), Some("the gateway: no gateway"));
+    state.is_market_open = Some(false);
+    assert!(!assess(&state, 110).ready, "nor while the market is closed: it will open");
+    state.gateway.trouble = None;
+    assert!(assess(&state, 110).ready);
+}

@@ -1,0 +1,182 @@
+//! What stands: for the daemon that holds the lock, while it has no order under way.
+
+use super::{
+    Identity, Store, broken, millis,
+    orders::{DAEMON, Details, advance, parsed},
+};
+use crate::domain::{
+    instrument::Symbol,
+    journal::{History, JournalError, Stock, StockQuestion},
+    order::Side,
+    order_state::OrderState,
+    position::Position,
+    proof::Unproven,
+};
+use rusqlite::{Row, Transaction, params};
+use std::time::Duration;
+use uuid::Uuid;
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+impl Store {
+    /// Settles what no order under way stands for any more (`intent` expires, `sending` becomes unknown), then says
+    /// what stands.
+    ///
+    /// # Errors
+    /// [`JournalError::Failed`]; with `must_write` also when only reading works.
+    pub fn take_stock(
+        &mut self,
+        identity: &Identity,
+        question: StockQuestion,
+        now: Duration,
+    ) -> Result<Stock, JournalError> {
+        self.write(|transaction| {
+            if question.must_write {
+                transaction.execute("DELETE FROM probe", []).map_err(broken)?;
+                transaction.execute("INSERT INTO probe VALUES (?1)", [millis(now)]).map_err(broken)?;
+            }
+            for id in left_open(transaction).map_err(broken)? {
+                let reason = "the daemon ended before it was settled";
+                let details = Details { reason: Some(reason), ..Details::default() };
+                advance(transaction, id, OrderState::after_restart, &details, (DAEMON, Some(reason)), now)?;
+            }
+            stock(transaction, identity, question, now).map_err(broken)
+        })
+    }
+
+    /// What was ordered before.
+    ///
+    /// # Errors
+    /// [`JournalError::Failed`].
+    pub fn history(&self, identity: &Identity, now: Duration) -> Result<History, JournalError> {
+        let read = || {
+            let mut newest = self.connection.prepare_cached(
+                "SELECT symbol, max(bar_close_time) FROM orders WHERE account = ?1 AND model = ?2 AND closes IS NULL
+                 GROUP BY symbol",
+            )?;
+            let rows =
+                newest.query_map([&identity.account, &identity.model], |row| Ok((symbol(row, 0)?, row.get(1)?)))?;
+            let newest_ordered = rows.collect::<rusqlite::Result<_>>()?;
+            let mut recent = self.connection.prepare_cached(
+                "SELECT created_at_ms, symbol FROM orders WHERE account = ?1 AND closes IS NULL AND created_at_ms > ?2
+                 ORDER BY created_at_ms",
+            )?;
+            let since = millis(now.saturating_sub(DAY));
+            let rows =
+                recent.query_map(params![identity.account, since], |row| Ok((time(row, 0)?, symbol(row, 1)?)))?;
+            Ok(History { newest_ordered, orders: rows.collect::<rusqlite::Result<_>>()? })
+        };
+        read().map_err(broken)
+    }
+
+    /// The account's fills of a symbol that count as open positions, oldest first.
+    ///
+    /// # Errors
+    /// [`JournalError::Failed`].
+    pub fn fills(&self, identity: &Identity, symbol: &Symbol) -> Result<Vec<Position>, JournalError> {
+        let read = || {
+            let mut held = self.connection.prepare_cached(
+                "SELECT ticket, gateway_name, side, volume FROM orders WHERE account = ?1 AND symbol = ?2
+                 AND state = 'filled' AND closes IS NULL AND closed_at_ms IS NULL ORDER BY rowid",
+            )?;
+            let position = |row: &Row<'_>| {
+                let ticket = row.get::<_, Option<i64>>(0)?.unwrap_or(0);
+                Ok(Position { ticket, gateway_name: row.get(1)?, side: side(row, 2)?, volume: row.get(3)? })
+            };
+            held.query_map([&identity.account, symbol.as_str()], position)?.collect::<rusqlite::Result<_>>()
+        };
+        read().map_err(broken)
+    }
+
+    /// Notes the account's equity if it is the first of the day (UTC), and answers the day's first.
+    ///
+    /// # Errors
+    /// [`JournalError::Failed`].
+    pub fn first_equity(&mut self, identity: &Identity, equity: f64, now: Duration) -> Result<f64, JournalError> {
+        let day = i64::try_from(now.as_secs() / DAY.as_secs()).unwrap_or(i64::MAX);
+        self.write(|transaction| {
+            let note = "INSERT INTO equity VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
+            transaction.execute(note, params![identity.account, day, equity]).map_err(broken)?;
+            let first = "SELECT first FROM equity WHERE account = ?1 AND day = ?2";
+            transaction.query_row(first, params![identity.account, day], |row| row.get(0)).map_err(broken)
+        })
+    }
+}
+
+fn left_open(transaction: &Transaction<'_>) -> rusqlite::Result<Vec<Uuid>> {
+    let mut select = transaction.prepare_cached("SELECT id FROM orders WHERE state IN ('intent', 'sending')")?;
+    select.query_map([], |row| parsed(row, 0))?.collect()
+}
+
+fn stock(
+    transaction: &Transaction<'_>,
+    identity: &Identity,
+    question: StockQuestion,
+    now: Duration,
+) -> rusqlite::Result<Stock> {
+    let mut unknown = transaction.prepare_cached("SELECT DISTINCT symbol FROM orders WHERE state = 'unknown'")?;
+    let unresolved: std::collections::HashSet<_> =
+        unknown.query_map([], |row| symbol(row, 0))?.collect::<rusqlite::Result<_>>()?;
+    let unproven = if unresolved.is_empty() { Vec::new() } else { unproven(transaction, identity)? };
+    let failures_in_a_row = match question.failures_max {
+        0 => 0,
+        max => failures_in_a_row(transaction, identity, max)?,
+    };
+    Ok(Stock { taken_at: now, unresolved, unproven, failures_in_a_row })
+}
+
+fn unproven(transaction: &Transaction<'_>, identity: &Identity) -> rusqlite::Result<Vec<Unproven>> {
+    let mut select = transaction.prepare_cached(
+        "SELECT id, symbol, gateway_name, side, volume, closes, tickets_before, updated_at_ms FROM orders
+         WHERE state = 'unknown' AND account = ?1 ORDER BY rowid",
+    )?;
+    let rows = select.query_map([&identity.account], |row| {
+        Ok(Unproven {
+            id: parsed(row, 0)?,
+            symbol: symbol(row, 1)?,
+            gateway_name: row.get(2)?,
+            side: side(row, 3)?,
+            volume: row.get(4)?,
+            closes: row.get(5)?,
+            tickets_before: row.get::<_, Option<String>>(6)?.map(|text| tickets(&text)),
+            unknown_since: time(row, 7)?,
+        })
+    })?;
+    rows.collect()
+}
+
+/// Counts back from the newest order to one that was filled or to where a person said to go on.
+fn failures_in_a_row(transaction: &Transaction<'_>, identity: &Identity, max: u32) -> rusqlite::Result<u32> {
+    let mut select = transaction.prepare_cached(
+        "SELECT state FROM orders WHERE account = ?1 AND closes IS NULL
+         AND state IN ('filled', 'rejected', 'not_sent', 'unknown')
+         AND created_at_ms > (SELECT coalesce(max(at_ms), 0) FROM resumed) ORDER BY rowid DESC LIMIT ?2",
+    )?;
+    let mut rows = select.query(params![identity.account, max])?;
+    let mut count = 0;
+    while let Some(row) = rows.next()? {
+        if row.get_ref(0)?.as_str()? == OrderState::Filled.as_str() {
+            break;
+        }
+        count += 1;
+    }
+    Ok(count)
+}
+
+fn symbol(row: &Row<'_>, column: usize) -> rusqlite::Result<Symbol> {
+    Ok(Symbol::new(row.get_ref(column)?.as_str()?))
+}
+
+fn side(row: &Row<'_>, column: usize) -> rusqlite::Result<Side> {
+    let text = row.get_ref(column)?.as_str()?;
+    let side = [Side::Buy, Side::Sell].into_iter().find(|side| side.as_str() == text);
+    side.ok_or_else(|| rusqlite::Error::InvalidColumnType(column, "side".into(), rusqlite::types::Type::Text))
+}
+
+fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<Duration> {
+    Ok(Duration::from_millis(u64::try_from(row.get::<_, i64>(column)?).unwrap_or(0)))
+}
+
+fn tickets(text: &str) -> Vec<i64> {
+    text.split(',').filter_map(|ticket| ticket.parse().ok()).collect()
+}
