@@ -61,7 +61,7 @@ fn leave_an_order_on_its_way(journal: &Path) -> Uuid {
     };
     let identity = Identity { account: "test".into(), model: "baseline".into() };
     let mut store = Store::open(journal).unwrap();
-    for step in [OrderStep::Intent(Box::new(order)), OrderStep::Sending(id)] {
+    for step in [OrderStep::Intent { order: Box::new(order), tickets_before: None }, OrderStep::Sending(id)] {
         store.order_step(&step, &identity, Duration::from_secs(1_000_000_000)).unwrap();
     }
     id

@@ -71,6 +71,7 @@ impl Handler<SendSignals> for Outside {
         let report = |signal: Signal| SignalReport {
             symbol: signal.symbol,
             side: signal.side,
+            closes: Vec::new(),
             result: SignalResult::Suppressed(Suppression::DryRun),
         };
         MessageResult(message.signals.into_iter().map(report).collect())

@@ -60,7 +60,7 @@ fn cycle_events() -> Vec<(&'static str, Event)> {
     let prediction = PredictionReport { latency: duration, failure: None, row_failures: vec![] };
     let decision = Decision { action: Action::Buy, likeliest: Action::Buy, confidence: 0.7 };
     let result = SignalResult::Suppressed(Suppression::DryRun);
-    let report = SignalReport { symbol: symbol.clone(), side: Side::Buy, result };
+    let report = SignalReport { symbol: symbol.clone(), side: Side::Buy, closes: Vec::new(), result };
     let api = ApiUsage { calls: 1, errors: vec![] };
     vec![
         ("actors_pinged", Event::ActorsPinged(ActorName::ALL.map(|name| (name, true)).to_vec())),

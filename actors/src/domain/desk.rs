@@ -3,6 +3,10 @@
 //! No clock, disk or socket of its own: the [`Ledger`] and the [`GatewayPort`] are given, by the SignalSender or by a
 //! test that lets them fail between any two steps.
 
+#[cfg(test)]
+mod exposure_tests;
+#[cfg(test)]
+mod fakes;
 mod orders;
 #[cfg(test)]
 mod tests;

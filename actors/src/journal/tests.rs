@@ -66,7 +66,7 @@ impl Rig {
     }
 
     async fn stock(&self) -> Result<Stock, JournalError> {
-        self.journal.send(TakeStock { must_write: false }).await.unwrap()
+        self.journal.send(TakeStock(StockQuestion::default())).await.unwrap()
     }
 
     /// `(is_writable, failures in all, pending, unresolved)` as last told.
@@ -90,6 +90,7 @@ fn order() -> Box<Order> {
         client_order_id: client_order_id("demo", &symbol, "baseline", BAR),
         gateway_name: symbol.to_string(),
         symbol,
+        closes: None,
         side: Side::Buy,
         volume: 0.01,
         stop_loss: 1.08,
@@ -103,7 +104,7 @@ fn order() -> Box<Order> {
 async fn an_order_is_pending_until_its_fate_is_written() {
     let rig = Rig::start();
     let id = order().client_order_id;
-    rig.write(OrderStep::Intent(order())).await.unwrap();
+    rig.write(OrderStep::Intent { order: order(), tickets_before: None }).await.unwrap();
     rig.write(OrderStep::Sending(id)).await.unwrap();
     assert_eq!(rig.told().await, (true, 0, 1, 0));
     rig.write(OrderStep::Outcome(order(), Outcome::Unknown { reason: "silent".into() })).await.unwrap();
@@ -114,7 +115,7 @@ async fn an_order_is_pending_until_its_fate_is_written() {
 async fn what_a_person_settles_beside_it_is_seen_with_the_next_cycle() {
     let rig = Rig::start();
     let id = order().client_order_id;
-    rig.write(OrderStep::Intent(order())).await.unwrap();
+    rig.write(OrderStep::Intent { order: order(), tickets_before: None }).await.unwrap();
     rig.write(OrderStep::Sending(id)).await.unwrap();
     rig.write(OrderStep::Outcome(order(), Outcome::Unknown { reason: "silent".into() })).await.unwrap();
     assert_eq!(rig.stock().await.unwrap().unresolved.len(), 1);
@@ -129,7 +130,7 @@ async fn what_a_person_settles_beside_it_is_seen_with_the_next_cycle() {
 async fn a_file_that_cannot_be_written_is_told_and_works_again_by_itself() {
     let rig = Rig::start();
     let id = order().client_order_id;
-    rig.write(OrderStep::Intent(order())).await.unwrap();
+    rig.write(OrderStep::Intent { order: order(), tickets_before: None }).await.unwrap();
     rig.write(OrderStep::Sending(id)).await.unwrap();
     let other = Connection::open(rig.path()).unwrap();
     other.execute_batch("BEGIN EXCLUSIVE").unwrap();
@@ -161,7 +162,7 @@ async fn after_a_flush_the_file_is_free_for_the_next_daemon() {
     let path = rig.path();
     let second = Opened::at(&path, &identity(), Duration::ZERO);
     assert!(matches!(second, Err(OpenError::Locked(_))));
-    rig.write(OrderStep::Intent(order())).await.unwrap();
+    rig.write(OrderStep::Intent { order: order(), tickets_before: None }).await.unwrap();
     rig.journal.send(Flush).await.unwrap();
     assert!(rig.write(OrderStep::Sending(order().client_order_id)).await.is_err(), "closed is closed");
     let next = Opened::at(&path, &identity(), Duration::ZERO).unwrap();

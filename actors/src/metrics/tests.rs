@@ -1,6 +1,7 @@
 //! Events in, text and verdicts out, through the actor as others use it.
 
 use super::*;
+use crate::domain::desk::Fate;
 use crate::{
     domain::{
         decision::{Action, Decision},
@@ -211,6 +212,7 @@ async fn only_a_filled_order_counts_as_executed() {
         SignalReport {
             symbol: Symbol::new("USDJPY"),
             side: Side::Buy,
+            closes: Vec::new(),
             result: SignalResult::Suppressed(Suppression::Unresolved),
         },
     ];
@@ -239,7 +241,7 @@ async fn only_a_filled_order_counts_as_executed() {
 async fn a_cycle_without_orders_says_nothing_about_the_gateway() {
     let (actor, ..) = start();
     let result = SignalResult::Suppressed(Suppression::DryRun);
-    let report = SignalReport { symbol: Symbol::new("EURUSD"), side: Side::Buy, result };
+    let report = SignalReport { symbol: Symbol::new("EURUSD"), side: Side::Buy, closes: Vec::new(), result };
     actor.do_send(Event::SignalsHandled { reports: vec![report] });
     let health = actor.send(GetHealth).await.unwrap();
     assert_eq!(health.stages[4].1.last_outcome, "none yet");

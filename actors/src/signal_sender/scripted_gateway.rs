@@ -1,4 +1,5 @@
-//! A gateway for tests: a ROUTER on a thread of its own that does what a script says.
+//! A gateway for tests: a ROUTER on a thread of its own that does what a script says about orders, and answers harmless
+//! questions by itself.
 
 use serde_json::{Value, json};
 use std::{
@@ -58,16 +59,45 @@ impl Reply {
     }
 }
 
+/// What harmless questions are answered with.
+pub struct Account {
+    /// As v43 lists them; `None`: the question is not answered.
+    pub positions: Option<Vec<Value>>,
+    pub equity: f64,
+    /// Actions of the questions so far.
+    pub asked: Vec<String>,
+}
+
+impl Account {
+    fn answer(&mut self, request: &Request) -> Option<Option<Reply>> {
+        let action = request.body["action"].as_str()?;
+        let id = &request.body["uuid"];
+        let body = match action {
+            "PING" => json!({"uuid": id, "status": "ok"}),
+            "check_connection" => json!({"status": "ok"}),
+            "GET_ACCOUNT" => json!({"uuid": id, "status": "ok", "balance": self.equity, "equity": self.equity}),
+            "GET_POSITIONS" => match &self.positions {
+                Some(positions) => json!({"uuid": id, "status": "ok", "positions": positions}),
+                None => Value::Null,
+            },
+            _ => return None,
+        };
+        self.asked.push(action.to_owned());
+        Some((!body.is_null()).then(|| request.reply(body.to_string())))
+    }
+}
+
 /// A running gateway; dropping it stops it.
 pub struct Gateway {
     pub address: String,
     received: Arc<Mutex<Vec<Request>>>,
+    account: Arc<Mutex<Account>>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Gateway {
-    /// `script` sees all requests so far whenever one arrives, the newest last.
+    /// `script` sees all orders so far whenever one arrives, the newest last.
     pub fn start(script: impl FnMut(&[Request]) -> Vec<Reply> + Send + 'static) -> Self {
         Self::start_at("tcp://127.0.0.1:*", script)
     }
@@ -80,27 +110,39 @@ impl Gateway {
         socket.bind(address).unwrap();
         let address = socket.get_last_endpoint().unwrap().unwrap();
         let (received, stop) = (Arc::<Mutex<Vec<Request>>>::default(), Arc::<AtomicBool>::default());
-        let (all, stopped) = (received.clone(), stop.clone());
+        let account = Account { positions: Some(Vec::new()), equity: 1_000.0, asked: Vec::new() };
+        let account = Arc::new(Mutex::new(account));
+        let (all, stopped, questions) = (received.clone(), stop.clone(), account.clone());
         let thread = thread::spawn(move || {
             while !stopped.load(Ordering::Relaxed) {
                 let Ok(frames) = socket.recv_multipart(0) else { continue };
                 assert_eq!(frames.len(), 3, "peer, delimiter, one frame");
                 let body = serde_json::from_slice(&frames[2]).unwrap();
-                let requests = {
-                    let mut all = all.lock().unwrap();
-                    all.push(Request { peer: frames[0].clone(), body });
-                    all.clone()
+                let request = Request { peer: frames[0].clone(), body };
+                let answered = questions.lock().unwrap().answer(&request);
+                let replies = match answered {
+                    Some(reply) => reply.into_iter().collect(),
+                    None => {
+                        let mut all = all.lock().unwrap();
+                        all.push(request);
+                        script(&all)
+                    }
                 };
-                for Reply { to, after, frames } in script(&requests) {
+                for Reply { to, after, frames } in replies {
                     thread::sleep(after);
                     let _ = socket.send_multipart([vec![to, Vec::new()], frames].concat(), 0);
                 }
             }
         });
-        Self { address, received, stop, thread: Some(thread) }
+        Self { address, received, account, stop, thread: Some(thread) }
     }
 
-    /// What has arrived so far.
+    /// What questions are answered with, and which were asked.
+    pub fn account(&self) -> std::sync::MutexGuard<'_, Account> {
+        self.account.lock().unwrap()
+    }
+
+    /// The orders that have arrived so far.
     pub fn received(&self) -> Vec<Request> {
         self.received.lock().unwrap().clone()
     }

@@ -10,21 +10,31 @@ use crate::{
         system_clock::SystemClock,
     },
     domain::{
+        breaker::BreakerPolicy,
+        guard::Limits,
         instrument::Symbol,
-        journal::{JournalError, Stock},
+        journal::{History, JournalError, Stock},
         order::Side,
         order_state::OrderState,
+        position::{AccountMode, Opposite, Position},
     },
     journal::{self, Journal, Opened},
-    messages::{Flush, TakeStock, WriteStep},
+    messages::{Flush, NoteEquity, ReadFills, ReadHistory, TakeStock, WriteStep},
 };
 use actix::Addr;
-use std::{net::TcpListener, sync::Mutex, time::Instant};
+use std::{
+    net::TcpListener,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
+};
 use tempfile::TempDir;
 
 /// Short enough for a test, long enough for two busy cores.
-const DEADLINE: Duration = Duration::from_millis(400);
-const BAR: i64 = 1_500_000_000;
+pub(super) const DEADLINE: Duration = Duration::from_millis(400);
+pub(super) const BAR: i64 = 1_500_000_000;
 
 /// Keeps every event.
 #[derive(Default)]
@@ -42,26 +52,61 @@ impl Handler<Event> for Metrics {
     }
 }
 
-struct Setup {
-    kind: DialectKind,
-    live: bool,
-    deadline: Duration,
+pub(super) struct Setup {
+    pub kind: DialectKind,
+    pub live: bool,
+    pub deadline: Duration,
+    pub rules: Rules,
 }
 
-const V43: Setup = Setup { kind: DialectKind::V43, live: true, deadline: DEADLINE };
+/// Nothing limits it.
+pub(super) const RULES: Rules = Rules {
+    limits: Limits {
+        orders_per_hour_max: 0,
+        orders_per_day_max: 0,
+        cooldown: Duration::ZERO,
+        positions_max: 0,
+        loss_pct_per_day_max: 0.0,
+        failures_in_a_row_max: 0,
+        opposite: Opposite::Open,
+    },
+    account_mode: AccountMode::Hedging,
+    wants_proof: true,
+};
+pub(super) const V43: Setup = Setup { kind: DialectKind::V43, live: true, deadline: DEADLINE, rules: RULES };
 const PLACE_ORDER: Setup = Setup { kind: DialectKind::PlaceOrder, ..V43 };
 
-struct Running {
+pub(super) struct Running {
     folder: TempDir,
     journal: Addr<Journal>,
     sender: Addr<SignalSender>,
     shutdown: CancellationToken,
     inflight: Inflight,
-    events: Arc<Mutex<Vec<Event>>>,
+    pub events: Arc<Mutex<Vec<Event>>>,
     metrics: Recipient<Event>,
+    pub halted: Arc<AtomicBool>,
 }
 
-type Shared<'a> = (&'a CancellationToken, &'a Inflight, &'a Recipient<Event>);
+#[derive(Debug)]
+struct Switch(Arc<AtomicBool>);
+
+impl KillSwitch for Switch {
+    fn is_halted(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+fn ledger(journal: &Addr<Journal>) -> JournalLedger {
+    JournalLedger {
+        stock: journal.clone().recipient(),
+        history: journal.clone().recipient(),
+        fills: journal.clone().recipient(),
+        equity: journal.clone().recipient(),
+        write: journal.clone().recipient(),
+    }
+}
+
+type Shared<'a> = (&'a CancellationToken, &'a Inflight, &'a Recipient<Event>, &'a Arc<AtomicBool>);
 
 impl Setup {
     fn config(&self, address: &str, shared: Shared<'_>, ledger: JournalLedger) -> Config {
@@ -76,7 +121,7 @@ impl Setup {
             take_profit: None,
         };
         Config {
-            instruments: ["EURUSD", "GBPUSD", "USDJPY"].map(instrument).into(),
+            instruments: ["EURUSD", "GBPUSD", "USDJPY", "AUDUSD"].map(instrument).into(),
             live: self.live,
             account: "demo".into(),
             model_name: "baseline".into(),
@@ -87,11 +132,14 @@ impl Setup {
             shutdown: shared.0.clone(),
             inflight: shared.1.clone(),
             metrics: shared.2.clone(),
+            rules: self.rules,
+            kill_switch: Arc::new(Switch(shared.3.clone())),
+            breakers: Breakers::new(BreakerPolicy { failures: 3, pause: Duration::from_secs(60) }),
             journal: ledger,
         }
     }
 
-    fn start(self, address: &str) -> Running {
+    pub(super) fn start(self, address: &str) -> Running {
         self.start_on(TempDir::new().unwrap(), address)
     }
 
@@ -108,16 +156,31 @@ impl Setup {
         };
         let opened = Opened::at(&journal.path, &journal.identity, SystemClock.now()).unwrap();
         let journal = Journal::start(journal, opened);
-        let ledger = JournalLedger { stock: journal.clone().recipient(), write: journal.clone().recipient() };
-        let config = self.config(address, (&shutdown, &inflight, &metrics), ledger);
-        Running { folder, journal, sender: SignalSender::new(config).start(), shutdown, inflight, events, metrics }
+        let ledger = ledger(&journal);
+        let halted = Arc::<AtomicBool>::default();
+        let config = self.config(address, (&shutdown, &inflight, &metrics, &halted), ledger);
+        Running {
+            folder,
+            journal,
+            sender: SignalSender::new(config).start(),
+            shutdown,
+            inflight,
+            events,
+            metrics,
+            halted,
+        }
     }
 }
 
 impl Running {
     /// A whole cycle: the socket first, then a BUY of each symbol at this bar.
-    async fn cycle(&self, cycle_id: CycleId, symbols: &[&str], bar_close_time: i64) -> Vec<SignalResult> {
+    pub(super) async fn cycle(&self, cycle_id: CycleId, symbols: &[&str], bar_close_time: i64) -> Vec<SignalResult> {
         self.sender.send(OpenGateway { cycle_id }).await.unwrap();
+        self.send(cycle_id, symbols, bar_close_time).await
+    }
+
+    /// A cycle whose socket nobody opened.
+    async fn send(&self, cycle_id: CycleId, symbols: &[&str], bar_close_time: i64) -> Vec<SignalResult> {
         let signal = |name: &&str| Signal {
             symbol: Symbol::new(name),
             side: Side::Buy,
@@ -137,7 +200,7 @@ impl Running {
         setup.start_on(self.folder, address)
     }
 
-    fn states(&self) -> Vec<OrderState> {
+    pub(super) fn states(&self) -> Vec<OrderState> {
         let store = Store::open_existing(&self.folder.path().join("journal.db")).unwrap();
         store.orders(false).unwrap().iter().map(|row| row.state).collect()
     }
@@ -148,22 +211,22 @@ impl Running {
 }
 
 /// `filled`, `unknown` and so on, or the reason for which there is no order.
-fn text(result: &SignalResult) -> &'static str {
+pub(super) fn text(result: &SignalResult) -> &'static str {
     match result {
-        SignalResult::Ordered { outcome, .. } => outcome.as_str(),
+        SignalResult::Ordered { fate, .. } => fate.outcome.as_str(),
         SignalResult::Suppressed(suppression) => suppression.as_str(),
     }
 }
 
-fn texts(results: &[SignalResult]) -> Vec<&'static str> {
+pub(super) fn texts(results: &[SignalResult]) -> Vec<&'static str> {
     results.iter().map(text).collect()
 }
 
-fn newest(requests: &[Request]) -> &Request {
+pub(super) fn newest(requests: &[Request]) -> &Request {
     requests.last().unwrap()
 }
 
-async fn pause(ms: u64) {
+pub(super) async fn pause(ms: u64) {
     tokio::time::sleep(Duration::from_millis(ms)).await;
 }
 
@@ -180,7 +243,9 @@ async fn orders_go_out_in_turn_on_one_socket_where_the_reply_has_the_id() {
     assert_eq!(requests.iter().map(|r| &r.body["symbol"]).collect::<Vec<_>>(), ["EURUSD", "GBPUSD", "USDJPY"]);
     assert!(requests.iter().all(|r| r.peer == requests[0].peer));
     for result in &results {
-        let SignalResult::Ordered { order, send_latency, gateway_roundtrip, .. } = result else { panic!() };
+        let SignalResult::Ordered { order, fate: Fate { send_latency, gateway_roundtrip, .. } } = result else {
+            panic!()
+        };
         assert!(send_latency.unwrap() >= gateway_roundtrip.unwrap(), "a rejection is a readable reply too");
         let id = client_order_id("demo", &order.symbol, "baseline", BAR);
         assert_eq!(order.client_order_id, id);
@@ -206,7 +271,10 @@ async fn a_silent_gateway_makes_the_order_unknown_and_ends_the_cycles_orders() {
     let running = V43.start(&gateway.address);
     let results = running.cycle(1, &["EURUSD", "GBPUSD", "USDJPY"], BAR).await;
     assert_eq!(texts(&results), ["unknown", "unresolved", "unresolved"]);
-    assert!(matches!(results[0], SignalResult::Ordered { send_latency: None, gateway_roundtrip: None, .. }));
+    assert!(matches!(
+        results[0],
+        SignalResult::Ordered { fate: Fate { send_latency: None, gateway_roundtrip: None, .. }, .. }
+    ));
     assert_eq!(gateway.received().len(), 1);
     let results = running.cycle(2, &["EURUSD", "GBPUSD"], BAR).await;
     assert_eq!(texts(&results), ["already_ordered", "unknown"], "an unknown order is never sent again");
@@ -253,6 +321,30 @@ impl Handler<TakeStock> for Failing {
     }
 }
 
+impl Handler<ReadHistory> for Failing {
+    type Result = Result<History, JournalError>;
+
+    fn handle(&mut self, _: ReadHistory, _: &mut Self::Context) -> Self::Result {
+        Ok(History::default())
+    }
+}
+
+impl Handler<ReadFills> for Failing {
+    type Result = Result<Vec<Position>, JournalError>;
+
+    fn handle(&mut self, _: ReadFills, _: &mut Self::Context) -> Self::Result {
+        Ok(Vec::new())
+    }
+}
+
+impl Handler<NoteEquity> for Failing {
+    type Result = Result<f64, JournalError>;
+
+    fn handle(&mut self, NoteEquity(equity): NoteEquity, _: &mut Self::Context) -> Self::Result {
+        Ok(equity)
+    }
+}
+
 impl Handler<WriteStep> for Failing {
     type Result = Result<(), JournalError>;
 
@@ -267,9 +359,15 @@ async fn nothing_is_sent_without_its_intent_and_its_sending_on_disk() {
     for (writes_left, first, received) in [(0, "journal", 0), (1, "journal", 0), (2, "filled", 1)] {
         let gateway = Gateway::start(|all| vec![newest(all).fill(1)]);
         let journal = Failing { writes_left }.start();
-        let ledger = JournalLedger { stock: journal.clone().recipient(), write: journal.recipient() };
+        let ledger = JournalLedger {
+            stock: journal.clone().recipient(),
+            history: journal.clone().recipient(),
+            fills: journal.clone().recipient(),
+            equity: journal.clone().recipient(),
+            write: journal.recipient(),
+        };
         let mut running = V43.start(&gateway.address);
-        let shared = (&running.shutdown, &running.inflight, &running.metrics);
+        let shared = (&running.shutdown, &running.inflight, &running.metrics, &running.halted);
         let config = V43.config(&gateway.address, shared, ledger);
         running.sender = SignalSender::new(config).start();
         let results = running.cycle(1, &["EURUSD", "GBPUSD"], BAR).await;
@@ -281,8 +379,11 @@ async fn nothing_is_sent_without_its_intent_and_its_sending_on_disk() {
 #[actix::test]
 async fn an_absent_gateway_gets_nothing_when_it_appears_later() {
     let address = format!("tcp://{}", TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap());
+    let gateway = Gateway::start_at(&address, |_| Vec::new());
     let running = V43.start(&address);
-    assert_eq!(text(&running.one(1).await), "not_sent");
+    running.sender.send(OpenGateway { cycle_id: 0 }).await.unwrap();
+    drop(gateway);
+    assert_eq!(text(&running.send(1, &["EURUSD"], BAR + 1).await[0]), "not_sent");
     let gateway = Gateway::start_at(&address, |all| vec![newest(all).fill(1)]);
     pause(800).await;
     assert_eq!(gateway.received().len(), 0, "a ghost order");
@@ -329,7 +430,7 @@ async fn a_reply_that_is_not_ours_or_not_readable_is_unknown() {
         let gateway = Gateway::start(move |all| vec![reply(newest(all))]);
         let result = V43.start(&gateway.address).one(1).await;
         assert_eq!(text(&result), "unknown", "reply {i}");
-        let SignalResult::Ordered { send_latency, .. } = result else { panic!() };
+        let SignalResult::Ordered { fate: Fate { send_latency, .. }, .. } = result else { panic!() };
         assert_eq!(send_latency.is_some(), i == 5, "reply {i}: ticket 0 proves nothing, but it is our reply");
     }
 }

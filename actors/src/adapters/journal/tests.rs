@@ -3,7 +3,7 @@
 use super::*;
 use crate::domain::{
     instrument::Symbol,
-    journal::{DecisionRecord, OrderStep, Reason},
+    journal::{DecisionRecord, OrderStep, Reason, StockQuestion},
     order::{Order, Outcome, Side, client_order_id},
     order_state::OrderState,
 };
@@ -42,6 +42,7 @@ fn order(symbol: &str, bar_close_time: i64) -> Order {
         client_order_id: client_order_id("demo", &symbol, "baseline", bar_close_time),
         gateway_name: symbol.to_string(),
         symbol,
+        closes: None,
         side: Side::Buy,
         volume: 0.01,
         stop_loss: 1.08,
@@ -52,7 +53,10 @@ fn order(symbol: &str, bar_close_time: i64) -> Order {
 }
 
 fn steps(store: &mut Store, order: &Order, outcome: Option<Outcome>, now: Duration) {
-    let mut steps = vec![OrderStep::Intent(Box::new(order.clone())), OrderStep::Sending(order.client_order_id)];
+    let mut steps = vec![
+        OrderStep::Intent { order: Box::new(order.clone()), tickets_before: None },
+        OrderStep::Sending(order.client_order_id),
+    ];
     steps.extend(outcome.map(|outcome| OrderStep::Outcome(Box::new(order.clone()), outcome)));
     for step in &steps {
         store.order_step(step, &identity(), now).unwrap();
@@ -89,7 +93,7 @@ fn an_order_and_its_whole_life_survive_a_reopen() {
     assert_eq!((rows[0].state, rows[0].ticket, rows[0].price), (OrderState::Filled, Some(7), Some(1.1)));
     let daemon = |state: &str| (state.to_owned(), "daemon".to_owned());
     assert_eq!(events(&store, order.client_order_id), ["intent", "sending", "filled"].map(daemon));
-    let again = store.order_step(&OrderStep::Intent(Box::new(order)), &identity(), NOW);
+    let again = store.order_step(&OrderStep::Intent { order: Box::new(order), tickets_before: None }, &identity(), NOW);
     assert_eq!(again, Err(JournalError::Exists));
 }
 
@@ -146,19 +150,25 @@ fn a_crash_after_the_intent_expires_it_and_after_sending_is_unknown() {
     let disk = Disk::new();
     let (early, late) = (order("EURUSD", BAR), order("GBPUSD", BAR));
     let mut store = disk.open();
-    store.order_step(&OrderStep::Intent(Box::new(early.clone())), &identity(), NOW).unwrap();
+    store
+        .order_step(&OrderStep::Intent { order: Box::new(early.clone()), tickets_before: None }, &identity(), NOW)
+        .unwrap();
     steps(&mut store, &late, None, NOW);
     drop(store);
     let mut store = disk.open();
-    let stock = store.take_stock(&identity(), false, NOW).unwrap();
+    let stock = store.take_stock(&identity(), StockQuestion::default(), NOW).unwrap();
+    let history = store.history(&identity(), NOW).unwrap();
     assert_eq!(state(&store, early.client_order_id), OrderState::Expired);
     assert_eq!(state(&store, late.client_order_id), OrderState::Unknown);
-    assert!(stock.has_ordered(&early.symbol, BAR) && stock.has_ordered(&late.symbol, BAR), "no bar is ordered again");
+    assert!(
+        history.has_ordered(&early.symbol, BAR) && history.has_ordered(&late.symbol, BAR),
+        "no bar is ordered again"
+    );
     assert_eq!(stock.unresolved, std::collections::HashSet::from([late.symbol.clone()]));
     assert_eq!(store.open_orders().unwrap().0[0].id, late.client_order_id);
     let other = Identity { account: "other".into(), ..identity() };
-    let stock = store.take_stock(&other, false, NOW).unwrap();
-    assert!(stock.newest_ordered.is_empty(), "another account has orders of its own");
+    let stock = store.take_stock(&other, StockQuestion::default(), NOW).unwrap();
+    assert!(store.history(&other, NOW).unwrap().newest_ordered.is_empty(), "another account has orders of its own");
     assert_eq!(stock.unresolved.len(), 1, "but a doubt is everybody's");
 }
 
@@ -181,7 +191,7 @@ fn a_person_settles_an_unknown_order_and_no_other() {
         (OrderState::Filled, Some(9), Some("seen in the terminal"))
     );
     assert_eq!(events(&store, id).last().unwrap(), &("filled".to_owned(), "person:eve".to_owned()));
-    assert!(store.take_stock(&identity(), false, NOW).unwrap().unresolved.is_empty());
+    assert!(store.take_stock(&identity(), StockQuestion::default(), NOW).unwrap().unresolved.is_empty());
     assert!(store.orders(true).unwrap().is_empty());
 }
 
@@ -239,7 +249,7 @@ fn a_full_disk_is_an_error_and_leaves_what_was_written() {
     store.connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(())).unwrap();
     let mut error = None;
     for n in 1..200 {
-        let intent = OrderStep::Intent(Box::new(order("EURUSD", BAR + 3_600 * n)));
+        let intent = OrderStep::Intent { order: Box::new(order("EURUSD", BAR + 3_600 * n)), tickets_before: None };
         if let Err(failed) = store.order_step(&intent, &identity(), NOW) {
             error = Some(failed);
             break;

@@ -74,7 +74,7 @@ pub struct StageHealth {
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Check {
-    /// `actors`, `schedule`, `last_cycle`, `market`, `kill_switch`, `journal` or `orders`.
+    /// `actors`, `schedule`, `last_cycle`, `market`, `kill_switch`, `journal`, `gateway` or `orders`.
     pub name: &'static str,
     /// Its verdict.
     pub status: Status,

@@ -179,3 +179,28 @@ proptest! {
         prop_assert_eq!(verdict.is_ours, is_ours);
     }
 }
+
+#[test]
+fn a_close_is_confirmed_by_a_word_or_by_its_ticket_and_by_nothing_less() {
+    let close = Order { closes: Some(5), ..order() };
+    let request: Value =
+        serde_json::from_slice(&envelope(None).close_position(&close, 5, Duration::from_secs(1)).unwrap()).unwrap();
+    assert_eq!((&request["action"], &request["payload"]), (&json!("CLOSE_POSITION"), &json!({"ticket": 5})));
+    let fate = |status: &str, data: Value| {
+        let reply = json!({"req_id": OURS_TEXT, "status": status, "data": data, "error": null});
+        envelope(None).classify(&close, reply.to_string().as_bytes()).outcome
+    };
+    for data in [json!({"status": "SUCCESS"}), json!({"status": "CLOSED", "ticket": 5}), json!({"ticket": 5})] {
+        assert_eq!(fate("SUCCESS", data.clone()), Outcome::Filled { ticket: 5, price: None }, "{data}");
+    }
+    for (status, data, expected) in [
+        ("SUCCESS", json!({}), "unknown"),
+        ("SUCCESS", json!({"status": "SUCCESS", "ticket": 0}), "unknown"),
+        ("SUCCESS", json!({"status": "SUCCESS", "error": "no connection"}), "unknown"),
+        ("SUCCESS", json!({"status": "SUCCESS", "retcode": 10012}), "unknown"),
+        ("SUCCESS", json!({"status": "ERROR", "retcode": 10018}), "rejected"),
+        ("PENDING", json!({"status": "SUCCESS"}), "unknown"),
+    ] {
+        assert_eq!(fate(status, data.clone()).as_str(), expected, "{data}");
+    }
+}

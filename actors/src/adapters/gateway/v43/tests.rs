@@ -10,6 +10,7 @@ pub fn order() -> Order {
         client_order_id: Uuid::from_u128(7),
         symbol: Symbol::new("EURUSD"),
         gateway_name: "EURUSDm".into(),
+        closes: None,
         side: Side::Buy,
         volume: 0.1,
         stop_loss: 1.05,
@@ -188,4 +189,36 @@ proptest! {
         prop_assert_ne!(verdict.outcome.as_str(), "not_sent");
         prop_assert_eq!(verdict.is_ours, is_ours);
     }
+}
+
+#[test]
+fn a_close_names_its_ticket_and_only_a_reply_that_says_so_confirms_it() {
+    let close = order().closing(
+        &crate::domain::position::Position { ticket: 5, gateway_name: "EURUSDm".into(), side: Side::Sell, volume: 0.3 },
+        Uuid::from_u128(7),
+    );
+    assert_eq!((close.volume, close.stop_loss, close.side), (0.3, 0.0, Side::Buy));
+    let request = v43(None).close_position(&close, 5, Duration::from_secs(1)).unwrap();
+    let request: Value = serde_json::from_slice(&request).unwrap();
+    assert_eq!((&request["action"], &request["ticket"]), (&json!("CLOSE"), &json!(5)));
+    assert_eq!(request["uuid"], "00000000-0000-0000-0000-000000000007");
+    let fate = |fields: &str| {
+        let reply = format!(r#"{{"uuid": "00000000-0000-0000-0000-000000000007", {fields}}}"#);
+        v43(None).classify(&close, reply.as_bytes()).outcome
+    };
+    for fields in
+        [r#""status": "CLOSED", "ticket": 5, "price": 1.1"#, r#""status": "FILLED", "ticket": 9, "price": 1.1"#]
+    {
+        assert_eq!(fate(fields), Outcome::Filled { ticket: 5, price: Some(1.1) }, "{fields}");
+    }
+    for (fields, expected) in [
+        (r#""status": "CLOSED", "ticket": 0"#, "unknown"),
+        (r#""status": "CLOSED", "error_code": "MT5_EXCEPTION""#, "unknown"),
+        (r#""status": "REJECTED", "error_code": "MISSING_TICKET""#, "rejected"),
+        (r#""status": "error", "error_code": "MT5_ORDER_FAILED", "error_msg": "Position not found""#, "unknown"),
+        (r#""status": null"#, "unknown"),
+    ] {
+        assert_eq!(fate(fields).as_str(), expected, "{fields}");
+    }
+    assert_eq!(outcome_of(r#""status": "CLOSED", "ticket": 5"#), "unknown", "an order to open is not closed");
 }

@@ -1,0 +1,181 @@
+//! Limits, positions, closes and proofs, as the desk applies them.
+
+use super::{fakes::*, *};
+use crate::domain::{order::Side, order_state::OrderState, position::Opposite};
+
+const CLOSE_THEN_OPEN: Limits = Limits {
+    positions_max: 1,
+    opposite: Opposite::CloseThenOpen,
+    orders_per_hour_max: 0,
+    orders_per_day_max: 0,
+    cooldown: Duration::ZERO,
+    loss_pct_per_day_max: 0.0,
+    failures_in_a_row_max: 0,
+};
+
+fn known(positions: &[Position]) -> Gateway {
+    Gateway { positions: Ok(Positions::Known(positions.to_vec())), ..filling() }
+}
+
+#[test]
+fn buys_do_not_stack_whoever_tells_the_positions() {
+    let limits = Limits { positions_max: 1, ..Limits::default() };
+    let full = Err(Suppression::PositionLimit);
+    let book = Book::default();
+    let by_gateway = cycle(&mut desk_with(limits), &book, &mut known(&[position(5, Side::Buy)]), &order("EURUSD", BAR));
+    assert_eq!(by_gateway, full);
+    book.fills.borrow_mut().push(position(5, Side::Buy));
+    let by_journal = cycle(&mut desk_with(limits), &book, &mut filling(), &order("EURUSD", BAR));
+    assert_eq!(by_journal, full, "without a list that can be believed the journal's fills count");
+    let known_empty = cycle(&mut desk_with(limits), &book, &mut known(&[]), &order("EURUSD", BAR));
+    assert!(known_empty.is_ok(), "a gateway that knows is believed, not the journal");
+}
+
+#[test]
+fn positions_are_asked_for_once_a_cycle_and_only_if_somebody_wants_them() {
+    let (mut desk, book, mut gateway) = (desk(), Book::default(), known(&[]));
+    assert!(cycle(&mut desk, &book, &mut gateway, &order("EURUSD", BAR)).is_ok());
+    assert_eq!(gateway.asked, 0);
+    let mut desk = Desk::new(Rules { wants_proof: true, ..Rules::default() });
+    assert!(cycle(&mut desk, &book, &mut gateway, &order("EURUSD", BAR + 1)).is_ok());
+    assert!(place(&mut desk, &book, &mut gateway, &order("GBPUSD", BAR + 1)).is_ok());
+    assert_eq!(gateway.asked, 1);
+}
+
+#[test]
+fn a_gateway_that_does_not_answer_is_sent_nothing_and_not_asked_again_in_the_cycle() {
+    let limits = Limits { positions_max: 1, ..Limits::default() };
+    let (mut desk, book) = (desk_with(limits), Book::default());
+    let mut gateway = Gateway { positions: Err(Suppression::Handshake), ..filling() };
+    let refused = Err(Suppression::Handshake);
+    assert_eq!(cycle(&mut desk, &book, &mut gateway, &order("EURUSD", BAR)), refused);
+    assert_eq!(place(&mut desk, &book, &mut gateway, &order("GBPUSD", BAR)), refused);
+    assert_eq!((gateway.asked, gateway.sent, book.summary().len()), (1, 0, 0));
+    gateway.positions = Ok(Positions::Known(Vec::new()));
+    assert!(cycle(&mut desk, &book, &mut gateway, &order("EURUSD", BAR)).is_ok(), "the bar was not used up");
+}
+
+#[test]
+fn an_opposite_signal_closes_first_and_both_are_in_the_journal() {
+    let (mut desk, book) = (desk_with(CLOSE_THEN_OPEN), Book::default());
+    let mut gateway = known(&[position(5, Side::Sell), position(6, Side::Sell)]);
+    let mut closes = Vec::new();
+    now(desk.begin(&book)).unwrap();
+    let fate = now(desk.place(&order("EURUSD", BAR), &book, &mut gateway, &mut closes)).unwrap();
+    assert_eq!(fate.outcome, filled());
+    assert_eq!(closes.iter().map(|(close, _)| close.closes).collect::<Vec<_>>(), [Some(5), Some(6)]);
+    let entry = |is_close| ("EURUSD".to_owned(), is_close, OrderState::Filled);
+    assert_eq!(book.summary(), [entry(true), entry(true), entry(false)]);
+    let before = book.orders.borrow().last().unwrap().2.clone();
+    assert_eq!(before, Some(vec![]), "what was closed is open no more when the new one is proven");
+}
+
+#[test]
+fn nothing_opens_after_a_close_that_was_not_confirmed() {
+    let refused = Outcome::Rejected { reason: "no".into() };
+    let lost = Outcome::NotSent { reason: "absent".into() };
+    for (answer, then) in
+        [(unknown(), Suppression::Unresolved), (refused, Suppression::Opposite), (lost, Suppression::Opposite)]
+    {
+        let (mut desk, book) = (desk_with(CLOSE_THEN_OPEN), Book::default());
+        let mut gateway =
+            Gateway { close_answer: answer.clone(), ..known(&[position(5, Side::Sell), position(6, Side::Sell)]) };
+        assert_eq!(cycle(&mut desk, &book, &mut gateway, &order("EURUSD", BAR)), Err(Suppression::Opposite));
+        assert_eq!(gateway.sent, 1, "not even the next close");
+        let retried = place(&mut desk, &book, &mut gateway, &order("EURUSD", BAR));
+        let again = if then == Suppression::Unresolved { then } else { Suppression::AlreadyOrdered };
+        assert_eq!(retried, Err(again), "{answer:?}: one request per ticket and bar");
+        assert_eq!(gateway.sent, 1);
+    }
+}
+
+#[test]
+fn skip_leaves_opposite_positions_alone() {
+    let limits = Limits { opposite: Opposite::Skip, ..Limits::default() };
+    let (mut desk, book, mut gateway) = (desk_with(limits), Book::default(), known(&[position(5, Side::Sell)]));
+    assert_eq!(cycle(&mut desk, &book, &mut gateway, &order("EURUSD", BAR)), Err(Suppression::Opposite));
+    assert_eq!(gateway.sent, 0);
+}
+
+#[test]
+fn pace_is_counted_over_restarts_and_symbols() {
+    let limits = Limits { orders_per_hour_max: 2, ..Limits::default() };
+    let (book, mut gateway) = (Book::default(), filling());
+    let mut desk = desk_with(limits);
+    assert!(cycle(&mut desk, &book, &mut gateway, &order("EURUSD", BAR)).is_ok());
+    assert!(place(&mut desk, &book, &mut gateway, &order("GBPUSD", BAR)).is_ok());
+    let third = order("USDJPY", BAR);
+    let full = Err(Suppression::OrderLimit);
+    assert_eq!(place(&mut desk, &book, &mut gateway, &third), full);
+    book.time.set(Duration::from_nanos(3_599_999_999_999));
+    assert_eq!(cycle(&mut desk, &book, &mut gateway, &third), full);
+    assert_eq!(cycle(&mut desk_with(limits), &book, &mut gateway, &third), full, "a restart remembers");
+    book.time.set(Duration::from_secs(3_600));
+    assert!(cycle(&mut desk, &book, &mut gateway, &third).is_ok(), "an hour later there is room");
+}
+
+#[test]
+fn a_symbol_cools_down_alone() {
+    let limits = Limits { cooldown: Duration::from_secs(600), ..Limits::default() };
+    let (mut desk, book, mut gateway) = (desk_with(limits), Book::default(), filling());
+    assert!(cycle(&mut desk, &book, &mut gateway, &order("EURUSD", BAR)).is_ok());
+    assert!(place(&mut desk, &book, &mut gateway, &order("GBPUSD", BAR)).is_ok());
+    let next = order("EURUSD", BAR + 1);
+    book.time.set(Duration::from_secs(599));
+    assert_eq!(cycle(&mut desk, &book, &mut gateway, &next), Err(Suppression::Cooldown));
+    book.time.set(Duration::from_secs(600));
+    assert!(cycle(&mut desk, &book, &mut gateway, &next).is_ok());
+}
+
+#[test]
+fn failures_in_a_row_stop_orders_and_a_fill_starts_afresh() {
+    let limits = Limits { failures_in_a_row_max: 2, ..Limits::default() };
+    let refusing = || Gateway { answer: Ok(Outcome::Rejected { reason: "no".into() }), ..filling() };
+    let (mut desk, book) = (desk_with(limits), Book::default());
+    assert!(cycle(&mut desk, &book, &mut refusing(), &order("EURUSD", BAR)).is_ok());
+    assert!(place(&mut desk, &book, &mut filling(), &order("GBPUSD", BAR)).is_ok());
+    assert!(place(&mut desk, &book, &mut refusing(), &order("USDJPY", BAR)).is_ok());
+    assert!(place(&mut desk, &book, &mut refusing(), &order("AUDUSD", BAR)).is_ok());
+    let next = order("NZDUSD", BAR);
+    assert_eq!(place(&mut desk, &book, &mut filling(), &next), Err(Suppression::Failures));
+    assert_eq!(cycle(&mut desk_with(limits), &book, &mut filling(), &next), Err(Suppression::Failures));
+}
+
+#[test]
+fn a_days_loss_stops_orders_and_an_equity_nobody_tells_does_too() {
+    let limits = Limits { loss_pct_per_day_max: 5.0, ..Limits::default() };
+    let (mut desk, book) = (desk_with(limits), Book::default());
+    let with = |equity| Gateway { equity, ..filling() };
+    assert!(now(desk.keep_up(&book, &mut with(Some(1_000.0)), Duration::ZERO)).is_empty());
+    assert_eq!(book.first_equity.get(), Some(1_000.0), "the day's first is noted before there is a signal");
+    assert!(cycle(&mut desk, &book, &mut with(Some(951.0)), &order("EURUSD", BAR)).is_ok());
+    let next = order("EURUSD", BAR + 1);
+    for equity in [Some(950.0), None] {
+        assert_eq!(cycle(&mut desk, &book, &mut with(equity), &next), Err(Suppression::LossLimit));
+    }
+}
+
+#[test]
+fn open_positions_settle_what_is_unknown_once_they_can_be_believed() {
+    for (after, mode, state) in [
+        (vec![position(9, Side::Buy)], AccountMode::Netting, OrderState::Filled),
+        (vec![], AccountMode::Hedging, OrderState::Rejected),
+        (vec![], AccountMode::Netting, OrderState::Unknown),
+    ] {
+        let rules = Rules { account_mode: mode, wants_proof: true, ..Rules::default() };
+        let (mut desk, book) = (Desk::new(rules), Book::default());
+        let mut gateway = Gateway { answer: Ok(unknown()), ..known(&[]) };
+        let order = order("EURUSD", BAR);
+        assert!(cycle(&mut desk, &book, &mut gateway, &order).is_ok());
+        gateway.positions = Ok(Positions::Known(after));
+        book.time.set(Duration::from_millis(6_999));
+        assert!(now(desk.keep_up(&book, &mut gateway, book.time.get())).is_empty(), "too early to believe it");
+        book.time.set(Duration::from_secs(7));
+        let proven = now(desk.keep_up(&book, &mut gateway, book.time.get()));
+        assert_eq!(book.state(order.client_order_id), Some(state));
+        assert_eq!(proven.len(), usize::from(state != OrderState::Unknown));
+        let asked = gateway.asked;
+        assert!(now(desk.keep_up(&book, &mut gateway, book.time.get())).is_empty());
+        assert_eq!(gateway.asked, asked, "what proved nothing is not asked for in every cycle");
+    }
+}
