@@ -190,7 +190,7 @@ fn identity(settings: &Settings) -> Identity {
     Identity { account, model: settings.model.name.clone() }
 }
 
-/// Where the gateway is.
+/// Where the gateway is, and how it is known.
 pub fn peer(gateway: &GatewaySettings) -> Peer {
-    Peer { address: format!("tcp://{}:{}", gateway.host, gateway.port) }
+    Peer { address: format!("tcp://{}:{}", gateway.host, gateway.port), curve: gateway.curve.clone() }
 }

@@ -52,6 +52,7 @@ fn leave_an_order_on_its_way(journal: &Path) -> Uuid {
         client_order_id: id,
         gateway_name: "EURUSD".into(),
         symbol,
+        closes: None,
         side: Side::Buy,
         volume: 0.01,
         stop_loss: 1.0,

@@ -65,6 +65,7 @@ install_tools() {
     has gcc || missing+=(gcc libc6-dev)
     has g++ || missing+=(g++)
     [ -e /etc/ssl/certs/ca-certificates.crt ] || missing+=(ca-certificates)
+    [ -e /usr/include/zmq.h ] || missing+=(libzmq3-dev)
     has python3 || missing+=(python3)
     python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3-venv)
     if $full; then has wrk || missing+=(wrk); fi
@@ -92,7 +93,8 @@ install_python_packages() {
 
 system_tests() {
     [ -x "$target/release/sentinel" ] || { echo "there is no binary to test"; return 1; }
-    SENTINEL_BIN=$target/release/sentinel SENTINEL_TEST_LOGS=$logs timeout 2400 "$python" -m pytest tests/system "$@"
+    export SENTINEL_BIN=$target/release/sentinel SENTINEL_CURVE_BIN=$target/curve/debug/sentinel
+    SENTINEL_TEST_LOGS=$logs timeout 2400 "$python" -m pytest tests/system "$@"
 }
 
 check tools install_tools
@@ -102,8 +104,10 @@ check clippy cargo clippy --workspace --all-targets --locked -- -D warnings
 check doc env RUSTDOCFLAGS=-Dwarnings cargo doc --workspace --no-deps --locked
 tests rust cargo "$logs/rust.log" cargo test --workspace --locked --no-fail-fast
 # A binary of an earlier build must not stand in for one that does not compile.
-rm -f "$target/release/sentinel"
+rm -f "$target/release/sentinel" "$target/curve/debug/sentinel"
 check release cargo build --release --locked
+# The other libzmq: the machine's own, which has CURVE.
+check curve env CARGO_TARGET_DIR="$target/curve" cargo --config docker/curve.toml build --locked
 tests system junit "$logs/system.xml" system_tests --junit-xml="$logs/system.xml"
 if $full; then
     check bench cargo bench --workspace --locked

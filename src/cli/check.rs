@@ -3,7 +3,8 @@
 use super::{args::SettingsArgs, fail, refuse};
 use crate::settings::Settings;
 use anyhow::Context;
-use std::process::ExitCode;
+use sentinel_actors::adapters::gateway::curve;
+use std::{fs, os::unix::fs::PermissionsExt, process::ExitCode};
 
 pub(super) fn main(args: &SettingsArgs) -> ExitCode {
     let settings = match Settings::load(&args.sources()) {
@@ -12,9 +13,33 @@ pub(super) fn main(args: &SettingsArgs) -> ExitCode {
     };
     match settings.to_toml().context("the settings have no TOML form") {
         Ok(text) => {
-            println!("# These settings are valid; `sentinel run` starts with them.\n{text}");
+            println!("# These settings are valid; `sentinel run` starts with them.\n{}\n{text}", line(&settings));
             ExitCode::SUCCESS
         }
         Err(error) => fail(&error),
     }
+}
+
+/// How orders travel, and how they could, as comments: what is printed has to stay TOML.
+fn line(settings: &Settings) -> String {
+    let version = curve::library_version();
+    let library = match curve::is_available() {
+        true => format!("# libzmq {version}, with CURVE."),
+        false => format!(
+            "# libzmq {version}, without CURVE: `cargo --config docker/curve.toml build --release` makes a binary with it."
+        ),
+    };
+    let gateway = &settings.gateway;
+    let line = match gateway.curve {
+        Some(_) => "# The line to the gateway: CURVE, encrypted and both ends proven.",
+        None => "# The line to the gateway: open, neither encrypted nor proven.",
+    };
+    let secret = gateway.curve_secret_key_file.as_ref().and_then(|path| fs::metadata(path).ok());
+    let exposed = match secret {
+        Some(file) if file.permissions().mode() & 0o004 != 0 => {
+            "\n# Everyone on this machine may read gateway.curve_secret_key_file: chmod o-r."
+        }
+        _ => "",
+    };
+    format!("{library}\n{line}{exposed}")
 }

@@ -140,6 +140,7 @@ fn sources(args: &Args, journal: &Path, [market, model, gateway]: [SocketAddr; 3
         ("trading.live", "true".into()),
         ("trading.threshold", THRESHOLD.into()),
         ("trading.stop_loss", STOP_LOSS.into()),
+        ("guards.opposite", "close_then_open".into()),
         ("schedule.clock", "bars".into()),
         ("journal.path", journal.display().to_string()),
     ];

@@ -35,7 +35,8 @@ pub(super) fn main(target: &Target) -> ExitCode {
     };
     let gateway = &settings.gateway;
     let verified = gateway.dialect.context("no dialect").and_then(|kind| {
-        println!("Gateway tcp://{}:{}, dialect {kind}\n", gateway.host, gateway.port);
+        let line = if gateway.curve.is_some() { "CURVE" } else { "plaintext" };
+        println!("Gateway tcp://{}:{}, dialect {kind}, {line}\n", gateway.host, gateway.port);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         Ok(runtime.block_on(verify(gateway, kind)))
     });
@@ -65,7 +66,7 @@ async fn verify(gateway: &GatewaySettings, kind: DialectKind) -> Report {
         return report;
     }
     let shaken = handshake::run(&*asking.dialect, &asking.peer, asking.deadline, &SystemClock).await;
-    if describe(&shaken, kind, &mut report) {
+    if describe(&shaken, kind, asking.peer.curve.is_some(), &mut report) {
         asking.account(&mut report).await;
         asking.positions(&mut report).await;
     }
@@ -91,7 +92,12 @@ fn by_hand(gateway: &GatewaySettings, kind: DialectKind, report: &mut Report) {
 }
 
 /// Reports the handshake; says whether there is any use in asking more.
-fn describe(shaken: &Result<Handshake, HandshakeError>, kind: DialectKind, report: &mut Report) -> bool {
+fn describe(
+    shaken: &Result<Handshake, HandshakeError>,
+    kind: DialectKind,
+    has_keys: bool,
+    report: &mut Report,
+) -> bool {
     let answered = |roundtrip: &Duration| format!("in {:.1} ms", roundtrip.as_secs_f64() * 1e3);
     let confirmed = match kind {
         DialectKind::PlaceOrder => "its liveness check is answered; there is no id, so this is all there is to know",
@@ -124,7 +130,15 @@ fn describe(shaken: &Result<Handshake, HandshakeError>, kind: DialectKind, repor
                 QuestionError::NoReply { .. } => {
                     "it took the request and is silent: look at its log; gateway.deadline_ms is how long it may take"
                 }
-                _ => "something listens there, but it does not speak ZeroMQ: is gateway.port the gateway's?",
+                _ if has_keys => {
+                    "something listens there, but it does not speak ZeroMQ with CURVE, or the keys do not fit: is \
+                     gateway.curve_server_key_file the gateway's public key, and does the gateway know the key in \
+                     gateway.curve_public_key_file?"
+                }
+                _ => {
+                    "something listens there, but it does not speak ZeroMQ, or only with CURVE: is gateway.port the \
+                     gateway's, and does it want keys (gateway.curve_server_key_file)?"
+                }
             };
             report.failed("answer", error, way_out);
             return false;

@@ -3,6 +3,7 @@
 //! Flags beat the environment, which beats `--config`, which beats `config/base.toml` (compiled in). Nothing
 //! starts with a setting that is unknown or out of range.
 
+mod curve;
 mod layers;
 mod market;
 mod sections;
@@ -14,6 +15,7 @@ pub use sections::*;
 pub use validate::Purpose;
 pub use values::{Distance, Secret};
 
+use sentinel_actors::adapters::gateway;
 use std::{fmt, path::PathBuf};
 
 /// What is wrong with the settings: each key, what it may be, and never a secret's value.
@@ -74,6 +76,10 @@ impl Settings {
         match market::calendar(&settings.market) {
             Ok(hours) => settings.market.hours = hours.into(),
             Err(problem) => problems.push(problem),
+        }
+        match curve::keys(&settings.gateway, gateway::curve::is_available()) {
+            Ok(keys) => settings.gateway.curve = keys,
+            Err(more) => problems.extend(more),
         }
         if problems.is_empty() { Ok(settings) } else { Err(SettingsError(problems)) }
     }

@@ -2,7 +2,7 @@
 
 use super::values::{Distance, Secret};
 use sentinel_actors::{
-    adapters::gateway::DialectKind,
+    adapters::gateway::{CurveKeys, DialectKind},
     domain::{
         bar::Interval,
         breaker::BreakerPolicy,
@@ -226,6 +226,26 @@ pub struct GatewaySettings {
     pub comment: String,
     pub i_checked_it_by_hand: bool,
     pub account_mode: AccountMode,
+    pub plaintext: PlaintextSetting,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub curve_server_key_file: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub curve_public_key_file: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub curve_secret_key_file: Option<PathBuf>,
+    /// What the three files hold; filled in when the settings are loaded.
+    #[serde(skip)]
+    pub curve: Option<CurveKeys>,
+}
+
+/// Whether orders may travel beyond this machine on an open line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PlaintextSetting {
+    /// They may not.
+    Refused,
+    /// A person says that this network is trusted.
+    Accepted,
 }
 
 /// `[journal]`

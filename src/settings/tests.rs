@@ -136,6 +136,7 @@ fn every_value_out_of_range_is_refused_by_its_key() {
         ("SENTINEL__GATEWAY__COMMENT", "a comment of more than thirty-one characters", "gateway.comment"),
         ("SENTINEL__GATEWAY__DIALECT", "klingon", "gateway.dialect"),
         ("SENTINEL__GATEWAY__DIALECT", "ea", "gateway.dialect"),
+        ("SENTINEL__GATEWAY__PLAINTEXT", "ok", "gateway.plaintext"),
         ("SENTINEL__JOURNAL__PATH", "/nonexistent/folder/journal.db", "journal.path"),
         ("SENTINEL__JOURNAL__PATH", "/", "journal.path"),
         ("SENTINEL__JOURNAL__KEEP_DAYS", "0", "journal.keep_days"),
@@ -239,10 +240,39 @@ fn live(more: &[(&str, &str)]) -> Sources {
 }
 
 #[test]
-fn live_mode_is_for_a_gateway_on_loopback() {
+fn live_mode_towards_another_machine_needs_curve_or_a_persons_word() {
     assert!(Settings::load(&live(&[])).is_ok());
-    assert_eq!(refused(&live(&[("GTW_HOST", "172.19.141.255")])).0, ["gateway.host"]);
-    let replay =
-        [("GTW_HOST", "gtw"), ("SENTINEL__SCHEDULE__CLOCK", "bars"), ("SENTINEL__SCHEDULE__BACK_TO_BACK", "true")];
-    assert_eq!(refused(&live(&replay)).0, ["gateway.host", "schedule.clock", "schedule.back_to_back"]);
+    let far = ("GTW_HOST", "172.19.141.255");
+    let (keys, text) = refused(&live(&[far]));
+    assert_eq!(keys, ["gateway.plaintext"]);
+    for way_out in ["accepted", "curve_server_key_file", "curve_public_key_file", "curve_secret_key_file"] {
+        assert!(text.contains(way_out), "{text}");
+    }
+    let accepted = ("SENTINEL__GATEWAY__PLAINTEXT", "accepted");
+    assert!(Settings::load(&live(&[far, accepted])).is_ok());
+    let mut bare = live(&[far, ("SENTINEL__GATEWAY__DIALECT", ""), ("SENTINEL__GATEWAY__ACCOUNT", "")]);
+    assert_eq!(refused(&bare).0, ["gateway.dialect", "gateway.account", "gateway.plaintext"], "all together");
+    bare.environment.insert("SENTINEL__TRADING__LIVE".into(), "false".into());
+    assert!(Settings::load(&bare).is_ok(), "a dry run opens no line");
+}
+
+#[test]
+fn a_curve_key_that_is_named_asks_for_the_others() {
+    let far = [("GTW_HOST", "gtw"), ("SENTINEL__GATEWAY__CURVE_SERVER_KEY_FILE", "/nonexistent/server.key")];
+    let (keys, text) = refused(&live(&far));
+    for key in ["gateway.curve_server_key_file", "gateway.curve_public_key_file", "gateway.curve_secret_key_file"] {
+        assert!(keys.iter().any(|named| named == key), "{keys:?}");
+    }
+    assert!(!keys.contains(&"gateway.plaintext".into()) && text.contains("/nonexistent/server.key"), "{text}");
+}
+
+#[test]
+fn a_replay_is_never_traded_beyond_loopback() {
+    let replay = [
+        ("GTW_HOST", "gtw"),
+        ("SENTINEL__GATEWAY__PLAINTEXT", "accepted"),
+        ("SENTINEL__SCHEDULE__CLOCK", "bars"),
+        ("SENTINEL__SCHEDULE__BACK_TO_BACK", "true"),
+    ];
+    assert_eq!(refused(&live(&replay)).0, ["schedule.clock", "schedule.back_to_back"]);
 }

@@ -1,8 +1,10 @@
 //! What every setting may be. All problems are reported together, each with its key and the way out.
 
 use super::{
-    Distance, Problem, Settings,
-    sections::{BreakerSettings, ClockSource, GuardSettings, Symbol, TradingSettings},
+    Distance, Problem, Settings, curve,
+    sections::{
+        BreakerSettings, ClockSource, GatewaySettings, GuardSettings, PlaintextSetting, Symbol, TradingSettings,
+    },
 };
 use sentinel_actors::{
     adapters::gateway::DialectKind,
@@ -255,9 +257,13 @@ fn live(settings: &Settings, found: &mut Found) {
     }
     let is_loopback = is_loopback(&gateway.host);
     found.unless(
-        is_loopback,
-        "gateway.host",
-        "live mode is only possible with a gateway on loopback: order safety is not built in yet",
+        is_loopback || names_a_key(gateway) || gateway.plaintext == PlaintextSetting::Accepted,
+        "gateway.plaintext",
+        format!(
+            "live mode towards another machine needs CURVE ({}), or this key set to \"accepted\" if everyone on the \
+             network may read, change and send orders",
+            curve::KEYS.join(", ")
+        ),
     );
     let unless_loopback = "is refused in live mode unless the gateway is on loopback";
     found.unless(
@@ -266,6 +272,13 @@ fn live(settings: &Settings, found: &mut Found) {
         format!("bars {unless_loopback}"),
     );
     found.unless(is_loopback || !settings.schedule.back_to_back, "schedule.back_to_back", unless_loopback);
+}
+
+/// One is enough to say what is wanted; the others are asked for by name.
+fn names_a_key(gateway: &GatewaySettings) -> bool {
+    [&gateway.curve_server_key_file, &gateway.curve_public_key_file, &gateway.curve_secret_key_file]
+        .iter()
+        .any(|file| file.is_some())
 }
 
 fn is_loopback(host: &str) -> bool {

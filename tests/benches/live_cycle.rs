@@ -64,6 +64,8 @@ fn settings(market: SocketAddr, model: SocketAddr, gateway: SocketAddr, journal:
         ("trading.live", "true".into()),
         ("trading.stop_loss", "0.02".into()),
         ("schedule.clock", "bars".into()),
+        // Every cycle is to send an order.
+        ("guards.positions_max", "0".into()),
         ("journal.path", journal.display().to_string()),
     ];
     Settings::load(&Sources { environment: HashMap::new(), flags, ..Sources::default() }).unwrap()
@@ -88,8 +90,11 @@ fn start_stages(settings: &Settings) -> (Stages, Policy) {
     let config = stages::journal_config(settings, clock.clone(), metrics.clone());
     let opened = Opened::at(&config.path, &config.identity, clock.now()).unwrap();
     let journal = Journal::start(config, opened);
-    let shared = Shared { clock, inflight, breakers, shutdown: CancellationToken::new(), metrics, journal };
-    (stages::start(settings, &shared).0, application::policy(settings))
+    let policy = application::policy(settings);
+    let kill_switch = policy.kill_switch.clone();
+    let shared =
+        Shared { clock, inflight, breakers, kill_switch, shutdown: CancellationToken::new(), metrics, journal };
+    (stages::start(settings, &shared).0, policy)
 }
 
 /// The same three calls by plain clients: the newest bar, a prediction for a body of the same size, a ping on a new

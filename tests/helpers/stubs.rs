@@ -184,6 +184,7 @@ impl Handler<SendSignals> for Stub {
         let report = |signal: Signal| SignalReport {
             symbol: signal.symbol,
             side: signal.side,
+            closes: Vec::new(),
             result: SignalResult::Suppressed(Suppression::DryRun),
         };
         Box::pin(async move { message.signals.into_iter().map(report).collect() })

@@ -18,6 +18,15 @@ def binary() -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def curve_binary() -> Path:
+    """The binary that links Debian's libzmq: SENTINEL_CURVE_BIN, or where tests/run.sh builds it."""
+    path = Path(os.environ.get("SENTINEL_CURVE_BIN", ROOT / "target/curve/debug/sentinel")).resolve()
+    how = "CARGO_TARGET_DIR=target/curve cargo --config docker/curve.toml build"
+    assert path.is_file(), f"no binary at {path}: {how}"
+    return path
+
+
 @pytest.fixture
 def rig(binary, tmp_path):
     """A healthy market and model, gateways on demand; all of it ends with the test."""

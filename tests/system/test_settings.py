@@ -106,13 +106,23 @@ def test_live_mode_with_a_stop_loss_of_none_has_to_say_so_and_may(rig):
 
 
 @pytest.mark.parametrize("host", ["172.19.141.255", "gateway.invalid", "0.0.0.0"])
-def test_live_mode_beyond_loopback_is_refused(rig, host):
-    assert "order safety is not built in yet" in refused(rig, *LIVE[:-1], host)
+def test_live_mode_beyond_loopback_needs_curve_or_a_persons_word(rig, host):
+    said = refused(rig, *LIVE[:-1], host)
+    assert "gateway.plaintext" in said and "accepted" in said
+    for role in ("server", "public", "secret"):
+        assert f"gateway.curve_{role}_key_file" in said
+
+
+def test_live_mode_beyond_loopback_is_accepted_on_a_persons_word(rig):
+    args = [*LIVE[:-1], "172.19.141.255"]
+    daemon = rig.command("check", *args, **variables({"gateway.plaintext": "accepted"}))
+    assert daemon.wait_exit()[0] == 0, daemon.output()
 
 
 @pytest.mark.parametrize("flag", [["--clock", "bars"], ["--back-to-back"]], ids=" ".join)
 def test_replaying_live_beyond_loopback_is_refused(rig, flag):
-    refused(rig, *LIVE[:-1], "172.19.141.255", *flag)
+    accepted = variables({"gateway.plaintext": "accepted"})
+    assert "schedule." in refused(rig, *LIVE[:-1], "172.19.141.255", *flag, **accepted)
 
 
 def test_the_dialect_ea_is_refused_with_the_reason(rig):

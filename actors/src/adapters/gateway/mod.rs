@@ -1,6 +1,7 @@
 //! The MetaTrader gateway on ZeroMQ: what an order looks like in each dialect, what a reply proves, and the REQ
 //! socket. The dialect is configured, never probed. Used by the SignalSender and `sentinel verify`.
 
+pub mod curve;
 mod envelope;
 pub mod handshake;
 mod order_send;
@@ -11,6 +12,7 @@ pub mod signature;
 mod socket;
 mod v43;
 
+pub use curve::CurveKeys;
 pub use envelope::Envelope;
 pub use order_send::OrderSend;
 pub use place_order::PlaceOrder;

@@ -1,6 +1,7 @@
 //! The REQ socket. A request that was not handed to a connected gateway is dropped with its socket and never
 //! delivered later; a request that was, is answered on this socket or not at all.
 
+use super::CurveKeys;
 use std::sync::LazyLock;
 use tmq::{
     Context, Message, Multipart, TmqError,
@@ -31,17 +32,19 @@ impl From<TmqError> for SocketError {
     }
 }
 
-/// Where the gateway is.
+/// Where the gateway is, and how it is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Peer {
     /// `tcp://host:port`.
     pub address: String,
+    /// Keys of an encrypted line; `None`: an open one.
+    pub curve: Option<CurveKeys>,
 }
 
 impl Peer {
     /// A gateway on an open line.
     pub fn plain(address: &str) -> Self {
-        Self { address: address.to_owned() }
+        Self { address: address.to_owned(), curve: None }
     }
 }
 
@@ -52,17 +55,23 @@ impl GatewaySocket {
     /// Starts connecting and returns at once. Needs a tokio runtime.
     ///
     /// # Errors
-    /// When the address is not one, or no more sockets can be made; not when nobody is there.
+    /// When the address is not one, no more sockets can be made, or libzmq has no CURVE and there are keys; not when
+    /// nobody is there, and not when the gateway has other keys: then the connection never comes about.
     pub fn connect(peer: &Peer) -> Result<Self, SocketError> {
-        let socket = request(&CONTEXT)
+        let mut socket = request(&CONTEXT)
             // Without these two an order would still be delivered when the gateway appears after our deadline.
             .set_linger(0)
             .set_immediate(true)
             .set_sndhwm(1)
             .set_rcvhwm(1)
-            .set_maxmsgsize(REPLY_BYTES_MAX)
-            .connect(&peer.address)?;
-        Ok(Self(socket))
+            .set_maxmsgsize(REPLY_BYTES_MAX);
+        if let Some(keys) = &peer.curve {
+            socket = socket
+                .set_curve_serverkey(keys.server.expose())
+                .set_curve_publickey(keys.public.expose())
+                .set_curve_secretkey(keys.secret.expose());
+        }
+        Ok(Self(socket.connect(&peer.address)?))
     }
 
     /// Hands the request to a connected gateway, waiting for the connection if need be. Dropping this future before
@@ -94,11 +103,22 @@ impl AwaitingReply {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        super::curve::{self, CurveKey, Half},
+        *,
+    };
 
     #[actix::test]
     async fn a_bad_address_is_an_error_and_an_absent_gateway_is_not() {
         assert!(GatewaySocket::connect(&Peer::plain("localhost")).is_err());
         assert!(GatewaySocket::connect(&Peer::plain("tcp://127.0.0.1:9")).is_ok());
+    }
+
+    #[actix::test]
+    async fn keys_that_libzmq_cannot_use_are_an_error_and_never_an_open_line() {
+        let key = || CurveKey::parse("Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID", Half::Public).unwrap();
+        let curve = Some(CurveKeys { server: key(), public: key(), secret: key() });
+        let peer = Peer { curve, ..Peer::plain("tcp://127.0.0.1:9") };
+        assert_eq!(GatewaySocket::connect(&peer).is_ok(), curve::is_available());
     }
 }

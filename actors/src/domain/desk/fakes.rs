@@ -23,10 +23,13 @@ pub(super) fn now<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
+/// An order, where it stands, and the tickets before it.
+pub(super) type Entry = (Order, OrderState, Option<Vec<i64>>);
+
 /// A journal in memory; the calls in `fails`, counted from 1, fail.
 #[derive(Default)]
 pub(super) struct Book {
-    pub orders: RefCell<Vec<(Order, OrderState, Option<Vec<i64>>)>>,
+    pub orders: RefCell<Vec<Entry>>,
     pub calls: Cell<usize>,
     pub fails: RefCell<Vec<usize>>,
     pub time: Cell<Duration>,
