@@ -26,6 +26,7 @@ async fn live(journal: &Path, cycles: &str) -> TestApp {
         ("schedule.cycles", cycles),
         ("schedule.back_to_back", "true"),
         ("trading.live", "true"),
+        ("guards.positions_max", "0"),
         ("journal.path", journal.as_str()),
     ];
     spawn_app(&flags, |plan| plan).await

@@ -235,6 +235,8 @@ fn log_fate(cycle_id: CycleId, order: &Order, outcome: &Outcome) {
 #[cfg(test)]
 mod gate_tests;
 #[cfg(test)]
+mod journal_tests;
+#[cfg(test)]
 mod scripted_gateway;
 #[cfg(test)]
 mod tests;

@@ -13,13 +13,12 @@ use crate::{
         breaker::BreakerPolicy,
         guard::Limits,
         instrument::Symbol,
-        journal::{History, JournalError, Stock},
         order::Side,
         order_state::OrderState,
-        position::{AccountMode, Opposite, Position},
+        position::{AccountMode, Opposite},
     },
     journal::{self, Journal, Opened},
-    messages::{Flush, NoteEquity, ReadFills, ReadHistory, TakeStock, WriteStep},
+    messages::Flush,
 };
 use actix::Addr;
 use std::{
@@ -77,13 +76,13 @@ pub(super) const V43: Setup = Setup { kind: DialectKind::V43, live: true, deadli
 const PLACE_ORDER: Setup = Setup { kind: DialectKind::PlaceOrder, ..V43 };
 
 pub(super) struct Running {
-    folder: TempDir,
-    journal: Addr<Journal>,
-    sender: Addr<SignalSender>,
-    shutdown: CancellationToken,
-    inflight: Inflight,
+    pub folder: TempDir,
+    pub journal: Addr<Journal>,
+    pub sender: Addr<SignalSender>,
+    pub shutdown: CancellationToken,
+    pub inflight: Inflight,
     pub events: Arc<Mutex<Vec<Event>>>,
-    metrics: Recipient<Event>,
+    pub metrics: Recipient<Event>,
     pub halted: Arc<AtomicBool>,
 }
 
@@ -106,10 +105,10 @@ fn ledger(journal: &Addr<Journal>) -> JournalLedger {
     }
 }
 
-type Shared<'a> = (&'a CancellationToken, &'a Inflight, &'a Recipient<Event>, &'a Arc<AtomicBool>);
+pub(super) type Shared<'a> = (&'a CancellationToken, &'a Inflight, &'a Recipient<Event>, &'a Arc<AtomicBool>);
 
 impl Setup {
-    fn config(&self, address: &str, shared: Shared<'_>, ledger: JournalLedger) -> Config {
+    pub(super) fn config(&self, address: &str, shared: Shared<'_>, ledger: JournalLedger) -> Config {
         let instrument = |name: &str| Instrument {
             symbol: Symbol::new(name),
             ticker: format!("{name}.FOREX"),
@@ -302,78 +301,6 @@ async fn an_unknown_order_blocks_its_symbol_across_a_restart() {
     let running = running.restart(V43, &gateway.address).await;
     let results = running.cycle(2, &["EURUSD", "GBPUSD"], BAR + 3_600).await;
     assert_eq!(texts(&results), ["unresolved", "filled"]);
-}
-
-/// A journal that fails every write after the first few.
-struct Failing {
-    writes_left: usize,
-}
-
-impl Actor for Failing {
-    type Context = Context<Self>;
-}
-
-impl Handler<TakeStock> for Failing {
-    type Result = Result<Stock, JournalError>;
-
-    fn handle(&mut self, _: TakeStock, _: &mut Self::Context) -> Self::Result {
-        Ok(Stock::default())
-    }
-}
-
-impl Handler<ReadHistory> for Failing {
-    type Result = Result<History, JournalError>;
-
-    fn handle(&mut self, _: ReadHistory, _: &mut Self::Context) -> Self::Result {
-        Ok(History::default())
-    }
-}
-
-impl Handler<ReadFills> for Failing {
-    type Result = Result<Vec<Position>, JournalError>;
-
-    fn handle(&mut self, _: ReadFills, _: &mut Self::Context) -> Self::Result {
-        Ok(Vec::new())
-    }
-}
-
-impl Handler<NoteEquity> for Failing {
-    type Result = Result<f64, JournalError>;
-
-    fn handle(&mut self, NoteEquity(equity): NoteEquity, _: &mut Self::Context) -> Self::Result {
-        Ok(equity)
-    }
-}
-
-impl Handler<WriteStep> for Failing {
-    type Result = Result<(), JournalError>;
-
-    fn handle(&mut self, _: WriteStep, _: &mut Self::Context) -> Self::Result {
-        self.writes_left = self.writes_left.checked_sub(1).ok_or(JournalError::Failed("disk full".into()))?;
-        Ok(())
-    }
-}
-
-#[actix::test]
-async fn nothing_is_sent_without_its_intent_and_its_sending_on_disk() {
-    for (writes_left, first, received) in [(0, "journal", 0), (1, "journal", 0), (2, "filled", 1)] {
-        let gateway = Gateway::start(|all| vec![newest(all).fill(1)]);
-        let journal = Failing { writes_left }.start();
-        let ledger = JournalLedger {
-            stock: journal.clone().recipient(),
-            history: journal.clone().recipient(),
-            fills: journal.clone().recipient(),
-            equity: journal.clone().recipient(),
-            write: journal.recipient(),
-        };
-        let mut running = V43.start(&gateway.address);
-        let shared = (&running.shutdown, &running.inflight, &running.metrics, &running.halted);
-        let config = V43.config(&gateway.address, shared, ledger);
-        running.sender = SignalSender::new(config).start();
-        let results = running.cycle(1, &["EURUSD", "GBPUSD"], BAR).await;
-        assert_eq!(texts(&results), [first, "journal"], "{writes_left} writes");
-        assert_eq!(gateway.received().len(), received);
-    }
 }
 
 #[actix::test]
