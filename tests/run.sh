@@ -108,6 +108,8 @@ rm -f "$target/release/sentinel" "$target/curve/debug/sentinel"
 check release cargo build --release --locked
 # The other libzmq: the machine's own, which has CURVE.
 check curve env CARGO_TARGET_DIR="$target/curve" cargo --config docker/curve.toml build --locked
+# Seconds for each of the four targets, two at a time.
+tests fuzz junit "$logs/fuzz.xml" bash tests/fuzz/run.sh "$($full && echo 1200 || echo 20)" "$logs/fuzz.xml"
 tests system junit "$logs/system.xml" system_tests --junit-xml="$logs/system.xml"
 if $full; then
     check bench cargo bench --workspace --locked

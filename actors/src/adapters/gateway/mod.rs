@@ -184,7 +184,9 @@ fn parse_object<T: DeserializeOwned>(reply: &[u8]) -> Result<T, BadReply> {
     if reply.trim_ascii_start().first() != Some(&b'{') {
         return Err(unreadable(format!("no JSON object: {}", String::from_utf8_lossy(&reply[..reply.len().min(100)]))));
     }
-    serde_json::from_slice(reply).map_err(|error| unreadable(error.to_string()))
+    // Also where nobody looks: serde skips what it does not need without checking that it is text.
+    let text = std::str::from_utf8(reply).map_err(|error| unreadable(error.to_string()))?;
+    serde_json::from_str(text).map_err(|error| unreadable(error.to_string()))
 }
 
 /// Whether a reply clearly has no ticket. A ticket that cannot be read is one.
@@ -215,6 +217,12 @@ mod tests {
             let request = dialect(kind, DialectParams::default()).ask(Question::Handshake, Uuid::nil(), Duration::ZERO);
             assert_eq!(request.is_some(), kind.has_handshake(), "{kind}");
         }
+    }
+
+    #[test]
+    fn a_garbled_reply_is_unreadable_even_where_nobody_looks() {
+        let reply = b"{\"status\": \"ok\", \"message\": \"\xff\"}";
+        assert!(parse_object::<std::collections::HashMap<String, serde::de::IgnoredAny>>(reply).is_err());
     }
 
     #[test]

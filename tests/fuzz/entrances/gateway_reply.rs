@@ -1,0 +1,123 @@
+//! Gateway replies: the same bytes as the reply to an order and to each question, in every dialect.
+
+use sentinel_actors::{
+    adapters::gateway::{Answer, Dialect, DialectKind, DialectParams, Question, dialect},
+    domain::{
+        instrument::Symbol,
+        order::{Order, Outcome, Side},
+    },
+};
+use serde_json::{Value, value::RawValue};
+use std::{collections::HashMap, str};
+use uuid::Uuid;
+
+/// The order and the question that the seeds answer: f20cfd40-3bf1-5e7f-b0ab-e952611bc0a1.
+const OURS: Uuid = Uuid::from_u128(0xf20c_fd40_3bf1_5e7f_b0ab_e952_611b_c0a1);
+/// Somebody else's: f20cfd40-3bf1-5e7f-b0ab-e952611bc0a2.
+const OTHER: Uuid = Uuid::from_u128(0xf20c_fd40_3bf1_5e7f_b0ab_e952_611b_c0a2);
+
+/// True if it settles the order in some dialect.
+pub fn enter(bytes: &[u8]) -> bool {
+    let mut settled = false;
+    for kind in DialectKind::ALL {
+        let dialect = dialect(kind, DialectParams::default());
+        settled |= order(&*dialect, bytes);
+        for question in Question::ALL {
+            let answer = dialect.answer(question, OURS, bytes);
+            if dialect.echoes_id() {
+                let to_other = dialect.answer(question, OTHER, bytes);
+                assert!(answer.is_err() || to_other.is_err(), "{kind}: one reply answers one request");
+            }
+            match answer {
+                Ok(answer) => readable(&answer),
+                Err(error) => one_line(&error.to_string()),
+            }
+        }
+    }
+    settled
+}
+
+/// What a reply proves about our order, checked against the reply read a second time, without the dialect.
+fn order(dialect: &dyn Dialect, bytes: &[u8]) -> bool {
+    let kind = dialect.kind();
+    let verdict = dialect.classify(&an_order(OURS), bytes);
+    let reply = fields(bytes);
+    let is_object = reply.is_some();
+    let field = |name: &str| -> Value {
+        let raw = reply.as_ref().and_then(|reply| reply.get(name));
+        raw.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default()
+    };
+    let (id, ticket) = match kind {
+        DialectKind::V43 => (field("uuid"), field("ticket")),
+        DialectKind::Envelope => (field("req_id"), field("data")["ticket"].clone()),
+        DialectKind::OrderSend | DialectKind::PlaceOrder => (Value::Null, field("ticket")),
+    };
+    let has_ticket = ticket.as_i64().is_some_and(|ticket| ticket > 0);
+    if dialect.echoes_id() {
+        assert!(!verdict.is_ours || id.as_str() == Some(&OURS.to_string()), "{kind}: another's reply was taken");
+        let of_other = dialect.classify(&an_order(OTHER), bytes);
+        assert!(!(verdict.is_ours && of_other.is_ours), "{kind}: one reply settles two orders");
+    }
+    match &verdict.outcome {
+        Outcome::Filled { ticket: told, price } => {
+            assert!(verdict.is_ours && is_object, "{kind}: filled without a reply of its own");
+            assert!(price.is_none_or(f64::is_finite));
+            if kind == DialectKind::PlaceOrder {
+                let status = field("status").as_str().unwrap_or_default().to_ascii_lowercase();
+                assert!(["ok", "success", "filled"].contains(&status.as_str()), "{status}");
+            } else {
+                assert!(has_ticket && ticket.as_i64() == Some(*told), "{kind}: filled without a ticket");
+            }
+            true
+        }
+        Outcome::Rejected { reason } => {
+            assert!(verdict.is_ours && is_object, "{kind}: rejected without a reply of its own");
+            assert!(kind == DialectKind::PlaceOrder || !has_ticket, "{kind}: rejected although there is a ticket");
+            one_line(reason);
+            true
+        }
+        Outcome::Unknown { reason } => {
+            one_line(reason);
+            false
+        }
+        Outcome::NotSent { .. } => unreachable!("{kind}: a reply says that the order was sent"),
+    }
+}
+
+/// The members of an object; what nobody looks at may be any JSON, as long as it is text.
+fn fields(bytes: &[u8]) -> Option<HashMap<String, &RawValue>> {
+    serde_json::from_str(str::from_utf8(bytes).ok()?).ok()
+}
+
+fn readable(answer: &Answer) {
+    if let Err(error) = answer.server_time() {
+        one_line(&error.to_string());
+    }
+    if let Ok(account) = answer.account() {
+        assert!(account.balance.is_finite() && account.equity.is_finite());
+        one_line(account.currency.as_deref().unwrap_or_default());
+    }
+    for position in answer.positions().unwrap_or_default() {
+        assert!(position.ticket > 0 && position.volume > 0.0 && position.volume.is_finite(), "{position:?}");
+        one_line(&position.gateway_name);
+    }
+    let _ = answer.looks_like_a_trade();
+}
+
+fn one_line(text: &str) {
+    assert!(!text.contains(char::is_control) && text.chars().count() <= 500, "{text:?}");
+}
+
+fn an_order(client_order_id: Uuid) -> Order {
+    Order {
+        client_order_id,
+        symbol: Symbol::new("EURUSD"),
+        gateway_name: "EURUSDm".into(),
+        side: Side::Buy,
+        volume: 0.1,
+        stop_loss: 1.05,
+        take_profit: 0.0,
+        confidence: 0.7,
+        bar_close_time: 1_500_000_000,
+    }
+}

@@ -1,0 +1,146 @@
+//! Settings: a text of up to five parts, separated by lines of `---`: the settings file, the environment and the flags
+//! (a `NAME=value` on each line), a calendar file and a holidays file.
+
+use sentinel::settings::{Distance, Purpose, Settings, Sources};
+use sentinel_actors::domain::schedule::Schedule;
+use std::{collections::HashSet, fs, path::PathBuf, time::Duration};
+
+/// No message and no dump may show it.
+const TOKEN: &str = "canary-5d0c9a7e";
+/// The keys that have a flag.
+const FLAGS: [&str; 23] = [
+    "data.base_url",
+    "data.interval",
+    "data.lookback_bars",
+    "gateway.account",
+    "gateway.dialect",
+    "gateway.host",
+    "gateway.port",
+    "guards.halt_file",
+    "journal.path",
+    "metrics.enabled",
+    "metrics.port",
+    "model.host",
+    "model.port",
+    "schedule.back_to_back",
+    "schedule.clock",
+    "schedule.cron",
+    "schedule.cycles",
+    "trading.live",
+    "trading.stop_loss",
+    "trading.take_profit",
+    "trading.threshold",
+    "trading.volume",
+    "symbols",
+];
+
+thread_local! {
+    /// The only place that is read, whatever paths the settings name.
+    static FOLDER: tempfile::TempDir = tempfile::tempdir().expect("a folder for the files");
+}
+
+/// True if the daemon would start with it.
+pub fn enter(bytes: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(bytes);
+    let mut parts = text.split("---\n");
+    let mut part = || parts.next().unwrap_or_default();
+    let (file, environment, flags, calendar, holidays) = (part(), part(), part(), part(), part());
+    let mut sources = Sources { file: Some(written("settings.toml", file)), ..Sources::default() };
+    sources.environment.extend(pairs(environment));
+    // A token at hand keeps the token file that the text may name from being read.
+    sources.environment.insert("EODHD_API_TOKEN".into(), TOKEN.into());
+    for (name, value) in pairs(flags) {
+        match FLAGS.into_iter().find(|flag| *flag == name) {
+            Some("symbols") => sources.symbols = Some(value.split(',').map(str::to_owned).collect()),
+            Some(flag) => sources.flags.push((flag, value)),
+            None => {}
+        }
+    }
+    // Flags beat everything else, so no other calendar is read either.
+    let calendar = if calendar.is_empty() { "fx".into() } else { written("calendar.toml", calendar) };
+    sources.flags.push(("market.calendar", calendar.display().to_string()));
+    let holidays = if holidays.is_empty() { "closed = []" } else { holidays };
+    sources.flags.push(("market.holidays", written("holidays.toml", holidays).display().to_string()));
+
+    let secret_is_ours = !text.contains(TOKEN);
+    for purpose in [Purpose::VerifyGateway, Purpose::Daemon] {
+        match Settings::load_for(purpose, &sources) {
+            Ok(settings) => {
+                in_range(&settings);
+                let effective = settings.to_toml().expect("every value has a TOML form");
+                assert!(!secret_is_ours || !effective.contains(TOKEN), "{effective}");
+                if purpose == Purpose::Daemon {
+                    reloads(&sources, &effective);
+                    return true;
+                }
+            }
+            Err(error) => {
+                let message = error.to_string();
+                assert!(!error.0.is_empty() && !message.is_empty());
+                assert!(!secret_is_ours || !message.contains(TOKEN), "{message}");
+            }
+        }
+    }
+    false
+}
+
+/// What every part of the daemon takes for granted.
+fn in_range(settings: &Settings) {
+    let Settings { data, model, gateway, metrics, journal, guards, .. } = settings;
+    assert!((120..=5_000).contains(&data.lookback_bars) && settings.max_bar_age_s() > 0);
+    for deadline in [data.deadline_ms, model.deadline_ms, gateway.deadline_ms, metrics.header_deadline_ms] {
+        assert!((10..=3_600_000).contains(&deadline));
+    }
+    assert!(model.port > 0 && gateway.port > 0 && journal.keep_days > 0 && gateway.comment.len() <= 31);
+    assert!((0.0..=100.0).contains(&guards.volume_max));
+    assert!(!settings.trading.live || gateway.dialect.is_some() && gateway.account.is_some());
+    let instruments = settings.instruments();
+    let names: HashSet<&str> = instruments.iter().map(|instrument| instrument.symbol.as_str()).collect();
+    assert!(!names.is_empty() && names.len() == instruments.len());
+    for instrument in &*instruments {
+        assert!((0.0..1.0).contains(&instrument.threshold) && (0.001..=100.0).contains(&instrument.volume));
+        assert!(instrument.digits <= 10);
+        let distances = [instrument.stop_loss, instrument.take_profit].into_iter().flatten();
+        assert!(distances.into_iter().all(|distance| distance.is_finite() && distance > 0.0));
+    }
+    let now = Duration::from_secs(1_500_000_000);
+    let schedule: Schedule = settings.schedule.cron.parse().expect("a schedule that was checked");
+    assert!(schedule.next_after(now).is_none_or(|due| due > now) && schedule.period(now) > Duration::ZERO);
+    for time in [i64::MIN, 0, 1_500_000_000, i64::MAX] {
+        let _ = settings.market.hours.is_open(time);
+    }
+    let _ = settings.market.hours.expects_bar(1_500_000_000, 1_500_360_000, 3_600);
+    let _ = settings.trading.stop_loss.and_then(Distance::price);
+}
+
+/// What `sentinel check` prints is a settings file that says the same.
+fn reloads(sources: &Sources, effective: &str) {
+    let again = Sources { file: Some(written("effective.toml", effective)), ..Sources::default() };
+    let environment = sources.environment.get_key_value("EODHD_API_TOKEN").into_iter();
+    let again = Sources { environment: environment.map(|(k, v)| (k.clone(), v.clone())).collect(), ..again };
+    let again = Settings::load_for(
+        Purpose::VerifyGateway,
+        &Sources { flags: vec![("gateway.dialect", "v43".into())], ..again },
+    );
+    let again = again.unwrap_or_else(|error| panic!("{error}\n{effective}"));
+    let [was, is] = [effective, &again.to_toml().expect("every value has a TOML form")].map(without_dialect);
+    assert_eq!(was, is);
+}
+
+/// The dialect may be missing in what the daemon starts with.
+fn without_dialect(effective: &str) -> String {
+    effective.lines().filter(|line| !line.starts_with("dialect = ")).map(|line| format!("{line}\n")).collect()
+}
+
+fn pairs(lines: &str) -> impl Iterator<Item = (String, String)> {
+    lines.lines().filter_map(|line| line.split_once('=')).map(|(name, value)| (name.into(), value.into()))
+}
+
+/// A file of this text.
+fn written(name: &str, text: &str) -> PathBuf {
+    FOLDER.with(|folder| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).expect("a place to write");
+        path
+    })
+}

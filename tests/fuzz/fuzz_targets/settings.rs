@@ -1,0 +1,10 @@
+//! cargo-fuzz target, see ../run.sh.
+
+#![no_main]
+
+#[path = "../entrances/settings.rs"]
+mod entrance;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    entrance::enter(bytes);
+});
