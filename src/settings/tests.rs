@@ -102,6 +102,7 @@ fn every_value_out_of_range_is_refused_by_its_key() {
     for (variable, value, key) in [
         ("SENTINEL__SCHEDULE__CRON", "* * * * *", "schedule.cron"),
         ("SENTINEL__SCHEDULE__CLOCK", "sundial", "schedule.clock"),
+        ("SENTINEL__SCHEDULE__CYCLES", "18446744073709551615", "schedule.cycles"),
         ("SENTINEL__DATA__BASE_URL", "ftp://x", "data.base_url"),
         ("SENTINEL__DATA__INTERVAL", "2h", "data.interval"),
         ("SENTINEL__DATA__LOOKBACK_BARS", "119", "data.lookback_bars"),

@@ -15,6 +15,8 @@ use std::{collections::HashSet, fs, net::IpAddr, path::Path};
 /// The model sees 60 bars, the longest of them with 60 more before it.
 const LOOKBACK_BARS: std::ops::RangeInclusive<usize> = 120..=5_000;
 const SAY_THE_DIALECT: &str = "--dialect place_order, v43, envelope or order_send";
+/// More than any daemon lives through, and fewer than TOML can write.
+const CYCLES_MAX: u64 = 1_000_000_000_000;
 /// Milliseconds; a deadline of an hour is no deadline.
 const DEADLINE_MS: std::ops::RangeInclusive<u64> = 10..=3_600_000;
 
@@ -73,6 +75,8 @@ fn schedule(settings: &Settings, found: &mut Found) {
     if let Err(message) = settings.schedule.cron.parse::<Schedule>() {
         found.unless(false, "schedule.cron", message);
     }
+    let cycles = settings.schedule.cycles;
+    found.unless(cycles <= CYCLES_MAX, "schedule.cycles", "must be 0 (no end) to 1000000000000");
 }
 
 fn data(settings: &Settings, found: &mut Found) {

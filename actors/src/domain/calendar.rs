@@ -146,7 +146,9 @@ impl FromStr for Closure {
 }
 
 fn parse_date(text: &str) -> Option<NaiveDate> {
-    NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()
+    let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
+    // Around the first and the last day there is of all, the day before or after would be none.
+    (1..=9_999).contains(&date.year()).then_some(date)
 }
 
 /// `17:00`

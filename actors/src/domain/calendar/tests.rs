@@ -97,6 +97,18 @@ fn a_market_may_have_sessions_and_days_of_its_own() {
 }
 
 #[test]
+fn a_day_at_an_end_of_time_is_refused() {
+    for day in ["-262143-01-01", "+262142-12-31", "0000-12-31", "+10000-01-01"] {
+        assert!(day.parse::<Closure>().is_err(), "{day}");
+    }
+    for day in ["0001-01-01", "9999-12-31"] {
+        for mut calendar in [Calendar::fx(), Calendar::always()] {
+            calendar.close(day.parse().unwrap());
+        }
+    }
+}
+
+#[test]
 fn always_is_always() {
     let always = Calendar::always();
     assert!(always.is_open(utc("2026-01-17 12:00:00")) && always.is_open(0));
