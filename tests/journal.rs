@@ -75,7 +75,7 @@ async fn a_restart_on_the_same_journal_orders_no_bar_twice() {
     let journal = folder.path().join("journal.db");
     let app = live(&journal, "20").await;
     app.wait_for("sentinel_trading_cycles_total", 20.0).await;
-    let sent = app.gateway.requests();
+    let sent = app.gateway.summary().orders_filled;
     app.stop().await;
     let first = orders(&journal);
     assert!(sent > 0 && first.len() as u64 == sent, "every order that left is in the journal");
@@ -85,7 +85,7 @@ async fn a_restart_on_the_same_journal_orders_no_bar_twice() {
     let app = live(&journal, "25").await;
     let metrics = app.wait_for("sentinel_trading_cycles_total", 25.0).await;
     assert!(metrics["sentinel_signals_suppressed_total{reason=\"already_ordered\"}"] >= sent as f64);
-    let sent_again = app.gateway.requests();
+    let sent_again = app.gateway.summary().orders_filled;
     app.stop().await;
     let all = orders(&journal);
     assert_eq!(all.len() as u64, sent + sent_again);
@@ -103,7 +103,7 @@ async fn an_unknown_order_blocks_its_symbol_until_a_person_resolves_it() {
     let app = live(&journal, "0").await;
     let metrics = app.wait_for(UNRESOLVED, 2.0).await;
     assert_eq!(metrics["sentinel_orders_unresolved"], 1.0);
-    assert_eq!(app.gateway.requests(), 0);
+    assert_eq!(app.gateway.summary().orders_filled, 0);
     let (status, _, health) = app.get("/health").await;
     assert_eq!(status, 200);
     assert!(health.contains(r#""status":"degraded""#) && health.contains(&id), "{health}");
@@ -149,13 +149,13 @@ async fn a_journal_that_cannot_be_written_stops_trading_and_not_the_process() {
     other.busy_timeout(Duration::from_secs(5)).unwrap();
     other.execute_batch("BEGIN EXCLUSIVE").unwrap();
     app.wait_for("sentinel_journal_write_failures_total", 1.0).await;
-    let sent = app.gateway.requests();
+    let sent = app.gateway.summary().orders_filled;
     let (ready, ..) = app.get("/readyz").await;
     let (_, _, health) = app.get("/health").await;
     assert_eq!(ready, 503);
     assert!(health.contains("the journal cannot be written"), "{health}");
     app.wait_for("sentinel_signals_suppressed_total{reason=\"journal\"}", 1.0).await;
-    assert!(app.gateway.requests() <= sent, "nothing is sent without a journal");
+    assert!(app.gateway.summary().orders_filled <= sent, "nothing is sent without a journal");
     other.execute_batch("ROLLBACK").unwrap();
     let filled = app.metrics().await["sentinel_orders_total{outcome=\"filled\"}"];
     app.wait_for("sentinel_orders_total{outcome=\"filled\"}", filled + 1.0).await;

@@ -113,6 +113,7 @@ fn an_order(client_order_id: Uuid) -> Order {
         client_order_id,
         symbol: Symbol::new("EURUSD"),
         gateway_name: "EURUSDm".into(),
+        closes: None,
         side: Side::Buy,
         volume: 0.1,
         stop_loss: 1.05,

@@ -42,6 +42,10 @@ thread_local! {
 /// True if the daemon would start with it.
 pub fn enter(bytes: &[u8]) -> bool {
     let text = String::from_utf8_lossy(bytes);
+    if text.to_ascii_lowercase().contains("curve_") {
+        // Key files have no flag that could keep them from being read, and could be any file of this machine.
+        return false;
+    }
     let mut parts = text.split("---\n");
     let mut part = || parts.next().unwrap_or_default();
     let (file, environment, flags, calendar, holidays) = (part(), part(), part(), part(), part());
@@ -92,7 +96,8 @@ fn in_range(settings: &Settings) {
         assert!((10..=3_600_000).contains(&deadline));
     }
     assert!(model.port > 0 && gateway.port > 0 && journal.keep_days > 0 && gateway.comment.len() <= 31);
-    assert!((0.0..=100.0).contains(&guards.volume_max));
+    assert!((0.0..=100.0).contains(&guards.volume_max) && (0.0..=100.0).contains(&guards.loss_pct_per_day_max));
+    assert!(guards.cooldown_s <= 86_400);
     assert!(!settings.trading.live || gateway.dialect.is_some() && gateway.account.is_some());
     let instruments = settings.instruments();
     let names: HashSet<&str> = instruments.iter().map(|instrument| instrument.symbol.as_str()).collect();
