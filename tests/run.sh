@@ -106,8 +106,8 @@ tests rust cargo "$logs/rust.log" cargo test --workspace --locked --no-fail-fast
 # A binary of an earlier build must not stand in for one that does not compile.
 rm -f "$target/release/sentinel" "$target/curve/debug/sentinel"
 check release cargo build --release --locked
-# The other libzmq: the machine's own, which has CURVE.
-check curve env CARGO_TARGET_DIR="$target/curve" cargo --config docker/curve.toml build --locked
+# The other libzmq: the machine's own, which has CURVE; and the places at which the kill tests end it.
+check curve env CARGO_TARGET_DIR="$target/curve" cargo --config docker/curve.toml build --locked --features failpoints
 # Seconds for each of the four targets, two at a time.
 tests fuzz junit "$logs/fuzz.xml" bash tests/fuzz/run.sh "$($full && echo 1200 || echo 20)" "$logs/fuzz.xml"
 tests system junit "$logs/system.xml" system_tests --junit-xml="$logs/system.xml"

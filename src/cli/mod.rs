@@ -46,6 +46,10 @@ enum Command {
     Verify(verify::Target),
     /// List the journal's orders, or settle one whose fate nobody knows; works beside a running daemon
     Orders(orders::Args),
+    /// The places at which this test build can be told to kill itself, by FAILPOINTS
+    #[cfg(feature = "failpoints")]
+    #[command(hide = true)]
+    FailPoints,
     /// Run one of the demo's three servers alone, for trying things by hand
     #[command(subcommand)]
     Sandbox(sandbox::Server),
@@ -53,6 +57,8 @@ enum Command {
 
 /// Parses the process's arguments and does what they ask.
 pub fn main() -> ExitCode {
+    #[cfg(feature = "failpoints")]
+    let _armed = sentinel_actors::adapters::fail_points::arm();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -70,6 +76,11 @@ pub fn main() -> ExitCode {
         Some(Command::Resume(args)) => halt::resume(&args),
         Some(Command::Verify(target)) => verify::main(&target),
         Some(Command::Orders(args)) => orders::main(&args),
+        #[cfg(feature = "failpoints")]
+        Some(Command::FailPoints) => {
+            println!("{}", sentinel_actors::adapters::fail_points::ALL.join("\n"));
+            ExitCode::SUCCESS
+        }
         Some(Command::Sandbox(server)) => sandbox::main(server),
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod breakers;
 pub mod eodhd;
+pub mod fail_points;
 pub mod gateway;
 pub mod halt_file;
 pub mod http;

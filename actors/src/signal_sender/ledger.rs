@@ -1,6 +1,7 @@
 //! The desk's ledger is the Journal actor: every step is a message whose answer means that it is on disk.
 
 use crate::{
+    adapters::fail_points::reach,
     domain::{
         desk::Ledger,
         instrument::Symbol,
@@ -44,7 +45,17 @@ impl Ledger for JournalLedger {
     }
 
     async fn write(&self, step: OrderStep) -> Result<(), JournalError> {
-        self.write.send(WriteStep(step)).await.unwrap_or_else(no_answer)
+        let (before, after) = match step {
+            OrderStep::Intent { .. } => ("intent.before", "intent.after"),
+            OrderStep::Sending(_) => ("sending.before", "sending.after"),
+            OrderStep::Outcome(..) | OrderStep::GivenUp(..) | OrderStep::Proven(..) => {
+                ("outcome.before", "outcome.after")
+            }
+        };
+        reach(before);
+        let written = self.write.send(WriteStep(step)).await.unwrap_or_else(no_answer);
+        reach(after);
+        written
     }
 }
 

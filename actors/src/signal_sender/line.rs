@@ -4,6 +4,7 @@
 use super::{Config, gate::Gate};
 use crate::{
     adapters::{
+        fail_points::reach,
         gateway::{
             Answer, AwaitingReply, GatewaySocket, Question,
             handshake::{self, QuestionError},
@@ -167,6 +168,7 @@ impl<'a> Line<'a> {
             },
         };
         let socket_of_cycle = self.socket.take();
+        reach("send.before");
         let send = async {
             let connecting = socket_of_cycle.map_or_else(|| GatewaySocket::connect(&config.peer), Ok)?;
             connecting.send(request).await
@@ -185,6 +187,7 @@ impl<'a> Line<'a> {
                 return Ok(not_sent(format!("no gateway at {address} within {} ms", deadline.as_millis())));
             }
         };
+        reach("send.after");
         let _inflight = config.inflight.enter(Endpoint::Gateway);
         Ok(self.fate(order, awaiting, started, deadline).await)
     }
@@ -198,6 +201,7 @@ impl<'a> Line<'a> {
             Err(_) => return unknown(format!("no reply within {} ms", self.config.deadline.as_millis())),
         };
         let replied_at = Instant::now();
+        reach("reply.after");
         let dialect = &self.config.dialect;
         let verdict = dialect.classify(order, &reply);
         if !verdict.is_ours {

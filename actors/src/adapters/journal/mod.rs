@@ -12,7 +12,7 @@ mod tests;
 pub use lock::DaemonLock;
 pub use orders::{Identity, OrderRow, Verdict};
 
-use crate::domain::journal::JournalError;
+use crate::{adapters::fail_points::reach, domain::journal::JournalError};
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use std::{
     path::{Path, PathBuf},
@@ -129,7 +129,9 @@ impl Store {
     fn write<T>(&mut self, work: impl FnOnce(&Transaction<'_>) -> Result<T, JournalError>) -> Result<T, JournalError> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(broken)?;
         let done = work(&transaction)?;
+        reach("commit.before");
         transaction.commit().map_err(broken)?;
+        reach("commit.after");
         Ok(done)
     }
 }
