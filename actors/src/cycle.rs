@@ -90,7 +90,10 @@ pub async fn run_cycle(cycle_id: CycleId, stages: &Stages, policy: &Policy, shut
     let mut data = CycleData::default();
     let end = match through_stages(cycle_id, stages, policy, shutdown, (&mut log, &mut data)).await {
         Err(Cut::Shutdown) => CycleEnd::GivenUp,
-        Err(Cut::Gone(actor)) => CycleEnd::StageGone(actor),
+        Err(Cut::Gone(actor)) => {
+            log.gone(actor);
+            CycleEnd::StageGone(actor)
+        }
         Err(Cut::Panicked(step)) => {
             log.panicked(step);
             CycleEnd::Failed
@@ -119,6 +122,7 @@ async fn through_stages(
     recorded.map_err(|_| Cut::Gone(ActorName::Journal))?;
     let fetched = fetched?;
     let windows = log.keep_successes(Step::Fetch, fetched.windows);
+    data.market_now = Some(fetched.market_now);
     data.windows = windows.iter().cloned().collect();
     stages.metrics.do_send(Event::CycleGuarded {
         is_market_open: policy.calendar.is_open(fetched.market_now),

@@ -9,7 +9,7 @@ use crate::{
         instrument::Symbol,
         order::Outcome,
     },
-    messages::{CycleId, SignalReport, SignalResult, StageFailure, SymbolResult},
+    messages::{ActorName, CycleId, SignalReport, SignalResult, StageFailure, SymbolResult},
 };
 use std::{
     fmt::Write as _,
@@ -93,6 +93,13 @@ impl CycleLog {
         self.failures.push(Failure { step, cause, symbols: Vec::new() });
     }
 
+    /// Notes a stage that will not answer any more; the daemon has to end.
+    pub fn gone(&mut self, actor: ActorName) {
+        let Some(step) = Step::ALL.into_iter().find(|step| step.actor() == actor) else { return };
+        let cause = StageFailure { kind: "gone", detail: "the stage cannot answer any more".into() };
+        self.failures.push(Failure { step, cause, symbols: Vec::new() });
+    }
+
     /// Whether any symbol failed in any stage. A rejected order is no failure: the gateway did answer.
     pub fn has_failures(&self) -> bool {
         let is_lost = |fate: &Fate| matches!(fate.outcome, Outcome::NotSent { .. } | Outcome::Unknown { .. });
@@ -118,11 +125,11 @@ impl CycleLog {
         &self.orders
     }
 
-    /// The stage that failed for a symbol, and how; a panic is every symbol's that was not decided.
-    pub fn failure_of(&self, symbol: &Symbol) -> Option<(&'static str, &'static str)> {
+    /// The stage that failed for a symbol, and how; a panic is every symbol's.
+    pub fn failure_of(&self, symbol: &Symbol) -> Option<(Step, &StageFailure)> {
         let own = self.failures.iter().find(|failure| failure.symbols.contains(symbol));
         let found = own.or_else(|| self.failures.iter().find(|failure| failure.symbols.is_empty()))?;
-        Some((found.step.as_str(), found.cause.kind))
+        Some((found.step, &found.cause))
     }
 
     /// Writes the cycle's lines.

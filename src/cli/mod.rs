@@ -3,7 +3,9 @@
 mod args;
 mod check;
 mod demo;
+mod explain;
 mod halt;
+mod journal;
 mod orders;
 mod run;
 mod sandbox;
@@ -39,13 +41,15 @@ enum Command {
     Check(Box<args::SettingsArgs>),
     /// Stop orders at once: make the kill switch's file, for a running daemon and every later one
     Halt(halt::Args),
-    /// End a halt: remove the kill switch's file
-    Resume(halt::Args),
+    /// Go on: remove the kill switch's file, and count failed orders in a row afresh
+    Resume(halt::ResumeArgs),
     /// Ask a system that Sentinel talks to whether it is ready for it, without trading
     #[command(subcommand)]
     Verify(verify::Target),
     /// List the journal's orders, or settle one whose fate nobody knows; works beside a running daemon
     Orders(orders::Args),
+    /// What was decided in a minute, and why: bars, odds, the rule that stopped it or let it through, order and reply
+    Explain(explain::Args),
     /// The places at which this test build can be told to kill itself, by FAILPOINTS
     #[cfg(feature = "failpoints")]
     #[command(hide = true)]
@@ -76,6 +80,7 @@ pub fn main() -> ExitCode {
         Some(Command::Resume(args)) => halt::resume(&args),
         Some(Command::Verify(target)) => verify::main(&target),
         Some(Command::Orders(args)) => orders::main(&args),
+        Some(Command::Explain(args)) => explain::main(&args),
         #[cfg(feature = "failpoints")]
         Some(Command::FailPoints) => {
             println!("{}", sentinel_actors::adapters::fail_points::ALL.join("\n"));

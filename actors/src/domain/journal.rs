@@ -141,6 +141,8 @@ pub struct UnresolvedOrder {
 pub struct DecisionRecord {
     /// The symbol.
     pub symbol: Symbol,
+    /// "Now" for the bar's age and the market's hours, unix seconds; `None` if the cycle did not get that far.
+    pub market_now: Option<i64>,
     /// Close of the newest bar, unix seconds; with the window, `None` if there were no usable bars.
     pub bar_close_time: Option<i64>,
     /// The bars the features were made from; the journal keeps their digest.
@@ -149,12 +151,18 @@ pub struct DecisionRecord {
     pub features: Option<Arc<FeatureSet>>,
     /// The model's answer.
     pub prediction: Option<Prediction>,
+    /// BUY and SELL need a probability above this.
+    pub threshold: f64,
     /// What was decided.
     pub action: Option<Action>,
     /// Why a BUY or SELL was not sent, or the stage and kind of the failure that left no decision.
     pub reason: Option<Reason>,
+    /// What the failed stage says, for a person; the journal keeps one line of it.
+    pub failure_detail: Option<String>,
     /// The order that was made.
     pub client_order_id: Option<Uuid>,
+    /// The orders that closed opposite positions before it.
+    pub close_ids: Vec<Uuid>,
 }
 
 /// Why a symbol has no order although one was near.

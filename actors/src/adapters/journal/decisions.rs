@@ -1,19 +1,24 @@
 //! What was decided, a row per symbol and cycle, and how long it is kept.
 
 use super::{Store, broken, millis};
-use crate::domain::{
-    bar::Bar,
-    features::FEATURE_COUNT,
-    journal::{DecisionRecord, JournalError, Reason},
+use crate::{
+    adapters::http::one_line,
+    domain::{
+        bar::Bar,
+        features::FEATURE_COUNT,
+        journal::{DecisionRecord, JournalError, Reason},
+    },
 };
 use rusqlite::params;
 use sha2::{Digest, Sha256};
 use std::time::Duration;
+use uuid::Uuid;
 
 const INSERT: &str = "
 INSERT INTO decisions (cycle_id, symbol, bar_close_time, bars_sha256, features, p_sell, p_hold, p_buy, action,
-                       suppressed, failed_stage, failure, order_id)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
+                       suppressed, failed_stage, failure, order_id, market_now, close, threshold, failure_detail,
+                       close_ids)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)";
 
 /// Settled orders go with their time, except the newest of each symbol: it is what keeps older bars from being
 /// ordered. Their events go with them.
@@ -52,6 +57,11 @@ impl Store {
                     failed_stage,
                     failure,
                     record.client_order_id.map(|id| id.to_string()),
+                    record.market_now,
+                    record.window.as_deref().and_then(|bars| Some(bars.last()?.close)),
+                    record.threshold,
+                    record.failure_detail.as_deref().map(one_line),
+                    (!record.close_ids.is_empty()).then(|| joined(&record.close_ids)),
                 ];
                 insert.execute(row).map_err(broken)?;
             }
@@ -94,6 +104,10 @@ fn digest(bars: &[Bar]) -> Vec<u8> {
         }
     }
     sha.finalize().to_vec()
+}
+
+fn joined(ids: &[Uuid]) -> String {
+    ids.iter().map(Uuid::to_string).collect::<Vec<_>>().join(",")
 }
 
 fn little_endian(features: &[f64; FEATURE_COUNT]) -> Vec<u8> {

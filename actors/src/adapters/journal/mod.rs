@@ -2,6 +2,7 @@
 //! and a power cut. Written by the Journal actor; read, and settled, by `sentinel orders` beside a running daemon.
 
 mod decisions;
+mod explain;
 mod lock;
 mod orders;
 mod schema;
@@ -9,6 +10,7 @@ mod stock;
 #[cfg(test)]
 mod tests;
 
+pub use explain::{Coverage, DecisionRow, OrderLife, Pick, Step};
 pub use lock::DaemonLock;
 pub use orders::{Identity, OrderRow, Verdict};
 

@@ -17,6 +17,11 @@ pub(super) const DAEMON: &str = "daemon";
 /// Who moves an order whose fate open positions have proven.
 const PROOF: &str = "proof";
 
+/// What [`order_row`] reads.
+pub(super) const COLUMNS: &str =
+    "id, account, symbol, model, bar_close_time, side, volume, state, ticket, price, reason,
+    created_at_ms, updated_at_ms, closes, closed_at_ms, stop_loss, take_profit";
+
 /// The part of an order's identity that is the daemon's, not the order's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
@@ -45,6 +50,10 @@ pub struct OrderRow {
     pub side: String,
     /// Lots.
     pub volume: f64,
+    /// An absolute price, 0 for none.
+    pub stop_loss: f64,
+    /// An absolute price, 0 for none.
+    pub take_profit: f64,
     /// Where it stands.
     pub state: OrderState,
     /// The broker's ticket.
@@ -153,10 +162,8 @@ impl Store {
     /// [`JournalError::Failed`].
     pub fn orders(&self, unresolved_only: bool) -> Result<Vec<OrderRow>, JournalError> {
         let read = || {
-            let sql = "SELECT id, account, symbol, model, bar_close_time, side, volume, state, ticket, price, reason,
-                       created_at_ms, updated_at_ms, closes, closed_at_ms FROM orders WHERE state = 'unknown' OR NOT ?1
-                       ORDER BY rowid";
-            let mut statement = self.connection.prepare(sql)?;
+            let sql = format!("SELECT {COLUMNS} FROM orders WHERE state = 'unknown' OR NOT ?1 ORDER BY rowid");
+            let mut statement = self.connection.prepare(&sql)?;
             statement.query_map([unresolved_only], order_row)?.collect::<rusqlite::Result<Vec<_>>>()
         };
         read().map_err(broken)
@@ -298,7 +305,8 @@ fn state_of(transaction: &Transaction<'_>, id: Uuid) -> Result<OrderState, Journ
     state.ok_or(JournalError::NoSuchOrder(id))
 }
 
-fn order_row(row: &Row<'_>) -> rusqlite::Result<OrderRow> {
+/// An order, from its [`COLUMNS`].
+pub(super) fn order_row(row: &Row<'_>) -> rusqlite::Result<OrderRow> {
     Ok(OrderRow {
         id: parsed(row, 0)?,
         account: row.get(1)?,
@@ -315,6 +323,8 @@ fn order_row(row: &Row<'_>) -> rusqlite::Result<OrderRow> {
         updated_at_ms: row.get(12)?,
         closes: row.get(13)?,
         closed_at_ms: row.get(14)?,
+        stop_loss: row.get(15)?,
+        take_profit: row.get(16)?,
     })
 }
 

@@ -59,17 +59,22 @@ CREATE TABLE decisions (
     id             INTEGER PRIMARY KEY,
     cycle_id       INTEGER NOT NULL,     -- the cycle's begin, unix milliseconds
     symbol         TEXT NOT NULL,
+    market_now     INTEGER,              -- what the bar's age counts from, unix seconds
     bar_close_time INTEGER,              -- unix seconds
+    close          REAL,                 -- the newest price
     bars_sha256    BLOB,                 -- of the window: per bar open time (i64), open, high, low, close, volume (f64)
     features       BLOB,                 -- the newest bar's 23 (f64); all little-endian
     p_sell         REAL,
     p_hold         REAL,
     p_buy          REAL,
+    threshold      REAL NOT NULL,
     action         TEXT,
     suppressed     TEXT,                 -- why a BUY or SELL was not sent
     failed_stage   TEXT,                 -- or which stage failed, and how
     failure        TEXT,
-    order_id       TEXT
+    failure_detail TEXT,                 -- one line for a person
+    order_id       TEXT,
+    close_ids      TEXT                  -- orders that closed opposite positions before it: 'id,id'
 );
 CREATE INDEX decisions_cycle ON decisions (cycle_id);
 CREATE INDEX decisions_symbol ON decisions (symbol, cycle_id);

@@ -12,6 +12,32 @@ use rolling::{Column, Ema, HISTORY, Series, lagged, mean, standard_deviation, su
 
 /// Features per bar.
 pub const FEATURE_COUNT: usize = 23;
+/// Their names, in the order used everywhere.
+pub const FEATURE_NAMES: [&str; FEATURE_COUNT] = [
+    "return_1",
+    "return_5",
+    "return_10",
+    "sma_10",
+    "sma_20",
+    "ema_10",
+    "ema_20",
+    "volatility_10",
+    "volatility_20",
+    "rsi_14",
+    "macd",
+    "macd_signal",
+    "macd_hist",
+    "high_low_ratio",
+    "close_high_ratio",
+    "close_low_ratio",
+    "volume_sma",
+    "volume_ratio",
+    "hour",
+    "day_of_week",
+    "price_momentum",
+    "price_acceleration",
+    "padding",
+];
 /// Bars in a sequence.
 pub const SEQUENCE_BARS: usize = 60;
 /// Bars it takes to build the features: the old daemon made no sequence of less.

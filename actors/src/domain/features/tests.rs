@@ -7,6 +7,7 @@ use std::{fs, path::Path};
 
 #[derive(Deserialize)]
 struct Golden {
+    feature_names: Vec<String>,
     bars: Vec<GoldenBar>,
     tabular: Vec<f64>,
     sequence: Vec<Vec<f64>>,
@@ -58,6 +59,7 @@ const CASES: [&str; 6] = ["real_200", "flat_200", "zero_volume_200", "gap_200", 
 fn features_equal_the_golden_vectors() {
     for case in CASES {
         let golden = Golden::read(case);
+        assert_eq!(golden.feature_names, FEATURE_NAMES);
         let (features, _) = build(&golden.bars(), TimeColumns::Utc).unwrap();
         let columns = columns_filled(&golden.bars());
         assert_eq!((golden.tabular.len(), golden.sequence.len()), (FEATURE_COUNT, SEQUENCE_BARS));

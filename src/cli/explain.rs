@@ -1,0 +1,92 @@
+//! `sentinel explain`: for any minute, what was decided about each symbol, and why. Reads the journal beside a daemon.
+
+mod json;
+mod text;
+mod when;
+mod words;
+
+use super::{
+    fail,
+    journal::{self, time_ms},
+    refuse,
+};
+use anyhow::bail;
+use sentinel_actors::{
+    adapters::{
+        journal::{Pick, Store},
+        system_clock::SystemClock,
+    },
+    domain::clock::Clock,
+};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+use when::When;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Only this symbol
+    #[arg(long, value_name = "NAME")]
+    symbol: Option<String>,
+    /// Cycles that began in this minute, UTC: 14:03 (today, else yesterday), 14:03:58 or 2026-11-22T14:03
+    #[arg(long, value_name = "TIME", value_parser = When::parse, conflicts_with = "last")]
+    at: Option<When>,
+    /// The last N cycles
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    last: u32,
+    /// A JSON array, all features included
+    #[arg(long)]
+    json: bool,
+    /// The daemon's journal [default: journal.path of the settings, journal.db]
+    #[arg(long, value_name = "PATH")]
+    journal: Option<PathBuf>,
+    /// Settings file (TOML) that says where the journal is
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// Exits with 1 if there is nothing to explain.
+pub(super) fn main(args: &Args) -> ExitCode {
+    let path = match journal::path(args.journal.as_ref(), args.config.as_ref()) {
+        Ok(path) => path,
+        Err(error) => return refuse(&error),
+    };
+    match explain(&path, args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error),
+    }
+}
+
+fn explain(path: &Path, args: &Args) -> anyhow::Result<()> {
+    let store = Store::open_existing(path)?;
+    let pick = match args.at {
+        Some(when) => {
+            let (from, until) = when.minute(SystemClock.now());
+            Pick::Between(from, until)
+        }
+        None => Pick::Last(args.last),
+    };
+    let rows = store.decisions(pick, args.symbol.as_deref())?;
+    if rows.is_empty() {
+        return nothing(&store, path, pick, args.symbol.as_deref());
+    }
+    if args.json {
+        let rows: Vec<_> = rows.iter().map(json::decision).collect();
+        return journal::print(&format!("{}\n", serde_json::to_string_pretty(&rows)?));
+    }
+    journal::print(&rows.iter().map(text::decision).collect::<Vec<_>>().join("\n"))
+}
+
+/// Says what there is instead.
+fn nothing(store: &Store, path: &Path, pick: Pick, symbol: Option<&str>) -> anyhow::Result<()> {
+    let path = path.display();
+    let Some(covered) = store.coverage()? else { bail!("{path} has no decisions yet") };
+    let of = symbol.map_or_else(String::new, |symbol| format!(" about {symbol}"));
+    let when = match pick {
+        Pick::Between(from, _) => format!(" in a cycle that began in the minute of {}", time_ms(from)),
+        Pick::Last(_) => String::new(),
+    };
+    let (first, last, symbols) = (time_ms(covered.first), time_ms(covered.last), covered.symbols.join(", "));
+    bail!("{path} has no decision{of}{when}: its cycles began from {first} to {last}, and it knows {symbols}")
+}

@@ -1,0 +1,35 @@
+//! A decision as JSON: all the journal has, every feature by name.
+
+use super::words;
+use crate::cli::{journal::time_ms, orders::print};
+use sentinel_actors::{adapters::journal::DecisionRow, domain::features::FEATURE_NAMES};
+use serde_json::{Map, Value, json};
+
+pub(super) fn decision(row: &DecisionRow) -> Value {
+    let features = row.features.map(|values| {
+        FEATURE_NAMES.iter().zip(values).map(|(name, value)| ((*name).to_owned(), json!(value))).collect::<Map<_, _>>()
+    });
+    let failure =
+        row.failure.as_ref().map(|(stage, kind)| json!({"stage": stage, "kind": kind, "detail": row.failure_detail}));
+    json!({
+        "cycle_id": row.cycle_id,
+        "began": time_ms(row.cycle_id),
+        "symbol": row.symbol,
+        "market_now": row.market_now,
+        "bar": row.bar_close_time,
+        "bar_age_s": row.market_now.zip(row.bar_close_time).map(|(now, bar)| now - bar),
+        "close": row.close,
+        "bars_sha256": row.bars_sha256,
+        "features": features,
+        "probabilities": row.probabilities.map(|[sell, hold, buy]| json!({"SELL": sell, "HOLD": hold, "BUY": buy})),
+        "threshold": row.threshold,
+        "likeliest": words::likeliest(row).map(|(action, _)| action.as_str()),
+        "action": row.action,
+        "reason": row.suppressed,
+        "rule": row.suppressed.as_deref().and_then(words::rule_named),
+        "failure": failure,
+        "order": row.order.as_ref().map(print::life_as_json),
+        "closes": row.closes.iter().map(print::life_as_json).collect::<Vec<_>>(),
+        "ordered_before": row.ordered_before.iter().map(print::as_json).collect::<Vec<_>>(),
+    })
+}

@@ -1,0 +1,133 @@
+//! How an order looks: a row of the table, its whole life, and both as JSON.
+
+use crate::cli::journal::{time, time_ms};
+use sentinel_actors::{
+    adapters::journal::{OrderLife, OrderRow, Step},
+    domain::order_state::OrderState,
+};
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+
+const TITLE: [&str; 10] =
+    ["ID", "SYMBOL", "BAR CLOSE (UTC)", "KIND", "SIDE", "LOTS", "STATE", "TICKET", "POSITION", "REASON"];
+
+/// What an order is for.
+const fn kind(order: &OrderRow) -> &'static str {
+    if order.closes.is_some() { "close" } else { "open" }
+}
+
+/// Whether the position it made counts as open; `-` if it made none.
+fn position(order: &OrderRow) -> &'static str {
+    match (order.state, order.closes, order.closed_at_ms) {
+        (OrderState::Filled, None, None) => "open",
+        (OrderState::Filled, None, Some(_)) => "closed",
+        _ => "-",
+    }
+}
+
+/// One order as JSON.
+pub(in crate::cli) fn as_json(order: &OrderRow) -> Value {
+    json!({
+        "id": order.id.to_string(), "symbol": order.symbol, "bar": order.bar_close_time, "state": order.state,
+        "ticket": order.ticket, "kind": kind(order), "closes": order.closes, "side": order.side,
+        "volume": order.volume, "stop_loss": order.stop_loss, "take_profit": order.take_profit,
+        "price": order.price, "reason": order.reason, "closed_at_ms": order.closed_at_ms,
+        "account": order.account, "model": order.model,
+        "created_at_ms": order.created_at_ms, "updated_at_ms": order.updated_at_ms,
+    })
+}
+
+/// The same with its life.
+pub(in crate::cli) fn life_as_json(life: &OrderLife) -> Value {
+    let step = |step: &Step| json!({"at_ms": step.at_ms, "state": step.state, "who": step.who, "note": step.note});
+    let mut order = as_json(&life.order);
+    order["events"] = life.steps.iter().map(step).collect();
+    order
+}
+
+/// `BUY 0.01 lots, stop-loss 1.08, no take-profit`, or what it closes.
+pub(in crate::cli) fn content(order: &OrderRow) -> String {
+    let (side, volume) = (&order.side, order.volume);
+    if let Some(ticket) = order.closes {
+        return format!("{side} {volume} lots to close ticket {ticket}");
+    }
+    let stop = |price: f64, name: &str| if price > 0.0 { format!("{name} {price}") } else { format!("no {name}") };
+    format!("{side} {volume} lots, {}, {}", stop(order.stop_loss, "stop-loss"), stop(order.take_profit, "take-profit"))
+}
+
+/// `filled, ticket 7 at 1.1`, or the state and why.
+pub(in crate::cli) fn outcome(order: &OrderRow) -> String {
+    let mut text = order.state.to_string();
+    // Writing to a String cannot fail.
+    if let Some(ticket) = order.ticket {
+        let _ = write!(text, ", ticket {ticket}");
+    }
+    if let Some(price) = order.price {
+        let _ = write!(text, " at {price}");
+    }
+    if let Some(reason) = &order.reason {
+        let _ = write!(text, ": {reason}");
+    }
+    text
+}
+
+/// One line per step: when, what, who, why.
+pub(in crate::cli) fn steps(life: &OrderLife, indent: &str) -> String {
+    let line = |step: &Step| {
+        let Step { at_ms, state, who, note } = step;
+        let note = note.as_deref().map_or_else(String::new, |note| format!("  {note}"));
+        let line = format!("{indent}{}  {:<8}  {who:<6}{note}", time_ms(*at_ms), state.as_str());
+        format!("{}\n", line.trim_end())
+    };
+    life.steps.iter().map(line).collect()
+}
+
+/// An order and its whole life.
+pub(super) fn life(life: &OrderLife) -> String {
+    let order = &life.order;
+    let position = match (position(order), order.closed_at_ms) {
+        ("-", _) => "none, or not known".into(),
+        (_, Some(at_ms)) => format!("closed, counts no more since {}", time_ms(at_ms)),
+        (open, None) => format!("counts as {open}"),
+    };
+    let (symbol, bar) = (&order.symbol, time(order.bar_close_time));
+    format!(
+        "order     {}\n          {symbol}, bar closed {bar}, account {}, model {}\n          {}\nstands    {}\nposition  \
+         {position}\nlife\n{}",
+        order.id,
+        order.account,
+        order.model,
+        content(order),
+        outcome(order),
+        steps(life, "  ")
+    )
+}
+
+/// All orders, one a line.
+pub(super) fn table(orders: &[OrderRow]) -> String {
+    if orders.is_empty() {
+        return "no orders\n".into();
+    }
+    let cells = |order: &OrderRow| {
+        [
+            order.id.to_string(),
+            order.symbol.clone(),
+            time(order.bar_close_time),
+            order.closes.map_or_else(|| kind(order).into(), |ticket| format!("close {ticket}")),
+            order.side.clone(),
+            order.volume.to_string(),
+            order.state.to_string(),
+            order.ticket.map_or_else(|| "-".into(), |ticket| ticket.to_string()),
+            position(order).to_owned(),
+            order.reason.clone().unwrap_or_default(),
+        ]
+    };
+    let rows: Vec<_> = std::iter::once(TITLE.map(str::to_owned)).chain(orders.iter().map(cells)).collect();
+    let widths: [usize; TITLE.len()] =
+        std::array::from_fn(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0));
+    let line = |row: &[String; TITLE.len()]| {
+        let padded = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
+        format!("{}\n", padded.collect::<Vec<_>>().join("  ").trim_end())
+    };
+    rows.iter().map(line).collect()
+}
