@@ -169,6 +169,8 @@ async fn every_symbol_of_every_cycle_is_recorded_with_its_reason() {
     let (failed, decided) = (record(&failing, 0), record(&failing, 1));
     assert_eq!(failed.reason, Some(Reason::Failed { stage: "fetch", kind: "timeout" }));
     assert_eq!((failed.bar_close_time, failed.action), (None, None));
+    assert_eq!((failed.failure_detail.as_deref(), failed.market_now), (Some("as scripted"), Some(3_600)));
+    assert_eq!((decided.market_now, decided.threshold), (Some(3_600), 0.6));
     assert_eq!(decided.reason, Some(Reason::Suppressed("dry_run")));
     assert_eq!((decided.bar_close_time, decided.action), (Some(3_600), Some(Action::Buy)));
     assert!(decided.window.is_some() && decided.features.is_some() && decided.prediction.is_some());
@@ -196,6 +198,8 @@ async fn a_stage_that_is_gone_is_fatal() {
     settle().await;
     let notice = tokio::time::timeout(Duration::from_secs(5), rig.notices.recv()).await.unwrap();
     assert_eq!(notice, Some(Notice::StageGone(ActorName::FeatureBuilder)));
+    let recorded = rig.script.recorded.lock().unwrap();
+    assert_eq!(recorded[0].reason, Some(Reason::Failed { stage: "features", kind: "gone" }), "even the last cycle");
 }
 
 #[actix_rt::test]

@@ -221,3 +221,6 @@ fn bars_orders(connection: &Connection, (symbol, bar): &(String, i64)) -> rusqli
     let sql = format!("SELECT {COLUMNS} FROM orders WHERE symbol = ?1 AND bar_close_time = ?2 AND closes IS NULL");
     connection.prepare_cached(&sql)?.query_map(params![symbol, bar], order_row)?.collect()
 }
+
+#[cfg(test)]
+mod tests;

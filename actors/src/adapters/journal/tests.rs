@@ -219,13 +219,17 @@ fn pruning_keeps_what_is_unknown_and_the_newest_of_a_symbol() {
     steps(&mut store, &newest, filled(), NOW);
     let record = |symbol: &str, reason| DecisionRecord {
         symbol: Symbol::new(symbol),
+        market_now: None,
         bar_close_time: Some(BAR),
         window: None,
         features: None,
         prediction: None,
+        threshold: 0.6,
         action: None,
         reason,
+        failure_detail: None,
         client_order_id: None,
+        close_ids: Vec::new(),
     };
     let cycle_id = u64::try_from(NOW.as_millis()).unwrap();
     let failed = Some(Reason::Failed { stage: "fetch", kind: "timeout" });
