@@ -151,7 +151,12 @@ impl Desk {
                 }
             }
         }
-        match gateway.exchange(order).await {
+        // And once more: the writes may have waited for a slow disk.
+        let sent = match gateway.objection() {
+            Some(reason) => Err(reason),
+            None => gateway.exchange(order).await,
+        };
+        match sent {
             Ok(fate) => {
                 self.count(order, &fate.outcome);
                 self.settle(ledger, OrderStep::Outcome(Box::new(order.clone()), fate.outcome.clone())).await;
