@@ -20,12 +20,13 @@ INSERT INTO decisions (cycle_id, symbol, bar_close_time, bars_sha256, features, 
                        close_ids)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)";
 
-/// Settled orders go with their time, except the newest of each symbol: it is what keeps older bars from being
-/// ordered. Their events go with them.
+/// Settled orders go with their time, except the newest of each symbol, which is what keeps older bars from being
+/// ordered, and the fills that still count as open positions. Their events go with them.
 const PRUNE_ORDERS: &str = "
 DELETE FROM orders WHERE updated_at_ms < ?1 AND state NOT IN ('intent', 'sending', 'unknown')
+AND NOT (state = 'filled' AND closes IS NULL AND closed_at_ms IS NULL)
 AND EXISTS (SELECT 1 FROM orders AS newer WHERE newer.account = orders.account AND newer.model = orders.model
-            AND newer.symbol = orders.symbol AND newer.bar_close_time > orders.bar_close_time)";
+            AND newer.symbol = orders.symbol AND newer.bar_close_time > orders.bar_close_time AND newer.closes IS NULL)";
 
 impl Store {
     /// Writes a cycle's decisions, all or none.
