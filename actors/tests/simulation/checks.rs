@@ -1,0 +1,284 @@
+//! The promises, checked at every step: what is handed over, what arrives, what is executed, what the journal says.
+//!
+//! Known from the gateway's and the journal's own rows, never from the core's memory. Not promised, and so kept out of
+//! the runs: a person's trade of the very size of an order of unknown fate, and such an order's own position closed
+//! before anybody asked for it, can each be taken for what they are not.
+
+use crate::{broker::Held, gateway::Truth, world::World};
+use sentinel_actors::{
+    adapters::journal::{OrderRow, Store},
+    domain::{
+        guard::Limits,
+        instrument::Symbol,
+        order::{Order, Outcome, Side},
+        order_state::OrderState,
+        position::Opposite,
+    },
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+use uuid::Uuid;
+
+const HOUR: Duration = Duration::from_secs(3_600);
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// What the gateway said of its positions in this cycle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    NotAsked,
+    Positions,
+    Nothing,
+}
+
+#[derive(Debug)]
+pub struct Checks {
+    limits: Limits,
+    /// The journal's orders as of the last write that went through.
+    rows: Vec<OrderRow>,
+    arrived: BTreeSet<Uuid>,
+    /// Newest bar of an order that arrived, by model and symbol.
+    newest: BTreeMap<(String, String), i64>,
+    /// Orders that were handed over, and when their cycles began.
+    paced: Vec<(Duration, Symbol)>,
+    /// Fills that count as open where nobody tells: symbol, side, ticket.
+    held: Vec<(String, String, i64)>,
+    firsts: BTreeMap<u64, f64>,
+    resumed_ms: i64,
+    began: Duration,
+    told: Told,
+    equity: Option<f64>,
+    is_cycle_unknown: bool,
+}
+
+impl Checks {
+    pub const fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            rows: Vec::new(),
+            arrived: BTreeSet::new(),
+            newest: BTreeMap::new(),
+            paced: Vec::new(),
+            held: Vec::new(),
+            firsts: BTreeMap::new(),
+            resumed_ms: 0,
+            began: Duration::ZERO,
+            told: Told::NotAsked,
+            equity: None,
+            is_cycle_unknown: false,
+        }
+    }
+
+    pub fn rows(&self) -> &[OrderRow] {
+        &self.rows
+    }
+
+    pub const fn cycle_begins(&mut self) {
+        (self.told, self.equity, self.is_cycle_unknown) = (Told::NotAsked, None, false);
+    }
+
+    pub const fn stock_taken(&mut self, at: Duration) {
+        self.began = at;
+    }
+
+    pub const fn told(&mut self, told: Told) {
+        self.told = told;
+    }
+
+    pub const fn equity_told(&mut self, equity: Option<f64>) {
+        self.equity = equity;
+    }
+
+    pub fn equity_noted(&mut self, day: u64, equity: f64) {
+        self.firsts.entry(day).or_insert(equity);
+    }
+
+    pub const fn resumed(&mut self, at_ms: i64) {
+        self.resumed_ms = at_ms;
+    }
+
+    /// From here on nothing is limited.
+    pub fn limits_end(&mut self) {
+        self.limits = Limits::default();
+    }
+
+    pub fn marked_closed(&mut self, ticket: i64) {
+        self.held.retain(|(.., other)| *other != ticket);
+    }
+
+    pub const fn heard(&mut self, outcome: &Outcome) {
+        if matches!(outcome, Outcome::Unknown { .. }) {
+            self.is_cycle_unknown = true;
+        }
+    }
+
+    fn state(&self, id: Uuid) -> Option<OrderState> {
+        self.rows.iter().find(|row| row.id == id).map(|row| row.state)
+    }
+
+    /// An order leaves the core.
+    pub fn handed_over(&mut self, order: &Order, model: &str, now: Duration, open: &[Held]) {
+        let id = order.client_order_id;
+        assert_eq!(self.state(id), Some(OrderState::Sending), "{id} is handed over before `sending` is on disk");
+        assert!(!self.arrived.contains(&id), "{id} is handed over again");
+        assert!(!self.is_cycle_unknown, "an order of the cycle has an unknown fate, and another follows");
+        let blocks = |row: &&OrderRow| row.state == OrderState::Unknown && row.symbol == order.symbol.as_str();
+        assert!(!self.rows.iter().any(|row| blocks(&row)), "{} is blocked", order.symbol);
+        if order.closes.is_some() {
+            return;
+        }
+        let newest = self.newest.get(&(model.to_owned(), order.symbol.to_string()));
+        assert!(newest.is_none_or(|newest| *newest < order.bar_close_time), "the bar of {id} was ordered before");
+        self.pace(order);
+        self.exposure(order, open);
+        if self.limits.loss_pct_per_day_max > 0.0 {
+            let (first, equity) = (self.firsts.get(&(now.as_secs() / 86_400)), self.equity);
+            // At midnight the day's first may have been noted a moment before.
+            let first = first.or_else(|| self.firsts.values().next_back()).copied();
+            let loss = first.zip(equity).map(|(first, now)| 100.0 * (first - now) / first);
+            let max = self.limits.loss_pct_per_day_max;
+            assert!(loss.is_some_and(|loss| loss < max), "an order at a loss of {loss:?} %");
+        }
+    }
+
+    fn pace(&mut self, order: &Order) {
+        self.paced.push((self.began, order.symbol.clone()));
+        for (max, period) in [(self.limits.orders_per_hour_max, HOUR), (self.limits.orders_per_day_max, DAY)] {
+            let within = self.paced.iter().filter(|(at, _)| self.began.saturating_sub(*at) < period).count();
+            assert!(max == 0 || within <= max as usize, "{within} orders within {period:?}");
+        }
+        let cooldown = self.limits.cooldown;
+        let earlier = self.paced[..self.paced.len() - 1].iter().rev().find(|(_, symbol)| *symbol == order.symbol);
+        let since = earlier.map(|(at, _)| self.began.saturating_sub(*at));
+        assert!(since.is_none_or(|since| since >= cooldown), "an order {since:?} after the last");
+        let failed = |row: &&OrderRow| {
+            let ended = [OrderState::Filled, OrderState::Rejected, OrderState::NotSent, OrderState::Unknown];
+            row.closes.is_none() && ended.contains(&row.state) && row.created_at_ms > self.resumed_ms
+        };
+        let in_a_row = self.rows.iter().rev().filter(failed).take_while(|row| row.state != OrderState::Filled).count();
+        let max = self.limits.failures_in_a_row_max as usize;
+        assert!(max == 0 || in_a_row < max, "an order after {in_a_row} failures");
+    }
+
+    /// Positions of a person do not count here: they may come and go after the core has asked.
+    fn exposure(&self, order: &Order, open: &[Held]) {
+        let sides: Vec<&str> = match self.told {
+            Told::NotAsked => return,
+            Told::Positions => {
+                let ours = |it: &&Held| it.owner.is_some() && it.position.gateway_name == order.gateway_name;
+                open.iter().filter(ours).map(|it| it.position.side.as_str()).collect()
+            }
+            Told::Nothing => {
+                let ours = self.held.iter().filter(|(symbol, ..)| symbol == order.symbol.as_str());
+                ours.map(|(_, side, _)| side.as_str()).collect()
+            }
+        };
+        let same = sides.iter().filter(|side| **side == order.side.as_str()).count();
+        let max = self.limits.positions_max as usize;
+        assert!(max == 0 || same < max, "an order although {same} positions are open");
+        let is_clear = self.limits.opposite == Opposite::Open || same == sides.len();
+        assert!(is_clear, "an order although an opposite position is open ({:?})", self.told);
+    }
+
+    /// An order is in the gateway's hands.
+    pub fn arrived(&mut self, order: &Order) {
+        let id = order.client_order_id;
+        assert!(self.arrived.insert(id), "{id} arrives twice");
+        assert_eq!(self.state(id), Some(OrderState::Sending), "{id} arrives");
+        if order.closes.is_none() {
+            let model = self.rows.iter().find(|row| row.id == id).map(|row| row.model.clone()).unwrap_or_default();
+            let newest = self.newest.insert((model, order.symbol.to_string()), order.bar_close_time);
+            assert!(newest.is_none_or(|newest| newest < order.bar_close_time), "{id}: two orders of one bar arrive");
+        }
+    }
+
+    pub fn executed(&self, id: Uuid) {
+        let state = self.state(id);
+        let is_open = matches!(state, Some(OrderState::Sending | OrderState::Unknown));
+        assert!(is_open, "{id} is executed and the journal has it as {state:?}");
+    }
+
+    fn settled(&mut self, row: &OrderRow, truth: Truth, is_ticket_open: bool) {
+        let (id, state) = (row.id, row.state);
+        match (state, truth) {
+            (OrderState::NotSent | OrderState::Expired, _) => {
+                assert!(!self.arrived.contains(&id), "{id} has arrived and becomes {state}");
+            }
+            (OrderState::Filled, Truth::Executed(ticket)) if row.closes.is_none() => {
+                assert_eq!(row.ticket, Some(ticket), "{id} is filled under another ticket");
+            }
+            // Whoever closed it: it is closed.
+            (OrderState::Filled, _) if row.closes.is_some() => assert!(!is_ticket_open, "{id} has closed nothing"),
+            (OrderState::Filled, truth) => panic!("{id} becomes filled; the truth is {truth:?}"),
+            (OrderState::Rejected, Truth::Executed(_)) => panic!("{id} becomes rejected and was executed"),
+            _ => {}
+        }
+        if state == OrderState::Filled {
+            self.held.retain(|(symbol, side, ticket)| {
+                *symbol != row.symbol || row.closes.map_or(*side == row.side, |closed| *ticket != closed)
+            });
+            if row.closes.is_none() {
+                self.held.push((row.symbol.clone(), row.side.clone(), row.ticket.unwrap_or(0)));
+            }
+        }
+    }
+}
+
+impl World {
+    /// A write went through: looks at all that the journal says now.
+    pub fn refresh(&mut self, store: &Store) {
+        let rows = store.orders(false).unwrap();
+        for row in &rows {
+            let before = self.checks.state(row.id);
+            if before == Some(row.state) {
+                continue;
+            }
+            assert!(may_follow(before, row.state), "{}: {before:?} becomes {}", row.id, row.state);
+            self.say(&format!("{} {} is {}", row.id, row.symbol, row.state));
+            self.count(&format!("became {}", row.state));
+            let is_ticket_open = row.closes.is_some_and(|ticket| self.broker.is_open(ticket));
+            self.checks.settled(row, self.gateway.truth(row.id), is_ticket_open);
+        }
+        for gone in self.checks.rows.iter().filter(|old| rows.iter().all(|row| row.id != old.id)) {
+            assert!(gone.state.is_settled(), "{} is forgotten while it is {}", gone.id, gone.state);
+        }
+        self.checks.rows = rows;
+    }
+
+    /// At the end of a daemon's life, with a new one started: every order that arrived has its fate in the journal.
+    pub fn check_end(&self) {
+        let ended = |state| matches!(state, OrderState::Filled | OrderState::Rejected | OrderState::Unknown);
+        for parcel in &self.gateway.parcels {
+            let id = parcel.order.client_order_id;
+            let state = self.checks.state(id);
+            let was_there = self.checks.arrived.contains(&id);
+            // What was pruned was settled: `refresh` has seen to it.
+            assert!(!was_there || state.is_none_or(ended), "{id} arrived and is {state:?}");
+        }
+        for row in &self.checks.rows {
+            let is_open = matches!(row.state, OrderState::Intent | OrderState::Sending);
+            assert!(!is_open, "{} is still {}", row.id, row.state);
+        }
+    }
+}
+
+/// The life of an order, as the issue has it.
+fn may_follow(before: Option<OrderState>, after: OrderState) -> bool {
+    use OrderState::{Expired, Filled, Intent, NotSent, Rejected, Sending, Unknown};
+    match before {
+        None => after == Intent,
+        Some(Intent) => matches!(after, Sending | Expired),
+        Some(Sending) => matches!(after, Filled | Rejected | NotSent | Unknown),
+        Some(Unknown) => matches!(after, Filled | Rejected),
+        Some(_) => false,
+    }
+}
+
+/// The other direction.
+pub const fn opposite(side: Side) -> Side {
+    match side {
+        Side::Buy => Side::Sell,
+        Side::Sell => Side::Buy,
+    }
+}

@@ -1,0 +1,129 @@
+//! One life of a daemon: the decide, journal, send core, called as the cycle and the SignalSender call it.
+
+use crate::{
+    ledger::SimLedger,
+    line::{ACCOUNT, Gate, Line},
+    world::{Shared, until_ms},
+};
+use sentinel_actors::{
+    adapters::journal::Identity,
+    domain::{
+        breaker::Breaker,
+        decision::{Prediction, decide},
+        desk::{Desk, Fate, Ledger},
+        guard::{Circumstances, Suppression, is_stale, objection},
+        instrument::Instrument,
+        journal::StockQuestion,
+        order::{Order, Side, client_order_id},
+    },
+};
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+/// Least that the settings allow.
+const KEEP: Duration = Duration::from_secs(86_400);
+
+/// Runs so many cycles, or until it is told to stop; answers how many orders were filled.
+pub async fn daemon(world: Shared, path: PathBuf, model: &'static str, cycles: u64) -> u64 {
+    let identity = Identity { account: ACCOUNT.into(), model: model.into() };
+    let ledger = SimLedger::open(&world, &path, identity);
+    // As the daemon does when it opens the file, and like it without a word if that fails.
+    let _ = ledger.take_stock(StockQuestion::default()).await;
+    let (rules, policy) = (world.borrow().plan.rules, world.borrow().plan.breaker);
+    let began = (Instant::now(), world.borrow().now_ms);
+    let mut desk = Desk::new(rules);
+    let mut gate = Gate { is_open: false, breaker: Breaker::new(policy), began, model };
+    let mut filled = 0;
+    for _ in 0..cycles {
+        let (until, prunes) = {
+            let mut world = world.borrow_mut();
+            {
+                let cycle_ms = world.plan.cycle_ms;
+                (world.now_ms + world.rng.between(cycle_ms / 2, cycle_ms), world.rng.chance(0.05))
+            }
+        };
+        until_ms(&world, until).await;
+        if prunes {
+            ledger.prune(KEEP).await;
+        }
+        filled += cycle(&world, &ledger, &mut desk, &mut gate).await;
+        if world.borrow().is_stopping {
+            break;
+        }
+    }
+    filled
+}
+
+async fn cycle(world: &Shared, ledger: &SimLedger, desk: &mut Desk, gate: &mut Gate) -> u64 {
+    let wall = {
+        let mut world = world.borrow_mut();
+        world.checks.cycle_begins();
+        world.say("a cycle");
+        world.wall()
+    };
+    let mut line = Line { world: world.clone(), gate, is_gateway_absent: false };
+    line.try_open().await;
+    desk.keep_up(ledger, &mut line, wall).await;
+    // The next line of the cycle may try again.
+    line.is_gateway_absent = false;
+    let instruments = world.borrow().plan.instruments.clone();
+    let mut orders = Vec::new();
+    for instrument in &instruments {
+        match signal(world, instrument, line.gate.model, wall) {
+            Ok(Some(order)) => orders.push(order),
+            Ok(None) => {}
+            Err(reason) => suppressed(world, reason),
+        }
+    }
+    if !orders.is_empty() {
+        let _ = desk.begin(ledger).await;
+    }
+    let mut filled = 0;
+    for order in orders {
+        let mut closes = Vec::new();
+        match desk.place(&order, ledger, &mut line, &mut closes).await {
+            Ok(Fate { outcome, .. }) => filled += u64::from(outcome.as_str() == "filled"),
+            Err(reason) => suppressed(world, reason),
+        }
+    }
+    filled
+}
+
+fn suppressed(world: &Shared, reason: Suppression) {
+    world.borrow_mut().say(reason.as_str());
+    world.borrow_mut().count(&format!("suppressed: {}", reason.as_str()));
+}
+
+/// What a model says and the rules make of it.
+fn signal(world: &Shared, instrument: &Instrument, model: &str, wall: Duration) -> Result<Option<Order>, Suppression> {
+    let mut world = world.borrow_mut();
+    let bar_s = world.plan.bar_s;
+    // Now and then the market repeats itself.
+    let bars_ago = if world.fails(0.1) { world.rng.below(3) } else { 0 };
+    let bar_close_time = (wall.as_secs() / bar_s).saturating_sub(bars_ago) * bar_s;
+    let wall_s = i64::try_from(wall.as_secs()).unwrap();
+    let (first, rest) = (world.rng.unit(), world.rng.unit());
+    let (buy, hold) = if world.is_calm { (0.9, 0.05) } else { (first, (1.0 - first) * rest) };
+    let prediction = Prediction::parse([1.0 - buy - hold, hold, buy]).unwrap();
+    let decision = decide(&prediction, instrument.threshold);
+    if decision.is_below_threshold() {
+        return Err(Suppression::BelowThreshold);
+    }
+    let Some(side) = Side::from_action(decision.action) else { return Ok(None) };
+    let bar_close_time = i64::try_from(bar_close_time).unwrap();
+    let around = Circumstances {
+        is_halted: world.is_halted,
+        has_clock_stepped: world.fails(0.02),
+        is_market_open: !world.fails(0.02),
+        is_bar_stale: is_stale(bar_close_time, wall_s, i64::try_from(2 * bar_s).unwrap()),
+        volume: instrument.volume,
+        volume_max: world.plan.volume_max,
+    };
+    if let Some(reason) = objection(&around) {
+        return Err(reason);
+    }
+    let id = client_order_id(ACCOUNT, &instrument.symbol, model, bar_close_time);
+    Ok(Some(Order::new(id, instrument, side, decision.confidence, 1.1, bar_close_time).unwrap()))
+}

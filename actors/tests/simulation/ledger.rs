@@ -1,0 +1,114 @@
+//! The core's way to the journal: the real store on a real file, whose disk fails when the run says so.
+
+use crate::world::{Shared, step};
+use sentinel_actors::{
+    adapters::journal::{Identity, Store},
+    domain::{
+        desk::Ledger,
+        instrument::Symbol,
+        journal::{History, JournalError, OrderStep, Stock, StockQuestion},
+        position::Position,
+        proof::Proof,
+    },
+};
+use std::{cell::RefCell, path::Path, time::Duration};
+
+pub struct SimLedger {
+    world: Shared,
+    store: RefCell<Store>,
+    identity: Identity,
+}
+
+impl SimLedger {
+    pub fn open(world: &Shared, path: &Path, identity: Identity) -> Self {
+        let store = Store::open(path).unwrap();
+        Self { world: world.clone(), store: RefCell::new(store), identity }
+    }
+
+    /// Uses the store. It may fail before anything is written, or after, so that only the answer is lost; and what
+    /// fails may go on failing for a while.
+    async fn call<T>(
+        &self,
+        what: &str,
+        work: impl FnOnce(&mut Store, &Identity, Duration) -> Result<T, JournalError>,
+    ) -> Result<T, JournalError> {
+        step(&self.world, what).await;
+        let broken = || Err(JournalError::Failed("as scripted".into()));
+        let (done, is_lost) = {
+            let mut world = self.world.borrow_mut();
+            let chance = world.plan.disk;
+            if world.fails(chance / 3.0) {
+                let longest = 2 * world.plan.cycle_ms;
+                world.disk_broken_until_ms = world.now_ms + world.rng.between(1, longest);
+            }
+            let is_broken = !world.is_calm && world.now_ms < world.disk_broken_until_ms;
+            if is_broken || world.fails(chance) {
+                world.count("journal: not written");
+                world.say("  fails");
+                return broken();
+            }
+            let done = work(&mut self.store.borrow_mut(), &self.identity, world.wall());
+            world.refresh(&self.store.borrow());
+            let is_lost = world.fails(chance);
+            if is_lost {
+                world.count("journal: answer lost");
+                world.say("  its answer is lost");
+            }
+            (done, is_lost)
+        };
+        step(&self.world, "  done").await;
+        if is_lost { broken() } else { done }
+    }
+
+    /// Forgets what is old.
+    pub async fn prune(&self, keep: Duration) {
+        let _ = self.call("prune", |store, _, now| store.prune(now, keep)).await;
+    }
+}
+
+impl Ledger for SimLedger {
+    async fn take_stock(&self, question: StockQuestion) -> Result<Stock, JournalError> {
+        let stock = self.call("take stock", |store, identity, now| store.take_stock(identity, question, now)).await?;
+        self.world.borrow_mut().checks.stock_taken(stock.taken_at);
+        Ok(stock)
+    }
+
+    async fn history(&self) -> Result<History, JournalError> {
+        self.call("history", |store, identity, now| store.history(identity, now)).await
+    }
+
+    async fn fills(&self, symbol: &Symbol) -> Result<Vec<Position>, JournalError> {
+        self.call("fills", |store, identity, _| store.fills(identity, symbol)).await
+    }
+
+    async fn first_equity(&self, equity: f64) -> Result<f64, JournalError> {
+        self.call("equity", |store, identity, now| {
+            let first = store.first_equity(identity, equity, now)?;
+            Ok((first, now))
+        })
+        .await
+        .map(|(first, now)| {
+            self.world.borrow_mut().checks.equity_noted(now.as_secs() / 86_400, first);
+            first
+        })
+    }
+
+    async fn write(&self, step: OrderStep) -> Result<(), JournalError> {
+        let what = match &step {
+            OrderStep::Intent { .. } => "intent",
+            OrderStep::Sending(_) => "sending",
+            OrderStep::Outcome(..) => "outcome",
+            OrderStep::GivenUp(..) => "given up",
+            OrderStep::Proven(_, Proof::Filled { .. }) => "proven: filled",
+            OrderStep::Proven(_, Proof::Rejected) => "proven: rejected",
+        };
+        let id = step.id();
+        let done =
+            self.call(&format!("{what} {id}"), |store, identity, now| store.order_step(&step, identity, now)).await;
+        if done.is_ok() && matches!(step, OrderStep::Proven(..)) {
+            let is_close = self.world.borrow().checks.rows().iter().any(|row| row.id == id && row.closes.is_some());
+            self.world.borrow_mut().count(if is_close { "proven: closed" } else { what });
+        }
+        done
+    }
+}

@@ -1,0 +1,241 @@
+//! The core's way to the gateway, with the rules of the SignalSender's line: what it may ask, when it objects, and what
+//! silence means.
+
+use crate::{
+    checks::Told,
+    gateway::Heard,
+    plan::Dialect,
+    world::{Shared, step, until_ms},
+};
+use sentinel_actors::domain::{
+    breaker::{Breaker, BreakerState},
+    desk::{Fate, GatewayPort},
+    guard::Suppression,
+    order::{Order, Outcome, close_order_id},
+    position::{Position, Positions},
+};
+use std::time::{Duration, Instant};
+use uuid::Uuid;
+
+/// How far back the first of two answers may look: it can come before what was queued has run.
+const LAG_MS_MAX: u64 = 8_000;
+
+pub const ACCOUNT: &str = "demo";
+
+/// What outlives a cycle.
+pub struct Gate {
+    pub is_open: bool,
+    pub breaker: Breaker,
+    /// Monotonic zero of the breaker.
+    pub began: (Instant, u64),
+    pub model: &'static str,
+}
+
+pub struct Line<'a> {
+    pub world: Shared,
+    pub gate: &'a mut Gate,
+    pub is_gateway_absent: bool,
+}
+
+/// What a question came to.
+enum Asked {
+    Answered,
+    Unreadable,
+    NoGateway,
+    NoReply,
+}
+
+impl Line<'_> {
+    fn monotonic(&self) -> Instant {
+        let (began, at_ms) = self.gate.began;
+        began + Duration::from_millis(self.world.borrow().now_ms - at_ms)
+    }
+
+    fn note(&mut self, is_good: bool) {
+        let now = self.monotonic();
+        if is_good { self.gate.breaker.succeeded() } else { self.gate.breaker.failed(now) }
+    }
+
+    fn is_absent(&mut self) {
+        self.is_gateway_absent = true;
+        self.gate.is_open = false;
+    }
+
+    /// Waits for the gateway in vain; `Err` if the daemon stops meanwhile.
+    async fn wait_in_vain(&self) -> Result<(), Suppression> {
+        let until = self.world.borrow().now_ms + self.world.borrow().plan.deadline_ms;
+        until_ms(&self.world, until).await;
+        if self.world.borrow().is_stopping { Err(Suppression::Shutdown) } else { Ok(()) }
+    }
+
+    async fn ask(&mut self, what: &str) -> Asked {
+        step(&self.world, &format!("asks {what}")).await;
+        if self.world.borrow_mut().is_gateway_absent() {
+            let _ = self.wait_in_vain().await;
+            return Asked::NoGateway;
+        }
+        let (is_silent, is_garbage) = {
+            let mut world = self.world.borrow_mut();
+            let chance = world.plan.gateway / 4.0;
+            (world.fails(chance), world.fails(chance))
+        };
+        if is_silent {
+            let _ = self.wait_in_vain().await;
+            return Asked::NoReply;
+        }
+        step(&self.world, "is answered").await;
+        if is_garbage { Asked::Unreadable } else { Asked::Answered }
+    }
+
+    /// The handshake, in every cycle until it succeeds.
+    pub async fn try_open(&mut self) {
+        if self.gate.is_open || self.world.borrow().is_stopping {
+            return;
+        }
+        let is_good = matches!(self.ask("PING").await, Asked::Answered);
+        self.note(is_good);
+        self.gate.is_open = is_good;
+    }
+
+    async fn reply(&mut self, deadline_ms: u64) -> Option<Heard> {
+        loop {
+            let now = {
+                let mut world = self.world.borrow_mut();
+                if let Some(heard) = world.gateway.take_heard() {
+                    return Some(heard);
+                }
+                world.now_ms
+            };
+            if now >= deadline_ms {
+                return None;
+            }
+            until_ms(&self.world, deadline_ms).await;
+        }
+    }
+}
+
+fn not_sent(reason: &str) -> Fate {
+    Fate::without_reply(Outcome::NotSent { reason: reason.into() })
+}
+
+impl GatewayPort for Line<'_> {
+    fn objection(&self) -> Option<Suppression> {
+        let world = self.world.borrow();
+        let rules = [
+            (world.is_stopping, Suppression::Shutdown),
+            (world.is_halted, Suppression::Halted),
+            (!self.gate.is_open && !self.is_gateway_absent, Suppression::Handshake),
+            (self.gate.breaker.state(self.monotonic()) == BreakerState::Open, Suppression::Breaker),
+        ];
+        rules.into_iter().find_map(|(objects, reason)| objects.then_some(reason))
+    }
+
+    async fn exchange(&mut self, order: &Order) -> Result<Fate, Suppression> {
+        assert_eq!(self.objection(), None, "an order goes out against an objection");
+        if self.is_gateway_absent {
+            return Ok(not_sent("the gateway did not take what came before"));
+        }
+        let (signed_ms, deadline_ms) = {
+            let mut world = self.world.borrow_mut();
+            let (wall, held) = (world.wall(), world.broker.held().to_vec());
+            world.checks.handed_over(order, self.gate.model, wall, &held);
+            (u64::try_from(wall.as_millis()).unwrap(), world.now_ms + world.plan.deadline_ms)
+        };
+        if order.closes.is_some() && self.world.borrow().plan.dialect == Dialect::Plain {
+            return Ok(not_sent("it cannot close"));
+        }
+        step(&self.world, "connects").await;
+        if self.world.borrow_mut().is_gateway_absent() {
+            self.wait_in_vain().await?;
+            self.note(false);
+            self.is_absent();
+            return Ok(not_sent("no gateway"));
+        }
+        self.world.borrow_mut().post(order, signed_ms);
+        let heard = self.reply(deadline_ms).await;
+        self.world.borrow_mut().close_socket();
+        step(&self.world, &format!("hears {:?}", heard.as_ref().map(|heard| heard.outcome.as_str()))).await;
+        let fate = match heard {
+            None => Fate::without_reply(Outcome::Unknown { reason: "no reply".into() }),
+            Some(heard) if !heard.is_ours => Fate::without_reply(heard.outcome),
+            Some(heard) => Fate {
+                outcome: heard.outcome,
+                send_latency: Some(Duration::ZERO),
+                gateway_roundtrip: Some(Duration::ZERO),
+            },
+        };
+        self.note(fate.send_latency.is_some());
+        self.world.borrow_mut().checks.heard(&fate.outcome);
+        Ok(fate)
+    }
+
+    async fn positions(&mut self) -> Result<Positions, Suppression> {
+        let dialect = self.world.borrow().plan.dialect;
+        let asked = match dialect {
+            Dialect::Plain => Asked::Unreadable,
+            Dialect::V43 | Dialect::Envelope => self.ask("GET_POSITIONS").await,
+        };
+        let mut world = self.world.borrow_mut();
+        let (told, positions) = match asked {
+            Asked::NoReply => {
+                drop(world);
+                self.gate.is_open = false;
+                return Err(Suppression::Handshake);
+            }
+            Asked::NoGateway => {
+                drop(world);
+                self.is_absent();
+                return Ok(Positions::NoGateway);
+            }
+            Asked::Unreadable => (Told::Nothing, Positions::Untold),
+            Asked::Answered => {
+                let chance = world.plan.gateway / 2.0;
+                let is_cut_off = dialect == Dialect::Envelope && world.fails(chance);
+                let all = if is_cut_off { Vec::new() } else { world.broker.positions() };
+                match dialect {
+                    Dialect::V43 => (Told::Positions, Positions::Known(all)),
+                    _ if all.is_empty() => (Told::Nothing, Positions::Untold),
+                    _ => (Told::Positions, Positions::Known(all)),
+                }
+            }
+        };
+        world.checks.told(told);
+        world.say(&format!("{positions:?}"));
+        Ok(positions)
+    }
+
+    async fn equity(&mut self) -> Option<f64> {
+        let is_plain = self.world.borrow().plan.dialect == Dialect::Plain;
+        if is_plain || !matches!(self.ask("GET_ACCOUNT").await, Asked::Answered) {
+            self.world.borrow_mut().checks.equity_told(None);
+            return None;
+        }
+        let mut world = self.world.borrow_mut();
+        world.broker.equity *= 0.97 + 0.058 * world.rng.unit();
+        let equity = world.broker.equity;
+        world.checks.equity_told(Some(equity));
+        Some(equity)
+    }
+
+    async fn positions_twice(&mut self) -> Option<[Vec<Position>; 2]> {
+        if self.world.borrow().plan.dialect != Dialect::V43 {
+            return None;
+        }
+        if !matches!(self.ask("GET_POSITIONS for a proof").await, Asked::Answered) {
+            return None;
+        }
+        let first = {
+            let mut world = self.world.borrow_mut();
+            let lag = if world.fails(0.3) { world.rng.below(LAG_MS_MAX) } else { 0 };
+            world.broker.positions_at(world.now_ms - lag)
+        };
+        if !matches!(self.ask("GET_POSITIONS once more").await, Asked::Answered) {
+            return None;
+        }
+        Some([first, self.world.borrow().broker.positions()])
+    }
+
+    fn close_order_id(&self, order: &Order, ticket: i64) -> Uuid {
+        close_order_id(ACCOUNT, &order.symbol, self.gate.model, order.bar_close_time, ticket)
+    }
+}

@@ -1,0 +1,100 @@
+//! What a seed decides before its run begins: the settings of its daemons and how often what goes wrong.
+
+use crate::rng::Rng;
+use sentinel_actors::domain::{
+    breaker::BreakerPolicy,
+    desk::Rules,
+    guard::Limits,
+    instrument::{Instrument, Symbol},
+    position::{AccountMode, Opposite},
+};
+use std::time::Duration;
+
+/// How a gateway is spoken to, as far as the core can tell one from another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// Positions are the truth, an order signed more than 5 s ago is refused.
+    V43,
+    /// Positions are told, an empty list proves nothing; an order may be looked at hours later.
+    Envelope,
+    /// Nothing can be asked and nothing closed.
+    Plain,
+}
+
+/// A seed's settings.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    pub dialect: Dialect,
+    pub rules: Rules,
+    pub instruments: Vec<Instrument>,
+    /// Length of a bar, seconds.
+    pub bar_s: u64,
+    pub cycle_ms: u64,
+    /// Longest time for one exchange with the gateway.
+    pub deadline_ms: u64,
+    pub volume_max: f64,
+    pub breaker: BreakerPolicy,
+    /// Lives of daemons before the last, calm one.
+    pub lives: u64,
+    /// Chance of a kill at each step.
+    pub crash: f64,
+    /// Chance of a failure of each use of the journal.
+    pub disk: f64,
+    /// Chance of a fault in each exchange with the gateway.
+    pub gateway: f64,
+    /// Chance that a person does something, at each step.
+    pub person: f64,
+}
+
+impl Plan {
+    pub fn new(rng: &mut Rng) -> Self {
+        let dialect = *rng.pick(&[Dialect::V43, Dialect::V43, Dialect::V43, Dialect::Envelope, Dialect::Plain]);
+        let bar_s = *rng.pick(&[60, 300, 3_600, 14_400]);
+        let mut limit = |max: u64| if rng.chance(0.25) { u32::try_from(rng.between(1, max)).unwrap() } else { 0 };
+        let (orders_per_hour_max, orders_per_day_max, failures_in_a_row_max) = (limit(6), limit(20), limit(5));
+        let positions_max = limit(2);
+        let limits = Limits {
+            orders_per_hour_max,
+            orders_per_day_max,
+            failures_in_a_row_max,
+            positions_max,
+            cooldown: Duration::from_secs(if rng.chance(0.3) { rng.between(1, 3 * bar_s) } else { 0 }),
+            loss_pct_per_day_max: if rng.chance(0.25) { 5.0 } else { 0.0 },
+            opposite: *rng.pick(&[Opposite::Open, Opposite::CloseThenOpen, Opposite::CloseThenOpen, Opposite::Skip]),
+        };
+        let account_mode = *rng.pick(&[AccountMode::Netting, AccountMode::Hedging]);
+        let rules = Rules { limits, account_mode, wants_proof: dialect == Dialect::V43 };
+        let mut rate = |max: f64| if rng.chance(0.25) { 0.0 } else { rng.unit() * max };
+        Self {
+            dialect,
+            rules,
+            crash: rate(0.03),
+            disk: rate(0.15),
+            gateway: rate(0.5),
+            person: rate(0.1),
+            instruments: ["EURUSD", "GBPUSD", "USDJPY"].map(|name| instrument(name, rng)).into(),
+            bar_s,
+            cycle_ms: 1_000 * bar_s / rng.between(1, 3),
+            deadline_ms: rng.between(500, 6_000),
+            volume_max: if rng.chance(0.1) { 0.15 } else { 0.0 },
+            breaker: BreakerPolicy {
+                failures: u32::try_from(rng.between(1, 5)).unwrap(),
+                pause: Duration::from_secs(2 * bar_s),
+            },
+            lives: rng.between(2, 6),
+        }
+    }
+}
+
+fn instrument(name: &str, rng: &mut Rng) -> Instrument {
+    Instrument {
+        symbol: Symbol::new(name),
+        ticker: format!("{name}.FOREX"),
+        gateway_name: format!("{name}m"),
+        threshold: 0.5,
+        volume: *rng.pick(&[0.1, 0.1, 0.2]),
+        digits: 5,
+        stop_loss: rng.chance(0.5).then_some(0.002),
+        take_profit: None,
+    }
+}
