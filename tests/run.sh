@@ -68,7 +68,7 @@ install_tools() {
     [ -e /usr/include/zmq.h ] || missing+=(libzmq3-dev)
     has python3 || missing+=(python3)
     python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3-venv)
-    if $full; then has wrk || missing+=(wrk); fi
+    has wrk || missing+=(wrk)
     has promtool && has prometheus || unpack+=(prometheus)
     [ ${#missing[@]} -eq 0 ] && [ ${#unpack[@]} -eq 0 ] && return 0
     as_root apt-get update || return

@@ -5,7 +5,8 @@ import uuid
 
 import pytest
 
-from parts.gateway import DIALECTS, filled, garbage, huge, late, rejected, says, silent, wrong_id
+from parts.dialects import DIALECTS
+from parts.gateway import filled, garbage, huge, late, rejected, says, silent, wrong_id
 from parts.market import HOUR
 from parts.model import SELL
 from parts.rig import ACCOUNT, STOP_LOSS, TAKE_PROFIT

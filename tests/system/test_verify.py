@@ -3,13 +3,16 @@
 import pytest
 
 from parts.daemon import free_port
-from parts.gateway import alive, filled, garbage, says, silent
+from parts.gateway import filled, garbage, says, silent, truthful
 
 QUESTIONS = {
     "place_order": ["check_connection"],
     "v43": ["PING", "GET_ACCOUNT", "GET_POSITIONS"],
     "envelope": ["HEARTBEAT", "GET_ACCOUNT_INFO", "GET_POSITIONS"],
 }
+
+
+LOSING = {"ticket": 5, "symbol": "EURUSD", "type": "BUY", "volume": 0.1, "open_price": 1.1, "profit": -9.5}
 
 
 def verify(rig, port: int, *args: str, **env: str) -> tuple[int, str]:
@@ -28,11 +31,13 @@ def marks(said: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("dialect", QUESTIONS)
 def test_a_good_gateway_passes_and_is_asked_only_harmless_things(rig, dialect):
-    gateway = rig.gateway(dialect, alive())
+    gateway = rig.gateway(dialect)
+    if dialect == "v43":
+        gateway.positions[5] = LOSING
     code, said = verify(rig, gateway.port, "--dialect", dialect)
     assert code == 0, said
-    assert [request["action"] for request in gateway.requests] == QUESTIONS[dialect]
-    assert gateway.problems == []
+    assert [request["action"] for request in gateway.asked] == QUESTIONS[dialect]
+    assert gateway.requests == [] and gateway.problems == []
     found = marks(said)
     assert [found[name] for name in ("address", "answer", "dialect")] == ["ok"] * 3
     assert found["clock"] == ("--" if dialect == "place_order" else "ok")
@@ -45,7 +50,7 @@ def test_a_good_gateway_passes_and_is_asked_only_harmless_things(rig, dialect):
 @pytest.mark.parametrize("dialect", ["v43", "envelope"])
 @pytest.mark.parametrize("ahead_s", [-3, 3, 3600])
 def test_a_clock_more_than_two_seconds_off_is_refused(rig, dialect, ahead_s):
-    gateway = rig.gateway(dialect, alive(ahead_s))
+    gateway = rig.gateway(dialect, questions=truthful(ahead_s))
     code, said = verify(rig, gateway.port, "--dialect", dialect)
     assert code == 1
     assert marks(said)["clock"] == "FAILED" and marks(said)["dialect"] == "ok"
@@ -60,7 +65,7 @@ def test_an_absent_gateway_is_reported(rig):
 def test_something_that_is_no_gateway_is_told_from_a_silent_one(rig):
     code, said = verify(rig, rig.model.port, "--dialect", "v43")
     assert code == 1 and marks(said)["answer"] == "FAILED" and "does not speak ZeroMQ" in said
-    code, said = verify(rig, rig.gateway("v43", silent).port, "--dialect", "v43")
+    code, said = verify(rig, rig.gateway("v43", questions=silent).port, "--dialect", "v43")
     assert code == 1 and marks(said)["answer"] == "FAILED" and "silent" in said
 
 
@@ -75,14 +80,15 @@ def test_something_that_is_no_gateway_is_told_from_a_silent_one(rig):
     ids=["garbage", "filled", "envelope", "error"],
 )
 def test_a_reply_of_another_kind_is_the_wrong_dialect(rig, behaviour):
-    code, said = verify(rig, rig.gateway("v43", behaviour).port, "--dialect", "v43")
+    code, said = verify(rig, rig.gateway("v43", questions=behaviour).port, "--dialect", "v43")
     assert code == 1 and marks(said)["dialect"] == "FAILED", said
     assert "gateway.dialect" in said
 
 
 def test_a_gateway_without_a_terminal_is_not_ready(rig):
-    gateway = rig.gateway("v43", says(lambda gateway, request: gateway.error(request, "MT5_NOT_CONNECTED", "no")))
-    gateway.script = [alive()]
+    no_terminal = says(lambda gateway, request: gateway.error(request, "MT5_NOT_CONNECTED", "no"))
+    gateway = rig.gateway("v43", questions=no_terminal)
+    gateway.question_script = [truthful()]
     code, said = verify(rig, gateway.port, "--dialect", "v43")
     assert code == 1 and marks(said)["account"] == "FAILED" and "MT5_NOT_CONNECTED" in said
 
@@ -97,5 +103,5 @@ def test_order_send_is_sent_nothing_and_needs_a_persons_word(rig):
 
 
 def test_the_dialect_is_never_guessed(rig):
-    code, said = verify(rig, rig.gateway("v43", alive()).port)
+    code, said = verify(rig, rig.gateway("v43").port)
     assert code == 64 and "--dialect" in said

@@ -1,23 +1,28 @@
-"""Gateways on ZeroMQ, one per dialect, on a raw ROUTER that records all it receives and answers as scripted."""
+"""A gateway on ZeroMQ: a raw ROUTER that records all it receives, answers harmless questions truthfully by itself, and
+orders as scripted. What the messages look like is in `dialects`."""
 
-import hashlib
 import json
-import re
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from pathlib import Path
 
 import zmq
+
+# What an account may hold before its oldest position is closed by its stop: a list of all must fit into a reply.
+POSITIONS_MAX = 60
+BALANCE, PRICE = 10_000.0, 1.1
 
 
 @dataclass
 class Reply:
-    """What to answer: `body` after `delay_s`, or nothing."""
+    """What to answer: `body` after `delay_s`, or nothing; `again` follows it at once. `note` is for the record only."""
 
     body: bytes | None
     delay_s: float = 0.0
+    again: bytes | None = None
+    note: str = ""
 
 
 Behaviour = Callable[["Gateway", dict], Reply]
@@ -25,13 +30,28 @@ Behaviour = Callable[["Gateway", dict], Reply]
 
 @dataclass
 class Gateway:
-    """A gateway; bind it at once or later. `problems` holds every way in which a request broke the dialect."""
+    """A gateway; bind it at once or later. `requests` are the orders it received, `asked` the harmless questions,
+    `problems` every way in which either broke the dialect. `positions` are what it filled and has not closed."""
 
     port: int
     behaviour: Behaviour
+    # None: truthfully.
+    question_behaviour: Behaviour | None = None
+    # Where every request is written down before it is answered, as a line of JSON.
+    record: Path | None = None
     requests: list[dict] = field(default_factory=list)
+    asked: list[dict] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     script: list[Behaviour] = field(default_factory=list)
+    question_script: list[Behaviour] = field(default_factory=list)
+    positions: dict[int, dict] = field(default_factory=dict)
+    tickets: int = 5000
+    # How long nobody listens after a behaviour has set it, in seconds.
+    absent_s: float = 0.0
+
+    name = ""
+    # Actions that trade nothing. No annotation: each dialect has its own, which is no field.
+    QUESTIONS = ()
 
     def bind(self) -> "Gateway":
         """Starts to listen."""
@@ -43,24 +63,32 @@ class Gateway:
         return self
 
     def close(self):
-        """Stops listening."""
+        """Stops listening; may be bound again, and then knows what it knew."""
         if hasattr(self, "_thread"):
             self._stop.set()
             self._thread.join(5)
 
     def _run(self, ready: threading.Event):
+        while not self._stop.is_set():
+            self._serve(ready)
+            self._stop.wait(self.absent_s)
+            self.absent_s = 0.0
+
+    def _serve(self, ready: threading.Event):
+        """Listens until it is stopped, or a behaviour wants it to be absent."""
         context = zmq.Context()
         socket = context.socket(zmq.ROUTER)
         socket.linger = 0
         socket.bind(f"tcp://127.0.0.1:{self.port}")
         ready.set()
         due: list[tuple[float, list[bytes]]] = []
-        while not self._stop.is_set():
-            if socket.poll(2):
+        while not self._stop.is_set() and not self.absent_s:
+            if socket.poll(1 if due else 20):
                 *envelope, payload = socket.recv_multipart()
                 reply = self._receive(payload)
-                if reply.body is not None:
-                    due.append((time.monotonic() + reply.delay_s, [*envelope, reply.body]))
+                for body in (reply.body, reply.again):
+                    if body is not None:
+                        due.append((time.monotonic() + reply.delay_s, [*envelope, body]))
             for entry in [entry for entry in due if entry[0] <= time.monotonic()]:
                 due.remove(entry)
                 socket.send_multipart(entry[1])
@@ -73,16 +101,59 @@ class Gateway:
         except ValueError:
             self.problems.append(f"not JSON: {payload[:200]!r}")
             return Reply(b"{}")
-        self.requests.append(request)
         self.problems += self.check(request)
-        return (self.script.pop(0) if self.script else self.behaviour)(self, request)
+        # Whatever is no question may trade, an action that nobody knows included.
+        if request.get("action") in self.QUESTIONS:
+            self.asked.append(request)
+            behaviour = self.question_script.pop(0) if self.question_script else self.question_behaviour or truthful()
+            reply = behaviour(self, request)
+            self._write_down(request, reply, "question")
+            return reply
+        self.requests.append(request)
+        before = self.tickets
+        reply = (self.script.pop(0) if self.script else self.behaviour)(self, request)
+        self._write_down(request, reply, "order", self.tickets if self.tickets > before else None)
+        return reply
+
+    def _write_down(self, request: dict, reply: Reply, kind: str, ticket: int | None = None):
+        """What arrived, and the ticket of the position that it opened."""
+        if self.record:
+            line = {"at": time.time(), "kind": kind, "id": self.order_id(request), "ticket": ticket}
+            line |= {"note": reply.note, "request": request}
+            with self.record.open("a") as file:
+                file.write(json.dumps(line) + "\n")
+
+    def opened(self, symbol: str, side: str, volume: float) -> int:
+        """Opens a position: its ticket."""
+        self.tickets += 1
+        self.positions[self.tickets] = {
+            "ticket": self.tickets,
+            "symbol": symbol,
+            "type": side,
+            "volume": volume,
+            "open_price": PRICE,
+            "current_price": PRICE,
+            "profit": 0.0,
+        }
+        if len(self.positions) > POSITIONS_MAX:
+            del self.positions[min(self.positions)]
+        return self.tickets
+
+    def account(self) -> dict:
+        """What the account amounts to."""
+        equity = BALANCE + sum(position["profit"] for position in self.positions.values())
+        return {"balance": BALANCE, "equity": equity, "margin": 1.0, "free_margin": equity - 1.0, "currency": "USD"}
 
     def check(self, request: dict) -> list[str]:
         """How a request breaks the dialect."""
         raise NotImplementedError
 
+    def order_id(self, request: dict) -> str | None:
+        """The id of an order, where the dialect has one."""
+        return request.get("uuid") or request.get("req_id")
+
     def filled(self, request: dict) -> dict:
-        """The dialect's reply to an order that was filled."""
+        """Executes an order, be it to open or to close, and makes the dialect's reply."""
         raise NotImplementedError
 
     def rejected(self, request: dict) -> dict:
@@ -94,176 +165,8 @@ class Gateway:
         return request["symbol"]
 
     def alive(self, request: dict, at: float) -> dict:
-        """The dialect's reply to its harmless question, and to what is asked next, by a clock that says `at`."""
+        """The dialect's reply to a harmless question, by a clock that says `at`."""
         raise NotImplementedError
-
-
-class PlaceOrder(Gateway):
-    """A bridge written against the original daemon."""
-
-    name = "place_order"
-    echoes_id = False
-
-    def check(self, request: dict) -> list[str]:
-        if request == {"action": "check_connection"}:
-            return []
-        problems = []
-        if set(request) != {"action", "symbol", "signal", "confidence", "timestamp"}:
-            problems.append(f"keys {sorted(request)}")
-        if request.get("action") != "place_order" or request.get("signal") not in ("BUY", "SELL"):
-            problems.append(f"action {request.get('action')!r} signal {request.get('signal')!r}")
-        if not 0 <= request.get("confidence", -1) <= 1:
-            problems.append(f"confidence {request.get('confidence')!r}")
-        sent = datetime.fromisoformat(request.get("timestamp", ""))
-        sent = sent if sent.tzinfo else sent.replace(tzinfo=timezone.utc)
-        if abs(time.time() - sent.timestamp()) > 5:
-            problems.append(f"timestamp {request['timestamp']}")
-        return problems
-
-    def filled(self, request: dict) -> dict:
-        return {"status": "Filled", "order_id": 1001}
-
-    def rejected(self, request: dict) -> dict:
-        return {"status": "rejected", "message": "not today"}
-
-    def alive(self, request: dict, at: float) -> dict:
-        return {"status": "ok"}
-
-
-class V43(Gateway):
-    """The gateway that wants a risk signature."""
-
-    name = "v43"
-    echoes_id = True
-    SIGNED = ("symbol", "type", "volume", "price", "sl", "tp")
-    HARMLESS = ("PING", "GET_ACCOUNT", "GET_POSITIONS")
-
-    def check(self, request: dict) -> list[str]:
-        problems = [f"no {key}" for key in ("uuid", "action", "timestamp") if key not in request]
-        if request.get("action") != "OPEN":
-            return problems + [f"action {request.get('action')!r}"] * (request.get("action") not in self.HARMLESS)
-        problems += [f"no {key}" for key in (*self.SIGNED, "comment", "risk_signature") if key not in request]
-        if request.get("type") not in ("BUY", "SELL") or not 0.01 <= request.get("volume", 0) <= 100:
-            problems.append(f"type {request.get('type')!r} volume {request.get('volume')!r}")
-        return problems + self.check_signature(request)
-
-    def check_signature(self, request: dict) -> list[str]:
-        """As the gateway does it: over what it parsed, in Python's spelling, not older than 5 s."""
-        match = re.fullmatch(r"RISK_PASS:([0-9a-f]{8}):(\d{8}T\d{6}Z)", request.get("risk_signature", ""))
-        if not match:
-            return [f"signature {request.get('risk_signature')!r}"]
-        signed = {key: request[key] for key in self.SIGNED if request.get(key) is not None}
-        digest = hashlib.sha256(json.dumps(signed, sort_keys=True).encode()).hexdigest()[:8]
-        at = datetime.strptime(match[2], "%Y%m%dT%H%M%SZ").replace(tzinfo=timezone.utc).timestamp()
-        problems = [] if match[1] == digest else [f"checksum {match[1]}, not {digest} of {signed}"]
-        return problems if -1 <= time.time() - at <= 5 else problems + [f"signed at {match[2]}"]
-
-    def filled(self, request: dict) -> dict:
-        return {
-            "uuid": request.get("uuid"),
-            "status": "FILLED",
-            "ticket": 5000 + len(self.requests),
-            "symbol": request.get("symbol"),
-            "volume": request.get("volume"),
-            "price": 1.1,
-            "execution_time": datetime.now(timezone.utc).isoformat(),
-            "latency_ms": 1,
-        }
-
-    def rejected(self, request: dict) -> dict:
-        return self.error(request, "INVALID_VOLUME", "volume out of range")
-
-    def alive(self, request: dict, at: float) -> dict:
-        reply = {"uuid": request.get("uuid"), "status": "ok"}
-        if request["action"] == "PING":
-            return reply | {"server_time": datetime.fromtimestamp(at, timezone.utc).isoformat(), "latency_ms": 0.1}
-        if request["action"] == "GET_ACCOUNT":
-            return reply | ACCOUNT
-        return reply | {"positions": [POSITION]}
-
-    def error(self, request: dict, code: str, message: str) -> dict:
-        """An error reply of this gateway."""
-        now = datetime.now(timezone.utc).isoformat()
-        body = {"uuid": request.get("uuid"), "status": "REJECTED", "error_code": code, "error_msg": message}
-        return body | {"timestamp": now}
-
-
-class Enveloped(Gateway):
-    """The frame that two dialects share."""
-
-    def check(self, request: dict) -> list[str]:
-        problems = [] if set(request) == {"action", "req_id", "timestamp", "payload"} else [f"keys {sorted(request)}"]
-        if abs(time.time() - request.get("timestamp", 0)) > 5:
-            problems.append(f"timestamp {request.get('timestamp')!r}")
-        return problems + self.check_payload(request.get("action"), request.get("payload"))
-
-    def check_payload(self, action: str, payload: dict) -> list[str]:
-        """How what is in the frame breaks the dialect."""
-        raise NotImplementedError
-
-    def symbol(self, request: dict) -> str:
-        return request["payload"]["symbol"]
-
-
-class Envelope(Enveloped):
-    """A failed order answers SUCCESS here, with the failure inside; without `type` it would open a BUY."""
-
-    name = "envelope"
-    echoes_id = True
-    ORDER = {"symbol", "type", "side", "volume", "sl", "tp", "comment", "magic"}
-
-    def check_payload(self, action: str, payload: dict) -> list[str]:
-        if action in ("HEARTBEAT", "GET_ACCOUNT_INFO", "GET_POSITIONS"):
-            return []
-        if action != "OPEN_ORDER":
-            return [f"action {action!r}"]
-        problems = [] if set(payload) == self.ORDER else [f"payload {sorted(payload)}"]
-        if payload.get("type") not in ("BUY", "SELL") or payload.get("side") != payload.get("type"):
-            problems.append(f"type {payload.get('type')!r} side {payload.get('side')!r}")
-        return problems
-
-    def reply(self, request: dict, data: object, at: float | None = None) -> dict:
-        """A reply with this in it."""
-        at = time.time() if at is None else at
-        return {"req_id": request.get("req_id"), "status": "SUCCESS", "timestamp": at, "data": data, "error": None}
-
-    def filled(self, request: dict) -> dict:
-        volume = request["payload"]["volume"]
-        return self.reply(request, {"status": "SUCCESS", "ticket": 7001, "volume": volume, "price": 1.1})
-
-    def rejected(self, request: dict) -> dict:
-        return self.reply(request, {"status": "ERROR", "retcode": 10019, "error": "No money"})
-
-    def alive(self, request: dict, at: float) -> dict:
-        data = {"HEARTBEAT": {"status": "alive"}, "GET_ACCOUNT_INFO": ACCOUNT, "GET_POSITIONS": []}
-        return self.reply(request, data[request["action"]], at)
-
-
-class OrderSend(Enveloped):
-    """JSON v1.0; its replies name no request."""
-
-    name = "order_send"
-    echoes_id = False
-    ORDER = {"symbol", "type", "volume", "magic", "comment", "sl", "tp"}
-
-    def check_payload(self, action: str, payload: dict) -> list[str]:
-        if action != "ORDER_SEND":
-            return [f"action {action!r}"]
-        problems = [] if set(payload) == self.ORDER else [f"payload {sorted(payload)}"]
-        if payload.get("type") not in ("OP_BUY", "OP_SELL") or len(payload.get("comment", "")) > 31:
-            problems.append(f"type {payload.get('type')!r} comment {payload.get('comment')!r}")
-        return problems
-
-    def filled(self, request: dict) -> dict:
-        return {"error": False, "ticket": 8001, "msg": "Done", "retcode": 10009}
-
-    def rejected(self, request: dict) -> dict:
-        return {"error": True, "ticket": 0, "msg": "Market closed", "retcode": 10018}
-
-
-ACCOUNT = {"balance": 10_000.0, "equity": 9_990.5, "margin": 1.0, "free_margin": 9_989.5, "currency": "USD"}
-POSITION = {"ticket": 5, "symbol": "EURUSD", "type": "BUY", "volume": 0.1, "open_price": 1.1, "profit": -9.5}
-DIALECTS = {gateway.name: gateway for gateway in (PlaceOrder, V43, Envelope, OrderSend)}
 
 
 def says(body: Callable[[Gateway, dict], dict], delay_s: float = 0.0) -> Behaviour:
@@ -276,13 +179,13 @@ def late(delay_s: float) -> Behaviour:
     return says(lambda gateway, request: gateway.filled(request), delay_s)
 
 
-def alive(ahead_s: float = 0.0) -> Behaviour:
+def truthful(ahead_s: float = 0.0) -> Behaviour:
     """Answers harmless questions, by a clock that is this far ahead."""
     return says(lambda gateway, request: gateway.alive(request, time.time() + ahead_s))
 
 
 def silent(gateway: Gateway, request: dict) -> Reply:
-    """Nothing, ever."""
+    """Nothing, ever; nor does it do anything."""
     return Reply(None)
 
 

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from parts.daemon import Daemon, environment, free_port
-from parts.gateway import DIALECTS, Behaviour, Gateway, filled
+from parts.dialects import DIALECTS
+from parts.gateway import Behaviour, Gateway, filled
 from parts.market import Market
 from parts.model import Model
 
@@ -48,9 +49,15 @@ class Rig:
             usual["gateway.i_checked_it_by_hand"] = "true"
         return self.start(*live, *args, settings=usual | (settings or {}), **env)
 
-    def gateway(self, dialect: str = "v43", behaviour: Behaviour = filled, bind: bool = True) -> Gateway:
-        """A gateway on a free port."""
-        gateway = DIALECTS[dialect](free_port(), behaviour)
+    def gateway(
+        self,
+        dialect: str = "v43",
+        behaviour: Behaviour = filled,
+        questions: Behaviour | None = None,
+        bind: bool = True,
+    ) -> Gateway:
+        """A gateway on a free port: what it does about orders, and about harmless questions if not the truth."""
+        gateway = DIALECTS[dialect](free_port(), behaviour, questions)
         self.gateways.append(gateway)
         return gateway.bind() if bind else gateway
 

@@ -1,0 +1,84 @@
+"""Thousands of live cycles, back to back: open files stay what they were, and memory all but so."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from parts.daemon import Daemon
+from parts.sandbox import Sandbox
+from parts.tables import keep
+
+GROWTH_MIB_MAX = 1.0
+# A soak that makes no headway is a failure, not a longer soak.
+CYCLE_S_MAX = 0.1
+
+
+def resident_mib(pid: int) -> float:
+    """Physical memory, of which the pages of files that the kernel shares are no part."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.split("RssAnon:")[1].split()[0]) / 1024
+
+
+def files(pid: int) -> list[str]:
+    """What the open file descriptors stand for, sockets without their numbers."""
+    found = []
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        try:
+            found.append(os.readlink(entry).split(":[")[0])
+        except FileNotFoundError:
+            continue
+    return found
+
+
+def soak(binary, directory: Path, cycles: int):
+    """Runs this many cycles; samples once in each twentieth part and judges the last three quarters."""
+    sandbox = Sandbox(binary, directory)
+    try:
+        daemon = sandbox.trade(cycles, "--symbol", "EURUSD,GBPUSD")
+        samples = sampled(daemon, cycles)
+    finally:
+        sandbox.close()
+    return samples
+
+
+def sampled(daemon: Daemon, cycles: int) -> list[tuple[float, float, list[str]]]:
+    """(cycles done, MiB, open files), twenty times or more."""
+    daemon.wait_serving()
+    began, samples = time.monotonic(), []
+    while True:
+        assert daemon.process.poll() is None, daemon.output()[-2000:]
+        metrics = daemon.metrics()
+        done = metrics("trading_cycles_total")
+        if done >= len(samples) * cycles / 20:
+            samples.append((done, resident_mib(daemon.pid), files(daemon.pid)))
+        if done >= cycles:
+            assert metrics("trading_cycles_failed_total") == 0
+            return samples
+        assert time.monotonic() - began < cycles * CYCLE_S_MAX, f"{done:.0f} of {cycles} cycles"
+        time.sleep(0.1)
+
+
+def judge(name: str, samples: list[tuple[float, float, list[str]]]):
+    """Whether what was sampled after the first quarter stays within bounds."""
+    cycles = samples[-1][0]
+    after = [sample for sample in samples if sample[0] >= cycles / 4]
+    assert len(after) >= 5, "too few samples to say anything"
+    lines = [f"{done:>8.0f} cycles  {mib:6.2f} MiB  {len(opened):3} files" for done, mib, opened in samples]
+    growth = after[-1][1] - after[0][1]
+    counts = [len(opened) for _, _, opened in after]
+    keep(name, "\n".join([*lines, f"growth after the first quarter {growth:+.2f} MiB, open files {set(counts)}"]))
+    # A file may be open at the moment of one sample; a leak is there in all that follow.
+    assert min(counts[len(counts) // 2 :]) <= min(counts[: len(counts) // 2]), after[-1][2]
+    assert max(counts) - min(counts) <= 4, sorted(max((opened for *_, opened in after), key=len))
+    assert growth < GROWTH_MIB_MAX
+
+
+def test_four_thousand_cycles_leave_nothing_behind(binary, tmp_path):
+    judge("soak", soak(binary, tmp_path, 4_000))
+
+
+@pytest.mark.full
+def test_fifty_thousand_cycles_leave_nothing_behind(binary, tmp_path):
+    judge("soak-full", soak(binary, tmp_path, 50_000))
