@@ -94,8 +94,8 @@ class V43(Gateway):
         }
 
     def closed(self, request: dict) -> dict:
-        """Closes the position of a ticket, if there is one."""
-        position = self.positions.pop(request.get("ticket"), None)
+        """The reply to a close, which needs a position of that ticket."""
+        position = self.shut(request.get("ticket"))
         if position is None:
             return self.error(request, "MT5_ORDER_FAILED", "Position not found") | {"status": "error"}
         told = {key: position[key] for key in ("ticket", "symbol", "volume", "profit")}
@@ -166,7 +166,7 @@ class Envelope(Enveloped):
     def filled(self, request: dict) -> dict:
         payload = request["payload"]
         if request["action"] == "CLOSE_POSITION":
-            if self.positions.pop(payload.get("ticket"), None) is None:
+            if self.shut(payload.get("ticket")) is None:
                 return self.reply(request, {"status": "ERROR", "error": "Position not found"})
             return self.reply(request, {"status": "SUCCESS", "ticket": payload["ticket"]})
         ticket = self.opened(payload["symbol"], payload["type"], payload["volume"])

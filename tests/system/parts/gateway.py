@@ -1,5 +1,5 @@
 """A gateway on ZeroMQ: a raw ROUTER that records all it receives, answers harmless questions truthfully by itself, and
-orders as scripted. What the messages look like is in `dialects`."""
+orders as scripted. What the messages look like is in `dialects`; as a process of its own it is in `servers`."""
 
 import json
 import threading
@@ -11,17 +11,18 @@ from pathlib import Path
 import zmq
 
 # What an account may hold before its oldest position is closed by its stop: a list of all must fit into a reply.
-POSITIONS_MAX = 60
+POSITIONS_MAX = 200
 BALANCE, PRICE = 10_000.0, 1.1
 
 
 @dataclass
 class Reply:
-    """What to answer: `body` after `delay_s`, or nothing; `again` follows it at once. `note` is for the record only."""
+    """What to answer: `body` after `delay_s`, or nothing; `again` after it. `note` is for the record only."""
 
     body: bytes | None
     delay_s: float = 0.0
     again: bytes | None = None
+    again_delay_s: float = 0.0
     note: str = ""
 
 
@@ -46,6 +47,8 @@ class Gateway:
     question_script: list[Behaviour] = field(default_factory=list)
     positions: dict[int, dict] = field(default_factory=dict)
     tickets: int = 5000
+    # The ticket that the last order opened or closed, if it was executed.
+    executed: int | None = None
     # How long nobody listens after a behaviour has set it, in seconds.
     absent_s: float = 0.0
 
@@ -86,9 +89,9 @@ class Gateway:
             if socket.poll(1 if due else 20):
                 *envelope, payload = socket.recv_multipart()
                 reply = self._receive(payload)
-                for body in (reply.body, reply.again):
+                for body, delay_s in ((reply.body, reply.delay_s), (reply.again, reply.again_delay_s)):
                     if body is not None:
-                        due.append((time.monotonic() + reply.delay_s, [*envelope, body]))
+                        due.append((time.monotonic() + delay_s, [*envelope, body]))
             for entry in [entry for entry in due if entry[0] <= time.monotonic()]:
                 due.remove(entry)
                 socket.send_multipart(entry[1])
@@ -110,13 +113,13 @@ class Gateway:
             self._write_down(request, reply, "question")
             return reply
         self.requests.append(request)
-        before = self.tickets
+        self.executed = None
         reply = (self.script.pop(0) if self.script else self.behaviour)(self, request)
-        self._write_down(request, reply, "order", self.tickets if self.tickets > before else None)
+        self._write_down(request, reply, "order", self.executed)
         return reply
 
     def _write_down(self, request: dict, reply: Reply, kind: str, ticket: int | None = None):
-        """What arrived, and the ticket of the position that it opened."""
+        """What arrived, and the ticket of the position that it opened or closed."""
         if self.record:
             line = {"at": time.time(), "kind": kind, "id": self.order_id(request), "ticket": ticket}
             line |= {"note": reply.note, "request": request}
@@ -137,7 +140,15 @@ class Gateway:
         }
         if len(self.positions) > POSITIONS_MAX:
             del self.positions[min(self.positions)]
+        self.executed = self.tickets
         return self.tickets
+
+    def shut(self, ticket: object) -> dict | None:
+        """Closes the position of a ticket, if there is one: what it was."""
+        position = self.positions.pop(ticket, None) if isinstance(ticket, int) else None
+        if position:
+            self.executed = position["ticket"]
+        return position
 
     def account(self) -> dict:
         """What the account amounts to."""

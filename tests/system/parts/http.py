@@ -70,6 +70,8 @@ class Server(ThreadingHTTPServer):
     """A thread per connection; a daemon that stops in the middle of a request is nothing to report."""
 
     daemon_threads = True
+    # With Python's own 5, one of eight connections at once waits a second for its turn.
+    request_queue_size = 128
 
     def handle_error(self, request, client_address):
         if not isinstance(sys.exc_info()[1], (ConnectionError, ssl.SSLError)):
