@@ -27,6 +27,14 @@ def curve_binary() -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def failpoints_binary() -> Path:
+    """A build that can be told where to die: SENTINEL_FAILPOINTS_BIN."""
+    path = Path(os.environ.get("SENTINEL_FAILPOINTS_BIN", ROOT / "target/sentinel-failpoints")).resolve()
+    assert path.is_file(), f"no binary at {path}: cargo build --features failpoints"
+    return path
+
+
 @pytest.fixture
 def rig(binary, tmp_path):
     """A healthy market and model, gateways on demand; all of it ends with the test."""

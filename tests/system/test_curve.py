@@ -5,19 +5,9 @@ import time
 import pytest
 
 from parts.curve import CurveFront, Keys
-from parts.gateway import Reply, alive, filled, says
 from parts.rig import Rig, variables
 
 QUESTIONS = ["PING", "GET_ACCOUNT", "GET_POSITIONS"]
-
-
-def trades(gateway, request: dict) -> Reply:
-    """Fills orders, answers questions, and holds no position."""
-    if request["action"] == "OPEN":
-        return filled(gateway, request)
-    if request["action"] == "GET_POSITIONS":
-        return says(lambda _, asked: {"uuid": asked["uuid"], "status": "ok", "positions": []})(gateway, request)
-    return alive()(gateway, request)
 
 
 @pytest.fixture
@@ -37,7 +27,7 @@ def curve_rig(curve_binary, tmp_path):
 @pytest.fixture
 def guarded(curve_rig, keys):
     """A gateway, and the CURVE front that is the way to it."""
-    gateway = curve_rig.gateway("v43", trades)
+    gateway = curve_rig.gateway("v43")
     front = CurveFront(gateway, keys)
     yield gateway, front
     front.close()
@@ -93,7 +83,8 @@ def test_the_right_keys_reach_the_gateway(curve_rig, guarded, keys, bare):
     gateway, front = guarded
     code, said = verify(curve_rig, front.port, keys.settings(bare=bare))
     assert code == 0 and "CURVE" in said, said
-    assert [request["action"] for request in gateway.requests] == QUESTIONS
+    assert [request["action"] for request in gateway.asked] == QUESTIONS
+    assert gateway.requests == []
 
 
 @pytest.mark.parametrize("wrong", [{"server": "stranger"}, {"client": "stranger"}], ids=["server", "client"])
@@ -101,7 +92,7 @@ def test_a_wrong_key_delivers_nothing_and_says_so(curve_rig, guarded, keys, wron
     gateway, front = guarded
     code, said = verify(curve_rig, front.port, keys.settings(**wrong))
     assert code == 1 and "the keys do not fit" in said, said
-    assert gateway.requests == []
+    assert gateway.requests == gateway.asked == []
 
 
 def test_no_keys_deliver_nothing_to_a_gateway_with_curve(rig, curve_rig, guarded):
@@ -109,21 +100,21 @@ def test_no_keys_deliver_nothing_to_a_gateway_with_curve(rig, curve_rig, guarded
     for each in (rig, curve_rig):
         code, said = verify(each, front.port, {})
         assert code == 1 and "curve_server_key_file" in said, said
-    assert gateway.requests == []
+    assert gateway.requests == gateway.asked == []
 
 
 def test_keys_deliver_nothing_to_a_gateway_without_curve(curve_rig, keys):
-    gateway = curve_rig.gateway("v43", trades)
+    gateway = curve_rig.gateway("v43")
     code, _ = verify(curve_rig, gateway.port, keys.settings())
     assert code == 1
-    assert gateway.requests == [] and gateway.problems == []
+    assert gateway.requests == gateway.asked == gateway.problems == []
 
 
 def test_a_live_daemon_trades_over_curve(curve_rig, guarded, keys):
     gateway, front = guarded
     daemon = live(curve_rig, gateway, front, keys.settings())
     daemon.wait_metrics("a fill", lambda metrics: metrics("orders_total", outcome="filled") == 1)
-    assert [request["action"] for request in gateway.requests].count("OPEN") == 1
+    assert [request["action"] for request in gateway.requests] == ["OPEN"]
     assert gateway.problems == []
     assert daemon.stop()[0] == 0
 
@@ -134,7 +125,7 @@ def test_a_live_daemon_with_a_wrong_server_key_delivers_nothing(curve_rig, guard
     metrics = daemon.after_cycles(1)
     assert metrics("orders_total", outcome="filled") == metrics("orders_total", outcome="unknown") == 0
     time.sleep(1)
-    assert gateway.requests == []
+    assert gateway.requests == gateway.asked == []
     assert daemon.stop()[0] == 0
 
 

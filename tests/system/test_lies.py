@@ -23,7 +23,7 @@ def lie(binary: Path, directory: Path, dialect: str, orders: int, name: str):
     """Lets one daemon trade with the liar until that has received this many orders."""
     seed = new_seed()
     told = {"truth": TRUTH, "deadline_ms": DEADLINE_MS}
-    outside = Outside(binary, directory, seed, dialect, symbols=21, **told)
+    outside = Outside(binary, directory, seed, dialect, **told)
     daemon = None
     try:
         # The breaker would rest for half a minute after a few lies.

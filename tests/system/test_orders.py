@@ -5,10 +5,11 @@ import uuid
 
 import pytest
 
+from parts.daemon import wait_until
 from parts.dialects import DIALECTS
 from parts.gateway import filled, garbage, huge, late, rejected, says, silent, wrong_id
 from parts.market import HOUR
-from parts.model import SELL
+from parts.model import BUY, HOLD, SELL
 from parts.rig import ACCOUNT, STOP_LOSS, TAKE_PROFIT
 
 OUTCOMES = [
@@ -96,15 +97,36 @@ def test_each_trap_of_a_dialect_has_its_outcome(rig, dialect, reply, outcome):
 
 @EACH_DIALECT
 def test_nothing_reaches_a_gateway_that_appears_later(rig, dialect):
-    gateway = rig.gateway(dialect, bind=False)
+    rig.model.probabilities = [HOLD]
+    gateway = rig.gateway(dialect)
     daemon = rig.start_live(gateway, "--schedule", "* * * * * *")
-    assert_counted(daemon.after_cycles(1), "not_sent")
+    daemon.after_cycles(1)
+    gateway.close()
+    rig.model.probabilities = [BUY]
+    metrics = daemon.wait_metrics("an order", lambda metrics: metrics.sum("orders_total") == 1)
+    assert metrics.nonzero("orders_total", "outcome") == {"not_sent": 1}
     gateway.bind()
     time.sleep(3.5)
     assert gateway.requests == []
     metrics = daemon.metrics()
     assert metrics.nonzero("orders_total", "outcome") == {"not_sent": 1}
     assert metrics("signals_suppressed_total", reason="already_ordered") >= 2
+
+
+@pytest.mark.parametrize("dialect", [name for name, gateway in DIALECTS.items() if gateway.QUESTIONS])
+def test_a_gateway_that_is_down_at_the_start_is_waited_for_and_then_gets_its_order(rig, dialect):
+    gateway = rig.gateway(dialect, bind=False)
+    daemon = rig.start_live(gateway, "--schedule", "* * * * * *")
+    metrics = daemon.after_cycles(2)
+    assert metrics.nonzero("signals_suppressed_total", "reason").keys() == {"handshake"}
+    assert metrics.sum("orders_total") == 0
+    assert daemon.get("/livez")[0] == 200
+    status, _, said = daemon.get("/readyz")
+    assert status == 503 and "gateway" in said
+    gateway.bind()
+    daemon.wait_metrics("a fill", lambda metrics: metrics("orders_total", outcome="filled") == 1)
+    wait_until("readiness", lambda: daemon.get("/readyz")[0] == 200, 5)
+    assert len(gateway.requests) == 1 and gateway.problems == []
 
 
 @EACH_DIALECT

@@ -32,7 +32,16 @@ class Received:
 class Outside:
     """The three processes, the record of the gateway, and the journal."""
 
-    def __init__(self, binary: Path, directory: Path, seed: int, dialect: str = "v43", symbols: int = 12, **gateway):
+    def __init__(
+        self,
+        binary: Path,
+        directory: Path,
+        seed: int,
+        dialect: str = "v43",
+        symbols: int = len(SYMBOLS),
+        bar_ms: int = 250,
+        **gateway: float,
+    ):
         self.binary, self.directory, self.dialect = binary, directory, dialect
         self.symbols = SYMBOLS[:symbols]
         self.journal, self.record = directory / "journal.db", directory / "received.jsonl"
@@ -43,7 +52,7 @@ class Outside:
         self.settled: dict[str, Received | None] = {}
         told = [f"--{key.replace('_', '-')}={value}" for key, value in gateway.items()]
         self.parts: list[subprocess.Popen] = []
-        market = self._serve("market")
+        market = self._serve("market", f"--bar-ms={bar_ms}")
         model = self._serve("model", f"--seed={seed}")
         port = self._serve("gateway", f"--seed={seed}", f"--dialect={dialect}", f"--record={self.record}", *told)
         self.settings = {
@@ -113,17 +122,25 @@ class Outside:
                 fate, note = ["filled", "--ticket", str(truth.ticket)], "the gateway's record"
             elif truth:
                 note = "the gateway did not execute it"
-            self.cli("orders", "resolve", order["id"], *fate, "--note", note, "--journal", str(self.journal))
-            self.settled[order["id"]] = truth
+            told = self.run("orders", "resolve", order["id"], *fate, "--note", note, "--journal", str(self.journal))
+            if told.returncode == 0:
+                self.settled[order["id"]] = truth
+            else:
+                # The daemon has proven its fate in the meantime.
+                assert order["id"] not in [order["id"] for order in self.orders("--unresolved")], told.stderr
         return len(unresolved)
 
     def cli(self, *args: str) -> str:
         """What a command printed; it must succeed."""
-        done = subprocess.run(
-            [self.binary, *args], env=environment(), cwd=self.directory, capture_output=True, text=True, timeout=60
-        )
+        done = self.run(*args)
         assert done.returncode == 0, (args, done.stdout, done.stderr)
         return done.stdout
+
+    def run(self, *args: str) -> subprocess.CompletedProcess:
+        """Runs a command beside the daemon."""
+        command = [self.binary, *args]
+        env = environment()
+        return subprocess.run(command, env=env, cwd=self.directory, capture_output=True, text=True, timeout=60)
 
     def judge(self) -> Counter:
         """Compares every order with the truth; no daemon may run. Answers how many there were of what."""
