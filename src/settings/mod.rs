@@ -57,6 +57,9 @@ impl fmt::Display for SettingsError {
 
 impl std::error::Error for SettingsError {}
 
+/// The one setting that takes a flag, so that nobody trades by a file that was copied.
+const LIVE: &str = "trading.live";
+
 impl Settings {
     /// Loads all layers and checks that the daemon can run with the result.
     ///
@@ -73,6 +76,11 @@ impl Settings {
     pub fn load_for(purpose: Purpose, sources: &Sources) -> Result<Self, SettingsError> {
         let mut settings = layers::merge(sources)?;
         let mut problems = validate::problems(&settings, purpose);
+        let is_asked = sources.flags.iter().any(|(key, value)| *key == LIVE && value == "true");
+        if purpose == Purpose::Daemon && settings.trading.live && !is_asked {
+            let message = "a file or the environment alone does not switch live mode on: start with --live";
+            problems.insert(0, Problem::new(LIVE, message));
+        }
         match market::calendar(&settings.market) {
             Ok(hours) => settings.market.hours = hours.into(),
             Err(problem) => problems.push(problem),

@@ -200,8 +200,14 @@ fn named_symbols_keep_their_tables() {
 #[test]
 fn live_mode_names_everything_it_misses() {
     let (keys, text) = refused(&sources(&[("SENTINEL__TRADING__LIVE", "true"), ("GTW_HOST", "127.0.0.1")]));
-    assert_eq!(keys, ["gateway.dialect", "gateway.account", "trading.stop_loss"]);
-    assert!(text.contains("--dialect") && text.contains("--account") && text.contains("--stop-loss"), "{text}");
+    assert_eq!(keys, ["trading.live", "gateway.dialect", "gateway.account", "trading.stop_loss"]);
+    assert!(
+        text.contains("--live")
+            && text.contains("--dialect")
+            && text.contains("--account")
+            && text.contains("--stop-loss"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -230,14 +236,25 @@ fn a_dialect_without_a_handshake_trades_only_on_a_persons_word() {
 
 fn live(more: &[(&str, &str)]) -> Sources {
     let mut sources = sources(&[
-        ("SENTINEL__TRADING__LIVE", "true"),
         ("SENTINEL__GATEWAY__DIALECT", "v43"),
         ("SENTINEL__GATEWAY__ACCOUNT", "demo"),
         ("SENTINEL__TRADING__STOP_LOSS", "none"),
         ("GTW_HOST", "127.0.0.1"),
     ]);
     sources.environment.extend(more.iter().map(|(name, value)| ((*name).into(), (*value).into())));
+    sources.flags.push(("trading.live", "true".into()));
     sources
+}
+
+#[test]
+fn a_file_or_the_environment_alone_never_trades() {
+    let mut sources = live(&[("SENTINEL__TRADING__LIVE", "true")]);
+    assert!(Settings::load(&sources).is_ok());
+    sources.flags.clear();
+    let (keys, text) = refused(&sources);
+    assert!(keys == ["trading.live"] && text.contains("--live"), "{text}");
+    sources.flags.push(("trading.live", "false".into()));
+    assert!(!Settings::load(&sources).unwrap().trading.live, "--dry-run beats them both");
 }
 
 #[test]
@@ -253,7 +270,7 @@ fn live_mode_towards_another_machine_needs_curve_or_a_persons_word() {
     assert!(Settings::load(&live(&[far, accepted])).is_ok());
     let mut bare = live(&[far, ("SENTINEL__GATEWAY__DIALECT", ""), ("SENTINEL__GATEWAY__ACCOUNT", "")]);
     assert_eq!(refused(&bare).0, ["gateway.dialect", "gateway.account", "gateway.plaintext"], "all together");
-    bare.environment.insert("SENTINEL__TRADING__LIVE".into(), "false".into());
+    bare.flags.clear();
     assert!(Settings::load(&bare).is_ok(), "a dry run opens no line");
 }
 

@@ -200,7 +200,7 @@ impl Desk {
             return Vec::new();
         }
         if is_equity_due
-            && gateway.objection().is_none()
+            && may_ask(gateway)
             && let Some(equity) = gateway.equity().await
             && ledger.first_equity(equity).await.is_ok()
         {
@@ -215,7 +215,7 @@ impl Desk {
         let is_rested = |id: &Uuid| self.tried_at.get(id).is_none_or(|at| now.saturating_sub(*at) >= PROOF_PAUSE);
         let due = |order: &&Unproven| order.is_provable(now) && is_rested(&order.id);
         let unproven: Vec<_> = stock.unproven.iter().filter(due).cloned().collect();
-        if unproven.is_empty() || gateway.objection().is_some() {
+        if unproven.is_empty() || !may_ask(gateway) {
             return Vec::new();
         }
         let Some(answers) = gateway.positions_twice().await else { return Vec::new() };
@@ -241,4 +241,9 @@ impl Desk {
         self.stock = None;
         self.is_broken = true;
     }
+}
+
+/// Whether something harmless may be asked: a halt stops orders, not questions.
+fn may_ask<G: GatewayPort>(gateway: &G) -> bool {
+    matches!(gateway.objection(), None | Some(Suppression::Halted))
 }

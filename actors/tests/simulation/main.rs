@@ -133,8 +133,7 @@ fn run(seed: u64, trace: &Trace) -> Counts {
         drive(&world, &path, model, cycles);
     }
     settle(&world, &path);
-    let counts = world.borrow().counts.clone();
-    counts
+    world.borrow().counts.clone()
 }
 
 /// The faults end. One more daemon starts, and what arrived has a fate; people settle the rest, and it trades again.

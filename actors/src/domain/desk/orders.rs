@@ -42,7 +42,12 @@ impl Desk {
         if self.rules.limits.opposite == Opposite::CloseThenOpen {
             for position in opposite {
                 let close = order.closing(&position, gateway.close_order_id(order, position.ticket));
-                let fate = self.run(&close, tickets_before.clone(), ledger, gateway).await?;
+                let ran = self.run(&close, tickets_before.clone(), ledger, gateway).await;
+                // Asked for once before, for this bar, and it is still open.
+                let fate = ran.map_err(|reason| match reason {
+                    Suppression::AlreadyOrdered => Suppression::Opposite,
+                    reason => reason,
+                })?;
                 let is_closed = matches!(fate.outcome, Outcome::Filled { .. });
                 closes.push((close, fate));
                 if !is_closed {
