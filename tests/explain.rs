@@ -3,16 +3,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a failing test panics
 
 mod helpers;
+#[path = "helpers/servers.rs"]
+mod servers;
 
-use actix_web::{App, HttpResponse, HttpServer, web};
 use helpers::{TestApp, spawn_app};
 use sentinel_actors::{
-    adapters::{
-        journal::{Identity, Store},
-        system_clock::SystemClock,
-    },
+    adapters::journal::{Identity, Store},
     domain::{
-        clock::Clock,
         guard::Suppression,
         instrument::Symbol,
         journal::{DecisionRecord, OrderStep, Reason},
@@ -20,9 +17,9 @@ use sentinel_actors::{
     },
 };
 use serde_json::Value;
-use std::{collections::HashSet, future::ready, path::Path, process::Command, time::Duration};
+use servers::{PlaceOrderGateway, yesterdays_market_and_a_sure_model};
+use std::{collections::HashSet, path::Path, process::Command, time::Duration};
 use tempfile::TempDir;
-use tmq::AsZmqSocket;
 
 /// `sentinel ...` as a person would call it: whether it went well, and what it said.
 fn sentinel(journal: &Path, arguments: &[&str]) -> (bool, String) {
@@ -285,58 +282,5 @@ fn leave_an_order_on_its_way(journal: &Path) {
     let mut store = Store::open(journal).unwrap();
     for step in [OrderStep::Intent { order: Box::new(order), tickets_before: None }, OrderStep::Sending(id)] {
         store.order_step(&step, &identity, Duration::from_secs(1_000_000_000)).unwrap();
-    }
-}
-
-/// One server that is both: hourly bars up to a day ago, and a BUY whatever is asked. Its base URL and its port.
-fn yesterdays_market_and_a_sure_model() -> (String, String) {
-    let newest = SystemClock.now().as_secs() / 3_600 * 3_600 - 86_400 - 3_600;
-    let bar = |hours: u64| {
-        let close = 1.1 + 0.01 * (hours as f64 * 0.37).sin();
-        serde_json::json!({
-            "timestamp": newest - hours * 3_600, "gmtoffset": 0, "datetime": "",
-            "open": close, "high": close + 0.001, "low": close - 0.001, "close": close, "volume": 1,
-        })
-    };
-    let bars: Value = (0..400).rev().map(bar).collect();
-    let app = move || {
-        let bars = bars.clone();
-        App::new()
-            .route("/api/intraday/EURUSD.FOREX", web::get().to(move || ready(HttpResponse::Ok().json(&bars))))
-            .route("/invocations", web::post().to(|| ready(HttpResponse::Ok().json([[0.1, 0.2, 0.7]]))))
-    };
-    let server = HttpServer::new(app).workers(1).disable_signals().bind("127.0.0.1:0").unwrap();
-    let port = server.addrs()[0].port().to_string();
-    actix_rt::spawn(server.run());
-    (format!("http://127.0.0.1:{port}"), port)
-}
-
-/// A gateway that knows nothing of positions, and answers every order alike.
-struct PlaceOrderGateway {
-    port: String,
-}
-
-impl PlaceOrderGateway {
-    /// Lives as long as the test's thread.
-    fn start(status: &'static str) -> Self {
-        let context = tmq::Context::new();
-        let mut socket = tmq::reply(&context).set_linger(0).bind("tcp://127.0.0.1:*").unwrap();
-        let endpoint = socket.get_socket().get_last_endpoint().unwrap().unwrap();
-        let port = endpoint.rsplit(':').next().unwrap().to_owned();
-        actix_rt::spawn(async move {
-            let _context = context;
-            loop {
-                let (request, sender) = socket.recv().await.unwrap();
-                let request: Value = serde_json::from_slice(&request[0]).unwrap();
-                let status = if request["action"] == "check_connection" { "ok" } else { status };
-                let reply = serde_json::json!({ "status": status }).to_string();
-                socket = sender.send(vec![reply.as_bytes()].into()).await.unwrap();
-            }
-        });
-        Self { port }
-    }
-
-    fn flags(&self) -> [(&'static str, &str); 2] {
-        [("gateway.port", &self.port), ("gateway.dialect", "place_order")]
     }
 }
