@@ -35,8 +35,9 @@ impl Broker {
         &self.held
     }
 
+    /// Newest first: nobody promises an order.
     pub fn positions(&self) -> Vec<Position> {
-        self.held.iter().map(|held| held.position.clone()).collect()
+        self.held.iter().rev().map(|held| held.position.clone()).collect()
     }
 
     /// What was open then.

@@ -50,6 +50,7 @@ pub struct Checks {
     told: Told,
     equity: Option<f64>,
     is_cycle_unknown: bool,
+    known: BTreeSet<Uuid>,
 }
 
 impl Checks {
@@ -67,6 +68,7 @@ impl Checks {
             told: Told::NotAsked,
             equity: None,
             is_cycle_unknown: false,
+            known: BTreeSet::new(),
         }
     }
 
@@ -107,10 +109,21 @@ impl Checks {
         self.held.retain(|(.., other)| *other != ticket);
     }
 
-    pub const fn heard(&mut self, outcome: &Outcome) {
-        if matches!(outcome, Outcome::Unknown { .. }) {
-            self.is_cycle_unknown = true;
+    pub fn heard(&mut self, id: Uuid, outcome: &Outcome) {
+        match outcome {
+            Outcome::Unknown { .. } => self.is_cycle_unknown = true,
+            _ => self.knows(id),
         }
+    }
+
+    /// The living daemon knows what became of this order.
+    pub fn knows(&mut self, id: Uuid) {
+        self.known.insert(id);
+    }
+
+    /// A daemon ends, and with it what it knew and had not written.
+    pub fn life_ends(&mut self) {
+        self.known.clear();
     }
 
     fn state(&self, id: Uuid) -> Option<OrderState> {
@@ -210,6 +223,9 @@ impl Checks {
             }
             // Whoever closed it: it is closed.
             (OrderState::Filled, _) if row.closes.is_some() => assert!(!is_ticket_open, "{id} has closed nothing"),
+            (OrderState::Unknown, _) => {
+                assert!(!self.known.contains(&id), "{id} becomes unknown and its fate is known")
+            }
             (OrderState::Filled, truth) => panic!("{id} becomes filled; the truth is {truth:?}"),
             (OrderState::Rejected, Truth::Executed(_)) => panic!("{id} becomes rejected and was executed"),
             _ => {}

@@ -36,12 +36,13 @@ pub async fn daemon(world: Shared, path: PathBuf, model: &'static str, cycles: u
     let mut desk = Desk::new(rules);
     let mut gate = Gate { is_open: false, breaker: Breaker::new(policy), began, model };
     let mut filled = 0;
-    for _ in 0..cycles {
+    for number in 0..cycles {
         let (until, prunes) = {
             let mut world = world.borrow_mut();
             {
-                let cycle_ms = world.plan.cycle_ms;
-                (world.now_ms + world.rng.between(cycle_ms / 2, cycle_ms), world.rng.chance(0.05))
+                // The first comes at once.
+                let cycle_ms = if number == 0 { 2_000 } else { world.plan.cycle_ms };
+                (world.now_ms + world.rng.between(cycle_ms / 2, cycle_ms), world.rng.chance(0.2))
             }
         };
         until_ms(&world, until).await;

@@ -17,9 +17,6 @@ use sentinel_actors::domain::{
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
-/// How far back the first of two answers may look: it can come before what was queued has run.
-const LAG_MS_MAX: u64 = 8_000;
-
 pub const ACCOUNT: &str = "demo";
 
 /// What outlives a cycle.
@@ -165,7 +162,7 @@ impl GatewayPort for Line<'_> {
             },
         };
         self.note(fate.send_latency.is_some());
-        self.world.borrow_mut().checks.heard(&fate.outcome);
+        self.world.borrow_mut().checks.heard(order.client_order_id, &fate.outcome);
         Ok(fate)
     }
 
@@ -226,8 +223,10 @@ impl GatewayPort for Line<'_> {
         }
         let first = {
             let mut world = self.world.borrow_mut();
-            let lag = if world.fails(0.3) { world.rng.below(LAG_MS_MAX) } else { 0 };
-            world.broker.positions_at(world.now_ms - lag)
+            // The first answer can come before what was queued has run, or from a terminal that has just connected.
+            let longest = 2 * world.plan.cycle_ms;
+            let lag = if world.fails(0.3) { world.rng.below(longest) } else { 0 };
+            if world.fails(0.2) { Vec::new() } else { world.broker.positions_at(world.now_ms - lag) }
         };
         if !matches!(self.ask("GET_POSITIONS once more").await, Asked::Answered) {
             return None;

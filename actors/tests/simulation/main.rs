@@ -124,9 +124,11 @@ fn run(seed: u64, trace: &Trace) -> Counts {
         let (model, cycles) = {
             let mut world = world.borrow_mut();
             world.is_stopping = false;
+            world.checks.life_ends();
             // Another machine, or the same one with its clock set right meanwhile.
             world.skew_ms = i64::try_from(world.rng.below(3_800)).unwrap() - 1_900;
-            world.now_ms += world.rng.between(1_000, 30_000);
+            let longest = *world.rng.pick(&[500, 3_000, 60_000]);
+            world.now_ms += world.rng.between(100, longest);
             world.say("STARTS");
             (*world.rng.pick(&["baseline", "baseline", "other"]), world.rng.between(2, 25))
         };
@@ -146,6 +148,7 @@ fn settle(world: &Shared, path: &Path) {
         world.now_ms += 7_200_000;
         world.run_gateway();
     }
+    world.borrow_mut().checks.life_ends();
     drive(world, path, "baseline", 0);
     {
         let mut world = world.borrow_mut();

@@ -100,7 +100,14 @@ impl World {
             let side = if self.rng.chance(0.5) { Side::Buy } else { opposite(Side::Buy) };
             self.say(&format!("a person trades {}", instrument.symbol));
             self.count("traded by hand");
-            self.broker.open(&instrument.gateway_name, side, VOLUME, None, now);
+            // Of the very size and side of an order that was executed, there are then two: which of them is it?
+            let is_executed = |id: &&Uuid| matches!(self.gateway.truth(**id), Truth::Executed(_));
+            let twin = unsettled.iter().find(is_executed).and_then(|id| {
+                let parcel = self.gateway.parcels.iter().find(|parcel| parcel.order.client_order_id == *id)?;
+                parcel.order.closes.is_none().then_some((parcel.order.side, parcel.order.volume))
+            });
+            let (side, volume) = twin.unwrap_or((side, VOLUME));
+            self.broker.open(&instrument.gateway_name, side, volume, None, now);
         }
     }
 }
