@@ -143,6 +143,10 @@ impl Desk {
     ) -> Result<Fate, Suppression> {
         // Asked before every order: a halt, a stop or an open breaker may have come since the last.
         refuse(gateway.objection())?;
+        if self.stock.is_none() {
+            // The outcome of a close before it is still owed.
+            return Err(Suppression::Journal);
+        }
         self.note(order);
         let id = order.client_order_id;
         for step in [OrderStep::Intent { order: Box::new(order.clone()), tickets_before }, OrderStep::Sending(id)] {
