@@ -112,6 +112,8 @@ check curve env CARGO_TARGET_DIR="$target/curve" cargo --config docker/curve.tom
 tests fuzz junit "$logs/fuzz.xml" bash tests/fuzz/run.sh "$($full && echo 1200 || echo 20)" "$logs/fuzz.xml"
 tests system junit "$logs/system.xml" system_tests --junit-xml="$logs/system.xml"
 if $full; then
+    # The Rust tests above ran 300 seeds; the log has the table of what happened in them.
+    check simulation env SENTINEL_SIM_SEEDS=10000 cargo test --package sentinel-actors --locked --test simulation -- --nocapture
     check bench cargo bench --workspace --locked
     tests full junit "$logs/full.xml" system_tests -m full --junit-xml="$logs/full.xml"
     cat "$logs"/*.table 2>/dev/null

@@ -50,7 +50,9 @@ pub struct Checks {
     told: Told,
     equity: Option<f64>,
     is_cycle_unknown: bool,
+    /// What the living daemon knows the fate of, and what it could not write.
     known: BTreeSet<Uuid>,
+    owed: BTreeSet<Uuid>,
 }
 
 impl Checks {
@@ -69,6 +71,7 @@ impl Checks {
             equity: None,
             is_cycle_unknown: false,
             known: BTreeSet::new(),
+            owed: BTreeSet::new(),
         }
     }
 
@@ -121,9 +124,19 @@ impl Checks {
         self.known.insert(id);
     }
 
+    /// Whether this order's fate has to be written before anything else is sent.
+    pub fn owes(&mut self, id: Uuid, is_owed: bool) {
+        if is_owed {
+            self.owed.insert(id);
+        } else {
+            self.owed.remove(&id);
+        }
+    }
+
     /// A daemon ends, and with it what it knew and had not written.
     pub fn life_ends(&mut self) {
         self.known.clear();
+        self.owed.clear();
     }
 
     fn state(&self, id: Uuid) -> Option<OrderState> {
@@ -135,6 +148,7 @@ impl Checks {
         let id = order.client_order_id;
         assert_eq!(self.state(id), Some(OrderState::Sending), "{id} is handed over before `sending` is on disk");
         assert!(!self.arrived.contains(&id), "{id} is handed over again");
+        assert!(self.owed.is_empty(), "{id} is handed over and {:?} is not written", self.owed);
         assert!(!self.is_cycle_unknown, "an order of the cycle has an unknown fate, and another follows");
         let blocks = |row: &&OrderRow| row.state == OrderState::Unknown && row.symbol == order.symbol.as_str();
         assert!(!self.rows.iter().any(|row| blocks(&row)), "{} is blocked", order.symbol);

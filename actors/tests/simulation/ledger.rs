@@ -106,6 +106,11 @@ impl Ledger for SimLedger {
         let is_sending = matches!(step, OrderStep::Sending(_));
         let done =
             self.call(&format!("{what} {id}"), |store, identity, now| store.order_step(&step, identity, now)).await;
+        let is_broken = done.as_ref().is_err_and(JournalError::is_broken);
+        let is_fate = matches!(step, OrderStep::Outcome(..) | OrderStep::GivenUp(..));
+        if !matches!(step, OrderStep::Proven(..)) && (is_broken || is_fate) {
+            self.world.borrow_mut().checks.owes(id, is_broken);
+        }
         if done.is_err() && is_sending {
             // The core must not send it now.
             self.world.borrow_mut().checks.knows(id);
