@@ -94,7 +94,8 @@ install_python_packages() {
 system_tests() {
     [ -x "$target/release/sentinel" ] || { echo "there is no binary to test"; return 1; }
     export SENTINEL_BIN=$target/release/sentinel SENTINEL_CURVE_BIN=$target/curve/debug/sentinel
-    SENTINEL_TEST_LOGS=$logs timeout 2400 "$python" -m pytest tests/system "$@"
+    export SENTINEL_FAILPOINTS_BIN=$SENTINEL_CURVE_BIN
+    SENTINEL_TEST_LOGS=$logs timeout 5400 "$python" -m pytest tests/system "$@"
 }
 
 check tools install_tools
@@ -116,8 +117,8 @@ if $full; then
     check simulation env SENTINEL_SIM_SEEDS=10000 cargo test --package sentinel-actors --locked --test simulation -- --nocapture
     check bench cargo bench --workspace --locked
     tests full junit "$logs/full.xml" system_tests -m full --junit-xml="$logs/full.xml"
-    cat "$logs"/*.table 2>/dev/null
 fi
+cat "$logs"/*.table 2>/dev/null
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

@@ -8,6 +8,7 @@ import pytest
 from parts.rig import Rig
 
 ROOT = Path(__file__).resolve().parents[2]
+HOW = "CARGO_TARGET_DIR=target/curve cargo --config docker/curve.toml build"
 
 
 @pytest.fixture(scope="session")
@@ -22,16 +23,15 @@ def binary() -> Path:
 def curve_binary() -> Path:
     """The binary that links Debian's libzmq: SENTINEL_CURVE_BIN, or where tests/run.sh builds it."""
     path = Path(os.environ.get("SENTINEL_CURVE_BIN", ROOT / "target/curve/debug/sentinel")).resolve()
-    how = "CARGO_TARGET_DIR=target/curve cargo --config docker/curve.toml build"
-    assert path.is_file(), f"no binary at {path}: {how}"
+    assert path.is_file(), f"no binary at {path}: {HOW}"
     return path
 
 
 @pytest.fixture(scope="session")
 def failpoints_binary() -> Path:
-    """A build that can be told where to die: SENTINEL_FAILPOINTS_BIN."""
-    path = Path(os.environ.get("SENTINEL_FAILPOINTS_BIN", ROOT / "target/sentinel-failpoints")).resolve()
-    assert path.is_file(), f"no binary at {path}: cargo build --features failpoints"
+    """The binary that can be told where to die: SENTINEL_FAILPOINTS_BIN, or where tests/run.sh builds it."""
+    path = Path(os.environ.get("SENTINEL_FAILPOINTS_BIN", ROOT / "target/curve/debug/sentinel")).resolve()
+    assert path.is_file(), f"no binary at {path}: {HOW} --features failpoints"
     return path
 
 

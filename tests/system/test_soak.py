@@ -11,6 +11,8 @@ from parts.sandbox import Sandbox
 from parts.tables import keep
 
 GROWTH_MIB_MAX = 1.0
+# A look may miss the connections of a cycle, which are a gateway's socket and a scrape.
+FILES_SPREAD_MAX = 4
 # A soak that makes no headway is a failure, not a longer soak.
 CYCLE_S_MAX = 0.1
 
@@ -22,14 +24,19 @@ def resident_mib(pid: int) -> float:
 
 
 def files(pid: int) -> list[str]:
-    """What the open file descriptors stand for, sockets without their numbers."""
-    found = []
-    for entry in Path(f"/proc/{pid}/fd").iterdir():
-        try:
-            found.append(os.readlink(entry).split(":[")[0])
-        except FileNotFoundError:
-            continue
-    return found
+    """What the open file descriptors stand for, sockets without their numbers; the most of a few looks, because a
+    cycle's own connections come and go."""
+    looks = []
+    for _ in range(10):
+        found = []
+        for entry in Path(f"/proc/{pid}/fd").iterdir():
+            try:
+                found.append(os.readlink(entry).split(":[")[0])
+            except FileNotFoundError:
+                continue
+        looks.append(found)
+        time.sleep(0.003)
+    return max(looks, key=len)
 
 
 def soak(binary, directory: Path, cycles: int):
@@ -69,9 +76,8 @@ def judge(name: str, samples: list[tuple[float, float, list[str]]]):
     growth = after[-1][1] - after[0][1]
     counts = [len(opened) for _, _, opened in after]
     keep(name, "\n".join([*lines, f"growth after the first quarter {growth:+.2f} MiB, open files {set(counts)}"]))
-    # A file may be open at the moment of one sample; a leak is there in all that follow.
-    assert min(counts[len(counts) // 2 :]) <= min(counts[: len(counts) // 2]), after[-1][2]
-    assert max(counts) - min(counts) <= 4, sorted(max((opened for *_, opened in after), key=len))
+    assert max(counts) - min(counts) <= FILES_SPREAD_MAX, sorted(max((opened for *_, opened in after), key=len))
+    assert max(counts[-5:]) <= max(counts[:5]), "more and more files"
     assert growth < GROWTH_MIB_MAX
 
 

@@ -33,7 +33,9 @@ class Sandbox:
             daemon.close()
 
     def _start(self, name: str, args: list[str], port: int | None) -> Daemon:
-        env = environment(SENTINEL__METRICS__BIND="127.0.0.1")
+        # Every BUY and SELL is an order, and what is open stays a few positions.
+        guards = {"SENTINEL__GUARDS__POSITIONS_MAX": "0", "SENTINEL__GUARDS__OPPOSITE": "close_then_open"}
+        env = environment(SENTINEL__METRICS__BIND="127.0.0.1", **guards)
         daemon = Daemon(self.binary, args, env, self.directory / name, port)
         self.daemons.append(daemon)
         return daemon
