@@ -64,6 +64,11 @@ impl Gateway {
         self.parcels.iter().filter_map(Parcel::due_ms).min()
     }
 
+    /// Whether an order's reply is waited for.
+    pub const fn is_waited_for(&self) -> bool {
+        self.waiting.is_some()
+    }
+
     pub fn take_heard(&mut self) -> Option<Heard> {
         self.heard.take()
     }

@@ -91,7 +91,9 @@ fn drive(world: &Shared, path: &Path, model: &'static str, cycles: u64) -> Optio
             return Some(filled);
         }
         let mut world = world.borrow_mut();
-        let (crash, person) = (world.plan.crash, world.plan.person);
+        // Mid-order is where a kill hurts most.
+        let crash = world.plan.crash * if world.gateway.is_waited_for() { 8.0 } else { 1.0 };
+        let person = world.plan.person;
         if world.fails(crash) {
             world.say("KILLED");
             world.count("kills");
