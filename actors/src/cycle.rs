@@ -146,7 +146,7 @@ async fn through_stages(
     }
 
     let predicting = ask(&stages.predict, Predict { cycle_id, rows }, Step::Predict);
-    let opening = ask(&stages.open, OpenGateway { cycle_id }, Step::Send);
+    let opening = ask(&stages.open, OpenGateway { cycle_id, has_clock_stepped: policy.has_clock_stepped }, Step::Send);
     let predicted = until(shutdown, async { join(predicting, opening).await.0 }).await?;
     let predictions = log.keep_successes(Step::Predict, predicted);
     data.predictions = predictions.iter().cloned().collect();

@@ -91,6 +91,8 @@ pub struct Predict {
 pub struct OpenGateway {
     /// The cycle that asks.
     pub cycle_id: CycleId,
+    /// Whether the wall clock jumped since the last cycle: what a handshake found out about the clocks is then void.
+    pub has_clock_stepped: bool,
 }
 
 /// A decided BUY or SELL that nothing before the gateway objects to.

@@ -101,7 +101,7 @@ impl Handler<OpenGateway> for SignalSender {
 
     fn handle(&mut self, message: OpenGateway, _: &mut Self::Context) -> Self::Result {
         let sender = self.0.clone();
-        Box::pin(async move { sender.open(message.cycle_id).await })
+        Box::pin(async move { sender.open(message).await })
     }
 }
 
@@ -125,7 +125,7 @@ struct Sender {
 
 impl Sender {
     /// What does not need a signal: connecting, the handshake, debts to the journal, orders of unknown fate.
-    async fn open(&self, cycle_id: CycleId) {
+    async fn open(&self, OpenGateway { cycle_id, has_clock_stepped }: OpenGateway) {
         // Whatever the last cycle left goes first: a socket serves one cycle.
         drop(self.opened.take());
         if !self.config.live || self.config.shutdown.is_cancelled() {
@@ -134,6 +134,9 @@ impl Sender {
         // A failure comes back, with an order to report it on, when there is one to send.
         let socket = GatewaySocket::connect(&self.config.peer).ok();
         let mut desk = self.desk.lock().await;
+        if has_clock_stepped && self.gate.is_open() {
+            self.gate.close(&self.config.metrics, "the wall clock jumped");
+        }
         self.gate.try_open(&self.config).await;
         let mut line = Line::new(&self.config, &self.gate, socket);
         let now = self.config.clock.now();

@@ -17,7 +17,7 @@ use crate::domain::{
     journal::{History, JournalError, OrderStep, Stock, StockQuestion},
     order::{Order, Outcome},
     position::{AccountMode, Position, Positions},
-    proof::Unproven,
+    proof::{SETTLES_AFTER, Unproven},
 };
 use std::{collections::HashMap, time::Duration};
 use uuid::Uuid;
@@ -66,6 +66,9 @@ pub trait GatewayPort {
 
     /// All open positions, asked for twice on a connection of their own; `None` if that proves nothing.
     fn positions_twice(&mut self) -> impl Future<Output = Option<[Vec<Position>; 2]>>;
+
+    /// A monotonic clock, for the one wait that a step of the wall clock must not shorten.
+    fn monotonic(&self) -> Duration;
 
     /// The id of the order that closes this ticket because of this order.
     fn close_order_id(&self, order: &Order, ticket: i64) -> Uuid;
@@ -116,6 +119,8 @@ pub struct Desk {
     is_cycle_unresolved: bool,
     /// Whether an order may be of unknown fate; at the start, nobody knows.
     may_be_unresolved: bool,
+    /// When this desk first knew that an order's fate is unknown, monotonic.
+    unknown_since: HashMap<Uuid, Duration>,
     /// When proofs were last tried in vain.
     tried_at: HashMap<Uuid, Duration>,
     /// Open positions, asked for at most once a cycle.
@@ -139,6 +144,7 @@ impl Desk {
             debts: Vec::new(),
             is_cycle_unresolved: false,
             may_be_unresolved: true,
+            unknown_since: HashMap::new(),
             tried_at: HashMap::new(),
             positions: None,
             unanswered: None,
@@ -213,7 +219,13 @@ impl Desk {
         let Some(stock) = &self.stock else { return Vec::new() };
         let now = stock.taken_at;
         let is_rested = |id: &Uuid| self.tried_at.get(id).is_none_or(|at| now.saturating_sub(*at) >= PROOF_PAUSE);
-        let due = |order: &&Unproven| order.is_provable(now) && is_rested(&order.id);
+        // By both clocks: the wall clock may have been set meanwhile.
+        let monotonic = gateway.monotonic();
+        let mut has_waited = |id: &Uuid| {
+            let since = *self.unknown_since.entry(*id).or_insert(monotonic);
+            monotonic.saturating_sub(since) >= SETTLES_AFTER
+        };
+        let due = |order: &&Unproven| has_waited(&order.id) && order.is_provable(now) && is_rested(&order.id);
         let unproven: Vec<_> = stock.unproven.iter().filter(due).cloned().collect();
         if unproven.is_empty() || !may_ask(gateway) {
             return Vec::new();

@@ -38,6 +38,16 @@ async fn nothing_is_sent_before_the_handshake_and_the_bar_is_not_used_up() {
 }
 
 #[actix::test]
+async fn a_wall_clock_that_jumped_makes_the_handshake_due_again() {
+    let gateway = Gateway::start(|all| vec![newest(all).fill(1)]);
+    let running = V43.start(&gateway.address);
+    for has_clock_stepped in [false, false, true, false] {
+        running.sender.send(OpenGateway { cycle_id: 1, has_clock_stepped }).await.unwrap();
+    }
+    assert_eq!(gateway.account().asked, ["PING", "PING"]);
+}
+
+#[actix::test]
 async fn a_gateway_that_is_silent_about_positions_is_sent_nothing_until_it_shakes_hands_again() {
     let gateway = Gateway::start(|all| vec![newest(all).fill(1)]);
     let running = V43.start(&gateway.address);

@@ -18,6 +18,7 @@ use crate::{
         position::{Position, Positions},
     },
 };
+use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 use tracing::warn;
 use uuid::Uuid;
@@ -114,6 +115,10 @@ impl GatewayPort for Line<'_> {
             *answer = self.ask(Question::Positions).await.ok()?.positions().ok()?;
         }
         Some(answers)
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.config.clock.monotonic()
     }
 
     fn close_order_id(&self, order: &Order, ticket: i64) -> Uuid {

@@ -174,7 +174,7 @@ impl Setup {
 impl Running {
     /// A whole cycle: the socket first, then a BUY of each symbol at this bar.
     pub(super) async fn cycle(&self, cycle_id: CycleId, symbols: &[&str], bar_close_time: i64) -> Vec<SignalResult> {
-        self.sender.send(OpenGateway { cycle_id }).await.unwrap();
+        self.sender.send(OpenGateway { cycle_id, has_clock_stepped: false }).await.unwrap();
         self.send(cycle_id, symbols, bar_close_time).await
     }
 
@@ -308,7 +308,7 @@ async fn an_absent_gateway_gets_nothing_when_it_appears_later() {
     let address = format!("tcp://{}", TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap());
     let gateway = Gateway::start_at(&address, |_| Vec::new());
     let running = V43.start(&address);
-    running.sender.send(OpenGateway { cycle_id: 0 }).await.unwrap();
+    running.sender.send(OpenGateway { cycle_id: 0, has_clock_stepped: false }).await.unwrap();
     drop(gateway);
     assert_eq!(text(&running.send(1, &["EURUSD"], BAR + 1).await[0]), "not_sent");
     let gateway = Gateway::start_at(&address, |all| vec![newest(all).fill(1)]);
@@ -421,7 +421,7 @@ async fn a_socket_opened_for_another_cycle_is_not_used() {
     let gateway = Gateway::start(|all| vec![newest(all).fill(1)]);
     let running = V43.start(&gateway.address);
     assert!(running.cycle(1, &[], BAR).await.is_empty());
-    running.sender.send(OpenGateway { cycle_id: 2 }).await.unwrap();
+    running.sender.send(OpenGateway { cycle_id: 2, has_clock_stepped: false }).await.unwrap();
     let signals = vec![Signal {
         symbol: Symbol::new("EURUSD"),
         side: Side::Sell,

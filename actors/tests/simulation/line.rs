@@ -234,6 +234,10 @@ impl GatewayPort for Line<'_> {
         Some([first, self.world.borrow().broker.positions()])
     }
 
+    fn monotonic(&self) -> Duration {
+        Duration::from_millis(self.world.borrow().now_ms)
+    }
+
     fn close_order_id(&self, order: &Order, ticket: i64) -> Uuid {
         close_order_id(ACCOUNT, &order.symbol, self.gate.model, order.bar_close_time, ticket)
     }

@@ -169,7 +169,10 @@ fn open_positions_settle_what_is_unknown_once_they_can_be_believed() {
         gateway.positions = Ok(Positions::Known(after));
         book.time.set(Duration::from_millis(6_999));
         assert!(now(desk.keep_up(&book, &mut gateway, book.time.get())).is_empty(), "too early to believe it");
-        book.time.set(Duration::from_secs(7));
+        book.time.set(Duration::from_secs(3_600));
+        gateway.monotonic = Duration::from_millis(6_999);
+        assert!(now(desk.keep_up(&book, &mut gateway, book.time.get())).is_empty(), "the wall clock was only set");
+        gateway.monotonic = Duration::from_secs(7);
         let proven = now(desk.keep_up(&book, &mut gateway, book.time.get()));
         assert_eq!(book.state(order.client_order_id), Some(state));
         assert_eq!(proven.len(), usize::from(state != OrderState::Unknown));

@@ -140,6 +140,7 @@ pub(super) struct Gateway {
     pub positions: Result<Positions, Suppression>,
     pub equity: Option<f64>,
     pub asked: usize,
+    pub monotonic: Duration,
 }
 
 impl GatewayPort for Gateway {
@@ -170,6 +171,10 @@ impl GatewayPort for Gateway {
         })
     }
 
+    fn monotonic(&self) -> Duration {
+        self.monotonic
+    }
+
     fn close_order_id(&self, order: &Order, ticket: i64) -> Uuid {
         close_order_id("demo", &order.symbol, "baseline", order.bar_close_time, ticket)
     }
@@ -192,6 +197,7 @@ pub(super) fn filling() -> Gateway {
         positions: Ok(Positions::Untold),
         equity: None,
         asked: 0,
+        monotonic: Duration::ZERO,
     }
 }
 

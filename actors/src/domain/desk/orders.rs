@@ -167,7 +167,7 @@ impl Desk {
         };
         match sent {
             Ok(fate) => {
-                self.count(order, &fate.outcome);
+                self.count(order, &fate.outcome, gateway.monotonic());
                 self.settle(ledger, OrderStep::Outcome(Box::new(order.clone()), fate.outcome.clone())).await;
                 Ok(fate)
             }
@@ -192,11 +192,12 @@ impl Desk {
     }
 
     /// What an outcome means for the cycle's other orders.
-    fn count(&mut self, order: &Order, outcome: &Outcome) {
+    fn count(&mut self, order: &Order, outcome: &Outcome, monotonic: Duration) {
         let Some(stock) = &mut self.stock else { return };
         if matches!(outcome, Outcome::Unknown { .. }) {
             self.is_cycle_unresolved = true;
             self.may_be_unresolved = true;
+            self.unknown_since.insert(order.client_order_id, monotonic);
             stock.unresolved.insert(order.symbol.clone());
         }
         if order.closes.is_none() {
