@@ -14,6 +14,8 @@ use std::{collections::HashSet, fs, net::IpAddr, path::Path};
 
 /// The model sees 60 bars, the longest of them with 60 more before it.
 const LOOKBACK_BARS: std::ops::RangeInclusive<usize> = 120..=5_000;
+/// A symbol, its ticker, and the broker's name of it.
+const SYMBOL_BYTES_MAX: usize = 64;
 const SAY_THE_DIALECT: &str = "--dialect place_order, v43, envelope or order_send";
 /// More than any daemon lives through, and fewer than TOML can write.
 const CYCLES_MAX: u64 = 1_000_000_000_000;
@@ -209,12 +211,16 @@ fn symbols(settings: &Settings, found: &mut Found) {
         let key = |field: &str| format!("symbols.{name}.{field}");
         let plain = |text: &str| {
             !text.is_empty()
-                && text.len() <= 64
+                && text.len() <= SYMBOL_BYTES_MAX
                 && text.chars().all(|c| c.is_ascii_alphanumeric() || "._-#".contains(c))
         };
         let rule = "must be 1 to 64 letters, digits, '.', '_', '-' or '#'";
         found.unless(plain(name), "symbols.name", format!("{name:?} {rule}"));
         found.unless(seen.insert(name), "symbols.name", format!("{name:?} is there twice"));
+        // The ticker that is derived from a name has to be one, too: `sentinel check` writes it out.
+        let derived = format!("{name}.FOREX");
+        let fits = ticker.is_some() || derived.len() <= SYMBOL_BYTES_MAX;
+        found.unless(fits, "symbols.name", format!("{name:?} is too long for the ticker {derived:?}: name its ticker"));
         found.unless(ticker.as_deref().is_none_or(plain), key("ticker"), rule);
         found.unless(gateway_name.as_deref().is_none_or(plain), key("gateway_name"), rule);
         threshold(*own, &key("threshold"), found);

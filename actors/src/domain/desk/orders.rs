@@ -172,6 +172,8 @@ impl Desk {
                 Ok(fate)
             }
             Err(reason) => {
+                // As the next cycle will read it in the journal.
+                self.count(order, &Outcome::NotSent { reason: reason.as_str().into() }, gateway.monotonic());
                 self.settle(ledger, OrderStep::GivenUp(id, reason.as_str())).await;
                 Err(reason)
             }
