@@ -56,7 +56,7 @@ def go_on(outside: Outside) -> float:
 def test_a_kill_at_any_step_costs_no_order_and_sends_none_twice(failpoints_binary, tmp_path):
     seed = new_seed()
     chance = random.Random(seed)
-    outside = Outside(failpoints_binary, tmp_path, seed, bar_ms=BAR_MS)
+    outside = Outside(failpoints_binary, tmp_path, seed, symbols=12, bar_ms=BAR_MS)
     lines, ready_s = [], []
     try:
         points = names(failpoints_binary)

@@ -18,6 +18,8 @@ EARLY = 0.25
 EARLY_S_MAX, LATER_S_MAX = 0.08, 0.4
 # Long enough that most daemons meet the bar that the one before was killed over.
 BAR_MS = 400
+# Ready means that a whole cycle has succeeded, all of its orders included.
+SYMBOLS = 12
 
 
 def killed(daemon: Daemon):
@@ -31,7 +33,7 @@ def kill_often(binary: Path, directory: Path, kills: int, name: str):
     """Starts and kills daemons on one journal, then compares it with what the gateway has."""
     seed = new_seed()
     chance = random.Random(seed)
-    outside = Outside(binary, directory, seed, bar_ms=BAR_MS)
+    outside = Outside(binary, directory, seed, symbols=SYMBOLS, bar_ms=BAR_MS)
     ready_s, mid_flight, early = [], 0, 0
     daemon = None
     try:
