@@ -2,23 +2,25 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a failing test panics
 
+#[path = "helpers/abandoned.rs"]
+mod abandoned;
 mod helpers;
 #[path = "helpers/servers.rs"]
 mod servers;
 
+use abandoned::leave_an_order_on_its_way;
 use helpers::{TestApp, spawn_app};
 use sentinel_actors::{
-    adapters::journal::{Identity, Store},
+    adapters::journal::Store,
     domain::{
         guard::Suppression,
         instrument::Symbol,
-        journal::{DecisionRecord, OrderStep, Reason},
-        order::{Order, Side, client_order_id},
+        journal::{DecisionRecord, Reason},
     },
 };
 use serde_json::Value;
 use servers::{PlaceOrderGateway, yesterdays_market_and_a_sure_model};
-use std::{collections::HashSet, path::Path, process::Command, time::Duration};
+use std::{collections::HashSet, path::Path, process::Command};
 use tempfile::TempDir;
 
 /// `sentinel ...` as a person would call it: whether it went well, and what it said.
@@ -260,27 +262,4 @@ async fn to_resume_counts_failed_orders_in_a_row_afresh() {
     assert!(text.contains("counted afresh"), "{text}");
     app.wait_for("sentinel_orders_total{outcome=\"rejected\"}", 2.0).await;
     app.stop().await;
-}
-
-/// A daemon died here while an order for EURUSD was on its way.
-fn leave_an_order_on_its_way(journal: &Path) {
-    let symbol = Symbol::new("EURUSD");
-    let id = client_order_id("test", &symbol, "baseline", 1_000_000_000);
-    let order = Order {
-        client_order_id: id,
-        gateway_name: "EURUSD".into(),
-        symbol,
-        closes: None,
-        side: Side::Buy,
-        volume: 0.01,
-        stop_loss: 1.0,
-        take_profit: 0.0,
-        confidence: 0.7,
-        bar_close_time: 1_000_000_000,
-    };
-    let identity = Identity { account: "test".into(), model: "baseline".into() };
-    let mut store = Store::open(journal).unwrap();
-    for step in [OrderStep::Intent { order: Box::new(order), tickets_before: None }, OrderStep::Sending(id)] {
-        store.order_step(&step, &identity, Duration::from_secs(1_000_000_000)).unwrap();
-    }
 }

@@ -2,17 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a failing test panics
 
+#[path = "helpers/abandoned.rs"]
+mod abandoned;
 mod helpers;
 
+use abandoned::leave_an_order_on_its_way;
 use helpers::{TestApp, spawn_app};
 use sentinel_actors::{
-    adapters::journal::{Identity, OrderRow, Store},
-    domain::{
-        instrument::Symbol,
-        journal::OrderStep,
-        order::{Order, Side, client_order_id},
-        order_state::OrderState,
-    },
+    adapters::journal::{OrderRow, Store},
+    domain::order_state::OrderState,
 };
 use std::{collections::HashSet, path::Path, process::Command, time::Duration};
 use tempfile::TempDir;
@@ -43,30 +41,6 @@ fn sentinel_orders(journal: &Path, arguments: &[&str]) -> (bool, String) {
     let output = command.output().unwrap();
     let text = [output.stdout, output.stderr].concat();
     (output.status.success(), String::from_utf8(text).unwrap())
-}
-
-/// A daemon died here while an order for EURUSD was on its way.
-fn leave_an_order_on_its_way(journal: &Path) -> Uuid {
-    let symbol = Symbol::new("EURUSD");
-    let id = client_order_id("test", &symbol, "baseline", 1_000_000_000);
-    let order = Order {
-        client_order_id: id,
-        gateway_name: "EURUSD".into(),
-        symbol,
-        closes: None,
-        side: Side::Buy,
-        volume: 0.01,
-        stop_loss: 1.0,
-        take_profit: 0.0,
-        confidence: 0.7,
-        bar_close_time: 1_000_000_000,
-    };
-    let identity = Identity { account: "test".into(), model: "baseline".into() };
-    let mut store = Store::open(journal).unwrap();
-    for step in [OrderStep::Intent { order: Box::new(order), tickets_before: None }, OrderStep::Sending(id)] {
-        store.order_step(&step, &identity, Duration::from_secs(1_000_000_000)).unwrap();
-    }
-    id
 }
 
 #[actix_rt::test]

@@ -1,0 +1,36 @@
+//! A journal that a daemon left behind in the middle of an order.
+
+use sentinel_actors::{
+    adapters::journal::{Identity, Store},
+    domain::{
+        instrument::Symbol,
+        journal::OrderStep,
+        order::{Order, Side, client_order_id},
+    },
+};
+use std::{path::Path, time::Duration};
+use uuid::Uuid;
+
+/// A daemon died here while an order for EURUSD was on its way.
+pub fn leave_an_order_on_its_way(journal: &Path) -> Uuid {
+    let symbol = Symbol::new("EURUSD");
+    let id = client_order_id("test", &symbol, "baseline", 1_000_000_000);
+    let order = Order {
+        client_order_id: id,
+        gateway_name: "EURUSD".into(),
+        symbol,
+        closes: None,
+        side: Side::Buy,
+        volume: 0.01,
+        stop_loss: 1.0,
+        take_profit: 0.0,
+        confidence: 0.7,
+        bar_close_time: 1_000_000_000,
+    };
+    let identity = Identity { account: "test".into(), model: "baseline".into() };
+    let mut store = Store::open(journal).unwrap();
+    for step in [OrderStep::Intent { order: Box::new(order), tickets_before: None }, OrderStep::Sending(id)] {
+        store.order_step(&step, &identity, Duration::from_secs(1_000_000_000)).unwrap();
+    }
+    id
+}
