@@ -4,7 +4,7 @@ use crate::{
     build_info,
     http::{self, HttpConfig},
     settings::Settings,
-    stages::{self, Shared},
+    stages::{self, Shared, Started},
 };
 use actix::{Actor, Addr, Arbiter, Recipient};
 use actix_web::dev::ServerHandle;
@@ -14,7 +14,7 @@ use sentinel_actors::{
     cycle::Policy,
     domain::{clock::Clock, schedule::Schedule},
     journal::{Journal, Opened},
-    messages::{ActorName, Event, Flush, Ping},
+    messages::{ActorName, Event, Flush, PayOff, Ping},
     metrics::{self, MetricsActor},
     scheduler::{Drain, Notice, Scheduler, SchedulerConfig},
 };
@@ -81,6 +81,7 @@ pub struct Application {
     pings: Vec<(ActorName, Recipient<Ping>)>,
     scheduler: Addr<Scheduler>,
     journal: Addr<Journal>,
+    pay_off: Recipient<PayOff>,
     metrics: Recipient<Event>,
     metrics_arbiter: Arbiter,
     notices: UnboundedReceiver<Notice>,
@@ -137,7 +138,7 @@ impl Application {
             metrics: metrics.clone(),
             journal: journal.clone(),
         };
-        let (stages, mut pings) = stages::start(settings, &shared);
+        let Started { stages, mut pings, pay_off } = stages::start(settings, &shared);
         let (notify, notices) = unbounded_channel();
         let scheduler = Scheduler::new(SchedulerConfig {
             schedule: plan.schedule,
@@ -166,6 +167,7 @@ impl Application {
             pings,
             scheduler,
             journal,
+            pay_off,
             metrics,
             metrics_arbiter,
             notices,
@@ -204,6 +206,9 @@ impl Application {
         self.shutdown.cancel();
         if tokio::time::timeout(self.drain_deadline, self.scheduler.send(Drain)).await.is_err() {
             tracing::error!("a cycle did not end in time; an order under way may have been executed");
+        }
+        if !matches!(tokio::time::timeout(FLUSH_DEADLINE, self.pay_off.send(PayOff)).await, Ok(Ok(true))) {
+            tracing::error!("an order's fate could not be written; at the next start it is settled or unknown");
         }
         // Closed only now: every order's fate and the last cycle's decisions are in it.
         if tokio::time::timeout(FLUSH_DEADLINE, self.journal.send(Flush)).await.is_err() {

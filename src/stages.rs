@@ -19,7 +19,7 @@ use sentinel_actors::{
     feature_builder::{self, FeatureBuilder},
     fetcher::{self, Fetcher, MarketClock, OnGap, Poll},
     journal::{self, Journal},
-    messages::{ActorName, Event, Ping},
+    messages::{ActorName, Event, PayOff, Ping},
     predictor::{self, Predictor},
     signal_sender::{self, JournalLedger, SignalSender},
 };
@@ -47,8 +47,18 @@ pub struct Shared {
     pub journal: Addr<Journal>,
 }
 
-/// Starts the stages: how a cycle reaches them, and how each can be asked whether it still answers.
-pub fn start(settings: &Settings, shared: &Shared) -> (Stages, Vec<(ActorName, Recipient<Ping>)>) {
+/// The stages that run.
+pub struct Started {
+    /// How a cycle reaches them.
+    pub stages: Stages,
+    /// How each can be asked whether it still answers.
+    pub pings: Vec<(ActorName, Recipient<Ping>)>,
+    /// Who pays what the journal is owed at the end.
+    pub pay_off: Recipient<PayOff>,
+}
+
+/// Starts the stages.
+pub fn start(settings: &Settings, shared: &Shared) -> Started {
     let fetcher = Fetcher::new(fetcher_config(settings, shared));
     let fetcher = Supervisor::start(|_| fetcher);
     let time_columns = match settings.features.hour_and_weekday {
@@ -68,6 +78,7 @@ pub fn start(settings: &Settings, shared: &Shared) -> (Stages, Vec<(ActorName, R
         (ActorName::SignalSender, sender.clone().recipient()),
         (ActorName::Journal, shared.journal.clone().recipient()),
     ];
+    let pay_off = sender.clone().recipient();
     let stages = Stages {
         fetch: fetcher.recipient(),
         build: builder.recipient(),
@@ -78,7 +89,7 @@ pub fn start(settings: &Settings, shared: &Shared) -> (Stages, Vec<(ActorName, R
         recorded: shared.journal.clone().recipient(),
         metrics: shared.metrics.clone(),
     };
-    (stages, pings)
+    Started { stages, pings, pay_off }
 }
 
 fn fetcher_config(settings: &Settings, shared: &Shared) -> fetcher::Config {

@@ -18,7 +18,7 @@ use crate::{
     },
 };
 use actix::{Message, Recipient};
-use futures_util::future::join;
+use futures_util::future::join3;
 use std::{collections::HashMap, sync::Arc};
 use tokio_util::sync::CancellationToken;
 
@@ -31,7 +31,7 @@ pub struct Stages {
     pub build: Recipient<BuildFeatures>,
     /// Asks the model.
     pub predict: Recipient<Predict>,
-    /// Connects to the gateway while the model thinks.
+    /// Connects to the gateway while the bars are fetched.
     pub open: Recipient<OpenGateway>,
     /// Sends orders.
     pub send: Recipient<SendSignals>,
@@ -118,7 +118,11 @@ async fn through_stages(
 ) -> Result<(), Cut> {
     // The journal has to have caught up with the last cycle: what waits for a slow disk stays bounded.
     let fetching = ask(&stages.fetch, FetchBars { cycle_id }, Step::Fetch);
-    let (fetched, recorded) = until(shutdown, async { Ok(join(fetching, stages.recorded.send(Ping)).await) }).await?;
+    // In every cycle, bars or not: debts to the journal and orders of unknown fate do not wait for the market.
+    let has_clock_stepped = policy.has_clock_stepped;
+    let opening = ask(&stages.open, OpenGateway { cycle_id, has_clock_stepped }, Step::Send);
+    let waiting = async { Ok(join3(fetching, stages.recorded.send(Ping), opening).await) };
+    let (fetched, recorded, _) = until(shutdown, waiting).await?;
     recorded.map_err(|_| Cut::Gone(ActorName::Journal))?;
     let fetched = fetched?;
     let windows = log.keep_successes(Step::Fetch, fetched.windows);
@@ -146,8 +150,7 @@ async fn through_stages(
     }
 
     let predicting = ask(&stages.predict, Predict { cycle_id, rows }, Step::Predict);
-    let opening = ask(&stages.open, OpenGateway { cycle_id, has_clock_stepped: policy.has_clock_stepped }, Step::Send);
-    let predicted = until(shutdown, async { join(predicting, opening).await.0 }).await?;
+    let predicted = until(shutdown, predicting).await?;
     let predictions = log.keep_successes(Step::Predict, predicted);
     data.predictions = predictions.iter().cloned().collect();
 

@@ -7,7 +7,7 @@
 mod tests;
 
 use crate::{
-    adapters::journal::{DaemonLock, Identity, OpenError, Store},
+    adapters::journal::{DaemonLock, FileId, Identity, OpenError, Store},
     domain::{
         clock::Clock,
         journal::{History, JournalError, OrderStep, Stock, StockQuestion, UnresolvedOrder},
@@ -86,6 +86,10 @@ pub struct Journal {
     is_writable: Option<bool>,
     /// Writes that failed since the last event.
     write_failures: u64,
+    /// Orders of unknown fate and how many have no answer yet, as last read.
+    open: (Vec<UnresolvedOrder>, u64),
+    /// The file that was opened first: another one in its place is not the journal.
+    file: Option<FileId>,
     /// Orders whose fate could not be written: as good as unknown until it is.
     unwritten: Vec<UnresolvedOrder>,
     pruned_at: Option<Duration>,
@@ -106,6 +110,8 @@ impl Journal {
                 store,
                 is_closed: false,
                 write_failures: 0,
+                open: Default::default(),
+                file: None,
                 unwritten: Vec::new(),
                 pruned_at: None,
             }
@@ -122,10 +128,20 @@ impl Journal {
         if self.lock.is_none() {
             self.lock = Some(DaemonLock::acquire(path).map_err(failed)?);
         }
-        match &mut self.store {
-            Some(store) => Ok(store),
-            none => Ok(none.insert(Store::open(path).map_err(failed)?)),
+        if let Some(file) = self.file
+            && FileId::of(path) != Some(file)
+        {
+            return Err(JournalError::Failed(format!(
+                "the journal {} was deleted or replaced while the daemon ran: put it back, or restart if it is gone",
+                path.display()
+            )));
         }
+        let store = match &mut self.store {
+            Some(store) => store,
+            none => none.insert(Store::open(path).map_err(failed)?),
+        };
+        self.file = self.file.or_else(|| FileId::of(path));
+        Ok(store)
     }
 
     /// Uses the file. A panic in it costs this one answer: uncaught, it would end the thread for good.
@@ -165,8 +181,11 @@ impl Journal {
 
     /// Tells how the journal is. What a person settled beside the daemon is seen here.
     fn report(&mut self) {
-        let open = self.store.as_ref().map(Store::open_orders);
-        let (mut unresolved, pending) = open.and_then(Result::ok).unwrap_or_default();
+        // While it cannot be read, what was last known stands: an unknown order does not go away by a full disk.
+        if let Some(Ok(open)) = self.store.as_ref().map(Store::open_orders) {
+            self.open = open;
+        }
+        let (mut unresolved, pending) = self.open.clone();
         unresolved.retain(|order| self.unwritten.iter().all(|other| other.id != order.id));
         unresolved.extend(self.unwritten.iter().cloned());
         self.config.metrics.do_send(Event::JournalChanged {
@@ -250,6 +269,13 @@ impl Handler<WriteStep> for Journal {
         match (&done, &step) {
             (Ok(()), _) => {
                 self.wrote();
+                self.unwritten.retain(|order| order.id != step.id());
+            }
+            (Err(error), _) if !error.is_broken() => {
+                // The disk's word against the desk's: it stands, and somebody should know.
+                if *error != JournalError::Exists {
+                    warn!(stage = "journal", error = error.kind(), client_order_id = %step.id(), "{error}");
+                }
                 self.unwritten.retain(|order| order.id != step.id());
             }
             (Err(_), OrderStep::Outcome(order, _))

@@ -85,7 +85,8 @@ pub struct Predict {
     pub rows: Vec<(Symbol, Arc<FeatureSet>)>,
 }
 
-/// cycle -> SignalSender, while the model thinks: connect to the gateway if orders may follow. A no-op in dry run.
+/// cycle -> SignalSender, while the bars are fetched: connect to the gateway, and see to what does not need a signal. A
+/// no-op in dry run.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "()")]
 pub struct OpenGateway {
@@ -94,6 +95,11 @@ pub struct OpenGateway {
     /// Whether the wall clock jumped since the last cycle: what a handshake found out about the clocks is then void.
     pub has_clock_stepped: bool,
 }
+
+/// Application -> SignalSender, at shutdown: write what the journal is still owed. Answers whether nothing is owed.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "bool")]
+pub struct PayOff;
 
 /// A decided BUY or SELL that nothing before the gateway objects to.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,5 +1,5 @@
 //! SignalSender: turns decided signals into orders, at most one per symbol and bar, and reports what became of each.
-//! The cycle sends [`OpenGateway`] while the model thinks, then [`SendSignals`]; nothing is ever sent twice. Which order
+//! The cycle sends [`OpenGateway`] while the bars are fetched, then [`SendSignals`]; nothing is ever sent twice. Which order
 //! may go out is the [`Desk`]'s to say; here are its two neighbours, the journal and the gateway's line.
 
 mod gate;
@@ -20,7 +20,7 @@ use crate::{
         order::{Order, Outcome, client_order_id},
         proof::Unproven,
     },
-    messages::{ActorName, CycleId, Event, OpenGateway, Ping, SendSignals, Signal, SignalReport, SignalResult},
+    messages::{ActorName, CycleId, Event, OpenGateway, PayOff, Ping, SendSignals, Signal, SignalReport, SignalResult},
 };
 use actix::{Actor, Context, Handler, Recipient, ResponseFuture, Supervised};
 use gate::Gate;
@@ -102,6 +102,15 @@ impl Handler<OpenGateway> for SignalSender {
     fn handle(&mut self, message: OpenGateway, _: &mut Self::Context) -> Self::Result {
         let sender = self.0.clone();
         Box::pin(async move { sender.open(message).await })
+    }
+}
+
+impl Handler<PayOff> for SignalSender {
+    type Result = ResponseFuture<bool>;
+
+    fn handle(&mut self, _: PayOff, _: &mut Self::Context) -> Self::Result {
+        let sender = self.0.clone();
+        Box::pin(async move { sender.desk.lock().await.pay_off(&sender.config.journal).await })
     }
 }
 

@@ -74,8 +74,8 @@ pub(super) fn resume(args: &ResumeArgs) -> ExitCode {
     let resumed =
         path.map_or(ExitCode::SUCCESS, |path| switch(&path, halt_file::resume, done, |s| *s == HaltState::Running));
     if !counts {
-        println!("no journal at {}: no failed orders to count afresh", journal.display());
-        return resumed;
+        println!("no journal at {}: no failed orders to count afresh; --journal names the daemon's", journal.display());
+        return if failures_max > 0 { ExitCode::FAILURE } else { resumed };
     }
     match count_afresh(&journal) {
         Ok(()) => {

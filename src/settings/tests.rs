@@ -294,3 +294,14 @@ fn a_replay_is_never_traded_beyond_loopback() {
     ];
     assert_eq!(refused(&live(&replay)).0, ["schedule.clock", "schedule.back_to_back"]);
 }
+
+#[test]
+fn two_symbols_never_share_the_brokers_name() {
+    let mut sources = sources(&[]);
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "[[symbols]]\nname = 'EURUSD'\n[[symbols]]\nname = 'EUR2'\ngateway_name = 'EURUSD'\n")
+        .unwrap();
+    sources.file = Some(file.path().to_owned());
+    let (keys, text) = refused(&sources);
+    assert!(keys == ["symbols.EUR2.gateway_name"] && text.contains("EURUSD"), "{text}");
+}

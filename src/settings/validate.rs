@@ -16,6 +16,7 @@ use std::{collections::HashSet, fs, net::IpAddr, path::Path};
 const LOOKBACK_BARS: std::ops::RangeInclusive<usize> = 120..=5_000;
 /// A symbol, its ticker, and the broker's name of it.
 const SYMBOL_BYTES_MAX: usize = 64;
+const ORDER_SEND_VOLUME_MIN: f64 = 0.01;
 const SAY_THE_DIALECT: &str = "--dialect place_order, v43, envelope or order_send";
 /// More than any daemon lives through, and fewer than TOML can write.
 const CYCLES_MAX: u64 = 1_000_000_000_000;
@@ -205,6 +206,7 @@ fn http(settings: &Settings, found: &mut Found) {
 fn symbols(settings: &Settings, found: &mut Found) {
     found.unless(!settings.symbols.0.is_empty(), "symbols", "must name at least one symbol");
     let mut seen = HashSet::new();
+    let mut names_at_gateway = HashSet::new();
     for Symbol { name, ticker, gateway_name, threshold: own, volume: lots, digits: places, stop_loss, take_profit } in
         &settings.symbols.0
     {
@@ -216,12 +218,16 @@ fn symbols(settings: &Settings, found: &mut Found) {
         };
         let rule = "must be 1 to 64 letters, digits, '.', '_', '-' or '#'";
         found.unless(plain(name), "symbols.name", format!("{name:?} {rule}"));
-        found.unless(seen.insert(name), "symbols.name", format!("{name:?} is there twice"));
+        let is_new = seen.insert(name);
+        found.unless(is_new, "symbols.name", format!("{name:?} is there twice"));
         // The ticker that is derived from a name has to be one, too: `sentinel check` writes it out.
         let derived = format!("{name}.FOREX");
         let fits = ticker.is_some() || derived.len() <= SYMBOL_BYTES_MAX;
         found.unless(fits, "symbols.name", format!("{name:?} is too long for the ticker {derived:?}: name its ticker"));
         found.unless(ticker.as_deref().is_none_or(plain), key("ticker"), rule);
+        let at_gateway = gateway_name.as_deref().unwrap_or(name);
+        let message = format!("{at_gateway:?} is another symbol's, too: their positions could not be told apart");
+        found.unless(names_at_gateway.insert(at_gateway) || !is_new, key("gateway_name"), message);
         found.unless(gateway_name.as_deref().is_none_or(plain), key("gateway_name"), rule);
         threshold(*own, &key("threshold"), found);
         volume(*lots, &key("volume"), found);
@@ -246,6 +252,12 @@ fn live(settings: &Settings, found: &mut Found) {
         gateway.account.is_some(),
         "gateway.account",
         "live mode needs it: --account with the trading account",
+    );
+    let smallest = settings.symbols.0.iter().filter_map(|symbol| symbol.volume).fold(settings.trading.volume, f64::min);
+    found.unless(
+        dialect != Some(DialectKind::OrderSend) || smallest >= ORDER_SEND_VOLUME_MIN,
+        "trading.volume",
+        "order_send takes 0.01 to 100 lots",
     );
     let has_account = dialect.is_none_or(DialectKind::has_account);
     let only_with = "needs a dialect that tells positions and account: v43 or envelope";

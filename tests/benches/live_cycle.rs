@@ -94,7 +94,7 @@ fn start_stages(settings: &Settings) -> (Stages, Policy) {
     let kill_switch = policy.kill_switch.clone();
     let shared =
         Shared { clock, inflight, breakers, kill_switch, shutdown: CancellationToken::new(), metrics, journal };
-    (stages::start(settings, &shared).0, policy)
+    (stages::start(settings, &shared).stages, policy)
 }
 
 /// The same three calls by plain clients: the newest bar, a prediction for a body of the same size, a ping on a new

@@ -49,6 +49,9 @@ pub trait GatewayPort {
     /// Why nothing may be sent just now, whatever it is.
     fn objection(&self) -> Option<Suppression>;
 
+    /// Whether something harmless may be asked just now: a halt stops orders, not questions.
+    fn may_ask(&self) -> bool;
+
     /// Sends the order, once, and waits for its reply.
     ///
     /// # Errors
@@ -206,7 +209,7 @@ impl Desk {
             return Vec::new();
         }
         if is_equity_due
-            && may_ask(gateway)
+            && gateway.may_ask()
             && let Some(equity) = gateway.equity().await
             && ledger.first_equity(equity).await.is_ok()
         {
@@ -227,7 +230,7 @@ impl Desk {
         };
         let due = |order: &&Unproven| has_waited(&order.id) && order.is_provable(now) && is_rested(&order.id);
         let unproven: Vec<_> = stock.unproven.iter().filter(due).cloned().collect();
-        if unproven.is_empty() || !may_ask(gateway) {
+        if unproven.is_empty() || !gateway.may_ask() {
             return Vec::new();
         }
         let Some(answers) = gateway.positions_twice().await else { return Vec::new() };
@@ -239,6 +242,14 @@ impl Desk {
             }
         }
         proven
+    }
+
+    /// Writes what is owed, at the end of a daemon. Answers whether nothing is owed any more.
+    pub async fn pay_off<L: Ledger>(&mut self, ledger: &L) -> bool {
+        if !self.debts.is_empty() {
+            let _ = self.begin(ledger).await;
+        }
+        self.debts.is_empty()
     }
 
     async fn settle<L: Ledger>(&mut self, ledger: &L, step: OrderStep) {
@@ -253,9 +264,4 @@ impl Desk {
         self.stock = None;
         self.is_broken = true;
     }
-}
-
-/// Whether something harmless may be asked: a halt stops orders, not questions.
-fn may_ask<G: GatewayPort>(gateway: &G) -> bool {
-    matches!(gateway.objection(), None | Some(Suppression::Halted))
 }

@@ -178,6 +178,8 @@ async fn a_panic_costs_one_answer_and_not_the_thread() {
     let (path, keep) = (rig.folder.path().join("other.db"), Duration::ZERO);
     let config = Config { path, keep, identity: identity(), clock: Arc::new(SystemClock), metrics };
     let mut journal = Journal {
+        open: Default::default(),
+        file: None,
         config,
         lock: opened.lock,
         store: opened.store,
@@ -190,4 +192,18 @@ async fn a_panic_costs_one_answer_and_not_the_thread() {
     let lost: Result<(), _> = journal.with_store(|_, _| panic!("as scripted"));
     assert!(lost.unwrap_err().is_broken());
     assert!(journal.with_store(|store, _| store.orders(false)).is_ok(), "the next use opens the file afresh");
+}
+
+#[actix::test]
+async fn a_journal_that_is_taken_away_stops_orders_until_it_is_back() {
+    let rig = Rig::start();
+    rig.write(OrderStep::Intent { order: order(), tickets_before: None }).await.unwrap();
+    let (path, aside) = (rig.path(), rig.path().with_extension("aside"));
+    std::fs::rename(&path, &aside).unwrap();
+    let sending = || OrderStep::Sending(order().client_order_id);
+    let refused = rig.write(sending()).await.unwrap_err();
+    assert!(refused.is_broken() && refused.to_string().contains("deleted or replaced"), "{refused}");
+    assert!(!path.exists(), "no other one is begun in its place");
+    std::fs::rename(&aside, &path).unwrap();
+    rig.write(sending()).await.unwrap();
 }

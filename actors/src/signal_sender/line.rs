@@ -23,6 +23,9 @@ use tokio::time::{Instant, timeout_at};
 use tracing::warn;
 use uuid::Uuid;
 
+/// How often the kill switch is looked at while an order waits for a connection.
+const HALT_PERIOD: Duration = Duration::from_millis(50);
+
 /// The line of one cycle.
 pub(super) struct Line<'a> {
     config: &'a Config,
@@ -44,6 +47,11 @@ impl GatewayPort for Line<'_> {
             (!config.breakers.admits(Endpoint::Gateway), Suppression::Breaker),
         ];
         rules.into_iter().find_map(|(objects, reason)| objects.then_some(reason))
+    }
+
+    fn may_ask(&self) -> bool {
+        let is_admitted = self.config.breakers.admits(Endpoint::Gateway);
+        self.gate.is_open() && !self.is_gateway_absent && is_admitted && !self.config.shutdown.is_cancelled()
     }
 
     async fn exchange(&mut self, order: &Order) -> Result<Fate, Suppression> {
@@ -70,6 +78,7 @@ impl GatewayPort for Line<'_> {
                 return Ok(Positions::NoGateway);
             }
             Err(error @ QuestionError::BadReply { .. }) => Err(error.to_string()),
+            Err(_) if self.config.shutdown.is_cancelled() => return Err(Suppression::Shutdown),
             Err(error) => {
                 warn!(
                     stage = "send",
@@ -92,6 +101,14 @@ impl GatewayPort for Line<'_> {
 
     async fn equity(&mut self) -> Option<f64> {
         let answer = self.ask(Question::Account).await;
+        match &answer {
+            Err(_) if self.config.shutdown.is_cancelled() => return None,
+            Err(QuestionError::NoGateway { .. }) => self.is_absent("it did not take a question"),
+            Err(error @ (QuestionError::NoReply { .. } | QuestionError::Socket(_))) => {
+                self.gate.close(&self.config.metrics, &format!("asked for the account: {error}"));
+            }
+            Ok(_) | Err(_) => {}
+        }
         let account = answer
             .map_err(|error| error.to_string())
             .and_then(|answer| answer.account().map_err(|error| error.to_string()));
@@ -183,6 +200,7 @@ impl<'a> Line<'a> {
             biased;
             sent = timeout_at(deadline, send) => sent,
             () = config.shutdown.cancelled() => return Err(Suppression::Shutdown),
+            () = halted(config) => return Err(Suppression::Halted),
         };
         let awaiting = match sent {
             Ok(Ok(awaiting)) => awaiting,
@@ -220,6 +238,13 @@ impl<'a> Line<'a> {
             send_latency: Some(replied_at - started),
             gateway_roundtrip: Some(replied_at - sent_at),
         }
+    }
+}
+
+/// Completes when the kill switch is on: an order that waits for a connection must not outlive a halt.
+async fn halted(config: &Config) {
+    while !config.kill_switch.is_halted() {
+        tokio::time::sleep(HALT_PERIOD).await;
     }
 }
 

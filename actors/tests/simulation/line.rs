@@ -234,6 +234,10 @@ impl GatewayPort for Line<'_> {
         Some([first, self.world.borrow().broker.positions()])
     }
 
+    fn may_ask(&self) -> bool {
+        self.gate.is_open && !self.world.borrow().is_stopping
+    }
+
     fn monotonic(&self) -> Duration {
         Duration::from_millis(self.world.borrow().now_ms)
     }

@@ -2,7 +2,8 @@
 //! what counts is the `data` within. The id is echoed, not deduplicated: nothing here may be sent twice.
 
 use super::{
-    Answer, BadReply, Dialect, DialectKind, DialectParams, Question, Verdict, names_no_ticket, parse_object, retcode,
+    Answer, BadReply, Dialect, DialectKind, DialectParams, Question, Verdict, closes_all, names_no_ticket,
+    parse_object, retcode,
 };
 use crate::{
     adapters::http::one_line,
@@ -84,7 +85,7 @@ impl Dialect for Envelope {
 
     fn classify(&self, order: &Order, reply: &[u8]) -> Verdict {
         match Reply::to(order.client_order_id, reply) {
-            Ok(reply) => Verdict::ours(outcome(&reply, order.closes)),
+            Ok(reply) => Verdict::ours(outcome(&reply, order)),
             Err(BadReply(reason)) => Verdict::not_ours(reason),
         }
     }
@@ -114,11 +115,12 @@ pub(super) fn request(action: &str, id: Uuid, at: Duration, payload: &Value) -> 
     request.to_string().into_bytes()
 }
 
-fn outcome(Reply { status, data, error, .. }: &Reply, closes: Option<i64>) -> Outcome {
+fn outcome(Reply { status, data, error, .. }: &Reply, order: &Order) -> Outcome {
+    let closes = order.closes;
     let code = data["retcode"].as_i64();
     let ticket = data["ticket"].as_i64().unwrap_or(0);
     match status.as_str() {
-        Some("SUCCESS") if is_empty(error) && closes.is_some() && says_closed(data) => {
+        Some("SUCCESS") if is_empty(error) && closes.is_some() && says_closed(data, order) => {
             Outcome::Filled { ticket: closes.unwrap_or(ticket), price: data["price"].as_f64() }
         }
         Some("SUCCESS") if closes.is_none() && ticket > 0 && is_empty(error) && says_filled(data) => {
@@ -143,11 +145,14 @@ fn says_filled(data: &Value) -> bool {
 }
 
 /// A close need not name a ticket, but then it has to say in a word that it succeeded.
-fn says_closed(data: &Value) -> bool {
+fn says_closed(data: &Value, order: &Order) -> bool {
     let is_said = matches!(data["status"].as_str(), Some("SUCCESS" | "FILLED" | "CLOSED"));
     let without_status = json!({"retcode": data["retcode"], "volume": data["volume"], "error": data["error"]});
     (is_said || (data["status"].is_null() && !names_no_ticket(&data["ticket"])))
         && (data["ticket"].is_null() || !names_no_ticket(&data["ticket"]))
+        // Done in part is not closed.
+        && (data["retcode"].is_null() || data["retcode"].as_i64() == Some(retcode::DONE_WHOLLY))
+        && closes_all(&data["volume"], order)
         && says_filled(&without_status)
 }
 

@@ -189,6 +189,11 @@ fn parse_object<T: DeserializeOwned>(reply: &[u8]) -> Result<T, BadReply> {
     serde_json::from_str(text).map_err(|error| unreadable(error.to_string()))
 }
 
+/// Whether the volume of a close, if it is told, is all that was to be closed.
+fn closes_all(volume: &Value, order: &Order) -> bool {
+    volume.is_null() || volume.as_f64().is_some_and(|volume| volume > order.volume - 1e-9)
+}
+
 /// Whether a reply clearly has no ticket. A ticket that cannot be read is one.
 fn names_no_ticket(ticket: &Value) -> bool {
     ticket.is_null() || ticket.as_i64().is_some_and(|ticket| ticket <= 0)

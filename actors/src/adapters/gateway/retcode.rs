@@ -1,7 +1,10 @@
 //! The broker's return codes (MQL5): which of them prove that an order was filled, and which that it was not.
 
+/// Done.
+pub(super) const DONE_WHOLLY: i64 = 10_009;
+
 /// Done, and done in part.
-const DONE: [i64; 2] = [10_009, 10_010];
+const DONE: [i64; 2] = [DONE_WHOLLY, 10_010];
 
 /// Requote, rejected, invalid volume, price and stops, trading off, market closed, no money, autotrading off, no
 /// connection: each ends the order before it is executed. 10008 (placed) and 10012 (timeout) do not.

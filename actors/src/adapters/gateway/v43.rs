@@ -1,7 +1,10 @@
 //! `v43`: orders with an id that the gateway echoes, stops, and a risk signature that lets an order expire 5 s
 //! after it was signed. The id is echoed, not deduplicated: nothing here may be sent twice.
 
-use super::{Answer, BadReply, Dialect, DialectKind, DialectParams, Question, Verdict, parse_object, risk_signature};
+use super::{
+    Answer, BadReply, Dialect, DialectKind, DialectParams, Question, Verdict, closes_all, names_no_ticket,
+    parse_object, risk_signature,
+};
 use crate::{
     adapters::http::one_line,
     domain::order::{Order, Outcome},
@@ -96,7 +99,7 @@ impl Dialect for V43 {
         if reply.uuid.as_str() != Some(&order.client_order_id.to_string()) {
             return Verdict::not_ours(one_line(&format!("reply to another order, {}", reply.uuid)));
         }
-        Verdict::ours(outcome(&reply, order.closes))
+        Verdict::ours(outcome(&reply, order))
     }
 
     fn ask(&self, question: Question, id: Uuid, asked_at: Duration) -> Option<Vec<u8>> {
@@ -125,22 +128,24 @@ impl Dialect for V43 {
     }
 }
 
-fn outcome(reply: &Reply, closes: Option<i64>) -> Outcome {
+fn outcome(reply: &Reply, order: &Order) -> Outcome {
     let ticket = reply.ticket.as_i64().unwrap_or(0);
     let code = reply.error_code.as_str().unwrap_or_default();
     let message = reply.error_msg.as_str().unwrap_or_default();
-    match (reply.status.as_str(), closes) {
+    match (reply.status.as_str(), order.closes) {
         // A close may name the deal that closed it or the position, or nothing.
         (Some("CLOSED" | "FILLED" | "ok"), Some(closed))
-            if code.is_empty() && (reply.ticket.is_null() || ticket > 0) && is_absent_or_positive(&reply.volume) =>
+            if is_without_error(reply)
+                && (reply.ticket.is_null() || ticket > 0)
+                && closes_all(&reply.volume, order) =>
         {
             Outcome::Filled { ticket: closed, price: reply.price.as_f64() }
         }
         // Without money the gateway can answer FILLED with ticket 0.
-        (Some("FILLED"), None) if ticket > 0 && is_absent_or_positive(&reply.volume) => {
+        (Some("FILLED"), None) if is_without_error(reply) && ticket > 0 && is_absent_or_positive(&reply.volume) => {
             Outcome::Filled { ticket, price: reply.price.as_f64() }
         }
-        (Some("REJECTED" | "error"), _) if is_refusal(code, message) && ticket <= 0 => {
+        (Some("REJECTED" | "error"), _) if is_refusal(code, message) && names_no_ticket(&reply.ticket) => {
             Outcome::Rejected { reason: one_line(&format!("{code}: {message}")) }
         }
         _ => {
@@ -149,6 +154,10 @@ fn outcome(reply: &Reply, closes: Option<i64>) -> Outcome {
             Outcome::Unknown { reason: one_line(&seen) }
         }
     }
+}
+
+fn is_without_error(reply: &Reply) -> bool {
+    reply.error_code.is_null() || reply.error_code.as_str() == Some("")
 }
 
 fn is_absent_or_positive(volume: &Value) -> bool {

@@ -4,6 +4,7 @@
 use super::OpenError;
 use std::{
     fs::{File, TryLockError},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
@@ -19,7 +20,8 @@ impl DaemonLock {
     /// # Errors
     /// [`OpenError::Locked`] if a daemon holds it, [`OpenError::Failed`] if the file cannot be made.
     pub fn acquire(journal: &Path) -> Result<Self, OpenError> {
-        let mut name = journal.as_os_str().to_owned();
+        // By its real name: two daemons must not get past each other through a link.
+        let mut name = real(journal).into_os_string();
         name.push(".lock");
         let path = PathBuf::from(name);
         let failed = |error: std::io::Error| OpenError::failed(&path, error);
@@ -29,5 +31,23 @@ impl DaemonLock {
             Err(TryLockError::WouldBlock) => Err(OpenError::Locked(journal.to_owned())),
             Err(TryLockError::Error(error)) => Err(failed(error)),
         }
+    }
+}
+
+/// The file's own path, or while there is none its folder's.
+fn real(path: &Path) -> PathBuf {
+    let by_folder = || Some(path.parent()?.canonicalize().ok()?.join(path.file_name()?));
+    path.canonicalize().ok().or_else(by_folder).unwrap_or_else(|| path.to_owned())
+}
+
+/// Which file a path means: its device and inode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileId(u64, u64);
+
+impl FileId {
+    /// `None` if there is no such file.
+    pub fn of(path: &Path) -> Option<Self> {
+        let metadata = std::fs::metadata(path).ok()?;
+        Some(Self(metadata.dev(), metadata.ino()))
     }
 }

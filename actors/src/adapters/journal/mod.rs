@@ -11,7 +11,7 @@ mod stock;
 mod tests;
 
 pub use explain::{Coverage, DecisionRow, OrderLife, Pick, Step};
-pub use lock::DaemonLock;
+pub use lock::{DaemonLock, FileId};
 pub use orders::{Identity, OrderRow, Verdict};
 
 use crate::{adapters::fail_points::reach, domain::journal::JournalError};
@@ -127,7 +127,10 @@ impl Store {
     pub fn resume(&mut self, who: &str, now: Duration) -> Result<(), JournalError> {
         self.write(|transaction| {
             let row = (millis(now), who);
-            transaction.execute("INSERT INTO resumed VALUES (?1, ?2)", row).map(drop).map_err(broken)
+            transaction
+                .execute("INSERT INTO resumed SELECT ?1, ?2, coalesce(max(rowid), 0) FROM orders", row)
+                .map(drop)
+                .map_err(broken)
         })
     }
 

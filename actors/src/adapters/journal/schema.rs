@@ -52,8 +52,9 @@ CREATE TABLE equity (
     PRIMARY KEY (account, day)
 );
 CREATE TABLE resumed (                   -- a person said to go on: failures before it count no more
-    at_ms INTEGER NOT NULL,
-    who   TEXT NOT NULL
+    at_ms       INTEGER NOT NULL,
+    who         TEXT NOT NULL,
+    after_order INTEGER NOT NULL         -- rowid of the newest order then; a wall clock may be set back
 );
 CREATE TABLE decisions (
     id             INTEGER PRIMARY KEY,

@@ -150,7 +150,7 @@ fn failures_in_a_row(transaction: &Transaction<'_>, identity: &Identity, max: u3
     let mut select = transaction.prepare_cached(
         "SELECT state FROM orders WHERE account = ?1 AND closes IS NULL
          AND state IN ('filled', 'rejected', 'not_sent', 'unknown')
-         AND created_at_ms > (SELECT coalesce(max(at_ms), 0) FROM resumed) ORDER BY rowid DESC LIMIT ?2",
+         AND rowid > (SELECT coalesce(max(after_order), 0) FROM resumed) ORDER BY rowid DESC LIMIT ?2",
     )?;
     let mut rows = select.query(params![identity.account, max])?;
     let mut count = 0;

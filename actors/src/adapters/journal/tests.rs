@@ -265,3 +265,13 @@ fn a_full_disk_is_an_error_and_leaves_what_was_written() {
     drop(store);
     assert_eq!(state(&disk.open(), first.client_order_id), OrderState::Filled);
 }
+
+#[test]
+fn a_link_to_a_journal_is_under_the_same_lock() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, link) = (folder.path().join("journal.db"), folder.path().join("link.db"));
+    drop(Store::open(&path).unwrap());
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    let _held = DaemonLock::acquire(&path).unwrap();
+    assert!(matches!(DaemonLock::acquire(&link), Err(OpenError::Locked(_))));
+}

@@ -148,6 +148,10 @@ impl GatewayPort for Gateway {
         self.objection
     }
 
+    fn may_ask(&self) -> bool {
+        matches!(self.objection, None | Some(Suppression::Halted))
+    }
+
     fn exchange(&mut self, order: &Order) -> impl Future<Output = Result<Fate, Suppression>> {
         self.sent += 1;
         let answer = if order.closes.is_some() { Ok(self.close_answer.clone()) } else { self.answer.clone() };

@@ -34,12 +34,19 @@ impl Desk {
         }
         refuse(gateway.objection())?;
         refuse(pace_objection(&self.pace(order), &self.rules.limits))?;
-        refuse(self.loss(ledger, gateway).await)?;
+        let loss = self.loss(ledger, gateway).await;
+        // A question that the stop of the daemon cut short says nothing about the account.
+        refuse(gateway.objection().filter(|reason| *reason == Suppression::Shutdown))?;
+        refuse(loss)?;
         let (open, tickets_before) = self.open_positions(order, ledger, gateway).await?;
         let (same, opposite): (Vec<_>, Vec<_>) = open.into_iter().partition(|position| position.side == order.side);
         refuse(exposure_objection(same.len(), opposite.len(), &self.rules.limits))?;
         let mut tickets_before = tickets_before;
         if self.rules.limits.opposite == Opposite::CloseThenOpen {
+            if opposite.iter().any(|position| position.ticket <= 0) {
+                // The journal knows no ticket by which it could be closed.
+                return Err(Suppression::Opposite);
+            }
             for position in opposite {
                 let close = order.closing(&position, gateway.close_order_id(order, position.ticket));
                 let ran = self.run(&close, tickets_before.clone(), ledger, gateway).await;
@@ -154,7 +161,8 @@ impl Desk {
                 Ok(()) => {}
                 Err(JournalError::Exists) => return Err(Suppression::AlreadyOrdered),
                 Err(_) => {
-                    // Whether it is on disk is not known; that nothing was sent is.
+                    // Whether it is on disk is not known; that nothing was sent is. What was ordered is read again.
+                    self.history = None;
                     self.owe(OrderStep::GivenUp(id, "the journal could not be written"));
                     return Err(Suppression::Journal);
                 }
