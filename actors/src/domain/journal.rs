@@ -116,8 +116,10 @@ pub struct Stock {
 pub struct History {
     /// Close time of the newest bar ordered per symbol for this account and model, unix seconds.
     pub newest_ordered: HashMap<Symbol, i64>,
-    /// When each order of this account's last 24 hours was made, and for what, oldest first.
-    pub orders: VecDeque<(Duration, Symbol)>,
+    /// When each order of this account's last 24 hours was made, oldest first.
+    pub orders: VecDeque<Duration>,
+    /// When the newest order of each symbol in these 24 hours was made.
+    pub newest_at: HashMap<Symbol, Duration>,
 }
 
 impl History {

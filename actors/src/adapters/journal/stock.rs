@@ -64,7 +64,13 @@ impl Store {
             let since = millis(now.saturating_sub(DAY));
             let rows =
                 recent.query_map(params![identity.account, since], |row| Ok((time(row, 0)?, symbol(row, 1)?)))?;
-            Ok(History { newest_ordered, orders: rows.collect::<rusqlite::Result<_>>()? })
+            let rows = rows.collect::<rusqlite::Result<Vec<_>>>()?;
+            let orders = rows.iter().map(|(at, _)| *at).collect();
+            Ok(History {
+                newest_ordered,
+                orders,
+                newest_at: rows.into_iter().map(|(at, symbol)| (symbol, at)).collect(),
+            })
         };
         read().map_err(broken)
     }

@@ -100,7 +100,8 @@ impl Ledger for Book {
         let mut history = History::default();
         for (order, ..) in self.orders.borrow().iter() {
             history.newest_ordered.insert(order.symbol.clone(), order.bar_close_time);
-            history.orders.push_back((Duration::ZERO, order.symbol.clone()));
+            history.orders.push_back(Duration::ZERO);
+            history.newest_at.insert(order.symbol.clone(), Duration::ZERO);
         }
         ready(Ok(history))
     }

@@ -72,15 +72,14 @@ impl Desk {
         let (Some(stock), Some(history)) = (&self.stock, &self.history) else { return Pace::default() };
         let now = stock.taken_at;
         let within = |period: Duration| {
-            let recent = history.orders.iter().rev().take_while(|(at, _)| now.saturating_sub(*at) < period).count();
+            let recent = history.orders.iter().rev().take_while(|at| now.saturating_sub(**at) < period).count();
             u32::try_from(recent).unwrap_or(u32::MAX)
         };
-        let last = history.orders.iter().rev().find(|(_, symbol)| *symbol == order.symbol);
         Pace {
             failures_in_a_row: stock.failures_in_a_row,
             last_hour: within(HOUR),
             last_day: within(DAY),
-            since_last: last.map(|(at, _)| now.saturating_sub(*at)),
+            since_last: history.newest_at.get(&order.symbol).map(|at| now.saturating_sub(*at)),
         }
     }
 
@@ -194,10 +193,14 @@ impl Desk {
         if order.closes.is_none() {
             history.newest_ordered.insert(order.symbol.clone(), order.bar_close_time);
             let now = stock.taken_at;
-            while history.orders.front().is_some_and(|(at, _)| now.saturating_sub(*at) >= DAY) {
+            history.newest_at.insert(order.symbol.clone(), now);
+            history.orders.push_back(now);
+            // More than the larger limit need not be remembered.
+            let limits = &self.rules.limits;
+            let wanted = limits.orders_per_hour_max.max(limits.orders_per_day_max);
+            while history.orders.len() > usize::try_from(wanted).unwrap_or(usize::MAX) {
                 history.orders.pop_front();
             }
-            history.orders.push_back((now, order.symbol.clone()));
         }
     }
 
