@@ -18,7 +18,7 @@ use crate::{
         guard::{KillSwitch, Suppression},
         instrument::Instrument,
         order::{Order, Outcome, client_order_id},
-        proof::Unproven,
+        proof::{Proof, Unproven},
     },
     messages::{ActorName, CycleId, Event, OpenGateway, PayOff, Ping, SendSignals, Signal, SignalReport, SignalResult},
 };
@@ -149,9 +149,15 @@ impl Sender {
         self.gate.try_open(&self.config).await;
         let mut line = Line::new(&self.config, &self.gate, socket);
         let now = self.config.clock.now();
-        for order in desk.keep_up(&self.config.journal, &mut line, now).await {
-            let Unproven { id, symbol, .. } = order;
-            info!(cycle_id, %symbol, stage = "send", client_order_id = %id, "open positions prove the order's fate");
+        for (Unproven { id, symbol, .. }, proof) in desk.keep_up(&self.config.journal, &mut line, now).await {
+            let (outcome, ticket) = match proof {
+                Proof::Filled { ticket } => ("filled", Some(ticket)),
+                Proof::Rejected => ("rejected", None),
+            };
+            warn!(
+                cycle_id, %symbol, stage = "send", client_order_id = %id, outcome, ticket,
+                "open positions prove what became of the order"
+            );
         }
         self.opened.replace(line.into_socket().map(|socket| (cycle_id, socket)));
     }

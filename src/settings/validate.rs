@@ -200,7 +200,15 @@ fn http(settings: &Settings, found: &mut Found) {
     found.deadline(metrics.ask_deadline_ms, "metrics.ask_deadline_ms");
     found.deadline(metrics.bind_retry_ms, "metrics.bind_retry_ms");
     let filter = settings.log.level.parse::<tracing_subscriber::filter::Targets>();
-    found.unless(filter.is_ok(), "log.level", "must be error, warn, info, debug, trace or a filter of these");
+    // A bare word that is no level would be taken for a target, and silence everything else.
+    let is_level = |text: &str| text.trim().parse::<tracing_subscriber::filter::LevelFilter>().is_ok();
+    let is_plain = |part: &str| part.split_once('=').map_or_else(|| is_level(part), |(_, level)| is_level(level));
+    let is_said = settings.log.level.split(',').all(is_plain);
+    found.unless(
+        filter.is_ok() && is_said,
+        "log.level",
+        "must be error, warn, info, debug, trace or a filter of these",
+    );
 }
 
 fn symbols(settings: &Settings, found: &mut Found) {

@@ -17,7 +17,7 @@ use crate::domain::{
     journal::{History, JournalError, OrderStep, Stock, StockQuestion},
     order::{Order, Outcome},
     position::{AccountMode, Position, Positions},
-    proof::{SETTLES_AFTER, Unproven},
+    proof::{Proof, SETTLES_AFTER, Unproven},
 };
 use std::{collections::HashMap, time::Duration};
 use uuid::Uuid;
@@ -198,7 +198,7 @@ impl Desk {
         ledger: &L,
         gateway: &mut G,
         now: Duration,
-    ) -> Vec<Unproven> {
+    ) -> Vec<(Unproven, Proof)> {
         let day = now.as_secs() / 86_400;
         let is_equity_due = self.rules.limits.loss_pct_per_day_max > 0.0 && self.equity_day != Some(day);
         if self.debts.is_empty() && !self.is_broken && !self.may_be_unresolved && !is_equity_due {
@@ -218,7 +218,11 @@ impl Desk {
         self.settle_unproven(ledger, gateway).await
     }
 
-    async fn settle_unproven<L: Ledger, G: GatewayPort>(&mut self, ledger: &L, gateway: &mut G) -> Vec<Unproven> {
+    async fn settle_unproven<L: Ledger, G: GatewayPort>(
+        &mut self,
+        ledger: &L,
+        gateway: &mut G,
+    ) -> Vec<(Unproven, Proof)> {
         let Some(stock) = &self.stock else { return Vec::new() };
         let now = stock.taken_at;
         let is_rested = |id: &Uuid| self.tried_at.get(id).is_none_or(|at| now.saturating_sub(*at) >= PROOF_PAUSE);
@@ -237,7 +241,9 @@ impl Desk {
         let mut proven = Vec::new();
         for order in unproven {
             match order.prove([&answers[0], &answers[1]], self.rules.account_mode) {
-                Some(proof) if ledger.write(OrderStep::Proven(order.id, proof)).await.is_ok() => proven.push(order),
+                Some(proof) if ledger.write(OrderStep::Proven(order.id, proof)).await.is_ok() => {
+                    proven.push((order, proof))
+                }
                 _ => drop(self.tried_at.insert(order.id, now)),
             }
         }

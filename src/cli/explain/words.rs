@@ -25,8 +25,7 @@ pub(super) const fn rule(reason: Suppression) -> &'static str {
         Suppression::OrderLimit => "guards.orders_per_hour_max or guards.orders_per_day_max is reached",
         Suppression::Cooldown => "less than guards.cooldown_s has passed since the symbol's last order",
         Suppression::PositionLimit => {
-            "guards.positions_max positions are open in this direction; one that only the journal still has is settled by \
-             `sentinel orders closed ID`"
+            "guards.positions_max are open this way; `sentinel orders closed ID` ends one that only the journal still has"
         }
         Suppression::LossLimit => "the day's loss is at guards.loss_pct_per_day_max, or nobody could tell the equity",
         Suppression::VolumeLimit => "the order is larger than guards.volume_max",
