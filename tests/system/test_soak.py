@@ -24,10 +24,10 @@ def resident_mib(pid: int) -> float:
 
 
 def files(pid: int) -> list[str]:
-    """What the open file descriptors stand for, sockets without their numbers; the most of a few looks, because a
-    cycle's own connections come and go."""
+    """What the open file descriptors stand for, sockets without their numbers; the fewest of many looks, because the
+    connections of cycles and scrapes come and go."""
     looks = []
-    for _ in range(10):
+    for _ in range(30):
         found = []
         for entry in Path(f"/proc/{pid}/fd").iterdir():
             try:
@@ -36,7 +36,7 @@ def files(pid: int) -> list[str]:
                 continue
         looks.append(found)
         time.sleep(0.003)
-    return max(looks, key=len)
+    return min(looks, key=len)
 
 
 def soak(binary, directory: Path, cycles: int):
@@ -77,8 +77,8 @@ def judge(name: str, samples: list[tuple[float, float, list[str]]]):
     counts = [len(opened) for _, _, opened in after]
     keep(name, "\n".join([*lines, f"growth after the first quarter {growth:+.2f} MiB, open files {set(counts)}"]))
     assert max(counts) - min(counts) <= FILES_SPREAD_MAX, sorted(max((opened for *_, opened in after), key=len))
-    # The fewest at the end: a file that is left behind is in every look from then on.
-    assert min(counts[-5:]) <= max(counts[:5]), "more and more files"
+    # A file that is left behind is in every look from then on; one scrape more may be in all of one sample's.
+    assert min(counts[-5:]) <= min(counts[:5]) + 1, "more and more files"
     assert growth < GROWTH_MIB_MAX
 
 

@@ -27,9 +27,9 @@ class Cost:
             ("peak resident memory", self.peak_mib, "MiB", 15, 85),
             ("from exec to the first /metrics", self.start_ms, "ms", 20, 410),
         ]
-        lines = [f"{'':38}{'measured':>10}{'target':>9}{'before':>9}"]
-        for what, value, unit, target, before in rows:
-            lines.append(f"{what:38}{value:>10.2f}{target:>9}{before:>9}  {unit}")
+        lines = [f"{'':38}{'measured':>10}{'bound':>9}{'before':>9}"]
+        for what, value, unit, bound, before in rows:
+            lines.append(f"{what:38}{value:>10.2f}{bound:>9}{before:>9}  {unit}")
         return "\n".join(lines)
 
 
