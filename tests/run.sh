@@ -18,7 +18,7 @@ esac
 
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$PWD/target}" CARGO_TERM_COLOR=never PYTHONDONTWRITEBYTECODE=1
 target=$CARGO_TARGET_DIR logs=$target/test-logs tools=$target/tools python=$target/venv/bin/python
-# Debian's prometheus starts a service when it is installed, so it is only unpacked, here.
+# Debian's prometheus and alertmanager start services when they are installed, so they are only unpacked, here.
 export PATH="$tools/usr/bin:$PATH"
 passed=0 failed=0
 rm -rf "$logs" && mkdir -p "$logs"
@@ -69,7 +69,9 @@ install_tools() {
     has python3 || missing+=(python3)
     python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3-venv)
     has wrk || missing+=(wrk)
+    has chromium || missing+=(chromium)
     has promtool && has prometheus || unpack+=(prometheus)
+    has amtool && has prometheus-alertmanager || unpack+=(prometheus-alertmanager)
     [ ${#missing[@]} -eq 0 ] && [ ${#unpack[@]} -eq 0 ] && return 0
     as_root apt-get update || return
     if [ ${#missing[@]} -gt 0 ]; then
@@ -79,7 +81,7 @@ install_tools() {
     mkdir -p "$tools" && (cd "$tools" && rm -f ./*.deb && apt-get download "${unpack[@]}") || return
     for package in "$tools"/*.deb; do dpkg -x "$package" "$tools" || return; done
     rm -f "$tools"/*.deb
-    has promtool && has prometheus
+    has promtool && has prometheus && has amtool && has prometheus-alertmanager
 }
 
 # The copy of the requirements in the environment is written last, so a broken installation is made anew.

@@ -1,17 +1,15 @@
 """The text of /metrics: the contract with HUB, checked by three parsers and by a real Prometheus."""
 
 import itertools
-import json
 import subprocess
-import urllib.parse
-import urllib.request
 
 import pytest
 
 from parts import http
 from parts.contract import EIGHTEEN, FURTHER
-from parts.daemon import free_port, wait_until
+from parts.daemon import wait_until
 from parts.exposition import PREFIX, duplicate_series, strict_families
+from parts.prometheus import Prometheus
 
 
 @pytest.fixture
@@ -102,26 +100,13 @@ def test_a_real_prometheus_scrapes_all_eighteen(rig, tmp_path):
         "global: {scrape_interval: 1s}\n"
         f"scrape_configs: [{{job_name: sentinel, static_configs: [{{targets: ['127.0.0.1:{daemon.port}']}}]}}]\n"
     )
-    port = free_port()
-    command = ["prometheus", f"--config.file={config}", f"--storage.tsdb.path={tmp_path / 'tsdb'}"]
-    with (tmp_path / "log").open("wb") as log:
-        server = subprocess.Popen([*command, f"--web.listen-address=127.0.0.1:{port}"], stdout=log, stderr=log)
-
-    def query(expression: str) -> list[dict]:
-        url = f"http://127.0.0.1:{port}/api/v1/query?{urllib.parse.urlencode({'query': expression})}"
-        try:
-            with urllib.request.urlopen(url, timeout=5) as answer:
-                return json.load(answer)["data"]["result"]
-        except OSError:
-            return []
-
+    prometheus = Prometheus(config, tmp_path / "prometheus")
     try:
-        wait_until("up == 1", lambda: query("up == 1"), 30)
-        wait_until("a cycle in Prometheus", lambda: query("sentinel_trading_cycles_total > 0"), 10)
+        wait_until("up == 1", lambda: prometheus.query("up == 1"), 30)
+        wait_until("a cycle in Prometheus", lambda: prometheus.query("sentinel_trading_cycles_total > 0"), 10)
         for family in EIGHTEEN:
             suffix = "_bucket" if family.type == "histogram" else ""
-            assert query(family.name + suffix), family.name
-        assert query('sentinel_trading_cycle_duration_seconds_bucket{le="1.0"}')
+            assert prometheus.query(family.name + suffix), family.name
+        assert prometheus.query('sentinel_trading_cycle_duration_seconds_bucket{le="1.0"}')
     finally:
-        server.terminate()
-        server.wait(10)
+        prometheus.close()
