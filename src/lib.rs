@@ -15,6 +15,7 @@
 pub mod application;
 pub mod cli;
 pub mod http;
+pub mod probe;
 pub mod sandbox;
 pub mod settings;
 pub mod signals;

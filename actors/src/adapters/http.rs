@@ -2,11 +2,12 @@
 //! errors that are `Send` and have a bounded name. Used by `eodhd` and `mlflow`.
 
 use awc::{
-    Client, ClientRequest, Connector, SendClientRequest,
+    Client, ClientRequest, ClientResponse, Connector, SendClientRequest,
     error::{ConnectError, PayloadError, SendRequestError},
     http::{StatusCode, header},
 };
 use bytes::Bytes;
+use futures_util::Stream;
 use std::{io, sync::Arc, time::Duration};
 
 /// Longest outside text that reaches a log line or an error, in characters.
@@ -133,6 +134,45 @@ pub async fn post(request: ClientRequest, body: Bytes, body_bytes_max: usize) ->
     read(request.send_body(body), body_bytes_max).await
 }
 
+/// A whole answer, whatever its status.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// The `Content-Type` header, empty if there is none.
+    pub content_type: String,
+    /// The body.
+    pub body: Bytes,
+}
+
+/// Sends a request, with a body or without, and reads the whole answer of any status: for a person who asks what a
+/// server says, while [`get`] and [`post`] are for stages that can use a 200 only.
+///
+/// # Errors
+/// When there is no complete answer, or it is longer than the limit.
+pub async fn fetch(request: ClientRequest, body: Option<Bytes>, body_bytes_max: usize) -> Result<Answer, HttpError> {
+    let sent = match body {
+        Some(body) => request.send_body(body),
+        None => request.send(),
+    };
+    let mut response = sent.await.map_err(send_error)?;
+    let content_type = response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let content_type = content_type.unwrap_or_default().to_owned();
+    let body = whole_body(&mut response, body_bytes_max).await?;
+    Ok(Answer { status: response.status().as_u16(), content_type, body })
+}
+
+async fn whole_body<S>(response: &mut ClientResponse<S>, body_bytes_max: usize) -> Result<Bytes, HttpError>
+where
+    S: Stream<Item = Result<Bytes, PayloadError>>,
+{
+    match response.body().limit(body_bytes_max).await {
+        Ok(body) => Ok(body),
+        Err(PayloadError::Overflow) => Err(HttpError::BodyTooLarge { limit: body_bytes_max }),
+        Err(error) => Err(HttpError::Broken(one_line(&error.to_string()))),
+    }
+}
+
 async fn read(sent: SendClientRequest, body_bytes_max: usize) -> Result<Vec<u8>, HttpError> {
     let mut response = sent.await.map_err(send_error)?;
     let status = response.status();
@@ -144,11 +184,7 @@ async fn read(sent: SendClientRequest, body_bytes_max: usize) -> Result<Vec<u8>,
         let body = one_line(&String::from_utf8_lossy(&body));
         return Err(HttpError::Status { status: status.as_u16(), retry_after, body });
     }
-    match response.body().limit(body_bytes_max).await {
-        Ok(body) => Ok(body.to_vec()),
-        Err(PayloadError::Overflow) => Err(HttpError::BodyTooLarge { limit: body_bytes_max }),
-        Err(error) => Err(HttpError::Broken(one_line(&error.to_string()))),
-    }
+    Ok(whole_body(&mut response, body_bytes_max).await?.to_vec())
 }
 
 fn send_error(error: SendRequestError) -> HttpError {

@@ -1,11 +1,10 @@
 //! `sentinel verify gateway`: the harmless handshake in the configured dialect, and a report a person can act on.
 
-use super::{args::SettingsArgs, fail, refuse};
+use super::{Report, SettingsArgs, block_on, fail, refuse};
 use crate::{
     settings::{GatewaySettings, Purpose, Settings},
     stages,
 };
-use anyhow::Context;
 use sentinel_actors::adapters::{
     gateway::{
         Dialect, DialectKind, DialectParams, Peer, Question, dialect,
@@ -13,40 +12,19 @@ use sentinel_actors::adapters::{
     },
     system_clock::SystemClock,
 };
-use std::{fmt, io, process::ExitCode, time::Duration};
+use std::{io, process::ExitCode, time::Duration};
 use tokio::net::TcpStream;
 
-/// What can be verified.
-#[derive(Debug, clap::Subcommand)]
-pub(super) enum Target {
-    /// Send the gateway its dialect's harmless request, and nothing that trades; exit 0 if all is well, 1 if not
-    ///
-    /// Is it reachable, does it answer in time and in this dialect, is its clock within 2 s of ours, what is in the
-    /// account. Takes the settings of `sentinel run`; needs a dialect, but no market data token. Never point it at an
-    /// Expert Advisor that listens itself: one of those takes any message for an order.
-    Gateway(Box<SettingsArgs>),
-}
-
-pub(super) fn main(target: &Target) -> ExitCode {
-    let Target::Gateway(args) = target;
+pub(super) fn main(args: &SettingsArgs) -> ExitCode {
     let settings = match Settings::load_for(Purpose::VerifyGateway, &args.sources()) {
         Ok(settings) => settings,
         Err(error) => return refuse(&error),
     };
     let gateway = &settings.gateway;
-    let verified = gateway.dialect.context("no dialect").and_then(|kind| {
-        let line = if gateway.curve.is_some() { "CURVE" } else { "plaintext" };
-        println!("Gateway tcp://{}:{}, dialect {kind}, {line}\n", gateway.host, gateway.port);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        Ok(runtime.block_on(verify(gateway, kind)))
-    });
-    match verified {
-        Ok(report) => {
-            println!("{report}");
-            if report.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-        }
-        Err(error) => fail(&error),
-    }
+    let Some(kind) = gateway.dialect else { return fail(&anyhow::anyhow!("no dialect")) };
+    let line = if gateway.curve.is_some() { "CURVE" } else { "plaintext" };
+    println!("Gateway tcp://{}:{}, dialect {kind}, {line}\n", gateway.host, gateway.port);
+    block_on(verify(gateway, kind)).conclude(false)
 }
 
 async fn verify(gateway: &GatewaySettings, kind: DialectKind) -> Report {
@@ -55,7 +33,7 @@ async fn verify(gateway: &GatewaySettings, kind: DialectKind) -> Report {
         peer: stages::peer(gateway),
         deadline: Duration::from_millis(gateway.deadline_ms),
     };
-    let mut report = Report::default();
+    let mut report = Report::new("gateway", ["Nothing speaks against it.", "Not ready for orders."]);
     if let Err(error) = reach(gateway, asking.deadline).await {
         report.failed("address", error, "start the gateway, or correct gateway.host and gateway.port");
         return report;
@@ -188,60 +166,5 @@ impl Asking {
             Err(QuestionError::NoRequest { .. }) => report.note("positions", "cannot be asked for in this dialect"),
             Err(error) => report.failed("positions", error, NO_ACCOUNT),
         }
-    }
-}
-
-/// What was found, line by line.
-#[derive(Default)]
-struct Report(Vec<Check>);
-
-struct Check {
-    mark: Mark,
-    name: &'static str,
-    found: String,
-    way_out: &'static str,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Mark {
-    Ok,
-    /// Worth knowing, and nothing that could pass or fail.
-    Note,
-    Failed,
-}
-
-impl Report {
-    fn ok(&mut self, name: &'static str, found: impl Into<String>) {
-        self.0.push(Check { mark: Mark::Ok, name, found: found.into(), way_out: "" });
-    }
-
-    fn note(&mut self, name: &'static str, found: &str) {
-        self.0.push(Check { mark: Mark::Note, name, found: found.into(), way_out: "" });
-    }
-
-    fn failed(&mut self, name: &'static str, found: impl ToString, way_out: &'static str) {
-        self.0.push(Check { mark: Mark::Failed, name, found: found.to_string(), way_out });
-    }
-
-    fn is_good(&self) -> bool {
-        self.0.iter().all(|check| check.mark != Mark::Failed)
-    }
-}
-
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for Check { mark, name, found, way_out } in &self.0 {
-            let mark = match mark {
-                Mark::Ok => "ok",
-                Mark::Note => "--",
-                Mark::Failed => "FAILED",
-            };
-            writeln!(f, "  {mark:<6}  {name:<9}  {found}")?;
-            if !way_out.is_empty() {
-                writeln!(f, "  {:17}  -> {way_out}", "")?;
-            }
-        }
-        let verdict = if self.is_good() { "Nothing speaks against it." } else { "Not ready for orders." };
-        write!(f, "\n{verdict}")
     }
 }

@@ -1,0 +1,140 @@
+//! GET and POST with one deadline each, for a person's question: any status is an answer.
+
+use anyhow::Context as _;
+use bytes::Bytes;
+use sentinel_actors::adapters::http::{self, Answer, HttpError};
+use std::{
+    fs,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+/// Longest body that is read; the exposition of 1,000 symbols is a tenth of it.
+const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Who asks, where a page wants a password. The password comes from a file only: a flag would be in every process list.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct Credentials {
+    /// User of a daemon that asks for a password (metrics.web_config_file)
+    #[arg(long, value_name = "NAME", requires = "password_file")]
+    pub user: Option<String>,
+    /// File that holds this user's password
+    #[arg(long, value_name = "FILE", requires = "user")]
+    pub password_file: Option<PathBuf>,
+}
+
+/// An answer, whatever its status.
+#[derive(Debug, Clone)]
+pub struct Page {
+    /// HTTP status.
+    pub status: u16,
+    /// The `Content-Type` header, empty if there is none.
+    pub content_type: String,
+    /// The body.
+    pub body: Bytes,
+    /// From the first byte sent to the last byte read.
+    pub took: Duration,
+}
+
+impl Page {
+    /// The body as text; what is no UTF-8 is replaced.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+}
+
+/// A client of one server. `https` URLs are checked against the system's trusted roots, or those of `SSL_CERT_FILE`.
+pub struct Client {
+    base_url: String,
+    client: awc::Client,
+    login: Option<(String, String)>,
+    deadline: Duration,
+}
+
+impl Client {
+    /// A client of `base_url` (scheme, host and port; a path is kept in front) with a deadline per request.
+    ///
+    /// # Errors
+    /// When the URL is none, the password file cannot be read, or the system has no trusted roots for `https`.
+    pub fn new(base_url: &str, credentials: &Credentials, deadline: Duration) -> anyhow::Result<Self> {
+        let base_url = base_url.trim_end_matches('/').to_owned();
+        let is_http = base_url.starts_with("http://") || base_url.starts_with("https://");
+        let uri = base_url.parse::<awc::http::Uri>();
+        if !is_http || !uri.is_ok_and(|uri| uri.host().is_some_and(|host| !host.is_empty())) {
+            anyhow::bail!("{base_url:?} is no URL: say http://HOST:PORT or https://HOST:PORT");
+        }
+        let login = match (&credentials.user, &credentials.password_file) {
+            (Some(user), Some(path)) => {
+                let password =
+                    fs::read_to_string(path).with_context(|| format!("the password file {}", path.display()))?;
+                Some((user.clone(), password.trim_end_matches(['\r', '\n']).to_owned()))
+            }
+            _ => None,
+        };
+        let client = http::client(&base_url).context("cannot make an HTTPS client")?;
+        Ok(Self { base_url, client, login, deadline })
+    }
+
+    /// Scheme, host and port, without a slash at the end.
+    pub fn base_url(&self) -> &str {
+        &self.base_url
+    }
+
+    /// GET of a path that begins with a slash; `accept` is sent if it is not empty.
+    ///
+    /// # Errors
+    /// When there is no complete answer in time.
+    pub async fn get(&self, path: &str, accept: &str) -> Result<Page, HttpError> {
+        let request = self.with_login(self.client.get(format!("{}{path}", self.base_url)));
+        let request = if accept.is_empty() { request } else { request.insert_header(("Accept", accept)) };
+        self.page(http::fetch(request, None, BODY_BYTES_MAX)).await
+    }
+
+    /// POST of a JSON body.
+    ///
+    /// # Errors
+    /// When there is no complete answer in time.
+    pub async fn post_json(&self, path: &str, body: String) -> Result<Page, HttpError> {
+        let request = self.with_login(self.client.post(format!("{}{path}", self.base_url)));
+        let request = request.insert_header(("Content-Type", "application/json"));
+        self.page(http::fetch(request, Some(body.into()), BODY_BYTES_MAX)).await
+    }
+
+    fn with_login(&self, request: awc::ClientRequest) -> awc::ClientRequest {
+        match &self.login {
+            Some((user, password)) => request.basic_auth(user, password),
+            None => request,
+        }
+    }
+
+    async fn page(&self, call: impl Future<Output = Result<Answer, HttpError>>) -> Result<Page, HttpError> {
+        let began = Instant::now();
+        let Answer { status, content_type, body } = http::within(self.deadline, call).await?;
+        Ok(Page { status, content_type, body, took: began.elapsed() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_url_is_refused_with_what_would_be_one() {
+        let client = |url| Client::new(url, &Credentials::default(), Duration::from_secs(1));
+        for url in ["127.0.0.1:8000", "ftp://hub", "http://", "", "http:///metrics"] {
+            let error = client(url).err().map(|error| error.to_string());
+            assert!(error.is_some_and(|text| text.contains("http://HOST:PORT")), "{url}");
+        }
+        assert_eq!(
+            client("http://127.0.0.1:8000/").ok().map(|it| it.base_url().to_owned()),
+            Some("http://127.0.0.1:8000".into())
+        );
+    }
+
+    #[test]
+    fn a_password_file_that_is_not_there_is_named() {
+        let credentials = Credentials { user: Some("hub".into()), password_file: Some("/nowhere/password".into()) };
+        let error = Client::new("http://127.0.0.1:1", &credentials, Duration::from_secs(1)).err().unwrap();
+        assert!(format!("{error:#}").starts_with("the password file /nowhere/password: "), "{error:#}");
+    }
+}
