@@ -12,9 +12,9 @@ use anyhow::Context as _;
 use sentinel_actors::{
     adapters::{breakers::Breakers, halt_file::HaltFile, inflight::Inflight, system_clock::SystemClock},
     cycle::Policy,
-    domain::{clock::Clock, schedule::Schedule},
+    domain::{clock::Clock, drift::Drift, instrument::Symbol, schedule::Schedule},
     journal::{Journal, Opened},
-    messages::{ActorName, Event, Flush, PayOff, Ping},
+    messages::{ActorName, Backlog, Event, Flush, PayOff, Ping, Telemetry},
     metrics::{self, MetricsActor},
     scheduler::{Drain, Notice, Scheduler, SchedulerConfig},
 };
@@ -82,7 +82,7 @@ pub struct Application {
     scheduler: Addr<Scheduler>,
     journal: Addr<Journal>,
     pay_off: Recipient<PayOff>,
-    metrics: Recipient<Event>,
+    metrics: Telemetry,
     metrics_arbiter: Arbiter,
     notices: UnboundedReceiver<Notice>,
     shutdown: CancellationToken,
@@ -108,14 +108,23 @@ impl Application {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let inflight = Inflight::default();
         let breakers = Breakers::new(settings.breaker_policy());
+        let backlog = Backlog::default();
         let shutdown = CancellationToken::new();
+        let symbols: Vec<Symbol> = settings.instruments().iter().map(|instrument| instrument.symbol.clone()).collect();
+        let identity = stages::identity(settings);
+        let opened = Opened::at(&settings.journal.path, &identity, clock.now())?;
+        // Weeks of hourly bars: a restart goes on with them.
+        let known = opened.confidences(&identity.model, &symbols);
         let recorder = MetricsActor::new(metrics::Config {
-            symbols: settings.instruments().iter().map(|instrument| instrument.symbol.clone()).collect(),
+            symbols,
             build: build_info(),
+            config_hash: settings.hash()?,
+            drift: Drift::new(settings.model.reference.clone(), known),
             live: settings.trading.live,
             period: plan.schedule.period(clock.now()),
             inflight: inflight.clone(),
             breakers: breakers.clone(),
+            backlog: backlog.clone(),
             clock: clock.clone(),
         })
         .context("the metrics cannot be set up")?;
@@ -123,11 +132,10 @@ impl Application {
         // A thread of its own: scrapes must not slow a cycle.
         let metrics_arbiter = Arbiter::new();
         let metrics_actor = MetricsActor::start_in_arbiter(&metrics_arbiter.handle(), |_| recorder);
-        let metrics = metrics_actor.clone().recipient::<Event>();
+        let metrics = Telemetry::new(metrics_actor.clone().recipient(), backlog);
 
         let policy = policy(settings);
         let config = stages::journal_config(settings, clock.clone(), metrics.clone());
-        let opened = Opened::at(&config.path, &config.identity, clock.now())?;
         let journal = Journal::start(config, opened);
         let shared = Shared {
             clock: clock.clone(),
@@ -227,7 +235,7 @@ impl Application {
 }
 
 /// Pings every stage again and again; ends with the name of one that can never answer again.
-async fn watch(stages: &[(ActorName, Recipient<Ping>)], metrics: &Recipient<Event>) -> &'static str {
+async fn watch(stages: &[(ActorName, Recipient<Ping>)], metrics: &Telemetry) -> &'static str {
     loop {
         let mut answers = Vec::with_capacity(stages.len());
         for (name, stage) in stages {
@@ -240,7 +248,7 @@ async fn watch(stages: &[(ActorName, Recipient<Ping>)], metrics: &Recipient<Even
         if !metrics.connected() {
             return "metrics";
         }
-        metrics.do_send(Event::ActorsPinged(answers));
+        metrics.report(Event::ActorsPinged(answers));
         tokio::time::sleep(PING_PERIOD).await;
     }
 }
@@ -349,7 +357,7 @@ mod tests {
     #[actix_rt::test]
     async fn a_stage_that_can_never_answer_again_ends_the_watch() {
         let (said, mut heard) = unbounded_channel();
-        let metrics = Ears(said).start().recipient();
+        let metrics = Ears(said).start().recipient().into();
         let (well, ill) = (Stage { panics: false }.start(), Stage { panics: true }.start());
         let only_well = vec![(ActorName::Fetcher, well.clone().recipient())];
         let watching = tokio::time::timeout(Duration::from_millis(200), watch(&only_well, &metrics)).await;

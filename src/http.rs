@@ -1,25 +1,29 @@
 //! Everything behind the metrics port: /metrics, /health, /livez, /readyz, /startupz. It runs on threads of its own,
 //! asks the actors with a deadline, and holds nothing that a cycle waits for.
 
+mod accept;
 mod ask;
 #[cfg(test)]
 mod tests;
 
 use actix::Recipient;
 use actix_web::{
-    App, Error, HttpResponse, HttpServer,
+    App, Error, HttpRequest, HttpResponse, HttpServer,
     body::MessageBody,
     dev::{Server, ServiceRequest, ServiceResponse},
     http::{
         KeepAlive, StatusCode,
-        header::{ALLOW, CONTENT_TYPE, HeaderValue},
+        header::{ACCEPT, ALLOW, CONTENT_TYPE, HeaderValue, VARY},
     },
     rt::net::TcpStream,
     web,
 };
 use ask::Ask;
 use sentinel_actors::{
-    domain::health::{Health, Status},
+    domain::{
+        exposition::Format,
+        health::{Health, Status},
+    },
     messages::{GetHealth, GetMetrics, Ping},
     metrics::Snapshot,
 };
@@ -27,8 +31,6 @@ use std::{io, net::SocketAddr, time::Duration};
 use tracing::{Span, debug, debug_span};
 use tracing_actix_web::{RootSpanBuilder, TracingLogger};
 
-/// The text format's own content type; Prometheus 3 refuses an answer without one.
-const EXPOSITION: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
 const PLAIN: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// How long a graceful stop waits for connections, in seconds.
@@ -107,7 +109,8 @@ pub fn serve_routes(
 
 /// What a worker thread keeps: one question per kind under way, whatever the number of requests.
 struct Worker {
-    metrics: Ask<GetMetrics>,
+    text: Ask<GetMetrics>,
+    open_metrics: Ask<GetMetrics>,
     health: Ask<GetHealth>,
     scheduler: Ask<Ping>,
     snapshot: Snapshot,
@@ -116,7 +119,8 @@ struct Worker {
 impl Worker {
     fn new(deps: Deps, deadline: Duration) -> Self {
         Self {
-            metrics: Ask::new(deps.metrics, GetMetrics, deadline),
+            text: Ask::new(deps.metrics.clone(), GetMetrics(Format::Text), deadline),
+            open_metrics: Ask::new(deps.metrics, GetMetrics(Format::OpenMetrics), deadline),
             health: Ask::new(deps.health, GetHealth, deadline),
             scheduler: Ask::new(deps.scheduler, Ping, deadline),
             snapshot: deps.snapshot,
@@ -146,9 +150,18 @@ fn routes(config: &mut web::ServiceConfig) {
 }
 
 /// 200 in every state, because it matters most when the daemon is unwell; 503 only before the first text.
-async fn metrics(worker: web::Data<Worker>) -> HttpResponse {
-    match worker.metrics.answer().await.or_else(|| worker.snapshot.get()) {
-        Some(text) => HttpResponse::Ok().insert_header((CONTENT_TYPE, EXPOSITION)).body(text),
+async fn metrics(request: HttpRequest, worker: web::Data<Worker>) -> HttpResponse {
+    let accepts = request.headers().get_all(ACCEPT).filter_map(|value| value.to_str().ok()).collect::<Vec<_>>();
+    let format = accept::format(&accepts.join(","));
+    let question = match format {
+        Format::Text => &worker.text,
+        Format::OpenMetrics => &worker.open_metrics,
+    };
+    match question.answer().await.map(|text| (format, text)).or_else(|| worker.snapshot.get()) {
+        Some((format, text)) => HttpResponse::Ok()
+            .insert_header((CONTENT_TYPE, HeaderValue::from_static(format.content_type())))
+            .insert_header((VARY, HeaderValue::from_static("Accept")))
+            .body(text),
         None => plain(StatusCode::SERVICE_UNAVAILABLE, "there is no text yet".into()),
     }
 }

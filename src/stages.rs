@@ -19,7 +19,7 @@ use sentinel_actors::{
     feature_builder::{self, FeatureBuilder},
     fetcher::{self, Fetcher, MarketClock, OnGap, Poll},
     journal::{self, Journal},
-    messages::{ActorName, Event, PayOff, Ping},
+    messages::{ActorName, PayOff, Ping, Telemetry},
     predictor::{self, Predictor},
     signal_sender::{self, JournalLedger, SignalSender},
 };
@@ -42,7 +42,7 @@ pub struct Shared {
     /// Stops what is not yet sent.
     pub shutdown: CancellationToken,
     /// Is told what happened.
-    pub metrics: Recipient<Event>,
+    pub metrics: Telemetry,
     /// Keeps decisions and orders.
     pub journal: Addr<Journal>,
 }
@@ -185,7 +185,7 @@ pub fn journal_ledger(journal: &Addr<Journal>) -> JournalLedger {
 }
 
 /// What the Journal needs to know.
-pub fn journal_config(settings: &Settings, clock: Arc<dyn Clock>, metrics: Recipient<Event>) -> journal::Config {
+pub fn journal_config(settings: &Settings, clock: Arc<dyn Clock>, metrics: Telemetry) -> journal::Config {
     journal::Config {
         path: settings.journal.path.clone(),
         keep: Duration::from_secs(86_400 * u64::from(settings.journal.keep_days)),
@@ -196,7 +196,7 @@ pub fn journal_config(settings: &Settings, clock: Arc<dyn Clock>, metrics: Recip
 }
 
 /// The daemon's part of an order's identity.
-fn identity(settings: &Settings) -> Identity {
+pub fn identity(settings: &Settings) -> Identity {
     let account = settings.gateway.account.clone().unwrap_or_else(|| "dry-run".into());
     Identity { account, model: settings.model.name.clone() }
 }

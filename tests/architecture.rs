@@ -82,7 +82,7 @@ fn imports_run_one_way() {
             vec!["domain"]
         } else if relative.starts_with("adapters") {
             vec!["domain", "adapters"]
-        } else if relative == "messages.rs" {
+        } else if relative.starts_with("messages") {
             vec!["domain", "messages"]
         } else if let Some(stage) = stage_of(&path) {
             vec!["domain", "adapters", "messages", stage]

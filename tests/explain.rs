@@ -191,7 +191,9 @@ fn cycles_are_found_by_minute_and_symbol_and_what_is_missing_is_said() {
     };
     // 2025-11-22T12:00:58Z, and the two minutes after.
     for minute in 0..3 {
-        store.record_decisions(1_763_812_858_000 + minute * 60_000, &[record("USDJPY"), record("EURUSD")]).unwrap();
+        store
+            .record_decisions(1_763_812_858_000 + minute * 60_000, "baseline", &[record("USDJPY"), record("EURUSD")])
+            .unwrap();
     }
     let found = |arguments: &[&str]| {
         let rows = explained(&journal, arguments);

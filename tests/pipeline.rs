@@ -9,14 +9,14 @@ use actix::Actor;
 use sentinel_actors::{
     cycle::Stages,
     domain::{decision::Action, guard::Suppression, journal::Reason},
-    messages::{ActorName, Event},
+    messages::{ActorName, DropReason, Event},
     scheduler::{Drain, Notice},
 };
 use std::{
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
-use stubs::{Mortal, Rig, Script, settle};
+use stubs::{Astray, Mortal, Rig, Script, settle};
 use tokio::sync::Notify;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -183,6 +183,16 @@ async fn every_symbol_of_every_cycle_is_recorded_with_its_reason() {
 }
 
 #[actix_rt::test]
+async fn a_symbol_that_nobody_configured_is_never_traded() {
+    let rig =
+        Rig::start_with(Script::default(), 0, |stages| Stages { predict: Astray.start().recipient(), ..stages }).await;
+    assert_eq!(rig.counts(), (1, 0, 0));
+    let sent = rig.script.sent.lock().unwrap();
+    assert_eq!(sent.iter().map(|signal| signal.symbol.as_str()).collect::<Vec<_>>(), ["EURUSD"]);
+    assert_eq!(rig.telemetry.backlog().dropped(ActorName::Scheduler, DropReason::Invalid), 1);
+}
+
+#[actix_rt::test]
 async fn a_panicking_stage_costs_its_cycle_and_is_counted() {
     let mut rig = Rig::start(Script { predict_panics: true, ..Script::default() }).await;
     rig.clock.advance(Duration::from_secs(58)).await;
@@ -222,5 +232,6 @@ async fn shutdown_gives_up_a_fetch_and_starts_nothing_new() {
     assert!(matches!(drained, Ok(Ok(()))));
     rig.clock.advance(MINUTE).await;
     assert_eq!(rig.counts(), (1, 0, 0), "given up is ended, not failed");
+    assert_eq!(rig.telemetry.backlog().dropped(ActorName::Scheduler, DropReason::Stale), 2, "ticks after the end");
     assert!(rig.script.sent.lock().unwrap().is_empty());
 }

@@ -143,7 +143,7 @@ fn cycle(criterion: &mut Criterion) {
         let system = actix_rt::System::new();
         let stages = system.block_on(async {
             let outside = Outside { symbols, bars: bars() }.start();
-            let config = Config { time_columns: TimeColumns::Utc, metrics: outside.clone().recipient() };
+            let config = Config { time_columns: TimeColumns::Utc, metrics: outside.clone().recipient().into() };
             Stages {
                 fetch: outside.clone().recipient(),
                 build: FeatureBuilder::new(config).start().recipient(),
@@ -152,7 +152,7 @@ fn cycle(criterion: &mut Criterion) {
                 send: outside.clone().recipient(),
                 record: outside.clone().recipient(),
                 recorded: outside.clone().recipient(),
-                metrics: outside.recipient(),
+                metrics: outside.recipient().into(),
             }
         });
         let shutdown = CancellationToken::new();

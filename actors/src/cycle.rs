@@ -6,15 +6,15 @@ use crate::{
     domain::{
         bar::Interval,
         calendar::Calendar,
-        decision::{Decision, Prediction, decide},
+        decision::{Prediction, decide},
         guard::{Circumstances, KillSwitch, Suppression, is_stale, objection},
         health::Step,
         instrument::{Instrument, Symbol},
         order::Side,
     },
     messages::{
-        ActorName, BuildFeatures, CycleId, Event, FetchBars, OpenGateway, Ping, Predict, RecordDecisions, SendSignals,
-        Signal,
+        ActorName, BuildFeatures, CycleId, DecisionReport, DropReason, Event, FetchBars, OpenGateway, Ping, Predict,
+        RecordDecisions, SendSignals, Signal, Telemetry,
     },
 };
 use actix::{Message, Recipient};
@@ -40,7 +40,7 @@ pub struct Stages {
     /// Answers when all that was recorded before is on disk.
     pub recorded: Recipient<Ping>,
     /// Is told what was decided.
-    pub metrics: Recipient<Event>,
+    pub metrics: Telemetry,
 }
 
 /// The rules of a decision.
@@ -128,7 +128,7 @@ async fn through_stages(
     let windows = log.keep_successes(Step::Fetch, fetched.windows);
     data.market_now = Some(fetched.market_now);
     data.windows = windows.iter().cloned().collect();
-    stages.metrics.do_send(Event::CycleGuarded {
+    stages.metrics.report(Event::CycleGuarded {
         is_market_open: policy.calendar.is_open(fetched.market_now),
         is_halted: policy.kill_switch.is_halted(),
     });
@@ -190,16 +190,18 @@ fn decide_all(
     predictions: &[(Symbol, Prediction)],
     log: &mut CycleLog,
 ) -> Vec<Signal> {
-    let mut decisions: Vec<(Symbol, Decision)> = Vec::with_capacity(predictions.len());
+    let mut decisions = Vec::with_capacity(predictions.len());
     let mut suppressed = Vec::new();
     let mut signals = Vec::new();
     let instruments: HashMap<&Symbol, &Instrument> = policy.instruments.iter().map(|i| (&i.symbol, i)).collect();
     for (symbol, prediction) in predictions {
         let (Some(instrument), Some(&(close, bar_close_time))) = (instruments.get(symbol), newest.get(symbol)) else {
+            // A stage named a symbol that nobody configured: a defect, and no reason to trade it.
+            stages.metrics.dropped(ActorName::Scheduler, DropReason::Invalid, 1);
             continue;
         };
         let decision = decide(prediction, instrument.threshold);
-        decisions.push((symbol.clone(), decision));
+        decisions.push(DecisionReport { symbol: symbol.clone(), bar_close_time, decision });
         if decision.is_below_threshold() {
             suppressed.push(Suppression::BelowThreshold);
         }
@@ -222,7 +224,7 @@ fn decide_all(
     }
     log.decisions(&decisions);
     if !decisions.is_empty() {
-        stages.metrics.do_send(Event::SignalsDecided { decisions, suppressed });
+        stages.metrics.report(Event::SignalsDecided { decisions, suppressed });
     }
     signals
 }

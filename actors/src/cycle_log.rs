@@ -1,15 +1,8 @@
 //! What a cycle did, gathered while it runs: one line at its end, and one per distinct failure.
 
 use crate::{
-    domain::{
-        decision::{Action, Decision},
-        desk::Fate,
-        guard::Suppression,
-        health::Step,
-        instrument::Symbol,
-        order::Outcome,
-    },
-    messages::{ActorName, CycleId, SignalReport, SignalResult, StageFailure, SymbolResult},
+    domain::{decision::Action, desk::Fate, guard::Suppression, health::Step, instrument::Symbol, order::Outcome},
+    messages::{ActorName, CycleId, DecisionReport, SignalReport, SignalResult, StageFailure, SymbolResult},
 };
 use std::{
     fmt::Write as _,
@@ -36,7 +29,7 @@ pub struct CycleLog {
     step_started: Instant,
     durations: Vec<(Step, Duration)>,
     failures: Vec<Failure>,
-    decisions: Vec<(Symbol, Decision)>,
+    decisions: Vec<DecisionReport>,
     suppressed: Vec<(Symbol, Suppression)>,
     orders: Vec<SignalReport>,
 }
@@ -72,7 +65,7 @@ impl CycleLog {
     }
 
     /// Notes what was decided.
-    pub fn decisions(&mut self, decisions: &[(Symbol, Decision)]) {
+    pub fn decisions(&mut self, decisions: &[DecisionReport]) {
         self.decisions = decisions.to_vec();
     }
 
@@ -111,7 +104,7 @@ impl CycleLog {
     }
 
     /// What was decided, per symbol.
-    pub fn decided(&self) -> &[(Symbol, Decision)] {
+    pub fn decided(&self) -> &[DecisionReport] {
         &self.decisions
     }
 
@@ -144,7 +137,7 @@ impl CycleLog {
                 failure.cause.detail
             );
         }
-        let count = |action| self.decisions.iter().filter(|(_, decision)| decision.action == action).count();
+        let count = |action| self.decisions.iter().filter(|decided| decided.decision.action == action).count();
         let stopped = self.suppressed.iter().map(|(symbol, reason)| (symbol, reason.as_str()));
         let handled = self.orders.iter().map(|report| match &report.result {
             SignalResult::Ordered { fate, .. } => (&report.symbol, fate.outcome.as_str()),
@@ -153,7 +146,7 @@ impl CycleLog {
         tracing::info!(
             cycle_id = self.cycle_id,
             symbols = self.symbols,
-            decision = %named(self.decisions.iter().map(|(s, d)| format!("{s}={}@{:.3}", d.action.as_str(), d.confidence))),
+            decision = %named(self.decisions.iter().map(|d| format!("{}={}@{:.3}", d.symbol, d.decision.action.as_str(), d.decision.confidence))),
             sell = count(Action::Sell),
             hold = count(Action::Hold),
             buy = count(Action::Buy),

@@ -36,7 +36,8 @@ impl CycleData {
         interval: Interval,
         given_up: bool,
     ) -> Vec<DecisionRecord> {
-        let decisions: HashMap<_, _> = log.decided().iter().map(|(symbol, decision)| (symbol, decision)).collect();
+        let decisions: HashMap<_, _> =
+            log.decided().iter().map(|decided| (&decided.symbol, &decided.decision)).collect();
         let reports: HashMap<_, _> = log.reports().iter().map(|report| (&report.symbol, report)).collect();
         let suppressed: HashMap<_, _> = log.stopped().iter().map(|(symbol, reason)| (symbol, *reason)).collect();
         let record = |instrument: &Instrument| {

@@ -4,10 +4,11 @@ use crate::{
     domain::{
         bar::Bar,
         features::{FeatureError, FeatureSet, InvalidValues, TimeColumns, build},
+        regime::Regime,
     },
-    messages::{ActorName, BuildFeatures, BuildReport, Event, Ping, StageFailure, SymbolResult},
+    messages::{ActorName, BuildFeatures, BuildReport, DropReason, Event, Ping, StageFailure, SymbolResult, Telemetry},
 };
-use actix::{Actor, Context, Handler, Recipient, ResponseFuture, Supervised};
+use actix::{Actor, Context, Handler, ResponseFuture, Supervised};
 use std::{sync::Arc, time::Instant};
 
 /// Symbols built before other work gets its turn: about half a millisecond.
@@ -19,7 +20,7 @@ pub struct Config {
     /// What the hour and weekday columns hold.
     pub time_columns: TimeColumns,
     /// The MetricsActor.
-    pub metrics: Recipient<Event>,
+    pub metrics: Telemetry,
 }
 
 /// The actor. It keeps nothing between cycles.
@@ -38,13 +39,13 @@ impl Actor for FeatureBuilder {
     type Context = Context<Self>;
 
     fn started(&mut self, _: &mut Self::Context) {
-        self.config.metrics.do_send(Event::ActorStarted(ActorName::FeatureBuilder));
+        self.config.metrics.report(Event::ActorStarted(ActorName::FeatureBuilder));
     }
 }
 
 impl Supervised for FeatureBuilder {
     fn restarting(&mut self, _: &mut Self::Context) {
-        self.config.metrics.do_send(Event::ActorRestarted(ActorName::FeatureBuilder));
+        self.config.metrics.report(Event::ActorRestarted(ActorName::FeatureBuilder));
     }
 }
 
@@ -74,10 +75,13 @@ async fn build_all(config: Config, message: BuildFeatures) -> Vec<SymbolResult<A
         let started = Instant::now();
         let result = build_one(&bars, config.time_columns, &mut invalid);
         let failure = result.as_ref().err().map(FeatureError::kind);
-        builds.push(BuildReport { symbol: symbol.clone(), duration: started.elapsed(), failure });
+        let duration = started.elapsed();
+        builds.push(BuildReport { symbol: symbol.clone(), duration, failure, regime: Regime::of(&bars) });
         results.push((symbol, result.map_err(|e| StageFailure { kind: e.kind(), detail: e.to_string() })));
     }
-    config.metrics.do_send(Event::FeaturesBuilt { builds, invalid });
+    let refused = builds.iter().filter(|build| build.failure.is_some()).count();
+    config.metrics.dropped(ActorName::FeatureBuilder, DropReason::Invalid, refused as u64);
+    config.metrics.report(Event::FeaturesBuilt { builds, invalid });
     results
 }
 
@@ -119,8 +123,9 @@ mod tests {
     #[actix::test]
     async fn one_short_window_costs_no_other_symbol_its_features() {
         let events = Arc::new(Mutex::new(Vec::new()));
-        let metrics = Recorder(events.clone()).start().recipient();
-        let builder = FeatureBuilder::new(Config { time_columns: TimeColumns::Utc, metrics }).start();
+        let metrics = Telemetry::from(Recorder(events.clone()).start().recipient());
+        let config = Config { time_columns: TimeColumns::Utc, metrics: metrics.clone() };
+        let builder = FeatureBuilder::new(config).start();
         let windows = (0..130).map(|n| (Symbol::new(&n.to_string()), bars(if n == 70 { 119 } else { 120 }))).collect();
         let results = builder.send(BuildFeatures { cycle_id: 1, windows }).await.unwrap();
         builder.send(Ping).await.unwrap();
@@ -137,5 +142,7 @@ mod tests {
         let [Event::FeaturesBuilt { builds, invalid }] = &events[1..] else { panic!("{events:?}") };
         assert_eq!((builds.len(), builds[70].failure), (130, Some("too_few_bars")));
         assert_eq!(invalid.nan, 129 * 60, "the RSI of a flat market is missing");
+        assert!(builds.iter().all(|build| build.regime == Regime::Range), "119 bars are enough for that");
+        assert_eq!(metrics.backlog().dropped(ActorName::FeatureBuilder, DropReason::Invalid), 1);
     }
 }

@@ -23,9 +23,12 @@ use crate::{
         instrument::Instrument,
         window::{BarFault, Gap, Rejections, gaps},
     },
-    messages::{ActorName, ApiUsage, CycleId, Event, FetchBars, FetchReport, FetchedBars, Ping, StageFailure},
+    messages::{
+        ActorName, ApiUsage, CycleId, DropReason, Event, FetchBars, FetchReport, FetchedBars, Ping, StageFailure,
+        Telemetry,
+    },
 };
-use actix::{Actor, Context, Handler, Recipient, ResponseFuture, Supervised};
+use actix::{Actor, Context, Handler, ResponseFuture, Supervised};
 use feed::Feed;
 use futures_util::{StreamExt, stream};
 use request::{Requests, Session};
@@ -100,7 +103,7 @@ pub struct Config {
     /// Keeps requests from an endpoint that fails.
     pub breakers: Breakers,
     /// The MetricsActor.
-    pub metrics: Recipient<Event>,
+    pub metrics: Telemetry,
 }
 
 /// Why a symbol has no usable bars in a cycle.
@@ -160,6 +163,13 @@ impl FetchError {
     }
 }
 
+impl FetchError {
+    /// Whether there was an answer, and nothing in it is believed.
+    const fn discards_answer(&self) -> bool {
+        matches!(self, Self::Answer(AnswerError::BadShape(_)) | Self::Bars(BarFault::Conflict { .. }))
+    }
+}
+
 /// The actor.
 pub struct Fetcher {
     stage: Rc<Stage>,
@@ -180,13 +190,13 @@ impl Actor for Fetcher {
     type Context = Context<Self>;
 
     fn started(&mut self, _: &mut Self::Context) {
-        self.stage.config.metrics.do_send(Event::ActorStarted(ActorName::Fetcher));
+        self.stage.config.metrics.report(Event::ActorStarted(ActorName::Fetcher));
     }
 }
 
 impl Supervised for Fetcher {
     fn restarting(&mut self, _: &mut Self::Context) {
-        self.stage.config.metrics.do_send(Event::ActorRestarted(ActorName::Fetcher));
+        self.stage.config.metrics.report(Event::ActorRestarted(ActorName::Fetcher));
     }
 }
 
@@ -340,7 +350,9 @@ impl Stage {
             gaps: fetched.gaps.len() as u64,
         });
         let fetches = fetches.collect();
-        self.config.metrics.do_send(Event::BarsFetched { fetches, api, rejected: rejected.counted() });
+        let unusable = all.iter().filter(|fetched| fetched.result.as_ref().is_err_and(FetchError::discards_answer));
+        self.config.metrics.dropped(ActorName::Fetcher, DropReason::Invalid, unusable.count() as u64);
+        self.config.metrics.report(Event::BarsFetched { fetches, api, rejected: rejected.counted() });
     }
 
     fn market_now(&self, now: i64) -> i64 {

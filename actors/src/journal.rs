@@ -10,14 +10,17 @@ use crate::{
     adapters::journal::{DaemonLock, FileId, Identity, OpenError, Store},
     domain::{
         clock::Clock,
+        drift::{CONFIDENCES, FirstConfidence},
+        instrument::Symbol,
         journal::{History, JournalError, OrderStep, Stock, StockQuestion, UnresolvedOrder},
         position::Position,
     },
     messages::{
-        ActorName, Event, Flush, NoteEquity, Ping, ReadFills, ReadHistory, RecordDecisions, TakeStock, WriteStep,
+        ActorName, DropReason, Event, Flush, NoteEquity, Ping, ReadFills, ReadHistory, RecordDecisions, TakeStock,
+        Telemetry, WriteStep,
     },
 };
-use actix::{Actor, Addr, Handler, Recipient, SyncArbiter, SyncContext};
+use actix::{Actor, Addr, Handler, SyncArbiter, SyncContext};
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
@@ -41,7 +44,7 @@ pub struct Config {
     /// Wall clock of every row.
     pub clock: Arc<dyn Clock>,
     /// Who is told what happened.
-    pub metrics: Recipient<Event>,
+    pub metrics: Telemetry,
 }
 
 /// The file of a daemon that starts: locked, and open unless it could not be for now.
@@ -72,6 +75,19 @@ impl Opened {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// The confidences from which drift goes on; none if the file cannot be read.
+    pub fn confidences(&self, model: &str, symbols: &[Symbol]) -> Vec<FirstConfidence> {
+        let read = self.store.as_ref().map(|store| store.confidences(model, symbols, CONFIDENCES));
+        read.unwrap_or(Ok(Vec::new())).unwrap_or_else(|error| {
+            warn!(
+                stage = "journal",
+                error = error.kind(),
+                "drift begins anew, earlier confidences cannot be read: {error}"
+            );
+            Vec::new()
+        })
     }
 }
 
@@ -152,8 +168,8 @@ impl Journal {
         let config = self.config.clone();
         let done = catch_unwind(AssertUnwindSafe(|| self.store().and_then(|store| work(store, &config))));
         let done = done.unwrap_or_else(|_| {
-            config.metrics.do_send(Event::ActorRestarted(ActorName::Journal));
-            config.metrics.do_send(Event::ActorStarted(ActorName::Journal));
+            config.metrics.report(Event::ActorRestarted(ActorName::Journal));
+            config.metrics.report(Event::ActorStarted(ActorName::Journal));
             Err(JournalError::Failed("the journal panicked; see the line before".into()))
         });
         match &done {
@@ -188,7 +204,7 @@ impl Journal {
         let (mut unresolved, pending) = self.open.clone();
         unresolved.retain(|order| self.unwritten.iter().all(|other| other.id != order.id));
         unresolved.extend(self.unwritten.iter().cloned());
-        self.config.metrics.do_send(Event::JournalChanged {
+        self.config.metrics.report(Event::JournalChanged {
             is_writable: self.is_writable == Some(true),
             write_failures: std::mem::take(&mut self.write_failures),
             pending,
@@ -213,7 +229,7 @@ impl Actor for Journal {
     type Context = SyncContext<Self>;
 
     fn started(&mut self, _: &mut Self::Context) {
-        self.config.metrics.do_send(Event::ActorStarted(ActorName::Journal));
+        self.config.metrics.report(Event::ActorStarted(ActorName::Journal));
         self.report();
     }
 }
@@ -274,6 +290,7 @@ impl Handler<WriteStep> for Journal {
             (Err(error), _) if !error.is_broken() => {
                 // The disk's word against the desk's: it stands, and somebody should know.
                 if *error != JournalError::Exists {
+                    self.config.metrics.dropped(ActorName::Journal, DropReason::Invalid, 1);
                     warn!(stage = "journal", error = error.kind(), client_order_id = %step.id(), "{error}");
                 }
                 self.unwritten.retain(|order| order.id != step.id());
@@ -298,10 +315,15 @@ impl Handler<RecordDecisions> for Journal {
 
     fn handle(&mut self, message: RecordDecisions, _: &mut Self::Context) {
         let RecordDecisions { cycle_id, decisions } = message;
+        let record =
+            |store: &mut Store, config: &Config| store.record_decisions(cycle_id, &config.identity.model, &decisions);
         // A failure is logged, counted and shown by `with_store`; there is nobody to answer.
-        if self.with_store(|store, _| store.record_decisions(cycle_id, &decisions)).is_ok() {
+        if self.with_store(record).is_ok() {
             self.wrote();
             self.prune_if_due();
+        } else {
+            let reason = if self.is_closed { DropReason::Stale } else { DropReason::Full };
+            self.config.metrics.dropped(ActorName::Journal, reason, decisions.len() as u64);
         }
         self.report();
     }

@@ -1,26 +1,31 @@
 //! Every message between actors: sender -> handler, and what it answers.
 //!
-//! Requests are imperative and answered; events are past tense and never answered. A stage sends one event per
-//! cycle with all symbols in it, so the number of messages does not grow with the number of symbols.
+//! Requests are imperative and answered; [events](Event) are past tense and never answered.
+
+mod event;
+mod telemetry;
+
+pub use event::{ApiUsage, BuildReport, DecisionReport, Event, FetchReport, PredictionReport};
+pub use telemetry::{Backlog, Telemetry};
 
 use crate::domain::{
     bar::Bar,
-    decision::{Decision, Prediction},
+    decision::Prediction,
     desk::Fate,
-    features::{FeatureSet, InvalidValues},
+    exposition::Format,
+    features::FeatureSet,
     guard::Suppression,
     health::Health,
     instrument::Symbol,
-    journal::{DecisionRecord, History, JournalError, OrderStep, Stock, StockQuestion, UnresolvedOrder},
+    journal::{DecisionRecord, History, JournalError, OrderStep, Stock, StockQuestion},
     order::{Order, Side},
     position::Position,
-    window::BarRejection,
 };
 use actix::Message;
 use bytes::Bytes;
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc};
 
-pub use crate::domain::health::ActorName;
+pub use crate::domain::health::{ActorName, DropReason};
 
 /// A cycle's id: its start in unix milliseconds, made strictly increasing by the Scheduler.
 pub type CycleId = u64;
@@ -193,154 +198,12 @@ pub struct RecordDecisions {
 #[rtype(result = "()")]
 pub struct Flush;
 
-/// HTTP -> MetricsActor: the exposition text, at most a second old.
+/// HTTP -> MetricsActor: the exposition in this format, at most a second old.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "Bytes")]
-pub struct GetMetrics;
+pub struct GetMetrics(pub Format);
 
 /// HTTP -> MetricsActor: how the daemon is.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "Health")]
 pub struct GetHealth;
-
-/// HTTP requests made and those that failed, towards one endpoint.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ApiUsage {
-    /// Requests sent, retries included.
-    pub calls: u64,
-    /// `error_code` label of each request that failed.
-    pub errors: Vec<&'static str>,
-}
-
-/// How fetching went for one symbol.
-#[derive(Debug, Clone, PartialEq)]
-pub struct FetchReport {
-    /// The symbol.
-    pub symbol: Symbol,
-    /// Time spent, retry included; `None` when no request was due.
-    pub duration: Option<Duration>,
-    /// Close time of the newest accepted bar, unix seconds.
-    pub newest_bar_close_time: Option<i64>,
-    /// Kind of the failure, if there are no usable bars.
-    pub failure: Option<&'static str>,
-    /// Gaps met for the first time that the calendar does not explain.
-    pub gaps: u64,
-}
-
-/// How building features went for one symbol.
-#[derive(Debug, Clone, PartialEq)]
-pub struct BuildReport {
-    /// The symbol.
-    pub symbol: Symbol,
-    /// Time spent on both arrays.
-    pub duration: Duration,
-    /// Kind of the failure, if there are no features.
-    pub failure: Option<&'static str>,
-}
-
-/// How one request to the model went.
-#[derive(Debug, Clone, PartialEq)]
-pub struct PredictionReport {
-    /// Time to the checked answer.
-    pub latency: Duration,
-    /// Kind of the failure if the request gave no usable answer at all.
-    pub failure: Option<&'static str>,
-    /// Kinds of the failures of single rows in an answer that is otherwise usable.
-    pub row_failures: Vec<&'static str>,
-}
-
-/// Everybody -> MetricsActor: what happened. Telemetry only: losing one costs a count, never an order.
-#[derive(Debug, Clone, Message)]
-#[rtype(result = "()")]
-pub enum Event {
-    /// An actor's `started` ran.
-    ActorStarted(ActorName),
-    /// An actor's `restarting` ran.
-    ActorRestarted(ActorName),
-    /// Application: who answered a [`Ping`] just now.
-    ActorsPinged(Vec<(ActorName, bool)>),
-    /// Scheduler: due cycles that were skipped.
-    TicksMissed(u64),
-    /// Scheduler: the wall clock moved by 2 s or more against the monotonic one since the last cycle.
-    ClockStepped,
-    /// Scheduler: a cycle began, this long after it was due.
-    CycleStarted {
-        /// The cycle.
-        cycle_id: CycleId,
-        /// Delay between due time and start.
-        lag: Duration,
-    },
-    /// Fetcher: a cycle's fetches ended.
-    BarsFetched {
-        /// One per configured symbol.
-        fetches: Vec<FetchReport>,
-        /// Requests to EODHD.
-        api: ApiUsage,
-        /// Bars refused, by reason.
-        rejected: Vec<(BarRejection, u64)>,
-    },
-    /// FeatureBuilder: a cycle's features are built.
-    FeaturesBuilt {
-        /// One per window.
-        builds: Vec<BuildReport>,
-        /// Values replaced or refused.
-        invalid: InvalidValues,
-    },
-    /// Predictor: a cycle's requests to the model ended.
-    PredictionsReceived {
-        /// One per request.
-        requests: Vec<PredictionReport>,
-        /// Whether the breaker kept further requests from being made.
-        is_refused: bool,
-        /// Requests to HUB.
-        api: ApiUsage,
-    },
-    /// cycle: the bars are there, and this is what holds for every order of the cycle.
-    CycleGuarded {
-        /// Whether the calendar has the market open.
-        is_market_open: bool,
-        /// Whether the kill switch is on.
-        is_halted: bool,
-    },
-    /// cycle: every symbol with a prediction was decided.
-    SignalsDecided {
-        /// In the order of configuration.
-        decisions: Vec<(Symbol, Decision)>,
-        /// BUYs and SELLs that were stopped before the SignalSender, below-threshold ones included.
-        suppressed: Vec<Suppression>,
-    },
-    /// SignalSender: a cycle's signals are dealt with.
-    SignalsHandled {
-        /// One per signal.
-        reports: Vec<SignalReport>,
-    },
-    /// SignalSender, in live mode: whether the gateway may be sent an order.
-    GatewayChecked {
-        /// Why not; `None` if its handshake succeeded, or a person vouches for it.
-        trouble: Option<String>,
-    },
-    /// Journal: it was written, or could not be.
-    JournalChanged {
-        /// Whether the last write went through.
-        is_writable: bool,
-        /// Writes that failed since the last such event.
-        write_failures: u64,
-        /// Orders that have no answer yet.
-        pending: u64,
-        /// Orders of unknown fate.
-        unresolved: Vec<UnresolvedOrder>,
-    },
-    /// Scheduler: a cycle ended, well or not.
-    CycleFinished {
-        /// The cycle.
-        cycle_id: CycleId,
-        /// Wall time of the end, unix seconds.
-        finished_at: f64,
-        /// From start to end.
-        duration: Duration,
-        /// Whether any symbol failed in any stage.
-        failed: bool,
-    },
-    /// Scheduler: the asked number of cycles ran; none is due any more.
-    CyclesEnded,
-}

@@ -10,8 +10,8 @@ use crate::{
         breakers::Breakers,
         inflight::{Endpoint, Inflight},
     },
-    domain::{clock::Clock, health::BuildInfo, instrument::Symbol},
-    messages::{Event, GetHealth, GetMetrics, Ping},
+    domain::{clock::Clock, drift::Drift, exposition::Format, health::BuildInfo, instrument::Symbol},
+    messages::{Backlog, Event, GetHealth, GetMetrics, Ping},
 };
 use actix::{Actor, Context, Handler, MessageResult, Supervised};
 use bytes::Bytes;
@@ -23,7 +23,7 @@ use std::{
 
 /// Oldest text that is handed out although nothing happened: uptime and readiness change by themselves.
 const TEXT_AGE_MAX: Duration = Duration::from_secs(1);
-/// Messages that may wait before a scrape has to queue outside; events never do.
+/// Messages that may wait before a scrape has to queue outside; events have a limit of their own, in [`Backlog`].
 const MAILBOX_CAPACITY: usize = 1_024;
 
 /// What the MetricsActor needs to know.
@@ -33,6 +33,10 @@ pub struct Config {
     pub symbols: Vec<Symbol>,
     /// What runs.
     pub build: BuildInfo,
+    /// Below 2^48, so that a float has it exactly.
+    pub config_hash: u64,
+    /// What the model's confidences were until now.
+    pub drift: Drift,
     /// Whether orders leave.
     pub live: bool,
     /// Time between two due cycles.
@@ -41,29 +45,33 @@ pub struct Config {
     pub inflight: Inflight,
     /// Kept by the stages that call.
     pub breakers: Breakers,
+    /// Shared with everyone who reports.
+    pub backlog: Backlog,
     /// Wall clock of ages and timestamps.
     pub clock: Arc<dyn Clock>,
 }
 
-/// The newest text, shared with HTTP: what it serves when the actor is late.
+/// The newest text, shared with HTTP: what it serves when the actor is late. It is in whichever format was asked for
+/// last, which is better than an older one.
 #[derive(Debug, Clone, Default)]
-pub struct Snapshot(Arc<Mutex<Option<Bytes>>>);
+pub struct Snapshot(Arc<Mutex<Option<(Format, Bytes)>>>);
 
 impl Snapshot {
     /// The newest text; `None` until there is a first one.
-    pub fn get(&self) -> Option<Bytes> {
+    pub fn get(&self) -> Option<(Format, Bytes)> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Replaces the text.
-    pub fn set(&self, text: Bytes) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
+    pub fn set(&self, format: Format, text: Bytes) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((format, text));
     }
 }
 
-/// What the cached text was made from.
+/// The cached texts and what they were made from.
 struct Encoded {
-    text: Bytes,
+    /// One per [`Format`], made when it is first asked for.
+    texts: [Option<Bytes>; 2],
     at: Duration,
     inflight: [i64; Endpoint::ALL.len()],
 }
@@ -74,6 +82,7 @@ pub struct MetricsActor {
     inflight: Inflight,
     clock: Arc<dyn Clock>,
     snapshot: Snapshot,
+    backlog: Backlog,
     /// `None` as soon as an event made it old.
     encoded: Option<Encoded>,
 }
@@ -86,6 +95,7 @@ impl MetricsActor {
     pub fn new(config: Config) -> prometheus::Result<Self> {
         Ok(Self {
             inflight: config.inflight.clone(),
+            backlog: config.backlog.clone(),
             clock: Arc::clone(&config.clock),
             recorder: Recorder::new(config)?,
             snapshot: Snapshot::default(),
@@ -99,16 +109,19 @@ impl MetricsActor {
     }
 
     /// The text, made anew only if something changed: encoding costs more than everything else in a scrape.
-    fn text(&mut self) -> Bytes {
+    fn text(&mut self, format: Format) -> Bytes {
         let now = self.clock.now();
         let inflight = Endpoint::ALL.map(|endpoint| self.inflight.get(endpoint));
-        let fresh = |encoded: &&Encoded| encoded.inflight == inflight && encoded.at.abs_diff(now) < TEXT_AGE_MAX;
-        if let Some(encoded) = self.encoded.as_ref().filter(fresh) {
-            return encoded.text.clone();
-        }
-        let text = self.recorder.encode(now, inflight);
-        self.snapshot.set(text.clone());
-        self.encoded = Some(Encoded { text: text.clone(), at: now, inflight });
+        let fresh = |encoded: &Encoded| encoded.inflight == inflight && encoded.at.abs_diff(now) < TEXT_AGE_MAX;
+        let mut encoded =
+            self.encoded.take().filter(fresh).unwrap_or(Encoded { texts: [None, None], at: now, inflight });
+        let text = encoded.texts[format as usize].get_or_insert_with(|| {
+            let text = self.recorder.encode(now, inflight, format);
+            self.snapshot.set(format, text.clone());
+            text
+        });
+        let text = text.clone();
+        self.encoded = Some(encoded);
         text
     }
 }
@@ -118,7 +131,7 @@ impl Actor for MetricsActor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(MAILBOX_CAPACITY);
-        self.text();
+        self.text(Format::Text);
     }
 }
 
@@ -128,6 +141,7 @@ impl Handler<Event> for MetricsActor {
     type Result = ();
 
     fn handle(&mut self, event: Event, _: &mut Self::Context) {
+        self.backlog.arrived();
         self.recorder.record(&event, self.clock.now());
         self.encoded = None;
     }
@@ -136,8 +150,8 @@ impl Handler<Event> for MetricsActor {
 impl Handler<GetMetrics> for MetricsActor {
     type Result = MessageResult<GetMetrics>;
 
-    fn handle(&mut self, _: GetMetrics, _: &mut Self::Context) -> Self::Result {
-        MessageResult(self.text())
+    fn handle(&mut self, GetMetrics(format): GetMetrics, _: &mut Self::Context) -> Self::Result {
+        MessageResult(self.text(format))
     }
 }
 

@@ -9,9 +9,11 @@ use crate::{
         mlflow::{self, AnswerError, Tabular},
     },
     domain::{decision::Prediction, features::FeatureSet, instrument::Symbol},
-    messages::{ActorName, ApiUsage, Event, Ping, Predict, PredictionReport, StageFailure, SymbolResult},
+    messages::{
+        ActorName, ApiUsage, DropReason, Event, Ping, Predict, PredictionReport, StageFailure, SymbolResult, Telemetry,
+    },
 };
-use actix::{Actor, Context, Handler, Recipient, ResponseFuture, Supervised};
+use actix::{Actor, Context, Handler, ResponseFuture, Supervised};
 use awc::{Client, http::header};
 use bytes::Bytes;
 use std::{
@@ -19,6 +21,9 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
+
+/// Kind of an answer, or a row of it, that is of no use.
+const BAD_SHAPE: &str = "bad_shape";
 
 /// What the Predictor needs to know.
 #[derive(Debug, Clone)]
@@ -38,7 +43,7 @@ pub struct Config {
     /// Keeps requests from an endpoint that fails.
     pub breakers: Breakers,
     /// Who is told what happened.
-    pub metrics: Recipient<Event>,
+    pub metrics: Telemetry,
 }
 
 /// Why a request or a row has no prediction.
@@ -63,7 +68,7 @@ impl PredictError {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Http(error) => error.error_code(),
-            Self::Answer(_) | Self::Row(_) => "bad_shape",
+            Self::Answer(_) | Self::Row(_) => BAD_SHAPE,
             Self::Breaker => "breaker",
         }
     }
@@ -85,13 +90,13 @@ impl Actor for Predictor {
     type Context = Context<Self>;
 
     fn started(&mut self, _: &mut Self::Context) {
-        self.0.config.metrics.do_send(Event::ActorStarted(ActorName::Predictor));
+        self.0.config.metrics.report(Event::ActorStarted(ActorName::Predictor));
     }
 }
 
 impl Supervised for Predictor {
     fn restarting(&mut self, _: &mut Self::Context) {
-        self.0.config.metrics.do_send(Event::ActorRestarted(ActorName::Predictor));
+        self.0.config.metrics.report(Event::ActorRestarted(ActorName::Predictor));
     }
 }
 
@@ -142,8 +147,10 @@ impl Asker {
                 (symbol.clone(), prediction.map_err(failure))
             }));
         }
+        let unusable = answers.iter().filter(|(_, answer)| matches!(answer, Err(StageFailure { kind: BAD_SHAPE, .. })));
+        self.config.metrics.dropped(ActorName::Predictor, DropReason::Invalid, unusable.count() as u64);
         if !requests.is_empty() || is_refused {
-            self.config.metrics.do_send(Event::PredictionsReceived { requests, api, is_refused });
+            self.config.metrics.report(Event::PredictionsReceived { requests, api, is_refused });
         }
         answers
     }
@@ -163,7 +170,7 @@ impl Asker {
         if matches!(&parsed, Ok(rows) if rows.iter().any(Result::is_err))
             || matches!(parsed, Err(PredictError::Answer(_)))
         {
-            api.errors.push("bad_shape");
+            api.errors.push(BAD_SHAPE);
         }
         match parsed {
             Ok(rows) => {

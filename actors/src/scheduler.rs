@@ -8,7 +8,7 @@ use crate::{
         clock::{Clock, StepDetector},
         schedule::Schedule,
     },
-    messages::{ActorName, CycleId, Event, Ping},
+    messages::{ActorName, CycleId, DropReason, Event, Ping},
 };
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseFuture, WrapFuture};
 use std::{sync::Arc, time::Duration};
@@ -94,7 +94,7 @@ impl Scheduler {
     }
 
     fn emit(&self, event: Event) {
-        self.config.stages.metrics.do_send(event);
+        self.config.stages.metrics.report(event);
     }
 
     fn all_started(&self) -> bool {
@@ -204,7 +204,11 @@ impl Handler<Tick> for Scheduler {
     type Result = ();
 
     fn handle(&mut self, tick: Tick, ctx: &mut Self::Context) {
-        if self.draining || self.config.shutdown.is_cancelled() || self.all_started() {
+        if self.draining || self.config.shutdown.is_cancelled() {
+            self.config.stages.metrics.dropped(ActorName::Scheduler, DropReason::Stale, 1);
+            return;
+        }
+        if self.all_started() {
             return;
         }
         if tick.missed_before > 0 {

@@ -20,9 +20,12 @@ use crate::{
         order::{Order, Outcome, client_order_id},
         proof::{Proof, Unproven},
     },
-    messages::{ActorName, CycleId, Event, OpenGateway, PayOff, Ping, SendSignals, Signal, SignalReport, SignalResult},
+    messages::{
+        ActorName, CycleId, Event, OpenGateway, PayOff, Ping, SendSignals, Signal, SignalReport, SignalResult,
+        Telemetry,
+    },
 };
-use actix::{Actor, Context, Handler, Recipient, ResponseFuture, Supervised};
+use actix::{Actor, Context, Handler, ResponseFuture, Supervised};
 use gate::Gate;
 pub use ledger::JournalLedger;
 use line::Line;
@@ -60,7 +63,7 @@ pub struct Config {
     /// Where requests under way are counted.
     pub inflight: Inflight,
     /// Who is told what happened.
-    pub metrics: Recipient<Event>,
+    pub metrics: Telemetry,
     /// Where every step of an order is written first.
     pub journal: JournalLedger,
 }
@@ -80,13 +83,13 @@ impl Actor for SignalSender {
     type Context = Context<Self>;
 
     fn started(&mut self, _: &mut Self::Context) {
-        self.0.config.metrics.do_send(Event::ActorStarted(ActorName::SignalSender));
+        self.0.config.metrics.report(Event::ActorStarted(ActorName::SignalSender));
     }
 }
 
 impl Supervised for SignalSender {
     fn restarting(&mut self, _: &mut Self::Context) {
-        self.0.config.metrics.do_send(Event::ActorRestarted(ActorName::SignalSender));
+        self.0.config.metrics.report(Event::ActorRestarted(ActorName::SignalSender));
     }
 }
 
@@ -181,7 +184,7 @@ impl Sender {
             reports.push(SignalReport { symbol: signal.symbol, side: signal.side, closes, result });
         }
         if !reports.is_empty() {
-            self.config.metrics.do_send(Event::SignalsHandled { reports: reports.clone() });
+            self.config.metrics.report(Event::SignalsHandled { reports: reports.clone() });
         }
         reports
     }

@@ -11,9 +11,13 @@ pub(super) fn main(args: &SettingsArgs) -> ExitCode {
         Ok(settings) => settings,
         Err(error) => return refuse(&error),
     };
-    match settings.to_toml().context("the settings have no TOML form") {
-        Ok(text) => {
-            println!("# These settings are valid; `sentinel run` starts with them.\n{}\n{text}", line(&settings));
+    let printed = settings.to_toml().and_then(|text| Ok((text, settings.hash()?)));
+    match printed.context("the settings have no TOML form") {
+        Ok((text, hash)) => {
+            println!(
+                "# These settings are valid; `sentinel run` starts with them.\n# sentinel_config_hash {hash}\n{}\n{text}",
+                line(&settings)
+            );
             ExitCode::SUCCESS
         }
         Err(error) => fail(&error),

@@ -5,8 +5,8 @@ use actix::{Actor, Addr, Context, Handler, ResponseFuture};
 use actix_web::dev::ServerHandle;
 use sentinel_actors::{
     adapters::{breakers::Breakers, inflight::Inflight, system_clock::SystemClock},
-    domain::{health::ActorName, health::BuildInfo, instrument::Symbol},
-    messages::Event,
+    domain::{drift::Drift, health::ActorName, health::BuildInfo, instrument::Symbol},
+    messages::{Backlog, Event},
     metrics::{Config, MetricsActor},
 };
 use std::{
@@ -82,10 +82,13 @@ fn real() -> (Deps, Addr<MetricsActor>) {
     let config = Config {
         symbols: vec![Symbol::new("EURUSD")],
         build: BuildInfo { version: "0.1.0".into(), revision: "abc1234".into(), rustc: "1.85.0".into() },
+        config_hash: 0,
+        drift: Drift::default(),
         live: false,
         period: Duration::from_secs(60),
         inflight: Inflight::default(),
         breakers: Breakers::default(),
+        backlog: Backlog::default(),
         clock: Arc::new(SystemClock),
     };
     let actor = MetricsActor::new(config).unwrap();
@@ -192,7 +195,7 @@ async fn a_late_actor_costs_freshness_and_never_the_scrape() {
     let (address, _) = start(deps);
     let (status, _, body) = ask(address, "GET", "/metrics").await;
     assert_eq!((status, body.as_str()), (503, "there is no text yet\n"));
-    snapshot.set("last known".into());
+    snapshot.set(Format::Text, "last known".into());
     let (status, head, body) = ask(address, "GET", "/metrics").await;
     assert_eq!((status, body.as_str()), (200, "last known"));
     assert!(head.contains("version=0.0.4"), "{head}");
@@ -223,7 +226,7 @@ async fn scrapes_at_the_same_time_ask_the_actor_once() {
 async fn a_question_nobody_waits_for_is_not_answered_to_a_later_one() {
     let stub = Stub::default();
     let asked = Arc::clone(&stub.asked);
-    let ask = Ask::new(stub.start().recipient::<GetMetrics>(), GetMetrics, Duration::from_secs(5));
+    let ask = Ask::new(stub.start().recipient::<GetMetrics>(), GetMetrics(Format::Text), Duration::from_secs(5));
     let gone = tokio::time::timeout(Duration::from_millis(20), ask.answer()).await;
     assert!(gone.is_err());
     assert_eq!(ask.answer().await.as_deref(), Some(b"fresh".as_slice()));

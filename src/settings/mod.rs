@@ -6,6 +6,7 @@
 mod curve;
 mod layers;
 mod market;
+mod reference;
 mod sections;
 mod validate;
 mod values;
@@ -16,6 +17,7 @@ pub use validate::Purpose;
 pub use values::{Distance, Secret};
 
 use sentinel_actors::adapters::gateway;
+use sha2::{Digest, Sha256};
 use std::{fmt, path::PathBuf};
 
 /// What is wrong with the settings: each key, what it may be, and never a secret's value.
@@ -89,6 +91,10 @@ impl Settings {
             Ok(keys) => settings.gateway.curve = keys,
             Err(more) => problems.extend(more),
         }
+        match reference::reference(&settings.model) {
+            Ok(reference) => settings.model.reference = reference,
+            Err(problem) => problems.push(problem),
+        }
         if problems.is_empty() { Ok(settings) } else { Err(SettingsError(problems)) }
     }
 
@@ -114,6 +120,16 @@ impl Settings {
     /// When a value has no TOML form; none of ours.
     pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
         toml::to_string(&Self { symbols: self.symbols.resolved(&self.trading), ..self.clone() })
+    }
+
+    /// `sentinel_config_hash`: the first 48 bits of the SHA-256 of [`Settings::to_toml`], which a float holds exactly.
+    /// No secret is in it, so that a rotated one changes nothing, and nobody can try secrets against it.
+    ///
+    /// # Errors
+    /// As [`Settings::to_toml`].
+    pub fn hash(&self) -> Result<u64, toml::ser::Error> {
+        let digest = Sha256::digest(self.to_toml()?);
+        Ok(digest.iter().take(6).fold(0, |hash, byte| hash << 8 | u64::from(*byte)))
     }
 }
 

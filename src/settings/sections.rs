@@ -1,5 +1,9 @@
 //! The settings, section by section, as `config/base.toml` documents them.
 
+mod symbols;
+
+pub use symbols::{Symbol, Symbols};
+
 use super::values::{Distance, Secret};
 use sentinel_actors::{
     adapters::gateway::{CurveKeys, DialectKind},
@@ -7,8 +11,8 @@ use sentinel_actors::{
         bar::Interval,
         breaker::BreakerPolicy,
         calendar::Calendar,
+        drift::Reference,
         guard::Limits,
-        instrument,
         position::{AccountMode, Opposite},
     },
 };
@@ -156,6 +160,11 @@ pub struct ModelSettings {
     pub rows_per_request: usize,
     pub deadline_ms: u64,
     pub body_bytes_max: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confidence_reference: Option<PathBuf>,
+    /// What that file says; filled in when the settings are loaded.
+    #[serde(skip)]
+    pub reference: Option<Reference>,
 }
 
 /// The shape of `X_tabular`.
@@ -292,87 +301,7 @@ pub enum LogFormat {
     Json,
 }
 
-/// `[[symbols]]`
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(transparent)]
-pub struct Symbols(pub Vec<Symbol>);
-
-/// One of them.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
-pub struct Symbol {
-    pub name: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ticker: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub gateway_name: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub threshold: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub volume: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub digits: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub stop_loss: Option<Distance>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub take_profit: Option<Distance>,
-}
-
-impl Symbol {
-    /// A symbol of which only the name is said.
-    pub fn named(name: &str) -> Self {
-        Self {
-            name: name.into(),
-            ticker: None,
-            gateway_name: None,
-            threshold: None,
-            volume: None,
-            digits: None,
-            stop_loss: None,
-            take_profit: None,
-        }
-    }
-
-    /// With everything written out that was derived or inherited.
-    fn resolved(&self, trading: &TradingSettings) -> Self {
-        Self {
-            name: self.name.clone(),
-            ticker: self.ticker.clone().or_else(|| Some(format!("{}.FOREX", self.name))),
-            gateway_name: self.gateway_name.clone().or_else(|| Some(self.name.clone())),
-            threshold: self.threshold.or(Some(trading.threshold)),
-            volume: self.volume.or(Some(trading.volume)),
-            digits: self.digits.or(Some(trading.digits)),
-            stop_loss: self.stop_loss.or(trading.stop_loss),
-            take_profit: self.take_profit.or(trading.take_profit),
-        }
-    }
-}
-
-impl Symbols {
-    /// Every symbol with everything written out.
-    pub fn resolved(&self, trading: &TradingSettings) -> Self {
-        Self(self.0.iter().map(|symbol| symbol.resolved(trading)).collect())
-    }
-}
-
 impl Settings {
-    /// The symbols as the stages know them, in the order of configuration.
-    pub fn instruments(&self) -> Arc<[instrument::Instrument]> {
-        let trading = &self.trading;
-        let instrument = |symbol: &Symbol| instrument::Instrument {
-            symbol: instrument::Symbol::new(&symbol.name),
-            ticker: symbol.ticker.clone().unwrap_or_else(|| format!("{}.FOREX", symbol.name)),
-            gateway_name: symbol.gateway_name.clone().unwrap_or_else(|| symbol.name.clone()),
-            threshold: symbol.threshold.unwrap_or(trading.threshold),
-            volume: symbol.volume.unwrap_or(trading.volume),
-            digits: symbol.digits.unwrap_or(trading.digits),
-            stop_loss: symbol.stop_loss.or(trading.stop_loss).and_then(Distance::price),
-            take_profit: symbol.take_profit.or(trading.take_profit).and_then(Distance::price),
-        };
-        self.symbols.0.iter().map(instrument).collect()
-    }
-
     /// Limits on orders.
     pub const fn limits(&self) -> Limits {
         let guards = &self.guards;

@@ -17,9 +17,9 @@ use sentinel::{
 use sentinel_actors::{
     adapters::{breakers::Breakers, inflight::Inflight, system_clock::SystemClock},
     cycle::{CycleEnd, Policy, Stages, run_cycle},
-    domain::{clock::Clock, instrument::Symbol},
+    domain::{clock::Clock, drift::Drift, instrument::Symbol},
     journal::{Journal, Opened},
-    messages::Event,
+    messages::{Backlog, Telemetry},
     metrics::{self, MetricsActor},
 };
 use std::{
@@ -74,19 +74,23 @@ fn settings(market: SocketAddr, model: SocketAddr, gateway: SocketAddr, journal:
 /// The daemon's own actors, the MetricsActor on a thread of its own as always.
 fn start_stages(settings: &Settings) -> (Stages, Policy) {
     let clock = Arc::new(SystemClock);
-    let (inflight, breakers) = (Inflight::default(), Breakers::default());
+    let (inflight, breakers, backlog) = (Inflight::default(), Breakers::default(), Backlog::default());
     let recorder = MetricsActor::new(metrics::Config {
         symbols: vec![Symbol::new("EURUSD")],
         build: build_info(),
+        config_hash: 0,
+        drift: Drift::default(),
         live: true,
         period: Duration::from_secs(60),
         inflight: inflight.clone(),
         breakers: breakers.clone(),
+        backlog: backlog.clone(),
         clock: clock.clone(),
     })
     .unwrap();
     let arbiter = Arbiter::new();
-    let metrics = MetricsActor::start_in_arbiter(&arbiter.handle(), |_| recorder).recipient::<Event>();
+    let recorder = MetricsActor::start_in_arbiter(&arbiter.handle(), |_| recorder);
+    let metrics = Telemetry::new(recorder.recipient(), backlog);
     let config = stages::journal_config(settings, clock.clone(), metrics.clone());
     let opened = Opened::at(&config.path, &config.identity, clock.now()).unwrap();
     let journal = Journal::start(config, opened);

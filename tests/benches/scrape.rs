@@ -6,8 +6,8 @@ use actix_web::{HttpResponse, dev::Server, http::header::CONTENT_TYPE, web};
 use sentinel::http::{Deps, HttpConfig, serve, serve_routes};
 use sentinel_actors::{
     adapters::{breakers::Breakers, inflight::Inflight, system_clock::SystemClock},
-    domain::{health::BuildInfo, instrument::Symbol},
-    messages::Ping,
+    domain::{drift::Drift, exposition::Format, health::BuildInfo, instrument::Symbol},
+    messages::{Backlog, GetMetrics, Ping},
     metrics::{Config, MetricsActor},
 };
 use std::{
@@ -72,15 +72,18 @@ async fn servers() -> Result<(Bound, Bound), Box<dyn std::error::Error>> {
     let actor = MetricsActor::new(Config {
         symbols: vec![Symbol::new("EURUSD")],
         build: BuildInfo { version: "0.1.0".into(), revision: "abc1234".into(), rustc: "1.85.0".into() },
+        config_hash: 0,
+        drift: Drift::default(),
         live: false,
         period: Duration::from_secs(60),
         inflight: Inflight::default(),
         breakers: Breakers::default(),
+        backlog: Backlog::default(),
         clock: Arc::new(SystemClock),
     })?;
     let snapshot = actor.snapshot();
     let metrics = Supervisor::start_in_arbiter(&Arbiter::new().handle(), move |_| actor);
-    let text = metrics.send(sentinel_actors::messages::GetMetrics).await?;
+    let text = metrics.send(GetMetrics(Format::Text)).await?;
     let http = HttpConfig {
         host: "127.0.0.1".into(),
         port: 0,

@@ -1,6 +1,6 @@
 //! Stand-ins for the stages and the clock, so that a test decides what happens and when.
 
-use actix::{Actor, Addr, Context, Handler, ResponseFuture};
+use actix::{Actor, Addr, Context, Handler, MessageResult, ResponseFuture};
 use sentinel_actors::{
     cycle::{Policy, Stages},
     domain::{
@@ -228,6 +228,22 @@ impl Handler<BuildFeatures> for Mortal {
     }
 }
 
+/// A model that answers about a symbol that nobody asked for.
+pub struct Astray;
+
+impl Actor for Astray {
+    type Context = Context<Self>;
+}
+
+impl Handler<Predict> for Astray {
+    type Result = MessageResult<Predict>;
+
+    fn handle(&mut self, _: Predict, _: &mut Self::Context) -> Self::Result {
+        let buy = || Ok(Prediction::parse([0.1, 0.1, 0.8]).unwrap());
+        MessageResult(["EURUSD", "XAUUSD"].map(|name| (Symbol::new(name), buy())).to_vec())
+    }
+}
+
 /// A Scheduler over stub stages.
 pub struct Rig {
     pub clock: Arc<ManualClock>,
@@ -235,6 +251,7 @@ pub struct Rig {
     pub scheduler: Addr<Scheduler>,
     pub notices: UnboundedReceiver<Notice>,
     pub shutdown: CancellationToken,
+    pub telemetry: Telemetry,
 }
 
 impl Rig {
@@ -245,6 +262,7 @@ impl Rig {
     pub async fn start_with(script: Script, cycles_max: u64, change: impl FnOnce(Stages) -> Stages) -> Self {
         let clock = ManualClock::at(NOON);
         let stub = Stub(script.clone()).start();
+        let telemetry = Telemetry::from(stub.clone().recipient());
         let stages = change(Stages {
             fetch: stub.clone().recipient(),
             build: stub.clone().recipient(),
@@ -252,8 +270,8 @@ impl Rig {
             open: stub.clone().recipient(),
             send: stub.clone().recipient(),
             record: stub.clone().recipient(),
-            recorded: stub.clone().recipient(),
-            metrics: stub.recipient(),
+            recorded: stub.recipient(),
+            metrics: telemetry.clone(),
         });
         let instrument = |symbol: Symbol| Instrument {
             ticker: format!("{symbol}.FOREX"),
@@ -287,7 +305,7 @@ impl Rig {
         })
         .start();
         settle().await;
-        Self { clock, script, scheduler, notices, shutdown }
+        Self { clock, script, scheduler, notices, shutdown, telemetry }
     }
 
     /// `(cycles finished, of these failed, ticks missed)` so far.

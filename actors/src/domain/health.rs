@@ -6,7 +6,7 @@ mod report;
 #[cfg(test)]
 mod tests;
 
-pub use names::{ActorName, Step};
+pub use names::{ActorName, DropReason, Step};
 pub use report::{Check, CycleHealth, Health, StageHealth, Status};
 
 use crate::domain::journal::UnresolvedOrder;

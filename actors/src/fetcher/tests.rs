@@ -18,6 +18,7 @@ struct Rig {
     fetcher: Addr<Fetcher>,
     clock: Arc<FakeClock>,
     recorder: Addr<Recorder>,
+    telemetry: Telemetry,
 }
 
 /// What a cycle brought: the answer and its event.
@@ -44,6 +45,7 @@ impl Rig {
         let clock = Arc::new(FakeClock::default());
         clock.set(NOW * HOUR);
         let recorder = Recorder::default().start();
+        let telemetry = Telemetry::from(recorder.clone().recipient());
         let mut config = Config {
             instruments: tickers.iter().map(instrument).collect(),
             interval: Interval::OneHour,
@@ -61,10 +63,15 @@ impl Rig {
             clock: clock.clone(),
             inflight: Inflight::default(),
             breakers: Breakers::default(),
-            metrics: recorder.clone().recipient(),
+            metrics: telemetry.clone(),
         };
         change(&mut config);
-        Self { fetcher: Fetcher::new(config).start(), clock, recorder }
+        Self { fetcher: Fetcher::new(config).start(), clock, recorder, telemetry }
+    }
+
+    /// Answers that were counted as discarded.
+    fn discarded(&self) -> u64 {
+        self.telemetry.backlog().dropped(ActorName::Fetcher, DropReason::Invalid)
     }
 
     async fn cycle(&self) -> Cycle {
@@ -324,6 +331,7 @@ async fn a_conflict_or_an_invalid_newest_bar_stops_the_decision_and_heals() {
     assert_eq!(rig.cycle().await.failure(0), None);
     let conflict = rig.cycle().await;
     assert_eq!((conflict.failure(0), conflict.rejected), (Some("conflict"), vec![(BarRejection::Conflict, 1)]));
+    assert_eq!(rig.discarded(), 1);
     assert_eq!(rig.cycle().await.window(0), (200, NOW - 1), "everything is asked for again");
     let invalid = rig.cycle().await;
     assert_eq!((invalid.failure(0), invalid.rejected), (Some("newest_bar_invalid"), vec![(BarRejection::Null, 1)]));

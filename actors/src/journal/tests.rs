@@ -4,7 +4,9 @@ use super::*;
 use crate::{
     adapters::system_clock::SystemClock,
     domain::{
+        decision::Prediction,
         instrument::Symbol,
+        journal::DecisionRecord,
         order::{Order, Outcome, Side, client_order_id},
     },
 };
@@ -33,6 +35,7 @@ struct Rig {
     folder: TempDir,
     journal: Addr<Journal>,
     events: Arc<Mutex<Vec<Event>>>,
+    telemetry: Telemetry,
 }
 
 fn identity() -> Identity {
@@ -46,15 +49,16 @@ impl Rig {
 
     fn start_in(folder: TempDir, name: &str) -> Self {
         let events = Arc::new(Mutex::new(Vec::new()));
+        let telemetry = Telemetry::from(Metrics(events.clone()).start().recipient());
         let config = Config {
             path: folder.path().join(name),
             keep: Duration::from_secs(86_400),
             identity: identity(),
             clock: Arc::new(SystemClock),
-            metrics: Metrics(events.clone()).start().recipient(),
+            metrics: telemetry.clone(),
         };
         let opened = Opened::at(&config.path, &identity(), config.clock.now()).unwrap();
-        Self { folder, journal: Journal::start(config, opened), events }
+        Self { folder, journal: Journal::start(config, opened), events, telemetry }
     }
 
     fn path(&self) -> PathBuf {
@@ -67,6 +71,13 @@ impl Rig {
 
     async fn stock(&self) -> Result<Stock, JournalError> {
         self.journal.send(TakeStock(StockQuestion::default())).await.unwrap()
+    }
+
+    /// What was discarded: `(full, stale, invalid)`.
+    fn dropped(&self) -> (u64, u64, u64) {
+        let [full, stale, invalid] =
+            DropReason::ALL.map(|reason| self.telemetry.backlog().dropped(ActorName::Journal, reason));
+        (full, stale, invalid)
     }
 
     /// `(is_writable, failures in all, pending, unresolved)` as last told.
@@ -170,11 +181,62 @@ async fn after_a_flush_the_file_is_free_for_the_next_daemon() {
     assert_eq!(rows[0].state.as_str(), "expired");
 }
 
+fn decided(bar_close_time: i64, confidence: f64) -> DecisionRecord {
+    DecisionRecord {
+        symbol: Symbol::new("EURUSD"),
+        market_now: None,
+        bar_close_time: Some(bar_close_time),
+        window: None,
+        features: None,
+        prediction: Some(Prediction::parse([confidence, 1.0 - confidence, 0.0]).unwrap()),
+        threshold: 0.6,
+        action: None,
+        reason: None,
+        failure_detail: None,
+        client_order_id: None,
+        close_ids: Vec::new(),
+    }
+}
+
+#[actix::test]
+async fn what_it_cannot_write_is_counted_as_discarded() {
+    let rig = Rig::start();
+    let decisions = || RecordDecisions { cycle_id: 1, decisions: vec![decided(BAR, 0.7), decided(BAR, 0.7)] };
+    rig.journal.send(decisions()).await.unwrap();
+    assert_eq!(rig.dropped(), (0, 0, 0));
+    let other = Connection::open(rig.path()).unwrap();
+    other.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    rig.journal.send(decisions()).await.unwrap();
+    assert_eq!(rig.dropped(), (2, 0, 0), "no place for two decisions");
+    other.execute_batch("ROLLBACK").unwrap();
+    assert!(rig.write(OrderStep::Sending(order().client_order_id)).await.is_err());
+    assert_eq!(rig.dropped(), (2, 0, 1), "a step of an order that is not there");
+    rig.journal.send(Flush).await.unwrap();
+    rig.journal.send(decisions()).await.unwrap();
+    assert_eq!(rig.dropped(), (2, 2, 1), "too late");
+}
+
+#[actix::test]
+async fn the_next_daemon_goes_on_with_the_confidences_of_this_one() {
+    let rig = Rig::start();
+    let path = rig.path();
+    let cycles = [(BAR, 0.7), (BAR, 0.8), (BAR + 3_600, 0.6)];
+    let now = u64::try_from(SystemClock.now().as_millis()).unwrap();
+    for (cycle_id, (bar, confidence)) in (now..).zip(cycles) {
+        rig.journal.send(RecordDecisions { cycle_id, decisions: vec![decided(bar, confidence)] }).await.unwrap();
+    }
+    rig.journal.send(Flush).await.unwrap();
+    let next = Opened::at(&path, &identity(), Duration::ZERO).unwrap();
+    let known = next.confidences("baseline", &[Symbol::new("EURUSD")]);
+    let known: Vec<_> = known.iter().map(|first| (first.bar_close_time, first.confidence)).collect();
+    assert_eq!(known, [(BAR, 0.7), (BAR + 3_600, 0.6)], "the first of each bar");
+}
+
 #[actix::test]
 async fn a_panic_costs_one_answer_and_not_the_thread() {
     let rig = Rig::start();
     let opened = Opened::at(&rig.folder.path().join("other.db"), &identity(), Duration::ZERO).unwrap();
-    let metrics = Metrics(rig.events.clone()).start().recipient();
+    let metrics = Metrics(rig.events.clone()).start().recipient().into();
     let (path, keep) = (rig.folder.path().join("other.db"), Duration::ZERO);
     let config = Config { path, keep, identity: identity(), clock: Arc::new(SystemClock), metrics };
     let mut journal = Journal {

@@ -9,14 +9,19 @@ use crate::{
     },
     domain::{
         breaker::BreakerState,
-        decision::Decision,
         desk::Fate,
+        drift::Drift,
+        exposition::Format,
         guard::Suppression,
-        health::{CycleState, GatewayState, Health, JournalState, State, Step},
+        health::{ActorName, CycleState, DropReason, GatewayState, Health, JournalState, State, Step},
         instrument::Symbol,
         order::Outcome,
+        regime::Regime,
     },
-    messages::{ApiUsage, BuildReport, Event, FetchReport, PredictionReport, SignalReport, SignalResult},
+    messages::{
+        ApiUsage, Backlog, BuildReport, DecisionReport, Event, FetchReport, PredictionReport, SignalReport,
+        SignalResult,
+    },
 };
 use bytes::Bytes;
 use std::time::{Duration, Instant};
@@ -27,6 +32,9 @@ pub struct Recorder {
     state: State,
     /// Asked for each text: a breaker half-opens by time alone, and no event says so.
     breakers: Breakers,
+    /// Asked likewise: word of a lost event cannot be an event.
+    backlog: Backlog,
+    drift: Drift,
     process: ProcessReader,
     /// Monotonic, unlike every timestamp: uptime survives a clock that is set after the start.
     started: Instant,
@@ -39,9 +47,12 @@ impl Recorder {
     /// Only if the catalogue contradicts itself.
     pub fn new(config: Config) -> prometheus::Result<Self> {
         let now = config.clock.now();
-        let metrics = Metrics::new(&Given { symbols: config.symbols, build: config.build.clone() })?;
+        let metrics = Metrics::new(&Given { symbols: config.symbols.clone(), build: config.build.clone() })?;
         let build = &config.build;
         metrics.build_info.with_label_values(&[&build.version, &build.revision, &build.rustc]).set(1);
+        metrics.config_hash.set(i64::try_from(config.config_hash).unwrap_or(i64::MAX));
+        metrics.prediction_drift_psi.set(config.drift.psi());
+        config.symbols.iter().for_each(|symbol| set_regime(&metrics, symbol, Regime::Unknown));
         for step in Step::ALL {
             metrics.step_last_success_timestamp_seconds.with_label_values(&[step.as_str()]).set(now.as_secs_f64());
         }
@@ -49,13 +60,15 @@ impl Recorder {
             metrics,
             state: State::new(config.build, config.live, config.period, now),
             breakers: config.breakers,
+            backlog: config.backlog,
+            drift: config.drift,
             process: ProcessReader::default(),
             started: Instant::now(),
         })
     }
 
     /// The exposition at `now` (time since the unix epoch) with these counts of requests under way.
-    pub fn encode(&mut self, now: Duration, inflight: [i64; Endpoint::ALL.len()]) -> Bytes {
+    pub fn encode(&mut self, now: Duration, inflight: [i64; Endpoint::ALL.len()], format: Format) -> Bytes {
         self.metrics.daemon_uptime_seconds.set(self.started.elapsed().as_secs_f64());
         self.metrics.ready.set(self.state.is_ready(now).into());
         for (endpoint, count) in Endpoint::ALL.into_iter().zip(inflight) {
@@ -68,8 +81,14 @@ impl Recorder {
                 child.set((state == now_in).into());
             }
         }
+        for actor in ActorName::ALL {
+            for reason in DropReason::ALL {
+                let child = self.metrics.events_dropped_total.with_label_values(&[actor.as_str(), reason.as_str()]);
+                child.inc_by(self.backlog.dropped(actor, reason).saturating_sub(child.get()));
+            }
+        }
         self.process.refresh(&self.metrics);
-        self.metrics.encode()
+        self.metrics.encode(format)
     }
 
     /// The verdict at `now` (time since the unix epoch).
@@ -158,7 +177,7 @@ impl Recorder {
             }
             _ => {}
         }
-        for name in crate::domain::health::ActorName::ALL {
+        for name in ActorName::ALL {
             self.metrics.actor_up.with_label_values(&[name.as_str()]).set(actors[name as usize].up.into());
         }
     }
@@ -172,7 +191,10 @@ impl Recorder {
                 self.metrics.last_bar_timestamp_seconds.with_label_values(&[fetch.symbol.as_str()]).set(close_time);
             }
             self.metrics.bar_gaps_total.with_label_values(&[fetch.symbol.as_str()]).inc_by(fetch.gaps);
-            self.metrics.data_fetch_failed_total.inc_by(fetch.failure.is_some().into());
+            if fetch.failure.is_some() {
+                self.metrics.data_fetch_failed_total.inc();
+                set_regime(&self.metrics, &fetch.symbol, Regime::Unknown);
+            }
         }
         let faults = fetches.iter().filter_map(|fetch| fetch.failure);
         self.step_ended(Step::Fetch, !fetches.is_empty(), faults, now);
@@ -181,6 +203,7 @@ impl Recorder {
     fn features_built(&mut self, builds: &[BuildReport], now: Duration) {
         for build in builds {
             self.metrics.feature_build_duration_seconds.observe(build.duration.as_secs_f64());
+            set_regime(&self.metrics, &build.symbol, build.regime);
         }
         self.step_ended(Step::Features, !builds.is_empty(), builds.iter().filter_map(|build| build.failure), now);
     }
@@ -198,16 +221,18 @@ impl Recorder {
         self.step_ended(Step::Predict, !requests.is_empty() || is_refused, faults, now);
     }
 
-    fn signals_decided(&mut self, decisions: &[(Symbol, Decision)], now: Duration) {
-        for (symbol, decision) in decisions {
+    fn signals_decided(&mut self, decisions: &[DecisionReport], now: Duration) {
+        for DecisionReport { symbol, bar_close_time, decision } in decisions {
             let action = decision.action.as_str();
             self.metrics.trading_signals_total.with_label_values(&[action]).inc();
             self.metrics.symbol_signals_total.with_label_values(&[symbol.as_str(), action]).inc();
             self.metrics.prediction_confidence.observe(decision.confidence);
+            self.drift.note(symbol, *bar_close_time, decision.confidence);
         }
-        if let Some((_, last)) = decisions.last() {
-            self.metrics.last_prediction_confidence.set(last.confidence);
+        if let Some(last) = decisions.last() {
+            self.metrics.last_prediction_confidence.set(last.decision.confidence);
         }
+        self.metrics.prediction_drift_psi.set(self.drift.psi());
         self.step_ended(Step::Decide, !decisions.is_empty(), [], now);
     }
 
@@ -287,6 +312,12 @@ impl Recorder {
             let code = if ERROR_CODES.contains(code) { code } else { "exception" };
             self.metrics.api_errors_total.with_label_values(&[endpoint, code]).inc();
         }
+    }
+}
+
+fn set_regime(metrics: &Metrics, symbol: &Symbol, regime: Regime) {
+    for one in Regime::ALL {
+        metrics.market_regime.with_label_values(&[symbol.as_str(), one.as_str()]).set((one == regime).into());
     }
 }
 

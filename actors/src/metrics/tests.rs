@@ -5,13 +5,17 @@ use crate::domain::desk::Fate;
 use crate::{
     domain::{
         decision::{Action, Decision},
+        drift::{FirstConfidence, Reference},
         features::InvalidValues,
         guard::Suppression,
-        health::{ActorName, Status},
+        health::{ActorName, DropReason, Status},
         order::{Order, Outcome, Side},
+        regime::Regime,
         window::BarRejection,
     },
-    messages::{ApiUsage, BuildReport, FetchReport, PredictionReport, SignalReport, SignalResult},
+    messages::{
+        ApiUsage, BuildReport, DecisionReport, FetchReport, PredictionReport, SignalReport, SignalResult, Telemetry,
+    },
 };
 use actix::Addr;
 use std::{
@@ -44,16 +48,24 @@ impl HandClock {
 }
 
 fn start() -> (Addr<MetricsActor>, HandClock, Inflight, Snapshot) {
+    start_with(|_| {})
+}
+
+fn start_with(change: impl FnOnce(&mut Config)) -> (Addr<MetricsActor>, HandClock, Inflight, Snapshot) {
     let clock = HandClock(Arc::new(START.into()));
-    let config = Config {
+    let mut config = Config {
         symbols: vec![Symbol::new("EURUSD"), Symbol::new("USDJPY")],
         build: BuildInfo { version: "0.1.0".into(), revision: "abc1234".into(), rustc: "1.85.0".into() },
+        config_hash: 281_474_976_710_655,
+        drift: Drift::default(),
         live: true,
         period: Duration::from_secs(60),
         inflight: Inflight::default(),
         breakers: Breakers::default(),
+        backlog: Backlog::default(),
         clock: Arc::new(clock.clone()),
     };
+    change(&mut config);
     let inflight = config.inflight.clone();
     let actor = MetricsActor::new(config).unwrap();
     let snapshot = actor.snapshot();
@@ -61,7 +73,7 @@ fn start() -> (Addr<MetricsActor>, HandClock, Inflight, Snapshot) {
 }
 
 async fn text(actor: &Addr<MetricsActor>) -> String {
-    String::from_utf8(actor.send(GetMetrics).await.unwrap().to_vec()).unwrap()
+    String::from_utf8(actor.send(GetMetrics(Format::Text)).await.unwrap().to_vec()).unwrap()
 }
 
 fn value(text: &str, series: &str) -> f64 {
@@ -76,6 +88,10 @@ fn finished(cycle_id: u64, failed: bool) -> Event {
 
 fn decision(action: Action, likeliest: Action, confidence: f64) -> Decision {
     Decision { action, likeliest, confidence }
+}
+
+fn decided(symbol: &str, bar_close_time: i64, decision: Decision) -> DecisionReport {
+    DecisionReport { symbol: Symbol::new(symbol), bar_close_time, decision }
 }
 
 fn ordered(side: Side, outcome: Outcome, latency_ms: Option<u64>) -> SignalReport {
@@ -110,7 +126,7 @@ async fn events_from_many_threads_sum_exactly() {
             for i in 0..EVENTS {
                 recipient.do_send(finished(i, i % 4 == 0));
                 recipient.do_send(Event::TicksMissed(3));
-                let decisions = vec![(Symbol::new("USDJPY"), decision(Action::Buy, Action::Buy, 0.75))];
+                let decisions = vec![decided("USDJPY", 0, decision(Action::Buy, Action::Buy, 0.75))];
                 recipient.do_send(Event::SignalsDecided { decisions, suppressed: vec![Suppression::StaleBar] });
             }
         })
@@ -148,8 +164,9 @@ async fn a_cycles_events_become_the_numbers_they_mean() {
     let rejected = vec![(BarRejection::HighBelowLow, 2)];
     let fetches = vec![fetch("EURUSD", None), fetch("USDJPY", Some("timeout"))];
     actor.do_send(Event::BarsFetched { fetches, api, rejected });
-    let builds =
-        vec![BuildReport { symbol: Symbol::new("EURUSD"), duration: Duration::from_micros(10), failure: None }];
+    let duration = Duration::from_micros(10);
+    let symbol = Symbol::new("EURUSD");
+    let builds = vec![BuildReport { symbol, duration, failure: None, regime: Regime::Trend }];
     actor.do_send(Event::FeaturesBuilt { builds, invalid: InvalidValues { nan: 4, ..Default::default() } });
     let request = |failure| PredictionReport { latency: Duration::from_millis(20), failure, row_failures: vec![] };
     let requests = vec![request(None), request(Some("bad_shape"))];
@@ -159,8 +176,8 @@ async fn a_cycles_events_become_the_numbers_they_mean() {
         is_refused: false,
     });
     let decisions = vec![
-        (Symbol::new("EURUSD"), decision(Action::Buy, Action::Buy, 0.7)),
-        (Symbol::new("USDJPY"), decision(Action::Hold, Action::Sell, 0.5)),
+        decided("EURUSD", 0, decision(Action::Buy, Action::Buy, 0.7)),
+        decided("USDJPY", 0, decision(Action::Hold, Action::Sell, 0.5)),
     ];
     actor.do_send(Event::SignalsDecided { decisions, suppressed: vec![Suppression::BelowThreshold] });
 
@@ -194,6 +211,10 @@ async fn a_cycles_events_become_the_numbers_they_mean() {
         ("sentinel_step_last_success_timestamp_seconds{step=\"features\"}", (START + 30) as f64),
         ("sentinel_step_last_success_timestamp_seconds{step=\"predict\"}", START as f64),
         ("sentinel_step_last_success_timestamp_seconds{step=\"decide\"}", (START + 30) as f64),
+        ("sentinel_config_hash", 281_474_976_710_655.0),
+        ("sentinel_market_regime{regime=\"trend\",symbol=\"EURUSD\"}", 1.0),
+        ("sentinel_market_regime{regime=\"unknown\",symbol=\"EURUSD\"}", 0.0),
+        ("sentinel_market_regime{regime=\"unknown\",symbol=\"USDJPY\"}", 1.0),
         ("sentinel_build_info{revision=\"abc1234\",rustc=\"1.85.0\",version=\"0.1.0\"}", 1.0),
     ] {
         assert_eq!(value(&text, series), expected, "{series}");
@@ -253,9 +274,9 @@ async fn a_cycle_without_orders_says_nothing_about_the_gateway() {
 #[actix::test]
 async fn the_text_is_made_again_only_when_something_changed() {
     let (actor, clock, inflight, snapshot) = start();
-    let first = actor.send(GetMetrics).await.unwrap();
-    assert_eq!(snapshot.get(), Some(first.clone()), "published at the start");
-    let again = actor.send(GetMetrics).await.unwrap();
+    let first = actor.send(GetMetrics(Format::Text)).await.unwrap();
+    assert_eq!(snapshot.get(), Some((Format::Text, first.clone())), "published at the start");
+    let again = actor.send(GetMetrics(Format::Text)).await.unwrap();
     assert_eq!(first.as_ptr(), again.as_ptr(), "the same bytes");
 
     let guard = inflight.enter(Endpoint::Gateway);
@@ -265,11 +286,11 @@ async fn the_text_is_made_again_only_when_something_changed() {
     actor.do_send(Event::TicksMissed(1));
     assert_eq!(value(&text(&actor).await, "sentinel_scheduler_ticks_missed_total"), 1.0);
 
-    let before = actor.send(GetMetrics).await.unwrap();
+    let before = actor.send(GetMetrics(Format::Text)).await.unwrap();
     clock.advance(1);
-    let after = actor.send(GetMetrics).await.unwrap();
+    let after = actor.send(GetMetrics(Format::Text)).await.unwrap();
     assert_ne!(before.as_ptr(), after.as_ptr(), "a second has passed");
-    assert_eq!(snapshot.get(), Some(after));
+    assert_eq!(snapshot.get(), Some((Format::Text, after)));
 }
 
 #[actix::test]
@@ -331,4 +352,95 @@ async fn an_actor_is_up_from_its_start_to_its_end() {
     assert_eq!(value(&text(&actor).await, up), 1.0);
     actor.do_send(Event::ActorsPinged(vec![(ActorName::Predictor, false)]));
     assert_eq!(value(&text(&actor).await, up), 0.0);
+}
+
+#[actix::test]
+async fn the_regime_of_a_symbol_without_usable_bars_is_unknown() {
+    let (actor, ..) = start();
+    let build = |regime| {
+        let (symbol, duration) = (Symbol::new("EURUSD"), Duration::from_micros(10));
+        let builds = vec![BuildReport { symbol, duration, failure: None, regime }];
+        Event::FeaturesBuilt { builds, invalid: InvalidValues::default() }
+    };
+    let fetch = |failure| {
+        let symbol = Symbol::new("EURUSD");
+        let fetches = vec![FetchReport { symbol, duration: None, newest_bar_close_time: None, failure, gaps: 0 }];
+        Event::BarsFetched { fetches, api: ApiUsage::default(), rejected: vec![] }
+    };
+    for (event, current) in [
+        (None, "unknown"),
+        (Some(build(Regime::Volatile)), "volatile"),
+        (Some(build(Regime::Range)), "range"),
+        (Some(fetch(None)), "range"),
+        (Some(fetch(Some("timeout"))), "unknown"),
+    ] {
+        event.into_iter().for_each(|event| actor.do_send(event));
+        let text = text(&actor).await;
+        for regime in ["trend", "range", "volatile", "unknown"] {
+            let series = format!("sentinel_market_regime{{regime=\"{regime}\",symbol=\"EURUSD\"}}");
+            assert_eq!(value(&text, &series), f64::from(u8::from(regime == current)), "{series}");
+        }
+    }
+}
+
+#[actix::test]
+async fn drift_goes_on_from_what_was_known_and_says_nothing_before_500() {
+    let reference = Reference::new(vec![0.5, 1.0], vec![0.5, 0.5]).unwrap();
+    let known = |count: i64| {
+        let first = |bar_close_time| FirstConfidence { symbol: Symbol::new("EURUSD"), bar_close_time, confidence: 0.9 };
+        (0..count).map(first)
+    };
+    let decide = |bar| Event::SignalsDecided {
+        decisions: vec![decided("EURUSD", bar, decision(Action::Buy, Action::Buy, 0.9))],
+        suppressed: vec![],
+    };
+    let (actor, ..) = start_with(|config| config.drift = Drift::new(Some(reference.clone()), known(498)));
+    for bar in [498, 498] {
+        actor.do_send(decide(bar));
+    }
+    assert_eq!(value(&text(&actor).await, "sentinel_prediction_drift_psi"), 0.0, "two cycles of one bar are one");
+    actor.do_send(decide(499));
+    let drifted = value(&text(&actor).await, "sentinel_prediction_drift_psi");
+    assert!(drifted > 0.25, "all of them are in one of two bins: {drifted}");
+
+    let (restarted, ..) = start_with(|config| config.drift = Drift::new(Some(reference), known(500)));
+    assert_eq!(value(&text(&restarted).await, "sentinel_prediction_drift_psi"), drifted, "before any cycle");
+}
+
+#[actix::test]
+async fn what_was_discarded_is_counted_although_nobody_could_say_so() {
+    let backlog = Backlog::default();
+    let (actor, clock, ..) = start_with(|config| config.backlog = backlog.clone());
+    let telemetry = Telemetry::new(actor.clone().recipient(), backlog);
+    let (stale, full) = (
+        "sentinel_events_dropped_total{actor=\"journal\",reason=\"stale\"}",
+        "sentinel_events_dropped_total{actor=\"scheduler\",reason=\"full\"}",
+    );
+    assert_eq!(value(&text(&actor).await, stale), 0.0);
+    telemetry.dropped(ActorName::Journal, DropReason::Stale, 3);
+    // More than can wait, without an await in which the actor could take one.
+    for _ in 0..1_100 {
+        telemetry.report(Event::TicksMissed(1));
+    }
+    clock.advance(1);
+    let text = text(&actor).await;
+    assert_eq!((value(&text, stale), value(&text, full)), (3.0, 76.0));
+    assert_eq!(value(&text, "sentinel_scheduler_ticks_missed_total"), 1_024.0);
+}
+
+#[actix::test]
+async fn each_format_is_made_once_of_the_same_values() {
+    let (actor, _, _, snapshot) = start();
+    let ask = |format| actor.send(GetMetrics(format));
+    let plain = ask(Format::Text).await.unwrap();
+    let open = ask(Format::OpenMetrics).await.unwrap();
+    assert_eq!(snapshot.get(), Some((Format::OpenMetrics, open.clone())));
+    assert_eq!(ask(Format::Text).await.unwrap().as_ptr(), plain.as_ptr(), "still the same bytes");
+    assert_eq!(ask(Format::OpenMetrics).await.unwrap().as_ptr(), open.as_ptr());
+    assert!(!plain.ends_with(b"# EOF\n") && open.ends_with(b"\n# EOF\n"));
+    actor.do_send(Event::TicksMissed(1));
+    for format in [Format::OpenMetrics, Format::Text] {
+        let text = String::from_utf8(ask(format).await.unwrap().to_vec()).unwrap();
+        assert_eq!(value(&text, "sentinel_scheduler_ticks_missed_total"), 1.0);
+    }
 }

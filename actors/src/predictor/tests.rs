@@ -92,6 +92,8 @@ struct Run {
     answers: Vec<Result<f64, &'static str>>,
     requests: Vec<PredictionReport>,
     api: ApiUsage,
+    /// Rows that were counted as discarded.
+    unusable: u64,
 }
 
 async fn predict(base_url: &str, rows: usize, rows_per_request: usize) -> Run {
@@ -109,8 +111,9 @@ async fn predict_with(breakers: Breakers, base_url: &str, rows: usize, rows_per_
         body_bytes_max: 4_096,
         inflight: Inflight::default(),
         breakers,
-        metrics: metrics.start().recipient(),
+        metrics: metrics.start().recipient().into(),
     };
+    let backlog = config.metrics.backlog().clone();
     let inflight = config.inflight.clone();
     let predictor = Predictor::new(config).start();
     let features = |i| FeatureSet {
@@ -129,7 +132,7 @@ async fn predict_with(breakers: Breakers, base_url: &str, rows: usize, rows_per_
     });
     let (requests, api) = received.unwrap_or_default();
     let answers = answers.into_iter().map(|(_, row)| row.map(|p| p.probabilities()[2]).map_err(|e| e.kind)).collect();
-    Run { answers, requests, api }
+    Run { answers, requests, api, unusable: backlog.dropped(ActorName::Predictor, DropReason::Invalid) }
 }
 
 fn ok(rows: &str) -> Step {
@@ -168,7 +171,7 @@ async fn an_open_breaker_makes_no_request_until_its_pause_is_over() {
 async fn a_failed_request_fails_its_own_rows_only() {
     let (url, _) = serve(vec![Step::Answer(503, "busy".into()), ok("[0,0,1]")]);
     let run = predict(&url, 2, 1).await;
-    assert_eq!(run.answers, [Err("503"), Ok(1.0)]);
+    assert_eq!((run.answers, run.unusable), (vec![Err("503"), Ok(1.0)], 0), "an error is no answer to discard");
     assert_eq!(run.api, ApiUsage { calls: 2, errors: vec!["503"] });
     assert_eq!(run.requests.iter().map(|r| r.failure).collect::<Vec<_>>(), [Some("503"), None]);
 }
@@ -177,7 +180,7 @@ async fn a_failed_request_fails_its_own_rows_only() {
 async fn a_bad_row_costs_its_symbol_and_one_error() {
     let (url, _) = serve(vec![ok("[0,0,1],NaN,[0.5,0.5]")]);
     let run = predict(&url, 3, 50).await;
-    assert_eq!(run.answers, [Ok(1.0), Err("bad_shape"), Err("bad_shape")]);
+    assert_eq!((run.answers, run.unusable), (vec![Ok(1.0), Err("bad_shape"), Err("bad_shape")], 2));
     assert_eq!(run.api, ApiUsage { calls: 1, errors: vec!["bad_shape"] });
     assert_eq!((run.requests[0].failure, run.requests[0].row_failures.len()), (None, 2));
 }

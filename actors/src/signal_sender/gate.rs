@@ -7,9 +7,8 @@ use crate::{
         gateway::handshake::{self, HandshakeError},
         inflight::Endpoint,
     },
-    messages::Event,
+    messages::{Event, Telemetry},
 };
-use actix::Recipient;
 use std::cell::{Cell, RefCell};
 use tracing::{info, warn};
 
@@ -53,17 +52,17 @@ impl Gate {
     }
 
     /// Closes it: the gateway did not take or answer what was sent.
-    pub(super) fn close(&self, metrics: &Recipient<Event>, why: &str) {
+    pub(super) fn close(&self, metrics: &Telemetry, why: &str) {
         self.is_open.set(false);
         self.trouble.replace(why.to_owned());
-        metrics.do_send(Event::GatewayChecked { trouble: Some(why.to_owned()) });
+        metrics.report(Event::GatewayChecked { trouble: Some(why.to_owned()) });
     }
 
     fn open(&self, config: &Config, why: &str) {
         info!(stage = "send", address = config.peer.address, "{why}");
         self.is_open.set(true);
         self.trouble.take();
-        config.metrics.do_send(Event::GatewayChecked { trouble: None });
+        config.metrics.report(Event::GatewayChecked { trouble: None });
     }
 
     fn stay_closed(&self, config: &Config, error: &HandshakeError) {

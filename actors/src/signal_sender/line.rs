@@ -17,6 +17,7 @@ use crate::{
         order::{Order, Outcome, close_order_id},
         position::{Position, Positions},
     },
+    messages::{ActorName, DropReason},
 };
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
@@ -228,6 +229,7 @@ impl<'a> Line<'a> {
         let dialect = &self.config.dialect;
         let verdict = dialect.classify(order, &reply);
         if !verdict.is_ours {
+            self.config.metrics.dropped(ActorName::SignalSender, DropReason::Invalid, 1);
             return Fate::without_reply(verdict.outcome);
         }
         if dialect.echoes_id() && !matches!(verdict.outcome, Outcome::Unknown { .. }) {

@@ -18,7 +18,7 @@ use crate::{
         position::{AccountMode, Opposite},
     },
     journal::{self, Journal, Opened},
-    messages::Flush,
+    messages::{DropReason, Flush},
 };
 use actix::Addr;
 use std::{
@@ -82,7 +82,7 @@ pub(super) struct Running {
     pub shutdown: CancellationToken,
     pub inflight: Inflight,
     pub events: Arc<Mutex<Vec<Event>>>,
-    pub metrics: Recipient<Event>,
+    pub metrics: Telemetry,
     pub halted: Arc<AtomicBool>,
 }
 
@@ -105,7 +105,7 @@ fn ledger(journal: &Addr<Journal>) -> JournalLedger {
     }
 }
 
-pub(super) type Shared<'a> = (&'a CancellationToken, &'a Inflight, &'a Recipient<Event>, &'a Arc<AtomicBool>);
+pub(super) type Shared<'a> = (&'a CancellationToken, &'a Inflight, &'a Telemetry, &'a Arc<AtomicBool>);
 
 impl Setup {
     pub(super) fn config(&self, address: &str, shared: Shared<'_>, ledger: JournalLedger) -> Config {
@@ -145,7 +145,7 @@ impl Setup {
     fn start_on(self, folder: TempDir, address: &str) -> Running {
         let metrics = Metrics::default();
         let (events, shutdown, inflight) = (metrics.0.clone(), CancellationToken::new(), Inflight::default());
-        let metrics = metrics.start().recipient();
+        let metrics = Telemetry::from(metrics.start().recipient());
         let journal = journal::Config {
             path: folder.path().join("journal.db"),
             keep: Duration::from_secs(86_400),
@@ -355,8 +355,11 @@ async fn a_reply_that_is_not_ours_or_not_readable_is_unknown() {
     ];
     for (i, reply) in replies.into_iter().enumerate() {
         let gateway = Gateway::start(move |all| vec![reply(newest(all))]);
-        let result = V43.start(&gateway.address).one(1).await;
+        let running = V43.start(&gateway.address);
+        let result = running.one(1).await;
         assert_eq!(text(&result), "unknown", "reply {i}");
+        let discarded = running.metrics.backlog().dropped(ActorName::SignalSender, DropReason::Invalid);
+        assert_eq!(discarded, u64::from(i < 4 && i != 3), "reply {i}");
         let SignalResult::Ordered { fate: Fate { send_latency, .. }, .. } = result else { panic!() };
         assert_eq!(send_latency.is_some(), i == 5, "reply {i}: ticket 0 proves nothing, but it is our reply");
     }

@@ -5,13 +5,15 @@ use crate::{
     adapters::http::one_line,
     domain::{
         bar::Bar,
+        drift::FirstConfidence,
         features::FEATURE_COUNT,
+        instrument::Symbol,
         journal::{DecisionRecord, JournalError, Reason},
     },
 };
 use rusqlite::params;
 use sha2::{Digest, Sha256};
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 use uuid::Uuid;
 
 const INSERT: &str = "
@@ -19,6 +21,8 @@ INSERT INTO decisions (cycle_id, symbol, bar_close_time, bars_sha256, features, 
                        suppressed, failed_stage, failure, order_id, market_now, close, threshold, failure_detail,
                        close_ids)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)";
+
+const INSERT_CONFIDENCE: &str = "INSERT OR IGNORE INTO confidences VALUES (?1, ?2, ?3, ?4, ?5)";
 
 /// Settled orders go with their time, except the newest of each symbol, which is what keeps older bars from being
 /// ordered, and the fills that still count as open positions. Their events go with them.
@@ -29,14 +33,20 @@ AND EXISTS (SELECT 1 FROM orders AS newer WHERE newer.account = orders.account A
             AND newer.symbol = orders.symbol AND newer.bar_close_time > orders.bar_close_time AND newer.closes IS NULL)";
 
 impl Store {
-    /// Writes a cycle's decisions, all or none.
+    /// Writes a cycle's decisions, made with this model, all or none.
     ///
     /// # Errors
     /// [`JournalError::Failed`].
-    pub fn record_decisions(&mut self, cycle_id: u64, records: &[DecisionRecord]) -> Result<(), JournalError> {
+    pub fn record_decisions(
+        &mut self,
+        cycle_id: u64,
+        model: &str,
+        records: &[DecisionRecord],
+    ) -> Result<(), JournalError> {
         let cycle_id = i64::try_from(cycle_id).unwrap_or(i64::MAX);
         self.write(|transaction| {
             let mut insert = transaction.prepare_cached(INSERT).map_err(broken)?;
+            let mut insert_confidence = transaction.prepare_cached(INSERT_CONFIDENCE).map_err(broken)?;
             for record in records {
                 let probabilities = record.prediction.map(|prediction| prediction.probabilities());
                 let (suppressed, failed_stage, failure) = match record.reason {
@@ -65,9 +75,46 @@ impl Store {
                     (!record.close_ids.is_empty()).then(|| joined(&record.close_ids)),
                 ];
                 insert.execute(row).map_err(broken)?;
+                if let (Some(prediction), Some(bar_close_time)) = (record.prediction, record.bar_close_time) {
+                    let confidence = prediction.likeliest().1;
+                    let row = params![model, record.symbol.as_str(), bar_close_time, confidence, cycle_id];
+                    insert_confidence.execute(row).map_err(broken)?;
+                }
             }
             Ok(())
         })
+    }
+
+    /// The model's newest confidences, the first of each bar of these symbols: at most `count` of them, oldest first.
+    ///
+    /// # Errors
+    /// [`JournalError::Failed`].
+    pub fn confidences(
+        &self,
+        model: &str,
+        symbols: &[Symbol],
+        count: usize,
+    ) -> Result<Vec<FirstConfidence>, JournalError> {
+        const NEWEST: &str = "SELECT symbol, bar_close_time, confidence FROM confidences WHERE model = ?1
+                              ORDER BY bar_close_time DESC, symbol DESC";
+        let wanted: HashSet<&str> = symbols.iter().map(Symbol::as_str).collect();
+        let read = || {
+            let mut select = self.connection.prepare(NEWEST)?;
+            let mut rows = select.query([model])?;
+            let mut newest = Vec::new();
+            while newest.len() < count
+                && let Some(row) = rows.next()?
+            {
+                let symbol = row.get_ref(0)?.as_str()?;
+                if wanted.contains(symbol) {
+                    let symbol = Symbol::new(symbol);
+                    newest.push(FirstConfidence { symbol, bar_close_time: row.get(1)?, confidence: row.get(2)? });
+                }
+            }
+            newest.reverse();
+            Ok(newest)
+        };
+        read().map_err(broken)
     }
 
     /// Forgets decisions and settled orders older than `keep`. An unresolved order is never forgotten, nor is the
@@ -79,7 +126,9 @@ impl Store {
         let before = millis(now.saturating_sub(keep));
         self.write(|transaction| {
             let decisions = transaction.execute("DELETE FROM decisions WHERE cycle_id < ?1", [before]);
+            let confidences = transaction.execute("DELETE FROM confidences WHERE cycle_id < ?1", [before]);
             let orders = transaction.execute(PRUNE_ORDERS, [before]);
+            confidences.map_err(broken)?;
             Ok(decisions.map_err(broken)? + orders.map_err(broken)?)
         })
     }

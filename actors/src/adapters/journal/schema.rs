@@ -8,7 +8,7 @@ use std::path::Path;
 const APPLICATION_ID: i64 = 0x534e_544c;
 
 /// What each version adds; `PRAGMA user_version` counts how many a file has.
-const MIGRATIONS: [&str; 1] = ["
+const MIGRATIONS: [&str; 2] = ["
 CREATE TABLE orders (
     id             TEXT PRIMARY KEY,     -- client_order_id
     account        TEXT NOT NULL,
@@ -80,6 +80,16 @@ CREATE TABLE decisions (
 CREATE INDEX decisions_cycle ON decisions (cycle_id);
 CREATE INDEX decisions_symbol ON decisions (symbol, cycle_id);
 CREATE TABLE probe (at_ms INTEGER NOT NULL);
+", "
+CREATE TABLE confidences (               -- the first of each bar; a table of its own, for decisions do not name the model
+    model          TEXT NOT NULL,
+    symbol         TEXT NOT NULL,
+    bar_close_time INTEGER NOT NULL,     -- unix seconds
+    confidence     REAL NOT NULL,
+    cycle_id       INTEGER NOT NULL,     -- the cycle's begin, unix milliseconds
+    PRIMARY KEY (model, symbol, bar_close_time)
+) WITHOUT ROWID;
+CREATE INDEX confidences_bar ON confidences (model, bar_close_time);
 "];
 
 /// Latest version.

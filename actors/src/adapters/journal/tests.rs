@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::domain::{
+    decision::Prediction,
     instrument::Symbol,
     journal::{DecisionRecord, OrderStep, Reason, StockQuestion},
     order::{Order, Outcome, Side, client_order_id},
@@ -236,13 +237,61 @@ fn pruning_keeps_what_is_unknown_what_is_open_and_the_newest_of_a_symbol() {
     };
     let cycle_id = u64::try_from(NOW.as_millis()).unwrap();
     let failed = Some(Reason::Failed { stage: "fetch", kind: "timeout" });
-    store.record_decisions(cycle_id, &[record("EURUSD", None), record("GBPUSD", failed)]).unwrap();
+    store.record_decisions(cycle_id, "baseline", &[record("EURUSD", None), record("GBPUSD", failed)]).unwrap();
     assert_eq!(store.newest_bar_close_time().unwrap(), Some(BAR + 7_200));
     assert_eq!(store.prune(NOW + 365 * DAY, 365 * DAY).unwrap(), 0, "at the limit nothing goes");
     assert_eq!(store.prune(NOW + 365 * DAY + Duration::from_secs(1), 365 * DAY).unwrap(), 3);
     let left: Vec<_> = store.orders(false).unwrap().into_iter().map(|row| row.id).collect();
     assert_eq!(left, [&held, &doubtful, &newest].map(|order| order.client_order_id));
     assert!(events(&store, old.client_order_id).is_empty());
+}
+
+#[test]
+fn confidences_are_the_first_of_each_bar_of_the_model_that_made_them() {
+    let disk = Disk::new();
+    let mut store = disk.open();
+    let decided = |symbol: &str, bar_close_time, confidence: f64| DecisionRecord {
+        symbol: Symbol::new(symbol),
+        market_now: None,
+        bar_close_time: Some(bar_close_time),
+        window: None,
+        features: None,
+        prediction: Some(Prediction::parse([0.0, 1.0 - confidence, confidence]).unwrap()),
+        threshold: 0.6,
+        action: None,
+        reason: None,
+        failure_detail: None,
+        client_order_id: None,
+        close_ids: Vec::new(),
+    };
+    let bar = |n: i64| BAR + 3_600 * n;
+    store.record_decisions(1, "old", &[decided("EURUSD", bar(0), 0.9)]).unwrap();
+    store.record_decisions(2, "new", &[decided("EURUSD", bar(0), 0.6), decided("GBPUSD", bar(0), 0.7)]).unwrap();
+    store.record_decisions(3, "new", &[decided("EURUSD", bar(0), 0.8), decided("XAUUSD", bar(9), 0.8)]).unwrap();
+    store.record_decisions(4, "new", &[decided("EURUSD", bar(1), 0.8)]).unwrap();
+    let known = |store: &Store, model, count| {
+        let known = store.confidences(model, &[Symbol::new("EURUSD"), Symbol::new("GBPUSD")], count).unwrap();
+        known.into_iter().map(|first| (first.symbol.to_string(), first.confidence)).collect::<Vec<_>>()
+    };
+    let all = [("EURUSD".to_owned(), 0.6), ("GBPUSD".to_owned(), 0.7), ("EURUSD".to_owned(), 0.8)];
+    assert_eq!(known(&store, "new", 500), all, "oldest first, of the symbols that are asked for");
+    assert_eq!(known(&store, "new", 2), all[1..], "the newest");
+    assert_eq!(known(&store, "old", 500), [("EURUSD".to_owned(), 0.9)]);
+    assert_eq!(known(&store, "other", 500), []);
+    store.prune(DAY + Duration::from_millis(4), DAY).unwrap();
+    assert_eq!(known(&store, "new", 500), all[2..]);
+}
+
+#[test]
+fn a_journal_of_the_first_version_gets_what_it_lacks_and_keeps_what_it_has() {
+    let disk = Disk::new();
+    let mut store = disk.open();
+    steps(&mut store, &order("EURUSD", BAR), filled(), NOW);
+    store.connection.execute_batch("DROP TABLE confidences; PRAGMA user_version = 1").unwrap();
+    drop(store);
+    let store = disk.open();
+    assert_eq!(store.orders(false).unwrap().len(), 1);
+    assert_eq!(store.confidences("baseline", &[Symbol::new("EURUSD")], 500), Ok(Vec::new()));
 }
 
 #[test]

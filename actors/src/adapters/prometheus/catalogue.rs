@@ -11,8 +11,9 @@ use crate::{
         breaker::BreakerState,
         decision::Action,
         guard::Suppression,
-        health::{ActorName, Step},
+        health::{ActorName, DropReason, Step},
         order::Outcome,
+        regime::Regime,
         window::BarRejection,
     },
 };
@@ -146,6 +147,8 @@ families! {
             revision: |given| vec![given.build.revision.clone()],
             rustc: |given| vec![given.build.rustc.clone()]
         ];
+    /// First 48 bits of the SHA-256 of the effective configuration
+    config_hash: IntGauge = "sentinel_config_hash" in "1";
     /// Whether /readyz answers 200 (1) or 503 (0)
     ready: IntGauge = "sentinel_ready" in "1";
     /// Whether the actor is running (1) or stopped, restarting or failed (0)
@@ -153,6 +156,12 @@ families! {
     /// Restarts of the actor by its supervisor
     actor_restarts_total: IntCounterVec = "sentinel_actor_restarts_total" in "count",
         by [actor: |_| names(&ActorName::ALL, ActorName::as_str)];
+    /// Events the actor discarded instead of processing
+    events_dropped_total: IntCounterVec = "sentinel_events_dropped_total" in "count",
+        by [
+            actor: |_| names(&ActorName::ALL, ActorName::as_str),
+            reason: |_| names(&DropReason::ALL, DropReason::as_str)
+        ];
     /// Delay between a cycle's due time and its start
     scheduler_lag_seconds: Histogram = "sentinel_scheduler_lag_seconds" in "seconds",
         le [0.001 0.005 0.01 0.05 0.1 0.5 1.0 5.0];
@@ -197,6 +206,8 @@ families! {
     /// Distribution of prediction confidence, a ratio from 0 to 1
     prediction_confidence: Histogram = "sentinel_prediction_confidence" in "ratio",
         le [0.1 0.2 0.3 0.4 0.45 0.5 0.55 0.6 0.7 0.8 0.9 1.0];
+    /// Population stability index of the last 500 confidences against the model's reference; 0 until 500 exist
+    prediction_drift_psi: Gauge = "sentinel_prediction_drift_psi" in "1";
     /// Feature values rejected or replaced before prediction
     feature_invalid_values_total: IntCounterVec = "sentinel_feature_invalid_values_total" in "count",
         by [kind: |_| names(&["nan", "infinite", "out_of_range"], |kind| kind)];
@@ -206,6 +217,9 @@ families! {
     /// Trading signals generated, by instrument
     symbol_signals_total: IntCounterVec = "sentinel_symbol_signals_total" in "count",
         by [symbol: Given::symbols, action: |_| names(&Action::ALL, Action::as_str)];
+    /// Current market regime per instrument; 1 for the current regime, 0 for the others
+    market_regime: IntGaugeVec = "sentinel_market_regime" in "1",
+        by [symbol: Given::symbols, regime: |_| names(&Regime::ALL, Regime::as_str)];
 
     /// Total user and system CPU time spent in seconds.
     process_cpu_seconds_total: Counter = "process_cpu_seconds_total" in "seconds";

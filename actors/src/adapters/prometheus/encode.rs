@@ -1,26 +1,31 @@
-//! The text exposition, format 0.0.4. The `prometheus` crate's own encoder writes `le="1"` where the history at HUB
-//! has `le="1.0"`, which Prometheus 2.x stores as another series; and it sorts by name, while the contract comes first
-//! here.
+//! The exposition as text, format 0.0.4 or OpenMetrics 1.0.0. The `prometheus` crate's own encoder writes `le="1"` where
+//! the history at HUB has `le="1.0"`, which Prometheus 2.x stores as another series; it sorts by name, while the contract
+//! comes first here; and it has no OpenMetrics. Both formats have the same samples, so that the same series are stored.
 
-use super::Metrics;
+use super::{FAMILIES, Family, Metrics};
+use crate::domain::exposition::Format;
 use bytes::Bytes;
 use prometheus::proto::{LabelPair, Metric, MetricFamily, MetricType};
 use std::fmt::Write;
 
 impl Metrics {
     /// Every family with every child, as text in the order of the catalogue; the same values give the same text.
-    pub fn encode(&self) -> Bytes {
+    pub fn encode(&self, format: Format) -> Bytes {
+        let rank = |family: &MetricFamily| self.ranks.get(family.name()).copied().unwrap_or(usize::MAX);
         let mut families = self.registry.gather();
-        families.sort_by_key(|family| self.ranks.get(family.name()).copied().unwrap_or(usize::MAX));
+        families.sort_by_key(rank);
         let mut text = String::with_capacity(32 * 1024);
         for family in &families {
-            write_family(&mut text, family);
+            write_family(&mut text, family, FAMILIES.get(rank(family)), format);
+        }
+        if format == Format::OpenMetrics {
+            text.push_str("# EOF\n");
         }
         text.into()
     }
 }
 
-fn write_family(text: &mut String, family: &MetricFamily) {
+fn write_family(text: &mut String, family: &MetricFamily, described: Option<&Family>, format: Format) {
     let name = family.name();
     let kind = match family.get_field_type() {
         MetricType::COUNTER => "counter",
@@ -29,9 +34,24 @@ fn write_family(text: &mut String, family: &MetricFamily) {
         MetricType::SUMMARY => "summary",
         MetricType::UNTYPED => "untyped",
     };
-    text.extend(["# HELP ", name, " "]);
-    write_escaped(text, family.help(), false);
-    text.extend(["\n# TYPE ", name, " ", kind, "\n"]);
+    match format {
+        Format::Text => {
+            text.extend(["# HELP ", name, " "]);
+            write_escaped(text, family.help(), false);
+            text.extend(["\n# TYPE ", name, " ", kind, "\n"]);
+        }
+        Format::OpenMetrics => {
+            // A counter's name is without its `_total` here; only the sample has it.
+            let name = name.strip_suffix("_total").unwrap_or(name);
+            text.extend(["# TYPE ", name, " ", kind, "\n"]);
+            if let Some(unit) = described.map(|family| family.unit).filter(|unit| is_unit_of(name, unit)) {
+                text.extend(["# UNIT ", name, " ", unit, "\n"]);
+            }
+            text.extend(["# HELP ", name, " "]);
+            write_escaped(text, family.help(), true);
+            text.push('\n');
+        }
+    }
     for metric in family.get_metric() {
         let labels = metric.get_label();
         match family.get_field_type() {
@@ -42,6 +62,11 @@ fn write_family(text: &mut String, family: &MetricFamily) {
             MetricType::SUMMARY | MetricType::UNTYPED => {}
         }
     }
+}
+
+/// OpenMetrics wants a unit to be the end of the name; where it is not, there is none to tell.
+fn is_unit_of(name: &str, unit: &str) -> bool {
+    name.strip_suffix(unit).is_some_and(|rest| rest.ends_with('_'))
 }
 
 fn write_histogram(text: &mut String, name: &str, metric: &Metric) {
@@ -96,7 +121,7 @@ fn write_value(text: &mut String, value: f64) {
     };
 }
 
-/// Backslash and line feed are escaped everywhere, quotes only in label values.
+/// Backslash and line feed are escaped everywhere, quotes in label values, and in OpenMetrics in help, too.
 fn write_escaped(text: &mut String, raw: &str, quotes: bool) {
     for c in raw.chars() {
         match c {
@@ -142,6 +167,13 @@ mod tests {
         let sample = written(|text| write_sample(text, "x", "_bucket", &[label], Some(2.0), 1.0));
         assert_eq!(sample, "x_bucket{symbol=\"a\\\\b\\\"c\\nd\",le=\"2.0\"} 1\n");
         assert_eq!(written(|text| write_escaped(text, "say \"1\"\n", false)), "say \"1\"\\n");
+    }
+
+    #[test]
+    fn a_unit_is_the_end_of_a_name() {
+        assert!(is_unit_of("sentinel_daemon_uptime_seconds", "seconds"));
+        assert!(!is_unit_of("sentinel_last_cycle_timestamp_unix", "unix seconds"));
+        assert!(!is_unit_of("sentinel_orders_milliseconds", "seconds") && !is_unit_of("seconds", "seconds"));
     }
 
     #[test]

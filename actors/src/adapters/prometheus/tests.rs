@@ -1,6 +1,7 @@
 //! The exposition against the contract, which is spelled out here a second time on purpose.
 
 use super::*;
+use crate::domain::exposition::Format;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Name, type, label values where there are labels, and the bounds of every `le` series the history has.
@@ -61,7 +62,7 @@ fn given() -> Given {
 }
 
 fn text() -> String {
-    String::from_utf8(Metrics::new(&given()).unwrap().encode().to_vec()).unwrap()
+    String::from_utf8(Metrics::new(&given()).unwrap().encode(Format::Text).to_vec()).unwrap()
 }
 
 /// Names in order of their `# TYPE` line, and every sample by series.

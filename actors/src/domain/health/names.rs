@@ -35,6 +35,31 @@ impl ActorName {
     }
 }
 
+/// Why an actor discarded something instead of processing it; the values of `sentinel_events_dropped_total{reason}`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DropReason {
+    /// There was no place for it: the MetricsActor had too many events waiting, or the journal could not be written.
+    Full,
+    /// It came when it was of no use any more: after the actor's end had begun.
+    Stale,
+    /// It could not be what it was given for: an answer, bar window, row or reply that cannot be used.
+    Invalid,
+}
+
+impl DropReason {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Full, Self::Stale, Self::Invalid];
+
+    /// The label value.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Stale => "stale",
+            Self::Invalid => "invalid",
+        }
+    }
+}
+
 /// The steps of a cycle; the values of `sentinel_step_last_success_timestamp_seconds{step}`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Step {

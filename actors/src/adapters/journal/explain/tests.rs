@@ -97,7 +97,7 @@ fn a_decision_is_read_back_with_its_order_and_closes() {
     let id = open.client_order_id;
     let record =
         DecisionRecord { client_order_id: Some(id), close_ids: vec![close.client_order_id], ..bought("EURUSD") };
-    store.record_decisions(CYCLE, &[record]).unwrap();
+    store.record_decisions(CYCLE, "baseline", &[record]).unwrap();
     let rows = store.decisions(Pick::Last(1), None).unwrap();
     let [row] = rows.as_slice() else { panic!("{rows:?}") };
     assert_eq!((row.cycle_id, row.symbol.as_str()), (1_500_000_058_000, "EURUSD"));
@@ -120,7 +120,7 @@ fn a_repeated_bar_is_read_with_the_order_that_it_had() {
     fill(&mut store, &order("EURUSD", None));
     fill(&mut store, &order("GBPUSD", None));
     let again = DecisionRecord { reason: Some(Reason::Suppressed("already_ordered")), ..bought("EURUSD") };
-    store.record_decisions(CYCLE, &[again]).unwrap();
+    store.record_decisions(CYCLE, "baseline", &[again]).unwrap();
     let rows = store.decisions(Pick::Last(1), None).unwrap();
     let before: Vec<_> = rows[0].ordered_before.iter().map(|order| order.id).collect();
     assert_eq!(before, [order("EURUSD", None).client_order_id]);
@@ -130,7 +130,7 @@ fn a_repeated_bar_is_read_with_the_order_that_it_had() {
 fn a_failure_keeps_its_kind_and_one_line_of_detail() {
     let (_folder, mut store) = store();
     let long = DecisionRecord { failure_detail: Some("x".repeat(9_000)), ..failed("GBPUSD") };
-    store.record_decisions(CYCLE, &[failed("EURUSD"), long]).unwrap();
+    store.record_decisions(CYCLE, "baseline", &[failed("EURUSD"), long]).unwrap();
     let rows = store.decisions(Pick::Last(1), None).unwrap();
     assert_eq!(rows[0].failure, Some(("fetch".into(), "timeout".into())));
     assert_eq!(rows[0].failure_detail.as_deref(), Some("no answer in 10 s"));
@@ -146,9 +146,9 @@ fn cycles_are_picked_by_number_by_minute_and_by_symbol() {
     assert!(store.decisions(Pick::Last(1), None).unwrap().is_empty());
     for minute in 0..3 {
         // Not in the order of the alphabet.
-        store.record_decisions(CYCLE + minute * MINUTE, &[failed("GBPUSD"), bought("EURUSD")]).unwrap();
+        store.record_decisions(CYCLE + minute * MINUTE, "baseline", &[failed("GBPUSD"), bought("EURUSD")]).unwrap();
     }
-    store.record_decisions(CYCLE + 3 * MINUTE, &[failed("GBPUSD")]).unwrap();
+    store.record_decisions(CYCLE + 3 * MINUTE, "baseline", &[failed("GBPUSD")]).unwrap();
     let first = i64::try_from(CYCLE).unwrap();
     let found = |pick, symbol| {
         let rows = store.decisions(pick, symbol).unwrap();

@@ -1,0 +1,159 @@
+//! What a market does, by its newest bars: it trends, it ranges, or it is unusually volatile. Nothing is decided by it;
+//! it is there for a person who wonders why the model does badly today.
+//!
+//! Trend is measured by the efficiency ratio of P. Kaufman ("Trading Systems and Methods"): how far the price came,
+//! divided by the way it went. Volatility is realised volatility, the root of the mean squared log return (T. Andersen
+//! and T. Bollerslev, "Answering the Skeptics", 1998).
+
+use super::bar::Bar;
+
+/// Returns that say what happens now: a day of hourly bars.
+pub const RECENT_RETURNS: usize = 24;
+/// Returns before them that say what is usual: three days. Together fewer than the 120 bars that features need.
+pub const USUAL_RETURNS: usize = 72;
+/// A random walk of 24 steps has an efficiency ratio of about 1 / sqrt(24) = 0.2, and one in twenty gets this far.
+pub const TREND_EFFICIENCY_MIN: f64 = 0.5;
+/// Of equally volatile normal returns, one window in a hundred and more gets this far by chance: a variance ratio of
+/// 2.25 with 24 and 72 degrees of freedom.
+pub const VOLATILE_RATIO_MIN: f64 = 1.5;
+
+/// The values of `sentinel_market_regime{regime}`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Regime {
+    /// The price goes somewhere.
+    Trend,
+    /// It goes nowhere, as calmly as usual.
+    Range,
+    /// It moves much more than before, wherever to.
+    Volatile,
+    /// There are too few bars to say.
+    Unknown,
+}
+
+impl Regime {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Trend, Self::Range, Self::Volatile, Self::Unknown];
+
+    /// The label value.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Trend => "trend",
+            Self::Range => "range",
+            Self::Volatile => "volatile",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// What these bars, oldest first, say. Volatile comes before trend: a crash is both, and it is the volatility that
+    /// a model was not trained on.
+    pub fn of(bars: &[Bar]) -> Self {
+        let Some(start) = bars.len().checked_sub(RECENT_RETURNS + USUAL_RETURNS + 1) else { return Self::Unknown };
+        let usual = &bars[start..=start + USUAL_RETURNS];
+        let recent = &bars[start + USUAL_RETURNS..];
+        // Not a quotient: a market that stood still and then moves has no usual volatility to divide by.
+        if realised_volatility(recent) >= VOLATILE_RATIO_MIN * realised_volatility(usual).max(f64::MIN_POSITIVE) {
+            return Self::Volatile;
+        }
+        if efficiency_ratio(recent) >= TREND_EFFICIENCY_MIN { Self::Trend } else { Self::Range }
+    }
+}
+
+/// Net change of the close over the sum of its changes, 0 to 1; 0 if it did not change at all.
+fn efficiency_ratio(bars: &[Bar]) -> f64 {
+    let way: f64 = bars.windows(2).map(|pair| (pair[1].close - pair[0].close).abs()).sum();
+    match bars {
+        [first, .., last] if way > 0.0 => (last.close - first.close).abs() / way,
+        _ => 0.0,
+    }
+}
+
+/// Root of the mean squared log return of the closes, per bar; 0 for fewer than two bars.
+fn realised_volatility(bars: &[Bar]) -> f64 {
+    let squares: f64 = bars.windows(2).map(|pair| (pair[1].close / pair[0].close).ln().powi(2)).sum();
+    (squares / bars.len().saturating_sub(1).max(1) as f64).sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL_RETURNS: usize = USUAL_RETURNS + RECENT_RETURNS;
+
+    /// Bars whose closes follow these log returns.
+    fn bars(returns: impl IntoIterator<Item = f64>) -> Vec<Bar> {
+        let closes = returns.into_iter().scan(0.0, |sum, step| {
+            *sum += step;
+            Some(f64::exp(*sum))
+        });
+        let closes = std::iter::once(1.0).chain(closes);
+        closes.map(|close| Bar { open_time: 0, open: close, high: close, low: close, close, volume: 0.0 }).collect()
+    }
+
+    /// One step up, one down, so that it stays where it is.
+    fn to_and_fro(step: f64) -> impl Iterator<Item = f64> {
+        [step, -step].into_iter().cycle()
+    }
+
+    #[test]
+    fn to_and_fro_is_a_range_and_straight_on_a_trend() {
+        assert_eq!(Regime::of(&bars(to_and_fro(0.001).take(ALL_RETURNS))), Regime::Range);
+        assert_eq!(Regime::of(&bars(std::iter::repeat_n(0.001, ALL_RETURNS))), Regime::Trend);
+        assert_eq!(Regime::of(&bars(std::iter::repeat_n(-0.001, ALL_RETURNS))), Regime::Trend, "down, too");
+    }
+
+    #[test]
+    fn a_trend_begins_at_half_the_way() {
+        // Of 24 equal steps, 18 up and 6 down go 12 / 24 of the way; in price, so that the quotient is exact.
+        let with = |downs: usize| {
+            let mut close = 1024.0;
+            let mut recent = vec![close];
+            for step in 0..RECENT_RETURNS {
+                close += if step % 4 == 3 && step / 4 < downs { -1.0 } else { 1.0 };
+                recent.push(close);
+            }
+            let bar = |close| Bar { open_time: 0, open: close, high: close, low: close, close, volume: 0.0 };
+            let usual = (0..USUAL_RETURNS).map(|index| if index % 2 == 0 { 1024.0 } else { 1023.0 });
+            Regime::of(&usual.chain(recent).map(bar).collect::<Vec<_>>())
+        };
+        assert_eq!(with(6), Regime::Trend, "exactly half");
+        let mut seven_down = bars(to_and_fro(0.001).take(USUAL_RETURNS));
+        let steps = (0..RECENT_RETURNS).map(|step| if step < 7 { -1.0 } else { 1.0 });
+        let start = seven_down[USUAL_RETURNS].close;
+        seven_down.extend(
+            steps
+                .scan(0.0, |sum, step| {
+                    *sum += step;
+                    Some(Bar { close: start + *sum * 0.001, ..seven_down[0] })
+                })
+                .collect::<Vec<_>>(),
+        );
+        assert_eq!(Regime::of(&seven_down), Regime::Range, "10 / 24 is less");
+    }
+
+    #[test]
+    fn volatile_begins_at_half_as_much_again() {
+        let with = |ratio: f64| {
+            let usual = to_and_fro(0.001).take(USUAL_RETURNS);
+            Regime::of(&bars(usual.chain(to_and_fro(0.001 * ratio).take(RECENT_RETURNS))))
+        };
+        assert_eq!(with(1.499), Regime::Range);
+        assert_eq!(with(1.501), Regime::Volatile);
+        let crash = to_and_fro(0.001).take(USUAL_RETURNS).chain(std::iter::repeat_n(-0.01, RECENT_RETURNS));
+        assert_eq!(Regime::of(&bars(crash)), Regime::Volatile, "a crash is a trend as well");
+    }
+
+    #[test]
+    fn a_market_that_stands_still_is_a_range_until_it_moves() {
+        assert_eq!(Regime::of(&bars(std::iter::repeat_n(0.0, ALL_RETURNS))), Regime::Range);
+        let moves = std::iter::repeat_n(0.0, ALL_RETURNS - 1).chain([0.001]);
+        assert_eq!(Regime::of(&bars(moves)), Regime::Volatile);
+    }
+
+    #[test]
+    fn too_few_bars_say_nothing_and_older_ones_do_not_count() {
+        assert_eq!(Regime::of(&[]), Regime::Unknown);
+        assert_eq!(Regime::of(&bars(std::iter::repeat_n(0.001, ALL_RETURNS - 1))), Regime::Unknown);
+        let older = to_and_fro(0.1).take(100).chain(std::iter::repeat_n(0.001, ALL_RETURNS));
+        assert_eq!(Regime::of(&bars(older)), Regime::Trend);
+    }
+}
