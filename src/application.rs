@@ -312,6 +312,7 @@ fn http_config(settings: &Settings) -> HttpConfig {
         connections_max: metrics.connections_max,
         header_deadline: Duration::from_millis(metrics.header_deadline_ms),
         ask_deadline: Duration::from_millis(metrics.ask_deadline_ms),
+        protection: metrics.protection.clone(),
     }
 }
 

@@ -1,10 +1,17 @@
 //! Everything behind the metrics port: /metrics, /health, /livez, /readyz, /startupz. It runs on threads of its own,
-//! asks the actors with a deadline, and holds nothing that a cycle waits for.
+//! asks the actors with a deadline, and holds nothing that a cycle waits for. A web-config file puts TLS and a password
+//! before it.
 
 mod accept;
 mod ask;
+mod password;
+mod protection;
 #[cfg(test)]
 mod tests;
+mod tls;
+mod web_config;
+
+pub use protection::Protection;
 
 use actix::Recipient;
 use actix_web::{
@@ -15,10 +22,12 @@ use actix_web::{
         KeepAlive, StatusCode,
         header::{ACCEPT, ALLOW, CONTENT_TYPE, HeaderValue, VARY},
     },
+    middleware::from_fn,
     rt::net::TcpStream,
     web,
 };
 use ask::Ask;
+use password::Gate;
 use sentinel_actors::{
     domain::{
         exposition::Format,
@@ -49,6 +58,8 @@ pub struct HttpConfig {
     pub header_deadline: Duration,
     /// Longest wait for an actor's answer.
     pub ask_deadline: Duration,
+    /// TLS and passwords; `None` is plain HTTP for everyone.
+    pub protection: Option<Protection>,
 }
 
 /// Whom HTTP asks.
@@ -86,25 +97,47 @@ pub fn serve_routes(
     config: &HttpConfig,
     routes: impl Fn(&mut web::ServiceConfig) + Clone + Send + 'static,
 ) -> io::Result<(Server, SocketAddr)> {
-    let app = move || App::new().wrap(TracingLogger::<DebugSpan>::new()).configure(&routes);
-    let server = HttpServer::new(app)
-        .workers(1)
-        .max_connections(config.connections_max)
-        .client_request_timeout(config.header_deadline)
-        // One request per connection: actix-http times the head of a connection's first request only, so a client
-        // that stalls in its second would hold its place for ever. A scraper connects anew every 15 s at no cost.
-        .keep_alive(KeepAlive::Disabled)
-        .shutdown_timeout(STOP_DEADLINE_S)
-        .disable_signals()
-        .on_connect(|connection, _| {
-            if let Some(stream) = connection.downcast_ref::<TcpStream>() {
-                // An answer must not wait for the scraper's delayed ACK; where it cannot be set, it only does.
-                let _ = stream.set_nodelay(true);
-            }
-        })
-        .bind((config.host.as_str(), config.port))?;
-    let address = server.addrs().first().copied().ok_or_else(|| io::Error::other("no address was bound"))?;
-    Ok((server.run(), address))
+    let gate = config.protection.as_ref().and_then(Gate::of).map(web::Data::new);
+    let app = move || {
+        let gate = |app: &mut web::ServiceConfig| _ = gate.clone().map(|gate| app.app_data(gate));
+        App::new()
+            .wrap(from_fn(password::ask))
+            .wrap(TracingLogger::<DebugSpan>::new())
+            .configure(gate)
+            .configure(&routes)
+    };
+    let tls = match &config.protection {
+        Some(protection) => tls::server_config(protection).map_err(io::Error::other)?,
+        None => None,
+    };
+    let bound = match tls {
+        Some(tls) => tls::serve(config, tls, app)?,
+        None => {
+            let server = HttpServer::new(app)
+                .workers(1)
+                .max_connections(config.connections_max)
+                .client_request_timeout(config.header_deadline)
+                // One request per connection: actix-http times the head of a connection's first request only, so a
+                // client that stalls in its second would hold its place for ever. A scraper connects anew every 15 s at
+                // no cost.
+                .keep_alive(KeepAlive::Disabled)
+                .shutdown_timeout(STOP_DEADLINE_S)
+                .disable_signals()
+                .on_connect(|connection, _| {
+                    if let Some(stream) = connection.downcast_ref::<TcpStream>() {
+                        // An answer must not wait for the scraper's delayed ACK; where it cannot be set, it only does.
+                        let _ = stream.set_nodelay(true);
+                    }
+                })
+                .bind((config.host.as_str(), config.port))?;
+            let address = server.addrs().first().copied().ok_or_else(|| io::Error::other("no address was bound"))?;
+            (server.run(), address)
+        }
+    };
+    if let Some(protection) = &config.protection {
+        protection.clone().keep_fresh();
+    }
+    Ok(bound)
 }
 
 /// What a worker thread keeps: one question per kind under way, whatever the number of requests.

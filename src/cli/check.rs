@@ -4,7 +4,7 @@ use super::{args::SettingsArgs, fail, refuse};
 use crate::settings::Settings;
 use anyhow::Context;
 use sentinel_actors::adapters::gateway::curve;
-use std::{fs, os::unix::fs::PermissionsExt, process::ExitCode};
+use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::ExitCode};
 
 pub(super) fn main(args: &SettingsArgs) -> ExitCode {
     let settings = match Settings::load(&args.sources()) {
@@ -38,12 +38,25 @@ fn line(settings: &Settings) -> String {
         Some(_) => "# The line to the gateway: CURVE, encrypted and both ends proven.",
         None => "# The line to the gateway: open, neither encrypted nor proven.",
     };
-    let secret = gateway.curve_secret_key_file.as_ref().and_then(|path| fs::metadata(path).ok());
-    let exposed = match secret {
-        Some(file) if file.permissions().mode() & 0o004 != 0 => {
-            "\n# Everyone on this machine may read gateway.curve_secret_key_file: chmod o-r."
+    let exposed = exposed(gateway.curve_secret_key_file.as_deref(), "gateway.curve_secret_key_file");
+    format!("{library}\n{line}{exposed}{}", http(settings))
+}
+
+/// What protects /metrics and /health, if anything does.
+fn http(settings: &Settings) -> String {
+    let Some(protection) = &settings.metrics.protection else { return String::new() };
+    let line = match (protection.has_tls(), protection.users()) {
+        (true, 0) => "TLS, without a password.".to_owned(),
+        (true, users) => format!("TLS, with a password, users: {users}."),
+        (false, users) => {
+            format!("with a password that travels in the open, users: {users}; tls_server_config encrypts it.")
         }
-        _ => "",
     };
-    format!("{library}\n{line}{exposed}")
+    let exposed = exposed(protection.key_file(), "tls_server_config.key_file");
+    format!("\n# HTTP: {line}{exposed}")
+}
+
+fn exposed(secret: Option<&Path>, key: &str) -> String {
+    let mode = secret.and_then(|path| fs::metadata(path).ok()).map_or(0, |file| file.permissions().mode());
+    if mode & 0o004 == 0 { String::new() } else { format!("\n# Everyone on this machine may read {key}: chmod o-r.") }
 }

@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     application::{Application, Ended, Plan},
+    http::Protection,
     sandbox::{
         PriceBoard,
         baseline::{Accuracy, Baseline},
@@ -153,8 +154,9 @@ fn sources(args: &Args, journal: &Path, [market, model, gateway]: [SocketAddr; 3
 }
 
 fn what_to_open(settings: &Settings, http: Option<SocketAddr>) -> String {
+    let scheme = if settings.metrics.protection.as_ref().is_some_and(Protection::has_tls) { "https" } else { "http" };
     match http.map(|address| address.port()) {
-        Some(port) => format!("Open   http://127.0.0.1:{port}/metrics   and   http://127.0.0.1:{port}/health"),
+        Some(port) => format!("Open   {scheme}://127.0.0.1:{port}/metrics   and   {scheme}://127.0.0.1:{port}/health"),
         None if !settings.metrics.enabled => "No port is open: metrics.enabled is false.".into(),
         None => format!(
             "Port {} cannot be bound, so there is nothing to open yet: free it, or start with --metrics-port N.",

@@ -65,6 +65,7 @@ fn config() -> HttpConfig {
         connections_max: 16,
         header_deadline: Duration::from_secs(1),
         ask_deadline: Duration::from_millis(250),
+        protection: None,
     }
 }
 

@@ -16,6 +16,7 @@ pub use sections::*;
 pub use validate::Purpose;
 pub use values::{Distance, Secret};
 
+use crate::http::Protection;
 use sentinel_actors::adapters::gateway;
 use sha2::{Digest, Sha256};
 use std::{fmt, path::PathBuf};
@@ -61,6 +62,7 @@ impl std::error::Error for SettingsError {}
 
 /// The one setting that takes a flag, so that nobody trades by a file that was copied.
 const LIVE: &str = "trading.live";
+const WEB_CONFIG: &str = "metrics.web_config_file";
 
 impl Settings {
     /// Loads all layers and checks that the daemon can run with the result.
@@ -94,6 +96,10 @@ impl Settings {
         match reference::reference(&settings.model) {
             Ok(reference) => settings.model.reference = reference,
             Err(problem) => problems.push(problem),
+        }
+        match settings.metrics.web_config_file.as_deref().map(Protection::load).transpose() {
+            Ok(protection) => settings.metrics.protection = protection,
+            Err(faults) => problems.extend(faults.into_iter().map(|fault| Problem::new(WEB_CONFIG, fault))),
         }
         if problems.is_empty() { Ok(settings) } else { Err(SettingsError(problems)) }
     }

@@ -5,6 +5,7 @@ mod symbols;
 pub use symbols::{Symbol, Symbols};
 
 use super::values::{Distance, Secret};
+use crate::http::Protection;
 use sentinel_actors::{
     adapters::gateway::{CurveKeys, DialectKind},
     domain::{
@@ -278,6 +279,11 @@ pub struct MetricsSettings {
     pub header_deadline_ms: u64,
     pub ask_deadline_ms: u64,
     pub bind_retry_ms: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub web_config_file: Option<PathBuf>,
+    /// What that file says; filled in when the settings are loaded.
+    #[serde(skip)]
+    pub protection: Option<Protection>,
 }
 
 /// `[log]`

@@ -90,6 +90,7 @@ async fn servers() -> Result<(Bound, Bound), Box<dyn std::error::Error>> {
         connections_max: 256,
         header_deadline: Duration::from_secs(5),
         ask_deadline: Duration::from_millis(500),
+        protection: None,
     };
     let scheduler = Scheduler.start().recipient();
     let deps = Deps { metrics: metrics.clone().recipient(), health: metrics.recipient(), scheduler, snapshot };

@@ -1,0 +1,240 @@
+//! The password of every path but the probes. A check is slow on purpose, so checks run one at a time beside the
+//! server, few wait, and what was right once is remembered.
+
+use super::{plain, protection::Protection, web_config::Users};
+use actix_web::{
+    Error, HttpResponse,
+    body::{EitherBody, MessageBody},
+    dev::{ServiceRequest, ServiceResponse},
+    http::{
+        StatusCode,
+        header::{AUTHORIZATION, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE},
+    },
+    middleware::Next,
+    web,
+};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use sha2::{Digest, Sha256};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+use tokio::sync::Semaphore;
+
+/// An orchestrator's probe has no password, and the answers say nothing secret.
+const OPEN: [&str; 3] = ["/livez", "/readyz", "/startupz"];
+/// Checks that may wait, a second's worth at the usual cost; a flood of them must leave connections for scrapers.
+const WAITING_MAX: usize = 16;
+
+/// Lets in who knows a password.
+pub(super) struct Gate {
+    protection: Protection,
+    /// Per user, the digest of the password that was right.
+    known: Mutex<HashMap<String, [u8; 32]>>,
+    /// Of this process only, so that a digest is worth nothing elsewhere.
+    salt: [u8; 32],
+    places: Arc<Semaphore>,
+    turn: Arc<Semaphore>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Refusal {
+    Unknown,
+    Busy,
+}
+
+impl Gate {
+    /// The gate of this protection, or `None` if it has no users.
+    pub fn of(protection: &Protection) -> Option<Self> {
+        let mut salt = [0; 32];
+        salt[..16].copy_from_slice(uuid::Uuid::new_v4().as_bytes());
+        salt[16..].copy_from_slice(uuid::Uuid::new_v4().as_bytes());
+        (protection.users() > 0).then(|| Self {
+            protection: protection.clone(),
+            known: Mutex::default(),
+            salt,
+            places: Arc::new(Semaphore::new(WAITING_MAX)),
+            turn: Arc::new(Semaphore::new(1)),
+        })
+    }
+
+    async fn admit(&self, authorization: Option<&HeaderValue>) -> Result<(), Refusal> {
+        let (name, password) = authorization.and_then(credentials).ok_or(Refusal::Unknown)?;
+        let users = self.protection.state().users.clone();
+        let hash = users.0.get(&name);
+        if let Some(hash) = hash {
+            let digest = self.digest(&name, hash, &password);
+            if self.known().get(&name) == Some(&digest) {
+                return Ok(());
+            }
+        }
+        // Somebody else's hash for a name that is nobody's: the answer takes as long and tells nothing.
+        let checked = hash.or_else(|| users.0.values().next()).cloned().ok_or(Refusal::Unknown)?;
+        let place = self.places.clone().try_acquire_owned().map_err(|_| Refusal::Busy)?;
+        let turn = self.turn.clone().acquire_owned().await.map_err(|_| Refusal::Busy)?;
+        let right = web::block(move || {
+            let right = bcrypt::verify(&password, &checked).unwrap_or(false);
+            // Held until here although the client may have gone away: one check at a time.
+            drop((place, turn));
+            right.then_some(password)
+        });
+        match (right.await, hash) {
+            (Ok(Some(password)), Some(hash)) => {
+                self.remember(&name, self.digest(&name, hash, &password), &users);
+                Ok(())
+            }
+            _ => Err(Refusal::Unknown),
+        }
+    }
+
+    /// One digest per user that there still is.
+    fn remember(&self, name: &str, digest: [u8; 32], users: &Users) {
+        let mut known = self.known();
+        known.retain(|name, _| users.0.contains_key(name));
+        known.insert(name.to_owned(), digest);
+    }
+
+    /// The hash is part of it: a new one in the file makes the old password unknown.
+    fn digest(&self, name: &str, hash: &str, password: &[u8]) -> [u8; 32] {
+        let mut digest = Sha256::new();
+        digest.update(self.salt);
+        for part in [name.as_bytes(), hash.as_bytes(), password] {
+            digest.update((part.len() as u64).to_le_bytes());
+            digest.update(part);
+        }
+        digest.finalize().into()
+    }
+
+    fn known(&self) -> std::sync::MutexGuard<'_, HashMap<String, [u8; 32]>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// `Basic` and base64 of `name:password`.
+fn credentials(header: &HeaderValue) -> Option<(String, Vec<u8>)> {
+    let (scheme, encoded) = header.to_str().ok()?.split_once(' ')?;
+    let mut name = BASE64_STANDARD.decode(encoded.trim()).ok()?;
+    let colon = name.iter().position(|byte| *byte == b':')?;
+    let password = name.split_off(colon + 1);
+    name.truncate(colon);
+    scheme.eq_ignore_ascii_case("basic").then_some((String::from_utf8(name).ok()?, password))
+}
+
+/// Middleware: asks the gate, if there is one.
+pub(super) async fn ask<B: MessageBody>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B>>, Error> {
+    let refusal = match request.app_data::<web::Data<Gate>>() {
+        Some(gate) if !OPEN.contains(&request.path()) => gate.admit(request.headers().get(AUTHORIZATION)).await.err(),
+        _ => None,
+    };
+    match refusal {
+        Some(refusal) => Ok(request.into_response(refused(&refusal)).map_into_right_body()),
+        None => next.call(request).await.map(ServiceResponse::map_into_left_body),
+    }
+}
+
+fn refused(refusal: &Refusal) -> HttpResponse {
+    let (code, text, header, value) = match refusal {
+        Refusal::Unknown => (StatusCode::UNAUTHORIZED, "a password is needed", WWW_AUTHENTICATE, "Basic"),
+        Refusal::Busy => (StatusCode::TOO_MANY_REQUESTS, "too many passwords are being checked", RETRY_AFTER, "1"),
+    };
+    let mut response = plain(code, text.into());
+    response.headers_mut().insert(header, HeaderValue::from_static(value));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::{FutureExt, future::join_all};
+    use std::{fs, time::Duration};
+
+    /// A gate for `hub`, whose password is `right`; keep the folder as long as the gate.
+    fn gate(cost: u32) -> (tempfile::TempDir, Gate) {
+        let folder = tempfile::tempdir().unwrap();
+        let hash = bcrypt::hash("right", cost).unwrap();
+        fs::write(folder.path().join("web.yml"), format!("basic_auth_users: {{hub: {hash}}}")).unwrap();
+        let protection = Protection::load(&folder.path().join("web.yml")).unwrap();
+        let gate = Gate::of(&protection).unwrap();
+        (folder, gate)
+    }
+
+    fn basic(text: &str) -> HeaderValue {
+        HeaderValue::from_str(&format!("Basic {}", BASE64_STANDARD.encode(text))).unwrap()
+    }
+
+    #[actix::test]
+    async fn the_right_password_is_let_in_and_nothing_else() {
+        let (_folder, gate) = gate(4);
+        assert_eq!(gate.admit(Some(&basic("hub:right"))).await, Ok(()));
+        assert_eq!(gate.admit(Some(&basic("hub:right"))).await, Ok(()), "remembered");
+        for text in ["hub:wrong", "hub:", "hub", "nobody:right", ":right", "hub:right ", "HUB:right", ""] {
+            assert_eq!(gate.admit(Some(&basic(text))).await, Err(Refusal::Unknown), "{text}");
+        }
+        for header in ["Bearer aHViOnJpZ2h0", "Basic", "Basic ", "Basic ###", "aHViOnJpZ2h0", ""] {
+            let header = HeaderValue::from_static(header);
+            assert_eq!(gate.admit(Some(&header)).await, Err(Refusal::Unknown), "{header:?}");
+        }
+        assert_eq!(gate.admit(None).await, Err(Refusal::Unknown));
+        assert_eq!(gate.admit(Some(&HeaderValue::from_static("basic aHViOnJpZ2h0"))).await, Ok(()), "any case");
+    }
+
+    #[actix::test]
+    async fn only_what_was_right_is_remembered_and_not_as_text() {
+        let (_folder, gate) = gate(4);
+        for text in ["hub:wrong", "nobody:right", "hub:right"] {
+            let _ = gate.admit(Some(&basic(text))).await;
+        }
+        let known = gate.known();
+        assert_eq!(known.keys().collect::<Vec<_>>(), ["hub"]);
+        assert!(!known["hub"].windows(5).any(|bytes| bytes == b"right"));
+    }
+
+    #[actix::test]
+    async fn a_new_hash_makes_the_old_password_wrong() {
+        let (folder, gate) = gate(4);
+        assert_eq!(gate.admit(Some(&basic("hub:right"))).await, Ok(()));
+        let hash = bcrypt::hash("another", 5).unwrap();
+        fs::write(folder.path().join("web.yml"), format!("basic_auth_users: {{hub: {hash}, grafana: {hash}}}"))
+            .unwrap();
+        gate.protection.renew();
+        assert_eq!(gate.admit(Some(&basic("hub:right"))).await, Err(Refusal::Unknown));
+        assert_eq!(gate.admit(Some(&basic("hub:another"))).await, Ok(()));
+        assert_eq!(gate.admit(Some(&basic("grafana:another"))).await, Ok(()));
+    }
+
+    #[actix::test]
+    async fn a_flood_of_wrong_passwords_is_cut_short_and_a_known_one_passes_it() {
+        let (_folder, gate) = gate(10);
+        assert_eq!(gate.admit(Some(&basic("hub:right"))).await, Ok(()));
+        let (wrong, right) = (basic("hub:wrong"), basic("hub:right"));
+        let flood = join_all((0..100).map(|_| gate.admit(Some(&wrong))));
+        let scraper = async {
+            actix::clock::sleep(Duration::from_millis(1)).await;
+            let taken = WAITING_MAX - gate.places.available_permits();
+            (gate.admit(Some(&right)).await, taken, WAITING_MAX - gate.places.available_permits())
+        };
+        let (refused, (admitted, before, after)) = futures_util::future::join(flood, scraper).await;
+        assert_eq!((admitted, before > 0, after > 0), (Ok(()), true, true), "it did not wait for the others");
+        let busy = refused.iter().filter(|refusal| **refusal == Err(Refusal::Busy)).count();
+        assert_eq!((busy, refused.len()), (100 - WAITING_MAX, 100));
+        assert!(refused.iter().all(Result::is_err));
+    }
+
+    #[actix::test]
+    async fn a_client_that_goes_away_frees_its_turn_only_when_its_check_is_done() {
+        let (_folder, gate) = gate(12);
+        let wrong = basic("hub:wrong");
+        for _ in 0..2 * WAITING_MAX {
+            assert!(gate.admit(Some(&wrong)).now_or_never().is_none());
+            assert_eq!(gate.turn.available_permits(), 0, "one check runs on, and no second beside it");
+        }
+        while gate.turn.available_permits() == 0 {
+            actix::clock::sleep(Duration::from_millis(5)).await;
+        }
+        assert_eq!(gate.places.available_permits(), WAITING_MAX);
+        assert_eq!(gate.admit(Some(&basic("hub:right"))).await, Ok(()));
+    }
+}

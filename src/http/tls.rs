@@ -1,0 +1,255 @@
+//! TLS on the port: certificates from their files, the settings of rustls, and the server whose connections begin
+//! with a handshake. What a connection is shown is read anew for each, so that a renewed certificate needs no restart.
+
+use super::{HttpConfig, STOP_DEADLINE_S, protection::Protection, web_config::TlsConfig};
+use actix_http::{HttpService, Request};
+use actix_service::{IntoServiceFactory, ServiceFactory, ServiceFactoryExt, map_config};
+use actix_tls::accept::{
+    TlsError,
+    rustls_0_23::{Acceptor, TlsStream},
+};
+use actix_web::{
+    Error,
+    body::MessageBody,
+    dev::{AppConfig, Response, Server},
+    http::KeepAlive,
+    rt::net::TcpStream,
+};
+use rustls::{
+    DigitallySignedStruct, DistinguishedName, RootCertStore, ServerConfig, SignatureScheme, SupportedProtocolVersion,
+    client::danger::HandshakeSignatureValid,
+    crypto::{CryptoProvider, ring},
+    pki_types::{CertificateDer, PrivateKeyDer, UnixTime, pem::PemObject},
+    server::{
+        ClientHello, NoServerSessionStorage, ResolvesServerCert, WebPkiClientVerifier,
+        danger::{ClientCertVerified, ClientCertVerifier},
+    },
+    sign::CertifiedKey,
+    version::{TLS12, TLS13},
+};
+use std::{
+    fmt,
+    fs::File,
+    io::{self, Read},
+    net::{SocketAddr, TcpListener},
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
+
+/// A certificate chain has some kilobytes; a bundle of every public authority has 250.
+const FILE_BYTES_MAX: u64 = 1 << 20;
+
+/// As actix-web has it without TLS.
+const DISCONNECT_DEADLINE: Duration = Duration::from_secs(1);
+
+/// What the files of a [`TlsConfig`] hold.
+pub(super) struct Material {
+    certified: Arc<CertifiedKey>,
+    clients: Option<Arc<dyn ClientCertVerifier>>,
+}
+
+impl Material {
+    /// Reads the files.
+    ///
+    /// # Errors
+    /// The key whose file is at fault, the file, and what is wrong with it.
+    pub fn read(config: &TlsConfig) -> Result<Self, String> {
+        let provider = Arc::new(ring::default_provider());
+        let chain = certificates("cert_file", &config.cert_file)?;
+        let key = PrivateKeyDer::from_pem_slice(&read("key_file", &config.key_file)?).map_err(|_| {
+            let file = config.key_file.display();
+            format!("tls_server_config.key_file: {file} has no private key in PEM that is not encrypted")
+        })?;
+        let certified = CertifiedKey::from_der(chain, key, &provider).map_err(|error| {
+            let file = config.key_file.display();
+            format!("tls_server_config.key_file: {file} does not go with the certificate of cert_file: {error}")
+        })?;
+        let clients = match &config.clients {
+            Some(clients) => Some(verifier(&clients.ca_file, clients.required, provider)?),
+            None => None,
+        };
+        Ok(Self { certified: certified.into(), clients })
+    }
+}
+
+fn verifier(path: &Path, required: bool, provider: Arc<CryptoProvider>) -> Result<Arc<dyn ClientCertVerifier>, String> {
+    let unusable = |error: &dyn fmt::Display| format!("tls_server_config.client_ca_file: {}: {error}", path.display());
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates("client_ca_file", path)? {
+        roots.add(certificate).map_err(|error| unusable(&error))?;
+    }
+    let builder = WebPkiClientVerifier::builder_with_provider(roots.into(), provider);
+    let builder = if required { builder } else { builder.allow_unauthenticated() };
+    builder.build().map_err(|error| unusable(&error))
+}
+
+fn read(key: &str, path: &Path) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(FILE_BYTES_MAX).read_to_end(&mut bytes));
+    read.map_err(|error| format!("tls_server_config.{key}: {} cannot be read: {error}", path.display()))?;
+    Ok(bytes)
+}
+
+fn certificates(key: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    let bytes = read(key, path)?;
+    let found = CertificateDer::pem_slice_iter(&bytes).collect::<Result<Vec<_>, _>>().unwrap_or_default();
+    match found.is_empty() {
+        true => Err(format!("tls_server_config.{key}: {} has no certificate in PEM", path.display())),
+        false => Ok(found),
+    }
+}
+
+/// The settings of rustls for this protection, or `None` if it has no TLS.
+///
+/// # Errors
+/// None that the checks of the file have let through.
+pub(super) fn server_config(protection: &Protection) -> Result<Option<ServerConfig>, rustls::Error> {
+    let Some(tls) = protection.tls() else { return Ok(None) };
+    let spoken: &[&SupportedProtocolVersion] = match (tls.tls12, tls.tls13) {
+        (true, false) => &[&TLS12],
+        (false, true) => &[&TLS13],
+        _ => &[&TLS13, &TLS12],
+    };
+    let provider = Arc::new(ring::default_provider());
+    let schemes = provider.signature_verification_algorithms.supported_schemes();
+    let builder = ServerConfig::builder_with_provider(provider).with_protocol_versions(spoken)?;
+    let newest = |required| Newest { protection: protection.clone(), required, schemes };
+    let builder = match &tls.clients {
+        Some(clients) => builder.with_client_cert_verifier(Arc::new(newest(clients.required))),
+        None => builder.with_no_client_auth(),
+    };
+    let mut config = builder.with_cert_resolver(Arc::new(Newest::resolver(protection)));
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    // A session taken up again would skip the check of a client's certificate against a renewed authority.
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config.send_tls13_tickets = 0;
+    Ok(Some(config))
+}
+
+/// Answers rustls with what was read last.
+struct Newest {
+    protection: Protection,
+    required: bool,
+    schemes: Vec<SignatureScheme>,
+}
+
+impl Newest {
+    fn resolver(protection: &Protection) -> Self {
+        Self { protection: protection.clone(), required: false, schemes: Vec::new() }
+    }
+
+    fn verifier(&self) -> Result<Arc<dyn ClientCertVerifier>, rustls::Error> {
+        let state = self.protection.state();
+        let clients = state.tls.as_ref().and_then(|material| material.clients.clone());
+        clients.ok_or_else(|| rustls::Error::General("no authority for clients".into()))
+    }
+}
+
+impl fmt::Debug for Newest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Newest")
+    }
+}
+
+impl ResolvesServerCert for Newest {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        self.protection.state().tls.as_ref().map(|material| material.certified.clone())
+    }
+}
+
+impl ClientCertVerifier for Newest {
+    fn client_auth_mandatory(&self) -> bool {
+        self.required
+    }
+
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        // Hints only; those of an authority that may be renewed cannot be lent out.
+        &[]
+    }
+
+    fn verify_client_cert(
+        &self,
+        client: &CertificateDer<'_>,
+        chain: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, rustls::Error> {
+        self.verifier()?.verify_client_cert(client, chain, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        client: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.verifier()?.verify_tls12_signature(message, client, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        client: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.verifier()?.verify_tls13_signature(message, client, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.schemes.clone()
+    }
+}
+
+/// The same server as without TLS: one worker, the same limits, one request per connection.
+///
+/// # Errors
+/// When the address cannot be bound.
+pub(super) fn serve<F, I, S, B>(config: &HttpConfig, tls: ServerConfig, app: F) -> io::Result<(Server, SocketAddr)>
+where
+    F: Fn() -> I + Clone + Send + 'static,
+    I: IntoServiceFactory<S, Request>,
+    S: ServiceFactory<Request, Config = AppConfig> + 'static,
+    S::Error: Into<Error> + 'static,
+    S::InitError: fmt::Debug,
+    S::Response: Into<Response<B>> + 'static,
+    <S::Service as actix_service::Service<Request>>::Future: 'static,
+    B: MessageBody + 'static,
+{
+    let listener = TcpListener::bind((config.host.as_str(), config.port))?;
+    let address = listener.local_addr()?;
+    let deadline = config.header_deadline;
+    let server = Server::build()
+        .workers(1)
+        .max_concurrent_connections(config.connections_max)
+        .shutdown_timeout(STOP_DEADLINE_S)
+        .disable_signals()
+        .listen("https", listener, move || {
+            let mut acceptor = Acceptor::new(tls.clone());
+            if !deadline.is_zero() {
+                // Before the head, and as long as the head.
+                acceptor.set_handshake_timeout(deadline);
+            }
+            let app = app().into_factory().map_err(|error: S::Error| error.into().error_response());
+            let http = HttpService::build()
+                .keep_alive(KeepAlive::Disabled)
+                .client_request_timeout(deadline)
+                .client_disconnect_timeout(DISCONNECT_DEADLINE)
+                .local_addr(address)
+                .secure()
+                .on_connect_ext(|stream: &TlsStream<TcpStream>, _| {
+                    // As without TLS.
+                    let _ = stream.get_ref().0.set_nodelay(true);
+                })
+                .h1(map_config(app, |()| AppConfig::default()));
+            acceptor
+                .map_init_err(|_| ())
+                .map_err(TlsError::into_service_error)
+                .map(|stream: TlsStream<TcpStream>| {
+                    let peer = stream.get_ref().0.peer_addr().ok();
+                    (stream, peer)
+                })
+                .and_then(http.map_err(TlsError::Service))
+        })?
+        .run();
+    Ok((server, address))
+}
