@@ -223,6 +223,6 @@ mod tests {
         assert!(text.contains("tls_server_config.cert_file") && text.contains("server.pem cannot be read"), "{text}");
         fs::write(folder.path().join("server.pem"), "CANARY").unwrap();
         let text = refused();
-        assert!(text.contains("server.pem has no certificate") && !text.contains("CANARY"), "{text}");
+        assert!(text.contains("server.pem holds no certificates") && !text.contains("CANARY"), "{text}");
     }
 }

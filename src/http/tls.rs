@@ -95,7 +95,7 @@ fn certificates(key: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, 
     let bytes = read(key, path)?;
     let found = CertificateDer::pem_slice_iter(&bytes).collect::<Result<Vec<_>, _>>().unwrap_or_default();
     match found.is_empty() {
-        true => Err(format!("tls_server_config.{key}: {} has no certificate in PEM", path.display())),
+        true => Err(format!("tls_server_config.{key}: {} holds no certificates in PEM", path.display())),
         false => Ok(found),
     }
 }

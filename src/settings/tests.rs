@@ -142,6 +142,7 @@ fn every_value_out_of_range_is_refused_by_its_key() {
         ("SENTINEL__JOURNAL__PATH", "/", "journal.path"),
         ("SENTINEL__JOURNAL__KEEP_DAYS", "0", "journal.keep_days"),
         ("SENTINEL__METRICS__BIND", "everywhere", "metrics.bind"),
+        ("SENTINEL__METRICS__WEB_CONFIG_FILE", "/nonexistent/web-config.yml", "metrics.web_config_file"),
         ("SENTINEL__LOG__LEVEL", "loud=very", "log.level"),
         ("SENTINEL__LOG__FORMAT", "xml", "log.format"),
         ("SENTINEL__SYMBOLS", "EUR/USD", "symbols.name"),

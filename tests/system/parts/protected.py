@@ -1,0 +1,90 @@
+"""A daemon behind a web-config file, and a client that trusts an authority and may know a password."""
+
+import base64
+import http.client
+import ssl
+from pathlib import Path
+
+from parts.authority import Authority
+from parts.daemon import Daemon, wait_until
+from parts.rig import Rig
+
+USER, PASSWORD, NEW_PASSWORD = "hub", "correct horse", "new password"
+# bcrypt of PASSWORD, cheap, dear and as htpasswd marks it, and of NEW_PASSWORD.
+CHEAP = "$2y$04$9BF5Djm3vG8khfy1Len.cuk/uasLAEWB2ZmlPsVNRm5zFgl56Zbsm"
+DEAR = "$2b$12$BbBt4zgfQq1WdYHRnIcl/eMqva3F.zUXtZik5MZGDgCJ1NjXxDB9G"
+NEW = "$2b$04$afsfG6hpu5Z0N1yJIQjsVOzPBnGGxUT0o5u24xBeEDA9B.6jPylJy"
+PROBES = ("/livez", "/readyz", "/startupz")
+
+
+def basic(user: str, password: str) -> str:
+    """The header `Authorization`."""
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+class Protected:
+    """The directory of a web-config file `web.yml`, its authority, and the daemon that is started with it."""
+
+    def __init__(self, rig: Rig, directory: Path):
+        self.rig, self.directory = rig, directory
+        self.authority = Authority(directory, "ours")
+        self.authority.issue("sentinel")
+        self.file = directory / "web.yml"
+        self.daemon: Daemon | None = None
+
+    def write(self, tls: str | None = "", users: dict[str, str] | None = None) -> Path:
+        """The file: `tls` is what stands beside the certificate's lines, `None` no TLS at all."""
+        text = ""
+        if tls is not None:
+            text += f"tls_server_config:\n  cert_file: sentinel.pem\n  key_file: sentinel.key\n{tls}"
+        if users is not None:
+            text += "basic_auth_users:\n" + "".join(f"  {name}: {hash}\n" for name, hash in users.items())
+        self.file.write_text(text)
+        return self.file
+
+    def start(self, *args: str, **settings: object) -> "Protected":
+        """Starts `sentinel run` and waits until its port answers at all."""
+        settings = {f"metrics.{name}": value for name, value in settings.items()}
+        settings |= {"metrics.web_config_file": self.file, "log.level": "trace", "log.format": "json"}
+        self.daemon = self.rig.start(*args, settings=settings)
+        return self
+
+    def wait_serving(self, **how: object) -> "Protected":
+        """Returns once /livez is answered."""
+        wait_until("an answer of /livez", lambda: self._answers(**how), 15)
+        return self
+
+    def _answers(self, **how: object) -> bool:
+        try:
+            return self.get("/livez", **how)[0] == 200
+        except OSError:
+            return False
+
+    def get(
+        self,
+        path: str,
+        authorization: str | None = None,
+        method: str = "GET",
+        context: ssl.SSLContext | None = None,
+        tls: bool = True,
+    ) -> tuple[int, dict[str, str], str]:
+        """Status, headers in lower case, and body; raises OSError when there is no answer."""
+        port = self.daemon.port
+        if tls:
+            context = context or self.context()
+            connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=10, context=context)
+        else:
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        try:
+            connection.request(method, path, headers={"Authorization": authorization} if authorization else {})
+            answer = connection.getresponse()
+            body = answer.read().decode()
+            return answer.status, {name.lower(): value for name, value in answer.headers.items()}, body
+        except http.client.HTTPException as error:
+            raise OSError(f"no HTTP: {error!r}") from None
+        finally:
+            connection.close()
+
+    def context(self, authority: Authority | None = None) -> ssl.SSLContext:
+        """Trusts this authority, else ours, and nobody else."""
+        return ssl.create_default_context(cafile=(authority or self.authority).ca_file)
