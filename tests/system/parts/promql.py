@@ -1,0 +1,39 @@
+"""Just enough of PromQL to see what a dashboard's query selects. Whether it parses, Prometheus itself says."""
+
+import re
+
+SELECTOR = re.compile(r"([a-zA-Z_:][\w:]*)\s*\{([^{}]*)\}")
+MATCHER = re.compile(r'(\w+)\s*(=~|!~|!=|=)\s*"([^"]*)"')
+RANGE = re.compile(r"\[([^\]]+)\]")
+GROUPING = re.compile(r"\b(?:by|without|on|ignoring|group_left|group_right)\s*\([^)]*\)")
+WORDS = {"and", "or", "unless", "offset", "bool", "by", "without", "on", "ignoring", "group_left", "group_right"}
+SUFFIXES = ("_bucket", "_sum", "_count")
+
+
+def selectors(expression: str) -> list[tuple[str, dict[str, tuple[str, str]]]]:
+    """Every `name{...}` with its matchers: label -> (operator, value)."""
+    return [
+        (name, {label: (operator, value) for label, operator, value in MATCHER.findall(inside)})
+        for name, inside in SELECTOR.findall(expression)
+    ]
+
+
+def bare_names(expression: str) -> list[str]:
+    """Metrics that are named without any matcher."""
+    rest = RANGE.sub("", GROUPING.sub("", SELECTOR.sub("", expression)))
+    return [word for word in re.findall(r"[a-zA-Z_:][\w:]*(?!\s*\(|[\w:])", rest) if word not in WORDS]
+
+
+def ranges(expression: str) -> list[str]:
+    """What stands in its square brackets."""
+    return RANGE.findall(expression)
+
+
+def family(name: str, types: dict[str, str]) -> str | None:
+    """The family that a series of this name belongs to, given every family's type; `None` if to none."""
+    if name in types:
+        return name if types[name] != "histogram" else None
+    for suffix in SUFFIXES:
+        if types.get(name.removesuffix(suffix)) == "histogram" and name.endswith(suffix):
+            return name.removesuffix(suffix)
+    return None
