@@ -2,7 +2,8 @@
 //! which waits for the disk, has one of its own.
 
 use crate::settings::{
-    ClockSource, GatewaySettings, OnGapSetting, PollSetting, Settings, TabularSetting, TimeColumnsSetting,
+    ClockSource, DataSettings, GatewaySettings, ModelSettings, OnGapSetting, PollSetting, Settings, TabularSetting,
+    TimeColumnsSetting,
 };
 use actix::{Addr, Recipient, Supervisor};
 use sentinel_actors::{
@@ -61,10 +62,7 @@ pub struct Started {
 pub fn start(settings: &Settings, shared: &Shared) -> Started {
     let fetcher = Fetcher::new(fetcher_config(settings, shared));
     let fetcher = Supervisor::start(|_| fetcher);
-    let time_columns = match settings.features.hour_and_weekday {
-        TimeColumnsSetting::Utc => TimeColumns::Utc,
-        TimeColumnsSetting::Legacy => TimeColumns::Legacy,
-    };
+    let time_columns = time_columns(settings);
     let builder = FeatureBuilder::new(feature_builder::Config { time_columns, metrics: shared.metrics.clone() });
     let builder = Supervisor::start(|_| builder);
     let predictor = Predictor::new(predictor_config(settings, shared));
@@ -94,24 +92,13 @@ pub fn start(settings: &Settings, shared: &Shared) -> Started {
 
 fn fetcher_config(settings: &Settings, shared: &Shared) -> fetcher::Config {
     let data = &settings.data;
-    let poll = match data.poll {
-        PollSetting::Cycle => Poll::Cycle,
-        PollSetting::Bar => Poll::Bar,
-        PollSetting::Auto if settings.symbols.0.len() <= SYMBOLS_POLLED_EVERY_CYCLE_MAX => Poll::Cycle,
-        PollSetting::Auto => Poll::Bar,
-    };
     fetcher::Config {
         instruments: settings.instruments(),
         interval: data.interval,
         lookback_bars: data.lookback_bars,
         base_url: data.base_url.trim_end_matches('/').to_owned(),
-        token: match (&data.api_token, &data.api_token_file) {
-            (Some(token), _) => ApiToken::Value(token.expose().to_owned()),
-            (None, Some(path)) => ApiToken::File(path.clone()),
-            // Validation asks for one of them; without, every fetch says `no_api_key`.
-            (None, None) => ApiToken::Value(String::new()),
-        },
-        poll,
+        token: token(data),
+        poll: poll(settings),
         overdue_poll_s: data.overdue_poll_s,
         deadline: Duration::from_millis(data.deadline_ms),
         body_bytes_max: data.body_bytes_max,
@@ -132,14 +119,47 @@ fn fetcher_config(settings: &Settings, shared: &Shared) -> fetcher::Config {
     }
 }
 
+/// When a symbol is asked for.
+pub fn poll(settings: &Settings) -> Poll {
+    match settings.data.poll {
+        PollSetting::Cycle => Poll::Cycle,
+        PollSetting::Bar => Poll::Bar,
+        PollSetting::Auto if settings.symbols.0.len() <= SYMBOLS_POLLED_EVERY_CYCLE_MAX => Poll::Cycle,
+        PollSetting::Auto => Poll::Bar,
+    }
+}
+
+/// Where the market data token comes from.
+pub fn token(data: &DataSettings) -> ApiToken {
+    match (&data.api_token, &data.api_token_file) {
+        (Some(token), _) => ApiToken::Value(token.expose().to_owned()),
+        (None, Some(path)) => ApiToken::File(path.clone()),
+        // Validation asks for one of them; without, every fetch says `no_api_key`.
+        (None, None) => ApiToken::Value(String::new()),
+    }
+}
+
+/// What the hour and weekday columns hold.
+pub const fn time_columns(settings: &Settings) -> TimeColumns {
+    match settings.features.hour_and_weekday {
+        TimeColumnsSetting::Utc => TimeColumns::Utc,
+        TimeColumnsSetting::Legacy => TimeColumns::Legacy,
+    }
+}
+
+/// How the model wants the tabular row.
+pub const fn tabular(model: &ModelSettings) -> Tabular {
+    match model.tabular {
+        TabularSetting::Flat => Tabular::Flat,
+        TabularSetting::Nested => Tabular::Nested,
+    }
+}
+
 fn predictor_config(settings: &Settings, shared: &Shared) -> predictor::Config {
     let model = &settings.model;
     predictor::Config {
         base_url: format!("http://{}:{}", model.host, model.port),
-        tabular: match model.tabular {
-            TabularSetting::Flat => Tabular::Flat,
-            TabularSetting::Nested => Tabular::Nested,
-        },
+        tabular: tabular(model),
         rows_per_request: model.rows_per_request,
         deadline: Duration::from_millis(model.deadline_ms),
         body_bytes_max: model.body_bytes_max,

@@ -109,7 +109,7 @@ impl Client {
 
     async fn page(&self, call: impl Future<Output = Result<Answer, HttpError>>) -> Result<Page, HttpError> {
         let began = Instant::now();
-        let Answer { status, content_type, body } = http::within(self.deadline, call).await?;
+        let Answer { status, content_type, body, .. } = http::within(self.deadline, call).await?;
         Ok(Page { status, content_type, body, took: began.elapsed() })
     }
 }

@@ -30,6 +30,10 @@ pub enum Purpose {
     Daemon,
     /// Asking the gateway something harmless: needs the dialect.
     VerifyGateway,
+    /// Asking the market data provider: needs the token.
+    VerifyMarket,
+    /// Asking the model server: needs nothing on top.
+    VerifyModel,
 }
 
 pub(super) fn problems(settings: &Settings, purpose: Purpose) -> Vec<Problem> {
@@ -55,6 +59,8 @@ pub(super) fn problems(settings: &Settings, purpose: Purpose) -> Vec<Problem> {
             let named = settings.gateway.dialect.is_some();
             found.unless(named, "gateway.dialect", format!("verifying the gateway needs it: {SAY_THE_DIALECT}"));
         }
+        Purpose::VerifyMarket => token(settings, &mut found),
+        Purpose::VerifyModel => {}
     }
     found.0
 }

@@ -5,6 +5,7 @@
 mod key;
 #[cfg(test)]
 mod tests;
+mod usage;
 
 use crate::domain::{bar::Interval, window::RawBar};
 use serde::{
@@ -14,9 +15,19 @@ use serde::{
 use std::fmt::{self, Write};
 
 pub use key::{ApiKey, ApiToken, TokenError};
+pub use usage::{Usage, usage_url};
 
 /// 9999-12-31: a timestamp beyond it is in other units than seconds, or no time at all.
 const OPEN_TIME_MAX: i64 = 253_402_300_799;
+
+/// Added to the first range, so that a long weekend or a holiday leaves enough bars in it.
+const SPARE_S: i64 = 4 * 86_400;
+
+/// Enough seconds to hold `lookback_bars` bars of a market that is open five days a week.
+pub fn first_range_s(lookback_bars: usize, interval: Interval) -> i64 {
+    let bars = i64::try_from(lookback_bars).unwrap_or(i64::MAX);
+    (bars.saturating_mul(interval.seconds()).saturating_mul(7) / 5).saturating_add(SPARE_S)
+}
 
 /// Why an answer holds no rows.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

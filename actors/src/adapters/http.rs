@@ -135,10 +135,12 @@ pub async fn post(request: ClientRequest, body: Bytes, body_bytes_max: usize) ->
 }
 
 /// A whole answer, whatever its status.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Answer {
     /// HTTP status.
     pub status: u16,
+    /// All headers.
+    pub headers: header::HeaderMap,
     /// The `Content-Type` header, empty if there is none.
     pub content_type: String,
     /// The body.
@@ -159,7 +161,7 @@ pub async fn fetch(request: ClientRequest, body: Option<Bytes>, body_bytes_max: 
     let content_type = response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let content_type = content_type.unwrap_or_default().to_owned();
     let body = whole_body(&mut response, body_bytes_max).await?;
-    Ok(Answer { status: response.status().as_u16(), content_type, body })
+    Ok(Answer { status: response.status().as_u16(), headers: response.headers().clone(), content_type, body })
 }
 
 async fn whole_body<S>(response: &mut ClientResponse<S>, body_bytes_max: usize) -> Result<Bytes, HttpError>

@@ -1,14 +1,14 @@
 //! One symbol's feed: what it holds, what it lacks, and when it is worth asking.
 
 use super::{Config, FetchError, MarketClock, Poll};
-use crate::domain::{
-    bar::{Bar, Interval},
-    window::{BarFault, BarRejection, BarWindow, Gap, RawBar, Rejections, clean, gaps},
+use crate::{
+    adapters::eodhd::first_range_s,
+    domain::{
+        bar::{Bar, Interval},
+        window::{BarFault, BarRejection, BarWindow, Gap, RawBar, Rejections, clean, gaps},
+    },
 };
 use std::sync::Arc;
-
-/// Added to the first range, so that a long weekend or a holiday leaves enough bars in it.
-const SPARE_S: i64 = 4 * 86_400;
 
 /// A request that is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +52,9 @@ impl Feed {
         let wants_older = !follows_bars && !self.window.is_full() && pause_is_over(self.whole_range_at);
         let Some(from) = self.window.lacks_from(config.interval).filter(|_| !wants_older) else {
             self.whole_range_at = Some(now);
-            return Some(Ask { range: (!follows_bars).then(|| (now - first_range_s(config), now)) });
+            return Some(Ask {
+                range: (!follows_bars).then(|| (now - first_range_s(config.lookback_bars, config.interval), now)),
+            });
         };
         let polls_always = config.poll == Poll::Cycle || follows_bars;
         let can_be_closed = now >= from.saturating_add(config.interval.seconds());
@@ -124,10 +126,4 @@ impl Feed {
     pub fn newest_close_time(&self, interval: Interval) -> Option<i64> {
         self.window.newest().map(|bar| bar.close_time(interval))
     }
-}
-
-/// Enough seconds to hold `lookback_bars` bars of a market that is open five days a week.
-fn first_range_s(config: &Config) -> i64 {
-    let bars = i64::try_from(config.lookback_bars).unwrap_or(i64::MAX);
-    bars.saturating_mul(config.interval.seconds()).saturating_mul(7) / 5 + SPARE_S
 }

@@ -1,6 +1,8 @@
 //! `sentinel verify`: is a system that Sentinel works with ready for it? One file per target, one report for all.
 
 mod gateway;
+mod market;
+mod model;
 mod report;
 
 use super::{args::SettingsArgs, fail, refuse};
@@ -16,11 +18,24 @@ pub(super) enum Target {
     /// account. Takes the settings of `sentinel run`; needs a dialect, but no market data token. Never point it at an
     /// Expert Advisor that listens itself: one of those takes any message for an order.
     Gateway(Box<SettingsArgs>),
+    /// Ask EODHD, with your own key, what the daemon would ask; exit 0 if all is well, 1 if not
+    ///
+    /// What each symbol's request is answered with, how far the newest bar is behind the clock and what that means for
+    /// data.max_bar_age_s, and how many symbols the quota carries. Takes the settings of `sentinel run` and one request
+    /// per symbol (5 calls of the quota each). Run it while the market is open: a lag shows only then.
+    Market(Box<market::Args>),
+    /// Ask the model server on HUB what the daemon would ask, with recorded bars; exit 0 if all is well, 1 if not
+    ///
+    /// What it answers to one row and to one per symbol, how fast, and whether rows in one request are answered as they
+    /// are alone. Takes the settings of `sentinel run`; needs no token, and nothing is written or ordered.
+    Model(Box<model::Args>),
 }
 
 pub(super) fn main(target: &Target) -> ExitCode {
     match target {
         Target::Gateway(args) => gateway::main(args),
+        Target::Market(args) => market::main(args),
+        Target::Model(args) => model::main(args),
     }
 }
 

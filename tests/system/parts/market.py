@@ -32,10 +32,13 @@ def bar(open_time: int, volume: float | None = 0) -> dict:
 
 class Market(ScriptedHttp):
     """Serves the same bars for every ticker. Its newest bar is the one that still forms when the market is made, so
-    a test that runs across a full hour sees no new bar."""
+    a test that runs across a full hour sees no new bar. What it says of limits is nothing until a test sets it:
+    `rate`, requests a minute and left of them, and `usage`, the account page."""
 
     def __init__(self, bars: list[dict] | None = None):
         forming = int(time.time()) // HOUR * HOUR
+        self.rate: tuple[int, int] | None = None
+        self.usage: dict | None = None
         self.bars = bars if bars is not None else [bar(forming - n * HOUR) for n in range(299, -1, -1)]
         super().__init__()
 
@@ -45,10 +48,14 @@ class Market(ScriptedHttp):
         return [bar for bar in self.bars if bar["timestamp"] + HOUR <= time.time()][-1]
 
     def serve(self, handler: Handler, request: Request):
-        """The bars between `from` and `to`, as the query has them."""
+        """The bars between `from` and `to`, as the query has them; at /api/user what is left of the quota."""
+        if request.path == "/api/user":
+            handler.answer(json.dumps(self.usage or {"message": "not here"}), 200 if self.usage else 404)
+            return
         low = int(request.query.get("from", 0))
         high = int(request.query.get("to", 2**62))
-        handler.answer(json.dumps([bar for bar in self.bars if low <= bar["timestamp"] <= high]))
+        headers = dict(zip(("X-RateLimit-Limit", "X-RateLimit-Remaining"), map(str, self.rate or ())))
+        handler.answer(json.dumps([bar for bar in self.bars if low <= bar["timestamp"] <= high]), headers=headers)
 
 
 def rows(bars: list[dict]) -> Behaviour:

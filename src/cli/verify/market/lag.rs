@@ -1,0 +1,108 @@
+//! How far a feed is behind the clock, as one look can tell, and what `data.max_bar_age_s` has to be for it. Pure.
+
+use sentinel_actors::domain::{bar::Interval, calendar::Calendar, guard::is_stale};
+
+/// Where the search for a closure since the newest bar gives up.
+const SLOTS_MAX: usize = 50_000;
+
+/// What the age of a newest bar says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lag {
+    /// The market is closed: nothing.
+    Closed,
+    /// The market opened since, and no bar of this session is due yet: nothing.
+    JustOpened,
+    /// The market opened since; bars of this session are due and not here, for longer than allowed or not yet.
+    Reopened {
+        /// A bar that closed longer ago than `data.max_bar_age_s` is not here.
+        is_stale: bool,
+    },
+    /// Open ever since the bar closed: how long ago that is.
+    Measured {
+        /// Seconds.
+        age_s: i64,
+        /// No order would be sent on it.
+        is_stale: bool,
+    },
+}
+
+/// Looks at one symbol's newest closed bar; times are unix seconds.
+pub fn look(calendar: &Calendar, interval: Interval, close_time: i64, now: i64, max_bar_age_s: i64) -> Lag {
+    let step_s = interval.seconds();
+    let step = usize::try_from(step_s).unwrap_or(1);
+    if !calendar.is_open(now) {
+        return Lag::Closed;
+    }
+    let was_always_open = (close_time..now).step_by(step).take(SLOTS_MAX).all(|time| calendar.is_open(time));
+    if was_always_open {
+        return Lag::Measured { age_s: now - close_time, is_stale: is_stale(close_time, now, max_bar_age_s) };
+    }
+    if calendar.expects_bar(close_time, now, step_s) {
+        let is_stale = calendar.expects_bar(close_time, now.saturating_sub(max_bar_age_s), step_s);
+        return Lag::Reopened { is_stale };
+    }
+    Lag::JustOpened
+}
+
+/// `data.max_bar_age_s` for a newest bar of this age: a bar grows older by one interval until the next one closes, and
+/// the next one comes as late as this one did at most. A quarter of an interval, a minute or more, is margin and step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Proposal {
+    /// The sum, rounded up.
+    pub max_bar_age_s: i64,
+    /// What was added, and to what it was rounded.
+    pub margin_s: i64,
+}
+
+/// Proposes it.
+pub fn propose(interval: Interval, age_s: i64) -> Proposal {
+    let margin_s = (interval.seconds() / 4).max(60);
+    let sum = interval.seconds().saturating_add(age_s.max(0)).saturating_add(margin_s);
+    Proposal { max_bar_age_s: sum.saturating_add(margin_s - 1) / margin_s * margin_s, margin_s }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: i64 = 3_600;
+    /// Sunday 2026-11-22 22:00 UTC, 17:00 in New York: the FX week begins.
+    const OPENING: i64 = 1_795_384_800;
+    /// The Friday before, 22:00 UTC: it ended.
+    const CLOSING: i64 = OPENING - 48 * HOUR;
+
+    fn fx(close_time: i64, now: i64) -> Lag {
+        look(&Calendar::fx(), Interval::OneHour, close_time, now, 3 * HOUR)
+    }
+
+    #[test]
+    fn a_lag_is_measured_only_while_the_market_has_been_open() {
+        assert_eq!(fx(CLOSING - HOUR, CLOSING - 60), Lag::Measured { age_s: HOUR - 60, is_stale: false });
+        assert_eq!(fx(CLOSING - 5 * HOUR, CLOSING - HOUR), Lag::Measured { age_s: 4 * HOUR, is_stale: true });
+        assert_eq!(fx(CLOSING, CLOSING + 60), Lag::Closed);
+        assert_eq!(fx(CLOSING, OPENING - 1), Lag::Closed);
+    }
+
+    #[test]
+    fn the_first_bars_of_a_week_are_late_only_from_when_they_are_due() {
+        assert_eq!(fx(CLOSING, OPENING), Lag::JustOpened);
+        assert_eq!(fx(CLOSING, OPENING + HOUR - 1), Lag::JustOpened);
+        assert_eq!(fx(CLOSING, OPENING + HOUR), Lag::Reopened { is_stale: false });
+        assert_eq!(fx(CLOSING, OPENING + 4 * HOUR), Lag::Reopened { is_stale: true });
+        assert_eq!(fx(OPENING + HOUR, OPENING + 2 * HOUR), Lag::Measured { age_s: HOUR, is_stale: false });
+    }
+
+    #[test]
+    fn a_market_that_never_closes_is_measured_at_any_time() {
+        let lag = look(&Calendar::always(), Interval::OneHour, CLOSING, OPENING, 3 * HOUR);
+        assert_eq!(lag, Lag::Measured { age_s: 48 * HOUR, is_stale: true });
+    }
+
+    #[test]
+    fn the_proposal_has_room_for_the_next_bar_and_a_margin() {
+        assert_eq!(propose(Interval::OneHour, 0), Proposal { max_bar_age_s: 4_500, margin_s: 900 });
+        assert_eq!(propose(Interval::OneHour, 1).max_bar_age_s, 5_400);
+        assert_eq!(propose(Interval::OneHour, 9_000).max_bar_age_s, 13_500);
+        assert_eq!(propose(Interval::OneMinute, 30), Proposal { max_bar_age_s: 180, margin_s: 60 });
+    }
+}

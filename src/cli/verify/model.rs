@@ -1,0 +1,295 @@
+//! `sentinel verify model`: what the model server answers to features of recorded bars, how fast, and whether rows
+//! that travel together are answered as they are alone.
+
+mod ask;
+
+use super::{Report, SettingsArgs, block_on, refuse};
+use crate::{
+    sandbox::recording::replayed_bar,
+    settings::{Purpose, Settings},
+    stages,
+};
+use ask::{Refusal, Server};
+use sentinel_actors::{
+    adapters::mlflow::Tabular,
+    domain::{
+        bar::Bar,
+        decision::{Prediction, decide},
+        features::{FeatureError, FeatureSet, build},
+    },
+};
+use std::{process::ExitCode, time::Duration};
+
+/// Requests whose time is taken.
+const REQUESTS_TIMED: usize = 5;
+/// Most rows that are asked for once more, alone.
+const ROWS_ALONE_MAX: usize = 8;
+/// Bars between the newest ones of two rows, so that no two rows are alike.
+const BARS_BETWEEN_ROWS: usize = 37;
+/// Odds that differ by less are the same: a batch may be computed in another order than a row.
+const SAME: f64 = 1e-3;
+
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Args {
+    #[command(flatten)]
+    settings: SettingsArgs,
+    /// Print the report as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn main(args: &Args) -> ExitCode {
+    let settings = match Settings::load_for(Purpose::VerifyModel, &args.settings.sources()) {
+        Ok(settings) => settings,
+        Err(error) => return refuse(&error),
+    };
+    if !args.json {
+        let model = &settings.model;
+        let tabular = stages::tabular(model).as_str();
+        println!("Model http://{}:{}, X_tabular {tabular}\n", model.host, model.port);
+    }
+    block_on(verify(&settings)).conclude(args.json)
+}
+
+async fn verify(settings: &Settings) -> Report {
+    let mut report = Report::new("model", ["The model answers as it should.", "Not ready for decisions."]);
+    // Of plain HTTP there is always a client.
+    let server = match Server::new(&settings.model) {
+        Ok(server) => server,
+        Err(error) => {
+            report.failed("address", error, "correct model.host and model.port");
+            return report;
+        }
+    };
+    if let Err(error) = server.reach().await {
+        let way_out = "start the model server, or correct model.host and model.port (HUB_HOST, HUB_PORT)";
+        report.failed("address", error, way_out);
+        return report;
+    }
+    small_pages(&server, &mut report).await;
+    let rows = match feature_rows(settings) {
+        Ok(rows) => rows,
+        Err(error) => {
+            report.failed("features", error, "another data.lookback_bars");
+            return report;
+        }
+    };
+    let rows: Vec<&FeatureSet> = rows.iter().collect();
+    let checks = Checks { server: &server, settings, rows: &rows };
+    if let Some(first) = checks.one_row(&mut report).await {
+        let is_steady = checks.determinism(&first, &mut report).await;
+        if let Some(together) = checks.together(&mut report).await {
+            checks.order(&together, is_steady, &mut report).await;
+        }
+    }
+    report
+}
+
+/// What the server says about itself. One that hangs or has no such pages may still answer questions, and the daemon
+/// asks nothing else.
+async fn small_pages(server: &Server, report: &mut Report) {
+    let mut said = Vec::new();
+    for path in ["/ping", "/health", "/version"] {
+        match server.page(path).await {
+            Ok((200, text)) if path == "/version" => said.push(format!("{path} {text}")),
+            Ok((status, _)) => said.push(format!("{path} {status}")),
+            Err(error) => {
+                said.push(format!("{path}: {error}"));
+                break;
+            }
+        }
+    }
+    report.note("server", said.join(", "));
+}
+
+/// Features of the compiled-in recording, a row per symbol that shares a request.
+fn feature_rows(settings: &Settings) -> Result<Vec<FeatureSet>, FeatureError> {
+    let count = settings.symbols.0.len().min(settings.model.rows_per_request).max(1);
+    let row = |index: usize| {
+        let from = index * BARS_BETWEEN_ROWS;
+        let bars: Vec<Bar> = (from..from + settings.data.lookback_bars).map(replayed_bar).collect();
+        build(&bars, stages::time_columns(settings)).map(|(features, _)| features)
+    };
+    (0..count).map(row).collect()
+}
+
+struct Checks<'a> {
+    server: &'a Server,
+    settings: &'a Settings,
+    /// As many as symbols share a request.
+    rows: &'a [&'a FeatureSet],
+}
+
+impl Checks<'_> {
+    async fn odds(&self, rows: &[&FeatureSet]) -> Result<(Vec<Prediction>, Duration), Refusal> {
+        self.server.odds(rows, self.server.tabular).await
+    }
+
+    /// The first question decides whether there is any use in asking more.
+    async fn one_row(&self, report: &mut Report) -> Option<Prediction> {
+        let row = &self.rows[..1];
+        match self.odds(row).await {
+            Ok((odds, took)) => {
+                let prediction = *odds.first()?;
+                let threshold = self.settings.trading.threshold;
+                let action = decide(&prediction, threshold).action.as_str();
+                let found = format!("{}: {action} at threshold {threshold}; in {}", shown(&prediction), ms(took));
+                report.ok("answer", found);
+                Some(prediction)
+            }
+            Err(refusal) => {
+                let way_out = match &refusal {
+                    Refusal::Status { status: 400 | 422 | 500, .. } => self.other_shape(row).await,
+                    _ => None,
+                };
+                report.failed("answer", &refusal, way_out.unwrap_or_else(|| refusal.way_out().to_owned()));
+                None
+            }
+        }
+    }
+
+    /// Whether the model takes the other form of X_tabular.
+    async fn other_shape(&self, row: &[&FeatureSet]) -> Option<String> {
+        let (other, is) = match self.server.tabular {
+            Tabular::Flat => (Tabular::Nested, "as a 1x23 matrix"),
+            Tabular::Nested => (Tabular::Flat, "as a flat row of 23"),
+        };
+        self.server.odds(row, other).await.ok()?;
+        Some(format!("model.tabular = \"{}\": tried, and this model takes X_tabular {is}", other.as_str()))
+    }
+
+    /// Whether the same row gets the same answer.
+    async fn determinism(&self, first: &Prediction, report: &mut Report) -> bool {
+        match self.odds(&self.rows[..1]).await {
+            Ok((again, _)) if again.first().is_some_and(|again| again == first) => {
+                report.ok("steady", "the same row twice gets the same answer");
+                true
+            }
+            Ok((again, _)) => {
+                let again = again.first().map(shown).unwrap_or_default();
+                let found = format!("the same row twice gets two answers: {}, then {again}", shown(first));
+                report.note("steady", found);
+                false
+            }
+            Err(refusal) => {
+                report.failed("steady", format!("the same row once more: {refusal}"), refusal.way_out());
+                false
+            }
+        }
+    }
+
+    /// All rows in one request, a few times: the odds, and whether the daemon would wait for them.
+    async fn together(&self, report: &mut Report) -> Option<Vec<Prediction>> {
+        let count = self.rows.len();
+        let (mut times, mut newest) = (Vec::with_capacity(REQUESTS_TIMED), Vec::new());
+        for _ in 0..REQUESTS_TIMED {
+            match self.odds(self.rows).await {
+                Ok((odds, took)) => {
+                    times.push(took);
+                    newest = odds;
+                }
+                Err(refusal) => {
+                    let way_out = match refusal {
+                        Refusal::Http(_) => refusal.way_out(),
+                        _ if count > 1 => {
+                            "one row was answered, several are not: mend the model's batching, or model.rows_per_request = 1"
+                        }
+                        _ => refusal.way_out(),
+                    };
+                    report.failed("rows", format!("{}: {refusal}", rows(count)), way_out);
+                    return None;
+                }
+            }
+        }
+        times.sort_unstable();
+        self.latency(&times, report);
+        Some(newest)
+    }
+
+    /// `times` in rising order, at least one.
+    fn latency(&self, times: &[Duration], report: &mut Report) {
+        let (Some(median), Some(worst)) = (times.get(times.len() / 2), times.last()) else { return };
+        let deadline = Duration::from_millis(self.settings.model.deadline_ms);
+        let found = format!(
+            "{} requests of {}: median {}, worst {}; model.deadline_ms = {}",
+            times.len(),
+            rows(self.rows.len()),
+            ms(*median),
+            ms(*worst),
+            deadline.as_millis()
+        );
+        if *worst > deadline {
+            let way_out = "the daemon would have given up: raise model.deadline_ms, lower model.rows_per_request, or give \
+                           the model server more to compute with";
+            report.failed("latency", found, way_out);
+        } else if *worst > deadline / 2 {
+            report.note("latency", format!("{found}; more than half of it"));
+        } else {
+            report.ok("latency", found);
+        }
+        let symbols = self.settings.symbols.0.len();
+        let requests = symbols.div_ceil(self.settings.model.rows_per_request.max(1));
+        if requests > 1 {
+            let total = ms(*worst * u32::try_from(requests).unwrap_or(u32::MAX));
+            report.note("latency", format!("{symbols} symbols are {requests} requests in turn: up to {total} a cycle"));
+        }
+    }
+
+    /// Whether row i of the answer is about row i of the request: each is asked for alone.
+    async fn order(&self, together: &[Prediction], is_steady: bool, report: &mut Report) {
+        let count = self.rows.len();
+        if count < 2 {
+            report.note("rows", "one symbol, one row a request: with several, their order is looked at, too");
+            return;
+        }
+        let mut alone = Vec::new();
+        for (index, row) in self.rows.iter().enumerate().take(ROWS_ALONE_MAX) {
+            match self.odds(&[row]).await {
+                Ok((odds, _)) => alone.extend(odds),
+                Err(refusal) => {
+                    report.failed("rows", format!("row {} alone: {refusal}", index + 1), refusal.way_out());
+                    return;
+                }
+            }
+        }
+        let different = together.iter().zip(&alone).position(|(together, alone)| !is_same(together, alone));
+        match different {
+            Some(index) => {
+                let found = format!(
+                    "row {} of {count} gets {}, and alone {}",
+                    index + 1,
+                    shown(&together[index]),
+                    shown(&alone[index])
+                );
+                if is_steady {
+                    let way_out = "a symbol would be traded on odds that are not its own: mend the model's batching, or \
+                                   model.rows_per_request = 1";
+                    report.failed("rows", found, way_out);
+                } else {
+                    report.note("rows", format!("{found}; the model is not steady, so that proves nothing"));
+                }
+            }
+            None if alone.windows(2).all(|pair| is_same(&pair[0], &pair[1])) => {
+                report.note("rows", format!("{} get the same odds: nothing shows their order", rows(alone.len())));
+            }
+            None => report.ok("rows", format!("{} of one request are answered as they are alone", rows(alone.len()))),
+        }
+    }
+}
+
+fn is_same(one: &Prediction, other: &Prediction) -> bool {
+    one.probabilities().iter().zip(other.probabilities()).all(|(one, other)| (one - other).abs() <= SAME)
+}
+
+fn shown(prediction: &Prediction) -> String {
+    let [sell, hold, buy] = prediction.probabilities();
+    format!("SELL {sell:.3}, HOLD {hold:.3}, BUY {buy:.3}")
+}
+
+fn rows(count: usize) -> String {
+    if count == 1 { "1 row".into() } else { format!("{count} rows") }
+}
+
+fn ms(time: Duration) -> String {
+    format!("{:.1} ms", time.as_secs_f64() * 1e3)
+}

@@ -1,0 +1,177 @@
+//! One question to the model server as the daemon asks it, with more patience: how late it is, is part of the answer.
+
+use crate::{settings::ModelSettings, stages};
+use awc::http::header;
+use bytes::Bytes;
+use sentinel_actors::{
+    adapters::{
+        http::{self, Answer, HttpError},
+        mlflow::{AnswerError, Tabular, parse_answer, write_request},
+    },
+    domain::{decision::Prediction, features::FeatureSet},
+};
+use std::{
+    io,
+    time::{Duration, Instant},
+};
+use tokio::net::TcpStream;
+
+/// How many times the daemon's deadline is waited, and how long at least.
+const PATIENCE: u32 = 5;
+const PATIENCE_MIN: Duration = Duration::from_secs(1);
+/// Longest text of the server that is shown, in characters.
+const MESSAGE_CHARS_MAX: usize = 400;
+
+/// The model server.
+pub struct Server {
+    client: awc::Client,
+    host: String,
+    port: u16,
+    base_url: String,
+    /// As configured.
+    pub tabular: Tabular,
+    patience: Duration,
+    body_bytes_max: usize,
+}
+
+/// Why a question has no odds.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// No complete answer.
+    #[error(transparent)]
+    Http(#[from] HttpError),
+    /// An answer other than 200.
+    #[error("status {status}: {message}")]
+    Status {
+        /// HTTP status.
+        status: u16,
+        /// What the server says, on one line.
+        message: String,
+    },
+    /// A 200 that holds no rows.
+    #[error("status 200, but {0}")]
+    Answer(#[from] AnswerError),
+    /// A 200 with a row that holds no odds.
+    #[error("status 200, but {0}")]
+    Row(String),
+}
+
+impl Server {
+    /// Connects to nothing yet.
+    pub fn new(model: &ModelSettings) -> io::Result<Self> {
+        let base_url = format!("http://{}:{}", model.host, model.port);
+        Ok(Self {
+            client: http::client(&base_url)?,
+            host: model.host.clone(),
+            port: model.port,
+            base_url,
+            tabular: stages::tabular(model),
+            patience: (Duration::from_millis(model.deadline_ms) * PATIENCE).max(PATIENCE_MIN),
+            body_bytes_max: model.body_bytes_max,
+        })
+    }
+
+    /// A TCP connection and not a byte on it: a port that swallows packets is told from a server that is silent.
+    pub async fn reach(&self) -> io::Result<()> {
+        let connecting = TcpStream::connect((self.host.trim_matches(['[', ']']), self.port));
+        tokio::time::timeout(self.patience, connecting).await.map_err(|_| io::ErrorKind::TimedOut)?.map(drop)
+    }
+
+    /// Status and text of a small page.
+    pub async fn page(&self, path: &str) -> Result<(u16, String), HttpError> {
+        let request = self.client.get(format!("{}{path}", self.base_url));
+        let answer = http::within(self.patience, http::fetch(request, None, self.body_bytes_max)).await?;
+        Ok((answer.status, http::one_line(&String::from_utf8_lossy(&answer.body))))
+    }
+
+    /// The odds of these rows, and how long the whole call took.
+    pub async fn odds(&self, rows: &[&FeatureSet], tabular: Tabular) -> Result<(Vec<Prediction>, Duration), Refusal> {
+        let body = Bytes::from(write_request(rows, tabular));
+        let began = Instant::now();
+        let answer = http::within(self.patience, async {
+            match self.post(body.clone()).await {
+                // The server closes idle connections, also between two of our questions; the daemon asks again, too.
+                Err(HttpError::Broken(_)) => self.post(body).await,
+                answer => answer,
+            }
+        });
+        let Answer { status, body, .. } = answer.await?;
+        if status != 200 {
+            return Err(Refusal::Status { status, message: message(&body) });
+        }
+        let parsed = parse_answer(&body, rows.len())?;
+        let took = began.elapsed();
+        let odds: Result<Vec<_>, _> = parsed.into_iter().collect();
+        Ok((odds.map_err(Refusal::Row)?, took))
+    }
+
+    async fn post(&self, body: Bytes) -> Result<Answer, HttpError> {
+        let request = self.client.post(format!("{}/invocations", self.base_url));
+        let request = request.insert_header((header::CONTENT_TYPE, "application/json"));
+        http::fetch(request, Some(body), self.body_bytes_max).await
+    }
+}
+
+impl Refusal {
+    /// What a person can do about it.
+    pub const fn way_out(&self) -> &'static str {
+        match self {
+            Self::Http(HttpError::Timeout { .. }) => {
+                "it took the request and is silent: look at the server's log and load; a server that has just started \
+                 may still load its model"
+            }
+            Self::Http(HttpError::BodyTooLarge { .. }) => "is model.port MLflow's? Three numbers a row are expected",
+            Self::Http(_) => "is model.port that of `mlflow models serve`? Then look at its log: workers may be dying",
+            Self::Status { status: 400, .. } => {
+                "the model refuses what the daemon sends: a flat X_tabular of 23 numbers and an X_sequential of 60x23 \
+                 per row, as dataframe_split; compare with the signature it was logged with"
+            }
+            Self::Status { status: 401 | 403, .. } => "the daemon sends no password: let this machine in without one",
+            Self::Status { status: 404 | 405, .. } => {
+                "there is no /invocations: is model.port that of `mlflow models serve`, not of the tracking server?"
+            }
+            Self::Status { status: 415, .. } => {
+                "it does not take application/json: is model.port that of `mlflow models serve`?"
+            }
+            Self::Status { status: 500..=599, .. } => "look at the model server's log",
+            Self::Status { .. } => "is model.port that of `mlflow models serve`, and no proxy in between?",
+            Self::Answer(_) | Self::Row(_) => {
+                "the model must answer {\"predictions\": [[p_sell, p_hold, p_buy], ...]}, one triple per row that sums \
+                 to 1, or records with class_0_prob, class_1_prob, class_2_prob"
+            }
+        }
+    }
+}
+
+/// What an error's body says: MLflow's `message`, with the last line of its stack trace, which is the model's own word;
+/// or the body as it is.
+fn message(body: &[u8]) -> String {
+    let json: Option<serde_json::Value> = serde_json::from_slice(body).ok();
+    let text = |key| json.as_ref().and_then(|json| json.get(key)?.as_str());
+    match (text("message"), text("stack_trace").and_then(|trace| trace.trim_end().lines().last())) {
+        (Some(message), Some(cause)) => format!("{} ({})", shown(message), shown(cause)),
+        (Some(message), None) => shown(message),
+        (None, _) => shown(&String::from_utf8_lossy(body)),
+    }
+}
+
+/// Outside text made fit for a terminal.
+fn shown(text: &str) -> String {
+    let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join(" ").chars().take(MESSAGE_CHARS_MAX).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_its_message_on_one_line() {
+        let body = br#"{"error_code": "BAD_REQUEST", "message": "no\n  way\u001b[31m"}"#;
+        assert_eq!(message(body), "no way [31m");
+        let body = br#"{"message": "It failed.", "stack_trace": "Traceback\n  in predict\nAssertionError: (1, 2)\n"}"#;
+        assert_eq!(message(body), "It failed. (AssertionError: (1, 2))");
+        assert_eq!(message(b"<html>\n502</html>"), "<html> 502</html>");
+        assert_eq!(message(&[b'x'; 5_000]).len(), MESSAGE_CHARS_MAX);
+    }
+}
