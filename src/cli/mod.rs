@@ -5,6 +5,7 @@ mod check;
 mod demo;
 mod explain;
 mod halt;
+mod healthcheck;
 mod journal;
 mod orders;
 mod run;
@@ -43,6 +44,8 @@ enum Command {
     Halt(halt::Args),
     /// Go on: remove the kill switch's file, and count failed orders in a row afresh
     Resume(halt::ResumeArgs),
+    /// Is the daemon on this machine alive? Exit 0 if it is, 1 if not: what Docker's HEALTHCHECK runs
+    Healthcheck(healthcheck::Args),
     /// Ask a system that Sentinel talks to whether it is ready for it, without trading
     #[command(subcommand)]
     Verify(verify::Target),
@@ -78,6 +81,7 @@ pub fn main() -> ExitCode {
         Some(Command::Check(args)) => check::main(&args),
         Some(Command::Halt(args)) => halt::halt(&args),
         Some(Command::Resume(args)) => halt::resume(&args),
+        Some(Command::Healthcheck(args)) => healthcheck::main(&args),
         Some(Command::Verify(target)) => verify::main(&target),
         Some(Command::Orders(args)) => orders::main(&args),
         Some(Command::Explain(args)) => explain::main(&args),

@@ -1,0 +1,185 @@
+//! `sentinel healthcheck`: what Docker's HEALTHCHECK runs beside the daemon: is it alive? Exit 0 if it is, 1 if not.
+//!
+//! It asks /livez, which the Scheduler answers: a daemon that is stopped or wedged gets a new start. What is wrong with
+//! EODHD, HUB or GTW is in /health and in the alerts; a new start would mend none of it.
+
+use super::{fail, refuse};
+use crate::settings::{MetricsSettings, Settings, Sources};
+use anyhow::{Context as _, bail};
+use awc::{Client, Connector, http::Uri};
+use rustls::{
+    ClientConfig, DigitallySignedStruct, SignatureScheme,
+    client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    crypto::{CryptoProvider, ring},
+    pki_types::{CertificateDer, ServerName, UnixTime},
+};
+use sentinel_actors::adapters::http::{self, Answer, HttpError};
+use std::{net::IpAddr, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
+
+/// Longest answer that is read; /health has a few kB.
+const BODY_BYTES_MAX: usize = 1 << 20;
+const NO_URL: &str = "is no URL: say http://HOST:PORT or https://HOST:PORT";
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The daemon [default: metrics.bind and metrics.port of the settings, on this machine]
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+    /// What to ask: /livez, or /readyz and /startupz for those who wait for a daemon to get going
+    #[arg(long, value_name = "PATH", default_value = "/livez")]
+    path: String,
+    /// How long it may take, in milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 2_000)]
+    deadline_ms: u64,
+    /// Settings file (TOML) of the daemon
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+pub(super) fn main(args: &Args) -> ExitCode {
+    let sources = Sources {
+        file: args.config.clone(),
+        environment: std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect(),
+        ..Sources::default()
+    };
+    // Neither a token nor anything else that only a daemon needs is asked for.
+    let settings = match Settings::load_unchecked(&sources) {
+        Ok(settings) => settings,
+        Err(error) => return refuse(&error),
+    };
+    let url = match &args.url {
+        Some(url) => url.trim_end_matches('/').to_owned(),
+        None if settings.metrics.enabled => format!("http://{}", address(&settings.metrics)),
+        None => return fail(&anyhow::anyhow!("metrics.enabled is false: there is no port to ask at")),
+    };
+    match actix_rt::System::new().block_on(ask(&url, &args.path, Duration::from_millis(args.deadline_ms))) {
+        Ok(said) => {
+            println!("{said}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => fail(&error.context(format!("{url}{}", args.path))),
+    }
+}
+
+/// Where a daemon that binds there is reached from its own machine.
+fn address(metrics: &MetricsSettings) -> String {
+    let host = metrics.bind.trim_matches(['[', ']']);
+    let host = match host.parse::<IpAddr>() {
+        Ok(IpAddr::V4(ip)) if ip.is_unspecified() => "127.0.0.1".to_owned(),
+        Ok(IpAddr::V6(ip)) if ip.is_unspecified() => "[::1]".to_owned(),
+        Ok(IpAddr::V6(ip)) => format!("[{ip}]"),
+        _ => host.to_owned(),
+    };
+    format!("{host}:{}", metrics.port)
+}
+
+/// What a healthy daemon says; one deadline over everything.
+async fn ask(url: &str, path: &str, deadline: Duration) -> anyhow::Result<String> {
+    let uri: Uri = url.parse().context(NO_URL)?;
+    if !matches!(uri.scheme_str(), Some("http" | "https")) {
+        bail!(NO_URL);
+    }
+    let answer = http::within(deadline, async {
+        match get(url, &uri, path).await {
+            // A port with a web-config file speaks TLS only, and hangs up on a plain question.
+            Err(HttpError::Broken(_)) if uri.scheme_str() == Some("http") => {
+                get(&url.replacen("http:", "https:", 1), &uri, path).await
+            }
+            answer => answer,
+        }
+    });
+    let Answer { status, body, .. } = answer.await?;
+    let said = http::one_line(&String::from_utf8_lossy(&body));
+    if status != 200 {
+        bail!("status {status}: {said}");
+    }
+    Ok(said)
+}
+
+async fn get(url: &str, uri: &Uri, path: &str) -> Result<Answer, HttpError> {
+    let client = client(url, uri).map_err(|error| HttpError::Connect(error.to_string()))?;
+    http::fetch(client.get(format!("{url}{path}")), None, BODY_BYTES_MAX).await
+}
+
+/// On loopback any certificate will do: it names the machine as others know it, nothing secret is sent, and whoever
+/// could listen there in the daemon's place could stop the daemon as well. Elsewhere it is checked as always.
+fn client(url: &str, uri: &Uri) -> anyhow::Result<Client> {
+    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+    let is_loopback = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+    if !url.starts_with("https:") || !is_loopback {
+        return Ok(http::client(url)?);
+    }
+    let provider = Arc::new(ring::default_provider());
+    let mut config = ClientConfig::builder_with_provider(provider.clone())
+        .with_safe_default_protocol_versions()?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    let connector = Connector::new().rustls_0_23(Arc::new(config));
+    Ok(Client::builder().connector(connector).disable_timeout().disable_redirects().finish())
+}
+
+/// Believes every certificate; the handshake's signatures are still checked, so that it is a working one.
+#[derive(Debug)]
+struct AnyCertificate(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for AnyCertificate {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        rustls::crypto::verify_tls12_signature(message, certificate, signed, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        rustls::crypto::verify_tls13_signature(message, certificate, signed, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_daemon_on_every_address_is_asked_on_loopback() {
+        let sources = Sources { flags: vec![("metrics.port", "8123".into())], ..Sources::default() };
+        let mut metrics = Settings::load_unchecked(&sources).unwrap().metrics;
+        for (bind, wanted) in [
+            ("0.0.0.0", "127.0.0.1:8123"),
+            ("::", "[::1]:8123"),
+            ("[::1]", "[::1]:8123"),
+            ("10.0.0.7", "10.0.0.7:8123"),
+            ("inf", "inf:8123"),
+        ] {
+            metrics.bind = bind.into();
+            assert_eq!(address(&metrics), wanted);
+        }
+    }
+}
