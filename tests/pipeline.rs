@@ -232,6 +232,6 @@ async fn shutdown_gives_up_a_fetch_and_starts_nothing_new() {
     assert!(matches!(drained, Ok(Ok(()))));
     rig.clock.advance(MINUTE).await;
     assert_eq!(rig.counts(), (1, 0, 0), "given up is ended, not failed");
-    assert_eq!(rig.telemetry.backlog().dropped(ActorName::Scheduler, DropReason::Stale), 2, "ticks after the end");
+    assert_eq!(rig.telemetry.backlog().dropped(ActorName::Scheduler, DropReason::Stale), 1, "a tick after the end");
     assert!(rig.script.sent.lock().unwrap().is_empty());
 }

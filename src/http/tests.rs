@@ -108,8 +108,13 @@ fn start(deps: Deps) -> (SocketAddr, ServerHandle) {
 
 /// Sends `method path` and gives back the whole answer, head and body.
 async fn ask(address: SocketAddr, method: &str, path: &str) -> (u16, String, String) {
+    ask_with(address, method, path, "").await
+}
+
+/// The same with more header lines, each with its line end.
+async fn ask_with(address: SocketAddr, method: &str, path: &str, headers: &str) -> (u16, String, String) {
     let mut stream = TcpStream::connect(address).await.unwrap();
-    let request = format!("{method} {path} HTTP/1.1\r\nHost: sentinel\r\nConnection: close\r\n\r\n");
+    let request = format!("{method} {path} HTTP/1.1\r\nHost: sentinel\r\nConnection: close\r\n{headers}\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
@@ -127,6 +132,24 @@ async fn metrics_are_text_in_the_format_they_claim() {
     assert!(head.contains("\r\ncontent-type: text/plain; version=0.0.4; charset=utf-8\r\n"), "{head}");
     assert!(body.starts_with("# HELP sentinel_trading_cycles_total Total number of trading cycles executed\n"));
     assert!(body.ends_with('\n'));
+}
+
+#[actix::test]
+async fn openmetrics_is_for_those_who_ask_for_it() {
+    let (deps, _actor) = real();
+    let (address, _) = start(deps);
+    let open = "Accept: application/openmetrics-text;version=1.0.0\r\nAccept: text/plain;q=0.5\r\n";
+    let content_type = "\r\ncontent-type: application/openmetrics-text; version=1.0.0; charset=utf-8\r\n";
+    let (status, head, body) = ask_with(address, "GET", "/metrics", open).await;
+    assert_eq!(status, 200);
+    assert!(head.contains(content_type) && head.contains("\r\nvary: accept\r\n"), "{head}");
+    assert!(body.starts_with("# TYPE sentinel_trading_cycles counter\n") && body.ends_with("\n# EOF\n"));
+    let (status, head, body) = ask_with(address, "HEAD", "/metrics", open).await;
+    assert_eq!((status, body.as_str()), (200, ""));
+    assert!(head.contains(content_type), "{head}");
+    let (_, head, body) = ask_with(address, "GET", "/metrics", "Accept: */*\r\n").await;
+    assert!(head.contains("\r\ncontent-type: text/plain; version=0.0.4; charset=utf-8\r\n"), "{head}");
+    assert!(!body.contains("# EOF"));
 }
 
 #[actix::test]
@@ -200,6 +223,10 @@ async fn a_late_actor_costs_freshness_and_never_the_scrape() {
     let (status, head, body) = ask(address, "GET", "/metrics").await;
     assert_eq!((status, body.as_str()), (200, "last known"));
     assert!(head.contains("version=0.0.4"), "{head}");
+    snapshot.set(Format::OpenMetrics, "newer".into());
+    let (status, head, body) = ask(address, "GET", "/metrics").await;
+    assert_eq!((status, body.as_str()), (200, "newer"), "the newest, in whichever format it is");
+    assert!(head.contains("openmetrics-text"), "{head}");
 }
 
 #[actix::test]

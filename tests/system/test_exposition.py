@@ -1,12 +1,15 @@
-"""The text of /metrics: the contract with HUB, checked by three parsers and by a real Prometheus."""
+"""The text of /metrics in both formats: the contract with HUB, checked by three parsers and by a real Prometheus."""
 
 import itertools
 import subprocess
+import threading
+import urllib.request
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from parts import http
-from parts.contract import EIGHTEEN, FURTHER
+from parts.contract import EIGHTEEN, catalogue
 from parts.daemon import wait_until
 from parts.exposition import PREFIX, duplicate_series, strict_families
 from parts.prometheus import Prometheus
@@ -24,6 +27,18 @@ def after_a_cycle(rig):
     """The exposition after one live cycle over two symbols."""
     daemon = rig.start_live(rig.gateway(), "--symbol", "EURUSD,GBPUSD", "--cycles", "1")
     return daemon.after_cycles(1)
+
+
+OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+
+
+def in_openmetrics(daemon, method: str = "GET") -> tuple[str, str]:
+    """Content type and body of /metrics for someone who asks for OpenMetrics."""
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{daemon.port}/metrics", headers={"Accept": OPENMETRICS}, method=method
+    )
+    with urllib.request.urlopen(request, timeout=5) as answer:
+        return answer.headers["Content-Type"], answer.read().decode()
 
 
 def types(text: str) -> dict[str, str]:
@@ -55,11 +70,49 @@ def test_all_children_of_the_contract_exist_from_the_first_scrape(first_scrape):
             assert first_scrape(family.name.removeprefix(PREFIX) + suffix, **labels) == 0, (family.name, labels)
 
 
-def test_the_further_families_exist_with_their_labels(after_a_cycle):
-    for name, labels in FURTHER.items():
-        series = [dict(found) for sample, found in after_a_cycle.values if sample in (name, name + "_count")]
-        assert series, name
-        assert all(set(one) == labels for one in series), name
+def differences(metrics, symbols: list[str]) -> list[str]:
+    """In what an exposition differs from the catalogue; empty if in nothing."""
+    rows, found = catalogue(), []
+    declared = [tuple(line.split(" ", 3)[2:]) for line in metrics.text.splitlines() if line.startswith("# TYPE ")]
+    if declared != [(row.name, row.type) for row in rows]:
+        found.append(f"names, types or their order: {declared}")
+    helps = [tuple(line.split(" ", 3)[2:]) for line in metrics.text.splitlines() if line.startswith("# HELP ")]
+    if helps != [(row.name, row.help) for row in rows]:
+        found.append(f"help: {helps}")
+    series, wanted = {(name, labels) for name, labels in metrics.values}, set()
+    for row in rows:
+        children = row.children(symbols)
+        if row.name == "sentinel_build_info":
+            # The catalogue's values are examples; which they are, only the daemon knows.
+            children = {labels for name, labels in series if name == row.name}
+            if [set(dict(labels)) for labels in children] != [set(row.labels)]:
+                found.append(f"{row.name}: {children}")
+        if row.type == "histogram":
+            bounds = [*row.buckets, "+Inf"]
+            wanted |= {(row.name + "_bucket", child | {("le", le)}) for child in children for le in bounds}
+            wanted |= {(row.name + suffix, child) for child in children for suffix in ("_sum", "_count")}
+        else:
+            wanted |= {(row.name, child) for child in children}
+    found += [f"missing: {one}" for one in sorted(map(str, wanted - series))]
+    return found + [f"not in the catalogue: {one}" for one in sorted(map(str, series - wanted))]
+
+
+def test_the_first_scrape_is_the_catalogue_and_nothing_else(first_scrape):
+    assert differences(first_scrape, ["EURUSD"]) == []
+
+
+def test_after_a_cycle_it_still_is(after_a_cycle):
+    assert differences(after_a_cycle, ["EURUSD", "GBPUSD"]) == []
+    assert len(catalogue()) == 52
+
+
+def test_the_contract_is_in_the_catalogue_first_and_unchanged():
+    for family, row in zip(EIGHTEEN, catalogue(), strict=False):
+        assert (row.name, row.type) == (family.name, family.type)
+        assert {label: sorted(values) for label, values in row.labels.items()} == {
+            label: sorted(values) for label, values in family.labels.items()
+        }
+        assert set(family.bounds.split()) <= set(row.buckets)
 
 
 def test_symbols_and_actors_never_label_the_contract(after_a_cycle):
@@ -70,10 +123,6 @@ def test_symbols_and_actors_never_label_the_contract(after_a_cycle):
             assert not {"symbol", "actor", "component"} & set(dict(labels))
 
 
-def test_there_are_no_families_that_the_catalogue_does_not_have(after_a_cycle):
-    assert set(types(after_a_cycle.text)) == {family.name for family in EIGHTEEN} | set(FURTHER)
-
-
 def test_promtool_finds_nothing_to_object_to(after_a_cycle):
     check = subprocess.run(["promtool", "check", "metrics"], input=after_a_cycle.text, capture_output=True, text=True)
     assert (check.returncode, check.stdout + check.stderr) == (0, "")
@@ -81,6 +130,21 @@ def test_promtool_finds_nothing_to_object_to(after_a_cycle):
 
 def test_the_text_parses_as_strictly_as_openmetrics(after_a_cycle):
     assert len(strict_families(after_a_cycle.text)) == len(types(after_a_cycle.text))
+
+
+def test_openmetrics_parses_strictly_as_it_is(rig):
+    daemon = rig.start_live(rig.gateway(), "--symbol", "EURUSD,GBPUSD", "--cycles", "1")
+    daemon.after_cycles(1)
+    content_type, text = in_openmetrics(daemon)
+    assert content_type == OPENMETRICS and text.endswith("\n# EOF\n")
+    families = {family.name: family for family in strict_families(text)}
+    assert len(families) == len(catalogue()) and duplicate_series(text) == []
+    for row in catalogue():
+        family = families[row.name.removesuffix("_total")]
+        assert (family.type, family.documentation) == (row.type, row.help)
+        unit = next((unit for unit in ("seconds", "bytes") if family.name.endswith("_" + unit)), "")
+        assert family.unit == unit
+    assert in_openmetrics(daemon, "HEAD") == (OPENMETRICS, "")
 
 
 def test_no_series_occurs_twice(after_a_cycle):
@@ -108,5 +172,62 @@ def test_a_real_prometheus_scrapes_all_eighteen(rig, tmp_path):
             suffix = "_bucket" if family.type == "histogram" else ""
             assert prometheus.query(family.name + suffix), family.name
         assert prometheus.query('sentinel_trading_cycle_duration_seconds_bucket{le="1.0"}')
+    finally:
+        prometheus.close()
+
+
+@pytest.fixture
+def without_accept():
+    """`without_accept(port)` passes /metrics of that port on at a port of its own, asking without an Accept header: a
+    Prometheus behind it gets the text format."""
+    servers = []
+
+    def start(port: int) -> int:
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+                    content_type, body = answer.headers["Content-Type"], answer.read()
+                self.send_response(200)
+                self.send_header("Content-Type", content_type)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+
+        servers.append(ThreadingHTTPServer(("127.0.0.1", 0), Handler))
+        threading.Thread(target=servers[-1].serve_forever, daemon=True).start()
+        return servers[-1].server_port
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def test_prometheus_stores_the_same_series_from_both_formats(rig, tmp_path, without_accept):
+    daemon = rig.start_live(rig.gateway(), "--cycles", "1")
+    daemon.after_cycles(1)
+    config = tmp_path / "prometheus.yml"
+    ports = {"open": daemon.port, "plain": without_accept(daemon.port)}
+    jobs = [f"{{job_name: {job}, static_configs: [{{targets: ['127.0.0.1:{port}']}}]}}" for job, port in ports.items()]
+    config.write_text(f"global: {{scrape_interval: 1s}}\nscrape_configs: [{', '.join(jobs)}]\n")
+    prometheus = Prometheus(config, tmp_path / "prometheus")
+    try:
+        wait_until("both are scraped", lambda: prometheus.value("count(up == 1)") == 2, 30)
+        units = {job: prometheus.api("targets/metadata", match_target=f'{{job="{job}"}}', limit="500") for job in ports}
+        told = {job: {entry["unit"] for entry in entries} for job, entries in units.items()}
+        assert told == {"open": {"", "seconds", "bytes"}, "plain": {""}}, "each came in its own format"
+
+        def series(job: str) -> set[frozenset]:
+            taken = {"job", "instance"}
+            found = prometheus.query(f'{{job="{job}"}}')
+            return {frozenset(item for item in one["metric"].items() if item[0] not in taken) for one in found}
+
+        assert series("open") == series("plain")
+        assert len(series("open")) > 300
+        assert prometheus.query('sentinel_last_cycle_timestamp_unix{job="open"} > 0')
+        assert prometheus.query('sentinel_trading_cycle_duration_seconds_bucket{job="open",le="1.0"}')
     finally:
         prometheus.close()

@@ -1,7 +1,9 @@
 """The contract with HUB: the eighteen families, with every name, type, label and bucket bound that dashboards,
 alerts and years of stored history depend on. Written out here so that no change of the product can bend it."""
 
+import itertools
 from dataclasses import dataclass, field
+from pathlib import Path
 
 ACTIONS = {"action": ["BUY", "SELL", "HOLD"]}
 ENDPOINTS = {"endpoint": ["eodhd", "hub"]}
@@ -43,36 +45,33 @@ EIGHTEEN = [
 
 FAILURE_COUNTERS = {family.name for family in EIGHTEEN if "fail" in family.name or "error" in family.name}
 
-# What this daemon has beside the eighteen: name -> label names.
-FURTHER = {
-    "sentinel_build_info": {"version", "revision", "rustc"},
-    "sentinel_ready": set(),
-    "sentinel_actor_up": {"actor"},
-    "sentinel_actor_restarts_total": {"actor"},
-    "sentinel_scheduler_lag_seconds": set(),
-    "sentinel_scheduler_ticks_missed_total": set(),
-    "sentinel_step_last_success_timestamp_seconds": {"step"},
-    "sentinel_last_bar_timestamp_seconds": {"symbol"},
-    "sentinel_bars_rejected_total": {"reason"},
-    "sentinel_inflight_requests": {"endpoint"},
-    "sentinel_gateway_roundtrip_seconds": set(),
-    "sentinel_orders_total": {"outcome"},
-    "sentinel_prediction_confidence": set(),
-    "sentinel_feature_invalid_values_total": {"kind"},
-    "sentinel_signals_suppressed_total": {"reason"},
-    "sentinel_symbol_signals_total": {"symbol", "action"},
-    "sentinel_bar_gaps_total": {"symbol"},
-    "sentinel_clock_steps_total": set(),
-    "sentinel_market_open": set(),
-    "sentinel_breaker_state": {"endpoint", "state"},
-    "sentinel_journal_pending_signals": set(),
-    "sentinel_journal_write_failures_total": set(),
-    "sentinel_orders_unresolved": set(),
-    "process_cpu_seconds_total": set(),
-    "process_open_fds": set(),
-    "process_max_fds": set(),
-    "process_virtual_memory_bytes": set(),
-    "process_resident_memory_bytes": set(),
-    "process_start_time_seconds": set(),
-    "process_threads": set(),
-}
+
+@dataclass(frozen=True)
+class Row:
+    """One row of the whole catalogue, as agreed: `buckets` are all bounds but `+Inf`, spelled as Prometheus stores them;
+    `labels` are the values that exist from the first scrape, those of symbols and builds being examples."""
+
+    name: str
+    type: str
+    labels: dict[str, list[str]]
+    buckets: list[str]
+    help: str
+
+    def children(self, symbols: list[str]) -> set[frozenset]:
+        """The label sets of every child of a daemon with these symbols."""
+        values = [symbols if label == "symbol" else given for label, given in self.labels.items()]
+        return {frozenset(zip(self.labels, chosen, strict=True)) for chosen in itertools.product(*values)}
+
+
+def catalogue() -> list[Row]:
+    """The rows of data/catalogue.md, in its order."""
+    lines = (Path(__file__).parents[1] / "data" / "catalogue.md").read_text().splitlines()
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines if line.startswith("|")]
+    assert rows[0] == ["name", "type", "labels (pre-initialised values)", "unit", "buckets", "help"]
+    return [_row(*cells) for cells in rows[2:]]
+
+
+def _row(name: str, kind: str, labels: str, _unit: str, buckets: str, help_text: str) -> Row:
+    given = dict(label.strip().split("=") for label in labels.split(";")) if labels else {}
+    bounds = [str(float(bound)) for bound in buckets.replace("*", "").split()]
+    return Row(name, kind, {label: values.split("/") for label, values in given.items()}, bounds, help_text)

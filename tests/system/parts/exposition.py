@@ -50,8 +50,8 @@ def as_openmetrics(text: str) -> str:
 
 
 def strict_families(text: str) -> list:
-    """Parses as OpenMetrics does, which refuses what Prometheus lets pass."""
-    return list(parse_openmetrics(as_openmetrics(text)))
+    """Parses OpenMetrics, or any text as strictly as that: it refuses what Prometheus lets pass."""
+    return list(parse_openmetrics(text if text.endswith("# EOF\n") else as_openmetrics(text)))
 
 
 def duplicate_series(text: str) -> list[str]:

@@ -62,7 +62,11 @@ fn given() -> Given {
 }
 
 fn text() -> String {
-    String::from_utf8(Metrics::new(&given()).unwrap().encode(Format::Text).to_vec()).unwrap()
+    encoded(Format::Text)
+}
+
+fn encoded(format: Format) -> String {
+    String::from_utf8(Metrics::new(&given()).unwrap().encode(format).to_vec()).unwrap()
 }
 
 /// Names in order of their `# TYPE` line, and every sample by series.
@@ -126,6 +130,44 @@ fn every_family_of_the_catalogue_is_there_once_with_all_its_series_at_zero() {
     assert_eq!(text.lines().filter(|line| !line.starts_with('#')).count(), expected.len(), "no series twice");
     for (series, value) in samples {
         assert_eq!(value, "0", "{series}");
+    }
+}
+
+#[test]
+fn openmetrics_has_the_same_samples_and_the_metadata_it_wants() {
+    let (text, open) = (text(), encoded(Format::OpenMetrics));
+    let samples =
+        |text: &str| text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(samples(&text), samples(&open), "in the same order, too");
+    let described = open.lines().filter(|line| line.starts_with('#')).map(str::to_owned).collect::<Vec<_>>();
+    let mut expected = Vec::new();
+    for Family { name, help, kind, unit, .. } in FAMILIES {
+        let name = name.trim_end_matches("_total");
+        expected.push(format!("# TYPE {name} {}", format!("{kind:?}").to_lowercase()));
+        if ["seconds", "bytes"].contains(unit) {
+            expected.push(format!("# UNIT {name} {unit}"));
+        }
+        expected.push(format!("# HELP {name} {help}"));
+    }
+    expected.push("# EOF".into());
+    assert_eq!(described, expected);
+    assert!(open.ends_with("\n# EOF\n"));
+}
+
+#[test]
+fn no_family_has_the_name_of_another_in_openmetrics() {
+    // There a counter is named without its `_total`, and a histogram owns three suffixes.
+    let mut taken = BTreeSet::new();
+    for family in FAMILIES {
+        let suffixes: &[&str] = match family.kind {
+            Kind::Counter => &["", "_total", "_created"],
+            Kind::Gauge => &[""],
+            Kind::Histogram => &["", "_bucket", "_count", "_sum", "_created"],
+        };
+        for suffix in suffixes {
+            let name = format!("{}{suffix}", family.name.trim_end_matches("_total"));
+            assert!(taken.insert(name.clone()), "{name} is taken");
+        }
     }
 }
 
