@@ -187,6 +187,16 @@ fn the_effective_settings_can_be_read_again() {
 }
 
 #[test]
+fn the_hash_is_of_the_effective_settings_and_of_no_secret() {
+    let hash = |environment: &[(&str, &str)]| Settings::load(&sources(environment)).unwrap().hash().unwrap();
+    let plain = hash(&[]);
+    assert!(plain < 1 << 48 && plain as f64 as u64 == plain, "a float holds it");
+    assert_eq!(plain, hash(&[("EODHD_API_TOKEN", "rotated")]));
+    assert_eq!(plain, hash(&[("METRICS_PORT", "8000")]), "what was said makes no difference, what holds does");
+    assert_ne!(plain, hash(&[("METRICS_PORT", "8001")]));
+}
+
+#[test]
 fn named_symbols_keep_their_tables() {
     let tables = "[[symbols]]\nname = \"EURUSD\"\n[[symbols]]\nname = \"GBPUSD\"\ngateway_name = \"GBPUSDm\"\n";
     let (_file, mut sources) = with_file(tables, &[("SENTINEL__SYMBOLS", "GBPUSD, USDJPY")]);
