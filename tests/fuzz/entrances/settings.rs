@@ -1,5 +1,5 @@
-//! Settings: a text of up to five parts, separated by lines of `---`: the settings file, the environment and the flags
-//! (a `NAME=value` on each line), a calendar file and a holidays file.
+//! Settings: a text of up to six parts, separated by lines of `---`: the settings file, the environment and the flags
+//! (a `NAME=value` on each line), a calendar file, a holidays file and a confidence reference.
 
 use sentinel::settings::{Distance, Purpose, Settings, Sources};
 use sentinel_actors::domain::schedule::Schedule;
@@ -48,7 +48,7 @@ pub fn enter(bytes: &[u8]) -> bool {
     }
     let mut parts = text.split("---\n");
     let mut part = || parts.next().unwrap_or_default();
-    let (file, environment, flags, calendar, holidays) = (part(), part(), part(), part(), part());
+    let (file, environment, flags, calendar, holidays, reference) = (part(), part(), part(), part(), part(), part());
     let mut sources = Sources { file: Some(written("settings.toml", file)), ..Sources::default() };
     sources.environment.extend(pairs(environment));
     // A token at hand keeps the token file that the text may name from being read.
@@ -65,6 +65,8 @@ pub fn enter(bytes: &[u8]) -> bool {
     sources.flags.push(("market.calendar", calendar.display().to_string()));
     let holidays = if holidays.is_empty() { "closed = []" } else { holidays };
     sources.flags.push(("market.holidays", written("holidays.toml", holidays).display().to_string()));
+    let reference = if reference.is_empty() { r#"{"bounds": [0.5, 1], "shares": [0.4, 0.6]}"# } else { reference };
+    sources.flags.push(("model.confidence_reference", written("confidences.json", reference).display().to_string()));
 
     let secret_is_ours = !text.contains(TOKEN);
     for purpose in [Purpose::VerifyGateway, Purpose::Daemon] {
