@@ -90,6 +90,16 @@ impl Client {
         self.page(http::fetch(request, None, BODY_BYTES_MAX)).await
     }
 
+    /// GET of a path with parameters, which are escaped here.
+    ///
+    /// # Errors
+    /// When there is no complete answer in time.
+    pub async fn get_with(&self, path: &str, parameters: &[(&str, &str)]) -> Result<Page, HttpError> {
+        let request = self.with_login(self.client.get(format!("{}{path}", self.base_url)));
+        let request = request.query(&parameters).map_err(|error| HttpError::Broken(error.to_string()))?;
+        self.page(http::fetch(request, None, BODY_BYTES_MAX)).await
+    }
+
     /// POST of a JSON body.
     ///
     /// # Errors

@@ -1,13 +1,16 @@
 //! `sentinel verify`: is a system that Sentinel works with ready for it? One file per target, one report for all.
 
+mod daemon;
 mod gateway;
+mod hub;
+mod inf;
 mod market;
 mod model;
 mod report;
 
-use super::{args::SettingsArgs, fail, refuse};
+use super::{EXIT_USAGE, args::SettingsArgs, fail, refuse};
 use report::Report;
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 /// What can be verified.
 #[derive(Debug, clap::Subcommand)]
@@ -29,6 +32,16 @@ pub(super) enum Target {
     /// What it answers to one row and to one per symbol, how fast, and whether rows in one request are answered as they
     /// are alone. Takes the settings of `sentinel run`; needs no token, and nothing is written or ordered.
     Model(Box<model::Args>),
+    /// On INF: is the daemon there, whole, and reachable for HUB's Prometheus; exit 0 if all is well, 1 if not
+    ///
+    /// Who has the port and on which address, /health, the format, the families HUB knows and their buckets, what
+    /// moves between two scrapes, the address HUB will use and the firewall rule it needs. Takes no settings.
+    Inf(inf::Args),
+    /// On HUB: does Prometheus scrape INF as it should, with rules and Alertmanager; exit 0 if all is well, 1 if not
+    ///
+    /// INF reachable from here, the job and its labels, scrape interval, series arriving, rules loaded, Alertmanager
+    /// known and there. Takes no settings.
+    Hub(hub::Args),
 }
 
 pub(super) fn main(target: &Target) -> ExitCode {
@@ -36,10 +49,33 @@ pub(super) fn main(target: &Target) -> ExitCode {
         Target::Gateway(args) => gateway::main(args),
         Target::Market(args) => market::main(args),
         Target::Model(args) => model::main(args),
+        Target::Inf(args) => inf::main(args),
+        Target::Hub(args) => hub::main(args),
     }
 }
 
 /// Runs what has to wait for the network on this thread; awc's clients live on one.
 fn block_on<T>(work: impl Future<Output = T>) -> T {
-    actix_rt::System::new().block_on(work)
+    super::run::on_system(work)
+}
+
+/// Says on stderr which flag cannot stand.
+fn bad_flag(error: &anyhow::Error) -> ExitCode {
+    eprintln!("sentinel: {error:#}");
+    ExitCode::from(EXIT_USAGE)
+}
+
+/// Reports what could not be looked at, so that nothing is left out in silence.
+fn not_reached(report: &mut Report, names: &[&'static str], because: &str) {
+    for name in names {
+        report.failed(name, format!("not reached: {because}"), "");
+    }
+}
+
+/// A flag's time to wait.
+fn seconds(text: &str) -> Result<Duration, String> {
+    match text.parse() {
+        Ok(seconds) if (0.0..=86_400.0).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
+        _ => Err("must be 0 to 86400 seconds".into()),
+    }
 }

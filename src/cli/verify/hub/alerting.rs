@@ -1,0 +1,171 @@
+//! Whether anybody would hear of an alert: rules, Prometheus's Alertmanagers, Alertmanager itself.
+
+use super::{
+    super::{Report, not_reached},
+    prometheus::Prometheus,
+};
+use crate::probe::Client;
+use chrono::{SecondsFormat, TimeDelta, Utc};
+use sentinel_actors::adapters::http::one_line;
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+
+const TEST_ALERT: &str = "SentinelTestAlert";
+const TEST_ALERT_LIFE: TimeDelta = TimeDelta::minutes(2);
+/// Alertmanager shows an alert right after it took it.
+const READ_BACK_WAIT: Duration = Duration::from_secs(5);
+
+fn list(data: &Value) -> &[Value] {
+    data.as_array().map(Vec::as_slice).unwrap_or_default()
+}
+
+/// Whether Sentinel's rules are loaded and can be evaluated.
+pub(super) async fn rules(prometheus: &Prometheus, is_ready: bool, report: &mut Report) {
+    if !is_ready {
+        return not_reached(report, &["rules"], "Prometheus does not answer");
+    }
+    let data = match prometheus.data("/api/v1/rules", &[]).await {
+        Ok(data) => data,
+        Err(why) => return report.failed("rules", why, "see Prometheus's log"),
+    };
+    let name = |rule: &Value| one_line(rule["name"].as_str().unwrap_or_default());
+    let is_ours = |rule: &&Value| rule["type"] == "alerting" && name(rule).starts_with("Sentinel");
+    let groups = list(&data["groups"]).iter().filter(|group| list(&group["rules"]).iter().any(|rule| is_ours(&rule)));
+    let groups = groups.collect::<Vec<_>>();
+    let rules = groups.iter().flat_map(|group| list(&group["rules"])).collect::<Vec<_>>();
+    let alerts = rules.iter().filter(|rule| is_ours(rule)).collect::<Vec<_>>();
+    if alerts.is_empty() {
+        let way_out = format!(
+            "copy config/monitoring/alerts.yml beside Prometheus's configuration and name it under rule_files; then {}",
+            prometheus.reload()
+        );
+        return report.failed("rules", "no alert whose name begins with Sentinel is loaded", way_out);
+    }
+    let broken = rules.iter().filter(|rule| rule["health"] == "err");
+    let why = |rule: &&Value| format!("{}: {}", name(rule), one_line(rule["lastError"].as_str().unwrap_or_default()));
+    let broken = broken.map(why).collect::<Vec<_>>();
+    if !broken.is_empty() {
+        return report.failed("rules", broken.join("\n"), "`promtool check rules alerts.yml` says what is wrong");
+    }
+    let firing = alerts.iter().filter(|rule| rule["state"] == "firing").map(|rule| name(rule)).collect::<Vec<_>>();
+    let firing = if firing.is_empty() { "none".into() } else { firing.join(", ") };
+    let new = rules.iter().filter(|rule| rule["health"] == "unknown").count();
+    let new = if new > 0 { format!("; {new} not evaluated yet") } else { String::new() };
+    let found = format!(
+        "{} alerts and {} recording rules in {} groups",
+        alerts.len(),
+        rules.len() - alerts.len(),
+        groups.len()
+    );
+    report.ok("rules", format!("{found}; firing: {firing}{new}"));
+}
+
+/// Whether Prometheus has an Alertmanager to send alerts to, and whether it is the one that is asked.
+pub(super) async fn known(prometheus: &Prometheus, is_ready: bool, asked: Option<&Client>, report: &mut Report) {
+    if !is_ready {
+        return not_reached(report, &["delivery"], "Prometheus does not answer");
+    }
+    let data = match prometheus.data("/api/v1/alertmanagers", &[]).await {
+        Ok(data) => data,
+        Err(why) => return report.failed("delivery", why, "see Prometheus's log"),
+    };
+    let urls = list(&data["activeAlertmanagers"]).iter().filter_map(|one| one["url"].as_str().map(one_line));
+    let urls = urls.collect::<Vec<_>>();
+    if urls.is_empty() {
+        let way_out = format!(
+            "its configuration needs alerting: alertmanagers: with the target localhost:9093, as config/monitoring/\
+             prometheus.yml has it; then {}",
+            prometheus.reload()
+        );
+        return report.failed("delivery", "Prometheus knows no Alertmanager, so no alert reaches anybody", way_out);
+    }
+    let found = format!("Prometheus sends alerts to {}", urls.join(", "));
+    match asked.map(Client::base_url) {
+        Some(asked) if !urls.iter().any(|url| url.starts_with(asked)) => {
+            report.note("delivery", format!("{found}; see that this is {asked} by another name"))
+        }
+        _ => report.ok("delivery", found),
+    }
+}
+
+/// Whether Alertmanager is there, and whether it takes an alert if one is to be sent.
+pub(super) async fn reachable(alertmanager: &Client, sends_alert: bool, report: &mut Report) {
+    const START_IT: &str = "start Alertmanager, or correct --alertmanager; its log says why it is not ready";
+    let mut checked = status(alertmanager).await;
+    match &mut checked {
+        Ok(found) => report.ok("alertmanager", std::mem::take(found)),
+        Err(why) => report.failed("alertmanager", format!("{}: {why}", alertmanager.base_url()), START_IT),
+    }
+    match (sends_alert, checked) {
+        (false, _) => {}
+        (true, Err(_)) => not_reached(report, &["test alert"], "Alertmanager does not answer"),
+        (true, Ok(_)) => match send(alertmanager).await {
+            Ok(found) => report.ok("test alert", found),
+            Err(why) => report.failed("test alert", why, "see Alertmanager's log, its routes and its silences"),
+        },
+    }
+}
+
+async fn status(alertmanager: &Client) -> Result<String, String> {
+    let ready = alertmanager.get("/-/ready", "").await.map_err(|error| error.to_string())?;
+    if ready.status != 200 {
+        return Err(format!("/-/ready: status {}", ready.status));
+    }
+    let status = get(alertmanager, "/api/v2/status", &[]).await?;
+    let version = one_line(status["versionInfo"]["version"].as_str().ok_or("/api/v2/status: no Alertmanager's")?);
+    Ok(format!("ready, version {version}"))
+}
+
+async fn get(alertmanager: &Client, path: &str, parameters: &[(&str, &str)]) -> Result<Value, String> {
+    let page = alertmanager.get_with(path, parameters).await.map_err(|error| format!("{path}: {error}"))?;
+    let answer = serde_json::from_slice(&page.body).ok().filter(|_| page.status == 200);
+    answer.ok_or_else(|| format!("{path}: status {}: {}", page.status, one_line(&page.text())))
+}
+
+/// Sends the test alert and reads it back.
+async fn send(alertmanager: &Client) -> Result<String, String> {
+    let now = Utc::now();
+    let time = |time: chrono::DateTime<Utc>| time.to_rfc3339_opts(SecondsFormat::Millis, true);
+    let sent_at = time(now);
+    let alert = json!([{
+        "labels": {
+            "alertname": TEST_ALERT, "severity": "warning", "job": "sentinel-metrics", "instance": "inf-sentinel",
+            "component": "trading", "node": "inf", "region": "singapore",
+        },
+        "annotations": {
+            "summary": "Test alert of sentinel verify hub",
+            "description": format!("Somebody tries at {sent_at} whether alerts arrive. Nothing is wrong."),
+            "runbook": "Nothing to do: it ends by itself after two minutes.",
+        },
+        "startsAt": sent_at,
+        "endsAt": time(now + TEST_ALERT_LIFE),
+    }]);
+    let path = "/api/v2/alerts";
+    let answer = alertmanager.post_json(path, alert.to_string()).await.map_err(|error| format!("{path}: {error}"))?;
+    if answer.status != 200 {
+        return Err(format!("{path}: status {}: {}", answer.status, one_line(&answer.text())));
+    }
+    let began = Instant::now();
+    loop {
+        let filter = format!("alertname=\"{TEST_ALERT}\"");
+        let alerts = get(alertmanager, path, &[("filter", &filter)]).await?;
+        let is_it =
+            |alert: &&Value| alert["annotations"]["description"].as_str().is_some_and(|it| it.contains(&sent_at));
+        if let Some(alert) = list(&alerts).iter().find(is_it) {
+            return taken(alert);
+        }
+        if began.elapsed() > READ_BACK_WAIT {
+            return Err("it was taken, and is not listed".into());
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+fn taken(alert: &Value) -> Result<String, String> {
+    let receivers = list(&alert["receivers"]).iter().filter_map(|one| one["name"].as_str().map(one_line));
+    let receivers = receivers.collect::<Vec<_>>().join(", ");
+    match alert["status"]["state"].as_str() {
+        Some("suppressed") => Err(format!("{TEST_ALERT} is silenced or inhibited, so {receivers} will not hear of it")),
+        _ => Ok(format!("{TEST_ALERT} was taken for {receivers}; see that the message arrives there")),
+    }
+}

@@ -1,0 +1,210 @@
+//! The scrape job: in the configuration that runs, in the file, and whether the two are the same.
+
+use super::{
+    super::{Report, not_reached},
+    Args,
+    prometheus::Prometheus,
+};
+use chrono::{DateTime, Utc};
+use saphyr::{LoadableYamlNode, Yaml};
+use sentinel_actors::adapters::http::one_line;
+use std::{collections::BTreeMap, fs, path::Path, time::Duration};
+
+const INTERVAL: Duration = Duration::from_secs(15);
+const TIMEOUT: Duration = Duration::from_secs(10);
+const PASTE_IT: &str = "put the job of config/monitoring/prometheus-snippet.yml under its scrape_configs";
+
+/// What counts of a scrape job.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Job {
+    interval: Option<Duration>,
+    timeout: Option<Duration>,
+    /// Labels by target; those of other ways to find targets are not known.
+    targets: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+/// Checks job, interval and, if one is given, the file.
+pub(super) async fn check(prometheus: &Prometheus, is_ready: bool, args: &Args, report: &mut Report) {
+    let in_file = args.prometheus_config.as_deref().and_then(|path| file(path, &args.job, report));
+    if !is_ready {
+        let names: &[&str] = if in_file.is_some() { &["reloaded", "job", "interval"] } else { &["job", "interval"] };
+        return not_reached(report, names, "Prometheus does not answer");
+    }
+    let running = match prometheus.data("/api/v1/status/config", &[]).await {
+        Ok(config) => job(config["yaml"].as_str().unwrap_or_default(), &args.job),
+        Err(why) => Err(why),
+    };
+    if let (Some(path), Some(in_file)) = (&args.prometheus_config, &in_file) {
+        reloaded(prometheus, path, in_file, running.as_ref().ok(), report).await;
+    }
+    match running {
+        Ok(running) => {
+            report.ok("job", format!("{} is in the running configuration", args.job));
+            intervals(&running, prometheus, report);
+        }
+        Err(why) => {
+            report.failed(
+                "job",
+                format!("the running configuration: {why}"),
+                format!("{PASTE_IT}, then {}", prometheus.reload()),
+            );
+            not_reached(report, &["interval"], "the job is not there");
+        }
+    }
+}
+
+fn intervals(running: &Job, prometheus: &Prometheus, report: &mut Report) {
+    let words = |time: Option<Duration>| time.map_or("unknown".into(), |time| format!("{} s", time.as_secs_f64()));
+    let found = format!("every {}, timeout {}", words(running.interval), words(running.timeout));
+    if (running.interval, running.timeout) == (Some(INTERVAL), Some(TIMEOUT)) {
+        report.ok("interval", found);
+    } else {
+        let way_out =
+            format!("the job needs scrape_interval: 15s and scrape_timeout: 10s; then {}", prometheus.reload());
+        report.failed("interval", found, way_out);
+    }
+}
+
+/// The job as the file has it.
+fn file(path: &Path, name: &str, report: &mut Report) -> Option<Job> {
+    let read = fs::read_to_string(path).map_err(|error| error.to_string()).and_then(|text| job(&text, name));
+    match read {
+        Ok(job) => {
+            report.ok("file", format!("{} has the job {name}", path.display()));
+            Some(job)
+        }
+        Err(why) => {
+            report.failed(
+                "file",
+                format!("{}: {why}", path.display()),
+                format!("{PASTE_IT}; or correct --prometheus-config"),
+            );
+            not_reached(report, &["reloaded"], "the file has no such job");
+            None
+        }
+    }
+}
+
+/// Whether Prometheus has read the file since it was changed.
+async fn reloaded(prometheus: &Prometheus, path: &Path, in_file: &Job, running: Option<&Job>, report: &mut Report) {
+    let info = match prometheus.data("/api/v1/status/runtimeinfo", &[]).await {
+        Ok(info) => info,
+        Err(why) => return report.failed("reloaded", why, prometheus.reload()),
+    };
+    if info["reloadConfigSuccess"].as_bool() == Some(false) {
+        let way_out =
+            format!("`promtool check config {}` says what is wrong; then {}", path.display(), prometheus.reload());
+        return report.failed("reloaded", "Prometheus refused its configuration when it last read it", way_out);
+    }
+    let read_at = info["lastConfigTime"].as_str().and_then(|time| time.parse::<DateTime<Utc>>().ok());
+    let changed_at = fs::metadata(path).and_then(|metadata| metadata.modified()).map(DateTime::<Utc>::from).ok();
+    let (Some(read_at), Some(changed_at)) = (read_at, changed_at) else {
+        return report.failed("reloaded", "it is not known when the file was changed and read", prometheus.reload());
+    };
+    let times = format!("changed {}, read {}", changed_at.format("%F %T UTC"), read_at.format("%F %T UTC"));
+    // Prometheus tells whole seconds.
+    if changed_at.timestamp() > read_at.timestamp() {
+        return report.failed("reloaded", format!("the file is newer than what runs: {times}"), prometheus.reload());
+    }
+    if running != Some(in_file) {
+        let found = format!("the job in the file is not the one that runs ({times})");
+        let way_out = format!("is this the file that Prometheus was started with? If so, {}", prometheus.reload());
+        return report.failed("reloaded", found, way_out);
+    }
+    report.ok("reloaded", format!("the job that runs is the one in the file: {times}"));
+}
+
+/// Finds a job in a configuration.
+fn job(text: &str, name: &str) -> Result<Job, String> {
+    let documents = Yaml::load_from_str(text).map_err(|error| format!("no YAML: {}", one_line(&error.to_string())))?;
+    let root = documents.first().ok_or("it is empty")?;
+    let jobs = root.as_mapping_get("scrape_configs").and_then(|jobs| jobs.as_sequence());
+    let jobs = jobs.map(Vec::as_slice).unwrap_or_default();
+    let is_it = |job: &&Yaml<'_>| word(job, "job_name") == Some(name);
+    let Some(job) = jobs.iter().find(is_it) else {
+        let others = jobs.iter().filter_map(|job| word(job, "job_name")).map(one_line).collect::<Vec<_>>().join(", ");
+        return Err(format!("there is no job {name}; there is {}", if others.is_empty() { "none" } else { &others }));
+    };
+    let time = |key| word(job, key).or_else(|| word(root.as_mapping_get("global")?, key)).and_then(duration);
+    let groups = job.as_mapping_get("static_configs").and_then(|groups| groups.as_sequence());
+    Ok(Job {
+        interval: time("scrape_interval"),
+        timeout: time("scrape_timeout"),
+        targets: groups.into_iter().flatten().flat_map(targets).collect(),
+    })
+}
+
+fn targets(group: &Yaml<'_>) -> Vec<(String, BTreeMap<String, String>)> {
+    let labels = group.as_mapping_get("labels").and_then(|labels| labels.as_mapping());
+    let label = |(name, value): (&Yaml<'_>, &Yaml<'_>)| Some((name.as_str()?.to_owned(), value.as_str()?.to_owned()));
+    let labels = labels.into_iter().flatten().filter_map(label).collect::<BTreeMap<_, _>>();
+    let targets = group.as_mapping_get("targets").and_then(|targets| targets.as_sequence()).into_iter().flatten();
+    targets.filter_map(|target| Some((target.as_str()?.to_owned(), labels.clone()))).collect()
+}
+
+fn word<'a>(node: &'a Yaml<'_>, key: &str) -> Option<&'a str> {
+    node.as_mapping_get(key)?.as_str()
+}
+
+/// Prometheus's spelling of a time: `15s`, `1m30s`, `500ms`.
+pub(super) fn duration(text: &str) -> Option<Duration> {
+    let mut rest = text;
+    let mut total_ms = 0_u64;
+    while !rest.is_empty() {
+        let (number, behind) = rest.split_at(rest.find(|c: char| !c.is_ascii_digit())?);
+        let (unit, behind) = behind.split_at(behind.find(|c: char| c.is_ascii_digit()).unwrap_or(behind.len()));
+        let unit_ms = match unit {
+            "ms" => 1,
+            "s" => 1_000,
+            "m" => 60_000,
+            "h" => 3_600_000,
+            "d" => 86_400_000,
+            _ => return None,
+        };
+        total_ms = total_ms.checked_add(number.parse::<u64>().ok()?.checked_mul(unit_ms)?)?;
+        rest = behind;
+    }
+    Some(Duration::from_millis(total_ms))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: &str = "\
+global:
+  scrape_interval: 1m
+scrape_configs:
+  - job_name: other
+  - job_name: sentinel-metrics
+    scrape_timeout: 10s
+    static_configs:
+      - targets: [\"172.19.141.250:8000\"]
+        labels: {instance: inf-sentinel, node: inf}
+";
+
+    #[test]
+    fn a_job_is_found_with_the_global_defaults() {
+        let job = job(FILE, "sentinel-metrics").unwrap();
+        assert_eq!((job.interval, job.timeout), (Some(Duration::from_secs(60)), Some(TIMEOUT)));
+        assert_eq!(job.targets["172.19.141.250:8000"]["instance"], "inf-sentinel");
+    }
+
+    #[test]
+    fn a_job_that_is_not_there_is_missed_with_the_names_of_the_others() {
+        assert_eq!(job(FILE, "x").unwrap_err(), "there is no job x; there is other, sentinel-metrics");
+        assert_eq!(job("global: {}", "x").unwrap_err(), "there is no job x; there is none");
+        assert_eq!(job("", "x").unwrap_err(), "it is empty");
+        assert!(job("a: [", "x").unwrap_err().starts_with("no YAML: "));
+    }
+
+    #[test]
+    fn times_are_read_as_prometheus_writes_them() {
+        let ms = |text| duration(text).map(|time| time.as_millis());
+        assert_eq!(
+            [ms("15s"), ms("1m30s"), ms("500ms"), ms("1h")],
+            [Some(15_000), Some(90_000), Some(500), Some(3_600_000)]
+        );
+        assert_eq!([ms("15"), ms("s"), ms("1x"), ms("15 s")], [None; 4]);
+    }
+}

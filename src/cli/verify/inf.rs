@@ -1,0 +1,82 @@
+//! `sentinel verify inf`: run on INF, is everything there that HUB's Prometheus needs? Without a shell tool and without
+//! touching the daemon's settings, from the machine or from inside its container.
+
+mod counters;
+mod local;
+
+use super::{Report, bad_flag, block_on, daemon, not_reached, seconds};
+use crate::probe::{Client, Credentials};
+use anyhow::Context as _;
+use local::Place;
+use std::{process::ExitCode, time::Duration};
+
+/// As long as Prometheus waits for a scrape.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+#[derive(Debug, clap::Args)]
+pub(in super::super) struct Args {
+    /// Where the daemon serves /metrics, as seen from here
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8000")]
+    url: String,
+    /// HUB's address: the way to it says which address HUB will use
+    #[arg(long, value_name = "ADDRESS", default_value = "172.19.141.254")]
+    hub: String,
+    /// How long to wait for the end of a cycle
+    #[arg(long, value_name = "SECONDS", default_value = "75", value_parser = seconds)]
+    wait: Duration,
+    #[command(flatten)]
+    credentials: Credentials,
+    /// For machines
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn main(args: &Args) -> ExitCode {
+    let made = Client::new(&args.url, &args.credentials, DEADLINE)
+        .and_then(|client| Ok((client, Place::of(&args.url).with_context(|| format!("--url {}", args.url))?)));
+    let (client, place) = match made {
+        Ok(made) => made,
+        Err(error) => return bad_flag(&error),
+    };
+    if !args.json {
+        println!("INF {}\n", client.base_url());
+    }
+    block_on(verify(args, &client, &place)).conclude(args.json)
+}
+
+async fn verify(args: &Args, client: &Client, place: &Place) -> Report {
+    let mut report = Report::new("inf", ["HUB can scrape this daemon.", "HUB cannot rely on this daemon yet."]);
+    let hub = local::hub(&args.hub);
+    local::process(place, &mut report);
+    local::port(place, hub.as_ref().ok(), DEADLINE, &mut report).await;
+    let health = daemon::health(client, &mut report).await;
+    match daemon::metrics(client, health.as_ref(), &mut report).await {
+        Some(first) => {
+            let is_over = health.as_ref().is_some_and(daemon::Health::has_run_all_cycles);
+            counters::watch(client, &first, args.wait, is_over, &mut report).await;
+        }
+        None => not_reached(&mut report, &["uptime", "cycles", "backwards"], "there is no text to compare with"),
+    }
+    open_metrics(client, &mut report).await;
+    match &hub {
+        Ok(hub) => local::address(place, *hub, &args.credentials, DEADLINE, &mut report).await,
+        Err(error) => {
+            let found = format!("HUB's address {} cannot be found: {error}", args.hub);
+            report.failed("address", found, "say it as a number: --hub 172.19.141.254");
+            not_reached(&mut report, &["from outside"], "HUB's address is unknown");
+        }
+    }
+    local::firewall(place, &args.hub, hub.as_ref().ok(), &mut report);
+    report
+}
+
+async fn open_metrics(client: &Client, report: &mut Report) {
+    const ACCEPT: &str = "application/openmetrics-text;version=1.0.0";
+    match client.get("/metrics", ACCEPT).await {
+        Ok(page) if page.content_type.starts_with("application/openmetrics-text") => {
+            report.note("openmetrics", "offered as well, to a scraper that asks for it")
+        }
+        Ok(_) => report.note("openmetrics", "not offered; 0.0.4 is all that HUB needs"),
+        Err(error) => report.note("openmetrics", format!("not known: {error}")),
+    }
+}

@@ -1,0 +1,165 @@
+//! What this machine knows: who has the port, on which addresses, and which of them HUB will use.
+
+use super::{Report, daemon, not_reached};
+use crate::probe::{
+    Client, Credentials,
+    listener::{Listening, Owner},
+    route,
+};
+use anyhow::Context as _;
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    path::Path,
+    time::Duration,
+};
+use tokio::net::TcpStream;
+
+const START_IT: &str = "start the daemon (`sentinel run`), and see that metrics.enabled is true and metrics.port is this \
+                        port; its log says if the port was taken";
+
+/// Where the daemon is, as seen from here.
+pub(super) struct Place {
+    scheme: String,
+    host: IpAddr,
+    port: u16,
+    /// What listens on the port; `None` for another machine, or where the kernel does not tell.
+    listening: Option<Listening>,
+    is_here: bool,
+}
+
+impl Place {
+    /// Reads it from a URL.
+    pub(super) fn of(url: &str) -> anyhow::Result<Self> {
+        let uri = url.parse::<awc::http::Uri>()?;
+        let scheme = uri.scheme_str().unwrap_or("http").to_owned();
+        let host = route::resolve(uri.host().context("it has no host")?)?;
+        let port = uri.port_u16().unwrap_or(if scheme == "https" { 443 } else { 80 });
+        let is_here = route::is_own(host);
+        let listening = if is_here { Listening::on(port) } else { None };
+        Ok(Self { scheme, host, port, listening, is_here })
+    }
+
+    /// Whether this URL works on this machine only.
+    fn is_loopback(&self) -> bool {
+        self.host.is_loopback() || self.host.is_unspecified()
+    }
+}
+
+/// HUB's address.
+pub(super) fn hub(name: &str) -> io::Result<IpAddr> {
+    route::resolve(name)
+}
+
+/// Which process listens.
+pub(super) fn process(place: &Place, report: &mut Report) {
+    if !place.is_here {
+        return report.note("process", "it is on another machine; run this there to see it");
+    }
+    match &place.listening {
+        None => report.note("process", "not seen: there is no /proc to look into"),
+        Some(listening) => match listening.owner() {
+            Some(Owner { pid, command, user, started }) => {
+                let found = format!("pid {pid}, user {user}, since {}: {command}", started.format("%F %T UTC"));
+                report.ok("process", found);
+            }
+            None if listening.addresses.is_empty() => {
+                report.note("process", format!("nothing is seen to listen on port {}", place.port))
+            }
+            None => {
+                let found = "not seen: it runs in another container or as another user; run this there, or as root";
+                report.note("process", found);
+            }
+        },
+    }
+}
+
+/// Whether the port listens, and where.
+pub(super) async fn port(place: &Place, hub: Option<&IpAddr>, deadline: Duration, report: &mut Report) {
+    let port = place.port;
+    let connecting = TcpStream::connect(SocketAddr::new(place.host, port));
+    let connected =
+        tokio::time::timeout(deadline, connecting).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+    if let Err(error) = connected {
+        return report.failed("port", format!("{port} does not listen: {error}"), START_IT);
+    }
+    let is_hub_here = hub.is_some_and(IpAddr::is_loopback);
+    match &place.listening {
+        Some(listening) if listening.is_loopback_only() && !is_hub_here => {
+            let found = format!("{port} listens on {} only, so HUB cannot connect", words(&listening.addresses));
+            let way_out = "metrics.bind = \"0.0.0.0\" (or SENTINEL__METRICS__BIND=0.0.0.0), then restart the daemon";
+            report.failed("port", found, way_out);
+        }
+        Some(listening) if !listening.addresses.is_empty() => {
+            report.ok("port", format!("{port} listens on {}", words(&listening.addresses)))
+        }
+        // A published port of a container, or another machine's.
+        _ => report.ok("port", format!("{port} accepts connections")),
+    }
+}
+
+/// Which address HUB will use, and whether the metrics come through it.
+pub(super) async fn address(
+    place: &Place,
+    hub: IpAddr,
+    credentials: &Credentials,
+    deadline: Duration,
+    report: &mut Report,
+) {
+    let others = words(&route::outward_addresses().into_iter().map(IpAddr::from).collect::<Vec<_>>());
+    let address = if place.is_loopback() { route::own_address_towards(hub) } else { Ok(place.host) };
+    let address = match address {
+        Ok(address) => address,
+        Err(error) => {
+            let found = format!("there is no way to HUB ({hub}): {error}; this machine's addresses: {others}");
+            report.failed("address", found, "mend the network, or say where HUB is: --hub ADDRESS");
+            return not_reached(report, &["from outside"], "the address is unknown");
+        }
+    };
+    let url = format!("{}://{}", place.scheme, SocketAddr::new(address, place.port));
+    let mut found = format!("{url}/metrics is what HUB ({hub}) scrapes");
+    if place.is_loopback() && !others.is_empty() {
+        found += &format!("; this machine's addresses: {others}");
+    }
+    if [".dockerenv", "run/.containerenv"].iter().any(|name| Path::new("/").join(name).exists()) {
+        found += "\nThis is inside a container: with a network of its own, HUB needs the host's address and the port \
+                  that is published there (--publish 8000:8000)";
+    }
+    report.ok("address", found);
+    let fetched = match Client::new(&url, credentials, deadline) {
+        Ok(client) => daemon::fetched(&client).await.map(|page| page.took),
+        Err(error) => Err((format!("{error:#}"), "")),
+    };
+    match fetched {
+        Ok(took) => {
+            report.ok("from outside", format!("metrics fetched through {url} in {:.1} ms", took.as_secs_f64() * 1e3))
+        }
+        Err((found, way_out)) => {
+            let way_out = if place.is_loopback() {
+                "metrics.bind must let it through (\"0.0.0.0\"); with TLS the certificate has to name this address"
+            } else {
+                way_out
+            };
+            report.failed("from outside", format!("{url}: {found}"), way_out);
+        }
+    }
+}
+
+/// The rule that lets HUB in, in three languages. Nobody can see from here what a firewall lets through.
+pub(super) fn firewall(place: &Place, name: &str, hub: Option<&IpAddr>, report: &mut Report) {
+    let (port, from) = (place.port, hub.map_or_else(|| name.to_owned(), IpAddr::to_string));
+    let (family, tables) = if hub.is_some_and(IpAddr::is_ipv6) { ("ip6", "ip6tables") } else { ("ip", "iptables") };
+    report.note(
+        "firewall",
+        format!(
+            "TCP port {port} has to be open for {from}; if a firewall runs here, one of\n\
+             nft add rule inet filter input {family} saddr {from} tcp dport {port} accept\n\
+             {tables} -I INPUT -p tcp -s {from} --dport {port} -j ACCEPT\n\
+             ufw allow proto tcp from {from} to any port {port}"
+        ),
+    );
+}
+
+fn words(addresses: &[IpAddr]) -> String {
+    addresses.iter().map(IpAddr::to_string).collect::<Vec<_>>().join(", ")
+}
