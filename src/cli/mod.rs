@@ -11,6 +11,7 @@ mod orders;
 mod run;
 mod sandbox;
 mod scratch;
+mod soak;
 mod verify;
 
 use clap::{Parser, Subcommand};
@@ -49,6 +50,8 @@ enum Command {
     /// Ask a system that Sentinel talks to whether it is ready for it, without trading
     #[command(subcommand)]
     Verify(verify::Target),
+    /// Watch a running daemon for a while: soak.json, soak.html with plots, and HEALTHY (exit 0) or not (exit 1)
+    Soak(Box<soak::Args>),
     /// List the journal's orders, or settle one whose fate nobody knows; works beside a running daemon
     Orders(orders::Args),
     /// What was decided in a minute, and why: bars, odds, the rule that stopped it or let it through, order and reply
@@ -83,6 +86,7 @@ pub fn main() -> ExitCode {
         Some(Command::Resume(args)) => halt::resume(&args),
         Some(Command::Healthcheck(args)) => healthcheck::main(&args),
         Some(Command::Verify(target)) => verify::main(&target),
+        Some(Command::Soak(args)) => soak::main(&args),
         Some(Command::Orders(args)) => orders::main(&args),
         Some(Command::Explain(args)) => explain::main(&args),
         #[cfg(feature = "failpoints")]

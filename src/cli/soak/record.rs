@@ -1,0 +1,197 @@
+//! What was seen so far, look by look. Only the newest look is kept whole; of the others remain a line of numbers each,
+//! the increases of all counters, and the histograms' growth by windows of time.
+
+use super::{
+    look::{API_ERRORS, Blank, CYCLES, CYCLES_FAILED, Look, Series, TICKS_MISSED, TIMINGS},
+    math::{self, Buckets},
+};
+use std::collections::BTreeMap;
+
+/// Finest division of time for quantiles; a plot of ours is not much wider in points.
+const WINDOWS_MAX: f64 = 80.0;
+/// A window holds at least this many cycles and looks.
+const PER_WINDOW_MIN: f64 = 2.0;
+/// A process that says of itself that it started this much earlier or later is another one.
+const START_DIFFERS_S: f64 = 0.5;
+
+/// What remains of a look. Counts are increases since the first look.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Line {
+    pub(super) cycles: Option<f64>,
+    pub(super) failed: Option<f64>,
+    pub(super) missed: Option<f64>,
+    pub(super) api_errors: Option<f64>,
+    pub(super) memory_bytes: Option<f64>,
+    pub(super) open_files: Option<f64>,
+    pub(super) orders_unresolved: Option<f64>,
+}
+
+/// A time without a look that found something.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub(super) struct Gap {
+    /// Last look before it, in seconds since the first.
+    pub(super) from_s: f64,
+    /// First look behind it, or the end.
+    pub(super) to_s: f64,
+    /// Looks that failed.
+    pub(super) failed: usize,
+    /// What the first of them failed of.
+    pub(super) why: String,
+}
+
+/// Growth of the histograms within a part of the time.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Window {
+    pub(super) timings: [Buckets; TIMINGS.len()],
+}
+
+/// Everything a report is made from.
+#[derive(Debug)]
+pub(super) struct Record {
+    /// Seconds since the first look, and what it found; the first found something.
+    pub(super) looks: Vec<(f64, Result<Line, Blank>)>,
+    /// Raw counts of cycles at the first and the newest look.
+    pub(super) cycles_raw: [Option<f64>; 2],
+    /// First and newest build.
+    pub(super) builds: [Option<String>; 2],
+    /// Seconds since the first look at which another process was there for the first time.
+    pub(super) restarts: Vec<f64>,
+    pub(super) increases: BTreeMap<Series, f64>,
+    pub(super) timings: [Buckets; TIMINGS.len()],
+    pub(super) windows: Vec<Window>,
+    pub(super) window_s: f64,
+    newest: Look,
+}
+
+impl Record {
+    /// Begins with the look that everything is counted from, `run_s` seconds before the planned end.
+    pub(super) fn begin(first: Look, run_s: f64, period_s: f64, cycle_s: f64) -> Self {
+        let window_s = (run_s / WINDOWS_MAX).max(PER_WINDOW_MIN * cycle_s).max(PER_WINDOW_MIN * period_s);
+        let count = first.count(CYCLES);
+        let mut record = Self {
+            looks: Vec::new(),
+            cycles_raw: [count, count],
+            builds: [first.build.clone(), first.build.clone()],
+            restarts: Vec::new(),
+            increases: first.counters.keys().map(|series| (series.clone(), 0.0)).collect(),
+            timings: Default::default(),
+            windows: Vec::new(),
+            window_s,
+            newest: first,
+        };
+        record.looks.push((0.0, Ok(record.line())));
+        record
+    }
+
+    /// Takes the next look.
+    pub(super) fn push(&mut self, at_s: f64, found: Result<Look, Blank>) {
+        let look = match found {
+            Ok(look) => look,
+            Err(blank) => return self.looks.push((at_s, Err(blank))),
+        };
+        let is_restarted = is_another(&self.newest, &look);
+        if is_restarted {
+            self.restarts.push(at_s);
+        }
+        for (series, now) in &look.counters {
+            let before = self.newest.counters.get(series).copied();
+            *self.increases.entry(series.clone()).or_default() += math::increase(before, *now, is_restarted);
+        }
+        let at = (at_s / self.window_s) as usize;
+        self.windows.resize_with(self.windows.len().max(at + 1), Window::default);
+        for (index, now) in look.timings.iter().enumerate() {
+            let more = math::buckets_increase(&self.newest.timings[index], now, is_restarted);
+            math::add_buckets(&mut self.timings[index], &more);
+            math::add_buckets(&mut self.windows[at].timings[index], &more);
+        }
+        self.cycles_raw[1] = look.count(CYCLES);
+        self.builds[1].clone_from(&look.build);
+        self.newest = look;
+        self.looks.push((at_s, Ok(self.line())));
+    }
+
+    fn line(&self) -> Line {
+        Line {
+            cycles: self.total(CYCLES),
+            failed: self.total(CYCLES_FAILED),
+            missed: self.total(TICKS_MISSED),
+            api_errors: self.total(API_ERRORS),
+            memory_bytes: self.newest.memory_bytes,
+            open_files: self.newest.open_files,
+            orders_unresolved: self.newest.orders_unresolved,
+        }
+    }
+
+    /// When the newest look was, in seconds since the first.
+    pub(super) fn elapsed_s(&self) -> f64 {
+        self.looks.last().map_or(0.0, |(at, _)| *at)
+    }
+
+    /// How much a counter grew, all children together; `None` if it never was there.
+    pub(super) fn total(&self, family: &str) -> Option<f64> {
+        self.children(family).map(|(_, value)| value).reduce(|sum, value| sum + value)
+    }
+
+    /// How much each child of a counter grew.
+    pub(super) fn children<'a>(&'a self, family: &'a str) -> impl Iterator<Item = (&'a [String], f64)> {
+        let of_it = self.increases.iter().filter(move |((name, _), _)| *name == family);
+        of_it.map(|((_, labels), value)| (labels.as_slice(), *value))
+    }
+
+    /// Looks that found nothing.
+    pub(super) fn failed_looks(&self) -> usize {
+        self.looks.iter().filter(|(_, found)| found.is_err()).count()
+    }
+
+    /// Where looks found nothing, one after the other as one.
+    pub(super) fn gaps(&self) -> Vec<Gap> {
+        let mut gaps: Vec<Gap> = Vec::new();
+        let mut seen_s = 0.0;
+        let mut is_open = false;
+        for (at_s, found) in &self.looks {
+            match (found, gaps.last_mut().filter(|_| is_open)) {
+                (Ok(_), Some(gap)) => gap.to_s = *at_s,
+                (Err(_), Some(gap)) => (gap.to_s, gap.failed) = (*at_s, gap.failed + 1),
+                (Err(blank), None) => {
+                    gaps.push(Gap { from_s: seen_s, to_s: *at_s, failed: 1, why: blank.what.clone() });
+                }
+                (Ok(_), None) => {}
+            }
+            is_open = found.is_err();
+            seen_s = if is_open { seen_s } else { *at_s };
+        }
+        gaps
+    }
+
+    /// A value over time; `None` where a look found nothing or not this.
+    pub(super) fn values(&self, of: impl Fn(&Line) -> Option<f64>) -> Vec<(f64, Option<f64>)> {
+        self.looks.iter().map(|(at, found)| (*at, found.as_ref().ok().and_then(&of))).collect()
+    }
+
+    /// The points of the process that was watched the longest: a slope across a restart would say nothing.
+    pub(super) fn longest_life(&self, of: impl Fn(&Line) -> Option<f64>) -> Vec<(f64, f64)> {
+        let points: Vec<_> = self.values(of).into_iter().filter_map(|(at, value)| Some((at, value?))).collect();
+        let mut rest = points.as_slice();
+        let mut lives = Vec::new();
+        for restart in &self.restarts {
+            let (life, later) = rest.split_at(rest.partition_point(|(at, _)| at < restart));
+            lives.push(life);
+            rest = later;
+        }
+        lives.push(rest);
+        let span = |life: &&[(f64, f64)]| life.last().map_or(0.0, |(to, _)| to - life[0].0);
+        lives.into_iter().max_by(|a, b| span(a).total_cmp(&span(b))).unwrap_or_default().to_vec()
+    }
+}
+
+/// Whether two looks saw two processes: by when each started, or, where that is not told, by a count that fell.
+fn is_another(before: &Look, now: &Look) -> bool {
+    match (before.process_started, now.process_started) {
+        (Some(before), Some(now)) => (now - before).abs() > START_DIFFERS_S,
+        _ => now.count(CYCLES) < before.count(CYCLES),
+    }
+}
+
+#[cfg(test)]
+#[path = "record_tests.rs"]
+mod tests;

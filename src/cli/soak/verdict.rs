@@ -1,0 +1,158 @@
+//! HEALTHY or not: what was measured against what was asked for. What is not known is never healthy; only a run too
+//! short for a slope leaves that one open.
+
+use super::{args::Limits, findings::Findings, math::Slope};
+use serde::Serialize;
+
+/// Bytes of a MiB.
+pub(super) const MIB: f64 = 1_048_576.0;
+
+/// How a check came out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Outcome {
+    Passed,
+    Failed,
+    /// The run was too short to say; it speaks neither for nor against.
+    NotJudged,
+}
+
+/// A threshold and what was measured.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct Check {
+    pub(super) name: &'static str,
+    pub(super) what: &'static str,
+    /// `at_least` or `at_most`.
+    pub(super) bound: &'static str,
+    pub(super) limit: f64,
+    pub(super) unit: &'static str,
+    /// `None` if it is not known, which is not 0.
+    pub(super) measured: Option<f64>,
+    pub(super) outcome: Outcome,
+    /// What the numbers alone do not say; may be empty.
+    pub(super) note: String,
+}
+
+impl Check {
+    fn at_most(name: &'static str, what: &'static str, unit: &'static str, limit: f64, measured: Option<f64>) -> Self {
+        let (outcome, note) = match measured {
+            Some(measured) if measured <= limit => (Outcome::Passed, ""),
+            Some(_) => (Outcome::Failed, ""),
+            None => (Outcome::Failed, "not known: the daemon showed no such value"),
+        };
+        Self { name, what, bound: "at_most", limit, unit, measured, outcome, note: note.into() }
+    }
+
+    fn noted(mut self, is_so: bool, note: String) -> Self {
+        if is_so {
+            self.note = note;
+        }
+        self
+    }
+}
+
+/// Every threshold, in the order of the report.
+pub(super) fn judge(found: &Findings, limits: &Limits) -> Vec<Check> {
+    let cycles = &found.cycles;
+    let failed_share = cycles.failed.zip(cycles.done).and_then(|(failed, done)| percent(failed, done));
+    let failed_looks = percent(found.looks.failed as f64, found.looks.made as f64);
+    vec![
+        cycles_done(found, limits),
+        Check::at_most("missed_ticks", "Missed ticks", "", limits.missed_ticks_max, cycles.missed_ticks),
+        Check::at_most("failed_cycles", "Failed cycles", "% of those done", limits.failed_cycles_max, failed_share),
+        Check::at_most("restarts", "Restarts", "", limits.restarts_max, Some(found.restarts_s.len() as f64)),
+        timing("lag_p99", "Scheduler lag, p99", limits.lag_p99_max, found, 0),
+        timing("cycle_p99", "Whole cycle, p99", limits.cycle_p99_max, found, 1),
+        slope(
+            "memory_slope",
+            "Growth of memory",
+            "MiB/h",
+            limits.memory_slope_max,
+            found.memory_bytes.slope,
+            MIB,
+            limits,
+        ),
+        slope("files_slope", "Growth of open files", "/h", limits.files_slope_max, found.open_files.slope, 1.0, limits),
+        Check::at_most(
+            "unresolved",
+            "Unresolved orders",
+            "",
+            limits.unresolved_max,
+            found.errors.orders_unresolved_max,
+        ),
+        Check::at_most(
+            "journal_failures",
+            "Failed writes of the journal",
+            "",
+            limits.journal_failures_max,
+            found.errors.journal_write_failures,
+        ),
+        Check::at_most("failed_looks", "Failed looks", "% of all", limits.failed_looks_max, failed_looks),
+    ]
+}
+
+/// Whether nothing failed.
+pub(super) fn is_healthy(checks: &[Check]) -> bool {
+    checks.iter().all(|check| check.outcome != Outcome::Failed)
+}
+
+fn percent(part: f64, whole: f64) -> Option<f64> {
+    (whole > 0.0).then(|| 100.0 * part / whole)
+}
+
+/// One cycle may be under way at the end, or have ended just before the first look; none done is never enough.
+fn cycles_done(found: &Findings, limits: &Limits) -> Check {
+    let due = found.cycles.due;
+    let done = found.cycles.done.unwrap_or_default();
+    let measured = found.cycles.done.and_then(|done| percent(done, due));
+    let allowed = (due * (1.0 - limits.cycles_done_min / 100.0)).floor().max(1.0);
+    let is_enough = done >= 1.0 && due - done <= allowed;
+    let outcome = if due >= 1.0 && is_enough { Outcome::Passed } else { Outcome::Failed };
+    let note = match due {
+        ..1.0 => "none was due in this time: watch for longer, or correct --cycle-seconds".into(),
+        _ if done > due + (due * 0.1).max(2.0) => {
+            format!("{done} done, {due} due: more than were due; is --cycle-seconds the schedule's period?")
+        }
+        _ => format!("{done} done, {due} due"),
+    };
+    let limit = limits.cycles_done_min;
+    Check {
+        name: "cycles_done",
+        what: "Cycles done",
+        bound: "at_least",
+        limit,
+        unit: "% of those due",
+        measured,
+        outcome,
+        note,
+    }
+}
+
+fn timing(name: &'static str, what: &'static str, limit: f64, found: &Findings, index: usize) -> Check {
+    let p99 = found.timings.get(index).and_then(|timing| timing.p99);
+    let mut check = Check::at_most(name, what, "s", limit, p99.map(|p99| p99.value));
+    if let Some(p99) = p99.filter(|p99| p99.is_above) {
+        check.outcome = Outcome::Failed;
+        check.note = format!("more than {} s, where the histogram ends", p99.value);
+    }
+    check
+}
+
+fn slope(
+    name: &'static str,
+    what: &'static str,
+    unit: &'static str,
+    limit: f64,
+    line: Option<Slope>,
+    per_unit: f64,
+    limits: &Limits,
+) -> Check {
+    let minutes = line.map_or(0.0, |line| (line.to_s - line.from_s) / 60.0);
+    let is_short = minutes < limits.slope_minutes_min;
+    let mut check = Check::at_most(name, what, unit, limit, line.map(|line| line.per_hour / per_unit));
+    if is_short {
+        check.outcome = Outcome::NotJudged;
+    }
+    let note = format!("{minutes:.1} min behind the warm-up; judged from {} on", limits.slope_minutes_min);
+    check.noted(is_short, note)
+}
