@@ -103,31 +103,15 @@ mod tests {
 
     #[test]
     fn a_trend_begins_at_half_the_way() {
-        // Of 24 equal steps, 18 up and 6 down go 12 / 24 of the way; in price, so that the quotient is exact.
+        // Steps of one, in price, so that the quotient is exact.
         let with = |downs: usize| {
-            let mut close = 1024.0;
-            let mut recent = vec![close];
-            for step in 0..RECENT_RETURNS {
-                close += if step % 4 == 3 && step / 4 < downs { -1.0 } else { 1.0 };
-                recent.push(close);
-            }
+            let usual = (0..USUAL_RETURNS).map(|index| 1024.0 - (index % 2) as f64);
+            let recent = (0..=RECENT_RETURNS).map(|step| 1024.0 + step as f64 - 2.0 * step.min(downs) as f64);
             let bar = |close| Bar { open_time: 0, open: close, high: close, low: close, close, volume: 0.0 };
-            let usual = (0..USUAL_RETURNS).map(|index| if index % 2 == 0 { 1024.0 } else { 1023.0 });
             Regime::of(&usual.chain(recent).map(bar).collect::<Vec<_>>())
         };
-        assert_eq!(with(6), Regime::Trend, "exactly half");
-        let mut seven_down = bars(to_and_fro(0.001).take(USUAL_RETURNS));
-        let steps = (0..RECENT_RETURNS).map(|step| if step < 7 { -1.0 } else { 1.0 });
-        let start = seven_down[USUAL_RETURNS].close;
-        seven_down.extend(
-            steps
-                .scan(0.0, |sum, step| {
-                    *sum += step;
-                    Some(Bar { close: start + *sum * 0.001, ..seven_down[0] })
-                })
-                .collect::<Vec<_>>(),
-        );
-        assert_eq!(Regime::of(&seven_down), Regime::Range, "10 / 24 is less");
+        assert_eq!(with(6), Regime::Trend, "18 up and 6 down go 12 of 24");
+        assert_eq!(with(7), Regime::Range, "10 of 24");
     }
 
     #[test]

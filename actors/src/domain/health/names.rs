@@ -42,7 +42,7 @@ pub enum DropReason {
     Full,
     /// It came when it was of no use any more: after the actor's end had begun.
     Stale,
-    /// It could not be what it was given for: an answer, bar window, row or reply that cannot be used.
+    /// It cannot be used: an answer, a window of bars, a row, a reply to another order, a step its order cannot take.
     Invalid,
 }
 
