@@ -76,7 +76,7 @@ pub enum Event {
     ActorStarted(ActorName),
     /// An actor's `restarting` ran.
     ActorRestarted(ActorName),
-    /// Application: who answered a [`Ping`] just now.
+    /// Application: who answered a [`Ping`](super::Ping) just now.
     ActorsPinged(Vec<(ActorName, bool)>),
     /// Scheduler: due cycles that were skipped.
     TicksMissed(u64),
