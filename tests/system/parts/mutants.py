@@ -1,0 +1,105 @@
+"""Rules broken on purpose, one thing at a time: what a test of the rules must notice."""
+
+import copy
+import re
+from collections.abc import Iterator
+
+COMPARISON = re.compile(r"(==|!=|>=|<=|>|<) (-?\d+(?:\.\d+)?)")
+WINDOW = re.compile(r"\[(\d+)([smhd])\]")
+MATCHER = re.compile(r'(\w+)(=~|!~|!=|=)("[^"]*")')
+DURATION = re.compile(r"(\d+)([smhd])")
+OPPOSITE = {"==": "!=", ">": "<=", "<": ">="}
+# What each is taken for; "" takes the call away and leaves its argument.
+FUNCTIONS = {
+    "increase": ["delta"],
+    "rate": ["delta"],
+    "last_over_time": ["min_over_time", "max_over_time"],
+    "max_over_time": ["min_over_time", "last_over_time"],
+    "min_over_time": ["max_over_time", "last_over_time"],
+    "changes": ["resets"],
+    "min by": ["max by"],
+    "absent": [""],
+}
+JOB = 'job="sentinel-metrics"'
+NUMBERS = {"histogram_quantile(0.99": "histogram_quantile(0.5", "vector(1)": "vector(0)"}
+SEVERITY = {"critical": "warning", "warning": "critical", "heartbeat": "warning"}
+
+
+def mutants(rule: dict) -> Iterator[tuple[str, dict]]:
+    """Each mutant of a rule as (what was done to it, the rule)."""
+    for what, expression in expressions(rule["expr"]):
+        if expression != rule["expr"]:
+            yield what, rule | {"expr": expression}
+    if "alert" not in rule:
+        return
+    if "for" in rule:
+        yield "for removed", {key: value for key, value in rule.items() if key != "for"}
+        number, unit = DURATION.fullmatch(rule["for"]).groups()
+        yield "for tripled", rule | {"for": f"{int(number) * 3}{unit}"}
+    else:
+        yield "for added", rule | {"for": "5m"}
+    other = copy.deepcopy(rule)
+    other["labels"]["severity"] = SEVERITY[rule["labels"]["severity"]]
+    yield "severity changed", other
+
+
+def expressions(text: str) -> Iterator[tuple[str, str]]:
+    """Each mutant of an expression as (what was done to it, and to which of several, the expression)."""
+    for nth, found in enumerate(COMPARISON.finditer(text), 1):
+        operator, limit = found.groups()
+        for other in (f"{OPPOSITE[operator]} {limit}", *(f"{operator} {number}" for number in limits(limit))):
+            yield f"{found[0]} ({nth}) as {other}", put(text, found, other)
+    for nth, found in enumerate(WINDOW.finditer(text), 1):
+        seconds = int(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]]
+        for other in (f"[{seconds // 3}s]", f"[{seconds * 3}s]"):
+            yield f"{found[0]} ({nth}) as {other}", put(text, found, other)
+    for nth, found in enumerate(MATCHER.finditer(text), 1):
+        name, operator, value = found.groups()
+        yield f"{name} ({nth}) dropped", put(text, found, f'{name}=~".*"')
+        yield f"{name} ({nth}) turned", put(text, found, name + {"=": "!=", "=~": "!~"}[operator] + value)
+    if text.count(JOB) > 1:
+        yield "job dropped everywhere", text.replace(JOB, 'job=~".*"')
+    for function, others in FUNCTIONS.items():
+        for nth, found in enumerate(re.finditer(rf"(?<![\w:]){function}(?= ?\()", text), 1):
+            for other in others:
+                yield f"{function} ({nth}) as {other}", put(text, found, other)
+    for nth, found in enumerate(re.finditer(r" [/-] (?!\d)", text), 1):
+        yield f"{found[0].strip()} ({nth}) as another", put(text, found, {" / ": " * ", " - ": " + "}[found[0]])
+    for number, other in NUMBERS.items():
+        if number in text:
+            yield f"{number} as {other}", text.replace(number, other)
+    yield from clauses(text)
+
+
+def clauses(text: str) -> Iterator[tuple[str, str]]:
+    """Mutants of `and`, `unless` and `or`: each of their sides dropped, and each taken for another."""
+    for nth, found in enumerate(re.finditer(r"\b(and|unless|or)( on \(\w+\))? ", text), 1):
+        left, operator, right = text[: found.start()], found[1], text[found.end() :]
+        end = clause_end(right)
+        yield f"{operator} ({nth}) dropped", left + right[end:]
+        if left.count("(") == left.count(")"):
+            yield f"left of {operator} ({nth}) dropped", right
+        for other in {"and": ["or", "unless"], "unless": ["and", "or"], "or": ["and"]}[operator]:
+            yield f"{operator} ({nth}) as {other}", left + other + text[len(left) + len(operator) :]
+
+
+def clause_end(text: str) -> int:
+    """Where the operand that the text begins with ends."""
+    level = 0
+    for at, letter in enumerate(text):
+        level += {"(": 1, ")": -1}.get(letter, 0)
+        if level < 0 or (level == 0 and re.match(r" (and|unless|or) ", text[at:])):
+            return at
+    return len(text)
+
+
+def limits(limit: str) -> list[str]:
+    """Nearby limits: one more and one less of what is counted, a fifth of what is measured."""
+    number = float(limit)
+    counted = number % 1 == 0.5 or (number % 1 == 0 and number < 10)
+    return [f"{number - 1:g}", f"{number + 1:g}"] if counted else [f"{number * 0.8:g}", f"{number * 1.2:g}"]
+
+
+def put(text: str, found: re.Match, other: str) -> str:
+    """The text with something else in the place of what was found."""
+    return text[: found.start()] + other + text[found.end() :]
