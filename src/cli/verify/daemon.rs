@@ -116,7 +116,7 @@ fn families(exposition: &Exposition, report: &mut Report) {
         report.failed(
             "families",
             found,
-            "another program has the port, or another version of Sentinel: see build_info",
+            "another program has the port, or a Sentinel of another contract: see build_info",
         );
     }
 }
@@ -146,16 +146,19 @@ fn evidence(page: &Page, read: Option<&Exposition>, health: Option<&Health>) -> 
 
 /// Why nobody answers.
 fn unreachable(error: &HttpError) -> &'static str {
-    match error {
-        HttpError::Timeout { .. } => {
-            "nothing came back: a firewall in between drops what is sent (`sentinel verify inf`, run on INF, says which \
-             rule is needed), or the address is wrong"
-        }
-        HttpError::Connect(_) => {
-            "nobody listens there: is the daemon running, and are these its metrics.bind and metrics.port? For https, \
-             the certificate has to name this address, and SSL_CERT_FILE names the roots to trust"
-        }
-        _ => ANOTHER_PROGRAM,
+    let says = |words: &[&str]| matches!(error, HttpError::Connect(why) if words.iter().any(|word| why.contains(word)));
+    if matches!(error, HttpError::Timeout { .. }) || says(&["Timeout", "No route to host", "unreachable"]) {
+        "nothing came back: a firewall in between drops what is sent (`sentinel verify inf`, run on INF, says which \
+         rule is needed), or the address is wrong"
+    } else if says(&["SSL", "TLS", "certificate", "corrupt message"]) {
+        "https: the certificate has to name this address, and SSL_CERT_FILE names the file with the roots to trust; \
+         a daemon without TLS needs http"
+    } else if says(&["lookup", "resolve"]) {
+        "the name is not known here: use the number"
+    } else if matches!(error, HttpError::Connect(_)) {
+        "nobody listens there: is the daemon running, and are these its metrics.bind and metrics.port?"
+    } else {
+        "what answers is cut off: another program has the port, or it speaks TLS and the URL has to begin with https"
     }
 }
 
@@ -177,6 +180,23 @@ fn grouped(number: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_way_to_be_unreachable_has_its_own_way_out() {
+        let connect = |why: &str| HttpError::Connect(why.into());
+        let cases = [
+            (HttpError::Timeout { deadline: std::time::Duration::from_secs(1) }, "a firewall"),
+            (connect("Timeout while establishing connection"), "a firewall"),
+            (connect("No route to host (os error 113)"), "a firewall"),
+            (connect("SSL error: invalid peer certificate: UnknownIssuer"), "SSL_CERT_FILE"),
+            (connect("failed to lookup address information"), "use the number"),
+            (connect("Connection refused (os error 111)"), "nobody listens"),
+            (HttpError::Broken("disconnected".into()), "has to begin with https"),
+        ];
+        for (error, expected) in cases {
+            assert!(unreachable(&error).contains(expected), "{error}: {}", unreachable(&error));
+        }
+    }
 
     #[test]
     fn a_number_is_grouped_by_thousands() {

@@ -12,6 +12,8 @@ use std::{process::ExitCode, time::Duration};
 
 /// As long as Prometheus waits for a scrape.
 const DEADLINE: Duration = Duration::from_secs(10);
+/// HUB, as model.host has it.
+const HUB: &str = "172.19.141.254";
 
 #[derive(Debug, clap::Args)]
 pub(in super::super) struct Args {
@@ -19,7 +21,7 @@ pub(in super::super) struct Args {
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8000")]
     url: String,
     /// HUB's address: the way to it says which address HUB will use
-    #[arg(long, value_name = "ADDRESS", default_value = "172.19.141.254")]
+    #[arg(long, value_name = "ADDRESS", default_value = HUB)]
     hub: String,
     /// How long to wait for the end of a cycle
     #[arg(long, value_name = "SECONDS", default_value = "75", value_parser = seconds)]
@@ -47,8 +49,9 @@ pub(super) fn main(args: &Args) -> ExitCode {
 async fn verify(args: &Args, client: &Client, place: &Place) -> Report {
     let mut report = Report::new("inf", ["HUB can scrape this daemon.", "HUB cannot rely on this daemon yet."]);
     let hub = local::hub(&args.hub);
-    local::process(place, &mut report);
-    local::port(place, hub.as_ref().ok(), DEADLINE, &mut report).await;
+    let connected = local::connect(place, DEADLINE).await;
+    local::process(place, connected.is_ok(), &mut report);
+    local::port(place, hub.as_ref().ok(), connected, &mut report);
     let health = daemon::health(client, &mut report).await;
     match daemon::metrics(client, health.as_ref(), &mut report).await {
         Some(first) => {
@@ -62,7 +65,7 @@ async fn verify(args: &Args, client: &Client, place: &Place) -> Report {
         Ok(hub) => local::address(place, *hub, &args.credentials, DEADLINE, &mut report).await,
         Err(error) => {
             let found = format!("HUB's address {} cannot be found: {error}", args.hub);
-            report.failed("address", found, "say it as a number: --hub 172.19.141.254");
+            report.failed("address", found, "say it as a number: --hub ADDRESS");
             not_reached(&mut report, &["from outside"], "HUB's address is unknown");
         }
     }
@@ -78,5 +81,16 @@ async fn open_metrics(client: &Client, report: &mut Report) {
         }
         Ok(_) => report.note("openmetrics", "not offered; 0.0.4 is all that HUB needs"),
         Err(error) => report.note("openmetrics", format!("not known: {error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hub_is_where_the_model_is() {
+        let base = include_str!("../../../config/base.toml").parse::<toml::Table>().unwrap();
+        assert_eq!(base["model"]["host"].as_str(), Some(HUB));
     }
 }

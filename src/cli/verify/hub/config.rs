@@ -8,7 +8,7 @@ use super::{
 use chrono::{DateTime, Utc};
 use saphyr::{LoadableYamlNode, Yaml};
 use sentinel_actors::adapters::http::one_line;
-use std::{collections::BTreeMap, fs, path::Path, time::Duration};
+use std::{collections::BTreeMap, fs, iter, path::Path, time::Duration};
 
 const INTERVAL: Duration = Duration::from_secs(15);
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -21,6 +21,14 @@ struct Job {
     timeout: Option<Duration>,
     /// Labels by target; those of other ways to find targets are not known.
     targets: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+/// A job and what else its file has that Prometheus reads with it.
+#[derive(Debug, Default)]
+struct InFile {
+    job: Job,
+    /// As they are named; a pattern is no file and not looked at.
+    rule_files: Vec<String>,
 }
 
 /// Checks job, interval and, if one is given, the file.
@@ -66,12 +74,12 @@ fn intervals(running: &Job, prometheus: &Prometheus, report: &mut Report) {
 }
 
 /// The job as the file has it.
-fn file(path: &Path, name: &str, report: &mut Report) -> Option<Job> {
-    let read = fs::read_to_string(path).map_err(|error| error.to_string()).and_then(|text| job(&text, name));
-    match read {
-        Ok(job) => {
+fn file(path: &Path, name: &str, report: &mut Report) -> Option<InFile> {
+    let read = fs::read_to_string(path).map_err(|error| error.to_string());
+    match read.and_then(|text| Ok(InFile { job: job(&text, name)?, rule_files: rule_files(&text) })) {
+        Ok(in_file) => {
             report.ok("file", format!("{} has the job {name}", path.display()));
-            Some(job)
+            Some(in_file)
         }
         Err(why) => {
             report.failed(
@@ -86,7 +94,7 @@ fn file(path: &Path, name: &str, report: &mut Report) -> Option<Job> {
 }
 
 /// Whether Prometheus has read the file since it was changed.
-async fn reloaded(prometheus: &Prometheus, path: &Path, in_file: &Job, running: Option<&Job>, report: &mut Report) {
+async fn reloaded(prometheus: &Prometheus, path: &Path, in_file: &InFile, running: Option<&Job>, report: &mut Report) {
     let info = match prometheus.data("/api/v1/status/runtimeinfo", &[]).await {
         Ok(info) => info,
         Err(why) => return report.failed("reloaded", why, prometheus.reload()),
@@ -97,16 +105,25 @@ async fn reloaded(prometheus: &Prometheus, path: &Path, in_file: &Job, running: 
         return report.failed("reloaded", "Prometheus refused its configuration when it last read it", way_out);
     }
     let read_at = info["lastConfigTime"].as_str().and_then(|time| time.parse::<DateTime<Utc>>().ok());
-    let changed_at = fs::metadata(path).and_then(|metadata| metadata.modified()).map(DateTime::<Utc>::from).ok();
-    let (Some(read_at), Some(changed_at)) = (read_at, changed_at) else {
+    // A rule file that was changed is read with the configuration, and as easily forgotten.
+    let files = iter::once(path.to_owned()).chain(in_file.rule_files.iter().map(|file| path.with_file_name(file)));
+    let changed = files.filter_map(|file| {
+        let changed_at = fs::metadata(&file).and_then(|metadata| metadata.modified()).ok()?;
+        Some((DateTime::<Utc>::from(changed_at), file))
+    });
+    let (Some(read_at), Some((changed_at, newest))) = (read_at, changed.max()) else {
         return report.failed("reloaded", "it is not known when the file was changed and read", prometheus.reload());
     };
     let times = format!("changed {}, read {}", changed_at.format("%F %T UTC"), read_at.format("%F %T UTC"));
     // Prometheus tells whole seconds.
     if changed_at.timestamp() > read_at.timestamp() {
-        return report.failed("reloaded", format!("the file is newer than what runs: {times}"), prometheus.reload());
+        return report.failed(
+            "reloaded",
+            format!("{} is newer than what runs: {times}", newest.display()),
+            prometheus.reload(),
+        );
     }
-    if running != Some(in_file) {
+    if running != Some(&in_file.job) {
         let found = format!("the job in the file is not the one that runs ({times})");
         let way_out = format!("is this the file that Prometheus was started with? If so, {}", prometheus.reload());
         return report.failed("reloaded", found, way_out);
@@ -132,6 +149,12 @@ fn job(text: &str, name: &str) -> Result<Job, String> {
         timeout: time("scrape_timeout"),
         targets: groups.into_iter().flatten().flat_map(targets).collect(),
     })
+}
+
+fn rule_files(text: &str) -> Vec<String> {
+    let documents = Yaml::load_from_str(text).unwrap_or_default();
+    let files = documents.first().and_then(|root| root.as_mapping_get("rule_files")?.as_sequence());
+    files.into_iter().flatten().filter_map(|file| file.as_str().map(str::to_owned)).collect()
 }
 
 fn targets(group: &Yaml<'_>) -> Vec<(String, BTreeMap<String, String>)> {
@@ -196,6 +219,12 @@ scrape_configs:
         assert_eq!(job("global: {}", "x").unwrap_err(), "there is no job x; there is none");
         assert_eq!(job("", "x").unwrap_err(), "it is empty");
         assert!(job("a: [", "x").unwrap_err().starts_with("no YAML: "));
+    }
+
+    #[test]
+    fn rule_files_are_found() {
+        assert_eq!(rule_files("rule_files: [alerts.yml, /etc/more.yml]"), ["alerts.yml", "/etc/more.yml"]);
+        assert_eq!(rule_files(FILE), Vec::<String>::new());
     }
 
     #[test]

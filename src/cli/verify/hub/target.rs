@@ -112,17 +112,17 @@ fn up(target: &Value, report: &mut Report) -> bool {
 /// What to do about Prometheus's own words for a scrape that failed.
 fn way_out(error: &str) -> &'static str {
     let says = |words: &[&str]| words.iter().any(|word| error.contains(word));
-    if says(&["connection refused", "connection reset", "EOF"]) {
-        "nobody listens at this address: start the daemon; metrics.bind must not be 127.0.0.1. `sentinel verify inf` on \
-         INF finds out"
+    if says(&["connection refused", "connection reset"]) {
+        "nobody listens at this address: start the daemon; metrics.bind must not be 127.0.0.1; `sentinel verify inf` \
+         on INF finds out"
     } else if says(&["deadline exceeded", "timeout", "timed out", "no route to host", "unreachable"]) {
         "a firewall drops what Prometheus sends, or the address is wrong: on INF, open the port of this address (TCP, \
          8000 unless it was changed) for HUB; `sentinel verify inf` there prints the rule"
-    } else if says(&["401", "403"]) {
+    } else if says(&["status 401", "status 403"]) {
         "the daemon wants a password: the job needs basic_auth with username and password_file"
-    } else if says(&["x509", "certificate", "tls", "HTTPS", "malformed HTTP"]) {
-        "the daemon speaks TLS and the job does not, or the other way round, or the certificate is not trusted: the job \
-         needs scheme: https and tls_config with ca_file, and the certificate has to name this address"
+    } else if says(&["x509", "certificate", "tls", "HTTPS", "malformed HTTP", "EOF"]) {
+        "the daemon speaks TLS and the job does not, or the other way round, or the certificate is not trusted: the \
+         job needs scheme: https and tls_config with ca_file, and the certificate has to name this address"
     } else if says(&["no such host"]) {
         "the name is not known where Prometheus runs: use the number"
     } else if says(&["sample limit", "body size limit"]) {
@@ -198,7 +198,8 @@ mod tests {
             ("Get \"http://x\": context deadline exceeded", "a firewall drops"),
             ("Get \"http://x\": dial tcp: connect: no route to host", "a firewall drops"),
             ("server returned HTTP status 401 Unauthorized", "basic_auth"),
-            ("x509: certificate signed by unknown authority", "ca_file"),
+            ("Get \"https://x:4010\": x509: certificate signed by unknown authority", "ca_file"),
+            ("Get \"http://x\": EOF", "ca_file"),
             ("dial tcp: lookup inf: no such host", "use the number"),
             ("sample limit exceeded", "sample_limit"),
             ("server returned HTTP status 404 Not Found", "another program has the port"),

@@ -123,7 +123,8 @@ mod tests {
 
     fn text(cycles: u32, temperature: u32) -> Exposition {
         let text = format!(
-            "# HELP {CYCLES} x\n# TYPE {CYCLES} counter\n{CYCLES} {cycles}\n# HELP t x\n# TYPE t gauge\nt {temperature}\n"
+            "# HELP {CYCLES} x\n# TYPE {CYCLES} counter\n{CYCLES} {cycles}\n\
+             # HELP t x\n# TYPE t gauge\nt {temperature}\n"
         );
         Exposition::parse(&text).unwrap()
     }

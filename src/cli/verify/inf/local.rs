@@ -15,11 +15,12 @@ use std::{
 };
 use tokio::net::TcpStream;
 
-const START_IT: &str = "start the daemon (`sentinel run`), and see that metrics.enabled is true and metrics.port is this \
-                        port; its log says if the port was taken";
+const START_IT: &str = "start the daemon (`sentinel run`); metrics.enabled has to be true and metrics.port this port; \
+                        its log says if the port was taken";
 
 /// Where the daemon is, as seen from here.
 pub(super) struct Place {
+    url: String,
     scheme: String,
     host: IpAddr,
     port: u16,
@@ -37,7 +38,7 @@ impl Place {
         let port = uri.port_u16().unwrap_or(if scheme == "https" { 443 } else { 80 });
         let is_here = route::is_own(host);
         let listening = if is_here { Listening::on(port) } else { None };
-        Ok(Self { scheme, host, port, listening, is_here })
+        Ok(Self { url: url.trim_end_matches('/').to_owned(), scheme, host, port, listening, is_here })
     }
 
     /// Whether this URL works on this machine only.
@@ -51,35 +52,38 @@ pub(super) fn hub(name: &str) -> io::Result<IpAddr> {
     route::resolve(name)
 }
 
+/// Whether the port takes a connection from here.
+pub(super) async fn connect(place: &Place, deadline: Duration) -> io::Result<()> {
+    let connecting = TcpStream::connect(SocketAddr::new(place.host, place.port));
+    tokio::time::timeout(deadline, connecting).await.map_err(|_| io::ErrorKind::TimedOut)?.map(drop)
+}
+
 /// Which process listens.
-pub(super) fn process(place: &Place, report: &mut Report) {
+pub(super) fn process(place: &Place, is_open: bool, report: &mut Report) {
     if !place.is_here {
         return report.note("process", "it is on another machine; run this there to see it");
     }
-    match &place.listening {
-        None => report.note("process", "not seen: there is no /proc to look into"),
-        Some(listening) => match listening.owner() {
-            Some(Owner { pid, command, user, started }) => {
-                let found = format!("pid {pid}, user {user}, since {}: {command}", started.format("%F %T UTC"));
-                report.ok("process", found);
-            }
-            None if listening.addresses.is_empty() => {
-                report.note("process", format!("nothing is seen to listen on port {}", place.port))
-            }
-            None => {
-                let found = "not seen: it runs in another container or as another user; run this there, or as root";
-                report.note("process", found);
-            }
-        },
+    let Some(listening) = &place.listening else {
+        return report.note("process", "not seen: there is no /proc to look into");
+    };
+    match listening.owner() {
+        Some(Owner { pid, command, user, started }) => {
+            let found = format!("pid {pid}, user {user}, since {}: {command}", started.format("%F %T UTC"));
+            report.ok("process", found);
+        }
+        None if !is_open => {
+            report.failed("process", format!("no process listens on port {}", place.port), START_IT);
+        }
+        None => {
+            let found = "not seen: it runs in another container or as another user; run this there, or as root";
+            report.note("process", found);
+        }
     }
 }
 
 /// Whether the port listens, and where.
-pub(super) async fn port(place: &Place, hub: Option<&IpAddr>, deadline: Duration, report: &mut Report) {
+pub(super) fn port(place: &Place, hub: Option<&IpAddr>, connected: io::Result<()>, report: &mut Report) {
     let port = place.port;
-    let connecting = TcpStream::connect(SocketAddr::new(place.host, port));
-    let connected =
-        tokio::time::timeout(deadline, connecting).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
     if let Err(error) = connected {
         return report.failed("port", format!("{port} does not listen: {error}"), START_IT);
     }
@@ -107,16 +111,17 @@ pub(super) async fn address(
     report: &mut Report,
 ) {
     let others = words(&route::outward_addresses().into_iter().map(IpAddr::from).collect::<Vec<_>>());
-    let address = if place.is_loopback() { route::own_address_towards(hub) } else { Ok(place.host) };
-    let address = match address {
-        Ok(address) => address,
+    let own = route::own_address_towards(hub).map(|own| SocketAddr::new(own, place.port));
+    let url = match own {
+        // As it was said: a certificate may name the host and not its address.
+        _ if !place.is_loopback() => place.url.clone(),
+        Ok(own) => format!("{}://{own}", place.scheme),
         Err(error) => {
             let found = format!("there is no way to HUB ({hub}): {error}; this machine's addresses: {others}");
             report.failed("address", found, "mend the network, or say where HUB is: --hub ADDRESS");
             return not_reached(report, &["from outside"], "the address is unknown");
         }
     };
-    let url = format!("{}://{}", place.scheme, SocketAddr::new(address, place.port));
     let mut found = format!("{url}/metrics is what HUB ({hub}) scrapes");
     if place.is_loopback() && !others.is_empty() {
         found += &format!("; this machine's addresses: {others}");
@@ -153,7 +158,7 @@ pub(super) fn firewall(place: &Place, name: &str, hub: Option<&IpAddr>, report: 
         "firewall",
         format!(
             "TCP port {port} has to be open for {from}; if a firewall runs here, one of\n\
-             nft add rule inet filter input {family} saddr {from} tcp dport {port} accept\n\
+             nft insert rule inet filter input {family} saddr {from} tcp dport {port} accept\n\
              {tables} -I INPUT -p tcp -s {from} --dport {port} -j ACCEPT\n\
              ufw allow proto tcp from {from} to any port {port}"
         ),

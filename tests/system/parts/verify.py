@@ -1,0 +1,86 @@
+"""`sentinel verify` with `--json`: what it found, by name of the check; and a daemon that says what a test wants."""
+
+import json
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from parts.daemon import environment
+from parts.http import Handler, Request, ScriptedHttp
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+# The line HUB's people know from the scripts that this replaces.
+EVIDENCE = rf"fetched in [\d.]+ ms, [\d,]+ bytes, [\d,]+ entries, {CONTENT_TYPE}, health pass"
+UPTIME, CYCLES = "sentinel_daemon_uptime_seconds", "sentinel_trading_cycles_total"
+
+
+@dataclass
+class Verdict:
+    """One run of it."""
+
+    code: int
+    out: str
+    err: str
+
+    def __post_init__(self):
+        report = json.loads(self.out)
+        self.checks = {check["name"]: check for check in report["checks"]}
+        assert len(self.checks) == len(report["checks"]), "every check has a name of its own"
+        assert report["is_good"] == (not self.failed) == (self.code == 0), self.out
+        bare = [name for name in self.failed if "way_out" not in self.checks[name]]
+        assert all(self.found(name).startswith("not reached: ") for name in bare), f"no way out of {bare}"
+
+    @property
+    def failed(self) -> set[str]:
+        """Names of the checks that failed."""
+        return {name for name, check in self.checks.items() if check["mark"] == "failed"}
+
+    @property
+    def noted(self) -> set[str]:
+        """Names of the checks that neither passed nor failed."""
+        return {name for name, check in self.checks.items() if check["mark"] == "note"}
+
+    def found(self, name: str) -> str:
+        """What a check says."""
+        return self.checks[name]["found"]
+
+    def way_out(self, name: str) -> str:
+        """What a check that failed says to do."""
+        return self.checks[name]["way_out"]
+
+
+def run(binary: Path, *args: str) -> subprocess.CompletedProcess:
+    """Runs `sentinel verify` as it is."""
+    env = environment()
+    del env["EODHD_API_TOKEN"]
+    return subprocess.run([binary, "verify", *args], env=env, capture_output=True, text=True, timeout=60)
+
+
+def verify(binary: Path, *args: str) -> Verdict:
+    """Runs `sentinel verify ... --json`."""
+    done = run(binary, *args, "--json")
+    return Verdict(done.returncode, done.stdout, done.stderr)
+
+
+class FakeDaemon(ScriptedHttp):
+    """Serves an exposition in which uptime and cycles grow with each scrape; `change` may do anything to it."""
+
+    def __init__(self, text: str, change: Callable[[str, int], str] = lambda text, scrape: text):
+        self.text, self.change, self.scrapes = text, change, 0
+        self.content_type = CONTENT_TYPE
+        self.health = 200, {"status": "ok", "checks": []}
+        super().__init__()
+
+    def serve(self, handler: Handler, request: Request):
+        """/metrics and /health."""
+        if request.path == "/health":
+            status, body = self.health
+            return handler.answer(json.dumps(body), status)
+        if request.path != "/metrics":
+            return handler.answer("not here", 404)
+        self.scrapes += 1
+        lines = self.text.splitlines(keepends=True)
+        for name in (UPTIME, CYCLES):
+            lines = [f"{name} {1000 + self.scrapes}\n" if line.startswith(f"{name} ") else line for line in lines]
+        handler.answer(self.change("".join(lines), self.scrapes), 200, {"Content-Type": self.content_type})

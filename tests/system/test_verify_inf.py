@@ -1,0 +1,243 @@
+"""`sentinel verify inf`: what it finds in a daemon that is well, and in everything that can be wrong with one."""
+
+import os
+import pwd
+import re
+
+import pytest
+
+from parts.daemon import Daemon, environment, free_port
+from parts.http import status, text as says
+from parts.verify import CYCLES, EVIDENCE, UPTIME, FakeDaemon, run, verify
+
+OF_THE_TEXT = {"format", "text", "families", "uptime", "cycles", "backwards"}
+NOT_SEEN_FROM_HERE = {"openmetrics", "firewall"}
+LIVE = {"SENTINEL__LOG__FORMAT": "json"}
+
+
+@pytest.fixture(scope="module")
+def demo(binary, tmp_path_factory):
+    """A real daemon that ends a cycle every second and listens on every address."""
+    port = free_port()
+    env = environment(METRICS_PORT=str(port), **LIVE)
+    daemon = Daemon(binary, ["demo", "--cycle-seconds", "1"], env, tmp_path_factory.mktemp("demo") / "daemon", port)
+    daemon.after_cycles(200, 60)
+    yield daemon
+    daemon.close()
+
+
+@pytest.fixture(scope="module")
+def text(demo) -> str:
+    """What a real daemon serves."""
+    return demo.get("/metrics")[2]
+
+
+@pytest.fixture
+def check(binary):
+    """Verifies a fake daemon from a HUB on this machine, and ends it with the test."""
+    fakes = []
+
+    def check(fake, *args: str):
+        fakes.append(fake)
+        return verify(binary, "inf", "--url", fake.url, "--hub", "127.0.0.1", "--wait", "2", *args)
+
+    yield check
+    for fake in fakes:
+        fake.close()
+
+
+def test_a_healthy_daemon_passes_every_check(binary, demo):
+    url = f"http://127.0.0.1:{demo.port}"
+    found = verify(binary, "inf", "--url", url, "--hub", "127.0.0.1", "--wait", "30")
+    assert (found.code, found.failed, found.noted) == (0, set(), NOT_SEEN_FROM_HERE), found.out
+    user = pwd.getpwuid(os.getuid()).pw_name
+    assert re.match(rf"pid {demo.pid}, user {user}, since 20\S+ \S+ UTC: .*sentinel demo", found.found("process"))
+    assert found.found("port") == f"{demo.port} listens on 0.0.0.0"
+    assert re.fullmatch(EVIDENCE, found.found("metrics"))
+    assert found.found("families").startswith("all 18 that HUB knows, with their types, labels and 30 original buckets")
+    assert f"{url}/metrics is what HUB (127.0.0.1) scrapes" in found.found("address")
+    for rule in (
+        f"nft insert rule inet filter input ip saddr 127.0.0.1 tcp dport {demo.port} accept",
+        f"iptables -I INPUT -p tcp -s 127.0.0.1 --dport {demo.port} -j ACCEPT",
+        f"ufw allow proto tcp from 127.0.0.1 to any port {demo.port}",
+    ):
+        assert rule in found.found("firewall").split("\n")
+
+
+def test_a_person_reads_a_mark_per_check_and_a_verdict(binary, demo):
+    done = run(binary, "inf", "--url", f"http://127.0.0.1:{demo.port}", "--hub", "127.0.0.1")
+    assert done.returncode == 0, done.stdout
+    marks = re.findall(r"^  (ok|--|FAILED) +(\w+(?: \w+)?)  ", done.stdout, re.MULTILINE)
+    names = ["process", "port", "health", "metrics", "format", "text", "families", "uptime", "cycles", "backwards"]
+    assert [name for _, name in marks] == [*names, "openmetrics", "address", "from outside", "firewall"]
+    assert done.stdout.endswith("\nHUB can scrape this daemon.\n")
+
+
+def test_the_address_is_the_one_on_the_way_to_hub(binary, demo):
+    # 198.51.100.0/24 is for documentation: the way there is the default route, and a machine without one says so.
+    found = verify(binary, "inf", "--url", f"http://127.0.0.1:{demo.port}", "--hub", "198.51.100.7")
+    assert "ip saddr 198.51.100.7 " in found.found("firewall")
+    if found.code == 0:
+        assert re.match(rf"http://(?!127\.)[\d.]+:{demo.port}/metrics is what HUB", found.found("address"))
+    else:
+        assert found.failed == {"address", "from outside"} and "no way to HUB" in found.found("address")
+    found = verify(binary, "inf", "--url", f"http://127.0.0.1:{demo.port}", "--hub", "hub.invalid")
+    assert found.failed == {"address", "from outside"} and "--hub" in found.way_out("address")
+
+
+def test_a_closed_port_leaves_nothing_out(binary):
+    found = verify(binary, "inf", "--url", f"http://127.0.0.1:{free_port()}", "--hub", "127.0.0.1")
+    assert found.code == 1
+    assert found.failed == {"process", "port", "health", "metrics", "from outside"} | OF_THE_TEXT
+    assert "sentinel run" in found.way_out("port")
+
+
+def test_a_daemon_on_loopback_is_out_of_hubs_reach(binary, tmp_path):
+    port = free_port()
+    env = environment(METRICS_PORT=str(port), SENTINEL__METRICS__BIND="127.0.0.1", **LIVE)
+    daemon = Daemon(binary, ["demo", "--cycle-seconds", "1"], env, tmp_path / "daemon", port)
+    try:
+        daemon.after_cycles(1, 60)
+        found = verify(binary, "inf", "--url", f"http://127.0.0.1:{port}", "--hub", "198.51.100.7")
+    finally:
+        daemon.close()
+    assert found.code == 1 and {"port", "from outside"} <= found.failed <= {"port", "address", "from outside"}
+    assert "127.0.0.1 only" in found.found("port") and "metrics.bind" in found.way_out("port")
+
+
+def test_another_program_on_the_port_is_told_from_a_daemon(check, text):
+    fake = FakeDaemon(text)
+    fake.always = status(404, "<html>")
+    found = check(fake)
+    assert found.failed == {"health", "metrics", "from outside"} | OF_THE_TEXT
+    assert "another program" in found.way_out("health") and "404" in found.found("metrics")
+    fake = FakeDaemon(text)
+    fake.always = says("<html>\n<body>\nhello\n", Content_Type="text/html")
+    found = check(fake)
+    assert found.failed == {"health", "text"} | OF_THE_TEXT
+    assert "line 1" in found.found("text") and "text/html" in found.found("format")
+
+
+def test_what_health_says_is_passed_on(check, text):
+    def health(status: str, code: int):
+        fake = FakeDaemon(text)
+        journal = {"name": "journal", "status": status, "detail": "the journal cannot be written\n  ok  x"}
+        market = {"name": "market", "status": "ok", "detail": "open"}
+        fake.health = code, {"status": status, "checks": [journal, market]}
+        return check(fake)
+
+    found = health("fail", 503)
+    assert found.failed == {"health"} and "503" in found.way_out("health")
+    assert found.found("health") == "status 503\njournal: the journal cannot be written   ok  x"
+    assert "health fail" in found.found("metrics")
+    found = health("degraded", 200)
+    assert found.code == 0 and "health" in found.noted and "journal: " in found.found("health")
+
+
+SENDS = "sentinel_zmq_send_failures_total"
+# Each: what is replaced by what, the check that fails first, and what it says.
+BROKEN = {
+    "family missing": ("sentinel_last_cycle_timestamp_unix", "x", "families", "last_cycle_timestamp_unix is missing"),
+    "bound respelled": ('_bucket{le="1.0"}', '_bucket{le="1"}', "families", 'has no bucket le="1.0"'),
+    "bound moved": ('latency_seconds_bucket{le="0.05"}', 'latency_seconds_bucket{le="0.06"}', "families", 'le="0.05"'),
+    "child missing": ('="hub",error_code="504"', '="hub",error_code="505"', "families", '"504"} is missing'),
+    "label more": (f"\n{SENDS} ", f'\n{SENDS}{{symbol="EURUSD"}} ', "families", f"{SENDS} without labels is missing"),
+    "type changed": (f"TYPE {UPTIME} gauge", f"TYPE {UPTIME} counter", "families", "is a counter, not a gauge"),
+    "series twice": (f"\n{SENDS} ", f"\n{SENDS} 0\n{SENDS} ", "text", "is there twice"),
+    "negative counter": (f"\n{SENDS} 0", f"\n{SENDS} -1", "text", f"the counter {SENDS} is -1"),
+    "no number": (f"\n{SENDS} ", f"\n{SENDS} x", "text", "is no value of"),
+    "another type": ("TYPE process_threads gauge", "TYPE process_threads summary", "text", 'the type "summary"'),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_a_text_that_is_not_what_hub_knows_is_refused(check, text, case):
+    before, after, name, words = BROKEN[case]
+    assert before in text
+    found = check(FakeDaemon(text, lambda text, _: text.replace(before, after)))
+    unread = {"families", "uptime", "cycles", "backwards"} if name == "text" else set()
+    assert found.failed == {name} | unread, found.out
+    assert words in found.found(name)
+
+
+def test_a_text_that_is_cut_off_is_refused(check, text):
+    found = check(FakeDaemon(text, lambda text, _: text[:-1]))
+    assert "text" in found.failed and "cut off" in found.found("text")
+
+
+def test_a_wrong_content_type_is_refused(check, text):
+    fake = FakeDaemon(text)
+    fake.content_type = "text/plain"
+    found = check(fake)
+    assert found.failed == {"format"} and '"text/plain" is not' in found.found("format")
+
+
+def test_a_counter_that_falls_is_named(check, text):
+    sample = re.search(r"^sentinel_prediction_requests_total (\d+)$", text, re.MULTILINE)
+    assert int(sample[1]) > 0
+
+    def falls(text: str, scrape: int) -> str:
+        return text if scrape == 1 else text.replace(sample[0], "sentinel_prediction_requests_total 0")
+
+    found = check(FakeDaemon(text, falls))
+    assert found.failed == {"backwards"}
+    assert found.found("backwards") == f"sentinel_prediction_requests_total[] was {sample[1]} and is 0 now"
+
+
+def test_a_text_that_does_not_move_is_found_out(check, text):
+    def stands(_: str, scrape: int) -> str:
+        return text
+
+    found = check(FakeDaemon(text, stands))
+    assert found.failed == {"uptime"} and "did not move" in found.found("uptime")
+    # Too short a wait to blame the daemon for.
+    assert "cycles" in found.noted and re.match(r"no cycle ended in the \d s", found.found("cycles"))
+
+    def idles(text: str, _: int) -> str:
+        return re.sub(rf"^{CYCLES} .*$", f"{CYCLES} 7", text, flags=re.MULTILINE)
+
+    fake = FakeDaemon(text, idles)
+    schedule = {"name": "schedule", "status": "ok", "detail": "all cycles asked for have run"}
+    fake.health = 200, {"status": "ok", "checks": [schedule]}
+    found = check(fake)
+    assert found.code == 0 and "all that were asked for" in found.found("cycles")
+
+
+def test_a_password_is_asked_for_sent_and_never_shown(check, text, tmp_path):
+    password = tmp_path / "password"
+    password.write_text("open-sesame\n")
+
+    def guarded() -> FakeDaemon:
+        fake = FakeDaemon(text)
+        # "hub:open-sesame" as a browser sends it.
+        right = "Basic aHViOm9wZW4tc2VzYW1l"
+        refused = status(401)
+        fake.always = lambda handler, request: (
+            fake.serve if request.headers.get("authorization") == right else refused
+        )(handler, request)
+        return fake
+
+    found = check(guarded())
+    assert "401" in found.found("metrics") and "--password-file" in found.way_out("metrics")
+    found = check(guarded(), "--user", "hub", "--password-file", str(password))
+    assert found.code == 0, found.out
+    assert "sesame" not in found.out + found.err
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["--url", "127.0.0.1:8000"],
+        ["--url", "http://no such host"],
+        ["--url", "http://sentinel.invalid:8000"],
+        ["--wait", "soon"],
+        ["--user", "hub"],
+        ["--user", "hub", "--password-file", "/nowhere"],
+        ["--unknown"],
+    ],
+    ids=lambda args: " ".join(args),
+)
+def test_flags_that_cannot_stand_are_refused(binary, args):
+    done = run(binary, "inf", *args)
+    assert (done.returncode, done.stdout) == (64, ""), done.stdout
+    assert done.stderr
