@@ -3,9 +3,11 @@
 import os
 import pwd
 import re
+import ssl
 
 import pytest
 
+from parts.authority import Authority
 from parts.daemon import Daemon, environment, free_port
 from parts.http import status, text as says
 from parts.verify import CYCLES, EVIDENCE, UPTIME, FakeDaemon, run, verify
@@ -37,9 +39,9 @@ def check(binary):
     """Verifies a fake daemon from a HUB on this machine, and ends it with the test."""
     fakes = []
 
-    def check(fake, *args: str):
+    def check(fake, *args: str, url: str = "", **env: str):
         fakes.append(fake)
-        return verify(binary, "inf", "--url", fake.url, "--hub", "127.0.0.1", "--wait", "2", *args)
+        return verify(binary, "inf", "--url", url or fake.url, "--hub", "127.0.0.1", "--wait", "2", *args, **env)
 
     yield check
     for fake in fakes:
@@ -222,6 +224,25 @@ def test_a_password_is_asked_for_sent_and_never_shown(check, text, tmp_path):
     found = check(guarded(), "--user", "hub", "--password-file", str(password))
     assert found.code == 0, found.out
     assert "sesame" not in found.out + found.err
+
+
+def test_tls_is_followed_to_roots_that_are_trusted_only(check, text, tmp_path):
+    ours, theirs = Authority(tmp_path, "ours"), Authority(tmp_path, "theirs")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*ours.issue("server"))
+
+    def protected() -> FakeDaemon:
+        fake = FakeDaemon(text)
+        fake.speak_tls(context)
+        return fake
+
+    found = check(protected(), SSL_CERT_FILE=str(ours.ca_file))
+    assert found.code == 0, found.out
+    found = check(protected(), SSL_CERT_FILE=str(theirs.ca_file))
+    assert "metrics" in found.failed and "SSL_CERT_FILE" in found.way_out("metrics"), found.out
+    fake = protected()
+    found = check(fake, url=f"http://127.0.0.1:{fake.port}")
+    assert "metrics" in found.failed and "https" in found.way_out("metrics"), found.out
 
 
 @pytest.mark.parametrize(

@@ -50,16 +50,16 @@ class Verdict:
         return self.checks[name]["way_out"]
 
 
-def run(binary: Path, *args: str) -> subprocess.CompletedProcess:
-    """Runs `sentinel verify` as it is."""
-    env = environment()
+def run(binary: Path, *args: str, **env: str) -> subprocess.CompletedProcess:
+    """Runs `sentinel verify` as it is, without a token; `env` is added to the clean environment."""
+    env = environment(**env)
     del env["EODHD_API_TOKEN"]
     return subprocess.run([binary, "verify", *args], env=env, capture_output=True, text=True, timeout=60)
 
 
-def verify(binary: Path, *args: str) -> Verdict:
+def verify(binary: Path, *args: str, **env: str) -> Verdict:
     """Runs `sentinel verify ... --json`."""
-    done = run(binary, *args, "--json")
+    done = run(binary, *args, "--json", **env)
     return Verdict(done.returncode, done.stdout, done.stderr)
 
 
