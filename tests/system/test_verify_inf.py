@@ -4,6 +4,7 @@ import os
 import pwd
 import re
 import ssl
+import subprocess
 
 import pytest
 
@@ -73,6 +74,15 @@ def test_a_person_reads_a_mark_per_check_and_a_verdict(binary, demo):
     names = ["process", "port", "health", "metrics", "format", "text", "families", "uptime", "cycles", "backwards"]
     assert [name for _, name in marks] == [*names, "openmetrics", "address", "from outside", "firewall"]
     assert done.stdout.endswith("\nHUB can scrape this daemon.\n")
+
+
+def test_a_reader_that_leaves_early_spoils_nothing(binary, demo):
+    ours, its = os.pipe()
+    os.close(ours)
+    command = [binary, "verify", "inf", "--url", f"http://127.0.0.1:{demo.port}", "--hub", "127.0.0.1"]
+    done = subprocess.run(command, env=environment(), stdout=its, stderr=subprocess.PIPE, text=True, timeout=60)
+    os.close(its)
+    assert done.returncode == 0 and "panicked" not in done.stderr
 
 
 def test_the_address_is_the_one_on_the_way_to_hub(binary, demo):

@@ -6,7 +6,7 @@ mod config;
 mod prometheus;
 mod target;
 
-use super::{Report, bad_flag, block_on, daemon, seconds};
+use super::{Report, bad_flag, block_on, daemon, say, seconds};
 use crate::probe::{Client, Credentials};
 use prometheus::Prometheus;
 use std::{path::PathBuf, process::ExitCode, time::Duration};
@@ -69,7 +69,7 @@ pub(super) fn main(args: &Args) -> ExitCode {
         Err(error) => return bad_flag(&error),
     };
     if !args.json {
-        println!("INF {}, Prometheus {}\n", args.inf, args.prometheus);
+        say(&format!("INF {}, Prometheus {}\n", args.inf, args.prometheus));
     }
     block_on(verify(args, &clients)).conclude(args.json)
 }

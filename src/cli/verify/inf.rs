@@ -4,7 +4,7 @@
 mod counters;
 mod local;
 
-use super::{Report, bad_flag, block_on, daemon, not_reached, seconds};
+use super::{Report, bad_flag, block_on, daemon, not_reached, say, seconds};
 use crate::probe::{Client, Credentials};
 use anyhow::Context as _;
 use local::Place;
@@ -41,7 +41,7 @@ pub(super) fn main(args: &Args) -> ExitCode {
         Err(error) => return bad_flag(&error),
     };
     if !args.json {
-        println!("INF {}\n", client.base_url());
+        say(&format!("INF {}\n", client.base_url()));
     }
     block_on(verify(args, &client, &place)).conclude(args.json)
 }

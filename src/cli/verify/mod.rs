@@ -9,7 +9,7 @@ mod model;
 mod report;
 
 use super::{EXIT_USAGE, args::SettingsArgs, fail, refuse};
-use report::Report;
+use report::{Report, say};
 use std::{process::ExitCode, time::Duration};
 
 /// What can be verified.

@@ -1,7 +1,11 @@
 //! What was found, check by check, as a person reads it and as a machine does.
 
 use serde::Serialize;
-use std::{fmt, process::ExitCode};
+use std::{
+    fmt,
+    io::{self, Write as _},
+    process::ExitCode,
+};
 
 /// What was found, line by line.
 #[derive(Debug, Serialize)]
@@ -60,14 +64,15 @@ impl Report {
 
     /// Prints it, for a machine if it is asked to, and turns it into the exit code: 0 only if nothing failed.
     pub(super) fn conclude(&self, as_json: bool) -> ExitCode {
-        if as_json {
-            // Strings and flags always have a JSON form.
-            println!("{}", serde_json::to_string_pretty(self).unwrap_or_default());
-        } else {
-            println!("{self}");
-        }
+        // Strings and flags always have a JSON form.
+        say(&if as_json { serde_json::to_string_pretty(self).unwrap_or_default() } else { self.to_string() });
         if self.is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
     }
+}
+
+/// Prints a line. Whoever closes the pipe has read enough; the exit code is the answer all the same.
+pub(super) fn say(line: &str) {
+    let _ = writeln!(io::stdout(), "{line}");
 }
 
 impl fmt::Display for Report {

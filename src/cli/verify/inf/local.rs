@@ -85,7 +85,10 @@ pub(super) fn process(place: &Place, is_open: bool, report: &mut Report) {
 pub(super) fn port(place: &Place, hub: Option<&IpAddr>, connected: io::Result<()>, report: &mut Report) {
     let port = place.port;
     if let Err(error) = connected {
-        return report.failed("port", format!("{port} does not listen: {error}"), START_IT);
+        let elsewhere = place.listening.as_ref().filter(|listening| !listening.addresses.is_empty());
+        let elsewhere = elsewhere.map_or_else(String::new, |it| format!("; it listens on {}", words(&it.addresses)));
+        let found = format!("{port} does not listen on {}: {error}{elsewhere}", place.host);
+        return report.failed("port", found, START_IT);
     }
     let is_hub_here = hub.is_some_and(IpAddr::is_loopback);
     match &place.listening {
