@@ -53,6 +53,8 @@ pub(super) type Series = (&'static str, Vec<String>);
 pub(super) struct Look {
     /// Unix time at which the process started.
     pub(super) process_started: Option<f64>,
+    /// Seconds since then by a clock that nobody sets.
+    pub(super) uptime_s: Option<f64>,
     /// Version and revision, as `sentinel_build_info` has them.
     pub(super) build: Option<String>,
     pub(super) counters: BTreeMap<Series, f64>,
@@ -73,6 +75,7 @@ impl Look {
         let label = |name: &str| build.and_then(|info| info.labels.get(name)).map_or("?", String::as_str);
         Self {
             process_started: page.value("process_start_time_seconds", &[]),
+            uptime_s: page.value("sentinel_daemon_uptime_seconds", &[]),
             build: build.map(|_| format!("{} ({})", label("version"), label("revision"))),
             counters: families.flat_map(series).collect(),
             timings: TIMINGS.map(|timing| page.buckets(timing.family)),

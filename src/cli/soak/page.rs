@@ -46,7 +46,7 @@ fn figure(plot: &Plot, frame: &Frame<'_>) -> String {
 fn plots(found: &Findings, record: &Record) -> Vec<Plot> {
     let curve = |name, class, of: fn(&Line) -> Option<f64>| Curve { name, class, points: record.values(of) };
     let due = |period: f64| -> Points {
-        // One point per look, so that both lines break alike and the steps stand where looks were.
+        // By the clock alone, so that this line goes on where nobody answered.
         let due = |at: f64| super::math::due_cycles(at, period);
         record.looks.iter().map(|(at, _)| (*at, Some(due(*at)))).collect()
     };
@@ -89,6 +89,7 @@ fn plots(found: &Findings, record: &Record) -> Vec<Plot> {
         from_zero: false,
         span_min: COUNT_SPAN_MIN,
     });
+    plots.push(counts("Unresolved orders", vec![curve("unresolved", "c1", |line| line.orders_unresolved)]));
     plots
 }
 

@@ -24,6 +24,7 @@ fn look(at: f64) -> Look {
     let buckets = || vec![(0.01, at - slow), (0.05, at - (slow / 2.0).floor()), (0.25, at), (f64::INFINITY, at)];
     Look {
         process_started: Some(if at < 7_000.0 { 5.0 } else { 500.0 }),
+        uptime_s: None,
         build: Some("0.1.0 (a&b)".into()),
         counters,
         timings: std::array::from_fn(|_| buckets()),
@@ -49,7 +50,7 @@ fn page(looks: usize) -> String {
 #[test]
 fn one_look_makes_a_page() {
     let page = page(1);
-    assert_eq!(page.matches("<svg").count(), 11);
+    assert_eq!(page.matches("<svg").count(), 12);
     assert!(page.contains("✗ NOT HEALTHY") && page.contains("none was due in this time"));
     assert!(page.contains("nothing observed") && !page.contains("NaN") && !page.contains("inf\""));
 }
@@ -57,7 +58,7 @@ fn one_look_makes_a_page() {
 #[test]
 fn ten_thousand_looks_make_a_page_that_loads_nothing() {
     let page = page(10_000);
-    assert_eq!(page.matches("<svg").count(), 11);
+    assert_eq!(page.matches("<svg").count(), 12);
     assert!(page.len() < 600_000, "{} bytes", page.len());
     assert!(page.contains("class=\"gap\"") && page.contains("class=\"restart\""));
     assert!(!page.contains("<script") && !page.contains("<b>refused") && page.contains("a&amp;b"));

@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 const WINDOWS_MAX: f64 = 80.0;
 /// A window holds at least this many cycles and looks.
 const PER_WINDOW_MIN: f64 = 2.0;
-/// A process that says of itself that it started this much earlier or later is another one.
-const START_DIFFERS_S: f64 = 0.5;
+/// A start time is counted from the host's boot time, which the kernel rounds to seconds anew each time.
+const START_WOBBLE_S: f64 = 1.5;
 
 /// What remains of a look. Counts are increases since the first look.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -61,6 +61,7 @@ pub(super) struct Record {
     pub(super) windows: Vec<Window>,
     pub(super) window_s: f64,
     newest: Look,
+    newest_at_s: f64,
 }
 
 impl Record {
@@ -78,6 +79,7 @@ impl Record {
             windows: Vec::new(),
             window_s,
             newest: first,
+            newest_at_s: 0.0,
         };
         record.looks.push((0.0, Ok(record.line())));
         record
@@ -89,7 +91,7 @@ impl Record {
             Ok(look) => look,
             Err(blank) => return self.looks.push((at_s, Err(blank))),
         };
-        let is_restarted = is_another(&self.newest, &look);
+        let is_restarted = is_another(&self.newest, &look, at_s - self.newest_at_s);
         if is_restarted {
             self.restarts.push(at_s);
         }
@@ -106,7 +108,7 @@ impl Record {
         }
         self.cycles_raw[1] = look.count(CYCLES);
         self.builds[1].clone_from(&look.build);
-        self.newest = look;
+        (self.newest, self.newest_at_s) = (look, at_s);
         self.looks.push((at_s, Ok(self.line())));
     }
 
@@ -184,11 +186,17 @@ impl Record {
     }
 }
 
-/// Whether two looks saw two processes: by when each started, or, where that is not told, by a count that fell.
-fn is_another(before: &Look, now: &Look) -> bool {
-    match (before.process_started, now.process_started) {
-        (Some(before), Some(now)) => (now - before).abs() > START_DIFFERS_S,
-        _ => now.count(CYCLES) < before.count(CYCLES),
+/// Whether two looks, so many seconds apart, saw two processes. A start time moves when the host's clock is set, too, but
+/// then the uptime goes on; it lags by as much only in another process.
+fn is_another(before: &Look, now: &Look, apart_s: f64) -> bool {
+    let later_s = before.process_started.zip(now.process_started).map(|(before, now)| now - before);
+    match (before.uptime_s.zip(now.uptime_s), later_s) {
+        (Some((before, now)), Some(later_s)) => {
+            now < before || (later_s > START_WOBBLE_S && before + apart_s - now > later_s / 2.0)
+        }
+        (Some((before, now)), None) => now < before,
+        (None, Some(later_s)) => later_s > START_WOBBLE_S,
+        (None, None) => now.count(CYCLES) < before.count(CYCLES),
     }
 }
 

@@ -42,14 +42,25 @@ fn a_restart_is_seen_and_its_counts_are_added() {
 }
 
 #[test]
-fn a_start_time_that_wobbles_is_no_restart() {
-    let mut record = begun();
-    record.push(1.0, Ok(look(100.01, 52.0, None)));
-    assert!(record.restarts.is_empty());
+fn a_clock_that_is_set_is_no_restart() {
+    let up = |started, uptime_s| Look { uptime_s: Some(uptime_s), ..look(started, 9.0, None) };
+    for (now, apart_s, is_restart) in [
+        (up(100.0, 65.0), 15.0, false),
+        (up(101.0, 65.0), 15.0, false),    // the kernel rounds its boot time
+        (up(3_700.0, 65.0), 15.0, false),  // the clock was set an hour ahead
+        (up(40.0, 65.0), 15.0, false),     // or back
+        (up(100.0, 50.5), 3_600.0, false), // the host slept
+        (up(160.0, 5.0), 15.0, true),
+        (up(101.0, 1.0), 15.0, true),    // a second after the first
+        (up(700.0, 300.0), 850.0, true), // long gone, and up for longer than the old one was
+    ] {
+        assert_eq!(is_another(&up(100.0, 50.0), &now, apart_s), is_restart, "{now:?}");
+    }
+    assert!(is_another(&look(100.0, 5.0, None), &look(102.0, 9.0, None), 15.0), "the start time alone");
 }
 
 #[test]
-fn without_a_start_time_a_count_that_falls_is_a_restart() {
+fn with_nothing_else_a_count_that_falls_is_a_restart() {
     let unknown = |cycles| Look { process_started: None, ..look(0.0, cycles, None) };
     let mut record = Record::begin(unknown(9.0), 10.0, 1.0, 1.0);
     record.push(1.0, Ok(unknown(9.0)));

@@ -59,14 +59,10 @@ pub(super) fn thresholds(found: &Findings) -> String {
             Outcome::Failed => ("failed", "✗ failed"),
             Outcome::NotJudged => ("not_judged", "– not judged"),
         };
-        let measured = match check.measured {
-            Some(value) => text::with_unit(&number(value), check.unit),
-            None => UNKNOWN.to_owned(),
-        };
         vec![
-            format!("<span class=\"{class}\"><b>{mark}</b></span>"),
+            format!("<b class=\"mark {class}\">{mark}</b>"),
             escaped(check.what),
-            escaped(&measured),
+            escaped(&text::measured(check)),
             escaped(&text::limit(check)),
             format!("<small>{}</small>", escaped(&check.note)),
         ]

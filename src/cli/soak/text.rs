@@ -56,7 +56,16 @@ pub(super) fn escaped(text: &str) -> String {
     safe
 }
 
-/// `at least 99 % of those due`.
+/// What was measured, or that it is not known.
+pub(super) fn measured(check: &Check) -> String {
+    match check.measured {
+        Some(value) if check.unit == "s" => seconds(value),
+        Some(value) => with_unit(&number(value), check.unit),
+        None => UNKNOWN.to_owned(),
+    }
+}
+
+/// `at least 99 %`.
 pub(super) fn limit(check: &Check) -> String {
     format!("{} {}", check.bound.replace('_', " "), with_unit(&number(check.limit), check.unit))
 }
@@ -90,12 +99,8 @@ pub(super) fn summary(found: &Findings) -> String {
             Outcome::Failed => "FAILED",
             Outcome::NotJudged => "--",
         };
-        let measured = match check.measured {
-            Some(value) => with_unit(&number(value), check.unit),
-            None => UNKNOWN.to_owned(),
-        };
         let note = if check.note.is_empty() { String::new() } else { format!("; {}", check.note) };
-        lines.push(format!("  {mark:<6}  {:<width$}  {measured} ({}){note}", check.what, limit(check)));
+        lines.push(format!("  {mark:<6}  {:<width$}  {} ({}){note}", check.what, measured(check), limit(check)));
     }
     let errors: Vec<_> = found
         .errors

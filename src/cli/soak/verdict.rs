@@ -59,7 +59,7 @@ pub(super) fn judge(found: &Findings, limits: &Limits) -> Vec<Check> {
     vec![
         cycles_done(found, limits),
         Check::at_most("missed_ticks", "Missed ticks", "", limits.missed_ticks_max, cycles.missed_ticks),
-        Check::at_most("failed_cycles", "Failed cycles", "% of those done", limits.failed_cycles_max, failed_share),
+        Check::at_most("failed_cycles", "Failed cycles, of those done", "%", limits.failed_cycles_max, failed_share),
         Check::at_most("restarts", "Restarts", "", limits.restarts_max, Some(found.restarts_s.len() as f64)),
         timing("lag_p99", "Scheduler lag, p99", limits.lag_p99_max, found, 0),
         timing("cycle_p99", "Whole cycle, p99", limits.cycle_p99_max, found, 1),
@@ -87,7 +87,7 @@ pub(super) fn judge(found: &Findings, limits: &Limits) -> Vec<Check> {
             limits.journal_failures_max,
             found.errors.journal_write_failures,
         ),
-        Check::at_most("failed_looks", "Failed looks", "% of all", limits.failed_looks_max, failed_looks),
+        Check::at_most("failed_looks", "Failed looks, of all", "%", limits.failed_looks_max, failed_looks),
     ]
 }
 
@@ -118,10 +118,10 @@ fn cycles_done(found: &Findings, limits: &Limits) -> Check {
     let limit = limits.cycles_done_min;
     Check {
         name: "cycles_done",
-        what: "Cycles done",
+        what: "Cycles done, of those due",
         bound: "at_least",
         limit,
-        unit: "% of those due",
+        unit: "%",
         measured,
         outcome,
         note,

@@ -1,0 +1,227 @@
+"""`sentinel soak`: short soaks of the real daemon, in good order and not, and the page in a real browser."""
+
+import json
+import re
+import signal
+import subprocess
+import time
+import zlib
+from pathlib import Path
+
+import pytest
+
+from parts import http
+from parts.daemon import Daemon, free_port, wait_until
+
+PLOTS = 12
+# A busy machine may miss a tick of a second; what these tests look for is told by the numbers, not by the machine.
+LENIENT = ["--missed-ticks-max", "5", "--cycles-done-min", "50", "--lag-p99-max", "5", "--cycle-p99-max", "9"]
+CHROMIUM = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync"]
+CHROMIUM += ["--disable-background-networking", "--disable-component-update", "--enable-logging=stderr"]
+
+
+class Soak:
+    """A `sentinel soak` under way, every second five looks, a cycle due every second."""
+
+    def __init__(self, rig, port: int, out: Path, minutes: float, *args: str):
+        self.out = out
+        flags = ["--url", f"http://127.0.0.1:{port}", "--out", str(out), "--minutes", str(minutes)]
+        self.process = rig.command("soak", *flags, "--period", "0.2", "--cycle-seconds", "1", *args)
+
+    def wait_begun(self):
+        """Returns once it has written its first report."""
+        wait_until("the first report", (self.out / "soak.html").exists, 15)
+
+    def report(self) -> dict:
+        """The JSON."""
+        return json.loads((self.out / "soak.json").read_text())
+
+    def end(self, timeout_s: float = 30) -> tuple[int, dict]:
+        """Waits: exit code and findings."""
+        code, _ = self.process.wait_exit(timeout_s)
+        return code, self.report()["findings"]
+
+
+def demo(rig, port: int, *args: str) -> Daemon:
+    """A demo with a cycle a second, its 200 cycles without a pause behind it."""
+    daemon = rig.command("demo", "--cycle-seconds", "1", "--metrics-port", str(port), *args)
+    daemon.port = port
+    daemon.wait_metrics("the first 200 cycles", lambda metrics: metrics("trading_cycles_total") >= 200, 30)
+    return daemon
+
+
+def failed(findings: dict) -> set[str]:
+    """Names of the thresholds that did not hold."""
+    return {check["name"] for check in findings["checks"] if check["outcome"] == "failed"}
+
+
+def browse(page: Path, *args: str) -> tuple[str, list[str]]:
+    """Opens a page: the browser's stdout, and what the page's console said."""
+    command = [*CHROMIUM, f"--user-data-dir={page.parent / 'browser'}", *args, f"file://{page}"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+
+
+def distinct_rows(png: bytes) -> int:
+    """How many different rows of pixels an image has."""
+    assert png.startswith(b"\x89PNG\r\n\x1a\n")
+    at, data = 8, b""
+    width = bits = colours = 0
+    while at < len(png):
+        length, kind = int.from_bytes(png[at : at + 4], "big"), png[at + 4 : at + 8]
+        chunk = png[at + 8 : at + 8 + length]
+        if kind == b"IHDR":
+            width, bits, colours = int.from_bytes(chunk[:4], "big"), chunk[8], {2: 3, 6: 4}[chunk[9]]
+        data += chunk if kind == b"IDAT" else b""
+        at += 12 + length
+    assert bits == 8
+    pixels, row = zlib.decompress(data), 1 + width * colours
+    return len({pixels[begin : begin + row] for begin in range(0, len(pixels), row)})
+
+
+def test_a_demo_in_good_order_is_healthy_and_its_page_shows_it(rig, tmp_path):
+    daemon = demo(rig, free_port())
+    before = daemon.metrics()("trading_cycles_total")
+    soak = Soak(rig, daemon.port, tmp_path / "out", 0.1, *LENIENT)
+    code, findings = soak.end()
+    after = daemon.metrics()
+    assert (code, findings["verdict"]) == (0, "HEALTHY"), soak.process.output()
+    assert "HEALTHY, after 0.1 minutes" in soak.process.output()
+
+    cycles = findings["cycles"]
+    assert before <= cycles["count_first"] < cycles["count_last"] <= after("trading_cycles_total")
+    assert cycles["done"] == cycles["count_last"] - cycles["count_first"]
+    assert cycles["due"] == int(findings["minutes_watched"] * 60) and cycles["due"] >= 6
+    assert findings["timings"][1]["name"] == "cycle" and findings["timings"][1]["count"] == cycles["done"]
+    # A 0 is a value, and no missing one.
+    assert cycles["failed"] == 0 and cycles["failed"] is not None
+    assert findings["errors"]["orders_unresolved_max"] == findings["errors"]["journal_write_failures"] == 0
+    assert set(findings["errors"]["api_errors"]) == {"eodhd", "hub"}
+    codes = findings["errors"]["api_errors"]["hub"]
+    assert codes["500"] == codes["timeout"] == 0 and len(codes) == 16
+    assert findings["restarts_s"] == [] and findings["looks"]["failed"] == 0
+    report = soak.report()
+    assert report["thresholds"]["missed_ticks_max"] == 5
+    assert len(report["looks"]["rows"]) == findings["looks"]["made"] >= 10
+    assert report["looks"]["rows"][-1][1] == cycles["done"]
+
+    page = soak.out / "soak.html"
+    text = page.read_text()
+    assert not re.search(r"\b(src|href)=|url\(|@import|<script", text)
+    picture = tmp_path / "page.png"
+    shown, console = browse(page, "--dump-dom")
+    assert "✓ HEALTHY" in shown and shown.count("<svg") == PLOTS and shown.count('class="line') >= PLOTS / 2
+    assert console == []
+    browse(page, f"--screenshot={picture}", "--window-size=1240,2600")
+    assert distinct_rows(picture.read_bytes()) > 500
+    # The page may load nothing, and the console is where a browser says that it was asked to.
+    page.write_text(text.replace("<h1>", '<img src="http://127.0.0.1:9/x.png"><h1>', 1))
+    assert "Content Security Policy" in "".join(browse(page, "--dump-dom")[1])
+
+
+def test_a_daemon_that_is_killed_and_comes_back_is_a_restart_and_a_gap(rig, tmp_path):
+    port = free_port()
+    daemon = demo(rig, port)
+    soak = Soak(rig, port, tmp_path / "out", 10, *LENIENT)
+    soak.wait_begun()
+    time.sleep(0.5)
+    daemon.close()
+    time.sleep(1)
+    demo(rig, port)
+    time.sleep(0.7)
+    soak.process.send(signal.SIGINT)
+    code, findings = soak.end()
+    assert (code, findings["verdict"], findings["ended"]) == (1, "NOT HEALTHY", "early")
+    assert {"restarts", "failed_looks"} <= failed(findings)
+    assert len(findings["restarts_s"]) == 1
+    assert len(findings["looks"]["gaps"]) == 1 and findings["looks"]["failures"]["connect"] >= 2
+    gap = findings["looks"]["gaps"][0]
+    rows = [row for row in soak.report()["looks"]["rows"] if gap["from_s"] < row[0] - 0.001 < gap["to_s"] - 0.01]
+    assert rows and all(value is None for row in rows for value in row[1:]), rows
+    # All that the new process counted is growth; a count that went on from the old one's would be far below.
+    assert findings["cycles"]["done"] >= 200
+    html = (soak.out / "soak.html").read_text()
+    assert 'class="restart"' in html and 'class="gap"' in html and "ended early" in html
+
+
+def test_a_failing_model_is_counted_by_code_and_is_not_healthy(rig, tmp_path):
+    rig.model.always = http.status(500)
+    daemon = rig.start("--schedule", "* * * * * *").wait_serving()
+    code, findings = Soak(rig, daemon.port, tmp_path, 0.07, *LENIENT).end()
+    assert (code, findings["verdict"]) == (1, "NOT HEALTHY")
+    assert "failed_cycles" in failed(findings)
+    errors, cycles = findings["errors"], findings["cycles"]
+    assert cycles["failed"] == cycles["done"] == errors["failures"]["predictions"] >= 1
+    assert errors["api_errors"]["hub"]["500"] >= cycles["failed"]
+    assert errors["api_errors"]["hub"]["404"] == 0 and errors["failures"]["fetches"] == 0
+    page = (tmp_path / "soak.html").read_text()
+    assert "✗ NOT HEALTHY" in page and f"500: {errors['api_errors']['hub']['500']:.0f}" in page
+
+
+def test_an_interrupted_soak_ends_with_the_daemons_own_final_count(rig, tmp_path):
+    daemon = demo(rig, free_port(), "--cycles", "203")
+    soak = Soak(rig, daemon.port, tmp_path / "out", 10, *LENIENT)
+    # Killed, it leaves what it had written; the next one does not overwrite that unasked.
+    soak.wait_begun()
+    soak.process.close()
+    assert soak.report()["findings"]["ended"] == "running"
+    code, _ = Soak(rig, daemon.port, soak.out, 10).process.wait_exit()
+    assert code == 64 and soak.report()["findings"]["ended"] == "running"
+
+    soak = Soak(rig, daemon.port, soak.out, 10, "--force", *LENIENT)
+    final = daemon.after_cycles(203, 20)
+    time.sleep(1)
+    soak.process.send(signal.SIGINT)
+    code, findings = soak.end()
+    assert findings["ended"] == "early" and findings["cycles"]["count_last"] == final("trading_cycles_total") == 203
+    assert code == (0 if findings["is_healthy"] else 1)
+    assert "ended early, after" in soak.process.output()
+    assert sorted(path.name for path in soak.out.iterdir()) == ["soak.html", "soak.json"]
+
+
+def test_a_page_behind_a_password_is_watched_with_it(rig, tmp_path):
+    exposition = rig.start("--cycles", "1").after_cycles(1).text
+    expected = "Basic aHViOnMzY3JldA=="
+
+    def guarded(handler, request):
+        allowed = request.headers.get("authorization") == expected
+        handler.answer(exposition, 200 if allowed else 401, {"Content-Type": "text/plain"})
+
+    rig.market.always = guarded
+    (tmp_path / "password").write_text("s3cret\n")
+    soak = Soak(rig, rig.market.port, tmp_path / "a", 0.02)
+    assert soak.process.wait_exit()[0] == 1 and "--user NAME --password-file FILE" in soak.process.output()
+    login = ["--user", "hub", "--password-file", str(tmp_path / "password")]
+    code, findings = Soak(rig, rig.market.port, tmp_path / "b", 0.02, *login).end()
+    # No cycle ever ends there.
+    assert code == 1 and findings["looks"]["failed"] == 0 and "cycles_done" in failed(findings)
+    assert "s3cret" not in (tmp_path / "b/soak.json").read_text()
+
+
+def test_what_cannot_be_watched_or_written_is_said_with_a_way_out(rig, tmp_path):
+    absent = rig.command("soak", "--minutes", "1", "--url", f"http://127.0.0.1:{free_port()}", "--out", str(tmp_path))
+    (tmp_path / "file").write_text("")
+    for args, wanted in [
+        (["--minutes", "1", "--out", str(tmp_path / "file/out")], "name another folder by --out"),
+        (["--minutes", "0"], "must be a number from 0.01"),
+        (["--minutes", "1", "--url", "127.0.0.1:8000"], "http://HOST:PORT"),
+        (["--minutes", "44640", "--period", "1"], "say --period"),
+        (["--minutes", "1", "--user", "hub"], "--password-file"),
+    ]:
+        said = rig.command("soak", "--out", str(tmp_path), *args) if "--out" not in args else rig.command("soak", *args)
+        assert said.wait_exit()[0] == 64 and wanted in said.output(), (args, said.output())
+    other = rig.command("soak", "--minutes", "1", "--url", rig.model.url, "--out", str(tmp_path))
+    assert other.wait_exit()[0] == 1 and "does another program have this port?" in other.output()
+    assert absent.wait_exit(20)[0] == 1
+    assert "cannot connect" in absent.output() and "sentinel demo" in absent.output()
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(("soak", "."))] == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_before_the_first_look_ends_it(rig, tmp_path, number):
+    rig.model.always = http.hang
+    soak = rig.command("soak", "--minutes", "1", "--url", rig.model.url, "--out", str(tmp_path / "out"))
+    wait_until("a look under way", lambda: rig.model.requests, 10)
+    code, _ = soak.stop(number)
+    assert code == 1 and "nothing to report" in soak.output()
