@@ -32,7 +32,7 @@ use tokio::time::Instant;
 
 /// A look takes this long at most, or as long as the pause between two if that is shorter.
 const LOOK_MAX: Duration = Duration::from_secs(10);
-const LOOK_MAX_LEAST: Duration = Duration::from_secs(1);
+const LOOK_MAX_LEAST: Duration = Duration::from_secs(2);
 /// A daemon that was started together with the soak gets this long to answer for the first time.
 const FIRST_ANSWER_MAX: Duration = Duration::from_secs(5);
 const FIRST_ANSWER_RETRY: Duration = Duration::from_millis(250);

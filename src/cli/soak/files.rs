@@ -1,4 +1,4 @@
-//! Where the report goes. A file is replaced whole or not at all, so that a machine that goes down leaves the one before.
+//! Where the report goes. A file is replaced whole or not at all: a machine that goes down leaves the one before.
 
 use anyhow::Context;
 use std::{

@@ -29,7 +29,8 @@ impl Progress {
         let mut err = io::stderr().lock();
         // A terminal that is gone is no reason to end a soak.
         if self.is_terminal {
-            let _ = write!(err, "\r{}\x1b[K", line(record, minutes, cycle_s));
+            // Cut off at the edge: a line that wraps could not be overwritten.
+            let _ = write!(err, "\r\x1b[?7l{}\x1b[K\x1b[?7h", line(record, minutes, cycle_s));
             let _ = err.flush();
         } else if self.said_at.is_none_or(|at| at.elapsed() >= QUIET) {
             self.said_at = Some(Instant::now());
@@ -54,7 +55,7 @@ fn line(record: &Record, minutes: f64, cycle_s: f64) -> String {
         None => "no answer".to_owned(),
     };
     format!(
-        "{:.1}/{minutes} min  cycles {}/{}  failed {}  missed {}  restarts {}  blank looks {}  {state}",
+        "{:.1}/{minutes} min  cycles {}/{}  failed {}  missed {}  restarts {}  failed looks {}  {state}",
         elapsed_s / 60.0,
         known(record.total(CYCLES)),
         math::due_cycles(elapsed_s, cycle_s),
@@ -77,9 +78,9 @@ mod tests {
         let look = Look { counters, memory_bytes: Some(3.0 * MIB), ..Look::default() };
         let mut record = Record::begin(look, 600.0, 15.0, 60.0);
         let begun = line(&record, 10.0, 60.0);
-        assert_eq!(begun, "0.0/10 min  cycles 0/0  failed 0  missed ?  restarts 0  blank looks 0  3.0 MiB");
+        assert_eq!(begun, "0.0/10 min  cycles 0/0  failed 0  missed ?  restarts 0  failed looks 0  3.0 MiB");
         record.push(61.0, Err(Blank { kind: "connect".into(), what: String::new() }));
         let blank = line(&record, 10.0, 60.0);
-        assert_eq!(blank, "1.0/10 min  cycles 0/1  failed 0  missed ?  restarts 0  blank looks 1  no answer");
+        assert_eq!(blank, "1.0/10 min  cycles 0/1  failed 0  missed ?  restarts 0  failed looks 1  no answer");
     }
 }

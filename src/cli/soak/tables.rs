@@ -8,7 +8,7 @@ use super::{
     verdict::{Check, Outcome},
 };
 
-/// Gaps that are listed one by one.
+/// Gaps and restarts that are listed one by one.
 const GAPS_SHOWN: usize = 20;
 
 /// The verdict, and what was watched.
@@ -39,9 +39,9 @@ pub(super) fn head(found: &Findings) -> String {
     )
 }
 
-/// A table; the first row of cells is its head, and columns from the second on are numbers if `has_numbers`.
-fn table(head: &[&str], rows: &[Vec<String>], has_numbers: bool) -> String {
-    let class = |column: usize| if has_numbers && column > 0 { " class=\"n\"" } else { "" };
+/// A table whose columns from the second on, as many as `numbers`, are numbers.
+fn table(head: &[&str], rows: &[Vec<String>], numbers: usize) -> String {
+    let class = |column: usize| if (1..=numbers).contains(&column) { " class=\"n\"" } else { "" };
     let head: String = head.iter().enumerate().map(|(at, cell)| format!("<th{}>{cell}</th>", class(at))).collect();
     let row = |row: &Vec<String>| {
         let cells = row.iter().enumerate();
@@ -68,7 +68,7 @@ pub(super) fn thresholds(found: &Findings) -> String {
         ]
     };
     let rows: Vec<_> = found.checks.iter().map(row).collect();
-    table(&["", "What", "Measured", "Needed", ""], &rows, false)
+    table(&["", "What", "Measured", "Needed", ""], &rows, 0)
 }
 
 /// What the plots' marks mean, if there are any.
@@ -86,10 +86,12 @@ pub(super) fn marks(found: &Findings) -> String {
 /// Latencies, errors, and our own looks.
 pub(super) fn rest(found: &Findings) -> String {
     format!(
-        "<h2>Latency over the whole run</h2>{}\n<h2>Cycles and failures</h2>{}\n<h2>API errors by code</h2>{}\n\
-         <h2>Memory and open files</h2>{}\n<h2>Our own looks</h2>{}\n",
-        latencies(found),
+        "<div class=\"plots\"><section><h2>Cycles and failures</h2>{}</section>\n<section>\
+         <h2>Latency over the whole run</h2>{}\n<h2>API errors by code</h2>{}</section></div>\n\
+         <div class=\"plots\"><section><h2>Memory and open files</h2>{}</section>\n\
+         <section><h2>Our own looks</h2>{}</section></div>\n",
         failures(found),
+        latencies(found),
         api_errors(found),
         gauges(found),
         looks(found)
@@ -107,7 +109,7 @@ fn latencies(found: &Findings) -> String {
         vec![escaped(title), known(one.count), value(one.p50), value(one.p90), value(one.p99)]
     };
     let rows: Vec<_> = found.timings.iter().map(row).collect();
-    table(&["", "Observed", "p50", "p90", "p99"], &rows, true)
+    table(&["", "Observed", "p50", "p90", "p99"], &rows, 4)
 }
 
 fn failures(found: &Findings) -> String {
@@ -131,7 +133,7 @@ fn failures(found: &Findings) -> String {
     rows.push(("Orders unresolved at most", errors.orders_unresolved_max));
     rows.push(("Restarts of the process", Some(found.restarts_s.len() as f64)));
     let rows: Vec<_> = rows.into_iter().map(|(name, count)| vec![name.to_owned(), known(count)]).collect();
-    table(&["", "Count"], &rows, true)
+    table(&["", "Count"], &rows, 1)
 }
 
 fn api_errors(found: &Findings) -> String {
@@ -147,7 +149,7 @@ fn api_errors(found: &Findings) -> String {
     if rows.is_empty() {
         format!("<p>{UNKNOWN}</p>")
     } else {
-        table(&["Endpoint", "Calls", "Errors", "By code"], &rows, true)
+        table(&["Endpoint", "Calls", "Errors", "By code"], &rows, 2)
     }
 }
 
@@ -165,7 +167,7 @@ fn gauges(found: &Findings) -> String {
         ],
         vec!["Open files".into(), known(files.first), known(files.last), known(files.max), slope(files, 1.0)],
     ];
-    table(&["", "First", "Last", "Highest", "Per hour"], &rows, true)
+    table(&["", "First", "Last", "Highest", "Per hour"], &rows, 4)
 }
 
 fn looks(found: &Findings) -> String {
@@ -173,19 +175,21 @@ fn looks(found: &Findings) -> String {
     let kinds: Vec<_> = looks.failures.iter().map(|(kind, count)| format!("{kind}: {count}")).collect();
     let kinds = if kinds.is_empty() { String::new() } else { format!(" ({})", kinds.join(", ")) };
     let mut out = format!("<p>{} made, {} found nothing{}.</p>", looks.made, looks.failed, escaped(&kinds));
+    let minutes = |seconds: f64| format!("{:.2}", seconds / 60.0);
+    if !found.restarts_s.is_empty() {
+        let at: Vec<_> = found.restarts_s.iter().take(GAPS_SHOWN).map(|at| minutes(*at)).collect();
+        let more = if found.restarts_s.len() > GAPS_SHOWN { " and more" } else { "" };
+        out.push_str(&format!("<p>Another process answered for the first time at minute {}{more}.</p>", at.join(", ")));
+    }
     if looks.gaps.is_empty() {
         return out;
     }
-    let minutes = |seconds: f64| format!("{:.2}", seconds / 60.0);
     let shown = looks.gaps.iter().take(GAPS_SHOWN);
     let row = |gap: &super::record::Gap| {
         vec![minutes(gap.from_s), minutes(gap.to_s), gap.failed.to_string(), escaped(&gap.why)]
     };
-    out.push_str(&table(
-        &["Last answer at minute", "Next at minute", "Looks", "Why"],
-        &shown.map(row).collect::<Vec<_>>(),
-        true,
-    ));
+    let rows: Vec<_> = shown.map(row).collect();
+    out.push_str(&table(&["Last answer at minute", "Next at minute", "Looks", "Why"], &rows, 2));
     if looks.gaps.len() > GAPS_SHOWN {
         out.push_str(&format!("<p class=\"soft\">and {} more, in soak.json</p>", looks.gaps.len() - GAPS_SHOWN));
     }
