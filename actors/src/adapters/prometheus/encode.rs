@@ -13,7 +13,7 @@ impl Metrics {
     pub fn encode(&self, format: Format) -> Bytes {
         let rank = |family: &MetricFamily| self.ranks.get(family.name()).copied().unwrap_or(usize::MAX);
         let mut families = self.registry.gather();
-        families.sort_by_key(rank);
+        families.sort_by_cached_key(rank);
         let mut text = String::with_capacity(32 * 1024);
         for family in &families {
             write_family(&mut text, family, FAMILIES.get(rank(family)), format);
