@@ -1,25 +1,24 @@
-"""A real Alertmanager as a child process, with a receiver that sends nothing anywhere."""
+"""A real Alertmanager as a child process: started with a configuration, asked for its alerts, given one by amtool."""
 
+import json
 import subprocess
 import urllib.request
 from pathlib import Path
 
 from parts.daemon import free_port, wait_until
 
-CONFIG = """
+# With a receiver that sends nothing anywhere.
+SENDS_NOTHING = """
 route: {receiver: nobody, group_wait: 1s}
 receivers: [{name: nobody}]
 """
 
 
 class Alertmanager:
-    """One running `prometheus-alertmanager` on loopback, alone in its cluster."""
+    """One running `prometheus-alertmanager`, without a cluster. Its data and log are in a directory of its own."""
 
-    def __init__(self, directory: Path, config: Path | None = None):
+    def __init__(self, config: Path, directory: Path):
         directory.mkdir(parents=True, exist_ok=True)
-        if config is None:
-            config = directory / "alertmanager.yml"
-            config.write_text(CONFIG)
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = directory / "alertmanager.log"
@@ -36,6 +35,18 @@ class Alertmanager:
                 return True
         except OSError:
             return False
+
+    def alerts(self) -> list[dict]:
+        """All alerts it knows, inhibited ones included."""
+        with urllib.request.urlopen(f"{self.url}/api/v2/alerts", timeout=10) as answer:
+            return json.load(answer)
+
+    def add(self, annotations: dict[str, str], **labels: str):
+        """Gives it an alert, as a Prometheus would."""
+        command = ["amtool", f"--alertmanager.url={self.url}", "alert", "add"]
+        command += [f"--annotation={key}={value}" for key, value in annotations.items()]
+        command += [f"{key}={value}" for key, value in labels.items()]
+        subprocess.run(command, check=True, capture_output=True, timeout=30)
 
     def close(self):
         """Ends it."""

@@ -1,0 +1,194 @@
+"""The files for HUB: Prometheus takes ours and its own with our job pasted in, Alertmanager routes as it should, and the
+bridge's configuration and messages are what the bridge and DingTalk take."""
+
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from parts.promtool import MONITORING, Rules
+
+ALERTMANAGER = MONITORING / "alertmanager.yml"
+DINGTALK = MONITORING / "dingtalk"
+RENDERED_WITH = {"DINGTALK_TOKEN": "0a1b2c", "DINGTALK_SECRET": "SEC4d5e6f"}
+DINGTALK_BYTES_MAX = 20_000
+DINGTALK_MESSAGES_PER_MINUTE_MAX = 20
+# A Prometheus that was there before.
+FOREIGN = """
+global: {scrape_interval: 1m}
+rule_files:
+  - others.yml
+  - sentinel-alerts.yml
+scrape_configs:
+  - job_name: node
+    static_configs: [{targets: ["localhost:9100"]}]
+"""
+
+
+def run(*command: str | Path, **more) -> subprocess.CompletedProcess:
+    """A program that has to succeed; what it said is in the failure otherwise."""
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=60, **more)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+def ours() -> dict:
+    """prometheus.yml, parsed."""
+    return yaml.safe_load((MONITORING / "prometheus.yml").read_text())
+
+
+def without_comment_marks(text: str) -> str:
+    """A file in which the lines of TLS and password are switched on, as its comment says."""
+    return re.sub(r"^( *)#(?=\S)", r"\1", text, flags=re.MULTILINE)
+
+
+def test_prometheus_takes_our_file():
+    run("promtool", "check", "config", MONITORING / "prometheus.yml")
+
+
+def test_the_job_is_what_hub_and_its_dashboards_expect():
+    [job] = ours()["scrape_configs"]
+    labels = {"instance": "inf-sentinel", "component": "trading", "node": "inf", "region": "singapore"}
+    assert job["static_configs"] == [{"targets": ["172.19.141.250:8000"], "labels": labels}]
+    found = [job[key] for key in ("job_name", "scrape_interval", "scrape_timeout", "metrics_path")]
+    assert found == ["sentinel-metrics", "15s", "10s", "/metrics"]
+    assert ours()["rule_files"] == ["alerts.yml"]
+    assert ours()["alerting"]["alertmanagers"] == [{"static_configs": [{"targets": ["localhost:9093"]}]}]
+
+
+def test_the_snippet_is_the_same_job_and_fits_into_another_prometheus(tmp_path):
+    snippet = (MONITORING / "prometheus-snippet.yml").read_text()
+    assert yaml.safe_load(snippet) == ours()["scrape_configs"]
+    job = snippet[snippet.index("  - job_name") :]
+    assert (MONITORING / "prometheus.yml").read_text().endswith(job)
+    for name, text in {"given.yml": snippet, "secured.yml": without_comment_marks(snippet)}.items():
+        (tmp_path / name).write_text(FOREIGN + text)
+        (tmp_path / "others.yml").write_text("groups: []\n")
+        (tmp_path / "sentinel-alerts.yml").write_text((MONITORING / "alerts.yml").read_text())
+        run("promtool", "check", "config", tmp_path / name)
+
+
+def test_the_lines_of_tls_and_password_are_switched_on_by_taking_their_mark_away(tmp_path):
+    text = without_comment_marks((MONITORING / "prometheus.yml").read_text())
+    [job] = yaml.safe_load(text)["scrape_configs"]
+    assert job["scheme"] == "https"
+    assert set(job["tls_config"]) == {"ca_file"}
+    assert set(job["basic_auth"]) == {"username", "password_file"}
+    (tmp_path / "alerts.yml").write_text((MONITORING / "alerts.yml").read_text())
+    for path in (job["tls_config"]["ca_file"], job["basic_auth"]["password_file"]):
+        text = text.replace(path, str(tmp_path / Path(path).name))
+        (tmp_path / Path(path).name).write_text("")
+    (tmp_path / "prometheus.yml").write_text(text)
+    run("promtool", "check", "config", tmp_path / "prometheus.yml")
+
+
+def test_alertmanager_takes_our_file():
+    assert "3 receivers" in run("amtool", "check-config", ALERTMANAGER).stdout
+
+
+@pytest.mark.parametrize(
+    ("receiver", "labels"),
+    [
+        ("critical", ["alertname=SentinelDown", "severity=critical", "instance=inf-sentinel"]),
+        ("warning", ["alertname=SentinelBarsStale", "severity=warning"]),
+        ("heartbeat", ["alertname=SentinelWatchdog", "severity=heartbeat"]),
+        ("warning", ["alertname=SomeoneElses"]),
+    ],
+)
+def test_an_alert_goes_where_its_severity_says(receiver, labels):
+    run("amtool", "config", "routes", "test", f"--config.file={ALERTMANAGER}", f"--verify.receivers={receiver}", *labels)
+
+
+def test_every_severity_has_a_route_and_every_receiver_a_target_of_the_bridge():
+    config, bridge = yaml.safe_load(ALERTMANAGER.read_text()), yaml.safe_load(rendered())
+    severities = {rule["labels"]["severity"] for rule in Rules().rules.values() if "alert" in rule}
+    assert {matcher for route in config["route"]["routes"] for matcher in route["matchers"]} == {
+        f"severity = {severity}" for severity in severities
+    }
+    urls = [hook["url"] for receiver in config["receivers"] for hook in receiver["webhook_configs"]]
+    assert urls == [f"http://localhost:8060/dingtalk/{target}/send" for target in bridge["targets"]]
+
+
+def test_five_instances_on_fire_stay_below_the_messages_that_dingtalk_takes():
+    """A group is one message per interval, however many alerts it has."""
+    route = yaml.safe_load(ALERTMANAGER.read_text())["route"]
+    assert route["group_by"] == ["job", "instance"]
+    seconds = {"1m": 60, "5m": 300}
+    per_minute = 0.0
+    for one in route["routes"]:
+        interval = seconds[one.get("group_interval", route["group_interval"])]
+        # 5 minutes at most where it is critical: what the bridge refused is only then tried again.
+        assert interval <= 300
+        per_minute += max(1.0, 60 / interval)
+    assert 5 * per_minute <= DINGTALK_MESSAGES_PER_MINUTE_MAX
+
+
+def rendered(**env: str) -> str:
+    """The bridge's configuration, made by the very command in the comment of its template."""
+    template = (DINGTALK / "config.yml.in").read_text()
+    [program] = re.findall(r"python3 -c '([^']*)'", template)
+    environment = {"PATH": os.environ["PATH"]} | (env or RENDERED_WITH)
+    return run("python3", "-c", program, input=template, env=environment).stdout
+
+
+def test_the_rendered_configuration_of_the_bridge_is_what_it_reads():
+    """It refuses keys that it does not know."""
+    text = rendered()
+    assert "$" not in text
+    config = yaml.safe_load(text)
+    assert set(config) == {"timeout", "templates", "default_message", "targets"}
+    assert config["timeout"] == "5s"
+    assert set(config["default_message"]) == {"title", "text"}
+    assert [Path(path).name for path in config["templates"]] == ["sentinel.tmpl"]
+    for name, target in config["targets"].items():
+        assert re.fullmatch(r"[a-zA-Z][a-zA-Z0-9\-_]*", name)
+        assert set(target) <= {"url", "secret", "mention", "message"}
+        assert target["url"] == "https://oapi.dingtalk.com/robot/send?access_token=0a1b2c"
+        assert target["secret"] == "SEC4d5e6f"
+
+
+def test_a_configuration_without_its_secret_is_not_rendered():
+    with pytest.raises(AssertionError, match="DINGTALK_SECRET"):
+        rendered(DINGTALK_TOKEN="0a1b2c")
+
+
+def message(directory: Path, part: str, *alerts: dict) -> str:
+    """What the template makes of alerts, by the template engine and the data that the bridge has, too."""
+    data = directory / "data.json"
+    data.write_text(json.dumps({"status": "firing", "receiver": "critical", "alerts": alerts}))
+    text = yaml.safe_load(rendered())["default_message"][part]
+    template = f"--template.glob={DINGTALK / 'sentinel.tmpl'}"
+    return run("amtool", "template", "render", template, f"--template.text={text}", f"--template.data={data}").stdout
+
+
+def alert(rule: dict, status: str) -> dict:
+    """An alert as Alertmanager hands it on, with the rule's own words."""
+    labels = rule["labels"] | {"alertname": rule["alert"], "instance": "inf-sentinel", "job": "sentinel-metrics"}
+    times = {"startsAt": "2026-11-20T21:00:00Z", "endsAt": "2026-11-20T21:07:30Z"}
+    return {"status": status, "labels": labels, "annotations": rule["annotations"], **times}
+
+
+def test_a_message_says_what_how_much_since_when_and_what_to_do(tmp_path):
+    rules = Rules().rules
+    down, stale = alert(rules["SentinelDown"], "firing"), alert(rules["SentinelBarsStale"], "resolved")
+    text = message(tmp_path, "text", down, stale)
+    assert f"#### CRITICAL: {down['annotations']['summary']}" in text
+    assert down["annotations"]["description"] in text
+    assert f"**Do:** {down['annotations']['runbook']}" in text
+    assert "SentinelDown, inf-sentinel, since 2026-11-20 21:00:00 UTC" in text
+    assert f"#### RESOLVED: {stale['annotations']['summary']}" in text
+    assert "from 2026-11-20 21:00:00 to 21:07:30 UTC" in text
+    assert message(tmp_path, "title", down, stale).strip() == f"FIRING 1: {down['annotations']['summary']}"
+    assert message(tmp_path, "title", stale).strip() == f"RESOLVED: {stale['annotations']['summary']}"
+
+
+def test_the_largest_message_fits_into_dingtalk(tmp_path):
+    hooks = [hook for receiver in yaml.safe_load(ALERTMANAGER.read_text())["receivers"] for hook in receiver["webhook_configs"]]
+    count_max = max(hook.get("max_alerts", 1) for hook in hooks)
+    rules = [rule for rule in Rules().rules.values() if "alert" in rule]
+    longest = max(rules, key=lambda rule: len(str(rule["annotations"])))
+    assert 1 < len(message(tmp_path, "text", *[alert(longest, "firing")] * count_max).encode()) < DINGTALK_BYTES_MAX
