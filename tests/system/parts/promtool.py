@@ -19,9 +19,9 @@ class Rules:
         self.interval, self.tests = document["evaluation_interval"], document["tests"]
 
     def about(self, name: str) -> list[dict]:
-        """The tests that name a rule, then those of each."""
+        """The tests that name a rule, the short ones first, then those of each."""
         own = [test for test in self.tests if name in subjects(test)]
-        return own + [test for test in self.tests if subjects(test) == ["each"]]
+        return sorted(own, key=minutes) + [test for test in self.tests if subjects(test) == ["each"]]
 
     def needed(self, name: str, test: dict) -> list[dict]:
         """The rules, in the order of the file, that a test of this rule needs: the alerts it asks for, or the rule, and
@@ -41,6 +41,12 @@ def name_of(rule: dict) -> str:
 def subjects(test: dict) -> list[str]:
     """What rules a test says that it is about; `each` is any one of them, `all` is all at once."""
     return test["name"].split(": ")[0].split(", ")
+
+
+def minutes(test: dict) -> int:
+    """How long a test lasts: until its last look, given in minutes or hours."""
+    looks = [case["eval_time"] for key in ("alert_rule_test", "promql_expr_test") for case in test.get(key, [])]
+    return max(int(look[:-1]) * {"m": 1, "h": 60}[look[-1]] for look in looks)
 
 
 def holds(directory: Path, interval: str, rules: list[dict], tests: list[dict]) -> bool:
