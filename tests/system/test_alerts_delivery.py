@@ -1,13 +1,14 @@
 """The whole way of an alert: the real daemon, a real Prometheus with our prometheus.yml and alerts.yml, a real Alertmanager
 with our alertmanager.yml, and a server that speaks the bridge's side. Only addresses and waiting times are others."""
 
+import re
 from pathlib import Path
 
 from parts.alertmanager import Alertmanager
 from parts.bridge import Bridge
 from parts.daemon import free_port, wait_until
 from parts.prometheus import Prometheus
-from parts.promtool import MONITORING
+from parts.promtool import MONITORING, Rules
 
 DOWN = "SentinelDown"
 SAID = {"summary": "a summary", "description": "a description", "runbook": "look"}
@@ -130,3 +131,11 @@ def test_what_the_bridge_refuses_is_delivered_with_the_next_interval_of_its_grou
     finally:
         alertmanager.close()
         bridge.close()
+
+
+def test_the_daemon_exposes_every_series_that_a_rule_looks_at(rig):
+    metrics = rig.start("--cycles", "1").after_cycles(1)
+    exposed = {name for name, _ in metrics.values}
+    wanted = {name for rule in Rules().rules.values() for name in re.findall(r"\b(?:sentinel|process)_\w+", rule["expr"])}
+    assert len(wanted) > 15
+    assert wanted - exposed == set()
