@@ -52,10 +52,10 @@ enum Command {
     Verify(verify::Target),
     /// Watch a running daemon for a while: soak.json, soak.html with plots, and HEALTHY (exit 0) or not (exit 1)
     ///
-    /// The thresholds are set beforehand and stand in the report with what was measured. What is not known is not healthy;
-    /// a run too short for a slope leaves that one open and says so. The report is written every minute; a signal ends the
-    /// run early, with the report. Elapsed time is this machine's; what a daemon counted after the last look before it
-    /// died is lost.
+    /// The thresholds are set beforehand and stand in the report with what was measured. What is not known is not
+    /// healthy; a run too short for a slope leaves that one open and says so. The report is written every minute, and a
+    /// signal ends the run early, with the report. Elapsed time is this machine's; what a daemon counted after the last
+    /// look before it died is lost.
     Soak(Box<soak::Args>),
     /// List the journal's orders, or settle one whose fate nobody knows; works beside a running daemon
     Orders(orders::Args),

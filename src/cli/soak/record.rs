@@ -186,8 +186,8 @@ impl Record {
     }
 }
 
-/// Whether two looks, so many seconds apart, saw two processes. A start time moves when the host's clock is set, too, but
-/// then the uptime goes on; it lags by as much only in another process.
+/// Whether two looks, so many seconds apart, saw two processes. A start time moves when the host's clock is set, too,
+/// but then the uptime goes on; it lags by as much only in another process.
 fn is_another(before: &Look, now: &Look, apart_s: f64) -> bool {
     let later_s = before.process_started.zip(now.process_started).map(|(before, now)| now - before);
     match (before.uptime_s.zip(now.uptime_s), later_s) {
