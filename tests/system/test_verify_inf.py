@@ -3,7 +3,6 @@
 import os
 import pwd
 import re
-import ssl
 import subprocess
 
 import pytest
@@ -11,6 +10,7 @@ import pytest
 from parts.authority import Authority
 from parts.daemon import Daemon, environment, free_port
 from parts.http import status, text as says
+from parts.protected import CHEAP, PASSWORD, USER, Protected
 from parts.verify import CYCLES, EVIDENCE, UPTIME, FakeDaemon, run, verify
 
 OF_THE_TEXT = {"format", "text", "families", "uptime", "cycles", "backwards"}
@@ -40,9 +40,9 @@ def check(binary):
     """Verifies a fake daemon from a HUB on this machine, and ends it with the test."""
     fakes = []
 
-    def check(fake, *args: str, url: str = "", **env: str):
+    def check(fake):
         fakes.append(fake)
-        return verify(binary, "inf", "--url", url or fake.url, "--hub", "127.0.0.1", "--wait", "2", *args, **env)
+        return verify(binary, "inf", "--url", fake.url, "--hub", "127.0.0.1", "--wait", "2")
 
     yield check
     for fake in fakes:
@@ -215,43 +215,27 @@ def test_a_text_that_does_not_move_is_found_out(check, text):
     assert found.code == 0 and "all that were asked for" in found.found("cycles")
 
 
-def test_a_password_is_asked_for_sent_and_never_shown(check, text, tmp_path):
+def test_a_daemon_with_tls_and_a_password_is_looked_at_with_both_and_neither_is_shown(rig, tmp_path):
+    protected = Protected(rig, tmp_path)
+    protected.write(users={USER: CHEAP})
+    daemon = protected.start().wait_serving().daemon
     password = tmp_path / "password"
-    password.write_text("open-sesame\n")
+    password.write_text(PASSWORD + "\n")
+    login = ["--user", USER, "--password-file", str(password)]
 
-    def guarded() -> FakeDaemon:
-        fake = FakeDaemon(text)
-        # "hub:open-sesame" as a browser sends it.
-        right = "Basic aHViOm9wZW4tc2VzYW1l"
-        refused = status(401)
-        fake.always = lambda handler, request: (
-            fake.serve if request.headers.get("authorization") == right else refused
-        )(handler, request)
-        return fake
+    def look(scheme: str, authority: Authority, *args: str):
+        url, roots = f"{scheme}://127.0.0.1:{daemon.port}", {"SSL_CERT_FILE": str(authority.ca_file)}
+        found = verify(rig.binary, "inf", "--url", url, "--hub", "127.0.0.1", "--wait", "0", *args, **roots)
+        assert PASSWORD not in found.out + found.err
+        return found
 
-    found = check(guarded())
+    found = look("https", protected.authority, *login)
+    assert found.code == 0, found.out
+    found = look("https", protected.authority)
     assert "401" in found.found("metrics") and "--password-file" in found.way_out("metrics")
-    found = check(guarded(), "--user", "hub", "--password-file", str(password))
-    assert found.code == 0, found.out
-    assert "sesame" not in found.out + found.err
-
-
-def test_tls_is_followed_to_roots_that_are_trusted_only(check, text, tmp_path):
-    ours, theirs = Authority(tmp_path, "ours"), Authority(tmp_path, "theirs")
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(*ours.issue("server"))
-
-    def protected() -> FakeDaemon:
-        fake = FakeDaemon(text)
-        fake.speak_tls(context)
-        return fake
-
-    found = check(protected(), SSL_CERT_FILE=str(ours.ca_file))
-    assert found.code == 0, found.out
-    found = check(protected(), SSL_CERT_FILE=str(theirs.ca_file))
+    found = look("https", Authority(tmp_path, "theirs"), *login)
     assert "metrics" in found.failed and "SSL_CERT_FILE" in found.way_out("metrics"), found.out
-    fake = protected()
-    found = check(fake, url=f"http://127.0.0.1:{fake.port}")
+    found = look("http", protected.authority, *login)
     assert "metrics" in found.failed and "https" in found.way_out("metrics"), found.out
 
 
