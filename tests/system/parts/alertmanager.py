@@ -7,12 +7,6 @@ from pathlib import Path
 
 from parts.daemon import free_port, wait_until
 
-# With a receiver that sends nothing anywhere.
-SENDS_NOTHING = """
-route: {receiver: nobody, group_wait: 1s}
-receivers: [{name: nobody}]
-"""
-
 
 class Alertmanager:
     """One running `prometheus-alertmanager`, without a cluster. Its data and log are in a directory of its own."""
