@@ -19,7 +19,11 @@ use crate::{
 };
 use actix::{Message, Recipient};
 use futures_util::future::join3;
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tokio_util::sync::CancellationToken;
 
 /// The actors of a cycle, by what they do: a test can pass its own.
@@ -121,10 +125,11 @@ async fn through_stages(
     // In every cycle, bars or not: debts to the journal and orders of unknown fate do not wait for the market.
     let has_clock_stepped = policy.has_clock_stepped;
     let opening = ask(&stages.open, OpenGateway { cycle_id, has_clock_stepped }, Step::Send);
-    let waiting = async { Ok(join3(fetching, stages.recorded.send(Ping), opening).await) };
-    let (fetched, recorded, _) = until(shutdown, waiting).await?;
+    let waiting = async { Ok(join3(timed(fetching), stages.recorded.send(Ping), timed(opening)).await) };
+    let ((fetched, fetching), recorded, (_, opening)) = until(shutdown, waiting).await?;
     recorded.map_err(|_| Cut::Gone(ActorName::Journal))?;
     let fetched = fetched?;
+    log.fetched_and_opened(fetching, opening);
     let windows = log.keep_successes(Step::Fetch, fetched.windows);
     data.market_now = Some(fetched.market_now);
     data.windows = windows.iter().cloned().collect();
@@ -161,6 +166,12 @@ async fn through_stages(
         log.orders(reports);
     }
     Ok(())
+}
+
+/// What `work` gives, and how long it took.
+async fn timed<T>(work: impl Future<Output = T>) -> (T, Duration) {
+    let began = Instant::now();
+    (work.await, began.elapsed())
 }
 
 /// Gives `work` up when the daemon stops.

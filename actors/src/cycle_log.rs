@@ -28,6 +28,8 @@ pub struct CycleLog {
     started: Instant,
     step_started: Instant,
     durations: Vec<(Step, Duration)>,
+    /// What opening the gateway took, which runs beside the fetch.
+    opening: Option<Duration>,
     failures: Vec<Failure>,
     decisions: Vec<DecisionReport>,
     suppressed: Vec<(Symbol, Suppression)>,
@@ -44,11 +46,19 @@ impl CycleLog {
             started,
             step_started: started,
             durations: Vec::with_capacity(4),
+            opening: None,
             failures: Vec::new(),
             decisions: Vec::new(),
             suppressed: Vec::new(),
             orders: Vec::new(),
         }
+    }
+
+    /// Notes how long fetching and opening the gateway took, which run side by side: a gateway that is not there must not
+    /// look like a slow market.
+    pub fn fetched_and_opened(&mut self, fetching: Duration, opening: Duration) {
+        self.durations.push((Step::Fetch, fetching));
+        self.opening = Some(opening);
     }
 
     /// Ends a step: notes its failures and hands on the rest.
@@ -153,6 +163,7 @@ impl CycleLog {
             orders = %named(stopped.chain(handled).map(|(symbol, fate)| format!("{symbol}={fate}"))),
             failed = self.has_failures(),
             fetch_ms = self.millis(Step::Fetch),
+            gateway_ms = self.opening.map(round),
             features_ms = self.millis(Step::Features),
             predict_ms = self.millis(Step::Predict),
             send_ms = self.millis(Step::Send),
@@ -171,7 +182,9 @@ impl CycleLog {
 
     fn end_step(&mut self, step: Step) {
         let now = Instant::now();
-        self.durations.push((step, now - self.step_started));
+        if self.millis(step).is_none() {
+            self.durations.push((step, now - self.step_started));
+        }
         self.step_started = now;
     }
 

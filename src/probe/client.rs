@@ -57,7 +57,8 @@ impl Client {
     /// # Errors
     /// When the URL is none, the password file cannot be read, or the system has no trusted roots for `https`.
     pub fn new(base_url: &str, credentials: &Credentials, deadline: Duration) -> anyhow::Result<Self> {
-        let base_url = base_url.trim_end_matches('/').to_owned();
+        // People copy the address of the page itself.
+        let base_url = base_url.trim_end_matches('/').trim_end_matches("/metrics").trim_end_matches('/').to_owned();
         let is_http = base_url.starts_with("http://") || base_url.starts_with("https://");
         let uri = base_url.parse::<awc::http::Uri>();
         if !is_http || !uri.is_ok_and(|uri| uri.host().is_some_and(|host| !host.is_empty())) {
@@ -134,6 +135,9 @@ mod tests {
         for url in ["127.0.0.1:8000", "ftp://hub", "http://", "", "http:///metrics"] {
             let error = client(url).err().map(|error| error.to_string());
             assert!(error.is_some_and(|text| text.contains("http://HOST:PORT")), "{url}");
+        }
+        for url in ["http://127.0.0.1:8000/metrics", "http://127.0.0.1:8000/metrics/"] {
+            assert_eq!(client(url).map(|it| it.base_url().to_owned()).ok().as_deref(), Some("http://127.0.0.1:8000"));
         }
         assert_eq!(
             client("http://127.0.0.1:8000/").ok().map(|it| it.base_url().to_owned()),

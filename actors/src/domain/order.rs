@@ -77,9 +77,15 @@ pub struct Order {
     pub bar_close_time: i64,
 }
 
-/// A stop that no broker could mean: pips given as a price, usually.
+/// Furthest stop, as a ratio of the close. On the side where prices grow, pips given as a price would otherwise make a stop
+/// that is on its side and never hit: 20 pips of EUR/USD said as 20 are a SELL's stop-loss at 21.
+pub const STOP_DISTANCE_MAX: f64 = 0.1;
+
+/// A stop that nobody could mean: pips given as a price, usually.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
-#[error("{name} would be {price} at a close of {close}: its distance is a price, not pips")]
+#[error(
+    "{name} would be {price} at a close of {close}: its distance is a price, not pips, and at most a tenth of the close"
+)]
 pub struct BadStop {
     name: &'static str,
     price: f64,
@@ -91,7 +97,7 @@ impl Order {
     /// instrument's digits.
     ///
     /// # Errors
-    /// When a wanted stop is not above zero and on its own side of the close: 0 would mean no stop on the wire.
+    /// When a wanted stop is not on its own side of the close, or further from it than [`STOP_DISTANCE_MAX`] of the close.
     pub fn new(
         id: Uuid,
         instrument: &Instrument,
@@ -107,7 +113,9 @@ impl Order {
         let stop = |name, distance: Option<f64>, direction: f64| {
             let Some(distance) = distance else { return Ok(0.0) };
             let price = round_to_digits(close + direction * distance, instrument.digits);
-            let good = price.is_finite() && price > 0.0 && (price - close) * direction > 0.0;
+            let is_near = distance <= STOP_DISTANCE_MAX * close;
+            // A price of 0 would mean no stop on the wire.
+            let good = price.is_finite() && price > 0.0 && (price - close) * direction > 0.0 && is_near;
             if good { Ok(price) } else { Err(BadStop { name, price, close }) }
         };
         Ok(Self {
@@ -241,6 +249,8 @@ mod tests {
         assert!(with(None, Some(30.0), Side::Sell).is_err());
         assert!(with(Some(1.1), None, Side::Buy).is_err(), "0 would mean no stop");
         assert!(with(Some(1e-9), None, Side::Buy).is_err(), "a stop at the close is none");
-        assert!(with(Some(20.0), None, Side::Sell).is_ok(), "far away, but a price");
+        assert!(with(Some(20.0), None, Side::Sell).is_err(), "on its side, and never hit");
+        assert!(with(None, Some(30.0), Side::Buy).is_err());
+        assert!(with(Some(0.12), None, Side::Sell).is_err() && with(Some(0.10), Some(0.10), Side::Sell).is_ok());
     }
 }
