@@ -143,6 +143,8 @@ fn sources(args: &Args, journal: &Path, [market, model, gateway]: [SocketAddr; 3
         ("trading.stop_loss", STOP_LOSS.into()),
         ("guards.opposite", "close_then_open".into()),
         ("schedule.clock", "bars".into()),
+        // The recording has the weekends of this calendar.
+        ("market.calendar", "fx".into()),
         ("journal.path", journal.display().to_string()),
     ];
     flags.extend(args.metrics_port.iter().map(|port| ("metrics.port", port.clone())));
