@@ -81,6 +81,11 @@ install_tools() {
     mkdir -p "$tools" && (cd "$tools" && rm -f ./*.deb && apt-get download "${unpack[@]}") || return
     for package in "$tools"/*.deb; do dpkg -x "$package" "$tools" || return; done
     rm -f "$tools"/*.deb
+    # Debian's Alertmanager looks for its templates there and nowhere else.
+    local templates=/usr/share/prometheus/alertmanager
+    if [ ! -e "$templates" ] && [ -e "$tools$templates" ]; then
+        as_root mkdir -p "$templates" && as_root cp "$tools$templates"/*.tmpl "$templates" || return
+    fi
     has promtool && has prometheus && has amtool && has prometheus-alertmanager
 }
 
