@@ -15,6 +15,9 @@ const READ_INTERVAL: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub struct ProcessReader {
     read_at: Option<Instant>,
+    /// Kept from the first look: the kernel's time of boot moves when the clock is set, and a start that moves reads as
+    /// a restart.
+    started: Option<f64>,
 }
 
 impl ProcessReader {
@@ -26,26 +29,57 @@ impl ProcessReader {
         }
         self.read_at = Some(Instant::now());
         // Not logged: a host without /proc would say so once a second, and nothing depends on it.
-        let _ = read(metrics);
+        let _ = self.read(metrics, procfs::boot_time_secs);
+    }
+
+    fn read(&mut self, metrics: &Metrics, boot_time_s: impl FnOnce() -> ProcResult<u64>) -> ProcResult<()> {
+        let process = Process::myself()?;
+        let stat = process.stat()?;
+        let ticks_per_second = procfs::ticks_per_second() as f64;
+        // Set, not added up: sums of differences would drift.
+        metrics.process_cpu_seconds_total.reset();
+        metrics.process_cpu_seconds_total.inc_by((stat.utime + stat.stime) as f64 / ticks_per_second);
+        metrics.process_virtual_memory_bytes.set(stat.vsize as f64);
+        metrics.process_resident_memory_bytes.set(stat.rss as f64 * procfs::page_size() as f64);
+        metrics.process_threads.set(stat.num_threads as f64);
+        let started = match self.started {
+            Some(started) => started,
+            None => boot_time_s()? as f64 + stat.starttime as f64 / ticks_per_second,
+        };
+        self.started = Some(started);
+        metrics.process_start_time_seconds.set(started);
+        metrics.process_max_fds.set(match process.limits()?.max_open_files.soft_limit {
+            LimitValue::Value(limit) => limit as f64,
+            LimitValue::Unlimited => f64::INFINITY,
+        });
+        metrics.process_open_fds.set(process.fd_count()? as f64);
+        Ok(())
     }
 }
 
-fn read(metrics: &Metrics) -> ProcResult<()> {
-    let process = Process::myself()?;
-    let stat = process.stat()?;
-    let ticks_per_second = procfs::ticks_per_second() as f64;
-    // Set, not added up: sums of differences would drift.
-    metrics.process_cpu_seconds_total.reset();
-    metrics.process_cpu_seconds_total.inc_by((stat.utime + stat.stime) as f64 / ticks_per_second);
-    metrics.process_virtual_memory_bytes.set(stat.vsize as f64);
-    metrics.process_resident_memory_bytes.set(stat.rss as f64 * procfs::page_size() as f64);
-    metrics.process_threads.set(stat.num_threads as f64);
-    let started = procfs::boot_time_secs()? as f64 + stat.starttime as f64 / ticks_per_second;
-    metrics.process_start_time_seconds.set(started);
-    metrics.process_max_fds.set(match process.limits()?.max_open_files.soft_limit {
-        LimitValue::Value(limit) => limit as f64,
-        LimitValue::Unlimited => f64::INFINITY,
-    });
-    metrics.process_open_fds.set(process.fd_count()? as f64);
-    Ok(())
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::adapters::prometheus::Given;
+    use procfs::ProcError;
+
+    #[test]
+    fn a_clock_that_is_set_does_not_move_the_start() {
+        let given = Given {
+            symbols: Vec::new(),
+            build: crate::domain::health::BuildInfo {
+                version: "0.1.0".into(),
+                revision: "abc1234".into(),
+                rustc: "1.95.0".into(),
+            },
+        };
+        let metrics = Metrics::new(&given).unwrap();
+        let mut reader = ProcessReader::default();
+        assert!(reader.read(&metrics, || Err(ProcError::Other("not yet".into()))).is_err());
+        reader.read(&metrics, || Ok(1_700_000_000)).unwrap();
+        let started = metrics.process_start_time_seconds.get();
+        assert!(started >= 1.7e9, "{started}");
+        reader.read(&metrics, || Ok(1_700_003_600)).unwrap();
+        assert_eq!(metrics.process_start_time_seconds.get(), started);
+    }
 }
