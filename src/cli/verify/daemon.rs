@@ -150,6 +150,20 @@ fn unreachable(error: &HttpError) -> &'static str {
     if matches!(error, HttpError::Timeout { .. }) || says(&["Timeout", "No route to host", "unreachable"]) {
         "nothing came back: a firewall in between drops what is sent (`sentinel verify inf`, run on INF, says which \
          rule is needed), or the address is wrong"
+    } else if says(&["CaUsedAsEndEntity"]) {
+        "the daemon shows a certificate that may sign others (CA:TRUE), and such a one vouches for no server: make it \
+         anew with `-addext basicConstraints=critical,CA:FALSE`, as the README shows, and give it to HUB as ca_file"
+    } else if says(&["UnknownIssuer", "BadSignature"]) {
+        "nobody who is trusted here has signed the daemon's certificate: SSL_CERT_FILE names the file to trust. For one \
+         that signs itself, as the README makes it, that is a copy of the daemon's cert_file as it is now"
+    } else if says(&["not valid for name", "NotValidForName"]) {
+        "the certificate is another address's: ask for an address that it names, or make it anew with this one in its \
+         subjectAltName (IP:..., or DNS:... for a name)"
+    } else if says(&["certificate expired", "Expired"]) {
+        "the certificate has run out (or this machine's clock is ahead): put a new one in its place; the daemon takes \
+         it up by itself"
+    } else if says(&["not valid yet", "NotValidYet"]) {
+        "the certificate's time has not come: set this machine's clock, or the one of the machine that made it"
     } else if says(&["SSL", "TLS", "certificate", "corrupt message"]) {
         "https: the certificate has to name this address, and SSL_CERT_FILE names the file with the roots to trust; \
          a daemon without TLS needs http"
@@ -188,7 +202,13 @@ mod tests {
             (HttpError::Timeout { deadline: std::time::Duration::from_secs(1) }, "a firewall"),
             (connect("Timeout while establishing connection"), "a firewall"),
             (connect("No route to host (os error 113)"), "a firewall"),
-            (connect("SSL error: invalid peer certificate: UnknownIssuer"), "SSL_CERT_FILE"),
+            (connect("SSL error: invalid peer certificate: UnknownIssuer"), "SSL_CERT_FILE names the file to trust"),
+            (connect("SSL error: invalid peer certificate: BadSignature"), "cert_file as it is now"),
+            (connect("SSL error: invalid peer certificate: Other(OtherError(CaUsedAsEndEntity))"), "CA:FALSE"),
+            (connect("SSL error: invalid peer certificate: certificate not valid for name \"a\""), "subjectAltName"),
+            (connect("SSL error: invalid peer certificate: certificate expired: verification time 1"), "has run out"),
+            (connect("SSL error: invalid peer certificate: certificate not valid yet: it is 1"), "clock"),
+            (connect("SSL error: received corrupt message of type InvalidContentType"), "a daemon without TLS"),
             (connect("failed to lookup address information"), "use the number"),
             (connect("Connection refused (os error 111)"), "nobody listens"),
             (HttpError::Broken("disconnected".into()), "has to begin with https"),
