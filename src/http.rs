@@ -6,6 +6,7 @@ mod accept;
 mod ask;
 mod password;
 mod protection;
+mod queue;
 #[cfg(test)]
 mod tests;
 mod tls;

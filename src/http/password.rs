@@ -1,7 +1,7 @@
 //! The password of every path but the probes. A check is slow on purpose, so checks run one at a time beside the
-//! server, few wait, and what was right once is remembered.
+//! server, few wait, fewer of one address, and what was right once is remembered.
 
-use super::{plain, protection::Protection, web_config::Users};
+use super::{plain, protection::Protection, queue::Queue, web_config::Users};
 use actix_web::{
     Error, HttpResponse,
     body::{EitherBody, MessageBody},
@@ -17,14 +17,12 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use sha2::{Digest, Sha256};
 use std::{
     collections::HashMap,
+    net::IpAddr,
     sync::{Arc, Mutex, PoisonError},
 };
-use tokio::sync::Semaphore;
 
 /// An orchestrator's probe has no password, and the answers say nothing secret.
 const OPEN: [&str; 3] = ["/livez", "/readyz", "/startupz"];
-/// Checks that may wait, a second's worth at the usual cost; a flood of them must leave connections for scrapers.
-const WAITING_MAX: usize = 16;
 
 /// Lets in who knows a password.
 pub(super) struct Gate {
@@ -33,8 +31,7 @@ pub(super) struct Gate {
     known: Mutex<HashMap<String, [u8; 32]>>,
     /// Of this process only, so that a digest is worth nothing elsewhere.
     salt: [u8; 32],
-    places: Arc<Semaphore>,
-    turn: Arc<Semaphore>,
+    queue: Arc<Queue>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -53,12 +50,11 @@ impl Gate {
             protection: protection.clone(),
             known: Mutex::default(),
             salt,
-            places: Arc::new(Semaphore::new(WAITING_MAX)),
-            turn: Arc::new(Semaphore::new(1)),
+            queue: Queue::new(),
         })
     }
 
-    async fn admit(&self, authorization: Option<&HeaderValue>) -> Result<(), Refusal> {
+    async fn admit(&self, peer: Option<IpAddr>, authorization: Option<&HeaderValue>) -> Result<(), Refusal> {
         let (name, password) = authorization.and_then(credentials).ok_or(Refusal::Unknown)?;
         let users = self.protection.state().users.clone();
         let hash = users.0.get(&name);
@@ -70,12 +66,11 @@ impl Gate {
         }
         // Somebody else's hash for a name that is nobody's: the answer takes as long and tells nothing.
         let checked = hash.or_else(|| users.0.values().next()).cloned().ok_or(Refusal::Unknown)?;
-        let place = self.places.clone().try_acquire_owned().map_err(|_| Refusal::Busy)?;
-        let turn = self.turn.clone().acquire_owned().await.map_err(|_| Refusal::Busy)?;
+        let turn = self.queue.place(peer).ok_or(Refusal::Busy)?.turn().await.ok_or(Refusal::Busy)?;
         let right = web::block(move || {
             let right = bcrypt::verify(&password, &checked).unwrap_or(false);
             // Held until here although the client may have gone away: one check at a time.
-            drop((place, turn));
+            drop(turn);
             right.then_some(password)
         });
         match (right.await, hash) {
@@ -126,7 +121,10 @@ pub(super) async fn ask<B: MessageBody>(
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, Error> {
     let refusal = match request.app_data::<web::Data<Gate>>() {
-        Some(gate) if !OPEN.contains(&request.path()) => gate.admit(request.headers().get(AUTHORIZATION)).await.err(),
+        Some(gate) if !OPEN.contains(&request.path()) => {
+            let peer = request.peer_addr().map(|peer| peer.ip());
+            gate.admit(peer, request.headers().get(AUTHORIZATION)).await.err()
+        }
         _ => None,
     };
     match refusal {
@@ -147,9 +145,15 @@ fn refused(refusal: &Refusal) -> HttpResponse {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        super::queue::{PLACES, PLACES_PER_PEER},
+        *,
+    };
     use futures_util::{FutureExt, future::join_all};
-    use std::{fs, time::Duration};
+    use std::{fs, net::Ipv4Addr, time::Duration};
+
+    const HUB: Option<IpAddr> = Some(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)));
+    const STRANGER: Option<IpAddr> = Some(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 66)));
 
     /// A gate for `hub`, whose password is `right`; keep the folder as long as the gate.
     fn gate(cost: u32) -> (tempfile::TempDir, Gate) {
@@ -168,24 +172,24 @@ mod tests {
     #[actix::test]
     async fn the_right_password_is_let_in_and_nothing_else() {
         let (_folder, gate) = gate(4);
-        assert_eq!(gate.admit(Some(&basic("hub:right"))).await, Ok(()));
-        assert_eq!(gate.admit(Some(&basic("hub:right"))).await, Ok(()), "remembered");
+        assert_eq!(gate.admit(HUB, Some(&basic("hub:right"))).await, Ok(()));
+        assert_eq!(gate.admit(HUB, Some(&basic("hub:right"))).await, Ok(()), "remembered");
         for text in ["hub:wrong", "hub:", "hub", "nobody:right", ":right", "hub:right ", "HUB:right", ""] {
-            assert_eq!(gate.admit(Some(&basic(text))).await, Err(Refusal::Unknown), "{text}");
+            assert_eq!(gate.admit(HUB, Some(&basic(text))).await, Err(Refusal::Unknown), "{text}");
         }
         for header in ["Bearer aHViOnJpZ2h0", "Basic", "Basic ", "Basic ###", "aHViOnJpZ2h0", ""] {
             let header = HeaderValue::from_static(header);
-            assert_eq!(gate.admit(Some(&header)).await, Err(Refusal::Unknown), "{header:?}");
+            assert_eq!(gate.admit(HUB, Some(&header)).await, Err(Refusal::Unknown), "{header:?}");
         }
-        assert_eq!(gate.admit(None).await, Err(Refusal::Unknown));
-        assert_eq!(gate.admit(Some(&HeaderValue::from_static("basic aHViOnJpZ2h0"))).await, Ok(()), "any case");
+        assert_eq!(gate.admit(HUB, None).await, Err(Refusal::Unknown));
+        assert_eq!(gate.admit(HUB, Some(&HeaderValue::from_static("basic aHViOnJpZ2h0"))).await, Ok(()), "any case");
     }
 
     #[actix::test]
     async fn only_what_was_right_is_remembered_and_not_as_text() {
         let (_folder, gate) = gate(4);
         for text in ["hub:wrong", "nobody:right", "hub:right"] {
-            let _ = gate.admit(Some(&basic(text))).await;
+            let _ = gate.admit(HUB, Some(&basic(text))).await;
         }
         let known = gate.known();
         assert_eq!(known.keys().collect::<Vec<_>>(), ["hub"]);
@@ -195,46 +199,61 @@ mod tests {
     #[actix::test]
     async fn a_new_hash_makes_the_old_password_wrong() {
         let (folder, gate) = gate(4);
-        assert_eq!(gate.admit(Some(&basic("hub:right"))).await, Ok(()));
+        assert_eq!(gate.admit(HUB, Some(&basic("hub:right"))).await, Ok(()));
         let hash = bcrypt::hash("another", 5).unwrap();
         fs::write(folder.path().join("web.yml"), format!("basic_auth_users: {{hub: {hash}, grafana: {hash}}}"))
             .unwrap();
         gate.protection.renew();
-        assert_eq!(gate.admit(Some(&basic("hub:right"))).await, Err(Refusal::Unknown));
-        assert_eq!(gate.admit(Some(&basic("hub:another"))).await, Ok(()));
-        assert_eq!(gate.admit(Some(&basic("grafana:another"))).await, Ok(()));
+        assert_eq!(gate.admit(HUB, Some(&basic("hub:right"))).await, Err(Refusal::Unknown));
+        assert_eq!(gate.admit(HUB, Some(&basic("hub:another"))).await, Ok(()));
+        assert_eq!(gate.admit(HUB, Some(&basic("grafana:another"))).await, Ok(()));
     }
 
     #[actix::test]
     async fn a_flood_of_wrong_passwords_is_cut_short_and_a_known_one_passes_it() {
         let (_folder, gate) = gate(10);
-        assert_eq!(gate.admit(Some(&basic("hub:right"))).await, Ok(()));
+        assert_eq!(gate.admit(HUB, Some(&basic("hub:right"))).await, Ok(()));
         let (wrong, right) = (basic("hub:wrong"), basic("hub:right"));
-        let flood = join_all((0..100).map(|_| gate.admit(Some(&wrong))));
+        let flood = join_all((0..100).map(|_| gate.admit(HUB, Some(&wrong))));
         let scraper = async {
             actix::clock::sleep(Duration::from_millis(1)).await;
-            let taken = WAITING_MAX - gate.places.available_permits();
-            (gate.admit(Some(&right)).await, taken, WAITING_MAX - gate.places.available_permits())
+            let taken = gate.queue.state().0;
+            (gate.admit(HUB, Some(&right)).await, taken, gate.queue.state().0)
         };
         let (refused, (admitted, before, after)) = futures_util::future::join(flood, scraper).await;
         assert_eq!((admitted, before > 0, after > 0), (Ok(()), true, true), "it did not wait for the others");
         let busy = refused.iter().filter(|refusal| **refusal == Err(Refusal::Busy)).count();
-        assert_eq!((busy, refused.len()), (100 - WAITING_MAX, 100));
+        assert_eq!((busy, refused.len()), (100 - PLACES_PER_PEER, 100));
         assert!(refused.iter().all(Result::is_err));
+    }
+
+    #[actix::test]
+    async fn a_flood_from_one_address_does_not_keep_a_password_out_that_is_not_remembered() {
+        let (_folder, gate) = gate(10);
+        let (wrong, right) = (basic("hub:wrong"), basic("hub:right"));
+        let flood = join_all((0..100).map(|_| gate.admit(STRANGER, Some(&wrong))));
+        let scraper = async {
+            actix::clock::sleep(Duration::from_millis(1)).await;
+            (gate.queue.state(), gate.admit(HUB, Some(&right)).await)
+        };
+        let (refused, (before, admitted)) = futures_util::future::join(flood, scraper).await;
+        assert_eq!((before, admitted), ((PLACES_PER_PEER, true), Ok(())));
+        let busy = refused.iter().filter(|refusal| **refusal == Err(Refusal::Busy)).count();
+        assert_eq!(busy, 100 - PLACES_PER_PEER);
     }
 
     #[actix::test]
     async fn a_client_that_goes_away_frees_its_turn_only_when_its_check_is_done() {
         let (_folder, gate) = gate(12);
         let wrong = basic("hub:wrong");
-        for _ in 0..2 * WAITING_MAX {
-            assert!(gate.admit(Some(&wrong)).now_or_never().is_none());
-            assert_eq!(gate.turn.available_permits(), 0, "one check runs on, and no second beside it");
+        for _ in 0..2 * PLACES {
+            assert!(gate.admit(HUB, Some(&wrong)).now_or_never().is_none());
+            assert_eq!(gate.queue.state(), (1, true), "one check runs on, and no second beside it");
         }
-        while gate.turn.available_permits() == 0 {
+        while gate.queue.state().1 {
             actix::clock::sleep(Duration::from_millis(5)).await;
         }
-        assert_eq!(gate.places.available_permits(), WAITING_MAX);
-        assert_eq!(gate.admit(Some(&basic("hub:right"))).await, Ok(()));
+        assert_eq!(gate.queue.state().0, 0);
+        assert_eq!(gate.admit(HUB, Some(&basic("hub:right"))).await, Ok(()));
     }
 }

@@ -67,14 +67,15 @@ class Protected:
         method: str = "GET",
         context: ssl.SSLContext | None = None,
         tls: bool = True,
+        source: str = "127.0.0.1",
     ) -> tuple[int, dict[str, str], str]:
         """Status, headers in lower case, and body; raises OSError when there is no answer."""
-        port = self.daemon.port
+        port, how = self.daemon.port, {"timeout": 10, "source_address": (source, 0)}
         if tls:
             context = context or self.context()
-            connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=10, context=context)
+            connection = http.client.HTTPSConnection("127.0.0.1", port, context=context, **how)
         else:
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+            connection = http.client.HTTPConnection("127.0.0.1", port, **how)
         try:
             connection.request(method, path, headers={"Authorization": authorization} if authorization else {})
             answer = connection.getresponse()
