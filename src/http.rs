@@ -220,20 +220,28 @@ async fn livez(worker: web::Data<Worker>) -> HttpResponse {
     }
 }
 
-async fn readyz(worker: web::Data<Worker>) -> HttpResponse {
-    probe(&worker, "ready", |health| (health.ready, health.not_ready_because)).await
+async fn readyz(request: HttpRequest, worker: web::Data<Worker>) -> HttpResponse {
+    probe(&request, &worker, "ready", |health| (health.ready, health.not_ready_because)).await
 }
 
-async fn startupz(worker: web::Data<Worker>) -> HttpResponse {
-    probe(&worker, "started", |health| (health.started, health.not_started_because)).await
+async fn startupz(request: HttpRequest, worker: web::Data<Worker>) -> HttpResponse {
+    probe(&request, &worker, "started", |health| (health.started, health.not_started_because)).await
 }
 
-async fn probe(worker: &Worker, good: &str, verdict: fn(Health) -> (bool, Option<String>)) -> HttpResponse {
-    match worker.health.answer().await.map(verdict) {
-        Some((true, _)) => plain(StatusCode::OK, good.into()),
-        Some((false, reason)) => plain(StatusCode::SERVICE_UNAVAILABLE, reason.unwrap_or_default()),
-        None => plain(StatusCode::SERVICE_UNAVAILABLE, "the MetricsActor did not answer in time".into()),
-    }
+/// Reasons name addresses: where /health asks for a password, this says the verdict only.
+async fn probe(
+    request: &HttpRequest,
+    worker: &Worker,
+    good: &str,
+    verdict: fn(Health) -> (bool, Option<String>),
+) -> HttpResponse {
+    let reason = match worker.health.answer().await.map(verdict) {
+        Some((true, _)) => return plain(StatusCode::OK, good.into()),
+        Some((false, reason)) => reason.unwrap_or_default(),
+        None => "the MetricsActor did not answer in time".into(),
+    };
+    let is_open = request.app_data::<web::Data<Gate>>().is_none();
+    plain(StatusCode::SERVICE_UNAVAILABLE, if is_open { reason } else { format!("not {good}") })
 }
 
 async fn method_not_allowed() -> HttpResponse {

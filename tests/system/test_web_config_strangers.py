@@ -4,7 +4,8 @@ import threading
 import time
 
 from parts.daemon import wait_until
-from parts.protected import DEAR, PASSWORD, USER, Protected, basic
+from parts.http import status as scripted
+from parts.protected import CHEAP, DEAR, PASSWORD, USER, Protected, basic
 
 WRONG = basic(USER, "wrong")
 
@@ -39,3 +40,23 @@ def test_a_flood_from_other_addresses_keeps_out_no_password_that_is_not_known_ye
         stop.set()
         for client in crowd:
             client.join(60)
+
+
+def test_a_probe_gives_no_reason_to_those_without_a_password(rig, tmp_path):
+    rig.market.always = scripted(500)
+    protected = Protected(rig, tmp_path)
+    protected.write(tls=None, users={USER: CHEAP})
+    protected.start().wait_serving(tls=False)
+    for authorization in (None, WRONG, basic(USER, PASSWORD)):
+        for path, verdict in (("/readyz", "not ready\n"), ("/startupz", "not started\n")):
+            assert protected.get(path, authorization, tls=False)[::2] == (503, verdict)
+    status, _, health = protected.get("/health", basic(USER, PASSWORD), tls=False)
+    assert "not_ready_because" in health and "not_started_because" in health, (status, health)
+
+
+def test_without_users_a_probe_gives_its_reason(rig):
+    rig.market.always = scripted(500)
+    daemon = rig.start().wait_serving()
+    for path in ("/readyz", "/startupz"):
+        status, _, said = daemon.get(path)
+        assert status == 503 and said not in ("", "not ready\n", "not started\n"), said
