@@ -68,6 +68,7 @@ install_tools() {
     [ -e /usr/include/zmq.h ] || missing+=(libzmq3-dev)
     has python3 || missing+=(python3)
     python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3-venv)
+    has openssl || missing+=(openssl)
     has wrk || missing+=(wrk)
     has chromium || missing+=(chromium)
     has promtool && has prometheus || unpack+=(prometheus)

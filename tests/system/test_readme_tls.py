@@ -12,7 +12,7 @@ from parts.protected import Protected
 from parts.verify import Verdict, verify
 
 README = Path(__file__).resolve().parents[2] / "README.md"
-END_ENTITY = "-addext basicConstraints=critical,CA:FALSE "
+END_ENTITY = "-addext basicConstraints=critical,CA:FALSE"
 
 
 def recipe() -> str:
@@ -29,7 +29,7 @@ def make(command: str, directory: Path) -> Path:
     """Runs it there; gives back the certificate."""
     done = subprocess.run(["bash", "-c", command], cwd=directory, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
-    return directory / "sentinel.pem"
+    return directory / "sentinel-tls.pem"
 
 
 @pytest.fixture

@@ -30,13 +30,13 @@ def test_promtool_and_sentinel_take_the_example(rig, protected, tmp_path):
     example = shutil.copy(MONITORING / "web-config.yml", tmp_path)
     checked = subprocess.run(["promtool", "check", "web-config", example], capture_output=True, text=True, timeout=30)
     assert checked.returncode == 0, checked.stderr
-    (tmp_path / "sentinel.key").chmod(0o600)
+    (tmp_path / "sentinel-tls.key").chmod(0o600)
     daemon = rig.command("check", **variables({"metrics.web_config_file": example}))
     assert daemon.wait_exit()[0] == 0, daemon.output()
     said = daemon.output()
     assert "# HTTP: TLS, with a password, users: 1." in said and str(example) in said
     assert "$2y$" not in said and "chmod" not in said
-    (tmp_path / "sentinel.key").chmod(0o644)
+    (tmp_path / "sentinel-tls.key").chmod(0o644)
     daemon = rig.command("check", **variables({"metrics.web_config_file": example}))
     assert daemon.wait_exit()[0] == 0 and "may read tls_server_config.key_file: chmod o-r" in daemon.output()
 
@@ -163,11 +163,11 @@ def test_certificates_and_users_are_renewed_without_a_restart(protected, tmp_pat
     with pytest.raises(ssl.SSLError):
         protected.get("/livez", context=protected.context(stranger))
 
-    (tmp_path / "sentinel.pem").write_text("not a certificate")
+    (tmp_path / "sentinel-tls.pem").write_text("not a certificate")
     wait_until("a word about the bad file", lambda: complaints(protected) == 1)
     assert protected.get("/metrics", RIGHT)[0] == 200, "the old certificate stays"
 
-    stranger.issue("sentinel")
+    stranger.issue("sentinel-tls")
 
     def is_renewed() -> bool:
         try:
@@ -255,7 +255,7 @@ def test_prometheus_scrapes_over_tls_with_the_password_as_our_configuration_show
         prometheus.close()
 
 
-TLS = "tls_server_config: {{cert_file: sentinel.pem, key_file: sentinel.key, {}}}\n"
+TLS = "tls_server_config: {{cert_file: sentinel-tls.pem, key_file: sentinel-tls.key, {}}}\n"
 
 
 @pytest.mark.parametrize(
@@ -266,10 +266,10 @@ TLS = "tls_server_config: {{cert_file: sentinel.pem, key_file: sentinel.key, {}}
         ("basic_auth_users: {hub: CANARY}", "basic_auth_users.hub"),
         ("basic_auth_users: {}", "basic_auth_users"),
         ("basic_auth_user: {hub: CANARY}", "basic_auth_user"),
-        ("tls_server_config: {cert_file: sentinel.pem}", "tls_server_config.key_file"),
-        ("tls_server_config: {cert_file: gone.pem, key_file: sentinel.key}", "gone.pem cannot be read"),
-        ("tls_server_config: {cert_file: sentinel.pem, key_file: other.key}", "does not go with the certificate"),
-        ("tls_server_config: {cert_file: sentinel.pem, key_file: sentinel.pem}", "no private key"),
+        ("tls_server_config: {cert_file: sentinel-tls.pem}", "tls_server_config.key_file"),
+        ("tls_server_config: {cert_file: gone.pem, key_file: sentinel-tls.key}", "gone.pem cannot be read"),
+        ("tls_server_config: {cert_file: sentinel-tls.pem, key_file: other.key}", "does not go with the certificate"),
+        ("tls_server_config: {cert_file: sentinel-tls.pem, key_file: sentinel-tls.pem}", "no private key"),
         (TLS.format("min_version: TLS10"), "tls_server_config.min_version"),
         (TLS.format("cipher_suites: [TLS_AES_128_GCM_SHA256]"), "tls_server_config.cipher_suites"),
         (TLS.format("curve_preferences: [X25519]"), "tls_server_config.curve_preferences"),

@@ -28,7 +28,7 @@ class Protected:
     def __init__(self, rig: Rig, directory: Path):
         self.rig, self.directory = rig, directory
         self.authority = Authority(directory, "ours")
-        self.authority.issue("sentinel")
+        self.authority.issue("sentinel-tls")
         self.file = directory / "web.yml"
         self.daemon: Daemon | None = None
 
@@ -36,7 +36,7 @@ class Protected:
         """The file: `tls` is what stands beside the certificate's lines, `None` no TLS at all."""
         text = ""
         if tls is not None:
-            text += f"tls_server_config:\n  cert_file: sentinel.pem\n  key_file: sentinel.key\n{tls}"
+            text += f"tls_server_config:\n  cert_file: sentinel-tls.pem\n  key_file: sentinel-tls.key\n{tls}"
         if users is not None:
             text += "basic_auth_users:\n" + "".join(f"  {name}: {hash}\n" for name, hash in users.items())
         self.file.write_text(text)
