@@ -60,22 +60,41 @@ def test_a_good_model_passes_and_is_asked_what_the_daemon_asks(rig):
     rig.model.always = good
     code, said = verify(rig, "--symbol", "EURUSD,GBPUSD,USDJPY")
     assert code == 0, said
-    assert marks(said) == {"server": "--", "answer": "ok", "steady": "ok", "latency": "ok", "rows": "ok"}
+    passed = dict.fromkeys(("answer", "steady", "windows", "latency", "rows"), "ok")
+    assert marks(said) == {"server": "--"} | passed
     assert "/version 2.9.1" in said and "3 rows of one request are answered as they are alone" in said
     asked = [request for request in rig.model.requests if request.path == "/invocations"]
-    assert [len(request.json()["dataframe_split"]["data"]) for request in asked] == [1, 1, 3, 3, 3, 3, 3, 1, 1, 1]
-    tabular, sequence = asked[2].json()["dataframe_split"]["data"][1]
+    rows = [len(request.json()["dataframe_split"]["data"]) for request in asked]
+    assert rows == [1, 1] + 5 * [1] + 5 * [3] + 3 * [1]
+    assert len({request.body for request in asked[2:7]}) == 5
+    tabular, sequence = asked[7].json()["dataframe_split"]["data"][1]
     assert (len(tabular), len(sequence), {len(row) for row in sequence}) == (23, 60, {23})
     assert rig.market.requests == [] and not list((rig.directory / "daemon-0").glob("*.db"))
 
 
 def test_the_odds_and_the_decision_at_the_threshold_are_told(rig):
+    buys = [[0.1, 0.2, 0.7]]
+
+    def first_buys(handler, request):
+        if len([it for it in rig.model.requests if it.path == "/invocations"]) <= 2:
+            return handler.answer(json.dumps(buys))
+        return good(handler, request)
+
+    rig.model.always = invocations(first_buys)
     code, said = verify(rig)
     assert code == 0 and "SELL 0.100, HOLD 0.200, BUY 0.700: BUY at threshold 0.6" in said
+    rig.model.requests.clear()
     code, said = verify(rig, "--threshold", "0.8", "--json")
     report = json.loads(said)
     assert code == 0 and report["target"] == "model"
     assert "HOLD at threshold 0.8" in next(c["found"] for c in report["checks"] if c["name"] == "answer")
+
+
+def test_a_model_that_does_not_look_at_what_it_is_sent_is_a_failure(rig):
+    rig.model.always = predictions([BUY])
+    code, said = verify(rig)
+    assert code == 1 and marks(said)["answer"] == marks(said)["steady"] == "ok", said
+    assert marks(said)["windows"] == "FAILED" and "does not look at them" in said and "->" in said
 
 
 @pytest.mark.parametrize(
@@ -136,7 +155,8 @@ def test_rows_in_another_order_are_a_failure(rig):
 
 def test_a_model_that_knows_no_order_or_no_steadiness_is_noted(rig):
     code, said = verify(rig, "--symbol", "EURUSD,GBPUSD")
-    assert code == 0 and marks(said)["rows"] == "--" and "nothing shows their order" in said
+    assert code == 1 and marks(said)["windows"] == "FAILED"
+    assert marks(said)["rows"] == "--" and "nothing shows their order" in said
     answers = [BUY, SELL, HOLD]
 
     def moody(handler, request):
@@ -146,16 +166,16 @@ def test_a_model_that_knows_no_order_or_no_steadiness_is_noted(rig):
 
     rig.model.always = invocations(moody)
     code, said = verify(rig, "--symbol", "EURUSD,GBPUSD")
-    assert code == 0 and marks(said)["steady"] == "--" and "two answers" in said
+    assert code == 0 and marks(said)["steady"] == marks(said)["windows"] == "--" and "two answers" in said
 
 
 def test_a_real_mlflow_server_is_understood(rig, mlflow_server):
     code, said = verify(rig, port=mlflow_server.port)
-    assert code == 0, said
-    assert marks(said)["answer"] == marks(said)["steady"] == "ok" and "/ping 200" in said
+    assert marks(said)["answer"] == marks(said)["steady"] == "ok" and "/ping 200" in said, said
+    # The part answers by position, so each row that is alone gets the same.
+    assert code == 1 and marks(said)["windows"] == "FAILED", said
     code, said = verify(rig, port=mlflow_server.port, settings={"model.tabular": "nested"})
     assert code == 1 and 'model.tabular = "flat": tried' in said, said
     assert "X_tabular is (1, 1, 23)" in said
-    # The part answers by position, which a real model must not.
     code, said = verify(rig, "--symbol", "EURUSD,GBPUSD,USDJPY", port=mlflow_server.port)
     assert code == 1 and marks(said)["rows"] == "FAILED" and marks(said)["latency"] != "FAILED"

@@ -1,11 +1,11 @@
-//! `sentinel verify model`: what the model server answers to features of recorded bars, how fast, and whether rows
-//! that travel together are answered as they are alone.
+//! `sentinel verify model`: what the model server answers to features of recorded bars, how fast, whether it looks at
+//! them at all, and whether rows that travel together are answered as they are alone.
 
 mod ask;
 
 use super::{Report, SettingsArgs, block_on, refuse};
 use crate::{
-    sandbox::recording::replayed_bar,
+    sandbox::recording::{replay_bars, replayed_bar},
     settings::{Purpose, Settings},
     stages,
 };
@@ -26,6 +26,8 @@ const REQUESTS_TIMED: usize = 5;
 const ROWS_ALONE_MAX: usize = 8;
 /// Bars between the newest ones of two rows, so that no two rows are alike.
 const BARS_BETWEEN_ROWS: usize = 37;
+/// Windows over the whole recording that have to get different odds.
+const WINDOWS: usize = 5;
 /// Odds that differ by less are the same: a batch may be computed in another order than a row.
 const SAME: f64 = 1e-3;
 
@@ -67,7 +69,7 @@ async fn verify(settings: &Settings) -> Report {
         return report;
     }
     small_pages(&server, &mut report).await;
-    let rows = match feature_rows(settings) {
+    let (rows, windows) = match symbol_rows(settings).and_then(|rows| Ok((rows, windows(settings)?))) {
         Ok(rows) => rows,
         Err(error) => {
             report.failed("features", error, "another data.lookback_bars");
@@ -75,9 +77,10 @@ async fn verify(settings: &Settings) -> Report {
         }
     };
     let rows: Vec<&FeatureSet> = rows.iter().collect();
-    let checks = Checks { server: &server, settings, rows: &rows };
+    let checks = Checks { server: &server, settings, rows: &rows, windows: &windows };
     if let Some(first) = checks.one_row(&mut report).await {
         let is_steady = checks.determinism(&first, &mut report).await;
+        checks.looks(is_steady, &mut report).await;
         if let Some(together) = checks.together(&mut report).await {
             checks.order(&together, is_steady, &mut report).await;
         }
@@ -103,10 +106,19 @@ async fn small_pages(server: &Server, report: &mut Report) {
 }
 
 /// Features of the compiled-in recording, a row per symbol that shares a request.
-fn feature_rows(settings: &Settings) -> Result<Vec<FeatureSet>, FeatureError> {
+fn symbol_rows(settings: &Settings) -> Result<Vec<FeatureSet>, FeatureError> {
     let count = settings.symbols.0.len().min(settings.model.rows_per_request).max(1);
+    feature_rows(settings, count, BARS_BETWEEN_ROWS)
+}
+
+/// Features from all over the recording, as different as there are.
+fn windows(settings: &Settings) -> Result<Vec<FeatureSet>, FeatureError> {
+    feature_rows(settings, WINDOWS, replay_bars().len() / WINDOWS)
+}
+
+fn feature_rows(settings: &Settings, count: usize, bars_between: usize) -> Result<Vec<FeatureSet>, FeatureError> {
     let row = |index: usize| {
-        let from = index * BARS_BETWEEN_ROWS;
+        let from = index * bars_between;
         let bars: Vec<Bar> = (from..from + settings.data.lookback_bars).map(replayed_bar).collect();
         build(&bars, stages::time_columns(settings)).map(|(features, _)| features)
     };
@@ -118,6 +130,8 @@ struct Checks<'a> {
     settings: &'a Settings,
     /// As many as symbols share a request.
     rows: &'a [&'a FeatureSet],
+    /// As the daemon would ask at different times.
+    windows: &'a [FeatureSet],
 }
 
 impl Checks<'_> {
@@ -175,6 +189,38 @@ impl Checks<'_> {
                 report.failed("steady", format!("the same row once more: {refusal}"), refusal.way_out());
                 false
             }
+        }
+    }
+
+    /// Whether the odds depend on what is sent: each window is asked for alone.
+    async fn looks(&self, is_steady: bool, report: &mut Report) {
+        let mut answers = Vec::with_capacity(self.windows.len());
+        for window in self.windows {
+            match self.odds(&[window]).await {
+                Ok((odds, _)) => answers.extend(odds),
+                Err(refusal) => {
+                    let found = format!("window {} of {WINDOWS}: {refusal}", answers.len() + 1);
+                    return report.failed("windows", found, refusal.way_out());
+                }
+            }
+        }
+        let Some(first) = answers.first() else { return };
+        if answers.iter().all(|answer| answer == first) {
+            let found = format!(
+                "{WINDOWS} windows of different bars all get {}: the model does not look at them",
+                shown(first)
+            );
+            let way_out = "is it a stand-in, or does its wrapper drop X_tabular and X_sequential or replace them with \
+                           zeros? Serve a model that uses them";
+            report.failed("windows", found, way_out);
+        } else if answers.iter().all(|answer| is_same(answer, first)) {
+            let found = format!("{WINDOWS} windows of different bars get nearly the same odds, about {}", shown(first));
+            report.note("windows", found);
+        } else if is_steady {
+            report.ok("windows", format!("{WINDOWS} windows of different bars get different odds"));
+        } else {
+            let found = "windows of different bars get different odds; the model is not steady, so that proves nothing";
+            report.note("windows", found);
         }
     }
 
