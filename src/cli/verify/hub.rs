@@ -4,6 +4,7 @@
 mod alerting;
 mod config;
 mod prometheus;
+mod rules;
 mod target;
 
 use super::{Report, bad_flag, block_on, daemon, say, seconds};
@@ -81,7 +82,7 @@ async fn verify(args: &Args, Clients { inf, prometheus, alertmanager }: &Clients
     let is_ready = prometheus.ready(&mut report).await;
     config::check(prometheus, is_ready, args, &mut report).await;
     target::check(prometheus, is_ready, args, metrics.is_some(), &mut report).await;
-    alerting::rules(prometheus, is_ready, &mut report).await;
+    rules::check(prometheus, is_ready, &mut report).await;
     alerting::known(prometheus, is_ready, alertmanager.as_ref(), &mut report).await;
     match alertmanager {
         None => report.note("alertmanager", "not asked; --alertmanager URL asks it"),

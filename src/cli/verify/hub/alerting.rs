@@ -1,8 +1,8 @@
-//! Whether anybody would hear of an alert: rules, Prometheus's Alertmanagers, Alertmanager itself.
+//! Whether anybody would hear of an alert: Prometheus's Alertmanagers, and the one that is asked.
 
 use super::{
     super::{Report, not_reached},
-    prometheus::Prometheus,
+    prometheus::{Prometheus, list},
 };
 use crate::probe::Client;
 use chrono::{SecondsFormat, TimeDelta, Utc};
@@ -14,51 +14,6 @@ const TEST_ALERT: &str = "SentinelTestAlert";
 const TEST_ALERT_LIFE: TimeDelta = TimeDelta::minutes(2);
 /// Alertmanager shows an alert right after it took it.
 const READ_BACK_WAIT: Duration = Duration::from_secs(5);
-
-fn list(data: &Value) -> &[Value] {
-    data.as_array().map(Vec::as_slice).unwrap_or_default()
-}
-
-/// Whether Sentinel's rules are loaded and can be evaluated.
-pub(super) async fn rules(prometheus: &Prometheus, is_ready: bool, report: &mut Report) {
-    if !is_ready {
-        return not_reached(report, &["rules"], "Prometheus does not answer");
-    }
-    let data = match prometheus.data("/api/v1/rules", &[]).await {
-        Ok(data) => data,
-        Err(why) => return report.failed("rules", why, "see Prometheus's log"),
-    };
-    let name = |rule: &Value| one_line(rule["name"].as_str().unwrap_or_default());
-    let is_ours = |rule: &&Value| rule["type"] == "alerting" && name(rule).starts_with("Sentinel");
-    let groups = list(&data["groups"]).iter().filter(|group| list(&group["rules"]).iter().any(|rule| is_ours(&rule)));
-    let groups = groups.collect::<Vec<_>>();
-    let rules = groups.iter().flat_map(|group| list(&group["rules"])).collect::<Vec<_>>();
-    let alerts = rules.iter().filter(|rule| is_ours(rule)).collect::<Vec<_>>();
-    if alerts.is_empty() {
-        let way_out = format!(
-            "copy config/monitoring/alerts.yml beside Prometheus's configuration and name it under rule_files; then {}",
-            prometheus.reload()
-        );
-        return report.failed("rules", "no alert whose name begins with Sentinel is loaded", way_out);
-    }
-    let broken = rules.iter().filter(|rule| rule["health"] == "err");
-    let why = |rule: &&Value| format!("{}: {}", name(rule), one_line(rule["lastError"].as_str().unwrap_or_default()));
-    let broken = broken.map(why).collect::<Vec<_>>();
-    if !broken.is_empty() {
-        return report.failed("rules", broken.join("\n"), "`promtool check rules alerts.yml` says what is wrong");
-    }
-    let firing = alerts.iter().filter(|rule| rule["state"] == "firing").map(|rule| name(rule)).collect::<Vec<_>>();
-    let firing = if firing.is_empty() { "none".into() } else { firing.join(", ") };
-    let new = rules.iter().filter(|rule| rule["health"] == "unknown").count();
-    let new = if new > 0 { format!("; {new} not evaluated yet") } else { String::new() };
-    let found = format!(
-        "{} alerts and {} recording rules in {} groups",
-        alerts.len(),
-        rules.len() - alerts.len(),
-        groups.len()
-    );
-    report.ok("rules", format!("{found}; firing: {firing}{new}"));
-}
 
 /// Whether Prometheus has an Alertmanager to send alerts to, and whether it is the one that is asked.
 pub(super) async fn known(prometheus: &Prometheus, is_ready: bool, asked: Option<&Client>, report: &mut Report) {

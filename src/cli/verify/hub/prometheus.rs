@@ -74,3 +74,8 @@ impl Prometheus {
         )
     }
 }
+
+/// The elements of an answer's list; none if it is no list.
+pub(super) fn list(data: &Value) -> &[Value] {
+    data.as_array().map(Vec::as_slice).unwrap_or_default()
+}
