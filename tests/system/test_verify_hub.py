@@ -6,13 +6,14 @@ import os
 import re
 import shutil
 import time
+import urllib.request
 from pathlib import Path
 
 import pytest
 
 from parts.alertmanager import Alertmanager
 from parts.daemon import Daemon, environment, free_port, wait_until
-from parts.http import status, text as says
+from parts.http import ScriptedHttp, status, text as says
 from parts.prometheus import Prometheus
 from parts.verify import EVIDENCE, FakeDaemon, run, verify
 
@@ -24,7 +25,7 @@ TARGET = {"target", "labels", "series"}
 ALERTS = {"rules", "delivery"}
 DROP_ZMQ = {"source_labels": ["__name__"], "regex": "sentinel_zmq_.*", "action": "drop"}
 # Of the project's job and those below, all but one.
-TARGETS = 7
+TARGETS = 8
 
 
 def job(name: str, target: str | None, **more) -> dict:
@@ -57,6 +58,7 @@ class Hub:
             job("guarded", f"127.0.0.1:{self.guarded.port}"),
             job("page", f"127.0.0.1:{self.page.port}"),
             job("no-target", None),
+            job("by-name", f"localhost:{port}"),
             job("half", address, metric_relabel_configs=[DROP_ZMQ]),
         ]
         shutil.copy(MONITORING / "alerts.yml", directory)
@@ -104,6 +106,34 @@ def bare(tmp_path_factory):
     prometheus.close()
 
 
+@pytest.fixture(scope="module")
+def partial(tmp_path_factory):
+    """A Prometheus with one of Sentinel's rules, and an Alertmanager that is not there."""
+    directory = tmp_path_factory.mktemp("partial")
+    rules = [{"alert": "SentinelWatchdog", "expr": "vector(1)"}]
+    (directory / "alerts.yml").write_text(json.dumps({"groups": [{"name": "sentinel-scrape", "rules": rules}]}))
+    nobody = {"static_configs": [{"targets": [f"127.0.0.1:{free_port()}"]}]}
+    config = directory / "prometheus.yml"
+    config.write_text(json.dumps({"rule_files": ["alerts.yml"], "alerting": {"alertmanagers": [nobody]}}))
+    prometheus = Prometheus(config, directory / "data")
+    wait_until("its Alertmanager", lambda: prometheus.api("alertmanagers")["activeAlertmanagers"], 30)
+    yield prometheus
+    prometheus.close()
+
+
+def relay(url: str, change=lambda body: body) -> ScriptedHttp:
+    """Another name of a server: passes on what it is asked, and `change`s what is answered."""
+
+    def pass_on(handler, request):
+        with urllib.request.urlopen(f"{url}{request.path}", timeout=10) as answer:
+            headers = {"Content-Type": answer.headers["Content-Type"] or "text/plain"}
+            handler.answer(change(answer.read().decode()), 200, headers)
+
+    found = ScriptedHttp()
+    found.always = pass_on
+    return found
+
+
 def test_a_hub_that_has_it_all_passes_every_check(hub):
     # Its job was found just now: this waits for the first scrape.
     found = hub.verify("--prometheus-config", str(hub.config), "--send-test-alert")
@@ -135,7 +165,7 @@ def test_a_person_reads_the_same(hub):
 
 def test_an_inf_that_is_closed_is_told_from_a_prometheus_that_sees_it(hub):
     found = hub.verify("--inf", f"http://127.0.0.1:{free_port()}")
-    assert found.failed == INF and "metrics.bind" in found.way_out("metrics")
+    assert (found.failed, found.noted) == (INF, {"target"}) and "metrics.bind" in found.way_out("metrics")
     assert "nobody listens" in found.way_out("health")
 
 
@@ -206,6 +236,33 @@ def test_wrong_labels_are_named(hub):
     assert found.found("labels").split("\n") == wrong
 
 
+def test_a_target_is_known_by_other_names(hub):
+    found = hub.verify("--job", "by-name")
+    assert found.failed == {"interval"} and found.noted == set(), "localhost is 127.0.0.1"
+    other = relay(hub.inf)
+    try:
+        found = hub.verify("--job", "fast", "--inf", other.url)
+    finally:
+        other.close()
+    assert found.failed == {"interval"} and found.noted == {"target"}, found.out
+    assert f"it is the daemon at {other.url} by another name" in found.found("target")
+
+
+@pytest.mark.parametrize(
+    "value, words",
+    [("process_start_time_seconds 9", "started 1"), ("process_start_time_seconds 9e9", "s earlier")],
+)
+def test_another_daemon_that_is_scraped_is_found_out(hub, value, words):
+    other = relay(hub.inf, lambda body: re.sub(r"(?m)^process_start_time_seconds .*$", value, body))
+    try:
+        found = hub.verify("--job", "fast", "--inf", other.url, "--wait", "1")
+    finally:
+        other.close()
+    assert found.failed == {"interval", "target"}, found.out
+    assert f"not the daemon at {other.url}: started" in found.found("target") and words in found.found("target")
+    assert "correct the target of the job fast" in found.way_out("target")
+
+
 @pytest.mark.parametrize(
     "name, words, way_out",
     [
@@ -234,9 +291,41 @@ def test_families_that_are_dropped_on_the_way_are_missed(hub):
 
 def test_an_alertmanager_that_is_down_takes_no_test_alert(hub):
     found = hub.verify("--alertmanager", f"http://127.0.0.1:{free_port()}", "--send-test-alert")
-    assert found.failed == {"alertmanager", "test alert"} and "delivery" in found.noted
+    assert found.failed == {"alertmanager", "test alert", "delivery"}
     found = hub.verify("--alertmanager", hub.prometheus.url)
-    assert found.failed == {"alertmanager"} and "/api/v2/status" in found.found("alertmanager")
+    assert found.failed == {"alertmanager", "delivery"} and "/api/v2/status" in found.found("alertmanager")
+
+
+def test_rules_that_are_not_loaded_are_named(hub, partial):
+    found = hub.verify("--prometheus", partial.url, "--wait", "0.1")
+    assert "rules" in found.failed and "rule_files" in found.way_out("rules")
+    wanted = re.findall(r"- (?:alert|record): (\S+)", (MONITORING / "alerts.yml").read_text())
+    missing = set(re.findall(r"[\w:]+", found.found("rules")))
+    assert set(wanted) - missing == {"SentinelWatchdog"}, found.found("rules")
+    assert "not loaded of sentinel-market: sentinel:market_open:known" in found.found("rules")
+
+
+def test_an_alertmanager_that_prometheus_sends_to_in_vain_is_found_out(hub, partial):
+    for args in ([], ["--alertmanager", hub.alertmanager.url]):
+        flags = ["--inf", hub.inf, "--prometheus", partial.url, "--wait", "0.1", *args]
+        found = verify(hub.binary, "hub", *flags)
+        assert "delivery" in found.failed and "cannot connect" in found.found("delivery"), found.out
+        assert "start this Alertmanager" in found.way_out("delivery")
+
+
+def test_another_alertmanager_than_the_one_prometheus_sends_to_is_found_out(hub):
+    same = relay(hub.alertmanager.url)
+    other = relay(hub.alertmanager.url, lambda body: re.sub(r'"uptime":"[^"]*"', '"uptime":"another"', body))
+    try:
+        assert hub.verify("--alertmanager", f"http://localhost:{hub.alertmanager.port}").code == 0
+        found = hub.verify("--alertmanager", same.url)
+        assert (found.failed, found.noted) == (set(), {"delivery"}), found.out
+        assert "is this Alertmanager by another name" in found.found("delivery")
+        found = hub.verify("--alertmanager", other.url)
+    finally:
+        same.close()
+        other.close()
+    assert found.failed == {"delivery"} and f"{other.url} is another" in found.found("delivery")
 
 
 @pytest.mark.parametrize(

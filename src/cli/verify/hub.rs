@@ -1,10 +1,13 @@
 //! `sentinel verify hub`: run on HUB, does its Prometheus scrape INF as it should, and would anybody hear of an alert?
 //! Only HTTP, and the configuration file if it is given; no shell tool, no settings.
 
+mod address;
 mod alerting;
 mod config;
+mod delivery;
 mod prometheus;
 mod rules;
+mod same;
 mod target;
 
 use super::{Report, bad_flag, block_on, daemon, say, seconds};
@@ -81,9 +84,9 @@ async fn verify(args: &Args, Clients { inf, prometheus, alertmanager }: &Clients
     let metrics = daemon::metrics(inf, health.as_ref(), &mut report).await;
     let is_ready = prometheus.ready(&mut report).await;
     config::check(prometheus, is_ready, args, &mut report).await;
-    target::check(prometheus, is_ready, args, metrics.is_some(), &mut report).await;
+    target::check(prometheus, is_ready, args, metrics.as_ref(), &mut report).await;
     rules::check(prometheus, is_ready, &mut report).await;
-    alerting::known(prometheus, is_ready, alertmanager.as_ref(), &mut report).await;
+    delivery::check(prometheus, is_ready, alertmanager.as_ref(), &mut report).await;
     match alertmanager {
         None => report.note("alertmanager", "not asked; --alertmanager URL asks it"),
         Some(alertmanager) => alerting::reachable(alertmanager, args.send_test_alert, &mut report).await,

@@ -1,8 +1,8 @@
-//! Whether anybody would hear of an alert: Prometheus's Alertmanagers, and the one that is asked.
+//! The Alertmanager that is asked: is it there, and does it take an alert?
 
 use super::{
     super::{Report, not_reached},
-    prometheus::{Prometheus, list},
+    prometheus::list,
 };
 use crate::probe::Client;
 use chrono::{SecondsFormat, TimeDelta, Utc};
@@ -14,34 +14,6 @@ const TEST_ALERT: &str = "SentinelTestAlert";
 const TEST_ALERT_LIFE: TimeDelta = TimeDelta::minutes(2);
 /// Alertmanager shows an alert right after it took it.
 const READ_BACK_WAIT: Duration = Duration::from_secs(5);
-
-/// Whether Prometheus has an Alertmanager to send alerts to, and whether it is the one that is asked.
-pub(super) async fn known(prometheus: &Prometheus, is_ready: bool, asked: Option<&Client>, report: &mut Report) {
-    if !is_ready {
-        return not_reached(report, &["delivery"], "Prometheus does not answer");
-    }
-    let data = match prometheus.data("/api/v1/alertmanagers", &[]).await {
-        Ok(data) => data,
-        Err(why) => return report.failed("delivery", why, "see Prometheus's log"),
-    };
-    let urls = list(&data["activeAlertmanagers"]).iter().filter_map(|one| one["url"].as_str().map(one_line));
-    let urls = urls.collect::<Vec<_>>();
-    if urls.is_empty() {
-        let way_out = format!(
-            "its configuration needs alerting: alertmanagers: with the target localhost:9093, as config/monitoring/\
-             prometheus.yml has it; then {}",
-            prometheus.reload()
-        );
-        return report.failed("delivery", "Prometheus knows no Alertmanager, so no alert reaches anybody", way_out);
-    }
-    let found = format!("Prometheus sends alerts to {}", urls.join(", "));
-    match asked.map(Client::base_url) {
-        Some(asked) if !urls.iter().any(|url| url.starts_with(asked)) => {
-            report.note("delivery", format!("{found}; see that this is {asked} by another name"))
-        }
-        _ => report.ok("delivery", found),
-    }
-}
 
 /// Whether Alertmanager is there, and whether it takes an alert if one is to be sent.
 pub(super) async fn reachable(alertmanager: &Client, sends_alert: bool, report: &mut Report) {
@@ -71,7 +43,8 @@ async fn status(alertmanager: &Client) -> Result<String, String> {
     Ok(format!("ready, version {version}"))
 }
 
-async fn get(alertmanager: &Client, path: &str, parameters: &[(&str, &str)]) -> Result<Value, String> {
+/// The JSON of an answer.
+pub(super) async fn get(alertmanager: &Client, path: &str, parameters: &[(&str, &str)]) -> Result<Value, String> {
     let page = alertmanager.get_with(path, parameters).await.map_err(|error| format!("{path}: {error}"))?;
     let answer = serde_json::from_slice(&page.body).ok().filter(|_| page.status == 200);
     answer.ok_or_else(|| format!("{path}: status {}: {}", page.status, one_line(&page.text())))

@@ -4,8 +4,9 @@ use super::{
     super::{Report, not_reached},
     Args, config,
     prometheus::Prometheus,
+    same::{self, Compared},
 };
-use crate::probe::contract;
+use crate::probe::{Exposition, contract};
 use chrono::{DateTime, Utc};
 use sentinel_actors::adapters::http::one_line;
 use serde_json::Value;
@@ -22,12 +23,18 @@ const WAIT: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// Waits for a scrape, then checks target, labels and series.
-pub(super) async fn check(prometheus: &Prometheus, is_ready: bool, args: &Args, inf_serves: bool, report: &mut Report) {
+pub(super) async fn check(
+    prometheus: &Prometheus,
+    is_ready: bool,
+    args: &Args,
+    page: Option<&Exposition>,
+    report: &mut Report,
+) {
     const NAMES: [&str; 3] = ["target", "labels", "series"];
     if !is_ready {
         return not_reached(report, &NAMES, "Prometheus does not answer");
     }
-    let target = match scraped(prometheus, args, inf_serves).await {
+    let target = match scraped(prometheus, args, page.is_some()).await {
         Ok(Some(target)) => target,
         Ok(None) => {
             let way_out =
@@ -40,7 +47,7 @@ pub(super) async fn check(prometheus: &Prometheus, is_ready: bool, args: &Args, 
             return not_reached(report, &NAMES[1..], "the targets are not known");
         }
     };
-    let is_up = up(&target, report);
+    let is_up = up(prometheus, &target, args, page, report).await;
     labels(&target, &args.job, prometheus, report);
     if is_up {
         series(prometheus, &target, report).await;
@@ -60,13 +67,11 @@ async fn scraped(prometheus: &Prometheus, args: &Args, inf_serves: bool) -> Resu
             _ => Vec::new(),
         };
         let ours = targets.into_iter().filter(|target| target["scrapePool"] == args.job.as_str());
-        let inf = args.inf.trim_end_matches('/');
         let best = ours.min_by_key(|target| {
-            let is_at_inf = target["scrapeUrl"].as_str().is_some_and(|url| url.starts_with(inf));
+            let is_at_inf = target["scrapeUrl"].as_str().is_some_and(|url| same::is_at(prometheus, url, &args.inf));
             (!is_at_inf, target["labels"]["instance"] != "inf-sentinel")
         });
-        let interval = best.as_ref().and_then(|target| config::duration(target["scrapeInterval"].as_str()?));
-        let wait = args.wait.or(interval.map(|interval| interval * 2)).unwrap_or(WAIT);
+        let wait = patience(args, best.as_ref());
         let is_settled = best.as_ref().is_some_and(|target| match target["health"].as_str() {
             Some("up") => true,
             // INF answers from here: what Prometheus saw may be from before it did.
@@ -84,17 +89,48 @@ async fn scraped(prometheus: &Prometheus, args: &Args, inf_serves: bool) -> Resu
     }
 }
 
+/// How long to wait for a scrape.
+fn patience(args: &Args, target: Option<&Value>) -> Duration {
+    let interval = target.and_then(|target| config::duration(target["scrapeInterval"].as_str()?));
+    args.wait.or(interval.map(|interval| interval * 2)).unwrap_or(WAIT)
+}
+
 fn last_scrape(target: &Value) -> Option<DateTime<Utc>> {
     target["lastScrape"].as_str()?.parse().ok()
 }
 
-fn up(target: &Value, report: &mut Report) -> bool {
+async fn up(
+    prometheus: &Prometheus,
+    target: &Value,
+    args: &Args,
+    page: Option<&Exposition>,
+    report: &mut Report,
+) -> bool {
     let text = |key: &str| one_line(target[key].as_str().unwrap_or_default());
     let url = text("scrapeUrl");
     match target["health"].as_str() {
         Some("up") => {
             let took_ms = target["lastScrapeDuration"].as_f64().unwrap_or_default() * 1e3;
-            report.ok("target", format!("{url} is up, scraped in {took_ms:.1} ms"));
+            let found = format!("{url} is up, scraped in {took_ms:.1} ms");
+            match compared(prometheus, target, args, page).await {
+                Ok(Compared::Address) => report.ok("target", found),
+                Ok(Compared::Process) => {
+                    report.note("target", format!("{found}; it is the daemon at {} by another name", args.inf));
+                }
+                Ok(Compared::Unknown(why)) => {
+                    report.note("target", format!("{found}; whether it is the daemon at {}: {why}", args.inf));
+                }
+                Ok(Compared::Different(what) | Compared::Older(what)) => {
+                    let found = format!("{url} is up, and not the daemon at {}: {what}", args.inf);
+                    let way_out = format!(
+                        "another daemon is scraped: correct the target of the job {}, or --inf; then {}",
+                        args.job,
+                        prometheus.reload()
+                    );
+                    report.failed("target", found, way_out);
+                }
+                Err(why) => report.failed("target", why, "see Prometheus's log"),
+            }
             true
         }
         Some("down") => {
@@ -105,6 +141,22 @@ fn up(target: &Value, report: &mut Report) -> bool {
         _ => {
             report.failed("target", format!("{url} was not scraped yet"), "wait for a scrape interval and try again");
             false
+        }
+    }
+}
+
+/// Whether the target is the daemon that was asked; one that was just started again is waited for.
+async fn compared(
+    prometheus: &Prometheus,
+    target: &Value,
+    args: &Args,
+    page: Option<&Exposition>,
+) -> Result<Compared, String> {
+    let (began, wait) = (Instant::now(), patience(args, Some(target)));
+    loop {
+        match same::compare(prometheus, target, &args.inf, page).await? {
+            Compared::Older(_) if began.elapsed() < wait => tokio::time::sleep(PAUSE).await,
+            compared => return Ok(compared),
         }
     }
 }
