@@ -2,6 +2,7 @@
 //! them at all, and whether rows that travel together are answered as they are alone.
 
 mod ask;
+mod rows;
 
 use super::{Report, SettingsArgs, block_on, refuse};
 use crate::{
@@ -20,10 +21,6 @@ use sentinel_actors::{
 };
 use std::{process::ExitCode, time::Duration};
 
-/// Requests whose time is taken.
-const REQUESTS_TIMED: usize = 5;
-/// Most rows that are asked for once more, alone.
-const ROWS_ALONE_MAX: usize = 8;
 /// Bars between the newest ones of two rows, so that no two rows are alike.
 const BARS_BETWEEN_ROWS: usize = 37;
 /// Windows over the whole recording that have to get different odds.
@@ -223,104 +220,6 @@ impl Checks<'_> {
             report.note("windows", found);
         }
     }
-
-    /// All rows in one request, a few times: the odds, and whether the daemon would wait for them.
-    async fn together(&self, report: &mut Report) -> Option<Vec<Prediction>> {
-        let count = self.rows.len();
-        let (mut times, mut newest) = (Vec::with_capacity(REQUESTS_TIMED), Vec::new());
-        for _ in 0..REQUESTS_TIMED {
-            match self.odds(self.rows).await {
-                Ok((odds, took)) => {
-                    times.push(took);
-                    newest = odds;
-                }
-                Err(refusal) => {
-                    let way_out = match refusal {
-                        Refusal::Http(_) => refusal.way_out(),
-                        _ if count > 1 => {
-                            "one row was answered, several are not: mend the model's batching, or model.rows_per_request = 1"
-                        }
-                        _ => refusal.way_out(),
-                    };
-                    report.failed("rows", format!("{}: {refusal}", rows(count)), way_out);
-                    return None;
-                }
-            }
-        }
-        times.sort_unstable();
-        self.latency(&times, report);
-        Some(newest)
-    }
-
-    /// `times` in rising order, at least one.
-    fn latency(&self, times: &[Duration], report: &mut Report) {
-        let (Some(median), Some(worst)) = (times.get(times.len() / 2), times.last()) else { return };
-        let deadline = Duration::from_millis(self.settings.model.deadline_ms);
-        let found = format!(
-            "{} requests of {}: median {}, worst {}; model.deadline_ms = {}",
-            times.len(),
-            rows(self.rows.len()),
-            ms(*median),
-            ms(*worst),
-            deadline.as_millis()
-        );
-        if *worst > deadline {
-            let way_out = "the daemon would have given up: raise model.deadline_ms, lower model.rows_per_request, or give \
-                           the model server more to compute with";
-            report.failed("latency", found, way_out);
-        } else if *worst > deadline / 2 {
-            report.note("latency", format!("{found}; more than half of it"));
-        } else {
-            report.ok("latency", found);
-        }
-        let symbols = self.settings.symbols.0.len();
-        let requests = symbols.div_ceil(self.settings.model.rows_per_request.max(1));
-        if requests > 1 {
-            let total = ms(*worst * u32::try_from(requests).unwrap_or(u32::MAX));
-            report.note("latency", format!("{symbols} symbols are {requests} requests in turn: up to {total} a cycle"));
-        }
-    }
-
-    /// Whether row i of the answer is about row i of the request: each is asked for alone.
-    async fn order(&self, together: &[Prediction], is_steady: bool, report: &mut Report) {
-        let count = self.rows.len();
-        if count < 2 {
-            report.note("rows", "one symbol, one row a request: with several, their order is looked at, too");
-            return;
-        }
-        let mut alone = Vec::new();
-        for (index, row) in self.rows.iter().enumerate().take(ROWS_ALONE_MAX) {
-            match self.odds(&[row]).await {
-                Ok((odds, _)) => alone.extend(odds),
-                Err(refusal) => {
-                    report.failed("rows", format!("row {} alone: {refusal}", index + 1), refusal.way_out());
-                    return;
-                }
-            }
-        }
-        let different = together.iter().zip(&alone).position(|(together, alone)| !is_same(together, alone));
-        match different {
-            Some(index) => {
-                let found = format!(
-                    "row {} of {count} gets {}, and alone {}",
-                    index + 1,
-                    shown(&together[index]),
-                    shown(&alone[index])
-                );
-                if is_steady {
-                    let way_out = "a symbol would be traded on odds that are not its own: mend the model's batching, or \
-                                   model.rows_per_request = 1";
-                    report.failed("rows", found, way_out);
-                } else {
-                    report.note("rows", format!("{found}; the model is not steady, so that proves nothing"));
-                }
-            }
-            None if alone.windows(2).all(|pair| is_same(&pair[0], &pair[1])) => {
-                report.note("rows", format!("{} get the same odds: nothing shows their order", rows(alone.len())));
-            }
-            None => report.ok("rows", format!("{} of one request are answered as they are alone", rows(alone.len()))),
-        }
-    }
 }
 
 fn is_same(one: &Prediction, other: &Prediction) -> bool {
@@ -330,10 +229,6 @@ fn is_same(one: &Prediction, other: &Prediction) -> bool {
 fn shown(prediction: &Prediction) -> String {
     let [sell, hold, buy] = prediction.probabilities();
     format!("SELL {sell:.3}, HOLD {hold:.3}, BUY {buy:.3}")
-}
-
-fn rows(count: usize) -> String {
-    if count == 1 { "1 row".into() } else { format!("{count} rows") }
 }
 
 fn ms(time: Duration) -> String {
