@@ -16,6 +16,7 @@ FUNCTIONS = {
     "last_over_time": ["min_over_time", "max_over_time"],
     "max_over_time": ["min_over_time", "last_over_time"],
     "min_over_time": ["max_over_time", "last_over_time"],
+    "avg_over_time": ["min_over_time", "max_over_time"],
     "changes": ["resets"],
     "min by": ["max by"],
     "absent": [""],
