@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from parts.mutants import mutants
-from parts.promtool import MONITORING, Rules, holds, name_of, subjects
+from parts.promtool import HASTY, MONITORING, Rules, holds, name_of, subjects
 
 RULES = Rules()
 ALERTS = [rule for rule in RULES.rules.values() if "alert" in rule]
@@ -33,7 +33,7 @@ EQUIVALENT = {
 
 def run(*command: str) -> tuple[int, str]:
     """Exit code and all that a program said."""
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command, capture_output=True, text=True, env=HASTY)
     return done.returncode, done.stdout + done.stderr
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 import yaml
 
 MONITORING = Path(__file__).resolve().parents[3] / "config/monitoring"
+# It lives for seconds, so it need not tidy up its memory: that saves a quarter of them.
+HASTY = os.environ | {"GOGC": "800"}
 
 
 class Rules:
@@ -55,7 +57,7 @@ def holds(directory: Path, interval: str, rules: list[dict], tests: list[dict]) 
     document = {"rule_files": ["alerts.yml"], "evaluation_interval": interval, "tests": tests}
     (directory / "alerts_test.yml").write_text(as_yaml(document))
     command = ["promtool", "test", "rules", str(directory / "alerts_test.yml")]
-    return subprocess.run(command, capture_output=True, env=os.environ | {"GOMAXPROCS": "1"}).returncode == 0
+    return subprocess.run(command, capture_output=True, env=HASTY | {"GOMAXPROCS": "1"}).returncode == 0
 
 
 def as_yaml(document: dict) -> str:
