@@ -223,6 +223,15 @@ def test_a_configuration_that_was_refused_is_found_out(hub, bare):
     assert "reloaded" in found.failed and "promtool check config" in found.way_out("reloaded")
 
 
+def test_right_after_a_reload_nothing_is_missed(hub):
+    """For some seconds a Prometheus knows no Alertmanager then, and targets of the configuration before."""
+    before = hub.prometheus.api("status/runtimeinfo")["lastConfigTime"]
+    hub.prometheus.reload()
+    wait_until("it was read", lambda: hub.prometheus.api("status/runtimeinfo")["lastConfigTime"] != before)
+    found = hub.verify("--prometheus-config", str(hub.config))
+    assert (found.code, found.failed) == (0, set()), found.out
+
+
 def test_the_wrong_interval_is_named(hub):
     found = hub.verify("--job", "fast")
     assert found.failed == {"interval"} and found.found("interval") == "every 1 s, timeout 1 s"

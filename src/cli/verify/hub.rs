@@ -83,6 +83,9 @@ async fn verify(args: &Args, Clients { inf, prometheus, alertmanager }: &Clients
     let health = daemon::health(inf, &mut report).await;
     let metrics = daemon::metrics(inf, health.as_ref(), &mut report).await;
     let is_ready = prometheus.ready(&mut report).await;
+    if is_ready {
+        prometheus.settled().await;
+    }
     config::check(prometheus, is_ready, args, &mut report).await;
     target::check(prometheus, is_ready, args, metrics.as_ref(), &mut report).await;
     rules::check(prometheus, is_ready, &mut report).await;

@@ -2,8 +2,13 @@
 
 use super::super::Report;
 use crate::probe::Client;
+use chrono::{DateTime, Utc};
 use sentinel_actors::adapters::http::one_line;
 use serde_json::Value;
+use std::time::Duration;
+
+/// Its discovery hands on what it found every 5 s; the time of reading is told in whole seconds.
+const SETTLED_AFTER: Duration = Duration::from_secs(8);
 
 /// One running Prometheus.
 pub(super) struct Prometheus(pub(super) Client);
@@ -34,6 +39,18 @@ impl Prometheus {
                 report.failed("prometheus", why, "it is ready but no Prometheus, or older than 2.14: see --prometheus");
                 false
             }
+        }
+    }
+
+    /// Waits until what Prometheus says of targets and Alertmanagers is of the configuration it has: after reading one it
+    /// takes up to 5 s to find them.
+    pub(super) async fn settled(&self) {
+        let Ok(info) = self.data("/api/v1/status/runtimeinfo", &[]).await else { return };
+        let read_at = info["lastConfigTime"].as_str().and_then(|time| time.parse::<DateTime<Utc>>().ok());
+        let age = read_at.and_then(|read_at| (Utc::now() - read_at).to_std().ok());
+        if let Some(rest) = age.and_then(|age| SETTLED_AFTER.checked_sub(age)) {
+            eprintln!("Prometheus has just read its configuration; waiting {:.0} s ...", rest.as_secs_f64().ceil());
+            tokio::time::sleep(rest).await;
         }
     }
 
