@@ -5,6 +5,7 @@ use crate::{
     http::{self, HttpConfig},
     settings::Settings,
     stages::{self, Shared, Started},
+    supervisor,
 };
 use actix::{Actor, Addr, Arbiter, Recipient};
 use actix_web::dev::ServerHandle;
@@ -196,8 +197,10 @@ impl Application {
     /// # Errors
     /// None today: every way a running daemon can end has its [`Ended`].
     pub async fn run_until_stopped(mut self, shutdown: impl Future<Output = ()>) -> anyhow::Result<Ended> {
+        supervisor::ready();
         let ended = tokio::select! {
             () = shutdown => Ended::Stopped,
+            never = supervisor::watchdog(self.scheduler.clone().recipient()) => match never {},
             gone = watch(&self.pings, &self.metrics) => Ended::StageGone(gone),
             ended = heed(&mut self.notices, self.once) => ended,
         };
@@ -211,6 +214,7 @@ impl Application {
 
     /// No new cycle; an order already sent is waited for; then HTTP and the threads end.
     async fn drain(self) {
+        supervisor::stopping();
         self.shutdown.cancel();
         if tokio::time::timeout(self.drain_deadline, self.scheduler.send(Drain)).await.is_err() {
             tracing::error!("a cycle did not end in time; an order under way may have been executed");

@@ -20,6 +20,7 @@ pub mod sandbox;
 pub mod settings;
 pub mod signals;
 pub mod stages;
+pub mod supervisor;
 pub mod telemetry;
 
 use sentinel_actors::domain::health::BuildInfo;
