@@ -5,7 +5,7 @@ use crate::{
     http::{self, HttpConfig},
     settings::Settings,
     stages::{self, Shared, Started},
-    supervisor,
+    supervisor::Supervisor,
 };
 use actix::{Actor, Addr, Arbiter, Recipient};
 use actix_web::dev::ServerHandle;
@@ -20,7 +20,10 @@ use sentinel_actors::{
     scheduler::{Drain, Notice, Scheduler, SchedulerConfig},
 };
 use std::{cell::RefCell, net::SocketAddr, rc::Rc, sync::Arc, time::Duration};
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::{
+    sync::mpsc::{UnboundedReceiver, unbounded_channel},
+    task::JoinHandle,
+};
 use tokio_util::sync::CancellationToken;
 
 /// How often the stages are asked whether they still answer, and how long each may take.
@@ -30,6 +33,8 @@ const DRAIN_SLACK: Duration = Duration::from_millis(1_000);
 
 /// How long the disk may take for what is still to be written at the end.
 const FLUSH_DEADLINE: Duration = Duration::from_millis(1_500);
+/// What ending HTTP and the threads may take on top of that.
+const STOP_SLACK: Duration = Duration::from_secs(2);
 
 /// When cycles run, which the demo decides differently from a daemon.
 #[derive(Debug, Clone)]
@@ -197,24 +202,32 @@ impl Application {
     /// # Errors
     /// None today: every way a running daemon can end has its [`Ended`].
     pub async fn run_until_stopped(mut self, shutdown: impl Future<Output = ()>) -> anyhow::Result<Ended> {
-        supervisor::ready();
+        let supervisor = Rc::new(Supervisor::from_environment());
+        let attended = self.attend(supervisor.clone());
         let ended = tokio::select! {
             () = shutdown => Ended::Stopped,
-            never = supervisor::watchdog(self.scheduler.clone().recipient()) => match never {},
             gone = watch(&self.pings, &self.metrics) => Ended::StageGone(gone),
             ended = heed(&mut self.notices, self.once) => ended,
         };
         if let Ended::StageGone(actor) = ended {
             tracing::error!(actor, "cannot answer any more: the daemon ends, to be started afresh");
         }
+        supervisor.stopping(self.drain_deadline + FLUSH_DEADLINE * 2 + STOP_SLACK);
         self.drain().await;
+        attended.abort();
         tracing::info!("stopped");
         Ok(ended)
     }
 
+    /// Until the very end: a watchdog does not wait for a drain.
+    fn attend(&self, supervisor: Rc<Supervisor>) -> JoinHandle<()> {
+        let stages = self.pings.iter().map(|(_, stage)| stage.clone()).collect();
+        let scheduler = self.scheduler.clone().recipient();
+        actix_rt::spawn(async move { supervisor.attend(stages, scheduler).await })
+    }
+
     /// No new cycle; an order already sent is waited for; then HTTP and the threads end.
     async fn drain(self) {
-        supervisor::stopping();
         self.shutdown.cancel();
         if tokio::time::timeout(self.drain_deadline, self.scheduler.send(Drain)).await.is_err() {
             tracing::error!("a cycle did not end in time; an order under way may have been executed");
