@@ -146,7 +146,7 @@ mod tests {
         Stage { answers }.start().recipient()
     }
 
-    fn told(path: &Path) -> UnixDatagram {
+    fn ears_at(path: &Path) -> UnixDatagram {
         let ears = UnixDatagram::bind(path).unwrap();
         ears.set_nonblocking(true).unwrap();
         ears
@@ -171,18 +171,18 @@ mod tests {
     #[actix_rt::test]
     async fn the_watchdog_is_fed_for_as_long_as_the_scheduler_answers() {
         let place = tempfile::tempdir().unwrap();
-        let ears = told(&place.path().join("notify"));
-        let told = supervisor(place.path().join("notify"), Some(60));
-        attend(&told, vec![stage(1)], stage(4), 500).await;
-        assert_eq!(heard(&ears), ["READY=1", "WATCHDOG=1", "WATCHDOG=1", "WATCHDOG=1", "WATCHDOG=1"]);
-        told.stopping(Duration::from_secs(9));
+        let ears = ears_at(&place.path().join("notify"));
+        let supervisor = supervisor(place.path().join("notify"), Some(600));
+        attend(&supervisor, vec![stage(1)], stage(3), 1_500).await;
+        assert_eq!(heard(&ears), ["READY=1", "WATCHDOG=1", "WATCHDOG=1", "WATCHDOG=1"]);
+        supervisor.stopping(Duration::from_secs(9));
         assert_eq!(heard(&ears), ["STOPPING=1\nEXTEND_TIMEOUT_USEC=9000000"]);
     }
 
     #[actix_rt::test]
     async fn a_stage_that_has_not_answered_yet_is_not_ready() {
         let place = tempfile::tempdir().unwrap();
-        let ears = told(&place.path().join("notify"));
+        let ears = ears_at(&place.path().join("notify"));
         attend(&supervisor(place.path().join("notify"), Some(30)), vec![stage(1), stage(0)], stage(9), 200).await;
         assert_eq!(heard(&ears), [""; 0]);
     }
@@ -190,7 +190,7 @@ mod tests {
     #[actix_rt::test]
     async fn without_a_watchdog_readiness_is_all() {
         let place = tempfile::tempdir().unwrap();
-        let ears = told(&place.path().join("notify"));
+        let ears = ears_at(&place.path().join("notify"));
         supervisor(place.path().join("notify"), None).attend(vec![stage(1)], stage(9)).await;
         assert_eq!(heard(&ears), ["READY=1"]);
     }
@@ -200,21 +200,16 @@ mod tests {
         let name = format!("sentinel-supervisor-{}", process::id());
         let address = SocketAddr::from_abstract_name(&name).unwrap();
         let ears = UnixDatagram::bind_addr(&address).unwrap();
+        ears.set_nonblocking(true).unwrap();
         supervisor(format!("@{name}"), None).stopping(Duration::from_millis(1));
-        assert_eq!(heard_blocking(&ears), "STOPPING=1\nEXTEND_TIMEOUT_USEC=1000");
-    }
-
-    fn heard_blocking(ears: &UnixDatagram) -> String {
-        let mut buffer = [0; 256];
-        let length = ears.recv(&mut buffer).unwrap();
-        String::from_utf8_lossy(&buffer[..length]).into_owned()
+        assert_eq!(heard(&ears), ["STOPPING=1\nEXTEND_TIMEOUT_USEC=1000"]);
     }
 
     #[test]
     fn a_supervisor_that_reads_nothing_or_is_not_there_holds_nobody_up() {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("notify");
-        let ears = told(&path);
+        let ears = ears_at(&path);
         let busy = supervisor(&path, None);
         // More than any queue of datagrams holds.
         for _ in 0..10_000 {

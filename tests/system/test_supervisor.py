@@ -64,7 +64,8 @@ def test_a_daemon_whose_cycles_cannot_go_on_lets_the_watchdog_starve(failpoints_
         env = systemd.environment(1.0, FAILPOINTS="send.before=sleep(60000)")
         daemon = rig.start_live(rig.gateway("v43"), **env)
         systemd.wait(READY)
-        wait_until("an order on the disk", lambda: b"sending" in (daemon.out.parent / "journal.db-wal").read_bytes())
+        log = daemon.out.parent / "journal.db-wal"
+        wait_until("an order on the disk", lambda: log.exists() and b"sending" in log.read_bytes())
         time.sleep(0.5)
         fed = len(systemd.read())
         time.sleep(2.0)

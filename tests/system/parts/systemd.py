@@ -96,9 +96,10 @@ class Systemd:
     def _make_groups(self, name: str) -> list[Path]:
         """A control group of its own in each hierarchy."""
         roots = [GROUPS] if (GROUPS / "cgroup.controllers").exists() else sorted(GROUPS.iterdir())
-        groups = [root / name for root in roots if (root / "cgroup.procs").exists() and root.name != "cpuset"]
+        # A new group of cpusets has no processor yet, and takes nobody.
+        groups = [root / name for root in roots if (root / "cgroup.procs").exists() and "cpuset" not in root.name]
         for group in groups:
-            as_root("mkdir", group)
+            as_root("mkdir", "-p", group)
         return groups
 
     def _must_live(self):

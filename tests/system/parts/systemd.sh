@@ -1,8 +1,8 @@
 #!/bin/sh
 # A systemd of its own, in namespaces of its own: parts/systemd.py runs it as root, by unshare.
 #   systemd.sh DIRECTORY    files/ in it is laid over /; its process id is written to pid
-# Of the machine it has the network and, read-only in effect, the files: what it writes under /etc, /var, /run, /tmp and
-# /usr/local is gone with it. Of the machine's units it sees none.
+# It shares the machine's network. What it writes under /etc, /var, /run, /tmp and /usr/local is gone with it, and of the
+# machine's units it sees none.
 set -eu
 read -r pid _ < /proc/self/stat
 echo "$pid" > "$1/pid.new"
@@ -42,6 +42,9 @@ else
     done
 fi
 mount -t proc proc /proc
+# The kernel's settings are everybody's.
+mount --bind /proc/sys /proc/sys
+mount -o remount,bind,ro /proc/sys
 # Credentials are mounted by a child and have to be seen by the parent.
 mount --make-rshared /
 mv "$1/pid.new" "$1/pid"
