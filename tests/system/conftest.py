@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from parts import image as images
+from parts.engine import Engine
 from parts.rig import Rig
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,3 +43,17 @@ def rig(binary, tmp_path):
     rig = Rig(binary, tmp_path)
     yield rig
     rig.close()
+
+
+@pytest.fixture(scope="session")
+def image() -> str:
+    """The image of docker/Dockerfile: SENTINEL_IMAGE, or built from a clean checkout over stand-in base images."""
+    return images.build()
+
+
+@pytest.fixture
+def engine():
+    """A Docker engine; what the test makes there is removed after it."""
+    engine = Engine()
+    yield engine
+    engine.close()

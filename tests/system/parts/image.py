@@ -1,0 +1,111 @@
+"""The image of docker/Dockerfile, built unmodified over two base images; and a look into what it holds."""
+
+import io
+import json
+import os
+import re
+import shutil
+import subprocess
+import tarfile
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from parts.engine import docker
+from parts.tables import keep
+
+ROOT = Path(__file__).resolve().parents[3]
+TAG = "sentinel-test/sentinel:built"
+REVISION = "0ff1c1a"
+# In the environment of every build, and in every place where secrets lie about.
+CANARY = "CANARY-2c9d41e7"
+LIES_ABOUT = [".env", ".git/config", "docker/secrets/eodhd_api_token", "config/sentinel.key_secret", "config/local.toml"]
+
+
+def stand_ins() -> tuple[str, str]:
+    """The Debian and the Rust image to build from: SENTINEL_DEBIAN_IMAGE and SENTINEL_RUST_IMAGE, or the stand-ins."""
+    named = os.environ.get("SENTINEL_DEBIAN_IMAGE"), os.environ.get("SENTINEL_RUST_IMAGE")
+    if all(named):
+        return named
+    made = subprocess.run(["bash", ROOT / "tests/engine/stand_ins.sh"], stdout=subprocess.PIPE, text=True)
+    assert made.returncode == 0, "the stand-in images cannot be made"
+    debian, rust = made.stdout.split()
+    return named[0] or debian, named[1] or rust
+
+
+def checkout(directory: Path):
+    """A clean checkout as it is in the working tree, and secrets where they must not be taken from."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
+    for name in filter(None, listed.split("\0")):
+        if not (ROOT / name).is_file():
+            continue
+        (directory / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / name, directory / name)
+    for name in LIES_ABOUT:
+        (directory / name).parent.mkdir(parents=True, exist_ok=True)
+        (directory / name).write_text(CANARY)
+
+
+def build() -> str:
+    """The tag of the image; SENTINEL_IMAGE names one that is there already."""
+    if image := os.environ.get("SENTINEL_IMAGE"):
+        return image
+    began = time.monotonic()
+    debian, rust = stand_ins()
+    ready = time.monotonic()
+    with tempfile.TemporaryDirectory() as context:
+        checkout(Path(context))
+        args = [f"RUST_IMAGE={rust}", f"DEBIAN_IMAGE={debian}", f"REVISION={REVISION}"]
+        command = ["build", "-f", "docker/Dockerfile", "-t", TAG, *(f"--build-arg={arg}" for arg in args), "."]
+        env = os.environ | {"DOCKER_BUILDKIT": "0", "EODHD_API_TOKEN": CANARY}
+        docker(*command, timeout_s=1800, cwd=context, env=env)
+    took = f"stand-in images {ready - began:.0f} s, docker build {time.monotonic() - ready:.0f} s"
+    keep("image", f"{took}, image {size(TAG) / 1e6:.1f} MB of which the base is {size(debian) / 1e6:.1f} MB")
+    return TAG
+
+
+def inspect(image: str) -> dict:
+    """What the engine knows of an image."""
+    return json.loads(docker("image", "inspect", image).stdout)[0]
+
+
+def size(image: str) -> int:
+    """Bytes of all its layers."""
+    return inspect(image)["Size"]
+
+
+class Saved:
+    """`docker save`: the image as it would be sent to another machine, every layer and every word about it."""
+
+    def __init__(self, image: str, directory: Path):
+        self.path = directory / "image.tar"
+        docker("save", "-o", str(self.path), image)
+
+    def texts(self) -> Iterator[tuple[str, bytes]]:
+        """Its configuration and history."""
+        with tarfile.open(self.path) as outer:
+            for member in outer:
+                if member.isfile() and not member.name.endswith("layer.tar"):
+                    yield member.name, outer.extractfile(member).read()
+
+    def files(self) -> Iterator[tuple[str, bytes]]:
+        """The name and content of every file of every layer, those that a later layer removes included."""
+        with tarfile.open(self.path) as outer:
+            layers = json.load(outer.extractfile("manifest.json"))[0]["Layers"]
+            for layer in layers:
+                with tarfile.open(fileobj=io.BytesIO(outer.extractfile(layer).read())) as inner:
+                    for member in inner:
+                        yield member.name, inner.extractfile(member).read() if member.isfile() else b""
+
+    def secrets(self) -> list[str]:
+        """Where the canary, a private key, or what names one is found."""
+        found = [f"{name}: the canary" for name, text in self.texts() if CANARY.encode() in text]
+        for name, content in self.files():
+            if CANARY.encode() in content:
+                found.append(f"{name}: the canary")
+            if re.search(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----\s+[A-Za-z0-9+/]{40}", content):
+                found.append(f"{name}: a private key")
+            if re.search(r"(^|/)(\.git|\.ssh|secrets)(/|$)|\.key(_secret)?$|(^|/)id_[a-z0-9]+$|(^|/)\.env$", name):
+                found.append(f"{name}: its name")
+        return found
