@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Everything that has to hold, from a machine that has the Rust toolchain and Python 3.11 and nothing else:
 #
-#   bash tests/run.sh          formatting, lints, documentation, Rust tests, system tests against the release binary
+#   bash tests/run.sh          formatting, lints, documentation, Rust tests, system tests against the release binary, and
+#                              against the image of docker/Dockerfile
 #   bash tests/run.sh --full   the same, the benchmarks and the slow measurements
 #
 # Run it as root or with sudo: it installs what is missing from Debian. Every step runs even if an earlier one
@@ -71,6 +72,10 @@ install_tools() {
     has openssl || missing+=(openssl)
     has wrk || missing+=(wrk)
     has chromium || missing+=(chromium)
+    has dockerd && has docker || missing+=(docker.io)
+    has iptables || missing+=(iptables)
+    has docker-compose || missing+=(docker-compose)
+    has debootstrap || missing+=(debootstrap)
     has promtool && has prometheus || unpack+=(prometheus)
     has amtool && has prometheus-alertmanager || unpack+=(prometheus-alertmanager)
     [ ${#missing[@]} -eq 0 ] && [ ${#unpack[@]} -eq 0 ] && return 0
@@ -106,6 +111,38 @@ system_tests() {
     SENTINEL_TEST_LOGS=$logs timeout 5400 "$python" -m pytest tests/system "$@"
 }
 
+# The engine that answers, or one that this run starts and ends.
+start_engine() {
+    docker version && return 0
+    as_root setsid dockerd --pidfile "$target/dockerd.pid" >"$logs/dockerd.log" 2>&1 </dev/null &
+    for _ in $(seq 60); do
+        sleep 1
+        docker version && return 0
+    done
+    tail -n 20 "$logs/dockerd.log"
+    return 1
+}
+
+stop_engine() {
+    local pid
+    pid=$(cat "$target/dockerd.pid" 2>/dev/null) || return 0
+    as_root kill "$pid" 2>/dev/null || return 0
+    for _ in $(seq 30); do as_root kill -0 "$pid" 2>/dev/null && sleep 1; done
+}
+
+build_image() {
+    rm -f "$target/image"
+    (cd tests/system && SENTINEL_TEST_LOGS=$logs timeout 1800 "$python" -m parts.image "$target/image")
+}
+
+# An image of an earlier run must not stand in for one that cannot be built.
+container_tests() {
+    SENTINEL_IMAGE=$(cat "$target/image") || { echo "there is no image to test"; return 1; }
+    export SENTINEL_IMAGE
+    system_tests "$@"
+}
+
+trap stop_engine EXIT
 check tools install_tools
 check python install_python_packages
 check fmt cargo fmt --all --check
@@ -119,12 +156,16 @@ check release cargo build --release --locked
 check curve env CARGO_TARGET_DIR="$target/curve" cargo --config docker/curve.toml build --locked --features failpoints
 # Seconds for each of the four targets, two at a time.
 tests fuzz junit "$logs/fuzz.xml" bash tests/fuzz/run.sh "$($full && echo 1200 || echo 20)" "$logs/fuzz.xml"
-tests system junit "$logs/system.xml" system_tests --junit-xml="$logs/system.xml"
+tests system junit "$logs/system.xml" system_tests -m "not full and not engine" --junit-xml="$logs/system.xml"
+check engine start_engine
+# The stand-ins of its base images, where they are missing, and docker/Dockerfile as it is.
+check image build_image
+tests container junit "$logs/container.xml" container_tests -m "engine and not full" --junit-xml="$logs/container.xml"
 if $full; then
     # The Rust tests above ran 300 seeds; the log has the table of what happened in them.
     check simulation env SENTINEL_SIM_SEEDS=10000 cargo test --package sentinel-actors --locked --test simulation -- --nocapture
     check bench cargo bench --workspace --locked
-    tests full junit "$logs/full.xml" system_tests -m full --junit-xml="$logs/full.xml"
+    tests full junit "$logs/full.xml" container_tests -m full --junit-xml="$logs/full.xml"
 fi
 cat "$logs"/*.table 2>/dev/null
 

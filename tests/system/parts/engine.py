@@ -16,7 +16,8 @@ from parts.exposition import Metrics
 
 PORT = 8000
 # As docker/compose.yaml runs it on INF.
-HARDENED = ["--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges:true", "--memory=256m", "--cpus=0.5"]
+HARDENED = ["--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges:true", "--ipc=none"]
+HARDENED += ["--memory=256m", "--cpus=0.5", "--pids-limit=64"]
 
 
 def docker(*args: str, check: bool = True, timeout_s: float = 120.0, **kwargs) -> subprocess.CompletedProcess:

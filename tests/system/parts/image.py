@@ -1,4 +1,7 @@
-"""The image of docker/Dockerfile, built unmodified over two base images; and a look into what it holds."""
+"""The image of docker/Dockerfile, built unmodified over two base images; and a look into what it holds.
+
+`python -m parts.image FILE` builds it and writes its tag into the file.
+"""
 
 import io
 import json
@@ -6,6 +9,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tarfile
 import tempfile
 import time
@@ -109,3 +113,7 @@ class Saved:
             if re.search(r"(^|/)(\.git|\.ssh|secrets)(/|$)|\.key(_secret)?$|(^|/)id_[a-z0-9]+$|(^|/)\.env$", name):
                 found.append(f"{name}: its name")
         return found
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1]).write_text(build())

@@ -1,0 +1,163 @@
+"""docker/compose.yaml by Debian's docker-compose: both profiles are valid, `inf` runs as deployed, the demo is scraped."""
+
+import json
+import os
+import sqlite3
+import subprocess
+import uuid
+from pathlib import Path
+
+import pytest
+import yaml
+
+from parts.daemon import free_port, wait_until
+from parts.engine import Container, Engine, docker
+from parts.image import ROOT
+
+pytestmark = pytest.mark.engine
+DEMO = {"demo", "prometheus", "alertmanager", "grafana"}
+GRACE_S = 20
+# What stands for EODHD and HUB, beside the file as it is deployed.
+OUTSIDE = """
+services:
+  market:
+    image: ${SENTINEL_IMAGE}
+    profiles: [inf]
+    command: ["sandbox", "market", "--bind", "0.0.0.0"]
+  model:
+    image: ${SENTINEL_IMAGE}
+    profiles: [inf]
+    command: ["sandbox", "model", "--bind", "0.0.0.0"]
+"""
+INF = """
+SENTINEL__DATA__BASE_URL=http://market:8081
+SENTINEL__MODEL__HOST=model
+SENTINEL__MODEL__PORT=5001
+SENTINEL__SCHEDULE__CLOCK=bars
+SENTINEL__SCHEDULE__CRON=* * * * * *
+"""
+
+
+class Compose:
+    """One project: docker-compose.yaml and what it needs, copied as an operator has them."""
+
+    def __init__(self, image: str, directory: Path):
+        self.directory, self.port = directory, free_port()
+        self.project = f"sentinel-test-{uuid.uuid4().hex[:8]}"
+        self.env = os.environ | {"SENTINEL_IMAGE": image, "SENTINEL_PORT": str(self.port)}
+        for name in ("docker/compose.yaml", "docker/inf.env", "docker/Dockerfile"):
+            (directory / name).parent.mkdir(exist_ok=True)
+            (directory / name).write_bytes((ROOT / name).read_bytes())
+        (directory / "docker/inf.env").open("a").write(INF)
+        secret = directory / "docker/secrets/eodhd_api_token"
+        secret.parent.mkdir()
+        secret.write_text("test-token")
+        secret.chmod(0o400)
+        os.chown(secret, 65532, 65532)
+        (directory / "outside.yaml").write_text(OUTSIDE)
+        (directory / "config").symlink_to(ROOT / "config")
+
+    def __call__(self, *args: str, profile: str = "inf", files: tuple[str, ...] = ("docker/compose.yaml",)) -> str:
+        """Runs it; fails with its own words."""
+        named = [word for name in files for word in ("-f", name)]
+        command = ["docker-compose", "-p", self.project, *named, "--profile", profile, *args]
+        done = subprocess.run(command, cwd=self.directory, env=self.env, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, f"{' '.join(command)}: {done.stderr[-3000:]}"
+        return done.stdout
+
+    def container(self, service: str) -> Container:
+        """The container of a service."""
+        label = f"label=com.docker.compose.project={self.project}"
+        found = docker("ps", "-aq", "--filter", label, "--filter", f"label=com.docker.compose.service={service}")
+        return Container(found.stdout.strip())
+
+    def close(self):
+        """Shows what was said, and removes all of it."""
+        label = f"label=com.docker.compose.project={self.project}"
+        for name in docker("ps", "-aq", "--filter", label).stdout.split():
+            print(docker("logs", "--tail=40", name, check=False).stdout)
+            docker("rm", "-fv", name)
+        for kind in ("network", "volume"):
+            for name in docker(kind, "ls", "-q", "--filter", label).stdout.split():
+                docker(kind, "rm", name)
+
+
+@pytest.fixture
+def compose(image, tmp_path):
+    """A project of its own."""
+    Engine()
+    compose = Compose(image, tmp_path)
+    yield compose
+    compose.close()
+
+
+def test_both_profiles_are_valid(compose):
+    inf = yaml.safe_load(compose("config"))
+    assert inf["services"]["sentinel"]["profiles"] == ["inf"]
+    demo = yaml.safe_load(compose("config", profile="demo"))["services"]
+    assert {name for name, service in demo.items() if service["profiles"] == ["demo"]} == DEMO
+    for service in demo.values():
+        for mount in service.get("volumes", []):
+            source = mount.split(":")[0]
+            assert not source.startswith("/") or Path(source).is_file(), mount
+
+
+def test_the_demo_is_where_our_own_configuration_looks(compose):
+    """Its files name addresses of INF and HUB, and are mounted as they are."""
+    demo = yaml.safe_load(compose("config", profile="demo"))["services"]
+    prometheus = yaml.safe_load((ROOT / "config/monitoring/prometheus.yml").read_text())
+    [scraped] = [target for job in prometheus["scrape_configs"] for part in job["static_configs"] for target in part["targets"]]
+    assert scraped == f"{demo['demo']['networks']['hub']['ipv4_address']}:8000"
+    [[alerting]] = [part["targets"] for one in prometheus["alerting"]["alertmanagers"] for part in one["static_configs"]]
+    grafana = ROOT / "config/monitoring/grafana/provisioning/datasources/sentinel.yml"
+    asked = yaml.safe_load(grafana.read_text())["datasources"][0]["url"]
+    assert (alerting, asked) == ("localhost:9093", "http://localhost:9090")
+    assert demo["alertmanager"]["network_mode"] == demo["grafana"]["network_mode"] == "service:prometheus"
+
+
+def test_the_inf_profile_runs_as_deployed(compose, tmp_path):
+    both = ("docker/compose.yaml", "outside.yaml")
+    compose("up", "-d", "--no-build", "market", "model", files=both)
+    wait_until("the model", lambda: "model on" in compose.container("model").logs(), 60)
+    compose("up", "-d", "--no-build", "sentinel", files=both)
+    sentinel = compose.container("sentinel")
+    sentinel.after_cycles(2, 60)
+    sentinel.wait_health("healthy", 60)
+    metrics = sentinel.metrics()
+    assert metrics("trading_cycles_failed_total") == 0 and metrics.sum("orders_total") == 0
+
+    host = sentinel.inspect()["HostConfig"]
+    assert (host["Memory"], host["MemorySwap"], host["NanoCpus"], host["PidsLimit"]) == (2**28, 2**28, 500_000_000, 64)
+    assert host["ReadonlyRootfs"] and host["CapDrop"] == ["ALL"] and not host["CapAdd"] and not host["Privileged"]
+    assert host["SecurityOpt"] == ["no-new-privileges:true"]
+    assert host["RestartPolicy"]["Name"] == "unless-stopped"
+    config = sentinel.inspect()["Config"]
+    assert (config["User"], config["StopTimeout"]) == ("65532:65532", GRACE_S)
+    writable = [mount["Destination"] for mount in sentinel.inspect()["Mounts"] if mount["RW"] and mount["Type"] == "volume"]
+    assert writable == ["/var/lib/sentinel"]
+    assert "test-token" not in json.dumps(sentinel.inspect()) + sentinel.logs()
+    assert sentinel.exec("touch", "/run/secrets/eodhd_api_token", check=False).returncode != 0
+    assert docker("port", sentinel.name).stdout.split()[-1].endswith(f":{compose.port}")
+
+    compose("exec", "-T", "sentinel", "sentinel", "verify", "inf", "--wait", "30")
+    compose("stop", "sentinel", files=both)
+    assert sentinel.exit_code == 0
+    # A backup, as the README makes it.
+    docker("cp", f"{sentinel.name}:/var/lib/sentinel/journal.db", str(tmp_path / "copy.db"))
+    with sqlite3.connect(tmp_path / "copy.db") as copy:
+        assert copy.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        [[decisions]] = copy.execute("SELECT count(*) FROM decisions").fetchall()
+        assert decisions >= 2
+    copy.close()
+    compose("start", "sentinel", files=both)
+    sentinel.after_cycles(1, 60)
+
+
+def test_the_demo_profile_is_scraped_where_prometheus_looks(compose):
+    compose("up", "-d", "--no-build", "demo", profile="demo")
+    demo = compose.container("demo")
+    assert demo.address() == "172.19.141.250"
+    metrics = demo.after_cycles(50, 60)
+    assert metrics("orders_total", outcome="filled") > 0
+    compose("stop", "demo", profile="demo")
+    assert demo.exit_code == 0
