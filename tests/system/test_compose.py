@@ -2,17 +2,19 @@
 
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import uuid
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 import yaml
 
 from parts.daemon import free_port, wait_until
-from parts.engine import Container, Engine, docker
-from parts.image import ROOT
+from parts.engine import Container, Engine, docker, writable_places
+from parts.image import ROOT, stand_ins
 
 pytestmark = pytest.mark.engine
 DEMO = {"demo", "prometheus", "alertmanager", "grafana"}
@@ -45,6 +47,7 @@ class Compose:
         self.directory, self.port = directory, free_port()
         self.project = f"sentinel-test-{uuid.uuid4().hex[:8]}"
         self.env = os.environ | {"SENTINEL_IMAGE": image, "SENTINEL_PORT": str(self.port)}
+        self.env |= {f"{name}_PORT": str(free_port()) for name in ("PROMETHEUS", "ALERTMANAGER", "GRAFANA")}
         for name in ("docker/compose.yaml", "docker/inf.env", "docker/Dockerfile"):
             (directory / name).parent.mkdir(exist_ok=True)
             (directory / name).write_bytes((ROOT / name).read_bytes())
@@ -91,6 +94,20 @@ def compose(image, tmp_path):
     compose.close()
 
 
+@pytest.fixture(scope="module")
+def tools(tmp_path_factory) -> dict[str, str]:
+    """This machine's Prometheus and Alertmanager in images like the official ones; compose takes them by these names."""
+    debian, _ = stand_ins()
+    named = {}
+    for name, program in [("prometheus", "prometheus"), ("alertmanager", "prometheus-alertmanager")]:
+        context = tmp_path_factory.mktemp(name)
+        shutil.copy(shutil.which(program), context / name)
+        (context / "Dockerfile").write_text(f'FROM {debian}\nCOPY {name} /bin/{name}\nENTRYPOINT ["/bin/{name}"]\n')
+        docker("build", "-t", f"sentinel-test/{name}:built", ".", cwd=context, env=os.environ | {"DOCKER_BUILDKIT": "0"})
+        named[f"{name.upper()}_IMAGE"] = f"sentinel-test/{name}:built"
+    return named
+
+
 def test_both_profiles_are_valid(compose):
     inf = yaml.safe_load(compose("config"))
     assert inf["services"]["sentinel"]["profiles"] == ["inf"]
@@ -135,6 +152,7 @@ def test_the_inf_profile_runs_as_deployed(compose, tmp_path):
     assert (config["User"], config["StopTimeout"]) == ("65532:65532", GRACE_S)
     writable = [mount["Destination"] for mount in sentinel.inspect()["Mounts"] if mount["RW"] and mount["Type"] == "volume"]
     assert writable == ["/var/lib/sentinel"]
+    assert writable_places(sentinel) == ["/var/lib/sentinel"]
     assert "test-token" not in json.dumps(sentinel.inspect()) + sentinel.logs()
     assert sentinel.exec("touch", "/run/secrets/eodhd_api_token", check=False).returncode != 0
     assert docker("port", sentinel.name).stdout.split()[-1].endswith(f":{compose.port}")
@@ -153,11 +171,30 @@ def test_the_inf_profile_runs_as_deployed(compose, tmp_path):
     sentinel.after_cycles(1, 60)
 
 
-def test_the_demo_profile_is_scraped_where_prometheus_looks(compose):
-    compose("up", "-d", "--no-build", "demo", profile="demo")
-    demo = compose.container("demo")
+def test_the_demo_profile_is_scraped_and_its_alerts_arrive(compose, tools):
+    compose.env |= tools
+    compose("up", "-d", "--no-build", "demo", "prometheus", "alertmanager", profile="demo")
+    demo, prometheus = compose.container("demo"), compose.container("prometheus")
     assert demo.address() == "172.19.141.250"
-    metrics = demo.after_cycles(50, 60)
-    assert metrics("orders_total", outcome="filled") > 0
-    compose("stop", "demo", profile="demo")
+    assert demo.after_cycles(50, 60)("orders_total", outcome="filled") > 0
+
+    def ask(path: str, port: int = 9090):
+        try:
+            status, body = prometheus.get(path, port)
+        except OSError:
+            return None
+        return json.loads(body) if status == 200 else None
+
+    def value(expression: str) -> float:
+        found = (ask(f"/api/v1/query?query={quote(expression)}") or {"data": {"result": []}})["data"]["result"]
+        return float(found[0]["value"][1]) if found else 0
+
+    wait_until("a scrape", lambda: value('sentinel_trading_cycles_total{instance="inf-sentinel"}') >= 200, 90)
+    watchdog = {"alertname": "SentinelWatchdog"}
+    wait_until(
+        "the watchdog at Alertmanager",
+        lambda: any(watchdog.items() <= alert["labels"].items() for alert in ask("/api/v2/alerts", 9093) or []),
+        90,
+    )
+    compose("stop", profile="demo")
     assert demo.exit_code == 0

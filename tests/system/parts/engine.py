@@ -17,7 +17,7 @@ from parts.exposition import Metrics
 PORT = 8000
 # As docker/compose.yaml runs it on INF.
 HARDENED = ["--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges:true", "--ipc=none"]
-HARDENED += ["--memory=256m", "--cpus=0.5", "--pids-limit=64"]
+HARDENED += ["--tmpfs=/dev/mqueue:ro", "--memory=256m", "--cpus=0.5", "--pids-limit=64"]
 
 
 def docker(*args: str, check: bool = True, timeout_s: float = 120.0, **kwargs) -> subprocess.CompletedProcess:
@@ -130,6 +130,12 @@ class Container:
 
     def _must_live(self):
         assert self.exit_code is None, f"{self.name} ended with {self.exit_code}: {self.logs()[-3000:]}"
+
+
+def writable_places(container: Container) -> list[str]:
+    """Directories and files, outside /proc and /sys, that its process may write to; of a directory that only."""
+    search = "find / ( -path /proc -o -path /sys ) -prune -o ( -type d -o -type f ) -writable -print -prune"
+    return container.exec(*search.split(), check=False).stdout.split()
 
 
 class Engine:

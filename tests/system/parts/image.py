@@ -46,6 +46,8 @@ def checkout(directory: Path):
             continue
         (directory / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / name, directory / name)
+    # As a careful person's umask leaves it; the daemon, another user, has to read it all the same.
+    (directory / "config/production.toml").chmod(0o600)
     for name in LIES_ABOUT:
         (directory / name).parent.mkdir(parents=True, exist_ok=True)
         (directory / name).write_text(CANARY)
@@ -108,7 +110,9 @@ class Saved:
         for name, content in self.files():
             if CANARY.encode() in content:
                 found.append(f"{name}: the canary")
-            if re.search(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----\s+[A-Za-z0-9+/]{40}", content):
+            # A library may hold the keys of its own self-test: Debian's GnuTLS does.
+            is_library = re.search(r"\.so(\.|$)", name)
+            if not is_library and re.search(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----\s+[A-Za-z0-9+/]{40}", content):
                 found.append(f"{name}: a private key")
             if re.search(r"(^|/)(\.git|\.ssh|secrets)(/|$)|\.key(_secret)?$|(^|/)id_[a-z0-9]+$|(^|/)\.env$", name):
                 found.append(f"{name}: its name")
