@@ -19,6 +19,8 @@ from parts.image import ROOT, stand_ins
 pytestmark = pytest.mark.engine
 DEMO = {"demo", "prometheus", "alertmanager", "grafana"}
 GRACE_S = 20
+# Where Debian's Alertmanager looks for its own, and nowhere else.
+TEMPLATES = "/usr/share/prometheus/alertmanager"
 # What stands for EODHD and HUB, beside the file as it is deployed.
 OUTSIDE = """
 services:
@@ -78,7 +80,8 @@ class Compose:
         """Shows what was said, and removes all of it."""
         label = f"label=com.docker.compose.project={self.project}"
         for name in docker("ps", "-aq", "--filter", label).stdout.split():
-            print(docker("logs", "--tail=40", name, check=False).stdout)
+            said = docker("logs", "--tail=15", name, check=False)
+            print(f"--- {name}\n{said.stdout[-3000:]}{said.stderr[-3000:]}")
             docker("rm", "-fv", name)
         for kind in ("network", "volume"):
             for name in docker(kind, "ls", "-q", "--filter", label).stdout.split():
@@ -102,7 +105,11 @@ def tools(tmp_path_factory) -> dict[str, str]:
     for name, program in [("prometheus", "prometheus"), ("alertmanager", "prometheus-alertmanager")]:
         context = tmp_path_factory.mktemp(name)
         shutil.copy(shutil.which(program), context / name)
-        (context / "Dockerfile").write_text(f'FROM {debian}\nCOPY {name} /bin/{name}\nENTRYPOINT ["/bin/{name}"]\n')
+        lines = [f"FROM {debian}", f"COPY {name} /bin/{name}", f'ENTRYPOINT ["/bin/{name}"]']
+        if name == "alertmanager":
+            shutil.copytree(TEMPLATES, context / "templates")
+            lines.append(f"COPY templates {TEMPLATES}")
+        (context / "Dockerfile").write_text("\n".join(lines))
         docker("build", "-t", f"sentinel-test/{name}:built", ".", cwd=context, env=os.environ | {"DOCKER_BUILDKIT": "0"})
         named[f"{name.upper()}_IMAGE"] = f"sentinel-test/{name}:built"
     return named
