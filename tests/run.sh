@@ -142,6 +142,8 @@ container_tests() {
     system_tests "$@"
 }
 
+# One that an earlier run left behind names no process of this one.
+rm -f "$target/dockerd.pid"
 trap stop_engine EXIT
 check tools install_tools
 check python install_python_packages

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import sqlite3
 import subprocess
 import uuid
@@ -164,6 +165,9 @@ def test_the_inf_profile_runs_as_deployed(compose, tmp_path):
     assert sentinel.exec("touch", "/run/secrets/eodhd_api_token", check=False).returncode != 0
     assert docker("port", sentinel.name).stdout.split()[-1].endswith(f":{compose.port}")
 
+    os.kill(sentinel.pid, signal.SIGKILL)
+    wait_until("a new start", lambda: sentinel.inspect()["RestartCount"] == 1 and sentinel.pid, 30)
+    sentinel.after_cycles(1, 60)
     compose("exec", "-T", "sentinel", "sentinel", "verify", "inf", "--wait", "30")
     compose("stop", "sentinel", files=both)
     assert sentinel.exit_code == 0
