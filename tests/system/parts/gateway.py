@@ -53,6 +53,8 @@ class Gateway:
     absent_s: float = 0.0
 
     name = ""
+    # Where it listens.
+    host = "127.0.0.1"
     # Actions that trade nothing. No annotation: each dialect has its own, which is no field.
     QUESTIONS = ()
 
@@ -82,7 +84,7 @@ class Gateway:
         context = zmq.Context()
         socket = context.socket(zmq.ROUTER)
         socket.linger = 0
-        socket.bind(f"tcp://127.0.0.1:{self.port}")
+        socket.bind(f"tcp://{self.host}:{self.port}")
         ready.set()
         due: list[tuple[float, list[bytes]]] = []
         while not self._stop.is_set() and not self.absent_s:

@@ -81,6 +81,9 @@ class Server(ThreadingHTTPServer):
 class ScriptedHttp:
     """The server; subclasses say what `always` is when nothing is scripted."""
 
+    # Where it listens; 0 is a free port.
+    address = ("127.0.0.1", 0)
+
     def __init__(self):
         handler = type("BoundHandler", (Handler,), {"part": self})
         self.requests: list[Request] = []
@@ -88,7 +91,7 @@ class ScriptedHttp:
         self.always: Behaviour = lambda handler, request: self.serve(handler, request)
         self.closing = threading.Event()
         self._lock = threading.Lock()
-        self._server = Server(("127.0.0.1", 0), handler)
+        self._server = Server(self.address, handler)
         self._scheme = "http"
         self.port = self._server.server_port
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()

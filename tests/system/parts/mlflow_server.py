@@ -15,13 +15,13 @@ from parts.daemon import free_port, wait_until
 class MlflowServer:
     """Saves the model, serves it, and ends with all its workers."""
 
-    def __init__(self, directory: Path):
+    def __init__(self, directory: Path, host: str = "127.0.0.1", port: int | None = None):
         code = Path(__file__).with_name("mlflow_model.py")
         model, self._capture, self._log = directory / "model", directory / "capture.json", directory / "log"
         mlflow.pyfunc.save_model(model, python_model=str(code), pip_requirements=[])
-        self.port = free_port()
+        self.port = port or free_port()
         command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", str(model), "--env-manager", "local"]
-        command += ["--host", "127.0.0.1", "--port", str(self.port), "--workers", "1"]
+        command += ["--host", host, "--port", str(self.port), "--workers", "1"]
         # The server looks for its tools (uvicorn) on the search path, as in an activated environment.
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         env = os.environ | {"PATH": path, "SENTINEL_TEST_CAPTURE": str(self._capture)}
