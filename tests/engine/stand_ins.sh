@@ -18,13 +18,14 @@ is_there() { docker image inspect "$1" >/dev/null 2>&1; }
 # The mirror of this machine's own sources that has the suite.
 mirror() {
     apt-get indextargets --format '$(ORIGIN) $(CODENAME) $(COMPONENT) $(REPO_URI)' 'Identifier: Packages' \
-        | awk -v suite="$suite" '$1 == "Debian" && $2 == suite && $3 == "main" { print $4; exit }'
+        | awk -v suite="$suite" '$1 == "Debian" && $2 == suite && $3 == "main" && !found++ { print $4 }'
 }
 
 make_debian() {
     local from
     from=$(mirror)
-    [ -n "$from" ] || { echo "no package source of this machine has Debian $suite: apt-get update?" >&2; return 1; }
+    [ -n "$from" ] || { apt-get update && from=$(mirror); }
+    [ -n "$from" ] || { echo "no package source of this machine has Debian $suite" >&2; return 1; }
     mkdir "$scratch/root"
     debootstrap --variant=minbase --exclude=tzdata "$suite" "$scratch/root" "$from" || {
         tail -n 20 "$scratch/root/debootstrap/debootstrap.log" >&2

@@ -71,7 +71,8 @@ def test_a_secret_that_a_later_layer_removes_would_be_found(image, tmp_path):
     context = tmp_path / "context"
     context.mkdir()
     (context / "token").write_text(CANARY)
-    (context / "Dockerfile").write_text(f'FROM {image}\nCOPY token /etc/sentinel/token\nUSER 0\nRUN ["/bin/rm", "/etc/sentinel/token"]\n')
+    lines = [f"FROM {image}", "COPY token /etc/sentinel/token", "USER 0", 'RUN ["/bin/rm", "/etc/sentinel/token"]']
+    (context / "Dockerfile").write_text("\n".join(lines))
     tag = "sentinel-test/leaky:built"
     docker("build", "--force-rm", "-t", tag, ".", cwd=context)
     try:
@@ -87,12 +88,12 @@ def test_it_has_curve(image, engine):
 
 
 @pytest.mark.parametrize(
-    "settings, words",
-    [([], "api_token"), (["-e", "SENTINEL__DATA__TYPO=1"], "data.typo"), (["-e", "METRICS_PORT=99999"], "metrics.port")],
+    "setting, words",
+    [("LANG=C", "api_token"), ("SENTINEL__DATA__TYPO=1", "data.typo"), ("METRICS_PORT=99999", "metrics.port")],
     ids=["no token", "a key that does not exist", "a port that does not exist"],
 )
-def test_settings_that_cannot_stand_end_it_with_64(image, engine, settings, words):
-    ended = engine.once(image, options=["--read-only", "--cap-drop=ALL", *settings])
+def test_settings_that_cannot_stand_end_it_with_64(image, engine, setting, words):
+    ended = engine.once(image, options=["--read-only", "--cap-drop=ALL", "-e", setting])
     assert ended.returncode == 64
     assert words in ended.stderr and CANARY not in ended.stderr
 

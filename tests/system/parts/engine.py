@@ -1,4 +1,4 @@
-"""A Docker engine, asked by its command line. All that a test run makes there has the run's label and is removed at its end.
+"""A Docker engine, asked by its command line. What a test makes there has the test's label and is removed with it.
 
 Containers are reached by their own addresses; nothing is published on this machine.
 """

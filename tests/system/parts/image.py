@@ -24,7 +24,8 @@ TAG = "sentinel-test/sentinel:built"
 REVISION = "0ff1c1a"
 # In the environment of every build, and in every place where secrets lie about.
 CANARY = "CANARY-2c9d41e7"
-LIES_ABOUT = [".env", ".git/config", "docker/secrets/eodhd_api_token", "config/sentinel.key_secret", "config/local.toml"]
+LIES_ABOUT = [".env", ".git/config", "docker/.env", "docker/secrets/eodhd_api_token"]
+LIES_ABOUT += ["config/sentinel.key_secret", "config/local.toml"]
 
 
 def stand_ins() -> tuple[str, str]:
@@ -63,7 +64,7 @@ def build() -> str:
     with tempfile.TemporaryDirectory() as context:
         checkout(Path(context))
         args = [f"RUST_IMAGE={rust}", f"DEBIAN_IMAGE={debian}", f"REVISION={REVISION}"]
-        command = ["build", "-f", "docker/Dockerfile", "-t", TAG, *(f"--build-arg={arg}" for arg in args), "."]
+        command = ["build", "--force-rm", "-f", "docker/Dockerfile", "-t", TAG, *(f"--build-arg={arg}" for arg in args), "."]
         env = os.environ | {"DOCKER_BUILDKIT": "0", "EODHD_API_TOKEN": CANARY}
         docker(*command, timeout_s=1800, cwd=context, env=env)
     took = f"stand-in images {ready - began:.0f} s, docker build {time.monotonic() - ready:.0f} s"
