@@ -24,7 +24,8 @@ def docker(*args: str, check: bool = True, timeout_s: float = 120.0, **kwargs) -
     """One command, with its exit code and both streams as text; fails with its own words unless `check` is off."""
     command = ["docker", *map(str, args)]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=timeout_s, **kwargs)
-    assert not check or done.returncode == 0, f"{' '.join(command)}: exit {done.returncode}: {done.stderr[-3000:]}"
+    said = (done.stdout[-3000:] + done.stderr[-3000:]) if check and done.returncode else ""
+    assert not check or done.returncode == 0, f"{' '.join(command)}: exit {done.returncode}: {said}"
     return done
 
 
