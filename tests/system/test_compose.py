@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from parts.daemon import free_port, wait_until
-from parts.engine import Container, Engine, docker, writable_places
+from parts.engine import Container, docker, writable_places
 from parts.image import ROOT, stand_ins
 
 pytestmark = pytest.mark.engine
@@ -92,7 +92,6 @@ class Compose:
 @pytest.fixture
 def compose(image, tmp_path):
     """A project of its own."""
-    Engine()
     compose = Compose(image, tmp_path)
     yield compose
     compose.close()

@@ -29,6 +29,12 @@ def docker(*args: str, check: bool = True, timeout_s: float = 120.0, **kwargs) -
     return done
 
 
+def must_answer():
+    """Fails where no engine runs."""
+    asked = docker("version", "--format", "{{.Server.Version}}", check=False)
+    assert asked.returncode == 0, f"no Docker engine answers (see tests/DEVELOPERS.md): {asked.stderr.strip()}"
+
+
 class Container:
     """One container, started or not, until its engine is closed."""
 
@@ -143,8 +149,7 @@ class Engine:
     """What one test made: containers, networks and volumes, with names of their own."""
 
     def __init__(self):
-        asked = docker("version", "--format", "{{.Server.Version}}", check=False)
-        assert asked.returncode == 0, f"no Docker engine answers (tests/DEVELOPERS.md): {asked.stderr.strip()}"
+        must_answer()
         self.run_id = f"sentinel-test-{uuid.uuid4().hex[:8]}"
         self._label = f"--label={self.run_id}"
         self._made = 0

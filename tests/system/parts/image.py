@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from parts.engine import docker
+from parts.engine import docker, must_answer
 from parts.tables import keep
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -56,6 +56,7 @@ def checkout(directory: Path):
 
 def build() -> str:
     """The tag of the image; SENTINEL_IMAGE names one that is there already."""
+    must_answer()
     if image := os.environ.get("SENTINEL_IMAGE"):
         return image
     began = time.monotonic()
