@@ -70,6 +70,8 @@ install_tools() {
     has python3 || missing+=(python3)
     python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3-venv)
     has openssl || missing+=(openssl)
+    has systemd-analyze && [ -x /lib/systemd/systemd ] || missing+=(systemd)
+    has nsenter && has unshare || missing+=(util-linux)
     has wrk || missing+=(wrk)
     has chromium || missing+=(chromium)
     has dockerd && has docker || missing+=(docker.io)
