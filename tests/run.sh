@@ -5,7 +5,7 @@
 #                              against the image of docker/Dockerfile
 #   bash tests/run.sh --full   the same, the benchmarks and the slow measurements
 #
-# Run it as root or with sudo: it installs what is missing from Debian. Every step runs even if an earlier one
+# Run it as root, by sudo for example: it installs what is missing from Debian. Every step runs even if an earlier one
 # failed, and one that cannot run counts as failed. Logs are in target/test-logs; the last line is the sum.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -80,21 +80,22 @@ install_tools() {
     has debootstrap || missing+=(debootstrap)
     has promtool && has prometheus || unpack+=(prometheus)
     has amtool && has prometheus-alertmanager || unpack+=(prometheus-alertmanager)
-    [ ${#missing[@]} -eq 0 ] && [ ${#unpack[@]} -eq 0 ] && return 0
+    [ ${#missing[@]} -eq 0 ] && [ ${#unpack[@]} -eq 0 ] && { alertmanager_templates; return; }
     as_root apt-get update || return
     if [ ${#missing[@]} -gt 0 ]; then
         as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}" || return
     fi
-    [ ${#unpack[@]} -eq 0 ] && return 0
+    [ ${#unpack[@]} -eq 0 ] && { alertmanager_templates; return; }
     mkdir -p "$tools" && (cd "$tools" && rm -f ./*.deb && apt-get download "${unpack[@]}") || return
     for package in "$tools"/*.deb; do dpkg -x "$package" "$tools" || return; done
     rm -f "$tools"/*.deb
-    # Debian's Alertmanager looks for its templates there and nowhere else.
+    has promtool && has prometheus && has amtool && has prometheus-alertmanager && alertmanager_templates
+}
+
+# Debian's Alertmanager looks for its templates there and nowhere else, wherever it was unpacked.
+alertmanager_templates() {
     local templates=/usr/share/prometheus/alertmanager
-    if [ ! -e "$templates" ] && [ -e "$tools$templates" ]; then
-        as_root mkdir -p "$templates" && as_root cp "$tools$templates"/*.tmpl "$templates" || return
-    fi
-    has promtool && has prometheus && has amtool && has prometheus-alertmanager
+    [ -e "$templates" ] || { as_root mkdir -p "$templates" && as_root cp "$tools$templates"/*.tmpl "$templates"; }
 }
 
 # The copy of the requirements in the environment is written last, so a broken installation is made anew.

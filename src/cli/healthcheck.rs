@@ -1,7 +1,8 @@
 //! `sentinel healthcheck`: what Docker's HEALTHCHECK runs beside the daemon: is it alive? Exit 0 if it is, 1 if not.
 //!
-//! It asks /livez, which the Scheduler answers: a daemon that is stopped or wedged gets a new start. What is wrong with
-//! EODHD, HUB or GTW is in /health and in the alerts; a new start would mend none of it.
+//! It asks /livez, which the Scheduler answers: a daemon that is stopped or wedged is unhealthy, which Docker shows and an
+//! orchestrator acts on. What is wrong with EODHD, HUB or GTW is in /health and in the alerts; a new start would mend none
+//! of it.
 
 use super::{fail, refuse};
 use crate::settings::{MetricsSettings, Settings, Sources};

@@ -129,7 +129,7 @@ pub(super) async fn address(
     if place.is_loopback() && !others.is_empty() {
         found += &format!("; this machine's addresses: {others}");
     }
-    if [".dockerenv", "run/.containerenv"].iter().any(|name| Path::new("/").join(name).exists()) {
+    if is_container() {
         found += "\nThis is inside a container: with a network of its own, HUB needs the host's address and the port \
                   that is published there (--publish 8000:8000)";
     }
@@ -157,15 +157,24 @@ pub(super) async fn address(
 pub(super) fn firewall(place: &Place, name: &str, hub: Option<&IpAddr>, report: &mut Report) {
     let (port, from) = (place.port, hub.map_or_else(|| name.to_owned(), IpAddr::to_string));
     let (family, tables) = if hub.is_some_and(IpAddr::is_ipv6) { ("ip6", "ip6tables") } else { ("ip", "iptables") };
-    report.note(
-        "firewall",
-        format!(
-            "TCP port {port} has to be open for {from}; if a firewall runs here, one of\n\
-             nft insert rule inet filter input {family} saddr {from} tcp dport {port} accept\n\
-             {tables} -I INPUT -p tcp -s {from} --dport {port} -j ACCEPT\n\
-             ufw allow proto tcp from {from} to any port {port}"
-        ),
+    let mut rules = format!(
+        "TCP port {port} has to be open for {from}; if a firewall runs here, one of\n\
+         nft insert rule inet filter input {family} saddr {from} tcp dport {port} accept\n\
+         {tables} -I INPUT -p tcp -s {from} --dport {port} -j ACCEPT\n\
+         ufw allow proto tcp from {from} to any port {port}"
     );
+    if is_container() {
+        rules += &format!(
+            "\nA port that Docker publishes goes past all of these and is open to everybody; on its host, this leaves it to {from}:\n\
+             {tables} -I DOCKER-USER -p tcp -m conntrack --ctorigdstport {port} --ctdir ORIGINAL ! -s {from} -j DROP"
+        );
+    }
+    report.note("firewall", rules);
+}
+
+/// Whether this runs in a container of Docker or Podman.
+fn is_container() -> bool {
+    [".dockerenv", "run/.containerenv"].iter().any(|name| Path::new("/").join(name).exists())
 }
 
 fn words(addresses: &[IpAddr]) -> String {
