@@ -147,12 +147,15 @@ def test_a_daemon_that_is_killed_and_comes_back_is_a_restart_and_a_gap(rig, tmp_
 
 def test_a_failing_model_is_counted_by_code_and_is_not_healthy(rig, tmp_path):
     rig.model.always = http.status(500)
-    daemon = rig.start("--schedule", "* * * * * *").wait_serving()
+    # Without the breaker, which would let cycles fail without a request.
+    daemon = rig.start("--schedule", "* * * * * *", settings={"breaker.failures": 0}).wait_serving()
     code, findings = Soak(rig, daemon.port, tmp_path, 0.07, *LENIENT).end()
     assert (code, findings["verdict"]) == (1, "NOT HEALTHY")
     assert "failed_cycles" in failed(findings)
     errors, cycles = findings["errors"], findings["cycles"]
-    assert cycles["failed"] == cycles["done"] == errors["failures"]["predictions"] >= 1
+    assert cycles["failed"] == cycles["done"] >= 1
+    # The last look may fall between a request and the end of its cycle.
+    assert 0 <= errors["failures"]["predictions"] - cycles["done"] <= 1
     assert errors["api_errors"]["hub"]["500"] >= cycles["failed"]
     assert errors["api_errors"]["hub"]["404"] == 0 and errors["failures"]["fetches"] == 0
     page = (tmp_path / "soak.html").read_text()
