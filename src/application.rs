@@ -140,7 +140,7 @@ impl Application {
         let metrics_actor = MetricsActor::start_in_arbiter(&metrics_arbiter.handle(), |_| recorder);
         let metrics = Telemetry::new(metrics_actor.clone().recipient(), backlog);
 
-        let policy = policy(settings);
+        let policy = policy(settings, clock.clone());
         let config = stages::journal_config(settings, clock.clone(), metrics.clone());
         let journal = Journal::start(config, opened);
         let shared = Shared {
@@ -309,9 +309,10 @@ fn serve_or_keep_trying(config: HttpConfig, asked: http::Deps, pause: Duration, 
 }
 
 /// The rules of a decision.
-pub fn policy(settings: &Settings) -> Policy {
+pub fn policy(settings: &Settings, clock: Arc<dyn Clock>) -> Policy {
     Policy {
         instruments: settings.instruments(),
+        clock,
         interval: settings.data.interval,
         max_bar_age_s: settings.max_bar_age_s(),
         calendar: settings.market.hours.clone(),

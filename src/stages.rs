@@ -2,8 +2,8 @@
 //! which waits for the disk, has one of its own.
 
 use crate::settings::{
-    ClockSource, DataSettings, GatewaySettings, ModelSettings, OnGapSetting, PollSetting, Settings, TabularSetting,
-    TimeColumnsSetting,
+    ClockSource, DataSettings, GatewaySettings, ModelSettings, NewJournal, OnGapSetting, PollSetting, Settings,
+    TabularSetting, TimeColumnsSetting,
 };
 use actix::{Addr, Recipient, Supervisor};
 use sentinel_actors::{
@@ -29,6 +29,10 @@ use tokio_util::sync::CancellationToken;
 
 /// How many symbols a request a minute serves within EODHD's 100,000 calls a day.
 const SYMBOLS_POLLED_EVERY_CYCLE_MAX: usize = 13;
+
+/// How old a decision may be when its order goes out, on top of the gateway's deadline: what asking for positions and
+/// writing to a slow disk take. More is a pause of the process or of the machine.
+const DECISION_SLACK: Duration = Duration::from_secs(10);
 
 /// What every stage is given a part of.
 pub struct Shared {
@@ -186,7 +190,13 @@ fn sender_config(settings: &Settings, shared: &Shared) -> signal_sender::Config 
         shutdown: shared.shutdown.clone(),
         inflight: shared.inflight.clone(),
         metrics: shared.metrics.clone(),
-        rules: Rules { limits: settings.limits(), account_mode: gateway.account_mode, wants_proof: kind.has_proof() },
+        rules: Rules {
+            limits: settings.limits(),
+            account_mode: gateway.account_mode,
+            proving_dialect: kind.has_proof().then(|| kind.as_str()),
+            decision_age_max: Duration::from_millis(gateway.deadline_ms) + DECISION_SLACK,
+            waits_for_new_bar: waits_for_new_bar(settings),
+        },
         kill_switch: shared.kill_switch.clone(),
         breakers: shared.breakers.clone(),
         journal: journal_ledger(&shared.journal),
@@ -210,15 +220,21 @@ pub fn journal_config(settings: &Settings, clock: Arc<dyn Clock>, metrics: Telem
         path: settings.journal.path.clone(),
         keep: Duration::from_secs(86_400 * u64::from(settings.journal.keep_days)),
         identity: identity(settings),
+        waits_for_new_bar: waits_for_new_bar(settings),
         clock,
         metrics,
     }
 }
 
-/// The daemon's part of an order's identity.
+fn waits_for_new_bar(settings: &Settings) -> bool {
+    settings.journal.new == NewJournal::Wait
+}
+
+/// The daemon's part of an order's identity, and what is kept with it.
 pub fn identity(settings: &Settings) -> Identity {
     let account = settings.gateway.account.clone().unwrap_or_else(|| "dry-run".into());
-    Identity { account, model: settings.model.name.clone() }
+    let dialect = settings.gateway.dialect.map_or("", DialectKind::as_str);
+    Identity { account, model: settings.model.name.clone(), dialect, account_mode: settings.gateway.account_mode }
 }
 
 /// Where the gateway is, and how it is known.

@@ -5,6 +5,7 @@
 use actix::{Actor, Context, Handler, MessageResult};
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use sentinel_actors::{
+    adapters::system_clock::SystemClock,
     cycle::{CycleEnd, Policy, Stages, run_cycle},
     domain::{
         bar::{Bar, Interval},
@@ -131,6 +132,7 @@ fn policy(symbols: &[Symbol]) -> Policy {
         calendar: Arc::new(Calendar::fx()),
         kill_switch: Arc::new(NeverHalted),
         volume_max: 0.0,
+        clock: Arc::new(SystemClock),
         has_clock_stepped: false,
     }
 }

@@ -6,6 +6,7 @@ use crate::{
     domain::{
         bar::Interval,
         calendar::Calendar,
+        clock::{Clock, Moment},
         decision::{Prediction, decide},
         guard::{Circumstances, KillSwitch, Suppression, is_stale, objection},
         health::Step,
@@ -48,7 +49,7 @@ pub struct Stages {
 }
 
 /// The rules of a decision.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Policy {
     /// What is traded, in the order of configuration.
     pub instruments: Arc<[Instrument]>,
@@ -62,6 +63,8 @@ pub struct Policy {
     pub kill_switch: Arc<dyn KillSwitch>,
     /// Largest order, lots; 0 is no limit.
     pub volume_max: f64,
+    /// Dates every decision, whatever clock the market follows.
+    pub clock: Arc<dyn Clock>,
     /// Whether the wall clock jumped since the last cycle, so that this one sends no order; the Scheduler says so.
     pub has_clock_stepped: bool,
 }
@@ -120,6 +123,7 @@ async fn through_stages(
     shutdown: &CancellationToken,
     (log, data): (&mut CycleLog, &mut CycleData),
 ) -> Result<(), Cut> {
+    let began_at = policy.clock.moment();
     // The journal has to have caught up with the last cycle: what waits for a slow disk stays bounded.
     let fetching = ask(&stages.fetch, FetchBars { cycle_id }, Step::Fetch);
     // In every cycle, bars or not: debts to the journal and orders of unknown fate do not wait for the market.
@@ -159,7 +163,11 @@ async fn through_stages(
     let predictions = log.keep_successes(Step::Predict, predicted);
     data.predictions = predictions.iter().cloned().collect();
 
-    let signals = decide_all(stages, policy, fetched.market_now, &newest, &predictions, log);
+    // What the fetch and the model took counts, for the bar's age and the market's hours: both may have waited long.
+    let decided_at = policy.clock.moment();
+    let waited_s = i64::try_from(began_at.age_at(decided_at).as_secs()).unwrap_or(i64::MAX);
+    let market_now = fetched.market_now.saturating_add(waited_s);
+    let signals = decide_all(stages, policy, (market_now, decided_at), &newest, &predictions, log);
     if !signals.is_empty() {
         // Not cut short by shutdown: the SignalSender gives up what is not sent and waits for what is.
         let reports = ask(&stages.send, SendSignals { cycle_id, signals }, Step::Send).await?;
@@ -196,7 +204,7 @@ where
 fn decide_all(
     stages: &Stages,
     policy: &Policy,
-    market_now: i64,
+    (market_now, decided_at): (i64, Moment),
     newest: &HashMap<Symbol, (f64, i64)>,
     predictions: &[(Symbol, Prediction)],
     log: &mut CycleLog,
@@ -231,7 +239,8 @@ fn decide_all(
             suppressed.push(reason);
             continue;
         }
-        signals.push(Signal { symbol: symbol.clone(), side, confidence: decision.confidence, close, bar_close_time });
+        let (symbol, confidence) = (symbol.clone(), decision.confidence);
+        signals.push(Signal { symbol, side, confidence, close, bar_close_time, decided_at });
     }
     log.decisions(&decisions);
     if !decisions.is_empty() {

@@ -11,9 +11,9 @@ use crate::{
     domain::{
         clock::Clock,
         drift::{CONFIDENCES, FirstConfidence},
+        exposure::Fill,
         instrument::Symbol,
         journal::{History, JournalError, OrderStep, Stock, StockQuestion, UnresolvedOrder},
-        position::Position,
     },
     messages::{
         ActorName, DropReason, Event, Flush, NoteEquity, Ping, ReadFills, ReadHistory, RecordDecisions, TakeStock,
@@ -41,6 +41,8 @@ pub struct Config {
     pub keep: Duration,
     /// The daemon's part of an order's identity.
     pub identity: Identity,
+    /// Whether bars from before an account's first order by this journal count as ordered.
+    pub waits_for_new_bar: bool,
     /// Wall clock of every row.
     pub clock: Arc<dyn Clock>,
     /// Who is told what happened.
@@ -257,15 +259,27 @@ impl Handler<ReadHistory> for Journal {
     type Result = Result<History, JournalError>;
 
     fn handle(&mut self, _: ReadHistory, _: &mut Self::Context) -> Self::Result {
-        self.with_store(|store, config| store.history(&config.identity, config.clock.now()))
+        let history = self.with_store(|store, config| store.history(&config.identity, config.clock.now()))?;
+        if history.is_new {
+            warn!(
+                stage = "journal", account = self.config.identity.account, path = %self.config.path.display(),
+                "this journal is new to the account: nothing in it says what was ordered before; {}",
+                if self.config.waits_for_new_bar {
+                    "the bars that have closed by now count as ordered"
+                } else {
+                    "the newest bar may be ordered again (journal.new = \"wait\" lets it pass)"
+                }
+            );
+        }
+        Ok(history)
     }
 }
 
 impl Handler<ReadFills> for Journal {
-    type Result = Result<Vec<Position>, JournalError>;
+    type Result = Result<Vec<Fill>, JournalError>;
 
-    fn handle(&mut self, ReadFills(symbol): ReadFills, _: &mut Self::Context) -> Self::Result {
-        self.with_store(|store, config| store.fills(&config.identity, &symbol))
+    fn handle(&mut self, ReadFills(tickets): ReadFills, _: &mut Self::Context) -> Self::Result {
+        self.with_store(|store, config| store.fills(&config.identity, &tickets))
     }
 }
 

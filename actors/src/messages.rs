@@ -10,16 +10,17 @@ pub use telemetry::{Backlog, Telemetry};
 
 use crate::domain::{
     bar::Bar,
+    clock::Moment,
     decision::Prediction,
     desk::Fate,
     exposition::Format,
+    exposure::Fill,
     features::FeatureSet,
     guard::Suppression,
     health::Health,
     instrument::Symbol,
     journal::{DecisionRecord, History, JournalError, OrderStep, Stock, StockQuestion},
     order::{Order, Side},
-    position::Position,
 };
 use actix::Message;
 use bytes::Bytes;
@@ -119,6 +120,8 @@ pub struct Signal {
     pub close: f64,
     /// When that bar closed, unix seconds.
     pub bar_close_time: i64,
+    /// When it was decided: an order that comes to be sent much later is not.
+    pub decided_at: Moment,
 }
 
 /// cycle -> SignalSender: order these, one after the other; one answer per signal, in the same order.
@@ -168,10 +171,10 @@ pub struct TakeStock(pub StockQuestion);
 #[rtype(result = "Result<History, JournalError>")]
 pub struct ReadHistory;
 
-/// SignalSender -> Journal: which fills of this symbol count as open positions?
+/// SignalSender -> Journal: which of the account's fills count as open positions, and which are of these tickets?
 #[derive(Debug, Clone, Message)]
-#[rtype(result = "Result<Vec<Position>, JournalError>")]
-pub struct ReadFills(pub Symbol);
+#[rtype(result = "Result<Vec<Fill>, JournalError>")]
+pub struct ReadFills(pub Vec<i64>);
 
 /// SignalSender -> Journal: this is the account's equity; what was the day's first?
 #[derive(Debug, Clone, Copy, Message)]

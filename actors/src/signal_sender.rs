@@ -15,6 +15,7 @@ use crate::{
     domain::{
         clock::Clock,
         desk::{Desk, Fate, Rules},
+        exposure::{Doubt, KnownNames},
         guard::{KillSwitch, Suppression},
         instrument::Instrument,
         order::{Order, Outcome, client_order_id},
@@ -29,7 +30,7 @@ use actix::{Actor, Context, Handler, ResponseFuture, Supervised};
 use gate::Gate;
 pub use ledger::JournalLedger;
 use line::Line;
-use std::{cell::RefCell, rc::Rc, sync::Arc, time::Duration};
+use std::{cell::RefCell, collections::BTreeSet, rc::Rc, sync::Arc, time::Duration};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -74,8 +75,9 @@ pub struct SignalSender(Rc<Sender>);
 impl SignalSender {
     /// Makes the actor.
     pub fn new(config: Config) -> Self {
-        let desk = Mutex::new(Desk::new(config.rules));
-        Self(Rc::new(Sender { config, gate: Gate::default(), opened: RefCell::default(), desk }))
+        let desk = Mutex::new(Desk::new(config.rules, KnownNames::of(&config.instruments)));
+        let (gate, opened, doubts) = (Gate::default(), RefCell::default(), RefCell::default());
+        Self(Rc::new(Sender { config, gate, opened, desk, doubts }))
     }
 }
 
@@ -133,6 +135,8 @@ struct Sender {
     /// The socket that is connecting or connected for a cycle.
     opened: RefCell<Option<(CycleId, GatewaySocket)>>,
     desk: Mutex<Desk>,
+    /// What was last in doubt about open positions; said again only when it changes.
+    doubts: RefCell<Vec<String>>,
 }
 
 impl Sender {
@@ -183,10 +187,29 @@ impl Sender {
             };
             reports.push(SignalReport { symbol: signal.symbol, side: signal.side, closes, result });
         }
+        if let Some(doubts) = desk.doubts() {
+            self.say_doubts(cycle_id, doubts);
+        }
         if !reports.is_empty() {
             self.config.metrics.report(Event::SignalsHandled { reports: reports.clone() });
         }
         reports
+    }
+
+    /// Says which open positions may be ours under another name: once, and again when that changes.
+    fn say_doubts(&self, cycle_id: CycleId, doubts: &[Doubt]) {
+        let texts: BTreeSet<String> = doubts.iter().map(Doubt::to_string).collect();
+        let texts = Vec::from_iter(texts);
+        self.config.metrics.report(Event::PositionsChecked { trouble: None, doubts: texts.clone() });
+        let before = self.doubts.replace(texts.clone());
+        for doubt in texts.iter().filter(|doubt| !before.contains(doubt)) {
+            warn!(
+                cycle_id,
+                stage = "send",
+                error = "doubtful_position",
+                "{doubt}: it counts as open; name it as gateway_name in [[symbols]] if it is"
+            );
+        }
     }
 
     /// Makes the one order of a signal, unless something forbids it.
@@ -211,11 +234,12 @@ impl Sender {
             error!(cycle_id, symbol = %signal.symbol, stage = "send", error = "bad_stop", "no order: {bad_stop}");
             Suppression::Halted
         })?;
+        let order = if self.config.dialect.kind().says_terms() { order } else { order.without_terms() };
         if !self.config.live {
             log_dry_run(cycle_id, &order);
             return Err(Suppression::DryRun);
         }
-        let placed = desk.place(&order, &self.config.journal, line, closes).await;
+        let placed = desk.place(&order, signal.decided_at, (&self.config.journal, line), closes).await;
         for (close, fate) in &*closes {
             log_fate(cycle_id, close, &fate.outcome);
         }

@@ -265,6 +265,17 @@ pub enum PlaintextSetting {
 pub struct JournalSettings {
     pub path: PathBuf,
     pub keep_days: u32,
+    pub new: NewJournal,
+}
+
+/// What a journal that knows nothing of the account means for the bar that is newest then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NewJournal {
+    /// It may be ordered.
+    Trade,
+    /// It counts as ordered; the next one is the first that may be.
+    Wait,
 }
 
 /// `[metrics]`

@@ -3,12 +3,13 @@
 use super::{
     Distance, Problem, Settings, curve,
     sections::{
-        BreakerSettings, ClockSource, GatewaySettings, GuardSettings, PlaintextSetting, Symbol, TradingSettings,
+        BreakerSettings, ClockSource, GatewaySettings, GuardSettings, NewJournal, PlaintextSetting, Symbol,
+        TradingSettings,
     },
 };
 use sentinel_actors::{
     adapters::gateway::DialectKind,
-    domain::{position::Opposite, schedule::Schedule},
+    domain::{instrument::InstrumentKey, position::Opposite, schedule::Schedule},
 };
 use std::{collections::HashSet, fs, net::IpAddr, path::Path};
 
@@ -196,6 +197,12 @@ fn journal(settings: &Settings, found: &mut Found) {
         format!("must be in a folder that exists: {} does not", folder.display()),
     );
     found.unless((1..=36_500).contains(&settings.journal.keep_days), "journal.keep_days", "must be 1 to 36500 days");
+    let is_replay = settings.schedule.clock == ClockSource::Bars;
+    found.unless(
+        settings.journal.new == NewJournal::Trade || !is_replay,
+        "journal.new",
+        "wait goes by the machine's clock: with --clock bars every bar would be from before; set it to \"trade\"",
+    );
 }
 
 fn http(settings: &Settings, found: &mut Found) {
@@ -240,8 +247,10 @@ fn symbols(settings: &Settings, found: &mut Found) {
         found.unless(fits, "symbols.name", format!("{name:?} is too long for the ticker {derived:?}: name its ticker"));
         found.unless(ticker.as_deref().is_none_or(plain), key("ticker"), rule);
         let at_gateway = gateway_name.as_deref().unwrap_or(name);
-        let message = format!("{at_gateway:?} is another symbol's, too: their positions could not be told apart");
-        found.unless(names_at_gateway.insert(at_gateway) || !is_new, key("gateway_name"), message);
+        let message = format!(
+            "{at_gateway:?} is another symbol's, too, perhaps in capitals: to the gateway they are one instrument"
+        );
+        found.unless(names_at_gateway.insert(InstrumentKey::of(at_gateway)) || !is_new, key("gateway_name"), message);
         found.unless(gateway_name.as_deref().is_none_or(plain), key("gateway_name"), rule);
         threshold(*own, &key("threshold"), found);
         volume(*lots, &key("volume"), found);
@@ -250,6 +259,33 @@ fn symbols(settings: &Settings, found: &mut Found) {
         distance(*stop_loss, places, &key("stop_loss"), found);
         distance(*take_profit, places, &key("take_profit"), found);
     }
+}
+
+/// What has to be said in live mode where an order can say neither volume nor stops: nobody may count on them.
+fn without_terms(settings: &Settings, found: &mut Found) {
+    let only = "place_order cannot say it: the gateway has its own";
+    found.unless(
+        settings.gateway.i_checked_it_by_hand,
+        "gateway.i_checked_it_by_hand",
+        format!("live mode needs it to be true: {only} volume, stop-loss and take-profit, which you looked at there"),
+    );
+    let has_price = |distance: Option<Distance>| distance.and_then(Distance::price).is_some();
+    let trading = &settings.trading;
+    for symbol in &settings.symbols.0 {
+        let none = |distance: Option<Distance>, or: Option<Distance>| !has_price(distance.or(or));
+        found.unless(
+            none(symbol.stop_loss, trading.stop_loss),
+            "trading.stop_loss",
+            format!("must be none for {}: {only}", symbol.name),
+        );
+        found.unless(
+            none(symbol.take_profit, trading.take_profit),
+            "trading.take_profit",
+            format!("must be none for {}: {only}", symbol.name),
+        );
+    }
+    let limit = settings.guards.volume_max;
+    found.unless(limit <= 0.0, "guards.volume_max", format!("guards nothing, set it to 0: {only} volume"));
 }
 
 /// What live mode asks for on top; every missing piece is named with its flag.
@@ -267,6 +303,9 @@ fn live(settings: &Settings, found: &mut Found) {
         "gateway.account",
         "live mode needs it: --account with the trading account",
     );
+    if dialect == Some(DialectKind::PlaceOrder) {
+        without_terms(settings, found);
+    }
     let smallest = settings.symbols.0.iter().filter_map(|symbol| symbol.volume).fold(settings.trading.volume, f64::min);
     found.unless(
         dialect != Some(DialectKind::OrderSend) || smallest >= ORDER_SEND_VOLUME_MIN,

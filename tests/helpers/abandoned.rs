@@ -27,7 +27,12 @@ pub fn leave_an_order_on_its_way(journal: &Path) -> Uuid {
         confidence: 0.7,
         bar_close_time: 1_000_000_000,
     };
-    let identity = Identity { account: "test".into(), model: "baseline".into() };
+    let identity = Identity {
+        account: "test".into(),
+        model: "baseline".into(),
+        dialect: "v43",
+        account_mode: sentinel_actors::domain::position::AccountMode::Hedging,
+    };
     let mut store = Store::open(journal).unwrap();
     for step in [OrderStep::Intent { order: Box::new(order), tickets_before: None }, OrderStep::Sending(id)] {
         store.order_step(&step, &identity, Duration::from_secs(1_000_000_000)).unwrap();

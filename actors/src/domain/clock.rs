@@ -17,9 +17,47 @@ pub trait Clock: Send + Sync + 'static {
         self.now()
     }
 
+    /// Both at once.
+    fn moment(&self) -> Moment {
+        Moment { wall: self.now(), monotonic: self.monotonic() }
+    }
+
     /// Unix seconds, rounded down.
     fn now_unix(&self) -> i64 {
         i64::try_from(self.now().as_secs()).unwrap_or(i64::MAX)
+    }
+}
+
+/// A moment by both clocks: either alone misses a pause. A stopped process or a slow disk shows on the monotonic clock, a
+/// suspended machine only on the wall clock.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Moment {
+    /// Time since the unix epoch.
+    pub wall: Duration,
+    /// [`Clock::monotonic`].
+    pub monotonic: Duration,
+}
+
+impl Moment {
+    /// How old it is at `now`, by whichever clock says more.
+    pub fn age_at(&self, now: Self) -> Duration {
+        now.wall.saturating_sub(self.wall).max(now.monotonic.saturating_sub(self.monotonic))
+    }
+}
+
+/// Until when something may still be sent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Expiry {
+    /// When it was decided.
+    pub decided_at: Moment,
+    /// How old the decision may get.
+    pub age_max: Duration,
+}
+
+impl Expiry {
+    /// Whether it is too late at `now`.
+    pub fn is_over(&self, now: Moment) -> bool {
+        self.decided_at.age_at(now) > self.age_max
     }
 }
 
@@ -60,6 +98,23 @@ mod tests {
         let said = steps.observe(wall, Duration::from_secs(7) + Duration::from_millis(monotonic_ms));
         assert_eq!(steps.observe(wall, Duration::from_secs(7) + Duration::from_millis(monotonic_ms)), None, "once");
         said
+    }
+
+    #[test]
+    fn a_decision_is_as_old_as_the_clock_says_that_says_more() {
+        let second = Duration::from_secs;
+        let decided_at = Moment { wall: second(1_000), monotonic: second(10) };
+        let expiry = Expiry { decided_at, age_max: second(15) };
+        for (wall, monotonic, is_over) in [
+            (1_015, 25, false),
+            (1_016, 25, true), // the machine slept
+            (1_015, 26, true), // the wall clock was set back meanwhile
+            (900, 20, false),
+            (900, 26, true),
+        ] {
+            let now = Moment { wall: second(wall), monotonic: second(monotonic) };
+            assert_eq!(expiry.is_over(now), is_over, "{now:?}");
+        }
     }
 
     #[test]

@@ -12,8 +12,9 @@ mod orders;
 mod tests;
 
 use crate::domain::{
+    clock::{Expiry, Moment},
+    exposure::{Doubt, Fill, KnownNames},
     guard::{Limits, Suppression},
-    instrument::Symbol,
     journal::{History, JournalError, OrderStep, Stock, StockQuestion},
     order::{Order, Outcome},
     position::{AccountMode, Position, Positions},
@@ -34,8 +35,8 @@ pub trait Ledger {
     /// What was ordered before.
     fn history(&self) -> impl Future<Output = Result<History, JournalError>>;
 
-    /// The fills of a symbol that count as open positions: neither closed, nor followed by an opposite fill.
-    fn fills(&self, symbol: &Symbol) -> impl Future<Output = Result<Vec<Position>, JournalError>>;
+    /// The account's fills that count as open positions, and those of these tickets.
+    fn fills(&self, tickets: &[i64]) -> impl Future<Output = Result<Vec<Fill>, JournalError>>;
 
     /// Notes the account's equity if it is the first of the stock's day (UTC), and answers the day's first.
     fn first_equity(&self, equity: f64) -> impl Future<Output = Result<f64, JournalError>>;
@@ -52,16 +53,17 @@ pub trait GatewayPort {
     /// Whether something harmless may be asked just now: a halt stops orders, not questions.
     fn may_ask(&self) -> bool;
 
-    /// Sends the order, once, and waits for its reply.
+    /// Sends the order, once, and waits for its reply. Nothing is handed over after `expiry`.
     ///
     /// # Errors
     /// The reason for which nothing of it left; the order must not arrive later either.
-    fn exchange(&mut self, order: &Order) -> impl Future<Output = Result<Fate, Suppression>>;
+    fn exchange(&mut self, order: &Order, expiry: Expiry) -> impl Future<Output = Result<Fate, Suppression>>;
 
     /// All open positions. After [`Positions::NoGateway`], `exchange` answers [`Outcome::NotSent`] and sends nothing.
     ///
     /// # Errors
-    /// The reason for which nothing may be sent: the gateway took the question and did not answer it.
+    /// The reason for which nothing may be sent: the gateway took the question and did not answer it, or not so that it
+    /// can be read. What is open is then in doubt, and so is every limit on it.
     fn positions(&mut self) -> impl Future<Output = Result<Positions, Suppression>>;
 
     /// The account's equity; `None` if the gateway does not say.
@@ -70,8 +72,8 @@ pub trait GatewayPort {
     /// All open positions, asked for twice on a connection of their own; `None` if that proves nothing.
     fn positions_twice(&mut self) -> impl Future<Output = Option<[Vec<Position>; 2]>>;
 
-    /// A monotonic clock, for the one wait that a step of the wall clock must not shorten.
-    fn monotonic(&self) -> Duration;
+    /// Now, by both clocks: for the one wait that a step of the wall clock must not shorten, and for the age of a decision.
+    fn now(&self) -> Moment;
 
     /// The id of the order that closes this ticket because of this order.
     fn close_order_id(&self, order: &Order, ticket: i64) -> Uuid;
@@ -102,14 +104,20 @@ pub struct Rules {
     pub limits: Limits,
     /// How the broker books them.
     pub account_mode: AccountMode,
-    /// Whether the positions before an order are wanted for a proof later, even if no limit needs them.
-    pub wants_proof: bool,
+    /// The dialect in use, if open positions prove there what became of an order: the positions before it are then wanted,
+    /// even if no limit needs them.
+    pub proving_dialect: Option<&'static str>,
+    /// How old a decision may be when its order goes out: an order is of its moment.
+    pub decision_age_max: Duration,
+    /// Whether a bar that had closed before the journal knew of the account counts as ordered.
+    pub waits_for_new_bar: bool,
 }
 
 /// Places orders, one at a time, and remembers what the journal still has to be told.
 #[derive(Debug)]
 pub struct Desk {
     rules: Rules,
+    names: KnownNames,
     /// What stands, as of this cycle's begin and the orders since; `None` while the journal is broken.
     stock: Option<Stock>,
     /// What was ordered before, kept up to date; `None` before the first cycle.
@@ -128,6 +136,10 @@ pub struct Desk {
     tried_at: HashMap<Uuid, Duration>,
     /// Open positions, asked for at most once a cycle.
     positions: Option<Positions>,
+    /// Our fills that count as open, read at most once between two orders.
+    fills: Option<Vec<Fill>>,
+    /// What the last list of positions left in doubt; `None` until the cycle has looked at one.
+    doubts: Option<Vec<Doubt>>,
     /// Why the gateway cannot be asked in this cycle.
     unanswered: Option<Suppression>,
     /// The loss guard's verdict, made at most once a cycle.
@@ -137,10 +149,11 @@ pub struct Desk {
 }
 
 impl Desk {
-    /// An empty desk.
-    pub fn new(rules: Rules) -> Self {
+    /// An empty desk for these instruments.
+    pub fn new(rules: Rules, names: KnownNames) -> Self {
         Self {
             rules,
+            names,
             stock: None,
             history: None,
             is_broken: false,
@@ -150,6 +163,8 @@ impl Desk {
             unknown_since: HashMap::new(),
             tried_at: HashMap::new(),
             positions: None,
+            fills: None,
+            doubts: None,
             unanswered: None,
             loss: None,
             equity_day: None,
@@ -164,6 +179,8 @@ impl Desk {
         self.is_cycle_unresolved = false;
         self.stock = None;
         self.positions = None;
+        self.fills = None;
+        self.doubts = None;
         self.unanswered = None;
         self.loss = None;
         let stock = self.pay(ledger).await;
@@ -223,16 +240,16 @@ impl Desk {
         ledger: &L,
         gateway: &mut G,
     ) -> Vec<(Unproven, Proof)> {
-        let Some(stock) = &self.stock else { return Vec::new() };
+        let (Some(stock), Some(dialect)) = (&self.stock, self.rules.proving_dialect) else { return Vec::new() };
         let now = stock.taken_at;
         let is_rested = |id: &Uuid| self.tried_at.get(id).is_none_or(|at| now.saturating_sub(*at) >= PROOF_PAUSE);
         // By both clocks: the wall clock may have been set meanwhile.
-        let monotonic = gateway.monotonic();
+        let monotonic = gateway.now().monotonic;
         let mut has_waited = |id: &Uuid| {
             let since = *self.unknown_since.entry(*id).or_insert(monotonic);
             monotonic.saturating_sub(since) >= SETTLES_AFTER
         };
-        let due = |order: &&Unproven| has_waited(&order.id) && order.is_provable(now) && is_rested(&order.id);
+        let due = |order: &&Unproven| has_waited(&order.id) && order.is_provable(now, dialect) && is_rested(&order.id);
         let unproven: Vec<_> = stock.unproven.iter().filter(due).cloned().collect();
         if unproven.is_empty() || !gateway.may_ask() {
             return Vec::new();
@@ -240,7 +257,7 @@ impl Desk {
         let Some(answers) = gateway.positions_twice().await else { return Vec::new() };
         let mut proven = Vec::new();
         for order in unproven {
-            match order.prove([&answers[0], &answers[1]], self.rules.account_mode) {
+            match order.prove([&answers[0], &answers[1]], &self.names, self.rules.account_mode) {
                 Some(proof) if ledger.write(OrderStep::Proven(order.id, proof)).await.is_ok() => {
                     proven.push((order, proof))
                 }
@@ -248,6 +265,11 @@ impl Desk {
             }
         }
         proven
+    }
+
+    /// What the cycle's list of open positions left in doubt; `None` if nobody asked for it.
+    pub fn doubts(&self) -> Option<&[Doubt]> {
+        self.doubts.as_deref()
     }
 
     /// Writes what is owed, at the end of a daemon. Answers whether nothing is owed any more.

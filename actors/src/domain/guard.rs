@@ -41,6 +41,8 @@ suppressions! {
     Handshake = "handshake", "The gateway has not answered the handshake.";
     Breaker = "breaker", "The gateway's circuit breaker is open.";
     ClockStep = "clock_step", "The wall clock has just jumped.";
+    StaleDecision = "stale_decision", "Too long passed between the decision and the send: a pause, or a slow disk or gateway.";
+    Positions = "positions", "The gateway's list of open positions cannot be read.";
     Journal = "journal", "The journal cannot be written.";
     Shutdown = "shutdown", "The daemon is stopping.";
 }

@@ -82,6 +82,15 @@ pub struct GatewayState {
     pub trouble: Option<String>,
 }
 
+/// What the last list of open positions said.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PositionsState {
+    /// Why it cannot be read; `None` if it can, or nobody asked yet.
+    pub trouble: Option<String>,
+    /// Positions that may be ours and have a name that no configured symbol explains, each in words.
+    pub doubts: Vec<String>,
+}
+
 /// What the verdict is made from.
 #[derive(Debug, Clone, PartialEq)]
 pub struct State {
@@ -101,6 +110,8 @@ pub struct State {
     pub journal: JournalState,
     /// The gateway's handshake.
     pub gateway: GatewayState,
+    /// The gateway's list of open positions.
+    pub positions: PositionsState,
     /// The last cycle that ended.
     pub last_cycle: Option<CycleState>,
     /// When a cycle last succeeded, time since the unix epoch.
@@ -125,6 +136,7 @@ impl State {
             steps: Default::default(),
             journal: JournalState::default(),
             gateway: GatewayState::default(),
+            positions: PositionsState::default(),
             last_cycle: None,
             last_cycle_success_at: None,
             cycles_ended: false,
@@ -144,6 +156,7 @@ impl State {
             self.check_kill_switch(),
             self.check_journal(),
             self.check_gateway(),
+            self.check_positions(),
             self.check_orders(),
         ];
         let not_ready = self.not_ready_because(now);
@@ -259,6 +272,20 @@ impl State {
                 Check::new("gateway", Status::Degraded, format!("no order leaves until it answers: {trouble}"))
             }
         }
+    }
+
+    fn check_positions(&self) -> Check {
+        let PositionsState { trouble, doubts } = &self.positions;
+        if let Some(trouble) = trouble {
+            let detail = format!("no order leaves: the gateway's list cannot be read: {trouble}");
+            return Check::new("positions", Status::Degraded, detail);
+        }
+        if doubts.is_empty() {
+            return Check::new("positions", Status::Ok, "no open position is in doubt".into());
+        }
+        let named = doubts.iter().take(ORDERS_NAMED_MAX).cloned().collect::<Vec<_>>().join("; ");
+        let detail = format!("{} in doubt, which count as open: {named}", doubts.len());
+        Check::new("positions", Status::Degraded, detail)
     }
 
     fn check_orders(&self) -> Check {

@@ -26,6 +26,24 @@ impl fmt::Display for Symbol {
     }
 }
 
+/// What tells the instruments of an account apart: the broker's name without case, because no broker has two that differ
+/// only in that, and gateways spell as they like. Sentinel's own name of an instrument may change; this is what is traded.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct InstrumentKey(Arc<str>);
+
+impl InstrumentKey {
+    /// The key of a broker's name.
+    pub fn of(gateway_name: &str) -> Self {
+        Self(gateway_name.to_lowercase().into())
+    }
+}
+
+impl fmt::Display for InstrumentKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// One configured symbol: its name on each side and how it is traded.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Instrument {
@@ -45,4 +63,22 @@ pub struct Instrument {
     pub stop_loss: Option<f64>,
     /// Distance of the take-profit from the newest close, in price; `None`: no take-profit.
     pub take_profit: Option<f64>,
+}
+
+impl Instrument {
+    /// What it is to the broker.
+    pub fn key(&self) -> InstrumentKey {
+        InstrumentKey::of(&self.gateway_name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_case_of_a_name_makes_no_other_instrument() {
+        assert_eq!(InstrumentKey::of("EURUSDm"), InstrumentKey::of("eurusdM"));
+        assert_ne!(InstrumentKey::of("EURUSD"), InstrumentKey::of("EURUSDm"));
+    }
 }

@@ -4,7 +4,7 @@ use crate::domain::{
     bar::Bar,
     decision::{Action, Prediction},
     features::FeatureSet,
-    instrument::Symbol,
+    instrument::{InstrumentKey, Symbol},
     order::{Order, Outcome},
     order_state::OrderState,
     proof::{Proof, Unproven},
@@ -66,7 +66,7 @@ pub enum OrderStep {
     Intent {
         /// As it will be sent.
         order: Box<Order>,
-        /// Tickets of its instrument that are open now; `None` if nobody knows. They may prove its fate later.
+        /// Tickets that are open now and could be its instrument's; `None` if nobody knows. They may prove its fate later.
         tickets_before: Option<Vec<i64>>,
     },
     /// It is about to be sent.
@@ -103,8 +103,8 @@ pub struct StockQuestion {
 pub struct Stock {
     /// When stock was taken, wall clock since the unix epoch.
     pub taken_at: Duration,
-    /// Symbols with an order of unknown fate, whatever its account and model.
-    pub unresolved: HashSet<Symbol>,
+    /// Instruments with an order of unknown fate, whatever its account and model.
+    pub unresolved: HashSet<InstrumentKey>,
     /// Orders of unknown fate of this account, oldest first.
     pub unproven: Vec<Unproven>,
     /// Orders of this account that were not filled since the last that was, or since a person said to go on.
@@ -114,18 +114,28 @@ pub struct Stock {
 /// What was ordered before, as a daemon needs it once, at its start: from then on it is the only one that orders.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct History {
-    /// Close time of the newest bar ordered per symbol for this account and model, unix seconds.
-    pub newest_ordered: HashMap<Symbol, i64>,
+    /// Close time of the newest bar ordered per instrument for this account and model, unix seconds.
+    pub newest_ordered: HashMap<InstrumentKey, i64>,
     /// When each order of this account's last 24 hours was made, oldest first.
     pub orders: VecDeque<Duration>,
-    /// When the newest order of each symbol in these 24 hours was made.
-    pub newest_at: HashMap<Symbol, Duration>,
+    /// When the newest order of each instrument in these 24 hours was made.
+    pub newest_at: HashMap<InstrumentKey, Duration>,
+    /// Since when this account trades by this journal, wall clock since the unix epoch: what it ordered before, nobody
+    /// here knows.
+    pub live_since: Duration,
+    /// Whether that was just now.
+    pub is_new: bool,
 }
 
 impl History {
-    /// Whether the one order of this symbol's bar, or a newer bar's, was made.
-    pub fn has_ordered(&self, symbol: &Symbol, bar_close_time: i64) -> bool {
-        self.newest_ordered.get(symbol).is_some_and(|newest| *newest >= bar_close_time)
+    /// Whether the one order of this instrument's bar, or a newer bar's, was made.
+    pub fn has_ordered(&self, instrument: &InstrumentKey, bar_close_time: i64) -> bool {
+        self.newest_ordered.get(instrument).is_some_and(|newest| *newest >= bar_close_time)
+    }
+
+    /// Whether the bar had closed before this journal knew of the account: it may have been ordered by another.
+    pub fn is_from_before(&self, bar_close_time: i64) -> bool {
+        u64::try_from(bar_close_time).is_ok_and(|closed| closed <= self.live_since.as_secs())
     }
 }
 

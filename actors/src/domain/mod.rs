@@ -8,6 +8,7 @@ pub mod decision;
 pub mod desk;
 pub mod drift;
 pub mod exposition;
+pub mod exposure;
 pub mod features;
 pub mod guard;
 pub mod health;

@@ -2,7 +2,7 @@
 
 use crate::domain::{
     decision::Action,
-    instrument::{Instrument, Symbol},
+    instrument::{Instrument, InstrumentKey, Symbol},
     position::Position,
 };
 use serde::Serialize;
@@ -24,6 +24,15 @@ impl Side {
         match self {
             Self::Buy => "BUY",
             Self::Sell => "SELL",
+        }
+    }
+
+    /// The other direction.
+    #[must_use]
+    pub const fn opposite(self) -> Self {
+        match self {
+            Self::Buy => Self::Sell,
+            Self::Sell => Self::Buy,
         }
     }
 
@@ -65,7 +74,7 @@ pub struct Order {
     pub closes: Option<i64>,
     /// Direction; of a close, the one it trades in, which is not the position's.
     pub side: Side,
-    /// Size in lots.
+    /// Size in lots; 0 where the dialect cannot say it, so that it is the gateway's own.
     pub volume: f64,
     /// Stop-loss, an absolute price; 0 for none.
     pub stop_loss: f64,
@@ -130,6 +139,17 @@ impl Order {
             confidence,
             bar_close_time,
         })
+    }
+
+    /// What it is to the broker.
+    pub fn instrument(&self) -> InstrumentKey {
+        InstrumentKey::of(&self.gateway_name)
+    }
+
+    /// As a dialect sends it that can say neither volume nor stops: nobody may be told that they are as wanted.
+    #[must_use]
+    pub fn without_terms(self) -> Self {
+        Self { volume: 0.0, stop_loss: 0.0, take_profit: 0.0, ..self }
     }
 
     /// The order that closes an open position before this one may go out; `id` is its [`close_order_id`].

@@ -1,6 +1,6 @@
 //! Open positions: what the gateway says of them, and what the journal believes where the gateway cannot be believed.
 
-use crate::domain::order::{Order, Side};
+use crate::domain::{instrument::InstrumentKey, order::Side};
 use serde::{Deserialize, Serialize};
 
 /// An open position.
@@ -16,27 +16,22 @@ pub struct Position {
     pub volume: f64,
 }
 
+impl Position {
+    /// What it is of, if the name can be believed.
+    pub fn key(&self) -> InstrumentKey {
+        InstrumentKey::of(&self.gateway_name)
+    }
+}
+
 /// What asking for the open positions came to.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Positions {
     /// All of them, by a gateway that knows.
     Known(Vec<Position>),
-    /// The dialect has no such question, or the answer proves nothing: the journal's fills count.
+    /// The dialect has no such question, or the list is empty where that proves nothing: the journal's fills count.
     Untold,
     /// Nobody is there. Nothing is sent in this cycle, whatever is open.
     NoGateway,
-}
-
-impl Positions {
-    /// Those of the order's instrument; `None` if they are not known.
-    pub fn of(&self, order: &Order) -> Option<Vec<Position>> {
-        match self {
-            Self::Known(all) => {
-                Some(all.iter().filter(|position| position.gateway_name == order.gateway_name).cloned().collect())
-            }
-            Self::Untold | Self::NoGateway => None,
-        }
-    }
 }
 
 /// How the broker books trades.
@@ -48,6 +43,21 @@ pub enum AccountMode {
     Netting,
     /// Every order makes a ticket.
     Hedging,
+}
+
+impl AccountMode {
+    /// The spelling of settings and of the journal.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Netting => "netting",
+            Self::Hedging => "hedging",
+        }
+    }
+
+    /// What that spelling means; `None` for any other.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Netting, Self::Hedging].into_iter().find(|mode| mode.as_str() == text)
+    }
 }
 
 /// What a signal does about open positions of the other direction.

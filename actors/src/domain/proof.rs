@@ -2,7 +2,8 @@
 //! not executed within its signature's age never will be, so what is open after that is the truth.
 
 use crate::domain::{
-    instrument::Symbol,
+    exposure::{KnownNames, VOLUME_EPSILON},
+    instrument::{InstrumentKey, Symbol},
     order::Side,
     position::{AccountMode, Position},
 };
@@ -12,9 +13,6 @@ use uuid::Uuid;
 /// How long after an order became unknown its positions may be believed: the signature's age limit of 5 s, and 2 s for
 /// clocks that differ. It was signed before it became unknown, so this is never too early.
 pub const SETTLES_AFTER: Duration = Duration::from_secs(7);
-
-/// Volumes closer than this, in lots, are the same.
-const VOLUME_EPSILON: f64 = 1e-9;
 
 /// An order of unknown fate, and what was open before it.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,8 +29,12 @@ pub struct Unproven {
     pub volume: f64,
     /// The ticket that it was to close; `None` if it was to open a position.
     pub closes: Option<i64>,
-    /// Tickets of the instrument before it was sent; `None` if nobody knew them, and nothing can be proven.
+    /// Tickets before it was sent that could be the instrument's; `None` if nobody knew them, and nothing can be proven.
     pub tickets_before: Option<Vec<i64>>,
+    /// The dialect that it was sent in; `None` in journals of before that was kept.
+    pub dialect: Option<String>,
+    /// How the settings said that the broker books orders, when it was sent.
+    pub account_mode: Option<AccountMode>,
     /// When it became unknown, wall clock since the unix epoch.
     pub unknown_since: Duration,
 }
@@ -50,44 +52,50 @@ pub enum Proof {
 }
 
 impl Unproven {
-    /// Whether positions asked for at `now` can prove anything.
-    pub fn is_provable(&self, now: Duration) -> bool {
-        (self.tickets_before.is_some() || self.closes.is_some()) && now >= self.unknown_since + SETTLES_AFTER
+    /// Whether positions asked for at `now`, in this dialect, can prove anything: an order that was sent in another may
+    /// still be executed, for it has no signature that dies.
+    pub fn is_provable(&self, now: Duration, dialect: &str) -> bool {
+        let has_sign = self.tickets_before.is_some() || self.closes.is_some();
+        has_sign && self.dialect.as_deref() == Some(dialect) && now >= self.unknown_since + SETTLES_AFTER
     }
 
     /// What two answers, asked for after [`SETTLES_AFTER`] on one new socket, prove; `None` if a person has to look.
-    pub fn prove(&self, answers: [&[Position]; 2], mode: AccountMode) -> Option<Proof> {
-        let [first, second] = answers.map(|answer| self.mine(answer));
+    ///
+    /// An order that opens a position is proven by the one new ticket of its name, side and volume, or by no new ticket at
+    /// all. A new position that no configured name explains may be it, and proves nothing.
+    pub fn prove(&self, answers: [&[Position]; 2], names: &KnownNames, mode: AccountMode) -> Option<Proof> {
         if let Some(ticket) = self.closes {
-            // A ticket that is still there proves nothing: a request to close has no age limit.
-            let is_gone = |mine: &BTreeSet<i64>| !mine.contains(&ticket);
-            return (is_gone(&first) && is_gone(&second)).then_some(Proof::Filled { ticket });
+            // By the ticket alone, whatever it is called now. One that is still there proves nothing: a request to close
+            // has no age limit.
+            let is_gone = |answer: &[Position]| answer.iter().all(|position| position.ticket != ticket);
+            return answers.into_iter().all(is_gone).then_some(Proof::Filled { ticket });
         }
+        let instrument = InstrumentKey::of(&self.gateway_name);
+        let tickets = |answer| names.relevant(&instrument, answer).map(|it| it.ticket).collect::<BTreeSet<i64>>();
         let before: BTreeSet<i64> = self.tickets_before.as_ref()?.iter().copied().collect();
-        if first != second {
+        let open = tickets(answers[1]);
+        if tickets(answers[0]) != open {
             return None;
         }
-        let mut candidates = answers[1].iter().filter(|position| {
-            position.gateway_name == self.gateway_name
+        let is_it = |position: &&Position| {
+            position.key() == instrument
                 && position.side == self.side
                 && (position.volume - self.volume).abs() < VOLUME_EPSILON
-                && !before.contains(&position.ticket)
-        });
-        match (candidates.next(), candidates.next()) {
-            (Some(position), None) => Some(Proof::Filled { ticket: position.ticket }),
-            (None, _) if second == before && mode == AccountMode::Hedging => Some(Proof::Rejected),
+        };
+        let mut new = names.relevant(&instrument, answers[1]).filter(|position| !before.contains(&position.ticket));
+        let is_hedging = mode == AccountMode::Hedging && self.account_mode == Some(AccountMode::Hedging);
+        match (new.next(), new.next()) {
+            (Some(position), None) if is_it(&position) => Some(Proof::Filled { ticket: position.ticket }),
+            (None, _) if open == before && is_hedging => Some(Proof::Rejected),
             _ => None,
         }
-    }
-
-    fn mine(&self, answer: &[Position]) -> BTreeSet<i64> {
-        answer.iter().filter(|position| position.gateway_name == self.gateway_name).map(|it| it.ticket).collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::instrument::Instrument;
 
     fn unproven(closes: Option<i64>) -> Unproven {
         Unproven {
@@ -98,6 +106,8 @@ mod tests {
             volume: 0.1,
             closes,
             tickets_before: Some(vec![5]),
+            dialect: Some("v43".into()),
+            account_mode: Some(AccountMode::Hedging),
             unknown_since: Duration::from_secs(1_000),
         }
     }
@@ -106,9 +116,24 @@ mod tests {
         Position { ticket, gateway_name: "EURUSDm".into(), side, volume }
     }
 
+    /// EURUSDm and GBPUSDm are configured.
+    fn names() -> KnownNames {
+        let instrument = |name: &str| Instrument {
+            symbol: Symbol::new(name),
+            ticker: String::new(),
+            gateway_name: name.into(),
+            threshold: 0.6,
+            volume: 0.1,
+            digits: 5,
+            stop_loss: None,
+            take_profit: None,
+        };
+        KnownNames::of(&["EURUSDm", "GBPUSDm"].map(instrument))
+    }
+
     /// What the same list, asked for twice, proves.
     fn proven(list: &[Position], mode: AccountMode) -> Option<Proof> {
-        unproven(None).prove([list, list], mode)
+        unproven(None).prove([list, list], &names(), mode)
     }
 
     #[test]
@@ -120,8 +145,40 @@ mod tests {
             assert_eq!(proven(&[old.clone(), new.clone(), position(7, Side::Buy, 0.1)], mode), None, "which of them?");
             assert_eq!(proven(&[old.clone(), position(6, Side::Sell, 0.1)], mode), None);
             assert_eq!(proven(&[old.clone(), position(6, Side::Buy, 0.2)], mode), None);
-            let elsewhere = Position { gateway_name: "GBPUSD".into(), ..new.clone() };
-            assert_ne!(proven(&[old.clone(), elsewhere], mode), Some(Proof::Filled { ticket: 6 }));
+            let elsewhere = Position { gateway_name: "GBPUSDm".into(), ..new.clone() };
+            let filled = Some(Proof::Filled { ticket: 6 });
+            assert_ne!(proven(&[old.clone(), elsewhere.clone()], mode), filled);
+            let beside = Position { ticket: 8, ..elsewhere };
+            assert_eq!(proven(&[old.clone(), new.clone(), beside], mode), filled, "another instrument's is explained");
+            let shouted = Position { gateway_name: "EurUsdM".into(), ..new.clone() };
+            assert_eq!(proven(&[old.clone(), shouted], mode), filled, "case is no other name");
+        }
+    }
+
+    #[test]
+    fn a_new_position_that_no_name_explains_proves_nothing() {
+        let old = position(5, Side::Buy, 0.1);
+        for name in ["EURUSD.raw", "Euro Dollar"] {
+            let stranger = Position { gateway_name: name.into(), ..position(6, Side::Buy, 0.1) };
+            assert_eq!(proven(&[old.clone(), stranger.clone()], AccountMode::Hedging), None, "{name}");
+            let both = [old.clone(), position(7, Side::Buy, 0.1), stranger];
+            assert_eq!(proven(&both, AccountMode::Hedging), None, "which of them?");
+        }
+        let renamed = Position { gateway_name: "EURUSD.raw".into(), ..old };
+        assert_eq!(proven(&[renamed], AccountMode::Hedging), Some(Proof::Rejected), "its ticket was there before");
+    }
+
+    #[test]
+    fn an_order_of_another_dialect_or_of_a_netting_account_is_not_refused_by_an_absence() {
+        let order = unproven(None);
+        let at = order.unknown_since + SETTLES_AFTER;
+        for dialect in [Some("envelope".to_owned()), None] {
+            assert!(!Unproven { dialect, ..order.clone() }.is_provable(at, "v43"));
+        }
+        let old = [position(5, Side::Buy, 0.1)];
+        for account_mode in [Some(AccountMode::Netting), None] {
+            let order = Unproven { account_mode, ..order.clone() };
+            assert_eq!(order.prove([&old, &old], &names(), AccountMode::Hedging), None);
         }
     }
 
@@ -138,26 +195,28 @@ mod tests {
         let (old, new) = (position(5, Side::Buy, 0.1), position(6, Side::Buy, 0.1));
         let one = [old.clone()];
         let two = [old, new];
-        assert_eq!(unproven(None).prove([&one, &two], AccountMode::Hedging), None);
-        assert_eq!(unproven(None).prove([&two, &one], AccountMode::Hedging), None);
+        assert_eq!(unproven(None).prove([&one, &two], &names(), AccountMode::Hedging), None);
+        assert_eq!(unproven(None).prove([&two, &one], &names(), AccountMode::Hedging), None);
     }
 
     #[test]
     fn a_close_is_proven_by_the_tickets_absence_and_by_nothing_else() {
         let close = unproven(Some(5));
-        assert_eq!(close.prove([&[], &[]], AccountMode::Netting), Some(Proof::Filled { ticket: 5 }));
+        assert_eq!(close.prove([&[], &[]], &names(), AccountMode::Netting), Some(Proof::Filled { ticket: 5 }));
         let open = [position(5, Side::Sell, 0.1)];
-        assert_eq!(close.prove([&open, &open], AccountMode::Hedging), None);
-        assert_eq!(close.prove([&[], &open], AccountMode::Hedging), None);
+        assert_eq!(close.prove([&open, &open], &names(), AccountMode::Hedging), None);
+        assert_eq!(close.prove([&[], &open], &names(), AccountMode::Hedging), None);
+        let renamed = [Position { gateway_name: "Euro Dollar".into(), ..open[0].clone() }];
+        assert_eq!(close.prove([&renamed, &renamed], &names(), AccountMode::Hedging), None, "under another name");
     }
 
     #[test]
     fn nothing_is_provable_before_the_signature_has_died_nor_without_the_tickets_before() {
         let order = unproven(None);
         let at = order.unknown_since + SETTLES_AFTER;
-        assert!(order.is_provable(at) && !order.is_provable(at - Duration::from_nanos(1)));
+        assert!(order.is_provable(at, "v43") && !order.is_provable(at - Duration::from_nanos(1), "v43"));
         let blind = Unproven { tickets_before: None, ..order };
-        assert!(!blind.is_provable(at));
-        assert_eq!(blind.prove([&[], &[]], AccountMode::Hedging), None);
+        assert!(!blind.is_provable(at, "v43"));
+        assert_eq!(blind.prove([&[], &[]], &names(), AccountMode::Hedging), None);
     }
 }

@@ -39,7 +39,12 @@ struct Rig {
 }
 
 fn identity() -> Identity {
-    Identity { account: "demo".into(), model: "baseline".into() }
+    Identity {
+        account: "demo".into(),
+        model: "baseline".into(),
+        dialect: "v43",
+        account_mode: crate::domain::position::AccountMode::Hedging,
+    }
 }
 
 impl Rig {
@@ -53,6 +58,7 @@ impl Rig {
         let config = Config {
             path: folder.path().join(name),
             keep: Duration::from_secs(86_400),
+            waits_for_new_bar: false,
             identity: identity(),
             clock: Arc::new(SystemClock),
             metrics: telemetry.clone(),
@@ -238,7 +244,8 @@ async fn a_panic_costs_one_answer_and_not_the_thread() {
     let opened = Opened::at(&rig.folder.path().join("other.db"), &identity(), Duration::ZERO).unwrap();
     let metrics = Metrics(rig.events.clone()).start().recipient().into();
     let (path, keep) = (rig.folder.path().join("other.db"), Duration::ZERO);
-    let config = Config { path, keep, identity: identity(), clock: Arc::new(SystemClock), metrics };
+    let config =
+        Config { path, keep, identity: identity(), waits_for_new_bar: false, clock: Arc::new(SystemClock), metrics };
     let mut journal = Journal {
         open: Default::default(),
         file: None,

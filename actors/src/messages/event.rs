@@ -133,6 +133,13 @@ pub enum Event {
         /// One per signal.
         reports: Vec<SignalReport>,
     },
+    /// SignalSender: the gateway was asked what is open.
+    PositionsChecked {
+        /// Why the list cannot be read, so that no order leaves; `None` if it can.
+        trouble: Option<String>,
+        /// Positions that may be ours and have a name that no configured symbol explains, each in words.
+        doubts: Vec<String>,
+    },
     /// SignalSender, in live mode: whether the gateway may be sent an order.
     GatewayChecked {
         /// Why not; `None` if its handshake succeeded, or a person vouches for it.
@@ -180,7 +187,9 @@ impl Event {
             Self::BarsFetched { .. } => ActorName::Fetcher,
             Self::FeaturesBuilt { .. } => ActorName::FeatureBuilder,
             Self::PredictionsReceived { .. } => ActorName::Predictor,
-            Self::SignalsHandled { .. } | Self::GatewayChecked { .. } => ActorName::SignalSender,
+            Self::SignalsHandled { .. } | Self::GatewayChecked { .. } | Self::PositionsChecked { .. } => {
+                ActorName::SignalSender
+            }
             Self::JournalChanged { .. } => ActorName::Journal,
         }
     }

@@ -13,7 +13,7 @@ use crate::{
         drift::Drift,
         exposition::Format,
         guard::Suppression,
-        health::{ActorName, CycleState, DropReason, GatewayState, Health, JournalState, State, Step},
+        health::{ActorName, CycleState, DropReason, GatewayState, Health, JournalState, PositionsState, State, Step},
         instrument::Symbol,
         order::Outcome,
         regime::Regime,
@@ -134,6 +134,10 @@ impl Recorder {
             Event::SignalsHandled { reports } => self.signals_handled(reports, now),
             Event::GatewayChecked { trouble } => {
                 self.state.gateway = GatewayState { is_checked: true, trouble: trouble.clone() };
+            }
+            Event::PositionsChecked { trouble, doubts } => {
+                self.metrics.positions_doubtful.set(i64::try_from(doubts.len()).unwrap_or(i64::MAX));
+                self.state.positions = PositionsState { trouble: trouble.clone(), doubts: doubts.clone() };
             }
             Event::JournalChanged { is_writable, write_failures, pending, unresolved } => {
                 let count = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);

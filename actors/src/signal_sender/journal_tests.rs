@@ -3,8 +3,8 @@
 use super::{scripted_gateway::Gateway, tests::*, *};
 use crate::{
     domain::{
+        exposure::Fill,
         journal::{History, JournalError, Stock},
-        position::Position,
     },
     messages::{NoteEquity, ReadFills, ReadHistory, TakeStock, WriteStep},
 };
@@ -35,7 +35,7 @@ impl Handler<ReadHistory> for Failing {
 }
 
 impl Handler<ReadFills> for Failing {
-    type Result = Result<Vec<Position>, JournalError>;
+    type Result = Result<Vec<Fill>, JournalError>;
 
     fn handle(&mut self, _: ReadFills, _: &mut Self::Context) -> Self::Result {
         Ok(Vec::new())

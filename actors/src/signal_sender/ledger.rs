@@ -4,9 +4,8 @@ use crate::{
     adapters::fail_points::reach,
     domain::{
         desk::Ledger,
-        instrument::Symbol,
+        exposure::Fill,
         journal::{History, JournalError, OrderStep, Stock, StockQuestion},
-        position::Position,
     },
     messages::{NoteEquity, ReadFills, ReadHistory, TakeStock, WriteStep},
 };
@@ -36,8 +35,8 @@ impl Ledger for JournalLedger {
         self.history.send(ReadHistory).await.unwrap_or_else(no_answer)
     }
 
-    async fn fills(&self, symbol: &Symbol) -> Result<Vec<Position>, JournalError> {
-        self.fills.send(ReadFills(symbol.clone())).await.unwrap_or_else(no_answer)
+    async fn fills(&self, tickets: &[i64]) -> Result<Vec<Fill>, JournalError> {
+        self.fills.send(ReadFills(tickets.to_vec())).await.unwrap_or_else(no_answer)
     }
 
     async fn first_equity(&self, equity: f64) -> Result<f64, JournalError> {

@@ -12,14 +12,15 @@ use crate::{
         inflight::Endpoint,
     },
     domain::{
+        clock::{Expiry, Moment},
         desk::{Fate, GatewayPort},
         guard::Suppression,
         order::{Order, Outcome, close_order_id},
         position::{Position, Positions},
     },
-    messages::{ActorName, DropReason},
+    messages::{ActorName, DropReason, Event},
 };
-use std::time::Duration;
+use std::{future::poll_fn, pin::pin, task::Poll, time::Duration};
 use tokio::time::{Instant, timeout_at};
 use tracing::warn;
 use uuid::Uuid;
@@ -55,11 +56,11 @@ impl GatewayPort for Line<'_> {
         self.gate.is_open() && !self.is_gateway_absent && is_admitted && !self.config.shutdown.is_cancelled()
     }
 
-    async fn exchange(&mut self, order: &Order) -> Result<Fate, Suppression> {
+    async fn exchange(&mut self, order: &Order, expiry: Expiry) -> Result<Fate, Suppression> {
         if self.is_gateway_absent {
             return Ok(not_sent("the gateway did not take what came before".into()));
         }
-        let fate = self.send(order).await?;
+        let fate = self.send(order, expiry).await?;
         self.config.breakers.note(Endpoint::Gateway, fate.send_latency.is_some());
         if matches!(fate.outcome, Outcome::NotSent { .. }) {
             self.is_absent("it did not take an order");
@@ -90,14 +91,20 @@ impl GatewayPort for Line<'_> {
                 return Err(Suppression::Handshake);
             }
         };
-        Ok(match positions {
-            Ok(positions) if dialect.kind().has_proof() || !positions.is_empty() => Positions::Known(positions),
-            Ok(_) => Positions::Untold,
+        match positions {
+            Ok(positions) if dialect.kind().has_proof() || !positions.is_empty() => Ok(Positions::Known(positions)),
+            Ok(_) => Ok(Positions::Untold),
             Err(reason) => {
-                warn!(stage = "send", error = "bad_reply", "the journal's fills count as positions: {reason}");
-                Positions::Untold
+                // The journal knows nothing of what a person or another journal opened, so its fills are no substitute.
+                warn!(
+                    stage = "send",
+                    error = "positions",
+                    "no order: the list of open positions cannot be read: {reason}"
+                );
+                self.config.metrics.report(Event::PositionsChecked { trouble: Some(reason), doubts: Vec::new() });
+                Err(Suppression::Positions)
             }
-        })
+        }
     }
 
     async fn equity(&mut self) -> Option<f64> {
@@ -135,8 +142,8 @@ impl GatewayPort for Line<'_> {
         Some(answers)
     }
 
-    fn monotonic(&self) -> Duration {
-        self.config.clock.monotonic()
+    fn now(&self) -> Moment {
+        self.config.clock.moment()
     }
 
     fn close_order_id(&self, order: &Order, ticket: i64) -> Uuid {
@@ -178,7 +185,7 @@ impl<'a> Line<'a> {
     }
 
     /// Sends the order and waits for its reply, all within the deadline. Shutdown ends it only before the send.
-    async fn send(&mut self, order: &Order) -> Result<Fate, Suppression> {
+    async fn send(&mut self, order: &Order, expiry: Expiry) -> Result<Fate, Suppression> {
         let config = self.config;
         let started = Instant::now();
         let deadline = started + config.deadline;
@@ -192,21 +199,27 @@ impl<'a> Line<'a> {
         };
         let socket_of_cycle = self.socket.take();
         reach("send.before");
-        let send = async {
+        let mut send = pin!(async {
             let connecting = socket_of_cycle.map_or_else(|| GatewaySocket::connect(&config.peer), Ok)?;
             connecting.send(request).await
-        };
+        });
+        // Looked at before each step of the send: a process that was stopped while it waited for the connection must not
+        // hand over an old order when it goes on.
+        let in_time = poll_fn(|cx| match expiry.is_over(config.clock.moment()) {
+            true => Poll::Ready(Err(Suppression::StaleDecision)),
+            false => send.as_mut().poll(cx).map(Ok),
+        });
         let sent = tokio::select! {
             // In this order: a send that has just completed counts, even if the shutdown came in the same moment.
             biased;
-            sent = timeout_at(deadline, send) => sent,
+            sent = timeout_at(deadline, in_time) => sent.map_or(Ok(None), |sent| sent.map(Some))?,
             () = config.shutdown.cancelled() => return Err(Suppression::Shutdown),
             () = halted(config) => return Err(Suppression::Halted),
         };
         let awaiting = match sent {
-            Ok(Ok(awaiting)) => awaiting,
-            Ok(Err(error)) => return Ok(not_sent(error.to_string())),
-            Err(_) => {
+            Some(Ok(awaiting)) => awaiting,
+            Some(Err(error)) => return Ok(not_sent(error.to_string())),
+            None => {
                 let (address, deadline) = (&config.peer.address, config.deadline);
                 return Ok(not_sent(format!("no gateway at {address} within {} ms", deadline.as_millis())));
             }

@@ -70,7 +70,9 @@ pub(super) const RULES: Rules = Rules {
         opposite: Opposite::Open,
     },
     account_mode: AccountMode::Hedging,
-    wants_proof: true,
+    proving_dialect: Some("v43"),
+    decision_age_max: Duration::from_secs(5),
+    waits_for_new_bar: false,
 };
 pub(super) const V43: Setup = Setup { kind: DialectKind::V43, live: true, deadline: DEADLINE, rules: RULES };
 const PLACE_ORDER: Setup = Setup { kind: DialectKind::PlaceOrder, ..V43 };
@@ -149,7 +151,13 @@ impl Setup {
         let journal = journal::Config {
             path: folder.path().join("journal.db"),
             keep: Duration::from_secs(86_400),
-            identity: Identity { account: "demo".into(), model: "baseline".into() },
+            identity: Identity {
+                account: "demo".into(),
+                model: "baseline".into(),
+                dialect: "v43",
+                account_mode: AccountMode::Hedging,
+            },
+            waits_for_new_bar: false,
             clock: Arc::new(SystemClock),
             metrics: metrics.clone(),
         };
@@ -186,6 +194,7 @@ impl Running {
             confidence: 0.7,
             close: 1.1,
             bar_close_time,
+            decided_at: SystemClock.moment(),
         };
         let signals = symbols.iter().map(signal).collect();
         let reports = self.sender.send(SendSignals { cycle_id, signals }).await.unwrap();
@@ -431,6 +440,7 @@ async fn a_socket_opened_for_another_cycle_is_not_used() {
         confidence: 0.7,
         close: 1.1,
         bar_close_time: BAR,
+        decided_at: SystemClock.moment(),
     }];
     let reports = running.sender.send(SendSignals { cycle_id: 3, signals }).await.unwrap();
     assert_eq!(text(&reports[0].result), "filled");

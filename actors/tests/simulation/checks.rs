@@ -8,11 +8,12 @@ use crate::{broker::Held, gateway::Truth, world::World};
 use sentinel_actors::{
     adapters::journal::{OrderRow, Store},
     domain::{
+        desk::Rules,
         guard::Limits,
         instrument::Symbol,
         order::{Order, Outcome, Side},
         order_state::OrderState,
-        position::Opposite,
+        position::{Opposite, Position},
     },
 };
 use std::{
@@ -35,6 +36,7 @@ pub enum Told {
 #[derive(Debug)]
 pub struct Checks {
     limits: Limits,
+    waits_for_new_bar: bool,
     /// The journal's orders as of the last write that went through.
     rows: Vec<OrderRow>,
     arrived: BTreeSet<Uuid>,
@@ -50,15 +52,20 @@ pub struct Checks {
     told: Told,
     equity: Option<f64>,
     is_cycle_unknown: bool,
+    /// When each order's bar was decided on, by the true time, milliseconds.
+    decided_ms: BTreeMap<Uuid, u64>,
+    /// Since when the journal knows the account.
+    live_since: Option<Duration>,
     /// What the living daemon knows the fate of, and what it could not write.
     known: BTreeSet<Uuid>,
     owed: BTreeSet<Uuid>,
 }
 
 impl Checks {
-    pub const fn new(limits: Limits) -> Self {
+    pub const fn new(Rules { limits, waits_for_new_bar, .. }: Rules) -> Self {
         Self {
             limits,
+            waits_for_new_bar,
             rows: Vec::new(),
             arrived: BTreeSet::new(),
             newest: BTreeMap::new(),
@@ -70,6 +77,8 @@ impl Checks {
             told: Told::NotAsked,
             equity: None,
             is_cycle_unknown: false,
+            decided_ms: BTreeMap::new(),
+            live_since: None,
             known: BTreeSet::new(),
             owed: BTreeSet::new(),
         }
@@ -91,6 +100,21 @@ impl Checks {
         self.told = told;
     }
 
+    pub fn live_since(&mut self, at: Duration) {
+        assert_eq!(*self.live_since.get_or_insert(at), at, "an account is new once");
+    }
+
+    /// An order goes out soon after it was decided, whatever stood still meanwhile.
+    pub fn is_of_its_moment(&self, id: Uuid, now_ms: u64, age_max: Duration) {
+        let age = Duration::from_millis(now_ms - self.decided_ms[&id]);
+        assert!(age <= age_max, "{id} goes out {age:?} after it was decided");
+    }
+
+    pub fn decided_with(&mut self, close: Uuid, order: Uuid) {
+        let at = self.decided_ms[&order];
+        self.decided_ms.insert(close, at);
+    }
+
     pub const fn equity_told(&mut self, equity: Option<f64>) {
         self.equity = equity;
     }
@@ -105,7 +129,7 @@ impl Checks {
 
     /// From here on nothing is limited.
     pub fn limits_end(&mut self) {
-        self.limits = Limits::default();
+        (self.limits, self.waits_for_new_bar) = (Limits::default(), false);
     }
 
     pub fn marked_closed(&mut self, ticket: i64) {
@@ -157,6 +181,8 @@ impl Checks {
         }
         let newest = self.newest.get(&(model.to_owned(), order.symbol.to_string()));
         assert!(newest.is_none_or(|newest| *newest < order.bar_close_time), "the bar of {id} was ordered before");
+        let known = self.live_since.map_or(0, |at| i64::try_from(at.as_secs()).unwrap());
+        assert!(!self.waits_for_new_bar || order.bar_close_time > known, "{id} is of a bar from before the journal");
         self.pace(order);
         self.exposure(order, open);
         if self.limits.loss_pct_per_day_max > 0.0 {
@@ -256,6 +282,18 @@ impl Checks {
 }
 
 impl World {
+    /// The gateway's list, with its own spelling of names.
+    pub fn listed(&self, positions: Vec<Position>) -> Vec<Position> {
+        let spelt = |it: Position| Position { gateway_name: self.plan.spelling.of(&it.gateway_name), ..it };
+        positions.into_iter().map(spelt).collect()
+    }
+
+    /// Orders are decided just now.
+    pub fn decided(&mut self, orders: &[Order]) {
+        let now_ms = self.now_ms;
+        self.checks.decided_ms.extend(orders.iter().map(|order| (order.client_order_id, now_ms)));
+    }
+
     /// A write went through: looks at all that the journal says now.
     pub fn refresh(&mut self, store: &Store) {
         let rows = store.orders(false).unwrap();

@@ -3,6 +3,7 @@
 use crate::{
     ledger::SimLedger,
     line::{ACCOUNT, Gate, Line},
+    plan::Dialect,
     world::{Shared, until_ms},
 };
 use sentinel_actors::{
@@ -10,7 +11,8 @@ use sentinel_actors::{
     domain::{
         breaker::Breaker,
         decision::{Prediction, decide},
-        desk::{Desk, Fate, Ledger},
+        desk::{Desk, Fate, Ledger, Rules},
+        exposure::KnownNames,
         guard::{Circumstances, Suppression, is_stale, objection},
         instrument::Instrument,
         journal::StockQuestion,
@@ -27,13 +29,20 @@ const KEEP: Duration = Duration::from_secs(86_400);
 
 /// Runs so many cycles, or until it is told to stop; answers how many orders were filled.
 pub async fn daemon(world: Shared, path: PathBuf, model: &'static str, cycles: u64) -> u64 {
-    let identity = Identity { account: ACCOUNT.into(), model: model.into() };
+    let identity = Identity {
+        account: ACCOUNT.into(),
+        model: model.into(),
+        dialect: world.borrow().dialect.name(),
+        account_mode: world.borrow().plan.rules.account_mode,
+    };
     let ledger = SimLedger::open(&world, &path, identity);
     // As the daemon does when it opens the file, and like it without a word if that fails.
     let _ = ledger.take_stock(StockQuestion::default()).await;
     let (rules, policy) = (world.borrow().plan.rules, world.borrow().plan.breaker);
-    let began = (Instant::now(), world.borrow().now_ms);
-    let mut desk = Desk::new(rules);
+    let proving_dialect = (world.borrow().dialect == Dialect::V43).then_some("v43");
+    let rules = Rules { proving_dialect, ..rules };
+    let began = (Instant::now(), world.borrow().monotonic());
+    let mut desk = Desk::new(rules, KnownNames::of(&world.borrow().plan.instruments));
     let mut gate = Gate { is_open: false, breaker: Breaker::new(policy), began, model };
     let mut filled = 0;
     for number in 0..cycles {
@@ -78,13 +87,15 @@ async fn cycle(world: &Shared, ledger: &SimLedger, desk: &mut Desk, gate: &mut G
             Err(reason) => suppressed(world, reason),
         }
     }
+    let decided_at = world.borrow().moment();
+    world.borrow_mut().decided(&orders);
     if !orders.is_empty() {
         let _ = desk.begin(ledger).await;
     }
     let mut filled = 0;
     for order in orders {
         let mut closes = Vec::new();
-        match desk.place(&order, ledger, &mut line, &mut closes).await {
+        match desk.place(&order, decided_at, (ledger, &mut line), &mut closes).await {
             Ok(Fate { outcome, .. }) => filled += u64::from(outcome.as_str() == "filled"),
             Err(reason) => suppressed(world, reason),
         }

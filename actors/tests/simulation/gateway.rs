@@ -37,6 +37,7 @@ pub struct Heard {
 #[derive(Debug)]
 pub struct Parcel {
     pub order: Order,
+    dialect: Dialect,
     signed_ms: u64,
     stage: Stage,
     pub truth: Truth,
@@ -112,7 +113,9 @@ impl World {
         self.say(&format!("sent {id}"));
         let arrives_ms = self.now_ms + self.rng.below(20);
         let stage = Stage::InSocket { arrives_ms };
-        self.gateway.parcels.push(Parcel { order: order.clone(), signed_ms, stage, truth: Truth::Open });
+        self.checks.is_of_its_moment(id, self.now_ms, self.plan.rules.decision_age_max);
+        let dialect = self.dialect;
+        self.gateway.parcels.push(Parcel { order: order.clone(), dialect, signed_ms, stage, truth: Truth::Open });
         self.gateway.waiting = Some(id);
         self.gateway.heard = None;
     }
@@ -161,7 +164,7 @@ impl World {
         self.count(if order.closes.is_some() { "closes arrived" } else { "orders arrived" });
         self.checks.arrived(&order);
         let is_slow = self.fails(self.plan.gateway);
-        let slowest = match self.plan.dialect {
+        let slowest = match self.gateway.parcels[at].dialect {
             Dialect::V43 => 9_000,
             Dialect::Envelope | Dialect::Plain => 3_600_000,
         };
@@ -180,7 +183,7 @@ impl World {
         let refused = |reason: &str| Heard { outcome: Outcome::Rejected { reason: reason.into() }, is_ours: true };
         let vague = |reason: &str, is_ours| Heard { outcome: Outcome::Unknown { reason: reason.into() }, is_ours };
         // A request to close is not signed.
-        let is_signed = self.plan.dialect == Dialect::V43 && order.closes.is_none();
+        let is_signed = self.gateway.parcels[at].dialect == Dialect::V43 && order.closes.is_none();
         let is_refused = self.fails(0.15);
         let (truth, honest) = if is_signed && self.now_ms.saturating_sub(signed_ms) > SIGNED_MS_MAX {
             self.count("signatures expired");

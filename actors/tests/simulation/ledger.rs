@@ -5,9 +5,8 @@ use sentinel_actors::{
     adapters::journal::{Identity, Store},
     domain::{
         desk::Ledger,
-        instrument::Symbol,
+        exposure::Fill,
         journal::{History, JournalError, OrderStep, Stock, StockQuestion},
-        position::Position,
         proof::Proof,
     },
 };
@@ -74,11 +73,13 @@ impl Ledger for SimLedger {
     }
 
     async fn history(&self) -> Result<History, JournalError> {
-        self.call("history", |store, identity, now| store.history(identity, now)).await
+        let history = self.call("history", |store, identity, now| store.history(identity, now)).await?;
+        self.world.borrow_mut().checks.live_since(history.live_since);
+        Ok(history)
     }
 
-    async fn fills(&self, symbol: &Symbol) -> Result<Vec<Position>, JournalError> {
-        self.call("fills", |store, identity, _| store.fills(identity, symbol)).await
+    async fn fills(&self, tickets: &[i64]) -> Result<Vec<Fill>, JournalError> {
+        self.call("fills", |store, identity, _| store.fills(identity, tickets)).await
     }
 
     async fn first_equity(&self, equity: f64) -> Result<f64, JournalError> {

@@ -4,11 +4,12 @@
 use crate::{
     checks::Told,
     gateway::Heard,
-    plan::Dialect,
+    plan::{Dialect, Spelling},
     world::{Shared, step, until_ms},
 };
 use sentinel_actors::domain::{
     breaker::{Breaker, BreakerState},
+    clock::{Expiry, Moment},
     desk::{Fate, GatewayPort},
     guard::Suppression,
     order::{Order, Outcome, close_order_id},
@@ -24,7 +25,7 @@ pub struct Gate {
     pub is_open: bool,
     pub breaker: Breaker,
     /// Monotonic zero of the breaker.
-    pub began: (Instant, u64),
+    pub began: (Instant, Duration),
     pub model: &'static str,
 }
 
@@ -44,8 +45,8 @@ enum Asked {
 
 impl Line<'_> {
     fn monotonic(&self) -> Instant {
-        let (began, at_ms) = self.gate.began;
-        began + Duration::from_millis(self.world.borrow().now_ms - at_ms)
+        let (began, at) = self.gate.began;
+        began + (self.world.borrow().monotonic() - at)
     }
 
     fn note(&mut self, is_good: bool) {
@@ -127,7 +128,7 @@ impl GatewayPort for Line<'_> {
         rules.into_iter().find_map(|(objects, reason)| objects.then_some(reason))
     }
 
-    async fn exchange(&mut self, order: &Order) -> Result<Fate, Suppression> {
+    async fn exchange(&mut self, order: &Order, expiry: Expiry) -> Result<Fate, Suppression> {
         assert_eq!(self.objection(), None, "an order goes out against an objection");
         if self.is_gateway_absent {
             return Ok(not_sent("the gateway did not take what came before"));
@@ -138,7 +139,7 @@ impl GatewayPort for Line<'_> {
             world.checks.handed_over(order, self.gate.model, wall, &held);
             (u64::try_from(wall.as_millis()).unwrap(), world.now_ms + world.plan.deadline_ms)
         };
-        if order.closes.is_some() && self.world.borrow().plan.dialect == Dialect::Plain {
+        if order.closes.is_some() && self.world.borrow().dialect == Dialect::Plain {
             return Ok(not_sent("it cannot close"));
         }
         step(&self.world, "connects").await;
@@ -147,6 +148,9 @@ impl GatewayPort for Line<'_> {
             self.note(false);
             self.is_absent();
             return Ok(not_sent("no gateway"));
+        }
+        if expiry.is_over(self.now()) {
+            return Err(Suppression::StaleDecision);
         }
         self.world.borrow_mut().post(order, signed_ms);
         let heard = self.reply(deadline_ms).await;
@@ -167,7 +171,7 @@ impl GatewayPort for Line<'_> {
     }
 
     async fn positions(&mut self) -> Result<Positions, Suppression> {
-        let dialect = self.world.borrow().plan.dialect;
+        let dialect = self.world.borrow().dialect;
         let asked = match dialect {
             Dialect::Plain => Asked::Unreadable,
             Dialect::V43 | Dialect::Envelope => self.ask("GET_POSITIONS").await,
@@ -184,11 +188,18 @@ impl GatewayPort for Line<'_> {
                 self.is_absent();
                 return Ok(Positions::NoGateway);
             }
-            Asked::Unreadable => (Told::Nothing, Positions::Untold),
+            Asked::Unreadable if dialect == Dialect::Plain => (Told::Nothing, Positions::Untold),
+            Asked::Unreadable => {
+                world.count("lists unreadable");
+                return Err(Suppression::Positions);
+            }
             Asked::Answered => {
                 let chance = world.plan.gateway / 2.0;
                 let is_cut_off = dialect == Dialect::Envelope && world.fails(chance);
-                let all = if is_cut_off { Vec::new() } else { world.broker.positions() };
+                let all = if is_cut_off { Vec::new() } else { world.listed(world.broker.positions()) };
+                if world.plan.spelling != Spelling::AsOrdered && !all.is_empty() {
+                    world.count("names of another spelling");
+                }
                 match dialect {
                     Dialect::V43 => (Told::Positions, Positions::Known(all)),
                     _ if all.is_empty() => (Told::Nothing, Positions::Untold),
@@ -202,7 +213,7 @@ impl GatewayPort for Line<'_> {
     }
 
     async fn equity(&mut self) -> Option<f64> {
-        let is_plain = self.world.borrow().plan.dialect == Dialect::Plain;
+        let is_plain = self.world.borrow().dialect == Dialect::Plain;
         if is_plain || !matches!(self.ask("GET_ACCOUNT").await, Asked::Answered) {
             self.world.borrow_mut().checks.equity_told(None);
             return None;
@@ -215,7 +226,7 @@ impl GatewayPort for Line<'_> {
     }
 
     async fn positions_twice(&mut self) -> Option<[Vec<Position>; 2]> {
-        if self.world.borrow().plan.dialect != Dialect::V43 {
+        if self.world.borrow().dialect != Dialect::V43 {
             return None;
         }
         if !matches!(self.ask("GET_POSITIONS for a proof").await, Asked::Answered) {
@@ -226,23 +237,27 @@ impl GatewayPort for Line<'_> {
             // The first answer can come before what was queued has run, or from a terminal that has just connected.
             let longest = 2 * world.plan.cycle_ms;
             let lag = if world.fails(0.3) { world.rng.below(longest) } else { 0 };
-            if world.fails(0.2) { Vec::new() } else { world.broker.positions_at(world.now_ms - lag) }
+            if world.fails(0.2) { Vec::new() } else { world.listed(world.broker.positions_at(world.now_ms - lag)) }
         };
         if !matches!(self.ask("GET_POSITIONS once more").await, Asked::Answered) {
             return None;
         }
-        Some([first, self.world.borrow().broker.positions()])
+        let world = self.world.borrow();
+        Some([first, world.listed(world.broker.positions())])
     }
 
     fn may_ask(&self) -> bool {
         self.gate.is_open && !self.world.borrow().is_stopping
     }
 
-    fn monotonic(&self) -> Duration {
-        Duration::from_millis(self.world.borrow().now_ms)
+    fn now(&self) -> Moment {
+        self.world.borrow().moment()
     }
 
     fn close_order_id(&self, order: &Order, ticket: i64) -> Uuid {
-        close_order_id(ACCOUNT, &order.symbol, self.gate.model, order.bar_close_time, ticket)
+        let id = close_order_id(ACCOUNT, &order.symbol, self.gate.model, order.bar_close_time, ticket);
+        // It goes with the order that it makes room for.
+        self.world.borrow_mut().checks.decided_with(id, order.client_order_id);
+        id
     }
 }

@@ -20,6 +20,7 @@ mod world;
 
 use daemon::daemon;
 use rng::Rng;
+use sentinel_actors::domain::desk::Rules;
 use std::{
     cell::RefCell,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -39,7 +40,7 @@ use world::{Counts, Shared, Trace, World};
 const SEEDS: u64 = 300;
 
 /// What a run that means anything must have seen.
-const SEEN: [&str; 41] = [
+const SEEN: [&str; 47] = [
     "kills",
     "stops",
     "gateway restarts",
@@ -63,6 +64,10 @@ const SEEN: [&str; 41] = [
     "closed by hand",
     "traded by hand",
     "traded at last",
+    "machine sleeps",
+    "process stops",
+    "lists unreadable",
+    "names of another spelling",
     "suppressed: below_threshold",
     "suppressed: already_ordered",
     "suppressed: stale_bar",
@@ -79,6 +84,8 @@ const SEEN: [&str; 41] = [
     "suppressed: handshake",
     "suppressed: breaker",
     "suppressed: clock_step",
+    "suppressed: stale_decision",
+    "suppressed: positions",
     "suppressed: journal",
     "suppressed: shutdown",
 ];
@@ -108,6 +115,10 @@ fn drive(world: &Shared, path: &Path, model: &'static str, cycles: u64) -> Optio
             world.count("stops");
             world.is_stopping = true;
         }
+        let pause = world.plan.pause * if world.gateway.is_waited_for() { 8.0 } else { 1.0 };
+        if world.fails(pause) {
+            world.stands_still();
+        }
         // The next thing that happens is the gateway's or the daemon's.
         let next = world.gateway.next_ms().map_or(world.wake_at_ms, |next| next.min(world.wake_at_ms));
         world.now_ms = world.now_ms.max(next);
@@ -132,6 +143,8 @@ fn run(seed: u64, trace: &Trace) -> Counts {
             let longest = *world.rng.pick(&[500, 3_000, 60_000]);
             world.now_ms += world.rng.between(100, longest);
             world.say("STARTS");
+            let dialects = world.plan.dialects.clone();
+            world.dialect = *world.rng.pick(&dialects);
             (*world.rng.pick(&["baseline", "baseline", "other"]), world.rng.between(2, 25))
         };
         drive(&world, &path, model, cycles);
@@ -159,7 +172,8 @@ fn settle(world: &Shared, path: &Path) {
             world.resolve(path);
         }
         world.now_ms += 2 * 86_400_000;
-        world.plan.rules = Default::default();
+        let decision_age_max = world.plan.rules.decision_age_max;
+        world.plan.rules = Rules { decision_age_max, ..Rules::default() };
         world.plan.volume_max = 0.0;
         world.checks.limits_end();
     }

@@ -82,7 +82,7 @@ impl World {
             .map(|row| row.id)
             .collect();
         if self.plan.rules.account_mode == AccountMode::Netting
-            && (!unsettled.is_empty() || self.plan.dialect == Dialect::V43)
+            && (!unsettled.is_empty() || self.plan.dialects.contains(&Dialect::V43))
         {
             return;
         }

@@ -21,10 +21,45 @@ pub enum Dialect {
     Plain,
 }
 
+impl Dialect {
+    /// As the journal keeps it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::V43 => "v43",
+            Self::Envelope => "envelope",
+            Self::Plain => "order_send",
+        }
+    }
+}
+
+/// How the gateway spells the names of positions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spelling {
+    AsOrdered,
+    Lower,
+    /// With another suffix, `EURUSD.raw`.
+    Suffixed,
+    /// A word that no name is part of.
+    Foreign,
+}
+
+impl Spelling {
+    pub fn of(self, name: &str) -> String {
+        match self {
+            Self::AsOrdered => name.to_owned(),
+            Self::Lower => name.to_lowercase(),
+            Self::Suffixed => format!("{}.raw", name.trim_end_matches('m')),
+            Self::Foreign => name.bytes().map(|byte| char::from(b'z' - (byte.to_ascii_lowercase() - b'a'))).collect(),
+        }
+    }
+}
+
 /// A seed's settings.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    pub dialect: Dialect,
+    /// What the lives of the daemon speak, one or several.
+    pub dialects: Vec<Dialect>,
+    pub spelling: Spelling,
     pub rules: Rules,
     pub instruments: Vec<Instrument>,
     /// Length of a bar, seconds.
@@ -44,6 +79,8 @@ pub struct Plan {
     pub gateway: f64,
     /// Chance that a person does something, at each step.
     pub person: f64,
+    /// Chance that the process, or the machine, stands still for a while, at each step.
+    pub pause: f64,
 }
 
 impl Plan {
@@ -63,15 +100,36 @@ impl Plan {
             opposite: *rng.pick(&[Opposite::Open, Opposite::CloseThenOpen, Opposite::CloseThenOpen, Opposite::Skip]),
         };
         let account_mode = *rng.pick(&[AccountMode::Netting, AccountMode::Hedging]);
-        let rules = Rules { limits, account_mode, wants_proof: dialect == Dialect::V43 };
+        let rules = Rules {
+            limits,
+            account_mode,
+            // Set with each life's dialect.
+            proving_dialect: None,
+            decision_age_max: Duration::from_secs(16),
+            waits_for_new_bar: rng.chance(0.3),
+        };
+        let spelling = *rng.pick(&[
+            Spelling::AsOrdered,
+            Spelling::AsOrdered,
+            Spelling::Lower,
+            Spelling::Suffixed,
+            Spelling::Foreign,
+        ]);
+        // Somebody changes the setting between two lives.
+        let dialects = match dialect {
+            Dialect::Envelope if rng.chance(0.5) => vec![Dialect::Envelope, Dialect::V43],
+            dialect => vec![dialect],
+        };
         let mut rate = |max: f64| if rng.chance(0.25) { 0.0 } else { rng.unit() * max };
         Self {
-            dialect,
+            dialects,
+            spelling,
             rules,
             crash: rate(0.03),
             disk: rate(0.15),
             gateway: rate(0.5),
             person: rate(0.1),
+            pause: rate(0.01),
             instruments: ["EURUSD", "GBPUSD", "USDJPY"].map(|name| instrument(name, rng)).into(),
             bar_s,
             cycle_ms: 1_000 * bar_s / rng.between(1, 3),

@@ -1,6 +1,13 @@
 //! Everything around the core, in one place: time, chance, the journal's disk, the gateway, and a trace of what happened.
 
-use crate::{broker::Broker, checks::Checks, gateway::Gateway, plan::Plan, rng::Rng};
+use crate::{
+    broker::Broker,
+    checks::Checks,
+    gateway::Gateway,
+    plan::{Dialect, Plan},
+    rng::Rng,
+};
+use sentinel_actors::domain::clock::Moment;
 use std::{
     cell::RefCell,
     collections::{BTreeMap, VecDeque},
@@ -54,6 +61,10 @@ pub struct World {
     pub now_ms: u64,
     /// How far the daemons' clock is ahead of it: within what the handshake lets pass.
     pub skew_ms: i64,
+    /// How long the machine slept: the monotonic clock stands still then.
+    pub slept_ms: u64,
+    /// What the living daemon speaks.
+    pub dialect: Dialect,
     /// When the daemon wants to go on.
     pub wake_at_ms: u64,
     /// No faults, no kills, nobody interferes.
@@ -74,10 +85,12 @@ impl World {
         let now_ms = 1_763_640_000_000 + rng.below(86_400_000);
         Self {
             broker: Broker::new(plan.rules.account_mode),
-            checks: Checks::new(plan.rules.limits),
+            checks: Checks::new(plan.rules),
+            dialect: plan.dialects[0],
             plan,
             rng,
             now_ms,
+            slept_ms: 0,
             skew_ms: 0,
             wake_at_ms: now_ms,
             is_calm: false,
@@ -93,6 +106,31 @@ impl World {
     /// The daemons' wall clock.
     pub fn wall(&self) -> Duration {
         Duration::from_millis(self.now_ms.saturating_add_signed(self.skew_ms))
+    }
+
+    /// The daemons' monotonic clock.
+    pub const fn monotonic(&self) -> Duration {
+        Duration::from_millis(self.now_ms - self.slept_ms)
+    }
+
+    pub fn moment(&self) -> Moment {
+        Moment { wall: self.wall(), monotonic: self.monotonic() }
+    }
+
+    /// The process is stopped for a while, or the whole machine sleeps; the gateway does not.
+    pub fn stands_still(&mut self) {
+        let longest = 2 * self.plan.cycle_ms + 60_000;
+        let length_ms = self.rng.between(1_000, longest);
+        let is_machine = self.rng.chance(0.5);
+        self.say(&format!("{} for {length_ms} ms", if is_machine { "the machine sleeps" } else { "is stopped" }));
+        self.count(if is_machine { "machine sleeps" } else { "process stops" });
+        let until = self.now_ms + length_ms;
+        while let Some(next) = self.gateway.next_ms().filter(|next| *next <= until) {
+            self.now_ms = self.now_ms.max(next);
+            self.run_gateway();
+        }
+        self.now_ms = until;
+        self.slept_ms += if is_machine { length_ms } else { 0 };
     }
 
     /// Whether something with this chance goes wrong now.

@@ -38,6 +38,10 @@ pub(super) const fn rule(reason: Suppression) -> &'static str {
         Suppression::Handshake => "the gateway did not answer a harmless question, so it gets no order",
         Suppression::Breaker => "the gateway failed too often in a row and is left alone for a while ([breaker])",
         Suppression::ClockStep => "the wall clock jumped since the cycle before, and no rule about time holds",
+        Suppression::StaleDecision => {
+            "too long passed between decision and send (a pause of the process or machine, or a slow disk or gateway)"
+        }
+        Suppression::Positions => "the gateway's list of open positions cannot be read, so no limit on them could hold",
         Suppression::Journal => "the journal cannot be written, and a restart would not know of the order",
         Suppression::Shutdown => "the daemon was stopping",
     }

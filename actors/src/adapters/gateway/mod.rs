@@ -127,6 +127,11 @@ impl DialectKind {
         matches!(self, Self::V43 | Self::Envelope)
     }
 
+    /// Whether an order says its volume and its stops. Where it does not, the gateway has its own.
+    pub const fn says_terms(self) -> bool {
+        !matches!(self, Self::PlaceOrder)
+    }
+
     /// Whether a list of open positions is all there is, even if it is empty. A gateway of `envelope` that is cut off
     /// from MetaTrader answers an empty one, and only v43 limits the age of an order.
     pub const fn has_proof(self) -> bool {

@@ -6,6 +6,7 @@ use crate::domain::{
     journal::{JournalError, OrderStep, UnresolvedOrder},
     order::{Order, Outcome},
     order_state::OrderState,
+    position::AccountMode,
     proof::Proof,
 };
 use rusqlite::{OptionalExtension, Row, Transaction, params};
@@ -29,6 +30,10 @@ pub struct Identity {
     pub account: String,
     /// `model.name`.
     pub model: String,
+    /// The gateway's dialect, which is kept with every order.
+    pub dialect: &'static str,
+    /// How the broker books orders, by the settings; kept as well.
+    pub account_mode: AccountMode,
 }
 
 /// An order as the journal has it.
@@ -221,10 +226,13 @@ fn insert(
         order.gateway_name,
         order.closes,
         tickets_before.map(as_text),
+        identity.dialect,
+        identity.account_mode.as_str(),
     ];
     let sql = "INSERT INTO orders (id, account, symbol, model, bar_close_time, side, volume, stop_loss, take_profit,
-               confidence, state, created_at_ms, updated_at_ms, gateway_name, closes, tickets_before)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12, ?13, ?14, ?15)";
+               confidence, state, created_at_ms, updated_at_ms, gateway_name, closes, tickets_before,
+               dialect, account_mode)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12, ?13, ?14, ?15, ?16, ?17)";
     let inserted = transaction.prepare_cached(sql).and_then(|mut insert| insert.execute(row));
     inserted.map_err(|error| match error.sqlite_error_code() {
         Some(rusqlite::ErrorCode::ConstraintViolation) => JournalError::Exists,
@@ -280,8 +288,10 @@ pub(super) fn mark_closed(
 /// What a fill means for the positions that earlier fills made: a close ends its ticket's, and an opening ends those of
 /// the other direction.
 fn release(transaction: &Transaction<'_>, id: &str, now: Duration) -> rusqlite::Result<()> {
-    let sql = "UPDATE orders SET closed_at_ms = ?2 FROM (SELECT account, symbol, side, closes FROM orders WHERE id = ?1) AS it
-               WHERE orders.account = it.account AND orders.symbol = it.symbol AND orders.state = 'filled'
+    let sql = "UPDATE orders SET closed_at_ms = ?2
+               FROM (SELECT account, gateway_name, side, closes FROM orders WHERE id = ?1) AS it
+               WHERE orders.account = it.account AND lower(orders.gateway_name) = lower(it.gateway_name)
+               AND orders.state = 'filled'
                AND orders.closes IS NULL AND orders.closed_at_ms IS NULL
                AND CASE WHEN it.closes IS NULL THEN orders.side <> it.side ELSE orders.ticket = it.closes END";
     transaction.prepare_cached(sql)?.execute(params![id, millis(now)]).map(drop)
@@ -328,7 +338,8 @@ pub(super) fn order_row(row: &Row<'_>) -> rusqlite::Result<OrderRow> {
     })
 }
 
-fn as_text(tickets: &[i64]) -> String {
+/// As `5,7`.
+pub(super) fn as_text(tickets: &[i64]) -> String {
     tickets.iter().map(i64::to_string).collect::<Vec<_>>().join(",")
 }
 

@@ -8,7 +8,7 @@ use std::path::Path;
 const APPLICATION_ID: i64 = 0x534e_544c;
 
 /// What each version adds; `PRAGMA user_version` counts how many a file has.
-const MIGRATIONS: [&str; 2] = ["
+const MIGRATIONS: [&str; 3] = ["
 CREATE TABLE orders (
     id             TEXT PRIMARY KEY,     -- client_order_id
     account        TEXT NOT NULL,
@@ -90,6 +90,14 @@ CREATE TABLE confidences (               -- the first of each bar; a table of it
     PRIMARY KEY (model, symbol, bar_close_time)
 ) WITHOUT ROWID;
 CREATE INDEX confidences_bar ON confidences (model, bar_close_time);
+", "
+ALTER TABLE orders ADD COLUMN dialect TEXT;      -- what it was sent in: its fate is proven by that dialect's rules or by none
+ALTER TABLE orders ADD COLUMN account_mode TEXT; -- 'netting' or 'hedging', as the settings had it then
+CREATE TABLE accounts (
+    account       TEXT PRIMARY KEY,
+    live_since_ms INTEGER NOT NULL       -- what it ordered before that is not in this journal; unix milliseconds
+);
+INSERT INTO accounts SELECT account, min(created_at_ms) FROM orders GROUP BY account;
 "];
 
 /// Latest version.

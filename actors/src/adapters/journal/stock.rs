@@ -2,14 +2,15 @@
 
 use super::{
     Identity, Store, broken, millis,
-    orders::{DAEMON, Details, advance, parsed},
+    orders::{DAEMON, Details, advance, as_text, parsed},
 };
 use crate::domain::{
-    instrument::Symbol,
+    exposure::Fill,
+    instrument::{InstrumentKey, Symbol},
     journal::{History, JournalError, Stock, StockQuestion},
     order::Side,
     order_state::OrderState,
-    position::Position,
+    position::AccountMode,
     proof::Unproven,
 };
 use rusqlite::{Row, Transaction, params};
@@ -44,52 +45,37 @@ impl Store {
         })
     }
 
-    /// What was ordered before.
+    /// What was ordered before. The first time that an account asks is when it went live by this journal.
     ///
     /// # Errors
     /// [`JournalError::Failed`].
-    pub fn history(&self, identity: &Identity, now: Duration) -> Result<History, JournalError> {
-        let read = || {
-            let mut newest = self.connection.prepare_cached(
-                "SELECT symbol, max(bar_close_time) FROM orders WHERE account = ?1 AND model = ?2 AND closes IS NULL
-                 GROUP BY symbol",
-            )?;
-            let rows =
-                newest.query_map([&identity.account, &identity.model], |row| Ok((symbol(row, 0)?, row.get(1)?)))?;
-            let newest_ordered = rows.collect::<rusqlite::Result<_>>()?;
-            let mut recent = self.connection.prepare_cached(
-                "SELECT created_at_ms, symbol FROM orders WHERE account = ?1 AND closes IS NULL AND created_at_ms > ?2
-                 ORDER BY created_at_ms",
-            )?;
-            let since = millis(now.saturating_sub(DAY));
-            let rows =
-                recent.query_map(params![identity.account, since], |row| Ok((time(row, 0)?, symbol(row, 1)?)))?;
-            let rows = rows.collect::<rusqlite::Result<Vec<_>>>()?;
-            let orders = rows.iter().map(|(at, _)| *at).collect();
-            Ok(History {
-                newest_ordered,
-                orders,
-                newest_at: rows.into_iter().map(|(at, symbol)| (symbol, at)).collect(),
-            })
-        };
-        read().map_err(broken)
+    pub fn history(&mut self, identity: &Identity, now: Duration) -> Result<History, JournalError> {
+        self.write(|transaction| history(transaction, identity, now).map_err(broken))
     }
 
-    /// The account's fills of a symbol that count as open positions, oldest first.
+    /// The account's fills that count as open positions, and those of these tickets, oldest first.
     ///
     /// # Errors
     /// [`JournalError::Failed`].
-    pub fn fills(&self, identity: &Identity, symbol: &Symbol) -> Result<Vec<Position>, JournalError> {
+    pub fn fills(&self, identity: &Identity, tickets: &[i64]) -> Result<Vec<Fill>, JournalError> {
         let read = || {
             let mut held = self.connection.prepare_cached(
-                "SELECT ticket, gateway_name, side, volume FROM orders WHERE account = ?1 AND symbol = ?2
-                 AND state = 'filled' AND closes IS NULL AND closed_at_ms IS NULL ORDER BY rowid",
+                "SELECT ticket, gateway_name, side, volume, tickets_before, closed_at_ms IS NULL FROM orders
+                 WHERE account = ?1 AND state = 'filled' AND closes IS NULL
+                 AND (closed_at_ms IS NULL OR ticket IN (SELECT value FROM json_each(?2))) ORDER BY rowid",
             )?;
-            let position = |row: &Row<'_>| {
-                let ticket = row.get::<_, Option<i64>>(0)?.unwrap_or(0);
-                Ok(Position { ticket, gateway_name: row.get(1)?, side: side(row, 2)?, volume: row.get(3)? })
+            let fill = |row: &Row<'_>| {
+                Ok(Fill {
+                    ticket: row.get::<_, Option<i64>>(0)?.unwrap_or(0),
+                    gateway_name: row.get(1)?,
+                    side: side(row, 2)?,
+                    volume: row.get(3)?,
+                    tickets_before: row.get::<_, Option<String>>(4)?.map(|text| self::tickets(&text)),
+                    is_open: row.get(5)?,
+                })
             };
-            held.query_map([&identity.account, symbol.as_str()], position)?.collect::<rusqlite::Result<_>>()
+            held.query_map(params![identity.account, format!("[{}]", as_text(tickets))], fill)?
+                .collect::<rusqlite::Result<_>>()
         };
         read().map_err(broken)
     }
@@ -109,6 +95,35 @@ impl Store {
     }
 }
 
+fn history(transaction: &Transaction<'_>, identity: &Identity, now: Duration) -> rusqlite::Result<History> {
+    let account = &identity.account;
+    let mut begins = transaction.prepare_cached("INSERT INTO accounts VALUES (?1, ?2) ON CONFLICT DO NOTHING")?;
+    let is_new = begins.execute(params![account, millis(now)])? > 0;
+    let since = "SELECT live_since_ms FROM accounts WHERE account = ?1";
+    let live_since = transaction.query_row(since, [account], |row| time(row, 0))?;
+    let mut newest = transaction.prepare_cached(
+        "SELECT gateway_name, max(bar_close_time) FROM orders WHERE account = ?1 AND model = ?2 AND closes IS NULL
+         GROUP BY gateway_name ORDER BY 2",
+    )?;
+    // In rising order of time: of two spellings of one instrument the newer bar stays.
+    let rows = newest.query_map([account, &identity.model], |row| Ok((instrument(row, 0)?, row.get(1)?)))?;
+    let newest_ordered = rows.collect::<rusqlite::Result<_>>()?;
+    let mut recent = transaction.prepare_cached(
+        "SELECT created_at_ms, gateway_name FROM orders WHERE account = ?1 AND closes IS NULL AND created_at_ms > ?2
+         ORDER BY created_at_ms",
+    )?;
+    let since = millis(now.saturating_sub(DAY));
+    let rows = recent.query_map(params![account, since], |row| Ok((time(row, 0)?, instrument(row, 1)?)))?;
+    let rows = rows.collect::<rusqlite::Result<Vec<_>>>()?;
+    Ok(History {
+        newest_ordered,
+        orders: rows.iter().map(|(at, _)| *at).collect(),
+        newest_at: rows.into_iter().map(|(at, instrument)| (instrument, at)).collect(),
+        live_since,
+        is_new,
+    })
+}
+
 fn left_open(transaction: &Transaction<'_>) -> rusqlite::Result<Vec<Uuid>> {
     let mut select = transaction.prepare_cached("SELECT id FROM orders WHERE state IN ('intent', 'sending')")?;
     select.query_map([], |row| parsed(row, 0))?.collect()
@@ -120,9 +135,9 @@ fn stock(
     question: StockQuestion,
     now: Duration,
 ) -> rusqlite::Result<Stock> {
-    let mut unknown = transaction.prepare_cached("SELECT DISTINCT symbol FROM orders WHERE state = 'unknown'")?;
+    let mut unknown = transaction.prepare_cached("SELECT DISTINCT gateway_name FROM orders WHERE state = 'unknown'")?;
     let unresolved: std::collections::HashSet<_> =
-        unknown.query_map([], |row| symbol(row, 0))?.collect::<rusqlite::Result<_>>()?;
+        unknown.query_map([], |row| instrument(row, 0))?.collect::<rusqlite::Result<_>>()?;
     let unproven = if unresolved.is_empty() { Vec::new() } else { unproven(transaction, identity)? };
     let failures_in_a_row = match question.failures_max {
         0 => 0,
@@ -133,8 +148,8 @@ fn stock(
 
 fn unproven(transaction: &Transaction<'_>, identity: &Identity) -> rusqlite::Result<Vec<Unproven>> {
     let mut select = transaction.prepare_cached(
-        "SELECT id, symbol, gateway_name, side, volume, closes, tickets_before, updated_at_ms FROM orders
-         WHERE state = 'unknown' AND account = ?1 ORDER BY rowid",
+        "SELECT id, symbol, gateway_name, side, volume, closes, tickets_before, updated_at_ms, dialect, account_mode
+         FROM orders WHERE state = 'unknown' AND account = ?1 ORDER BY rowid",
     )?;
     let rows = select.query_map([&identity.account], |row| {
         Ok(Unproven {
@@ -146,6 +161,8 @@ fn unproven(transaction: &Transaction<'_>, identity: &Identity) -> rusqlite::Res
             closes: row.get(5)?,
             tickets_before: row.get::<_, Option<String>>(6)?.map(|text| tickets(&text)),
             unknown_since: time(row, 7)?,
+            dialect: row.get(8)?,
+            account_mode: row.get::<_, Option<String>>(9)?.as_deref().and_then(AccountMode::parse),
         })
     })?;
     rows.collect()
@@ -171,6 +188,10 @@ fn failures_in_a_row(transaction: &Transaction<'_>, identity: &Identity, max: u3
 
 fn symbol(row: &Row<'_>, column: usize) -> rusqlite::Result<Symbol> {
     Ok(Symbol::new(row.get_ref(column)?.as_str()?))
+}
+
+fn instrument(row: &Row<'_>, column: usize) -> rusqlite::Result<InstrumentKey> {
+    Ok(InstrumentKey::of(row.get_ref(column)?.as_str()?))
 }
 
 fn side(row: &Row<'_>, column: usize) -> rusqlite::Result<Side> {

@@ -15,6 +15,10 @@ const BAR: i64 = 1_500_000_000;
 const NOW: Duration = Duration::from_secs(1_763_812_800);
 const DAY: Duration = Duration::from_secs(86_400);
 
+/// Takes away what the third version brought.
+const BEFORE_3: &str =
+    "ALTER TABLE orders DROP COLUMN dialect; ALTER TABLE orders DROP COLUMN account_mode; DROP TABLE accounts;";
+
 struct Disk {
     folder: TempDir,
 }
@@ -34,7 +38,12 @@ impl Disk {
 }
 
 fn identity() -> Identity {
-    Identity { account: "demo".into(), model: "baseline".into() }
+    Identity {
+        account: "demo".into(),
+        model: "baseline".into(),
+        dialect: "v43",
+        account_mode: crate::domain::position::AccountMode::Hedging,
+    }
 }
 
 fn order(symbol: &str, bar_close_time: i64) -> Order {
@@ -162,10 +171,10 @@ fn a_crash_after_the_intent_expires_it_and_after_sending_is_unknown() {
     assert_eq!(state(&store, early.client_order_id), OrderState::Expired);
     assert_eq!(state(&store, late.client_order_id), OrderState::Unknown);
     assert!(
-        history.has_ordered(&early.symbol, BAR) && history.has_ordered(&late.symbol, BAR),
+        history.has_ordered(&early.instrument(), BAR) && history.has_ordered(&late.instrument(), BAR),
         "no bar is ordered again"
     );
-    assert_eq!(stock.unresolved, std::collections::HashSet::from([late.symbol.clone()]));
+    assert_eq!(stock.unresolved, std::collections::HashSet::from([late.instrument()]));
     assert_eq!(store.open_orders().unwrap().0[0].id, late.client_order_id);
     let other = Identity { account: "other".into(), ..identity() };
     let stock = store.take_stock(&other, StockQuestion::default(), NOW).unwrap();
@@ -287,11 +296,65 @@ fn a_journal_of_the_first_version_gets_what_it_lacks_and_keeps_what_it_has() {
     let disk = Disk::new();
     let mut store = disk.open();
     steps(&mut store, &order("EURUSD", BAR), filled(), NOW);
-    store.connection.execute_batch("DROP TABLE confidences; PRAGMA user_version = 1").unwrap();
+    store.connection.execute_batch(&format!("DROP TABLE confidences; {BEFORE_3} PRAGMA user_version = 1")).unwrap();
     drop(store);
     let store = disk.open();
     assert_eq!(store.orders(false).unwrap().len(), 1);
     assert_eq!(store.confidences("baseline", &[Symbol::new("EURUSD")], 500), Ok(Vec::new()));
+}
+
+#[test]
+fn a_journal_of_the_second_version_knows_its_accounts_and_proves_none_of_its_orders() {
+    let disk = Disk::new();
+    let mut store = disk.open();
+    steps(&mut store, &order("EURUSD", BAR), unknown(), NOW);
+    store.connection.execute_batch(&format!("{BEFORE_3} PRAGMA user_version = 2")).unwrap();
+    drop(store);
+    let mut store = disk.open();
+    let history = store.history(&identity(), NOW + DAY).unwrap();
+    assert_eq!((history.live_since, history.is_new), (NOW, false), "it has traded since its first order");
+    let stock = store.take_stock(&identity(), StockQuestion::default(), NOW).unwrap();
+    assert!(!stock.unproven[0].is_provable(NOW + DAY, "v43"), "nobody knows how it was sent");
+}
+
+#[test]
+fn an_account_is_new_to_a_journal_once() {
+    let disk = Disk::new();
+    let mut store = disk.open();
+    let first = store.history(&identity(), NOW).unwrap();
+    assert_eq!((first.live_since, first.is_new), (NOW, true));
+    assert!(first.is_from_before(1_763_812_800) && !first.is_from_before(1_763_812_801));
+    drop(store);
+    let mut store = disk.open();
+    let again = store.history(&identity(), NOW + DAY).unwrap();
+    assert_eq!((again.live_since, again.is_new), (NOW, false), "a restart makes it no newer");
+    let other = Identity { account: "other".into(), ..identity() };
+    assert!(store.history(&other, NOW + DAY).unwrap().is_new, "each account by itself");
+}
+
+#[test]
+fn what_was_ordered_is_found_by_the_gateways_name_in_any_case() {
+    let disk = Disk::new();
+    let mut store = disk.open();
+    let named = |symbol, name: &str, bar| Order { gateway_name: name.into(), ..order(symbol, bar) };
+    steps(&mut store, &named("EURUSD", "EURUSDm", BAR + 1), filled(), NOW);
+    steps(&mut store, &named("Euro", "eurusdM", BAR), unknown(), NOW);
+    let history = store.history(&identity(), NOW).unwrap();
+    let key = crate::domain::instrument::InstrumentKey::of("EURUSDM");
+    assert!(history.has_ordered(&key, BAR + 1) && !history.has_ordered(&key, BAR + 2), "the newer bar of both");
+    let stock = store.take_stock(&identity(), StockQuestion::default(), NOW).unwrap();
+    assert!(stock.unresolved.contains(&key));
+    assert_eq!(stock.unproven[0].dialect.as_deref(), Some("v43"), "kept with the order");
+    assert!(stock.unproven[0].account_mode.is_some());
+    // A fill of the other direction ends the position, whatever the symbol is called now.
+    let sell = Order { side: Side::Sell, ..named("Euro2", "EURUSDM", BAR + 2) };
+    steps(&mut store, &sell, Some(Outcome::Filled { ticket: 8, price: None }), NOW);
+    let open = |tickets: &[i64]| {
+        let fills = store.fills(&identity(), tickets).unwrap();
+        fills.into_iter().map(|fill| (fill.ticket, fill.is_open)).collect::<Vec<_>>()
+    };
+    assert_eq!(open(&[]), [(8, true)]);
+    assert_eq!(open(&[7, 99]), [(7, false), (8, true)], "and those that are asked for by their tickets");
 }
 
 #[test]

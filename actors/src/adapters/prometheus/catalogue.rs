@@ -203,6 +203,8 @@ families! {
     journal_write_failures_total: IntCounter = "sentinel_journal_write_failures_total" in "count";
     /// Orders whose outcome is unknown; their symbols are blocked
     orders_unresolved: IntGauge = "sentinel_orders_unresolved" in "count";
+    /// Open positions that may be ours under a name that no configured symbol explains, as last listed
+    positions_doubtful: IntGauge = "sentinel_positions_doubtful" in "count";
     /// Distribution of prediction confidence, a ratio from 0 to 1
     prediction_confidence: Histogram = "sentinel_prediction_confidence" in "ratio",
         le [0.1 0.2 0.3 0.4 0.45 0.5 0.55 0.6 0.7 0.8 0.9 1.0];

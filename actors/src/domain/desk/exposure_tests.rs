@@ -24,7 +24,7 @@ fn buys_do_not_stack_whoever_tells_the_positions() {
     let book = Book::default();
     let by_gateway = cycle(&mut desk_with(limits), &book, &mut known(&[position(5, Side::Buy)]), &order("EURUSD", BAR));
     assert_eq!(by_gateway, full);
-    book.fills.borrow_mut().push(position(5, Side::Buy));
+    book.fills.borrow_mut().push(fill(5, Side::Buy));
     let by_journal = cycle(&mut desk_with(limits), &book, &mut filling(), &order("EURUSD", BAR));
     assert_eq!(by_journal, full, "without a list that can be believed the journal's fills count");
     let known_empty = cycle(&mut desk_with(limits), &book, &mut known(&[]), &order("EURUSD", BAR));
@@ -36,7 +36,7 @@ fn positions_are_asked_for_once_a_cycle_and_only_if_somebody_wants_them() {
     let (mut desk, book, mut gateway) = (desk(), Book::default(), known(&[]));
     assert!(cycle(&mut desk, &book, &mut gateway, &order("EURUSD", BAR)).is_ok());
     assert_eq!(gateway.asked, 0);
-    let mut desk = Desk::new(Rules { wants_proof: true, ..Rules::default() });
+    let mut desk = desk_by(Rules { proving_dialect: Some("v43"), ..Rules::default() });
     assert!(cycle(&mut desk, &book, &mut gateway, &order("EURUSD", BAR + 1)).is_ok());
     assert!(place(&mut desk, &book, &mut gateway, &order("GBPUSD", BAR + 1)).is_ok());
     assert_eq!(gateway.asked, 1);
@@ -61,7 +61,7 @@ fn an_opposite_signal_closes_first_and_both_are_in_the_journal() {
     let mut gateway = known(&[position(5, Side::Sell), position(6, Side::Sell)]);
     let mut closes = Vec::new();
     now(desk.begin(&book)).unwrap();
-    let fate = now(desk.place(&order("EURUSD", BAR), &book, &mut gateway, &mut closes)).unwrap();
+    let fate = now(desk.place(&order("EURUSD", BAR), Moment::default(), (&book, &mut gateway), &mut closes)).unwrap();
     assert_eq!(fate.outcome, filled());
     assert_eq!(closes.iter().map(|(close, _)| close.closes).collect::<Vec<_>>(), [Some(5), Some(6)]);
     let entry = |is_close| ("EURUSD".to_owned(), is_close, OrderState::Filled);
@@ -161,8 +161,8 @@ fn open_positions_settle_what_is_unknown_once_they_can_be_believed() {
         (vec![], AccountMode::Hedging, OrderState::Rejected),
         (vec![], AccountMode::Netting, OrderState::Unknown),
     ] {
-        let rules = Rules { account_mode: mode, wants_proof: true, ..Rules::default() };
-        let (mut desk, book) = (Desk::new(rules), Book::default());
+        let rules = Rules { account_mode: mode, proving_dialect: Some("v43"), ..Rules::default() };
+        let (mut desk, book) = (desk_by(rules), Book::default());
         let mut gateway = Gateway { answer: Ok(unknown()), ..known(&[]) };
         let order = order("EURUSD", BAR);
         assert!(cycle(&mut desk, &book, &mut gateway, &order).is_ok());
@@ -170,9 +170,9 @@ fn open_positions_settle_what_is_unknown_once_they_can_be_believed() {
         book.time.set(Duration::from_millis(6_999));
         assert!(now(desk.keep_up(&book, &mut gateway, book.time.get())).is_empty(), "too early to believe it");
         book.time.set(Duration::from_secs(3_600));
-        gateway.monotonic = Duration::from_millis(6_999);
+        gateway.now.monotonic = Duration::from_millis(6_999);
         assert!(now(desk.keep_up(&book, &mut gateway, book.time.get())).is_empty(), "the wall clock was only set");
-        gateway.monotonic = Duration::from_secs(7);
+        gateway.now.monotonic = Duration::from_secs(7);
         let proven = now(desk.keep_up(&book, &mut gateway, book.time.get()));
         assert_eq!(book.state(order.client_order_id), Some(state));
         assert_eq!(proven.len(), usize::from(state != OrderState::Unknown));
@@ -180,4 +180,56 @@ fn open_positions_settle_what_is_unknown_once_they_can_be_believed() {
         assert!(now(desk.keep_up(&book, &mut gateway, book.time.get())).is_empty());
         assert_eq!(gateway.asked, asked, "what proved nothing is not asked for in every cycle");
     }
+}
+
+#[test]
+fn a_foreign_spelling_lifts_no_limit() {
+    let full = Err(Suppression::PositionLimit);
+    let limits = Limits { positions_max: 1, ..Limits::default() };
+    let named = |name: &str| Position { gateway_name: name.into(), ..position(5, Side::Buy) };
+    for (name, ours) in
+        [("eurusd", None), ("EURUSD.raw", None), ("Euro", Some(fill(5, Side::Buy))), ("Euro", Some(fill(4, Side::Buy)))]
+    {
+        let book = Book::default();
+        book.fills.borrow_mut().extend(ours);
+        let mut gateway = known(&[named(name)]);
+        let mut desk = desk_with(limits);
+        assert_eq!(cycle(&mut desk, &book, &mut gateway, &order("EURUSD", BAR)), full, "{name}");
+        assert_eq!(desk.doubts().map(<[_]>::len), Some(usize::from(name != "eurusd")), "{name}");
+    }
+    let strange = known(&[named("Gold")]);
+    let placed = cycle(&mut desk_with(limits), &Book::default(), &mut { strange }, &order("EURUSD", BAR));
+    assert!(placed.is_ok(), "nothing of ours is missing, and the name is not ours");
+    for opposite in [Opposite::Skip, Opposite::CloseThenOpen] {
+        let limits = Limits { opposite, ..Limits::default() };
+        let sell = Position { gateway_name: "EURUSD.raw".into(), ..position(5, Side::Sell) };
+        let book = Book::default();
+        let placed = cycle(&mut desk_with(limits), &book, &mut known(&[sell]), &order("EURUSD", BAR));
+        assert_eq!(placed, Err(Suppression::Opposite), "{opposite:?}");
+        assert!(book.summary().is_empty(), "nobody closes what may be somebody else's");
+    }
+}
+
+#[test]
+fn an_order_that_may_be_open_under_another_name_stays_unknown() {
+    let rules = Rules { account_mode: AccountMode::Hedging, proving_dialect: Some("v43"), ..Rules::default() };
+    let (mut desk, book) = (desk_by(rules), Book::default());
+    let mut gateway = Gateway { answer: Ok(unknown()), ..known(&[]) };
+    let order = order("EURUSD", BAR);
+    assert!(cycle(&mut desk, &book, &mut gateway, &order).is_ok());
+    let renamed = Position { gateway_name: "Euro".into(), ..position(9, Side::Buy) };
+    gateway.positions = Ok(Positions::Known(vec![renamed]));
+    book.time.set(Duration::from_secs(3_600));
+    gateway.now.monotonic = Duration::from_secs(3_600);
+    assert!(now(desk.keep_up(&book, &mut gateway, book.time.get())).is_empty());
+    assert_eq!(book.state(order.client_order_id), Some(OrderState::Unknown));
+}
+
+#[test]
+fn a_list_that_cannot_be_read_turns_no_limit_off() {
+    let (mut desk, book) = (desk_with(Limits { positions_max: 1, ..Limits::default() }), Book::default());
+    let mut gateway = Gateway { positions: Err(Suppression::Positions), ..filling() };
+    let refused = Err(Suppression::Positions);
+    assert_eq!(cycle(&mut desk, &book, &mut gateway, &order("EURUSD", BAR)), refused);
+    assert_eq!((gateway.sent, book.summary().len()), (0, 0), "and the bar is not used up");
 }

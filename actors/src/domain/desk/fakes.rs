@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::domain::{
+    instrument::{Instrument, Symbol},
     order::{Side, client_order_id, close_order_id},
     order_state::OrderState,
     proof::Proof,
@@ -33,7 +34,8 @@ pub(super) struct Book {
     pub calls: Cell<usize>,
     pub fails: RefCell<Vec<usize>>,
     pub time: Cell<Duration>,
-    pub fills: RefCell<Vec<Position>>,
+    pub fills: RefCell<Vec<Fill>>,
+    pub live_since: Cell<Duration>,
     pub first_equity: Cell<Option<f64>>,
 }
 
@@ -75,7 +77,7 @@ impl Ledger for Book {
                 *state = state.after_restart();
                 match *state {
                     OrderState::Unknown => {
-                        stock.unresolved.insert(order.symbol.clone());
+                        stock.unresolved.insert(order.instrument());
                         stock.failures_in_a_row += 1;
                         stock.unproven.push(Unproven {
                             id: order.client_order_id,
@@ -86,6 +88,8 @@ impl Ledger for Book {
                             closes: order.closes,
                             tickets_before: tickets_before.clone(),
                             unknown_since: Duration::ZERO,
+                            dialect: Some("v43".into()),
+                            account_mode: Some(AccountMode::Hedging),
                         });
                     }
                     OrderState::Filled => stock.failures_in_a_row = 0,
@@ -99,14 +103,15 @@ impl Ledger for Book {
     fn history(&self) -> impl Future<Output = Result<History, JournalError>> {
         let mut history = History::default();
         for (order, ..) in self.orders.borrow().iter() {
-            history.newest_ordered.insert(order.symbol.clone(), order.bar_close_time);
+            history.newest_ordered.insert(order.instrument(), order.bar_close_time);
             history.orders.push_back(Duration::ZERO);
-            history.newest_at.insert(order.symbol.clone(), Duration::ZERO);
+            history.newest_at.insert(order.instrument(), Duration::ZERO);
         }
+        history.live_since = self.live_since.get();
         ready(Ok(history))
     }
 
-    fn fills(&self, _: &Symbol) -> impl Future<Output = Result<Vec<Position>, JournalError>> {
+    fn fills(&self, _: &[i64]) -> impl Future<Output = Result<Vec<Fill>, JournalError>> {
         ready(Ok(self.fills.borrow().clone()))
     }
 
@@ -141,7 +146,7 @@ pub(super) struct Gateway {
     pub positions: Result<Positions, Suppression>,
     pub equity: Option<f64>,
     pub asked: usize,
-    pub monotonic: Duration,
+    pub now: Moment,
 }
 
 impl GatewayPort for Gateway {
@@ -153,7 +158,7 @@ impl GatewayPort for Gateway {
         matches!(self.objection, None | Some(Suppression::Halted))
     }
 
-    fn exchange(&mut self, order: &Order) -> impl Future<Output = Result<Fate, Suppression>> {
+    fn exchange(&mut self, order: &Order, _: Expiry) -> impl Future<Output = Result<Fate, Suppression>> {
         self.sent += 1;
         let answer = if order.closes.is_some() { Ok(self.close_answer.clone()) } else { self.answer.clone() };
         ready(answer.map(Fate::without_reply))
@@ -176,8 +181,8 @@ impl GatewayPort for Gateway {
         })
     }
 
-    fn monotonic(&self) -> Duration {
-        self.monotonic
+    fn now(&self) -> Moment {
+        self.now
     }
 
     fn close_order_id(&self, order: &Order, ticket: i64) -> Uuid {
@@ -202,7 +207,7 @@ pub(super) fn filling() -> Gateway {
         positions: Ok(Positions::Untold),
         equity: None,
         asked: 0,
-        monotonic: Duration::ZERO,
+        now: Moment::default(),
     }
 }
 
@@ -227,17 +232,37 @@ pub(super) fn order(symbol: &str, bar_close_time: i64) -> Order {
     }
 }
 
+/// A fill of ours that counts as open.
+pub(super) fn fill(ticket: i64, side: Side) -> Fill {
+    Fill { ticket, gateway_name: "EURUSD".into(), side, volume: 0.01, tickets_before: None, is_open: true }
+}
+
 pub(super) fn position(ticket: i64, side: Side) -> Position {
     Position { ticket, gateway_name: "EURUSD".into(), side, volume: 0.01 }
 }
 
+/// A desk for EURUSD and GBPUSD.
+pub(super) fn desk_by(rules: Rules) -> Desk {
+    let instrument = |name: &str| Instrument {
+        symbol: Symbol::new(name),
+        ticker: format!("{name}.FOREX"),
+        gateway_name: name.into(),
+        threshold: 0.6,
+        volume: 0.01,
+        digits: 5,
+        stop_loss: None,
+        take_profit: None,
+    };
+    Desk::new(rules, KnownNames::of(&["EURUSD", "GBPUSD"].map(instrument)))
+}
+
 /// A desk that limits nothing.
 pub(super) fn desk() -> Desk {
-    Desk::new(Rules::default())
+    desk_by(Rules::default())
 }
 
 pub(super) fn desk_with(limits: Limits) -> Desk {
-    Desk::new(Rules { limits, ..Rules::default() })
+    desk_by(Rules { limits, ..Rules::default() })
 }
 
 /// A cycle with one order.
@@ -248,5 +273,5 @@ pub(super) fn cycle(desk: &mut Desk, book: &Book, gateway: &mut Gateway, order: 
 
 /// One more order of the cycle.
 pub(super) fn place(desk: &mut Desk, book: &Book, gateway: &mut Gateway, order: &Order) -> Result<Fate, Suppression> {
-    now(desk.place(order, book, gateway, &mut Vec::new()))
+    now(desk.place(order, Moment::default(), (book, gateway), &mut Vec::new()))
 }

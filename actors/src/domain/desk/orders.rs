@@ -2,6 +2,8 @@
 
 use super::{Desk, Fate, GatewayPort, Ledger};
 use crate::domain::{
+    clock::{Expiry, Moment},
+    exposure::Exposure,
     guard::{Pace, Suppression, exposure_objection, loss_objection, pace_objection},
     journal::{JournalError, OrderStep},
     order::{Order, Outcome},
@@ -21,65 +23,90 @@ impl Desk {
     pub async fn place<L: Ledger, G: GatewayPort>(
         &mut self,
         order: &Order,
-        ledger: &L,
-        gateway: &mut G,
+        decided_at: Moment,
+        (ledger, gateway): (&L, &mut G),
         closes: &mut Vec<(Order, Fate)>,
     ) -> Result<Fate, Suppression> {
-        let (Some(stock), Some(history)) = (&self.stock, &self.history) else { return Err(Suppression::Journal) };
-        if history.has_ordered(&order.symbol, order.bar_close_time) {
-            return Err(Suppression::AlreadyOrdered);
-        }
-        if self.is_cycle_unresolved || stock.unresolved.contains(&order.symbol) {
-            return Err(Suppression::Unresolved);
-        }
+        self.refuse_by_journal(order)?;
         refuse(gateway.objection())?;
         refuse(pace_objection(&self.pace(order), &self.rules.limits))?;
         let loss = self.loss(ledger, gateway).await;
         // A question that the stop of the daemon cut short says nothing about the account.
         refuse(gateway.objection().filter(|reason| *reason == Suppression::Shutdown))?;
         refuse(loss)?;
-        let (open, tickets_before) = self.open_positions(order, ledger, gateway).await?;
-        let (same, opposite): (Vec<_>, Vec<_>) = open.into_iter().partition(|position| position.side == order.side);
-        refuse(exposure_objection(same.len(), opposite.len(), &self.rules.limits))?;
-        let mut tickets_before = tickets_before;
+        let exposure = self.exposure(order, ledger, gateway).await?;
+        let other = order.side.opposite();
+        refuse(exposure_objection(exposure.count(order.side), exposure.count(other), &self.rules.limits))?;
+        let expiry = Expiry { decided_at, age_max: self.rules.decision_age_max };
+        let mut tickets = exposure.tickets.clone();
         if self.rules.limits.opposite == Opposite::CloseThenOpen {
-            if opposite.iter().any(|position| position.ticket <= 0) {
-                // The journal knows no ticket by which it could be closed.
+            let opposite: Vec<_> = exposure.positions.into_iter().filter(|it| it.side == other).collect();
+            let is_doubtful = exposure.doubts.iter().any(|doubt| doubt.position.side == other);
+            // The journal knows no ticket by which it could be closed, or nobody knows whose it is.
+            if is_doubtful || opposite.iter().any(|position| position.ticket <= 0) {
                 return Err(Suppression::Opposite);
             }
             for position in opposite {
-                let close = order.closing(&position, gateway.close_order_id(order, position.ticket));
-                let ran = self.run(&close, tickets_before.clone(), ledger, gateway).await;
-                // Asked for once before, for this bar, and it is still open.
-                let fate = ran.map_err(|reason| match reason {
-                    Suppression::AlreadyOrdered => Suppression::Opposite,
-                    reason => reason,
-                })?;
-                let is_closed = matches!(fate.outcome, Outcome::Filled { .. });
-                closes.push((close, fate));
-                if !is_closed {
-                    return Err(Suppression::Opposite);
-                }
-                if let Some(tickets) = &mut tickets_before {
-                    tickets.retain(|ticket| *ticket != position.ticket);
-                }
+                self.close(order, &position, expiry, &mut tickets, (ledger, gateway), closes).await?;
             }
         }
-        self.run(order, tickets_before, ledger, gateway).await
+        self.run(order, expiry, tickets, ledger, gateway).await
+    }
+
+    /// What the journal alone says against an order.
+    fn refuse_by_journal(&self, order: &Order) -> Result<(), Suppression> {
+        let (Some(stock), Some(history)) = (&self.stock, &self.history) else { return Err(Suppression::Journal) };
+        let instrument = order.instrument();
+        let is_from_before = self.rules.waits_for_new_bar && history.is_from_before(order.bar_close_time);
+        if history.has_ordered(&instrument, order.bar_close_time) || is_from_before {
+            return Err(Suppression::AlreadyOrdered);
+        }
+        if self.is_cycle_unresolved || stock.unresolved.contains(&instrument) {
+            return Err(Suppression::Unresolved);
+        }
+        Ok(())
+    }
+
+    /// Closes an opposite position before `order`, whose `tickets` are then fewer by one.
+    async fn close<L: Ledger, G: GatewayPort>(
+        &mut self,
+        order: &Order,
+        position: &Position,
+        expiry: Expiry,
+        tickets: &mut Option<Vec<i64>>,
+        (ledger, gateway): (&L, &mut G),
+        closes: &mut Vec<(Order, Fate)>,
+    ) -> Result<(), Suppression> {
+        let close = order.closing(position, gateway.close_order_id(order, position.ticket));
+        let ran = self.run(&close, expiry, tickets.clone(), ledger, gateway).await;
+        // Asked for once before, for this bar, and it is still open.
+        let fate = ran.map_err(|reason| match reason {
+            Suppression::AlreadyOrdered => Suppression::Opposite,
+            reason => reason,
+        })?;
+        let is_closed = matches!(fate.outcome, Outcome::Filled { .. });
+        closes.push((close, fate));
+        if !is_closed {
+            return Err(Suppression::Opposite);
+        }
+        if let Some(tickets) = tickets {
+            tickets.retain(|ticket| *ticket != position.ticket);
+        }
+        Ok(())
     }
 
     fn pace(&self, order: &Order) -> Pace {
         let (Some(stock), Some(history)) = (&self.stock, &self.history) else { return Pace::default() };
         let now = stock.taken_at;
         let within = |period: Duration| {
-            let recent = history.orders.iter().rev().take_while(|at| now.saturating_sub(**at) < period).count();
+            let recent = history.orders.iter().filter(|at| now.saturating_sub(**at) < period).count();
             u32::try_from(recent).unwrap_or(u32::MAX)
         };
         Pace {
             failures_in_a_row: stock.failures_in_a_row,
             last_hour: within(HOUR),
             last_day: within(DAY),
-            since_last: history.newest_at.get(&order.symbol).map(|at| now.saturating_sub(*at)),
+            since_last: history.newest_at.get(&order.instrument()).map(|at| now.saturating_sub(*at)),
         }
     }
 
@@ -100,42 +127,50 @@ impl Desk {
         verdict
     }
 
-    /// What is open of the order's instrument, by the gateway or else by the journal, and the tickets that the gateway
-    /// knows of.
-    async fn open_positions<L: Ledger, G: GatewayPort>(
+    /// What is open of the order's instrument, by the gateway or else by the journal.
+    async fn exposure<L: Ledger, G: GatewayPort>(
         &mut self,
         order: &Order,
         ledger: &L,
         gateway: &mut G,
-    ) -> Result<(Vec<Position>, Option<Vec<i64>>), Suppression> {
+    ) -> Result<Exposure, Suppression> {
         let limits = &self.rules.limits;
         let is_limited = limits.positions_max > 0 || limits.opposite != Opposite::Open;
-        if !is_limited && !self.rules.wants_proof {
-            return Ok((Vec::new(), None));
+        if !is_limited && self.rules.proving_dialect.is_none() {
+            return Ok(Exposure::default());
         }
         refuse(self.unanswered)?;
-        let positions = match &self.positions {
-            Some(positions) => positions,
-            None => match gateway.positions().await {
-                Ok(positions) => self.positions.insert(positions),
+        if self.positions.is_none() {
+            match gateway.positions().await {
+                Ok(positions) => self.positions = Some(positions),
                 Err(reason) => {
                     // Not asked again for the cycle's other orders: each would wait as long.
                     self.unanswered = Some(reason);
                     return Err(reason);
                 }
-            },
-        };
-        let is_gateway_there = *positions != Positions::NoGateway;
-        match positions.of(order) {
-            Some(open) => {
-                let tickets = open.iter().map(|position| position.ticket).collect();
-                Ok((open, Some(tickets)))
             }
-            None if is_limited && is_gateway_there => match ledger.fills(&order.symbol).await {
-                Ok(fills) => Ok((fills, None)),
-                Err(_) => Err(Suppression::Journal),
-            },
-            None => Ok((Vec::new(), None)),
+        }
+        let (needs_fills, strangers) = match &self.positions {
+            Some(Positions::Known(all)) => {
+                let strangers = self.names.strangers(all);
+                (!strangers.is_empty(), strangers)
+            }
+            Some(Positions::Untold) => (is_limited, Vec::new()),
+            Some(Positions::NoGateway) | None => (false, Vec::new()),
+        };
+        if needs_fills && self.fills.is_none() {
+            self.fills = Some(ledger.fills(&strangers).await.map_err(|_| Suppression::Journal)?);
+        }
+        let fills = self.fills.as_deref().unwrap_or_default();
+        match &self.positions {
+            Some(Positions::Known(all)) => {
+                let exposure = Exposure::listed(order, all, &self.names, fills);
+                self.doubts.get_or_insert_default().extend(exposure.doubts.iter().cloned());
+                Ok(exposure)
+            }
+            Some(Positions::Untold) => Ok(Exposure::by_journal(order, fills)),
+            // Nothing is sent then, whatever is open.
+            Some(Positions::NoGateway) | None => Ok(Exposure::default()),
         }
     }
 
@@ -143,12 +178,14 @@ impl Desk {
     async fn run<L: Ledger, G: GatewayPort>(
         &mut self,
         order: &Order,
+        expiry: Expiry,
         tickets_before: Option<Vec<i64>>,
         ledger: &L,
         gateway: &mut G,
     ) -> Result<Fate, Suppression> {
         // Asked before every order: a halt, a stop or an open breaker may have come since the last.
-        refuse(gateway.objection())?;
+        let too_old = |gateway: &G| expiry.is_over(gateway.now()).then_some(Suppression::StaleDecision);
+        refuse(gateway.objection().or(too_old(gateway)))?;
         if self.stock.is_none() {
             // The outcome of a close before it is still owed.
             return Err(Suppression::Journal);
@@ -167,20 +204,22 @@ impl Desk {
                 }
             }
         }
-        // And once more: the writes may have waited for a slow disk.
-        let sent = match gateway.objection() {
+        // And once more: the writes may have waited for a slow disk, or the whole process for somebody.
+        let sent = match gateway.objection().or(too_old(gateway)) {
             Some(reason) => Err(reason),
-            None => gateway.exchange(order).await,
+            None => gateway.exchange(order, expiry).await,
         };
+        // What is open may have changed.
+        self.fills = None;
         match sent {
             Ok(fate) => {
-                self.count(order, &fate.outcome, gateway.monotonic());
+                self.count(order, &fate.outcome, gateway.now().monotonic);
                 self.settle(ledger, OrderStep::Outcome(Box::new(order.clone()), fate.outcome.clone())).await;
                 Ok(fate)
             }
             Err(reason) => {
                 // As the next cycle will read it in the journal.
-                self.count(order, &Outcome::NotSent { reason: reason.as_str().into() }, gateway.monotonic());
+                self.count(order, &Outcome::NotSent { reason: reason.as_str().into() }, gateway.now().monotonic);
                 self.settle(ledger, OrderStep::GivenUp(id, reason.as_str())).await;
                 Err(reason)
             }
@@ -191,15 +230,18 @@ impl Desk {
     fn note(&mut self, order: &Order) {
         let (Some(stock), Some(history)) = (&self.stock, &mut self.history) else { return };
         if order.closes.is_none() {
-            history.newest_ordered.insert(order.symbol.clone(), order.bar_close_time);
+            history.newest_ordered.insert(order.instrument(), order.bar_close_time);
             let now = stock.taken_at;
-            history.newest_at.insert(order.symbol.clone(), now);
+            history.newest_at.insert(order.instrument(), now);
             history.orders.push_back(now);
-            // More than the larger limit need not be remembered.
+            // More than the larger limit need not be remembered: the earliest goes, which a clock that was set back may
+            // have put anywhere.
             let limits = &self.rules.limits;
-            let wanted = limits.orders_per_hour_max.max(limits.orders_per_day_max);
-            while history.orders.len() > usize::try_from(wanted).unwrap_or(usize::MAX) {
-                history.orders.pop_front();
+            let wanted = usize::try_from(limits.orders_per_hour_max.max(limits.orders_per_day_max));
+            while history.orders.len() > wanted.unwrap_or(usize::MAX)
+                && let Some((earliest, _)) = history.orders.iter().enumerate().min_by_key(|(_, at)| **at)
+            {
+                history.orders.remove(earliest);
             }
         }
     }
@@ -211,7 +253,7 @@ impl Desk {
             self.is_cycle_unresolved = true;
             self.may_be_unresolved = true;
             self.unknown_since.insert(order.client_order_id, monotonic);
-            stock.unresolved.insert(order.symbol.clone());
+            stock.unresolved.insert(order.instrument());
         }
         if order.closes.is_none() {
             let is_filled = matches!(outcome, Outcome::Filled { .. });

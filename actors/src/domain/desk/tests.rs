@@ -91,3 +91,55 @@ fn what_shutdown_gives_up_is_not_sent_and_says_so() {
     assert_eq!(cycle(&mut it, &book, &mut gateway, &self::order("GBPUSD", BAR)), Err(Suppression::Shutdown));
     assert_eq!(gateway.sent, 1);
 }
+
+#[test]
+fn an_order_goes_out_soon_after_it_was_decided_or_not_at_all() {
+    let rules = Rules { decision_age_max: Duration::from_secs(15), ..Rules::default() };
+    let second = Duration::from_secs;
+    for (wall, monotonic, is_sent) in [(15, 15, true), (16, 0, false), (0, 16, false)] {
+        let (mut it, book) = (desk_by(rules), Book::default());
+        let mut gateway = Gateway { now: Moment { wall: second(wall), monotonic: second(monotonic) }, ..filling() };
+        let placed = cycle(&mut it, &book, &mut gateway, &order("EURUSD", BAR));
+        assert_eq!(placed.is_ok(), is_sent, "{wall} s by the wall clock, {monotonic} s by the other");
+        assert!(is_sent || placed == Err(Suppression::StaleDecision));
+        assert_eq!(book.summary().len(), usize::from(is_sent), "before the journal: the next cycle may decide anew");
+    }
+}
+
+#[test]
+fn an_instrument_is_the_same_under_a_new_name_of_ours() {
+    let renamed = |bar| Order { gateway_name: "eurusd".into(), ..order("EURUSD.a", bar) };
+    let (book, mut gateway) = (Book::default(), filling());
+    assert!(cycle(&mut desk(), &book, &mut gateway, &order("EURUSD", BAR)).is_ok());
+    let again = cycle(&mut desk(), &book, &mut gateway, &renamed(BAR));
+    assert_eq!(again, Err(Suppression::AlreadyOrdered), "the bar was ordered");
+    let (book, mut gateway) = (Book::default(), silent());
+    assert!(cycle(&mut desk(), &book, &mut gateway, &order("EURUSD", BAR)).is_ok());
+    let next = cycle(&mut desk(), &book, &mut gateway, &renamed(BAR + 3_600));
+    assert_eq!(next, Err(Suppression::Unresolved), "its fate is unknown");
+    assert_eq!(gateway.sent, 1);
+}
+
+#[test]
+fn a_journal_that_is_new_lets_the_bars_of_before_pass_if_it_shall() {
+    let closed = Duration::from_secs(u64::try_from(BAR).unwrap());
+    for (waits_for_new_bar, bar, is_sent) in [(true, BAR, false), (true, BAR + 1, true), (false, BAR, true)] {
+        let (mut it, book) = (desk_by(Rules { waits_for_new_bar, ..Rules::default() }), Book::default());
+        book.live_since.set(closed);
+        let placed = cycle(&mut it, &book, &mut filling(), &order("EURUSD", bar));
+        assert_eq!(placed.is_ok(), is_sent, "{waits_for_new_bar} {}", bar - BAR);
+    }
+}
+
+#[test]
+fn orders_of_the_hour_count_in_whatever_order_a_set_clock_dated_them() {
+    let limits = Limits { orders_per_hour_max: 2, ..Limits::default() };
+    let (mut it, book, mut gateway) = (desk_with(limits), Book::default(), filling());
+    for (at, bar, is_sent) in
+        [(10_000, BAR, true), (1_000, BAR + 1, true), (10_100, BAR + 2, true), (10_200, BAR + 3, false)]
+    {
+        // The clock was set back before the second and forward again before the third.
+        book.time.set(Duration::from_secs(at));
+        assert_eq!(cycle(&mut it, &book, &mut gateway, &order("EURUSD", bar)).is_ok(), is_sent, "at {at}");
+    }
+}

@@ -77,7 +77,12 @@ fn order(symbol: &str, closes: Option<i64>) -> Order {
 }
 
 fn fill(store: &mut Store, order: &Order) {
-    let identity = Identity { account: "demo".into(), model: "baseline".into() };
+    let identity = Identity {
+        account: "demo".into(),
+        model: "baseline".into(),
+        dialect: "v43",
+        account_mode: crate::domain::position::AccountMode::Hedging,
+    };
     let filled = Outcome::Filled { ticket: 7, price: None };
     for step in [
         OrderStep::Intent { order: Box::new(order.clone()), tickets_before: None },
