@@ -240,9 +240,38 @@ fn a_dialect_without_a_handshake_trades_only_on_a_persons_word() {
     let order_send = ("SENTINEL__GATEWAY__DIALECT", "order_send");
     assert_eq!(refused(&live(&[order_send])).0, ["gateway.i_checked_it_by_hand"]);
     assert!(Settings::load(&live(&[order_send, ("SENTINEL__GATEWAY__I_CHECKED_IT_BY_HAND", "true")])).is_ok());
-    for dialect in ["place_order", "v43", "envelope"] {
+    for dialect in ["v43", "envelope"] {
         assert!(Settings::load(&live(&[("SENTINEL__GATEWAY__DIALECT", dialect)])).is_ok(), "{dialect}");
     }
+}
+
+#[test]
+fn a_dialect_that_says_neither_volume_nor_stops_promises_none() {
+    let word = ("SENTINEL__GATEWAY__I_CHECKED_IT_BY_HAND", "true");
+    let place_order = ("SENTINEL__GATEWAY__DIALECT", "place_order");
+    assert_eq!(refused(&live(&[place_order])).0, ["gateway.i_checked_it_by_hand"]);
+    assert!(Settings::load(&live(&[place_order, word])).is_ok());
+    for (key, value, said) in [
+        ("SENTINEL__TRADING__STOP_LOSS", "0.002", "trading.stop_loss"),
+        ("SENTINEL__TRADING__TAKE_PROFIT", "0.002", "trading.take_profit"),
+        ("SENTINEL__GUARDS__VOLUME_MAX", "0.5", "guards.volume_max"),
+    ] {
+        assert_eq!(refused(&live(&[place_order, word, (key, value)])).0, [said]);
+    }
+}
+
+#[test]
+fn a_new_journal_waits_by_the_machines_clock_only() {
+    let wait = ("SENTINEL__JOURNAL__NEW", "wait");
+    assert!(Settings::load(&sources(&[wait])).is_ok());
+    assert_eq!(refused(&sources(&[wait, ("SENTINEL__SCHEDULE__CLOCK", "bars")])).0, ["journal.new"]);
+}
+
+#[test]
+fn two_symbols_of_one_instrument_are_refused_in_whatever_case() {
+    let mut sources = sources(&[]);
+    sources.flags.push(("symbols", "EURUSD,eurusd".into()));
+    assert_eq!(refused(&sources).0, ["symbols.eurusd.gateway_name"]);
 }
 
 fn live(more: &[(&str, &str)]) -> Sources {

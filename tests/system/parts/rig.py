@@ -41,11 +41,13 @@ class Rig:
     def start_live(self, gateway: Gateway, *args: str, settings: dict[str, object] | None = None, **env: str) -> Daemon:
         """Starts `sentinel run --live` towards this gateway, with a short deadline for its answer."""
         live = ["--live", "--dialect", gateway.name, "--account", ACCOUNT]
-        live += ["--stop-loss", str(STOP_LOSS), "--take-profit", str(TAKE_PROFIT)]
+        # place_order can say neither volume nor stops.
+        stops = ("none", "none") if gateway.name == "place_order" else (str(STOP_LOSS), str(TAKE_PROFIT))
+        live += ["--stop-loss", stops[0], "--take-profit", stops[1]]
         live += ["--gtw-host", "127.0.0.1", "--gtw-port", str(gateway.port)]
         usual = {"gateway.deadline_ms": 400}
-        if gateway.name == "order_send":
-            # It has no handshake, so live mode asks for a person's word.
+        if gateway.name in ("order_send", "place_order"):
+            # One has no handshake, the other says no volume: live mode asks for a person's word.
             usual["gateway.i_checked_it_by_hand"] = "true"
         return self.start(*live, *args, settings=usual | (settings or {}), **env)
 
