@@ -8,7 +8,7 @@ use std::path::Path;
 const APPLICATION_ID: i64 = 0x534e_544c;
 
 /// What each version adds; `PRAGMA user_version` counts how many a file has.
-const MIGRATIONS: [&str; 2] = ["
+const MIGRATIONS: [&str; 3] = ["
 CREATE TABLE orders (
     id             TEXT PRIMARY KEY,     -- client_order_id
     account        TEXT NOT NULL,
@@ -90,6 +90,8 @@ CREATE TABLE confidences (               -- the first of each bar; a table of it
     PRIMARY KEY (model, symbol, bar_close_time)
 ) WITHOUT ROWID;
 CREATE INDEX confidences_bar ON confidences (model, bar_close_time);
+", "
+ALTER TABLE orders ADD COLUMN filled_volume REAL;  -- lots that the gateway said were filled; null: as ordered
 "];
 
 /// Latest version.

@@ -82,7 +82,7 @@ impl Store {
     pub fn fills(&self, identity: &Identity, symbol: &Symbol) -> Result<Vec<Position>, JournalError> {
         let read = || {
             let mut held = self.connection.prepare_cached(
-                "SELECT ticket, gateway_name, side, volume FROM orders WHERE account = ?1 AND symbol = ?2
+                "SELECT ticket, gateway_name, side, coalesce(filled_volume, volume) FROM orders WHERE account = ?1 AND symbol = ?2
                  AND state = 'filled' AND closes IS NULL AND closed_at_ms IS NULL ORDER BY rowid",
             )?;
             let position = |row: &Row<'_>| {

@@ -65,7 +65,7 @@ fn steps(store: &mut Store, order: &Order, outcome: Option<Outcome>, now: Durati
 }
 
 fn filled() -> Option<Outcome> {
-    Some(Outcome::Filled { ticket: 7, price: Some(1.1) })
+    Some(Outcome::Filled { ticket: 7, price: Some(1.1), volume: None })
 }
 
 fn unknown() -> Option<Outcome> {

@@ -78,7 +78,7 @@ fn order(symbol: &str, closes: Option<i64>) -> Order {
 
 fn fill(store: &mut Store, order: &Order) {
     let identity = Identity { account: "demo".into(), model: "baseline".into() };
-    let filled = Outcome::Filled { ticket: 7, price: None };
+    let filled = Outcome::Filled { ticket: 7, price: None, volume: None };
     for step in [
         OrderStep::Intent { order: Box::new(order.clone()), tickets_before: None },
         OrderStep::Sending(order.client_order_id),
