@@ -99,6 +99,21 @@ fn an_order_and_its_whole_life_survive_a_reopen() {
 }
 
 #[test]
+fn a_partial_fill_is_a_position_of_what_was_filled_and_an_order_of_what_was_ordered() {
+    let disk = Disk::new();
+    let mut store = disk.open();
+    let (whole, part) = (order("EURUSD", BAR), order("EURUSD", BAR + 3_600));
+    steps(&mut store, &whole, filled(), NOW);
+    let half = Outcome::Filled { ticket: 8, price: None, volume: Some(part.volume / 2.0) };
+    steps(&mut store, &part, Some(half), NOW);
+    let orders = disk.open().orders(false).unwrap();
+    let volumes: Vec<_> = orders.iter().map(|row| (row.volume, row.filled_volume)).collect();
+    assert_eq!(volumes, [(whole.volume, None), (part.volume, Some(part.volume / 2.0))]);
+    let held: Vec<_> = store.fills(&identity(), &part.symbol).unwrap().iter().map(|held| held.volume).collect();
+    assert_eq!(held, [whole.volume, part.volume / 2.0]);
+}
+
+#[test]
 fn it_is_written_ahead_and_synced_in_full() {
     let disk = Disk::new();
     let store = disk.open();
@@ -287,10 +302,12 @@ fn a_journal_of_the_first_version_gets_what_it_lacks_and_keeps_what_it_has() {
     let disk = Disk::new();
     let mut store = disk.open();
     steps(&mut store, &order("EURUSD", BAR), filled(), NOW);
-    store.connection.execute_batch("DROP TABLE confidences; PRAGMA user_version = 1").unwrap();
+    let undo = "DROP TABLE confidences; ALTER TABLE orders DROP COLUMN filled_volume; PRAGMA user_version = 1";
+    store.connection.execute_batch(undo).unwrap();
     drop(store);
     let store = disk.open();
-    assert_eq!(store.orders(false).unwrap().len(), 1);
+    let orders = store.orders(false).unwrap();
+    assert_eq!((orders.len(), orders[0].filled_volume), (1, None));
     assert_eq!(store.confidences("baseline", &[Symbol::new("EURUSD")], 500), Ok(Vec::new()));
 }
 
