@@ -268,7 +268,10 @@ fn log_fate(cycle_id: CycleId, order: &Order, outcome: &Outcome) {
         };
     }
     match outcome {
-        Outcome::Filled { ticket, price } => log!(info, ticket, price, "order filled"),
+        Outcome::Filled { ticket, price, .. } => match outcome.other_volume(order.volume) {
+            None => log!(info, ticket, price, "order filled"),
+            Some(filled_volume) => log!(warn, ticket, price, filled_volume, "order filled, not in the volume ordered"),
+        },
         Outcome::Rejected { reason } => log!(warn, error = "rejected", reason, "order rejected"),
         Outcome::NotSent { reason } => log!(warn, error = "not_sent", reason, "order not sent"),
         Outcome::Unknown { reason } => {

@@ -269,9 +269,7 @@ fn a_new_journal_waits_by_the_machines_clock_only() {
 
 #[test]
 fn two_symbols_of_one_instrument_are_refused_in_whatever_case() {
-    let mut sources = sources(&[]);
-    sources.flags.push(("symbols", "EURUSD,eurusd".into()));
-    assert_eq!(refused(&sources).0, ["symbols.eurusd.gateway_name"]);
+    assert_eq!(refused(&sources(&[("SENTINEL__SYMBOLS", "EURUSD,eurusd")])).0, ["symbols.eurusd.gateway_name"]);
 }
 
 fn live(more: &[(&str, &str)]) -> Sources {

@@ -1,5 +1,7 @@
 """`sentinel verify gateway`: what it finds, what it says, and that it never orders anything."""
 
+import time
+
 import pytest
 
 from parts.daemon import free_port
@@ -83,6 +85,51 @@ def test_a_reply_of_another_kind_is_the_wrong_dialect(rig, behaviour):
     code, said = verify(rig, rig.gateway("v43", questions=behaviour).port, "--dialect", "v43")
     assert code == 1 and marks(said)["dialect"] == "FAILED", said
     assert "gateway.dialect" in said
+
+
+@pytest.mark.parametrize(
+    ("dialect", "reply", "named"),
+    [
+        ("v43", {"status": "ok"}, "no uuid in it; a status and no id is what place_order replies with"),
+        ("v43", {"req_id": "x", "status": "SUCCESS"}, "its req_id is what envelope replies with"),
+        ("v43", {"uuid": "x", "status": "ok"}, "a reply to another request"),
+        ("envelope", {"uuid": "x", "status": "ok"}, "its uuid is what v43 replies with"),
+    ],
+)
+def test_a_reply_without_our_id_is_named(rig, dialect, reply, named):
+    gateway = rig.gateway(dialect, questions=says(lambda gateway, request: reply))
+    code, said = verify(rig, gateway.port, "--dialect", dialect)
+    assert code == 1 and marks(said)["dialect"] == "FAILED" and named in " ".join(said.split()), said
+    assert "null" not in said
+
+
+def test_a_time_in_metatraders_form_is_read_and_a_bad_one_does_not_blame_the_dialect(rig):
+    def at(form, ahead_s=0.0):
+        told = time.strftime(form, time.gmtime(time.time() + ahead_s))
+        return says(lambda gateway, request: gateway.alive(request, time.time()) | {"server_time": told})
+
+    # Whole seconds are told, so the clocks may seem up to one apart.
+    code, said = verify(rig, rig.gateway("v43", questions=at("%Y.%m.%d %H:%M:%S")).port, "--dialect", "v43")
+    assert code == 0 and marks(said)["clock"] == "ok", said
+    code, said = verify(rig, rig.gateway("v43", questions=at("%d/%m at noon")).port, "--dialect", "v43")
+    assert code == 1 and marks(said)["clock"] == "FAILED" and marks(said)["dialect"] == "ok", said
+    assert "gateway.dialect" not in said
+    code, said = verify(rig, rig.gateway("v43", questions=at("%Y.%m.%d %H:%M:%S", 7200)).port, "--dialect", "v43")
+    assert code == 1 and "time zone" in said, said
+
+
+@pytest.mark.parametrize("dialect", ["v43", "envelope"])
+def test_positions_are_read_in_the_spellings_that_gateways_have(rig, dialect):
+    gateway = rig.gateway(dialect)
+    gateway.positions[5] = LOSING | {"ticket": "10006293775", "type": 0, "volume": "0.1", "profit": 0}
+    gateway.positions[6] = LOSING | {"ticket": 10006293776.0, "type": "POSITION_TYPE_SELL", "current_price": float("nan")}
+    gateway.positions[7] = {"ticket": 7, "symbol": "EURUSD", "type": "BUY LIMIT", "profit": 0}
+    gateway.positions[8] = {"ticket": 8, "symbol": "EURUSD", "type": 5, "profit": 0}
+    code, said = verify(rig, gateway.port, "--dialect", dialect)
+    assert code == 0 and "2 open" in said, said
+    gateway.positions[9] = LOSING | {"volume": float("nan")}
+    code, said = verify(rig, gateway.port, "--dialect", dialect)
+    assert code == 1 and marks(said)["positions"] == "FAILED", said
 
 
 def test_a_gateway_without_a_terminal_is_not_ready(rig):

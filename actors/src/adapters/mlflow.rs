@@ -2,7 +2,7 @@
 //! answer, of which one bad row costs its symbol only. Used by the Predictor.
 
 use crate::{
-    adapters::http::one_line,
+    adapters::{http::one_line, json::without_bare_tokens},
     domain::{
         decision::Prediction,
         features::{FEATURE_COUNT, FeatureSet, SEQUENCE_BARS},
@@ -153,36 +153,6 @@ fn parse_row(row: &str) -> Result<Prediction, String> {
     let probabilities =
         probabilities.map_err(|error| one_line(&format!("the row is not three probabilities: {error}")))?;
     Prediction::parse(probabilities).map_err(str::to_owned)
-}
-
-/// The text with every bare `NaN`, `Infinity` and `-Infinity` replaced by `null`; strings stay as they are.
-fn without_bare_tokens(body: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(body.len() + 16);
-    let mut rest = body;
-    let mut in_string = false;
-    while let Some((&byte, tail)) = rest.split_first() {
-        if !in_string {
-            let token = [&b"NaN"[..], b"Infinity", b"-Infinity"].into_iter().find(|token| rest.starts_with(token));
-            if let Some(token) = token {
-                out.extend_from_slice(b"null");
-                rest = &rest[token.len()..];
-                continue;
-            }
-        }
-        out.push(byte);
-        rest = tail;
-        match byte {
-            b'"' => in_string = !in_string,
-            b'\\' if in_string => {
-                if let Some((&escaped, tail)) = rest.split_first() {
-                    out.push(escaped);
-                    rest = tail;
-                }
-            }
-            _ => {}
-        }
-    }
-    out
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ pub mod halt_file;
 pub mod http;
 pub mod inflight;
 pub mod journal;
+pub mod json;
 pub mod mlflow;
 pub mod prometheus;
 pub mod system_clock;

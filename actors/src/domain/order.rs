@@ -171,6 +171,9 @@ fn round_to_digits(price: f64, digits: u32) -> f64 {
     (price * scale).round() / scale
 }
 
+/// Volumes closer than this, in lots, are the same: the smallest step of a broker is far above it.
+pub const LOTS_APART: f64 = 1e-9;
+
 /// What became of an order, by the table in the README; anything that is not proven is `Unknown`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
@@ -181,6 +184,8 @@ pub enum Outcome {
         ticket: i64,
         /// Price of the fill, where the dialect tells it.
         price: Option<f64>,
+        /// Lots that were filled, above 0, where the reply tells them; `None`: as ordered, as far as is known.
+        volume: Option<f64>,
     },
     /// The gateway's reply to this very order names a refusal that is not ambiguous.
     Rejected {
@@ -212,6 +217,14 @@ impl Outcome {
             Self::Unknown { .. } => "unknown",
         }
     }
+
+    /// The lots of a fill that are not what was ordered; `None` if they are, or if it is none.
+    pub fn other_volume(&self, ordered: f64) -> Option<f64> {
+        match self {
+            Self::Filled { volume, .. } => volume.filter(|volume| (volume - ordered).abs() > LOTS_APART),
+            _ => None,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -229,6 +242,13 @@ mod tests {
             stop_loss: Some(0.002),
             take_profit: None,
         }
+    }
+
+    #[test]
+    fn a_fill_of_another_volume_says_so() {
+        let filled = |volume| Outcome::Filled { ticket: 1, price: None, volume }.other_volume(0.3);
+        assert_eq!([filled(None), filled(Some(0.1 + 0.2)), filled(Some(0.1))], [None, None, Some(0.1)]);
+        assert_eq!(Outcome::Unknown { reason: "volume 0.1".into() }.other_volume(0.3), None);
     }
 
     #[test]

@@ -151,7 +151,7 @@ async fn a_file_that_cannot_be_written_is_told_and_works_again_by_itself() {
     rig.write(OrderStep::Sending(id)).await.unwrap();
     let other = Connection::open(rig.path()).unwrap();
     other.execute_batch("BEGIN EXCLUSIVE").unwrap();
-    let filled = || OrderStep::Outcome(order(), Outcome::Filled { ticket: 1, price: None });
+    let filled = || OrderStep::Outcome(order(), Outcome::Filled { ticket: 1, price: None, volume: None });
     assert!(rig.write(filled()).await.unwrap_err().is_broken());
     let (is_writable, failures, _, unresolved) = rig.told().await;
     assert_eq!((is_writable, failures, unresolved), (false, 1, 1), "a fate that is not on disk counts as unknown");

@@ -225,7 +225,7 @@ async fn a_cycles_events_become_the_numbers_they_mean() {
 async fn only_a_filled_order_counts_as_executed() {
     let (actor, clock, ..) = start();
     clock.advance(30);
-    let filled = Outcome::Filled { ticket: 1, price: None };
+    let filled = Outcome::Filled { ticket: 1, price: None, volume: None };
     let reports = vec![
         ordered(Side::Buy, filled, Some(2)),
         ordered(Side::Sell, Outcome::Rejected { reason: "no money".into() }, Some(2)),

@@ -197,7 +197,10 @@ impl World {
                 Some(ticket) => {
                     self.checks.executed(id);
                     let price = Some(1.1);
-                    (Truth::Executed(ticket), Heard { outcome: Outcome::Filled { ticket, price }, is_ours: true })
+                    (
+                        Truth::Executed(ticket),
+                        Heard { outcome: Outcome::Filled { ticket, price, volume: None }, is_ours: true },
+                    )
                 }
                 None => (Truth::Never, refused("no such position")),
             }

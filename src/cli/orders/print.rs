@@ -3,7 +3,7 @@
 use crate::cli::journal::{time, time_ms};
 use sentinel_actors::{
     adapters::journal::{OrderLife, OrderRow, Step},
-    domain::order_state::OrderState,
+    domain::{order::LOTS_APART, order_state::OrderState},
 };
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -30,7 +30,7 @@ pub(in crate::cli) fn as_json(order: &OrderRow) -> Value {
     json!({
         "id": order.id.to_string(), "symbol": order.symbol, "bar": order.bar_close_time, "state": order.state,
         "ticket": order.ticket, "kind": kind(order), "closes": order.closes, "side": order.side,
-        "volume": order.volume, "stop_loss": order.stop_loss, "take_profit": order.take_profit,
+        "volume": order.volume, "filled_volume": order.filled_volume, "stop_loss": order.stop_loss, "take_profit": order.take_profit,
         "price": order.price, "reason": order.reason, "closed_at_ms": order.closed_at_ms,
         "account": order.account, "model": order.model,
         "created_at_ms": order.created_at_ms, "updated_at_ms": order.updated_at_ms,
@@ -55,10 +55,18 @@ pub(in crate::cli) fn content(order: &OrderRow) -> String {
     format!("{side} {volume} lots, {}, {}", stop(order.stop_loss, "stop-loss"), stop(order.take_profit, "take-profit"))
 }
 
-/// `filled, ticket 7 at 1.1`, or the state and why.
+/// The lots that were filled, if they are not those that were ordered.
+fn other_volume(order: &OrderRow) -> Option<f64> {
+    order.filled_volume.filter(|volume| (volume - order.volume).abs() > LOTS_APART)
+}
+
+/// `filled, 0.05 of 0.1 lots, ticket 7 at 1.1`, or the state and why.
 pub(in crate::cli) fn outcome(order: &OrderRow) -> String {
     let mut text = order.state.to_string();
     // Writing to a String cannot fail.
+    if let Some(volume) = other_volume(order) {
+        let _ = write!(text, ", {volume} of {} lots", order.volume);
+    }
     if let Some(ticket) = order.ticket {
         let _ = write!(text, ", ticket {ticket}");
     }
@@ -115,7 +123,7 @@ pub(super) fn table(orders: &[OrderRow]) -> String {
             time(order.bar_close_time),
             order.closes.map_or_else(|| kind(order).into(), |ticket| format!("close {ticket}")),
             order.side.clone(),
-            order.volume.to_string(),
+            other_volume(order).map_or_else(|| order.volume.to_string(), |part| format!("{part} of {}", order.volume)),
             order.state.to_string(),
             order.ticket.map_or_else(|| "-".into(), |ticket| ticket.to_string()),
             position(order).to_owned(),

@@ -94,7 +94,15 @@ fn describe(
             report.ok("answer", answered(roundtrip));
             report.ok("dialect", confirmed);
             let found = format!("{}; at most {} s is accepted", offset(*skew_ms), CLOCK_SKEW_MAX.as_secs());
-            report.failed("clock", found, "set both machines' clocks by NTP, in UTC");
+            report.failed("clock", found, clock_way_out(*skew_ms));
+        }
+        Err(HandshakeError::BadTime { reason, roundtrip }) => {
+            report.ok("answer", answered(roundtrip));
+            report.ok("dialect", confirmed);
+            let way_out = "the dialect is right, its time is not: let the gateway tell unix seconds or ISO 8601 in UTC, \
+                           MetaTrader's 2026.11.28 05:01:15 in UTC, or no time at all";
+            report.failed("clock", reason, way_out);
+            return false;
         }
         Err(HandshakeError::Question(QuestionError::BadReply { reason, roundtrip })) => {
             report.ok("answer", answered(roundtrip));
@@ -123,6 +131,19 @@ fn describe(
         }
     }
     true
+}
+
+/// A broker's time is whole half hours from UTC, give or take what is accepted.
+fn clock_way_out(skew_ms: i64) -> &'static str {
+    const HALF_HOUR_MS: i64 = 1_800_000;
+    let from_zone = (skew_ms + HALF_HOUR_MS / 2).rem_euclid(HALF_HOUR_MS) - HALF_HOUR_MS / 2;
+    let is_zone =
+        skew_ms.abs() > HALF_HOUR_MS / 2 && u128::from(from_zone.unsigned_abs()) <= CLOCK_SKEW_MAX.as_millis();
+    if is_zone {
+        "that is a time zone: let the gateway tell UTC, not its broker's time; if it does, set both machines' clocks by NTP"
+    } else {
+        "set both machines' clocks by NTP, in UTC"
+    }
 }
 
 fn offset(skew_ms: i64) -> String {
@@ -165,6 +186,21 @@ impl Asking {
             Ok(Err(error)) => report.failed("positions", error, NO_ACCOUNT),
             Err(QuestionError::NoRequest { .. }) => report.note("positions", "cannot be asked for in this dialect"),
             Err(error) => report.failed("positions", error, NO_ACCOUNT),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_zone_is_told_from_a_clock_that_is_off() {
+        for skew_ms in [3_600_000, 7_199_000, -10_801_500, 1_800_000, 19_800_000] {
+            assert!(clock_way_out(skew_ms).contains("time zone"), "{skew_ms}");
+        }
+        for skew_ms in [3_000, -3_000, 900_000, 3_603_000, -45_000] {
+            assert!(!clock_way_out(skew_ms).contains("time zone"), "{skew_ms}");
         }
     }
 }

@@ -1,13 +1,16 @@
 //! Gateway replies: the same bytes as the reply to an order and to each question, in every dialect.
 
 use sentinel_actors::{
-    adapters::gateway::{Answer, Dialect, DialectKind, DialectParams, Question, dialect},
+    adapters::{
+        gateway::{Answer, Dialect, DialectKind, DialectParams, Question, dialect},
+        json,
+    },
     domain::{
         instrument::Symbol,
         order::{Order, Outcome, Side},
     },
 };
-use serde_json::{Value, value::RawValue};
+use serde_json::{Map, Value, value::RawValue};
 use std::{collections::HashMap, str};
 use uuid::Uuid;
 
@@ -52,27 +55,37 @@ fn order(dialect: &dyn Dialect, bytes: &[u8]) -> bool {
         DialectKind::Envelope => (field("req_id"), field("data")["ticket"].clone()),
         DialectKind::OrderSend | DialectKind::PlaceOrder => (Value::Null, field("ticket")),
     };
-    let has_ticket = ticket.as_i64().is_some_and(|ticket| ticket > 0);
+    let ticket = whole(&ticket);
+    let has_ticket = ticket.is_some_and(|ticket| ticket > 0.0);
     if dialect.echoes_id() {
-        assert!(!verdict.is_ours || id.as_str() == Some(&OURS.to_string()), "{kind}: another's reply was taken");
+        assert!(!verdict.is_ours || is_ours(&id), "{kind}: another's reply was taken");
         let of_other = dialect.classify(&an_order(OTHER), bytes);
         assert!(!(verdict.is_ours && of_other.is_ours), "{kind}: one reply settles two orders");
     }
     match &verdict.outcome {
-        Outcome::Filled { ticket: told, price } => {
+        Outcome::Filled { ticket: told, price, volume } => {
             assert!(verdict.is_ours && is_object, "{kind}: filled without a reply of its own");
-            assert!(price.is_none_or(f64::is_finite));
+            assert!(price.is_none_or(|price| price.is_finite() && price > 0.0));
+            assert!(volume.is_none_or(|volume| volume.is_finite() && volume > 0.0));
             if kind == DialectKind::PlaceOrder {
                 let status = field("status").as_str().unwrap_or_default().to_ascii_lowercase();
                 assert!(["ok", "success", "filled"].contains(&status.as_str()), "{status}");
             } else {
-                assert!(has_ticket && ticket.as_i64() == Some(*told), "{kind}: filled without a ticket");
+                assert!(has_ticket && ticket == Some(*told as f64), "{kind}: filled without a ticket");
+                assert!(volume.is_none_or(|volume| volume < 0.1 + 1e-6), "{kind}: more than was ordered");
+            }
+            for place in [&Value::Object(top(&field)), &field("data"), &field("result")] {
+                fits(kind, place);
             }
             true
         }
         Outcome::Rejected { reason } => {
             assert!(verdict.is_ours && is_object, "{kind}: rejected without a reply of its own");
-            assert!(kind == DialectKind::PlaceOrder || !has_ticket, "{kind}: rejected although there is a ticket");
+            assert!(!has_ticket, "{kind}: rejected although there is a ticket");
+            for place in [field("data"), field("result")] {
+                assert!(whole(&place["ticket"]).is_none_or(|ticket| ticket <= 0.0), "{kind}: {place}");
+                assert!(whole(&place["deal"]).is_none_or(|deal| deal <= 0.0), "{kind}: {place}");
+            }
             one_line(reason);
             true
         }
@@ -84,9 +97,51 @@ fn order(dialect: &dyn Dialect, bytes: &[u8]) -> bool {
     }
 }
 
-/// The members of an object; what nobody looks at may be any JSON, as long as it is text.
-fn fields(bytes: &[u8]) -> Option<HashMap<String, &RawValue>> {
-    serde_json::from_str(str::from_utf8(bytes).ok()?).ok()
+/// The members at the top that may contradict a fill.
+fn top(field: &dyn Fn(&str) -> Value) -> Map<String, Value> {
+    ["ticket", "volume", "retcode", "symbol", "side", "uuid", "req_id"]
+        .into_iter()
+        .map(|key| (key.to_owned(), field(key)))
+        .collect()
+}
+
+/// Nothing in this part of a reply speaks against the fill of our order.
+fn fits(kind: DialectKind, place: &Value) {
+    let told = |key: &str| Some(&place[key]).filter(|value| !value.is_null());
+    assert!(told("ticket").is_none_or(|ticket| whole(ticket) > Some(0.0)), "{kind}: {place}");
+    assert!(told("volume").is_none_or(|volume| number(volume) > Some(0.0)), "{kind}: {place}");
+    assert!(
+        told("retcode").is_none_or(|code| [Some(10_009.0), Some(10_010.0)].contains(&whole(code))),
+        "{kind}: {place}"
+    );
+    assert!(
+        told("symbol").is_none_or(|name| name.as_str().is_some_and(|name| name.trim().eq_ignore_ascii_case("EURUSDm")))
+    );
+    assert!(
+        told("side").is_none_or(|side| side.as_str().is_none_or(|side| !side.to_ascii_uppercase().contains("SELL")))
+    );
+    assert!(["uuid", "req_id"].iter().all(|key| told(key).is_none_or(is_ours)), "{kind}: {place}");
+}
+
+fn is_ours(id: &Value) -> bool {
+    id.as_str().and_then(|text| Uuid::parse_str(text.trim()).ok()) == Some(OURS)
+}
+
+fn number(value: &Value) -> Option<f64> {
+    value.as_f64().or_else(|| value.as_str()?.trim().parse().ok())
+}
+
+fn whole(value: &Value) -> Option<f64> {
+    number(value).filter(|number| number.fract() == 0.0)
+}
+
+/// The members of an object; what nobody looks at may be any JSON, as long as it is text. A byte order mark is no part
+/// of it, and a bare `NaN` or the like stands for an object.
+fn fields(bytes: &[u8]) -> Option<HashMap<String, Box<RawValue>>> {
+    let text = str::from_utf8(bytes).ok()?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mended = || String::from_utf8(json::with_bare_tokens_as(text.as_bytes(), b"{}")).ok();
+    serde_json::from_str(text).ok().or_else(|| serde_json::from_str(&mended()?).ok())
 }
 
 fn readable(answer: &Answer) {

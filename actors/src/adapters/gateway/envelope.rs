@@ -2,18 +2,22 @@
 //! what counts is the `data` within. The id is echoed, not deduplicated: nothing here may be sent twice.
 
 use super::{
-    Answer, BadReply, Dialect, DialectKind, DialectParams, Question, Verdict, closes_all, names_no_ticket,
-    parse_object, retcode,
+    Answer, BadReply, Dialect, DialectKind, DialectParams, Question, Verdict, check_answer, check_id,
+    claims::{Claims, Fill, VolumeRule},
+    is_empty, names_no_ticket,
+    reading::{parse_object, whole},
+    retcode, to_other,
 };
 use crate::{
     adapters::http::one_line,
     domain::order::{Order, Outcome},
 };
-use serde::Deserialize;
 use serde_json::{Value, json};
 use std::time::Duration;
 use uuid::Uuid;
 
+/// The key of the id.
+const ID: &str = "req_id";
 /// Beginnings of the errors of a request that was not even looked at. Any other may come from within the order.
 const UNREAD: [&str; 2] = ["Invalid request structure", "Unknown action"];
 
@@ -27,29 +31,6 @@ impl Envelope {
     /// Every order carries these parameters.
     pub const fn new(params: DialectParams) -> Self {
         Self { params }
-    }
-}
-
-/// Fields are plain values, so that an odd one that proves nothing does not make the reply unreadable.
-#[derive(Deserialize)]
-#[serde(default)]
-#[derive(Default)]
-struct Reply {
-    req_id: Value,
-    status: Value,
-    timestamp: Value,
-    data: Value,
-    error: Value,
-}
-
-impl Reply {
-    /// The reply to the request of this id.
-    fn to(id: Uuid, reply: &[u8]) -> Result<Self, BadReply> {
-        let reply: Self = parse_object(reply)?;
-        if reply.req_id.as_str() != Some(&id.to_string()) {
-            return Err(BadReply::new(&format!("reply to another request, {}", reply.req_id)));
-        }
-        Ok(reply)
     }
 }
 
@@ -84,9 +65,14 @@ impl Dialect for Envelope {
     }
 
     fn classify(&self, order: &Order, reply: &[u8]) -> Verdict {
-        match Reply::to(order.client_order_id, reply) {
-            Ok(reply) => Verdict::ours(outcome(&reply, order)),
-            Err(BadReply(reason)) => Verdict::not_ours(reason),
+        let id = order.client_order_id;
+        let reply = match parse_object(reply).and_then(|reply| check_id(reply, ID, id)) {
+            Ok(reply) => reply,
+            Err(BadReply(reason)) => return Verdict::not_ours(reason),
+        };
+        match Claims::of(&reply).foreign_id(id) {
+            Some(id) => Verdict::not_ours(to_other("order", id)),
+            None => Verdict::ours(outcome(&reply, order)),
         }
     }
 
@@ -100,11 +86,13 @@ impl Dialect for Envelope {
     }
 
     fn answer(&self, _: Question, id: Uuid, reply: &[u8]) -> Result<Answer, BadReply> {
-        let Reply { status, timestamp, data, error, .. } = Reply::to(id, reply)?;
+        let mut reply = check_id(parse_object(reply)?, ID, id)?;
+        check_answer(&Claims::of(&reply), id)?;
+        let (status, data, error) = (&reply["status"], &reply["data"], &reply["error"]);
         if status.as_str() != Some("SUCCESS") || data["status"].as_str() == Some("ERROR") || !is_empty(&data["error"]) {
             return Err(BadReply::new(&format!("status {status}, error {error}, data {data}")));
         }
-        Ok(Answer::new(timestamp, data))
+        Ok(Answer::new(reply["timestamp"].take(), reply["data"].take()))
     }
 }
 
@@ -115,57 +103,56 @@ pub(super) fn request(action: &str, id: Uuid, at: Duration, payload: &Value) -> 
     request.to_string().into_bytes()
 }
 
-fn outcome(Reply { status, data, error, .. }: &Reply, order: &Order) -> Outcome {
-    let closes = order.closes;
-    let code = data["retcode"].as_i64();
-    let ticket = data["ticket"].as_i64().unwrap_or(0);
-    match status.as_str() {
-        Some("SUCCESS") if is_empty(error) && closes.is_some() && says_closed(data, order) => {
-            Outcome::Filled { ticket: closes.unwrap_or(ticket), price: data["price"].as_f64() }
-        }
-        Some("SUCCESS") if closes.is_none() && ticket > 0 && is_empty(error) && says_filled(data) => {
-            Outcome::Filled { ticket, price: data["price"].as_f64() }
-        }
-        Some("SUCCESS") if data["status"].as_str() == Some("ERROR") && is_refused(data, code) => {
-            Outcome::Rejected { reason: one_line(&format!("retcode {}: {}", data["retcode"], data["error"])) }
-        }
+fn outcome(reply: &Value, order: &Order) -> Outcome {
+    let claims = Claims::of(reply);
+    let (status, data, error) = (&reply["status"], &reply["data"], &reply["error"]);
+    let why = match status.as_str() {
+        Some("SUCCESS") if data["status"].as_str() == Some("ERROR") => match whole(&data["retcode"]) {
+            Some(code) if retcode::is_refusal(code) && names_no_ticket(&data["ticket"]) => {
+                match claims.against_refusal(order) {
+                    Ok(()) => {
+                        let reason = format!("retcode {}: {}", retcode::named(code), data["error"]);
+                        return Outcome::Rejected { reason: one_line(&reason) };
+                    }
+                    Err(why) => why,
+                }
+            }
+            _ => "no code that refuses".into(),
+        },
+        Some("SUCCESS") if is_empty(error) && is_empty(&data["error"]) => match filled(data, &claims, order) {
+            Ok((ticket, fill)) => return fill.filled(order, ticket),
+            Err(why) => why,
+        },
         Some("ERROR") if names_no_ticket(&data["ticket"]) && was_not_read(error) => {
-            Outcome::Rejected { reason: one_line(error.as_str().unwrap_or_default()) }
+            match claims.against_refusal(order) {
+                Ok(()) => return Outcome::Rejected { reason: one_line(error.as_str().unwrap_or_default()) },
+                Err(why) => why,
+            }
         }
-        _ => Outcome::Unknown { reason: one_line(&format!("status {status}, error {error}, data {data}")) },
+        _ => "no proof".into(),
+    };
+    Outcome::Unknown { reason: one_line(&format!("{why}; status {status}, error {error}, data {data}")) }
+}
+
+/// The fill within a success, if everything that is said about the order says so.
+fn filled(data: &Value, claims: &Claims<'_>, order: &Order) -> Result<(i64, Fill), String> {
+    let (said, ticket) = (&data["status"], whole(&data["ticket"]));
+    if let Some(closed) = order.closes {
+        // A close need not name a ticket, but then it has to say in a word that it succeeded.
+        let is_said = matches!(said.as_str(), Some("SUCCESS" | "FILLED" | "CLOSED"));
+        let is_told = said.is_null() && ticket.is_some();
+        let fill = claims.fill(order, VolumeRule::AllOfIt)?;
+        return if is_said || is_told { Ok((closed, fill)) } else { Err("neither a word nor a ticket".into()) };
     }
-}
-
-/// Whether everything that is said about the order says so.
-fn says_filled(data: &Value) -> bool {
-    let status_fits = data["status"].is_null() || matches!(data["status"].as_str(), Some("SUCCESS" | "FILLED"));
-    let code_fits = data["retcode"].is_null() || data["retcode"].as_i64().is_some_and(retcode::is_done);
-    let volume_fits = data["volume"].is_null() || data["volume"].as_f64().is_some_and(|volume| volume > 0.0);
-    status_fits && code_fits && volume_fits && is_empty(&data["error"])
-}
-
-/// A close need not name a ticket, but then it has to say in a word that it succeeded.
-fn says_closed(data: &Value, order: &Order) -> bool {
-    let is_said = matches!(data["status"].as_str(), Some("SUCCESS" | "FILLED" | "CLOSED"));
-    let without_status = json!({"retcode": data["retcode"], "volume": data["volume"], "error": data["error"]});
-    (is_said || (data["status"].is_null() && !names_no_ticket(&data["ticket"])))
-        && (data["ticket"].is_null() || !names_no_ticket(&data["ticket"]))
-        // Done in part is not closed.
-        && (data["retcode"].is_null() || data["retcode"].as_i64() == Some(retcode::DONE_WHOLLY))
-        && closes_all(&data["volume"], order)
-        && says_filled(&without_status)
-}
-
-fn is_refused(data: &Value, code: Option<i64>) -> bool {
-    names_no_ticket(&data["ticket"]) && code.is_some_and(retcode::is_refusal)
+    if !said.is_null() && !matches!(said.as_str(), Some("SUCCESS" | "FILLED")) {
+        return Err(format!("a fill with status {said}"));
+    }
+    let fill = claims.fill(order, VolumeRule::AtMostOrdered)?;
+    ticket.map(|ticket| (ticket, fill)).ok_or_else(|| "a fill without a ticket".into())
 }
 
 fn was_not_read(error: &Value) -> bool {
     error.as_str().is_some_and(|error| UNREAD.iter().any(|start| error.starts_with(start)))
-}
-
-fn is_empty(error: &Value) -> bool {
-    error.is_null() || error.as_str() == Some("")
 }
 
 #[cfg(test)]

@@ -59,6 +59,14 @@ pub enum HandshakeError {
     /// There is no proper reply.
     #[error(transparent)]
     Question(#[from] QuestionError),
+    /// It answers in its dialect, and tells a time that cannot be read.
+    #[error("{reason}")]
+    BadTime {
+        /// What it tells.
+        reason: BadReply,
+        /// From the completed send to the reply.
+        roundtrip: Duration,
+    },
     /// The clocks differ by more than [`CLOCK_SKEW_MAX`].
     #[error("the gateway's clock is off by {skew_ms} ms")]
     ClockSkew {
@@ -87,6 +95,7 @@ impl HandshakeError {
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Question(error) => error.kind(),
+            Self::BadTime { .. } => "bad_reply",
             Self::ClockSkew { .. } => "clock_skew",
         }
     }
@@ -104,14 +113,14 @@ pub async fn run(
     clock: &dyn Clock,
 ) -> Result<Handshake, HandshakeError> {
     let Answered { answer, roundtrip, received_at } = ask(dialect, Question::Handshake, peer, deadline, clock).await?;
-    let bad = |reason| QuestionError::BadReply { reason, roundtrip };
     if answer.looks_like_a_trade() {
         let reason = "it reads like an executed order: look at the account, this gateway may trade on any message";
-        return Err(bad(BadReply::new(reason)).into());
+        return Err(QuestionError::BadReply { reason: BadReply::new(reason), roundtrip }.into());
     }
     // The gateway looked at its clock somewhere between the two moments; half way is the best guess.
     let skew_ms = |server: Duration| millis(server) - millis(received_at.saturating_sub(roundtrip / 2));
-    let clock_skew_ms = answer.server_time().map_err(bad)?.map(skew_ms);
+    let clock_skew_ms =
+        answer.server_time().map_err(|reason| HandshakeError::BadTime { reason, roundtrip })?.map(skew_ms);
     match clock_skew_ms {
         Some(skew_ms) if u128::from(skew_ms.unsigned_abs()) > CLOCK_SKEW_MAX.as_millis() => {
             Err(HandshakeError::ClockSkew { skew_ms, roundtrip })

@@ -1,12 +1,14 @@
 //! The MetaTrader gateway on ZeroMQ: what an order looks like in each dialect, what a reply proves, and the REQ
 //! socket. The dialect is configured, never probed. Used by the SignalSender and `sentinel verify`.
 
+mod claims;
 pub mod curve;
 mod envelope;
 pub mod handshake;
 mod order_send;
 mod place_order;
 mod question;
+mod reading;
 mod retcode;
 pub mod signature;
 mod socket;
@@ -25,7 +27,7 @@ use crate::{
     adapters::http::one_line,
     domain::order::{Order, Outcome},
 };
-use serde::de::DeserializeOwned;
+use claims::Claims;
 use serde_json::Value;
 use std::{fmt, str::FromStr, time::Duration};
 use uuid::Uuid;
@@ -183,27 +185,59 @@ pub fn dialect(kind: DialectKind, params: DialectParams) -> Box<dyn Dialect> {
     }
 }
 
-/// Reads a JSON object, and nothing else: serde would also fill a struct from a list.
-fn parse_object<T: DeserializeOwned>(reply: &[u8]) -> Result<T, BadReply> {
-    let unreadable = |why: String| BadReply::new(&format!("unreadable reply: {why}"));
-    if reply.trim_ascii_start().first() != Some(&b'{') {
-        return Err(unreadable(format!("no JSON object: {}", String::from_utf8_lossy(&reply[..reply.len().min(100)]))));
+/// The reply, if it is the one to the request of this id, which stands under `key`.
+fn check_id(reply: Value, key: &str, id: Uuid) -> Result<Value, BadReply> {
+    match &reply[key] {
+        told if reading::is_id(told, id) => Ok(reply),
+        Value::Null => Err(BadReply::new(&format!("a reply without an id: no {key} in it{}", looks_like(&reply, key)))),
+        told => Err(BadReply(to_other("request", told))),
     }
-    // Also where nobody looks: serde skips what it does not need without checking that it is text.
-    let text = std::str::from_utf8(reply).map_err(|error| unreadable(error.to_string()))?;
-    serde_json::from_str(text).map_err(|error| unreadable(error.to_string()))
 }
 
-/// Whether the volume of a close, if it is told, is all that was to be closed.
-fn closes_all(volume: &Value, order: &Order) -> bool {
-    volume.is_null() || volume.as_f64().is_some_and(|volume| volume > order.volume - 1e-9)
+/// Whether nothing in the answer to a question contradicts its success: another's id, or an error.
+fn check_answer(claims: &Claims<'_>, id: Uuid) -> Result<(), BadReply> {
+    if let Some(told) = claims.foreign_id(id) {
+        return Err(BadReply(to_other("request", told)));
+    }
+    match claims.errors() {
+        Some(errors) => Err(BadReply::new(&errors)),
+        None => Ok(()),
+    }
+}
+
+/// What is said of a reply that names somebody else's id.
+fn to_other(what: &str, id: &Value) -> String {
+    one_line(&format!("a reply to another {what}: its id is {id}"))
+}
+
+/// The dialect that a reply without this id looks like, where it is plain.
+fn looks_like(reply: &Value, key: &str) -> &'static str {
+    let has = |key: &str| !reply[key].is_null();
+    if key != "uuid" && has("uuid") {
+        "; its uuid is what v43 replies with"
+    } else if key != "req_id" && has("req_id") {
+        "; its req_id is what envelope replies with"
+    } else if reply["error"].is_boolean() && has("retcode") {
+        "; error and retcode are what order_send replies with"
+    } else if has("status") {
+        "; a status and no id is what place_order replies with"
+    } else {
+        ""
+    }
+}
+
+/// Whether an error is none: absent, or an empty text.
+fn is_empty(error: &Value) -> bool {
+    error.is_null() || error.as_str() == Some("")
 }
 
 /// Whether a reply clearly has no ticket. A ticket that cannot be read is one.
 fn names_no_ticket(ticket: &Value) -> bool {
-    ticket.is_null() || ticket.as_i64().is_some_and(|ticket| ticket <= 0)
+    ticket.is_null() || reading::whole(ticket).is_some_and(|ticket| ticket <= 0)
 }
 
+#[cfg(test)]
+mod oracle;
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -227,17 +261,5 @@ mod tests {
             let request = dialect(kind, DialectParams::default()).ask(Question::Handshake, Uuid::nil(), Duration::ZERO);
             assert_eq!(request.is_some(), kind.has_handshake(), "{kind}");
         }
-    }
-
-    #[test]
-    fn a_garbled_reply_is_unreadable_even_where_nobody_looks() {
-        let reply = b"{\"status\": \"ok\", \"message\": \"\xff\"}";
-        assert!(parse_object::<std::collections::HashMap<String, serde::de::IgnoredAny>>(reply).is_err());
-    }
-
-    #[test]
-    fn a_list_is_no_object() {
-        assert!(parse_object::<serde_json::Value>(b" [1]").is_err());
-        assert!(parse_object::<serde_json::Value>(b" {} ").is_ok());
     }
 }

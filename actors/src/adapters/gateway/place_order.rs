@@ -1,13 +1,17 @@
 //! `place_order`: what the replaced daemon sent. No id, volume or stops; that daemon took any reply for an
 //! execution, this one needs the reply to say so.
 
-use super::{Answer, BadReply, Dialect, DialectKind, Question, Verdict, parse_object};
+use super::{
+    Answer, BadReply, Dialect, DialectKind, Question, Verdict, check_answer,
+    claims::{self, Claims, VolumeRule},
+    reading::parse_object,
+    to_other,
+};
 use crate::{
     adapters::http::one_line,
     domain::order::{Order, Outcome},
 };
 use chrono::{DateTime, SecondsFormat, Utc};
-use serde::Deserialize;
 use serde_json::{Value, json};
 use std::time::Duration;
 use uuid::Uuid;
@@ -15,12 +19,6 @@ use uuid::Uuid;
 /// The dialect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PlaceOrder;
-
-#[derive(Deserialize)]
-struct Reply {
-    #[serde(default)]
-    status: Value,
-}
 
 impl Dialect for PlaceOrder {
     fn kind(&self) -> DialectKind {
@@ -47,17 +45,16 @@ impl Dialect for PlaceOrder {
         None
     }
 
-    fn classify(&self, _: &Order, reply: &[u8]) -> Verdict {
-        let reply: Reply = match parse_object(reply) {
+    fn classify(&self, order: &Order, reply: &[u8]) -> Verdict {
+        let reply = match parse_object(reply) {
             Ok(reply) => reply,
             Err(BadReply(reason)) => return Verdict::not_ours(reason),
         };
-        let status = reply.status.as_str().map(str::to_ascii_lowercase);
-        Verdict::ours(match status.as_deref() {
-            Some("ok" | "success" | "filled") => Outcome::Filled { ticket: 0, price: None },
-            Some("error" | "rejected" | "failed") => Outcome::Rejected { reason: format!("status {}", reply.status) },
-            _ => Outcome::Unknown { reason: one_line(&format!("status {}", reply.status)) },
-        })
+        let claims = Claims::of(&reply);
+        match claims.foreign_id(order.client_order_id) {
+            Some(id) => Verdict::not_ours(to_other("order", id)),
+            None => Verdict::ours(outcome(&reply["status"], &claims, order)),
+        }
     }
 
     fn ask(&self, question: Question, _: Uuid, _: Duration) -> Option<Vec<u8>> {
@@ -65,13 +62,34 @@ impl Dialect for PlaceOrder {
     }
 
     /// There is no id to tell this reply from another's: the socket of its own is what makes it ours.
-    fn answer(&self, _: Question, _: Uuid, reply: &[u8]) -> Result<Answer, BadReply> {
-        let reply: Value = parse_object(reply)?;
+    fn answer(&self, _: Question, id: Uuid, reply: &[u8]) -> Result<Answer, BadReply> {
+        let reply = parse_object(reply)?;
+        check_answer(&Claims::of(&reply), id)?;
         match reply["status"].as_str().map(str::to_ascii_lowercase).as_deref() {
             // `filled` is no answer to this question; the handshake says so.
             Some("ok" | "success" | "filled") => Ok(Answer::new(Value::Null, reply)),
             _ => Err(BadReply::new(&format!("status {}", reply["status"]))),
         }
+    }
+}
+
+fn outcome(status: &Value, claims: &Claims<'_>, order: &Order) -> Outcome {
+    let word = status.as_str().map(str::to_ascii_lowercase);
+    match word.as_deref() {
+        // The order names no volume, so any is the gateway's to choose.
+        Some("ok" | "success" | "filled") => match claims.fill(order, VolumeRule::Any) {
+            Ok(fill) => fill.filled(order, fill.ticket.unwrap_or(0)),
+            Err(why) => Outcome::Unknown { reason: one_line(&format!("status {status}: {why}")) },
+        },
+        Some(word) if claims::is_failure(word) => {
+            let is_one_voice = claims.words().all(|word| word.as_str().is_some_and(claims::is_failure));
+            match claims.against_refusal(order) {
+                Ok(()) if is_one_voice => Outcome::Rejected { reason: one_line(&format!("status {status}")) },
+                Ok(()) => Outcome::Unknown { reason: one_line(&format!("status {status} and another")) },
+                Err(why) => Outcome::Unknown { reason: one_line(&format!("status {status}: {why}")) },
+            }
+        }
+        _ => Outcome::Unknown { reason: one_line(&format!("status {status}")) },
     }
 }
 

@@ -1,10 +1,11 @@
 //! What can be asked of a gateway without trading, and what its answers say.
 
-use super::BadReply;
-use crate::{
-    adapters::http::one_line,
-    domain::{order::Side, position::Position},
+use super::{
+    BadReply,
+    reading::{Kind, kind, number, whole},
+    retcode,
 };
+use crate::{adapters::http::one_line, domain::position::Position};
 use chrono::{DateTime, NaiveDateTime};
 use serde_json::Value;
 use std::time::Duration;
@@ -51,8 +52,8 @@ impl Answer {
         Self { server_time, body }
     }
 
-    /// The gateway's wall clock as time since the unix epoch, where it tells it: unix seconds or milliseconds, or
-    /// ISO 8601, which is UTC unless it says otherwise.
+    /// The gateway's wall clock as time since the unix epoch, where it tells it: unix seconds or milliseconds,
+    /// ISO 8601 or MetaTrader's spelling, which are UTC unless they say otherwise.
     ///
     /// # Errors
     /// When it tells something that is no time.
@@ -71,7 +72,7 @@ impl Answer {
     /// # Errors
     /// When the answer does not hold one.
     pub fn account(&self) -> Result<AccountState, BadReply> {
-        match (self.body["balance"].as_f64(), self.body["equity"].as_f64()) {
+        match (number(&self.body["balance"]), number(&self.body["equity"])) {
             (Some(balance), Some(equity)) => {
                 Ok(AccountState { balance, equity, currency: self.body["currency"].as_str().map(one_line) })
             }
@@ -79,7 +80,8 @@ impl Answer {
         }
     }
 
-    /// The open positions. All of them must be readable: one that is left out could be the one that matters.
+    /// The open positions; orders that wait for their price are none. All positions must be readable: one that is left
+    /// out could be the one that matters.
     ///
     /// # Errors
     /// When the answer does not hold a list of positions.
@@ -87,27 +89,25 @@ impl Answer {
         let listed = self.body.as_array().or_else(|| self.body["positions"].as_array());
         let listed = listed.ok_or_else(|| BadReply::new(&format!("no list of positions: {}", self.body)))?;
         let read = |entry| position(entry).ok_or_else(|| BadReply::new(&format!("no position: {entry}")));
-        listed.iter().map(read).collect()
+        listed.iter().filter(|entry| kind(&entry["type"]) != Kind::Pending).map(read).collect()
     }
 
     /// Whether the answer to a harmless question looks like an executed order.
     pub fn looks_like_a_trade(&self) -> bool {
         let is_fill = self.body["status"].as_str().is_some_and(|status| status.eq_ignore_ascii_case("filled"));
-        is_fill || self.body["ticket"].as_i64().is_some_and(|ticket| ticket > 0)
+        let is_done = whole(&self.body["retcode"]).is_some_and(retcode::is_done);
+        let has_number = ["ticket", "deal", "order_id"].iter().any(|key| whole(&self.body[key]) > Some(0));
+        is_fill || is_done || has_number
     }
 }
 
 fn position(entry: &Value) -> Option<Position> {
-    let side = match entry["type"].as_str()?.to_ascii_uppercase().as_str() {
-        "BUY" => Side::Buy,
-        "SELL" => Side::Sell,
-        _ => return None,
-    };
+    let Kind::Market(side) = kind(&entry["type"]) else { return None };
     Some(Position {
-        ticket: entry["ticket"].as_i64().filter(|ticket| *ticket > 0)?,
+        ticket: whole(&entry["ticket"]).filter(|ticket| *ticket > 0)?,
         gateway_name: one_line(entry["symbol"].as_str()?),
         side,
-        volume: entry["volume"].as_f64().filter(|volume| *volume > 0.0)?,
+        volume: number(&entry["volume"]).filter(|volume| *volume > 0.0)?,
     })
 }
 
@@ -117,7 +117,8 @@ fn epoch(number: f64) -> Option<Duration> {
 
 fn iso(text: &str) -> Option<Duration> {
     let naive = || {
-        let formats = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f", "%Y%m%dT%H%M%SZ"];
+        // The third is MetaTrader's.
+        let formats = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f", "%Y.%m.%d %H:%M:%S%.f", "%Y%m%dT%H%M%SZ"];
         let time = formats.iter().find_map(|format| NaiveDateTime::parse_from_str(text, format).ok());
         time.map(|time| time.and_utc())
     };
@@ -128,6 +129,7 @@ fn iso(text: &str) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::order::Side;
     use proptest::prelude::*;
     use serde_json::json;
 
@@ -144,6 +146,8 @@ mod tests {
             json!("2017-07-14T02:40:00"),
             json!("2017-07-14 02:40:00.000"),
             json!("20170714T024000Z"),
+            json!("2017.07.14 02:40:00"),
+            json!("2017.07.14 02:40:00.000"),
         ] {
             let told = Answer::new(time.clone(), Value::Null).server_time();
             assert_eq!(told, Ok(Some(Duration::from_secs(1_500_000_000))), "{time}");
@@ -164,17 +168,68 @@ mod tests {
         assert_eq!(positions(json!([])), Ok(vec![]));
         for (field, odd) in [
             ("ticket", json!(0)),
-            ("ticket", json!("5")),
+            ("ticket", json!("five")),
+            ("ticket", json!(5.5)),
             ("symbol", Value::Null),
+            ("symbol", json!({})),
             ("type", json!("HOLD")),
-            ("type", json!(1)),
+            ("type", json!(8)),
+            ("type", Value::Null),
             ("volume", json!(0)),
+            ("volume", json!({})),
+            ("volume", json!("NaN")),
         ] {
             let mut bad = good.clone();
             bad[field] = odd;
             assert!(positions(json!([good, bad])).is_err(), "{bad}");
         }
+        assert!(positions(json!([good, {}])).is_err(), "a position that is a bare token");
         assert!(positions(json!({"status": "ok"})).is_err() && positions(Value::Null).is_err());
+        assert!(positions(json!({})).is_err() && positions(json!({"positions": {}})).is_err(), "a bare token");
+    }
+
+    #[test]
+    fn positions_have_many_spellings() {
+        let expected =
+            Position { ticket: 10_006_293_775, gateway_name: "EURUSDm".into(), side: Side::Sell, volume: 0.1 };
+        for (field, spelling) in [
+            ("ticket", json!("10006293775")),
+            ("ticket", json!(10_006_293_775.0)),
+            ("type", json!(1)),
+            ("type", json!("1")),
+            ("type", json!("POSITION_TYPE_SELL")),
+            ("type", json!("OP_SELL")),
+            ("volume", json!("0.10")),
+            ("profit", json!({})),
+        ] {
+            let mut entry = json!({"ticket": 10_006_293_775_i64, "symbol": "EURUSDm", "type": "SELL", "volume": 0.1});
+            entry[field] = spelling;
+            assert_eq!(Answer::new(Value::Null, json!([entry])).positions(), Ok(vec![expected.clone()]), "{entry}");
+        }
+    }
+
+    #[test]
+    fn an_order_that_waits_for_its_price_is_no_position() {
+        for pending in [json!(2), json!("7"), json!("BUY LIMIT"), json!("ORDER_TYPE_SELL_STOP"), json!("buy_stop")] {
+            let list = json!([{"ticket": 5, "symbol": "EURUSDm", "type": pending}]);
+            assert_eq!(Answer::new(Value::Null, list).positions(), Ok(vec![]), "{pending}");
+        }
+    }
+
+    #[test]
+    fn an_answer_that_reads_like_a_trade_is_known_by_any_of_its_marks() {
+        for body in [
+            json!({"status": "Filled"}),
+            json!({"ticket": "9"}),
+            json!({"deal": 9}),
+            json!({"order_id": 9.0}),
+            json!({"retcode": 10_009}),
+        ] {
+            assert!(Answer::new(Value::Null, body.clone()).looks_like_a_trade(), "{body}");
+        }
+        for body in [json!({"status": "ok"}), json!({"ticket": 0}), json!([]), Value::Null] {
+            assert!(!Answer::new(Value::Null, body.clone()).looks_like_a_trade(), "{body}");
+        }
     }
 
     #[test]
@@ -182,6 +237,8 @@ mod tests {
         let account = |body: Value| Answer::new(Value::Null, body).account();
         let read = account(json!({"balance": 100, "equity": 99.5, "currency": "U\nSD"})).unwrap();
         assert_eq!(read, AccountState { balance: 100.0, equity: 99.5, currency: Some("U SD".into()) });
+        assert_eq!(account(json!({"balance": "100", "equity": "99.5"})).unwrap().equity, 99.5);
+        assert!(account(json!({"balance": 100, "equity": {}})).is_err(), "a bare token");
         assert!(account(json!({"balance": 100})).is_err() && account(json!({"error": "no terminal"})).is_err());
     }
 

@@ -2,18 +2,22 @@
 //! after it was signed. The id is echoed, not deduplicated: nothing here may be sent twice.
 
 use super::{
-    Answer, BadReply, Dialect, DialectKind, DialectParams, Question, Verdict, closes_all, names_no_ticket,
-    parse_object, risk_signature,
+    Answer, BadReply, Dialect, DialectKind, DialectParams, Question, Verdict, check_answer, check_id,
+    claims::{Claims, VolumeRule},
+    is_empty, names_no_ticket,
+    reading::{parse_object, whole},
+    risk_signature, to_other,
 };
 use crate::{
     adapters::http::one_line,
     domain::order::{Order, Outcome},
 };
-use serde::Deserialize;
 use serde_json::{Value, json};
 use std::time::Duration;
 use uuid::Uuid;
 
+/// The key of the id.
+const ID: &str = "uuid";
 /// Price of a market order: the gateway takes the current one.
 const MARKET_PRICE: f64 = 0.0;
 
@@ -35,20 +39,6 @@ impl V43 {
     pub const fn new(params: DialectParams) -> Self {
         Self { params }
     }
-}
-
-/// Fields are plain values, so that an odd one that proves nothing does not make the reply unreadable.
-#[derive(Deserialize)]
-#[serde(default)]
-#[derive(Default)]
-struct Reply {
-    uuid: Value,
-    status: Value,
-    ticket: Value,
-    volume: Value,
-    price: Value,
-    error_code: Value,
-    error_msg: Value,
 }
 
 impl Dialect for V43 {
@@ -92,14 +82,15 @@ impl Dialect for V43 {
     }
 
     fn classify(&self, order: &Order, reply: &[u8]) -> Verdict {
-        let reply: Reply = match parse_object(reply) {
+        let id = order.client_order_id;
+        let reply = match parse_object(reply).and_then(|reply| check_id(reply, ID, id)) {
             Ok(reply) => reply,
             Err(BadReply(reason)) => return Verdict::not_ours(reason),
         };
-        if reply.uuid.as_str() != Some(&order.client_order_id.to_string()) {
-            return Verdict::not_ours(one_line(&format!("reply to another order, {}", reply.uuid)));
+        match Claims::of(&reply).foreign_id(id) {
+            Some(id) => Verdict::not_ours(to_other("order", id)),
+            None => Verdict::ours(outcome(&reply, order)),
         }
-        Verdict::ours(outcome(&reply, order))
     }
 
     fn ask(&self, question: Question, id: Uuid, asked_at: Duration) -> Option<Vec<u8>> {
@@ -113,55 +104,48 @@ impl Dialect for V43 {
     }
 
     fn answer(&self, question: Question, id: Uuid, reply: &[u8]) -> Result<Answer, BadReply> {
-        let mut reply: Value = parse_object(reply)?;
-        if reply["uuid"].as_str() != Some(&id.to_string()) {
-            return Err(BadReply::new(&format!("reply to another request, {}", reply["uuid"])));
-        }
+        let mut reply = check_id(parse_object(reply)?, ID, id)?;
+        check_answer(&Claims::of(&reply), id)?;
         let status = &reply["status"];
         // Only the reply to PING is documented to have one; no failure is without.
         let is_ok = status.as_str() == Some("ok") || (status.is_null() && question != Question::Handshake);
-        if !is_ok || !reply["error_code"].is_null() {
-            let Reply { status, error_code, error_msg, .. } = serde_json::from_value(reply).unwrap_or_default();
-            return Err(BadReply::new(&format!("status {status}, {error_code}: {error_msg}")));
+        if !is_ok || !is_empty(&reply["error_code"]) {
+            return Err(BadReply::new(&format!("status {status}, {}", reply["error_code"])));
         }
         Ok(Answer::new(reply["server_time"].take(), reply))
     }
 }
 
-fn outcome(reply: &Reply, order: &Order) -> Outcome {
-    let ticket = reply.ticket.as_i64().unwrap_or(0);
-    let code = reply.error_code.as_str().unwrap_or_default();
-    let message = reply.error_msg.as_str().unwrap_or_default();
-    match (reply.status.as_str(), order.closes) {
+fn outcome(reply: &Value, order: &Order) -> Outcome {
+    let claims = Claims::of(reply);
+    let (status, ticket) = (&reply["status"], whole(&reply["ticket"]));
+    let code = reply["error_code"].as_str().unwrap_or_default();
+    let message = reply["error_msg"].as_str().unwrap_or_default();
+    let why = match (status.as_str(), order.closes) {
         // A close may name the deal that closed it or the position, or nothing.
-        (Some("CLOSED" | "FILLED" | "ok"), Some(closed))
-            if is_without_error(reply)
-                && (reply.ticket.is_null() || ticket > 0)
-                && closes_all(&reply.volume, order) =>
-        {
-            Outcome::Filled { ticket: closed, price: reply.price.as_f64() }
+        (Some("CLOSED" | "FILLED" | "ok"), Some(closed)) if is_empty(&reply["error_code"]) => {
+            match claims.fill(order, VolumeRule::AllOfIt) {
+                Ok(fill) => return fill.filled(order, closed),
+                Err(why) => why,
+            }
         }
-        // Without money the gateway can answer FILLED with ticket 0.
-        (Some("FILLED"), None) if is_without_error(reply) && ticket > 0 && is_absent_or_positive(&reply.volume) => {
-            Outcome::Filled { ticket, price: reply.price.as_f64() }
+        (Some("FILLED"), None) if is_empty(&reply["error_code"]) => {
+            match (claims.fill(order, VolumeRule::AtMostOrdered), ticket) {
+                (Ok(fill), Some(ticket)) => return fill.filled(order, ticket),
+                (Ok(_), None) => "a fill without a ticket".into(),
+                (Err(why), _) => why,
+            }
         }
-        (Some("REJECTED" | "error"), _) if is_refusal(code, message) && names_no_ticket(&reply.ticket) => {
-            Outcome::Rejected { reason: one_line(&format!("{code}: {message}")) }
+        (Some("REJECTED" | "error"), _) if is_refusal(code, message) && names_no_ticket(&reply["ticket"]) => {
+            match claims.against_refusal(order) {
+                Ok(()) => return Outcome::Rejected { reason: one_line(&format!("{code}: {message}")) },
+                Err(why) => why,
+            }
         }
-        _ => {
-            let Reply { status, ticket, volume, .. } = reply;
-            let seen = format!("status {status}, ticket {ticket}, volume {volume}, {code} {message}");
-            Outcome::Unknown { reason: one_line(&seen) }
-        }
-    }
-}
-
-fn is_without_error(reply: &Reply) -> bool {
-    reply.error_code.is_null() || reply.error_code.as_str() == Some("")
-}
-
-fn is_absent_or_positive(volume: &Value) -> bool {
-    volume.is_null() || volume.as_f64().is_some_and(|volume| volume > 0.0)
+        _ => format!("volume {}", reply["volume"]),
+    };
+    let seen = format!("status {status}, ticket {}, {why}, {code} {message}", reply["ticket"]);
+    Outcome::Unknown { reason: one_line(&seen) }
 }
 
 fn is_refusal(code: &str, message: &str) -> bool {

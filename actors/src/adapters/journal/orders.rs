@@ -21,7 +21,7 @@ const PROOF: &str = "proof";
 /// What [`order_row`] reads.
 pub(super) const COLUMNS: &str =
     "id, account, symbol, model, bar_close_time, side, volume, state, ticket, price, reason,
-    created_at_ms, updated_at_ms, closes, closed_at_ms, stop_loss, take_profit";
+    created_at_ms, updated_at_ms, closes, closed_at_ms, stop_loss, take_profit, filled_volume";
 
 /// The part of an order's identity that is the daemon's, not the order's.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,8 +53,10 @@ pub struct OrderRow {
     pub closes: Option<i64>,
     /// `BUY` or `SELL`.
     pub side: String,
-    /// Lots.
+    /// Lots that were ordered.
     pub volume: f64,
+    /// Lots that the gateway said were filled; `None`: as ordered, as far as is known.
+    pub filled_volume: Option<f64>,
     /// An absolute price, 0 for none.
     pub stop_loss: f64,
     /// An absolute price, 0 for none.
@@ -92,6 +94,7 @@ pub enum Verdict {
 pub(super) struct Details<'a> {
     pub ticket: Option<i64>,
     pub price: Option<f64>,
+    pub filled_volume: Option<f64>,
     pub reason: Option<&'a str>,
 }
 
@@ -110,7 +113,9 @@ impl Store {
             }
             OrderStep::Outcome(order, outcome) => {
                 let details = match outcome {
-                    Outcome::Filled { ticket, price } => Details { ticket: Some(*ticket), price: *price, reason: None },
+                    Outcome::Filled { ticket, price, volume } => {
+                        Details { ticket: Some(*ticket), price: *price, filled_volume: *volume, reason: None }
+                    }
                     Outcome::Rejected { reason } | Outcome::NotSent { reason } | Outcome::Unknown { reason } => {
                         Details { reason: Some(reason), ..Details::default() }
                     }
@@ -131,7 +136,7 @@ impl Store {
                     Proof::Filled { ticket } => (OrderState::Filled, Some(*ticket), "the open positions show it"),
                     Proof::Rejected => (OrderState::Rejected, None, "the open positions do not show it"),
                 };
-                let details = Details { ticket, price: None, reason: Some(why) };
+                let details = Details { ticket, reason: Some(why), ..Details::default() };
                 advance(transaction, *id, |_| state, &details, (PROOF, Some(why)), now)
             }
         })
@@ -196,7 +201,7 @@ impl Store {
                 OrderState::Unknown => {}
                 from => return Err(JournalError::Transition { from, to: state }),
             }
-            let details = Details { ticket, price: None, reason: Some(note) };
+            let details = Details { ticket, reason: Some(note), ..Details::default() };
             advance(transaction, id, |_| state, &details, (who, Some(note)), now)
         })
     }
@@ -259,8 +264,10 @@ pub(super) fn advance(
         return Err(JournalError::Transition { from, to });
     }
     let id = id.to_string();
-    let row = params![id, to.as_str(), details.ticket, details.price, details.reason, millis(now)];
-    let sql = "UPDATE orders SET state = ?2, ticket = ?3, price = ?4, reason = ?5, updated_at_ms = ?6 WHERE id = ?1";
+    let Details { ticket, price, filled_volume, reason } = details;
+    let row = params![id, to.as_str(), ticket, price, reason, millis(now), filled_volume];
+    let sql = "UPDATE orders SET state = ?2, ticket = ?3, price = ?4, reason = ?5, updated_at_ms = ?6,
+               filled_volume = ?7 WHERE id = ?1";
     transaction.prepare_cached(sql).and_then(|mut update| update.execute(row)).map_err(broken)?;
     if to == OrderState::Filled {
         release(transaction, &id, now).map_err(broken)?;
@@ -335,6 +342,7 @@ pub(super) fn order_row(row: &Row<'_>) -> rusqlite::Result<OrderRow> {
         closed_at_ms: row.get(14)?,
         stop_loss: row.get(15)?,
         take_profit: row.get(16)?,
+        filled_volume: row.get(17)?,
     })
 }
 

@@ -60,8 +60,8 @@ impl Store {
     pub fn fills(&self, identity: &Identity, tickets: &[i64]) -> Result<Vec<Fill>, JournalError> {
         let read = || {
             let mut held = self.connection.prepare_cached(
-                "SELECT ticket, gateway_name, side, volume, tickets_before, closed_at_ms IS NULL FROM orders
-                 WHERE account = ?1 AND state = 'filled' AND closes IS NULL
+                "SELECT ticket, gateway_name, side, coalesce(filled_volume, volume), tickets_before,
+                 closed_at_ms IS NULL FROM orders WHERE account = ?1 AND state = 'filled' AND closes IS NULL
                  AND (closed_at_ms IS NULL OR ticket IN (SELECT value FROM json_each(?2))) ORDER BY rowid",
             )?;
             let fill = |row: &Row<'_>| {

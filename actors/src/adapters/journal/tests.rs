@@ -16,8 +16,8 @@ const NOW: Duration = Duration::from_secs(1_763_812_800);
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// Takes away what the third version brought.
-const BEFORE_3: &str =
-    "ALTER TABLE orders DROP COLUMN dialect; ALTER TABLE orders DROP COLUMN account_mode; DROP TABLE accounts;";
+const BEFORE_3: &str = "ALTER TABLE orders DROP COLUMN dialect; ALTER TABLE orders DROP COLUMN account_mode;\
+     ALTER TABLE orders DROP COLUMN filled_volume; DROP TABLE accounts;";
 
 struct Disk {
     folder: TempDir,
@@ -74,7 +74,7 @@ fn steps(store: &mut Store, order: &Order, outcome: Option<Outcome>, now: Durati
 }
 
 fn filled() -> Option<Outcome> {
-    Some(Outcome::Filled { ticket: 7, price: Some(1.1) })
+    Some(Outcome::Filled { ticket: 7, price: Some(1.1), volume: None })
 }
 
 fn unknown() -> Option<Outcome> {
@@ -105,6 +105,21 @@ fn an_order_and_its_whole_life_survive_a_reopen() {
     assert_eq!(events(&store, order.client_order_id), ["intent", "sending", "filled"].map(daemon));
     let again = store.order_step(&OrderStep::Intent { order: Box::new(order), tickets_before: None }, &identity(), NOW);
     assert_eq!(again, Err(JournalError::Exists));
+}
+
+#[test]
+fn a_partial_fill_is_a_position_of_what_was_filled_and_an_order_of_what_was_ordered() {
+    let disk = Disk::new();
+    let mut store = disk.open();
+    let (whole, part) = (order("EURUSD", BAR), order("EURUSD", BAR + 3_600));
+    steps(&mut store, &whole, filled(), NOW);
+    let half = Outcome::Filled { ticket: 8, price: None, volume: Some(part.volume / 2.0) };
+    steps(&mut store, &part, Some(half), NOW);
+    let orders = disk.open().orders(false).unwrap();
+    let volumes: Vec<_> = orders.iter().map(|row| (row.volume, row.filled_volume)).collect();
+    assert_eq!(volumes, [(whole.volume, None), (part.volume, Some(part.volume / 2.0))]);
+    let held: Vec<_> = store.fills(&identity(), &[]).unwrap().iter().map(|held| held.volume).collect();
+    assert_eq!(held, [whole.volume, part.volume / 2.0]);
 }
 
 #[test]
@@ -299,7 +314,8 @@ fn a_journal_of_the_first_version_gets_what_it_lacks_and_keeps_what_it_has() {
     store.connection.execute_batch(&format!("DROP TABLE confidences; {BEFORE_3} PRAGMA user_version = 1")).unwrap();
     drop(store);
     let store = disk.open();
-    assert_eq!(store.orders(false).unwrap().len(), 1);
+    let orders = store.orders(false).unwrap();
+    assert_eq!((orders.len(), orders[0].filled_volume), (1, None));
     assert_eq!(store.confidences("baseline", &[Symbol::new("EURUSD")], 500), Ok(Vec::new()));
 }
 
@@ -348,7 +364,7 @@ fn what_was_ordered_is_found_by_the_gateways_name_in_any_case() {
     assert!(stock.unproven[0].account_mode.is_some());
     // A fill of the other direction ends the position, whatever the symbol is called now.
     let sell = Order { side: Side::Sell, ..named("Euro2", "EURUSDM", BAR + 2) };
-    steps(&mut store, &sell, Some(Outcome::Filled { ticket: 8, price: None }), NOW);
+    steps(&mut store, &sell, Some(Outcome::Filled { ticket: 8, price: None, volume: None }), NOW);
     let open = |tickets: &[i64]| {
         let fills = store.fills(&identity(), tickets).unwrap();
         fills.into_iter().map(|fill| (fill.ticket, fill.is_open)).collect::<Vec<_>>()

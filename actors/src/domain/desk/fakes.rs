@@ -191,7 +191,7 @@ impl GatewayPort for Gateway {
 }
 
 pub(super) fn filled() -> Outcome {
-    Outcome::Filled { ticket: 1, price: None }
+    Outcome::Filled { ticket: 1, price: None, volume: None }
 }
 
 pub(super) fn unknown() -> Outcome {

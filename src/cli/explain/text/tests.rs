@@ -35,6 +35,7 @@ fn row() -> DecisionRow {
 
 fn life() -> OrderLife {
     let order = OrderRow {
+        filled_volume: None,
         id: Uuid::nil(),
         account: "demo".into(),
         symbol: "EURUSD".into(),
@@ -80,6 +81,13 @@ fn an_order_is_told_from_bar_to_reply() {
             "sending   daemon",
         ],
     );
+}
+
+#[test]
+fn a_partial_fill_names_both_volumes() {
+    let mut life = life();
+    life.order.filled_volume = Some(0.004);
+    has(&DecisionRow { order: Some(life), ..row() }, &["BUY 0.01 lots", "filled, 0.004 of 0.01 lots, ticket 7 at 1.1"]);
 }
 
 #[test]

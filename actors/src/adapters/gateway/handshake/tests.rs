@@ -95,7 +95,38 @@ async fn a_gateway_that_tells_no_time_passes_and_one_that_tells_nonsense_does_no
     let (result, _) = shake(DialectKind::V43, |request| json!({"uuid": request["uuid"], "status": "ok"})).await;
     assert_eq!(result.unwrap().clock_skew_ms, None);
     let nonsense = |request: &Value| json!({"uuid": request["uuid"], "status": "ok", "server_time": "noon"});
-    assert_eq!(shake(DialectKind::V43, nonsense).await.0.unwrap_err().kind(), "bad_reply");
+    let error = shake(DialectKind::V43, nonsense).await.0.unwrap_err();
+    assert!(matches!(error, HandshakeError::BadTime { .. }) && error.kind() == "bad_reply", "{error}");
+}
+
+#[actix::test]
+async fn a_reply_without_our_id_says_what_it_looks_like() {
+    for (reply, part) in [
+        (json!({"status": "ok"}), "no uuid in it; a status and no id is what place_order replies with"),
+        (json!({"req_id": "x", "status": "SUCCESS"}), "its req_id is what envelope replies with"),
+        (json!({"error": false, "retcode": 10_009}), "what order_send replies with"),
+        (json!({"pong": 1}), "a reply without an id: no uuid in it"),
+        (json!({"uuid": "00000000-0000-4000-8000-000000000000"}), "a reply to another request: its id is"),
+    ] {
+        let error = shake(DialectKind::V43, |_| reply).await.0.unwrap_err().to_string();
+        assert!(error.contains(part), "{error}");
+    }
+    let v43 = |_: &Value| json!({"uuid": "x", "status": "ok"});
+    let error = shake(DialectKind::Envelope, v43).await.0.unwrap_err().to_string();
+    assert!(error.contains("no req_id in it; its uuid is what v43 replies with"), "{error}");
+}
+
+#[actix::test]
+async fn a_success_that_names_an_error_or_another_id_is_no_answer() {
+    let ours = |request: &Value| json!({"uuid": request["uuid"], "status": "ok", "error_msg": "no terminal"});
+    assert!(shake(DialectKind::V43, ours).await.0.unwrap_err().to_string().contains("no terminal"));
+    let two = |request: &Value| json!({"uuid": request["uuid"], "status": "ok", "req_id": "x"});
+    assert!(shake(DialectKind::V43, two).await.0.unwrap_err().to_string().contains("another request"));
+    let empty =
+        |request: &Value| json!({"req_id": request["req_id"], "status": "SUCCESS", "data": {}, "error": "boom"});
+    assert!(shake(DialectKind::Envelope, empty).await.0.unwrap_err().to_string().contains("boom"));
+    let plain = |_: &Value| json!({"status": "ok", "error": "boom"});
+    assert!(shake(DialectKind::PlaceOrder, plain).await.0.unwrap_err().to_string().contains("boom"));
 }
 
 #[actix::test]

@@ -83,7 +83,7 @@ fn fill(store: &mut Store, order: &Order) {
         dialect: "v43",
         account_mode: crate::domain::position::AccountMode::Hedging,
     };
-    let filled = Outcome::Filled { ticket: 7, price: None };
+    let filled = Outcome::Filled { ticket: 7, price: None, volume: None };
     for step in [
         OrderStep::Intent { order: Box::new(order.clone()), tickets_before: None },
         OrderStep::Sending(order.client_order_id),

@@ -1,0 +1,73 @@
+//! JSON as peers write it: Python and MQL5 put NaN and infinity bare, which is no JSON. Such a token must cost what it
+//! stands for and nothing else.
+
+/// How numbers that are none are written, in lower case; longer ones before their own beginnings.
+const BARE_TOKENS: [&[u8]; 8] =
+    [b"-nan(ind)", b"-infinity", b"infinity", b"nan(ind)", b"-nan", b"-inf", b"nan", b"inf"];
+
+/// The text with every bare `NaN`, `Infinity` and the like replaced by `null`; strings stay as they are.
+pub fn without_bare_tokens(text: &[u8]) -> Vec<u8> {
+    with_bare_tokens_as(text, b"null")
+}
+
+/// The text with every bare `NaN`, `Infinity` and the like replaced by `stand_in`; strings stay as they are.
+pub fn with_bare_tokens_as(text: &[u8], stand_in: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len() + 16);
+    let mut rest = text;
+    let mut in_string = false;
+    while let Some((&byte, tail)) = rest.split_first() {
+        if !in_string && let Some(length) = bare_token(rest) {
+            out.extend_from_slice(stand_in);
+            rest = &rest[length..];
+            continue;
+        }
+        out.push(byte);
+        rest = tail;
+        match byte {
+            b'"' => in_string = !in_string,
+            b'\\' if in_string => {
+                if let Some((&escaped, tail)) = rest.split_first() {
+                    out.push(escaped);
+                    rest = tail;
+                }
+            }
+            _ => {}
+        }
+    }
+    out
+}
+
+/// The length of the token that the text begins with.
+fn bare_token(text: &[u8]) -> Option<usize> {
+    let begins = |token: &&[u8]| text.get(..token.len()).is_some_and(|start| start.eq_ignore_ascii_case(token));
+    BARE_TOKENS.iter().find(|token| begins(token)).map(|token| token.len())
+}
+
+/// The text without the byte order mark that some Windows programs put before it.
+pub fn without_bom(text: &[u8]) -> &[u8] {
+    text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bare_tokens_go_and_strings_stay() {
+        for token in ["NaN", "-NaN", "nan", "Infinity", "-Infinity", "inf", "-inf", "-nan(ind)", "nan(ind)"] {
+            let text = format!(r#"{{"a": {token}, "b": "{token}\" {token}", "c": [{token},1]}}"#);
+            let wanted = format!(r#"{{"a": null, "b": "{token}\" {token}", "c": [null,1]}}"#);
+            assert_eq!(String::from_utf8(without_bare_tokens(text.as_bytes())).unwrap(), wanted);
+        }
+        let good = br#"{"a": null, "b": [true, false, -1.5e3], "n": "a\\"}"#;
+        assert_eq!(without_bare_tokens(good), good);
+        assert_eq!(with_bare_tokens_as(b"[NaN]", b"{}"), b"[{}]");
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_read_over_once() {
+        assert_eq!(without_bom(b"\xef\xbb\xbf{}"), b"{}");
+        assert_eq!(without_bom(b"{}"), b"{}");
+        assert_eq!(without_bom(b"\xef\xbb\xbf\xef\xbb\xbf"), b"\xef\xbb\xbf");
+    }
+}
