@@ -116,6 +116,7 @@ fn fetcher_config(settings: &Settings, shared: &Shared) -> fetcher::Config {
             OnGapSetting::Continue => OnGap::Continue,
             OnGapSetting::Stop => OnGap::Stop,
         },
+        jump_max: data.jump_max,
         clock: shared.clock.clone(),
         inflight: shared.inflight.clone(),
         breakers: shared.breakers.clone(),

@@ -3,7 +3,7 @@
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use sentinel_actors::{
     adapters::eodhd::parse,
-    domain::{bar::Interval, window::clean},
+    domain::{bar::Interval, calendar::Calendar, window::clean},
 };
 use std::{fmt::Write, hint::black_box};
 
@@ -26,6 +26,7 @@ fn answer(rows: i64) -> String {
 
 fn bars(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("bars");
+    let calendar = Calendar::fx();
     for rows in [200, 2_061] {
         let body = answer(rows);
         group.throughput(Throughput::Bytes(body.len() as u64));
@@ -34,7 +35,7 @@ fn bars(criterion: &mut Criterion) {
         });
         let parsed = parse(body.as_bytes()).unwrap_or_default();
         group.bench_with_input(BenchmarkId::new("clean", rows), &parsed, |bencher, parsed| {
-            bencher.iter(|| clean(black_box(parsed), Interval::OneHour, None));
+            bencher.iter(|| clean(black_box(parsed), Interval::OneHour, &calendar, None));
         });
     }
     group.finish();

@@ -29,7 +29,7 @@ use crate::{
     },
 };
 use actix::{Actor, Context, Handler, ResponseFuture, Supervised};
-use feed::Feed;
+use feed::{Feed, Notes};
 use futures_util::{StreamExt, stream};
 use request::{Requests, Session};
 use std::{
@@ -96,6 +96,8 @@ pub struct Config {
     pub calendar: Arc<Calendar>,
     /// What a missing bar means.
     pub on_gap: OnGap,
+    /// Furthest that a price may be from the close before, as a share of it; 0 for any distance.
+    pub jump_max: f64,
     /// The wall clock.
     pub clock: Arc<dyn Clock>,
     /// Counts requests under way.
@@ -107,7 +109,7 @@ pub struct Config {
 }
 
 /// Why a symbol has no usable bars in a cycle.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum FetchError {
     /// No complete answer.
     #[error(transparent)]
@@ -166,7 +168,11 @@ impl FetchError {
 impl FetchError {
     /// Whether there was an answer, and nothing in it is believed.
     const fn discards_answer(&self) -> bool {
-        matches!(self, Self::Answer(AnswerError::BadShape(_)) | Self::Bars(BarFault::Conflict { .. }))
+        match self {
+            Self::Answer(AnswerError::BadShape(_)) => true,
+            Self::Bars(fault) => fault.refuses_answer().is_some(),
+            _ => false,
+        }
     }
 }
 
@@ -232,7 +238,7 @@ struct Fetched {
     duration: Option<Duration>,
     newest_close_time: Option<i64>,
     api: ApiUsage,
-    rejected: Rejections,
+    notes: Notes,
     /// Met for the first time.
     gaps: Vec<Gap>,
 }
@@ -254,6 +260,7 @@ impl Stage {
         all.extend(fetches.buffer_unordered(self.config.concurrency.max(1)).collect::<Vec<_>>().await);
         all.sort_unstable_by_key(|fetched| fetched.index);
         self.log_gaps(cycle_id, &all);
+        self.log_ahead(cycle_id, now, &all);
         self.report(&all);
 
         let windows = all.into_iter().map(|fetched| {
@@ -269,7 +276,7 @@ impl Stage {
 
     async fn fetch(&self, index: usize, now: i64, session: &Result<Session, FetchError>) -> Fetched {
         let (started, api) = (Instant::now(), RefCell::new(ApiUsage::default()));
-        let mut rejected = Rejections::default();
+        let mut notes = Notes::default();
         let ask = self.feeds.borrow_mut()[index].ask(now, &self.config);
         let result = match (ask, session) {
             (None, _) => self.feeds.borrow_mut()[index].held(),
@@ -285,7 +292,7 @@ impl Stage {
                 }
                 let feed = &mut self.feeds.borrow_mut()[index];
                 match rows {
-                    Ok(rows) => feed.take(&rows, now, &self.config, &mut rejected),
+                    Ok(rows) => feed.take(&rows, now, &self.config, &mut notes),
                     Err(error) => {
                         feed.failed(now);
                         Err(error)
@@ -303,7 +310,7 @@ impl Stage {
         let result = result.and_then(|bars| self.without_gap(bars));
         // Nothing was due and nothing is wrong: then there was no fetch to time.
         let duration = (api.calls > 0 || result.is_err()).then(|| started.elapsed());
-        Fetched { index, result, duration, newest_close_time, api, rejected, gaps }
+        Fetched { index, result, duration, newest_close_time, api, notes, gaps }
     }
 
     /// With [`OnGap::Stop`], refuses bars of which the model would see some on both sides of a gap.
@@ -334,13 +341,29 @@ impl Stage {
         }
     }
 
+    /// One line for all symbols: when our clock is slow, every one of them has such bars.
+    fn log_ahead(&self, cycle_id: CycleId, now: i64, all: &[Fetched]) {
+        let ahead = all.iter().filter_map(|fetched| Some((fetched.notes.ahead?, fetched.index)));
+        let Some((open_time, index)) = ahead.clone().max() else { return };
+        tracing::warn!(
+            cycle_id,
+            symbol = %self.config.instruments[index].symbol,
+            stage = "fetch",
+            error = "in_future",
+            symbols_affected = ahead.count(),
+            open_time,
+            now,
+            "bars lie ahead of our clock and are refused: it is slow, or the provider's times are wrong"
+        );
+    }
+
     /// One event for the whole cycle.
     fn report(&self, all: &[Fetched]) {
         let (mut api, mut rejected) = (ApiUsage::default(), Rejections::default());
         for fetched in all {
             api.calls += fetched.api.calls;
             api.errors.extend(&fetched.api.errors);
-            rejected.merge(&fetched.rejected);
+            rejected.merge(&fetched.notes.rejected);
         }
         let fetches = all.iter().map(|fetched| FetchReport {
             symbol: self.config.instruments[fetched.index].symbol.clone(),

@@ -91,6 +91,7 @@ pub struct DataSettings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_bar_age_s: Option<i64>,
     pub on_gap: OnGapSetting,
+    pub jump_max: f64,
     pub deadline_ms: u64,
     pub body_bytes_max: usize,
     pub concurrency: usize,

@@ -98,6 +98,9 @@ fn data(settings: &Settings, found: &mut Found) {
     found.unless(LOOKBACK_BARS.contains(&data.lookback_bars), "data.lookback_bars", "must be 120 to 5000");
     found.unless((1..=86_400).contains(&data.overdue_poll_s), "data.overdue_poll_s", "must be 1 to 86400 seconds");
     found.unless(data.max_bar_age_s.is_none_or(|age| age > 0), "data.max_bar_age_s", "must be above 0 seconds");
+    let jump = data.jump_max;
+    let is_limit = jump == 0.0 || (0.001..=1_000.0).contains(&jump);
+    found.unless(is_limit, "data.jump_max", "must be 0 (no limit), or 0.001 to 1000, a share of the close before");
     found.deadline(data.deadline_ms, "data.deadline_ms");
     found.unless((1_024..=1 << 28).contains(&data.body_bytes_max), "data.body_bytes_max", "must be 1024 to 268435456");
     found.unless((1..=100).contains(&data.concurrency), "data.concurrency", "must be 1 to 100");

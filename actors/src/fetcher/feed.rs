@@ -5,7 +5,7 @@ use crate::{
     adapters::eodhd::first_range_s,
     domain::{
         bar::{Bar, Interval},
-        window::{BarFault, BarRejection, BarWindow, Gap, RawBar, Rejections, clean, gaps},
+        window::{BarFault, BarWindow, Gap, RawBar, Rejections, clean, gaps},
     },
 };
 use std::sync::Arc;
@@ -25,10 +25,23 @@ pub struct Feed {
     nothing_newer_at: Option<i64>,
     /// When the whole range was last asked for, unix seconds.
     whole_range_at: Option<i64>,
+    /// Whether the last request was for the whole range.
+    is_whole_asked: bool,
     /// Open time of the newest bar up to which gaps were looked for; kept when the window starts afresh.
     gaps_known_to: Option<i64>,
-    /// What is wrong with the newest bar, as of the last answer.
+    /// What is wrong with the last answer or its newest bar.
     fault: Option<BarFault>,
+    /// A jump among the bars held: one of the prices may be wrong.
+    jump: Option<BarFault>,
+}
+
+/// What a symbol's answer said beside its bars.
+#[derive(Debug, Default)]
+pub struct Notes {
+    /// Bars that were refused.
+    pub rejected: Rejections,
+    /// Open time of the bar that lies furthest ahead of our clock, unix seconds.
+    pub ahead: Option<i64>,
 }
 
 impl Feed {
@@ -38,8 +51,10 @@ impl Feed {
             window: BarWindow::new(lookback_bars),
             nothing_newer_at: None,
             whole_range_at: None,
+            is_whole_asked: false,
             gaps_known_to: None,
             fault: None,
+            jump: None,
         }
     }
 
@@ -48,17 +63,22 @@ impl Feed {
         let follows_bars = config.market_clock == MarketClock::Bars;
         // The distance in both directions: after a clock stepped back, "in 300 s" must not become "in an hour".
         let pause_is_over = |since: Option<i64>| since.is_none_or(|at| now.abs_diff(at) >= config.overdue_poll_s);
-        // A first answer may have been short: features of too few bars are refused, or differ in their averages.
-        let wants_older = !follows_bars && !self.window.is_full() && pause_is_over(self.whole_range_at);
-        let Some(from) = self.window.lacks_from(config.interval).filter(|_| !wants_older) else {
+        // A first answer may have been short: features of too few bars are refused, or differ in their averages. And a
+        // price that jumped may be corrected in the meantime.
+        let is_complete = self.window.is_full() && self.jump.is_none();
+        let wants_older = !follows_bars && !is_complete && pause_is_over(self.whole_range_at);
+        let whole_from = now - first_range_s(config.lookback_bars, config.interval);
+        let lacks_from = self.window.lacks_from(config.interval).filter(|_| !wants_older);
+        self.is_whole_asked = lacks_from.is_none();
+        let Some(from) = lacks_from else {
             self.whole_range_at = Some(now);
-            return Some(Ask {
-                range: (!follows_bars).then(|| (now - first_range_s(config.lookback_bars, config.interval), now)),
-            });
+            return Some(Ask { range: (!follows_bars).then_some((whole_from, now)) });
         };
         let polls_always = config.poll == Poll::Cycle || follows_bars;
         let can_be_closed = now >= from.saturating_add(config.interval.seconds());
         let waited = pause_is_over(self.nothing_newer_at);
+        // What is older than a whole range is no longer wanted, and may be what answers are refused for.
+        let from = if follows_bars { from } else { from.max(whole_from) };
         let range = Some((from, now.max(from.saturating_add(1))));
         (polls_always || can_be_closed && waited).then_some(Ask { range })
     }
@@ -66,30 +86,46 @@ impl Feed {
     /// Takes in an answer and hands out the window.
     ///
     /// # Errors
-    /// Bars that contradict each other or those held, an invalid newest bar, or no bar at all.
+    /// Bars that contradict each other or those held, that cannot follow each other or those held, an invalid newest
+    /// bar, a jump, or no bar at all.
     pub fn take(
         &mut self,
         rows: &[RawBar],
         now: i64,
         config: &Config,
-        rejected: &mut Rejections,
+        notes: &mut Notes,
     ) -> Result<Arc<[Bar]>, FetchError> {
+        let Config { interval, calendar, .. } = config;
         let closed_by = (config.market_clock == MarketClock::System).then_some(now);
-        let cleaned = clean(rows, config.interval, closed_by);
-        rejected.merge(&cleaned.rejected);
-        if let Some(fault @ BarFault::Conflict { .. }) = cleaned.fault {
+        let cleaned = clean(rows, *interval, calendar, closed_by);
+        notes.rejected.merge(&cleaned.rejected);
+        notes.ahead = notes.ahead.max(cleaned.ahead);
+        self.fault = cleaned.fault;
+        if let Some(fault) = cleaned.fault.filter(|fault| fault.refuses_answer().is_some()) {
+            // As if there had been no answer; nothing is decided on what is held until there is a good one.
+            self.failed(now);
             return Err(fault.into());
         }
-        let before = self.window.lacks_from(config.interval);
-        let merged = self.window.merge(&cleaned.bars);
-        let came = self.window.lacks_from(config.interval) > before;
+        self.start_afresh_if_in_doubt(&cleaned.bars, config.lookback_bars);
+        let before = self.window.lacks_from(*interval);
+        let merged = self.window.merge(&cleaned.bars, *interval, calendar);
+        let came = self.window.lacks_from(*interval) > before;
         self.nothing_newer_at = (!came && merged.is_ok()).then_some(now);
-        self.fault = cleaned.fault;
-        if merged.is_err() {
-            rejected.add(BarRejection::Conflict);
+        self.jump = self.window.jump(config.jump_max);
+        if let Some(reason) = merged.err().and_then(|fault| fault.refuses_answer()) {
+            notes.rejected.add(reason);
         }
         merged?;
         self.held()
+    }
+
+    /// While one of the prices held is in doubt, an answer to the whole range takes their place: a provider that has
+    /// corrected or withdrawn a bar is to be believed without another cycle lost to the conflict.
+    fn start_afresh_if_in_doubt(&mut self, bars: &[Bar], lookback_bars: usize) {
+        let reaches_as_far = bars.last().map(|bar| bar.open_time) >= self.window.newest().map(|bar| bar.open_time);
+        if self.jump.is_some() && self.is_whole_asked && reaches_as_far {
+            self.window = BarWindow::new(lookback_bars);
+        }
     }
 
     /// Notes that a request brought no answer: with `poll = "bar"` the next one waits as for an overdue bar.
@@ -100,9 +136,9 @@ impl Feed {
     /// The window as it is.
     ///
     /// # Errors
-    /// An invalid newest bar, or no bar at all.
+    /// A last answer that was refused, an invalid newest bar, a jump, or no bar at all.
     pub fn held(&mut self) -> Result<Arc<[Bar]>, FetchError> {
-        match (self.fault, self.window.newest()) {
+        match (self.fault.or(self.jump), self.window.newest()) {
             (Some(fault), _) => Err(fault.into()),
             (None, None) => Err(FetchError::NoBars),
             (None, Some(_)) => Ok(self.window.share()),

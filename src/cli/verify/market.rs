@@ -17,7 +17,7 @@ use sentinel_actors::{
         bar::Bar,
         features::{BARS_MIN, SEQUENCE_BARS},
         instrument::Instrument,
-        window::{clean, gaps},
+        window::{BarFault, clean, gaps, jump},
     },
 };
 use std::process::ExitCode;
@@ -147,18 +147,27 @@ impl Question<'_> {
             let found = format!("status 200, but {}", self.provider.clean(&error.to_string()));
             refusal(found, "is data.base_url EODHD's, and no proxy or login page in between?")
         })?;
-        let cleaned = clean(&rows, data.interval, (schedule.clock == ClockSource::System).then_some(now));
+        let closed_by = (schedule.clock == ClockSource::System).then_some(now);
+        let cleaned = clean(&rows, data.interval, &market.hours, closed_by);
         let refused = cleaned.rejected.counted();
         if !refused.is_empty() {
             let reasons: Vec<_> =
                 refused.iter().map(|(reason, count)| format!("{count} {}", reason.as_str())).collect();
             report.note("refused", format!("{symbol}: of {} rows: {}", rows.len(), reasons.join(", ")));
         }
+        if let Some(open_time) = cleaned.ahead {
+            let found = format!("{symbol}: bars lie ahead of the clock, the furthest opens {}", at(open_time));
+            let hint = "is this machine's time right (chronyc tracking)? If it is, tell EODHD's support";
+            report.note("ahead", format!("{found}; it is {} here\n{hint}", at(now)));
+        }
         if let Some(fault) = cleaned.fault {
-            let way_out = "the daemon makes no decision on it; if it stays so for hours, tell EODHD's support";
-            return Err(refusal(fault.to_string(), way_out));
+            return Err(refusal(fault.to_string(), way_out(&fault)));
         }
         let bars = cleaned.bars;
+        let kept = &bars[bars.len().saturating_sub(data.lookback_bars)..];
+        if let Some(fault) = jump(kept, data.jump_max) {
+            return Err(refusal(fault.to_string(), way_out(&fault)));
+        }
         let (Some(first), Some(last)) = (bars.first(), bars.last()) else {
             let found = format!("status 200, but no closed bar among {} rows", rows.len());
             return Err(refusal(
@@ -182,7 +191,7 @@ impl Question<'_> {
             let found = format!("{symbol}: less than data.lookback_bars, {}: averages begin later", data.lookback_bars);
             report.note("bars", found);
         }
-        self.gaps(instrument, &bars[count.saturating_sub(data.lookback_bars)..], &market.calendar, report);
+        self.gaps(instrument, kept, &market.calendar, report);
         Ok(bars)
     }
 
@@ -208,6 +217,23 @@ impl Question<'_> {
         } else {
             let hint = if calendar == "always" { "\nweekends? Then market.calendar = \"fx\"" } else { "" };
             report.note("gaps", format!("{text}{hint}"));
+        }
+    }
+}
+
+/// What to do about bars that the daemon makes no decision on.
+const fn way_out(fault: &BarFault) -> &'static str {
+    match fault {
+        BarFault::NotOfInterval { .. } => {
+            "the daemon makes no decision on it. Does the market close and open again in between? Then market.calendar \
+             has to name its hours; if not, tell EODHD's support"
+        }
+        BarFault::Jump { .. } => {
+            "the daemon makes no decision while it is among its bars. Is the price right (a split, a revaluation)? Then \
+             data.jump_max, until it is over; if not, tell EODHD's support"
+        }
+        BarFault::Conflict { .. } | BarFault::NewestInvalid { .. } => {
+            "the daemon makes no decision on it; if it stays so for hours, tell EODHD's support"
         }
     }
 }

@@ -3,10 +3,10 @@
 use sentinel_actors::{
     adapters::eodhd,
     domain::{
-        bar::{Bar, Interval},
+        bar::{Bar, Interval, RANGE_SLACK},
         calendar::Calendar,
         features::{self, BARS_MIN, TimeColumns},
-        window::{BarWindow, Cleaned, RawBar, clean, gaps},
+        window::{BarWindow, CLOCK_SKEW_S, Cleaned, RawBar, clean, gaps, jump},
     },
 };
 
@@ -16,21 +16,27 @@ const LENGTH_MAX: usize = 200;
 pub fn enter(bytes: &[u8]) -> bool {
     let bodies: Vec<Vec<RawBar>> = bytes.split(|byte| *byte == 0).filter_map(|body| eodhd::parse(body).ok()).collect();
     let mut accepted = false;
-    for interval in [Interval::OneMinute, Interval::OneHour] {
+    for (interval, calendar) in [
+        (Interval::OneMinute, Calendar::fx()),
+        (Interval::OneHour, Calendar::fx()),
+        (Interval::OneHour, Calendar::always()),
+    ] {
         let mut window = BarWindow::new(LENGTH_MAX);
         for rows in &bodies {
-            if window.merge(&admit(rows, interval).bars).is_err() {
-                assert!(window.newest().is_none(), "a conflict leaves nothing to decide on");
+            if window.merge(&admit(rows, interval, &calendar).bars, interval, &calendar).is_err() {
+                assert!(window.newest().is_none(), "a doubt about what is held leaves nothing to decide on");
             }
         }
         let bars = window.share();
         assert!(bars.len() <= LENGTH_MAX);
-        trusted(&bars);
+        trusted(&bars, interval);
+        if jump(&bars, 0.2).is_none() {
+            let is_near = |pair: &[Bar]| (pair[1].close / pair[0].close - 1.0).abs() <= 0.2;
+            assert!(bars.windows(2).all(is_near), "no close is far from the one before");
+        }
         accepted |= !bars.is_empty();
-        for calendar in [Calendar::fx(), Calendar::always()] {
-            for gap in gaps(&bars, interval, &calendar) {
-                assert!(gap.from < gap.to, "a gap lies between two bars");
-            }
+        for gap in gaps(&bars, interval, &calendar) {
+            assert!(gap.from < gap.to, "a gap lies between two bars");
         }
         if let Ok((features, _)) = features::build(&bars, TimeColumns::Utc) {
             assert!(bars.len() >= BARS_MIN);
@@ -42,24 +48,35 @@ pub fn enter(bytes: &[u8]) -> bool {
 }
 
 /// What is let in of an answer, and what that may not depend on.
-fn admit(rows: &[RawBar], interval: Interval) -> Cleaned {
-    let all = clean(rows, interval, None);
-    trusted(&all.bars);
+fn admit(rows: &[RawBar], interval: Interval, calendar: &Calendar) -> Cleaned {
+    let all = clean(rows, interval, calendar, None);
+    trusted(&all.bars, interval);
     assert!(all.bars.len() <= rows.len());
     let reversed: Vec<RawBar> = rows.iter().rev().copied().collect();
-    assert_eq!(clean(&reversed, interval, None), all, "the order of the rows says nothing");
+    assert_eq!(clean(&reversed, interval, calendar, None), all, "the order of the rows says nothing");
     // A moment at which the newest row is still forming.
     let now = rows.iter().map(|row| row.open_time).max().unwrap_or(0);
     let closed: Vec<RawBar> = rows.iter().filter(|row| row.open_time + interval.seconds() <= now).copied().collect();
-    assert_eq!(clean(rows, interval, Some(now)), clean(&closed, interval, None), "a forming bar changes nothing");
+    let without = clean(&closed, interval, calendar, None);
+    assert_eq!(clean(rows, interval, calendar, Some(now)), without, "a forming bar changes nothing");
+    // A moment at which all of them but the first have yet to begin: they are refused, and none gets in.
+    let early = rows.iter().map(|row| row.open_time).min().unwrap_or(0);
+    let cleaned = clean(rows, interval, calendar, Some(early));
+    assert!(cleaned.bars.is_empty() && cleaned.fault.is_none(), "nothing has closed yet");
+    let begun = rows.iter().filter(|row| row.open_time <= early + CLOCK_SKEW_S).count();
+    let counted: u64 = cleaned.rejected.counted().iter().map(|(_, count)| count).sum();
+    assert_eq!(counted, (rows.len() - begun) as u64, "what lies ahead is counted");
     all
 }
 
-fn trusted(bars: &[Bar]) {
+fn trusted(bars: &[Bar], interval: Interval) {
     for bar in bars {
         let prices = [bar.open, bar.high, bar.low, bar.close];
         assert!(prices.iter().all(|price| price.is_finite() && *price > 0.0), "{bar:?}");
+        let (low, high) = (bar.low * (1.0 - RANGE_SLACK), bar.high * (1.0 + RANGE_SLACK));
+        assert!([bar.open, bar.close].iter().all(|price| (low..=high).contains(price)), "{bar:?}");
         assert!(bar.high >= bar.low && bar.volume.is_finite() && bar.volume >= 0.0, "{bar:?}");
     }
-    assert!(bars.windows(2).all(|pair| pair[0].open_time < pair[1].open_time), "sorted, no time twice");
+    let is_after = |pair: &[Bar]| pair[1].open_time - pair[0].open_time >= interval.seconds();
+    assert!(bars.windows(2).all(is_after), "sorted, and no two overlap");
 }

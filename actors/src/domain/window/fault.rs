@@ -1,0 +1,161 @@
+//! Why a bar is refused, and what makes a whole answer, or a whole window, unfit to decide on. The words are the same
+//! in the daemon's log and in `sentinel verify market`.
+
+use chrono::DateTime;
+use std::fmt;
+
+/// Why a bar was refused; the values of `sentinel_bars_rejected_total{reason}`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum BarRejection {
+    /// A price is missing.
+    Null,
+    /// A number is not finite.
+    NotFinite,
+    /// A price is zero or less, or the volume is negative.
+    NotPositive,
+    /// `high < low`.
+    HighBelowLow,
+    /// The open or the close lies outside low..high.
+    OutsideRange,
+    /// It opens after now.
+    InFuture,
+    /// Another bar of the same time says something else.
+    Conflict,
+    /// It opens where no bar of this interval can, seen from the bar before it; one per answer.
+    NotOfInterval,
+}
+
+impl BarRejection {
+    /// Every reason, in the order of the metric catalogue.
+    pub const ALL: [Self; 8] = [
+        Self::Null,
+        Self::NotFinite,
+        Self::NotPositive,
+        Self::HighBelowLow,
+        Self::OutsideRange,
+        Self::InFuture,
+        Self::Conflict,
+        Self::NotOfInterval,
+    ];
+
+    /// The label value.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::NotFinite => "not_finite",
+            Self::NotPositive => "not_positive",
+            Self::HighBelowLow => "high_below_low",
+            Self::OutsideRange => "outside_range",
+            Self::InFuture => "in_future",
+            Self::Conflict => "conflict",
+            Self::NotOfInterval => "not_of_interval",
+        }
+    }
+}
+
+/// Refused bars, by reason.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Rejections([u64; BarRejection::ALL.len()]);
+
+impl Rejections {
+    /// Counts one bar.
+    pub fn add(&mut self, reason: BarRejection) {
+        self.0[reason as usize] += 1;
+    }
+
+    /// Adds another count.
+    pub fn merge(&mut self, other: &Self) {
+        for (count, other) in self.0.iter_mut().zip(other.0) {
+            *count += other;
+        }
+    }
+
+    /// The reasons that occurred, with their counts.
+    pub fn counted(&self) -> Vec<(BarRejection, u64)> {
+        BarRejection::ALL.into_iter().zip(self.0).filter(|(_, count)| *count > 0).collect()
+    }
+}
+
+/// What makes a whole answer, its newest bar, or the window unfit to decide on.
+#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
+pub enum BarFault {
+    /// Two bars of one time differ, and nothing says which is true.
+    #[error("two different bars open at {}", At(*open_time))]
+    Conflict {
+        /// Unix seconds.
+        open_time: i64,
+    },
+    /// The newest closed bar was refused: a decision would rest on an older one.
+    #[error("the newest closed bar, opened at {}, is invalid", At(*open_time))]
+    NewestInvalid {
+        /// Unix seconds.
+        open_time: i64,
+    },
+    /// Two bars of one series cannot both be bars of the interval: see [`crate::domain::window::misfit`].
+    #[error(
+        "the bar that opens at {} cannot follow the one that opens at {}: {apart_s} s apart is no place for a bar of \
+         {interval_s} s, and market.calendar has no opening that would explain it",
+        At(*open_time), At(*before)
+    )]
+    NotOfInterval {
+        /// Open time of the bar before, unix seconds.
+        before: i64,
+        /// Open time of the bar that does not fit, unix seconds.
+        open_time: i64,
+        /// Seconds between the two.
+        apart_s: u64,
+        /// Length of a bar, seconds.
+        interval_s: i64,
+    },
+    /// A price is further from the close before than the limit: see [`crate::domain::window::jump`].
+    #[error(
+        "a price jumps from {close_before}, the close of the bar that opened at {}, to {price} in the bar that opened \
+         at {}: more than data.jump_max = {limit} allows; if both are real, raise it",
+        At(*before), At(*open_time)
+    )]
+    Jump {
+        /// Open time of the bar before, unix seconds.
+        before: i64,
+        /// Its close.
+        close_before: f64,
+        /// Open time of the bar with the other price, unix seconds.
+        open_time: i64,
+        /// Of its four prices the one that is furthest away.
+        price: f64,
+        /// The limit, a share of the close before.
+        limit: f64,
+    },
+}
+
+impl BarFault {
+    /// Bounded name for logs and `/health`.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Conflict { .. } => "conflict",
+            Self::NewestInvalid { .. } => "newest_bar_invalid",
+            Self::NotOfInterval { .. } => "not_of_interval",
+            Self::Jump { .. } => "jump",
+        }
+    }
+
+    /// What is counted when nothing of the answer is believed; `None` if the rest of it is.
+    pub const fn refuses_answer(&self) -> Option<BarRejection> {
+        match self {
+            Self::Conflict { .. } => Some(BarRejection::Conflict),
+            Self::NotOfInterval { .. } => Some(BarRejection::NotOfInterval),
+            Self::NewestInvalid { .. } | Self::Jump { .. } => None,
+        }
+    }
+}
+
+/// Unix seconds, as a person reads them: `2026-11-28 08:30:00 UTC`.
+struct At(i64);
+
+impl fmt::Display for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match DateTime::from_timestamp(self.0, 0) {
+            Some(at) => write!(f, "{}", at.format("%F %T UTC")),
+            None => write!(f, "{}", self.0),
+        }
+    }
+}

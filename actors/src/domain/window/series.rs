@@ -1,0 +1,83 @@
+//! Whether bars can be a series: where they open, and how far their prices move from one to the next.
+
+use super::BarFault;
+use crate::domain::{
+    bar::{Bar, Interval},
+    calendar::Calendar,
+};
+
+/// Where the search for the sessions' openings gives up, minutes in all of one series; what is not found is not
+/// explained. A bar after a break is nearly always the first of its session, found at once.
+const MINUTES_SEARCHED_MAX: usize = 50_000;
+const MINUTE_S: i64 = 60;
+
+/// The newest bars that a price is looked at in. Features look back at most 26 rows from the 60 that the model sees,
+/// but for the slow average of MACD, which forgets 2/27 of what it knows with each bar: a price 100 times too high that
+/// lies 240 bars before the oldest row still moves it by 100 x 2/27 x (25/27)^240, or 7e-8, which is nothing in float32.
+pub const JUMP_BARS: usize = 300;
+
+/// The first bar that cannot be one of this series, which is sorted and has no time twice. Bars of one interval
+///
+/// - never open closer to each other than the interval;
+/// - open a whole number of intervals apart, wherever in the hour they do: all at :15 is as good as all at :00, and
+///   missing bars change nothing;
+/// - or else the market was closed in between, and the later one lies a whole number of intervals after the opening:
+///   an exchange of 9:00 to 11:30 and 12:30 to 15:30 has hourly bars at 9:00, 10:00, 11:00, 12:30, 13:30, 14:30. The
+///   calendar has to know of it. Clocks that change move an opening, and the bars with it.
+pub fn misfit(bars: &[Bar], interval: Interval, calendar: &Calendar) -> Option<BarFault> {
+    let interval_s = interval.seconds();
+    let mut minutes = MINUTES_SEARCHED_MAX;
+    let is_explained = |before: i64, open_time: i64, minutes: &mut usize| {
+        let opening = opening(calendar, before, open_time, minutes);
+        opening.is_some_and(|opening| (open_time - opening) % interval_s == 0)
+    };
+    bars.windows(2).find_map(|pair| {
+        let (before, open_time) = (pair[0].open_time, pair[1].open_time);
+        let (apart_s, step_s) = (open_time.abs_diff(before), interval_s.unsigned_abs());
+        let fits = apart_s % step_s == 0 || apart_s > step_s && is_explained(before, open_time, &mut minutes);
+        (!fits).then_some(BarFault::NotOfInterval { before, open_time, apart_s, interval_s })
+    })
+}
+
+/// When the session began that `time` is in, if that was later than `after`; unix seconds. Calendars know minutes.
+fn opening(calendar: &Calendar, after: i64, time: i64, minutes: &mut usize) -> Option<i64> {
+    if !calendar.is_open(time) {
+        return None;
+    }
+    let mut open = time - time.rem_euclid(MINUTE_S);
+    while open > after && *minutes > 0 {
+        if !calendar.is_open(open - 1) {
+            return Some(open);
+        }
+        open -= MINUTE_S;
+        *minutes -= 1;
+    }
+    None
+}
+
+/// The newest jump among the [`JUMP_BARS`] newest of these bars: a bar of which a price, be it open, high, low or close,
+/// differs from the close before by more than `limit`, a share of that close (0.2 is 20 %). With a limit of 0 there is
+/// none, and from 1 on no fall is one. All four prices, because features rest on high and low as well; and in all bars
+/// that features rest on, because a wrong price spoils them as long as it is among these.
+pub fn jump(bars: &[Bar], limit: f64) -> Option<BarFault> {
+    if limit <= 0.0 {
+        return None;
+    }
+    let newest = &bars[bars.len().saturating_sub(JUMP_BARS)..];
+    newest.windows(2).rev().find_map(|pair| {
+        let (before, bar) = (&pair[0], &pair[1]);
+        let moved = |price: f64| (price / before.close - 1.0).abs();
+        let prices = [bar.close, bar.open, bar.high, bar.low];
+        let price = prices.into_iter().max_by(|a, b| moved(*a).total_cmp(&moved(*b)))?;
+        (moved(price) > limit).then_some(BarFault::Jump {
+            before: before.open_time,
+            close_before: before.close,
+            open_time: bar.open_time,
+            price,
+            limit,
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests;
