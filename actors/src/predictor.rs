@@ -14,7 +14,7 @@ use crate::{
     },
 };
 use actix::{Actor, Context, Handler, ResponseFuture, Supervised};
-use awc::{Client, http::header};
+use awc::http::header;
 use bytes::Bytes;
 use std::{
     rc::Rc,
@@ -80,7 +80,7 @@ pub struct Predictor(Rc<Asker>);
 impl Predictor {
     /// Makes the actor; call it inside the arbiter that is to run it, because the HTTP client cannot be moved.
     pub fn new(config: Config) -> Self {
-        let client = http::client(&config.base_url).map_err(|error| HttpError::Connect(error.to_string()));
+        let client = http::Client::new(&config.base_url).map_err(|error| HttpError::Connect(error.to_string()));
         let url = format!("{}/invocations", config.base_url.trim_end_matches('/'));
         Self(Rc::new(Asker { config, client, url }))
     }
@@ -119,7 +119,7 @@ impl Handler<Predict> for Predictor {
 struct Asker {
     config: Config,
     /// Or why there is none: `https` without a trusted root, which every request then says.
-    client: Result<Client, HttpError>,
+    client: Result<http::Client, HttpError>,
     url: String,
 }
 

@@ -24,7 +24,7 @@ const MESSAGE_CHARS_MAX: usize = 400;
 
 /// The model server.
 pub struct Server {
-    client: awc::Client,
+    client: http::Client,
     host: String,
     port: u16,
     base_url: String,
@@ -61,7 +61,7 @@ impl Server {
     pub fn new(model: &ModelSettings) -> io::Result<Self> {
         let base_url = format!("http://{}:{}", model.host, model.port);
         Ok(Self {
-            client: http::client(&base_url)?,
+            client: http::Client::new(&base_url)?,
             host: model.host.clone(),
             port: model.port,
             base_url,
@@ -79,7 +79,7 @@ impl Server {
 
     /// Status and text of a small page.
     pub async fn page(&self, path: &str) -> Result<(u16, String), HttpError> {
-        let request = self.client.get(format!("{}{path}", self.base_url));
+        let request = self.client.get(&format!("{}{path}", self.base_url));
         let answer = http::within(self.patience, http::fetch(request, None, self.body_bytes_max)).await?;
         Ok((answer.status, http::one_line(&String::from_utf8_lossy(&answer.body))))
     }
@@ -90,7 +90,7 @@ impl Server {
         let began = Instant::now();
         let answer = http::within(self.patience, async {
             match self.post(body.clone()).await {
-                // The server closes idle connections, also between two of our questions; the daemon asks again, too.
+                // A worker that was just restarted, for example; the daemon asks again, too.
                 Err(HttpError::Broken(_)) => self.post(body).await,
                 answer => answer,
             }
@@ -106,7 +106,7 @@ impl Server {
     }
 
     async fn post(&self, body: Bytes) -> Result<Answer, HttpError> {
-        let request = self.client.post(format!("{}/invocations", self.base_url));
+        let request = self.client.post(&format!("{}/invocations", self.base_url));
         let request = request.insert_header((header::CONTENT_TYPE, "application/json"));
         http::fetch(request, Some(body), self.body_bytes_max).await
     }
