@@ -3,6 +3,7 @@
 //!
 //! `client` says how requests are made, `transport` how they reach the server, `interim` what is read over on the way.
 
+use crate::domain::breaker::CallEnd;
 use awc::{
     ClientRequest, ClientResponse, SendClientRequest,
     error::{ConnectError, PayloadError, SendRequestError},
@@ -23,7 +24,7 @@ pub use client::Client;
 /// Longest outside text that reaches a log line or an error, in characters.
 const EXCERPT_CHARS_MAX: usize = 200;
 /// How much of an error's body is read, and for how long.
-const EXCERPT_BYTES_MAX: usize = 16_384;
+const EXCERPT_BYTES_MAX: usize = 65_536;
 const EXCERPT_DEADLINE: Duration = Duration::from_millis(250);
 
 /// Why an HTTP call gave no usable answer.
@@ -69,6 +70,17 @@ impl HttpError {
             Self::Broken(_) | Self::BodyTooLarge { .. } => "exception",
         }
     }
+
+    /// What it says about the endpoint: an answer that concerns this request alone is [`CallEnd::Refused`]. Of the
+    /// statuses that is 4xx, without those that concern the account, its pace or the way to the server; and an empty or
+    /// partial 2xx. A redirect or a change of protocol would meet every request.
+    pub const fn call_end(&self) -> CallEnd {
+        match self {
+            Self::Status { status: 401..=403 | 407 | 408 | 421 | 423 | 425 | 429, .. } => CallEnd::Failed,
+            Self::Status { status: 200..=299 | 400..=499, .. } | Self::BodyTooLarge { .. } => CallEnd::Refused,
+            Self::Status { .. } | Self::Timeout { .. } | Self::Connect(_) | Self::Broken(_) => CallEnd::Failed,
+        }
+    }
 }
 
 /// The closed set of statuses that have a label of their own.
@@ -93,15 +105,24 @@ fn status_code_label(status: u16) -> &'static str {
 /// # Errors
 /// Anything but a complete 200, see [`HttpError`].
 pub async fn get(request: ClientRequest, body_bytes_max: usize) -> Result<Vec<u8>, HttpError> {
-    read(request.send(), body_bytes_max).await
+    read(request.send(), body_bytes_max, as_it_is).await
 }
 
-/// Sends a request with a body and reads the whole answer.
+/// Sends a request with a body and reads the whole answer. `words` makes text of an error's body, or of its beginning.
 ///
 /// # Errors
 /// Anything but a complete 200, see [`HttpError`].
-pub async fn post(request: ClientRequest, body: Bytes, body_bytes_max: usize) -> Result<Vec<u8>, HttpError> {
-    read(request.send_body(body), body_bytes_max).await
+pub async fn post(
+    request: ClientRequest,
+    body: Bytes,
+    body_bytes_max: usize,
+    words: fn(&[u8]) -> String,
+) -> Result<Vec<u8>, HttpError> {
+    read(request.send_body(body), body_bytes_max, words).await
+}
+
+fn as_it_is(body: &[u8]) -> String {
+    String::from_utf8_lossy(body).into_owned()
 }
 
 /// A whole answer, whatever its status.
@@ -156,7 +177,11 @@ where
     }
 }
 
-async fn read(sent: SendClientRequest, body_bytes_max: usize) -> Result<Vec<u8>, HttpError> {
+async fn read(
+    sent: SendClientRequest,
+    body_bytes_max: usize,
+    words: fn(&[u8]) -> String,
+) -> Result<Vec<u8>, HttpError> {
     let mut response = answer(sent).await?;
     let status = response.status();
     let retry_after = response.headers().get(header::RETRY_AFTER).and_then(|value| retry_after(value.to_str().ok()?));
@@ -164,7 +189,7 @@ async fn read(sent: SendClientRequest, body_bytes_max: usize) -> Result<Vec<u8>,
         // An error's body is only an excerpt for the log: one that is slow, long or broken must not hide the status.
         let excerpt = tokio::time::timeout(EXCERPT_DEADLINE, response.body().limit(EXCERPT_BYTES_MAX)).await;
         let body = excerpt.ok().and_then(Result::ok).unwrap_or_default();
-        let body = one_line(&String::from_utf8_lossy(&body));
+        let body = one_line(&words(&body));
         return Err(HttpError::Status { status: status.as_u16(), retry_after, body });
     }
     Ok(whole_body(&mut response, body_bytes_max).await?.to_vec())

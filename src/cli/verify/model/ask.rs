@@ -6,7 +6,7 @@ use bytes::Bytes;
 use sentinel_actors::{
     adapters::{
         http::{self, Answer, HttpError},
-        mlflow::{AnswerError, Tabular, parse_answer, write_request},
+        mlflow::{AnswerError, Tabular, error_words, parse_answer, write_request},
     },
     domain::{decision::Prediction, features::FeatureSet},
 };
@@ -19,8 +19,6 @@ use tokio::net::TcpStream;
 /// How many times the daemon's deadline is waited, and how long at least.
 const PATIENCE: u32 = 5;
 const PATIENCE_MIN: Duration = Duration::from_secs(1);
-/// Longest text of the server that is shown, in characters.
-const MESSAGE_CHARS_MAX: usize = 400;
 
 /// The model server.
 pub struct Server {
@@ -97,7 +95,7 @@ impl Server {
         });
         let Answer { status, body, .. } = answer.await?;
         if status != 200 {
-            return Err(Refusal::Status { status, message: message(&body) });
+            return Err(Refusal::Status { status, message: error_words(&body) });
         }
         let parsed = parse_answer(&body, rows.len())?;
         let took = began.elapsed();
@@ -140,38 +138,5 @@ impl Refusal {
                  to 1, or records with class_0_prob, class_1_prob, class_2_prob"
             }
         }
-    }
-}
-
-/// What an error's body says: MLflow's `message`, with the last line of its stack trace, which is the model's own word;
-/// or the body as it is.
-fn message(body: &[u8]) -> String {
-    let json: Option<serde_json::Value> = serde_json::from_slice(body).ok();
-    let text = |key| json.as_ref().and_then(|json| json.get(key)?.as_str());
-    match (text("message"), text("stack_trace").and_then(|trace| trace.trim_end().lines().last())) {
-        (Some(message), Some(cause)) => format!("{} ({})", shown(message), shown(cause)),
-        (Some(message), None) => shown(message),
-        (None, _) => shown(&String::from_utf8_lossy(body)),
-    }
-}
-
-/// Outside text made fit for a terminal.
-fn shown(text: &str) -> String {
-    let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
-    words.collect::<Vec<_>>().join(" ").chars().take(MESSAGE_CHARS_MAX).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_error_is_its_message_on_one_line() {
-        let body = br#"{"error_code": "BAD_REQUEST", "message": "no\n  way\u001b[31m"}"#;
-        assert_eq!(message(body), "no way [31m");
-        let body = br#"{"message": "It failed.", "stack_trace": "Traceback\n  in predict\nAssertionError: (1, 2)\n"}"#;
-        assert_eq!(message(body), "It failed. (AssertionError: (1, 2))");
-        assert_eq!(message(b"<html>\n502</html>"), "<html> 502</html>");
-        assert_eq!(message(&[b'x'; 5_000]).len(), MESSAGE_CHARS_MAX);
     }
 }
