@@ -94,10 +94,11 @@ impl PredictError {
         }
     }
 
-    /// Whether one row can be the cause of it. MLflow answers 400 if the model raises; 413 and an answer without a row
-    /// for each that was asked about can come from what is in the request, too. 404 or 405, say, cannot.
+    /// Whether one row can be the cause of it: MLflow answers 400 if the model raises, other servers 422. 404 or 405, say,
+    /// are about the address. An answer of another shape than asked for makes the model doubtful as a whole, and no
+    /// smaller request makes it less so.
     const fn may_be_a_row(&self) -> bool {
-        matches!(self, Self::Http(HttpError::Status { status: 400 | 413 | 422, .. }) | Self::Answer(_))
+        matches!(self, Self::Http(HttpError::Status { status: 400 | 422, .. }))
     }
 }
 

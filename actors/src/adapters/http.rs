@@ -13,6 +13,7 @@ use bytes::Bytes;
 use futures_util::Stream;
 use std::time::Duration;
 
+mod addresses;
 mod client;
 mod interim;
 #[cfg(test)]

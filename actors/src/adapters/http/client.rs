@@ -1,7 +1,7 @@
 //! The client of one server, and the rule that pairs an answer with its request: every request has a connection of its
 //! own, so that nothing a peer sends before, behind or instead of an answer can reach another request.
 
-use super::transport::Dial;
+use super::{addresses::Addresses, transport::Dial};
 use awc::{
     ClientRequest, Connector,
     http::{Method, Uri, header, uri::Scheme},
@@ -12,10 +12,11 @@ use std::{io, sync::Arc, time::Duration};
 /// For name, TCP and TLS together; the deadline of the whole call ends it earlier.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Makes requests to one server. It holds the trusted roots and no connection.
+/// Makes requests to one server. It holds the trusted roots, for a while the server's address, and no connection.
 #[derive(Clone)]
 pub struct Client {
     tls: Option<Arc<ClientConfig>>,
+    addresses: Arc<Addresses>,
 }
 
 impl Client {
@@ -25,12 +26,12 @@ impl Client {
     /// When `https` is asked for and the system has no trusted roots.
     pub fn new(base_url: &str) -> io::Result<Self> {
         let tls = if is_https(base_url) { Some(Arc::new(tls_config()?)) } else { None };
-        Ok(Self { tls })
+        Ok(Self { tls, addresses: Arc::default() })
     }
 
     /// A client with a TLS configuration of its own, for `https` URLs.
     pub fn with_tls(config: ClientConfig) -> Self {
-        Self { tls: Some(Arc::new(config)) }
+        Self { tls: Some(Arc::new(config)), addresses: Arc::default() }
     }
 
     /// A GET of this URL, ready to be sent.
@@ -46,11 +47,12 @@ impl Client {
     /// awc keeps a connection for the next request whatever `Connection: close` says, so each request gets an awc client
     /// of its own: what that client kept ends with it, and there is no second request that could find it.
     fn request(&self, method: Method, url: &str) -> ClientRequest {
-        let (dial, url) = match &self.tls {
+        let (tls, url) = match &self.tls {
             // awc would put its own TLS around ours, so it is told http; the Host header is the same for both.
-            Some(tls) if is_https(url) => (Dial { tls: Some(tls.clone()) }, with_http(url)),
-            _ => (Dial { tls: None }, url.to_owned()),
+            Some(tls) if is_https(url) => (Some(tls.clone()), with_http(url)),
+            _ => (None, url.to_owned()),
         };
+        let dial = Dial { tls, addresses: self.addresses.clone() };
         let client = awc::Client::builder()
             .connector(Connector::new().connector(dial).timeout(CONNECT_TIMEOUT))
             // The deadline over the whole call is `within`; awc's own would end with the response head.

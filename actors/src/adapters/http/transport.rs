@@ -1,7 +1,7 @@
 //! One connection: name, TCP, TLS if it is asked for, and a stream that reads over interim answers. awc's own connector
 //! has no place for the last of them, and it would keep the connection.
 
-use super::interim::Interim;
+use super::{addresses::Addresses, interim::Interim};
 use actix_rt::net::{ActixStream, Ready};
 use actix_service::{Service, always_ready};
 use actix_tls::connect::{ConnectError, ConnectInfo, Connection};
@@ -31,6 +31,8 @@ const CHUNK_BYTES: usize = 4_096;
 pub struct Dial {
     /// `None` is plain TCP.
     pub tls: Option<Arc<ClientConfig>>,
+    /// What names were looked up.
+    pub addresses: Arc<Addresses>,
 }
 
 impl Service<ConnectInfo<Uri>> for Dial {
@@ -41,29 +43,31 @@ impl Service<ConnectInfo<Uri>> for Dial {
     always_ready!();
 
     fn call(&self, info: ConnectInfo<Uri>) -> Self::Future {
-        let (tls, uri) = (self.tls.clone(), info.request().clone());
+        let (dial, uri) = (self.clone(), info.request().clone());
         Box::pin(async move {
-            let stream = connect(&uri, tls).await.map_err(ConnectError::Io)?;
+            let stream = dial.connect(&uri).await.map_err(ConnectError::Io)?;
             Ok(Connection::new(uri, stream))
         })
     }
 }
 
-async fn connect(uri: &Uri, tls: Option<Arc<ClientConfig>>) -> io::Result<Stream> {
-    // Brackets are a URI's way to write an IPv6 address, not part of it.
-    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
-    let port = uri.port_u16().unwrap_or(if tls.is_some() { HTTPS_PORT } else { HTTP_PORT });
-    let tcp = TcpStream::connect((host, port)).await?;
-    // Head and body are written apart: the body must not wait for the head's acknowledgement.
-    tcp.set_nodelay(true)?;
-    let socket = match tls {
-        None => Socket::Plain(tcp),
-        Some(config) => {
-            let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
-            Socket::Tls(Box::new(TlsConnector::from(config).connect(name, tcp).await?))
-        }
-    };
-    Ok(Stream { socket, interim: Some(Interim::default()), begun: Bytes::new() })
+impl Dial {
+    async fn connect(self, uri: &Uri) -> io::Result<Stream> {
+        // Brackets are a URI's way to write an IPv6 address, not part of it.
+        let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+        let port = uri.port_u16().unwrap_or(if self.tls.is_some() { HTTPS_PORT } else { HTTP_PORT });
+        let tcp = self.addresses.connect(host, port).await?;
+        // Head and body are written apart: the body must not wait for the head's acknowledgement.
+        tcp.set_nodelay(true)?;
+        let socket = match self.tls {
+            None => Socket::Plain(tcp),
+            Some(config) => {
+                let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
+                Socket::Tls(Box::new(TlsConnector::from(config).connect(name, tcp).await?))
+            }
+        };
+        Ok(Stream { socket, interim: Some(Interim::default()), begun: Bytes::new() })
+    }
 }
 
 #[derive(Debug)]
