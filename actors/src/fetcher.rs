@@ -16,7 +16,7 @@ use crate::{
     },
     domain::{
         bar::{Bar, Interval},
-        breaker::BreakerState,
+        breaker::{BreakerState, CallEnd},
         calendar::Calendar,
         clock::Clock,
         features::SEQUENCE_BARS,
@@ -166,6 +166,15 @@ impl FetchError {
 }
 
 impl FetchError {
+    /// What a request that ended so says about the endpoint: rows that are of no use are this symbol's.
+    const fn call_end(&self) -> CallEnd {
+        match self {
+            Self::Http(error) => error.call_end(),
+            Self::Answer(_) => CallEnd::Refused,
+            _ => CallEnd::Failed,
+        }
+    }
+
     /// Whether there was an answer, and nothing in it is believed.
     const fn discards_answer(&self) -> bool {
         match self {
@@ -187,7 +196,13 @@ impl Fetcher {
         let feeds = config.instruments.iter().map(|_| Feed::new(config.lookback_bars)).collect();
         let requests = Requests::new(&config);
         Self {
-            stage: Rc::new(Stage { config, requests, feeds: RefCell::new(feeds), newest_close_time: Cell::new(None) }),
+            stage: Rc::new(Stage {
+                config,
+                requests,
+                feeds: RefCell::new(feeds),
+                newest_close_time: Cell::new(None),
+                next_trial: Cell::new(0),
+            }),
         }
     }
 }
@@ -229,6 +244,9 @@ struct Stage {
     feeds: RefCell<Vec<Feed>>,
     /// Of all bars ever accepted: the time of [`MarketClock::Bars`].
     newest_close_time: Cell<Option<i64>>,
+    /// The instrument that a half-open breaker lets through first: the one after the last it let through. One that has
+    /// troubles of its own is then not the trial again.
+    next_trial: Cell<usize>,
 }
 
 /// How it went for one symbol.
@@ -247,13 +265,18 @@ impl Stage {
     async fn fetch_all(&self, cycle_id: CycleId) -> FetchedBars {
         let now = self.config.clock.now_unix();
         let session = self.requests.open(&self.config.token);
-        let mut indices = 0..self.config.instruments.len();
-        let mut all: Vec<Fetched> = Vec::with_capacity(indices.len());
+        let (count, first) = (self.config.instruments.len(), self.next_trial.get());
+        let mut indices = (0..count).map(move |index| (first + index) % count);
+        let mut all: Vec<Fetched> = Vec::with_capacity(count);
         // A half-open breaker gets one request to go by; if it succeeds, the other symbols follow in this same cycle.
         while self.config.breakers.state(Endpoint::Eodhd) == BreakerState::HalfOpen
             && let Some(index) = indices.next()
         {
-            all.push(self.fetch(index, now, &session).await);
+            let fetched = self.fetch(index, now, &session).await;
+            if fetched.api.calls > 0 {
+                self.next_trial.set((index + 1) % count);
+            }
+            all.push(fetched);
         }
         let fetches = stream::iter(indices.map(|index| self.fetch(index, now, &session)));
         // Unordered, or one hanging symbol at the head of the line would keep the next ones from starting.
@@ -288,7 +311,8 @@ impl Stage {
                 let rows = self.requests.bars(session, &url, &api).await;
                 if api.borrow().calls > 0 {
                     // What the rows say is not its concern: a provider that has nothing newer does answer.
-                    self.config.breakers.note(Endpoint::Eodhd, rows.is_ok());
+                    let end = rows.as_ref().err().map_or(CallEnd::Answered, FetchError::call_end);
+                    self.config.breakers.note_end(Endpoint::Eodhd, end);
                 }
                 let feed = &mut self.feeds.borrow_mut()[index];
                 match rows {

@@ -1,5 +1,11 @@
 //! Predictor: asks the model about all symbols of a cycle, a few rows per request. The cycle sends [`Predict`];
 //! a failed request costs its own rows, a bad row its own symbol.
+//!
+//! `round` is one cycle's requests, with the halving of those that the model refuses; `apart` remembers the rows that it
+//! refused, so that they are asked on their own until it takes them.
+
+mod apart;
+mod round;
 
 use crate::{
     adapters::{
@@ -8,18 +14,24 @@ use crate::{
         inflight::{Endpoint, Inflight},
         mlflow::{self, AnswerError, Tabular},
     },
-    domain::{decision::Prediction, features::FeatureSet, instrument::Symbol},
-    messages::{
-        ActorName, ApiUsage, DropReason, Event, Ping, Predict, PredictionReport, StageFailure, SymbolResult, Telemetry,
+    domain::{
+        breaker::{BreakerState, CallEnd},
+        decision::Prediction,
+        features::FeatureSet,
+        instrument::Symbol,
     },
+    messages::{ActorName, ApiUsage, Event, Ping, Predict, StageFailure, SymbolResult, Telemetry},
 };
 use actix::{Actor, Context, Handler, ResponseFuture, Supervised};
-use awc::{Client, http::header};
+use apart::{Apart, Group};
+use awc::http::header;
 use bytes::Bytes;
+use round::{Asked, Round};
 use std::{
+    cell::{Cell, RefCell},
     rc::Rc,
     sync::Arc,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 /// Kind of an answer, or a row of it, that is of no use.
@@ -72,6 +84,22 @@ impl PredictError {
             Self::Breaker => "breaker",
         }
     }
+
+    /// What a request that ended so says about the endpoint.
+    const fn call_end(&self) -> CallEnd {
+        match self {
+            Self::Http(error) => error.call_end(),
+            Self::Answer(_) | Self::Row(_) => CallEnd::Refused,
+            Self::Breaker => CallEnd::Failed,
+        }
+    }
+
+    /// Whether one row can be the cause of it: MLflow answers 400 if the model raises, other servers 422. 404 or 405, say,
+    /// are about the address. An answer of another shape than asked for makes the model doubtful as a whole, and no
+    /// smaller request makes it less so.
+    const fn may_be_a_row(&self) -> bool {
+        matches!(self, Self::Http(HttpError::Status { status: 400 | 422, .. }))
+    }
 }
 
 /// The actor.
@@ -80,9 +108,10 @@ pub struct Predictor(Rc<Asker>);
 impl Predictor {
     /// Makes the actor; call it inside the arbiter that is to run it, because the HTTP client cannot be moved.
     pub fn new(config: Config) -> Self {
-        let client = http::client(&config.base_url).map_err(|error| HttpError::Connect(error.to_string()));
+        let client = http::Client::new(&config.base_url).map_err(|error| HttpError::Connect(error.to_string()));
         let url = format!("{}/invocations", config.base_url.trim_end_matches('/'));
-        Self(Rc::new(Asker { config, client, url }))
+        let (apart, next_trial) = (RefCell::default(), Cell::new(0));
+        Self(Rc::new(Asker { config, client, url, apart, next_trial }))
     }
 }
 
@@ -119,77 +148,59 @@ impl Handler<Predict> for Predictor {
 struct Asker {
     config: Config,
     /// Or why there is none: `https` without a trusted root, which every request then says.
-    client: Result<Client, HttpError>,
+    client: Result<http::Client, HttpError>,
     url: String,
+    /// Rows that the model refused, from cycle to cycle.
+    apart: RefCell<Apart>,
+    /// The request that a half-open breaker lets through first: the one after the last it let through.
+    next_trial: Cell<usize>,
 }
 
 impl Asker {
     async fn predict(&self, rows: &[(Symbol, Arc<FeatureSet>)]) -> Vec<SymbolResult<Prediction>> {
-        let mut answers = Vec::with_capacity(rows.len());
-        let (mut requests, mut api) = (Vec::new(), ApiUsage::default());
-        let mut is_refused = false;
-        // In turn, not at once: the model server computes one request at a time anyway.
-        for chunk in rows.chunks(self.config.rows_per_request.max(1)) {
-            let predictions = if self.config.breakers.admits(Endpoint::Hub) {
-                let (predictions, report) = self.predict_chunk(chunk, &mut api).await;
-                self.config.breakers.note(Endpoint::Hub, report.failure.is_none());
-                requests.push(report);
-                predictions
-            } else {
-                is_refused = true;
-                vec![Err(PredictError::Breaker); chunk.len()]
+        let (ordinary, apart) = self.apart.borrow_mut().split(rows);
+        let mut round = Round::new(self, rows);
+        let refused = self.ask_ordinary(&mut round, &ordinary).await;
+        let refused = round.ask_in_parts(refused, apart).await;
+        // Only a model that took other rows shows that it is the rows: one that refuses all of them is asked as before.
+        if round.has_answered {
+            self.apart.borrow_mut().remember(refused);
+        }
+        round.report();
+
+        let answers = rows.iter().zip(round.results).map(|((symbol, _), result)| {
+            let failure = |error: PredictError| StageFailure {
+                kind: error.kind(),
+                detail: format!("{}: {error}", self.config.base_url),
             };
-            answers.extend(chunk.iter().zip(predictions).map(|((symbol, _), prediction)| {
-                let failure = |error: PredictError| StageFailure {
-                    kind: error.kind(),
-                    detail: format!("{}: {error}", self.config.base_url),
-                };
-                (symbol.clone(), prediction.map_err(failure))
-            }));
-        }
-        let unusable = answers.iter().filter(|(_, answer)| matches!(answer, Err(StageFailure { kind: BAD_SHAPE, .. })));
-        self.config.metrics.dropped(ActorName::Predictor, DropReason::Invalid, unusable.count() as u64);
-        if !requests.is_empty() || is_refused {
-            self.config.metrics.report(Event::PredictionsReceived { requests, api, is_refused });
-        }
-        answers
+            (symbol.clone(), result.map_err(failure))
+        });
+        answers.collect()
     }
 
-    /// One request: a result per row, and how it went.
-    async fn predict_chunk(
-        &self,
-        chunk: &[(Symbol, Arc<FeatureSet>)],
-        api: &mut ApiUsage,
-    ) -> (Vec<Result<Prediction, PredictError>>, PredictionReport) {
-        let rows: Vec<&FeatureSet> = chunk.iter().map(|(_, features)| &**features).collect();
-        let body = Bytes::from(mlflow::write_request(&rows, self.config.tabular));
-        let started = Instant::now();
-        let answer = self.ask(body, api).await;
-        let parsed = answer.and_then(|body| Ok(mlflow::parse_answer(&body, rows.len())?));
-        let latency = started.elapsed();
-        if matches!(&parsed, Ok(rows) if rows.iter().any(Result::is_err))
-            || matches!(parsed, Err(PredictError::Answer(_)))
-        {
-            api.errors.push(BAD_SHAPE);
-        }
-        match parsed {
-            Ok(rows) => {
-                let rows: Vec<_> = rows.into_iter().map(|row| row.map_err(PredictError::Row)).collect();
-                let report = report(latency, &rows);
-                (rows, report)
+    /// The rows that are asked together, a few per request. Returns the requests that were refused whole.
+    async fn ask_ordinary(&self, round: &mut Round<'_>, rows: &[usize]) -> Vec<Group> {
+        let mut refused = Vec::new();
+        let chunks: Vec<_> = rows.chunks(self.config.rows_per_request.max(1)).collect();
+        let first = self.next_trial.get();
+        // In turn, not at once: the model server computes one request at a time anyway. So a half-open breaker has its
+        // one request to go by without more ado.
+        for index in (0..chunks.len()).map(|index| (first + index) % chunks.len()) {
+            if self.config.breakers.state(Endpoint::Hub) == BreakerState::HalfOpen {
+                self.next_trial.set((index + 1) % chunks.len());
             }
-            Err(error) => {
-                let report = PredictionReport { latency, failure: Some(error.kind()), row_failures: Vec::new() };
-                (vec![Err(error); rows.len()], report)
+            if let Asked::Refused(error) = round.ask(chunks[index], self.config.deadline).await {
+                refused.push(Group { rows: chunks[index].to_vec(), error });
             }
         }
+        refused
     }
 
-    /// Sends one body and counts what that took; asking a model twice is harmless, so a connection that broke (the
-    /// server closes idle ones) is worth a second try inside the same deadline.
-    async fn ask(&self, body: Bytes, api: &mut ApiUsage) -> Result<Vec<u8>, PredictError> {
+    /// Sends one body and counts what that took; asking a model twice is harmless, so a connection that broke (a worker
+    /// was restarted) is worth a second try inside the same deadline.
+    async fn call(&self, body: Bytes, deadline: Duration, api: &mut ApiUsage) -> Result<Vec<u8>, PredictError> {
         let _inflight = self.config.inflight.enter(Endpoint::Hub);
-        let answer = http::within(self.config.deadline, async {
+        let answer = http::within(deadline, async {
             api.calls += 1;
             match self.post(body.clone()).await {
                 Err(error @ (HttpError::Broken(_) | HttpError::Connect(_))) => {
@@ -210,18 +221,11 @@ impl Asker {
     async fn post(&self, body: Bytes) -> Result<Vec<u8>, HttpError> {
         let client = self.client.as_ref().map_err(Clone::clone)?;
         let request = client.post(&self.url).insert_header((header::CONTENT_TYPE, "application/json"));
-        http::post(request, body, self.config.body_bytes_max).await
+        http::post(request, body, self.config.body_bytes_max, mlflow::error_words).await
     }
 }
 
-/// An answer without a single good row is a failure of the request; otherwise bad rows are their own.
-fn report(latency: Duration, rows: &[Result<Prediction, PredictError>]) -> PredictionReport {
-    let row_failures: Vec<_> = rows.iter().filter_map(|row| Some(row.as_ref().err()?.kind())).collect();
-    if row_failures.len() == rows.len() {
-        return PredictionReport { latency, failure: row_failures.first().copied(), row_failures: Vec::new() };
-    }
-    PredictionReport { latency, failure: None, row_failures }
-}
-
+#[cfg(test)]
+mod halving_tests;
 #[cfg(test)]
 mod tests;

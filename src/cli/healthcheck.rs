@@ -7,14 +7,14 @@
 use super::{fail, refuse};
 use crate::settings::{MetricsSettings, Settings, Sources};
 use anyhow::{Context as _, bail};
-use awc::{Client, Connector, http::Uri};
+use awc::http::Uri;
 use rustls::{
     ClientConfig, DigitallySignedStruct, SignatureScheme,
     client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     crypto::{CryptoProvider, ring},
     pki_types::{CertificateDer, ServerName, UnixTime},
 };
-use sentinel_actors::adapters::http::{self, Answer, HttpError};
+use sentinel_actors::adapters::http::{self, Answer, Client, HttpError};
 use std::{net::IpAddr, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 /// Longest answer that is read; /health has a few kB.
@@ -101,7 +101,7 @@ async fn ask(url: &str, path: &str, deadline: Duration) -> anyhow::Result<String
 
 async fn get(url: &str, uri: &Uri, path: &str) -> Result<Answer, HttpError> {
     let client = client(url, uri).map_err(|error| HttpError::Connect(error.to_string()))?;
-    http::fetch(client.get(format!("{url}{path}")), None, BODY_BYTES_MAX).await
+    http::fetch(client.get(&format!("{url}{path}")), None, BODY_BYTES_MAX).await
 }
 
 /// On loopback any certificate will do: it names the machine as others know it, nothing secret is sent, and whoever
@@ -110,7 +110,7 @@ fn client(url: &str, uri: &Uri) -> anyhow::Result<Client> {
     let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
     let is_loopback = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
     if !url.starts_with("https:") || !is_loopback {
-        return Ok(http::client(url)?);
+        return Ok(Client::new(url)?);
     }
     let provider = Arc::new(ring::default_provider());
     let mut config = ClientConfig::builder_with_provider(provider.clone())
@@ -119,8 +119,7 @@ fn client(url: &str, uri: &Uri) -> anyhow::Result<Client> {
         .with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
         .with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    let connector = Connector::new().rustls_0_23(Arc::new(config));
-    Ok(Client::builder().connector(connector).disable_timeout().disable_redirects().finish())
+    Ok(Client::with_tls(config))
 }
 
 /// Believes every certificate; the handshake's signatures are still checked, so that it is a working one.

@@ -46,7 +46,7 @@ impl Page {
 /// A client of one server. `https` URLs are checked against the system's trusted roots, or those of `SSL_CERT_FILE`.
 pub struct Client {
     base_url: String,
-    client: awc::Client,
+    client: http::Client,
     login: Option<(String, String)>,
     deadline: Duration,
 }
@@ -72,7 +72,7 @@ impl Client {
             }
             _ => None,
         };
-        let client = http::client(&base_url).context("cannot make an HTTPS client")?;
+        let client = http::Client::new(&base_url).context("cannot make an HTTPS client")?;
         Ok(Self { base_url, client, login, deadline })
     }
 
@@ -86,7 +86,7 @@ impl Client {
     /// # Errors
     /// When there is no complete answer in time.
     pub async fn get(&self, path: &str, accept: &str) -> Result<Page, HttpError> {
-        let request = self.with_login(self.client.get(format!("{}{path}", self.base_url)));
+        let request = self.with_login(self.client.get(&format!("{}{path}", self.base_url)));
         let request = if accept.is_empty() { request } else { request.insert_header(("Accept", accept)) };
         self.page(http::fetch(request, None, BODY_BYTES_MAX)).await
     }
@@ -96,7 +96,7 @@ impl Client {
     /// # Errors
     /// When there is no complete answer in time.
     pub async fn get_with(&self, path: &str, parameters: &[(&str, &str)]) -> Result<Page, HttpError> {
-        let request = self.with_login(self.client.get(format!("{}{path}", self.base_url)));
+        let request = self.with_login(self.client.get(&format!("{}{path}", self.base_url)));
         let request = request.query(&parameters).map_err(|error| HttpError::Broken(error.to_string()))?;
         self.page(http::fetch(request, None, BODY_BYTES_MAX)).await
     }
@@ -106,7 +106,7 @@ impl Client {
     /// # Errors
     /// When there is no complete answer in time.
     pub async fn post_json(&self, path: &str, body: String) -> Result<Page, HttpError> {
-        let request = self.with_login(self.client.post(format!("{}{path}", self.base_url)));
+        let request = self.with_login(self.client.post(&format!("{}{path}", self.base_url)));
         let request = request.insert_header(("Content-Type", "application/json"));
         self.page(http::fetch(request, Some(body.into()), BODY_BYTES_MAX)).await
     }

@@ -2,7 +2,7 @@
 //! before they call again, the MetricsActor reads the states when it makes its text.
 
 use super::inflight::Endpoint;
-use crate::domain::breaker::{Breaker, BreakerPolicy, BreakerState};
+use crate::domain::breaker::{Breaker, BreakerPolicy, BreakerState, CallEnd};
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Instant,
@@ -37,15 +37,24 @@ impl Breakers {
     /// Notes how a call ended, and says so in the log if that opens or closes the breaker. A call that was never made
     /// says nothing about the endpoint and is not noted.
     pub fn note(&self, endpoint: Endpoint, is_success: bool) {
+        self.change(endpoint, |breaker, now| if is_success { breaker.succeeded() } else { breaker.failed(now) });
+    }
+
+    /// The same where a call can also end by what concerns nobody but its own request.
+    pub fn note_end(&self, endpoint: Endpoint, end: CallEnd) {
+        match end {
+            CallEnd::Answered => self.note(endpoint, true),
+            CallEnd::Refused => self.change(endpoint, Breaker::refused),
+            CallEnd::Failed => self.note(endpoint, false),
+        }
+    }
+
+    fn change(&self, endpoint: Endpoint, change: impl FnOnce(&mut Breaker, Instant)) {
         let now = Instant::now();
         let (before, after) = {
             let breaker = &mut self.lock()[endpoint as usize];
             let before = breaker.state(now);
-            if is_success {
-                breaker.succeeded();
-            } else {
-                breaker.failed(now);
-            }
+            change(breaker, now);
             (before, breaker.state(now))
         };
         match (before, after) {

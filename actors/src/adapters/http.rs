@@ -1,19 +1,31 @@
-//! HTTP as both servers need it: one deadline over connecting, head and body; a body limit; no redirects;
-//! errors that are `Send` and have a bounded name. Used by `eodhd` and `mlflow`.
+//! HTTP as both servers need it: a connection per request; one deadline over connecting, head and body; a body limit;
+//! no redirects; errors that are `Send` and have a bounded name. Used by the Fetcher, the Predictor and the commands.
+//!
+//! `client` says how requests are made, `transport` how they reach the server, `interim` what is read over on the way.
 
+use crate::domain::breaker::CallEnd;
 use awc::{
-    Client, ClientRequest, ClientResponse, Connector, SendClientRequest,
+    ClientRequest, ClientResponse, SendClientRequest,
     error::{ConnectError, PayloadError, SendRequestError},
     http::{StatusCode, header},
 };
 use bytes::Bytes;
 use futures_util::Stream;
-use std::{io, sync::Arc, time::Duration};
+use std::time::Duration;
+
+mod addresses;
+mod client;
+mod interim;
+#[cfg(test)]
+mod tests;
+mod transport;
+
+pub use client::Client;
 
 /// Longest outside text that reaches a log line or an error, in characters.
 const EXCERPT_CHARS_MAX: usize = 200;
 /// How much of an error's body is read, and for how long.
-const EXCERPT_BYTES_MAX: usize = 16_384;
+const EXCERPT_BYTES_MAX: usize = 65_536;
 const EXCERPT_DEADLINE: Duration = Duration::from_millis(250);
 
 /// Why an HTTP call gave no usable answer.
@@ -59,6 +71,17 @@ impl HttpError {
             Self::Broken(_) | Self::BodyTooLarge { .. } => "exception",
         }
     }
+
+    /// What it says about the endpoint: an answer that concerns this request alone is [`CallEnd::Refused`]. Of the
+    /// statuses that is 4xx, without those that concern the account, its pace or the way to the server; and an empty or
+    /// partial 2xx. A redirect or a change of protocol would meet every request.
+    pub const fn call_end(&self) -> CallEnd {
+        match self {
+            Self::Status { status: 401..=403 | 407 | 408 | 421 | 423 | 425 | 429, .. } => CallEnd::Failed,
+            Self::Status { status: 200..=299 | 400..=499, .. } | Self::BodyTooLarge { .. } => CallEnd::Refused,
+            Self::Status { .. } | Self::Timeout { .. } | Self::Connect(_) | Self::Broken(_) => CallEnd::Failed,
+        }
+    }
 }
 
 /// The closed set of statuses that have a label of their own.
@@ -78,60 +101,29 @@ fn status_code_label(status: u16) -> &'static str {
     }
 }
 
-/// Builds the client of one server. It is `!Send`: build it inside the actor that uses it.
-///
-/// Only an `https` base URL loads the system's trusted roots.
-///
-/// # Errors
-/// When `https` is asked for and the system has no trusted roots.
-pub fn client(base_url: &str) -> io::Result<Client> {
-    let mut connector = Connector::new().timeout(Duration::from_secs(5));
-    if base_url.starts_with("https:") {
-        connector = connector.rustls_0_23(Arc::new(tls_config()?));
-    }
-    // The deadline over the whole call is `within`; awc's own would end with the response head.
-    Ok(Client::builder()
-        .connector(connector)
-        .disable_timeout()
-        .disable_redirects()
-        .add_default_header((header::USER_AGENT, concat!("sentinel/", env!("CARGO_PKG_VERSION"))))
-        .finish())
-}
-
-fn tls_config() -> io::Result<rustls::ClientConfig> {
-    let mut roots = rustls::RootCertStore::empty();
-    let loaded = rustls_native_certs::load_native_certs();
-    roots.add_parsable_certificates(loaded.certs);
-    if roots.is_empty() {
-        return Err(io::Error::other(
-            "no trusted root certificates found: install ca-certificates or set SSL_CERT_FILE",
-        ));
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(io::Error::other)?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    // awc's HTTP/2 is h2 0.3, which has an open advisory: never offer it.
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(config)
-}
-
 /// Sends a request without a body and reads the whole answer.
 ///
 /// # Errors
 /// Anything but a complete 200, see [`HttpError`].
 pub async fn get(request: ClientRequest, body_bytes_max: usize) -> Result<Vec<u8>, HttpError> {
-    read(request.send(), body_bytes_max).await
+    read(request.send(), body_bytes_max, as_it_is).await
 }
 
-/// Sends a request with a body and reads the whole answer.
+/// Sends a request with a body and reads the whole answer. `words` makes text of an error's body, or of its beginning.
 ///
 /// # Errors
 /// Anything but a complete 200, see [`HttpError`].
-pub async fn post(request: ClientRequest, body: Bytes, body_bytes_max: usize) -> Result<Vec<u8>, HttpError> {
-    read(request.send_body(body), body_bytes_max).await
+pub async fn post(
+    request: ClientRequest,
+    body: Bytes,
+    body_bytes_max: usize,
+    words: fn(&[u8]) -> String,
+) -> Result<Vec<u8>, HttpError> {
+    read(request.send_body(body), body_bytes_max, words).await
+}
+
+fn as_it_is(body: &[u8]) -> String {
+    String::from_utf8_lossy(body).into_owned()
 }
 
 /// A whole answer, whatever its status.
@@ -157,11 +149,22 @@ pub async fn fetch(request: ClientRequest, body: Option<Bytes>, body_bytes_max: 
         Some(body) => request.send_body(body),
         None => request.send(),
     };
-    let mut response = sent.await.map_err(send_error)?;
+    let mut response = answer(sent).await?;
     let content_type = response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let content_type = content_type.unwrap_or_default().to_owned();
     let body = whole_body(&mut response, body_bytes_max).await?;
     Ok(Answer { status: response.status().as_u16(), headers: response.headers().clone(), content_type, body })
+}
+
+async fn answer(
+    sent: SendClientRequest,
+) -> Result<ClientResponse<impl Stream<Item = Result<Bytes, PayloadError>>>, HttpError> {
+    let response = sent.await.map_err(send_error)?;
+    // Interim answers are read over: this is one that no one asked for, and what follows it is no HTTP.
+    if response.status().is_informational() {
+        return Err(HttpError::Broken(format!("status {} instead of an answer", response.status().as_u16())));
+    }
+    Ok(response)
 }
 
 async fn whole_body<S>(response: &mut ClientResponse<S>, body_bytes_max: usize) -> Result<Bytes, HttpError>
@@ -175,15 +178,19 @@ where
     }
 }
 
-async fn read(sent: SendClientRequest, body_bytes_max: usize) -> Result<Vec<u8>, HttpError> {
-    let mut response = sent.await.map_err(send_error)?;
+async fn read(
+    sent: SendClientRequest,
+    body_bytes_max: usize,
+    words: fn(&[u8]) -> String,
+) -> Result<Vec<u8>, HttpError> {
+    let mut response = answer(sent).await?;
     let status = response.status();
     let retry_after = response.headers().get(header::RETRY_AFTER).and_then(|value| retry_after(value.to_str().ok()?));
     if status != StatusCode::OK {
         // An error's body is only an excerpt for the log: one that is slow, long or broken must not hide the status.
         let excerpt = tokio::time::timeout(EXCERPT_DEADLINE, response.body().limit(EXCERPT_BYTES_MAX)).await;
         let body = excerpt.ok().and_then(Result::ok).unwrap_or_default();
-        let body = one_line(&String::from_utf8_lossy(&body));
+        let body = one_line(&words(&body));
         return Err(HttpError::Status { status: status.as_u16(), retry_after, body });
     }
     Ok(whole_body(&mut response, body_bytes_max).await?.to_vec())
@@ -221,33 +228,4 @@ fn retry_after(value: &str) -> Option<Duration> {
 pub fn one_line(text: &str) -> String {
     let clean = text.chars().map(|c| if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') { ' ' } else { c });
     clean.take(EXCERPT_CHARS_MAX).collect::<String>().trim().to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn outside_text_stays_one_line_and_short() {
-        assert_eq!(one_line("a\r\nlevel=ERROR\u{2028}b\u{1b}[31m"), "a  level=ERROR b [31m");
-        assert_eq!(one_line(&"x".repeat(5_000)).len(), EXCERPT_CHARS_MAX);
-    }
-
-    #[test]
-    fn retry_after_is_seconds_or_a_date() {
-        assert_eq!(retry_after("7"), Some(Duration::from_secs(7)));
-        assert_eq!(retry_after("soon"), None);
-        let in_a_minute = (chrono::Utc::now() + chrono::TimeDelta::seconds(60)).to_rfc2822();
-        let wait = retry_after(&in_a_minute).unwrap();
-        assert!(wait > Duration::from_secs(50) && wait <= Duration::from_secs(60), "{wait:?}");
-        assert_eq!(retry_after("Thu, 01 Jan 1970 00:00:00 GMT"), None, "a date in the past is no wait");
-    }
-
-    #[test]
-    fn a_status_outside_the_closed_set_is_an_exception() {
-        let error = |status| HttpError::Status { status, retry_after: None, body: String::new() };
-        assert_eq!(error(503).error_code(), "503");
-        assert_eq!(error(418).error_code(), "exception");
-        assert_eq!(error(302).error_code(), "exception");
-    }
 }

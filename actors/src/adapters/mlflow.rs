@@ -1,6 +1,10 @@
 //! MLflow's scoring protocol: the `dataframe_split` request, written straight from the feature arrays, and the
 //! answer, of which one bad row costs its symbol only. Used by the Predictor.
 
+mod words;
+
+pub use words::error_words;
+
 use crate::{
     adapters::{http::one_line, json::without_bare_tokens},
     domain::{

@@ -1,5 +1,6 @@
 //! A circuit breaker: after so many failures in a row an endpoint is left alone for a while, then asked once more.
-//! Pure; the time comes from outside and is monotonic.
+//! It is about the endpoint: what is wrong with one request never opens it. Pure; the time comes from outside and is
+//! monotonic.
 
 use std::time::{Duration, Instant};
 
@@ -24,7 +25,8 @@ impl Default for BreakerPolicy {
 pub enum BreakerState {
     /// Lets them through.
     Closed,
-    /// Lets them through, and the first failure opens it again; a caller that makes several sends one alone.
+    /// Lets them through, and the first failure opens it again; a caller that makes several sends one alone, each time
+    /// another one: a request may have troubles of its own, and must not stand for all the others for ever.
     HalfOpen,
     /// Refuses them.
     Open,
@@ -44,15 +46,36 @@ impl BreakerState {
     }
 }
 
+/// How a call ended, for the breaker of its endpoint; see [`Breaker`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CallEnd {
+    /// With a usable answer.
+    Answered,
+    /// With an answer that concerns nobody but this request.
+    Refused,
+    /// Without an answer, or with one that any other request would get as well.
+    Failed,
+}
+
 /// The breaker of one endpoint.
 ///
-/// Every call without a usable answer is a failure, those included that no repetition can mend, such as 401 or 404:
-/// asking on would spend the quota and may get the key locked, and a key that was replaced is found all the same by
-/// the one call after each pause.
+/// A failure is what the next request would meet as well: no connection, no answer in time, a broken one, a server's own
+/// error, and what is wrong with the account, such as 401, 402 or 429. No repetition mends the latter, but asking on
+/// would spend the quota and may get the key locked, and a key that was replaced is found all the same by the one call
+/// after each pause.
+///
+/// A refusal is an answer to this one request: 404 for a symbol that is not there, 400 or 422 for a row that the model
+/// cannot take, an answer in a shape that is of no use. It counts neither for the endpoint nor against it. While the
+/// breaker is closed it leaves the failures in a row as they are. While it is half open it leaves it half open: the
+/// server answers, so there is no reason to open again; but that it refuses a request does not show that it can serve
+/// one, so the next request is the trial. Only as many refusals in a row as it takes failures to open close it: a server
+/// that answers so often is there, and a long list of dead symbols must not be asked one by one.
 #[derive(Debug, Clone, Copy)]
 pub struct Breaker {
     policy: BreakerPolicy,
     failures: u32,
+    /// Since it is half open.
+    refusals: u32,
     /// End of the pause, from the opening to the next success.
     opened_until: Option<Instant>,
 }
@@ -60,7 +83,7 @@ pub struct Breaker {
 impl Breaker {
     /// A closed one.
     pub const fn new(policy: BreakerPolicy) -> Self {
-        Self { policy, failures: 0, opened_until: None }
+        Self { policy, failures: 0, refusals: 0, opened_until: None }
     }
 
     /// What it does with a request at `now`.
@@ -77,6 +100,16 @@ impl Breaker {
         *self = Self::new(self.policy);
     }
 
+    /// A call was answered at `now` with what concerns nobody but its own request.
+    pub fn refused(&mut self, now: Instant) {
+        if self.state(now) == BreakerState::HalfOpen {
+            self.refusals += 1;
+            if self.refusals >= self.policy.failures {
+                self.succeeded();
+            }
+        }
+    }
+
     /// A call ended without one at `now`. While it is open that is a call from before, and changes nothing: many that
     /// end together must not stretch the pause.
     pub fn failed(&mut self, now: Instant) {
@@ -87,6 +120,7 @@ impl Breaker {
             BreakerState::Open => false,
         };
         if opens {
+            self.refusals = 0;
             self.opened_until = Some(now + self.policy.pause);
         }
     }
@@ -134,6 +168,37 @@ mod tests {
         breaker.failed(later);
         assert_eq!(breaker.state(later + PAUSE - Duration::from_nanos(1)), BreakerState::Open);
         assert_eq!(breaker.state(later + PAUSE), BreakerState::HalfOpen);
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_request_neither_opens_it_nor_makes_failures_forgotten() {
+        let (mut breaker, now) = (Breaker::new(BreakerPolicy { failures: 3, pause: PAUSE }), Instant::now());
+        (0..100).for_each(|_| breaker.refused(now));
+        assert_eq!(breaker.state(now), BreakerState::Closed);
+        breaker.failed(now);
+        breaker.failed(now);
+        breaker.refused(now);
+        breaker.failed(now);
+        assert_eq!(breaker.state(now), BreakerState::Open);
+        breaker.refused(now);
+        assert_eq!(breaker.state(now), BreakerState::Open, "a call from before");
+    }
+
+    #[test]
+    fn a_refusal_leaves_a_half_open_one_half_open_and_many_in_a_row_close_it() {
+        let (mut breaker, now) = opened();
+        let later = now + PAUSE;
+        breaker.refused(later);
+        breaker.refused(later);
+        assert_eq!(breaker.state(later), BreakerState::HalfOpen);
+        breaker.failed(later);
+        assert_eq!(breaker.state(later), BreakerState::Open, "a failure opens it all the same");
+        let again = later + PAUSE;
+        breaker.refused(again);
+        breaker.refused(again);
+        assert_eq!(breaker.state(again), BreakerState::HalfOpen, "they are counted anew");
+        breaker.refused(again);
+        assert_eq!(breaker.state(again), BreakerState::Closed);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::{
     domain::window::RawBar,
     messages::ApiUsage,
 };
-use awc::{Client, http::header};
+use awc::http::header;
 use std::{
     cell::{Cell, RefCell},
     time::Duration,
@@ -24,7 +24,7 @@ const RETRY_AFTER_MAX: Duration = Duration::from_secs(86_400);
 
 /// What the requests of one cycle need.
 pub struct Session {
-    client: Client,
+    client: http::Client,
     key: ApiKey,
 }
 
@@ -35,7 +35,7 @@ pub struct Requests {
     body_bytes_max: usize,
     inflight: Inflight,
     /// Built by the first cycle; tried again by the next one if that fails.
-    client: RefCell<Option<Client>>,
+    client: RefCell<Option<http::Client>>,
     /// No request for any symbol before this.
     closed_until: Cell<Option<Instant>>,
 }
@@ -67,7 +67,8 @@ impl Requests {
         let client = match &*client {
             Some(client) => client.clone(),
             None => {
-                let built = http::client(&self.base_url).map_err(|error| FetchError::NoClient(error.to_string()))?;
+                let built =
+                    http::Client::new(&self.base_url).map_err(|error| FetchError::NoClient(error.to_string()))?;
                 client.insert(built).clone()
             }
         };
@@ -155,7 +156,7 @@ impl Requests {
 /// Asking for bars is safe to repeat; this is how long to wait first, if a repetition can help.
 fn pause_before_retry(error: &HttpError) -> Option<Duration> {
     match error {
-        // A pooled connection that the server had just closed: a new one works at once.
+        // A server that was restarted, or a proxy that hung up: another connection works at once.
         HttpError::Broken(_) => Some(Duration::ZERO),
         HttpError::Connect(_) => Some(RETRY_PAUSE),
         HttpError::Status { status: 429 | 500..=599, retry_after, .. } => {

@@ -1,6 +1,7 @@
 //! The Fetcher against a scripted server.
 
 mod server;
+mod shared_fate;
 
 use super::*;
 use crate::domain::breaker::BreakerPolicy;

@@ -3,11 +3,13 @@
 use super::*;
 use crate::domain::breaker::BreakerPolicy;
 use crate::domain::features::{FEATURE_COUNT, SEQUENCE_BARS};
+use crate::messages::{DropReason, PredictionReport};
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{TcpListener, TcpStream},
     sync::Mutex,
     thread,
+    time::Instant,
 };
 
 const DEADLINE: Duration = Duration::from_millis(400);
@@ -187,10 +189,10 @@ async fn a_bad_row_costs_its_symbol_and_one_error() {
 
 #[actix::test]
 async fn an_answer_without_a_good_row_is_a_failed_request() {
-    for body in ["[0,0,1]", "null,null", ""] {
+    for (rows, body) in [(1, "[0,0,1],[0,0,1]"), (2, "null,null"), (1, "")] {
         let (url, _) = serve(vec![ok(body)]);
-        let run = predict(&url, 2, 50).await;
-        assert_eq!(run.answers, [Err("bad_shape"); 2], "{body}");
+        let run = predict(&url, rows, 50).await;
+        assert_eq!(run.answers, vec![Err("bad_shape"); rows], "{body}");
         assert_eq!(run.api, ApiUsage { calls: 1, errors: vec!["bad_shape"] }, "{body}");
         assert_eq!((run.requests[0].failure, run.requests[0].row_failures.len()), (Some("bad_shape"), 0), "{body}");
     }

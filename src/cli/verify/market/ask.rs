@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 /// EODHD, and who asks.
 pub struct Provider {
-    client: awc::Client,
+    client: http::Client,
     key: ApiKey,
     deadline: Duration,
     body_bytes_max: usize,
@@ -62,7 +62,7 @@ impl Provider {
         let data = &settings.data;
         Ok(Self {
             key: stages::token(data).read()?,
-            client: http::client(&data.base_url)?,
+            client: http::Client::new(&data.base_url)?,
             deadline: Duration::from_millis(data.deadline_ms),
             body_bytes_max: data.body_bytes_max,
         })

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use sentinel_actors::{
     adapters::{
         http::{self, Answer, HttpError},
-        mlflow::{AnswerError, Tabular, parse_answer, write_request},
+        mlflow::{AnswerError, Tabular, error_words, parse_answer, write_request},
     },
     domain::{decision::Prediction, features::FeatureSet},
 };
@@ -19,12 +19,10 @@ use tokio::net::TcpStream;
 /// How many times the daemon's deadline is waited, and how long at least.
 const PATIENCE: u32 = 5;
 const PATIENCE_MIN: Duration = Duration::from_secs(1);
-/// Longest text of the server that is shown, in characters.
-const MESSAGE_CHARS_MAX: usize = 400;
 
 /// The model server.
 pub struct Server {
-    client: awc::Client,
+    client: http::Client,
     host: String,
     port: u16,
     base_url: String,
@@ -61,7 +59,7 @@ impl Server {
     pub fn new(model: &ModelSettings) -> io::Result<Self> {
         let base_url = format!("http://{}:{}", model.host, model.port);
         Ok(Self {
-            client: http::client(&base_url)?,
+            client: http::Client::new(&base_url)?,
             host: model.host.clone(),
             port: model.port,
             base_url,
@@ -79,7 +77,7 @@ impl Server {
 
     /// Status and text of a small page.
     pub async fn page(&self, path: &str) -> Result<(u16, String), HttpError> {
-        let request = self.client.get(format!("{}{path}", self.base_url));
+        let request = self.client.get(&format!("{}{path}", self.base_url));
         let answer = http::within(self.patience, http::fetch(request, None, self.body_bytes_max)).await?;
         Ok((answer.status, http::one_line(&String::from_utf8_lossy(&answer.body))))
     }
@@ -90,14 +88,14 @@ impl Server {
         let began = Instant::now();
         let answer = http::within(self.patience, async {
             match self.post(body.clone()).await {
-                // The server closes idle connections, also between two of our questions; the daemon asks again, too.
+                // A worker that was just restarted, for example; the daemon asks again, too.
                 Err(HttpError::Broken(_)) => self.post(body).await,
                 answer => answer,
             }
         });
         let Answer { status, body, .. } = answer.await?;
         if status != 200 {
-            return Err(Refusal::Status { status, message: message(&body) });
+            return Err(Refusal::Status { status, message: error_words(&body) });
         }
         let parsed = parse_answer(&body, rows.len())?;
         let took = began.elapsed();
@@ -106,7 +104,7 @@ impl Server {
     }
 
     async fn post(&self, body: Bytes) -> Result<Answer, HttpError> {
-        let request = self.client.post(format!("{}/invocations", self.base_url));
+        let request = self.client.post(&format!("{}/invocations", self.base_url));
         let request = request.insert_header((header::CONTENT_TYPE, "application/json"));
         http::fetch(request, Some(body), self.body_bytes_max).await
     }
@@ -140,38 +138,5 @@ impl Refusal {
                  to 1, or records with class_0_prob, class_1_prob, class_2_prob"
             }
         }
-    }
-}
-
-/// What an error's body says: MLflow's `message`, with the last line of its stack trace, which is the model's own word;
-/// or the body as it is.
-fn message(body: &[u8]) -> String {
-    let json: Option<serde_json::Value> = serde_json::from_slice(body).ok();
-    let text = |key| json.as_ref().and_then(|json| json.get(key)?.as_str());
-    match (text("message"), text("stack_trace").and_then(|trace| trace.trim_end().lines().last())) {
-        (Some(message), Some(cause)) => format!("{} ({})", shown(message), shown(cause)),
-        (Some(message), None) => shown(message),
-        (None, _) => shown(&String::from_utf8_lossy(body)),
-    }
-}
-
-/// Outside text made fit for a terminal.
-fn shown(text: &str) -> String {
-    let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
-    words.collect::<Vec<_>>().join(" ").chars().take(MESSAGE_CHARS_MAX).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_error_is_its_message_on_one_line() {
-        let body = br#"{"error_code": "BAD_REQUEST", "message": "no\n  way\u001b[31m"}"#;
-        assert_eq!(message(body), "no way [31m");
-        let body = br#"{"message": "It failed.", "stack_trace": "Traceback\n  in predict\nAssertionError: (1, 2)\n"}"#;
-        assert_eq!(message(body), "It failed. (AssertionError: (1, 2))");
-        assert_eq!(message(b"<html>\n502</html>"), "<html> 502</html>");
-        assert_eq!(message(&[b'x'; 5_000]).len(), MESSAGE_CHARS_MAX);
     }
 }

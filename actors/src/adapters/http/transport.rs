@@ -1,0 +1,173 @@
+//! One connection: name, TCP, TLS if it is asked for, and a stream that reads over interim answers. awc's own connector
+//! has no place for the last of them, and it would keep the connection.
+
+use super::{addresses::Addresses, interim::Interim};
+use actix_rt::net::{ActixStream, Ready};
+use actix_service::{Service, always_ready};
+use actix_tls::connect::{ConnectError, ConnectInfo, Connection};
+use awc::http::Uri;
+use bytes::Bytes;
+use futures_util::future::LocalBoxFuture;
+use rustls::{ClientConfig, pki_types::ServerName};
+use std::{
+    fmt, io,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+};
+use tokio_rustls::{TlsConnector, client::TlsStream};
+
+const HTTP_PORT: u16 = 80;
+const HTTPS_PORT: u16 = 443;
+/// What is read at a time until the answer begins.
+const CHUNK_BYTES: usize = 4_096;
+
+/// Connects to a URI's host, with TLS or without; the URI's scheme does not matter.
+#[derive(Clone)]
+pub struct Dial {
+    /// `None` is plain TCP.
+    pub tls: Option<Arc<ClientConfig>>,
+    /// What names were looked up.
+    pub addresses: Arc<Addresses>,
+}
+
+impl Service<ConnectInfo<Uri>> for Dial {
+    type Response = Connection<Uri, Stream>;
+    type Error = ConnectError;
+    type Future = LocalBoxFuture<'static, Result<Self::Response, Self::Error>>;
+
+    always_ready!();
+
+    fn call(&self, info: ConnectInfo<Uri>) -> Self::Future {
+        let (dial, uri) = (self.clone(), info.request().clone());
+        Box::pin(async move {
+            let stream = dial.connect(&uri).await.map_err(ConnectError::Io)?;
+            Ok(Connection::new(uri, stream))
+        })
+    }
+}
+
+impl Dial {
+    async fn connect(self, uri: &Uri) -> io::Result<Stream> {
+        // Brackets are a URI's way to write an IPv6 address, not part of it.
+        let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+        let port = uri.port_u16().unwrap_or(if self.tls.is_some() { HTTPS_PORT } else { HTTP_PORT });
+        let tcp = self.addresses.connect(host, port).await?;
+        // Head and body are written apart: the body must not wait for the head's acknowledgement.
+        tcp.set_nodelay(true)?;
+        let socket = match self.tls {
+            None => Socket::Plain(tcp),
+            Some(config) => {
+                let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
+                Socket::Tls(Box::new(TlsConnector::from(config).connect(name, tcp).await?))
+            }
+        };
+        Ok(Stream { socket, interim: Some(Interim::default()), begun: Bytes::new() })
+    }
+}
+
+#[derive(Debug)]
+enum Socket {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Socket {
+    fn tcp(&self) -> &TcpStream {
+        match self {
+            Self::Plain(tcp) => tcp,
+            Self::Tls(tls) => tls.get_ref().0,
+        }
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Plain(tcp) => Pin::new(tcp).poll_read(cx, buf),
+            Self::Tls(tls) => Pin::new(tls).poll_read(cx, buf),
+        }
+    }
+}
+
+/// A connection as awc sees it: the first head that can be read is the answer's.
+pub struct Stream {
+    socket: Socket,
+    /// Until the answer begins.
+    interim: Option<Interim>,
+    /// The answer's first bytes, until they are read.
+    begun: Bytes,
+}
+
+impl Stream {
+    /// Reads until the answer has begun or the connection has ended.
+    fn poll_begin(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while let Some(interim) = &mut self.interim {
+            let mut chunk = [0; CHUNK_BYTES];
+            let mut chunk = ReadBuf::new(&mut chunk);
+            ready!(self.socket.poll_read(cx, &mut chunk))?;
+            let begun = match chunk.filled() {
+                [] => Some(interim.rest()),
+                bytes => interim.push(bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?,
+            };
+            if let Some(begun) = begun {
+                (self.begun, self.interim) = (begun.into(), None);
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        ready!(this.poll_begin(cx))?;
+        if this.begun.is_empty() {
+            return this.socket.poll_read(cx, buf);
+        }
+        let room = buf.remaining().min(this.begun.len());
+        buf.put_slice(&this.begun.split_to(room));
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match &mut self.get_mut().socket {
+            Socket::Plain(tcp) => Pin::new(tcp).poll_write(cx, bytes),
+            Socket::Tls(tls) => Pin::new(tls).poll_write(cx, bytes),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.get_mut().socket {
+            Socket::Plain(tcp) => Pin::new(tcp).poll_flush(cx),
+            Socket::Tls(tls) => Pin::new(tls).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.get_mut().socket {
+            Socket::Plain(tcp) => Pin::new(tcp).poll_shutdown(cx),
+            Socket::Tls(tls) => Pin::new(tls).poll_shutdown(cx),
+        }
+    }
+}
+
+impl ActixStream for Stream {
+    fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<Ready>> {
+        ActixStream::poll_read_ready(self.socket.tcp(), cx)
+    }
+
+    fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<Ready>> {
+        ActixStream::poll_write_ready(self.socket.tcp(), cx)
+    }
+}
+
+impl fmt::Debug for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stream").field("socket", &self.socket).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,36 @@
+//! What a model server says when it refuses a request.
+
+/// Longest part of it that is kept, in characters.
+const WORDS_CHARS_MAX: usize = 400;
+
+/// What an error's body says, on one line: MLflow's `message`, with the last line of its stack trace, which is the
+/// model's own word; or the body as it is.
+pub fn error_words(body: &[u8]) -> String {
+    let json: Option<serde_json::Value> = serde_json::from_slice(body).ok();
+    let text = |key| json.as_ref().and_then(|json| json.get(key)?.as_str());
+    match (text("message"), text("stack_trace").and_then(|trace| trace.trim_end().lines().last())) {
+        (Some(message), Some(cause)) => format!("{} ({})", words(message), words(cause)),
+        (Some(message), None) => words(message),
+        (None, _) => words(&String::from_utf8_lossy(body)),
+    }
+}
+
+fn words(text: &str) -> String {
+    let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join(" ").chars().take(WORDS_CHARS_MAX).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_its_message_on_one_line() {
+        let body = br#"{"error_code": "BAD_REQUEST", "message": "no\n  way\u001b[31m"}"#;
+        assert_eq!(error_words(body), "no way [31m");
+        let body = br#"{"message": "It failed.", "stack_trace": "Traceback\n  in predict\nAssertionError: (1, 2)\n"}"#;
+        assert_eq!(error_words(body), "It failed. (AssertionError: (1, 2))");
+        assert_eq!(error_words(b"<html>\n502</html>"), "<html> 502</html>");
+        assert_eq!(error_words(&[b'x'; 5_000]).len(), WORDS_CHARS_MAX);
+    }
+}

@@ -1,0 +1,121 @@
+//! One symbol's troubles and the breaker of all: what is wrong with one request keeps no other from being made.
+
+use super::*;
+
+const PAUSE: Duration = Duration::from_millis(150);
+
+/// Five failures in a row open it.
+fn breakers() -> Breakers {
+    Breakers::new(BreakerPolicy { failures: 5, pause: PAUSE })
+}
+
+/// A market that fails as a whole while it is down; then `first` is what the first symbol gets.
+fn market(first: impl Fn() -> Reply + Send + Sync + 'static) -> (Server, Arc<AtomicBool>) {
+    let down = Arc::new(AtomicBool::new(false));
+    let is_down = down.clone();
+    let server = Server::start(move |_, request| match &request.path {
+        _ if is_down.load(Relaxed) => Reply::Status(401, ""),
+        path if path.contains("XX0USD") => first(),
+        _ => Reply::Body(rows(NOW - 200..NOW)),
+    });
+    (server, down)
+}
+
+/// `XX0USD` and as many others as it takes.
+fn symbols(count: usize) -> Vec<String> {
+    (0..count).map(|index| if index == 0 { "XX0USD".into() } else { format!("S{index}") }).collect()
+}
+
+fn rig(server: &Server, count: usize, breakers: &Breakers) -> Rig {
+    let symbols = symbols(count);
+    let symbols: Vec<_> = symbols.iter().map(String::as_str).collect();
+    let shared = breakers.clone();
+    Rig::new(&server.base_url, &symbols, |config| {
+        (config.breakers, config.deadline) = (shared, Duration::from_millis(500));
+    })
+}
+
+async fn outage(rig: &Rig, down: &AtomicBool, breakers: &Breakers) {
+    down.store(true, Relaxed);
+    while breakers.state(Endpoint::Eodhd) == BreakerState::Closed {
+        rig.cycle().await;
+    }
+    down.store(false, Relaxed);
+    tokio::time::sleep(PAUSE + Duration::from_millis(50)).await;
+}
+
+#[actix::test]
+async fn after_an_outage_a_dead_symbol_at_the_head_of_the_list_keeps_nobody_out() {
+    for count in [2, 10, 49] {
+        for (status, kind) in [(404, "404"), (400, "exception"), (422, "422")] {
+            let (server, down) = market(move || Reply::Status(status, ""));
+            let breakers = breakers();
+            let rig = rig(&server, count, &breakers);
+            outage(&rig, &down, &breakers).await;
+            let cycle = rig.cycle().await;
+            assert_eq!((cycle.failure(0), cycle.calls), (Some(kind), count as u64), "{status}, {count} symbols");
+            (1..count).for_each(|index| assert_eq!(cycle.window(index), (200, NOW - 1), "{status}, {count} symbols"));
+            assert_eq!(breakers.state(Endpoint::Eodhd), BreakerState::Closed);
+        }
+    }
+}
+
+#[actix::test]
+async fn what_is_wrong_with_one_symbol_opens_nothing_however_often_it_is_asked_for_alone() {
+    let bodies = ["[]", "", "<html>", r#"{"code":404}"#, r#"[{"timestamp":"x"}]"#];
+    for body in bodies {
+        let (server, _) = market(|| Reply::Body(body.into()));
+        let breakers = breakers();
+        let rig = rig(&server, 1, &breakers);
+        for _ in 0..12 {
+            assert!(rig.cycle().await.failure(0).is_some_and(|kind| kind != "breaker"), "{body}");
+        }
+        assert_eq!(breakers.state(Endpoint::Eodhd), BreakerState::Closed, "{body}");
+    }
+}
+
+#[actix::test]
+async fn with_poll_bar_a_dead_symbol_is_asked_for_alone_and_the_others_are_there_when_they_are_due() {
+    let server = Server::start(|number, request| match &request.path {
+        path if path.contains("XX0USD") => Reply::Status(404, ""),
+        _ => Reply::Body(if number < 2 { rows(NOW - 200..NOW) } else { rows(NOW..NOW + 1) }),
+    });
+    let breakers = breakers();
+    let shared = breakers.clone();
+    let change = |config: &mut Config| (config.breakers, config.poll) = (shared, Poll::Bar);
+    let rig = Rig::new(&server.base_url, &["XX0USD", "EURUSD"], change);
+    rig.cycle().await;
+    for step in 1..12 {
+        rig.clock.set(NOW * HOUR + 300 * step);
+        let cycle = rig.cycle().await;
+        assert_eq!((cycle.calls, cycle.failure(0), cycle.failure(1)), (1, Some("404"), None), "step {step}");
+    }
+    rig.clock.set((NOW + 1) * HOUR);
+    assert_eq!(rig.cycle().await.window(1), (200, NOW));
+    assert_eq!(breakers.state(Endpoint::Eodhd), BreakerState::Closed);
+}
+
+#[actix::test]
+async fn a_trial_that_fails_is_not_the_trial_again() {
+    let (server, down) = market(|| Reply::Late(Duration::from_secs(2), String::new()));
+    let breakers = breakers();
+    let rig = rig(&server, 10, &breakers);
+    outage(&rig, &down, &breakers).await;
+    let cycle = rig.cycle().await;
+    assert_eq!((cycle.failure(0), cycle.failure(1), cycle.calls), (Some("timeout"), Some("breaker"), 1));
+    tokio::time::sleep(PAUSE + Duration::from_millis(50)).await;
+    let cycle = rig.cycle().await;
+    assert_eq!((cycle.failure(0), cycle.calls), (Some("timeout"), 10));
+    (1..10).for_each(|index| assert_eq!(cycle.window(index), (200, NOW - 1)));
+}
+
+#[actix::test]
+async fn what_is_wrong_with_the_account_or_the_server_opens_it() {
+    for status in [401, 402, 403, 429, 500, 503, 301] {
+        let server = Server::start(move |_, _| Reply::Status(status, ""));
+        let breakers = breakers();
+        let rig = rig(&server, 5, &breakers);
+        rig.cycle().await;
+        assert_eq!(breakers.state(Endpoint::Eodhd), BreakerState::Open, "{status}");
+    }
+}
