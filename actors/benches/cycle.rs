@@ -131,6 +131,7 @@ fn policy(symbols: &[Symbol]) -> Policy {
         calendar: Arc::new(Calendar::fx()),
         kill_switch: Arc::new(NeverHalted),
         volume_max: 0.0,
+        failed_share_max: 0.5,
         has_clock_stepped: false,
     }
 }

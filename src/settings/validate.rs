@@ -44,6 +44,8 @@ pub(super) fn problems(settings: &Settings, purpose: Purpose) -> Vec<Problem> {
     trading(&settings.trading, &mut found);
     guards(&settings.guards, &mut found);
     breaker(&settings.breaker, &mut found);
+    let share = settings.health.failed_share_max;
+    found.unless((0.0..=1.0).contains(&share), "health.failed_share_max", "must be 0 to 1");
     gateway(settings, &mut found);
     journal(settings, &mut found);
     http(settings, &mut found);
@@ -221,9 +223,9 @@ fn symbols(settings: &Settings, found: &mut Found) {
     found.unless(!settings.symbols.0.is_empty(), "symbols", "must name at least one symbol");
     let mut seen = HashSet::new();
     let mut names_at_gateway = HashSet::new();
-    for Symbol { name, ticker, gateway_name, threshold: own, volume: lots, digits: places, stop_loss, take_profit } in
-        &settings.symbols.0
-    {
+    for symbol in &settings.symbols.0 {
+        let Symbol { name, ticker, gateway_name, threshold: own, volume: lots, digits: places, stop_loss, take_profit } =
+            symbol;
         let key = |field: &str| format!("symbols.{name}.{field}");
         let plain = |text: &str| {
             !text.is_empty()
@@ -235,21 +237,66 @@ fn symbols(settings: &Settings, found: &mut Found) {
         let is_new = seen.insert(name);
         found.unless(is_new, "symbols.name", format!("{name:?} is there twice"));
         // The ticker that is derived from a name has to be one, too: `sentinel check` writes it out.
-        let derived = format!("{name}.FOREX");
+        let derived = symbol.ticker();
         let fits = ticker.is_some() || derived.len() <= SYMBOL_BYTES_MAX;
         found.unless(fits, "symbols.name", format!("{name:?} is too long for the ticker {derived:?}: name its ticker"));
         found.unless(ticker.as_deref().is_none_or(plain), key("ticker"), rule);
-        let at_gateway = gateway_name.as_deref().unwrap_or(name);
+        let at_gateway = symbol.gateway_name();
         let message = format!("{at_gateway:?} is another symbol's, too: their positions could not be told apart");
-        found.unless(names_at_gateway.insert(at_gateway) || !is_new, key("gateway_name"), message);
+        // Without case, as brokers read them: EURUSDm and EURUSDM are one.
+        found.unless(names_at_gateway.insert(at_gateway.to_lowercase()) || !is_new, key("gateway_name"), message);
         found.unless(gateway_name.as_deref().is_none_or(plain), key("gateway_name"), rule);
         threshold(*own, &key("threshold"), found);
         volume(*lots, &key("volume"), found);
         digits(*places, &key("digits"), found);
-        let places = places.unwrap_or(settings.trading.digits);
-        distance(*stop_loss, places, &key("stop_loss"), found);
-        distance(*take_profit, places, &key("take_profit"), found);
+        // A distance of [trading] has been looked at with the digits of [trading].
+        let trading = &settings.trading;
+        let with_own_digits = |own: Option<Distance>, base| own.or_else(|| places.and(base));
+        let (stop_loss, take_profit) =
+            (with_own_digits(*stop_loss, trading.stop_loss), with_own_digits(*take_profit, trading.take_profit));
+        let places = places.unwrap_or(trading.digits);
+        distance(stop_loss, places, &key("stop_loss"), found);
+        distance(take_profit, places, &key("take_profit"), found);
+        scale(symbol, settings, found);
     }
+}
+
+/// Currencies whose pairs have two decimal places, or three with fractions of a pip: what their broker calls a pip is 0.01.
+const COARSE_CURRENCIES: [&str; 3] = ["JPY", "HUF", "KRW"];
+const COARSE_DIGITS_MAX: u32 = 3;
+const COARSE_PIP: f64 = 0.01;
+
+/// Stops that cannot fit the prices of a pair, as far as its name tells before any price is known. Digits matter only where
+/// there is a stop to round.
+fn scale(symbol: &Symbol, settings: &Settings, found: &mut Found) {
+    let Some(currency) = symbol.quote_currency().filter(|quote| COARSE_CURRENCIES.contains(&quote.as_str())) else {
+        return;
+    };
+    let Symbol { name, digits, stop_loss, take_profit, .. } = symbol;
+    let trading = &settings.trading;
+    let distances =
+        [("stop_loss", stop_loss.or(trading.stop_loss)), ("take_profit", take_profit.or(trading.take_profit))];
+    let wanted = distances.into_iter().filter_map(|(field, distance)| Some((field, distance?.price()?)));
+    let wanted: Vec<_> = wanted.collect();
+    for (field, distance) in &wanted {
+        found.unless(
+            *distance >= COARSE_PIP,
+            format!("symbols.{name}.{field}"),
+            format!(
+                "{distance} is less than a pip of {currency}, which is {COARSE_PIP}: give {name} a [[symbols]] table with its \
+                 own {field}, such as 0.2 for 20 pips"
+            ),
+        );
+    }
+    let digits = digits.unwrap_or(trading.digits);
+    found.unless(
+        wanted.is_empty() || digits <= COARSE_DIGITS_MAX,
+        format!("symbols.{name}.digits"),
+        format!(
+            "{digits} are too many for a price in {currency}, which has at most {COARSE_DIGITS_MAX}: give {name} a \
+             [[symbols]] table with its own digits"
+        ),
+    );
 }
 
 /// What live mode asks for on top; every missing piece is named with its flag.
@@ -344,8 +391,8 @@ fn digits(value: Option<u32>, key: &str, found: &mut Found) {
 }
 
 fn distance(value: Option<Distance>, digits: u32, key: &str, found: &mut Found) {
-    // Less than half of the last decimal place would round to the close itself.
-    let least = 0.5 / 10f64.powi(i32::try_from(digits).unwrap_or(0));
+    // Less than the last decimal place may round to the close itself.
+    let least = 1.0 / 10f64.powi(i32::try_from(digits).unwrap_or(0));
     let good = value.and_then(Distance::price).is_none_or(|price| price.is_finite() && price >= least);
     found.unless(good, key, format!("must be a distance in price of at least one of {digits} decimal places, or none"));
 }

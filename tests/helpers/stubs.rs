@@ -297,6 +297,7 @@ impl Rig {
                 calendar: Arc::new(Calendar::fx()),
                 kill_switch: Arc::new(Switch(script.is_halted.clone())),
                 volume_max: script.volume_max,
+                failed_share_max: 0.5,
                 has_clock_stepped: false,
             },
             clock: clock.clone(),
