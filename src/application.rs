@@ -5,6 +5,7 @@ use crate::{
     http::{self, HttpConfig},
     settings::Settings,
     stages::{self, Shared, Started},
+    start_lines,
     supervisor::Supervisor,
 };
 use actix::{Actor, Addr, Arbiter, Recipient};
@@ -75,8 +76,12 @@ pub enum Ended {
     Stopped,
     /// Its one cycle ran.
     Once {
-        /// Whether any symbol failed.
+        /// Whether it failed (`sentinel_actors::domain::cycle_verdict::judge` says when).
         failed: bool,
+        /// Whether some symbols failed, too few to make it a failed one.
+        degraded: bool,
+        /// Whether what was decided is in the journal.
+        is_recorded: bool,
     },
     /// An actor could not answer any more.
     StageGone(&'static str),
@@ -119,12 +124,16 @@ impl Application {
         let symbols: Vec<Symbol> = settings.instruments().iter().map(|instrument| instrument.symbol.clone()).collect();
         let identity = stages::identity(settings);
         let opened = Opened::at(&settings.journal.path, &identity, clock.now())?;
+        // Before any cycle, so that the first lines of a log say what the rest is about.
+        start_lines::say_settings(settings);
+        start_lines::say_unresolved(&opened.unresolved(), &settings.journal.path);
         // Weeks of hourly bars: a restart goes on with them.
         let known = opened.confidences(&identity.model, &symbols);
         let recorder = MetricsActor::new(metrics::Config {
             symbols,
             build: build_info(),
             config_hash: settings.hash()?,
+            failed_share_max: settings.health.failed_share_max,
             drift: Drift::new(settings.model.reference.clone(), known),
             live: settings.trading.live,
             period: plan.schedule.period(clock.now()),
@@ -213,9 +222,13 @@ impl Application {
             tracing::error!(actor, "cannot answer any more: the daemon ends, to be started afresh");
         }
         supervisor.stopping(self.drain_deadline + FLUSH_DEADLINE * 2 + STOP_SLACK);
-        self.drain().await;
+        let is_journalled = self.drain().await;
         attended.abort();
-        tracing::info!("stopped");
+        let ended = match ended {
+            Ended::Once { failed, degraded, .. } => Ended::Once { failed, degraded, is_recorded: is_journalled },
+            ended => ended,
+        };
+        say_end(&ended);
         Ok(ended)
     }
 
@@ -226,8 +239,9 @@ impl Application {
         actix_rt::spawn(async move { supervisor.attend(stages, scheduler).await })
     }
 
-    /// No new cycle; an order already sent is waited for; then HTTP and the threads end.
-    async fn drain(self) {
+    /// No new cycle; an order already sent is waited for; then HTTP and the threads end. Answers whether the journal has
+    /// all that it was told last.
+    async fn drain(self) -> bool {
         self.shutdown.cancel();
         if tokio::time::timeout(self.drain_deadline, self.scheduler.send(Drain)).await.is_err() {
             tracing::error!("a cycle did not end in time; an order under way may have been executed");
@@ -236,7 +250,8 @@ impl Application {
             tracing::error!("an order's fate could not be written; at the next start it is settled or unknown");
         }
         // Closed only now: every order's fate and the last cycle's decisions are in it.
-        if tokio::time::timeout(FLUSH_DEADLINE, self.journal.send(Flush)).await.is_err() {
+        let flushed = tokio::time::timeout(FLUSH_DEADLINE, self.journal.send(Flush)).await;
+        if flushed.is_err() {
             tracing::error!("the journal was not closed in time; what it lacks is settled at the next start");
         }
         let serving = self.http.borrow_mut().take();
@@ -248,6 +263,21 @@ impl Application {
         if self.metrics_arbiter.join().is_err() {
             tracing::error!("the metrics thread panicked");
         }
+        matches!(flushed, Ok(Ok(true)))
+    }
+}
+
+/// The last line: it says how the one cycle of `--once` went, as its exit code does.
+fn say_end(ended: &Ended) {
+    match ended {
+        Ended::Once { is_recorded: false, .. } => {
+            tracing::error!(error = "journal", "stopped: what the cycle decided could not be written to the journal")
+        }
+        Ended::Once { failed: true, .. } => tracing::error!("stopped: the cycle failed"),
+        Ended::Once { degraded: true, .. } => {
+            tracing::warn!("stopped: the cycle was degraded, some symbols failed; the lines before name them");
+        }
+        Ended::Once { .. } | Ended::Stopped | Ended::StageGone(_) => tracing::info!("stopped"),
     }
 }
 
@@ -274,7 +304,10 @@ async fn watch(stages: &[(ActorName, Recipient<Ping>)], metrics: &Telemetry) -> 
 async fn heed(notices: &mut UnboundedReceiver<Notice>, once: bool) -> Ended {
     loop {
         match notices.recv().await {
-            Some(Notice::CyclesEnded { failed }) if once => return Ended::Once { failed: failed > 0 },
+            Some(Notice::CyclesEnded { failed, degraded }) if once => {
+                // Whether the journal has it is known once it is closed.
+                return Ended::Once { failed: failed > 0, degraded: degraded > 0, is_recorded: true };
+            }
             Some(Notice::CyclesEnded { .. }) => tracing::info!("all cycles ran; serving on"),
             Some(Notice::StageGone(actor)) => return Ended::StageGone(actor.as_str()),
             None => return Ended::StageGone(ActorName::Scheduler.as_str()),
@@ -318,6 +351,7 @@ pub fn policy(settings: &Settings, clock: Arc<dyn Clock>) -> Policy {
         calendar: settings.market.hours.clone(),
         kill_switch: Arc::new(HaltFile::new(settings.guards.halt_file.clone())),
         volume_max: settings.guards.volume_max,
+        failed_share_max: settings.health.failed_share_max,
         has_clock_stepped: false,
     }
 }
@@ -392,9 +426,12 @@ mod tests {
     #[actix_rt::test]
     async fn what_the_scheduler_says_ends_the_daemon_or_not() {
         let (notify, mut notices) = unbounded_channel();
-        notify.send(Notice::CyclesEnded { failed: 1 }).unwrap();
-        assert_eq!(heed(&mut notices, true).await, Ended::Once { failed: true });
-        notify.send(Notice::CyclesEnded { failed: 1 }).unwrap();
+        for (failed, degraded) in [(1, 0), (0, 1), (0, 0)] {
+            notify.send(Notice::CyclesEnded { failed, degraded }).unwrap();
+            let ended = Ended::Once { failed: failed > 0, degraded: degraded > 0, is_recorded: true };
+            assert_eq!(heed(&mut notices, true).await, ended);
+        }
+        notify.send(Notice::CyclesEnded { failed: 1, degraded: 0 }).unwrap();
         notify.send(Notice::StageGone(ActorName::Fetcher)).unwrap();
         assert_eq!(heed(&mut notices, false).await, Ended::StageGone("fetcher"));
     }

@@ -20,6 +20,7 @@ pub mod sandbox;
 pub mod settings;
 pub mod signals;
 pub mod stages;
+pub mod start_lines;
 pub mod supervisor;
 pub mod telemetry;
 

@@ -140,7 +140,12 @@ async fn each_rule_that_stops_a_signal_is_named() {
     let dry = run(60, &[("trading.live", "false")]).await;
     assert_eq!(reasons(&dry), HashSet::from(["dry_run", "below_threshold"]));
     let (base_url, port) = yesterdays_market_and_a_sure_model();
-    let flags = [("schedule.clock", "system"), ("data.base_url", &base_url), ("model.port", &port)];
+    let flags = [
+        ("schedule.clock", "system"),
+        ("market.calendar", "always"),
+        ("data.base_url", &base_url),
+        ("model.port", &port),
+    ];
     let stale = run(2, &flags).await;
     assert_eq!((reasons(&stale), &stale[0]["likeliest"]), (HashSet::from(["stale_bar"]), &"BUY".into()));
     let day = 86_400;

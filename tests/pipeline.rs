@@ -8,7 +8,10 @@ mod stubs;
 use actix::Actor;
 use sentinel_actors::{
     cycle::Stages,
-    domain::{decision::Action, guard::Suppression, journal::Reason},
+    domain::{
+        cycle_verdict::SymbolFailure, decision::Action, guard::Suppression, health::Step, instrument::Symbol,
+        journal::Reason,
+    },
     messages::{ActorName, DropReason, Event},
     scheduler::{Drain, Notice},
 };
@@ -130,7 +133,7 @@ async fn an_order_above_the_volume_limit_is_not_sent() {
 #[actix_rt::test]
 async fn one_symbols_failure_never_costs_another_its_decision() {
     let rig = Rig::start(Script { failing_symbol: Some("EURUSD"), ..Script::default() }).await;
-    assert_eq!(rig.counts(), (1, 1, 0), "the cycle counts as failed");
+    assert_eq!(rig.counts(), (1, 0, 0), "one of two is no failed cycle");
     let sent = rig.script.sent.lock().unwrap();
     assert_eq!(sent.iter().map(|signal| signal.symbol.as_str()).collect::<Vec<_>>(), ["GBPUSD"]);
 }
@@ -193,6 +196,24 @@ async fn a_symbol_that_nobody_configured_is_never_traded() {
 }
 
 #[actix_rt::test]
+async fn one_symbol_of_two_degrades_a_cycle_and_is_named() {
+    let mut rig =
+        Rig::start_with(Script { failing_symbol: Some("EURUSD"), ..Script::default() }, 1, |stages| stages).await;
+    assert_eq!(rig.counts(), (1, 0, 0), "half of them is not more than half");
+    assert_eq!(rig.notices.recv().await, Some(Notice::CyclesEnded { failed: 0, degraded: 1 }));
+    let events = rig.script.events.lock().unwrap();
+    let failures = events.iter().find_map(|event| match event {
+        Event::SymbolsEnded { failures, .. } => Some(failures.clone()),
+        _ => None,
+    });
+    let expected = SymbolFailure { symbol: Symbol::new("EURUSD"), step: Step::Fetch, kind: "timeout" };
+    assert_eq!(failures, Some(vec![expected]));
+    let ended = events.iter().position(|event| matches!(event, Event::SymbolsEnded { .. })).unwrap();
+    let finished = events.iter().position(|event| matches!(event, Event::CycleFinished { .. })).unwrap();
+    assert!(ended < finished, "whoever reads the end knows who failed");
+}
+
+#[actix_rt::test]
 async fn a_panicking_stage_costs_its_cycle_and_is_counted() {
     let mut rig = Rig::start(Script { predict_panics: true, ..Script::default() }).await;
     rig.clock.advance(Duration::from_secs(58)).await;
@@ -219,7 +240,7 @@ async fn no_cycle_starts_after_the_asked_number() {
         rig.clock.advance(MINUTE).await;
     }
     assert_eq!(rig.counts(), (2, 0, 0));
-    assert_eq!(rig.notices.recv().await, Some(Notice::CyclesEnded { failed: 0 }));
+    assert_eq!(rig.notices.recv().await, Some(Notice::CyclesEnded { failed: 0, degraded: 0 }));
     assert!(rig.script.events.lock().unwrap().iter().any(|event| matches!(event, Event::CyclesEnded)));
 }
 

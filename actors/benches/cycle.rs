@@ -133,6 +133,7 @@ fn policy(symbols: &[Symbol]) -> Policy {
         kill_switch: Arc::new(NeverHalted),
         volume_max: 0.0,
         clock: Arc::new(SystemClock),
+        failed_share_max: 0.5,
         has_clock_stepped: false,
     }
 }

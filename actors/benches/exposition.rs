@@ -47,6 +47,7 @@ fn recorder(symbols: usize) -> Recorder {
         build: BuildInfo { version: "0.1.0".into(), revision: "abc1234".into(), rustc: "1.85.0".into() },
         config_hash: 0,
         drift: Drift::default(),
+        failed_share_max: 0.5,
         live: false,
         period: Duration::from_secs(60),
         inflight: Inflight::default(),
@@ -88,13 +89,14 @@ fn cycle_events(symbols: usize) -> Vec<(&'static str, Event)> {
         ("predictions_received", Event::PredictionsReceived { requests, api, is_refused: false }),
         ("signals_decided", Event::SignalsDecided { decisions, suppressed: vec![] }),
         ("signals_handled", Event::SignalsHandled { reports }),
+        ("symbols_ended", Event::SymbolsEnded { cycle_id: 1, failures: vec![] }),
         ("cycle_finished", Event::CycleFinished { cycle_id: 1, finished_at: 1.5e9, duration, failed: false }),
     ]
 }
 
 fn exposition(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("exposition");
-    for symbols in [1, 100] {
+    for symbols in [1, 100, 10_000] {
         let mut recorder = recorder(symbols);
         for (name, format) in [("text", Format::Text), ("openmetrics", Format::OpenMetrics)] {
             group.bench_function(format!("{name}/{symbols}_symbols"), |b| {

@@ -7,11 +7,12 @@ use crate::{
         bar::Interval,
         calendar::Calendar,
         clock::{Clock, Moment},
+        cycle_verdict::{CycleVerdict, judge},
         decision::{Prediction, decide},
         guard::{Circumstances, KillSwitch, Suppression, is_stale, objection},
         health::Step,
         instrument::{Instrument, Symbol},
-        order::Side,
+        order::{Side, check_stops},
     },
     messages::{
         ActorName, BuildFeatures, CycleId, DecisionReport, DropReason, Event, FetchBars, OpenGateway, Ping, Predict,
@@ -65,6 +66,8 @@ pub struct Policy {
     pub volume_max: f64,
     /// Dates every decision, whatever clock the market follows.
     pub clock: Arc<dyn Clock>,
+    /// Largest share of the symbols that may fail before the cycle has, a ratio in 0..=1.
+    pub failed_share_max: f64,
     /// Whether the wall clock jumped since the last cycle, so that this one sends no order; the Scheduler says so.
     pub has_clock_stepped: bool,
 }
@@ -74,7 +77,9 @@ pub struct Policy {
 pub enum CycleEnd {
     /// Every symbol went through every stage.
     Completed,
-    /// Some symbol failed in some stage; the others were decided.
+    /// Some symbols failed, fewer than it takes for [`CycleEnd::Failed`]; the others were decided.
+    Degraded,
+    /// No symbol got through, or too many failed, by the rule of [`judge`].
     Failed,
     /// Given up because the daemon is stopping.
     GivenUp,
@@ -105,11 +110,20 @@ pub async fn run_cycle(cycle_id: CycleId, stages: &Stages, policy: &Policy, shut
             log.panicked(step);
             CycleEnd::Failed
         }
-        Ok(()) if log.has_failures() => CycleEnd::Failed,
         Ok(()) => CycleEnd::Completed,
     };
     let given_up = end == CycleEnd::GivenUp;
-    log.finish(given_up);
+    let failures = log.failed_symbols(&policy.instruments);
+    let verdict = judge(policy.instruments.len(), failures.len(), policy.failed_share_max);
+    let end = match (end, verdict) {
+        (CycleEnd::Completed, CycleVerdict::Degraded) => CycleEnd::Degraded,
+        (CycleEnd::Completed, CycleVerdict::Failed) => CycleEnd::Failed,
+        (end, _) => end,
+    };
+    log.finish(given_up, verdict, &failures);
+    if !given_up {
+        stages.metrics.report(Event::SymbolsEnded { cycle_id, failures });
+    }
     // Not waited for, so that no cycle is longer by a write; the next one waits, and so does the end of the daemon.
     let decisions = data.records(&log, &policy.instruments, policy.interval, given_up);
     stages.record.do_send(RecordDecisions { cycle_id, decisions });
@@ -150,6 +164,7 @@ async fn through_stages(
     if windows.is_empty() {
         return Ok(());
     }
+    stages.metrics.report(stops_checked(&policy.instruments, &newest));
 
     let built = until(shutdown, ask(&stages.build, BuildFeatures { cycle_id, windows }, Step::Features)).await?;
     let rows = log.keep_successes(Step::Features, built);
@@ -174,6 +189,19 @@ async fn through_stages(
         log.orders(reports);
     }
     Ok(())
+}
+
+/// For which symbols no order could be built at their newest close: said with the first bars, not with the first order.
+fn stops_checked(instruments: &[Instrument], newest: &HashMap<Symbol, (f64, i64)>) -> Event {
+    let (mut bad, mut unpriced) = (Vec::new(), Vec::new());
+    for instrument in instruments {
+        match newest.get(&instrument.symbol).map(|(close, _)| check_stops(instrument, *close)) {
+            None => unpriced.push(instrument.symbol.clone()),
+            Some(Err(bad_stop)) => bad.push((instrument.symbol.clone(), bad_stop.to_string())),
+            Some(Ok(())) => {}
+        }
+    }
+    Event::StopsChecked { bad, unpriced }
 }
 
 /// What `work` gives, and how long it took.

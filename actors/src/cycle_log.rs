@@ -1,10 +1,19 @@
 //! What a cycle did, gathered while it runs: one line at its end, and one per distinct failure.
 
 use crate::{
-    domain::{decision::Action, desk::Fate, guard::Suppression, health::Step, instrument::Symbol, order::Outcome},
+    domain::{
+        cycle_verdict::{CycleVerdict, SymbolFailure},
+        decision::Action,
+        desk::Fate,
+        guard::Suppression,
+        health::Step,
+        instrument::{Instrument, Symbol},
+        order::Outcome,
+    },
     messages::{ActorName, CycleId, DecisionReport, SignalReport, SignalResult, StageFailure, SymbolResult},
 };
 use std::{
+    collections::{HashMap, HashSet},
     fmt::Write as _,
     time::{Duration, Instant},
 };
@@ -103,14 +112,30 @@ impl CycleLog {
         self.failures.push(Failure { step, cause, symbols: Vec::new() });
     }
 
-    /// Whether any symbol failed in any stage. A rejected order is no failure: the gateway did answer.
-    pub fn has_failures(&self) -> bool {
-        let is_lost = |fate: &Fate| matches!(fate.outcome, Outcome::NotSent { .. } | Outcome::Unknown { .. });
-        let lost = |report: &SignalReport| {
-            let is_order_lost = matches!(&report.result, SignalResult::Ordered { fate, .. } if is_lost(fate));
-            is_order_lost || report.closes.iter().any(|(_, fate)| is_lost(fate))
+    /// Who did not get through, in the order of configuration, each by the first step that failed for it. What counts
+    /// as a failure is written at [`judge`](crate::domain::cycle_verdict::judge).
+    pub fn failed_symbols(&self, instruments: &[Instrument]) -> Vec<SymbolFailure> {
+        let mut failed = HashMap::new();
+        for Failure { step, cause, symbols } in &self.failures {
+            for symbol in symbols {
+                failed.entry(symbol).or_insert((*step, cause.kind));
+            }
+        }
+        for report in &self.orders {
+            if let Some(kind) = lost(report) {
+                failed.entry(&report.symbol).or_insert((Step::Send, kind));
+            }
+        }
+        let everyones = self.failures.iter().find(|failure| failure.symbols.is_empty());
+        let everyones = everyones.map(|failure| (failure.step, failure.cause.kind));
+        let decided: HashSet<&Symbol> = self.decisions.iter().map(|decided| &decided.symbol).collect();
+        let failure = |Instrument { symbol, .. }: &Instrument| {
+            // A stage that said nothing about a symbol has a defect, and the symbol has no decision.
+            let forgotten = || (!decided.contains(symbol)).then_some((Step::Decide, "no_answer"));
+            let (step, kind) = failed.get(symbol).copied().or(everyones).or_else(forgotten)?;
+            Some(SymbolFailure { symbol: symbol.clone(), step, kind })
         };
-        !self.failures.is_empty() || self.orders.iter().any(lost)
+        instruments.iter().filter_map(failure).collect()
     }
 
     /// What was decided, per symbol.
@@ -136,7 +161,9 @@ impl CycleLog {
     }
 
     /// Writes the cycle's lines.
-    pub fn finish(&self, given_up: bool) {
+    pub fn finish(&self, given_up: bool, verdict: CycleVerdict, failed: &[SymbolFailure]) {
+        // Given up is ended, not failed: what was not asked any more says nothing.
+        let (verdict, failed) = if given_up { (CycleVerdict::Ok, &[][..]) } else { (verdict, failed) };
         for failure in &self.failures {
             tracing::warn!(
                 cycle_id = self.cycle_id,
@@ -161,7 +188,9 @@ impl CycleLog {
             hold = count(Action::Hold),
             buy = count(Action::Buy),
             orders = %named(stopped.chain(handled).map(|(symbol, fate)| format!("{symbol}={fate}"))),
-            failed = self.has_failures(),
+            failed = verdict == CycleVerdict::Failed,
+            outcome = if given_up { "given_up" } else { verdict.as_str() },
+            failed_symbols = %named(failed.iter().map(|failure| failure.symbol.to_string())),
             fetch_ms = self.millis(Step::Fetch),
             gateway_ms = self.opening.map(round),
             features_ms = self.millis(Step::Features),
@@ -191,6 +220,17 @@ impl CycleLog {
     fn millis(&self, step: Step) -> Option<f64> {
         self.durations.iter().find(|(s, _)| *s == step).map(|(_, duration)| round(*duration))
     }
+}
+
+/// What makes an order's symbol fail, if anything: its own fate or that of one of its closes. A rejected order is no
+/// failure: the gateway did answer.
+fn lost(report: &SignalReport) -> Option<&'static str> {
+    let own = match &report.result {
+        SignalResult::Ordered { fate, .. } => Some(fate),
+        SignalResult::Suppressed(_) => None,
+    };
+    let is_lost = |fate: &&Fate| matches!(fate.outcome, Outcome::NotSent { .. } | Outcome::Unknown { .. });
+    report.closes.iter().map(|(_, fate)| fate).chain(own).find(is_lost).map(|fate| fate.outcome.as_str())
 }
 
 /// Milliseconds with three decimals.
@@ -239,6 +279,22 @@ mod tests {
         assert_eq!(log.keep_successes(Step::Fetch, results), [(Symbol::new("B"), 7)]);
         assert_eq!(log.failures.len(), 1);
         assert_eq!(log.failures[0].symbols.len(), 2);
-        assert!(log.has_failures());
+        let instruments = ["A", "B", "C"].map(|name| Instrument {
+            symbol: Symbol::new(name),
+            ticker: name.into(),
+            gateway_name: name.into(),
+            threshold: 0.6,
+            volume: 0.01,
+            digits: 5,
+            stop_loss: None,
+            take_profit: None,
+        });
+        let failed = |log: &CycleLog| -> Vec<String> {
+            let failures = log.failed_symbols(&instruments).into_iter();
+            failures.map(|SymbolFailure { symbol, step, kind }| format!("{symbol} {} {kind}", step.as_str())).collect()
+        };
+        assert_eq!(failed(&log), ["A fetch timeout", "B decide no_answer", "C fetch timeout"], "B was never decided");
+        log.panicked(Step::Predict);
+        assert_eq!(failed(&log), ["A fetch timeout", "B predict panic", "C fetch timeout"], "a panic is everyone's");
     }
 }

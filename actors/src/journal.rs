@@ -7,7 +7,7 @@
 mod tests;
 
 use crate::{
-    adapters::journal::{DaemonLock, FileId, Identity, OpenError, Store},
+    adapters::journal::{DaemonLock, FileId, Identity, OpenError, OrderRow, Store},
     domain::{
         clock::Clock,
         drift::{CONFIDENCES, FirstConfidence},
@@ -77,6 +77,12 @@ impl Opened {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Orders of unknown fate that the daemon before left behind, oldest first; none if the file cannot be read, which
+    /// was said when it was opened.
+    pub fn unresolved(&self) -> Vec<OrderRow> {
+        self.store.as_ref().and_then(|store| store.orders(true).ok()).unwrap_or_default()
     }
 
     /// The confidences from which drift goes on; none if the file cannot be read.
@@ -344,11 +350,12 @@ impl Handler<RecordDecisions> for Journal {
 }
 
 impl Handler<Flush> for Journal {
-    type Result = ();
+    type Result = bool;
 
-    fn handle(&mut self, _: Flush, _: &mut Self::Context) {
+    fn handle(&mut self, _: Flush, _: &mut Self::Context) -> Self::Result {
         self.is_closed = true;
         self.store = None;
         self.lock = None;
+        self.is_writable == Some(true)
     }
 }

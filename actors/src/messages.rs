@@ -197,8 +197,9 @@ pub struct RecordDecisions {
 }
 
 /// Application -> Journal, at shutdown: answered when all before it is on disk and the file is closed and unlocked.
+/// Answers whether the last write went through.
 #[derive(Debug, Clone, Copy, Message)]
-#[rtype(result = "()")]
+#[rtype(result = "bool")]
 pub struct Flush;
 
 /// HTTP -> MetricsActor: the exposition in this format, at most a second old.

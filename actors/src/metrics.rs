@@ -37,6 +37,8 @@ pub struct Config {
     pub config_hash: u64,
     /// What the model's confidences were until now.
     pub drift: Drift,
+    /// Largest share of the symbols that may fail in a step before the step has, a ratio in 0..=1.
+    pub failed_share_max: f64,
     /// Whether orders leave.
     pub live: bool,
     /// Time between two due cycles.

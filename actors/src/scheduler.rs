@@ -41,10 +41,12 @@ pub struct SchedulerConfig {
 /// Scheduler -> Application.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Notice {
-    /// All asked cycles ran; this many failed.
+    /// All asked cycles ran.
     CyclesEnded {
         /// Cycles that failed.
         failed: u64,
+        /// Cycles in which some symbols failed, and too few to make it a failed one.
+        degraded: u64,
     },
     /// An actor cannot answer any more; the daemon has to end.
     StageGone(ActorName),
@@ -74,6 +76,7 @@ pub struct Scheduler {
     draining: bool,
     cycles_started: u64,
     cycles_failed: u64,
+    cycles_degraded: u64,
     last_cycle_id: CycleId,
     clock_steps: StepDetector,
 }
@@ -88,6 +91,7 @@ impl Scheduler {
             draining: false,
             cycles_started: 0,
             cycles_failed: 0,
+            cycles_degraded: 0,
             last_cycle_id: 0,
             clock_steps: StepDetector::default(),
         }
@@ -172,8 +176,9 @@ impl Scheduler {
     }
 
     fn finish_cycle(&mut self, cycle_id: CycleId, end: CycleEnd, duration: Duration, ctx: &mut Context<Self>) {
-        let failed = !matches!(end, CycleEnd::Completed | CycleEnd::GivenUp);
+        let failed = matches!(end, CycleEnd::Failed | CycleEnd::StageGone(_));
         self.cycles_failed += u64::from(failed);
+        self.cycles_degraded += u64::from(end == CycleEnd::Degraded);
         let finished_at = self.config.clock.now().as_secs_f64();
         self.emit(Event::CycleFinished { cycle_id, finished_at, duration, failed });
         self.set_running(false);
@@ -182,7 +187,8 @@ impl Scheduler {
             let _ = self.config.notices.send(Notice::StageGone(actor));
         } else if self.all_started() {
             self.emit(Event::CyclesEnded);
-            let _ = self.config.notices.send(Notice::CyclesEnded { failed: self.cycles_failed });
+            let (failed, degraded) = (self.cycles_failed, self.cycles_degraded);
+            let _ = self.config.notices.send(Notice::CyclesEnded { failed, degraded });
         } else if self.cycles_started < self.config.back_to_back {
             ctx.notify(Tick { due: self.config.clock.now(), missed_before: 0 });
         }

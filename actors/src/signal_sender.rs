@@ -227,12 +227,12 @@ impl Sender {
         let Some(instrument) = instrument else {
             // The cycle decides on configured symbols only, so this is a defect; and a doubt means no order.
             error!(cycle_id, symbol = %signal.symbol, stage = "send", error = "unknown_symbol", "no order");
-            return Err(Suppression::Halted);
+            return Err(Suppression::UnknownSymbol);
         };
         let order = Order::new(id, instrument, signal.side, signal.confidence, signal.close, signal.bar_close_time);
         let order = order.map_err(|bad_stop| {
             error!(cycle_id, symbol = %signal.symbol, stage = "send", error = "bad_stop", "no order: {bad_stop}");
-            Suppression::Halted
+            Suppression::BadStop
         })?;
         let order = if self.config.dialect.kind().says_terms() { order } else { order.without_terms() };
         if !self.config.live {

@@ -4,7 +4,7 @@ use super::{args::SettingsArgs, fail, refuse};
 use crate::settings::Settings;
 use anyhow::Context;
 use sentinel_actors::adapters::gateway::curve;
-use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::ExitCode};
+use std::{fmt::Write as _, fs, os::unix::fs::PermissionsExt, path::Path, process::ExitCode};
 
 pub(super) fn main(args: &SettingsArgs) -> ExitCode {
     let settings = match Settings::load(&args.sources()) {
@@ -15,8 +15,9 @@ pub(super) fn main(args: &SettingsArgs) -> ExitCode {
     match printed.context("the settings have no TOML form") {
         Ok((text, hash)) => {
             println!(
-                "# These settings are valid; `sentinel run` starts with them.\n# sentinel_config_hash {hash}\n{}\n{text}",
-                line(&settings)
+                "# These settings are valid; `sentinel run` starts with them.\n# sentinel_config_hash {hash}\n{}{}\n{text}",
+                line(&settings),
+                derived(&settings)
             );
             ExitCode::SUCCESS
         }
@@ -40,6 +41,22 @@ fn line(settings: &Settings) -> String {
     };
     let exposed = exposed(gateway.curve_secret_key_file.as_deref(), "gateway.curve_secret_key_file");
     format!("{library}\n{line}{exposed}{}", http(settings))
+}
+
+/// What follows from the symbols' names, where it is not plain: the calendar, and what a name with a suffix means.
+fn derived(settings: &Settings) -> String {
+    let market = &settings.market;
+    let mut text = match (market.is_auto, market.calendar.as_str()) {
+        (false, _) => String::new(),
+        (true, "fx") => "\n# market.calendar is auto: fx, for every ticker ends in .FOREX.".to_owned(),
+        (true, name) => format!("\n# market.calendar is auto: {name}, for not every ticker ends in .FOREX."),
+    };
+    for symbol in settings.symbols.0.iter().filter(|symbol| symbol.name.contains('.')) {
+        // Writing to a String cannot fail.
+        let _ =
+            write!(text, "\n# {}: ticker {}, at the gateway {}.", symbol.name, symbol.ticker(), symbol.gateway_name());
+    }
+    text
 }
 
 /// What protects /metrics and /health, if anything does.

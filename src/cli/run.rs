@@ -12,7 +12,7 @@ use std::process::ExitCode;
 pub(super) struct Args {
     #[command(flatten)]
     settings: SettingsArgs,
-    /// Run one cycle and exit: 0 if every symbol went through, 1 if not
+    /// Run one cycle and exit: 0 unless it failed (health.failed_share_max) or the journal could not be written, then 1
     #[arg(long)]
     once: bool,
 }
@@ -47,8 +47,8 @@ pub(super) fn on_system<T>(work: impl Future<Output = T>) -> T {
 /// What the process says about how the daemon ended.
 pub(super) fn exit_code(ended: anyhow::Result<Ended>) -> ExitCode {
     match ended {
-        Ok(Ended::Stopped | Ended::Once { failed: false }) => ExitCode::SUCCESS,
-        Ok(Ended::Once { failed: true } | Ended::StageGone(_)) => ExitCode::FAILURE,
+        Ok(Ended::Stopped | Ended::Once { failed: false, is_recorded: true, .. }) => ExitCode::SUCCESS,
+        Ok(Ended::Once { .. } | Ended::StageGone(_)) => ExitCode::FAILURE,
         Err(error) => fail(&error),
     }
 }

@@ -85,6 +85,7 @@ fn real() -> (Deps, Addr<MetricsActor>) {
         build: BuildInfo { version: "0.1.0".into(), revision: "abc1234".into(), rustc: "1.85.0".into() },
         config_hash: 0,
         drift: Drift::default(),
+        failed_share_max: 0.5,
         live: false,
         period: Duration::from_secs(60),
         inflight: Inflight::default(),

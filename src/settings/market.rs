@@ -7,6 +7,8 @@ use std::{fs, ops::Range, path::Path};
 use toml::Spanned;
 
 const CALENDAR_KEY: &str = "market.calendar";
+/// The calendar that follows the symbols.
+pub(super) const AUTO: &str = "auto";
 const HOLIDAYS_KEY: &str = "market.holidays";
 
 #[derive(Deserialize)]
@@ -23,6 +25,12 @@ struct CalendarFile {
 #[serde(deny_unknown_fields)]
 struct HolidaysFile {
     closed: Vec<Spanned<String>>,
+}
+
+/// What [`AUTO`] means: the forex week if every ticker is of that market, else no hours at all, for Sentinel does not know
+/// those of exchanges.
+pub(super) const fn name(are_all_forex: bool) -> &'static str {
+    if are_all_forex { "fx" } else { "always" }
 }
 
 /// Builds the calendar.
@@ -69,7 +77,7 @@ struct Source<'a> {
 impl<'a> Source<'a> {
     fn read(key: &'static str, path: &'a Path) -> Result<Self, Problem> {
         let text = fs::read_to_string(path).map_err(|error| {
-            let rule = if key == CALENDAR_KEY { "must be fx, always or a file: " } else { "" };
+            let rule = if key == CALENDAR_KEY { "must be auto, fx, always or a file: " } else { "" };
             Problem::new(key, format!("{rule}{}: {error}", path.display()))
         })?;
         Ok(Self { key, path, text })
@@ -109,6 +117,7 @@ mod tests {
         super::calendar(&MarketSettings {
             calendar: calendar_file.as_ref().map_or(calendar.into(), |file| path(file).display().to_string()),
             holidays: holidays_file.as_ref().map(path),
+            is_auto: false,
             hours: Default::default(),
         })
     }
@@ -120,7 +129,7 @@ mod tests {
         let file = "time_zone = \"America/New_York\"\nsessions = [\"Sun 17:00 - Fri 17:00\"]\nday_ends = \"17:00\"\n";
         assert_eq!(load(file, None), Ok(Calendar::fx()));
         let refused = load("FX", None).unwrap_err();
-        assert!(refused.key == CALENDAR_KEY && refused.message.contains("fx, always or a file"), "{refused:?}");
+        assert!(refused.key == CALENDAR_KEY && refused.message.contains("auto, fx, always or a file"), "{refused:?}");
     }
 
     #[test]

@@ -85,6 +85,10 @@ impl Settings {
             let message = "a file or the environment alone does not switch live mode on: start with --live";
             problems.insert(0, Problem::new(LIVE, message));
         }
+        if settings.market.calendar == market::AUTO {
+            settings.market.is_auto = true;
+            settings.market.calendar = market::name(settings.symbols.are_forex()).into();
+        }
         match market::calendar(&settings.market) {
             Ok(hours) => settings.market.hours = hours.into(),
             Err(problem) => problems.push(problem),

@@ -40,6 +40,8 @@ pub struct Settings {
     pub guards: GuardSettings,
     /// When a failing endpoint is left alone.
     pub breaker: BreakerSettings,
+    /// When a cycle has failed.
+    pub health: HealthSettings,
     /// The MetaTrader gateway.
     pub gateway: GatewaySettings,
     /// Decisions and orders on disk.
@@ -124,7 +126,11 @@ pub enum PollSetting {
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct MarketSettings {
+    /// As it was said; once the settings are loaded, what `auto` means for these symbols.
     pub calendar: String,
+    /// Whether it was `auto`; filled in when the settings are loaded.
+    #[serde(skip)]
+    pub is_auto: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub holidays: Option<PathBuf>,
     /// What the two say; filled in when the settings are loaded.
@@ -218,6 +224,14 @@ pub struct GuardSettings {
 pub struct BreakerSettings {
     pub failures: u32,
     pub pause_s: u64,
+}
+
+/// `[health]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct HealthSettings {
+    pub failed_share_max: f64,
 }
 
 /// `[gateway]`

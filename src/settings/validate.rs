@@ -1,23 +1,18 @@
 //! What every setting may be. All problems are reported together, each with its key and the way out.
 
+mod live;
+mod symbols;
+
 use super::{
-    Distance, Problem, Settings, curve,
-    sections::{
-        BreakerSettings, ClockSource, GatewaySettings, GuardSettings, NewJournal, PlaintextSetting, Symbol,
-        TradingSettings,
-    },
+    Problem, Settings,
+    sections::{BreakerSettings, ClockSource, GuardSettings, NewJournal, TradingSettings},
 };
-use sentinel_actors::{
-    adapters::gateway::DialectKind,
-    domain::{instrument::InstrumentKey, position::Opposite, schedule::Schedule},
-};
-use std::{collections::HashSet, fs, net::IpAddr, path::Path};
+use sentinel_actors::domain::schedule::Schedule;
+use std::{fs, net::IpAddr, path::Path};
+use symbols::{digits, distance, threshold, volume};
 
 /// The model sees 60 bars, the longest of them with 60 more before it.
 const LOOKBACK_BARS: std::ops::RangeInclusive<usize> = 120..=5_000;
-/// A symbol, its ticker, and the broker's name of it.
-const SYMBOL_BYTES_MAX: usize = 64;
-const ORDER_SEND_VOLUME_MIN: f64 = 0.01;
 const SAY_THE_DIALECT: &str = "--dialect place_order, v43, envelope or order_send";
 /// More than any daemon lives through, and fewer than TOML can write.
 const CYCLES_MAX: u64 = 1_000_000_000_000;
@@ -45,15 +40,17 @@ pub(super) fn problems(settings: &Settings, purpose: Purpose) -> Vec<Problem> {
     trading(&settings.trading, &mut found);
     guards(&settings.guards, &mut found);
     breaker(&settings.breaker, &mut found);
+    let share = settings.health.failed_share_max;
+    found.unless((0.0..=1.0).contains(&share), "health.failed_share_max", "must be 0 to 1");
     gateway(settings, &mut found);
     journal(settings, &mut found);
     http(settings, &mut found);
-    symbols(settings, &mut found);
+    symbols::symbols(settings, &mut found);
     match purpose {
         Purpose::Daemon => {
             token(settings, &mut found);
             if settings.trading.live {
-                live(settings, &mut found);
+                live::live(settings, &mut found);
             }
         }
         Purpose::VerifyGateway => {
@@ -227,142 +224,6 @@ fn http(settings: &Settings, found: &mut Found) {
     );
 }
 
-fn symbols(settings: &Settings, found: &mut Found) {
-    found.unless(!settings.symbols.0.is_empty(), "symbols", "must name at least one symbol");
-    let mut seen = HashSet::new();
-    let mut names_at_gateway = HashSet::new();
-    for Symbol { name, ticker, gateway_name, threshold: own, volume: lots, digits: places, stop_loss, take_profit } in
-        &settings.symbols.0
-    {
-        let key = |field: &str| format!("symbols.{name}.{field}");
-        let plain = |text: &str| {
-            !text.is_empty()
-                && text.len() <= SYMBOL_BYTES_MAX
-                && text.chars().all(|c| c.is_ascii_alphanumeric() || "._-#".contains(c))
-        };
-        let rule = "must be 1 to 64 letters, digits, '.', '_', '-' or '#'";
-        found.unless(plain(name), "symbols.name", format!("{name:?} {rule}"));
-        let is_new = seen.insert(name);
-        found.unless(is_new, "symbols.name", format!("{name:?} is there twice"));
-        // The ticker that is derived from a name has to be one, too: `sentinel check` writes it out.
-        let derived = format!("{name}.FOREX");
-        let fits = ticker.is_some() || derived.len() <= SYMBOL_BYTES_MAX;
-        found.unless(fits, "symbols.name", format!("{name:?} is too long for the ticker {derived:?}: name its ticker"));
-        found.unless(ticker.as_deref().is_none_or(plain), key("ticker"), rule);
-        let at_gateway = gateway_name.as_deref().unwrap_or(name);
-        let message = format!(
-            "{at_gateway:?} is another symbol's, too, perhaps in capitals: to the gateway they are one instrument"
-        );
-        found.unless(names_at_gateway.insert(InstrumentKey::of(at_gateway)) || !is_new, key("gateway_name"), message);
-        found.unless(gateway_name.as_deref().is_none_or(plain), key("gateway_name"), rule);
-        threshold(*own, &key("threshold"), found);
-        volume(*lots, &key("volume"), found);
-        digits(*places, &key("digits"), found);
-        let places = places.unwrap_or(settings.trading.digits);
-        distance(*stop_loss, places, &key("stop_loss"), found);
-        distance(*take_profit, places, &key("take_profit"), found);
-    }
-}
-
-/// What has to be said in live mode where an order can say neither volume nor stops: nobody may count on them.
-fn without_terms(settings: &Settings, found: &mut Found) {
-    let only = "place_order cannot say it: the gateway has its own";
-    found.unless(
-        settings.gateway.i_checked_it_by_hand,
-        "gateway.i_checked_it_by_hand",
-        format!("live mode needs it to be true: {only} volume, stop-loss and take-profit, which you looked at there"),
-    );
-    let has_price = |distance: Option<Distance>| distance.and_then(Distance::price).is_some();
-    let trading = &settings.trading;
-    for symbol in &settings.symbols.0 {
-        let none = |distance: Option<Distance>, or: Option<Distance>| !has_price(distance.or(or));
-        found.unless(
-            none(symbol.stop_loss, trading.stop_loss),
-            "trading.stop_loss",
-            format!("must be none for {}: {only}", symbol.name),
-        );
-        found.unless(
-            none(symbol.take_profit, trading.take_profit),
-            "trading.take_profit",
-            format!("must be none for {}: {only}", symbol.name),
-        );
-    }
-    let limit = settings.guards.volume_max;
-    found.unless(limit <= 0.0, "guards.volume_max", format!("guards nothing, set it to 0: {only} volume"));
-}
-
-/// What live mode asks for on top; every missing piece is named with its flag.
-fn live(settings: &Settings, found: &mut Found) {
-    let gateway = &settings.gateway;
-    let dialect = gateway.dialect;
-    found.unless(dialect.is_some(), "gateway.dialect", format!("live mode needs it: {SAY_THE_DIALECT}"));
-    found.unless(
-        gateway.i_checked_it_by_hand || dialect.is_none_or(DialectKind::has_handshake),
-        "gateway.i_checked_it_by_hand",
-        "live mode needs it to be true: this dialect has no harmless request by which Sentinel could check the gateway",
-    );
-    found.unless(
-        gateway.account.is_some(),
-        "gateway.account",
-        "live mode needs it: --account with the trading account",
-    );
-    if dialect == Some(DialectKind::PlaceOrder) {
-        without_terms(settings, found);
-    }
-    let smallest = settings.symbols.0.iter().filter_map(|symbol| symbol.volume).fold(settings.trading.volume, f64::min);
-    found.unless(
-        dialect != Some(DialectKind::OrderSend) || smallest >= ORDER_SEND_VOLUME_MIN,
-        "trading.volume",
-        "order_send takes 0.01 to 100 lots",
-    );
-    let has_account = dialect.is_none_or(DialectKind::has_account);
-    let only_with = "needs a dialect that tells positions and account: v43 or envelope";
-    found.unless(
-        has_account || settings.guards.loss_pct_per_day_max <= 0.0,
-        "guards.loss_pct_per_day_max",
-        format!("{only_with}; or set it to 0"),
-    );
-    found.unless(
-        has_account || settings.guards.opposite != Opposite::CloseThenOpen,
-        "guards.opposite",
-        format!("close_then_open {only_with}; or set it to open or skip"),
-    );
-    let trading = &settings.trading;
-    for symbol in &settings.symbols.0 {
-        let said = symbol.stop_loss.or(trading.stop_loss).is_some();
-        let message = format!("live mode needs it for {}: --stop-loss with a distance in price, or none", symbol.name);
-        found.unless(said, "trading.stop_loss", message);
-    }
-    let is_loopback = is_loopback(&gateway.host);
-    found.unless(
-        is_loopback || names_a_key(gateway) || gateway.plaintext == PlaintextSetting::Accepted,
-        "gateway.plaintext",
-        format!(
-            "live mode towards another machine needs CURVE ({}), or this key set to \"accepted\" if everyone on the \
-             network may read, change and send orders",
-            curve::KEYS.join(", ")
-        ),
-    );
-    let unless_loopback = "is refused in live mode unless the gateway is on loopback";
-    found.unless(
-        is_loopback || settings.schedule.clock == ClockSource::System,
-        "schedule.clock",
-        format!("bars {unless_loopback}"),
-    );
-    found.unless(is_loopback || !settings.schedule.back_to_back, "schedule.back_to_back", unless_loopback);
-}
-
-/// One is enough to say what is wanted; the others are asked for by name.
-fn names_a_key(gateway: &GatewaySettings) -> bool {
-    [&gateway.curve_server_key_file, &gateway.curve_public_key_file, &gateway.curve_secret_key_file]
-        .iter()
-        .any(|file| file.is_some())
-}
-
-fn is_loopback(host: &str) -> bool {
-    host == "localhost" || host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
 fn host(host: &str, key: &str, found: &mut Found) {
     let plain = !host.is_empty() && host.chars().all(|c| c.is_ascii_alphanumeric() || ".-_:[]".contains(c));
     found.unless(plain, key, "must be a host name or an IP address");
@@ -371,23 +232,4 @@ fn host(host: &str, key: &str, found: &mut Found) {
 fn is_identity(text: &str) -> bool {
     // '|' separates the parts of an order's identity.
     !text.is_empty() && !text.chars().any(|c| c == '|' || c.is_control())
-}
-
-fn threshold(value: Option<f64>, key: &str, found: &mut Found) {
-    found.unless(value.is_none_or(|v| (0.0..1.0).contains(&v)), key, "must be at least 0 and below 1");
-}
-
-fn volume(value: Option<f64>, key: &str, found: &mut Found) {
-    found.unless(value.is_none_or(|v| (0.001..=100.0).contains(&v)), key, "must be 0.001 to 100 lots");
-}
-
-fn digits(value: Option<u32>, key: &str, found: &mut Found) {
-    found.unless(value.is_none_or(|v| v <= 10), key, "must be 0 to 10 decimal places");
-}
-
-fn distance(value: Option<Distance>, digits: u32, key: &str, found: &mut Found) {
-    // Less than half of the last decimal place would round to the close itself.
-    let least = 0.5 / 10f64.powi(i32::try_from(digits).unwrap_or(0));
-    let good = value.and_then(Distance::price).is_none_or(|price| price.is_finite() && price >= least);
-    found.unless(good, key, format!("must be a distance in price of at least one of {digits} decimal places, or none"));
 }

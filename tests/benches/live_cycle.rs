@@ -80,6 +80,7 @@ fn start_stages(settings: &Settings) -> (Stages, Policy) {
         build: build_info(),
         config_hash: 0,
         drift: Drift::default(),
+        failed_share_max: 0.5,
         live: true,
         period: Duration::from_secs(60),
         inflight: inflight.clone(),

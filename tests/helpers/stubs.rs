@@ -298,6 +298,7 @@ impl Rig {
                 kill_switch: Arc::new(Switch(script.is_halted.clone())),
                 volume_max: script.volume_max,
                 clock: clock.clone(),
+                failed_share_max: 0.5,
                 has_clock_stepped: false,
             },
             clock: clock.clone(),

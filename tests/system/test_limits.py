@@ -89,7 +89,7 @@ def test_an_opposite_position_can_be_left_alone(rig):
 @pytest.mark.parametrize("key", ["guards.orders_per_hour_max", "guards.orders_per_day_max"])
 def test_an_hour_and_a_day_have_so_many_orders_and_no_more(rig, key):
     gateway = rig.gateway("v43")
-    symbols = [argument for name in ("EURUSD", "GBPUSD", "USDJPY") for argument in ("--symbol", name)]
+    symbols = [argument for name in ("EURUSD", "GBPUSD", "AUDUSD") for argument in ("--symbol", name)]
     metrics = rig.start_live(gateway, "--cycles", "1", *symbols, settings={key: 2}).after_cycles(1)
     assert metrics("orders_total", outcome="filled") == 2
     assert suppressed(metrics) == {"order_limit": 1}
@@ -98,7 +98,7 @@ def test_an_hour_and_a_day_have_so_many_orders_and_no_more(rig, key):
 
 def test_failures_in_a_row_stop_orders_until_a_person_resumes(rig):
     gateway = rig.gateway("v43", rejected)
-    symbols = [argument for name in ("EURUSD", "GBPUSD", "USDJPY") for argument in ("--symbol", name)]
+    symbols = [argument for name in ("EURUSD", "GBPUSD", "AUDUSD") for argument in ("--symbol", name)]
     journal = str(rig.directory / "failures.db")
     daemon = rig.start_live(
         gateway, *EVERY_SECOND, *symbols, "--journal", journal, settings={"guards.failures_in_a_row_max": 2}

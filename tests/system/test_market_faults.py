@@ -180,7 +180,8 @@ def test_one_symbols_market_fault_costs_no_other_symbol_its_order(rig):
     daemon, gateway = run(rig, "--symbol", "EURUSD,GBPUSD", "--cycles", "1")
     metrics = daemon.after_cycles(1)
     assert [request["symbol"] for request in gateway.requests] == ["GBPUSD"]
-    assert metrics("data_fetch_failed_total") == metrics("trading_cycles_failed_total") == 1
+    assert metrics("data_fetch_failed_total") == 1 and metrics("trading_cycles_failed_total") == 0
+    assert metrics("symbol_failures_total", symbol="EURUSD", stage="fetch") == 1
 
 
 def test_the_market_is_asked_as_its_documentation_says(rig):

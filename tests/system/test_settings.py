@@ -168,7 +168,7 @@ def test_a_symbols_own_table_beats_the_common_settings(rig, tmp_path):
     path = tmp_path / "config.toml"
     path.write_text(
         "[[symbols]]\nname = 'EURUSD'\ngateway_name = 'EURUSDm'\nvolume = 0.05\nstop_loss = 0.01\n"
-        "[[symbols]]\nname = 'USDJPY'\nticker = 'JPY.FOREX'\nthreshold = 0.99\n"
+        "[[symbols]]\nname = 'USDJPY'\nticker = 'JPY.FOREX'\nthreshold = 0.99\ndigits = 3\nstop_loss = 0.2\ntake_profit = 0.3\n"
     )
     gateway = rig.gateway()
     metrics = rig.start_live(gateway, "--config", str(path), "--cycles", "1").after_cycles(1)

@@ -93,7 +93,7 @@ def test_a_second_signal_ends_it_at_once(rig):
 def test_at_a_random_moment_it_stops_cleanly_and_orders_no_more(rig, seed):
     chance = random.Random(seed)
     gateway = rig.gateway(chance.choice(["v43", "place_order"]), late(0.02))
-    daemon = rig.start_live(gateway, "--symbol", "EURUSD,GBPUSD,USDJPY,AUDUSD", "--back-to-back")
+    daemon = rig.start_live(gateway, "--symbol", "EURUSD,GBPUSD,NZDUSD,AUDUSD", "--back-to-back")
     time.sleep(chance.uniform(0.02, 0.5))
     if not daemon.serves():
         wait_until("the first request", lambda: rig.market.requests)

@@ -36,6 +36,7 @@ suppressions! {
     PositionLimit = "position_limit", "Enough positions are open.";
     LossLimit = "loss_limit", "The day's loss is at its limit.";
     VolumeLimit = "volume_limit", "The order is larger than allowed.";
+    BadStop = "bad_stop", "The order's stop-loss or take-profit cannot be built.";
     Failures = "failures", "Too many failures in a row.";
     Opposite = "opposite", "An opposite position is open.";
     Handshake = "handshake", "The gateway has not answered the handshake.";
@@ -45,6 +46,7 @@ suppressions! {
     Positions = "positions", "The gateway's list of open positions cannot be read.";
     Journal = "journal", "The journal cannot be written.";
     Shutdown = "shutdown", "The daemon is stopping.";
+    UnknownSymbol = "unknown_symbol", "A defect: the signal is of a symbol that nobody configured.";
 }
 
 /// Stops orders at once, from outside. Asked in every cycle and before every order, so an answer has to be quick.

@@ -9,13 +9,19 @@ mod tests;
 pub use names::{ActorName, DropReason, Step};
 pub use report::{Check, CycleHealth, Health, StageHealth, Status};
 
-use crate::domain::journal::UnresolvedOrder;
+use crate::domain::{
+    cycle_verdict::{CycleVerdict, SymbolFailure},
+    instrument::Symbol,
+    journal::UnresolvedOrder,
+};
 use std::time::Duration;
 
 /// Periods of the schedule without a finished cycle after which the daemon counts as failed, and without a successful
 /// one after which it is not ready.
 pub const PERIODS_MAX: u32 = 3;
 
+/// Symbols that `/health` names in one line; of more, only their number is given.
+const SYMBOLS_NAMED_MAX: usize = 10;
 /// Unresolved orders that `/health` names; of more, only their number is given.
 const ORDERS_NAMED_MAX: usize = 5;
 const JOURNAL_BROKEN: &str = "the journal cannot be written, so no order is sent";
@@ -60,7 +66,7 @@ pub struct CycleState {
     pub finished_at: Duration,
     /// How long it took.
     pub duration: Duration,
-    /// Whether any symbol failed in any stage.
+    /// Whether it failed, by the rule of [`judge`](crate::domain::cycle_verdict::judge).
     pub failed: bool,
 }
 
@@ -112,9 +118,15 @@ pub struct State {
     pub gateway: GatewayState,
     /// The gateway's list of open positions.
     pub positions: PositionsState,
+    /// How many symbols are configured.
+    pub symbols: usize,
+    /// A cycle that ended, and who failed in it.
+    pub failures: (u64, Vec<SymbolFailure>),
+    /// Symbols whose stop-loss or take-profit could not be built at their newest close, and why.
+    pub bad_stops: Vec<(Symbol, String)>,
     /// The last cycle that ended.
     pub last_cycle: Option<CycleState>,
-    /// When a cycle last succeeded, time since the unix epoch.
+    /// When a cycle that did not fail last ended, time since the unix epoch.
     pub last_cycle_success_at: Option<Duration>,
     /// Whether no cycle is due any more.
     pub cycles_ended: bool,
@@ -137,6 +149,9 @@ impl State {
             journal: JournalState::default(),
             gateway: GatewayState::default(),
             positions: PositionsState::default(),
+            symbols: 0,
+            failures: Default::default(),
+            bad_stops: Vec::new(),
             last_cycle: None,
             last_cycle_success_at: None,
             cycles_ended: false,
@@ -158,6 +173,7 @@ impl State {
             self.check_gateway(),
             self.check_positions(),
             self.check_orders(),
+            self.check_stops(),
         ];
         let not_ready = self.not_ready_because(now);
         let not_started = self.not_started_because();
@@ -175,6 +191,7 @@ impl State {
                 cycle_id: cycle.cycle_id,
                 age_seconds: seconds(now.saturating_sub(cycle.finished_at)),
                 failed: cycle.failed,
+                outcome: self.verdict(&cycle).as_str(),
                 duration_seconds: seconds(cycle.duration),
             }),
             stages: Step::ALL.into_iter().map(|step| (step.as_str(), self.stage(step, now))).collect(),
@@ -219,8 +236,12 @@ impl State {
     fn check_last_cycle(&self) -> Check {
         match self.last_cycle {
             None => Check::new("last_cycle", Status::Ok, "there was none yet".into()),
-            Some(cycle) if !cycle.failed => {
+            Some(cycle) if self.verdict(&cycle) == CycleVerdict::Ok => {
                 Check::new("last_cycle", Status::Ok, format!("cycle {} succeeded", cycle.cycle_id))
+            }
+            Some(cycle) if !cycle.failed => {
+                let detail = format!("cycle {} degraded: {}", cycle.cycle_id, self.who_failed(&cycle));
+                Check::new("last_cycle", Status::Degraded, detail)
             }
             Some(cycle) => {
                 let faults = Step::ALL.into_iter().filter_map(|step| {
@@ -228,9 +249,43 @@ impl State {
                     Some(format!("; {}: {}", step.as_str(), faults.join(", ")))
                 });
                 let faults = faults.collect::<String>();
-                Check::new("last_cycle", Status::Degraded, format!("cycle {} failed{faults}", cycle.cycle_id))
+                let who = self.who_failed(&cycle);
+                let who = if who.is_empty() { who } else { format!("; {who}") };
+                Check::new("last_cycle", Status::Degraded, format!("cycle {} failed{faults}{who}", cycle.cycle_id))
             }
         }
+    }
+
+    /// How a cycle went. Who failed is told right before it ends, and not at all by one that was given up.
+    fn verdict(&self, cycle: &CycleState) -> CycleVerdict {
+        match self.failures_of(cycle) {
+            _ if cycle.failed => CycleVerdict::Failed,
+            [] => CycleVerdict::Ok,
+            _ => CycleVerdict::Degraded,
+        }
+    }
+
+    fn failures_of(&self, cycle: &CycleState) -> &[SymbolFailure] {
+        if self.failures.0 == cycle.cycle_id { &self.failures.1 } else { &[] }
+    }
+
+    /// `1 of 10 symbols failed: XX0USD (fetch: 404)`; empty if nobody did, or nobody said.
+    fn who_failed(&self, cycle: &CycleState) -> String {
+        let failures = self.failures_of(cycle);
+        if failures.is_empty() {
+            return String::new();
+        }
+        let name = |it: &SymbolFailure| format!("{} ({}: {})", it.symbol, it.step.as_str(), it.kind);
+        format!("{} of {} symbols failed: {}", failures.len(), self.symbols, named(failures.iter().map(name)))
+    }
+
+    fn check_stops(&self) -> Check {
+        if self.bad_stops.is_empty() {
+            return Check::new("stops", Status::Ok, "no stop-loss or take-profit is in the way of an order".into());
+        }
+        let name = |(symbol, why): &(Symbol, String)| format!("{symbol}: {why}");
+        let detail = format!("no order can be built (bad_stop) of {}", named(self.bad_stops.iter().map(name)));
+        Check::new("stops", Status::Degraded, detail)
     }
 
     fn check_market(&self) -> Check {
@@ -344,6 +399,13 @@ impl State {
             last_success_age_seconds: state.last_success_at.map(|at| seconds(now.saturating_sub(at))),
         }
     }
+}
+
+/// `a, b, c`, or the first few and how many more.
+fn named(items: impl ExactSizeIterator<Item = String>) -> String {
+    let more = items.len().saturating_sub(SYMBOLS_NAMED_MAX);
+    let text = items.take(SYMBOLS_NAMED_MAX).collect::<Vec<_>>().join(", ");
+    if more > 0 { format!("{text} and {more} more") } else { text }
 }
 
 /// Seconds with three decimals: more would be noise to a reader.

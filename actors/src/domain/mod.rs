@@ -4,6 +4,7 @@ pub mod bar;
 pub mod breaker;
 pub mod calendar;
 pub mod clock;
+pub mod cycle_verdict;
 pub mod decision;
 pub mod desk;
 pub mod drift;

@@ -90,15 +90,66 @@ pub struct Order {
 /// that is on its side and never hit: 20 pips of EUR/USD said as 20 are a SELL's stop-loss at 21.
 pub const STOP_DISTANCE_MAX: f64 = 0.1;
 
-/// A stop that nobody could mean: pips given as a price, usually.
+/// Nearest stop, as a ratio of the close: half a pip of EUR/USD. Less is no stop but the spread, and is what 20 pips of
+/// EUR/USD are to USD/JPY: 0.002 yen of 150.
+pub const STOP_DISTANCE_MIN: f64 = 0.000_05;
+
+/// A price has at most this many of its last decimal places in it, which nine figures are: with more, the number of digits
+/// is another instrument's. EUR/USD has 110,000 (5 digits), USD/JPY 150,000 (3), gold 400,000 (2), bitcoin 10,000,000 (2).
+pub const PRICE_TICKS_MAX: f64 = 1e9;
+
+/// A stop that nobody could mean: pips given as a price, usually, or one that was meant for another instrument.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
-#[error(
-    "{name} would be {price} at a close of {close}: its distance is a price, not pips, and at most a tenth of the close"
-)]
+#[error("{name} at a distance of {distance} from a close of {close} with {digits} digits: {why}")]
 pub struct BadStop {
     name: &'static str,
-    price: f64,
+    distance: f64,
     close: f64,
+    digits: u32,
+    why: &'static str,
+}
+
+/// Whether an instrument's stops can be built at this close, on both sides.
+///
+/// # Errors
+/// The first that cannot, by the rules of [`Order::new`].
+pub fn check_stops(instrument: &Instrument, close: f64) -> Result<(), BadStop> {
+    for direction in [-1.0, 1.0] {
+        stops(instrument, close, direction)?;
+    }
+    Ok(())
+}
+
+/// Stop-loss and take-profit as absolute prices, 0 for none. `towards_profit` is 1 for a BUY and -1 for a SELL.
+fn stops(instrument: &Instrument, close: f64, towards_profit: f64) -> Result<(f64, f64), BadStop> {
+    let digits = instrument.digits;
+    let scale = 10f64.powi(digits as i32);
+    let stop = |name, distance: Option<f64>, direction: f64| {
+        let Some(distance) = distance else { return Ok(0.0) };
+        let price = round_to_digits(close + direction * distance, digits);
+        let rules = [
+            (distance > STOP_DISTANCE_MAX * close, "a distance is a price, not pips, and at most a tenth of the close"),
+            (
+                distance < STOP_DISTANCE_MIN * close,
+                "too near: less than 0.00005 of the close; a distance is a price, and each instrument has its own",
+            ),
+            (distance < 1.0 / scale, "too few digits: the distance is less than the last of them"),
+            (close * scale > PRICE_TICKS_MAX, "too many digits for such a price: say the broker's"),
+            // A price of 0 would mean no stop on the wire.
+            (
+                !(price.is_finite() && price > 0.0 && (price - close) * direction > 0.0),
+                "it is not on its side of the close",
+            ),
+        ];
+        match rules.into_iter().find_map(|(is_bad, why)| is_bad.then_some(why)) {
+            None => Ok(price),
+            Some(why) => Err(BadStop { name, distance, close, digits, why }),
+        }
+    };
+    Ok((
+        stop("the stop-loss", instrument.stop_loss, -towards_profit)?,
+        stop("the take-profit", instrument.take_profit, towards_profit)?,
+    ))
 }
 
 impl Order {
@@ -106,7 +157,9 @@ impl Order {
     /// instrument's digits.
     ///
     /// # Errors
-    /// When a wanted stop is not on its own side of the close, or further from it than [`STOP_DISTANCE_MAX`] of the close.
+    /// When a wanted stop is not on its own side of the close, further from it than [`STOP_DISTANCE_MAX`] of the close or
+    /// nearer than [`STOP_DISTANCE_MIN`] of it, or the instrument's digits cannot say it: its distance is less than the last
+    /// of them, or the close has more than [`PRICE_TICKS_MAX`] of it.
     pub fn new(
         id: Uuid,
         instrument: &Instrument,
@@ -119,14 +172,7 @@ impl Order {
             Side::Buy => 1.0,
             Side::Sell => -1.0,
         };
-        let stop = |name, distance: Option<f64>, direction: f64| {
-            let Some(distance) = distance else { return Ok(0.0) };
-            let price = round_to_digits(close + direction * distance, instrument.digits);
-            let is_near = distance <= STOP_DISTANCE_MAX * close;
-            // A price of 0 would mean no stop on the wire.
-            let good = price.is_finite() && price > 0.0 && (price - close) * direction > 0.0 && is_near;
-            if good { Ok(price) } else { Err(BadStop { name, price, close }) }
-        };
+        let (stop_loss, take_profit) = stops(instrument, close, towards_profit)?;
         Ok(Self {
             client_order_id: id,
             symbol: instrument.symbol.clone(),
@@ -134,8 +180,8 @@ impl Order {
             closes: None,
             side,
             volume: instrument.volume,
-            stop_loss: stop("the stop-loss", instrument.stop_loss, -towards_profit)?,
-            take_profit: stop("the take-profit", instrument.take_profit, towards_profit)?,
+            stop_loss,
+            take_profit,
             confidence,
             bar_close_time,
         })
@@ -292,5 +338,57 @@ mod tests {
         assert!(with(Some(20.0), None, Side::Sell).is_err(), "on its side, and never hit");
         assert!(with(None, Some(30.0), Side::Buy).is_err());
         assert!(with(Some(0.12), None, Side::Sell).is_err() && with(Some(0.10), Some(0.10), Side::Sell).is_ok());
+    }
+
+    #[test]
+    fn a_stop_of_another_instruments_scale_is_no_order() {
+        let check = |close, digits, distance| {
+            let both = [(Some(distance), None), (None, Some(distance))];
+            let results = both.map(|(stop_loss, take_profit)| {
+                let instrument = Instrument { stop_loss, take_profit, digits, ..instrument() };
+                let checked = check_stops(&instrument, close);
+                for side in [Side::Buy, Side::Sell] {
+                    let built = Order::new(Uuid::nil(), &instrument, side, 0.7, close, 0);
+                    assert_eq!(built.is_ok(), checked.is_ok(), "what is checked is what is built");
+                }
+                checked
+            });
+            assert_eq!(results[0].is_ok(), results[1].is_ok());
+            results[0].map_err(|bad_stop| bad_stop.to_string())
+        };
+        // close, digits, distance: EUR/USD, USD/JPY, gold, bitcoin, a coin of a few cents, an index.
+        for (close, digits, distance) in [
+            (1.1, 5, 0.002),
+            (1.1, 5, 0.0001),
+            (1.1, 4, 0.0001),
+            (150.0, 3, 0.2),
+            (150.0, 3, 0.01),
+            (150.0, 5, 0.2),
+            (4_000.0, 2, 5.0),
+            (100_000.0, 2, 500.0),
+            (0.000_012_34, 8, 0.000_000_5),
+            (40_000.0, 0, 200.0),
+        ] {
+            assert_eq!(check(close, digits, distance), Ok(()), "{close} {digits} {distance}");
+        }
+        for (close, digits, distance, why) in [
+            (150.0, 3, 0.002, "too near"),
+            (150.0, 5, 0.002, "too near"),
+            (4_000.0, 2, 0.002, "too near"),
+            (100_000.0, 2, 0.2, "too near"),
+            (1.1, 5, 0.000_02, "too near"),
+            (1.1, 2, 0.002, "too few digits"),
+            (1.1, 0, 0.02, "too few digits"),
+            (100_000.0, 5, 500.0, "too many digits"),
+            (4_000.0, 8, 5.0, "too many digits"),
+            (1.1, 5, 20.0, "not pips"),
+            (1.1, 5, f64::NAN, "not on its side"),
+            (f64::NAN, 5, 0.002, "not on its side"),
+        ] {
+            let said = check(close, digits, distance).unwrap_err();
+            let has_both = said.contains(&distance.to_string()) && said.contains(&close.to_string());
+            assert!(said.contains(why) && has_both, "{close} {digits} {distance}: {said}");
+        }
+        assert_eq!(check_stops(&Instrument { stop_loss: None, digits: 10, ..instrument() }, 4_000.0), Ok(()), "unused");
     }
 }

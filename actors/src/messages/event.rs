@@ -3,8 +3,8 @@
 
 use super::{CycleId, SignalReport};
 use crate::domain::{
-    decision::Decision, features::InvalidValues, guard::Suppression, health::ActorName, instrument::Symbol,
-    journal::UnresolvedOrder, regime::Regime, window::BarRejection,
+    cycle_verdict::SymbolFailure, decision::Decision, features::InvalidValues, guard::Suppression, health::ActorName,
+    instrument::Symbol, journal::UnresolvedOrder, regime::Regime, window::BarRejection,
 };
 use actix::Message;
 use std::time::Duration;
@@ -121,6 +121,20 @@ pub enum Event {
         /// Whether the kill switch is on.
         is_halted: bool,
     },
+    /// cycle: the bars are there, and these symbols' stop-loss or take-profit cannot be built at their newest close.
+    StopsChecked {
+        /// Which, and why.
+        bad: Vec<(Symbol, String)>,
+        /// Those without bars, of which nothing new is known.
+        unpriced: Vec<Symbol>,
+    },
+    /// cycle: it ended, right before its [`Event::CycleFinished`]; not told by one that was given up.
+    SymbolsEnded {
+        /// The cycle.
+        cycle_id: CycleId,
+        /// Who failed; every other configured symbol got through.
+        failures: Vec<SymbolFailure>,
+    },
     /// cycle: every symbol with a prediction was decided.
     SignalsDecided {
         /// In the order of configuration.
@@ -164,7 +178,7 @@ pub enum Event {
         finished_at: f64,
         /// From start to end.
         duration: Duration,
-        /// Whether any symbol failed in any stage.
+        /// Whether it failed, by the rule of [`judge`](crate::domain::cycle_verdict::judge).
         failed: bool,
     },
     /// Scheduler: the asked number of cycles ran; none is due any more.
@@ -181,6 +195,8 @@ impl Event {
             | Self::ClockStepped
             | Self::CycleStarted { .. }
             | Self::CycleGuarded { .. }
+            | Self::StopsChecked { .. }
+            | Self::SymbolsEnded { .. }
             | Self::SignalsDecided { .. }
             | Self::CycleFinished { .. }
             | Self::CyclesEnded => ActorName::Scheduler,

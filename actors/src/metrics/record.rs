@@ -5,10 +5,11 @@ use crate::{
     adapters::{
         breakers::Breakers,
         inflight::Endpoint,
-        prometheus::{ERROR_CODES, Given, Metrics, ProcessReader},
+        prometheus::{ERROR_CODES, FAILING_STAGES, Given, Metrics, ProcessReader},
     },
     domain::{
         breaker::BreakerState,
+        cycle_verdict::{CycleVerdict, SymbolFailure, judge},
         desk::Fate,
         drift::Drift,
         exposition::Format,
@@ -24,7 +25,10 @@ use crate::{
     },
 };
 use bytes::Bytes;
-use std::time::{Duration, Instant};
+use std::{
+    collections::HashSet,
+    time::{Duration, Instant},
+};
 
 /// All that is counted and known.
 pub struct Recorder {
@@ -35,6 +39,8 @@ pub struct Recorder {
     /// Asked likewise: word of a lost event cannot be an event.
     backlog: Backlog,
     drift: Drift,
+    symbols: Vec<Symbol>,
+    failed_share_max: f64,
     process: ProcessReader,
     /// Monotonic, unlike every timestamp: uptime survives a clock that is set after the start.
     started: Instant,
@@ -56,12 +62,18 @@ impl Recorder {
         for step in Step::ALL {
             metrics.step_last_success_timestamp_seconds.with_label_values(&[step.as_str()]).set(now.as_secs_f64());
         }
+        for symbol in &config.symbols {
+            set_last_success(&metrics, symbol, now);
+        }
+        let state = State::new(config.build, config.live, config.period, now);
         Ok(Self {
             metrics,
-            state: State::new(config.build, config.live, config.period, now),
+            state: State { symbols: config.symbols.len(), ..state },
             breakers: config.breakers,
             backlog: config.backlog,
             drift: config.drift,
+            symbols: config.symbols,
+            failed_share_max: config.failed_share_max,
             process: ProcessReader::default(),
             started: Instant::now(),
         })
@@ -126,6 +138,15 @@ impl Recorder {
                 self.state.is_halted = *is_halted;
                 self.metrics.market_open.set((*is_market_open).into());
                 self.state.is_market_open = Some(*is_market_open);
+            }
+            Event::StopsChecked { bad, unpriced } => {
+                // Nothing new is known of what has no bars.
+                self.state.bad_stops.retain(|(symbol, _)| unpriced.contains(symbol));
+                self.state.bad_stops.extend(bad.iter().cloned());
+            }
+            Event::SymbolsEnded { cycle_id, failures } => {
+                self.symbols_ended(failures, now);
+                self.state.failures = (*cycle_id, failures.clone());
             }
             Event::SignalsDecided { decisions, suppressed } => {
                 suppressed.iter().for_each(|&reason| self.suppressed(reason));
@@ -271,6 +292,28 @@ impl Recorder {
         }
     }
 
+    /// Who got through, who did not; and which steps succeeded for enough of the symbols that reached them. Whether one
+    /// did for all of them, it said itself.
+    fn symbols_ended(&mut self, failures: &[SymbolFailure], now: Duration) {
+        let failed: HashSet<&Symbol> = failures.iter().map(|failure| &failure.symbol).collect();
+        for symbol in self.symbols.iter().filter(|symbol| !failed.contains(symbol)) {
+            set_last_success(&self.metrics, symbol, now);
+        }
+        for SymbolFailure { symbol, step, .. } in
+            failures.iter().filter(|failure| FAILING_STAGES.contains(&failure.step))
+        {
+            self.metrics.symbol_failures_total.with_label_values(&[symbol.as_str(), step.as_str()]).inc();
+        }
+        let mut reached = self.symbols.len();
+        for step in [Step::Fetch, Step::Features, Step::Predict] {
+            let failed = failures.iter().filter(|failure| failure.step == step).count();
+            if reached > 0 && judge(reached, failed, self.failed_share_max) != CycleVerdict::Failed {
+                self.step_succeeded(step, now);
+            }
+            reached = reached.saturating_sub(failed);
+        }
+    }
+
     fn order_ended(&self, fate: &Fate) {
         self.metrics.orders_total.with_label_values(&[fate.outcome.as_str()]).inc();
         match fate.send_latency {
@@ -323,6 +366,10 @@ fn set_regime(metrics: &Metrics, symbol: &Symbol, regime: Regime) {
     for one in Regime::ALL {
         metrics.market_regime.with_label_values(&[symbol.as_str(), one.as_str()]).set((one == regime).into());
     }
+}
+
+fn set_last_success(metrics: &Metrics, symbol: &Symbol, now: Duration) {
+    metrics.symbol_last_success_timestamp_seconds.with_label_values(&[symbol.as_str()]).set(now.as_secs_f64());
 }
 
 /// Each fault once: a thousand symbols that time out are one word in `/health`.

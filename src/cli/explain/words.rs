@@ -19,9 +19,7 @@ pub(super) const fn rule(reason: Suppression) -> &'static str {
         Suppression::Unresolved => {
             "an order of unknown fate blocks its symbol, and the rest of its cycle: `sentinel orders --unresolved`"
         }
-        Suppression::Halted => {
-            "the kill switch is on (guards.halt_file; `sentinel resume` ends it), or the order could not be built: see the log"
-        }
+        Suppression::Halted => "the kill switch is on (guards.halt_file; `sentinel resume` ends it)",
         Suppression::OrderLimit => "guards.orders_per_hour_max or guards.orders_per_day_max is reached",
         Suppression::Cooldown => "less than guards.cooldown_s has passed since the symbol's last order",
         Suppression::PositionLimit => {
@@ -29,6 +27,9 @@ pub(super) const fn rule(reason: Suppression) -> &'static str {
         }
         Suppression::LossLimit => "the day's loss is at guards.loss_pct_per_day_max, or nobody could tell the equity",
         Suppression::VolumeLimit => "the order is larger than guards.volume_max",
+        Suppression::BadStop => {
+            "the stop-loss or take-profit cannot be built at this price: too far, too near, or wrong digits (/health says which)"
+        }
         Suppression::Failures => {
             "guards.failures_in_a_row_max orders in a row were not filled; `sentinel resume` counts afresh"
         }
@@ -44,6 +45,7 @@ pub(super) const fn rule(reason: Suppression) -> &'static str {
         Suppression::Positions => "the gateway's list of open positions cannot be read, so no limit on them could hold",
         Suppression::Journal => "the journal cannot be written, and a restart would not know of the order",
         Suppression::Shutdown => "the daemon was stopping",
+        Suppression::UnknownSymbol => "a defect of Sentinel: the signal was of a symbol that nobody configured",
     }
 }
 

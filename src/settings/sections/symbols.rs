@@ -6,6 +6,8 @@ use sentinel_actors::domain::instrument;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
+const FOREX: &str = "FOREX";
+
 /// `[[symbols]]`
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(transparent)]
@@ -48,12 +50,43 @@ impl Symbol {
         }
     }
 
+    /// EODHD's name: as said; or the symbol's name, if that has an exchange already; or the name in the forex market.
+    pub fn ticker(&self) -> String {
+        match (&self.ticker, exchange(&self.name)) {
+            (Some(ticker), _) => ticker.clone(),
+            (None, Some(_)) => self.name.clone(),
+            (None, None) => format!("{}.{FOREX}", self.name),
+        }
+    }
+
+    /// The broker's name: as said, or the symbol's name without EODHD's `.FOREX`. Any other suffix is kept: brokers have
+    /// names such as `AAPL.US` and `EURUSD.raw`.
+    pub fn gateway_name(&self) -> String {
+        let derived = match exchange(&self.name) {
+            Some((pair, FOREX)) => pair,
+            _ => &self.name,
+        };
+        self.gateway_name.clone().unwrap_or_else(|| derived.to_owned())
+    }
+
+    /// The currency in which the price of a pair of currencies is said, `JPY` for USDJPY; `None` for what is no pair.
+    /// EODHD has `JPY.FOREX` for USD/JPY.
+    pub fn quote_currency(&self) -> Option<String> {
+        let ticker = self.ticker();
+        let pair = [exchange(&ticker), exchange(&self.name)].into_iter().flatten().find(|(_, at)| *at == FOREX);
+        let pair = pair.map_or(self.name.as_str(), |(pair, _)| pair);
+        // `USDJPY.a` is the same pair at a broker.
+        let pair = pair.split('.').next().unwrap_or_default();
+        let is_code = matches!(pair.len(), 3 | 6) && pair.bytes().all(|byte| byte.is_ascii_alphabetic());
+        is_code.then(|| pair[pair.len() - 3..].to_ascii_uppercase())
+    }
+
     /// With everything written out that was derived or inherited.
     fn resolved(&self, trading: &TradingSettings) -> Self {
         Self {
             name: self.name.clone(),
-            ticker: self.ticker.clone().or_else(|| Some(format!("{}.FOREX", self.name))),
-            gateway_name: self.gateway_name.clone().or_else(|| Some(self.name.clone())),
+            ticker: Some(self.ticker()),
+            gateway_name: Some(self.gateway_name()),
             threshold: self.threshold.or(Some(trading.threshold)),
             volume: self.volume.or(Some(trading.volume)),
             digits: self.digits.or(Some(trading.digits)),
@@ -63,7 +96,23 @@ impl Symbol {
     }
 }
 
+/// A name and the exchange at its end, if it has one: EODHD writes them behind the last dot, in two or more capital letters
+/// and digits, not digits alone (`AAPL.US`, `EURUSD.FOREX`, `BTC-USD.CC`). A broker's `EURUSD.a`, `US500.cash` or `BRK.B`
+/// has none.
+pub fn exchange(name: &str) -> Option<(&str, &str)> {
+    let (instrument, exchange) = name.rsplit_once('.')?;
+    let is_code = exchange.len() >= 2
+        && exchange.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+        && exchange.bytes().any(|byte| byte.is_ascii_uppercase());
+    (is_code && !instrument.is_empty()).then_some((instrument, exchange))
+}
+
 impl Symbols {
+    /// Whether all of them are of the forex market, which has one week for all.
+    pub fn are_forex(&self) -> bool {
+        self.0.iter().all(|symbol| symbol.ticker().ends_with(".FOREX"))
+    }
+
     /// Every symbol with everything written out.
     pub fn resolved(&self, trading: &TradingSettings) -> Self {
         Self(self.0.iter().map(|symbol| symbol.resolved(trading)).collect())
@@ -76,8 +125,8 @@ impl Settings {
         let trading = &self.trading;
         let instrument = |symbol: &Symbol| instrument::Instrument {
             symbol: instrument::Symbol::new(&symbol.name),
-            ticker: symbol.ticker.clone().unwrap_or_else(|| format!("{}.FOREX", symbol.name)),
-            gateway_name: symbol.gateway_name.clone().unwrap_or_else(|| symbol.name.clone()),
+            ticker: symbol.ticker(),
+            gateway_name: symbol.gateway_name(),
             threshold: symbol.threshold.unwrap_or(trading.threshold),
             volume: symbol.volume.unwrap_or(trading.volume),
             digits: symbol.digits.unwrap_or(trading.digits),

@@ -29,7 +29,7 @@ MONITORING = f"--volume={ROOT / 'config/monitoring'}:{stations.MONITORING}:ro"
 SUBNET = "172.19.140.0/22"
 INF, HUB, GTW, MARKET = "172.19.141.250", "172.19.141.254", "172.19.141.255", "172.19.141.253"
 # The model has BUY, SELL and HOLD for them in turn.
-SYMBOLS = ["EURUSD", "GBPUSD", "USDJPY", "AUDUSD", "NZDUSD", "USDCHF"]
+SYMBOLS = ["EURUSD", "GBPUSD", "EURGBP", "AUDUSD", "NZDUSD", "USDCHF"]
 ORDERS_A_BAR = 4
 PRODUCTION = "/etc/sentinel/production.toml"
 # Of every call of a cycle; and for what an order needs from the journal to GTW at most, with much to spare.

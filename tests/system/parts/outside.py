@@ -60,6 +60,8 @@ class Outside:
             "metrics.port": self.metrics_port,
             "data.base_url": f"http://127.0.0.1:{market}",
             "data.poll": "cycle",
+            # Its bars have no weekends.
+            "market.calendar": "always",
             "model.host": "127.0.0.1",
             "model.port": model,
             "gateway.host": "127.0.0.1",

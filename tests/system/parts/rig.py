@@ -35,6 +35,8 @@ class Rig:
         port = free_port()
         usual = {"metrics.bind": "127.0.0.1", "metrics.port": port, "data.base_url": self.market.url}
         usual |= {"model.host": "127.0.0.1", "model.port": self.model.port}
+        # The tests' market never closes, whatever day they run on; "auto" would close it at weekends.
+        usual |= {"market.calendar": "always"}
         settings = usual | (settings or {})
         return self._start(["run", *args], environment(**variables(settings), **env), int(settings["metrics.port"]))
 

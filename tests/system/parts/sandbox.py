@@ -35,6 +35,8 @@ class Sandbox:
     def _start(self, name: str, args: list[str], port: int | None) -> Daemon:
         # Every BUY and SELL is an order, and what is open stays a few positions.
         guards = {"SENTINEL__GUARDS__POSITIONS_MAX": "0", "SENTINEL__GUARDS__OPPOSITE": "close_then_open"}
+        # The recording has the weekends of this calendar.
+        guards["SENTINEL__MARKET__CALENDAR"] = "fx"
         env = environment(SENTINEL__METRICS__BIND="127.0.0.1", **guards)
         daemon = Daemon(self.binary, args, env, self.directory / name, port)
         self.daemons.append(daemon)

@@ -45,6 +45,9 @@ pub const ERROR_CODES: [&str; 16] = [
 /// The endpoints whose calls are counted; the gateway has families of its own.
 const API_ENDPOINTS: [Endpoint; 2] = [Endpoint::Eodhd, Endpoint::Hub];
 
+/// The stages that may fail a symbol: deciding is a function and cannot.
+pub const FAILING_STAGES: [Step; 4] = [Step::Fetch, Step::Features, Step::Predict, Step::Send];
+
 macro_rules! families {
     (@family $help:literal, $handle:ident, $name:literal, $unit:literal, [$($le:literal)*], [$($label:ident: $values:expr),*]) => {
         Family {
@@ -219,6 +222,12 @@ families! {
     /// Trading signals generated, by instrument
     symbol_signals_total: IntCounterVec = "sentinel_symbol_signals_total" in "count",
         by [symbol: Given::symbols, action: |_| names(&Action::ALL, Action::as_str)];
+    /// Unix time at which the instrument last went through all stages of a cycle; process start until then
+    symbol_last_success_timestamp_seconds: GaugeVec = "sentinel_symbol_last_success_timestamp_seconds" in "seconds",
+        by [symbol: Given::symbols];
+    /// Cycles in which the instrument failed, by the stage that failed it
+    symbol_failures_total: IntCounterVec = "sentinel_symbol_failures_total" in "count",
+        by [symbol: Given::symbols, stage: |_| names(&FAILING_STAGES, Step::as_str)];
     /// Current market regime per instrument; 1 for the current regime, 0 for the others
     market_regime: IntGaugeVec = "sentinel_market_regime" in "1",
         by [symbol: Given::symbols, regime: |_| names(&Regime::ALL, Regime::as_str)];

@@ -7,7 +7,7 @@ mod process;
 #[cfg(test)]
 mod tests;
 
-pub use catalogue::{ERROR_CODES, FAMILIES, Metrics};
+pub use catalogue::{ERROR_CODES, FAILING_STAGES, FAMILIES, Metrics};
 pub use process::ProcessReader;
 
 use crate::domain::{health::BuildInfo, instrument::Symbol};

@@ -20,7 +20,7 @@ pub struct Health {
     /// The worst of all checks.
     pub status: Status,
     /// Whether `/readyz` answers 200: every actor answers and, while the market is
-    /// open, a cycle succeeded within three periods.
+    /// open, a cycle that did not fail ended within three periods.
     pub ready: bool,
     /// Why not.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -54,8 +54,10 @@ pub struct CycleHealth {
     pub cycle_id: u64,
     /// Time since it ended, seconds.
     pub age_seconds: f64,
-    /// Whether any symbol failed in any stage.
+    /// Whether it failed, by the rule of [`judge`](crate::domain::cycle_verdict::judge).
     pub failed: bool,
+    /// `ok`, `degraded` (some symbols failed, few enough) or `failed`.
+    pub outcome: &'static str,
     /// How long it took, seconds.
     pub duration_seconds: f64,
 }
@@ -74,7 +76,7 @@ pub struct StageHealth {
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Check {
-    /// `actors`, `schedule`, `last_cycle`, `market`, `kill_switch`, `journal`, `gateway` or `orders`.
+    /// `actors`, `schedule`, `last_cycle`, `market`, `kill_switch`, `journal`, `gateway`, `orders` or `stops`.
     pub name: &'static str,
     /// Its verdict.
     pub status: Status,

@@ -73,6 +73,60 @@ fn a_failed_cycle_degrades_it_and_names_the_faults() {
     assert_eq!(health.checks[2].detail, "cycle 7 failed; fetch: timeout, 429");
 }
 
+fn fails(symbol: &str, step: Step, kind: &'static str) -> SymbolFailure {
+    SymbolFailure { symbol: Symbol::new(symbol), step, kind }
+}
+
+fn check<'a>(health: &'a Health, name: &str) -> &'a Check {
+    health.checks.iter().find(|check| check.name == name).unwrap()
+}
+
+#[test]
+fn a_degraded_cycle_is_a_success_that_names_who_failed() {
+    let mut state = after_cycle(100, false);
+    state.symbols = 50;
+    state.failures = (7, vec![fails("XX0USD", Step::Fetch, "404"), fails("GBPUSD", Step::Send, "unknown")]);
+    let health = assess(&state, 280);
+    assert_eq!((health.status, health.ready), (Status::Degraded, true));
+    let cycle = health.last_cycle.as_ref().unwrap();
+    assert_eq!((cycle.failed, cycle.outcome), (false, "degraded"));
+    let named = "cycle 7 degraded: 2 of 50 symbols failed: XX0USD (fetch: 404), GBPUSD (send: unknown)";
+    assert_eq!(check(&health, "last_cycle").detail, named);
+
+    state.failures.1 = (0..12).map(|i| fails(&format!("S{i}"), Step::Fetch, "404")).collect();
+    let many = assess(&state, 280);
+    let detail = &check(&many, "last_cycle").detail;
+    assert!(detail.contains("12 of 50") && detail.ends_with("S9 (fetch: 404) and 2 more"), "{detail}");
+    state.failures.0 = 6;
+    assert_eq!(assess(&state, 280).status, Status::Ok, "of another cycle");
+}
+
+#[test]
+fn a_failed_cycle_names_who_failed() {
+    let mut state = after_cycle(100, true);
+    state.symbols = 1;
+    state.failures = (7, vec![fails("EURUSD", Step::Fetch, "404")]);
+    state.steps[Step::Fetch as usize].last_faults = Some(vec!["404"]);
+    let health = assess(&state, 110);
+    assert_eq!((health.last_cycle.as_ref().unwrap().outcome, health.ready), ("failed", false));
+    let expected = "cycle 7 failed; fetch: 404; 1 of 1 symbols failed: EURUSD (fetch: 404)";
+    assert_eq!(check(&health, "last_cycle").detail, expected);
+}
+
+#[test]
+fn a_stop_that_cannot_be_built_needs_a_look_in_live_and_dry_run() {
+    let mut state = after_cycle(100, false);
+    assert_eq!(check(&assess(&state, 101), "stops").status, Status::Ok);
+    state.bad_stops = vec![(Symbol::new("USDJPY"), "the stop-loss at a distance of 0.002".into())];
+    for live in [false, true] {
+        state.live = live;
+        let health = assess(&state, 101);
+        assert_eq!((health.status, health.ready), (Status::Degraded, true));
+        let detail = &check(&health, "stops").detail;
+        assert!(detail.contains("bad_stop") && detail.contains("USDJPY: the stop-loss at"), "{detail}");
+    }
+}
+
 #[test]
 fn a_first_cycle_that_failed_is_started_but_not_ready() {
     let health = assess(&after_cycle(1, true), 2);

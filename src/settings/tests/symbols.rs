@@ -1,0 +1,120 @@
+//! Symbols: their names, their scale and the calendar that follows from them.
+
+use super::*;
+
+#[test]
+fn named_symbols_keep_their_tables() {
+    let tables = "[[symbols]]\nname = \"EURUSD\"\n[[symbols]]\nname = \"GBPUSD\"\ngateway_name = \"GBPUSDm\"\n";
+    let (_file, mut sources) = with_file(tables, &[("SENTINEL__SYMBOLS", "GBPUSD, USDJPY")]);
+    let names = |sources: &Sources| -> Vec<String> {
+        Settings::load(sources).unwrap().instruments().iter().map(|i| i.gateway_name.clone()).collect()
+    };
+    assert_eq!(names(&sources), ["GBPUSDm", "USDJPY"]);
+    sources.symbols = Some(vec!["EURUSD".into()]);
+    assert_eq!(names(&sources), ["EURUSD"]);
+}
+
+#[test]
+fn two_symbols_of_one_instrument_are_refused_in_whatever_case() {
+    assert_eq!(refused(&sources(&[("SENTINEL__SYMBOLS", "EURUSD,eurusd")])).0, ["symbols.eurusd.gateway_name"]);
+}
+
+#[test]
+fn two_symbols_never_share_the_brokers_name() {
+    let mut sources = sources(&[]);
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "[[symbols]]\nname = 'EURUSD'\n[[symbols]]\nname = 'EUR2'\ngateway_name = 'EURUSD'\n")
+        .unwrap();
+    sources.file = Some(file.path().to_owned());
+    let (keys, text) = refused(&sources);
+    assert!(keys == ["symbols.EUR2.gateway_name"] && text.contains("EURUSD"), "{text}");
+}
+
+fn with_symbols(names: &str) -> Sources {
+    sources(&[("SENTINEL__SYMBOLS", names)])
+}
+
+#[test]
+fn a_name_that_has_an_exchange_keeps_it() {
+    let derived = |name: &str| {
+        let settings = Settings::load(&with_symbols(name)).unwrap();
+        let instrument = settings.instruments()[0].clone();
+        let printed = settings.to_toml().unwrap();
+        let line = format!("ticker = \"{}\"\ngateway_name = \"{}\"", instrument.ticker, instrument.gateway_name);
+        assert!(printed.contains(&line), "what `check` prints is what is traded: {printed}");
+        (instrument.ticker, instrument.gateway_name)
+    };
+    for (name, ticker, at_gateway) in [
+        ("EURUSD", "EURUSD.FOREX", "EURUSD"),
+        ("EURUSD.FOREX", "EURUSD.FOREX", "EURUSD"),
+        ("AAPL.US", "AAPL.US", "AAPL.US"),
+        ("BTC-USD.CC", "BTC-USD.CC", "BTC-USD.CC"),
+        ("GSPC.INDX", "GSPC.INDX", "GSPC.INDX"),
+        ("SAP.XETRA", "SAP.XETRA", "SAP.XETRA"),
+        // Brokers' suffixes, which EODHD does not know.
+        ("EURUSD.a", "EURUSD.a.FOREX", "EURUSD.a"),
+        ("EURUSD.raw", "EURUSD.raw.FOREX", "EURUSD.raw"),
+        ("US500.cash", "US500.cash.FOREX", "US500.cash"),
+        ("BRK.B", "BRK.B.FOREX", "BRK.B"),
+        ("US30.24", "US30.24.FOREX", "US30.24"),
+        (".US", ".US.FOREX", ".US"),
+    ] {
+        assert_eq!(derived(name), (ticker.into(), at_gateway.into()), "{name}");
+    }
+}
+
+#[test]
+fn two_names_of_one_instrument_are_refused() {
+    let (keys, text) = refused(&with_symbols("EURUSD,EURUSD.FOREX"));
+    assert!(keys == ["symbols.EURUSD.FOREX.gateway_name"] && text.contains("EURUSD"), "{text}");
+    assert_eq!(refused(&with_symbols("EURUSD,eurusd")).0, ["symbols.eurusd.gateway_name"], "brokers know no case");
+    assert!(Settings::load(&with_symbols("AAPL,AAPL.US")).is_ok(), "these are two to a broker");
+}
+
+#[test]
+fn the_calendar_follows_the_symbols_unless_it_is_said() {
+    let calendar = |names: &str, said: &str| {
+        let market = Settings::load(&sources(&[("SENTINEL__SYMBOLS", names), ("SENTINEL__MARKET__CALENDAR", said)]));
+        let market = market.unwrap().market;
+        (market.calendar.clone(), market.is_auto, market.hours.is_open(1_795_867_200))
+    };
+    // 2026-11-28 12:00 UTC, a Saturday.
+    assert_eq!(calendar("EURUSD", ""), ("fx".into(), true, false), "the default");
+    assert_eq!(calendar("EURUSD,USDJPY.FOREX", "auto"), ("fx".into(), true, false));
+    assert_eq!(calendar("EURUSD,BTC-USD.CC", "auto"), ("always".into(), true, true));
+    assert_eq!(calendar("AAPL.US", ""), ("always".into(), true, true));
+    assert_eq!(calendar("EURUSD", "always"), ("always".into(), false, true));
+    assert_eq!(calendar("AAPL.US", "fx"), ("fx".into(), false, false));
+    let printed = Settings::load(&sources(&[])).unwrap().to_toml().unwrap();
+    assert!(printed.contains("calendar = \"fx\""), "the effective one: {printed}");
+}
+
+#[test]
+fn stops_that_cannot_fit_a_pairs_prices_are_refused_before_any_price() {
+    let stop = |names: &str, distance: &str| {
+        sources(&[("SENTINEL__SYMBOLS", names), ("SENTINEL__TRADING__STOP_LOSS", distance)])
+    };
+    let (keys, text) = refused(&stop("EURUSD,USDJPY", "0.002"));
+    assert_eq!(keys, ["symbols.USDJPY.stop_loss", "symbols.USDJPY.digits"], "{text}");
+    for part in ["0.002", "0.01", "[[symbols]]", "JPY", "at most 3"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert_eq!(refused(&stop("USDJPY", "0.2")).0, ["symbols.USDJPY.digits"], "with the 5 of [trading]");
+    assert_eq!(refused(&stop("EURJPY.FOREX", "0.002")).0.len(), 2);
+    assert_eq!(refused(&stop("EURHUF", "0.002")).0.len(), 2);
+    assert!(Settings::load(&stop("JPYUSD,EURUSD,EURJPYX,AAPL.US", "0.002")).is_ok(), "priced otherwise");
+    assert_eq!(refused(&stop("USDJPY.a", "0.002")).0.len(), 2, "a broker's name");
+    assert!(Settings::load(&stop("USDJPY", "none")).is_ok(), "digits round stops, and there is none");
+
+    let table = |text: &str| with_file(text, &[("SENTINEL__TRADING__STOP_LOSS", "0.002")]);
+    let own = "[[symbols]]\nname = \"EURUSD\"\n[[symbols]]\nname = \"USDJPY\"\ndigits = 3\nstop_loss = 0.2\n";
+    let (_file, good) = table(own);
+    assert!(Settings::load(&good).is_ok());
+    let (_file, yen) = table("[[symbols]]\nname = \"YEN\"\nticker = \"JPY.FOREX\"\n");
+    assert_eq!(refused(&yen).0, ["symbols.YEN.stop_loss", "symbols.YEN.digits"], "EODHD's name of USD/JPY");
+    let (_file, coarse) = table("[[symbols]]\nname = \"EURUSD\"\ndigits = 2\n");
+    assert_eq!(refused(&coarse).0, ["symbols.EURUSD.stop_loss"], "the distance of [trading], the digits of its own");
+    let (_file, profit) =
+        table("[[symbols]]\nname = \"USDJPY\"\ndigits = 3\nstop_loss = \"none\"\ntake_profit = 0.003\n");
+    assert_eq!(refused(&profit).0, ["symbols.USDJPY.take_profit"]);
+}

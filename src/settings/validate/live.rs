@@ -1,0 +1,112 @@
+//! What live mode asks for on top of what any settings must be.
+
+use super::{
+    super::{
+        Distance, Settings, curve,
+        sections::{ClockSource, GatewaySettings, PlaintextSetting},
+    },
+    Found, SAY_THE_DIALECT,
+};
+use sentinel_actors::{adapters::gateway::DialectKind, domain::position::Opposite};
+use std::net::IpAddr;
+
+const ORDER_SEND_VOLUME_MIN: f64 = 0.01;
+
+/// What live mode asks for on top; every missing piece is named with its flag.
+pub(super) fn live(settings: &Settings, found: &mut Found) {
+    let gateway = &settings.gateway;
+    let dialect = gateway.dialect;
+    found.unless(dialect.is_some(), "gateway.dialect", format!("live mode needs it: {SAY_THE_DIALECT}"));
+    found.unless(
+        gateway.i_checked_it_by_hand || dialect.is_none_or(DialectKind::has_handshake),
+        "gateway.i_checked_it_by_hand",
+        "live mode needs it to be true: this dialect has no harmless request by which Sentinel could check the gateway",
+    );
+    found.unless(
+        gateway.account.is_some(),
+        "gateway.account",
+        "live mode needs it: --account with the trading account",
+    );
+    if dialect == Some(DialectKind::PlaceOrder) {
+        without_terms(settings, found);
+    }
+    let smallest = settings.symbols.0.iter().filter_map(|symbol| symbol.volume).fold(settings.trading.volume, f64::min);
+    found.unless(
+        dialect != Some(DialectKind::OrderSend) || smallest >= ORDER_SEND_VOLUME_MIN,
+        "trading.volume",
+        "order_send takes 0.01 to 100 lots",
+    );
+    let has_account = dialect.is_none_or(DialectKind::has_account);
+    let only_with = "needs a dialect that tells positions and account: v43 or envelope";
+    found.unless(
+        has_account || settings.guards.loss_pct_per_day_max <= 0.0,
+        "guards.loss_pct_per_day_max",
+        format!("{only_with}; or set it to 0"),
+    );
+    found.unless(
+        has_account || settings.guards.opposite != Opposite::CloseThenOpen,
+        "guards.opposite",
+        format!("close_then_open {only_with}; or set it to open or skip"),
+    );
+    let trading = &settings.trading;
+    for symbol in &settings.symbols.0 {
+        let said = symbol.stop_loss.or(trading.stop_loss).is_some();
+        let message = format!("live mode needs it for {}: --stop-loss with a distance in price, or none", symbol.name);
+        found.unless(said, "trading.stop_loss", message);
+    }
+    let is_loopback = is_loopback(&gateway.host);
+    found.unless(
+        is_loopback || names_a_key(gateway) || gateway.plaintext == PlaintextSetting::Accepted,
+        "gateway.plaintext",
+        format!(
+            "live mode towards another machine needs CURVE ({}), or this key set to \"accepted\" if everyone on the \
+             network may read, change and send orders",
+            curve::KEYS.join(", ")
+        ),
+    );
+    let unless_loopback = "is refused in live mode unless the gateway is on loopback";
+    found.unless(
+        is_loopback || settings.schedule.clock == ClockSource::System,
+        "schedule.clock",
+        format!("bars {unless_loopback}"),
+    );
+    found.unless(is_loopback || !settings.schedule.back_to_back, "schedule.back_to_back", unless_loopback);
+}
+
+/// One is enough to say what is wanted; the others are asked for by name.
+/// What has to be said in live mode where an order can say neither volume nor stops: nobody may count on them.
+fn without_terms(settings: &Settings, found: &mut Found) {
+    let only = "place_order cannot say it: the gateway has its own";
+    found.unless(
+        settings.gateway.i_checked_it_by_hand,
+        "gateway.i_checked_it_by_hand",
+        format!("live mode needs it to be true: {only} volume, stop-loss and take-profit, which you looked at there"),
+    );
+    let has_price = |distance: Option<Distance>| distance.and_then(Distance::price).is_some();
+    let trading = &settings.trading;
+    for symbol in &settings.symbols.0 {
+        let none = |distance: Option<Distance>, or: Option<Distance>| !has_price(distance.or(or));
+        found.unless(
+            none(symbol.stop_loss, trading.stop_loss),
+            "trading.stop_loss",
+            format!("must be none for {}: {only}", symbol.name),
+        );
+        found.unless(
+            none(symbol.take_profit, trading.take_profit),
+            "trading.take_profit",
+            format!("must be none for {}: {only}", symbol.name),
+        );
+    }
+    let limit = settings.guards.volume_max;
+    found.unless(limit <= 0.0, "guards.volume_max", format!("guards nothing, set it to 0: {only} volume"));
+}
+
+fn names_a_key(gateway: &GatewaySettings) -> bool {
+    [&gateway.curve_server_key_file, &gateway.curve_public_key_file, &gateway.curve_secret_key_file]
+        .iter()
+        .any(|file| file.is_some())
+}
+
+fn is_loopback(host: &str) -> bool {
+    host == "localhost" || host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
