@@ -1,4 +1,4 @@
-"""Replies as gateways really write them: contradictions, parts, other spellings; and what `sentinel orders` makes of them."""
+"""Replies as gateways really write them: contradictions, parts, spellings; and what `sentinel orders` makes of them."""
 
 import json
 import re
@@ -27,6 +27,12 @@ def bare(**fields: object):
     return says(lambda gateway, request: told(gateway, request, **fields))
 
 
+def orders(rig, *args: str) -> str:
+    """What `sentinel orders` says of the last daemon's journal."""
+    command = [rig.binary, "orders", *args, "--journal", str(rig.daemons[-1].out.parent / "journal.db")]
+    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout
+
+
 def settle(rig, dialect: str, behaviour) -> tuple[dict, list[dict]]:
     """One live cycle against such a gateway: its order by `sentinel orders --json`, and the daemon's log lines."""
     gateway = rig.gateway(dialect, behaviour)
@@ -34,11 +40,7 @@ def settle(rig, dialect: str, behaviour) -> tuple[dict, list[dict]]:
     metrics = daemon.after_cycles(1)
     assert gateway.problems == [] and len(gateway.requests) == 1
     daemon.stop()
-    journal = ["--journal", str(daemon.out.parent / "journal.db")]
-    listed = subprocess.run(
-        [rig.binary, "orders", "--json", *journal], capture_output=True, text=True, timeout=30, check=True
-    )
-    (order,) = json.loads(listed.stdout)
+    (order,) = json.loads(orders(rig, "--json"))
     assert metrics("orders_total", outcome=order["state"]) == 1
     return order, daemon.logs()
 
@@ -86,6 +88,8 @@ def test_a_partial_fill_is_booked_in_what_was_filled_and_said(rig, dialect):
     assert (order["state"], order["volume"], order["filled_volume"]) == ("filled", ORDERED, 0.04)
     (line,) = [line for line in logs if line.get("outcome") == "filled"]
     assert (line["level"], line["volume"], line["filled_volume"]) == ("WARN", ORDERED, 0.04)
+    assert f"0.04 of {ORDERED}" in orders(rig)
+    assert f"filled, 0.04 of {ORDERED} lots" in orders(rig, "show", order["id"])
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)

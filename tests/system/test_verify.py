@@ -122,7 +122,8 @@ def test_a_time_in_metatraders_form_is_read_and_a_bad_one_does_not_blame_the_dia
 def test_positions_are_read_in_the_spellings_that_gateways_have(rig, dialect):
     gateway = rig.gateway(dialect)
     gateway.positions[5] = LOSING | {"ticket": "10006293775", "type": 0, "volume": "0.1", "profit": 0}
-    gateway.positions[6] = LOSING | {"ticket": 10006293776.0, "type": "POSITION_TYPE_SELL", "current_price": float("nan")}
+    odd = {"ticket": 10006293776.0, "type": "POSITION_TYPE_SELL", "current_price": float("nan")}
+    gateway.positions[6] = LOSING | odd
     gateway.positions[7] = {"ticket": 7, "symbol": "EURUSD", "type": "BUY LIMIT", "profit": 0}
     gateway.positions[8] = {"ticket": 8, "symbol": "EURUSD", "type": 5, "profit": 0}
     code, said = verify(rig, gateway.port, "--dialect", dialect)
