@@ -6,13 +6,10 @@
 
 use crate::domain::{
     instrument::{Instrument, InstrumentKey},
-    order::{Order, Side},
+    order::{LOTS_APART, Order, Side},
     position::Position,
 };
 use std::{collections::HashSet, fmt};
-
-/// Volumes closer than this, in lots, are the same.
-pub const VOLUME_EPSILON: f64 = 1e-9;
 
 /// Shortest name, in letters and digits, whose occurrence in another one says anything.
 const TELLING_CHARS_MIN: usize = 3;
@@ -48,7 +45,7 @@ impl Fill {
     /// larger. A part of it may have been closed.
     fn may_be(&self, position: &Position) -> bool {
         let was_there = self.tickets_before.as_ref().is_some_and(|before| before.contains(&position.ticket));
-        position.side == self.side && position.volume <= self.volume + VOLUME_EPSILON && !was_there
+        position.side == self.side && position.volume <= self.volume + LOTS_APART && !was_there
     }
 }
 

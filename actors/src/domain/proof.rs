@@ -2,9 +2,9 @@
 //! not executed within its signature's age never will be, so what is open after that is the truth.
 
 use crate::domain::{
-    exposure::{KnownNames, VOLUME_EPSILON},
+    exposure::KnownNames,
     instrument::{InstrumentKey, Symbol},
-    order::Side,
+    order::{LOTS_APART, Side},
     position::{AccountMode, Position},
 };
 use std::{collections::BTreeSet, time::Duration};
@@ -80,7 +80,7 @@ impl Unproven {
         let is_it = |position: &&Position| {
             position.key() == instrument
                 && position.side == self.side
-                && (position.volume - self.volume).abs() < VOLUME_EPSILON
+                && (position.volume - self.volume).abs() < LOTS_APART
         };
         let mut new = names.relevant(&instrument, answers[1]).filter(|position| !before.contains(&position.ticket));
         let is_hedging = mode == AccountMode::Hedging && self.account_mode == Some(AccountMode::Hedging);

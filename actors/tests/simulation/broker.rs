@@ -57,11 +57,11 @@ impl Broker {
         }
     }
 
-    /// Executes an order; `None` if there is nothing to close.
-    pub fn execute(&mut self, order: &Order, now_ms: u64) -> Option<i64> {
+    /// Executes so much of an order; `None` if there is nothing to close.
+    pub fn execute(&mut self, order: &Order, volume: f64, now_ms: u64) -> Option<i64> {
         match order.closes {
             Some(ticket) => self.close(ticket, now_ms).then_some(ticket),
-            None => Some(self.open(&order.gateway_name, order.side, order.volume, Some(order.client_order_id), now_ms)),
+            None => Some(self.open(&order.gateway_name, order.side, volume, Some(order.client_order_id), now_ms)),
         }
     }
 

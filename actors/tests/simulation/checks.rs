@@ -252,7 +252,7 @@ impl Checks {
         assert!(is_open, "{id} is executed and the journal has it as {state:?}");
     }
 
-    fn settled(&mut self, row: &OrderRow, truth: Truth, is_ticket_open: bool) {
+    fn settled(&mut self, row: &OrderRow, (truth, volume): (Truth, f64), is_ticket_open: bool) {
         let (id, state) = (row.id, row.state);
         match (state, truth) {
             (OrderState::NotSent | OrderState::Expired, _) => {
@@ -260,6 +260,9 @@ impl Checks {
             }
             (OrderState::Filled, Truth::Executed(ticket)) if row.closes.is_none() => {
                 assert_eq!(row.ticket, Some(ticket), "{id} is filled under another ticket");
+                // By the gateway's word; proofs and people have a reason.
+                let booked = row.filled_volume.unwrap_or(row.volume);
+                assert!(row.reason.is_some() || (booked - volume).abs() < 1e-9, "{id}: {booked} booked, {volume} done");
             }
             // Whoever closed it: it is closed.
             (OrderState::Filled, _) if row.closes.is_some() => assert!(!is_ticket_open, "{id} has closed nothing"),
@@ -306,7 +309,8 @@ impl World {
             self.say(&format!("{} {} is {}", row.id, row.symbol, row.state));
             self.count(&format!("became {}", row.state));
             let is_ticket_open = row.closes.is_some_and(|ticket| self.broker.is_open(ticket));
-            self.checks.settled(row, self.gateway.truth(row.id), is_ticket_open);
+            let truth = (self.gateway.truth(row.id), self.gateway.volume(row.id));
+            self.checks.settled(row, truth, is_ticket_open);
         }
         for gone in self.checks.rows.iter().filter(|old| rows.iter().all(|row| row.id != old.id)) {
             assert!(gone.state.is_settled(), "{} is forgotten while it is {}", gone.id, gone.state);

@@ -1,7 +1,8 @@
 //! The gateway's side of the wire: what has arrived, what it makes of it and when, and what it answers.
 
-use crate::{plan::Dialect, world::World};
-use sentinel_actors::domain::order::{Order, Outcome};
+use crate::{plan::Dialect, reply, world::World};
+use sentinel_actors::domain::order::Order;
+use serde_json::Value;
 use uuid::Uuid;
 
 /// How long a signature is good, by the gateway's clock.
@@ -12,6 +13,7 @@ const SIGNED_MS_MAX: u64 = 5_000;
 pub enum Truth {
     /// Nobody knows yet.
     Open,
+    /// Under this ticket.
     Executed(i64),
     /// It was not executed, and never will be.
     Never,
@@ -21,16 +23,8 @@ pub enum Truth {
 enum Stage {
     InSocket { arrives_ms: u64 },
     Queued { looks_ms: u64 },
-    Replying { at_ms: u64, heard: Heard },
+    Replying { at_ms: u64, reply: Vec<u8> },
     Over,
-}
-
-/// A reply, as the dialect reads it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Heard {
-    pub outcome: Outcome,
-    /// Whether it is readable and about this order.
-    pub is_ours: bool,
 }
 
 /// An order that was handed to a connected socket.
@@ -41,6 +35,8 @@ pub struct Parcel {
     signed_ms: u64,
     stage: Stage,
     pub truth: Truth,
+    /// Lots that were executed.
+    pub volume: f64,
 }
 
 #[derive(Debug, Default)]
@@ -50,7 +46,7 @@ pub struct Gateway {
     pub parcels: Vec<Parcel>,
     /// The order whose socket is open.
     waiting: Option<Uuid>,
-    heard: Option<Heard>,
+    heard: Option<Vec<u8>>,
 }
 
 impl Gateway {
@@ -58,6 +54,12 @@ impl Gateway {
     pub fn truth(&self, id: Uuid) -> Truth {
         let parcel = self.parcels.iter().find(|parcel| parcel.order.client_order_id == id);
         parcel.map_or(Truth::Never, |parcel| parcel.truth)
+    }
+
+    /// How much of an order was executed, in lots.
+    pub fn volume(&self, id: Uuid) -> f64 {
+        let parcel = self.parcels.iter().find(|parcel| parcel.order.client_order_id == id);
+        parcel.map_or(0.0, |parcel| parcel.volume)
     }
 
     /// When something happens here next.
@@ -70,7 +72,7 @@ impl Gateway {
         self.waiting.is_some()
     }
 
-    pub fn take_heard(&mut self) -> Option<Heard> {
+    pub fn take_heard(&mut self) -> Option<Vec<u8>> {
         self.heard.take()
     }
 }
@@ -115,7 +117,14 @@ impl World {
         let stage = Stage::InSocket { arrives_ms };
         self.checks.is_of_its_moment(id, self.now_ms, self.plan.rules.decision_age_max);
         let dialect = self.dialect;
-        self.gateway.parcels.push(Parcel { order: order.clone(), dialect, signed_ms, stage, truth: Truth::Open });
+        self.gateway.parcels.push(Parcel {
+            order: order.clone(),
+            dialect,
+            signed_ms,
+            stage,
+            truth: Truth::Open,
+            volume: 0.0,
+        });
         self.gateway.waiting = Some(id);
         self.gateway.heard = None;
     }
@@ -145,11 +154,11 @@ impl World {
             match self.gateway.parcels[at].stage.clone() {
                 Stage::InSocket { .. } => self.arrive(at),
                 Stage::Queued { .. } => self.look(at),
-                Stage::Replying { heard, .. } => {
+                Stage::Replying { reply, .. } => {
                     let parcel = &mut self.gateway.parcels[at];
                     parcel.stage = Stage::Over;
                     if self.gateway.waiting == Some(parcel.order.client_order_id) {
-                        self.gateway.heard = Some(heard);
+                        self.gateway.heard = Some(reply);
                         self.wake_at_ms = now;
                     }
                 }
@@ -178,48 +187,49 @@ impl World {
 
     /// The gateway looks at an order, at last.
     fn look(&mut self, at: usize) {
-        let (order, signed_ms) = (self.gateway.parcels[at].order.clone(), self.gateway.parcels[at].signed_ms);
-        let id = order.client_order_id;
-        let refused = |reason: &str| Heard { outcome: Outcome::Rejected { reason: reason.into() }, is_ours: true };
-        let vague = |reason: &str, is_ours| Heard { outcome: Outcome::Unknown { reason: reason.into() }, is_ours };
+        let Parcel { order, dialect, signed_ms, .. } = &self.gateway.parcels[at];
+        let (order, dialect, signed_ms) = (order.clone(), *dialect, *signed_ms);
         // A request to close is not signed.
-        let is_signed = self.gateway.parcels[at].dialect == Dialect::V43 && order.closes.is_none();
+        let is_signed = dialect == Dialect::V43 && order.closes.is_none();
         let is_refused = self.fails(0.15);
-        let (truth, honest) = if is_signed && self.now_ms.saturating_sub(signed_ms) > SIGNED_MS_MAX {
+        let is_part = order.closes.is_none() && self.fails(0.1);
+        let volume = if is_part { order.volume / 2.0 } else { order.volume };
+        let executed = if is_signed && self.now_ms.saturating_sub(signed_ms) > SIGNED_MS_MAX {
             self.count("signatures expired");
-            (Truth::Never, refused("RISK_SIGNATURE_INVALID"))
-        } else if is_refused && self.rng.chance(0.3) {
-            (Truth::Never, vague("filled with ticket 0", true))
+            Err("RISK_SIGNATURE_INVALID")
         } else if is_refused {
-            (Truth::Never, refused("no money"))
+            Err("MT5_NOT_CONNECTED")
         } else {
-            match self.broker.execute(&order, self.now_ms) {
-                Some(ticket) => {
-                    self.checks.executed(id);
-                    let price = Some(1.1);
-                    (
-                        Truth::Executed(ticket),
-                        Heard { outcome: Outcome::Filled { ticket, price, volume: None }, is_ours: true },
-                    )
-                }
-                None => (Truth::Never, refused("no such position")),
-            }
+            self.broker.execute(&order, volume, self.now_ms).ok_or("MT5_NOT_CONNECTED")
         };
-        self.say(&format!("{truth:?} {id}"));
-        let heard = if self.fails(self.plan.gateway) {
-            match self.rng.below(4) {
-                0 => None,
-                1 => Some(vague("another order's reply", false)),
-                2 => Some(vague("unreadable", false)),
-                _ => Some(vague("MT5_EXCEPTION", true)),
-            }
-        } else {
-            Some(honest)
-        };
+        if executed.is_ok() {
+            self.checks.executed(order.client_order_id);
+            self.count(if is_part { "filled in part" } else { "filled wholly" });
+        }
+        let truth = executed.map_or(Truth::Never, Truth::Executed);
+        self.say(&format!("{truth:?} {}", order.client_order_id));
+        let mut reply = Some(reply::honest(dialect, &order, executed, volume));
+        if self.fails(self.plan.gateway) {
+            reply = self.garbled(dialect, reply.as_ref());
+        }
         let is_late = self.fails(self.plan.gateway / 2.0);
         let at_ms = self.now_ms + if is_late { self.rng.between(1_000, 10_000) } else { self.rng.between(1, 50) };
-        let stage = heard.map_or(Stage::Over, |heard| Stage::Replying { at_ms, heard });
+        let stage = reply.map_or(Stage::Over, |reply| Stage::Replying { at_ms, reply: reply.to_string().into_bytes() });
         let parcel = &mut self.gateway.parcels[at];
-        (parcel.truth, parcel.stage) = (truth, stage);
+        (parcel.truth, parcel.stage, parcel.volume) = (truth, stage, volume);
+    }
+
+    /// No reply, no JSON, another order's, or one that contradicts itself.
+    fn garbled(&mut self, dialect: Dialect, honest: Option<&Value>) -> Option<Value> {
+        let kind = self.rng.below(4);
+        match (kind, honest) {
+            (0, _) | (_, None) => None,
+            (1, _) => Some(Value::from("unreadable")),
+            (_, Some(honest)) => {
+                let (what, reply) = reply::contradicting(dialect, honest, &mut self.rng);
+                self.count(&format!("contradiction: {what}"));
+                Some(reply)
+            }
+        }
     }
 }

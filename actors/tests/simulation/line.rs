@@ -3,7 +3,6 @@
 
 use crate::{
     checks::Told,
-    gateway::Heard,
     plan::{Dialect, Spelling},
     world::{Shared, step, until_ms},
 };
@@ -95,12 +94,12 @@ impl Line<'_> {
         self.gate.is_open = is_good;
     }
 
-    async fn reply(&mut self, deadline_ms: u64) -> Option<Heard> {
+    async fn reply(&mut self, deadline_ms: u64) -> Option<Vec<u8>> {
         loop {
             let now = {
                 let mut world = self.world.borrow_mut();
-                if let Some(heard) = world.gateway.take_heard() {
-                    return Some(heard);
+                if let Some(reply) = world.gateway.take_heard() {
+                    return Some(reply);
                 }
                 world.now_ms
             };
@@ -153,8 +152,10 @@ impl GatewayPort for Line<'_> {
             return Err(Suppression::StaleDecision);
         }
         self.world.borrow_mut().post(order, signed_ms);
-        let heard = self.reply(deadline_ms).await;
+        let reply = self.reply(deadline_ms).await;
         self.world.borrow_mut().close_socket();
+        let dialect = self.world.borrow().dialect.reads();
+        let heard = reply.map(|reply| dialect.classify(order, &reply));
         step(&self.world, &format!("hears {:?}", heard.as_ref().map(|heard| heard.outcome.as_str()))).await;
         let fate = match heard {
             None => Fate::without_reply(Outcome::Unknown { reason: "no reply".into() }),

@@ -15,6 +15,7 @@ mod ledger;
 mod line;
 mod person;
 mod plan;
+mod reply;
 mod rng;
 mod world;
 
@@ -40,7 +41,7 @@ use world::{Counts, Shared, Trace, World};
 const SEEDS: u64 = 300;
 
 /// What a run that means anything must have seen.
-const SEEN: [&str; 47] = [
+const SEEN: [&str; 56] = [
     "kills",
     "stops",
     "gateway restarts",
@@ -68,6 +69,15 @@ const SEEN: [&str; 47] = [
     "process stops",
     "lists unreadable",
     "names of another spelling",
+    "filled in part",
+    "contradiction: id",
+    "contradiction: return code",
+    "contradiction: no ticket",
+    "contradiction: no volume",
+    "contradiction: symbol",
+    "contradiction: larger volume",
+    "contradiction: refused with a ticket",
+    "contradiction: refused with a volume",
     "suppressed: below_threshold",
     "suppressed: already_ordered",
     "suppressed: stale_bar",
