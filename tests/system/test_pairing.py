@@ -61,8 +61,6 @@ CASES = [(1, {}), (100, {}), (100, {"data.concurrency": 1})]
 @pytest.mark.parametrize(("count", "settings"), CASES, ids=["1", "100", "100, one at a time"])
 @pytest.mark.parametrize("fault", FAULTS)
 def test_each_symbol_is_decided_on_its_own_bars(rig, raw, fault, count, settings):
-    if fault == "nothing" and count == 1:
-        pytest.skip("nothing to mix up")
     names = symbols(count)
     market, model = raw(RawMarket(names, FAULTS[fault])), raw(RawModel())
     daemon, gateway = run(rig, names, market, model, **settings)
