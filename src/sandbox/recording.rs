@@ -64,6 +64,10 @@ fn round_s(bars: &[Bar]) -> i64 {
 mod tests {
     use super::*;
     use chrono::{DateTime, Datelike, Timelike, Weekday};
+    use sentinel_actors::domain::{
+        calendar::Calendar,
+        window::{jump, misfit},
+    };
 
     fn hour_and_weekday(bar: &Bar) -> (u32, Weekday) {
         let time = DateTime::from_timestamp(bar.open_time, 0).unwrap();
@@ -76,6 +80,15 @@ mod tests {
         assert!(recorded().windows(2).all(|pair| pair[0].open_time < pair[1].open_time));
         assert!(recorded().iter().all(|bar| bar.low > 0.0 && bar.low <= bar.close && bar.close <= bar.high));
         assert_eq!(recorded()[4_999].close, 1.200_75);
+        let round = replay_bars().len();
+        let replayed: Vec<_> = (0..2 * round).map(replayed_bar).collect();
+        for (name, bars) in [("recorded", recorded()), ("replayed", &replayed)] {
+            let inside = |bar: &Bar| [bar.open, bar.close].iter().all(|price| (bar.low..=bar.high).contains(price));
+            assert!(bars.iter().all(inside), "{name}");
+            assert_eq!(misfit(bars, INTERVAL, &Calendar::always()), None, "{name}");
+            let jumps = bars.windows(2).find_map(|pair| jump(pair, 0.2));
+            assert_eq!(jumps, None, "{name}");
+        }
     }
 
     #[test]

@@ -56,6 +56,26 @@ fn assert_neighbours(is: f32, golden: f32, at: &str) {
 const CASES: [&str; 6] = ["real_200", "flat_200", "zero_volume_200", "gap_200", "monotone_up_200", "short_120"];
 
 #[test]
+fn the_golden_bars_are_possible_ones() {
+    use crate::domain::{bar::Interval, calendar::Calendar, window};
+    for case in CASES {
+        let bars = Golden::read(case).bars();
+        let row = |bar: &Bar| window::RawBar {
+            open_time: bar.open_time,
+            open: Some(bar.open),
+            high: Some(bar.high),
+            low: Some(bar.low),
+            close: Some(bar.close),
+            volume: Some(bar.volume),
+        };
+        let rows: Vec<_> = bars.iter().map(row).collect();
+        let cleaned = window::clean(&rows, Interval::OneHour, &Calendar::fx(), None);
+        assert_eq!((cleaned.bars, cleaned.fault), (bars.clone(), None), "{case}");
+        assert_eq!(window::jump(&bars, 0.2), None, "{case}");
+    }
+}
+
+#[test]
 fn features_equal_the_golden_vectors() {
     for case in CASES {
         let golden = Golden::read(case);
