@@ -367,15 +367,15 @@ fn the_calendar_follows_the_symbols_unless_it_is_said() {
     let calendar = |names: &str, said: &str| {
         let market = Settings::load(&sources(&[("SENTINEL__SYMBOLS", names), ("SENTINEL__MARKET__CALENDAR", said)]));
         let market = market.unwrap().market;
-        (market.calendar.clone(), market.is_auto, market.hours.is_open(1_795_867_200))
+        (market.calendar.clone(), market.hours.is_open(1_795_867_200))
     };
     // 2026-11-28 12:00 UTC, a Saturday.
-    assert_eq!(calendar("EURUSD", ""), ("fx".into(), true, false), "the default");
-    assert_eq!(calendar("EURUSD,USDJPY.FOREX", "auto"), ("fx".into(), true, false));
-    assert_eq!(calendar("EURUSD,BTC-USD.CC", "auto"), ("always".into(), true, true));
-    assert_eq!(calendar("AAPL.US", ""), ("always".into(), true, true));
-    assert_eq!(calendar("EURUSD", "always"), ("always".into(), false, true));
-    assert_eq!(calendar("AAPL.US", "fx"), ("fx".into(), false, false));
+    assert_eq!(calendar("EURUSD", ""), ("fx".into(), false), "the default");
+    assert_eq!(calendar("EURUSD,USDJPY.FOREX", "auto"), ("fx".into(), false));
+    assert_eq!(calendar("EURUSD,BTC-USD.CC", "auto"), ("always".into(), true));
+    assert_eq!(calendar("AAPL.US", ""), ("always".into(), true));
+    assert_eq!(calendar("EURUSD", "always"), ("always".into(), true));
+    assert_eq!(calendar("AAPL.US", "fx"), ("fx".into(), false));
     let printed = Settings::load(&sources(&[])).unwrap().to_toml().unwrap();
     assert!(printed.contains("calendar = \"fx\""), "the effective one: {printed}");
 }
