@@ -174,6 +174,7 @@ impl CycleLog {
                 failure.cause.detail
             );
         }
+        let who = (!failed.is_empty()).then(|| named(failed.iter().map(|failure| failure.symbol.to_string())));
         let count = |action| self.decisions.iter().filter(|decided| decided.decision.action == action).count();
         let stopped = self.suppressed.iter().map(|(symbol, reason)| (symbol, reason.as_str()));
         let handled = self.orders.iter().map(|report| match &report.result {
@@ -190,7 +191,7 @@ impl CycleLog {
             orders = %named(stopped.chain(handled).map(|(symbol, fate)| format!("{symbol}={fate}"))),
             failed = verdict == CycleVerdict::Failed,
             outcome = if given_up { "given_up" } else { verdict.as_str() },
-            failed_symbols = %named(failed.iter().map(|failure| failure.symbol.to_string())),
+            failed_symbols = who.as_deref(),
             fetch_ms = self.millis(Step::Fetch),
             gateway_ms = self.opening.map(round),
             features_ms = self.millis(Step::Features),

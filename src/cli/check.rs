@@ -45,11 +45,12 @@ fn line(settings: &Settings) -> String {
 
 /// What follows from the symbols' names, where it is not plain: the calendar, and what a name with a suffix means.
 fn derived(settings: &Settings) -> String {
-    let market = &settings.market;
-    let mut text = match (market.is_auto, market.calendar.as_str()) {
-        (false, _) => String::new(),
-        (true, "fx") => "\n# market.calendar is auto: fx, for every ticker ends in .FOREX.".to_owned(),
-        (true, name) => format!("\n# market.calendar is auto: {name}, for not every ticker ends in .FOREX."),
+    let (calendar, auto) = (settings.market.calendar.as_str(), settings.auto_calendar());
+    let why = if auto == "fx" { "every ticker ends in .FOREX" } else { "not every ticker ends in .FOREX" };
+    let mut text = if calendar == auto {
+        format!("\n# The market's calendar is {calendar}, which auto is here: {why}.")
+    } else {
+        format!("\n# The market's calendar is {calendar}; auto would be {auto}: {why}.")
     };
     for symbol in settings.symbols.0.iter().filter(|symbol| symbol.name.contains('.')) {
         // Writing to a String cannot fail.

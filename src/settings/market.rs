@@ -29,7 +29,7 @@ struct HolidaysFile {
 
 /// What [`AUTO`] means: the forex week if every ticker is of that market, else no hours at all, for Sentinel does not know
 /// those of exchanges.
-pub(super) const fn name(are_all_forex: bool) -> &'static str {
+pub(super) const fn auto(are_all_forex: bool) -> &'static str {
     if are_all_forex { "fx" } else { "always" }
 }
 
@@ -117,7 +117,6 @@ mod tests {
         super::calendar(&MarketSettings {
             calendar: calendar_file.as_ref().map_or(calendar.into(), |file| path(file).display().to_string()),
             holidays: holidays_file.as_ref().map(path),
-            is_auto: false,
             hours: Default::default(),
         })
     }

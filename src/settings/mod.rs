@@ -86,8 +86,7 @@ impl Settings {
             problems.insert(0, Problem::new(LIVE, message));
         }
         if settings.market.calendar == market::AUTO {
-            settings.market.is_auto = true;
-            settings.market.calendar = market::name(settings.symbols.are_forex()).into();
+            settings.market.calendar = settings.auto_calendar().into();
         }
         match market::calendar(&settings.market) {
             Ok(hours) => settings.market.hours = hours.into(),
@@ -106,6 +105,11 @@ impl Settings {
             Err(faults) => problems.extend(faults.into_iter().map(|fault| Problem::new(WEB_CONFIG, fault))),
         }
         if problems.is_empty() { Ok(settings) } else { Err(SettingsError(problems)) }
+    }
+
+    /// The calendar that `auto` is for these symbols.
+    pub fn auto_calendar(&self) -> &'static str {
+        market::auto(self.symbols.are_forex())
     }
 
     /// Loads all layers as they are, for what has to work although some setting would be refused: a halt.

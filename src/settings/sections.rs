@@ -128,9 +128,6 @@ pub enum PollSetting {
 pub struct MarketSettings {
     /// As it was said; once the settings are loaded, what `auto` means for these symbols.
     pub calendar: String,
-    /// Whether it was `auto`; filled in when the settings are loaded.
-    #[serde(skip)]
-    pub is_auto: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub holidays: Option<PathBuf>,
     /// What the two say; filled in when the settings are loaded.

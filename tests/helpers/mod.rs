@@ -55,6 +55,8 @@ pub async fn spawn_app(flags: &[(&'static str, &str)], plan: impl FnOnce(Plan) -
         ("trading.stop_loss", "0.02".into()),
         ("trading.threshold", "0.40".into()),
         ("schedule.clock", "bars".into()),
+        // Whatever day a test runs on.
+        ("market.calendar", "always".into()),
         ("metrics.bind", "127.0.0.1".into()),
         ("metrics.port", "0".into()),
     ];

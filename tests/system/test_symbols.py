@@ -264,10 +264,11 @@ def settle(rig, *args: str, **settings: object) -> tuple[int, str]:
 def test_the_calendar_follows_the_symbols(rig, symbols, effective, why):
     code, said = settle(rig, "--symbol", symbols)
     assert code == 0 and f'calendar = "{effective}"' in said
-    assert f"# market.calendar is auto: {effective}, for {why}." in said
+    assert f"# The market's calendar is {effective}, which auto is here: {why}." in said
     for word in ("always", "fx"):
         code, said = settle(rig, "--symbol", symbols, **{"market.calendar": word})
-        assert code == 0 and f'calendar = "{word}"' in said and "is auto" not in said
+        assert code == 0 and f'calendar = "{word}"' in said
+        assert (f"auto would be {effective}" in said) == (word != effective)
 
 
 def test_a_suffix_is_kept_and_said(rig):

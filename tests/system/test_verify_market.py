@@ -151,6 +151,13 @@ def test_bars_no_decision_can_rest_on_are_a_failure(rig):
     assert code == 1 and "the features need 120" in said
 
 
+def test_a_stop_that_does_not_fit_the_price_is_a_failure(rig):
+    code, said = verify(rig, "--stop-loss", "0.00002")
+    assert code == 1 and marks(said)["stops"] == "FAILED", said
+    assert "distance of 0.00002 from a close of 1." in said and "[[symbols]]" in said
+    assert verify(rig, "--stop-loss", "0.002")[0] == 0
+
+
 def test_a_feed_too_late_for_every_order_is_a_failure(rig):
     rig.market.bars = aged(4)
     code, said = verify(rig)

@@ -239,6 +239,28 @@ pub(super) async fn pause(ms: u64) {
 }
 
 #[actix::test]
+async fn what_cannot_be_an_order_is_no_halt() {
+    for live in [true, false] {
+        let gateway = Gateway::start(|all| vec![newest(all).fill(1)]);
+        let running = Setup { live, ..V43 }.start(&gateway.address);
+        // 0.002 of 150 is no distance, and nobody configured gold.
+        let signal = |name: &str, close| Signal {
+            symbol: Symbol::new(name),
+            side: Side::Buy,
+            confidence: 0.7,
+            close,
+            bar_close_time: BAR,
+            decided_at: SystemClock.moment(),
+        };
+        let signals = vec![signal("USDJPY", 150.0), signal("XAUUSD", 4_000.0)];
+        let reports = running.sender.send(SendSignals { cycle_id: 1, signals }).await.unwrap();
+        let results: Vec<_> = reports.into_iter().map(|report| report.result).collect();
+        assert_eq!(texts(&results), ["bad_stop", "unknown_symbol"], "live: {live}");
+        assert!(gateway.received().is_empty() && running.states().is_empty());
+    }
+}
+
+#[actix::test]
 async fn orders_go_out_in_turn_on_one_socket_where_the_reply_has_the_id() {
     let gateway = Gateway::start(|all| match all.len() {
         2 => vec![newest(all).refuse("INVALID_VOLUME")],

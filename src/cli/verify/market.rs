@@ -17,6 +17,7 @@ use sentinel_actors::{
         bar::Bar,
         features::{BARS_MIN, SEQUENCE_BARS},
         instrument::Instrument,
+        order::check_stops,
         window::{BarFault, clean, gaps, jump},
     },
 };
@@ -187,6 +188,11 @@ impl Question<'_> {
             return Err(refusal(found, &way_out));
         }
         report.ok("bars", found);
+        if let Err(bad_stop) = check_stops(instrument, last.close) {
+            let way_out = "such an order is not built (bad_stop): give the symbol a [[symbols]] table with its own digits, \
+                           stop_loss and take_profit";
+            report.failed("stops", format!("{symbol}: {bad_stop}"), way_out);
+        }
         if count < data.lookback_bars {
             let found = format!("{symbol}: less than data.lookback_bars, {}: averages begin later", data.lookback_bars);
             report.note("bars", found);

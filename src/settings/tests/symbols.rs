@@ -15,11 +15,6 @@ fn named_symbols_keep_their_tables() {
 }
 
 #[test]
-fn two_symbols_of_one_instrument_are_refused_in_whatever_case() {
-    assert_eq!(refused(&sources(&[("SENTINEL__SYMBOLS", "EURUSD,eurusd")])).0, ["symbols.eurusd.gateway_name"]);
-}
-
-#[test]
 fn two_symbols_never_share_the_brokers_name() {
     let mut sources = sources(&[]);
     let file = tempfile::NamedTempFile::new().unwrap();
@@ -76,15 +71,15 @@ fn the_calendar_follows_the_symbols_unless_it_is_said() {
     let calendar = |names: &str, said: &str| {
         let market = Settings::load(&sources(&[("SENTINEL__SYMBOLS", names), ("SENTINEL__MARKET__CALENDAR", said)]));
         let market = market.unwrap().market;
-        (market.calendar.clone(), market.is_auto, market.hours.is_open(1_795_867_200))
+        (market.calendar.clone(), market.hours.is_open(1_795_867_200))
     };
     // 2026-11-28 12:00 UTC, a Saturday.
-    assert_eq!(calendar("EURUSD", ""), ("fx".into(), true, false), "the default");
-    assert_eq!(calendar("EURUSD,USDJPY.FOREX", "auto"), ("fx".into(), true, false));
-    assert_eq!(calendar("EURUSD,BTC-USD.CC", "auto"), ("always".into(), true, true));
-    assert_eq!(calendar("AAPL.US", ""), ("always".into(), true, true));
-    assert_eq!(calendar("EURUSD", "always"), ("always".into(), false, true));
-    assert_eq!(calendar("AAPL.US", "fx"), ("fx".into(), false, false));
+    assert_eq!(calendar("EURUSD", ""), ("fx".into(), false), "the default");
+    assert_eq!(calendar("EURUSD,USDJPY.FOREX", "auto"), ("fx".into(), false));
+    assert_eq!(calendar("EURUSD,BTC-USD.CC", "auto"), ("always".into(), true));
+    assert_eq!(calendar("AAPL.US", ""), ("always".into(), true));
+    assert_eq!(calendar("EURUSD", "always"), ("always".into(), true));
+    assert_eq!(calendar("AAPL.US", "fx"), ("fx".into(), false));
     let printed = Settings::load(&sources(&[])).unwrap().to_toml().unwrap();
     assert!(printed.contains("calendar = \"fx\""), "the effective one: {printed}");
 }
