@@ -30,7 +30,7 @@ pub(in crate::cli) fn as_json(order: &OrderRow) -> Value {
     json!({
         "id": order.id.to_string(), "symbol": order.symbol, "bar": order.bar_close_time, "state": order.state,
         "ticket": order.ticket, "kind": kind(order), "closes": order.closes, "side": order.side,
-        "volume": order.volume, "filled_volume": order.filled_volume, "stop_loss": order.stop_loss, "take_profit": order.take_profit,
+        "volume": (order.volume > 0.0).then_some(order.volume), "dialect": order.dialect, "filled_volume": order.filled_volume, "stop_loss": order.stop_loss, "take_profit": order.take_profit,
         "price": order.price, "reason": order.reason, "closed_at_ms": order.closed_at_ms,
         "account": order.account, "model": order.model,
         "created_at_ms": order.created_at_ms, "updated_at_ms": order.updated_at_ms,
@@ -52,6 +52,9 @@ pub(in crate::cli) fn content(order: &OrderRow) -> String {
         return format!("{side} {volume} lots to close ticket {ticket}");
     }
     let stop = |price: f64, name: &str| if price > 0.0 { format!("{name} {price}") } else { format!("no {name}") };
+    if volume <= 0.0 {
+        return format!("{side}, the gateway's own volume and stops");
+    }
     format!("{side} {volume} lots, {}, {}", stop(order.stop_loss, "stop-loss"), stop(order.take_profit, "take-profit"))
 }
 
@@ -60,12 +63,22 @@ fn other_volume(order: &OrderRow) -> Option<f64> {
     order.filled_volume.filter(|volume| (volume - order.volume).abs() > LOTS_APART)
 }
 
+/// `0.1`, `0.05 of 0.1`, or `own` where the order could not say how much.
+fn lots(order: &OrderRow) -> String {
+    match (order.volume > 0.0, other_volume(order)) {
+        (true, None) => order.volume.to_string(),
+        (true, Some(part)) => format!("{part} of {}", order.volume),
+        (false, Some(filled)) => filled.to_string(),
+        (false, None) => "own".into(),
+    }
+}
+
 /// `filled, 0.05 of 0.1 lots, ticket 7 at 1.1`, or the state and why.
 pub(in crate::cli) fn outcome(order: &OrderRow) -> String {
     let mut text = order.state.to_string();
     // Writing to a String cannot fail.
-    if let Some(volume) = other_volume(order) {
-        let _ = write!(text, ", {volume} of {} lots", order.volume);
+    if other_volume(order).is_some() {
+        let _ = write!(text, ", {} lots", lots(order));
     }
     if let Some(ticket) = order.ticket {
         let _ = write!(text, ", ticket {ticket}");
@@ -123,7 +136,7 @@ pub(super) fn table(orders: &[OrderRow]) -> String {
             time(order.bar_close_time),
             order.closes.map_or_else(|| kind(order).into(), |ticket| format!("close {ticket}")),
             order.side.clone(),
-            other_volume(order).map_or_else(|| order.volume.to_string(), |part| format!("{part} of {}", order.volume)),
+            lots(order),
             order.state.to_string(),
             order.ticket.map_or_else(|| "-".into(), |ticket| ticket.to_string()),
             position(order).to_owned(),

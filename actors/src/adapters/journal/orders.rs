@@ -21,7 +21,8 @@ const PROOF: &str = "proof";
 /// What [`order_row`] reads.
 pub(super) const COLUMNS: &str =
     "id, account, symbol, model, bar_close_time, side, volume, state, ticket, price, reason,
-    created_at_ms, updated_at_ms, closes, closed_at_ms, stop_loss, take_profit, filled_volume";
+    created_at_ms, updated_at_ms, closes, closed_at_ms, stop_loss, take_profit, filled_volume,
+    dialect";
 
 /// The part of an order's identity that is the daemon's, not the order's.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +58,8 @@ pub struct OrderRow {
     pub volume: f64,
     /// Lots that the gateway said were filled; `None`: as ordered, as far as is known.
     pub filled_volume: Option<f64>,
+    /// The dialect that it was sent in; `None` in journals of before that was kept.
+    pub dialect: Option<String>,
     /// An absolute price, 0 for none.
     pub stop_loss: f64,
     /// An absolute price, 0 for none.
@@ -343,6 +346,7 @@ pub(super) fn order_row(row: &Row<'_>) -> rusqlite::Result<OrderRow> {
         stop_loss: row.get(15)?,
         take_profit: row.get(16)?,
         filled_volume: row.get(17)?,
+        dialect: row.get(18)?,
     })
 }
 

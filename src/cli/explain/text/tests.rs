@@ -36,6 +36,7 @@ fn row() -> DecisionRow {
 fn life() -> OrderLife {
     let order = OrderRow {
         filled_volume: None,
+        dialect: Some("v43".into()),
         id: Uuid::nil(),
         account: "demo".into(),
         symbol: "EURUSD".into(),
