@@ -285,6 +285,8 @@ mod gate_tests;
 #[cfg(test)]
 mod journal_tests;
 #[cfg(test)]
+mod moment_tests;
+#[cfg(test)]
 mod scripted_gateway;
 #[cfg(test)]
 mod tests;

@@ -144,7 +144,16 @@ impl Setup {
         self.start_on(TempDir::new().unwrap(), address)
     }
 
+    /// With a clock of its own.
+    pub(super) fn start_by(self, clock: Arc<dyn Clock>, address: &str) -> Running {
+        self.start_with(TempDir::new().unwrap(), clock, address)
+    }
+
     fn start_on(self, folder: TempDir, address: &str) -> Running {
+        self.start_with(folder, Arc::new(SystemClock), address)
+    }
+
+    fn start_with(self, folder: TempDir, clock: Arc<dyn Clock>, address: &str) -> Running {
         let metrics = Metrics::default();
         let (events, shutdown, inflight) = (metrics.0.clone(), CancellationToken::new(), Inflight::default());
         let metrics = Telemetry::from(metrics.start().recipient());
@@ -165,7 +174,7 @@ impl Setup {
         let journal = Journal::start(journal, opened);
         let ledger = ledger(&journal);
         let halted = Arc::<AtomicBool>::default();
-        let config = self.config(address, (&shutdown, &inflight, &metrics, &halted), ledger);
+        let config = Config { clock, ..self.config(address, (&shutdown, &inflight, &metrics, &halted), ledger) };
         Running {
             folder,
             journal,
