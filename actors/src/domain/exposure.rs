@@ -140,7 +140,9 @@ impl Exposure {
                 if fill.key() == instrument {
                     exposure.doubts.push(doubt(true));
                 }
-            } else if is_alike(&position.gateway_name, order) || missing.iter().any(|fill| fill.may_be(position)) {
+            } else if is_alike(&position.gateway_name, order)
+                || (!is_another_pair(&position.gateway_name, order) && missing.iter().any(|fill| fill.may_be(position)))
+            {
                 exposure.doubts.push(doubt(false));
             }
         }
@@ -158,6 +160,26 @@ impl Exposure {
 /// Whether a name looks like another spelling of the order's instrument: `EURUSD.raw`, `EUR/USD`.
 pub fn is_alike(name: &str, order: &Order) -> bool {
     [order.gateway_name.as_str(), order.symbol.as_str()].into_iter().any(|own| are_alike(name, own))
+}
+
+/// What brokers quote in pairs: currencies and metals.
+const QUOTED: [&str; 32] = [
+    "AED", "AUD", "BRL", "CAD", "CHF", "CLP", "CNH", "CNY", "CZK", "DKK", "EUR", "GBP", "HKD", "HUF", "IDR", "ILS",
+    "INR", "JPY", "KRW", "MXN", "NOK", "NZD", "PLN", "SEK", "SGD", "THB", "TRY", "USD", "XAG", "XAU", "XPT", "ZAR",
+];
+
+/// Whether a name and the order's are both of a pair, and of different ones: gold that a person trades by hand is no
+/// spelling of EURUSD, however new it is.
+fn is_another_pair(name: &str, order: &Order) -> bool {
+    let own = pair(&order.gateway_name).or_else(|| pair(order.symbol.as_str()));
+    matches!((pair(name), own), (Some(one), Some(other)) if one != other)
+}
+
+/// The first pair in a name, in capitals: `EURUSD` of `EUR/USD.raw`.
+fn pair(name: &str) -> Option<String> {
+    let letters: String = name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_uppercase()).collect();
+    let is_pair = |at: &usize| [*at, at + 3].iter().all(|at| QUOTED.contains(&&letters[*at..at + 3]));
+    (0..=letters.len().checked_sub(6)?).find(is_pair).map(|at| letters[at..at + 6].to_owned())
 }
 
 /// Whether two names are spellings of one: one holds the other, by letters and digits alone and without case.
@@ -233,6 +255,7 @@ mod tests {
         let stranger = [position(9, "Euro Dollar")];
         assert_eq!(buys(&stranger, &[fill(7, Some(vec![5]))]), 1, "its ticket may be the deal's");
         assert_eq!(buys(&stranger, &[fill(7, None)]), 1);
+        assert_eq!(buys(&[position(9, "XAU/USD.raw")], &[fill(7, None)]), 0, "gold is no spelling of it");
         assert_eq!(buys(&stranger, &[fill(7, Some(vec![9]))]), 0, "it was there before");
         assert_eq!(buys(&stranger, &[]), 0, "nothing of ours is missing");
         let ended = Fill { is_open: false, ..fill(7, None) };
