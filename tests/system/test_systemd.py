@@ -42,6 +42,8 @@ def surroundings(rig, gateway_port: int, **more: object) -> tuple[Unit, dict[str
     unit = Unit(free_port())
     settings = {"metrics.bind": "127.0.0.1", "metrics.port": unit.port, "data.base_url": rig.market.url}
     settings |= {"model.host": "127.0.0.1", "model.port": rig.model.port, "market.calendar": "always"}
+    # One order is enough, and it is to come with the first bar.
+    settings["journal.new"] = "trade"
     settings |= {"gateway.host": "127.0.0.1", "gateway.port": gateway_port, "gateway.deadline_ms": 700}
     return unit, variables(settings | more)
 
