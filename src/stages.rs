@@ -30,8 +30,8 @@ use tokio_util::sync::CancellationToken;
 /// How many symbols a request a minute serves within EODHD's 100,000 calls a day.
 const SYMBOLS_POLLED_EVERY_CYCLE_MAX: usize = 13;
 
-/// How old a decision may be when its order goes out, on top of the gateway's deadline: what asking for positions and
-/// writing to a slow disk take. More is a pause of the process or of the machine.
+/// How old a decision may be when its order goes out, on top of the deadlines of the model and the gateway: what asking for
+/// positions and writing to a slow disk take. More is a pause of the process or of the machine.
 const DECISION_SLACK: Duration = Duration::from_secs(10);
 
 /// What every stage is given a part of.
@@ -182,6 +182,7 @@ fn sender_config(settings: &Settings, shared: &Shared) -> signal_sender::Config 
     signal_sender::Config {
         instruments: settings.instruments(),
         live: settings.trading.live,
+        other_names: gateway.other_names.clone(),
         account: identity(settings).account,
         model_name: settings.model.name.clone(),
         peer: peer(gateway),
@@ -195,7 +196,7 @@ fn sender_config(settings: &Settings, shared: &Shared) -> signal_sender::Config 
             limits: settings.limits(),
             account_mode: gateway.account_mode,
             proving_dialect: kind.has_proof().then(|| kind.as_str()),
-            decision_age_max: Duration::from_millis(gateway.deadline_ms) + DECISION_SLACK,
+            decision_age_max: decision_age_max(settings),
             waits_for_new_bar: waits_for_new_bar(settings),
         },
         kill_switch: shared.kill_switch.clone(),
@@ -225,6 +226,14 @@ pub fn journal_config(settings: &Settings, clock: Arc<dyn Clock>, metrics: Telem
         clock,
         metrics,
     }
+}
+
+/// The deadlines of all requests to the model, of as many again for rows that it refuses, and of the gateway, and some slack.
+fn decision_age_max(settings: &Settings) -> Duration {
+    let requests = settings.symbols.0.len().div_ceil(settings.model.rows_per_request.max(1));
+    let requests = u32::try_from(requests).unwrap_or(u32::MAX);
+    let model = Duration::from_millis(settings.model.deadline_ms).saturating_mul(requests.saturating_add(1));
+    model + Duration::from_millis(settings.gateway.deadline_ms) + DECISION_SLACK
 }
 
 fn waits_for_new_bar(settings: &Settings) -> bool {

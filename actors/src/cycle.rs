@@ -173,16 +173,21 @@ async fn through_stages(
         return Ok(());
     }
 
+    // From here on the decision ages: its bars are at hand, and nothing newer comes in.
+    let begun_at = policy.clock.moment();
     let predicting = ask(&stages.predict, Predict { cycle_id, rows }, Step::Predict);
     let predicted = until(shutdown, predicting).await?;
     let predictions = log.keep_successes(Step::Predict, predicted);
     data.predictions = predictions.iter().cloned().collect();
 
-    // What the fetch and the model took counts, for the bar's age and the market's hours: both may have waited long.
-    let decided_at = policy.clock.moment();
-    let waited_s = i64::try_from(began_at.age_at(decided_at).as_secs()).unwrap_or(i64::MAX);
+    // What the fetch and the model took counts, for the bar's age and the market's hours: both may have waited long. And the
+    // clock may have been set, or the machine have slept, since the Scheduler looked.
+    let now = policy.clock.moment();
+    let waited_s = i64::try_from(began_at.age_at(now).as_secs()).unwrap_or(i64::MAX);
     let market_now = fetched.market_now.saturating_add(waited_s);
-    let signals = decide_all(stages, policy, (market_now, decided_at), &newest, &predictions, log);
+    let has_clock_stepped = policy.has_clock_stepped || began_at.has_stepped_at(now);
+    let policy = &Policy { has_clock_stepped, ..policy.clone() };
+    let signals = decide_all(stages, policy, (market_now, begun_at), &newest, &predictions, log);
     if !signals.is_empty() {
         // Not cut short by shutdown: the SignalSender gives up what is not sent and waits for what is.
         let reports = ask(&stages.send, SendSignals { cycle_id, signals }, Step::Send).await?;
@@ -232,7 +237,7 @@ where
 fn decide_all(
     stages: &Stages,
     policy: &Policy,
-    (market_now, decided_at): (i64, Moment),
+    (market_now, begun_at): (i64, Moment),
     newest: &HashMap<Symbol, (f64, i64)>,
     predictions: &[(Symbol, Prediction)],
     log: &mut CycleLog,
@@ -268,7 +273,7 @@ fn decide_all(
             continue;
         }
         let (symbol, confidence) = (symbol.clone(), decision.confidence);
-        signals.push(Signal { symbol, side, confidence, close, bar_close_time, decided_at });
+        signals.push(Signal { symbol, side, confidence, close, bar_close_time, begun_at });
     }
     log.decisions(&decisions);
     if !decisions.is_empty() {

@@ -120,8 +120,8 @@ pub struct Signal {
     pub close: f64,
     /// When that bar closed, unix seconds.
     pub bar_close_time: i64,
-    /// When it was decided: an order that comes to be sent much later is not.
-    pub decided_at: Moment,
+    /// When its decision began, with the bars at hand and the model not yet asked: much later it is not sent.
+    pub begun_at: Moment,
 }
 
 /// cycle -> SignalSender: order these, one after the other; one answer per signal, in the same order.

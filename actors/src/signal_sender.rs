@@ -41,6 +41,8 @@ pub struct Config {
     pub instruments: Arc<[Instrument]>,
     /// Whether orders leave; `false` is dry run.
     pub live: bool,
+    /// The broker's names of what others trade on this account: their positions are no doubt.
+    pub other_names: Vec<String>,
     /// Account, part of an order's identity.
     pub account: String,
     /// Name of the model, part of an order's identity.
@@ -75,7 +77,7 @@ pub struct SignalSender(Rc<Sender>);
 impl SignalSender {
     /// Makes the actor.
     pub fn new(config: Config) -> Self {
-        let desk = Mutex::new(Desk::new(config.rules, KnownNames::of(&config.instruments)));
+        let desk = Mutex::new(Desk::new(config.rules, KnownNames::new(&config.instruments, &config.other_names)));
         let (gate, opened, doubts) = (Gate::default(), RefCell::default(), RefCell::default());
         Self(Rc::new(Sender { config, gate, opened, desk, doubts }))
     }
@@ -207,7 +209,8 @@ impl Sender {
                 cycle_id,
                 stage = "send",
                 error = "doubtful_position",
-                "{doubt}: it counts as open; name it as gateway_name in [[symbols]] if it is"
+                "{doubt}: it counts as open until it is closed. If the name is ours, make it the symbol's gateway_name; if somebody \
+                 else trades it here, put it into gateway.other_names; if the order's own position is gone: sentinel orders closed"
             );
         }
     }
@@ -239,7 +242,7 @@ impl Sender {
             log_dry_run(cycle_id, &order);
             return Err(Suppression::DryRun);
         }
-        let placed = desk.place(&order, signal.decided_at, (&self.config.journal, line), closes).await;
+        let placed = desk.place(&order, signal.begun_at, (&self.config.journal, line), closes).await;
         for (close, fate) in &*closes {
             log_fate(cycle_id, close, &fate.outcome);
         }

@@ -248,6 +248,8 @@ pub struct GatewaySettings {
     pub comment: String,
     pub i_checked_it_by_hand: bool,
     pub account_mode: AccountMode,
+    #[serde(default)]
+    pub other_names: Vec<String>,
     pub plaintext: PlaintextSetting,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub curve_server_key_file: Option<PathBuf>,

@@ -123,8 +123,8 @@ def test_a_daemon_that_is_frozen_before_the_send_sends_nothing_when_it_thaws(rig
     time.sleep(0.2)
     daemon.process.send_signal(signal.SIGSTOP)
     held[0].execute("ROLLBACK")
-    # The gateway's deadline is 400 ms, and 10 s come on top.
-    time.sleep(11)
+    # The gateway's deadline is 400 ms, the model's twice 1 s, and 10 s come on top.
+    time.sleep(13)
     daemon.process.send_signal(signal.SIGCONT)
     metrics = daemon.after_cycles(1)
     time.sleep(0.5)

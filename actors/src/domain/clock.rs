@@ -45,11 +45,18 @@ impl Moment {
     }
 }
 
+impl Moment {
+    /// Whether the wall clock moved [`STEP_MIN`] or more against the monotonic one until `now`.
+    pub fn has_stepped_at(&self, now: Self) -> bool {
+        (now.wall + self.monotonic).abs_diff(self.wall + now.monotonic) >= STEP_MIN
+    }
+}
+
 /// Until when something may still be sent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Expiry {
-    /// When it was decided.
-    pub decided_at: Moment,
+    /// When the decision began.
+    pub begun_at: Moment,
     /// How old the decision may get.
     pub age_max: Duration,
 }
@@ -57,7 +64,7 @@ pub struct Expiry {
 impl Expiry {
     /// Whether it is too late at `now`.
     pub fn is_over(&self, now: Moment) -> bool {
-        self.decided_at.age_at(now) > self.age_max
+        self.begun_at.age_at(now) > self.age_max
     }
 }
 
@@ -103,8 +110,8 @@ mod tests {
     #[test]
     fn a_decision_is_as_old_as_the_clock_says_that_says_more() {
         let second = Duration::from_secs;
-        let decided_at = Moment { wall: second(1_000), monotonic: second(10) };
-        let expiry = Expiry { decided_at, age_max: second(15) };
+        let begun_at = Moment { wall: second(1_000), monotonic: second(10) };
+        let expiry = Expiry { begun_at, age_max: second(15) };
         for (wall, monotonic, is_over) in [
             (1_015, 25, false),
             (1_016, 25, true), // the machine slept

@@ -15,12 +15,16 @@ use crate::domain::{
     clock::{Expiry, Moment},
     exposure::{Doubt, Fill, KnownNames},
     guard::{Limits, Suppression},
+    instrument::InstrumentKey,
     journal::{History, JournalError, OrderStep, Stock, StockQuestion},
     order::{Order, Outcome},
     position::{AccountMode, Position, Positions},
     proof::{Proof, SETTLES_AFTER, Unproven},
 };
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 use uuid::Uuid;
 
 /// A proof that failed is tried again after this long: a person may have changed what is open.
@@ -138,6 +142,8 @@ pub struct Desk {
     positions: Option<Positions>,
     /// Our fills that count as open, read at most once between two orders.
     fills: Option<Vec<Fill>>,
+    /// Tickets that the gateway lists under the name of their instrument, as far as the journal knows them.
+    named: HashSet<(i64, InstrumentKey)>,
     /// What the last list of positions left in doubt; `None` until the cycle has looked at one.
     doubts: Option<Vec<Doubt>>,
     /// Why the gateway cannot be asked in this cycle.
@@ -164,6 +170,7 @@ impl Desk {
             tried_at: HashMap::new(),
             positions: None,
             fills: None,
+            named: HashSet::new(),
             doubts: None,
             unanswered: None,
             loss: None,
@@ -186,7 +193,12 @@ impl Desk {
         let stock = self.pay(ledger).await;
         self.is_broken = stock.is_err();
         let stock = stock?;
-        self.may_be_unresolved = !stock.unresolved.is_empty();
+        let may_be_unresolved = !stock.unresolved.is_empty();
+        if self.may_be_unresolved != may_be_unresolved {
+            // A person may have said whose a ticket is.
+            self.named.clear();
+        }
+        self.may_be_unresolved = may_be_unresolved;
         self.stock = Some(stock);
         Ok(())
     }

@@ -5,68 +5,89 @@
 //! nothing, so a name that does not fit is a doubt: it holds a limit and proves no absence.
 
 use crate::domain::{
-    instrument::{Instrument, InstrumentKey},
+    instrument::{Instrument, InstrumentKey, Symbol},
     order::{LOTS_APART, Order, Side},
     position::Position,
+    spelling::{are_alike, is_another_pair},
 };
 use std::{collections::HashSet, fmt};
-
-/// Shortest name, in letters and digits, whose occurrence in another one says anything.
-const TELLING_CHARS_MIN: usize = 3;
+use uuid::Uuid;
 
 /// A filled order of ours, as the journal has it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fill {
+    /// The order's id.
+    pub id: Uuid,
     /// The broker's ticket; 0 where the dialect has none.
     pub ticket: i64,
+    /// Our name of the instrument, as it was then.
+    pub symbol: Symbol,
     /// The broker's name of the instrument, as it was ordered.
     pub gateway_name: String,
     /// Direction.
     pub side: Side,
-    /// Size in lots, as it was filled.
+    /// Size in lots, as it was filled; 0 where nobody said.
     pub volume: f64,
     /// Tickets that were open before it and could be its instrument's; `None` if nobody knew.
     pub tickets_before: Option<Vec<i64>>,
     /// Whether its position counts as open: neither closed, nor followed by an opposite fill.
     pub is_open: bool,
+    /// Whether the gateway has listed its ticket before a later order: then it is gone if it is not listed any more.
+    pub was_listed: bool,
 }
 
 impl Fill {
-    fn key(&self) -> InstrumentKey {
-        InstrumentKey::of(&self.gateway_name)
+    fn keys(&self) -> [InstrumentKey; 2] {
+        InstrumentKey::both(&self.gateway_name, self.symbol.as_str())
+    }
+
+    /// Whether it is of the order's instrument, by either name.
+    fn is_of(&self, order: &Order) -> bool {
+        self.keys().iter().any(|key| order.keys().contains(key))
     }
 
     /// As an open position, where the gateway tells none.
     pub fn position(&self) -> Position {
-        Position { ticket: self.ticket, gateway_name: self.gateway_name.clone(), side: self.side, volume: self.volume }
+        let gateway_name = self.gateway_name.clone();
+        Position { ticket: self.ticket, gateway_name, side: self.side, volume: self.volume }
     }
 
     /// Whether this position of another name and ticket may be what the fill made: it was not there before, and it is not
     /// larger. A part of it may have been closed.
     fn may_be(&self, position: &Position) -> bool {
         let was_there = self.tickets_before.as_ref().is_some_and(|before| before.contains(&position.ticket));
-        position.side == self.side && position.volume <= self.volume + LOTS_APART && !was_there
+        let fits = self.volume <= 0.0 || position.volume <= self.volume + LOTS_APART;
+        position.side == self.side && fits && !was_there
     }
 }
 
-/// The broker's names of all configured instruments.
+/// The names of all configured instruments.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct KnownNames(HashSet<InstrumentKey>);
+pub struct KnownNames {
+    ours: HashSet<InstrumentKey>,
+    /// Brokers' names of what others trade on the account.
+    others: HashSet<InstrumentKey>,
+}
 
 impl KnownNames {
-    /// Of these instruments.
-    pub fn of(instruments: &[Instrument]) -> Self {
-        Self(instruments.iter().map(Instrument::key).collect())
+    /// Of these instruments, and of those that others trade on the account.
+    pub fn new(instruments: &[Instrument], others: &[String]) -> Self {
+        let keys = |it: &Instrument| InstrumentKey::both(&it.gateway_name, it.symbol.as_str());
+        Self {
+            ours: instruments.iter().flat_map(keys).collect(),
+            others: others.iter().map(|name| InstrumentKey::of(name)).collect(),
+        }
     }
 
-    /// Whether a configured instrument has this name.
+    /// Whether the settings name this position's instrument.
     pub fn explain(&self, position: &Position) -> bool {
-        self.0.contains(&position.key())
+        let key = position.key();
+        self.ours.contains(&key) || self.others.contains(&key)
     }
 
-    /// Tickets of the positions that none of them explains.
-    pub fn strangers(&self, all: &[Position]) -> Vec<i64> {
-        all.iter().filter(|position| !self.explain(position)).map(|position| position.ticket).collect()
+    /// Whether the fill's instrument is still configured, under one of its names.
+    fn know(&self, fill: &Fill) -> bool {
+        fill.keys().iter().any(|key| self.ours.contains(key))
     }
 
     /// Positions that could be an instrument's: those of its name, and those that no configured name explains.
@@ -86,7 +107,9 @@ pub struct Doubt {
     pub position: Position,
     /// The instrument that it may belong to, by the broker's name in the settings.
     pub gateway_name: String,
-    /// Whether its ticket was filled for us, so that only its name is wrong.
+    /// The order whose fill it is by its ticket, or may be.
+    pub order: Option<Uuid>,
+    /// Whether it has that fill's ticket, so that only its name is wrong.
     pub is_ours: bool,
 }
 
@@ -94,10 +117,16 @@ impl fmt::Display for Doubt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Position { ticket, gateway_name, side, volume } = &self.position;
         let (side, ours) = (side.as_str(), &self.gateway_name);
-        if self.is_ours {
-            write!(f, "ticket {ticket} is {ours}'s in the journal, and the gateway lists it as {gateway_name}")
-        } else {
-            write!(f, "ticket {ticket}, {side} {volume} lots of {gateway_name}, may be {ours}'s")
+        match (self.order, self.is_ours) {
+            (Some(id), true) => {
+                write!(f, "ticket {ticket} is {ours}'s by order {id}, and the gateway lists it as {gateway_name}")
+            }
+            (Some(id), false) => {
+                write!(f, "ticket {ticket}, {side} {volume} lots of {gateway_name}, may be {ours}'s of order {id}")
+            }
+            (None, _) => {
+                write!(f, "ticket {ticket}, {side} {volume} lots of {gateway_name}, may be {ours}'s by its name")
+            }
         }
     }
 }
@@ -116,34 +145,40 @@ pub struct Exposure {
 impl Exposure {
     /// Where the gateway tells nothing: our fills of the instrument.
     pub fn by_journal(order: &Order, fills: &[Fill]) -> Self {
-        let own = fills.iter().filter(|fill| fill.is_open && fill.key() == order.instrument());
+        let own = fills.iter().filter(|fill| fill.is_open && fill.is_of(order));
         Self { positions: own.map(Fill::position).collect(), ..Self::default() }
     }
 
     /// What the gateway lists. `fills` are the account's, of all instruments: those that count as open, and those of the
-    /// tickets that [`KnownNames`] do not explain. Where they explain all, no fill matters.
+    /// listed tickets. Where they are not read, every listed position is known to be what its name says.
     pub fn listed(order: &Order, all: &[Position], names: &KnownNames, fills: &[Fill]) -> Self {
         let instrument = order.instrument();
-        let owner = |position: &Position| fills.iter().find(|fill| fill.ticket > 0 && fill.ticket == position.ticket);
-        let lacks = |fill: &&Fill| all.iter().all(|position| position.ticket != fill.ticket);
-        let own = fills.iter().filter(|fill| fill.is_open && fill.key() == instrument);
-        let missing: Vec<&Fill> = own.filter(lacks).collect();
+        let missing = missing(order, all, fills);
         let mut exposure = Self::default();
         for position in all {
-            let doubt =
-                |is_ours| Doubt { position: position.clone(), gateway_name: order.gateway_name.clone(), is_ours };
-            if position.key() == instrument {
-                exposure.positions.push(position.clone());
-            } else if names.explain(position) {
-                // Another instrument's.
-            } else if let Some(fill) = owner(position) {
-                if fill.key() == instrument {
-                    exposure.doubts.push(doubt(true));
+            let doubt = |order_id, is_ours| Doubt {
+                position: position.clone(),
+                gateway_name: order.gateway_name.clone(),
+                order: order_id,
+                is_ours,
+            };
+            let owner = fills.iter().find(|fill| fill.ticket > 0 && fill.ticket == position.ticket);
+            let has_name = position.key() == instrument;
+            match owner {
+                Some(fill) if fill.is_of(order) && has_name => exposure.positions.push(position.clone()),
+                Some(fill) if fill.is_of(order) => exposure.doubts.push(doubt(Some(fill.id), true)),
+                // Another instrument's of ours, and listed as this one.
+                Some(fill) if has_name => exposure.doubts.push(doubt(Some(fill.id), false)),
+                Some(fill) if names.know(fill) => {}
+                None if has_name => exposure.positions.push(position.clone()),
+                None if names.explain(position) => {}
+                _ => {
+                    let name = &position.gateway_name;
+                    let may_be = missing.iter().find(|fill| !is_another_pair(name, order) && fill.may_be(position));
+                    if may_be.is_some() || is_alike(name, order) {
+                        exposure.doubts.push(doubt(may_be.map(|fill| fill.id), false));
+                    }
                 }
-            } else if is_alike(&position.gateway_name, order)
-                || (!is_another_pair(&position.gateway_name, order) && missing.iter().any(|fill| fill.may_be(position)))
-            {
-                exposure.doubts.push(doubt(false));
             }
         }
         exposure.tickets = Some(names.relevant(&instrument, all).map(|position| position.ticket).collect());
@@ -157,38 +192,15 @@ impl Exposure {
     }
 }
 
+/// Fills of the order's instrument that should be open and are not listed, nor were before: their tickets may be others.
+fn missing<'a>(order: &Order, all: &[Position], fills: &'a [Fill]) -> Vec<&'a Fill> {
+    let own = fills.iter().filter(|fill| fill.is_open && !fill.was_listed && fill.is_of(order));
+    own.filter(|fill| all.iter().all(|position| position.ticket != fill.ticket)).collect()
+}
+
 /// Whether a name looks like another spelling of the order's instrument: `EURUSD.raw`, `EUR/USD`.
-pub fn is_alike(name: &str, order: &Order) -> bool {
+fn is_alike(name: &str, order: &Order) -> bool {
     [order.gateway_name.as_str(), order.symbol.as_str()].into_iter().any(|own| are_alike(name, own))
-}
-
-/// What brokers quote in pairs: currencies and metals.
-const QUOTED: [&str; 32] = [
-    "AED", "AUD", "BRL", "CAD", "CHF", "CLP", "CNH", "CNY", "CZK", "DKK", "EUR", "GBP", "HKD", "HUF", "IDR", "ILS",
-    "INR", "JPY", "KRW", "MXN", "NOK", "NZD", "PLN", "SEK", "SGD", "THB", "TRY", "USD", "XAG", "XAU", "XPT", "ZAR",
-];
-
-/// Whether a name and the order's are both of a pair, and of different ones: gold that a person trades by hand is no
-/// spelling of EURUSD, however new it is.
-fn is_another_pair(name: &str, order: &Order) -> bool {
-    let own = pair(&order.gateway_name).or_else(|| pair(order.symbol.as_str()));
-    matches!((pair(name), own), (Some(one), Some(other)) if one != other)
-}
-
-/// The first pair in a name, in capitals: `EURUSD` of `EUR/USD.raw`.
-fn pair(name: &str) -> Option<String> {
-    let letters: String = name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_uppercase()).collect();
-    let is_pair = |at: &usize| [*at, at + 3].iter().all(|at| QUOTED.contains(&&letters[*at..at + 3]));
-    (0..=letters.len().checked_sub(6)?).find(is_pair).map(|at| letters[at..at + 6].to_owned())
-}
-
-/// Whether two names are spellings of one: one holds the other, by letters and digits alone and without case.
-pub fn are_alike(one: &str, other: &str) -> bool {
-    let plain =
-        |name: &str| name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect::<String>();
-    let (one, other) = (plain(one), plain(other));
-    let tells = |part: &str| part.chars().count() >= TELLING_CHARS_MIN;
-    (tells(&other) && one.contains(&other)) || (tells(&one) && other.contains(&one))
 }
 
 #[cfg(test)]
@@ -213,7 +225,17 @@ mod tests {
     }
 
     fn names() -> KnownNames {
-        KnownNames(["EURUSDm", "GBPUSDm"].map(InstrumentKey::of).into())
+        let instrument = |name: &str| Instrument {
+            symbol: Symbol::new(name.trim_end_matches('m')),
+            ticker: String::new(),
+            gateway_name: name.into(),
+            threshold: 0.6,
+            volume: 0.1,
+            digits: 5,
+            stop_loss: None,
+            take_profit: None,
+        };
+        KnownNames::new(&["EURUSDm", "GBPUSDm"].map(instrument), &["Gas".into()])
     }
 
     fn position(ticket: i64, name: &str) -> Position {
@@ -221,7 +243,17 @@ mod tests {
     }
 
     fn fill(ticket: i64, tickets_before: Option<Vec<i64>>) -> Fill {
-        Fill { ticket, gateway_name: "EURUSDm".into(), side: Side::Buy, volume: 0.1, tickets_before, is_open: true }
+        Fill {
+            id: Uuid::nil(),
+            ticket,
+            symbol: Symbol::new("EURUSD"),
+            gateway_name: "EURUSDm".into(),
+            side: Side::Buy,
+            volume: 0.1,
+            tickets_before,
+            is_open: true,
+            was_listed: false,
+        }
     }
 
     /// Buys that hold the order's limit.
@@ -246,7 +278,7 @@ mod tests {
         assert!(exposure.positions.is_empty() && exposure.doubts[0].is_ours, "nobody may close what is a doubt");
         let ended = Fill { is_open: false, ..fill(7, None) };
         assert_eq!(buys(&[position(7, "Euro Dollar")], &[ended]), 1, "whatever the journal thinks of it");
-        let other = Fill { gateway_name: "GBPUSDm".into(), ..fill(7, None) };
+        let other = Fill { gateway_name: "GBPUSDm".into(), symbol: Symbol::new("GBPUSD"), ..fill(7, None) };
         assert_eq!(buys(&[position(7, "Euro Dollar")], &[other]), 0, "another instrument's");
     }
 
@@ -264,6 +296,36 @@ mod tests {
         let large = [Position { volume: 1.0, ..position(9, "Euro Dollar") }];
         assert_eq!(buys(&large, &[fill(7, None)]), 0, "it is larger than what was filled");
         assert_eq!(buys(&[position(7, "EURUSDm"), position(9, "Gold")], &[fill(7, None)]), 1, "ours is listed");
+    }
+
+    #[test]
+    fn a_ticket_of_ours_is_no_other_configured_instruments() {
+        let exposure = Exposure::listed(&order(), &[position(7, "GBPUSDm")], &names(), &[fill(7, None)]);
+        assert!(exposure.doubts[0].is_ours, "ours, and listed under the other name");
+        let other = Fill { gateway_name: "GBPUSDm".into(), symbol: Symbol::new("GBPUSD"), ..fill(7, None) };
+        let exposure = Exposure::listed(&order(), &[position(7, "EURUSDm")], &names(), &[other]);
+        assert!(exposure.positions.is_empty() && exposure.count(Side::Buy) == 1, "it holds, and nobody closes it");
+    }
+
+    #[test]
+    fn a_fill_stays_the_instruments_when_either_of_its_names_is_changed() {
+        let before = Fill { gateway_name: "EURUSD.old".into(), ..fill(7, None) };
+        assert_eq!(buys(&[position(7, "EURUSD.old")], &[before.clone()]), 1);
+        assert_eq!(Exposure::by_journal(&order(), &[before]).positions.len(), 1);
+        let ours = Fill { symbol: Symbol::new("Euro"), ..fill(7, None) };
+        assert_eq!(Exposure::by_journal(&order(), &[ours]).positions.len(), 1);
+        let both = Fill { symbol: Symbol::new("Euro"), gateway_name: "EURUSD.old".into(), ..fill(7, None) };
+        assert_eq!(buys(&[position(7, "EURUSD.old")], &[both]), 1, "not configured any more, and alike");
+    }
+
+    #[test]
+    fn a_doubt_has_an_end() {
+        let stranger = [position(9, "Euro Dollar")];
+        let was_listed = Fill { was_listed: true, ..fill(7, None) };
+        assert_eq!(buys(&stranger, &[was_listed]), 0, "it was listed, so it is gone");
+        assert_eq!(buys(&[position(9, "Gas")], &[fill(7, None)]), 0, "the settings say whose that is");
+        let own_volume = Fill { volume: 0.0, ..fill(7, None) };
+        assert_eq!(buys(&stranger, &[own_volume]), 1, "nobody said how much was filled");
     }
 
     #[test]

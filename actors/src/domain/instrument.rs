@@ -36,6 +36,16 @@ impl InstrumentKey {
     pub fn of(gateway_name: &str) -> Self {
         Self(gateway_name.to_lowercase().into())
     }
+
+    /// The key of a name of ours. No broker's name has a control character.
+    pub fn of_symbol(symbol: &str) -> Self {
+        Self(format!("\0{symbol}").into())
+    }
+
+    /// Both keys by which an order is found again: either name may be changed in the settings, and what it means stays.
+    pub fn both(gateway_name: &str, symbol: &str) -> [Self; 2] {
+        [Self::of(gateway_name), Self::of_symbol(symbol)]
+    }
 }
 
 impl fmt::Display for InstrumentKey {

@@ -103,7 +103,7 @@ pub struct StockQuestion {
 pub struct Stock {
     /// When stock was taken, wall clock since the unix epoch.
     pub taken_at: Duration,
-    /// Instruments with an order of unknown fate, whatever its account and model.
+    /// Instruments with an order of unknown fate, by both keys, whatever its account and model.
     pub unresolved: HashSet<InstrumentKey>,
     /// Orders of unknown fate of this account, oldest first.
     pub unproven: Vec<Unproven>,
@@ -114,11 +114,11 @@ pub struct Stock {
 /// What was ordered before, as a daemon needs it once, at its start: from then on it is the only one that orders.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct History {
-    /// Close time of the newest bar ordered per instrument for this account and model, unix seconds.
+    /// Close time of the newest bar ordered per instrument, by both keys, for this account and model, unix seconds.
     pub newest_ordered: HashMap<InstrumentKey, i64>,
     /// When each order of this account's last 24 hours was made, oldest first.
     pub orders: VecDeque<Duration>,
-    /// When the newest order of each instrument in these 24 hours was made.
+    /// When the newest order of each instrument in these 24 hours was made, by both keys.
     pub newest_at: HashMap<InstrumentKey, Duration>,
     /// Since when this account trades by this journal, wall clock since the unix epoch: what it ordered before, nobody
     /// here knows.
@@ -128,9 +128,18 @@ pub struct History {
 }
 
 impl History {
-    /// Whether the one order of this instrument's bar, or a newer bar's, was made.
-    pub fn has_ordered(&self, instrument: &InstrumentKey, bar_close_time: i64) -> bool {
-        self.newest_ordered.get(instrument).is_some_and(|newest| *newest >= bar_close_time)
+    /// Whether the one order of this instrument's bar, or a newer bar's, was made, under either name.
+    pub fn has_ordered(&self, keys: &[InstrumentKey; 2], bar_close_time: i64) -> bool {
+        keys.iter().any(|key| self.newest_ordered.get(key).is_some_and(|newest| *newest >= bar_close_time))
+    }
+
+    /// Notes an order of this bar, made at this time.
+    pub fn note(&mut self, keys: [InstrumentKey; 2], bar_close_time: i64, at: Duration) {
+        for key in keys {
+            let newest = self.newest_ordered.entry(key.clone()).or_insert(bar_close_time);
+            *newest = bar_close_time.max(*newest);
+            self.newest_at.insert(key, at);
+        }
     }
 
     /// Whether the bar had closed before this journal knew of the account: it may have been ordered by another.

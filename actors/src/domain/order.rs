@@ -192,6 +192,11 @@ impl Order {
         InstrumentKey::of(&self.gateway_name)
     }
 
+    /// The keys by which what was ordered before is found: by the broker's name, and by ours.
+    pub fn keys(&self) -> [InstrumentKey; 2] {
+        InstrumentKey::both(&self.gateway_name, self.symbol.as_str())
+    }
+
     /// As a dialect sends it that can say neither volume nor stops: nobody may be told that they are as wanted.
     #[must_use]
     pub fn without_terms(self) -> Self {

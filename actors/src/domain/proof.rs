@@ -128,7 +128,7 @@ mod tests {
             stop_loss: None,
             take_profit: None,
         };
-        KnownNames::of(&["EURUSDm", "GBPUSDm"].map(instrument))
+        KnownNames::new(&["EURUSDm", "GBPUSDm"].map(instrument), &[])
     }
 
     /// What the same list, asked for twice, proves.

@@ -135,7 +135,7 @@ async fn what_a_person_settles_beside_it_is_seen_with_the_next_cycle() {
     rig.write(OrderStep::Intent { order: order(), tickets_before: None }).await.unwrap();
     rig.write(OrderStep::Sending(id)).await.unwrap();
     rig.write(OrderStep::Outcome(order(), Outcome::Unknown { reason: "silent".into() })).await.unwrap();
-    assert_eq!(rig.stock().await.unwrap().unresolved.len(), 1);
+    assert_eq!(rig.stock().await.unwrap().unresolved.len(), 2, "by both names");
     let mut beside = Store::open_existing(&rig.path()).unwrap();
     beside.resolve(id, crate::adapters::journal::Verdict::Rejected, "person:eve", "none", Duration::ZERO).unwrap();
     rig.journal.do_send(RecordDecisions { cycle_id: 1, decisions: Vec::new() });

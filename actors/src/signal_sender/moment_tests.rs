@@ -49,7 +49,7 @@ async fn an_order_that_is_old_when_its_gateway_comes_back_is_not_handed_over() {
             confidence: 0.7,
             close: 1.1,
             bar_close_time: BAR,
-            decided_at: clock.moment(),
+            begun_at: clock.moment(),
         }];
         let sending = running.sender.send(SendSignals { cycle_id: 1, signals });
         let gateway = async {

@@ -124,6 +124,7 @@ impl Setup {
         Config {
             instruments: ["EURUSD", "GBPUSD", "USDJPY", "AUDUSD"].map(instrument).into(),
             live: self.live,
+            other_names: Vec::new(),
             account: "demo".into(),
             model_name: "baseline".into(),
             peer: Peer::plain(address),
@@ -203,7 +204,7 @@ impl Running {
             confidence: 0.7,
             close: 1.1,
             bar_close_time,
-            decided_at: SystemClock.moment(),
+            begun_at: SystemClock.moment(),
         };
         let signals = symbols.iter().map(signal).collect();
         let reports = self.sender.send(SendSignals { cycle_id, signals }).await.unwrap();
@@ -259,7 +260,7 @@ async fn what_cannot_be_an_order_is_no_halt() {
             confidence: 0.7,
             close,
             bar_close_time: BAR,
-            decided_at: SystemClock.moment(),
+            begun_at: SystemClock.moment(),
         };
         let signals = vec![signal("USDJPY", 150.0), signal("XAUUSD", 4_000.0)];
         let reports = running.sender.send(SendSignals { cycle_id: 1, signals }).await.unwrap();
@@ -471,7 +472,7 @@ async fn a_socket_opened_for_another_cycle_is_not_used() {
         confidence: 0.7,
         close: 1.1,
         bar_close_time: BAR,
-        decided_at: SystemClock.moment(),
+        begun_at: SystemClock.moment(),
     }];
     let reports = running.sender.send(SendSignals { cycle_id: 3, signals }).await.unwrap();
     assert_eq!(text(&reports[0].result), "filled");

@@ -42,7 +42,7 @@ pub async fn daemon(world: Shared, path: PathBuf, model: &'static str, cycles: u
     let proving_dialect = (world.borrow().dialect == Dialect::V43).then_some("v43");
     let rules = Rules { proving_dialect, ..rules };
     let began = (Instant::now(), world.borrow().monotonic());
-    let mut desk = Desk::new(rules, KnownNames::of(&world.borrow().plan.instruments));
+    let mut desk = Desk::new(rules, KnownNames::new(&world.borrow().plan.instruments, &[]));
     let mut gate = Gate { is_open: false, breaker: Breaker::new(policy), began, model };
     let mut filled = 0;
     for number in 0..cycles {
@@ -87,7 +87,7 @@ async fn cycle(world: &Shared, ledger: &SimLedger, desk: &mut Desk, gate: &mut G
             Err(reason) => suppressed(world, reason),
         }
     }
-    let decided_at = world.borrow().moment();
+    let begun_at = world.borrow().moment();
     world.borrow_mut().decided(&orders);
     if !orders.is_empty() {
         let _ = desk.begin(ledger).await;
@@ -95,7 +95,7 @@ async fn cycle(world: &Shared, ledger: &SimLedger, desk: &mut Desk, gate: &mut G
     let mut filled = 0;
     for order in orders {
         let mut closes = Vec::new();
-        match desk.place(&order, decided_at, (ledger, &mut line), &mut closes).await {
+        match desk.place(&order, begun_at, (ledger, &mut line), &mut closes).await {
             Ok(Fate { outcome, .. }) => filled += u64::from(outcome.as_str() == "filled"),
             Err(reason) => suppressed(world, reason),
         }

@@ -20,6 +20,13 @@ const EXECUTED: [&str; 4] = ["filled", "executed", "done", "closed"];
 /// Words of a refusal, in lower case.
 const FAILURE: [&str; 3] = ["error", "rejected", "failed"];
 
+/// How deep a reply is looked through. No known gateway goes beyond three.
+const DEPTH_MAX: usize = 8;
+/// Other names of the broker's numbers for what came of an order.
+const NUMBERS: [&str; 6] = ["deal", "deal_id", "order", "order_id", "position", "position_id"];
+/// Names of a return code.
+const CODES: [&str; 2] = ["retcode", "return_code"];
+
 /// Which volumes a fill may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum VolumeRule {
@@ -63,8 +70,9 @@ pub(super) struct Claims<'a>(Vec<&'a Map<String, Value>>);
 
 impl<'a> Claims<'a> {
     pub(super) fn of(reply: &'a Value) -> Self {
-        let places = [Some(reply), reply.get("data"), reply.get("result")];
-        Self(places.into_iter().flatten().filter_map(Value::as_object).collect())
+        let mut places = Vec::new();
+        gather(reply, DEPTH_MAX, &mut places);
+        Self(places)
     }
 
     /// Everything but null that is told under this key.
@@ -99,6 +107,13 @@ impl<'a> Claims<'a> {
         if let Some(errors) = self.errors() {
             return Err(format!("a fill with {errors}"));
         }
+        if let Some(list) = self.loose_list() {
+            return Err(format!("a fill with a list of {list}"));
+        }
+        let told: Vec<i64> = NUMBERS.iter().flat_map(|key| self.told(key)).filter_map(whole).collect();
+        if ticket.is_none() && !told.is_empty() && told.iter().all(|number| *number <= 0) {
+            return Err("a fill of which every number is 0".into());
+        }
         let fits = |word: &str| is_success(word) && (order.closes.is_some() || !is_one_of(word, &["closed"]));
         if let Some(word) = self.words().find(|word| !word.as_str().is_some_and(fits)) {
             return Err(format!("a fill with status {word}"));
@@ -118,20 +133,40 @@ impl<'a> Claims<'a> {
         let contradictions = [
             ("ticket", says("ticket", |value| whole(value).is_none_or(|ticket| ticket > 0))),
             ("deal", says("deal", |value| whole(value).is_none_or(|deal| deal > 0))),
-            ("order", says("order", |value| whole(value).is_some_and(|order| order > 0))),
+            ("deal_id", says("deal_id", |value| whole(value).is_none_or(|deal| deal > 0))),
+            // An object of this name is looked into by itself.
+            ("order", says("order", |value| !value.is_object() && whole(value).is_none_or(|order| order > 0))),
             ("order_id", says("order_id", |value| number(value).is_some_and(|order| order > 0.0))),
             ("volume", says("volume", |value| number(value).is_none_or(|volume| volume > 0.0))),
             ("retcode", says("retcode", |value| whole(value).is_none_or(may_be_executed))),
+            ("return_code", says("return_code", |value| whole(value).is_none_or(may_be_executed))),
             ("success", says("success", |value| *value != false)),
             ("error", says("error", |value| *value == false)),
         ];
         if let Some((key, value)) = contradictions.iter().find_map(|(key, value)| value.map(|value| (key, value))) {
             return Err(format!("a refusal with {key} {value}"));
         }
+        // A close may be refused for the position that it names.
+        let is_new = |value: &&Value| {
+            let number = whole(value);
+            !value.is_object() && number.is_none_or(|number| number > 0) && (number.is_none() || number != order.closes)
+        };
+        if let Some(position) = ["position", "position_id"].into_iter().flat_map(|key| self.told(key)).find(is_new) {
+            return Err(format!("a refusal with position {position}"));
+        }
+        if let Some(list) = self.loose_list() {
+            return Err(format!("a refusal with a list of {list}"));
+        }
         match self.words().find(|word| word.as_str().is_some_and(|word| is_one_of(word, &EXECUTED))) {
             Some(word) => Err(format!("a refusal with status {word}")),
             None => Ok(()),
         }
+    }
+
+    /// Something in a list that stands in the place of the result, and that nobody can read.
+    fn loose_list(&self) -> Option<&'a Value> {
+        let lists = ["data", "result"].into_iter().flat_map(|key| self.told(key)).filter_map(Value::as_array);
+        lists.flatten().find(|value| !value.is_object())
     }
 
     /// Whether it is the order's instrument, and its side.
@@ -170,7 +205,7 @@ impl<'a> Claims<'a> {
 
     fn done_in_part(&self) -> Result<bool, String> {
         let mut is_part = false;
-        for value in self.told("retcode") {
+        for value in CODES.iter().flat_map(|key| self.told(key)) {
             match whole(value).and_then(retcode::meaning) {
                 Some(Meaning::Done) => {}
                 Some(Meaning::DoneInPart) => is_part = true,
@@ -202,6 +237,19 @@ impl<'a> Claims<'a> {
         };
         let instead = ["result", "data"].into_iter().flat_map(move |key| self.told(key).filter(is_word));
         self.told("status").chain(instead)
+    }
+}
+
+/// All objects in a reply, lists included, but an echo of the request: that says what was wanted, not what came of it.
+fn gather<'a>(value: &'a Value, depth: usize, places: &mut Vec<&'a Map<String, Value>>) {
+    match value {
+        Value::Object(place) => {
+            places.push(place);
+            let inner = place.iter().filter(|(key, _)| !key.eq_ignore_ascii_case("request")).map(|(_, value)| value);
+            inner.take_while(|_| depth > 0).for_each(|value| gather(value, depth - 1, places));
+        }
+        Value::Array(values) if depth > 0 => values.iter().for_each(|value| gather(value, depth - 1, places)),
+        _ => {}
     }
 }
 

@@ -17,7 +17,7 @@ enum Base {
 type Part = (&'static str, &'static str, bool, bool);
 
 #[rustfmt::skip]
-const PARTS: [Part; 109] = [
+const PARTS: [Part; 114] = [
     ("ticket", "9", true, false), ("ticket", "\"9\"", true, false), ("ticket", "9.0", true, false),
     ("ticket", "0", false, true), ("ticket", "-1", false, true), ("ticket", "\"nine\"", false, false),
     ("ticket", "9.5", false, false), ("ticket", "NaN", false, false), ("ticket", "null", true, true),
@@ -62,7 +62,10 @@ const PARTS: [Part; 109] = [
     ("success", "true", true, false), ("success", "false", false, true), ("success", "\"yes\"", false, false),
     ("profit", "NaN", true, true), ("profit", "-Infinity", true, true), ("comment", "\"NaN\"", true, true),
     ("comment", "\"a\", \"comment\": \"b\"", true, true), ("latency_ms", "-nan(ind)", true, true),
-    ("magic", "{\"status\": \"error\"}", true, true), ("spread", "[1, 2]", true, true),
+    ("magic", "{\"status\": \"error\"}", false, true),
+    ("magic", "[{\"retcode\": 10015}]", false, true), ("magic", "{\"deep\": {\"retcode\": 10008}}", false, false),
+    ("request", "{\"volume\": 9, \"order\": 0, \"symbol\": \"X\"}", true, true),
+    ("position_id", "77", true, false), ("return_code", "10015", false, true), ("spread", "[1, 2]", true, true),
 ];
 
 /// What the reply has before anything is put in: at the top, and in `data`.
@@ -131,10 +134,26 @@ fn verdict(kind: DialectKind, base: Base, reply: &str) -> Verdict {
     dialect(kind, DialectParams::default()).classify(&order, reply.as_bytes())
 }
 
+/// Whether a fill without a ticket tells numbers, and none of them is one.
+fn is_of_nothing(kind: DialectKind, base: Base, taken: &[Part]) -> bool {
+    let told =
+        |key: &str| taken.iter().filter(|part| part.0 == key).filter_map(|part| part.1.parse::<i64>().ok()).next();
+    let has_none = kind == DialectKind::PlaceOrder || (base == Base::Close && kind != DialectKind::OrderSend);
+    let has_ticket = taken.iter().any(|part| part.0 == "ticket" && part.1 != "null");
+    let numbers: Vec<i64> = ["deal", "order", "position_id"].iter().filter_map(|key| told(key)).collect();
+    base != Base::Refusal
+        && has_none
+        && !has_ticket
+        && !numbers.is_empty()
+        && numbers.iter().all(|number| *number <= 0)
+        && taken.iter().all(|part| part.0 != "order_id" || part.1.contains('-'))
+}
+
 fn check(kind: DialectKind, base: Base, chosen: &[(Part, bool)]) {
     let (reply, taken) = reply(kind, base, chosen);
     let outcome = verdict(kind, base, &reply).outcome;
-    let wanted = match (taken.iter().all(|part| stands(kind, base, *part)), base) {
+    let stands_whole = taken.iter().all(|part| stands(kind, base, *part)) && !is_of_nothing(kind, base, &taken);
+    let wanted = match (stands_whole, base) {
         (false, _) => "unknown",
         (true, Base::Refusal) => "rejected",
         (true, _) => "filled",
@@ -179,6 +198,21 @@ fn two_voices_are_unknown() {
         (DialectKind::PlaceOrder, r#"{"status": "error", "data": {"status": "pending"}}"#),
         (DialectKind::PlaceOrder, r#"{"status": "error", "result": "filled"}"#),
         (DialectKind::PlaceOrder, r#"{"status": "error", "error": false}"#),
+        (DialectKind::PlaceOrder, r#"{"status": "error", "order": {"ticket": 77, "retcode": 10009}}"#),
+        (
+            DialectKind::PlaceOrder,
+            r#"{"status": "error", "data": {"result": {"retcode": 10009, "order": 77, "deal": 5}}}"#,
+        ),
+        (DialectKind::PlaceOrder, r#"{"status": "error", "data": [{"retcode": 10009, "ticket": 77}]}"#),
+        (DialectKind::PlaceOrder, r#"{"status": "failed", "position_id": 77}"#),
+        (DialectKind::PlaceOrder, r#"{"status": "success", "order": 0, "deal": 0}"#),
+        (DialectKind::PlaceOrder, r#"{"status": "success", "result": [10015, "rejected"]}"#),
+        (DialectKind::PlaceOrder, r#"{"status": "success", "return_code": 10015}"#),
+        (DialectKind::PlaceOrder, r#"{"status": "success", "data": {"result": {"retcode": 10015}}}"#),
+        (
+            DialectKind::OrderSend,
+            r#"{"error": false, "ticket": 9, "retcode": 10009, "data": {"result": {"retcode": 10015}}}"#,
+        ),
         (DialectKind::OrderSend, r#"{"error": false, "ticket": 9, "retcode": 10009, "data": {"retcode": 10012}}"#),
         (DialectKind::OrderSend, r#"{"error": false, "ticket": 9, "retcode": 10009, "status": "rejected"}"#),
         (DialectKind::OrderSend, r#"{"error": false, "ticket": 9, "retcode": 10009, "data": {"ticket": 8}}"#),

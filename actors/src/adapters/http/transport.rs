@@ -66,7 +66,7 @@ impl Dial {
                 Socket::Tls(Box::new(TlsConnector::from(config).connect(name, tcp).await?))
             }
         };
-        Ok(Stream { socket, interim: Some(Interim::default()), begun: Bytes::new() })
+        Ok(Stream { socket, interim: Some(Interim::default()), begun: Bytes::new(), has_asked: false })
     }
 }
 
@@ -99,9 +99,30 @@ pub struct Stream {
     interim: Option<Interim>,
     /// The answer's first bytes, until they are read.
     begun: Bytes,
+    /// Whether any of the request was sent.
+    has_asked: bool,
 }
 
 impl Stream {
+    /// Refuses a peer that has spoken before it was asked: whatever it says is no answer to this request. What is still on
+    /// its way at this moment cannot be told from an answer.
+    fn hear_nothing_yet(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        let mut chunk = [0; 1];
+        let mut chunk = ReadBuf::new(&mut chunk);
+        match self.socket.poll_read(cx, &mut chunk) {
+            Poll::Pending => Ok(()),
+            Poll::Ready(read) => {
+                read?;
+                let error = if chunk.filled().is_empty() {
+                    io::Error::from(io::ErrorKind::ConnectionReset)
+                } else {
+                    io::Error::new(io::ErrorKind::InvalidData, "an answer came before the request was sent")
+                };
+                Err(error)
+            }
+        }
+    }
+
     /// Reads until the answer has begun or the connection has ended.
     fn poll_begin(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while let Some(interim) = &mut self.interim {
@@ -135,7 +156,11 @@ impl AsyncRead for Stream {
 
 impl AsyncWrite for Stream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match &mut self.get_mut().socket {
+        let this = self.get_mut();
+        if !std::mem::replace(&mut this.has_asked, true) {
+            this.hear_nothing_yet(cx)?;
+        }
+        match &mut this.socket {
             Socket::Plain(tcp) => Pin::new(tcp).poll_write(cx, bytes),
             Socket::Tls(tls) => Pin::new(tls).poll_write(cx, bytes),
         }

@@ -299,8 +299,9 @@ pub(super) fn mark_closed(
 /// the other direction.
 fn release(transaction: &Transaction<'_>, id: &str, now: Duration) -> rusqlite::Result<()> {
     let sql = "UPDATE orders SET closed_at_ms = ?2
-               FROM (SELECT account, gateway_name, side, closes FROM orders WHERE id = ?1) AS it
-               WHERE orders.account = it.account AND lower(orders.gateway_name) = lower(it.gateway_name)
+               FROM (SELECT account, gateway_name, symbol, side, closes FROM orders WHERE id = ?1) AS it
+               WHERE orders.account = it.account 
+               AND (lower(orders.gateway_name) = lower(it.gateway_name) OR orders.symbol = it.symbol)
                AND orders.state = 'filled'
                AND orders.closes IS NULL AND orders.closed_at_ms IS NULL
                AND CASE WHEN it.closes IS NULL THEN orders.side <> it.side ELSE orders.ticket = it.closes END";

@@ -14,7 +14,10 @@ use crate::domain::{
     proof::Unproven,
 };
 use rusqlite::{Row, Transaction, params};
-use std::time::Duration;
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 use uuid::Uuid;
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -59,19 +62,31 @@ impl Store {
     /// [`JournalError::Failed`].
     pub fn fills(&self, identity: &Identity, tickets: &[i64]) -> Result<Vec<Fill>, JournalError> {
         let read = || {
+            let mut listed = HashSet::new();
+            let mut known = self.connection.prepare_cached(
+                "SELECT tickets_before FROM orders WHERE account = ?1 AND tickets_before IS NOT NULL",
+            )?;
+            let mut rows = known.query([&identity.account])?;
+            while let Some(row) = rows.next()? {
+                listed.extend(self::tickets(row.get_ref(0)?.as_str()?));
+            }
             let mut held = self.connection.prepare_cached(
-                "SELECT ticket, gateway_name, side, coalesce(filled_volume, volume), tickets_before,
-                 closed_at_ms IS NULL FROM orders WHERE account = ?1 AND state = 'filled' AND closes IS NULL
+                "SELECT ticket, gateway_name, side, coalesce(filled_volume, volume), tickets_before, closed_at_ms IS NULL, id,
+                 symbol FROM orders WHERE account = ?1 AND state = 'filled' AND closes IS NULL
                  AND (closed_at_ms IS NULL OR ticket IN (SELECT value FROM json_each(?2))) ORDER BY rowid",
             )?;
             let fill = |row: &Row<'_>| {
+                let ticket = row.get::<_, Option<i64>>(0)?.unwrap_or(0);
                 Ok(Fill {
-                    ticket: row.get::<_, Option<i64>>(0)?.unwrap_or(0),
+                    id: parsed(row, 6)?,
+                    ticket,
+                    symbol: symbol(row, 7)?,
                     gateway_name: row.get(1)?,
                     side: side(row, 2)?,
                     volume: row.get(3)?,
                     tickets_before: row.get::<_, Option<String>>(4)?.map(|text| self::tickets(&text)),
                     is_open: row.get(5)?,
+                    was_listed: listed.contains(&ticket),
                 })
             };
             held.query_map(params![identity.account, format!("[{}]", as_text(tickets))], fill)?
@@ -102,23 +117,23 @@ fn history(transaction: &Transaction<'_>, identity: &Identity, now: Duration) ->
     let since = "SELECT live_since_ms FROM accounts WHERE account = ?1";
     let live_since = transaction.query_row(since, [account], |row| time(row, 0))?;
     let mut newest = transaction.prepare_cached(
-        "SELECT gateway_name, max(bar_close_time) FROM orders WHERE account = ?1 AND model = ?2 AND closes IS NULL
-         GROUP BY gateway_name ORDER BY 2",
+        "SELECT gateway_name, symbol, max(bar_close_time) FROM orders WHERE account = ?1 AND model = ?2
+         AND closes IS NULL GROUP BY gateway_name, symbol ORDER BY 3",
     )?;
     // In rising order of time: of two spellings of one instrument the newer bar stays.
-    let rows = newest.query_map([account, &identity.model], |row| Ok((instrument(row, 0)?, row.get(1)?)))?;
-    let newest_ordered = rows.collect::<rusqlite::Result<_>>()?;
+    let rows = newest.query_map([account, &identity.model], |row| Ok((keys(row, 0)?, row.get::<_, i64>(2)?)))?;
+    let newest_ordered = by_keys(rows.collect::<rusqlite::Result<_>>()?);
     let mut recent = transaction.prepare_cached(
-        "SELECT created_at_ms, gateway_name FROM orders WHERE account = ?1 AND closes IS NULL AND created_at_ms > ?2
+        "SELECT created_at_ms, gateway_name, symbol FROM orders WHERE account = ?1 AND closes IS NULL AND created_at_ms > ?2
          ORDER BY created_at_ms",
     )?;
     let since = millis(now.saturating_sub(DAY));
-    let rows = recent.query_map(params![account, since], |row| Ok((time(row, 0)?, instrument(row, 1)?)))?;
+    let rows = recent.query_map(params![account, since], |row| Ok((keys(row, 1)?, time(row, 0)?)))?;
     let rows = rows.collect::<rusqlite::Result<Vec<_>>>()?;
     Ok(History {
         newest_ordered,
-        orders: rows.iter().map(|(at, _)| *at).collect(),
-        newest_at: rows.into_iter().map(|(at, instrument)| (instrument, at)).collect(),
+        orders: rows.iter().map(|(_, at)| *at).collect(),
+        newest_at: by_keys(rows),
         live_since,
         is_new,
     })
@@ -135,9 +150,10 @@ fn stock(
     question: StockQuestion,
     now: Duration,
 ) -> rusqlite::Result<Stock> {
-    let mut unknown = transaction.prepare_cached("SELECT DISTINCT gateway_name FROM orders WHERE state = 'unknown'")?;
-    let unresolved: std::collections::HashSet<_> =
-        unknown.query_map([], |row| instrument(row, 0))?.collect::<rusqlite::Result<_>>()?;
+    let mut unknown =
+        transaction.prepare_cached("SELECT DISTINCT gateway_name, symbol FROM orders WHERE state = 'unknown'")?;
+    let unresolved = unknown.query_map([], |row| keys(row, 0))?.collect::<rusqlite::Result<Vec<_>>>()?;
+    let unresolved: HashSet<_> = unresolved.into_iter().flatten().collect();
     let unproven = if unresolved.is_empty() { Vec::new() } else { unproven(transaction, identity)? };
     let failures_in_a_row = match question.failures_max {
         0 => 0,
@@ -190,8 +206,14 @@ fn symbol(row: &Row<'_>, column: usize) -> rusqlite::Result<Symbol> {
     Ok(Symbol::new(row.get_ref(column)?.as_str()?))
 }
 
-fn instrument(row: &Row<'_>, column: usize) -> rusqlite::Result<InstrumentKey> {
-    Ok(InstrumentKey::of(row.get_ref(column)?.as_str()?))
+/// The keys of the broker's name in this column and of ours in the next.
+fn keys(row: &Row<'_>, column: usize) -> rusqlite::Result<[InstrumentKey; 2]> {
+    Ok(InstrumentKey::both(row.get_ref(column)?.as_str()?, row.get_ref(column + 1)?.as_str()?))
+}
+
+/// Each value under both keys; of several the last.
+fn by_keys<T: Copy>(rows: Vec<([InstrumentKey; 2], T)>) -> HashMap<InstrumentKey, T> {
+    rows.into_iter().flat_map(|(keys, value)| keys.map(|key| (key, value))).collect()
 }
 
 fn side(row: &Row<'_>, column: usize) -> rusqlite::Result<Side> {

@@ -77,7 +77,7 @@ impl Ledger for Book {
                 *state = state.after_restart();
                 match *state {
                     OrderState::Unknown => {
-                        stock.unresolved.insert(order.instrument());
+                        stock.unresolved.extend(order.keys());
                         stock.failures_in_a_row += 1;
                         stock.unproven.push(Unproven {
                             id: order.client_order_id,
@@ -103,9 +103,8 @@ impl Ledger for Book {
     fn history(&self) -> impl Future<Output = Result<History, JournalError>> {
         let mut history = History::default();
         for (order, ..) in self.orders.borrow().iter() {
-            history.newest_ordered.insert(order.instrument(), order.bar_close_time);
+            history.note(order.keys(), order.bar_close_time, Duration::ZERO);
             history.orders.push_back(Duration::ZERO);
-            history.newest_at.insert(order.instrument(), Duration::ZERO);
         }
         history.live_since = self.live_since.get();
         ready(Ok(history))
@@ -234,7 +233,17 @@ pub(super) fn order(symbol: &str, bar_close_time: i64) -> Order {
 
 /// A fill of ours that counts as open.
 pub(super) fn fill(ticket: i64, side: Side) -> Fill {
-    Fill { ticket, gateway_name: "EURUSD".into(), side, volume: 0.01, tickets_before: None, is_open: true }
+    Fill {
+        id: Uuid::nil(),
+        ticket,
+        symbol: Symbol::new("EURUSD"),
+        gateway_name: "EURUSD".into(),
+        side,
+        volume: 0.01,
+        tickets_before: None,
+        is_open: true,
+        was_listed: false,
+    }
 }
 
 pub(super) fn position(ticket: i64, side: Side) -> Position {
@@ -253,7 +262,7 @@ pub(super) fn desk_by(rules: Rules) -> Desk {
         stop_loss: None,
         take_profit: None,
     };
-    Desk::new(rules, KnownNames::of(&["EURUSD", "GBPUSD"].map(instrument)))
+    Desk::new(rules, KnownNames::new(&["EURUSD", "GBPUSD"].map(instrument), &[]))
 }
 
 /// A desk that limits nothing.

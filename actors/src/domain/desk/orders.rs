@@ -23,7 +23,7 @@ impl Desk {
     pub async fn place<L: Ledger, G: GatewayPort>(
         &mut self,
         order: &Order,
-        decided_at: Moment,
+        begun_at: Moment,
         (ledger, gateway): (&L, &mut G),
         closes: &mut Vec<(Order, Fate)>,
     ) -> Result<Fate, Suppression> {
@@ -37,7 +37,7 @@ impl Desk {
         let exposure = self.exposure(order, ledger, gateway).await?;
         let other = order.side.opposite();
         refuse(exposure_objection(exposure.count(order.side), exposure.count(other), &self.rules.limits))?;
-        let expiry = Expiry { decided_at, age_max: self.rules.decision_age_max };
+        let expiry = Expiry { begun_at, age_max: self.rules.decision_age_max };
         let mut tickets = exposure.tickets.clone();
         if self.rules.limits.opposite == Opposite::CloseThenOpen {
             let opposite: Vec<_> = exposure.positions.into_iter().filter(|it| it.side == other).collect();
@@ -56,12 +56,12 @@ impl Desk {
     /// What the journal alone says against an order.
     fn refuse_by_journal(&self, order: &Order) -> Result<(), Suppression> {
         let (Some(stock), Some(history)) = (&self.stock, &self.history) else { return Err(Suppression::Journal) };
-        let instrument = order.instrument();
+        let keys = order.keys();
         let is_from_before = self.rules.waits_for_new_bar && history.is_from_before(order.bar_close_time);
-        if history.has_ordered(&instrument, order.bar_close_time) || is_from_before {
+        if history.has_ordered(&keys, order.bar_close_time) || is_from_before {
             return Err(Suppression::AlreadyOrdered);
         }
-        if self.is_cycle_unresolved || stock.unresolved.contains(&instrument) {
+        if self.is_cycle_unresolved || keys.iter().any(|key| stock.unresolved.contains(key)) {
             return Err(Suppression::Unresolved);
         }
         Ok(())
@@ -102,11 +102,12 @@ impl Desk {
             let recent = history.orders.iter().filter(|at| now.saturating_sub(**at) < period).count();
             u32::try_from(recent).unwrap_or(u32::MAX)
         };
+        let newest = order.keys().iter().filter_map(|key| history.newest_at.get(key)).max();
         Pace {
             failures_in_a_row: stock.failures_in_a_row,
             last_hour: within(HOUR),
             last_day: within(DAY),
-            since_last: history.newest_at.get(&order.instrument()).map(|at| now.saturating_sub(*at)),
+            since_last: newest.map(|at| now.saturating_sub(*at)),
         }
     }
 
@@ -150,25 +151,30 @@ impl Desk {
                 }
             }
         }
-        let (needs_fills, strangers) = match &self.positions {
+        let (needs_fills, tickets) = match &self.positions {
             Some(Positions::Known(all)) => {
-                let strangers = self.names.strangers(all);
-                (!strangers.is_empty(), strangers)
+                let is_settled = |it: &Position| self.names.explain(it) && self.named.contains(&(it.ticket, it.key()));
+                (!all.iter().all(is_settled), all.iter().map(|position| position.ticket).collect())
             }
             Some(Positions::Untold) => (is_limited, Vec::new()),
             Some(Positions::NoGateway) | None => (false, Vec::new()),
         };
         if needs_fills && self.fills.is_none() {
-            self.fills = Some(ledger.fills(&strangers).await.map_err(|_| Suppression::Journal)?);
+            self.fills = Some(ledger.fills(&tickets).await.map_err(|_| Suppression::Journal)?);
         }
         let fills = self.fills.as_deref().unwrap_or_default();
         match &self.positions {
             Some(Positions::Known(all)) => {
                 let exposure = Exposure::listed(order, all, &self.names, fills);
+                // What is listed as it was filled, or is nobody's of ours, need not be looked up again.
+                self.named.extend(exposure.positions.iter().map(|position| (position.ticket, position.key())));
                 self.doubts.get_or_insert_default().extend(exposure.doubts.iter().cloned());
                 Ok(exposure)
             }
-            Some(Positions::Untold) => Ok(Exposure::by_journal(order, fills)),
+            Some(Positions::Untold) => {
+                self.doubts.get_or_insert_default();
+                Ok(Exposure::by_journal(order, fills))
+            }
             // Nothing is sent then, whatever is open.
             Some(Positions::NoGateway) | None => Ok(Exposure::default()),
         }
@@ -230,9 +236,8 @@ impl Desk {
     fn note(&mut self, order: &Order) {
         let (Some(stock), Some(history)) = (&self.stock, &mut self.history) else { return };
         if order.closes.is_none() {
-            history.newest_ordered.insert(order.instrument(), order.bar_close_time);
             let now = stock.taken_at;
-            history.newest_at.insert(order.instrument(), now);
+            history.note(order.keys(), order.bar_close_time, now);
             history.orders.push_back(now);
             // More than the larger limit need not be remembered: the earliest goes, which a clock that was set back may
             // have put anywhere.
@@ -248,12 +253,15 @@ impl Desk {
 
     /// What an outcome means for the cycle's other orders.
     fn count(&mut self, order: &Order, outcome: &Outcome, monotonic: Duration) {
+        if let (Outcome::Filled { ticket, .. }, None) = (outcome, order.closes) {
+            self.named.insert((*ticket, order.instrument()));
+        }
         let Some(stock) = &mut self.stock else { return };
         if matches!(outcome, Outcome::Unknown { .. }) {
             self.is_cycle_unresolved = true;
             self.may_be_unresolved = true;
             self.unknown_since.insert(order.client_order_id, monotonic);
-            stock.unresolved.insert(order.instrument());
+            stock.unresolved.extend(order.keys());
         }
         if order.closes.is_none() {
             let is_filled = matches!(outcome, Outcome::Filled { .. });
