@@ -161,6 +161,71 @@ def test_an_unknown_order_blocks_its_instrument_under_any_name(rig):
     assert len(gateway.requests) == 1
 
 
+@pytest.mark.parametrize("name", ["EURUSD.raw", "eurusd"])
+def test_a_new_gateway_name_lifts_no_block_and_no_limit(rig, name):
+    """What a doubt about a name asks the operator to do."""
+    config = rig.directory / "renamed.toml"
+    config.write_text(f'[[symbols]]\nname = "EURUSD"\ngateway_name = "{name}"\n')
+    journal = rig.directory / "journal.db"
+    again = ("--cycles", "1", "--journal", str(journal), "--config", str(config))
+    for dialect, behaviour, reason in [("v43", silent, "unresolved"), ("order_send", filled, "position_limit")]:
+        journal.unlink(missing_ok=True)
+        gateway = rig.gateway(dialect, behaviour)
+        first = rig.start_live(gateway, "--cycles", "1", "--journal", str(journal))
+        first.after_cycles(1)
+        first.stop()
+        second = rig.start_live(gateway, *again, settings={"model.name": "second"})
+        assert suppressed(second.after_cycles(1)) == {reason: 1}
+        second.stop()
+        assert len(gateway.requests) == 1
+
+
+def test_our_ticket_under_another_configured_name_is_a_doubt(rig):
+    gateway = rig.gateway("v43")
+    positions(rig, gateway, lambda entry: entry | {"symbol": "GBPUSD"})
+    journal = rig.directory / "journal.db"
+    first = rig.start_live(gateway, "--cycles", "1", "--journal", str(journal))
+    first.after_cycles(1)
+    first.stop()
+    args = ("--symbol", "EURUSD,GBPUSD", "--cycles", "1", "--journal", str(journal))
+    again = rig.start_live(gateway, *args, settings={"model.name": "second"})
+    metrics = again.after_cycles(1)
+    assert suppressed(metrics) == {"position_limit": 2}
+    assert len(gateway.requests) == 1
+
+
+def test_a_daemon_that_is_frozen_while_the_model_answers_orders_nothing_on_old_odds(rig):
+    gateway = rig.gateway("v43")
+    asked = []
+
+    def slow(handler, request):
+        asked.append(request)
+        time.sleep(0.5)
+        rig.model.serve(handler, request)
+
+    rig.model.script.append(slow)
+    daemon = rig.start_live(gateway, "--cycles", "1")
+    wait_until("a request to the model", lambda: asked)
+    daemon.process.send_signal(signal.SIGSTOP)
+    # The answer is there long before it is read; the limit is the deadlines of model (twice) and gateway, and 10 s.
+    time.sleep(13.5)
+    daemon.process.send_signal(signal.SIGCONT)
+    metrics = daemon.after_cycles(1)
+    time.sleep(0.5)
+    assert gateway.requests == []
+    assert metrics("prediction_failures_total") == 1 or "stale_decision" in suppressed(metrics)
+
+
+def test_health_forgets_a_list_that_could_not_be_read(rig):
+    gateway = rig.gateway("envelope")
+    truthfully = truthful()
+    gateway.question_script = [truthfully, garbage]
+    daemon = rig.start_live(gateway, *EVERY_SECOND)
+    daemon.wait_metrics("a fill", lambda metrics: metrics("orders_total", outcome="filled") == 1)
+    checks = {check["name"]: check for check in json.loads(daemon.get("/health")[2])["checks"]}
+    assert checks["positions"]["status"] == "ok", checks
+
+
 def test_an_order_of_another_dialect_is_proven_by_nobody(rig):
     """An envelope order has no signature that dies: it may be executed long after v43's list does not show it."""
     envelope = rig.gateway("envelope", silent)

@@ -64,6 +64,8 @@ impl Fill {
 /// The names of all configured instruments.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KnownNames {
+    /// The broker's name and ours of each.
+    instruments: Vec<[InstrumentKey; 2]>,
     ours: HashSet<InstrumentKey>,
     /// Brokers' names of what others trade on the account.
     others: HashSet<InstrumentKey>,
@@ -74,6 +76,7 @@ impl KnownNames {
     pub fn new(instruments: &[Instrument], others: &[String]) -> Self {
         let keys = |it: &Instrument| InstrumentKey::both(&it.gateway_name, it.symbol.as_str());
         Self {
+            instruments: instruments.iter().map(keys).collect(),
             ours: instruments.iter().flat_map(keys).collect(),
             others: others.iter().map(|name| InstrumentKey::of(name)).collect(),
         }
@@ -90,13 +93,20 @@ impl KnownNames {
         fill.keys().iter().any(|key| self.ours.contains(key))
     }
 
-    /// Positions that could be an instrument's: those of its name, and those that no configured name explains.
+    /// Whether a position has a name of the instrument of these keys: the broker's name as it was ordered, or as the settings
+    /// have it now for the same name of ours.
+    pub fn names(&self, [gateway_name, symbol]: &[InstrumentKey; 2], position: &Position) -> bool {
+        let key = position.key();
+        key == *gateway_name || self.instruments.iter().any(|[name, ours]| *name == key && ours == symbol)
+    }
+
+    /// Positions that could be the instrument's of these keys: those of its names, and those that no configured name explains.
     pub fn relevant<'a>(
         &'a self,
-        instrument: &'a InstrumentKey,
+        keys: &'a [InstrumentKey; 2],
         all: &'a [Position],
     ) -> impl Iterator<Item = &'a Position> {
-        all.iter().filter(move |position| position.key() == *instrument || !self.explain(position))
+        all.iter().filter(move |position| self.names(keys, position) || !self.explain(position))
     }
 }
 
@@ -181,7 +191,7 @@ impl Exposure {
                 }
             }
         }
-        exposure.tickets = Some(names.relevant(&instrument, all).map(|position| position.ticket).collect());
+        exposure.tickets = Some(names.relevant(&order.keys(), all).map(|position| position.ticket).collect());
         exposure
     }
 

@@ -70,19 +70,19 @@ impl Unproven {
             let is_gone = |answer: &[Position]| answer.iter().all(|position| position.ticket != ticket);
             return answers.into_iter().all(is_gone).then_some(Proof::Filled { ticket });
         }
-        let instrument = InstrumentKey::of(&self.gateway_name);
-        let tickets = |answer| names.relevant(&instrument, answer).map(|it| it.ticket).collect::<BTreeSet<i64>>();
+        let keys = InstrumentKey::both(&self.gateway_name, self.symbol.as_str());
+        let tickets = |answer| names.relevant(&keys, answer).map(|it| it.ticket).collect::<BTreeSet<i64>>();
         let before: BTreeSet<i64> = self.tickets_before.as_ref()?.iter().copied().collect();
         let open = tickets(answers[1]);
         if tickets(answers[0]) != open {
             return None;
         }
         let is_it = |position: &&Position| {
-            position.key() == instrument
+            names.names(&keys, position)
                 && position.side == self.side
                 && (position.volume - self.volume).abs() < LOTS_APART
         };
-        let mut new = names.relevant(&instrument, answers[1]).filter(|position| !before.contains(&position.ticket));
+        let mut new = names.relevant(&keys, answers[1]).filter(|position| !before.contains(&position.ticket));
         let is_hedging = mode == AccountMode::Hedging && self.account_mode == Some(AccountMode::Hedging);
         match (new.next(), new.next()) {
             (Some(position), None) if is_it(&position) => Some(Proof::Filled { ticket: position.ticket }),
@@ -166,6 +166,14 @@ mod tests {
         }
         let renamed = Position { gateway_name: "EURUSD.raw".into(), ..old };
         assert_eq!(proven(&[renamed], AccountMode::Hedging), Some(Proof::Rejected), "its ticket was there before");
+    }
+
+    #[test]
+    fn an_order_may_be_open_under_the_name_that_its_symbol_has_now() {
+        let renamed = Unproven { gateway_name: "EURUSD.x".into(), symbol: Symbol::new("EURUSDm"), ..unproven(None) };
+        let list = [position(5, Side::Buy, 0.1), position(6, Side::Buy, 0.1)];
+        let proof = renamed.prove([&list, &list], &names(), AccountMode::Hedging);
+        assert_eq!(proof, Some(Proof::Filled { ticket: 6 }), "and not: it is nowhere");
     }
 
     #[test]

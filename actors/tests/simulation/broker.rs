@@ -1,5 +1,6 @@
 //! What is truly open. The gateway trades here, and so may a person.
 
+use crate::checks::root;
 use sentinel_actors::domain::{
     order::{Order, Side},
     position::{AccountMode, Position},
@@ -75,10 +76,12 @@ impl Broker {
     /// Opens, or on a netting account changes, a position; answers the order's ticket.
     pub fn open(&mut self, name: &str, side: Side, volume: f64, owner: Option<Uuid>, now_ms: u64) -> i64 {
         self.remember(now_ms);
+        // Its own name, whatever the order calls it.
+        let name = &format!("{}m", root(name));
         self.tickets += 1;
         let ticket = self.tickets;
         let made = |volume| Held { position: Position { ticket, gateway_name: name.to_owned(), side, volume }, owner };
-        let there = self.held.iter().position(|held| held.position.gateway_name == name);
+        let there = self.held.iter().position(|held| held.position.gateway_name == *name);
         match there {
             Some(at) if self.mode == AccountMode::Netting => {
                 let position = &mut self.held[at].position;

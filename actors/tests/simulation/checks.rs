@@ -10,7 +10,6 @@ use sentinel_actors::{
     domain::{
         desk::Rules,
         guard::Limits,
-        instrument::Symbol,
         order::{Order, Outcome, Side},
         order_state::OrderState,
         position::{Opposite, Position},
@@ -37,17 +36,20 @@ pub enum Told {
 pub struct Checks {
     limits: Limits,
     waits_for_new_bar: bool,
+    /// Whether the gateway's names of positions tell nothing.
+    is_foreign: bool,
     /// The journal's orders as of the last write that went through.
     rows: Vec<OrderRow>,
     arrived: BTreeSet<Uuid>,
     /// Newest bar of an order that arrived, by model and symbol.
     newest: BTreeMap<(String, String), i64>,
     /// Orders that were handed over, and when their cycles began.
-    paced: Vec<(Duration, Symbol)>,
+    paced: Vec<(Duration, String)>,
     /// Fills that count as open where nobody tells: symbol, side, ticket.
     held: Vec<(String, String, i64)>,
     firsts: BTreeMap<u64, f64>,
-    resumed_ms: i64,
+    /// Orders that were there when a person said to go on: clocks differ from life to life.
+    resumed: BTreeSet<Uuid>,
     began: Duration,
     told: Told,
     equity: Option<f64>,
@@ -62,17 +64,18 @@ pub struct Checks {
 }
 
 impl Checks {
-    pub const fn new(Rules { limits, waits_for_new_bar, .. }: Rules) -> Self {
+    pub const fn new(Rules { limits, waits_for_new_bar, .. }: Rules, is_foreign: bool) -> Self {
         Self {
             limits,
             waits_for_new_bar,
+            is_foreign,
             rows: Vec::new(),
             arrived: BTreeSet::new(),
             newest: BTreeMap::new(),
             paced: Vec::new(),
             held: Vec::new(),
             firsts: BTreeMap::new(),
-            resumed_ms: 0,
+            resumed: BTreeSet::new(),
             began: Duration::ZERO,
             told: Told::NotAsked,
             equity: None,
@@ -123,8 +126,8 @@ impl Checks {
         self.firsts.entry(day).or_insert(equity);
     }
 
-    pub const fn resumed(&mut self, at_ms: i64) {
-        self.resumed_ms = at_ms;
+    pub fn resumed(&mut self) {
+        self.resumed = self.rows.iter().map(|row| row.id).collect();
     }
 
     /// From here on nothing is limited.
@@ -174,12 +177,13 @@ impl Checks {
         assert!(!self.arrived.contains(&id), "{id} is handed over again");
         assert!(self.owed.is_empty(), "{id} is handed over and {:?} is not written", self.owed);
         assert!(!self.is_cycle_unknown, "an order of the cycle has an unknown fate, and another follows");
-        let blocks = |row: &&OrderRow| row.state == OrderState::Unknown && row.symbol == order.symbol.as_str();
+        let blocks =
+            |row: &&OrderRow| row.state == OrderState::Unknown && root(&row.symbol) == root(order.symbol.as_str());
         assert!(!self.rows.iter().any(|row| blocks(&row)), "{} is blocked", order.symbol);
         if order.closes.is_some() {
             return;
         }
-        let newest = self.newest.get(&(model.to_owned(), order.symbol.to_string()));
+        let newest = self.newest.get(&(model.to_owned(), root(order.symbol.as_str()).to_owned()));
         assert!(newest.is_none_or(|newest| *newest < order.bar_close_time), "the bar of {id} was ordered before");
         let known = self.live_since.map_or(0, |at| i64::try_from(at.as_secs()).unwrap());
         assert!(!self.waits_for_new_bar || order.bar_close_time > known, "{id} is of a bar from before the journal");
@@ -196,18 +200,19 @@ impl Checks {
     }
 
     fn pace(&mut self, order: &Order) {
-        self.paced.push((self.began, order.symbol.clone()));
+        self.paced.push((self.began, root(order.symbol.as_str()).to_owned()));
         for (max, period) in [(self.limits.orders_per_hour_max, HOUR), (self.limits.orders_per_day_max, DAY)] {
             let within = self.paced.iter().filter(|(at, _)| self.began.saturating_sub(*at) < period).count();
             assert!(max == 0 || within <= max as usize, "{within} orders within {period:?}");
         }
         let cooldown = self.limits.cooldown;
-        let earlier = self.paced[..self.paced.len() - 1].iter().rev().find(|(_, symbol)| *symbol == order.symbol);
+        let earlier =
+            self.paced[..self.paced.len() - 1].iter().rev().find(|(_, symbol)| symbol == root(order.symbol.as_str()));
         let since = earlier.map(|(at, _)| self.began.saturating_sub(*at));
         assert!(since.is_none_or(|since| since >= cooldown), "an order {since:?} after the last");
         let failed = |row: &&OrderRow| {
             let ended = [OrderState::Filled, OrderState::Rejected, OrderState::NotSent, OrderState::Unknown];
-            row.closes.is_none() && ended.contains(&row.state) && row.created_at_ms > self.resumed_ms
+            row.closes.is_none() && ended.contains(&row.state) && !self.resumed.contains(&row.id)
         };
         let in_a_row = self.rows.iter().rev().filter(failed).take_while(|row| row.state != OrderState::Filled).count();
         let max = self.limits.failures_in_a_row_max as usize;
@@ -219,11 +224,15 @@ impl Checks {
         let sides: Vec<&str> = match self.told {
             Told::NotAsked => return,
             Told::Positions => {
-                let ours = |it: &&Held| it.owner.is_some() && it.position.gateway_name == order.gateway_name;
+                let name = root(&order.gateway_name);
+                // Under a name that tells nothing, a fill that the journal has forgotten is nobody's.
+                let is_known = |owner: Uuid| !self.is_foreign || self.rows.iter().any(|row| row.id == owner);
+                let ours = |it: &&Held| it.owner.is_some_and(is_known) && root(&it.position.gateway_name) == name;
                 open.iter().filter(ours).map(|it| it.position.side.as_str()).collect()
             }
             Told::Nothing => {
-                let ours = self.held.iter().filter(|(symbol, ..)| symbol == order.symbol.as_str());
+                let name = root(order.symbol.as_str());
+                let ours = self.held.iter().filter(|(symbol, ..)| root(symbol) == name);
                 ours.map(|(_, side, _)| side.as_str()).collect()
             }
         };
@@ -241,7 +250,7 @@ impl Checks {
         assert_eq!(self.state(id), Some(OrderState::Sending), "{id} arrives");
         if order.closes.is_none() {
             let model = self.rows.iter().find(|row| row.id == id).map(|row| row.model.clone()).unwrap_or_default();
-            let newest = self.newest.insert((model, order.symbol.to_string()), order.bar_close_time);
+            let newest = self.newest.insert((model, root(order.symbol.as_str()).to_owned()), order.bar_close_time);
             assert!(newest.is_none_or(|newest| newest < order.bar_close_time), "{id}: two orders of one bar arrive");
         }
     }
@@ -275,7 +284,7 @@ impl Checks {
         }
         if state == OrderState::Filled {
             self.held.retain(|(symbol, side, ticket)| {
-                *symbol != row.symbol || row.closes.map_or(*side == row.side, |closed| *ticket != closed)
+                root(symbol) != root(&row.symbol) || row.closes.map_or(*side == row.side, |closed| *ticket != closed)
             });
             if row.closes.is_none() {
                 self.held.push((row.symbol.clone(), row.side.clone(), row.ticket.unwrap_or(0)));
@@ -291,10 +300,9 @@ impl World {
         positions.into_iter().map(spelt).collect()
     }
 
-    /// Orders are decided just now.
-    pub fn decided(&mut self, orders: &[Order]) {
-        let now_ms = self.now_ms;
-        self.checks.decided_ms.extend(orders.iter().map(|order| (order.client_order_id, now_ms)));
+    /// The decision of these orders began then.
+    pub fn begun(&mut self, orders: &[Order], at_ms: u64) {
+        self.checks.decided_ms.extend(orders.iter().map(|order| (order.client_order_id, at_ms)));
     }
 
     /// A write went through: looks at all that the journal says now.
@@ -332,6 +340,15 @@ impl World {
             let is_open = matches!(row.state, OrderState::Intent | OrderState::Sending);
             assert!(!is_open, "{} is still {}", row.id, row.state);
         }
+    }
+}
+
+/// What stays of a name when somebody gives it another suffix or other letters: six letters, in capitals.
+pub fn root(name: &str) -> &'static str {
+    match name.get(..3) {
+        Some("EUR" | "eur") => "EURUSD",
+        Some("GBP" | "gbp") => "GBPUSD",
+        _ => "USDJPY",
     }
 }
 

@@ -4,7 +4,7 @@ use crate::{
     ledger::SimLedger,
     line::{ACCOUNT, Gate, Line},
     plan::Dialect,
-    world::{Shared, until_ms},
+    world::{Shared, step, until_ms},
 };
 use sentinel_actors::{
     adapters::journal::Identity,
@@ -79,16 +79,20 @@ async fn cycle(world: &Shared, ledger: &SimLedger, desk: &mut Desk, gate: &mut G
     // The next line of the cycle may try again.
     line.is_gateway_absent = false;
     let instruments = world.borrow().plan.instruments.clone();
+    let begun_at = world.borrow().moment();
+    let begun_ms = world.borrow().now_ms;
+    // It may be stopped, or its machine sleep, while it waits for the model.
+    step(world, "asks the model").await;
+    let now = world.borrow().moment();
     let mut orders = Vec::new();
     for instrument in &instruments {
-        match signal(world, instrument, line.gate.model, wall) {
+        match signal(world, instrument, line.gate.model, now.wall, begun_at.has_stepped_at(now)) {
             Ok(Some(order)) => orders.push(order),
             Ok(None) => {}
             Err(reason) => suppressed(world, reason),
         }
     }
-    let begun_at = world.borrow().moment();
-    world.borrow_mut().decided(&orders);
+    world.borrow_mut().begun(&orders, begun_ms);
     if !orders.is_empty() {
         let _ = desk.begin(ledger).await;
     }
@@ -109,7 +113,13 @@ fn suppressed(world: &Shared, reason: Suppression) {
 }
 
 /// What a model says and the rules make of it.
-fn signal(world: &Shared, instrument: &Instrument, model: &str, wall: Duration) -> Result<Option<Order>, Suppression> {
+fn signal(
+    world: &Shared,
+    instrument: &Instrument,
+    model: &str,
+    wall: Duration,
+    has_clock_stepped: bool,
+) -> Result<Option<Order>, Suppression> {
     let mut world = world.borrow_mut();
     let bar_s = world.plan.bar_s;
     // Now and then the market repeats itself.
@@ -127,7 +137,7 @@ fn signal(world: &Shared, instrument: &Instrument, model: &str, wall: Duration) 
     let bar_close_time = i64::try_from(bar_close_time).unwrap();
     let around = Circumstances {
         is_halted: world.is_halted,
-        has_clock_stepped: world.fails(0.02),
+        has_clock_stepped: has_clock_stepped || world.fails(0.02),
         is_market_open: !world.fails(0.02),
         is_bar_stale: is_stale(bar_close_time, wall_s, i64::try_from(2 * bar_s).unwrap()),
         volume: instrument.volume,

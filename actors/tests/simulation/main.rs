@@ -41,7 +41,7 @@ use world::{Counts, Shared, Trace, World};
 const SEEDS: u64 = 300;
 
 /// What a run that means anything must have seen.
-const SEEN: [&str; 56] = [
+const SEEN: [&str; 57] = [
     "kills",
     "stops",
     "gateway restarts",
@@ -70,6 +70,7 @@ const SEEN: [&str; 56] = [
     "lists unreadable",
     "names of another spelling",
     "filled in part",
+    "instruments renamed",
     "contradiction: id",
     "contradiction: return code",
     "contradiction: no ticket",
@@ -155,6 +156,9 @@ fn run(seed: u64, trace: &Trace) -> Counts {
             world.say("STARTS");
             let dialects = world.plan.dialects.clone();
             world.dialect = *world.rng.pick(&dialects);
+            if world.rng.chance(0.2) {
+                world.rename();
+            }
             (*world.rng.pick(&["baseline", "baseline", "other"]), world.rng.between(2, 25))
         };
         drive(&world, &path, model, cycles);

@@ -1,6 +1,11 @@
 //! People: they settle what is unknown by what the broker says, halt and resume, and trade beside the daemon.
 
-use crate::{checks::opposite, gateway::Truth, plan::Dialect, world::World};
+use crate::{
+    checks::{opposite, root},
+    gateway::Truth,
+    plan::Dialect,
+    world::World,
+};
 use sentinel_actors::{
     adapters::journal::{Store, Verdict},
     domain::{order::Side, order_state::OrderState, position::AccountMode},
@@ -27,7 +32,7 @@ impl World {
             4 => {
                 let now = self.wall();
                 Store::open_existing(path).unwrap().resume(WHO, now).unwrap();
-                self.checks.resumed(i64::try_from(now.as_millis()).unwrap());
+                self.checks.resumed();
                 self.say("a person resumes");
             }
             _ => self.trade(),
@@ -78,7 +83,7 @@ impl World {
             .checks
             .rows()
             .iter()
-            .filter(|row| row.symbol == instrument.symbol.as_str() && !row.state.is_settled())
+            .filter(|row| root(&row.symbol) == root(instrument.symbol.as_str()) && !row.state.is_settled())
             .map(|row| row.id)
             .collect();
         if self.plan.rules.account_mode == AccountMode::Netting
@@ -90,7 +95,8 @@ impl World {
         if self.rng.chance(0.5) {
             let name = &instrument.gateway_name;
             let may_go = |held: &&crate::broker::Held| {
-                held.position.gateway_name == *name && held.owner.is_none_or(|owner| !unsettled.contains(&owner))
+                root(&held.position.gateway_name) == root(name)
+                    && held.owner.is_none_or(|owner| !unsettled.contains(&owner))
             };
             let Some(ticket) = self.broker.held().iter().find(may_go).map(|held| held.position.ticket) else { return };
             self.say(&format!("a person closes {ticket}"));

@@ -60,6 +60,8 @@ pub struct Plan {
     /// What the lives of the daemon speak, one or several.
     pub dialects: Vec<Dialect>,
     pub spelling: Spelling,
+    /// Which name of an instrument people change between two lives: ours, or else the broker's.
+    pub renames_ours: bool,
     pub rules: Rules,
     pub instruments: Vec<Instrument>,
     /// Length of a bar, seconds.
@@ -120,10 +122,12 @@ impl Plan {
             Dialect::Envelope if rng.chance(0.5) => vec![Dialect::Envelope, Dialect::V43],
             dialect => vec![dialect],
         };
+        let renames_ours = rng.chance(0.5);
         let mut rate = |max: f64| if rng.chance(0.25) { 0.0 } else { rng.unit() * max };
         Self {
             dialects,
             spelling,
+            renames_ours,
             rules,
             crash: rate(0.03),
             disk: rate(0.15),

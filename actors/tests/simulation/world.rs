@@ -4,10 +4,10 @@ use crate::{
     broker::Broker,
     checks::Checks,
     gateway::Gateway,
-    plan::{Dialect, Plan},
+    plan::{Dialect, Plan, Spelling},
     rng::Rng,
 };
-use sentinel_actors::domain::clock::Moment;
+use sentinel_actors::domain::{clock::Moment, instrument::Symbol};
 use std::{
     cell::RefCell,
     collections::{BTreeMap, VecDeque},
@@ -85,7 +85,7 @@ impl World {
         let now_ms = 1_763_640_000_000 + rng.below(86_400_000);
         Self {
             broker: Broker::new(plan.rules.account_mode),
-            checks: Checks::new(plan.rules),
+            checks: Checks::new(plan.rules, plan.spelling == Spelling::Foreign),
             dialect: plan.dialects[0],
             plan,
             rng,
@@ -115,6 +115,25 @@ impl World {
 
     pub fn moment(&self) -> Moment {
         Moment { wall: self.wall(), monotonic: self.monotonic() }
+    }
+
+    /// Between two lives somebody gives an instrument another name: one of ours, or another spelling of the broker's. One of
+    /// the two in a run: whoever changes both makes another instrument of it, and that is not promised.
+    pub fn rename(&mut self) {
+        let at = usize::try_from(self.rng.below(3)).unwrap();
+        let is_ours = self.plan.renames_ours;
+        let instrument = &mut self.plan.instruments[at];
+        let base = instrument.ticker.trim_end_matches(".FOREX").to_owned();
+        if is_ours {
+            let suffix = *self.rng.pick(&["", ".a", ".b"]);
+            instrument.symbol = Symbol::new(&format!("{base}{suffix}"));
+        } else {
+            let name = format!("{base}m");
+            instrument.gateway_name = self.rng.pick(&[name.clone(), name.to_lowercase(), format!("{base}.x")]).clone();
+        }
+        let said = format!("{} at the gateway is {} now", instrument.gateway_name, instrument.symbol);
+        self.say(&said);
+        self.count("instruments renamed");
     }
 
     /// The process is stopped for a while, or the whole machine sleeps; the gateway does not.

@@ -150,7 +150,7 @@ async fn whatever_a_peer_sends_around_an_answer_every_request_gets_its_own() {
 }
 
 #[actix::test]
-async fn an_answer_that_comes_before_its_request_is_that_connections_own() {
+async fn an_answer_that_comes_before_its_request_reaches_no_other() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
     thread::spawn(move || {
@@ -163,7 +163,11 @@ async fn an_answer_that_comes_before_its_request_is_that_connections_own() {
         }
     });
     for number in 0..3 {
-        assert_eq!(ask(&Client::new(&url).unwrap(), &url).await, Ok(number.to_string()));
+        // Found out if it is there before the request goes out, which is a matter of luck here.
+        match ask(&Client::new(&url).unwrap(), &url).await {
+            Err(HttpError::Broken(text)) => assert!(text.contains("before the request"), "{text}"),
+            answered => assert_eq!(answered, Ok(number.to_string())),
+        }
     }
 }
 

@@ -196,3 +196,30 @@ impl fmt::Debug for Stream {
         f.debug_struct("Stream").field("socket", &self.socket).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{future::poll_fn, io::Write, net::TcpListener, thread, time::Duration};
+
+    #[actix::test]
+    async fn a_peer_that_speaks_before_it_is_asked_is_not_heard() {
+        for speaks in [true, false] {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let uri: Uri = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
+            let peer = thread::spawn(move || {
+                let (mut stream, _) = listener.accept().unwrap();
+                if speaks {
+                    stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").unwrap();
+                }
+                thread::sleep(Duration::from_millis(300));
+            });
+            let dial = Dial { tls: None, addresses: Arc::default() };
+            let mut stream = dial.connect(&uri).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            let sent = poll_fn(|cx| Pin::new(&mut stream).poll_write(cx, b"GET / HTTP/1.1\r\n\r\n")).await;
+            assert_eq!(sent.is_err_and(|error| error.kind() == io::ErrorKind::InvalidData), speaks);
+            peer.join().unwrap();
+        }
+    }
+}
