@@ -21,4 +21,5 @@ pub mod position;
 pub mod proof;
 pub mod regime;
 pub mod schedule;
+pub mod text;
 pub mod window;

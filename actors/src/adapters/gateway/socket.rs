@@ -35,7 +35,7 @@ impl From<TmqError> for SocketError {
 /// Where the gateway is, and how it is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Peer {
-    /// `tcp://host:port`.
+    /// `tcp://host:port`; an IPv6 address in brackets. A name is looked up as IPv4.
     pub address: String,
     /// Keys of an encrypted line; `None`: an open one.
     pub curve: Option<CurveKeys>,
@@ -64,7 +64,9 @@ impl GatewaySocket {
             .set_immediate(true)
             .set_sndhwm(1)
             .set_rcvhwm(1)
-            .set_maxmsgsize(REPLY_BYTES_MAX);
+            .set_maxmsgsize(REPLY_BYTES_MAX)
+            // Only where an address needs it: with it libzmq would look a name up as IPv6 first and try nothing else.
+            .set_ipv6(peer.address.contains("://["));
         if let Some(keys) = &peer.curve {
             socket = socket
                 .set_curve_serverkey(keys.server.expose())
