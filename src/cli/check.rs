@@ -4,7 +4,14 @@ use super::{args::SettingsArgs, fail, refuse};
 use crate::settings::{Remarks, Settings, Sources};
 use anyhow::Context;
 use sentinel_actors::adapters::gateway::curve;
-use std::{fmt::Write as _, fs, os::unix::fs::PermissionsExt, path::Path, process::ExitCode};
+use std::{
+    fmt::Write as _,
+    fs,
+    io::{self, Write as _},
+    os::unix::fs::PermissionsExt,
+    path::Path,
+    process::ExitCode,
+};
 
 pub(super) fn main(args: &SettingsArgs) -> ExitCode {
     let sources = args.sources();
@@ -15,13 +22,15 @@ pub(super) fn main(args: &SettingsArgs) -> ExitCode {
     let printed = settings.to_toml().and_then(|text| Ok((text, settings.hash()?)));
     match printed.context("the settings have no TOML form") {
         Ok((text, hash)) => {
-            println!(
+            let text = format!(
                 "# These settings are valid; `sentinel run` starts with them.\n# sentinel_config_hash {hash}\n{}{}{}{}\n{text}",
                 line(&settings),
                 derived(&settings),
                 token(&settings, &sources),
                 remarks(&settings.remarks)
             );
+            // Whoever closes the pipe has read enough.
+            let _ = writeln!(io::stdout(), "{text}");
             ExitCode::SUCCESS
         }
         Err(error) => fail(&error),

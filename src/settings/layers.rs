@@ -141,11 +141,11 @@ fn typed(error: &serde_path_to_error::Error<ConfigError>, origins: &Origins<'_>)
     let message = text.split(" for key `").next().unwrap_or_default();
     let plain = |text: &str| PLAIN_TYPES.iter().fold(text.to_owned(), |text, (rust, plain)| text.replace(rust, plain));
     // It also quotes the value, and only the rule at the end is free of it.
-    let Some((name, value)) = origins.said(&key) else { return Problem::new(key, plain(message)).into() };
+    let Some((name, value)) = origins.said_below(&key) else { return Problem::new(key, plain(message)).into() };
     let rule = match message.rsplit_once(", expected ") {
-        Some((_, rule)) => format!("expected {}", plain(rule)),
-        None if message.contains(value) => "cannot be read".to_owned(),
-        None => message.to_owned(),
+        Some((_, rule)) if !value.contains(", expected ") => format!("expected {}", plain(rule)),
+        None if !message.contains(value) => message.to_owned(),
+        _ => "is nothing that this setting may be, see config/base.toml".to_owned(),
     };
     let is_address = ["tcp://", "udp://"].iter().any(|scheme| value.starts_with(scheme));
     let hint = if is_address {

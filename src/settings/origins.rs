@@ -58,14 +58,16 @@ impl<'a> Origins<'a> {
         origins
     }
 
-    /// The variable that said this key.
-    pub(super) fn variable(&self, key: &str) -> Option<&'a str> {
-        self.by_key.get(key).map(|(name, _)| *name)
-    }
-
-    /// The variable and its value.
+    /// The variable that said this key, and its value.
     pub(super) fn said(&self, key: &str) -> Option<(&'a str, &'a str)> {
         self.by_key.get(key).copied()
+    }
+
+    /// The same, also for a section or a list that a variable put something into.
+    pub(super) fn said_below(&self, key: &str) -> Option<(&'a str, &'a str)> {
+        let below = |other: &String| other.strip_prefix(key).is_some_and(|rest| rest.starts_with('.'));
+        let first = || self.by_key.iter().filter(|(other, _)| below(other)).min();
+        self.said(key).or_else(|| first().map(|(_, said)| *said))
     }
 
     /// The same problem without any value of a variable, and with the variable's name.
@@ -73,7 +75,7 @@ impl<'a> Origins<'a> {
         let Problem { mut key, mut message } = problem;
         if let Some((name, value)) = self.said(&key) {
             if !WORDS.contains(&key.as_str()) {
-                message = hidden(&message, value, "its value");
+                message = hidden(&message, value, if value.contains('/') { "the file" } else { "its value" });
                 let folder = Path::new(value).parent().and_then(Path::to_str);
                 message = folder.map_or(message.clone(), |folder| hidden(&message, folder, "its folder"));
             }

@@ -117,6 +117,26 @@ mod tests {
     }
 
     #[actix::test]
+    async fn a_gateway_is_reached_at_an_ipv6_address() {
+        let server = zmq::Context::new().socket(zmq::REP).unwrap();
+        server.set_ipv6(true).unwrap();
+        server.set_rcvtimeo(5_000).unwrap();
+        server.bind("tcp://[::1]:*").unwrap();
+        let address = server.get_last_endpoint().unwrap().unwrap();
+        assert!(address.starts_with("tcp://[::1]:"), "{address}");
+        let gateway = std::thread::spawn(move || {
+            let request = server.recv_bytes(0).unwrap();
+            server.send(request, 0).unwrap();
+        });
+        let answered = tokio::time::timeout(std::time::Duration::from_secs(5), async {
+            let socket = GatewaySocket::connect(&Peer::plain(&address)).unwrap();
+            socket.send(b"hello".to_vec()).await.unwrap().reply().await.unwrap().0
+        });
+        assert_eq!(answered.await.unwrap(), b"hello");
+        gateway.join().unwrap();
+    }
+
+    #[actix::test]
     async fn keys_that_libzmq_cannot_use_are_an_error_and_never_an_open_line() {
         let key = || CurveKey::parse("Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID", Half::Public).unwrap();
         let curve = Some(CurveKeys { server: key(), public: key(), secret: key() });
