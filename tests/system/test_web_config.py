@@ -31,6 +31,7 @@ def test_promtool_and_sentinel_take_the_example(rig, protected, tmp_path):
     checked = subprocess.run(["promtool", "check", "web-config", example], capture_output=True, text=True, timeout=30)
     assert checked.returncode == 0, checked.stderr
     (tmp_path / "sentinel-tls.key").chmod(0o600)
+    Path(example).chmod(0o600)
     daemon = rig.command("check", **variables({"metrics.web_config_file": example}))
     assert daemon.wait_exit()[0] == 0, daemon.output()
     said = daemon.output()
@@ -38,7 +39,7 @@ def test_promtool_and_sentinel_take_the_example(rig, protected, tmp_path):
     assert "$2y$" not in said and "chmod" not in said
     (tmp_path / "sentinel-tls.key").chmod(0o644)
     daemon = rig.command("check", **variables({"metrics.web_config_file": example}))
-    assert daemon.wait_exit()[0] == 0 and "may read tls_server_config.key_file: chmod o-r" in daemon.output()
+    assert daemon.wait_exit()[0] == 0 and "may read the file of tls_server_config.key_file: chmod go-r" in daemon.output()
 
 
 def test_only_the_right_password_gets_an_answer_and_no_log_shows_it(protected):
