@@ -114,10 +114,12 @@ def test_a_model_behind_tls_is_believed_by_its_certificate_only(rig, authority, 
         assert metrics("prediction_failures_total") == (0 if believed else 1)
         assert bool(rig.model.requests) == believed
     assert f"https://127.0.0.1:{rig.model.port}" in daemon.output()
-    env = variables(https) | {"SSL_CERT_FILE": str(authority.ca_file)}
-    verified = rig.command("verify", "model", "--hub-host", "127.0.0.1", "--hub-port", str(rig.model.port), **env)
+    args = ["verify", "model", "--hub-host", "127.0.0.1", "--hub-port", str(rig.model.port)]
+    verified = rig.command(*args, **variables(https), SSL_CERT_FILE=str(stranger.ca_file))
+    assert verified.wait_exit()[0] == 1 and "SSL_CERT_FILE" in verified.output(), verified.output()
+    verified = rig.command(*args, **variables(https), SSL_CERT_FILE=str(authority.ca_file))
     verified.wait_exit()
-    assert "ok      address" in verified.output() and f"Model https://127.0.0.1:{rig.model.port}" in verified.output()
+    assert "ok      answer" in verified.output() and f"Model https://127.0.0.1:{rig.model.port}" in verified.output()
 
 
 def test_a_model_behind_tls_is_not_reached_in_the_open(rig, authority):

@@ -103,13 +103,16 @@ def test_a_token_has_one_rule_at_start_and_in_every_cycle(rig, tmp_path, rule):
         assert f"the API token {'must be ' if 'ASCII' in rule else 'is '}{rule}" in text and CANARY not in text, text
 
 
+ALL = "Everyone on this machine"
+
+
 def test_check_warns_of_every_secret_that_others_may_read(rig, tmp_path):
     token = tmp_path / "token"
     token.write_text("t")
     web = tmp_path / "web.yml"
     web.write_text("basic_auth_users: {hub: $2y$04$W2jKBHQ3ycvNAvwyGLT0b.TBR6u2/JvOUbPzZY1tXcqlU5dhCmjnC}\n")
     env = {"EODHD_API_TOKEN": "", "EODHD_API_TOKEN_FILE": str(token)} | variables({"metrics.web_config_file": web})
-    for mode, who in ((0o644, "Everyone"), (0o444, "Everyone"), (0o640, "Its group"), (0o600, None), (0o400, None)):
+    for mode, who in ((0o644, ALL), (0o444, ALL), (0o640, "Its group"), (0o600, None), (0o400, None)):
         for path in (token, web):
             path.chmod(mode)
             assert stat.S_IMODE(path.stat().st_mode) == mode

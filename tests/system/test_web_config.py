@@ -286,11 +286,11 @@ def test_what_cannot_be_done_is_refused_by_name(rig, protected, text, named):
     daemon = rig.command("run", **variables({"metrics.web_config_file": protected.file}))
     assert daemon.wait_exit()[0] == 64, daemon.output()
     said = daemon.err.read_text()
-    assert "metrics.web_config_file" in said and "web.yml" in said and named in said
+    assert "metrics.web_config_file" in said and "SENTINEL__METRICS__WEB_CONFIG_FILE" in said and named in said
     assert "CANARY" not in said and "PRIVATE KEY" not in said
 
 
 def test_a_file_that_is_not_there_is_refused(rig):
     daemon = rig.command("run", **variables({"metrics.web_config_file": "/nowhere/web.yml"}))
     assert daemon.wait_exit()[0] == 64
-    assert "metrics.web_config_file: /nowhere/web.yml: cannot be read" in daemon.err.read_text()
+    assert "metrics.web_config_file: the file: cannot be read" in daemon.err.read_text()

@@ -122,7 +122,14 @@ impl Refusal {
                  may still load its model"
             }
             Self::Http(HttpError::BodyTooLarge { .. }) => "is model.port MLflow's? Three numbers a row are expected",
-            Self::Http(_) => "is model.port that of `mlflow models serve`? Then look at its log: workers may be dying",
+            Self::Http(HttpError::Connect(_)) => {
+                "is model.port right and model.scheme what it speaks? https wants a certificate for model.host of a root that \
+                 this machine trusts, or of your own CA in SSL_CERT_FILE"
+            }
+            Self::Http(_) => {
+                "is model.port that of `mlflow models serve`, and model.scheme what it speaks? Then look at its log: workers \
+                 may be dying"
+            }
             Self::Status { status: 400, .. } => {
                 "the model refuses what the daemon sends: a flat X_tabular of 23 numbers and an X_sequential of 60x23 \
                  per row, as dataframe_split; compare with the signature it was logged with"
