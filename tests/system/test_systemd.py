@@ -43,6 +43,8 @@ def surroundings(rig, gateway_port: int, **more: object) -> tuple[Unit, dict[str
     settings = {"metrics.bind": "127.0.0.1", "metrics.port": unit.port, "data.base_url": rig.market.url}
     settings |= {"model.host": "127.0.0.1", "model.port": rig.model.port, "market.calendar": "always"}
     settings |= {"gateway.host": "127.0.0.1", "gateway.port": gateway_port, "gateway.deadline_ms": 700}
+    # The market of the tests has one bar for hours, and it is to be traded.
+    settings |= {"journal.new": "trade"}
     return unit, variables(settings | more)
 
 
