@@ -74,7 +74,7 @@ impl Client {
             (Some(user), Some(path)) => {
                 let password =
                     fs::read_to_string(path).with_context(|| format!("the password file {}", path.display()))?;
-                Some((user.clone(), password.trim_end_matches(['\r', '\n']).to_owned()))
+                Some((user.clone(), password.trim_start_matches('\u{feff}').trim_end_matches(['\r', '\n']).to_owned()))
             }
             _ => None,
         };
