@@ -93,7 +93,8 @@ def test_a_token_has_one_rule_at_start_and_in_every_cycle(rig, tmp_path, rule):
     settings = {"schedule.cron": "* * * * * *", "log.format": "json"}
     daemon = rig.start(settings=settings, EODHD_API_TOKEN="", EODHD_API_TOKEN_FILE=str(path))
     daemon.after_cycles(1)
-    assert rig.market.requests[0].headers["authorization"] == f"Bearer {CANARY}", "white space and mark are no part of it"
+    sent = rig.market.requests[0].headers["authorization"]
+    assert sent == f"Bearer {CANARY}", "white space and mark are no part of it"
     path.write_text(BAD_TOKENS[rule])
     asked = len(rig.market.requests) + 1
     daemon.wait_metrics("a cycle without a key", lambda m: m("data_fetch_failed_total") > 0)
@@ -147,7 +148,8 @@ def test_a_variable_with_one_underscore_is_said_and_an_orchestrators_is_not(rig)
 
 
 def test_a_proxy_is_said_not_to_be_used(rig):
-    daemon = rig.start("--cycles", "1", https_proxy=f"http://alice:{CANARY}@127.0.0.1:9", HTTP_PROXY="http://127.0.0.1:9")
+    proxies = {"https_proxy": f"http://alice:{CANARY}@127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9"}
+    daemon = rig.start("--cycles", "1", **proxies)
     metrics = daemon.after_cycles(1)
     assert metrics("trading_cycles_failed_total") == 0 and rig.market.requests
     said = [line for line in daemon.output().splitlines() if "not used" in line]
