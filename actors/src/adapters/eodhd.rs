@@ -65,7 +65,7 @@ pub fn intraday_url(base_url: &str, ticker: &str, interval: Interval, range: Opt
 const NO_NUMBER: &[u8] = br#""inf""#;
 
 /// Reads the rows of a 200 answer, in the order they came. Numbers may be strings; null or missing prices are `None`. A
-/// number that is none, such as a bare `NaN`, costs its row: [`clean`](crate::domain::window::clean) refuses it.
+/// number that is none, such as a bare `NaN`, costs its row: `domain::window::clean` refuses it.
 ///
 /// # Errors
 /// An empty body; anything but a JSON array of objects, each with a `timestamp`.
