@@ -2,14 +2,13 @@
 //! which waits for the disk, has one of its own.
 
 use crate::settings::{
-    ClockSource, DataSettings, GatewaySettings, ModelSettings, NewJournal, OnGapSetting, PollSetting, Settings,
-    TabularSetting, TimeColumnsSetting,
+    ClockSource, GatewaySettings, ModelSettings, NewJournal, OnGapSetting, PollSetting, Settings, TabularSetting,
+    TimeColumnsSetting,
 };
 use actix::{Addr, Recipient, Supervisor};
 use sentinel_actors::{
     adapters::{
         breakers::Breakers,
-        eodhd::ApiToken,
         gateway::{self, DialectKind, DialectParams, Peer},
         inflight::Inflight,
         journal::Identity,
@@ -101,7 +100,7 @@ fn fetcher_config(settings: &Settings, shared: &Shared) -> fetcher::Config {
         interval: data.interval,
         lookback_bars: data.lookback_bars,
         base_url: data.base_url.trim_end_matches('/').to_owned(),
-        token: token(data),
+        token: data.token(),
         poll: poll(settings),
         overdue_poll_s: data.overdue_poll_s,
         deadline: Duration::from_millis(data.deadline_ms),
@@ -134,16 +133,6 @@ pub fn poll(settings: &Settings) -> Poll {
     }
 }
 
-/// Where the market data token comes from.
-pub fn token(data: &DataSettings) -> ApiToken {
-    match (&data.api_token, &data.api_token_file) {
-        (Some(token), _) => ApiToken::Value(token.expose().to_owned()),
-        (None, Some(path)) => ApiToken::File(path.clone()),
-        // Validation asks for one of them; without, every fetch says `no_api_key`.
-        (None, None) => ApiToken::Value(String::new()),
-    }
-}
-
 /// What the hour and weekday columns hold.
 pub const fn time_columns(settings: &Settings) -> TimeColumns {
     match settings.features.hour_and_weekday {
@@ -163,7 +152,7 @@ pub const fn tabular(model: &ModelSettings) -> Tabular {
 fn predictor_config(settings: &Settings, shared: &Shared) -> predictor::Config {
     let model = &settings.model;
     predictor::Config {
-        base_url: format!("http://{}:{}", model.host, model.port),
+        base_url: model.base_url(),
         tabular: tabular(model),
         rows_per_request: model.rows_per_request,
         deadline: Duration::from_millis(model.deadline_ms),
@@ -249,5 +238,5 @@ pub fn identity(settings: &Settings) -> Identity {
 
 /// Where the gateway is, and how it is known.
 pub fn peer(gateway: &GatewaySettings) -> Peer {
-    Peer { address: format!("tcp://{}:{}", gateway.host, gateway.port), curve: gateway.curve.clone() }
+    Peer { address: gateway.address(), curve: gateway.curve.clone() }
 }

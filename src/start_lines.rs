@@ -1,6 +1,6 @@
 //! What the daemon says when it starts: how it trades, what, and with whom; and which orders the run before left unknown.
 
-use crate::settings::{Settings, Symbols};
+use crate::settings::{Remarks, Settings, Symbols, address::authority};
 use sentinel_actors::adapters::journal::OrderRow;
 use std::{collections::BTreeSet, path::Path};
 
@@ -19,11 +19,25 @@ pub fn say_settings(settings: &Settings) {
         journal = %absolute(&settings.journal.path),
         market = %without_secrets(&settings.data.base_url),
         calendar = settings.market.calendar,
-        hub = %format_args!("{}:{}", settings.model.host, settings.model.port),
-        gtw = %format_args!("{}:{}", gateway.host, gateway.port),
+        hub = settings.model.base_url(),
+        gtw = %authority(&gateway.host, gateway.port),
         dialect = gateway.dialect.map_or("-", |dialect| dialect.as_str()),
         "{mode}"
     );
+    say_remarks(&settings.remarks);
+}
+
+/// What the environment holds that looks as if it did something.
+fn say_remarks(remarks: &Remarks) {
+    for remark in &remarks.misspelt {
+        tracing::warn!("{remark}");
+    }
+    if !remarks.proxies.is_empty() {
+        tracing::info!(
+            "{}: set, and not used; Sentinel connects to all of its servers directly",
+            remarks.proxies.join(", ")
+        );
+    }
 }
 
 /// Names the orders of unknown fate that the journal had at the start, with the way to settle them.

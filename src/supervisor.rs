@@ -96,7 +96,7 @@ impl Supervisor {
         match send(socket, state) {
             Ok(()) => self.is_deaf.set(false),
             Err(error) if !self.is_deaf.replace(true) => {
-                tracing::warn!(error = %error, ?socket, "the supervisor cannot be told; trading goes on");
+                tracing::warn!(error = %error, "the supervisor (NOTIFY_SOCKET) cannot be told; trading goes on");
             }
             Err(_) => {}
         }

@@ -95,9 +95,9 @@ impl SettingsArgs {
     pub fn sources(&self) -> Sources {
         Sources {
             file: self.config.clone(),
-            // Variables that are not text cannot be ours.
+            // Names that are not text cannot be ours; a value that is not keeps a mark by which it is refused.
             environment: std::env::vars_os()
-                .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+                .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())))
                 .collect::<HashMap<_, _>>(),
             flags: self.flags(),
             symbols: (!self.symbol.is_empty()).then(|| {

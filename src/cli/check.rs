@@ -1,24 +1,36 @@
 //! `sentinel check`: would `sentinel run` start with these settings, and which are they?
 
 use super::{args::SettingsArgs, fail, refuse};
-use crate::settings::Settings;
+use crate::settings::{Remarks, Settings, Sources};
 use anyhow::Context;
 use sentinel_actors::adapters::gateway::curve;
-use std::{fmt::Write as _, fs, os::unix::fs::PermissionsExt, path::Path, process::ExitCode};
+use std::{
+    fmt::Write as _,
+    fs,
+    io::{self, Write as _},
+    os::unix::fs::PermissionsExt,
+    path::Path,
+    process::ExitCode,
+};
 
 pub(super) fn main(args: &SettingsArgs) -> ExitCode {
-    let settings = match Settings::load(&args.sources()) {
+    let sources = args.sources();
+    let settings = match Settings::load(&sources) {
         Ok(settings) => settings,
         Err(error) => return refuse(&error),
     };
     let printed = settings.to_toml().and_then(|text| Ok((text, settings.hash()?)));
     match printed.context("the settings have no TOML form") {
         Ok((text, hash)) => {
-            println!(
-                "# These settings are valid; `sentinel run` starts with them.\n# sentinel_config_hash {hash}\n{}{}\n{text}",
+            let text = format!(
+                "# These settings are valid; `sentinel run` starts with them.\n# sentinel_config_hash {hash}\n{}{}{}{}\n{text}",
                 line(&settings),
-                derived(&settings)
+                derived(&settings),
+                token(&settings, &sources),
+                remarks(&settings.remarks)
             );
+            // Whoever closes the pipe has read enough.
+            let _ = writeln!(io::stdout(), "{text}");
             ExitCode::SUCCESS
         }
         Err(error) => fail(&error),
@@ -41,6 +53,18 @@ fn line(settings: &Settings) -> String {
     };
     let exposed = exposed(gateway.curve_secret_key_file.as_deref(), "gateway.curve_secret_key_file");
     format!("{library}\n{line}{exposed}{}", http(settings))
+}
+
+/// Whether others may read the token where it lies.
+fn token(settings: &Settings, sources: &Sources) -> String {
+    let is_said_by_a_variable = ["EODHD_API_TOKEN", "SENTINEL__DATA__API_TOKEN"]
+        .iter()
+        .any(|name| sources.environment.get(*name).is_some_and(|value| !value.is_empty()));
+    match &settings.data.api_token {
+        Some(_) if is_said_by_a_variable => String::new(),
+        Some(_) => exposed(sources.file.as_deref(), "--config, which holds data.api_token"),
+        None => exposed(settings.data.api_token_file.as_deref(), "data.api_token_file"),
+    }
 }
 
 /// What follows from the symbols' names, where it is not plain: the calendar, and what a name with a suffix means.
@@ -70,11 +94,26 @@ fn http(settings: &Settings) -> String {
             format!("with a password that travels in the open, users: {users}; tls_server_config encrypts it.")
         }
     };
-    let exposed = exposed(protection.key_file(), "tls_server_config.key_file");
-    format!("\n# HTTP: {line}{exposed}")
+    let web_config = exposed(settings.metrics.web_config_file.as_deref(), "metrics.web_config_file");
+    let key = exposed(protection.key_file(), "tls_server_config.key_file");
+    format!("\n# HTTP: {line}{web_config}{key}")
 }
 
+/// A comment if others than its owner may read a file that holds a secret. Containers mount secrets so, and it is no fault.
 fn exposed(secret: Option<&Path>, key: &str) -> String {
     let mode = secret.and_then(|path| fs::metadata(path).ok()).map_or(0, |file| file.permissions().mode());
-    if mode & 0o004 == 0 { String::new() } else { format!("\n# Everyone on this machine may read {key}: chmod o-r.") }
+    let who = match (mode & 0o004, mode & 0o040) {
+        (0, 0) => return String::new(),
+        (0, _) => "Its group",
+        _ => "Everyone on this machine",
+    };
+    format!("\n# {who} may read the file of {key}: chmod go-r, unless a container needs it so.")
+}
+
+/// What the environment holds that looks as if it did something.
+fn remarks(remarks: &Remarks) -> String {
+    let misspelt = remarks.misspelt.iter().map(|remark| format!("\n# Warning: {remark}."));
+    let proxies =
+        remarks.proxies.iter().map(|name| format!("\n# {name} is set, and not used: Sentinel connects directly."));
+    misspelt.chain(proxies).collect()
 }

@@ -55,6 +55,11 @@ pub(super) fn main(args: &Args) -> ExitCode {
         None if settings.metrics.enabled => format!("http://{}", address(&settings.metrics)),
         None => return fail(&anyhow::anyhow!("metrics.enabled is false: there is no port to ask at")),
     };
+    if url.contains('@') {
+        return fail(&anyhow::anyhow!(
+            "--url must hold no user and no password: /livez, /readyz and /startupz ask for none"
+        ));
+    }
     match actix_rt::System::new().block_on(ask(&url, &args.path, Duration::from_millis(args.deadline_ms))) {
         Ok(said) => {
             println!("{said}");

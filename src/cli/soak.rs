@@ -16,6 +16,7 @@ mod verdict;
 
 use super::{EXIT_USAGE, fail, run::on_system};
 use crate::{probe::Client, signals};
+use anyhow::Context as _;
 pub(super) use args::Args;
 use chrono::{DateTime, Utc};
 use files::Files;
@@ -54,7 +55,7 @@ async fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let url = url.strip_suffix("/metrics").unwrap_or(url);
     let period = Duration::from_secs_f64(args.period);
     let prepared = args.validate().and_then(|()| {
-        let client = Client::new(url, &args.credentials, period.clamp(LOOK_MAX_LEAST, LOOK_MAX))?;
+        let client = Client::new(url, &args.credentials, period.clamp(LOOK_MAX_LEAST, LOOK_MAX)).context("--url")?;
         Ok((client, Files::claim(&args.out, args.force)?))
     });
     let (client, files) = match prepared {

@@ -57,6 +57,12 @@ impl Client {
     /// # Errors
     /// When the URL is none, the password file cannot be read, or the system has no trusted roots for `https`.
     pub fn new(base_url: &str, credentials: &Credentials, deadline: Duration) -> anyhow::Result<Self> {
+        // Never shown: what is in it would be on the screen, in the report, and in the list of processes as it is.
+        if base_url.contains('@') {
+            anyhow::bail!(
+                "a URL with a user or a password in it: leave them out, --user and --password-file say them to INF"
+            );
+        }
         // People copy the address of the page itself.
         let base_url = base_url.trim_end_matches('/').trim_end_matches("/metrics").trim_end_matches('/').to_owned();
         let is_http = base_url.starts_with("http://") || base_url.starts_with("https://");
@@ -68,7 +74,7 @@ impl Client {
             (Some(user), Some(path)) => {
                 let password =
                     fs::read_to_string(path).with_context(|| format!("the password file {}", path.display()))?;
-                Some((user.clone(), password.trim_end_matches(['\r', '\n']).to_owned()))
+                Some((user.clone(), password.trim_start_matches('\u{feff}').trim_end_matches(['\r', '\n']).to_owned()))
             }
             _ => None,
         };
@@ -143,6 +149,14 @@ mod tests {
             client("http://127.0.0.1:8000/").ok().map(|it| it.base_url().to_owned()),
             Some("http://127.0.0.1:8000".into())
         );
+    }
+
+    #[test]
+    fn a_url_with_a_password_is_refused_and_not_shown() {
+        for url in ["http://alice:CANARY@hub:9090", "https://CANARY@hub", "http://a:CAN/ARY@hub", "alice:CANARY@hub"] {
+            let error = Client::new(url, &Credentials::default(), Duration::from_secs(1)).err().unwrap().to_string();
+            assert!(error.contains("--password-file") && !error.contains("CAN"), "{error}");
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::{
     Problem, Settings, SettingsError,
+    origins::Origins,
     sections::{Symbol, Symbols},
 };
 use config::{Config, ConfigError, File, FileFormat};
@@ -12,10 +13,10 @@ use std::{
 };
 
 const BASE: &str = include_str!("../../config/base.toml");
-const PREFIX: &str = "SENTINEL__";
+pub(super) const PREFIX: &str = "SENTINEL__";
 
 /// The environment names of the daemon this one replaces, and their keys.
-const OLD_NAMES: [(&str, &str); 7] = [
+pub(super) const OLD_NAMES: [(&str, &str); 7] = [
     ("METRICS_PORT", "metrics.port"),
     ("HUB_HOST", "model.host"),
     ("HUB_PORT", "model.port"),
@@ -41,6 +42,10 @@ pub struct Sources {
 /// Merges the layers into typed settings.
 pub(super) fn merge(sources: &Sources) -> Result<Settings, SettingsError> {
     let mut environment = sources.environment.clone();
+    let is_ours = |name: &str| name.starts_with(PREFIX) || OLD_NAMES.iter().any(|(old, _)| *old == name);
+    if let Some((name, _)) = environment.iter().find(|(name, value)| is_ours(name) && value.contains(NOT_TEXT)) {
+        return Err(Problem::new(name.as_str(), "is not UTF-8 text").into());
+    }
     let by_environment = environment.remove(&format!("{PREFIX}SYMBOLS")).filter(|names| !names.is_empty());
     let mut builder = Config::builder().add_source(File::from_str(BASE, FileFormat::Toml));
     if let Some(path) = &sources.file {
@@ -63,7 +68,8 @@ pub(super) fn merge(sources: &Sources) -> Result<Settings, SettingsError> {
         builder = builder.set_override(*key, value.as_str()).map_err(|error| failed(&error))?;
     }
     let merged = builder.build().map_err(|error| failed(&error))?;
-    let mut settings: Settings = serde_path_to_error::deserialize(merged).map_err(|error| typed(&error))?;
+    let typed = |error| typed(&error, &Origins::of(sources));
+    let mut settings: Settings = serde_path_to_error::deserialize(merged).map_err(typed)?;
     only_the_latest_token(&mut settings, sources);
     let picked = sources.symbols.clone().or_else(|| by_environment.map(|names| split_names(&names)));
     if let Some(names) = picked {
@@ -73,10 +79,23 @@ pub(super) fn merge(sources: &Sources) -> Result<Settings, SettingsError> {
 }
 
 /// `DATA__API_TOKEN` as `data.api_token`. Nothing else: the library would take `A__B__C` or `A[0]` without a word.
-fn key_of(name: &str) -> Option<String> {
+pub(super) fn key_of(name: &str) -> Option<String> {
     let (section, key) = name.split_once("__")?;
     let plain = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
     (plain(section) && plain(key) && !key.contains("__")).then(|| format!("{section}.{key}").to_lowercase())
+}
+
+/// The names of the sections.
+pub(super) fn sections() -> Vec<String> {
+    let base = toml::from_str::<toml::Table>(BASE).unwrap_or_default();
+    base.into_iter().filter(|(_, value)| value.is_table()).map(|(section, _)| section).collect()
+}
+
+/// Whether there is a setting of this key, `section.key`.
+pub(super) fn is_setting(key: &str) -> bool {
+    let base = Config::builder().add_source(File::from_str(BASE, FileFormat::Toml));
+    let Ok(merged) = base.set_override(key, "").and_then(|builder| builder.build()) else { return false };
+    merged.try_deserialize::<Settings>().err().is_none_or(|error| !error.to_string().contains("unknown field"))
 }
 
 /// A token in the environment beats a token file named in a settings file, and the other way round.
@@ -116,13 +135,30 @@ fn read(path: &Path) -> Result<String, SettingsError> {
     Ok(text)
 }
 
-fn typed(error: &serde_path_to_error::Error<ConfigError>) -> SettingsError {
-    let text = error.inner().to_string();
+fn typed(error: &serde_path_to_error::Error<ConfigError>, origins: &Origins<'_>) -> SettingsError {
+    let (text, key) = (error.inner().to_string(), error.path().to_string());
     // The library names the key again at the end, and the types of the language.
     let message = text.split(" for key `").next().unwrap_or_default();
-    let message = PLAIN_TYPES.iter().fold(message.to_owned(), |text, (rust, plain)| text.replace(rust, plain));
-    Problem::new(error.path().to_string(), message).into()
+    let plain = |text: &str| PLAIN_TYPES.iter().fold(text.to_owned(), |text, (rust, plain)| text.replace(rust, plain));
+    // It also quotes the value, and only the rule at the end is free of it.
+    let Some((name, value)) = origins.said_below(&key) else { return Problem::new(key, plain(message)).into() };
+    let rule = match message.rsplit_once(", expected ") {
+        Some((_, rule)) if !value.contains(", expected ") => format!("expected {}", plain(rule)),
+        None if !message.contains(value) => message.to_owned(),
+        _ => "is nothing that this setting may be, see config/base.toml".to_owned(),
+    };
+    let is_address = ["tcp://", "udp://"].iter().any(|scheme| value.starts_with(scheme));
+    let hint = if is_address {
+        "; what is there looks like what an orchestrator sets for a service of this name: name the service otherwise, or say \
+         the SENTINEL__ variable, which is stronger"
+    } else {
+        ""
+    };
+    Problem::new(key, format!("{rule} (said by the variable {name}{hint})")).into()
 }
+
+/// Stands in a text for bytes that are none.
+const NOT_TEXT: char = char::REPLACEMENT_CHARACTER;
 
 /// What the library calls a type, and what a person does.
 const PLAIN_TYPES: [(&str, &str); 10] = [

@@ -3,15 +3,18 @@
 //! Flags beat the environment, which beats `--config`, which beats `config/base.toml` (compiled in). Nothing
 //! starts with a setting that is unknown or out of range.
 
+pub mod address;
 mod curve;
 mod layers;
 mod market;
+mod origins;
 mod reference;
 mod sections;
 mod validate;
 mod values;
 
 pub use layers::Sources;
+pub use origins::Remarks;
 pub use sections::*;
 pub use validate::Purpose;
 pub use values::{Distance, Secret};
@@ -104,6 +107,9 @@ impl Settings {
             Ok(protection) => settings.metrics.protection = protection,
             Err(faults) => problems.extend(faults.into_iter().map(|fault| Problem::new(WEB_CONFIG, fault))),
         }
+        settings.remarks = origins::remarks(&sources.environment);
+        let origins = origins::Origins::of(sources);
+        let problems: Vec<_> = problems.into_iter().map(|problem| origins.without_values(problem)).collect();
         if problems.is_empty() { Ok(settings) } else { Err(SettingsError(problems)) }
     }
 

@@ -1,7 +1,7 @@
 //! The spread of confidences that `model.confidence_reference` names, from its file.
 
 use super::{ModelSettings, Problem};
-use sentinel_actors::domain::drift::Reference;
+use sentinel_actors::{adapters::json::without_bom, domain::drift::Reference};
 use std::{fs::File, io::Read};
 
 const KEY: &str = "model.confidence_reference";
@@ -15,7 +15,7 @@ pub(super) fn reference(model: &ModelSettings) -> Result<Option<Reference>, Prob
     let mut text = String::new();
     let read = File::open(path).and_then(|file| file.take(FILE_BYTES_MAX).read_to_string(&mut text));
     read.map_err(|error| problem(format!("cannot be read: {error}")))?;
-    let parsed = serde_json::from_str(&text).map_err(|error| {
+    let parsed = serde_json::from_slice(without_bom(text.as_bytes())).map_err(|error| {
         problem(format!("{error}; it is to be {{\"bounds\": [0.5, 1], \"shares\": [0.4, 0.6]}}, see config/base.toml"))
     });
     parsed.map(Some)
@@ -38,6 +38,9 @@ mod tests {
         let path = folder.path().join("confidences.json");
         fs::write(&path, r#"{"bounds": [0.5, 1], "shares": [0.4, 0.6]}"#).unwrap();
         let known = Reference::new(vec![0.5, 1.0], vec![0.4, 0.6]).unwrap();
+        let marked = folder.path().join("marked.json");
+        fs::write(&marked, "\u{feff}{\"bounds\": [0.5, 1], \"shares\": [0.4, 0.6]}").unwrap();
+        assert_eq!(load(Some(marked)), Ok(Some(known.clone())));
         assert_eq!(load(Some(path)), Ok(Some(known)));
     }
 

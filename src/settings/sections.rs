@@ -4,10 +4,17 @@ mod symbols;
 
 pub use symbols::{Symbol, Symbols};
 
-use super::values::{Distance, Secret};
+use super::{
+    address::authority,
+    origins::Remarks,
+    values::{Distance, Secret},
+};
 use crate::http::Protection;
 use sentinel_actors::{
-    adapters::gateway::{CurveKeys, DialectKind},
+    adapters::{
+        eodhd::ApiToken,
+        gateway::{CurveKeys, DialectKind},
+    },
     domain::{
         bar::Interval,
         breaker::BreakerPolicy,
@@ -52,6 +59,9 @@ pub struct Settings {
     pub log: LogSettings,
     /// What is traded.
     pub symbols: Symbols,
+    /// What a person should know of the environment; filled in when the settings are loaded.
+    #[serde(skip)]
+    pub remarks: Remarks,
 }
 
 /// `[schedule]`
@@ -158,6 +168,7 @@ pub enum TimeColumnsSetting {
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct ModelSettings {
+    pub scheme: SchemeSetting,
     pub host: String,
     pub port: u16,
     pub name: String,
@@ -170,6 +181,16 @@ pub struct ModelSettings {
     /// What that file says; filled in when the settings are loaded.
     #[serde(skip)]
     pub reference: Option<Reference>,
+}
+
+/// How the model server is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SchemeSetting {
+    /// In the open: whoever answers in its place decides.
+    Http,
+    /// Over TLS; its certificate has to be of a root that this machine trusts.
+    Https,
 }
 
 /// The shape of `X_tabular`.
@@ -330,6 +351,36 @@ pub enum LogFormat {
     Text,
     /// For machines.
     Json,
+}
+
+impl DataSettings {
+    /// Where the token comes from.
+    pub fn token(&self) -> ApiToken {
+        match (&self.api_token, &self.api_token_file) {
+            (Some(token), _) => ApiToken::Value(token.expose().to_owned()),
+            (None, Some(path)) => ApiToken::File(path.clone()),
+            // Validation asks for one of them; without, every fetch says `no_api_key`.
+            (None, None) => ApiToken::Value(String::new()),
+        }
+    }
+}
+
+impl ModelSettings {
+    /// `http://host:port`, with brackets around an IPv6 address.
+    pub fn base_url(&self) -> String {
+        let scheme = match self.scheme {
+            SchemeSetting::Http => "http",
+            SchemeSetting::Https => "https",
+        };
+        format!("{scheme}://{}", authority(&self.host, self.port))
+    }
+}
+
+impl GatewaySettings {
+    /// `tcp://host:port`, with brackets around an IPv6 address.
+    pub fn address(&self) -> String {
+        format!("tcp://{}", authority(&self.host, self.port))
+    }
 }
 
 impl Settings {

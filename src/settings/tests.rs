@@ -1,6 +1,7 @@
 //! Layers, names and refusals.
 
 mod live;
+mod secrets;
 mod symbols;
 
 use super::*;
@@ -107,6 +108,11 @@ fn every_value_out_of_range_is_refused_by_its_key() {
         ("SENTINEL__SCHEDULE__CLOCK", "sundial", "schedule.clock"),
         ("SENTINEL__SCHEDULE__CYCLES", "18446744073709551615", "schedule.cycles"),
         ("SENTINEL__DATA__BASE_URL", "ftp://x", "data.base_url"),
+        ("SENTINEL__DATA__BASE_URL", "http://10.0.0.1", "data.base_url"),
+        ("SENTINEL__DATA__BASE_URL", "https://eodhd.com/?a=b", "data.base_url"),
+        ("SENTINEL__MODEL__SCHEME", "ftp", "model.scheme"),
+        ("HUB_HOST", "fe80::1%eth0", "model.host"),
+        ("GTW_HOST", "[::1", "gateway.host"),
         ("SENTINEL__DATA__INTERVAL", "2h", "data.interval"),
         ("SENTINEL__DATA__LOOKBACK_BARS", "119", "data.lookback_bars"),
         ("SENTINEL__DATA__POLL", "sometimes", "data.poll"),

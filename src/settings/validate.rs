@@ -5,10 +5,15 @@ mod symbols;
 
 use super::{
     Problem, Settings,
+    address::{host_fault, market_fault},
     sections::{BreakerSettings, ClockSource, GuardSettings, NewJournal, TradingSettings},
 };
-use sentinel_actors::domain::schedule::Schedule;
-use std::{fs, net::IpAddr, path::Path};
+use sentinel_actors::{
+    adapters::eodhd::{TokenError, TokenFault},
+    domain::schedule::Schedule,
+};
+use std::{net::IpAddr, path::Path};
+pub(super) use symbols::is_symbol;
 use symbols::{digits, distance, threshold, volume};
 
 /// The model sees 60 bars, the longest of them with 60 more before it.
@@ -88,10 +93,9 @@ fn schedule(settings: &Settings, found: &mut Found) {
 
 fn data(settings: &Settings, found: &mut Found) {
     let data = &settings.data;
-    let url = data.base_url.as_str();
-    let has_host =
-        ["http://", "https://"].iter().any(|scheme| url.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty()));
-    found.unless(has_host, "data.base_url", "must be an http:// or https:// URL");
+    if let Some(fault) = market_fault(&data.base_url) {
+        found.unless(false, "data.base_url", fault);
+    }
     found.unless(LOOKBACK_BARS.contains(&data.lookback_bars), "data.lookback_bars", "must be 120 to 5000");
     found.unless((1..=86_400).contains(&data.overdue_poll_s), "data.overdue_poll_s", "must be 1 to 86400 seconds");
     found.unless(data.max_bar_age_s.is_none_or(|age| age > 0), "data.max_bar_age_s", "must be above 0 seconds");
@@ -109,23 +113,21 @@ fn token(settings: &Settings, found: &mut Found) {
         (Some(_), Some(_)) => {
             found.unless(false, "data.api_token", "is set beside data.api_token_file: keep one of them")
         }
-        (Some(token), None) => {
-            let redacted = token.expose() == "<redacted>";
-            found.unless(!redacted, "data.api_token", format!("is what `sentinel check` prints for one: {way_out}"));
-            let printable = token.expose().bytes().all(|byte| byte.is_ascii_graphic());
-            found.unless(!token.expose().is_empty(), "data.api_token", format!("is empty: {way_out}"));
-            found.unless(printable, "data.api_token", "must be printable ASCII without spaces");
+        (token, Some(_)) | (token @ Some(_), None) => {
+            let key = if token.is_some() { "data.api_token" } else { "data.api_token_file" };
+            match settings.data.token().read() {
+                Ok(_) => {}
+                Err(TokenError::Unreadable { path, cause }) => {
+                    // A token in the wrong variable must not reach the terminal: only what looks like a path is shown.
+                    let name = path.to_str().filter(|text| text.contains('/')).unwrap_or("the file");
+                    found.unless(false, key, format!("{name} cannot be read: {cause}"));
+                }
+                Err(error @ TokenError::Fault(TokenFault::Empty)) => {
+                    found.unless(false, key, format!("{error}: {way_out}"));
+                }
+                Err(error) => found.unless(false, key, error.to_string()),
+            }
         }
-        (None, Some(path)) => match fs::read_to_string(path) {
-            Ok(text) => {
-                found.unless(!text.trim().is_empty(), "data.api_token_file", format!("{} is empty", path.display()))
-            }
-            Err(error) => {
-                // A token in the wrong variable must not reach the terminal: only what looks like a path is shown.
-                let name = path.to_str().filter(|text| text.contains('/')).unwrap_or("the file");
-                found.unless(false, "data.api_token_file", format!("{name} cannot be read: {error}"));
-            }
-        },
         (None, None) => found.unless(false, "data.api_token", format!("is missing: {way_out}")),
     }
 }
@@ -225,8 +227,9 @@ fn http(settings: &Settings, found: &mut Found) {
 }
 
 fn host(host: &str, key: &str, found: &mut Found) {
-    let plain = !host.is_empty() && host.chars().all(|c| c.is_ascii_alphanumeric() || ".-_:[]".contains(c));
-    found.unless(plain, key, "must be a host name or an IP address");
+    if let Some(fault) = host_fault(host) {
+        found.unless(false, key, fault);
+    }
 }
 
 fn is_identity(text: &str) -> bool {

@@ -73,8 +73,11 @@ def test_a_secret_key_that_everyone_may_read_is_told(curve_rig, keys):
     settings = keys.settings()
     secret = settings["gateway.curve_secret_key_file"]
     secret.chmod(0o644)
-    assert "chmod o-r" in check(curve_rig, settings=settings)
+    exposed = "Everyone on this machine may read the file of gateway.curve_secret_key_file"
+    assert exposed in check(curve_rig, settings=settings)
     secret.chmod(0o640)
+    assert "Its group may read" in check(curve_rig, settings=settings)
+    secret.chmod(0o600)
     assert "chmod" not in check(curve_rig, settings=settings)
 
 

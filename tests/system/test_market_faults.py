@@ -65,7 +65,7 @@ def test_a_market_that_is_not_there_is_a_connect_error(rig):
 
 
 def test_a_name_that_does_not_exist_is_a_connect_error(rig):
-    daemon, gateway = run(rig, **{"data.base_url": "http://market.invalid"})
+    daemon, gateway = run(rig, **{"data.base_url": "https://market.invalid"})
     assert set(daemon.after_cycles(1).errors("eodhd")) <= {"connect", "timeout"}
     assert gateway.requests == []
 

@@ -70,7 +70,7 @@ def test_no_command_prints_the_token(rig, tmp_path, token, args):
 @pytest.mark.parametrize(
     "broken",
     [
-        {"EODHD_API_TOKEN": CANARY + " \t"},
+        {"EODHD_API_TOKEN": CANARY + " " + CANARY},
         {"SENTINEL__DATA__TOKEN_TYPO": CANARY},
         {"SENTINEL__EODHD_API_TOKEN": CANARY},
         {"EODHD_API_TOKEN_FILE": "/nonexistent", "EODHD_API_TOKEN": CANARY},

@@ -40,7 +40,7 @@ def test_a_name_server_that_hangs_does_not_hold_it_up(rig, number, tmp_path):
     library = tmp_path / "slow_resolver.so"
     source = Path(__file__).parent / "parts/slow_resolver.c"
     subprocess.run(["gcc", "-shared", "-fPIC", "-o", library, source], check=True)
-    daemon = rig.start(settings={"data.base_url": "http://market.example"}, LD_PRELOAD=str(library)).wait_serving()
+    daemon = rig.start(settings={"data.base_url": "https://market.example"}, LD_PRELOAD=str(library)).wait_serving()
     time.sleep(0.3)
     code, took = daemon.stop(number)
     assert (code, took < UNDER_IDLE_S) == (0, True), took

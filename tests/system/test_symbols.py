@@ -142,7 +142,7 @@ def test_the_first_line_says_how_it_trades(rig):
     assert line["account"] == "demo-7" and line["interval"] == "1h" and line["threshold"] == "0.7"
     assert line["symbols"] == ", ".join(symbols[:10]) + " and 2 more"
     assert line["journal"] == str(live.out.parent / "journal.db"), "absolute"
-    assert line["market"] == rig.market.url and line["hub"] == f"127.0.0.1:{rig.model.port}"
+    assert line["market"] == rig.market.url and line["hub"] == rig.model.url
     assert (line["gtw"], line["dialect"]) == (f"127.0.0.1:{gateway.port}", "v43")
     dry = rig.start("--once")
     assert dry.wait_exit()[0] == 0

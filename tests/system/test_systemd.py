@@ -45,6 +45,8 @@ def surroundings(rig, gateway_port: int, **more: object) -> tuple[Unit, dict[str
     # One order is enough, and it is to come with the first bar.
     settings["journal.new"] = "trade"
     settings |= {"gateway.host": "127.0.0.1", "gateway.port": gateway_port, "gateway.deadline_ms": 700}
+    # The market of the tests has one bar for hours, and it is to be traded.
+    settings |= {"journal.new": "trade"}
     return unit, variables(settings | more)
 
 

@@ -7,6 +7,7 @@ mod key;
 mod tests;
 mod usage;
 
+use super::json::{with_bare_tokens_as, without_bom};
 use crate::domain::{bar::Interval, window::RawBar};
 use serde::{
     Deserialize, Deserializer,
@@ -14,7 +15,7 @@ use serde::{
 };
 use std::fmt::{self, Write};
 
-pub use key::{ApiKey, ApiToken, TokenError};
+pub use key::{ApiKey, ApiToken, TokenError, TokenFault};
 pub use usage::{Usage, usage_url};
 
 /// 9999-12-31: a timestamp beyond it is in other units than seconds, or no time at all.
@@ -60,18 +61,25 @@ pub fn intraday_url(base_url: &str, ticker: &str, interval: Interval, range: Opt
     url
 }
 
-/// Reads the rows of a 200 answer, in the order they came. Numbers may be strings; null or missing prices are `None`.
+/// Stands for a bare `NaN` and the like, and for what no double holds: a price that is not finite, or a time that is none.
+const NO_NUMBER: &[u8] = br#""inf""#;
+
+/// Reads the rows of a 200 answer, in the order they came. Numbers may be strings; null or missing prices are `None`. A
+/// number that is none, such as a bare `NaN`, costs its row: `domain::window::clean` refuses it.
 ///
 /// # Errors
 /// An empty body; anything but a JSON array of objects, each with a `timestamp`.
 pub fn parse(body: &[u8]) -> Result<Vec<RawBar>, AnswerError> {
+    let body = without_bom(body);
     if body.trim_ascii().is_empty() {
         return Err(AnswerError::Empty);
     }
-    match serde_json::from_slice::<Vec<Row>>(body) {
-        Ok(rows) => Ok(rows.into_iter().map(|row| row.0).collect()),
-        Err(error) => Err(AnswerError::BadShape(super::http::one_line(&error.to_string()))),
-    }
+    // Looked through only if need be: an answer can hold thousands of rows.
+    let rows = serde_json::from_slice::<Vec<Row>>(body).or_else(|error| {
+        serde_json::from_slice(&with_bare_tokens_as(body, NO_NUMBER))
+            .map_err(|_| AnswerError::BadShape(super::http::one_line(&error.to_string())))
+    })?;
+    Ok(rows.into_iter().map(|row| row.0).collect())
 }
 
 struct Row(RawBar);
@@ -118,7 +126,11 @@ impl<'de> Visitor<'de> for RowVisitor {
                 Field::Other => _ = map.next_value::<IgnoredAny>()?,
             }
         }
-        row.open_time = open_time.ok_or_else(|| A::Error::missing_field("timestamp"))?;
+        match open_time.ok_or_else(|| A::Error::missing_field("timestamp"))? {
+            Some(open_time) => row.open_time = open_time,
+            // A bar of no time is none: refused as not finite, and counted.
+            None => row.open = Some(f64::NAN),
+        }
         Ok(Row(row))
     }
 }
@@ -162,15 +174,17 @@ impl Visitor<'_> for NumberVisitor {
     }
 }
 
-/// Unix seconds, as a number or in a string.
-struct OpenTime(i64);
+/// Unix seconds, as a number or in a string; `None` for a number that is none.
+struct OpenTime(Option<i64>);
 
 impl<'de> Deserialize<'de> for OpenTime {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let seconds = deserializer.deserialize_any(NumberVisitor)?.unwrap_or(f64::NAN);
         // Whole seconds up to the year 9999 are exact in a float64.
         if seconds.fract() == 0.0 && (0.0..=OPEN_TIME_MAX as f64).contains(&seconds) {
-            Ok(Self(seconds as i64))
+            Ok(Self(Some(seconds as i64)))
+        } else if seconds.is_infinite() {
+            Ok(Self(None))
         } else {
             Err(D::Error::custom("the timestamp is no unix time in seconds"))
         }

@@ -3,7 +3,7 @@
 //!
 //! `client` says how requests are made, `transport` how they reach the server, `interim` what is read over on the way.
 
-use crate::domain::breaker::CallEnd;
+use crate::domain::{breaker::CallEnd, text::is_hidden};
 use awc::{
     ClientRequest, ClientResponse, SendClientRequest,
     error::{ConnectError, PayloadError, SendRequestError},
@@ -11,7 +11,7 @@ use awc::{
 };
 use bytes::Bytes;
 use futures_util::Stream;
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 mod addresses;
 mod client;
@@ -231,8 +231,27 @@ fn retry_after(value: &str) -> Option<Duration> {
     (date.to_utc() - chrono::Utc::now()).to_std().ok()
 }
 
-/// Outside text made fit for a log: one line, no control characters, not longer than a glance.
+/// Outside text made fit for a log: one line, nothing in it that nobody sees, no login of a URL, not longer than a glance.
 pub fn one_line(text: &str) -> String {
-    let clean = text.chars().map(|c| if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') { ' ' } else { c });
+    let clean = without_logins(text);
+    let clean = clean.chars().map(|c| if is_hidden(c) { ' ' } else { c });
     clean.take(EXCERPT_CHARS_MAX).collect::<String>().trim().to_owned()
+}
+
+/// The text with `://...@` for `://user:password@`: whoever quotes an address may quote what opens it.
+fn without_logins(text: &str) -> Cow<'_, str> {
+    if !text.contains("://") {
+        return text.into();
+    }
+    let mut parts = text.split("://");
+    let mut clean = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let end = part.find(|c: char| c.is_whitespace() || "/?#\"'<>".contains(c)).unwrap_or(part.len());
+        clean.push_str("://");
+        match part[..end].rfind('@') {
+            Some(at) => clean.extend(["...", &part[at..]]),
+            None => clean.push_str(part),
+        }
+    }
+    clean.into()
 }

@@ -1,5 +1,5 @@
-//! JSON as peers write it: Python and MQL5 put NaN and infinity bare, which is no JSON. Such a token must cost what it
-//! stands for and nothing else.
+//! JSON as peers write it: Python and MQL5 put NaN and infinity bare, which is no JSON, and a number may be too large for
+//! a double. Such a token must cost what it stands for and nothing else.
 
 /// How numbers that are none are written, in lower case; longer ones before their own beginnings.
 const BARE_TOKENS: [&[u8]; 8] =
@@ -10,7 +10,8 @@ pub fn without_bare_tokens(text: &[u8]) -> Vec<u8> {
     with_bare_tokens_as(text, b"null")
 }
 
-/// The text with every bare `NaN`, `Infinity` and the like replaced by `stand_in`; strings stay as they are.
+/// The text with every bare `NaN`, `Infinity` and the like, and every number that no double holds, such as `1e999`,
+/// replaced by `stand_in`; strings stay as they are.
 pub fn with_bare_tokens_as(text: &[u8], stand_in: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len() + 16);
     let mut rest = text;
@@ -19,6 +20,12 @@ pub fn with_bare_tokens_as(text: &[u8], stand_in: &[u8]) -> Vec<u8> {
         if !in_string && let Some(length) = bare_token(rest) {
             out.extend_from_slice(stand_in);
             rest = &rest[length..];
+            continue;
+        }
+        if !in_string && (byte == b'-' || byte.is_ascii_digit()) {
+            let (number, after) = rest.split_at(number_length(rest));
+            out.extend_from_slice(if is_too_large(number) { stand_in } else { number });
+            rest = after;
             continue;
         }
         out.push(byte);
@@ -43,6 +50,16 @@ fn bare_token(text: &[u8]) -> Option<usize> {
     BARE_TOKENS.iter().find(|token| begins(token)).map(|token| token.len())
 }
 
+/// The length of the number that the text begins with; at least 1.
+fn number_length(text: &[u8]) -> usize {
+    let goes_on = |byte: &u8| byte.is_ascii_digit() || b".eE+-".contains(byte);
+    text.iter().skip(1).position(|byte| !goes_on(byte)).map_or(text.len(), |length| length + 1)
+}
+
+fn is_too_large(number: &[u8]) -> bool {
+    std::str::from_utf8(number).is_ok_and(|number| number.parse().is_ok_and(f64::is_infinite))
+}
+
 /// The text without the byte order mark that some Windows programs put before it.
 pub fn without_bom(text: &[u8]) -> &[u8] {
     text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)
@@ -62,6 +79,19 @@ mod tests {
         let good = br#"{"a": null, "b": [true, false, -1.5e3], "n": "a\\"}"#;
         assert_eq!(without_bare_tokens(good), good);
         assert_eq!(with_bare_tokens_as(b"[NaN]", b"{}"), b"[{}]");
+    }
+
+    #[test]
+    fn a_number_that_no_double_holds_is_no_number() {
+        let long = "9".repeat(400);
+        for token in ["1e999", "-1e999", "1.5E+400", &long] {
+            let text = format!(r#"{{"a": {token}, "b": "{token}", "c": [{token},1e308,-2.5]}}"#);
+            let wanted = format!(r#"{{"a": null, "b": "{token}", "c": [null,1e308,-2.5]}}"#);
+            assert_eq!(String::from_utf8(without_bare_tokens(text.as_bytes())).unwrap(), wanted);
+        }
+        for broken in ["[1e]", "[-]", "[1-2]", "[--1e999]", "1e999x"] {
+            assert!(serde_json::from_slice::<serde_json::Value>(&without_bare_tokens(broken.as_bytes())).is_err());
+        }
     }
 
     #[test]

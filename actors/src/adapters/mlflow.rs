@@ -6,7 +6,10 @@ mod words;
 pub use words::error_words;
 
 use crate::{
-    adapters::{http::one_line, json::without_bare_tokens},
+    adapters::{
+        http::one_line,
+        json::{without_bare_tokens, without_bom},
+    },
     domain::{
         decision::Prediction,
         features::{FEATURE_COUNT, FeatureSet, SEQUENCE_BARS},
@@ -110,6 +113,7 @@ impl Serialize for Rows<'_> {
 /// # Errors
 /// When no row can be used: not parseable, or another number of rows than asked about.
 pub fn parse_answer(body: &[u8], rows: usize) -> Result<Vec<Result<Prediction, String>>, AnswerError> {
+    let body = without_bom(body);
     match raw_rows(body) {
         Ok(raw) => parse_rows(&raw, rows),
         Err(error) => {

@@ -28,17 +28,18 @@ impl Action {
     }
 }
 
-/// The model's answer for one symbol: three finite probabilities in 0..=1 that sum to 1 within [`Prediction::SUM_TOLERANCE`].
+/// The model's answer for one symbol: three probabilities in 0..=1 that sum to 1 within [`Prediction::TOLERANCE`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Prediction {
     probabilities: [f64; 3],
 }
 
 impl Prediction {
-    /// How far the sum of the three may be from 1.
-    pub const SUM_TOLERANCE: f64 = 1e-3;
+    /// What a model may be off by rounding: each of the three from 0..=1, and their sum from 1.
+    pub const TOLERANCE: f64 = 1e-3;
 
-    /// Checks the model's numbers, in the order SELL, HOLD, BUY.
+    /// Checks the model's numbers, in the order SELL, HOLD, BUY. One that is a rounding outside 0..=1, as 1.0000000000000002
+    /// or -1e-17 where a model is surest, is taken for 1 or 0.
     ///
     /// # Errors
     /// Says which rule of the three is broken: finite, in 0..=1, sum 1.
@@ -46,10 +47,12 @@ impl Prediction {
         if !probabilities.iter().all(|p| p.is_finite()) {
             return Err("a probability is not a finite number");
         }
-        if !probabilities.iter().all(|p| (0.0..=1.0).contains(p)) {
+        if !probabilities.iter().all(|p| (-Self::TOLERANCE..=1.0 + Self::TOLERANCE).contains(p)) {
             return Err("a probability is outside 0..1");
         }
-        if (probabilities.iter().sum::<f64>() - 1.0).abs() > Self::SUM_TOLERANCE {
+        // Zero is added so that -0.0 becomes 0.0.
+        let probabilities = probabilities.map(|p| p.clamp(0.0, 1.0) + 0.0);
+        if (probabilities.iter().sum::<f64>() - 1.0).abs() > Self::TOLERANCE {
             return Err("the probabilities do not sum to 1");
         }
         Ok(Self { probabilities })
@@ -129,6 +132,22 @@ mod tests {
     fn of_equal_probabilities_the_first_wins() {
         assert_eq!(prediction([0.4, 0.4, 0.2]).likeliest().0, Action::Sell);
         assert_eq!(prediction([0.2, 0.4, 0.4]).likeliest().0, Action::Hold);
+    }
+
+    #[test]
+    fn a_probability_a_rounding_outside_0_to_1_is_what_it_was_meant_to_be() {
+        for (said, meant) in [
+            ([1.000_000_000_000_000_2, 0.0, 0.0], [1.0, 0.0, 0.0]),
+            ([-1e-17, 0.0, 1.0], [0.0, 0.0, 1.0]),
+            ([1.000_9, -0.000_9, 0.0], [1.0, 0.0, 0.0]),
+            ([-0.0, 1.0, -1e-300], [0.0, 1.0, 0.0]),
+        ] {
+            let clamped = prediction(said).probabilities();
+            assert_eq!(clamped.map(f64::to_bits), meant.map(f64::to_bits), "{said:?}");
+        }
+        for bad in [[1.001_1, 0.0, 0.0], [0.0, -0.001_1, 1.0], [1.000_9, 0.000_9, 0.000_9]] {
+            assert!(Prediction::parse(bad).is_err(), "{bad:?}");
+        }
     }
 
     #[test]

@@ -320,7 +320,7 @@ mod tests {
     #[test]
     fn a_fill_stays_the_instruments_when_either_of_its_names_is_changed() {
         let before = Fill { gateway_name: "EURUSD.old".into(), ..fill(7, None) };
-        assert_eq!(buys(&[position(7, "EURUSD.old")], &[before.clone()]), 1);
+        assert_eq!(buys(&[position(7, "EURUSD.old")], std::slice::from_ref(&before)), 1);
         assert_eq!(Exposure::by_journal(&order(), &[before]).positions.len(), 1);
         let ours = Fill { symbol: Symbol::new("Euro"), ..fill(7, None) };
         assert_eq!(Exposure::by_journal(&order(), &[ours]).positions.len(), 1);

@@ -22,4 +22,5 @@ pub mod proof;
 pub mod regime;
 pub mod schedule;
 pub mod spelling;
+pub mod text;
 pub mod window;

@@ -16,11 +16,12 @@ use std::{
     time::Duration,
 };
 use tokio::time::{Instant, sleep};
+use tracing::warn;
 
 /// Before a retry, unless the server names another pause.
 const RETRY_PAUSE: Duration = Duration::from_millis(250);
-/// Longest pause a server can impose: the daily quota is back after that.
-const RETRY_AFTER_MAX: Duration = Duration::from_secs(86_400);
+/// Longest pause a server can impose: a wrong `Retry-After` must not silence the market for a day.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(3_600);
 
 /// What the requests of one cycle need.
 pub struct Session {
@@ -144,6 +145,14 @@ impl Requests {
     }
 
     fn close_for(&self, wait: Duration) {
+        if wait > RETRY_AFTER_MAX && self.closed_for() == Duration::ZERO {
+            warn!(
+                stage = "fetch",
+                retry_after_s = wait.as_secs(),
+                "the provider asks for a pause (Retry-After) of more than an hour: it is asked again after {} s",
+                RETRY_AFTER_MAX.as_secs()
+            );
+        }
         let until = Instant::now() + wait.min(RETRY_AFTER_MAX);
         self.closed_until.set(self.closed_until.get().max(Some(until)));
     }

@@ -2,18 +2,22 @@
 
 use super::{Report, SettingsArgs, block_on, fail, refuse};
 use crate::{
-    settings::{GatewaySettings, Purpose, Settings},
+    settings::{GatewaySettings, Purpose, Settings, address::bare},
     stages,
 };
-use sentinel_actors::adapters::{
-    gateway::{
-        Dialect, DialectKind, DialectParams, Peer, Question, dialect,
-        handshake::{self, Answered, CLOCK_SKEW_MAX, Handshake, HandshakeError, QuestionError},
+use sentinel_actors::{
+    adapters::{
+        gateway::{
+            Dialect, DialectKind, DialectParams, Peer, Question, dialect,
+            handshake::{self, Answered, CLOCK_SKEW_MAX, Handshake, HandshakeError, QuestionError},
+        },
+        http::one_line,
+        system_clock::SystemClock,
     },
-    system_clock::SystemClock,
+    domain::{exposure::KnownNames, instrument::Instrument, position::Position, spelling::are_alike},
 };
-use std::{io, process::ExitCode, time::Duration};
-use tokio::net::TcpStream;
+use std::{io, net::IpAddr, process::ExitCode, time::Duration};
+use tokio::net::{TcpStream, lookup_host};
 
 pub(super) fn main(args: &SettingsArgs) -> ExitCode {
     let settings = match Settings::load_for(Purpose::VerifyGateway, &args.sources()) {
@@ -23,11 +27,12 @@ pub(super) fn main(args: &SettingsArgs) -> ExitCode {
     let gateway = &settings.gateway;
     let Some(kind) = gateway.dialect else { return fail(&anyhow::anyhow!("no dialect")) };
     let line = if gateway.curve.is_some() { "CURVE" } else { "plaintext" };
-    println!("Gateway tcp://{}:{}, dialect {kind}, {line}\n", gateway.host, gateway.port);
-    block_on(verify(gateway, kind)).conclude(false)
+    println!("Gateway {}, dialect {kind}, {line}\n", gateway.address());
+    block_on(verify(&settings, kind)).conclude(false)
 }
 
-async fn verify(gateway: &GatewaySettings, kind: DialectKind) -> Report {
+async fn verify(settings: &Settings, kind: DialectKind) -> Report {
+    let gateway = &settings.gateway;
     let asking = Asking {
         dialect: dialect(kind, DialectParams::default()),
         peer: stages::peer(gateway),
@@ -46,15 +51,23 @@ async fn verify(gateway: &GatewaySettings, kind: DialectKind) -> Report {
     let shaken = handshake::run(&*asking.dialect, &asking.peer, asking.deadline, &SystemClock).await;
     if describe(&shaken, kind, asking.peer.curve.is_some(), &mut report) {
         asking.account(&mut report).await;
-        asking.positions(&mut report).await;
+        asking.positions((&settings.instruments(), &settings.gateway.other_names), &mut report).await;
     }
     report
 }
 
-/// A TCP connection and not a byte on it.
+/// A TCP connection and not a byte on it, to where ZeroMQ would connect: it looks a name up as IPv4 only.
 async fn reach(gateway: &GatewaySettings, deadline: Duration) -> io::Result<()> {
-    let host = gateway.host.trim_matches(['[', ']']);
-    let connecting = TcpStream::connect((host, gateway.port));
+    let host = bare(&gateway.host);
+    let connecting = async {
+        let is_address = host.parse::<IpAddr>().is_ok();
+        let found = lookup_host((host, gateway.port)).await?;
+        let usable: Vec<_> = found.filter(|address| is_address || address.is_ipv4()).collect();
+        if usable.is_empty() {
+            return Err(io::Error::other("the name has no IPv4 address: say the IPv6 address itself"));
+        }
+        TcpStream::connect(&usable[..]).await
+    };
     tokio::time::timeout(deadline, connecting).await.map_err(|_| io::ErrorKind::TimedOut)?.map(drop)
 }
 
@@ -177,12 +190,12 @@ impl Asking {
         }
     }
 
-    async fn positions(&self, report: &mut Report) {
+    async fn positions(&self, (instruments, others): (&[Instrument], &[String]), report: &mut Report) {
         match self.ask(Question::Positions).await.map(|answered| answered.answer.positions()) {
             Ok(Ok(positions)) if positions.is_empty() && self.dialect.kind() == DialectKind::Envelope => {
                 report.note("positions", "none listed, which proves nothing: a gateway cut off from MT5 says the same")
             }
-            Ok(Ok(positions)) => report.ok("positions", format!("{} open", positions.len())),
+            Ok(Ok(positions)) => list(&positions, (instruments, others), report),
             Ok(Err(error)) => report.failed("positions", error, NO_ACCOUNT),
             Err(QuestionError::NoRequest { .. }) => report.note("positions", "cannot be asked for in this dialect"),
             Err(error) => report.failed("positions", error, NO_ACCOUNT),
@@ -190,9 +203,84 @@ impl Asking {
     }
 }
 
+/// Positions shown one by one; of more, only those in doubt.
+const SHOWN_MAX: usize = 20;
+
+/// Says every open position, and which are in doubt. A name that no symbol has is another system's position or, if it is
+/// spelled alike, one of ours that the settings do not know by that name.
+fn list(positions: &[Position], (instruments, others): (&[Instrument], &[String]), report: &mut Report) {
+    let names = KnownNames::new(instruments, others);
+    let (known, strange): (Vec<_>, Vec<_>) = positions.iter().partition(|position| names.explain(position));
+    let alike = |position: &Position| {
+        let is_alike = |name: &str| are_alike(&position.gateway_name, name);
+        instruments.iter().find(|own| is_alike(&own.gateway_name) || is_alike(own.symbol.as_str()))
+    };
+    let (doubts, foreign): (Vec<_>, Vec<_>) =
+        strange.into_iter().map(|position| (position, alike(position))).partition(|(_, own)| own.is_some());
+    let mut lines = vec![format!("{} open", positions.len())];
+    lines.extend(known.iter().take(SHOWN_MAX).map(|position| shown(position)));
+    lines
+        .extend(foreign.iter().take(SHOWN_MAX).map(|(position, _)| format!("{}: no symbol of yours", shown(position))));
+    let left_out = known.len().saturating_sub(SHOWN_MAX) + foreign.len().saturating_sub(SHOWN_MAX);
+    if left_out > 0 {
+        lines.push(format!("and {left_out} more that are in no doubt"));
+    }
+    report.ok("positions", lines.join("\n"));
+    for (position, own) in doubts.into_iter().filter_map(|(position, own)| Some((position, own?))) {
+        let name = one_line(&position.gateway_name);
+        report.warning(
+            "position",
+            format!("{}: in doubt, no symbol has this name, and {} is spelled alike", shown(position), own.symbol),
+            format!(
+                "it holds {}'s limits, and nobody closes it; if it is the same instrument to the broker, say so in its \
+                 [[symbols]] table: gateway_name = \"{name}\"",
+                own.symbol
+            ),
+        );
+    }
+}
+
+fn shown(position: &Position) -> String {
+    let Position { ticket, gateway_name, side, volume } = position;
+    format!("ticket {ticket}: {} {volume} lots of {}", side.as_str(), one_line(gateway_name))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use sentinel_actors::domain::{instrument::Symbol, order::Side};
+
+    #[test]
+    fn a_position_under_another_spelling_is_a_doubt_and_no_failure() {
+        let instrument = |symbol: &str, gateway_name: &str| Instrument {
+            symbol: Symbol::new(symbol),
+            ticker: String::new(),
+            gateway_name: gateway_name.into(),
+            threshold: 0.6,
+            volume: 0.01,
+            digits: 5,
+            stop_loss: None,
+            take_profit: None,
+        };
+        let instruments = [instrument("EURUSD", "EURUSDm"), instrument("US500", "SPX Cash")];
+        let names = ["EURUSDm", "eurusdM", "EURUSD.raw", "Gold", "US500.x", "SPX Cash"];
+        let position = |(index, name): (usize, &&str)| Position {
+            ticket: index as i64 + 1,
+            gateway_name: (*name).into(),
+            side: Side::Buy,
+            volume: 0.1,
+        };
+        let positions: Vec<_> = names.iter().enumerate().map(position).collect();
+        let mut report = Report::new("gateway", ["Good.", "Bad."]);
+        list(&positions, (&instruments, &[]), &mut report);
+        let text = report.to_string();
+        let warned: Vec<_> = text.lines().filter(|line| line.contains("WARN  ")).collect();
+        assert_eq!(warned.len(), 2, "{text}");
+        assert!(warned[0].contains("ticket 3: BUY 0.1 lots of EURUSD.raw: in doubt"), "{text}");
+        assert!(warned[1].contains("US500.x") && warned[1].contains("US500 is spelled alike"), "{text}");
+        assert!(text.contains("gateway_name = \"EURUSD.raw\"") && text.contains("Gold: no symbol of yours"), "{text}");
+        assert!(text.contains("6 open") && text.contains("\nGood."), "{text}");
+    }
 
     #[test]
     fn a_time_zone_is_told_from_a_clock_that_is_off() {

@@ -12,6 +12,7 @@ mod target;
 
 use super::{Report, bad_flag, block_on, daemon, say, seconds};
 use crate::probe::{Client, Credentials};
+use anyhow::Context as _;
 use prometheus::Prometheus;
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
@@ -58,11 +59,11 @@ struct Clients {
 impl Clients {
     fn new(args: &Args) -> anyhow::Result<Self> {
         // The login is INF's; nobody else gets it.
-        let open = |url: &String| Client::new(url, &Credentials::default(), DEADLINE);
+        let open = |url: &str, flag| Client::new(url, &Credentials::default(), DEADLINE).context(flag);
         Ok(Self {
-            inf: Client::new(&args.inf, &args.credentials, DEADLINE)?,
-            prometheus: Prometheus(open(&args.prometheus)?),
-            alertmanager: args.alertmanager.as_ref().map(open).transpose()?,
+            inf: Client::new(&args.inf, &args.credentials, DEADLINE).context("--inf")?,
+            prometheus: Prometheus(open(&args.prometheus, "--prometheus")?),
+            alertmanager: args.alertmanager.as_ref().map(|url| open(url, "--alertmanager")).transpose()?,
         })
     }
 }

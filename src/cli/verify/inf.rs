@@ -35,6 +35,7 @@ pub(in super::super) struct Args {
 
 pub(super) fn main(args: &Args) -> ExitCode {
     let made = Client::new(&args.url, &args.credentials, DEADLINE)
+        .context("--url")
         .and_then(|client| Ok((client, Place::of(&args.url).with_context(|| format!("--url {}", args.url))?)));
     let (client, place) = match made {
         Ok(made) => made,

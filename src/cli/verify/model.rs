@@ -45,18 +45,17 @@ pub(super) fn main(args: &Args) -> ExitCode {
     if !args.json {
         let model = &settings.model;
         let tabular = stages::tabular(model).as_str();
-        println!("Model http://{}:{}, X_tabular {tabular}\n", model.host, model.port);
+        println!("Model {}, X_tabular {tabular}\n", model.base_url());
     }
     block_on(verify(&settings)).conclude(args.json)
 }
 
 async fn verify(settings: &Settings) -> Report {
     let mut report = Report::new("model", ["The model answers as it should.", "Not ready for decisions."]);
-    // Of plain HTTP there is always a client.
     let server = match Server::new(&settings.model) {
         Ok(server) => server,
         Err(error) => {
-            report.failed("address", error, "correct model.host and model.port");
+            report.failed("address", error, "install ca-certificates, or set SSL_CERT_FILE to your own CA");
             return report;
         }
     };

@@ -37,6 +37,8 @@ enum Mark {
     Ok,
     /// Worth knowing, and nothing that could pass or fail.
     Note,
+    /// In doubt.
+    Warning,
     Failed,
 }
 
@@ -54,6 +56,11 @@ impl Report {
     /// It is worth knowing.
     pub(super) fn note(&mut self, name: &'static str, found: impl Into<String>) {
         self.checks.push(Check { mark: Mark::Note, name, found: found.into(), way_out: String::new() });
+    }
+
+    /// It may not be as it should be, which somebody has to look at; no failure.
+    pub(super) fn warning(&mut self, name: &'static str, found: impl Into<String>, way_out: impl Into<String>) {
+        self.checks.push(Check { mark: Mark::Warning, name, found: found.into(), way_out: way_out.into() });
     }
 
     /// It is not as it should be, and what to do about it.
@@ -82,6 +89,7 @@ impl fmt::Display for Report {
             let mark = match mark {
                 Mark::Ok => "ok",
                 Mark::Note => "--",
+                Mark::Warning => "WARN",
                 Mark::Failed => "FAILED",
             };
             let indent = 10 + width;
@@ -91,7 +99,11 @@ impl fmt::Display for Report {
             }
         }
         let [good, bad] = self.verdicts;
-        write!(f, "\n{}", if self.is_good { good } else { bad })
+        write!(f, "\n{}", if self.is_good { good } else { bad })?;
+        match self.checks.iter().any(|check| check.mark == Mark::Warning) {
+            true => write!(f, " Somebody has to look at what is marked WARN."),
+            false => Ok(()),
+        }
     }
 }
 
@@ -127,6 +139,17 @@ mod tests {
              \x20                    -> something else has the port\n\
              \nNot ready."
         );
+    }
+
+    #[test]
+    fn a_warning_is_no_failure_and_is_not_overlooked() {
+        let mut report = report();
+        report.warning("positions", "ticket 7", "look");
+        assert!(report.is_good);
+        let text = report.to_string();
+        assert!(text.contains("  WARN    positions  ticket 7\n"), "{text}");
+        assert!(text.ends_with("\nAll is well. Somebody has to look at what is marked WARN."), "{text}");
+        assert_eq!(serde_json::to_value(&report).unwrap()["checks"][2]["mark"], "warning");
     }
 
     #[test]

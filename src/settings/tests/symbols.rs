@@ -113,3 +113,58 @@ fn stops_that_cannot_fit_a_pairs_prices_are_refused_before_any_price() {
         table("[[symbols]]\nname = \"USDJPY\"\ndigits = 3\nstop_loss = \"none\"\ntake_profit = 0.003\n");
     assert_eq!(refused(&profit).0, ["symbols.USDJPY.take_profit"]);
 }
+
+#[test]
+fn a_brokers_name_is_taken_as_it_is() {
+    let named = |name: &str| {
+        let table = toml::Table::from_iter([
+            ("name".to_owned(), "EURUSD".into()),
+            ("gateway_name".to_owned(), toml::Value::from(name)),
+        ]);
+        let text = toml::Table::from_iter([("symbols".to_owned(), vec![table].into())]).to_string();
+        let (_file, sources) = with_file(&text, &[]);
+        Settings::load(&sources).map(|settings| settings.instruments()[0].gateway_name.clone())
+    };
+    let long = "\u{a3}".repeat(64);
+    let good = [
+        "EURUSD+",
+        "@EU6",
+        "GBPUSD!",
+        "EURUSD.\u{a3}",
+        "US Tech 100",
+        "EURUSD.raw",
+        "#AAPL",
+        "EUR/USD",
+        "EURUSD^(m)&",
+        "\u{65e5}\u{7d4c}225",
+        "a",
+        "back\\slash",
+        &long,
+    ];
+    for name in good {
+        assert_eq!(named(name).as_deref(), Ok(name));
+    }
+    let longer = format!("{long}x");
+    let bad = [
+        "",
+        " EURUSD",
+        "EURUSD ",
+        "EUR\tUSD",
+        "EURUSD\n",
+        "EUR\"USD",
+        "EUR'USD",
+        "`EURUSD`",
+        "\u{201c}EURUSD\u{201d}",
+        "EUR\u{200b}USD",
+        "EUR\u{202e}USD",
+        "EURUSD\u{feff}",
+        "EUR\u{a0}USD",
+        "EUR\u{0}USD",
+        "EUR\u{2066}USD",
+        &longer,
+    ];
+    for name in bad {
+        let error = named(name).unwrap_err();
+        assert_eq!(error.0[0].key, "symbols.EURUSD.gateway_name", "{name:?}");
+    }
+}

@@ -2,13 +2,14 @@
 
 use super::{
     super::{
-        Distance, Settings, curve,
+        Distance, Settings,
+        address::is_loopback,
+        curve,
         sections::{ClockSource, GatewaySettings, PlaintextSetting},
     },
     Found, SAY_THE_DIALECT,
 };
 use sentinel_actors::{adapters::gateway::DialectKind, domain::position::Opposite};
-use std::net::IpAddr;
 
 const ORDER_SEND_VOLUME_MIN: f64 = 0.01;
 
@@ -105,8 +106,4 @@ fn names_a_key(gateway: &GatewaySettings) -> bool {
     [&gateway.curve_server_key_file, &gateway.curve_public_key_file, &gateway.curve_secret_key_file]
         .iter()
         .any(|file| file.is_some())
-}
-
-fn is_loopback(host: &str) -> bool {
-    host == "localhost" || host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }

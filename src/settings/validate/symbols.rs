@@ -4,11 +4,13 @@ use super::{
     super::{Distance, Settings, sections::Symbol},
     Found,
 };
-use sentinel_actors::domain::instrument::InstrumentKey;
+use sentinel_actors::domain::{instrument::InstrumentKey, text::is_hidden};
 use std::collections::HashSet;
 
-/// A symbol, its ticker, and the broker's name of it.
+/// A symbol and its ticker.
 const SYMBOL_BYTES_MAX: usize = 64;
+/// The broker's name of it.
+const BROKERS_NAME_CHARS_MAX: usize = 64;
 
 pub(super) fn symbols(settings: &Settings, found: &mut Found) {
     found.unless(!settings.symbols.0.is_empty(), "symbols", "must name at least one symbol");
@@ -18,26 +20,29 @@ pub(super) fn symbols(settings: &Settings, found: &mut Found) {
         let Symbol { name, ticker, gateway_name, threshold: own, volume: lots, digits: places, stop_loss, take_profit } =
             symbol;
         let key = |field: &str| format!("symbols.{name}.{field}");
-        let plain = |text: &str| {
-            !text.is_empty()
-                && text.len() <= SYMBOL_BYTES_MAX
-                && text.chars().all(|c| c.is_ascii_alphanumeric() || "._-#".contains(c))
-        };
         let rule = "must be 1 to 64 letters, digits, '.', '_', '-' or '#'";
-        found.unless(plain(name), "symbols.name", format!("{name:?} {rule}"));
+        found.unless(
+            is_symbol(name),
+            "symbols.name",
+            format!("{name:?} {rule}; a broker's name of it goes into a [[symbols]] table as its gateway_name"),
+        );
         let is_new = seen.insert(name);
         found.unless(is_new, "symbols.name", format!("{name:?} is there twice"));
         // The ticker that is derived from a name has to be one, too: `sentinel check` writes it out.
         let derived = symbol.ticker();
         let fits = ticker.is_some() || derived.len() <= SYMBOL_BYTES_MAX;
         found.unless(fits, "symbols.name", format!("{name:?} is too long for the ticker {derived:?}: name its ticker"));
-        found.unless(ticker.as_deref().is_none_or(plain), key("ticker"), rule);
+        found.unless(ticker.as_deref().is_none_or(is_symbol), key("ticker"), rule);
         let at_gateway = symbol.gateway_name();
         let message = format!(
             "{at_gateway:?} is another symbol's, too, perhaps in capitals: to the gateway they are one instrument"
         );
         found.unless(names_at_gateway.insert(InstrumentKey::of(&at_gateway)) || !is_new, key("gateway_name"), message);
-        found.unless(gateway_name.as_deref().is_none_or(plain), key("gateway_name"), rule);
+        found.unless(
+            gateway_name.as_deref().is_none_or(is_brokers_name),
+            key("gateway_name"),
+            "must be 1 to 64 characters that can be seen, without quotes, and without space at its ends",
+        );
         threshold(*own, &key("threshold"), found);
         volume(*lots, &key("volume"), found);
         digits(*places, &key("digits"), found);
@@ -51,6 +56,21 @@ pub(super) fn symbols(settings: &Settings, found: &mut Found) {
         distance(take_profit, places, &key("take_profit"), found);
         scale(symbol, settings, found);
     }
+}
+
+/// Whether it is a name of ours, or EODHD's: those go into metrics, addresses and file names.
+pub fn is_symbol(text: &str) -> bool {
+    !text.is_empty()
+        && text.len() <= SYMBOL_BYTES_MAX
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || "._-#".contains(c))
+}
+
+/// Whether a broker may call an instrument so: `EURUSD+`, `@EU6`, `EURUSD.£`, `US Tech 100`. What nobody can see would make
+/// two names out of one.
+fn is_brokers_name(text: &str) -> bool {
+    let is_quote = |c: char| "\"'`\u{ab}\u{bb}\u{2018}\u{2019}\u{201a}\u{201c}\u{201d}\u{201e}".contains(c);
+    let is_odd = |c: char| is_hidden(c) || is_quote(c) || (c.is_whitespace() && c != ' ');
+    (1..=BROKERS_NAME_CHARS_MAX).contains(&text.chars().count()) && text.trim() == text && !text.contains(is_odd)
 }
 
 /// Currencies whose pairs have two decimal places, or three with fractions of a pip: what their broker calls a pip is 0.01.

@@ -20,11 +20,11 @@ class Authority:
         ca = self._build(self._name, self._key.public_key(), x509.BasicConstraints(ca=True, path_length=None))
         self.ca_file.write_bytes(ca.public_bytes(serialization.Encoding.PEM))
 
-    def issue(self, name: str) -> tuple[Path, Path]:
-        """A certificate for 127.0.0.1 and its key: `name.pem` and `name.key`, written anew if they are there."""
+    def issue(self, name: str, ip: str = "127.0.0.1") -> tuple[Path, Path]:
+        """A certificate for an address and its key: `name.pem` and `name.key`, written anew if they are there."""
         key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-        address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, ip)])
+        address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(ip))])
         certificate = self._build(subject, key.public_key(), address)
         files = self.directory / f"{name}.pem", self.directory / f"{name}.key"
         files[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))

@@ -84,6 +84,7 @@ class Gateway:
         context = zmq.Context()
         socket = context.socket(zmq.ROUTER)
         socket.linger = 0
+        socket.ipv6 = ":" in self.host
         socket.bind(f"tcp://{self.host}:{self.port}")
         ready.set()
         due: list[tuple[float, list[bytes]]] = []

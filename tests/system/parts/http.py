@@ -5,6 +5,7 @@ A behaviour is a function of the handler and the recorded request; those below a
 """
 
 import json
+import socket
 import ssl
 import sys
 import threading
@@ -78,6 +79,12 @@ class Server(ThreadingHTTPServer):
             super().handle_error(request, client_address)
 
 
+class Server6(Server):
+    """The same on IPv6."""
+
+    address_family = socket.AF_INET6
+
+
 class ScriptedHttp:
     """The server; subclasses say what `always` is when nothing is scripted."""
 
@@ -91,7 +98,7 @@ class ScriptedHttp:
         self.always: Behaviour = lambda handler, request: self.serve(handler, request)
         self.closing = threading.Event()
         self._lock = threading.Lock()
-        self._server = Server(self.address, handler)
+        self._server = (Server6 if ":" in self.address[0] else Server)(self.address, handler)
         self._scheme = "http"
         self.port = self._server.server_port
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from parts import stations
+from parts.authority import Authority
 from parts.daemon import TOKEN, wait_until
 from parts.engine import HARDENED, Container, Engine
 from parts.exposition import Metrics
@@ -32,11 +33,13 @@ INF, HUB, GTW, MARKET = "172.19.141.250", "172.19.141.254", "172.19.141.255", "1
 SYMBOLS = ["EURUSD", "GBPUSD", "EURGBP", "AUDUSD", "NZDUSD", "USDCHF"]
 ORDERS_A_BAR = 4
 PRODUCTION = "/etc/sentinel/production.toml"
+# Whom INF believes that the market is the market.
+ROOTS = "/run/secrets/roots.pem"
 # Of every call of a cycle; and for what an order needs from the journal to GTW at most, with much to spare.
 DEADLINE_S, LATE_S = 1.8, 5.0
 SETTINGS = {
     "schedule.cron": "* * * * * *",
-    "data.base_url": f"http://{MARKET}:{stations.MARKET_PORT}",
+    "data.base_url": f"https://{MARKET}:{stations.MARKET_PORT}",
     "data.deadline_ms": int(DEADLINE_S * 1e3),
     # The market's bars are years old, and there is a new hour every few seconds.
     "data.max_bar_age_s": 10**9,
@@ -50,6 +53,7 @@ SETTINGS = {
     # With this, the positions prove also what was never executed.
     "gateway.account_mode": "hedging",
     "guards.positions_max": 0,
+    "guards.loss_pct_per_day_max": 0,
     "guards.orders_per_hour_max": 0,
     "guards.orders_per_day_max": 0,
     "guards.failures_in_a_row_max": 0,
@@ -85,6 +89,11 @@ class Machines:
             self.token.write_text(TOKEN)
             self.token.chmod(0o400)
             os.chown(self.token, 65532, 65532)
+            # The key goes to a market on another machine over TLS only.
+            (directory / "market").mkdir(exist_ok=True)
+            authority = Authority(directory / "market", stations.CERTIFICATE)
+            authority.issue(stations.CERTIFICATE, MARKET)
+            self.roots = authority.ca_file
             # HUB is the slowest to come.
             self.hub = self._station("hub", HUB, MONITORING)
             self.market = self._station("market", MARKET)
@@ -113,6 +122,7 @@ class Machines:
         """A new container on the journal's volume."""
         options = [f"--network={self.network}", f"--ip={INF}", f"--volume={self.volume}:/var/lib/sentinel", *HARDENED]
         options += [f"--volume={self.token}:/run/secrets/eodhd_api_token:ro", "--no-healthcheck"]
+        options += [f"--volume={self.roots}:{ROOTS}:ro", f"--env=SSL_CERT_FILE={ROOTS}"]
         options += [f"--env={name}={value}" for name, value in variables(SETTINGS).items()]
         inf = self.engine.run(self.image, *LIVE, options=options, name=self.engine.name("inf"))
         self.inf = inf

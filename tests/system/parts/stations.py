@@ -3,6 +3,7 @@ all of their addresses, until it is told to stop. The directory is shared with t
 
 import json
 import signal
+import ssl
 import subprocess
 import sys
 import threading
@@ -20,6 +21,8 @@ MONITORING = Path("/etc/prometheus")
 # In the directory: what GTW received; how many seconds it takes for an order, if the file is there; and a file that
 # keeps the market from going on to the next bar.
 RECORD, PACE, STILL = "received.jsonl", "pace", "still"
+# The market's certificate and key, in its directory.
+CERTIFICATE = "tls"
 
 
 class Market(PacedMarket):
@@ -87,6 +90,9 @@ def main():
         signal.signal(number, lambda *_: stop.set())
     if part == "market":
         station = Market(directory / STILL)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(directory / f"{CERTIFICATE}.pem", directory / f"{CERTIFICATE}.key")
+        station.speak_tls(context)
     elif part == "gateway":
         station = Gtw(GATEWAY_PORT, fills(directory / PACE), record=directory / RECORD).bind()
     else:

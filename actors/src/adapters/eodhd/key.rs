@@ -1,10 +1,15 @@
 //! The API token: where it comes from, and how it stays out of everything but one request header.
 
+use crate::adapters::json::without_bom;
 use awc::http::header::HeaderValue;
 use std::{fmt, fs::File, io::Read, path::PathBuf};
 
-/// Longest token file that is read, in bytes.
-const TOKEN_BYTES_MAX: u64 = 4_096;
+/// Longest token, in bytes.
+const TOKEN_BYTES_MAX: usize = 4_096;
+/// How much of a token file is read: a token, and white space around it.
+const FILE_BYTES_MAX: u64 = 16_384;
+/// What the settings print for a secret.
+const REDACTED: &str = "<redacted>";
 /// A shorter beginning of the token at a cut is no secret.
 const TELLING_CHARS_MIN: usize = 4;
 
@@ -37,32 +42,88 @@ pub enum TokenError {
         /// What the system says.
         cause: String,
     },
-    /// There is no token in it.
-    #[error("the API token is empty")]
+    /// What is there is no token.
+    #[error("the API token {0}")]
+    Fault(TokenFault),
+}
+
+/// What is wrong with the text of a token, whether it came from a file or from the environment. Never says the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TokenFault {
+    /// Nothing is left without white space.
+    #[error("is empty")]
     Empty,
-    /// It cannot be sent in a header.
-    #[error("the API token is too long or has characters that no header may have")]
-    Unusable,
+    /// Bytes that are no UTF-8; UTF-16 for example.
+    #[error("is not UTF-8 text: save its file as plain text, without a format of its own")]
+    NotText,
+    /// Quotes of any kind at its ends.
+    #[error("is in quotes: write it without")]
+    Quoted,
+    /// `NAME=value`.
+    #[error("is a line NAME=value: write only what is behind the equals sign")]
+    Assignment,
+    /// What stands for a secret in the settings that are printed.
+    #[error("is what `sentinel check` prints for one, not the token itself")]
+    Redacted,
+    /// Several words or lines, control characters, or letters beyond ASCII.
+    #[error("must be printable ASCII without spaces, on one line")]
+    Unprintable,
+    /// Longer than any token.
+    #[error("is longer than {TOKEN_BYTES_MAX} bytes")]
+    TooLong,
 }
 
 impl ApiToken {
     /// The token as of now.
     ///
     /// # Errors
-    /// A file that cannot be read, an empty token, one that no header can carry.
+    /// A file that cannot be read, and a text that is no token: see [`TokenFault`].
     pub fn read(&self) -> Result<ApiKey, TokenError> {
-        let text = match self {
-            Self::Value(token) => token.clone(),
+        let bytes = match self {
+            Self::Value(token) => token.clone().into_bytes(),
             Self::File(path) => {
-                let mut text = String::new();
+                let mut bytes = Vec::new();
                 File::open(path)
-                    .and_then(|file| file.take(TOKEN_BYTES_MAX + 1).read_to_string(&mut text))
+                    .and_then(|file| file.take(FILE_BYTES_MAX).read_to_end(&mut bytes))
                     .map_err(|error| TokenError::Unreadable { path: path.clone(), cause: error.to_string() })?;
-                text
+                bytes
             }
         };
-        ApiKey::new(text.trim())
+        ApiKey::new(&bytes).map_err(TokenError::Fault)
     }
+}
+
+/// The token in a text: white space around it and a byte order mark before it are read over. A quote or a name before it
+/// is refused rather than taken away: who wrote it there may mean it.
+fn token_in(bytes: &[u8]) -> Result<&str, TokenFault> {
+    let text = str::from_utf8(without_bom(bytes)).map_err(|_| TokenFault::NotText)?;
+    let token = text.trim();
+    let is_quote = |c: char| "\"'`\u{b4}\u{ab}\u{bb}\u{2018}\u{2019}\u{201a}\u{201c}\u{201d}\u{201e}".contains(c);
+    if token.is_empty() {
+        Err(TokenFault::Empty)
+    } else if token.len() > TOKEN_BYTES_MAX {
+        Err(TokenFault::TooLong)
+    } else if is_assignment(token) {
+        Err(TokenFault::Assignment)
+    } else if token.starts_with(is_quote) || token.ends_with(is_quote) {
+        Err(TokenFault::Quoted)
+    } else if token == REDACTED {
+        Err(TokenFault::Redacted)
+    } else if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        Err(TokenFault::Unprintable)
+    } else {
+        Ok(token)
+    }
+}
+
+/// `NAME=value`, as in a file of variables, with `export` or without. Equals signs at the end are padding of a token.
+fn is_assignment(token: &str) -> bool {
+    let line = token.strip_prefix("export ").unwrap_or(token).trim_start();
+    line.split_once('=').is_some_and(|(name, value)| {
+        let name = name.trim_end();
+        let begins = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+        begins && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') && !value.chars().all(|c| c == '=')
+    })
 }
 
 /// A token that can be sent.
@@ -79,12 +140,9 @@ impl fmt::Debug for ApiKey {
 }
 
 impl ApiKey {
-    fn new(token: &str) -> Result<Self, TokenError> {
-        if token.is_empty() {
-            return Err(TokenError::Empty);
-        }
-        let header = HeaderValue::from_str(&format!("Bearer {token}")).ok();
-        let mut header = header.filter(|_| token.len() as u64 <= TOKEN_BYTES_MAX).ok_or(TokenError::Unusable)?;
+    fn new(text: &[u8]) -> Result<Self, TokenFault> {
+        let token = token_in(text)?;
+        let mut header = HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| TokenFault::Unprintable)?;
         header.set_sensitive(true);
         Ok(Self { token: token.to_owned(), header })
     }
@@ -132,11 +190,48 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_or_unsendable_token_is_no_token() {
-        let read = |token: &str| ApiToken::Value(token.into()).read().unwrap_err();
-        assert_eq!(read(" \n"), TokenError::Empty);
-        assert_eq!(read("two\nlines"), TokenError::Unusable);
-        assert_eq!(read(&"x".repeat(5_000)), TokenError::Unusable);
+    fn one_rule_holds_for_a_file_and_for_a_variable() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token");
+        let long = "x".repeat(5_000);
+        for (text, wanted) in [
+            (CANARY, Ok(CANARY)),
+            (" \tcanary-5f3e9a\r\n\n", Ok(CANARY)),
+            ("\u{feff}canary-5f3e9a\n", Ok(CANARY)),
+            ("00123", Ok("00123")),
+            ("Y2FuYXJ5==", Ok("Y2FuYXJ5==")),
+            ("5f.3e=9a", Ok("5f.3e=9a")),
+            ("", Err(TokenFault::Empty)),
+            (" \n", Err(TokenFault::Empty)),
+            ("\u{feff}\n", Err(TokenFault::Empty)),
+            ("\"canary-5f3e9a\"", Err(TokenFault::Quoted)),
+            ("'canary-5f3e9a'\n", Err(TokenFault::Quoted)),
+            ("canary-5f3e9a'", Err(TokenFault::Quoted)),
+            ("\u{201c}canary-5f3e9a\u{201d}", Err(TokenFault::Quoted)),
+            ("EODHD_API_TOKEN=canary-5f3e9a", Err(TokenFault::Assignment)),
+            ("EODHD_API_TOKEN='canary-5f3e9a'", Err(TokenFault::Assignment)),
+            ("export TOKEN=canary-5f3e9a", Err(TokenFault::Assignment)),
+            ("api_token = canary-5f3e9a", Err(TokenFault::Assignment)),
+            ("canary 5f3e9a", Err(TokenFault::Unprintable)),
+            ("canary\n5f3e9a", Err(TokenFault::Unprintable)),
+            ("canary\u{0}5f3e9a", Err(TokenFault::Unprintable)),
+            ("can\u{e4}ry-5f3e9a", Err(TokenFault::Unprintable)),
+            ("canary\u{200b}", Err(TokenFault::Unprintable)),
+            ("<redacted>", Err(TokenFault::Redacted)),
+            (&long, Err(TokenFault::TooLong)),
+        ] {
+            std::fs::write(&path, text).unwrap();
+            for token in [ApiToken::Value(text.into()), ApiToken::File(path.clone())] {
+                let read = token.read();
+                let found = read.as_ref().map(|key| key.token.as_str()).map_err(Clone::clone);
+                assert_eq!(found, wanted.map_err(TokenError::Fault), "{text:?}");
+                let said = read.err().map(|error| error.to_string()).unwrap_or_default();
+                assert!(!said.contains("5f3e9a"), "{said}");
+            }
+        }
+        std::fs::write(&path, b"\xff\xfec\0a\0").unwrap();
+        let utf_16 = ApiToken::File(path).read();
+        assert_eq!(utf_16.err(), Some(TokenError::Fault(TokenFault::NotText)));
         let absent = ApiToken::File("/nonexistent/token".into());
         assert!(matches!(absent.read(), Err(TokenError::Unreadable { .. })));
     }

@@ -1,6 +1,10 @@
 //! What is asked, and what any answer can do.
 
 use super::*;
+use crate::domain::{
+    calendar::Calendar,
+    window::{BarRejection, clean},
+};
 use proptest::prelude::*;
 
 fn price(open_time: i64, price: Option<f64>, volume: Option<f64>) -> RawBar {
@@ -75,6 +79,44 @@ fn what_is_no_array_of_bars_is_bad_shape_and_nothing_is_empty() {
     }
     assert_eq!(parse(b""), Err(AnswerError::Empty));
     assert_eq!(parse(b" \r\n"), Err(AnswerError::Empty));
+}
+
+#[test]
+fn a_number_that_is_none_costs_its_bar_at_most() {
+    let row = |time: i64, key: &str, value: &str| {
+        let told = |name: &str, usual: &str| if name == key { value.to_owned() } else { usual.to_owned() };
+        format!(
+            r#"{{"timestamp":{},"gmtoffset":{},"datetime":"NaN","open":{},"high":{},"low":{},"close":{},"volume":{}}}"#,
+            told("timestamp", &time.to_string()),
+            told("gmtoffset", "0"),
+            told("open", "1.5"),
+            told("high", "1.5"),
+            told("low", "1.5"),
+            told("close", "1.5"),
+            told("volume", "2"),
+        )
+    };
+    for value in ["NaN", "-NaN", "nan", "Infinity", "-Infinity", "inf", "-nan(ind)", "1e999", "-1e999"] {
+        let unused = format!("[{},{}]", row(3_600, "gmtoffset", value), row(7_200, "", ""));
+        let good = [price(3_600, Some(1.5), Some(2.0)), price(7_200, Some(1.5), Some(2.0))];
+        assert_eq!(parse(unused.as_bytes()).unwrap(), good, "{value}: nobody needs it");
+        for key in ["timestamp", "open", "high", "low", "close", "volume"] {
+            let body = format!("[{},{}]", row(3_600, key, value), row(7_200, "", ""));
+            let rows = parse(body.as_bytes()).unwrap();
+            let cleaned = clean(&rows, Interval::OneHour, &Calendar::always(), None);
+            let times: Vec<_> = cleaned.bars.iter().map(|bar| bar.open_time).collect();
+            assert_eq!(times, [7_200], "{key}: {value}");
+            let counted: Vec<_> = cleaned.rejected.counted().into_iter().filter(|(_, count)| *count > 0).collect();
+            assert_eq!(counted, [(BarRejection::NotFinite, 1)], "{key}: {value}");
+        }
+    }
+}
+
+#[test]
+fn a_byte_order_mark_is_read_over() {
+    let body = "\u{feff}[{\"timestamp\":60,\"open\":1,\"high\":1,\"low\":1,\"close\":1}]";
+    assert_eq!(parse(body.as_bytes()), Ok(vec![price(60, Some(1.0), None)]));
+    assert_eq!(parse("\u{feff}".as_bytes()), Err(AnswerError::Empty));
 }
 
 proptest! {

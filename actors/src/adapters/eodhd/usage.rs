@@ -1,6 +1,7 @@
 //! EODHD's account page: how many calls a key may make a day, and how many it made. The daemon does not need it; a
 //! person who asks what a quota carries does.
 
+use crate::adapters::json::without_bom;
 use chrono::NaiveDate;
 use serde::Deserialize;
 use serde_json::Value;
@@ -35,7 +36,7 @@ impl Usage {
             #[serde(default)]
             extra_limit: Value,
         }
-        let page: Page = serde_json::from_slice(body).ok()?;
+        let page: Page = serde_json::from_slice(without_bom(body)).ok()?;
         let date = page.api_requests_date.get(..10)?;
         Some(Self {
             used: count(&page.api_requests)?,

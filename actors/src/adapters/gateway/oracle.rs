@@ -17,7 +17,9 @@ enum Base {
 type Part = (&'static str, &'static str, bool, bool);
 
 #[rustfmt::skip]
-const PARTS: [Part; 114] = [
+const PARTS: [Part; 118] = [
+    ("price", "1e999", true, true), ("profit", "-1e999", true, true), ("volume", "1e999", false, false),
+    ("ticket", "1e999", false, false),
     ("ticket", "9", true, false), ("ticket", "\"9\"", true, false), ("ticket", "9.0", true, false),
     ("ticket", "0", false, true), ("ticket", "-1", false, true), ("ticket", "\"nine\"", false, false),
     ("ticket", "9.5", false, false), ("ticket", "NaN", false, false), ("ticket", "null", true, true),

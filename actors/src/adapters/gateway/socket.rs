@@ -35,7 +35,7 @@ impl From<TmqError> for SocketError {
 /// Where the gateway is, and how it is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Peer {
-    /// `tcp://host:port`.
+    /// `tcp://host:port`; an IPv6 address in brackets. A name is looked up as IPv4.
     pub address: String,
     /// Keys of an encrypted line; `None`: an open one.
     pub curve: Option<CurveKeys>,
@@ -64,7 +64,9 @@ impl GatewaySocket {
             .set_immediate(true)
             .set_sndhwm(1)
             .set_rcvhwm(1)
-            .set_maxmsgsize(REPLY_BYTES_MAX);
+            .set_maxmsgsize(REPLY_BYTES_MAX)
+            // Only where an address needs it: with it libzmq would look a name up as IPv6 first and try nothing else.
+            .set_ipv6(peer.address.contains("://["));
         if let Some(keys) = &peer.curve {
             socket = socket
                 .set_curve_serverkey(keys.server.expose())
@@ -112,6 +114,26 @@ mod tests {
     async fn a_bad_address_is_an_error_and_an_absent_gateway_is_not() {
         assert!(GatewaySocket::connect(&Peer::plain("localhost")).is_err());
         assert!(GatewaySocket::connect(&Peer::plain("tcp://127.0.0.1:9")).is_ok());
+    }
+
+    #[actix::test]
+    async fn a_gateway_is_reached_at_an_ipv6_address() {
+        let server = zmq::Context::new().socket(zmq::REP).unwrap();
+        server.set_ipv6(true).unwrap();
+        server.set_rcvtimeo(5_000).unwrap();
+        server.bind("tcp://[::1]:*").unwrap();
+        let address = server.get_last_endpoint().unwrap().unwrap();
+        assert!(address.starts_with("tcp://[::1]:"), "{address}");
+        let gateway = std::thread::spawn(move || {
+            let request = server.recv_bytes(0).unwrap();
+            server.send(request, 0).unwrap();
+        });
+        let answered = tokio::time::timeout(std::time::Duration::from_secs(5), async {
+            let socket = GatewaySocket::connect(&Peer::plain(&address)).unwrap();
+            socket.send(b"hello".to_vec()).await.unwrap().reply().await.unwrap().0
+        });
+        assert_eq!(answered.await.unwrap(), b"hello");
+        gateway.join().unwrap();
     }
 
     #[actix::test]

@@ -9,8 +9,21 @@ use std::{
 };
 
 #[test]
+fn a_login_in_somebodys_address_is_not_said() {
+    for (text, said) in [
+        ("no https://alice:PW@host:1/a@b here", "no https://...@host:1/a@b here"),
+        ("postgresql://u:P@W@db, http://x", "postgresql://...@db, http://x"),
+        ("a://b@c d://e:PW@f", "a://...@c d://...@f"),
+        ("me@host http://host", "me@host http://host"),
+    ] {
+        assert_eq!(one_line(text), said);
+    }
+}
+
+#[test]
 fn outside_text_stays_one_line_and_short() {
     assert_eq!(one_line("a\r\nlevel=ERROR\u{2028}b\u{1b}[31m"), "a  level=ERROR b [31m");
+    assert_eq!(one_line("ok\u{202e}yrt\u{2066}a\u{200b}b\u{feff}"), "ok yrt a b");
     assert_eq!(one_line(&"x".repeat(5_000)).len(), EXCERPT_CHARS_MAX);
 }
 

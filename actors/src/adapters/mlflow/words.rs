@@ -1,12 +1,14 @@
 //! What a model server says when it refuses a request.
 
+use crate::adapters::json::without_bom;
+
 /// Longest part of it that is kept, in characters.
 const WORDS_CHARS_MAX: usize = 400;
 
 /// What an error's body says, on one line: MLflow's `message`, with the last line of its stack trace, which is the
 /// model's own word; or the body as it is.
 pub fn error_words(body: &[u8]) -> String {
-    let json: Option<serde_json::Value> = serde_json::from_slice(body).ok();
+    let json: Option<serde_json::Value> = serde_json::from_slice(without_bom(body)).ok();
     let text = |key| json.as_ref().and_then(|json| json.get(key)?.as_str());
     match (text("message"), text("stack_trace").and_then(|trace| trace.trim_end().lines().last())) {
         (Some(message), Some(cause)) => format!("{} ({})", words(message), words(cause)),

@@ -1,10 +1,7 @@
 //! One question to EODHD as the daemon asks it: same address, same header, same deadline. No retry: a person wants to
 //! see what it says. Whatever text comes back is without the key.
 
-use crate::{
-    settings::{DataSettings, Settings},
-    stages,
-};
+use crate::settings::{DataSettings, Settings};
 use awc::http::header;
 use bytes::Bytes;
 use sentinel_actors::adapters::{
@@ -61,7 +58,7 @@ impl Provider {
     pub fn new(settings: &Settings) -> Result<Self, NoProvider> {
         let data = &settings.data;
         Ok(Self {
-            key: stages::token(data).read()?,
+            key: data.token().read()?,
             client: http::Client::new(&data.base_url)?,
             deadline: Duration::from_millis(data.deadline_ms),
             body_bytes_max: data.body_bytes_max,
@@ -92,7 +89,10 @@ impl Provider {
         let (meaning, way_out, is_for_all) = meaning(reply.status);
         let said = self.clean(&String::from_utf8_lossy(&reply.body));
         let said = if said.is_empty() { String::new() } else { format!("; it says {said:?}") };
-        let wait = reply.retry_after.as_ref().map(|wait| format!("; Retry-After: {wait}")).unwrap_or_default();
+        let is_long = |wait: &String| wait.trim().parse::<u64>().is_ok_and(|wait| wait > 3_600);
+        let capped = |wait| if is_long(wait) { " (the daemon waits an hour at most)" } else { "" };
+        let wait = reply.retry_after.as_ref().map(|wait| format!("; Retry-After: {wait}{}", capped(wait)));
+        let wait = wait.unwrap_or_default();
         Refusal {
             found: format!("status {}: {meaning}{wait}{said}", reply.status),
             way_out: way_out.into(),

@@ -1,6 +1,9 @@
 //! One question to the model server as the daemon asks it, with more patience: how late it is, is part of the answer.
 
-use crate::{settings::ModelSettings, stages};
+use crate::{
+    settings::{ModelSettings, address::bare},
+    stages,
+};
 use awc::http::header;
 use bytes::Bytes;
 use sentinel_actors::{
@@ -57,7 +60,7 @@ pub enum Refusal {
 impl Server {
     /// Connects to nothing yet.
     pub fn new(model: &ModelSettings) -> io::Result<Self> {
-        let base_url = format!("http://{}:{}", model.host, model.port);
+        let base_url = model.base_url();
         Ok(Self {
             client: http::Client::new(&base_url)?,
             host: model.host.clone(),
@@ -71,7 +74,7 @@ impl Server {
 
     /// A TCP connection and not a byte on it: a port that swallows packets is told from a server that is silent.
     pub async fn reach(&self) -> io::Result<()> {
-        let connecting = TcpStream::connect((self.host.trim_matches(['[', ']']), self.port));
+        let connecting = TcpStream::connect((bare(&self.host), self.port));
         tokio::time::timeout(self.patience, connecting).await.map_err(|_| io::ErrorKind::TimedOut)?.map(drop)
     }
 
@@ -119,7 +122,14 @@ impl Refusal {
                  may still load its model"
             }
             Self::Http(HttpError::BodyTooLarge { .. }) => "is model.port MLflow's? Three numbers a row are expected",
-            Self::Http(_) => "is model.port that of `mlflow models serve`? Then look at its log: workers may be dying",
+            Self::Http(HttpError::Connect(_)) => {
+                "is model.port right and model.scheme what it speaks? https wants a certificate for model.host of a root that \
+                 this machine trusts, or of your own CA in SSL_CERT_FILE"
+            }
+            Self::Http(_) => {
+                "is model.port that of `mlflow models serve`, and model.scheme what it speaks? Then look at its log: workers \
+                 may be dying"
+            }
             Self::Status { status: 400, .. } => {
                 "the model refuses what the daemon sends: a flat X_tabular of 23 numbers and an X_sequential of 60x23 \
                  per row, as dataframe_split; compare with the signature it was logged with"

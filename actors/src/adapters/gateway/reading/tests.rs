@@ -25,6 +25,8 @@ fn a_bare_token_is_no_value_and_not_absent() {
     let reply = parse_object(br#"{"price": NaN, "volume": -Infinity, "comment": "NaN", "ticket": 9}"#);
     assert_eq!(reply, Ok(json!({"price": {}, "volume": {}, "comment": "NaN", "ticket": 9})));
     assert_eq!(number(&json!({})), None);
+    let too_large = parse_object(br#"{"price": 1e999, "profit": -1E+400, "comment": "1e999", "ticket": 9}"#);
+    assert_eq!(too_large, Ok(json!({"price": {}, "profit": {}, "comment": "1e999", "ticket": 9})));
 }
 
 #[test]

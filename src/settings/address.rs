@@ -1,0 +1,163 @@
+//! Hosts and URLs as settings have them: which can be used, and how they are written into an address.
+
+use awc::http::Uri;
+use std::net::{IpAddr, Ipv6Addr};
+
+const NO_URL: &str = "must be an http:// or https:// URL, such as https://eodhd.com";
+
+/// `host:port`, with the brackets that an IPv6 address needs, whether the setting has them or not.
+pub fn authority(host: &str, port: u16) -> String {
+    match bare(host).parse::<Ipv6Addr>() {
+        Ok(address) => format!("[{address}]:{port}"),
+        Err(_) => format!("{host}:{port}"),
+    }
+}
+
+/// The host without the brackets of an IPv6 address.
+pub fn bare(host: &str) -> &str {
+    host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
+}
+
+/// Whether it is this machine, by its name or its address.
+pub fn is_loopback(host: &str) -> bool {
+    let is_address = |address: IpAddr| address.to_canonical().is_loopback();
+    host.eq_ignore_ascii_case("localhost") || bare(host).parse().is_ok_and(is_address)
+}
+
+/// What is wrong with a host, if anything is. An IPv6 address may stand in brackets.
+pub(super) fn host_fault(host: &str) -> Option<&'static str> {
+    const RULE: &str = "must be a host name or an IP address";
+    let address = bare(host);
+    if address.contains('%') {
+        return Some(
+            "must be an address without a zone (%...): give the other machine one that is unique in your network",
+        );
+    }
+    if address.contains(':') || address != host {
+        let has_port = address.split(':').count() == 2;
+        let fault = if has_port { "must be a host without a port: that is a setting of its own" } else { RULE };
+        return address.parse::<Ipv6Addr>().is_err().then_some(fault);
+    }
+    let is_plain = !host.is_empty() && host.chars().all(|c| c.is_ascii_alphanumeric() || ".-_".contains(c));
+    (!is_plain).then_some(RULE)
+}
+
+/// What is wrong with the market's address, if anything is; never says the address, for it may hold a secret.
+pub(super) fn market_fault(url: &str) -> Option<&'static str> {
+    if url.contains('@') {
+        return Some("must hold no user and no password: EODHD asks for the key only, and an address gets into logs");
+    }
+    if url.contains(['?', '#']) {
+        return Some("must have no query and no fragment (? or #): what Sentinel asks for is put behind it");
+    }
+    let Ok(uri) = url.parse::<Uri>() else { return Some(NO_URL) };
+    let is_http = match uri.scheme_str() {
+        Some("https") => false,
+        Some("http") => true,
+        _ => return Some(NO_URL),
+    };
+    let host = uri.host().unwrap_or_default();
+    // The library has no port where there is none that can be one; the usual one would be asked then.
+    let has_port = uri.authority().is_some_and(|authority| authority.as_str().len() > host.len());
+    if bare(host).is_empty() || host_fault(host).is_some() || (has_port && uri.port_u16().is_none_or(|port| port == 0))
+    {
+        return Some(NO_URL);
+    }
+    (is_http && !is_loopback(host)).then_some(
+        "must be https://, or the key travels in the open; http:// is for a market on this machine (127.0.0.1, localhost): one \
+         elsewhere needs TLS, with a CA of your own in SSL_CERT_FILE if need be",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ipv6_address_gets_its_brackets_once() {
+        for host in ["::1", "[::1]", "0:0:0:0:0:0:0:1"] {
+            assert_eq!(authority(host, 5555), "[::1]:5555");
+        }
+        assert_eq!(authority("hub.example", 80), "hub.example:80");
+        assert_eq!(authority("10.0.0.1", 80), "10.0.0.1:80");
+    }
+
+    #[test]
+    fn this_machine_has_many_names() {
+        for host in ["localhost", "LOCALHOST", "127.0.0.1", "127.9.9.9", "::1", "[::1]", "::ffff:127.0.0.1"] {
+            assert!(is_loopback(host), "{host}");
+        }
+        for host in ["localhost.example", "10.0.0.1", "::", "0.0.0.0", "127.1", "", "::ffff:10.0.0.1"] {
+            assert!(!is_loopback(host), "{host}");
+        }
+    }
+
+    #[test]
+    fn a_host_is_a_name_or_an_address() {
+        for host in
+            ["hub", "hub.example", "gateway_1", "10.0.0.1", "::1", "[::1]", "fd00::7", "[fd00::7]", "::ffff:10.0.0.1"]
+        {
+            assert_eq!(host_fault(host), None, "{host}");
+        }
+        for host in [
+            "",
+            "a host",
+            "hub/x",
+            "http://hub",
+            "[::1",
+            "::1]",
+            "[10.0.0.1]",
+            "[hub]",
+            "::g",
+            "1:2:3",
+            "a@b",
+            "h\u{fc}b",
+        ] {
+            assert!(host_fault(host).is_some(), "{host}");
+        }
+        assert!(host_fault("fe80::1%eth0").unwrap().contains("zone"));
+        assert!(host_fault("[fe80::1%25eth0]").unwrap().contains("zone"));
+        assert!(host_fault("hub:5001").unwrap().contains("port"));
+    }
+
+    #[test]
+    fn the_markets_address_holds_no_secret_and_keeps_the_key_from_the_network() {
+        for url in [
+            "https://eodhd.com",
+            "HTTPS://eodhd.com/",
+            "https://eodhd.com:8443/proxy/eodhd",
+            "https://[fd00::1]:8443",
+            "http://localhost:8081",
+            "http://127.0.0.1:8081/",
+            "http://[::1]:8081",
+        ] {
+            assert_eq!(market_fault(url), None, "{url}");
+        }
+        for (url, word) in [
+            ("https://alice:PW@eodhd.com", "password"),
+            ("https://token@eodhd.com", "password"),
+            ("http://alice:P/W@127.0.0.1", "password"),
+            ("https://eodhd.com?api_token=PW", "query"),
+            ("https://eodhd.com/#PW", "fragment"),
+            ("http://eodhd.com", "https://"),
+            ("http://10.0.0.1:8081", "https://"),
+            ("http://[fd00::1]:8081", "https://"),
+            ("http://127.0.0.1.example", "https://"),
+            ("ftp://127.0.0.1", "URL"),
+            ("eodhd.com", "URL"),
+            ("https://", "URL"),
+            ("https:///x", "URL"),
+            ("https://:80", "URL"),
+            ("https://eodhd.com:99999", "URL"),
+            ("https://eodhd.com:", "URL"),
+            ("https://eodhd.com:0", "URL"),
+            ("https://[::1", "URL"),
+            ("https://eod hd.com", "URL"),
+            ("https://eodhd.com/\u{e4}", "URL"),
+            ("", "URL"),
+        ] {
+            let fault = market_fault(url).unwrap_or_else(|| panic!("{url} is accepted"));
+            assert!(fault.contains(word) && !fault.contains("PW"), "{url}: {fault}");
+        }
+    }
+}
