@@ -14,9 +14,12 @@ use anyhow::Context as _;
 use sentinel_actors::{
     adapters::{breakers::Breakers, halt_file::HaltFile, inflight::Inflight, system_clock::SystemClock},
     cycle::Policy,
-    domain::{clock::Clock, drift::Drift, instrument::Symbol, schedule::Schedule},
+    domain::{
+        clock::Clock, drift::Drift, instrument::Symbol, journal::OrderStep, order::Outcome, order_state::OrderState,
+        schedule::Schedule,
+    },
     journal::{Journal, Opened},
-    messages::{ActorName, Backlog, Event, Flush, PayOff, Ping, Telemetry},
+    messages::{ActorName, Backlog, Event, Flush, Flushed, PayOff, Ping, Telemetry},
     metrics::{self, MetricsActor},
     scheduler::{Drain, Notice, Scheduler, SchedulerConfig},
 };
@@ -85,6 +88,8 @@ pub enum Ended {
     },
     /// An actor could not answer any more.
     StageGone(&'static str),
+    /// It was asked to, or its cycle ran, and what became of an order is known to nothing but the log.
+    FateLost,
 }
 
 /// The running daemon. Lives on the actix `System` of the thread that started it.
@@ -222,9 +227,10 @@ impl Application {
             tracing::error!(actor, "cannot answer any more: the daemon ends, to be started afresh");
         }
         supervisor.stopping(self.drain_deadline + FLUSH_DEADLINE * 2 + STOP_SLACK);
-        let is_journalled = self.drain().await;
+        let Drained { is_journalled, is_fate_lost } = self.drain().await;
         attended.abort();
         let ended = match ended {
+            _ if is_fate_lost => Ended::FateLost,
             Ended::Once { failed, degraded, .. } => Ended::Once { failed, degraded, is_recorded: is_journalled },
             ended => ended,
         };
@@ -239,21 +245,16 @@ impl Application {
         actix_rt::spawn(async move { supervisor.attend(stages, scheduler).await })
     }
 
-    /// No new cycle; an order already sent is waited for; then HTTP and the threads end. Answers whether the journal has
-    /// all that it was told last.
-    async fn drain(self) -> bool {
+    /// No new cycle; an order already sent is waited for; then HTTP and the threads end.
+    async fn drain(self) -> Drained {
         self.shutdown.cancel();
         if tokio::time::timeout(self.drain_deadline, self.scheduler.send(Drain)).await.is_err() {
             tracing::error!("a cycle did not end in time; an order under way may have been executed");
         }
-        if !matches!(tokio::time::timeout(FLUSH_DEADLINE, self.pay_off.send(PayOff)).await, Ok(Ok(true))) {
-            tracing::error!("an order's fate could not be written; at the next start it is settled or unknown");
-        }
+        let is_paid = matches!(tokio::time::timeout(FLUSH_DEADLINE, self.pay_off.send(PayOff)).await, Ok(Ok(true)));
         // Closed only now: every order's fate and the last cycle's decisions are in it.
         let flushed = tokio::time::timeout(FLUSH_DEADLINE, self.journal.send(Flush)).await;
-        if flushed.is_err() {
-            tracing::error!("the journal was not closed in time; what it lacks is settled at the next start");
-        }
+        let drained = judge(flushed.ok().and_then(Result::ok), is_paid);
         let serving = self.http.borrow_mut().take();
         if let Some(Serving { handle, .. }) = serving {
             // Not gracefully: that waits a second for every scraper that keeps its connection.
@@ -263,8 +264,45 @@ impl Application {
         if self.metrics_arbiter.join().is_err() {
             tracing::error!("the metrics thread panicked");
         }
-        matches!(flushed, Ok(Ok(true)))
+        drained
     }
+}
+
+/// What the journal has in the end.
+struct Drained {
+    /// All that it was told last.
+    is_journalled: bool,
+    /// What became of an order is neither in it nor kept beside it.
+    is_fate_lost: bool,
+}
+
+/// Says what the journal lacks. `is_paid`: no order's fate was owed to it.
+fn judge(flushed: Option<Flushed>, is_paid: bool) -> Drained {
+    let Some(Flushed { is_written, lost }) = flushed else {
+        tracing::error!("the journal was not closed in time; what it lacks is settled at the next start");
+        if !is_paid {
+            tracing::error!(
+                error = "journal",
+                "what became of an order may be lost: look at the account; the log names it"
+            );
+        }
+        return Drained { is_journalled: false, is_fate_lost: !is_paid };
+    };
+    for step in &lost {
+        let OrderStep::Outcome(order, outcome) = step else { continue };
+        let id = order.client_order_id;
+        let (ticket, way_out) = match outcome {
+            Outcome::Filled { ticket, .. } => (*ticket, format!("filled --ticket {ticket}")),
+            _ => (0, "rejected".to_owned()),
+        };
+        tracing::error!(
+            error = "journal", client_order_id = %id, symbol = %order.symbol, side = order.side.as_str(),
+            volume = order.volume, outcome = OrderState::of(outcome).as_str(), ticket,
+            "what became of the order is not on disk, and the next start will take it for unknown. Mend the disk, start \
+             once, then: sentinel orders resolve {id} {way_out} --note \"from the log\""
+        );
+    }
+    Drained { is_journalled: is_written, is_fate_lost: !lost.is_empty() }
 }
 
 /// The last line: it says how the one cycle of `--once` went, as its exit code does.
@@ -276,6 +314,12 @@ fn say_end(ended: &Ended) {
         Ended::Once { failed: true, .. } => tracing::error!("stopped: the cycle failed"),
         Ended::Once { degraded: true, .. } => {
             tracing::warn!("stopped: the cycle was degraded, some symbols failed; the lines before name them");
+        }
+        Ended::FateLost => {
+            tracing::error!(
+                error = "journal",
+                "stopped: what became of an order is not on disk; the lines before name it"
+            )
         }
         Ended::Once { .. } | Ended::Stopped | Ended::StageGone(_) => tracing::info!("stopped"),
     }

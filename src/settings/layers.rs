@@ -1,7 +1,7 @@
 //! Where values come from: base.toml, `--config`, the environment, flags; later beats earlier.
 
 use super::{
-    Problem, Settings, SettingsError,
+    Problem, Settings, SettingsError, place,
     sections::{Symbol, Symbols},
 };
 use config::{Config, ConfigError, File, FileFormat};
@@ -65,6 +65,12 @@ pub(super) fn merge(sources: &Sources) -> Result<Settings, SettingsError> {
     let merged = builder.build().map_err(|error| failed(&error))?;
     let mut settings: Settings = serde_path_to_error::deserialize(merged).map_err(|error| typed(&error))?;
     only_the_latest_token(&mut settings, sources);
+    let journal = &mut settings.journal;
+    journal.place = place::state_directory(&sources.environment);
+    journal.is_default = journal.path.as_os_str().is_empty();
+    if journal.is_default {
+        journal.path = place::journal(journal.place.as_deref());
+    }
     let picked = sources.symbols.clone().or_else(|| by_environment.map(|names| split_names(&names)));
     if let Some(names) = picked {
         settings.symbols = pick(&settings.symbols, &names);
