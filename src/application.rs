@@ -2,6 +2,7 @@
 
 use crate::{
     build_info,
+    ending::{Drained, judge, say_end},
     http::{self, HttpConfig},
     settings::Settings,
     stages::{self, Shared, Started},
@@ -14,12 +15,9 @@ use anyhow::Context as _;
 use sentinel_actors::{
     adapters::{breakers::Breakers, halt_file::HaltFile, inflight::Inflight, system_clock::SystemClock},
     cycle::Policy,
-    domain::{
-        clock::Clock, drift::Drift, instrument::Symbol, journal::OrderStep, order::Outcome, order_state::OrderState,
-        schedule::Schedule,
-    },
+    domain::{clock::Clock, drift::Drift, instrument::Symbol, schedule::Schedule},
     journal::{Journal, Opened},
-    messages::{ActorName, Backlog, Event, Flush, Flushed, PayOff, Ping, Telemetry},
+    messages::{ActorName, Backlog, Event, Flush, PayOff, Ping, Telemetry},
     metrics::{self, MetricsActor},
     scheduler::{Drain, Notice, Scheduler, SchedulerConfig},
 };
@@ -265,63 +263,6 @@ impl Application {
             tracing::error!("the metrics thread panicked");
         }
         drained
-    }
-}
-
-/// What the journal has in the end.
-struct Drained {
-    /// All that it was told last.
-    is_journalled: bool,
-    /// What became of an order is neither in it nor kept beside it.
-    is_fate_lost: bool,
-}
-
-/// Says what the journal lacks. `is_paid`: no order's fate was owed to it.
-fn judge(flushed: Option<Flushed>, is_paid: bool) -> Drained {
-    let Some(Flushed { is_written, lost }) = flushed else {
-        tracing::error!("the journal was not closed in time; what it lacks is settled at the next start");
-        if !is_paid {
-            tracing::error!(
-                error = "journal",
-                "what became of an order may be lost: look at the account; the log names it"
-            );
-        }
-        return Drained { is_journalled: false, is_fate_lost: !is_paid };
-    };
-    for step in &lost {
-        let OrderStep::Outcome(order, outcome) = step else { continue };
-        let id = order.client_order_id;
-        let (ticket, way_out) = match outcome {
-            Outcome::Filled { ticket, .. } => (*ticket, format!("filled --ticket {ticket}")),
-            _ => (0, "rejected".to_owned()),
-        };
-        tracing::error!(
-            error = "journal", client_order_id = %id, symbol = %order.symbol, side = order.side.as_str(),
-            volume = order.volume, outcome = OrderState::of(outcome).as_str(), ticket,
-            "what became of the order is not on disk, and the next start will take it for unknown. Mend the disk, start \
-             once, then: sentinel orders resolve {id} {way_out} --note \"from the log\""
-        );
-    }
-    Drained { is_journalled: is_written, is_fate_lost: !lost.is_empty() }
-}
-
-/// The last line: it says how the one cycle of `--once` went, as its exit code does.
-fn say_end(ended: &Ended) {
-    match ended {
-        Ended::Once { is_recorded: false, .. } => {
-            tracing::error!(error = "journal", "stopped: what the cycle decided could not be written to the journal")
-        }
-        Ended::Once { failed: true, .. } => tracing::error!("stopped: the cycle failed"),
-        Ended::Once { degraded: true, .. } => {
-            tracing::warn!("stopped: the cycle was degraded, some symbols failed; the lines before name them");
-        }
-        Ended::FateLost => {
-            tracing::error!(
-                error = "journal",
-                "stopped: what became of an order is not on disk; the lines before name it"
-            )
-        }
-        Ended::Once { .. } | Ended::Stopped | Ended::StageGone(_) => tracing::info!("stopped"),
     }
 }
 

@@ -186,7 +186,11 @@ async fn at_the_end_a_fate_is_in_the_journal_or_beside_it_or_named_as_lost() {
             let flushed = rig.journal.send(Flush).await.unwrap();
             assert!(!flushed.is_written);
             if can_be_kept {
-                assert_eq!(std::fs::read_to_string(&kept).unwrap().lines().count(), 1, "once, however often it is tried");
+                assert_eq!(
+                    std::fs::read_to_string(&kept).unwrap().lines().count(),
+                    1,
+                    "once, however often it is tried"
+                );
                 assert!(flushed.lost.is_empty());
             } else {
                 assert_eq!(flushed.lost, vec![step; lost]);
