@@ -2,6 +2,7 @@
 
 use crate::{
     build_info,
+    ending::{Drained, judge, say_end},
     http::{self, HttpConfig},
     settings::Settings,
     stages::{self, Shared, Started},
@@ -85,6 +86,8 @@ pub enum Ended {
     },
     /// An actor could not answer any more.
     StageGone(&'static str),
+    /// It was asked to, or its cycle ran, and what became of an order is known to nothing but the log.
+    FateLost,
 }
 
 /// The running daemon. Lives on the actix `System` of the thread that started it.
@@ -222,9 +225,10 @@ impl Application {
             tracing::error!(actor, "cannot answer any more: the daemon ends, to be started afresh");
         }
         supervisor.stopping(self.drain_deadline + FLUSH_DEADLINE * 2 + STOP_SLACK);
-        let is_journalled = self.drain().await;
+        let Drained { is_journalled, is_fate_lost } = self.drain().await;
         attended.abort();
         let ended = match ended {
+            _ if is_fate_lost => Ended::FateLost,
             Ended::Once { failed, degraded, .. } => Ended::Once { failed, degraded, is_recorded: is_journalled },
             ended => ended,
         };
@@ -239,21 +243,16 @@ impl Application {
         actix_rt::spawn(async move { supervisor.attend(stages, scheduler).await })
     }
 
-    /// No new cycle; an order already sent is waited for; then HTTP and the threads end. Answers whether the journal has
-    /// all that it was told last.
-    async fn drain(self) -> bool {
+    /// No new cycle; an order already sent is waited for; then HTTP and the threads end.
+    async fn drain(self) -> Drained {
         self.shutdown.cancel();
         if tokio::time::timeout(self.drain_deadline, self.scheduler.send(Drain)).await.is_err() {
             tracing::error!("a cycle did not end in time; an order under way may have been executed");
         }
-        if !matches!(tokio::time::timeout(FLUSH_DEADLINE, self.pay_off.send(PayOff)).await, Ok(Ok(true))) {
-            tracing::error!("an order's fate could not be written; at the next start it is settled or unknown");
-        }
+        let is_paid = matches!(tokio::time::timeout(FLUSH_DEADLINE, self.pay_off.send(PayOff)).await, Ok(Ok(true)));
         // Closed only now: every order's fate and the last cycle's decisions are in it.
         let flushed = tokio::time::timeout(FLUSH_DEADLINE, self.journal.send(Flush)).await;
-        if flushed.is_err() {
-            tracing::error!("the journal was not closed in time; what it lacks is settled at the next start");
-        }
+        let drained = judge(flushed.ok().and_then(Result::ok), is_paid);
         let serving = self.http.borrow_mut().take();
         if let Some(Serving { handle, .. }) = serving {
             // Not gracefully: that waits a second for every scraper that keeps its connection.
@@ -263,21 +262,7 @@ impl Application {
         if self.metrics_arbiter.join().is_err() {
             tracing::error!("the metrics thread panicked");
         }
-        matches!(flushed, Ok(Ok(true)))
-    }
-}
-
-/// The last line: it says how the one cycle of `--once` went, as its exit code does.
-fn say_end(ended: &Ended) {
-    match ended {
-        Ended::Once { is_recorded: false, .. } => {
-            tracing::error!(error = "journal", "stopped: what the cycle decided could not be written to the journal")
-        }
-        Ended::Once { failed: true, .. } => tracing::error!("stopped: the cycle failed"),
-        Ended::Once { degraded: true, .. } => {
-            tracing::warn!("stopped: the cycle was degraded, some symbols failed; the lines before name them");
-        }
-        Ended::Once { .. } | Ended::Stopped | Ended::StageGone(_) => tracing::info!("stopped"),
+        drained
     }
 }
 

@@ -14,6 +14,7 @@
 
 pub mod application;
 pub mod cli;
+mod ending;
 pub mod http;
 pub mod probe;
 pub mod sandbox;

@@ -14,10 +14,11 @@ use crate::{
         exposure::Fill,
         instrument::Symbol,
         journal::{History, JournalError, OrderStep, Stock, StockQuestion, UnresolvedOrder},
+        order::Outcome,
     },
     messages::{
-        ActorName, DropReason, Event, Flush, NoteEquity, Ping, ReadFills, ReadHistory, RecordDecisions, TakeStock,
-        Telemetry, WriteStep,
+        ActorName, DropReason, Event, Flush, Flushed, NoteEquity, Ping, ReadFills, ReadHistory, RecordDecisions,
+        TakeStock, Telemetry, WriteStep,
     },
 };
 use actix::{Actor, Addr, Handler, SyncArbiter, SyncContext};
@@ -99,6 +100,16 @@ impl Opened {
     }
 }
 
+/// A step that happened and is not in the journal.
+#[derive(Debug)]
+struct Owed {
+    step: OrderStep,
+    /// Whether it is on disk all the same, beside the journal.
+    is_kept: bool,
+    /// Whether it was said that it is not.
+    is_said: bool,
+}
+
 /// The actor.
 pub struct Journal {
     config: Config,
@@ -114,8 +125,8 @@ pub struct Journal {
     open: (Vec<UnresolvedOrder>, u64),
     /// The file that was opened first: another one in its place is not the journal.
     file: Option<FileId>,
-    /// Orders whose fate could not be written: as good as unknown until it is.
-    unwritten: Vec<UnresolvedOrder>,
+    /// Fates of orders that could not be written: as good as unknown until they are.
+    unwritten: Vec<Owed>,
     pruned_at: Option<Duration>,
 }
 
@@ -210,14 +221,52 @@ impl Journal {
             self.open = open;
         }
         let (mut unresolved, pending) = self.open.clone();
-        unresolved.retain(|order| self.unwritten.iter().all(|other| other.id != order.id));
-        unresolved.extend(self.unwritten.iter().cloned());
+        let owed: Vec<_> = self.unwritten.iter().filter_map(|owed| unresolved_by(&owed.step)).collect();
+        unresolved.retain(|order| owed.iter().all(|other| other.id != order.id));
+        unresolved.extend(owed);
         self.config.metrics.report(Event::JournalChanged {
             is_writable: self.is_writable == Some(true),
             write_failures: std::mem::take(&mut self.write_failures),
             pending,
             unresolved,
         });
+    }
+
+    /// Remembers a step that could not be written, and keeps it on disk beside the journal: the process may not live to
+    /// write it later.
+    fn owe(&mut self, step: &OrderStep) {
+        if !matches!(step, OrderStep::Outcome(..) | OrderStep::GivenUp(..)) {
+            return;
+        }
+        if self.unwritten.iter().all(|owed| owed.step != *step) {
+            self.unwritten.push(Owed { step: step.clone(), is_kept: false, is_said: false });
+        }
+        self.keep();
+    }
+
+    /// Writes beside the journal what is not there yet.
+    fn keep(&mut self) {
+        let now = self.config.clock.now();
+        for owed in self.unwritten.iter_mut().filter(|owed| !owed.is_kept) {
+            let client_order_id = owed.step.id();
+            match Store::keep(&self.config.path, &owed.step, now) {
+                Ok(is_kept) => {
+                    owed.is_kept = is_kept;
+                    warn!(
+                        stage = "journal", %client_order_id,
+                        "what became of the order is kept beside the journal until that can be written, by this daemon \
+                         or the next"
+                    );
+                }
+                Err(error) if !std::mem::replace(&mut owed.is_said, true) => {
+                    error!(
+                        stage = "journal", error = "journal", %client_order_id,
+                        "what became of the order can be written neither to the journal nor beside it: {error}"
+                    );
+                }
+                Err(_) => {}
+            }
+        }
     }
 
     fn prune_if_due(&mut self) {
@@ -305,7 +354,7 @@ impl Handler<WriteStep> for Journal {
         match (&done, &step) {
             (Ok(()), _) => {
                 self.wrote();
-                self.unwritten.retain(|order| order.id != step.id());
+                self.unwritten.retain(|owed| owed.step.id() != step.id());
             }
             (Err(error), _) if !error.is_broken() => {
                 // The disk's word against the desk's: it stands, and somebody should know.
@@ -313,14 +362,9 @@ impl Handler<WriteStep> for Journal {
                     self.config.metrics.dropped(ActorName::Journal, DropReason::Invalid, 1);
                     warn!(stage = "journal", error = error.kind(), client_order_id = %step.id(), "{error}");
                 }
-                self.unwritten.retain(|order| order.id != step.id());
+                self.unwritten.retain(|owed| owed.step.id() != step.id());
             }
-            (Err(_), OrderStep::Outcome(order, _))
-                if self.unwritten.iter().all(|other| other.id != order.client_order_id) =>
-            {
-                self.unwritten.push(UnresolvedOrder { id: order.client_order_id, symbol: order.symbol.clone() });
-            }
-            (Err(_), _) => {}
+            (Err(_), step) => self.owe(step),
         }
         // The intent is followed by its `sending` within the same moment.
         if !matches!(step, OrderStep::Intent { .. }) || done.is_err() {
@@ -350,12 +394,27 @@ impl Handler<RecordDecisions> for Journal {
 }
 
 impl Handler<Flush> for Journal {
-    type Result = bool;
+    type Result = Flushed;
 
     fn handle(&mut self, _: Flush, _: &mut Self::Context) -> Self::Result {
+        self.keep();
         self.is_closed = true;
         self.store = None;
         self.lock = None;
-        self.is_writable == Some(true)
+        // Without the others the next start is as careful as it has to be: it takes the order for unknown or expired.
+        let is_known = |step: &OrderStep| matches!(step, OrderStep::Outcome(_, outcome) if !matches!(outcome, Outcome::Unknown { .. }));
+        let lost = self.unwritten.iter().filter(|owed| !owed.is_kept && is_known(&owed.step));
+        let lost = lost.map(|owed| owed.step.clone()).collect();
+        Flushed { is_written: self.is_writable == Some(true), lost }
+    }
+}
+
+/// An order whose fate is not written counts as one of unknown fate. One that never left does not.
+fn unresolved_by(step: &OrderStep) -> Option<UnresolvedOrder> {
+    match step {
+        OrderStep::Outcome(order, _) => {
+            Some(UnresolvedOrder { id: order.client_order_id, symbol: order.symbol.clone() })
+        }
+        _ => None,
     }
 }

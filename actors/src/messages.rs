@@ -22,7 +22,7 @@ use crate::domain::{
     journal::{DecisionRecord, History, JournalError, OrderStep, Stock, StockQuestion},
     order::{Order, Side},
 };
-use actix::Message;
+use actix::{Message, dev::MessageResponse};
 use bytes::Bytes;
 use std::{fmt, sync::Arc};
 
@@ -197,10 +197,19 @@ pub struct RecordDecisions {
 }
 
 /// Application -> Journal, at shutdown: answered when all before it is on disk and the file is closed and unlocked.
-/// Answers whether the last write went through.
+/// What could not be written by then is kept beside the file.
 #[derive(Debug, Clone, Copy, Message)]
-#[rtype(result = "bool")]
+#[rtype(result = "Flushed")]
 pub struct Flush;
+
+/// How the journal was closed.
+#[derive(Debug, Clone, PartialEq, MessageResponse)]
+pub struct Flushed {
+    /// Whether the last write went through.
+    pub is_written: bool,
+    /// Fates of orders that are neither in the journal nor kept beside it: nobody will know of them but the log.
+    pub lost: Vec<OrderStep>,
+}
 
 /// HTTP -> MetricsActor: the exposition in this format, at most a second old.
 #[derive(Debug, Clone, Copy, Message)]

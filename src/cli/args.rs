@@ -67,7 +67,7 @@ pub struct SettingsArgs {
     /// Kill switch: no order while this file exists; an absolute path
     #[arg(long, value_name = "FILE")]
     halt_file: Option<String>,
-    /// Where decisions and orders are kept [default journal.db]
+    /// Where decisions and orders are kept [default: journal.db in the user's or the service's state folder]
     #[arg(long, value_name = "PATH")]
     journal: Option<String>,
     /// When cycles run: six cron fields, seconds first, UTC [default "58 * * * * *"]

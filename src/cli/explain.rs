@@ -38,7 +38,7 @@ pub(super) struct Args {
     /// A JSON array, all features included
     #[arg(long)]
     json: bool,
-    /// The daemon's journal [default: journal.path of the settings, journal.db]
+    /// The daemon's journal [default: where the daemon has it by the same settings]
     #[arg(long, value_name = "PATH")]
     journal: Option<PathBuf>,
     /// Settings file (TOML) that says where the journal is
@@ -59,7 +59,7 @@ pub(super) fn main(args: &Args) -> ExitCode {
 }
 
 fn explain(path: &Path, args: &Args) -> anyhow::Result<()> {
-    let store = Store::open_existing(path)?;
+    let store = Store::open_read_only(path)?;
     let pick = match args.at {
         Some(when) => {
             let (from, until) = when.minute(SystemClock.now());

@@ -38,7 +38,7 @@ pub(super) struct Args {
 pub(super) struct ResumeArgs {
     #[command(flatten)]
     halt: Args,
-    /// The daemon's journal, which counts failed orders in a row [default: journal.path of the settings, journal.db]
+    /// The daemon's journal, which counts failed orders in a row [default: where the daemon has it by the same settings]
     #[arg(id = "resume_journal", long = "journal", value_name = "PATH")]
     journal: Option<PathBuf>,
 }
@@ -65,6 +65,12 @@ pub(super) fn resume(args: &ResumeArgs) -> ExitCode {
         Err(error) => return refuse(&error),
     };
     let has_journal = journal.exists();
+    if args.journal.is_none()
+        && !has_journal
+        && let Some(old) = settings.journal.old()
+    {
+        return refuse(&SettingsError::from(Problem { key: "journal.path".into(), message: old.words() }));
+    }
     // A journal that was named has to be there; one that the settings name may be none of this daemon's.
     let counts = has_journal || args.journal.is_some();
     if path.is_none() && !counts {

@@ -7,6 +7,7 @@ mod explain;
 mod halt;
 mod healthcheck;
 mod journal;
+mod machine;
 mod orders;
 mod run;
 mod sandbox;

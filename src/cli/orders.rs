@@ -28,7 +28,7 @@ pub(super) struct Args {
     /// A JSON array instead of a table
     #[arg(long)]
     json: bool,
-    /// The daemon's journal [default: journal.path of the settings, journal.db]
+    /// The daemon's journal [default: where the daemon has it by the same settings]
     // An id of its own: a global flag is handed to the parents, where `run` has one of the same name.
     #[arg(id = "orders_journal", long = "journal", value_name = "PATH", global = true)]
     journal: Option<PathBuf>,
@@ -97,7 +97,7 @@ pub(super) fn main(args: &Args) -> ExitCode {
 }
 
 fn list(path: &Path, args: &Args) -> anyhow::Result<()> {
-    let orders = Store::open_existing(path)?.orders(args.unresolved)?;
+    let orders = Store::open_read_only(path)?.orders(args.unresolved)?;
     if args.json {
         let rows: Vec<_> = orders.iter().map(print::as_json).collect();
         return journal::print(&format!("{}\n", serde_json::to_string_pretty(&rows)?));
@@ -106,7 +106,7 @@ fn list(path: &Path, args: &Args) -> anyhow::Result<()> {
 }
 
 fn show(path: &Path, id: Uuid, json: bool) -> anyhow::Result<()> {
-    let life = Store::open_existing(path)?.order_life(id).or_else(|error| refused(path, error))?;
+    let life = Store::open_read_only(path)?.order_life(id).or_else(|error| refused(path, error))?;
     if json {
         return journal::print(&format!("{}\n", serde_json::to_string_pretty(&print::life_as_json(&life))?));
     }

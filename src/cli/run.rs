@@ -1,11 +1,12 @@
 //! `sentinel run`: the daemon.
 
-use super::{args::SettingsArgs, fail, refuse};
+use super::{args::SettingsArgs, fail, machine, refuse};
 use crate::{
     application::{Application, Ended, Plan},
     settings::Settings,
     signals, telemetry,
 };
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use std::process::ExitCode;
 
 #[derive(Debug, clap::Args)]
@@ -18,11 +19,20 @@ pub(super) struct Args {
 }
 
 pub(super) fn main(args: &Args) -> ExitCode {
+    let is_private = keep_to_ourselves();
     let settings = match Settings::load(&args.settings.sources()) {
         Ok(settings) => settings,
         Err(error) => return refuse(&error),
     };
     telemetry::init(&settings.log);
+    if let Err(error) = is_private {
+        tracing::warn!("other processes of this user can read this one's memory, with its keys: {error}");
+    }
+    // Held to the end.
+    let _alone = match machine::prepare(&settings) {
+        Ok(lock) => lock,
+        Err(error) => return fail(&error),
+    };
     let mut plan = Plan::from_settings(&settings);
     if args.once {
         plan = plan.once();
@@ -33,6 +43,11 @@ pub(super) fn main(args: &Args) -> ExitCode {
         Application::start(&settings, plan)?.run_until_stopped(stop).await
     });
     exit_code(ended)
+}
+
+/// Before a secret is read: no core dump of this process, and no look into its memory or environment for its user.
+fn keep_to_ourselves() -> std::io::Result<()> {
+    Ok(set_dumpable_behavior(DumpableBehavior::NotDumpable)?)
 }
 
 /// Runs on an actix System. It is left standing: ending it waits for its blocking threads, and one of them may be
@@ -48,7 +63,7 @@ pub(super) fn on_system<T>(work: impl Future<Output = T>) -> T {
 pub(super) fn exit_code(ended: anyhow::Result<Ended>) -> ExitCode {
     match ended {
         Ok(Ended::Stopped | Ended::Once { failed: false, is_recorded: true, .. }) => ExitCode::SUCCESS,
-        Ok(Ended::Once { .. } | Ended::StageGone(_)) => ExitCode::FAILURE,
+        Ok(Ended::Once { .. } | Ended::StageGone(_) | Ended::FateLost) => ExitCode::FAILURE,
         Err(error) => fail(&error),
     }
 }

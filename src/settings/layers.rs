@@ -3,6 +3,7 @@
 use super::{
     Problem, Settings, SettingsError,
     origins::Origins,
+    place,
     sections::{Symbol, Symbols},
 };
 use config::{Config, ConfigError, File, FileFormat};
@@ -71,6 +72,12 @@ pub(super) fn merge(sources: &Sources) -> Result<Settings, SettingsError> {
     let typed = |error| typed(&error, &Origins::of(sources));
     let mut settings: Settings = serde_path_to_error::deserialize(merged).map_err(typed)?;
     only_the_latest_token(&mut settings, sources);
+    let journal = &mut settings.journal;
+    journal.place = place::state_directory(&sources.environment);
+    journal.is_default = journal.path.as_os_str().is_empty();
+    if journal.is_default {
+        journal.path = place::journal(journal.place.as_deref());
+    }
     let picked = sources.symbols.clone().or_else(|| by_environment.map(|names| split_names(&names)));
     if let Some(names) = picked {
         settings.symbols = pick(&settings.symbols, &names);

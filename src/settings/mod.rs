@@ -8,6 +8,7 @@ mod curve;
 mod layers;
 mod market;
 mod origins;
+mod place;
 mod reference;
 mod sections;
 mod validate;
@@ -15,6 +16,7 @@ mod values;
 
 pub use layers::Sources;
 pub use origins::Remarks;
+pub use place::{OldJournal, make as make_place};
 pub use sections::*;
 pub use validate::Purpose;
 pub use values::{Distance, Secret};
@@ -129,9 +131,14 @@ impl Settings {
     /// Where the journal is, for a command that works beside a daemon and needs none of the daemon's other settings.
     ///
     /// # Errors
-    /// Names every key that is unknown or of the wrong type.
+    /// Names every key that is unknown or of the wrong type; and a journal that an earlier version left in the working
+    /// folder, if there is none in the journal's place.
     pub fn journal_path(sources: &Sources) -> Result<PathBuf, SettingsError> {
-        Ok(layers::merge(sources)?.journal.path)
+        let journal = layers::merge(sources)?.journal;
+        match journal.old().filter(|_| !journal.path.exists()) {
+            Some(old) => Err(Problem::new("journal.path", old.words()).into()),
+            None => Ok(journal.path),
+        }
     }
 
     /// The effective settings as TOML, every symbol written out, every secret redacted.

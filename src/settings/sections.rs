@@ -7,6 +7,7 @@ pub use symbols::{Symbol, Symbols};
 use super::{
     address::authority,
     origins::Remarks,
+    place::OldJournal,
     values::{Distance, Secret},
 };
 use crate::http::Protection;
@@ -298,9 +299,25 @@ pub enum PlaintextSetting {
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct JournalSettings {
+    /// As named, else in [`JournalSettings::place`], else in the working folder.
+    #[serde(default)]
     pub path: PathBuf,
     pub keep_days: u32,
     pub new: NewJournal,
+    /// The machine's one place for what must not depend on the working folder; `None` if the environment names none.
+    #[serde(skip)]
+    pub place: Option<PathBuf>,
+    /// Whether no setting named the path.
+    #[serde(skip)]
+    pub is_default: bool,
+}
+
+impl JournalSettings {
+    /// A journal of an earlier version in the working folder, where nobody looks any more unless a setting names it.
+    pub fn old(&self) -> Option<OldJournal> {
+        let folder = std::env::current_dir().ok().filter(|_| self.is_default)?;
+        OldJournal::find(&folder, &self.path)
+    }
 }
 
 /// What a journal that knows nothing of the account means for the bar that is newest then.

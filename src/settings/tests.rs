@@ -80,7 +80,10 @@ fn a_token_in_the_environment_beats_a_token_file_in_the_settings_file() {
 #[test]
 fn a_command_beside_the_daemon_needs_the_journals_path_only() {
     assert_eq!(Settings::journal_path(&Sources::default()).unwrap().to_str(), Some("journal.db"));
-    let (_file, sources) = with_file("[journal]\npath = \"/var/lib/sentinel/journal.db\"\n", &[]);
+    let placed = sources(&[("STATE_DIRECTORY", "/state")]);
+    assert_eq!(Settings::journal_path(&placed).unwrap().to_str(), Some("/state/journal.db"));
+    let file = "[journal]\npath = \"/var/lib/sentinel/journal.db\"\n";
+    let (_file, sources) = with_file(file, &[("STATE_DIRECTORY", "/state")]);
     assert_eq!(Settings::journal_path(&sources).unwrap().to_str(), Some("/var/lib/sentinel/journal.db"));
 }
 

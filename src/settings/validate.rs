@@ -194,7 +194,8 @@ fn journal(settings: &Settings, found: &mut Found) {
     found.unless(path.file_name().is_some() && !path.is_dir(), "journal.path", "must be a file's path");
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     found.unless(
-        folder.is_dir(),
+        // The default one is made when the daemon starts.
+        folder.is_dir() || settings.journal.is_default,
         "journal.path",
         format!("must be in a folder that exists: {} does not", folder.display()),
     );

@@ -165,7 +165,9 @@ def test_the_inf_profile_runs_as_deployed(compose, tmp_path):
     assert writable_places(sentinel) == ["/var/lib/sentinel"]
     assert "test-token" not in json.dumps(sentinel.inspect()) + sentinel.logs()
     assert sentinel.exec("touch", "/run/secrets/eodhd_api_token", check=False).returncode != 0
-    assert docker("port", sentinel.name).stdout.split()[-1].endswith(f":{compose.port}")
+    # On IPv4 alone.
+    assert docker("port", sentinel.name).stdout.split("\n") == [f"8000/tcp -> 0.0.0.0:{compose.port}", ""]
+    assert [(limit["Name"], limit["Hard"], limit["Soft"]) for limit in host["Ulimits"]] == [("core", 0, 0)]
 
     os.kill(sentinel.pid, signal.SIGKILL)
     wait_until("a new start", lambda: sentinel.inspect()["RestartCount"] == 1 and sentinel.pid, 30)

@@ -1,5 +1,8 @@
-"""SIGINT and SIGTERM at any moment: exit 0, soon, and no order after the signal."""
+"""SIGINT, SIGTERM and SIGHUP at any moment: exit 0, soon, and no order after the signal."""
 
+import json
+import os
+import pty
 import random
 import signal
 import subprocess
@@ -12,11 +15,12 @@ from parts import http
 from parts.daemon import wait_until
 from parts.gateway import late, silent
 
-BOTH = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
+SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+ALL = pytest.mark.parametrize("number", SIGNALS, ids=[number.name for number in SIGNALS])
 UNDER_IDLE_S, UNDER_MID_ORDER_S = 1.0, 7.0
 
 
-@BOTH
+@ALL
 def test_idle_it_stops_at_once(rig, number):
     daemon = rig.start("--cycles", "1")
     daemon.after_cycles(1)
@@ -24,7 +28,7 @@ def test_idle_it_stops_at_once(rig, number):
     assert (code, took < UNDER_IDLE_S) == (0, True), took
 
 
-@BOTH
+@ALL
 @pytest.mark.parametrize("part", ["market", "model"])
 def test_a_server_that_hangs_does_not_hold_it_up(rig, number, part):
     server = getattr(rig, part)
@@ -35,7 +39,7 @@ def test_a_server_that_hangs_does_not_hold_it_up(rig, number, part):
     assert (code, took < UNDER_IDLE_S) == (0, True), took
 
 
-@BOTH
+@ALL
 def test_a_name_server_that_hangs_does_not_hold_it_up(rig, number, tmp_path):
     library = tmp_path / "slow_resolver.so"
     source = Path(__file__).parent / "parts/slow_resolver.c"
@@ -46,7 +50,7 @@ def test_a_name_server_that_hangs_does_not_hold_it_up(rig, number, tmp_path):
     assert (code, took < UNDER_IDLE_S) == (0, True), took
 
 
-@BOTH
+@ALL
 def test_an_order_that_was_sent_is_waited_for(rig, number):
     gateway = rig.gateway("v43", silent)
     daemon = rig.start_live(gateway, settings={"gateway.deadline_ms": 5000})
@@ -79,6 +83,53 @@ def test_a_gateway_that_is_absent_does_not_hold_it_up(rig):
     assert gateway.requests == []
 
 
+def test_a_terminal_that_closes_costs_no_order_under_way(rig, tmp_path):
+    """It sends SIGHUP, and takes nothing of what is said from then on."""
+    gateway = rig.gateway("v43", late(1.5))
+    ours, its = pty.openpty()
+    started = subprocess.Popen
+    try:
+        # The terminal is its controlling one, as for a program that was typed in.
+        subprocess.Popen = lambda command, **kwargs: started(
+            ["setsid", "--ctty", *command], **(kwargs | {"stdin": its, "stdout": its, "stderr": its})
+        )
+        daemon = rig.start_live(gateway, settings={"gateway.deadline_ms": 5000, "log.format": "text"})
+    finally:
+        subprocess.Popen = started
+        os.close(its)
+    wait_until("an order", lambda: gateway.requests)
+    os.close(ours)
+    assert daemon.wait_exit()[0] == 0
+    said = rig.command("orders", "--json", STATE_DIRECTORY=str(daemon.out.parent))
+    assert said.wait_exit()[0] == 0
+    assert [order["state"] for order in json.loads(said.output())] == ["filled"]
+
+
+def test_a_hangup_once_more_gives_up_no_order(rig):
+    gateway = rig.gateway("v43", late(1.5))
+    daemon = rig.start_live(gateway, settings={"gateway.deadline_ms": 5000})
+    wait_until("an order", lambda: gateway.requests)
+    for number in (signal.SIGHUP, signal.SIGHUP, signal.SIGTERM, signal.SIGHUP):
+        daemon.send(number)
+        time.sleep(0.1)
+    assert daemon.wait_exit()[0] == 0
+    assert "filled" in daemon.output()
+
+
+def test_a_hangup_that_is_ignored_stays_so(rig):
+    """As under nohup."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        daemon = rig.start("--cycles", "1")
+    finally:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    daemon.after_cycles(1)
+    daemon.send(signal.SIGHUP)
+    time.sleep(0.5)
+    assert daemon.serves()
+    assert daemon.stop(signal.SIGTERM)[0] == 0
+
+
 def test_a_second_signal_ends_it_at_once(rig):
     gateway = rig.gateway("v43", silent)
     daemon = rig.start_live(gateway, settings={"gateway.deadline_ms": 5000})
@@ -97,7 +148,7 @@ def test_at_a_random_moment_it_stops_cleanly_and_orders_no_more(rig, seed):
     time.sleep(chance.uniform(0.02, 0.5))
     if not daemon.serves():
         wait_until("the first request", lambda: rig.market.requests)
-    code, took = daemon.stop(chance.choice([signal.SIGINT, signal.SIGTERM]))
+    code, took = daemon.stop(chance.choice(SIGNALS))
     ordered = len(gateway.requests)
     assert (code, took < UNDER_IDLE_S) == (0, True), took
     time.sleep(0.3)

@@ -3,6 +3,7 @@
 import os
 import pwd
 import re
+import socket
 import subprocess
 
 import pytest
@@ -115,6 +116,18 @@ def test_a_daemon_on_loopback_is_out_of_hubs_reach(binary, tmp_path):
         daemon.close()
     assert found.code == 1 and {"port", "from outside"} <= found.failed <= {"port", "address", "from outside"}
     assert "127.0.0.1 only" in found.found("port") and "metrics.bind" in found.way_out("port")
+
+
+def test_a_port_that_is_open_on_ipv6_as_well_is_noted_with_the_way_out(check, text):
+    assert "ipv6" not in check(FakeDaemon(text)).noted
+    for address, is_noted in (("::1", False), ("::", True)):
+        fake = FakeDaemon(text)
+        port = int(fake.url.rsplit(":", 1)[1])
+        with socket.create_server((address, port), family=socket.AF_INET6, dualstack_ipv6=False):
+            found = check(fake)
+        assert ("ipv6" in found.noted) == is_noted and "port" not in found.failed
+    assert "SENTINEL_ADDRESS" in found.found("ipv6")
+    assert f"ip6tables -I INPUT ! -i lo -p tcp --dport {port} -j DROP" in found.found("ipv6").split("\n")
 
 
 def test_another_program_on_the_port_is_told_from_a_daemon(check, text):

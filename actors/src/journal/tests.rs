@@ -161,6 +161,45 @@ async fn a_file_that_cannot_be_written_is_told_and_works_again_by_itself() {
 }
 
 #[actix::test]
+async fn at_the_end_a_fate_is_in_the_journal_or_beside_it_or_named_as_lost() {
+    let outcomes = [
+        (Outcome::Filled { ticket: 1, price: None, volume: None }, 1),
+        (Outcome::Rejected { reason: "no money".into() }, 1),
+        // What the next start makes of it anyway.
+        (Outcome::Unknown { reason: "silent".into() }, 0),
+    ];
+    for (outcome, lost) in outcomes {
+        for can_be_kept in [true, false] {
+            let rig = Rig::start();
+            rig.write(OrderStep::Intent { order: order(), tickets_before: None }).await.unwrap();
+            rig.write(OrderStep::Sending(order().client_order_id)).await.unwrap();
+            let other = Connection::open(rig.path()).unwrap();
+            other.execute_batch("BEGIN EXCLUSIVE").unwrap();
+            let kept = rig.folder.path().join("journal.db.unwritten");
+            if !can_be_kept {
+                std::fs::create_dir(&kept).unwrap();
+            }
+            let step = OrderStep::Outcome(order(), outcome.clone());
+            for _ in 0..2 {
+                assert!(rig.write(step.clone()).await.is_err());
+            }
+            let flushed = rig.journal.send(Flush).await.unwrap();
+            assert!(!flushed.is_written);
+            if can_be_kept {
+                assert_eq!(
+                    std::fs::read_to_string(&kept).unwrap().lines().count(),
+                    1,
+                    "once, however often it is tried"
+                );
+                assert!(flushed.lost.is_empty());
+            } else {
+                assert_eq!(flushed.lost, vec![step; lost]);
+            }
+        }
+    }
+}
+
+#[actix::test]
 async fn a_folder_that_appears_later_is_used_then() {
     let folder = TempDir::new().unwrap();
     let inside = folder.path().join("later");

@@ -53,6 +53,7 @@ async fn verify(args: &Args, client: &Client, place: &Place) -> Report {
     let connected = local::connect(place, DEADLINE).await;
     local::process(place, connected.is_ok(), &mut report);
     local::port(place, hub.as_ref().ok(), connected, &mut report);
+    local::ipv6(place, hub.as_ref().ok(), &mut report);
     let health = daemon::health(client, &mut report).await;
     match daemon::metrics(client, health.as_ref(), &mut report).await {
         Some(first) => {

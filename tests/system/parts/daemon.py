@@ -34,15 +34,18 @@ def wait_until(what: str, condition: Callable[[], object], timeout_s: float = 10
 
 
 def environment(**variables: str) -> dict[str, str]:
-    """What the child sees: nothing of ours but the search path, a token, and what the test says."""
+    """What the child sees: nothing of ours but the search path, a token, and what the test says. No HOME, so that nothing
+    is written to the state directory of whoever runs the tests."""
     return {"PATH": os.environ["PATH"], "EODHD_API_TOKEN": TOKEN} | variables
 
 
 class Daemon:
-    """One running `sentinel`. Its output is in two files of its own directory, which is also its working directory."""
+    """One running `sentinel`. Its output is in two files of its own directory, which is also its working directory and,
+    unless the environment says otherwise, the place of its journal and its lock."""
 
     def __init__(self, binary: Path, args: list[str], env: dict[str, str], directory: Path, port: int | None = None):
         directory.mkdir(parents=True)
+        env = {"STATE_DIRECTORY": str(directory)} | env
         self.port = port
         self.out, self.err = directory / "stdout", directory / "stderr"
         with self.out.open("wb") as out, self.err.open("wb") as err:

@@ -1,11 +1,11 @@
 //! The lock that a running daemon holds: two daemons on one journal could order the same bar twice. An advisory lock on
 //! a file of its own, because SQLite's locks come and go with every write; the system gives it up if the daemon dies.
 
-use super::OpenError;
+use super::{OpenError, files};
 use std::{
     fs::{File, TryLockError},
     os::unix::fs::MetadataExt,
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 /// Held for as long as it lives.
@@ -21,23 +21,17 @@ impl DaemonLock {
     /// [`OpenError::Locked`] if a daemon holds it, [`OpenError::Failed`] if the file cannot be made.
     pub fn acquire(journal: &Path) -> Result<Self, OpenError> {
         // By its real name: two daemons must not get past each other through a link.
-        let mut name = real(journal).into_os_string();
-        name.push(".lock");
-        let path = PathBuf::from(name);
+        let path = files::beside(&files::real(journal), ".lock");
         let failed = |error: std::io::Error| OpenError::failed(&path, error);
-        let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
+        // Private: who can open it can lock it, and so keep the daemon from starting.
+        let file = files::private().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
+        files::tighten_one(&path);
         match file.try_lock() {
             Ok(()) => Ok(Self { _file: file }),
             Err(TryLockError::WouldBlock) => Err(OpenError::Locked(journal.to_owned())),
             Err(TryLockError::Error(error)) => Err(failed(error)),
         }
     }
-}
-
-/// The file's own path, or while there is none its folder's.
-fn real(path: &Path) -> PathBuf {
-    let by_folder = || Some(path.parent()?.canonicalize().ok()?.join(path.file_name()?));
-    path.canonicalize().ok().or_else(by_folder).unwrap_or_else(|| path.to_owned())
 }
 
 /// Which file a path means: its device and inode.

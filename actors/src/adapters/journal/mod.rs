@@ -1,20 +1,28 @@
 //! The journal's file: SQLite in WAL mode with `synchronous=FULL`, so that what was answered with `Ok` survives a kill
 //! and a power cut. Written by the Journal actor; read, and settled, by `sentinel orders` beside a running daemon.
 
+mod account_lock;
 mod decisions;
 mod explain;
+mod files;
 mod lock;
 mod orders;
+mod reading;
 mod schema;
 mod stock;
 #[cfg(test)]
 mod tests;
+mod unwritten;
 
+pub use account_lock::{AccountLock, AccountLockError};
 pub use explain::{Coverage, DecisionRow, OrderLife, Pick, Step};
 pub use lock::{DaemonLock, FileId};
 pub use orders::{Identity, OrderRow, Verdict};
 
-use crate::{adapters::fail_points::reach, domain::journal::JournalError};
+use crate::{
+    adapters::fail_points::reach,
+    domain::journal::{JournalError, OrderStep},
+};
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use std::{
     path::{Path, PathBuf},
@@ -40,6 +48,17 @@ pub enum OpenError {
     /// It was written by a later version.
     #[error("the journal has schema version {found}, this sentinel knows {known}: use the newer sentinel")]
     Newer {
+        /// Version of the file.
+        found: i64,
+        /// Latest version known here.
+        known: i64,
+    },
+    /// It was written by an earlier version, and may not be changed.
+    #[error(
+        "the journal has schema version {found}, this sentinel reads {known}, and it may not bring the file up to that: start \
+         its daemon once with this version, or run this as its user"
+    )]
+    Older {
         /// Version of the file.
         found: i64,
         /// Latest version known here.
@@ -73,6 +92,8 @@ impl OpenError {
 #[derive(Debug)]
 pub struct Store {
     connection: Connection,
+    /// Fates that could not be written are kept here.
+    unwritten: PathBuf,
 }
 
 impl Store {
@@ -81,6 +102,9 @@ impl Store {
     /// # Errors
     /// See [`OpenError`]; never [`OpenError::Locked`] or [`OpenError::Missing`].
     pub fn open(path: &Path) -> Result<Self, OpenError> {
+        let real = files::real(path);
+        files::make(&real).map_err(|error| OpenError::failed(path, error))?;
+        files::tighten(&real);
         Self::open_with(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)
     }
 
@@ -95,6 +119,32 @@ impl Store {
         Self::open_with(path, OpenFlags::SQLITE_OPEN_READ_WRITE)
     }
 
+    /// Opens a journal to look at it, beside a daemon or without one, also where it may not be written: then nothing is
+    /// made and nothing changed. Every write of the store fails in that case.
+    ///
+    /// # Errors
+    /// See [`OpenError`]; never [`OpenError::Locked`]. What a reader lacks is named.
+    pub fn open_read_only(path: &Path) -> Result<Self, OpenError> {
+        match path.try_exists() {
+            Ok(true) => {}
+            Ok(false) => return Err(OpenError::Missing(path.to_owned())),
+            Err(error) => return Err(OpenError::failed(path, error)),
+        }
+        match Self::open_existing(path) {
+            Err(OpenError::Failed { .. }) => reading::open(path),
+            opened => opened,
+        }
+    }
+
+    /// Keeps an order's fate beside the journal, which cannot be written. The next [`Store::take_stock`] reads it back.
+    /// Answers whether the step is one that has to be kept; if so it is on disk now.
+    ///
+    /// # Errors
+    /// The file beside the journal cannot be written either.
+    pub fn keep(journal: &Path, step: &OrderStep, now: Duration) -> std::io::Result<bool> {
+        unwritten::keep(&files::beside(&files::real(journal), ".unwritten"), step, now)
+    }
+
     fn open_with(path: &Path, flags: OpenFlags) -> Result<Self, OpenError> {
         let failed = |error: rusqlite::Error| match error.sqlite_error_code() {
             Some(rusqlite::ErrorCode::NotADatabase) => OpenError::Foreign(path.to_owned()),
@@ -102,6 +152,10 @@ impl Store {
         };
         let mut connection =
             Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(failed)?;
+        // SQLite takes what it gets. It would then make files beside it that are not the daemon's own.
+        if connection.is_readonly("main").map_err(failed)? {
+            return Err(OpenError::failed(path, "this user may only read it"));
+        }
         connection.busy_timeout(BUSY_WAIT).map_err(failed)?;
         schema::check(&connection, path)?;
         connection.pragma_update(None, "journal_mode", "WAL").map_err(failed)?;
@@ -109,7 +163,7 @@ impl Store {
         connection.pragma_update(None, "foreign_keys", true).map_err(failed)?;
         connection.pragma_update(None, "cache_size", CACHE_KIB).map_err(failed)?;
         schema::migrate(&mut connection).map_err(failed)?;
-        Ok(Self { connection })
+        Ok(Self { connection, unwritten: files::beside(&files::real(path), ".unwritten") })
     }
 
     /// A person settles that a position of ours is open no more; `who` and `note` are kept.

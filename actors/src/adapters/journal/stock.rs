@@ -3,6 +3,7 @@
 use super::{
     Identity, Store, broken, millis,
     orders::{DAEMON, Details, advance, as_text, parsed},
+    unwritten::Kept,
 };
 use crate::domain::{
     exposure::Fill,
@@ -23,18 +24,21 @@ use uuid::Uuid;
 const DAY: Duration = Duration::from_secs(86_400);
 
 impl Store {
-    /// Settles what no order under way stands for any more (`intent` expires, `sending` becomes unknown), then says
-    /// what stands.
+    /// Reads back what was kept beside the journal while it could not be written, settles what no order under way stands
+    /// for any more (`intent` expires, `sending` becomes unknown), then says what stands.
     ///
     /// # Errors
-    /// [`JournalError::Failed`]; with `must_write` also when only reading works.
+    /// [`JournalError::Failed`], also if what was kept cannot be read; with `must_write` also when only reading works.
     pub fn take_stock(
         &mut self,
         identity: &Identity,
         question: StockQuestion,
         now: Duration,
     ) -> Result<Stock, JournalError> {
-        self.write(|transaction| {
+        let kept = Kept::read(&self.unwritten)?;
+        let (stock, taken) = self.write(|transaction| {
+            // First of all: what is known must not become unknown.
+            let taken = kept.write(transaction)?;
             if question.must_write {
                 transaction.execute("DELETE FROM probe", []).map_err(broken)?;
                 transaction.execute("INSERT INTO probe VALUES (?1)", [millis(now)]).map_err(broken)?;
@@ -44,8 +48,10 @@ impl Store {
                 let details = Details { reason: Some(reason), ..Details::default() };
                 advance(transaction, id, OrderState::after_restart, &details, (DAEMON, Some(reason)), now)?;
             }
-            stock(transaction, identity, question, now).map_err(broken)
-        })
+            Ok((stock(transaction, identity, question, now).map_err(broken)?, taken))
+        })?;
+        taken.done(&self.unwritten)?;
+        Ok(stock)
     }
 
     /// What was ordered before. The first time that an account asks is when it went live by this journal.

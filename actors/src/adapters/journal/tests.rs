@@ -1,5 +1,7 @@
 //! The store on real files: what survives, what is refused, what is forgotten.
 
+mod beside;
+
 use super::*;
 use crate::domain::{
     decision::Prediction,

@@ -75,7 +75,8 @@ pub(super) fn process(place: &Place, is_open: bool, report: &mut Report) {
             report.failed("process", format!("no process listens on port {}", place.port), START_IT);
         }
         None => {
-            let found = "not seen: it runs in another container or as another user; run this there, or as root";
+            let found = "not seen: only root sees whose a port is, for the daemon hides its memory and files from its own user, too; or \
+                         it runs in another container, then run this there";
             report.note("process", found);
         }
     }
@@ -103,6 +104,24 @@ pub(super) fn port(place: &Place, hub: Option<&IpAddr>, connected: io::Result<()
         // A published port of a container, or another machine's.
         _ => report.ok("port", format!("{port} accepts connections")),
     }
+}
+
+/// Whether the port listens on IPv6 as well, where a rule of iptables does not reach. A published port of a container does
+/// unless it names an address.
+pub(super) fn ipv6(place: &Place, hub: Option<&IpAddr>, report: &mut Report) {
+    let is_wanted = hub.is_some_and(IpAddr::is_ipv6);
+    let addresses = place.listening.iter().flat_map(|listening| &listening.addresses);
+    let open = |address: &&IpAddr| matches!(address.to_canonical(), IpAddr::V6(v6) if !v6.is_loopback());
+    let Some(address) = addresses.filter(open).find(|_| !is_wanted) else { return };
+    let port = place.port;
+    report.note(
+        "ipv6",
+        format!(
+            "{port} listens on [{address}], too, and every machine on this network has an IPv6 address: rules of iptables do \
+             not stop it. Publish it on IPv4 only (SENTINEL_ADDRESS in docker/.env, `--publish 0.0.0.0:{port}:8000`; without \
+             Docker metrics.bind = \"0.0.0.0\"), or close it:\nip6tables -I INPUT ! -i lo -p tcp --dport {port} -j DROP"
+        ),
+    );
 }
 
 /// Which address HUB will use, and whether the metrics come through it.

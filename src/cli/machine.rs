@@ -1,0 +1,53 @@
+//! One account, one daemon, per machine: the place of the journal and of the live lock, looked after before a daemon starts.
+
+use crate::settings::{Settings, make_place};
+use anyhow::{Context, anyhow, bail};
+use sentinel_actors::adapters::journal::AccountLock;
+
+/// What to do where the environment names no place.
+const NAME_ONE: &str = "set STATE_DIRECTORY (or XDG_STATE_HOME, or HOME) to an absolute path of a folder that stays";
+
+/// Makes the place where the default journal lies, says what was left elsewhere, and in live mode takes the account's
+/// lock, to be held until the process ends.
+///
+/// # Errors
+/// In live mode: another daemon trades the account at this gateway; there is no place for the lock; an earlier version's
+/// journal lies in the working folder, and no setting says which one counts.
+pub(super) fn prepare(settings: &Settings) -> anyhow::Result<Option<AccountLock>> {
+    let journal = &settings.journal;
+    let is_live = settings.trading.live;
+    if journal.is_default && journal.place.is_none() {
+        tracing::warn!(
+            "the journal is in the working folder, so a start from another folder knows nothing of its orders: {NAME_ONE}, \
+             or name the journal with --journal"
+        );
+    }
+    if let Some(old) = journal.old() {
+        if is_live {
+            // With a journal that does not know the old one's orders, their bars would be ordered again.
+            bail!("{}", old.words());
+        }
+        tracing::warn!("{}", old.words());
+    }
+    let made = match &journal.place {
+        Some(place) if is_live || journal.is_default => {
+            make_place(place).with_context(|| format!("the folder {} cannot be made", place.display()))
+        }
+        _ => Ok(()),
+    };
+    if !is_live {
+        if let Err(error) = made {
+            // The Journal says what it cannot write, and goes on trying.
+            tracing::warn!("{error:#}");
+        }
+        return Ok(None);
+    }
+    let no_lock =
+        "live mode keeps a lock on the machine, so that no second daemon trades the account, and has no place for it";
+    made.with_context(|| format!("{no_lock}; {NAME_ONE}"))?;
+    let place = journal.place.as_deref().ok_or_else(|| anyhow!("{no_lock}: {NAME_ONE}"))?;
+    let gateway = &settings.gateway;
+    // Validated: live mode has an account.
+    let account = gateway.account.as_deref().unwrap_or_default();
+    Ok(Some(AccountLock::acquire(place, (&gateway.host, gateway.port), account, &journal.path)?))
+}

@@ -1,0 +1,45 @@
+"""What docker/ says without an engine: the port's address, no core, and the place of the journal and the live lock."""
+
+import os
+import re
+import subprocess
+
+import yaml
+
+from parts.image import ROOT
+
+PLACE = "/var/lib/sentinel"
+
+
+def compose(**env: str) -> dict:
+    """compose.yaml as docker-compose reads it; that takes no engine."""
+    command = ["docker-compose", "-f", "docker/compose.yaml", "--profile", "inf", "config"]
+    done = subprocess.run(
+        command, cwd=ROOT, env={"PATH": os.environ["PATH"]} | env, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    return yaml.safe_load(done.stdout)["services"]["sentinel"]
+
+
+def published(service: dict) -> list[str]:
+    """Ports as text, whichever form docker-compose prints them in."""
+    return [port if isinstance(port, str) else f"{port['host_ip']}:{port['published']}" for port in service["ports"]]
+
+
+def test_the_port_is_published_on_ipv4_alone_or_on_the_address_that_is_named():
+    assert re.match(r"0\.0\.0\.0:8000", published(compose())[0])
+    named = published(compose(SENTINEL_ADDRESS="172.19.141.250", SENTINEL_PORT="9000"))
+    assert len(named) == 1 and named[0].startswith("172.19.141.250:9000")
+
+
+def test_nothing_leaves_a_core():
+    services = yaml.safe_load((ROOT / "docker/compose.yaml").read_text())["services"]
+    assert services["sentinel"]["ulimits"] == services["demo"]["ulimits"] == {"core": 0}
+    assert "\nLimitCORE=0\n" in (ROOT / "docker/sentinel.service").read_text()
+
+
+def test_image_unit_and_settings_agree_where_the_journal_is():
+    image = (ROOT / "docker/Dockerfile").read_text()
+    assert f"\nENV STATE_DIRECTORY={PLACE}\n" in image and f"\nVOLUME {PLACE}\n" in image
+    assert f'\npath = "{PLACE}/journal.db"\n' in (ROOT / "config/production.toml").read_text()
+    assert "\nStateDirectory=sentinel\n" in (ROOT / "docker/sentinel.service").read_text()
