@@ -59,7 +59,7 @@ pub(super) fn main(args: &Args) -> ExitCode {
 }
 
 fn explain(path: &Path, args: &Args) -> anyhow::Result<()> {
-    let store = Store::open_existing(path)?;
+    let store = Store::open_read_only(path)?;
     let pick = match args.at {
         Some(when) => {
             let (from, until) = when.minute(SystemClock.now());

@@ -17,6 +17,7 @@ pub use orders::{Identity, OrderRow, Verdict};
 use crate::{adapters::fail_points::reach, domain::journal::JournalError};
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use std::{
+    ffi::OsString,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -95,6 +96,42 @@ impl Store {
         Self::open_with(path, OpenFlags::SQLITE_OPEN_READ_WRITE)
     }
 
+    /// Opens a journal beside a daemon, to read: nothing of it is changed, and who may only read it may do this.
+    ///
+    /// # Errors
+    /// See [`OpenError`]; never [`OpenError::Locked`].
+    pub fn open_read_only(path: &Path) -> Result<Self, OpenError> {
+        if !path.exists() {
+            return Err(OpenError::Missing(path.to_owned()));
+        }
+        // The WAL lies beside the file itself, not beside a link to it.
+        let file = std::fs::canonicalize(path).map_err(|error| OpenError::failed(path, error))?;
+        // Beside a daemon there is a WAL. Without one, all is in the file itself.
+        match wal_bytes(&file) {
+            None => Self::read(path, immutable(&file)),
+            Some(bytes) => match Self::read(path, file.as_os_str().to_owned()) {
+                // Left empty by who read before; what belongs beside it cannot be made by who may only read.
+                Err(OpenError::Failed { .. }) if bytes == 0 => Self::read(path, immutable(&file)),
+                read => read,
+            },
+        }
+    }
+
+    /// Opens `name`, which is `path` or a URI of it.
+    fn read(path: &Path, name: OsString) -> Result<Self, OpenError> {
+        let failed = |error: rusqlite::Error| OpenError::failed(path, error);
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+        let connection = Connection::open_with_flags(name, flags).map_err(failed)?;
+        connection.busy_timeout(BUSY_WAIT).map_err(failed)?;
+        schema::check(&connection, path)?;
+        if schema::is_current(&connection).map_err(failed)? {
+            return Ok(Self { connection });
+        }
+        // One that an earlier version left is brought up to date first, which only who may write it can do.
+        drop(connection);
+        Self::open_existing(path)
+    }
+
     fn open_with(path: &Path, flags: OpenFlags) -> Result<Self, OpenError> {
         let failed = |error: rusqlite::Error| match error.sqlite_error_code() {
             Some(rusqlite::ErrorCode::NotADatabase) => OpenError::Foreign(path.to_owned()),
@@ -143,6 +180,23 @@ impl Store {
         reach("commit.after");
         Ok(done)
     }
+}
+
+/// The length of the WAL beside a journal, `None` without one.
+fn wal_bytes(file: &Path) -> Option<u64> {
+    let mut wal = file.as_os_str().to_owned();
+    wal.push("-wal");
+    std::fs::metadata(wal).ok().map(|wal| wal.len())
+}
+
+/// A journal that nobody writes, as a URI: SQLite would make a WAL beside it otherwise. A daemon that starts just now
+/// writes into a WAL of its own first.
+fn immutable(file: &Path) -> OsString {
+    let escaped = file.as_os_str().as_encoded_bytes().iter().map(|byte| match byte {
+        b'/' | b'.' | b'-' | b'_' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => char::from(*byte).to_string(),
+        byte => format!("%{byte:02x}"),
+    });
+    format!("file:{}?immutable=1", escaped.collect::<String>()).into()
 }
 
 /// What SQLite refuses is the journal's fault.

@@ -122,6 +122,11 @@ pub(super) fn check(connection: &Connection, path: &Path) -> Result<(), OpenErro
     if found > VERSION { Err(OpenError::Newer { found, known: VERSION }) } else { Ok(()) }
 }
 
+/// Whether the file lacks nothing of this version's schema.
+pub(super) fn is_current(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0)).map(|version| version == VERSION)
+}
+
 /// Applies what the file lacks, all of it or nothing.
 pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
     let version = |connection: &Connection| connection.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0));
