@@ -12,17 +12,21 @@ pub fn init(settings: &LogSettings) {
     install(settings, filter(settings));
 }
 
-/// The same, but no more than warnings until [`Quiet::end`], and of the journal no more than errors: that one is new is
-/// a warning for a daemon.
+/// The same, but until [`Quiet::end`] no more than how it trades, signals, and warnings; of the journal only errors: that
+/// one is new is a warning for a daemon.
 pub fn init_quiet(settings: &LogSettings) -> Quiet {
-    let quiet = Targets::new().with_default(Level::WARN).with_target("sentinel_actors::journal", Level::ERROR);
+    let quiet = Targets::new().with_default(Level::WARN).with_targets([
+        ("sentinel::start_lines", Level::INFO),
+        ("sentinel::signals", Level::INFO),
+        ("sentinel_actors::journal", Level::ERROR),
+    ]);
     let (quiet, handle) = reload::Layer::new(quiet);
     install(settings, quiet);
     Quiet { handle, filter: filter(settings) }
 }
 
 /// A log that says only what is wrong, for a while.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Quiet {
     handle: reload::Handle<Targets, Registry>,
     filter: Targets,
@@ -30,9 +34,9 @@ pub struct Quiet {
 
 impl Quiet {
     /// From here on the log is what the settings say.
-    pub fn end(self) {
+    pub fn end(&self) {
         // It fails only where another subscriber was there before, and then nothing was quiet.
-        let _ = self.handle.reload(self.filter);
+        let _ = self.handle.reload(self.filter.clone());
     }
 }
 

@@ -11,7 +11,8 @@ use crate::{
     application::{Application, Ended, Plan},
     sandbox::{PriceBoard, baseline::Baseline, gateway, market, model, recording},
     settings::{Settings, SettingsError, Sources},
-    signals, telemetry,
+    signals,
+    telemetry::{self, Quiet},
 };
 use anyhow::Context;
 use greeting::Greeting;
@@ -35,6 +36,7 @@ const HEEDED: [&str; 4] = ["METRICS_PORT", "SENTINEL__METRICS__", "SENTINEL__LOG
 const READING: Duration = Duration::from_secs(5);
 /// Where an image listens: of its network, only what is published is to be reached.
 const BIND: &str = "SENTINEL_DEMO_BIND";
+const LOG_LEVEL: &str = "SENTINEL__LOG__LEVEL";
 const SETTINGS_BIND: &str = "SENTINEL__METRICS__BIND";
 /// A journal from further ahead than this, some seven hundred years of bars, is not gone on from.
 const REPLAYED_BARS_MAX: usize = 5_000_000;
@@ -96,8 +98,20 @@ async fn run(args: &Args) -> anyhow::Result<Ended> {
 
     let servers = [market.addr(), model.addr(), gateway.addr()];
     let settings = Settings::load(&sources(args, &journal, servers))?;
-    // 200 lines in a few seconds would push everything out of sight; what is wrong is said all the same.
-    let quiet = telemetry::init_quiet(&settings.log);
+    // 200 lines in a few seconds would push everything out of sight; what is wrong is said all the same. Who says how much
+    // is to be logged gets that.
+    let quiet = if std::env::var_os(LOG_LEVEL).is_none() {
+        Some(telemetry::init_quiet(&settings.log))
+    } else {
+        telemetry::init(&settings.log);
+        None
+    };
+    let loud = move || quiet.iter().for_each(Quiet::end);
+    let loud_at_the_end = loud.clone();
+    let stop = async move {
+        stop.await;
+        loud_at_the_end();
+    };
     let plan = Plan {
         schedule: Schedule::Every(args.cycle_seconds),
         cycles_max: args.cycles.unwrap_or(0),
@@ -112,7 +126,7 @@ async fn run(args: &Args) -> anyhow::Result<Ended> {
         greeting.say(began.elapsed(), address);
         actix_rt::spawn(async move {
             tokio::time::sleep(READING).await;
-            quiet.end();
+            loud();
         });
     });
     let ended = application.run_until_stopped(stop).await;

@@ -64,14 +64,28 @@ def test_the_greeting_is_the_last_thing_on_the_screen_and_not_under_200_lines(ri
     said = greeted(daemon)
     lines = said.splitlines()
     assert lines[0] == "Sentinel demo: the first 200 recorded bars run without a pause ..."
-    assert re.match(r"200 cycles in \d+\.\d s, \d+ orders\. ", lines[1]), said
-    assert len(lines) < 25 and max(map(len, lines)) < 200, "a screenful"
+    assert "LIVE: orders leave" in lines[1], "how it trades is the one line of the log"
+    assert re.match(r"200 cycles in \d+\.\d s, \d+ orders\. ", lines[2]), said
+    assert len(lines) < 25 and max(map(len, lines[2:])) < 150, "a screenful"
     assert daemon.metrics()("trading_cycles_total") >= 200, "behind the burst"
     # For a few seconds, in which cycles go on, nobody says anything; then there is a line for each.
     time.sleep(2.5)
     assert daemon.out.read_text() == said and daemon.metrics()("trading_cycles_total") >= 204
     wait_until("a line for each bar", lambda: daemon.out.read_text().count("outcome=\"ok\"") >= 2, 15)
     assert daemon.stop()[0] == 0
+
+
+def test_who_says_how_much_is_logged_gets_every_line(rig):
+    daemon = rig.command("demo", "--metrics-port", str(free_port()), SENTINEL__LOG__LEVEL="info")
+    greeted(daemon)
+    assert sum(line["message"] == "cycle" for line in daemon.logs()) >= 200
+
+
+def test_a_signal_in_the_quiet_time_is_answered_in_the_log(rig):
+    daemon = rig.command("demo", "--metrics-port", str(free_port()))
+    greeted(daemon)
+    assert daemon.stop()[0] == 0
+    assert [line["message"] for line in daemon.logs()][-1] == "stopped"
 
 
 def test_what_it_says_to_type_works_in_a_second_terminal(rig, tmp_path):
