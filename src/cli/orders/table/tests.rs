@@ -1,3 +1,5 @@
+//! The table: what is shown, what a position is called, and what has no room.
+
 use super::*;
 use sentinel_actors::domain::order_state::OrderState;
 use uuid::Uuid;
