@@ -102,8 +102,12 @@ pub struct Application {
     shutdown: CancellationToken,
     http: Rc<RefCell<Option<Serving>>>,
     once: bool,
+    caught_up: Option<CaughtUp>,
     drain_deadline: Duration,
 }
+
+/// What is done once the cycles without a pause are through; it hears where HTTP listens then.
+type CaughtUp = Box<dyn FnOnce(Option<SocketAddr>)>;
 
 struct Serving {
     handle: ServerHandle,
@@ -200,8 +204,15 @@ impl Application {
             shutdown,
             http,
             once: plan.once,
+            caught_up: None,
             drain_deadline: Duration::from_millis(settings.gateway.deadline_ms) + DRAIN_SLACK,
         })
+    }
+
+    /// Has this done once, when the plan's cycles without a pause are through or no cycle is due any more; it hears where
+    /// HTTP listens then.
+    pub fn when_caught_up(&mut self, act: impl FnOnce(Option<SocketAddr>) + 'static) {
+        self.caught_up = Some(Box::new(act));
     }
 
     /// Where HTTP listens; `None` while it does not.
@@ -216,10 +227,17 @@ impl Application {
     pub async fn run_until_stopped(mut self, shutdown: impl Future<Output = ()>) -> anyhow::Result<Ended> {
         let supervisor = Rc::new(Supervisor::from_environment());
         let attended = self.attend(supervisor.clone());
+        let (mut caught_up, http) = (self.caught_up.take(), self.http.clone());
+        let mut say_caught_up = move || {
+            if let Some(act) = caught_up.take() {
+                let address = http.borrow().as_ref().map(|serving| serving.address);
+                act(address);
+            }
+        };
         let ended = tokio::select! {
             () = shutdown => Ended::Stopped,
             gone = watch(&self.pings, &self.metrics) => Ended::StageGone(gone),
-            ended = heed(&mut self.notices, self.once) => ended,
+            ended = heed(&mut self.notices, self.once, &mut say_caught_up) => ended,
         };
         if let Ended::StageGone(actor) = ended {
             tracing::error!(actor, "cannot answer any more: the daemon ends, to be started afresh");
@@ -286,14 +304,18 @@ async fn watch(stages: &[(ActorName, Recipient<Ping>)], metrics: &Telemetry) -> 
 }
 
 /// What the Scheduler says that ends the daemon.
-async fn heed(notices: &mut UnboundedReceiver<Notice>, once: bool) -> Ended {
+async fn heed(notices: &mut UnboundedReceiver<Notice>, once: bool, caught_up: &mut impl FnMut()) -> Ended {
     loop {
         match notices.recv().await {
+            Some(Notice::CaughtUp) => caught_up(),
             Some(Notice::CyclesEnded { failed, degraded }) if once => {
                 // Whether the journal has it is known once it is closed.
                 return Ended::Once { failed: failed > 0, degraded: degraded > 0, is_recorded: true };
             }
-            Some(Notice::CyclesEnded { .. }) => tracing::info!("all cycles ran; serving on"),
+            Some(Notice::CyclesEnded { .. }) => {
+                tracing::info!("all cycles ran; serving on");
+                caught_up();
+            }
             Some(Notice::StageGone(actor)) => return Ended::StageGone(actor.as_str()),
             None => return Ended::StageGone(ActorName::Scheduler.as_str()),
         }
@@ -414,10 +436,13 @@ mod tests {
         for (failed, degraded) in [(1, 0), (0, 1), (0, 0)] {
             notify.send(Notice::CyclesEnded { failed, degraded }).unwrap();
             let ended = Ended::Once { failed: failed > 0, degraded: degraded > 0, is_recorded: true };
-            assert_eq!(heed(&mut notices, true).await, ended);
+            assert_eq!(heed(&mut notices, true, &mut || ()).await, ended);
         }
         notify.send(Notice::CyclesEnded { failed: 1, degraded: 0 }).unwrap();
+        notify.send(Notice::CaughtUp).unwrap();
         notify.send(Notice::StageGone(ActorName::Fetcher)).unwrap();
-        assert_eq!(heed(&mut notices, false).await, Ended::StageGone("fetcher"));
+        let mut told = 0;
+        assert_eq!(heed(&mut notices, false, &mut || told += 1).await, Ended::StageGone("fetcher"));
+        assert_eq!(told, 2, "the end of all cycles is the end of those without a pause");
     }
 }

@@ -3,14 +3,51 @@
 use crate::settings::{LogFormat, LogSettings};
 use std::io::{self, IsTerminal};
 use tracing::Level;
-use tracing_subscriber::{filter::Targets, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing_subscriber::{
+    Layer, Registry, filter::Targets, fmt, layer::SubscriberExt, reload, util::SubscriberInitExt,
+};
 
 /// Installs the subscriber; later calls change nothing, so tests may call it too.
 pub fn init(settings: &LogSettings) {
+    install(settings, filter(settings));
+}
+
+/// The same, but until [`Quiet::end`] no more than how it trades, signals, and warnings; of the journal only errors: that
+/// one is new is a warning for a daemon.
+pub fn init_quiet(settings: &LogSettings) -> Quiet {
+    let quiet = Targets::new().with_default(Level::WARN).with_targets([
+        ("sentinel::start_lines", Level::INFO),
+        ("sentinel::signals", Level::INFO),
+        ("sentinel_actors::journal", Level::ERROR),
+    ]);
+    let (quiet, handle) = reload::Layer::new(quiet);
+    install(settings, quiet);
+    Quiet { handle, filter: filter(settings) }
+}
+
+/// A log that says only what is wrong, for a while.
+#[derive(Debug, Clone)]
+pub struct Quiet {
+    handle: reload::Handle<Targets, Registry>,
+    filter: Targets,
+}
+
+impl Quiet {
+    /// From here on the log is what the settings say.
+    pub fn end(&self) {
+        // It fails only where another subscriber was there before, and then nothing was quiet.
+        let _ = self.handle.reload(self.filter.clone());
+    }
+}
+
+fn filter(settings: &LogSettings) -> Targets {
     // actix-server tells its own life at info. What the setting says comes last and so beats it.
     let filter = format!("actix_server=warn,{}", settings.level);
     // Validated with the settings; `info` is only for callers that skipped that.
-    let filter: Targets = filter.parse().unwrap_or_else(|_| Targets::new().with_default(Level::INFO));
+    filter.parse().unwrap_or_else(|_| Targets::new().with_default(Level::INFO))
+}
+
+fn install(settings: &LogSettings, filter: impl Layer<Registry> + Send + Sync) {
     let is_terminal = io::stdout().is_terminal();
     // The convention of no-color.org: set and not empty.
     let colors = is_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());

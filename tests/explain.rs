@@ -116,7 +116,9 @@ async fn a_whole_replay_is_explained_and_an_order_from_bar_to_reply() {
     let life = said(&journal, &["orders", "show", id]);
     assert!(life.contains("sending") && life.contains("daemon") && life.contains(id), "{life}");
     let table = said(&journal, &["orders"]);
-    assert!(table.contains("KIND") && table.contains("POSITION") && table.contains(id), "{table}");
+    assert!(table.contains("PRICE") && table.contains("POSITION") && table.contains(&id[..8]), "{table}");
+    assert!(!table.contains(id) && table.lines().all(|line| line.chars().count() <= 100), "{table}");
+    assert_eq!(said(&journal, &["orders", "show", &id[..13].to_uppercase()]), life);
 }
 
 #[actix_rt::test]

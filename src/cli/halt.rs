@@ -7,7 +7,6 @@ use anyhow::Context;
 use sentinel_actors::{
     adapters::{
         halt_file::{self, HaltFile, HaltState},
-        journal::Store,
         system_clock::SystemClock,
     },
     domain::clock::Clock,
@@ -93,7 +92,7 @@ pub(super) fn resume(args: &ResumeArgs) -> ExitCode {
 }
 
 fn count_afresh(journal: &Path) -> anyhow::Result<()> {
-    let mut store = Store::open_existing(journal)?;
+    let mut store = super::journal::open_to_write(journal)?;
     store.resume(&journal::person(), SystemClock.now()).with_context(|| journal.display().to_string())
 }
 
@@ -140,6 +139,7 @@ fn wrong(message: &str) -> SettingsError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use sentinel_actors::adapters::journal::Store;
 
     fn args(path: &Path) -> Args {
         Args { config: None, halt_file: Some(path.display().to_string()) }

@@ -1,12 +1,13 @@
 //! What the commands that use the journal beside a daemon share: where it is, who asks, and how times are shown.
 
 use crate::settings::{Settings, SettingsError, Sources};
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use chrono::{DateTime, SecondsFormat, Utc};
+use sentinel_actors::adapters::journal::{OpenError, Store};
 use std::{
     collections::HashMap,
     io::{ErrorKind, Write, stdout},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 /// The journal named by the flag, else by the settings.
@@ -24,6 +25,19 @@ pub(super) fn environment() -> HashMap<String, String> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect()
+}
+
+/// Opens it to settle something in it, which not everybody who may read it can.
+pub(super) fn open_to_write(path: &Path) -> anyhow::Result<Store> {
+    Store::open_existing(path).map_err(|error| match error {
+        OpenError::Failed { path, detail } if detail.contains("readonly") => read_only(&path),
+        error => error.into(),
+    })
+}
+
+/// What who may only read it is told.
+pub(super) fn read_only(path: &Path) -> anyhow::Error {
+    anyhow!("{}: this user may read it, but not write: say it as the user that the daemon runs as", path.display())
 }
 
 /// Who asks, as the journal keeps it: `person:<user>`.

@@ -1,7 +1,9 @@
 //! `sentinel orders`: what the journal says of every order, and the settling of what only a person can see. Works
 //! beside a running daemon, which sees what is settled in its next cycle.
 
+mod pick;
 pub(super) mod print;
+mod table;
 
 use super::{fail, journal, refuse};
 use anyhow::{Context, bail};
@@ -16,7 +18,6 @@ use std::{
     path::{Path, PathBuf},
     process::ExitCode,
 };
-use uuid::Uuid;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -41,16 +42,18 @@ pub(super) struct Args {
 enum Command {
     /// One order's whole life: every state it was in, since when, and who said so
     Show {
-        /// The order's id, as `sentinel orders` shows it
-        id: Uuid,
+        /// The order's id, or its first characters, as `sentinel orders` shows them
+        #[arg(value_parser = pick::Beginning::parse)]
+        id: pick::Beginning,
         /// JSON instead of text
         #[arg(long)]
         json: bool,
     },
     /// Settle an order of unknown fate, after a look at the account; the journal keeps who said so
     Resolve {
-        /// The order's id, as `sentinel orders --unresolved` shows it
-        id: Uuid,
+        /// The order's id, or its first characters, as `sentinel orders --unresolved` shows them
+        #[arg(value_parser = pick::Beginning::parse)]
+        id: pick::Beginning,
         /// What the account shows
         fate: Fate,
         /// The broker's ticket of a filled order
@@ -63,8 +66,9 @@ enum Command {
     /// Say that the position a filled order made is open no more; matters where the gateway's positions cannot be
     /// believed, and the journal's fills count instead
     Closed {
-        /// The id of the order that made the position
-        id: Uuid,
+        /// The id of the order that made the position, or its first characters
+        #[arg(value_parser = pick::Beginning::parse)]
+        id: pick::Beginning,
         /// What was seen, and where
         #[arg(long, value_name = "TEXT")]
         note: String,
@@ -86,9 +90,9 @@ pub(super) fn main(args: &Args) -> ExitCode {
     };
     let done = match &args.command {
         None => list(&path, args),
-        Some(Command::Show { id, json }) => show(&path, *id, *json || args.json),
-        Some(Command::Resolve { id, fate, ticket, note }) => resolve(&path, *id, (*fate, *ticket), note),
-        Some(Command::Closed { id, note }) => closed(&path, *id, note),
+        Some(Command::Show { id, json }) => show(&path, id, *json || args.json),
+        Some(Command::Resolve { id, fate, ticket, note }) => resolve(&path, id, (*fate, *ticket), note),
+        Some(Command::Closed { id, note }) => closed(&path, id, note),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -102,18 +106,19 @@ fn list(path: &Path, args: &Args) -> anyhow::Result<()> {
         let rows: Vec<_> = orders.iter().map(print::as_json).collect();
         return journal::print(&format!("{}\n", serde_json::to_string_pretty(&rows)?));
     }
-    journal::print(&print::table(&orders))
+    journal::print(&table::table(&orders))
 }
 
-fn show(path: &Path, id: Uuid, json: bool) -> anyhow::Result<()> {
-    let life = Store::open_read_only(path)?.order_life(id).or_else(|error| refused(path, error))?;
+fn show(path: &Path, id: &pick::Beginning, json: bool) -> anyhow::Result<()> {
+    let store = Store::open_read_only(path)?;
+    let life = store.order_life(id.find(&store, path)?).or_else(|error| refused(path, error))?;
     if json {
         return journal::print(&format!("{}\n", serde_json::to_string_pretty(&print::life_as_json(&life))?));
     }
     journal::print(&print::life(&life))
 }
 
-fn resolve(path: &Path, id: Uuid, fate: (Fate, Option<i64>), note: &str) -> anyhow::Result<()> {
+fn resolve(path: &Path, id: &pick::Beginning, fate: (Fate, Option<i64>), note: &str) -> anyhow::Result<()> {
     let verdict = match fate {
         (Fate::Filled, Some(ticket)) if ticket >= 0 => Verdict::Filled { ticket },
         (Fate::Filled, _) => bail!("a filled order needs the broker's ticket: --ticket N (0 if the gateway has none)"),
@@ -121,15 +126,17 @@ fn resolve(path: &Path, id: Uuid, fate: (Fate, Option<i64>), note: &str) -> anyh
         (Fate::Rejected, Some(_)) => bail!("a rejected order has no ticket: leave out --ticket, or say filled"),
     };
     let note = journal::note(note)?;
-    let mut store = Store::open_existing(path)?;
+    let mut store = journal::open_to_write(path)?;
+    let id = id.find(&store, path)?;
     store.resolve(id, verdict, &journal::person(), note, SystemClock.now()).or_else(|error| refused(path, error))?;
     println!("{id} is settled. A running daemon trades its symbol again from its next cycle on.");
     Ok(())
 }
 
-fn closed(path: &Path, id: Uuid, note: &str) -> anyhow::Result<()> {
+fn closed(path: &Path, id: &pick::Beginning, note: &str) -> anyhow::Result<()> {
     let note = journal::note(note)?;
-    let mut store = Store::open_existing(path)?;
+    let mut store = journal::open_to_write(path)?;
+    let id = id.find(&store, path)?;
     store.mark_closed(id, &journal::person(), note, SystemClock.now()).or_else(|error| refused(path, error))?;
     println!("The position of {id} counts no more. A running daemon sees it in its next cycle.");
     Ok(())
@@ -151,6 +158,7 @@ fn refused<T>(path: &Path, error: JournalError) -> anyhow::Result<T> {
         JournalError::Transition { from, .. } => bail!(
             "the order is {from}: only one that is unknown can be settled; `sentinel orders --unresolved` lists them"
         ),
+        JournalError::Failed(why) if why.contains("readonly") => Err(journal::read_only(path)),
         error => Err(error).with_context(|| path.display().to_string()),
     }
 }

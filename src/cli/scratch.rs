@@ -1,7 +1,8 @@
-//! A folder for the time of one run, removed at its end.
+//! A folder for the time of one run, removed at its end. Nobody else looks into it.
 
 use std::{
     fs, io,
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -15,7 +16,7 @@ impl Scratch {
     pub(super) fn new() -> io::Result<Self> {
         let nanos = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
         let path = std::env::temp_dir().join(format!("sentinel-demo-{}-{nanos}", std::process::id()));
-        fs::create_dir(&path)?;
+        fs::DirBuilder::new().mode(0o700).create(&path)?;
         Ok(Self(path))
     }
 
@@ -28,5 +29,21 @@ impl Drop for Scratch {
     fn drop(&mut self) {
         // What stays behind is in the system's temporary folder.
         let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn nobody_else_looks_into_it_and_it_goes_with_its_run() {
+        let scratch = Scratch::new().unwrap();
+        let path = scratch.path().to_owned();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
+        fs::write(path.join("journal.db"), "x").unwrap();
+        drop(scratch);
+        assert!(!path.exists());
     }
 }

@@ -10,6 +10,7 @@ mod page;
 mod plot;
 mod progress;
 mod record;
+mod schedule;
 mod tables;
 mod text;
 mod verdict;
@@ -68,7 +69,14 @@ async fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let Some(first) = first_look(&client, stop.as_mut()).await? else {
         anyhow::bail!("stopped before the first look at {url}: there is nothing to report");
     };
-    let soak = Soak { args, client, files, began_at: Utc::now(), began: Instant::now() };
+    let cycle_s = match args.cycle_seconds {
+        Some(said) => said,
+        None => tokio::select! {
+            () = stop.as_mut() => anyhow::bail!("stopped before the first look at {url}: there is nothing to report"),
+            asked = schedule::period_s(&client) => asked?,
+        },
+    };
+    let soak = Soak { args, cycle_s, client, files, began_at: Utc::now(), began: Instant::now() };
     let (record, ended) = soak.watch(first, stop.as_mut()).await;
     soak.conclude(&record, ended)
 }
@@ -103,6 +111,8 @@ fn may_come(blank: &Blank) -> bool {
 /// A run under way.
 struct Soak<'a> {
     args: &'a Args,
+    /// The schedule's period, seconds.
+    cycle_s: f64,
     client: Client,
     files: Files,
     began_at: DateTime<Utc>,
@@ -114,11 +124,11 @@ impl Soak<'_> {
     /// Looks once a period and at the end, until the time is over or a signal comes.
     async fn watch(&self, first: Look, mut stop: Stop<'_>) -> (Record, Ended) {
         let run = Duration::from_secs_f64(self.args.minutes * 60.0);
-        let mut record = Record::begin(first, run.as_secs_f64(), self.args.period, self.args.cycle_seconds);
+        let mut record = Record::begin(first, run.as_secs_f64(), self.args.period, self.cycle_s);
         let mut progress = Progress::new();
         let mut written = None;
         let ended = loop {
-            progress.show(&record, self.args.minutes, self.args.cycle_seconds);
+            progress.show(&record, self.args.minutes);
             if written.is_none_or(|at: Instant| at.elapsed() >= WRITE_EVERY) {
                 written = Some(Instant::now());
                 if let Err(error) = self.write(&record, Ended::Running) {

@@ -34,7 +34,8 @@ make_debian() {
     rm -rf "$scratch"/root/var/cache/apt/* "$scratch"/root/var/lib/apt/lists/* "$scratch"/root/var/log/*
     find "$scratch/root/usr/share/doc" -type f ! -name copyright -delete
     rm -rf "$scratch"/root/usr/share/{man,info,locale}/*
-    printf 'path-exclude /usr/share/%s/*\n' doc man info locale >"$scratch/root/etc/dpkg/dpkg.cfg.d/docker"
+    { printf 'path-exclude /usr/share/%s/*\n' doc man info locale; echo 'path-include /usr/share/doc/*/copyright'; } \
+        >"$scratch/root/etc/dpkg/dpkg.cfg.d/docker"
     tar -C "$scratch/root" -c . | docker import --change 'CMD ["bash"]' - "$debian"
     rm -rf "$scratch/root"
 }

@@ -1,5 +1,15 @@
 """`sentinel demo`: no key, no network, no arguments needed, and within seconds everything is to be seen."""
 
+import re
+import shlex
+import socket
+import stat
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
 from parts.contract import EIGHTEEN, FAILURE_COUNTERS
 from parts.daemon import free_port, wait_until
 from parts.exposition import PREFIX
@@ -24,7 +34,7 @@ def test_within_15_seconds_a_person_sees_it_trade(rig):
             assert sum(values) > 0, family.name
     assert metrics.sum("trading_signals_executed_total") > 0
     assert daemon.get("/health")[0] == 200
-    assert f"http://127.0.0.1:{port}" in daemon.output() or f"http://localhost:{port}" in daemon.output()
+    wait_until("its address", lambda: f"http://127.0.0.1:{port}/metrics" in daemon.output(), 15)
     assert "/metrics" in daemon.output()
     assert "0.40" in daemon.output(), "its own threshold is printed"
     wait_until("readiness", lambda: daemon.get("/readyz")[0] == 200, 5)
@@ -38,3 +48,104 @@ def test_two_demos_run_side_by_side(rig):
         demo.port = port
         demo.after_cycles(2)
     assert [demo.stop()[0] for demo in demos] == [0, 0]
+
+
+def greeted(daemon, timeout_s: float = 20) -> str:
+    """All it has said, once its greeting has ended."""
+    wait_until("the greeting", lambda: "Ctrl-C stops it." in daemon.output(), timeout_s)
+    return daemon.out.read_text()
+
+
+def test_the_greeting_is_the_last_thing_on_the_screen_and_not_under_200_lines(rig):
+    port = free_port()
+    text = {"SENTINEL__LOG__FORMAT": "text"}
+    daemon = rig.command("demo", "--cycle-seconds", "0.3", "--metrics-port", str(port), **text)
+    daemon.port = port
+    said = greeted(daemon)
+    lines = said.splitlines()
+    assert lines[0] == "Sentinel demo: the first 200 recorded bars run without a pause ..."
+    assert "LIVE: orders leave" in lines[1], "how it trades is the one line of the log"
+    assert re.match(r"200 cycles in \d+\.\d s, \d+ orders\. ", lines[2]), said
+    assert len(lines) < 25 and max(map(len, lines[2:])) < 150, "a screenful"
+    assert daemon.metrics()("trading_cycles_total") >= 200, "behind the burst"
+    # For a few seconds, in which cycles go on, nobody says anything; then there is a line for each.
+    time.sleep(2.5)
+    assert daemon.out.read_text() == said and daemon.metrics()("trading_cycles_total") >= 204
+    wait_until("a line for each bar", lambda: daemon.out.read_text().count("outcome=\"ok\"") >= 2, 15)
+    assert daemon.stop()[0] == 0
+
+
+def test_who_says_how_much_is_logged_gets_every_line(rig):
+    daemon = rig.command("demo", "--metrics-port", str(free_port()), SENTINEL__LOG__LEVEL="info")
+    greeted(daemon)
+    assert sum(line["message"] == "cycle" for line in daemon.logs()) >= 200
+
+
+def test_a_signal_in_the_quiet_time_is_answered_in_the_log(rig):
+    daemon = rig.command("demo", "--metrics-port", str(free_port()))
+    greeted(daemon)
+    assert daemon.stop()[0] == 0
+    assert [line["message"] for line in daemon.logs()][-1] == "stopped"
+
+
+def test_what_it_says_to_type_works_in_a_second_terminal(rig, tmp_path):
+    daemon = rig.command("demo", "--metrics-port", str(free_port()))
+    typed = [line.strip() for line in greeted(daemon).splitlines() if re.match(r"  \S.* --journal ", line)]
+    assert [shlex.split(line)[1] for line in typed] == ["explain", "orders"]
+    # Another folder, no variables, and whatever the shell makes of the line.
+    env = {"PATH": "/usr/bin:/bin"}
+    explained, orders = [
+        subprocess.run(["sh", "-c", line], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=20)
+        for line in typed
+    ]
+    assert explained.returncode == 0 and "EURUSD" in explained.stdout, explained.stderr
+    assert orders.returncode == 0 and "filled" in orders.stdout and "POSITION" in orders.stdout, orders.stderr
+    folder = Path(shlex.split(typed[0])[-1]).parent
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert daemon.stop()[0] == 0 and not folder.exists()
+
+
+def reachable(port: int, address: str) -> bool:
+    """Whether anybody listens there."""
+    try:
+        socket.create_connection((address, port), 2).close()
+    except ConnectionRefusedError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("args", "env", "everywhere"),
+    [
+        ([], {}, False),
+        (["--bind", "0.0.0.0"], {}, True),
+        ([], {"SENTINEL_DEMO_BIND": "0.0.0.0"}, True),
+        ([], {"SENTINEL__METRICS__BIND": "0.0.0.0"}, True),
+        (["--bind", "127.0.0.1"], {"SENTINEL_DEMO_BIND": "0.0.0.0", "SENTINEL__METRICS__BIND": "0.0.0.0"}, False),
+    ],
+    ids=["unasked", "by a flag", "in an image", "by the setting", "the flag wins"],
+)
+def test_it_listens_on_loopback_unless_it_is_told_otherwise(rig, args, env, everywhere):
+    port = free_port()
+    daemon = rig.command("demo", "--metrics-port", str(port), *args, **env)
+    daemon.port = port
+    daemon.wait_serving()
+    # All of 127/8 is this machine's; who listens on 127.0.0.1 alone does not answer there.
+    assert (reachable(port, "127.0.0.1"), reachable(port, "127.0.0.2")) == (True, everywhere)
+
+
+def test_an_address_that_is_none_is_refused_by_name(rig):
+    refused = rig.command("demo", SENTINEL_DEMO_BIND="not an address")
+    assert refused.wait_exit()[0] == 64 and "metrics.bind" in refused.output()
+
+
+def test_a_port_that_is_taken_and_few_cycles_are_greeted_too(rig):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        daemon = rig.command("demo", "--cycles", "3", "--metrics-port", str(port))
+        said = greeted(daemon)
+        assert f"Port {port} cannot be bound" in said and "3 cycles in " in said
+        assert "cannot listen for HTTP" in said, "what is wrong is said in the first seconds, too"
+    assert daemon.stop()[0] == 0

@@ -84,6 +84,8 @@ def flood(binary: Path, directory: Path, seconds: int) -> tuple[list[float], lis
     port = free_port()
     # Every client is let in: with fewer places the idle ones would shield the daemon from the flood.
     settings = {"SENTINEL__METRICS__BIND": "127.0.0.1", "SENTINEL__METRICS__CONNECTIONS_MAX": "4000"}
+    # A demo logs its first cycles only for who asks for it.
+    settings["SENTINEL__LOG__LEVEL"] = "info"
     args = ["demo", "--cycle-seconds", str(PACE_S), "--metrics-port", str(port)]
     daemon = Daemon(binary, args, environment(**settings, TMPDIR=str(directory)), directory / "demo", port)
     crowd = None

@@ -1,6 +1,7 @@
 """The image of docker/Dockerfile: what is in it, what it says about itself, and what must not be in it."""
 
 import json
+import re
 import subprocess
 import tomllib
 
@@ -61,6 +62,23 @@ def test_the_settings_are_the_repositorys_own(image, engine):
     for name in ("base.toml", "production.toml"):
         read = engine.once(image, f"/etc/sentinel/{name}", options=["--entrypoint=cat"])
         assert read.stdout == (ROOT / "config" / name).read_text()
+
+
+def test_it_hands_out_the_notices_of_all_that_is_linked_in(image, engine):
+    read = engine.once(image, "/usr/share/doc/sentinel/THIRD-PARTY-NOTICES", options=["--entrypoint=cat"])
+    assert read.stdout.count("\nOf ") > 50 and "As a special exception, copyright holders" in read.stdout
+    for crate in ("actix-web", "rusqlite", "rustls", "zmq"):
+        assert re.search(rf"^{crate} \d\S*  \S", read.stdout, re.MULTILINE), crate
+
+
+def test_its_demo_is_there_for_who_publishes_the_port(image):
+    assert "SENTINEL_DEMO_BIND=0.0.0.0" in inspect(image)["Config"]["Env"]
+
+
+def test_both_base_images_can_be_named_by_digest():
+    """Each FROM is an argument and nothing else, so that NAME@sha256:... is as good as NAME:TAG."""
+    text = (ROOT / "docker/Dockerfile").read_text()
+    assert re.findall(r"^FROM (.*)$", text, re.MULTILINE) == ["${RUST_IMAGE} AS builder", "${DEBIAN_IMAGE}"]
 
 
 def test_it_knows_whom_to_trust(image, engine):

@@ -21,12 +21,12 @@ CHROMIUM += ["--disable-background-networking", "--disable-component-update", "-
 
 
 class Soak:
-    """A `sentinel soak` under way, every second five looks, a cycle due every second."""
+    """A `sentinel soak` under way, every second five looks; when cycles are due it has to know from the daemon."""
 
     def __init__(self, rig, port: int, out: Path, minutes: float, *args: str):
         self.out = out
         flags = ["--url", f"http://127.0.0.1:{port}", "--out", str(out), "--minutes", str(minutes)]
-        self.process = rig.command("soak", *flags, "--period", "0.2", "--cycle-seconds", "1", *args)
+        self.process = rig.command("soak", *flags, "--period", "0.2", *args)
 
     def wait_begun(self):
         """Returns once it has written its first report."""
@@ -90,6 +90,7 @@ def test_a_demo_in_good_order_is_healthy_and_its_page_shows_it(rig, tmp_path):
     assert "HEALTHY, after 0.1 minutes" in soak.process.output()
 
     cycles = findings["cycles"]
+    assert findings["cycle_seconds"] == 1, "as /health says"
     assert before <= cycles["count_first"] < cycles["count_last"] <= after("trading_cycles_total")
     assert cycles["done"] == cycles["count_last"] - cycles["count_first"]
     assert cycles["due"] == int(findings["minutes_watched"] * 60) and cycles["due"] >= 6
@@ -196,7 +197,11 @@ def test_a_page_behind_a_password_is_watched_with_it(rig, tmp_path):
     soak = Soak(rig, rig.market.port, tmp_path / "a", 0.02)
     assert soak.process.wait_exit()[0] == 1 and "--user NAME --password-file FILE" in soak.process.output()
     login = ["--user", "hub", "--password-file", str(tmp_path / "password")]
-    code, findings = Soak(rig, rig.market.port, tmp_path / "b", 0.02, *login).end()
+    # This one has the same page everywhere, so its /health says nothing.
+    told = Soak(rig, rig.market.port, tmp_path / "c", 0.02, *login).process
+    assert told.wait_exit(20)[0] == 1 and "/health does not say how often" in told.output()
+    assert "--cycle-seconds N" in told.output() and not (tmp_path / "c/soak.json").exists()
+    code, findings = Soak(rig, rig.market.port, tmp_path / "b", 0.02, "--cycle-seconds", "1", *login).end()
     # No cycle ever ends there.
     assert code == 1 and findings["looks"]["failed"] == 0 and "cycles_done" in failed(findings)
     assert "s3cret" not in (tmp_path / "b/soak.json").read_text()
@@ -219,6 +224,20 @@ def test_what_cannot_be_watched_or_written_is_said_with_a_way_out(rig, tmp_path)
     assert absent.wait_exit(20)[0] == 1
     assert "cannot connect" in absent.output() and "sentinel demo" in absent.output()
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(("soak", "."))] == []
+
+
+@pytest.mark.parametrize(("schedule", "period_s"), [("* * * * * *", 1), ("*/3 * * * * *", 3)])
+def test_the_schedule_is_the_daemons_unless_a_flag_says_otherwise(rig, tmp_path, schedule, period_s):
+    daemon = rig.start("--schedule", schedule)
+    daemon.after_cycles(1)
+    port = daemon.port
+    assert json.loads(daemon.get("/health")[2])["period_seconds"] == period_s
+    # As few cycles as the daemon's own schedule makes are enough.
+    code, findings = Soak(rig, port, tmp_path / "a", 0.12, *LENIENT).end()
+    assert (findings["cycle_seconds"], findings["cycles"]["due"]) == (period_s, 7 // period_s)
+    assert code == 0, findings["checks"]
+    code, findings = Soak(rig, port, tmp_path / "b", 0.05, "--cycle-seconds", "0.1", *LENIENT).end()
+    assert findings["cycle_seconds"] == 0.1 and (code, failed(findings)) == (1, {"cycles_done"})
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -24,7 +24,7 @@ def demo(binary, tmp_path_factory):
     """A real daemon that ends a cycle every second and listens on every address."""
     port = free_port()
     env = environment(METRICS_PORT=str(port), **LIVE)
-    daemon = Daemon(binary, ["demo", "--cycle-seconds", "1"], env, tmp_path_factory.mktemp("demo") / "daemon", port)
+    daemon = Daemon(binary, ["demo", "--cycle-seconds", "1", "--bind", "0.0.0.0"], env, tmp_path_factory.mktemp("demo") / "daemon", port)
     daemon.after_cycles(200, 60)
     yield daemon
     daemon.close()

@@ -187,6 +187,7 @@ impl State {
             revision: self.build.revision.clone(),
             mode: if self.live { "live" } else { "dry_run" },
             uptime_seconds: seconds(uptime),
+            period_seconds: seconds(self.period),
             last_cycle: self.last_cycle.map(|cycle| CycleHealth {
                 cycle_id: cycle.cycle_id,
                 age_seconds: seconds(now.saturating_sub(cycle.finished_at)),

@@ -1,4 +1,4 @@
-//! How an order looks: a row of the table, its whole life, and both as JSON.
+//! How an order looks: its whole life, in words and as JSON.
 
 use crate::cli::journal::{time, time_ms};
 use sentinel_actors::{
@@ -8,20 +8,19 @@ use sentinel_actors::{
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
-const TITLE: [&str; 10] =
-    ["ID", "SYMBOL", "BAR CLOSE (UTC)", "KIND", "SIDE", "LOTS", "STATE", "TICKET", "POSITION", "REASON"];
-
 /// What an order is for.
 const fn kind(order: &OrderRow) -> &'static str {
     if order.closes.is_some() { "close" } else { "open" }
 }
 
-/// Whether the position it made counts as open; `-` if it made none.
-fn position(order: &OrderRow) -> &'static str {
+/// Whether the position it made counts as open; `None` if it made none. One that counts no more because the other side
+/// was filled later may stand beside that all the same, on an account that holds both: only the broker knows.
+pub(super) fn position(order: &OrderRow) -> Option<&'static str> {
     match (order.state, order.closes, order.closed_at_ms) {
-        (OrderState::Filled, None, None) => "open",
-        (OrderState::Filled, None, Some(_)) => "closed",
-        _ => "-",
+        (OrderState::Filled, None, None) => Some("open"),
+        (OrderState::Filled, None, Some(_)) if order.is_close_known => Some("closed"),
+        (OrderState::Filled, None, Some(_)) => Some("unknown"),
+        _ => None,
     }
 }
 
@@ -32,6 +31,7 @@ pub(in crate::cli) fn as_json(order: &OrderRow) -> Value {
         "ticket": order.ticket, "kind": kind(order), "closes": order.closes, "side": order.side,
         "volume": (order.volume > 0.0).then_some(order.volume), "dialect": order.dialect, "filled_volume": order.filled_volume, "stop_loss": order.stop_loss, "take_profit": order.take_profit,
         "price": order.price, "reason": order.reason, "closed_at_ms": order.closed_at_ms,
+        "position": position(order),
         "account": order.account, "model": order.model,
         "created_at_ms": order.created_at_ms, "updated_at_ms": order.updated_at_ms,
     })
@@ -59,12 +59,12 @@ pub(in crate::cli) fn content(order: &OrderRow) -> String {
 }
 
 /// The lots that were filled, if they are not those that were ordered.
-fn other_volume(order: &OrderRow) -> Option<f64> {
+pub(super) fn other_volume(order: &OrderRow) -> Option<f64> {
     order.filled_volume.filter(|volume| (volume - order.volume).abs() > LOTS_APART)
 }
 
 /// `0.1`, `0.05 of 0.1`, or `own` where the order could not say how much.
-fn lots(order: &OrderRow) -> String {
+pub(super) fn lots(order: &OrderRow) -> String {
     match (order.volume > 0.0, other_volume(order)) {
         (true, None) => order.volume.to_string(),
         (true, Some(part)) => format!("{part} of {}", order.volume),
@@ -107,9 +107,13 @@ pub(in crate::cli) fn steps(life: &OrderLife, indent: &str) -> String {
 pub(super) fn life(life: &OrderLife) -> String {
     let order = &life.order;
     let position = match (position(order), order.closed_at_ms) {
-        ("-", _) => "none, or not known".into(),
-        (_, Some(at_ms)) => format!("closed, counts no more since {}", time_ms(at_ms)),
-        (open, None) => format!("counts as {open}"),
+        (None, _) => "none, or not known".into(),
+        (Some("unknown"), Some(at_ms)) => format!(
+            "unknown: counts no more since {}, when the other side was filled; the terminal shows whether it is open",
+            time_ms(at_ms)
+        ),
+        (Some(_), Some(at_ms)) => format!("closed, counts no more since {}", time_ms(at_ms)),
+        (Some(open), None) => format!("counts as {open}"),
     };
     let (symbol, bar) = (&order.symbol, time(order.bar_close_time));
     format!(
@@ -122,33 +126,4 @@ pub(super) fn life(life: &OrderLife) -> String {
         outcome(order),
         steps(life, "  ")
     )
-}
-
-/// All orders, one a line.
-pub(super) fn table(orders: &[OrderRow]) -> String {
-    if orders.is_empty() {
-        return "no orders\n".into();
-    }
-    let cells = |order: &OrderRow| {
-        [
-            order.id.to_string(),
-            order.symbol.clone(),
-            time(order.bar_close_time),
-            order.closes.map_or_else(|| kind(order).into(), |ticket| format!("close {ticket}")),
-            order.side.clone(),
-            lots(order),
-            order.state.to_string(),
-            order.ticket.map_or_else(|| "-".into(), |ticket| ticket.to_string()),
-            position(order).to_owned(),
-            order.reason.clone().unwrap_or_default(),
-        ]
-    };
-    let rows: Vec<_> = std::iter::once(TITLE.map(str::to_owned)).chain(orders.iter().map(cells)).collect();
-    let widths: [usize; TITLE.len()] =
-        std::array::from_fn(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0));
-    let line = |row: &[String; TITLE.len()]| {
-        let padded = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
-        format!("{}\n", padded.collect::<Vec<_>>().join("  ").trim_end())
-    };
-    rows.iter().map(line).collect()
 }

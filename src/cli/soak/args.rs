@@ -29,9 +29,9 @@ pub(in crate::cli) struct Args {
     /// Pause between two looks; fractions allowed
     #[arg(long, value_name = "SECONDS", default_value = "15", value_parser = seconds)]
     pub(super) period: f64,
-    /// The schedule's period, from which cycles come due
-    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
-    pub(super) cycle_seconds: f64,
+    /// The schedule's period, from which cycles come due [default: what the daemon's /health says]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(super) cycle_seconds: Option<f64>,
     #[command(flatten)]
     pub(super) limits: Limits,
 }
@@ -133,7 +133,7 @@ mod tests {
     #[test]
     fn minutes_are_all_that_has_to_be_said() {
         let args = parsed(&["--minutes", "0.1"]).unwrap();
-        assert_eq!((args.minutes, args.period, args.cycle_seconds), (0.1, 15.0, 60.0));
+        assert_eq!((args.minutes, args.period, args.cycle_seconds), (0.1, 15.0, None));
         assert_eq!((args.limits.cycles_done_min, args.limits.missed_ticks_max), (99.0, 0.0));
         assert!(args.validate().is_ok());
         assert!(parsed(&[]).unwrap_err().contains("--minutes"));

@@ -51,7 +51,7 @@ pub(super) struct Findings {
 
 #[derive(Debug, Serialize)]
 pub(super) struct Cycles {
-    /// By the clock and --cycle-seconds.
+    /// By the clock and the schedule's period.
     pub(super) due: f64,
     pub(super) done: Option<f64>,
     pub(super) failed: Option<f64>,
@@ -118,10 +118,10 @@ impl Findings {
             minutes_planned: args.minutes,
             minutes_watched: elapsed_s / 60.0,
             period_seconds: args.period,
-            cycle_seconds: args.cycle_seconds,
+            cycle_seconds: record.cycle_s,
             checks: Vec::new(),
             cycles: Cycles {
-                due: math::due_cycles(elapsed_s, args.cycle_seconds),
+                due: math::due_cycles(elapsed_s, record.cycle_s),
                 done: record.total(CYCLES),
                 failed: record.total(CYCLES_FAILED),
                 missed_ticks: record.total(TICKS_MISSED),

@@ -117,18 +117,18 @@ fn one_cycle_may_be_under_way_and_none_done_is_never_enough() {
 
 #[test]
 fn far_more_cycles_than_were_due_is_a_wrong_period_and_no_pass() {
-    let done_of_100 = |done: f64, period_s: &str| {
-        let mut record = Record::begin(look(7.0), 6_000.0, 15.0, 60.0);
+    let done_of_100 = |done: f64, period_s: f64| {
+        let mut record = Record::begin(look(7.0), 6_000.0, 15.0, period_s);
         record.push(6_000.0, Ok(look(7.0 + done)));
-        found(&record, &args(&["--cycle-seconds", period_s]))
+        found(&record, &args(&[]))
     };
-    assert!(done_of_100(110.0, "60").is_healthy);
-    let busy = done_of_100(3_000.0, "60");
+    assert!(done_of_100(110.0, 60.0).is_healthy);
+    let busy = done_of_100(3_000.0, 60.0);
     assert_eq!(outcomes(&busy, Outcome::Failed), ["cycles_done"]);
     assert!(busy.checks[0].note.contains("set --cycle-seconds to the schedule's period"), "{:?}", busy.checks[0]);
-    assert!(done_of_100(3_000.0, "2").is_healthy);
-    assert!(done_of_100(3.0, "6000").is_healthy, "of one, two more may be its neighbours");
-    assert!(!done_of_100(4.0, "6000").is_healthy);
+    assert!(done_of_100(3_000.0, 2.0).is_healthy);
+    assert!(done_of_100(3.0, 6_000.0).is_healthy, "of one, two more may be its neighbours");
+    assert!(!done_of_100(4.0, 6_000.0).is_healthy);
 }
 
 #[test]

@@ -25,16 +25,16 @@ impl Progress {
         Self { is_terminal: io::stderr().is_terminal(), said_at: None }
     }
 
-    pub(super) fn show(&mut self, record: &Record, minutes: f64, cycle_s: f64) {
+    pub(super) fn show(&mut self, record: &Record, minutes: f64) {
         let mut err = io::stderr().lock();
         // A terminal that is gone is no reason to end a soak.
         if self.is_terminal {
             // Cut off at the edge: a line that wraps could not be overwritten.
-            let _ = write!(err, "\r\x1b[?7l{}\x1b[K\x1b[?7h", line(record, minutes, cycle_s));
+            let _ = write!(err, "\r\x1b[?7l{}\x1b[K\x1b[?7h", line(record, minutes));
             let _ = err.flush();
         } else if self.said_at.is_none_or(|at| at.elapsed() >= QUIET) {
             self.said_at = Some(Instant::now());
-            let _ = writeln!(err, "{}", line(record, minutes, cycle_s));
+            let _ = writeln!(err, "{}", line(record, minutes));
         }
     }
 
@@ -46,7 +46,7 @@ impl Progress {
     }
 }
 
-fn line(record: &Record, minutes: f64, cycle_s: f64) -> String {
+fn line(record: &Record, minutes: f64) -> String {
     let elapsed_s = record.elapsed_s();
     let known = |value: Option<f64>| value.map_or_else(|| "?".to_owned(), |value| value.to_string());
     let newest = record.looks.last().and_then(|(_, found)| found.as_ref().ok());
@@ -58,7 +58,7 @@ fn line(record: &Record, minutes: f64, cycle_s: f64) -> String {
         "{:.1}/{minutes} min  cycles {}/{}  failed {}  missed {}  restarts {}  failed looks {}  {state}",
         elapsed_s / 60.0,
         known(record.total(CYCLES)),
-        math::due_cycles(elapsed_s, cycle_s),
+        math::due_cycles(elapsed_s, record.cycle_s),
         known(record.total(CYCLES_FAILED)),
         known(record.total(TICKS_MISSED)),
         record.restarts.len(),
@@ -77,10 +77,10 @@ mod tests {
         let counters = BTreeMap::from([((CYCLES, Vec::new()), 7.0), ((CYCLES_FAILED, Vec::new()), 2.0)]);
         let look = Look { counters, memory_bytes: Some(3.0 * MIB), ..Look::default() };
         let mut record = Record::begin(look, 600.0, 15.0, 60.0);
-        let begun = line(&record, 10.0, 60.0);
+        let begun = line(&record, 10.0);
         assert_eq!(begun, "0.0/10 min  cycles 0/0  failed 0  missed ?  restarts 0  failed looks 0  3.0 MiB");
         record.push(61.0, Err(Blank { kind: "connect".into(), what: String::new() }));
-        let blank = line(&record, 10.0, 60.0);
+        let blank = line(&record, 10.0);
         assert_eq!(blank, "1.0/10 min  cycles 0/1  failed 0  missed ?  restarts 0  failed looks 1  no answer");
     }
 }

@@ -60,6 +60,8 @@ pub(super) struct Record {
     pub(super) timings: [Buckets; TIMINGS.len()],
     pub(super) windows: Vec<Window>,
     pub(super) window_s: f64,
+    /// The schedule's period.
+    pub(super) cycle_s: f64,
     newest: Look,
     newest_at_s: f64,
 }
@@ -78,6 +80,7 @@ impl Record {
             timings: Default::default(),
             windows: Vec::new(),
             window_s,
+            cycle_s,
             newest: first,
             newest_at_s: 0.0,
         };

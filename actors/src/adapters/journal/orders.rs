@@ -22,7 +22,11 @@ const PROOF: &str = "proof";
 pub(super) const COLUMNS: &str =
     "id, account, symbol, model, bar_close_time, side, volume, state, ticket, price, reason,
     created_at_ms, updated_at_ms, closes, closed_at_ms, stop_loss, take_profit, filled_volume,
-    dialect";
+    dialect,
+    coalesce(account_mode IS 'netting'
+    OR (account, lower(gateway_name), ticket) IN (SELECT account, lower(gateway_name), closes FROM orders
+                                                  WHERE state = 'filled' AND closes IS NOT NULL)
+    OR EXISTS (SELECT 1 FROM order_events WHERE order_id = orders.id AND who LIKE 'person:%' AND note LIKE 'closed: %'), 0)";
 
 /// The part of an order's identity that is the daemon's, not the order's.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,6 +78,9 @@ pub struct OrderRow {
     pub reason: Option<String>,
     /// Since when its position counts no more, unix milliseconds; `None` while it does, or if it never made one.
     pub closed_at_ms: Option<i64>,
+    /// Whether the journal knows that a position which counts no more is closed: an order of ours closed it, a person said
+    /// so, or the account holds one position per instrument. Without that it only makes room for one of the other side.
+    pub is_close_known: bool,
     /// Unix milliseconds.
     pub created_at_ms: i64,
     /// Unix milliseconds.
@@ -178,6 +185,21 @@ impl Store {
             let sql = format!("SELECT {COLUMNS} FROM orders WHERE state = 'unknown' OR NOT ?1 ORDER BY rowid");
             let mut statement = self.connection.prepare(&sql)?;
             statement.query_map([unresolved_only], order_row)?.collect::<rusqlite::Result<Vec<_>>>()
+        };
+        read().map_err(broken)
+    }
+
+    /// The ids that begin so, hyphens and capitals aside, oldest first; at most `max` of them.
+    ///
+    /// # Errors
+    /// [`JournalError::Failed`].
+    pub fn ids_that_begin(&self, beginning: &str, max: u32) -> Result<Vec<Uuid>, JournalError> {
+        let read = || {
+            let sql =
+                "SELECT id FROM orders WHERE substr(replace(id, '-', ''), 1, length(?1)) = ?1 ORDER BY rowid LIMIT ?2";
+            let mut statement = self.connection.prepare(sql)?;
+            let beginning = beginning.replace('-', "").to_ascii_lowercase();
+            statement.query_map(params![beginning, max], |row| parsed(row, 0))?.collect::<rusqlite::Result<_>>()
         };
         read().map_err(broken)
     }
@@ -348,6 +370,7 @@ pub(super) fn order_row(row: &Row<'_>) -> rusqlite::Result<OrderRow> {
         take_profit: row.get(16)?,
         filled_volume: row.get(17)?,
         dialect: row.get(18)?,
+        is_close_known: row.get(19)?,
     })
 }
 

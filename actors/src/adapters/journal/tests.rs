@@ -13,6 +13,8 @@ use crate::domain::{
 use tempfile::TempDir;
 use uuid::Uuid;
 
+mod reading;
+
 const BAR: i64 = 1_500_000_000;
 const NOW: Duration = Duration::from_secs(1_763_812_800);
 const DAY: Duration = Duration::from_secs(86_400);

@@ -38,6 +38,8 @@ pub struct Health {
     pub mode: &'static str,
     /// Time since the start, seconds.
     pub uptime_seconds: f64,
+    /// Time between two due cycles, seconds.
+    pub period_seconds: f64,
     /// The last cycle that ended.
     pub last_cycle: Option<CycleHealth>,
     /// How each step is, in the order of a cycle.

@@ -40,6 +40,14 @@ fn before_the_first_cycle_it_is_well_but_neither_ready_nor_started() {
 }
 
 #[test]
+fn it_says_how_often_a_cycle_is_due() {
+    assert_eq!(assess(&state(), 1).period_seconds, 60.0);
+    let half = State { period: Duration::from_millis(500), ..state() };
+    let shown = serde_json::to_value(assess(&half, 1)).unwrap();
+    assert_eq!(shown["period_seconds"], 0.5);
+}
+
+#[test]
 fn a_first_cycle_has_three_periods_to_end() {
     assert_eq!(assess(&state(), 180).status, Status::Ok);
     assert_eq!(assess(&state(), 181).status, Status::Fail);

@@ -52,6 +52,7 @@ fn life() -> OrderLife {
         price: Some(1.1),
         reason: None,
         closed_at_ms: None,
+        is_close_known: false,
         created_at_ms: NOW * 1_000,
         updated_at_ms: NOW * 1_000,
     };

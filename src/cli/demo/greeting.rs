@@ -1,0 +1,166 @@
+//! What the demo says once there is something to see: what runs where, and what to type next.
+
+use super::{Args, THRESHOLD};
+use crate::{http::Protection, sandbox::baseline::Accuracy, settings::Settings};
+use sentinel_actors::adapters::journal::Store;
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// All that is known before the first cycle.
+#[derive(Debug)]
+pub(super) struct Greeting {
+    cycle_seconds: f64,
+    first_bars: u64,
+    has_own_journal: bool,
+    /// Absolute: a second terminal is in a folder of its own.
+    journal: PathBuf,
+    program: String,
+    servers: [SocketAddr; 3],
+    accuracy: Accuracy,
+    scheme: &'static str,
+    port: Option<u16>,
+}
+
+impl Greeting {
+    pub(super) fn new(
+        args: &Args,
+        settings: &Settings,
+        journal: &Path,
+        servers: [SocketAddr; 3],
+        accuracy: Accuracy,
+    ) -> Self {
+        let has_tls = settings.metrics.protection.as_ref().is_some_and(Protection::has_tls);
+        Self {
+            cycle_seconds: args.cycle_seconds.as_secs_f64(),
+            first_bars: super::first_bars(args),
+            has_own_journal: args.journal.is_none(),
+            journal: std::path::absolute(journal).unwrap_or_else(|_| journal.to_owned()),
+            program: program(std::env::args_os().next().map(PathBuf::from), std::env::current_exe().ok()),
+            servers,
+            accuracy,
+            scheme: if has_tls { "https" } else { "http" },
+            port: settings.metrics.enabled.then_some(settings.metrics.port),
+        }
+    }
+
+    /// After the bars without a pause, which took this long; HTTP listens there.
+    pub(super) fn say(&self, took: Duration, http: Option<SocketAddr>) {
+        println!("{}", self.text(took, http));
+    }
+
+    fn text(&self, took: Duration, http: Option<SocketAddr>) -> String {
+        let Self { cycle_seconds, first_bars, servers: [market, model, gateway], accuracy, .. } = self;
+        let journal = self.journal.display();
+        let removed = if self.has_own_journal { "   (removed at the end)" } else { "" };
+        let (program, quoted) = (&self.program, quoted(&journal.to_string()));
+        let (took, orders, open) = (took.as_secs_f64(), self.orders(), self.what_to_open(http));
+        let (bars, right, holding) = (accuracy.bars, 100.0 * accuracy.model, 100.0 * accuracy.always_hold);
+        format!(
+            "\
+{first_bars} cycles in {took:.1} s{orders}. From now on one bar every {cycle_seconds} s, and a log line for each.
+
+Sentinel demo: the whole daemon, live, against three servers on loopback. No network, no key, no real money.
+
+  market   http://{market}  replays recorded EUR/USD hourly bars of 2017, one bar a cycle
+  model    http://{model}  softmax regression, fitted just now on the first 3,000 of them
+  gateway  tcp://{gateway}   a v43 gateway: fills at the bar's price and keeps positions
+  journal  {journal}{removed}
+
+On the {bars} bars it has not seen, the model is right in {right:.1} % of cases; always saying HOLD would be in {holding:.1} %.
+It shows how Sentinel works, not how to make money. BUY and SELL need odds above {THRESHOLD}.
+
+{open}
+Type   in a second terminal, to see why it traded and what became of it:
+
+  {program} explain --journal {quoted}
+  {program} orders --journal {quoted}
+
+Ctrl-C stops it.
+"
+        )
+    }
+
+    /// `, 12 orders`; nothing where the journal cannot be read, which the log says.
+    fn orders(&self) -> String {
+        let orders = Store::open_read_only(&self.journal).ok().and_then(|store| store.orders(false).ok());
+        orders.map_or_else(String::new, |orders| format!(", {} orders", orders.len()))
+    }
+
+    fn what_to_open(&self, http: Option<SocketAddr>) -> String {
+        match (http, self.port) {
+            (Some(address), _) => {
+                let here = if address.ip().is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { address.ip() };
+                let (scheme, at) = (self.scheme, SocketAddr::new(here, address.port()));
+                format!("Open   {scheme}://{at}/metrics   and   {scheme}://{at}/health")
+            }
+            (None, None) => "No port is open: metrics.enabled is false.".into(),
+            (None, Some(port)) => format!(
+                "Port {port} cannot be bound, so there is nothing to open yet: free it, or start with --metrics-port N."
+            ),
+        }
+    }
+}
+
+/// The program as a second terminal finds it: by the name it was called by if it came from the search path, else by
+/// where it lies.
+fn program(called: Option<PathBuf>, lies: Option<PathBuf>) -> String {
+    let from_search_path = called.filter(|name| name.components().count() == 1 && !name.as_os_str().is_empty());
+    let program = from_search_path.or(lies).unwrap_or_else(|| "sentinel".into());
+    quoted(&program.display().to_string())
+}
+
+/// As a shell takes it for one word.
+fn quoted(text: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+@%:,=".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        return text.into();
+    }
+    format!("'{}'", text.replace('\'', "'\\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_to_be_typed_works_in_every_folder() {
+        let here = || Some(PathBuf::from("/home/ann/sentinel/target/release/sentinel"));
+        assert_eq!(
+            program(Some("target/release/sentinel".into()), here()),
+            "/home/ann/sentinel/target/release/sentinel"
+        );
+        assert_eq!(program(Some("sentinel".into()), here()), "sentinel", "the search path has it");
+        assert_eq!(program(None, Some("/home/ann b/it's".into())), r"'/home/ann b/it'\''s'");
+        assert_eq!(program(None, None), "sentinel");
+    }
+
+    #[test]
+    fn the_address_is_one_that_can_be_opened() {
+        let mut greeting = Greeting {
+            cycle_seconds: 2.0,
+            first_bars: 200,
+            has_own_journal: true,
+            journal: "/nowhere/journal.db".into(),
+            program: "sentinel".into(),
+            servers: [([127, 0, 0, 1], 1).into(); 3],
+            accuracy: Accuracy { bars: 1_900, model: 0.5, always_hold: 0.4 },
+            scheme: "http",
+            port: Some(8000),
+        };
+        let open = |greeting: &Greeting, at: &str| greeting.what_to_open(Some(at.parse().unwrap()));
+        assert!(open(&greeting, "0.0.0.0:8001").starts_with("Open   http://127.0.0.1:8001/metrics "));
+        assert!(open(&greeting, "10.1.2.3:80").contains("http://10.1.2.3:80/health"));
+        assert!(open(&greeting, "[::1]:80").contains("http://[::1]:80/health"));
+        assert!(greeting.what_to_open(None).contains("Port 8000 cannot be bound"));
+        let text = greeting.text(Duration::from_millis(3_140), None);
+        assert!(text.starts_with("200 cycles in 3.1 s. From now on one bar every 2 s"), "{text}");
+        assert!(text.contains(
+            "\n  sentinel explain --journal /nowhere/journal.db\n  sentinel orders --journal /nowhere/journal.db\n"
+        ));
+        greeting.port = None;
+        assert!(greeting.what_to_open(None).contains("metrics.enabled"));
+    }
+}

@@ -1,0 +1,81 @@
+//! All orders, one a line, within the width of a terminal.
+
+use super::print::{lots, position};
+use chrono::DateTime;
+use sentinel_actors::adapters::journal::OrderRow;
+use std::collections::HashSet;
+
+/// Columns of text that a line has at most.
+const WIDTH_MAX: usize = 100;
+const GAP: usize = 2;
+const TITLE: [&str; 9] = ["ID", "SYMBOL", "BAR CLOSE (UTC)", "ORDER", "STATE", "PRICE", "TICKET", "POSITION", "REASON"];
+/// To what a column is cut, so that the line fits: long texts first, numbers only as a last resort, ids never. What is
+/// cut off is in `sentinel orders show`.
+const CUT: [(usize, usize); 6] = [(8, 6), (1, 8), (7, 8), (3, 8), (6, 8), (5, 6)];
+/// Characters of an id that are shown at least, and at most: two that are alike for longer are told apart by who picks one.
+const ID_MIN: usize = 8;
+const ID_MAX: usize = 13;
+
+/// The table; every id is cut to as many characters as tell it from the others.
+pub(super) fn table(orders: &[OrderRow]) -> String {
+    if orders.is_empty() {
+        return "no orders\n".into();
+    }
+    let digits = id_digits(orders);
+    let rows: Vec<_> =
+        std::iter::once(TITLE.map(str::to_owned)).chain(orders.iter().map(|order| cells(order, digits))).collect();
+    let mut widths: [usize; TITLE.len()] =
+        std::array::from_fn(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0));
+    for (column, least) in CUT {
+        let too_much = (widths.iter().sum::<usize>() + GAP * (TITLE.len() - 1)).saturating_sub(WIDTH_MAX);
+        widths[column] -= too_much.min(widths[column].saturating_sub(least));
+    }
+    let line = |row: &[String; TITLE.len()]| {
+        let padded = row.iter().zip(widths).map(|(cell, width)| format!("{:width$}", cut(cell, width)));
+        format!("{}\n", padded.collect::<Vec<_>>().join("  ").trim_end())
+    };
+    rows.iter().map(line).collect()
+}
+
+fn cells(order: &OrderRow, id_digits: usize) -> [String; TITLE.len()] {
+    let OrderRow { symbol, side, .. } = order;
+    let or_none = |text: Option<String>| text.unwrap_or_else(|| "-".into());
+    let stands = match order.closes {
+        Some(ticket) => Some(format!("closes {ticket}")),
+        None => position(order).map(str::to_owned),
+    };
+    [
+        order.id.to_string().chars().take(id_digits).collect(),
+        symbol.clone(),
+        minute(order.bar_close_time),
+        format!("{side} {}", lots(order)),
+        order.state.to_string(),
+        or_none(order.price.map(|price| price.to_string())),
+        or_none(order.ticket.map(|ticket| ticket.to_string())),
+        or_none(stands),
+        order.reason.clone().unwrap_or_default(),
+    ]
+}
+
+/// `2026-11-22 14:00`, of unix seconds: a bar closes at a full minute.
+fn minute(unix_s: i64) -> String {
+    DateTime::from_timestamp(unix_s, 0).unwrap_or_default().format("%Y-%m-%d %H:%M").to_string()
+}
+
+/// As few characters as tell all ids apart.
+fn id_digits(orders: &[OrderRow]) -> usize {
+    let ids: Vec<String> = orders.iter().map(|order| order.id.to_string()).collect();
+    let is_enough = |digits: &usize| ids.iter().map(|id| &id[..*digits]).collect::<HashSet<_>>().len() == ids.len();
+    (ID_MIN..ID_MAX).find(is_enough).unwrap_or(ID_MAX)
+}
+
+/// The text, or as much of it as there is room for and an ellipsis.
+fn cut(text: &str, width: usize) -> String {
+    if text.chars().count() <= width {
+        return text.into();
+    }
+    text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,87 @@
+//! The table: what is shown, what a position is called, and what has no room.
+
+use super::*;
+use sentinel_actors::domain::order_state::OrderState;
+use uuid::Uuid;
+
+const BAR: i64 = 1_795_356_000;
+
+fn filled(id: &str) -> OrderRow {
+    OrderRow {
+        id: id.parse::<Uuid>().unwrap(),
+        account: "demo".into(),
+        symbol: "EURUSD".into(),
+        model: "baseline".into(),
+        bar_close_time: BAR,
+        closes: None,
+        side: "BUY".into(),
+        volume: 0.1,
+        filled_volume: None,
+        dialect: Some("v43".into()),
+        stop_loss: 1.08,
+        take_profit: 0.0,
+        state: OrderState::Filled,
+        ticket: Some(50_000_001),
+        price: Some(1.09321),
+        reason: None,
+        closed_at_ms: None,
+        is_close_known: false,
+        created_at_ms: BAR * 1_000,
+        updated_at_ms: BAR * 1_000,
+    }
+}
+
+const ID: &str = "f20cfd40-3bf1-5e7f-b0ab-e952611bc0a1";
+
+#[test]
+fn a_row_has_what_a_person_looks_for() {
+    let part = OrderRow { filled_volume: Some(0.04), ..filled(ID) };
+    let lines = table(&[part]);
+    let [title, row] = lines.lines().collect::<Vec<_>>()[..] else { panic!("{lines}") };
+    assert!(title.starts_with("ID        SYMBOL  BAR CLOSE (UTC)"), "{title}");
+    assert_eq!(row, "f20cfd40  EURUSD  2026-11-22 14:00  BUY 0.04 of 0.1  filled  1.09321  50000001  open");
+}
+
+#[test]
+fn only_what_the_journal_knows_is_called_closed() {
+    let word = |order: &OrderRow| cells(order, 8)[7].clone();
+    assert_eq!(word(&filled(ID)), "open");
+    let made_room = OrderRow { closed_at_ms: Some(BAR * 1_000), ..filled(ID) };
+    assert_eq!(word(&made_room), "unknown");
+    assert_eq!(word(&OrderRow { is_close_known: true, ..made_room }), "closed");
+    assert_eq!(word(&OrderRow { closes: Some(7), ..filled(ID) }), "closes 7");
+    assert_eq!(word(&OrderRow { state: OrderState::Rejected, ticket: None, ..filled(ID) }), "-");
+}
+
+#[test]
+fn no_line_is_longer_than_a_terminal_and_ids_stay_whole() {
+    let long = OrderRow {
+        symbol: "A_VERY_LONG_NAME_OF_A_SYMBOL_123".into(),
+        closes: Some(i64::MAX),
+        volume: 123_456.789_012_345,
+        filled_volume: Some(0.000_000_123_4),
+        ticket: Some(i64::MAX),
+        price: Some(1.123_456_789_012_345),
+        reason: Some("no money, said the broker at some length, with ümläuts ".repeat(4)),
+        state: OrderState::Rejected,
+        ..filled(ID)
+    };
+    let other = filled("f20cfd40-3bf1-5e7f-b0ab-e952611bc0a2");
+    for orders in [vec![long.clone()], vec![filled(ID), long.clone()], vec![long, other]] {
+        let text = table(&orders);
+        assert!(text.lines().all(|line| line.chars().count() <= WIDTH_MAX), "{text}");
+        for (line, order) in text.lines().skip(1).zip(&orders) {
+            let shown = line.split_whitespace().next().unwrap();
+            assert!(order.id.to_string().starts_with(shown), "{text}");
+        }
+    }
+}
+
+#[test]
+fn ids_are_as_long_as_tells_them_apart() {
+    let ids = |rows: &[OrderRow]| id_digits(rows);
+    assert_eq!(ids(&[filled(ID)]), 8);
+    assert_eq!(ids(&[filled(ID), filled("f20cfd40-4bf1-5e7f-b0ab-e952611bc0a1")]), 10);
+    assert_eq!(ids(&[filled(ID), filled("f20cfd40-3bf1-5e7f-b0ab-e952611bc0a2")]), 13);
+    assert_eq!(table(&[]), "no orders\n");
+}
