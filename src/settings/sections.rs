@@ -300,6 +300,7 @@ pub struct MetricsSettings {
     pub port: u16,
     pub connections_max: usize,
     pub header_deadline_ms: u64,
+    pub connection_deadline_ms: u64,
     pub ask_deadline_ms: u64,
     pub bind_retry_ms: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
