@@ -7,6 +7,7 @@ mod ask;
 mod one_request;
 mod parts;
 mod password;
+mod places;
 mod protection;
 mod queue;
 mod server;
@@ -56,7 +57,7 @@ pub struct HttpConfig {
     pub host: String,
     /// Port to bind; 0 takes a free one.
     pub port: u16,
-    /// Connections served at a time; more wait to be accepted.
+    /// Connections served at a time; for one more the oldest is closed.
     pub connections_max: usize,
     /// A request's head has to be complete by then; zero waits for ever.
     pub header_deadline: Duration,

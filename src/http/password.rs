@@ -24,6 +24,9 @@ use std::{
 /// An orchestrator's probe has no password, and the answers say nothing secret.
 const OPEN: [&str; 3] = ["/livez", "/readyz", "/startupz"];
 
+/// Rounds of bcrypt that a start may take for looking at the hashes, about two seconds.
+const EMPTY_WORK_MAX: u64 = 1 << 15;
+
 /// Lets in who knows a password.
 pub(super) struct Gate {
     protection: Protection,
@@ -56,6 +59,9 @@ impl Gate {
 
     async fn admit(&self, peer: Option<IpAddr>, authorization: Option<&HeaderValue>) -> Result<(), Refusal> {
         let (name, password) = authorization.and_then(credentials).ok_or(Refusal::Unknown)?;
+        if password.is_empty() {
+            return Err(Refusal::Unknown);
+        }
         let users = self.protection.state().users.clone();
         let hash = users.0.get(&name);
         if let Some(hash) = hash {
@@ -65,10 +71,14 @@ impl Gate {
             }
         }
         // Somebody else's hash for a name that is nobody's: the answer takes as long and tells nothing.
-        let checked = hash.or_else(|| users.0.values().next()).cloned().ok_or(Refusal::Unknown)?;
+        let dearest = users.0.values().max_by_key(|hash| cost(hash)).cloned().ok_or(Refusal::Unknown)?;
+        let checked = hash.unwrap_or(&dearest).clone();
         let turn = self.queue.place(peer).ok_or(Refusal::Busy)?.turn().await.ok_or(Refusal::Busy)?;
         let right = web::block(move || {
             let right = bcrypt::verify(&password, &checked).unwrap_or(false);
+            if !right {
+                make_up(&password, &checked, cost(&dearest));
+            }
             // Held until here although the client may have gone away: one check at a time.
             drop(turn);
             right.then_some(password)
@@ -103,6 +113,33 @@ impl Gate {
     fn known(&self) -> std::sync::MutexGuard<'_, HashMap<String, [u8; 32]>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The work of a check is two to the power of this; 0 for what is no hash.
+fn cost(hash: &str) -> u32 {
+    hash.parse::<bcrypt::HashParts>().map_or(0, |parts| parts.get_cost())
+}
+
+/// Makes a wrong password of a cheap hash take as long as one of the dearest, to the round: otherwise the time would say
+/// whose name there is.
+fn make_up(password: &[u8], checked: &str, dearest: u32) {
+    for cost in cost(checked)..dearest {
+        // A hash is `$2y$`, two digits of cost, and the rest.
+        let at_cost = checked.get(..4).zip(checked.get(6..)).map(|(kind, rest)| format!("{kind}{cost:02}{rest}"));
+        let _ = std::hint::black_box(at_cost.map(|hash| bcrypt::verify(password, &hash)));
+    }
+}
+
+/// Which users have the hash of the empty password. Each is a check, so many users or dear ones are not all looked at;
+/// nobody is let in with that password.
+pub(super) fn with_empty_password(users: &Users) -> Vec<&str> {
+    let mut work = 0_u64;
+    let within = users.0.iter().take_while(|(_, hash)| {
+        work += 1 << cost(hash);
+        work <= EMPTY_WORK_MAX
+    });
+    let has_it = within.filter(|(_, hash)| bcrypt::verify("", hash).unwrap_or(false));
+    has_it.map(|(name, _)| name.as_str()).collect()
 }
 
 /// `Basic` and base64 of `name:password`.
@@ -183,6 +220,46 @@ mod tests {
         }
         assert_eq!(gate.admit(HUB, None).await, Err(Refusal::Unknown));
         assert_eq!(gate.admit(HUB, Some(&HeaderValue::from_static("basic aHViOnJpZ2h0"))).await, Ok(()), "any case");
+    }
+
+    #[actix::test]
+    async fn a_refusal_takes_as_long_whosever_name_was_said() {
+        let (folder, gate) = gate(4);
+        let (cheap, dear) = (bcrypt::hash("right", 4).unwrap(), bcrypt::hash("right", 11).unwrap());
+        let text = format!("basic_auth_users: {{a: {cheap}, hub: {cheap}, z: {dear}}}");
+        fs::write(folder.path().join("web.yml"), text).unwrap();
+        gate.protection.renew();
+        let mut took = Vec::new();
+        for name in ["a", "hub", "nobody", "z"] {
+            // The shortest of three: a busy machine only ever adds.
+            let mut shortest = Duration::MAX;
+            for _ in 0..3 {
+                let begun = std::time::Instant::now();
+                assert_eq!(gate.admit(HUB, Some(&basic(&format!("{name}:wrong")))).await, Err(Refusal::Unknown));
+                shortest = shortest.min(begun.elapsed());
+            }
+            took.push(shortest);
+        }
+        let (least, most) = (took.iter().min().unwrap(), took.iter().max().unwrap());
+        assert!(*most < *least * 2, "{took:?}");
+        assert_eq!(gate.admit(HUB, Some(&basic("a:right"))).await, Ok(()));
+    }
+
+    #[actix::test]
+    async fn the_empty_password_is_nobodys() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("web.yml");
+        let (empty, right) = (bcrypt::hash("", 4).unwrap(), bcrypt::hash("right", 4).unwrap());
+        fs::write(&path, format!("basic_auth_users: {{hub: {empty}, grafana: {right}}}")).unwrap();
+        let faults = Protection::load(&path).err().unwrap().join("; ");
+        assert!(faults.contains("basic_auth_users.hub: is the hash of the empty password"), "{faults}");
+        assert!(!faults.contains("grafana") && !faults.contains(&empty), "{faults}");
+        // A dear one stands before it, so this one is not looked at.
+        let dear = format!("$2y$14${}", &right[7..]);
+        let text = format!("basic_auth_users: {{a: {dear}, b: {dear}, c: {empty}}}");
+        fs::write(&path, text).unwrap();
+        let gate = Gate::of(&Protection::load(&path).unwrap()).unwrap();
+        assert_eq!(gate.admit(HUB, Some(&basic("c:"))).await, Err(Refusal::Unknown));
     }
 
     #[actix::test]

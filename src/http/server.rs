@@ -7,7 +7,7 @@
 //! never ends; and in the kernel twice [`RECEIVE_BYTES`] and twice [`SEND_BYTES`]. The text of the metrics is shared by
 //! all that ask within the same second.
 
-use super::{HttpConfig, STOP_DEADLINE_S, one_request::OneRequest};
+use super::{HttpConfig, STOP_DEADLINE_S, one_request::OneRequest, places::Places};
 use actix_http::{HttpService, Request, error::DispatchError};
 use actix_service::{IntoServiceFactory, ServiceFactory, ServiceFactoryExt, apply_fn_factory, fn_service, map_config};
 use actix_web::{
@@ -38,6 +38,8 @@ pub(super) const ANSWER_BYTES: usize = 16 * 1024;
 const RECEIVE_BYTES: u32 = 16 * 1024;
 /// What the kernel keeps of an answer that the client does not read, likewise.
 const SEND_BYTES: u32 = 32 * 1024;
+/// Connections above [`HttpConfig::connections_max`] that are accepted while older ones are closed for them.
+const NEWCOMERS: usize = 16;
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 1024;
 /// How long a client that does not hang up is waited for after an answer with bytes of its request unread.
@@ -48,10 +50,10 @@ trait Line: AsyncRead + AsyncWrite {}
 impl<S: AsyncRead + AsyncWrite> Line for S {}
 type BoxedLine = Pin<Box<dyn Line>>;
 
-/// Binds every address of the host and makes the server: one worker, [`HttpConfig::connections_max`] at a time.
+/// Binds the address and makes the server: one worker, [`HttpConfig::connections_max`] at a time.
 ///
 /// # Errors
-/// When no address can be bound.
+/// When the address cannot be bound.
 pub(super) fn serve<F, I, S, B>(
     config: &HttpConfig,
     tls: Option<ServerConfig>,
@@ -67,20 +69,16 @@ where
     <S::Service as Service<Request>>::Future: 'static,
     B: MessageBody + 'static,
 {
-    let listeners = listen(&config.host, config.port)?;
-    let (head_deadline, deadline) = (config.header_deadline, config.connection_deadline);
+    let listener = listen(&config.host, config.port)?;
+    let address = listener.local_addr()?;
+    let (head_deadline, deadline, most) = (config.header_deadline, config.connection_deadline, config.connections_max);
     let acceptor = tls.map(|tls| TlsAcceptor::from(Arc::new(tls)));
-    let mut server = Server::build()
+    let server = Server::build()
         .workers(1)
-        .max_concurrent_connections(config.connections_max)
+        .max_concurrent_connections(most + NEWCOMERS)
         .shutdown_timeout(STOP_DEADLINE_S)
-        .disable_signals();
-    let mut bound = None;
-    for listener in listeners {
-        let address = listener.local_addr()?;
-        bound = bound.or(Some(address));
-        let (app, acceptor) = (app.clone(), acceptor.clone());
-        server = server.listen("http", listener, move || {
+        .disable_signals()
+        .listen("http", listener, move || {
             let acceptor = acceptor.clone();
             let is_secure = acceptor.is_some();
             let open = fn_service(move |stream: TcpStream| open(stream, acceptor.clone(), head_deadline));
@@ -93,30 +91,27 @@ where
                 .local_addr(address);
             let http = if is_secure { http.secure() } else { http };
             let http = http.h1(map_config(app, |()| AppConfig::default()));
+            let places = Places::new(most);
             apply_fn_factory(open.and_then(http), move |stream, line| {
-                let served = timeout(deadline, line.call(stream));
+                let served = places.take().serve(timeout(deadline, line.call(stream)));
                 // What is dropped here is closed, whatever it still waited for.
-                async move { served.await.unwrap_or(Err(DispatchError::DisconnectTimeout)) }
+                async move { served.await.and_then(Result::ok).unwrap_or(Err(DispatchError::DisconnectTimeout)) }
             })
-        })?;
-    }
-    let bound = bound.ok_or_else(|| io::Error::other("the host has no address"))?;
-    Ok((server.run(), bound))
+        })?
+        .run();
+    Ok((server, address))
 }
 
-/// All addresses of the host that can be bound.
-fn listen(host: &str, port: u16) -> io::Result<Vec<TcpListener>> {
-    let (mut listeners, mut failure) = (Vec::new(), None);
+/// Listens on the first address of the host that can be bound.
+fn listen(host: &str, port: u16) -> io::Result<TcpListener> {
+    let mut failure = io::Error::other("the host has no address");
     for address in (host, port).to_socket_addrs()? {
         match listen_on(address) {
-            Ok(listener) => listeners.push(listener),
-            Err(error) => failure = Some(error),
+            Ok(listener) => return Ok(listener),
+            Err(error) => failure = error,
         }
     }
-    match failure {
-        Some(error) if listeners.is_empty() => Err(error),
-        _ => Ok(listeners),
-    }
+    Err(failure)
 }
 
 fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {

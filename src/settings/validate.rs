@@ -216,6 +216,11 @@ fn http(settings: &Settings, found: &mut Found) {
         "metrics.connection_deadline_ms",
         "must not be below metrics.header_deadline_ms: the head is a part of it",
     );
+    found.unless(
+        metrics.client_cert_file.is_some() == metrics.client_key_file.is_some(),
+        "metrics.client_cert_file",
+        "goes with metrics.client_key_file: set both or none",
+    );
     found.deadline(metrics.ask_deadline_ms, "metrics.ask_deadline_ms");
     found.deadline(metrics.bind_retry_ms, "metrics.bind_retry_ms");
     let filter = settings.log.level.parse::<tracing_subscriber::filter::Targets>();

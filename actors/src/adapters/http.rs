@@ -15,12 +15,14 @@ use std::time::Duration;
 
 mod addresses;
 mod client;
+mod identity;
 mod interim;
 #[cfg(test)]
 mod tests;
 mod transport;
 
 pub use client::Client;
+pub use identity::Identity;
 
 /// Longest outside text that reaches a log line or an error, in characters.
 const EXCERPT_CHARS_MAX: usize = 200;
@@ -224,8 +226,19 @@ fn retry_after(value: &str) -> Option<Duration> {
     (date.to_utc() - chrono::Utc::now()).to_std().ok()
 }
 
-/// Outside text made fit for a log: one line, no control characters, not longer than a glance.
+/// Outside text made fit for a log: one line, no control characters, none that show nothing or turn the line around them,
+/// not longer than a glance.
 pub fn one_line(text: &str) -> String {
-    let clean = text.chars().map(|c| if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') { ' ' } else { c });
+    let seen = text.chars().filter(|c| !is_unseen(*c));
+    let clean = seen.map(|c| if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') { ' ' } else { c });
     clean.take(EXCERPT_CHARS_MAX).collect::<String>().trim().to_owned()
+}
+
+/// Unicode's format characters and what else has no width: direction marks and overrides, joiners, the byte order mark,
+/// tags. A text is read the same without them, and a line of a table keeps its order.
+const fn is_unseen(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+        | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
+        | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
 }
