@@ -21,6 +21,9 @@ use std::{net::IpAddr, path::PathBuf, process::ExitCode, sync::Arc, time::Durati
 const BODY_BYTES_MAX: usize = 1 << 20;
 const NO_URL: &str = "is no URL: say http://HOST:PORT or https://HOST:PORT";
 
+const NO_CERTIFICATE: &str = "the daemon asks its clients for a certificate: say --cert and --key, or set \
+                              metrics.client_cert_file and metrics.client_key_file";
+
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The daemon [default: metrics.bind and metrics.port of the settings, on this machine]
@@ -109,7 +112,12 @@ async fn ask(url: &str, path: &str, identity: Option<&Identity>, deadline: Durat
             answer => answer,
         }
     });
-    let Answer { status, body, .. } = answer.await?;
+    let Answer { status, body, .. } = answer.await.map_err(|error| {
+        let asks =
+            matches!(&error, HttpError::Broken(why) | HttpError::Connect(why) if why.contains("CertificateRequired"));
+        let error = anyhow::Error::from(error);
+        if asks { error.context(NO_CERTIFICATE) } else { error }
+    })?;
     let said = http::one_line(&String::from_utf8_lossy(&body));
     if status != 200 {
         bail!("status {status}: {said}");

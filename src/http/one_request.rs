@@ -18,8 +18,8 @@ use tokio::{
 /// Longest head of a request, in bytes, as nginx and Apache have it; a scraper's has some hundred.
 pub(super) const HEAD_BYTES_MAX: usize = 8 * 1024;
 /// How much a client may send behind its head and still get its answer for certain: a socket that is closed with bytes
-/// unread takes back what it has sent.
-const LEFT_BYTES_MAX: usize = 256 * 1024;
+/// unread takes back what is still under way. Who sends more is not waited for.
+const LEFT_BYTES_MAX: usize = 16 * 1024;
 /// How long those bytes are waited for.
 const LEFT_DEADLINE: Duration = Duration::from_secs(1);
 /// What is read in one go, on the stack.
