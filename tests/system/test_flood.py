@@ -242,9 +242,10 @@ def besieged(binary: Path, protected: Protected, siege: str, kinds: list[str], s
         group.close()
 
 
-@pytest.mark.parametrize("siege", SIEGES)
-@pytest.mark.parametrize("kind", ["pipeline", "deaf"])
-def test_clients_that_pipeline_or_do_not_read_cost_nothing(binary, tmp_path, siege, kind):
+@pytest.mark.parametrize(
+    ("kind", "siege"), [*(("pipeline", siege) for siege in SIEGES), ("deaf", "no password"), ("deaf", "TLS and a password")]
+)
+def test_clients_that_pipeline_or_do_not_read_cost_nothing(binary, tmp_path, kind, siege):
     besiege(binary, tmp_path, siege, [kind], 3)
 
 

@@ -3,6 +3,8 @@
 import uuid
 from pathlib import Path
 
+from parts.daemon import wait_until
+
 ROOT = Path("/sys/fs/cgroup")
 
 
@@ -40,5 +42,13 @@ class MemoryGroup:
     def close(self):
         """Call it when the processes have ended."""
         if self.directory:
-            self.directory.rmdir()
+            wait_until("the group is empty", self._is_removed)
             self.directory = None
+
+    def _is_removed(self) -> bool:
+        # The kernel takes a moment to let go of a process that has ended.
+        try:
+            self.directory.rmdir()
+        except OSError:
+            return False
+        return True

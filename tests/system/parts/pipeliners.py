@@ -16,6 +16,7 @@ import threading
 import time
 
 BYTES = 1 << 20
+REQUESTS = 400
 
 
 class Crowd:
@@ -65,9 +66,9 @@ class Crowd:
             pass
 
     def deaf(self, line: socket.socket):
-        """Sixteen requests and not one answer read, until the other side hangs up."""
-        line.sendall(self.request * 16)
-        self.sent += len(self.request) * 16
+        """More requests than the kernel has room for answers, and not one of these read, until the other side hangs up."""
+        line.sendall(self.request * REQUESTS)
+        self.sent += len(self.request) * REQUESTS
         poll = select.poll()
         poll.register(line, select.POLLRDHUP)
         while time.monotonic() < self.end and not poll.poll(200):
