@@ -3,7 +3,7 @@
 //! and wait for ever for a client that does not read.
 //!
 //! A connection costs at most 16 KiB of buffer for its head ([`HEAD_BYTES_MAX`](super::one_request::HEAD_BYTES_MAX)) and
-//! 16 KiB for its answer ([`ANSWER_BYTES`]); behind TLS as much again for the records, or 64 KiB of a handshake that
+//! 32 KiB for its answer ([`ANSWER_BYTES`]); behind TLS as much again for the records, or 64 KiB of a handshake that
 //! never ends; and in the kernel twice [`RECEIVE_BYTES`] and twice [`SEND_BYTES`]. The text of the metrics is shared by
 //! all that ask within the same second.
 
@@ -33,7 +33,7 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 
 /// Of an answer, in bytes: as much is encoded before the client has to read.
-pub(super) const ANSWER_BYTES: usize = 8 * 1024;
+pub(super) const ANSWER_BYTES: usize = 16 * 1024;
 /// What the kernel keeps of a client's bytes that nobody reads, in bytes; it doubles this for its own upkeep.
 const RECEIVE_BYTES: u32 = 16 * 1024;
 /// What the kernel keeps of an answer that the client does not read, likewise.
@@ -136,7 +136,7 @@ async fn open(
     let line: BoxedLine = match acceptor {
         None => Box::pin(stream),
         Some(acceptor) => {
-            let handshake = acceptor.accept_with(stream, |session| session.set_buffer_limit(Some(ANSWER_BYTES)));
+            let handshake = acceptor.accept_with(stream, |session| session.set_buffer_limit(Some(ANSWER_BYTES / 2)));
             let shaken = match deadline.is_zero() {
                 true => handshake.await,
                 false => timeout(deadline, handshake).await.unwrap_or(Err(io::ErrorKind::TimedOut.into())),
