@@ -370,6 +370,7 @@ fn http_config(settings: &Settings) -> HttpConfig {
         port: metrics.port,
         connections_max: metrics.connections_max,
         header_deadline: Duration::from_millis(metrics.header_deadline_ms),
+        connection_deadline: Duration::from_millis(metrics.connection_deadline_ms),
         ask_deadline: Duration::from_millis(metrics.ask_deadline_ms),
         protection: metrics.protection.clone(),
     }

@@ -4,9 +4,13 @@
 
 mod accept;
 mod ask;
+mod one_request;
+mod parts;
 mod password;
+mod places;
 mod protection;
 mod queue;
+mod server;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -16,18 +20,18 @@ pub use protection::Protection;
 
 use actix::Recipient;
 use actix_web::{
-    App, Error, HttpRequest, HttpResponse, HttpServer,
+    App, Error, HttpRequest, HttpResponse,
     body::MessageBody,
     dev::{Server, ServiceRequest, ServiceResponse},
     http::{
-        KeepAlive, StatusCode,
+        StatusCode,
         header::{ACCEPT, ALLOW, CONTENT_TYPE, HeaderValue, VARY},
     },
     middleware::from_fn,
-    rt::net::TcpStream,
     web,
 };
 use ask::Ask;
+use parts::Parts;
 use password::Gate;
 use sentinel_actors::{
     domain::{
@@ -53,10 +57,12 @@ pub struct HttpConfig {
     pub host: String,
     /// Port to bind; 0 takes a free one.
     pub port: u16,
-    /// Connections served at a time; more wait to be accepted.
+    /// Connections served at a time; for one more the oldest is closed.
     pub connections_max: usize,
     /// A request's head has to be complete by then; zero waits for ever.
     pub header_deadline: Duration,
+    /// A connection is over by then, from accepting it to the last byte of its answer, whoever it waits for.
+    pub connection_deadline: Duration,
     /// Longest wait for an actor's answer.
     pub ask_deadline: Duration,
     /// TLS and passwords; `None` is plain HTTP for everyone.
@@ -111,30 +117,7 @@ pub fn serve_routes(
         Some(protection) => tls::server_config(protection).map_err(io::Error::other)?,
         None => None,
     };
-    let bound = match tls {
-        Some(tls) => tls::serve(config, tls, app)?,
-        None => {
-            let server = HttpServer::new(app)
-                .workers(1)
-                .max_connections(config.connections_max)
-                .client_request_timeout(config.header_deadline)
-                // One request per connection: actix-http times the head of a connection's first request only, so a
-                // client that stalls in its second would hold its place for ever. A scraper connects anew every 15 s at
-                // no cost.
-                .keep_alive(KeepAlive::Disabled)
-                .shutdown_timeout(STOP_DEADLINE_S)
-                .disable_signals()
-                .on_connect(|connection, _| {
-                    if let Some(stream) = connection.downcast_ref::<TcpStream>() {
-                        // An answer must not wait for the scraper's delayed ACK; where it cannot be set, it only does.
-                        let _ = stream.set_nodelay(true);
-                    }
-                })
-                .bind((config.host.as_str(), config.port))?;
-            let address = server.addrs().first().copied().ok_or_else(|| io::Error::other("no address was bound"))?;
-            (server.run(), address)
-        }
-    };
+    let bound = server::serve(config, tls, app)?;
     if let Some(protection) = &config.protection {
         protection.clone().keep_fresh();
     }
@@ -195,7 +178,7 @@ async fn metrics(request: HttpRequest, worker: web::Data<Worker>) -> HttpRespons
         Some((format, text)) => HttpResponse::Ok()
             .insert_header((CONTENT_TYPE, HeaderValue::from_static(format.content_type())))
             .insert_header((VARY, HeaderValue::from_static("Accept")))
-            .body(text),
+            .body(Parts::of(text)),
         None => plain(StatusCode::SERVICE_UNAVAILABLE, "there is no text yet".into()),
     }
 }
@@ -209,7 +192,7 @@ async fn health(worker: web::Data<Worker>) -> HttpResponse {
         (Status::Fail, health.to_string().into_bytes())
     });
     let code = if status == Status::Fail { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
-    HttpResponse::build(code).insert_header((CONTENT_TYPE, JSON)).body(body)
+    HttpResponse::build(code).insert_header((CONTENT_TYPE, JSON)).body(Parts::of(body))
 }
 
 /// Asks the Scheduler only: restarting this daemon mends neither EODHD nor HUB nor GTW.

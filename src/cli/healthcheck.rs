@@ -14,12 +14,15 @@ use rustls::{
     crypto::{CryptoProvider, ring},
     pki_types::{CertificateDer, ServerName, UnixTime},
 };
-use sentinel_actors::adapters::http::{self, Answer, Client, HttpError};
+use sentinel_actors::adapters::http::{self, Answer, Client, HttpError, Identity};
 use std::{net::IpAddr, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 /// Longest answer that is read; /health has a few kB.
 const BODY_BYTES_MAX: usize = 1 << 20;
 const NO_URL: &str = "is no URL: say http://HOST:PORT or https://HOST:PORT";
+
+const NO_CERTIFICATE: &str = "the daemon asks its clients for a certificate: say --cert and --key, or set \
+                              metrics.client_cert_file and metrics.client_key_file";
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -32,6 +35,12 @@ pub(super) struct Args {
     /// How long it may take, in milliseconds
     #[arg(long, value_name = "MS", default_value_t = 2_000)]
     deadline_ms: u64,
+    /// Certificate (PEM) for a daemon that asks its clients for one [default: metrics.client_cert_file]
+    #[arg(long, value_name = "FILE", requires = "key")]
+    cert: Option<PathBuf>,
+    /// Private key (PEM) of --cert [default: metrics.client_key_file]
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    key: Option<PathBuf>,
     /// Settings file (TOML) of the daemon
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -60,13 +69,25 @@ pub(super) fn main(args: &Args) -> ExitCode {
             "--url must hold no user and no password: /livez, /readyz and /startupz ask for none"
         ));
     }
-    match actix_rt::System::new().block_on(ask(&url, &args.path, Duration::from_millis(args.deadline_ms))) {
+    let identity = match identity(args, &settings.metrics) {
+        Ok(identity) => identity,
+        Err(fault) => return fail(&anyhow::Error::msg(fault)),
+    };
+    let asked = ask(&url, &args.path, identity.as_ref(), Duration::from_millis(args.deadline_ms));
+    match actix_rt::System::new().block_on(asked) {
         Ok(said) => {
             println!("{said}");
             ExitCode::SUCCESS
         }
         Err(error) => fail(&error.context(format!("{url}{}", args.path))),
     }
+}
+
+/// What is shown to a daemon that asks for a certificate, if anything is.
+fn identity(args: &Args, metrics: &MetricsSettings) -> Result<Option<Identity>, String> {
+    let said = args.cert.as_ref().zip(args.key.as_ref());
+    let files = said.or(metrics.client_cert_file.as_ref().zip(metrics.client_key_file.as_ref()));
+    files.map(|(cert, key)| Identity::read(cert, key)).transpose()
 }
 
 /// Where a daemon that binds there is reached from its own machine.
@@ -82,21 +103,26 @@ fn address(metrics: &MetricsSettings) -> String {
 }
 
 /// What a healthy daemon says; one deadline over everything.
-async fn ask(url: &str, path: &str, deadline: Duration) -> anyhow::Result<String> {
+async fn ask(url: &str, path: &str, identity: Option<&Identity>, deadline: Duration) -> anyhow::Result<String> {
     let uri: Uri = url.parse().context(NO_URL)?;
     if !matches!(uri.scheme_str(), Some("http" | "https")) {
         bail!(NO_URL);
     }
     let answer = http::within(deadline, async {
-        match get(url, &uri, path).await {
+        match get(url, &uri, path, identity).await {
             // A port with a web-config file speaks TLS only, and hangs up on a plain question.
             Err(HttpError::Broken(_)) if uri.scheme_str() == Some("http") => {
-                get(&url.replacen("http:", "https:", 1), &uri, path).await
+                get(&url.replacen("http:", "https:", 1), &uri, path, identity).await
             }
             answer => answer,
         }
     });
-    let Answer { status, body, .. } = answer.await?;
+    let Answer { status, body, .. } = answer.await.map_err(|error| {
+        let asks =
+            matches!(&error, HttpError::Broken(why) | HttpError::Connect(why) if why.contains("CertificateRequired"));
+        let error = anyhow::Error::from(error);
+        if asks { error.context(NO_CERTIFICATE) } else { error }
+    })?;
     let said = http::one_line(&String::from_utf8_lossy(&body));
     if status != 200 {
         bail!("status {status}: {said}");
@@ -104,25 +130,28 @@ async fn ask(url: &str, path: &str, deadline: Duration) -> anyhow::Result<String
     Ok(said)
 }
 
-async fn get(url: &str, uri: &Uri, path: &str) -> Result<Answer, HttpError> {
-    let client = client(url, uri).map_err(|error| HttpError::Connect(error.to_string()))?;
+async fn get(url: &str, uri: &Uri, path: &str, identity: Option<&Identity>) -> Result<Answer, HttpError> {
+    let client = client(url, uri, identity).map_err(|error| HttpError::Connect(error.to_string()))?;
     http::fetch(client.get(&format!("{url}{path}")), None, BODY_BYTES_MAX).await
 }
 
 /// On loopback any certificate will do: it names the machine as others know it, nothing secret is sent, and whoever
 /// could listen there in the daemon's place could stop the daemon as well. Elsewhere it is checked as always.
-fn client(url: &str, uri: &Uri) -> anyhow::Result<Client> {
+fn client(url: &str, uri: &Uri, identity: Option<&Identity>) -> anyhow::Result<Client> {
     let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
     let is_loopback = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
     if !url.starts_with("https:") || !is_loopback {
-        return Ok(Client::new(url)?);
+        return Ok(Client::with_identity(url, identity)?);
     }
     let provider = Arc::new(ring::default_provider());
-    let mut config = ClientConfig::builder_with_provider(provider.clone())
+    let builder = ClientConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
-        .with_no_client_auth();
+        .with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)));
+    let mut config = match identity.map(Identity::parts) {
+        Some((chain, key)) => builder.with_client_auth_cert(chain, key)?,
+        None => builder.with_no_client_auth(),
+    };
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Client::with_tls(config))
 }

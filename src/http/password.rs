@@ -24,6 +24,9 @@ use std::{
 /// An orchestrator's probe has no password, and the answers say nothing secret.
 const OPEN: [&str; 3] = ["/livez", "/readyz", "/startupz"];
 
+/// Rounds of bcrypt that a start may take for looking at the hashes, about two seconds.
+const EMPTY_WORK_MAX: u64 = 1 << 15;
+
 /// Lets in who knows a password.
 pub(super) struct Gate {
     protection: Protection,
@@ -56,6 +59,9 @@ impl Gate {
 
     async fn admit(&self, peer: Option<IpAddr>, authorization: Option<&HeaderValue>) -> Result<(), Refusal> {
         let (name, password) = authorization.and_then(credentials).ok_or(Refusal::Unknown)?;
+        if password.is_empty() {
+            return Err(Refusal::Unknown);
+        }
         let users = self.protection.state().users.clone();
         let hash = users.0.get(&name);
         if let Some(hash) = hash {
@@ -65,10 +71,14 @@ impl Gate {
             }
         }
         // Somebody else's hash for a name that is nobody's: the answer takes as long and tells nothing.
-        let checked = hash.or_else(|| users.0.values().next()).cloned().ok_or(Refusal::Unknown)?;
+        let dearest = users.0.values().max_by_key(|hash| cost(hash)).cloned().ok_or(Refusal::Unknown)?;
+        let checked = hash.unwrap_or(&dearest).clone();
         let turn = self.queue.place(peer).ok_or(Refusal::Busy)?.turn().await.ok_or(Refusal::Busy)?;
         let right = web::block(move || {
             let right = bcrypt::verify(&password, &checked).unwrap_or(false);
+            if !right {
+                make_up(&password, &checked, cost(&dearest));
+            }
             // Held until here although the client may have gone away: one check at a time.
             drop(turn);
             right.then_some(password)
@@ -103,6 +113,33 @@ impl Gate {
     fn known(&self) -> std::sync::MutexGuard<'_, HashMap<String, [u8; 32]>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The work of a check is two to the power of this; 0 for what is no hash.
+fn cost(hash: &str) -> u32 {
+    hash.parse::<bcrypt::HashParts>().map_or(0, |parts| parts.get_cost())
+}
+
+/// Makes a wrong password of a cheap hash take as long as one of the dearest, to the round: otherwise the time would say
+/// whose name there is.
+fn make_up(password: &[u8], checked: &str, dearest: u32) {
+    for cost in cost(checked)..dearest {
+        // A hash is `$2y$`, two digits of cost, and the rest.
+        let at_cost = checked.get(..4).zip(checked.get(6..)).map(|(kind, rest)| format!("{kind}{cost:02}{rest}"));
+        let _ = std::hint::black_box(at_cost.map(|hash| bcrypt::verify(password, &hash)));
+    }
+}
+
+/// Which users have the hash of the empty password. Each is a check, so many users or dear ones are not all looked at;
+/// nobody is let in with that password.
+pub(super) fn with_empty_password(users: &Users) -> Vec<&str> {
+    let mut work = 0_u64;
+    let within = users.0.iter().take_while(|(_, hash)| {
+        work += 1 << cost(hash);
+        work <= EMPTY_WORK_MAX
+    });
+    let has_it = within.filter(|(_, hash)| bcrypt::verify("", hash).unwrap_or(false));
+    has_it.map(|(name, _)| name.as_str()).collect()
 }
 
 /// `Basic` and base64 of `name:password`.
@@ -144,116 +181,4 @@ fn refused(refusal: &Refusal) -> HttpResponse {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{
-        super::queue::{PLACES, PLACES_PER_PEER},
-        *,
-    };
-    use futures_util::{FutureExt, future::join_all};
-    use std::{fs, net::Ipv4Addr, time::Duration};
-
-    const HUB: Option<IpAddr> = Some(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)));
-    const STRANGER: Option<IpAddr> = Some(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 66)));
-
-    /// A gate for `hub`, whose password is `right`; keep the folder as long as the gate.
-    fn gate(cost: u32) -> (tempfile::TempDir, Gate) {
-        let folder = tempfile::tempdir().unwrap();
-        let hash = bcrypt::hash("right", cost).unwrap();
-        fs::write(folder.path().join("web.yml"), format!("basic_auth_users: {{hub: {hash}}}")).unwrap();
-        let protection = Protection::load(&folder.path().join("web.yml")).unwrap();
-        let gate = Gate::of(&protection).unwrap();
-        (folder, gate)
-    }
-
-    fn basic(text: &str) -> HeaderValue {
-        HeaderValue::from_str(&format!("Basic {}", BASE64_STANDARD.encode(text))).unwrap()
-    }
-
-    #[actix::test]
-    async fn the_right_password_is_let_in_and_nothing_else() {
-        let (_folder, gate) = gate(4);
-        assert_eq!(gate.admit(HUB, Some(&basic("hub:right"))).await, Ok(()));
-        assert_eq!(gate.admit(HUB, Some(&basic("hub:right"))).await, Ok(()), "remembered");
-        for text in ["hub:wrong", "hub:", "hub", "nobody:right", ":right", "hub:right ", "HUB:right", ""] {
-            assert_eq!(gate.admit(HUB, Some(&basic(text))).await, Err(Refusal::Unknown), "{text}");
-        }
-        for header in ["Bearer aHViOnJpZ2h0", "Basic", "Basic ", "Basic ###", "aHViOnJpZ2h0", ""] {
-            let header = HeaderValue::from_static(header);
-            assert_eq!(gate.admit(HUB, Some(&header)).await, Err(Refusal::Unknown), "{header:?}");
-        }
-        assert_eq!(gate.admit(HUB, None).await, Err(Refusal::Unknown));
-        assert_eq!(gate.admit(HUB, Some(&HeaderValue::from_static("basic aHViOnJpZ2h0"))).await, Ok(()), "any case");
-    }
-
-    #[actix::test]
-    async fn only_what_was_right_is_remembered_and_not_as_text() {
-        let (_folder, gate) = gate(4);
-        for text in ["hub:wrong", "nobody:right", "hub:right"] {
-            let _ = gate.admit(HUB, Some(&basic(text))).await;
-        }
-        let known = gate.known();
-        assert_eq!(known.keys().collect::<Vec<_>>(), ["hub"]);
-        assert!(!known["hub"].windows(5).any(|bytes| bytes == b"right"));
-    }
-
-    #[actix::test]
-    async fn a_new_hash_makes_the_old_password_wrong() {
-        let (folder, gate) = gate(4);
-        assert_eq!(gate.admit(HUB, Some(&basic("hub:right"))).await, Ok(()));
-        let hash = bcrypt::hash("another", 5).unwrap();
-        fs::write(folder.path().join("web.yml"), format!("basic_auth_users: {{hub: {hash}, grafana: {hash}}}"))
-            .unwrap();
-        gate.protection.renew();
-        assert_eq!(gate.admit(HUB, Some(&basic("hub:right"))).await, Err(Refusal::Unknown));
-        assert_eq!(gate.admit(HUB, Some(&basic("hub:another"))).await, Ok(()));
-        assert_eq!(gate.admit(HUB, Some(&basic("grafana:another"))).await, Ok(()));
-    }
-
-    #[actix::test]
-    async fn a_flood_of_wrong_passwords_is_cut_short_and_a_known_one_passes_it() {
-        let (_folder, gate) = gate(10);
-        assert_eq!(gate.admit(HUB, Some(&basic("hub:right"))).await, Ok(()));
-        let (wrong, right) = (basic("hub:wrong"), basic("hub:right"));
-        let flood = join_all((0..100).map(|_| gate.admit(HUB, Some(&wrong))));
-        let scraper = async {
-            actix::clock::sleep(Duration::from_millis(1)).await;
-            let taken = gate.queue.state().0;
-            (gate.admit(HUB, Some(&right)).await, taken, gate.queue.state().0)
-        };
-        let (refused, (admitted, before, after)) = futures_util::future::join(flood, scraper).await;
-        assert_eq!((admitted, before > 0, after > 0), (Ok(()), true, true), "it did not wait for the others");
-        let busy = refused.iter().filter(|refusal| **refusal == Err(Refusal::Busy)).count();
-        assert_eq!((busy, refused.len()), (100 - PLACES_PER_PEER, 100));
-        assert!(refused.iter().all(Result::is_err));
-    }
-
-    #[actix::test]
-    async fn a_flood_from_one_address_does_not_keep_a_password_out_that_is_not_remembered() {
-        let (_folder, gate) = gate(10);
-        let (wrong, right) = (basic("hub:wrong"), basic("hub:right"));
-        let flood = join_all((0..100).map(|_| gate.admit(STRANGER, Some(&wrong))));
-        let scraper = async {
-            actix::clock::sleep(Duration::from_millis(1)).await;
-            (gate.queue.state(), gate.admit(HUB, Some(&right)).await)
-        };
-        let (refused, (before, admitted)) = futures_util::future::join(flood, scraper).await;
-        assert_eq!((before, admitted), ((PLACES_PER_PEER, true), Ok(())));
-        let busy = refused.iter().filter(|refusal| **refusal == Err(Refusal::Busy)).count();
-        assert_eq!(busy, 100 - PLACES_PER_PEER);
-    }
-
-    #[actix::test]
-    async fn a_client_that_goes_away_frees_its_turn_only_when_its_check_is_done() {
-        let (_folder, gate) = gate(12);
-        let wrong = basic("hub:wrong");
-        for _ in 0..2 * PLACES {
-            assert!(gate.admit(HUB, Some(&wrong)).now_or_never().is_none());
-            assert_eq!(gate.queue.state(), (1, true), "one check runs on, and no second beside it");
-        }
-        while gate.queue.state().1 {
-            actix::clock::sleep(Duration::from_millis(5)).await;
-        }
-        assert_eq!(gate.queue.state().0, 0);
-        assert_eq!(gate.admit(HUB, Some(&basic("hub:right"))).await, Ok(()));
-    }
-}
+mod tests;

@@ -2,6 +2,7 @@
 //! and kept as it was when what is found then cannot be used.
 
 use super::{
+    password::with_empty_password,
     tls::Material,
     web_config::{TlsConfig, Users, WebConfig},
 };
@@ -158,6 +159,16 @@ fn load(path: &Path) -> (Vec<Seen>, Result<Loaded, Vec<String>>) {
         Ok(config) => config,
         Err(faults) => return (seen, Err(faults)),
     };
+    let empty = |name: &str| {
+        let name = name.escape_debug();
+        format!(
+            "basic_auth_users.{name}: is the hash of the empty password: make one of a password with `htpasswd -nBC 10`"
+        )
+    };
+    let faults = with_empty_password(&config.users).into_iter().map(empty).collect::<Vec<_>>();
+    if !faults.is_empty() {
+        return (seen, Err(faults));
+    }
     if let Some(tls) = &config.tls {
         seen.extend([see(&tls.cert_file), see(&tls.key_file)]);
         seen.extend(tls.clients.iter().map(|clients| see(&clients.ca_file)));

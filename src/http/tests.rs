@@ -1,5 +1,7 @@
 //! The routes over real sockets, with real and with stubborn actors behind them.
 
+mod connections;
+
 use super::*;
 use actix::{Actor, Addr, Context, Handler, ResponseFuture};
 use actix_web::dev::ServerHandle;
@@ -16,7 +18,10 @@ use std::{
     },
     time::Instant,
 };
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 /// Answers everything, or nothing at all; counts what it is asked.
 #[derive(Clone, Default)]
@@ -64,6 +69,7 @@ fn config() -> HttpConfig {
         port: 0,
         connections_max: 16,
         header_deadline: Duration::from_secs(1),
+        connection_deadline: Duration::from_secs(3),
         ask_deadline: Duration::from_millis(250),
         protection: None,
     }

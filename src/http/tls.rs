@@ -1,20 +1,7 @@
-//! TLS on the port: certificates from their files, the settings of rustls, and the server whose connections begin
-//! with a handshake. What a connection is shown is read anew for each, so that a renewed certificate needs no restart.
+//! TLS on the port: certificates from their files, and the settings of rustls. What a connection is shown is read anew
+//! for each, so that a renewed certificate needs no restart.
 
-use super::{HttpConfig, STOP_DEADLINE_S, protection::Protection, web_config::TlsConfig};
-use actix_http::{HttpService, Request};
-use actix_service::{IntoServiceFactory, ServiceFactory, ServiceFactoryExt, map_config};
-use actix_tls::accept::{
-    TlsError,
-    rustls_0_23::{Acceptor, TlsStream},
-};
-use actix_web::{
-    Error,
-    body::MessageBody,
-    dev::{AppConfig, Response, Server},
-    http::KeepAlive,
-    rt::net::TcpStream,
-};
+use super::{protection::Protection, web_config::TlsConfig};
 use rustls::{
     DigitallySignedStruct, DistinguishedName, RootCertStore, ServerConfig, SignatureScheme, SupportedProtocolVersion,
     client::danger::HandshakeSignatureValid,
@@ -27,21 +14,10 @@ use rustls::{
     sign::CertifiedKey,
     version::{TLS12, TLS13},
 };
-use std::{
-    fmt,
-    fs::File,
-    io::{self, Read},
-    net::{SocketAddr, TcpListener},
-    path::Path,
-    sync::Arc,
-    time::Duration,
-};
+use std::{fmt, fs::File, io::Read, path::Path, sync::Arc};
 
 /// A certificate chain has some kilobytes; a bundle of every public authority has 250.
 const FILE_BYTES_MAX: u64 = 1 << 20;
-
-/// As actix-web has it without TLS.
-const DISCONNECT_DEADLINE: Duration = Duration::from_secs(1);
 
 /// What the files of a [`TlsConfig`] hold.
 pub(super) struct Material {
@@ -198,58 +174,4 @@ impl ClientCertVerifier for Newest {
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.schemes.clone()
     }
-}
-
-/// The same server as without TLS: one worker, the same limits, one request per connection.
-///
-/// # Errors
-/// When the address cannot be bound.
-pub(super) fn serve<F, I, S, B>(config: &HttpConfig, tls: ServerConfig, app: F) -> io::Result<(Server, SocketAddr)>
-where
-    F: Fn() -> I + Clone + Send + 'static,
-    I: IntoServiceFactory<S, Request>,
-    S: ServiceFactory<Request, Config = AppConfig> + 'static,
-    S::Error: Into<Error> + 'static,
-    S::InitError: fmt::Debug,
-    S::Response: Into<Response<B>> + 'static,
-    <S::Service as actix_service::Service<Request>>::Future: 'static,
-    B: MessageBody + 'static,
-{
-    let listener = TcpListener::bind((config.host.as_str(), config.port))?;
-    let address = listener.local_addr()?;
-    let deadline = config.header_deadline;
-    let server = Server::build()
-        .workers(1)
-        .max_concurrent_connections(config.connections_max)
-        .shutdown_timeout(STOP_DEADLINE_S)
-        .disable_signals()
-        .listen("https", listener, move || {
-            let mut acceptor = Acceptor::new(tls.clone());
-            if !deadline.is_zero() {
-                // Before the head, and as long as the head.
-                acceptor.set_handshake_timeout(deadline);
-            }
-            let app = app().into_factory().map_err(|error: S::Error| error.into().error_response());
-            let http = HttpService::build()
-                .keep_alive(KeepAlive::Disabled)
-                .client_request_timeout(deadline)
-                .client_disconnect_timeout(DISCONNECT_DEADLINE)
-                .local_addr(address)
-                .secure()
-                .on_connect_ext(|stream: &TlsStream<TcpStream>, _| {
-                    // As without TLS.
-                    let _ = stream.get_ref().0.set_nodelay(true);
-                })
-                .h1(map_config(app, |()| AppConfig::default()));
-            acceptor
-                .map_init_err(|_| ())
-                .map_err(TlsError::into_service_error)
-                .map(|stream: TlsStream<TcpStream>| {
-                    let peer = stream.get_ref().0.peer_addr().ok();
-                    (stream, peer)
-                })
-                .and_then(http.map_err(TlsError::Service))
-        })?
-        .run();
-    Ok((server, address))
 }

@@ -2,7 +2,7 @@
 
 use anyhow::Context as _;
 use bytes::Bytes;
-use sentinel_actors::adapters::http::{self, Answer, HttpError};
+use sentinel_actors::adapters::http::{self, Answer, HttpError, Identity};
 use std::{
     fs,
     path::PathBuf,
@@ -12,7 +12,8 @@ use std::{
 /// Longest body that is read; the exposition of 1,000 symbols is a tenth of it.
 const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// Who asks, where a page wants a password. The password comes from a file only: a flag would be in every process list.
+/// Who asks, where a page wants a password or a certificate. The password comes from a file only: a flag would be in
+/// every process list.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct Credentials {
     /// User of a daemon that asks for a password (metrics.web_config_file)
@@ -21,6 +22,12 @@ pub struct Credentials {
     /// File that holds this user's password
     #[arg(long, value_name = "FILE", requires = "user")]
     pub password_file: Option<PathBuf>,
+    /// Certificate (PEM) for a daemon that asks its clients for one (client_auth_type)
+    #[arg(long, value_name = "FILE", requires = "key")]
+    pub cert: Option<PathBuf>,
+    /// Private key (PEM) of --cert
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    pub key: Option<PathBuf>,
 }
 
 /// An answer, whatever its status.
@@ -55,7 +62,8 @@ impl Client {
     /// A client of `base_url` (scheme, host and port; a path is kept in front) with a deadline per request.
     ///
     /// # Errors
-    /// When the URL is none, the password file cannot be read, or the system has no trusted roots for `https`.
+    /// When the URL is none, the password file or the certificate cannot be used, or the system has no trusted roots for
+    /// `https`.
     pub fn new(base_url: &str, credentials: &Credentials, deadline: Duration) -> anyhow::Result<Self> {
         // Never shown: what is in it would be on the screen, in the report, and in the list of processes as it is.
         if base_url.contains('@') {
@@ -78,7 +86,12 @@ impl Client {
             }
             _ => None,
         };
-        let client = http::Client::new(&base_url).context("cannot make an HTTPS client")?;
+        let identity = match (&credentials.cert, &credentials.key) {
+            (Some(cert), Some(key)) => Some(Identity::read(cert, key).map_err(anyhow::Error::msg)?),
+            _ => None,
+        };
+        let client =
+            http::Client::with_identity(&base_url, identity.as_ref()).context("cannot make an HTTPS client")?;
         Ok(Self { base_url, client, login, deadline })
     }
 
@@ -161,8 +174,13 @@ mod tests {
 
     #[test]
     fn a_password_file_that_is_not_there_is_named() {
-        let credentials = Credentials { user: Some("hub".into()), password_file: Some("/nowhere/password".into()) };
-        let error = Client::new("http://127.0.0.1:1", &credentials, Duration::from_secs(1)).err().unwrap();
+        let client =
+            |credentials| Client::new("http://127.0.0.1:1", &credentials, Duration::from_secs(1)).err().unwrap();
+        let (user, password_file) = (Some("hub".into()), Some("/nowhere/password".into()));
+        let error = client(Credentials { user, password_file, ..Credentials::default() });
         assert!(format!("{error:#}").starts_with("the password file /nowhere/password: "), "{error:#}");
+        let (cert, key) = (Some("/nowhere/cert.pem".into()), Some("/nowhere/key.pem".into()));
+        let error = client(Credentials { cert, key, ..Credentials::default() });
+        assert!(format!("{error:#}").starts_with("/nowhere/cert.pem cannot be read: "), "{error:#}");
     }
 }

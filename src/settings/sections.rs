@@ -340,10 +340,15 @@ pub struct MetricsSettings {
     pub port: u16,
     pub connections_max: usize,
     pub header_deadline_ms: u64,
+    pub connection_deadline_ms: u64,
     pub ask_deadline_ms: u64,
     pub bind_retry_ms: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub web_config_file: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_cert_file: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_key_file: Option<PathBuf>,
     /// What that file says; filled in when the settings are loaded.
     #[serde(skip)]
     pub protection: Option<Protection>,

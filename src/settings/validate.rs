@@ -213,6 +213,21 @@ fn http(settings: &Settings, found: &mut Found) {
     found.unless(metrics.bind.parse::<IpAddr>().is_ok(), "metrics.bind", "must be an IP address, such as 0.0.0.0");
     found.unless((1..=100_000).contains(&metrics.connections_max), "metrics.connections_max", "must be 1 to 100000");
     found.deadline(metrics.header_deadline_ms, "metrics.header_deadline_ms");
+    found.deadline(metrics.connection_deadline_ms, "metrics.connection_deadline_ms");
+    found.unless(
+        metrics.connection_deadline_ms >= metrics.header_deadline_ms,
+        "metrics.connection_deadline_ms",
+        "must not be below metrics.header_deadline_ms: the head is a part of it",
+    );
+    let (set, missing) = match metrics.client_cert_file {
+        Some(_) => ("metrics.client_cert_file", "metrics.client_key_file"),
+        None => ("metrics.client_key_file", "metrics.client_cert_file"),
+    };
+    found.unless(
+        metrics.client_cert_file.is_some() == metrics.client_key_file.is_some(),
+        set,
+        format!("goes with {missing}: set both or none"),
+    );
     found.deadline(metrics.ask_deadline_ms, "metrics.ask_deadline_ms");
     found.deadline(metrics.bind_retry_ms, "metrics.bind_retry_ms");
     let filter = settings.log.level.parse::<tracing_subscriber::filter::Targets>();

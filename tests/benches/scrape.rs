@@ -90,6 +90,7 @@ async fn servers() -> Result<(Bound, Bound), Box<dyn std::error::Error>> {
         port: 0,
         connections_max: 256,
         header_deadline: Duration::from_secs(5),
+        connection_deadline: Duration::from_secs(10),
         ask_deadline: Duration::from_millis(500),
         protection: None,
     };

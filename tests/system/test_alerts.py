@@ -19,6 +19,8 @@ PRESENCE = "only whether there is a sample counts, not which"
 EQUIVALENT = {
     ("SentinelFamiliesMissing", "last_over_time (1) as min_over_time"): PRESENCE,
     ("SentinelFamiliesMissing", "last_over_time (1) as max_over_time"): PRESENCE,
+    ("SentinelFilesRunningOut", "job (1) dropped"): MATCHED_BY_LABELS,
+    ("SentinelFilesRunningOut", "job (2) dropped"): MATCHED_BY_LABELS,
     ("SentinelScrapesFailing", "job (1) dropped"): MATCHED_BY_LABELS,
     ("SentinelScrapesFailing", "job (2) dropped"): MATCHED_BY_LABELS,
     ("sentinel:trading_cycles_failed:ratio15m", "job (1) dropped"): MATCHED_BY_LABELS,

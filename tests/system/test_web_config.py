@@ -15,6 +15,7 @@ from parts.daemon import wait_until
 from parts.protected import CHEAP, DEAR, NEW, NEW_PASSWORD, PASSWORD, PROBES, USER, Protected, basic
 from parts.prometheus import Prometheus
 from parts.rig import variables
+from parts.verify import Verdict, verify
 
 MONITORING = Path(__file__).resolve().parents[2] / "config/monitoring"
 RIGHT, WRONG = basic(USER, PASSWORD), basic(USER, "wrong")
@@ -210,6 +211,56 @@ def test_clients_can_be_asked_for_a_certificate(protected, tmp_path):
     for context in (None, with_certificate_of(Authority(tmp_path, "stranger"))):
         with pytest.raises(OSError):
             protected.get("/metrics", context=context)
+
+
+def test_healthcheck_and_verify_show_a_certificate_to_who_asks_for_one(protected, tmp_path):
+    scrapers = Authority(tmp_path, "scrapers")
+    certificate, key = scrapers.issue("scraper")
+    context = protected.context()
+    context.load_cert_chain(certificate, key)
+    protected.write(f"  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: {scrapers.ca_file.name}\n")
+    protected.start().wait_serving(context=context)
+    url, shown = f"https://127.0.0.1:{protected.daemon.port}", ["--cert", str(certificate), "--key", str(key)]
+
+    def healthcheck(*args: str, **env: str) -> tuple[int, str]:
+        run = protected.rig.command("healthcheck", *args, **({"METRICS_PORT": str(protected.daemon.port)} | env))
+        return run.wait_exit()[0], run.output()
+
+    assert healthcheck(*shown) == (0, "live\n")
+    assert healthcheck("--url", url, *shown) == (0, "live\n")
+    files = {"metrics.client_cert_file": certificate, "metrics.client_key_file": key}
+    assert healthcheck(**variables(files)) == (0, "live\n"), "as in a container, where nobody says flags"
+    code, said = healthcheck()
+    assert code == 1 and "metrics.client_cert_file" in said
+    stranger = Authority(tmp_path, "stranger").issue("nobody")
+    assert healthcheck("--cert", str(stranger[0]), "--key", str(stranger[1]))[0] == 1
+    code, said = healthcheck("--cert", str(certificate), "--key", str(certificate))
+    assert code == 1 and "no private key in PEM" in said and "BEGIN" not in said
+    assert healthcheck("--cert", str(certificate))[0] == 64
+
+    def inf(*args: str) -> Verdict:
+        ours = str(protected.authority.ca_file)
+        return verify(protected.rig.binary, "inf", "--url", url, "--hub", "127.0.0.1", "--wait", "0", *args, SSL_CERT_FILE=ours)
+
+    found = inf(*shown)
+    assert found.code == 0, found.out
+    found = inf()
+    assert "metrics" in found.failed and "--cert FILE --key FILE" in found.way_out("metrics"), found.out
+    daemon = protected.rig.command("check", **variables({"metrics.client_cert_file": certificate}))
+    assert daemon.wait_exit()[0] == 64 and "metrics.client_key_file" in daemon.output()
+
+
+def test_one_request_is_answered_whatever_comes_behind_it(protected):
+    protected.write()
+    protected.start().wait_serving()
+    get = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", protected.daemon.port), timeout=10) as raw:
+        with protected.context().wrap_socket(raw, server_hostname="127.0.0.1") as line:
+            line.sendall(get * 3)
+            answer = b""
+            while part := line.recv(4096):
+                answer += part
+    assert answer.startswith(b"HTTP/1.1 200") and answer.count(b"HTTP/1.1") == 1
 
 
 def test_a_taken_port_is_tried_again_with_tls(protected):

@@ -15,12 +15,14 @@ use std::{borrow::Cow, time::Duration};
 
 mod addresses;
 mod client;
+mod identity;
 mod interim;
 #[cfg(test)]
 mod tests;
 mod transport;
 
 pub use client::Client;
+pub use identity::Identity;
 
 /// Longest outside text that reaches a log line or an error, in characters.
 const EXCERPT_CHARS_MAX: usize = 200;
@@ -234,7 +236,8 @@ fn retry_after(value: &str) -> Option<Duration> {
 /// Outside text made fit for a log: one line, nothing in it that nobody sees, no login of a URL, not longer than a glance.
 pub fn one_line(text: &str) -> String {
     let clean = without_logins(text);
-    let clean = clean.chars().map(|c| if is_hidden(c) { ' ' } else { c });
+    let seen = clean.chars().filter(|c| !is_unseen(*c));
+    let clean = seen.map(|c| if is_hidden(c) { ' ' } else { c });
     clean.take(EXCERPT_CHARS_MAX).collect::<String>().trim().to_owned()
 }
 
@@ -254,4 +257,13 @@ fn without_logins(text: &str) -> Cow<'_, str> {
         }
     }
     clean.into()
+}
+
+/// Unicode's format characters and what else has no width: direction marks and overrides, joiners, the byte order mark,
+/// tags. A text is read the same without them, and a line of a table keeps its order.
+const fn is_unseen(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+        | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
+        | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
 }

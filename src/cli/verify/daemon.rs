@@ -147,7 +147,10 @@ fn evidence(page: &Page, read: Option<&Exposition>, health: Option<&Health>) -> 
 /// Why nobody answers.
 fn unreachable(error: &HttpError) -> &'static str {
     let says = |words: &[&str]| matches!(error, HttpError::Connect(why) if words.iter().any(|word| why.contains(word)));
-    if matches!(error, HttpError::Timeout { .. }) || says(&["Timeout", "No route to host", "unreachable"]) {
+    // The server's word comes behind the handshake, so the line is there and breaks.
+    if matches!(error, HttpError::Broken(why) | HttpError::Connect(why) if why.contains("CertificateRequired")) {
+        "the daemon asks its clients for a certificate (client_auth_type): --cert FILE --key FILE"
+    } else if matches!(error, HttpError::Timeout { .. }) || says(&["Timeout", "No route to host", "unreachable"]) {
         "nothing came back: a firewall in between drops what is sent (`sentinel verify inf`, run on INF, says which \
          rule is needed), or the address is wrong"
     } else if says(&["CaUsedAsEndEntity"]) {

@@ -1,7 +1,7 @@
 //! The client of one server, and the rule that pairs an answer with its request: every request has a connection of its
 //! own, so that nothing a peer sends before, behind or instead of an answer can reach another request.
 
-use super::{addresses::Addresses, transport::Dial};
+use super::{addresses::Addresses, identity::Identity, transport::Dial};
 use awc::{
     ClientRequest, Connector,
     http::{Method, Uri, header, uri::Scheme},
@@ -25,7 +25,15 @@ impl Client {
     /// # Errors
     /// When `https` is asked for and the system has no trusted roots.
     pub fn new(base_url: &str) -> io::Result<Self> {
-        let tls = if is_https(base_url) { Some(Arc::new(tls_config()?)) } else { None };
+        Self::with_identity(base_url, None)
+    }
+
+    /// The same, with a certificate for a server that asks for one.
+    ///
+    /// # Errors
+    /// As [`Client::new`], and when certificate and key do not go together.
+    pub fn with_identity(base_url: &str, identity: Option<&Identity>) -> io::Result<Self> {
+        let tls = if is_https(base_url) { Some(Arc::new(tls_config(identity)?)) } else { None };
         Ok(Self { tls, addresses: Arc::default() })
     }
 
@@ -77,7 +85,7 @@ fn with_http(url: &str) -> String {
     Uri::from_parts(parts).map_or_else(|_| url.to_owned(), |uri| uri.to_string())
 }
 
-fn tls_config() -> io::Result<ClientConfig> {
+fn tls_config(identity: Option<&Identity>) -> io::Result<ClientConfig> {
     let mut roots = rustls::RootCertStore::empty();
     let loaded = rustls_native_certs::load_native_certs();
     roots.add_parsable_certificates(loaded.certs);
@@ -87,11 +95,14 @@ fn tls_config() -> io::Result<ClientConfig> {
         ));
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = ClientConfig::builder_with_provider(provider)
+    let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(io::Error::other)?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+        .with_root_certificates(roots);
+    let mut config = match identity.map(Identity::parts) {
+        Some((chain, key)) => builder.with_client_auth_cert(chain, key).map_err(io::Error::other)?,
+        None => builder.with_no_client_auth(),
+    };
     // awc's HTTP/2 is h2 0.3, which has an open advisory: never offer it.
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)

@@ -130,8 +130,12 @@ impl Store {
             Ok(false) => return Err(OpenError::Missing(path.to_owned())),
             Err(error) => return Err(OpenError::failed(path, error)),
         }
-        match Self::open_existing(path) {
-            Err(OpenError::Failed { .. }) => reading::open(path),
+        match reading::open(path) {
+            // One of an earlier version is brought up to date first, and one that a killed daemon left is mended, which
+            // only who may write it can do.
+            Err(error @ (OpenError::Older { .. } | OpenError::Failed { .. })) => {
+                Self::open_existing(path).or(Err(error))
+            }
             opened => opened,
         }
     }
