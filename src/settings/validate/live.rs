@@ -74,7 +74,6 @@ pub(super) fn live(settings: &Settings, found: &mut Found) {
     found.unless(is_loopback || !settings.schedule.back_to_back, "schedule.back_to_back", unless_loopback);
 }
 
-/// One is enough to say what is wanted; the others are asked for by name.
 /// What has to be said in live mode where an order can say neither volume nor stops: nobody may count on them.
 fn without_terms(settings: &Settings, found: &mut Found) {
     let only = "place_order cannot say it: the gateway has its own";
@@ -102,6 +101,7 @@ fn without_terms(settings: &Settings, found: &mut Found) {
     found.unless(limit <= 0.0, "guards.volume_max", format!("guards nothing, set it to 0: {only} volume"));
 }
 
+/// One is enough to say what is wanted; the others are asked for by name.
 fn names_a_key(gateway: &GatewaySettings) -> bool {
     [&gateway.curve_server_key_file, &gateway.curve_public_key_file, &gateway.curve_secret_key_file]
         .iter()
