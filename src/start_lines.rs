@@ -25,6 +25,21 @@ pub fn say_settings(settings: &Settings) {
         "{mode}"
     );
     say_remarks(&settings.remarks);
+    if settings.trading.live {
+        say_too_large(settings);
+    }
+}
+
+/// Symbols whose every order would be larger than allowed: nothing else says so but a reason in each cycle's line.
+fn say_too_large(settings: &Settings) {
+    let max = settings.guards.volume_max;
+    for instrument in settings.instruments().iter().filter(|it| max > 0.0 && it.volume > max) {
+        tracing::warn!(
+            symbol = %instrument.symbol,
+            "no order can leave: its volume of {} lots is above guards.volume_max = {max}; lower the one or raise the other",
+            instrument.volume
+        );
+    }
 }
 
 /// What the environment holds that looks as if it did something.

@@ -30,7 +30,9 @@ pub(super) fn environment() -> HashMap<String, String> {
 /// Opens it to settle something in it, which not everybody who may read it can.
 pub(super) fn open_to_write(path: &Path) -> anyhow::Result<Store> {
     Store::open_existing(path).map_err(|error| match error {
-        OpenError::Failed { path, detail } if detail.contains("readonly") => read_only(&path),
+        OpenError::Failed { path, detail } if detail.contains("may only read it") || detail.contains("readonly") => {
+            read_only(&path)
+        }
         error => error.into(),
     })
 }

@@ -11,8 +11,8 @@ const NAME_ONE: &str = "set STATE_DIRECTORY (or XDG_STATE_HOME, or HOME) to an a
 /// lock, to be held until the process ends.
 ///
 /// # Errors
-/// In live mode: another daemon trades the account at this gateway; there is no place for the lock; an earlier version's
-/// journal lies in the working folder, and no setting says which one counts.
+/// An earlier version's journal lies in the working folder, and no setting says which one counts. In live mode: another
+/// daemon trades the account at this gateway; there is no place for the lock.
 pub(super) fn prepare(settings: &Settings) -> anyhow::Result<Option<AccountLock>> {
     let journal = &settings.journal;
     let is_live = settings.trading.live;
@@ -23,11 +23,9 @@ pub(super) fn prepare(settings: &Settings) -> anyhow::Result<Option<AccountLock>
         );
     }
     if let Some(old) = journal.old() {
-        if is_live {
-            // With a journal that does not know the old one's orders, their bars would be ordered again.
-            bail!("{}", old.words());
-        }
-        tracing::warn!("{}", old.words());
+        // With a journal that does not know the old one's orders, their bars would be ordered again. A dry run does not
+        // start either: it would make that journal, and the old one could not be moved to its place any more.
+        bail!("{}", old.words());
     }
     let made = match &journal.place {
         Some(place) if is_live || journal.is_default => {

@@ -4,7 +4,7 @@
 use std::{
     collections::HashMap,
     fs::{self, DirBuilder, File},
-    io::{self, Read},
+    io::{self, ErrorKind, Read},
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
 };
@@ -77,16 +77,22 @@ impl OldJournal {
         let part = |suffix: &&str| PathBuf::from(format!("{}{suffix}", self.old.display()));
         let parts: Vec<_> = PARTS.iter().map(part).filter(|path| path.exists()).map(|path| quoted(&path)).collect();
         let folder = quoted(self.new.parent().unwrap_or(Path::new(".")));
-        format!("mkdir -p -m 0700 {folder} && mv {} {folder}/", parts.join(" "))
+        let (new, log) = (quoted(&self.new), quoted(Path::new(&format!("{}-wal", self.new.display()))));
+        // Over another journal, or beside another's log, it would be neither of the two.
+        format!("mkdir -p -m 0700 {folder} && [ ! -e {new} ] && [ ! -e {log} ] && mv {} {folder}/", parts.join(" "))
     }
 }
 
 /// Whether a file is a journal of Sentinel, by its first bytes. SQLite writes our mark there with the first checkpoint;
-/// until then it is in the write-ahead log.
+/// until then it is in the write-ahead log. One that this user may not read may be one.
 fn is_ours(path: &Path) -> bool {
     const OUR_MARK: [u8; 4] = *b"SNTL";
     let mut head = [0; 72];
-    let is_read = File::open(path).and_then(|mut file| file.read_exact(&mut head)).is_ok();
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut head));
+    if read.as_ref().is_err_and(|error| error.kind() == ErrorKind::PermissionDenied) {
+        return true;
+    }
+    let is_read = read.is_ok();
     let has_log = || fs::metadata(format!("{}-wal", path.display())).is_ok_and(|log| log.len() > 0);
     is_read
         && head.starts_with(b"SQLite format 3\0")

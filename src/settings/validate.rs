@@ -136,7 +136,11 @@ fn model(settings: &Settings, found: &mut Found) {
     let model = &settings.model;
     host(&model.host, "model.host", found);
     found.unless(model.port > 0, "model.port", "must be 1 to 65535");
-    found.unless(is_identity(&model.name), "model.name", "must not be empty nor contain '|' or control characters");
+    found.unless(
+        is_identity(&model.name),
+        "model.name",
+        "must not be empty, begin or end with a space, nor contain '|' or control characters",
+    );
     found.unless((1..=10_000).contains(&model.rows_per_request), "model.rows_per_request", "must be 1 to 10000");
     found.deadline(model.deadline_ms, "model.deadline_ms");
     found.unless(
@@ -183,7 +187,7 @@ fn gateway(settings: &Settings, found: &mut Found) {
     found.unless(
         account.is_none_or(is_identity),
         "gateway.account",
-        "must not be empty nor contain '|' or control characters",
+        "must not be empty, begin or end with a space, nor contain '|' or control characters",
     );
     let comment_fits = gateway.comment.len() <= 31 && gateway.comment.chars().all(|c| c.is_ascii() && !c.is_control());
     found.unless(comment_fits, "gateway.comment", "must be at most 31 ASCII characters");
@@ -249,6 +253,6 @@ fn host(host: &str, key: &str, found: &mut Found) {
 }
 
 fn is_identity(text: &str) -> bool {
-    // '|' separates the parts of an order's identity.
-    !text.is_empty() && !text.chars().any(|c| c == '|' || c.is_control())
+    // '|' separates the parts of an order's identity, and a space that nobody sees would make another one.
+    !text.is_empty() && text.trim() == text && !text.chars().any(|c| c == '|' || c.is_control())
 }

@@ -127,6 +127,8 @@ def test_symbols_and_actors_never_label_the_contract(after_a_cycle):
 def test_the_configuration_hash_is_the_one_that_check_prints(rig):
     settings = {"metrics.bind": "127.0.0.1", "metrics.port": free_port(), "data.base_url": rig.market.url}
     settings |= {"model.host": "127.0.0.1", "model.port": rig.model.port, "market.calendar": "always"}
+    # The journal's place is part of it, and the two have folders of their own.
+    settings |= {"journal.path": rig.directory / "journal.db"}
     shown = rig.start("--cycles", "1", settings=settings).wait_serving().metrics()("config_hash")
     check = rig.command("check", "--cycles", "1", **variables(settings) | {"EODHD_API_TOKEN": "another"})
     assert check.wait_exit()[0] == 0

@@ -172,10 +172,10 @@ def test_an_old_journal_in_the_working_folder_is_named_and_its_command_moves_it(
         assert done.returncode in (1, 64), (command, done.stdout)
         assert str(old / "journal.db") in done.stderr and str(new) in done.stderr and "mv " in done.stderr, command
     assert not new.exists()
-    # What a dry run decides is worth a warning only.
+    # A dry run would make the new one, and the old one could not be moved there any more.
     dry = ["run", "--once", "--eodhd-base-url", "http://127.0.0.1:9", "--hub-host", "127.0.0.1"]
-    done = cli(rig.binary, *dry, cwd=old, **xdg(tmp_path / "dry"))
-    assert str(old / "journal.db") in done.stdout and '"WARN"' in done.stdout
+    done = cli(rig.binary, *dry, cwd=old, **place)
+    assert done.returncode == 1 and str(old / "journal.db") in done.stderr and not new.exists()
     # A name that is said is meant.
     assert cli(rig.binary, "orders", "--journal", "journal.db", cwd=old, **place).returncode == 0
     said = cli(rig.binary, "orders", cwd=old, **place).stderr
@@ -183,6 +183,10 @@ def test_an_old_journal_in_the_working_folder_is_named_and_its_command_moves_it(
     assert shlex.split(command)[0] == "mkdir"
     subprocess.run(["sh", "-c", command], check=True)
     assert new.exists() and not (old / "journal.db").exists()
+    # Typed once more, for another folder's journal, it spoils neither.
+    shutil.copy(new, old / "journal.db")
+    assert subprocess.run(["sh", "-c", command]).returncode != 0 and (old / "journal.db").exists()
+    (old / "journal.db").unlink()
     orders = json.loads(cli(rig.binary, "orders", "--json", cwd=old, **place).stdout)
     assert [order["state"] for order in orders] == ["filled"]
 
