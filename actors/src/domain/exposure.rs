@@ -88,6 +88,17 @@ impl KnownNames {
         self.ours.contains(&key) || self.others.contains(&key)
     }
 
+    /// Positions that are what their configured name says, by ticket and name: no fill of ours is of another instrument.
+    pub fn settled<'a>(
+        &'a self,
+        all: &'a [Position],
+        fills: &'a [Fill],
+    ) -> impl Iterator<Item = (i64, InstrumentKey)> + 'a {
+        let is_other = move |fill: &Fill, it: &Position| fill.ticket == it.ticket && !self.names(&fill.keys(), it);
+        let is_settled = move |it: &&Position| self.explain(it) && !fills.iter().any(|fill| is_other(fill, it));
+        all.iter().filter(is_settled).map(|position| (position.ticket, position.key()))
+    }
+
     /// Whether the fill's instrument is still configured, under one of its names.
     fn know(&self, fill: &Fill) -> bool {
         fill.keys().iter().any(|key| self.ours.contains(key))

@@ -233,3 +233,18 @@ fn a_list_that_cannot_be_read_turns_no_limit_off() {
     assert_eq!(cycle(&mut desk, &book, &mut gateway, &order("EURUSD", BAR)), refused);
     assert_eq!((gateway.sent, book.summary().len()), (0, 0), "and the bar is not used up");
 }
+
+#[test]
+fn the_journal_is_asked_whose_tickets_are_only_when_a_new_one_is_listed() {
+    let rules = Rules { proving_dialect: Some("v43"), ..Rules::default() };
+    let (mut desk, book) = (desk_by(rules), Book::default());
+    let elsewhere = |ticket| Position { gateway_name: "GBPUSD".into(), ..position(ticket, Side::Buy) };
+    let mut gateway = known(&[position(5, Side::Buy), elsewhere(6)]);
+    for (bar, listed, read) in [(1, vec![], 1), (2, vec![], 1), (3, vec![elsewhere(7)], 2), (4, vec![], 2)] {
+        if let Ok(Positions::Known(all)) = &mut gateway.positions {
+            all.extend(listed);
+        }
+        assert!(cycle(&mut desk, &book, &mut gateway, &order("EURUSD", BAR + bar)).is_ok());
+        assert_eq!(book.fills_read.get(), read, "cycle {bar}");
+    }
+}

@@ -35,6 +35,7 @@ pub(super) struct Book {
     pub fails: RefCell<Vec<usize>>,
     pub time: Cell<Duration>,
     pub fills: RefCell<Vec<Fill>>,
+    pub fills_read: Cell<usize>,
     pub live_since: Cell<Duration>,
     pub first_equity: Cell<Option<f64>>,
 }
@@ -111,6 +112,7 @@ impl Ledger for Book {
     }
 
     fn fills(&self, _: &[i64]) -> impl Future<Output = Result<Vec<Fill>, JournalError>> {
+        self.fills_read.set(self.fills_read.get() + 1);
         ready(Ok(self.fills.borrow().clone()))
     }
 

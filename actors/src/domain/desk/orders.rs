@@ -166,8 +166,10 @@ impl Desk {
         match &self.positions {
             Some(Positions::Known(all)) => {
                 let exposure = Exposure::listed(order, all, &self.names, fills);
-                // What is listed as it was filled, or is nobody's of ours, need not be looked up again.
-                self.named.extend(exposure.positions.iter().map(|position| (position.ticket, position.key())));
+                if self.fills.is_some() {
+                    // Looked up; not again for as long as they are listed under these names.
+                    self.named = self.names.settled(all, fills).collect();
+                }
                 self.doubts.get_or_insert_default().extend(exposure.doubts.iter().cloned());
                 Ok(exposure)
             }
