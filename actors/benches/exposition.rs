@@ -3,7 +3,7 @@
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use sentinel_actors::{
-    adapters::{breakers::Breakers, inflight::Inflight},
+    adapters::{breakers::Breakers, halt_file::HaltFile, inflight::Inflight},
     domain::{
         clock::Clock,
         decision::{Action, Decision},
@@ -49,6 +49,7 @@ fn recorder(symbols: usize) -> Recorder {
         drift: Drift::default(),
         failed_share_max: 0.5,
         live: false,
+        kill_switch: Arc::new(HaltFile::new(None)),
         period: Duration::from_secs(60),
         inflight: Inflight::default(),
         breakers: Breakers::default(),

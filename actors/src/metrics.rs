@@ -1,6 +1,7 @@
 //! MetricsActor: takes what the others report ([`Event`]), answers `/metrics` with text and `/health` with a verdict.
 //! It waits for nobody, and nobody but HTTP waits for it.
 
+mod account;
 pub mod record;
 #[cfg(test)]
 mod tests;
@@ -10,7 +11,9 @@ use crate::{
         breakers::Breakers,
         inflight::{Endpoint, Inflight},
     },
-    domain::{clock::Clock, drift::Drift, exposition::Format, health::BuildInfo, instrument::Symbol},
+    domain::{
+        clock::Clock, drift::Drift, exposition::Format, guard::KillSwitch, health::BuildInfo, instrument::Symbol,
+    },
     messages::{Backlog, Event, GetHealth, GetMetrics, Ping},
 };
 use actix::{Actor, Context, Handler, MessageResult, Supervised};
@@ -41,6 +44,8 @@ pub struct Config {
     pub failed_share_max: f64,
     /// Whether orders leave.
     pub live: bool,
+    /// The one that stops them: asked for each text and verdict, so that both are true without a signal or a cycle.
+    pub kill_switch: Arc<dyn KillSwitch>,
     /// Time between two due cycles.
     pub period: Duration,
     /// Requests under way, counted by the adapters.

@@ -6,7 +6,7 @@ use super::*;
 use actix::{Actor, Addr, Context, Handler, ResponseFuture};
 use actix_web::dev::ServerHandle;
 use sentinel_actors::{
-    adapters::{breakers::Breakers, inflight::Inflight, system_clock::SystemClock},
+    adapters::{breakers::Breakers, halt_file::HaltFile, inflight::Inflight, system_clock::SystemClock},
     domain::{drift::Drift, health::ActorName, health::BuildInfo, instrument::Symbol},
     messages::{Backlog, Event},
     metrics::{Config, MetricsActor},
@@ -93,6 +93,7 @@ fn real() -> (Deps, Addr<MetricsActor>) {
         drift: Drift::default(),
         failed_share_max: 0.5,
         live: false,
+        kill_switch: Arc::new(HaltFile::new(None)),
         period: Duration::from_secs(60),
         inflight: Inflight::default(),
         breakers: Breakers::default(),

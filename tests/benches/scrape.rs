@@ -5,7 +5,7 @@ use actix::{Actor, Arbiter, Context, Handler, Supervisor};
 use actix_web::{HttpResponse, dev::Server, http::header::CONTENT_TYPE, web};
 use sentinel::http::{Deps, HttpConfig, serve, serve_routes};
 use sentinel_actors::{
-    adapters::{breakers::Breakers, inflight::Inflight, system_clock::SystemClock},
+    adapters::{breakers::Breakers, halt_file::HaltFile, inflight::Inflight, system_clock::SystemClock},
     domain::{drift::Drift, exposition::Format, health::BuildInfo, instrument::Symbol},
     messages::{Backlog, GetMetrics, Ping},
     metrics::{Config, MetricsActor},
@@ -76,6 +76,7 @@ async fn servers() -> Result<(Bound, Bound), Box<dyn std::error::Error>> {
         drift: Drift::default(),
         failed_share_max: 0.5,
         live: false,
+        kill_switch: Arc::new(HaltFile::new(None)),
         period: Duration::from_secs(60),
         inflight: Inflight::default(),
         breakers: Breakers::default(),

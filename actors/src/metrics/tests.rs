@@ -1,10 +1,12 @@
 //! Events in, text and verdicts out, through the actor as others use it.
 
+mod account;
 mod symbols;
 
 use super::*;
 use crate::domain::desk::Fate;
 use crate::{
+    adapters::halt_file::HaltFile,
     domain::{
         decision::{Action, Decision},
         drift::{FirstConfidence, Reference},
@@ -62,6 +64,7 @@ fn start_with(change: impl FnOnce(&mut Config)) -> (Addr<MetricsActor>, HandCloc
         drift: Drift::default(),
         failed_share_max: 0.5,
         live: true,
+        kill_switch: Arc::new(HaltFile::new(None)),
         period: Duration::from_secs(60),
         inflight: Inflight::default(),
         breakers: Breakers::default(),
@@ -324,10 +327,10 @@ async fn readiness_is_the_same_in_metrics_and_health() {
         actor.do_send(Event::ActorStarted(name));
     }
     actor.do_send(Event::ActorsPinged(ActorName::ALL.map(|name| (name, true)).to_vec()));
-    actor.do_send(Event::CycleGuarded { is_market_open: false, is_halted: false });
+    actor.do_send(Event::CycleGuarded { is_market_open: false });
     let closed = text(&actor).await;
     assert_eq!((value(&closed, "sentinel_market_open"), value(&closed, "sentinel_ready")), (0.0, 1.0));
-    actor.do_send(Event::CycleGuarded { is_market_open: true, is_halted: false });
+    actor.do_send(Event::CycleGuarded { is_market_open: true });
     let open = text(&actor).await;
     assert_eq!((value(&open, "sentinel_market_open"), value(&open, "sentinel_ready")), (1.0, 0.0));
     actor.do_send(finished(1, false));

@@ -101,13 +101,19 @@ fn write_sample(text: &mut String, name: &str, suffix: &str, labels: &[LabelPair
     text.push('\n');
 }
 
-/// A bound always has a decimal: `1.0`, `0.005`, `+Inf`.
+/// A bound always has a decimal or an exponent, as OpenMetrics spells it and as Prometheus 3 makes it of any spelling:
+/// `1.0`, `0.005`, `2.5e-05`, `+Inf`.
 fn write_bound(text: &mut String, bound: f64) {
+    const PLAIN_MIN: f64 = 1e-4;
     if bound.is_infinite() {
         return text.push_str("+Inf");
     }
     // Writing to a String cannot fail.
-    let _ = write!(text, "{bound:?}");
+    let _ = match bound {
+        // Rust writes exponents with one digit where Go has two.
+        1e-9..PLAIN_MIN => write!(text, "{}", format!("{bound:e}").replace("e-", "e-0")),
+        _ => write!(text, "{bound:?}"),
+    };
 }
 
 fn write_value(text: &mut String, value: f64) {
@@ -144,10 +150,11 @@ mod tests {
     }
 
     #[test]
-    fn a_bound_always_has_a_decimal() {
+    fn a_bound_is_spelled_as_prometheus_spells_it() {
         let bound = |bound| written(|text| write_bound(text, bound));
-        let bounds = [0.0001, 0.00025, 0.005, 0.5, 1.0, 10.0, f64::INFINITY];
-        assert_eq!(bounds.map(bound), ["0.0001", "0.00025", "0.005", "0.5", "1.0", "10.0", "+Inf"]);
+        let bounds = [0.00001, 0.000025, 0.0001, 0.00025, 0.005, 0.5, 1.0, 10.0, f64::INFINITY];
+        let spelled = ["1e-05", "2.5e-05", "0.0001", "0.00025", "0.005", "0.5", "1.0", "10.0", "+Inf"];
+        assert_eq!(bounds.map(bound), spelled);
     }
 
     #[test]
