@@ -48,8 +48,9 @@ async fn what_the_gateway_tells_of_the_account_is_reported_and_what_it_does_not_
 
 #[actix::test]
 async fn an_empty_list_that_proves_nothing_is_no_count() {
-    let gateway = Gateway::start(|all| vec![newest(all).reply(json!({"status": "ok", "ticket": 1}).to_string())]);
-    let running = Setup { kind: DialectKind::Envelope, ..limited(Limits::default()) }.start(&gateway.address);
+    let gateway = Gateway::start(|all| vec![newest(all).refuse("MARKET_CLOSED")]);
+    let limits = Limits { positions_max: 1, ..Limits::default() };
+    let running = Setup { kind: DialectKind::Envelope, ..limited(limits) }.start(&gateway.address);
     gateway.account().positions = Some(Vec::new());
     running.cycle(1, &["EURUSD"], BAR).await;
     assert_eq!(told(&running).1, [None]);
