@@ -130,7 +130,10 @@ def test_the_demo_is_where_our_own_configuration_looks(compose):
     """Its files name addresses of INF and HUB; that of INF alone is another one here."""
     demo = yaml.safe_load(compose("config", profile="demo"))["services"]
     prometheus = yaml.safe_load((ROOT / "config/monitoring/prometheus.yml").read_text())
-    [[[scraped]]] = [[part["targets"] for part in job["static_configs"]] for job in prometheus["scrape_configs"]]
+    jobs = {job["job_name"]: [part["targets"] for part in job["static_configs"]] for job in prometheus["scrape_configs"]}
+    [[scraped]] = jobs.pop("sentinel-metrics")
+    # The three share a network there, so HUB's own two are where they are on HUB.
+    assert jobs == {"sentinel-prometheus": [["localhost:9090"]], "sentinel-alertmanager": [["localhost:9093"]]}
     assert f"sed s/{scraped}/demo:8000/ " in demo["prometheus"]["entrypoint"][-1]
     assert prometheus["rule_files"] == ["alerts.yml"]
     assert any(mount.endswith(":/tmp/alerts.yml:ro") for mount in demo["prometheus"]["volumes"])

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import time
 import urllib.request
 from pathlib import Path
 
@@ -16,10 +17,14 @@ class Alertmanager:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = directory / "alertmanager.log"
-        command = ["prometheus-alertmanager", f"--config.file={config}", f"--storage.path={directory / 'data'}"]
-        command += [f"--web.listen-address=127.0.0.1:{self.port}", "--cluster.listen-address="]
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        self.command = ["prometheus-alertmanager", f"--config.file={config}", f"--storage.path={directory / 'data'}"]
+        self.command += [f"--web.listen-address=127.0.0.1:{self.port}", "--cluster.listen-address="]
+        self.start()
+
+    def start(self):
+        """Starts it; after `close` again, with what it had stored."""
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         wait_until("Alertmanager is ready", self._is_ready, 30)
 
     def _is_ready(self) -> bool:
@@ -36,8 +41,9 @@ class Alertmanager:
             return json.load(answer)
 
     def add(self, annotations: dict[str, str], **labels: str):
-        """Gives it an alert, as a Prometheus would."""
-        command = ["amtool", f"--alertmanager.url={self.url}", "alert", "add"]
+        """Gives it an alert that lasts for an hour unless it is told otherwise, whatever its configuration says."""
+        end = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600))
+        command = ["amtool", f"--alertmanager.url={self.url}", "alert", "add", f"--end={end}"]
         command += [f"--annotation={key}={value}" for key, value in annotations.items()]
         command += [f"{key}={value}" for key, value in labels.items()]
         subprocess.run(command, check=True, capture_output=True, timeout=30)
