@@ -80,6 +80,8 @@ macro_rules! families {
             pub(super) ranks: HashMap<&'static str, usize>,
             /// When every child was made, unix seconds, as it is written.
             pub(super) created: String,
+            /// How many are configured.
+            pub(super) symbols: usize,
             $(#[doc = $help] pub $field: $handle,)+
         }
 
@@ -97,7 +99,7 @@ macro_rules! families {
                 )+
                 let ranks = FAMILIES.iter().enumerate().map(|(rank, family)| (family.name, rank)).collect();
                 let created = format!("{:.3}", given.now.as_secs_f64());
-                Ok(Self { registry, ranks, created, $($field,)+ })
+                Ok(Self { registry, ranks, created, symbols: given.symbols.len(), $($field,)+ })
             }
         }
     };

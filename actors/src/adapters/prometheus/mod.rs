@@ -85,6 +85,11 @@ impl Family {
         Ok(handle)
     }
 
+    /// Whether it has children for each symbol.
+    pub(crate) fn is_by_symbol(&self) -> bool {
+        self.labels.iter().any(|(label, _)| *label == "symbol")
+    }
+
     /// The label values of every child that exists from the start; one empty list for a family without labels, none for
     /// one that is absent at first.
     pub fn children(&self, given: &Given) -> Vec<Vec<String>> {

@@ -186,6 +186,20 @@ fn every_counter_and_histogram_says_when_it_began_right_behind_its_own_lines_and
 }
 
 #[test]
+fn with_more_than_a_hundred_symbols_only_the_families_by_symbol_leave_out_when_they_began() {
+    let of = |symbols: usize| {
+        let symbols = (0..symbols).map(|i| Symbol::new(&format!("SYM{i}"))).collect();
+        let text = Metrics::new(&Given { symbols, ..given() }).unwrap().encode(Format::OpenMetrics);
+        let text = String::from_utf8(text.to_vec()).unwrap();
+        let began = text.lines().filter(|line| !line.starts_with('#') && line.contains("_created"));
+        began.map(str::to_owned).partition::<Vec<_>, _>(|line| line.contains("symbol="))
+    };
+    let (by_symbol, other) = of(100);
+    assert_eq!(by_symbol.len(), 800);
+    assert_eq!(of(101), (vec![], other));
+}
+
+#[test]
 fn no_family_has_the_name_of_another_in_openmetrics() {
     // There a counter is named without its `_total`, and a histogram owns three suffixes.
     let mut taken = BTreeSet::new();
