@@ -56,7 +56,7 @@ def test_a_family_of_the_contract_is_exactly_as_agreed(after_a_cycle, family):
     assert all(set(labels) == wanted_labels for labels in found)
     spelled = [labels["le"] for labels in found if "le" in labels]
     assert set(family.bounds.split()) <= set(spelled)
-    assert all("." in bound or bound == "+Inf" for bound in spelled)
+    assert all(bound == "+Inf" or bound == str(float(bound)) for bound in spelled)
     for label, values in family.labels.items():
         assert {labels[label] for labels in found} == set(values)
 
@@ -240,7 +240,13 @@ def test_prometheus_stores_the_same_series_from_both_formats(rig, tmp_path, with
             found = prometheus.query(f'{{job="{job}"}}')
             return {frozenset(item for item in one["metric"].items() if item[0] not in taken) for one in found}
 
-        assert series("open") == series("plain")
+        began = {one for one in series("open") if dict(one)["__name__"].endswith("_created")}
+        assert series("open") - began == series("plain")
+        counting = [row for row in catalogue() if row.type != "gauge"]
+        assert len(began) == sum(len(row.children(["EURUSD"])) for row in counting)
+        started = prometheus.value("process_start_time_seconds{job='open'}")
+        born = [float(one["value"][1]) for one in prometheus.query('{job="open",__name__=~".+_created"}')]
+        assert all(0 <= at - started < 30 for at in born), (started, born[:3])
         assert len(series("open")) > 200
         assert prometheus.query('sentinel_last_cycle_timestamp_unix{job="open"} > 0')
         assert prometheus.query('sentinel_trading_cycle_duration_seconds_bucket{job="open",le="1.0"}')

@@ -57,7 +57,7 @@ impl Recorder {
     /// Only if the catalogue contradicts itself.
     pub fn new(config: Config) -> prometheus::Result<Self> {
         let now = config.clock.now();
-        let metrics = Metrics::new(&Given { symbols: config.symbols.clone(), build: config.build.clone() })?;
+        let metrics = Metrics::new(&Given { symbols: config.symbols.clone(), build: config.build.clone(), now })?;
         let build = &config.build;
         metrics.build_info.with_label_values(&[&build.version, &build.revision, &build.rustc]).set(1);
         metrics.config_hash.set(i64::try_from(config.config_hash).unwrap_or(i64::MAX));

@@ -1,6 +1,7 @@
 //! Events in, text and verdicts out, through the actor as others use it.
 
 mod account;
+mod compression;
 mod symbols;
 
 use super::*;
@@ -78,8 +79,12 @@ fn start_with(change: impl FnOnce(&mut Config)) -> (Addr<MetricsActor>, HandCloc
     (actor.start(), clock, inflight, snapshot)
 }
 
+fn plain(format: Format) -> GetMetrics {
+    GetMetrics { format, is_gzipped: false }
+}
+
 async fn text(actor: &Addr<MetricsActor>) -> String {
-    String::from_utf8(actor.send(GetMetrics(Format::Text)).await.unwrap().to_vec()).unwrap()
+    String::from_utf8(actor.send(plain(Format::Text)).await.unwrap().text.to_vec()).unwrap()
 }
 
 fn value(text: &str, series: &str) -> f64 {
@@ -280,10 +285,10 @@ async fn a_cycle_without_orders_says_nothing_about_the_gateway() {
 #[actix::test]
 async fn the_text_is_made_again_only_when_something_changed() {
     let (actor, clock, inflight, snapshot) = start();
-    let first = actor.send(GetMetrics(Format::Text)).await.unwrap();
-    assert_eq!(snapshot.get(), Some((Format::Text, first.clone())), "published at the start");
-    let again = actor.send(GetMetrics(Format::Text)).await.unwrap();
-    assert_eq!(first.as_ptr(), again.as_ptr(), "the same bytes");
+    let first = actor.send(plain(Format::Text)).await.unwrap();
+    assert_eq!(snapshot.get(), Some(first.clone()), "published at the start");
+    let again = actor.send(plain(Format::Text)).await.unwrap();
+    assert_eq!(first.text.as_ptr(), again.text.as_ptr(), "the same bytes");
 
     let guard = inflight.enter(Endpoint::Gateway);
     let text_in_flight = text(&actor).await;
@@ -292,11 +297,11 @@ async fn the_text_is_made_again_only_when_something_changed() {
     actor.do_send(Event::TicksMissed(1));
     assert_eq!(value(&text(&actor).await, "sentinel_scheduler_ticks_missed_total"), 1.0);
 
-    let before = actor.send(GetMetrics(Format::Text)).await.unwrap();
+    let before = actor.send(plain(Format::Text)).await.unwrap();
     clock.advance(1);
-    let after = actor.send(GetMetrics(Format::Text)).await.unwrap();
-    assert_ne!(before.as_ptr(), after.as_ptr(), "a second has passed");
-    assert_eq!(snapshot.get(), Some((Format::Text, after)));
+    let after = actor.send(plain(Format::Text)).await.unwrap();
+    assert_ne!(before.text.as_ptr(), after.text.as_ptr(), "a second has passed");
+    assert_eq!(snapshot.get(), Some(after));
 }
 
 #[actix::test]
@@ -437,16 +442,16 @@ async fn what_was_discarded_is_counted_although_nobody_could_say_so() {
 #[actix::test]
 async fn each_format_is_made_once_of_the_same_values() {
     let (actor, _, _, snapshot) = start();
-    let ask = |format| actor.send(GetMetrics(format));
+    let ask = |format| actor.send(plain(format));
     let plain = ask(Format::Text).await.unwrap();
     let open = ask(Format::OpenMetrics).await.unwrap();
-    assert_eq!(snapshot.get(), Some((Format::OpenMetrics, open.clone())));
-    assert_eq!(ask(Format::Text).await.unwrap().as_ptr(), plain.as_ptr(), "still the same bytes");
-    assert_eq!(ask(Format::OpenMetrics).await.unwrap().as_ptr(), open.as_ptr());
-    assert!(!plain.ends_with(b"# EOF\n") && open.ends_with(b"\n# EOF\n"));
+    assert_eq!(snapshot.get(), Some(open.clone()));
+    assert_eq!(ask(Format::Text).await.unwrap().text.as_ptr(), plain.text.as_ptr(), "still the same bytes");
+    assert_eq!(ask(Format::OpenMetrics).await.unwrap().text.as_ptr(), open.text.as_ptr());
+    assert!(!plain.text.ends_with(b"# EOF\n") && open.text.ends_with(b"\n# EOF\n"));
     actor.do_send(Event::TicksMissed(1));
     for format in [Format::OpenMetrics, Format::Text] {
-        let text = String::from_utf8(ask(format).await.unwrap().to_vec()).unwrap();
+        let text = String::from_utf8(ask(format).await.unwrap().text.to_vec()).unwrap();
         assert_eq!(value(&text, "sentinel_scheduler_ticks_missed_total"), 1.0);
     }
 }

@@ -78,6 +78,10 @@ macro_rules! families {
             pub(super) registry: Registry,
             /// Position of each family in [`FAMILIES`].
             pub(super) ranks: HashMap<&'static str, usize>,
+            /// When every child was made, unix seconds, as it is written.
+            pub(super) created: String,
+            /// How many are configured.
+            pub(super) symbols: usize,
             $(#[doc = $help] pub $field: $handle,)+
         }
 
@@ -94,7 +98,8 @@ macro_rules! families {
                     let $field: $handle = family.register(&registry, given)?;
                 )+
                 let ranks = FAMILIES.iter().enumerate().map(|(rank, family)| (family.name, rank)).collect();
-                Ok(Self { registry, ranks, $($field,)+ })
+                let created = format!("{:.3}", given.now.as_secs_f64());
+                Ok(Self { registry, ranks, created, symbols: given.symbols.len(), $($field,)+ })
             }
         }
     };

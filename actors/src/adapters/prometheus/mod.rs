@@ -17,6 +17,7 @@ use prometheus::{
     core::{Collector, Desc},
     proto::MetricFamily,
 };
+use std::time::Duration;
 
 /// The type of a family, as its `# TYPE` line says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,13 +52,15 @@ pub struct Family {
     pub is_absent_at_first: bool,
 }
 
-/// What label values depend on: known at the start, fixed until the end.
+/// What label values and the time of birth depend on: known at the start, fixed until the end.
 #[derive(Debug, Clone)]
 pub struct Given {
     /// The configured symbols.
     pub symbols: Vec<Symbol>,
     /// What runs.
     pub build: BuildInfo,
+    /// Time since the unix epoch: no child is made later, because every label value is known at the start.
+    pub now: Duration,
 }
 
 impl Given {
@@ -80,6 +83,11 @@ impl Family {
             }
         }
         Ok(handle)
+    }
+
+    /// Whether it has children for each symbol.
+    pub(crate) fn is_by_symbol(&self) -> bool {
+        self.labels.iter().any(|(label, _)| *label == "symbol")
     }
 
     /// The label values of every child that exists from the start; one empty list for a family without labels, none for

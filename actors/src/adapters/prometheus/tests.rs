@@ -58,7 +58,8 @@ const CONTRACT: [(&str, &str, &str, &str, &[&str]); 18] = [
 
 fn given() -> Given {
     let build = BuildInfo { version: "0.1.0".into(), revision: "abc1234".into(), rustc: "1.85.0".into() };
-    Given { symbols: vec![Symbol::new("EURUSD"), Symbol::new("USDJPY")], build }
+    let now = std::time::Duration::from_millis(1_500_000_000_250);
+    Given { symbols: vec![Symbol::new("EURUSD"), Symbol::new("USDJPY")], build, now }
 }
 
 /// The families that have samples from the start.
@@ -145,7 +146,8 @@ fn openmetrics_has_the_same_samples_and_the_metadata_it_wants() {
     let (text, open) = (text(), encoded(Format::OpenMetrics));
     let samples =
         |text: &str| text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect::<Vec<_>>();
-    assert_eq!(samples(&text), samples(&open), "in the same order, too");
+    let shared = samples(&open).into_iter().filter(|line| !line.contains("_created")).collect::<Vec<_>>();
+    assert_eq!(samples(&text), shared, "in the same order, too");
     let described = open.lines().filter(|line| line.starts_with('#')).map(str::to_owned).collect::<Vec<_>>();
     let mut expected = Vec::new();
     for Family { name, help, kind, unit, .. } in there() {
@@ -159,6 +161,42 @@ fn openmetrics_has_the_same_samples_and_the_metadata_it_wants() {
     expected.push("# EOF".into());
     assert_eq!(described, expected);
     assert!(open.ends_with("\n# EOF\n"));
+}
+
+#[test]
+fn every_counter_and_histogram_says_when_it_began_right_behind_its_own_lines_and_in_openmetrics_only() {
+    let (text, open) = (text(), encoded(Format::OpenMetrics));
+    assert!(!text.contains("_created"));
+    let born = given().now.as_secs_f64();
+    let lines = open.lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>();
+    let mut seen = 0;
+    for pair in lines.windows(2) {
+        let Some((series, time)) = pair[1].rsplit_once(' ').filter(|(series, _)| series.contains("_created")) else {
+            continue;
+        };
+        let before = pair[0].rsplit_once(' ').unwrap().0;
+        let own = ["_total", "_count"].map(|suffix| series.replace("_created", suffix));
+        assert!(own.contains(&before.to_owned()), "{series} comes after {before}");
+        assert_eq!(time.parse::<f64>(), Ok(born), "{series}");
+        seen += 1;
+    }
+    let children = |family: &Family| family.children(&given()).len();
+    let wanted: usize = FAMILIES.iter().filter(|family| family.kind != Kind::Gauge).map(children).sum();
+    assert_eq!(seen, wanted);
+}
+
+#[test]
+fn with_more_than_a_hundred_symbols_only_the_families_by_symbol_leave_out_when_they_began() {
+    let of = |symbols: usize| {
+        let symbols = (0..symbols).map(|i| Symbol::new(&format!("SYM{i}"))).collect();
+        let text = Metrics::new(&Given { symbols, ..given() }).unwrap().encode(Format::OpenMetrics);
+        let text = String::from_utf8(text.to_vec()).unwrap();
+        let began = text.lines().filter(|line| !line.starts_with('#') && line.contains("_created"));
+        began.map(str::to_owned).partition::<Vec<_>, _>(|line| line.contains("symbol="))
+    };
+    let (by_symbol, other) = of(100);
+    assert_eq!(by_symbol.len(), 800);
+    assert_eq!(of(101), (vec![], other));
 }
 
 #[test]
