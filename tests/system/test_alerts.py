@@ -19,6 +19,10 @@ PRESENCE = "only whether there is a sample counts, not which"
 EQUIVALENT = {
     ("SentinelFamiliesMissing", "last_over_time (1) as min_over_time"): PRESENCE,
     ("SentinelFamiliesMissing", "last_over_time (1) as max_over_time"): PRESENCE,
+    ("SentinelAftermath", "max_over_time (1) as min_over_time"): PRESENCE,
+    ("SentinelAftermath", "max_over_time (1) as last_over_time"): PRESENCE,
+    ("SentinelHubRulesFailing", "rule_group (1) dropped"): MATCHED_BY_LABELS,
+    ("SentinelHubRulesFailing", "rule_group (2) dropped"): MATCHED_BY_LABELS,
     ("SentinelFilesRunningOut", "job (1) dropped"): MATCHED_BY_LABELS,
     ("SentinelFilesRunningOut", "job (2) dropped"): MATCHED_BY_LABELS,
     ("SentinelScrapesFailing", "job (1) dropped"): MATCHED_BY_LABELS,
@@ -50,7 +54,7 @@ def test_promtool_finds_no_fault_with_the_rules():
 
 @pytest.mark.parametrize("rule", ALERTS, ids=name_of)
 def test_an_alert_says_what_is_wrong_how_much_and_what_to_do(rule):
-    assert rule["labels"]["severity"] in ("critical", "warning", "heartbeat")
+    assert rule["labels"]["severity"] in ("critical", "warning", "heartbeat", "none")
     summary, description, runbook = (rule["annotations"][key] for key in ("summary", "description", "runbook"))
     assert len(summary) < 100 and "$value" in description
     # An action: it names a command of Sentinel, or says what to look at.

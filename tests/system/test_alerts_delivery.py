@@ -12,7 +12,7 @@ from parts.daemon import Daemon, free_port, wait_until
 from parts.hub import EVERY_SECOND, MINUTE_S, Hub, alertmanager_config
 from parts.http import status
 from parts.market import Market
-from parts.model import Model
+from parts.model import BUY, HOLD, Model
 from parts.promtool import Rules
 
 DOWN = "SentinelDown"
@@ -95,9 +95,15 @@ def start_faults(rig, close_later) -> dict[str, Fault]:
         return Fault(cause, daemon, lambda: says(status(code)), lambda: says(usual))
 
     def away() -> Fault:
-        gateway = rig.gateway()
-        daemon = rig.start_live(gateway, *EVERY_SECOND, settings=served(Model(), Market()))
-        return Fault("SentinelGatewayAway", daemon, gateway.close, gateway.bind)
+        """A gateway that is gone is noticed by the next order."""
+        gateway, model = rig.gateway(), Model(HOLD)
+        daemon = rig.start_live(gateway, *EVERY_SECOND, settings=served(model, Market()))
+
+        def breaks():
+            gateway.close()
+            model.probabilities = [BUY]
+
+        return Fault("SentinelGatewayAway", daemon, breaks, gateway.bind)
 
     return {
         "inf-model-500": http("SentinelModelAway", "model", 500),
@@ -125,14 +131,18 @@ def test_one_cause_is_one_page_and_one_word_when_it_is_over(rig, tmp_path, reque
     firing = {name: hub.firing(name) for name in faults}
     for fault in faults.values():
         fault.mends()
-    assert during == {name: [("critical", {fault.cause}, set())] for name, fault in faults.items()}, (during, firing)
+    assert during == {name: [("critical", {fault.cause}, set())] for name, fault in faults.items()}, firing
+    # Else it would prove nothing.
+    assert all(len(names) > 2 for names in firing.values()), firing
 
-    # Each is told to be over once, whatever still counts it.
-    wait_until("all messages that it is over", lambda: all(len(hub.messages(name)) > 1 for name in faults), 60)
-    time.sleep(75 * MINUTE_S)
-    assert {name: hub.firing(name) for name in faults} == {name: set() for name in faults}
-    after = {name: hub.messages(name)[1:] for name in faults}
-    assert after == {name: [("critical", set(), {fault.cause})] for name, fault in faults.items()}
+    # Each is told to be over once. What still counts it stays silent; alerts_test.yml has that to its end. Prometheus says for
+    # 15 minutes, which no setting shortens, what is over: so what was silenced is in that message, too.
+    wait_until("that all are over", lambda: all(len(hub.messages(name)) > 1 for name in faults), 60 * MINUTE_S)
+    time.sleep(30 * MINUTE_S)
+    assert all(hub.firing(name) for name in faults), "nothing counts it, so that it proves nothing"
+    for name, fault in faults.items():
+        [(to, firing, over)] = hub.messages(name)[1:]
+        assert (to, firing) == ("critical", set()) and fault.cause in over, (name, firing, over)
 
 
 def test_what_the_bridge_refuses_is_delivered_with_the_next_interval_of_its_group(tmp_path):

@@ -23,7 +23,7 @@ FUNCTIONS = {
 }
 JOB = 'job="sentinel-metrics"'
 NUMBERS = {"histogram_quantile(0.99": "histogram_quantile(0.5", "vector(1)": "vector(0)"}
-SEVERITY = {"critical": "warning", "warning": "critical", "heartbeat": "warning"}
+SEVERITY = {"critical": "warning", "warning": "critical", "heartbeat": "warning", "none": "warning"}
 
 
 def mutants(rule: dict) -> Iterator[tuple[str, dict]]:
