@@ -71,6 +71,16 @@ def test_a_closed_market_is_no_reason_for_silence(rig, receiver, tmp_path):
     assert daemon.wait_metrics("a ping", lambda m: pings(m) == (1, 0))("market_open") == 0
 
 
+def test_a_degraded_cycle_is_a_good_one(rig, receiver):
+    gone = status(404)
+    serve = rig.market.serve
+    rig.market.always = lambda handler, request: (gone if "GBPUSD" in request.path else serve)(handler, request)
+    daemon = rig.start("--symbol", "EURUSD,GBPUSD", *EVERY_SECOND, settings=receiver.settings())
+    metrics = daemon.wait_metrics("a ping", lambda m: pings(m) == (1, 0))
+    assert metrics("symbol_failures_total", symbol="GBPUSD", stage="fetch") > 0
+    assert metrics("trading_cycles_failed_total") == 0
+
+
 def test_a_receiver_that_hangs_delays_no_cycle_and_no_end(rig, receiver):
     receiver.always = hang
     settings = {"metrics.bind": "127.0.0.1"}

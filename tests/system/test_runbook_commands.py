@@ -90,7 +90,7 @@ class Install:
         settings = {"metrics.bind": "127.0.0.1", "metrics.port": self.unit.port, "data.base_url": rig.market.url}
         settings |= {"model.host": "127.0.0.1", "model.port": sandbox.ports["model"], "market.calendar": "always"}
         settings |= {"gateway.host": "127.0.0.1", "gateway.port": self.gateway.port, "gateway.deadline_ms": 700}
-        settings |= {"journal.new": "trade", "trading.threshold": 0.34}
+        settings |= {"journal.new": "trade", "trading.threshold": 0.34, "data.poll": "bar"}
         self.settings = variables(settings)
         self.start()
         self.unit.wait_metrics("an order of unknown fate", lambda metrics: metrics("orders_unresolved") == 1)

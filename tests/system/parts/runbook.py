@@ -25,7 +25,8 @@ def runbooks() -> dict[str, str]:
 
 def commands(text: str) -> list[list[str]]:
     """The commands in a sentence, each without its `sentinel`. One that is none fails: a person would type it."""
-    return [_command(text[match.end() :]) for match in BEGIN.finditer(text.replace("`", ""))] if text else []
+    text = text.replace("`", "")
+    return [_command(text[match.end() :]) for match in BEGIN.finditer(text)]
 
 
 def _command(rest: str) -> list[str]:
