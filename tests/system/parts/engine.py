@@ -34,7 +34,7 @@ def must_answer():
     """Fails where no engine runs."""
     need("engine")
     asked = docker("version", "--format", "{{.Server.Version}}", check=False)
-    assert asked.returncode == 0, f"no Docker engine answers (see tests/DEVELOPERS.md): {asked.stderr.strip()}"
+    assert asked.returncode == 0, f"no Docker engine answers (see tests/README.md): {asked.stderr.strip()}"
 
 
 class Container:
