@@ -7,12 +7,14 @@ import urllib.request
 from pathlib import Path
 
 from parts.daemon import free_port, wait_until
+from parts.needs import need
 
 
 class Alertmanager:
     """One running `prometheus-alertmanager`, without a cluster. Its data and log are in a directory of its own."""
 
     def __init__(self, config: Path, directory: Path):
+        need("alertmanager")
         directory.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"

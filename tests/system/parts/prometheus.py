@@ -10,12 +10,14 @@ import urllib.request
 from pathlib import Path
 
 from parts.daemon import free_port, wait_until
+from parts.needs import need
 
 
 class Prometheus:
     """One running `prometheus`. Its data and log are in a directory of its own; it listens on loopback."""
 
     def __init__(self, config: Path, directory: Path, *flags: str, port: int | None = None):
+        need("prometheus")
         directory.mkdir(parents=True, exist_ok=True)
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
