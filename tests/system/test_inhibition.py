@@ -9,7 +9,8 @@ import yaml
 from parts.alertmanager import Alertmanager
 from parts.promtool import MONITORING, Rules, name_of
 
-CONFIG = yaml.safe_load((MONITORING / "alertmanager.yml").read_text())
+TEXT = (MONITORING / "alertmanager.yml").read_text()
+CONFIG = yaml.safe_load(TEXT)
 ALERTS = {name_of(rule): rule for rule in Rules().rules.values() if "alert" in rule}
 SEVERITY = {name: rule["labels"]["severity"] for name, rule in ALERTS.items()}
 CONSEQUENCES = ["NotReady", "CyclesFailing", "FailureBudgetFast", "FailureBudgetSlow", "SymbolsFailing"]
@@ -146,8 +147,14 @@ EDGES = {(cause, told) for rule in CONFIG["inhibit_rules"] for cause, told in pr
 
 
 def test_every_name_in_the_file_is_one_of_an_alert():
-    names = set(re.findall(r"Sentinel[A-Z]\w+", (MONITORING / "alertmanager.yml").read_text())) - {"SentinelHub"}
+    names = set(re.findall(r"Sentinel[A-Z]\w+", TEXT)) - {"SentinelHub"}
     assert names - set(ALERTS) == set()
+
+
+def test_the_aftermath_holds_back_what_outlasts_its_cause():
+    """alerts_test.yml proves that its list, with the orders that were held back, is long enough."""
+    [targets] = re.findall(r"alertname = SentinelAftermath'\]\n    target_matchers: \['alertname =~ \"(.+)\"'\]", TEXT)
+    assert f"SentinelOrdersHeldBack|{targets}\"" in (MONITORING / "alerts_test.yml").read_text()
 
 
 def test_nothing_silences_what_silences_it():
