@@ -63,7 +63,8 @@ def verdicts(directory: Path, interval: str, trials: list[tuple[list[dict], list
         (directory / f"{at}.yml").write_text(json.dumps({"groups": [{"name": "one", "rules": rules}]}))
         document = {"rule_files": [f"{at}.yml"], "evaluation_interval": interval, "tests": tests}
         (directory / f"{at}_test.yml").write_text(json.dumps(document))
-    runs = [range(start, min(start + FILES_PER_RUN, len(trials))) for start in range(0, len(trials), FILES_PER_RUN)]
+    size = min(FILES_PER_RUN, 1 + len(trials) // (2 * os.cpu_count()))
+    runs = [range(start, min(start + size, len(trials))) for start in range(0, len(trials), size)]
 
     def run(numbers: range) -> list[bool]:
         command = ["promtool", "test", "rules", *(str(directory / f"{at}_test.yml") for at in numbers)]
