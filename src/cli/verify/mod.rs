@@ -1,5 +1,6 @@
 //! `sentinel verify`: is a system that Sentinel works with ready for it? One file per target, one report for all.
 
+mod clock;
 mod daemon;
 mod gateway;
 mod hub;
@@ -35,11 +36,12 @@ pub(super) enum Target {
     /// On INF: is the daemon there, whole, and reachable for HUB's Prometheus; exit 0 if all is well, 1 if not
     ///
     /// Who has the port and on which address, /health, the format, the families HUB knows and their buckets, what
-    /// moves between two scrapes, the address HUB will use and the firewall rule it needs. Takes no settings.
+    /// moves between two scrapes, its clock, the address HUB will use and the firewall rule it needs. Takes no settings.
     Inf(inf::Args),
     /// On HUB: does Prometheus scrape INF as it should, with rules and Alertmanager; exit 0 if all is well, 1 if not
     ///
-    /// INF reachable from here, the job and its labels, scrape interval, series arriving, rules loaded, Alertmanager
+    /// INF reachable from here and its clock, the job, scrape interval, labels that no other target has, series stored as
+    /// INF shows them and all that the rules read, rules as they came with this version and evaluated, Alertmanager
     /// known and there. Takes no settings.
     Hub(hub::Args),
 }

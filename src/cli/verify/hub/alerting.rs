@@ -2,7 +2,8 @@
 
 use super::{
     super::{Report, not_reached},
-    prometheus::list,
+    prometheus::{list, refused, unanswered},
+    target::Target,
 };
 use crate::probe::Client;
 use chrono::{SecondsFormat, TimeDelta, Utc};
@@ -15,32 +16,37 @@ const TEST_ALERT_LIFE: TimeDelta = TimeDelta::minutes(2);
 /// Alertmanager shows an alert right after it took it.
 const READ_BACK_WAIT: Duration = Duration::from_secs(5);
 
-/// Whether Alertmanager is there, and whether it takes an alert if one is to be sent.
-pub(super) async fn reachable(alertmanager: &Client, sends_alert: bool, report: &mut Report) {
-    const START_IT: &str = "start Alertmanager, or correct --alertmanager; its log says why it is not ready";
-    let mut checked = status(alertmanager).await;
-    match &mut checked {
-        Ok(found) => report.ok("alertmanager", std::mem::take(found)),
-        Err(why) => report.failed("alertmanager", format!("{}: {why}", alertmanager.base_url()), START_IT),
+/// Whether Alertmanager is there, and whether it takes an alert about this target if one is to be sent.
+pub(super) async fn reachable(alertmanager: &Client, sends_alert: bool, target: Option<&Target>, report: &mut Report) {
+    let checked = status(alertmanager).await;
+    let is_there = checked.is_ok();
+    match checked {
+        Ok(found) => report.ok("alertmanager", found),
+        Err((why, way_out)) => report.failed("alertmanager", format!("{}: {why}", alertmanager.base_url()), way_out),
     }
-    match (sends_alert, checked) {
+    match (sends_alert, is_there) {
         (false, _) => {}
-        (true, Err(_)) => not_reached(report, &["test alert"], "Alertmanager does not answer"),
-        (true, Ok(_)) => match send(alertmanager).await {
+        (true, false) => not_reached(report, &["test alert"], "Alertmanager does not answer"),
+        (true, true) => match send(alertmanager, target).await {
             Ok(found) => report.ok("test alert", found),
             Err(why) => report.failed("test alert", why, "see Alertmanager's log, its routes and its silences"),
         },
     }
 }
 
-async fn status(alertmanager: &Client) -> Result<String, String> {
-    let ready = alertmanager.get("/-/ready", "").await.map_err(|error| error.to_string())?;
+/// Its version, or what is wrong and what to do.
+async fn status(alertmanager: &Client) -> Result<String, (String, String)> {
+    const FLAG: &str = "--alertmanager";
+    let ready = alertmanager.get("/-/ready", "").await;
+    let ready = ready.map_err(|error| (error.to_string(), unanswered(&error, FLAG)))?;
     if ready.status != 200 {
-        return Err(format!("/-/ready: status {}", ready.status));
+        return Err((format!("/-/ready: status {}", ready.status), refused(ready.status, FLAG)));
     }
-    let status = get(alertmanager, "/api/v2/status", &[]).await?;
-    let version = one_line(status["versionInfo"]["version"].as_str().ok_or("/api/v2/status: no Alertmanager's")?);
-    Ok(format!("ready, version {version}"))
+    let status = get(alertmanager, "/api/v2/status", &[]).await.map_err(|why| (why, format!("correct {FLAG}")))?;
+    match status["versionInfo"]["version"].as_str() {
+        Some(version) => Ok(format!("ready, version {}", one_line(version))),
+        None => Err(("/api/v2/status: no Alertmanager's".into(), format!("correct {FLAG}"))),
+    }
 }
 
 /// The JSON of an answer.
@@ -50,16 +56,16 @@ pub(super) async fn get(alertmanager: &Client, path: &str, parameters: &[(&str, 
     answer.ok_or_else(|| format!("{path}: status {}: {}", page.status, one_line(&page.text())))
 }
 
-/// Sends the test alert and reads it back.
-async fn send(alertmanager: &Client) -> Result<String, String> {
+/// Sends the test alert, with the labels that a real one would have, and reads it back.
+async fn send(alertmanager: &Client, target: Option<&Target>) -> Result<String, String> {
+    let mut labels = target.map(|target| target.0["labels"].clone()).unwrap_or_else(|| json!({}));
+    labels["alertname"] = json!(TEST_ALERT);
+    labels["severity"] = json!("warning");
     let now = Utc::now();
     let time = |time: chrono::DateTime<Utc>| time.to_rfc3339_opts(SecondsFormat::Millis, true);
     let sent_at = time(now);
     let alert = json!([{
-        "labels": {
-            "alertname": TEST_ALERT, "severity": "warning", "job": "sentinel-metrics", "instance": "inf-sentinel",
-            "component": "trading", "node": "inf", "region": "singapore",
-        },
+        "labels": labels,
         "annotations": {
             "summary": "Test alert of sentinel verify hub",
             "description": format!("Somebody tries at {sent_at} whether alerts arrive. Nothing is wrong."),
