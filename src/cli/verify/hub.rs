@@ -124,7 +124,7 @@ async fn verify(args: &Args, Clients { inf, prometheus, alertmanager }: &Clients
     match alertmanager {
         None => report.note("alertmanager", "not asked; --alertmanager URL asks it"),
         Some(alertmanager) => {
-            alerting::reachable(alertmanager, args.send_test_alert, target.as_ref(), &mut report).await;
+            alerting::reachable(alertmanager, args.send_test_alert, target.as_ref(), wanted, &mut report).await;
         }
     }
     report

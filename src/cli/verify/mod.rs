@@ -11,7 +11,7 @@ mod report;
 
 use super::{EXIT_USAGE, args::SettingsArgs, fail, refuse};
 use report::{Report, say};
-use std::{process::ExitCode, time::Duration};
+use std::{io, process::ExitCode, time::Duration};
 
 /// What can be verified.
 #[derive(Debug, clap::Subcommand)]
@@ -74,10 +74,30 @@ fn not_reached(report: &mut Report, names: &[&'static str], because: &str) {
     }
 }
 
+/// What to do where a connection is neither taken nor refused.
+const FIREWALL: &str =
+    "nothing came back, not even a refusal: a firewall in between drops what is sent, or the address is wrong";
+
+/// Whether a connection failed because nothing came back.
+fn is_lost(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::TimedOut | io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable)
+}
+
 /// A flag's time to wait.
 fn seconds(text: &str) -> Result<Duration, String> {
     match text.parse() {
         Ok(seconds) if (0.0..=86_400.0).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
         _ => Err("must be 0 to 86400 seconds".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_that_is_refused_is_not_lost() {
+        assert!(!is_lost(&io::ErrorKind::ConnectionRefused.into()));
+        assert!(is_lost(&io::ErrorKind::TimedOut.into()) && is_lost(&io::ErrorKind::HostUnreachable.into()));
     }
 }

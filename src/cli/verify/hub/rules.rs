@@ -124,6 +124,10 @@ fn judge(loaded: &[Value], wanted: &Wanted, instance: Option<&str>, reload: &str
     if !reworded.is_empty() {
         found += &format!("\nwith other words than they came with: {}", reworded.join(", "));
     }
+    let stale = alerts_twice(&rules, wanted, instance);
+    if !stale.is_empty() {
+        found += &format!("\nloaded as well in another form, from an older file or as your own: {}", stale.join(", "));
+    }
     report.ok("rules", found);
     if !wanted.left_out.is_empty() {
         report.note("left out", format!("the file of --rules does not have {}", wanted.left_out.join(", ")));
@@ -149,9 +153,9 @@ fn not_loaded(loaded: &[Rule], wanted: &Wanted) -> Vec<String> {
 fn other_content(loaded: &[Rule], wanted: &Wanted) -> Vec<String> {
     let differing = wanted.rules.iter().filter_map(|one| {
         let named = loaded.iter().filter(|it| it.is_named_as(one));
-        let differences = named.map(|it| it.differences(one)).min_by_key(Vec::len)?;
-        (!differences.is_empty()).then(|| (one.name.as_str(), differences))
+        Some((one.name.as_str(), named.map(|it| it.differences(one)).min_by_key(Vec::len)?))
     });
+    let differing = differing.filter(|(_, differences)| !differences.is_empty());
     let differing = differing.collect::<Vec<_>>();
     let line =
         |(name, differences): &(&str, Vec<String>)| visible(&format!("{name} differs: {}", differences.join("\n")));
@@ -177,21 +181,38 @@ fn recorded_twice(loaded: &[Rule], wanted: &Wanted) -> Vec<String> {
     twice.map(|name| format!("{name} is recorded twice, and not by the same expression")).collect()
 }
 
+/// Alerts that are loaded a second time and do something else; a copy for this instance is none of them.
+fn alerts_twice(loaded: &[Rule], wanted: &Wanted, instance: Option<&str>) -> Vec<String> {
+    let is_other = |one: &&Rule| {
+        let mut same = wanted.rules.iter().filter(|it| it.is_named_as(one)).peekable();
+        let is_known = same.peek().is_some();
+        let is_copy = |it: &Rule| instance.is_some_and(|instance| one.reads_as(&copied(it, instance)));
+        one.kind == "alerting" && is_known && same.all(|it| !one.differences(it).is_empty() && !is_copy(it))
+    };
+    let names = loaded.iter().filter(is_other).map(|rule| rule.name.clone()).collect::<BTreeSet<_>>();
+    names.into_iter().collect()
+}
+
 /// A rule that names an instance is for that one alone; another one needs a copy with its name.
 fn own_copies(loaded: &[Rule], wanted: &Wanted, instance: Option<&str>, report: &mut Report) {
     let Some(instance) = instance else { return };
     let missing = wanted.rules.iter().filter(|rule| {
-        let selected = rule.expression.iter().flat_map(|it| it.selected());
-        let others = selected.filter_map(|it| it.instance).filter(|it| it != instance).collect::<BTreeSet<_>>();
-        let copied = |other: &String| rule.text.replace(&format!("{other:?}"), &format!("{instance:?}"));
-        let is_copied = |text: String| loaded.iter().any(|it| it.is_named_as(rule) && it.reads_as(&text));
-        !others.is_empty() && !others.iter().all(|other| is_copied(copied(other)))
+        let text = copied(rule, instance);
+        text != rule.text && !loaded.iter().any(|it| it.is_named_as(rule) && it.reads_as(&text))
     });
     let missing = missing.map(|rule| rule.name.as_str()).collect::<Vec<_>>();
     if !missing.is_empty() {
         let found = format!("{} is not about {}", missing.join(", "), one_line(instance));
         report.warning("copies", found, "copy this rule with the instance's own name into a rule file of yours");
     }
+}
+
+/// The expression, with this instance for any that it names.
+fn copied(rule: &Rule, instance: &str) -> String {
+    let named =
+        rule.expression.iter().flat_map(|it| it.selected()).filter_map(|it| it.instance).collect::<BTreeSet<_>>();
+    let quoted = |name: &str| format!("{name:?}");
+    named.iter().fold(rule.text.clone(), |text, other| text.replace(&quoted(other), &quoted(instance)))
 }
 
 /// Without what nobody sees; longer than a line of a log may be, for both texts have to be read to the end.

@@ -15,7 +15,10 @@ use crate::probe::Exposition;
 use chrono::{DateTime, Utc};
 use sentinel_actors::adapters::http::one_line;
 use serde_json::Value;
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 /// Two scrapes of a job whose interval is not known.
 const WAIT: Duration = Duration::from_secs(30);
@@ -141,7 +144,8 @@ async fn meant(
 ) -> Result<Target, Unfound> {
     let unfound = |found: String, way_out: String| Err(Unfound { found, way_out });
     let of_job = all.iter().filter(|target| target.0["scrapePool"] == args.job.as_str()).collect::<Vec<_>>();
-    let names = || of_job.iter().map(|it| one_line(it.label("instance"))).collect::<Vec<_>>().join(", ");
+    let names = || of_job.iter().map(|it| one_line(it.label("instance"))).collect::<BTreeSet<_>>();
+    let names = || names().into_iter().collect::<Vec<_>>().join(", ");
     let is_at_inf = |target: &&&Target| same::is_at(prometheus, target.url(), &args.inf);
     if of_job.is_empty() {
         let way_out =

@@ -120,6 +120,16 @@ fn what_is_recorded_twice_in_two_ways_is_found() {
 }
 
 #[test]
+fn a_second_alert_of_a_name_is_said() {
+    let mut groups = loaded();
+    let old = json!({"type": "alerting", "name": "SentinelDown", "query": "up == 0"});
+    groups.push(json!({"name": "old", "rules": [old]}));
+    let text = said(&groups);
+    assert!(text.contains("GOOD") && text.contains("or as your own: SentinelDown"), "{text}");
+    assert!(!said(&loaded()).contains("another form"));
+}
+
+#[test]
 fn a_rule_about_one_instance_is_copied_for_another() {
     let said_of = |groups: &[Value]| said_of(groups, &wanted(), "inf-2");
     assert!(said_of(&loaded()).contains("SentinelTargetMissing is not about inf-2"));
@@ -127,7 +137,7 @@ fn a_rule_about_one_instance_is_copied_for_another() {
     let mut groups = loaded();
     groups.push(json!({"name": "own", "rules": [copy]}));
     let said = said_of(&groups);
-    assert!(said.contains("GOOD") && !said.contains("not about"), "{said}");
+    assert!(said.contains("GOOD") && !said.contains("not about") && !said.contains("another form"), "{said}");
 }
 
 #[test]
