@@ -8,11 +8,20 @@ use std::{collections::BTreeMap, time::Duration};
 
 const STARTED: &str = "process_start_time_seconds";
 const BUILD: &str = "sentinel_build_info";
+const CYCLES: &str = "sentinel_trading_cycles_total";
 const CONFIG: &str = "sentinel_config_hash";
 /// Prometheus stores what was on the page; only its digits may be spelled in another way.
 const SAME_S: f64 = 0.001;
 /// Scrapes that are looked at for a second daemon.
 const LOOKED_AT: u32 = 4;
+
+/// A series, what it is, and what tells that it is of two daemons.
+type Look = (&'static str, &'static str, fn(&[f64]) -> Option<usize>);
+const LOOKS: [Look; 3] = [
+    (STARTED, "its start", come_back),
+    (CONFIG, "the hash of its settings", come_back),
+    (CYCLES, "its number of cycles", falls),
+];
 
 /// How the daemon whose series are stored and the asked one compare.
 #[derive(Debug, PartialEq, Eq)]
@@ -60,21 +69,27 @@ pub(super) async fn instance_of(prometheus: &Prometheus, job: &str, page: Option
     started.iter().find(is_it)?["metric"]["instance"].as_str().map(str::to_owned)
 }
 
-/// Whether the last scrapes are of two daemons in turn: says so if they are.
+/// Whether the last scrapes are of two daemons in turn: says so if they are. Two that were started in one moment have
+/// their settings to tell them apart, and their counters.
 pub(super) async fn interleaved(
     prometheus: &Prometheus,
     target: &Target,
     interval: Duration,
 ) -> Result<Option<String>, String> {
     let window_s = (interval * LOOKED_AT).as_secs().max(5);
-    let stored = prometheus.query(&format!("{STARTED}{}[{window_s}s]", target.selector())).await?;
-    let starts = |series: &Value| {
-        let values = series["values"].as_array().into_iter().flatten();
-        values.filter_map(|value| value[1].as_str()?.parse().ok()).collect::<Vec<f64>>()
-    };
-    Ok(stored.iter().map(starts).find_map(|starts| come_back(&starts)).map(|count| {
-        format!("its start went to and fro {count} times within {window_s} s: two daemons are stored under its labels")
-    }))
+    for (name, what, count) in LOOKS {
+        let stored = prometheus.query(&format!("{name}{}[{window_s}s]", target.selector())).await?;
+        if let Some(times) = stored.iter().find_map(|series| count(&values(series))) {
+            let found = format!("{what} went to and fro {times} times within {window_s} s");
+            return Ok(Some(format!("{found}: two daemons are stored under its labels")));
+        }
+    }
+    Ok(None)
+}
+
+fn values(series: &Value) -> Vec<f64> {
+    let values = series["values"].as_array().into_iter().flatten();
+    values.filter_map(|value| value[1].as_str()?.parse().ok()).collect()
 }
 
 /// How often a value changed, if one came back after another. A daemon that is started again has a new one.
@@ -83,6 +98,12 @@ fn come_back(values: &[f64]) -> Option<usize> {
     runs.dedup();
     let is_back = runs.iter().enumerate().any(|(at, value)| runs.iter().skip(at + 1).any(|later| later == value));
     is_back.then(|| runs.len() - 1)
+}
+
+/// How often a counter fell, if that was more than once. A daemon that is started again falls once.
+fn falls(values: &[f64]) -> Option<usize> {
+    let falls = values.windows(2).filter(|pair| pair[1] < pair[0]).count();
+    (falls > 1).then_some(falls)
 }
 
 /// What tells a process from others.
@@ -158,5 +179,7 @@ mod tests {
         assert_eq!(come_back(&[1.0, 2.0, 1.0, 1.0, 2.0]), Some(3));
         assert_eq!(come_back(&[1.0, 1.0, 2.0, 2.0, 3.0]), None);
         assert_eq!(come_back(&[]), None);
+        assert_eq!(falls(&[9.0, 2.0, 10.0, 3.0, 11.0]), Some(2));
+        assert_eq!((falls(&[9.0, 10.0, 0.0, 1.0]), falls(&[])), (None, None));
     }
 }
