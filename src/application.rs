@@ -136,6 +136,7 @@ impl Application {
         start_lines::say_unresolved(&opened.unresolved(), &settings.journal.path);
         // Weeks of hourly bars: a restart goes on with them.
         let known = opened.confidences(&identity.model, &symbols);
+        let policy = policy(settings, clock.clone());
         let recorder = MetricsActor::new(metrics::Config {
             symbols,
             build: build_info(),
@@ -143,6 +144,7 @@ impl Application {
             failed_share_max: settings.health.failed_share_max,
             drift: Drift::new(settings.model.reference.clone(), known),
             live: settings.trading.live,
+            kill_switch: policy.kill_switch.clone(),
             period: plan.schedule.period(clock.now()),
             inflight: inflight.clone(),
             breakers: breakers.clone(),
@@ -156,7 +158,6 @@ impl Application {
         let metrics_actor = MetricsActor::start_in_arbiter(&metrics_arbiter.handle(), |_| recorder);
         let metrics = Telemetry::new(metrics_actor.clone().recipient(), backlog);
 
-        let policy = policy(settings, clock.clone());
         let config = stages::journal_config(settings, clock.clone(), metrics.clone());
         let journal = Journal::start(config, opened);
         let shared = Shared {

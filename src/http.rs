@@ -25,7 +25,7 @@ use actix_web::{
     dev::{Server, ServiceRequest, ServiceResponse},
     http::{
         StatusCode,
-        header::{ACCEPT, ALLOW, CONTENT_TYPE, HeaderValue, VARY},
+        header::{ACCEPT, ACCEPT_ENCODING, ALLOW, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue, VARY},
     },
     middleware::from_fn,
     web,
@@ -34,11 +34,12 @@ use ask::Ask;
 use parts::Parts;
 use password::Gate;
 use sentinel_actors::{
+    adapters::gzip::gzip,
     domain::{
         exposition::Format,
         health::{Health, Status},
     },
-    messages::{GetHealth, GetMetrics, Ping},
+    messages::{Exposition, GetHealth, GetMetrics, Ping},
     metrics::Snapshot,
 };
 use std::{io, net::SocketAddr, time::Duration};
@@ -46,6 +47,7 @@ use tracing::{Span, debug, debug_span};
 use tracing_actix_web::{RootSpanBuilder, TracingLogger};
 
 const PLAIN: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+const GZIPPED: (HeaderName, HeaderValue) = (CONTENT_ENCODING, HeaderValue::from_static("gzip"));
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// How long a graceful stop waits for connections, in seconds.
 const STOP_DEADLINE_S: u64 = 1;
@@ -126,8 +128,8 @@ pub fn serve_routes(
 
 /// What a worker thread keeps: one question per kind under way, whatever the number of requests.
 struct Worker {
-    text: Ask<GetMetrics>,
-    open_metrics: Ask<GetMetrics>,
+    /// By [`Format`], as it is and compressed.
+    metrics: [[Ask<GetMetrics>; 2]; 2],
     health: Ask<GetHealth>,
     scheduler: Ask<Ping>,
     snapshot: Snapshot,
@@ -136,8 +138,10 @@ struct Worker {
 impl Worker {
     fn new(deps: Deps, deadline: Duration) -> Self {
         Self {
-            text: Ask::new(deps.metrics.clone(), GetMetrics(Format::Text), deadline),
-            open_metrics: Ask::new(deps.metrics, GetMetrics(Format::OpenMetrics), deadline),
+            metrics: [Format::Text, Format::OpenMetrics].map(|format| {
+                [false, true]
+                    .map(|is_gzipped| Ask::new(deps.metrics.clone(), GetMetrics { format, is_gzipped }, deadline))
+            }),
             health: Ask::new(deps.health, GetHealth, deadline),
             scheduler: Ask::new(deps.scheduler, Ping, deadline),
             snapshot: deps.snapshot,
@@ -168,22 +172,35 @@ fn routes(config: &mut web::ServiceConfig) {
 
 /// 200 in every state, because it matters most when the daemon is unwell; 503 only before the first text.
 async fn metrics(request: HttpRequest, worker: web::Data<Worker>) -> HttpResponse {
-    let accepts = request.headers().get_all(ACCEPT).filter_map(|value| value.to_str().ok()).collect::<Vec<_>>();
-    let format = accept::format(&accepts.join(","));
-    let question = match format {
-        Format::Text => &worker.text,
-        Format::OpenMetrics => &worker.open_metrics,
-    };
-    match question.answer().await.map(|text| (format, text)).or_else(|| worker.snapshot.get()) {
-        Some((format, text)) => HttpResponse::Ok()
-            .insert_header((CONTENT_TYPE, HeaderValue::from_static(format.content_type())))
-            .insert_header((VARY, HeaderValue::from_static("Accept")))
-            .body(Parts::of(text)),
+    let format = accept::format(&all(&request, ACCEPT));
+    let takes_gzip = takes_gzip(&request);
+    let question = &worker.metrics[format as usize][usize::from(takes_gzip)];
+    match question.answer().await.or_else(|| worker.snapshot.get()) {
+        Some(Exposition { format, text, gzip }) => {
+            let mut response = HttpResponse::Ok();
+            response
+                .insert_header((CONTENT_TYPE, HeaderValue::from_static(format.content_type())))
+                .insert_header((VARY, HeaderValue::from_static("Accept, Accept-Encoding")));
+            match gzip.filter(|_| takes_gzip) {
+                Some(gzip) => response.insert_header(GZIPPED).body(Parts::of(gzip)),
+                None => response.body(Parts::of(text)),
+            }
+        }
         None => plain(StatusCode::SERVICE_UNAVAILABLE, "there is no text yet".into()),
     }
 }
 
-async fn health(worker: web::Data<Worker>) -> HttpResponse {
+/// All lines of this header as the one list that they are.
+fn all(request: &HttpRequest, header: HeaderName) -> String {
+    request.headers().get_all(header).filter_map(|value| value.to_str().ok()).collect::<Vec<_>>().join(",")
+}
+
+fn takes_gzip(request: &HttpRequest) -> bool {
+    accept::takes_gzip(&all(request, ACCEPT_ENCODING))
+}
+
+/// Compressed here and for each request, like the verdict itself: its ages are of this moment, and it is 2 kB.
+async fn health(request: HttpRequest, worker: web::Data<Worker>) -> HttpResponse {
     let body = worker.health.answer().await.and_then(|health| Some((health.status, serde_json::to_vec(&health).ok()?)));
     let (status, body) = body.unwrap_or_else(|| {
         let detail = "the MetricsActor did not answer in time";
@@ -192,7 +209,12 @@ async fn health(worker: web::Data<Worker>) -> HttpResponse {
         (Status::Fail, health.to_string().into_bytes())
     });
     let code = if status == Status::Fail { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
-    HttpResponse::build(code).insert_header((CONTENT_TYPE, JSON)).body(Parts::of(body))
+    let mut response = HttpResponse::build(code);
+    response.insert_header((CONTENT_TYPE, JSON)).insert_header((VARY, HeaderValue::from_static("Accept-Encoding")));
+    match takes_gzip(&request).then(|| gzip(&body)).flatten() {
+        Some(gzip) => response.insert_header(GZIPPED).body(Parts::of(gzip)),
+        None => response.body(Parts::of(body)),
+    }
 }
 
 /// Asks the Scheduler only: restarting this daemon mends neither EODHD nor HUB nor GTW.

@@ -1,9 +1,11 @@
-"""Counts the tests in a log of `cargo test` or a JUnit file of pytest: prints `<passed> <failed>`.
+"""Counts the tests in a log of `cargo test` or a JUnit file of pytest: prints `<passed> <failed>`, then a line for each that
+was skipped, with its reason.
 
-Usage: report.py cargo LOG | report.py junit XML. Anything that was left out (ignored, skipped) counts as failed: a
-test that does not run proves nothing.
+Usage: report.py cargo LOG | report.py junit XML. Where everything has to run (SENTINEL_ALL_TESTS) one that was skipped
+counts as failed; one that `cargo test` ignored always does: it names no reason.
 """
 
+import os
 import re
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -12,28 +14,34 @@ from pathlib import Path
 CARGO_RESULT = re.compile(r"^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored", re.MULTILINE)
 
 
-def cargo(log: str) -> tuple[int, int]:
+def cargo(log: str) -> tuple[int, int, list[str]]:
     """Sums the `test result:` lines, one per test binary."""
     counts = [tuple(map(int, match)) for match in CARGO_RESULT.findall(log)]
-    return sum(passed for passed, _, _ in counts), sum(failed + ignored for _, failed, ignored in counts)
+    return sum(passed for passed, _, _ in counts), sum(failed + ignored for _, failed, ignored in counts), []
 
 
-def junit(xml: str) -> tuple[int, int]:
+def junit(xml: str) -> tuple[int, int, list[str]]:
     """Counts test cases; one that failed and whose teardown failed as well counts once."""
-    cases: dict[tuple[str | None, str | None], bool] = {}
+    cases: dict[str, bool] = {}
+    skipped: dict[str, str] = {}
     for case in ElementTree.fromstring(xml).iter("testcase"):
-        key = (case.get("classname"), case.get("name"))
-        bad = any(case.find(tag) is not None for tag in ("failure", "error", "skipped"))
-        cases[key] = cases.get(key, False) or bad
+        name = f"{case.get('classname')}.{case.get('name')}"
+        bad = any(case.find(tag) is not None for tag in ("failure", "error"))
+        cases[name] = cases.get(name, False) or bad
+        if (skip := case.find("skipped")) is not None:
+            skipped[name] = skip.get("message", "no reason")
+    if os.environ.get("SENTINEL_ALL_TESTS"):
+        cases |= dict.fromkeys(skipped, True)
+        skipped = {}
     failed = sum(cases.values())
-    return len(cases) - failed, failed
+    return len(cases) - failed - len(skipped), failed, [f"{name}: {reason}" for name, reason in skipped.items()]
 
 
 if __name__ == "__main__":
     kind, path = sys.argv[1:]
     text = Path(path).read_text(encoding="utf-8", errors="replace") if Path(path).exists() else ""
     try:
-        passed, failed = {"cargo": cargo, "junit": junit}[kind](text)
+        passed, failed, skipped = {"cargo": cargo, "junit": junit}[kind](text)
     except ElementTree.ParseError:
-        passed, failed = 0, 0
-    print(passed, failed)
+        passed, failed, skipped = 0, 0, []
+    print(f"{passed} {failed}", *skipped, sep="\n")

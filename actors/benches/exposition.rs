@@ -1,9 +1,9 @@
-//! What telemetry costs: making the exposition in both formats, and recording a cycle's events. A stage sends one event
+//! What telemetry costs: making the exposition in both formats, compressing it, and recording a cycle's events. A stage sends one event
 //! per cycle with all symbols in it; `record_cycle` shows what that costs for 1 symbol and for 1,000.
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use sentinel_actors::{
-    adapters::{breakers::Breakers, inflight::Inflight},
+    adapters::{breakers::Breakers, gzip::gzip, halt_file::HaltFile, inflight::Inflight},
     domain::{
         clock::Clock,
         decision::{Action, Decision},
@@ -49,6 +49,7 @@ fn recorder(symbols: usize) -> Recorder {
         drift: Drift::default(),
         failed_share_max: 0.5,
         live: false,
+        kill_switch: Arc::new(HaltFile::new(None)),
         period: Duration::from_secs(60),
         inflight: Inflight::default(),
         breakers: Breakers::default(),
@@ -101,6 +102,10 @@ fn exposition(criterion: &mut Criterion) {
         for (name, format) in [("text", Format::Text), ("openmetrics", Format::OpenMetrics)] {
             group.bench_function(format!("{name}/{symbols}_symbols"), |b| {
                 b.iter(|| black_box(recorder.encode(black_box(NOW), [0, 0, 0], format)));
+            });
+            let text = recorder.encode(NOW, [0, 0, 0], format);
+            group.bench_function(format!("gzip_of_{name}/{symbols}_symbols"), |b| {
+                b.iter(|| black_box(gzip(black_box(&text))));
             });
         }
     }

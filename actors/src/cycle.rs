@@ -151,10 +151,7 @@ async fn through_stages(
     let windows = log.keep_successes(Step::Fetch, fetched.windows);
     data.market_now = Some(fetched.market_now);
     data.windows = windows.iter().cloned().collect();
-    stages.metrics.report(Event::CycleGuarded {
-        is_market_open: policy.calendar.is_open(fetched.market_now),
-        is_halted: policy.kill_switch.is_halted(),
-    });
+    stages.metrics.report(Event::CycleGuarded { is_market_open: policy.calendar.is_open(fetched.market_now) });
     // The newest close and its time, which the staleness guard and the order need once the windows are gone.
     let newest: HashMap<Symbol, (f64, i64)> = windows
         .iter()

@@ -1,6 +1,7 @@
 //! MetricsActor: takes what the others report ([`Event`]), answers `/metrics` with text and `/health` with a verdict.
 //! It waits for nobody, and nobody but HTTP waits for it.
 
+mod account;
 pub mod record;
 #[cfg(test)]
 mod tests;
@@ -8,13 +9,15 @@ mod tests;
 use crate::{
     adapters::{
         breakers::Breakers,
+        gzip::gzip,
         inflight::{Endpoint, Inflight},
     },
-    domain::{clock::Clock, drift::Drift, exposition::Format, health::BuildInfo, instrument::Symbol},
-    messages::{Backlog, Event, GetHealth, GetMetrics, Ping},
+    domain::{
+        clock::Clock, drift::Drift, exposition::Format, guard::KillSwitch, health::BuildInfo, instrument::Symbol,
+    },
+    messages::{Backlog, Event, Exposition, GetHealth, GetMetrics, Ping},
 };
 use actix::{Actor, Context, Handler, MessageResult, Supervised};
-use bytes::Bytes;
 use record::Recorder;
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -41,6 +44,8 @@ pub struct Config {
     pub failed_share_max: f64,
     /// Whether orders leave.
     pub live: bool,
+    /// The one that stops them: asked for each text and verdict, so that both are true without a signal or a cycle.
+    pub kill_switch: Arc<dyn KillSwitch>,
     /// Time between two due cycles.
     pub period: Duration,
     /// Requests under way, counted by the adapters.
@@ -56,24 +61,24 @@ pub struct Config {
 /// The newest text, shared with HTTP: what it serves when the actor is late. It is in whichever format was asked for
 /// last, which is better than an older one.
 #[derive(Debug, Clone, Default)]
-pub struct Snapshot(Arc<Mutex<Option<(Format, Bytes)>>>);
+pub struct Snapshot(Arc<Mutex<Option<Exposition>>>);
 
 impl Snapshot {
     /// The newest text; `None` until there is a first one.
-    pub fn get(&self) -> Option<(Format, Bytes)> {
+    pub fn get(&self) -> Option<Exposition> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Replaces the text.
-    pub fn set(&self, format: Format, text: Bytes) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((format, text));
+    pub fn set(&self, text: Exposition) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
     }
 }
 
 /// The cached texts and what they were made from.
 struct Encoded {
-    /// One per [`Format`], made when it is first asked for.
-    texts: [Option<Bytes>; 2],
+    /// One per [`Format`], made when it is first asked for; compressed when that is.
+    texts: [Option<Exposition>; 2],
     at: Duration,
     inflight: [i64; Endpoint::ALL.len()],
 }
@@ -110,18 +115,23 @@ impl MetricsActor {
         self.snapshot.clone()
     }
 
-    /// The text, made anew only if something changed: encoding costs more than everything else in a scrape.
-    fn text(&mut self, format: Format) -> Bytes {
+    /// The text, made anew only if something changed: encoding costs more than everything else in a scrape, and
+    /// compressing about as much again.
+    fn text(&mut self, format: Format, is_gzipped: bool) -> Exposition {
         let now = self.clock.now();
         let inflight = Endpoint::ALL.map(|endpoint| self.inflight.get(endpoint));
         let fresh = |encoded: &Encoded| encoded.inflight == inflight && encoded.at.abs_diff(now) < TEXT_AGE_MAX;
         let mut encoded =
             self.encoded.take().filter(fresh).unwrap_or(Encoded { texts: [None, None], at: now, inflight });
         let text = encoded.texts[format as usize].get_or_insert_with(|| {
-            let text = self.recorder.encode(now, inflight, format);
-            self.snapshot.set(format, text.clone());
+            let text = Exposition { format, text: self.recorder.encode(now, inflight, format), gzip: None };
+            self.snapshot.set(text.clone());
             text
         });
+        if is_gzipped && text.gzip.is_none() {
+            text.gzip = gzip(&text.text);
+            self.snapshot.set(text.clone());
+        }
         let text = text.clone();
         self.encoded = Some(encoded);
         text
@@ -133,7 +143,7 @@ impl Actor for MetricsActor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(MAILBOX_CAPACITY);
-        self.text(Format::Text);
+        self.text(Format::Text, false);
     }
 }
 
@@ -152,8 +162,8 @@ impl Handler<Event> for MetricsActor {
 impl Handler<GetMetrics> for MetricsActor {
     type Result = MessageResult<GetMetrics>;
 
-    fn handle(&mut self, GetMetrics(format): GetMetrics, _: &mut Self::Context) -> Self::Result {
-        MessageResult(self.text(format))
+    fn handle(&mut self, GetMetrics { format, is_gzipped }: GetMetrics, _: &mut Self::Context) -> Self::Result {
+        MessageResult(self.text(format, is_gzipped))
     }
 }
 

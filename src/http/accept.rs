@@ -1,4 +1,4 @@
-//! Which format of metrics a scraper wants, by its `Accept` header.
+//! Which format of metrics a scraper wants, by its `Accept` header, and whether it takes gzip, by its `Accept-Encoding`.
 
 use sentinel_actors::domain::exposition::Format;
 
@@ -12,8 +12,7 @@ pub fn format(accept: &str) -> Format {
         let (mut quality, mut version) = (1.0, "");
         for (name, value) in parts.filter_map(|part| part.split_once('=')) {
             match (name.trim().to_ascii_lowercase().as_str(), value.trim().trim_matches('"')) {
-                // What is no number is no wish.
-                ("q", value) => quality = value.parse::<f32>().ok().filter(|q| (0.0..=1.0).contains(q)).unwrap_or(0.0),
+                ("q", value) => quality = wish(value),
                 ("version", value) => version = value,
                 _ => {}
             }
@@ -28,6 +27,36 @@ pub fn format(accept: &str) -> Format {
     }
     let open = open.unwrap_or(0.0);
     if open > 0.0 && open >= text.or(anything).unwrap_or(0.0) { Format::OpenMetrics } else { Format::Text }
+}
+
+/// What is no number is no wish.
+fn wish(quality: &str) -> f32 {
+    quality.parse::<f32>().ok().filter(|q| (0.0..=1.0).contains(q)).unwrap_or(0.0)
+}
+
+/// Whether gzip may be sent and is not less welcome than the text as it is. One that refuses both gets the text: an answer
+/// that nobody can be sure of is worth more than none.
+pub fn takes_gzip(accept_encoding: &str) -> bool {
+    let (mut gzip, mut identity, mut anything) = (None::<f32>, None::<f32>, None::<f32>);
+    for entry in accept_encoding.split(',') {
+        let (coding, parameters) = entry.split_once(';').unwrap_or((entry, ""));
+        let quality = match parameters.split_once('=') {
+            Some((name, value)) if name.trim().eq_ignore_ascii_case("q") => wish(value.trim()),
+            _ => 1.0,
+        };
+        match coding.trim().to_ascii_lowercase().as_str() {
+            "gzip" | "x-gzip" => gzip = Some(quality),
+            "identity" => identity = Some(quality),
+            "*" => anything = Some(quality),
+            _ => {}
+        }
+    }
+    let is_refused = identity.or(anything) == Some(0.0);
+    match gzip.or(anything) {
+        // Not named, so not asked for; but better than the one thing that is refused.
+        None => is_refused,
+        Some(gzip) => gzip > 0.0 && gzip >= identity.or(anything).unwrap_or(0.0),
+    }
 }
 
 #[cfg(test)]
@@ -50,6 +79,46 @@ mod tests {
             "*/*, application/openmetrics-text, text/plain;q=0.9",
         ] {
             assert_eq!(format(accept), Format::OpenMetrics, "{accept}");
+        }
+    }
+
+    #[test]
+    fn gzip_is_for_those_who_take_it_and_do_not_prefer_the_text() {
+        for accept in [
+            "gzip",
+            "GZip",
+            "x-gzip",
+            "gzip, deflate, br, zstd",
+            "deflate;q=0.9 , gzip ; q=0.1",
+            "*",
+            "gzip;q=0.5, *;q=0.1",
+            "identity;q=0",
+            "identity;q=0, *",
+            "gzip;q=0.001, identity;q=0",
+            "identity;q=0.5, *;q=0.5",
+            "br, *;q=0.3",
+            "gzip;level=9",
+        ] {
+            assert!(takes_gzip(accept), "{accept}");
+        }
+        for accept in [
+            "",
+            " ",
+            "identity",
+            "deflate, br",
+            "gzip;q=0",
+            "gzip;q=0.0, *",
+            "gzip;q=much",
+            "gzip;q=2",
+            "gzip;q=0.5, identity",
+            "*;q=0",
+            "*;q=0, gzip;q=0",
+            "gzip;q=0, identity;q=0",
+            "*;q=0.1, identity;q=0.2",
+            "gzipped, ungzip",
+            ",;q=1,,=",
+        ] {
+            assert!(!takes_gzip(accept), "{accept}");
         }
     }
 

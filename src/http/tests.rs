@@ -1,14 +1,15 @@
 //! The routes over real sockets, with real and with stubborn actors behind them.
 
+mod compression;
 mod connections;
 
 use super::*;
 use actix::{Actor, Addr, Context, Handler, ResponseFuture};
 use actix_web::dev::ServerHandle;
 use sentinel_actors::{
-    adapters::{breakers::Breakers, inflight::Inflight, system_clock::SystemClock},
+    adapters::{breakers::Breakers, halt_file::HaltFile, inflight::Inflight, system_clock::SystemClock},
     domain::{drift::Drift, health::ActorName, health::BuildInfo, instrument::Symbol},
-    messages::{Backlog, Event},
+    messages::{Backlog, Event, Exposition},
     metrics::{Config, MetricsActor},
 };
 use std::{
@@ -43,14 +44,14 @@ impl Handler<Ping> for Stub {
 }
 
 impl Handler<GetMetrics> for Stub {
-    type Result = ResponseFuture<web::Bytes>;
+    type Result = ResponseFuture<Exposition>;
 
     fn handle(&mut self, _: GetMetrics, _: &mut Self::Context) -> Self::Result {
         self.asked.fetch_add(1, Ordering::Relaxed);
         let silent = self.silent;
         Box::pin(async move {
             tokio::time::sleep(Duration::from_millis(if silent { 60_000 } else { 100 })).await;
-            "fresh".into()
+            exposition(Format::Text, "fresh")
         })
     }
 }
@@ -61,6 +62,10 @@ impl Handler<GetHealth> for Stub {
     fn handle(&mut self, _: GetHealth, _: &mut Self::Context) -> Self::Result {
         Box::pin(std::future::pending())
     }
+}
+
+fn exposition(format: Format, text: &str) -> Exposition {
+    Exposition { format, text: text.to_owned().into(), gzip: None }
 }
 
 fn config() -> HttpConfig {
@@ -93,6 +98,7 @@ fn real() -> (Deps, Addr<MetricsActor>) {
         drift: Drift::default(),
         failed_share_max: 0.5,
         live: false,
+        kill_switch: Arc::new(HaltFile::new(None)),
         period: Duration::from_secs(60),
         inflight: Inflight::default(),
         breakers: Breakers::default(),
@@ -149,7 +155,7 @@ async fn openmetrics_is_for_those_who_ask_for_it() {
     let content_type = "\r\ncontent-type: application/openmetrics-text; version=1.0.0; charset=utf-8\r\n";
     let (status, head, body) = ask_with(address, "GET", "/metrics", open).await;
     assert_eq!(status, 200);
-    assert!(head.contains(content_type) && head.contains("\r\nvary: accept\r\n"), "{head}");
+    assert!(head.contains(content_type) && head.contains("\r\nvary: accept, accept-encoding\r\n"), "{head}");
     assert!(body.starts_with("# TYPE sentinel_trading_cycles counter\n") && body.ends_with("\n# EOF\n"));
     let (status, head, body) = ask_with(address, "HEAD", "/metrics", open).await;
     assert_eq!((status, body.as_str()), (200, ""));
@@ -226,11 +232,11 @@ async fn a_late_actor_costs_freshness_and_never_the_scrape() {
     let (address, _) = start(deps);
     let (status, _, body) = ask(address, "GET", "/metrics").await;
     assert_eq!((status, body.as_str()), (503, "there is no text yet\n"));
-    snapshot.set(Format::Text, "last known".into());
+    snapshot.set(exposition(Format::Text, "last known"));
     let (status, head, body) = ask(address, "GET", "/metrics").await;
     assert_eq!((status, body.as_str()), (200, "last known"));
     assert!(head.contains("version=0.0.4"), "{head}");
-    snapshot.set(Format::OpenMetrics, "newer".into());
+    snapshot.set(exposition(Format::OpenMetrics, "newer"));
     let (status, head, body) = ask(address, "GET", "/metrics").await;
     assert_eq!((status, body.as_str()), (200, "newer"), "the newest, in whichever format it is");
     assert!(head.contains("openmetrics-text"), "{head}");
@@ -261,10 +267,11 @@ async fn scrapes_at_the_same_time_ask_the_actor_once() {
 async fn a_question_nobody_waits_for_is_not_answered_to_a_later_one() {
     let stub = Stub::default();
     let asked = Arc::clone(&stub.asked);
-    let ask = Ask::new(stub.start().recipient::<GetMetrics>(), GetMetrics(Format::Text), Duration::from_secs(5));
+    let question = GetMetrics { format: Format::Text, is_gzipped: false };
+    let ask = Ask::new(stub.start().recipient::<GetMetrics>(), question, Duration::from_secs(5));
     let gone = tokio::time::timeout(Duration::from_millis(20), ask.answer()).await;
     assert!(gone.is_err());
-    assert_eq!(ask.answer().await.as_deref(), Some(b"fresh".as_slice()));
+    assert_eq!(ask.answer().await, Some(exposition(Format::Text, "fresh")));
     assert_eq!(asked.load(Ordering::Relaxed), 2);
 }
 

@@ -15,7 +15,7 @@ use sentinel::{
     stages::{self, Shared},
 };
 use sentinel_actors::{
-    adapters::{breakers::Breakers, inflight::Inflight, system_clock::SystemClock},
+    adapters::{breakers::Breakers, halt_file::HaltFile, inflight::Inflight, system_clock::SystemClock},
     cycle::{CycleEnd, Policy, Stages, run_cycle},
     domain::{clock::Clock, drift::Drift, instrument::Symbol},
     journal::{Journal, Opened},
@@ -82,6 +82,7 @@ fn start_stages(settings: &Settings) -> (Stages, Policy) {
         drift: Drift::default(),
         failed_share_max: 0.5,
         live: true,
+        kill_switch: Arc::new(HaltFile::new(None)),
         period: Duration::from_secs(60),
         inflight: inflight.clone(),
         breakers: breakers.clone(),

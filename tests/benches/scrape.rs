@@ -1,11 +1,11 @@
-//! Requests a second of `/metrics`, next to what the same server does with the same bytes when they are static. Both
-//! are driven in turns, so that a noisy neighbour hits both: `cargo bench --bench scrape`.
+//! Requests a second of `/metrics`, as it is and compressed, next to what the same server does with the same bytes when they
+//! are static. All are driven in turns, so that a noisy neighbour hits all: `cargo bench --bench scrape`.
 
 use actix::{Actor, Arbiter, Context, Handler, Supervisor};
 use actix_web::{HttpResponse, dev::Server, http::header::CONTENT_TYPE, web};
 use sentinel::http::{Deps, HttpConfig, serve, serve_routes};
 use sentinel_actors::{
-    adapters::{breakers::Breakers, inflight::Inflight, system_clock::SystemClock},
+    adapters::{breakers::Breakers, halt_file::HaltFile, inflight::Inflight, system_clock::SystemClock},
     domain::{drift::Drift, exposition::Format, health::BuildInfo, instrument::Symbol},
     messages::{Backlog, GetMetrics, Ping},
     metrics::{Config, MetricsActor},
@@ -39,14 +39,18 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         false => (1, Duration::from_millis(50)),
     };
     let (ours, fixed) = start()?;
-    let (mut asked, mut baseline) = (vec![], vec![]);
+    let (mut asked, mut compressed, mut baseline) = (vec![], vec![], vec![]);
     for _ in 0..rounds {
-        asked.push(requests_per_second(ours, round)?);
-        baseline.push(requests_per_second(fixed, round)?);
+        asked.push(requests_per_second(ours, "", round)?);
+        compressed.push(requests_per_second(ours, "Accept-Encoding: gzip\r\n", round)?);
+        baseline.push(requests_per_second(fixed, "", round)?);
     }
-    let (asked, baseline) = (median(asked), median(baseline));
-    let ratio = asked / baseline;
-    println!("{CLIENTS} clients: /metrics {asked:.0}/s, static bytes {baseline:.0}/s, ratio {ratio:.2}");
+    let (asked, compressed, baseline) = (median(asked), median(compressed), median(baseline));
+    let (ratio, compressed_ratio) = (asked / baseline, compressed / baseline);
+    println!(
+        "{CLIENTS} clients: /metrics {asked:.0}/s, compressed {compressed:.0}/s, static bytes {baseline:.0}/s, \
+         ratios {ratio:.2} and {compressed_ratio:.2}"
+    );
     Ok(())
 }
 
@@ -76,6 +80,7 @@ async fn servers() -> Result<(Bound, Bound), Box<dyn std::error::Error>> {
         drift: Drift::default(),
         failed_share_max: 0.5,
         live: false,
+        kill_switch: Arc::new(HaltFile::new(None)),
         period: Duration::from_secs(60),
         inflight: Inflight::default(),
         breakers: Breakers::default(),
@@ -84,7 +89,7 @@ async fn servers() -> Result<(Bound, Bound), Box<dyn std::error::Error>> {
     })?;
     let snapshot = actor.snapshot();
     let metrics = Supervisor::start_in_arbiter(&Arbiter::new().handle(), move |_| actor);
-    let text = metrics.send(GetMetrics(Format::Text)).await?;
+    let text = metrics.send(GetMetrics { format: Format::Text, is_gzipped: false }).await?.text;
     let http = HttpConfig {
         host: "127.0.0.1".into(),
         port: 0,
@@ -108,9 +113,9 @@ async fn servers() -> Result<(Bound, Bound), Box<dyn std::error::Error>> {
     Ok((serve(&http, deps)?, fixed))
 }
 
-fn requests_per_second(address: SocketAddr, round: Duration) -> io::Result<f64> {
+fn requests_per_second(address: SocketAddr, headers: &'static str, round: Duration) -> io::Result<f64> {
     let begun = Instant::now();
-    let clients = (0..CLIENTS).map(|_| thread::spawn(move || drive(address, begun + round)));
+    let clients = (0..CLIENTS).map(|_| thread::spawn(move || drive(address, headers, begun + round)));
     let clients = clients.collect::<Vec<_>>();
     let mut requests = 0;
     for client in clients {
@@ -120,15 +125,18 @@ fn requests_per_second(address: SocketAddr, round: Duration) -> io::Result<f64> 
 }
 
 /// A connection per request, as the server wants it, until the end.
-fn drive(address: SocketAddr, end: Instant) -> io::Result<usize> {
+fn drive(address: SocketAddr, headers: &str, end: Instant) -> io::Result<usize> {
+    let request = format!("GET /metrics HTTP/1.1\r\nHost: sentinel\r\n{headers}\r\n");
+    // A text ends with its last line; gzip with the length of the text, which is no line's end.
+    let end_mark: &[u8] = if headers.is_empty() { b"\n" } else { b"\0\0" };
     let (mut requests, mut answer) = (0, Vec::with_capacity(1 << 16));
     while Instant::now() < end {
         let mut stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
-        stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: sentinel\r\n\r\n")?;
+        stream.write_all(request.as_bytes())?;
         answer.clear();
         stream.read_to_end(&mut answer)?;
-        if !answer.starts_with(b"HTTP/1.1 200 ") || !answer.ends_with(b"\n") {
+        if !answer.starts_with(b"HTTP/1.1 200 ") || !answer.ends_with(end_mark) {
             return Err(io::Error::other("an answer was not whole"));
         }
         requests += 1;

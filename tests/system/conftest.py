@@ -7,6 +7,7 @@ import pytest
 
 from parts import image as images
 from parts.engine import Engine
+from parts.needs import need
 from parts.rig import Rig
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,6 +25,7 @@ def binary() -> Path:
 @pytest.fixture(scope="session")
 def curve_binary() -> Path:
     """The binary that links Debian's libzmq: SENTINEL_CURVE_BIN, or where tests/run.sh builds it."""
+    need("curve")
     path = Path(os.environ.get("SENTINEL_CURVE_BIN", ROOT / "target/curve/debug/sentinel")).resolve()
     assert path.is_file(), f"no binary at {path}: {HOW}"
     return path
@@ -32,6 +34,7 @@ def curve_binary() -> Path:
 @pytest.fixture(scope="session")
 def failpoints_binary() -> Path:
     """The binary that can be told where to die: SENTINEL_FAILPOINTS_BIN, or where tests/run.sh builds it."""
+    need("curve")
     path = Path(os.environ.get("SENTINEL_FAILPOINTS_BIN", ROOT / "target/curve/debug/sentinel")).resolve()
     assert path.is_file(), f"no binary at {path}: {HOW} --features failpoints"
     return path

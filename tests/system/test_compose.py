@@ -65,7 +65,7 @@ class Compose:
     def __call__(self, *args: str, profile: str | None = "inf", files: tuple[str, ...] = ("docker/compose.yaml",)) -> str:
         """Runs it; fails with its own words."""
         named = [word for name in files for word in ("-f", name)]
-        # Only `up` takes a profile; the others are given a service, as the README gives it.
+        # Only `up` takes a profile; the others are given a service, as docker/README.md gives it.
         chosen = ["--profile", profile] if profile else []
         command = ["docker-compose", "-p", self.project, *named, *chosen, *args]
         done = subprocess.run(command, cwd=self.directory, env=self.env, capture_output=True, text=True, timeout=120)
@@ -131,7 +131,10 @@ def test_the_demo_is_where_our_own_configuration_looks(compose):
     """Its files name addresses of INF and HUB; that of INF alone is another one here."""
     demo = yaml.safe_load(compose("config", profile="demo"))["services"]
     prometheus = yaml.safe_load((ROOT / "config/monitoring/prometheus.yml").read_text())
-    [[[scraped]]] = [[part["targets"] for part in job["static_configs"]] for job in prometheus["scrape_configs"]]
+    jobs = {job["job_name"]: [part["targets"] for part in job["static_configs"]] for job in prometheus["scrape_configs"]}
+    [[scraped]] = jobs.pop("sentinel-metrics")
+    # The three share a network there, so HUB's own two are where they are on HUB.
+    assert jobs == {"sentinel-prometheus": [["localhost:9090"]], "sentinel-alertmanager": [["localhost:9093"]]}
     assert f"sed s/{scraped}/demo:8000/ " in demo["prometheus"]["entrypoint"][-1]
     assert prometheus["rule_files"] == ["alerts.yml"]
     assert any(mount.endswith(":/tmp/alerts.yml:ro") for mount in demo["prometheus"]["volumes"])
@@ -183,15 +186,15 @@ def test_the_inf_profile_runs_as_deployed(compose, tmp_path):
     compose("exec", "-T", "sentinel", "sentinel", "verify", "inf", "--wait", "30", profile=None)
     compose("stop", "sentinel", profile=None)
     assert sentinel.exit_code == 0
-    # A backup, as the README makes it.
+    # A backup, as docker/README.md makes it.
     docker("cp", f"{sentinel.name}:/var/lib/sentinel", str(tmp_path / "backup"))
     with sqlite3.connect(tmp_path / "backup/journal.db") as copy:
         assert copy.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         [[decisions]] = copy.execute("SELECT count(*) FROM decisions").fetchall()
         assert decisions >= 2
     copy.close()
-    # And back again, as the README does it.
-    readme = (ROOT / "README.md").read_text()
+    # And back again, as docker/README.md does it.
+    readme = (ROOT / "docker/README.md").read_text()
     [command] = [line for line in readme.splitlines() if line.startswith("docker run --rm -u 0 ")]
     command = command.replace("docker_journal", f"{compose.project}_journal").replace("$PWD", str(tmp_path))
     command = command.replace(" sentinel -c", f" {compose.env['SENTINEL_IMAGE']} -c")

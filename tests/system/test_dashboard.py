@@ -1,51 +1,108 @@
-"""The Grafana dashboard: valid by Grafana's own schemas, readable, and every query has data in a real Prometheus."""
+"""The Grafana dashboard: valid by Grafana's own schemas, readable, and right about two daemons in a real Prometheus."""
 
 import copy
 import json
 import math
+import os
 import re
+import shutil
 import time
+import tomllib
+from pathlib import Path
 
 import pytest
 import yaml
 
 from conftest import ROOT
 from parts import dashboard as rules
+from parts import grafana
 from parts.contract import EIGHTEEN
 from parts.daemon import Daemon, free_port, wait_until
 from parts.dashboard import Query, queries, rows
+from parts.http import status
 from parts.prometheus import Prometheus
 from parts.rig import Rig
+from parts.sandbox import Sandbox
 
-GRAFANA = ROOT / "config/monitoring/grafana"
+MONITORING = ROOT / "config/monitoring"
+GRAFANA = MONITORING / "grafana"
 DASHBOARD = json.loads((GRAFANA / "sentinel.json").read_text())
 QUERIES = queries(DASHBOARD)
-LABELS = {"instance": "inf-sentinel", "component": "trading", "node": "inf", "region": "singapore"}
+VARIABLES = {one["name"]: one for one in DASHBOARD["templating"]["list"]}
+GROUPS = yaml.safe_load((MONITORING / "alerts.yml").read_text())["groups"]
+ALERTS = [rule for group in GROUPS for rule in group["rules"] if "alert" in rule]
 JOB = "sentinel-metrics"
+# As a regular expression the one would match the other, too.
+LIVE, DRY = "10.0.0.7:8000", "10-0-0-7:8000"
+BOTH = [LIVE, DRY]
+# A daemon of another job, which nobody has chosen.
+STRANGER = "staging"
+DEAD = "XX0USD"
 # Scraped for this long, every second: as many samples as a quarter of an hour has at 15 s.
 SCRAPES = 60
-VALUES = {"job": JOB, "instance": LABELS["instance"], "__rate_interval": "1m"}
+VALUES = {"job": JOB, "__rate_interval": "1m"}
+RUNBOOK = "/public/sentinel/RUNBOOK.txt"
 # Families that are nowhere on the dashboard, and why.
 LEFT_OUT = {"process_virtual_memory_bytes": "mostly reserved addresses; what runs out is resident memory"}
-# Grid units of 38 pixels that a 1080p screen shows under Grafana's own bars.
-FIRST_SCREEN = 22
-CHECKS = [rules.schemas, rules.words, rules.matchers, rules.windows, rules.grid, rules.absences]
+# What a dry run has no series of: it asks no gateway and sends nothing.
+LIVE_ONLY = {"Order send latency", "Gateway round trip", "Equity", "Open positions"}
+# What both have nothing of: nothing outside fails, and no host is too slow for it. What is held back depends on bars.
+MAY_BE_EMPTY = {"Dropped events per minute", "Held back per minute"}
+# What only the daemon with the dead symbol has.
+DRY_ONLY = {"Failed requests per minute", "Symbol failures per minute", "Symbols that fail"}
+# Grid units of 38 pixels that a 1080p screen shows under Grafana's own bars, and how many panels load with the page.
+FIRST_SCREEN, OPENED = 27, 9
+CHECKS = [
+    rules.schemas,
+    rules.words,
+    rules.matchers,
+    rules.instances,
+    rules.windows,
+    rules.tables,
+    rules.grid,
+    rules.absences,
+]
+
+
+# The gateway is asked for the account's equity, and for its positions by signals that become no order, too.
+ASKS = {"SENTINEL__GUARDS__LOSS_PCT_PER_DAY_MAX": "90", "SENTINEL__GUARDS__POSITIONS_MAX": "1"}
 
 
 class Scraped:
-    """A Prometheus that has scraped a demo for a minute, and what it exposed. Every query is about that minute."""
+    """A Prometheus with our rules that has scraped two daemons for a minute. Every query is about that minute."""
 
-    def __init__(self, prometheus: Prometheus, daemon: Daemon):
-        self.prometheus, self.daemon, self.at = prometheus, daemon, time.time()
-        lines = daemon.metrics().text.splitlines()
-        self.types = dict(line.split(" ")[2:4] for line in lines if line.startswith("# TYPE "))
+    def __init__(self, prometheus: Prometheus, daemons: dict[str, Daemon]):
+        self.prometheus, self.daemons, self.at = prometheus, daemons, 0.0
+        self.types: dict[str, str] = {}
 
-    def series(self, query: Query) -> list[dict]:
-        """What Grafana would get for a query."""
-        return self.result(query.with_values(**VALUES), query.target.get("instant", False))
+    def look(self):
+        """Learns what is there at this moment: every query is about it, and not all families always are."""
+        self.at = time.time()
+        lines = self.daemons[LIVE].metrics().text.splitlines()
+        self.types |= dict(line.split(" ")[2:4] for line in lines if line.startswith("# TYPE "))
+
+    def series(
+        self, query: Query, instances: list[str] | None = None, symbols: list[str] | None = None
+    ) -> list[dict]:
+        """What Grafana would get for a query: about all instances and symbols, or those that are chosen."""
+        chosen = {"instance": grafana.choice(instances), "symbol": grafana.choice(symbols)}
+        return self.result(query.with_values(**VALUES, **chosen), query.target.get("instant", False))
+
+    def table(self, title: str, **chosen) -> list[dict]:
+        """The rows of a table by the names over its columns."""
+        found = panel_of(title)
+        answers = {target["refId"]: self.series(Query(found, target), **chosen) for target in found["targets"]}
+        return grafana.table(found, answers)
+
+    def stat(self, title: str, **chosen) -> tuple[str, str | None]:
+        """The word and the colour of a panel of one value."""
+        found = panel_of(title)
+        series = self.series(Query(found, found["targets"][0]), **chosen)
+        assert len(series) <= 1, f"{title} shows one value"
+        return grafana.shown(grafana.configured(found), float(series[0]["values"][-1][1]) if series else None)
 
     def values(self, query: Query) -> list[float]:
-        """The same as numbers, of all series and moments."""
+        """The values of all series and moments."""
         return [float(value) for series in self.series(query) for _, value in series["values"]]
 
     def result(self, expression: str, instant: bool, seconds: int = 30) -> list[dict]:
@@ -57,33 +114,93 @@ class Scraped:
         return self.prometheus.api("query_range", query=expression, **moments)["result"]
 
 
+def panel_of(title: str) -> dict:
+    """The panel of this title."""
+    [found] = [panel for panel in rules.panels(DASHBOARD) if panel["title"] == title]
+    return found
+
+
+def configuration(targets: list[tuple[str, int, dict[str, str]]]) -> dict:
+    """A Prometheus that scrapes these (job, port, labels) with our rules, and with alerts that fire at once."""
+    jobs: dict[str, list[dict]] = {}
+    for job, port, labels in targets:
+        jobs.setdefault(job, []).append({"targets": [f"127.0.0.1:{port}"], "labels": labels})
+    return {
+        "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+        "rule_files": ["alerts.yml", "probe.yml"],
+        "scrape_configs": [{"job_name": job, "static_configs": found} for job, found in jobs.items()],
+    }
+
+
+def probe(name: str, expression: str, severity: str) -> dict:
+    """An alert that fires whenever its expression has a value."""
+    return {"alert": name, "expr": expression, "labels": {"severity": severity}}
+
+
+PROBES = [
+    probe("SentinelProbe", f'sentinel_halted{{job="{JOB}"}} == 1', "warning"),
+    probe("SentinelProbeLive", f'sentinel_live{{job="{JOB}"}} == 1', "critical"),
+    probe("SentinelHubProbe", "vector(1)", "warning"),
+    probe("SomebodyElses", f'up{{job="{JOB}"}}', "critical"),
+]
+
+
+def two_daemons(sandbox: Sandbox, rig: Rig, directory) -> dict[str, Daemon]:
+    """One that trades against the binary's own market, model and gateway; and a dry run, halted, with a symbol that its
+    market does not know."""
+
+    def serve(handler, request):
+        if DEAD in request.path:
+            status(404)(handler, request)
+        else:
+            rig.market.serve(handler, request)
+
+    rig.market.always = serve
+    (directory / "HALT").touch()
+    every_second = ("--schedule", "* * * * * *")
+    halted = ("--halt-file", str(directory / "HALT"))
+    return {
+        LIVE: sandbox.live(*every_second, **ASKS).wait_serving(),
+        DRY: rig.start(*every_second, *halted, "--symbol", f"EURUSD,GBPUSD,{DEAD}").wait_serving(),
+    }
+
+
 @pytest.fixture(scope="module")
 def scraped(binary, tmp_path_factory):
     """One for all tests of this file: the minute is the same for all of them."""
     directory = tmp_path_factory.mktemp("dashboard")
-    port, rig = free_port(), Rig(binary, directory)
-    config = directory / "prometheus.yml"
-    target = {"targets": [f"127.0.0.1:{port}"], "labels": LABELS}
-    config.write_text(
-        yaml.safe_dump(
-            {"global": {"scrape_interval": "1s"}, "scrape_configs": [{"job_name": JOB, "static_configs": [target]}]}
-        )
-    )
-    prometheus = Prometheus(config, directory / "prometheus")
+    sandbox, rig = Sandbox(binary, directory / "sandbox"), Rig(binary, directory / "rig")
+    prometheus = None
     try:
-        daemon = rig.command("demo", "--cycle-seconds", "1", "--metrics-port", str(port))
-        daemon.port = port
-        daemon.wait_serving()
+        daemons = two_daemons(sandbox, rig, directory)
+        labels = {"component": "trading", "region": "singapore"}
+        targets = [
+            (JOB, daemon.port, labels | {"instance": instance, "node": f"node of {instance}"})
+            for instance, daemon in daemons.items()
+        ]
+        targets.append(("sentinel-staging", daemons[LIVE].port, labels | {"instance": STRANGER, "node": STRANGER}))
+        config = directory / "prometheus.yml"
+        config.write_text(yaml.safe_dump(configuration(targets)))
+        shutil.copy(MONITORING / "alerts.yml", directory)
+        (directory / "probe.yml").write_text(yaml.safe_dump({"groups": [{"name": "probe", "rules": PROBES}]}))
+        prometheus = Prometheus(config, directory / "prometheus")
+
+        scraped = Scraped(prometheus, daemons)
 
         def scrapes() -> bool:
             time.sleep(0.5)
-            return prometheus.query(f'sum_over_time(up{{job="{JOB}"}}[10m]) >= {SCRAPES}')
+            scraped.look()
+            enough = scraped.result(f'sum_over_time(up{{job="{JOB}"}}[10m]) >= {SCRAPES}', True)
+            # After a fill they are not known until the gateway lists them again.
+            return len(enough) == len(BOTH) and scraped.result(f'sentinel_positions_open{{job="{JOB}"}}', True)
 
-        wait_until(f"{SCRAPES} scrapes", scrapes, 3 * SCRAPES)
-        yield Scraped(prometheus, daemon)
+        wait_until(f"{SCRAPES} scrapes and listed positions", scrapes, 3 * SCRAPES)
+        yield scraped
     finally:
-        prometheus.close()
+        if prometheus:
+            prometheus.close()
         rig.close()
+        sandbox.close()
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
@@ -91,35 +208,97 @@ def test_the_dashboard_keeps_the_rules(check):
     assert check(DASHBOARD) == []
 
 
-def test_it_asks_for_a_datasource_a_job_and_an_instance():
-    variables = {one["name"]: one for one in DASHBOARD["templating"]["list"]}
-    assert list(variables) == ["datasource", "job", "instance"]
-    assert (variables["datasource"]["type"], variables["datasource"]["query"]) == ("datasource", "prometheus")
-    assert variables["job"]["current"]["value"] == JOB
-    assert variables["instance"]["current"]["value"] == LABELS["instance"]
-    assert all(not one["multi"] and not one["includeAll"] for one in variables.values()), "`=` takes one value"
+def test_it_asks_for_a_datasource_a_job_instances_and_symbols():
+    shown = [name for name, one in VARIABLES.items() if one["hide"] == 0]
+    assert shown == ["datasource", "job", "instance", "symbol", "hub"]
+    assert (VARIABLES["datasource"]["type"], VARIABLES["datasource"]["query"]) == ("datasource", "prometheus")
+    assert VARIABLES["job"]["current"]["value"] == JOB
+    for name in ("instance", "symbol"):
+        one = VARIABLES[name]
+        assert one["multi"] and one["includeAll"], "one, several or all"
+        assert one["current"]["value"] == ["$__all"], "nothing depends on a name"
+        assert one["allValue"] == grafana.choice(None)
+    assert not VARIABLES["job"]["multi"], "`=` takes one value"
+
+
+def test_the_variables_find_both_daemons_and_their_symbols(scraped):
+    def found(name: str, **chosen) -> set[str]:
+        selector, label = grafana.label_values(VARIABLES[name])
+        selector = rules.with_values(selector, **VALUES, instance=grafana.choice(chosen.get("instances")))
+        return set(scraped.prometheus.api(f"label/{label}/values", **{"match[]": selector}))
+
+    assert found("job") == {JOB, "sentinel-staging"}
+    assert found("instance") == set(BOTH)
+    assert found("symbol") == {"EURUSD", "GBPUSD", DEAD}
+    assert found("symbol", instances=[LIVE]) == {"EURUSD"}
+
+
+def test_the_links_lead_to_prometheus_alertmanager_and_the_runbook():
+    links = {link["title"]: link for link in DASHBOARD["links"]}
+    assert list(links) == ["Prometheus", "Alertmanager", "Runbook"]
+    assert all(link["targetBlank"] and link["type"] == "link" for link in links.values())
+    hub = VARIABLES["hub"]
+    assert hub["type"] == "textbox" and hub["query"] == hub["current"]["value"]
+    config = tomllib.loads((ROOT / "config/base.toml").read_text())
+    assert hub["query"] == config["model"]["host"], "HUB is where the model is"
+    assert links["Prometheus"]["url"] == "http://${hub}:9090/alerts"
+    assert links["Alertmanager"]["url"] == "http://${hub}:9093"
+    assert links["Runbook"]["url"] == RUNBOOK
+    assert [way["url"] for way in grafana.configured(panel_of("Firing alerts"), "Alert")["links"]] == [
+        "http://${hub}:9090/alerts?search=${__value.raw}",
+        RUNBOOK + "#:~:text=${__value.raw}",
+    ]
 
 
 def test_the_first_screen_holds_what_an_on_call_person_needs():
     by_row = rows(DASHBOARD)
-    assert list(by_row) == ["Now", "Cycle", "Stages", "Dependencies", "Model", "Orders", "Process"]
-    now = ["Up", "Ready", "Market", "Since last cycle", "Failed in 1 h", "Unresolved orders"]
-    assert [panel["title"] for panel in by_row["Now"]][: len(now)] == now
-    assert all(panel["type"] == "stat" for panel in by_row["Now"])
-    assert max(panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in by_row["Cycle"]) <= FIRST_SCREEN
+    assert list(by_row) == [
+        "Now",
+        "Cycle",
+        "Stages",
+        "Dependencies",
+        "Symbols",
+        "Model",
+        "Orders and account",
+        "Process",
+    ]
+    stats = [panel for panel in by_row["Now"] if panel["type"] == "stat"]
+    assert [panel["title"] for panel in stats] == [
+        "Up",
+        "Ready",
+        "Mode",
+        "Kill switch",
+        "Failing symbols",
+        "Unresolved orders",
+    ]
+    assert {panel["gridPos"]["y"] for panel in stats} == {1}
+    tables = [panel["title"] for panel in by_row["Now"] if panel["type"] == "table"]
+    assert tables == ["Firing alerts", "Each INF", "Symbols that fail"]
+    assert len(by_row["Now"]) == len(stats) + len(tables)
+    assert max(panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in by_row["Now"]) <= FIRST_SCREEN
 
 
-@pytest.mark.parametrize("title", ["Up", "Ready", "Market", "Actors"])
-def test_a_state_is_a_word(title):
-    (panel,) = [panel for panel in DASHBOARD["panels"] if panel["title"] == title]
-    mappings = [one["options"] for one in panel["fieldConfig"]["defaults"]["mappings"] if one["type"] == "value"]
-    assert {"0", "1"} <= set(mappings[0])
-    assert all(shown["text"] and shown["color"] for shown in mappings[0].values())
+def test_what_explains_it_is_loaded_when_its_row_is_opened():
+    assert rules.opened(DASHBOARD) == rows(DASHBOARD)["Now"]
+    assert len(rules.opened(DASHBOARD)) <= OPENED
+    closed = [row for row in DASHBOARD["panels"] if row["type"] == "row" and row["title"] != "Now"]
+    assert all(row["collapsed"] and row["panels"] for row in closed)
+
+
+@pytest.mark.parametrize("title", ["Up", "Ready", "Mode", "Kill switch"])
+def test_a_state_is_a_word_and_for_several_daemons_that_differ_another(title):
+    config = grafana.configured(panel_of(title))
+    words = [grafana.shown(config, value) for value in (0, 0.01, 0.5, 0.99, 1)]
+    assert all(re.fullmatch(r"[a-z: ]+", word) and color for word, color in words)
+    assert words[1] == words[2] == words[3]
+    assert len({word for word, _ in words}) == 3
 
 
 def test_failed_cycles_turn_red_where_the_alert_fires():
-    (panel,) = [panel for panel in DASHBOARD["panels"] if panel["title"] == "Failed in 1 h"]
-    assert panel["fieldConfig"]["defaults"]["thresholds"]["steps"][-1] == {"value": 5.5, "color": "red"}
+    config = grafana.configured(panel_of("Each INF"), "Failed in 1 h")
+    assert [grafana.shown(config, value)[1] for value in (5, 6)] == ["transparent", "red"]
+    [alert] = [one for one in ALERTS if one["alert"] == "SentinelCyclesFailing"]
+    assert alert["expr"].lstrip("(").startswith("sentinel:trading_cycles_failed:increase1h > 5.5 ")
 
 
 @pytest.mark.parametrize("query", QUERIES, ids=lambda query: query.name)
@@ -129,21 +308,143 @@ def test_a_query_has_data_unless_its_panel_says_why_not(scraped, query):
     assert query.may_be_empty or any(map(math.isfinite, values)), f"of {len(values)} values none is a number"
 
 
-def test_the_demo_shows_nearly_everything(scraped):
-    empty = [query.name for query in QUERIES if not scraped.values(query)]
-    # Nothing outside the demo can fail, and no host is too slow for it; what is held back depends on the bars.
-    assert set(empty) <= {"Failed requests per minute A", "Dropped events per minute A", "Held back per minute A"}
+def test_the_two_show_nearly_everything(scraped):
+    empty = {query.panel["title"] for query in QUERIES if not scraped.values(query)}
+    assert empty <= MAY_BE_EMPTY
+
+
+@pytest.mark.parametrize("chosen", [None, BOTH, [LIVE], [DRY]], ids=["All", "both", "the live one", "the dry run"])
+@pytest.mark.parametrize("query", QUERIES, ids=lambda query: query.name)
+def test_a_query_is_about_the_chosen_daemons_and_no_other(scraped, query, chosen):
+    found = scraped.series(query, instances=chosen)
+    if query.panel["type"] == "stat":
+        assert len(found) == 1 and not found[0]["metric"], "one value for all of them"
+        return
+    title, wanted = query.panel["title"], set(chosen or BOTH)
+    if title == "Firing alerts":
+        wanted |= {None}
+    elif title in LIVE_ONLY or query.name in ("Each INF J", "Each INF K"):
+        wanted -= {DRY}
+    elif title in DRY_ONLY:
+        wanted -= {LIVE}
+    # A quantile of nothing is no number.
+    told = [one for one in found if any(math.isfinite(float(value)) for _, value in one["values"])]
+    seen = {series["metric"].get("instance") for series in told}
+    assert seen == wanted or (title in MAY_BE_EMPTY and seen <= wanted)
+
+
+def test_a_chosen_symbol_is_the_only_one_where_symbols_are_told_apart(scraped):
+    for query in filter(rules.by_symbol, QUERIES):
+        seen = {series["metric"]["symbol"] for series in scraped.series(query, symbols=["GBPUSD", DEAD])}
+        assert seen <= {"GBPUSD", DEAD}, query.name
+        assert seen or query.may_be_empty, query.name
+
+
+def test_the_first_row_says_it_of_both_and_of_each(scraped):
+    def first_row(chosen: list[str] | None) -> list[tuple[str, str | None]]:
+        return [scraped.stat(panel["title"], instances=chosen) for panel in rows(DASHBOARD)["Now"][:6]]
+
+    up, ready, none = ("up", "green"), ("ready", "green"), ("0", "green")
+    both = [up, ready, ("live and dry run", "blue"), ("on for some", "orange"), ("1", "orange"), none]
+    assert first_row(None) == first_row(BOTH) == both
+    assert first_row([LIVE]) == [up, ready, ("live", "green"), ("off", "green"), none, none]
+    assert first_row([DRY]) == [up, ready, ("dry run", "blue"), ("on: no orders", "orange"), ("1", "orange"), none]
+
+
+INF_COLUMNS = [
+    *("Instance", "Node", "Up", "Ready", "Mode", "Kill switch", "Market", "Last cycle", "Failed in 1 h"),
+    *("Failing symbols", "Unresolved", "Equity", "Positions", "Clock ahead", "Restarts in 1 h", "Version", "Revision"),
+]
+
+
+def inf_lines(scraped, **chosen) -> dict[str, dict[str, str]]:
+    """Each line of the table of all INFs, by its instance, as it is shown."""
+    found = panel_of("Each INF")
+    lines = scraped.table("Each INF", **chosen)
+    assert all(list(line) == INF_COLUMNS for line in lines)
+    assert len({line["Instance"] for line in lines}) == len(lines), "one line each"
+    return {
+        line["Instance"]: {
+            name: value if isinstance(value, str) else grafana.shown(grafana.configured(found, name), value)[0]
+            for name, value in line.items()
+        }
+        for line in lines
+    }
+
+
+def test_there_is_a_line_for_each_inf(scraped):
+    lines = inf_lines(scraped)
+    assert set(lines) == set(BOTH)
+    for instance, line in lines.items():
+        assert line["Node"] == f"node of {instance}"
+        assert (line["Up"], line["Ready"]) == ("up", "ready")
+        health = json.loads(scraped.daemons[instance].get("/health")[2])
+        assert (line["Version"], line["Revision"]) == (health["version"], health["revision"])
+        assert 0 <= int(line["Last cycle"]) <= 3
+        assert int(line["Clock ahead"]) in (-1, 0, 1)
+        assert (line["Failed in 1 h"], line["Unresolved"], line["Restarts in 1 h"]) == ("0", "0", "0")
+    live, dry = lines[LIVE], lines[DRY]
+    assert (live["Mode"], live["Kill switch"], live["Failing symbols"]) == ("live", "off", "0")
+    assert (dry["Mode"], dry["Kill switch"], dry["Failing symbols"], dry["Market"]) == ("dry run", "on", "1", "open")
+    assert float(live["Equity"]) > 1_000 and int(live["Positions"]) >= 0
+    assert (dry["Equity"], dry["Positions"]) == ("not told", "not told")
+    assert inf_lines(scraped, instances=[DRY]) == {DRY: dry}
+
+
+def test_a_firing_alert_is_listed_with_its_instance_and_age(scraped):
+    def listed(**chosen) -> set[tuple]:
+        lines = scraped.table("Firing alerts", **chosen)
+        return {(line["Alert"], line["Severity"], line["Instance"]) for line in lines}
+
+    def fires(about: set[str]) -> set[tuple]:
+        labels = [one["labels"] for one in scraped.prometheus.api("alerts")["alerts"] if one["state"] == "firing"]
+        named = {(one["alertname"], one["severity"], one.get("instance", "")) for one in labels}
+        return {one for one in named if one[2] in about and one[1] != "heartbeat" and one[0] != "SomebodyElses"}
+
+    halted, trades = ("SentinelProbe", "warning", DRY), ("SentinelProbeLive", "critical", LIVE)
+    about_hub = ("SentinelHubProbe", "warning", "")
+    assert {halted, trades, about_hub} <= listed() == listed(instances=BOTH) == fires({LIVE, DRY, ""})
+    assert {trades, about_hub} <= listed(instances=[LIVE]) == fires({LIVE, ""}), "HUB's own are always there"
+    for line in scraped.table("Firing alerts"):
+        assert 0 <= line["Since"] <= 3 * SCRAPES
+        assert line["Since"] >= SCRAPES - 15 or "Probe" not in line["Alert"]
+        assert list(line)[:4] == ["Alert", "Severity", "Instance", "Since"]
+
+
+def test_a_failing_symbol_is_named_with_its_stage(scraped):
+    [line] = scraped.table("Symbols that fail")
+    assert list(line) == ["Symbol", "Instance", "Stage", "Failures in 1 h", "Last success"]
+    assert (line["Symbol"], line["Instance"], line["Stage"]) == (DEAD, DRY, "fetch")
+    assert line["Failures in 1 h"] >= SCRAPES / 3 and line["Failures in 1 h"] == round(line["Failures in 1 h"])
+    assert SCRAPES - 5 <= line["Last success"] <= 3 * SCRAPES, "since the start"
+    assert scraped.table("Symbols that fail", symbols=["EURUSD"]) == []
+
+
+def test_a_symbol_that_fails_is_one_that_the_alert_names():
+    [alert] = [one for one in ALERTS if one["alert"] == "SentinelSymbolFailing"]
+    [many] = [one for one in ALERTS if one["alert"] == "SentinelSymbolsFailing"]
+    assert alert["expr"].startswith("sentinel:symbol_failing:failures1h ")
+    assert many["expr"].startswith("sentinel:symbols_failing:count ")
+    for target in panel_of("Symbols that fail")["targets"]:
+        assert "sentinel:symbol_failing:failures1h{" in target["expr"]
+    assert "sentinel:symbols_failing:count{" in panel_of("Failing symbols")["targets"][0]["expr"]
 
 
 @pytest.mark.parametrize("panel", rules.panels(DASHBOARD), ids=lambda panel: panel["title"])
 def test_legends_tell_the_series_of_a_panel_apart(scraped, panel):
+    if panel["type"] == "table":
+        return
     legends = []
     for query in [Query(panel, target) for target in panel["targets"]]:
         for series in scraped.series(query):
             wanted = re.findall(r"\{\{(\w+)\}\}", query.target["legendFormat"])
             assert set(wanted) <= set(series["metric"]), "the legend names a label that the series does not have"
-            legends.append((query.target["legendFormat"], *(series["metric"][label] for label in wanted)))
+            legends.append(re.sub(r"\{\{(\w+)\}\}", lambda one: series["metric"][one[1]], query.target["legendFormat"]))
     assert len(set(legends)) == len(legends)
+    for override in panel["fieldConfig"]["overrides"]:
+        assert override["matcher"]["id"] == "byRegexp"
+        asked = override["matcher"]["options"].strip("/")
+        assert any(re.search(asked, legend) for legend in legends) or panel["title"] in MAY_BE_EMPTY, asked
 
 
 def test_every_metric_exists(scraped):
@@ -157,37 +458,53 @@ def test_every_family_is_shown_or_left_out_for_a_reason(scraped):
 
 
 @pytest.mark.parametrize("annotation", DASHBOARD["annotations"]["list"], ids=lambda annotation: annotation["name"])
-def test_an_annotation_parses_and_asks_the_chosen_datasource(scraped, annotation):
+@pytest.mark.parametrize("chosen", [None, [LIVE]], ids=["All", "the live one"])
+def test_an_annotation_parses_and_asks_the_chosen_datasource(scraped, annotation, chosen):
     assert annotation["datasource"] == rules.DATASOURCE
-    expression = annotation["expr"].replace("$job", JOB).replace("$instance", LABELS["instance"])
+    expression = rules.with_values(annotation["expr"], job=JOB, instance=grafana.choice(chosen))
     found = scraped.result(expression, False, 600)
-    # The demo started within these ten minutes; no rules are loaded, so nothing fires.
-    assert bool(found) == (annotation["name"] == "Starts")
+    # Both started within these ten minutes, and a probe fires for each.
+    of_hub = {None} if annotation["name"] == "Alerts" else set()
+    assert {series["metric"].get("instance") for series in found} == set(chosen or BOTH) | of_hub
 
 
-def test_a_stopped_daemon_leaves_no_old_values_in_the_first_row(scraped):
-    scraped.daemon.stop()
-    wait_until("up == 0", lambda: scraped.prometheus.query(f'up{{job="{JOB}"}} == 0'), 30)
-    now = {panel["title"]: Query(panel, panel["targets"][0]).with_values(**VALUES) for panel in rows(DASHBOARD)["Now"]}
-    values = {title: scraped.prometheus.value(expression) for title, expression in now.items()}
-    # Of the others Grafana shows the word for an absent value. What failed in the last hour did so all the same.
-    assert {title for title, value in values.items() if value is not None} == {"Up", "Failed in 1 h"}
-    assert values["Up"] == 0
+def test_a_stopped_daemon_leaves_no_old_values(scraped):
+    def is_down() -> bool:
+        return bool(scraped.prometheus.query(f'up{{job="{JOB}",instance="{LIVE}"}} == 0'))
+
+    scraped.daemons[LIVE].stop()
+    wait_until("up == 0", is_down, 30)
+    # Recorded series end with the next evaluation.
+    time.sleep(2)
+    scraped.at = time.time()
+    first_row = [panel["title"] for panel in rows(DASHBOARD)["Now"][:6]]
+    words = {title: scraped.stat(title, instances=[LIVE]) for title in first_row}
+    assert words.pop("Up") == ("down", "red")
+    assert set(words.values()) == {("down", "red")}, "of the others Grafana shows the word for an absent value"
+    assert scraped.stat("Up") == ("some down", "red")
+    assert scraped.stat("Ready") == ("ready", "green"), "the one that answers"
+    line = inf_lines(scraped)[LIVE]
+    assert (line["Up"], line["Node"]) == ("down", f"node of {LIVE}")
+    # What failed in the last hour did so all the same, and so did what was restarted.
+    kept = {"Instance", "Node", "Up", "Failed in 1 h", "Restarts in 1 h"}
+    assert {name for name, value in line.items() if value not in ("no answer", "not told", None)} == kept
+    assert inf_lines(scraped)[DRY]["Up"] == "up"
 
 
 def mutant(change) -> dict:
     """A copy of the dashboard that is broken in one place; `change` gets its panels by title, and all of it."""
     broken = copy.deepcopy(DASHBOARD)
-    change({panel["title"]: panel for panel in broken["panels"]}, broken)
+    change({panel["title"]: panel for panel in rules.panels(broken)}, broken)
     assert broken != DASHBOARD
     return broken
 
 
-def expression(title: str, old: str, new: str):
-    """Changes the first query of a panel."""
+def expression(title: str, old: str, new: str, number: int = 0):
+    """Changes a query of a panel, the first unless a number says otherwise."""
 
     def change(panels: dict, _):
-        target = panels[title]["targets"][0]
+        target = panels[title]["targets"][number]
+        assert old in target["expr"]
         target["expr"] = target["expr"].replace(old, new)
 
     return change
@@ -211,6 +528,8 @@ def within(title: str, *path, **new):
 
 
 DEFAULTS = ("fieldConfig", "defaults")
+COLUMN = ("fieldConfig", "overrides", 0)
+ORGANIZE = ("transformations", 1, "options")
 # What is broken -> the checks that notice, and how to break it.
 MUTANTS = {
     "unit removed": ("words schemas", lambda panels, _: panels["Memory"]["fieldConfig"]["defaults"].pop("unit")),
@@ -219,23 +538,60 @@ MUTANTS = {
     "no title": ("words", lambda panels, _: panels["Up"].update(title="")),
     "no description": ("words", panel("Up", description="")),
     "id twice": ("words", panel("Up", id=3)),
+    "id twice in a closed row": ("words", panel("CPU", id=2)),
     "too fine": ("words", panel("Up", interval="1s")),
     "editable": ("words", lambda _, broken: broken.update(editable=True)),
     "unknown key": ("schemas", panel("Up", colour="red")),
+    "unknown key in a closed row": ("schemas", panel("CPU", colour="red")),
     "unknown panel": ("schemas", panel("CPU", type="graph")),
     "unknown option": ("schemas", within("Up", "options", graphMode="bars")),
+    "unknown table option": ("schemas", within("Each INF", "options", header=True)),
     "unknown style": ("schemas", within("CPU", *DEFAULTS, "custom", drawStyle="dots")),
     "unknown query key": ("schemas", within("CPU", "targets", 0, query="up")),
+    "unknown override": ("schemas", within("Each INF", *COLUMN, "properties", 0, id="colour")),
+    "override of a wrong type": ("schemas", within("Each INF", *COLUMN, "properties", 0, value="up")),
+    "mapping of a wrong form": ("schemas", within("Each INF", *COLUMN, "properties", 0, value=[{"type": "value"}])),
+    "column's unit invented": ("words schemas", within("Each INF", *COLUMN, "properties", 0, id="unit", value="byte")),
     "job dropped": ("matchers", expression("Up", 'job="$job",', "")),
     "job fixed": ("matchers", expression("Up", "$job", "sentinel")),
-    "no matchers": ("matchers", expression("Up", '{job="$job",instance="$instance"}', "")),
+    "one instance only": ("matchers", expression("Up", "=~", "=")),
+    "instance fixed": ("matchers", expression("CPU", "$instance", "inf-sentinel")),
+    "symbol dropped": ("matchers", expression("Age of the newest bar", ',symbol=~"$symbol"', "")),
+    "symbol in the first row": ("matchers", expression("Failing symbols", "}", ',symbol=~"$symbol"}')),
+    "no matchers": ("matchers", expression("Up", '{job="$job",instance=~"$instance"}', "")),
     "datasource fixed": ("matchers", within("Up", "targets", 0, datasource={"uid": "mine"})),
-    "recording rule": ("matchers", expression("Up", "up{", "job:up{")),
+    "recorded by nobody": ("matchers", expression("Up", "up{", "job:up{")),
+    "alerts of all instances": ("matchers", expression("Firing alerts", ',instance=~"$instance|"', "")),
+    "legend without instance": ("instances", within("CPU", "targets", 0, legendFormat="CPU")),
+    "daemons added up": ("instances", expression("Cycle duration", "by (job, instance, node, le)", "by (le)")),
+    "daemons not grouped": ("instances", expression("Each INF", "max by (job, instance, node)", "max")),
+    "nodes added up": ("instances", expression("Cycle duration", "instance, node, le", "instance, le")),
+    "joined by symbol alone": (
+        "instances",
+        expression("Symbols that fail", "on (job, instance, node, symbol)", "on (symbol)", 1),
+    ),
+    "one of several": ("instances", expression("Up", "avg(", "(")),
     "rate fixed": ("windows", expression("Cycles per minute", "$__rate_interval", "5m")),
-    "window not in the title": ("windows", expression("Failed in 1 h", "1h", "6h")),
+    "window not in the column": (
+        "tables windows",
+        within("Symbols that fail", *ORGANIZE, "renameByName", **{"Value #A": "Failures"}),
+    ),
+    "not merged": ("tables", lambda panels, _: panels["Each INF"]["transformations"].pop(0)),
+    "column without a name": (
+        "tables",
+        within("Each INF", *ORGANIZE, "renameByName", **{"Value #F": "Value"}),
+    ),
+    "column renamed": ("tables", within("Each INF", *ORGANIZE, "renameByName", **{"Value #A": "Is up"})),
+    "sorted by nothing": ("tables", within("Each INF", "options", "sortBy", 0, displayName="Name")),
+    "table over time": ("tables", within("Each INF", "targets", 0, format="time_series")),
     "overlap": ("grid", within("Ready", "gridPos", x=2)),
-    "hole": ("grid", within("Build", "gridPos", w=2)),
-    "too wide": ("grid", within("Build", "gridPos", w=4)),
+    "hole": ("grid", within("Unresolved orders", "gridPos", w=2)),
+    "too wide": ("grid", within("Unresolved orders", "gridPos", w=5)),
+    "overlap in a closed row": ("grid", within("Memory", "gridPos", x=2)),
+    "panels of an open row inside it": (
+        "grid",
+        lambda _, broken: [row.update(collapsed=False) for row in broken["panels"] if row["title"] == "Cycle"],
+    ),
     "shows what was": ("absences", within("Ready", "targets", 0, instant=False)),
     "No data": ("absences", within("Ready", *DEFAULTS, mappings=[])),
 }
@@ -256,6 +612,12 @@ def test_a_wrong_metric_name_is_refused(scraped):
     assert not scraped.values(query)
 
 
+def test_a_family_that_is_only_recorded_counts_as_shown_while_its_recording_is(scraped):
+    assert "sentinel_last_bar_timestamp_seconds" in rules.families(DASHBOARD, scraped.types)
+    broken = mutant(expression("Age of the newest bar", "sentinel:last_bar:age_seconds", "sentinel:market_open:known"))
+    assert "sentinel_last_bar_timestamp_seconds" not in rules.families(broken, scraped.types)
+
+
 def test_grafana_finds_the_dashboard_and_its_prometheus():
     (source,) = yaml.safe_load((GRAFANA / "provisioning/datasources/sentinel.yml").read_text())["datasources"]
     (variable,) = [one for one in DASHBOARD["templating"]["list"] if one["type"] == "datasource"]
@@ -268,10 +630,15 @@ def test_grafana_finds_the_dashboard_and_its_prometheus():
     assert (provider["type"], provider["allowUiUpdates"]) == ("file", False)
     path = provider["options"]["path"]
     assert path == "/var/lib/grafana/dashboards/sentinel"
-    mounts = re.findall(r"-v \./(\S+):(/\S+):ro", file.read_text())
+    mounts = re.findall(r"-v (?:\./)?(\S+):(/\S+):ro", file.read_text())
     assert all((GRAFANA / here).is_file() for here, _ in mounts)
+    assert RUNBOOK.startswith("/public/"), "what Grafana itself serves from its public folder"
     assert dict(mounts) == {
         "provisioning/datasources/sentinel.yml": "/etc/grafana/provisioning/datasources/sentinel.yml",
         "provisioning/dashboards/sentinel.yml": "/etc/grafana/provisioning/dashboards/sentinel.yml",
         "sentinel.json": f"{path}/sentinel.json",
+        "../RUNBOOK.md": f"/usr/share/grafana{RUNBOOK}",
     }
+    compose = (ROOT / "docker/compose.yaml").read_text()
+    for here, there in mounts:
+        assert f"- {os.path.normpath(Path('../config/monitoring/grafana') / here)}:{there}:ro\n" in compose

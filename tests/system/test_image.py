@@ -90,7 +90,7 @@ def test_it_is_made_of_the_toolchains_image_with_the_dependencies_first():
     text = (ROOT / "docker/Dockerfile").read_text()
     version = tomllib.loads((ROOT / "Cargo.toml").read_text())["workspace"]["package"]["rust-version"]
     assert f"ARG RUST_IMAGE=rust:{version}-bookworm\n" in text and "ARG DEBIAN_IMAGE=debian:bookworm-slim\n" in text
-    assert text.index("build --release --locked") < text.index("COPY src/ src/")
+    assert text.index("build --profile dist --locked") < text.index("COPY src/ src/")
     assert text.count("--locked") == 2
 
 

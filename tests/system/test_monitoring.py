@@ -16,6 +16,8 @@ ALERTMANAGER = MONITORING / "alertmanager.yml"
 DINGTALK = MONITORING / "dingtalk"
 RENDERED_WITH = {"DINGTALK_TOKEN": "0a1b2c", "DINGTALK_SECRET": "SEC4d5e6f"}
 DINGTALK_BYTES_MAX = 20_000
+# Of those that fire, and of those that are over, in one message.
+SHOWN_MAX = 20
 DINGTALK_MESSAGES_PER_MINUTE_MAX = 20
 # A Prometheus that was there before.
 FOREIGN = """
@@ -51,20 +53,35 @@ def test_prometheus_takes_our_file():
 
 
 def test_the_job_is_what_hub_and_its_dashboards_expect():
-    [job] = ours()["scrape_configs"]
+    job, *_ = ours()["scrape_configs"]
     labels = {"instance": "inf-sentinel", "component": "trading", "node": "inf", "region": "singapore"}
     assert job["static_configs"] == [{"targets": ["172.19.141.250:8000"], "labels": labels}]
     found = [job[key] for key in ("job_name", "scrape_interval", "scrape_timeout", "metrics_path")]
     assert found == ["sentinel-metrics", "15s", "10s", "/metrics"]
+    # As it says how a second INF is added, nobody adds one under the same labels.
+    assert "Never add its address to the same targets" in (MONITORING / "prometheus.yml").read_text()
     assert ours()["rule_files"] == ["alerts.yml"]
     assert ours()["alerting"]["alertmanagers"] == [{"static_configs": [{"targets": ["localhost:9093"]}]}]
+
+
+def test_hub_keeps_of_its_own_two_what_its_rules_look_at():
+    _, *own = ours()["scrape_configs"]
+    assert [job["job_name"] for job in own] == ["sentinel-prometheus", "sentinel-alertmanager"]
+    [group] = [group for group in Rules().groups if group["name"] == "sentinel-hub"]
+    wanted = set(re.findall(r"\b(?:prometheus|alertmanager)_\w+_total\b", str([rule["expr"] for rule in group["rules"]])))
+    kept = [config for job in own for config in job["metric_relabel_configs"]]
+    assert all((one["action"], one["source_labels"]) == ("keep", ["__name__"]) for one in kept)
+    for program, one in zip(("prometheus", "alertmanager"), kept, strict=True):
+        assert {name for name in wanted if re.fullmatch(one["regex"], name)} == {n for n in wanted if n.startswith(program)}
+    # Whoever scrapes both by other names loses nothing.
+    assert not re.search(r"job\s*=", str([rule["expr"] for rule in group["rules"] if "Hub" in rule["alert"]]))
 
 
 def test_the_snippet_is_the_same_job_and_fits_into_another_prometheus(tmp_path):
     snippet = (MONITORING / "prometheus-snippet.yml").read_text()
     assert yaml.safe_load(snippet) == ours()["scrape_configs"]
-    job = snippet[snippet.index("  - job_name") :]
-    assert (MONITORING / "prometheus.yml").read_text().endswith(job)
+    jobs = snippet[snippet.index("  - job_name") :]
+    assert (MONITORING / "prometheus.yml").read_text().endswith(jobs)
     for name, text in {"given.yml": snippet, "secured.yml": without_comment_marks(snippet)}.items():
         (tmp_path / name).write_text(FOREIGN + text)
         (tmp_path / "others.yml").write_text("groups: []\n")
@@ -74,7 +91,7 @@ def test_the_snippet_is_the_same_job_and_fits_into_another_prometheus(tmp_path):
 
 def test_the_lines_of_tls_and_password_are_switched_on_by_taking_their_mark_away(tmp_path):
     text = without_comment_marks((MONITORING / "prometheus.yml").read_text())
-    [job] = yaml.safe_load(text)["scrape_configs"]
+    job, *_ = yaml.safe_load(text)["scrape_configs"]
     assert job["scheme"] == "https"
     assert set(job["tls_config"]) == {"ca_file"}
     assert set(job["basic_auth"]) == {"username", "password_file"}
@@ -87,7 +104,7 @@ def test_the_lines_of_tls_and_password_are_switched_on_by_taking_their_mark_away
 
 
 def test_alertmanager_takes_our_file():
-    assert "3 receivers" in run("amtool", "check-config", ALERTMANAGER).stdout
+    assert "4 receivers" in run("amtool", "check-config", ALERTMANAGER).stdout
 
 
 @pytest.mark.parametrize(
@@ -97,6 +114,8 @@ def test_alertmanager_takes_our_file():
         ("warning", ["alertname=SentinelBarsStale", "severity=warning"]),
         ("heartbeat", ["alertname=SentinelWatchdog", "severity=heartbeat"]),
         ("warning", ["alertname=SomeoneElses"]),
+        ("warning", ["alertname=SentinelHubRulesFailing", "severity=warning"]),
+        ("nobody", ["alertname=SentinelAftermath", "severity=none"]),
     ],
 )
 def test_an_alert_goes_where_its_severity_says(receiver, labels):
@@ -109,17 +128,18 @@ def test_every_severity_has_a_route_and_every_receiver_a_target_of_the_bridge():
     assert {matcher for route in config["route"]["routes"] for matcher in route["matchers"]} == {
         f"severity = {severity}" for severity in severities
     }
-    urls = [hook["url"] for receiver in config["receivers"] for hook in receiver["webhook_configs"]]
+    urls = [hook["url"] for receiver in config["receivers"] for hook in receiver.get("webhook_configs", [])]
     assert urls == [f"http://localhost:8060/dingtalk/{target}/send" for target in bridge["targets"]]
 
 
 def test_five_instances_on_fire_stay_below_the_messages_that_dingtalk_takes():
     """A group is one message per interval, however many alerts it has."""
     route = yaml.safe_load(ALERTMANAGER.read_text())["route"]
-    assert route["group_by"] == ["job", "instance"]
+    assert route["group_by"] == ["job", "instance", "node"]
     seconds = {"1m": 60, "5m": 300}
     per_minute = 0.0
-    for one in route["routes"]:
+    assert {"name": "nobody"} in yaml.safe_load(ALERTMANAGER.read_text())["receivers"]
+    for one in [one for one in route["routes"] if one["receiver"] != "nobody"]:
         interval = seconds[one.get("group_interval", route["group_interval"])]
         # 5 minutes at most where it is critical: what the bridge refused is only then tried again.
         assert interval <= 300
@@ -182,13 +202,51 @@ def test_a_message_says_what_how_much_since_when_and_what_to_do(tmp_path):
     assert "SentinelDown, inf-sentinel, since 2026-11-20 21:00:00 UTC" in text
     assert f"#### RESOLVED: {stale['annotations']['summary']}" in text
     assert "from 2026-11-20 21:00:00 to 21:07:30 UTC" in text
-    assert message(tmp_path, "title", down, stale).strip() == f"FIRING 1: {down['annotations']['summary']}"
-    assert message(tmp_path, "title", stale).strip() == f"RESOLVED: {stale['annotations']['summary']}"
+    assert "UTC; more in RUNBOOK.md#sentineldown\n" in text
+    title = message(tmp_path, "title", down, stale).strip()
+    assert title == f"FIRING 1: {down['annotations']['summary']}"
+    assert text.lstrip().startswith(f"### {title}\n")
+    assert message(tmp_path, "title", stale).strip() == f"RESOLVED 1: {stale['annotations']['summary']}"
+
+
+def test_a_runbook_with_an_address_is_a_link(tmp_path):
+    rule = Rules().rules["SentinelDown"]
+    url = "https://hub.example/RUNBOOK.md#sentineldown"
+    down = alert(rule | {"annotations": rule["annotations"] | {"runbook_url": url}}, "firing")
+    assert f"UTC; more in [its runbook]({url})\n" in message(tmp_path, "text", down)
+
+
+@pytest.mark.parametrize("status", ["firing", "resolved"])
+def test_the_title_is_the_cause_whatever_the_alphabet_says(tmp_path, status):
+    rules = Rules().rules
+    names = ["SentinelBreakerOpen", "SentinelModelAway", "SentinelNotReady"]
+    alerts = [alert(rules[name], status) for name in names]
+    title = message(tmp_path, "title", *alerts).strip()
+    assert title == f"{status.upper()} 3: {rules['SentinelModelAway']['annotations']['summary']}"
+    # An order of unknown fate is before all, and what is no cause comes in the order it has.
+    doubt = alert(rules["SentinelOrdersUnresolved"], status)
+    assert rules["SentinelOrdersUnresolved"]["annotations"]["summary"] in message(tmp_path, "title", *alerts, doubt)
+    assert rules["SentinelBreakerOpen"]["annotations"]["summary"] in message(tmp_path, "title", alerts[0], alerts[2])
+
+
+def test_a_message_says_of_how_many_it_shows_some(tmp_path):
+    """As many as there are symbols."""
+    rule = Rules().rules["SentinelBarsStale"]
+    for status, word in (("firing", "that fire"), ("resolved", "that are over")):
+        alerts = [alert(rule, status) for _ in range(1000)]
+        text = message(tmp_path, "text", *alerts)
+        assert f"{status.upper()} 1000: " in message(tmp_path, "title", *alerts)
+        assert text.count(rule["annotations"]["summary"]) == SHOWN_MAX + 1
+        assert f"These are {SHOWN_MAX} of the 1000 {word}." in text
+        assert "These are" not in message(tmp_path, "text", *alerts[:SHOWN_MAX])
 
 
 def test_the_largest_message_fits_into_dingtalk(tmp_path):
-    hooks = [hook for receiver in yaml.safe_load(ALERTMANAGER.read_text())["receivers"] for hook in receiver["webhook_configs"]]
-    count_max = max(hook.get("max_alerts", 1) for hook in hooks)
+    """The bridge does not tell its template of alerts that Alertmanager cut off, so it must get them all."""
+    receivers = yaml.safe_load(ALERTMANAGER.read_text())["receivers"]
+    assert all("max_alerts" not in hook for receiver in receivers for hook in receiver.get("webhook_configs", []))
     rules = [rule for rule in Rules().rules.values() if "alert" in rule]
-    longest = max(rules, key=lambda rule: len(str(rule["annotations"])))
-    assert 1 < len(message(tmp_path, "text", *[alert(longest, "firing")] * count_max).encode()) < DINGTALK_BYTES_MAX
+    longest = sorted(rules, key=lambda rule: len(str(rule["annotations"])))[-SHOWN_MAX:]
+    alerts = [alert(rule, status) for status in ("firing", "resolved") for rule in longest * 2]
+    size = len(message(tmp_path, "text", *alerts).encode())
+    assert 1 < size < DINGTALK_BYTES_MAX, size

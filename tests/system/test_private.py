@@ -10,6 +10,7 @@ import subprocess
 import pytest
 
 from parts.daemon import Daemon, environment, free_port
+from parts.needs import need
 
 NOBODY = 65534
 
@@ -17,8 +18,7 @@ NOBODY = 65534
 @pytest.fixture
 def as_nobody(rig, tmp_path):
     """Starts the daemon as a user without any privilege."""
-    if os.geteuid() != 0:
-        pytest.skip("only root can become another user")
+    need("root")
     for folder in [tmp_path, *tmp_path.parents]:
         if folder.stat().st_mode & 0o005 != 0o005:
             folder.chmod(folder.stat().st_mode | 0o055)

@@ -1,4 +1,4 @@
-"""The README's way to a certificate, run to the letter: what it makes is good for `verify inf` and for Prometheus."""
+"""The way to a certificate in config/monitoring/README.md, run to the letter: what it makes is good for `verify inf` and for Prometheus."""
 
 import ssl
 import subprocess
@@ -11,7 +11,7 @@ from parts.prometheus import Prometheus
 from parts.protected import Protected
 from parts.verify import Verdict, verify
 
-README = Path(__file__).resolve().parents[2] / "README.md"
+README = Path(__file__).resolve().parents[2] / "config/monitoring/README.md"
 END_ENTITY = "-addext basicConstraints=critical,CA:FALSE"
 
 

@@ -271,6 +271,12 @@ def test_a_taken_port_is_tried_again_with_tls(protected):
     assert protected.wait_serving().get("/metrics", RIGHT)[0] == 200
 
 
+def sentinels(prometheus: Prometheus) -> list[dict]:
+    """The targets of our job."""
+    targets = prometheus.api("targets")["activeTargets"]
+    return [target for target in targets if target["labels"]["job"] == "sentinel-metrics"]
+
+
 def test_prometheus_scrapes_over_tls_with_the_password_as_our_configuration_shows(protected, tmp_path):
     protected.write(users={USER: CHEAP})
     protected.start().wait_serving()
@@ -296,11 +302,11 @@ def test_prometheus_scrapes_over_tls_with_the_password_as_our_configuration_show
     try:
         up = 'up{job="sentinel-metrics", instance="inf-sentinel"}'
         wait_until("a scrape", lambda: prometheus.value(up) == 1, 30)
-        (target,) = prometheus.api("targets")["activeTargets"]
+        (target,) = sentinels(prometheus)
         assert target["scrapeUrl"] == f"https://127.0.0.1:{protected.daemon.port}/metrics"
         password.write_text("wrong")
         wait_until("a refused scrape", lambda: prometheus.value(up) == 0, 30)
-        assert "401" in prometheus.api("targets")["activeTargets"][0]["lastError"]
+        assert "401" in sentinels(prometheus)[0]["lastError"]
         password.write_text(PASSWORD)
         wait_until("a scrape again", lambda: prometheus.value(up) == 1, 30)
     finally:

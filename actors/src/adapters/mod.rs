@@ -5,6 +5,7 @@ pub mod deadman;
 pub mod eodhd;
 pub mod fail_points;
 pub mod gateway;
+pub mod gzip;
 pub mod halt_file;
 pub mod http;
 pub mod inflight;

@@ -5,48 +5,77 @@ use serde::Serialize;
 use std::{fmt, time::Duration};
 
 macro_rules! suppressions {
-    ($($variant:ident = $text:literal, $doc:literal;)+) => {
+    ($($variant:ident = $text:literal, $sentence:literal, [$($setting:literal),*];)+) => {
         /// Why a BUY or SELL was not sent; the values of `sentinel_signals_suppressed_total{reason}`.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
         #[serde(rename_all = "snake_case")]
-        pub enum Suppression { $(#[doc = $doc] $variant,)+ }
+        pub enum Suppression { $(#[doc = $sentence] $variant,)+ }
 
         impl Suppression {
-            /// Every reason, in the order of the metric catalogue.
+            /// Every reason, in the order in which the rules are asked.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
 
             /// The label value.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $text,)+ }
             }
+
+            /// What it means, in one sentence without a capital or a full stop.
+            pub const fn sentence(self) -> &'static str {
+                match self { $(Self::$variant => $sentence,)+ }
+            }
+
+            /// The settings that decide it.
+            pub const fn settings(self) -> &'static [&'static str] {
+                match self { $(Self::$variant => &[$($setting),*],)+ }
+            }
         }
     };
 }
 
+// In the order in which the rules are asked; the first that objects is the reason. The sentences are what
+// `sentinel explain` prints and what actors/README.md lists.
 suppressions! {
-    DryRun = "dry_run", "No order leaves in dry run.";
-    BelowThreshold = "below_threshold", "The threshold turned a BUY or SELL into HOLD.";
-    AlreadyOrdered = "already_ordered", "This bar's one order was made before.";
-    StaleBar = "stale_bar", "The newest bar is older than `data.max_bar_age_s`.";
-    MarketClosed = "market_closed", "The trading calendar has the market closed.";
-    Unresolved = "unresolved", "An order of unknown outcome blocks the symbol or the cycle.";
-    Halted = "halted", "The kill switch is on.";
-    OrderLimit = "order_limit", "Too many orders in the last hour or day.";
-    Cooldown = "cooldown", "Too soon after the last order.";
-    PositionLimit = "position_limit", "Enough positions are open.";
-    LossLimit = "loss_limit", "The day's loss is at its limit.";
-    VolumeLimit = "volume_limit", "The order is larger than allowed.";
-    BadStop = "bad_stop", "The order's stop-loss or take-profit cannot be built.";
-    Failures = "failures", "Too many failures in a row.";
-    Opposite = "opposite", "An opposite position is open.";
-    Handshake = "handshake", "The gateway has not answered the handshake.";
-    Breaker = "breaker", "The gateway's circuit breaker is open.";
-    ClockStep = "clock_step", "The wall clock has just jumped.";
-    StaleDecision = "stale_decision", "Too long passed between the decision and the send: a pause, or a slow disk or gateway.";
-    Positions = "positions", "The gateway's list of open positions cannot be read.";
-    Journal = "journal", "The journal cannot be written.";
-    Shutdown = "shutdown", "The daemon is stopping.";
-    UnknownSymbol = "unknown_symbol", "A defect: the signal is of a symbol that nobody configured.";
+    BelowThreshold = "below_threshold", "the probability is not above the threshold, so a BUY or SELL becomes HOLD",
+        ["trading.threshold"];
+    // What a person wants comes before all that a rule found out.
+    Halted = "halted", "the kill switch is on, which stops closes, too; `sentinel resume` turns it off",
+        ["guards.halt_file"];
+    // With a wrong time every rule about time is worthless.
+    ClockStep = "clock_step", "the wall clock has just jumped by 2 s or more, so no rule about time can be trusted", [];
+    // Before the bar's age: at a weekend every bar is old, and that is why.
+    MarketClosed = "market_closed", "the trading calendar has the market closed", ["market.calendar", "market.holidays"];
+    StaleBar = "stale_bar", "the newest bar closed too long ago", ["data.max_bar_age_s"];
+    VolumeLimit = "volume_limit", "the order is larger than allowed", ["guards.volume_max"];
+    UnknownSymbol = "unknown_symbol", "a defect of Sentinel: the signal is of a symbol that is not configured", [];
+    BadStop = "bad_stop",
+        "the stop-loss or take-profit cannot be built at this price: too far, too near or wrong digits; /health says which",
+        ["trading.stop_loss", "trading.take_profit", "trading.digits"];
+    DryRun = "dry_run", "dry run: the order is built and logged, not sent", ["trading.live"];
+    Journal = "journal", "the journal cannot be written, so a restart would not know of the order", [];
+    AlreadyOrdered = "already_ordered", "the one order of this bar was made before, whatever its outcome", ["journal.new"];
+    Unresolved = "unresolved",
+        "an order of unknown outcome blocks its symbol and the rest of its cycle; see `sentinel orders --unresolved`", [];
+    Shutdown = "shutdown", "the daemon is stopping", [];
+    Handshake = "handshake", "the gateway has not answered the harmless question that comes before any order", [];
+    Breaker = "breaker", "the gateway failed too often in a row, and the circuit breaker is open for a while",
+        ["breaker.failures", "breaker.pause_s"];
+    Failures = "failures", "too many orders in a row were not filled; `sentinel resume` starts the count again",
+        ["guards.failures_in_a_row_max"];
+    OrderLimit = "order_limit", "too many orders in the last hour or in the last 24 hours, all symbols together",
+        ["guards.orders_per_hour_max", "guards.orders_per_day_max"];
+    Cooldown = "cooldown", "the symbol's last order is too recent", ["guards.cooldown_s"];
+    LossLimit = "loss_limit", "the loss since the day's first equity (UTC) is at the limit, or the equity is not known",
+        ["guards.loss_pct_per_day_max"];
+    Positions = "positions", "the gateway's list of open positions cannot be read, so no limit on them can hold", [];
+    Opposite = "opposite", "a position of the other direction is open: the signal is skipped, or closing it was not confirmed",
+        ["guards.opposite"];
+    PositionLimit = "position_limit",
+        "enough positions are open this way; `sentinel orders closed ID` ends one that only the journal still has",
+        ["guards.positions_max"];
+    StaleDecision = "stale_decision",
+        "too long passed since the model was asked: a pause, a slow disk or gateway, or many orders before it",
+        ["model.deadline_ms", "gateway.deadline_ms"];
 }
 
 /// Stops orders at once, from outside. Asked in every cycle and before every order, so an answer has to be quick.
@@ -72,14 +101,11 @@ pub struct Circumstances {
     pub volume_max: f64,
 }
 
-/// The reason not to order, if there is one; of several the one that says most about why.
+/// The reason not to order, if there is one; of several the first.
 pub fn objection(around: &Circumstances) -> Option<Suppression> {
     let rules = [
-        // What a person wants comes before all that a rule found out.
         (around.is_halted, Suppression::Halted),
-        // With a wrong time every rule about time is worthless.
         (around.has_clock_stepped, Suppression::ClockStep),
-        // Before the bar's age: at a weekend every bar is old, and that is why.
         (!around.is_market_open, Suppression::MarketClosed),
         (around.is_bar_stale, Suppression::StaleBar),
         (around.volume_max > 0.0 && around.volume > around.volume_max, Suppression::VolumeLimit),
@@ -137,7 +163,7 @@ pub fn pace_objection(pace: &Pace, limits: &Limits) -> Option<Suppression> {
 }
 
 /// The reason not to order because of the day's loss: `first` and `now` are equities, `None` where the gateway did not
-/// say, which counts as a loss. A first equity of nothing cannot be lost, nor traded on.
+/// say, which counts as a loss. A first equity of zero or less counts as the limit reached.
 pub fn loss_objection(first: Option<f64>, now: Option<f64>, limits: &Limits) -> Option<Suppression> {
     let max = limits.loss_pct_per_day_max;
     let is_within = match (first, now) {
@@ -170,6 +196,45 @@ mod tests {
         volume: 0.02,
         volume_max: 0.0,
     };
+
+    /// That each of these is asked before the next.
+    fn are_in_order(reasons: &[Option<Suppression>]) {
+        let place = |reason: &Option<Suppression>| Suppression::ALL.iter().position(|known| Some(*known) == *reason);
+        let places: Vec<_> = reasons.iter().map(|reason| place(reason).unwrap()).collect();
+        assert!(places.is_sorted(), "{reasons:?}");
+    }
+
+    #[test]
+    fn reasons_are_listed_in_the_order_in_which_they_are_asked() {
+        let all = Circumstances {
+            is_halted: true,
+            has_clock_stepped: true,
+            is_market_open: false,
+            is_bar_stale: true,
+            volume: 2.0,
+            volume_max: 1.0,
+        };
+        let resumed = Circumstances { is_halted: false, ..all };
+        let steady = Circumstances { has_clock_stepped: false, ..resumed };
+        let open = Circumstances { is_market_open: true, ..steady };
+        let fresh = Circumstances { is_bar_stale: false, ..open };
+        are_in_order(&[all, resumed, steady, open, fresh].map(|around| objection(&around)));
+        let limits = Limits {
+            failures_in_a_row_max: 1,
+            orders_per_hour_max: 1,
+            cooldown: Duration::from_secs(3_600),
+            positions_max: 1,
+            loss_pct_per_day_max: 1.0,
+            opposite: Opposite::Skip,
+            ..Limits::default()
+        };
+        let filled = Pace { failures_in_a_row: 0, ..pace() };
+        let rare = Pace { last_hour: 0, ..filled };
+        let [failed, fast, soon] = [pace(), filled, rare].map(|pace| pace_objection(&pace, &limits));
+        let lost = loss_objection(None, None, &limits);
+        let [beside, full] = [1, 0].map(|opposite| exposure_objection(1, opposite, &limits));
+        are_in_order(&[failed, fast, soon, lost, Some(Suppression::Positions), beside, full]);
+    }
 
     #[test]
     fn a_halt_beats_every_other_reason() {

@@ -132,7 +132,7 @@ pub struct State {
     pub cycles_ended: bool,
     /// Whether the last cycle found the market open; `None` before the first.
     pub is_market_open: Option<bool>,
-    /// Whether the last cycle found the kill switch on.
+    /// Whether the kill switch is on.
     pub is_halted: bool,
 }
 

@@ -225,7 +225,7 @@ fn round_to_digits(price: f64, digits: u32) -> f64 {
 /// Volumes closer than this, in lots, are the same: the smallest step of a broker is far above it.
 pub const LOTS_APART: f64 = 1e-9;
 
-/// What became of an order, by the table in the README; anything that is not proven is `Unknown`.
+/// What became of an order, by the dialects' sections in actors/README.md; anything that is not proven is `Unknown`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum Outcome {

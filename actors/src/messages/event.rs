@@ -123,8 +123,6 @@ pub enum Event {
     CycleGuarded {
         /// Whether the calendar has the market open.
         is_market_open: bool,
-        /// Whether the kill switch is on.
-        is_halted: bool,
     },
     /// cycle: the bars are there, and these symbols' stop-loss or take-profit cannot be built at their newest close.
     StopsChecked {
@@ -159,6 +157,12 @@ pub enum Event {
         /// Positions that may be ours and have a name that no configured symbol explains, each in words.
         doubts: Vec<String>,
     },
+    /// SignalSender: the gateway was asked for the account's equity, and this is what it told, in the account's currency;
+    /// `None` if it told none.
+    EquityTold(Option<f64>),
+    /// SignalSender: the gateway was asked for the open positions, and so many it listed, whoever opened them; `None` if
+    /// its list cannot be read, or is empty where that proves nothing.
+    PositionsTold(Option<usize>),
     /// SignalSender, in live mode: whether the gateway may be sent an order.
     GatewayChecked {
         /// Why not; `None` if its handshake succeeded, or a person vouches for it.
@@ -209,9 +213,11 @@ impl Event {
             Self::BarsFetched { .. } => ActorName::Fetcher,
             Self::FeaturesBuilt { .. } => ActorName::FeatureBuilder,
             Self::PredictionsReceived { .. } => ActorName::Predictor,
-            Self::SignalsHandled { .. } | Self::GatewayChecked { .. } | Self::PositionsChecked { .. } => {
-                ActorName::SignalSender
-            }
+            Self::SignalsHandled { .. }
+            | Self::GatewayChecked { .. }
+            | Self::PositionsChecked { .. }
+            | Self::EquityTold(_)
+            | Self::PositionsTold(_) => ActorName::SignalSender,
             Self::JournalChanged { .. } => ActorName::Journal,
         }
     }

@@ -1,6 +1,6 @@
 //! From an event to metrics and health: what each family counts is decided here and nowhere else.
 
-use super::Config;
+use super::{Config, account::Account};
 use crate::{
     adapters::{
         breakers::Breakers,
@@ -13,7 +13,7 @@ use crate::{
         desk::Fate,
         drift::Drift,
         exposition::Format,
-        guard::Suppression,
+        guard::{KillSwitch, Suppression},
         health::{ActorName, CycleState, DropReason, GatewayState, Health, JournalState, PositionsState, State, Step},
         instrument::Symbol,
         order::Outcome,
@@ -27,6 +27,7 @@ use crate::{
 use bytes::Bytes;
 use std::{
     collections::HashSet,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -38,6 +39,9 @@ pub struct Recorder {
     breakers: Breakers,
     /// Asked likewise: word of a lost event cannot be an event.
     backlog: Backlog,
+    /// Asked likewise: it is flipped from outside.
+    kill_switch: Arc<dyn KillSwitch>,
+    account: Account,
     drift: Drift,
     symbols: Vec<Symbol>,
     failed_share_max: f64,
@@ -53,11 +57,12 @@ impl Recorder {
     /// Only if the catalogue contradicts itself.
     pub fn new(config: Config) -> prometheus::Result<Self> {
         let now = config.clock.now();
-        let metrics = Metrics::new(&Given { symbols: config.symbols.clone(), build: config.build.clone() })?;
+        let metrics = Metrics::new(&Given { symbols: config.symbols.clone(), build: config.build.clone(), now })?;
         let build = &config.build;
         metrics.build_info.with_label_values(&[&build.version, &build.revision, &build.rustc]).set(1);
         metrics.config_hash.set(i64::try_from(config.config_hash).unwrap_or(i64::MAX));
         metrics.prediction_drift_psi.set(config.drift.psi());
+        metrics.live.set(config.live.into());
         config.symbols.iter().for_each(|symbol| set_regime(&metrics, symbol, Regime::Unknown));
         for step in Step::ALL {
             metrics.step_last_success_timestamp_seconds.with_label_values(&[step.as_str()]).set(now.as_secs_f64());
@@ -71,6 +76,8 @@ impl Recorder {
             state: State { symbols: config.symbols.len(), ..state },
             breakers: config.breakers,
             backlog: config.backlog,
+            kill_switch: config.kill_switch,
+            account: Account::default(),
             drift: config.drift,
             symbols: config.symbols,
             failed_share_max: config.failed_share_max,
@@ -82,7 +89,12 @@ impl Recorder {
     /// The exposition at `now` (time since the unix epoch) with these counts of requests under way.
     pub fn encode(&mut self, now: Duration, inflight: [i64; Endpoint::ALL.len()], format: Format) -> Bytes {
         self.metrics.daemon_uptime_seconds.set(self.started.elapsed().as_secs_f64());
+        self.metrics.time_seconds.set(now.as_secs_f64());
         self.metrics.ready.set(self.state.is_ready(now).into());
+        self.metrics.halted.set(self.kill_switch.is_halted().into());
+        let asked_at = Instant::now();
+        self.metrics.account_equity.set(self.account.equity(asked_at));
+        self.metrics.positions_open.set(self.account.positions(asked_at));
         for (endpoint, count) in Endpoint::ALL.into_iter().zip(inflight) {
             self.metrics.inflight_requests.with_label_values(&[endpoint.as_str()]).set(count);
         }
@@ -104,7 +116,8 @@ impl Recorder {
     }
 
     /// The verdict at `now` (time since the unix epoch).
-    pub fn health(&self, now: Duration) -> Health {
+    pub fn health(&mut self, now: Duration) -> Health {
+        self.state.is_halted = self.kill_switch.is_halted();
         self.state.assess(now, self.started.elapsed())
     }
 
@@ -134,8 +147,7 @@ impl Recorder {
                 self.api_used(Endpoint::Hub, api);
                 self.predictions_received(requests, *is_refused, now);
             }
-            Event::CycleGuarded { is_market_open, is_halted } => {
-                self.state.is_halted = *is_halted;
+            Event::CycleGuarded { is_market_open } => {
                 self.metrics.market_open.set((*is_market_open).into());
                 self.state.is_market_open = Some(*is_market_open);
             }
@@ -153,7 +165,12 @@ impl Recorder {
                 self.signals_decided(decisions, now);
             }
             Event::SignalsHandled { reports } => self.signals_handled(reports, now),
+            Event::EquityTold(equity) => self.account.told_equity(*equity, Instant::now()),
+            Event::PositionsTold(count) => self.account.told_positions(*count, Instant::now()),
             Event::GatewayChecked { trouble } => {
+                if trouble.is_some() {
+                    self.account.forget();
+                }
                 self.state.gateway = GatewayState { is_checked: true, trouble: trouble.clone() };
             }
             Event::PositionsChecked { trouble, doubts } => {
@@ -281,6 +298,9 @@ impl Recorder {
             }
             for fate in report.closes.iter().map(|(_, fate)| fate).chain(own) {
                 self.order_ended(fate);
+                if matches!(fate.outcome, Outcome::Filled { .. } | Outcome::Unknown { .. }) {
+                    self.account.traded();
+                }
                 replies += usize::from(fate.send_latency.is_some());
                 // A refusal is an answer; what never left or has no known fate is a fault.
                 if matches!(fate.outcome, Outcome::NotSent { .. } | Outcome::Unknown { .. }) {

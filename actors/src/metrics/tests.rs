@@ -1,10 +1,13 @@
 //! Events in, text and verdicts out, through the actor as others use it.
 
+mod account;
+mod compression;
 mod symbols;
 
 use super::*;
 use crate::domain::desk::Fate;
 use crate::{
+    adapters::halt_file::HaltFile,
     domain::{
         decision::{Action, Decision},
         drift::{FirstConfidence, Reference},
@@ -62,6 +65,7 @@ fn start_with(change: impl FnOnce(&mut Config)) -> (Addr<MetricsActor>, HandCloc
         drift: Drift::default(),
         failed_share_max: 0.5,
         live: true,
+        kill_switch: Arc::new(HaltFile::new(None)),
         period: Duration::from_secs(60),
         inflight: Inflight::default(),
         breakers: Breakers::default(),
@@ -75,8 +79,12 @@ fn start_with(change: impl FnOnce(&mut Config)) -> (Addr<MetricsActor>, HandCloc
     (actor.start(), clock, inflight, snapshot)
 }
 
+fn plain(format: Format) -> GetMetrics {
+    GetMetrics { format, is_gzipped: false }
+}
+
 async fn text(actor: &Addr<MetricsActor>) -> String {
-    String::from_utf8(actor.send(GetMetrics(Format::Text)).await.unwrap().to_vec()).unwrap()
+    String::from_utf8(actor.send(plain(Format::Text)).await.unwrap().text.to_vec()).unwrap()
 }
 
 fn value(text: &str, series: &str) -> f64 {
@@ -277,10 +285,10 @@ async fn a_cycle_without_orders_says_nothing_about_the_gateway() {
 #[actix::test]
 async fn the_text_is_made_again_only_when_something_changed() {
     let (actor, clock, inflight, snapshot) = start();
-    let first = actor.send(GetMetrics(Format::Text)).await.unwrap();
-    assert_eq!(snapshot.get(), Some((Format::Text, first.clone())), "published at the start");
-    let again = actor.send(GetMetrics(Format::Text)).await.unwrap();
-    assert_eq!(first.as_ptr(), again.as_ptr(), "the same bytes");
+    let first = actor.send(plain(Format::Text)).await.unwrap();
+    assert_eq!(snapshot.get(), Some(first.clone()), "published at the start");
+    let again = actor.send(plain(Format::Text)).await.unwrap();
+    assert_eq!(first.text.as_ptr(), again.text.as_ptr(), "the same bytes");
 
     let guard = inflight.enter(Endpoint::Gateway);
     let text_in_flight = text(&actor).await;
@@ -289,11 +297,11 @@ async fn the_text_is_made_again_only_when_something_changed() {
     actor.do_send(Event::TicksMissed(1));
     assert_eq!(value(&text(&actor).await, "sentinel_scheduler_ticks_missed_total"), 1.0);
 
-    let before = actor.send(GetMetrics(Format::Text)).await.unwrap();
+    let before = actor.send(plain(Format::Text)).await.unwrap();
     clock.advance(1);
-    let after = actor.send(GetMetrics(Format::Text)).await.unwrap();
-    assert_ne!(before.as_ptr(), after.as_ptr(), "a second has passed");
-    assert_eq!(snapshot.get(), Some((Format::Text, after)));
+    let after = actor.send(plain(Format::Text)).await.unwrap();
+    assert_ne!(before.text.as_ptr(), after.text.as_ptr(), "a second has passed");
+    assert_eq!(snapshot.get(), Some(after));
 }
 
 #[actix::test]
@@ -324,10 +332,10 @@ async fn readiness_is_the_same_in_metrics_and_health() {
         actor.do_send(Event::ActorStarted(name));
     }
     actor.do_send(Event::ActorsPinged(ActorName::ALL.map(|name| (name, true)).to_vec()));
-    actor.do_send(Event::CycleGuarded { is_market_open: false, is_halted: false });
+    actor.do_send(Event::CycleGuarded { is_market_open: false });
     let closed = text(&actor).await;
     assert_eq!((value(&closed, "sentinel_market_open"), value(&closed, "sentinel_ready")), (0.0, 1.0));
-    actor.do_send(Event::CycleGuarded { is_market_open: true, is_halted: false });
+    actor.do_send(Event::CycleGuarded { is_market_open: true });
     let open = text(&actor).await;
     assert_eq!((value(&open, "sentinel_market_open"), value(&open, "sentinel_ready")), (1.0, 0.0));
     actor.do_send(finished(1, false));
@@ -434,16 +442,16 @@ async fn what_was_discarded_is_counted_although_nobody_could_say_so() {
 #[actix::test]
 async fn each_format_is_made_once_of_the_same_values() {
     let (actor, _, _, snapshot) = start();
-    let ask = |format| actor.send(GetMetrics(format));
+    let ask = |format| actor.send(plain(format));
     let plain = ask(Format::Text).await.unwrap();
     let open = ask(Format::OpenMetrics).await.unwrap();
-    assert_eq!(snapshot.get(), Some((Format::OpenMetrics, open.clone())));
-    assert_eq!(ask(Format::Text).await.unwrap().as_ptr(), plain.as_ptr(), "still the same bytes");
-    assert_eq!(ask(Format::OpenMetrics).await.unwrap().as_ptr(), open.as_ptr());
-    assert!(!plain.ends_with(b"# EOF\n") && open.ends_with(b"\n# EOF\n"));
+    assert_eq!(snapshot.get(), Some(open.clone()));
+    assert_eq!(ask(Format::Text).await.unwrap().text.as_ptr(), plain.text.as_ptr(), "still the same bytes");
+    assert_eq!(ask(Format::OpenMetrics).await.unwrap().text.as_ptr(), open.text.as_ptr());
+    assert!(!plain.text.ends_with(b"# EOF\n") && open.text.ends_with(b"\n# EOF\n"));
     actor.do_send(Event::TicksMissed(1));
     for format in [Format::OpenMetrics, Format::Text] {
-        let text = String::from_utf8(ask(format).await.unwrap().to_vec()).unwrap();
+        let text = String::from_utf8(ask(format).await.unwrap().text.to_vec()).unwrap();
         assert_eq!(value(&text, "sentinel_scheduler_ticks_missed_total"), 1.0);
     }
 }

@@ -21,6 +21,41 @@ fn limited(limits: Limits) -> Setup {
     Setup { rules: Rules { limits, ..RULES }, ..V43 }
 }
 
+/// What was said of equity and of open positions, in turn.
+fn told(running: &Running) -> (Vec<Option<f64>>, Vec<Option<usize>>) {
+    let events = running.events.lock().unwrap();
+    let equity = events.iter().filter_map(|event| if let Event::EquityTold(told) = event { Some(*told) } else { None });
+    let listed =
+        events.iter().filter_map(|event| if let Event::PositionsTold(told) = event { Some(*told) } else { None });
+    (equity.collect(), listed.collect())
+}
+
+#[actix::test]
+async fn what_the_gateway_tells_of_the_account_is_reported_and_what_it_does_not_as_well() {
+    let gateway = Gateway::start(|all| vec![newest(all).fill(1)]);
+    let running = limited(Limits { loss_pct_per_day_max: 50.0, ..Limits::default() }).start(&gateway.address);
+    gateway.account().equity = 1_234.5;
+    let position = json!({"ticket": 9, "symbol": "XAUUSD", "type": "BUY", "volume": 0.1});
+    gateway.account().positions = Some(vec![position.clone(), position]);
+    assert_eq!(text(&running.cycle(1, &["EURUSD"], BAR).await[0]), "filled");
+    let (equity, listed) = told(&running);
+    assert!(!equity.is_empty() && equity.iter().all(|equity| *equity == Some(1_234.5)), "{equity:?}");
+    assert_eq!(listed, [Some(2)], "whoever opened them");
+    gateway.account().positions = Some(vec![json!({"ticket": 9})]);
+    assert_eq!(text(&running.cycle(2, &["EURUSD"], BAR + 3_600).await[0]), "positions");
+    assert_eq!(told(&running).1, [Some(2), None]);
+}
+
+#[actix::test]
+async fn an_empty_list_that_proves_nothing_is_no_count() {
+    let gateway = Gateway::start(|all| vec![newest(all).refuse("MARKET_CLOSED")]);
+    let limits = Limits { positions_max: 1, ..Limits::default() };
+    let running = Setup { kind: DialectKind::Envelope, ..limited(limits) }.start(&gateway.address);
+    gateway.account().positions = Some(Vec::new());
+    running.cycle(1, &["EURUSD"], BAR).await;
+    assert_eq!(told(&running).1, [None]);
+}
+
 #[actix::test]
 async fn nothing_is_sent_before_the_handshake_and_the_bar_is_not_used_up() {
     let address = format!("tcp://{}", TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap());

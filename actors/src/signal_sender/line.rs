@@ -91,6 +91,10 @@ impl GatewayPort for Line<'_> {
                 return Err(Suppression::Handshake);
             }
         };
+        // Here and not where the list is used: a limit of one symbol is not what the account holds.
+        let is_told = |positions: &&Vec<Position>| dialect.kind().has_proof() || !positions.is_empty();
+        let listed = positions.as_ref().ok().filter(is_told).map(Vec::len);
+        self.config.metrics.report(Event::PositionsTold(listed));
         match positions {
             Ok(positions) if dialect.kind().has_proof() || !positions.is_empty() => Ok(Positions::Known(positions)),
             Ok(_) => Ok(Positions::Untold),
@@ -120,13 +124,15 @@ impl GatewayPort for Line<'_> {
         let account = answer
             .map_err(|error| error.to_string())
             .and_then(|answer| answer.account().map_err(|error| error.to_string()));
-        match account {
+        let equity = match account {
             Ok(account) => Some(account.equity).filter(|equity| equity.is_finite()),
             Err(reason) => {
                 warn!(stage = "send", error = "no_equity", "the gateway does not tell the account's equity: {reason}");
                 None
             }
-        }
+        };
+        self.config.metrics.report(Event::EquityTold(equity));
+        equity
     }
 
     async fn positions_twice(&mut self) -> Option<[Vec<Position>; 2]> {
@@ -139,6 +145,7 @@ impl GatewayPort for Line<'_> {
         for answer in &mut answers {
             *answer = self.ask(Question::Positions).await.ok()?.positions().ok()?;
         }
+        self.config.metrics.report(Event::PositionsTold(Some(answers[1].len())));
         Some(answers)
     }
 

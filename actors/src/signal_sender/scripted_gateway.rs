@@ -75,6 +75,11 @@ impl Account {
         let body = match action {
             "PING" => json!({"uuid": id, "status": "ok"}),
             "check_connection" => json!({"status": "ok"}),
+            "HEARTBEAT" => json!({"req_id": request.body["req_id"], "status": "SUCCESS", "data": {}}),
+            // The one question that two dialects call by the same name.
+            "GET_POSITIONS" if request.body["req_id"].is_string() => {
+                json!({"req_id": request.body["req_id"], "status": "SUCCESS", "data": self.positions})
+            }
             "GET_ACCOUNT" => json!({"uuid": id, "status": "ok", "balance": self.equity, "equity": self.equity}),
             "GET_POSITIONS" => match &self.positions {
                 Some(positions) => json!({"uuid": id, "status": "ok", "positions": positions}),

@@ -1,6 +1,6 @@
 //! `sentinel verify gateway`: the harmless handshake in the configured dialect, and a report a person can act on.
 
-use super::{Report, SettingsArgs, block_on, fail, refuse};
+use super::{FIREWALL, Report, SettingsArgs, block_on, fail, is_lost, refuse};
 use crate::{
     settings::{GatewaySettings, Purpose, Settings, address::bare},
     stages,
@@ -40,7 +40,8 @@ async fn verify(settings: &Settings, kind: DialectKind) -> Report {
     };
     let mut report = Report::new("gateway", ["Nothing speaks against it.", "Not ready for orders."]);
     if let Err(error) = reach(gateway, asking.deadline).await {
-        report.failed("address", error, "start the gateway, or correct gateway.host and gateway.port");
+        let way_out = "start the gateway, or correct gateway.host and gateway.port";
+        report.failed("address", &error, if is_lost(&error) { FIREWALL } else { way_out });
         return report;
     }
     report.ok("address", "accepts connections");

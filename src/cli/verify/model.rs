@@ -4,7 +4,7 @@
 mod ask;
 mod rows;
 
-use super::{Report, SettingsArgs, block_on, refuse};
+use super::{FIREWALL, Report, SettingsArgs, block_on, is_lost, refuse};
 use crate::{
     sandbox::recording::{replay_bars, replayed_bar},
     settings::{Purpose, Settings},
@@ -61,7 +61,7 @@ async fn verify(settings: &Settings) -> Report {
     };
     if let Err(error) = server.reach().await {
         let way_out = "start the model server, or correct model.host and model.port (HUB_HOST, HUB_PORT)";
-        report.failed("address", error, way_out);
+        report.failed("address", &error, if is_lost(&error) { FIREWALL } else { way_out });
         return report;
     }
     small_pages(&server, &mut report).await;

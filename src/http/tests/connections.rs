@@ -77,7 +77,7 @@ async fn a_head_is_not_read_for_ever() {
 /// A text that no buffer of the kernel takes whole.
 fn long() -> Deps {
     let deps = stubs(Stub { silent: true, ..Stub::default() });
-    deps.snapshot.set(Format::Text, "x".repeat(8 << 20).into());
+    deps.snapshot.set(exposition(Format::Text, &"x".repeat(8 << 20)));
     deps
 }
 

@@ -2,24 +2,31 @@
 
 import json
 import subprocess
+import time
 import urllib.request
 from pathlib import Path
 
 from parts.daemon import free_port, wait_until
+from parts.needs import need
 
 
 class Alertmanager:
     """One running `prometheus-alertmanager`, without a cluster. Its data and log are in a directory of its own."""
 
     def __init__(self, config: Path, directory: Path):
+        need("alertmanager")
         directory.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = directory / "alertmanager.log"
-        command = ["prometheus-alertmanager", f"--config.file={config}", f"--storage.path={directory / 'data'}"]
-        command += [f"--web.listen-address=127.0.0.1:{self.port}", "--cluster.listen-address="]
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        self.command = ["prometheus-alertmanager", f"--config.file={config}", f"--storage.path={directory / 'data'}"]
+        self.command += [f"--web.listen-address=127.0.0.1:{self.port}", "--cluster.listen-address="]
+        self.start()
+
+    def start(self):
+        """Starts it; after `close` again, with what it had stored."""
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         wait_until("Alertmanager is ready", self._is_ready, 30)
 
     def _is_ready(self) -> bool:
@@ -36,11 +43,19 @@ class Alertmanager:
             return json.load(answer)
 
     def add(self, annotations: dict[str, str], **labels: str):
-        """Gives it an alert, as a Prometheus would."""
-        command = ["amtool", f"--alertmanager.url={self.url}", "alert", "add"]
+        """Gives it an alert that lasts for an hour unless it is told otherwise, whatever its configuration says."""
+        end = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600))
+        command = ["amtool", f"--alertmanager.url={self.url}", "alert", "add", f"--end={end}"]
         command += [f"--annotation={key}={value}" for key, value in annotations.items()]
         command += [f"{key}={value}" for key, value in labels.items()]
         subprocess.run(command, check=True, capture_output=True, timeout=30)
+
+    def add_all(self, alerts: list[dict[str, str]]):
+        """Gives it alerts by their labels, all at once, which last for minutes."""
+        body = json.dumps([{"labels": labels} for labels in alerts]).encode()
+        request = urllib.request.Request(f"{self.url}/api/v2/alerts", body, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=10):
+            pass
 
     def close(self):
         """Ends it."""

@@ -56,6 +56,7 @@ class Row:
     labels: dict[str, list[str]]
     buckets: list[str]
     help: str
+    is_absent_until_told: bool
 
     def children(self, symbols: list[str]) -> set[frozenset]:
         """The label sets of every child of a daemon with these symbols."""
@@ -71,7 +72,7 @@ def catalogue() -> list[Row]:
     return [_row(*cells) for cells in rows[2:]]
 
 
-def _row(name: str, kind: str, labels: str, _unit: str, buckets: str, help_text: str) -> Row:
+def _row(name: str, kind: str, labels: str, unit: str, buckets: str, help_text: str) -> Row:
     given = dict(label.strip().split("=") for label in labels.split(";")) if labels else {}
     bounds = [str(float(bound)) for bound in buckets.replace("*", "").split()]
-    return Row(name, kind, {label: values.split("/") for label, values in given.items()}, bounds, help_text)
+    return Row(name, kind, {label: values.split("/") for label, values in given.items()}, bounds, help_text, "absent until told" in unit)

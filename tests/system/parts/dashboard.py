@@ -1,23 +1,45 @@
 """A Grafana dashboard as data, and the rules that a good one keeps. Each check answers with what is wrong."""
 
 import json
+import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+import yaml
 from jsonschema import Draft7Validator
 
 from parts import promql
 
 SCHEMAS = Path(__file__).resolve().parents[1] / "data/grafana-schema"
+RULES = Path(__file__).resolve().parents[3] / "config/monitoring/alerts.yml"
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
 WIDTH = 24
-# What a unit may be: base units, as the metrics have them, and their rates per minute.
-UNITS = {"none", "short", "s", "dtdurations", "bytes", "percentunit", "cpm", "reqpm"}
+# What a unit may be: base units, as the metrics have them, their rates per minute, and money.
+UNITS = {"none", "short", "s", "dtdurations", "bytes", "percentunit", "cpm", "reqpm", "locale"}
 # The least time between two points: the scrape interval, and two cycles where a rate is taken.
 INTERVALS = {"15s", "2m"}
 # What Prometheus itself writes about a target.
 OWN = {"up", "scrape_duration_seconds", "scrape_samples_scraped"}
+# What it writes about alerts: some have no instance, so an empty one may match, too.
+ALERTS = {"ALERTS", "ALERTS_FOR_STATE"}
+CLOCK = "sentinel_time_seconds"
+# What a table may say; Grafana has no schema of it here.
+TABLE_OPTIONS = {"showHeader": bool, "cellHeight": str, "sortBy": list}
+TABLE_CUSTOM = {"align": str, "cellOptions": dict, "inspect": bool}
+# What an override may change, and what its value is.
+OVERRIDES = {
+    "unit": str,
+    "decimals": int,
+    "noValue": str,
+    "mappings": list,
+    "thresholds": dict,
+    "color": dict,
+    "links": list,
+    "custom.cellOptions": dict,
+    "custom.width": int,
+    "custom.minWidth": int,
+}
 
 
 @dataclass(frozen=True)
@@ -43,27 +65,48 @@ class Query:
 
     def with_values(self, **values: str) -> str:
         """The expression as Grafana sends it, with these values of the variables."""
-        expression = self.expression
-        for name, value in values.items():
-            expression = expression.replace(f"${name}", value)
-        assert "$" not in expression, f"{self.name}: a variable has no value: {expression}"
-        return expression
+        return with_values(self.expression, **values)
+
+
+def with_values(expression: str, **values: str) -> str:
+    """An expression with these values of the variables, none of which may be left."""
+    for name, value in values.items():
+        expression = expression.replace(f"${name}", value)
+    assert not re.search(r"\$[a-z_{]", expression), f"a variable has no value: {expression}"
+    return expression
+
+
+def everything(dashboard: dict) -> list[dict]:
+    """Rows and panels from top to bottom, what lies in a closed row included."""
+    return [one for panel in dashboard["panels"] for one in (panel, *panel.get("panels", []))]
 
 
 def panels(dashboard: dict) -> list[dict]:
     """The panels that show something."""
-    return [panel for panel in dashboard["panels"] if panel["type"] != "row"]
+    return [panel for panel in everything(dashboard) if panel["type"] != "row"]
 
 
 def rows(dashboard: dict) -> dict[str, list[dict]]:
     """Row title -> its panels, from top to bottom."""
     found: dict[str, list[dict]] = {}
-    for panel in dashboard["panels"]:
+    for panel in everything(dashboard):
         if panel["type"] == "row":
             current = found.setdefault(panel["title"], [])
         else:
             current.append(panel)
     return found
+
+
+def opened(dashboard: dict) -> list[dict]:
+    """The panels that load with the page: those in no closed row."""
+    return [panel for panel in dashboard["panels"] if panel["type"] != "row"]
+
+
+@cache
+def records() -> dict[str, str]:
+    """What alerts.yml records: name -> expression."""
+    rules = [rule for group in yaml.safe_load(RULES.read_text())["groups"] for rule in group["rules"]]
+    return {rule["record"]: rule["expr"] for rule in rules if "record" in rule}
 
 
 def queries(dashboard: dict) -> list[Query]:
@@ -74,6 +117,10 @@ def queries(dashboard: dict) -> list[Query]:
 @cache
 def _validator(name: str, definition: str) -> Draft7Validator:
     schema = json.loads((SCHEMAS / f"{name}.jsonschema.json").read_text())
+    if name == "dashboard":
+        # Both are objects there, although Grafana itself writes texts, numbers and lists.
+        schema["definitions"]["DynamicConfigValue"]["properties"]["value"] = {}
+        schema["definitions"]["MatcherConfig"]["properties"]["options"] = {}
     if definition:
         schema["$ref"] = f"#/definitions/{definition}"
     Draft7Validator.check_schema(schema)
@@ -95,19 +142,45 @@ def schemas(dashboard: dict) -> list[str]:
     wrong = _against("dashboard", "", "dashboard", dashboard)
     for panel in panels(dashboard):
         title, kind, defaults = panel.get("title"), panel["type"], panel["fieldConfig"]["defaults"]
-        if kind not in ("stat", "timeseries"):
+        # A panel of a closed row is checked as one of the dashboard: the schema says `oneOf`, not what is wrong in it.
+        wrong += _against("dashboard", "Panel", title, panel)
+        if kind == "table":
+            wrong += _typed(title, panel["options"], TABLE_OPTIONS) + _typed(title, defaults["custom"], TABLE_CUSTOM)
+        elif kind in ("stat", "timeseries"):
+            wrong += _against(kind, "Options", title, panel["options"])
+        else:
             wrong.append(f"{title}: no schema for a {kind}")
-            continue
-        wrong += _against(kind, "Options", title, panel["options"])
         if kind == "timeseries":
             wrong += _against(kind, "FieldConfig", title, defaults["custom"])
-        elif "custom" in defaults:
+        elif kind == "stat" and "custom" in defaults:
             wrong.append(f"{title}: a stat has no custom field configuration")
-        if defaults.get("unit") not in _known_units():
-            wrong.append(f"{title}: unit {defaults.get('unit')} is none of Grafana's")
+        wrong += [f"{title}: unit {one} is none of Grafana's" for one in _units(panel) if one not in _known_units()]
         for target in panel["targets"]:
             wrong += _against("prometheus", "", title, target)
+        for override in panel["fieldConfig"]["overrides"]:
+            changed = {one["id"]: one["value"] for one in override["properties"]}
+            wrong += _typed(title, changed, OVERRIDES)
+            for one, definition in (("mappings", "ValueMapping"), ("thresholds", "ThresholdsConfig")):
+                values = changed.get(one, []) if one == "mappings" else [changed[one]] if one in changed else []
+                for value in values:
+                    wrong += _against("dashboard", definition, title, value)
     return wrong
+
+
+def _typed(title: str, given: dict, allowed: dict[str, type]) -> list[str]:
+    """What is not allowed in these, or of another type."""
+    wrong = [f"{title}: there is no {name}" for name in given.keys() - allowed.keys()]
+    return wrong + [
+        f"{title}: {name} is {value!r}"
+        for name, value in given.items()
+        if name in allowed and not isinstance(value, allowed[name])
+    ]
+
+
+def _units(panel: dict) -> list[str | None]:
+    """The units of a panel and of its columns."""
+    changed = [one for override in panel["fieldConfig"]["overrides"] for one in override["properties"]]
+    return [panel["fieldConfig"]["defaults"].get("unit"), *(one["value"] for one in changed if one["id"] == "unit")]
 
 
 def words(dashboard: dict) -> list[str]:
@@ -115,14 +188,13 @@ def words(dashboard: dict) -> list[str]:
     wrong = [] if dashboard.get("editable") is False else ["dashboard: it is editable"]
     wrong += [] if dashboard.get("uid") else ["dashboard: no uid"]
     for key in ("id", "title"):
-        seen = [panel.get(key) for panel in dashboard["panels"]]
+        seen = [panel.get(key) for panel in everything(dashboard)]
         wrong += [f"{one}: no {key}, or one that occurs twice" for one in seen if not one or seen.count(one) > 1]
     for panel in panels(dashboard):
         title, defaults = panel.get("title"), panel["fieldConfig"]["defaults"]
         if len(panel.get("description", "")) < 40:
             wrong.append(f"{title}: no description")
-        if defaults.get("unit") not in UNITS:
-            wrong.append(f"{title}: unit {defaults.get('unit')} is no base unit")
+        wrong += [f"{title}: unit {one} is no base unit" for one in _units(panel) if one not in UNITS]
         if panel.get("interval") not in INTERVALS:
             wrong.append(f"{title}: interval {panel.get('interval')}")
         if not defaults.get("noValue") or not defaults.get("thresholds"):
@@ -135,48 +207,127 @@ def words(dashboard: dict) -> list[str]:
 
 
 def matchers(dashboard: dict) -> list[str]:
-    """Every query asks the chosen datasource, and every selector the chosen job and instance; no recording rules."""
+    """Every query asks the chosen datasource, and every selector the chosen job and instances; where symbols are told
+    apart also the chosen symbols. A recorded series has to be one of alerts.yml."""
     wrong = [f"{panel['title']}: datasource" for panel in panels(dashboard) if panel.get("datasource") != DATASOURCE]
     for query in queries(dashboard):
         if query.target.get("datasource") != DATASOURCE:
             wrong.append(f"{query.name}: datasource")
-        found = promql.selectors(query.expression)
         wrong += [f"{query.name}: {name} has no matchers" for name in promql.bare_names(query.expression)]
-        wrong += [f"{query.name}: {name} is a recording rule" for name, _ in found if ":" in name]
-        for label in ("job", "instance"):
-            wrong += [
-                f"{query.name}: {name} without {label}" for name, by in found if by.get(label) != ("=", f"${label}")
-            ]
+        wanted = {"job": ("=", "$job"), "instance": ("=~", "$instance")}
+        chosen_symbols = {"symbol": ("=~", "$symbol")} if by_symbol(query) else {}
+        for name, by in promql.selectors(query.expression):
+            if ":" in name and name not in records():
+                wrong.append(f"{query.name}: nobody records {name}")
+            if name in ALERTS:
+                if "SentinelHub" not in by["alertname"][1]:
+                    about = (by.get("job"), by.get("instance"))
+                    wrong += [f"{query.name}: {name}"] * (about != (("=~", "$job|"), ("=~", "$instance|")))
+                continue
+            chosen = {label: value for label, value in by.items() if label in ("job", "instance", "symbol")}
+            # The daemon's clock is the same for all its symbols.
+            if chosen != wanted | (chosen_symbols if name != CLOCK else {}):
+                wrong.append(f"{query.name}: {name} is asked for {chosen}")
+    return wrong
+
+
+def by_symbol(query: Query) -> bool:
+    """Whether it shows symbols one by one."""
+    if query.panel["type"] == "table":
+        return "symbol" in columns(query.panel) and not promql.names(query.expression) & ALERTS
+    return "{{symbol}}" in query.target["legendFormat"]
+
+
+def instances(dashboard: dict) -> list[str]:
+    """Series of several daemons are told apart: legends begin with the instance, tables have it as a column, and no
+    aggregation but that of a stat forgets which daemon it is about."""
+    wrong = []
+    for query in queries(dashboard):
+        kind = query.panel["type"]
+        if kind == "timeseries" and not query.target["legendFormat"].startswith("{{instance}}"):
+            wrong.append(f"{query.name}: its legend does not begin with the instance")
+        if kind == "stat":
+            # One value, not one of whichever daemon comes first.
+            wrong += [] if re.match(r"(avg|sum)\(", query.expression) else [f"{query.name}: not one value"]
+            continue
+        groupings = re.findall(r"(?<![\w:])(?:sum|max|min|avg|count) *(by \([^)]*\))? *\(", query.expression)
+        groupings += re.findall(r"\bon \([^)]*\)", query.expression)
+        wrong += [f"{query.name}: {one or 'no grouping'}" for one in groupings if "(job, instance, node" not in one]
     return wrong
 
 
 def windows(dashboard: dict) -> list[str]:
-    """Every rate is over $__rate_interval; an increase may have a window that the panel's title names."""
+    """Every rate is over $__rate_interval; another window, a recorded one too, is named by the panel or a column."""
     wrong = []
     for query in queries(dashboard):
         fixed = [one for one in promql.ranges(query.expression) if one != "$__rate_interval"]
         if fixed and "rate(" in query.expression:
             wrong.append(f"{query.name}: a rate over {fixed}")
-        unnamed = [one for one in fixed if f"{one[:-1]} {one[-1]}" not in query.panel["title"]]
-        wrong += [f"{query.name}: its title does not name {one}" for one in unnamed]
+        fixed += re.findall(r"[a-z_](\d+[mhd])\b", query.expression)
+        named = " ".join((query.panel["title"], *columns(query.panel).values()))
+        wrong += [f"{query.name}: {one} is not named" for one in fixed if f"{one[:-1]} {one[-1]}" not in named]
+    return wrong
+
+
+def columns(panel: dict) -> dict[str, str]:
+    """A table's columns, each with the name that stands over it; of another panel none."""
+    if panel["type"] != "table":
+        return {}
+    [options] = [one["options"] for one in panel["transformations"] if one["id"] == "organize"]
+    return {name: options["renameByName"].get(name, name) for name in options["indexByName"]}
+
+
+def tables(dashboard: dict) -> list[str]:
+    """Each value of a table has a column with a name, and what an override or the order names is such a column."""
+    wrong = []
+    for panel in panels(dashboard):
+        if panel["type"] != "table":
+            continue
+        title, kinds = panel["title"], [one["id"] for one in panel["transformations"]]
+        if kinds != (["merge", "organize"] if len(panel["targets"]) > 1 else ["organize"]):
+            wrong.append(f"{title}: transformations {kinds}")
+        [left_out] = [one["options"]["excludeByName"] for one in panel["transformations"] if one["id"] == "organize"]
+        named = columns(panel)
+        wrong += [f"{title}: {name} has no name" for name, shown in named.items() if shown.startswith("Value")]
+        for query in [Query(panel, target) for target in panel["targets"]]:
+            value = f"Value #{query.target['refId']}" if len(panel["targets"]) > 1 else "Value"
+            if value not in named and not left_out.get(value):
+                wrong.append(f"{query.name}: it has no column")
+            if query.target.get("format") != "table" or query.target.get("instant") is not True:
+                wrong.append(f"{query.name}: no table of this moment")
+        asked = [one["matcher"]["options"] for one in panel["fieldConfig"]["overrides"]]
+        asked += [one["displayName"] for one in panel["options"]["sortBy"]]
+        wrong += [f"{title}: no column {one}" for one in asked if one not in named.values()]
     return wrong
 
 
 def grid(dashboard: dict) -> list[str]:
-    """Panels lie beside and below each other without overlap, and leave no hole."""
+    """Panels lie beside and below each other without overlap or hole; those of a closed row by themselves."""
+    wrong = _grid(dashboard["panels"], 0)
+    for row in dashboard["panels"]:
+        if row["type"] == "row" and row["collapsed"]:
+            wrong += _grid(row["panels"], row["gridPos"]["y"] + 1)
+        elif row.get("panels"):
+            wrong.append(f"{row['title']}: an open row has its panels below it")
+    return wrong
+
+
+def _grid(placed: list[dict], top: int) -> list[str]:
     taken: dict[tuple[int, int], str] = {}
     wrong = []
-    for panel in dashboard["panels"]:
+    for panel in placed:
         at, title = panel["gridPos"], panel["title"]
         if at["x"] + at["w"] > WIDTH:
             wrong.append(f"{title}: out of the grid")
         cells = [(x, y) for x in range(at["x"], at["x"] + at["w"]) for y in range(at["y"], at["y"] + at["h"])]
         wrong += sorted({f"{title}: over {taken[cell]}" for cell in cells if cell in taken})
         taken |= dict.fromkeys(cells, title)
+    if not taken:
+        return ["a closed row without panels"]
     bottom = max(y for _, y in taken) + 1
-    if holes := {y for y in range(bottom) for x in range(WIDTH) if (x, y) not in taken}:
+    if holes := {y for y in range(top, bottom) for x in range(WIDTH) if (x, y) not in taken}:
         wrong.append(f"a hole at height {min(holes)}")
-    order = [(panel["gridPos"]["y"], panel["gridPos"]["x"]) for panel in dashboard["panels"]]
+    order = [(panel["gridPos"]["y"], panel["gridPos"]["x"]) for panel in placed]
     return wrong + ([] if order == sorted(order) else ["panels are not listed from top to bottom"])
 
 
@@ -197,16 +348,21 @@ def absences(dashboard: dict) -> list[str]:
 
 
 def names(dashboard: dict, types: dict[str, str]) -> list[str]:
-    """Every metric is one of these families (name -> type), or one that Prometheus writes about a target."""
+    """Every metric is one of these families (name -> type), recorded by alerts.yml, or of Prometheus itself."""
+    known = OWN | ALERTS | records().keys()
     return [
         f"{query.name}: there is no {name}"
         for query in queries(dashboard)
-        for name, _ in promql.selectors(query.expression)
-        if name not in OWN and promql.family(name, types) is None
+        for name in sorted(promql.names(query.expression))
+        if name not in known and promql.family(name, types) is None
     ]
 
 
 def families(dashboard: dict, types: dict[str, str]) -> set[str]:
-    """The families that the dashboard shows."""
-    used = {name for query in queries(dashboard) for name, _ in promql.selectors(query.expression)}
+    """The families that the dashboard shows, be it by a series that is recorded from them."""
+    used, todo = set(), {name for query in queries(dashboard) for name in promql.names(query.expression)}
+    while todo:
+        name = todo.pop()
+        used.add(name)
+        todo |= promql.names(records().get(name, "")) - used
     return {promql.family(name, types) for name in used} - {None}

@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from parts.daemon import wait_until
 from parts.exposition import Metrics
+from parts.needs import need
 
 PORT = 8000
 # As docker/compose.yaml runs it on INF.
@@ -31,8 +32,9 @@ def docker(*args: str, check: bool = True, timeout_s: float = 120.0, **kwargs) -
 
 def must_answer():
     """Fails where no engine runs."""
+    need("engine")
     asked = docker("version", "--format", "{{.Server.Version}}", check=False)
-    assert asked.returncode == 0, f"no Docker engine answers (see tests/DEVELOPERS.md): {asked.stderr.strip()}"
+    assert asked.returncode == 0, f"no Docker engine answers (see tests/README.md): {asked.stderr.strip()}"
 
 
 class Container:

@@ -10,14 +10,16 @@ import urllib.request
 from pathlib import Path
 
 from parts.daemon import free_port, wait_until
+from parts.needs import need
 
 
 class Prometheus:
     """One running `prometheus`. Its data and log are in a directory of its own; it listens on loopback."""
 
-    def __init__(self, config: Path, directory: Path, *flags: str):
+    def __init__(self, config: Path, directory: Path, *flags: str, port: int | None = None):
+        need("prometheus")
         directory.mkdir(parents=True, exist_ok=True)
-        self.port = free_port()
+        self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = directory / "prometheus.log"
         command = ["prometheus", f"--config.file={config}", f"--storage.tsdb.path={directory / 'tsdb'}"]

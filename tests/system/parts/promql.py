@@ -4,9 +4,10 @@ import re
 
 SELECTOR = re.compile(r"([a-zA-Z_:][\w:]*)\s*\{([^{}]*)\}")
 MATCHER = re.compile(r'(\w+)\s*(=~|!~|!=|=)\s*"([^"]*)"')
+TEXT = re.compile(r'"[^"]*"')
 RANGE = re.compile(r"\[([^\]]+)\]")
 GROUPING = re.compile(r"\b(?:by|without|on|ignoring|group_left|group_right)\s*\([^)]*\)")
-WORDS = {"and", "or", "unless", "offset", "bool", "by", "without", "on", "ignoring", "group_left", "group_right"}
+WORDS = {"and", "or", "unless", "offset", "bool", "by", "without", "on", "ignoring", "group_left", "group_right", "NaN"}
 SUFFIXES = ("_bucket", "_sum", "_count")
 
 
@@ -18,10 +19,16 @@ def selectors(expression: str) -> list[tuple[str, dict[str, tuple[str, str]]]]:
     ]
 
 
+def names(expression: str) -> set[str]:
+    """Every metric that is named, with matchers or without."""
+    return {name for name, _ in selectors(expression)} | set(bare_names(expression))
+
+
 def bare_names(expression: str) -> list[str]:
     """Metrics that are named without any matcher."""
-    rest = RANGE.sub("", GROUPING.sub("", SELECTOR.sub("", expression)))
-    return [word for word in re.findall(r"[a-zA-Z_:][\w:]*(?!\s*\(|[\w:])", rest) if word not in WORDS]
+    rest = RANGE.sub("", GROUPING.sub("", TEXT.sub("", SELECTOR.sub("", expression))))
+    # Neither a dashboard's `$variable` nor the unit of `5m`.
+    return [word for word in re.findall(r"(?<![\w:$])[a-zA-Z_:][\w:]*(?!\s*\(|[\w:])", rest) if word not in WORDS]
 
 
 def ranges(expression: str) -> list[str]:

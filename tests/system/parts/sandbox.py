@@ -19,25 +19,29 @@ class Sandbox:
 
     def trade(self, cycles: int, *args: str) -> Daemon:
         """A live daemon that runs this many cycles back to back, then only serves."""
+        return self.live("--back-to-back", "--cycles", str(cycles), *args)
+
+    def live(self, *args: str, **env: str) -> Daemon:
+        """A live daemon that runs as these arguments and variables say."""
         port = free_port()
-        command = ["run", "--live", "--clock", "bars", "--back-to-back", "--cycles", str(cycles)]
+        command = ["run", "--live", "--clock", "bars"]
         command += ["--dialect", "v43", "--account", "sandbox", "--stop-loss", "0.002", "--threshold", "0.4"]
         command += ["--eodhd-base-url", f"http://127.0.0.1:{self.ports['market']}", "--metrics-port", str(port)]
         command += ["--hub-host", "127.0.0.1", "--hub-port", str(self.ports["model"])]
         command += ["--gtw-host", "127.0.0.1", "--gtw-port", str(self.ports["gateway"])]
-        return self._start(f"daemon-{len(self.daemons)}", command + list(args), port)
+        return self._start(f"daemon-{len(self.daemons)}", command + list(args), port, **env)
 
     def close(self):
         """The daemons first, the three parts last."""
         for daemon in reversed(self.daemons):
             daemon.close()
 
-    def _start(self, name: str, args: list[str], port: int | None) -> Daemon:
+    def _start(self, name: str, args: list[str], port: int | None, **more: str) -> Daemon:
         # Every BUY and SELL is an order, and what is open stays a few positions.
         guards = {"SENTINEL__GUARDS__POSITIONS_MAX": "0", "SENTINEL__GUARDS__OPPOSITE": "close_then_open"}
         # The recording has the weekends of this calendar.
         guards["SENTINEL__MARKET__CALENDAR"] = "fx"
-        env = environment(SENTINEL__METRICS__BIND="127.0.0.1", **guards)
+        env = environment(SENTINEL__METRICS__BIND="127.0.0.1", **guards | more)
         daemon = Daemon(self.binary, args, env, self.directory / name, port)
         self.daemons.append(daemon)
         return daemon

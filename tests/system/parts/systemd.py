@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 from parts.daemon import TOKEN, Daemon, wait_until
+from parts.needs import need
 
 ROOT = Path(__file__).resolve().parents[3]
 UNIT = ROOT / "docker/sentinel.service"
@@ -16,8 +17,7 @@ LOG = "/run/sentinel.log"
 
 def as_root(*command: str | Path, check: bool = True) -> subprocess.CompletedProcess:
     """Runs a command that only root may."""
-    sudo = [] if os.geteuid() == 0 else ["sudo", "-n"]
-    done = subprocess.run([*sudo, *command], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0 or not check, f"{command}: {done.stdout}{done.stderr}"
     return done
 
@@ -26,6 +26,7 @@ class Systemd:
     """Installed in it, as the unit says: the binary, production.toml and the key. It sees the machine's network."""
 
     def __init__(self, binary: Path, directory: Path):
+        need("systemd")
         self.directory, self.log = directory, directory / "systemd.log"
         self._groups = self._make_groups(f"sentinel-{os.getpid()}-{directory.name}")
         self._put(BINARY, binary, 0o755)
@@ -36,10 +37,9 @@ class Systemd:
         enter = "".join(f"echo $$ > {group}/cgroup.procs; " for group in self._groups)
         apart = "unshare --pid --fork --kill-child --mount --uts --ipc --cgroup"
         script = Path(__file__).with_name("systemd.sh")
-        sudo = [] if os.geteuid() == 0 else ["sudo", "-n"]
         with self.log.open("wb") as log:
             self._unshare = subprocess.Popen(
-                [*sudo, "sh", "-c", f"{enter} exec {apart} sh {script} {directory}"],
+                ["sh", "-c", f"{enter} exec {apart} sh {script} {directory}"],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
         wait_until("a systemd", lambda: (directory / "pid").exists() or self._must_live())

@@ -3,8 +3,11 @@
 //!
 //! A doc comment here *is* the help text that `/metrics` shows. `by` lists each label with the values whose children
 //! exist at 0 from the first scrape: a counter born at 1 has an `increase` of 0.
+//!
+//! Bounds lie close above the deadlines of base.toml: a quantile is read off between two bounds, so with 10 after 5 a
+//! gateway that is given up after 5.003 s would read as 9.95 s.
 
-use super::{Family, Given, Handle, names};
+use super::{Family, Given, Handle, ToldGauge, names};
 use crate::{
     adapters::inflight::Endpoint,
     domain::{
@@ -54,6 +57,7 @@ macro_rules! families {
             name: $name,
             help: $help.trim_ascii(),
             kind: <$handle as Handle>::KIND,
+            is_absent_at_first: <$handle as Handle>::IS_ABSENT_AT_FIRST,
             unit: $unit,
             buckets: &[$($le),*],
             labels: &[$((stringify!($label), $values)),*],
@@ -74,6 +78,10 @@ macro_rules! families {
             pub(super) registry: Registry,
             /// Position of each family in [`FAMILIES`].
             pub(super) ranks: HashMap<&'static str, usize>,
+            /// When every child was made, unix seconds, as it is written.
+            pub(super) created: String,
+            /// How many are configured.
+            pub(super) symbols: usize,
             $(#[doc = $help] pub $field: $handle,)+
         }
 
@@ -90,7 +98,8 @@ macro_rules! families {
                     let $field: $handle = family.register(&registry, given)?;
                 )+
                 let ranks = FAMILIES.iter().enumerate().map(|(rank, family)| (family.name, rank)).collect();
-                Ok(Self { registry, ranks, $($field,)+ })
+                let created = format!("{:.3}", given.now.as_secs_f64());
+                Ok(Self { registry, ranks, created, symbols: given.symbols.len(), $($field,)+ })
             }
         }
     };
@@ -103,22 +112,22 @@ families! {
     trading_cycles_failed_total: IntCounter = "sentinel_trading_cycles_failed_total" in "count";
     /// Trading cycle execution time in seconds
     trading_cycle_duration_seconds: Histogram = "sentinel_trading_cycle_duration_seconds" in "seconds",
-        le [0.005 0.01 0.025 0.05 0.1 0.25 0.5 1.0 2.0 5.0 10.0];
+        le [0.005 0.01 0.025 0.05 0.1 0.25 0.5 1.0 2.0 4.0 5.0 6.0 7.5 10.0 11.0 15.0 30.0 60.0];
     /// Market data fetch latency in seconds
     data_fetch_duration_seconds: Histogram = "sentinel_data_fetch_duration_seconds" in "seconds",
-        le [0.025 0.05 0.1 0.25 0.5 1.0 2.0 5.0 10.0];
+        le [0.025 0.05 0.1 0.25 0.5 1.0 2.0 4.0 5.0 6.0 7.5 10.0 11.0];
     /// Total failed market data fetches
     data_fetch_failed_total: IntCounter = "sentinel_data_fetch_failed_total" in "count";
     /// Feature engineering time in seconds
     feature_build_duration_seconds: Histogram = "sentinel_feature_build_duration_seconds" in "seconds",
-        le [0.0005 0.001 0.0025 0.005 0.01 0.025 0.05 0.1 0.5 1.0 2.0];
+        le [0.00001 0.000025 0.00005 0.0001 0.00025 0.0005 0.001 0.0025 0.005 0.01 0.025 0.05 0.1 0.5 1.0 2.0];
     /// Total prediction requests sent to HUB
     prediction_requests_total: IntCounter = "sentinel_prediction_requests_total" in "count";
     /// Total failed predictions
     prediction_failures_total: IntCounter = "sentinel_prediction_failures_total" in "count";
     /// Prediction request latency in seconds
     prediction_latency_seconds: Histogram = "sentinel_prediction_latency_seconds" in "seconds",
-        le [0.005 0.01 0.025 0.05 0.1 0.25 0.5 1.0 2.0 5.0];
+        le [0.005 0.01 0.025 0.05 0.1 0.25 0.5 0.75 1.0 1.25 2.0 4.0 5.0 6.0 7.5];
     /// Confidence score of last prediction
     last_prediction_confidence: Gauge = "sentinel_last_prediction_confidence" in "ratio";
     /// Total trading signals generated
@@ -129,7 +138,7 @@ families! {
         by [action: |_| names(&Action::ALL, Action::as_str)];
     /// ZMQ message send latency in seconds
     zmq_send_latency_seconds: Histogram = "sentinel_zmq_send_latency_seconds" in "seconds",
-        le [0.0001 0.00025 0.0005 0.001 0.0025 0.005 0.01 0.05 0.1 0.5 1.0];
+        le [0.0001 0.00025 0.0005 0.001 0.0025 0.005 0.01 0.05 0.1 0.5 1.0 2.0 4.0 5.0 6.0 7.5];
     /// Total ZMQ send failures
     zmq_send_failures_total: IntCounter = "sentinel_zmq_send_failures_total" in "count";
     /// Total API calls (market data + model inference)
@@ -154,6 +163,12 @@ families! {
     config_hash: IntGauge = "sentinel_config_hash" in "1";
     /// Whether /readyz answers 200 (1) or 503 (0)
     ready: IntGauge = "sentinel_ready" in "1";
+    /// Whether orders leave: 1 in live mode, 0 in dry run
+    live: IntGauge = "sentinel_live" in "1";
+    /// Whether the kill switch holds back every order (1) or not (0); also 1 while its file cannot be looked for
+    halted: IntGauge = "sentinel_halted" in "1";
+    /// The daemon's wall clock when this text was made, which is at most a second before its scrape
+    time_seconds: Gauge = "sentinel_time_seconds" in "seconds";
     /// Whether the actor is running (1) or stopped, restarting or failed (0)
     actor_up: IntGaugeVec = "sentinel_actor_up" in "1", by [actor: |_| names(&ActorName::ALL, ActorName::as_str)];
     /// Restarts of the actor by its supervisor
@@ -196,7 +211,7 @@ families! {
         by [endpoint: |_| names(&Endpoint::ALL, Endpoint::as_str)];
     /// Time from sending a signal to receiving the gateway's reply
     gateway_roundtrip_seconds: Histogram = "sentinel_gateway_roundtrip_seconds" in "seconds",
-        le [0.0005 0.001 0.0025 0.005 0.01 0.025 0.05 0.1 0.25 0.5 1.0 2.5];
+        le [0.0005 0.001 0.0025 0.005 0.01 0.025 0.05 0.1 0.25 0.5 1.0 2.5 4.0 5.0 6.0 7.5];
     /// Orders by what became of them
     orders_total: IntCounterVec = "sentinel_orders_total" in "count",
         by [outcome: |_| names(&Outcome::ALL, |outcome| outcome)];
@@ -208,6 +223,10 @@ families! {
     orders_unresolved: IntGauge = "sentinel_orders_unresolved" in "count";
     /// Open positions that may be ours under a name that no configured symbol explains, as last listed
     positions_doubtful: IntGauge = "sentinel_positions_doubtful" in "count";
+    /// Equity in the account's currency, as the gateway told it within the last 90 minutes; absent otherwise
+    account_equity: ToldGauge = "sentinel_account_equity" in "account currency";
+    /// Open positions of the account, as the gateway listed them within the last 90 minutes and after our last fill; absent otherwise
+    positions_open: ToldGauge = "sentinel_positions_open" in "count";
     /// Distribution of prediction confidence, a ratio from 0 to 1
     prediction_confidence: Histogram = "sentinel_prediction_confidence" in "ratio",
         le [0.1 0.2 0.3 0.4 0.45 0.5 0.55 0.6 0.7 0.8 0.9 1.0];

@@ -1,12 +1,17 @@
 //! The exposition as text, format 0.0.4 or OpenMetrics 1.0.0. The `prometheus` crate's own encoder writes `le="1"` where
 //! the history at HUB has `le="1.0"`, which Prometheus 2.x stores as another series; it sorts by name, while the contract
-//! comes first here; and it has no OpenMetrics. Both formats have the same samples, so that the same series are stored.
+//! comes first here; and it has no OpenMetrics. Both formats have the same samples, so that the same series are stored;
+//! OpenMetrics has besides when each counter and histogram began, so that Prometheus 3 can count from there.
 
 use super::{FAMILIES, Family, Metrics};
 use crate::domain::exposition::Format;
 use bytes::Bytes;
 use prometheus::proto::{LabelPair, Metric, MetricFamily, MetricType};
 use std::fmt::Write;
+
+/// With more symbols, the families by symbol do not say when they began: that would be 8 lines for each symbol beside the 14 that
+/// it has, and Prometheus 2 stores each as a series of its own.
+const SYMBOLS_WITH_BIRTH_MAX: usize = 100;
 
 impl Metrics {
     /// Every family with every child, as text in the order of the catalogue; the same values give the same text.
@@ -16,7 +21,12 @@ impl Metrics {
         families.sort_by_cached_key(rank);
         let mut text = String::with_capacity(32 * 1024);
         for family in &families {
-            write_family(&mut text, family, FAMILIES.get(rank(family)), format);
+            let described = FAMILIES.get(rank(family));
+            let says_birth = format == Format::OpenMetrics
+                && (self.symbols <= SYMBOLS_WITH_BIRTH_MAX || !described.is_some_and(Family::is_by_symbol));
+            let created = says_birth.then_some(self.created.as_str());
+            write_head(&mut text, family, described, format);
+            write_samples(&mut text, family, created);
         }
         if format == Format::OpenMetrics {
             text.push_str("# EOF\n");
@@ -25,7 +35,7 @@ impl Metrics {
     }
 }
 
-fn write_family(text: &mut String, family: &MetricFamily, described: Option<&Family>, format: Format) {
+fn write_head(text: &mut String, family: &MetricFamily, described: Option<&Family>, format: Format) {
     let name = family.name();
     let kind = match family.get_field_type() {
         MetricType::COUNTER => "counter",
@@ -52,12 +62,23 @@ fn write_family(text: &mut String, family: &MetricFamily, described: Option<&Fam
             text.push('\n');
         }
     }
+}
+
+/// Every child, each with its own lines together.
+fn write_samples(text: &mut String, family: &MetricFamily, created: Option<&str>) {
+    let name = family.name();
     for metric in family.get_metric() {
         let labels = metric.get_label();
         match family.get_field_type() {
-            MetricType::COUNTER => write_sample(text, name, "", labels, None, metric.get_counter().get_value()),
+            MetricType::COUNTER => {
+                write_sample(text, name, "", labels, None, metric.get_counter().get_value());
+                write_created(text, name, labels, created);
+            }
             MetricType::GAUGE => write_sample(text, name, "", labels, None, metric.get_gauge().get_value()),
-            MetricType::HISTOGRAM => write_histogram(text, name, metric),
+            MetricType::HISTOGRAM => {
+                write_histogram(text, name, metric);
+                write_created(text, name, labels, created);
+            }
             // The catalogue has neither.
             MetricType::SUMMARY | MetricType::UNTYPED => {}
         }
@@ -81,7 +102,22 @@ fn write_histogram(text: &mut String, name: &str, metric: &Metric) {
     write_sample(text, name, "_count", labels, None, count);
 }
 
+/// When this child began, where the format can say so.
+fn write_created(text: &mut String, name: &str, labels: &[LabelPair], created: Option<&str>) {
+    if let Some(created) = created {
+        write_series(text, name.strip_suffix("_total").unwrap_or(name), "_created", labels, None);
+        text.extend([created, "\n"]);
+    }
+}
+
 fn write_sample(text: &mut String, name: &str, suffix: &str, labels: &[LabelPair], le: Option<f64>, value: f64) {
+    write_series(text, name, suffix, labels, le);
+    write_value(text, value);
+    text.push('\n');
+}
+
+/// Name and labels, and the space before the value.
+fn write_series(text: &mut String, name: &str, suffix: &str, labels: &[LabelPair], le: Option<f64>) {
     text.extend([name, suffix]);
     let mut separator = "{";
     for label in labels {
@@ -97,17 +133,21 @@ fn write_sample(text: &mut String, name: &str, suffix: &str, labels: &[LabelPair
         separator = ",";
     }
     text.push_str(if separator == "," { "} " } else { " " });
-    write_value(text, value);
-    text.push('\n');
 }
 
-/// A bound always has a decimal: `1.0`, `0.005`, `+Inf`.
+/// A bound always has a decimal or an exponent, as OpenMetrics spells it and as Prometheus 3 makes it of any spelling:
+/// `1.0`, `0.005`, `2.5e-05`, `+Inf`.
 fn write_bound(text: &mut String, bound: f64) {
+    const PLAIN_MIN: f64 = 1e-4;
     if bound.is_infinite() {
         return text.push_str("+Inf");
     }
     // Writing to a String cannot fail.
-    let _ = write!(text, "{bound:?}");
+    let _ = match bound {
+        // Rust writes exponents with one digit where Go has two.
+        1e-9..PLAIN_MIN => write!(text, "{}", format!("{bound:e}").replace("e-", "e-0")),
+        _ => write!(text, "{bound:?}"),
+    };
 }
 
 fn write_value(text: &mut String, value: f64) {
@@ -144,10 +184,11 @@ mod tests {
     }
 
     #[test]
-    fn a_bound_always_has_a_decimal() {
+    fn a_bound_is_spelled_as_prometheus_spells_it() {
         let bound = |bound| written(|text| write_bound(text, bound));
-        let bounds = [0.0001, 0.00025, 0.005, 0.5, 1.0, 10.0, f64::INFINITY];
-        assert_eq!(bounds.map(bound), ["0.0001", "0.00025", "0.005", "0.5", "1.0", "10.0", "+Inf"]);
+        let bounds = [0.00001, 0.000025, 0.0001, 0.00025, 0.005, 0.5, 1.0, 10.0, f64::INFINITY];
+        let spelled = ["1e-05", "2.5e-05", "0.0001", "0.00025", "0.005", "0.5", "1.0", "10.0", "+Inf"];
+        assert_eq!(bounds.map(bound), spelled);
     }
 
     #[test]

@@ -13,8 +13,11 @@ pub use process::ProcessReader;
 use crate::domain::{health::BuildInfo, instrument::Symbol};
 use prometheus::{
     Counter, Gauge, GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
-    Registry, Result, core::Collector,
+    Registry, Result,
+    core::{Collector, Desc},
+    proto::MetricFamily,
 };
+use std::time::Duration;
 
 /// The type of a family, as its `# TYPE` line says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,15 +48,19 @@ pub struct Family {
     pub buckets: &'static [f64],
     /// Label names, each with its values.
     pub labels: &'static [(&'static str, LabelValues)],
+    /// Whether it has no sample, and so no line at all, until somebody tells a value.
+    pub is_absent_at_first: bool,
 }
 
-/// What label values depend on: known at the start, fixed until the end.
+/// What label values and the time of birth depend on: known at the start, fixed until the end.
 #[derive(Debug, Clone)]
 pub struct Given {
     /// The configured symbols.
     pub symbols: Vec<Symbol>,
     /// What runs.
     pub build: BuildInfo,
+    /// Time since the unix epoch: no child is made later, because every label value is known at the start.
+    pub now: Duration,
 }
 
 impl Given {
@@ -78,8 +85,17 @@ impl Family {
         Ok(handle)
     }
 
-    /// The label values of every child that exists from the start; one empty list for a family without labels.
+    /// Whether it has children for each symbol.
+    pub(crate) fn is_by_symbol(&self) -> bool {
+        self.labels.iter().any(|(label, _)| *label == "symbol")
+    }
+
+    /// The label values of every child that exists from the start; one empty list for a family without labels, none for
+    /// one that is absent at first.
     pub fn children(&self, given: &Given) -> Vec<Vec<String>> {
+        if self.is_absent_at_first {
+            return Vec::new();
+        }
         self.labels.iter().fold(vec![vec![]], |children, (_, values)| {
             let values = values(given);
             let with = |child: &Vec<String>, value: &String| child.iter().chain([value]).cloned().collect();
@@ -92,6 +108,8 @@ impl Family {
 pub(crate) trait Handle: Collector + Clone + 'static {
     /// What it is to Prometheus.
     const KIND: Kind;
+    /// As [`Family::is_absent_at_first`].
+    const IS_ABSENT_AT_FIRST: bool = false;
 
     /// Makes it, without children.
     fn new(family: &Family) -> Result<Self>;
@@ -131,6 +149,42 @@ handles! {
     IntCounter, IntCounterVec: Counter;
     IntGauge, IntGaugeVec: Gauge;
     Gauge, GaugeVec: Gauge;
+}
+
+/// A gauge without labels that has a sample only while its value is known: 0 would be a value, too.
+#[derive(Clone)]
+pub struct ToldGauge(GaugeVec);
+
+impl ToldGauge {
+    /// Shows this value, or nothing.
+    pub fn set(&self, value: Option<f64>) {
+        match value {
+            Some(value) => self.0.with_label_values(NO_LABELS).set(value),
+            // An error says that it is not there.
+            None => drop(self.0.remove_label_values(NO_LABELS)),
+        }
+    }
+}
+
+const NO_LABELS: &[&str] = &[];
+
+impl Collector for ToldGauge {
+    fn desc(&self) -> Vec<&Desc> {
+        self.0.desc()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        self.0.collect()
+    }
+}
+
+impl Handle for ToldGauge {
+    const KIND: Kind = Kind::Gauge;
+    const IS_ABSENT_AT_FIRST: bool = true;
+
+    fn new(family: &Family) -> Result<Self> {
+        GaugeVec::new(Opts::new(family.name, family.help), NO_LABELS).map(Self)
+    }
 }
 
 impl Handle for Counter {

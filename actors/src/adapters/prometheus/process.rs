@@ -72,6 +72,7 @@ mod tests {
                 revision: "abc1234".into(),
                 rustc: "1.95.0".into(),
             },
+            now: Duration::ZERO,
         };
         let metrics = Metrics::new(&given).unwrap();
         let mut reader = ProcessReader::default();

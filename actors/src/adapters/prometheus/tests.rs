@@ -58,7 +58,13 @@ const CONTRACT: [(&str, &str, &str, &str, &[&str]); 18] = [
 
 fn given() -> Given {
     let build = BuildInfo { version: "0.1.0".into(), revision: "abc1234".into(), rustc: "1.85.0".into() };
-    Given { symbols: vec![Symbol::new("EURUSD"), Symbol::new("USDJPY")], build }
+    let now = std::time::Duration::from_millis(1_500_000_000_250);
+    Given { symbols: vec![Symbol::new("EURUSD"), Symbol::new("USDJPY")], build, now }
+}
+
+/// The families that have samples from the start.
+fn there() -> impl Iterator<Item = &'static Family> {
+    FAMILIES.iter().filter(|family| !family.is_absent_at_first)
 }
 
 fn text() -> String {
@@ -98,7 +104,7 @@ fn the_eighteen_come_first_exactly_as_agreed() {
 fn every_family_of_the_catalogue_is_there_once_with_all_its_series_at_zero() {
     let text = text();
     let (types, samples) = parse(&text);
-    let catalogue = FAMILIES.iter().map(|family| {
+    let catalogue = there().map(|family| {
         let kind = match family.kind {
             Kind::Counter => "counter",
             Kind::Gauge => "gauge",
@@ -106,10 +112,10 @@ fn every_family_of_the_catalogue_is_there_once_with_all_its_series_at_zero() {
         };
         (family.name, kind)
     });
-    assert_eq!(types, catalogue.collect::<Vec<_>>(), "the order is the catalogue's");
+    assert_eq!(types, catalogue.collect::<Vec<_>>(), "the order is the catalogue's, without what nobody has told");
 
     let mut expected = BTreeSet::new();
-    for family in FAMILIES {
+    for family in there() {
         assert_eq!(text.matches(&format!("# HELP {} {}\n", family.name, family.help)).count(), 1, "{}", family.name);
         for values in family.children(&given()) {
             // The registry sorts a child's labels by name.
@@ -117,7 +123,9 @@ fn every_family_of_the_catalogue_is_there_once_with_all_its_series_at_zero() {
             let pairs = pairs.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join(",");
             let series = if pairs.is_empty() { family.name.to_owned() } else { format!("{}{{{pairs}}}", family.name) };
             if family.kind == Kind::Histogram {
-                for bound in family.buckets.iter().map(|bound| format!("{bound:?}")).chain(["+Inf".to_owned()]) {
+                // Go, and with it Prometheus, has two digits in an exponent.
+                let spelled = |bound: &f64| format!("{bound:?}").replace("e-5", "e-05");
+                for bound in family.buckets.iter().map(spelled).chain(["+Inf".to_owned()]) {
                     expected.insert(format!("{series}_bucket{{le=\"{bound}\"}}"));
                 }
                 expected.extend([format!("{series}_sum"), format!("{series}_count")]);
@@ -138,10 +146,11 @@ fn openmetrics_has_the_same_samples_and_the_metadata_it_wants() {
     let (text, open) = (text(), encoded(Format::OpenMetrics));
     let samples =
         |text: &str| text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect::<Vec<_>>();
-    assert_eq!(samples(&text), samples(&open), "in the same order, too");
+    let shared = samples(&open).into_iter().filter(|line| !line.contains("_created")).collect::<Vec<_>>();
+    assert_eq!(samples(&text), shared, "in the same order, too");
     let described = open.lines().filter(|line| line.starts_with('#')).map(str::to_owned).collect::<Vec<_>>();
     let mut expected = Vec::new();
-    for Family { name, help, kind, unit, .. } in FAMILIES {
+    for Family { name, help, kind, unit, .. } in there() {
         let name = name.trim_end_matches("_total");
         expected.push(format!("# TYPE {name} {}", format!("{kind:?}").to_lowercase()));
         if ["seconds", "bytes"].contains(unit) {
@@ -152,6 +161,42 @@ fn openmetrics_has_the_same_samples_and_the_metadata_it_wants() {
     expected.push("# EOF".into());
     assert_eq!(described, expected);
     assert!(open.ends_with("\n# EOF\n"));
+}
+
+#[test]
+fn every_counter_and_histogram_says_when_it_began_right_behind_its_own_lines_and_in_openmetrics_only() {
+    let (text, open) = (text(), encoded(Format::OpenMetrics));
+    assert!(!text.contains("_created"));
+    let born = given().now.as_secs_f64();
+    let lines = open.lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>();
+    let mut seen = 0;
+    for pair in lines.windows(2) {
+        let Some((series, time)) = pair[1].rsplit_once(' ').filter(|(series, _)| series.contains("_created")) else {
+            continue;
+        };
+        let before = pair[0].rsplit_once(' ').unwrap().0;
+        let own = ["_total", "_count"].map(|suffix| series.replace("_created", suffix));
+        assert!(own.contains(&before.to_owned()), "{series} comes after {before}");
+        assert_eq!(time.parse::<f64>(), Ok(born), "{series}");
+        seen += 1;
+    }
+    let children = |family: &Family| family.children(&given()).len();
+    let wanted: usize = FAMILIES.iter().filter(|family| family.kind != Kind::Gauge).map(children).sum();
+    assert_eq!(seen, wanted);
+}
+
+#[test]
+fn with_more_than_a_hundred_symbols_only_the_families_by_symbol_leave_out_when_they_began() {
+    let of = |symbols: usize| {
+        let symbols = (0..symbols).map(|i| Symbol::new(&format!("SYM{i}"))).collect();
+        let text = Metrics::new(&Given { symbols, ..given() }).unwrap().encode(Format::OpenMetrics);
+        let text = String::from_utf8(text.to_vec()).unwrap();
+        let began = text.lines().filter(|line| !line.starts_with('#') && line.contains("_created"));
+        began.map(str::to_owned).partition::<Vec<_>, _>(|line| line.contains("symbol="))
+    };
+    let (by_symbol, other) = of(100);
+    assert_eq!(by_symbol.len(), 800);
+    assert_eq!(of(101), (vec![], other));
 }
 
 #[test]
@@ -186,6 +231,25 @@ fn no_label_collides_with_those_of_the_scraper() {
     let labels = FAMILIES.iter().flat_map(|family| family.labels.iter().map(|(label, _)| *label));
     let taken = ["job", "instance", "component", "node", "region", "le"];
     assert_eq!(labels.filter(|label| taken.contains(label)).count(), 0);
+}
+
+#[test]
+fn what_nobody_has_told_has_no_line_at_all() {
+    let metrics = Metrics::new(&given()).unwrap();
+    let lines = || {
+        let text = String::from_utf8(metrics.encode(Format::Text).to_vec()).unwrap();
+        text.lines().filter(|line| line.contains("sentinel_account_equity")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let absent: [&str; 0] = [];
+    assert_eq!(lines(), absent);
+    metrics.account_equity.set(None);
+    assert_eq!(lines(), absent);
+    metrics.account_equity.set(Some(0.0));
+    assert_eq!(lines().last().map(String::as_str), Some("sentinel_account_equity 0"), "0 is a value");
+    metrics.account_equity.set(Some(1_000.5));
+    assert_eq!(lines()[1..], ["# TYPE sentinel_account_equity gauge", "sentinel_account_equity 1000.5"]);
+    metrics.account_equity.set(None);
+    assert_eq!(lines(), absent);
 }
 
 #[test]

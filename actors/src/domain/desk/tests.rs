@@ -1,7 +1,7 @@
 //! The desk between a ledger and a gateway that fail when they are told to.
 
 use super::{fakes::*, *};
-use crate::domain::order_state::OrderState;
+use crate::domain::{order::Side, order_state::OrderState, position::Opposite};
 
 #[test]
 fn an_order_is_on_disk_before_it_is_sent_and_after_its_fate_is_known() {
@@ -142,4 +142,43 @@ fn orders_of_the_hour_count_in_whatever_order_a_set_clock_dated_them() {
         book.time.set(Duration::from_secs(at));
         assert_eq!(cycle(&mut it, &book, &mut gateway, &order("EURUSD", bar)).is_ok(), is_sent, "at {at}");
     }
+}
+
+#[test]
+fn the_rules_are_asked_in_the_order_in_which_their_reasons_are_listed() {
+    let strict = Limits {
+        orders_per_hour_max: 1,
+        loss_pct_per_day_max: 1.0,
+        positions_max: 1,
+        opposite: Opposite::Skip,
+        ..Limits::default()
+    };
+    let book = Book::default();
+    let (first, next) = (order("EURUSD", BAR), order("EURUSD", BAR + 3_600));
+    let full = Positions::Known(vec![position(7, Side::Buy)]);
+    let mut gateway =
+        Gateway { objection: Some(Suppression::Shutdown), positions: Err(Suppression::Positions), ..silent() };
+    gateway.now.monotonic = Duration::from_secs(60);
+    let mut it = desk_with(strict);
+    let mut found = vec![place(&mut it, &book, &mut gateway, &first)];
+    assert!(cycle(&mut desk(), &book, &mut silent(), &first).is_ok());
+    found.push(cycle(&mut it, &book, &mut gateway, &first));
+    found.push(cycle(&mut it, &book, &mut gateway, &next));
+    book.orders.borrow_mut()[0].1 = OrderState::Filled;
+    found.push(cycle(&mut it, &book, &mut gateway, &next));
+    gateway.objection = None;
+    found.push(cycle(&mut it, &book, &mut gateway, &next));
+    it.rules.limits.orders_per_hour_max = 0;
+    found.push(cycle(&mut it, &book, &mut gateway, &next));
+    gateway.equity = Some(1_000.0);
+    found.push(cycle(&mut it, &book, &mut gateway, &next));
+    gateway.positions = Ok(full);
+    found.push(cycle(&mut it, &book, &mut gateway, &next));
+    gateway.positions = Ok(Positions::Untold);
+    found.push(cycle(&mut it, &book, &mut gateway, &next));
+    let reasons: Vec<_> = found.into_iter().filter_map(Result::err).collect();
+    let listed = Suppression::ALL.iter().copied().filter(|reason| reasons.contains(reason));
+    assert_eq!(reasons, listed.collect::<Vec<_>>());
+    assert_eq!((reasons.len(), reasons.last()), (9, Some(&Suppression::StaleDecision)));
+    assert_eq!(gateway.sent, 0);
 }

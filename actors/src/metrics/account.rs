@@ -1,0 +1,94 @@
+//! What the gateway last told of the account, for as long as it may be shown: an old number looks as live as a new one.
+
+use std::time::{Duration, Instant};
+
+/// How long a number is shown after it was told. The gateway is asked when an order is due, so at most once per bar: this
+/// is an hourly bar and a half.
+const SHOWN_FOR: Duration = Duration::from_secs(90 * 60);
+
+/// Equity and open positions, each with when it was told.
+#[derive(Debug, Default)]
+pub(super) struct Account {
+    equity: Option<(f64, Instant)>,
+    positions: Option<(f64, Instant)>,
+}
+
+impl Account {
+    /// The gateway was asked and told this equity, or none.
+    pub fn told_equity(&mut self, equity: Option<f64>, at: Instant) {
+        self.equity = equity.map(|equity| (equity, at));
+    }
+
+    /// The gateway was asked and listed so many positions, or no list that says anything.
+    pub fn told_positions(&mut self, count: Option<usize>, at: Instant) {
+        self.positions = count.map(|count| (count as f64, at));
+    }
+
+    /// An order was filled, or may have been: the list of before is not what is open now.
+    pub fn traded(&mut self) {
+        self.positions = None;
+    }
+
+    /// The gateway is not trusted any more, nor what it told.
+    pub fn forget(&mut self) {
+        *self = Self::default();
+    }
+
+    /// The equity, if it may be shown.
+    pub fn equity(&self, now: Instant) -> Option<f64> {
+        shown(self.equity, now)
+    }
+
+    /// The number of open positions, if it may be shown.
+    pub fn positions(&self, now: Instant) -> Option<f64> {
+        shown(self.positions, now)
+    }
+}
+
+fn shown(told: Option<(f64, Instant)>, now: Instant) -> Option<f64> {
+    told.filter(|(_, at)| now.saturating_duration_since(*at) < SHOWN_FOR).map(|(value, _)| value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(at: Instant) -> Account {
+        let mut account = Account::default();
+        account.told_equity(Some(1_000.5), at);
+        account.told_positions(Some(2), at);
+        account
+    }
+
+    #[test]
+    fn a_number_is_shown_for_its_time_and_not_a_moment_longer() {
+        let at = Instant::now();
+        let account = told(at);
+        let last = at + SHOWN_FOR - Duration::from_nanos(1);
+        assert_eq!((account.equity(at), account.positions(last)), (Some(1_000.5), Some(2.0)));
+        assert_eq!((account.equity(at + SHOWN_FOR), account.positions(at + SHOWN_FOR)), (None, None));
+    }
+
+    #[test]
+    fn nothing_is_shown_that_was_not_told() {
+        let now = Instant::now();
+        let mut account = Account::default();
+        assert_eq!((account.equity(now), account.positions(now)), (None, None));
+        account = told(now);
+        account.told_equity(None, now);
+        assert_eq!((account.equity(now), account.positions(now)), (None, Some(2.0)));
+        account.told_positions(None, now);
+        assert_eq!(account.positions(now), None);
+    }
+
+    #[test]
+    fn a_trade_makes_the_list_old_and_a_lost_gateway_everything() {
+        let now = Instant::now();
+        let mut account = told(now);
+        account.traded();
+        assert_eq!((account.equity(now), account.positions(now)), (Some(1_000.5), None));
+        account = told(now);
+        account.forget();
+        assert_eq!((account.equity(now), account.positions(now)), (None, None));
+    }
+}

@@ -1,0 +1,181 @@
+"""One cause, one page: what a real Alertmanager with our file silences, and what it must never silence."""
+
+import re
+from itertools import count, product
+
+import pytest
+import yaml
+
+from parts.alertmanager import Alertmanager
+from parts.promtool import MONITORING, Rules, name_of
+
+TEXT = (MONITORING / "alertmanager.yml").read_text()
+CONFIG = yaml.safe_load(TEXT)
+ALERTS = {name_of(rule): rule for rule in Rules().rules.values() if "alert" in rule}
+SEVERITY = {name: rule["labels"]["severity"] for name, rule in ALERTS.items()}
+CONSEQUENCES = ["NotReady", "CyclesFailing", "FailureBudgetFast", "FailureBudgetSlow", "SymbolsFailing"]
+NO_DECISION = [*CONSEQUENCES, "NoPredictions"]
+NO_BAR = [*NO_DECISION, "FetchesFailing", "AllBarsStale", "BarsStaleMany", "BarsStale", "SymbolFailing/stage=fetch"]
+NO_ORDER = ["JournalBacklog", "SymbolFailing/stage=send"]
+# Alerts that fire at once, by names without `Sentinel` and with what labels they have besides: those that are told, and
+# those that are silenced.
+CASES = {
+    "nothing can be seen": (["Down"], ["ScrapesFailing", "MarketAway/endpoint=eodhd", "NotReady", "Halted", "Aftermath"]),
+    "the key of the market": (
+        ["CredentialsRefused/endpoint=eodhd"],
+        ["MarketAway/endpoint=eodhd", "RequestsRefused/endpoint=eodhd", "BreakerOpen/endpoint=eodhd", *NO_BAR],
+    ),
+    "the key of the model": (
+        ["CredentialsRefused/endpoint=hub"],
+        ["ModelAway/endpoint=hub", "BreakerOpen/endpoint=hub", "PredictionsFailing", *NO_DECISION],
+    ),
+    "the market": (["MarketAway/endpoint=eodhd"], ["BreakerOpen/endpoint=eodhd", *NO_BAR]),
+    "the model": (
+        ["ModelAway/endpoint=hub"],
+        ["BreakerOpen/endpoint=hub", "PredictionsFailing", "SymbolFailing/stage=predict", *NO_DECISION],
+    ),
+    "the gateway": (
+        ["GatewayAway/endpoint=gateway"],
+        ["BreakerOpen/endpoint=gateway", "GatewaySendFailures", "OrdersHeldBack/reason=handshake", *NO_ORDER, *CONSEQUENCES],
+    ),
+    "the journal": (
+        ["JournalAway"],
+        ["JournalFailing", "OrdersHeldBack/reason=journal", "EventsDropped/actor=journal", *NO_ORDER, *CONSEQUENCES],
+    ),
+    "an actor": (["ActorDown"], ["CyclesStalled", "ActorRestarts", *NO_DECISION]),
+    "a crash loop": (["CrashLoop"], ["CyclesStalled", "Restarts", "ScrapesFailing", "NotReady", "NoPredictions"]),
+    "a daemon that hangs": (["CyclesStalled"], ["NotReady", "NoPredictions", "TicksMissed", "BarsStaleMany"]),
+    "the kill switch": (["Halted", "OrdersHeldBack/reason=loss_limit"], ["OrdersHeldBack/reason=halted"]),
+    "all bars": (["AllBarsStale"], ["BarsStaleMany", "BarsStale"]),
+    "a symbol": (
+        ["SymbolFailing/symbol=EURUSD", "BarsStale/symbol=GBPUSD"],
+        ["BarsStale/symbol=EURUSD"],
+    ),
+    "many symbols": (["SymbolsFailing"], ["SymbolFailing/stage=fetch"]),
+    "all orders": (["AllOrdersRejected"], ["OrdersRejected"]),
+    "most fetches": (["FetchesFailing"], ["CyclesFailing", "FailureBudgetFast", "FailureBudgetSlow"]),
+    "a budget": (["FailureBudgetFast"], ["FailureBudgetSlow", "CyclesFailing"]),
+    # Two at once are both told, and so is what neither of them explains.
+    "market and model": (["MarketAway/endpoint=eodhd", "ModelAway/endpoint=hub"], NO_BAR),
+    "market key and model": (["CredentialsRefused/endpoint=eodhd", "ModelAway/endpoint=hub"], NO_BAR),
+    "market and gateway": (["MarketAway/endpoint=eodhd", "GatewayAway/endpoint=gateway"], [*NO_BAR, *NO_ORDER]),
+    "journal and gateway": (["JournalAway", "GatewayAway/endpoint=gateway"], [*NO_ORDER, *CONSEQUENCES]),
+    "the model and a symbol": (["ModelAway/endpoint=hub", "SymbolFailing/stage=fetch"], ["SymbolFailing/stage=predict"]),
+    "the market and refused orders": (["MarketAway/endpoint=eodhd", "OrdersRejected", "BreakerOpen/endpoint=hub"], NO_BAR),
+    "an order in doubt and all that can be": (
+        ["OrdersUnresolved", "GatewayAway/endpoint=gateway", "JournalAway", "Halted"],
+        ["GatewaySendFailures", "NotReady"],
+    ),
+    "an order in doubt and nothing to be seen": (["OrdersUnresolved", "Down"], ["GatewayAway/endpoint=gateway", "NotReady"]),
+    # The cause is over, and is still counted.
+    "the aftermath": (
+        ["Aftermath", "NotReady", "NoPredictions", "OrdersHeldBack/reason=failures", "OrdersRejected"],
+        ["CyclesFailing", "FailureBudgetSlow", "FetchesFailing", "SymbolFailing/stage=fetch", "BreakerOpen/endpoint=hub"],
+    ),
+    "the aftermath and the next": (["Aftermath", "ModelAway/endpoint=hub"], ["NotReady", "CyclesFailing"]),
+}
+instances = count()
+
+
+@pytest.fixture(scope="module")
+def alertmanager(tmp_path_factory):
+    """With our file as it is; the bridge is not there."""
+    alertmanager = Alertmanager(MONITORING / "alertmanager.yml", tmp_path_factory.mktemp("alertmanager"))
+    yield alertmanager
+    alertmanager.close()
+
+
+def labels(said: str, instance: str) -> dict[str, str]:
+    """`Name/label=value` as labels, with those that every target has."""
+    name, *more = said.split("/")
+    found = {"alertname": f"Sentinel{name}", "severity": SEVERITY[f"Sentinel{name}"]}
+    found |= {"job": "sentinel-metrics", "instance": instance, "node": instance}
+    return found | dict(one.split("=") for one in more)
+
+
+def states(alertmanager: Alertmanager, alerts: list[str], instance: str) -> dict[str, str]:
+    """What Alertmanager thinks of alerts that fire at once."""
+    given = {said: labels(said, instance) for said in alerts}
+    assert len(given) == len(alerts)
+    alertmanager.add_all(list(given.values()))
+    known = {frozenset(one["labels"].items()): one["status"]["state"] for one in alertmanager.alerts()}
+    return {said: known[frozenset(own.items())] for said, own in given.items()}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_follows_from_a_cause_is_silenced_and_nothing_else(alertmanager, case):
+    told, silenced = CASES[case]
+    wanted = {said: "active" for said in told} | {said: "suppressed" for said in silenced}
+    assert states(alertmanager, told + silenced, f"inf-{next(instances)}") == wanted
+
+
+def test_another_instance_or_node_is_not_silenced(alertmanager):
+    """Two nodes may have the same name of an instance."""
+    for key in ("instance", "node"):
+        cause = labels("Down", f"inf-{next(instances)}")
+        other = labels("NotReady", cause["instance"]) | {key: "another"}
+        alertmanager.add_all([cause, other])
+        [found] = [one for one in alertmanager.alerts() if one["labels"] == other]
+        assert found["status"]["state"] == "active"
+
+
+def test_when_everything_fires_at_once_orders_in_doubt_and_hub_are_told(alertmanager):
+    instance = f"inf-{next(instances)}"
+    every = [name.removeprefix("Sentinel") for name in ALERTS if not name.startswith("SentinelHub")]
+    found = states(alertmanager, every, instance)
+    told = {said for said, state in found.items() if state == "active"}
+    assert told == {"Watchdog", "OrdersUnresolved", "Down", "TargetMissing", "FamiliesMissing"}
+    hub = [{"alertname": name, "severity": "warning"} for name in ALERTS if name.startswith("SentinelHub")]
+    alertmanager.add_all([{"alertname": "SentinelTargetMissing", "severity": "critical"}, *hub])
+    assert len(hub) == 4
+    state = {one["labels"]["alertname"]: one["status"]["state"] for one in alertmanager.alerts()}
+    assert {state[one["alertname"]] for one in hub} == {"active"}
+
+
+def on_side(rule: dict, side: str) -> set[str]:
+    """The alerts that are on a side of a rule."""
+    found = set(ALERTS)
+    for matcher in rule[f"{side}_matchers"]:
+        label, operator, value = re.fullmatch(r'(\w+) (=~|!~|=) "?([^"]*)"?', matcher).groups()
+        if label == "alertname":
+            found = {name for name in found if bool(re.fullmatch(value, name)) == (operator != "!~")}
+            assert operator == "!~" or all(re.fullmatch(r"Sentinel\.\+|.*", name) for name in value.split("|"))
+    return found
+
+
+EDGES = {
+    (cause, told)
+    for rule in CONFIG["inhibit_rules"]
+    for cause, told in product(on_side(rule, "source"), on_side(rule, "target"))
+}
+
+
+def test_every_name_in_the_file_is_one_of_an_alert():
+    names = set(re.findall(r"Sentinel[A-Z]\w+", TEXT)) - {"SentinelHub"}
+    assert names - set(ALERTS) == set()
+
+
+def test_the_aftermath_holds_back_what_outlasts_its_cause():
+    """alerts_test.yml proves that its list, with the orders that were held back, is long enough."""
+    [targets] = re.findall(r"alertname = SentinelAftermath'\]\n    target_matchers: \['alertname =~ \"(.+)\"'\]", TEXT)
+    assert f"SentinelOrdersHeldBack|{targets}\"" in (MONITORING / "alerts_test.yml").read_text()
+
+
+def test_nothing_silences_what_silences_it():
+    """Neither directly nor by way of others."""
+    reached = {name: {told for cause, told in EDGES if cause == name} for name in ALERTS}
+    for _ in ALERTS:
+        reached = {name: own.union(*(reached[other] for other in own)) for name, own in reached.items()}
+    assert [name for name in ALERTS if name in reached[name]] == []
+
+
+def test_a_warning_never_silences_a_page():
+    assert [edge for edge in EDGES if SEVERITY[edge[1]] == "critical" and SEVERITY[edge[0]] != "critical"] == []
+
+
+def test_the_title_of_a_message_is_a_cause():
+    """Whatever silences something is before the others, and an order in doubt before all."""
+    template = (MONITORING / "dingtalk/sentinel.tmpl").read_text()
+    [first, causes] = re.findall(r"eq \.Labels\.alertname ((?:\"\w+\" ?)+)", template)
+    assert first == '"SentinelOrdersUnresolved"'
+    assert set(re.findall(r"\w+", causes)) == {cause for cause, _ in EDGES} - {"SentinelAftermath"}

@@ -1,0 +1,72 @@
+"""RUNBOOK.md: an entry for every alert and none besides, each with its parts, and links that lead somewhere."""
+
+import re
+import subprocess
+
+import pytest
+import yaml
+
+from parts.promtool import MONITORING, Rules, name_of
+
+TEXT = (MONITORING / "RUNBOOK.md").read_text()
+ALERTS = {name_of(rule): rule for rule in Rules().rules.values() if "alert" in rule}
+ENTRIES = dict(re.findall(r"^### (\S+)\n(.*?)(?=^##|\Z)", TEXT, flags=re.MULTILINE | re.DOTALL))
+PARTS = ["Means", "Look at", "Do", "Ends"]
+COMMAND = re.compile(
+    r"sentinel (?:verify \w+|orders (?:--unresolved|resolve|closed|show)|orders|explain|check|resume|halt|--version)"
+)
+
+
+def anchors() -> list[str]:
+    """Where a link of Markdown can lead to: headings in lower case, without punctuation, with hyphens."""
+    headings = re.findall(r"^#+ (.+)$", TEXT, flags=re.MULTILINE)
+    return [re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings]
+
+
+def test_every_alert_has_an_entry_and_every_entry_an_alert():
+    assert len(ENTRIES) == TEXT.count("\n### ")
+    assert set(ENTRIES) == set(ALERTS)
+
+
+@pytest.mark.parametrize("name", sorted(ENTRIES))
+def test_an_entry_says_what_it_means_what_to_look_at_what_to_do_and_when_it_ends(name):
+    entry = ENTRIES[name].strip()
+    parts = re.findall(r"^- \*\*([\w ]+):\*\* (\S.{8,})", entry, flags=re.MULTILINE)
+    assert [part for part, _ in parts] == PARTS
+    assert entry.startswith("- **Means:**")
+
+
+@pytest.mark.parametrize("name", sorted(ALERTS))
+def test_an_alert_points_at_its_entry_which_has_its_commands(name):
+    annotations = ALERTS[name]["annotations"]
+    # One base for all, relative to alerts.yml until HUB's owner has an address for it.
+    assert annotations["runbook_url"] == f"RUNBOOK.md#{name.lower()}"
+    wanted = set(COMMAND.findall(annotations["runbook"]))
+    assert wanted - set(COMMAND.findall(ENTRIES[name])) == set()
+
+
+def test_the_readme_makes_links_of_it():
+    """By the very command that is there."""
+    readme = (MONITORING.parents[1] / "README.md").read_text()
+    [program] = re.findall(r"^sed -i '(s\|runbook_url.*)' /etc/prometheus/sentinel-alerts.yml$", readme, flags=re.MULTILINE)
+    done = subprocess.run(["sed", program, MONITORING / "alerts.yml"], capture_output=True, text=True, check=True)
+    groups = yaml.safe_load(done.stdout)["groups"]
+    urls = [rule["annotations"].pop("runbook_url") for group in groups for rule in group["rules"] if "alert" in rule]
+    base = "https://git.example/sentinel/config/monitoring/RUNBOOK.md#"
+    assert urls == [base + name.lower() for name in ALERTS]
+
+
+def test_every_link_leads_somewhere():
+    links = re.findall(r"\]\(([^)]+)\)", TEXT)
+    assert len(links) > 5
+    known = anchors()
+    assert len(known) == len(set(known)), "an anchor that two headings have leads to the first"
+    for link in links:
+        path, _, anchor = link.partition("#")
+        assert not path or (MONITORING / path).is_file(), link
+        assert not anchor or (not path and anchor in known), link
+
+
+def test_it_has_the_rule_of_severity_in_the_words_of_the_rules():
+    [rule] = re.findall(r"^# Critical is:? \"?(.+?fate unknown)", (MONITORING / "alerts.yml").read_text(), flags=re.MULTILINE)
+    assert f'**Critical** is "{rule}"' in " ".join(TEXT.split())
