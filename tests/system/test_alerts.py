@@ -36,11 +36,7 @@ CRITICAL = {
     "SentinelOrdersUnresolved": FATE_UNKNOWN,
 }
 # Mutants that are no change, and why.
-GUARDED = "what says that it is Sentinel ends earlier"
 EQUIVALENT = {
-    ("SentinelMemoryHigh", "[5m] (1) as [900s]"): GUARDED,
-    ("SentinelFilesRunningOut", "[5m] (1) as [900s]"): GUARDED,
-    ("SentinelFilesRunningOut", "[5m] (2) as [900s]"): GUARDED,
     ("SentinelDeadmanFailing", "outcome (1) dropped"): "what arrived is what the other side looks for",
     ("SentinelWatchdog", "keep_firing_for added"): "it never ends",
     ("SentinelAftermath", "max_over_time (1) as min_over_time"): "of ALERTS only whether there is a sample counts",
