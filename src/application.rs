@@ -21,7 +21,7 @@ use sentinel_actors::{
     metrics::{self, MetricsActor},
     scheduler::{Drain, Notice, Scheduler, SchedulerConfig},
 };
-use std::{cell::RefCell, net::SocketAddr, rc::Rc, sync::Arc, time::Duration};
+use std::{cell::RefCell, net::SocketAddr, path::Path, rc::Rc, sync::Arc, time::Duration};
 use tokio::{
     sync::mpsc::{UnboundedReceiver, unbounded_channel},
     task::JoinHandle,
@@ -115,14 +115,14 @@ struct Serving {
 }
 
 impl Application {
-    /// Starts every actor and the HTTP side; the first cycle begins at once.
+    /// Starts every actor and the HTTP side; the first cycle begins at once. `file` is where the settings were read, for the log.
     ///
     /// A taken port is no error: the daemon trades on and keeps trying.
     ///
     /// # Errors
     /// When another daemon runs on the journal, or it is no journal; and when an actor cannot be built, which no network
     /// condition can cause.
-    pub fn start(settings: &Settings, plan: Plan) -> anyhow::Result<Self> {
+    pub fn start(settings: &Settings, plan: Plan, file: Option<&Path>) -> anyhow::Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let inflight = Inflight::default();
         let breakers = Breakers::new(settings.breaker_policy());
@@ -132,7 +132,7 @@ impl Application {
         let identity = stages::identity(settings);
         let opened = Opened::at(&settings.journal.path, &identity, clock.now())?;
         // Before any cycle, so that the first lines of a log say what the rest is about.
-        start_lines::say_settings(settings);
+        start_lines::say_settings(settings, file, plan.once);
         start_lines::say_unresolved(&opened.unresolved(), &settings.journal.path);
         // Weeks of hourly bars: a restart goes on with them.
         let known = opened.confidences(&identity.model, &symbols);
@@ -171,6 +171,8 @@ impl Application {
         };
         let Started { stages, mut pings, pay_off } = stages::start(settings, &shared);
         let (notify, notices) = unbounded_channel();
+        // `--once` ends with its cycle, and waits for no ping.
+        let deadman = stages::start_deadman(settings, &metrics).filter(|_| !plan.once);
         let scheduler = Scheduler::new(SchedulerConfig {
             schedule: plan.schedule,
             cycles_max: plan.cycles_max,
@@ -180,6 +182,7 @@ impl Application {
             clock,
             shutdown: shutdown.clone(),
             notices: notify,
+            deadman,
         })
         .start();
         pings.push((ActorName::Scheduler, scheduler.clone().recipient()));

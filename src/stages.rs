@@ -1,11 +1,11 @@
-//! Builds the four stage actors of a cycle from the settings. They share the thread that calls `start`; the Journal,
-//! which waits for the disk, has one of its own.
+//! Builds the four stage actors of a cycle from the settings. They share the thread that calls `start`; the Journal, which
+//! waits for the disk, has one of its own, and so has the Deadman, which waits for somebody outside.
 
 use crate::settings::{
     ClockSource, GatewaySettings, ModelSettings, NewJournal, OnGapSetting, PollSetting, Settings, TabularSetting,
     TimeColumnsSetting,
 };
-use actix::{Addr, Recipient, Supervisor};
+use actix::{Actor, Addr, Arbiter, Recipient, Supervisor};
 use sentinel_actors::{
     adapters::{
         breakers::Breakers,
@@ -15,11 +15,12 @@ use sentinel_actors::{
         mlflow::Tabular,
     },
     cycle::Stages,
+    deadman::{self, Deadman},
     domain::{clock::Clock, desk::Rules, features::TimeColumns, guard::KillSwitch},
     feature_builder::{self, FeatureBuilder},
     fetcher::{self, Fetcher, MarketClock, OnGap, Poll},
     journal::{self, Journal},
-    messages::{ActorName, PayOff, Ping, Telemetry},
+    messages::{ActorName, CycleWentWell, PayOff, Ping, Telemetry},
     predictor::{self, Predictor},
     signal_sender::{self, JournalLedger, SignalSender},
 };
@@ -91,6 +92,17 @@ pub fn start(settings: &Settings, shared: &Shared) -> Started {
         metrics: shared.metrics.clone(),
     };
     Started { stages, pings, pay_off }
+}
+
+/// Starts the Deadman, if it has something to ask. Its thread is left to itself at the end: nobody waits for a ping.
+pub fn start_deadman(settings: &Settings, metrics: &Telemetry) -> Option<Recipient<CycleWentWell>> {
+    let config = deadman::Config {
+        source: settings.deadman.source()?,
+        every: Duration::from_secs(settings.deadman.every_s),
+        deadline: Duration::from_millis(settings.deadman.deadline_ms),
+        metrics: metrics.clone(),
+    };
+    Some(Deadman::start_in_arbiter(&Arbiter::new().handle(), |_| Deadman::new(config)).recipient())
 }
 
 fn fetcher_config(settings: &Settings, shared: &Shared) -> fetcher::Config {

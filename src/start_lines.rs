@@ -8,7 +8,7 @@ use std::{collections::BTreeSet, path::Path};
 const NAMED_MAX: usize = 10;
 
 /// Says how the daemon trades. The first word is the one that matters.
-pub fn say_settings(settings: &Settings) {
+pub fn say_settings(settings: &Settings, file: Option<&Path>, once: bool) {
     let gateway = &settings.gateway;
     let mode = if settings.trading.live { "LIVE: orders leave" } else { "DRY RUN: no order leaves" };
     tracing::info!(
@@ -22,6 +22,8 @@ pub fn say_settings(settings: &Settings) {
         hub = settings.model.base_url(),
         gtw = %authority(&gateway.host, gateway.port),
         dialect = gateway.dialect.map_or("-", |dialect| dialect.as_str()),
+        settings = %file.map_or_else(|| "built-in".to_owned(), absolute),
+        deadman = if settings.deadman.source().is_some() && !once { "on" } else { "off" },
         "{mode}"
     );
     say_remarks(&settings.remarks);

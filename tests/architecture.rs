@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-const STAGES: [&str; 6] = ["fetcher", "feature_builder", "predictor", "signal_sender", "journal", "metrics"];
+const STAGES: [&str; 7] = ["fetcher", "feature_builder", "predictor", "signal_sender", "journal", "metrics", "deadman"];
 const DOMAIN_CRATES: [&str; 9] =
     ["std", "core", "serde", "thiserror", "uuid", "chrono", "chrono_tz", "croner", "crate"];
 

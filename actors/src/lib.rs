@@ -10,6 +10,7 @@
 //! - [`signal_sender`] - orders
 //! - [`journal`] - what was decided and ordered, on disk
 //! - [`metrics`] - what happened
+//! - [`deadman`] - a sign of life after a good cycle, for a service outside
 //! - [`domain`] - what all of them compute with: pure
 //! - [`adapters`] - the outside, one system each
 
@@ -17,6 +18,7 @@ pub mod adapters;
 pub mod cycle;
 mod cycle_log;
 mod cycle_record;
+pub mod deadman;
 pub mod domain;
 pub mod feature_builder;
 pub mod fetcher;

@@ -24,7 +24,7 @@ use crate::domain::{
 };
 use actix::{Message, dev::MessageResponse};
 use bytes::Bytes;
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 pub use crate::domain::health::{ActorName, DropReason};
 
@@ -194,6 +194,14 @@ pub struct RecordDecisions {
     pub cycle_id: CycleId,
     /// One per configured symbol, in the order of configuration.
     pub decisions: Vec<DecisionRecord>,
+}
+
+/// Scheduler -> Deadman: a cycle ended, and it did not fail; some symbols may have, and the market may be closed.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub struct CycleWentWell {
+    /// When it was due, since the unix epoch.
+    pub due: Duration,
 }
 
 /// Application -> Journal, at shutdown: answered when all before it is on disk and the file is closed and unlocked.

@@ -8,9 +8,9 @@ use crate::{
         clock::{Clock, StepDetector},
         schedule::Schedule,
     },
-    messages::{ActorName, CycleId, DropReason, Event, Ping},
+    messages::{ActorName, CycleId, CycleWentWell, DropReason, Event, Ping},
 };
-use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseFuture, WrapFuture};
+use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, Recipient, ResponseFuture, WrapFuture};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::{mpsc::UnboundedSender, watch};
 use tokio_util::sync::CancellationToken;
@@ -36,6 +36,8 @@ pub struct SchedulerConfig {
     pub shutdown: CancellationToken,
     /// Where the Application hears of what it has to act on.
     pub notices: UnboundedSender<Notice>,
+    /// Who hears of good cycles, if somebody outside waits for a sign of life.
+    pub deadman: Option<Recipient<CycleWentWell>>,
 }
 
 /// Scheduler -> Application.
@@ -174,7 +176,15 @@ impl Scheduler {
         ctx.spawn(cycle.into_actor(self).map(move |end, act, ctx| {
             let end = end.unwrap_or(CycleEnd::Failed);
             act.finish_cycle(cycle_id, end, started.elapsed(), ctx);
+            act.show_life(due, end);
         }));
+    }
+
+    fn show_life(&self, due: Duration, end: CycleEnd) {
+        if let (Some(deadman), CycleEnd::Completed | CycleEnd::Degraded) = (&self.config.deadman, end) {
+            // Not taken by one that has no time or is gone: a ping that is missing is what the other side waits for.
+            let _ = deadman.try_send(CycleWentWell { due });
+        }
     }
 
     fn finish_cycle(&mut self, cycle_id: CycleId, end: CycleEnd, duration: Duration, ctx: &mut Context<Self>) {

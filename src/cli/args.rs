@@ -1,13 +1,14 @@
 //! The flags that are settings, and the keys they set.
 
+use super::beside::{self, environment};
 use crate::settings::Sources;
 use clap::{Args, ValueEnum};
-use std::{collections::HashMap, path::PathBuf};
+use std::path::PathBuf;
 
 /// Flags of every command that loads settings. They beat the environment, which beats --config.
 #[derive(Debug, Default, Args)]
 pub struct SettingsArgs {
-    /// Settings file (TOML) over the built-in defaults
+    /// Settings file (TOML) over the built-in defaults [env SENTINEL_CONFIG] [default: /etc/sentinel/production.toml, if there]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Port of /metrics and /health [env METRICS_PORT] [default 8000]
@@ -91,19 +92,25 @@ enum Clock {
 }
 
 impl SettingsArgs {
-    /// The layers of this run: these flags over the process's environment over the file.
+    /// The layers of a daemon: these flags over the process's environment over the file.
     pub fn sources(&self) -> Sources {
-        Sources {
-            file: self.config.clone(),
-            // Names that are not text cannot be ours; a value that is not keeps a mark by which it is refused.
-            environment: std::env::vars_os()
-                .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())))
-                .collect::<HashMap<_, _>>(),
-            flags: self.flags(),
-            symbols: (!self.symbol.is_empty()).then(|| {
-                self.symbol.iter().map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect()
-            }),
-        }
+        self.over(Sources::of_daemon(self.config.as_deref(), environment()))
+    }
+
+    /// The layers of a command beside a daemon: the same over what the daemon was told.
+    pub fn beside(&self) -> Sources {
+        self.over(beside::sources(self.config.as_deref()))
+    }
+
+    /// The layers of the daemon's last start, even if that one was refused.
+    pub fn of_last_start(&self) -> Sources {
+        self.over(beside::sources_of_last_start(self.config.as_deref()))
+    }
+
+    fn over(&self, sources: Sources) -> Sources {
+        let symbols = (!self.symbol.is_empty())
+            .then(|| self.symbol.iter().map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect());
+        Sources { flags: self.flags(), symbols, ..sources }
     }
 
     fn flags(&self) -> Vec<(&'static str, String)> {

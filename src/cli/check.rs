@@ -1,7 +1,7 @@
 //! `sentinel check`: would `sentinel run` start with these settings, and which are they?
 
 use super::{args::SettingsArgs, fail, refuse};
-use crate::settings::{Remarks, Settings, Sources};
+use crate::settings::{DeadmanSettings, Remarks, Settings, Sources};
 use anyhow::Context;
 use sentinel_actors::adapters::gateway::curve;
 use std::{
@@ -14,7 +14,7 @@ use std::{
 };
 
 pub(super) fn main(args: &SettingsArgs) -> ExitCode {
-    let sources = args.sources();
+    let sources = args.of_last_start();
     let settings = match Settings::load(&sources) {
         Ok(settings) => settings,
         Err(error) => return refuse(&error),
@@ -22,19 +22,41 @@ pub(super) fn main(args: &SettingsArgs) -> ExitCode {
     let printed = settings.to_toml().and_then(|text| Ok((text, settings.hash()?)));
     match printed.context("the settings have no TOML form") {
         Ok((text, hash)) => {
-            let text = format!(
-                "# These settings are valid; `sentinel run` starts with them.\n# sentinel_config_hash {hash}\n{}{}{}{}\n{text}",
+            let parts = [
+                files(&sources),
                 line(&settings),
                 derived(&settings),
+                deadman(&settings.deadman),
                 token(&settings, &sources),
-                remarks(&settings.remarks)
-            );
+                remarks(&settings.remarks),
+            ];
+            let head = "# These settings are valid; `sentinel run` starts with them.";
+            let text = format!("{head}\n# sentinel_config_hash {hash}\n{}\n{text}", parts.concat());
             // Whoever closes the pipe has read enough.
             let _ = writeln!(io::stdout(), "{text}");
             ExitCode::SUCCESS
         }
         Err(error) => fail(&error),
     }
+}
+
+/// Where they come from, variables and flags of this call aside.
+fn files(sources: &Sources) -> String {
+    let mut text = match &sources.file {
+        Some(file) => format!("# The settings file: {}\n", file.display()),
+        None => "# No settings file: the built-in settings.\n".to_owned(),
+    };
+    if let Some(told) = &sources.told {
+        let (keys, path) = (told.keys().join(", "), told.path().display());
+        text += &format!("# By flags and variables of the daemon's last start, as {path} has them: {keys}\n");
+        for key in told.refused() {
+            text += &format!(
+                "# Warning: the daemon was told {key} by a flag or a variable, and this user does not follow where the daemon's \
+                 user points: say it in the settings file.\n"
+            );
+        }
+    }
+    text
 }
 
 /// How orders travel, and how they could, as comments: what is printed has to stay TOML.
@@ -82,6 +104,21 @@ fn derived(settings: &Settings) -> String {
             write!(text, "\n# {}: ticker {}, at the gateway {}.", symbol.name, symbol.ticker(), symbol.gateway_name());
     }
     text
+}
+
+/// Whether somebody outside is shown a sign of life, and where it can be seen that it arrives.
+fn deadman(deadman: &DeadmanSettings) -> String {
+    let Some(source) = deadman.source() else {
+        return "\n# The dead-man ping is off: deadman.url is not set, so nobody outside notices when everything here is dead.".into();
+    };
+    let every_s = deadman.every_s;
+    let file = exposed(deadman.url_file.as_deref(), "deadman.url_file");
+    let https = source.read().is_ok_and(|url| url.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https:")));
+    let line = if https { "over TLS" } else { "in the open" };
+    format!(
+        "\n# The dead-man ping is on, {line}: after a good cycle, at most every {every_s} s; the first cycle tries it, and \
+         sentinel_deadman_pings_total says how it went.{file}"
+    )
 }
 
 /// What protects /metrics and /health, if anything does.

@@ -121,7 +121,7 @@ async fn run(args: &Args) -> anyhow::Result<Ended> {
     println!("Sentinel demo: the first {} recorded bars run without a pause ...", first_bars(args));
     let greeting = Greeting::new(args, &settings, &journal, servers, accuracy);
     let began = Instant::now();
-    let mut application = Application::start(&settings, plan)?;
+    let mut application = Application::start(&settings, plan, None)?;
     application.when_caught_up(move |address| {
         greeting.say(began.elapsed(), address);
         actix_rt::spawn(async move {

@@ -1,7 +1,7 @@
 //! `sentinel halt` and `sentinel resume`: make and remove the kill switch's file, and say what state that left. To
 //! resume also means that failed orders in a row are counted afresh.
 
-use super::{fail, journal, refuse};
+use super::{beside, fail, journal, refuse};
 use crate::settings::{Problem, Settings, SettingsError, Sources};
 use anyhow::Context;
 use sentinel_actors::{
@@ -119,9 +119,7 @@ fn switch(
 /// The settings as they are: a halt must not wait for a token to be found.
 fn settings(args: &Args) -> Result<Settings, SettingsError> {
     let flags = args.halt_file.iter().map(|path| ("guards.halt_file", path.clone())).collect();
-    let sources =
-        Sources { file: args.config.clone(), environment: journal::environment(), flags, ..Sources::default() };
-    Settings::load_unchecked(&sources)
+    Settings::load_unchecked(&Sources { flags, ..beside::sources(args.config.as_deref()) })
 }
 
 /// The kill switch's file, if there is one.

@@ -4,8 +4,8 @@
 //! orchestrator acts on. What is wrong with EODHD, HUB or GTW is in /health and in the alerts; a new start would mend none
 //! of it.
 
-use super::{fail, refuse};
-use crate::settings::{MetricsSettings, Settings, Sources};
+use super::{beside, fail, refuse};
+use crate::settings::{MetricsSettings, Settings};
 use anyhow::{Context as _, bail};
 use awc::http::Uri;
 use rustls::{
@@ -47,21 +47,14 @@ pub(super) struct Args {
 }
 
 pub(super) fn main(args: &Args) -> ExitCode {
-    let sources = Sources {
-        file: args.config.clone(),
-        environment: std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .collect(),
-        ..Sources::default()
-    };
     // Neither a token nor anything else that only a daemon needs is asked for.
-    let settings = match Settings::load_unchecked(&sources) {
+    let settings = match Settings::load_unchecked(&beside::sources(args.config.as_deref())) {
         Ok(settings) => settings,
         Err(error) => return refuse(&error),
     };
     let url = match &args.url {
         Some(url) => url.trim_end_matches('/').to_owned(),
-        None if settings.metrics.enabled => format!("http://{}", address(&settings.metrics)),
+        None if settings.metrics.enabled => format!("http://{}", beside::address(&settings.metrics)),
         None => return fail(&anyhow::anyhow!("metrics.enabled is false: there is no port to ask at")),
     };
     if url.contains('@') {
@@ -88,18 +81,6 @@ fn identity(args: &Args, metrics: &MetricsSettings) -> Result<Option<Identity>, 
     let said = args.cert.as_ref().zip(args.key.as_ref());
     let files = said.or(metrics.client_cert_file.as_ref().zip(metrics.client_key_file.as_ref()));
     files.map(|(cert, key)| Identity::read(cert, key)).transpose()
-}
-
-/// Where a daemon that binds there is reached from its own machine.
-fn address(metrics: &MetricsSettings) -> String {
-    let host = metrics.bind.trim_matches(['[', ']']);
-    let host = match host.parse::<IpAddr>() {
-        Ok(IpAddr::V4(ip)) if ip.is_unspecified() => "127.0.0.1".to_owned(),
-        Ok(IpAddr::V6(ip)) if ip.is_unspecified() => "[::1]".to_owned(),
-        Ok(IpAddr::V6(ip)) => format!("[{ip}]"),
-        _ => host.to_owned(),
-    };
-    format!("{host}:{}", metrics.port)
 }
 
 /// What a healthy daemon says; one deadline over everything.
@@ -194,26 +175,5 @@ impl ServerCertVerifier for AnyCertificate {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.0.signature_verification_algorithms.supported_schemes()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_daemon_on_every_address_is_asked_on_loopback() {
-        let sources = Sources { flags: vec![("metrics.port", "8123".into())], ..Sources::default() };
-        let mut metrics = Settings::load_unchecked(&sources).unwrap().metrics;
-        for (bind, wanted) in [
-            ("0.0.0.0", "127.0.0.1:8123"),
-            ("::", "[::1]:8123"),
-            ("[::1]", "[::1]:8123"),
-            ("10.0.0.7", "10.0.0.7:8123"),
-            ("inf", "inf:8123"),
-        ] {
-            metrics.bind = bind.into();
-            assert_eq!(address(&metrics), wanted);
-        }
     }
 }

@@ -1,11 +1,11 @@
 //! What the commands that use the journal beside a daemon share: where it is, who asks, and how times are shown.
 
-use crate::settings::{Settings, SettingsError, Sources};
+use super::beside;
+use crate::settings::{Settings, SettingsError};
 use anyhow::{Context, anyhow, bail};
 use chrono::{DateTime, SecondsFormat, Utc};
 use sentinel_actors::adapters::journal::{OpenError, Store};
 use std::{
-    collections::HashMap,
     io::{ErrorKind, Write, stdout},
     path::{Path, PathBuf},
 };
@@ -14,17 +14,8 @@ use std::{
 pub(super) fn path(flag: Option<&PathBuf>, config: Option<&PathBuf>) -> Result<PathBuf, SettingsError> {
     match flag {
         Some(path) => Ok(path.clone()),
-        None => {
-            Settings::journal_path(&Sources { file: config.cloned(), environment: environment(), ..Sources::default() })
-        }
+        None => Settings::journal_path(&beside::sources(config.map(PathBuf::as_path))),
     }
-}
-
-/// The process's environment; variables that are not text cannot be ours.
-pub(super) fn environment() -> HashMap<String, String> {
-    std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .collect()
 }
 
 /// Opens it to settle something in it, which not everybody who may read it can.

@@ -1,6 +1,7 @@
 //! The command line: what can be asked of the binary, and what each answer exits with.
 
 mod args;
+mod beside;
 mod check;
 mod demo;
 mod explain;
@@ -23,8 +24,9 @@ const EXIT_USAGE: u8 = 64;
 
 /// Sentinel: every minute bars, features, the model's odds, and an order when they are good enough.
 ///
-/// Without a command it runs the daemon. Settings come from flags, then the environment
-/// (SENTINEL__SECTION__KEY), then --config FILE, then the built-in config/base.toml.
+/// Without a command it runs the daemon. Settings come from flags, then the environment (SENTINEL__SECTION__KEY), then
+/// the settings file (--config, else SENTINEL_CONFIG, else /etc/sentinel/production.toml if it is there), then the built-in
+/// config/base.toml. Commands beside a service also know the flags and variables that it was started with.
 #[derive(Debug, Parser)]
 #[command(name = "sentinel", version, args_conflicts_with_subcommands = true)]
 pub struct Cli {

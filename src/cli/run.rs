@@ -3,7 +3,7 @@
 use super::{args::SettingsArgs, fail, machine, refuse};
 use crate::{
     application::{Application, Ended, Plan},
-    settings::Settings,
+    settings::{Settings, Told},
     signals, telemetry,
 };
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
@@ -20,9 +20,17 @@ pub(super) struct Args {
 
 pub(super) fn main(args: &Args) -> ExitCode {
     let is_private = keep_to_ourselves();
-    let settings = match Settings::load(&args.settings.sources()) {
+    let sources = args.settings.sources();
+    let settings = match Settings::load(&sources) {
         Ok(settings) => settings,
-        Err(error) => return refuse(&error),
+        Err(error) => {
+            if is_service()
+                && let Err(error) = Told::of(&sources, None).write(&sources.environment, true)
+            {
+                eprintln!("sentinel: `sentinel check` will not know this start's flags and variables: {error}");
+            }
+            return refuse(&error);
+        }
     };
     telemetry::init(&settings.log);
     if let Err(error) = is_private {
@@ -40,9 +48,19 @@ pub(super) fn main(args: &Args) -> ExitCode {
     let ended = on_system(async {
         // First of all, so that no signal finds the daemon without a handler.
         let stop = signals::stop()?;
-        Application::start(&settings, plan)?.run_until_stopped(stop).await
+        let application = Application::start(&settings, plan, sources.file.as_deref())?;
+        // Only now, with the journal its own: of two daemons the commands are to know the one that runs.
+        if let Err(error) = Told::of(&sources, Some(&settings.journal.path)).write(&sources.environment, false) {
+            tracing::warn!(%error, "the commands beside this daemon will not know its flags and variables");
+        }
+        application.run_until_stopped(stop).await
     });
     exit_code(ended)
+}
+
+/// Whether this process is what systemd or a container started, and no trial beside it.
+fn is_service() -> bool {
+    std::env::var_os("NOTIFY_SOCKET").is_some() || std::process::id() == 1
 }
 
 /// Before a secret is read: no core dump of this process, and no look into its memory or environment for its user.

@@ -5,6 +5,7 @@ use super::{
     origins::Origins,
     place,
     sections::{Symbol, Symbols},
+    told::Told,
 };
 use config::{Config, ConfigError, File, FileFormat};
 use std::{
@@ -15,6 +16,7 @@ use std::{
 
 const BASE: &str = include_str!("../../config/base.toml");
 pub(super) const PREFIX: &str = "SENTINEL__";
+pub(super) const SYMBOLS: &str = "SENTINEL__SYMBOLS";
 
 /// The environment names of the daemon this one replaces, and their keys.
 pub(super) const OLD_NAMES: [(&str, &str); 7] = [
@@ -27,17 +29,66 @@ pub(super) const OLD_NAMES: [(&str, &str); 7] = [
     ("EODHD_API_TOKEN_FILE", "data.api_token_file"),
 ];
 
+/// The settings file of a machine that has one.
+const DEFAULT_FILE: &str = "/etc/sentinel/production.toml";
+/// Names another one.
+const FILE_VARIABLE: &str = "SENTINEL_CONFIG";
+
 /// Everything a run's settings are made from, so that a test can make its own.
 #[derive(Debug, Clone, Default)]
 pub struct Sources {
-    /// `--config FILE`.
+    /// The settings file.
     pub file: Option<PathBuf>,
+    /// What a running daemon was told beside its settings file, for the commands that work beside it.
+    pub told: Option<Told>,
     /// The process's environment.
     pub environment: HashMap<String, String>,
     /// Keys given as flags, as text.
     pub flags: Vec<(&'static str, String)>,
     /// `--symbol`, if given: the names, which pick their tables from the file.
     pub symbols: Option<Vec<String>>,
+}
+
+impl Sources {
+    /// Those of a daemon: the file is that of `--config`, else of SENTINEL_CONFIG, else the machine's, if it has one.
+    pub fn of_daemon(config: Option<&Path>, environment: HashMap<String, String>) -> Self {
+        let machines = || Some(PathBuf::from(DEFAULT_FILE)).filter(|path| path.exists());
+        let file = chosen(config, &environment).or_else(machines);
+        Self { file, environment, ..Self::default() }
+    }
+
+    /// Those of a command beside a daemon: the daemon's own, unless another file is named. `told` is what was found.
+    pub fn beside(config: Option<&Path>, environment: HashMap<String, String>, told: Option<Told>) -> Self {
+        let file = chosen(config, &environment).or_else(|| told.as_ref()?.config.clone());
+        let sources = Self { file, ..Self::of_daemon(config, environment) };
+        let is_its_file = |told: &Told| match (&told.config, &sources.file) {
+            (Some(its), Some(file)) => {
+                its == file || its.canonicalize().is_ok_and(|its| file.canonicalize().is_ok_and(|file| its == file))
+            }
+            (its, file) => its.is_none() && file.is_none(),
+        };
+        let told = told.filter(is_its_file);
+        Self { told, ..sources }
+    }
+}
+
+/// The file that somebody named.
+fn chosen(config: Option<&Path>, environment: &HashMap<String, String>) -> Option<PathBuf> {
+    let variable = environment.get(FILE_VARIABLE).filter(|path| !path.is_empty());
+    config.map(Path::to_owned).or_else(|| variable.map(PathBuf::from))
+}
+
+/// The keys that variables say; of two for one key the second is stronger.
+pub(super) fn by_variables(environment: &HashMap<String, String>) -> Vec<(String, String)> {
+    let old = OLD_NAMES.iter().filter_map(|(name, key)| Some(((*key).to_owned(), environment.get(*name)?.clone())));
+    let new = environment.iter().filter_map(|(name, value)| Some((key_of(name.strip_prefix(PREFIX)?)?, value.clone())));
+    old.chain(new).filter(|(_, value)| !value.is_empty()).collect()
+}
+
+/// The names of symbols by flags, else by the environment.
+pub(super) fn picked(sources: &Sources) -> Option<Vec<String>> {
+    let by_environment = || sources.environment.get(SYMBOLS).filter(|names| !names.is_empty());
+    sources.symbols.clone().or_else(|| by_environment().map(|names| split_names(names)))
 }
 
 /// Merges the layers into typed settings.
@@ -47,10 +98,16 @@ pub(super) fn merge(sources: &Sources) -> Result<Settings, SettingsError> {
     if let Some((name, _)) = environment.iter().find(|(name, value)| is_ours(name) && value.contains(NOT_TEXT)) {
         return Err(Problem::new(name.as_str(), "is not UTF-8 text").into());
     }
-    let by_environment = environment.remove(&format!("{PREFIX}SYMBOLS")).filter(|names| !names.is_empty());
+    environment.remove(SYMBOLS);
     let mut builder = Config::builder().add_source(File::from_str(BASE, FileFormat::Toml));
     if let Some(path) = &sources.file {
-        builder = builder.add_source(File::from_str(&read(path)?, FileFormat::Toml));
+        builder = builder.add_source(File::from_str(&read(path, &environment)?, FileFormat::Toml));
+    }
+    for (key, value) in sources.told.iter().flat_map(|told| told.variables.iter().chain(&told.flags)) {
+        // Another version may have had other settings.
+        if is_setting(key) {
+            builder = builder.set_override(key, value.as_str()).map_err(|error| failed(&error))?;
+        }
     }
     for (name, key) in OLD_NAMES {
         if let Some(value) = environment.get(name).filter(|value| !value.is_empty()) {
@@ -71,15 +128,14 @@ pub(super) fn merge(sources: &Sources) -> Result<Settings, SettingsError> {
     let merged = builder.build().map_err(|error| failed(&error))?;
     let typed = |error| typed(&error, &Origins::of(sources));
     let mut settings: Settings = serde_path_to_error::deserialize(merged).map_err(typed)?;
-    only_the_latest_token(&mut settings, sources);
+    only_the_latest_secret(&mut settings, sources);
     let journal = &mut settings.journal;
     journal.place = place::state_directory(&sources.environment);
     journal.is_default = journal.path.as_os_str().is_empty();
     if journal.is_default {
         journal.path = place::journal(journal.place.as_deref());
     }
-    let picked = sources.symbols.clone().or_else(|| by_environment.map(|names| split_names(&names)));
-    if let Some(names) = picked {
+    if let Some(names) = picked(sources).or_else(|| sources.told.as_ref()?.symbols.clone()) {
         settings.symbols = pick(&settings.symbols, &names);
     }
     Ok(settings)
@@ -105,16 +161,26 @@ pub(super) fn is_setting(key: &str) -> bool {
     merged.try_deserialize::<Settings>().err().is_none_or(|error| !error.to_string().contains("unknown field"))
 }
 
-/// A token in the environment beats a token file named in a settings file, and the other way round.
-fn only_the_latest_token(settings: &mut Settings, sources: &Sources) {
-    let says = |names: [&str; 2]| {
-        names.iter().any(|name| sources.environment.get(*name).is_some_and(|value| !value.is_empty()))
-    };
-    let token = says(["EODHD_API_TOKEN", "SENTINEL__DATA__API_TOKEN"]);
-    let file = says(["EODHD_API_TOKEN_FILE", "SENTINEL__DATA__API_TOKEN_FILE"]);
-    match (token, file) {
-        (true, false) => settings.data.api_token_file = None,
-        (false, true) => settings.data.api_token = None,
+/// A secret in the environment beats a file with one that a settings file names, and the other way round.
+fn only_the_latest_secret(settings: &mut Settings, sources: &Sources) {
+    let says = |name: &str| sources.environment.get(name).is_some_and(|value| !value.is_empty());
+    let told = |key: &str| sources.told.as_ref().is_some_and(|told| told.variables.contains_key(key));
+    let (data, deadman) = (&mut settings.data, &mut settings.deadman);
+    deadman.url = deadman.url.take().filter(|url| !url.expose().trim().is_empty());
+    let token = says("EODHD_API_TOKEN") || says("SENTINEL__DATA__API_TOKEN");
+    let token_file = says("EODHD_API_TOKEN_FILE") || says("SENTINEL__DATA__API_TOKEN_FILE");
+    let token_file = token_file || !token && told("data.api_token_file");
+    keep_one((&mut data.api_token, token), (&mut data.api_token_file, token_file));
+    let url = says("SENTINEL__DEADMAN__URL");
+    let url_file = says("SENTINEL__DEADMAN__URL_FILE") || !url && told("deadman.url_file");
+    keep_one((&mut deadman.url, url), (&mut deadman.url_file, url_file));
+}
+
+/// Of two settings for the same thing the one that a variable says; both stay if variables say both or none.
+fn keep_one<A, B>((one, is_one_said): (&mut Option<A>, bool), (other, is_other_said): (&mut Option<B>, bool)) {
+    match (is_one_said, is_other_said) {
+        (true, false) => *other = None,
+        (false, true) => *one = None,
         _ => {}
     }
 }
@@ -131,8 +197,12 @@ fn pick(symbols: &Symbols, names: &[String]) -> Symbols {
 }
 
 /// Reads a settings file; its parse errors are ours, because the library's quote the line, token and all.
-fn read(path: &Path) -> Result<String, SettingsError> {
-    let problem = |message: String| SettingsError::from(Problem::new(path.display().to_string(), message));
+fn read(path: &Path, environment: &HashMap<String, String>) -> Result<String, SettingsError> {
+    let is_by_variable = environment.get(FILE_VARIABLE).is_some_and(|name| Path::new(name) == path);
+    let problem = |message: String| match is_by_variable {
+        true => SettingsError::from(Problem::new(FILE_VARIABLE, format!("the file that it names: {message}"))),
+        false => Problem::new(path.display().to_string(), message).into(),
+    };
     let text = fs::read_to_string(path).map_err(|error| problem(format!("cannot be read: {error}")))?;
     if let Err(error) = toml::from_str::<toml::Table>(&text) {
         let offset = error.span().map_or(0, |span| span.start.min(text.len()));

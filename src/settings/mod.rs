@@ -1,7 +1,8 @@
 //! Settings: what every knob is, where its value comes from, and what it may be.
 //!
-//! Flags beat the environment, which beats `--config`, which beats `config/base.toml` (compiled in). Nothing
-//! starts with a setting that is unknown or out of range.
+//! Flags beat the environment, which beats the settings file, which beats `config/base.toml` (compiled in). Nothing
+//! starts with a setting that is unknown or out of range. For a command beside a daemon, what the daemon was told comes
+//! right above the file.
 
 pub mod address;
 mod curve;
@@ -11,6 +12,7 @@ mod origins;
 mod place;
 mod reference;
 mod sections;
+mod told;
 mod validate;
 mod values;
 
@@ -18,6 +20,7 @@ pub use layers::Sources;
 pub use origins::Remarks;
 pub use place::{OldJournal, make as make_place};
 pub use sections::*;
+pub use told::Told;
 pub use validate::Purpose;
 pub use values::{Distance, Secret};
 
@@ -85,7 +88,8 @@ impl Settings {
     pub fn load_for(purpose: Purpose, sources: &Sources) -> Result<Self, SettingsError> {
         let mut settings = layers::merge(sources)?;
         let mut problems = validate::problems(&settings, purpose);
-        let is_asked = sources.flags.iter().any(|(key, value)| *key == LIVE && value == "true");
+        let is_asked = sources.flags.iter().any(|(key, value)| *key == LIVE && value == "true")
+            || sources.told.as_ref().is_some_and(Told::is_live_asked);
         if purpose == Purpose::Daemon && settings.trading.live && !is_asked {
             let message = "a file or the environment alone does not switch live mode on: start with --live";
             problems.insert(0, Problem::new(LIVE, message));

@@ -3,13 +3,12 @@
 
 use super::{
     Problem, Sources, layers,
-    layers::{OLD_NAMES, PREFIX, key_of, split_names},
+    layers::{OLD_NAMES, PREFIX, SYMBOLS, key_of, split_names},
 };
 use std::{collections::HashMap, path::Path};
 
 /// Settings whose value is one of a few words once it has its type: no secret can be left in them.
 const WORDS: [&str; 3] = ["journal.new", "guards.opposite", "schedule.clock"];
-const SYMBOLS: &str = "SENTINEL__SYMBOLS";
 /// Shorter values are found in any text, and no secret.
 const TELLING_CHARS_MIN: usize = 4;
 /// What a client of other programs is told to go through.

@@ -17,13 +17,20 @@ const PARTS: [&str; 4] = ["", "-wal", "-shm", ".unwritten"];
 /// The place by the environment: systemd's `STATE_DIRECTORY` (the first, if there are several), else the XDG base
 /// directory for state, else `None`. Nothing is made.
 pub fn state_directory(environment: &HashMap<String, String>) -> Option<PathBuf> {
-    // The XDG specification says of a relative path: invalid, ignore it. The others would move with the working folder.
-    let absolute = |path: &str| Some(PathBuf::from(path)).filter(|path| path.is_absolute());
     let named = |name: &str| environment.get(name).and_then(|path| absolute(path));
-    let first = environment.get("STATE_DIRECTORY").and_then(|paths| paths.split(':').find_map(absolute));
-    first
+    service_directory(environment)
         .or_else(|| Some(named("XDG_STATE_HOME")?.join("sentinel")))
         .or_else(|| Some(named("HOME")?.join(".local/state/sentinel")))
+}
+
+/// The state directory that a service manager or an image names.
+pub(super) fn service_directory(environment: &HashMap<String, String>) -> Option<PathBuf> {
+    environment.get("STATE_DIRECTORY").and_then(|paths| paths.split(':').find_map(absolute))
+}
+
+/// The XDG specification says of a relative path: invalid, ignore it. The others would move with the working folder.
+fn absolute(path: &str) -> Option<PathBuf> {
+    Some(PathBuf::from(path)).filter(|path| path.is_absolute())
 }
 
 /// The journal in that place; in the working folder if there is no place.

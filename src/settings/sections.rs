@@ -13,6 +13,7 @@ use super::{
 use crate::http::Protection;
 use sentinel_actors::{
     adapters::{
+        deadman::UrlSource,
         eodhd::ApiToken,
         gateway::{CurveKeys, DialectKind},
     },
@@ -56,6 +57,8 @@ pub struct Settings {
     pub journal: JournalSettings,
     /// The HTTP side.
     pub metrics: MetricsSettings,
+    /// A sign of life for a service outside.
+    pub deadman: DeadmanSettings,
     /// Log output.
     pub log: LogSettings,
     /// What is traded.
@@ -352,6 +355,30 @@ pub struct MetricsSettings {
     /// What that file says; filled in when the settings are loaded.
     #[serde(skip)]
     pub protection: Option<Protection>,
+}
+
+/// `[deadman]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct DeadmanSettings {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<Secret>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url_file: Option<PathBuf>,
+    pub every_s: u64,
+    pub deadline_ms: u64,
+}
+
+impl DeadmanSettings {
+    /// Where the URL comes from; `None` if nothing is to be asked.
+    pub fn source(&self) -> Option<UrlSource> {
+        match (&self.url, &self.url_file) {
+            (Some(url), _) => Some(UrlSource::Value(url.expose().to_owned())),
+            (None, Some(path)) => Some(UrlSource::File(path.clone())),
+            (None, None) => None,
+        }
+    }
 }
 
 /// `[log]`

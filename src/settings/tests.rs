@@ -5,7 +5,7 @@ mod secrets;
 mod symbols;
 
 use super::*;
-use std::{collections::HashMap, io::Write};
+use std::{collections::HashMap, io::Write, path::Path};
 
 fn sources(environment: &[(&str, &str)]) -> Sources {
     let mut all: HashMap<String, String> = HashMap::from([("EODHD_API_TOKEN".into(), "secret".into())]);
@@ -75,6 +75,29 @@ fn a_token_in_the_environment_beats_a_token_file_in_the_settings_file() {
     let (_file, sources) = with_file("[data]\napi_token_file = \"/nonexistent\"\n", &[]);
     let settings = Settings::load(&sources).unwrap();
     assert_eq!(settings.data.api_token_file, None);
+}
+
+#[test]
+fn a_url_of_the_environment_beats_a_files_and_an_empty_one_is_none() {
+    let by_variable = |name, value| with_file("[deadman]\nurl = \"https://by.file/\"\n", &[(name, value)]);
+    let (_file, sources) = by_variable("SENTINEL__DEADMAN__URL", "https://by.variable/");
+    assert_eq!(Settings::load(&sources).unwrap().deadman.url.unwrap().expose(), "https://by.variable/");
+    let url = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(url.path(), "https://in.a.file/\n").unwrap();
+    let (_file, sources) = by_variable("SENTINEL__DEADMAN__URL_FILE", url.path().to_str().unwrap());
+    assert_eq!(Settings::load(&sources).unwrap().deadman.url, None);
+    let (_file, sources) = with_file("[deadman]\nurl = \"\"\n", &[]);
+    assert!(Settings::load(&sources).unwrap().deadman.source().is_none());
+}
+
+#[test]
+fn the_settings_file_is_the_flags_else_the_variables() {
+    let environment = || HashMap::from([("SENTINEL_CONFIG".to_owned(), "/nonexistent/by-variable.toml".to_owned())]);
+    let by_flag = Sources::of_daemon(Some(Path::new("/nonexistent/by-flag.toml")), environment());
+    let (keys, text) = refused(&by_flag);
+    assert_eq!(keys, ["/nonexistent/by-flag.toml"], "{text}");
+    let (keys, text) = refused(&Sources::of_daemon(None, environment()));
+    assert!(keys == ["SENTINEL_CONFIG"] && text.contains("cannot be read") && !text.contains("by-variable"), "{text}");
 }
 
 #[test]
@@ -164,6 +187,10 @@ fn every_value_out_of_range_is_refused_by_its_key() {
         ("SENTINEL__JOURNAL__KEEP_DAYS", "0", "journal.keep_days"),
         ("SENTINEL__METRICS__BIND", "everywhere", "metrics.bind"),
         ("SENTINEL__METRICS__WEB_CONFIG_FILE", "/nonexistent/web-config.yml", "metrics.web_config_file"),
+        ("SENTINEL__DEADMAN__URL", "hc-ping.com/uuid", "deadman.url"),
+        ("SENTINEL__DEADMAN__URL_FILE", "/nonexistent/url", "deadman.url_file"),
+        ("SENTINEL__DEADMAN__EVERY_S", "3601", "deadman.every_s"),
+        ("SENTINEL__DEADMAN__DEADLINE_MS", "9", "deadman.deadline_ms"),
         ("SENTINEL__LOG__LEVEL", "loud=very", "log.level"),
         ("SENTINEL__LOG__FORMAT", "xml", "log.format"),
         ("SENTINEL__SYMBOLS", "EUR/USD", "symbols.name"),

@@ -6,10 +6,13 @@ mod symbols;
 use super::{
     Problem, Settings,
     address::{host_fault, market_fault},
-    sections::{BreakerSettings, ClockSource, GuardSettings, NewJournal, TradingSettings},
+    sections::{BreakerSettings, ClockSource, DeadmanSettings, GuardSettings, NewJournal, TradingSettings},
 };
 use sentinel_actors::{
-    adapters::eodhd::{TokenError, TokenFault},
+    adapters::{
+        deadman::PingError,
+        eodhd::{TokenError, TokenFault},
+    },
     domain::schedule::Schedule,
 };
 use std::{net::IpAddr, path::Path};
@@ -50,6 +53,7 @@ pub(super) fn problems(settings: &Settings, purpose: Purpose) -> Vec<Problem> {
     gateway(settings, &mut found);
     journal(settings, &mut found);
     http(settings, &mut found);
+    deadman(&settings.deadman, &mut found);
     symbols::symbols(settings, &mut found);
     match purpose {
         Purpose::Daemon => {
@@ -243,6 +247,29 @@ fn http(settings: &Settings, found: &mut Found) {
         filter.is_ok() && is_said,
         "log.level",
         "must be error, warn, info, debug, trace or a filter of these",
+    );
+}
+
+fn deadman(deadman: &DeadmanSettings, found: &mut Found) {
+    let is_single = deadman.url.is_none() || deadman.url_file.is_none();
+    found.unless(is_single, "deadman.url", "is set beside deadman.url_file: keep one of them");
+    if let Some(source) = deadman.source().filter(|_| is_single) {
+        let key = if deadman.url.is_some() { "deadman.url" } else { "deadman.url_file" };
+        match source.read() {
+            Ok(_) => {}
+            Err(PingError::Unreadable { path, cause }) => {
+                // A URL in the wrong variable must not reach the terminal: only what looks like a path is shown.
+                let name = path.to_str().filter(|text| text.starts_with('/')).unwrap_or("the file");
+                found.unless(false, key, format!("{name} cannot be read: {cause}"));
+            }
+            Err(error) => found.unless(false, key, error.to_string()),
+        }
+    }
+    found.unless((1..=3_600).contains(&deadman.every_s), "deadman.every_s", "must be 1 to 3600 seconds");
+    found.unless(
+        (10..=60_000).contains(&deadman.deadline_ms),
+        "deadman.deadline_ms",
+        "must be 10 to 60000 milliseconds",
     );
 }
 

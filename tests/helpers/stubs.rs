@@ -304,6 +304,7 @@ impl Rig {
             clock: clock.clone(),
             shutdown: shutdown.clone(),
             notices: notify,
+            deadman: None,
         })
         .start();
         settle().await;

@@ -48,6 +48,7 @@ class Compose:
         self.directory, self.port = directory, free_port()
         self.project = f"sentinel-test-{uuid.uuid4().hex[:8]}"
         self.env = os.environ | {"SENTINEL_IMAGE": image, "SENTINEL_PORT": str(self.port)}
+        self.env |= {"SENTINEL_CONTAINER": f"{self.project}-sentinel"}
         self.env |= {f"{name}_PORT": str(free_port()) for name in ("PROMETHEUS", "ALERTMANAGER", "GRAFANA")}
         for name in ("docker/compose.yaml", "docker/inf.env", "docker/Dockerfile"):
             (directory / name).parent.mkdir(exist_ok=True)

@@ -126,7 +126,7 @@ def test_a_pause_of_a_year_is_cut_to_an_hour_and_said_once(rig):
 def test_production_limits_volume_and_loss_and_says_what_a_dialect_cannot(rig, tmp_path):
     config = tmp_path / "production.toml"
     shutil.copy(ROOT / "config/production.toml", config)
-    text = config.read_text().replace("/run/secrets/eodhd_api_token", str(tmp_path / "token"))
+    text = config.read_text().replace("/etc/sentinel/eodhd_api_token", str(tmp_path / "token"))
     config.write_text(text.replace("/var/lib/sentinel", str(tmp_path)))
     (tmp_path / "token").write_text("t")
     live = ["check", "--config", str(config), "--live", "--account", "a", "--gtw-host", "127.0.0.1", "--stop-loss"]

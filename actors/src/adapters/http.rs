@@ -1,5 +1,5 @@
 //! HTTP as both servers need it: a connection per request; one deadline over connecting, head and body; a body limit;
-//! no redirects; errors that are `Send` and have a bounded name. Used by the Fetcher, the Predictor and the commands.
+//! no redirects; errors that are `Send` and have a bounded name. Used by the Fetcher, the Predictor, the Deadman and the commands.
 //!
 //! `client` says how requests are made, `transport` how they reach the server, `interim` what is read over on the way.
 
@@ -156,6 +156,14 @@ pub async fn fetch(request: ClientRequest, body: Option<Bytes>, body_bytes_max: 
     let content_type = content_type.unwrap_or_default().to_owned();
     let body = whole_body(&mut response, body_bytes_max).await?;
     Ok(Answer { status: response.status().as_u16(), headers: response.headers().clone(), content_type, body })
+}
+
+/// Sends a request without a body and tells the status of the answer, whose body is not read.
+///
+/// # Errors
+/// When there is no answer.
+pub async fn status(request: ClientRequest) -> Result<u16, HttpError> {
+    Ok(answer(request.send()).await?.status().as_u16())
 }
 
 async fn answer(

@@ -1,6 +1,7 @@
 //! One outside system each; what comes in becomes a domain type or an error here.
 
 pub mod breakers;
+pub mod deadman;
 pub mod eodhd;
 pub mod fail_points;
 pub mod gateway;

@@ -82,6 +82,11 @@ pub enum Event {
     TicksMissed(u64),
     /// Scheduler: the wall clock moved by 2 s or more against the monotonic one since the last cycle.
     ClockStepped,
+    /// Deadman: a ping ended.
+    DeadmanPinged {
+        /// Whether it was answered with 2xx.
+        is_ok: bool,
+    },
     /// Scheduler: a cycle began, this long after it was due.
     CycleStarted {
         /// The cycle.
@@ -190,13 +195,14 @@ pub enum Event {
 }
 
 impl Event {
-    /// Whose event it is. The Application has no label of its own: its word about all actors goes with the Scheduler's.
+    /// Whose event it is. Application and Deadman have no label of their own: their word goes with the Scheduler's.
     pub const fn teller(&self) -> ActorName {
         match self {
             Self::ActorStarted(name) | Self::ActorRestarted(name) => *name,
             Self::ActorsPinged(_)
             | Self::TicksMissed(_)
             | Self::ClockStepped
+            | Self::DeadmanPinged { .. }
             | Self::CycleStarted { .. }
             | Self::CycleGuarded { .. }
             | Self::StopsChecked { .. }

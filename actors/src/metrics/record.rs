@@ -195,6 +195,10 @@ impl Recorder {
                     self.state.last_cycle_success_at = Some(now);
                 }
             }
+            Event::DeadmanPinged { is_ok } => {
+                let outcome = if *is_ok { "ok" } else { "failed" };
+                self.metrics.deadman_pings_total.with_label_values(&[outcome]).inc();
+            }
             Event::CyclesEnded => self.state.cycles_ended = true,
         }
     }

@@ -20,7 +20,7 @@ use std::{io, net::IpAddr, process::ExitCode, time::Duration};
 use tokio::net::{TcpStream, lookup_host};
 
 pub(super) fn main(args: &SettingsArgs) -> ExitCode {
-    let settings = match Settings::load_for(Purpose::VerifyGateway, &args.sources()) {
+    let settings = match Settings::load_for(Purpose::VerifyGateway, &args.beside()) {
         Ok(settings) => settings,
         Err(error) => return refuse(&error),
     };

@@ -22,10 +22,10 @@ const DEADLINE: Duration = Duration::from_secs(10);
 #[derive(Debug, clap::Args)]
 pub(in super::super) struct Args {
     /// The daemon, as seen from HUB
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", default_value = "http://172.19.141.250:8000")]
     inf: String,
     /// Prometheus, as seen from here
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", default_value = "http://localhost:9090")]
     prometheus: String,
     /// Alertmanager, as seen from here
     #[arg(long, value_name = "URL")]

@@ -4,7 +4,7 @@
 mod counters;
 mod local;
 
-use super::{Report, bad_flag, block_on, daemon, not_reached, say, seconds};
+use super::{super::beside, Report, bad_flag, block_on, daemon, not_reached, say, seconds};
 use crate::probe::{Client, Credentials};
 use anyhow::Context as _;
 use local::Place;
@@ -12,17 +12,15 @@ use std::{process::ExitCode, time::Duration};
 
 /// As long as Prometheus waits for a scrape.
 const DEADLINE: Duration = Duration::from_secs(10);
-/// HUB, as model.host has it.
-const HUB: &str = "172.19.141.254";
 
 #[derive(Debug, clap::Args)]
 pub(in super::super) struct Args {
-    /// Where the daemon serves /metrics, as seen from here
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8000")]
-    url: String,
-    /// HUB's address: the way to it says which address HUB will use
-    #[arg(long, value_name = "ADDRESS", default_value = HUB)]
-    hub: String,
+    /// Where the daemon serves /metrics, as seen from here [default: as its settings have it on this machine]
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+    /// HUB's address: the way to it says which address HUB will use [default: model.host of the settings]
+    #[arg(long, value_name = "ADDRESS")]
+    hub: Option<String>,
     /// How long to wait for the end of a cycle
     #[arg(long, value_name = "SECONDS", default_value = "75", value_parser = seconds)]
     wait: Duration,
@@ -34,9 +32,16 @@ pub(in super::super) struct Args {
 }
 
 pub(super) fn main(args: &Args) -> ExitCode {
-    let made = Client::new(&args.url, &args.credentials, DEADLINE)
+    let (url, hub) = match (&args.url, &args.hub) {
+        (Some(url), Some(hub)) => (url.clone(), hub.clone()),
+        (url, hub) => {
+            let (its_url, its_hub) = beside::addresses();
+            (url.clone().unwrap_or(its_url), hub.clone().unwrap_or(its_hub))
+        }
+    };
+    let made = Client::new(&url, &args.credentials, DEADLINE)
         .context("--url")
-        .and_then(|client| Ok((client, Place::of(&args.url).with_context(|| format!("--url {}", args.url))?)));
+        .and_then(|client| Ok((client, Place::of(&url).with_context(|| format!("--url {url}"))?)));
     let (client, place) = match made {
         Ok(made) => made,
         Err(error) => return bad_flag(&error),
@@ -44,12 +49,12 @@ pub(super) fn main(args: &Args) -> ExitCode {
     if !args.json {
         say(&format!("INF {}\n", client.base_url()));
     }
-    block_on(verify(args, &client, &place)).conclude(args.json)
+    block_on(verify(args, &hub, &client, &place)).conclude(args.json)
 }
 
-async fn verify(args: &Args, client: &Client, place: &Place) -> Report {
+async fn verify(args: &Args, hub_said: &str, client: &Client, place: &Place) -> Report {
     let mut report = Report::new("inf", ["HUB can scrape this daemon.", "HUB cannot rely on this daemon yet."]);
-    let hub = local::hub(&args.hub);
+    let hub = local::hub(hub_said);
     let connected = local::connect(place, DEADLINE).await;
     local::process(place, connected.is_ok(), &mut report);
     local::port(place, hub.as_ref().ok(), connected, &mut report);
@@ -66,12 +71,12 @@ async fn verify(args: &Args, client: &Client, place: &Place) -> Report {
     match &hub {
         Ok(hub) => local::address(place, *hub, &args.credentials, DEADLINE, &mut report).await,
         Err(error) => {
-            let found = format!("HUB's address {} cannot be found: {error}", args.hub);
+            let found = format!("HUB's address {hub_said} cannot be found: {error}");
             report.failed("address", found, "say it as a number: --hub ADDRESS");
             not_reached(&mut report, &["from outside"], "HUB's address is unknown");
         }
     }
-    local::firewall(place, &args.hub, hub.as_ref().ok(), &mut report);
+    local::firewall(place, hub_said, hub.as_ref().ok(), &mut report);
     report
 }
 
@@ -83,16 +88,5 @@ async fn open_metrics(client: &Client, report: &mut Report) {
         }
         Ok(_) => report.note("openmetrics", "not offered; 0.0.4 is all that HUB needs"),
         Err(error) => report.note("openmetrics", format!("not known: {error}")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn hub_is_where_the_model_is() {
-        let base = include_str!("../../../config/base.toml").parse::<toml::Table>().unwrap();
-        assert_eq!(base["model"]["host"].as_str(), Some(HUB));
     }
 }

@@ -33,7 +33,7 @@ pub(in crate::cli) struct Args {
 }
 
 pub(super) fn main(args: &Args) -> ExitCode {
-    let settings = match Settings::load_for(Purpose::VerifyMarket, &args.settings.sources()) {
+    let settings = match Settings::load_for(Purpose::VerifyMarket, &args.settings.beside()) {
         Ok(settings) => settings,
         Err(error) => return refuse(&error),
     };

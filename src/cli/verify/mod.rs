@@ -35,7 +35,7 @@ pub(super) enum Target {
     /// On INF: is the daemon there, whole, and reachable for HUB's Prometheus; exit 0 if all is well, 1 if not
     ///
     /// Who has the port and on which address, /health, the format, the families HUB knows and their buckets, what
-    /// moves between two scrapes, the address HUB will use and the firewall rule it needs. Takes no settings.
+    /// moves between two scrapes, the address HUB will use and the firewall rule it needs.
     Inf(inf::Args),
     /// On HUB: does Prometheus scrape INF as it should, with rules and Alertmanager; exit 0 if all is well, 1 if not
     ///

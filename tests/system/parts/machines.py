@@ -35,6 +35,7 @@ ORDERS_A_BAR = 4
 PRODUCTION = "/etc/sentinel/production.toml"
 # Whom INF believes that the market is the market.
 ROOTS = "/run/secrets/roots.pem"
+TOKEN_FILE = "/run/secrets/eodhd_api_token"
 # Of every call of a cycle; and for what an order needs from the journal to GTW at most, with much to spare.
 DEADLINE_S, LATE_S = 1.8, 5.0
 SETTINGS = {
@@ -121,7 +122,7 @@ class Machines:
     def start_inf(self) -> Container:
         """A new container on the journal's volume."""
         options = [f"--network={self.network}", f"--ip={INF}", f"--volume={self.volume}:/var/lib/sentinel", *HARDENED]
-        options += [f"--volume={self.token}:/run/secrets/eodhd_api_token:ro", "--no-healthcheck"]
+        options += [f"--volume={self.token}:{TOKEN_FILE}:ro", f"--env=EODHD_API_TOKEN_FILE={TOKEN_FILE}", "--no-healthcheck"]
         options += [f"--volume={self.roots}:{ROOTS}:ro", f"--env=SSL_CERT_FILE={ROOTS}"]
         options += [f"--env={name}={value}" for name, value in variables(SETTINGS).items()]
         inf = self.engine.run(self.image, *LIVE, options=options, name=self.engine.name("inf"))

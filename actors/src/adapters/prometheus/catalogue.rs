@@ -250,6 +250,9 @@ families! {
     /// Current market regime per instrument; 1 for the current regime, 0 for the others
     market_regime: IntGaugeVec = "sentinel_market_regime" in "1",
         by [symbol: Given::symbols, regime: |_| names(&Regime::ALL, Regime::as_str)];
+    /// Dead-man pings by how they ended; none without deadman.url
+    deadman_pings_total: IntCounterVec = "sentinel_deadman_pings_total" in "count",
+        by [outcome: |_| names(&["ok", "failed"], |outcome| outcome)];
 
     /// Total user and system CPU time spent in seconds.
     process_cpu_seconds_total: Counter = "process_cpu_seconds_total" in "seconds";

@@ -1,0 +1,80 @@
+//! What every command beside a daemon begins with: the daemon's settings, found without a flag.
+
+use crate::{
+    http::Protection,
+    settings::{MetricsSettings, Settings, Sources, Told},
+};
+use std::{collections::HashMap, net::IpAddr, path::Path};
+
+/// The daemon's settings file and what it was told, unless another file is named; says what it may not read.
+pub(super) fn sources(config: Option<&Path>) -> Sources {
+    found(config, false)
+}
+
+/// The same of the last start, even if that one was refused.
+pub(super) fn sources_of_last_start(config: Option<&Path>) -> Sources {
+    found(config, true)
+}
+
+fn found(config: Option<&Path>, or_refused: bool) -> Sources {
+    let environment = environment();
+    let told = Told::find(&environment, or_refused).unwrap_or_else(|note| {
+        eprintln!("sentinel: note: {note}");
+        None
+    });
+    Sources::beside(config, environment, told)
+}
+
+/// Where the daemon of this machine serves, and where HUB is, by the daemon's settings; as built in, if these cannot be read.
+pub(super) fn addresses() -> (String, String) {
+    let settings = Settings::load_unchecked(&sources(None)).or_else(|error| {
+        eprintln!("sentinel: note: the daemon's settings cannot be used, so the built-in addresses are asked: {error}");
+        Settings::load_unchecked(&Sources::default())
+    });
+    let Ok(Settings { metrics, model, .. }) = settings else { return Default::default() };
+    let protection = metrics.web_config_file.as_deref().and_then(|path| Protection::load(path).ok());
+    let scheme = if protection.is_some_and(|protection| protection.has_tls()) { "https" } else { "http" };
+    (format!("{scheme}://{}", address(&metrics)), model.host)
+}
+
+/// Where a daemon that binds there is reached from its own machine.
+pub(super) fn address(metrics: &MetricsSettings) -> String {
+    let host = metrics.bind.trim_matches(['[', ']']);
+    let host = match host.parse::<IpAddr>() {
+        Ok(IpAddr::V4(ip)) if ip.is_unspecified() => "127.0.0.1".to_owned(),
+        Ok(IpAddr::V6(ip)) if ip.is_unspecified() => "[::1]".to_owned(),
+        Ok(IpAddr::V6(ip)) => format!("[{ip}]"),
+        _ => host.to_owned(),
+    };
+    format!("{host}:{}", metrics.port)
+}
+
+/// The process's environment. Names that are not text cannot be ours; a value that is not keeps a mark by which it is
+/// refused.
+pub(super) fn environment() -> HashMap<String, String> {
+    let variables = std::env::vars_os();
+    variables
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_daemon_on_every_address_is_asked_on_loopback() {
+        let sources = Sources { flags: vec![("metrics.port", "8123".into())], ..Sources::default() };
+        let mut metrics = Settings::load_unchecked(&sources).unwrap().metrics;
+        for (bind, wanted) in [
+            ("0.0.0.0", "127.0.0.1:8123"),
+            ("::", "[::1]:8123"),
+            ("[::1]", "[::1]:8123"),
+            ("10.0.0.7", "10.0.0.7:8123"),
+            ("inf", "inf:8123"),
+        ] {
+            metrics.bind = bind.into();
+            assert_eq!(address(&metrics), wanted);
+        }
+    }
+}

@@ -1,0 +1,225 @@
+"""Every command of a runbook line works as it stands, typed by root: on an install with systemd, and on a host with the
+container of compose.yaml and docker/sentinel.sh. Both are told by flags and variables how they trade."""
+
+import json
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+
+import pytest
+
+from parts.daemon import free_port, wait_until
+from parts.engine import docker
+from parts.gateway import silent
+from parts.image import ROOT
+from parts.rig import ACCOUNT, variables
+from parts.runbook import all_commands, commands, filled_in, runbooks
+from parts.sandbox import Sandbox
+from parts.systemd import Systemd, Unit
+from test_compose import Compose, start_market
+
+Run = Callable[..., subprocess.CompletedProcess]
+# What needs the daemon's process, and cannot be well without it.
+OF_THE_PROCESS = ("verify inf", "verify hub", "healthcheck", "soak")
+
+
+def test_commands_are_found_in_a_sentence():
+    for text, found in [
+        ("Nothing to do.", []),
+        ("Look at inf-sentinel, /usr/bin/sentinel run, sentinel-alerts.yml.", []),
+        ("On INF: sentinel explain shows it.", ["explain"]),
+        ("sentinel explain --last 10 names it; then sentinel verify market, sentinel verify model or sentinel "
+         "verify gateway tries it.", ["explain --last 10", "verify market", "verify model", "verify gateway"]),
+        ("sentinel orders --unresolved. Then sentinel orders resolve ID filled --ticket N --note TEXT, or not.",
+         ["orders --unresolved", "orders resolve ID filled --ticket N --note TEXT"]),
+        ("With `sentinel halt`.", ["halt"]),
+        ("sentinel verify hub --inf http://INF:8000 --prometheus http://HUB:9090",
+         ["verify hub --inf http://INF:8000 --prometheus http://HUB:9090"]),
+        ("(sentinel verify inf shows the firewall rule)", ["verify inf"]),
+    ]:  # fmt: skip
+        assert [" ".join(command) for command in commands(text)] == found
+    for wrong in ("sentinel verify hob", "sentinel frobnicate", "sentinel orders resolve ID."):
+        with pytest.raises(AssertionError):
+            commands(wrong)
+
+
+def test_the_lines_are_there_and_name_the_commands_that_matter():
+    assert len(runbooks()) >= 29
+    named = {" ".join(command[:2]) for command in all_commands()}
+    assert {"verify inf", "verify market", "verify model", "verify gateway", "orders --unresolved"} <= named
+
+
+def work_as_they_stand(run: Run, inf: str, order: str, is_up: bool = True):
+    """Runs each. Settings, journal and dialect have to be found by themselves, and all that is asked is well."""
+    table = {"ID": order, "N": "4711", "TEXT": "seen in the account", "INF:8000": inf}
+    # Nobody is HUB here: what the command says of it is that it does not answer.
+    table |= {"HUB:9090": f"http://127.0.0.1:{free_port()}", "HUB:9093": f"http://127.0.0.1:{free_port()}"}
+    for command in all_commands():
+        done = run("sentinel", *filled_in(command, table))
+        name, said = " ".join(command[:2]), done.stdout + done.stderr
+        print(f"$ sentinel {' '.join(command)}: exit {done.returncode}\n{said}")
+        wanted = int(name == "verify hub" or (not is_up and name.startswith(OF_THE_PROCESS)))
+        assert done.returncode == wanted, f"sentinel {' '.join(command)}: {done.returncode}, not {wanted}: {said}"
+        assert "no journal" not in said and "note:" not in said, said
+
+
+def unresolved(run: Run) -> str:
+    """The id of the one order of unknown fate."""
+    [order] = json.loads(run("sentinel", "orders", "--unresolved", "--json").stdout)
+    return order["id"]
+
+
+@pytest.fixture
+def sandbox(binary, tmp_path):
+    """The model that `verify model` has nothing against."""
+    sandbox = Sandbox(binary, tmp_path / "sandbox")
+    yield sandbox
+    sandbox.close()
+
+
+class Install:
+    """A live daemon on a systemd that has left an order of unknown fate, told how to trade by its unit."""
+
+    def __init__(self, systemd: Systemd, rig, sandbox: Sandbox):
+        self.systemd, self.unit, self.gateway = systemd, Unit(free_port()), rig.gateway("v43", silent)
+        self.url = f"http://127.0.0.1:{self.unit.port}"
+        today = time.strftime("%Y-%m-%d", time.gmtime())
+        rig.market.usage = {"apiRequests": 10, "apiRequestsDate": today, "dailyRateLimit": 100_000}
+        settings = {"metrics.bind": "127.0.0.1", "metrics.port": self.unit.port, "data.base_url": rig.market.url}
+        settings |= {"model.host": "127.0.0.1", "model.port": sandbox.ports["model"], "market.calendar": "always"}
+        settings |= {"gateway.host": "127.0.0.1", "gateway.port": self.gateway.port, "gateway.deadline_ms": 700}
+        settings |= {"journal.new": "trade", "trading.threshold": 0.34, "data.poll": "bar"}
+        self.settings = variables(settings)
+        self.start()
+        self.unit.wait_metrics("an order of unknown fate", lambda metrics: metrics("orders_unresolved") == 1)
+
+    def start(self, *more: str) -> int:
+        """Starts it anew, with these arguments on top."""
+        live = ["--live", "--dialect", "v43", "--account", ACCOUNT, "--stop-loss", "0.002", "--schedule", '"* * * * * *"']
+        self.systemd.edit(self.settings, *live, *more)
+        return self.systemd.systemctl("restart", check=False)
+
+    def __call__(self, *command: str) -> subprocess.CompletedProcess:
+        """A command as root types it, with nothing of the unit in the shell."""
+        shell = ["env", "-C", "/root", "-i", "PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/root", "USER=root"]
+        return self.systemd.run(*shell, *command, check=False)
+
+
+@pytest.fixture
+def install(rig, sandbox, binary, tmp_path):
+    """One of them."""
+    (tmp_path / "systemd").mkdir()
+    systemd = Systemd(binary, tmp_path / "systemd")
+    yield Install(systemd, rig, sandbox)
+    systemd.close()
+
+
+@pytest.mark.parametrize("is_up", [True, False], ids=["running", "down"])
+def test_on_an_install_with_systemd(install, is_up):
+    order = unresolved(install)
+    if not is_up:
+        install.systemd.systemctl("stop")
+    work_as_they_stand(install, install.url, order, is_up)
+    assert install.systemd.systemctl("restart") == 0
+    install.unit.wait_metrics("a life after", lambda metrics: metrics("trading_cycles_total") > 1)
+    assert install.gateway.problems == [] and install.systemd.show("NRestarts") == "0"
+
+
+def test_check_on_systemd_knows_the_last_start_even_if_it_was_refused(install):
+    checked = install("sentinel", "check").stdout
+    for said in ("# The settings file: /etc/sentinel/production.toml\n", "live = true", 'dialect = "v43"'):
+        assert said in checked, checked
+    assert 'path = "/var/lib/sentinel/journal.db"' in checked and "# Warning: the daemon was told" not in checked
+    # Another user has no way into the journal's folder, and hears why less is known.
+    nobody = install("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "sentinel", "verify", "gateway")
+    assert nobody.returncode == 64 and "run this as root" in nobody.stderr
+
+    assert install.start("--threshold", "2") != 0
+    refused = install("sentinel", "check")
+    assert refused.returncode == 64 and "trading.threshold" in refused.stderr, refused.stdout
+    assert install("sentinel", "verify", "gateway").returncode == 0, "by the start before"
+    assert install.start() == 0
+    assert install("sentinel", "check").returncode == 0
+
+
+def test_a_file_that_the_daemons_user_names_is_none_that_root_opens(install):
+    """As a daemon would that was broken into: its own file sends root elsewhere."""
+    install.systemd.run("touch", "/etc/precious")
+    told = '[flags]\n"guards.halt_file" = "/etc/precious"\n"journal.path" = "/etc/precious"\n'
+    own = "/var/lib/private/sentinel/daemon.toml"
+    install.systemd.run("sh", "-c", f'cp {own} {own}.good && printf %s "$0" > {own}', f'config = "/etc/sentinel/production.toml"\n{told}')
+    assert install("sentinel", "resume").returncode == 0
+    assert install.systemd.run("ls", "/etc/precious").returncode == 0
+    assert "# Warning: the daemon was told guards.halt_file" in install("sentinel", "check").stdout
+
+
+@pytest.fixture
+def compose(image, tmp_path):
+    """A project of its own."""
+    compose = Compose(image, tmp_path)
+    yield compose
+    compose.close()
+
+
+# What stands for HUB and GTW.
+OUTSIDE = """
+services:
+  model:
+    image: ${SENTINEL_IMAGE}
+    profiles: [inf]
+    command: ["sandbox", "model", "--bind", "0.0.0.0"]
+  gateway:
+    image: ${SENTINEL_IMAGE}
+    profiles: [inf]
+    command: ["sandbox", "gateway", "--bind", "0.0.0.0", "--price", "1.17"]
+  sentinel:
+    command: ["run", "--config", "/etc/sentinel/production.toml", "--live", "--dialect", "v43", "--account", "12345678",
+              "--stop-loss", "0.02", "--threshold", "0.4", "--gtw-host", "gateway", "--hub-host", "model"]
+"""
+
+
+@pytest.mark.engine
+def test_on_a_host_with_the_container(compose, tmp_path):
+    (compose.directory / "outside.yaml").write_text(OUTSIDE)
+    (compose.directory / "docker/inf.env").open("a").write("SENTINEL__GATEWAY__PLAINTEXT=accepted\n")
+    files = ("docker/compose.yaml", "outside.yaml")
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    shutil.copy(ROOT / "docker/sentinel.sh", programs / "sentinel")
+    (programs / "sentinel").chmod(0o755)
+    env = os.environ | compose.env | {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
+
+    def run(*command: str) -> subprocess.CompletedProcess:
+        """A command as it is typed on the host."""
+        return subprocess.run(
+            command, env=env, cwd=programs, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120
+        )
+
+    compose("up", "-d", "--no-build", "model", "gateway", files=files)
+    for part in ("model", "gateway"):
+        wait_until(f"the {part}", lambda part=part: f"{part} on" in compose.container(part).logs(), 60)
+    compose("up", "-d", "--no-build", "sentinel", files=files)
+    sentinel, gateway = compose.container("sentinel"), compose.container("gateway")
+    start_market(sentinel)
+    sentinel.wait_metrics("an order", lambda metrics: metrics("orders_total", outcome="filled") > 0, 120)
+    # It has answered the handshake, and now an order finds it mute.
+    docker("pause", gateway.name)
+    sentinel.wait_metrics("one of unknown fate", lambda metrics: metrics("orders_unresolved") > 0, 120)
+    docker("unpause", gateway.name)
+    order = unresolved(run)
+    work_as_they_stand(run, "http://127.0.0.1:8000", order)
+    shown = json.loads(run("sentinel", "orders", "show", order, "--json").stdout)
+    assert "person:" in json.dumps(shown) and "person:unknown" not in json.dumps(shown)
+    compose("stop", "sentinel", profile=None)
+    for command, words in [
+        (["orders"], "filled"),
+        (["explain"], "EURUSD"),
+        (["verify", "gateway"], "Nothing speaks against it."),
+        (["check"], 'dialect = "v43"'),
+    ]:
+        done = run("sentinel", *command)
+        assert done.returncode == 0 and words in done.stdout, done.stdout + done.stderr
+        assert "is exited" in done.stderr
+    assert run("sentinel").returncode == run("sentinel", "run", "--live").returncode == 64
