@@ -133,7 +133,7 @@ async fn one_symbols_failure_never_costs_another_its_decision() {
     let rig = Rig::start(Script { failing_symbol: Some("EURUSD"), ..Script::default() }).await;
     assert_eq!(rig.counts(), (1, 0, 0), "one of two is no failed cycle");
     let sent = rig.script.sent.lock().unwrap();
-    assert_eq!(sent.iter().map(|signal| signal.symbol.as_str()).collect::<Vec<_>>(), ["GBPUSD"]);
+    assert_eq!(sent.iter().map(|signal| signal.instrument.symbol.as_str()).collect::<Vec<_>>(), ["GBPUSD"]);
 }
 
 #[actix_rt::test]
@@ -184,13 +184,26 @@ async fn every_symbol_of_every_cycle_is_recorded_with_its_reason() {
 }
 
 #[actix_rt::test]
-async fn a_symbol_that_nobody_configured_is_never_traded() {
-    let rig =
-        Rig::start_with(Script::default(), 0, |stages| Stages { predict: Astray.start().recipient(), ..stages }).await;
-    assert_eq!(rig.counts(), (1, 0, 0));
-    let sent = rig.script.sent.lock().unwrap();
-    assert_eq!(sent.iter().map(|signal| signal.symbol.as_str()).collect::<Vec<_>>(), ["EURUSD"]);
-    assert_eq!(rig.telemetry.backlog().dropped(ActorName::Scheduler, DropReason::Invalid), 1);
+async fn an_answer_that_is_not_about_its_symbol_is_never_traded() {
+    let answers: [(&[&str], &[&str], u64); 5] = [
+        (&["EURUSD", "XAUUSD"], &["EURUSD"], 1),
+        (&["GBPUSD", "EURUSD"], &[], 2),
+        (&["GBPUSD"], &[], 1),
+        (&["EURUSD"], &["EURUSD"], 0),
+        (&["EURUSD", "GBPUSD", "GBPUSD"], &["EURUSD", "GBPUSD"], 1),
+    ];
+    for (about, traded, strays) in answers {
+        let model = Astray(about).start().recipient();
+        let rig = Rig::start_with(Script::default(), 0, |stages| Stages { predict: model, ..stages }).await;
+        let sent = rig.script.sent.lock().unwrap();
+        let sent: Vec<_> = sent.iter().map(|signal| signal.instrument.symbol.as_str()).collect();
+        assert_eq!(sent, traded, "answers about {about:?}");
+        assert_eq!(rig.telemetry.backlog().dropped(ActorName::Scheduler, DropReason::Invalid), strays, "{about:?}");
+        let recorded = rig.script.recorded.lock().unwrap();
+        let unanswered =
+            recorded.iter().filter(|it| it.reason == Some(Reason::Failed { stage: "predict", kind: "no_answer" }));
+        assert_eq!(unanswered.count(), 2 - traded.len(), "{about:?}");
+    }
 }
 
 #[actix_rt::test]

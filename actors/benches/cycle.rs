@@ -70,7 +70,7 @@ impl Handler<SendSignals> for Outside {
 
     fn handle(&mut self, message: SendSignals, _: &mut Self::Context) -> Self::Result {
         let report = |signal: Signal| SignalReport {
-            symbol: signal.symbol,
+            symbol: signal.instrument.symbol.clone(),
             side: signal.side,
             closes: Vec::new(),
             result: SignalResult::Suppressed(Suppression::DryRun),
@@ -126,7 +126,7 @@ fn policy(symbols: &[Symbol]) -> Policy {
         take_profit: None,
     };
     Policy {
-        instruments: symbols.iter().map(instrument).collect(),
+        instruments: symbols.iter().map(instrument).map(Arc::new).collect(),
         interval: Interval::OneHour,
         max_bar_age_s: 10_800,
         calendar: Arc::new(Calendar::fx()),

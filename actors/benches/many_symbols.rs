@@ -82,7 +82,7 @@ impl Handler<SendSignals> for Outside {
 
     fn handle(&mut self, message: SendSignals, _: &mut Self::Context) -> Self::Result {
         let suppressed = |signal: Signal| SignalReport {
-            symbol: signal.symbol,
+            symbol: signal.instrument.symbol.clone(),
             side: signal.side,
             closes: Vec::new(),
             result: SignalResult::Suppressed(Suppression::DryRun),
@@ -238,7 +238,7 @@ fn stages(market: u16, model: u16, rows_per_request: usize, clock: &Arc<HandCloc
         metrics,
     };
     let policy = Policy {
-        instruments,
+        instruments: instruments.iter().cloned().map(Arc::new).collect(),
         interval: Interval::OneHour,
         max_bar_age_s: 10_800,
         calendar,

@@ -18,7 +18,7 @@ use crate::domain::{
     features::FeatureSet,
     guard::Suppression,
     health::Health,
-    instrument::Symbol,
+    instrument::{Instrument, Symbol},
     journal::{DecisionRecord, History, JournalError, OrderStep, Stock, StockQuestion},
     order::{Order, Side},
 };
@@ -46,7 +46,8 @@ impl fmt::Display for StageFailure {
     }
 }
 
-/// One symbol's share of a stage's answer.
+/// One symbol's share of a stage's answer: shares come in the order of the question. The name is there to be checked, not
+/// to be looked for.
 pub type SymbolResult<T> = (Symbol, Result<T, StageFailure>);
 
 /// Application -> every stage: answers if the actor can still answer.
@@ -110,8 +111,8 @@ pub struct PayOff;
 /// A decided BUY or SELL that nothing before the gateway objects to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Signal {
-    /// What to trade.
-    pub symbol: Symbol,
+    /// What to trade, and how.
+    pub instrument: Arc<Instrument>,
     /// Direction.
     pub side: Side,
     /// The model's probability for that side, a ratio in 0..=1.

@@ -37,7 +37,7 @@ use tracing::{error, info, warn};
 
 /// What the SignalSender needs to know.
 pub struct Config {
-    /// What may be traded, and how.
+    /// What may be traded: the positions that are ours.
     pub instruments: Arc<[Instrument]>,
     /// Whether orders leave; `false` is dry run.
     pub live: bool,
@@ -187,7 +187,7 @@ impl Sender {
                 Ok(result) => result,
                 Err(suppression) => SignalResult::Suppressed(suppression),
             };
-            reports.push(SignalReport { symbol: signal.symbol, side: signal.side, closes, result });
+            reports.push(SignalReport { symbol: signal.instrument.symbol.clone(), side: signal.side, closes, result });
         }
         if let Some(doubts) = desk.doubts() {
             self.say_doubts(cycle_id, doubts);
@@ -225,16 +225,11 @@ impl Sender {
         closes: &mut Vec<(Order, Fate)>,
     ) -> Result<SignalResult, Suppression> {
         let Config { account, model_name, .. } = &self.config;
-        let id = client_order_id(account, &signal.symbol, model_name, signal.bar_close_time);
-        let instrument = self.config.instruments.iter().find(|instrument| instrument.symbol == signal.symbol);
-        let Some(instrument) = instrument else {
-            // The cycle decides on configured symbols only, so this is a defect; and a doubt means no order.
-            error!(cycle_id, symbol = %signal.symbol, stage = "send", error = "unknown_symbol", "no order");
-            return Err(Suppression::UnknownSymbol);
-        };
-        let order = Order::new(id, instrument, signal.side, signal.confidence, signal.close, signal.bar_close_time);
+        let Signal { instrument, side, confidence, close, bar_close_time, .. } = signal;
+        let id = client_order_id(account, &instrument.symbol, model_name, *bar_close_time);
+        let order = Order::new(id, instrument, *side, *confidence, *close, *bar_close_time);
         let order = order.map_err(|bad_stop| {
-            error!(cycle_id, symbol = %signal.symbol, stage = "send", error = "bad_stop", "no order: {bad_stop}");
+            error!(cycle_id, symbol = %instrument.symbol, stage = "send", error = "bad_stop", "no order: {bad_stop}");
             Suppression::BadStop
         })?;
         let order = if self.config.dialect.kind().says_terms() { order } else { order.without_terms() };

@@ -182,7 +182,7 @@ impl Handler<SendSignals> for Stub {
     fn handle(&mut self, message: SendSignals, _: &mut Self::Context) -> Self::Result {
         self.0.sent.lock().unwrap().extend(message.signals.clone());
         let report = |signal: Signal| SignalReport {
-            symbol: signal.symbol,
+            symbol: signal.instrument.symbol.clone(),
             side: signal.side,
             closes: Vec::new(),
             result: SignalResult::Suppressed(Suppression::DryRun),
@@ -228,8 +228,8 @@ impl Handler<BuildFeatures> for Mortal {
     }
 }
 
-/// A model that answers about a symbol that nobody asked for.
-pub struct Astray;
+/// A model that answers about these symbols, whatever it was asked.
+pub struct Astray(pub &'static [&'static str]);
 
 impl Actor for Astray {
     type Context = Context<Self>;
@@ -240,7 +240,7 @@ impl Handler<Predict> for Astray {
 
     fn handle(&mut self, _: Predict, _: &mut Self::Context) -> Self::Result {
         let buy = || Ok(Prediction::parse([0.1, 0.1, 0.8]).unwrap());
-        MessageResult(["EURUSD", "XAUUSD"].map(|name| (Symbol::new(name), buy())).to_vec())
+        MessageResult(self.0.iter().map(|name| (Symbol::new(name), buy())).collect())
     }
 }
 
@@ -291,7 +291,7 @@ impl Rig {
             back_to_back: 0,
             stages,
             policy: Policy {
-                instruments: symbols().into_iter().map(instrument).collect(),
+                instruments: symbols().into_iter().map(instrument).map(Arc::new).collect(),
                 interval: Interval::OneHour,
                 max_bar_age_s: 10_800,
                 calendar: Arc::new(Calendar::fx()),

@@ -46,7 +46,6 @@ suppressions! {
     Positions = "positions", "The gateway's list of open positions cannot be read.";
     Journal = "journal", "The journal cannot be written.";
     Shutdown = "shutdown", "The daemon is stopping.";
-    UnknownSymbol = "unknown_symbol", "A defect: the signal is of a symbol that nobody configured.";
 }
 
 /// Stops orders at once, from outside. Asked in every cycle and before every order, so an answer has to be quick.

@@ -45,7 +45,6 @@ pub(super) const fn rule(reason: Suppression) -> &'static str {
         Suppression::Positions => "the gateway's list of open positions cannot be read, so no limit on them could hold",
         Suppression::Journal => "the journal cannot be written, and a restart would not know of the order",
         Suppression::Shutdown => "the daemon was stopping",
-        Suppression::UnknownSymbol => "a defect of Sentinel: the signal was of a symbol that nobody configured",
     }
 }
 
