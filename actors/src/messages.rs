@@ -182,10 +182,10 @@ pub struct ReadFills(pub Vec<i64>);
 #[rtype(result = "Result<f64, JournalError>")]
 pub struct NoteEquity(pub f64);
 
-/// SignalSender -> Journal: a step of an order, on disk when it is answered with `Ok`.
+/// SignalSender -> Journal: steps of one order, in one transaction: all on disk when it is answered with `Ok`.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "Result<(), JournalError>")]
-pub struct WriteStep(pub OrderStep);
+pub struct WriteSteps(pub Vec<OrderStep>);
 
 /// cycle -> Journal, after the orders: what was decided. Not waited for; the next cycle's [`Ping`] is.
 #[derive(Debug, Clone, Message)]

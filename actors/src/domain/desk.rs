@@ -45,8 +45,8 @@ pub trait Ledger {
     /// Notes the account's equity if it is the first of the stock's day (UTC), and answers the day's first.
     fn first_equity(&self, equity: f64) -> impl Future<Output = Result<f64, JournalError>>;
 
-    /// Writes a step.
-    fn write(&self, step: OrderStep) -> impl Future<Output = Result<(), JournalError>>;
+    /// Writes steps of one order in one go: all of them or none.
+    fn write(&self, steps: Vec<OrderStep>) -> impl Future<Output = Result<(), JournalError>>;
 }
 
 /// The way to the gateway.
@@ -205,7 +205,7 @@ impl Desk {
 
     async fn pay<L: Ledger>(&mut self, ledger: &L) -> Result<Stock, JournalError> {
         while let Some(debt) = self.debts.first() {
-            match ledger.write(debt.clone()).await {
+            match ledger.write(vec![debt.clone()]).await {
                 Err(error) if error.is_broken() => return Err(error),
                 // Any other refusal is the disk's word against memory, and the disk is what a restart would believe.
                 Ok(()) | Err(_) => drop(self.debts.remove(0)),
@@ -270,7 +270,7 @@ impl Desk {
         let mut proven = Vec::new();
         for order in unproven {
             match order.prove([&answers[0], &answers[1]], &self.names, self.rules.account_mode) {
-                Some(proof) if ledger.write(OrderStep::Proven(order.id, proof)).await.is_ok() => {
+                Some(proof) if ledger.write(vec![OrderStep::Proven(order.id, proof)]).await.is_ok() => {
                     proven.push((order, proof))
                 }
                 _ => drop(self.tried_at.insert(order.id, now)),
@@ -293,7 +293,7 @@ impl Desk {
     }
 
     async fn settle<L: Ledger>(&mut self, ledger: &L, step: OrderStep) {
-        if ledger.write(step.clone()).await.is_err() {
+        if ledger.write(vec![step.clone()]).await.is_err() {
             self.owe(step);
         }
     }

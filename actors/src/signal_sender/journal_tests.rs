@@ -6,7 +6,7 @@ use crate::{
         exposure::Fill,
         journal::{History, JournalError, Stock},
     },
-    messages::{NoteEquity, ReadFills, ReadHistory, TakeStock, WriteStep},
+    messages::{NoteEquity, ReadFills, ReadHistory, TakeStock, WriteSteps},
 };
 
 /// A journal that fails every write after the first few.
@@ -50,10 +50,10 @@ impl Handler<NoteEquity> for Failing {
     }
 }
 
-impl Handler<WriteStep> for Failing {
+impl Handler<WriteSteps> for Failing {
     type Result = Result<(), JournalError>;
 
-    fn handle(&mut self, _: WriteStep, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, _: WriteSteps, _: &mut Self::Context) -> Self::Result {
         self.writes_left = self.writes_left.checked_sub(1).ok_or(JournalError::Failed("disk full".into()))?;
         Ok(())
     }
@@ -61,7 +61,7 @@ impl Handler<WriteStep> for Failing {
 
 #[actix::test]
 async fn nothing_is_sent_without_its_intent_and_its_sending_on_disk() {
-    for (writes_left, first, received) in [(0, "journal", 0), (1, "journal", 0), (2, "filled", 1)] {
+    for (writes_left, first, received) in [(0, "journal", 0), (1, "filled", 1)] {
         let gateway = Gateway::start(|all| vec![newest(all).fill(1)]);
         let journal = Failing { writes_left }.start();
         let ledger = JournalLedger {
