@@ -146,6 +146,16 @@ async fn a_stale_bar_is_never_traded() {
 }
 
 #[actix_rt::test]
+async fn what_stands_is_asked_for_beside_the_model_if_an_order_could_follow() {
+    let prepared = |rig: &Rig| *rig.script.prepared.lock().unwrap();
+    assert_eq!(prepared(&Rig::start(Script::default()).await), 1, "once for all symbols");
+    let stale = Rig::start(Script { market_now_offset_s: 10_801, ..Script::default() }).await;
+    let halted = Rig::start(Script { is_halted: Arc::new(true.into()), ..Script::default() }).await;
+    let above = Rig::start(Script { volume_max: 0.009, ..Script::default() }).await;
+    assert_eq!([&stale, &halted, &above].map(prepared), [0; 3]);
+}
+
+#[actix_rt::test]
 async fn the_last_bar_of_the_week_closes_with_the_market() {
     // 2026-01-16, a Friday: New York's 17:00 is 22:00 UTC.
     let last_open_hour = 1_768_597_200;

@@ -65,6 +65,12 @@ impl Handler<OpenGateway> for Outside {
     fn handle(&mut self, _: OpenGateway, _: &mut Self::Context) {}
 }
 
+impl Handler<PrepareOrders> for Outside {
+    type Result = ();
+
+    fn handle(&mut self, _: PrepareOrders, _: &mut Self::Context) {}
+}
+
 impl Handler<SendSignals> for Outside {
     type Result = MessageResult<SendSignals>;
 
@@ -152,6 +158,7 @@ fn cycle(criterion: &mut Criterion) {
                 build: FeatureBuilder::new(config).start().recipient(),
                 predict: outside.clone().recipient(),
                 open: outside.clone().recipient(),
+                prepare: outside.clone().recipient(),
                 send: outside.clone().recipient(),
                 record: outside.clone().recipient(),
                 recorded: outside.clone().recipient(),

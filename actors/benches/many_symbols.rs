@@ -75,7 +75,7 @@ macro_rules! swallows {
     )+};
 }
 
-swallows!(OpenGateway, RecordDecisions, Ping, Event);
+swallows!(OpenGateway, PrepareOrders, RecordDecisions, Ping, Event);
 
 impl Handler<SendSignals> for Outside {
     type Result = MessageResult<SendSignals>;
@@ -232,6 +232,7 @@ fn stages(market: u16, model: u16, rows_per_request: usize, clock: &Arc<HandCloc
         build: build.start().recipient(),
         predict: predict.start().recipient(),
         open: outside.clone().recipient(),
+        prepare: outside.clone().recipient(),
         send: outside.clone().recipient(),
         record: outside.clone().recipient(),
         recorded: outside.recipient(),

@@ -18,7 +18,7 @@ use crate::{
     },
     messages::{
         ActorName, BuildFeatures, CycleId, DecisionReport, DropReason, Event, FetchBars, OpenGateway, Ping, Predict,
-        RecordDecisions, SendSignals, Signal, StageFailure, SymbolResult, Telemetry,
+        PrepareOrders, RecordDecisions, SendSignals, Signal, StageFailure, SymbolResult, Telemetry,
     },
 };
 use actix::{Message, Recipient};
@@ -42,6 +42,8 @@ pub struct Stages {
     pub predict: Recipient<Predict>,
     /// Connects to the gateway while the bars are fetched.
     pub open: Recipient<OpenGateway>,
+    /// Sees what stands while the model is asked.
+    pub prepare: Recipient<PrepareOrders>,
     /// Sends orders.
     pub send: Recipient<SendSignals>,
     /// Keeps what was decided.
@@ -177,6 +179,11 @@ impl Cycle<'_> {
 
         // From here on the decision ages: its bars are at hand, and nothing newer comes in.
         let begun_at = policy.clock.moment();
+        let has_chance = |row: &Row| row.is_live() && row.objection(policy, fetched.market_now).is_none();
+        if self.rows.iter().any(has_chance) {
+            // Not waited for: a cycle without a signal is not longer by it, and one with a signal finds it done.
+            stages.prepare.do_send(PrepareOrders);
+        }
         let rows = self.of_live(|row| row.features.clone());
         let predicted = until(shutdown, ask(&stages.predict, Predict { cycle_id, rows }, Step::Predict)).await?;
         self.fill(Step::Predict, Row::is_live, predicted, |row| &mut row.prediction);

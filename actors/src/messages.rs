@@ -103,6 +103,12 @@ pub struct OpenGateway {
     pub has_clock_stepped: bool,
 }
 
+/// cycle -> SignalSender, while the model is asked and if orders could follow: see what stands in the journal. Not waited
+/// for; without it the first order asks. A no-op in dry run.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub struct PrepareOrders;
+
 /// Application -> SignalSender, at shutdown: write what the journal is still owed. Answers whether nothing is owed.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "bool")]

@@ -1,6 +1,7 @@
 //! SignalSender: turns decided signals into orders, at most one per symbol and bar, and reports what became of each.
-//! The cycle sends [`OpenGateway`] while the bars are fetched, then [`SendSignals`]; nothing is ever sent twice. Which order
-//! may go out is the [`Desk`]'s to say; here are its two neighbours, the journal and the gateway's line.
+//! The cycle sends [`OpenGateway`] while the bars are fetched, [`PrepareOrders`] while the model is asked, then
+//! [`SendSignals`]; nothing is ever sent twice. Which order may go out is the [`Desk`]'s to say; here are its two neighbours,
+//! the journal and the gateway's line.
 
 mod gate;
 mod ledger;
@@ -22,8 +23,8 @@ use crate::{
         proof::{Proof, Unproven},
     },
     messages::{
-        ActorName, CycleId, Event, OpenGateway, PayOff, Ping, SendSignals, Signal, SignalReport, SignalResult,
-        Telemetry,
+        ActorName, CycleId, Event, OpenGateway, PayOff, Ping, PrepareOrders, SendSignals, Signal, SignalReport,
+        SignalResult, Telemetry,
     },
 };
 use actix::{Actor, Context, Handler, ResponseFuture, Supervised};
@@ -112,6 +113,15 @@ impl Handler<OpenGateway> for SignalSender {
     }
 }
 
+impl Handler<PrepareOrders> for SignalSender {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, _: PrepareOrders, _: &mut Self::Context) -> Self::Result {
+        let sender = self.0.clone();
+        Box::pin(async move { sender.prepare().await })
+    }
+}
+
 impl Handler<PayOff> for SignalSender {
     type Result = ResponseFuture<bool>;
 
@@ -171,6 +181,15 @@ impl Sender {
         self.opened.replace(line.into_socket().map(|socket| (cycle_id, socket)));
     }
 
+    /// What the journal can say before there is a signal. The gateway is not asked: it would be in every cycle, and what is
+    /// open is to be as new as can be.
+    async fn prepare(&self) {
+        if self.config.live && !self.config.shutdown.is_cancelled() {
+            let mut desk = self.desk.lock().await;
+            desk.prepare(&self.config.journal, self.config.clock.moment()).await;
+        }
+    }
+
     async fn send_signals(&self, message: SendSignals) -> Vec<SignalReport> {
         let cycle_id = message.cycle_id;
         let opened = self.opened.take().filter(|(opened_for, _)| *opened_for == cycle_id);
@@ -178,7 +197,7 @@ impl Sender {
         let mut desk = self.desk.lock().await;
         if self.config.live && !message.signals.is_empty() {
             // The Journal logs what fails; every order is then suppressed, `journal`.
-            let _ = desk.begin(&self.config.journal).await;
+            let _ = desk.begin(&self.config.journal, self.config.clock.moment()).await;
         }
         let mut reports = Vec::with_capacity(message.signals.len());
         for signal in message.signals {

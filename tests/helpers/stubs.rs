@@ -109,6 +109,8 @@ pub struct Script {
     pub is_halted: Arc<AtomicBool>,
     /// Lots; every order has 0.01.
     pub volume_max: f64,
+    /// How often the SignalSender was told that orders could follow.
+    pub prepared: Arc<Mutex<usize>>,
     pub sent: Arc<Mutex<Vec<Signal>>>,
     pub recorded: Arc<Mutex<Vec<DecisionRecord>>>,
     pub events: Arc<Mutex<Vec<Event>>>,
@@ -174,6 +176,14 @@ impl Handler<OpenGateway> for Stub {
     type Result = ();
 
     fn handle(&mut self, _: OpenGateway, _: &mut Self::Context) {}
+}
+
+impl Handler<PrepareOrders> for Stub {
+    type Result = ();
+
+    fn handle(&mut self, _: PrepareOrders, _: &mut Self::Context) {
+        *self.0.prepared.lock().unwrap() += 1;
+    }
 }
 
 impl Handler<SendSignals> for Stub {
@@ -268,6 +278,7 @@ impl Rig {
             build: stub.clone().recipient(),
             predict: stub.clone().recipient(),
             open: stub.clone().recipient(),
+            prepare: stub.clone().recipient(),
             send: stub.clone().recipient(),
             record: stub.clone().recipient(),
             recorded: stub.recipient(),

@@ -91,21 +91,27 @@ impl Row {
         let decision = decide(prediction, self.instrument.threshold);
         self.decision = Some(decision);
         let side = Side::from_action(decision.action)?;
-        let around = Circumstances {
-            // Asked here and not once a cycle: next comes the SignalSender, and a halt counts until then.
-            is_halted: policy.kill_switch.is_halted(),
-            has_clock_stepped: policy.has_clock_stepped,
-            is_market_open: policy.calendar.is_open(market_now),
-            is_bar_stale: is_stale(bar_close_time, market_now, policy.max_bar_age_s),
-            volume: self.instrument.volume,
-            volume_max: policy.volume_max,
-        };
-        self.stopped = objection(&around);
+        self.stopped = self.objection(policy, market_now);
         if self.stopped.is_some() {
             return None;
         }
         let instrument = self.instrument.clone();
         Some(Signal { instrument, side, confidence: decision.confidence, close, bar_close_time, begun_at })
+    }
+
+    /// What stands against a BUY or SELL of it just now.
+    pub(super) fn objection(&self, policy: &Policy, market_now: i64) -> Option<Suppression> {
+        objection(&Circumstances {
+            // Asked here and not once a cycle: next comes the SignalSender, and a halt counts until then.
+            is_halted: policy.kill_switch.is_halted(),
+            has_clock_stepped: policy.has_clock_stepped,
+            is_market_open: policy.calendar.is_open(market_now),
+            is_bar_stale: self
+                .newest(policy.interval)
+                .is_none_or(|(_, closed)| is_stale(closed, market_now, policy.max_bar_age_s)),
+            volume: self.instrument.volume,
+            volume_max: policy.volume_max,
+        })
     }
 
     /// Why it did not get through, if it did not. What counts as a failure is written at

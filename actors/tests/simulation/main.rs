@@ -41,7 +41,7 @@ use world::{Counts, Shared, Trace, World};
 const SEEDS: u64 = 300;
 
 /// What a run that means anything must have seen.
-const SEEN: [&str; 55] = [
+const SEEN: [&str; 56] = [
     "kills",
     "stops",
     "gateway restarts",
@@ -49,6 +49,7 @@ const SEEN: [&str; 55] = [
     "closes arrived",
     "signatures expired",
     "became sending",
+    "stock taken beside the model",
     "became filled",
     "became rejected",
     "became not_sent",

@@ -282,7 +282,7 @@ pub(super) fn desk_with(limits: Limits) -> Desk {
 
 /// A cycle with one order.
 pub(super) fn cycle(desk: &mut Desk, book: &Book, gateway: &mut Gateway, order: &Order) -> Result<Fate, Suppression> {
-    let _ = now(desk.begin(book));
+    let _ = now(desk.begin(book, gateway.now));
     place(desk, book, gateway, order)
 }
 

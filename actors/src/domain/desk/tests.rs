@@ -143,3 +143,50 @@ fn orders_of_the_hour_count_in_whatever_order_a_set_clock_dated_them() {
         assert_eq!(cycle(&mut it, &book, &mut gateway, &order("EURUSD", bar)).is_ok(), is_sent, "at {at}");
     }
 }
+
+#[test]
+fn stock_that_was_taken_while_the_model_thought_serves_the_orders_of_its_cycle_while_it_is_new() {
+    let ms = Duration::from_millis;
+    let moment = |wall: u64, monotonic: u64| Moment { wall: ms(100_000 + wall), monotonic: ms(monotonic) };
+    for (wall, monotonic, calls, why) in [
+        (1_000, 1_000, 3, "stock, intent and sending, outcome"),
+        (1_001, 0, 4, "a machine that slept takes stock again"),
+        (0, 1_001, 4, "so does a process that was stopped"),
+    ] {
+        let rules = Rules { decision_age_max: ms(200_000), ..Rules::default() };
+        let (mut it, book) = (desk_by(rules), Book::default());
+        let mut gateway = Gateway { now: moment(wall, monotonic), ..filling() };
+        now(it.prepare(&book, moment(0, 0)));
+        assert!(cycle(&mut it, &book, &mut gateway, &order("EURUSD", BAR)).is_ok());
+        assert_eq!(book.calls.get(), calls, "{why}");
+        assert!(cycle(&mut it, &book, &mut gateway, &order("EURUSD", BAR + 3_600)).is_ok());
+        assert_eq!(book.calls.get(), calls + 3, "it serves once");
+    }
+}
+
+#[test]
+fn stock_of_the_cycle_before_or_of_a_journal_that_failed_is_taken_again() {
+    let (mut it, book, mut gateway) = (desk(), Book::default(), filling());
+    now(it.prepare(&book, gateway.now));
+    now(it.keep_up(&book, &mut gateway, Duration::ZERO));
+    let before = book.calls.get();
+    assert!(cycle(&mut it, &book, &mut gateway, &order("EURUSD", BAR)).is_ok());
+    assert_eq!(book.calls.get(), before + 3, "a new cycle has begun");
+    book.fails.borrow_mut().push(book.calls.get() + 1);
+    now(it.prepare(&book, gateway.now));
+    assert!(cycle(&mut it, &book, &mut gateway, &order("GBPUSD", BAR)).is_ok(), "the journal works again");
+    assert_eq!(book.calls.get(), before + 3 + 1 + 3);
+}
+
+#[test]
+fn an_unknown_order_of_the_cycle_before_blocks_although_stock_was_prepared() {
+    let (mut it, book) = (desk(), Book::default());
+    assert!(cycle(&mut it, &book, &mut silent(), &order("EURUSD", BAR)).is_ok());
+    let mut gateway = filling();
+    now(it.prepare(&book, gateway.now));
+    let next = cycle(&mut it, &book, &mut gateway, &order("EURUSD", BAR + 3_600));
+    assert_eq!((next, gateway.sent), (Err(Suppression::Unresolved), 0));
+    now(it.prepare(&book, gateway.now));
+    let again = cycle(&mut it, &book, &mut gateway, &order("EURUSD", BAR));
+    assert_eq!((again, gateway.sent), (Err(Suppression::AlreadyOrdered), 0));
+}
