@@ -4,7 +4,7 @@ use crate::{
     build_info,
     ending::{Drained, judge, say_end},
     http::{self, HttpConfig},
-    settings::Settings,
+    settings::Resolved,
     stages::{self, Shared, Started},
     start_lines,
     supervisor::Supervisor,
@@ -13,8 +13,7 @@ use actix::{Actor, Addr, Arbiter, Recipient};
 use actix_web::dev::ServerHandle;
 use anyhow::Context as _;
 use sentinel_actors::{
-    adapters::{breakers::Breakers, halt_file::HaltFile, inflight::Inflight, system_clock::SystemClock},
-    cycle::Policy,
+    adapters::{breakers::Breakers, inflight::Inflight, system_clock::SystemClock},
     domain::{clock::Clock, drift::Drift, instrument::Symbol, schedule::Schedule},
     journal::{Journal, Opened},
     messages::{ActorName, Backlog, Event, Flush, PayOff, Ping, Telemetry},
@@ -53,12 +52,11 @@ pub struct Plan {
 
 impl Plan {
     /// What the settings say.
-    pub fn from_settings(settings: &Settings) -> Self {
+    pub fn from_settings(settings: &Resolved) -> Self {
         Self {
-            // Validated with the settings; a minute is what the default says.
-            schedule: settings.schedule.cron.parse().unwrap_or(Schedule::Every(Duration::from_secs(60))),
-            cycles_max: settings.schedule.cycles,
-            back_to_back: if settings.schedule.back_to_back { u64::MAX } else { 0 },
+            schedule: settings.schedule.clone(),
+            cycles_max: settings.cycles_max,
+            back_to_back: if settings.back_to_back { u64::MAX } else { 0 },
             once: false,
         }
     }
@@ -122,13 +120,13 @@ impl Application {
     /// # Errors
     /// When another daemon runs on the journal, or it is no journal; and when an actor cannot be built, which no network
     /// condition can cause.
-    pub fn start(settings: &Settings, plan: Plan, file: Option<&Path>) -> anyhow::Result<Self> {
+    pub fn start(settings: &Resolved, plan: Plan, file: Option<&Path>) -> anyhow::Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let inflight = Inflight::default();
-        let breakers = Breakers::new(settings.breaker_policy());
+        let breakers = Breakers::new(settings.breaker);
         let backlog = Backlog::default();
         let shutdown = CancellationToken::new();
-        let symbols: Vec<Symbol> = settings.instruments().iter().map(|instrument| instrument.symbol.clone()).collect();
+        let symbols: Vec<Symbol> = settings.instruments.iter().map(|instrument| instrument.symbol.clone()).collect();
         let identity = stages::identity(settings);
         let opened = Opened::at(&settings.journal.path, &identity, clock.now())?;
         // Before any cycle, so that the first lines of a log say what the rest is about.
@@ -136,14 +134,14 @@ impl Application {
         start_lines::say_unresolved(&opened.unresolved(), &settings.journal.path);
         // Weeks of hourly bars: a restart goes on with them.
         let known = opened.confidences(&identity.model, &symbols);
-        let policy = policy(settings, clock.clone());
+        let policy = stages::policy(settings, clock.clone());
         let recorder = MetricsActor::new(metrics::Config {
             symbols,
             build: build_info(),
-            config_hash: settings.hash()?,
-            failed_share_max: settings.health.failed_share_max,
-            drift: Drift::new(settings.model.reference.clone(), known),
-            live: settings.trading.live,
+            config_hash: settings.hash,
+            failed_share_max: settings.failed_share_max,
+            drift: Drift::new(settings.reference.clone(), known),
+            live: settings.purpose.gateway.is_live(),
             kill_switch: policy.kill_switch.clone(),
             period: plan.schedule.period(clock.now()),
             inflight: inflight.clone(),
@@ -195,7 +193,8 @@ impl Application {
                 scheduler: scheduler.clone().recipient(),
                 snapshot,
             };
-            serve_or_keep_trying(http_config(settings), asked, retry_pause(settings), http.clone());
+            let retry_pause = Duration::from_millis(settings.metrics.bind_retry_ms);
+            serve_or_keep_trying(stages::http_config(settings), asked, retry_pause, http.clone());
         }
         Ok(Self {
             pings,
@@ -350,38 +349,6 @@ fn serve_or_keep_trying(config: HttpConfig, asked: http::Deps, pause: Duration, 
             }
         }
     });
-}
-
-/// The rules of a decision.
-pub fn policy(settings: &Settings, clock: Arc<dyn Clock>) -> Policy {
-    Policy {
-        instruments: settings.instruments(),
-        clock,
-        interval: settings.data.interval,
-        max_bar_age_s: settings.max_bar_age_s(),
-        calendar: settings.market.hours.clone(),
-        kill_switch: Arc::new(HaltFile::new(settings.guards.halt_file.clone())),
-        volume_max: settings.guards.volume_max,
-        failed_share_max: settings.health.failed_share_max,
-        has_clock_stepped: false,
-    }
-}
-
-fn http_config(settings: &Settings) -> HttpConfig {
-    let metrics = &settings.metrics;
-    HttpConfig {
-        host: metrics.bind.clone(),
-        port: metrics.port,
-        connections_max: metrics.connections_max,
-        header_deadline: Duration::from_millis(metrics.header_deadline_ms),
-        connection_deadline: Duration::from_millis(metrics.connection_deadline_ms),
-        ask_deadline: Duration::from_millis(metrics.ask_deadline_ms),
-        protection: metrics.protection.clone(),
-    }
-}
-
-fn retry_pause(settings: &Settings) -> Duration {
-    Duration::from_millis(settings.metrics.bind_retry_ms)
 }
 
 #[cfg(test)]

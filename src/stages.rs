@@ -1,24 +1,22 @@
-//! Builds the four stage actors of a cycle from the settings. They share the thread that calls `start`; the Journal, which
-//! waits for the disk, has one of its own, and so has the Deadman, which waits for somebody outside.
+//! Every actor's settings, in the order of the pipeline, and the start of the stages. They share the thread that calls
+//! `start`; the Journal, which waits for the disk, has one of its own, and so has the Deadman, which waits for somebody
+//! outside.
 
-use crate::settings::{
-    ClockSource, GatewaySettings, ModelSettings, NewJournal, OnGapSetting, PollSetting, Settings, TabularSetting,
-    TimeColumnsSetting,
-};
+use crate::{http::HttpConfig, settings::Resolved};
 use actix::{Actor, Addr, Arbiter, Recipient, Supervisor};
 use sentinel_actors::{
     adapters::{
         breakers::Breakers,
-        gateway::{self, DialectKind, DialectParams, Peer},
+        gateway::{self, DialectKind, DialectParams},
+        halt_file::HaltFile,
         inflight::Inflight,
         journal::Identity,
-        mlflow::Tabular,
     },
-    cycle::Stages,
+    cycle::{Policy, Stages},
     deadman::{self, Deadman},
-    domain::{clock::Clock, desk::Rules, features::TimeColumns, guard::KillSwitch},
+    domain::{clock::Clock, desk::Rules, guard::KillSwitch},
     feature_builder::{self, FeatureBuilder},
-    fetcher::{self, Fetcher, MarketClock, OnGap, Poll},
+    fetcher::{self, Fetcher},
     journal::{self, Journal},
     messages::{ActorName, CycleWentWell, PayOff, Ping, Telemetry},
     predictor::{self, Predictor},
@@ -26,9 +24,6 @@ use sentinel_actors::{
 };
 use std::{sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
-
-/// How many symbols a request a minute serves within EODHD's 100,000 calls a day.
-const SYMBOLS_POLLED_EVERY_CYCLE_MAX: usize = 13;
 
 /// How old a decision may be when its order goes out, on top of the deadlines of the model and the gateway: what asking for
 /// positions and writing to a slow disk take. More is a pause of the process or of the machine.
@@ -63,10 +58,10 @@ pub struct Started {
 }
 
 /// Starts the stages.
-pub fn start(settings: &Settings, shared: &Shared) -> Started {
+pub fn start(settings: &Resolved, shared: &Shared) -> Started {
     let fetcher = Fetcher::new(fetcher_config(settings, shared));
     let fetcher = Supervisor::start(|_| fetcher);
-    let time_columns = time_columns(settings);
+    let time_columns = settings.time_columns;
     let builder = FeatureBuilder::new(feature_builder::Config { time_columns, metrics: shared.metrics.clone() });
     let builder = Supervisor::start(|_| builder);
     let predictor = Predictor::new(predictor_config(settings, shared));
@@ -95,7 +90,7 @@ pub fn start(settings: &Settings, shared: &Shared) -> Started {
 }
 
 /// Starts the Deadman, if it has something to ask. Its thread is left to itself at the end: nobody waits for a ping.
-pub fn start_deadman(settings: &Settings, metrics: &Telemetry) -> Option<Recipient<CycleWentWell>> {
+pub fn start_deadman(settings: &Resolved, metrics: &Telemetry) -> Option<Recipient<CycleWentWell>> {
     let config = deadman::Config {
         source: settings.deadman.source()?,
         every: Duration::from_secs(settings.deadman.every_s),
@@ -105,28 +100,22 @@ pub fn start_deadman(settings: &Settings, metrics: &Telemetry) -> Option<Recipie
     Some(Deadman::start_in_arbiter(&Arbiter::new().handle(), |_| Deadman::new(config)).recipient())
 }
 
-fn fetcher_config(settings: &Settings, shared: &Shared) -> fetcher::Config {
+fn fetcher_config(settings: &Resolved, shared: &Shared) -> fetcher::Config {
     let data = &settings.data;
     fetcher::Config {
-        instruments: settings.instruments(),
+        instruments: settings.instruments.clone(),
         interval: data.interval,
         lookback_bars: data.lookback_bars,
         base_url: data.base_url.trim_end_matches('/').to_owned(),
-        token: data.token(),
-        poll: poll(settings),
+        token: settings.purpose.token.clone(),
+        poll: settings.poll,
         overdue_poll_s: data.overdue_poll_s,
         deadline: Duration::from_millis(data.deadline_ms),
         body_bytes_max: data.body_bytes_max,
         concurrency: data.concurrency,
-        market_clock: match settings.schedule.clock {
-            ClockSource::System => MarketClock::System,
-            ClockSource::Bars => MarketClock::Bars,
-        },
-        calendar: settings.market.hours.clone(),
-        on_gap: match data.on_gap {
-            OnGapSetting::Continue => OnGap::Continue,
-            OnGapSetting::Stop => OnGap::Stop,
-        },
+        market_clock: settings.market_clock,
+        calendar: settings.calendar.clone(),
+        on_gap: data.on_gap,
         jump_max: data.jump_max,
         clock: shared.clock.clone(),
         inflight: shared.inflight.clone(),
@@ -135,37 +124,11 @@ fn fetcher_config(settings: &Settings, shared: &Shared) -> fetcher::Config {
     }
 }
 
-/// When a symbol is asked for.
-pub fn poll(settings: &Settings) -> Poll {
-    match settings.data.poll {
-        PollSetting::Cycle => Poll::Cycle,
-        PollSetting::Bar => Poll::Bar,
-        PollSetting::Auto if settings.symbols.0.len() <= SYMBOLS_POLLED_EVERY_CYCLE_MAX => Poll::Cycle,
-        PollSetting::Auto => Poll::Bar,
-    }
-}
-
-/// What the hour and weekday columns hold.
-pub const fn time_columns(settings: &Settings) -> TimeColumns {
-    match settings.features.hour_and_weekday {
-        TimeColumnsSetting::Utc => TimeColumns::Utc,
-        TimeColumnsSetting::Legacy => TimeColumns::Legacy,
-    }
-}
-
-/// How the model wants the tabular row.
-pub const fn tabular(model: &ModelSettings) -> Tabular {
-    match model.tabular {
-        TabularSetting::Flat => Tabular::Flat,
-        TabularSetting::Nested => Tabular::Nested,
-    }
-}
-
-fn predictor_config(settings: &Settings, shared: &Shared) -> predictor::Config {
+fn predictor_config(settings: &Resolved, shared: &Shared) -> predictor::Config {
     let model = &settings.model;
     predictor::Config {
         base_url: model.base_url(),
-        tabular: tabular(model),
+        tabular: model.tabular,
         rows_per_request: model.rows_per_request,
         deadline: Duration::from_millis(model.deadline_ms),
         body_bytes_max: model.body_bytes_max,
@@ -175,18 +138,32 @@ fn predictor_config(settings: &Settings, shared: &Shared) -> predictor::Config {
     }
 }
 
-fn sender_config(settings: &Settings, shared: &Shared) -> signal_sender::Config {
+/// The rules of a decision.
+pub fn policy(settings: &Resolved, clock: Arc<dyn Clock>) -> Policy {
+    Policy {
+        instruments: settings.instruments.clone(),
+        clock,
+        interval: settings.data.interval,
+        max_bar_age_s: settings.max_bar_age_s,
+        calendar: settings.calendar.clone(),
+        kill_switch: Arc::new(HaltFile::new(settings.guards.halt_file.clone())),
+        volume_max: settings.guards.volume_max,
+        failed_share_max: settings.failed_share_max,
+        has_clock_stepped: false,
+    }
+}
+
+fn sender_config(settings: &Resolved, shared: &Shared) -> signal_sender::Config {
     let gateway = &settings.gateway;
-    // Dry run sends nothing, so any dialect will do there.
-    let kind = gateway.dialect.unwrap_or(DialectKind::V43);
+    let kind = settings.purpose.gateway.dialect();
     let params = DialectParams { comment: gateway.comment.clone(), magic: Some(gateway.magic) };
     signal_sender::Config {
-        instruments: settings.instruments(),
-        live: settings.trading.live,
+        instruments: settings.instruments.clone(),
+        live: settings.purpose.gateway.is_live(),
         other_names: gateway.other_names.clone(),
-        account: identity(settings).account,
+        account: settings.purpose.gateway.account().to_owned(),
         model_name: settings.model.name.clone(),
-        peer: peer(gateway),
+        peer: settings.peer(),
         dialect: gateway::dialect(kind, params),
         deadline: Duration::from_millis(gateway.deadline_ms),
         clock: shared.clock.clone(),
@@ -198,7 +175,7 @@ fn sender_config(settings: &Settings, shared: &Shared) -> signal_sender::Config 
             account_mode: gateway.account_mode,
             proving_dialect: kind.has_proof().then(|| kind.as_str()),
             decision_age_max: decision_age_max(settings),
-            waits_for_new_bar: waits_for_new_bar(settings),
+            waits_for_new_bar: settings.journal.waits_for_new_bar,
         },
         kill_switch: shared.kill_switch.clone(),
         breakers: shared.breakers.clone(),
@@ -218,37 +195,43 @@ pub fn journal_ledger(journal: &Addr<Journal>) -> JournalLedger {
 }
 
 /// What the Journal needs to know.
-pub fn journal_config(settings: &Settings, clock: Arc<dyn Clock>, metrics: Telemetry) -> journal::Config {
+pub fn journal_config(settings: &Resolved, clock: Arc<dyn Clock>, metrics: Telemetry) -> journal::Config {
     journal::Config {
         path: settings.journal.path.clone(),
-        keep: Duration::from_secs(86_400 * u64::from(settings.journal.keep_days)),
+        keep: settings.journal.keep,
         identity: identity(settings),
-        waits_for_new_bar: waits_for_new_bar(settings),
+        waits_for_new_bar: settings.journal.waits_for_new_bar,
         clock,
         metrics,
     }
 }
 
 /// The deadlines of all requests to the model, of as many again for rows that it refuses, and of the gateway, and some slack.
-fn decision_age_max(settings: &Settings) -> Duration {
-    let requests = settings.symbols.0.len().div_ceil(settings.model.rows_per_request.max(1));
+fn decision_age_max(settings: &Resolved) -> Duration {
+    let requests = settings.instruments.len().div_ceil(settings.model.rows_per_request.max(1));
     let requests = u32::try_from(requests).unwrap_or(u32::MAX);
     let model = Duration::from_millis(settings.model.deadline_ms).saturating_mul(requests.saturating_add(1));
     model + Duration::from_millis(settings.gateway.deadline_ms) + DECISION_SLACK
 }
 
-fn waits_for_new_bar(settings: &Settings) -> bool {
-    settings.journal.new == NewJournal::Wait
-}
-
 /// The daemon's part of an order's identity, and what is kept with it.
-pub fn identity(settings: &Settings) -> Identity {
-    let account = settings.gateway.account.clone().unwrap_or_else(|| "dry-run".into());
-    let dialect = settings.gateway.dialect.map_or("", DialectKind::as_str);
-    Identity { account, model: settings.model.name.clone(), dialect, account_mode: settings.gateway.account_mode }
+pub fn identity(settings: &Resolved) -> Identity {
+    let gateway = &settings.purpose.gateway;
+    let dialect = gateway.said_dialect().map_or("", DialectKind::as_str);
+    let (account, account_mode) = (gateway.account().to_owned(), settings.gateway.account_mode);
+    Identity { account, model: settings.model.name.clone(), dialect, account_mode }
 }
 
-/// Where the gateway is, and how it is known.
-pub fn peer(gateway: &GatewaySettings) -> Peer {
-    Peer { address: gateway.address(), curve: gateway.curve.clone() }
+/// What the port needs to know.
+pub fn http_config(settings: &Resolved) -> HttpConfig {
+    let metrics = &settings.metrics;
+    HttpConfig {
+        host: metrics.bind.clone(),
+        port: metrics.port,
+        connections_max: metrics.connections_max,
+        header_deadline: Duration::from_millis(metrics.header_deadline_ms),
+        connection_deadline: Duration::from_millis(metrics.connection_deadline_ms),
+        ask_deadline: Duration::from_millis(metrics.ask_deadline_ms),
+        protection: settings.protection.clone(),
+    }
 }

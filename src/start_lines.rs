@@ -1,6 +1,6 @@
 //! What the daemon says when it starts: how it trades, what, and with whom; and which orders the run before left unknown.
 
-use crate::settings::{Remarks, Settings, Symbols, address::authority};
+use crate::settings::{Remarks, Resolved, address::authority};
 use sentinel_actors::adapters::journal::OrderRow;
 use std::{collections::BTreeSet, path::Path};
 
@@ -8,17 +8,17 @@ use std::{collections::BTreeSet, path::Path};
 const NAMED_MAX: usize = 10;
 
 /// Says how the daemon trades. The first word is the one that matters.
-pub fn say_settings(settings: &Settings, file: Option<&Path>, once: bool) {
+pub fn say_settings(settings: &Resolved, file: Option<&Path>, once: bool) {
     let gateway = &settings.gateway;
-    let mode = if settings.trading.live { "LIVE: orders leave" } else { "DRY RUN: no order leaves" };
+    let mode = if settings.purpose.gateway.is_live() { "LIVE: orders leave" } else { "DRY RUN: no order leaves" };
     tracing::info!(
         account = gateway.account.as_deref().unwrap_or("-"),
-        symbols = %symbols(&settings.symbols),
+        symbols = %symbols(settings),
         interval = settings.data.interval.as_str(),
         threshold = %thresholds(settings),
         journal = %absolute(&settings.journal.path),
         market = %without_secrets(&settings.data.base_url),
-        calendar = settings.market.calendar,
+        calendar = settings.calendar_name,
         hub = settings.model.base_url(),
         gtw = %authority(&gateway.host, gateway.port),
         dialect = gateway.dialect.map_or("-", |dialect| dialect.as_str()),
@@ -27,15 +27,15 @@ pub fn say_settings(settings: &Settings, file: Option<&Path>, once: bool) {
         "{mode}"
     );
     say_remarks(&settings.remarks);
-    if settings.trading.live {
+    if settings.purpose.gateway.is_live() {
         say_too_large(settings);
     }
 }
 
 /// Symbols whose every order would be larger than allowed: nothing else says so but a reason in each cycle's line.
-fn say_too_large(settings: &Settings) {
+fn say_too_large(settings: &Resolved) {
     let max = settings.guards.volume_max;
-    for instrument in settings.instruments().iter().filter(|it| max > 0.0 && it.volume > max) {
+    for instrument in settings.instruments.iter().filter(|it| max > 0.0 && it.volume > max) {
         tracing::warn!(
             symbol = %instrument.symbol,
             "no order can leave: its volume of {} lots is above guards.volume_max = {max}; lower the one or raise the other",
@@ -78,8 +78,8 @@ fn order(order: &OrderRow) -> String {
     format!("{} {} {} since {since}", order.id, order.symbol, order.side)
 }
 
-fn symbols(symbols: &Symbols) -> String {
-    named(symbols.0.iter().map(|symbol| symbol.name.clone()))
+fn symbols(settings: &Resolved) -> String {
+    named(settings.instruments.iter().map(|instrument| instrument.symbol.to_string()))
 }
 
 /// A relative path says nothing to who reads the log elsewhere.
@@ -88,8 +88,8 @@ fn absolute(path: &Path) -> String {
 }
 
 /// `0.6`, or the lowest and the highest if symbols have their own.
-fn thresholds(settings: &Settings) -> String {
-    let all = settings.instruments();
+fn thresholds(settings: &Resolved) -> String {
+    let all = &settings.instruments;
     // Odds are never negative, and their bits are then in their order.
     let all: BTreeSet<u64> = all.iter().map(|instrument| instrument.threshold.to_bits()).collect();
     match (all.first().copied().map(f64::from_bits), all.last().copied().map(f64::from_bits)) {

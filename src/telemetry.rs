@@ -1,6 +1,6 @@
 //! Log output: tracing to stdout, text for people, JSON for machines.
 
-use crate::settings::{LogFormat, LogSettings};
+use crate::settings::{Log, LogFormat};
 use std::io::{self, IsTerminal};
 use tracing::Level;
 use tracing_subscriber::{
@@ -8,21 +8,21 @@ use tracing_subscriber::{
 };
 
 /// Installs the subscriber; later calls change nothing, so tests may call it too.
-pub fn init(settings: &LogSettings) {
-    install(settings, filter(settings));
+pub fn init(log: &Log) {
+    install(log, log.filter.clone());
 }
 
 /// The same, but until [`Quiet::end`] no more than how it trades, signals, and warnings; of the journal only errors: that
 /// one is new is a warning for a daemon.
-pub fn init_quiet(settings: &LogSettings) -> Quiet {
+pub fn init_quiet(log: &Log) -> Quiet {
     let quiet = Targets::new().with_default(Level::WARN).with_targets([
         ("sentinel::start_lines", Level::INFO),
         ("sentinel::signals", Level::INFO),
         ("sentinel_actors::journal", Level::ERROR),
     ]);
     let (quiet, handle) = reload::Layer::new(quiet);
-    install(settings, quiet);
-    Quiet { handle, filter: filter(settings) }
+    install(log, quiet);
+    Quiet { handle, filter: log.filter.clone() }
 }
 
 /// A log that says only what is wrong, for a while.
@@ -40,18 +40,11 @@ impl Quiet {
     }
 }
 
-fn filter(settings: &LogSettings) -> Targets {
-    // actix-server tells its own life at info. What the setting says comes last and so beats it.
-    let filter = format!("actix_server=warn,{}", settings.level);
-    // Validated with the settings; `info` is only for callers that skipped that.
-    filter.parse().unwrap_or_else(|_| Targets::new().with_default(Level::INFO))
-}
-
-fn install(settings: &LogSettings, filter: impl Layer<Registry> + Send + Sync) {
+fn install(log: &Log, filter: impl Layer<Registry> + Send + Sync) {
     let is_terminal = io::stdout().is_terminal();
     // The convention of no-color.org: set and not empty.
     let colors = is_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let json = match settings.format {
+    let json = match log.format {
         LogFormat::Auto => !is_terminal,
         LogFormat::Json => true,
         LogFormat::Text => false,

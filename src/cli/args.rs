@@ -2,7 +2,7 @@
 
 use super::beside::{self, environment};
 use crate::settings::Sources;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use std::path::PathBuf;
 
 /// Flags of every command that loads settings. They beat the environment, which beats --config.
@@ -81,14 +81,8 @@ pub struct SettingsArgs {
     #[arg(long, help_heading = "Measuring and replaying")]
     back_to_back: bool,
     /// What "now" is for bars; with `bars` it is the newest close received; live only with a gateway on loopback
-    #[arg(long, value_name = "CLOCK", help_heading = "Measuring and replaying")]
-    clock: Option<Clock>,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Clock {
-    System,
-    Bars,
+    #[arg(long, value_name = "CLOCK", help_heading = "Measuring and replaying", value_parser = ["system", "bars"])]
+    clock: Option<String>,
 }
 
 impl SettingsArgs {
@@ -133,6 +127,7 @@ impl SettingsArgs {
             ("journal.path", &self.journal),
             ("schedule.cron", &self.schedule),
             ("schedule.cycles", &self.cycles),
+            ("schedule.clock", &self.clock),
         ];
         let mut flags: Vec<_> =
             values.into_iter().filter_map(|(key, value)| Some((key, value.as_ref()?.clone()))).collect();
@@ -143,11 +138,6 @@ impl SettingsArgs {
             (self.back_to_back, "schedule.back_to_back", "true"),
         ];
         flags.extend(switches.into_iter().filter(|(on, ..)| *on).map(|(_, key, value)| (key, value.to_owned())));
-        match self.clock {
-            None => {}
-            Some(Clock::System) => flags.push(("schedule.clock", "system".into())),
-            Some(Clock::Bars) => flags.push(("schedule.clock", "bars".into())),
-        }
         flags
     }
 }

@@ -32,13 +32,18 @@ pub(super) fn addresses() -> (String, String) {
         Settings::load_unchecked(&Sources::default())
     });
     let Ok(Settings { metrics, model, .. }) = settings else { return Default::default() };
+    (url(&metrics), model.host)
+}
+
+/// Where a daemon with these settings serves, as seen from its own machine.
+pub(super) fn url(metrics: &MetricsSettings) -> String {
     let protection = metrics.web_config_file.as_deref().and_then(|path| Protection::load(path).ok());
     let scheme = if protection.is_some_and(|protection| protection.has_tls()) { "https" } else { "http" };
-    (format!("{scheme}://{}", address(&metrics)), model.host)
+    format!("{scheme}://{}", address(metrics))
 }
 
 /// Where a daemon that binds there is reached from its own machine.
-pub(super) fn address(metrics: &MetricsSettings) -> String {
+fn address(metrics: &MetricsSettings) -> String {
     let host = metrics.bind.trim_matches(['[', ']']);
     let host = match host.parse::<IpAddr>() {
         Ok(IpAddr::V4(ip)) if ip.is_unspecified() => "127.0.0.1".to_owned(),

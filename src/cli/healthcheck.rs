@@ -54,7 +54,7 @@ pub(super) fn main(args: &Args) -> ExitCode {
     };
     let url = match &args.url {
         Some(url) => url.trim_end_matches('/').to_owned(),
-        None if settings.metrics.enabled => format!("http://{}", beside::address(&settings.metrics)),
+        None if settings.metrics.enabled => beside::url(&settings.metrics),
         None => return fail(&anyhow::anyhow!("metrics.enabled is false: there is no port to ask at")),
     };
     if url.contains('@') {
@@ -91,7 +91,8 @@ async fn ask(url: &str, path: &str, identity: Option<&Identity>, deadline: Durat
     }
     let answer = http::within(deadline, async {
         match get(url, &uri, path, identity).await {
-            // A port with a web-config file speaks TLS only, and hangs up on a plain question.
+            // A daemon may know of a web-config file that this command was not told of. Its port speaks TLS only, and hangs
+            // up on a plain question.
             Err(HttpError::Broken(_)) if uri.scheme_str() == Some("http") => {
                 get(&url.replacen("http:", "https:", 1), &uri, path, identity).await
             }

@@ -3,7 +3,7 @@
 use super::{fail, run::on_system};
 use crate::{
     sandbox::{PriceBoard, baseline::Baseline, gateway, market, model},
-    settings::{LogFormat, LogSettings},
+    settings::Log,
     signals, telemetry,
 };
 use anyhow::Context;
@@ -52,7 +52,7 @@ pub(super) struct Listen {
 }
 
 pub(super) fn main(server: Server) -> ExitCode {
-    telemetry::init(&LogSettings { level: "info".into(), format: LogFormat::Auto });
+    telemetry::init(&Log::info());
     let served = on_system(async {
         let stop = signals::stop()?;
         match server {

@@ -1,9 +1,8 @@
 //! Where values come from: base.toml, `--config`, the environment, flags; later beats earlier.
 
 use super::{
-    Problem, Settings, SettingsError,
+    LIVE, Problem, Settings, SettingsError,
     origins::Origins,
-    place,
     sections::{Symbol, Symbols},
     told::Told,
 };
@@ -70,6 +69,12 @@ impl Sources {
         let told = told.filter(is_its_file);
         Self { told, ..sources }
     }
+
+    /// Whether a flag asks for live mode, of this command or of the daemon beside it.
+    pub(super) fn is_live_asked(&self) -> bool {
+        self.flags.iter().any(|(key, value)| *key == LIVE && value == "true")
+            || self.told.as_ref().is_some_and(Told::is_live_asked)
+    }
 }
 
 /// The file that somebody named.
@@ -129,12 +134,6 @@ pub(super) fn merge(sources: &Sources) -> Result<Settings, SettingsError> {
     let typed = |error| typed(&error, &Origins::of(sources));
     let mut settings: Settings = serde_path_to_error::deserialize(merged).map_err(typed)?;
     only_the_latest_secret(&mut settings, sources);
-    let journal = &mut settings.journal;
-    journal.place = place::state_directory(&sources.environment);
-    journal.is_default = journal.path.as_os_str().is_empty();
-    if journal.is_default {
-        journal.path = place::journal(journal.place.as_deref());
-    }
     if let Some(names) = picked(sources).or_else(|| sources.told.as_ref()?.symbols.clone()) {
         settings.symbols = pick(&settings.symbols, &names);
     }

@@ -117,7 +117,6 @@ mod tests {
         super::calendar(&MarketSettings {
             calendar: calendar_file.as_ref().map_or(calendar.into(), |file| path(file).display().to_string()),
             holidays: holidays_file.as_ref().map(path),
-            hours: Default::default(),
         })
     }
 

@@ -241,10 +241,11 @@ mod tests {
         let place = TempDir::new().unwrap();
         let sources = daemon(place.path());
         let its = Settings::load_unchecked(&sources).unwrap();
-        Told::of(&sources, Some(&its.journal.path)).write(&sources.environment, false).unwrap();
+        let journal = its.journal.placed(&sources.environment).path;
+        Told::of(&sources, Some(&journal)).write(&sources.environment, false).unwrap();
         let found = beside(place.path(), None, &[("HOME", "/root")]);
         assert_eq!((found.gateway, found.model, found.symbols), (its.gateway, its.model, its.symbols));
-        assert_eq!((found.trading.live, found.journal.path), (true, its.journal.path));
+        assert_eq!((found.trading.live, found.journal.path), (true, Some(journal)));
         let text = fs::read_to_string(place.path().join(FILE)).unwrap();
         assert!(!text.contains("5d0c9a7e") && !text.contains("api_token"), "{text}");
         let mode = fs::metadata(place.path().join(FILE)).unwrap().mode();

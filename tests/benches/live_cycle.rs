@@ -9,9 +9,9 @@ use actix::{Actor, Arbiter};
 use actix_web::{App, HttpResponse, HttpServer, web};
 use criterion::{Criterion, criterion_group, criterion_main};
 use sentinel::{
-    application, build_info,
+    build_info,
     sandbox::{PriceBoard, gateway, market},
-    settings::{Settings, Sources},
+    settings::{Resolved, Settings, Sources},
     stages::{self, Shared},
 };
 use sentinel_actors::{
@@ -51,7 +51,7 @@ fn always_buy() -> SocketAddr {
     address
 }
 
-fn settings(market: SocketAddr, model: SocketAddr, gateway: SocketAddr, journal: &Path) -> Settings {
+fn settings(market: SocketAddr, model: SocketAddr, gateway: SocketAddr, journal: &Path) -> Resolved {
     let flags = vec![
         ("data.base_url", format!("http://{market}")),
         ("data.api_token", "bench".into()),
@@ -72,7 +72,7 @@ fn settings(market: SocketAddr, model: SocketAddr, gateway: SocketAddr, journal:
 }
 
 /// The daemon's own actors, the MetricsActor on a thread of its own as always.
-fn start_stages(settings: &Settings) -> (Stages, Policy) {
+fn start_stages(settings: &Resolved) -> (Stages, Policy) {
     let clock = Arc::new(SystemClock);
     let (inflight, breakers, backlog) = (Inflight::default(), Breakers::default(), Backlog::default());
     let recorder = MetricsActor::new(metrics::Config {
@@ -96,7 +96,7 @@ fn start_stages(settings: &Settings) -> (Stages, Policy) {
     let config = stages::journal_config(settings, clock.clone(), metrics.clone());
     let opened = Opened::at(&config.path, &config.identity, clock.now()).unwrap();
     let journal = Journal::start(config, opened);
-    let policy = application::policy(settings, clock.clone());
+    let policy = stages::policy(settings, clock.clone());
     let kill_switch = policy.kill_switch.clone();
     let shared =
         Shared { clock, inflight, breakers, kill_switch, shutdown: CancellationToken::new(), metrics, journal };

@@ -1,10 +1,7 @@
 //! `sentinel verify gateway`: the harmless handshake in the configured dialect, and a report a person can act on.
 
-use super::{Report, SettingsArgs, block_on, fail, refuse};
-use crate::{
-    settings::{GatewaySettings, Purpose, Settings, address::bare},
-    stages,
-};
+use super::{Report, SettingsArgs, block_on, refuse};
+use crate::settings::{GatewaySettings, Resolved, Settings, VerifyGateway, address::bare};
 use sentinel_actors::{
     adapters::{
         gateway::{
@@ -20,22 +17,22 @@ use std::{io, net::IpAddr, process::ExitCode, time::Duration};
 use tokio::net::{TcpStream, lookup_host};
 
 pub(super) fn main(args: &SettingsArgs) -> ExitCode {
-    let settings = match Settings::load_for(Purpose::VerifyGateway, &args.beside()) {
+    let settings = match Settings::load_for(&args.beside()) {
         Ok(settings) => settings,
         Err(error) => return refuse(&error),
     };
     let gateway = &settings.gateway;
-    let Some(kind) = gateway.dialect else { return fail(&anyhow::anyhow!("no dialect")) };
-    let line = if gateway.curve.is_some() { "CURVE" } else { "plaintext" };
-    println!("Gateway {}, dialect {kind}, {line}\n", gateway.address());
-    block_on(verify(&settings, kind)).conclude(false)
+    let VerifyGateway { dialect } = settings.purpose;
+    let line = if settings.curve.is_some() { "CURVE" } else { "plaintext" };
+    println!("Gateway {}, dialect {dialect}, {line}\n", gateway.address());
+    block_on(verify(&settings)).conclude(false)
 }
 
-async fn verify(settings: &Settings, kind: DialectKind) -> Report {
-    let gateway = &settings.gateway;
+async fn verify(settings: &Resolved<VerifyGateway>) -> Report {
+    let (gateway, kind) = (&settings.gateway, settings.purpose.dialect);
     let asking = Asking {
         dialect: dialect(kind, DialectParams::default()),
-        peer: stages::peer(gateway),
+        peer: settings.peer(),
         deadline: Duration::from_millis(gateway.deadline_ms),
     };
     let mut report = Report::new("gateway", ["Nothing speaks against it.", "Not ready for orders."]);
@@ -51,7 +48,7 @@ async fn verify(settings: &Settings, kind: DialectKind) -> Report {
     let shaken = handshake::run(&*asking.dialect, &asking.peer, asking.deadline, &SystemClock).await;
     if describe(&shaken, kind, asking.peer.curve.is_some(), &mut report) {
         asking.account(&mut report).await;
-        asking.positions((&settings.instruments(), &settings.gateway.other_names), &mut report).await;
+        asking.positions((&settings.instruments, &settings.gateway.other_names), &mut report).await;
     }
     report
 }

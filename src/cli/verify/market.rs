@@ -6,7 +6,7 @@ mod lag;
 mod quota;
 
 use super::{Report, SettingsArgs, block_on, refuse};
-use crate::settings::{ClockSource, OnGapSetting, Purpose, Settings};
+use crate::settings::{Settings, VerifyMarket};
 use ask::{NoProvider, Provider, Refusal, Reply, unanswered};
 use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, stream};
@@ -20,8 +20,12 @@ use sentinel_actors::{
         order::check_stops,
         window::{BarFault, clean, gaps, jump},
     },
+    fetcher::{MarketClock, OnGap},
 };
 use std::process::ExitCode;
+
+/// Settings that have EODHD's key.
+type Resolved = crate::settings::Resolved<VerifyMarket>;
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
@@ -33,12 +37,12 @@ pub(in crate::cli) struct Args {
 }
 
 pub(super) fn main(args: &Args) -> ExitCode {
-    let settings = match Settings::load_for(Purpose::VerifyMarket, &args.settings.beside()) {
+    let settings = match Settings::load_for(&args.settings.beside()) {
         Ok(settings) => settings,
         Err(error) => return refuse(&error),
     };
     if !args.json {
-        let (data, calendar) = (&settings.data, &settings.market.calendar);
+        let (data, calendar) = (&settings.data, &settings.calendar_name);
         println!("Market {}, {} bars, calendar {calendar}\n", data.base_url, data.interval.as_str());
     }
     block_on(verify(&settings)).conclude(args.json)
@@ -52,7 +56,7 @@ struct Asked<'a> {
     bars: Option<(Vec<Bar>, i64)>,
 }
 
-async fn verify(settings: &Settings) -> Report {
+async fn verify(settings: &Resolved) -> Report {
     let mut report = Report::new("market", ["The market data can be decided on.", "Not ready for decisions."]);
     let provider = match Provider::new(settings) {
         Ok(provider) => provider,
@@ -65,7 +69,7 @@ async fn verify(settings: &Settings) -> Report {
             return report;
         }
     };
-    let instruments = settings.instruments();
+    let instruments = &settings.instruments;
     let Some((first, others)) = instruments.split_first() else { return report };
     // Alone, so that a key that is refused is refused once.
     let question = Question { provider: &provider, settings };
@@ -90,7 +94,7 @@ async fn verify(settings: &Settings) -> Report {
 
 struct Question<'a> {
     provider: &'a Provider,
-    settings: &'a Settings,
+    settings: &'a Resolved,
 }
 
 impl Question<'_> {
@@ -103,7 +107,7 @@ impl Question<'_> {
     async fn reply(&self, instrument: &Instrument) -> (Result<Reply, Refusal>, i64) {
         let data = &self.settings.data;
         let now = Utc::now().timestamp();
-        let follows_bars = self.settings.schedule.clock == ClockSource::Bars;
+        let follows_bars = self.settings.market_clock == MarketClock::Bars;
         let range = (!follows_bars).then(|| (now - first_range_s(data.lookback_bars, data.interval), now));
         let url = intraday_url(&data.base_url, &instrument.ticker, data.interval, range);
         (self.provider.get(&url).await.map_err(|error| unanswered(&error, data)), now)
@@ -141,15 +145,15 @@ impl Question<'_> {
 
     /// The bars of a 200, of which the daemon would decide on the newest.
     fn bars(&self, instrument: &Instrument, reply: &Reply, now: i64, report: &mut Report) -> Result<Vec<Bar>, Refusal> {
-        let Settings { data, market, schedule, .. } = self.settings;
+        let Resolved { data, calendar, market_clock, .. } = self.settings;
         let symbol = &instrument.symbol;
         let refusal = |found: String, way_out: &str| Refusal { found, way_out: way_out.into(), is_for_all: false };
         let rows = parse(&reply.body).map_err(|error| {
             let found = format!("status 200, but {}", self.provider.clean(&error.to_string()));
             refusal(found, "is data.base_url EODHD's, and no proxy or login page in between?")
         })?;
-        let closed_by = (schedule.clock == ClockSource::System).then_some(now);
-        let cleaned = clean(&rows, data.interval, &market.hours, closed_by);
+        let closed_by = (*market_clock == MarketClock::System).then_some(now);
+        let cleaned = clean(&rows, data.interval, calendar, closed_by);
         let refused = cleaned.rejected.counted();
         if !refused.is_empty() {
             let reasons: Vec<_> =
@@ -197,17 +201,17 @@ impl Question<'_> {
             let found = format!("{symbol}: less than data.lookback_bars, {}: averages begin later", data.lookback_bars);
             report.note("bars", found);
         }
-        self.gaps(instrument, kept, &market.calendar, report);
+        self.gaps(instrument, kept, report);
         Ok(bars)
     }
 
     /// What is missing among the bars that the daemon would keep.
-    fn gaps(&self, instrument: &Instrument, kept: &[Bar], calendar: &str, report: &mut Report) {
-        let Settings { data, market, .. } = self.settings;
-        let found: Vec<_> = gaps(kept, data.interval, &market.hours).collect();
+    fn gaps(&self, instrument: &Instrument, kept: &[Bar], report: &mut Report) {
+        let Resolved { data, calendar, calendar_name, .. } = self.settings;
+        let found: Vec<_> = gaps(kept, data.interval, calendar).collect();
         let Some(newest) = found.last() else { return };
         let text = format!(
-            "{}: {} among {} bars that calendar {calendar} does not explain, the newest from {} to {}",
+            "{}: {} among {} bars that calendar {calendar_name} does not explain, the newest from {} to {}",
             instrument.symbol,
             found.len(),
             kept.len(),
@@ -215,13 +219,13 @@ impl Question<'_> {
             at(newest.to)
         );
         let seen = &kept[kept.len().saturating_sub(SEQUENCE_BARS)..];
-        let stops = data.on_gap == OnGapSetting::Stop && gaps(seen, data.interval, &market.hours).next().is_some();
+        let stops = data.on_gap == OnGap::Stop && gaps(seen, data.interval, calendar).next().is_some();
         if stops {
             let way_out = "with data.on_gap = \"stop\" there is no decision until it is out of the model's 60 bars; if \
                            these are weekends, market.calendar = \"fx\"";
             report.failed("gaps", text, way_out);
         } else {
-            let hint = if calendar == "always" { "\nweekends? Then market.calendar = \"fx\"" } else { "" };
+            let hint = if calendar_name == "always" { "\nweekends? Then market.calendar = \"fx\"" } else { "" };
             report.note("gaps", format!("{text}{hint}"));
         }
     }
@@ -245,9 +249,9 @@ const fn way_out(fault: &BarFault) -> &'static str {
 }
 
 /// How far the newest bars are behind the clock, and whether `data.max_bar_age_s` fits.
-fn age(asked: &[Asked<'_>], settings: &Settings, report: &mut Report) {
-    let (interval, calendar) = (settings.data.interval, &settings.market.hours);
-    let max_bar_age_s = settings.max_bar_age_s();
+fn age(asked: &[Asked<'_>], settings: &Resolved, report: &mut Report) {
+    let (interval, calendar) = (settings.data.interval, &settings.calendar);
+    let max_bar_age_s = settings.max_bar_age_s;
     let newest = |asked: &Asked<'_>| {
         let (bars, now) = asked.bars.as_ref()?;
         Some((asked.instrument.symbol.clone(), bars.last()?.close_time(interval), *now))
@@ -257,12 +261,12 @@ fn age(asked: &[Asked<'_>], settings: &Settings, report: &mut Report) {
     let Some((symbol, close_time, now)) = newest.into_iter().min_by_key(|(_, close_time, now)| close_time - now) else {
         return;
     };
-    if settings.schedule.clock == ClockSource::Bars {
+    if settings.market_clock == MarketClock::Bars {
         report.note("lag", "none: with schedule.clock = \"bars\" the newest bar is the time");
         return;
     }
     let ago = format!("{symbol}'s newest bar closed {} ago; looked at {}", spell(now - close_time), at(now));
-    let name = &settings.market.calendar;
+    let name = &settings.calendar_name;
     let again = "a lag shows only then";
     let way_out = format!(
         "no order leaves on such bars. Is the market really open (calendar {name}; for FX, market.calendar = \"fx\" and \

@@ -8,7 +8,7 @@ mod market;
 mod model;
 mod report;
 
-use super::{EXIT_USAGE, args::SettingsArgs, fail, refuse};
+use super::{EXIT_USAGE, args::SettingsArgs, refuse};
 use report::{Report, say};
 use std::{process::ExitCode, time::Duration};
 

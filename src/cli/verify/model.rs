@@ -7,8 +7,7 @@ mod rows;
 use super::{Report, SettingsArgs, block_on, refuse};
 use crate::{
     sandbox::recording::{replay_bars, replayed_bar},
-    settings::{Purpose, Settings},
-    stages,
+    settings::{Settings, VerifyModel},
 };
 use ask::{Refusal, Server};
 use sentinel_actors::{
@@ -20,6 +19,8 @@ use sentinel_actors::{
     },
 };
 use std::{process::ExitCode, time::Duration};
+
+type Resolved = crate::settings::Resolved<VerifyModel>;
 
 /// Bars between the newest ones of two rows, so that no two rows are alike.
 const BARS_BETWEEN_ROWS: usize = 37;
@@ -38,19 +39,19 @@ pub(in crate::cli) struct Args {
 }
 
 pub(super) fn main(args: &Args) -> ExitCode {
-    let settings = match Settings::load_for(Purpose::VerifyModel, &args.settings.beside()) {
+    let settings = match Settings::load_for(&args.settings.beside()) {
         Ok(settings) => settings,
         Err(error) => return refuse(&error),
     };
     if !args.json {
         let model = &settings.model;
-        let tabular = stages::tabular(model).as_str();
+        let tabular = model.tabular.as_str();
         println!("Model {}, X_tabular {tabular}\n", model.base_url());
     }
     block_on(verify(&settings)).conclude(args.json)
 }
 
-async fn verify(settings: &Settings) -> Report {
+async fn verify(settings: &Resolved) -> Report {
     let mut report = Report::new("model", ["The model answers as it should.", "Not ready for decisions."]);
     let server = match Server::new(&settings.model) {
         Ok(server) => server,
@@ -102,28 +103,28 @@ async fn small_pages(server: &Server, report: &mut Report) {
 }
 
 /// Features of the compiled-in recording, a row per symbol that shares a request.
-fn symbol_rows(settings: &Settings) -> Result<Vec<FeatureSet>, FeatureError> {
-    let count = settings.symbols.0.len().min(settings.model.rows_per_request).max(1);
+fn symbol_rows(settings: &Resolved) -> Result<Vec<FeatureSet>, FeatureError> {
+    let count = settings.instruments.len().min(settings.model.rows_per_request).max(1);
     feature_rows(settings, count, BARS_BETWEEN_ROWS)
 }
 
 /// Features from all over the recording, as different as there are.
-fn windows(settings: &Settings) -> Result<Vec<FeatureSet>, FeatureError> {
+fn windows(settings: &Resolved) -> Result<Vec<FeatureSet>, FeatureError> {
     feature_rows(settings, WINDOWS, replay_bars().len() / WINDOWS)
 }
 
-fn feature_rows(settings: &Settings, count: usize, bars_between: usize) -> Result<Vec<FeatureSet>, FeatureError> {
+fn feature_rows(settings: &Resolved, count: usize, bars_between: usize) -> Result<Vec<FeatureSet>, FeatureError> {
     let row = |index: usize| {
         let from = index * bars_between;
         let bars: Vec<Bar> = (from..from + settings.data.lookback_bars).map(replayed_bar).collect();
-        build(&bars, stages::time_columns(settings)).map(|(features, _)| features)
+        build(&bars, settings.time_columns).map(|(features, _)| features)
     };
     (0..count).map(row).collect()
 }
 
 struct Checks<'a> {
     server: &'a Server,
-    settings: &'a Settings,
+    settings: &'a Resolved,
     /// As many as symbols share a request.
     rows: &'a [&'a FeatureSet],
     /// As the daemon would ask at different times.

@@ -1,10 +1,9 @@
 //! What is traded: `[[symbols]]`, and what a symbol inherits from `[trading]`.
 
-use super::{Settings, TradingSettings};
-use crate::settings::values::Distance;
-use sentinel_actors::domain::instrument;
+use super::TradingSettings;
+use crate::settings::{market, values::Distance};
+use sentinel_actors::domain::instrument::{self, Instrument};
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
 
 const FOREX: &str = "FOREX";
 
@@ -81,17 +80,59 @@ impl Symbol {
         is_code.then(|| pair[pair.len() - 3..].to_ascii_uppercase())
     }
 
-    /// With everything written out that was derived or inherited.
-    fn resolved(&self, trading: &TradingSettings) -> Self {
-        Self {
+    fn written_out(&self, trading: &TradingSettings) -> WrittenOut {
+        WrittenOut {
             name: self.name.clone(),
-            ticker: Some(self.ticker()),
-            gateway_name: Some(self.gateway_name()),
-            threshold: self.threshold.or(Some(trading.threshold)),
-            volume: self.volume.or(Some(trading.volume)),
-            digits: self.digits.or(Some(trading.digits)),
+            ticker: self.ticker(),
+            gateway_name: self.gateway_name(),
+            threshold: self.threshold.unwrap_or(trading.threshold),
+            volume: self.volume.unwrap_or(trading.volume),
+            digits: self.digits.unwrap_or(trading.digits),
             stop_loss: self.stop_loss.or(trading.stop_loss),
             take_profit: self.take_profit.or(trading.take_profit),
+        }
+    }
+}
+
+/// A symbol with everything written out that was derived or inherited: what `check` prints and what is traded are made of it.
+#[derive(Debug, Clone)]
+pub(in crate::settings) struct WrittenOut {
+    name: String,
+    ticker: String,
+    gateway_name: String,
+    threshold: f64,
+    volume: f64,
+    digits: u32,
+    stop_loss: Option<Distance>,
+    take_profit: Option<Distance>,
+}
+
+impl From<WrittenOut> for Symbol {
+    fn from(it: WrittenOut) -> Self {
+        Self {
+            name: it.name,
+            ticker: Some(it.ticker),
+            gateway_name: Some(it.gateway_name),
+            threshold: Some(it.threshold),
+            volume: Some(it.volume),
+            digits: Some(it.digits),
+            stop_loss: it.stop_loss,
+            take_profit: it.take_profit,
+        }
+    }
+}
+
+impl From<WrittenOut> for Instrument {
+    fn from(it: WrittenOut) -> Self {
+        Self {
+            symbol: instrument::Symbol::new(&it.name),
+            ticker: it.ticker,
+            gateway_name: it.gateway_name,
+            threshold: it.threshold,
+            volume: it.volume,
+            digits: it.digits,
+            stop_loss: it.stop_loss.and_then(Distance::price),
+            take_profit: it.take_profit.and_then(Distance::price),
         }
     }
 }
@@ -113,26 +154,13 @@ impl Symbols {
         self.0.iter().all(|symbol| symbol.ticker().ends_with(".FOREX"))
     }
 
-    /// Every symbol with everything written out.
-    pub fn resolved(&self, trading: &TradingSettings) -> Self {
-        Self(self.0.iter().map(|symbol| symbol.resolved(trading)).collect())
+    /// The calendar that `auto` is for these symbols.
+    pub fn auto_calendar(&self) -> &'static str {
+        market::auto(self.are_forex())
     }
-}
 
-impl Settings {
-    /// The symbols as the stages know them, in the order of configuration.
-    pub fn instruments(&self) -> Arc<[instrument::Instrument]> {
-        let trading = &self.trading;
-        let instrument = |symbol: &Symbol| instrument::Instrument {
-            symbol: instrument::Symbol::new(&symbol.name),
-            ticker: symbol.ticker(),
-            gateway_name: symbol.gateway_name(),
-            threshold: symbol.threshold.unwrap_or(trading.threshold),
-            volume: symbol.volume.unwrap_or(trading.volume),
-            digits: symbol.digits.unwrap_or(trading.digits),
-            stop_loss: symbol.stop_loss.or(trading.stop_loss).and_then(Distance::price),
-            take_profit: symbol.take_profit.or(trading.take_profit).and_then(Distance::price),
-        };
-        self.symbols.0.iter().map(instrument).collect()
+    /// Every symbol with everything written out.
+    pub(in crate::settings) fn written_out(&self, trading: &TradingSettings) -> Vec<WrittenOut> {
+        self.0.iter().map(|symbol| symbol.written_out(trading)).collect()
     }
 }

@@ -1,7 +1,8 @@
 //! One question to EODHD as the daemon asks it: same address, same header, same deadline. No retry: a person wants to
 //! see what it says. Whatever text comes back is without the key.
 
-use crate::settings::{DataSettings, Settings};
+use super::Resolved;
+use crate::settings::DataSettings;
 use awc::http::header;
 use bytes::Bytes;
 use sentinel_actors::adapters::{
@@ -55,10 +56,10 @@ pub struct Refusal {
 
 impl Provider {
     /// Reads the key and makes the client.
-    pub fn new(settings: &Settings) -> Result<Self, NoProvider> {
+    pub fn new(settings: &Resolved) -> Result<Self, NoProvider> {
         let data = &settings.data;
         Ok(Self {
-            key: data.token().read()?,
+            key: settings.purpose.token.read()?,
             client: http::Client::new(&data.base_url)?,
             deadline: Duration::from_millis(data.deadline_ms),
             body_bytes_max: data.body_bytes_max,

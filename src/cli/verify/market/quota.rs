@@ -1,16 +1,14 @@
 //! What the settings ask of EODHD's quota, and how many symbols it carries.
 
-use super::ask::{Provider, Reply};
-use crate::{
-    cli::verify::Report,
-    settings::{ClockSource, Settings},
-    stages,
+use super::{
+    Resolved,
+    ask::{Provider, Reply},
 };
+use crate::cli::verify::Report;
 use chrono::{DateTime, Utc};
 use sentinel_actors::{
     adapters::eodhd::{Usage, usage_url},
-    domain::schedule::Schedule,
-    fetcher::Poll,
+    fetcher::{MarketClock, Poll},
 };
 use std::time::Duration;
 
@@ -31,8 +29,8 @@ fn requests_a_day(poll: Poll, cycles: u64, overdue_poll_s: u64, interval_s: u64)
 
 /// Reports the limits as EODHD tells them, and whether the settings fit into them. `newest` is the last answer to a
 /// request for bars, if there was one.
-pub async fn report(provider: &Provider, newest: Option<&Reply>, settings: &Settings, report: &mut Report) {
-    let symbols = settings.symbols.0.len() as u64;
+pub async fn report(provider: &Provider, newest: Option<&Reply>, settings: &Resolved, report: &mut Report) {
+    let symbols = settings.instruments.len() as u64;
     let now = Utc::now();
     let cycles = cycles_a_day(settings, now);
     rate(newest, symbols, cycles, report);
@@ -45,8 +43,8 @@ pub async fn report(provider: &Provider, newest: Option<&Reply>, settings: &Sett
     };
     let data = &settings.data;
     // Time that follows the bars asks in every cycle, whatever data.poll says.
-    let follows_bars = settings.schedule.clock == ClockSource::Bars;
-    let poll = if follows_bars { Poll::Cycle } else { stages::poll(settings) };
+    let follows_bars = settings.market_clock == MarketClock::Bars;
+    let poll = if follows_bars { Poll::Cycle } else { settings.poll };
     let interval_s = u64::try_from(data.interval.seconds()).unwrap_or(1);
     let requests = requests_a_day(poll, cycles, data.overdue_poll_s, interval_s);
     let calls = requests * CALLS_PER_REQUEST;
@@ -86,13 +84,12 @@ pub async fn report(provider: &Provider, newest: Option<&Reply>, settings: &Sett
 }
 
 /// Cycles in the next 24 hours; `None` if nobody can say.
-fn cycles_a_day(settings: &Settings, now: DateTime<Utc>) -> Option<u64> {
-    if settings.schedule.back_to_back {
+fn cycles_a_day(settings: &Resolved, now: DateTime<Utc>) -> Option<u64> {
+    if settings.back_to_back {
         return None;
     }
-    let schedule: Schedule = settings.schedule.cron.parse().ok()?;
     let now = Duration::from_secs(now.timestamp().unsigned_abs());
-    Some(schedule.missed_between(now, now + Duration::from_secs(DAY_S)))
+    Some(settings.schedule.missed_between(now, now + Duration::from_secs(DAY_S)))
 }
 
 fn rate(newest: Option<&Reply>, symbols: u64, cycles: Option<u64>, report: &mut Report) {
@@ -112,7 +109,7 @@ fn rate(newest: Option<&Reply>, symbols: u64, cycles: Option<u64>, report: &mut 
 }
 
 /// What EODHD's account page says; it is no part of what the daemon needs, so its absence is only noted.
-async fn usage(provider: &Provider, settings: &Settings, report: &mut Report) -> Option<Usage> {
+async fn usage(provider: &Provider, settings: &Resolved, report: &mut Report) -> Option<Usage> {
     let reply = match provider.get(&usage_url(&settings.data.base_url)).await {
         Ok(reply) => reply,
         Err(error) => {

@@ -1,9 +1,6 @@
 //! One question to the model server as the daemon asks it, with more patience: how late it is, is part of the answer.
 
-use crate::{
-    settings::{ModelSettings, address::bare},
-    stages,
-};
+use crate::settings::{ModelSettings, address::bare};
 use awc::http::header;
 use bytes::Bytes;
 use sentinel_actors::{
@@ -66,7 +63,7 @@ impl Server {
             host: model.host.clone(),
             port: model.port,
             base_url,
-            tabular: stages::tabular(model),
+            tabular: model.tabular,
             patience: (Duration::from_millis(model.deadline_ms) * PATIENCE).max(PATIENCE_MIN),
             body_bytes_max: model.body_bytes_max,
         })
