@@ -1,7 +1,9 @@
 //! `sentinel check`: would `sentinel run` start with these settings, and which are they?
 
-use super::{args::SettingsArgs, refuse};
-use crate::settings::{DeadmanSettings, Remarks, Resolved, Settings, Sources};
+use crate::{
+    process::exit::refuse,
+    settings::{DeadmanSettings, Remarks, Resolved, Settings, SettingsArgs, Sources},
+};
 use sentinel_actors::adapters::gateway::curve;
 use std::{
     fmt::Write as _,

@@ -1,8 +1,11 @@
 //! `sentinel halt` and `sentinel resume`: make and remove the kill switch's file, and say what state that left. To
 //! resume also means that failed orders in a row are counted afresh.
 
-use super::{beside, fail, journal, refuse};
-use crate::settings::{Problem, Settings, SettingsError, Sources};
+use super::journal;
+use crate::{
+    process::exit::{fail, refuse},
+    settings::{Problem, Settings, SettingsError, Sources},
+};
 use anyhow::Context;
 use sentinel_actors::{
     adapters::{
@@ -120,7 +123,7 @@ fn switch(
 
 fn sources(args: &Args) -> Sources {
     let flags = args.halt_file.iter().map(|path| ("guards.halt_file", path.clone())).collect();
-    Sources { flags, ..beside::sources(args.config.as_deref()) }
+    Sources { flags, ..Sources::beside_daemon(args.config.as_deref()) }
 }
 
 /// The settings as they are: a halt must not wait for a token to be found.

@@ -5,25 +5,35 @@
 //! right above the file. `Settings` are what was said; they resolve into `Resolved`, which is what the actors take.
 
 pub mod address;
+mod base;
+pub mod beside;
+mod confidence_reference;
 mod curve;
+mod distance;
+mod flags;
 mod layers;
 mod market;
 mod origins;
 mod place;
-mod reference;
+pub mod protection;
 mod resolved;
+mod secret;
 mod sections;
+mod sources;
 mod told;
 mod validate;
-mod values;
+mod variables;
 
-pub use layers::Sources;
+pub use distance::Distance;
+pub use flags::SettingsArgs;
 pub use origins::Remarks;
 pub use place::{OldJournal, make as make_place};
+pub use protection::Protection;
 pub use resolved::{Daemon, Gateway, Purpose, Resolved, VerifyGateway, VerifyMarket, VerifyModel};
+pub use secret::Secret;
 pub use sections::*;
+pub use sources::Sources;
 pub use told::Told;
-pub use values::{Distance, Secret};
 
 use std::{fmt, path::PathBuf};
 

@@ -2,13 +2,13 @@
 //! is there for that purpose alone, so nobody meets a key that may be missing.
 
 use super::{
-    DataSettings, DeadmanSettings, GatewaySettings, GuardSettings, Journal, Log, MetricsSettings, ModelSettings,
-    Problem, Settings, SettingsError, Sources, Symbols, TradingSettings, WEB_CONFIG, curve, market,
+    DataSettings, DeadmanSettings, GatewaySettings, GuardSettings, Journal, LIVE, Log, MetricsSettings, ModelSettings,
+    Problem, Settings, SettingsError, Sources, Symbols, TradingSettings, WEB_CONFIG, confidence_reference, curve,
+    market,
     origins::{self, Remarks},
-    reference, validate,
-    validate::Found,
+    protection::Protection,
+    validate::{self, Found},
 };
-use crate::http::Protection;
 use sentinel_actors::{
     adapters::{
         eodhd::ApiToken,
@@ -169,7 +169,7 @@ impl Purpose for Daemon {
         let is_live = settings.trading.live;
         found.unless(
             is_live_asked || !is_live,
-            super::LIVE,
+            LIVE,
             "a file or the environment alone does not switch live mode on: start with --live",
         );
         let token = validate::token(settings, found);
@@ -220,7 +220,7 @@ impl Settings {
         }
         let calendar = found.or_problem(market::calendar(&self.market));
         let curve = found.or_problems(curve::keys(&self.gateway, gateway::curve::is_available()));
-        let reference = found.or_problem(reference::reference(&self.model));
+        let reference = found.or_problem(confidence_reference::reference(&self.model));
         let protection = self.metrics.web_config_file.as_deref().map(Protection::load).transpose();
         let named = |faults: Vec<String>| faults.into_iter().map(|fault| Problem::new(WEB_CONFIG, fault)).collect();
         let protection = found.or_problems(protection.map_err(named));

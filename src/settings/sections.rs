@@ -6,8 +6,9 @@ pub use symbols::{Symbol, Symbols};
 
 use super::{
     address::authority,
+    distance::Distance,
     place::{self, OldJournal},
-    values::{Distance, Secret},
+    secret::Secret,
 };
 use sentinel_actors::{
     adapters::{deadman::UrlSource, eodhd::ApiToken, gateway::DialectKind, mlflow::Tabular},

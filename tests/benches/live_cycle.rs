@@ -9,10 +9,10 @@ use actix::{Actor, Arbiter};
 use actix_web::{App, HttpResponse, HttpServer, web};
 use criterion::{Criterion, criterion_group, criterion_main};
 use sentinel::{
-    build_info,
+    daemon::wiring::{self, Shared},
+    process::build_info,
     sandbox::{PriceBoard, gateway, market},
     settings::{Resolved, Settings, Sources},
-    stages::{self, Shared},
 };
 use sentinel_actors::{
     adapters::{breakers::Breakers, halt_file::HaltFile, inflight::Inflight, system_clock::SystemClock},
@@ -93,14 +93,14 @@ fn start_stages(settings: &Resolved) -> (Stages, Policy) {
     let arbiter = Arbiter::new();
     let recorder = MetricsActor::start_in_arbiter(&arbiter.handle(), |_| recorder);
     let metrics = Telemetry::new(recorder.recipient(), backlog);
-    let config = stages::journal_config(settings, clock.clone(), metrics.clone());
+    let config = wiring::journal_config(settings, clock.clone(), metrics.clone());
     let opened = Opened::at(&config.path, &config.identity, clock.now()).unwrap();
     let journal = Journal::start(config, opened);
-    let policy = stages::policy(settings, clock.clone());
+    let policy = wiring::policy(settings, clock.clone());
     let kill_switch = policy.kill_switch.clone();
     let shared =
         Shared { clock, inflight, breakers, kill_switch, shutdown: CancellationToken::new(), metrics, journal };
-    (stages::start(settings, &shared).stages, policy)
+    (wiring::start(settings, &shared).stages, policy)
 }
 
 /// The same three calls by plain clients: the newest bar, a prediction for a body of the same size, a ping on a new

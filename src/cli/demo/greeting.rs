@@ -1,7 +1,10 @@
 //! What the demo says once there is something to see: what runs where, and what to type next.
 
 use super::{Args, THRESHOLD};
-use crate::{http::Protection, sandbox::baseline::Accuracy, settings::Resolved};
+use crate::{
+    sandbox::baseline::Accuracy,
+    settings::{Protection, Resolved},
+};
 use sentinel_actors::adapters::journal::Store;
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},

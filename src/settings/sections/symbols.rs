@@ -1,9 +1,13 @@
 //! What is traded: `[[symbols]]`, and what a symbol inherits from `[trading]`.
 
 use super::TradingSettings;
-use crate::settings::{market, values::Distance};
+use crate::settings::distance::Distance;
 use sentinel_actors::domain::instrument::{self, Instrument};
-use serde::{Deserialize, Serialize};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{self, SeqAccess, Visitor, value::MapAccessDeserializer},
+};
+use std::fmt;
 
 const FOREX: &str = "FOREX";
 
@@ -150,17 +154,64 @@ pub fn exchange(name: &str) -> Option<(&str, &str)> {
 
 impl Symbols {
     /// Whether all of them are of the forex market, which has one week for all.
-    pub fn are_forex(&self) -> bool {
+    fn are_forex(&self) -> bool {
         self.0.iter().all(|symbol| symbol.ticker().ends_with(".FOREX"))
     }
 
-    /// The calendar that `auto` is for these symbols.
+    /// The calendar that `auto` is for these symbols: the forex week if every ticker is of that market, else no hours at all, for Sentinel does not know those of exchanges.
     pub fn auto_calendar(&self) -> &'static str {
-        market::auto(self.are_forex())
+        if self.are_forex() { "fx" } else { "always" }
     }
 
     /// Every symbol with everything written out.
     pub(in crate::settings) fn written_out(&self, trading: &TradingSettings) -> Vec<WrittenOut> {
         self.0.iter().map(|symbol| symbol.written_out(trading)).collect()
+    }
+}
+
+/// `EURUSD` or `{ name = "EURUSD", ... }`.
+struct NameOrTable(Symbol);
+
+impl<'de> Deserialize<'de> for NameOrTable {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct NameOrTableVisitor;
+        impl<'de> Visitor<'de> for NameOrTableVisitor {
+            type Value = NameOrTable;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a symbol's name or its table")
+            }
+
+            fn visit_str<E: de::Error>(self, name: &str) -> Result<NameOrTable, E> {
+                Ok(NameOrTable(Symbol::named(name)))
+            }
+
+            fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<NameOrTable, A::Error> {
+                Symbol::deserialize(MapAccessDeserializer::new(map)).map(NameOrTable)
+            }
+        }
+        deserializer.deserialize_any(NameOrTableVisitor)
+    }
+}
+
+impl<'de> Deserialize<'de> for Symbols {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct SymbolsVisitor;
+        impl<'de> Visitor<'de> for SymbolsVisitor {
+            type Value = Symbols;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of symbols")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Symbols, A::Error> {
+                let mut symbols = Vec::new();
+                while let Some(NameOrTable(symbol)) = seq.next_element()? {
+                    symbols.push(symbol);
+                }
+                Ok(Symbols(symbols))
+            }
+        }
+        deserializer.deserialize_any(SymbolsVisitor)
     }
 }
