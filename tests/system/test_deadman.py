@@ -115,9 +115,11 @@ def test_it_says_once_that_pings_fail_and_once_that_they_are_answered_again_and_
     file.write_text(f"{receiver.url}/{SECRET}\n")
     settings = receiver.settings(every_s=1) | {"deadman.url": "", "deadman.url_file": file, "log.level": "trace"}
     daemon = rig.start(*EVERY_SECOND, settings=settings)
-    daemon.wait_metrics("both outcomes", lambda m: pings(m)[0] >= 2 and pings(m)[1] == 3)
-    file.write_text(f"http://127.0.0.1:{free_port()}/{SECRET}")
-    daemon.wait_metrics("a refusal", lambda m: pings(m)[1] >= 5)
+    daemon.wait_metrics("both outcomes", lambda m: pings(m)[0] >= 2 and pings(m)[1] == 3, 30)
+    # In one step: a ping may read it at any time.
+    (tmp_path / "new").write_text(f"http://127.0.0.1:{free_port()}/{SECRET}")
+    (tmp_path / "new").replace(file)
+    daemon.wait_metrics("a refusal", lambda m: pings(m)[1] >= 5, 30)
     lines = [line for line in daemon.logs() if "dead-man" in line.get("message", line.get("fields", {}).get("message", ""))]
     assert len(lines) == 3, lines
     assert "500" in json.dumps(lines[0]) and "again" in json.dumps(lines[1]) and "refused" in json.dumps(lines[2])

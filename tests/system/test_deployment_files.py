@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import tomllib
 
 import yaml
 
@@ -43,3 +44,22 @@ def test_image_unit_and_settings_agree_where_the_journal_is():
     assert f"\nENV STATE_DIRECTORY={PLACE}\n" in image and f"\nVOLUME {PLACE}\n" in image
     assert f'\npath = "{PLACE}/journal.db"\n' in (ROOT / "config/production.toml").read_text()
     assert "\nStateDirectory=sentinel\n" in (ROOT / "docker/sentinel.service").read_text()
+
+
+def test_the_key_lies_where_root_and_the_unit_look_for_it():
+    settings = tomllib.loads((ROOT / "config/production.toml").read_text())
+    unit = (ROOT / "docker/sentinel.service").read_text()
+    assert f"\nLoadCredential=eodhd_api_token:{settings['data']['api_token_file']}\n" in unit
+
+
+def test_the_hosts_command_means_the_container_of_the_file():
+    script = (ROOT / "docker/sentinel.sh").read_text()
+    assert "\nname=${SENTINEL_CONTAINER:-sentinel}\n" in script
+    assert compose()["container_name"] == "sentinel"
+    assert compose(SENTINEL_CONTAINER="other")["container_name"] == "other"
+
+
+def test_the_hosts_command_starts_no_daemon():
+    for words in ([], ["run"], ["run", "--live"], ["--live"], ["--once"], ["--config", "x"], ["--config=x"]):
+        done = subprocess.run(["/bin/sh", ROOT / "docker/sentinel.sh", *words], env={"PATH": "/nonexistent"}, capture_output=True)
+        assert done.returncode == 64 and b"docker-compose" in done.stderr, words

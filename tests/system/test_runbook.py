@@ -1,8 +1,10 @@
 """RUNBOOK.md: an entry for every alert and none besides, each with its parts, and links that lead somewhere."""
 
 import re
+import subprocess
 
 import pytest
+import yaml
 
 from parts.promtool import MONITORING, Rules, name_of
 
@@ -41,6 +43,17 @@ def test_an_alert_points_at_its_entry_which_has_its_commands(name):
     assert annotations["runbook_url"] == f"RUNBOOK.md#{name.lower()}"
     wanted = set(COMMAND.findall(annotations["runbook"]))
     assert wanted - set(COMMAND.findall(ENTRIES[name])) == set()
+
+
+def test_the_readme_makes_links_of_it():
+    """By the very command that is there."""
+    readme = (MONITORING.parents[1] / "README.md").read_text()
+    [program] = re.findall(r"^sed -i '(s\|runbook_url.*)' /etc/prometheus/sentinel-alerts.yml$", readme, flags=re.MULTILINE)
+    done = subprocess.run(["sed", program, MONITORING / "alerts.yml"], capture_output=True, text=True, check=True)
+    groups = yaml.safe_load(done.stdout)["groups"]
+    urls = [rule["annotations"].pop("runbook_url") for group in groups for rule in group["rules"] if "alert" in rule]
+    base = "https://git.example/sentinel/config/monitoring/RUNBOOK.md#"
+    assert urls == [base + name.lower() for name in ALERTS]
 
 
 def test_every_link_leads_somewhere():

@@ -162,7 +162,13 @@ def test_what_check_prints_is_accepted_as_a_config_file(rig, tmp_path):
     path = tmp_path / "config.toml"
     place = {"STATE_DIRECTORY": str(tmp_path)}
     path.write_text("\n".join(line for line in shown(rig, **place).splitlines() if "token" not in line.lower()))
-    assert shown(rig, "--config", str(path), **place) == shown(rig, **place)
+
+    def settings(*args: str) -> str:
+        """All but the line that says where they were read."""
+        return "".join(line for line in shown(rig, *args, **place).splitlines(True) if "settings file" not in line)
+
+    assert settings("--config", str(path)) == settings()
+    assert f"# The settings file: {path}\n" in shown(rig, "--config", str(path), **place)
 
 
 def test_a_symbols_own_table_beats_the_common_settings(rig, tmp_path):

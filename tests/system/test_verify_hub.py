@@ -21,11 +21,20 @@ MONITORING = Path(__file__).resolve().parents[2] / "config/monitoring"
 LABELS = {"instance": "inf-sentinel", "component": "trading", "node": "inf", "region": "singapore"}
 INF = {"health", "metrics", "format", "text", "families"}
 JOB = {"job", "interval"}
-TARGET = {"target", "labels", "series"}
-ALERTS = {"rules", "delivery"}
+TARGET = {"target", "labels", "unique", "watched", "series"}
+RULES = {"rules", "evaluation"}
+ALERTS = RULES | {"delivery"}
+# What is not as it should be of every job but the project's: it asks more often, and the rules are not about it.
+OTHER_JOB = {"interval", "watched"}
 DROP_ZMQ = {"source_labels": ["__name__"], "regex": "sentinel_zmq_.*", "action": "drop"}
 # Of the project's job and those below, all but one.
 TARGETS = 10
+# The label `outcome` has another name, and one value of `reason` is dropped.
+RENAME = [
+    {"source_labels": ["outcome"], "target_label": "what"},
+    {"regex": "outcome", "action": "labeldrop"},
+    {"source_labels": ["reason"], "regex": "halted", "action": "drop"},
+]
 
 
 def job(name: str, target: str | None, **more) -> dict:
@@ -56,10 +65,13 @@ class Hub:
             job("other-labels", address, labels={"component": "web", "region": ""}),
             job("closed", f"127.0.0.1:{free_port()}"),
             job("guarded", f"127.0.0.1:{self.guarded.port}"),
+            job("wrong-password", f"127.0.0.1:{self.guarded.port}", basic_auth={"username": "hub", "password": "x"}),
             job("page", f"127.0.0.1:{self.page.port}"),
             job("no-target", None),
             job("by-name", f"localhost:{port}"),
             job("half", address, metric_relabel_configs=[DROP_ZMQ]),
+            job("renamed", address, metric_relabel_configs=RENAME),
+            job("address", address, labels={"instance": ""}),
         ]
         shutil.copy(MONITORING / "alerts.yml", directory)
         self.config = directory / "prometheus.yml"
@@ -67,9 +79,11 @@ class Hub:
         for there, here in (("172.19.141.250:8000", address), ("localhost:9093", self.alertmanager.url[7:])):
             assert there in text
             text = text.replace(there, here)
+        # All but the job without a target.
+        self.pools = {"sentinel-metrics"} | {one["job_name"] for one in jobs if one["static_configs"]}
         # Its last section is the jobs.
         self.config.write_text(text + "".join(f"  - {json.dumps(one)}\n" for one in jobs))
-        self.prometheus = Prometheus(self.config, directory / "prometheus")
+        self.prometheus = Prometheus(self.config, directory / "prometheus", "--rules.alert.resend-delay=1s")
 
     def verify(self, *args: str):
         """Verifies this HUB, whose flags the arguments may say otherwise."""
@@ -88,7 +102,8 @@ def hub(binary, tmp_path_factory):
     """A HUB that has all it needs. Prometheus finds its targets some seconds after its start."""
     hub = Hub(binary, tmp_path_factory.mktemp("hub"))
     hub.daemon.after_cycles(1, 60)
-    wait_until("the targets", lambda: len(hub.prometheus.api("targets")["activeTargets"]) == TARGETS, 30)
+    pools = lambda: {target["scrapePool"] for target in hub.prometheus.api("targets")["activeTargets"]}
+    wait_until("the targets", lambda: hub.pools <= pools(), 30)
     wait_until("Alertmanager", lambda: hub.prometheus.api("alertmanagers")["activeAlertmanagers"], 30)
     yield hub
     hub.close()
@@ -110,21 +125,24 @@ def bare(tmp_path_factory):
 def partial(tmp_path_factory):
     """A Prometheus with one of Sentinel's rules, and an Alertmanager that is not there."""
     directory = tmp_path_factory.mktemp("partial")
-    rules = [{"alert": "SentinelWatchdog", "expr": "vector(1)"}]
+    rules = [{"alert": "SentinelWatchdog", "expr": "vector(1)", "labels": {"severity": "heartbeat"}}]
     (directory / "alerts.yml").write_text(json.dumps({"groups": [{"name": "sentinel-scrape", "rules": rules}]}))
     nobody = {"static_configs": [{"targets": [f"127.0.0.1:{free_port()}"]}]}
     config = directory / "prometheus.yml"
-    config.write_text(json.dumps({"rule_files": ["alerts.yml"], "alerting": {"alertmanagers": [nobody]}}))
+    often = {"evaluation_interval": "1s"}
+    config.write_text(json.dumps({"global": often, "rule_files": ["alerts.yml"], "alerting": {"alertmanagers": [nobody]}}))
     prometheus = Prometheus(config, directory / "data")
     wait_until("its Alertmanager", lambda: prometheus.api("alertmanagers")["activeAlertmanagers"], 30)
     yield prometheus
     prometheus.close()
 
 
-def relay(url: str, change=lambda body: body) -> ScriptedHttp:
-    """Another name of a server: passes on what it is asked, and `change`s what is answered."""
+def relay(url: str, change=lambda body: body, date: str | None = None) -> ScriptedHttp:
+    """Another name of a server: passes on what it is asked, and `change`s what is answered, and when."""
 
     def pass_on(handler, request):
+        if date:
+            handler.date_time_string = lambda *_: date
         with urllib.request.urlopen(f"{url}{request.path}", timeout=10) as answer:
             headers = {"Content-Type": answer.headers["Content-Type"] or "text/plain"}
             handler.answer(change(answer.read().decode()), 200, headers)
@@ -138,17 +156,21 @@ def test_a_hub_that_has_it_all_passes_every_check(hub):
     # Its job was found just now: this waits for the first scrape.
     found = hub.verify("--prometheus-config", str(hub.config), "--send-test-alert")
     assert (found.code, found.failed, found.noted) == (0, set(), set()), found.out
-    reached = {"prometheus", "file", "reloaded", "alertmanager", "test alert"}
-    assert set(found.checks) == INF | JOB | TARGET | ALERTS | reached
+    reached = {"clock", "prometheus", "file", "reloaded", "alertmanager", "heartbeat", "test alert"}
+    assert set(found.checks) - {"hub itself"} == INF | JOB | TARGET | ALERTS | reached
     assert re.fullmatch(EVIDENCE, found.found("metrics"))
     assert re.match(r"ready, version \d+\.\d+", found.found("prometheus"))
     assert found.found("interval") == "every 15 s, timeout 10 s"
     assert found.found("target").startswith(f"{hub.inf}/metrics is up")
     assert found.found("labels") == 'job="sentinel-metrics", ' + ", ".join(f'{k}="{v}"' for k, v in LABELS.items())
-    stored = r"\d\d families of Sentinel's stored, \d+ cycles, newest sample [\d.]+ s old"
+    stored = r"all \d+ of its page are stored; \d+ cycles, newest sample [\d.]+ s old"
     assert re.fullmatch(stored, found.found("series"))
-    assert re.match(r"\d+ alerts and \d+ recording rules in \d+ groups; firing: ", found.found("rules"))
+    assert re.match(r"\d+ alerts and \d+ recording rules in \d+ groups, each as it should be; firing: ", found.found("rules"))
+    assert "with other words" not in found.found("rules"), "the file is Sentinel's own"
+    assert re.fullmatch(r"every 15 s, last [\d.]+ s ago", found.found("evaluation"))
+    assert re.fullmatch(r"INF's clock, seen from HUB's Prometheus: [01]\.\d s \w+, give or take 1\.\d s", found.found("clock"))
     assert hub.alertmanager.url in found.found("delivery")
+    assert found.found("heartbeat") == "SentinelWatchdog has come from Prometheus, for nobody"
     assert "was taken for nobody" in found.found("test alert")
     sent = [alert for alert in hub.alertmanager.alerts() if alert["labels"]["alertname"] == "SentinelTestAlert"]
     assert len(sent) == 1 and LABELS.items() <= sent[0]["labels"].items()
@@ -165,7 +187,7 @@ def test_a_person_reads_the_same(hub):
 
 def test_an_inf_that_is_closed_is_told_from_a_prometheus_that_sees_it(hub):
     found = hub.verify("--inf", f"http://127.0.0.1:{free_port()}")
-    assert (found.failed, found.noted) == (INF, {"target"}) and "metrics.bind" in found.way_out("metrics")
+    assert (found.failed, found.noted) == (INF | {"clock"}, {"target"}) and "metrics.bind" in found.way_out("metrics")
     assert "nobody listens" in found.way_out("health")
 
 
@@ -234,26 +256,27 @@ def test_right_after_a_reload_nothing_is_missed(hub):
 
 def test_the_wrong_interval_is_named(hub):
     found = hub.verify("--job", "fast")
-    assert found.failed == {"interval"} and found.found("interval") == "every 1 s, timeout 1 s"
+    assert found.failed == OTHER_JOB and found.found("interval") == "every 1 s, timeout 1 s"
     assert "scrape_interval: 15s" in found.way_out("interval")
 
 
 def test_wrong_labels_are_named(hub):
     found = hub.verify("--job", "other-labels")
-    assert found.failed == {"interval", "labels"}
-    wrong = ['component is "web", not "trading"', 'region is missing, it has to be "singapore"']
-    assert found.found("labels").split("\n") == wrong
+    assert found.failed == OTHER_JOB | {"labels"}
+    assert found.found("labels").split("\n") == ["region is missing", 'component is "web", not "trading"']
+    found = hub.verify("--job", "address")
+    assert found.failed == OTHER_JOB | {"labels"} and "is only the address" in found.found("labels")
 
 
 def test_a_target_is_known_by_other_names(hub):
     found = hub.verify("--job", "by-name")
-    assert found.failed == {"interval"} and found.noted == set(), "localhost is 127.0.0.1"
+    assert found.failed == OTHER_JOB and found.noted == set(), "localhost is 127.0.0.1"
     other = relay(hub.inf)
     try:
         found = hub.verify("--job", "fast", "--inf", other.url)
     finally:
         other.close()
-    assert found.failed == {"interval"} and found.noted == {"target"}, found.out
+    assert found.failed == OTHER_JOB and found.noted == {"target"}, found.out
     assert f"it is the daemon at {other.url} by another name" in found.found("target")
 
 
@@ -267,8 +290,8 @@ def test_another_daemon_that_is_scraped_is_found_out(hub, value, words):
         found = hub.verify("--job", "fast", "--inf", other.url, "--wait", "1")
     finally:
         other.close()
-    assert found.failed == {"interval", "target"}, found.out
-    assert f"not the daemon at {other.url}: started" in found.found("target") and words in found.found("target")
+    assert found.failed == OTHER_JOB | {"target"}, found.out
+    assert f"is not of the daemon at {other.url}: it started" in found.found("target") and words in found.found("target")
     assert "correct the target of the job fast" in found.way_out("target")
 
 
@@ -276,33 +299,56 @@ def test_another_daemon_that_is_scraped_is_found_out(hub, value, words):
     "name, words, way_out",
     [
         ("closed", "connection refused", "start the daemon"),
-        ("guarded", "401", "basic_auth"),
+        ("guarded", "401", "needs basic_auth"),
+        ("wrong-password", "401", "(user hub), and they are wrong"),
         ("page", "is down: ", "another program has the port"),
     ],
 )
 def test_a_target_that_is_down_has_prometheus_words_and_a_way_out(hub, name, words, way_out):
     found = hub.verify("--job", name)
-    assert found.failed == {"interval", "target", "series"}, found.out
+    assert found.failed == OTHER_JOB | {"target", "series"}, found.out
     assert words in found.found("target") and way_out in found.way_out("target")
     assert found.found("series") == "not reached: the target is not up"
 
 
 def test_a_job_without_a_target_is_found_out(hub):
     found = hub.verify("--job", "no-target", "--wait", "0.1")
-    assert found.failed == {"interval"} | TARGET and "172.19.141.250:8000" in found.way_out("target")
+    assert found.failed == OTHER_JOB | TARGET and "172.19.141.250:8000" in found.way_out("target")
 
 
 def test_families_that_are_dropped_on_the_way_are_missed(hub):
     found = hub.verify("--job", "half")
-    assert found.failed == {"interval", "series"}
-    assert found.found("series") == "not stored: sentinel_zmq_send_latency_seconds, sentinel_zmq_send_failures_total"
+    assert found.failed == OTHER_JOB | {"series"}
+    lines = found.found("series").split("\n")
+    assert "sentinel_zmq_send_failures_total is not stored: blind without it: SentinelGatewaySendFailures" in lines
+    assert "sentinel_zmq_send_latency_seconds_count is not stored: HUB's history has it" in lines
+    assert "metric_relabel_configs: drop __name__ sentinel_zmq_.*" in found.way_out("series")
+
+
+def test_labels_that_are_changed_and_series_that_are_dropped_on_the_way_are_missed(hub):
+    found = hub.verify("--job", "renamed")
+    assert found.failed == OTHER_JOB | {"series"}
+    changed = "sentinel_orders_total is stored with other labels than the daemon gave it: blind without them: .*SentinelOrdersRej"
+    assert re.search(changed, found.found("series"))
+    assert re.search(r"sentinel_signals_suppressed_total: \d+ of \d+ series are stored: blind", found.found("series"))
 
 
 def test_an_alertmanager_that_is_down_takes_no_test_alert(hub):
     found = hub.verify("--alertmanager", f"http://127.0.0.1:{free_port()}", "--send-test-alert")
-    assert found.failed == {"alertmanager", "test alert", "delivery"}
+    assert found.failed == {"alertmanager", "heartbeat", "test alert", "delivery"}
     found = hub.verify("--alertmanager", hub.prometheus.url)
-    assert found.failed == {"alertmanager", "delivery"} and "/api/v2/status" in found.found("alertmanager")
+    assert found.failed == {"alertmanager", "heartbeat", "delivery"} and "/api/v2/status" in found.found("alertmanager")
+
+
+def test_a_heartbeat_that_is_silenced_is_found_out(hub):
+    """As good as an Alertmanager that never hears of anything."""
+    suppressed = relay(hub.alertmanager.url, lambda body: body.replace('"state":"active"', '"state":"suppressed"'))
+    try:
+        found = hub.verify("--alertmanager", suppressed.url)
+    finally:
+        suppressed.close()
+    assert found.failed == {"heartbeat"} and "SentinelWatchdog is silenced or inhibited" in found.found("heartbeat")
+    assert "alert_relabel_configs" in found.way_out("heartbeat")
 
 
 def test_rules_that_are_not_loaded_are_named(hub, partial):
@@ -314,27 +360,69 @@ def test_rules_that_are_not_loaded_are_named(hub, partial):
     assert "not loaded of sentinel-market: sentinel:market_open:known" in found.found("rules")
 
 
-def test_an_alertmanager_that_prometheus_sends_to_in_vain_is_found_out(hub, partial):
-    for args in ([], ["--alertmanager", hub.alertmanager.url]):
-        flags = ["--inf", hub.inf, "--prometheus", partial.url, "--wait", "0.1", *args]
-        found = verify(hub.binary, "hub", *flags)
-        assert "delivery" in found.failed and "cannot connect" in found.found("delivery"), found.out
-        assert "start this Alertmanager" in found.way_out("delivery")
+def edited(hub, directory: Path, *changes: tuple[str, str], **of_group) -> Prometheus:
+    """A Prometheus whose rules are Sentinel's with these changes: each a pattern and what it becomes, once."""
+    text = (MONITORING / "alerts.yml").read_text()
+    for pattern, changed in changes:
+        text, count = re.subn(pattern, changed, text, count=1)
+        assert count == 1, pattern
+    directory.mkdir()
+    (directory / "alerts.yml").write_text(text)
+    config = {"global": {"evaluation_interval": "1s"} | of_group, "rule_files": ["alerts.yml"]}
+    target = job("sentinel-metrics", hub.inf.removeprefix("http://"))
+    (directory / "prometheus.yml").write_text(json.dumps(config | {"scrape_configs": [target]}))
+    return Prometheus(directory / "prometheus.yml", directory / "data")
 
 
-def test_another_alertmanager_than_the_one_prometheus_sends_to_is_found_out(hub):
-    same = relay(hub.alertmanager.url)
-    other = relay(hub.alertmanager.url, lambda body: re.sub(r'"uptime":"[^"]*"', '"uptime":"another"', body))
+def test_rules_that_do_something_else_are_named_with_what_is_otherwise(hub, tmp_path):
+    changes = [
+        (r"(alert: SentinelDown\n(?:.*\n)*?\s+for:) \S+", r"\1 2h"),
+        (r"(alert: SentinelOrdersUnresolved\n(?:.*\n)*?\s+labels:) .*", r"\1 {severity: warning}"),
+        (r"(alert: SentinelGatewaySendFailures\n\s+expr: .*\[)1h", r"\g<1>9h"),
+        (r"\n\s+and on \([^)]*\) sentinel:last_bar:changes6h > 3", ""),
+    ]
+    prometheus = edited(hub, tmp_path / "edited", *changes)
     try:
-        assert hub.verify("--alertmanager", f"http://localhost:{hub.alertmanager.port}").code == 0
-        found = hub.verify("--alertmanager", same.url)
-        assert (found.failed, found.noted) == (set(), {"delivery"}), found.out
-        assert "is this Alertmanager by another name" in found.found("delivery")
-        found = hub.verify("--alertmanager", other.url)
+        flags = ["--inf", hub.inf, "--prometheus", prometheus.url]
+        found = verify(hub.binary, "hub", *flags)
+        own = verify(hub.binary, "hub", *flags, "--rules", str(tmp_path / "edited/alerts.yml"))
+        older = tmp_path / "older.yml"
+        older.write_text((MONITORING / "alerts.yml").read_text().replace("job=", "job!="))
+        many = verify(hub.binary, "hub", *flags, "--rules", str(older))
     finally:
-        same.close()
-        other.close()
-    assert found.failed == {"delivery"} and f"{other.url} is another" in found.found("delivery")
+        prometheus.close()
+    assert found.failed == {"interval", "rules", "delivery"}, found.out
+    said = found.found("rules")
+    assert "SentinelDown differs: for is 2h, not 2m" in said
+    assert 'SentinelOrdersUnresolved differs: labels is {severity="warning"}, not {severity="critical"}' in said
+    assert "SentinelGatewaySendFailures differs: expr is" in said and "[9h]" in said and "[1h]" in said
+    assert "SentinelConfidenceFrozen differs: expr is" in said and said.count("differs") == len(changes)
+    assert "--rules FILE" in found.way_out("rules")
+    assert own.failed == {"interval", "delivery"}, own.out
+    assert "rules" in many.failed and re.search(r"and so do .*Sentinel\w+, Sentinel", many.found("rules")), many.out
+
+
+def test_rules_that_are_evaluated_too_seldom_are_found_out(hub, tmp_path):
+    prometheus = edited(hub, tmp_path / "seldom", evaluation_interval="5m")
+    try:
+        found = verify(hub.binary, "hub", "--inf", hub.inf, "--prometheus", prometheus.url)
+    finally:
+        prometheus.close()
+    assert found.failed == {"interval", "evaluation", "delivery"}, found.out
+    assert "is evaluated every 300 s only" in found.found("evaluation")
+    assert "evaluation_interval: 15s under global" in found.way_out("evaluation")
+
+
+def test_a_clock_that_is_off_is_said(hub):
+    """A daemon that lives in the year 2000: its page and its headers say so."""
+    change = lambda body: re.sub(r"(?m)^(sentinel_time_seconds) .*$", r"\1 946684800", body)
+    behind = relay(hub.inf, change, date="Sat, 01 Jan 2000 00:00:00 GMT")
+    try:
+        found = hub.verify("--job", "fast", "--inf", behind.url)
+    finally:
+        behind.close()
+    assert found.failed == OTHER_JOB | {"clock"} and " s behind, " in found.found("clock"), found.out
+    assert "NTP" in found.way_out("clock")
 
 
 @pytest.mark.parametrize(
@@ -344,6 +432,8 @@ def test_another_alertmanager_than_the_one_prometheus_sends_to_is_found_out(hub)
         ["--inf", "127.0.0.1:1", "--prometheus", "http://127.0.0.1:1"],
         ["--inf", "http://127.0.0.1:1", "--prometheus", "http://127.0.0.1:1", "--send-test-alert"],
         ["--inf", "http://127.0.0.1:1", "--prometheus", "http://127.0.0.1:1", "--wait", "-1"],
+        ["--inf", "http://127.0.0.1:1", "--prometheus", "http://127.0.0.1:1", "--rules", "/nowhere.yml"],
+        ["--inf", "http://127.0.0.1:1", "--prometheus", "http://127.0.0.1:1", "--rules", "/dev/null"],
     ],
     ids=lambda args: " ".join(args[2:]) or "no prometheus",
 )

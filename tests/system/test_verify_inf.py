@@ -3,14 +3,16 @@
 import os
 import pwd
 import re
+import signal
 import socket
 import subprocess
+import time
 
 import pytest
 
 from parts.authority import Authority
 from parts.daemon import Daemon, environment, free_port
-from parts.http import status, text as says
+from parts.http import hang, status, text as says
 from parts.protected import CHEAP, PASSWORD, USER, Protected
 from parts.verify import CYCLES, EVIDENCE, UPTIME, FakeDaemon, run, verify
 
@@ -72,7 +74,7 @@ def test_a_person_reads_a_mark_per_check_and_a_verdict(binary, demo):
     done = run(binary, "inf", "--url", f"http://127.0.0.1:{demo.port}", "--hub", "127.0.0.1")
     assert done.returncode == 0, done.stdout
     marks = re.findall(r"^  (ok|--|FAILED) +(\w+(?: \w+)?)  ", done.stdout, re.MULTILINE)
-    names = ["process", "port", "health", "metrics", "format", "text", "families", "uptime", "cycles", "backwards"]
+    names = ["process", "port", "health", "metrics", "format", "text", "families", "uptime", "cycles", "backwards", "clock"]
     assert [name for _, name in marks] == [*names, "openmetrics", "address", "from outside", "firewall"]
     assert done.stdout.endswith("\nHUB can scrape this daemon.\n")
 
@@ -101,7 +103,7 @@ def test_the_address_is_the_one_on_the_way_to_hub(binary, demo):
 def test_a_closed_port_leaves_nothing_out(binary):
     found = verify(binary, "inf", "--url", f"http://127.0.0.1:{free_port()}", "--hub", "127.0.0.1")
     assert found.code == 1
-    assert found.failed == {"process", "port", "health", "metrics", "from outside"} | OF_THE_TEXT
+    assert found.failed == {"process", "port", "health", "metrics", "clock", "from outside"} | OF_THE_TEXT
     assert "sentinel run" in found.way_out("port")
 
 
@@ -134,13 +136,61 @@ def test_another_program_on_the_port_is_told_from_a_daemon(check, text):
     fake = FakeDaemon(text)
     fake.always = status(404, "<html>")
     found = check(fake)
-    assert found.failed == {"health", "metrics", "from outside"} | OF_THE_TEXT
-    assert "another program" in found.way_out("health") and "404" in found.found("metrics")
+    assert found.failed == {"process", "health", "metrics", "clock", "from outside"} | OF_THE_TEXT
+    assert re.search(r"pid \d+, .*python.*\nthis is not Sentinel", found.found("process"))
+    assert "another port" in found.way_out("process") and "another program" in found.way_out("health") and "404" in found.found("metrics")
     fake = FakeDaemon(text)
     fake.always = says("<html>\n<body>\nhello\n", Content_Type="text/html")
     found = check(fake)
-    assert found.failed == {"health", "text"} | OF_THE_TEXT
+    assert found.failed == {"process", "health", "text"} | OF_THE_TEXT
     assert "line 1" in found.found("text") and "text/html" in found.found("format")
+
+
+def test_a_proxy_that_passes_a_sentinel_on_is_no_fault(check, text):
+    found = check(FakeDaemon(text))
+    assert (found.code, found.failed) == (0, set()) and "process" in found.noted, found.out
+    assert "it answers as one does" in found.found("process")
+
+
+def test_a_stopped_daemon_is_told_from_a_firewall_and_is_not_waited_for(binary, demo):
+    url = f"http://127.0.0.1:{demo.port}"
+    demo.send(signal.SIGSTOP)
+    began = time.monotonic()
+    try:
+        found = verify(binary, "inf", "--url", url, "--hub", "127.0.0.1")
+    finally:
+        demo.send(signal.SIGCONT)
+    assert time.monotonic() - began < 5 and found.code == 1
+    assert f"pid {demo.pid}" in found.found("process") and "it is stopped (SIGSTOP)" in found.found("process")
+    assert "kill -CONT" in found.way_out("process")
+    assert found.found("metrics") == "not reached: the process is stopped" and "port" not in found.failed
+    assert "a firewall in between" not in found.out
+    assert verify(binary, "inf", "--url", url, "--hub", "127.0.0.1", "--wait", "10").code == 0
+
+
+def test_a_program_that_takes_connections_and_never_answers_is_told_from_a_firewall(check, text):
+    fake = FakeDaemon(text)
+    fake.always = hang
+    found = check(fake)
+    assert {"process", "health", "metrics", "from outside"} <= found.failed and "port" not in found.failed
+    for name in ("health", "metrics"):
+        assert "hangs or is stopped" in found.way_out(name) and "a firewall in between" not in found.way_out(name)
+    assert found.found("uptime") == "not reached: nothing answers"
+
+
+def test_a_clock_that_is_off_is_said(check, text):
+    def at(date: str):
+        fake = FakeDaemon(text, lambda text, _: re.sub(r"(?m)^(sentinel_time_seconds) .*$", r"\1 946684800", text))
+
+        def late(handler, request):
+            handler.date_time_string = lambda *_: date
+            fake.serve(handler, request)
+
+        fake.always = late
+        return check(fake)
+
+    found = at("Sat, 01 Jan 2000 00:00:00 GMT")
+    assert found.failed == {"clock"} and " s behind, " in found.found("clock") and "NTP" in found.way_out("clock")
 
 
 def test_what_health_says_is_passed_on(check, text):
@@ -244,6 +294,10 @@ def test_a_daemon_with_tls_and_a_password_is_looked_at_with_both_and_neither_is_
 
     found = look("https", protected.authority, *login)
     assert found.code == 0, found.out
+    wrong = tmp_path / "wrong"
+    wrong.write_text("wrong\n")
+    found = look("https", protected.authority, "--user", USER, "--password-file", str(wrong))
+    assert "401" in found.found("metrics") and "the password is wrong" in found.way_out("metrics")
     found = look("https", protected.authority)
     assert "401" in found.found("metrics") and "--password-file" in found.way_out("metrics")
     found = look("https", Authority(tmp_path, "theirs"), *login)

@@ -2,6 +2,7 @@
 
 use anyhow::Context as _;
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use sentinel_actors::adapters::http::{self, Answer, HttpError, Identity};
 use std::{
     fs,
@@ -41,6 +42,10 @@ pub struct Page {
     pub body: Bytes,
     /// From the first byte sent to the last byte read.
     pub took: Duration,
+    /// When the first byte was sent, by the clock of this machine.
+    pub asked_at: DateTime<Utc>,
+    /// The `Date` header: whole seconds by the clock of whoever answered.
+    pub date: Option<DateTime<Utc>>,
 }
 
 impl Page {
@@ -100,6 +105,11 @@ impl Client {
         &self.base_url
     }
 
+    /// Whether a user and a password are said.
+    pub fn has_login(&self) -> bool {
+        self.login.is_some()
+    }
+
     /// GET of a path that begins with a slash; `accept` is sent if it is not empty.
     ///
     /// # Errors
@@ -138,9 +148,10 @@ impl Client {
     }
 
     async fn page(&self, call: impl Future<Output = Result<Answer, HttpError>>) -> Result<Page, HttpError> {
-        let began = Instant::now();
-        let Answer { status, content_type, body, .. } = http::within(self.deadline, call).await?;
-        Ok(Page { status, content_type, body, took: began.elapsed() })
+        let (began, asked_at) = (Instant::now(), Utc::now());
+        let Answer { status, headers, content_type, body } = http::within(self.deadline, call).await?;
+        let date = headers.get("Date").and_then(|date| DateTime::parse_from_rfc2822(date.to_str().ok()?).ok());
+        Ok(Page { status, content_type, body, took: began.elapsed(), asked_at, date: date.map(|date| date.to_utc()) })
     }
 }
 

@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use procfs::{
     ProcResult,
     net::{TcpState, tcp, tcp6},
-    process::{FDTarget, Process, all_processes},
+    process::{FDTarget, Process, Stat, all_processes},
 };
 use std::{collections::HashSet, fs, net::IpAddr};
 
@@ -21,12 +21,26 @@ pub struct Listening {
 pub struct Owner {
     /// Process id.
     pub pid: i32,
+    /// Its name, as the kernel shortens it.
+    pub name: String,
     /// Its command line, without what looks like a secret.
     pub command: String,
     /// The user's name, or the number where it has none.
     pub user: String,
     /// When it was started.
     pub started: DateTime<Utc>,
+    /// Whether it was stopped by a signal (SIGSTOP) or a debugger: it holds its port and does nothing.
+    pub is_stopped: bool,
+}
+
+/// The id of a process with this name that is stopped, whoever it belongs to; `None` if there is none.
+pub fn stopped(name: &str) -> Option<i32> {
+    let stats = all_processes().ok()?.filter_map(|process| process.ok()?.stat().ok());
+    stats.filter(|stat| stat.comm == name).find(is_stopped).map(|stat| stat.pid)
+}
+
+fn is_stopped(stat: &Stat) -> bool {
+    matches!(stat.state, 'T' | 't')
 }
 
 impl Listening {
@@ -64,12 +78,15 @@ impl Listening {
 impl Owner {
     fn of(process: &Process) -> ProcResult<Self> {
         let uid = process.uid()?;
-        let ticks = process.stat()?.starttime as i64;
+        let stat = process.stat()?;
+        let ticks = stat.starttime as i64;
         let since_boot = TimeDelta::milliseconds(ticks.saturating_mul(1_000) / procfs::ticks_per_second() as i64);
         let booted = DateTime::from_timestamp(procfs::boot_time_secs()? as i64, 0).unwrap_or_default();
         let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
         Ok(Self {
             pid: process.pid(),
+            is_stopped: is_stopped(&stat),
+            name: stat.comm,
             command: without_secrets(&process.cmdline()?),
             user: name_of(uid, &users).unwrap_or_else(|| uid.to_string()),
             started: booted + since_boot,
@@ -120,7 +137,8 @@ mod tests {
         assert_eq!(listening.addresses, [IpAddr::from(Ipv4Addr::LOCALHOST)]);
         assert!(listening.is_loopback_only());
         let owner = listening.owner().unwrap();
-        assert_eq!(owner.pid, std::process::id() as i32);
+        assert_eq!((owner.pid, owner.is_stopped), (std::process::id() as i32, false));
+        assert!(!owner.name.is_empty());
         let age = Utc::now() - owner.started;
         assert!(age > TimeDelta::seconds(-2) && age < TimeDelta::hours(1), "{age}");
         drop(socket);

@@ -1,9 +1,19 @@
 //! What a running daemon says on /health and /metrics, checked alike for `inf` and `hub`.
 
-use super::{Report, not_reached};
+mod unanswered;
+
+use super::{Report, clock::Clock, not_reached};
 use crate::tools::probe::{Client, Exposition, Page, contract};
+use chrono::{DateTime, Utc};
 use sentinel_actors::adapters::http::{HttpError, one_line};
 use serde::Deserialize;
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
+use tokio::net::TcpStream;
+use unanswered::{is_hanging, unreachable};
 
 /// The text format's own content type, to the letter.
 const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -39,18 +49,77 @@ impl Health {
     }
 }
 
-/// Asks /health and reports what it says.
-pub(super) async fn health(client: &Client, report: &mut Report) -> Option<Health> {
-    let page = match client.get("/health", "").await {
+/// What a daemon said.
+#[derive(Debug)]
+pub(super) struct Seen {
+    /// What /health said, if it was a health report.
+    pub(super) health: Option<Health>,
+    /// What /metrics said, if it could be read.
+    pub(super) exposition: Option<Exposition>,
+    /// Its clock, if /metrics came.
+    pub(super) clock: Option<Clock>,
+    /// When it was asked.
+    pub(super) asked_at: DateTime<Utc>,
+    /// It took the connections and never answered.
+    pub(super) is_silent: bool,
+}
+
+impl Seen {
+    /// Whether it speaks as a Sentinel does, however well it is.
+    pub(super) fn is_sentinel(&self) -> bool {
+        let is_ours = |exposition: &Exposition| exposition.families.iter().any(|it| it.name.starts_with("sentinel_"));
+        self.health.is_some() || self.exposition.as_ref().is_some_and(is_ours)
+    }
+}
+
+/// Whether the port of a URL takes a connection.
+pub(super) async fn connect(host: IpAddr, port: u16, deadline: Duration) -> io::Result<()> {
+    let connecting = TcpStream::connect(SocketAddr::new(host, port));
+    tokio::time::timeout(deadline, connecting).await.map_err(|_| io::ErrorKind::TimedOut)?.map(drop)
+}
+
+/// Asks /health and /metrics at once, so that a daemon that hangs is waited for once, and reports what they say.
+/// `is_open` is whether the port takes a connection.
+pub(super) async fn look(client: &Client, is_open: bool, report: &mut Report) -> Seen {
+    let asked_at = Utc::now();
+    let (health_page, metrics_page) = futures_util::join!(client.get("/health", ""), client.get("/metrics", ""));
+    let is_timeout = |page: &Result<Page, HttpError>| page.as_ref().is_err_and(|error| is_hanging(error, is_open));
+    let is_silent = is_timeout(&health_page) && is_timeout(&metrics_page);
+    let asking = Asking { has_login: client.has_login(), is_open };
+    let health = health(health_page, asking, report);
+    let (exposition, clock) = match asking.fetched(metrics_page) {
+        Ok(page) => {
+            let exposition = metrics(&page, health.as_ref(), report);
+            let clock = Clock::of(&page, exposition.as_ref());
+            (exposition, Some(clock))
+        }
+        Err((found, way_out)) => {
+            report.failed("metrics", found, way_out);
+            not_reached(report, &OF_THE_TEXT, "there is no text to look at");
+            (None, None)
+        }
+    };
+    Seen { health, exposition, clock, asked_at, is_silent }
+}
+
+/// What is said of an answer that is none depends on how it was asked for.
+#[derive(Debug, Clone, Copy)]
+struct Asking {
+    has_login: bool,
+    is_open: bool,
+}
+
+fn health(page: Result<Page, HttpError>, asking: Asking, report: &mut Report) -> Option<Health> {
+    let page = match page {
         Ok(page) => page,
         Err(error) => {
-            report.failed("health", &error, unreachable(&error));
+            report.failed("health", &error, unreachable(&error, asking.is_open));
             return None;
         }
     };
     let health = serde_json::from_slice::<Health>(&page.body).ok().filter(|_| matches!(page.status, 200 | 503));
     let Some(health) = health else {
-        report.failed("health", format!("status {}, and no health report", page.status), refused(page.status));
+        report.failed("health", format!("status {}, and no health report", page.status), asking.refused(page.status));
         return None;
     };
     let troubles = health.checks.iter().filter(|check| check.status != "ok");
@@ -68,18 +137,10 @@ pub(super) async fn health(client: &Client, report: &mut Report) -> Option<Healt
     Some(health)
 }
 
-/// Fetches /metrics and reports whether it came, how, and whether it is what HUB knows.
-pub(super) async fn metrics(client: &Client, health: Option<&Health>, report: &mut Report) -> Option<Exposition> {
-    let page = match fetched(client).await {
-        Ok(page) => page,
-        Err((found, way_out)) => {
-            report.failed("metrics", found, way_out);
-            not_reached(report, &OF_THE_TEXT, "there is no text to look at");
-            return None;
-        }
-    };
+/// Reports how /metrics came, and whether it is what HUB knows.
+fn metrics(page: &Page, health: Option<&Health>, report: &mut Report) -> Option<Exposition> {
     let read = Exposition::parse(&page.text());
-    report.ok("metrics", evidence(&page, read.as_ref().ok(), health));
+    report.ok("metrics", evidence(page, read.as_ref().ok(), health));
     if page.content_type == CONTENT_TYPE {
         report.ok("format", &page.content_type);
     } else {
@@ -121,12 +182,31 @@ fn families(exposition: &Exposition, report: &mut Report) {
     }
 }
 
-/// A 200 of /metrics, or what came instead and what to do about it.
+/// A 200 of /metrics, or what came instead and what to do about it. Its port is known to be open.
 pub(super) async fn fetched(client: &Client) -> Result<Page, (String, &'static str)> {
-    match client.get("/metrics", "").await {
-        Ok(page) if page.status == 200 => Ok(page),
-        Ok(page) => Err((format!("status {}: {}", page.status, one_line(&page.text())), refused(page.status))),
-        Err(error) => Err((error.to_string(), unreachable(&error))),
+    let asking = Asking { has_login: client.has_login(), is_open: true };
+    asking.fetched(client.get("/metrics", "").await)
+}
+
+impl Asking {
+    fn fetched(self, page: Result<Page, HttpError>) -> Result<Page, (String, &'static str)> {
+        match page {
+            Ok(page) if page.status == 200 => Ok(page),
+            Ok(page) => Err((format!("status {}: {}", page.status, one_line(&page.text())), self.refused(page.status))),
+            Err(error) => Err((error.to_string(), unreachable(&error, self.is_open))),
+        }
+    }
+
+    const fn refused(self, status: u16) -> &'static str {
+        match status {
+            401 | 403 if self.has_login => {
+                "the user or the password is wrong: compare --user with the names in web-config.yml, and write the password \
+                 anew into the --password-file"
+            }
+            401 | 403 => "it wants a password: --user NAME --password-file FILE",
+            503 => "it has only just started; try again in a second",
+            _ => ANOTHER_PROGRAM,
+        }
     }
 }
 
@@ -144,51 +224,6 @@ fn evidence(page: &Page, read: Option<&Exposition>, health: Option<&Health>) -> 
     )
 }
 
-/// Why nobody answers.
-fn unreachable(error: &HttpError) -> &'static str {
-    let says = |words: &[&str]| matches!(error, HttpError::Connect(why) if words.iter().any(|word| why.contains(word)));
-    // The server's word comes behind the handshake, so the line is there and breaks.
-    if matches!(error, HttpError::Broken(why) | HttpError::Connect(why) if why.contains("CertificateRequired")) {
-        "the daemon asks its clients for a certificate (client_auth_type): --cert FILE --key FILE"
-    } else if matches!(error, HttpError::Timeout { .. }) || says(&["Timeout", "No route to host", "unreachable"]) {
-        "nothing came back: a firewall in between drops what is sent (`sentinel verify inf`, run on INF, says which \
-         rule is needed), or the address is wrong"
-    } else if says(&["CaUsedAsEndEntity"]) {
-        "the daemon shows a certificate that may sign others (CA:TRUE), and such a one vouches for no server: make it \
-         anew with `-addext basicConstraints=critical,CA:FALSE`, as config/monitoring/README.md shows, and give it to HUB \
-         as ca_file"
-    } else if says(&["UnknownIssuer", "BadSignature"]) {
-        "nobody who is trusted here has signed the daemon's certificate: SSL_CERT_FILE names the file to trust. For one \
-         that signs itself, as config/monitoring/README.md makes it, that is a copy of the daemon's cert_file as it is \
-         now"
-    } else if says(&["not valid for name", "NotValidForName"]) {
-        "the certificate is another address's: ask for an address that it names, or make it anew with this one in its \
-         subjectAltName (IP:..., or DNS:... for a name)"
-    } else if says(&["certificate expired", "Expired"]) {
-        "the certificate has run out (or this machine's clock is ahead): put a new one in its place; the daemon takes \
-         it up by itself"
-    } else if says(&["not valid yet", "NotValidYet"]) {
-        "the certificate's time has not come: set this machine's clock, or the one of the machine that made it"
-    } else if says(&["SSL", "TLS", "certificate", "corrupt message"]) {
-        "https: the certificate has to name this address, and SSL_CERT_FILE names the file with the roots to trust; \
-         a daemon without TLS needs http"
-    } else if says(&["lookup", "resolve"]) {
-        "the name is not known here: use the number"
-    } else if matches!(error, HttpError::Connect(_)) {
-        "nobody listens there: is the daemon running, and are these its metrics.bind and metrics.port?"
-    } else {
-        "what answers is cut off: another program has the port, or it speaks TLS and the URL has to begin with https"
-    }
-}
-
-fn refused(status: u16) -> &'static str {
-    match status {
-        401 | 403 => "it wants a password: --user NAME --password-file FILE",
-        503 => "it has only just started; try again in a second",
-        _ => ANOTHER_PROGRAM,
-    }
-}
-
 /// `31254` as `31,254`.
 fn grouped(number: usize) -> String {
     let digits = number.to_string();
@@ -201,26 +236,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_way_to_be_unreachable_has_its_own_way_out() {
-        let connect = |why: &str| HttpError::Connect(why.into());
-        let cases = [
-            (HttpError::Timeout { deadline: std::time::Duration::from_secs(1) }, "a firewall"),
-            (connect("Timeout while establishing connection"), "a firewall"),
-            (connect("No route to host (os error 113)"), "a firewall"),
-            (connect("SSL error: invalid peer certificate: UnknownIssuer"), "SSL_CERT_FILE names the file to trust"),
-            (connect("SSL error: invalid peer certificate: BadSignature"), "cert_file as it is now"),
-            (connect("SSL error: invalid peer certificate: Other(OtherError(CaUsedAsEndEntity))"), "CA:FALSE"),
-            (connect("SSL error: invalid peer certificate: certificate not valid for name \"a\""), "subjectAltName"),
-            (connect("SSL error: invalid peer certificate: certificate expired: verification time 1"), "has run out"),
-            (connect("SSL error: invalid peer certificate: certificate not valid yet: it is 1"), "clock"),
-            (connect("SSL error: received corrupt message of type InvalidContentType"), "a daemon without TLS"),
-            (connect("failed to lookup address information"), "use the number"),
-            (connect("Connection refused (os error 111)"), "nobody listens"),
-            (HttpError::Broken("disconnected".into()), "has to begin with https"),
-        ];
-        for (error, expected) in cases {
-            assert!(unreachable(&error).contains(expected), "{error}: {}", unreachable(&error));
-        }
+    fn a_wrong_password_is_told_from_none() {
+        let refused = |has_login| Asking { has_login, is_open: true }.refused(401);
+        assert!(refused(true).contains("is wrong") && refused(false).contains("it wants a password"));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! `sentinel verify gateway`: the harmless handshake in the configured dialect, and a report a person can act on.
 
-use super::{Report, SettingsArgs, block_on};
+use super::{FIREWALL, Report, SettingsArgs, block_on, is_lost};
 use crate::{
     process::exit::refuse,
     settings::{GatewaySettings, Resolved, Settings, VerifyGateway, address::bare},
@@ -40,7 +40,8 @@ async fn verify(settings: &Resolved<VerifyGateway>) -> Report {
     };
     let mut report = Report::new("gateway", ["Nothing speaks against it.", "Not ready for orders."]);
     if let Err(error) = reach(gateway, asking.deadline).await {
-        report.failed("address", error, "start the gateway, or correct gateway.host and gateway.port");
+        let way_out = "start the gateway, or correct gateway.host and gateway.port";
+        report.failed("address", &error, if is_lost(&error) { FIREWALL } else { way_out });
         return report;
     }
     report.ok("address", "accepts connections");

@@ -3,8 +3,9 @@
 
 mod counters;
 mod local;
+mod process;
 
-use super::{Report, bad_flag, block_on, daemon, not_reached, say, seconds};
+use super::{Report, bad_flag, block_on, clock, daemon, not_reached, say, seconds};
 use crate::{
     settings::beside,
     tools::probe::{Client, Credentials},
@@ -59,19 +60,32 @@ async fn verify(args: &Args, hub_said: &str, client: &Client, place: &Place) -> 
     let mut report = Report::new("inf", ["HUB can scrape this daemon.", "HUB cannot rely on this daemon yet."]);
     let hub = local::hub(hub_said);
     let connected = local::connect(place, DEADLINE).await;
-    local::process(place, connected.is_ok(), &mut report);
+    let is_open = connected.is_ok();
+    let owner = process::owner(place);
+    // What is stopped is not asked: it would be waited for again and again.
+    let is_stopped = owner.as_ref().is_some_and(|owner| owner.is_stopped);
+    let mut said = Report::new("inf", ["", ""]);
+    let seen = if is_stopped { None } else { Some(daemon::look(client, is_open, &mut said).await) };
+    process::check(place, owner.as_ref(), is_open, seen.as_ref(), &mut report);
     local::port(place, hub.as_ref().ok(), connected, &mut report);
     local::ipv6(place, hub.as_ref().ok(), &mut report);
-    let health = daemon::health(client, &mut report).await;
-    match daemon::metrics(client, health.as_ref(), &mut report).await {
-        Some(first) => {
-            let is_over = health.as_ref().is_some_and(daemon::Health::has_run_all_cycles);
-            counters::watch(client, &first, args.wait, is_over, &mut report).await;
+    report.append(said);
+    match &seen {
+        Some(seen) if !seen.is_silent => answers(args, client, seen, &mut report).await,
+        seen => {
+            if seen.is_none() {
+                not_reached(
+                    &mut report,
+                    &["health", "metrics", "format", "text", "families"],
+                    "the process is stopped",
+                );
+            }
+            not_reached(&mut report, &["uptime", "cycles", "backwards", "clock", "openmetrics"], "nothing answers");
         }
-        None => not_reached(&mut report, &["uptime", "cycles", "backwards"], "there is no text to compare with"),
     }
-    open_metrics(client, &mut report).await;
+    let is_silent = seen.as_ref().is_none_or(|seen| seen.is_silent);
     match &hub {
+        Ok(_) if is_silent => not_reached(&mut report, &["address", "from outside"], "nothing answers"),
         Ok(hub) => local::address(place, *hub, &args.credentials, DEADLINE, &mut report).await,
         Err(error) => {
             let found = format!("HUB's address {hub_said} cannot be found: {error}");
@@ -81,6 +95,22 @@ async fn verify(args: &Args, hub_said: &str, client: &Client, place: &Place) -> 
     }
     local::firewall(place, hub_said, hub.as_ref().ok(), &mut report);
     report
+}
+
+/// What can only be seen of a daemon that answers.
+async fn answers(args: &Args, client: &Client, seen: &daemon::Seen, report: &mut Report) {
+    match &seen.exposition {
+        Some(first) => {
+            let is_over = seen.health.as_ref().is_some_and(daemon::Health::has_run_all_cycles);
+            counters::watch(client, first, args.wait, is_over, report).await;
+        }
+        None => not_reached(report, &["uptime", "cycles", "backwards"], "there is no text to compare with"),
+    }
+    match seen.clock {
+        Some(told) => clock::check(Some(told), None, "here (HUB compares it by `sentinel verify hub`)", report),
+        None => not_reached(report, &["clock"], "there is no answer that tells it"),
+    }
+    open_metrics(client, report).await;
 }
 
 async fn open_metrics(client: &Client, report: &mut Report) {

@@ -1,5 +1,6 @@
 //! `sentinel verify`: is a system that Sentinel works with ready for it? One file per target, one report for all.
 
+mod clock;
 mod daemon;
 mod gateway;
 mod hub;
@@ -13,7 +14,7 @@ use crate::{
     settings::SettingsArgs,
 };
 use report::{Report, say};
-use std::{process::ExitCode, time::Duration};
+use std::{io, process::ExitCode, time::Duration};
 
 /// What can be verified.
 #[derive(Debug, clap::Subcommand)]
@@ -38,11 +39,12 @@ pub(crate) enum Target {
     /// On INF: is the daemon there, whole, and reachable for HUB's Prometheus; exit 0 if all is well, 1 if not
     ///
     /// Who has the port and on which address, /health, the format, the families HUB knows and their buckets, what
-    /// moves between two scrapes, the address HUB will use and the firewall rule it needs.
+    /// moves between two scrapes, its clock, the address HUB will use and the firewall rule it needs.
     Inf(inf::Args),
     /// On HUB: does Prometheus scrape INF as it should, with rules and Alertmanager; exit 0 if all is well, 1 if not
     ///
-    /// INF reachable from here, the job and its labels, scrape interval, series arriving, rules loaded, Alertmanager
+    /// INF reachable from here and its clock, the job, scrape interval, labels that no other target has, series stored as
+    /// INF shows them and all that the rules read, rules as they came with this version and evaluated, Alertmanager
     /// known and there. Takes no settings.
     Hub(hub::Args),
 }
@@ -75,10 +77,30 @@ fn not_reached(report: &mut Report, names: &[&'static str], because: &str) {
     }
 }
 
+/// What to do where a connection is neither taken nor refused.
+const FIREWALL: &str =
+    "nothing came back, not even a refusal: a firewall in between drops what is sent, or the address is wrong";
+
+/// Whether a connection failed because nothing came back.
+fn is_lost(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::TimedOut | io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable)
+}
+
 /// A flag's time to wait.
 fn seconds(text: &str) -> Result<Duration, String> {
     match text.parse() {
         Ok(seconds) if (0.0..=86_400.0).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
         _ => Err("must be 0 to 86400 seconds".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_that_is_refused_is_not_lost() {
+        assert!(!is_lost(&io::ErrorKind::ConnectionRefused.into()));
+        assert!(is_lost(&io::ErrorKind::TimedOut.into()) && is_lost(&io::ErrorKind::HostUnreachable.into()));
     }
 }

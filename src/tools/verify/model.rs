@@ -4,7 +4,7 @@
 mod rows;
 mod server;
 
-use super::{Report, SettingsArgs, block_on};
+use super::{FIREWALL, Report, SettingsArgs, block_on, is_lost};
 use crate::{
     process::exit::refuse,
     sandbox::recording::{replay_bars, replayed_bar},
@@ -63,7 +63,7 @@ async fn verify(settings: &Resolved) -> Report {
     };
     if let Err(error) = server.reach().await {
         let way_out = "start the model server, or correct model.host and model.port (HUB_HOST, HUB_PORT)";
-        report.failed("address", error, way_out);
+        report.failed("address", &error, if is_lost(&error) { FIREWALL } else { way_out });
         return report;
     }
     small_pages(&server, &mut report).await;

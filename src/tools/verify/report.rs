@@ -69,6 +69,12 @@ impl Report {
         self.checks.push(Check { mark: Mark::Failed, name, found: found.to_string(), way_out: way_out.into() });
     }
 
+    /// Takes over what another look found.
+    pub(super) fn append(&mut self, other: Self) {
+        self.is_good &= other.is_good;
+        self.checks.extend(other.checks);
+    }
+
     /// Prints it, for a machine if it is asked to, and turns it into the exit code: 0 only if nothing failed.
     pub(super) fn conclude(&self, as_json: bool) -> ExitCode {
         // Strings and flags always have a JSON form.
@@ -150,6 +156,15 @@ mod tests {
         assert!(text.contains("  WARN    positions  ticket 7\n"), "{text}");
         assert!(text.ends_with("\nAll is well. Somebody has to look at what is marked WARN."), "{text}");
         assert_eq!(serde_json::to_value(&report).unwrap()["checks"][2]["mark"], "warning");
+    }
+
+    #[test]
+    fn what_was_found_elsewhere_counts() {
+        let mut report = report();
+        let mut other = Report::new("inf", ["", ""]);
+        other.failed("metrics", "status 404", "something else has the port");
+        report.append(other);
+        assert!(!report.is_good && report.to_string().contains("FAILED  metrics"));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 the bridge's side. Every time in the files is a fortieth of what it is, so a minute of HUB is 1.5 s here; else only addresses
 are others."""
 
+import json
 import re
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from parts.alertmanager import Alertmanager
 from parts.bridge import Bridge
 from parts.daemon import free_port, wait_until
 from parts.prometheus import Prometheus
-from parts.promtool import MONITORING, as_yaml
+from parts.promtool import MONITORING
 
 # Prometheus takes 5 s to find its targets and its Alertmanager, which must stay less than the 5 minutes of those alerts.
 TIMES_FASTER = 40
@@ -49,7 +50,7 @@ def alertmanager_config(directory: Path, bridge: str) -> Path:
     assert "http://localhost:8060" in text
     document = hurried(yaml.safe_load(text.replace("http://localhost:8060", bridge)))
     path = directory / "alertmanager.yml"
-    path.write_text(as_yaml(document))
+    path.write_text(json.dumps(document))
     return path
 
 
@@ -73,10 +74,10 @@ class Hub:
         config = alertmanager_config(self.directory, bridge or self.bridge.url)
         self.alertmanager = Alertmanager(config, self.directory / "alertmanager")
         self.parts.append(self.alertmanager)
-        (self.directory / "alerts.yml").write_text(as_yaml({"groups": self.groups}))
+        (self.directory / "alerts.yml").write_text(json.dumps({"groups": self.groups}))
         own = free_port()
         config = self.directory / "prometheus.yml"
-        config.write_text(as_yaml(self._prometheus_config(own)))
+        config.write_text(json.dumps(self._prometheus_config(own)))
         # Its own times that no file has: telling again, which is once a minute, and for how long a sample counts.
         flags = [f"--rules.alert.resend-delay={60_000 // TIMES_FASTER}ms"]
         flags += [f"--query.lookback-delta={300_000 // TIMES_FASTER}ms"]

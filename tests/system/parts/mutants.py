@@ -5,10 +5,11 @@ import re
 from collections.abc import Iterator
 
 COMPARISON = re.compile(r"(==|!=|>=|<=|>|<) (-?\d+(?:\.\d+)?)")
-WINDOW = re.compile(r"\[(\d+)([smhd])\]")
-MATCHER = re.compile(r'(\w+)(=~|!~|!=|=)("[^"]*")')
+WINDOW = re.compile(r"(\[|offset )(\d+)([smhd])(\]?)")
+# That every selector has our job, and every join the same labels, is read from the rules, so no test has to notice it.
+MATCHER = re.compile(r'(?!job=)\b(\w+)(=~|!~|!=|=)("[^"]*")')
 DURATION = re.compile(r"(\d+)([smhd])")
-OPPOSITE = {"==": "!=", ">": "<=", "<": ">="}
+OPPOSITE = {"==": "!=", ">": "<=", "<": ">=", "<=": ">"}
 # What each is taken for; "" takes the call away and leaves its argument.
 FUNCTIONS = {
     "increase": ["delta"],
@@ -19,9 +20,11 @@ FUNCTIONS = {
     "avg_over_time": ["min_over_time", "max_over_time"],
     "changes": ["resets"],
     "min by": ["max by"],
-    "absent": [""],
+    "absent_over_time": ["present_over_time"],
+    "present_over_time": ["absent_over_time"],
+    "abs": [""],
+    "sum by": ["max by"],
 }
-JOB = 'job="sentinel-metrics"'
 NUMBERS = {"histogram_quantile(0.99": "histogram_quantile(0.5", "vector(1)": "vector(0)"}
 SEVERITY = {"critical": "warning", "warning": "critical", "heartbeat": "warning", "none": "warning"}
 
@@ -32,13 +35,16 @@ def mutants(rule: dict) -> Iterator[tuple[str, dict]]:
         if expression != rule["expr"]:
             yield what, rule | {"expr": expression}
     if "alert" not in rule:
+        if "labels" in rule:
+            yield "labels removed", without(rule, "labels")
         return
-    if "for" in rule:
-        yield "for removed", {key: value for key, value in rule.items() if key != "for"}
-        number, unit = DURATION.fullmatch(rule["for"]).groups()
-        yield "for tripled", rule | {"for": f"{int(number) * 3}{unit}"}
-    else:
-        yield "for added", rule | {"for": "5m"}
+    for duration in ("for", "keep_firing_for"):
+        if duration in rule:
+            yield f"{duration} removed", without(rule, duration)
+            number, unit = DURATION.fullmatch(rule[duration]).groups()
+            yield f"{duration} tripled", rule | {duration: f"{int(number) * 3}{unit}"}
+        else:
+            yield f"{duration} added", rule | {duration: "5m"}
     other = copy.deepcopy(rule)
     other["labels"]["severity"] = SEVERITY[rule["labels"]["severity"]]
     yield "severity changed", other
@@ -51,15 +57,13 @@ def expressions(text: str) -> Iterator[tuple[str, str]]:
         for other in (f"{OPPOSITE[operator]} {limit}", *(f"{operator} {number}" for number in limits(limit))):
             yield f"{found[0]} ({nth}) as {other}", put(text, found, other)
     for nth, found in enumerate(WINDOW.finditer(text), 1):
-        seconds = int(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]]
-        for other in (f"[{seconds // 3}s]", f"[{seconds * 3}s]"):
+        seconds = int(found[2]) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[found[3]]
+        for other in (f"{found[1]}{number}s{found[4]}" for number in (seconds // 3, seconds * 3)):
             yield f"{found[0]} ({nth}) as {other}", put(text, found, other)
     for nth, found in enumerate(MATCHER.finditer(text), 1):
         name, operator, value = found.groups()
         yield f"{name} ({nth}) dropped", put(text, found, f'{name}=~".*"')
-        yield f"{name} ({nth}) turned", put(text, found, name + {"=": "!=", "=~": "!~"}[operator] + value)
-    if text.count(JOB) > 1:
-        yield "job dropped everywhere", text.replace(JOB, 'job=~".*"')
+        yield f"{name} ({nth}) turned", put(text, found, name + {"=": "!=", "=~": "!~", "!=": "="}[operator] + value)
     for function, others in FUNCTIONS.items():
         for nth, found in enumerate(re.finditer(rf"(?<![\w:]){function}(?= ?\()", text), 1):
             for other in others:
@@ -74,7 +78,7 @@ def expressions(text: str) -> Iterator[tuple[str, str]]:
 
 def clauses(text: str) -> Iterator[tuple[str, str]]:
     """Mutants of `and`, `unless` and `or`: each of their sides dropped, and each taken for another."""
-    for nth, found in enumerate(re.finditer(r"\b(and|unless|or)( on \(\w+\))? ", text), 1):
+    for nth, found in enumerate(re.finditer(r"\b(and|unless|or)( on \([\w, ]+\))? ", text), 1):
         left, operator, right = text[: found.start()], found[1], text[found.end() :]
         end = clause_end(right)
         yield f"{operator} ({nth}) dropped", left + right[end:]
@@ -99,6 +103,11 @@ def limits(limit: str) -> list[str]:
     number = float(limit)
     counted = number % 1 == 0.5 or (number % 1 == 0 and number < 10)
     return [f"{number - 1:g}", f"{number + 1:g}"] if counted else [f"{number * 0.8:g}", f"{number * 1.2:g}"]
+
+
+def without(rule: dict, key: str) -> dict:
+    """The rule without one of its fields."""
+    return {name: value for name, value in rule.items() if name != key}
 
 
 def put(text: str, found: re.Match, other: str) -> str:

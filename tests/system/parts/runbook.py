@@ -7,7 +7,7 @@ import yaml
 
 ALERTS = Path(__file__).resolve().parents[3] / "config/monitoring/alerts.yml"
 # What follows `sentinel` in a command, and how many words belong to it behind that.
-GRAMMAR = {"check": 0, "explain": 0, "halt": 0, "resume": 0, "healthcheck": 0, "soak": 0}
+GRAMMAR = {"--version": 0, "check": 0, "explain": 0, "halt": 0, "resume": 0, "healthcheck": 0, "soak": 0}
 GRAMMAR |= {"orders": 0, "orders show": 1, "orders resolve": 2, "orders closed": 1}
 GRAMMAR |= {f"verify {target}": 0 for target in ("inf", "hub", "market", "model", "gateway")}
 # A flag's value: a placeholder, a number, a URL.
@@ -59,8 +59,13 @@ def _command(rest: str) -> list[str]:
 def all_commands() -> list[list[str]]:
     """Each command of any runbook line once; those that change something last."""
     found = {tuple(command): command for line in runbooks().values() for command in commands(line)}
-    changes = ("halt", "resume", "orders resolve", "orders closed")
-    return sorted(found.values(), key=lambda command: [" ".join(command).startswith(name) for name in changes])
+    # A position is closed after its order was settled, and what was halted goes on in the end.
+    changes = ["orders resolve", "orders closed", "halt", "resume"]
+
+    def turn(command: list[str]) -> int:
+        return 1 + max((n for n, name in enumerate(changes) if " ".join(command).startswith(name)), default=-1)
+
+    return sorted(found.values(), key=turn)
 
 
 def filled_in(command: list[str], table: dict[str, str]) -> list[str]:

@@ -19,8 +19,19 @@ const PASTE_IT: &str = "put the job of config/monitoring/prometheus-snippet.yml 
 struct Job {
     interval: Option<Duration>,
     timeout: Option<Duration>,
+    /// Who Prometheus says it is: the user of `basic_auth`, or `authorization`.
+    login: Option<String>,
     /// Labels by target; those of other ways to find targets are not known.
     targets: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+/// What of the running job the other checks have to know.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Running {
+    /// Who Prometheus says it is, if it says so.
+    pub(super) login: Option<String>,
+    /// What the job does to labels and series, a line each.
+    pub(super) relabels: Vec<String>,
 }
 
 /// A job and what else its file has that Prometheus reads with it.
@@ -32,14 +43,20 @@ struct InFile {
 }
 
 /// Checks job, interval and, if one is given, the file.
-pub(super) async fn check(prometheus: &Prometheus, is_ready: bool, args: &Args, report: &mut Report) {
+pub(super) async fn check(prometheus: &Prometheus, is_ready: bool, args: &Args, report: &mut Report) -> Running {
     let in_file = args.prometheus_config.as_deref().and_then(|path| file(path, &args.job, report));
     if !is_ready {
         let names: &[&str] = if in_file.is_some() { &["reloaded", "job", "interval"] } else { &["job", "interval"] };
-        return not_reached(report, names, "Prometheus does not answer");
+        not_reached(report, names, "Prometheus does not answer");
+        return Running::default();
     }
+    let mut relabels = Vec::new();
     let running = match prometheus.data("/api/v1/status/config", &[]).await {
-        Ok(config) => job(config["yaml"].as_str().unwrap_or_default(), &args.job),
+        Ok(config) => {
+            let text = config["yaml"].as_str().unwrap_or_default();
+            relabels = relabelling(text, &args.job);
+            job(text, &args.job)
+        }
         Err(why) => Err(why),
     };
     if let (Some(path), Some(in_file)) = (&args.prometheus_config, &in_file) {
@@ -49,6 +66,7 @@ pub(super) async fn check(prometheus: &Prometheus, is_ready: bool, args: &Args, 
         Ok(running) => {
             report.ok("job", format!("{} is in the running configuration", args.job));
             intervals(&running, prometheus, report);
+            Running { login: running.login, relabels }
         }
         Err(why) => {
             report.failed(
@@ -57,6 +75,7 @@ pub(super) async fn check(prometheus: &Prometheus, is_ready: bool, args: &Args, 
                 format!("{PASTE_IT}, then {}", prometheus.reload()),
             );
             not_reached(report, &["interval"], "the job is not there");
+            Running::default()
         }
     }
 }
@@ -147,8 +166,35 @@ fn job(text: &str, name: &str) -> Result<Job, String> {
     Ok(Job {
         interval: time("scrape_interval"),
         timeout: time("scrape_timeout"),
+        login: login(job),
         targets: groups.into_iter().flatten().flat_map(targets).collect(),
     })
+}
+
+fn login(job: &Yaml<'_>) -> Option<String> {
+    let user = job
+        .as_mapping_get("basic_auth")
+        .map(|login| format!("user {}", one_line(word(login, "username").unwrap_or("?"))));
+    user.or_else(|| job.as_mapping_get("authorization").map(|_| "authorization, which is no user".into()))
+}
+
+/// What a job does to labels and series before they are stored.
+fn relabelling(text: &str, name: &str) -> Vec<String> {
+    let documents = Yaml::load_from_str(text).unwrap_or_default();
+    let jobs = documents.first().and_then(|root| root.as_mapping_get("scrape_configs")?.as_sequence());
+    let jobs = jobs.into_iter().flatten().filter(|job| word(job, "job_name") == Some(name));
+    let of_kind = |job: &Yaml<'_>, kind: &str| {
+        let rules = job.as_mapping_get(kind).and_then(|rules| rules.as_sequence()).into_iter().flatten();
+        let line = |rule: &Yaml<'_>| {
+            let labels = rule.as_mapping_get("source_labels").and_then(|labels| labels.as_sequence());
+            let labels = labels.into_iter().flatten().filter_map(|label| label.as_str()).collect::<Vec<_>>().join(", ");
+            let said = |key| word(rule, key).unwrap_or_default();
+            let line = format!("{kind}: {} {labels} {} {}", said("action"), said("regex"), said("target_label"));
+            one_line(&line.split_whitespace().collect::<Vec<_>>().join(" "))
+        };
+        rules.map(line).collect::<Vec<_>>()
+    };
+    jobs.flat_map(|job| [of_kind(job, "relabel_configs"), of_kind(job, "metric_relabel_configs")].concat()).collect()
 }
 
 fn rule_files(text: &str) -> Vec<String> {
@@ -182,6 +228,8 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
             "m" => 60_000,
             "h" => 3_600_000,
             "d" => 86_400_000,
+            "w" => 604_800_000,
+            "y" => 31_536_000_000,
             _ => return None,
         };
         total_ms = total_ms.checked_add(number.parse::<u64>().ok()?.checked_mul(unit_ms)?)?;
@@ -219,6 +267,22 @@ scrape_configs:
         assert_eq!(job("global: {}", "x").unwrap_err(), "there is no job x; there is none");
         assert_eq!(job("", "x").unwrap_err(), "it is empty");
         assert!(job("a: [", "x").unwrap_err().starts_with("no YAML: "));
+    }
+
+    #[test]
+    fn what_a_job_relabels_is_said() {
+        let relabels = "    metric_relabel_configs:\n      - source_labels: [__name__]\n        regex: sentinel_zmq_.*\n        action: drop\n";
+        let found = relabelling(&format!("{FILE}{relabels}"), "sentinel-metrics");
+        assert_eq!(found, ["metric_relabel_configs: drop __name__ sentinel_zmq_.*"]);
+        assert_eq!(relabelling(FILE, "sentinel-metrics"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_job_says_who_it_is() {
+        let said = |login: &str| job(&format!("{FILE}    {login}\n"), "sentinel-metrics").unwrap().login;
+        assert_eq!(said("basic_auth: {username: hub, password_file: /p}").as_deref(), Some("user hub"));
+        assert!(said("authorization: {credentials_file: /p}").is_some());
+        assert_eq!(said("honor_labels: true"), None);
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! Prometheus's HTTP API, as far as it is asked, and how it is made to read its files again.
 
-use super::super::Report;
+use super::super::{Report, clock::Offset};
 use crate::tools::probe::Client;
 use chrono::{DateTime, Utc};
-use sentinel_actors::adapters::http::one_line;
+use sentinel_actors::adapters::http::{HttpError, one_line};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -14,30 +14,30 @@ const SETTLED_AFTER: Duration = Duration::from_secs(8);
 pub(super) struct Prometheus(pub(super) Client);
 
 impl Prometheus {
-    /// Whether it is there and ready to answer.
-    pub(super) async fn ready(&self, report: &mut Report) -> bool {
-        const START_IT: &str = "start Prometheus, or correct --prometheus; its log says why it is not ready";
-        match self.0.get("/-/ready", "").await {
-            Ok(page) if page.status == 200 => {}
+    /// Its clock, if it is there and ready to answer: `Some(None)` if it does not tell its time.
+    pub(super) async fn ready(&self, report: &mut Report) -> Option<Option<Offset>> {
+        let clock = match self.0.get("/-/ready", "").await {
+            Ok(page) if page.status == 200 => Offset::of_date(&page),
             Ok(page) => {
                 let found = format!("{}/-/ready: status {}", self.0.base_url(), page.status);
-                report.failed("prometheus", found, START_IT);
-                return false;
+                report.failed("prometheus", found, refused(page.status, "--prometheus"));
+                return None;
             }
             Err(error) => {
-                report.failed("prometheus", format!("{}: {error}", self.0.base_url()), START_IT);
-                return false;
+                let found = format!("{}: {error}", self.0.base_url());
+                report.failed("prometheus", found, unanswered(&error, "--prometheus"));
+                return None;
             }
-        }
+        };
         match self.data("/api/v1/status/buildinfo", &[]).await {
             Ok(build) => {
                 let version = one_line(build["version"].as_str().unwrap_or("unknown"));
                 report.ok("prometheus", format!("ready, version {version}"));
-                true
+                Some(clock)
             }
             Err(why) => {
                 report.failed("prometheus", why, "it is ready but no Prometheus, or older than 2.14: see --prometheus");
-                false
+                None
             }
         }
     }
@@ -89,6 +89,28 @@ impl Prometheus {
              prometheus`, or with --web.enable-lifecycle by HTTP: POST {}/-/reload",
             self.0.base_url()
         )
+    }
+}
+
+/// What to do about a status that is not 200; `flag` is where its address is said.
+pub(super) fn refused(status: u16, flag: &str) -> String {
+    match status {
+        401 | 403 => {
+            format!("it wants a password, and none is sent: let {flag} be an address that asks for none, as localhost")
+        }
+        _ => format!("its log says why it is not ready; or correct {flag}"),
+    }
+}
+
+/// What to do about a server of HUB that gives no answer.
+pub(super) fn unanswered(error: &HttpError, flag: &str) -> String {
+    match error {
+        HttpError::Timeout { .. } => {
+            format!(
+                "it takes the connection and never answers: it hangs or is stopped; see its log, and restart it. Or correct {flag}"
+            )
+        }
+        _ => format!("start it, or correct {flag}"),
     }
 }
 

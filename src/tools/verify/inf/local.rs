@@ -1,11 +1,7 @@
 //! What this machine knows: who has the port, on which addresses, and which of them HUB will use.
 
 use super::{Report, daemon, not_reached};
-use crate::tools::probe::{
-    Client, Credentials,
-    listener::{Listening, Owner},
-    route,
-};
+use crate::tools::probe::{Client, Credentials, listener::Listening, route};
 use anyhow::Context as _;
 use std::{
     io,
@@ -13,12 +9,12 @@ use std::{
     path::Path,
     time::Duration,
 };
-use tokio::net::TcpStream;
 
-const START_IT: &str = "start the daemon (`sentinel run`); metrics.enabled has to be true and metrics.port this port; \
+pub(super) const START_IT: &str = "start the daemon (`sentinel run`); metrics.enabled has to be true and metrics.port this port; \
                         its log says if the port was taken";
 
 /// Where the daemon is, as seen from here.
+#[derive(Debug)]
 pub(super) struct Place {
     url: String,
     scheme: String,
@@ -41,6 +37,21 @@ impl Place {
         Ok(Self { url: url.trim_end_matches('/').to_owned(), scheme, host, port, listening, is_here })
     }
 
+    /// Whether it is on this machine.
+    pub(super) fn is_here(&self) -> bool {
+        self.is_here
+    }
+
+    /// What listens on the port; `None` for another machine, or where the kernel does not tell.
+    pub(super) fn listening(&self) -> Option<&Listening> {
+        self.listening.as_ref()
+    }
+
+    /// The port.
+    pub(super) fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Whether this URL works on this machine only.
     fn is_loopback(&self) -> bool {
         self.host.is_loopback() || self.host.is_unspecified()
@@ -54,32 +65,7 @@ pub(super) fn hub(name: &str) -> io::Result<IpAddr> {
 
 /// Whether the port takes a connection from here.
 pub(super) async fn connect(place: &Place, deadline: Duration) -> io::Result<()> {
-    let connecting = TcpStream::connect(SocketAddr::new(place.host, place.port));
-    tokio::time::timeout(deadline, connecting).await.map_err(|_| io::ErrorKind::TimedOut)?.map(drop)
-}
-
-/// Which process listens.
-pub(super) fn process(place: &Place, is_open: bool, report: &mut Report) {
-    if !place.is_here {
-        return report.note("process", "it is on another machine; run this there to see it");
-    }
-    let Some(listening) = &place.listening else {
-        return report.note("process", "not seen: there is no /proc to look into");
-    };
-    match listening.owner() {
-        Some(Owner { pid, command, user, started }) => {
-            let found = format!("pid {pid}, user {user}, since {}: {command}", started.format("%F %T UTC"));
-            report.ok("process", found);
-        }
-        None if !is_open => {
-            report.failed("process", format!("no process listens on port {}", place.port), START_IT);
-        }
-        None => {
-            let found = "not seen: only root sees whose a port is, for the daemon hides its memory and files from its own user, too; or \
-                         it runs in another container, then run this there";
-            report.note("process", found);
-        }
-    }
+    daemon::connect(place.host, place.port, deadline).await
 }
 
 /// Whether the port listens, and where.
