@@ -1,37 +1,29 @@
 //! Sentinel: fetch bars, build features, ask the model, send the order; once a minute, unattended.
 //!
 //! ```text
-//! main -> cli -> settings -> application -> Scheduler -> run_cycle -> Fetcher         -> EODHD
-//!                               |                          |       -> FeatureBuilder
-//!                               |                          |       -> Predictor       -> HUB (MLflow)
-//!                               |                          |       -> SignalSender    -> GTW (ZeroMQ)
-//!                               |                          `-------> Journal         <- sentinel orders
-//!                               `-> http <- MetricsActor <-'  every stage reports what happened
+//! main -> cli -> settings -> daemon -> Scheduler -> run_cycle -> Fetcher         -> EODHD
+//!                              |                       |      -> FeatureBuilder
+//!                              |                       |      -> Predictor       -> HUB (MLflow)
+//!                              |                       |      -> SignalSender    -> GTW (ZeroMQ)
+//!                              |                       `------> Journal         <- sentinel orders
+//!                              `-> http <- MetricsActor <-'  every stage reports what happened
 //! ```
 //!
-//! The stages and what they compute with are in the crate `sentinel_actors`; this one puts them together, gives
-//! them settings, a command line and HTTP, and has the sandbox that `sentinel demo` trades against.
+//! The stages and what they compute with are in the crate `sentinel_actors`. This crate puts them together, in rooms whose
+//! imports run one way, which a test holds:
+//!
+//! ```text
+//! cli        parse, call, exit: one file for each command
+//!  |-> tools     what looks at a daemon, a market or a model from outside: verify, soak, probe
+//!  |-> daemon    what runs: application, wiring, watch, http, systemd, telemetry
+//!  `-> sandbox   the market, the model and the gateway that `sentinel demo` trades against
+//!        `-> settings   what every knob is, where its value comes from, and what it means
+//!              `-> process   signals, exit codes, the environment, the build
+//! ```
 
-pub mod application;
 pub mod cli;
-mod ending;
-pub mod http;
-pub mod probe;
+pub mod daemon;
+pub mod process;
 pub mod sandbox;
 pub mod settings;
-pub mod signals;
-pub mod stages;
-pub mod start_lines;
-pub mod supervisor;
-pub mod telemetry;
-
-use sentinel_actors::domain::health::BuildInfo;
-
-/// What this binary was built from.
-pub fn build_info() -> BuildInfo {
-    BuildInfo {
-        version: env!("CARGO_PKG_VERSION").into(),
-        revision: env!("SENTINEL_REVISION").into(),
-        rustc: env!("SENTINEL_RUSTC").into(),
-    }
-}
+pub mod tools;

@@ -2,7 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a failing test panics
 
+#[path = "architecture/imports.rs"]
+mod imports;
+
+use imports::{Crate, circles, code, is_test_file, rust_files};
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
 };
@@ -10,26 +15,6 @@ use std::{
 const STAGES: [&str; 7] = ["fetcher", "feature_builder", "predictor", "signal_sender", "journal", "metrics", "deadman"];
 const DOMAIN_CRATES: [&str; 9] =
     ["std", "core", "serde", "thiserror", "uuid", "chrono", "chrono_tz", "croner", "crate"];
-
-fn rust_files(folder: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            files.extend(rust_files(&path));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            files.push(path);
-        }
-    }
-    files
-}
-
-/// A file's code without its tests and comments.
-fn code(path: &Path) -> String {
-    let text = fs::read_to_string(path).unwrap();
-    let product = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
-    product.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
-}
 
 /// The modules of this crate that a file names, `crate::domain::bar` as `domain`.
 fn modules(code: &str) -> Vec<String> {
@@ -67,10 +52,6 @@ fn stage_of(path: &Path) -> Option<&'static str> {
         .find(|stage| text.ends_with(&format!("src/{stage}.rs")) || text.contains(&format!("src/{stage}/")))
 }
 
-fn is_test_file(path: &Path) -> bool {
-    path.file_name().is_some_and(|name| name == "tests.rs") || path.components().any(|part| part.as_os_str() == "tests")
-}
-
 #[test]
 fn imports_run_one_way() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("actors/src");
@@ -102,6 +83,52 @@ fn imports_run_one_way() {
     }
     assert!(seen > 30, "the imports were not found any more: {seen}");
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Each room of `src` and those that it may use. All of them use `sentinel_actors`.
+const ROOMS: [(&str, &[&str]); 6] = [
+    ("cli", &["tools", "daemon", "sandbox", "settings", "process"]),
+    // The recorded bars are what `verify model` asks with.
+    ("tools", &["sandbox", "settings", "process"]),
+    ("daemon", &["settings", "process"]),
+    ("sandbox", &["settings", "process"]),
+    ("settings", &["process"]),
+    ("process", &[]),
+];
+
+#[test]
+fn rooms_are_used_one_way() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let uses = Crate::read(&source);
+    let room_of = |file: &str| file.split_once('/').map(|(room, _)| room.to_owned());
+    let (mut wrong, mut seen) = (Vec::new(), 0);
+    for (file, used) in uses.uses() {
+        let Some(room) = room_of(file) else {
+            // The entrance, the map and the build script.
+            assert!(["main.rs", "lib.rs", "build_script.rs"].contains(&file), "{file} is in no room");
+            continue;
+        };
+        let (_, allowed) = ROOMS.iter().find(|(name, _)| *name == room).unwrap_or_else(|| panic!("{room} is no room"));
+        for used in used {
+            let other = room_of(used).unwrap_or_else(|| panic!("{file} uses {used}, which is above the rooms"));
+            seen += 1;
+            if other != room && !allowed.contains(&other.as_str()) {
+                wrong.push(format!("{file} uses {used}"));
+            }
+        }
+    }
+    assert!(seen > 200, "the imports were not found any more: {seen}");
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn no_files_use_each_other_in_a_circle() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for source in ["src", "actors/src"] {
+        let files = Crate::read(&root.join(source));
+        let found: BTreeSet<_> = circles(&files.uses());
+        assert!(found.is_empty(), "{source}: {found:#?}");
+    }
 }
 
 #[test]

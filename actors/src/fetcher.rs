@@ -32,6 +32,7 @@ use actix::{Actor, Context, Handler, ResponseFuture, Supervised};
 use feed::{Feed, Notes};
 use futures_util::{StreamExt, stream};
 use request::{Requests, Session};
+use serde::{Deserialize, Serialize};
 use std::{
     cell::{Cell, RefCell},
     rc::Rc,
@@ -49,8 +50,9 @@ pub enum Poll {
     Bar,
 }
 
-/// What "now" is for closedness and bar age.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What "now" is for closedness, bar age and market hours; `schedule.clock`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum MarketClock {
     /// The wall clock.
     System,
@@ -58,8 +60,9 @@ pub enum MarketClock {
     Bars,
 }
 
-/// What a gap that the calendar does not explain means for the decision.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What a gap that the calendar does not explain means for the decision; `data.on_gap`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum OnGap {
     /// Nothing; it is counted and logged.
     Continue,

@@ -1,8 +1,9 @@
 //! `sentinel check`: would `sentinel run` start with these settings, and which are they?
 
-use super::{args::SettingsArgs, fail, refuse};
-use crate::settings::{DeadmanSettings, Remarks, Settings, Sources};
-use anyhow::Context;
+use crate::{
+    process::exit::refuse,
+    settings::{DeadmanSettings, Remarks, Resolved, Settings, SettingsArgs, Sources},
+};
 use sentinel_actors::adapters::gateway::curve;
 use std::{
     fmt::Write as _,
@@ -19,25 +20,19 @@ pub(super) fn main(args: &SettingsArgs) -> ExitCode {
         Ok(settings) => settings,
         Err(error) => return refuse(&error),
     };
-    let printed = settings.to_toml().and_then(|text| Ok((text, settings.hash()?)));
-    match printed.context("the settings have no TOML form") {
-        Ok((text, hash)) => {
-            let parts = [
-                files(&sources),
-                line(&settings),
-                derived(&settings),
-                deadman(&settings.deadman),
-                token(&settings, &sources),
-                remarks(&settings.remarks),
-            ];
-            let head = "# These settings are valid; `sentinel run` starts with them.";
-            let text = format!("{head}\n# sentinel_config_hash {hash}\n{}\n{text}", parts.concat());
-            // Whoever closes the pipe has read enough.
-            let _ = writeln!(io::stdout(), "{text}");
-            ExitCode::SUCCESS
-        }
-        Err(error) => fail(&error),
-    }
+    let parts = [
+        files(&sources),
+        line(&settings),
+        derived(&settings),
+        deadman(&settings.deadman),
+        token(&settings, &sources),
+        remarks(&settings.remarks),
+    ];
+    let head = "# These settings are valid; `sentinel run` starts with them.";
+    let (hash, toml) = (settings.hash, &settings.toml);
+    // Whoever closes the pipe has read enough.
+    let _ = writeln!(io::stdout(), "{head}\n# sentinel_config_hash {hash}\n{}\n{toml}", parts.concat());
+    ExitCode::SUCCESS
 }
 
 /// Where they come from, variables and flags of this call aside.
@@ -60,7 +55,7 @@ fn files(sources: &Sources) -> String {
 }
 
 /// How orders travel, and how they could, as comments: what is printed has to stay TOML.
-fn line(settings: &Settings) -> String {
+fn line(settings: &Resolved) -> String {
     let version = curve::library_version();
     let library = match curve::is_available() {
         true => format!("# libzmq {version}, with CURVE."),
@@ -69,7 +64,7 @@ fn line(settings: &Settings) -> String {
         ),
     };
     let gateway = &settings.gateway;
-    let line = match gateway.curve {
+    let line = match settings.curve {
         Some(_) => "# The line to the gateway: CURVE, encrypted and both ends proven.",
         None => "# The line to the gateway: open, neither encrypted nor proven.",
     };
@@ -78,7 +73,7 @@ fn line(settings: &Settings) -> String {
 }
 
 /// Whether others may read the token where it lies.
-fn token(settings: &Settings, sources: &Sources) -> String {
+fn token(settings: &Resolved, sources: &Sources) -> String {
     let is_said_by_a_variable = ["EODHD_API_TOKEN", "SENTINEL__DATA__API_TOKEN"]
         .iter()
         .any(|name| sources.environment.get(*name).is_some_and(|value| !value.is_empty()));
@@ -90,8 +85,8 @@ fn token(settings: &Settings, sources: &Sources) -> String {
 }
 
 /// What follows from the symbols' names, where it is not plain: the calendar, and what a name with a suffix means.
-fn derived(settings: &Settings) -> String {
-    let (calendar, auto) = (settings.market.calendar.as_str(), settings.auto_calendar());
+fn derived(settings: &Resolved) -> String {
+    let (calendar, auto) = (settings.calendar_name.as_str(), settings.symbols.auto_calendar());
     let why = if auto == "fx" { "every ticker ends in .FOREX" } else { "not every ticker ends in .FOREX" };
     let mut text = if calendar == auto {
         format!("\n# The market's calendar is {calendar}, which auto is here: {why}.")
@@ -122,8 +117,8 @@ fn deadman(deadman: &DeadmanSettings) -> String {
 }
 
 /// What protects /metrics and /health, if anything does.
-fn http(settings: &Settings) -> String {
-    let Some(protection) = &settings.metrics.protection else { return String::new() };
+fn http(settings: &Resolved) -> String {
+    let Some(protection) = &settings.protection else { return String::new() };
     let line = match (protection.has_tls(), protection.users()) {
         (true, 0) => "TLS, without a password.".to_owned(),
         (true, users) => format!("TLS, with a password, users: {users}."),

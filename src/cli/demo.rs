@@ -2,17 +2,16 @@
 
 mod greeting;
 
-use super::{
-    refuse,
-    run::{exit_code, on_system},
-    scratch::Scratch,
-};
+use super::{run::exit_code, temporary_folder::TemporaryFolder};
 use crate::{
-    application::{Application, Ended, Plan},
+    daemon::{
+        application::{Application, Plan},
+        ending::Ended,
+        telemetry::{self, Quiet},
+    },
+    process::{environment, exit::refuse, on_system, unix_signals},
     sandbox::{PriceBoard, baseline::Baseline, gateway, market, model, recording},
     settings::{Settings, SettingsError, Sources},
-    signals,
-    telemetry::{self, Quiet},
 };
 use anyhow::Context;
 use greeting::Greeting;
@@ -79,12 +78,13 @@ pub(super) fn main(args: &Args) -> ExitCode {
 }
 
 async fn run(args: &Args) -> anyhow::Result<Ended> {
-    let stop = signals::stop()?;
+    let stop = unix_signals::stop()?;
     let prices = PriceBoard::default();
-    let scratch = if args.journal.is_none() { Some(Scratch::new().context("the temporary journal")?) } else { None };
-    let journal = match (&args.journal, &scratch) {
+    let folder =
+        if args.journal.is_none() { Some(TemporaryFolder::new().context("the temporary journal")?) } else { None };
+    let journal = match (&args.journal, &folder) {
         (Some(path), _) => path.clone(),
-        (None, Some(scratch)) => scratch.path().join("journal.db"),
+        (None, Some(folder)) => folder.path().join("journal.db"),
         (None, None) => PathBuf::from("journal.db"),
     };
     let mut replay = market::Config::new(LOOPBACK, prices.clone());
@@ -130,7 +130,7 @@ async fn run(args: &Args) -> anyhow::Result<Ended> {
         });
     });
     let ended = application.run_until_stopped(stop).await;
-    drop(scratch);
+    drop(folder);
     gateway.stop();
     model.stop();
     market.stop();
@@ -171,10 +171,7 @@ fn sources(args: &Args, journal: &Path, [market, model, gateway]: [SocketAddr; 3
     ];
     flags.extend(bind(args, |name| std::env::var(name).ok()).map(|address| ("metrics.bind", address)));
     flags.extend(args.metrics_port.iter().map(|port| ("metrics.port", port.clone())));
-    let environment = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .filter(|(name, _)| heeded(name))
-        .collect();
+    let environment = environment().into_iter().filter(|(name, _)| heeded(name)).collect();
     Sources { environment, flags, ..Sources::default() }
 }
 

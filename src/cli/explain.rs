@@ -1,16 +1,14 @@
 //! `sentinel explain`: for any minute, what was decided about each symbol, and why. Reads the journal beside a daemon.
 
 mod json;
+mod moment;
+mod reasons;
 mod text;
-mod when;
-mod words;
 
-use super::{
-    fail,
-    journal::{self, time_ms},
-    refuse,
-};
+use super::journal::{self, time_ms};
+use crate::process::exit::{fail, refuse};
 use anyhow::bail;
+use moment::Moment;
 use sentinel_actors::{
     adapters::{
         journal::{Pick, Store},
@@ -22,7 +20,6 @@ use std::{
     path::{Path, PathBuf},
     process::ExitCode,
 };
-use when::When;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -30,8 +27,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "NAME")]
     symbol: Option<String>,
     /// Cycles that began in this minute, UTC: 14:03 (today, else yesterday), 14:03:58 or 2026-11-22T14:03
-    #[arg(long, value_name = "TIME", value_parser = When::parse, conflicts_with = "last")]
-    at: Option<When>,
+    #[arg(long, value_name = "TIME", value_parser = Moment::parse, conflicts_with = "last")]
+    at: Option<Moment>,
     /// The last N cycles
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     last: u32,

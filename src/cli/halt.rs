@@ -1,8 +1,11 @@
 //! `sentinel halt` and `sentinel resume`: make and remove the kill switch's file, and say what state that left. To
 //! resume also means that failed orders in a row are counted afresh.
 
-use super::{beside, fail, journal, refuse};
-use crate::settings::{Problem, Settings, SettingsError, Sources};
+use super::journal;
+use crate::{
+    process::exit::{fail, refuse},
+    settings::{Problem, Settings, SettingsError, Sources},
+};
 use anyhow::Context;
 use sentinel_actors::{
     adapters::{
@@ -45,7 +48,7 @@ pub(super) struct ResumeArgs {
 /// Exits with 0 if orders are halted in the end.
 pub(super) fn halt(args: &Args) -> ExitCode {
     let done = |made| if made { "made" } else { "was there already:" };
-    match settings(args).and_then(|settings| halt_path(&settings)?.ok_or_else(|| wrong(NO_FILE))) {
+    match settings(&sources(args)).and_then(|settings| halt_path(&settings)?.ok_or_else(|| wrong(NO_FILE))) {
         Ok(path) => switch(&path, halt_file::halt, done, |state| *state != HaltState::Running),
         Err(error) => refuse(&error),
     }
@@ -53,12 +56,14 @@ pub(super) fn halt(args: &Args) -> ExitCode {
 
 /// Exits with 0 if orders may leave in the end, as far as the kill switch and failed orders are concerned.
 pub(super) fn resume(args: &ResumeArgs) -> ExitCode {
-    let settings = match settings(&args.halt) {
+    let sources = sources(&args.halt);
+    let settings = match settings(&sources) {
         Ok(settings) => settings,
         Err(error) => return refuse(&error),
     };
     let failures_max = settings.guards.failures_in_a_row_max;
-    let journal = args.journal.clone().unwrap_or_else(|| settings.journal.path.clone());
+    let placed = settings.journal.placed(&sources.environment);
+    let journal = args.journal.as_ref().unwrap_or(&placed.path);
     let path = match halt_path(&settings) {
         Ok(path) => path,
         Err(error) => return refuse(&error),
@@ -66,7 +71,7 @@ pub(super) fn resume(args: &ResumeArgs) -> ExitCode {
     let has_journal = journal.exists();
     if args.journal.is_none()
         && !has_journal
-        && let Some(old) = settings.journal.old()
+        && let Some(old) = placed.old()
     {
         return refuse(&SettingsError::from(Problem { key: "journal.path".into(), message: old.words() }));
     }
@@ -82,7 +87,7 @@ pub(super) fn resume(args: &ResumeArgs) -> ExitCode {
         println!("no journal at {}: no failed orders to count afresh; --journal names the daemon's", journal.display());
         return if failures_max > 0 { ExitCode::FAILURE } else { resumed };
     }
-    match count_afresh(&journal) {
+    match count_afresh(journal) {
         Ok(()) => {
             println!("failed orders in a row are counted afresh: {}", journal.display());
             resumed
@@ -116,10 +121,14 @@ fn switch(
     }
 }
 
-/// The settings as they are: a halt must not wait for a token to be found.
-fn settings(args: &Args) -> Result<Settings, SettingsError> {
+fn sources(args: &Args) -> Sources {
     let flags = args.halt_file.iter().map(|path| ("guards.halt_file", path.clone())).collect();
-    Settings::load_unchecked(&Sources { flags, ..beside::sources(args.config.as_deref()) })
+    Sources { flags, ..Sources::beside_daemon(args.config.as_deref()) }
+}
+
+/// The settings as they are: a halt must not wait for a token to be found.
+fn settings(sources: &Sources) -> Result<Settings, SettingsError> {
+    Settings::load_unchecked(sources)
 }
 
 /// The kill switch's file, if there is one.

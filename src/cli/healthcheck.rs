@@ -4,8 +4,13 @@
 //! orchestrator acts on. What is wrong with EODHD, HUB or GTW is in /health and in the alerts; a new start would mend none
 //! of it.
 
-use super::{beside, fail, refuse};
-use crate::settings::{MetricsSettings, Settings};
+use crate::{
+    process::{
+        exit::{fail, refuse},
+        on_system,
+    },
+    settings::{MetricsSettings, Settings, Sources, address::is_loopback, beside},
+};
 use anyhow::{Context as _, bail};
 use awc::http::Uri;
 use rustls::{
@@ -15,7 +20,7 @@ use rustls::{
     pki_types::{CertificateDer, ServerName, UnixTime},
 };
 use sentinel_actors::adapters::http::{self, Answer, Client, HttpError, Identity};
-use std::{net::IpAddr, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
+use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 /// Longest answer that is read; /health has a few kB.
 const BODY_BYTES_MAX: usize = 1 << 20;
@@ -48,13 +53,13 @@ pub(super) struct Args {
 
 pub(super) fn main(args: &Args) -> ExitCode {
     // Neither a token nor anything else that only a daemon needs is asked for.
-    let settings = match Settings::load_unchecked(&beside::sources(args.config.as_deref())) {
+    let settings = match Settings::load_unchecked(&Sources::beside_daemon(args.config.as_deref())) {
         Ok(settings) => settings,
         Err(error) => return refuse(&error),
     };
     let url = match &args.url {
         Some(url) => url.trim_end_matches('/').to_owned(),
-        None if settings.metrics.enabled => format!("http://{}", beside::address(&settings.metrics)),
+        None if settings.metrics.enabled => beside::url(&settings.metrics),
         None => return fail(&anyhow::anyhow!("metrics.enabled is false: there is no port to ask at")),
     };
     if url.contains('@') {
@@ -67,7 +72,7 @@ pub(super) fn main(args: &Args) -> ExitCode {
         Err(fault) => return fail(&anyhow::Error::msg(fault)),
     };
     let asked = ask(&url, &args.path, identity.as_ref(), Duration::from_millis(args.deadline_ms));
-    match actix_rt::System::new().block_on(asked) {
+    match on_system(asked) {
         Ok(said) => {
             println!("{said}");
             ExitCode::SUCCESS
@@ -91,7 +96,8 @@ async fn ask(url: &str, path: &str, identity: Option<&Identity>, deadline: Durat
     }
     let answer = http::within(deadline, async {
         match get(url, &uri, path, identity).await {
-            // A port with a web-config file speaks TLS only, and hangs up on a plain question.
+            // A daemon may know of a web-config file that this command was not told of. Its port speaks TLS only, and hangs
+            // up on a plain question.
             Err(HttpError::Broken(_)) if uri.scheme_str() == Some("http") => {
                 get(&url.replacen("http:", "https:", 1), &uri, path, identity).await
             }
@@ -119,9 +125,7 @@ async fn get(url: &str, uri: &Uri, path: &str, identity: Option<&Identity>) -> R
 /// On loopback any certificate will do: it names the machine as others know it, nothing secret is sent, and whoever
 /// could listen there in the daemon's place could stop the daemon as well. Elsewhere it is checked as always.
 fn client(url: &str, uri: &Uri, identity: Option<&Identity>) -> anyhow::Result<Client> {
-    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
-    let is_loopback = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
-    if !url.starts_with("https:") || !is_loopback {
+    if !url.starts_with("https:") || !is_loopback(uri.host().unwrap_or_default()) {
         return Ok(Client::with_identity(url, identity)?);
     }
     let provider = Arc::new(ring::default_provider());

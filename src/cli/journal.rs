@@ -1,7 +1,6 @@
 //! What the commands that use the journal beside a daemon share: where it is, who asks, and how times are shown.
 
-use super::beside;
-use crate::settings::{Settings, SettingsError};
+use crate::settings::{Settings, SettingsError, Sources};
 use anyhow::{Context, anyhow, bail};
 use chrono::{DateTime, SecondsFormat, Utc};
 use sentinel_actors::adapters::journal::{OpenError, Store};
@@ -14,7 +13,7 @@ use std::{
 pub(super) fn path(flag: Option<&PathBuf>, config: Option<&PathBuf>) -> Result<PathBuf, SettingsError> {
     match flag {
         Some(path) => Ok(path.clone()),
-        None => Settings::journal_path(&beside::sources(config.map(PathBuf::as_path))),
+        None => Settings::journal_path(&Sources::beside_daemon(config.map(PathBuf::as_path))),
     }
 }
 

@@ -1,6 +1,6 @@
 //! One account, one daemon, per machine: the place of the journal and of the live lock, looked after before a daemon starts.
 
-use crate::settings::{Settings, make_place};
+use crate::settings::{Gateway, Resolved, make_place};
 use anyhow::{Context, anyhow, bail};
 use sentinel_actors::adapters::journal::AccountLock;
 
@@ -13,9 +13,8 @@ const NAME_ONE: &str = "set STATE_DIRECTORY (or XDG_STATE_HOME, or HOME) to an a
 /// # Errors
 /// An earlier version's journal lies in the working folder, and no setting says which one counts. In live mode: another
 /// daemon trades the account at this gateway; there is no place for the lock.
-pub(super) fn prepare(settings: &Settings) -> anyhow::Result<Option<AccountLock>> {
+pub(super) fn prepare(settings: &Resolved) -> anyhow::Result<Option<AccountLock>> {
     let journal = &settings.journal;
-    let is_live = settings.trading.live;
     if journal.is_default && journal.place.is_none() {
         tracing::warn!(
             "the journal is in the working folder, so a start from another folder knows nothing of its orders: {NAME_ONE}, \
@@ -28,24 +27,22 @@ pub(super) fn prepare(settings: &Settings) -> anyhow::Result<Option<AccountLock>
         bail!("{}", old.words());
     }
     let made = match &journal.place {
-        Some(place) if is_live || journal.is_default => {
+        Some(place) if settings.purpose.gateway.is_live() || journal.is_default => {
             make_place(place).with_context(|| format!("the folder {} cannot be made", place.display()))
         }
         _ => Ok(()),
     };
-    if !is_live {
+    let Gateway::Live { account, .. } = &settings.purpose.gateway else {
         if let Err(error) = made {
             // The Journal says what it cannot write, and goes on trying.
             tracing::warn!("{error:#}");
         }
         return Ok(None);
-    }
+    };
     let no_lock =
         "live mode keeps a lock on the machine, so that no second daemon trades the account, and has no place for it";
     made.with_context(|| format!("{no_lock}; {NAME_ONE}"))?;
     let place = journal.place.as_deref().ok_or_else(|| anyhow!("{no_lock}: {NAME_ONE}"))?;
     let gateway = &settings.gateway;
-    // Validated: live mode has an account.
-    let account = gateway.account.as_deref().unwrap_or_default();
     Ok(Some(AccountLock::acquire(place, (&gateway.host, gateway.port), account, &journal.path)?))
 }

@@ -1,7 +1,5 @@
 //! The command line: what can be asked of the binary, and what each answer exits with.
 
-mod args;
-mod beside;
 mod check;
 mod demo;
 mod explain;
@@ -12,15 +10,15 @@ mod machine;
 mod orders;
 mod run;
 mod sandbox;
-mod scratch;
-mod soak;
-mod verify;
+mod temporary_folder;
 
+use crate::{
+    process::exit::EXIT_USAGE,
+    settings::SettingsArgs,
+    tools::{soak, verify},
+};
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
-
-/// Settings or flags that cannot stand (`EX_USAGE` of sysexits.h).
-const EXIT_USAGE: u8 = 64;
 
 /// Sentinel: every minute bars, features, the model's odds, and an order when they are good enough.
 ///
@@ -43,7 +41,7 @@ enum Command {
     /// Run the daemon live against an embedded market, model and gateway; needs no network and no key
     Demo(demo::Args),
     /// Load and validate the settings and print the effective ones, secrets redacted
-    Check(Box<args::SettingsArgs>),
+    Check(Box<SettingsArgs>),
     /// Stop orders at once: make the kill switch's file, for a running daemon and every later one
     Halt(halt::Args),
     /// Go on: remove the kill switch's file, and count failed orders in a row afresh
@@ -104,16 +102,4 @@ pub fn main() -> ExitCode {
         }
         Some(Command::Sandbox(server)) => sandbox::main(server),
     }
-}
-
-/// Says on stderr what is wrong with the settings.
-fn refuse(error: &impl std::fmt::Display) -> ExitCode {
-    eprintln!("sentinel: these settings cannot be used:\n{error}");
-    ExitCode::from(EXIT_USAGE)
-}
-
-/// Says on stderr why the daemon could not go on.
-fn fail(error: &anyhow::Error) -> ExitCode {
-    eprintln!("sentinel: {error:#}");
-    ExitCode::FAILURE
 }

@@ -5,7 +5,8 @@ mod pick;
 pub(super) mod print;
 mod table;
 
-use super::{fail, journal, refuse};
+use super::journal;
+use crate::process::exit::{fail, refuse};
 use anyhow::{Context, bail};
 use sentinel_actors::{
     adapters::{

@@ -1,10 +1,17 @@
 //! `sentinel run`: the daemon.
 
-use super::{args::SettingsArgs, fail, machine, refuse};
+use super::machine;
 use crate::{
-    application::{Application, Ended, Plan},
-    settings::{Settings, Told},
-    signals, telemetry,
+    daemon::{
+        application::{Application, Plan},
+        ending::Ended,
+        telemetry,
+    },
+    process::{
+        exit::{fail, refuse},
+        on_system, unix_signals,
+    },
+    settings::{Settings, SettingsArgs},
 };
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use std::process::ExitCode;
@@ -25,7 +32,7 @@ pub(super) fn main(args: &Args) -> ExitCode {
         Ok(settings) => settings,
         Err(error) => {
             if is_service()
-                && let Err(error) = Told::of(&sources, None).write(&sources.environment, true)
+                && let Err(error) = sources.to_tell(None).write(&sources.environment, true)
             {
                 eprintln!("sentinel: `sentinel check` will not know this start's flags and variables: {error}");
             }
@@ -47,10 +54,10 @@ pub(super) fn main(args: &Args) -> ExitCode {
     }
     let ended = on_system(async {
         // First of all, so that no signal finds the daemon without a handler.
-        let stop = signals::stop()?;
+        let stop = unix_signals::stop()?;
         let application = Application::start(&settings, plan, sources.file.as_deref())?;
         // Only now, with the journal its own: of two daemons the commands are to know the one that runs.
-        if let Err(error) = Told::of(&sources, Some(&settings.journal.path)).write(&sources.environment, false) {
+        if let Err(error) = sources.to_tell(Some(&settings.journal.path)).write(&sources.environment, false) {
             tracing::warn!(%error, "the commands beside this daemon will not know its flags and variables");
         }
         application.run_until_stopped(stop).await
@@ -66,15 +73,6 @@ fn is_service() -> bool {
 /// Before a secret is read: no core dump of this process, and no look into its memory or environment for its user.
 fn keep_to_ourselves() -> std::io::Result<()> {
     Ok(set_dumpable_behavior(DumpableBehavior::NotDumpable)?)
-}
-
-/// Runs on an actix System. It is left standing: ending it waits for its blocking threads, and one of them may be
-/// resolving a name for as long as the resolver likes, with every signal ignored.
-pub(super) fn on_system<T>(work: impl Future<Output = T>) -> T {
-    let system = actix_rt::System::new();
-    let result = system.block_on(work);
-    std::mem::forget(system);
-    result
 }
 
 /// What the process says about how the daemon ended.

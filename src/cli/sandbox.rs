@@ -1,10 +1,10 @@
 //! `sentinel sandbox market|model|gateway`: one of the demo's servers alone.
 
-use super::{fail, run::on_system};
 use crate::{
+    daemon::telemetry,
+    process::{exit::fail, on_system, unix_signals},
     sandbox::{PriceBoard, baseline::Baseline, gateway, market, model},
-    settings::{LogFormat, LogSettings},
-    signals, telemetry,
+    settings::Log,
 };
 use anyhow::Context;
 use std::{
@@ -52,9 +52,9 @@ pub(super) struct Listen {
 }
 
 pub(super) fn main(server: Server) -> ExitCode {
-    telemetry::init(&LogSettings { level: "info".into(), format: LogFormat::Auto });
+    telemetry::init(&Log::info());
     let served = on_system(async {
-        let stop = signals::stop()?;
+        let stop = unix_signals::stop()?;
         match server {
             Server::Market { listen, port } => {
                 let address = SocketAddr::new(listen.bind, port);

@@ -1,9 +1,9 @@
-//! A v43 gateway on a ZeroMQ REP socket: one frame of JSON in, one out. What the messages mean is in `desk`.
+//! A v43 gateway on a ZeroMQ REP socket: one frame of JSON in, one out. What the messages mean is in `broker`.
 
 use super::{
     PriceBoard,
     account::Summary,
-    desk::Desk,
+    broker::Broker,
     lock,
     server::{RequestCount, Server},
 };
@@ -34,7 +34,7 @@ pub struct Config {
 #[derive(Debug)]
 pub struct Gateway {
     server: Server,
-    desk: Arc<Mutex<Desk>>,
+    broker: Arc<Mutex<Broker>>,
 }
 
 impl Gateway {
@@ -50,7 +50,7 @@ impl Gateway {
 
     /// Orders, positions and money at present prices.
     pub fn summary(&self) -> Summary {
-        lock(&self.desk).summary()
+        lock(&self.broker).summary()
     }
 
     /// Stops listening and waits for the thread to end.
@@ -66,8 +66,8 @@ impl Gateway {
 pub fn start(config: Config) -> io::Result<Gateway> {
     let requests = RequestCount::default();
     let count = requests.clone();
-    let desk = Arc::new(Mutex::new(Desk::new(config.prices, config.price)));
-    let served = desk.clone();
+    let broker = Arc::new(Mutex::new(Broker::new(config.prices, config.price)));
+    let served = broker.clone();
     let server = Server::spawn("gateway", requests, move |started| {
         let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
             Ok(runtime) => runtime,
@@ -75,12 +75,12 @@ pub fn start(config: Config) -> io::Result<Gateway> {
         };
         runtime.block_on(serve(config.addr, &served, &count, &started));
     })?;
-    Ok(Gateway { server, desk })
+    Ok(Gateway { server, broker })
 }
 
 type Started = mpsc::Sender<io::Result<(SocketAddr, Box<dyn FnOnce() + Send + Sync>)>>;
 
-async fn serve(addr: SocketAddr, desk: &Mutex<Desk>, count: &RequestCount, started: &Started) {
+async fn serve(addr: SocketAddr, broker: &Mutex<Broker>, count: &RequestCount, started: &Started) {
     let context = tmq::Context::new();
     let (addr, socket) = match bind(&context, addr) {
         Ok(bound) => bound,
@@ -96,7 +96,7 @@ async fn serve(addr: SocketAddr, desk: &Mutex<Desk>, count: &RequestCount, start
     }
     tokio::select! {
         _ = stopped => {}
-        Err(error) = answer_all(socket, desk, count) => tracing::error!(%error, "the sandbox gateway ended"),
+        Err(error) = answer_all(socket, broker, count) => tracing::error!(%error, "the sandbox gateway ended"),
     }
 }
 
@@ -112,13 +112,13 @@ fn bind(context: &tmq::Context, addr: SocketAddr) -> io::Result<(SocketAddr, Req
     Ok((addr, socket))
 }
 
-async fn answer_all(mut socket: RequestReceiver, desk: &Mutex<Desk>, count: &RequestCount) -> tmq::Result<()> {
+async fn answer_all(mut socket: RequestReceiver, broker: &Mutex<Broker>, count: &RequestCount) -> tmq::Result<()> {
     loop {
         let (request, sender) = socket.recv().await?;
         count.add();
         // The dialect has one frame; of more, the first alone would be half a request.
         let text = if request.len() == 1 { request.iter().next().map_or(&[][..], |frame| frame) } else { &[] };
-        let reply = lock(desk).answer(text, Utc::now()).to_string();
+        let reply = lock(broker).answer(text, Utc::now()).to_string();
         socket = sender.send(vec![reply.as_bytes()].into()).await?;
     }
 }

@@ -1,7 +1,7 @@
-//! The gateway over a real REQ socket, and its desk with a clock of the test's own.
+//! The gateway over a real REQ socket, and its broker with a clock of the test's own.
 
 use super::*;
-use crate::sandbox::desk::canonical;
+use crate::sandbox::broker::canonical;
 use chrono::{DateTime, TimeDelta};
 use sentinel_actors::adapters::gateway::signature;
 use serde_json::{Value, json};
@@ -22,12 +22,12 @@ fn merge(into: &mut Value, changed: Value) {
     into.as_object_mut().unwrap().extend(changed.as_object().unwrap().clone());
 }
 
-fn desk() -> Desk {
-    Desk::new(PriceBoard::default(), Some(1.1))
+fn broker() -> Broker {
+    Broker::new(PriceBoard::default(), Some(1.1))
 }
 
-fn ask(desk: &mut Desk, request: &Value) -> Value {
-    desk.answer(request.to_string().as_bytes(), Utc::now())
+fn ask(broker: &mut Broker, request: &Value) -> Value {
+    broker.answer(request.to_string().as_bytes(), Utc::now())
 }
 
 fn error_code(reply: &Value) -> &str {
@@ -50,14 +50,14 @@ fn the_published_example_is_spelled_as_python_spells_it() {
 fn a_signed_order_is_filled_at_the_boards_price() {
     let prices = PriceBoard::default();
     prices.set("EURUSD", 1.2);
-    let mut desk = Desk::new(prices.clone(), None);
-    let reply = ask(&mut desk, &order(Utc::now(), json!({})));
+    let mut broker = Broker::new(prices.clone(), None);
+    let reply = ask(&mut broker, &order(Utc::now(), json!({})));
     assert_eq!((&reply["status"], &reply["ticket"]), (&json!("FILLED"), &json!(1_000_001)));
     assert_eq!((&reply["price"], &reply["volume"], &reply["uuid"]), (&json!(1.2), &json!(0.1), &json!("id-1")));
     prices.set("EURUSD", 1.21);
-    let account = ask(&mut desk, &json!({"uuid": "id-2", "action": "GET_ACCOUNT"}));
+    let account = ask(&mut broker, &json!({"uuid": "id-2", "action": "GET_ACCOUNT"}));
     assert_eq!((&account["balance"], &account["equity"]), (&json!(100_000.0), &json!(100_100.0)));
-    let unknown = ask(&mut desk, &order(Utc::now(), json!({"symbol": "USDJPY"})));
+    let unknown = ask(&mut broker, &order(Utc::now(), json!({"symbol": "USDJPY"})));
     assert_eq!((error_code(&unknown), &unknown["error_msg"]), ("MT5_ORDER_FAILED", &json!("Cannot get tick")));
 }
 
@@ -74,11 +74,11 @@ fn an_order_is_refused_with_the_code_of_its_fault() {
         (json!({"action": null}), "MISSING_ACTION"),
         (json!({"action": "KILL"}), "UNKNOWN_ACTION"),
     ] {
-        let reply = ask(&mut desk(), &order(now, fault.clone()));
+        let reply = ask(&mut broker(), &order(now, fault.clone()));
         assert_eq!((error_code(&reply), &reply["uuid"]), (code, &json!("id-1")), "{fault}");
     }
-    assert_eq!(error_code(&desk().answer(b"{", now)), "INVALID_JSON");
-    assert_eq!(error_code(&desk().answer(b"[]", now)), "INVALID_JSON");
+    assert_eq!(error_code(&broker().answer(b"{", now)), "INVALID_JSON");
+    assert_eq!(error_code(&broker().answer(b"[]", now)), "INVALID_JSON");
 }
 
 #[test]
@@ -87,37 +87,37 @@ fn a_signature_holds_for_this_order_and_five_seconds() {
     let good = order(signed_at, json!({}));
     for (age_ms, code) in [(0, ""), (5_000, ""), (5_001, "RISK_SIGNATURE_INVALID"), (-6_000, "RISK_SIGNATURE_INVALID")]
     {
-        let reply = desk().answer(good.to_string().as_bytes(), signed_at + TimeDelta::milliseconds(age_ms));
+        let reply = broker().answer(good.to_string().as_bytes(), signed_at + TimeDelta::milliseconds(age_ms));
         assert_eq!(error_code(&reply), code, "{age_ms}");
     }
     let with_colons = good["risk_signature"].as_str().unwrap().replace("T133037Z", "T13:30:37Z");
     for signature in ["", "RISK_PASS", "RISK_PASS:00000000:20261122T133037Z", &with_colons] {
         let mut bad = good.clone();
         merge(&mut bad, json!({"risk_signature": signature}));
-        assert_eq!(error_code(&desk().answer(bad.to_string().as_bytes(), signed_at)), "RISK_SIGNATURE_INVALID");
+        assert_eq!(error_code(&broker().answer(bad.to_string().as_bytes(), signed_at)), "RISK_SIGNATURE_INVALID");
     }
     let mut larger = good;
     merge(&mut larger, json!({"volume": 10.0}));
-    assert_eq!(error_code(&desk().answer(larger.to_string().as_bytes(), signed_at)), "RISK_SIGNATURE_INVALID");
+    assert_eq!(error_code(&broker().answer(larger.to_string().as_bytes(), signed_at)), "RISK_SIGNATURE_INVALID");
 }
 
 #[test]
 fn positions_are_listed_by_symbol_and_closed_by_ticket() {
-    let mut desk = desk();
-    ask(&mut desk, &order(Utc::now(), json!({})));
-    ask(&mut desk, &order(Utc::now(), json!({"symbol": "GBPUSD", "type": "SELL", "sl": 0.0, "tp": 0.0})));
-    let all = ask(&mut desk, &json!({"uuid": "p", "action": "GET_POSITIONS"}));
+    let mut broker = broker();
+    ask(&mut broker, &order(Utc::now(), json!({})));
+    ask(&mut broker, &order(Utc::now(), json!({"symbol": "GBPUSD", "type": "SELL", "sl": 0.0, "tp": 0.0})));
+    let all = ask(&mut broker, &json!({"uuid": "p", "action": "GET_POSITIONS"}));
     assert_eq!(all["positions"].as_array().map(Vec::len), Some(2));
-    let some = ask(&mut desk, &json!({"uuid": "p", "action": "GET_POSITIONS", "symbol": "GBPUSD"}));
+    let some = ask(&mut broker, &json!({"uuid": "p", "action": "GET_POSITIONS", "symbol": "GBPUSD"}));
     let wanted = json!([{
         "ticket": 1_000_002, "symbol": "GBPUSD", "type": "SELL", "volume": 0.1, "open_price": 1.1,
         "current_price": 1.1, "profit": 0.0,
     }]);
     assert_eq!(some["positions"], wanted);
     let close = json!({"uuid": "c", "action": "CLOSE", "ticket": 1_000_002});
-    assert_eq!(ask(&mut desk, &close)["status"], "CLOSED");
-    assert_eq!(error_code(&ask(&mut desk, &close)), "MT5_ORDER_FAILED");
-    assert_eq!(desk.summary().open_positions, 1);
+    assert_eq!(ask(&mut broker, &close)["status"], "CLOSED");
+    assert_eq!(error_code(&ask(&mut broker, &close)), "MT5_ORDER_FAILED");
+    assert_eq!(broker.summary().open_positions, 1);
 }
 
 #[actix_rt::test]

@@ -1,10 +1,10 @@
 //! The three systems Sentinel talks to, small but real, on loopback sockets: what `sentinel demo` runs in its own
 //! process and `sentinel sandbox` one at a time. `recording` -> `market`; `softmax` -> `baseline` -> `model`;
-//! `account` -> `desk` -> `gateway`. The market tells the gateway its prices through a [`PriceBoard`].
+//! `account` -> `broker` -> `gateway`. The market tells the gateway its prices through a [`PriceBoard`].
 
 pub mod account;
 pub mod baseline;
-mod desk;
+mod broker;
 pub mod gateway;
 pub mod market;
 pub mod model;

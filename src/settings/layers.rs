@@ -2,94 +2,14 @@
 
 use super::{
     Problem, Settings, SettingsError,
+    base::{BASE, is_setting},
     origins::Origins,
-    place,
     sections::{Symbol, Symbols},
-    told::Told,
+    sources::{FILE_VARIABLE, Sources},
+    variables::{OLD_NAMES, PREFIX, SYMBOLS, key_of},
 };
 use config::{Config, ConfigError, File, FileFormat};
-use std::{
-    collections::HashMap,
-    fs,
-    path::{Path, PathBuf},
-};
-
-const BASE: &str = include_str!("../../config/base.toml");
-pub(super) const PREFIX: &str = "SENTINEL__";
-pub(super) const SYMBOLS: &str = "SENTINEL__SYMBOLS";
-
-/// The environment names of the daemon this one replaces, and their keys.
-pub(super) const OLD_NAMES: [(&str, &str); 7] = [
-    ("METRICS_PORT", "metrics.port"),
-    ("HUB_HOST", "model.host"),
-    ("HUB_PORT", "model.port"),
-    ("GTW_HOST", "gateway.host"),
-    ("GTW_PORT", "gateway.port"),
-    ("EODHD_API_TOKEN", "data.api_token"),
-    ("EODHD_API_TOKEN_FILE", "data.api_token_file"),
-];
-
-/// The settings file of a machine that has one.
-const DEFAULT_FILE: &str = "/etc/sentinel/production.toml";
-/// Names another one.
-const FILE_VARIABLE: &str = "SENTINEL_CONFIG";
-
-/// Everything a run's settings are made from, so that a test can make its own.
-#[derive(Debug, Clone, Default)]
-pub struct Sources {
-    /// The settings file.
-    pub file: Option<PathBuf>,
-    /// What a running daemon was told beside its settings file, for the commands that work beside it.
-    pub told: Option<Told>,
-    /// The process's environment.
-    pub environment: HashMap<String, String>,
-    /// Keys given as flags, as text.
-    pub flags: Vec<(&'static str, String)>,
-    /// `--symbol`, if given: the names, which pick their tables from the file.
-    pub symbols: Option<Vec<String>>,
-}
-
-impl Sources {
-    /// Those of a daemon: the file is that of `--config`, else of SENTINEL_CONFIG, else the machine's, if it has one.
-    pub fn of_daemon(config: Option<&Path>, environment: HashMap<String, String>) -> Self {
-        let machines = || Some(PathBuf::from(DEFAULT_FILE)).filter(|path| path.exists());
-        let file = chosen(config, &environment).or_else(machines);
-        Self { file, environment, ..Self::default() }
-    }
-
-    /// Those of a command beside a daemon: the daemon's own, unless another file is named. `told` is what was found.
-    pub fn beside(config: Option<&Path>, environment: HashMap<String, String>, told: Option<Told>) -> Self {
-        let file = chosen(config, &environment).or_else(|| told.as_ref()?.config.clone());
-        let sources = Self { file, ..Self::of_daemon(config, environment) };
-        let is_its_file = |told: &Told| match (&told.config, &sources.file) {
-            (Some(its), Some(file)) => {
-                its == file || its.canonicalize().is_ok_and(|its| file.canonicalize().is_ok_and(|file| its == file))
-            }
-            (its, file) => its.is_none() && file.is_none(),
-        };
-        let told = told.filter(is_its_file);
-        Self { told, ..sources }
-    }
-}
-
-/// The file that somebody named.
-fn chosen(config: Option<&Path>, environment: &HashMap<String, String>) -> Option<PathBuf> {
-    let variable = environment.get(FILE_VARIABLE).filter(|path| !path.is_empty());
-    config.map(Path::to_owned).or_else(|| variable.map(PathBuf::from))
-}
-
-/// The keys that variables say; of two for one key the second is stronger.
-pub(super) fn by_variables(environment: &HashMap<String, String>) -> Vec<(String, String)> {
-    let old = OLD_NAMES.iter().filter_map(|(name, key)| Some(((*key).to_owned(), environment.get(*name)?.clone())));
-    let new = environment.iter().filter_map(|(name, value)| Some((key_of(name.strip_prefix(PREFIX)?)?, value.clone())));
-    old.chain(new).filter(|(_, value)| !value.is_empty()).collect()
-}
-
-/// The names of symbols by flags, else by the environment.
-pub(super) fn picked(sources: &Sources) -> Option<Vec<String>> {
-    let by_environment = || sources.environment.get(SYMBOLS).filter(|names| !names.is_empty());
-    sources.symbols.clone().or_else(|| by_environment().map(|names| split_names(names)))
-}
+use std::{collections::HashMap, fs, path::Path};
 
 /// Merges the layers into typed settings.
 pub(super) fn merge(sources: &Sources) -> Result<Settings, SettingsError> {
@@ -129,36 +49,10 @@ pub(super) fn merge(sources: &Sources) -> Result<Settings, SettingsError> {
     let typed = |error| typed(&error, &Origins::of(sources));
     let mut settings: Settings = serde_path_to_error::deserialize(merged).map_err(typed)?;
     only_the_latest_secret(&mut settings, sources);
-    let journal = &mut settings.journal;
-    journal.place = place::state_directory(&sources.environment);
-    journal.is_default = journal.path.as_os_str().is_empty();
-    if journal.is_default {
-        journal.path = place::journal(journal.place.as_deref());
-    }
-    if let Some(names) = picked(sources).or_else(|| sources.told.as_ref()?.symbols.clone()) {
+    if let Some(names) = sources.picked_symbols().or_else(|| sources.told.as_ref()?.symbols.clone()) {
         settings.symbols = pick(&settings.symbols, &names);
     }
     Ok(settings)
-}
-
-/// `DATA__API_TOKEN` as `data.api_token`. Nothing else: the library would take `A__B__C` or `A[0]` without a word.
-pub(super) fn key_of(name: &str) -> Option<String> {
-    let (section, key) = name.split_once("__")?;
-    let plain = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
-    (plain(section) && plain(key) && !key.contains("__")).then(|| format!("{section}.{key}").to_lowercase())
-}
-
-/// The names of the sections.
-pub(super) fn sections() -> Vec<String> {
-    let base = toml::from_str::<toml::Table>(BASE).unwrap_or_default();
-    base.into_iter().filter(|(_, value)| value.is_table()).map(|(section, _)| section).collect()
-}
-
-/// Whether there is a setting of this key, `section.key`.
-pub(super) fn is_setting(key: &str) -> bool {
-    let base = Config::builder().add_source(File::from_str(BASE, FileFormat::Toml));
-    let Ok(merged) = base.set_override(key, "").and_then(|builder| builder.build()) else { return false };
-    merged.try_deserialize::<Settings>().err().is_none_or(|error| !error.to_string().contains("unknown field"))
 }
 
 /// A secret in the environment beats a file with one that a settings file names, and the other way round.
@@ -183,11 +77,6 @@ fn keep_one<A, B>((one, is_one_said): (&mut Option<A>, bool), (other, is_other_s
         (false, true) => *one = None,
         _ => {}
     }
-}
-
-/// `EURUSD, GBPUSD` as names.
-pub(crate) fn split_names(text: &str) -> Vec<String> {
-    text.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect()
 }
 
 /// The named symbols: their tables where the file has one, otherwise just the name.

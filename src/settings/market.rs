@@ -27,12 +27,6 @@ struct HolidaysFile {
     closed: Vec<Spanned<String>>,
 }
 
-/// What [`AUTO`] means: the forex week if every ticker is of that market, else no hours at all, for Sentinel does not know
-/// those of exchanges.
-pub(super) const fn auto(are_all_forex: bool) -> &'static str {
-    if are_all_forex { "fx" } else { "always" }
-}
-
 /// Builds the calendar.
 pub(super) fn calendar(market: &MarketSettings) -> Result<Calendar, Problem> {
     let mut calendar = match market.calendar.as_str() {
@@ -117,7 +111,6 @@ mod tests {
         super::calendar(&MarketSettings {
             calendar: calendar_file.as_ref().map_or(calendar.into(), |file| path(file).display().to_string()),
             holidays: holidays_file.as_ref().map(path),
-            hours: Default::default(),
         })
     }
 

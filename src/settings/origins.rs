@@ -2,8 +2,8 @@
 //! in the wrong variable. The variable is named instead. Also: variables that look like a setting and are none.
 
 use super::{
-    Problem, Sources, layers,
-    layers::{OLD_NAMES, PREFIX, SYMBOLS, key_of, split_names},
+    Problem, Sources, base,
+    variables::{OLD_NAMES, PREFIX, SYMBOLS, key_of, split_names},
 };
 use std::{collections::HashMap, path::Path};
 
@@ -128,9 +128,9 @@ fn meant(name: &str) -> Option<String> {
     if rest == "SYMBOLS" {
         return Some(SYMBOLS.into());
     }
-    let meant = layers::sections().into_iter().find_map(|section| {
+    let meant = base::sections().into_iter().find_map(|section| {
         let key = rest.strip_prefix(&section.to_ascii_uppercase())?.strip_prefix('_')?.trim_start_matches('_');
-        layers::is_setting(&format!("{section}.{}", key.to_ascii_lowercase()))
+        base::is_setting(&format!("{section}.{}", key.to_ascii_lowercase()))
             .then(|| (section.to_ascii_uppercase(), key))
     });
     meant.map(|(section, key)| format!("{PREFIX}{section}__{key}"))

@@ -6,28 +6,22 @@ pub use symbols::{Symbol, Symbols};
 
 use super::{
     address::authority,
-    origins::Remarks,
-    place::OldJournal,
-    values::{Distance, Secret},
+    distance::Distance,
+    place::{self, OldJournal},
+    secret::Secret,
 };
-use crate::http::Protection;
 use sentinel_actors::{
-    adapters::{
-        deadman::UrlSource,
-        eodhd::ApiToken,
-        gateway::{CurveKeys, DialectKind},
-    },
+    adapters::{deadman::UrlSource, eodhd::ApiToken, gateway::DialectKind, mlflow::Tabular},
     domain::{
         bar::Interval,
-        breaker::BreakerPolicy,
-        calendar::Calendar,
-        drift::Reference,
-        guard::Limits,
+        features::TimeColumns,
         position::{AccountMode, Opposite},
     },
+    fetcher::{MarketClock, OnGap, Poll},
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-use std::{path::PathBuf, str::FromStr, sync::Arc, time::Duration};
+use std::{collections::HashMap, path::PathBuf, str::FromStr, time::Duration};
+use tracing_subscriber::filter::{LevelFilter, Targets};
 
 /// All of them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -63,9 +57,6 @@ pub struct Settings {
     pub log: LogSettings,
     /// What is traded.
     pub symbols: Symbols,
-    /// What a person should know of the environment; filled in when the settings are loaded.
-    #[serde(skip)]
-    pub remarks: Remarks,
 }
 
 /// `[schedule]`
@@ -76,17 +67,7 @@ pub struct ScheduleSettings {
     pub cron: String,
     pub cycles: u64,
     pub back_to_back: bool,
-    pub clock: ClockSource,
-}
-
-/// What "now" is for bar age, closedness and market hours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ClockSource {
-    /// The machine's clock.
-    System,
-    /// The close of the newest bar received.
-    Bars,
+    pub clock: MarketClock,
 }
 
 /// `[data]`
@@ -106,21 +87,11 @@ pub struct DataSettings {
     pub overdue_poll_s: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_bar_age_s: Option<i64>,
-    pub on_gap: OnGapSetting,
+    pub on_gap: OnGap,
     pub jump_max: f64,
     pub deadline_ms: u64,
     pub body_bytes_max: usize,
     pub concurrency: usize,
-}
-
-/// What bars missing inside trading hours mean.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum OnGapSetting {
-    /// They are counted and logged.
-    Continue,
-    /// No decision for the symbol, either.
-    Stop,
 }
 
 /// How often the market is asked.
@@ -135,18 +106,29 @@ pub enum PollSetting {
     Bar,
 }
 
+/// How many symbols a request a minute serves within EODHD's 100,000 calls a day.
+const SYMBOLS_POLLED_EVERY_CYCLE_MAX: usize = 13;
+
+impl PollSetting {
+    /// What it means for so many symbols.
+    pub(super) const fn resolved(self, symbols: usize) -> Poll {
+        match self {
+            Self::Cycle => Poll::Cycle,
+            Self::Bar => Poll::Bar,
+            Self::Auto if symbols <= SYMBOLS_POLLED_EVERY_CYCLE_MAX => Poll::Cycle,
+            Self::Auto => Poll::Bar,
+        }
+    }
+}
+
 /// `[market]`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct MarketSettings {
-    /// As it was said; once the settings are loaded, what `auto` means for these symbols.
     pub calendar: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub holidays: Option<PathBuf>,
-    /// What the two say; filled in when the settings are loaded.
-    #[serde(skip)]
-    pub hours: Arc<Calendar>,
 }
 
 /// `[features]`
@@ -154,17 +136,7 @@ pub struct MarketSettings {
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct FeatureSettings {
-    pub hour_and_weekday: TimeColumnsSetting,
-}
-
-/// What the columns `hour` and `day_of_week` hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum TimeColumnsSetting {
-    /// The bar's own time.
-    Utc,
-    /// The old daemon's constants.
-    Legacy,
+    pub hour_and_weekday: TimeColumns,
 }
 
 /// `[model]`
@@ -176,15 +148,12 @@ pub struct ModelSettings {
     pub host: String,
     pub port: u16,
     pub name: String,
-    pub tabular: TabularSetting,
+    pub tabular: Tabular,
     pub rows_per_request: usize,
     pub deadline_ms: u64,
     pub body_bytes_max: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub confidence_reference: Option<PathBuf>,
-    /// What that file says; filled in when the settings are loaded.
-    #[serde(skip)]
-    pub reference: Option<Reference>,
 }
 
 /// How the model server is asked.
@@ -195,16 +164,6 @@ pub enum SchemeSetting {
     Http,
     /// Over TLS; its certificate has to be of a root that this machine trusts.
     Https,
-}
-
-/// The shape of `X_tabular`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum TabularSetting {
-    /// One row of 23.
-    Flat,
-    /// 1x23.
-    Nested,
 }
 
 /// `[trading]`
@@ -282,9 +241,6 @@ pub struct GatewaySettings {
     pub curve_public_key_file: Option<PathBuf>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub curve_secret_key_file: Option<PathBuf>,
-    /// What the three files hold; filled in when the settings are loaded.
-    #[serde(skip)]
-    pub curve: Option<CurveKeys>,
 }
 
 /// Whether orders may travel beyond this machine on an open line.
@@ -302,20 +258,43 @@ pub enum PlaintextSetting {
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct JournalSettings {
-    /// As named, else in [`JournalSettings::place`], else in the working folder.
-    #[serde(default)]
-    pub path: PathBuf,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<PathBuf>,
     pub keep_days: u32,
     pub new: NewJournal,
+}
+
+/// The journal, and where it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Journal {
+    /// As named, else in [`Journal::place`], else in the working folder.
+    pub path: PathBuf,
     /// The machine's one place for what must not depend on the working folder; `None` if the environment names none.
-    #[serde(skip)]
     pub place: Option<PathBuf>,
     /// Whether no setting named the path.
-    #[serde(skip)]
     pub is_default: bool,
+    /// How long decisions are kept.
+    pub keep: Duration,
+    /// Whether the bar that is newest when the journal is made counts as ordered.
+    pub waits_for_new_bar: bool,
 }
 
 impl JournalSettings {
+    /// Where this environment has it.
+    pub fn placed(&self, environment: &HashMap<String, String>) -> Journal {
+        let place = place::state_directory(environment);
+        let named = self.path.clone().filter(|path| !path.as_os_str().is_empty());
+        Journal {
+            is_default: named.is_none(),
+            path: named.unwrap_or_else(|| place::journal(place.as_deref())),
+            place,
+            keep: Duration::from_secs(86_400 * u64::from(self.keep_days)),
+            waits_for_new_bar: self.new == NewJournal::Wait,
+        }
+    }
+}
+
+impl Journal {
     /// A journal of an earlier version in the working folder, where nobody looks any more unless a setting names it.
     pub fn old(&self) -> Option<OldJournal> {
         let folder = std::env::current_dir().ok().filter(|_| self.is_default)?;
@@ -352,9 +331,6 @@ pub struct MetricsSettings {
     pub client_cert_file: Option<PathBuf>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_key_file: Option<PathBuf>,
-    /// What that file says; filled in when the settings are loaded.
-    #[serde(skip)]
-    pub protection: Option<Protection>,
 }
 
 /// `[deadman]`
@@ -390,6 +366,39 @@ pub struct LogSettings {
     pub format: LogFormat,
 }
 
+/// What is logged, and how.
+#[derive(Debug, Clone)]
+pub struct Log {
+    /// Which lines.
+    pub filter: Targets,
+    /// How they look.
+    pub format: LogFormat,
+}
+
+impl LogSettings {
+    /// Parses the level.
+    pub(super) fn resolved(&self) -> Result<Log, &'static str> {
+        const RULE: &str = "must be error, warn, info, debug, trace or a filter of these";
+        // A bare word that is no level would be taken for a target, and silence everything else.
+        let is_level = |text: &str| text.trim().parse::<LevelFilter>().is_ok();
+        let is_plain = |part: &str| part.split_once('=').map_or_else(|| is_level(part), |(_, level)| is_level(level));
+        // actix-server tells its own life at info. What the setting says comes last and so beats it.
+        let filter = format!("actix_server=warn,{}", self.level).parse();
+        match filter {
+            Ok(filter) if self.level.split(',').all(is_plain) => Ok(Log { filter, format: self.format }),
+            _ => Err(RULE),
+        }
+    }
+}
+
+impl Log {
+    /// What servers of the sandbox log.
+    pub fn info() -> Self {
+        let filter = Targets::new().with_default(LevelFilter::INFO).with_target("actix_server", LevelFilter::WARN);
+        Self { filter, format: LogFormat::Auto }
+    }
+}
+
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -403,13 +412,12 @@ pub enum LogFormat {
 }
 
 impl DataSettings {
-    /// Where the token comes from.
-    pub fn token(&self) -> ApiToken {
+    /// Where the token comes from; `None` if no setting says it.
+    pub fn token(&self) -> Option<ApiToken> {
         match (&self.api_token, &self.api_token_file) {
-            (Some(token), _) => ApiToken::Value(token.expose().to_owned()),
-            (None, Some(path)) => ApiToken::File(path.clone()),
-            // Validation asks for one of them; without, every fetch says `no_api_key`.
-            (None, None) => ApiToken::Value(String::new()),
+            (Some(token), _) => Some(ApiToken::Value(token.expose().to_owned())),
+            (None, Some(path)) => Some(ApiToken::File(path.clone())),
+            (None, None) => None,
         }
     }
 }
@@ -429,32 +437,6 @@ impl GatewaySettings {
     /// `tcp://host:port`, with brackets around an IPv6 address.
     pub fn address(&self) -> String {
         format!("tcp://{}", authority(&self.host, self.port))
-    }
-}
-
-impl Settings {
-    /// Limits on orders.
-    pub const fn limits(&self) -> Limits {
-        let guards = &self.guards;
-        Limits {
-            orders_per_hour_max: guards.orders_per_hour_max,
-            orders_per_day_max: guards.orders_per_day_max,
-            cooldown: Duration::from_secs(guards.cooldown_s as u64),
-            positions_max: guards.positions_max,
-            loss_pct_per_day_max: guards.loss_pct_per_day_max,
-            failures_in_a_row_max: guards.failures_in_a_row_max,
-            opposite: guards.opposite,
-        }
-    }
-
-    /// When an endpoint is left alone.
-    pub fn breaker_policy(&self) -> BreakerPolicy {
-        BreakerPolicy { failures: self.breaker.failures, pause: Duration::from_secs(self.breaker.pause_s) }
-    }
-
-    /// Oldest age of a bar's close that may be traded on, seconds: three intervals unless set.
-    pub fn max_bar_age_s(&self) -> i64 {
-        self.data.max_bar_age_s.unwrap_or_else(|| 3 * self.data.interval.seconds())
     }
 }
 

@@ -33,10 +33,10 @@ fn the_binary_runs_without_files() {
     assert_eq!((settings.model.host.as_str(), settings.model.port), ("172.19.141.254", 5001));
     assert_eq!((settings.gateway.host.as_str(), settings.gateway.port), ("172.19.141.255", 5555));
     assert!(!settings.trading.live);
-    let instruments = settings.instruments();
+    let instruments = settings.instruments;
     assert_eq!(instruments.len(), 1);
     assert_eq!(instruments[0].ticker, "EURUSD.FOREX");
-    assert_eq!(settings.max_bar_age_s(), 10_800);
+    assert_eq!(settings.max_bar_age_s, 10_800);
 }
 
 #[test]
@@ -222,21 +222,21 @@ fn no_error_shows_a_secret() {
         assert!(!format!("{error} {error:?}").contains("CANARY"), "{error:?}");
     }
     let settings = Settings::load(&sources(&[("EODHD_API_TOKEN", "CANARY")])).unwrap();
-    assert!(!format!("{settings:?}{}", settings.to_toml().unwrap()).contains("CANARY"));
+    assert!(!format!("{settings:?}{}", settings.toml).contains("CANARY"));
 }
 
 #[test]
 fn the_effective_settings_can_be_read_again() {
     let (_file, file) = with_file("[[symbols]]\nname = \"GBPUSD\"\nstop_loss = \"none\"\nthreshold = 0.7\n", &[]);
-    let text = Settings::load(&file).unwrap().to_toml().unwrap();
+    let text = Settings::load(&file).unwrap().toml;
     assert!(text.contains("ticker = \"GBPUSD.FOREX\"") && text.contains("stop_loss = \"none\""), "{text}");
     let (_again, again) = with_file(&text, &[]);
-    assert_eq!(Settings::load(&again).unwrap().to_toml().unwrap(), text);
+    assert_eq!(Settings::load(&again).unwrap().toml, text);
 }
 
 #[test]
 fn the_hash_is_of_the_effective_settings_and_of_no_secret() {
-    let hash = |environment: &[(&str, &str)]| Settings::load(&sources(environment)).unwrap().hash().unwrap();
+    let hash = |environment: &[(&str, &str)]| Settings::load(&sources(environment)).unwrap().hash;
     let plain = hash(&[]);
     assert!(plain < 1 << 48 && plain as f64 as u64 == plain, "a float holds it");
     assert_eq!(plain, hash(&[("EODHD_API_TOKEN", "rotated")]));
@@ -249,7 +249,7 @@ fn verifying_the_gateway_needs_its_dialect_and_no_token() {
     let load = |environment: &[(&str, &str)]| {
         let mut sources = sources(environment);
         sources.environment.remove("EODHD_API_TOKEN");
-        Settings::load_for(Purpose::VerifyGateway, &sources)
+        Settings::load_for::<VerifyGateway>(&sources)
     };
     let verifiable = [("SENTINEL__GATEWAY__DIALECT", "order_send"), ("SENTINEL__TRADING__LIVE", "true")];
     assert!(load(&verifiable).is_ok(), "what live mode needs is not asked for");

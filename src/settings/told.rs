@@ -4,7 +4,7 @@
 //! Root may read what the daemon's user wrote, so a file of another user is believed where it names no file, and of files
 //! only those of the daemon's own folder and its credentials: a daemon that was broken into must not choose what root opens.
 
-use super::{Sources, layers, place};
+use super::{LIVE, base::is_setting, place};
 use rustix::process::geteuid;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -54,22 +54,19 @@ pub struct Told {
 }
 
 impl Told {
-    /// What these layers say beside the settings file. `journal` is where it is in the end, for its default depends on the
-    /// environment.
-    pub fn of(sources: &Sources, journal: Option<&Path>) -> Self {
-        let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    /// What a daemon was told, without what no file may hold.
+    pub(super) fn new(
+        config: Option<PathBuf>,
+        symbols: Option<Vec<String>>,
+        mut variables: BTreeMap<String, String>,
+        mut flags: BTreeMap<String, String>,
+    ) -> Self {
         // What is no path may be the secret itself, in the variable beside its own.
         let is_astray = |key: &str, value: &str| key.ends_with("_file") && !Path::new(value).is_absolute();
-        let is_kept =
-            |key: &str, value: &str| !SECRETS.contains(&key) && !is_astray(key, value) && layers::is_setting(key);
-        let mut flags: BTreeMap<_, _> =
-            sources.flags.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
-        flags.extend(journal.map(|path| ("journal.path".to_owned(), absolute(path).display().to_string())));
+        let is_kept = |key: &str, value: &str| !SECRETS.contains(&key) && !is_astray(key, value) && is_setting(key);
+        variables.retain(|key, value| is_kept(key, value));
         flags.retain(|key, value| is_kept(key, value));
-        let variables = layers::by_variables(&sources.environment);
-        let variables = variables.into_iter().filter(|(key, value)| is_kept(key, value)).collect();
-        let config = sources.file.as_deref().map(absolute);
-        Self { config, symbols: layers::picked(sources), variables, flags, ..Self::default() }
+        Self { config, symbols, variables, flags, ..Self::default() }
     }
 
     /// Writes it to the state directory that the environment names, if it does: then it is a service's, and not a trial of
@@ -156,7 +153,7 @@ impl Told {
 
     /// Whether the daemon was started with `--live`.
     pub(super) fn is_live_asked(&self) -> bool {
-        self.flags.get(super::LIVE).is_some_and(|value| value == "true")
+        self.flags.get(LIVE).is_some_and(|value| value == "true")
     }
 
     fn believe_only_below(&mut self, place: &Path) {
@@ -211,7 +208,7 @@ fn read(path: &Path) -> io::Result<(String, u32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::Settings;
+    use crate::settings::{Settings, Sources};
     use tempfile::TempDir;
 
     fn environment(place: &Path, more: &[(&str, &str)]) -> HashMap<String, String> {
@@ -241,10 +238,11 @@ mod tests {
         let place = TempDir::new().unwrap();
         let sources = daemon(place.path());
         let its = Settings::load_unchecked(&sources).unwrap();
-        Told::of(&sources, Some(&its.journal.path)).write(&sources.environment, false).unwrap();
+        let journal = its.journal.placed(&sources.environment).path;
+        sources.to_tell(Some(&journal)).write(&sources.environment, false).unwrap();
         let found = beside(place.path(), None, &[("HOME", "/root")]);
         assert_eq!((found.gateway, found.model, found.symbols), (its.gateway, its.model, its.symbols));
-        assert_eq!((found.trading.live, found.journal.path), (true, its.journal.path));
+        assert_eq!((found.trading.live, found.journal.path), (true, Some(journal)));
         let text = fs::read_to_string(place.path().join(FILE)).unwrap();
         assert!(!text.contains("5d0c9a7e") && !text.contains("api_token"), "{text}");
         let mode = fs::metadata(place.path().join(FILE)).unwrap().mode();
@@ -256,7 +254,7 @@ mod tests {
     fn with_another_settings_file_nothing_of_the_daemon_is_used() {
         let place = TempDir::new().unwrap();
         let sources = daemon(place.path());
-        Told::of(&sources, None).write(&sources.environment, false).unwrap();
+        sources.to_tell(None).write(&sources.environment, false).unwrap();
         let other = place.path().join("other.toml");
         fs::write(&other, "").unwrap();
         for found in [
@@ -275,9 +273,9 @@ mod tests {
         let sources = daemon(place.path());
         let find = |or_refused| Told::find(&sources.environment, or_refused).unwrap();
         assert_eq!(find(true), None);
-        Told::of(&sources, None).write(&sources.environment, true).unwrap();
+        sources.to_tell(None).write(&sources.environment, true).unwrap();
         assert_eq!((find(false), find(true).unwrap().is_live_asked()), (None, true));
-        Told::of(&sources, None).write(&sources.environment, false).unwrap();
+        sources.to_tell(None).write(&sources.environment, false).unwrap();
         assert_eq!(find(true).unwrap().path(), place.path().join(FILE));
         assert!(!place.path().join(REFUSED_FILE).exists());
     }
@@ -287,7 +285,7 @@ mod tests {
         let place = TempDir::new().unwrap();
         let astray = [("EODHD_API_TOKEN_FILE", "5d0c9a7e"), ("SENTINEL__DEADMAN__URL", "https://host/5d0c9a7e")];
         let environment = environment(place.path(), &astray);
-        Told::of(&Sources::of_daemon(None, environment.clone()), None).write(&environment, true).unwrap();
+        Sources::of_daemon(None, environment.clone()).to_tell(None).write(&environment, true).unwrap();
         let text = fs::read_to_string(place.path().join(REFUSED_FILE)).unwrap();
         assert!(!text.contains("5d0c9a7e"), "{text}");
     }

@@ -6,14 +6,16 @@ mod symbols;
 use super::{
     Problem, Settings,
     address::{host_fault, market_fault},
-    sections::{BreakerSettings, ClockSource, DeadmanSettings, GuardSettings, NewJournal, TradingSettings},
+    sections::{BreakerSettings, DeadmanSettings, GuardSettings, Journal, TradingSettings},
 };
+pub(super) use live::live;
 use sentinel_actors::{
     adapters::{
         deadman::PingError,
-        eodhd::{TokenError, TokenFault},
+        eodhd::{ApiToken, TokenError, TokenFault},
+        gateway::DialectKind,
     },
-    domain::schedule::Schedule,
+    fetcher::MarketClock,
 };
 use std::{net::IpAddr, path::Path};
 pub(super) use symbols::is_symbol;
@@ -27,72 +29,61 @@ const CYCLES_MAX: u64 = 1_000_000_000_000;
 /// Milliseconds; a deadline of an hour is no deadline.
 const DEADLINE_MS: std::ops::RangeInclusive<u64> = 10..=3_600_000;
 
-/// What settings are loaded for. Ranges always hold; what must be there depends on it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Purpose {
-    /// The daemon: needs the market data token, and in live mode whatever an order needs.
-    Daemon,
-    /// Asking the gateway something harmless: needs the dialect.
-    VerifyGateway,
-    /// Asking the market data provider: needs the token.
-    VerifyMarket,
-    /// Asking the model server: needs nothing on top.
-    VerifyModel,
-}
-
-pub(super) fn problems(settings: &Settings, purpose: Purpose) -> Vec<Problem> {
-    let mut found = Found(Vec::new());
-    schedule(settings, &mut found);
-    data(settings, &mut found);
-    model(settings, &mut found);
-    trading(&settings.trading, &mut found);
-    guards(&settings.guards, &mut found);
-    breaker(&settings.breaker, &mut found);
+/// What any settings must be, whatever they are for.
+pub(super) fn ranges(settings: &Settings, journal: &Journal, found: &mut Found) {
+    let cycles = settings.schedule.cycles;
+    found.unless(cycles <= CYCLES_MAX, "schedule.cycles", "must be 0 (no end) to 1000000000000");
+    data(settings, found);
+    model(settings, found);
+    trading(&settings.trading, found);
+    guards(&settings.guards, found);
+    breaker(&settings.breaker, found);
     let share = settings.health.failed_share_max;
     found.unless((0.0..=1.0).contains(&share), "health.failed_share_max", "must be 0 to 1");
-    gateway(settings, &mut found);
-    journal(settings, &mut found);
-    http(settings, &mut found);
-    deadman(&settings.deadman, &mut found);
-    symbols::symbols(settings, &mut found);
-    match purpose {
-        Purpose::Daemon => {
-            token(settings, &mut found);
-            if settings.trading.live {
-                live::live(settings, &mut found);
-            }
-        }
-        Purpose::VerifyGateway => {
-            let named = settings.gateway.dialect.is_some();
-            found.unless(named, "gateway.dialect", format!("verifying the gateway needs it: {SAY_THE_DIALECT}"));
-        }
-        Purpose::VerifyMarket => token(settings, &mut found),
-        Purpose::VerifyModel => {}
-    }
-    found.0
+    gateway(settings, found);
+    self::journal(settings, journal, found);
+    http(settings, found);
+    deadman(&settings.deadman, found);
+    symbols::symbols(settings, found);
 }
 
-struct Found(Vec<Problem>);
+/// The dialect, where there has to be one.
+pub(super) fn dialect(settings: &Settings, found: &mut Found) -> Option<DialectKind> {
+    let dialect = settings.gateway.dialect;
+    found.unless(dialect.is_some(), "gateway.dialect", format!("verifying the gateway needs it: {SAY_THE_DIALECT}"));
+    dialect
+}
+
+/// The problems so far.
+#[derive(Debug, Default)]
+pub struct Found(pub(super) Vec<Problem>);
 
 impl Found {
-    fn unless(&mut self, good: bool, key: impl Into<String>, message: impl Into<String>) {
+    pub(super) fn unless(&mut self, good: bool, key: impl Into<String>, message: impl Into<String>) {
         if !good {
             self.0.push(Problem::new(key, message));
         }
+    }
+
+    /// What was parsed, or one more problem.
+    pub(super) fn good<T>(&mut self, key: &str, parsed: Result<T, impl Into<String>>) -> Option<T> {
+        self.or_problem(parsed.map_err(|message| Problem::new(key, message)))
+    }
+
+    /// What was found, or one more problem.
+    pub(super) fn or_problem<T>(&mut self, found: Result<T, Problem>) -> Option<T> {
+        self.or_problems(found.map_err(|problem| vec![problem]))
+    }
+
+    /// What was found, or more problems.
+    pub(super) fn or_problems<T>(&mut self, found: Result<T, Vec<Problem>>) -> Option<T> {
+        found.map_err(|problems| self.0.extend(problems)).ok()
     }
 
     fn deadline(&mut self, value: u64, key: &str) {
         let text = format!("must be {} to {} milliseconds", DEADLINE_MS.start(), DEADLINE_MS.end());
         self.unless(DEADLINE_MS.contains(&value), key, text);
     }
-}
-
-fn schedule(settings: &Settings, found: &mut Found) {
-    if let Err(message) = settings.schedule.cron.parse::<Schedule>() {
-        found.unless(false, "schedule.cron", message);
-    }
-    let cycles = settings.schedule.cycles;
-    found.unless(cycles <= CYCLES_MAX, "schedule.cycles", "must be 0 (no end) to 1000000000000");
 }
 
 fn data(settings: &Settings, found: &mut Found) {
@@ -111,29 +102,30 @@ fn data(settings: &Settings, found: &mut Found) {
     found.unless((1..=100).contains(&data.concurrency), "data.concurrency", "must be 1 to 100");
 }
 
-fn token(settings: &Settings, found: &mut Found) {
+/// Where the token comes from, where there has to be one that can be read.
+pub(super) fn token(settings: &Settings, found: &mut Found) -> Option<ApiToken> {
     let way_out = "set EODHD_API_TOKEN, or EODHD_API_TOKEN_FILE to a file that holds it";
-    match (&settings.data.api_token, &settings.data.api_token_file) {
-        (Some(_), Some(_)) => {
-            found.unless(false, "data.api_token", "is set beside data.api_token_file: keep one of them")
-        }
-        (token, Some(_)) | (token @ Some(_), None) => {
-            let key = if token.is_some() { "data.api_token" } else { "data.api_token_file" };
-            match settings.data.token().read() {
-                Ok(_) => {}
-                Err(TokenError::Unreadable { path, cause }) => {
-                    // A token in the wrong variable must not reach the terminal: only what looks like a path is shown.
-                    let name = path.to_str().filter(|text| text.contains('/')).unwrap_or("the file");
-                    found.unless(false, key, format!("{name} cannot be read: {cause}"));
-                }
-                Err(error @ TokenError::Fault(TokenFault::Empty)) => {
-                    found.unless(false, key, format!("{error}: {way_out}"));
-                }
-                Err(error) => found.unless(false, key, error.to_string()),
-            }
-        }
-        (None, None) => found.unless(false, "data.api_token", format!("is missing: {way_out}")),
+    let Some(token) = settings.data.token() else {
+        found.unless(false, "data.api_token", format!("is missing: {way_out}"));
+        return None;
+    };
+    let (is_value, is_file) = (settings.data.api_token.is_some(), settings.data.api_token_file.is_some());
+    if is_value && is_file {
+        found.unless(false, "data.api_token", "is set beside data.api_token_file: keep one of them");
+        return None;
     }
+    let key = if is_value { "data.api_token" } else { "data.api_token_file" };
+    match token.read() {
+        Ok(_) => return Some(token),
+        Err(TokenError::Unreadable { path, cause }) => {
+            // A token in the wrong variable must not reach the terminal: only what looks like a path is shown.
+            let name = path.to_str().filter(|text| text.contains('/')).unwrap_or("the file");
+            found.unless(false, key, format!("{name} cannot be read: {cause}"));
+        }
+        Err(error @ TokenError::Fault(TokenFault::Empty)) => found.unless(false, key, format!("{error}: {way_out}")),
+        Err(error) => found.unless(false, key, error.to_string()),
+    }
+    None
 }
 
 fn model(settings: &Settings, found: &mut Found) {
@@ -197,20 +189,19 @@ fn gateway(settings: &Settings, found: &mut Found) {
     found.unless(comment_fits, "gateway.comment", "must be at most 31 ASCII characters");
 }
 
-fn journal(settings: &Settings, found: &mut Found) {
-    let path = &settings.journal.path;
+fn journal(settings: &Settings, journal: &Journal, found: &mut Found) {
+    let path = &journal.path;
     found.unless(path.file_name().is_some() && !path.is_dir(), "journal.path", "must be a file's path");
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     found.unless(
         // The default one is made when the daemon starts.
-        folder.is_dir() || settings.journal.is_default,
+        folder.is_dir() || journal.is_default,
         "journal.path",
         format!("must be in a folder that exists: {} does not", folder.display()),
     );
     found.unless((1..=36_500).contains(&settings.journal.keep_days), "journal.keep_days", "must be 1 to 36500 days");
-    let is_replay = settings.schedule.clock == ClockSource::Bars;
     found.unless(
-        settings.journal.new == NewJournal::Trade || !is_replay,
+        !journal.waits_for_new_bar || settings.schedule.clock == MarketClock::System,
         "journal.new",
         "wait goes by the machine's clock: with --clock bars every bar would be from before; set it to \"trade\"",
     );
@@ -238,16 +229,6 @@ fn http(settings: &Settings, found: &mut Found) {
     );
     found.deadline(metrics.ask_deadline_ms, "metrics.ask_deadline_ms");
     found.deadline(metrics.bind_retry_ms, "metrics.bind_retry_ms");
-    let filter = settings.log.level.parse::<tracing_subscriber::filter::Targets>();
-    // A bare word that is no level would be taken for a target, and silence everything else.
-    let is_level = |text: &str| text.trim().parse::<tracing_subscriber::filter::LevelFilter>().is_ok();
-    let is_plain = |part: &str| part.split_once('=').map_or_else(|| is_level(part), |(_, level)| is_level(level));
-    let is_said = settings.log.level.split(',').all(is_plain);
-    found.unless(
-        filter.is_ok() && is_said,
-        "log.level",
-        "must be error, warn, info, debug, trace or a filter of these",
-    );
 }
 
 fn deadman(deadman: &DeadmanSettings, found: &mut Found) {

@@ -9,10 +9,10 @@ use actix::{Actor, Arbiter};
 use actix_web::{App, HttpResponse, HttpServer, web};
 use criterion::{Criterion, criterion_group, criterion_main};
 use sentinel::{
-    application, build_info,
+    daemon::wiring::{self, Shared},
+    process::build_info,
     sandbox::{PriceBoard, gateway, market},
-    settings::{Settings, Sources},
-    stages::{self, Shared},
+    settings::{Resolved, Settings, Sources},
 };
 use sentinel_actors::{
     adapters::{breakers::Breakers, halt_file::HaltFile, inflight::Inflight, system_clock::SystemClock},
@@ -51,7 +51,7 @@ fn always_buy() -> SocketAddr {
     address
 }
 
-fn settings(market: SocketAddr, model: SocketAddr, gateway: SocketAddr, journal: &Path) -> Settings {
+fn settings(market: SocketAddr, model: SocketAddr, gateway: SocketAddr, journal: &Path) -> Resolved {
     let flags = vec![
         ("data.base_url", format!("http://{market}")),
         ("data.api_token", "bench".into()),
@@ -72,7 +72,7 @@ fn settings(market: SocketAddr, model: SocketAddr, gateway: SocketAddr, journal:
 }
 
 /// The daemon's own actors, the MetricsActor on a thread of its own as always.
-fn start_stages(settings: &Settings) -> (Stages, Policy) {
+fn start_stages(settings: &Resolved) -> (Stages, Policy) {
     let clock = Arc::new(SystemClock);
     let (inflight, breakers, backlog) = (Inflight::default(), Breakers::default(), Backlog::default());
     let recorder = MetricsActor::new(metrics::Config {
@@ -93,14 +93,14 @@ fn start_stages(settings: &Settings) -> (Stages, Policy) {
     let arbiter = Arbiter::new();
     let recorder = MetricsActor::start_in_arbiter(&arbiter.handle(), |_| recorder);
     let metrics = Telemetry::new(recorder.recipient(), backlog);
-    let config = stages::journal_config(settings, clock.clone(), metrics.clone());
+    let config = wiring::journal_config(settings, clock.clone(), metrics.clone());
     let opened = Opened::at(&config.path, &config.identity, clock.now()).unwrap();
     let journal = Journal::start(config, opened);
-    let policy = application::policy(settings, clock.clone());
+    let policy = wiring::policy(settings, clock.clone());
     let kill_switch = policy.kill_switch.clone();
     let shared =
         Shared { clock, inflight, breakers, kill_switch, shutdown: CancellationToken::new(), metrics, journal };
-    (stages::start(settings, &shared).stages, policy)
+    (wiring::start(settings, &shared).stages, policy)
 }
 
 /// The same three calls by plain clients: the newest bar, a prediction for a body of the same size, a ping on a new

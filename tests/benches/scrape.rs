@@ -3,7 +3,7 @@
 
 use actix::{Actor, Arbiter, Context, Handler, Supervisor};
 use actix_web::{HttpResponse, dev::Server, http::header::CONTENT_TYPE, web};
-use sentinel::http::{Deps, HttpConfig, serve, serve_routes};
+use sentinel::daemon::http::{Deps, HttpConfig, serve, serve_routes};
 use sentinel_actors::{
     adapters::{breakers::Breakers, halt_file::HaltFile, inflight::Inflight, system_clock::SystemClock},
     domain::{drift::Drift, exposition::Format, health::BuildInfo, instrument::Symbol},

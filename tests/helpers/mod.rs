@@ -2,7 +2,10 @@
 
 use actix_rt::task::JoinHandle;
 use sentinel::{
-    application::{Application, Ended, Plan},
+    daemon::{
+        application::{Application, Plan},
+        ending::Ended,
+    },
     sandbox::{
         PriceBoard,
         baseline::Baseline,

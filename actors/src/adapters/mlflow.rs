@@ -20,7 +20,8 @@ use serde_json::value::RawValue;
 use std::str::FromStr;
 
 /// How the one tabular row of a symbol is nested; `model.tabular`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Tabular {
     /// A flat row of 23 numbers.
     Flat,

@@ -21,6 +21,7 @@ pub mod position;
 pub mod proof;
 pub mod regime;
 pub mod schedule;
+pub mod side;
 pub mod spelling;
 pub mod text;
 pub mod window;

@@ -1,50 +1,13 @@
 //! An order: its identity, its content in the broker's terms, and what can become of it.
 
+pub use crate::domain::side::Side;
+
 use crate::domain::{
-    decision::Action,
     instrument::{Instrument, InstrumentKey, Symbol},
     position::Position,
 };
 use serde::Serialize;
 use uuid::Uuid;
-
-/// Direction of an order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum Side {
-    /// Open a long position.
-    Buy,
-    /// Open a short position.
-    Sell,
-}
-
-impl Side {
-    /// `BUY` or `SELL`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Buy => "BUY",
-            Self::Sell => "SELL",
-        }
-    }
-
-    /// The other direction.
-    #[must_use]
-    pub const fn opposite(self) -> Self {
-        match self {
-            Self::Buy => Self::Sell,
-            Self::Sell => Self::Buy,
-        }
-    }
-
-    /// The side of a decided action; `None` for HOLD.
-    pub const fn from_action(action: Action) -> Option<Self> {
-        match action {
-            Action::Buy => Some(Self::Buy),
-            Action::Sell => Some(Self::Sell),
-            Action::Hold => None,
-        }
-    }
-}
 
 /// The id of the one order there may be per account, symbol, model and bar close: UUIDv5 in the URL namespace
 /// (RFC 9562), so that a restart, a second instance or a replay of the same bar makes the same id.

@@ -1,6 +1,6 @@
 //! Open positions: what the gateway says of them, and what the journal believes where the gateway cannot be believed.
 
-use crate::domain::{instrument::InstrumentKey, order::Side};
+use crate::domain::{instrument::InstrumentKey, side::Side};
 use serde::{Deserialize, Serialize};
 
 /// An open position.

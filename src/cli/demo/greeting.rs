@@ -1,7 +1,10 @@
 //! What the demo says once there is something to see: what runs where, and what to type next.
 
 use super::{Args, THRESHOLD};
-use crate::{http::Protection, sandbox::baseline::Accuracy, settings::Settings};
+use crate::{
+    sandbox::baseline::Accuracy,
+    settings::{Protection, Resolved},
+};
 use sentinel_actors::adapters::journal::Store;
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -27,12 +30,12 @@ pub(super) struct Greeting {
 impl Greeting {
     pub(super) fn new(
         args: &Args,
-        settings: &Settings,
+        settings: &Resolved,
         journal: &Path,
         servers: [SocketAddr; 3],
         accuracy: Accuracy,
     ) -> Self {
-        let has_tls = settings.metrics.protection.as_ref().is_some_and(Protection::has_tls);
+        let has_tls = settings.protection.as_ref().is_some_and(Protection::has_tls);
         Self {
             cycle_seconds: args.cycle_seconds.as_secs_f64(),
             first_bars: super::first_bars(args),

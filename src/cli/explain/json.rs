@@ -1,6 +1,6 @@
 //! A decision as JSON: all the journal has, every feature by name.
 
-use super::words;
+use super::reasons;
 use crate::cli::{journal::time_ms, orders::print};
 use sentinel_actors::{adapters::journal::DecisionRow, domain::features::FEATURE_NAMES};
 use serde_json::{Map, Value, json};
@@ -23,10 +23,10 @@ pub(super) fn decision(row: &DecisionRow) -> Value {
         "features": features,
         "probabilities": row.probabilities.map(|[sell, hold, buy]| json!({"SELL": sell, "HOLD": hold, "BUY": buy})),
         "threshold": row.threshold,
-        "likeliest": words::likeliest(row).map(|(action, _)| action.as_str()),
+        "likeliest": reasons::likeliest(row).map(|(action, _)| action.as_str()),
         "action": row.action,
         "reason": row.suppressed,
-        "rule": row.suppressed.as_deref().and_then(words::rule_named),
+        "rule": row.suppressed.as_deref().and_then(reasons::rule_named),
         "failure": failure,
         "order": row.order.as_ref().map(print::life_as_json),
         "closes": row.closes.iter().map(print::life_as_json).collect::<Vec<_>>(),

@@ -1,6 +1,6 @@
 //! A decision as a paragraph: bar, features, odds, rule, order and reply.
 
-use super::words;
+use super::reasons;
 use crate::cli::{
     journal::{time, time_ms},
     orders::print,
@@ -92,12 +92,12 @@ fn rule(row: &DecisionRow) -> String {
         let detail = row.failure_detail.as_deref().map_or_else(String::new, |detail| format!(": {detail}"));
         return format!("{stage} failed, error {kind}{detail}");
     }
-    let likeliest = words::likeliest(row);
+    let likeliest = reasons::likeliest(row);
     match (row.suppressed.as_deref(), likeliest) {
         (Some(reason), Some((action, odds))) if reason == Suppression::BelowThreshold.as_str() => {
             format!("{reason}: {} at {odds:.3} is not above {}, so it is HOLD", action.as_str(), row.threshold)
         }
-        (Some(reason), _) => match words::rule_named(reason) {
+        (Some(reason), _) => match reasons::rule_named(reason) {
             Some(rule) => format!("{reason}: {rule}"),
             None => reason.to_owned(),
         },

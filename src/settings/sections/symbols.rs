@@ -1,10 +1,13 @@
 //! What is traded: `[[symbols]]`, and what a symbol inherits from `[trading]`.
 
-use super::{Settings, TradingSettings};
-use crate::settings::values::Distance;
-use sentinel_actors::domain::instrument;
-use serde::{Deserialize, Serialize};
-use std::sync::Arc;
+use super::TradingSettings;
+use crate::settings::distance::Distance;
+use sentinel_actors::domain::instrument::{self, Instrument};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{self, SeqAccess, Visitor, value::MapAccessDeserializer},
+};
+use std::fmt;
 
 const FOREX: &str = "FOREX";
 
@@ -81,17 +84,59 @@ impl Symbol {
         is_code.then(|| pair[pair.len() - 3..].to_ascii_uppercase())
     }
 
-    /// With everything written out that was derived or inherited.
-    fn resolved(&self, trading: &TradingSettings) -> Self {
-        Self {
+    fn written_out(&self, trading: &TradingSettings) -> WrittenOut {
+        WrittenOut {
             name: self.name.clone(),
-            ticker: Some(self.ticker()),
-            gateway_name: Some(self.gateway_name()),
-            threshold: self.threshold.or(Some(trading.threshold)),
-            volume: self.volume.or(Some(trading.volume)),
-            digits: self.digits.or(Some(trading.digits)),
+            ticker: self.ticker(),
+            gateway_name: self.gateway_name(),
+            threshold: self.threshold.unwrap_or(trading.threshold),
+            volume: self.volume.unwrap_or(trading.volume),
+            digits: self.digits.unwrap_or(trading.digits),
             stop_loss: self.stop_loss.or(trading.stop_loss),
             take_profit: self.take_profit.or(trading.take_profit),
+        }
+    }
+}
+
+/// A symbol with everything written out that was derived or inherited: what `check` prints and what is traded are made of it.
+#[derive(Debug, Clone)]
+pub(in crate::settings) struct WrittenOut {
+    name: String,
+    ticker: String,
+    gateway_name: String,
+    threshold: f64,
+    volume: f64,
+    digits: u32,
+    stop_loss: Option<Distance>,
+    take_profit: Option<Distance>,
+}
+
+impl From<WrittenOut> for Symbol {
+    fn from(it: WrittenOut) -> Self {
+        Self {
+            name: it.name,
+            ticker: Some(it.ticker),
+            gateway_name: Some(it.gateway_name),
+            threshold: Some(it.threshold),
+            volume: Some(it.volume),
+            digits: Some(it.digits),
+            stop_loss: it.stop_loss,
+            take_profit: it.take_profit,
+        }
+    }
+}
+
+impl From<WrittenOut> for Instrument {
+    fn from(it: WrittenOut) -> Self {
+        Self {
+            symbol: instrument::Symbol::new(&it.name),
+            ticker: it.ticker,
+            gateway_name: it.gateway_name,
+            threshold: it.threshold,
+            volume: it.volume,
+            digits: it.digits,
+            stop_loss: it.stop_loss.and_then(Distance::price),
+            take_profit: it.take_profit.and_then(Distance::price),
         }
     }
 }
@@ -109,30 +154,64 @@ pub fn exchange(name: &str) -> Option<(&str, &str)> {
 
 impl Symbols {
     /// Whether all of them are of the forex market, which has one week for all.
-    pub fn are_forex(&self) -> bool {
+    fn are_forex(&self) -> bool {
         self.0.iter().all(|symbol| symbol.ticker().ends_with(".FOREX"))
     }
 
+    /// The calendar that `auto` is for these symbols: the forex week if every ticker is of that market, else no hours at all, for Sentinel does not know those of exchanges.
+    pub fn auto_calendar(&self) -> &'static str {
+        if self.are_forex() { "fx" } else { "always" }
+    }
+
     /// Every symbol with everything written out.
-    pub fn resolved(&self, trading: &TradingSettings) -> Self {
-        Self(self.0.iter().map(|symbol| symbol.resolved(trading)).collect())
+    pub(in crate::settings) fn written_out(&self, trading: &TradingSettings) -> Vec<WrittenOut> {
+        self.0.iter().map(|symbol| symbol.written_out(trading)).collect()
     }
 }
 
-impl Settings {
-    /// The symbols as the stages know them, in the order of configuration.
-    pub fn instruments(&self) -> Arc<[instrument::Instrument]> {
-        let trading = &self.trading;
-        let instrument = |symbol: &Symbol| instrument::Instrument {
-            symbol: instrument::Symbol::new(&symbol.name),
-            ticker: symbol.ticker(),
-            gateway_name: symbol.gateway_name(),
-            threshold: symbol.threshold.unwrap_or(trading.threshold),
-            volume: symbol.volume.unwrap_or(trading.volume),
-            digits: symbol.digits.unwrap_or(trading.digits),
-            stop_loss: symbol.stop_loss.or(trading.stop_loss).and_then(Distance::price),
-            take_profit: symbol.take_profit.or(trading.take_profit).and_then(Distance::price),
-        };
-        self.symbols.0.iter().map(instrument).collect()
+/// `EURUSD` or `{ name = "EURUSD", ... }`.
+struct NameOrTable(Symbol);
+
+impl<'de> Deserialize<'de> for NameOrTable {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct NameOrTableVisitor;
+        impl<'de> Visitor<'de> for NameOrTableVisitor {
+            type Value = NameOrTable;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a symbol's name or its table")
+            }
+
+            fn visit_str<E: de::Error>(self, name: &str) -> Result<NameOrTable, E> {
+                Ok(NameOrTable(Symbol::named(name)))
+            }
+
+            fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<NameOrTable, A::Error> {
+                Symbol::deserialize(MapAccessDeserializer::new(map)).map(NameOrTable)
+            }
+        }
+        deserializer.deserialize_any(NameOrTableVisitor)
+    }
+}
+
+impl<'de> Deserialize<'de> for Symbols {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct SymbolsVisitor;
+        impl<'de> Visitor<'de> for SymbolsVisitor {
+            type Value = Symbols;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of symbols")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Symbols, A::Error> {
+                let mut symbols = Vec::new();
+                while let Some(NameOrTable(symbol)) = seq.next_element()? {
+                    symbols.push(symbol);
+                }
+                Ok(Symbols(symbols))
+            }
+        }
+        deserializer.deserialize_any(SymbolsVisitor)
     }
 }

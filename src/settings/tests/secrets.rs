@@ -15,7 +15,7 @@ fn all_keys() -> Vec<String> {
         }
         let key = line.trim_start_matches("# ").split_once(" = ").map(|(key, _)| key);
         let key = key.filter(|key| key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'));
-        keys.extend(key.map(|key| format!("{section}.{key}")).filter(|key| layers::is_setting(key)));
+        keys.extend(key.map(|key| format!("{section}.{key}")).filter(|key| base::is_setting(key)));
     }
     keys
 }
@@ -29,7 +29,7 @@ fn no_error_shows_what_a_variable_holds_and_each_names_it() {
     let keys = all_keys();
     assert!(keys.len() > 60 && keys.iter().any(|key| key == "data.api_token_file"), "{keys:?}");
     let mut variables: Vec<_> = keys.iter().map(|key| variable(key)).collect();
-    variables.extend(layers::OLD_NAMES.map(|(name, _)| name.to_owned()));
+    variables.extend(variables::OLD_NAMES.map(|(name, _)| name.to_owned()));
     variables.extend(
         ["SENTINEL__SYMBOLS", "SENTINEL__SYMBOLS__X", "SENTINEL__NOWHERE__X", "SENTINEL__LOG__X"].map(String::from),
     );

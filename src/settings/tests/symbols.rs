@@ -7,7 +7,7 @@ fn named_symbols_keep_their_tables() {
     let tables = "[[symbols]]\nname = \"EURUSD\"\n[[symbols]]\nname = \"GBPUSD\"\ngateway_name = \"GBPUSDm\"\n";
     let (_file, mut sources) = with_file(tables, &[("SENTINEL__SYMBOLS", "GBPUSD, USDJPY")]);
     let names = |sources: &Sources| -> Vec<String> {
-        Settings::load(sources).unwrap().instruments().iter().map(|i| i.gateway_name.clone()).collect()
+        Settings::load(sources).unwrap().instruments.iter().map(|i| i.gateway_name.clone()).collect()
     };
     assert_eq!(names(&sources), ["GBPUSDm", "USDJPY"]);
     sources.symbols = Some(vec!["EURUSD".into()]);
@@ -33,8 +33,8 @@ fn with_symbols(names: &str) -> Sources {
 fn a_name_that_has_an_exchange_keeps_it() {
     let derived = |name: &str| {
         let settings = Settings::load(&with_symbols(name)).unwrap();
-        let instrument = settings.instruments()[0].clone();
-        let printed = settings.to_toml().unwrap();
+        let instrument = settings.instruments[0].clone();
+        let printed = settings.toml;
         let line = format!("ticker = \"{}\"\ngateway_name = \"{}\"", instrument.ticker, instrument.gateway_name);
         assert!(printed.contains(&line), "what `check` prints is what is traded: {printed}");
         (instrument.ticker, instrument.gateway_name)
@@ -70,8 +70,8 @@ fn two_names_of_one_instrument_are_refused() {
 fn the_calendar_follows_the_symbols_unless_it_is_said() {
     let calendar = |names: &str, said: &str| {
         let market = Settings::load(&sources(&[("SENTINEL__SYMBOLS", names), ("SENTINEL__MARKET__CALENDAR", said)]));
-        let market = market.unwrap().market;
-        (market.calendar.clone(), market.hours.is_open(1_795_867_200))
+        let market = market.unwrap();
+        (market.calendar_name.clone(), market.calendar.is_open(1_795_867_200))
     };
     // 2026-11-28 12:00 UTC, a Saturday.
     assert_eq!(calendar("EURUSD", ""), ("fx".into(), false), "the default");
@@ -80,7 +80,7 @@ fn the_calendar_follows_the_symbols_unless_it_is_said() {
     assert_eq!(calendar("AAPL.US", ""), ("always".into(), true));
     assert_eq!(calendar("EURUSD", "always"), ("always".into(), true));
     assert_eq!(calendar("AAPL.US", "fx"), ("fx".into(), false));
-    let printed = Settings::load(&sources(&[])).unwrap().to_toml().unwrap();
+    let printed = Settings::load(&sources(&[])).unwrap().toml;
     assert!(printed.contains("calendar = \"fx\""), "the effective one: {printed}");
 }
 
@@ -123,7 +123,7 @@ fn a_brokers_name_is_taken_as_it_is() {
         ]);
         let text = toml::Table::from_iter([("symbols".to_owned(), vec![table].into())]).to_string();
         let (_file, sources) = with_file(&text, &[]);
-        Settings::load(&sources).map(|settings| settings.instruments()[0].gateway_name.clone())
+        Settings::load(&sources).map(|settings| settings.instruments[0].gateway_name.clone())
     };
     let long = "\u{a3}".repeat(64);
     let good = [

@@ -5,16 +5,16 @@ use super::{
         Distance, Settings,
         address::is_loopback,
         curve,
-        sections::{ClockSource, GatewaySettings, PlaintextSetting},
+        sections::{GatewaySettings, PlaintextSetting},
     },
     Found, SAY_THE_DIALECT,
 };
-use sentinel_actors::{adapters::gateway::DialectKind, domain::position::Opposite};
+use sentinel_actors::{adapters::gateway::DialectKind, domain::position::Opposite, fetcher::MarketClock};
 
 const ORDER_SEND_VOLUME_MIN: f64 = 0.01;
 
 /// What live mode asks for on top; every missing piece is named with its flag.
-pub(super) fn live(settings: &Settings, found: &mut Found) {
+pub(in crate::settings) fn live(settings: &Settings, found: &mut Found) {
     let gateway = &settings.gateway;
     let dialect = gateway.dialect;
     found.unless(dialect.is_some(), "gateway.dialect", format!("live mode needs it: {SAY_THE_DIALECT}"));
@@ -67,7 +67,7 @@ pub(super) fn live(settings: &Settings, found: &mut Found) {
     );
     let unless_loopback = "is refused in live mode unless the gateway is on loopback";
     found.unless(
-        is_loopback || settings.schedule.clock == ClockSource::System,
+        is_loopback || settings.schedule.clock == MarketClock::System,
         "schedule.clock",
         format!("bars {unless_loopback}"),
     );

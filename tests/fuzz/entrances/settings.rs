@@ -1,8 +1,7 @@
 //! Settings: a text of up to six parts, separated by lines of `---`: the settings file, the environment and the flags
 //! (a `NAME=value` on each line), a calendar file, a holidays file and a confidence reference.
 
-use sentinel::settings::{Distance, Purpose, Settings, Sources};
-use sentinel_actors::domain::schedule::Schedule;
+use sentinel::settings::{Daemon, Distance, Purpose, Resolved, Settings, SettingsError, Sources, VerifyGateway};
 use std::{collections::HashSet, fs, path::PathBuf, time::Duration};
 
 /// No message and no dump may show it.
@@ -69,56 +68,57 @@ pub fn enter(bytes: &[u8]) -> bool {
     sources.flags.push(("model.confidence_reference", written("confidences.json", reference).display().to_string()));
 
     let secret_is_ours = !text.contains(TOKEN);
-    for purpose in [Purpose::VerifyGateway, Purpose::Daemon] {
-        match Settings::load_for(purpose, &sources) {
-            Ok(settings) => {
-                in_range(&settings);
-                let effective = settings.to_toml().expect("every value has a TOML form");
-                assert!(!secret_is_ours || !effective.contains(TOKEN), "{effective}");
-                if purpose == Purpose::Daemon {
-                    // Asking the gateway something harmless takes no account.
-                    let gateway = &settings.gateway;
-                    assert!(!settings.trading.live || gateway.dialect.is_some() && gateway.account.is_some());
-                    reloads(&sources, &effective);
-                    return true;
-                }
-            }
-            Err(error) => {
-                let message = error.to_string();
-                assert!(!error.0.is_empty() && !message.is_empty());
-                assert!(!secret_is_ours || !message.contains(TOKEN), "{message}");
-            }
+    // Asking the gateway something harmless takes no account.
+    checked(Settings::load_for::<VerifyGateway>(&sources), secret_is_ours);
+    let Some(settings) = checked(Settings::load_for::<Daemon>(&sources), secret_is_ours) else { return false };
+    assert_eq!(settings.trading.live, settings.purpose.gateway.is_live());
+    reloads(&sources, &settings.toml);
+    true
+}
+
+/// What was loaded, in range; and what was refused, with a reason. Neither shows the secret.
+fn checked<P: Purpose>(loaded: Result<Resolved<P>, SettingsError>, secret_is_ours: bool) -> Option<Resolved<P>> {
+    match loaded {
+        Ok(settings) => {
+            in_range(&settings);
+            assert!(!secret_is_ours || !settings.toml.contains(TOKEN), "{}", settings.toml);
+            Some(settings)
+        }
+        Err(error) => {
+            let message = error.to_string();
+            assert!(!error.0.is_empty() && !message.is_empty());
+            assert!(!secret_is_ours || !message.contains(TOKEN), "{message}");
+            None
         }
     }
-    false
 }
 
 /// What every part of the daemon takes for granted.
-fn in_range(settings: &Settings) {
-    let Settings { data, model, gateway, metrics, journal, guards, .. } = settings;
-    assert!((120..=5_000).contains(&data.lookback_bars) && settings.max_bar_age_s() > 0);
+fn in_range<P>(settings: &Resolved<P>) {
+    let Resolved { data, model, gateway, metrics, journal, guards, .. } = settings;
+    assert!((120..=5_000).contains(&data.lookback_bars) && settings.max_bar_age_s > 0);
     for deadline in [data.deadline_ms, model.deadline_ms, gateway.deadline_ms, metrics.header_deadline_ms] {
         assert!((10..=3_600_000).contains(&deadline));
     }
-    assert!(model.port > 0 && gateway.port > 0 && journal.keep_days > 0 && gateway.comment.len() <= 31);
+    assert!(model.port > 0 && gateway.port > 0 && journal.keep > Duration::ZERO && gateway.comment.len() <= 31);
     assert!((0.0..=100.0).contains(&guards.volume_max) && (0.0..=100.0).contains(&guards.loss_pct_per_day_max));
     assert!(guards.cooldown_s <= 86_400);
-    let instruments = settings.instruments();
+    let instruments = &settings.instruments;
     let names: HashSet<&str> = instruments.iter().map(|instrument| instrument.symbol.as_str()).collect();
     assert!(!names.is_empty() && names.len() == instruments.len());
-    for instrument in &*instruments {
+    for instrument in &**instruments {
         assert!((0.0..1.0).contains(&instrument.threshold) && (0.001..=100.0).contains(&instrument.volume));
         assert!(instrument.digits <= 10);
         let distances = [instrument.stop_loss, instrument.take_profit].into_iter().flatten();
         assert!(distances.into_iter().all(|distance| distance.is_finite() && distance > 0.0));
     }
     let now = Duration::from_secs(1_500_000_000);
-    let schedule: Schedule = settings.schedule.cron.parse().expect("a schedule that was checked");
+    let schedule = &settings.schedule;
     assert!(schedule.next_after(now).is_none_or(|due| due > now) && schedule.period(now) > Duration::ZERO);
     for time in [i64::MIN, 0, 1_500_000_000, i64::MAX] {
-        let _ = settings.market.hours.is_open(time);
+        let _ = settings.calendar.is_open(time);
     }
-    let _ = settings.market.hours.expects_bar(1_500_000_000, 1_500_360_000, 3_600);
+    let _ = settings.calendar.expects_bar(1_500_000_000, 1_500_360_000, 3_600);
     let _ = settings.trading.stop_loss.and_then(Distance::price);
 }
 
@@ -131,12 +131,10 @@ fn reloads(sources: &Sources, effective: &str) {
         effective.contains("\nurl = \"<redacted>\"").then(|| ("SENTINEL__DEADMAN__URL".into(), "https://host/".into()));
     let environment = environment.map(|(k, v)| (k.clone(), v.clone())).chain(url).collect();
     let again = Sources { environment, ..again };
-    let again = Settings::load_for(
-        Purpose::VerifyGateway,
-        &Sources { flags: vec![("gateway.dialect", "v43".into())], ..again },
-    );
+    let again =
+        Settings::load_for::<VerifyGateway>(&Sources { flags: vec![("gateway.dialect", "v43".into())], ..again });
     let again = again.unwrap_or_else(|error| panic!("{error}\n{effective}"));
-    let [was, is] = [effective, &again.to_toml().expect("every value has a TOML form")].map(without_dialect);
+    let [was, is] = [effective, &again.toml].map(without_dialect);
     assert_eq!(was, is);
 }
 

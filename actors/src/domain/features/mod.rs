@@ -9,6 +9,7 @@ mod tests;
 
 use crate::domain::bar::Bar;
 use rolling::{Column, Ema, HISTORY, Series, lagged, mean, standard_deviation, sum, zip};
+use serde::{Deserialize, Serialize};
 
 /// Features per bar.
 pub const FEATURE_COUNT: usize = 23;
@@ -80,8 +81,9 @@ impl std::ops::AddAssign for InvalidValues {
     }
 }
 
-/// What the columns `hour` and `day_of_week` hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What the columns `hour` and `day_of_week` hold; `features.hour_and_weekday`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum TimeColumns {
     /// The bar's own hour 0..=23 and weekday, Monday 0 to Sunday 6, in UTC.
     Utc,

@@ -1,0 +1,295 @@
+//! Everything behind the metrics port: /metrics, /health, /livez, /readyz, /startupz. It runs on threads of its own,
+//! asks the actors with a deadline, and holds nothing that a cycle waits for. A web-config file puts TLS and a password
+//! before it.
+
+mod accept;
+mod one_request;
+mod parts;
+mod password;
+mod places;
+mod queue;
+mod server;
+mod shared_question;
+#[cfg(test)]
+mod tests;
+mod tls;
+
+use crate::settings::Protection;
+use actix::Recipient;
+use actix_web::{
+    App, Error, HttpRequest, HttpResponse,
+    body::MessageBody,
+    dev::{Server, ServiceRequest, ServiceResponse},
+    http::{
+        StatusCode,
+        header::{ACCEPT, ACCEPT_ENCODING, ALLOW, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue, VARY},
+    },
+    middleware::from_fn,
+    web,
+};
+use parts::Parts;
+use password::PasswordGate;
+use sentinel_actors::{
+    adapters::gzip::gzip,
+    domain::{
+        exposition::Format,
+        health::{Health, Status},
+    },
+    messages::{Exposition, GetHealth, GetMetrics, Ping},
+    metrics::Snapshot,
+};
+use shared_question::SharedQuestion;
+use std::{io, net::SocketAddr, time::Duration};
+use tracing::{Span, debug, debug_span};
+use tracing_actix_web::{RootSpanBuilder, TracingLogger};
+
+const PLAIN: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+const GZIPPED: (HeaderName, HeaderValue) = (CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+/// How long a graceful stop waits for connections, in seconds.
+const STOP_DEADLINE_S: u64 = 1;
+
+/// How the port is served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpConfig {
+    /// Address or host name to bind, `0.0.0.0`.
+    pub host: String,
+    /// Port to bind; 0 takes a free one.
+    pub port: u16,
+    /// Connections served at a time; for one more the oldest is closed.
+    pub connections_max: usize,
+    /// A request's head has to be complete by then; zero waits for ever.
+    pub header_deadline: Duration,
+    /// A connection is over by then, from accepting it to the last byte of its answer, whoever it waits for.
+    pub connection_deadline: Duration,
+    /// Longest wait for an actor's answer.
+    pub ask_deadline: Duration,
+    /// TLS and passwords; `None` is plain HTTP for everyone.
+    pub protection: Option<Protection>,
+}
+
+/// Whom HTTP asks.
+#[derive(Clone)]
+pub struct Deps {
+    /// MetricsActor.
+    pub metrics: Recipient<GetMetrics>,
+    /// MetricsActor.
+    pub health: Recipient<GetHealth>,
+    /// Scheduler, whose answer is the daemon's liveness.
+    pub scheduler: Recipient<Ping>,
+    /// The newest text, served when the MetricsActor is late.
+    pub snapshot: Snapshot,
+}
+
+/// Binds the port and makes the server, which serves on a thread of its own once it is awaited or spawned. It handles
+/// no signals: stop it with `handle().stop(false)`. A graceful stop would wait a whole second for a client that has
+/// connected and says nothing, and no answer is worth that.
+///
+/// # Errors
+/// When the address cannot be bound; nothing else is touched then, and it may be tried again.
+pub fn serve(config: &HttpConfig, deps: Deps) -> io::Result<(Server, SocketAddr)> {
+    let ask_deadline = config.ask_deadline;
+    serve_routes(config, move |app| {
+        app.app_data(web::Data::new(Worker::new(deps.clone(), ask_deadline)));
+        routes(app);
+    })
+}
+
+/// [`serve`] with other routes: the bench puts static bytes behind the same server to have a measure.
+///
+/// # Errors
+/// As [`serve`].
+pub fn serve_routes(
+    config: &HttpConfig,
+    routes: impl Fn(&mut web::ServiceConfig) + Clone + Send + 'static,
+) -> io::Result<(Server, SocketAddr)> {
+    let gate = config.protection.as_ref().and_then(PasswordGate::of).map(web::Data::new);
+    let app = move || {
+        let gate = |app: &mut web::ServiceConfig| _ = gate.clone().map(|gate| app.app_data(gate));
+        App::new()
+            .wrap(from_fn(password::ask))
+            .wrap(TracingLogger::<DebugSpan>::new())
+            .configure(gate)
+            .configure(&routes)
+    };
+    let tls = match &config.protection {
+        Some(protection) => tls::server_config(protection).map_err(io::Error::other)?,
+        None => None,
+    };
+    let bound = server::serve(config, tls, app)?;
+    if let Some(protection) = &config.protection {
+        keep_fresh(protection.clone());
+    }
+    Ok(bound)
+}
+
+/// How often the files are looked at.
+const RENEW_PERIOD: Duration = Duration::from_secs(1);
+
+/// Looks at the files every second for as long as this thread's `System` runs.
+fn keep_fresh(protection: Protection) {
+    actix_rt::spawn(async move {
+        loop {
+            actix_rt::time::sleep(RENEW_PERIOD).await;
+            let protection = protection.clone();
+            // A disk may be slow, and cycles run on this thread.
+            let _ = web::block(move || protection.renew()).await;
+        }
+    });
+}
+
+/// What a worker thread keeps: one question per kind under way, whatever the number of requests.
+struct Worker {
+    /// By [`Format`], as it is and compressed.
+    metrics: [[SharedQuestion<GetMetrics>; 2]; 2],
+    health: SharedQuestion<GetHealth>,
+    scheduler: SharedQuestion<Ping>,
+    snapshot: Snapshot,
+}
+
+impl Worker {
+    fn new(deps: Deps, deadline: Duration) -> Self {
+        Self {
+            metrics: [Format::Text, Format::OpenMetrics].map(|format| {
+                [false, true].map(|is_gzipped| {
+                    SharedQuestion::new(deps.metrics.clone(), GetMetrics { format, is_gzipped }, deadline)
+                })
+            }),
+            health: SharedQuestion::new(deps.health, GetHealth, deadline),
+            scheduler: SharedQuestion::new(deps.scheduler, Ping, deadline),
+            snapshot: deps.snapshot,
+        }
+    }
+}
+
+fn routes(config: &mut web::ServiceConfig) {
+    macro_rules! get_and_head {
+        ($($path:literal => $handler:ident,)+) => {
+            config$(.service(
+                web::resource($path)
+                    .route(web::get().to($handler))
+                    .route(web::head().to($handler))
+                    .default_service(web::to(method_not_allowed)),
+            ))+
+        };
+    }
+    get_and_head! {
+        "/metrics" => metrics,
+        "/health" => health,
+        "/livez" => livez,
+        "/readyz" => readyz,
+        "/startupz" => startupz,
+    }
+    .default_service(web::to(not_found));
+}
+
+/// 200 in every state, because it matters most when the daemon is unwell; 503 only before the first text.
+async fn metrics(request: HttpRequest, worker: web::Data<Worker>) -> HttpResponse {
+    let format = accept::format(&all(&request, ACCEPT));
+    let takes_gzip = takes_gzip(&request);
+    let question = &worker.metrics[format as usize][usize::from(takes_gzip)];
+    match question.answer().await.or_else(|| worker.snapshot.get()) {
+        Some(Exposition { format, text, gzip }) => {
+            let mut response = HttpResponse::Ok();
+            response
+                .insert_header((CONTENT_TYPE, HeaderValue::from_static(format.content_type())))
+                .insert_header((VARY, HeaderValue::from_static("Accept, Accept-Encoding")));
+            match gzip.filter(|_| takes_gzip) {
+                Some(gzip) => response.insert_header(GZIPPED).body(Parts::of(gzip)),
+                None => response.body(Parts::of(text)),
+            }
+        }
+        None => plain(StatusCode::SERVICE_UNAVAILABLE, "there is no text yet".into()),
+    }
+}
+
+/// All lines of this header as the one list that they are.
+fn all(request: &HttpRequest, header: HeaderName) -> String {
+    request.headers().get_all(header).filter_map(|value| value.to_str().ok()).collect::<Vec<_>>().join(",")
+}
+
+fn takes_gzip(request: &HttpRequest) -> bool {
+    accept::takes_gzip(&all(request, ACCEPT_ENCODING))
+}
+
+/// Compressed here and for each request, like the verdict itself: its ages are of this moment, and it is 2 kB.
+async fn health(request: HttpRequest, worker: web::Data<Worker>) -> HttpResponse {
+    let body = worker.health.answer().await.and_then(|health| Some((health.status, serde_json::to_vec(&health).ok()?)));
+    let (status, body) = body.unwrap_or_else(|| {
+        let detail = "the MetricsActor did not answer in time";
+        let check = serde_json::json!({ "name": "metrics", "status": Status::Fail, "detail": detail });
+        let health = serde_json::json!({ "status": Status::Fail, "ready": false, "checks": [check] });
+        (Status::Fail, health.to_string().into_bytes())
+    });
+    let code = if status == Status::Fail { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
+    let mut response = HttpResponse::build(code);
+    response.insert_header((CONTENT_TYPE, JSON)).insert_header((VARY, HeaderValue::from_static("Accept-Encoding")));
+    match takes_gzip(&request).then(|| gzip(&body)).flatten() {
+        Some(gzip) => response.insert_header(GZIPPED).body(Parts::of(gzip)),
+        None => response.body(Parts::of(body)),
+    }
+}
+
+/// Asks the Scheduler only: restarting this daemon mends neither EODHD nor HUB nor GTW.
+async fn livez(worker: web::Data<Worker>) -> HttpResponse {
+    match worker.scheduler.answer().await {
+        Some(()) => plain(StatusCode::OK, "live".into()),
+        None => plain(StatusCode::SERVICE_UNAVAILABLE, "the Scheduler did not answer in time".into()),
+    }
+}
+
+async fn readyz(request: HttpRequest, worker: web::Data<Worker>) -> HttpResponse {
+    probe(&request, &worker, "ready", |health| (health.ready, health.not_ready_because)).await
+}
+
+async fn startupz(request: HttpRequest, worker: web::Data<Worker>) -> HttpResponse {
+    probe(&request, &worker, "started", |health| (health.started, health.not_started_because)).await
+}
+
+/// Reasons name addresses: where /health asks for a password, this says the verdict only.
+async fn probe(
+    request: &HttpRequest,
+    worker: &Worker,
+    good: &str,
+    verdict: fn(Health) -> (bool, Option<String>),
+) -> HttpResponse {
+    let reason = match worker.health.answer().await.map(verdict) {
+        Some((true, _)) => return plain(StatusCode::OK, good.into()),
+        Some((false, reason)) => reason.unwrap_or_default(),
+        None => "the MetricsActor did not answer in time".into(),
+    };
+    let is_open = request.app_data::<web::Data<PasswordGate>>().is_none();
+    plain(StatusCode::SERVICE_UNAVAILABLE, if is_open { reason } else { format!("not {good}") })
+}
+
+async fn method_not_allowed() -> HttpResponse {
+    let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are allowed".into());
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+    response
+}
+
+async fn not_found() -> HttpResponse {
+    plain(StatusCode::NOT_FOUND, "not here; try /metrics, /health, /livez, /readyz or /startupz".into())
+}
+
+/// A short reason as one line of text.
+fn plain(code: StatusCode, mut reason: String) -> HttpResponse {
+    reason.push('\n');
+    HttpResponse::build(code).insert_header((CONTENT_TYPE, PLAIN)).body(reason)
+}
+
+/// A span per request at debug: at info, logging costs a third of the requests.
+struct DebugSpan;
+
+impl RootSpanBuilder for DebugSpan {
+    fn on_request_start(request: &ServiceRequest) -> Span {
+        // As a string value the path is quoted and escaped, so it stays on its line.
+        let path = request.path();
+        debug_span!("http", method = %request.method(), path, peer = request.peer_addr().map(tracing::field::display))
+    }
+
+    fn on_request_end<B: MessageBody>(span: Span, outcome: &Result<ServiceResponse<B>, Error>) {
+        let status = outcome.as_ref().map_or(500, |response| response.status().as_u16());
+        debug!(parent: &span, status, "request answered");
+    }
+}

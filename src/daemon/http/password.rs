@@ -1,0 +1,168 @@
+//! The password of every path but the probes. A check is slow on purpose, so checks run one at a time beside the
+//! server, few wait, fewer of one address, and what was right once is remembered.
+
+use super::{plain, queue::Queue};
+use crate::settings::{
+    Protection,
+    protection::{Users, cost},
+};
+use actix_web::{
+    Error, HttpResponse,
+    body::{EitherBody, MessageBody},
+    dev::{ServiceRequest, ServiceResponse},
+    http::{
+        StatusCode,
+        header::{AUTHORIZATION, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE},
+    },
+    middleware::Next,
+    web,
+};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use sha2::{Digest, Sha256};
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+/// An orchestrator's probe has no password, and the answers say nothing secret.
+const OPEN: [&str; 3] = ["/livez", "/readyz", "/startupz"];
+
+/// Lets in who knows a password.
+pub(super) struct PasswordGate {
+    protection: Protection,
+    /// Per user, the digest of the password that was right.
+    known: Mutex<HashMap<String, [u8; 32]>>,
+    /// Of this process only, so that a digest is worth nothing elsewhere.
+    salt: [u8; 32],
+    queue: Arc<Queue>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Refusal {
+    Unknown,
+    Busy,
+}
+
+impl PasswordGate {
+    /// The gate of this protection, or `None` if it has no users.
+    pub fn of(protection: &Protection) -> Option<Self> {
+        let mut salt = [0; 32];
+        salt[..16].copy_from_slice(uuid::Uuid::new_v4().as_bytes());
+        salt[16..].copy_from_slice(uuid::Uuid::new_v4().as_bytes());
+        (protection.users() > 0).then(|| Self {
+            protection: protection.clone(),
+            known: Mutex::default(),
+            salt,
+            queue: Queue::new(),
+        })
+    }
+
+    async fn admit(&self, peer: Option<IpAddr>, authorization: Option<&HeaderValue>) -> Result<(), Refusal> {
+        let (name, password) = authorization.and_then(credentials).ok_or(Refusal::Unknown)?;
+        if password.is_empty() {
+            return Err(Refusal::Unknown);
+        }
+        let users = self.protection.state().users.clone();
+        let hash = users.0.get(&name);
+        if let Some(hash) = hash {
+            let digest = self.digest(&name, hash, &password);
+            if self.known().get(&name) == Some(&digest) {
+                return Ok(());
+            }
+        }
+        // Somebody else's hash for a name that is nobody's: the answer takes as long and tells nothing.
+        let dearest = users.0.values().max_by_key(|hash| cost(hash)).cloned().ok_or(Refusal::Unknown)?;
+        let checked = hash.unwrap_or(&dearest).clone();
+        let turn = self.queue.place(peer).ok_or(Refusal::Busy)?.turn().await.ok_or(Refusal::Busy)?;
+        let right = web::block(move || {
+            let right = bcrypt::verify(&password, &checked).unwrap_or(false);
+            if !right {
+                make_up(&password, &checked, cost(&dearest));
+            }
+            // Held until here although the client may have gone away: one check at a time.
+            drop(turn);
+            right.then_some(password)
+        });
+        match (right.await, hash) {
+            (Ok(Some(password)), Some(hash)) => {
+                self.remember(&name, self.digest(&name, hash, &password), &users);
+                Ok(())
+            }
+            _ => Err(Refusal::Unknown),
+        }
+    }
+
+    /// One digest per user that there still is.
+    fn remember(&self, name: &str, digest: [u8; 32], users: &Users) {
+        let mut known = self.known();
+        known.retain(|name, _| users.0.contains_key(name));
+        known.insert(name.to_owned(), digest);
+    }
+
+    /// The hash is part of it: a new one in the file makes the old password unknown.
+    fn digest(&self, name: &str, hash: &str, password: &[u8]) -> [u8; 32] {
+        let mut digest = Sha256::new();
+        digest.update(self.salt);
+        for part in [name.as_bytes(), hash.as_bytes(), password] {
+            digest.update((part.len() as u64).to_le_bytes());
+            digest.update(part);
+        }
+        digest.finalize().into()
+    }
+
+    fn known(&self) -> std::sync::MutexGuard<'_, HashMap<String, [u8; 32]>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Makes a wrong password of a cheap hash take as long as one of the dearest, to the round: otherwise the time would say
+/// whose name there is.
+fn make_up(password: &[u8], checked: &str, dearest: u32) {
+    for cost in cost(checked)..dearest {
+        // A hash is `$2y$`, two digits of cost, and the rest.
+        let at_cost = checked.get(..4).zip(checked.get(6..)).map(|(kind, rest)| format!("{kind}{cost:02}{rest}"));
+        let _ = std::hint::black_box(at_cost.map(|hash| bcrypt::verify(password, &hash)));
+    }
+}
+
+/// `Basic` and base64 of `name:password`.
+fn credentials(header: &HeaderValue) -> Option<(String, Vec<u8>)> {
+    let (scheme, encoded) = header.to_str().ok()?.split_once(' ')?;
+    let mut name = BASE64_STANDARD.decode(encoded.trim()).ok()?;
+    let colon = name.iter().position(|byte| *byte == b':')?;
+    let password = name.split_off(colon + 1);
+    name.truncate(colon);
+    scheme.eq_ignore_ascii_case("basic").then_some((String::from_utf8(name).ok()?, password))
+}
+
+/// Middleware: asks the gate, if there is one.
+pub(super) async fn ask<B: MessageBody>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B>>, Error> {
+    let refusal = match request.app_data::<web::Data<PasswordGate>>() {
+        Some(gate) if !OPEN.contains(&request.path()) => {
+            let peer = request.peer_addr().map(|peer| peer.ip());
+            gate.admit(peer, request.headers().get(AUTHORIZATION)).await.err()
+        }
+        _ => None,
+    };
+    match refusal {
+        Some(refusal) => Ok(request.into_response(refused(&refusal)).map_into_right_body()),
+        None => next.call(request).await.map(ServiceResponse::map_into_left_body),
+    }
+}
+
+fn refused(refusal: &Refusal) -> HttpResponse {
+    let (code, text, header, value) = match refusal {
+        Refusal::Unknown => (StatusCode::UNAUTHORIZED, "a password is needed", WWW_AUTHENTICATE, "Basic"),
+        Refusal::Busy => (StatusCode::TOO_MANY_REQUESTS, "too many passwords are being checked", RETRY_AFTER, "1"),
+    };
+    let mut response = plain(code, text.into());
+    response.headers_mut().insert(header, HeaderValue::from_static(value));
+    response
+}
+
+#[cfg(test)]
+mod tests;

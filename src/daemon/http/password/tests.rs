@@ -1,0 +1,152 @@
+//! Who is let in, what a refusal costs, and what a flood of wrong passwords holds up.
+
+use super::{
+    super::queue::{PLACES, PLACES_PER_PEER},
+    *,
+};
+use futures_util::{FutureExt, future::join_all};
+use std::{fs, net::Ipv4Addr, time::Duration};
+
+const HUB: Option<IpAddr> = Some(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)));
+const STRANGER: Option<IpAddr> = Some(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 66)));
+
+/// A gate for `hub`, whose password is `right`; keep the folder as long as the gate.
+fn gate(cost: u32) -> (tempfile::TempDir, PasswordGate) {
+    let folder = tempfile::tempdir().unwrap();
+    let hash = bcrypt::hash("right", cost).unwrap();
+    fs::write(folder.path().join("web.yml"), format!("basic_auth_users: {{hub: {hash}}}")).unwrap();
+    let protection = Protection::load(&folder.path().join("web.yml")).unwrap();
+    let gate = PasswordGate::of(&protection).unwrap();
+    (folder, gate)
+}
+
+fn basic(text: &str) -> HeaderValue {
+    HeaderValue::from_str(&format!("Basic {}", BASE64_STANDARD.encode(text))).unwrap()
+}
+
+#[actix::test]
+async fn the_right_password_is_let_in_and_nothing_else() {
+    let (_folder, gate) = gate(4);
+    assert_eq!(gate.admit(HUB, Some(&basic("hub:right"))).await, Ok(()));
+    assert_eq!(gate.admit(HUB, Some(&basic("hub:right"))).await, Ok(()), "remembered");
+    for text in ["hub:wrong", "hub:", "hub", "nobody:right", ":right", "hub:right ", "HUB:right", ""] {
+        assert_eq!(gate.admit(HUB, Some(&basic(text))).await, Err(Refusal::Unknown), "{text}");
+    }
+    for header in ["Bearer aHViOnJpZ2h0", "Basic", "Basic ", "Basic ###", "aHViOnJpZ2h0", ""] {
+        let header = HeaderValue::from_static(header);
+        assert_eq!(gate.admit(HUB, Some(&header)).await, Err(Refusal::Unknown), "{header:?}");
+    }
+    assert_eq!(gate.admit(HUB, None).await, Err(Refusal::Unknown));
+    assert_eq!(gate.admit(HUB, Some(&HeaderValue::from_static("basic aHViOnJpZ2h0"))).await, Ok(()), "any case");
+}
+
+#[actix::test]
+async fn a_refusal_takes_as_long_whosever_name_was_said() {
+    let (folder, gate) = gate(4);
+    let (cheap, dear) = (bcrypt::hash("right", 4).unwrap(), bcrypt::hash("right", 11).unwrap());
+    let text = format!("basic_auth_users: {{a: {cheap}, hub: {cheap}, z: {dear}}}");
+    fs::write(folder.path().join("web.yml"), text).unwrap();
+    gate.protection.renew();
+    let mut took = Vec::new();
+    for name in ["a", "hub", "nobody", "z"] {
+        // The shortest of three: a busy machine only ever adds.
+        let mut shortest = Duration::MAX;
+        for _ in 0..3 {
+            let begun = std::time::Instant::now();
+            assert_eq!(gate.admit(HUB, Some(&basic(&format!("{name}:wrong")))).await, Err(Refusal::Unknown));
+            shortest = shortest.min(begun.elapsed());
+        }
+        took.push(shortest);
+    }
+    let (least, most) = (took.iter().min().unwrap(), took.iter().max().unwrap());
+    assert!(*most < *least * 2, "{took:?}");
+    assert_eq!(gate.admit(HUB, Some(&basic("a:right"))).await, Ok(()));
+}
+
+#[actix::test]
+async fn the_empty_password_is_nobodys() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("web.yml");
+    let (empty, right) = (bcrypt::hash("", 4).unwrap(), bcrypt::hash("right", 4).unwrap());
+    fs::write(&path, format!("basic_auth_users: {{hub: {empty}, grafana: {right}}}")).unwrap();
+    let faults = Protection::load(&path).err().unwrap().join("; ");
+    assert!(faults.contains("basic_auth_users.hub: is the hash of the empty password"), "{faults}");
+    assert!(!faults.contains("grafana") && !faults.contains(&empty), "{faults}");
+    // A dear one stands before it, so this one is not looked at.
+    let dear = format!("$2y$14${}", &right[7..]);
+    let text = format!("basic_auth_users: {{a: {dear}, b: {dear}, c: {empty}}}");
+    fs::write(&path, text).unwrap();
+    let gate = PasswordGate::of(&Protection::load(&path).unwrap()).unwrap();
+    assert_eq!(gate.admit(HUB, Some(&basic("c:"))).await, Err(Refusal::Unknown));
+}
+
+#[actix::test]
+async fn only_what_was_right_is_remembered_and_not_as_text() {
+    let (_folder, gate) = gate(4);
+    for text in ["hub:wrong", "nobody:right", "hub:right"] {
+        let _ = gate.admit(HUB, Some(&basic(text))).await;
+    }
+    let known = gate.known();
+    assert_eq!(known.keys().collect::<Vec<_>>(), ["hub"]);
+    assert!(!known["hub"].windows(5).any(|bytes| bytes == b"right"));
+}
+
+#[actix::test]
+async fn a_new_hash_makes_the_old_password_wrong() {
+    let (folder, gate) = gate(4);
+    assert_eq!(gate.admit(HUB, Some(&basic("hub:right"))).await, Ok(()));
+    let hash = bcrypt::hash("another", 5).unwrap();
+    fs::write(folder.path().join("web.yml"), format!("basic_auth_users: {{hub: {hash}, grafana: {hash}}}")).unwrap();
+    gate.protection.renew();
+    assert_eq!(gate.admit(HUB, Some(&basic("hub:right"))).await, Err(Refusal::Unknown));
+    assert_eq!(gate.admit(HUB, Some(&basic("hub:another"))).await, Ok(()));
+    assert_eq!(gate.admit(HUB, Some(&basic("grafana:another"))).await, Ok(()));
+}
+
+#[actix::test]
+async fn a_flood_of_wrong_passwords_is_cut_short_and_a_known_one_passes_it() {
+    let (_folder, gate) = gate(10);
+    assert_eq!(gate.admit(HUB, Some(&basic("hub:right"))).await, Ok(()));
+    let (wrong, right) = (basic("hub:wrong"), basic("hub:right"));
+    let flood = join_all((0..100).map(|_| gate.admit(HUB, Some(&wrong))));
+    let scraper = async {
+        actix::clock::sleep(Duration::from_millis(1)).await;
+        let taken = gate.queue.state().0;
+        (gate.admit(HUB, Some(&right)).await, taken, gate.queue.state().0)
+    };
+    let (refused, (admitted, before, after)) = futures_util::future::join(flood, scraper).await;
+    assert_eq!((admitted, before > 0, after > 0), (Ok(()), true, true), "it did not wait for the others");
+    let busy = refused.iter().filter(|refusal| **refusal == Err(Refusal::Busy)).count();
+    assert_eq!((busy, refused.len()), (100 - PLACES_PER_PEER, 100));
+    assert!(refused.iter().all(Result::is_err));
+}
+
+#[actix::test]
+async fn a_flood_from_one_address_does_not_keep_a_password_out_that_is_not_remembered() {
+    let (_folder, gate) = gate(10);
+    let (wrong, right) = (basic("hub:wrong"), basic("hub:right"));
+    let flood = join_all((0..100).map(|_| gate.admit(STRANGER, Some(&wrong))));
+    let scraper = async {
+        actix::clock::sleep(Duration::from_millis(1)).await;
+        (gate.queue.state(), gate.admit(HUB, Some(&right)).await)
+    };
+    let (refused, (before, admitted)) = futures_util::future::join(flood, scraper).await;
+    assert_eq!((before, admitted), ((PLACES_PER_PEER, true), Ok(())));
+    let busy = refused.iter().filter(|refusal| **refusal == Err(Refusal::Busy)).count();
+    assert_eq!(busy, 100 - PLACES_PER_PEER);
+}
+
+#[actix::test]
+async fn a_client_that_goes_away_frees_its_turn_only_when_its_check_is_done() {
+    let (_folder, gate) = gate(12);
+    let wrong = basic("hub:wrong");
+    for _ in 0..2 * PLACES {
+        assert!(gate.admit(HUB, Some(&wrong)).now_or_never().is_none());
+        assert_eq!(gate.queue.state(), (1, true), "one check runs on, and no second beside it");
+    }
+    while gate.queue.state().1 {
+        actix::clock::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(gate.queue.state().0, 0);
+    assert_eq!(gate.admit(HUB, Some(&basic("hub:right"))).await, Ok(()));
+}

@@ -1,0 +1,236 @@
+//! What a supervisor is told: systemd's notify protocol (`sd_notify(3)`), spoken only where `NOTIFY_SOCKET` names a
+//! socket. Anywhere else all of this is silent.
+//!
+//! Written out here because crates for it wait for a reader who is busy, and know no abstract socket.
+
+use actix::Recipient;
+use sentinel_actors::messages::Ping;
+use std::{
+    cell::Cell,
+    ffi::{OsStr, OsString},
+    io,
+    os::{
+        linux::net::SocketAddrExt as _,
+        unix::{
+            ffi::OsStrExt as _,
+            net::{SocketAddr, UnixDatagram},
+        },
+    },
+    process,
+    time::Duration,
+};
+use tokio::time::MissedTickBehavior;
+
+/// How often the watchdog is fed in the time it waits: one lost turn is no reason for a new start.
+const TURNS: u32 = 3;
+
+/// Whoever started the daemon and wants to hear of it, if anyone does.
+#[derive(Debug, Default)]
+pub struct ServiceManager {
+    /// A path, or `@name` in the abstract namespace.
+    socket: Option<OsString>,
+    /// Time without a sign of life after which the supervisor acts; `None` for no watchdog.
+    watchdog: Option<Duration>,
+    /// Whether it could not be told the last time.
+    is_deaf: Cell<bool>,
+}
+
+impl ServiceManager {
+    /// What the environment says: `NOTIFY_SOCKET`, `WATCHDOG_USEC`, `WATCHDOG_PID`.
+    pub fn from_environment() -> Self {
+        let number = |name: &str| std::env::var(name).ok()?.parse::<u64>().ok();
+        let is_for_us = std::env::var_os("WATCHDOG_PID").is_none()
+            || number("WATCHDOG_PID").is_some_and(|pid| pid == u64::from(process::id()));
+        Self {
+            socket: std::env::var_os("NOTIFY_SOCKET").filter(|socket| !socket.is_empty()),
+            watchdog: number("WATCHDOG_USEC").filter(|us| *us > 0 && is_for_us).map(Duration::from_micros),
+            is_deaf: Cell::new(false),
+        }
+    }
+
+    /// Says that the daemon is up once every stage has answered, then feeds the watchdog for as long as the Scheduler
+    /// answers: a daemon whose cycles cannot start any more is killed and started afresh. Ends only where there is
+    /// nothing to feed, or nothing left that could answer.
+    pub async fn attend(&self, stages: Vec<Recipient<Ping>>, scheduler: Recipient<Ping>) {
+        if self.socket.is_none() {
+            return;
+        }
+        for stage in stages {
+            if stage.send(Ping).await.is_err() {
+                // The Application notices as well, and ends the daemon.
+                return;
+            }
+        }
+        self.say("READY=1");
+        if let Some(interval) = self.watchdog {
+            tracing::info!(interval_s = interval.as_secs_f64(), "the supervisor's watchdog is fed");
+            self.feed(&scheduler, interval / TURNS).await;
+        }
+    }
+
+    /// Says that the daemon is on its way down, and how long that may take: a supervisor with less patience would kill
+    /// it while an order is under way.
+    pub fn stopping(&self, longest: Duration) {
+        self.say(&format!("STOPPING=1\nEXTEND_TIMEOUT_USEC={}", longest.as_micros()));
+    }
+
+    async fn feed(&self, scheduler: &Recipient<Ping>, pause: Duration) {
+        let mut turns = tokio::time::interval(pause);
+        turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut is_silent = false;
+        loop {
+            turns.tick().await;
+            let answered = matches!(tokio::time::timeout(pause, scheduler.send(Ping)).await, Ok(Ok(())));
+            if answered {
+                self.say("WATCHDOG=1");
+            } else if !is_silent {
+                tracing::error!("the Scheduler does not answer: the supervisor's watchdog is not fed");
+            }
+            is_silent = !answered;
+        }
+    }
+
+    /// A supervisor that cannot be told is no reason to stop trading; it will act on its own.
+    fn say(&self, state: &str) {
+        let Some(socket) = &self.socket else { return };
+        match send(socket, state) {
+            Ok(()) => self.is_deaf.set(false),
+            Err(error) if !self.is_deaf.replace(true) => {
+                tracing::warn!(error = %error, "the supervisor (NOTIFY_SOCKET) cannot be told; trading goes on");
+            }
+            Err(_) => {}
+        }
+    }
+}
+
+/// One datagram. It never waits: everything else in the daemon would wait with it.
+fn send(socket: &OsStr, state: &str) -> io::Result<()> {
+    let address = match socket.as_bytes().split_first() {
+        Some((b'@', name)) => SocketAddr::from_abstract_name(name)?,
+        Some((b'/', _)) => SocketAddr::from_pathname(socket)?,
+        _ => return Err(io::Error::new(io::ErrorKind::InvalidInput, "NOTIFY_SOCKET is neither /a/path nor @name")),
+    };
+    let sender = UnixDatagram::unbound()?;
+    sender.set_nonblocking(true)?;
+    sender.send_to_addr(state.as_bytes(), &address).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix::{Actor, Context, Handler, ResponseFuture};
+    use std::{future::pending, path::Path};
+
+    /// Answers so many times, then never again.
+    struct Stage {
+        answers: usize,
+    }
+
+    impl Actor for Stage {
+        type Context = Context<Self>;
+    }
+
+    impl Handler<Ping> for Stage {
+        type Result = ResponseFuture<()>;
+
+        fn handle(&mut self, _: Ping, _: &mut Self::Context) -> Self::Result {
+            if self.answers == 0 {
+                return Box::pin(pending());
+            }
+            self.answers -= 1;
+            Box::pin(async {})
+        }
+    }
+
+    fn stage(answers: usize) -> Recipient<Ping> {
+        Stage { answers }.start().recipient()
+    }
+
+    fn ears_at(path: &Path) -> UnixDatagram {
+        let ears = UnixDatagram::bind(path).unwrap();
+        ears.set_nonblocking(true).unwrap();
+        ears
+    }
+
+    fn supervisor(socket: impl Into<OsString>, watchdog_ms: Option<u64>) -> ServiceManager {
+        let watchdog = watchdog_ms.map(Duration::from_millis);
+        ServiceManager { socket: Some(socket.into()), watchdog, is_deaf: Cell::new(false) }
+    }
+
+    fn heard(ears: &UnixDatagram) -> Vec<String> {
+        let mut buffer = [0; 256];
+        std::iter::from_fn(|| ears.recv(&mut buffer).ok().map(|n| String::from_utf8_lossy(&buffer[..n]).into_owned()))
+            .collect()
+    }
+
+    /// Attends for so long, then gives up.
+    async fn attend(supervisor: &ServiceManager, stages: Vec<Recipient<Ping>>, scheduler: Recipient<Ping>, ms: u64) {
+        let _ = tokio::time::timeout(Duration::from_millis(ms), supervisor.attend(stages, scheduler)).await;
+    }
+
+    #[actix_rt::test]
+    async fn the_watchdog_is_fed_for_as_long_as_the_scheduler_answers() {
+        let place = tempfile::tempdir().unwrap();
+        let ears = ears_at(&place.path().join("notify"));
+        let supervisor = supervisor(place.path().join("notify"), Some(600));
+        attend(&supervisor, vec![stage(1)], stage(3), 1_500).await;
+        assert_eq!(heard(&ears), ["READY=1", "WATCHDOG=1", "WATCHDOG=1", "WATCHDOG=1"]);
+        supervisor.stopping(Duration::from_secs(9));
+        assert_eq!(heard(&ears), ["STOPPING=1\nEXTEND_TIMEOUT_USEC=9000000"]);
+    }
+
+    #[actix_rt::test]
+    async fn a_stage_that_has_not_answered_yet_is_not_ready() {
+        let place = tempfile::tempdir().unwrap();
+        let ears = ears_at(&place.path().join("notify"));
+        attend(&supervisor(place.path().join("notify"), Some(30)), vec![stage(1), stage(0)], stage(9), 200).await;
+        assert_eq!(heard(&ears), [""; 0]);
+    }
+
+    #[actix_rt::test]
+    async fn without_a_watchdog_readiness_is_all() {
+        let place = tempfile::tempdir().unwrap();
+        let ears = ears_at(&place.path().join("notify"));
+        supervisor(place.path().join("notify"), None).attend(vec![stage(1)], stage(9)).await;
+        assert_eq!(heard(&ears), ["READY=1"]);
+    }
+
+    #[actix_rt::test]
+    async fn an_abstract_socket_is_told_as_well() {
+        let name = format!("sentinel-supervisor-{}", process::id());
+        let address = SocketAddr::from_abstract_name(&name).unwrap();
+        let ears = UnixDatagram::bind_addr(&address).unwrap();
+        ears.set_nonblocking(true).unwrap();
+        supervisor(format!("@{name}"), None).stopping(Duration::from_millis(1));
+        assert_eq!(heard(&ears), ["STOPPING=1\nEXTEND_TIMEOUT_USEC=1000"]);
+    }
+
+    #[test]
+    fn a_supervisor_that_reads_nothing_or_is_not_there_holds_nobody_up() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("notify");
+        let ears = ears_at(&path);
+        let busy = supervisor(&path, None);
+        // More than any queue of datagrams holds.
+        for _ in 0..10_000 {
+            busy.say("WATCHDOG=1");
+        }
+        assert!(busy.is_deaf.get());
+        heard(&ears);
+        busy.say("WATCHDOG=1");
+        assert!(!busy.is_deaf.get(), "as soon as it reads again it is told again");
+        drop(ears);
+        busy.say("WATCHDOG=1");
+        assert!(busy.is_deaf.get());
+        for nowhere in ["/nonexistent/notify", "notify", "vsock:2:1234"] {
+            assert!(send(OsStr::new(nowhere), "READY=1").is_err(), "{nowhere}");
+        }
+    }
+
+    #[test]
+    fn nobody_is_told_where_nobody_asked() {
+        let silent = ServiceManager::default();
+        silent.stopping(Duration::from_secs(1));
+        assert!(!silent.is_deaf.get());
+    }
+}

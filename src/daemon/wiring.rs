@@ -1,0 +1,239 @@
+//! Every actor's settings, in the order of the pipeline, and the start of the stages. They share the thread that calls
+//! `start`; the Journal, which waits for the disk, has one of its own, and so has the Deadman, which waits for somebody
+//! outside.
+
+use super::http::HttpConfig;
+use crate::settings::Resolved;
+use actix::{Actor, Addr, Arbiter, Recipient, Supervisor};
+use sentinel_actors::{
+    adapters::{
+        breakers::Breakers,
+        gateway::{self, DialectKind, DialectParams},
+        halt_file::HaltFile,
+        inflight::Inflight,
+        journal::Identity,
+    },
+    cycle::{Policy, Stages},
+    deadman::{self, Deadman},
+    domain::{clock::Clock, desk::Rules, guard::KillSwitch},
+    feature_builder::{self, FeatureBuilder},
+    fetcher::{self, Fetcher},
+    journal::{self, Journal},
+    messages::{ActorName, CycleWentWell, PayOff, Ping, Telemetry},
+    predictor::{self, Predictor},
+    signal_sender::{self, JournalLedger, SignalSender},
+};
+use std::{sync::Arc, time::Duration};
+use tokio_util::sync::CancellationToken;
+
+/// How old a decision may be when its order goes out, on top of the deadlines of the model and the gateway: what asking for
+/// positions and writing to a slow disk take. More is a pause of the process or of the machine.
+const DECISION_SLACK: Duration = Duration::from_secs(10);
+
+/// What every stage is given a part of.
+pub struct Shared {
+    /// Wall clock.
+    pub clock: Arc<dyn Clock>,
+    /// Requests on their way.
+    pub inflight: Inflight,
+    /// Endpoints to leave alone for a while.
+    pub breakers: Breakers,
+    /// Stops orders from outside.
+    pub kill_switch: Arc<dyn KillSwitch>,
+    /// Stops what is not yet sent.
+    pub shutdown: CancellationToken,
+    /// Is told what happened.
+    pub metrics: Telemetry,
+    /// Keeps decisions and orders.
+    pub journal: Addr<Journal>,
+}
+
+/// The stages that run.
+pub struct Started {
+    /// How a cycle reaches them.
+    pub stages: Stages,
+    /// How each can be asked whether it still answers.
+    pub pings: Vec<(ActorName, Recipient<Ping>)>,
+    /// Who pays what the journal is owed at the end.
+    pub pay_off: Recipient<PayOff>,
+}
+
+/// Starts the stages.
+pub fn start(settings: &Resolved, shared: &Shared) -> Started {
+    let fetcher = Fetcher::new(fetcher_config(settings, shared));
+    let fetcher = Supervisor::start(|_| fetcher);
+    let time_columns = settings.time_columns;
+    let builder = FeatureBuilder::new(feature_builder::Config { time_columns, metrics: shared.metrics.clone() });
+    let builder = Supervisor::start(|_| builder);
+    let predictor = Predictor::new(predictor_config(settings, shared));
+    let predictor = Supervisor::start(|_| predictor);
+    let sender = SignalSender::new(sender_config(settings, shared));
+    let sender = Supervisor::start(|_| sender);
+    let pings = vec![
+        (ActorName::Fetcher, fetcher.clone().recipient()),
+        (ActorName::FeatureBuilder, builder.clone().recipient()),
+        (ActorName::Predictor, predictor.clone().recipient()),
+        (ActorName::SignalSender, sender.clone().recipient()),
+        (ActorName::Journal, shared.journal.clone().recipient()),
+    ];
+    let pay_off = sender.clone().recipient();
+    let stages = Stages {
+        fetch: fetcher.recipient(),
+        build: builder.recipient(),
+        predict: predictor.recipient(),
+        open: sender.clone().recipient(),
+        prepare: sender.clone().recipient(),
+        send: sender.recipient(),
+        record: shared.journal.clone().recipient(),
+        recorded: shared.journal.clone().recipient(),
+        metrics: shared.metrics.clone(),
+    };
+    Started { stages, pings, pay_off }
+}
+
+/// Starts the Deadman, if it has something to ask. Its thread is left to itself at the end: nobody waits for a ping.
+pub fn start_deadman(settings: &Resolved, metrics: &Telemetry) -> Option<Recipient<CycleWentWell>> {
+    let config = deadman::Config {
+        source: settings.deadman.source()?,
+        every: Duration::from_secs(settings.deadman.every_s),
+        deadline: Duration::from_millis(settings.deadman.deadline_ms),
+        metrics: metrics.clone(),
+    };
+    Some(Deadman::start_in_arbiter(&Arbiter::new().handle(), |_| Deadman::new(config)).recipient())
+}
+
+fn fetcher_config(settings: &Resolved, shared: &Shared) -> fetcher::Config {
+    let data = &settings.data;
+    fetcher::Config {
+        instruments: settings.instruments.clone(),
+        interval: data.interval,
+        lookback_bars: data.lookback_bars,
+        base_url: data.base_url.trim_end_matches('/').to_owned(),
+        token: settings.purpose.token.clone(),
+        poll: settings.poll,
+        overdue_poll_s: data.overdue_poll_s,
+        deadline: Duration::from_millis(data.deadline_ms),
+        body_bytes_max: data.body_bytes_max,
+        concurrency: data.concurrency,
+        market_clock: settings.market_clock,
+        calendar: settings.calendar.clone(),
+        on_gap: data.on_gap,
+        jump_max: data.jump_max,
+        clock: shared.clock.clone(),
+        inflight: shared.inflight.clone(),
+        breakers: shared.breakers.clone(),
+        metrics: shared.metrics.clone(),
+    }
+}
+
+fn predictor_config(settings: &Resolved, shared: &Shared) -> predictor::Config {
+    let model = &settings.model;
+    predictor::Config {
+        base_url: model.base_url(),
+        tabular: model.tabular,
+        rows_per_request: model.rows_per_request,
+        deadline: Duration::from_millis(model.deadline_ms),
+        body_bytes_max: model.body_bytes_max,
+        inflight: shared.inflight.clone(),
+        breakers: shared.breakers.clone(),
+        metrics: shared.metrics.clone(),
+    }
+}
+
+/// The rules of a decision.
+pub fn policy(settings: &Resolved, clock: Arc<dyn Clock>) -> Policy {
+    Policy {
+        instruments: settings.instruments.iter().cloned().map(Arc::new).collect(),
+        clock,
+        interval: settings.data.interval,
+        max_bar_age_s: settings.max_bar_age_s,
+        calendar: settings.calendar.clone(),
+        kill_switch: Arc::new(HaltFile::new(settings.guards.halt_file.clone())),
+        volume_max: settings.guards.volume_max,
+        failed_share_max: settings.failed_share_max,
+        has_clock_stepped: false,
+    }
+}
+
+fn sender_config(settings: &Resolved, shared: &Shared) -> signal_sender::Config {
+    let gateway = &settings.gateway;
+    let kind = settings.purpose.gateway.dialect();
+    let params = DialectParams { comment: gateway.comment.clone(), magic: Some(gateway.magic) };
+    signal_sender::Config {
+        instruments: settings.instruments.clone(),
+        live: settings.purpose.gateway.is_live(),
+        other_names: gateway.other_names.clone(),
+        account: settings.purpose.gateway.account().to_owned(),
+        model_name: settings.model.name.clone(),
+        peer: settings.peer(),
+        dialect: gateway::dialect(kind, params),
+        deadline: Duration::from_millis(gateway.deadline_ms),
+        clock: shared.clock.clone(),
+        shutdown: shared.shutdown.clone(),
+        inflight: shared.inflight.clone(),
+        metrics: shared.metrics.clone(),
+        rules: Rules {
+            limits: settings.limits(),
+            account_mode: gateway.account_mode,
+            proving_dialect: kind.has_proof().then(|| kind.as_str()),
+            decision_age_max: decision_age_max(settings),
+            waits_for_new_bar: settings.journal.waits_for_new_bar,
+        },
+        kill_switch: shared.kill_switch.clone(),
+        breakers: shared.breakers.clone(),
+        journal: journal_ledger(&shared.journal),
+    }
+}
+
+/// How the SignalSender reaches the Journal.
+pub fn journal_ledger(journal: &Addr<Journal>) -> JournalLedger {
+    JournalLedger {
+        stock: journal.clone().recipient(),
+        history: journal.clone().recipient(),
+        fills: journal.clone().recipient(),
+        equity: journal.clone().recipient(),
+        write: journal.clone().recipient(),
+    }
+}
+
+/// What the Journal needs to know.
+pub fn journal_config(settings: &Resolved, clock: Arc<dyn Clock>, metrics: Telemetry) -> journal::Config {
+    journal::Config {
+        path: settings.journal.path.clone(),
+        keep: settings.journal.keep,
+        identity: identity(settings),
+        waits_for_new_bar: settings.journal.waits_for_new_bar,
+        clock,
+        metrics,
+    }
+}
+
+/// The deadlines of all requests to the model, of as many again for rows that it refuses, and of the gateway, and some slack.
+fn decision_age_max(settings: &Resolved) -> Duration {
+    let requests = settings.instruments.len().div_ceil(settings.model.rows_per_request.max(1));
+    let requests = u32::try_from(requests).unwrap_or(u32::MAX);
+    let model = Duration::from_millis(settings.model.deadline_ms).saturating_mul(requests.saturating_add(1));
+    model + Duration::from_millis(settings.gateway.deadline_ms) + DECISION_SLACK
+}
+
+/// The daemon's part of an order's identity, and what is kept with it.
+pub fn identity(settings: &Resolved) -> Identity {
+    let gateway = &settings.purpose.gateway;
+    let dialect = gateway.said_dialect().map_or("", DialectKind::as_str);
+    let (account, account_mode) = (gateway.account().to_owned(), settings.gateway.account_mode);
+    Identity { account, model: settings.model.name.clone(), dialect, account_mode }
+}
+
+/// What the port needs to know.
+pub fn http_config(settings: &Resolved) -> HttpConfig {
+    let metrics = &settings.metrics;
+    HttpConfig {
+        host: metrics.bind.clone(),
+        port: metrics.port,
+        connections_max: metrics.connections_max,
+        header_deadline: Duration::from_millis(metrics.header_deadline_ms),
+        connection_deadline: Duration::from_millis(metrics.connection_deadline_ms),
+        ask_deadline: Duration::from_millis(metrics.ask_deadline_ms),
+        protection: settings.protection.clone(),
+    }
+}

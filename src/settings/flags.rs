@@ -1,0 +1,142 @@
+//! The flags that are settings, and the keys they set.
+
+use super::Sources;
+use clap::Args;
+use std::path::PathBuf;
+
+/// Flags of every command that loads settings. They beat the environment, which beats --config.
+#[derive(Debug, Default, Args)]
+pub struct SettingsArgs {
+    /// Settings file (TOML) over the built-in defaults [env SENTINEL_CONFIG] [default: /etc/sentinel/production.toml, if there]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Port of /metrics and /health [env METRICS_PORT] [default 8000]
+    #[arg(long, value_name = "PORT", allow_hyphen_values = true)]
+    metrics_port: Option<String>,
+    /// Open no port at all
+    #[arg(long)]
+    no_metrics: bool,
+    /// Model server [env HUB_HOST] [default 172.19.141.254]
+    #[arg(long, value_name = "HOST")]
+    hub_host: Option<String>,
+    /// Its port [env HUB_PORT] [default 5001]
+    #[arg(long, value_name = "PORT", allow_hyphen_values = true)]
+    hub_port: Option<String>,
+    /// MetaTrader gateway [env GTW_HOST] [default 172.19.141.255]
+    #[arg(long, value_name = "HOST")]
+    gtw_host: Option<String>,
+    /// Its port [env GTW_PORT] [default 5555]
+    #[arg(long, value_name = "PORT", allow_hyphen_values = true)]
+    gtw_port: Option<String>,
+    /// What to trade; repeatable or comma-separated [default EURUSD]
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    symbol: Vec<String>,
+    /// BUY and SELL need a probability above this [default 0.6]
+    #[arg(long, value_name = "RATIO", allow_hyphen_values = true)]
+    threshold: Option<String>,
+    /// Length of a bar: 1m, 5m or 1h [default 1h]
+    #[arg(long, value_name = "INTERVAL")]
+    interval: Option<String>,
+    /// Bars the features are computed from, at least 120 [default 200]
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    lookback_bars: Option<String>,
+    /// Build and log orders, send none (the default)
+    #[arg(long, conflicts_with = "live")]
+    dry_run: bool,
+    /// Send orders; needs --dialect, --account and --stop-loss
+    #[arg(long)]
+    live: bool,
+    /// Market data server [default https://eodhd.com]. Its key comes by EODHD_API_TOKEN or EODHD_API_TOKEN_FILE only
+    #[arg(long, value_name = "URL")]
+    eodhd_base_url: Option<String>,
+    /// Size of an order in lots [default 0.01]
+    #[arg(long, value_name = "LOTS", allow_hyphen_values = true)]
+    volume: Option<String>,
+    /// Stop-loss: a distance from the newest close in price, or none
+    #[arg(long, value_name = "PRICE|none", allow_hyphen_values = true)]
+    stop_loss: Option<String>,
+    /// Take-profit: a distance from the newest close in price, or none
+    #[arg(long, value_name = "PRICE|none", allow_hyphen_values = true)]
+    take_profit: Option<String>,
+    /// What the gateway speaks: place_order, v43, envelope or order_send
+    #[arg(long, value_name = "DIALECT")]
+    dialect: Option<String>,
+    /// Trading account, part of every order's identity
+    #[arg(long, value_name = "ACCOUNT")]
+    account: Option<String>,
+    /// Kill switch: no order while this file exists; an absolute path
+    #[arg(long, value_name = "FILE")]
+    halt_file: Option<String>,
+    /// Where decisions and orders are kept [default: journal.db in the user's or the service's state folder]
+    #[arg(long, value_name = "PATH")]
+    journal: Option<String>,
+    /// When cycles run: six cron fields, seconds first, UTC [default "58 * * * * *"]
+    #[arg(long, value_name = "CRON", help_heading = "Measuring and replaying")]
+    schedule: Option<String>,
+    /// No cycles after N; keep serving
+    #[arg(long, value_name = "N", help_heading = "Measuring and replaying", allow_hyphen_values = true)]
+    cycles: Option<String>,
+    /// The next cycle starts when one ends; live only with a gateway on loopback
+    #[arg(long, help_heading = "Measuring and replaying")]
+    back_to_back: bool,
+    /// What "now" is for bars; with `bars` it is the newest close received; live only with a gateway on loopback
+    #[arg(long, value_name = "CLOCK", help_heading = "Measuring and replaying", value_parser = ["system", "bars"])]
+    clock: Option<String>,
+}
+
+impl SettingsArgs {
+    /// The layers of a daemon: these flags over the process's environment over the file.
+    pub fn sources(&self) -> Sources {
+        self.over(Sources::from_process(self.config.as_deref()))
+    }
+
+    /// The layers of a command beside a daemon: the same over what the daemon was told.
+    pub fn beside(&self) -> Sources {
+        self.over(Sources::beside_daemon(self.config.as_deref()))
+    }
+
+    /// The layers of the daemon's last start, even if that one was refused.
+    pub fn of_last_start(&self) -> Sources {
+        self.over(Sources::of_last_start(self.config.as_deref()))
+    }
+
+    fn over(&self, sources: Sources) -> Sources {
+        let symbols = (!self.symbol.is_empty())
+            .then(|| self.symbol.iter().map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect());
+        Sources { flags: self.flags(), symbols, ..sources }
+    }
+
+    fn flags(&self) -> Vec<(&'static str, String)> {
+        let values = [
+            ("metrics.port", &self.metrics_port),
+            ("model.host", &self.hub_host),
+            ("model.port", &self.hub_port),
+            ("gateway.host", &self.gtw_host),
+            ("gateway.port", &self.gtw_port),
+            ("trading.threshold", &self.threshold),
+            ("data.interval", &self.interval),
+            ("data.lookback_bars", &self.lookback_bars),
+            ("data.base_url", &self.eodhd_base_url),
+            ("trading.volume", &self.volume),
+            ("trading.stop_loss", &self.stop_loss),
+            ("trading.take_profit", &self.take_profit),
+            ("gateway.dialect", &self.dialect),
+            ("gateway.account", &self.account),
+            ("guards.halt_file", &self.halt_file),
+            ("journal.path", &self.journal),
+            ("schedule.cron", &self.schedule),
+            ("schedule.cycles", &self.cycles),
+            ("schedule.clock", &self.clock),
+        ];
+        let mut flags: Vec<_> =
+            values.into_iter().filter_map(|(key, value)| Some((key, value.as_ref()?.clone()))).collect();
+        let switches = [
+            (self.no_metrics, "metrics.enabled", "false"),
+            (self.dry_run, "trading.live", "false"),
+            (self.live, "trading.live", "true"),
+            (self.back_to_back, "schedule.back_to_back", "true"),
+        ];
+        flags.extend(switches.into_iter().filter(|(on, ..)| *on).map(|(_, key, value)| (key, value.to_owned())));
+        flags
+    }
+}

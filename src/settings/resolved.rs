@@ -1,0 +1,302 @@
+//! Settings that a command can go by: checked, parsed, and in the types that the actors take. What only one purpose needs
+//! is there for that purpose alone, so nobody meets a key that may be missing.
+
+use super::{
+    DataSettings, DeadmanSettings, GatewaySettings, GuardSettings, Journal, LIVE, Log, MetricsSettings, ModelSettings,
+    Problem, Settings, SettingsError, Sources, Symbols, TradingSettings, WEB_CONFIG, confidence_reference, curve,
+    market,
+    origins::{self, Remarks},
+    protection::Protection,
+    validate::{self, Found},
+};
+use sentinel_actors::{
+    adapters::{
+        eodhd::ApiToken,
+        gateway::{self, CurveKeys, DialectKind, Peer},
+    },
+    domain::{
+        breaker::BreakerPolicy, calendar::Calendar, drift::Reference, features::TimeColumns, guard::Limits,
+        instrument::Instrument, schedule::Schedule,
+    },
+    fetcher::{MarketClock, Poll},
+};
+use sha2::{Digest, Sha256};
+use std::{sync::Arc, time::Duration};
+
+/// All that holds. Sections that are here as they were said have nothing left to work out.
+#[derive(Debug, Clone)]
+#[allow(missing_docs)] // Sections: config/base.toml documents every key.
+pub struct Resolved<P = Daemon> {
+    /// What only this purpose has.
+    pub purpose: P,
+    /// When cycles are due.
+    pub schedule: Schedule,
+    /// How many to run; 0 for no end.
+    pub cycles_max: u64,
+    /// Whether the next one starts when one ends.
+    pub back_to_back: bool,
+    /// What "now" is for bars.
+    pub market_clock: MarketClock,
+    pub data: DataSettings,
+    /// When a symbol is asked for.
+    pub poll: Poll,
+    /// Oldest age of a bar's close that may be traded on, seconds: three intervals unless set.
+    pub max_bar_age_s: i64,
+    /// `fx`, `always` or a file; never `auto`.
+    pub calendar_name: String,
+    /// When the market is open.
+    pub calendar: Arc<Calendar>,
+    /// What the hour and weekday columns hold.
+    pub time_columns: TimeColumns,
+    pub model: ModelSettings,
+    /// The confidences that are usual, if they are known.
+    pub reference: Option<Reference>,
+    pub trading: TradingSettings,
+    pub guards: GuardSettings,
+    /// When an endpoint is left alone.
+    pub breaker: BreakerPolicy,
+    /// When a cycle has failed.
+    pub failed_share_max: f64,
+    pub gateway: GatewaySettings,
+    /// The keys of the line to the gateway; `None` for an open one.
+    pub curve: Option<CurveKeys>,
+    /// Where decisions and orders are kept.
+    pub journal: Journal,
+    pub metrics: MetricsSettings,
+    /// TLS and passwords before the port, if there are any.
+    pub protection: Option<Protection>,
+    pub deadman: DeadmanSettings,
+    /// What is logged, and how.
+    pub log: Log,
+    /// What is traded, every symbol written out.
+    pub symbols: Symbols,
+    /// The same as the stages know it, in the order of configuration.
+    pub instruments: Arc<[Instrument]>,
+    /// What a person should know of the environment.
+    pub remarks: Remarks,
+    /// All of it as a settings file that says the same, every secret redacted.
+    pub toml: String,
+    /// `sentinel_config_hash`, of `toml`.
+    pub hash: u64,
+}
+
+/// What settings are loaded for. Ranges hold for each; what must be there depends on it.
+pub trait Purpose: Sized {
+    /// What the purpose needs, or the problems why it is not there. `is_live_asked`: by a flag.
+    fn of(settings: &Settings, is_live_asked: bool, found: &mut Found) -> Option<Self>;
+}
+
+/// The daemon: needs the market data token, and in live mode whatever an order needs.
+#[derive(Debug, Clone)]
+pub struct Daemon {
+    /// Where EODHD's key comes from.
+    pub token: ApiToken,
+    /// Whether orders leave, and how.
+    pub gateway: Gateway,
+}
+
+/// Asking the gateway something harmless: needs the dialect.
+#[derive(Debug, Clone, Copy)]
+pub struct VerifyGateway {
+    /// What the gateway speaks.
+    pub dialect: DialectKind,
+}
+
+/// Asking the market data provider: needs the token.
+#[derive(Debug, Clone)]
+pub struct VerifyMarket {
+    /// Where EODHD's key comes from.
+    pub token: ApiToken,
+}
+
+/// Asking the model server: needs nothing on top.
+#[derive(Debug, Clone, Copy)]
+pub struct VerifyModel;
+
+/// What becomes of orders.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Gateway {
+    /// They are built and stay here.
+    DryRun {
+        /// As it was said, if it was.
+        dialect: Option<DialectKind>,
+        /// As it was said, else a stand-in for it.
+        account: String,
+    },
+    /// They leave.
+    Live {
+        /// What the gateway speaks.
+        dialect: DialectKind,
+        /// The trading account.
+        account: String,
+    },
+}
+
+impl Gateway {
+    /// The account of a dry run that was told none.
+    const NO_ACCOUNT: &'static str = "dry-run";
+
+    /// Whether orders leave.
+    pub const fn is_live(&self) -> bool {
+        matches!(self, Self::Live { .. })
+    }
+
+    /// Part of every order's identity.
+    pub fn account(&self) -> &str {
+        let (Self::DryRun { account, .. } | Self::Live { account, .. }) = self;
+        account
+    }
+
+    /// The dialect that was said; a dry run needs none.
+    pub const fn said_dialect(&self) -> Option<DialectKind> {
+        match self {
+            Self::DryRun { dialect, .. } => *dialect,
+            Self::Live { dialect, .. } => Some(*dialect),
+        }
+    }
+
+    /// The dialect that orders are built in. A dry run sends nothing, so any will do there, and v43 can say everything.
+    pub const fn dialect(&self) -> DialectKind {
+        match self.said_dialect() {
+            Some(dialect) => dialect,
+            None => DialectKind::V43,
+        }
+    }
+}
+
+impl Purpose for Daemon {
+    fn of(settings: &Settings, is_live_asked: bool, found: &mut Found) -> Option<Self> {
+        let is_live = settings.trading.live;
+        found.unless(
+            is_live_asked || !is_live,
+            LIVE,
+            "a file or the environment alone does not switch live mode on: start with --live",
+        );
+        let token = validate::token(settings, found);
+        let gateway = &settings.gateway;
+        let gateway = if is_live {
+            validate::live(settings, found);
+            gateway.dialect.zip(gateway.account.clone()).map(|(dialect, account)| Gateway::Live { dialect, account })
+        } else {
+            let account = gateway.account.clone().unwrap_or_else(|| Gateway::NO_ACCOUNT.into());
+            Some(Gateway::DryRun { dialect: gateway.dialect, account })
+        };
+        Some(Self { token: token?, gateway: gateway? })
+    }
+}
+
+impl Purpose for VerifyGateway {
+    fn of(settings: &Settings, _: bool, found: &mut Found) -> Option<Self> {
+        Some(Self { dialect: validate::dialect(settings, found)? })
+    }
+}
+
+impl Purpose for VerifyMarket {
+    fn of(settings: &Settings, _: bool, found: &mut Found) -> Option<Self> {
+        Some(Self { token: validate::token(settings, found)? })
+    }
+}
+
+impl Purpose for VerifyModel {
+    fn of(_: &Settings, _: bool, _: &mut Found) -> Option<Self> {
+        Some(Self)
+    }
+}
+
+impl Settings {
+    /// Checks everything and works out what it means for this purpose. Reads the files that the settings name.
+    ///
+    /// # Errors
+    /// All problems together: keys that are out of range, or missing for this purpose.
+    pub fn resolve<P: Purpose>(mut self, sources: &Sources) -> Result<Resolved<P>, SettingsError> {
+        let mut found = Found::default();
+        let journal = self.journal.placed(&sources.environment);
+        let schedule = found.good("schedule.cron", self.schedule.cron.parse::<Schedule>());
+        validate::ranges(&self, &journal, &mut found);
+        let log = found.good("log.level", self.log.resolved());
+        let purpose = P::of(&self, sources.is_live_asked(), &mut found);
+        if self.market.calendar == market::AUTO {
+            self.market.calendar = self.symbols.auto_calendar().into();
+        }
+        let calendar = found.or_problem(market::calendar(&self.market));
+        let curve = found.or_problems(curve::keys(&self.gateway, gateway::curve::is_available()));
+        let reference = found.or_problem(confidence_reference::reference(&self.model));
+        let protection = self.metrics.web_config_file.as_deref().map(Protection::load).transpose();
+        let named = |faults: Vec<String>| faults.into_iter().map(|fault| Problem::new(WEB_CONFIG, fault)).collect();
+        let protection = found.or_problems(protection.map_err(named));
+
+        let written_out = self.symbols.written_out(&self.trading);
+        self.symbols = Symbols(written_out.iter().cloned().map(Into::into).collect());
+        self.journal.path = Some(journal.path.clone());
+        let toml = found.good("settings", toml::to_string(&self).map_err(|error| error.to_string()));
+        let parts = (|| Some((purpose?, schedule?, log?, calendar?, curve?, reference?, protection?, toml?)))();
+        let (true, Some((purpose, schedule, log, calendar, curve, reference, protection, toml))) =
+            (found.0.is_empty(), parts)
+        else {
+            let origins = origins::Origins::of(sources);
+            return Err(SettingsError(found.0.into_iter().map(|problem| origins.without_values(problem)).collect()));
+        };
+        Ok(Resolved {
+            purpose,
+            schedule,
+            cycles_max: self.schedule.cycles,
+            back_to_back: self.schedule.back_to_back,
+            market_clock: self.schedule.clock,
+            poll: self.data.poll.resolved(self.symbols.0.len()),
+            max_bar_age_s: self.data.max_bar_age_s.unwrap_or_else(|| 3 * self.data.interval.seconds()),
+            data: self.data,
+            calendar_name: self.market.calendar,
+            calendar: calendar.into(),
+            time_columns: self.features.hour_and_weekday,
+            model: self.model,
+            reference,
+            trading: self.trading,
+            guards: self.guards,
+            breaker: BreakerPolicy {
+                failures: self.breaker.failures,
+                pause: Duration::from_secs(self.breaker.pause_s),
+            },
+            failed_share_max: self.health.failed_share_max,
+            gateway: self.gateway,
+            curve,
+            journal,
+            metrics: self.metrics,
+            protection,
+            deadman: self.deadman,
+            log,
+            symbols: self.symbols,
+            instruments: written_out.into_iter().map(Into::into).collect(),
+            remarks: origins::remarks(&sources.environment),
+            hash: hash(&toml),
+            toml,
+        })
+    }
+}
+
+/// The first 48 bits of the SHA-256, which a float holds exactly. No secret is in the text, so that a rotated one changes
+/// nothing, and nobody can try secrets against it.
+fn hash(toml: &str) -> u64 {
+    let digest = Sha256::digest(toml);
+    digest.iter().take(6).fold(0, |hash, byte| hash << 8 | u64::from(*byte))
+}
+
+impl<P> Resolved<P> {
+    /// Limits on orders.
+    pub const fn limits(&self) -> Limits {
+        let guards = &self.guards;
+        Limits {
+            orders_per_hour_max: guards.orders_per_hour_max,
+            orders_per_day_max: guards.orders_per_day_max,
+            cooldown: Duration::from_secs(guards.cooldown_s as u64),
+            positions_max: guards.positions_max,
+            loss_pct_per_day_max: guards.loss_pct_per_day_max,
+            failures_in_a_row_max: guards.failures_in_a_row_max,
+            opposite: guards.opposite,
+        }
+    }
+
+    /// Where the gateway is, and how it is known.
+    pub fn peer(&self) -> Peer {
+        Peer { address: self.gateway.address(), curve: self.curve.clone() }
+    }
+}

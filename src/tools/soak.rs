@@ -1,0 +1,177 @@
+//! `sentinel soak`: watches a running daemon for a while, and says by thresholds set beforehand whether it is healthy.
+
+mod args;
+mod check;
+mod files;
+mod findings;
+mod json;
+mod look;
+mod math;
+mod page;
+mod plot;
+mod progress;
+mod record;
+mod schedule;
+mod tables;
+mod text;
+mod verdict;
+
+use crate::{
+    process::{
+        exit::{EXIT_USAGE, fail},
+        on_system, unix_signals,
+    },
+    tools::probe::Client,
+};
+use anyhow::Context as _;
+pub(crate) use args::Args;
+use chrono::{DateTime, Utc};
+use files::Files;
+use findings::{Ended, Findings};
+use look::{Blank, Look, look};
+use progress::Progress;
+use record::Record;
+use std::{
+    pin::{Pin, pin},
+    process::ExitCode,
+    time::Duration,
+};
+use tokio::time::Instant;
+
+/// A look takes this long at most, or as long as the pause between two if that is shorter.
+const LOOK_MAX: Duration = Duration::from_secs(10);
+const LOOK_MAX_LEAST: Duration = Duration::from_secs(2);
+/// A daemon that was started together with the soak gets this long to answer for the first time.
+const FIRST_ANSWER_MAX: Duration = Duration::from_secs(5);
+const FIRST_ANSWER_RETRY: Duration = Duration::from_millis(250);
+/// How often the report is written while the run goes on.
+const WRITE_EVERY: Duration = Duration::from_secs(60);
+
+type Stop<'a> = Pin<&'a mut dyn Future<Output = ()>>;
+
+pub(crate) fn main(args: &Args) -> ExitCode {
+    match on_system(run(args)) {
+        Ok(code) => code,
+        Err(error) => fail(&error),
+    }
+}
+
+async fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let mut stop = pin!(unix_signals::stop()?);
+    let url = args.url.trim_end_matches('/');
+    let url = url.strip_suffix("/metrics").unwrap_or(url);
+    let period = Duration::from_secs_f64(args.period);
+    let prepared = args.validate().and_then(|()| {
+        let client = Client::new(url, &args.credentials, period.clamp(LOOK_MAX_LEAST, LOOK_MAX)).context("--url")?;
+        Ok((client, Files::claim(&args.out, args.force)?))
+    });
+    let (client, files) = match prepared {
+        Ok(prepared) => prepared,
+        Err(error) => {
+            eprintln!("sentinel: {error:#}");
+            return Ok(ExitCode::from(EXIT_USAGE));
+        }
+    };
+    let Some(first) = first_look(&client, stop.as_mut()).await? else {
+        anyhow::bail!("stopped before the first look at {url}: there is nothing to report");
+    };
+    let cycle_s = match args.cycle_seconds {
+        Some(said) => said,
+        None => tokio::select! {
+            () = stop.as_mut() => anyhow::bail!("stopped before the first look at {url}: there is nothing to report"),
+            asked = schedule::period_s(&client) => asked?,
+        },
+    };
+    let soak = Soak { args, cycle_s, client, files, began_at: Utc::now(), began: Instant::now() };
+    let (record, ended) = soak.watch(first, stop.as_mut()).await;
+    soak.conclude(&record, ended)
+}
+
+/// The first look that finds something; `None` if a signal comes before it.
+async fn first_look(client: &Client, mut stop: Stop<'_>) -> anyhow::Result<Option<Look>> {
+    let patience = Instant::now() + FIRST_ANSWER_MAX;
+    loop {
+        let found = tokio::select! {
+            () = &mut stop => return Ok(None),
+            found = look(client) => found,
+        };
+        match found {
+            Ok(first) => return Ok(Some(first)),
+            Err(blank) if Instant::now() >= patience || !may_come(&blank) => {
+                let Blank { what, .. } = &blank;
+                anyhow::bail!("{} gave nothing to watch: {what}\n  -> {}", client.base_url(), blank.way_out());
+            }
+            Err(_) => tokio::select! {
+                () = &mut stop => return Ok(None),
+                () = tokio::time::sleep(FIRST_ANSWER_RETRY) => {}
+            },
+        }
+    }
+}
+
+/// Whether waiting may help.
+fn may_come(blank: &Blank) -> bool {
+    matches!(blank.kind.as_str(), "connect" | "timeout" | "status 503")
+}
+
+/// A run under way.
+struct Soak<'a> {
+    args: &'a Args,
+    /// The schedule's period, seconds.
+    cycle_s: f64,
+    client: Client,
+    files: Files,
+    began_at: DateTime<Utc>,
+    /// Elapsed time is monotonic: a clock that is set must not make cycles due.
+    began: Instant,
+}
+
+impl Soak<'_> {
+    /// Looks once a period and at the end, until the time is over or a signal comes.
+    async fn watch(&self, first: Look, mut stop: Stop<'_>) -> (Record, Ended) {
+        let run = Duration::from_secs_f64(self.args.minutes * 60.0);
+        let mut record = Record::begin(first, run.as_secs_f64(), self.args.period, self.cycle_s);
+        let mut progress = Progress::new();
+        let mut written = None;
+        let ended = loop {
+            progress.show(&record, self.args.minutes);
+            if written.is_none_or(|at: Instant| at.elapsed() >= WRITE_EVERY) {
+                written = Some(Instant::now());
+                if let Err(error) = self.write(&record, Ended::Running) {
+                    eprintln!("sentinel: {error:#}; the run goes on");
+                }
+            }
+            let elapsed = self.began.elapsed();
+            if elapsed >= run {
+                break Ended::Complete;
+            }
+            let periods = (elapsed.as_secs_f64() / self.args.period).floor() + 1.0;
+            let next = Duration::from_secs_f64(periods * self.args.period).min(run);
+            tokio::select! {
+                () = &mut stop => break Ended::Early,
+                () = tokio::time::sleep_until(self.began + next) => {}
+            }
+            let at_s = self.began.elapsed().as_secs_f64();
+            tokio::select! {
+                () = &mut stop => break Ended::Early,
+                found = look(&self.client) => record.push(at_s, found),
+            }
+        };
+        progress.end();
+        (record, ended)
+    }
+
+    fn write(&self, record: &Record, ended: Ended) -> anyhow::Result<Findings> {
+        let found = verdict::judged(record, self.args, self.began_at, ended);
+        self.files.put(&json::report(&found, record, self.args)?, &page::report(&found, record))?;
+        Ok(found)
+    }
+
+    fn conclude(&self, record: &Record, ended: Ended) -> anyhow::Result<ExitCode> {
+        let found = verdict::judged(record, self.args, self.began_at, ended);
+        println!("{}", text::summary(&found));
+        self.write(record, ended)?;
+        println!("\n{}", self.files.shown());
+        Ok(if found.is_healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}

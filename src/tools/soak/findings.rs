@@ -1,0 +1,190 @@
+//! What a soak found: the numbers of the report, as they stand in `soak.json`.
+
+use super::{
+    args::Args,
+    check::Check,
+    look::{API_CALLS, API_ERRORS, CYCLES, CYCLES_FAILED, FAILURES, JOURNAL_FAILURES, TICKS_MISSED, TIMINGS},
+    math::{self, Buckets, Quantile, Slope},
+    record::{Gap, Line, Record},
+};
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// How far the run has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Ended {
+    /// Not yet; this report is what is kept if the machine goes down.
+    Running,
+    Complete,
+    /// By a signal.
+    Early,
+}
+
+/// All of it. A value that is not known is `null`.
+#[derive(Debug, Serialize)]
+pub(super) struct Findings {
+    /// `HEALTHY` or `NOT HEALTHY`.
+    pub(super) verdict: &'static str,
+    pub(super) is_healthy: bool,
+    pub(super) ended: Ended,
+    pub(super) url: String,
+    /// Version and revision of the daemon at the first look and at the last.
+    pub(super) builds: [Option<String>; 2],
+    pub(super) began_at: String,
+    pub(super) minutes_planned: f64,
+    pub(super) minutes_watched: f64,
+    pub(super) period_seconds: f64,
+    pub(super) cycle_seconds: f64,
+    pub(super) checks: Vec<Check>,
+    pub(super) cycles: Cycles,
+    /// The scheduler's lag, the whole cycle, and its stages; in seconds.
+    pub(super) timings: Vec<Quantiles>,
+    pub(super) memory_bytes: Gauge,
+    pub(super) open_files: Gauge,
+    /// Seconds since the first look.
+    pub(super) restarts_s: Vec<f64>,
+    pub(super) errors: Errors,
+    pub(super) looks: Looks,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Cycles {
+    /// By the clock and the schedule's period.
+    pub(super) due: f64,
+    pub(super) done: Option<f64>,
+    pub(super) failed: Option<f64>,
+    pub(super) missed_ticks: Option<f64>,
+    /// The daemon's own count at the first look.
+    pub(super) count_first: Option<f64>,
+    /// The daemon's own count at the last look.
+    pub(super) count_last: Option<f64>,
+}
+
+/// Quantiles of what was observed during the run.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Quantiles {
+    pub(super) name: &'static str,
+    /// `None` if the daemon has no such histogram.
+    pub(super) count: Option<f64>,
+    pub(super) p50: Option<Quantile>,
+    pub(super) p90: Option<Quantile>,
+    pub(super) p99: Option<Quantile>,
+}
+
+/// A value that goes up and down.
+#[derive(Debug, Serialize)]
+pub(super) struct Gauge {
+    pub(super) first: Option<f64>,
+    pub(super) last: Option<f64>,
+    pub(super) max: Option<f64>,
+    /// Least squares over the longest life of a process, its first quarter left out as warm-up.
+    pub(super) slope: Option<Slope>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Errors {
+    /// By endpoint.
+    pub(super) api_calls: BTreeMap<String, f64>,
+    /// By endpoint, then by code; those that never happened are 0.
+    pub(super) api_errors: BTreeMap<String, BTreeMap<String, f64>>,
+    /// Fetches, predictions, sends and so on that failed.
+    pub(super) failures: BTreeMap<&'static str, Option<f64>>,
+    pub(super) journal_write_failures: Option<f64>,
+    /// Most at any one look.
+    pub(super) orders_unresolved_max: Option<f64>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Looks {
+    pub(super) made: usize,
+    pub(super) failed: usize,
+    /// Failed ones by kind.
+    pub(super) failures: BTreeMap<String, usize>,
+    pub(super) gaps: Vec<Gap>,
+}
+
+impl Findings {
+    /// What was measured; nothing is judged yet.
+    pub(super) fn measured(record: &Record, args: &Args, began_at: DateTime<Utc>, ended: Ended) -> Self {
+        let elapsed_s = record.elapsed_s();
+        Self {
+            verdict: "",
+            is_healthy: false,
+            ended,
+            url: args.url.clone(),
+            builds: record.builds.clone(),
+            began_at: began_at.to_rfc3339_opts(SecondsFormat::Secs, true),
+            minutes_planned: args.minutes,
+            minutes_watched: elapsed_s / 60.0,
+            period_seconds: args.period,
+            cycle_seconds: record.cycle_s,
+            checks: Vec::new(),
+            cycles: Cycles {
+                due: math::due_cycles(elapsed_s, record.cycle_s),
+                done: record.total(CYCLES),
+                failed: record.total(CYCLES_FAILED),
+                missed_ticks: record.total(TICKS_MISSED),
+                count_first: record.cycles_raw[0],
+                count_last: record.cycles_raw[1],
+            },
+            timings: quantiles(&record.timings),
+            memory_bytes: gauge(record, |line| line.memory_bytes),
+            open_files: gauge(record, |line| line.open_files),
+            restarts_s: record.restarts.clone(),
+            errors: errors(record),
+            looks: looks(record),
+        }
+    }
+}
+
+/// One line per histogram, in the order of [`TIMINGS`].
+pub(super) fn quantiles(timings: &[Buckets; TIMINGS.len()]) -> Vec<Quantiles> {
+    let one = |(buckets, timing): (&Buckets, &super::look::Timing)| Quantiles {
+        name: timing.name,
+        count: buckets.last().map(|(_, count)| *count),
+        p50: math::quantile(buckets, 0.5),
+        p90: math::quantile(buckets, 0.9),
+        p99: math::quantile(buckets, 0.99),
+    };
+    timings.iter().zip(&TIMINGS).map(one).collect()
+}
+
+fn gauge(record: &Record, of: impl Fn(&Line) -> Option<f64> + Copy) -> Gauge {
+    let values: Vec<_> = record.values(of).into_iter().filter_map(|(_, value)| value).collect();
+    Gauge {
+        first: values.first().copied(),
+        last: values.last().copied(),
+        max: values.iter().copied().reduce(f64::max),
+        slope: math::slope(math::warm(&record.longest_life(of))),
+    }
+}
+
+fn errors(record: &Record) -> Errors {
+    let mut api_errors: BTreeMap<String, BTreeMap<String, f64>> = BTreeMap::new();
+    for (labels, count) in record.children(API_ERRORS) {
+        if let [endpoint, code] = labels {
+            api_errors.entry(endpoint.clone()).or_default().insert(code.clone(), count);
+        }
+    }
+    Errors {
+        api_calls: record.children(API_CALLS).map(|(labels, count)| (labels.join(" "), count)).collect(),
+        api_errors,
+        failures: FAILURES.into_iter().map(|(name, family)| (name, record.total(family))).collect(),
+        journal_write_failures: record.total(JOURNAL_FAILURES),
+        orders_unresolved_max: gauge(record, |line| line.orders_unresolved).max,
+    }
+}
+
+fn looks(record: &Record) -> Looks {
+    let mut failures: BTreeMap<String, usize> = BTreeMap::new();
+    for blank in record.looks.iter().filter_map(|(_, found)| found.as_ref().err()) {
+        *failures.entry(blank.kind.clone()).or_default() += 1;
+    }
+    Looks { made: record.looks.len(), failed: record.failed_looks(), failures, gaps: record.gaps() }
+}
+
+#[cfg(test)]
+#[path = "findings_tests.rs"]
+mod tests;

@@ -1,0 +1,137 @@
+//! `soak.html`: one file that needs nothing else, the verdict first, then the thresholds, the plots and the tables.
+
+use super::{
+    check::MIB,
+    findings::{self, Findings},
+    look::TIMINGS,
+    math::{Quantile, Slope},
+    plot::{self, Curve, Frame, Plot, Points},
+    record::{Line, Record},
+    tables, text,
+};
+
+const STYLE: &str = include_str!("page.css");
+/// A plot shows at least a tenth of a millisecond, a MiB, four of what is counted.
+const SECONDS_SPAN_MIN: f64 = 0.000_1;
+const MIB_SPAN_MIN: f64 = 1.0;
+const COUNT_SPAN_MIN: f64 = 4.0;
+
+/// The whole page.
+pub(super) fn report(found: &Findings, record: &Record) -> String {
+    let frame = Frame { elapsed_s: record.elapsed_s(), gaps: &found.looks.gaps, restarts_s: &found.restarts_s };
+    let figures: String = plots(found, record).iter().map(|plot| figure(plot, &frame)).collect();
+    // The policy lets a browser load nothing, whatever a daemon may have put into a label.
+    format!(
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
+         <title>{title}</title><style>{STYLE}</style></head>\n<body><h1>Sentinel soak</h1>\n{head}\n\
+         <h2>Thresholds</h2>{thresholds}\n<h2>Over time</h2>{marks}<div class=\"plots\">{figures}</div>\n{tables}\
+         </body></html>\n",
+        title = text::escaped(&format!("{}: Sentinel soak", found.verdict)),
+        head = tables::head(found),
+        thresholds = tables::thresholds(found),
+        marks = tables::marks(found),
+        tables = tables::rest(found),
+    )
+}
+
+fn figure(plot: &Plot, frame: &Frame<'_>) -> String {
+    let key = |curve: &Curve| format!("<span class=\"key {}\">{}</span>", curve.class, text::escaped(curve.name));
+    let keys: String = plot.curves.iter().map(key).collect();
+    let title = text::escaped(plot.title);
+    format!("<figure><h3>{title}</h3>{}<figcaption>{keys}</figcaption></figure>\n", plot::svg(plot, frame))
+}
+
+fn plots(found: &Findings, record: &Record) -> Vec<Plot> {
+    let curve = |name, class, of: fn(&Line) -> Option<f64>| Curve { name, class, points: record.values(of) };
+    let due = |period: f64| -> Points {
+        // By the clock alone, so that this line goes on where nobody answered.
+        let due = |at: f64| super::math::due_cycles(at, period);
+        record.looks.iter().map(|(at, _)| (*at, Some(due(*at)))).collect()
+    };
+    let counts = |title, curves| Plot { title, unit: "count", curves, from_zero: true, span_min: COUNT_SPAN_MIN };
+    let mut plots = vec![
+        counts(
+            "Cycles done against due",
+            vec![
+                Curve { name: "due by the clock", class: "c3", points: due(found.cycle_seconds) },
+                curve("done", "c1", |line| line.cycles),
+            ],
+        ),
+        counts(
+            "Missed ticks, failed cycles, API errors",
+            vec![
+                curve("missed ticks", "c1", |line| line.missed),
+                curve("failed cycles", "c3", |line| line.failed),
+                curve("API errors", "c2", |line| line.api_errors),
+            ],
+        ),
+    ];
+    plots.extend((0..TIMINGS.len()).map(|index| timing(record, index)));
+    let mib = |line: &Line| line.memory_bytes.map(|bytes| bytes / MIB);
+    let fit = |line: Option<Slope>, unit: f64| Curve {
+        name: "growth behind the warm-up",
+        class: "fit",
+        points: fitted(line, unit),
+    };
+    plots.push(Plot {
+        title: "Resident memory",
+        unit: "MiB",
+        curves: vec![curve("resident", "c1", mib), fit(found.memory_bytes.slope, MIB)],
+        from_zero: false,
+        span_min: MIB_SPAN_MIN,
+    });
+    plots.push(Plot {
+        title: "Open files",
+        unit: "count",
+        curves: vec![curve("open", "c1", |line| line.open_files), fit(found.open_files.slope, 1.0)],
+        from_zero: false,
+        span_min: COUNT_SPAN_MIN,
+    });
+    plots.push(counts("Unresolved orders", vec![curve("unresolved", "c1", |line| line.orders_unresolved)]));
+    plots
+}
+
+/// Quantiles of each window, at its middle, in the unit that suits the highest.
+fn timing(record: &Record, index: usize) -> Plot {
+    let windows = record.windows.iter().enumerate();
+    let quantiles: Vec<_> = windows
+        .map(|(at, window)| {
+            let (from, to) = (at as f64 * record.window_s, (at + 1) as f64 * record.window_s);
+            let all = findings::quantiles(&window.timings);
+            ((from + to.min(record.elapsed_s())) / 2.0, all.into_iter().nth(index))
+        })
+        .collect();
+    let max = quantiles.iter().filter_map(|(_, one)| Some(one.as_ref()?.p99?.value)).fold(0.0, f64::max);
+    let (unit, per_second) = match max {
+        ..0.001 => ("µs", 1e6),
+        ..1.0 => ("ms", 1e3),
+        _ => ("s", 1.0),
+    };
+    let curve = |name, class, of: fn(&findings::Quantiles) -> Option<Quantile>| {
+        let value = |one: &Option<findings::Quantiles>| Some(of(one.as_ref()?)?.value * per_second);
+        Curve { name, class, points: quantiles.iter().map(|(at, one)| (*at, value(one))).collect() }
+    };
+    Plot {
+        title: TIMINGS[index].title,
+        unit,
+        curves: vec![
+            curve("p50", "c2", |one| one.p50),
+            curve("p90", "c1", |one| one.p90),
+            curve("p99", "c3", |one| one.p99),
+        ],
+        from_zero: true,
+        span_min: SECONDS_SPAN_MIN * per_second,
+    }
+}
+
+fn fitted(line: Option<Slope>, unit: f64) -> Points {
+    let Some(line) = line else { return Vec::new() };
+    let grown = line.per_hour * (line.to_s - line.from_s) / 3_600.0;
+    vec![(line.from_s, Some(line.value_at_from / unit)), (line.to_s, Some((line.value_at_from + grown) / unit))]
+}
+
+#[cfg(test)]
+#[path = "page_tests.rs"]
+mod tests;

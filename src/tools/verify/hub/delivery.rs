@@ -1,0 +1,139 @@
+//! Does what Prometheus fires reach an Alertmanager that is there, and is it the one that is asked?
+
+use super::{
+    super::{Report, not_reached},
+    DEADLINE,
+    address::Address,
+    alerting::get,
+    prometheus::{Prometheus, list},
+};
+use crate::tools::probe::{Client, Credentials, route::resolve};
+use sentinel_actors::adapters::http::one_line;
+use serde_json::Value;
+
+/// Alerts that Prometheus could not hand over of late; stored only where a Prometheus scrapes itself.
+const LOST: &str = "sum(increase(prometheus_notifications_dropped_total[5m])) \
+                    + (sum(increase(prometheus_notifications_errors_total[5m])) or vector(0))";
+
+/// An Alertmanager that Prometheus sends to, as seen from here.
+enum Seen {
+    Ready(Client),
+    /// From here that cannot be judged.
+    Unknown(String),
+    Dead(String),
+}
+
+/// Asks each Alertmanager that Prometheus sends to, and compares them with the one that is asked.
+pub(super) async fn check(prometheus: &Prometheus, is_ready: bool, asked: Option<&Client>, report: &mut Report) {
+    if !is_ready {
+        return not_reached(report, &["delivery"], "Prometheus does not answer");
+    }
+    let data = match prometheus.data("/api/v1/alertmanagers", &[]).await {
+        Ok(data) => data,
+        Err(why) => return report.failed("delivery", why, "see Prometheus's log"),
+    };
+    let urls = list(&data["activeAlertmanagers"]).iter().filter_map(|one| one["url"].as_str()).collect::<Vec<_>>();
+    if urls.is_empty() {
+        let way_out = format!(
+            "its configuration needs alerting: alertmanagers: with the target localhost:9093, as config/monitoring/\
+             prometheus.yml has it; then {}",
+            prometheus.reload()
+        );
+        return report.failed("delivery", "Prometheus knows no Alertmanager, so no alert reaches anybody", way_out);
+    }
+    let (mut ready, mut unknown, mut dead) = (Vec::new(), Vec::new(), Vec::new());
+    for url in &urls {
+        match seen(prometheus, url).await {
+            Seen::Ready(client) => ready.push(client),
+            Seen::Unknown(why) => unknown.push(format!("{}: not judged from here: {why}", one_line(url))),
+            Seen::Dead(why) => dead.push(format!("{}: {why}", one_line(url))),
+        }
+    }
+    let lost = prometheus.value(LOST).await.unwrap_or_default();
+    let is_losing = lost.is_some_and(|lost| lost > 0.0);
+    let lost = match lost {
+        Some(lost) if lost > 0.0 => format!("Prometheus could not hand over about {lost:.0} alerts in 5 minutes"),
+        Some(_) => "Prometheus counts none that it could not hand over in 5 minutes".into(),
+        None => "Prometheus does not scrape itself, so what it could not hand over is not known".into(),
+    };
+    let correct = format!("correct its target under alerting: alertmanagers, then {}", prometheus.reload());
+    if !dead.is_empty() {
+        let way_out = format!("Prometheus sends alerts there: start this Alertmanager, or {correct}");
+        return report.failed("delivery", dead.join("\n"), way_out);
+    }
+    let found =
+        format!("Prometheus sends alerts to {}", urls.iter().map(|url| one_line(url)).collect::<Vec<_>>().join(", "));
+    let is_unjudged = !unknown.is_empty();
+    let mut notes = unknown;
+    if is_unjudged || is_losing {
+        notes.push(lost);
+    }
+    if is_unjudged && is_losing {
+        let way_out = format!("see Prometheus's log for why sending fails; {correct}");
+        return report.failed("delivery", notes.join("\n"), way_out);
+    }
+    if let Some(asked) = asked.filter(|asked| !urls.iter().any(|url| is_at(prometheus, url, asked))) {
+        let asked_at = asked.base_url();
+        match is_one_of(asked, &ready).await {
+            true => notes.push(format!("{asked_at} is this Alertmanager by another name")),
+            false if ready.len() < urls.len() => notes.push(format!("see that this is {asked_at} by another name")),
+            false => {
+                let way_out = format!("name the one that Prometheus sends to by --alertmanager, or {correct}");
+                return report.failed("delivery", format!("{found}, and {asked_at} is another"), way_out);
+            }
+        }
+    }
+    if notes.is_empty() {
+        report.ok("delivery", format!("{found}: ready"));
+    } else {
+        report.note("delivery", format!("{found}\n{}", notes.join("\n")));
+    }
+}
+
+/// Whether the URL that Prometheus sends to and the one that is asked are one listener.
+fn is_at(prometheus: &Prometheus, url: &str, asked: &Client) -> bool {
+    let listed = Address::of(prometheus.0.base_url()).and_then(|prometheus| prometheus.hears(url));
+    listed.is_some() && listed == Address::of(asked.base_url())
+}
+
+/// Asks the Alertmanager at a URL whether it is ready.
+async fn seen(prometheus: &Prometheus, url: &str) -> Seen {
+    let (Some(prometheus), Some(there)) = (Address::of(prometheus.0.base_url()), Address::of(url)) else {
+        return Seen::Dead("this is no URL".into());
+    };
+    if there.is_loopback() && !prometheus.is_here() {
+        return Seen::Unknown(format!("it means {} itself", prometheus.host));
+    }
+    // A name may be known only where Prometheus runs, as in a network of containers.
+    if resolve(&there.host).is_err() {
+        return Seen::Unknown(format!("the name {} is not known here", there.host));
+    }
+    let base = ["/api/v2/alerts", "/api/v1/alerts"].into_iter().find_map(|path| url.strip_suffix(path));
+    let client = match Client::new(base.unwrap_or(url), &Credentials::default(), DEADLINE) {
+        Ok(client) => client,
+        Err(error) => return Seen::Unknown(one_line(&format!("{error:#}"))),
+    };
+    match client.get("/-/ready", "").await {
+        Ok(page) if page.status == 200 => Seen::Ready(client),
+        Ok(page) if matches!(page.status, 401 | 403) => Seen::Unknown("it wants a password".into()),
+        Ok(page) => Seen::Dead(format!("/-/ready: status {}", page.status)),
+        Err(error) if url.starts_with("https") => Seen::Unknown(error.to_string()),
+        Err(error) => Seen::Dead(error.to_string()),
+    }
+}
+
+/// Whether one of these has the same start and the same name in its cluster.
+async fn is_one_of(asked: &Client, ready: &[Client]) -> bool {
+    let Some(wanted) = identity(asked).await else { return false };
+    for client in ready {
+        if identity(client).await.as_ref() == Some(&wanted) {
+            return true;
+        }
+    }
+    false
+}
+
+async fn identity(alertmanager: &Client) -> Option<(String, Value)> {
+    let status = get(alertmanager, "/api/v2/status", &[]).await.ok()?;
+    Some((status["uptime"].as_str()?.to_owned(), status["cluster"]["name"].clone()))
+}

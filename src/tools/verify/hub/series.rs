@@ -1,0 +1,248 @@
+//! The series: is all of it stored that the daemon shows, and above all what the rules read? Relabelling can drop or change
+//! what it likes without a word, and a rule without its series is silent for ever.
+
+use super::{
+    super::Report,
+    config::Running,
+    needs::{ABSENT_UNTIL_KNOWN, Needs},
+    prometheus::Prometheus,
+    scrape_target::{Asked, Target},
+};
+use crate::tools::probe::{Exposition, contract, exposition::Sample};
+use sentinel_actors::adapters::http::one_line;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::{Duration, Instant},
+};
+
+const PAUSE: Duration = Duration::from_millis(500);
+/// Names that are listed of those that no rule reads.
+const SHOWN_MAX: usize = 10;
+
+/// Number of series by name.
+type Counts = BTreeMap<String, usize>;
+
+/// What is not as the page has it.
+#[derive(Debug, Default)]
+struct Lost {
+    /// By name, how many of how many are stored.
+    fewer: BTreeMap<String, (usize, usize)>,
+    /// Stored without a label that they have, or with another value of it.
+    relabelled: BTreeSet<String>,
+}
+
+/// Whether the series arrive, and are those of the page.
+pub(super) async fn check(
+    prometheus: &Prometheus,
+    target: &Target,
+    asked: Asked<'_>,
+    running: &Running,
+    needs: &Needs<'_>,
+    report: &mut Report,
+) {
+    match arrived(prometheus, target).await {
+        Ok(found) => match lost(prometheus, target, asked, needs).await {
+            Ok(lost) => judge(found, &lost, asked.page, running, needs, report),
+            Err(why) => report.failed("series", why, "see Prometheus's log"),
+        },
+        Err(why) => {
+            let way_out = "the target is up: see metric_relabel_configs of the job, and Prometheus's log";
+            report.failed("series", why, way_out);
+        }
+    }
+    others(prometheus, needs, report).await;
+}
+
+async fn arrived(prometheus: &Prometheus, target: &Target) -> Result<String, String> {
+    let cycles = format!("sentinel_trading_cycles_total{}", target.selector());
+    let Some(count) = prometheus.value(&cycles).await? else { return Err(format!("{cycles} gives nothing")) };
+    let age_s = prometheus.value(&format!("time() - max(timestamp({cycles}))")).await?.unwrap_or(f64::INFINITY);
+    if age_s > 3.0 * target.interval().as_secs_f64() {
+        return Err(format!("the newest sample is {age_s:.0} s old"));
+    }
+    Ok(format!("{count} cycles, newest sample {age_s:.1} s old"))
+}
+
+/// Compares with the page, once Prometheus has a scrape that is newer than it.
+async fn lost(prometheus: &Prometheus, target: &Target, asked: Asked<'_>, needs: &Needs<'_>) -> Result<Lost, String> {
+    let (began, wait) = (Instant::now(), target.interval() * 2);
+    loop {
+        let scraped_s = format!("max(timestamp(sentinel_trading_cycles_total{}))", target.selector());
+        let scraped_s = prometheus.value(&scraped_s).await?.unwrap_or_default();
+        let lost = compared(&stored(prometheus, target).await?, asked.page, needs);
+        let lost = Lost { relabelled: relabelled(prometheus, target, asked.page, needs, &lost).await?, fewer: lost };
+        let is_none = lost.fewer.is_empty() && lost.relabelled.is_empty();
+        let is_newer = scraped_s > asked.at.timestamp_millis() as f64 / 1e3;
+        if is_none || is_newer || began.elapsed() > wait {
+            return Ok(lost);
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+async fn stored(prometheus: &Prometheus, target: &Target) -> Result<Counts, String> {
+    let groups = prometheus.query(&format!("count by (__name__) ({})", target.selector())).await?;
+    let count = |group: &serde_json::Value| {
+        Some((group["metric"]["__name__"].as_str()?.to_owned(), group["value"][1].as_str()?.parse().ok()?))
+    };
+    Ok(groups.iter().filter_map(count).collect())
+}
+
+/// What of the page, of the contract and of what the rules read is stored in smaller number than it should be.
+fn compared(stored: &Counts, page: Option<&Exposition>, needs: &Needs<'_>) -> BTreeMap<String, (usize, usize)> {
+    let mut wanted = Counts::new();
+    for sample in page.into_iter().flat_map(|page| &page.families).flat_map(|family| &family.samples) {
+        *wanted.entry(sample.name.clone()).or_default() += 1;
+    }
+    let has =
+        |names: &Counts, family: &str| names.contains_key(family) || names.contains_key(&format!("{family}_bucket"));
+    let contract = contract::names().filter(|family| !has(&wanted, family) && !has(stored, family));
+    for family in contract.collect::<Vec<_>>() {
+        wanted.insert(family.to_owned(), 1);
+    }
+    let needed = needs.of_inf.keys().filter(|name| !ABSENT_UNTIL_KNOWN.contains(&name.as_str()));
+    for name in needed.filter(|name| !wanted.contains_key(*name)).cloned().collect::<Vec<_>>() {
+        wanted.insert(name, 1);
+    }
+    let is_of = |name: &str| stored.get(name).copied().unwrap_or_default();
+    wanted
+        .into_iter()
+        .map(|(name, count)| (is_of(&name), count, name))
+        .filter(|(is, count, _)| is < count)
+        .map(|(is, count, name)| (name, (is, count)))
+        .collect()
+}
+
+/// What a rule reads of one sample per name is looked up with all its labels.
+async fn relabelled(
+    prometheus: &Prometheus,
+    target: &Target,
+    page: Option<&Exposition>,
+    needs: &Needs<'_>,
+    fewer: &BTreeMap<String, (usize, usize)>,
+) -> Result<BTreeSet<String>, String> {
+    let Some(page) = page else { return Ok(BTreeSet::new()) };
+    let first = |name: &String| page.samples(name).next().cloned();
+    let samples = needs.of_inf.keys().filter(|name| !fewer.contains_key(*name)).filter_map(first);
+    let samples = samples.filter(|sample| !sample.labels.is_empty()).collect::<Vec<_>>();
+    if samples.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let queries = samples.iter().map(|sample| selector(sample, target)).collect::<Vec<_>>();
+    let found = prometheus.query(&queries.join(" or ")).await?;
+    let found = found.iter().filter_map(|it| it["metric"]["__name__"].as_str()).collect::<BTreeSet<_>>();
+    let names = samples.iter().map(|sample| sample.name.as_str());
+    Ok(names.filter(|name| !found.contains(name)).map(str::to_owned).collect())
+}
+
+fn selector(sample: &Sample, target: &Target) -> String {
+    let quoted = |text: &str| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n"));
+    // Prometheus 3 spells a bound in its own way.
+    let labels = sample.labels.iter().filter(|(name, _)| *name != "le");
+    let labels = labels.map(|(name, value)| format!("{name}={}", quoted(value)));
+    let of_target = ["job", "instance"].map(|name| format!("{name}={}", quoted(target.label(name))));
+    format!("{}{{{}}}", sample.name, labels.chain(of_target).collect::<Vec<_>>().join(","))
+}
+
+fn judge(
+    arrived: String,
+    lost: &Lost,
+    page: Option<&Exposition>,
+    running: &Running,
+    needs: &Needs<'_>,
+    report: &mut Report,
+) {
+    let mut blind = Vec::new();
+    let readers = |name: &str| {
+        let rules = needs.of_inf.get(name)?.iter().copied().collect::<Vec<_>>();
+        Some(rules.join(", "))
+    };
+    let is_shown = |name: &str| page.is_none_or(|page| page.samples(name).next().is_some());
+    let count = |name: &str, (is, of): &(usize, usize)| match is {
+        0 if !is_shown(name) => format!("{name} is not shown by this daemon"),
+        0 => format!("{name} is not stored"),
+        is => format!("{name}: {is} of {of} series are stored"),
+    };
+    let needed = lost.fewer.iter().filter_map(|(name, counts)| {
+        let readers = readers(name)?;
+        Some(format!("{}: blind without it: {readers}", count(name, counts)))
+    });
+    blind.extend(needed);
+    let changed = lost.relabelled.iter().filter_map(|name| {
+        Some(format!(
+            "{name} is stored with other labels than the daemon gave it: blind without them: {}",
+            readers(name)?
+        ))
+    });
+    blind.extend(changed);
+    let is_contract = |name: &str| contract::names().any(|family| is_of_family(name, family));
+    let (contract, rest): (Vec<_>, Vec<_>) =
+        lost.fewer.iter().filter(|(name, _)| readers(name).is_none()).partition(|(name, _)| is_contract(name));
+    blind.extend(contract.iter().map(|(name, counts)| format!("{}: HUB's history has it", count(name, counts))));
+    if !blind.is_empty() {
+        let relabels = if running.relabels.is_empty() {
+            "nothing is relabelled in the job, so: is the daemon older than the rules?".to_owned()
+        } else {
+            format!(
+                "the job relabels: {}. What drops or changes Sentinel's series has to go",
+                running.relabels.join("; ")
+            )
+        };
+        return report.failed("series", blind.join("\n"), relabels);
+    }
+    if rest.is_empty() {
+        let found = match page {
+            Some(page) => format!("all {} of its page are stored; {arrived}", page.series()),
+            None => format!("all that the rules read is stored; {arrived}"),
+        };
+        return report.ok("series", found);
+    }
+    let names = rest.iter().take(SHOWN_MAX).map(|(name, counts)| count(name, counts)).collect::<Vec<_>>().join(", ");
+    let more = rest.len().saturating_sub(SHOWN_MAX);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    report.note("series", format!("{arrived}; no alert reads these, and the dashboard may lack them: {names}{more}"));
+}
+
+fn is_of_family(name: &str, family: &str) -> bool {
+    let rest = name.strip_prefix(family);
+    rest.is_some_and(|rest| matches!(rest, "" | "_bucket" | "_sum" | "_count"))
+}
+
+/// Whether the rules are about this target's job at all.
+pub(super) fn watched(target: &Target, needs: &Needs<'_>, prometheus: &Prometheus, report: &mut Report) {
+    let job = one_line(target.label("job"));
+    let jobs = needs.jobs.iter().map(|it| one_line(it)).collect::<Vec<_>>().join(", ");
+    if needs.jobs.is_empty() || needs.jobs.contains(target.label("job")) {
+        return report.ok("watched", format!("the rules are about job {job}"));
+    }
+    let way_out = format!(
+        "give the scrape job that name; or load your own rules with job=\"{job}\", and name their file by --rules; then {}",
+        prometheus.reload()
+    );
+    report.failed("watched", format!("the rules are about job {jobs} only, so none of them sees job {job}"), way_out);
+}
+
+/// Families of Prometheus and Alertmanager themselves, by which HUB's own health is watched.
+async fn others(prometheus: &Prometheus, needs: &Needs<'_>, report: &mut Report) {
+    if needs.of_others.is_empty() {
+        return;
+    }
+    let names = needs.of_others.keys().map(String::as_str).collect::<Vec<_>>();
+    let stored = prometheus.query(&format!("group by (__name__) ({{__name__=~\"{}\"}})", names.join("|"))).await;
+    let stored = match stored {
+        Ok(stored) => stored,
+        Err(why) => return report.failed("hub itself", why, "see Prometheus's log"),
+    };
+    let stored = stored.iter().filter_map(|it| it["metric"]["__name__"].as_str()).collect::<BTreeSet<_>>();
+    let missing = needs.of_others.iter().filter(|(name, _)| !stored.contains(name.as_str()));
+    let missing = missing.map(|(name, rules)| {
+        format!("{name} is not stored: blind without it: {}", rules.iter().copied().collect::<Vec<_>>().join(", "))
+    });
+    let missing = missing.collect::<Vec<_>>();
+    if missing.is_empty() {
+        report.ok("hub itself", format!("{} families of other programs that the rules read are stored", names.len()));
+    } else {
+        let way_out = "HUB does not watch itself: take the other jobs of config/monitoring/prometheus.yml, too";
+        report.warning("hub itself", missing.join("\n"), way_out);
+    }
+}

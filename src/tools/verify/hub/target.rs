@@ -1,0 +1,212 @@
+//! The target: which one is INF's, and is it scraped? `labels` and `series` look at what it has.
+
+use super::{
+    super::{Report, not_reached},
+    Args,
+    config::Running,
+    labels,
+    needs::Needs,
+    prometheus::{Prometheus, list},
+    rules::Wanted,
+    same::{self, Compared},
+    scrape_error,
+    scrape_target::{Asked, Target, WAIT},
+    series,
+};
+use crate::tools::probe::Exposition;
+use chrono::Utc;
+use sentinel_actors::adapters::http::one_line;
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
+
+const PAUSE: Duration = Duration::from_millis(500);
+/// The checks of a target, by name.
+pub(super) const NAMES: [&str; 5] = ["target", "labels", "unique", "watched", "series"];
+
+/// Waits for a scrape, then checks target, labels and series; returns the target.
+pub(super) async fn check(
+    prometheus: &Prometheus,
+    args: &Args,
+    asked: Asked<'_>,
+    running: &Running,
+    wanted: &Wanted,
+    report: &mut Report,
+) -> Option<Target> {
+    let (target, all) = match scraped(prometheus, args, asked.page).await {
+        Ok(found) => found,
+        Err(Unfound { found, way_out }) => {
+            report.failed("target", found, way_out);
+            not_reached(report, &NAMES[1..], "there is no target");
+            return None;
+        }
+    };
+    let is_up = up(prometheus, &target, args, asked.page, running, report).await;
+    labels::check(&target, &args.job, prometheus, report);
+    labels::unique(prometheus, &target, &all, report).await;
+    let needs = Needs::of(wanted, target.label("job"));
+    series::watched(&target, &needs, prometheus, report);
+    if is_up {
+        series::check(prometheus, &target, asked, running, &needs, report).await;
+    } else {
+        not_reached(report, &NAMES[4..], "the target is not up");
+    }
+    Some(target)
+}
+
+/// Why there is no target to look at.
+struct Unfound {
+    found: String,
+    way_out: String,
+}
+
+/// The target that is meant, once it was scraped, and all that Prometheus has: the one with the instance of --instance,
+/// or the one at --inf, or the one that is the same process, or the only one.
+async fn scraped(
+    prometheus: &Prometheus,
+    args: &Args,
+    page: Option<&Exposition>,
+) -> Result<(Target, Vec<Target>), Unfound> {
+    let (began, began_at) = (Instant::now(), Utc::now());
+    let mut has_said = false;
+    loop {
+        let data = prometheus.data("/api/v1/targets", &[("state", "active")]).await;
+        let data = data.map_err(|found| Unfound { found, way_out: "see Prometheus's log".into() })?;
+        let all = list(&data["activeTargets"]).iter().cloned().map(Target).collect::<Vec<_>>();
+        let meant = meant(prometheus, args, page, &all).await;
+        let wait = patience(args, meant.as_ref().ok());
+        let is_settled = meant.as_ref().is_ok_and(|target| match target.health() {
+            "up" => true,
+            // INF answers from here: what Prometheus saw may be from before it did.
+            "down" => page.is_none() || target.scraped_at().is_some_and(|at| at > began_at),
+            _ => false,
+        });
+        if is_settled || began.elapsed() >= wait {
+            return meant.map(|target| (target, all));
+        }
+        if !has_said {
+            has_said = true;
+            eprintln!("Waiting up to {} s for a scrape ...", wait.as_secs());
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+async fn meant(
+    prometheus: &Prometheus,
+    args: &Args,
+    page: Option<&Exposition>,
+    all: &[Target],
+) -> Result<Target, Unfound> {
+    let unfound = |found: String, way_out: String| Err(Unfound { found, way_out });
+    let of_job = all.iter().filter(|target| target.0["scrapePool"] == args.job.as_str()).collect::<Vec<_>>();
+    let names = || of_job.iter().map(|it| one_line(it.label("instance"))).collect::<BTreeSet<_>>();
+    let names = || names().into_iter().collect::<Vec<_>>().join(", ");
+    let is_at_inf = |target: &&&Target| same::is_at(prometheus, target.url(), &args.inf);
+    if of_job.is_empty() {
+        let way_out =
+            format!("the job {} needs the target 172.19.141.250:8000; then {}", args.job, prometheus.reload());
+        return unfound("the job has no target".into(), way_out);
+    }
+    if let Some(instance) = &args.instance {
+        let named = of_job.iter().filter(|target| target.label("instance") == instance).collect::<Vec<_>>();
+        let best = named.iter().find(|target| is_at_inf(target)).or_else(|| named.first());
+        return match best {
+            Some(target) => Ok((***target).clone()),
+            None => unfound(
+                format!("the job has no target with the instance {}; it has {}", one_line(instance), names()),
+                format!("correct --instance, or give the target that label; then {}", prometheus.reload()),
+            ),
+        };
+    }
+    if let Some(target) = of_job.iter().find(is_at_inf) {
+        return Ok((**target).clone());
+    }
+    if let [only] = of_job[..] {
+        return Ok(only.clone());
+    }
+    let job = of_job.first().map_or("", |target| target.label("job"));
+    let instance = same::instance_of(prometheus, job, page).await;
+    match of_job.iter().find(|target| instance.as_deref() == Some(target.label("instance"))) {
+        Some(target) => Ok((**target).clone()),
+        None => unfound(
+            format!("none of the job's targets is {}: {}", args.inf, names()),
+            "say which one it is by --instance NAME, or add its address to the job with an instance of its own".into(),
+        ),
+    }
+}
+
+/// How long to wait for a scrape.
+fn patience(args: &Args, target: Option<&Target>) -> Duration {
+    args.wait.or(target.map(|target| target.interval() * 2)).unwrap_or(WAIT)
+}
+
+async fn up(
+    prometheus: &Prometheus,
+    target: &Target,
+    args: &Args,
+    page: Option<&Exposition>,
+    running: &Running,
+    report: &mut Report,
+) -> bool {
+    let url = one_line(target.url());
+    match target.health() {
+        "up" => {
+            let took_ms = target.0["lastScrapeDuration"].as_f64().unwrap_or_default() * 1e3;
+            let found = format!("{url} is up, scraped in {took_ms:.1} ms");
+            let is_at_inf = same::is_at(prometheus, target.url(), &args.inf);
+            match compared(prometheus, target, args, page).await {
+                Ok(Compared::Unknown(why)) if is_at_inf => {
+                    report.note("target", format!("{found}; whose series these are: {why}"))
+                }
+                Ok(Compared::Process) if is_at_inf => report.ok("target", found),
+                Ok(Compared::Process) => {
+                    report.note("target", format!("{found}; it is the daemon at {} by another name", args.inf));
+                }
+                Ok(Compared::Unknown(why)) => {
+                    report.note("target", format!("{found}; whether it is the daemon at {}: {why}", args.inf));
+                }
+                Ok(Compared::Different(what) | Compared::Older(what)) => {
+                    let found =
+                        format!("{url} is up, and what is stored is not of the daemon at {}: it {what}", args.inf);
+                    let way_out = format!(
+                        "another daemon is scraped, or stored under the same labels: correct the target of the job {}, its \
+                         labels (see `unique`), or --inf and --instance; then {}",
+                        args.job,
+                        prometheus.reload()
+                    );
+                    report.failed("target", found, way_out);
+                }
+                Err(why) => report.failed("target", why, "see Prometheus's log"),
+            }
+            true
+        }
+        "down" => {
+            let error = one_line(target.0["lastError"].as_str().unwrap_or_default());
+            let way_out = scrape_error::way_out(&error, running.login.as_deref(), page.is_some());
+            report.failed("target", format!("{url} is down: {error}"), way_out);
+            false
+        }
+        _ => {
+            report.failed("target", format!("{url} was not scraped yet"), "wait for a scrape interval and try again");
+            false
+        }
+    }
+}
+
+/// Whether the target is the daemon that was asked; one that was just started again is waited for.
+async fn compared(
+    prometheus: &Prometheus,
+    target: &Target,
+    args: &Args,
+    page: Option<&Exposition>,
+) -> Result<Compared, String> {
+    let (began, wait) = (Instant::now(), patience(args, Some(target)));
+    loop {
+        match same::compare(prometheus, target, page).await? {
+            Compared::Older(_) if began.elapsed() < wait => tokio::time::sleep(PAUSE).await,
+            compared => return Ok(compared),
+        }
+    }
+}

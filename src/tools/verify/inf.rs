@@ -1,0 +1,125 @@
+//! `sentinel verify inf`: run on INF, is everything there that HUB's Prometheus needs? Without a shell tool and without
+//! touching the daemon's settings, from the machine or from inside its container.
+
+mod counters;
+mod local;
+mod process;
+
+use super::{Report, bad_flag, block_on, clock, daemon, not_reached, say, seconds};
+use crate::{
+    settings::beside,
+    tools::probe::{Client, Credentials},
+};
+use anyhow::Context as _;
+use local::Place;
+use std::{process::ExitCode, time::Duration};
+
+/// As long as Prometheus waits for a scrape.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Where the daemon serves /metrics, as seen from here [default: as its settings have it on this machine]
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+    /// HUB's address: the way to it says which address HUB will use [default: model.host of the settings]
+    #[arg(long, value_name = "ADDRESS")]
+    hub: Option<String>,
+    /// How long to wait for the end of a cycle
+    #[arg(long, value_name = "SECONDS", default_value = "75", value_parser = seconds)]
+    wait: Duration,
+    #[command(flatten)]
+    credentials: Credentials,
+    /// For machines
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn main(args: &Args) -> ExitCode {
+    let (url, hub) = match (&args.url, &args.hub) {
+        (Some(url), Some(hub)) => (url.clone(), hub.clone()),
+        (url, hub) => {
+            let (its_url, its_hub) = beside::addresses();
+            (url.clone().unwrap_or(its_url), hub.clone().unwrap_or(its_hub))
+        }
+    };
+    let made = Client::new(&url, &args.credentials, DEADLINE)
+        .context("--url")
+        .and_then(|client| Ok((client, Place::of(&url).with_context(|| format!("--url {url}"))?)));
+    let (client, place) = match made {
+        Ok(made) => made,
+        Err(error) => return bad_flag(&error),
+    };
+    if !args.json {
+        say(&format!("INF {}\n", client.base_url()));
+    }
+    block_on(verify(args, &hub, &client, &place)).conclude(args.json)
+}
+
+async fn verify(args: &Args, hub_said: &str, client: &Client, place: &Place) -> Report {
+    let mut report = Report::new("inf", ["HUB can scrape this daemon.", "HUB cannot rely on this daemon yet."]);
+    let hub = local::hub(hub_said);
+    let connected = local::connect(place, DEADLINE).await;
+    let is_open = connected.is_ok();
+    let owner = process::owner(place);
+    // What is stopped is not asked: it would be waited for again and again.
+    let is_stopped = owner.as_ref().is_some_and(|owner| owner.is_stopped);
+    let mut said = Report::new("inf", ["", ""]);
+    let seen = if is_stopped { None } else { Some(daemon::look(client, is_open, &mut said).await) };
+    process::check(place, owner.as_ref(), is_open, seen.as_ref(), &mut report);
+    local::port(place, hub.as_ref().ok(), connected, &mut report);
+    local::ipv6(place, hub.as_ref().ok(), &mut report);
+    report.append(said);
+    match &seen {
+        Some(seen) if !seen.is_silent => answers(args, client, seen, &mut report).await,
+        seen => {
+            if seen.is_none() {
+                not_reached(
+                    &mut report,
+                    &["health", "metrics", "format", "text", "families"],
+                    "the process is stopped",
+                );
+            }
+            not_reached(&mut report, &["uptime", "cycles", "backwards", "clock", "openmetrics"], "nothing answers");
+        }
+    }
+    let is_silent = seen.as_ref().is_none_or(|seen| seen.is_silent);
+    match &hub {
+        Ok(_) if is_silent => not_reached(&mut report, &["address", "from outside"], "nothing answers"),
+        Ok(hub) => local::address(place, *hub, &args.credentials, DEADLINE, &mut report).await,
+        Err(error) => {
+            let found = format!("HUB's address {hub_said} cannot be found: {error}");
+            report.failed("address", found, "say it as a number: --hub ADDRESS");
+            not_reached(&mut report, &["from outside"], "HUB's address is unknown");
+        }
+    }
+    local::firewall(place, hub_said, hub.as_ref().ok(), &mut report);
+    report
+}
+
+/// What can only be seen of a daemon that answers.
+async fn answers(args: &Args, client: &Client, seen: &daemon::Seen, report: &mut Report) {
+    match &seen.exposition {
+        Some(first) => {
+            let is_over = seen.health.as_ref().is_some_and(daemon::Health::has_run_all_cycles);
+            counters::watch(client, first, args.wait, is_over, report).await;
+        }
+        None => not_reached(report, &["uptime", "cycles", "backwards"], "there is no text to compare with"),
+    }
+    match seen.clock {
+        Some(told) => clock::check(Some(told), None, "here (HUB compares it by `sentinel verify hub`)", report),
+        None => not_reached(report, &["clock"], "there is no answer that tells it"),
+    }
+    open_metrics(client, report).await;
+}
+
+async fn open_metrics(client: &Client, report: &mut Report) {
+    const ACCEPT: &str = "application/openmetrics-text;version=1.0.0";
+    match client.get("/metrics", ACCEPT).await {
+        Ok(page) if page.content_type.starts_with("application/openmetrics-text") => {
+            report.note("openmetrics", "offered as well, to a scraper that asks for it")
+        }
+        Ok(_) => report.note("openmetrics", "not offered; 0.0.4 is all that HUB needs"),
+        Err(error) => report.note("openmetrics", format!("not known: {error}")),
+    }
+}

@@ -1,0 +1,331 @@
+//! `sentinel verify market`: what EODHD answers to the daemon's own questions, how late it is, and what the quota
+//! carries. `provider` asks, `lag` and `quota` work out what it means.
+
+mod lag;
+mod provider;
+mod quota;
+
+use super::{Report, SettingsArgs, block_on};
+use crate::{
+    process::exit::refuse,
+    settings::{Settings, VerifyMarket},
+};
+use chrono::{DateTime, Utc};
+use futures_util::{StreamExt, stream};
+use lag::Lag;
+use provider::{NoProvider, Provider, Refusal, Reply, unanswered};
+use sentinel_actors::{
+    adapters::eodhd::{first_range_s, intraday_url, parse},
+    domain::{
+        bar::Bar,
+        features::{BARS_MIN, SEQUENCE_BARS},
+        instrument::Instrument,
+        order::check_stops,
+        window::{BarFault, clean, gaps, jump},
+    },
+    fetcher::{MarketClock, OnGap},
+};
+use std::process::ExitCode;
+
+/// Settings that have EODHD's key.
+type Resolved = crate::settings::Resolved<VerifyMarket>;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    settings: SettingsArgs,
+    /// Print the report as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn main(args: &Args) -> ExitCode {
+    let settings = match Settings::load_for(&args.settings.beside()) {
+        Ok(settings) => settings,
+        Err(error) => return refuse(&error),
+    };
+    if !args.json {
+        let (data, calendar) = (&settings.data, &settings.calendar_name);
+        println!("Market {}, {} bars, calendar {calendar}\n", data.base_url, data.interval.as_str());
+    }
+    block_on(verify(&settings)).conclude(args.json)
+}
+
+/// What came of one symbol's request.
+struct Asked<'a> {
+    instrument: &'a Instrument,
+    reply: Option<Reply>,
+    /// Closed and valid bars, at least one, and the time of the question.
+    bars: Option<(Vec<Bar>, i64)>,
+}
+
+async fn verify(settings: &Resolved) -> Report {
+    let mut report = Report::new("market", ["The market data can be decided on.", "Not ready for decisions."]);
+    let provider = match Provider::new(settings) {
+        Ok(provider) => provider,
+        Err(NoProvider::Key(error)) => {
+            report.failed("key", error, "set EODHD_API_TOKEN, or EODHD_API_TOKEN_FILE to a file that holds it");
+            return report;
+        }
+        Err(NoProvider::Client(error)) => {
+            report.failed("address", error, "install ca-certificates, or set SSL_CERT_FILE");
+            return report;
+        }
+    };
+    let instruments = &settings.instruments;
+    let Some((first, others)) = instruments.split_first() else { return report };
+    // Alone, so that a key that is refused is refused once.
+    let question = Question { provider: &provider, settings };
+    let (first, is_for_all) = question.ask(first, &mut report).await;
+    let mut asked = vec![first];
+    if is_for_all && !others.is_empty() {
+        report.note("bars", format!("{} more symbols were not asked for: the answer would be the same", others.len()));
+    } else {
+        let replies = stream::iter(others).map(|instrument| question.reply(instrument));
+        let replies: Vec<_> = replies.buffered(settings.data.concurrency.max(1)).collect().await;
+        for (instrument, (reply, now)) in others.iter().zip(replies) {
+            asked.push(question.read(instrument, reply, now, &mut report).0);
+        }
+    }
+    age(&asked, settings, &mut report);
+    let newest = asked.iter().rev().find_map(|asked| asked.reply.as_ref());
+    if newest.is_some_and(|reply| reply.status == 200) {
+        quota::report(&provider, newest, settings, &mut report).await;
+    }
+    report
+}
+
+struct Question<'a> {
+    provider: &'a Provider,
+    settings: &'a Resolved,
+}
+
+impl Question<'_> {
+    async fn ask<'i>(&self, instrument: &'i Instrument, report: &mut Report) -> (Asked<'i>, bool) {
+        let (reply, now) = self.reply(instrument).await;
+        self.read(instrument, reply, now, report)
+    }
+
+    /// The daemon's first question of this symbol, and when it was asked.
+    async fn reply(&self, instrument: &Instrument) -> (Result<Reply, Refusal>, i64) {
+        let data = &self.settings.data;
+        let now = Utc::now().timestamp();
+        let follows_bars = self.settings.market_clock == MarketClock::Bars;
+        let range = (!follows_bars).then(|| (now - first_range_s(data.lookback_bars, data.interval), now));
+        let url = intraday_url(&data.base_url, &instrument.ticker, data.interval, range);
+        (self.provider.get(&url).await.map_err(|error| unanswered(&error, data)), now)
+    }
+
+    /// Says what an answer holds, and whether another symbol's would say the same.
+    fn read<'i>(
+        &self,
+        instrument: &'i Instrument,
+        reply: Result<Reply, Refusal>,
+        now: i64,
+        report: &mut Report,
+    ) -> (Asked<'i>, bool) {
+        let mut asked = Asked { instrument, reply: None, bars: None };
+        let refusal = match reply {
+            Err(refusal) => refusal,
+            Ok(reply) => {
+                let bars = match reply.status {
+                    200 => self.bars(instrument, &reply, now, report),
+                    _ => Err(self.provider.explain(&reply)),
+                };
+                asked.reply = Some(reply);
+                match bars {
+                    Ok(bars) => {
+                        asked.bars = Some((bars, now));
+                        return (asked, false);
+                    }
+                    Err(refusal) => refusal,
+                }
+            }
+        };
+        report.failed("bars", format!("{}: {}", instrument.symbol, refusal.found), refusal.way_out);
+        (asked, refusal.is_for_all)
+    }
+
+    /// The bars of a 200, of which the daemon would decide on the newest.
+    fn bars(&self, instrument: &Instrument, reply: &Reply, now: i64, report: &mut Report) -> Result<Vec<Bar>, Refusal> {
+        let Resolved { data, calendar, market_clock, .. } = self.settings;
+        let symbol = &instrument.symbol;
+        let refusal = |found: String, way_out: &str| Refusal { found, way_out: way_out.into(), is_for_all: false };
+        let rows = parse(&reply.body).map_err(|error| {
+            let found = format!("status 200, but {}", self.provider.clean(&error.to_string()));
+            refusal(found, "is data.base_url EODHD's, and no proxy or login page in between?")
+        })?;
+        let closed_by = (*market_clock == MarketClock::System).then_some(now);
+        let cleaned = clean(&rows, data.interval, calendar, closed_by);
+        let refused = cleaned.rejected.counted();
+        if !refused.is_empty() {
+            let reasons: Vec<_> =
+                refused.iter().map(|(reason, count)| format!("{count} {}", reason.as_str())).collect();
+            report.note("refused", format!("{symbol}: of {} rows: {}", rows.len(), reasons.join(", ")));
+        }
+        if let Some(open_time) = cleaned.ahead {
+            let found = format!("{symbol}: bars lie ahead of the clock, the furthest opens {}", at(open_time));
+            let hint = "is this machine's time right (chronyc tracking)? If it is, tell EODHD's support";
+            report.note("ahead", format!("{found}; it is {} here\n{hint}", at(now)));
+        }
+        if let Some(fault) = cleaned.fault {
+            return Err(refusal(fault.to_string(), way_out(&fault)));
+        }
+        let bars = cleaned.bars;
+        let kept = &bars[bars.len().saturating_sub(data.lookback_bars)..];
+        if let Some(fault) = jump(kept, data.jump_max) {
+            return Err(refusal(fault.to_string(), way_out(&fault)));
+        }
+        let (Some(first), Some(last)) = (bars.first(), bars.last()) else {
+            let found = format!("status 200, but no closed bar among {} rows", rows.len());
+            return Err(refusal(
+                found,
+                "is this symbol's `ticker` one that EODHD has intraday bars of? (for a replay: --clock bars)",
+            ));
+        };
+        let count = bars.len();
+        let found = format!(
+            "{symbol}: {count} closed bars in {:.2} s, the first opened {}, the last closed {}",
+            reply.took.as_secs_f64(),
+            at(first.open_time),
+            at(last.close_time(data.interval))
+        );
+        if count < BARS_MIN {
+            let way_out = format!("the features need {BARS_MIN}: another ticker, or data.interval, with more history");
+            return Err(refusal(found, &way_out));
+        }
+        report.ok("bars", found);
+        if let Err(bad_stop) = check_stops(instrument, last.close) {
+            let way_out = "such an order is not built (bad_stop): give the symbol a [[symbols]] table with its own digits, \
+                           stop_loss and take_profit";
+            report.failed("stops", format!("{symbol}: {bad_stop}"), way_out);
+        }
+        if count < data.lookback_bars {
+            let found = format!("{symbol}: less than data.lookback_bars, {}: averages begin later", data.lookback_bars);
+            report.note("bars", found);
+        }
+        self.gaps(instrument, kept, report);
+        Ok(bars)
+    }
+
+    /// What is missing among the bars that the daemon would keep.
+    fn gaps(&self, instrument: &Instrument, kept: &[Bar], report: &mut Report) {
+        let Resolved { data, calendar, calendar_name, .. } = self.settings;
+        let found: Vec<_> = gaps(kept, data.interval, calendar).collect();
+        let Some(newest) = found.last() else { return };
+        let text = format!(
+            "{}: {} among {} bars that calendar {calendar_name} does not explain, the newest from {} to {}",
+            instrument.symbol,
+            found.len(),
+            kept.len(),
+            at(newest.from),
+            at(newest.to)
+        );
+        let seen = &kept[kept.len().saturating_sub(SEQUENCE_BARS)..];
+        let stops = data.on_gap == OnGap::Stop && gaps(seen, data.interval, calendar).next().is_some();
+        if stops {
+            let way_out = "with data.on_gap = \"stop\" there is no decision until it is out of the model's 60 bars; if \
+                           these are weekends, market.calendar = \"fx\"";
+            report.failed("gaps", text, way_out);
+        } else {
+            let hint = if calendar_name == "always" { "\nweekends? Then market.calendar = \"fx\"" } else { "" };
+            report.note("gaps", format!("{text}{hint}"));
+        }
+    }
+}
+
+/// What to do about bars that the daemon makes no decision on.
+const fn way_out(fault: &BarFault) -> &'static str {
+    match fault {
+        BarFault::NotOfInterval { .. } => {
+            "the daemon makes no decision on it. Does the market close and open again in between? Then market.calendar \
+             has to name its hours; if not, tell EODHD's support"
+        }
+        BarFault::Jump { .. } => {
+            "the daemon makes no decision while it is among its bars. Is the price right (a split, a revaluation)? Then \
+             data.jump_max, until it is over; if not, tell EODHD's support"
+        }
+        BarFault::Conflict { .. } | BarFault::NewestInvalid { .. } => {
+            "the daemon makes no decision on it; if it stays so for hours, tell EODHD's support"
+        }
+    }
+}
+
+/// How far the newest bars are behind the clock, and whether `data.max_bar_age_s` fits.
+fn age(asked: &[Asked<'_>], settings: &Resolved, report: &mut Report) {
+    let (interval, calendar) = (settings.data.interval, &settings.calendar);
+    let max_bar_age_s = settings.max_bar_age_s;
+    let newest = |asked: &Asked<'_>| {
+        let (bars, now) = asked.bars.as_ref()?;
+        Some((asked.instrument.symbol.clone(), bars.last()?.close_time(interval), *now))
+    };
+    let newest: Vec<_> = asked.iter().filter_map(newest).collect();
+    // The oldest bar is the one that the limit has to let through.
+    let Some((symbol, close_time, now)) = newest.into_iter().min_by_key(|(_, close_time, now)| close_time - now) else {
+        return;
+    };
+    if settings.market_clock == MarketClock::Bars {
+        report.note("lag", "none: with schedule.clock = \"bars\" the newest bar is the time");
+        return;
+    }
+    let ago = format!("{symbol}'s newest bar closed {} ago; looked at {}", spell(now - close_time), at(now));
+    let name = &settings.calendar_name;
+    let again = "a lag shows only then";
+    let way_out = format!(
+        "no order leaves on such bars. Is the market really open (calendar {name}; for FX, market.calendar = \"fx\" and \
+         its holidays), and does EODHD say that the feed is late? Then data.max_bar_age_s"
+    );
+    match lag::look(calendar, interval, close_time, now, max_bar_age_s) {
+        Lag::Closed => report.note(
+            "lag",
+            format!("{ago}, while the market is closed (calendar {name}): run this while it is open, {again}"),
+        ),
+        Lag::JustOpened => report.note(
+            "lag",
+            format!("{ago}, and no bar of this session is due yet: run this again in an hour or two, {again}"),
+        ),
+        Lag::Reopened { is_stale: false } => report.note(
+            "lag",
+            format!("{ago}; the first bars of this session are due and not here yet: run this again in an hour or two"),
+        ),
+        Lag::Reopened { is_stale: true } => {
+            let found =
+                format!("{ago}; bars of this session are due for more than data.max_bar_age_s = {max_bar_age_s}");
+            report.failed("lag", found, way_out);
+        }
+        Lag::Measured { age_s, is_stale } => {
+            let lag::Proposal { max_bar_age_s: proposed_s, margin_s } = lag::propose(interval, age_s);
+            let sum = format!(
+                "{proposed_s} proposed: {} s until the next bar closes + {age_s} s behind the clock + {margin_s} s margin, \
+                 rounded up to {margin_s} s",
+                interval.seconds()
+            );
+            if is_stale {
+                report.failed("lag", format!("{ago}, more than data.max_bar_age_s = {max_bar_age_s}"), way_out);
+                report.note("max_bar_age", sum);
+                return;
+            }
+            report.ok("lag", ago);
+            if max_bar_age_s < proposed_s {
+                let found =
+                    format!("set to {max_bar_age_s}, which is tight: bars may be too old before the next comes");
+                report.note("max_bar_age", format!("{found}\n{sum}"));
+            } else {
+                report.ok("max_bar_age", format!("set to {max_bar_age_s}\n{sum}"));
+            }
+        }
+    }
+}
+
+fn at(time: i64) -> String {
+    DateTime::from_timestamp(time, 0).map_or_else(|| time.to_string(), |at| at.format("%F %H:%M UTC").to_string())
+}
+
+/// Seconds, for a person.
+fn spell(seconds: i64) -> String {
+    match seconds {
+        ..120 => format!("{seconds} s"),
+        120..7_200 => format!("{} min", seconds / 60),
+        _ => format!("{} h {:02} min", seconds / 3_600, seconds / 60 % 60),
+    }
+}
