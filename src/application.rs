@@ -355,7 +355,7 @@ fn serve_or_keep_trying(config: HttpConfig, asked: http::Deps, pause: Duration, 
 /// The rules of a decision.
 pub fn policy(settings: &Settings, clock: Arc<dyn Clock>) -> Policy {
     Policy {
-        instruments: settings.instruments(),
+        instruments: settings.instruments().iter().cloned().map(Arc::new).collect(),
         clock,
         interval: settings.data.interval,
         max_bar_age_s: settings.max_bar_age_s(),

@@ -86,6 +86,7 @@ pub fn start(settings: &Settings, shared: &Shared) -> Started {
         build: builder.recipient(),
         predict: predictor.recipient(),
         open: sender.clone().recipient(),
+        prepare: sender.clone().recipient(),
         send: sender.recipient(),
         record: shared.journal.clone().recipient(),
         recorded: shared.journal.clone().recipient(),

@@ -110,7 +110,8 @@ def test_every_join_is_on_what_is_unique():
     hub = {"SentinelHubNotificationsFailing", "SentinelHubNotificationsDropped", "SentinelHubRulesFailing"}
     for name, rule in ((name, rule) for name, rule in RULES.rules.items() if name not in hub):
         joins = re.findall(r"\b(?:on|ignoring|by|without) *\([^)]*\)", rule["expr"])
-        wanted = {JOIN, JOIN.replace("on", "by"), f"{JOIN[:-1]}, endpoint)", f"{JOIN[:-1].replace('on', 'by')}, symbol)"}
+        by = JOIN.replace("on", "by")
+        wanted = {JOIN, by, *(f"{one[:-1]}, {label})" for one, label in [(JOIN, "endpoint"), (by, "endpoint"), (by, "symbol")])}
         assert set(joins) <= wanted, (name, joins)
     assert not any("inf-sentinel" in rule["expr"] for rule in RULES.rules.values())
 
