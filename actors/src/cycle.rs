@@ -1,6 +1,6 @@
 //! One cycle, the whole system on one page: fetch, build, predict, decide, send. The Scheduler calls it.
 //!
-//! One [`Row`] per symbol goes through it from top to bottom; the [`CycleLog`] says how long it took and what it came to.
+//! One `Row` per symbol goes through it from top to bottom; the `CycleLog` says how long it took and what it came to.
 
 mod log;
 mod row;
