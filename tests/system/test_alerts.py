@@ -21,6 +21,7 @@ CRITICAL = {
     "SentinelDown": NO_TRADING,
     "SentinelTargetMissing": NO_TRADING,
     "SentinelFamiliesMissing": NO_TRADING,
+    "SentinelTwoUnderOneName": NO_TRADING,
     "SentinelCrashLoop": NO_TRADING,
     "SentinelActorDown": NO_TRADING,
     "SentinelCyclesStalled": NO_TRADING,

@@ -21,6 +21,7 @@ NO_ORDER = ["JournalBacklog", "SymbolFailing/stage=send"]
 # those that are silenced.
 CASES = {
     "nothing can be seen": (["Down"], ["ScrapesFailing", "MarketAway/endpoint=eodhd", "NotReady", "Halted", "Aftermath"]),
+    "two under one name": (["TwoUnderOneName", "OrdersUnresolved"], ["Restarts", "AllOrdersRejected", "CyclesFailing", "NotReady"]),
     "the key of the market": (
         ["CredentialsRefused/endpoint=eodhd"],
         ["MarketAway/endpoint=eodhd", "RequestsRefused/endpoint=eodhd", "BreakerOpen/endpoint=eodhd", *NO_BAR],
@@ -141,7 +142,7 @@ def test_when_everything_fires_at_once_orders_in_doubt_and_hub_are_told(alertman
     every = [name.removeprefix("Sentinel") for name in ALERTS if not name.startswith("SentinelHub")]
     found = states(alertmanager, every, instance)
     told = {said for said, state in found.items() if state == "active"}
-    assert told == {"Watchdog", "OrdersUnresolved", "Down", "TargetMissing", "FamiliesMissing"}
+    assert told == {"Watchdog", "OrdersUnresolved", "Down", "TargetMissing", "FamiliesMissing", "TwoUnderOneName"}
     hub = [{"alertname": name, "severity": "warning"} for name in ALERTS if name.startswith("SentinelHub")]
     alertmanager.add_all([{"alertname": "SentinelTargetMissing", "severity": "critical"}, *hub])
     assert len(hub) == 4
