@@ -15,6 +15,7 @@ RULES = Rules()
 ALERTS = [rule for rule in RULES.rules.values() if "alert" in rule]
 CATALOGUE = MONITORING.parents[1] / "actors/src/adapters/prometheus/catalogue.rs"
 JOIN = "on (job, instance, node)"
+BUILD = "version, revision, rustc"
 # Why each critical alert is one, by the two clauses of the rule at the head of alerts.yml.
 NO_TRADING, FATE_UNKNOWN = "no trading although there should be", "an order's fate unknown"
 CRITICAL = {
@@ -112,7 +113,8 @@ def test_every_join_is_on_what_is_unique():
     for name, rule in ((name, rule) for name, rule in RULES.rules.items() if name not in hub):
         joins = re.findall(r"\b(?:on|ignoring|by|without) *\([^)]*\)", rule["expr"])
         by = JOIN.replace("on", "by")
-        wanted = {JOIN, by, *(f"{one[:-1]}, {label})" for one, label in [(JOIN, "endpoint"), (by, "endpoint"), (by, "symbol")])}
+        more = [(JOIN, "endpoint"), (by, "endpoint"), (by, "symbol"), (by, BUILD)]
+        wanted = {JOIN, by, *(f"{one[:-1]}, {labels})" for one, labels in more)}
         assert set(joins) <= wanted, (name, joins)
     assert not any("inf-sentinel" in rule["expr"] for rule in RULES.rules.values())
 
