@@ -68,7 +68,7 @@ fn imports_run_one_way() {
         } else if let Some(stage) = stage_of(&path) {
             vec!["domain", "adapters", "messages", stage]
         } else if relative.starts_with("cycle") {
-            vec!["domain", "messages", "cycle", "cycle_log", "cycle_record"]
+            vec!["domain", "messages", "cycle"]
         } else if relative == "scheduler.rs" || relative == "lib.rs" {
             vec!["domain", "messages", "cycle", "scheduler"]
         } else {

@@ -133,7 +133,7 @@ async fn one_symbols_failure_never_costs_another_its_decision() {
     let rig = Rig::start(Script { failing_symbol: Some("EURUSD"), ..Script::default() }).await;
     assert_eq!(rig.counts(), (1, 0, 0), "one of two is no failed cycle");
     let sent = rig.script.sent.lock().unwrap();
-    assert_eq!(sent.iter().map(|signal| signal.symbol.as_str()).collect::<Vec<_>>(), ["GBPUSD"]);
+    assert_eq!(sent.iter().map(|signal| signal.instrument.symbol.as_str()).collect::<Vec<_>>(), ["GBPUSD"]);
 }
 
 #[actix_rt::test]
@@ -143,6 +143,16 @@ async fn a_stale_bar_is_never_traded() {
     let stale = Rig::start(Script { market_now_offset_s: 10_801, ..Script::default() }).await;
     assert!(stale.script.sent.lock().unwrap().is_empty());
     assert_eq!(stale.counts(), (1, 0, 0), "a quiet market is no failure");
+}
+
+#[actix_rt::test]
+async fn what_stands_is_asked_for_beside_the_model_if_an_order_could_follow() {
+    let prepared = |rig: &Rig| *rig.script.prepared.lock().unwrap();
+    assert_eq!(prepared(&Rig::start(Script::default()).await), 1, "once for all symbols");
+    let stale = Rig::start(Script { market_now_offset_s: 10_801, ..Script::default() }).await;
+    let halted = Rig::start(Script { is_halted: Arc::new(true.into()), ..Script::default() }).await;
+    let above = Rig::start(Script { volume_max: 0.009, ..Script::default() }).await;
+    assert_eq!([&stale, &halted, &above].map(prepared), [0; 3]);
 }
 
 #[actix_rt::test]
@@ -184,13 +194,26 @@ async fn every_symbol_of_every_cycle_is_recorded_with_its_reason() {
 }
 
 #[actix_rt::test]
-async fn a_symbol_that_nobody_configured_is_never_traded() {
-    let rig =
-        Rig::start_with(Script::default(), 0, |stages| Stages { predict: Astray.start().recipient(), ..stages }).await;
-    assert_eq!(rig.counts(), (1, 0, 0));
-    let sent = rig.script.sent.lock().unwrap();
-    assert_eq!(sent.iter().map(|signal| signal.symbol.as_str()).collect::<Vec<_>>(), ["EURUSD"]);
-    assert_eq!(rig.telemetry.backlog().dropped(ActorName::Scheduler, DropReason::Invalid), 1);
+async fn an_answer_that_is_not_about_its_symbol_is_never_traded() {
+    let answers: [(&[&str], &[&str], u64); 5] = [
+        (&["EURUSD", "XAUUSD"], &["EURUSD"], 1),
+        (&["GBPUSD", "EURUSD"], &[], 2),
+        (&["GBPUSD"], &[], 1),
+        (&["EURUSD"], &["EURUSD"], 0),
+        (&["EURUSD", "GBPUSD", "GBPUSD"], &["EURUSD", "GBPUSD"], 1),
+    ];
+    for (about, traded, strays) in answers {
+        let model = Astray(about).start().recipient();
+        let rig = Rig::start_with(Script::default(), 0, |stages| Stages { predict: model, ..stages }).await;
+        let sent = rig.script.sent.lock().unwrap();
+        let sent: Vec<_> = sent.iter().map(|signal| signal.instrument.symbol.as_str()).collect();
+        assert_eq!(sent, traded, "answers about {about:?}");
+        assert_eq!(rig.telemetry.backlog().dropped(ActorName::Scheduler, DropReason::Invalid), strays, "{about:?}");
+        let recorded = rig.script.recorded.lock().unwrap();
+        let unanswered =
+            recorded.iter().filter(|it| it.reason == Some(Reason::Failed { stage: "predict", kind: "no_answer" }));
+        assert_eq!(unanswered.count(), 2 - traded.len(), "{about:?}");
+    }
 }
 
 #[actix_rt::test]

@@ -65,12 +65,18 @@ impl Handler<OpenGateway> for Outside {
     fn handle(&mut self, _: OpenGateway, _: &mut Self::Context) {}
 }
 
+impl Handler<PrepareOrders> for Outside {
+    type Result = ();
+
+    fn handle(&mut self, _: PrepareOrders, _: &mut Self::Context) {}
+}
+
 impl Handler<SendSignals> for Outside {
     type Result = MessageResult<SendSignals>;
 
     fn handle(&mut self, message: SendSignals, _: &mut Self::Context) -> Self::Result {
         let report = |signal: Signal| SignalReport {
-            symbol: signal.symbol,
+            symbol: signal.instrument.symbol.clone(),
             side: signal.side,
             closes: Vec::new(),
             result: SignalResult::Suppressed(Suppression::DryRun),
@@ -126,7 +132,7 @@ fn policy(symbols: &[Symbol]) -> Policy {
         take_profit: None,
     };
     Policy {
-        instruments: symbols.iter().map(instrument).collect(),
+        instruments: symbols.iter().map(instrument).map(Arc::new).collect(),
         interval: Interval::OneHour,
         max_bar_age_s: 10_800,
         calendar: Arc::new(Calendar::fx()),
@@ -152,6 +158,7 @@ fn cycle(criterion: &mut Criterion) {
                 build: FeatureBuilder::new(config).start().recipient(),
                 predict: outside.clone().recipient(),
                 open: outside.clone().recipient(),
+                prepare: outside.clone().recipient(),
                 send: outside.clone().recipient(),
                 record: outside.clone().recipient(),
                 recorded: outside.clone().recipient(),

@@ -75,14 +75,14 @@ macro_rules! swallows {
     )+};
 }
 
-swallows!(OpenGateway, RecordDecisions, Ping, Event);
+swallows!(OpenGateway, PrepareOrders, RecordDecisions, Ping, Event);
 
 impl Handler<SendSignals> for Outside {
     type Result = MessageResult<SendSignals>;
 
     fn handle(&mut self, message: SendSignals, _: &mut Self::Context) -> Self::Result {
         let suppressed = |signal: Signal| SignalReport {
-            symbol: signal.symbol,
+            symbol: signal.instrument.symbol.clone(),
             side: signal.side,
             closes: Vec::new(),
             result: SignalResult::Suppressed(Suppression::DryRun),
@@ -232,13 +232,14 @@ fn stages(market: u16, model: u16, rows_per_request: usize, clock: &Arc<HandCloc
         build: build.start().recipient(),
         predict: predict.start().recipient(),
         open: outside.clone().recipient(),
+        prepare: outside.clone().recipient(),
         send: outside.clone().recipient(),
         record: outside.clone().recipient(),
         recorded: outside.recipient(),
         metrics,
     };
     let policy = Policy {
-        instruments,
+        instruments: instruments.iter().cloned().map(Arc::new).collect(),
         interval: Interval::OneHour,
         max_bar_age_s: 10_800,
         calendar,

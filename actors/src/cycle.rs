@@ -1,28 +1,31 @@
 //! One cycle, the whole system on one page: fetch, build, predict, decide, send. The Scheduler calls it.
+//!
+//! One `Row` per symbol goes through it from top to bottom; the `CycleLog` says how long it took and what it came to.
+
+mod log;
+mod row;
 
 use crate::{
-    cycle_log::CycleLog,
-    cycle_record::CycleData,
     domain::{
         bar::Interval,
         calendar::Calendar,
-        clock::{Clock, Moment},
+        clock::Clock,
         cycle_verdict::{CycleVerdict, judge},
-        decision::{Prediction, decide},
-        guard::{Circumstances, KillSwitch, Suppression, is_stale, objection},
+        guard::{KillSwitch, Suppression},
         health::Step,
         instrument::{Instrument, Symbol},
-        order::{Side, check_stops},
+        order::check_stops,
     },
     messages::{
         ActorName, BuildFeatures, CycleId, DecisionReport, DropReason, Event, FetchBars, OpenGateway, Ping, Predict,
-        RecordDecisions, SendSignals, Signal, Telemetry,
+        PrepareOrders, RecordDecisions, SendSignals, Signal, StageFailure, SymbolResult, Telemetry,
     },
 };
 use actix::{Message, Recipient};
 use futures_util::future::join3;
+use log::CycleLog;
+use row::Row;
 use std::{
-    collections::HashMap,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -39,6 +42,8 @@ pub struct Stages {
     pub predict: Recipient<Predict>,
     /// Connects to the gateway while the bars are fetched.
     pub open: Recipient<OpenGateway>,
+    /// Sees what stands while the model is asked.
+    pub prepare: Recipient<PrepareOrders>,
     /// Sends orders.
     pub send: Recipient<SendSignals>,
     /// Keeps what was decided.
@@ -53,7 +58,7 @@ pub struct Stages {
 #[derive(Clone)]
 pub struct Policy {
     /// What is traded, in the order of configuration.
-    pub instruments: Arc<[Instrument]>,
+    pub instruments: Arc<[Arc<Instrument>]>,
     /// Length of a bar.
     pub interval: Interval,
     /// Oldest age of the newest bar's close that may still be traded on, in seconds.
@@ -98,112 +103,180 @@ enum Cut {
 ///
 /// `shutdown` gives up everything but an order that may already be on its way: that is the SignalSender's to end.
 pub async fn run_cycle(cycle_id: CycleId, stages: &Stages, policy: &Policy, shutdown: &CancellationToken) -> CycleEnd {
-    let mut log = CycleLog::new(cycle_id, policy.instruments.len());
-    let mut data = CycleData::default();
-    let end = match through_stages(cycle_id, stages, policy, shutdown, (&mut log, &mut data)).await {
+    let rows = policy.instruments.iter().cloned().map(Row::new).collect();
+    let mut cycle = Cycle { cycle_id, stages, shutdown, rows, market_now: None, log: CycleLog::new(cycle_id) };
+    let end = match cycle.through_stages(policy).await {
+        Ok(()) => CycleEnd::Completed,
         Err(Cut::Shutdown) => CycleEnd::GivenUp,
-        Err(Cut::Gone(actor)) => {
-            log.gone(actor);
-            CycleEnd::StageGone(actor)
-        }
         Err(Cut::Panicked(step)) => {
-            log.panicked(step);
+            cycle.fail_all(step, "panic", "the stage panicked; see the line before");
             CycleEnd::Failed
         }
-        Ok(()) => CycleEnd::Completed,
+        Err(Cut::Gone(actor)) => {
+            if let Some(step) = Step::ALL.into_iter().find(|step| step.actor() == actor) {
+                cycle.fail_all(step, "gone", "the stage cannot answer any more");
+            }
+            CycleEnd::StageGone(actor)
+        }
     };
+    let Cycle { rows, market_now, log, .. } = cycle;
     let given_up = end == CycleEnd::GivenUp;
-    let failures = log.failed_symbols(&policy.instruments);
-    let verdict = judge(policy.instruments.len(), failures.len(), policy.failed_share_max);
-    let end = match (end, verdict) {
-        (CycleEnd::Completed, CycleVerdict::Degraded) => CycleEnd::Degraded,
-        (CycleEnd::Completed, CycleVerdict::Failed) => CycleEnd::Failed,
-        (end, _) => end,
-    };
-    log.finish(given_up, verdict, &failures);
+    let failures: Vec<_> = rows.iter().filter_map(Row::failed).collect();
+    let verdict = judge(rows.len(), failures.len(), policy.failed_share_max);
+    log.finish(&rows, given_up, verdict, &failures);
     if !given_up {
         stages.metrics.report(Event::SymbolsEnded { cycle_id, failures });
     }
     // Not waited for, so that no cycle is longer by a write; the next one waits, and so does the end of the daemon.
-    let decisions = data.records(&log, &policy.instruments, policy.interval, given_up);
+    let decisions = rows.into_iter().map(|row| row.into_record(market_now, policy.interval, given_up)).collect();
     stages.record.do_send(RecordDecisions { cycle_id, decisions });
-    end
+    match (end, verdict) {
+        (CycleEnd::Completed, CycleVerdict::Degraded) => CycleEnd::Degraded,
+        (CycleEnd::Completed, CycleVerdict::Failed) => CycleEnd::Failed,
+        (end, _) => end,
+    }
 }
 
-async fn through_stages(
+/// A cycle under way.
+struct Cycle<'a> {
     cycle_id: CycleId,
-    stages: &Stages,
-    policy: &Policy,
-    shutdown: &CancellationToken,
-    (log, data): (&mut CycleLog, &mut CycleData),
-) -> Result<(), Cut> {
-    let began_at = policy.clock.moment();
-    // The journal has to have caught up with the last cycle: what waits for a slow disk stays bounded.
-    let fetching = ask(&stages.fetch, FetchBars { cycle_id }, Step::Fetch);
-    // In every cycle, bars or not: debts to the journal and orders of unknown fate do not wait for the market.
-    let has_clock_stepped = policy.has_clock_stepped;
-    let opening = ask(&stages.open, OpenGateway { cycle_id, has_clock_stepped }, Step::Send);
-    let waiting = async { Ok(join3(timed(fetching), stages.recorded.send(Ping), timed(opening)).await) };
-    let ((fetched, fetching), recorded, (_, opening)) = until(shutdown, waiting).await?;
-    recorded.map_err(|_| Cut::Gone(ActorName::Journal))?;
-    let fetched = fetched?;
-    log.fetched_and_opened(fetching, opening);
-    let windows = log.keep_successes(Step::Fetch, fetched.windows);
-    data.market_now = Some(fetched.market_now);
-    data.windows = windows.iter().cloned().collect();
-    stages.metrics.report(Event::CycleGuarded { is_market_open: policy.calendar.is_open(fetched.market_now) });
-    // The newest close and its time, which the staleness guard and the order need once the windows are gone.
-    let newest: HashMap<Symbol, (f64, i64)> = windows
-        .iter()
-        .filter_map(|(symbol, bars)| Some((symbol.clone(), bars.last()?)))
-        .map(|(symbol, bar)| (symbol, (bar.close, bar.close_time(policy.interval))))
-        .collect();
-    if windows.is_empty() {
-        return Ok(());
-    }
-    stages.metrics.report(stops_checked(&policy.instruments, &newest));
-
-    let built = until(shutdown, ask(&stages.build, BuildFeatures { cycle_id, windows }, Step::Features)).await?;
-    let rows = log.keep_successes(Step::Features, built);
-    data.features = rows.iter().cloned().collect();
-    if rows.is_empty() {
-        return Ok(());
-    }
-
-    // From here on the decision ages: its bars are at hand, and nothing newer comes in.
-    let begun_at = policy.clock.moment();
-    let predicting = ask(&stages.predict, Predict { cycle_id, rows }, Step::Predict);
-    let predicted = until(shutdown, predicting).await?;
-    let predictions = log.keep_successes(Step::Predict, predicted);
-    data.predictions = predictions.iter().cloned().collect();
-
-    // What the fetch and the model took counts, for the bar's age and the market's hours: both may have waited long. And the
-    // clock may have been set, or the machine have slept, since the Scheduler looked.
-    let now = policy.clock.moment();
-    let waited_s = i64::try_from(began_at.age_at(now).as_secs()).unwrap_or(i64::MAX);
-    let market_now = fetched.market_now.saturating_add(waited_s);
-    let has_clock_stepped = policy.has_clock_stepped || began_at.has_stepped_at(now);
-    let policy = &Policy { has_clock_stepped, ..policy.clone() };
-    let signals = decide_all(stages, policy, (market_now, begun_at), &newest, &predictions, log);
-    if !signals.is_empty() {
-        // Not cut short by shutdown: the SignalSender gives up what is not sent and waits for what is.
-        let reports = ask(&stages.send, SendSignals { cycle_id, signals }, Step::Send).await?;
-        log.orders(reports);
-    }
-    Ok(())
+    stages: &'a Stages,
+    shutdown: &'a CancellationToken,
+    /// In the order of configuration.
+    rows: Vec<Row>,
+    /// The market's "now", unix seconds; `None` before the fetch.
+    market_now: Option<i64>,
+    log: CycleLog,
 }
 
-/// For which symbols no order could be built at their newest close: said with the first bars, not with the first order.
-fn stops_checked(instruments: &[Instrument], newest: &HashMap<Symbol, (f64, i64)>) -> Event {
-    let (mut bad, mut unpriced) = (Vec::new(), Vec::new());
-    for instrument in instruments {
-        match newest.get(&instrument.symbol).map(|(close, _)| check_stops(instrument, *close)) {
-            None => unpriced.push(instrument.symbol.clone()),
-            Some(Err(bad_stop)) => bad.push((instrument.symbol.clone(), bad_stop.to_string())),
-            Some(Ok(())) => {}
+impl Cycle<'_> {
+    async fn through_stages(&mut self, policy: &Policy) -> Result<(), Cut> {
+        let Self { cycle_id, stages, shutdown, .. } = *self;
+        let began_at = policy.clock.moment();
+        let fetching = ask(&stages.fetch, FetchBars { cycle_id }, Step::Fetch);
+        // In every cycle, bars or not: debts to the journal and orders of unknown fate do not wait for the market.
+        let has_clock_stepped = policy.has_clock_stepped;
+        let opening = ask(&stages.open, OpenGateway { cycle_id, has_clock_stepped }, Step::Send);
+        // The journal has to have caught up with the last cycle: what waits for a slow disk stays bounded.
+        let waiting = async { Ok(join3(timed(fetching), stages.recorded.send(Ping), timed(opening)).await) };
+        let ((fetched, fetching), recorded, (_, opening)) = until(shutdown, waiting).await?;
+        recorded.map_err(|_| Cut::Gone(ActorName::Journal))?;
+        let fetched = fetched?;
+        self.log.fetched_and_opened(fetching, opening);
+        self.market_now = Some(fetched.market_now);
+        let any = self.fill(Step::Fetch, Row::is_live, fetched.windows, |row| &mut row.window);
+        stages.metrics.report(Event::CycleGuarded { is_market_open: policy.calendar.is_open(fetched.market_now) });
+        if !any {
+            return Ok(());
+        }
+        stages.metrics.report(self.stops_checked(policy.interval));
+
+        let windows = self.of_live(|row| row.window.clone());
+        let built = until(shutdown, ask(&stages.build, BuildFeatures { cycle_id, windows }, Step::Features)).await?;
+        if !self.fill(Step::Features, Row::is_live, built, |row| &mut row.features) {
+            return Ok(());
+        }
+
+        // From here on the decision ages: its bars are at hand, and nothing newer comes in.
+        let begun_at = policy.clock.moment();
+        let has_chance = |row: &Row| row.is_live() && row.objection(policy, fetched.market_now).is_none();
+        if self.rows.iter().any(has_chance) {
+            // Not waited for: a cycle without a signal is not longer by it, and one with a signal finds it done.
+            stages.prepare.do_send(PrepareOrders);
+        }
+        let rows = self.of_live(|row| row.features.clone());
+        let predicted = until(shutdown, ask(&stages.predict, Predict { cycle_id, rows }, Step::Predict)).await?;
+        self.fill(Step::Predict, Row::is_live, predicted, |row| &mut row.prediction);
+
+        // What the fetch and the model took counts, for the bar's age and the market's hours: both may have waited long.
+        // And the clock may have been set, or the machine have slept, since the Scheduler looked.
+        let now = policy.clock.moment();
+        let waited_s = i64::try_from(began_at.age_at(now).as_secs()).unwrap_or(i64::MAX);
+        let market_now = fetched.market_now.saturating_add(waited_s);
+        let has_clock_stepped = policy.has_clock_stepped || began_at.has_stepped_at(now);
+        let policy = &Policy { has_clock_stepped, ..policy.clone() };
+        let decide = |row: &mut Row| row.decide(policy, market_now, begun_at);
+        let signals: Vec<Signal> = self.rows.iter_mut().filter_map(decide).collect();
+        self.report_decisions(policy.interval);
+        if !signals.is_empty() {
+            // Not cut short by shutdown: the SignalSender gives up what is not sent and waits for what is.
+            let reports = ask(&stages.send, SendSignals { cycle_id, signals }, Step::Send).await?;
+            let reports = reports.into_iter().map(|report| (report.symbol.clone(), Ok(report))).collect();
+            self.fill(Step::Send, Row::is_open, reports, |row| &mut row.report);
+        }
+        Ok(())
+    }
+
+    /// What the next stage is asked about: the rows that every stage before did its part for.
+    fn of_live<T>(&self, field: impl Fn(&Row) -> Option<T>) -> Vec<(Symbol, T)> {
+        let live = self.rows.iter().filter(|row| row.is_live());
+        live.filter_map(|row| Some((row.symbol().clone(), field(row)?))).collect()
+    }
+
+    /// Ends a step: each row that was asked about takes its answer. Answers come in the order of the question, so a row
+    /// is never looked for; one with another's name on it is a defect of the stage, and no reason to trade either.
+    ///
+    /// Answers whether any row has got this far.
+    fn fill<T>(
+        &mut self,
+        step: Step,
+        is_asked: impl Fn(&Row) -> bool,
+        answers: Vec<SymbolResult<T>>,
+        field: impl Fn(&mut Row) -> &mut Option<T>,
+    ) -> bool {
+        self.log.end_step(step);
+        let (mut answers, mut taken, mut strays) = (answers.into_iter(), 0, 0);
+        for row in self.rows.iter_mut().filter(|row| is_asked(row)) {
+            match answers.next() {
+                Some((symbol, Ok(value))) if symbol == *row.symbol() => {
+                    *field(row) = Some(value);
+                    taken += 1;
+                }
+                Some((symbol, Err(cause))) if symbol == *row.symbol() => row.fail(step, cause),
+                other => {
+                    strays += u64::from(other.is_some());
+                    let detail = "the stage did not answer about this symbol in its turn".into();
+                    row.fail(step, StageFailure { kind: "no_answer", detail });
+                }
+            }
+        }
+        strays += answers.count() as u64;
+        self.stages.metrics.dropped(ActorName::Scheduler, DropReason::Invalid, strays);
+        taken > 0
+    }
+
+    /// A stage that panicked or is gone costs every row its decision, unless an earlier one did.
+    fn fail_all(&mut self, step: Step, kind: &'static str, detail: &str) {
+        let cause = StageFailure { kind, detail: detail.into() };
+        self.rows.iter_mut().for_each(|row| row.fail(step, cause.clone()));
+    }
+
+    /// For which symbols no order could be built at their newest close: said with the first bars, not with the first
+    /// order.
+    fn stops_checked(&self, interval: Interval) -> Event {
+        let (mut bad, mut unpriced) = (Vec::new(), Vec::new());
+        for row in &self.rows {
+            match row.newest(interval).map(|(close, _)| check_stops(&row.instrument, close)) {
+                None => unpriced.push(row.symbol().clone()),
+                Some(Err(bad_stop)) => bad.push((row.symbol().clone(), bad_stop.to_string())),
+                Some(Ok(())) => {}
+            }
+        }
+        Event::StopsChecked { bad, unpriced }
+    }
+
+    /// Tells the metrics what was decided, and what a guard stopped before the SignalSender.
+    fn report_decisions(&self, interval: Interval) {
+        let decided = |row: &Row| {
+            let (decision, (_, bar_close_time)) = (row.decision?, row.newest(interval)?);
+            Some(DecisionReport { symbol: row.symbol().clone(), bar_close_time, decision })
+        };
+        let decisions: Vec<_> = self.rows.iter().filter_map(decided).collect();
+        let suppressed: Vec<Suppression> = self.rows.iter().filter_map(Row::suppression).collect();
+        if !decisions.is_empty() {
+            self.stages.metrics.report(Event::SignalsDecided { decisions, suppressed });
         }
     }
-    Event::StopsChecked { bad, unpriced }
 }
 
 /// What `work` gives, and how long it took.
@@ -228,53 +301,4 @@ where
     M::Result: Send,
 {
     stage.send(message).await.map_err(|_| if stage.connected() { Cut::Panicked(step) } else { Cut::Gone(step.actor()) })
-}
-
-/// Decides every predicted symbol, reports the decisions, and returns those that may become orders.
-fn decide_all(
-    stages: &Stages,
-    policy: &Policy,
-    (market_now, begun_at): (i64, Moment),
-    newest: &HashMap<Symbol, (f64, i64)>,
-    predictions: &[(Symbol, Prediction)],
-    log: &mut CycleLog,
-) -> Vec<Signal> {
-    let mut decisions = Vec::with_capacity(predictions.len());
-    let mut suppressed = Vec::new();
-    let mut signals = Vec::new();
-    let instruments: HashMap<&Symbol, &Instrument> = policy.instruments.iter().map(|i| (&i.symbol, i)).collect();
-    for (symbol, prediction) in predictions {
-        let (Some(instrument), Some(&(close, bar_close_time))) = (instruments.get(symbol), newest.get(symbol)) else {
-            // A stage named a symbol that nobody configured: a defect, and no reason to trade it.
-            stages.metrics.dropped(ActorName::Scheduler, DropReason::Invalid, 1);
-            continue;
-        };
-        let decision = decide(prediction, instrument.threshold);
-        decisions.push(DecisionReport { symbol: symbol.clone(), bar_close_time, decision });
-        if decision.is_below_threshold() {
-            suppressed.push(Suppression::BelowThreshold);
-        }
-        let Some(side) = Side::from_action(decision.action) else { continue };
-        let around = Circumstances {
-            // Asked here and not once a cycle: next comes the SignalSender, and a halt counts until then.
-            is_halted: policy.kill_switch.is_halted(),
-            has_clock_stepped: policy.has_clock_stepped,
-            is_market_open: policy.calendar.is_open(market_now),
-            is_bar_stale: is_stale(bar_close_time, market_now, policy.max_bar_age_s),
-            volume: instrument.volume,
-            volume_max: policy.volume_max,
-        };
-        if let Some(reason) = objection(&around) {
-            log.suppressed(symbol, reason);
-            suppressed.push(reason);
-            continue;
-        }
-        let (symbol, confidence) = (symbol.clone(), decision.confidence);
-        signals.push(Signal { symbol, side, confidence, close, bar_close_time, begun_at });
-    }
-    log.decisions(&decisions);
-    if !decisions.is_empty() {
-        stages.metrics.report(Event::SignalsDecided { decisions, suppressed });
-    }
-    signals
 }

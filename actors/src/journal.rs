@@ -18,7 +18,7 @@ use crate::{
     },
     messages::{
         ActorName, DropReason, Event, Flush, Flushed, NoteEquity, Ping, ReadFills, ReadHistory, RecordDecisions,
-        TakeStock, Telemetry, WriteStep,
+        TakeStock, Telemetry, WriteSteps,
     },
 };
 use actix::{Actor, Addr, Handler, SyncArbiter, SyncContext};
@@ -346,30 +346,28 @@ impl Handler<NoteEquity> for Journal {
     }
 }
 
-impl Handler<WriteStep> for Journal {
+impl Handler<WriteSteps> for Journal {
     type Result = Result<(), JournalError>;
 
-    fn handle(&mut self, WriteStep(step): WriteStep, _: &mut Self::Context) -> Self::Result {
-        let done = self.with_store(|store, config| store.order_step(&step, &config.identity, config.clock.now()));
-        match (&done, &step) {
-            (Ok(()), _) => {
-                self.wrote();
-                self.unwritten.retain(|owed| owed.step.id() != step.id());
+    fn handle(&mut self, WriteSteps(steps): WriteSteps, _: &mut Self::Context) -> Self::Result {
+        let done = self.with_store(|store, config| store.order_steps(&steps, &config.identity, config.clock.now()));
+        for step in &steps {
+            match &done {
+                Err(error) if error.is_broken() => self.owe(step),
+                // Written, or the disk's word against the desk's, which stands.
+                _ => self.unwritten.retain(|owed| owed.step.id() != step.id()),
             }
-            (Err(error), _) if !error.is_broken() => {
-                // The disk's word against the desk's: it stands, and somebody should know.
-                if *error != JournalError::Exists {
-                    self.config.metrics.dropped(ActorName::Journal, DropReason::Invalid, 1);
-                    warn!(stage = "journal", error = error.kind(), client_order_id = %step.id(), "{error}");
-                }
-                self.unwritten.retain(|owed| owed.step.id() != step.id());
+        }
+        match (&done, steps.first()) {
+            (Ok(()), _) => self.wrote(),
+            (Err(error), Some(step)) if !error.is_broken() && *error != JournalError::Exists => {
+                // Somebody should know.
+                self.config.metrics.dropped(ActorName::Journal, DropReason::Invalid, 1);
+                warn!(stage = "journal", error = error.kind(), client_order_id = %step.id(), "{error}");
             }
-            (Err(_), step) => self.owe(step),
+            (Err(_), _) => {}
         }
-        // The intent is followed by its `sending` within the same moment.
-        if !matches!(step, OrderStep::Intent { .. }) || done.is_err() {
-            self.report();
-        }
+        self.report();
         done
     }
 }

@@ -16,8 +16,6 @@
 
 pub mod adapters;
 pub mod cycle;
-mod cycle_log;
-mod cycle_record;
 pub mod deadman;
 pub mod domain;
 pub mod feature_builder;

@@ -18,7 +18,7 @@ use crate::domain::{
     features::FeatureSet,
     guard::Suppression,
     health::Health,
-    instrument::Symbol,
+    instrument::{Instrument, Symbol},
     journal::{DecisionRecord, History, JournalError, OrderStep, Stock, StockQuestion},
     order::{Order, Side},
 };
@@ -46,7 +46,8 @@ impl fmt::Display for StageFailure {
     }
 }
 
-/// One symbol's share of a stage's answer.
+/// One symbol's share of a stage's answer: shares come in the order of the question. The name is there to be checked, not
+/// to be looked for.
 pub type SymbolResult<T> = (Symbol, Result<T, StageFailure>);
 
 /// Application -> every stage: answers if the actor can still answer.
@@ -102,6 +103,12 @@ pub struct OpenGateway {
     pub has_clock_stepped: bool,
 }
 
+/// cycle -> SignalSender, while the model is asked and if orders could follow: see what stands in the journal. Not waited
+/// for; without it the first order asks. A no-op in dry run.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub struct PrepareOrders;
+
 /// Application -> SignalSender, at shutdown: write what the journal is still owed. Answers whether nothing is owed.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "bool")]
@@ -110,8 +117,8 @@ pub struct PayOff;
 /// A decided BUY or SELL that nothing before the gateway objects to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Signal {
-    /// What to trade.
-    pub symbol: Symbol,
+    /// What to trade, and how.
+    pub instrument: Arc<Instrument>,
     /// Direction.
     pub side: Side,
     /// The model's probability for that side, a ratio in 0..=1.
@@ -181,10 +188,10 @@ pub struct ReadFills(pub Vec<i64>);
 #[rtype(result = "Result<f64, JournalError>")]
 pub struct NoteEquity(pub f64);
 
-/// SignalSender -> Journal: a step of an order, on disk when it is answered with `Ok`.
+/// SignalSender -> Journal: steps of one order, in one transaction: all on disk when it is answered with `Ok`.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "Result<(), JournalError>")]
-pub struct WriteStep(pub OrderStep);
+pub struct WriteSteps(pub Vec<OrderStep>);
 
 /// cycle -> Journal, after the orders: what was decided. Not waited for; the next cycle's [`Ping`] is.
 #[derive(Debug, Clone, Message)]

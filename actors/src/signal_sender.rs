@@ -1,6 +1,7 @@
 //! SignalSender: turns decided signals into orders, at most one per symbol and bar, and reports what became of each.
-//! The cycle sends [`OpenGateway`] while the bars are fetched, then [`SendSignals`]; nothing is ever sent twice. Which order
-//! may go out is the [`Desk`]'s to say; here are its two neighbours, the journal and the gateway's line.
+//! The cycle sends [`OpenGateway`] while the bars are fetched, [`PrepareOrders`] while the model is asked, then
+//! [`SendSignals`]; nothing is ever sent twice. Which order may go out is the [`Desk`]'s to say; here are its two neighbours,
+//! the journal and the gateway's line.
 
 mod gate;
 mod ledger;
@@ -22,8 +23,8 @@ use crate::{
         proof::{Proof, Unproven},
     },
     messages::{
-        ActorName, CycleId, Event, OpenGateway, PayOff, Ping, SendSignals, Signal, SignalReport, SignalResult,
-        Telemetry,
+        ActorName, CycleId, Event, OpenGateway, PayOff, Ping, PrepareOrders, SendSignals, Signal, SignalReport,
+        SignalResult, Telemetry,
     },
 };
 use actix::{Actor, Context, Handler, ResponseFuture, Supervised};
@@ -37,7 +38,7 @@ use tracing::{error, info, warn};
 
 /// What the SignalSender needs to know.
 pub struct Config {
-    /// What may be traded, and how.
+    /// What may be traded: the positions that are ours.
     pub instruments: Arc<[Instrument]>,
     /// Whether orders leave; `false` is dry run.
     pub live: bool,
@@ -112,6 +113,15 @@ impl Handler<OpenGateway> for SignalSender {
     }
 }
 
+impl Handler<PrepareOrders> for SignalSender {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, _: PrepareOrders, _: &mut Self::Context) -> Self::Result {
+        let sender = self.0.clone();
+        Box::pin(async move { sender.prepare().await })
+    }
+}
+
 impl Handler<PayOff> for SignalSender {
     type Result = ResponseFuture<bool>;
 
@@ -171,6 +181,15 @@ impl Sender {
         self.opened.replace(line.into_socket().map(|socket| (cycle_id, socket)));
     }
 
+    /// What the journal can say before there is a signal. The gateway is not asked: it would be in every cycle, and what is
+    /// open is to be as new as can be.
+    async fn prepare(&self) {
+        if self.config.live && !self.config.shutdown.is_cancelled() {
+            let mut desk = self.desk.lock().await;
+            desk.prepare(&self.config.journal, self.config.clock.moment()).await;
+        }
+    }
+
     async fn send_signals(&self, message: SendSignals) -> Vec<SignalReport> {
         let cycle_id = message.cycle_id;
         let opened = self.opened.take().filter(|(opened_for, _)| *opened_for == cycle_id);
@@ -178,7 +197,7 @@ impl Sender {
         let mut desk = self.desk.lock().await;
         if self.config.live && !message.signals.is_empty() {
             // The Journal logs what fails; every order is then suppressed, `journal`.
-            let _ = desk.begin(&self.config.journal).await;
+            let _ = desk.begin(&self.config.journal, self.config.clock.moment()).await;
         }
         let mut reports = Vec::with_capacity(message.signals.len());
         for signal in message.signals {
@@ -187,7 +206,7 @@ impl Sender {
                 Ok(result) => result,
                 Err(suppression) => SignalResult::Suppressed(suppression),
             };
-            reports.push(SignalReport { symbol: signal.symbol, side: signal.side, closes, result });
+            reports.push(SignalReport { symbol: signal.instrument.symbol.clone(), side: signal.side, closes, result });
         }
         if let Some(doubts) = desk.doubts() {
             self.say_doubts(cycle_id, doubts);
@@ -225,16 +244,11 @@ impl Sender {
         closes: &mut Vec<(Order, Fate)>,
     ) -> Result<SignalResult, Suppression> {
         let Config { account, model_name, .. } = &self.config;
-        let id = client_order_id(account, &signal.symbol, model_name, signal.bar_close_time);
-        let instrument = self.config.instruments.iter().find(|instrument| instrument.symbol == signal.symbol);
-        let Some(instrument) = instrument else {
-            // The cycle decides on configured symbols only, so this is a defect; and a doubt means no order.
-            error!(cycle_id, symbol = %signal.symbol, stage = "send", error = "unknown_symbol", "no order");
-            return Err(Suppression::UnknownSymbol);
-        };
-        let order = Order::new(id, instrument, signal.side, signal.confidence, signal.close, signal.bar_close_time);
+        let Signal { instrument, side, confidence, close, bar_close_time, .. } = signal;
+        let id = client_order_id(account, &instrument.symbol, model_name, *bar_close_time);
+        let order = Order::new(id, instrument, *side, *confidence, *close, *bar_close_time);
         let order = order.map_err(|bad_stop| {
-            error!(cycle_id, symbol = %signal.symbol, stage = "send", error = "bad_stop", "no order: {bad_stop}");
+            error!(cycle_id, symbol = %instrument.symbol, stage = "send", error = "bad_stop", "no order: {bad_stop}");
             Suppression::BadStop
         })?;
         let order = if self.config.dialect.kind().says_terms() { order } else { order.without_terms() };

@@ -82,6 +82,7 @@ pub fn start(settings: &Resolved, shared: &Shared) -> Started {
         build: builder.recipient(),
         predict: predictor.recipient(),
         open: sender.clone().recipient(),
+        prepare: sender.clone().recipient(),
         send: sender.recipient(),
         record: shared.journal.clone().recipient(),
         recorded: shared.journal.clone().recipient(),
@@ -142,7 +143,7 @@ fn predictor_config(settings: &Resolved, shared: &Shared) -> predictor::Config {
 /// The rules of a decision.
 pub fn policy(settings: &Resolved, clock: Arc<dyn Clock>) -> Policy {
     Policy {
-        instruments: settings.instruments.clone(),
+        instruments: settings.instruments.iter().cloned().map(Arc::new).collect(),
         clock,
         interval: settings.data.interval,
         max_bar_age_s: settings.max_bar_age_s,

@@ -109,6 +109,8 @@ pub struct Script {
     pub is_halted: Arc<AtomicBool>,
     /// Lots; every order has 0.01.
     pub volume_max: f64,
+    /// How often the SignalSender was told that orders could follow.
+    pub prepared: Arc<Mutex<usize>>,
     pub sent: Arc<Mutex<Vec<Signal>>>,
     pub recorded: Arc<Mutex<Vec<DecisionRecord>>>,
     pub events: Arc<Mutex<Vec<Event>>>,
@@ -176,13 +178,21 @@ impl Handler<OpenGateway> for Stub {
     fn handle(&mut self, _: OpenGateway, _: &mut Self::Context) {}
 }
 
+impl Handler<PrepareOrders> for Stub {
+    type Result = ();
+
+    fn handle(&mut self, _: PrepareOrders, _: &mut Self::Context) {
+        *self.0.prepared.lock().unwrap() += 1;
+    }
+}
+
 impl Handler<SendSignals> for Stub {
     type Result = ResponseFuture<Vec<SignalReport>>;
 
     fn handle(&mut self, message: SendSignals, _: &mut Self::Context) -> Self::Result {
         self.0.sent.lock().unwrap().extend(message.signals.clone());
         let report = |signal: Signal| SignalReport {
-            symbol: signal.symbol,
+            symbol: signal.instrument.symbol.clone(),
             side: signal.side,
             closes: Vec::new(),
             result: SignalResult::Suppressed(Suppression::DryRun),
@@ -228,8 +238,8 @@ impl Handler<BuildFeatures> for Mortal {
     }
 }
 
-/// A model that answers about a symbol that nobody asked for.
-pub struct Astray;
+/// A model that answers about these symbols, whatever it was asked.
+pub struct Astray(pub &'static [&'static str]);
 
 impl Actor for Astray {
     type Context = Context<Self>;
@@ -240,7 +250,7 @@ impl Handler<Predict> for Astray {
 
     fn handle(&mut self, _: Predict, _: &mut Self::Context) -> Self::Result {
         let buy = || Ok(Prediction::parse([0.1, 0.1, 0.8]).unwrap());
-        MessageResult(["EURUSD", "XAUUSD"].map(|name| (Symbol::new(name), buy())).to_vec())
+        MessageResult(self.0.iter().map(|name| (Symbol::new(name), buy())).collect())
     }
 }
 
@@ -268,6 +278,7 @@ impl Rig {
             build: stub.clone().recipient(),
             predict: stub.clone().recipient(),
             open: stub.clone().recipient(),
+            prepare: stub.clone().recipient(),
             send: stub.clone().recipient(),
             record: stub.clone().recipient(),
             recorded: stub.recipient(),
@@ -291,7 +302,7 @@ impl Rig {
             back_to_back: 0,
             stages,
             policy: Policy {
-                instruments: symbols().into_iter().map(instrument).collect(),
+                instruments: symbols().into_iter().map(instrument).map(Arc::new).collect(),
                 interval: Interval::OneHour,
                 max_bar_age_s: 10_800,
                 calendar: Arc::new(Calendar::fx()),

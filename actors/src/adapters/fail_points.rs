@@ -2,10 +2,9 @@
 //! In every other build they are nothing.
 
 /// All of them, in the order of an order's life.
-pub const ALL: [&str; 11] = [
+pub const ALL: [&str; 10] = [
     "intent.before",
     "intent.after",
-    "sending.before",
     "sending.after",
     "send.before",
     "send.after",

@@ -27,6 +27,10 @@ use std::{
 };
 use uuid::Uuid;
 
+/// How old what the journal said may be when a cycle's orders begin: a person may settle an order at any time, and every
+/// order is dated by it. A model that thinks longer has the journal asked again.
+const STOCK_AGE_MAX: Duration = Duration::from_secs(1);
+
 /// A proof that failed is tried again after this long: a person may have changed what is open.
 const PROOF_PAUSE: Duration = Duration::from_secs(60);
 
@@ -45,8 +49,8 @@ pub trait Ledger {
     /// Notes the account's equity if it is the first of the stock's day (UTC), and answers the day's first.
     fn first_equity(&self, equity: f64) -> impl Future<Output = Result<f64, JournalError>>;
 
-    /// Writes a step.
-    fn write(&self, step: OrderStep) -> impl Future<Output = Result<(), JournalError>>;
+    /// Writes steps of one order in one go: all of them or none.
+    fn write(&self, steps: Vec<OrderStep>) -> impl Future<Output = Result<(), JournalError>>;
 }
 
 /// The way to the gateway.
@@ -124,6 +128,8 @@ pub struct Desk {
     names: KnownNames,
     /// What stands, as of this cycle's begin and the orders since; `None` while the journal is broken.
     stock: Option<Stock>,
+    /// When stock was taken for this cycle's orders, before it was known whether there would be any.
+    prepared_at: Option<Moment>,
     /// What was ordered before, kept up to date; `None` before the first cycle.
     history: Option<History>,
     /// Whether the journal failed and no write has gone through since.
@@ -161,6 +167,7 @@ impl Desk {
             rules,
             names,
             stock: None,
+            prepared_at: None,
             history: None,
             is_broken: false,
             debts: Vec::new(),
@@ -178,11 +185,24 @@ impl Desk {
         }
     }
 
-    /// Begins a cycle's orders: writes what is still owed, and takes stock.
+    /// Does what [`Self::begin`] would, while nobody knows yet whether the cycle has orders.
+    pub async fn prepare<L: Ledger>(&mut self, ledger: &L, now: Moment) {
+        self.prepared_at = self.take_stock(ledger).await.ok().map(|()| now);
+    }
+
+    /// Begins a cycle's orders: writes what is still owed, and takes stock, unless that was just done.
     ///
     /// # Errors
     /// When the journal is broken. Every order of this cycle is then [`Suppression::Journal`].
-    pub async fn begin<L: Ledger>(&mut self, ledger: &L) -> Result<(), JournalError> {
+    pub async fn begin<L: Ledger>(&mut self, ledger: &L, now: Moment) -> Result<(), JournalError> {
+        let is_fresh = |at: Moment| at.age_at(now) <= STOCK_AGE_MAX && !at.has_stepped_at(now);
+        match self.prepared_at.take() {
+            Some(at) if is_fresh(at) && self.stock.is_some() => Ok(()),
+            _ => self.take_stock(ledger).await,
+        }
+    }
+
+    async fn take_stock<L: Ledger>(&mut self, ledger: &L) -> Result<(), JournalError> {
         self.is_cycle_unresolved = false;
         self.stock = None;
         self.positions = None;
@@ -205,7 +225,7 @@ impl Desk {
 
     async fn pay<L: Ledger>(&mut self, ledger: &L) -> Result<Stock, JournalError> {
         while let Some(debt) = self.debts.first() {
-            match ledger.write(debt.clone()).await {
+            match ledger.write(vec![debt.clone()]).await {
                 Err(error) if error.is_broken() => return Err(error),
                 // Any other refusal is the disk's word against memory, and the disk is what a restart would believe.
                 Ok(()) | Err(_) => drop(self.debts.remove(0)),
@@ -228,12 +248,14 @@ impl Desk {
         gateway: &mut G,
         now: Duration,
     ) -> Vec<(Unproven, Proof)> {
+        // Whatever the last cycle prepared and did not need.
+        self.prepared_at = None;
         let day = now.as_secs() / 86_400;
         let is_equity_due = self.rules.limits.loss_pct_per_day_max > 0.0 && self.equity_day != Some(day);
         if self.debts.is_empty() && !self.is_broken && !self.may_be_unresolved && !is_equity_due {
             return Vec::new();
         }
-        if self.begin(ledger).await.is_err() {
+        if self.take_stock(ledger).await.is_err() {
             // The Journal logs what fails, and the desk goes on owing it.
             return Vec::new();
         }
@@ -270,7 +292,7 @@ impl Desk {
         let mut proven = Vec::new();
         for order in unproven {
             match order.prove([&answers[0], &answers[1]], &self.names, self.rules.account_mode) {
-                Some(proof) if ledger.write(OrderStep::Proven(order.id, proof)).await.is_ok() => {
+                Some(proof) if ledger.write(vec![OrderStep::Proven(order.id, proof)]).await.is_ok() => {
                     proven.push((order, proof))
                 }
                 _ => drop(self.tried_at.insert(order.id, now)),
@@ -287,13 +309,13 @@ impl Desk {
     /// Writes what is owed, at the end of a daemon. Answers whether nothing is owed any more.
     pub async fn pay_off<L: Ledger>(&mut self, ledger: &L) -> bool {
         if !self.debts.is_empty() {
-            let _ = self.begin(ledger).await;
+            let _ = self.take_stock(ledger).await;
         }
         self.debts.is_empty()
     }
 
     async fn settle<L: Ledger>(&mut self, ledger: &L, step: OrderStep) {
-        if ledger.write(step.clone()).await.is_err() {
+        if ledger.write(vec![step.clone()]).await.is_err() {
             self.owe(step);
         }
     }

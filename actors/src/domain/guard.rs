@@ -47,7 +47,6 @@ suppressions! {
     MarketClosed = "market_closed", "the trading calendar has the market closed", ["market.calendar", "market.holidays"];
     StaleBar = "stale_bar", "the newest bar closed too long ago", ["data.max_bar_age_s"];
     VolumeLimit = "volume_limit", "the order is larger than allowed", ["guards.volume_max"];
-    UnknownSymbol = "unknown_symbol", "a defect of Sentinel: the signal is of a symbol that is not configured", [];
     BadStop = "bad_stop",
         "the stop-loss or take-profit cannot be built at this price: too far, too near or wrong digits; /health says which",
         ["trading.stop_loss", "trading.take_profit", "trading.digits"];

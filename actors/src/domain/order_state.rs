@@ -1,6 +1,7 @@
 //! The life of an order as the journal keeps it, and the only ways it may go on.
 //!
-//! `intent -> sending -> filled | rejected | not_sent | unknown`, each on disk before the next step. A restart turns
+//! `intent -> sending -> filled | rejected | not_sent | unknown`. The first two are written in one go, before the order
+//! goes out; versions before this one wrote them one after the other. A restart turns
 //! `intent` into `expired` and `sending` into `unknown`; `unknown` ends by proof or by a person, never by time.
 
 use crate::domain::order::Outcome;

@@ -72,7 +72,7 @@ impl Rig {
     }
 
     async fn write(&self, step: OrderStep) -> Result<(), JournalError> {
-        self.journal.send(WriteStep(step)).await.unwrap()
+        self.journal.send(WriteSteps(vec![step])).await.unwrap()
     }
 
     async fn stock(&self) -> Result<Stock, JournalError> {

@@ -6,12 +6,15 @@ use crate::{
         exposure::Fill,
         journal::{History, JournalError, Stock},
     },
-    messages::{NoteEquity, ReadFills, ReadHistory, TakeStock, WriteStep},
+    messages::{NoteEquity, ReadFills, ReadHistory, TakeStock, WriteSteps},
 };
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A journal that fails every write after the first few.
 struct Failing {
     writes_left: usize,
+    /// How often it was asked what stands.
+    asked: Arc<AtomicUsize>,
 }
 
 impl Actor for Failing {
@@ -22,6 +25,7 @@ impl Handler<TakeStock> for Failing {
     type Result = Result<Stock, JournalError>;
 
     fn handle(&mut self, _: TakeStock, _: &mut Self::Context) -> Self::Result {
+        self.asked.fetch_add(1, Ordering::Relaxed);
         Ok(Stock::default())
     }
 }
@@ -50,33 +54,59 @@ impl Handler<NoteEquity> for Failing {
     }
 }
 
-impl Handler<WriteStep> for Failing {
+impl Handler<WriteSteps> for Failing {
     type Result = Result<(), JournalError>;
 
-    fn handle(&mut self, _: WriteStep, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, _: WriteSteps, _: &mut Self::Context) -> Self::Result {
         self.writes_left = self.writes_left.checked_sub(1).ok_or(JournalError::Failed("disk full".into()))?;
         Ok(())
     }
 }
 
+/// A SignalSender on such a journal.
+fn start(live: bool, writes_left: usize, gateway: &Gateway) -> (Running, Arc<AtomicUsize>) {
+    let asked = Arc::<AtomicUsize>::default();
+    let journal = Failing { writes_left, asked: asked.clone() }.start();
+    let ledger = JournalLedger {
+        stock: journal.clone().recipient(),
+        history: journal.clone().recipient(),
+        fills: journal.clone().recipient(),
+        equity: journal.clone().recipient(),
+        write: journal.recipient(),
+    };
+    let setup = || Setup { live, ..V43 };
+    let mut running = setup().start(&gateway.address);
+    let shared = (&running.shutdown, &running.inflight, &running.metrics, &running.halted);
+    let config = setup().config(&gateway.address, shared, ledger);
+    running.sender = SignalSender::new(config).start();
+    (running, asked)
+}
+
 #[actix::test]
 async fn nothing_is_sent_without_its_intent_and_its_sending_on_disk() {
-    for (writes_left, first, received) in [(0, "journal", 0), (1, "journal", 0), (2, "filled", 1)] {
+    for (writes_left, first, received) in [(0, "journal", 0), (1, "filled", 1)] {
         let gateway = Gateway::start(|all| vec![newest(all).fill(1)]);
-        let journal = Failing { writes_left }.start();
-        let ledger = JournalLedger {
-            stock: journal.clone().recipient(),
-            history: journal.clone().recipient(),
-            fills: journal.clone().recipient(),
-            equity: journal.clone().recipient(),
-            write: journal.recipient(),
-        };
-        let mut running = V43.start(&gateway.address);
-        let shared = (&running.shutdown, &running.inflight, &running.metrics, &running.halted);
-        let config = V43.config(&gateway.address, shared, ledger);
-        running.sender = SignalSender::new(config).start();
+        let (running, _) = start(true, writes_left, &gateway);
         let results = running.cycle(1, &["EURUSD", "GBPUSD"], BAR).await;
         assert_eq!(texts(&results), [first, "journal"], "{writes_left} writes");
         assert_eq!(gateway.received().len(), received);
+    }
+}
+
+#[actix::test]
+async fn what_was_asked_beside_the_model_is_not_asked_again_for_the_orders() {
+    for (live, in_prepare, in_all) in [(true, 1, 2), (false, 0, 0)] {
+        let gateway = Gateway::start(|all| vec![newest(all).fill(1)]);
+        let (running, asked) = start(live, 9, &gateway);
+        let opened = OpenGateway { cycle_id: 1, has_clock_stepped: false };
+        running.sender.send(opened).await.unwrap();
+        let before = asked.load(Ordering::Relaxed);
+        running.sender.send(PrepareOrders).await.unwrap();
+        assert_eq!(asked.load(Ordering::Relaxed) - before, in_prepare, "live: {live}");
+        let signals = || vec![buy("EURUSD", 1.1, BAR)];
+        running.sender.send(SendSignals { cycle_id: 1, signals: signals() }).await.unwrap();
+        assert_eq!(asked.load(Ordering::Relaxed) - before, in_prepare, "live: {live}");
+        running.sender.send(SendSignals { cycle_id: 1, signals: signals() }).await.unwrap();
+        assert_eq!(asked.load(Ordering::Relaxed) - before, in_all, "it serves once; live: {live}");
     }
 }

@@ -1,4 +1,4 @@
-//! The desk's ledger is the Journal actor: every step is a message whose answer means that it is on disk.
+//! The desk's ledger is the Journal actor: what is written is a message whose answer means that it is on disk.
 
 use crate::{
     adapters::fail_points::reach,
@@ -7,7 +7,7 @@ use crate::{
         exposure::Fill,
         journal::{History, JournalError, OrderStep, Stock, StockQuestion},
     },
-    messages::{NoteEquity, ReadFills, ReadHistory, TakeStock, WriteStep},
+    messages::{NoteEquity, ReadFills, ReadHistory, TakeStock, WriteSteps},
 };
 use actix::{MailboxError, Recipient};
 
@@ -22,8 +22,8 @@ pub struct JournalLedger {
     pub fills: Recipient<ReadFills>,
     /// Keeps the day's first equity.
     pub equity: Recipient<NoteEquity>,
-    /// Writes a step.
-    pub write: Recipient<WriteStep>,
+    /// Writes an order's steps.
+    pub write: Recipient<WriteSteps>,
 }
 
 impl Ledger for JournalLedger {
@@ -43,16 +43,14 @@ impl Ledger for JournalLedger {
         self.equity.send(NoteEquity(equity)).await.unwrap_or_else(no_answer)
     }
 
-    async fn write(&self, step: OrderStep) -> Result<(), JournalError> {
-        let (before, after) = match step {
-            OrderStep::Intent { .. } => ("intent.before", "intent.after"),
-            OrderStep::Sending(_) => ("sending.before", "sending.after"),
-            OrderStep::Outcome(..) | OrderStep::GivenUp(..) | OrderStep::Proven(..) => {
-                ("outcome.before", "outcome.after")
-            }
+    async fn write(&self, steps: Vec<OrderStep>) -> Result<(), JournalError> {
+        // Between the intent and its `sending` lies a place in the store.
+        let (before, after) = match steps[..] {
+            [OrderStep::Intent { .. }, ..] => ("intent.before", "sending.after"),
+            _ => ("outcome.before", "outcome.after"),
         };
         reach(before);
-        let written = self.write.send(WriteStep(step)).await.unwrap_or_else(no_answer);
+        let written = self.write.send(WriteSteps(steps)).await.unwrap_or_else(no_answer);
         reach(after);
         written
     }

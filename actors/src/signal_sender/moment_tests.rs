@@ -2,13 +2,10 @@
 
 use super::{
     scripted_gateway::Gateway,
-    tests::{BAR, Setup, V43, newest, pause, text},
+    tests::{BAR, Setup, V43, buy, newest, pause, text},
     *,
 };
-use crate::{
-    adapters::{gateway::DialectKind, system_clock::SystemClock},
-    domain::{instrument::Symbol, order::Side},
-};
+use crate::adapters::{gateway::DialectKind, system_clock::SystemClock};
 use std::{
     net::TcpListener,
     pin::Pin,
@@ -43,14 +40,7 @@ async fn an_order_that_is_old_when_its_gateway_comes_back_is_not_handed_over() {
         let setup = Setup { kind: DialectKind::OrderSend, deadline: Duration::from_secs(4), ..V43 };
         let running = setup.start_by(clock.clone(), &address);
         running.sender.send(OpenGateway { cycle_id: 1, has_clock_stepped: false }).await.unwrap();
-        let signals = vec![Signal {
-            symbol: Symbol::new("EURUSD"),
-            side: Side::Buy,
-            confidence: 0.7,
-            close: 1.1,
-            bar_close_time: BAR,
-            begun_at: clock.moment(),
-        }];
+        let signals = vec![Signal { begun_at: clock.moment(), ..buy("EURUSD", 1.1, BAR) }];
         let sending = running.sender.send(SendSignals { cycle_id: 1, signals });
         let gateway = async {
             pause(300).await;

@@ -107,20 +107,35 @@ fn ledger(journal: &Addr<Journal>) -> JournalLedger {
     }
 }
 
+pub(super) fn instrument(name: &str) -> Instrument {
+    Instrument {
+        symbol: Symbol::new(name),
+        ticker: format!("{name}.FOREX"),
+        gateway_name: name.into(),
+        threshold: 0.6,
+        volume: 0.01,
+        digits: 5,
+        stop_loss: Some(0.002),
+        take_profit: None,
+    }
+}
+
+/// A BUY at this close; the moment is now.
+pub(super) fn buy(name: &str, close: f64, bar_close_time: i64) -> Signal {
+    Signal {
+        instrument: Arc::new(instrument(name)),
+        side: Side::Buy,
+        confidence: 0.7,
+        close,
+        bar_close_time,
+        begun_at: SystemClock.moment(),
+    }
+}
+
 pub(super) type Shared<'a> = (&'a CancellationToken, &'a Inflight, &'a Telemetry, &'a Arc<AtomicBool>);
 
 impl Setup {
     pub(super) fn config(&self, address: &str, shared: Shared<'_>, ledger: JournalLedger) -> Config {
-        let instrument = |name: &str| Instrument {
-            symbol: Symbol::new(name),
-            ticker: format!("{name}.FOREX"),
-            gateway_name: name.into(),
-            threshold: 0.6,
-            volume: 0.01,
-            digits: 5,
-            stop_loss: Some(0.002),
-            take_profit: None,
-        };
         Config {
             instruments: ["EURUSD", "GBPUSD", "USDJPY", "AUDUSD"].map(instrument).into(),
             live: self.live,
@@ -198,15 +213,7 @@ impl Running {
 
     /// A cycle whose socket nobody opened.
     async fn send(&self, cycle_id: CycleId, symbols: &[&str], bar_close_time: i64) -> Vec<SignalResult> {
-        let signal = |name: &&str| Signal {
-            symbol: Symbol::new(name),
-            side: Side::Buy,
-            confidence: 0.7,
-            close: 1.1,
-            bar_close_time,
-            begun_at: SystemClock.moment(),
-        };
-        let signals = symbols.iter().map(signal).collect();
+        let signals = symbols.iter().map(|name| buy(name, 1.1, bar_close_time)).collect();
         let reports = self.sender.send(SendSignals { cycle_id, signals }).await.unwrap();
         assert_eq!(self.inflight.get(Endpoint::Gateway), 0, "nothing is under way after the answer");
         reports.into_iter().map(|report| report.result).collect()
@@ -253,19 +260,11 @@ async fn what_cannot_be_an_order_is_no_halt() {
     for live in [true, false] {
         let gateway = Gateway::start(|all| vec![newest(all).fill(1)]);
         let running = Setup { live, ..V43 }.start(&gateway.address);
-        // 0.002 of 150 is no distance, and nobody configured gold.
-        let signal = |name: &str, close| Signal {
-            symbol: Symbol::new(name),
-            side: Side::Buy,
-            confidence: 0.7,
-            close,
-            bar_close_time: BAR,
-            begun_at: SystemClock.moment(),
-        };
-        let signals = vec![signal("USDJPY", 150.0), signal("XAUUSD", 4_000.0)];
+        // 0.002 of 150 is no distance.
+        let signals = vec![buy("USDJPY", 150.0, BAR)];
         let reports = running.sender.send(SendSignals { cycle_id: 1, signals }).await.unwrap();
         let results: Vec<_> = reports.into_iter().map(|report| report.result).collect();
-        assert_eq!(texts(&results), ["bad_stop", "unknown_symbol"], "live: {live}");
+        assert_eq!(texts(&results), ["bad_stop"], "live: {live}");
         assert!(gateway.received().is_empty() && running.states().is_empty());
     }
 }
@@ -466,14 +465,7 @@ async fn a_socket_opened_for_another_cycle_is_not_used() {
     let running = V43.start(&gateway.address);
     assert!(running.cycle(1, &[], BAR).await.is_empty());
     running.sender.send(OpenGateway { cycle_id: 2, has_clock_stepped: false }).await.unwrap();
-    let signals = vec![Signal {
-        symbol: Symbol::new("EURUSD"),
-        side: Side::Sell,
-        confidence: 0.7,
-        close: 1.1,
-        bar_close_time: BAR,
-        begun_at: SystemClock.moment(),
-    }];
+    let signals = vec![Signal { side: Side::Sell, ..buy("EURUSD", 1.1, BAR) }];
     let reports = running.sender.send(SendSignals { cycle_id: 3, signals }).await.unwrap();
     assert_eq!(text(&reports[0].result), "filled");
     assert_eq!(gateway.received()[0].body["type"], "SELL");

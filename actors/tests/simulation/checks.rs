@@ -151,6 +151,11 @@ impl Checks {
         self.known.insert(id);
     }
 
+    /// This order is in the journal, and was not before: what was given up then was an earlier attempt.
+    pub fn begins(&mut self, id: Uuid) {
+        self.known.remove(&id);
+    }
+
     /// Whether this order's fate has to be written before anything else is sent.
     pub fn owes(&mut self, id: Uuid, is_owed: bool) {
         if is_owed {
@@ -352,12 +357,11 @@ pub fn root(name: &str) -> &'static str {
     }
 }
 
-/// The life of an order, as the issue has it.
+/// The life of an order as the journal shows it between two writes: `intent` and `sending` are one.
 fn may_follow(before: Option<OrderState>, after: OrderState) -> bool {
-    use OrderState::{Expired, Filled, Intent, NotSent, Rejected, Sending, Unknown};
+    use OrderState::{Filled, NotSent, Rejected, Sending, Unknown};
     match before {
-        None => after == Intent,
-        Some(Intent) => matches!(after, Sending | Expired),
+        None => after == Sending,
         Some(Sending) => matches!(after, Filled | Rejected | NotSent | Unknown),
         Some(Unknown) => matches!(after, Filled | Rejected),
         Some(_) => false,

@@ -81,6 +81,12 @@ async fn cycle(world: &Shared, ledger: &SimLedger, desk: &mut Desk, gate: &mut G
     let instruments = world.borrow().plan.instruments.clone();
     let begun_at = world.borrow().moment();
     let begun_ms = world.borrow().now_ms;
+    // What stands may be asked for beside the model; the moment is that of the question.
+    let prepares = world.borrow_mut().rng.chance(0.7);
+    if prepares {
+        world.borrow_mut().count("stock taken beside the model");
+        desk.prepare(ledger, begun_at).await;
+    }
     // It may be stopped, or its machine sleep, while it waits for the model.
     step(world, "asks the model").await;
     let now = world.borrow().moment();
@@ -94,7 +100,8 @@ async fn cycle(world: &Shared, ledger: &SimLedger, desk: &mut Desk, gate: &mut G
     }
     world.borrow_mut().begun(&orders, begun_ms);
     if !orders.is_empty() {
-        let _ = desk.begin(ledger).await;
+        let now = world.borrow().moment();
+        let _ = desk.begin(ledger, now).await;
     }
     let mut filled = 0;
     for order in orders {

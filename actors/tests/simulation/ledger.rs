@@ -94,10 +94,11 @@ impl Ledger for SimLedger {
         })
     }
 
-    async fn write(&self, step: OrderStep) -> Result<(), JournalError> {
-        let what = match &step {
+    async fn write(&self, steps: Vec<OrderStep>) -> Result<(), JournalError> {
+        let step = steps.last().unwrap();
+        let what = match step {
             OrderStep::Intent { .. } => "intent",
-            OrderStep::Sending(_) => "sending",
+            OrderStep::Sending(_) => "intent and sending",
             OrderStep::Outcome(..) => "outcome",
             OrderStep::GivenUp(..) => "given up",
             OrderStep::Proven(_, Proof::Filled { .. }) => "proven: filled",
@@ -106,15 +107,19 @@ impl Ledger for SimLedger {
         let id = step.id();
         let is_sending = matches!(step, OrderStep::Sending(_));
         let done =
-            self.call(&format!("{what} {id}"), |store, identity, now| store.order_step(&step, identity, now)).await;
+            self.call(&format!("{what} {id}"), |store, identity, now| store.order_steps(&steps, identity, now)).await;
         let is_broken = done.as_ref().is_err_and(JournalError::is_broken);
         let is_fate = matches!(step, OrderStep::Outcome(..) | OrderStep::GivenUp(..));
         if !matches!(step, OrderStep::Proven(..)) && (is_broken || is_fate) {
             self.world.borrow_mut().checks.owes(id, is_broken);
         }
-        if done.is_err() && is_sending {
-            // The core must not send it now.
-            self.world.borrow_mut().checks.knows(id);
+        if is_sending {
+            match &done {
+                // The journal had nothing of it, so nothing of it was ever sent.
+                Ok(()) => self.world.borrow_mut().checks.begins(id),
+                // The core must not send it now.
+                Err(_) => self.world.borrow_mut().checks.knows(id),
+            }
         }
         if done.is_ok() && matches!(step, OrderStep::Proven(..)) {
             let is_close = self.world.borrow().checks.rows().iter().any(|row| row.id == id && row.closes.is_some());

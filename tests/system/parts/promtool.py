@@ -14,16 +14,25 @@ MONITORING = Path(__file__).resolve().parents[3] / "config/monitoring"
 HASTY = os.environ | {"GOGC": "800"}
 # Files per process: enough that its start costs little, few enough that the last ones keep every core busy.
 FILES_PER_RUN = 30
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+    """Refuses a key that is there twice, as promtool does."""
+
+    def construct_mapping(self, node, deep=False):
+        keys = [key.value for key, _ in node.value]
+        twice = {key for key in keys if keys.count(key) > 1}
+        assert not twice, f"{twice} twice, line {node.start_mark.line + 1}"
+        return super().construct_mapping(node, deep)
 
 
 class Rules:
     """alerts.yml and alerts_test.yml, parsed."""
 
     def __init__(self):
-        self.groups = yaml.load((MONITORING / "alerts.yml").read_text(), LOADER)["groups"]
+        self.groups = yaml.load((MONITORING / "alerts.yml").read_text(), Loader)["groups"]
         self.rules = {name_of(rule): rule for group in self.groups for rule in group["rules"]}
-        document = yaml.load((MONITORING / "alerts_test.yml").read_text(), LOADER)
+        document = yaml.load((MONITORING / "alerts_test.yml").read_text(), Loader)
         self.interval, self.tests = document["evaluation_interval"], document["tests"]
 
     def about(self, name: str) -> list[dict]:

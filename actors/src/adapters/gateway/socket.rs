@@ -120,7 +120,7 @@ mod tests {
     async fn a_gateway_is_reached_at_an_ipv6_address() {
         let server = zmq::Context::new().socket(zmq::REP).unwrap();
         server.set_ipv6(true).unwrap();
-        server.set_rcvtimeo(5_000).unwrap();
+        server.set_rcvtimeo(20_000).unwrap();
         server.bind("tcp://[::1]:*").unwrap();
         let address = server.get_last_endpoint().unwrap().unwrap();
         assert!(address.starts_with("tcp://[::1]:"), "{address}");
@@ -128,7 +128,7 @@ mod tests {
             let request = server.recv_bytes(0).unwrap();
             server.send(request, 0).unwrap();
         });
-        let answered = tokio::time::timeout(std::time::Duration::from_secs(5), async {
+        let answered = tokio::time::timeout(std::time::Duration::from_secs(20), async {
             let socket = GatewaySocket::connect(&Peer::plain(&address)).unwrap();
             socket.send(b"hello".to_vec()).await.unwrap().reply().await.unwrap().0
         });

@@ -1,13 +1,16 @@
 //! Orders and every step of their lives; a step that the domain does not allow is refused here, whoever asks.
 
 use super::{Store, broken, millis};
-use crate::domain::{
-    instrument::Symbol,
-    journal::{JournalError, OrderStep, UnresolvedOrder},
-    order::{Order, Outcome},
-    order_state::OrderState,
-    position::AccountMode,
-    proof::Proof,
+use crate::{
+    adapters::fail_points::reach,
+    domain::{
+        instrument::Symbol,
+        journal::{JournalError, OrderStep, UnresolvedOrder},
+        order::{Order, Outcome},
+        order_state::OrderState,
+        position::AccountMode,
+        proof::Proof,
+    },
 };
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 use std::time::Duration;
@@ -109,47 +112,20 @@ pub(super) struct Details<'a> {
 }
 
 impl Store {
-    /// Writes one step of an order.
+    /// Writes steps of an order, all of them or none.
     ///
     /// # Errors
     /// A step that cannot follow where the order stands; an intent that is there already; a journal that fails.
+    pub fn order_steps(&mut self, steps: &[OrderStep], identity: &Identity, now: Duration) -> Result<(), JournalError> {
+        self.write(|transaction| steps.iter().try_for_each(|step| take(transaction, step, identity, now)))
+    }
+
+    /// Writes one.
+    ///
+    /// # Errors
+    /// As above.
     pub fn order_step(&mut self, step: &OrderStep, identity: &Identity, now: Duration) -> Result<(), JournalError> {
-        self.write(|transaction| match step {
-            OrderStep::Intent { order, tickets_before } => {
-                insert(transaction, order, tickets_before.as_deref(), identity, now)
-            }
-            OrderStep::Sending(id) => {
-                advance(transaction, *id, |_| OrderState::Sending, &Details::default(), (DAEMON, None), now)
-            }
-            OrderStep::Outcome(order, outcome) => {
-                let details = match outcome {
-                    Outcome::Filled { ticket, price, volume } => {
-                        Details { ticket: Some(*ticket), price: *price, filled_volume: *volume, reason: None }
-                    }
-                    Outcome::Rejected { reason } | Outcome::NotSent { reason } | Outcome::Unknown { reason } => {
-                        Details { reason: Some(reason), ..Details::default() }
-                    }
-                };
-                let next = |_| OrderState::of(outcome);
-                advance(transaction, order.client_order_id, next, &details, (DAEMON, details.reason), now)
-            }
-            OrderStep::GivenUp(id, reason) => {
-                let details = Details { reason: Some(reason), ..Details::default() };
-                match advance(transaction, *id, OrderState::after_giving_up, &details, (DAEMON, Some(reason)), now) {
-                    // Its intent never got here.
-                    Err(JournalError::NoSuchOrder(_)) => Ok(()),
-                    done => done,
-                }
-            }
-            OrderStep::Proven(id, proof) => {
-                let (state, ticket, why) = match proof {
-                    Proof::Filled { ticket } => (OrderState::Filled, Some(*ticket), "the open positions show it"),
-                    Proof::Rejected => (OrderState::Rejected, None, "the open positions do not show it"),
-                };
-                let details = Details { ticket, reason: Some(why), ..Details::default() };
-                advance(transaction, *id, |_| state, &details, (PROOF, Some(why)), now)
-            }
-        })
+        self.order_steps(std::slice::from_ref(step), identity, now)
     }
 
     /// Orders of unknown fate, oldest first, and how many have no answer yet.
@@ -229,6 +205,53 @@ impl Store {
             let details = Details { ticket, reason: Some(note), ..Details::default() };
             advance(transaction, id, |_| state, &details, (who, Some(note)), now)
         })
+    }
+}
+
+/// Takes one step.
+fn take(
+    transaction: &Transaction<'_>,
+    step: &OrderStep,
+    identity: &Identity,
+    now: Duration,
+) -> Result<(), JournalError> {
+    match step {
+        OrderStep::Intent { order, tickets_before } => {
+            insert(transaction, order, tickets_before.as_deref(), identity, now)?;
+            reach("intent.after");
+            Ok(())
+        }
+        OrderStep::Sending(id) => {
+            advance(transaction, *id, |_| OrderState::Sending, &Details::default(), (DAEMON, None), now)
+        }
+        OrderStep::Outcome(order, outcome) => {
+            let details = match outcome {
+                Outcome::Filled { ticket, price, volume } => {
+                    Details { ticket: Some(*ticket), price: *price, filled_volume: *volume, reason: None }
+                }
+                Outcome::Rejected { reason } | Outcome::NotSent { reason } | Outcome::Unknown { reason } => {
+                    Details { reason: Some(reason), ..Details::default() }
+                }
+            };
+            let next = |_| OrderState::of(outcome);
+            advance(transaction, order.client_order_id, next, &details, (DAEMON, details.reason), now)
+        }
+        OrderStep::GivenUp(id, reason) => {
+            let details = Details { reason: Some(reason), ..Details::default() };
+            match advance(transaction, *id, OrderState::after_giving_up, &details, (DAEMON, Some(reason)), now) {
+                // Its intent never got here.
+                Err(JournalError::NoSuchOrder(_)) => Ok(()),
+                done => done,
+            }
+        }
+        OrderStep::Proven(id, proof) => {
+            let (state, ticket, why) = match proof {
+                Proof::Filled { ticket } => (OrderState::Filled, Some(*ticket), "the open positions show it"),
+                Proof::Rejected => (OrderState::Rejected, None, "the open positions do not show it"),
+            };
+            let details = Details { ticket, reason: Some(why), ..Details::default() };
+            advance(transaction, *id, |_| state, &details, (PROOF, Some(why)), now)
+        }
     }
 }
 

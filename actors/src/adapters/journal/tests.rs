@@ -175,6 +175,22 @@ fn a_second_daemon_is_refused_and_a_command_is_not() {
 }
 
 #[test]
+fn steps_that_are_written_together_are_all_there_or_none_is() {
+    let disk = Disk::new();
+    let mut store = disk.open();
+    let (whole, half) = (order("EURUSD", BAR), order("GBPUSD", BAR));
+    let intent = |order: &Order| OrderStep::Intent { order: Box::new(order.clone()), tickets_before: None };
+    let steps = [intent(&whole), OrderStep::Sending(whole.client_order_id)];
+    store.order_steps(&steps, &identity(), NOW).unwrap();
+    let daemon = |state: &str| (state.to_owned(), "daemon".to_owned());
+    assert_eq!(events(&store, whole.client_order_id), ["intent", "sending"].map(daemon), "the journal looks as ever");
+    let refused = store.order_steps(&[intent(&half), OrderStep::Sending(Uuid::nil())], &identity(), NOW);
+    assert_eq!(refused, Err(JournalError::NoSuchOrder(Uuid::nil())));
+    assert_eq!(store.orders(false).unwrap().len(), 1, "no half of an order is left");
+    assert!(events(&store, half.client_order_id).is_empty());
+}
+
+#[test]
 fn a_crash_after_the_intent_expires_it_and_after_sending_is_unknown() {
     let disk = Disk::new();
     let (early, late) = (order("EURUSD", BAR), order("GBPUSD", BAR));

@@ -60,7 +60,7 @@ fn an_opposite_signal_closes_first_and_both_are_in_the_journal() {
     let (mut desk, book) = (desk_with(CLOSE_THEN_OPEN), Book::default());
     let mut gateway = known(&[position(5, Side::Sell), position(6, Side::Sell)]);
     let mut closes = Vec::new();
-    now(desk.begin(&book)).unwrap();
+    now(desk.begin(&book, gateway.now)).unwrap();
     let fate = now(desk.place(&order("EURUSD", BAR), Moment::default(), (&book, &mut gateway), &mut closes)).unwrap();
     assert_eq!(fate.outcome, filled());
     assert_eq!(closes.iter().map(|(close, _)| close.closes).collect::<Vec<_>>(), [Some(5), Some(6)]);

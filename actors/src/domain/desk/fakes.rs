@@ -122,18 +122,22 @@ impl Ledger for Book {
         ready(Ok(first))
     }
 
-    fn write(&self, step: OrderStep) -> impl Future<Output = Result<(), JournalError>> {
-        ready(self.call().and_then(|()| match step {
-            OrderStep::Intent { order, .. } if self.state(order.client_order_id).is_some() => Err(JournalError::Exists),
-            OrderStep::Intent { order, tickets_before } => {
-                self.orders.borrow_mut().push((*order, OrderState::Intent, tickets_before));
-                Ok(())
-            }
-            OrderStep::Sending(id) => self.advance(id, |_| OrderState::Sending),
-            OrderStep::Outcome(order, outcome) => self.advance(order.client_order_id, |_| OrderState::of(&outcome)),
-            OrderStep::GivenUp(id, _) => self.advance(id, OrderState::after_giving_up),
-            OrderStep::Proven(id, Proof::Filled { .. }) => self.advance(id, |_| OrderState::Filled),
-            OrderStep::Proven(id, Proof::Rejected) => self.advance(id, |_| OrderState::Rejected),
+    fn write(&self, steps: Vec<OrderStep>) -> impl Future<Output = Result<(), JournalError>> {
+        ready(self.call().and_then(|()| {
+            steps.into_iter().try_for_each(|step| match step {
+                OrderStep::Intent { order, .. } if self.state(order.client_order_id).is_some() => {
+                    Err(JournalError::Exists)
+                }
+                OrderStep::Intent { order, tickets_before } => {
+                    self.orders.borrow_mut().push((*order, OrderState::Intent, tickets_before));
+                    Ok(())
+                }
+                OrderStep::Sending(id) => self.advance(id, |_| OrderState::Sending),
+                OrderStep::Outcome(order, outcome) => self.advance(order.client_order_id, |_| OrderState::of(&outcome)),
+                OrderStep::GivenUp(id, _) => self.advance(id, OrderState::after_giving_up),
+                OrderStep::Proven(id, Proof::Filled { .. }) => self.advance(id, |_| OrderState::Filled),
+                OrderStep::Proven(id, Proof::Rejected) => self.advance(id, |_| OrderState::Rejected),
+            })
         }))
     }
 }
@@ -278,7 +282,7 @@ pub(super) fn desk_with(limits: Limits) -> Desk {
 
 /// A cycle with one order.
 pub(super) fn cycle(desk: &mut Desk, book: &Book, gateway: &mut Gateway, order: &Order) -> Result<Fate, Suppression> {
-    let _ = now(desk.begin(book));
+    let _ = now(desk.begin(book, gateway.now));
     place(desk, book, gateway, order)
 }
 

@@ -16,7 +16,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 
 impl Desk {
     /// Sends the one order of its bar, and before it the closes that [`Opposite::CloseThenOpen`] asks for, which are
-    /// added to `closes` with their fates. Each: `intent` on disk, `sending` on disk, send, outcome on disk.
+    /// added to `closes` with their fates. Each: `intent` and `sending` on disk, send, outcome on disk.
     ///
     /// # Errors
     /// The reason for which the order itself was not sent.
@@ -200,19 +200,19 @@ impl Desk {
         }
         self.note(order);
         let id = order.client_order_id;
-        for step in [OrderStep::Intent { order: Box::new(order.clone()), tickets_before }, OrderStep::Sending(id)] {
-            match ledger.write(step).await {
-                Ok(()) => {}
-                Err(JournalError::Exists) => return Err(Suppression::AlreadyOrdered),
-                Err(_) => {
-                    // Whether it is on disk is not known; that nothing was sent is. What was ordered is read again.
-                    self.history = None;
-                    self.owe(OrderStep::GivenUp(id, "the journal could not be written"));
-                    return Err(Suppression::Journal);
-                }
+        let intent = OrderStep::Intent { order: Box::new(order.clone()), tickets_before };
+        // In one go, because nothing happens between them.
+        match ledger.write(vec![intent, OrderStep::Sending(id)]).await {
+            Ok(()) => {}
+            Err(JournalError::Exists) => return Err(Suppression::AlreadyOrdered),
+            Err(_) => {
+                // Whether it is on disk is not known; that nothing was sent is. What was ordered is read again.
+                self.history = None;
+                self.owe(OrderStep::GivenUp(id, "the journal could not be written"));
+                return Err(Suppression::Journal);
             }
         }
-        // And once more: the writes may have waited for a slow disk, or the whole process for somebody.
+        // And once more: the write may have waited for a slow disk, or the whole process for somebody.
         let sent = match gateway.objection().or(too_old(gateway)) {
             Some(reason) => Err(reason),
             None => gateway.exchange(order, expiry).await,

@@ -24,10 +24,10 @@ pub(super) fn unreachable(error: &HttpError, is_open: bool) -> &'static str {
          rule is needed), or the address is wrong"
     } else if says(&["CaUsedAsEndEntity"]) {
         "the daemon shows a certificate that may sign others (CA:TRUE), and such a one vouches for no server: make it \
-         anew with `-addext basicConstraints=critical,CA:FALSE`, as the README shows, and give it to HUB as ca_file"
+         anew with `-addext basicConstraints=critical,CA:FALSE`, as config/monitoring/README.md shows, and give it to HUB as ca_file"
     } else if says(&["UnknownIssuer", "BadSignature"]) {
         "nobody who is trusted here has signed the daemon's certificate: SSL_CERT_FILE names the file to trust. For one \
-         that signs itself, as the README makes it, that is a copy of the daemon's cert_file as it is now"
+         that signs itself, as config/monitoring/README.md makes it, that is a copy of the daemon's cert_file as it is now"
     } else if says(&["not valid for name", "NotValidForName"]) {
         "the certificate is another address's: ask for an address that it names, or make it anew with this one in its \
          subjectAltName (IP:..., or DNS:... for a name)"

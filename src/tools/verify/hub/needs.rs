@@ -60,7 +60,7 @@ mod tests {
         let wanted = Wanted::new(None).unwrap();
         let needs = Needs::of(&wanted, "sentinel-metrics");
         assert!(needs.of_inf["sentinel_orders_unresolved"].contains("SentinelOrdersUnresolved"));
-        assert!(needs.of_inf.contains_key("sentinel_prediction_latency_seconds_count"));
+        assert!(needs.of_inf.contains_key("sentinel_trading_cycle_duration_seconds_bucket"));
         assert!(needs.of_inf.contains_key("process_start_time_seconds"));
         assert!(needs.of_inf.keys().all(|name| !name.contains(':') && name != "up"), "{:?}", needs.of_inf.keys());
         assert!(needs.of_others.keys().all(|name| !name.starts_with("sentinel_")), "{:?}", needs.of_others.keys());
