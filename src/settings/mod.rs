@@ -26,7 +26,7 @@ mod validate;
 mod variables;
 
 pub use distance::Distance;
-pub use flags::SettingsArgs;
+pub(crate) use flags::SettingsArgs;
 pub use origins::Remarks;
 pub use place::{OldJournal, make as make_place};
 pub use protection::Protection;
