@@ -154,7 +154,7 @@ impl Cycle<'_> {
         let Self { cycle_id, stages, shutdown, .. } = *self;
         let began_at = policy.clock.moment();
         let fetching = ask(&stages.fetch, FetchBars { cycle_id }, Step::Fetch);
-        // In every cycle, bars or not: debts to the journal and orders of unknown fate do not wait for the market.
+        // In every cycle, bars or not: what the journal still lacks and orders of unknown fate do not wait for the market.
         let has_clock_stepped = policy.has_clock_stepped;
         let opening = ask(&stages.open, OpenGateway { cycle_id, has_clock_stepped }, Step::Send);
         // The journal has to have caught up with the last cycle: what waits for a slow disk stays bounded.

@@ -13,12 +13,12 @@ use crate::{
         drift::{CONFIDENCES, FirstConfidence},
         exposure::Fill,
         instrument::Symbol,
-        journal::{History, JournalError, OrderStep, Stock, StockQuestion, UnresolvedOrder},
+        journal::{History, JournalError, OrderStep, Standing, StandingQuestion, UnresolvedOrder},
         order::Outcome,
     },
     messages::{
-        ActorName, DropReason, Event, Flush, Flushed, NoteEquity, Ping, ReadFills, ReadHistory, RecordDecisions,
-        TakeStock, Telemetry, WriteSteps,
+        ActorName, DropReason, Event, Flush, Flushed, NoteEquity, Ping, ReadFills, ReadHistory, ReadStanding,
+        RecordDecisions, Telemetry, WriteSteps,
     },
 };
 use actix::{Actor, Addr, Handler, SyncArbiter, SyncContext};
@@ -67,7 +67,7 @@ impl Opened {
         let opened = DaemonLock::acquire(path).and_then(|lock| Ok((lock, Store::open(path)?)));
         match opened {
             Ok((lock, mut store)) => {
-                if let Err(error) = store.take_stock(identity, StockQuestion::default(), now) {
+                if let Err(error) = store.read_standing(identity, StandingQuestion::default(), now) {
                     warn!(error = error.kind(), "the journal: {error}");
                 }
                 Ok(Self { lock: Some(lock), store: Some(store) })
@@ -297,16 +297,16 @@ impl Handler<Ping> for Journal {
     fn handle(&mut self, _: Ping, _: &mut Self::Context) {}
 }
 
-impl Handler<TakeStock> for Journal {
-    type Result = Result<Stock, JournalError>;
+impl Handler<ReadStanding> for Journal {
+    type Result = Result<Standing, JournalError>;
 
-    fn handle(&mut self, TakeStock(question): TakeStock, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, ReadStanding(question): ReadStanding, _: &mut Self::Context) -> Self::Result {
         let must_write = question.must_write || self.is_writable != Some(true);
-        let question = StockQuestion { must_write, ..question };
-        let stock =
-            self.with_store(|store, config| store.take_stock(&config.identity, question, config.clock.now()))?;
+        let question = StandingQuestion { must_write, ..question };
+        let standing =
+            self.with_store(|store, config| store.read_standing(&config.identity, question, config.clock.now()))?;
         self.wrote();
-        Ok(stock)
+        Ok(standing)
     }
 }
 
@@ -354,7 +354,7 @@ impl Handler<WriteSteps> for Journal {
         for step in &steps {
             match &done {
                 Err(error) if error.is_broken() => self.owe(step),
-                // Written, or the disk's word against the desk's, which stands.
+                // Written, or the disk's word against the manager's, which stands.
                 _ => self.unwritten.retain(|owed| owed.step.id() != step.id()),
             }
         }

@@ -12,15 +12,15 @@ use crate::domain::{
     bar::Bar,
     clock::Moment,
     decision::Prediction,
-    desk::Fate,
     exposition::Format,
     exposure::Fill,
     features::FeatureSet,
     guard::Suppression,
     health::Health,
     instrument::{Instrument, Symbol},
-    journal::{DecisionRecord, History, JournalError, OrderStep, Stock, StockQuestion},
+    journal::{DecisionRecord, History, JournalError, OrderStep, Standing, StandingQuestion},
     order::{Order, Side},
+    order_manager::Fate,
 };
 use actix::{Message, dev::MessageResponse};
 use bytes::Bytes;
@@ -112,7 +112,7 @@ pub struct PrepareOrders;
 /// Application -> SignalSender, at shutdown: write what the journal is still owed. Answers whether nothing is owed.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "bool")]
-pub struct PayOff;
+pub struct FlushUnwritten;
 
 /// A decided BUY or SELL that nothing before the gateway objects to.
 #[derive(Debug, Clone, PartialEq)]
@@ -170,8 +170,8 @@ pub enum SignalResult {
 
 /// SignalSender -> Journal, before a cycle's orders: what stands? Settles what no order under way stands for.
 #[derive(Debug, Clone, Copy, Message)]
-#[rtype(result = "Result<Stock, JournalError>")]
-pub struct TakeStock(pub StockQuestion);
+#[rtype(result = "Result<Standing, JournalError>")]
+pub struct ReadStanding(pub StandingQuestion);
 
 /// SignalSender -> Journal, once: what was ordered before?
 #[derive(Debug, Clone, Copy, Message)]

@@ -1,11 +1,11 @@
 //! SignalSender: turns decided signals into orders, at most one per symbol and bar, and reports what became of each.
 //! The cycle sends [`OpenGateway`] while the bars are fetched, [`PrepareOrders`] while the model is asked, then
-//! [`SendSignals`]; nothing is ever sent twice. Which order may go out is the [`Desk`]'s to say; here are its two neighbours,
-//! the journal and the gateway's line.
+//! [`SendSignals`]; nothing is ever sent twice. Which order may go out is the [`OrderManager`]'s to say; here are its two neighbours,
+//! the journal and the session with the gateway.
 
-mod gate;
-mod ledger;
-mod line;
+mod gateway_session;
+mod handshake_gate;
+mod order_journal;
 
 use crate::{
     adapters::{
@@ -15,22 +15,22 @@ use crate::{
     },
     domain::{
         clock::Clock,
-        desk::{Desk, Fate, Rules},
         exposure::{Doubt, KnownNames},
         guard::{KillSwitch, Suppression},
         instrument::Instrument,
         order::{Order, Outcome, client_order_id},
-        proof::{Proof, Unproven},
+        order_manager::{Fate, OrderManager, Rules},
+        reconcile::{Proof, Unproven},
     },
     messages::{
-        ActorName, CycleId, Event, OpenGateway, PayOff, Ping, PrepareOrders, SendSignals, Signal, SignalReport,
+        ActorName, CycleId, Event, FlushUnwritten, OpenGateway, Ping, PrepareOrders, SendSignals, Signal, SignalReport,
         SignalResult, Telemetry,
     },
 };
 use actix::{Actor, Context, Handler, ResponseFuture, Supervised};
-use gate::Gate;
-pub use ledger::JournalLedger;
-use line::Line;
+use gateway_session::GatewaySession;
+use handshake_gate::HandshakeGate;
+pub use order_journal::JournalLedger;
 use std::{cell::RefCell, collections::BTreeSet, rc::Rc, sync::Arc, time::Duration};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
@@ -78,9 +78,10 @@ pub struct SignalSender(Rc<Sender>);
 impl SignalSender {
     /// Makes the actor.
     pub fn new(config: Config) -> Self {
-        let desk = Mutex::new(Desk::new(config.rules, KnownNames::new(&config.instruments, &config.other_names)));
-        let (gate, opened, doubts) = (Gate::default(), RefCell::default(), RefCell::default());
-        Self(Rc::new(Sender { config, gate, opened, desk, doubts }))
+        let manager =
+            Mutex::new(OrderManager::new(config.rules, KnownNames::new(&config.instruments, &config.other_names)));
+        let (gate, opened, doubts) = (HandshakeGate::default(), RefCell::default(), RefCell::default());
+        Self(Rc::new(Sender { config, gate, opened, manager, doubts }))
     }
 }
 
@@ -122,12 +123,12 @@ impl Handler<PrepareOrders> for SignalSender {
     }
 }
 
-impl Handler<PayOff> for SignalSender {
+impl Handler<FlushUnwritten> for SignalSender {
     type Result = ResponseFuture<bool>;
 
-    fn handle(&mut self, _: PayOff, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, _: FlushUnwritten, _: &mut Self::Context) -> Self::Result {
         let sender = self.0.clone();
-        Box::pin(async move { sender.desk.lock().await.pay_off(&sender.config.journal).await })
+        Box::pin(async move { sender.manager.lock().await.flush_unwritten(&sender.config.journal).await })
     }
 }
 
@@ -143,16 +144,16 @@ impl Handler<SendSignals> for SignalSender {
 /// The part of the actor that its futures share.
 struct Sender {
     config: Config,
-    gate: Gate,
+    gate: HandshakeGate,
     /// The socket that is connecting or connected for a cycle.
     opened: RefCell<Option<(CycleId, GatewaySocket)>>,
-    desk: Mutex<Desk>,
+    manager: Mutex<OrderManager>,
     /// What was last in doubt about open positions; said again only when it changes.
     doubts: RefCell<Vec<String>>,
 }
 
 impl Sender {
-    /// What does not need a signal: connecting, the handshake, debts to the journal, orders of unknown fate.
+    /// What does not need a signal: connecting, the handshake, what the journal still lacks, orders of unknown fate.
     async fn open(&self, OpenGateway { cycle_id, has_clock_stepped }: OpenGateway) {
         // Whatever the last cycle left goes first: a socket serves one cycle.
         drop(self.opened.take());
@@ -161,14 +162,14 @@ impl Sender {
         }
         // A failure comes back, with an order to report it on, when there is one to send.
         let socket = GatewaySocket::connect(&self.config.peer).ok();
-        let mut desk = self.desk.lock().await;
+        let mut manager = self.manager.lock().await;
         if has_clock_stepped && self.gate.is_open() {
             self.gate.close(&self.config.metrics, "the wall clock jumped");
         }
         self.gate.try_open(&self.config).await;
-        let mut line = Line::new(&self.config, &self.gate, socket);
+        let mut session = GatewaySession::new(&self.config, &self.gate, socket);
         let now = self.config.clock.now();
-        for (Unproven { id, symbol, .. }, proof) in desk.keep_up(&self.config.journal, &mut line, now).await {
+        for (Unproven { id, symbol, .. }, proof) in manager.reconcile(&self.config.journal, &mut session, now).await {
             let (outcome, ticket) = match proof {
                 Proof::Filled { ticket } => ("filled", Some(ticket)),
                 Proof::Rejected => ("rejected", None),
@@ -178,37 +179,37 @@ impl Sender {
                 "open positions prove what became of the order"
             );
         }
-        self.opened.replace(line.into_socket().map(|socket| (cycle_id, socket)));
+        self.opened.replace(session.into_socket().map(|socket| (cycle_id, socket)));
     }
 
     /// What the journal can say before there is a signal. The gateway is not asked: it would be in every cycle, and what is
     /// open is to be as new as can be.
     async fn prepare(&self) {
         if self.config.live && !self.config.shutdown.is_cancelled() {
-            let mut desk = self.desk.lock().await;
-            desk.prepare(&self.config.journal, self.config.clock.moment()).await;
+            let mut manager = self.manager.lock().await;
+            manager.prepare(&self.config.journal, self.config.clock.moment()).await;
         }
     }
 
     async fn send_signals(&self, message: SendSignals) -> Vec<SignalReport> {
         let cycle_id = message.cycle_id;
         let opened = self.opened.take().filter(|(opened_for, _)| *opened_for == cycle_id);
-        let mut line = Line::new(&self.config, &self.gate, opened.map(|(_, socket)| socket));
-        let mut desk = self.desk.lock().await;
+        let mut session = GatewaySession::new(&self.config, &self.gate, opened.map(|(_, socket)| socket));
+        let mut manager = self.manager.lock().await;
         if self.config.live && !message.signals.is_empty() {
             // The Journal logs what fails; every order is then suppressed, `journal`.
-            let _ = desk.begin(&self.config.journal, self.config.clock.moment()).await;
+            let _ = manager.begin(&self.config.journal, self.config.clock.moment()).await;
         }
         let mut reports = Vec::with_capacity(message.signals.len());
         for signal in message.signals {
             let mut closes = Vec::new();
-            let result = match self.order(&signal, cycle_id, &mut desk, &mut line, &mut closes).await {
+            let result = match self.order(&signal, cycle_id, &mut manager, &mut session, &mut closes).await {
                 Ok(result) => result,
                 Err(suppression) => SignalResult::Suppressed(suppression),
             };
             reports.push(SignalReport { symbol: signal.instrument.symbol.clone(), side: signal.side, closes, result });
         }
-        if let Some(doubts) = desk.doubts() {
+        if let Some(doubts) = manager.doubts() {
             self.say_doubts(cycle_id, doubts);
         }
         if !reports.is_empty() {
@@ -239,8 +240,8 @@ impl Sender {
         &self,
         signal: &Signal,
         cycle_id: CycleId,
-        desk: &mut Desk,
-        line: &mut Line<'_>,
+        manager: &mut OrderManager,
+        session: &mut GatewaySession<'_>,
         closes: &mut Vec<(Order, Fate)>,
     ) -> Result<SignalResult, Suppression> {
         let Config { account, model_name, .. } = &self.config;
@@ -256,7 +257,7 @@ impl Sender {
             log_dry_run(cycle_id, &order);
             return Err(Suppression::DryRun);
         }
-        let placed = desk.place(&order, signal.begun_at, (&self.config.journal, line), closes).await;
+        let placed = manager.place(&order, signal.begun_at, (&self.config.journal, session), closes).await;
         for (close, fate) in &*closes {
             log_fate(cycle_id, close, &fate.outcome);
         }
@@ -298,7 +299,7 @@ fn log_fate(cycle_id: CycleId, order: &Order, outcome: &Outcome) {
 }
 
 #[cfg(test)]
-mod gate_tests;
+mod handshake_gate_tests;
 #[cfg(test)]
 mod journal_tests;
 #[cfg(test)]

@@ -16,7 +16,7 @@ use sentinel_actors::{
     adapters::{breakers::Breakers, inflight::Inflight, system_clock::SystemClock},
     domain::{clock::Clock, drift::Drift, instrument::Symbol, schedule::Schedule},
     journal::{Journal, Opened},
-    messages::{ActorName, Backlog, Flush, PayOff, Ping, Telemetry},
+    messages::{ActorName, Backlog, Flush, FlushUnwritten, Ping, Telemetry},
     metrics::{self, MetricsActor},
     scheduler::{Drain, Notice, Scheduler, SchedulerConfig},
 };
@@ -71,7 +71,7 @@ pub struct Application {
     pings: Vec<(ActorName, Recipient<Ping>)>,
     scheduler: Addr<Scheduler>,
     journal: Addr<Journal>,
-    pay_off: Recipient<PayOff>,
+    flush_unwritten: Recipient<FlushUnwritten>,
     metrics: Telemetry,
     metrics_arbiter: Arbiter,
     notices: UnboundedReceiver<Notice>,
@@ -145,7 +145,7 @@ impl Application {
             metrics: metrics.clone(),
             journal: journal.clone(),
         };
-        let Started { stages, mut pings, pay_off } = wiring::start(settings, &shared);
+        let Started { stages, mut pings, flush_unwritten } = wiring::start(settings, &shared);
         let (notify, notices) = unbounded_channel();
         // `--once` ends with its cycle, and waits for no ping.
         let deadman = wiring::start_deadman(settings, &metrics).filter(|_| !plan.once);
@@ -178,7 +178,7 @@ impl Application {
             pings,
             scheduler,
             journal,
-            pay_off,
+            flush_unwritten,
             metrics,
             metrics_arbiter,
             notices,
@@ -248,7 +248,10 @@ impl Application {
         if tokio::time::timeout(self.drain_deadline, self.scheduler.send(Drain)).await.is_err() {
             tracing::error!("a cycle did not end in time; an order under way may have been executed");
         }
-        let is_paid = matches!(tokio::time::timeout(FLUSH_DEADLINE, self.pay_off.send(PayOff)).await, Ok(Ok(true)));
+        let is_paid = matches!(
+            tokio::time::timeout(FLUSH_DEADLINE, self.flush_unwritten.send(FlushUnwritten)).await,
+            Ok(Ok(true))
+        );
         // Closed only now: every order's fate and the last cycle's decisions are in it.
         let flushed = tokio::time::timeout(FLUSH_DEADLINE, self.journal.send(Flush)).await;
         let drained = judge(flushed.ok().and_then(Result::ok), is_paid);

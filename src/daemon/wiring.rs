@@ -15,11 +15,11 @@ use sentinel_actors::{
     },
     cycle::{Policy, Stages},
     deadman::{self, Deadman},
-    domain::{clock::Clock, desk::Rules, guard::KillSwitch},
+    domain::{clock::Clock, guard::KillSwitch, order_manager::Rules},
     feature_builder::{self, FeatureBuilder},
     fetcher::{self, Fetcher},
     journal::{self, Journal},
-    messages::{ActorName, CycleWentWell, PayOff, Ping, Telemetry},
+    messages::{ActorName, CycleWentWell, FlushUnwritten, Ping, Telemetry},
     predictor::{self, Predictor},
     signal_sender::{self, JournalLedger, SignalSender},
 };
@@ -55,7 +55,7 @@ pub struct Started {
     /// How each can be asked whether it still answers.
     pub pings: Vec<(ActorName, Recipient<Ping>)>,
     /// Who pays what the journal is owed at the end.
-    pub pay_off: Recipient<PayOff>,
+    pub flush_unwritten: Recipient<FlushUnwritten>,
 }
 
 /// Starts the stages.
@@ -76,7 +76,7 @@ pub fn start(settings: &Resolved, shared: &Shared) -> Started {
         (ActorName::SignalSender, sender.clone().recipient()),
         (ActorName::Journal, shared.journal.clone().recipient()),
     ];
-    let pay_off = sender.clone().recipient();
+    let flush_unwritten = sender.clone().recipient();
     let stages = Stages {
         fetch: fetcher.recipient(),
         build: builder.recipient(),
@@ -88,7 +88,7 @@ pub fn start(settings: &Resolved, shared: &Shared) -> Started {
         recorded: shared.journal.clone().recipient(),
         metrics: shared.metrics.clone(),
     };
-    Started { stages, pings, pay_off }
+    Started { stages, pings, flush_unwritten }
 }
 
 /// Starts the Deadman, if it has something to ask. Its thread is left to itself at the end: nobody waits for a ping.
@@ -188,7 +188,7 @@ fn sender_config(settings: &Resolved, shared: &Shared) -> signal_sender::Config 
 /// How the SignalSender reaches the Journal.
 pub fn journal_ledger(journal: &Addr<Journal>) -> JournalLedger {
     JournalLedger {
-        stock: journal.clone().recipient(),
+        standing: journal.clone().recipient(),
         history: journal.clone().recipient(),
         fills: journal.clone().recipient(),
         equity: journal.clone().recipient(),

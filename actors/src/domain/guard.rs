@@ -173,7 +173,7 @@ pub fn loss_objection(first: Option<f64>, now: Option<f64>, limits: &Limits) -> 
 }
 
 /// The reason not to order because of what is open: so many positions of the symbol in the signal's direction, and so
-/// many in the other. [`Opposite::CloseThenOpen`] is no reason here: the desk closes them first.
+/// many in the other. [`Opposite::CloseThenOpen`] is no reason here: the manager closes them first.
 pub fn exposure_objection(same: usize, opposite: usize, limits: &Limits) -> Option<Suppression> {
     let max = usize::try_from(limits.positions_max).unwrap_or(usize::MAX);
     let rules = [

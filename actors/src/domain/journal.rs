@@ -7,7 +7,7 @@ use crate::domain::{
     instrument::{InstrumentKey, Symbol},
     order::{Order, Outcome},
     order_state::OrderState,
-    proof::{Proof, Unproven},
+    reconcile::{Proof, Unproven},
 };
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -89,9 +89,9 @@ impl OrderStep {
     }
 }
 
-/// What to look for when taking stock.
+/// What to look for in the journal before orders.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct StockQuestion {
+pub struct StandingQuestion {
     /// Whether only a write that went through counts as an answer.
     pub must_write: bool,
     /// Count failed orders in a row up to this many; 0 is not at all.
@@ -100,8 +100,8 @@ pub struct StockQuestion {
 
 /// What stands in the journal when a cycle's orders begin; another process may have changed it since the last cycle.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Stock {
-    /// When stock was taken, wall clock since the unix epoch.
+pub struct Standing {
+    /// When it was read, wall clock since the unix epoch.
     pub taken_at: Duration,
     /// Instruments with an order of unknown fate, by both keys, whatever its account and model.
     pub unresolved: HashSet<InstrumentKey>,

@@ -75,8 +75,8 @@ impl Rig {
         self.journal.send(WriteSteps(vec![step])).await.unwrap()
     }
 
-    async fn stock(&self) -> Result<Stock, JournalError> {
-        self.journal.send(TakeStock(StockQuestion::default())).await.unwrap()
+    async fn standing(&self) -> Result<Standing, JournalError> {
+        self.journal.send(ReadStanding(StandingQuestion::default())).await.unwrap()
     }
 
     /// What was discarded: `(full, stale, invalid)`.
@@ -135,12 +135,12 @@ async fn what_a_person_settles_beside_it_is_seen_with_the_next_cycle() {
     rig.write(OrderStep::Intent { order: order(), tickets_before: None }).await.unwrap();
     rig.write(OrderStep::Sending(id)).await.unwrap();
     rig.write(OrderStep::Outcome(order(), Outcome::Unknown { reason: "silent".into() })).await.unwrap();
-    assert_eq!(rig.stock().await.unwrap().unresolved.len(), 2, "by both names");
+    assert_eq!(rig.standing().await.unwrap().unresolved.len(), 2, "by both names");
     let mut beside = Store::open_existing(&rig.path()).unwrap();
     beside.resolve(id, crate::adapters::journal::Verdict::Rejected, "person:eve", "none", Duration::ZERO).unwrap();
     rig.journal.do_send(RecordDecisions { cycle_id: 1, decisions: Vec::new() });
     assert_eq!(rig.told().await, (true, 0, 0, 0));
-    assert!(rig.stock().await.unwrap().unresolved.is_empty());
+    assert!(rig.standing().await.unwrap().unresolved.is_empty());
 }
 
 #[actix::test]
@@ -204,10 +204,10 @@ async fn a_folder_that_appears_later_is_used_then() {
     let folder = TempDir::new().unwrap();
     let inside = folder.path().join("later");
     let rig = Rig::start_in(folder, "later/journal.db");
-    assert!(rig.stock().await.unwrap_err().is_broken());
+    assert!(rig.standing().await.unwrap_err().is_broken());
     assert!(!rig.told().await.0);
     std::fs::create_dir(inside).unwrap();
-    assert!(rig.stock().await.is_ok());
+    assert!(rig.standing().await.is_ok());
     rig.journal.do_send(RecordDecisions { cycle_id: 1, decisions: Vec::new() });
     assert!(rig.told().await.0);
 }

@@ -10,13 +10,13 @@ use crate::{
     domain::{
         breaker::BreakerState,
         cycle_verdict::{CycleVerdict, SymbolFailure, judge},
-        desk::Fate,
         drift::Drift,
         exposition::Format,
         guard::{KillSwitch, Suppression},
         health::{ActorName, CycleState, DropReason, GatewayState, Health, JournalState, PositionsState, State, Step},
         instrument::Symbol,
         order::Outcome,
+        order_manager::Fate,
         regime::Regime,
     },
     messages::{

@@ -5,7 +5,7 @@ mod compression;
 mod symbols;
 
 use super::*;
-use crate::domain::desk::Fate;
+use crate::domain::order_manager::Fate;
 use crate::{
     adapters::halt_file::HaltFile,
     domain::{

@@ -4,9 +4,9 @@ use super::{scripted_gateway::Gateway, tests::*, *};
 use crate::{
     domain::{
         exposure::Fill,
-        journal::{History, JournalError, Stock},
+        journal::{History, JournalError, Standing},
     },
-    messages::{NoteEquity, ReadFills, ReadHistory, TakeStock, WriteSteps},
+    messages::{NoteEquity, ReadFills, ReadHistory, ReadStanding, WriteSteps},
 };
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -21,12 +21,12 @@ impl Actor for Failing {
     type Context = Context<Self>;
 }
 
-impl Handler<TakeStock> for Failing {
-    type Result = Result<Stock, JournalError>;
+impl Handler<ReadStanding> for Failing {
+    type Result = Result<Standing, JournalError>;
 
-    fn handle(&mut self, _: TakeStock, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, _: ReadStanding, _: &mut Self::Context) -> Self::Result {
         self.asked.fetch_add(1, Ordering::Relaxed);
-        Ok(Stock::default())
+        Ok(Standing::default())
     }
 }
 
@@ -67,8 +67,8 @@ impl Handler<WriteSteps> for Failing {
 fn start(live: bool, writes_left: usize, gateway: &Gateway) -> (Running, Arc<AtomicUsize>) {
     let asked = Arc::<AtomicUsize>::default();
     let journal = Failing { writes_left, asked: asked.clone() }.start();
-    let ledger = JournalLedger {
-        stock: journal.clone().recipient(),
+    let order_journal = JournalLedger {
+        standing: journal.clone().recipient(),
         history: journal.clone().recipient(),
         fills: journal.clone().recipient(),
         equity: journal.clone().recipient(),
@@ -77,7 +77,7 @@ fn start(live: bool, writes_left: usize, gateway: &Gateway) -> (Running, Arc<Ato
     let setup = || Setup { live, ..V43 };
     let mut running = setup().start(&gateway.address);
     let shared = (&running.shutdown, &running.inflight, &running.metrics, &running.halted);
-    let config = setup().config(&gateway.address, shared, ledger);
+    let config = setup().config(&gateway.address, shared, order_journal);
     running.sender = SignalSender::new(config).start();
     (running, asked)
 }

@@ -97,9 +97,9 @@ impl KillSwitch for Switch {
     }
 }
 
-fn ledger(journal: &Addr<Journal>) -> JournalLedger {
+fn order_journal(journal: &Addr<Journal>) -> JournalLedger {
     JournalLedger {
-        stock: journal.clone().recipient(),
+        standing: journal.clone().recipient(),
         history: journal.clone().recipient(),
         fills: journal.clone().recipient(),
         equity: journal.clone().recipient(),
@@ -135,7 +135,7 @@ pub(super) fn buy(name: &str, close: f64, bar_close_time: i64) -> Signal {
 pub(super) type Shared<'a> = (&'a CancellationToken, &'a Inflight, &'a Telemetry, &'a Arc<AtomicBool>);
 
 impl Setup {
-    pub(super) fn config(&self, address: &str, shared: Shared<'_>, ledger: JournalLedger) -> Config {
+    pub(super) fn config(&self, address: &str, shared: Shared<'_>, order_journal: JournalLedger) -> Config {
         Config {
             instruments: ["EURUSD", "GBPUSD", "USDJPY", "AUDUSD"].map(instrument).into(),
             live: self.live,
@@ -152,7 +152,7 @@ impl Setup {
             rules: self.rules,
             kill_switch: Arc::new(Switch(shared.3.clone())),
             breakers: Breakers::new(BreakerPolicy { failures: 3, pause: Duration::from_secs(60) }),
-            journal: ledger,
+            journal: order_journal,
         }
     }
 
@@ -188,9 +188,9 @@ impl Setup {
         };
         let opened = Opened::at(&journal.path, &journal.identity, SystemClock.now()).unwrap();
         let journal = Journal::start(journal, opened);
-        let ledger = ledger(&journal);
+        let order_journal = order_journal(&journal);
         let halted = Arc::<AtomicBool>::default();
-        let config = Config { clock, ..self.config(address, (&shutdown, &inflight, &metrics, &halted), ledger) };
+        let config = Config { clock, ..self.config(address, (&shutdown, &inflight, &metrics, &halted), order_journal) };
         Running {
             folder,
             journal,

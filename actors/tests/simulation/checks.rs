@@ -8,9 +8,9 @@ use crate::{broker::Held, gateway::Truth, world::World};
 use sentinel_actors::{
     adapters::journal::{OrderRow, Store},
     domain::{
-        desk::Rules,
         guard::Limits,
         order::{Order, Outcome, Side},
+        order_manager::Rules,
         order_state::OrderState,
         position::{Opposite, Position},
     },

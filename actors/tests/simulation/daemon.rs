@@ -1,8 +1,8 @@
 //! One life of a daemon: the decide, journal, send core, called as the cycle and the SignalSender call it.
 
 use crate::{
-    ledger::SimLedger,
-    line::{ACCOUNT, Gate, Line},
+    gateway_session::{ACCOUNT, GatewaySession, HandshakeGate},
+    order_journal::SimOrderJournal,
     plan::Dialect,
     world::{Shared, step, until_ms},
 };
@@ -11,12 +11,12 @@ use sentinel_actors::{
     domain::{
         breaker::Breaker,
         decision::{Prediction, decide},
-        desk::{Desk, Fate, Ledger, Rules},
         exposure::KnownNames,
         guard::{Circumstances, Suppression, is_stale, objection},
         instrument::Instrument,
-        journal::StockQuestion,
+        journal::StandingQuestion,
         order::{Order, Side, client_order_id},
+        order_manager::{Fate, OrderJournal, OrderManager, Rules},
     },
 };
 use std::{
@@ -35,15 +35,15 @@ pub async fn daemon(world: Shared, path: PathBuf, model: &'static str, cycles: u
         dialect: world.borrow().dialect.name(),
         account_mode: world.borrow().plan.rules.account_mode,
     };
-    let ledger = SimLedger::open(&world, &path, identity);
+    let order_journal = SimOrderJournal::open(&world, &path, identity);
     // As the daemon does when it opens the file, and like it without a word if that fails.
-    let _ = ledger.take_stock(StockQuestion::default()).await;
+    let _ = order_journal.read_standing(StandingQuestion::default()).await;
     let (rules, policy) = (world.borrow().plan.rules, world.borrow().plan.breaker);
     let proving_dialect = (world.borrow().dialect == Dialect::V43).then_some("v43");
     let rules = Rules { proving_dialect, ..rules };
     let began = (Instant::now(), world.borrow().monotonic());
-    let mut desk = Desk::new(rules, KnownNames::new(&world.borrow().plan.instruments, &[]));
-    let mut gate = Gate { is_open: false, breaker: Breaker::new(policy), began, model };
+    let mut manager = OrderManager::new(rules, KnownNames::new(&world.borrow().plan.instruments, &[]));
+    let mut gate = HandshakeGate { is_open: false, breaker: Breaker::new(policy), began, model };
     let mut filled = 0;
     for number in 0..cycles {
         let (until, prunes) = {
@@ -56,9 +56,9 @@ pub async fn daemon(world: Shared, path: PathBuf, model: &'static str, cycles: u
         };
         until_ms(&world, until).await;
         if prunes {
-            ledger.prune(KEEP).await;
+            order_journal.prune(KEEP).await;
         }
-        filled += cycle(&world, &ledger, &mut desk, &mut gate).await;
+        filled += cycle(&world, &order_journal, &mut manager, &mut gate).await;
         if world.borrow().is_stopping {
             break;
         }
@@ -66,33 +66,38 @@ pub async fn daemon(world: Shared, path: PathBuf, model: &'static str, cycles: u
     filled
 }
 
-async fn cycle(world: &Shared, ledger: &SimLedger, desk: &mut Desk, gate: &mut Gate) -> u64 {
+async fn cycle(
+    world: &Shared,
+    order_journal: &SimOrderJournal,
+    manager: &mut OrderManager,
+    gate: &mut HandshakeGate,
+) -> u64 {
     let wall = {
         let mut world = world.borrow_mut();
         world.checks.cycle_begins();
         world.say("a cycle");
         world.wall()
     };
-    let mut line = Line { world: world.clone(), gate, is_gateway_absent: false };
-    line.try_open().await;
-    desk.keep_up(ledger, &mut line, wall).await;
+    let mut session = GatewaySession { world: world.clone(), gate, is_gateway_absent: false };
+    session.try_open().await;
+    manager.reconcile(order_journal, &mut session, wall).await;
     // The next line of the cycle may try again.
-    line.is_gateway_absent = false;
+    session.is_gateway_absent = false;
     let instruments = world.borrow().plan.instruments.clone();
     let begun_at = world.borrow().moment();
     let begun_ms = world.borrow().now_ms;
     // What stands may be asked for beside the model; the moment is that of the question.
     let prepares = world.borrow_mut().rng.chance(0.7);
     if prepares {
-        world.borrow_mut().count("stock taken beside the model");
-        desk.prepare(ledger, begun_at).await;
+        world.borrow_mut().count("standing taken beside the model");
+        manager.prepare(order_journal, begun_at).await;
     }
     // It may be stopped, or its machine sleep, while it waits for the model.
     step(world, "asks the model").await;
     let now = world.borrow().moment();
     let mut orders = Vec::new();
     for instrument in &instruments {
-        match signal(world, instrument, line.gate.model, now.wall, begun_at.has_stepped_at(now)) {
+        match signal(world, instrument, session.gate.model, now.wall, begun_at.has_stepped_at(now)) {
             Ok(Some(order)) => orders.push(order),
             Ok(None) => {}
             Err(reason) => suppressed(world, reason),
@@ -101,12 +106,12 @@ async fn cycle(world: &Shared, ledger: &SimLedger, desk: &mut Desk, gate: &mut G
     world.borrow_mut().begun(&orders, begun_ms);
     if !orders.is_empty() {
         let now = world.borrow().moment();
-        let _ = desk.begin(ledger, now).await;
+        let _ = manager.begin(order_journal, now).await;
     }
     let mut filled = 0;
     for order in orders {
         let mut closes = Vec::new();
-        match desk.place(&order, begun_at, (ledger, &mut line), &mut closes).await {
+        match manager.place(&order, begun_at, (order_journal, &mut session), &mut closes).await {
             Ok(Fate { outcome, .. }) => filled += u64::from(outcome.as_str() == "filled"),
             Err(reason) => suppressed(world, reason),
         }

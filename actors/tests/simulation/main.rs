@@ -11,8 +11,8 @@ mod broker;
 mod checks;
 mod daemon;
 mod gateway;
-mod ledger;
-mod line;
+mod gateway_session;
+mod order_journal;
 mod person;
 mod plan;
 mod reply;
@@ -21,7 +21,7 @@ mod world;
 
 use daemon::daemon;
 use rng::Rng;
-use sentinel_actors::domain::desk::Rules;
+use sentinel_actors::domain::order_manager::Rules;
 use std::{
     cell::RefCell,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -49,7 +49,7 @@ const SEEN: [&str; 56] = [
     "closes arrived",
     "signatures expired",
     "became sending",
-    "stock taken beside the model",
+    "standing taken beside the model",
     "became filled",
     "became rejected",
     "became not_sent",

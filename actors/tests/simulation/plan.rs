@@ -3,9 +3,9 @@
 use crate::rng::Rng;
 use sentinel_actors::domain::{
     breaker::BreakerPolicy,
-    desk::Rules,
     guard::Limits,
     instrument::{Instrument, Symbol},
+    order_manager::Rules,
     position::{AccountMode, Opposite},
 };
 use std::time::Duration;

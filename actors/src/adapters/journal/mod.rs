@@ -9,7 +9,7 @@ mod lock;
 mod orders;
 mod reading;
 mod schema;
-mod stock;
+mod standing;
 #[cfg(test)]
 mod tests;
 mod unwritten;
@@ -140,7 +140,7 @@ impl Store {
         }
     }
 
-    /// Keeps an order's fate beside the journal, which cannot be written. The next [`Store::take_stock`] reads it back.
+    /// Keeps an order's fate beside the journal, which cannot be written. The next [`Store::read_standing`] reads it back.
     /// Answers whether the step is one that has to be kept; if so it is on disk now.
     ///
     /// # Errors

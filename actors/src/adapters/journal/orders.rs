@@ -9,7 +9,7 @@ use crate::{
         order::{Order, Outcome},
         order_state::OrderState,
         position::AccountMode,
-        proof::Proof,
+        reconcile::Proof,
     },
 };
 use rusqlite::{OptionalExtension, Row, Transaction, params};

@@ -6,7 +6,7 @@ use super::*;
 use crate::domain::{
     decision::Prediction,
     instrument::{InstrumentKey, Symbol},
-    journal::{DecisionRecord, OrderStep, Reason, StockQuestion},
+    journal::{DecisionRecord, OrderStep, Reason, StandingQuestion},
     order::{Order, Outcome, Side, client_order_id},
     order_state::OrderState,
 };
@@ -201,7 +201,7 @@ fn a_crash_after_the_intent_expires_it_and_after_sending_is_unknown() {
     steps(&mut store, &late, None, NOW);
     drop(store);
     let mut store = disk.open();
-    let stock = store.take_stock(&identity(), StockQuestion::default(), NOW).unwrap();
+    let standing = store.read_standing(&identity(), StandingQuestion::default(), NOW).unwrap();
     let history = store.history(&identity(), NOW).unwrap();
     assert_eq!(state(&store, early.client_order_id), OrderState::Expired);
     assert_eq!(state(&store, late.client_order_id), OrderState::Unknown);
@@ -209,12 +209,12 @@ fn a_crash_after_the_intent_expires_it_and_after_sending_is_unknown() {
         history.has_ordered(&early.keys(), BAR) && history.has_ordered(&late.keys(), BAR),
         "no bar is ordered again"
     );
-    assert_eq!(stock.unresolved, std::collections::HashSet::from(late.keys()));
+    assert_eq!(standing.unresolved, std::collections::HashSet::from(late.keys()));
     assert_eq!(store.open_orders().unwrap().0[0].id, late.client_order_id);
     let other = Identity { account: "other".into(), ..identity() };
-    let stock = store.take_stock(&other, StockQuestion::default(), NOW).unwrap();
+    let standing = store.read_standing(&other, StandingQuestion::default(), NOW).unwrap();
     assert!(store.history(&other, NOW).unwrap().newest_ordered.is_empty(), "another account has orders of its own");
-    assert!(!stock.unresolved.is_empty(), "but a doubt is everybody's");
+    assert!(!standing.unresolved.is_empty(), "but a doubt is everybody's");
 }
 
 #[test]
@@ -236,7 +236,7 @@ fn a_person_settles_an_unknown_order_and_no_other() {
         (OrderState::Filled, Some(9), Some("seen in the terminal"))
     );
     assert_eq!(events(&store, id).last().unwrap(), &("filled".to_owned(), "person:eve".to_owned()));
-    assert!(store.take_stock(&identity(), StockQuestion::default(), NOW).unwrap().unresolved.is_empty());
+    assert!(store.read_standing(&identity(), StandingQuestion::default(), NOW).unwrap().unresolved.is_empty());
     assert!(store.orders(true).unwrap().is_empty());
 }
 
@@ -349,8 +349,8 @@ fn a_journal_of_the_second_version_knows_its_accounts_and_proves_none_of_its_ord
     let mut store = disk.open();
     let history = store.history(&identity(), NOW + DAY).unwrap();
     assert_eq!((history.live_since, history.is_new), (NOW, false), "it has traded since its first order");
-    let stock = store.take_stock(&identity(), StockQuestion::default(), NOW).unwrap();
-    assert!(!stock.unproven[0].is_provable(NOW + DAY, "v43"), "nobody knows how it was sent");
+    let standing = store.read_standing(&identity(), StandingQuestion::default(), NOW).unwrap();
+    assert!(!standing.unproven[0].is_provable(NOW + DAY, "v43"), "nobody knows how it was sent");
 }
 
 #[test]
@@ -380,10 +380,10 @@ fn what_was_ordered_is_found_by_the_gateways_name_in_any_case() {
     for keys in [InstrumentKey::both("EURUSDM", "new"), InstrumentKey::both("new", "EURUSD")] {
         assert!(history.has_ordered(&keys, BAR + 1) && !history.has_ordered(&keys, BAR + 2), "the newer bar of both");
     }
-    let stock = store.take_stock(&identity(), StockQuestion::default(), NOW).unwrap();
-    assert!(stock.unresolved.contains(&key));
-    assert_eq!(stock.unproven[0].dialect.as_deref(), Some("v43"), "kept with the order");
-    assert!(stock.unproven[0].account_mode.is_some());
+    let standing = store.read_standing(&identity(), StandingQuestion::default(), NOW).unwrap();
+    assert!(standing.unresolved.contains(&key));
+    assert_eq!(standing.unproven[0].dialect.as_deref(), Some("v43"), "kept with the order");
+    assert!(standing.unproven[0].account_mode.is_some());
     // A fill of the other direction ends the position, whatever the symbol is called now.
     let sell = Order { side: Side::Sell, ..named("Euro2", "EURUSDM", BAR + 2) };
     steps(&mut store, &sell, Some(Outcome::Filled { ticket: 8, price: None, volume: None }), NOW);

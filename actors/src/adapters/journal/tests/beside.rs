@@ -29,7 +29,7 @@ impl Disk {
 
     fn next_start(&self) -> OrderRow {
         let mut store = self.open();
-        store.take_stock(&identity(), StockQuestion::default(), NOW + DAY).unwrap();
+        store.read_standing(&identity(), StandingQuestion::default(), NOW + DAY).unwrap();
         store.orders(false).unwrap().remove(0)
     }
 }
@@ -122,21 +122,21 @@ fn while_what_was_kept_cannot_be_read_or_written_nothing_is_settled() {
     let disk = Disk::new();
     let order = disk.left_sending();
     let mut store = disk.open();
-    let mut stock = || store.take_stock(&identity(), StockQuestion::default(), NOW);
+    let mut standing = || store.read_standing(&identity(), StandingQuestion::default(), NOW);
     Store::keep(&disk.path(), &outcome(&order, filled()), NOW).unwrap();
     let other = Connection::open(disk.path()).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
-    assert!(stock().unwrap_err().is_broken());
+    assert!(standing().unwrap_err().is_broken());
     assert!(disk.beside(".unwritten").exists(), "it is not given up");
     other.execute_batch("ROLLBACK").unwrap();
     let (kept, aside) = (disk.beside(".unwritten"), disk.beside(".aside"));
     fs::rename(&kept, &aside).unwrap();
     fs::create_dir(&kept).unwrap();
-    assert!(stock().unwrap_err().is_broken());
+    assert!(standing().unwrap_err().is_broken());
     assert!(Store::keep(&disk.path(), &outcome(&order, filled()), NOW).is_err());
     fs::remove_dir(&kept).unwrap();
     fs::rename(&aside, &kept).unwrap();
-    stock().unwrap();
+    standing().unwrap();
     assert_eq!(store.orders(false).unwrap()[0].state, OrderState::Filled);
 }
 

@@ -1,17 +1,17 @@
-//! The desk between a ledger and a gateway that fail when they are told to.
+//! The manager between a order_journal and a gateway that fail when they are told to.
 
 use super::{fakes::*, *};
 use crate::domain::{order::Side, order_state::OrderState, position::Opposite};
 
 #[test]
 fn an_order_is_on_disk_before_it_is_sent_and_after_its_fate_is_known() {
-    let (mut it, book, mut gateway) = (desk(), Book::default(), filling());
+    let (mut it, book, mut gateway) = (manager(), Book::default(), filling());
     let order = order("EURUSD", BAR);
     assert!(cycle(&mut it, &book, &mut gateway, &order).is_ok());
     assert_eq!(book.state(order.client_order_id), Some(OrderState::Filled));
-    assert_eq!(book.calls.get(), 3, "stock, intent and sending, outcome");
+    assert_eq!(book.calls.get(), 3, "standing, intent and sending, outcome");
     assert_eq!(cycle(&mut it, &book, &mut gateway, &order), Err(Suppression::AlreadyOrdered));
-    let restarted = cycle(&mut desk(), &book, &mut gateway, &order);
+    let restarted = cycle(&mut manager(), &book, &mut gateway, &order);
     assert_eq!(restarted, Err(Suppression::AlreadyOrdered), "a restart knows it too");
     assert_eq!(gateway.sent, 1);
 }
@@ -19,7 +19,7 @@ fn an_order_is_on_disk_before_it_is_sent_and_after_its_fate_is_known() {
 #[test]
 fn nothing_is_sent_while_a_write_before_it_fails() {
     for failing_call in [1, 2] {
-        let (mut it, book, mut gateway) = (desk(), Book::default(), filling());
+        let (mut it, book, mut gateway) = (manager(), Book::default(), filling());
         book.fails.borrow_mut().push(failing_call);
         let first = order("EURUSD", BAR);
         assert_eq!(cycle(&mut it, &book, &mut gateway, &first), Err(Suppression::Journal), "call {failing_call}");
@@ -29,13 +29,13 @@ fn nothing_is_sent_while_a_write_before_it_fails() {
         let next = cycle(&mut it, &book, &mut gateway, &order("EURUSD", BAR + 3_600));
         assert!(next.is_ok(), "the journal works again, and so does trading");
         assert!(book.state(first.client_order_id).is_none_or(|state| state.is_settled()), "call {failing_call}");
-        assert!(it.debts.is_empty());
+        assert!(it.unwritten.is_empty());
     }
 }
 
 #[test]
 fn a_fate_that_cannot_be_written_stops_trading_until_it_can_be() {
-    let (mut it, book, mut gateway) = (desk(), Book::default(), filling());
+    let (mut it, book, mut gateway) = (manager(), Book::default(), filling());
     book.fails.borrow_mut().extend([3, 4]);
     let first = order("EURUSD", BAR);
     assert!(cycle(&mut it, &book, &mut gateway, &first).is_ok(), "it was filled, whatever the disk says");
@@ -49,7 +49,7 @@ fn a_fate_that_cannot_be_written_stops_trading_until_it_can_be() {
 
 #[test]
 fn an_unknown_order_blocks_its_symbol_and_the_rest_of_its_cycle() {
-    let (mut it, book) = (desk(), Book::default());
+    let (mut it, book) = (manager(), Book::default());
     assert!(cycle(&mut it, &book, &mut silent(), &order("EURUSD", BAR)).is_ok());
     let mut gateway = filling();
     let rest = place(&mut it, &book, &mut gateway, &order("GBPUSD", BAR));
@@ -74,7 +74,7 @@ fn a_crash_before_the_send_expires_and_one_after_it_is_unknown() {
             now(book.write(vec![step])).unwrap();
         }
         let mut gateway = filling();
-        assert_eq!(cycle(&mut desk(), &book, &mut gateway, &order), Err(then));
+        assert_eq!(cycle(&mut manager(), &book, &mut gateway, &order), Err(then));
         assert_eq!(book.state(order.client_order_id), Some(state));
         assert_eq!(gateway.sent, 0, "the bar is not ordered again");
     }
@@ -82,7 +82,7 @@ fn a_crash_before_the_send_expires_and_one_after_it_is_unknown() {
 
 #[test]
 fn what_shutdown_gives_up_is_not_sent_and_says_so() {
-    let (mut it, book) = (desk(), Book::default());
+    let (mut it, book) = (manager(), Book::default());
     let mut gateway = Gateway { answer: Err(Suppression::Shutdown), ..filling() };
     let order = order("EURUSD", BAR);
     assert_eq!(cycle(&mut it, &book, &mut gateway, &order), Err(Suppression::Shutdown));
@@ -97,7 +97,7 @@ fn an_order_goes_out_soon_after_it_was_decided_or_not_at_all() {
     let rules = Rules { decision_age_max: Duration::from_secs(15), ..Rules::default() };
     let second = Duration::from_secs;
     for (wall, monotonic, is_sent) in [(15, 15, true), (16, 0, false), (0, 16, false)] {
-        let (mut it, book) = (desk_by(rules), Book::default());
+        let (mut it, book) = (manager_by(rules), Book::default());
         let mut gateway = Gateway { now: Moment { wall: second(wall), monotonic: second(monotonic) }, ..filling() };
         let placed = cycle(&mut it, &book, &mut gateway, &order("EURUSD", BAR));
         assert_eq!(placed.is_ok(), is_sent, "{wall} s by the wall clock, {monotonic} s by the other");
@@ -110,12 +110,12 @@ fn an_order_goes_out_soon_after_it_was_decided_or_not_at_all() {
 fn an_instrument_is_the_same_under_a_new_name_of_ours() {
     let renamed = |bar| Order { gateway_name: "eurusd".into(), ..order("EURUSD.a", bar) };
     let (book, mut gateway) = (Book::default(), filling());
-    assert!(cycle(&mut desk(), &book, &mut gateway, &order("EURUSD", BAR)).is_ok());
-    let again = cycle(&mut desk(), &book, &mut gateway, &renamed(BAR));
+    assert!(cycle(&mut manager(), &book, &mut gateway, &order("EURUSD", BAR)).is_ok());
+    let again = cycle(&mut manager(), &book, &mut gateway, &renamed(BAR));
     assert_eq!(again, Err(Suppression::AlreadyOrdered), "the bar was ordered");
     let (book, mut gateway) = (Book::default(), silent());
-    assert!(cycle(&mut desk(), &book, &mut gateway, &order("EURUSD", BAR)).is_ok());
-    let next = cycle(&mut desk(), &book, &mut gateway, &renamed(BAR + 3_600));
+    assert!(cycle(&mut manager(), &book, &mut gateway, &order("EURUSD", BAR)).is_ok());
+    let next = cycle(&mut manager(), &book, &mut gateway, &renamed(BAR + 3_600));
     assert_eq!(next, Err(Suppression::Unresolved), "its fate is unknown");
     assert_eq!(gateway.sent, 1);
 }
@@ -124,7 +124,7 @@ fn an_instrument_is_the_same_under_a_new_name_of_ours() {
 fn a_journal_that_is_new_lets_the_bars_of_before_pass_if_it_shall() {
     let closed = Duration::from_secs(u64::try_from(BAR).unwrap());
     for (waits_for_new_bar, bar, is_sent) in [(true, BAR, false), (true, BAR + 1, true), (false, BAR, true)] {
-        let (mut it, book) = (desk_by(Rules { waits_for_new_bar, ..Rules::default() }), Book::default());
+        let (mut it, book) = (manager_by(Rules { waits_for_new_bar, ..Rules::default() }), Book::default());
         book.live_since.set(closed);
         let placed = cycle(&mut it, &book, &mut filling(), &order("EURUSD", bar));
         assert_eq!(placed.is_ok(), is_sent, "{waits_for_new_bar} {}", bar - BAR);
@@ -134,7 +134,7 @@ fn a_journal_that_is_new_lets_the_bars_of_before_pass_if_it_shall() {
 #[test]
 fn orders_of_the_hour_count_in_whatever_order_a_set_clock_dated_them() {
     let limits = Limits { orders_per_hour_max: 2, ..Limits::default() };
-    let (mut it, book, mut gateway) = (desk_with(limits), Book::default(), filling());
+    let (mut it, book, mut gateway) = (manager_with(limits), Book::default(), filling());
     for (at, bar, is_sent) in
         [(10_000, BAR, true), (1_000, BAR + 1, true), (10_100, BAR + 2, true), (10_200, BAR + 3, false)]
     {
@@ -159,9 +159,9 @@ fn the_rules_are_asked_in_the_order_in_which_their_reasons_are_listed() {
     let mut gateway =
         Gateway { objection: Some(Suppression::Shutdown), positions: Err(Suppression::Positions), ..silent() };
     gateway.now.monotonic = Duration::from_secs(60);
-    let mut it = desk_with(strict);
+    let mut it = manager_with(strict);
     let mut found = vec![place(&mut it, &book, &mut gateway, &first)];
-    assert!(cycle(&mut desk(), &book, &mut silent(), &first).is_ok());
+    assert!(cycle(&mut manager(), &book, &mut silent(), &first).is_ok());
     found.push(cycle(&mut it, &book, &mut gateway, &first));
     found.push(cycle(&mut it, &book, &mut gateway, &next));
     book.orders.borrow_mut()[0].1 = OrderState::Filled;
@@ -184,16 +184,16 @@ fn the_rules_are_asked_in_the_order_in_which_their_reasons_are_listed() {
 }
 
 #[test]
-fn stock_that_was_taken_while_the_model_thought_serves_the_orders_of_its_cycle_while_it_is_new() {
+fn a_standing_that_was_read_while_the_model_thought_serves_the_orders_of_its_cycle_while_it_is_new() {
     let ms = Duration::from_millis;
     let moment = |wall: u64, monotonic: u64| Moment { wall: ms(100_000 + wall), monotonic: ms(monotonic) };
     for (wall, monotonic, calls, why) in [
-        (1_000, 1_000, 3, "stock, intent and sending, outcome"),
-        (1_001, 0, 4, "a machine that slept takes stock again"),
+        (1_000, 1_000, 3, "standing, intent and sending, outcome"),
+        (1_001, 0, 4, "a machine that slept reads the standing again"),
         (0, 1_001, 4, "so does a process that was stopped"),
     ] {
         let rules = Rules { decision_age_max: ms(200_000), ..Rules::default() };
-        let (mut it, book) = (desk_by(rules), Book::default());
+        let (mut it, book) = (manager_by(rules), Book::default());
         let mut gateway = Gateway { now: moment(wall, monotonic), ..filling() };
         now(it.prepare(&book, moment(0, 0)));
         assert!(cycle(&mut it, &book, &mut gateway, &order("EURUSD", BAR)).is_ok());
@@ -204,10 +204,10 @@ fn stock_that_was_taken_while_the_model_thought_serves_the_orders_of_its_cycle_w
 }
 
 #[test]
-fn stock_of_the_cycle_before_or_of_a_journal_that_failed_is_taken_again() {
-    let (mut it, book, mut gateway) = (desk(), Book::default(), filling());
+fn a_standing_of_the_cycle_before_or_of_a_journal_that_failed_is_read_again() {
+    let (mut it, book, mut gateway) = (manager(), Book::default(), filling());
     now(it.prepare(&book, gateway.now));
-    now(it.keep_up(&book, &mut gateway, Duration::ZERO));
+    now(it.reconcile(&book, &mut gateway, Duration::ZERO));
     let before = book.calls.get();
     assert!(cycle(&mut it, &book, &mut gateway, &order("EURUSD", BAR)).is_ok());
     assert_eq!(book.calls.get(), before + 3, "a new cycle has begun");
@@ -218,8 +218,8 @@ fn stock_of_the_cycle_before_or_of_a_journal_that_failed_is_taken_again() {
 }
 
 #[test]
-fn an_unknown_order_of_the_cycle_before_blocks_although_stock_was_prepared() {
-    let (mut it, book) = (desk(), Book::default());
+fn an_unknown_order_of_the_cycle_before_blocks_although_the_standing_was_prepared() {
+    let (mut it, book) = (manager(), Book::default());
     assert!(cycle(&mut it, &book, &mut silent(), &order("EURUSD", BAR)).is_ok());
     let mut gateway = filling();
     now(it.prepare(&book, gateway.now));

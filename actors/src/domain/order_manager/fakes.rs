@@ -1,11 +1,11 @@
-//! A ledger in memory and a gateway that does as it is told; nothing here ever waits.
+//! A order_journal in memory and a gateway that does as it is told; nothing here ever waits.
 
 use super::*;
 use crate::domain::{
     instrument::{Instrument, Symbol},
     order::{Side, client_order_id, close_order_id},
     order_state::OrderState,
-    proof::Proof,
+    reconcile::Proof,
 };
 use std::{
     cell::{Cell, RefCell},
@@ -70,17 +70,17 @@ impl Book {
     }
 }
 
-impl Ledger for Book {
-    fn take_stock(&self, _: StockQuestion) -> impl Future<Output = Result<Stock, JournalError>> {
+impl OrderJournal for Book {
+    fn read_standing(&self, _: StandingQuestion) -> impl Future<Output = Result<Standing, JournalError>> {
         ready(self.call().map(|()| {
-            let mut stock = Stock { taken_at: self.time.get(), ..Stock::default() };
+            let mut standing = Standing { taken_at: self.time.get(), ..Standing::default() };
             for (order, state, tickets_before) in self.orders.borrow_mut().iter_mut() {
                 *state = state.after_restart();
                 match *state {
                     OrderState::Unknown => {
-                        stock.unresolved.extend(order.keys());
-                        stock.failures_in_a_row += 1;
-                        stock.unproven.push(Unproven {
+                        standing.unresolved.extend(order.keys());
+                        standing.failures_in_a_row += 1;
+                        standing.unproven.push(Unproven {
                             id: order.client_order_id,
                             symbol: order.symbol.clone(),
                             gateway_name: order.gateway_name.clone(),
@@ -93,11 +93,11 @@ impl Ledger for Book {
                             account_mode: Some(AccountMode::Hedging),
                         });
                     }
-                    OrderState::Filled => stock.failures_in_a_row = 0,
-                    _ => stock.failures_in_a_row += 1,
+                    OrderState::Filled => standing.failures_in_a_row = 0,
+                    _ => standing.failures_in_a_row += 1,
                 }
             }
-            stock
+            standing
         }))
     }
 
@@ -256,8 +256,8 @@ pub(super) fn position(ticket: i64, side: Side) -> Position {
     Position { ticket, gateway_name: "EURUSD".into(), side, volume: 0.01 }
 }
 
-/// A desk for EURUSD and GBPUSD.
-pub(super) fn desk_by(rules: Rules) -> Desk {
+/// A manager for EURUSD and GBPUSD.
+pub(super) fn manager_by(rules: Rules) -> OrderManager {
     let instrument = |name: &str| Instrument {
         symbol: Symbol::new(name),
         ticker: format!("{name}.FOREX"),
@@ -268,25 +268,35 @@ pub(super) fn desk_by(rules: Rules) -> Desk {
         stop_loss: None,
         take_profit: None,
     };
-    Desk::new(rules, KnownNames::new(&["EURUSD", "GBPUSD"].map(instrument), &[]))
+    OrderManager::new(rules, KnownNames::new(&["EURUSD", "GBPUSD"].map(instrument), &[]))
 }
 
-/// A desk that limits nothing.
-pub(super) fn desk() -> Desk {
-    desk_by(Rules::default())
+/// A manager that limits nothing.
+pub(super) fn manager() -> OrderManager {
+    manager_by(Rules::default())
 }
 
-pub(super) fn desk_with(limits: Limits) -> Desk {
-    desk_by(Rules { limits, ..Rules::default() })
+pub(super) fn manager_with(limits: Limits) -> OrderManager {
+    manager_by(Rules { limits, ..Rules::default() })
 }
 
 /// A cycle with one order.
-pub(super) fn cycle(desk: &mut Desk, book: &Book, gateway: &mut Gateway, order: &Order) -> Result<Fate, Suppression> {
-    let _ = now(desk.begin(book, gateway.now));
-    place(desk, book, gateway, order)
+pub(super) fn cycle(
+    manager: &mut OrderManager,
+    book: &Book,
+    gateway: &mut Gateway,
+    order: &Order,
+) -> Result<Fate, Suppression> {
+    let _ = now(manager.begin(book, gateway.now));
+    place(manager, book, gateway, order)
 }
 
 /// One more order of the cycle.
-pub(super) fn place(desk: &mut Desk, book: &Book, gateway: &mut Gateway, order: &Order) -> Result<Fate, Suppression> {
-    now(desk.place(order, Moment::default(), (book, gateway), &mut Vec::new()))
+pub(super) fn place(
+    manager: &mut OrderManager,
+    book: &Book,
+    gateway: &mut Gateway,
+    order: &Order,
+) -> Result<Fate, Suppression> {
+    now(manager.place(order, Moment::default(), (book, gateway), &mut Vec::new()))
 }

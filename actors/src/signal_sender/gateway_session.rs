@@ -1,7 +1,7 @@
-//! The line to the gateway: one order out, its reply in, all within a deadline; and the questions that come before an
-//! order. One line serves one cycle.
+//! The session with the gateway: one order out, its reply in, all within a deadline; and the questions that come before an
+//! order. One session serves one cycle.
 
-use super::{Config, gate::Gate};
+use super::{Config, handshake_gate::HandshakeGate};
 use crate::{
     adapters::{
         fail_points::reach,
@@ -13,9 +13,9 @@ use crate::{
     },
     domain::{
         clock::{Expiry, Moment},
-        desk::{Fate, GatewayPort},
         guard::Suppression,
         order::{Order, Outcome, close_order_id},
+        order_manager::{Fate, GatewayPort},
         position::{Position, Positions},
     },
     messages::{ActorName, DropReason, Event},
@@ -28,17 +28,17 @@ use uuid::Uuid;
 /// How often the kill switch is looked at while an order waits for a connection.
 const HALT_PERIOD: Duration = Duration::from_millis(50);
 
-/// The line of one cycle.
-pub(super) struct Line<'a> {
+/// The session of one cycle.
+pub(super) struct GatewaySession<'a> {
     config: &'a Config,
-    gate: &'a Gate,
+    gate: &'a HandshakeGate,
     /// A socket that is beyond doubt, if there is one.
     socket: Option<GatewaySocket>,
     /// The gateway took nothing within its deadline; the rest of the cycle does not wait for it again.
     is_gateway_absent: bool,
 }
 
-impl GatewayPort for Line<'_> {
+impl GatewayPort for GatewaySession<'_> {
     fn objection(&self) -> Option<Suppression> {
         let config = self.config;
         let rules = [
@@ -159,13 +159,13 @@ impl GatewayPort for Line<'_> {
     }
 }
 
-impl<'a> Line<'a> {
-    /// A line that starts with the socket opened for the cycle, if there is one.
-    pub(super) const fn new(config: &'a Config, gate: &'a Gate, socket: Option<GatewaySocket>) -> Self {
+impl<'a> GatewaySession<'a> {
+    /// A session that starts with the socket opened for the cycle, if there is one.
+    pub(super) const fn new(config: &'a Config, gate: &'a HandshakeGate, socket: Option<GatewaySocket>) -> Self {
         Self { config, gate, socket, is_gateway_absent: false }
     }
 
-    /// The socket, for the cycle's next line.
+    /// The socket, for the next session of the cycle.
     pub(super) fn into_socket(self) -> Option<GatewaySocket> {
         self.socket
     }

@@ -9,9 +9,9 @@ use crate::{
 use sentinel_actors::domain::{
     breaker::{Breaker, BreakerState},
     clock::{Expiry, Moment},
-    desk::{Fate, GatewayPort},
     guard::Suppression,
     order::{Order, Outcome, close_order_id},
+    order_manager::{Fate, GatewayPort},
     position::{Position, Positions},
 };
 use std::time::{Duration, Instant};
@@ -20,7 +20,7 @@ use uuid::Uuid;
 pub const ACCOUNT: &str = "demo";
 
 /// What outlives a cycle.
-pub struct Gate {
+pub struct HandshakeGate {
     pub is_open: bool,
     pub breaker: Breaker,
     /// Monotonic zero of the breaker.
@@ -28,9 +28,9 @@ pub struct Gate {
     pub model: &'static str,
 }
 
-pub struct Line<'a> {
+pub struct GatewaySession<'a> {
     pub world: Shared,
-    pub gate: &'a mut Gate,
+    pub gate: &'a mut HandshakeGate,
     pub is_gateway_absent: bool,
 }
 
@@ -42,7 +42,7 @@ enum Asked {
     NoReply,
 }
 
-impl Line<'_> {
+impl GatewaySession<'_> {
     fn monotonic(&self) -> Instant {
         let (began, at) = self.gate.began;
         began + (self.world.borrow().monotonic() - at)
@@ -115,7 +115,7 @@ fn not_sent(reason: &str) -> Fate {
     Fate::without_reply(Outcome::NotSent { reason: reason.into() })
 }
 
-impl GatewayPort for Line<'_> {
+impl GatewayPort for GatewaySession<'_> {
     fn objection(&self) -> Option<Suppression> {
         let world = self.world.borrow();
         let rules = [

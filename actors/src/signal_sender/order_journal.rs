@@ -1,13 +1,13 @@
-//! The desk's ledger is the Journal actor: what is written is a message whose answer means that it is on disk.
+//! The manager's order_journal is the Journal actor: what is written is a message whose answer means that it is on disk.
 
 use crate::{
     adapters::fail_points::reach,
     domain::{
-        desk::Ledger,
         exposure::Fill,
-        journal::{History, JournalError, OrderStep, Stock, StockQuestion},
+        journal::{History, JournalError, OrderStep, Standing, StandingQuestion},
+        order_manager::OrderJournal,
     },
-    messages::{NoteEquity, ReadFills, ReadHistory, TakeStock, WriteSteps},
+    messages::{NoteEquity, ReadFills, ReadHistory, ReadStanding, WriteSteps},
 };
 use actix::{MailboxError, Recipient};
 
@@ -15,7 +15,7 @@ use actix::{MailboxError, Recipient};
 #[derive(Debug, Clone)]
 pub struct JournalLedger {
     /// Says what stands.
-    pub stock: Recipient<TakeStock>,
+    pub standing: Recipient<ReadStanding>,
     /// Says what was ordered before.
     pub history: Recipient<ReadHistory>,
     /// Says which fills count as open.
@@ -26,9 +26,9 @@ pub struct JournalLedger {
     pub write: Recipient<WriteSteps>,
 }
 
-impl Ledger for JournalLedger {
-    async fn take_stock(&self, question: StockQuestion) -> Result<Stock, JournalError> {
-        self.stock.send(TakeStock(question)).await.unwrap_or_else(no_answer)
+impl OrderJournal for JournalLedger {
+    async fn read_standing(&self, question: StandingQuestion) -> Result<Standing, JournalError> {
+        self.standing.send(ReadStanding(question)).await.unwrap_or_else(no_answer)
     }
 
     async fn history(&self) -> Result<History, JournalError> {

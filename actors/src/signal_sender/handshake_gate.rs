@@ -14,13 +14,13 @@ use tracing::{info, warn};
 
 /// Open or closed; closed at the start.
 #[derive(Debug, Default)]
-pub(super) struct Gate {
+pub(super) struct HandshakeGate {
     is_open: Cell<bool>,
     /// Why it is closed, as last said; said again only when it changes.
     trouble: RefCell<String>,
 }
 
-impl Gate {
+impl HandshakeGate {
     pub(super) fn is_open(&self) -> bool {
         self.is_open.get()
     }

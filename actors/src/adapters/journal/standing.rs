@@ -8,11 +8,11 @@ use super::{
 use crate::domain::{
     exposure::Fill,
     instrument::{InstrumentKey, Symbol},
-    journal::{History, JournalError, Stock, StockQuestion},
+    journal::{History, JournalError, Standing, StandingQuestion},
     order::Side,
     order_state::OrderState,
     position::AccountMode,
-    proof::Unproven,
+    reconcile::Unproven,
 };
 use rusqlite::{Row, Transaction, params};
 use std::{
@@ -29,14 +29,14 @@ impl Store {
     ///
     /// # Errors
     /// [`JournalError::Failed`], also if what was kept cannot be read; with `must_write` also when only reading works.
-    pub fn take_stock(
+    pub fn read_standing(
         &mut self,
         identity: &Identity,
-        question: StockQuestion,
+        question: StandingQuestion,
         now: Duration,
-    ) -> Result<Stock, JournalError> {
+    ) -> Result<Standing, JournalError> {
         let kept = Kept::read(&self.unwritten)?;
-        let (stock, taken) = self.write(|transaction| {
+        let (standing, taken) = self.write(|transaction| {
             // First of all: what is known must not become unknown.
             let taken = kept.write(transaction)?;
             if question.must_write {
@@ -48,10 +48,10 @@ impl Store {
                 let details = Details { reason: Some(reason), ..Details::default() };
                 advance(transaction, id, OrderState::after_restart, &details, (DAEMON, Some(reason)), now)?;
             }
-            Ok((stock(transaction, identity, question, now).map_err(broken)?, taken))
+            Ok((standing(transaction, identity, question, now).map_err(broken)?, taken))
         })?;
         taken.done(&self.unwritten)?;
-        Ok(stock)
+        Ok(standing)
     }
 
     /// What was ordered before. The first time that an account asks is when it went live by this journal.
@@ -150,12 +150,12 @@ fn left_open(transaction: &Transaction<'_>) -> rusqlite::Result<Vec<Uuid>> {
     select.query_map([], |row| parsed(row, 0))?.collect()
 }
 
-fn stock(
+fn standing(
     transaction: &Transaction<'_>,
     identity: &Identity,
-    question: StockQuestion,
+    question: StandingQuestion,
     now: Duration,
-) -> rusqlite::Result<Stock> {
+) -> rusqlite::Result<Standing> {
     let mut unknown =
         transaction.prepare_cached("SELECT DISTINCT gateway_name, symbol FROM orders WHERE state = 'unknown'")?;
     let unresolved = unknown.query_map([], |row| keys(row, 0))?.collect::<rusqlite::Result<Vec<_>>>()?;
@@ -165,7 +165,7 @@ fn stock(
         0 => 0,
         max => failures_in_a_row(transaction, identity, max)?,
     };
-    Ok(Stock { taken_at: now, unresolved, unproven, failures_in_a_row })
+    Ok(Standing { taken_at: now, unresolved, unproven, failures_in_a_row })
 }
 
 fn unproven(transaction: &Transaction<'_>, identity: &Identity) -> rusqlite::Result<Vec<Unproven>> {

@@ -1,6 +1,6 @@
 //! One signal's orders: the guards that need the journal or the gateway, the closes that come first, and the order.
 
-use super::{Desk, Fate, GatewayPort, Ledger};
+use super::{Fate, GatewayPort, OrderJournal, OrderManager};
 use crate::domain::{
     clock::{Expiry, Moment},
     exposure::Exposure,
@@ -14,27 +14,27 @@ use std::time::Duration;
 const HOUR: Duration = Duration::from_secs(3_600);
 const DAY: Duration = Duration::from_secs(86_400);
 
-impl Desk {
+impl OrderManager {
     /// Sends the one order of its bar, and before it the closes that [`Opposite::CloseThenOpen`] asks for, which are
     /// added to `closes` with their fates. Each: `intent` and `sending` on disk, send, outcome on disk.
     ///
     /// # Errors
     /// The reason for which the order itself was not sent.
-    pub async fn place<L: Ledger, G: GatewayPort>(
+    pub async fn place<L: OrderJournal, G: GatewayPort>(
         &mut self,
         order: &Order,
         begun_at: Moment,
-        (ledger, gateway): (&L, &mut G),
+        (order_journal, gateway): (&L, &mut G),
         closes: &mut Vec<(Order, Fate)>,
     ) -> Result<Fate, Suppression> {
         self.refuse_by_journal(order)?;
         refuse(gateway.objection())?;
         refuse(pace_objection(&self.pace(order), &self.rules.limits))?;
-        let loss = self.loss(ledger, gateway).await;
+        let loss = self.loss(order_journal, gateway).await;
         // A question that the stop of the daemon cut short says nothing about the account.
         refuse(gateway.objection().filter(|reason| *reason == Suppression::Shutdown))?;
         refuse(loss)?;
-        let exposure = self.exposure(order, ledger, gateway).await?;
+        let exposure = self.exposure(order, order_journal, gateway).await?;
         let other = order.side.opposite();
         refuse(exposure_objection(exposure.count(order.side), exposure.count(other), &self.rules.limits))?;
         let expiry = Expiry { begun_at, age_max: self.rules.decision_age_max };
@@ -47,38 +47,38 @@ impl Desk {
                 return Err(Suppression::Opposite);
             }
             for position in opposite {
-                self.close(order, &position, expiry, &mut tickets, (ledger, gateway), closes).await?;
+                self.close(order, &position, expiry, &mut tickets, (order_journal, gateway), closes).await?;
             }
         }
-        self.run(order, expiry, tickets, ledger, gateway).await
+        self.run(order, expiry, tickets, order_journal, gateway).await
     }
 
     /// What the journal alone says against an order.
     fn refuse_by_journal(&self, order: &Order) -> Result<(), Suppression> {
-        let (Some(stock), Some(history)) = (&self.stock, &self.history) else { return Err(Suppression::Journal) };
+        let (Some(standing), Some(history)) = (&self.standing, &self.history) else { return Err(Suppression::Journal) };
         let keys = order.keys();
         let is_from_before = self.rules.waits_for_new_bar && history.is_from_before(order.bar_close_time);
         if history.has_ordered(&keys, order.bar_close_time) || is_from_before {
             return Err(Suppression::AlreadyOrdered);
         }
-        if self.is_cycle_unresolved || keys.iter().any(|key| stock.unresolved.contains(key)) {
+        if self.is_cycle_unresolved || keys.iter().any(|key| standing.unresolved.contains(key)) {
             return Err(Suppression::Unresolved);
         }
         Ok(())
     }
 
     /// Closes an opposite position before `order`, whose `tickets` are then fewer by one.
-    async fn close<L: Ledger, G: GatewayPort>(
+    async fn close<L: OrderJournal, G: GatewayPort>(
         &mut self,
         order: &Order,
         position: &Position,
         expiry: Expiry,
         tickets: &mut Option<Vec<i64>>,
-        (ledger, gateway): (&L, &mut G),
+        (order_journal, gateway): (&L, &mut G),
         closes: &mut Vec<(Order, Fate)>,
     ) -> Result<(), Suppression> {
         let close = order.closing(position, gateway.close_order_id(order, position.ticket));
-        let ran = self.run(&close, expiry, tickets.clone(), ledger, gateway).await;
+        let ran = self.run(&close, expiry, tickets.clone(), order_journal, gateway).await;
         // Asked for once before, for this bar, and it is still open.
         let fate = ran.map_err(|reason| match reason {
             Suppression::AlreadyOrdered => Suppression::Opposite,
@@ -96,22 +96,26 @@ impl Desk {
     }
 
     fn pace(&self, order: &Order) -> Pace {
-        let (Some(stock), Some(history)) = (&self.stock, &self.history) else { return Pace::default() };
-        let now = stock.taken_at;
+        let (Some(standing), Some(history)) = (&self.standing, &self.history) else { return Pace::default() };
+        let now = standing.taken_at;
         let within = |period: Duration| {
             let recent = history.orders.iter().filter(|at| now.saturating_sub(**at) < period).count();
             u32::try_from(recent).unwrap_or(u32::MAX)
         };
         let newest = order.keys().iter().filter_map(|key| history.newest_at.get(key)).max();
         Pace {
-            failures_in_a_row: stock.failures_in_a_row,
+            failures_in_a_row: standing.failures_in_a_row,
             last_hour: within(HOUR),
             last_day: within(DAY),
             since_last: newest.map(|at| now.saturating_sub(*at)),
         }
     }
 
-    async fn loss<L: Ledger, G: GatewayPort>(&mut self, ledger: &L, gateway: &mut G) -> Option<Suppression> {
+    async fn loss<L: OrderJournal, G: GatewayPort>(
+        &mut self,
+        order_journal: &L,
+        gateway: &mut G,
+    ) -> Option<Suppression> {
         if self.rules.limits.loss_pct_per_day_max <= 0.0 {
             return None;
         }
@@ -120,7 +124,7 @@ impl Desk {
         }
         let equity = gateway.equity().await;
         let first = match equity {
-            Some(equity) => ledger.first_equity(equity).await.ok(),
+            Some(equity) => order_journal.first_equity(equity).await.ok(),
             None => None,
         };
         let verdict = loss_objection(first, equity, &self.rules.limits);
@@ -129,10 +133,10 @@ impl Desk {
     }
 
     /// What is open of the order's instrument, by the gateway or else by the journal.
-    async fn exposure<L: Ledger, G: GatewayPort>(
+    async fn exposure<L: OrderJournal, G: GatewayPort>(
         &mut self,
         order: &Order,
-        ledger: &L,
+        order_journal: &L,
         gateway: &mut G,
     ) -> Result<Exposure, Suppression> {
         let limits = &self.rules.limits;
@@ -160,7 +164,7 @@ impl Desk {
             Some(Positions::NoGateway) | None => (false, Vec::new()),
         };
         if needs_fills && self.fills.is_none() {
-            self.fills = Some(ledger.fills(&tickets).await.map_err(|_| Suppression::Journal)?);
+            self.fills = Some(order_journal.fills(&tickets).await.map_err(|_| Suppression::Journal)?);
         }
         let fills = self.fills.as_deref().unwrap_or_default();
         match &self.positions {
@@ -183,18 +187,18 @@ impl Desk {
     }
 
     /// One order's life, from intent to outcome.
-    async fn run<L: Ledger, G: GatewayPort>(
+    async fn run<L: OrderJournal, G: GatewayPort>(
         &mut self,
         order: &Order,
         expiry: Expiry,
         tickets_before: Option<Vec<i64>>,
-        ledger: &L,
+        order_journal: &L,
         gateway: &mut G,
     ) -> Result<Fate, Suppression> {
         // Asked before every order: a halt, a stop or an open breaker may have come since the last.
         let too_old = |gateway: &G| expiry.is_over(gateway.now()).then_some(Suppression::StaleDecision);
         refuse(gateway.objection().or(too_old(gateway)))?;
-        if self.stock.is_none() {
+        if self.standing.is_none() {
             // The outcome of a close before it is still owed.
             return Err(Suppression::Journal);
         }
@@ -202,7 +206,7 @@ impl Desk {
         let id = order.client_order_id;
         let intent = OrderStep::Intent { order: Box::new(order.clone()), tickets_before };
         // In one go, because nothing happens between them.
-        match ledger.write(vec![intent, OrderStep::Sending(id)]).await {
+        match order_journal.write(vec![intent, OrderStep::Sending(id)]).await {
             Ok(()) => {}
             Err(JournalError::Exists) => return Err(Suppression::AlreadyOrdered),
             Err(_) => {
@@ -222,13 +226,13 @@ impl Desk {
         match sent {
             Ok(fate) => {
                 self.count(order, &fate.outcome, gateway.now().monotonic);
-                self.settle(ledger, OrderStep::Outcome(Box::new(order.clone()), fate.outcome.clone())).await;
+                self.settle(order_journal, OrderStep::Outcome(Box::new(order.clone()), fate.outcome.clone())).await;
                 Ok(fate)
             }
             Err(reason) => {
                 // As the next cycle will read it in the journal.
                 self.count(order, &Outcome::NotSent { reason: reason.as_str().into() }, gateway.now().monotonic);
-                self.settle(ledger, OrderStep::GivenUp(id, reason.as_str())).await;
+                self.settle(order_journal, OrderStep::GivenUp(id, reason.as_str())).await;
                 Err(reason)
             }
         }
@@ -236,9 +240,9 @@ impl Desk {
 
     /// Before anything is sent: whatever happens from here on, this bar is not ordered again.
     fn note(&mut self, order: &Order) {
-        let (Some(stock), Some(history)) = (&self.stock, &mut self.history) else { return };
+        let (Some(standing), Some(history)) = (&self.standing, &mut self.history) else { return };
         if order.closes.is_none() {
-            let now = stock.taken_at;
+            let now = standing.taken_at;
             history.note(order.keys(), order.bar_close_time, now);
             history.orders.push_back(now);
             // More than the larger limit need not be remembered: the earliest goes, which a clock that was set back may
@@ -258,16 +262,16 @@ impl Desk {
         if let (Outcome::Filled { ticket, .. }, None) = (outcome, order.closes) {
             self.named.insert((*ticket, order.instrument()));
         }
-        let Some(stock) = &mut self.stock else { return };
+        let Some(standing) = &mut self.standing else { return };
         if matches!(outcome, Outcome::Unknown { .. }) {
             self.is_cycle_unresolved = true;
             self.may_be_unresolved = true;
             self.unknown_since.insert(order.client_order_id, monotonic);
-            stock.unresolved.extend(order.keys());
+            standing.unresolved.extend(order.keys());
         }
         if order.closes.is_none() {
             let is_filled = matches!(outcome, Outcome::Filled { .. });
-            stock.failures_in_a_row = if is_filled { 0 } else { stock.failures_in_a_row + 1 };
+            standing.failures_in_a_row = if is_filled { 0 } else { standing.failures_in_a_row + 1 };
         }
     }
 }

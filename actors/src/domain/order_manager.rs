@@ -1,6 +1,6 @@
 //! The core of trading: which order may go out, and what is on disk before and after it does.
 //!
-//! No clock, disk or socket of its own: the [`Ledger`] and the [`GatewayPort`] are given, by the SignalSender or by a
+//! No clock, disk or socket of its own: the [`OrderJournal`] and the [`GatewayPort`] are given, by the SignalSender or by a
 //! test that lets them fail between any two steps.
 
 #[cfg(test)]
@@ -16,10 +16,10 @@ use crate::domain::{
     exposure::{Doubt, Fill, KnownNames},
     guard::{Limits, Suppression},
     instrument::InstrumentKey,
-    journal::{History, JournalError, OrderStep, Stock, StockQuestion},
+    journal::{History, JournalError, OrderStep, Standing, StandingQuestion},
     order::{Order, Outcome},
     position::{AccountMode, Position, Positions},
-    proof::{Proof, SETTLES_AFTER, Unproven},
+    reconcile::{Proof, SETTLES_AFTER, Unproven},
 };
 use std::{
     collections::{HashMap, HashSet},
@@ -34,11 +34,11 @@ const STOCK_AGE_MAX: Duration = Duration::from_secs(1);
 /// A proof that failed is tried again after this long: a person may have changed what is open.
 const PROOF_PAUSE: Duration = Duration::from_secs(60);
 
-/// The journal, as the desk needs it. Every answer of `Ok` means: on disk.
-pub trait Ledger {
+/// The journal, as the manager needs it. Every answer of `Ok` means: on disk.
+pub trait OrderJournal {
     /// Settles what an earlier run left open, then says what stands. With `must_write` it answers `Ok` only if a
     /// write went through.
-    fn take_stock(&self, question: StockQuestion) -> impl Future<Output = Result<Stock, JournalError>>;
+    fn read_standing(&self, question: StandingQuestion) -> impl Future<Output = Result<Standing, JournalError>>;
 
     /// What was ordered before.
     fn history(&self) -> impl Future<Output = Result<History, JournalError>>;
@@ -46,7 +46,7 @@ pub trait Ledger {
     /// The account's fills that count as open positions, and those of these tickets.
     fn fills(&self, tickets: &[i64]) -> impl Future<Output = Result<Vec<Fill>, JournalError>>;
 
-    /// Notes the account's equity if it is the first of the stock's day (UTC), and answers the day's first.
+    /// Notes the account's equity if it is the first of its day (UTC), and answers the day's first.
     fn first_equity(&self, equity: f64) -> impl Future<Output = Result<f64, JournalError>>;
 
     /// Writes steps of one order in one go: all of them or none.
@@ -105,7 +105,7 @@ impl Fate {
     }
 }
 
-/// The rules of a desk.
+/// The rules of a manager.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Rules {
     /// Limits on orders.
@@ -123,24 +123,24 @@ pub struct Rules {
 
 /// Places orders, one at a time, and remembers what the journal still has to be told.
 #[derive(Debug)]
-pub struct Desk {
+pub struct OrderManager {
     rules: Rules,
     names: KnownNames,
     /// What stands, as of this cycle's begin and the orders since; `None` while the journal is broken.
-    stock: Option<Stock>,
-    /// When stock was taken for this cycle's orders, before it was known whether there would be any.
+    standing: Option<Standing>,
+    /// When the standing was read for this cycle's orders, before it was known whether there would be any.
     prepared_at: Option<Moment>,
     /// What was ordered before, kept up to date; `None` before the first cycle.
     history: Option<History>,
     /// Whether the journal failed and no write has gone through since.
     is_broken: bool,
     /// Steps that happened and could not be written. Until they are, nothing is sent.
-    debts: Vec<OrderStep>,
+    unwritten: Vec<OrderStep>,
     /// Whether an order of this cycle has an unknown fate.
     is_cycle_unresolved: bool,
     /// Whether an order may be of unknown fate; at the start, nobody knows.
     may_be_unresolved: bool,
-    /// When this desk first knew that an order's fate is unknown, monotonic.
+    /// When this manager first knew that an order's fate is unknown, monotonic.
     unknown_since: HashMap<Uuid, Duration>,
     /// When proofs were last tried in vain.
     tried_at: HashMap<Uuid, Duration>,
@@ -160,17 +160,17 @@ pub struct Desk {
     equity_day: Option<u64>,
 }
 
-impl Desk {
-    /// An empty desk for these instruments.
+impl OrderManager {
+    /// An empty manager for these instruments.
     pub fn new(rules: Rules, names: KnownNames) -> Self {
         Self {
             rules,
             names,
-            stock: None,
+            standing: None,
             prepared_at: None,
             history: None,
             is_broken: false,
-            debts: Vec::new(),
+            unwritten: Vec::new(),
             is_cycle_unresolved: false,
             may_be_unresolved: true,
             unknown_since: HashMap::new(),
@@ -186,65 +186,65 @@ impl Desk {
     }
 
     /// Does what [`Self::begin`] would, while nobody knows yet whether the cycle has orders.
-    pub async fn prepare<L: Ledger>(&mut self, ledger: &L, now: Moment) {
-        self.prepared_at = self.take_stock(ledger).await.ok().map(|()| now);
+    pub async fn prepare<L: OrderJournal>(&mut self, order_journal: &L, now: Moment) {
+        self.prepared_at = self.read_standing(order_journal).await.ok().map(|()| now);
     }
 
-    /// Begins a cycle's orders: writes what is still owed, and takes stock, unless that was just done.
+    /// Begins a cycle's orders: writes what is still owed, and reads the standing, unless that was just done.
     ///
     /// # Errors
     /// When the journal is broken. Every order of this cycle is then [`Suppression::Journal`].
-    pub async fn begin<L: Ledger>(&mut self, ledger: &L, now: Moment) -> Result<(), JournalError> {
+    pub async fn begin<L: OrderJournal>(&mut self, order_journal: &L, now: Moment) -> Result<(), JournalError> {
         let is_fresh = |at: Moment| at.age_at(now) <= STOCK_AGE_MAX && !at.has_stepped_at(now);
         match self.prepared_at.take() {
-            Some(at) if is_fresh(at) && self.stock.is_some() => Ok(()),
-            _ => self.take_stock(ledger).await,
+            Some(at) if is_fresh(at) && self.standing.is_some() => Ok(()),
+            _ => self.read_standing(order_journal).await,
         }
     }
 
-    async fn take_stock<L: Ledger>(&mut self, ledger: &L) -> Result<(), JournalError> {
+    async fn read_standing<L: OrderJournal>(&mut self, order_journal: &L) -> Result<(), JournalError> {
         self.is_cycle_unresolved = false;
-        self.stock = None;
+        self.standing = None;
         self.positions = None;
         self.fills = None;
         self.doubts = None;
         self.unanswered = None;
         self.loss = None;
-        let stock = self.pay(ledger).await;
-        self.is_broken = stock.is_err();
-        let stock = stock?;
-        let may_be_unresolved = !stock.unresolved.is_empty();
+        let standing = self.pay(order_journal).await;
+        self.is_broken = standing.is_err();
+        let standing = standing?;
+        let may_be_unresolved = !standing.unresolved.is_empty();
         if self.may_be_unresolved != may_be_unresolved {
             // A person may have said whose a ticket is.
             self.named.clear();
         }
         self.may_be_unresolved = may_be_unresolved;
-        self.stock = Some(stock);
+        self.standing = Some(standing);
         Ok(())
     }
 
-    async fn pay<L: Ledger>(&mut self, ledger: &L) -> Result<Stock, JournalError> {
-        while let Some(debt) = self.debts.first() {
-            match ledger.write(vec![debt.clone()]).await {
+    async fn pay<L: OrderJournal>(&mut self, order_journal: &L) -> Result<Standing, JournalError> {
+        while let Some(debt) = self.unwritten.first() {
+            match order_journal.write(vec![debt.clone()]).await {
                 Err(error) if error.is_broken() => return Err(error),
                 // Any other refusal is the disk's word against memory, and the disk is what a restart would believe.
-                Ok(()) | Err(_) => drop(self.debts.remove(0)),
+                Ok(()) | Err(_) => drop(self.unwritten.remove(0)),
             }
         }
         let question =
-            StockQuestion { must_write: self.is_broken, failures_max: self.rules.limits.failures_in_a_row_max };
-        let stock = ledger.take_stock(question).await?;
+            StandingQuestion { must_write: self.is_broken, failures_max: self.rules.limits.failures_in_a_row_max };
+        let standing = order_journal.read_standing(question).await?;
         if self.history.is_none() {
-            self.history = Some(ledger.history().await?);
+            self.history = Some(order_journal.history().await?);
         }
-        Ok(stock)
+        Ok(standing)
     }
 
     /// What has to be done in every cycle, signal or not: the next signal may be days away. Writes what is owed, notes
     /// the day's first equity, and tries to prove what became of orders of unknown fate. Answers what was proven.
-    pub async fn keep_up<L: Ledger, G: GatewayPort>(
+    pub async fn reconcile<L: OrderJournal, G: GatewayPort>(
         &mut self,
-        ledger: &L,
+        order_journal: &L,
         gateway: &mut G,
         now: Duration,
     ) -> Vec<(Unproven, Proof)> {
@@ -252,30 +252,30 @@ impl Desk {
         self.prepared_at = None;
         let day = now.as_secs() / 86_400;
         let is_equity_due = self.rules.limits.loss_pct_per_day_max > 0.0 && self.equity_day != Some(day);
-        if self.debts.is_empty() && !self.is_broken && !self.may_be_unresolved && !is_equity_due {
+        if self.unwritten.is_empty() && !self.is_broken && !self.may_be_unresolved && !is_equity_due {
             return Vec::new();
         }
-        if self.take_stock(ledger).await.is_err() {
-            // The Journal logs what fails, and the desk goes on owing it.
+        if self.read_standing(order_journal).await.is_err() {
+            // The Journal logs what fails, and the manager goes on owing it.
             return Vec::new();
         }
         if is_equity_due
             && gateway.may_ask()
             && let Some(equity) = gateway.equity().await
-            && ledger.first_equity(equity).await.is_ok()
+            && order_journal.first_equity(equity).await.is_ok()
         {
             self.equity_day = Some(day);
         }
-        self.settle_unproven(ledger, gateway).await
+        self.settle_unproven(order_journal, gateway).await
     }
 
-    async fn settle_unproven<L: Ledger, G: GatewayPort>(
+    async fn settle_unproven<L: OrderJournal, G: GatewayPort>(
         &mut self,
-        ledger: &L,
+        order_journal: &L,
         gateway: &mut G,
     ) -> Vec<(Unproven, Proof)> {
-        let (Some(stock), Some(dialect)) = (&self.stock, self.rules.proving_dialect) else { return Vec::new() };
-        let now = stock.taken_at;
+        let (Some(standing), Some(dialect)) = (&self.standing, self.rules.proving_dialect) else { return Vec::new() };
+        let now = standing.taken_at;
         let is_rested = |id: &Uuid| self.tried_at.get(id).is_none_or(|at| now.saturating_sub(*at) >= PROOF_PAUSE);
         // By both clocks: the wall clock may have been set meanwhile.
         let monotonic = gateway.now().monotonic;
@@ -284,7 +284,7 @@ impl Desk {
             monotonic.saturating_sub(since) >= SETTLES_AFTER
         };
         let due = |order: &&Unproven| has_waited(&order.id) && order.is_provable(now, dialect) && is_rested(&order.id);
-        let unproven: Vec<_> = stock.unproven.iter().filter(due).cloned().collect();
+        let unproven: Vec<_> = standing.unproven.iter().filter(due).cloned().collect();
         if unproven.is_empty() || !gateway.may_ask() {
             return Vec::new();
         }
@@ -292,7 +292,7 @@ impl Desk {
         let mut proven = Vec::new();
         for order in unproven {
             match order.prove([&answers[0], &answers[1]], &self.names, self.rules.account_mode) {
-                Some(proof) if ledger.write(vec![OrderStep::Proven(order.id, proof)]).await.is_ok() => {
+                Some(proof) if order_journal.write(vec![OrderStep::Proven(order.id, proof)]).await.is_ok() => {
                     proven.push((order, proof))
                 }
                 _ => drop(self.tried_at.insert(order.id, now)),
@@ -307,23 +307,23 @@ impl Desk {
     }
 
     /// Writes what is owed, at the end of a daemon. Answers whether nothing is owed any more.
-    pub async fn pay_off<L: Ledger>(&mut self, ledger: &L) -> bool {
-        if !self.debts.is_empty() {
-            let _ = self.take_stock(ledger).await;
+    pub async fn flush_unwritten<L: OrderJournal>(&mut self, order_journal: &L) -> bool {
+        if !self.unwritten.is_empty() {
+            let _ = self.read_standing(order_journal).await;
         }
-        self.debts.is_empty()
+        self.unwritten.is_empty()
     }
 
-    async fn settle<L: Ledger>(&mut self, ledger: &L, step: OrderStep) {
-        if ledger.write(vec![step.clone()]).await.is_err() {
+    async fn settle<L: OrderJournal>(&mut self, order_journal: &L, step: OrderStep) {
+        if order_journal.write(vec![step.clone()]).await.is_err() {
             self.owe(step);
         }
     }
 
     /// Nothing is sent before this is written: without it a restart would not know.
     fn owe(&mut self, step: OrderStep) {
-        self.debts.push(step);
-        self.stock = None;
+        self.unwritten.push(step);
+        self.standing = None;
         self.is_broken = true;
     }
 }

@@ -4,21 +4,21 @@ use crate::world::{Shared, step};
 use sentinel_actors::{
     adapters::journal::{Identity, Store},
     domain::{
-        desk::Ledger,
         exposure::Fill,
-        journal::{History, JournalError, OrderStep, Stock, StockQuestion},
-        proof::Proof,
+        journal::{History, JournalError, OrderStep, Standing, StandingQuestion},
+        order_manager::OrderJournal,
+        reconcile::Proof,
     },
 };
 use std::{cell::RefCell, path::Path, time::Duration};
 
-pub struct SimLedger {
+pub struct SimOrderJournal {
     world: Shared,
     store: RefCell<Store>,
     identity: Identity,
 }
 
-impl SimLedger {
+impl SimOrderJournal {
     pub fn open(world: &Shared, path: &Path, identity: Identity) -> Self {
         let store = Store::open(path).unwrap();
         Self { world: world.clone(), store: RefCell::new(store), identity }
@@ -65,11 +65,12 @@ impl SimLedger {
     }
 }
 
-impl Ledger for SimLedger {
-    async fn take_stock(&self, question: StockQuestion) -> Result<Stock, JournalError> {
-        let stock = self.call("take stock", |store, identity, now| store.take_stock(identity, question, now)).await?;
-        self.world.borrow_mut().checks.stock_taken(stock.taken_at);
-        Ok(stock)
+impl OrderJournal for SimOrderJournal {
+    async fn read_standing(&self, question: StandingQuestion) -> Result<Standing, JournalError> {
+        let standing =
+            self.call("take standing", |store, identity, now| store.read_standing(identity, question, now)).await?;
+        self.world.borrow_mut().checks.stock_taken(standing.taken_at);
+        Ok(standing)
     }
 
     async fn history(&self) -> Result<History, JournalError> {
