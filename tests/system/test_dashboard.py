@@ -351,6 +351,26 @@ def test_the_first_row_says_it_of_both_and_of_each(scraped):
     assert first_row([DRY]) == [up, ready, ("dry run", "blue"), ("on: no orders", "orange"), ("1", "orange"), none]
 
 
+def test_a_daemon_that_is_down_has_its_last_mode_kill_switch_and_orders_for_a_day(scraped, monkeypatch):
+    """Later than the last scrape nothing answers."""
+    now, last = scraped.at, ["Mode", "Kill switch", "Unresolved orders"]
+    seen = [scraped.stat(title) for title in last]
+    monkeypatch.setattr(scraped, "at", now + 3_600)
+    assert (scraped.stat("Up"), scraped.stat("Ready")) == (("down", "red"), ("down", "red"))
+    assert [scraped.stat(title) for title in last] == seen
+    lines = inf_lines(scraped)
+    assert (lines[LIVE]["Mode"], lines[DRY]["Kill switch"], lines[LIVE]["Unresolved"]) == ("live", "on", "0")
+    monkeypatch.setattr(scraped, "at", now + 90_000)
+    assert [scraped.stat(title) for title in last] == 3 * [("not seen", "red")]
+
+
+def test_unresolved_orders_are_those_of_the_alert():
+    [alert] = [one for one in ALERTS if one["alert"] == "SentinelOrdersUnresolved"]
+    family, window = re.fullmatch(r"last_over_time\((\w+)\{.*\}\[(\w+)\]\) > 0", alert["expr"].strip()).groups()
+    expression = panel_of("Unresolved orders")["targets"][0]["expr"]
+    assert re.search(rf"last_over_time\({family}\{{[^}}]*\}}\[{window}\]\)", expression)
+
+
 INF_COLUMNS = [
     *("Instance", "Node", "Up", "Ready", "Mode", "Kill switch", "Market", "Last cycle", "Failed in 1 h"),
     *("Failing symbols", "Unresolved", "Equity", "Positions", "Clock ahead", "Restarts in 1 h", "Version", "Revision"),
@@ -424,7 +444,7 @@ def test_a_symbol_that_fails_is_one_that_the_alert_names():
     [alert] = [one for one in ALERTS if one["alert"] == "SentinelSymbolFailing"]
     [many] = [one for one in ALERTS if one["alert"] == "SentinelSymbolsFailing"]
     assert alert["expr"].startswith("sentinel:symbol_failing:failures1h ")
-    assert many["expr"].startswith("sentinel:symbols_failing:count ")
+    assert many["expr"].startswith("sentinel:symbols_failing:by_stage ")
     for target in panel_of("Symbols that fail")["targets"]:
         assert "sentinel:symbol_failing:failures1h{" in target["expr"]
     assert "sentinel:symbols_failing:count{" in panel_of("Failing symbols")["targets"][0]["expr"]

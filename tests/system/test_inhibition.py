@@ -16,6 +16,8 @@ SEVERITY = {name: rule["labels"]["severity"] for name, rule in ALERTS.items()}
 CONSEQUENCES = ["NotReady", "CyclesFailing", "FailureBudgetFast", "FailureBudgetSlow", "SymbolsFailing"]
 NO_DECISION = [*CONSEQUENCES, "NoPredictions"]
 NO_BAR = [*NO_DECISION, "FetchesFailing", "AllBarsStale", "BarsStaleMany", "BarsStale", "SymbolFailing/stage=fetch"]
+MANY = [f"SymbolsFailing/stage={stage}" for stage in ("fetch", "features", "predict", "send")]
+AFTERMATHS = {"SentinelAftermath", "SentinelBudgetAftermath"}
 NO_ORDER = ["JournalBacklog", "SymbolFailing/stage=send"]
 # Alerts that fire at once, by names without `Sentinel` and with what labels they have besides: those that are told, and
 # those that are silenced.
@@ -37,7 +39,14 @@ CASES = {
     ),
     "the gateway": (
         ["GatewayAway/endpoint=gateway"],
-        ["BreakerOpen/endpoint=gateway", "GatewaySendFailures", "OrdersHeldBack/reason=handshake", *NO_ORDER, *CONSEQUENCES],
+        [
+            *["BreakerOpen/endpoint=gateway", "NoOrderArrives", "GatewaySendFailures", "OrdersHeldBack/reason=handshake"],
+            *[*NO_ORDER, *CONSEQUENCES],
+        ],
+    ),
+    "a gateway that is asked nothing but orders": (
+        ["NoOrderArrives", "OrdersHeldBack/reason=handshake", "AllOrdersRejected", "OrdersUnresolved"],
+        ["GatewaySendFailures", "OrdersHeldBack/reason=breaker"],
     ),
     "the journal": (
         ["JournalAway"],
@@ -49,10 +58,11 @@ CASES = {
     "the kill switch": (["Halted", "OrdersHeldBack/reason=loss_limit"], ["OrdersHeldBack/reason=halted"]),
     "all bars": (["AllBarsStale"], ["BarsStaleMany", "BarsStale"]),
     "a symbol": (
-        ["SymbolFailing/symbol=EURUSD", "BarsStale/symbol=GBPUSD"],
+        ["SymbolFailing/symbol=EURUSD/stage=fetch", "BarsStale/symbol=GBPUSD"],
         ["BarsStale/symbol=EURUSD"],
     ),
-    "many symbols": (["SymbolsFailing"], ["SymbolFailing/stage=fetch"]),
+    "a symbol that has bars": (["SymbolFailing/symbol=EURUSD/stage=predict", "BarsStale/symbol=EURUSD"], []),
+    "many symbols": (["SymbolsFailing/stage=fetch", "SymbolFailing/stage=predict"], ["SymbolFailing/stage=fetch"]),
     "all orders": (["AllOrdersRejected"], ["OrdersRejected"]),
     "most fetches": (["FetchesFailing"], ["CyclesFailing", "FailureBudgetFast", "FailureBudgetSlow"]),
     "a budget": (["FailureBudgetFast"], ["FailureBudgetSlow", "CyclesFailing"]),
@@ -76,7 +86,20 @@ CASES = {
             *["PredictionsFailing", "SymbolFailing/stage=predict", "RequestsRefused/endpoint=hub", "BreakerOpen/endpoint=eodhd"],
             *["GatewaySendFailures", "OrdersHeldBack/reason=handshake", "JournalFailing"],
         ],
-        ["CyclesFailing", "FailureBudgetSlow", "FetchesFailing", "SymbolFailing/stage=fetch", "RequestsRefused/endpoint=eodhd"],
+        ["CyclesFailing", "FailureBudgetFast", "FetchesFailing", "SymbolFailing/stage=fetch", "RequestsRefused/endpoint=eodhd"],
+    ),
+    # One that is held back silences nothing of another stage.
+    "many symbols in the market's aftermath, and then the model": (
+        ["Aftermath/endpoint=eodhd", MANY[2]],
+        ["SymbolFailing/stage=fetch", MANY[0]],
+    ),
+    "many symbols in the market's aftermath, and then one of the model": (
+        ["Aftermath/endpoint=eodhd", "SymbolFailing/stage=predict/symbol=EURUSD"],
+        [MANY[0]],
+    ),
+    "the slow budget's aftermath": (
+        ["BudgetAftermath", "CyclesFailing", "SymbolFailing/stage=fetch", "GatewaySendFailures"],
+        ["FailureBudgetSlow"],
     ),
     "the model's aftermath": (
         ["Aftermath/endpoint=hub", "FetchesFailing", "SymbolFailing/stage=fetch"],
@@ -84,11 +107,11 @@ CASES = {
     ),
     "the gateway's aftermath": (
         ["Aftermath/endpoint=gateway", "PredictionsFailing", "OrdersHeldBack/reason=journal"],
-        ["GatewaySendFailures", "SymbolFailing/stage=send", "OrdersHeldBack/reason=breaker", "SymbolsFailing"],
+        ["GatewaySendFailures", "SymbolFailing/stage=send", "OrdersHeldBack/reason=breaker", MANY[3]],
     ),
     "the aftermath of a journal or an actor": (
         ["Aftermath", "FetchesFailing", "OrdersHeldBack/reason=breaker"],
-        ["JournalFailing", "SymbolFailing/stage=send", "OrdersHeldBack/reason=journal", "CyclesFailing"],
+        ["JournalFailing", "SymbolFailing/stage=send", "OrdersHeldBack/reason=journal", "CyclesFailing", *MANY],
     ),
     "the aftermath and the next": (["Aftermath/endpoint=eodhd", "ModelAway/endpoint=hub"], ["NotReady", "CyclesFailing"]),
 }
@@ -178,6 +201,7 @@ def test_the_aftermath_holds_back_what_outlasts_its_cause():
     text = (MONITORING / "alerts_test.yml").read_text()
     [targets] = re.findall(r"Hub\.\+\|(SentinelOrdersHeldBack\|\S+?)\"", text)
     assert {told for cause, told in EDGES if cause == "SentinelAftermath"} == set(targets.split("|"))
+    assert {told for cause, told in EDGES if cause == "SentinelBudgetAftermath"} == {"SentinelFailureBudgetSlow"}
 
 
 def test_nothing_silences_what_silences_it():
@@ -197,4 +221,4 @@ def test_the_title_of_a_message_is_a_cause():
     template = (MONITORING / "dingtalk/sentinel.tmpl").read_text()
     [first, causes] = re.findall(r"eq \.Labels\.alertname ((?:\"\w+\" ?)+)", template)
     assert first == '"SentinelOrdersUnresolved"'
-    assert set(re.findall(r"\w+", causes)) == {cause for cause, _ in EDGES} - {"SentinelAftermath"}
+    assert set(re.findall(r"\w+", causes)) == {cause for cause, _ in EDGES} - AFTERMATHS
