@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from parts.alertmanager import Alertmanager
+from parts.daemon import wait_until
 from parts.promtool import MONITORING, Rules, name_of
 
 TEXT = (MONITORING / "alertmanager.yml").read_text()
@@ -134,11 +135,24 @@ def labels(said: str, instance: str) -> dict[str, str]:
     return found | dict(one.split("=") for one in more)
 
 
+def add_all(alertmanager: Alertmanager, alerts: list[dict[str, str]]):
+    """Gives it alerts, and waits until it has thought about them: it does so in turn, and of the last pair it is known
+    what comes of it."""
+    instance = f"marker-{next(instances)}"
+    silenced = labels("NotReady", instance)
+    alertmanager.add_all([silenced, *alerts, labels("Down", instance)])
+
+    def is_silenced() -> bool:
+        return ["suppressed"] == [one["status"]["state"] for one in alertmanager.alerts() if one["labels"] == silenced]
+
+    wait_until("the last of the alerts silences another", is_silenced, 10)
+
+
 def states(alertmanager: Alertmanager, alerts: list[str], instance: str) -> dict[str, str]:
     """What Alertmanager thinks of alerts that fire at once."""
     given = {said: labels(said, instance) for said in alerts}
     assert len(given) == len(alerts)
-    alertmanager.add_all(list(given.values()))
+    add_all(alertmanager, list(given.values()))
     known = {frozenset(one["labels"].items()): one["status"]["state"] for one in alertmanager.alerts()}
     return {said: known[frozenset(own.items())] for said, own in given.items()}
 
@@ -155,7 +169,7 @@ def test_another_instance_or_node_is_not_silenced(alertmanager):
     for key in ("instance", "node"):
         cause = labels("Down", f"inf-{next(instances)}")
         other = labels("NotReady", cause["instance"]) | {key: "another"}
-        alertmanager.add_all([cause, other])
+        add_all(alertmanager, [cause, other])
         [found] = [one for one in alertmanager.alerts() if one["labels"] == other]
         assert found["status"]["state"] == "active"
 
@@ -167,7 +181,7 @@ def test_when_everything_fires_at_once_orders_in_doubt_and_hub_are_told(alertman
     told = {said for said, state in found.items() if state == "active"}
     assert told == {"Watchdog", "OrdersUnresolved", "Down", "TargetMissing", "FamiliesMissing", "TwoUnderOneName"}
     hub = [{"alertname": name, "severity": "warning"} for name in ALERTS if name.startswith("SentinelHub")]
-    alertmanager.add_all([{"alertname": "SentinelTargetMissing", "severity": "critical"}, *hub])
+    add_all(alertmanager, [{"alertname": "SentinelTargetMissing", "severity": "critical"}, *hub])
     assert len(hub) == 4
     state = {one["labels"]["alertname"]: one["status"]["state"] for one in alertmanager.alerts()}
     assert {state[one["alertname"]] for one in hub} == {"active"}
