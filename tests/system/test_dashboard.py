@@ -351,6 +351,24 @@ def test_the_first_row_says_it_of_both_and_of_each(scraped):
     assert first_row([DRY]) == [up, ready, ("dry run", "blue"), ("on: no orders", "orange"), ("1", "orange"), none]
 
 
+def test_what_was_not_scraped_for_a_day_is_not_seen(scraped, monkeypatch):
+    """Later than the last scrape nothing answers."""
+    now, last = scraped.at, ["Mode", "Kill switch", "Unresolved orders"]
+    seen = [scraped.stat(title) for title in last]
+    monkeypatch.setattr(scraped, "at", now + 82_800)
+    assert (scraped.stat("Up"), scraped.stat("Ready")) == (("no target", "red"), ("down", "red"))
+    assert [scraped.stat(title) for title in last] == seen
+    monkeypatch.setattr(scraped, "at", now + 90_000)
+    assert [scraped.stat(title) for title in last] == 3 * [("not seen", "red")]
+
+
+def test_unresolved_orders_are_those_of_the_alert():
+    [alert] = [one for one in ALERTS if one["alert"] == "SentinelOrdersUnresolved"]
+    family, window = re.fullmatch(r"last_over_time\((\w+)\{.*\}\[(\w+)\]\) > 0", alert["expr"].strip()).groups()
+    expression = panel_of("Unresolved orders")["targets"][0]["expr"]
+    assert re.search(rf"last_over_time\({family}\{{[^}}]*\}}\[{window}\]\)", expression)
+
+
 INF_COLUMNS = [
     *("Instance", "Node", "Up", "Ready", "Mode", "Kill switch", "Market", "Last cycle", "Failed in 1 h"),
     *("Failing symbols", "Unresolved", "Equity", "Positions", "Clock ahead", "Restarts in 1 h", "Version", "Revision"),
@@ -424,7 +442,7 @@ def test_a_symbol_that_fails_is_one_that_the_alert_names():
     [alert] = [one for one in ALERTS if one["alert"] == "SentinelSymbolFailing"]
     [many] = [one for one in ALERTS if one["alert"] == "SentinelSymbolsFailing"]
     assert alert["expr"].startswith("sentinel:symbol_failing:failures1h ")
-    assert many["expr"].startswith("sentinel:symbols_failing:count ")
+    assert many["expr"].startswith("sentinel:symbols_failing:by_stage ")
     for target in panel_of("Symbols that fail")["targets"]:
         assert "sentinel:symbol_failing:failures1h{" in target["expr"]
     assert "sentinel:symbols_failing:count{" in panel_of("Failing symbols")["targets"][0]["expr"]
@@ -468,7 +486,7 @@ def test_an_annotation_parses_and_asks_the_chosen_datasource(scraped, annotation
     assert {series["metric"].get("instance") for series in found} == set(chosen or BOTH) | of_hub
 
 
-def test_a_stopped_daemon_leaves_no_old_values(scraped):
+def test_a_stopped_daemon_leaves_no_old_values_but_its_mode_kill_switch_and_orders(scraped):
     def is_down() -> bool:
         return bool(scraped.prometheus.query(f'up{{job="{JOB}",instance="{LIVE}"}} == 0'))
 
@@ -480,13 +498,16 @@ def test_a_stopped_daemon_leaves_no_old_values(scraped):
     first_row = [panel["title"] for panel in rows(DASHBOARD)["Now"][:6]]
     words = {title: scraped.stat(title, instances=[LIVE]) for title in first_row}
     assert words.pop("Up") == ("down", "red")
+    # Nobody settled its orders, and it is started as it was.
+    last = {"Mode": ("live", "green"), "Kill switch": ("off", "green"), "Unresolved orders": ("0", "green")}
+    assert {title: words.pop(title) for title in last} == last
     assert set(words.values()) == {("down", "red")}, "of the others Grafana shows the word for an absent value"
     assert scraped.stat("Up") == ("some down", "red")
     assert scraped.stat("Ready") == ("ready", "green"), "the one that answers"
     line = inf_lines(scraped)[LIVE]
     assert (line["Up"], line["Node"]) == ("down", f"node of {LIVE}")
     # What failed in the last hour did so all the same, and so did what was restarted.
-    kept = {"Instance", "Node", "Up", "Failed in 1 h", "Restarts in 1 h"}
+    kept = {"Instance", "Node", "Up", "Failed in 1 h", "Restarts in 1 h", "Mode", "Kill switch", "Unresolved"}
     assert {name for name, value in line.items() if value not in ("no answer", "not told", None)} == kept
     assert inf_lines(scraped)[DRY]["Up"] == "up"
 
@@ -572,6 +593,7 @@ MUTANTS = {
     ),
     "one of several": ("instances", expression("Up", "avg(", "(")),
     "rate fixed": ("windows", expression("Cycles per minute", "$__rate_interval", "5m")),
+    "more than the last state of a day": ("windows", expression("Mode", "last_over_time", "avg_over_time")),
     "window not in the column": (
         "tables windows",
         within("Symbols that fail", *ORGANIZE, "renameByName", **{"Value #A": "Failures"}),

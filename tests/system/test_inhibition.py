@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from parts.alertmanager import Alertmanager
+from parts.daemon import wait_until
 from parts.promtool import MONITORING, Rules, name_of
 
 TEXT = (MONITORING / "alertmanager.yml").read_text()
@@ -16,6 +17,8 @@ SEVERITY = {name: rule["labels"]["severity"] for name, rule in ALERTS.items()}
 CONSEQUENCES = ["NotReady", "CyclesFailing", "FailureBudgetFast", "FailureBudgetSlow", "SymbolsFailing"]
 NO_DECISION = [*CONSEQUENCES, "NoPredictions"]
 NO_BAR = [*NO_DECISION, "FetchesFailing", "AllBarsStale", "BarsStaleMany", "BarsStale", "SymbolFailing/stage=fetch"]
+MANY = [f"SymbolsFailing/stage={stage}" for stage in ("fetch", "features", "predict", "send")]
+AFTERMATHS = {"SentinelAftermath", "SentinelBudgetAftermath"}
 NO_ORDER = ["JournalBacklog", "SymbolFailing/stage=send"]
 # Alerts that fire at once, by names without `Sentinel` and with what labels they have besides: those that are told, and
 # those that are silenced.
@@ -37,7 +40,14 @@ CASES = {
     ),
     "the gateway": (
         ["GatewayAway/endpoint=gateway"],
-        ["BreakerOpen/endpoint=gateway", "GatewaySendFailures", "OrdersHeldBack/reason=handshake", *NO_ORDER, *CONSEQUENCES],
+        [
+            *["BreakerOpen/endpoint=gateway", "NoOrderArrives", "GatewaySendFailures", "OrdersHeldBack/reason=handshake"],
+            *[*NO_ORDER, *CONSEQUENCES],
+        ],
+    ),
+    "a gateway that is asked nothing but orders": (
+        ["NoOrderArrives", "OrdersHeldBack/reason=handshake", "AllOrdersRejected", "OrdersUnresolved"],
+        ["GatewaySendFailures", "OrdersHeldBack/reason=breaker"],
     ),
     "the journal": (
         ["JournalAway"],
@@ -49,10 +59,11 @@ CASES = {
     "the kill switch": (["Halted", "OrdersHeldBack/reason=loss_limit"], ["OrdersHeldBack/reason=halted"]),
     "all bars": (["AllBarsStale"], ["BarsStaleMany", "BarsStale"]),
     "a symbol": (
-        ["SymbolFailing/symbol=EURUSD", "BarsStale/symbol=GBPUSD"],
+        ["SymbolFailing/symbol=EURUSD/stage=fetch", "BarsStale/symbol=GBPUSD"],
         ["BarsStale/symbol=EURUSD"],
     ),
-    "many symbols": (["SymbolsFailing"], ["SymbolFailing/stage=fetch"]),
+    "a symbol that has bars": (["SymbolFailing/symbol=EURUSD/stage=predict", "BarsStale/symbol=EURUSD"], []),
+    "many symbols": (["SymbolsFailing/stage=fetch", "SymbolFailing/stage=predict"], ["SymbolFailing/stage=fetch"]),
     "all orders": (["AllOrdersRejected"], ["OrdersRejected"]),
     "most fetches": (["FetchesFailing"], ["CyclesFailing", "FailureBudgetFast", "FailureBudgetSlow"]),
     "a budget": (["FailureBudgetFast"], ["FailureBudgetSlow", "CyclesFailing"]),
@@ -76,7 +87,20 @@ CASES = {
             *["PredictionsFailing", "SymbolFailing/stage=predict", "RequestsRefused/endpoint=hub", "BreakerOpen/endpoint=eodhd"],
             *["GatewaySendFailures", "OrdersHeldBack/reason=handshake", "JournalFailing"],
         ],
-        ["CyclesFailing", "FailureBudgetSlow", "FetchesFailing", "SymbolFailing/stage=fetch", "RequestsRefused/endpoint=eodhd"],
+        ["CyclesFailing", "FailureBudgetFast", "FetchesFailing", "SymbolFailing/stage=fetch", "RequestsRefused/endpoint=eodhd"],
+    ),
+    # One that is held back silences nothing of another stage.
+    "many symbols in the market's aftermath, and then the model": (
+        ["Aftermath/endpoint=eodhd", MANY[2]],
+        ["SymbolFailing/stage=fetch", MANY[0]],
+    ),
+    "many symbols in the market's aftermath, and then one of the model": (
+        ["Aftermath/endpoint=eodhd", "SymbolFailing/stage=predict/symbol=EURUSD"],
+        [MANY[0]],
+    ),
+    "the slow budget's aftermath": (
+        ["BudgetAftermath", "CyclesFailing", "SymbolFailing/stage=fetch", "GatewaySendFailures"],
+        ["FailureBudgetSlow"],
     ),
     "the model's aftermath": (
         ["Aftermath/endpoint=hub", "FetchesFailing", "SymbolFailing/stage=fetch"],
@@ -84,11 +108,11 @@ CASES = {
     ),
     "the gateway's aftermath": (
         ["Aftermath/endpoint=gateway", "PredictionsFailing", "OrdersHeldBack/reason=journal"],
-        ["GatewaySendFailures", "SymbolFailing/stage=send", "OrdersHeldBack/reason=breaker", "SymbolsFailing"],
+        ["GatewaySendFailures", "SymbolFailing/stage=send", "OrdersHeldBack/reason=breaker", MANY[3]],
     ),
     "the aftermath of a journal or an actor": (
         ["Aftermath", "FetchesFailing", "OrdersHeldBack/reason=breaker"],
-        ["JournalFailing", "SymbolFailing/stage=send", "OrdersHeldBack/reason=journal", "CyclesFailing"],
+        ["JournalFailing", "SymbolFailing/stage=send", "OrdersHeldBack/reason=journal", "CyclesFailing", *MANY],
     ),
     "the aftermath and the next": (["Aftermath/endpoint=eodhd", "ModelAway/endpoint=hub"], ["NotReady", "CyclesFailing"]),
 }
@@ -111,11 +135,24 @@ def labels(said: str, instance: str) -> dict[str, str]:
     return found | dict(one.split("=") for one in more)
 
 
+def add_all(alertmanager: Alertmanager, alerts: list[dict[str, str]]):
+    """Gives it alerts, and waits until it has thought about them: it does so in turn, and of the last pair it is known
+    what comes of it."""
+    instance = f"marker-{next(instances)}"
+    silenced = labels("NotReady", instance)
+    alertmanager.add_all([silenced, *alerts, labels("Down", instance)])
+
+    def is_silenced() -> bool:
+        return ["suppressed"] == [one["status"]["state"] for one in alertmanager.alerts() if one["labels"] == silenced]
+
+    wait_until("the last of the alerts silences another", is_silenced, 10)
+
+
 def states(alertmanager: Alertmanager, alerts: list[str], instance: str) -> dict[str, str]:
     """What Alertmanager thinks of alerts that fire at once."""
     given = {said: labels(said, instance) for said in alerts}
     assert len(given) == len(alerts)
-    alertmanager.add_all(list(given.values()))
+    add_all(alertmanager, list(given.values()))
     known = {frozenset(one["labels"].items()): one["status"]["state"] for one in alertmanager.alerts()}
     return {said: known[frozenset(own.items())] for said, own in given.items()}
 
@@ -132,7 +169,7 @@ def test_another_instance_or_node_is_not_silenced(alertmanager):
     for key in ("instance", "node"):
         cause = labels("Down", f"inf-{next(instances)}")
         other = labels("NotReady", cause["instance"]) | {key: "another"}
-        alertmanager.add_all([cause, other])
+        add_all(alertmanager, [cause, other])
         [found] = [one for one in alertmanager.alerts() if one["labels"] == other]
         assert found["status"]["state"] == "active"
 
@@ -144,7 +181,7 @@ def test_when_everything_fires_at_once_orders_in_doubt_and_hub_are_told(alertman
     told = {said for said, state in found.items() if state == "active"}
     assert told == {"Watchdog", "OrdersUnresolved", "Down", "TargetMissing", "FamiliesMissing", "TwoUnderOneName"}
     hub = [{"alertname": name, "severity": "warning"} for name in ALERTS if name.startswith("SentinelHub")]
-    alertmanager.add_all([{"alertname": "SentinelTargetMissing", "severity": "critical"}, *hub])
+    add_all(alertmanager, [{"alertname": "SentinelTargetMissing", "severity": "critical"}, *hub])
     assert len(hub) == 4
     state = {one["labels"]["alertname"]: one["status"]["state"] for one in alertmanager.alerts()}
     assert {state[one["alertname"]] for one in hub} == {"active"}
@@ -178,6 +215,7 @@ def test_the_aftermath_holds_back_what_outlasts_its_cause():
     text = (MONITORING / "alerts_test.yml").read_text()
     [targets] = re.findall(r"Hub\.\+\|(SentinelOrdersHeldBack\|\S+?)\"", text)
     assert {told for cause, told in EDGES if cause == "SentinelAftermath"} == set(targets.split("|"))
+    assert {told for cause, told in EDGES if cause == "SentinelBudgetAftermath"} == {"SentinelFailureBudgetSlow"}
 
 
 def test_nothing_silences_what_silences_it():
@@ -197,4 +235,4 @@ def test_the_title_of_a_message_is_a_cause():
     template = (MONITORING / "dingtalk/sentinel.tmpl").read_text()
     [first, causes] = re.findall(r"eq \.Labels\.alertname ((?:\"\w+\" ?)+)", template)
     assert first == '"SentinelOrdersUnresolved"'
-    assert set(re.findall(r"\w+", causes)) == {cause for cause, _ in EDGES} - {"SentinelAftermath"}
+    assert set(re.findall(r"\w+", causes)) == {cause for cause, _ in EDGES} - AFTERMATHS

@@ -257,10 +257,12 @@ def instances(dashboard: dict) -> list[str]:
 
 
 def windows(dashboard: dict) -> list[str]:
-    """Every rate is over $__rate_interval; another window, a recorded one too, is named by the panel or a column."""
+    """Every rate is over $__rate_interval; another window, a recorded one too, is named by the panel or a column, but for
+    the time for which the last state counts."""
     wrong = []
     for query in queries(dashboard):
-        fixed = [one for one in promql.ranges(query.expression) if one != "$__rate_interval"]
+        stateless = re.sub(r"last_over_time\([^()]*\)", "", query.expression)
+        fixed = [one for one in promql.ranges(stateless) if one != "$__rate_interval"]
         if fixed and "rate(" in query.expression:
             wrong.append(f"{query.name}: a rate over {fixed}")
         fixed += re.findall(r"[a-z_](\d+[mhd])\b", query.expression)

@@ -10,7 +10,7 @@ WINDOW = re.compile(r"(\[|offset )(\d+)([smhd])(\]?)")
 MATCHER = re.compile(r'(?!job=)\b(\w+)(=~|!~|!=|=)("[^"]*")')
 DURATION = re.compile(r"(\d+)([smhd])")
 OPPOSITE = {"==": "!=", ">": "<=", "<": ">=", "<=": ">"}
-# What each is taken for; "" takes the call away and leaves its argument.
+# What each is taken for.
 FUNCTIONS = {
     "increase": ["delta"],
     "rate": ["delta"],
@@ -22,7 +22,6 @@ FUNCTIONS = {
     "min by": ["max by"],
     "absent_over_time": ["present_over_time"],
     "present_over_time": ["absent_over_time"],
-    "abs": [""],
     "sum by": ["max by"],
 }
 NUMBERS = {"histogram_quantile(0.99": "histogram_quantile(0.5", "vector(1)": "vector(0)"}
