@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from parts.http import Handler, Request, ScriptedHttp
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 # The line HUB's people know from the scripts that this replaces.
 EVIDENCE = rf"fetched in [\d.]+ ms, [\d,]+ bytes, [\d,]+ entries, {CONTENT_TYPE}, health pass"
-UPTIME, CYCLES = "sentinel_daemon_uptime_seconds", "sentinel_trading_cycles_total"
+UPTIME, CYCLES, CLOCK = "sentinel_daemon_uptime_seconds", "sentinel_trading_cycles_total", "sentinel_time_seconds"
 
 
 @dataclass
@@ -64,7 +65,7 @@ def verify(binary: Path, *args: str, **env: str) -> Verdict:
 
 
 class FakeDaemon(ScriptedHttp):
-    """Serves an exposition in which uptime and cycles grow with each scrape; `change` may do anything to it."""
+    """Serves an exposition in which uptime and cycles grow with each scrape and the clock is right; `change` may do anything to it."""
 
     def __init__(self, text: str, change: Callable[[str, int], str] = lambda text, scrape: text):
         self.text, self.change, self.scrapes = text, change, 0
@@ -81,6 +82,7 @@ class FakeDaemon(ScriptedHttp):
             return handler.answer("not here", 404)
         self.scrapes += 1
         lines = self.text.splitlines(keepends=True)
-        for name in (UPTIME, CYCLES):
-            lines = [f"{name} {1000 + self.scrapes}\n" if line.startswith(f"{name} ") else line for line in lines]
+        moving = {UPTIME: 1000 + self.scrapes, CYCLES: 1000 + self.scrapes, CLOCK: time.time()}
+        for name, value in moving.items():
+            lines = [f"{name} {value}\n" if line.startswith(f"{name} ") else line for line in lines]
         handler.answer(self.change("".join(lines), self.scrapes), 200, {"Content-Type": self.content_type})

@@ -128,9 +128,12 @@ async fn relabelled(
     if samples.is_empty() {
         return Ok(BTreeSet::new());
     }
-    let queries = samples.iter().map(|sample| selector(sample, target)).collect::<Vec<_>>();
-    let found = prometheus.query(&queries.join(" or ")).await?;
-    let found = found.iter().filter_map(|it| it["metric"]["__name__"].as_str()).collect::<BTreeSet<_>>();
+    // `or` takes two families with the same labels for one; so each gets its name as a label of its own.
+    let named = |sample: &Sample| {
+        format!(r#"label_replace({}, "looked_up", "{}", "", "")"#, selector(sample, target), sample.name)
+    };
+    let found = prometheus.query(&samples.iter().map(named).collect::<Vec<_>>().join(" or ")).await?;
+    let found = found.iter().filter_map(|it| it["metric"]["looked_up"].as_str()).collect::<BTreeSet<_>>();
     let names = samples.iter().map(|sample| sample.name.as_str());
     Ok(names.filter(|name| !found.contains(name)).map(str::to_owned).collect())
 }
