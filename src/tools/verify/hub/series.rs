@@ -128,7 +128,11 @@ async fn relabelled(
     if samples.is_empty() {
         return Ok(BTreeSet::new());
     }
-    let queries = samples.iter().map(|sample| selector(sample, target)).collect::<Vec<_>>();
+    // `or` knows two series apart by their labels alone, without the name.
+    let query = |sample: &Sample| {
+        format!("label_replace({}, \"family\", {:?}, \"\", \"\")", selector(sample, target), sample.name)
+    };
+    let queries = samples.iter().map(query).collect::<Vec<_>>();
     let found = prometheus.query(&queries.join(" or ")).await?;
     let found = found.iter().filter_map(|it| it["metric"]["__name__"].as_str()).collect::<BTreeSet<_>>();
     let names = samples.iter().map(|sample| sample.name.as_str());
