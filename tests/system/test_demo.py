@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from parts.contract import EIGHTEEN, FAILURE_COUNTERS
-from parts.daemon import ALONE, free_port, wait_until
+from parts.daemon import free_port, wait_until
 from parts.exposition import PREFIX
 
 
@@ -93,7 +93,7 @@ def test_what_it_says_to_type_works_in_a_second_terminal(rig, tmp_path):
     typed = [line.strip() for line in greeted(daemon).splitlines() if re.match(r"  \S.* --journal ", line)]
     assert [shlex.split(line)[1] for line in typed] == ["explain", "orders"]
     # Another folder, no variables, and whatever the shell makes of the line.
-    env = ALONE | {"PATH": "/usr/bin:/bin"}
+    env = {"PATH": "/usr/bin:/bin"}
     explained, orders = [
         subprocess.run(["sh", "-c", line], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=20)
         for line in typed
