@@ -4,6 +4,8 @@
 
 #[path = "helpers/abandoned.rs"]
 mod abandoned;
+#[path = "helpers/binary.rs"]
+mod binary;
 mod helpers;
 #[path = "helpers/servers.rs"]
 mod servers;
@@ -20,12 +22,12 @@ use sentinel_actors::{
 };
 use serde_json::Value;
 use servers::{PlaceOrderGateway, yesterdays_market_and_a_sure_model};
-use std::{collections::HashSet, path::Path, process::Command};
+use std::{collections::HashSet, path::Path};
 use tempfile::TempDir;
 
 /// `sentinel ...` as a person would call it: whether it went well, and what it said.
 fn sentinel(journal: &Path, arguments: &[&str]) -> (bool, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_sentinel"));
+    let mut command = binary::sentinel();
     command.args(arguments).arg("--journal").arg(journal).env("USER", "eve");
     let output = command.output().unwrap();
     let text = [output.stdout, output.stderr].concat();

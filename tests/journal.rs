@@ -4,6 +4,8 @@
 
 #[path = "helpers/abandoned.rs"]
 mod abandoned;
+#[path = "helpers/binary.rs"]
+mod binary;
 mod helpers;
 
 use abandoned::leave_an_order_on_its_way;
@@ -12,7 +14,7 @@ use sentinel_actors::{
     adapters::journal::{OrderRow, Store},
     domain::order_state::OrderState,
 };
-use std::{collections::HashSet, path::Path, process::Command, time::Duration};
+use std::{collections::HashSet, path::Path, time::Duration};
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -36,7 +38,7 @@ fn orders(journal: &Path) -> Vec<OrderRow> {
 
 /// `sentinel orders ...` as a person would call it: whether it went well, and what it said.
 fn sentinel_orders(journal: &Path, arguments: &[&str]) -> (bool, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_sentinel"));
+    let mut command = binary::sentinel();
     command.arg("orders").args(arguments).arg("--journal").arg(journal).env("USER", "eve");
     let output = command.output().unwrap();
     let text = [output.stdout, output.stderr].concat();
@@ -104,7 +106,7 @@ async fn a_second_daemon_on_the_same_journal_is_refused() {
     let folder = TempDir::new().unwrap();
     let journal = folder.path().join("journal.db");
     let app = live(&journal, "1").await;
-    let mut second = Command::new(env!("CARGO_BIN_EXE_sentinel"));
+    let mut second = binary::sentinel();
     second.args(["run", "--once", "--no-metrics", "--journal"]).arg(&journal).env("EODHD_API_TOKEN", "test");
     let output = second.output().unwrap();
     let says = String::from_utf8(output.stderr).unwrap();

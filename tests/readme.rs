@@ -3,6 +3,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a failing test panics
 
+#[path = "helpers/binary.rs"]
+mod binary;
+
 use clap::{Arg, Command, CommandFactory};
 use sentinel::cli::Cli;
 use sentinel_actors::adapters::prometheus::{FAMILIES, Family, Kind};
@@ -10,7 +13,6 @@ use std::{
     collections::{BTreeMap, HashMap},
     env, fs,
     path::{Path, PathBuf},
-    process,
 };
 
 const BASE: &str = include_str!("../config/base.toml");
@@ -76,8 +78,8 @@ fn the_commands_are_those_of_sentinel_help() {
 
 /// What `sentinel check` says the settings are, by key.
 fn effective(args: &[&str], variable: Option<(&str, &str)>) -> BTreeMap<String, String> {
-    let mut check = process::Command::new(env!("CARGO_BIN_EXE_sentinel"));
-    check.env_clear().env("HOME", "/home/you").env("EODHD_API_TOKEN", "any").envs(variable);
+    let mut check = binary::sentinel();
+    check.env("HOME", "/home/you").env("EODHD_API_TOKEN", "any").envs(variable);
     let done = check.arg("check").args(args).output().unwrap();
     assert!(done.status.success(), "{args:?}: {}", String::from_utf8_lossy(&done.stderr));
     by_key(&String::from_utf8(done.stdout).unwrap())

@@ -66,8 +66,11 @@ impl Sources {
 
     /// Those of a command beside a daemon: the daemon's own, unless another file is named. `told` is what was found.
     pub fn beside(config: Option<&Path>, environment: HashMap<String, String>, told: Option<Told>) -> Self {
-        let file = chosen(config, &environment).or_else(|| told.as_ref()?.config.clone());
-        let sources = Self { file, ..Self::of_daemon(config, environment) };
+        let mut sources = Self::of_daemon(config, environment);
+        // One that never ran, or keeps no word of it, reads what a daemon would; one that ran, what it has read.
+        if let (None, Some(told)) = (chosen(config, &sources.environment), &told) {
+            sources.file.clone_from(&told.config);
+        }
         let is_its_file = |told: &Told| match (&told.config, &sources.file) {
             (Some(its), Some(file)) => {
                 its == file || its.canonicalize().is_ok_and(|its| file.canonicalize().is_ok_and(|file| its == file))

@@ -1,12 +1,12 @@
 """Limits with the real binary: positions by the gateway and by the journal, closes, pace, loss, failures, the halt."""
 
 import json
-import os
 import subprocess
 import time
 
 import pytest
 
+from parts.daemon import ALONE
 from parts.gateway import filled, rejected, says, silent
 from parts.model import BUY, HOLD, SELL
 
@@ -21,7 +21,7 @@ def suppressed(metrics) -> dict:
 def sentinel(rig, *args: str) -> subprocess.CompletedProcess:
     """A command beside the daemon."""
     command = [rig.binary, *args]
-    return subprocess.run(command, capture_output=True, text=True, timeout=20, env={"PATH": os.environ["PATH"]})
+    return subprocess.run(command, capture_output=True, text=True, timeout=20, env=ALONE)
 
 
 @pytest.mark.parametrize("dialect", ["v43", "envelope"])

@@ -1,14 +1,13 @@
 """`sentinel orders` and `explain` as a person at a terminal uses them: narrow, by short ids, and without the right to write."""
 
 import json
-import os
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from parts.daemon import free_port, wait_until
+from parts.daemon import ALONE, free_port, wait_until
 from parts.gateway import says
 from parts.model import BUY, SELL
 from parts.rig import Rig
@@ -20,7 +19,7 @@ POWERLESS = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", "--"]
 def run(rig: Rig, *args: str, before: list[str] = []) -> subprocess.CompletedProcess:
     """The binary with these arguments, to its end."""
     command = [*before, str(rig.binary), *args]
-    return subprocess.run(command, cwd=rig.directory, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, timeout=30)
+    return subprocess.run(command, cwd=rig.directory, env=ALONE, capture_output=True, text=True, timeout=30)
 
 
 def listed(rig: Rig, journal: Path) -> list[dict]:

@@ -24,6 +24,7 @@ JOB = {"job", "interval"}
 TARGET = {"target", "labels", "unique", "watched", "series"}
 RULES = {"rules", "evaluation"}
 ALERTS = RULES | {"delivery"}
+ALERTMANAGER = {"alertmanager", "inhibition", "routes"}
 # What is not as it should be of every job but the project's: it asks more often, and the rules are not about it.
 OTHER_JOB = {"interval", "watched"}
 DROP_ZMQ = {"source_labels": ["__name__"], "regex": "sentinel_zmq_.*", "action": "drop"}
@@ -53,10 +54,13 @@ class Hub:
         env = environment(METRICS_PORT=str(port), SENTINEL__METRICS__BIND="127.0.0.1")
         self.daemon = Daemon(binary, ["demo", "--cycle-seconds", "1"], env, directory / "daemon", port)
         self.inf = f"http://127.0.0.1:{port}"
-        nobody = directory / "alertmanager.yml"
-        nobody.write_text(json.dumps({"route": {"receiver": "nobody"}, "receivers": [{"name": "nobody"}]}))
-        self.alertmanager = Alertmanager(nobody, directory / "alertmanager")
-        self.guarded, self.page = FakeDaemon(""), FakeDaemon("")
+        self.bridge, self.guarded, self.page = ScriptedHttp(), FakeDaemon(""), FakeDaemon("")
+        self.bridge.always = says("taken")
+        self.routes = directory / "alertmanager.yml"
+        bridge, text = "http://localhost:8060", (MONITORING / "alertmanager.yml").read_text()
+        assert bridge in text
+        self.routes.write_text(text.replace(bridge, self.bridge.url))
+        self.alertmanager = Alertmanager(self.routes, directory / "alertmanager")
         self.guarded.always = status(401)
         self.page.always = says("<html>", Content_Type="text/html")
         address = f"127.0.0.1:{port}"
@@ -76,14 +80,16 @@ class Hub:
         shutil.copy(MONITORING / "alerts.yml", directory)
         self.config = directory / "prometheus.yml"
         text = (MONITORING / "prometheus.yml").read_text()
-        for there, here in (("172.19.141.250:8000", address), ("localhost:9093", self.alertmanager.url[7:])):
+        own = free_port()
+        here_are = {"172.19.141.250:8000": address, "localhost:9093": self.alertmanager.url[7:]}
+        for there, here in (here_are | {"localhost:9090": f"127.0.0.1:{own}"}).items():
             assert there in text
             text = text.replace(there, here)
         # All but the job without a target.
         self.pools = {"sentinel-metrics"} | {one["job_name"] for one in jobs if one["static_configs"]}
         # Its last section is the jobs.
         self.config.write_text(text + "".join(f"  - {json.dumps(one)}\n" for one in jobs))
-        self.prometheus = Prometheus(self.config, directory / "prometheus", "--rules.alert.resend-delay=1s")
+        self.prometheus = Prometheus(self.config, directory / "prometheus", "--rules.alert.resend-delay=1s", port=own)
 
     def verify(self, *args: str):
         """Verifies this HUB, whose flags the arguments may say otherwise."""
@@ -93,7 +99,7 @@ class Hub:
 
     def close(self):
         """Ends all of it."""
-        for part in (self.daemon, self.prometheus, self.alertmanager, self.guarded, self.page):
+        for part in (self.daemon, self.prometheus, self.alertmanager, self.bridge, self.guarded, self.page):
             part.close()
 
 
@@ -156,8 +162,8 @@ def test_a_hub_that_has_it_all_passes_every_check(hub):
     # Its job was found just now: this waits for the first scrape.
     found = hub.verify("--prometheus-config", str(hub.config), "--send-test-alert")
     assert (found.code, found.failed, found.noted) == (0, set(), set()), found.out
-    reached = {"clock", "prometheus", "file", "reloaded", "alertmanager", "heartbeat", "test alert"}
-    assert set(found.checks) - {"hub itself"} == INF | JOB | TARGET | ALERTS | reached
+    reached = {"clock", "prometheus", "file", "reloaded", "heartbeat", "test alert"}
+    assert set(found.checks) - {"hub itself"} == INF | JOB | TARGET | ALERTS | ALERTMANAGER | reached
     assert re.fullmatch(EVIDENCE, found.found("metrics"))
     assert re.match(r"ready, version \d+\.\d+", found.found("prometheus"))
     assert found.found("interval") == "every 15 s, timeout 10 s"
@@ -170,8 +176,12 @@ def test_a_hub_that_has_it_all_passes_every_check(hub):
     assert re.fullmatch(r"every 15 s, last [\d.]+ s ago", found.found("evaluation"))
     assert re.fullmatch(r"INF's clock, seen from HUB's Prometheus: [01]\.\d s \w+, give or take 1\.\d s", found.found("clock"))
     assert hub.alertmanager.url in found.found("delivery")
-    assert found.found("heartbeat") == "SentinelWatchdog has come from Prometheus, for nobody"
-    assert "was taken for nobody" in found.found("test alert")
+    assert re.fullmatch(r"all \d+ of Sentinel's inhibit_rules are there", found.found("inhibition"))
+    severities = ["critical", "heartbeat", "none", "warning"]
+    to = [f"{severity} goes to {'nobody' if severity == 'none' else severity}" for severity in severities]
+    assert found.found("routes") == ", ".join(to)
+    assert found.found("heartbeat") == "SentinelWatchdog has come from Prometheus, for heartbeat"
+    assert "was taken for warning" in found.found("test alert")
     sent = [alert for alert in hub.alertmanager.alerts() if alert["labels"]["alertname"] == "SentinelTestAlert"]
     assert len(sent) == 1 and LABELS.items() <= sent[0]["labels"].items()
     assert {"summary", "description", "runbook"} <= sent[0]["annotations"].keys()
@@ -179,6 +189,7 @@ def test_a_hub_that_has_it_all_passes_every_check(hub):
 
 def test_a_person_reads_the_same(hub):
     args = ["--inf", hub.inf, "--prometheus", hub.prometheus.url]
+    wait_until("its own scrape", lambda: hub.prometheus.query("prometheus_notifications_dropped_total"), 40)
     done = run(hub.binary, "hub", *args)
     assert done.returncode == 0, done.stdout
     assert "\n  --      alertmanager  not asked; --alertmanager URL asks it\n" in done.stdout
@@ -335,9 +346,58 @@ def test_labels_that_are_changed_and_series_that_are_dropped_on_the_way_are_miss
 
 def test_an_alertmanager_that_is_down_takes_no_test_alert(hub):
     found = hub.verify("--alertmanager", f"http://127.0.0.1:{free_port()}", "--send-test-alert")
-    assert found.failed == {"alertmanager", "heartbeat", "test alert", "delivery"}
+    assert found.failed == ALERTMANAGER | {"heartbeat", "test alert", "delivery"}
     found = hub.verify("--alertmanager", hub.prometheus.url)
-    assert found.failed == {"alertmanager", "heartbeat", "delivery"} and "/api/v2/status" in found.found("alertmanager")
+    assert found.failed == ALERTMANAGER | {"heartbeat", "delivery"} and "/api/v2/status" in found.found("alertmanager")
+
+
+NONE = r"    - matchers: \['severity = none'\]\n      receiver: nobody\n"
+INHIBIT_RULES = r"(?s)inhibit_rules:\n.*?(?=receivers:\n)"
+
+
+@pytest.mark.parametrize(
+    "pattern, becomes, failed, words",
+    [
+        (INHIBIT_RULES, "", "inhibition", r"(\d+) of Sentinel's \1 inhibit_rules are not there"),
+        (r"(?s)  - source_matchers: \['alertname = SentinelAftermath'\].*?(?=receivers:\n)", "", "inhibition",
+         r'\nalertname="SentinelAftermath" holds back .*SentinelCyclesFailing'),
+        (NONE, "", "routes", "severity none goes to warning, .*: SentinelAftermath"),
+        (r"(?s)(  - name: warning\n).*?(?=  - name)", r"\1", "routes", "severity warning goes to warning, which has no integ"),
+    ],
+    ids=["no inhibit rules", "those of a former version", "none to the default", "a receiver that hears nothing"],
+)
+def test_an_alertmanager_that_is_told_something_else_is_found_out(hub, pattern, becomes, failed, words):
+    good = hub.routes.read_text()
+    changed, count = re.subn(pattern, becomes, good, count=1)
+    assert count == 1
+    try:
+        hub.routes.write_text(changed)
+        hub.alertmanager.reload()
+        found = hub.verify()
+    finally:
+        hub.routes.write_text(good)
+        hub.alertmanager.reload()
+    assert found.failed == {failed}, found.out
+    assert re.search(words, found.found(failed)), found.found(failed)
+    assert "config/monitoring/alertmanager.yml" in found.way_out(failed)
+    assert f"POST {hub.alertmanager.url}/-/reload" in found.way_out(failed)
+
+
+def test_names_and_more_routes_and_rules_are_the_users_own(hub):
+    good = hub.routes.read_text()
+    own = "inhibit_rules:\n  - source_match: {team: a}\n    target_match_re: {team: b|c}\n"
+    changed = good.replace("inhibit_rules:\n", own).replace("receiver: critical", "receiver: my-phone")
+    changed = changed.replace("name: critical", "name: my-phone")
+    node = "  routes:\n    - match_re: {job: node.*}\n      receiver: nobody\n      continue: true\n"
+    try:
+        hub.routes.write_text(changed.replace("  routes:\n", node, 1))
+        hub.alertmanager.reload()
+        found = hub.verify()
+    finally:
+        hub.routes.write_text(good)
+        hub.alertmanager.reload()
+    assert (found.code, found.failed, found.noted) == (0, set(), set()), found.out
+    assert "critical goes to my-phone" in found.found("routes")
 
 
 def test_a_heartbeat_that_is_silenced_is_found_out(hub):
@@ -428,14 +488,13 @@ def test_a_clock_that_is_off_is_said(hub):
 @pytest.mark.parametrize(
     "args",
     [
-        ["--inf", "http://127.0.0.1:1"],
         ["--inf", "127.0.0.1:1", "--prometheus", "http://127.0.0.1:1"],
         ["--inf", "http://127.0.0.1:1", "--prometheus", "http://127.0.0.1:1", "--send-test-alert"],
         ["--inf", "http://127.0.0.1:1", "--prometheus", "http://127.0.0.1:1", "--wait", "-1"],
         ["--inf", "http://127.0.0.1:1", "--prometheus", "http://127.0.0.1:1", "--rules", "/nowhere.yml"],
         ["--inf", "http://127.0.0.1:1", "--prometheus", "http://127.0.0.1:1", "--rules", "/dev/null"],
     ],
-    ids=lambda args: " ".join(args[2:]) or "no prometheus",
+    ids=lambda args: " ".join(args[4:]) or "no URL",
 )
 def test_flags_that_cannot_stand_are_refused(binary, args):
     done = run(binary, "hub", *args)

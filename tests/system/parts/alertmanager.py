@@ -57,6 +57,12 @@ class Alertmanager:
         with urllib.request.urlopen(request, timeout=10):
             pass
 
+    def reload(self):
+        """Makes it read its configuration again; one that it refuses raises."""
+        request = urllib.request.Request(f"{self.url}/-/reload", method="POST")
+        with urllib.request.urlopen(request, timeout=10):
+            pass
+
     def close(self):
         """Ends it."""
         if self.process.poll() is None:

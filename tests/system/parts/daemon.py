@@ -14,6 +14,8 @@ from pathlib import Path
 from parts.exposition import Metrics
 
 TOKEN = "test-token"
+# What every child sees. The file is empty, and there instead of /etc/sentinel/production.toml, which the machine may have.
+ALONE = {"PATH": os.environ["PATH"], "SENTINEL_CONFIG": "/dev/null"}
 
 
 def free_port() -> int:
@@ -36,7 +38,7 @@ def wait_until(what: str, condition: Callable[[], object], timeout_s: float = 10
 def environment(**variables: str) -> dict[str, str]:
     """What the child sees: nothing of ours but the search path, a token, and what the test says. No HOME, so that nothing
     is written to the state directory of whoever runs the tests."""
-    return {"PATH": os.environ["PATH"], "EODHD_API_TOKEN": TOKEN} | variables
+    return ALONE | {"EODHD_API_TOKEN": TOKEN} | variables
 
 
 class Daemon:

@@ -1,4 +1,8 @@
-//! The Alertmanager that is asked: is it there, and does it take an alert?
+//! The Alertmanager that is asked: is it there, is it told what it should, and does it take an alert?
+
+mod configuration;
+mod configured;
+mod matcher;
 
 use super::{
     super::{Report, not_reached},
@@ -23,7 +27,7 @@ const TEST_ALERT_LIFE: TimeDelta = TimeDelta::minutes(2);
 /// Alertmanager shows an alert right after it took it.
 const READ_BACK_WAIT: Duration = Duration::from_secs(5);
 
-/// Whether Alertmanager is there, and whether it takes an alert about this target if one is to be sent.
+/// Whether Alertmanager is there with what it should be told, and whether it takes an alert about this target if one is to be sent.
 pub(super) async fn reachable(
     alertmanager: &Client,
     sends_alert: bool,
@@ -34,8 +38,14 @@ pub(super) async fn reachable(
     let checked = status(alertmanager).await;
     let is_there = checked.is_ok();
     match checked {
-        Ok(found) => report.ok("alertmanager", found),
-        Err((why, way_out)) => report.failed("alertmanager", format!("{}: {why}", alertmanager.base_url()), way_out),
+        Ok((found, status)) => {
+            report.ok("alertmanager", found);
+            configured::check(&status, alertmanager.base_url(), target, wanted, report);
+        }
+        Err((why, way_out)) => {
+            report.failed("alertmanager", format!("{}: {why}", alertmanager.base_url()), way_out);
+            not_reached(report, &configured::NAMES, "Alertmanager does not answer");
+        }
     }
     let has_heartbeat = wanted.rules.iter().any(|rule| rule.name == HEARTBEAT);
     match is_there {
@@ -62,8 +72,8 @@ pub(super) async fn reachable(
     }
 }
 
-/// Its version, or what is wrong and what to do.
-async fn status(alertmanager: &Client) -> Result<String, (String, String)> {
+/// Its version and its status, or what is wrong and what to do.
+async fn status(alertmanager: &Client) -> Result<(String, Value), (String, String)> {
     const FLAG: &str = "--alertmanager";
     let ready = alertmanager.get("/-/ready", "").await;
     let ready = ready.map_err(|error| (error.to_string(), unanswered(&error, FLAG)))?;
@@ -72,7 +82,7 @@ async fn status(alertmanager: &Client) -> Result<String, (String, String)> {
     }
     let status = get(alertmanager, "/api/v2/status", &[]).await.map_err(|why| (why, format!("correct {FLAG}")))?;
     match status["versionInfo"]["version"].as_str() {
-        Some(version) => Ok(format!("ready, version {}", one_line(version))),
+        Some(version) => Ok((format!("ready, version {}", one_line(version)), status)),
         None => Err(("/api/v2/status: no Alertmanager's".into(), format!("correct {FLAG}"))),
     }
 }

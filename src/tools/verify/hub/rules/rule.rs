@@ -19,7 +19,7 @@ pub(in super::super) struct Rule {
     pub(in super::super) expression: Option<Expression>,
     hold: Duration,
     keep: Duration,
-    labels: BTreeMap<String, String>,
+    pub(in super::super) labels: BTreeMap<String, String>,
     annotations: BTreeMap<String, String>,
 }
 
