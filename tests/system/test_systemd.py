@@ -167,6 +167,7 @@ def test_a_daemon_that_hangs_is_started_afresh_and_orders_nothing_twice(rig, boo
 
 def test_before_its_first_start_commands_read_the_file_that_the_daemon_will_read(boot, binary):
     systemd = boot(binary)
+    systemd.run("mkdir", "-p", "/var/lib/sentinel")
     done = systemd.run(BINARY, "check", check=False)
     assert "/etc/sentinel/production.toml" in done.stdout + done.stderr, done.stdout + done.stderr
     assert 'calendar = "fx"' in done.stdout, done.stdout
