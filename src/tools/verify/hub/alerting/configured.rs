@@ -203,7 +203,7 @@ mod tests {
         assert_eq!([&inhibition[0], &routes[0]], ["ok", "failed"]);
         assert_eq!(
             routes[1],
-            "severity none goes to warning, which tells people what is for nobody: SentinelAftermath"
+            "severity none goes to warning, which tells people what is for nobody: SentinelAftermath, SentinelBudgetAftermath"
         );
         assert!(routes[2].contains("severity none needs a route") && routes[2].contains("/-/reload"));
     }
