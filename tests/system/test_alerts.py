@@ -146,6 +146,7 @@ def test_no_test_is_about_a_rule_that_there_is_not():
     assert named - {"all"} == set(RULES.rules)
 
 
+@pytest.mark.long
 def test_random_failures_start_no_alert_more_than_twice_a_day(tmp_path):
     """Cycles that fail at random, seeded, for days, at rates from 5 to 80 %."""
     rules = RULES.needed(set(CALM))
@@ -161,6 +162,7 @@ def test_the_random_failures_would_tell_an_alert_that_does_not_hold(tmp_path):
     assert verdicts(tmp_path, RULES.interval, [(rules, [trial(0.3)])]) == [False]
 
 
+@pytest.mark.long
 def test_every_mutant_of_every_rule_is_noticed(tmp_path):
     """With the rule as it is the same tests hold, so it is the mutation that they notice. A test after the other, the
     short ones first, with all the mutants that are left: what is noticed is not tried again."""

@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import pytest
+
 from parts.alertmanager import Alertmanager
 from parts.bridge import Bridge
 from parts.daemon import Daemon, free_port, wait_until
@@ -114,6 +116,7 @@ def start_faults(rig, close_later) -> dict[str, Fault]:
     }
 
 
+@pytest.mark.long
 def test_one_cause_is_one_page_and_one_word_when_it_is_over(rig, tmp_path, request):
     """Half an hour of each fault, and then as long as anything remembers it."""
     faults = start_faults(rig, request.addfinalizer)

@@ -244,6 +244,7 @@ def besieged(binary: Path, protected: Protected, siege: str, kinds: list[str], s
         group.close()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("kind", "siege"), [*(("pipeline", siege) for siege in SIEGES), ("deaf", "no password"), ("deaf", "TLS and a password")]
 )
