@@ -9,6 +9,7 @@ import yaml
 
 from parts.flapping import CALM, PATTERNS, trial
 from parts.mutants import mutants
+from parts.needs import need
 from parts.promtool import HASTY, MONITORING, Rules, name_of, subjects, verdicts
 
 RULES = Rules()
@@ -53,6 +54,7 @@ EQUIVALENT = {
 
 def run(*command: str) -> tuple[int, str]:
     """Exit code and all that a program said."""
+    need(command[0])
     done = subprocess.run(command, capture_output=True, text=True, env=HASTY)
     return done.returncode, done.stdout + done.stderr
 

@@ -12,6 +12,7 @@ from parts import http
 from parts.contract import EIGHTEEN, catalogue
 from parts.daemon import free_port, wait_until
 from parts.exposition import PREFIX, duplicate_series, strict_families
+from parts.needs import need
 from parts.prometheus import Prometheus
 from parts.rig import variables
 
@@ -138,6 +139,7 @@ def test_the_configuration_hash_is_the_one_that_check_prints(rig):
 
 
 def test_promtool_finds_nothing_to_object_to(after_a_cycle):
+    need("promtool")
     check = subprocess.run(["promtool", "check", "metrics"], input=after_a_cycle.text, capture_output=True, text=True)
     assert (check.returncode, check.stdout + check.stderr) == (0, "")
 

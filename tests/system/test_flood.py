@@ -20,6 +20,7 @@ from parts import pipeliners
 from parts.cgroup import MemoryGroup
 from parts.cost import peak_mib
 from parts.daemon import Daemon, environment, free_port, wait_until
+from parts.needs import need
 from parts.protected import CHEAP, PASSWORD, USER, Protected, basic
 from parts.tables import keep, percentile
 
@@ -116,6 +117,7 @@ def flood(binary: Path, directory: Path, seconds: int) -> tuple[list[float], lis
         quiet = durations_ms(daemon)
         crowd = Crowd(port)
         before = len(durations_ms(daemon))
+        need("wrk")
         command = ["wrk", "-t1", "-c8", f"-d{seconds}s", f"http://127.0.0.1:{port}/metrics"]
         scraped = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         flooded = durations_ms(daemon)[before:]

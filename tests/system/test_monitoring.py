@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from parts.needs import need
 from parts.promtool import MONITORING, Rules
 
 ALERTMANAGER = MONITORING / "alertmanager.yml"
@@ -33,6 +34,7 @@ scrape_configs:
 
 def run(*command: str | Path, **more) -> subprocess.CompletedProcess:
     """A program that has to succeed; what it said is in the failure otherwise."""
+    need(command[0])
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=60, **more)
     assert done.returncode == 0, done.stdout + done.stderr
     return done

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from parts.daemon import wait_until
+from parts.needs import need
 from parts.prometheus import Prometheus
 from parts.protected import Protected
 from parts.verify import Verdict, verify
@@ -27,6 +28,7 @@ def recipe() -> str:
 
 def make(command: str, directory: Path) -> Path:
     """Runs it there; gives back the certificate."""
+    need("openssl")
     done = subprocess.run(["bash", "-c", command], cwd=directory, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     return directory / "sentinel-tls.pem"

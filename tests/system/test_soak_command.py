@@ -12,6 +12,7 @@ import pytest
 
 from parts import http
 from parts.daemon import Daemon, free_port, wait_until
+from parts.needs import need
 
 PLOTS = 12
 # A busy machine may miss a tick of a second; what these tests look for is told by the numbers, not by the machine.
@@ -57,6 +58,7 @@ def failed(findings: dict) -> set[str]:
 
 def browse(page: Path, *args: str) -> tuple[str, list[str]]:
     """Opens a page: the browser's stdout, and what the page's console said."""
+    need("chromium")
     command = [*CHROMIUM, f"--user-data-dir={page.parent / 'browser'}", *args, f"file://{page}"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
     assert done.returncode == 0, done.stderr[-2000:]

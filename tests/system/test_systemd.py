@@ -8,6 +8,7 @@ import pytest
 from parts.curve import CurveFront, Keys
 from parts.daemon import TOKEN, free_port, wait_until
 from parts.gateway import silent
+from parts.needs import need
 from parts.rig import ACCOUNT, variables
 from parts.systemd import BINARY, UNIT, Systemd, Unit
 
@@ -17,6 +18,7 @@ LIVE = ["--live", "--dialect", "v43", "--account", ACCOUNT, "--stop-loss", "0.00
 
 def analyze(*args: str) -> tuple[int, str]:
     """Runs systemd-analyze: exit code and what it said."""
+    need("systemd-analyze")
     done = subprocess.run(["systemd-analyze", "--no-pager", *args], capture_output=True, text=True, timeout=60)
     return done.returncode, done.stdout + done.stderr
 

@@ -12,6 +12,7 @@ import pytest
 
 from parts.authority import Authority
 from parts.daemon import wait_until
+from parts.needs import need
 from parts.protected import CHEAP, DEAR, NEW, NEW_PASSWORD, PASSWORD, PROBES, USER, Protected, basic
 from parts.prometheus import Prometheus
 from parts.rig import variables
@@ -29,6 +30,7 @@ def protected(rig, tmp_path) -> Protected:
 
 def test_promtool_and_sentinel_take_the_example(rig, protected, tmp_path):
     example = shutil.copy(MONITORING / "web-config.yml", tmp_path)
+    need("promtool")
     checked = subprocess.run(["promtool", "check", "web-config", example], capture_output=True, text=True, timeout=30)
     assert checked.returncode == 0, checked.stderr
     (tmp_path / "sentinel-tls.key").chmod(0o600)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import yaml
 
+from parts.needs import need
+
 MONITORING = Path(__file__).resolve().parents[3] / "config/monitoring"
 # It lives for seconds, so it need not tidy up its memory: that saves a quarter of them.
 HASTY = os.environ | {"GOGC": "800"}
@@ -67,6 +69,7 @@ def minutes(test: dict) -> int:
 def verdicts(directory: Path, interval: str, trials: list[tuple[list[dict], list[dict]]]) -> list[bool]:
     """Of each trial, some rules and tests, whether promtool finds that the tests hold. Files are left in the directory."""
     directory.mkdir(parents=True, exist_ok=True)
+    need("promtool")
     for at, (rules, tests) in enumerate(trials):
         # JSON is YAML, and quicker to write.
         (directory / f"{at}.yml").write_text(json.dumps({"groups": [{"name": "one", "rules": rules}]}))
