@@ -30,7 +30,7 @@ use crate::{
 use actix::{Actor, Context, Handler, ResponseFuture, Supervised};
 use gateway_session::GatewaySession;
 use handshake_gate::HandshakeGate;
-pub use order_journal::JournalLedger;
+pub use order_journal::JournalActorHandle;
 use std::{cell::RefCell, collections::BTreeSet, rc::Rc, sync::Arc, time::Duration};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
@@ -69,7 +69,7 @@ pub struct Config {
     /// Who is told what happened.
     pub metrics: Telemetry,
     /// Where every step of an order is written first.
-    pub journal: JournalLedger,
+    pub journal: JournalActorHandle,
 }
 
 /// The actor.

@@ -21,7 +21,7 @@ use sentinel_actors::{
     journal::{self, Journal},
     messages::{ActorName, CycleWentWell, FlushUnwritten, Ping, Telemetry},
     predictor::{self, Predictor},
-    signal_sender::{self, JournalLedger, SignalSender},
+    signal_sender::{self, JournalActorHandle, SignalSender},
 };
 use std::{sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
@@ -186,8 +186,8 @@ fn sender_config(settings: &Resolved, shared: &Shared) -> signal_sender::Config 
 }
 
 /// How the SignalSender reaches the Journal.
-pub fn journal_ledger(journal: &Addr<Journal>) -> JournalLedger {
-    JournalLedger {
+pub fn journal_ledger(journal: &Addr<Journal>) -> JournalActorHandle {
+    JournalActorHandle {
         standing: journal.clone().recipient(),
         history: journal.clone().recipient(),
         fills: journal.clone().recipient(),

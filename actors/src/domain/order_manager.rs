@@ -29,7 +29,7 @@ use uuid::Uuid;
 
 /// How old what the journal said may be when a cycle's orders begin: a person may settle an order at any time, and every
 /// order is dated by it. A model that thinks longer has the journal asked again.
-const STOCK_AGE_MAX: Duration = Duration::from_secs(1);
+const STANDING_AGE_MAX: Duration = Duration::from_secs(1);
 
 /// A proof that failed is tried again after this long: a person may have changed what is open.
 const PROOF_PAUSE: Duration = Duration::from_secs(60);
@@ -195,7 +195,7 @@ impl OrderManager {
     /// # Errors
     /// When the journal is broken. Every order of this cycle is then [`Suppression::Journal`].
     pub async fn begin<L: OrderJournal>(&mut self, order_journal: &L, now: Moment) -> Result<(), JournalError> {
-        let is_fresh = |at: Moment| at.age_at(now) <= STOCK_AGE_MAX && !at.has_stepped_at(now);
+        let is_fresh = |at: Moment| at.age_at(now) <= STANDING_AGE_MAX && !at.has_stepped_at(now);
         match self.prepared_at.take() {
             Some(at) if is_fresh(at) && self.standing.is_some() => Ok(()),
             _ => self.read_standing(order_journal).await,
@@ -210,7 +210,7 @@ impl OrderManager {
         self.doubts = None;
         self.unanswered = None;
         self.loss = None;
-        let standing = self.pay(order_journal).await;
+        let standing = self.write_and_read(order_journal).await;
         self.is_broken = standing.is_err();
         let standing = standing?;
         let may_be_unresolved = !standing.unresolved.is_empty();
@@ -223,9 +223,10 @@ impl OrderManager {
         Ok(())
     }
 
-    async fn pay<L: OrderJournal>(&mut self, order_journal: &L) -> Result<Standing, JournalError> {
-        while let Some(debt) = self.unwritten.first() {
-            match order_journal.write(vec![debt.clone()]).await {
+    /// Writes what is owed, then reads what stands.
+    async fn write_and_read<L: OrderJournal>(&mut self, order_journal: &L) -> Result<Standing, JournalError> {
+        while let Some(step) = self.unwritten.first() {
+            match order_journal.write(vec![step.clone()]).await {
                 Err(error) if error.is_broken() => return Err(error),
                 // Any other refusal is the disk's word against memory, and the disk is what a restart would believe.
                 Ok(()) | Err(_) => drop(self.unwritten.remove(0)),

@@ -67,7 +67,7 @@ impl Handler<WriteSteps> for Failing {
 fn start(live: bool, writes_left: usize, gateway: &Gateway) -> (Running, Arc<AtomicUsize>) {
     let asked = Arc::<AtomicUsize>::default();
     let journal = Failing { writes_left, asked: asked.clone() }.start();
-    let order_journal = JournalLedger {
+    let order_journal = JournalActorHandle {
         standing: journal.clone().recipient(),
         history: journal.clone().recipient(),
         fills: journal.clone().recipient(),

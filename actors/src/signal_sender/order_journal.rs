@@ -1,4 +1,4 @@
-//! The manager's order_journal is the Journal actor: what is written is a message whose answer means that it is on disk.
+//! The order manager's journal is the Journal actor: what is written is a message whose answer means that it is on disk.
 
 use crate::{
     adapters::fail_points::reach,
@@ -13,7 +13,7 @@ use actix::{MailboxError, Recipient};
 
 /// How the SignalSender reaches the Journal.
 #[derive(Debug, Clone)]
-pub struct JournalLedger {
+pub struct JournalActorHandle {
     /// Says what stands.
     pub standing: Recipient<ReadStanding>,
     /// Says what was ordered before.
@@ -26,7 +26,7 @@ pub struct JournalLedger {
     pub write: Recipient<WriteSteps>,
 }
 
-impl OrderJournal for JournalLedger {
+impl OrderJournal for JournalActorHandle {
     async fn read_standing(&self, question: StandingQuestion) -> Result<Standing, JournalError> {
         self.standing.send(ReadStanding(question)).await.unwrap_or_else(no_answer)
     }

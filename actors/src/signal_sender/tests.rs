@@ -97,8 +97,8 @@ impl KillSwitch for Switch {
     }
 }
 
-fn order_journal(journal: &Addr<Journal>) -> JournalLedger {
-    JournalLedger {
+fn order_journal(journal: &Addr<Journal>) -> JournalActorHandle {
+    JournalActorHandle {
         standing: journal.clone().recipient(),
         history: journal.clone().recipient(),
         fills: journal.clone().recipient(),
@@ -135,7 +135,7 @@ pub(super) fn buy(name: &str, close: f64, bar_close_time: i64) -> Signal {
 pub(super) type Shared<'a> = (&'a CancellationToken, &'a Inflight, &'a Telemetry, &'a Arc<AtomicBool>);
 
 impl Setup {
-    pub(super) fn config(&self, address: &str, shared: Shared<'_>, order_journal: JournalLedger) -> Config {
+    pub(super) fn config(&self, address: &str, shared: Shared<'_>, order_journal: JournalActorHandle) -> Config {
         Config {
             instruments: ["EURUSD", "GBPUSD", "USDJPY", "AUDUSD"].map(instrument).into(),
             live: self.live,
