@@ -13,15 +13,15 @@
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-quick_steps=(tools python deny advisories fmt clippy doc rust curve release system)
-all_steps=("${quick_steps[@]}" long fuzz engine image container)
+quick_steps=(tools python deny advisories fmt clippy doc curve rust system)
+all_steps=("${quick_steps[@]/system/release}" system fuzz engine image container)
 full_steps=("${all_steps[@]}" simulation bench full)
 
 export SENTINEL_ALL_TESTS=""
 [ "${CI:-}" = true ] && SENTINEL_ALL_TESTS=1
 steps=("${quick_steps[@]}")
 [ -n "$SENTINEL_ALL_TESTS" ] && steps=("${all_steps[@]}")
-full=false profile=release
+full=false
 case "${1:-}" in
     "") ;;
     --all) SENTINEL_ALL_TESTS=1 steps=("${all_steps[@]}") ;;
@@ -38,6 +38,10 @@ case "${1:-}" in
         done
         ;;
 esac
+
+# Quick runs test what `cargo test` built anyway, with its overflow checks.
+profile=debug
+[ -n "$SENTINEL_ALL_TESTS" ] && profile=release
 
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$PWD/target}" CARGO_TERM_COLOR=never PYTHONDONTWRITEBYTECODE=1
 target=$CARGO_TARGET_DIR logs=$target/test-logs tools=$target/tools python=$target/venv/bin/python
@@ -167,10 +171,9 @@ step_clippy() { check clippy cargo clippy --workspace --all-targets --locked -- 
 
 step_doc() { check doc env RUSTDOCFLAGS=-Dwarnings cargo doc --workspace --no-deps --locked; }
 
-step_rust() { count rust cargo "$logs/rust.log" cargo test --workspace --locked --no-fail-fast; }
-
 # The other libzmq: the machine's own, which has CURVE; and the places at which the kill tests end it. In the folder of the
 # Rust tests, whose dependencies it shares; a binary of an earlier build must not stand in for one that does not compile.
+# Before the Rust tests, which leave the usual binary in that folder.
 step_curve() { check curve build_curve; }
 build_curve() {
     rm -rf "$target/curve"
@@ -179,17 +182,23 @@ build_curve() {
     mkdir -p "$target/curve/debug" && mv "$target/debug/sentinel" "$target/curve/debug/"
 }
 
+step_rust() { count rust cargo "$logs/rust.log" cargo test --workspace --locked --no-fail-fast; }
+
 step_release() { check release build_release; }
 build_release() {
     rm -f "$target/release/sentinel"
     cargo build --release --locked
 }
 
-step_system() { count system junit "$logs/system.xml" system_tests -m "not full and not engine and not long" --junit-xml="$logs/system.xml"; }
-step_long() { count long junit "$logs/long.xml" system_tests -m "long and not full and not engine" --junit-xml="$logs/long.xml"; }
+# They wait more than they work, so four at a time share the cores; the tests of one file run one after another.
+step_system() {
+    local but="not full and not engine"
+    [ -n "$SENTINEL_ALL_TESTS" ] || but="$but and not long"
+    count system junit "$logs/system.xml" system_tests -m "$but" -n 4 --dist loadfile --junit-xml="$logs/system.xml"
+}
 system_tests() {
     export SENTINEL_BIN=$target/$profile/sentinel SENTINEL_CURVE_BIN=$target/curve/debug/sentinel
-    [ -x "$SENTINEL_BIN" ] || { echo "there is no binary to test"; return 1; }
+    [ -x "$SENTINEL_BIN" ] || { echo "there is no $SENTINEL_BIN: run the steps rust and release"; return 1; }
     export SENTINEL_FAILPOINTS_BIN=$SENTINEL_CURVE_BIN
     SENTINEL_TEST_LOGS=$logs timeout 5400 "$python" -m pytest tests/system "$@"
 }

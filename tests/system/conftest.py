@@ -16,9 +16,9 @@ HOW = "CARGO_TARGET_DIR=target/curve cargo --config docker/curve.toml build"
 
 @pytest.fixture(scope="session")
 def binary() -> Path:
-    """The binary under test: SENTINEL_BIN, or the release build."""
-    path = Path(os.environ.get("SENTINEL_BIN", ROOT / "target/release/sentinel")).resolve()
-    assert path.is_file(), f"no binary at {path}: cargo build --release"
+    """The binary under test: SENTINEL_BIN, or the debug build."""
+    path = Path(os.environ.get("SENTINEL_BIN", ROOT / "target/debug/sentinel")).resolve()
+    assert path.is_file(), f"no binary at {path}: cargo build"
     return path
 
 

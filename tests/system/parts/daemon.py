@@ -1,5 +1,6 @@
 """The real binary as a child process: started, watched, signalled, and never left behind."""
 
+import itertools
 import json
 import os
 import signal
@@ -14,15 +15,24 @@ from pathlib import Path
 from parts.exposition import Metrics
 
 TOKEN = "test-token"
+# pytest-xdist numbers its processes gw0, gw1, ...; each has 2,000 ports of its own. Another run on this machine starts elsewhere.
+FIRST = 12_000 + 2_000 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+PORTS = (FIRST + number % 2_000 for number in itertools.count(os.getpid()))
 # What every child sees. The file is empty, and there instead of /etc/sentinel/production.toml, which the machine may have.
 ALONE = {"PATH": os.environ["PATH"], "SENTINEL_CONFIG": "/dev/null"}
 
 
 def free_port() -> int:
-    """A port nobody listens on right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port that is free and that only this process of the test run gives away. It lies below the ephemeral ports, so that
+    no outgoing connection takes it before its listener does."""
+    while True:
+        port = next(PORTS)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("0.0.0.0", port))
+            except OSError:
+                continue
+            return port
 
 
 def wait_until(what: str, condition: Callable[[], object], timeout_s: float = 10.0):
