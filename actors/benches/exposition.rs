@@ -3,7 +3,11 @@
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use sentinel_actors::{
-    adapters::{breakers::Breakers, gzip::gzip, halt_file::HaltFile, inflight::Inflight},
+    adapters::{
+        endpoint::{Breakers, Inflight},
+        gzip::gzip,
+        halt_file::HaltFile,
+    },
     domain::{
         clock::Clock,
         decision::{Action, Decision},

@@ -9,10 +9,9 @@ mod tests;
 
 use crate::{
     adapters::{
-        breakers::Breakers,
+        endpoint::{Breakers, Endpoint, Inflight},
         eodhd::{AnswerError, ApiToken, TokenError, intraday_url},
         http::HttpError,
-        inflight::{Endpoint, Inflight},
     },
     domain::{
         bar::{Bar, Interval},

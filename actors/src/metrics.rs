@@ -8,9 +8,8 @@ mod tests;
 
 use crate::{
     adapters::{
-        breakers::Breakers,
+        endpoint::{Breakers, Endpoint, Inflight},
         gzip::gzip,
-        inflight::{Endpoint, Inflight},
     },
     domain::{
         clock::Clock, drift::Drift, exposition::Format, guard::KillSwitch, health::BuildInfo, instrument::Symbol,

@@ -9,9 +9,8 @@ mod round;
 
 use crate::{
     adapters::{
-        breakers::Breakers,
+        endpoint::{Breakers, Endpoint, Inflight},
         http::{self, HttpError},
-        inflight::{Endpoint, Inflight},
         mlflow::{self, AnswerError, Tabular},
     },
     domain::{

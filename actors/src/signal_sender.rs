@@ -9,9 +9,8 @@ mod order_journal;
 
 use crate::{
     adapters::{
-        breakers::Breakers,
+        endpoint::{Breakers, Inflight},
         gateway::{Dialect, GatewaySocket, Peer},
-        inflight::Inflight,
     },
     domain::{
         clock::Clock,

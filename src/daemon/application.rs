@@ -13,7 +13,10 @@ use actix::{Actor, Addr, Arbiter, Recipient};
 use actix_web::dev::ServerHandle;
 use anyhow::Context as _;
 use sentinel_actors::{
-    adapters::{breakers::Breakers, inflight::Inflight, system_clock::SystemClock},
+    adapters::{
+        endpoint::{Breakers, Inflight},
+        system_clock::SystemClock,
+    },
     domain::{clock::Clock, drift::Drift, instrument::Symbol, schedule::Schedule},
     journal::{Journal, Opened},
     messages::{ActorName, Backlog, Flush, FlushUnwritten, Ping, Telemetry},

@@ -7,10 +7,9 @@ use crate::settings::Resolved;
 use actix::{Actor, Addr, Arbiter, Recipient, Supervisor};
 use sentinel_actors::{
     adapters::{
-        breakers::Breakers,
+        endpoint::{Breakers, Inflight},
         gateway::{self, DialectKind, DialectParams},
         halt_file::HaltFile,
-        inflight::Inflight,
         journal::Identity,
     },
     cycle::{Policy, Stages},

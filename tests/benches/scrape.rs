@@ -5,7 +5,11 @@ use actix::{Actor, Arbiter, Context, Handler, Supervisor};
 use actix_web::{HttpResponse, dev::Server, http::header::CONTENT_TYPE, web};
 use sentinel::daemon::http::{Deps, HttpConfig, serve, serve_routes};
 use sentinel_actors::{
-    adapters::{breakers::Breakers, halt_file::HaltFile, inflight::Inflight, system_clock::SystemClock},
+    adapters::{
+        endpoint::{Breakers, Inflight},
+        halt_file::HaltFile,
+        system_clock::SystemClock,
+    },
     domain::{drift::Drift, exposition::Format, health::BuildInfo, instrument::Symbol},
     messages::{Backlog, GetMetrics, Ping},
     metrics::{Config, MetricsActor},

@@ -3,8 +3,7 @@
 use super::{Config, account::Account};
 use crate::{
     adapters::{
-        breakers::Breakers,
-        inflight::Endpoint,
+        endpoint::{Breakers, Endpoint},
         prometheus::{ERROR_CODES, FAILING_STAGES, Given, Metrics, ProcessReader},
     },
     domain::{

@@ -3,7 +3,7 @@
 
 use super::{Asker, BAD_SHAPE, PredictError, apart::Group};
 use crate::{
-    adapters::{inflight::Endpoint, mlflow},
+    adapters::{endpoint::Endpoint, mlflow},
     domain::{breaker::CallEnd, decision::Prediction, features::FeatureSet, instrument::Symbol},
     messages::{ActorName, ApiUsage, DropReason, Event, PredictionReport},
 };

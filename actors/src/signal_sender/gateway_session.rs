@@ -4,12 +4,12 @@
 use super::{Config, handshake_gate::HandshakeGate};
 use crate::{
     adapters::{
+        endpoint::Endpoint,
         fail_points::reach,
         gateway::{
             AwaitingReply, GatewaySocket, Query, QueryAnswer,
             handshake::{self, QueryError},
         },
-        inflight::Endpoint,
     },
     domain::{
         clock::{Expiry, Moment},

@@ -4,8 +4,8 @@ use super::scripted_gateway::{Gateway, Reply, Request};
 use super::*;
 use crate::{
     adapters::{
+        endpoint::Endpoint,
         gateway::{DialectKind, DialectParams, dialect},
-        inflight::Endpoint,
         journal::{Identity, Store},
         system_clock::SystemClock,
     },

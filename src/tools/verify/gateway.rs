@@ -11,10 +11,11 @@ use sentinel_actors::{
             Dialect, DialectKind, DialectParams, Peer, Query, dialect,
             handshake::{self, Answered, CLOCK_SKEW_MAX, Handshake, HandshakeError, QueryError},
         },
-        http::one_line,
         system_clock::SystemClock,
     },
-    domain::{exposure::KnownNames, instrument::Instrument, position::Position, spelling::are_alike},
+    domain::{
+        exposure::KnownNames, instrument::Instrument, position::Position, sanitize::one_line, spelling::are_alike,
+    },
 };
 use std::{io, net::IpAddr, process::ExitCode, time::Duration};
 use tokio::net::{TcpStream, lookup_host};

@@ -14,9 +14,9 @@ use super::{
     queries::{Query, QueryAnswer},
     reply::{BadReply, consistency::Claims, is_id, whole},
 };
-use crate::{
-    adapters::http::one_line,
-    domain::order::{Order, Outcome},
+use crate::domain::{
+    order::{Order, Outcome},
+    sanitize::one_line,
 };
 use envelope::Envelope;
 use order_send::OrderSend;

@@ -4,7 +4,7 @@ use super::{
     reply::{BadReply, Kind, kind, number, whole},
     return_codes,
 };
-use crate::{adapters::http::one_line, domain::position::Position};
+use crate::domain::{position::Position, sanitize::one_line};
 use chrono::{DateTime, NaiveDateTime};
 use serde_json::Value;
 use std::time::Duration;

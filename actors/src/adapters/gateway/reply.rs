@@ -4,11 +4,8 @@
 pub(super) mod consistency;
 
 use crate::{
-    adapters::{
-        http::one_line,
-        json::{with_bare_tokens_as, without_bom},
-    },
-    domain::order::Side,
+    adapters::json::{with_bare_tokens_as, without_bom},
+    domain::{order::Side, sanitize::one_line},
 };
 use serde::{
     Deserializer,

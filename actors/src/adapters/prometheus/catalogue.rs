@@ -9,7 +9,7 @@
 
 use super::{Family, Given, Handle, ToldGauge, names};
 use crate::{
-    adapters::inflight::Endpoint,
+    adapters::endpoint::Endpoint,
     domain::{
         breaker::BreakerState,
         decision::Action,

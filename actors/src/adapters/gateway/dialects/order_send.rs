@@ -3,19 +3,19 @@
 
 use super::{Dialect, DialectKind, DialectParams, Verdict, envelope, names_no_ticket, to_other};
 use crate::{
-    adapters::{
-        gateway::{
-            queries::{Query, QueryAnswer},
-            reply::{
-                BadReply,
-                consistency::{Claims, VolumeRule},
-                parse_object, whole,
-            },
-            return_codes,
+    adapters::gateway::{
+        queries::{Query, QueryAnswer},
+        reply::{
+            BadReply,
+            consistency::{Claims, VolumeRule},
+            parse_object, whole,
         },
-        http::one_line,
+        return_codes,
     },
-    domain::order::{Order, Outcome, Side},
+    domain::{
+        order::{Order, Outcome, Side},
+        sanitize::one_line,
+    },
 };
 use serde_json::{Value, json};
 use std::time::Duration;

@@ -3,18 +3,18 @@
 
 use super::{Dialect, DialectKind, Verdict, check_answer, to_other};
 use crate::{
-    adapters::{
-        gateway::{
-            queries::{Query, QueryAnswer},
-            reply::{
-                BadReply,
-                consistency::{Claims, VolumeRule, is_failure},
-                parse_object,
-            },
+    adapters::gateway::{
+        queries::{Query, QueryAnswer},
+        reply::{
+            BadReply,
+            consistency::{Claims, VolumeRule, is_failure},
+            parse_object,
         },
-        http::one_line,
     },
-    domain::order::{Order, Outcome},
+    domain::{
+        order::{Order, Outcome},
+        sanitize::one_line,
+    },
 };
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};

@@ -9,18 +9,18 @@ use super::{
     Dialect, DialectKind, DialectParams, Verdict, check_answer, check_id, is_empty, names_no_ticket, to_other,
 };
 use crate::{
-    adapters::{
-        gateway::{
-            queries::{Query, QueryAnswer},
-            reply::{
-                BadReply,
-                consistency::{Claims, VolumeRule},
-                parse_object, whole,
-            },
+    adapters::gateway::{
+        queries::{Query, QueryAnswer},
+        reply::{
+            BadReply,
+            consistency::{Claims, VolumeRule},
+            parse_object, whole,
         },
-        http::one_line,
     },
-    domain::order::{Order, Outcome},
+    domain::{
+        order::{Order, Outcome},
+        sanitize::one_line,
+    },
 };
 use serde_json::{Value, json};
 use std::time::Duration;
