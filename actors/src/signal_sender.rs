@@ -17,12 +17,13 @@ use crate::{
         exposure::{Doubt, KnownNames},
         guard::{KillSwitch, Suppression},
         instrument::Instrument,
+        names::ActorName,
         order::{Order, Outcome, client_order_id},
         order_manager::{Fate, OrderManager, Rules},
         reconcile::{Proof, Unproven},
     },
     messages::{
-        ActorName, CycleId, Event, FlushUnwritten, OpenGateway, Ping, PrepareOrders, SendSignals, Signal, SignalReport,
+        CycleId, Event, FlushUnwritten, OpenGateway, Ping, PrepareOrders, SendSignals, Signal, SignalReport,
         SignalResult, Telemetry,
     },
 };

@@ -17,9 +17,9 @@ use sentinel_actors::{
         endpoint::{Breakers, Inflight},
         system_clock::SystemClock,
     },
-    domain::{clock::Clock, drift::Drift, instrument::Symbol, schedule::Schedule},
+    domain::{clock::Clock, drift::Drift, instrument::Symbol, names::ActorName, schedule::Schedule},
     journal::{Journal, Opened},
-    messages::{ActorName, Backlog, Flush, FlushUnwritten, Ping, Telemetry},
+    messages::{Backlog, Flush, FlushUnwritten, Ping, Telemetry},
     metrics::{self, MetricsActor},
     scheduler::{Drain, Notice, Scheduler, SchedulerConfig},
 };
@@ -165,6 +165,7 @@ impl Application {
         })
         .start();
         pings.push((ActorName::Scheduler, scheduler.clone().recipient()));
+        pings.push((ActorName::Metrics, metrics_actor.clone().recipient()));
 
         let http = Rc::new(RefCell::new(None));
         if settings.metrics.enabled && !plan.once {

@@ -14,11 +14,11 @@ use sentinel_actors::{
     },
     cycle::{Policy, Stages},
     deadman::{self, Deadman},
-    domain::{clock::Clock, guard::KillSwitch, order_manager::Rules},
+    domain::{clock::Clock, guard::KillSwitch, names::ActorName, order_manager::Rules},
     feature_builder::{self, FeatureBuilder},
     fetcher::{self, Fetcher},
     journal::{self, Journal},
-    messages::{ActorName, CycleWentWell, FlushUnwritten, Ping, Telemetry},
+    messages::{CycleWentWell, FlushUnwritten, Ping, Telemetry},
     predictor::{self, Predictor},
     signal_sender::{self, JournalActorHandle, SignalSender},
 };

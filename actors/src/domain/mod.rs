@@ -2,18 +2,18 @@
 
 pub mod bar;
 pub mod breaker;
+pub mod build_info;
 pub mod calendar;
 pub mod clock;
 pub mod cycle_verdict;
 pub mod decision;
 pub mod drift;
-pub mod exposition;
 pub mod exposure;
 pub mod features;
 pub mod guard;
-pub mod health;
 pub mod instrument;
 pub mod journal;
+pub mod names;
 pub mod order;
 pub mod order_manager;
 pub mod order_state;

@@ -4,8 +4,14 @@
 use super::{Asker, BAD_SHAPE, PredictError, apart::Group};
 use crate::{
     adapters::{endpoint::Endpoint, mlflow},
-    domain::{breaker::CallEnd, decision::Prediction, features::FeatureSet, instrument::Symbol},
-    messages::{ActorName, ApiUsage, DropReason, Event, PredictionReport},
+    domain::{
+        breaker::CallEnd,
+        decision::Prediction,
+        features::FeatureSet,
+        instrument::Symbol,
+        names::{ActorName, DropReason},
+    },
+    messages::{ApiUsage, Event, PredictionReport},
 };
 use bytes::Bytes;
 use std::{

@@ -14,11 +14,12 @@ use crate::{
     domain::{
         clock::{Expiry, Moment},
         guard::Suppression,
+        names::{ActorName, DropReason},
         order::{Order, Outcome, close_order_id},
         order_manager::{Fate, GatewayPort},
         position::{Position, Positions},
     },
-    messages::{ActorName, DropReason, Event},
+    messages::Event,
 };
 use std::{future::poll_fn, pin::pin, task::Poll, time::Duration};
 use tokio::time::{Instant, timeout_at};

@@ -13,12 +13,13 @@ use crate::{
         breaker::BreakerPolicy,
         guard::Limits,
         instrument::Symbol,
+        names::DropReason,
         order::Side,
         order_state::OrderState,
         position::{AccountMode, Opposite},
     },
     journal::{self, Journal, Opened},
-    messages::{DropReason, Flush},
+    messages::Flush,
 };
 use actix::Addr;
 use std::{

@@ -12,13 +12,9 @@ use sentinel_actors::{
         halt_file::HaltFile,
         system_clock::SystemClock,
     },
-    domain::{
-        drift::Drift,
-        health::{ActorName, BuildInfo},
-        instrument::Symbol,
-    },
-    messages::{Backlog, Event, Exposition},
-    metrics::{Config, MetricsActor},
+    domain::{build_info::BuildInfo, drift::Drift, instrument::Symbol, names::ActorName},
+    messages::{Backlog, Event},
+    metrics::{Config, Exposition, MetricsActor},
 };
 use std::{
     sync::{

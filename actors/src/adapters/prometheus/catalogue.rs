@@ -14,7 +14,7 @@ use crate::{
         breaker::BreakerState,
         decision::Action,
         guard::Suppression,
-        health::{ActorName, DropReason, Step},
+        names::{ActorName, DropReason, Step},
         order::Outcome,
         regime::Regime,
         window::BarRejection,
