@@ -85,6 +85,40 @@ fn imports_run_one_way() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
+/// Adapters that use another one, and which. What is used is shared by all, and no system of its own.
+const SHARED_BY_ADAPTERS: [(&str, &[&str]); 6] = [
+    ("eodhd", &["json"]),
+    ("mlflow", &["json"]),
+    ("gateway", &["json"]),
+    ("journal", &["fail_points"]),
+    ("prometheus", &["endpoint"]),
+    ("deadman", &["http", "json"]),
+];
+
+#[test]
+fn no_adapter_uses_another_system() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("actors/src");
+    let uses = Crate::read(&source);
+    let adapter_of = |file: &str| {
+        let name = file.strip_prefix("adapters/")?.split(['/', '.']).next()?;
+        Some(name.to_owned())
+    };
+    let (mut wrong, mut seen) = (Vec::new(), 0);
+    for (file, used) in uses.uses() {
+        let Some(adapter) = adapter_of(file) else { continue };
+        for (used, other) in used.iter().filter_map(|used| Some((used, adapter_of(used)?))) {
+            seen += 1;
+            let is_shared =
+                SHARED_BY_ADAPTERS.iter().any(|(it, with)| *it == adapter && with.contains(&other.as_str()));
+            if other != adapter && !is_shared {
+                wrong.push(format!("{file} uses {used}"));
+            }
+        }
+    }
+    assert!(seen >= SHARED_BY_ADAPTERS.len(), "the imports were not found any more: {seen}");
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
 /// Each room of `src` and those that it may use. All of them use `sentinel_actors`.
 const ROOMS: [(&str, &[&str]); 6] = [
     ("cli", &["tools", "daemon", "sandbox", "settings", "process"]),

@@ -9,10 +9,14 @@ use actix::Actor;
 use sentinel_actors::{
     cycle::Stages,
     domain::{
-        cycle_verdict::SymbolFailure, decision::Action, guard::Suppression, health::Step, instrument::Symbol,
+        cycle_verdict::SymbolFailure,
+        decision::Action,
+        guard::Suppression,
+        instrument::Symbol,
         journal::Reason,
+        names::{ActorName, DropReason, Step},
     },
-    messages::{ActorName, DropReason, Event},
+    messages::Event,
     scheduler::{Drain, Notice},
 };
 use std::{

@@ -5,7 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a failing test panics
 
 use sentinel_actors::{
-    adapters::gateway::{Dialect, DialectKind, DialectParams, Question, dialect},
+    adapters::gateway::{Dialect, DialectKind, DialectParams, Query, dialect},
     domain::{
         guard::Suppression,
         instrument::{Instrument, Symbol},
@@ -175,11 +175,11 @@ fn speaks(kind: DialectKind) -> Box<dyn Dialect> {
     dialect(kind, DialectParams { comment: "sentinel".into(), magic: Some(123_456) })
 }
 
-fn question(what: &str) -> Question {
+fn question(what: &str) -> Query {
     match what {
-        "handshake" => Question::Handshake,
-        "account" => Question::Account,
-        "positions" => Question::Positions,
+        "handshake" => Query::Handshake,
+        "account" => Query::Account,
+        "positions" => Query::Positions,
         other => panic!("the page asks for {other}"),
     }
 }
@@ -206,9 +206,9 @@ fn read(kind: DialectKind, what: &str, reply: &str) -> &'static str {
         Err(_) => return "no answer",
     };
     let is_read = match question {
-        Question::Handshake => !answer.looks_like_a_trade() && answer.server_time().is_ok(),
-        Question::Account => answer.account().is_ok(),
-        Question::Positions => answer.positions().is_ok_and(|open| open.iter().any(|it| it.ticket == TICKET)),
+        Query::Handshake => !answer.looks_like_a_trade() && answer.server_time().is_ok(),
+        Query::Account => answer.account().is_ok(),
+        Query::Positions => answer.positions().is_ok_and(|open| open.iter().any(|it| it.ticket == TICKET)),
     };
     if is_read { "answer" } else { "no answer" }
 }

@@ -3,21 +3,26 @@
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use sentinel_actors::{
-    adapters::{breakers::Breakers, gzip::gzip, halt_file::HaltFile, inflight::Inflight},
+    adapters::{
+        endpoint::{Breakers, Inflight},
+        gzip::gzip,
+        halt_file::HaltFile,
+        prometheus::Format,
+    },
     domain::{
+        build_info::BuildInfo,
         clock::Clock,
         decision::{Action, Decision},
         drift::Drift,
-        exposition::Format,
         features::InvalidValues,
         guard::Suppression,
-        health::BuildInfo,
         instrument::Symbol,
+        names::ActorName,
         order::Side,
         regime::Regime,
     },
     messages::{
-        ActorName, ApiUsage, Backlog, BuildReport, DecisionReport, Event, FetchReport, PredictionReport, SignalReport,
+        ApiUsage, Backlog, BuildReport, DecisionReport, Event, FetchReport, PredictionReport, SignalReport,
         SignalResult,
     },
     metrics::{Config, record::Recorder},

@@ -7,7 +7,11 @@
 use actix::{Actor, Context, Handler, MessageResult};
 use rustls::{ServerConfig, ServerConnection, StreamOwned, crypto::ring::default_provider, pki_types::PrivateKeyDer};
 use sentinel_actors::{
-    adapters::{breakers::Breakers, eodhd::ApiToken, inflight::Inflight, mlflow::Tabular},
+    adapters::{
+        endpoint::{Breakers, Inflight},
+        eodhd::ApiToken,
+        mlflow::Tabular,
+    },
     cycle::{CycleEnd, Policy, Stages, run_cycle},
     domain::{
         bar::Interval,

@@ -12,13 +12,13 @@ use crate::{
         clock::Clock,
         cycle_verdict::{CycleVerdict, judge},
         guard::{KillSwitch, Suppression},
-        health::Step,
         instrument::{Instrument, Symbol},
+        names::{ActorName, DropReason, Step},
         order::check_stops,
     },
     messages::{
-        ActorName, BuildFeatures, CycleId, DecisionReport, DropReason, Event, FetchBars, OpenGateway, Ping, Predict,
-        PrepareOrders, RecordDecisions, SendSignals, Signal, StageFailure, SymbolResult, Telemetry,
+        BuildFeatures, CycleId, DecisionReport, Event, FetchBars, OpenGateway, Ping, Predict, PrepareOrders,
+        RecordDecisions, SendSignals, Signal, StageFailure, SymbolResult, Telemetry,
     },
 };
 use actix::{Message, Recipient};

@@ -4,9 +4,10 @@ use crate::{
     domain::{
         bar::Bar,
         features::{FeatureError, FeatureSet, InvalidValues, TimeColumns, build},
+        names::{ActorName, DropReason},
         regime::Regime,
     },
-    messages::{ActorName, BuildFeatures, BuildReport, DropReason, Event, Ping, StageFailure, SymbolResult, Telemetry},
+    messages::{BuildFeatures, BuildReport, Event, Ping, StageFailure, SymbolResult, Telemetry},
 };
 use actix::{Actor, Context, Handler, ResponseFuture, Supervised};
 use std::{sync::Arc, time::Instant};

@@ -9,10 +9,9 @@ mod tests;
 
 use crate::{
     adapters::{
-        breakers::Breakers,
+        endpoint::{Breakers, Endpoint, Inflight},
         eodhd::{AnswerError, ApiToken, TokenError, intraday_url},
         http::HttpError,
-        inflight::{Endpoint, Inflight},
     },
     domain::{
         bar::{Bar, Interval},
@@ -21,12 +20,10 @@ use crate::{
         clock::Clock,
         features::SEQUENCE_BARS,
         instrument::Instrument,
+        names::{ActorName, DropReason},
         window::{BarFault, Gap, Rejections, gaps},
     },
-    messages::{
-        ActorName, ApiUsage, CycleId, DropReason, Event, FetchBars, FetchReport, FetchedBars, Ping, StageFailure,
-        Telemetry,
-    },
+    messages::{ApiUsage, CycleId, Event, FetchBars, FetchReport, FetchedBars, Ping, StageFailure, Telemetry},
 };
 use actix::{Actor, Context, Handler, ResponseFuture, Supervised};
 use feed::{Feed, Notes};

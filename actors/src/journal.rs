@@ -14,11 +14,12 @@ use crate::{
         exposure::Fill,
         instrument::Symbol,
         journal::{History, JournalError, OrderStep, Standing, StandingQuestion, UnresolvedOrder},
+        names::{ActorName, DropReason},
         order::Outcome,
     },
     messages::{
-        ActorName, DropReason, Event, Flush, Flushed, NoteEquity, Ping, ReadFills, ReadHistory, ReadStanding,
-        RecordDecisions, Telemetry, WriteSteps,
+        Event, Flush, Flushed, NoteEquity, Ping, ReadFills, ReadHistory, ReadStanding, RecordDecisions, Telemetry,
+        WriteSteps,
     },
 };
 use actix::{Actor, Addr, Handler, SyncArbiter, SyncContext};

@@ -1,6 +1,7 @@
 //! Every message between actors: sender -> handler, and what it answers.
 //!
-//! Requests are imperative and answered; [events](Event) are past tense and never answered.
+//! Requests are imperative and answered; [events](Event) are past tense and never answered. What HTTP asks the MetricsActor
+//! is in `metrics/messages.rs`.
 
 mod event;
 mod telemetry;
@@ -12,21 +13,16 @@ use crate::domain::{
     bar::Bar,
     clock::Moment,
     decision::Prediction,
-    exposition::Format,
     exposure::Fill,
     features::FeatureSet,
     guard::Suppression,
-    health::Health,
     instrument::{Instrument, Symbol},
     journal::{DecisionRecord, History, JournalError, OrderStep, Standing, StandingQuestion},
     order::{Order, Side},
     order_manager::Fate,
 };
 use actix::{Message, dev::MessageResponse};
-use bytes::Bytes;
 use std::{fmt, sync::Arc, time::Duration};
-
-pub use crate::domain::health::{ActorName, DropReason};
 
 /// A cycle's id: its start in unix milliseconds, made strictly increasing by the Scheduler.
 pub type CycleId = u64;
@@ -225,29 +221,3 @@ pub struct Flushed {
     /// Fates of orders that are neither in the journal nor kept beside it: nobody will know of them but the log.
     pub lost: Vec<OrderStep>,
 }
-
-/// HTTP -> MetricsActor: the exposition, at most a second old.
-#[derive(Debug, Clone, Copy, Message)]
-#[rtype(result = "Exposition")]
-pub struct GetMetrics {
-    /// In this format.
-    pub format: Format,
-    /// Compressed as well.
-    pub is_gzipped: bool,
-}
-
-/// A text of metrics. Clones share its bytes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Exposition {
-    /// What it is in.
-    pub format: Format,
-    /// As it is.
-    pub text: Bytes,
-    /// As gzip, if anybody asked for that yet.
-    pub gzip: Option<Bytes>,
-}
-
-/// HTTP -> MetricsActor: how the daemon is.
-#[derive(Debug, Clone, Copy, Message)]
-#[rtype(result = "Health")]
-pub struct GetHealth;

@@ -2,22 +2,25 @@
 //! It waits for nobody, and nobody but HTTP waits for it.
 
 mod account;
+pub mod health;
+mod messages;
 pub mod record;
 #[cfg(test)]
 mod tests;
 
 use crate::{
     adapters::{
-        breakers::Breakers,
+        endpoint::{Breakers, Endpoint, Inflight},
         gzip::gzip,
-        inflight::{Endpoint, Inflight},
+        prometheus::Format,
     },
     domain::{
-        clock::Clock, drift::Drift, exposition::Format, guard::KillSwitch, health::BuildInfo, instrument::Symbol,
+        build_info::BuildInfo, clock::Clock, drift::Drift, guard::KillSwitch, instrument::Symbol, names::ActorName,
     },
-    messages::{Backlog, Event, Exposition, GetHealth, GetMetrics, Ping},
+    messages::{Backlog, Event, Ping},
 };
-use actix::{Actor, Context, Handler, MessageResult, Supervised};
+use actix::{Actor, Context, Handler, MessageResult};
+pub use messages::{Exposition, GetHealth, GetMetrics};
 use record::Recorder;
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -143,11 +146,10 @@ impl Actor for MetricsActor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(MAILBOX_CAPACITY);
+        self.recorder.record(&Event::ActorStarted(ActorName::Metrics), self.clock.now());
         self.text(Format::Text, false);
     }
 }
-
-impl Supervised for MetricsActor {}
 
 impl Handler<Event> for MetricsActor {
     type Result = ();

@@ -9,9 +9,8 @@ mod round;
 
 use crate::{
     adapters::{
-        breakers::Breakers,
+        endpoint::{Breakers, Endpoint, Inflight},
         http::{self, HttpError},
-        inflight::{Endpoint, Inflight},
         mlflow::{self, AnswerError, Tabular},
     },
     domain::{
@@ -19,8 +18,9 @@ use crate::{
         decision::Prediction,
         features::FeatureSet,
         instrument::Symbol,
+        names::ActorName,
     },
-    messages::{ActorName, ApiUsage, Event, Ping, Predict, StageFailure, SymbolResult, Telemetry},
+    messages::{ApiUsage, Event, Ping, Predict, StageFailure, SymbolResult, Telemetry},
 };
 use actix::{Actor, Context, Handler, ResponseFuture, Supervised};
 use apart::{Apart, Group};

@@ -9,21 +9,21 @@ mod order_journal;
 
 use crate::{
     adapters::{
-        breakers::Breakers,
+        endpoint::{Breakers, Inflight},
         gateway::{Dialect, GatewaySocket, Peer},
-        inflight::Inflight,
     },
     domain::{
         clock::Clock,
         exposure::{Doubt, KnownNames},
         guard::{KillSwitch, Suppression},
         instrument::Instrument,
+        names::ActorName,
         order::{Order, Outcome, client_order_id},
         order_manager::{Fate, OrderManager, Rules},
         reconcile::{Proof, Unproven},
     },
     messages::{
-        ActorName, CycleId, Event, FlushUnwritten, OpenGateway, Ping, PrepareOrders, SendSignals, Signal, SignalReport,
+        CycleId, Event, FlushUnwritten, OpenGateway, Ping, PrepareOrders, SendSignals, Signal, SignalReport,
         SignalResult, Telemetry,
     },
 };

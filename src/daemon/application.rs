@@ -13,10 +13,13 @@ use actix::{Actor, Addr, Arbiter, Recipient};
 use actix_web::dev::ServerHandle;
 use anyhow::Context as _;
 use sentinel_actors::{
-    adapters::{breakers::Breakers, inflight::Inflight, system_clock::SystemClock},
-    domain::{clock::Clock, drift::Drift, instrument::Symbol, schedule::Schedule},
+    adapters::{
+        endpoint::{Breakers, Inflight},
+        system_clock::SystemClock,
+    },
+    domain::{clock::Clock, drift::Drift, instrument::Symbol, names::ActorName, schedule::Schedule},
     journal::{Journal, Opened},
-    messages::{ActorName, Backlog, Flush, FlushUnwritten, Ping, Telemetry},
+    messages::{Backlog, Flush, FlushUnwritten, Ping, Telemetry},
     metrics::{self, MetricsActor},
     scheduler::{Drain, Notice, Scheduler, SchedulerConfig},
 };
@@ -162,6 +165,7 @@ impl Application {
         })
         .start();
         pings.push((ActorName::Scheduler, scheduler.clone().recipient()));
+        pings.push((ActorName::Metrics, metrics_actor.clone().recipient()));
 
         let http = Rc::new(RefCell::new(None));
         if settings.metrics.enabled && !plan.once {

@@ -1,30 +1,28 @@
-//! What ends a running daemon from inside: a stage that can never answer again, and what the Scheduler says.
+//! What ends a running daemon from inside: an actor that can never answer again, and what the Scheduler says.
 
 use super::ending::Ended;
 use actix::Recipient;
 use sentinel_actors::{
-    messages::{ActorName, Event, Ping, Telemetry},
+    domain::names::ActorName,
+    messages::{Event, Ping, Telemetry},
     scheduler::Notice,
 };
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-/// How often the stages are asked whether they still answer, and how long each may take.
+/// How often the actors are asked whether they still answer, and how long each may take.
 const PING_PERIOD: Duration = Duration::from_secs(1);
 
-/// Pings every stage again and again; ends with the name of one that can never answer again.
-pub(super) async fn watch(stages: &[(ActorName, Recipient<Ping>)], metrics: &Telemetry) -> &'static str {
+/// Pings every actor again and again; ends with the name of one that can never answer again.
+pub(super) async fn watch(actors: &[(ActorName, Recipient<Ping>)], metrics: &Telemetry) -> &'static str {
     loop {
-        let mut answers = Vec::with_capacity(stages.len());
-        for (name, stage) in stages {
-            let answered = matches!(tokio::time::timeout(PING_PERIOD, stage.send(Ping)).await, Ok(Ok(())));
-            if !answered && !stage.connected() {
+        let mut answers = Vec::with_capacity(actors.len());
+        for (name, actor) in actors {
+            let answered = matches!(tokio::time::timeout(PING_PERIOD, actor.send(Ping)).await, Ok(Ok(())));
+            if !answered && !actor.connected() {
                 return name.as_str();
             }
             answers.push((*name, answered));
-        }
-        if !metrics.connected() {
-            return "metrics";
         }
         metrics.report(Event::ActorsPinged(answers));
         tokio::time::sleep(PING_PERIOD).await;
@@ -87,19 +85,22 @@ mod tests {
     }
 
     #[actix_rt::test]
-    async fn a_stage_that_can_never_answer_again_ends_the_watch() {
+    async fn an_actor_that_can_never_answer_again_ends_the_watch() {
         let (said, mut heard) = unbounded_channel();
         let metrics = Ears(said).start().recipient().into();
-        let (well, ill) = (Stage { panics: false }.start(), Stage { panics: true }.start());
+        let well = Stage { panics: false }.start();
         let only_well = vec![(ActorName::Fetcher, well.clone().recipient())];
         let watching = tokio::time::timeout(Duration::from_millis(200), watch(&only_well, &metrics)).await;
         assert!(watching.is_err(), "as long as everyone answers it goes on");
         assert!(
             matches!(heard.recv().await, Some(Event::ActorsPinged(answers)) if answers == [(ActorName::Fetcher, true)])
         );
-        let with_ill = vec![(ActorName::Fetcher, well.recipient()), (ActorName::Predictor, ill.recipient())];
-        let gone = tokio::time::timeout(Duration::from_secs(5), watch(&with_ill, &metrics)).await;
-        assert_eq!(gone, Ok("predictor"));
+        for name in [ActorName::Predictor, ActorName::Metrics] {
+            let ill = Stage { panics: true }.start();
+            let with_ill = vec![(ActorName::Fetcher, well.clone().recipient()), (name, ill.recipient())];
+            let gone = tokio::time::timeout(Duration::from_secs(5), watch(&with_ill, &metrics)).await;
+            assert_eq!(gone, Ok(name.as_str()));
+        }
     }
 
     #[actix_rt::test]

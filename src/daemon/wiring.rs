@@ -7,19 +7,18 @@ use crate::settings::Resolved;
 use actix::{Actor, Addr, Arbiter, Recipient, Supervisor};
 use sentinel_actors::{
     adapters::{
-        breakers::Breakers,
+        endpoint::{Breakers, Inflight},
         gateway::{self, DialectKind, DialectParams},
         halt_file::HaltFile,
-        inflight::Inflight,
         journal::Identity,
     },
     cycle::{Policy, Stages},
     deadman::{self, Deadman},
-    domain::{clock::Clock, guard::KillSwitch, order_manager::Rules},
+    domain::{clock::Clock, guard::KillSwitch, names::ActorName, order_manager::Rules},
     feature_builder::{self, FeatureBuilder},
     fetcher::{self, Fetcher},
     journal::{self, Journal},
-    messages::{ActorName, CycleWentWell, FlushUnwritten, Ping, Telemetry},
+    messages::{CycleWentWell, FlushUnwritten, Ping, Telemetry},
     predictor::{self, Predictor},
     signal_sender::{self, JournalActorHandle, SignalSender},
 };

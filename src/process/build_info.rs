@@ -1,6 +1,6 @@
 //! What this binary was built from, as the build script found it.
 
-use sentinel_actors::domain::health::BuildInfo;
+use sentinel_actors::domain::build_info::BuildInfo;
 
 /// Version, revision and compiler.
 pub fn build_info() -> BuildInfo {

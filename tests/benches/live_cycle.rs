@@ -15,7 +15,11 @@ use sentinel::{
     settings::{Resolved, Settings, Sources},
 };
 use sentinel_actors::{
-    adapters::{breakers::Breakers, halt_file::HaltFile, inflight::Inflight, system_clock::SystemClock},
+    adapters::{
+        endpoint::{Breakers, Inflight},
+        halt_file::HaltFile,
+        system_clock::SystemClock,
+    },
     cycle::{CycleEnd, Policy, Stages, run_cycle},
     domain::{clock::Clock, drift::Drift, instrument::Symbol},
     journal::{Journal, Opened},

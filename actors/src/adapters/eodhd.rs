@@ -77,7 +77,7 @@ pub fn parse(body: &[u8]) -> Result<Vec<RawBar>, AnswerError> {
     // Looked through only if need be: an answer can hold thousands of rows.
     let rows = serde_json::from_slice::<Vec<Row>>(body).or_else(|error| {
         serde_json::from_slice(&with_bare_tokens_as(body, NO_NUMBER))
-            .map_err(|_| AnswerError::BadShape(super::http::one_line(&error.to_string())))
+            .map_err(|_| AnswerError::BadShape(crate::domain::sanitize::one_line(&error.to_string())))
     })?;
     Ok(rows.into_iter().map(|row| row.0).collect())
 }

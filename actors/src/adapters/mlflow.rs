@@ -6,13 +6,11 @@ mod words;
 pub use words::error_words;
 
 use crate::{
-    adapters::{
-        http::one_line,
-        json::{without_bare_tokens, without_bom},
-    },
+    adapters::json::{without_bare_tokens, without_bom},
     domain::{
         decision::Prediction,
         features::{FEATURE_COUNT, FeatureSet, SEQUENCE_BARS},
+        sanitize::one_line,
     },
 };
 use serde::{Deserialize, Serialize, Serializer};

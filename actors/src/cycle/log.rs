@@ -6,8 +6,8 @@ use crate::{
         cycle_verdict::{CycleVerdict, SymbolFailure},
         decision::{Action, Decision},
         guard::Suppression,
-        health::Step,
         instrument::Symbol,
+        names::Step,
     },
     messages::{CycleId, SignalResult},
 };

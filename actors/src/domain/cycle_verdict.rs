@@ -1,7 +1,7 @@
 //! How a cycle went: the one rule, and who failed. The cycle, `/readyz`, `/health`, the counter of failed cycles and the
 //! exit code of `--once` all follow it.
 
-use crate::domain::{health::Step, instrument::Symbol};
+use crate::domain::{instrument::Symbol, names::Step};
 
 /// How a cycle went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

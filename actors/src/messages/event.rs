@@ -3,8 +3,8 @@
 
 use super::{CycleId, SignalReport};
 use crate::domain::{
-    cycle_verdict::SymbolFailure, decision::Decision, features::InvalidValues, guard::Suppression, health::ActorName,
-    instrument::Symbol, journal::UnresolvedOrder, regime::Regime, window::BarRejection,
+    cycle_verdict::SymbolFailure, decision::Decision, features::InvalidValues, guard::Suppression, instrument::Symbol,
+    journal::UnresolvedOrder, names::ActorName, regime::Regime, window::BarRejection,
 };
 use actix::Message;
 use std::time::Duration;

@@ -3,18 +3,16 @@
 use super::{Config, account::Account};
 use crate::{
     adapters::{
-        breakers::Breakers,
-        inflight::Endpoint,
-        prometheus::{ERROR_CODES, FAILING_STAGES, Given, Metrics, ProcessReader},
+        endpoint::{Breakers, Endpoint},
+        prometheus::{ERROR_CODES, FAILING_STAGES, Format, Given, Metrics, ProcessReader},
     },
     domain::{
         breaker::BreakerState,
         cycle_verdict::{CycleVerdict, SymbolFailure, judge},
         drift::Drift,
-        exposition::Format,
         guard::{KillSwitch, Suppression},
-        health::{ActorName, CycleState, DropReason, GatewayState, Health, JournalState, PositionsState, State, Step},
         instrument::Symbol,
+        names::{ActorName, DropReason, Step},
         order::Outcome,
         order_manager::Fate,
         regime::Regime,
@@ -23,6 +21,7 @@ use crate::{
         ApiUsage, Backlog, BuildReport, DecisionReport, Event, FetchReport, PredictionReport, SignalReport,
         SignalResult,
     },
+    metrics::health::{CycleState, GatewayState, Health, JournalState, PositionsState, State},
 };
 use bytes::Bytes;
 use std::{

@@ -3,9 +3,15 @@
 
 use super::{Asker, BAD_SHAPE, PredictError, apart::Group};
 use crate::{
-    adapters::{inflight::Endpoint, mlflow},
-    domain::{breaker::CallEnd, decision::Prediction, features::FeatureSet, instrument::Symbol},
-    messages::{ActorName, ApiUsage, DropReason, Event, PredictionReport},
+    adapters::{endpoint::Endpoint, mlflow},
+    domain::{
+        breaker::CallEnd,
+        decision::Prediction,
+        features::FeatureSet,
+        instrument::Symbol,
+        names::{ActorName, DropReason},
+    },
+    messages::{ApiUsage, Event, PredictionReport},
 };
 use bytes::Bytes;
 use std::{

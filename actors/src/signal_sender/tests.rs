@@ -4,8 +4,8 @@ use super::scripted_gateway::{Gateway, Reply, Request};
 use super::*;
 use crate::{
     adapters::{
+        endpoint::Endpoint,
         gateway::{DialectKind, DialectParams, dialect},
-        inflight::Endpoint,
         journal::{Identity, Store},
         system_clock::SystemClock,
     },
@@ -13,12 +13,13 @@ use crate::{
         breaker::BreakerPolicy,
         guard::Limits,
         instrument::Symbol,
+        names::DropReason,
         order::Side,
         order_state::OrderState,
         position::{AccountMode, Opposite},
     },
     journal::{self, Journal, Opened},
-    messages::{DropReason, Flush},
+    messages::Flush,
 };
 use actix::Addr;
 use std::{

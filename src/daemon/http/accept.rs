@@ -1,6 +1,6 @@
 //! Which format of metrics a scraper wants, by its `Accept` header, and whether it takes gzip, by its `Accept-Encoding`.
 
-use sentinel_actors::domain::exposition::Format;
+use sentinel_actors::adapters::prometheus::Format;
 
 /// OpenMetrics if it is asked for by name, in the version that is served, and nothing else is preferred; otherwise the
 /// text format, whatever the header says: a scrape in the wrong format is worth more than none.

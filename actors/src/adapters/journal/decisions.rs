@@ -1,15 +1,13 @@
 //! What was decided, a row per symbol and cycle, and how long it is kept.
 
 use super::{Store, broken, millis};
-use crate::{
-    adapters::http::one_line,
-    domain::{
-        bar::Bar,
-        drift::FirstConfidence,
-        features::FEATURE_COUNT,
-        instrument::Symbol,
-        journal::{DecisionRecord, JournalError, Reason},
-    },
+use crate::domain::{
+    bar::Bar,
+    drift::FirstConfidence,
+    features::FEATURE_COUNT,
+    instrument::Symbol,
+    journal::{DecisionRecord, JournalError, Reason},
+    sanitize::one_line,
 };
 use rusqlite::params;
 use sha2::{Digest, Sha256};

@@ -7,7 +7,7 @@ use super::{
 };
 use chrono::{DateTime, Utc};
 use saphyr::{LoadableYamlNode, Yaml};
-use sentinel_actors::adapters::http::one_line;
+use sentinel_actors::domain::sanitize::one_line;
 use std::{collections::BTreeMap, fs, iter, path::Path, time::Duration};
 
 const INTERVAL: Duration = Duration::from_secs(15);

@@ -8,7 +8,7 @@ use sentinel_actors::{
         http::{self, Answer, HttpError},
         mlflow::{AnswerError, Tabular, error_words, parse_answer, write_request},
     },
-    domain::{decision::Prediction, features::FeatureSet},
+    domain::{decision::Prediction, features::FeatureSet, sanitize::one_line},
 };
 use std::{
     io,
@@ -79,7 +79,7 @@ impl Server {
     pub async fn page(&self, path: &str) -> Result<(u16, String), HttpError> {
         let request = self.client.get(&format!("{}{path}", self.base_url));
         let answer = http::within(self.patience, http::fetch(request, None, self.body_bytes_max)).await?;
-        Ok((answer.status, http::one_line(&String::from_utf8_lossy(&answer.body))))
+        Ok((answer.status, one_line(&String::from_utf8_lossy(&answer.body))))
     }
 
     /// The odds of these rows, and how long the whole call took.

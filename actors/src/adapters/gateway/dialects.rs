@@ -1,36 +1,30 @@
-//! The MetaTrader gateway on ZeroMQ: what an order looks like in each dialect, what a reply proves, and the REQ
-//! socket. The dialect is configured, never probed. Used by the SignalSender and `sentinel verify`.
+//! The dialects: what an order looks like in each, and what a reply to it proves. Which one is spoken is configured, never
+//! found out by trying.
 
-mod claims;
-pub mod curve;
 mod envelope;
-pub mod handshake;
+#[cfg(test)]
+mod fixtures;
 mod order_send;
 mod place_order;
-mod question;
-mod reading;
-mod retcode;
-pub mod signature;
-mod socket;
-mod v43;
+#[cfg(test)]
+mod tests;
+pub mod v43;
 
-pub use curve::CurveKeys;
-pub use envelope::Envelope;
-pub use order_send::OrderSend;
-pub use place_order::PlaceOrder;
-pub use question::{AccountState, Answer, Question};
-pub use signature::risk_signature;
-pub use socket::{AwaitingReply, GatewaySocket, Peer, REPLY_BYTES_MAX, SocketError};
-pub use v43::V43;
-
-use crate::{
-    adapters::http::one_line,
-    domain::order::{Order, Outcome},
+use super::{
+    queries::{Query, QueryAnswer},
+    reply::{BadReply, consistency::Claims, is_id, whole},
 };
-use claims::Claims;
+use crate::domain::{
+    order::{Order, Outcome},
+    sanitize::one_line,
+};
+use envelope::Envelope;
+use order_send::OrderSend;
+use place_order::PlaceOrder;
 use serde_json::Value;
 use std::{fmt, str::FromStr, time::Duration};
 use uuid::Uuid;
+use v43::V43;
 
 /// One way of talking to a gateway.
 pub trait Dialect: fmt::Debug + Send + Sync {
@@ -52,24 +46,13 @@ pub trait Dialect: fmt::Debug + Send + Sync {
 
     /// The request that asks this under `id`; `asked_at` is the wall clock. `None` where no such request of this
     /// dialect is known to be harmless.
-    fn ask(&self, question: Question, id: Uuid, asked_at: Duration) -> Option<Vec<u8>>;
+    fn ask(&self, query: Query, id: Uuid, asked_at: Duration) -> Option<Vec<u8>>;
 
     /// What the reply to that request says.
     ///
     /// # Errors
     /// When it cannot be read, answers another request, or is no success.
-    fn answer(&self, question: Question, id: Uuid, reply: &[u8]) -> Result<Answer, BadReply>;
-}
-
-/// Why a reply is not what this dialect answers, on one line.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct BadReply(String);
-
-impl BadReply {
-    fn new(reason: &str) -> Self {
-        Self(one_line(reason))
-    }
+    fn answer(&self, query: Query, id: Uuid, reply: &[u8]) -> Result<QueryAnswer, BadReply>;
 }
 
 /// What a reply says about an order.
@@ -188,13 +171,13 @@ pub fn dialect(kind: DialectKind, params: DialectParams) -> Box<dyn Dialect> {
 /// The reply, if it is the one to the request of this id, which stands under `key`.
 fn check_id(reply: Value, key: &str, id: Uuid) -> Result<Value, BadReply> {
     match &reply[key] {
-        told if reading::is_id(told, id) => Ok(reply),
+        told if is_id(told, id) => Ok(reply),
         Value::Null => Err(BadReply::new(&format!("a reply without an id: no {key} in it{}", looks_like(&reply, key)))),
         told => Err(BadReply(to_other("request", told))),
     }
 }
 
-/// Whether nothing in the answer to a question contradicts its success: another's id, or an error.
+/// Whether nothing in the answer to a query contradicts its success: another's id, or an error.
 fn check_answer(claims: &Claims<'_>, id: Uuid) -> Result<(), BadReply> {
     if let Some(told) = claims.foreign_id(id) {
         return Err(BadReply(to_other("request", told)));
@@ -233,33 +216,5 @@ fn is_empty(error: &Value) -> bool {
 
 /// Whether a reply clearly has no ticket. A ticket that cannot be read is one.
 fn names_no_ticket(ticket: &Value) -> bool {
-    ticket.is_null() || reading::whole(ticket).is_some_and(|ticket| ticket <= 0)
-}
-
-#[cfg(test)]
-mod oracle;
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_dialect_that_cannot_be_chosen_says_why() {
-        for kind in DialectKind::ALL {
-            assert_eq!(kind.as_str().parse(), Ok(kind));
-            assert_eq!(dialect(kind, DialectParams::default()).kind(), kind);
-        }
-        let refusal = |text: &str| text.parse::<DialectKind>().unwrap_err();
-        assert!(refusal("ea").contains("turns any text into an order"));
-        for text in ["ea", "V43", "json", ""] {
-            assert!(refusal(text).contains("place_order, v43, envelope or order_send"), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_dialect_has_a_handshake_or_says_that_it_has_none() {
-        for kind in DialectKind::ALL {
-            let request = dialect(kind, DialectParams::default()).ask(Question::Handshake, Uuid::nil(), Duration::ZERO);
-            assert_eq!(request.is_some(), kind.has_handshake(), "{kind}");
-        }
-    }
+    ticket.is_null() || whole(ticket).is_some_and(|ticket| ticket <= 0)
 }

@@ -1,11 +1,10 @@
-//! What can be asked of a gateway without trading, and what its answers say.
+//! The requests that trade nothing - handshake, account, positions - and what their answers say.
 
 use super::{
-    BadReply,
-    reading::{Kind, kind, number, whole},
-    retcode,
+    reply::{BadReply, Kind, kind, number, whole},
+    return_codes,
 };
-use crate::{adapters::http::one_line, domain::position::Position};
+use crate::domain::{position::Position, sanitize::one_line};
 use chrono::{DateTime, NaiveDateTime};
 use serde_json::Value;
 use std::time::Duration;
@@ -13,9 +12,9 @@ use std::time::Duration;
 /// Epoch times above this are milliseconds: as seconds it would be the year 5138.
 const SECONDS_MAX: f64 = 1e11;
 
-/// A request that trades nothing.
+/// What can be asked without trading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Question {
+pub enum Query {
     /// Are you there, and do you speak this dialect?
     Handshake,
     /// What is in the account?
@@ -24,7 +23,7 @@ pub enum Question {
     Positions,
 }
 
-impl Question {
+impl Query {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Handshake, Self::Account, Self::Positions];
 }
@@ -40,14 +39,14 @@ pub struct AccountState {
     pub currency: Option<String>,
 }
 
-/// A successful reply to a question.
+/// A successful reply to a query.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Answer {
+pub struct QueryAnswer {
     server_time: Value,
     body: Value,
 }
 
-impl Answer {
+impl QueryAnswer {
     pub(super) fn new(server_time: Value, body: Value) -> Self {
         Self { server_time, body }
     }
@@ -92,10 +91,10 @@ impl Answer {
         listed.iter().filter(|entry| kind(&entry["type"]) != Kind::Pending).map(read).collect()
     }
 
-    /// Whether the answer to a harmless question looks like an executed order.
+    /// Whether the answer to a query looks like an executed order.
     pub fn looks_like_a_trade(&self) -> bool {
         let is_fill = self.body["status"].as_str().is_some_and(|status| status.eq_ignore_ascii_case("filled"));
-        let is_done = whole(&self.body["retcode"]).is_some_and(retcode::is_done);
+        let is_done = whole(&self.body["retcode"]).is_some_and(return_codes::is_done);
         let has_number = ["ticket", "deal", "order_id"].iter().any(|key| whole(&self.body[key]) > Some(0));
         is_fill || is_done || has_number
     }
@@ -149,19 +148,19 @@ mod tests {
             json!("2017.07.14 02:40:00"),
             json!("2017.07.14 02:40:00.000"),
         ] {
-            let told = Answer::new(time.clone(), Value::Null).server_time();
+            let told = QueryAnswer::new(time.clone(), Value::Null).server_time();
             assert_eq!(told, Ok(Some(Duration::from_secs(1_500_000_000))), "{time}");
         }
-        assert_eq!(Answer::new(Value::Null, Value::Null).server_time(), Ok(None));
+        assert_eq!(QueryAnswer::new(Value::Null, Value::Null).server_time(), Ok(None));
         for time in [json!("soon"), json!(-1), json!(true), json!([]), json!("NaN"), json!("")] {
-            assert!(Answer::new(time.clone(), Value::Null).server_time().is_err(), "{time}");
+            assert!(QueryAnswer::new(time.clone(), Value::Null).server_time().is_err(), "{time}");
         }
     }
 
     #[test]
     fn one_unreadable_position_makes_the_list_unreadable() {
         let good = json!({"ticket": 5, "symbol": "EURUSDm", "type": "sell", "volume": 0.1, "profit": -1.0});
-        let positions = |list: Value| Answer::new(Value::Null, list).positions();
+        let positions = |list: Value| QueryAnswer::new(Value::Null, list).positions();
         let expected = Position { ticket: 5, gateway_name: "EURUSDm".into(), side: Side::Sell, volume: 0.1 };
         assert_eq!(positions(json!([good])), Ok(vec![expected.clone()]));
         assert_eq!(positions(json!({"positions": [good]})), Ok(vec![expected]));
@@ -204,7 +203,11 @@ mod tests {
         ] {
             let mut entry = json!({"ticket": 10_006_293_775_i64, "symbol": "EURUSDm", "type": "SELL", "volume": 0.1});
             entry[field] = spelling;
-            assert_eq!(Answer::new(Value::Null, json!([entry])).positions(), Ok(vec![expected.clone()]), "{entry}");
+            assert_eq!(
+                QueryAnswer::new(Value::Null, json!([entry])).positions(),
+                Ok(vec![expected.clone()]),
+                "{entry}"
+            );
         }
     }
 
@@ -212,7 +215,7 @@ mod tests {
     fn an_order_that_waits_for_its_price_is_no_position() {
         for pending in [json!(2), json!("7"), json!("BUY LIMIT"), json!("ORDER_TYPE_SELL_STOP"), json!("buy_stop")] {
             let list = json!([{"ticket": 5, "symbol": "EURUSDm", "type": pending}]);
-            assert_eq!(Answer::new(Value::Null, list).positions(), Ok(vec![]), "{pending}");
+            assert_eq!(QueryAnswer::new(Value::Null, list).positions(), Ok(vec![]), "{pending}");
         }
     }
 
@@ -225,16 +228,16 @@ mod tests {
             json!({"order_id": 9.0}),
             json!({"retcode": 10_009}),
         ] {
-            assert!(Answer::new(Value::Null, body.clone()).looks_like_a_trade(), "{body}");
+            assert!(QueryAnswer::new(Value::Null, body.clone()).looks_like_a_trade(), "{body}");
         }
         for body in [json!({"status": "ok"}), json!({"ticket": 0}), json!([]), Value::Null] {
-            assert!(!Answer::new(Value::Null, body.clone()).looks_like_a_trade(), "{body}");
+            assert!(!QueryAnswer::new(Value::Null, body.clone()).looks_like_a_trade(), "{body}");
         }
     }
 
     #[test]
     fn an_account_has_balance_and_equity() {
-        let account = |body: Value| Answer::new(Value::Null, body).account();
+        let account = |body: Value| QueryAnswer::new(Value::Null, body).account();
         let read = account(json!({"balance": 100, "equity": 99.5, "currency": "U\nSD"})).unwrap();
         assert_eq!(read, AccountState { balance: 100.0, equity: 99.5, currency: Some("U SD".into()) });
         assert_eq!(account(json!({"balance": "100", "equity": "99.5"})).unwrap().equity, 99.5);
@@ -245,8 +248,8 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_or_number_is_a_time_or_an_error(text in ".{0,40}", number in any::<f64>()) {
-            let _ = Answer::new(Value::from(text), Value::Null).server_time();
-            let _ = Answer::new(Value::from(number), Value::Null).server_time();
+            let _ = QueryAnswer::new(Value::from(text), Value::Null).server_time();
+            let _ = QueryAnswer::new(Value::from(number), Value::Null).server_time();
         }
     }
 }

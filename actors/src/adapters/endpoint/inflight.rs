@@ -1,35 +1,11 @@
 //! How many requests are on their way right now: plain atomics, because a message per request would grow with
 //! the number of symbols. Adapters count, the MetricsActor reads when it makes its text.
 
+use super::Endpoint;
 use std::sync::{
     Arc,
     atomic::{AtomicI64, Ordering},
 };
-
-/// Whom a request goes to; the values of `sentinel_inflight_requests{endpoint}`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Endpoint {
-    /// Market data.
-    Eodhd,
-    /// The model server.
-    Hub,
-    /// The MetaTrader gateway.
-    Gateway,
-}
-
-impl Endpoint {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Eodhd, Self::Hub, Self::Gateway];
-
-    /// The label value.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Eodhd => "eodhd",
-            Self::Hub => "hub",
-            Self::Gateway => "gateway",
-        }
-    }
-}
 
 /// Shared counts of requests sent and not yet answered; clones count together.
 #[derive(Debug, Clone, Default)]

@@ -1,16 +1,26 @@
 //! `v43`: orders with an id that the gateway echoes, stops, and a risk signature that lets an order expire 5 s
 //! after it was signed. The id is echoed, not deduplicated: nothing here may be sent twice.
 
+pub mod risk_signature;
+#[cfg(test)]
+mod tests;
+
 use super::{
-    Answer, BadReply, Dialect, DialectKind, DialectParams, Question, Verdict, check_answer, check_id,
-    claims::{Claims, VolumeRule},
-    is_empty, names_no_ticket,
-    reading::{parse_object, whole},
-    risk_signature, to_other,
+    Dialect, DialectKind, DialectParams, Verdict, check_answer, check_id, is_empty, names_no_ticket, to_other,
 };
 use crate::{
-    adapters::http::one_line,
-    domain::order::{Order, Outcome},
+    adapters::gateway::{
+        queries::{Query, QueryAnswer},
+        reply::{
+            BadReply,
+            consistency::{Claims, VolumeRule},
+            parse_object, whole,
+        },
+    },
+    domain::{
+        order::{Order, Outcome},
+        sanitize::one_line,
+    },
 };
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -63,7 +73,7 @@ impl Dialect for V43 {
             "sl": order.stop_loss,
             "tp": order.take_profit,
             "comment": self.params.comment,
-            "risk_signature": risk_signature(order, MARKET_PRICE, signed_at),
+            "risk_signature": risk_signature::sign(order, MARKET_PRICE, signed_at),
         });
         if let Some(magic) = self.params.magic {
             request["magic"] = magic.into();
@@ -93,26 +103,26 @@ impl Dialect for V43 {
         }
     }
 
-    fn ask(&self, question: Question, id: Uuid, asked_at: Duration) -> Option<Vec<u8>> {
-        let action = match question {
-            Question::Handshake => "PING",
-            Question::Account => "GET_ACCOUNT",
-            Question::Positions => "GET_POSITIONS",
+    fn ask(&self, query: Query, id: Uuid, asked_at: Duration) -> Option<Vec<u8>> {
+        let action = match query {
+            Query::Handshake => "PING",
+            Query::Account => "GET_ACCOUNT",
+            Query::Positions => "GET_POSITIONS",
         };
         let request = json!({"uuid": id.to_string(), "action": action, "timestamp": asked_at.as_secs_f64()});
         Some(request.to_string().into_bytes())
     }
 
-    fn answer(&self, question: Question, id: Uuid, reply: &[u8]) -> Result<Answer, BadReply> {
+    fn answer(&self, query: Query, id: Uuid, reply: &[u8]) -> Result<QueryAnswer, BadReply> {
         let mut reply = check_id(parse_object(reply)?, ID, id)?;
         check_answer(&Claims::of(&reply), id)?;
         let status = &reply["status"];
         // Only the reply to PING is documented to have one; no failure is without.
-        let is_ok = status.as_str() == Some("ok") || (status.is_null() && question != Question::Handshake);
+        let is_ok = status.as_str() == Some("ok") || (status.is_null() && query != Query::Handshake);
         if !is_ok || !is_empty(&reply["error_code"]) {
             return Err(BadReply::new(&format!("status {status}, {}", reply["error_code"])));
         }
-        Ok(Answer::new(reply["server_time"].take(), reply))
+        Ok(QueryAnswer::new(reply["server_time"].take(), reply))
     }
 }
 
@@ -153,6 +163,3 @@ fn is_refusal(code: &str, message: &str) -> bool {
         || REFUSALS.contains(&code)
         || (code == "MT5_ORDER_FAILED" && FAILURES_BEFORE_SEND.iter().any(|start| message.starts_with(start)))
 }
-
-#[cfg(test)]
-pub(super) mod tests;

@@ -1,7 +1,7 @@
 //! What an order in an envelope looks like and what its replies prove.
 
 use super::*;
-use crate::{adapters::gateway::v43::tests::order, domain::order::Side};
+use crate::{adapters::gateway::dialects::fixtures::order, domain::order::Side};
 use proptest::prelude::*;
 
 const OURS: Uuid = Uuid::from_u128(7);
@@ -80,7 +80,7 @@ fn a_fill_is_success_within_success_with_a_ticket() {
 #[test]
 fn a_failed_order_within_success_is_rejected_only_by_its_code() {
     let failed = |data: Value| outcome_of("SUCCESS", &data);
-    for code in (10_004..=10_046).filter(|code| retcode::is_refusal(*code)) {
+    for code in (10_004..=10_046).filter(|code| return_codes::is_refusal(*code)) {
         assert_eq!(failed(json!({"status": "ERROR", "retcode": code})), "rejected", "{code}");
         assert_eq!(failed(json!({"status": "ERROR", "retcode": code, "ticket": 0})), "rejected", "{code}");
         assert_eq!(failed(json!({"status": "ERROR", "retcode": code, "ticket": 9})), "unknown", "{code}, a ticket");
@@ -130,7 +130,7 @@ fn outside_text_in_a_reason_stays_one_line() {
 fn an_answer_is_a_success_through_and_through() {
     let answer = |status: &str, data: Value| {
         let reply = json!({"req_id": OURS_TEXT, "status": status, "timestamp": 1.5e9, "data": data, "error": null});
-        envelope(None).answer(Question::Handshake, OURS, reply.to_string().as_bytes())
+        envelope(None).answer(Query::Handshake, OURS, reply.to_string().as_bytes())
     };
     let alive = answer("SUCCESS", json!({"status": "alive"})).unwrap();
     assert_eq!(alive.server_time(), Ok(Some(Duration::from_secs(1_500_000_000))));
@@ -138,7 +138,7 @@ fn an_answer_is_a_success_through_and_through() {
     assert!(answer("SUCCESS", json!({"status": "ERROR"})).is_err());
     assert!(answer("SUCCESS", json!({"error": "MT5 not connected"})).is_err());
     assert!(answer("ERROR", Value::Null).is_err() && answer("PENDING", Value::Null).is_err());
-    let request = envelope(None).ask(Question::Positions, OURS, Duration::from_millis(1_500)).unwrap();
+    let request = envelope(None).ask(Query::Positions, OURS, Duration::from_millis(1_500)).unwrap();
     let expected = json!({"action": "GET_POSITIONS", "req_id": OURS_TEXT, "timestamp": 1.5, "payload": {}});
     assert_eq!(serde_json::from_slice::<Value>(&request).unwrap(), expected);
 }
@@ -147,7 +147,7 @@ proptest! {
     #[test]
     fn arbitrary_bytes_prove_nothing(reply in proptest::collection::vec(any::<u8>(), 0..200)) {
         prop_assert_eq!(envelope(None).classify(&order(), &reply).outcome.as_str(), "unknown");
-        prop_assert!(envelope(None).answer(Question::Handshake, OURS, &reply).is_err());
+        prop_assert!(envelope(None).answer(Query::Handshake, OURS, &reply).is_err());
     }
 }
 

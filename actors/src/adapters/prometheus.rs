@@ -3,14 +3,16 @@
 
 mod catalogue;
 mod encode;
+mod format;
 mod process;
 #[cfg(test)]
 mod tests;
 
 pub use catalogue::{ERROR_CODES, FAILING_STAGES, FAMILIES, Metrics};
+pub use format::Format;
 pub use process::ProcessReader;
 
-use crate::domain::{health::BuildInfo, instrument::Symbol};
+use crate::domain::{build_info::BuildInfo, instrument::Symbol};
 use prometheus::{
     Counter, Gauge, GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
     Registry, Result,

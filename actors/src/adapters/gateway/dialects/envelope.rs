@@ -2,15 +2,22 @@
 //! what counts is the `data` within. The id is echoed, not deduplicated: nothing here may be sent twice.
 
 use super::{
-    Answer, BadReply, Dialect, DialectKind, DialectParams, Question, Verdict, check_answer, check_id,
-    claims::{Claims, Fill, VolumeRule},
-    is_empty, names_no_ticket,
-    reading::{parse_object, whole},
-    retcode, to_other,
+    Dialect, DialectKind, DialectParams, Verdict, check_answer, check_id, is_empty, names_no_ticket, to_other,
 };
 use crate::{
-    adapters::http::one_line,
-    domain::order::{Order, Outcome},
+    adapters::gateway::{
+        queries::{Query, QueryAnswer},
+        reply::{
+            BadReply,
+            consistency::{Claims, Fill, VolumeRule},
+            parse_object, whole,
+        },
+        return_codes,
+    },
+    domain::{
+        order::{Order, Outcome},
+        sanitize::one_line,
+    },
 };
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -76,23 +83,23 @@ impl Dialect for Envelope {
         }
     }
 
-    fn ask(&self, question: Question, id: Uuid, asked_at: Duration) -> Option<Vec<u8>> {
-        let action = match question {
-            Question::Handshake => "HEARTBEAT",
-            Question::Account => "GET_ACCOUNT_INFO",
-            Question::Positions => "GET_POSITIONS",
+    fn ask(&self, query: Query, id: Uuid, asked_at: Duration) -> Option<Vec<u8>> {
+        let action = match query {
+            Query::Handshake => "HEARTBEAT",
+            Query::Account => "GET_ACCOUNT_INFO",
+            Query::Positions => "GET_POSITIONS",
         };
         Some(request(action, id, asked_at, &json!({})))
     }
 
-    fn answer(&self, _: Question, id: Uuid, reply: &[u8]) -> Result<Answer, BadReply> {
+    fn answer(&self, _: Query, id: Uuid, reply: &[u8]) -> Result<QueryAnswer, BadReply> {
         let mut reply = check_id(parse_object(reply)?, ID, id)?;
         check_answer(&Claims::of(&reply), id)?;
         let (status, data, error) = (&reply["status"], &reply["data"], &reply["error"]);
         if status.as_str() != Some("SUCCESS") || data["status"].as_str() == Some("ERROR") || !is_empty(&data["error"]) {
             return Err(BadReply::new(&format!("status {status}, error {error}, data {data}")));
         }
-        Ok(Answer::new(reply["timestamp"].take(), reply["data"].take()))
+        Ok(QueryAnswer::new(reply["timestamp"].take(), reply["data"].take()))
     }
 }
 
@@ -108,10 +115,10 @@ fn outcome(reply: &Value, order: &Order) -> Outcome {
     let (status, data, error) = (&reply["status"], &reply["data"], &reply["error"]);
     let why = match status.as_str() {
         Some("SUCCESS") if data["status"].as_str() == Some("ERROR") => match whole(&data["retcode"]) {
-            Some(code) if retcode::is_refusal(code) && names_no_ticket(&data["ticket"]) => {
+            Some(code) if return_codes::is_refusal(code) && names_no_ticket(&data["ticket"]) => {
                 match claims.against_refusal(order) {
                     Ok(()) => {
-                        let reason = format!("retcode {}: {}", retcode::named(code), data["error"]);
+                        let reason = format!("retcode {}: {}", return_codes::named(code), data["error"]);
                         return Outcome::Rejected { reason: one_line(&reason) };
                     }
                     Err(why) => why,

@@ -1,8 +1,10 @@
 //! Replies put together from parts of which a person has written down what each does to a word of success and to a word
 //! of refusal. The dialects must agree, wherever in the reply a part stands.
 
-use super::{DialectKind, DialectParams, Verdict, dialect, v43::tests::order};
-use crate::domain::order::{Order, Outcome};
+use crate::{
+    adapters::gateway::{DialectKind, DialectParams, Verdict, dialect, dialects::fixtures::order},
+    domain::order::{Order, Outcome},
+};
 use proptest::prelude::*;
 
 /// What is answered, before anything is put in: a fill, a close, or a refusal.

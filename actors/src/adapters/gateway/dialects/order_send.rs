@@ -1,16 +1,21 @@
 //! `order_send` (JSON v1.0): the broker's return code decides. Replies name no request, so every order has a socket
 //! of its own. The gateway forgets at a restart which orders it has seen: nothing here may be sent twice.
 
-use super::{
-    Answer, BadReply, Dialect, DialectKind, DialectParams, Question, Verdict,
-    claims::{Claims, VolumeRule},
-    envelope, names_no_ticket,
-    reading::{parse_object, whole},
-    retcode, to_other,
-};
+use super::{Dialect, DialectKind, DialectParams, Verdict, envelope, names_no_ticket, to_other};
 use crate::{
-    adapters::http::one_line,
-    domain::order::{Order, Outcome, Side},
+    adapters::gateway::{
+        queries::{Query, QueryAnswer},
+        reply::{
+            BadReply,
+            consistency::{Claims, VolumeRule},
+            parse_object, whole,
+        },
+        return_codes,
+    },
+    domain::{
+        order::{Order, Outcome, Side},
+        sanitize::one_line,
+    },
 };
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -78,11 +83,11 @@ impl Dialect for OrderSend {
     }
 
     /// Nothing: the one action it knows is an order.
-    fn ask(&self, _: Question, _: Uuid, _: Duration) -> Option<Vec<u8>> {
+    fn ask(&self, _: Query, _: Uuid, _: Duration) -> Option<Vec<u8>> {
         None
     }
 
-    fn answer(&self, _: Question, _: Uuid, _: &[u8]) -> Result<Answer, BadReply> {
+    fn answer(&self, _: Query, _: Uuid, _: &[u8]) -> Result<QueryAnswer, BadReply> {
         Err(BadReply::new("order_send has no questions"))
     }
 }
@@ -92,7 +97,8 @@ fn outcome(reply: &Value, order: &Order) -> Outcome {
     let claims = Claims::of(reply);
     let (error, retcode, msg) = (&reply["error"], &reply["retcode"], &reply["msg"]);
     let why = match (error.as_bool(), whole(retcode)) {
-        (Some(false), Some(code)) if retcode::is_done(code) => match claims.fill(order, VolumeRule::AtMostOrdered) {
+        (Some(false), Some(code)) if return_codes::is_done(code) => match claims.fill(order, VolumeRule::AtMostOrdered)
+        {
             Ok(fill) => match whole(&reply["ticket"]) {
                 Some(ticket) => return fill.filled(order, ticket),
                 None => "a fill without a ticket".into(),
@@ -102,7 +108,9 @@ fn outcome(reply: &Value, order: &Order) -> Outcome {
         (Some(true), Some(code)) if is_refusal(code) && names_no_ticket(&reply["ticket"]) => {
             match claims.against_refusal(order) {
                 Ok(()) => {
-                    return Outcome::Rejected { reason: one_line(&format!("retcode {}: {msg}", retcode::named(code))) };
+                    return Outcome::Rejected {
+                        reason: one_line(&format!("retcode {}: {msg}", return_codes::named(code))),
+                    };
                 }
                 Err(why) => why,
             }
@@ -114,13 +122,13 @@ fn outcome(reply: &Value, order: &Order) -> Outcome {
 }
 
 fn is_refusal(code: i64) -> bool {
-    REFUSALS.contains(&code) || retcode::is_refusal(code)
+    REFUSALS.contains(&code) || return_codes::is_refusal(code)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::adapters::gateway::v43::tests::order;
+    use crate::adapters::gateway::dialects::fixtures::order;
     use proptest::prelude::*;
 
     fn order_send(comment: &str, magic: Option<i64>) -> OrderSend {
@@ -181,7 +189,7 @@ mod tests {
 
     #[test]
     fn every_code_has_its_outcome() {
-        for code in (10_004..=10_046).filter(|code| retcode::is_refusal(*code)).chain([-2, -3]) {
+        for code in (10_004..=10_046).filter(|code| return_codes::is_refusal(*code)).chain([-2, -3]) {
             assert_eq!(coded(true, 0, code), "rejected", "{code}");
             assert_eq!(coded(true, 9, code), "unknown", "{code} with a ticket");
             assert_eq!(coded(false, 0, code), "unknown", "{code} that is no error");
@@ -200,8 +208,8 @@ mod tests {
 
     #[test]
     fn there_is_nothing_harmless_to_ask() {
-        for question in Question::ALL {
-            assert_eq!(order_send("", None).ask(question, Uuid::nil(), Duration::ZERO), None);
+        for query in Query::ALL {
+            assert_eq!(order_send("", None).ask(query, Uuid::nil(), Duration::ZERO), None);
         }
     }
 

@@ -1,9 +1,11 @@
-//! How a gateway's reply is read: an object without twins; numbers, sides and ids in the spellings that gateways have.
+//! How a gateway's reply is read: a JSON object in which no key that decides is given twice; numbers, sides and ids in the
+//! spellings that gateways have.
 
-use super::BadReply;
+pub(super) mod consistency;
+
 use crate::{
     adapters::json::{with_bare_tokens_as, without_bom},
-    domain::order::Side,
+    domain::{order::Side, sanitize::one_line},
 };
 use serde::{
     Deserializer,
@@ -47,6 +49,17 @@ const DECIDING: [&str; 28] = [
 
 /// Whole numbers below this one have a double of their own; a larger ticket may be another's.
 const WHOLE_MAX: f64 = 9_007_199_254_740_992.0;
+
+/// Why a reply is not what its dialect answers, on one line.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct BadReply(pub(super) String);
+
+impl BadReply {
+    pub(super) fn new(reason: &str) -> Self {
+        Self(one_line(reason))
+    }
+}
 
 /// Reads a JSON object, and nothing else. A bare `NaN` or the like is read as an object without members: whatever needs
 /// a value there finds none, and it is not taken for absent.

@@ -1,6 +1,9 @@
 //! Every verdict at its boundaries.
 
 use super::*;
+use crate::domain::{
+    build_info::BuildInfo, cycle_verdict::SymbolFailure, instrument::Symbol, journal::UnresolvedOrder,
+};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const START: Duration = Duration::from_secs(1_500_000_000);
@@ -17,7 +20,7 @@ fn state() -> State {
 /// Everything started and answering, one cycle ended `finished_at` seconds after the start.
 fn after_cycle(finished_at: u64, failed: bool) -> State {
     let mut state = state();
-    state.actors = [ActorState { started: true, up: true, answered: Some(true) }; 6];
+    state.actors = [ActorState { started: true, up: true, answered: Some(true) }; ActorName::ALL.len()];
     let cycle = CycleState { cycle_id: 7, finished_at: at(finished_at), duration: MINUTE, failed };
     state.last_cycle = Some(cycle);
     state.last_cycle_success_at = (!failed).then_some(cycle.finished_at);
@@ -34,7 +37,7 @@ fn before_the_first_cycle_it_is_well_but_neither_ready_nor_started() {
     assert_eq!((health.status, health.ready, health.started), (Status::Ok, false, false));
     assert_eq!(
         health.not_started_because.as_deref(),
-        Some("not started: scheduler, fetcher, feature_builder, predictor, signal_sender, journal")
+        Some("not started: scheduler, fetcher, feature_builder, predictor, signal_sender, journal, metrics")
     );
     assert!(health.stages.iter().all(|(_, stage)| stage.last_outcome == "none yet" && !stage.up));
 }

@@ -1,24 +1,9 @@
 //! What a v43 order looks like and what its replies prove.
 
 use super::*;
-use crate::domain::{instrument::Symbol, order::Side};
+use crate::{adapters::gateway::dialects::fixtures::order, domain::order::Side};
 use proptest::prelude::*;
 use uuid::Uuid;
-
-pub fn order() -> Order {
-    Order {
-        client_order_id: Uuid::from_u128(7),
-        symbol: Symbol::new("EURUSD"),
-        gateway_name: "EURUSDm".into(),
-        closes: None,
-        side: Side::Buy,
-        volume: 0.1,
-        stop_loss: 1.05,
-        take_profit: 0.0,
-        confidence: 0.7,
-        bar_close_time: 1_500_000_000,
-    }
-}
 
 fn v43(magic: Option<i64>) -> V43 {
     V43::new(DialectParams { comment: "sentinel".into(), magic })
@@ -148,21 +133,21 @@ fn outside_text_in_a_reason_stays_one_line() {
 #[test]
 fn an_answer_has_our_id_and_no_error() {
     let id = Uuid::from_u128(7);
-    let answer = |question: Question, fields: Value| {
+    let answer = |query: Query, fields: Value| {
         let mut reply = json!({"uuid": id.to_string()});
         reply.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
-        v43(None).answer(question, id, reply.to_string().as_bytes())
+        v43(None).answer(query, id, reply.to_string().as_bytes())
     };
-    let pong = answer(Question::Handshake, json!({"status": "ok", "server_time": "2017-07-14T02:40:00Z"})).unwrap();
+    let pong = answer(Query::Handshake, json!({"status": "ok", "server_time": "2017-07-14T02:40:00Z"})).unwrap();
     assert_eq!(pong.server_time(), Ok(Some(Duration::from_secs(1_500_000_000))));
-    let account = answer(Question::Account, json!({"balance": 1.0, "equity": 2.0})).unwrap();
+    let account = answer(Query::Account, json!({"balance": 1.0, "equity": 2.0})).unwrap();
     assert_eq!(account.account().unwrap().equity, 2.0);
-    assert!(answer(Question::Handshake, json!({"balance": 1.0})).is_err(), "only PING has to say ok");
-    assert!(answer(Question::Account, json!({"error_code": "MT5_NOT_CONNECTED"})).is_err());
+    assert!(answer(Query::Handshake, json!({"balance": 1.0})).is_err(), "only PING has to say ok");
+    assert!(answer(Query::Account, json!({"error_code": "MT5_NOT_CONNECTED"})).is_err());
     for status in ["error", "REJECTED", "FILLED"] {
-        assert!(answer(Question::Positions, json!({"status": status, "positions": []})).is_err(), "{status}");
+        assert!(answer(Query::Positions, json!({"status": status, "positions": []})).is_err(), "{status}");
     }
-    assert!(v43(None).answer(Question::Positions, Uuid::nil(), br#"{"status": "ok"}"#).is_err());
+    assert!(v43(None).answer(Query::Positions, Uuid::nil(), br#"{"status": "ok"}"#).is_err());
 }
 
 proptest! {

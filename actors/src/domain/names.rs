@@ -1,4 +1,4 @@
-//! The actors and the steps of a cycle, as metric labels, `/health` and logs name them.
+//! The actors, the steps of a cycle and the reasons of a dropped event, as metric labels, `/health` and logs name them.
 
 /// The actors that the daemon cannot work without, as `sentinel_actor_up{actor}` names them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -15,12 +15,21 @@ pub enum ActorName {
     SignalSender,
     /// Keeps decisions and orders on disk.
     Journal,
+    /// Counts what happens, and answers `/metrics` and `/health`.
+    Metrics,
 }
 
 impl ActorName {
     /// All of them, in pipeline order.
-    pub const ALL: [Self; 6] =
-        [Self::Scheduler, Self::Fetcher, Self::FeatureBuilder, Self::Predictor, Self::SignalSender, Self::Journal];
+    pub const ALL: [Self; 7] = [
+        Self::Scheduler,
+        Self::Fetcher,
+        Self::FeatureBuilder,
+        Self::Predictor,
+        Self::SignalSender,
+        Self::Journal,
+        Self::Metrics,
+    ];
 
     /// The label value.
     pub const fn as_str(self) -> &'static str {
@@ -31,6 +40,7 @@ impl ActorName {
             Self::Predictor => "predictor",
             Self::SignalSender => "signal_sender",
             Self::Journal => "journal",
+            Self::Metrics => "metrics",
         }
     }
 }

@@ -1,15 +1,20 @@
 //! `place_order`: what the replaced daemon sent. No id, volume or stops; that daemon took any reply for an
 //! execution, this one needs the reply to say so.
 
-use super::{
-    Answer, BadReply, Dialect, DialectKind, Question, Verdict, check_answer,
-    claims::{self, Claims, VolumeRule},
-    reading::parse_object,
-    to_other,
-};
+use super::{Dialect, DialectKind, Verdict, check_answer, to_other};
 use crate::{
-    adapters::http::one_line,
-    domain::order::{Order, Outcome},
+    adapters::gateway::{
+        queries::{Query, QueryAnswer},
+        reply::{
+            BadReply,
+            consistency::{Claims, VolumeRule, is_failure},
+            parse_object,
+        },
+    },
+    domain::{
+        order::{Order, Outcome},
+        sanitize::one_line,
+    },
 };
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
@@ -57,17 +62,17 @@ impl Dialect for PlaceOrder {
         }
     }
 
-    fn ask(&self, question: Question, _: Uuid, _: Duration) -> Option<Vec<u8>> {
-        (question == Question::Handshake).then(|| json!({"action": "check_connection"}).to_string().into_bytes())
+    fn ask(&self, query: Query, _: Uuid, _: Duration) -> Option<Vec<u8>> {
+        (query == Query::Handshake).then(|| json!({"action": "check_connection"}).to_string().into_bytes())
     }
 
     /// There is no id to tell this reply from another's: the socket of its own is what makes it ours.
-    fn answer(&self, _: Question, id: Uuid, reply: &[u8]) -> Result<Answer, BadReply> {
+    fn answer(&self, _: Query, id: Uuid, reply: &[u8]) -> Result<QueryAnswer, BadReply> {
         let reply = parse_object(reply)?;
         check_answer(&Claims::of(&reply), id)?;
         match reply["status"].as_str().map(str::to_ascii_lowercase).as_deref() {
-            // `filled` is no answer to this question; the handshake says so.
-            Some("ok" | "success" | "filled") => Ok(Answer::new(Value::Null, reply)),
+            // `filled` does not answer this query; the handshake says so.
+            Some("ok" | "success" | "filled") => Ok(QueryAnswer::new(Value::Null, reply)),
             _ => Err(BadReply::new(&format!("status {}", reply["status"]))),
         }
     }
@@ -81,8 +86,8 @@ fn outcome(status: &Value, claims: &Claims<'_>, order: &Order) -> Outcome {
             Ok(fill) => fill.filled(order, fill.ticket.unwrap_or(0)),
             Err(why) => Outcome::Unknown { reason: one_line(&format!("status {status}: {why}")) },
         },
-        Some(word) if claims::is_failure(word) => {
-            let is_one_voice = claims.words().all(|word| word.as_str().is_some_and(claims::is_failure));
+        Some(word) if is_failure(word) => {
+            let is_one_voice = claims.words().all(|word| word.as_str().is_some_and(is_failure));
             match claims.against_refusal(order) {
                 Ok(()) if is_one_voice => Outcome::Rejected { reason: one_line(&format!("status {status}")) },
                 Ok(()) => Outcome::Unknown { reason: one_line(&format!("status {status} and another")) },
@@ -96,7 +101,7 @@ fn outcome(status: &Value, claims: &Claims<'_>, order: &Order) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::adapters::gateway::v43::tests::order;
+    use crate::adapters::gateway::dialects::fixtures::order;
     use proptest::prelude::*;
 
     fn outcome(reply: &str) -> &'static str {
@@ -146,8 +151,8 @@ mod tests {
 
     #[test]
     fn only_the_connection_can_be_asked_for() {
-        assert!(PlaceOrder.ask(Question::Account, Uuid::nil(), Duration::ZERO).is_none());
-        let answer = |reply: &str| PlaceOrder.answer(Question::Handshake, Uuid::nil(), reply.as_bytes());
+        assert!(PlaceOrder.ask(Query::Account, Uuid::nil(), Duration::ZERO).is_none());
+        let answer = |reply: &str| PlaceOrder.answer(Query::Handshake, Uuid::nil(), reply.as_bytes());
         assert!(answer(r#"{"status": "OK"}"#).is_ok());
         for reply in ["ok", "{}", r#"{"status": "error"}"#, r#"{"status": ["ok"]}"#] {
             assert!(answer(reply).is_err(), "{reply}");

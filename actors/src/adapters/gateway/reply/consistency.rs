@@ -1,11 +1,11 @@
 //! All that a reply says about an order, wherever it says it, and whether it contradicts itself or the order. One rule
 //! for all dialects: a word is believed only if nothing beside it says otherwise.
 
-use super::{
-    reading::{Kind, is_id, kind, number, whole},
-    retcode::{self, Meaning},
+use super::{Kind, is_id, kind, number, whole};
+use crate::{
+    adapters::gateway::return_codes::{self, Meaning},
+    domain::order::{LOTS_APART, Order, Outcome},
 };
-use crate::domain::order::{LOTS_APART, Order, Outcome};
 use serde_json::{Map, Value};
 use tracing::warn;
 use uuid::Uuid;
@@ -29,7 +29,7 @@ const CODES: [&str; 2] = ["retcode", "return_code"];
 
 /// Which volumes a fill may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum VolumeRule {
+pub(in crate::adapters::gateway) enum VolumeRule {
     /// No more than was ordered.
     AtMostOrdered,
     /// All that was to be closed: a part is not closed.
@@ -40,7 +40,7 @@ pub(super) enum VolumeRule {
 
 /// What a fill that nothing contradicts tells.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Fill {
+pub(in crate::adapters::gateway) struct Fill {
     /// The ticket, where one is told.
     pub ticket: Option<i64>,
     /// Lots, where they are told.
@@ -53,7 +53,7 @@ pub(super) struct Fill {
 
 impl Fill {
     /// The outcome, under this ticket.
-    pub(super) fn filled(self, order: &Order, ticket: i64) -> Outcome {
+    pub(in crate::adapters::gateway) fn filled(self, order: &Order, ticket: i64) -> Outcome {
         if self.is_part && self.volume.is_none() {
             warn!(
                 stage = "send", symbol = %order.symbol, client_order_id = %order.client_order_id, ticket,
@@ -66,10 +66,10 @@ impl Fill {
 
 /// The reply and the objects in it that speak of the order.
 #[derive(Debug)]
-pub(super) struct Claims<'a>(Vec<&'a Map<String, Value>>);
+pub(in crate::adapters::gateway) struct Claims<'a>(Vec<&'a Map<String, Value>>);
 
 impl<'a> Claims<'a> {
-    pub(super) fn of(reply: &'a Value) -> Self {
+    pub(in crate::adapters::gateway) fn of(reply: &'a Value) -> Self {
         let mut places = Vec::new();
         gather(reply, DEPTH_MAX, &mut places);
         Self(places)
@@ -81,7 +81,7 @@ impl<'a> Claims<'a> {
     }
 
     /// An id that is not this one's.
-    pub(super) fn foreign_id(&self, id: Uuid) -> Option<&'a Value> {
+    pub(in crate::adapters::gateway) fn foreign_id(&self, id: Uuid) -> Option<&'a Value> {
         let is_number = |value: &Value| number(value).is_some();
         let mut ours = IDS.iter().flat_map(|key| self.told(key));
         let mut orders = self.told("order_id").filter(|value| !is_number(value));
@@ -89,7 +89,7 @@ impl<'a> Claims<'a> {
     }
 
     /// Every error that is told: `error_code "MT5_NOT_CONNECTED", error_msg "no terminal"`.
-    pub(super) fn errors(&self) -> Option<String> {
+    pub(in crate::adapters::gateway) fn errors(&self) -> Option<String> {
         let told = ERRORS.iter().flat_map(|key| self.told(key).map(move |value| (key, value)));
         let told: Vec<_> =
             told.filter(|(_, value)| !is_no_error(value)).map(|(key, value)| format!("{key} {value}")).collect();
@@ -97,7 +97,7 @@ impl<'a> Claims<'a> {
     }
 
     /// What a word of success comes to: the fill, or what contradicts it.
-    pub(super) fn fill(&self, order: &Order, rule: VolumeRule) -> Result<Fill, String> {
+    pub(in crate::adapters::gateway) fn fill(&self, order: &Order, rule: VolumeRule) -> Result<Fill, String> {
         self.is_of(order)?;
         let ticket = self.one_ticket()?;
         let is_part = self.done_in_part()?;
@@ -127,7 +127,7 @@ impl<'a> Claims<'a> {
     }
 
     /// What speaks against a word of refusal.
-    pub(super) fn against_refusal(&self, order: &Order) -> Result<(), String> {
+    pub(in crate::adapters::gateway) fn against_refusal(&self, order: &Order) -> Result<(), String> {
         self.is_of(order)?;
         let says = |key: &str, test: fn(&Value) -> bool| self.told(key).find(|value| test(value));
         let contradictions = [
@@ -206,7 +206,7 @@ impl<'a> Claims<'a> {
     fn done_in_part(&self) -> Result<bool, String> {
         let mut is_part = false;
         for value in CODES.iter().flat_map(|key| self.told(key)) {
-            match whole(value).and_then(retcode::meaning) {
+            match whole(value).and_then(return_codes::meaning) {
                 Some(Meaning::Done) => {}
                 Some(Meaning::DoneInPart) => is_part = true,
                 _ => return Err(format!("a fill with retcode {value}")),
@@ -231,7 +231,7 @@ impl<'a> Claims<'a> {
     }
 
     /// Every status, and a `result` or `data` that is such a word itself, or `false`.
-    pub(super) fn words(&self) -> impl Iterator<Item = &'a Value> {
+    pub(in crate::adapters::gateway) fn words(&self) -> impl Iterator<Item = &'a Value> {
         let is_word = |value: &&Value| {
             **value == false || value.as_str().is_some_and(|word| is_success(word) || is_failure(word))
         };
@@ -254,12 +254,12 @@ fn gather<'a>(value: &'a Value, depth: usize, places: &mut Vec<&'a Map<String, V
 }
 
 /// Whether it is a word of success, in any case.
-pub(super) fn is_success(word: &str) -> bool {
+pub(in crate::adapters::gateway) fn is_success(word: &str) -> bool {
     is_one_of(word, &SUCCESS)
 }
 
 /// Whether it is a word of refusal, in any case.
-pub(super) fn is_failure(word: &str) -> bool {
+pub(in crate::adapters::gateway) fn is_failure(word: &str) -> bool {
     is_one_of(word, &FAILURE)
 }
 
@@ -274,7 +274,7 @@ fn is_no_error(value: &Value) -> bool {
 
 /// MQL5 lists it, and not as a refusal.
 fn may_be_executed(code: i64) -> bool {
-    retcode::meaning(code).is_some_and(|meaning| meaning != Meaning::Refused)
+    return_codes::meaning(code).is_some_and(|meaning| meaning != Meaning::Refused)
 }
 
 /// A `type` can be that of the message. Only a word that has no side in it is left alone.

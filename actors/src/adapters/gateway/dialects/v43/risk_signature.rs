@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use std::{fmt::Write, time::Duration};
 
 /// `RISK_PASS:<checksum>:<time>` for an order at `price`; `signed_at` is time since the unix epoch.
-pub fn risk_signature(order: &Order, price: f64, signed_at: Duration) -> String {
+pub fn sign(order: &Order, price: f64, signed_at: Duration) -> String {
     // Compact: the gateway splits the signature at colons.
     let time = (DateTime::<Utc>::UNIX_EPOCH + signed_at).format("%Y%m%dT%H%M%SZ");
     format!("RISK_PASS:{}:{time}", checksum(&canonical(order, price)))
@@ -80,11 +80,11 @@ pub fn python_string(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{adapters::gateway::v43::tests::order, domain::order::Side};
+    use crate::{adapters::gateway::dialects::fixtures::order, domain::order::Side};
 
     fn signature(symbol: &str, side: Side, [volume, price, sl, tp]: [f64; 4]) -> String {
         let order = Order { gateway_name: symbol.into(), side, volume, stop_loss: sl, take_profit: tp, ..order() };
-        risk_signature(&order, price, Duration::from_millis(1_795_354_237_900))
+        sign(&order, price, Duration::from_millis(1_795_354_237_900))
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The breakers of all endpoints, shared: the stages that call an endpoint tell its breaker how it went and ask it
 //! before they call again, the MetricsActor reads the states when it makes its text.
 
-use super::inflight::Endpoint;
+use super::Endpoint;
 use crate::domain::breaker::{Breaker, BreakerPolicy, BreakerState, CallEnd};
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
