@@ -3,7 +3,7 @@
 //! outside.
 
 use super::http::HttpConfig;
-use crate::settings::Resolved;
+use crate::{net, settings::Resolved};
 use actix::{Actor, Addr, Arbiter, Recipient, Supervisor};
 use sentinel_actors::{
     adapters::{
@@ -108,7 +108,7 @@ fn fetcher_config(settings: &Resolved, shared: &Shared) -> fetcher::Config {
         instruments: settings.instruments.clone(),
         interval: data.interval,
         lookback_bars: data.lookback_bars,
-        base_url: data.base_url.trim_end_matches('/').to_owned(),
+        base_url: net::base_url(&data.base_url).to_owned(),
         token: settings.purpose.token.clone(),
         poll: settings.poll,
         overdue_poll_s: data.overdue_poll_s,

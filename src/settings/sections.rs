@@ -5,11 +5,11 @@ mod symbols;
 pub use symbols::{Symbol, Symbols};
 
 use super::{
-    address::authority,
     distance::Distance,
     place::{self, OldJournal},
     secret::Secret,
 };
+use crate::net::authority;
 use sentinel_actors::{
     adapters::{deadman::UrlSource, eodhd::ApiToken, gateway::DialectKind, mlflow::Tabular},
     domain::{

@@ -2,13 +2,12 @@
 
 use super::{
     super::{
-        Distance, Settings,
-        address::is_loopback,
-        curve,
+        Distance, Settings, curve,
         sections::{GatewaySettings, PlaintextSetting},
     },
     Found, SAY_THE_DIALECT,
 };
+use crate::net::is_loopback;
 use sentinel_actors::{adapters::gateway::DialectKind, domain::position::Opposite, fetcher::MarketClock};
 
 const ORDER_SEND_VOLUME_MIN: f64 = 0.01;

@@ -2,8 +2,9 @@
 
 use super::{FIREWALL, Report, SettingsArgs, block_on, is_lost};
 use crate::{
+    net::without_brackets,
     process::exit::refuse,
-    settings::{GatewaySettings, Resolved, Settings, VerifyGateway, address::bare},
+    settings::{GatewaySettings, Resolved, Settings, VerifyGateway},
 };
 use sentinel_actors::{
     adapters::{
@@ -59,7 +60,7 @@ async fn verify(settings: &Resolved<VerifyGateway>) -> Report {
 
 /// A TCP connection and not a byte on it, to where ZeroMQ would connect: it looks a name up as IPv4 only.
 async fn reach(gateway: &GatewaySettings, deadline: Duration) -> io::Result<()> {
-    let host = bare(&gateway.host);
+    let host = without_brackets(&gateway.host);
     let connecting = async {
         let is_address = host.parse::<IpAddr>().is_ok();
         let found = lookup_host((host, gateway.port)).await?;
