@@ -3,7 +3,7 @@
 //! outside.
 
 use super::http::HttpConfig;
-use crate::{net, settings::Resolved};
+use crate::{net, process::build_info, settings::Resolved};
 use actix::{Actor, Addr, Arbiter, Recipient, Supervisor};
 use sentinel_actors::{
     adapters::{
@@ -15,11 +15,12 @@ use sentinel_actors::{
     },
     cycle::{Policy, Stages},
     deadman::{self, Deadman},
-    domain::{clock::Clock, guard::KillSwitch, order_manager::Rules},
+    domain::{clock::Clock, drift::Drift, guard::KillSwitch, order_manager::Rules},
     feature_builder::{self, FeatureBuilder},
     fetcher::{self, Fetcher},
-    journal::{self, Journal},
-    messages::{ActorName, CycleWentWell, FlushUnwritten, Ping, Telemetry},
+    journal::{self, Journal, Opened},
+    messages::{ActorName, Backlog, CycleWentWell, FlushUnwritten, Ping, Telemetry},
+    metrics,
     predictor::{self, Predictor},
     signal_sender::{self, JournalActorHandle, SignalSender},
 };
@@ -137,6 +138,27 @@ fn predictor_config(settings: &Resolved, shared: &Shared) -> predictor::Config {
         inflight: shared.inflight.clone(),
         breakers: shared.breakers.clone(),
         metrics: shared.metrics.clone(),
+    }
+}
+
+/// What the MetricsActor counts, by whose clock, and what it goes on from. `period` is the time between two due cycles.
+pub fn metrics_config(settings: &Resolved, period: Duration, opened: &Opened, policy: &Policy) -> metrics::Config {
+    let symbols: Vec<_> = settings.instruments.iter().map(|instrument| instrument.symbol.clone()).collect();
+    // Weeks of hourly bars: a restart goes on with them.
+    let known = opened.confidences(&settings.model.name, &symbols);
+    metrics::Config {
+        symbols,
+        build: build_info(),
+        config_hash: settings.hash,
+        failed_share_max: settings.failed_share_max,
+        drift: Drift::new(settings.reference.clone(), known),
+        live: settings.purpose.gateway.is_live(),
+        kill_switch: policy.kill_switch.clone(),
+        period,
+        inflight: Inflight::default(),
+        breakers: Breakers::new(settings.breaker),
+        backlog: Backlog::default(),
+        clock: policy.clock.clone(),
     }
 }
 
