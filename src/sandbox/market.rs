@@ -229,5 +229,4 @@ async fn real_time(
 }
 
 #[cfg(test)]
-#[path = "market_tests.rs"]
 mod tests;

@@ -1,6 +1,7 @@
 //! Where the daemon beside a command is, by the daemon's settings.
 
 use super::{MetricsSettings, Settings, Sources, protection::Protection};
+use crate::net;
 use std::net::IpAddr;
 
 /// Where the daemon of this machine serves, and where HUB is, by the daemon's settings; as built in, if these cannot be read.
@@ -22,14 +23,9 @@ pub fn url(metrics: &MetricsSettings) -> String {
 
 /// Where a daemon that binds there is reached from its own machine.
 fn address(metrics: &MetricsSettings) -> String {
-    let host = metrics.bind.trim_matches(['[', ']']);
-    let host = match host.parse::<IpAddr>() {
-        Ok(IpAddr::V4(ip)) if ip.is_unspecified() => "127.0.0.1".to_owned(),
-        Ok(IpAddr::V6(ip)) if ip.is_unspecified() => "[::1]".to_owned(),
-        Ok(IpAddr::V6(ip)) => format!("[{ip}]"),
-        _ => host.to_owned(),
-    };
-    format!("{host}:{}", metrics.port)
+    let host = net::without_brackets(&metrics.bind);
+    let seen = host.parse::<IpAddr>().map(|address| net::as_seen_here(address).to_string());
+    net::authority(seen.as_deref().unwrap_or(host), metrics.port)
 }
 
 #[cfg(test)]

@@ -73,13 +73,14 @@ pub struct SettingsArgs {
     /// When cycles run: six cron fields, seconds first, UTC [default "58 * * * * *"]
     #[arg(long, value_name = "CRON", help_heading = "Measuring and replaying")]
     schedule: Option<String>,
-    /// No cycles after N; keep serving
+    /// No cycles after N, but keep serving; 0 for no end [default 0]
     #[arg(long, value_name = "N", help_heading = "Measuring and replaying", allow_hyphen_values = true)]
     cycles: Option<String>,
     /// The next cycle starts when one ends; live only with a gateway on loopback
     #[arg(long, help_heading = "Measuring and replaying")]
     back_to_back: bool,
     /// What "now" is for bars; with `bars` it is the newest close received; live only with a gateway on loopback
+    /// [default system]
     #[arg(long, value_name = "CLOCK", help_heading = "Measuring and replaying", value_parser = ["system", "bars"])]
     clock: Option<String>,
 }

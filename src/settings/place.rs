@@ -1,6 +1,7 @@
 //! The one place on a machine where Sentinel keeps what must not depend on the folder it was started in: the journal, if
 //! no setting names another, and the locks of live accounts.
 
+use crate::process::shell;
 use std::{
     collections::HashMap,
     fs::{self, DirBuilder, File},
@@ -106,11 +107,8 @@ fn is_ours(path: &Path) -> bool {
         && (head[68..72] == OUR_MARK || head[68..72] == [0; 4] && has_log())
 }
 
-/// As a shell takes it for one word.
 fn quoted(path: &Path) -> String {
-    let text = path.display().to_string();
-    let is_plain = text.chars().all(|c| c.is_ascii_alphanumeric() || "/._-+@".contains(c));
-    if is_plain { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
+    shell::quoted(&path.display().to_string())
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ mod text;
 mod verdict;
 
 use crate::{
+    net,
     process::{
         exit::{EXIT_USAGE, fail},
         on_system, unix_signals,
@@ -58,8 +59,7 @@ pub(crate) fn main(args: &Args) -> ExitCode {
 
 async fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let mut stop = pin!(unix_signals::stop()?);
-    let url = args.url.trim_end_matches('/');
-    let url = url.strip_suffix("/metrics").unwrap_or(url);
+    let url = net::daemon_url(&args.url);
     let period = Duration::from_secs_f64(args.period);
     let prepared = args.validate().and_then(|()| {
         let client = Client::new(url, &args.credentials, period.clamp(LOOK_MAX_LEAST, LOOK_MAX)).context("--url")?;

@@ -3,6 +3,7 @@
 import datetime
 import signal
 import ssl
+import time
 
 import pytest
 from cryptography import x509
@@ -13,6 +14,7 @@ from cryptography.x509.oid import NameOID
 from parts.daemon import free_port
 from parts.http import hang, status, text
 from parts.rig import variables
+from parts.slow_resolver import slow_resolver
 
 
 def check(rig, *args: str, **env: str) -> tuple[int, str]:
@@ -81,6 +83,13 @@ def test_any_other_answer_is_unhealthy(rig, answer, words):
     rig.model.always = answer
     code, said = check(rig, "--url", rig.model.url, "--deadline-ms", "300")
     assert code == 1 and words in said and said.count("\n") == 1
+
+
+def test_a_name_server_that_hangs_does_not_outlive_the_deadline(rig, tmp_path):
+    began = time.monotonic()
+    code, said = check(rig, "--url", "http://inf.example:8000", "--deadline-ms", "300", **slow_resolver(tmp_path))
+    assert code == 1 and "within 300 ms" in said, said
+    assert time.monotonic() - began < 5
 
 
 def test_tls_on_loopback_is_asked_whatever_name_its_certificate_has(rig, tmp_path):

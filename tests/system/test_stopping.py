@@ -7,13 +7,13 @@ import random
 import signal
 import subprocess
 import time
-from pathlib import Path
 
 import pytest
 
 from parts import http
 from parts.daemon import wait_until
 from parts.gateway import late, silent
+from parts.slow_resolver import slow_resolver
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 ALL = pytest.mark.parametrize("number", SIGNALS, ids=[number.name for number in SIGNALS])
@@ -41,10 +41,7 @@ def test_a_server_that_hangs_does_not_hold_it_up(rig, number, part):
 
 @ALL
 def test_a_name_server_that_hangs_does_not_hold_it_up(rig, number, tmp_path):
-    library = tmp_path / "slow_resolver.so"
-    source = Path(__file__).parent / "parts/slow_resolver.c"
-    subprocess.run(["gcc", "-shared", "-fPIC", "-o", library, source], check=True)
-    daemon = rig.start(settings={"data.base_url": "https://market.example"}, LD_PRELOAD=str(library)).wait_serving()
+    daemon = rig.start(settings={"data.base_url": "https://market.example"}, **slow_resolver(tmp_path)).wait_serving()
     time.sleep(0.3)
     code, took = daemon.stop(number)
     assert (code, took < UNDER_IDLE_S) == (0, True), took

@@ -186,5 +186,4 @@ fn looks(record: &Record) -> Looks {
 }
 
 #[cfg(test)]
-#[path = "findings_tests.rs"]
 mod tests;

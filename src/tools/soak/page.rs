@@ -133,5 +133,4 @@ fn fitted(line: Option<Slope>, unit: f64) -> Points {
 }
 
 #[cfg(test)]
-#[path = "page_tests.rs"]
 mod tests;

@@ -210,5 +210,4 @@ fn thinned(points: &Points) -> Points {
 }
 
 #[cfg(test)]
-#[path = "plot_tests.rs"]
 mod tests;

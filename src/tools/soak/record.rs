@@ -204,5 +204,4 @@ fn is_another(before: &Look, now: &Look, apart_s: f64) -> bool {
 }
 
 #[cfg(test)]
-#[path = "record_tests.rs"]
 mod tests;

@@ -1,6 +1,7 @@
 //! `sentinel verify market`: what EODHD answers to the daemon's own questions, how late it is, and what the quota
-//! carries. `provider` asks, `lag` and `quota` work out what it means.
+//! carries. `provider` asks, `age`, `lag` and `quota` work out what it means.
 
+mod age;
 mod lag;
 mod provider;
 mod quota;
@@ -12,7 +13,6 @@ use crate::{
 };
 use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, stream};
-use lag::Lag;
 use provider::{NoProvider, Provider, Refusal, Reply, unanswered};
 use sentinel_actors::{
     adapters::eodhd::{first_range_s, intraday_url, parse},
@@ -87,7 +87,7 @@ async fn verify(settings: &Resolved) -> Report {
             asked.push(question.read(instrument, reply, now, &mut report).0);
         }
     }
-    age(&asked, settings, &mut report);
+    age::report(&asked, settings, &mut report);
     let newest = asked.iter().rev().find_map(|asked| asked.reply.as_ref());
     if newest.is_some_and(|reply| reply.status == 200) {
         quota::report(&provider, newest, settings, &mut report).await;
@@ -148,36 +148,15 @@ impl Question<'_> {
 
     /// The bars of a 200, of which the daemon would decide on the newest.
     fn bars(&self, instrument: &Instrument, reply: &Reply, now: i64, report: &mut Report) -> Result<Vec<Bar>, Refusal> {
-        let Resolved { data, calendar, market_clock, .. } = self.settings;
+        let Resolved { data, .. } = self.settings;
         let symbol = &instrument.symbol;
-        let refusal = |found: String, way_out: &str| Refusal { found, way_out: way_out.into(), is_for_all: false };
-        let rows = parse(&reply.body).map_err(|error| {
-            let found = format!("status 200, but {}", self.provider.clean(&error.to_string()));
-            refusal(found, "is data.base_url EODHD's, and no proxy or login page in between?")
-        })?;
-        let closed_by = (*market_clock == MarketClock::System).then_some(now);
-        let cleaned = clean(&rows, data.interval, calendar, closed_by);
-        let refused = cleaned.rejected.counted();
-        if !refused.is_empty() {
-            let reasons: Vec<_> =
-                refused.iter().map(|(reason, count)| format!("{count} {}", reason.as_str())).collect();
-            report.note("refused", format!("{symbol}: of {} rows: {}", rows.len(), reasons.join(", ")));
-        }
-        if let Some(open_time) = cleaned.ahead {
-            let found = format!("{symbol}: bars lie ahead of the clock, the furthest opens {}", at(open_time));
-            let hint = "is this machine's time right (chronyc tracking)? If it is, tell EODHD's support";
-            report.note("ahead", format!("{found}; it is {} here\n{hint}", at(now)));
-        }
-        if let Some(fault) = cleaned.fault {
-            return Err(refusal(fault.to_string(), way_out(&fault)));
-        }
-        let bars = cleaned.bars;
+        let (bars, rows) = self.cleaned(instrument, reply, now, report)?;
         let kept = &bars[bars.len().saturating_sub(data.lookback_bars)..];
         if let Some(fault) = jump(kept, data.jump_max) {
             return Err(refusal(fault.to_string(), way_out(&fault)));
         }
         let (Some(first), Some(last)) = (bars.first(), bars.last()) else {
-            let found = format!("status 200, but no closed bar among {} rows", rows.len());
+            let found = format!("status 200, but no closed bar among {rows} rows");
             return Err(refusal(
                 found,
                 "is this symbol's `ticker` one that EODHD has intraday bars of? (for a replay: --clock bars)",
@@ -208,6 +187,39 @@ impl Question<'_> {
         Ok(bars)
     }
 
+    /// The closed and valid bars of a 200, and how many rows it had.
+    fn cleaned(
+        &self,
+        instrument: &Instrument,
+        reply: &Reply,
+        now: i64,
+        report: &mut Report,
+    ) -> Result<(Vec<Bar>, usize), Refusal> {
+        let Resolved { data, calendar, market_clock, .. } = self.settings;
+        let symbol = &instrument.symbol;
+        let rows = parse(&reply.body).map_err(|error| {
+            let found = format!("status 200, but {}", self.provider.clean(&error.to_string()));
+            refusal(found, "is data.base_url EODHD's, and no proxy or login page in between?")
+        })?;
+        let closed_by = (*market_clock == MarketClock::System).then_some(now);
+        let cleaned = clean(&rows, data.interval, calendar, closed_by);
+        let refused = cleaned.rejected.counted();
+        if !refused.is_empty() {
+            let reasons: Vec<_> =
+                refused.iter().map(|(reason, count)| format!("{count} {}", reason.as_str())).collect();
+            report.note("refused", format!("{symbol}: of {} rows: {}", rows.len(), reasons.join(", ")));
+        }
+        if let Some(open_time) = cleaned.ahead {
+            let found = format!("{symbol}: bars lie ahead of the clock, the furthest opens {}", at(open_time));
+            let hint = "is this machine's time right (chronyc tracking)? If it is, tell EODHD's support";
+            report.note("ahead", format!("{found}; it is {} here\n{hint}", at(now)));
+        }
+        match cleaned.fault {
+            Some(fault) => Err(refusal(fault.to_string(), way_out(&fault))),
+            None => Ok((cleaned.bars, rows.len())),
+        }
+    }
+
     /// What is missing among the bars that the daemon would keep.
     fn gaps(&self, instrument: &Instrument, kept: &[Bar], report: &mut Report) {
         let Resolved { data, calendar, calendar_name, .. } = self.settings;
@@ -234,6 +246,11 @@ impl Question<'_> {
     }
 }
 
+/// One symbol's, which says nothing of the others.
+fn refusal(found: String, way_out: &str) -> Refusal {
+    Refusal { found, way_out: way_out.into(), is_for_all: false }
+}
+
 /// What to do about bars that the daemon makes no decision on.
 const fn way_out(fault: &BarFault) -> &'static str {
     match fault {
@@ -251,81 +268,6 @@ const fn way_out(fault: &BarFault) -> &'static str {
     }
 }
 
-/// How far the newest bars are behind the clock, and whether `data.max_bar_age_s` fits.
-fn age(asked: &[Asked<'_>], settings: &Resolved, report: &mut Report) {
-    let (interval, calendar) = (settings.data.interval, &settings.calendar);
-    let max_bar_age_s = settings.max_bar_age_s;
-    let newest = |asked: &Asked<'_>| {
-        let (bars, now) = asked.bars.as_ref()?;
-        Some((asked.instrument.symbol.clone(), bars.last()?.close_time(interval), *now))
-    };
-    let newest: Vec<_> = asked.iter().filter_map(newest).collect();
-    // The oldest bar is the one that the limit has to let through.
-    let Some((symbol, close_time, now)) = newest.into_iter().min_by_key(|(_, close_time, now)| close_time - now) else {
-        return;
-    };
-    if settings.market_clock == MarketClock::Bars {
-        report.note("lag", "none: with schedule.clock = \"bars\" the newest bar is the time");
-        return;
-    }
-    let ago = format!("{symbol}'s newest bar closed {} ago; looked at {}", spell(now - close_time), at(now));
-    let name = &settings.calendar_name;
-    let again = "a lag shows only then";
-    let way_out = format!(
-        "no order leaves on such bars. Is the market really open (calendar {name}; for FX, market.calendar = \"fx\" and \
-         its holidays), and does EODHD say that the feed is late? Then data.max_bar_age_s"
-    );
-    match lag::look(calendar, interval, close_time, now, max_bar_age_s) {
-        Lag::Closed => report.note(
-            "lag",
-            format!("{ago}, while the market is closed (calendar {name}): run this while it is open, {again}"),
-        ),
-        Lag::JustOpened => report.note(
-            "lag",
-            format!("{ago}, and no bar of this session is due yet: run this again in an hour or two, {again}"),
-        ),
-        Lag::Reopened { is_stale: false } => report.note(
-            "lag",
-            format!("{ago}; the first bars of this session are due and not here yet: run this again in an hour or two"),
-        ),
-        Lag::Reopened { is_stale: true } => {
-            let found =
-                format!("{ago}; bars of this session are due for more than data.max_bar_age_s = {max_bar_age_s}");
-            report.failed("lag", found, way_out);
-        }
-        Lag::Measured { age_s, is_stale } => {
-            let lag::Proposal { max_bar_age_s: proposed_s, margin_s } = lag::propose(interval, age_s);
-            let sum = format!(
-                "{proposed_s} proposed: {} s until the next bar closes + {age_s} s behind the clock + {margin_s} s margin, \
-                 rounded up to {margin_s} s",
-                interval.seconds()
-            );
-            if is_stale {
-                report.failed("lag", format!("{ago}, more than data.max_bar_age_s = {max_bar_age_s}"), way_out);
-                report.note("max_bar_age", sum);
-                return;
-            }
-            report.ok("lag", ago);
-            if max_bar_age_s < proposed_s {
-                let found =
-                    format!("set to {max_bar_age_s}, which is tight: bars may be too old before the next comes");
-                report.note("max_bar_age", format!("{found}\n{sum}"));
-            } else {
-                report.ok("max_bar_age", format!("set to {max_bar_age_s}\n{sum}"));
-            }
-        }
-    }
-}
-
 fn at(time: i64) -> String {
     DateTime::from_timestamp(time, 0).map_or_else(|| time.to_string(), |at| at.format("%F %H:%M UTC").to_string())
-}
-
-/// Seconds, for a person.
-fn spell(seconds: i64) -> String {
-    match seconds {
-        ..120 => format!("{seconds} s"),
-        120..7_200 => format!("{} min", seconds / 60),
-        _ => format!("{} h {:02} min", seconds / 3_600, seconds / 60 % 60),
-    }
 }

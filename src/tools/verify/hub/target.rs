@@ -142,6 +142,7 @@ fn patience(args: &Args, target: Option<&Target>) -> Duration {
     args.wait.or(target.map(|target| target.interval() * 2)).unwrap_or(WAIT)
 }
 
+/// Reports whether the target is scraped, and that it is the daemon at --inf. Answers whether it is up.
 async fn up(
     prometheus: &Prometheus,
     target: &Target,
@@ -153,33 +154,7 @@ async fn up(
     let url = one_line(target.url());
     match target.health() {
         "up" => {
-            let took_ms = target.0["lastScrapeDuration"].as_f64().unwrap_or_default() * 1e3;
-            let found = format!("{url} is up, scraped in {took_ms:.1} ms");
-            let is_at_inf = same::is_at(prometheus, target.url(), &args.inf);
-            match compared(prometheus, target, args, page).await {
-                Ok(Compared::Unknown(why)) if is_at_inf => {
-                    report.note("target", format!("{found}; whose series these are: {why}"))
-                }
-                Ok(Compared::Process) if is_at_inf => report.ok("target", found),
-                Ok(Compared::Process) => {
-                    report.note("target", format!("{found}; it is the daemon at {} by another name", args.inf));
-                }
-                Ok(Compared::Unknown(why)) => {
-                    report.note("target", format!("{found}; whether it is the daemon at {}: {why}", args.inf));
-                }
-                Ok(Compared::Different(what) | Compared::Older(what)) => {
-                    let found =
-                        format!("{url} is up, and what is stored is not of the daemon at {}: it {what}", args.inf);
-                    let way_out = format!(
-                        "another daemon is scraped, or stored under the same labels: correct the target of the job {}, its \
-                         labels (see `unique`), or --inf and --instance; then {}",
-                        args.job,
-                        prometheus.reload()
-                    );
-                    report.failed("target", found, way_out);
-                }
-                Err(why) => report.failed("target", why, "see Prometheus's log"),
-            }
+            same_daemon(prometheus, target, args, page, report).await;
             true
         }
         "down" => {
@@ -192,6 +167,43 @@ async fn up(
             report.failed("target", format!("{url} was not scraped yet"), "wait for a scrape interval and try again");
             false
         }
+    }
+}
+
+/// Reports whether a target that is up is the daemon at --inf.
+async fn same_daemon(
+    prometheus: &Prometheus,
+    target: &Target,
+    args: &Args,
+    page: Option<&Exposition>,
+    report: &mut Report,
+) {
+    let url = one_line(target.url());
+    let took_ms = target.0["lastScrapeDuration"].as_f64().unwrap_or_default() * 1e3;
+    let found = format!("{url} is up, scraped in {took_ms:.1} ms");
+    let is_at_inf = same::is_at(prometheus, target.url(), &args.inf);
+    match compared(prometheus, target, args, page).await {
+        Ok(Compared::Process) if is_at_inf => report.ok("target", found),
+        Ok(Compared::Process) => {
+            report.note("target", format!("{found}; it is the daemon at {} by another name", args.inf));
+        }
+        Ok(Compared::Unknown(why)) if is_at_inf => {
+            report.note("target", format!("{found}; whose series these are: {why}"));
+        }
+        Ok(Compared::Unknown(why)) => {
+            report.note("target", format!("{found}; whether it is the daemon at {}: {why}", args.inf));
+        }
+        Ok(Compared::Different(what) | Compared::Older(what)) => {
+            let found = format!("{url} is up, and what is stored is not of the daemon at {}: it {what}", args.inf);
+            let way_out = format!(
+                "another daemon is scraped, or stored under the same labels: correct the target of the job {}, its \
+                 labels (see `unique`), or --inf and --instance; then {}",
+                args.job,
+                prometheus.reload()
+            );
+            report.failed("target", found, way_out);
+        }
+        Err(why) => report.failed("target", why, "see Prometheus's log"),
     }
 }
 

@@ -1,7 +1,10 @@
 //! What this machine knows: who has the port, on which addresses, and which of them HUB will use.
 
 use super::{Report, daemon, not_reached};
-use crate::tools::probe::{Client, Credentials, listener::Listening, route};
+use crate::{
+    net::{self, NOT_A_URL, Origin},
+    tools::probe::{Client, Credentials, listener::Listening, route},
+};
 use anyhow::Context as _;
 use std::{
     io,
@@ -17,7 +20,7 @@ pub(super) const START_IT: &str = "start the daemon (`sentinel run`); metrics.en
 #[derive(Debug)]
 pub(super) struct Place {
     url: String,
-    scheme: String,
+    scheme: &'static str,
     host: IpAddr,
     port: u16,
     /// What listens on the port; `None` for another machine, or where the kernel does not tell.
@@ -28,13 +31,11 @@ pub(super) struct Place {
 impl Place {
     /// Reads it from a URL.
     pub(super) fn of(url: &str) -> anyhow::Result<Self> {
-        let uri = url.parse::<awc::http::Uri>()?;
-        let scheme = uri.scheme_str().unwrap_or("http").to_owned();
-        let host = route::resolve(uri.host().context("it has no host")?)?;
-        let port = uri.port_u16().unwrap_or(if scheme == "https" { 443 } else { 80 });
+        let Origin { scheme, host, port } = Origin::of(url).context(NOT_A_URL)?;
+        let host = route::resolve(&host)?;
         let is_here = route::is_own(host);
         let listening = if is_here { Listening::on(port) } else { None };
-        Ok(Self { url: url.trim_end_matches('/').to_owned(), scheme, host, port, listening, is_here })
+        Ok(Self { url: net::base_url(url).to_owned(), scheme, host, port, listening, is_here })
     }
 
     /// Whether it is on this machine.
@@ -54,7 +55,7 @@ impl Place {
 
     /// Whether this URL works on this machine only.
     fn is_loopback(&self) -> bool {
-        self.host.is_loopback() || self.host.is_unspecified()
+        net::is_loopback_address(net::as_seen_here(self.host))
     }
 }
 
@@ -77,7 +78,7 @@ pub(super) fn port(place: &Place, hub: Option<&IpAddr>, connected: io::Result<()
         let found = format!("{port} does not listen on {}: {error}{elsewhere}", place.host);
         return report.failed("port", found, START_IT);
     }
-    let is_hub_here = hub.is_some_and(IpAddr::is_loopback);
+    let is_hub_here = hub.is_some_and(|hub| net::is_loopback_address(*hub));
     match &place.listening {
         Some(listening) if listening.is_loopback_only() && !is_hub_here => {
             let found = format!("{port} listens on {} only, so HUB cannot connect", words(&listening.addresses));

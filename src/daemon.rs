@@ -3,6 +3,7 @@
 pub mod application;
 pub mod ending;
 pub mod http;
+mod port;
 pub mod start_lines;
 pub mod systemd;
 pub mod telemetry;

@@ -4,7 +4,7 @@
 //! starts with a setting that is unknown or out of range. For a command beside a daemon, what the daemon was told comes
 //! right above the file. `Settings` are what was said; they resolve into `Resolved`, which is what the actors take.
 
-pub mod address;
+mod address;
 mod base;
 pub mod beside;
 mod confidence_reference;
