@@ -18,7 +18,7 @@ CATALOGUE = MONITORING.parents[1] / "actors/src/adapters/prometheus/catalogue.rs
 JOIN = "on (job, instance, node)"
 BUILD = "version, revision, rustc"
 # Why each critical alert is one, by the two clauses of the rule at the head of alerts.yml.
-NO_TRADING, FATE_UNKNOWN = "no trading although there should be", "an order's fate unknown"
+NO_TRADING, OUTCOME_UNKNOWN = "no trading although there should be", "an order of unknown outcome"
 CRITICAL = {
     "SentinelDown": NO_TRADING,
     "SentinelTargetMissing": NO_TRADING,
@@ -37,7 +37,7 @@ CRITICAL = {
     "SentinelNoPredictions": NO_TRADING,
     "SentinelAllOrdersRejected": NO_TRADING,
     "SentinelJournalAway": NO_TRADING,
-    "SentinelOrdersUnresolved": FATE_UNKNOWN,
+    "SentinelOrdersUnresolved": OUTCOME_UNKNOWN,
 }
 # Mutants that are no change, and why.
 EQUIVALENT = {
@@ -96,9 +96,9 @@ def test_an_alert_says_what_is_wrong_how_much_and_what_to_do(rule):
 def test_critical_is_what_the_rule_of_severity_says():
     critical = {name_of(rule) for rule in ALERTS if rule["labels"]["severity"] == "critical"}
     assert critical == set(CRITICAL)
-    assert set(CRITICAL.values()) == {NO_TRADING, FATE_UNKNOWN}
+    assert set(CRITICAL.values()) == {NO_TRADING, OUTCOME_UNKNOWN}
     head = (MONITORING / "alerts.yml").read_text().split("groups:")[0]
-    assert f"Critical is: {NO_TRADING}, or {FATE_UNKNOWN}." in head
+    assert f"Critical is: {NO_TRADING}, or {OUTCOME_UNKNOWN}." in head
 
 
 def test_few_are_critical():

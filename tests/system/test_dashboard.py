@@ -405,7 +405,7 @@ def test_there_is_a_line_for_each_inf(scraped):
     assert (live["Mode"], live["Kill switch"], live["Failing symbols"]) == ("live", "off", "0")
     assert (dry["Mode"], dry["Kill switch"], dry["Failing symbols"], dry["Market"]) == ("dry run", "on", "1", "open")
     assert float(live["Equity"]) > 1_000 and int(live["Positions"]) >= 0
-    assert (dry["Equity"], dry["Positions"]) == ("not told", "not told")
+    assert (dry["Equity"], dry["Positions"]) == ("not reported", "not reported")
     assert inf_lines(scraped, instances=[DRY]) == {DRY: dry}
 
 
@@ -508,7 +508,7 @@ def test_a_stopped_daemon_leaves_no_old_values_but_its_mode_kill_switch_and_orde
     assert (line["Up"], line["Node"]) == ("down", f"node of {LIVE}")
     # What failed in the last hour did so all the same, and so did what was restarted.
     kept = {"Instance", "Node", "Up", "Failed in 1 h", "Restarts in 1 h", "Mode", "Kill switch", "Unresolved"}
-    assert {name for name, value in line.items() if value not in ("no answer", "not told", None)} == kept
+    assert {name for name, value in line.items() if value not in ("no answer", "not reported", None)} == kept
     assert inf_lines(scraped)[DRY]["Up"] == "up"
 
 

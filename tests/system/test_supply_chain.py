@@ -143,7 +143,7 @@ def test_the_notices_have_every_crate_that_is_linked_and_libzmqs_exception():
     # Of every crate whose package has a licence file, the text is there under its name.
     listed = ",".join(re.findall(r"^Of ((?:.+\n)+)", done.stdout, re.MULTILINE)).replace("\n", " ")
     texts = {name.strip() for name in re.sub(r" +", " ", listed).split(",")}
-    bare = set(re.findall(r"^([\w-]+ \S+)  .*\n.*\n    \(its package brings no text", done.stdout, re.MULTILINE))
+    bare = set(re.findall(r"^([\w-]+ \S+)  .*\n.*\n    \(its package contains no licence text", done.stdout, re.MULTILINE))
     assert {f"{name} {version}" for name, version in linked} - bare <= texts
     assert len(bare) < 5
 
