@@ -7,13 +7,13 @@ mod row;
 
 use crate::{
     domain::{
-        bar::Interval,
         calendar::Calendar,
         clock::Clock,
         cycle_verdict::{CycleVerdict, judge},
         guard::{KillSwitch, Suppression},
         health::Step,
         instrument::{Instrument, Symbol},
+        interval::Interval,
         order::check_stops,
     },
     messages::{

@@ -15,12 +15,13 @@ use crate::{
         inflight::{Endpoint, Inflight},
     },
     domain::{
-        bar::{Bar, Interval},
+        bar::Bar,
         breaker::{BreakerState, CallEnd},
         calendar::Calendar,
         clock::Clock,
         features::SEQUENCE_BARS,
         instrument::Instrument,
+        interval::Interval,
         window::{BarFault, Gap, Rejections, gaps},
     },
     messages::{

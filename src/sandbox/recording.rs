@@ -1,7 +1,7 @@
 //! The recorded hourly EUR/USD bars, compiled in, and their endless replay. The model is fitted on the first part,
 //! the market replays the rest. There is one recording: every ticker is served the same bars.
 
-use sentinel_actors::domain::bar::{Bar, Interval};
+use sentinel_actors::domain::{bar::Bar, interval::Interval};
 use std::sync::OnceLock;
 
 /// Bars the model is fitted on; the replay begins with the first trading week after them.

@@ -13,8 +13,8 @@ use super::{
 use sentinel_actors::{
     adapters::{deadman::UrlSource, eodhd::ApiToken, gateway::DialectKind, mlflow::Tabular},
     domain::{
-        bar::Interval,
         features::TimeColumns,
+        interval::Interval,
         position::{AccountMode, Opposite},
     },
     fetcher::{MarketClock, OnGap, Poll},

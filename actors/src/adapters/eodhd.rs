@@ -8,7 +8,7 @@ mod tests;
 mod usage;
 
 use super::json::{with_bare_tokens_as, without_bom};
-use crate::domain::{bar::Interval, window::RawBar};
+use crate::domain::{interval::Interval, window::RawBar};
 use serde::{
     Deserialize, Deserializer,
     de::{Error, IgnoredAny, MapAccess, Visitor},

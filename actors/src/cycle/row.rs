@@ -4,7 +4,7 @@
 use super::Policy;
 use crate::{
     domain::{
-        bar::{Bar, Interval},
+        bar::Bar,
         clock::Moment,
         cycle_verdict::SymbolFailure,
         decision::{Action, Decision, Prediction, decide},
@@ -12,6 +12,7 @@ use crate::{
         guard::{Circumstances, Suppression, is_stale, objection},
         health::Step,
         instrument::{Instrument, Symbol},
+        interval::Interval,
         journal::{DecisionRecord, Reason},
         order::{Outcome, Side},
     },

@@ -13,6 +13,7 @@ pub mod features;
 pub mod guard;
 pub mod health;
 pub mod instrument;
+pub mod interval;
 pub mod journal;
 pub mod order;
 pub mod order_manager;

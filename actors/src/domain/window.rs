@@ -7,10 +7,7 @@ mod clean;
 mod fault;
 mod series;
 
-use crate::domain::{
-    bar::{Bar, Interval},
-    calendar::Calendar,
-};
+use crate::domain::{bar::Bar, calendar::Calendar, interval::Interval};
 pub use clean::{CLOCK_SKEW_S, Cleaned, RawBar, clean};
 pub use fault::{BarFault, BarRejection, Rejections};
 pub use series::{JUMP_BARS, jump, misfit};

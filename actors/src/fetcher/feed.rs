@@ -4,7 +4,8 @@ use super::{Config, FetchError, MarketClock, Poll};
 use crate::{
     adapters::eodhd::first_range_s,
     domain::{
-        bar::{Bar, Interval},
+        bar::Bar,
+        interval::Interval,
         window::{BarFault, BarWindow, Gap, RawBar, Rejections, clean, gaps},
     },
 };

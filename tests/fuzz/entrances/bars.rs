@@ -3,9 +3,10 @@
 use sentinel_actors::{
     adapters::eodhd,
     domain::{
-        bar::{Bar, Interval, RANGE_SLACK},
+        bar::{Bar, RANGE_SLACK},
         calendar::Calendar,
         features::{self, BARS_MIN, TimeColumns},
+        interval::Interval,
         window::{BarWindow, CLOCK_SKEW_S, Cleaned, RawBar, clean, gaps, jump},
     },
 };

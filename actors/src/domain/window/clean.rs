@@ -2,8 +2,9 @@
 
 use super::{BarFault, BarRejection, Rejections, misfit};
 use crate::domain::{
-    bar::{Bar, Interval, RANGE_SLACK},
+    bar::{Bar, RANGE_SLACK},
     calendar::Calendar,
+    interval::Interval,
 };
 
 /// How far the provider's clock may be ahead of ours, seconds: a bar that opens no later than this after now is the

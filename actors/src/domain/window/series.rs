@@ -1,10 +1,7 @@
 //! Whether bars can be a series: where they open, and how far their prices move from one to the next.
 
 use super::BarFault;
-use crate::domain::{
-    bar::{Bar, Interval},
-    calendar::Calendar,
-};
+use crate::domain::{bar::Bar, calendar::Calendar, interval::Interval};
 
 /// Where the search for the sessions' openings gives up, minutes in all of one series; what is not found is not
 /// explained. A bar after a break is nearly always the first of its session, found at once.

@@ -1,6 +1,6 @@
 //! How far a feed is behind the clock, as one look can tell, and what `data.max_bar_age_s` has to be for it. Pure.
 
-use sentinel_actors::domain::{bar::Interval, calendar::Calendar, guard::is_stale};
+use sentinel_actors::domain::{calendar::Calendar, guard::is_stale, interval::Interval};
 
 /// Where the search for a closure since the newest bar gives up.
 const SLOTS_MAX: usize = 50_000;
