@@ -1,6 +1,6 @@
 //! A price bar.
 
-use super::interval::Interval;
+use super::{calendar::Calendar, interval::Interval};
 
 /// How far an open or a close may lie outside low..high, as a share of the price: one step of float32 (2^-23, 1.2e-7).
 /// Providers keep prices as float32 or round them one by one, and 1.1177 beside 1.1176999807 is rounding, not a fault.
@@ -27,7 +27,7 @@ pub struct Bar {
 
 impl Bar {
     /// End of the bar, unix seconds UTC: the moment from which it is final.
-    pub const fn close_time(&self, interval: Interval) -> i64 {
-        self.open_time + interval.seconds()
+    pub fn close_time(&self, interval: Interval, calendar: &Calendar) -> i64 {
+        interval.span(self.open_time, calendar).end
     }
 }

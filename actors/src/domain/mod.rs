@@ -21,6 +21,7 @@ pub mod order_state;
 pub mod position;
 pub mod reconcile;
 pub mod regime;
+pub mod resample;
 pub mod schedule;
 pub mod side;
 pub mod spelling;
