@@ -4,13 +4,14 @@ use actix::{Actor, Addr, Context, Handler, MessageResult, ResponseFuture};
 use sentinel_actors::{
     cycle::{Policy, Stages},
     domain::{
-        bar::{Bar, Interval},
+        bar::Bar,
         calendar::Calendar,
         clock::Clock,
         decision::Prediction,
         features::{FEATURE_COUNT, FeatureSet, SEQUENCE_BARS},
         guard::{KillSwitch, Suppression},
         instrument::{Instrument, Symbol},
+        interval::Interval,
         journal::DecisionRecord,
     },
     messages::*,

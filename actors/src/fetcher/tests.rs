@@ -1,6 +1,7 @@
 //! The Fetcher against a scripted server.
 
 mod bars;
+mod made;
 mod server;
 mod shared_fate;
 

@@ -9,7 +9,7 @@ fn shifted(hours: std::ops::Range<i64>, by_s: i64) -> String {
 }
 
 /// Several answers as one.
-fn joined(bodies: impl Iterator<Item = String>) -> String {
+pub(super) fn joined(bodies: impl Iterator<Item = String>) -> String {
     let inner: Vec<_> =
         bodies.map(|body| body.trim_matches(['[', ']']).to_owned()).filter(|rows| !rows.is_empty()).collect();
     format!("[{}]", inner.join(","))
