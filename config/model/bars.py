@@ -24,6 +24,13 @@ SLACK = 2.0**-23
 MIXED_BARS = 20
 
 
+def add_options(parser):
+    """The options of whatever reads bars: `data.lookback_bars`, and the limits of `read_bars`."""
+    parser.add_argument("--lookback-bars", type=int, default=200, help="as data.lookback_bars [default %(default)s]")
+    parser.add_argument("--jump-max", type=float, default=0.2, help="as data.jump_max [default %(default)s]")
+    parser.add_argument("--gap-max-hours", type=float, default=120, help="longest gap between bars [default %(default)s]")
+
+
 class BadInput(Exception):
     """What is wrong with a file, and on which line."""
 
@@ -49,15 +56,17 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def read_bars(path: Path, jump_max: float = 0.2, gap_max_hours: float = 120.0) -> pd.DataFrame:
-    """The bars of the file, oldest first. `attrs["interval_s"]` is the length of a bar in seconds.
+def read_bars(path: Path, options) -> pd.DataFrame:
+    """The bars of the file, oldest first, enough of them for one window. `attrs["interval_s"]` is the length of a bar.
 
-    `jump_max` is the daemon's `data.jump_max`: the most that a price may differ from the close before, as a share of it.
-    A gap of more than `gap_max_hours` is refused; shorter ones are weekends and holidays, as they are to the daemon.
+    `options.jump_max` is the daemon's `data.jump_max`: the most that a price may differ from the close before, as a share.
+    A gap of more than `options.gap_max_hours` is refused; shorter ones are weekends and holidays, as to the daemon.
     """
+    if options.lookback_bars < 120:
+        raise BadInput(f"--lookback-bars {options.lookback_bars}: at least 120, as data.lookback_bars")
     lines, rows = _read_rows(path)
-    if len(rows) < 2:
-        raise BadInput(f"{path}: {len(rows)} bars, which is too few to see their interval")
+    if len(rows) < options.lookback_bars:
+        raise BadInput(f"{path}: {len(rows)} bars, and the first row of features takes {options.lookback_bars}")
     bars = pd.DataFrame(rows, columns=COLUMNS)
 
     def refuse(is_bad: np.ndarray, words):
@@ -66,8 +75,8 @@ def read_bars(path: Path, jump_max: float = 0.2, gap_max_hours: float = 120.0) -
             row = int(is_bad.argmax())
             raise BadInput(f"{path} line {lines[row]}: {words(row)}")
 
-    _check_prices(bars, jump_max, refuse)
-    bars.attrs["interval_s"] = _check_times(bars["timestamp"].to_numpy(), gap_max_hours, refuse)
+    _check_prices(bars, options.jump_max, refuse)
+    bars.attrs["interval_s"] = _check_times(bars["timestamp"].to_numpy(), options.gap_max_hours, refuse)
     return bars
 
 
@@ -163,10 +172,13 @@ def _check_times(times: np.ndarray, gap_max_hours: float, refuse) -> int:
     is_apart = np.lib.stride_tricks.sliding_window_view(apart, min(MIXED_BARS, len(apart)))
     same = (is_apart == is_apart[:, :1]).all(axis=1) & (is_apart[:, 0] > interval)
     mixed = np.concatenate([same, np.zeros(len(apart) - len(same), bool)])
-    refuse(after(mixed), lambda row: f"from here on bars are {apart[row - 1]} s apart, and most are {interval} s: mixed intervals")
+    refuse(
+        after(mixed),
+        lambda row: f"from here on bars are {apart[row - 1]} s apart, and most are {interval} s: mixed intervals",
+    )
     hours = apart / 3600
     refuse(
         after(hours > gap_max_hours),
-        lambda row: f"a gap of {hours[row - 1]:.0f} hours before this bar. Fill it, cut the file here, or raise --gap-max-hours",
+        lambda row: f"a gap of {hours[row - 1]:.0f} hours before this bar: fill it, cut the file, or raise --gap-max-hours",
     )
     return int(interval)

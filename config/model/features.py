@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.lib.stride_tricks import sliding_window_view
 
-from bars import BadInput, new_folder, read_bars, sha256
+from bars import BadInput, add_options, new_folder, read_bars, sha256
 
 NAMES = [
     "return_1", "return_5", "return_10", "sma_10", "sma_20", "ema_10", "ema_20", "volatility_10", "volatility_20", "rsi_14",
@@ -88,10 +88,11 @@ def build(bars: pd.DataFrame, lookback: int = 200) -> tuple[np.ndarray, np.ndarr
         "price_acceleration": momentum - momentum.shift(5),          # price
         "padding": pd.Series(0.0, index=c.index),                    # always 0: the daemon's first model had it
     }  # fmt: skip
-    # ema_10, ema_20 and macd (ema_12 - ema_26) are prices, and so are macd_signal (ema_9 of macd) and macd_hist (their difference).
+    # These are prices: ema_10, ema_20, macd = ema_12 - ema_26, macd_signal = ema_9 of macd, macd_hist = macd - macd_signal.
     averages = moving_averages(c.to_numpy(), lookback)
-    newest = {name: sliding_window_view(x.to_numpy(), SEQUENCE_BARS)[lookback - SEQUENCE_BARS :] for name, x in columns.items()}
-    sequence = np.stack([(newest | averages)[name] for name in NAMES], axis=2)
+    first = lookback - SEQUENCE_BARS
+    others = {name: sliding_window_view(x.to_numpy(), SEQUENCE_BARS)[first:] for name, x in columns.items()}
+    sequence = np.stack([(others | averages)[name] for name in NAMES], axis=2)
     # 0/0 where nothing moved or nothing was traded: the next later value among the 60 bars, else 0.
     for column in (NAMES.index("rsi_14"), NAMES.index("volume_ratio")):
         later = np.zeros(len(sequence))
@@ -100,8 +101,10 @@ def build(bars: pd.DataFrame, lookback: int = 200) -> tuple[np.ndarray, np.ndarr
             later = sequence[:, row, column] = np.where(np.isnan(value), later, value)
     with np.errstate(over="ignore"):
         rounded = sequence.astype(np.float32)
-    if not np.isfinite(rounded).all():
-        raise BadInput("a feature is beyond float32, as the daemon refuses it: are prices and volumes true?")
+    is_bad = ~np.isfinite(rounded).all(axis=(1, 2))
+    if is_bad.any():
+        time = t[is_bad.argmax() + lookback - 1]
+        raise BadInput(f"timestamp {time}: a feature of this bar is beyond float32: can its prices and its volume be true?")
     return sequence[:, -1].copy(), rounded
 
 
@@ -111,22 +114,21 @@ def blocks(bars: pd.DataFrame, lookback: int):
         yield build(bars[row : row + BLOCK_BARS + lookback - 1], lookback)
 
 
-def write_dataset(path: Path, out: Path, symbol: str, lookback: int, **limits) -> int:
+def write_dataset(path: Path, out: Path, symbol: str, options) -> int:
     """Writes the four files into a new folder, all or nothing; answers how many rows they have."""
-    bars = read_bars(path, **limits)
-    newest = bars[lookback - 1 :]
-    if newest.empty:
-        raise BadInput(f"{path}: {len(bars)} bars, {lookback} are needed for one row")
+    bars, lookback = read_bars(path, options), options.lookback_bars
+    newest, interval_s = bars[lookback - 1 :], bars.attrs["interval_s"]
     with new_folder(out) as folder:
-        sequence = np.lib.format.open_memmap(folder / "sequence.npy", "w+", np.float32, (len(newest), SEQUENCE_BARS, len(NAMES)))
+        shape = len(newest), SEQUENCE_BARS, len(NAMES)
+        sequence = np.lib.format.open_memmap(folder / "sequence.npy", "w+", np.float32, shape)
         for block, (tabular, sequences) in enumerate(blocks(bars, lookback)):
             sequence[block * BLOCK_BARS :][: len(sequences)] = sequences
             pd.DataFrame(tabular, columns=NAMES).to_csv(folder / "tabular.csv", mode="a", index=False, header=block == 0)
         sequence.flush()
-        index = pd.DataFrame({"symbol": symbol, "bar_close_time": newest["timestamp"] + bars.attrs["interval_s"], "close": newest["close"]})
-        index.to_csv(folder / "index.csv", index=False)
+        index = {"symbol": symbol, "bar_close_time": newest["timestamp"] + interval_s, "close": newest["close"]}
+        pd.DataFrame(index).to_csv(folder / "index.csv", index=False)
         manifest = {
-            "schema": 1, "made_by": "features.py", "symbols": [symbol], "interval_s": bars.attrs["interval_s"],
+            "schema": 1, "made_by": "features.py", "symbols": [symbol], "interval_s": interval_s,
             "lookback_bars": lookback, "hour_and_weekday": "utc", "rows": len(newest), "bars_sha256": sha256(path),
             "files": {name: sha256(folder / name) for name in ("tabular.csv", "sequence.npy", "index.csv")},
         }  # fmt: skip
@@ -139,13 +141,11 @@ if __name__ == "__main__":
     parser.add_argument("bars", type=Path, metavar="BARS.csv")
     parser.add_argument("out", type=Path, metavar="OUT_DIR")
     parser.add_argument("--symbol", help="name in index.csv [default: from the file's name, EURUSD for eurusd_h1.csv]")
-    parser.add_argument("--lookback-bars", type=int, default=200, help="as data.lookback_bars [default %(default)s]")
-    parser.add_argument("--jump-max", type=float, default=0.2, help="as data.jump_max [default %(default)s]")
-    parser.add_argument("--gap-max-hours", type=float, default=120, help="longest gap between bars [default %(default)s]")
+    add_options(parser)
     args = parser.parse_args()
     name = args.symbol or args.bars.stem.split("_")[0].upper()
     try:
-        rows = write_dataset(args.bars, args.out, name, args.lookback_bars, jump_max=args.jump_max, gap_max_hours=args.gap_max_hours)
+        rows = write_dataset(args.bars, args.out, name, args)
     except BadInput as error:
         sys.exit(f"features.py: {error}")
     print(f"{args.out}: {rows} rows of {name}")

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-SELL, HOLD, BUY = 0, 1, 2
+CLASSES = ["SELL", "HOLD", "BUY"]  # in the order that Sentinel reads odds in
+SELL, HOLD, BUY = range(3)
 
 
 def moves(close: np.ndarray, horizon: int) -> np.ndarray:

@@ -20,25 +20,22 @@ import numpy as np
 import pandas as pd
 import sklearn
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import confusion_matrix, log_loss
 from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from bars import BadInput, new_folder, read_bars, sha256
+from bars import BadInput, add_options, new_folder, read_bars, sha256
 from features import BLOCK_BARS, NAMES, SEQUENCE_BARS, blocks
-from labels import moves, triple_barrier
-from pyfunc import BUY, HOLD, SELL, inputs
+from judge import confidence_reference, judge, report
+from labels import BUY, CLASSES, HOLD, SELL, moves, triple_barrier
+from pyfunc import inputs
 
 PYFUNC = Path(__file__).with_name("pyfunc.py")
-CLASSES = ["SELL", "HOLD", "BUY"]
 # Rows that a part needs: fewer say nothing about a model.
 ROWS_MIN = 200
 # Penalties that are tried inside the training part: the noisier the data, the stronger the best one.
 PENALTIES = {"logisticregression__C": [1e-4, 1e-3, 1e-2, 1e-1]}
 FOLDS = 4
-THRESHOLDS = [0.4, 0.5, 0.6]
-BINS = 10
 # Rows that the saved model is asked about before it gets its name.
 SAMPLE_ROWS = 8
 
@@ -63,12 +60,10 @@ class Data:
         return [np.flatnonzero(self.symbol == symbol) for symbol in np.unique(self.symbol)]
 
 
-def from_bars(path: Path, lookback: int, **limits) -> Data:
+def from_bars(path: Path, options) -> Data:
     """The features of a CSV of bars."""
-    bars = read_bars(path, **limits)
+    bars, lookback = read_bars(path, options), options.lookback_bars
     newest = bars[lookback - 1 :]
-    if newest.empty:
-        raise BadInput(f"{path}: {len(bars)} bars, {lookback} are needed for one row")
     tabular, x = [], []
     for block, sequence in blocks(bars, lookback):
         tabular.append(block)
@@ -99,6 +94,8 @@ def from_dataset(folder: Path) -> Data:
     if not len(tabular) == len(index) == len(sequence) or sequence.shape[1:] != (SEQUENCE_BARS, len(NAMES)):
         rows = f"tabular.csv {len(tabular)}, index.csv {len(index)}, sequence.npy {sequence.shape}"
         raise BadInput(f"{folder}: the files do not have the same rows: {rows}")
+    if index.empty:
+        raise BadInput(f"{folder} has no rows")
     is_bad = ~np.isfinite(tabular.to_numpy(dtype=float)).all(axis=1)
     if is_bad.any():
         raise BadInput(f"{folder}/tabular.csv line {is_bad.argmax() + 2}: a value is missing or infinite")
@@ -122,7 +119,7 @@ def split(data: Data, horizon: int, test_share: float) -> tuple[np.ndarray, np.n
     cut = data.time[int(len(data.time) * (1 - test_share))]
     train, test = np.flatnonzero(end <= cut), np.flatnonzero(is_known & (data.time >= cut))
     if min(len(train), len(test)) < ROWS_MIN:
-        raise BadInput(f"{len(train)} rows to train on and {len(test)} to judge by: {ROWS_MIN} of each are needed. Bring more bars")
+        raise BadInput(f"{len(train)} rows to train on and {len(test)} to judge by; it takes {ROWS_MIN} of each, so more bars")
     return train, test, int(cut)
 
 
@@ -157,46 +154,6 @@ def fit(x: np.ndarray, labels: np.ndarray, gap: int, seed: int):
     return search.best_estimator_, search.best_params_["logisticregression__C"]
 
 
-def brier(labels: np.ndarray, odds: np.ndarray) -> float:
-    """Mean squared distance of the three odds from what came: 0 is perfect, 0.667 is not knowing, 2 is the worst."""
-    return float(((odds - np.eye(3)[labels]) ** 2).sum(axis=1).mean())
-
-
-def shares(labels: np.ndarray) -> np.ndarray:
-    """How often each class occurs."""
-    return np.bincount(labels, minlength=3) / len(labels)
-
-
-def judge(train_labels: np.ndarray, labels: np.ndarray, odds: np.ndarray) -> dict:
-    """The model beside some that look at nothing: one that answers how often each class occurred in training, and those that
-    always say HOLD or the class that was the most frequent one."""
-    frequencies = np.tile(shares(train_labels), (len(labels), 1))
-    likeliest, confidence = odds.argmax(axis=1), odds.max(axis=1)
-
-    def signals(threshold: float) -> dict:
-        taken = {name: (likeliest == side) & (confidence > threshold) for name, side in [("SELL", SELL), ("BUY", BUY)]}
-        return {name: {"signals": int(it.sum()), "right": int((labels[it] == CLASSES.index(name)).sum())} for name, it in taken.items()}
-
-    return {
-        "log_loss": {"model": log_loss(labels, odds), "class_frequencies": log_loss(labels, frequencies)},
-        "brier": {"model": brier(labels, odds), "class_frequencies": brier(labels, frequencies)},
-        "accuracy": {"model": float((likeliest == labels).mean()), "always_hold": float((labels == HOLD).mean())}
-        | {"always_most_frequent": float((labels == shares(train_labels).argmax()).mean())},
-        "class_shares": {"train": shares(train_labels).tolist(), "test": shares(labels).tolist()},
-        "confusion": {"rows_are": "truth", "columns_are": "likeliest", "counts": confusion_matrix(labels, likeliest).tolist()},
-        "signals_above_threshold": {str(threshold): signals(threshold) for threshold in THRESHOLDS},
-    }
-
-
-def confidence_reference(odds: np.ndarray) -> dict:
-    """How the confidences are spread on bars that were not trained on, in the form of `model.confidence_reference`."""
-    confidence = odds.max(axis=1)
-    bounds = np.unique(np.quantile(confidence, np.arange(1, BINS) / BINS).round(6))
-    bounds = np.append(bounds[bounds < 1], 1.0)
-    counts = np.bincount(np.searchsorted(bounds, confidence), minlength=len(bounds))
-    return {"bounds": bounds.tolist(), "shares": (counts / len(confidence)).tolist()}
-
-
 def save(classifier, folder: Path, sample: tuple):
     """Writes MLflow's folder, with everything that serving needs but the packages, and asks it as Sentinel does."""
     classifier_file = folder / "classifier.joblib"
@@ -224,10 +181,7 @@ def stamp(time: int) -> str:
 
 def train(args) -> dict:
     """All of it; answers what metrics.json says."""
-    if args.input.is_dir():
-        data = from_dataset(args.input)
-    else:
-        data = from_bars(args.input, args.lookback_bars, jump_max=args.jump_max, gap_max_hours=args.gap_max_hours)
+    data = from_dataset(args.input) if args.input.is_dir() else from_bars(args.input, args)
     symbols = np.unique(data.symbol)
     if args.label == "triple_barrier" and len(symbols) > 1:
         raise BadInput("triple_barrier with one stop-loss for several symbols: train each alone, or take --label horizon")
@@ -261,43 +215,24 @@ def train(args) -> dict:
     return metrics
 
 
-def report(metrics: dict) -> str:
-    """metrics.json in a few lines."""
-    test, loss, accuracy = metrics["test"], metrics["log_loss"], metrics["accuracy"]
-    signals = {at: sum(side["signals"] for side in sides.values()) for at, sides in metrics["signals_above_threshold"].items()}
-    is_better = loss["model"] < loss["class_frequencies"]
-    return "\n".join([
-        f"trained until {metrics['trained_until']} on {metrics['train']['rows']} rows, judged by {test['rows']} later ones",
-        f"log loss  {loss['model']:.4f}, of the class frequencies {loss['class_frequencies']:.4f}",
-        f"Brier     {metrics['brier']['model']:.4f}, of the class frequencies {metrics['brier']['class_frequencies']:.4f}",
-        f"accuracy  {accuracy['model']:.1%}, of always HOLD {accuracy['always_hold']:.1%}, "
-        f"of the most frequent class {accuracy['always_most_frequent']:.1%}",
-        "signals   " + ", ".join(f"{count} above {at}" for at, count in signals.items()),
-        "It knows more than the class frequencies do; costs are not counted yet." if is_better else
-        "It knows no more than the class frequencies do: do not trade it.",
-    ])  # fmt: skip
-
-
 def arguments(args: list[str] | None = None):
     """Parsed and checked."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("input", type=Path, metavar="BARS.csv|DATASET_DIR")
     parser.add_argument("out", type=Path, metavar="OUT_DIR")
     parser.add_argument("--label", choices=["horizon", "triple_barrier"], default="horizon", help="[default %(default)s]")
-    parser.add_argument("--horizon", type=int, default=4, metavar="BARS", help="bars that a label looks ahead [default %(default)s]")
-    parser.add_argument("--hold-share", type=float, default=0.4, help="horizon: share of the smallest moves, HOLD [default %(default)s]")
+    parser.add_argument("--horizon", type=int, default=4, metavar="BARS", help="how far a label looks [default %(default)s]")
+    parser.add_argument("--hold-share", type=float, default=0.4, help="horizon: share of HOLD [default %(default)s]")
     parser.add_argument("--stop-loss", type=float, metavar="PRICE", help="triple_barrier: as trading.stop_loss")
     parser.add_argument("--take-profit", type=float, metavar="PRICE", help="triple_barrier: as trading.take_profit")
-    parser.add_argument("--test-share", type=float, default=0.3, help="share of the rows, the newest, to judge by [default %(default)s]")
-    parser.add_argument("--lookback-bars", type=int, default=200, help="bars: as data.lookback_bars [default %(default)s]")
-    parser.add_argument("--jump-max", type=float, default=0.2, help="bars: as data.jump_max [default %(default)s]")
-    parser.add_argument("--gap-max-hours", type=float, default=120, help="bars: longest gap between two [default %(default)s]")
+    parser.add_argument("--test-share", type=float, default=0.3, help="share to judge by, the newest [default %(default)s]")
     parser.add_argument("--seed", type=int, default=1, help="[default %(default)s]")
+    add_options(parser)
     parsed = parser.parse_args(args)
-    if parsed.label == "triple_barrier" and not (parsed.stop_loss and parsed.take_profit):
+    if parsed.label == "triple_barrier" and not min(parsed.stop_loss or 0, parsed.take_profit or 0) > 0:
         parser.error("triple_barrier needs --stop-loss and --take-profit, both above 0")
-    if parsed.horizon < 1 or not 0 < parsed.test_share < 1 or not 0 < parsed.hold_share < 1 or parsed.lookback_bars < 120:
-        parser.error("--horizon is at least 1, --lookback-bars at least 120, and shares are between 0 and 1")
+    if parsed.horizon < 1 or not 0 < parsed.test_share < 1 or not 0 < parsed.hold_share < 1:
+        parser.error("--horizon is at least 1, and shares are between 0 and 1")
     return parsed
 
 
