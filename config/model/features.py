@@ -38,7 +38,8 @@ def mean(x: pd.Series, n: int) -> pd.Series:
 
 def deviation(x: pd.Series, n: int) -> pd.Series:
     """Standard deviation of the last n values, divisor n - 1."""
-    distances = [x.shift(k) - mean(x, n) for k in reversed(range(n))]
+    middle = mean(x, n)
+    distances = [x.shift(k) - middle for k in reversed(range(n))]
     return np.sqrt(sum(d * d for d in distances) / (n - 1))
 
 

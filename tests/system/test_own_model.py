@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import subprocess
 import sys
 import urllib.request
 from types import SimpleNamespace
@@ -13,7 +14,7 @@ import pandas
 import pytest
 
 from conftest import ROOT
-from parts.market import HOUR
+from parts.market import HOUR, bar
 from parts.own_model import BARS, PAGE, Walk, blocks, section
 
 sys.path.insert(0, str(ROOT / "config/model"))
@@ -42,8 +43,9 @@ def squeezed(text: str) -> str:
 def walk(binary, tmp_path_factory):
     """Every command of the page in its order, but for the installation of the packages."""
     walk = Walk(binary, tmp_path_factory.mktemp("walk"))
-    install, *commands = blocks("sh", section("In one sitting"))
+    copy, install, *commands = blocks("sh", section("In one sitting"))
     assert "pip install" in install
+    walk.type(copy, ROOT)
     [settings] = blocks("toml", section("In one sitting"))
     walk.write("model.toml", settings)
     try:
@@ -55,7 +57,7 @@ def walk(binary, tmp_path_factory):
 
 
 def test_the_walk_ends_with_a_decision_of_the_model(walk):
-    assert "4801 rows of EURUSD" in walk.said("python config/model/features.py")
+    assert "4801 rows of EURUSD" in walk.said("python features.py")
     assert "The model answers as it should." in walk.said("sentinel verify model")
     explained = walk.said("sentinel explain")
     assert re.search(r"odds +SELL 0\.\d{3}  HOLD 0\.\d{3}  BUY 0\.\d{3}, threshold 0\.4\n", explained), explained
@@ -66,7 +68,7 @@ def test_the_walk_ends_with_a_decision_of_the_model(walk):
 
 def test_training_says_what_the_page_shows(walk):
     shown = next(block for block in blocks("", section("In one sitting")) if block.startswith("trained until"))
-    assert walk.said("python config/model/train.py") == shown
+    assert walk.said("python train.py") == shown
     metrics = json.loads((walk.directory / "eurusd-1/metrics.json").read_text())
     assert metrics["classes"] == ["SELL", "HOLD", "BUY"] and metrics["trained_until"] == metrics["test"]["from"]
     assert metrics["log_loss"]["model"] < metrics["log_loss"]["class_frequencies"]
@@ -80,6 +82,7 @@ def test_request_and_answer_are_those_of_the_page(walk, rig):
     # A market of its own, which begins with its first bar again.
     market = Walk(rig.binary, rig.directory / "again")
     try:
+        market.directory.mkdir()
         market.write("model.toml", f'[model]\nhost = "127.0.0.1"\nport = {rig.model.port}\n')
         market.serve("sentinel sandbox market --port 8081")
         market.type(run)
@@ -152,9 +155,20 @@ def test_features_are_the_golden_ones(path):
     assert (sequence[0] == numpy.array(golden["sequence"], dtype=numpy.float32)).all()
 
 
-@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
-def test_features_are_the_daemons_to_the_last_bit(rig, path):
-    rig.market.bars = json.loads(path.read_text())["bars"]
+def stood_still() -> list[dict]:
+    """200 bars of which 30 do not move and 40 have no volume, in the middle of the newest 60: 0/0 with a later value."""
+    rows = [bar(HOUR * (450_000 + n), 0 if 145 <= n < 185 else 100 + n) for n in range(200)]
+    for row in rows[150:180]:
+        row |= {name: rows[149]["close"] for name in ("open", "high", "low", "close")}
+    return rows
+
+
+WINDOWS = {path.stem: json.loads(path.read_text())["bars"] for path in GOLDEN} | {"stood_still": stood_still()}
+
+
+@pytest.mark.parametrize("case", WINDOWS)
+def test_features_are_the_daemons_to_the_last_bit(rig, case):
+    rig.market.bars = WINDOWS[case]
     rig.start("--cycles", "1", "--clock", "bars").after_cycles(1)
     [(sent_tabular, sent_sequence)] = rig.model.requests[0].json()["dataframe_split"]["data"]
     rows = pandas.DataFrame(rig.market.bars)
@@ -257,13 +271,46 @@ def test_bars_and_their_dataset_make_the_same_model(half_year, tmp_path):
     assert one == two
 
 
+def two_symbols(half_year, folder):
+    """A dataset of two: EURUSD, and USDJPY: the same bars upside down, at a hundred times the price."""
+    upside_down = folder / "usdjpy.csv"
+    rows = pandas.read_csv(half_year)
+    prices = 220 - 100 * rows[["open", "low", "high", "close"]]
+    rows[["open", "high", "low", "close"]] = prices.to_numpy().round(3)
+    rows.to_csv(upside_down, index=False)
+    for source in (half_year, upside_down):
+        features.write_dataset(source, folder / source.stem, source.stem.upper(), OPTIONS)
+    both = folder / "both"
+    both.mkdir()
+    parts = [folder / "eurusd", folder / "usdjpy"]
+    for name in ("tabular.csv", "index.csv"):
+        pandas.concat([pandas.read_csv(part / name) for part in parts]).to_csv(both / name, index=False)
+    numpy.save(both / "sequence.npy", numpy.concatenate([numpy.load(part / "sequence.npy") for part in parts]))
+    (both / "manifest.json").write_text('{"files": {}}')
+    return both
+
+
+def test_each_of_two_symbols_has_labels_of_its_own(half_year, tmp_path):
+    both = two_symbols(half_year, tmp_path)
+    data, options = train.from_dataset(both), arguments(both, tmp_path / "out")
+    rows, test, cut = train.split(data, options.horizon, options.test_share)
+    labels, _ = train.label(data, rows, options)
+    one, other = (labels[data.symbol == symbol] for symbol in ("EURUSD", "USDJPY"))
+    # The yen's moves are smaller in the same measure as its price is farther from 110, so a few small ones differ.
+    assert (one == 2 - other)[:-4].mean() > 0.95 and {BUY, SELL} <= set(one)
+    assert data.time[rows].max() < cut <= data.time[test].min() and len(rows) + len(test) == len(data.time) - 4 * 2 - 3 * 2
+    train.train(options)
+    with pytest.raises(BadInput, match="several symbols"):
+        train.train(arguments(both, tmp_path / "x", "--label", "triple_barrier", "--stop-loss", "1", "--take-profit", "1"))
+
+
 def test_odds_without_knowledge_are_not_beyond_chance():
     """200 seeds of noise: at most a few find a gain, and an edge is found every time."""
     found, edges = 0, 0
     for seed in range(200):
         random = numpy.random.default_rng(seed)
         labels = random.integers(0, 3, 1500)
-        odds = random.dirichlet((30, 30, 30), 1500)
+        odds = random.dirichlet((30_000, 30_000, 30_000), 1500)
         found += judge.is_beyond_chance(judge.gain(labels, odds, numpy.full(3, 1 / 3)))
         odds[numpy.arange(1500), labels] += 0.1
         odds /= odds.sum(axis=1, keepdims=True)
@@ -385,6 +432,13 @@ def test_bad_bars_are_refused_by_their_line_and_leave_nothing(half_year, tmp_pat
             write(tmp_path / "out")
         assert word in str(refused.value) and ("bars.csv" in str(refused.value) or "timestamp" in word)
         assert [path.name for path in tmp_path.iterdir()] == ["bars.csv"]
+
+
+@pytest.mark.parametrize("program", ["features.py", "train.py"])
+def test_a_refusal_is_one_line_and_no_traceback(tmp_path, program):
+    command = [sys.executable, ROOT / "config/model" / program, tmp_path / "none.csv", tmp_path / "out"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 1 and "No such file" in done.stderr and done.stderr.count("\n") == 1, done.stderr
 
 
 def test_odd_but_possible_bars_are_read(tmp_path):

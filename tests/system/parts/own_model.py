@@ -28,25 +28,23 @@ def blocks(kind: str, text: str) -> list[str]:
 
 
 class Walk:
-    """Types commands of the page in a folder that has the repository's `config` and `src`, nothing else of it, and the binary in
-    its PATH. The page's ports become free ones. Servers go on in the background."""
+    """Types commands of the page: the home is a folder of its own, the binary is in its PATH, the page's ports become free ones.
+    Servers go on in the background."""
 
-    def __init__(self, binary: Path, directory: Path):
-        self.directory, self.servers, self._said = directory, [], {}
-        (directory / "bin").mkdir(parents=True)
-        (directory / "bin/sentinel").symlink_to(binary)
-        for name in ("config", "src"):
-            (directory / name).symlink_to(ROOT / name)
+    def __init__(self, binary: Path, home: Path):
+        self.directory, self.servers, self._said = home / "own-model", [], {}
+        (home / "bin").mkdir(parents=True)
+        (home / "bin/sentinel").symlink_to(binary)
         self.ports = {"5001": free_port(), "8081": free_port()}
-        path = f"{directory / 'bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+        path = f"{home / 'bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}"
         quiet = {"PYTHONDONTWRITEBYTECODE": "1", "MLFLOW_DISABLE_TELEMETRY": "true"}
-        self.env = ALONE | {"PATH": path, "HOME": str(directory)} | quiet
+        self.env = ALONE | {"PATH": path, "HOME": str(home)} | quiet
 
-    def type(self, command: str, timeout_s: float = 300) -> str:
+    def type(self, command: str, cwd: Path | None = None, timeout_s: float = 300) -> str:
         """Runs it to its end, which is to be a good one; what it said."""
         print(f"$ {command}")
         done = subprocess.run(
-            ["bash", "-e", "-c", self._own(command)], cwd=self.directory, env=self.env, stdin=subprocess.DEVNULL,
+            ["bash", "-e", "-c", self._own(command)], cwd=cwd or self.directory, env=self.env, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=timeout_s,
         )  # fmt: skip
         print(done.stdout)
