@@ -15,7 +15,7 @@ mod temporary_folder;
 use crate::{
     process::exit::EXIT_USAGE,
     settings::SettingsArgs,
-    tools::{soak, verify},
+    tools::{bars, dataset, soak, verify},
 };
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -58,6 +58,21 @@ enum Command {
     /// signal ends the run early, with the report. Elapsed time is this machine's; what a daemon counted after the last
     /// look before it died is lost.
     Soak(Box<soak::Args>),
+    /// Fetch price bars of the past from EODHD into a CSV file, checked as the daemon checks its own
+    ///
+    /// Takes the settings of `sentinel run`: symbols, interval, EODHD's key and its limits. One request takes 5 calls of
+    /// the day's quota and brings up to 120 days of 1m bars, 600 of 5m or 7200 of 1h, as far as they fit into an answer
+    /// (data.body_bytes_max); other intervals are made of these. What has come is kept in FILE.part: after an interruption
+    /// the same command goes on. Exit 0 when the file is there, 1 if not, 64 for settings that are not usable.
+    Bars(Box<bars::Args>),
+    /// Make a folder of the daemon's own features out of files of bars, to train a model on
+    ///
+    /// For every bar with a whole window of data.lookback_bars: tabular.csv (23 features), sequence.npy (60x23, float32),
+    /// index.csv (symbol, close of the bar) and manifest.json (hashes, settings). Files are CSV with
+    /// timestamp,open,high,low,close,volume (unix seconds UTC at which a bar opens), EODHD's JSON, or MetaTrader 5's export with
+    /// --time-zone. A file that cannot be true is refused with the line, and nothing is written. Exit 0 when the folder is
+    /// there, 1 if not, 64 for settings that are not usable.
+    Dataset(Box<dataset::Args>),
     /// List the journal's orders, or settle one whose fate nobody knows; works beside a running daemon
     Orders(orders::Args),
     /// What was decided in a minute, and why: bars, odds, the rule that stopped it or let it through, order and reply
@@ -93,6 +108,8 @@ pub fn main() -> ExitCode {
         Some(Command::Healthcheck(args)) => healthcheck::main(&args),
         Some(Command::Verify(target)) => verify::main(&target),
         Some(Command::Soak(args)) => soak::main(&args),
+        Some(Command::Bars(args)) => bars::main(&args),
+        Some(Command::Dataset(args)) => dataset::main(&args),
         Some(Command::Orders(args)) => orders::main(&args),
         Some(Command::Explain(args)) => explain::main(&args),
         #[cfg(feature = "failpoints")]

@@ -14,14 +14,17 @@
 //!
 //! ```text
 //! cli        parse, call, exit: one file for each command
-//!  |-> tools     what looks at a daemon, a market or a model from outside: verify, soak, probe
+//!  |-> tools     what looks at a daemon, a market or a model from outside: verify, soak, probe; bars and dataset
+//!  |              for a model of one's own
 //!  |-> daemon    what runs: application, wiring, watch, http, systemd, telemetry
 //!  `-> sandbox   the market, the model and the gateway that `sentinel demo` trades against
 //!        `-> settings   what every knob is, where its value comes from, and what it means
 //!              `-> process   signals, exit codes, the environment, the build
 //!              `-> net       hosts and URLs
+//!        `-> bar_files  bars in files: CSV, EODHD's JSON, MetaTrader's export
 //! ```
 
+pub mod bar_files;
 pub mod cli;
 pub mod daemon;
 pub mod net;

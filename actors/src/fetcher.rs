@@ -29,7 +29,7 @@ use crate::{
 use actix::{Actor, Context, Handler, ResponseFuture, Supervised};
 use feed::{Feed, Notes};
 use futures_util::{StreamExt, stream};
-use request::{Requests, Session};
+pub use request::{Requests, Session};
 use serde::{Deserialize, Serialize};
 use std::{
     cell::{Cell, RefCell},
@@ -168,7 +168,7 @@ impl FetchError {
 
 impl FetchError {
     /// What a request that ended so says about the endpoint: rows that are of no use are this symbol's.
-    const fn call_end(&self) -> CallEnd {
+    pub const fn call_end(&self) -> CallEnd {
         match self {
             Self::Http(error) => error.call_end(),
             Self::Answer(_) => CallEnd::Refused,
@@ -195,7 +195,7 @@ impl Fetcher {
     /// Holds no bars yet. Build it inside the arbiter it runs in: its HTTP client stays on one thread.
     pub fn new(config: Config) -> Self {
         let feeds = config.instruments.iter().map(|_| Feed::new(&config)).collect();
-        let requests = Requests::new(&config);
+        let requests = Requests::new(&config.base_url, config.deadline, config.body_bytes_max, config.inflight.clone());
         Self {
             stage: Rc::new(Stage {
                 config,

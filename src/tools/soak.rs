@@ -22,7 +22,7 @@ use crate::{
         exit::{EXIT_USAGE, fail},
         on_system, unix_signals,
     },
-    tools::probe::Client,
+    tools::{probe::Client, progress::Progress},
 };
 use anyhow::Context as _;
 pub(crate) use args::Args;
@@ -30,7 +30,6 @@ use chrono::{DateTime, Utc};
 use files::Files;
 use findings::{Ended, Findings};
 use look::{Blank, Look, look};
-use progress::Progress;
 use record::Record;
 use std::{
     pin::{Pin, pin},
@@ -131,10 +130,10 @@ impl Soak<'_> {
     async fn watch(&self, first: Look, mut stop: Stop<'_>) -> (Record, Ended) {
         let run = Duration::from_secs_f64(self.args.minutes * 60.0);
         let mut record = Record::begin(first, run.as_secs_f64(), self.args.period, self.cycle_s);
-        let mut progress = Progress::new();
+        let mut progress = Progress::default();
         let mut written = None;
         let ended = loop {
-            progress.show(&record, self.args.minutes);
+            progress.show(|| progress::line(&record, self.args.minutes));
             if written.is_none_or(|at: Instant| at.elapsed() >= WRITE_EVERY) {
                 written = Some(Instant::now());
                 if let Err(error) = self.write(&record, Ended::Running) {

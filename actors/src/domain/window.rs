@@ -11,7 +11,7 @@ mod series;
 use crate::domain::{bar::Bar, calendar::Calendar, interval::Interval, resample::resample};
 pub use clean::{CLOCK_SKEW_S, Cleaned, RawBar, clean};
 pub use fault::{BarFault, BarRejection, Rejections};
-pub use gap::Gap;
+pub use gap::{Gap, gaps};
 pub use series::{JUMP_BARS, jump, misfit};
 use std::sync::Arc;
 

@@ -1,6 +1,7 @@
-//! One symbol's call: key, deadline, one retry, and the pause that the provider may ask for.
+//! One symbol's call: key, deadline, one retry, and the pause that the provider may ask for. The Fetcher makes it, and
+//! `sentinel bars`.
 
-use super::{Config, FetchError};
+use super::FetchError;
 use crate::{
     adapters::{
         endpoint::{Endpoint, Inflight},
@@ -42,13 +43,13 @@ pub struct Requests {
 }
 
 impl Requests {
-    /// Opens nothing yet.
-    pub fn new(config: &Config) -> Self {
+    /// Opens nothing yet. `deadline` is for one symbol's whole call, `body_bytes_max` for its answer after decompression.
+    pub fn new(base_url: &str, deadline: Duration, body_bytes_max: usize, inflight: Inflight) -> Self {
         Self {
-            base_url: config.base_url.clone(),
-            deadline: config.deadline,
-            body_bytes_max: config.body_bytes_max,
-            inflight: config.inflight.clone(),
+            base_url: base_url.to_owned(),
+            deadline,
+            body_bytes_max,
+            inflight,
             client: RefCell::new(None),
             closed_until: Cell::new(None),
         }

@@ -1,4 +1,4 @@
-//! How far a soak has come: one line that changes on a terminal, a line a minute elsewhere.
+//! How far a soak has come, as one line.
 
 use super::{
     check::MIB,
@@ -6,47 +6,8 @@ use super::{
     math,
     record::Record,
 };
-use std::{
-    io::{self, IsTerminal, Write},
-    time::{Duration, Instant},
-};
 
-const QUIET: Duration = Duration::from_secs(60);
-
-/// Writes to stderr; stdout is for what came out.
-#[derive(Debug)]
-pub(super) struct Progress {
-    is_terminal: bool,
-    said_at: Option<Instant>,
-}
-
-impl Progress {
-    pub(super) fn new() -> Self {
-        Self { is_terminal: io::stderr().is_terminal(), said_at: None }
-    }
-
-    pub(super) fn show(&mut self, record: &Record, minutes: f64) {
-        let mut err = io::stderr().lock();
-        // A terminal that is gone is no reason to end a soak.
-        if self.is_terminal {
-            // Cut off at the edge: a line that wraps could not be overwritten.
-            let _ = write!(err, "\r\x1b[?7l{}\x1b[K\x1b[?7h", line(record, minutes));
-            let _ = err.flush();
-        } else if self.said_at.is_none_or(|at| at.elapsed() >= QUIET) {
-            self.said_at = Some(Instant::now());
-            let _ = writeln!(err, "{}", line(record, minutes));
-        }
-    }
-
-    /// Leaves the line, so that what follows begins on its own.
-    pub(super) fn end(&self) {
-        if self.is_terminal {
-            eprintln!();
-        }
-    }
-}
-
-fn line(record: &Record, minutes: f64) -> String {
+pub(super) fn line(record: &Record, minutes: f64) -> String {
     let elapsed_s = record.elapsed_s();
     let known = |value: Option<f64>| value.map_or_else(|| "?".to_owned(), |value| value.to_string());
     let newest = record.looks.last().and_then(|(_, found)| found.as_ref().ok());

@@ -30,7 +30,10 @@ pub struct RawBar {
 
 impl RawBar {
     /// The bar, if it can be trusted.
-    fn check(&self) -> Result<Bar, BarRejection> {
+    ///
+    /// # Errors
+    /// The first reason against it; of when it opens nothing is asked.
+    pub fn check(&self) -> Result<Bar, BarRejection> {
         let (Some(open), Some(high), Some(low), Some(close)) = (self.open, self.high, self.low, self.close) else {
             return Err(BarRejection::Null);
         };

@@ -13,7 +13,7 @@ pub struct Gap {
 
 /// The gaps between these bars, oldest first, that the calendar does not explain. What is missing after the newest
 /// bar is no gap: that is the bar's age.
-pub(super) fn gaps(bars: &[Bar], interval: Interval, calendar: &Calendar) -> impl Iterator<Item = Gap> {
+pub fn gaps(bars: &[Bar], interval: Interval, calendar: &Calendar) -> impl Iterator<Item = Gap> {
     let between = move |pair: &[Bar]| Gap { from: pair[0].close_time(interval, calendar), to: pair[1].open_time };
     bars.windows(2).map(between).filter(move |gap| gap.from < gap.to && interval.is_due(gap.from, gap.to, calendar))
 }

@@ -1,0 +1,176 @@
+//! `sentinel bars`: history from EODHD into a file, asked for and looked at as the daemon does. `question` is what is
+//! wanted and in which requests, `asking` one request with the daemon's manners, `part` what has come so far, `finish` the
+//! file of it.
+
+mod asking;
+mod finish;
+mod part;
+mod question;
+
+use super::progress::Progress;
+use crate::{
+    bar_files::NewPlace,
+    process::{
+        exit::{EXIT_USAGE, fail, refuse},
+        on_system,
+    },
+    settings::{Resolved, Settings, SettingsArgs, VerifyMarket},
+};
+use asking::{Asking, Ended};
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+use part::Part;
+use question::Question;
+use sentinel_actors::domain::{
+    bar::Bar,
+    window::{BarFault, BarRejection, RawBar, clean},
+};
+use std::{path::PathBuf, process::ExitCode};
+
+/// Refused bars that are named one by one.
+const NAMED_MAX: u64 = 20;
+/// What a request takes of the day's calls.
+const CALLS_PER_REQUEST: usize = 5;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// First day, UTC: bars that open on it or later
+    #[arg(long, value_name = "DATE")]
+    from: NaiveDate,
+    /// Day before which the last bar opens, UTC; a day to come is up to now
+    #[arg(long, value_name = "DATE")]
+    to: NaiveDate,
+    /// CSV to write; with several symbols a folder with SYMBOL.csv for each. What is there is never written over
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    #[command(flatten)]
+    settings: SettingsArgs,
+}
+
+pub(crate) fn main(args: &Args) -> ExitCode {
+    let settings = match Settings::load_for::<VerifyMarket>(&args.settings.beside()) {
+        Ok(settings) => settings,
+        Err(error) => return refuse(&error),
+    };
+    let midnight = |day: NaiveDate| day.and_time(NaiveTime::MIN).and_utc().timestamp();
+    let (from, to, now) = (midnight(args.from), midnight(args.to), Utc::now().timestamp());
+    if from >= to || from >= now {
+        eprintln!("sentinel: --from {} is not before --to {} and before today", args.from, args.to);
+        return ExitCode::from(EXIT_USAGE);
+    }
+    let question = Question::new(&settings, from, to);
+    match on_system(fetch(args, &settings, &question, now)) {
+        Ok(said) => {
+            println!("{said}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => fail(&error),
+    }
+}
+
+/// Asks for what is not there yet, and makes the file. Answers what is in it, for a person.
+async fn fetch(
+    args: &Args,
+    settings: &Resolved<VerifyMarket>,
+    question: &Question,
+    now: i64,
+) -> anyhow::Result<String> {
+    NewPlace::refuse_existing(&args.out)?;
+    let mut part = Part::open(&args.out, question)?;
+    let mut asking = Asking::new(settings);
+    let mut fetching = Fetching { settings, question, now, progress: Progress::default(), refused: 0 };
+    fetching.say_what_is_to_come(&part);
+    for (symbol, ticker) in &question.symbols {
+        fetching.symbol(symbol, ticker, &mut part, &mut asking).await.map_err(|error| {
+            fetching.progress.end();
+            error.context(format!(
+                "{symbol}: not all bars came. {} keeps those that did: the same command goes on after them",
+                part.shown()
+            ))
+        })?;
+    }
+    fetching.progress.end();
+    finish::finish(&args.out, part, settings, question, now)
+}
+
+/// What the symbols of one run share.
+struct Fetching<'a> {
+    settings: &'a Resolved<VerifyMarket>,
+    question: &'a Question,
+    /// Unix seconds; bars that have not closed by then are not asked for.
+    now: i64,
+    progress: Progress,
+    refused: u64,
+}
+
+impl Fetching<'_> {
+    fn say_what_is_to_come(&mut self, part: &Part) {
+        let left = |symbol: &str| self.question.requests(part.done(symbol), self.now);
+        let requests: usize = self.question.symbols.iter().map(|(symbol, _)| left(symbol)).sum();
+        let goes_on = if part.has_bars() { format!("{} goes on: ", part.shown()) } else { String::new() };
+        let calls = requests * CALLS_PER_REQUEST;
+        self.progress.note(&format!("{goes_on}{requests} requests to EODHD, which take {calls} of the day's calls"));
+    }
+
+    async fn symbol(
+        &mut self,
+        symbol: &str,
+        ticker: &str,
+        part: &mut Part,
+        asking: &mut Asking<'_>,
+    ) -> anyhow::Result<()> {
+        let mut range_s = self.question.range_s;
+        while let Some((from, to)) = self.question.next(part.done(symbol), range_s, self.now) {
+            self.progress.show(|| format!("{symbol}: bars from {} ...", at(from)));
+            match asking.rows(ticker, from, to, &mut self.progress).await {
+                Ok(rows) => part.add(symbol, to, &self.bars(symbol, rows, from, to)?)?,
+                Err(Ended::TooLong) if range_s > 2 * self.question.source_s() => range_s /= 2,
+                Err(Ended::TooLong) => anyhow::bail!("an answer is longer than data.body_bytes_max allows: raise it"),
+                Err(Ended::Error(error)) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// The bars of an answer, by the daemon's rules. Those that are refused one by one are named.
+    fn bars(&mut self, symbol: &str, mut rows: Vec<RawBar>, from: i64, to: i64) -> anyhow::Result<Vec<Bar>> {
+        rows.retain(|row| (from..to).contains(&row.open_time));
+        let Resolved { data, calendar, .. } = self.settings;
+        let cleaned = clean(&rows, data.interval, calendar, Some(self.now));
+        if let Some(fault) = cleaned.fault.filter(|fault| fault.refuses_answer().is_some()) {
+            anyhow::bail!("{}", words(symbol, &fault));
+        }
+        for row in &rows {
+            let Err(reason) = row.check() else { continue };
+            // Hours without trades come without prices: there is nothing wrong with them, and nothing in them.
+            if reason == BarRejection::Null {
+                continue;
+            }
+            self.refused += 1;
+            if self.refused <= NAMED_MAX {
+                let (time, reason) = (at(row.open_time), reason.as_str());
+                self.progress.note(&format!("{symbol}: the bar that opens {time} is left out: {reason}"));
+            } else if self.refused == NAMED_MAX + 1 {
+                self.progress.note("more bars are left out; no more of them are named");
+            }
+        }
+        Ok(cleaned.bars)
+    }
+}
+
+/// A fault among the bars, and what to do about it.
+fn words(symbol: &str, fault: &BarFault) -> String {
+    let way = match fault {
+        BarFault::NotOfInterval { .. } => {
+            "does the market close and open again in between? Then market.calendar has to name its hours"
+        }
+        BarFault::AcrossEdge { .. } => "--interval 1h takes these bars as they are",
+        BarFault::Conflict { .. } | BarFault::NewestInvalid { .. } | BarFault::Jump { .. } => {
+            "try again later; if it stays so, tell EODHD's support"
+        }
+    };
+    format!("{symbol}: {fault}. The daemon would decide on none of these bars; {way}")
+}
+
+fn at(time: i64) -> String {
+    DateTime::from_timestamp(time, 0).map_or_else(|| time.to_string(), |at| at.format("%F %H:%M UTC").to_string())
+}

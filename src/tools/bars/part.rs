@@ -1,0 +1,189 @@
+//! `OUT.part`: what has come so far. A line that says for which question, then the provider's bars of each request and a
+//! line that says up to when they are complete. Whatever stands behind the last such line was cut off, and is asked for
+//! again.
+
+use super::question::Question;
+use crate::bar_files::csv::{Columns, write_bar};
+use anyhow::{Context, bail};
+use sentinel_actors::domain::bar::Bar;
+use std::{
+    collections::HashMap,
+    fs::{self, File, OpenOptions},
+    io::{BufRead, BufReader, Seek, SeekFrom, Write},
+    path::{Path, PathBuf},
+};
+
+const HEAD: &str = "# sentinel bars ";
+const DONE: &str = "# done ";
+
+/// The open file.
+#[derive(Debug)]
+pub(super) struct Part {
+    path: PathBuf,
+    file: File,
+    /// By symbol, up to when its bars are here, unix seconds.
+    done: HashMap<String, i64>,
+    has_bars: bool,
+}
+
+impl Part {
+    /// Opens the one beside this file, or begins it.
+    ///
+    /// # Errors
+    /// When it is of another question, is no such file, or another run writes it.
+    pub(super) fn open(out: &Path, question: &Question) -> anyhow::Result<Self> {
+        let mut name = out.file_name().context("--out is the name of a file")?.to_owned();
+        name.push(".part");
+        let path = out.with_file_name(name);
+        let shown = path.display().to_string();
+        let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
+        let file = opened.with_context(|| format!("cannot write {shown}"))?;
+        if file.try_lock().is_err() {
+            bail!("{shown} is being written by another run: let it end, or name another --out");
+        }
+        let mut part = Self { path, file, done: HashMap::new(), has_bars: false };
+        let end = part.read(question, |_, _| ()).with_context(|| shown.clone())?;
+        if end == 0 {
+            part.file.set_len(0)?;
+            let head = serde_json::to_string(question)?;
+            writeln!(part.file, "{HEAD}{head}").with_context(|| format!("cannot write {shown}"))?;
+        } else {
+            part.file.set_len(end)?;
+            part.file.seek(SeekFrom::End(0))?;
+            part.has_bars = !part.done.is_empty();
+        }
+        Ok(part)
+    }
+
+    /// Its path, for a person.
+    pub(super) fn shown(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    /// Whether it goes on from an earlier run.
+    pub(super) const fn has_bars(&self) -> bool {
+        self.has_bars
+    }
+
+    /// Up to when this symbol's bars are here, unix seconds.
+    pub(super) fn done(&self, symbol: &str) -> Option<i64> {
+        self.done.get(symbol).copied()
+    }
+
+    /// Adds the bars of a request that reached up to `to`.
+    pub(super) fn add(&mut self, symbol: &str, to: i64, bars: &[Bar]) -> anyhow::Result<()> {
+        let mut text = Vec::new();
+        for bar in bars {
+            write_bar(&mut text, bar)?;
+        }
+        writeln!(text, "{DONE}{symbol} {to}")?;
+        let written = self.file.write_all(&text).and_then(|()| self.file.sync_data());
+        written.with_context(|| format!("cannot write {}", self.path.display()))?;
+        self.done.insert(symbol.to_owned(), to);
+        Ok(())
+    }
+
+    /// All bars, by symbol, oldest first.
+    pub(super) fn bars(&mut self, question: &Question) -> anyhow::Result<HashMap<String, Vec<Bar>>> {
+        let mut all: HashMap<String, Vec<Bar>> = HashMap::new();
+        self.file.seek(SeekFrom::Start(0))?;
+        let shown = self.shown();
+        self.read(question, |symbol, bars| all.entry(symbol.to_owned()).or_default().append(bars)).context(shown)?;
+        Ok(all)
+    }
+
+    /// Removes it, when its file has its name.
+    pub(super) fn remove(self) -> anyhow::Result<()> {
+        fs::remove_file(&self.path).with_context(|| format!("cannot remove {}", self.path.display()))
+    }
+
+    /// Reads it from where it stands; hands out each request's bars with their symbol. Answers where what is complete ends; 0
+    /// if there is nothing.
+    fn read(&mut self, question: &Question, mut take: impl FnMut(&str, &mut Vec<Bar>)) -> anyhow::Result<u64> {
+        let mut input = BufReader::new(&self.file);
+        let (mut line, mut at, mut number) = (String::new(), 0, 0);
+        let (mut complete_to, mut bars) = (0, Vec::new());
+        loop {
+            line.clear();
+            number += 1;
+            at += input.read_line(&mut line)? as u64;
+            // A line without its end is one that was cut off.
+            let Some(text) = line.strip_suffix('\n') else { return Ok(complete_to) };
+            if number == 1 {
+                let head = text.strip_prefix(HEAD).and_then(|head| serde_json::from_str::<Question>(head).ok());
+                let head = head.context("is no part of a file of bars: remove it, or name another --out")?;
+                if let Some(difference) = question.difference(&head) {
+                    bail!("is of another question: {difference}. Ask as before, remove it, or name another --out");
+                }
+                complete_to = at;
+            } else if let Some(done) = text.strip_prefix(DONE) {
+                let done = done.rsplit_once(' ').and_then(|(symbol, to)| Some((symbol, to.parse().ok()?)));
+                let (symbol, to) = done.with_context(|| format!("line {number} cannot be read: remove the file"))?;
+                take(symbol, &mut bars);
+                bars.clear();
+                self.done.insert(symbol.to_owned(), to);
+                complete_to = at;
+            } else {
+                let row = Columns::WRITTEN.row(text).map_err(|what| anyhow::anyhow!("line {number}: {what}"));
+                let bar = row?.check().map_err(|reason| anyhow::anyhow!("line {number}: {}", reason.as_str()))?;
+                bars.push(bar);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::question::tests::question, *};
+
+    fn bar(open_time: i64) -> Bar {
+        Bar { open_time, open: 1.1, high: 1.3, low: 0.1 + 0.2, close: 1.25, volume: 7.0 }
+    }
+
+    #[test]
+    fn what_was_cut_off_is_asked_for_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("eurusd.csv");
+        let question = question(0, 36_000, 7_200);
+        let mut part = Part::open(&out, &question).unwrap();
+        assert!(!part.has_bars());
+        part.add("EURUSD", 7_200, &[bar(0), bar(3_600)]).unwrap();
+        drop(part);
+        let path = folder.path().join("eurusd.csv.part");
+        for cut_off in
+            ["", "7200,1.1,1.3,0.3", "7200,1.1,1.3,0.3,1.2,7\n", "7200,1.1,1.3,0.3,1.2,7\n# done EURUSD 14400"]
+        {
+            let whole = fs::read_to_string(&path).unwrap();
+            fs::write(&path, format!("{whole}{cut_off}")).unwrap();
+            let mut part = Part::open(&out, &question).unwrap();
+            assert_eq!((part.done("EURUSD"), part.has_bars()), (Some(7_200), true), "{cut_off}");
+            assert_eq!(part.bars(&question).unwrap()["EURUSD"], [bar(0), bar(3_600)], "{cut_off}");
+            drop(part);
+            assert_eq!(fs::read_to_string(&path).unwrap(), whole, "{cut_off}");
+        }
+        let mut part = Part::open(&out, &question).unwrap();
+        part.add("EURUSD", 14_400, &[bar(7_200)]).unwrap();
+        assert_eq!(part.bars(&question).unwrap()["EURUSD"].len(), 3);
+    }
+
+    #[test]
+    fn a_head_that_was_cut_off_is_no_file_yet() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("eurusd.csv");
+        fs::write(folder.path().join("eurusd.csv.part"), "# sentinel bars {\"vers").unwrap();
+        assert!(!Part::open(&out, &question(0, 36_000, 7_200)).unwrap().has_bars());
+    }
+
+    #[test]
+    fn a_part_of_another_question_or_run_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("eurusd.csv");
+        let part = Part::open(&out, &question(0, 86_400, 7_200)).unwrap();
+        let said = |days: i64| format!("{:#}", Part::open(&out, &question(0, days * 86_400, 7_200)).unwrap_err());
+        assert!(said(1).contains("another run"));
+        drop(part);
+        assert!(said(2).contains("another question: --to is 1970-01-02 there and 1970-01-03 here"), "{}", said(2));
+        fs::write(folder.path().join("eurusd.csv.part"), "timestamp,open\n").unwrap();
+        assert!(said(1).contains("no part of a file"));
+    }
+}

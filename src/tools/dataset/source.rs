@@ -1,0 +1,131 @@
+//! A file of bars made ready: bars of the wanted interval, and which of them get a row.
+
+use super::Recipe;
+use crate::bar_files::{self, BadFile, Checks, Rows, Zone};
+use sentinel_actors::{
+    domain::{
+        bar::Bar,
+        features::SEQUENCE_BARS,
+        interval::Interval,
+        resample::resample,
+        window::{Gap, gaps},
+    },
+    fetcher::OnGap,
+};
+use std::path::{Path, PathBuf};
+
+/// One symbol's bars.
+#[derive(Debug)]
+pub(super) struct Source {
+    /// The file.
+    pub path: PathBuf,
+    /// Of the file.
+    pub format: &'static str,
+    /// Of the file.
+    pub sha256: String,
+    /// Of the file.
+    pub file_interval: Interval,
+    /// Its name.
+    pub symbol: String,
+    /// Of the wanted interval, oldest first.
+    pub bars: Vec<Bar>,
+    /// Places of the bars that get a row: each is the newest of its window.
+    pub ends: Vec<usize>,
+    /// What is missing although the market was open, oldest first.
+    pub gaps: Vec<Gap>,
+    /// Rows of the file that have no prices.
+    pub without_prices: u64,
+    lookback_bars: usize,
+    /// For a bad bar's line; `None` if the bars are made of finer ones.
+    rows: Option<Rows>,
+}
+
+impl Source {
+    /// Reads the file.
+    ///
+    /// # Errors
+    /// What cannot be, by its line; another interval; too few bars.
+    pub(super) fn read(path: &Path, symbol: &str, zone: Option<&Zone>, recipe: &Recipe) -> Result<Self, BadFile> {
+        let mut rows = bar_files::read(path, zone)?;
+        let Recipe { interval, calendar, lookback_bars, .. } = recipe;
+        if rows.bars.len() < *lookback_bars {
+            let (have, bars) = (rows.bars.len(), lookback_bars);
+            return Err(BadFile::whole(path, format!("{have} bars, and the first row of features takes {bars}")));
+        }
+        let file_interval = rows.interval()?;
+        let is_made = interval.is_made() && interval.source() == file_interval;
+        if file_interval != *interval && !is_made {
+            let (has, wanted) = (file_interval.as_str(), interval.as_str());
+            let what = format!("bars of {has}, and data.interval is {wanted}: --interval {has} takes them as they are");
+            return Err(BadFile::whole(path, what));
+        }
+        rows.check(file_interval, &Checks { calendar, jump_max: recipe.jump_max })?;
+        let mut source = Self {
+            path: path.to_owned(),
+            format: rows.format.as_str(),
+            sha256: std::mem::take(&mut rows.sha256),
+            file_interval,
+            symbol: symbol.to_owned(),
+            bars: Vec::new(),
+            ends: Vec::new(),
+            // As the daemon: of made bars an hour that is missing is a gap, and a whole bar of minutes.
+            gaps: Vec::new(),
+            without_prices: rows.without_prices,
+            lookback_bars: *lookback_bars,
+            rows: None,
+        };
+        let of_file = std::mem::take(&mut rows.bars);
+        source.bars = if is_made { resample(&of_file, *interval, calendar, i64::MAX) } else { of_file.clone() };
+        let (gap_bars, gap_interval) =
+            if interval.source() == Interval::OneHour { (&of_file, file_interval) } else { (&source.bars, *interval) };
+        source.gaps = gaps(gap_bars, gap_interval, calendar).collect();
+        if source.bars.len() < *lookback_bars {
+            let (have, name, need) = (source.bars.len(), interval.as_str(), lookback_bars);
+            let what = format!("{have} bars of {name} can be made of it, and the first row of features takes {need}");
+            return Err(BadFile::whole(path, what));
+        }
+        source.ends = source.ends(gap_interval, recipe);
+        source.rows = (!is_made).then_some(rows);
+        if source.ends.is_empty() {
+            let what = "bars are missing in every window (data.on_gap = \"stop\"): no row is left";
+            return Err(BadFile::whole(path, what));
+        }
+        Ok(source)
+    }
+
+    /// Bars that have a whole window.
+    pub(super) const fn windows(&self) -> usize {
+        self.bars.len() + 1 - self.lookback_bars
+    }
+
+    /// The window whose newest bar this is.
+    pub(super) fn window(&self, end: usize) -> &[Bar] {
+        &self.bars[end + 1 - self.lookback_bars..=end]
+    }
+
+    /// What is wrong with a bar, by its line if the file has one.
+    pub(super) fn bad_bar(&self, index: usize, what: &str) -> BadFile {
+        let what = format!("timestamp {}: {what}", self.bars[index].open_time);
+        match &self.rows {
+            Some(rows) => rows.bad_bar(index, what),
+            None => BadFile::whole(&self.path, what),
+        }
+    }
+
+    /// Those on which the daemon would decide.
+    fn ends(&self, gap_interval: Interval, recipe: &Recipe) -> Vec<usize> {
+        let all = self.lookback_bars - 1..self.bars.len();
+        if recipe.on_gap == OnGap::Continue {
+            return all.collect();
+        }
+        let calendar = &recipe.calendar;
+        let is_seen = |end: usize| {
+            let from = self.bars[end + 1 - SEQUENCE_BARS].open_time;
+            let to = self.bars[end].close_time(recipe.interval, calendar);
+            let known = self.gaps.partition_point(|gap| gap.from < to);
+            let near = self.gaps[..known].iter().rev().take_while(|gap| gap.to > from);
+            near.into_iter().any(|gap| gap_interval.is_due(gap.from.max(from), gap.to.min(to), calendar))
+        };
+        all.filter(|end| !is_seen(*end)).collect()
+    }
+}
