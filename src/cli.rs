@@ -8,6 +8,7 @@ mod healthcheck;
 mod journal;
 mod machine;
 mod orders;
+mod own_bars;
 mod run;
 mod sandbox;
 mod temporary_folder;

@@ -2,7 +2,11 @@
 
 mod greeting;
 
-use super::{run::exit_code, temporary_folder::TemporaryFolder};
+use super::{
+    own_bars::{Own, OwnBars},
+    run::exit_code,
+    temporary_folder::TemporaryFolder,
+};
 use crate::{
     daemon::{
         application::{Application, Plan},
@@ -14,7 +18,8 @@ use crate::{
         PriceBoard,
         baseline::{Accuracy, Baseline},
         gateway::{self, Gateway},
-        market, model, recording,
+        market, model,
+        recording::{INTERVAL, Recording},
         server::Server,
     },
     settings::{Resolved, Settings, SettingsError, Sources},
@@ -35,6 +40,8 @@ const THRESHOLD: &str = "0.40";
 const BACK_TO_BACK: u64 = 200;
 /// 200 pips in five-digit EUR/USD; wide enough that positions live for a while.
 const STOP_LOSS: &str = "0.02";
+/// The same for bars of any price: a share of the newest close.
+const STOP_LOSS_SHARE: f64 = 0.02;
 /// Settings of the environment that make sense here; the rest could only break the demo.
 const HEEDED: [&str; 4] = ["METRICS_PORT", "SENTINEL__METRICS__", "SENTINEL__LOG__", "SENTINEL__GUARDS__"];
 /// How long the greeting stays the last thing on the screen.
@@ -58,6 +65,8 @@ pub(super) struct Args {
     /// Address to listen on for /metrics and /health; 0.0.0.0 is every one [env SENTINEL_DEMO_BIND] [default: 127.0.0.1]
     #[arg(long, value_name = "ADDRESS")]
     bind: Option<std::net::IpAddr>,
+    #[command(flatten)]
+    own: OwnBars,
     /// No cycles after N; keep serving
     #[arg(long, value_name = "N")]
     cycles: Option<u64>,
@@ -92,8 +101,9 @@ async fn run(args: &Args) -> anyhow::Result<Ended> {
         (None, Some(folder)) => folder.path().join("journal.db"),
         (None, None) => PathBuf::from("journal.db"),
     };
-    let servers = Servers::start(&journal)?;
-    let settings = Settings::load(&sources(args, &journal, servers.addresses()))?;
+    let own = args.own.read()?;
+    let servers = Servers::start(&journal, own.as_ref())?;
+    let settings = Settings::load(&sources(args, &journal, servers.addresses(), own.as_ref()))?;
     let loud = quiet(&settings);
     let loud_at_the_end = loud.clone();
     let stop = async move {
@@ -106,8 +116,9 @@ async fn run(args: &Args) -> anyhow::Result<Ended> {
         back_to_back: BACK_TO_BACK,
         once: false,
     };
-    println!("Sentinel demo: the first {} recorded bars run without a pause ...", first_bars(args));
-    let greeting = Greeting::new(args, &settings, &journal, servers.addresses(), servers.accuracy);
+    let whose = if own.is_some() { "of your" } else { "recorded" };
+    println!("Sentinel demo: the first {} {whose} bars run without a pause ...", first_bars(args));
+    let greeting = Greeting::new(args, &settings, &journal, servers.addresses(), servers.accuracy, own);
     let began = Instant::now();
     let mut application = Application::start(&settings, plan, None)?;
     application.when_caught_up(move |address| {
@@ -146,10 +157,11 @@ struct Servers {
 
 impl Servers {
     /// Starts them. The market begins with bars that are new to this journal.
-    fn start(journal: &Path) -> anyhow::Result<Self> {
+    fn start(journal: &Path, own: Option<&Own>) -> anyhow::Result<Self> {
         let prices = PriceBoard::default();
-        let mut replay = market::Config::new(LOOPBACK, prices.clone());
-        replay.history_bars = replay.history_bars.max(bars_until_new(journal)?);
+        let recording = own.map_or_else(Recording::eurusd, |own| own.recording.clone());
+        let mut replay = market::Config::new(LOOPBACK, recording, prices.clone());
+        replay.history_bars = replay.history_bars.max(bars_until_new(journal, &replay.recording)?);
         let market = market::start(replay).context("the embedded market")?;
         let baseline = Baseline::fit();
         let accuracy = baseline.accuracy();
@@ -173,17 +185,17 @@ impl Servers {
 
 /// How many bars the market has to have shown for its newest to be newer than all the journal knows: what was ordered
 /// once is not ordered again, so a replay from the start would have nothing to do.
-fn bars_until_new(journal: &Path) -> anyhow::Result<usize> {
+fn bars_until_new(journal: &Path, recording: &Recording) -> anyhow::Result<usize> {
     if !journal.exists() {
         return Ok(0);
     }
     let Some(newest) = Store::open_read_only(journal)?.newest_bar_close_time()? else { return Ok(0) };
-    let closed_at = |index: usize| recording::closed_at(&recording::replayed_bar(index));
+    let closed_at = |index: usize| recording.closed_at(&recording.replayed_bar(index));
     let seen = (0..REPLAYED_BARS_MAX).take_while(|index| closed_at(*index) <= newest);
     Ok(seen.count() + 1)
 }
 
-fn sources(args: &Args, journal: &Path, [market, model, gateway]: [SocketAddr; 3]) -> Sources {
+fn sources(args: &Args, journal: &Path, [market, model, gateway]: [SocketAddr; 3], own: Option<&Own>) -> Sources {
     let heeded = |name: &str| HEEDED.iter().any(|prefix| name.starts_with(prefix));
     let mut flags = vec![
         ("data.base_url", format!("http://{market}")),
@@ -196,17 +208,34 @@ fn sources(args: &Args, journal: &Path, [market, model, gateway]: [SocketAddr; 3
         ("gateway.account", "demo".into()),
         ("trading.live", "true".into()),
         ("trading.threshold", THRESHOLD.into()),
-        ("trading.stop_loss", STOP_LOSS.into()),
         ("guards.opposite", "close_then_open".into()),
         ("schedule.clock", "bars".into()),
-        // The recording has the weekends of this calendar.
-        ("market.calendar", "fx".into()),
         ("journal.path", journal.display().to_string()),
     ];
+    flags.extend(of_bars(own));
     flags.extend(bind(args, |name| std::env::var(name).ok()).map(|address| ("metrics.bind", address)));
     flags.extend(args.metrics_port.iter().map(|port| ("metrics.port", port.clone())));
     let environment = environment().into_iter().filter(|(name, _)| heeded(name)).collect();
-    Sources { environment, flags, ..Sources::default() }
+    Sources { environment, flags, symbols: own.map(|own| vec![own.symbol.clone()]), ..Sources::default() }
+}
+
+/// What follows from the bars that are replayed.
+fn of_bars(own: Option<&Own>) -> [(&'static str, String); 3] {
+    let Some(Own { recording, .. }) = own else {
+        // The recording has the weekends of this calendar.
+        return [
+            ("trading.stop_loss", STOP_LOSS.into()),
+            ("market.calendar", "fx".into()),
+            ("data.interval", INTERVAL.as_str().into()),
+        ];
+    };
+    let newest = recording.bars().last().map_or(1.0, |bar| bar.close);
+    let calendar = if recording.is_of_every_day() { "always" } else { "fx" };
+    [
+        ("trading.stop_loss", format!("{:.5}", (newest * STOP_LOSS_SHARE).max(1e-5))),
+        ("market.calendar", calendar.into()),
+        ("data.interval", recording.interval.as_str().into()),
+    ]
 }
 
 /// Bars that run without a pause.

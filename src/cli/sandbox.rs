@@ -1,9 +1,10 @@
 //! `sentinel sandbox market|model|gateway`: one of the demo's servers alone.
 
+use super::own_bars::{Own, OwnBars};
 use crate::{
     daemon::telemetry,
     process::{exit::fail, on_system, unix_signals},
-    sandbox::{PriceBoard, baseline::Baseline, gateway, market, model},
+    sandbox::{PriceBoard, baseline::Baseline, gateway, market, model, recording::Recording},
     settings::Log,
 };
 use anyhow::Context;
@@ -14,10 +15,14 @@ use std::{
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Server {
-    /// EODHD-compatible: replays recorded EUR/USD bars, one more with each request (use with --clock bars)
+    /// EODHD-compatible: replays recorded EUR/USD bars or yours, one more with each request (use with --clock bars)
+    ///
+    /// When the bars end they begin again, moved on by whole weeks.
     Market {
         #[command(flatten)]
         listen: Listen,
+        #[command(flatten)]
+        own: OwnBars,
         /// Port; 0 takes a free one
         #[arg(long, default_value_t = 8081)]
         port: u16,
@@ -56,11 +61,13 @@ pub(super) fn main(server: Server) -> ExitCode {
     let served = on_system(async {
         let stop = unix_signals::stop()?;
         match server {
-            Server::Market { listen, port } => {
+            Server::Market { listen, own, port } => {
                 let address = SocketAddr::new(listen.bind, port);
-                let market = market::start(market::Config::new(address, PriceBoard::default()))
+                let own = own.read()?;
+                let recording = own.as_ref().map_or_else(Recording::eurusd, |own| own.recording.clone());
+                let market = market::start(market::Config::new(address, recording, PriceBoard::default()))
                     .with_context(|| format!("the market cannot listen on {address} (--port N takes another)"))?;
-                println!("market on http://{} (any token; sentinel run --clock bars)", market.addr());
+                println!("market on http://{} (any token; sentinel run --clock bars{})", market.addr(), flags(own));
                 stop.await;
                 market.stop();
             }
@@ -88,6 +95,13 @@ pub(super) fn main(server: Server) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error),
     }
+}
+
+/// What the daemon has to know of bars that are not the recorded ones.
+fn flags(own: Option<Own>) -> String {
+    own.map_or_else(String::new, |own| {
+        format!(" --symbol {} --interval {}", own.symbol, own.recording.interval.as_str())
+    })
 }
 
 #[cfg(test)]

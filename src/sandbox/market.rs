@@ -1,12 +1,12 @@
-//! An EODHD-compatible market that replays the recording: every intraday request for a ticker reveals one more bar.
-//! `sentinel run --clock bars` polls once a cycle and so meets exactly one new bar each time. It has hourly bars, of which the
-//! daemon makes 4h and 1d; who asks for bars from before the replay gets them.
+//! An EODHD-compatible market that replays a recording: every intraday request for a ticker reveals one more bar.
+//! `sentinel run --clock bars` polls once a cycle and so meets exactly one new bar each time. It has bars of one interval, of
+//! which the daemon makes longer ones; who asks for bars from before the replay gets them.
 
 #![allow(clippy::result_large_err)] // the errors are whole HTTP answers, made once per bad request
 
 use super::{
     PriceBoard, lock,
-    recording::{INTERVAL, bar_at, closed_at, replayed_bar},
+    recording::Recording,
     server::{RequestCount, Server, send_at_once},
 };
 use actix_web::{
@@ -17,7 +17,7 @@ use actix_web::{
 use chrono::{DateTime, Utc};
 use sentinel_actors::domain::bar::Bar;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Number, json};
 use std::{
     collections::HashMap,
     io,
@@ -33,14 +33,21 @@ const ROWS_MAX: usize = 10_000;
 const OLDER_BARS: i64 = 20_000;
 /// Most tickers that get a cursor of their own.
 const TICKERS_MAX: usize = 10_000;
+/// Longest ticker.
+const TICKER_BYTES_MAX: usize = 32;
 /// EODHD's range when the request names no `from`.
 const DEFAULT_RANGE_S: i64 = 120 * 86_400;
 /// A `to` no older than this means "up to now".
 const TO_IS_NOW_S: i64 = 86_400;
 
+/// From here on a float64 does not have every whole number.
+const WHOLE_MAX: f64 = 9_007_199_254_740_992.0;
+
 /// How the market runs.
 #[derive(Debug, Clone)]
 pub struct Config {
+    /// What it replays.
+    pub recording: Recording,
     /// Where it listens; port 0 takes a free one.
     pub addr: SocketAddr,
     /// Bars that are already past when a ticker is first asked for, at least 1.
@@ -51,8 +58,8 @@ pub struct Config {
 
 impl Config {
     /// 300 bars of history: more than the 200 the daemon looks back.
-    pub fn new(addr: SocketAddr, prices: PriceBoard) -> Self {
-        Self { addr, history_bars: 300, prices }
+    pub const fn new(addr: SocketAddr, recording: Recording, prices: PriceBoard) -> Self {
+        Self { recording, addr, history_bars: 300, prices }
     }
 }
 
@@ -79,6 +86,7 @@ pub fn start(config: Config) -> io::Result<Server> {
 
 /// What all requests share.
 struct Market {
+    recording: Recording,
     /// Bars revealed so far, by ticker.
     revealed: Mutex<HashMap<String, usize>>,
     /// The running minute and the requests in it.
@@ -93,7 +101,8 @@ type Query = web::Query<HashMap<String, String>>;
 impl Market {
     fn new(config: Config, requests: RequestCount) -> Self {
         let history_bars = config.history_bars.max(1);
-        Self { revealed: Mutex::default(), minute: Mutex::default(), history_bars, prices: config.prices, requests }
+        let Config { recording, prices, .. } = config;
+        Self { recording, revealed: Mutex::default(), minute: Mutex::default(), history_bars, prices, requests }
     }
 
     /// Reveals the next bar of `ticker`, its history at the first time. Answers how many are revealed.
@@ -103,7 +112,7 @@ impl Market {
             return Err(self.text(StatusCode::NOT_FOUND, "Ticker Not Found."));
         }
         let revealed = cursors.entry(ticker.to_owned()).and_modify(|count| *count += 1).or_insert(self.history_bars);
-        self.prices.set(ticker.trim_end_matches(".FOREX"), replayed_bar(*revealed - 1).close);
+        self.prices.set(ticker.trim_end_matches(".FOREX"), self.recording.replayed_bar(*revealed - 1).close);
         Ok(*revealed)
     }
 
@@ -116,7 +125,8 @@ impl Market {
         if token.is_none_or(|token| token.trim().is_empty()) {
             return Err(self.text(StatusCode::UNAUTHORIZED, "Unauthenticated"));
         }
-        if !ticker.ends_with(".FOREX") || ticker.len() > 32 {
+        let is_known = self.recording.is_own || ticker.ends_with(".FOREX");
+        if !is_known || ticker.len() > TICKER_BYTES_MAX {
             return Err(self.text(StatusCode::NOT_FOUND, "Ticker Not Found."));
         }
         match query.get("fmt").map(String::as_str) {
@@ -157,9 +167,10 @@ impl Market {
 
     fn intraday(&self, request: &HttpRequest, ticker: &str, query: &Query) -> Result<HttpResponse, HttpResponse> {
         self.admit(request, ticker, query)?;
-        if query.get("interval").map(String::as_str) != Some(INTERVAL.as_str()) {
-            let message = "The recording has 1h bars only: Sentinel makes 4h and 1d of them.";
-            return Err(self.unprocessable("interval", message));
+        let interval = self.recording.interval.as_str();
+        if query.get("interval").map(String::as_str) != Some(interval) {
+            let message = format!("The recording has {interval} bars only: Sentinel makes longer ones of them.");
+            return Err(self.unprocessable("interval", &message));
         }
         let (from, to) = (self.time(query, "from")?, self.time(query, "to")?);
         if from.zip(to).is_some_and(|(from, to)| from > to) {
@@ -170,9 +181,9 @@ impl Market {
         let to = to.filter(|to| *to < Utc::now().timestamp() - TO_IS_NOW_S).unwrap_or(i64::MAX);
         let revealed = self.reveal(ticker)?;
         let oldest = if from.is_some() { -OLDER_BARS } else { 0 };
-        let from = from.unwrap_or(replayed_bar(revealed - 1).open_time - DEFAULT_RANGE_S);
+        let from = from.unwrap_or(self.recording.replayed_bar(revealed - 1).open_time - DEFAULT_RANGE_S);
         let indices = oldest..i64::try_from(revealed).unwrap_or(i64::MAX);
-        let newest_first = indices.rev().map(bar_at).skip_while(|bar| bar.open_time > to);
+        let newest_first = indices.rev().map(|index| self.recording.bar_at(index)).skip_while(|bar| bar.open_time > to);
         let wanted = newest_first.take_while(|bar| bar.open_time >= from).take(ROWS_MAX);
         let mut rows: Vec<Row> = wanted.map(Row::from).collect();
         rows.reverse();
@@ -183,10 +194,11 @@ impl Market {
     fn real_time(&self, request: &HttpRequest, ticker: &str, query: &Query) -> Result<HttpResponse, HttpResponse> {
         self.admit(request, ticker, query)?;
         let newest = lock(&self.revealed).get(ticker).copied().unwrap_or(self.history_bars) - 1;
-        let (bar, before) = (replayed_bar(newest), replayed_bar(newest.saturating_sub(1)));
+        let recording = &self.recording;
+        let (bar, before) = (recording.replayed_bar(newest), recording.replayed_bar(newest.saturating_sub(1)));
         let change = bar.close - before.close;
         let body = json!({
-            "code": ticker, "timestamp": closed_at(&bar), "gmtoffset": 0,
+            "code": ticker, "timestamp": recording.closed_at(&bar), "gmtoffset": 0,
             "open": bar.open, "high": bar.high, "low": bar.low, "close": bar.close, "volume": 0,
             "previousClose": before.close, "change": change, "change_p": 100.0 * change / before.close,
         });
@@ -204,15 +216,18 @@ struct Row {
     high: f64,
     low: f64,
     close: f64,
-    volume: u64,
+    volume: Number,
 }
 
 impl From<Bar> for Row {
     fn from(bar: Bar) -> Self {
         let Bar { open_time: timestamp, open, high, low, close, volume } = bar;
         let datetime = DateTime::from_timestamp(timestamp, 0).unwrap_or_default().format("%F %T").to_string();
-        // Volumes are whole numbers in the recording.
-        Self { timestamp, gmtoffset: 0, datetime, open, high, low, close, volume: volume as u64 }
+        // A whole number, as EODHD writes it, unless it is none.
+        let is_whole = volume.fract() == 0.0 && volume < WHOLE_MAX;
+        let whole = is_whole.then_some(Number::from(volume as u64));
+        let volume = whole.or_else(|| Number::from_f64(volume)).unwrap_or_else(|| 0.into());
+        Self { timestamp, gmtoffset: 0, datetime, open, high, low, close, volume }
     }
 }
 

@@ -1,31 +1,111 @@
-//! The recorded hourly EUR/USD bars, compiled in, and their endless replay. The model is fitted on the first part,
-//! the market replays the rest. There is one recording: every ticker is served the same bars.
+//! Bars and their endless replay: the recorded hourly EUR/USD bars, compiled in, or those of a person's own file. Of the
+//! recorded ones the model is fitted on the first part, and the market replays the rest. Every ticker is served the same bars.
 
-use sentinel_actors::domain::{bar::Bar, interval::Interval};
-use std::sync::OnceLock;
+use crate::bar_files::{self, BadFile, Checks, Zone, csv};
+use sentinel_actors::domain::{bar::Bar, calendar::Calendar, interval::Interval};
+use std::{
+    path::Path,
+    sync::{Arc, LazyLock},
+};
 
 /// Bars the model is fitted on; the replay begins with the first trading week after them.
 const FIT_BARS: usize = 3_000;
 /// Length of the recorded bars.
 pub const INTERVAL: Interval = Interval::OneHour;
+/// Bars of a file of one's own: 300 to look back on, and 200 for the cycles that a demo runs at once.
+pub const OWN_BARS_MIN: usize = 500;
 
 const CSV: &str = include_str!("data/eurusd_h1.csv");
 const DAY_S: i64 = 86_400;
 const WEEK_S: i64 = 7 * DAY_S;
 
-/// All recorded bars, oldest first.
-fn recorded() -> &'static [Bar] {
-    static BARS: OnceLock<Vec<Bar>> = OnceLock::new();
-    BARS.get_or_init(|| CSV.lines().skip(1).filter_map(parse_row).collect())
+/// Bars that are replayed. Clones share them.
+#[derive(Debug, Clone)]
+pub struct Recording {
+    /// Oldest first.
+    bars: Arc<[Bar]>,
+    /// Length of a bar.
+    pub interval: Interval,
+    /// Whether it is a person's.
+    pub is_own: bool,
 }
 
-/// `timestamp,datetime,open,high,low,close,volume`; a test holds that every row of the file can be read.
-fn parse_row(row: &str) -> Option<Bar> {
-    let mut fields = row.split(',');
-    let open_time = fields.next()?.parse().ok()?;
-    let mut number = fields.skip(1).map(|field| field.parse::<f64>().ok());
-    let mut next = || number.next().flatten();
-    Some(Bar { open_time, open: next()?, high: next()?, low: next()?, close: next()?, volume: next()? })
+impl Recording {
+    /// The recorded EUR/USD bars that the model never saw.
+    pub fn eurusd() -> Self {
+        static RECORDING: LazyLock<Recording> =
+            LazyLock::new(|| Recording { bars: replay_bars().into(), interval: INTERVAL, is_own: false });
+        RECORDING.clone()
+    }
+
+    /// The bars of a file. Jumps are the daemon's to find.
+    ///
+    /// # Errors
+    /// A file that cannot be true, by its line; one that is too short; an interval that EODHD does not have.
+    pub fn of_file(path: &Path, zone: Option<&Zone>) -> Result<Self, BadFile> {
+        let mut rows = bar_files::read(path, zone)?;
+        let have = rows.bars.len();
+        if have < OWN_BARS_MIN {
+            let what = format!(
+                "{have} bars, and {OWN_BARS_MIN} are needed: 300 to look back on, and 200 that the demo runs at once"
+            );
+            return Err(BadFile::whole(path, what));
+        }
+        let interval = rows.interval()?;
+        if interval.is_made() {
+            let (name, source) = (interval.as_str(), interval.source().as_str());
+            let what = format!("bars of {name}: EODHD has none, and Sentinel makes them of {source} bars. Take those");
+            return Err(BadFile::whole(path, what));
+        }
+        rows.check(interval, &Checks { calendar: &Calendar::fx(), jump_max: 0.0 })?;
+        Ok(Self { bars: std::mem::take(&mut rows.bars).into(), interval, is_own: true })
+    }
+
+    /// All of them, oldest first.
+    pub fn bars(&self) -> &[Bar] {
+        &self.bars
+    }
+
+    /// Whether bars open while the FX market is closed, as those of a market that never closes do. A few are no sign: some
+    /// providers have a bar on Sunday before the opening.
+    pub fn is_of_every_day(&self) -> bool {
+        let fx = Calendar::fx();
+        let closed = self.bars.iter().filter(|bar| !fx.is_open(bar.open_time)).count();
+        closed * 20 > self.bars.len()
+    }
+
+    /// Bar number `index` of a replay that never ends.
+    ///
+    /// When the bars end they begin again, moved on by whole weeks: time must go on, because the daemon refuses bars that
+    /// go back, and weekday and hour, which are features, must stay what they were when these prices were made.
+    pub fn replayed_bar(&self, index: usize) -> Bar {
+        self.bar_at(i64::try_from(index).unwrap_or(i64::MAX))
+    }
+
+    /// The same with bars before the first one, of negative numbers: a market has been there before anyone asks.
+    pub fn bar_at(&self, index: i64) -> Bar {
+        let length = i64::try_from(self.bars.len()).unwrap_or(i64::MAX);
+        let mut bar = self.bars[usize::try_from(index.rem_euclid(length)).unwrap_or(0)];
+        bar.open_time = bar.open_time.saturating_add(index.div_euclid(length).saturating_mul(self.round_s()));
+        bar
+    }
+
+    /// When a bar closed, unix seconds.
+    pub const fn closed_at(&self, bar: &Bar) -> i64 {
+        bar.open_time.saturating_add(self.interval.nominal_s())
+    }
+
+    /// Seconds by which each round is moved on: the least number of whole weeks that is past the last bar.
+    fn round_s(&self) -> i64 {
+        let length_s = self.closed_at(&self.bars[self.bars.len() - 1]) - self.bars[0].open_time;
+        (length_s + WEEK_S - 1) / WEEK_S * WEEK_S
+    }
+}
+
+/// All recorded bars, oldest first; a test holds that every row of the file can be read.
+fn recorded() -> &'static [Bar] {
+    static BARS: LazyLock<Vec<Bar>> = LazyLock::new(|| csv::bars(CSV).unwrap_or_default());
+    &BARS
 }
 
 /// The bars the model learns from.
@@ -42,34 +122,6 @@ pub fn replay_bars() -> &'static [Bar] {
     &rest[start..]
 }
 
-/// Bar number `index` of a replay that never ends.
-///
-/// When the bars end they begin again, moved on by whole weeks: time must go on, because the daemon refuses bars that
-/// go back, and weekday and hour, which are features, must stay what they were when these prices were made.
-pub fn replayed_bar(index: usize) -> Bar {
-    bar_at(i64::try_from(index).unwrap_or(i64::MAX))
-}
-
-/// The same with bars before the first one, of negative numbers: a market has been there before anyone asks.
-pub fn bar_at(index: i64) -> Bar {
-    let bars = replay_bars();
-    let length = i64::try_from(bars.len()).unwrap_or(i64::MAX);
-    let mut bar = bars[usize::try_from(index.rem_euclid(length)).unwrap_or(0)];
-    bar.open_time = bar.open_time.saturating_add(index.div_euclid(length).saturating_mul(round_s(bars)));
-    bar
-}
-
-/// When a recorded bar closed, unix seconds.
-pub const fn closed_at(bar: &Bar) -> i64 {
-    bar.open_time.saturating_add(INTERVAL.nominal_s())
-}
-
-/// Seconds by which each round of `bars` is moved on: the least number of whole weeks that is past the last bar.
-fn round_s(bars: &[Bar]) -> i64 {
-    let length_s = closed_at(&bars[bars.len() - 1]) - bars[0].open_time;
-    (length_s + WEEK_S - 1) / WEEK_S * WEEK_S
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,6 +131,14 @@ mod tests {
         resample::resample,
         window::{jump, misfit},
     };
+
+    fn replayed_bar(index: usize) -> Bar {
+        Recording::eurusd().replayed_bar(index)
+    }
+
+    fn bar_at(index: i64) -> Bar {
+        Recording::eurusd().bar_at(index)
+    }
 
     fn hour_and_weekday(bar: &Bar) -> (u32, Weekday) {
         let time = DateTime::from_timestamp(bar.open_time, 0).unwrap();

@@ -1,13 +1,14 @@
 //! What the demo says once there is something to see: what runs where, and what to type next.
 
-use super::{Args, THRESHOLD};
+use super::{Args, Own, THRESHOLD};
 use crate::{
     net::as_seen_here,
     process::shell::quoted,
     sandbox::baseline::Accuracy,
     settings::{Protection, Resolved},
 };
-use sentinel_actors::adapters::journal::Store;
+use chrono::DateTime;
+use sentinel_actors::{adapters::journal::Store, domain::bar::Bar};
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -27,6 +28,7 @@ pub(super) struct Greeting {
     accuracy: Accuracy,
     scheme: &'static str,
     port: Option<u16>,
+    own: Option<Own>,
 }
 
 impl Greeting {
@@ -36,6 +38,7 @@ impl Greeting {
         journal: &Path,
         servers: [SocketAddr; 3],
         accuracy: Accuracy,
+        own: Option<Own>,
     ) -> Self {
         let has_tls = settings.protection.as_ref().is_some_and(Protection::has_tls);
         Self {
@@ -48,6 +51,7 @@ impl Greeting {
             accuracy,
             scheme: if has_tls { "https" } else { "http" },
             port: settings.metrics.enabled.then_some(settings.metrics.port),
+            own,
         }
     }
 
@@ -57,24 +61,24 @@ impl Greeting {
     }
 
     fn text(&self, took: Duration, http: Option<SocketAddr>) -> String {
-        let Self { cycle_seconds, first_bars, servers: [market, model, gateway], accuracy, .. } = self;
+        let Self { cycle_seconds, first_bars, servers: [market, model, gateway], .. } = self;
         let journal = self.journal.display();
         let removed = if self.has_own_journal { "   (removed at the end)" } else { "" };
         let (program, quoted) = (&self.program, quoted(&journal.to_string()));
         let (took, orders, open) = (took.as_secs_f64(), self.orders(), self.what_to_open(http));
-        let (bars, right, holding) = (accuracy.bars, 100.0 * accuracy.model, 100.0 * accuracy.always_hold);
+        let (bars, fitted_on, worth) = (self.bars(), self.fitted_on(), self.worth());
         format!(
             "\
 {first_bars} cycles in {took:.1} s{orders}. From now on one bar every {cycle_seconds} s, and a log line for each.
 
 Sentinel demo: the whole daemon, live, against three servers on loopback. No network, no key, no real money.
 
-  market   http://{market}  replays recorded EUR/USD hourly bars of 2017, one bar a cycle
-  model    http://{model}  softmax regression, fitted just now on the first 3,000 of them
+  market   http://{market}  replays {bars}, one bar a cycle
+  model    http://{model}  softmax regression, fitted just now on {fitted_on}
   gateway  tcp://{gateway}   a v43 gateway: fills at the bar's price and keeps positions
   journal  {journal}{removed}
 
-On the {bars} bars it has not seen, the model is right in {right:.1} % of cases; always saying HOLD would be in {holding:.1} %.
+{worth}
 It shows how Sentinel works, not how to make money. BUY and SELL need odds above {THRESHOLD}.
 
 {open}
@@ -86,6 +90,40 @@ Type   in a second terminal, to see why it traded and what became of it:
 Ctrl-C stops it.
 "
         )
+    }
+
+    fn bars(&self) -> String {
+        let Some(Own { file, symbol, recording }) = &self.own else {
+            return "recorded EUR/USD hourly bars of 2017".into();
+        };
+        let day = |bar: Option<&Bar>| {
+            let time = bar.and_then(|bar| DateTime::from_timestamp(bar.open_time, 0));
+            time.map_or_else(String::new, |time| time.format("%F").to_string())
+        };
+        let (bars, interval) = (recording.bars(), recording.interval.as_str());
+        let (count, first, last) = (bars.len(), day(bars.first()), day(bars.last()));
+        format!("{file}: {count} {interval} bars of {symbol}, {first} to {last}")
+    }
+
+    const fn fitted_on(&self) -> &'static str {
+        if self.own.is_some() { "the recorded EUR/USD hourly bars of 2017" } else { "the first 3,000 of them" }
+    }
+
+    /// What the model's odds are worth on these bars.
+    fn worth(&self) -> String {
+        let Accuracy { model, always_hold, bars } = self.accuracy;
+        match &self.own {
+            Some(Own { symbol, .. }) => format!(
+                "The model was fitted on EUR/USD, not on your bars: what it says of {symbol} is not worth anything."
+            ),
+            None => {
+                let (right, holding) = (100.0 * model, 100.0 * always_hold);
+                format!(
+                    "On the {bars} bars it has not seen, the model is right in {right:.1} % of cases; always saying HOLD \
+                     would be in {holding:.1} %."
+                )
+            }
+        }
     }
 
     /// `, 12 orders`; nothing where the journal cannot be read, which the log says.
@@ -145,6 +183,7 @@ mod tests {
             accuracy: Accuracy { bars: 1_900, model: 0.5, always_hold: 0.4 },
             scheme: "http",
             port: Some(8000),
+            own: None,
         };
         let open = |greeting: &Greeting, at: &str| greeting.what_to_open(Some(at.parse().unwrap()));
         assert!(open(&greeting, "0.0.0.0:8001").starts_with("Open   http://127.0.0.1:8001/metrics "));

@@ -6,7 +6,7 @@ use serde_json::Value;
 fn market(history_bars: usize) -> (Server, PriceBoard) {
     let prices = PriceBoard::default();
     let addr = SocketAddr::from(([127, 0, 0, 1], 0));
-    (start(Config { addr, history_bars, prices: prices.clone() }).unwrap(), prices)
+    (start(Config { history_bars, ..Config::new(addr, Recording::eurusd(), prices.clone()) }).unwrap(), prices)
 }
 
 async fn get(server: &Server, path: &str) -> (u16, Value) {
@@ -18,6 +18,10 @@ async fn get(server: &Server, path: &str) -> (u16, Value) {
 
 fn times(rows: &Value) -> Vec<i64> {
     rows.as_array().unwrap().iter().map(|row| row["timestamp"].as_i64().unwrap()).collect()
+}
+
+fn replayed_bar(index: usize) -> Bar {
+    Recording::eurusd().replayed_bar(index)
 }
 
 const EURUSD: &str = "/api/intraday/EURUSD.FOREX?interval=1h&fmt=json";

@@ -7,7 +7,7 @@ mod server;
 use super::{FIREWALL, Report, SettingsArgs, block_on, is_lost};
 use crate::{
     process::exit::refuse,
-    sandbox::recording::{replay_bars, replayed_bar},
+    sandbox::recording::Recording,
     settings::{Settings, VerifyModel},
 };
 use sentinel_actors::{
@@ -111,13 +111,15 @@ fn symbol_rows(settings: &Resolved) -> Result<Vec<FeatureSet>, FeatureError> {
 
 /// Features from all over the recording, as different as there are.
 fn windows(settings: &Resolved) -> Result<Vec<FeatureSet>, FeatureError> {
-    feature_rows(settings, WINDOWS, replay_bars().len() / WINDOWS)
+    feature_rows(settings, WINDOWS, Recording::eurusd().bars().len() / WINDOWS)
 }
 
 fn feature_rows(settings: &Resolved, count: usize, bars_between: usize) -> Result<Vec<FeatureSet>, FeatureError> {
+    let recording = Recording::eurusd();
     let row = |index: usize| {
         let from = index * bars_between;
-        let bars: Vec<Bar> = (from..from + settings.data.lookback_bars).map(replayed_bar).collect();
+        let bars: Vec<Bar> =
+            (from..from + settings.data.lookback_bars).map(|index| recording.replayed_bar(index)).collect();
         build(&bars, settings.time_columns).map(|(features, _)| features)
     };
     (0..count).map(row).collect()
