@@ -1,7 +1,10 @@
 //! Bars with commas between their numbers: `timestamp,open,high,low,close,volume`. The time is that at which the bar
 //! opens, in unix seconds UTC.
 
-use super::{Fault, Lines, rows::Rows};
+use super::{
+    Fault, Lines,
+    rows::{Rows, check_time},
+};
 use chrono::{DateTime, NaiveDateTime};
 use sentinel_actors::domain::{bar::Bar, window::RawBar};
 use std::io::{self, BufRead, Write};
@@ -88,6 +91,7 @@ impl Columns {
         let [time, open, high, low, close, volume] = self.places.map(|place| fields[place]);
         let open_time: i64 =
             time.parse().map_err(|_| format!("timestamp '{time}' is not a whole number of unix seconds (UTC)"))?;
+        check_time(open_time)?;
         if let Some(datetime) = self.datetime.map(|place| fields[place]) {
             check_zone(open_time, datetime)?;
         }

@@ -71,9 +71,7 @@ impl Rows {
     /// Takes the row of this line.
     pub(super) fn take(&mut self, line: usize, row: &RawBar) -> Result<(), Fault> {
         let bar = row.check().map_err(|reason| Fault::at(line, words(row, reason)))?;
-        if !(0..OPEN_TIME_MAX).contains(&bar.open_time) {
-            return Err(Fault::at(line, format!("timestamp {} is not unix seconds; milliseconds?", bar.open_time)));
-        }
+        check_time(bar.open_time).map_err(|what| Fault::at(line, what))?;
         if let Some(before) = self.bars.last().map(|bar| bar.open_time).filter(|before| bar.open_time <= *before) {
             let time = bar.open_time;
             return Err(Fault::at(
@@ -105,6 +103,12 @@ impl Rows {
     pub fn bad_bar(&self, index: usize, what: impl Display) -> BadFile {
         self.bad(Fault { line: self.lines.get(index).map(|line| *line as usize), what: what.to_string() })
     }
+}
+
+/// A time is in seconds.
+pub(super) fn check_time(open_time: i64) -> Result<(), String> {
+    let is_time = (0..OPEN_TIME_MAX).contains(&open_time);
+    if is_time { Ok(()) } else { Err(format!("timestamp {open_time} is not unix seconds; milliseconds?")) }
 }
 
 /// The same as the reason, with the numbers.

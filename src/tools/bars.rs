@@ -82,10 +82,8 @@ async fn fetch(
     for (symbol, ticker) in &question.symbols {
         fetching.symbol(symbol, ticker, &mut part, &mut asking).await.map_err(|error| {
             fetching.progress.end();
-            error.context(format!(
-                "{symbol}: not all bars came. {} keeps those that did: the same command goes on after them",
-                part.shown()
-            ))
+            let part = part.shown();
+            anyhow::anyhow!("{symbol}: {error:#}\n{part} keeps what came: the same command goes on after it")
         })?;
     }
     fetching.progress.end();
@@ -137,7 +135,7 @@ impl Fetching<'_> {
         let Resolved { data, calendar, .. } = self.settings;
         let cleaned = clean(&rows, data.interval, calendar, Some(self.now));
         if let Some(fault) = cleaned.fault.filter(|fault| fault.refuses_answer().is_some()) {
-            anyhow::bail!("{}", words(symbol, &fault));
+            anyhow::bail!(words(&fault));
         }
         for row in &rows {
             let Err(reason) = row.check() else { continue };
@@ -158,7 +156,7 @@ impl Fetching<'_> {
 }
 
 /// A fault among the bars, and what to do about it.
-fn words(symbol: &str, fault: &BarFault) -> String {
+fn words(fault: &BarFault) -> String {
     let way = match fault {
         BarFault::NotOfInterval { .. } => {
             "does the market close and open again in between? Then market.calendar has to name its hours"
@@ -168,7 +166,7 @@ fn words(symbol: &str, fault: &BarFault) -> String {
             "try again later; if it stays so, tell EODHD's support"
         }
     };
-    format!("{symbol}: {fault}. The daemon would decide on none of these bars; {way}")
+    format!("{fault}. The daemon would decide on none of these bars; {way}")
 }
 
 fn at(time: i64) -> String {

@@ -14,6 +14,7 @@ import pandas
 import pytest
 
 from conftest import ROOT
+from parts.daemon import environment
 from parts.market import HOUR, bar
 from parts.own_model import BARS, PAGE, Walk, blocks, section
 
@@ -23,7 +24,7 @@ import features  # noqa: E402
 import judge  # noqa: E402
 import pyfunc  # noqa: E402
 import train  # noqa: E402
-from bars import BadInput, read_bars  # noqa: E402
+from bars import BadInput, read_bars, sha256  # noqa: E402
 from labels import BUY, HOLD, SELL, moves, triple_barrier  # noqa: E402
 
 GOLDEN = sorted((ROOT / "tests/golden").glob("*.json"))
@@ -57,7 +58,7 @@ def walk(binary, tmp_path_factory):
 
 
 def test_the_walk_ends_with_a_decision_of_the_model(walk):
-    assert "4801 rows of EURUSD" in walk.said("python features.py")
+    assert "4801 rows of EURUSD" in walk.said("sentinel dataset")
     assert "The model answers as it should." in walk.said("sentinel verify model")
     explained = walk.said("sentinel explain")
     assert re.search(r"odds +SELL 0\.\d{3}  HOLD 0\.\d{3}  BUY 0\.\d{3}, threshold 0\.4\n", explained), explained
@@ -432,6 +433,34 @@ def test_bad_bars_are_refused_by_their_line_and_leave_nothing(half_year, tmp_pat
             write(tmp_path / "out")
         assert word in str(refused.value) and ("bars.csv" in str(refused.value) or "timestamp" in word)
         assert [path.name for path in tmp_path.iterdir()] == ["bars.csv"]
+
+
+def dataset(binary, *args) -> subprocess.CompletedProcess:
+    """Runs `sentinel dataset`."""
+    return subprocess.run([binary, "dataset", *map(str, args)], env=environment(), capture_output=True, text=True, timeout=120)
+
+
+# The daemon has no limit to a gap, and so has `sentinel dataset` none.
+@pytest.mark.parametrize(("change", "word"), [row for row in REFUSED if "a gap of" not in row[1]])
+def test_sentinel_dataset_refuses_the_same_by_the_same_words(binary, half_year, tmp_path, change, word):
+    source = tmp_path / "bars.csv"
+    source.write_text("\n".join(change(half_year.read_text().splitlines())))
+    done = dataset(binary, "--bars", source, "--out", tmp_path / "out")
+    assert done.returncode == 1 and word in done.stderr and "bars.csv" in done.stderr, done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["bars.csv"]
+
+
+def test_sentinel_dataset_is_that_of_features_py(binary, tmp_path):
+    done = dataset(binary, "--bars", BARS, "--out", tmp_path / "daemon")
+    assert done.returncode == 0, done.stderr
+    features.write_dataset(BARS, tmp_path / "python", "EURUSD", OPTIONS)
+    one, other = (pandas.read_csv(tmp_path / name / "tabular.csv") for name in ("daemon", "python"))
+    assert list(one.columns) == features.NAMES and (one.to_numpy() == other.to_numpy()).all()
+    for file in ("sequence.npy", "index.csv"):
+        assert (tmp_path / "daemon" / file).read_bytes() == (tmp_path / "python" / file).read_bytes(), file
+    manifest = json.loads((tmp_path / "daemon/manifest.json").read_text())
+    assert manifest["files"] == {path.name: sha256(path) for path in (tmp_path / "daemon").iterdir() if path.name in manifest["files"]}
+    assert len(manifest["files"]) == 3 and manifest["bars"][0]["sha256"] == sha256(BARS)
 
 
 @pytest.mark.parametrize("program", ["features.py", "train.py"])

@@ -9,10 +9,13 @@ use crate::{
 use sentinel_actors::{
     adapters::{
         endpoint::{Breakers, Endpoint, Inflight},
-        eodhd::{AnswerError, intraday_url},
+        eodhd::intraday_url,
         http::HttpError,
     },
-    domain::{breaker::BreakerPolicy, window::RawBar},
+    domain::{
+        breaker::{BreakerPolicy, CallEnd},
+        window::RawBar,
+    },
     fetcher::{FetchError, Requests},
     messages::ApiUsage,
 };
@@ -20,6 +23,8 @@ use std::{cell::RefCell, time::Duration};
 
 /// Before the second try; doubled before each one after it.
 const PAUSE: Duration = Duration::from_secs(1);
+/// Longest pause that EODHD can ask for, as for the daemon.
+const PAUSE_MAX: Duration = Duration::from_secs(3_600);
 /// When a breaker that never opens would ask for ever.
 const TRIES: u32 = 5;
 
@@ -71,6 +76,9 @@ impl<'a> Asking<'a> {
             };
             let wait = match &error {
                 FetchError::RateLimited { wait } => *wait,
+                FetchError::Http(HttpError::Status { status: 429 | 503, retry_after: Some(wait), .. }) => {
+                    pause.max((*wait).min(PAUSE_MAX))
+                }
                 error if is_passing(error) => pause,
                 _ => return Err(Ended::Error(refused(&error))),
             };
@@ -90,8 +98,7 @@ impl<'a> Asking<'a> {
         let rows = self.requests.bars(&session, url, &self.usage).await;
         let is_asked = !matches!(rows, Err(FetchError::RateLimited { .. }));
         if is_asked {
-            let end =
-                rows.as_ref().err().map_or(sentinel_actors::domain::breaker::CallEnd::Answered, FetchError::call_end);
+            let end = rows.as_ref().err().map_or(CallEnd::Answered, FetchError::call_end);
             self.breakers.note_end(Endpoint::Eodhd, end);
         }
         rows
@@ -120,9 +127,7 @@ fn refused(error: &FetchError) -> anyhow::Error {
         }
         FetchError::NoKey(_) => "set EODHD_API_TOKEN, or EODHD_API_TOKEN_FILE to a file that holds it",
         FetchError::NoClient(_) => "install ca-certificates, or set SSL_CERT_FILE",
-        FetchError::Answer(AnswerError::BadShape(_)) => {
-            "is data.base_url EODHD's, and no proxy or login page in between?"
-        }
+        FetchError::Answer(_) => "is data.base_url EODHD's, and no proxy or login page in between?",
         FetchError::Http(HttpError::Timeout { .. }) => "look at the network, or raise data.deadline_ms",
         _ => "is data.base_url right, and may this machine connect to it (firewall, DNS)?",
     };

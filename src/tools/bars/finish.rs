@@ -34,9 +34,14 @@ pub(super) fn finish(
     let mut said = Vec::new();
     for (symbol, ticker) in &question.symbols {
         let source = all.remove(symbol).unwrap_or_default();
-        let bars = made(symbol, source, settings, question, now)
-            .with_context(|| format!("{} keeps what came, and the same command goes on from there", part.shown()))?;
-        anyhow::ensure!(!bars.is_empty(), "{symbol}: EODHD has no bars of {ticker} in this time: is that its ticker?");
+        let found = made(source, settings, question, now).and_then(|bars| {
+            anyhow::ensure!(!bars.is_empty(), "EODHD has no bars of {ticker} in this time: is that its ticker?");
+            Ok(bars)
+        });
+        let bars = found.map_err(|error| {
+            let part = part.shown();
+            anyhow::anyhow!("{symbol}: {error}\n{part} keeps what came: the same command goes on from there")
+        })?;
         let name = format!("{symbol}.csv");
         let path = if is_folder { place.path().join(&name) } else { place.path().to_owned() };
         write(&path, &bars).with_context(|| format!("cannot write {}", path.display()))?;
@@ -49,7 +54,6 @@ pub(super) fn finish(
 }
 
 fn made(
-    symbol: &str,
     source: Vec<Bar>,
     settings: &Resolved<VerifyMarket>,
     question: &Question,
@@ -57,11 +61,11 @@ fn made(
 ) -> anyhow::Result<Vec<Bar>> {
     let Resolved { data, calendar, .. } = settings;
     if let Some(fault) = misfit(&source, data.interval, calendar) {
-        anyhow::bail!("{}", words(symbol, &fault));
+        anyhow::bail!(words(&fault));
     }
     for pair in source.windows(2) {
         let Some(fault @ BarFault::Jump { open_time, .. }) = jump(pair, data.jump_max) else { continue };
-        anyhow::bail!("{symbol}: {fault}; if not, correct or remove the line that begins with {open_time}");
+        anyhow::bail!("{fault}; if not, correct or remove the line that begins with {open_time}");
     }
     let bars = if data.interval.is_made() { resample(&source, data.interval, calendar, now) } else { source };
     Ok(bars.into_iter().filter(|bar| question.wanted().contains(&bar.open_time)).collect())

@@ -102,7 +102,7 @@ impl Part {
     fn read(&mut self, question: &Question, mut take: impl FnMut(&str, &mut Vec<Bar>)) -> anyhow::Result<u64> {
         let mut input = BufReader::new(&self.file);
         let (mut line, mut at, mut number) = (String::new(), 0, 0);
-        let (mut complete_to, mut bars) = (0, Vec::new());
+        let (mut complete_to, mut bars, mut bad) = (0, Vec::new(), None::<String>);
         loop {
             line.clear();
             number += 1;
@@ -119,14 +119,19 @@ impl Part {
             } else if let Some(done) = text.strip_prefix(DONE) {
                 let done = done.rsplit_once(' ').and_then(|(symbol, to)| Some((symbol, to.parse().ok()?)));
                 let (symbol, to) = done.with_context(|| format!("line {number} cannot be read: remove the file"))?;
+                if let Some(what) = bad {
+                    bail!(what);
+                }
                 take(symbol, &mut bars);
                 bars.clear();
                 self.done.insert(symbol.to_owned(), to);
                 complete_to = at;
             } else {
-                let row = Columns::WRITTEN.row(text).map_err(|what| anyhow::anyhow!("line {number}: {what}"));
-                let bar = row?.check().map_err(|reason| anyhow::anyhow!("line {number}: {}", reason.as_str()))?;
-                bars.push(bar);
+                match Columns::WRITTEN.row(text).and_then(|row| row.check().map_err(|reason| reason.as_str().into())) {
+                    Ok(bar) => bars.push(bar),
+                    // Of no account if it was cut off there, too.
+                    Err(what) => bad = bad.or(Some(format!("line {number}: {what}: correct it, or remove the file"))),
+                }
             }
         }
     }
