@@ -59,14 +59,14 @@ enum Command {
     /// signal ends the run early, with the report. Elapsed time is this machine's; what a daemon counted after the last
     /// look before it died is lost.
     Soak(Box<soak::Args>),
-    /// Fetch price bars of the past from EODHD into a CSV file, checked as the daemon checks its own
+    /// Fetch history from EODHD into a CSV file, checked as live bars are
     ///
     /// Takes the settings of `sentinel run`: symbols, interval, EODHD's key and its limits. One request takes 5 calls of
     /// the day's quota and brings up to 120 days of 1m bars, 600 of 5m or 7200 of 1h, as far as they fit into an answer
     /// (data.body_bytes_max); other intervals are made of these. What has come is kept in FILE.part: after an interruption
     /// the same command goes on. Exit 0 when the file is there, 1 if not, 64 for settings that are not usable.
     Bars(Box<bars::Args>),
-    /// Make a folder of the daemon's own features out of files of bars, to train a model on
+    /// Make the daemon's own features of files of bars, to train a model on
     ///
     /// For every bar with a whole window of data.lookback_bars: tabular.csv (23 features), sequence.npy (60x23, float32),
     /// index.csv (symbol, close of the bar) and manifest.json (hashes, settings). Files are CSV with

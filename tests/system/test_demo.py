@@ -13,6 +13,7 @@ import pytest
 from parts.contract import EIGHTEEN, FAILURE_COUNTERS
 from parts.daemon import free_port, wait_until
 from parts.exposition import PREFIX
+from parts.market import HOUR, bar
 
 
 def test_within_15_seconds_a_person_sees_it_trade(rig):
@@ -149,3 +150,58 @@ def test_a_port_that_is_taken_and_few_cycles_are_greeted_too(rig):
         assert f"Port {port} cannot be bound" in said and "3 cycles in " in said
         assert "cannot listen for HTTP" in said, "what is wrong is said in the first seconds, too"
     assert daemon.stop()[0] == 0
+
+
+def own_bars(path: Path, count: int, step: int = HOUR, scale: float = 100.0) -> Path:
+    """A file of somebody's own bars, of every hour of the week."""
+    lines = ["timestamp,open,high,low,close,volume"]
+    for row in (bar(1_704_672_000 + n * HOUR) for n in range(count)):
+        prices = ",".join(f"{row[name] * scale:.3f}" for name in ("open", "high", "low", "close"))
+        time_s = 1_704_672_000 + (row["timestamp"] - 1_704_672_000) // HOUR * step
+        lines.append(f"{time_s},{prices},0.5")
+    path.write_text("\n".join(lines))
+    return path
+
+
+@pytest.mark.parametrize(("step", "interval"), [(HOUR, "1h"), (300, "5m")])
+def test_it_trades_a_persons_own_bars(rig, tmp_path, step, interval):
+    bars = own_bars(tmp_path / "btcusd_own.csv", 700, step)
+    port = free_port()
+    daemon = rig.command("demo", "--bars", str(bars), "--cycle-seconds", "0.1", "--metrics-port", str(port))
+    daemon.port = port
+    said = greeted(daemon, 60)
+    assert said.startswith("Sentinel demo: the first 200 of your bars run without a pause ...")
+    assert f"{bars}: 700 {interval} bars of BTCUSD, 2024-01-08 to " in said
+    assert "The model was fitted on EUR/USD, not on your bars: what it says of BTCUSD is not worth anything." in said
+    assert "fitted just now on the recorded EUR/USD hourly bars of 2017" in said
+    metrics = daemon.after_cycles(210)
+    assert metrics("trading_cycles_failed_total") == 0 and metrics.sum("trading_signals_total") >= 210
+    assert daemon.stop()[0] == 0
+
+
+def test_a_jump_in_a_persons_own_bars_stops_the_decisions(rig, tmp_path):
+    bars = own_bars(tmp_path / "btcusd.csv", 700)
+    lines = bars.read_text().splitlines()
+    # The bar that the tenth cycle decides on.
+    lines[310] = ",".join([lines[310].split(",")[0], "300", "301", "299", "300", "1"])
+    bars.write_text("\n".join(lines))
+    daemon = rig.command("demo", "--bars", str(bars), "--cycles", "30", "--metrics-port", str(free_port()), SENTINEL__LOG__LEVEL="info")
+    wait_until("the jump", lambda: "jump" in daemon.output() and "300" in daemon.output(), 30)
+    assert daemon.stop()[0] == 0
+
+
+@pytest.mark.parametrize("command", [["demo"], ["sandbox", "market", "--port", "0"]], ids=["demo", "market"])
+def test_bars_that_cannot_be_replayed_are_refused(rig, tmp_path, command):
+    short = own_bars(tmp_path / "short.csv", 499)
+    long = own_bars(tmp_path / "long.csv", 600, 4 * HOUR)
+    bad = own_bars(tmp_path / "bad.csv", 600)
+    bad.write_text(bad.read_text().replace(",0.5", ",-0.5", 1))
+    for path, word in [
+        (short, "short.csv: 499 bars, and 500 are needed"),
+        (long, "long.csv: bars of 4h: EODHD has none, and Sentinel makes them of 1h bars"),
+        (bad, "bad.csv line 2: volume -0.5 cannot be"),
+        (tmp_path / "none.csv", "none.csv: No such file"),
+    ]:
+        refused = rig.command(*command, "--bars", str(path))
+        code, _ = refused.wait_exit(20)
+        assert code == 1 and word in refused.output(), refused.output()
