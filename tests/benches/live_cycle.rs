@@ -11,7 +11,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use sentinel::{
     daemon::wiring::{self, Shared},
     process::build_info,
-    sandbox::{PriceBoard, gateway, market},
+    sandbox::{PriceBoard, gateway, market, recording::Recording},
     settings::{Resolved, Settings, Sources},
 };
 use sentinel_actors::{
@@ -139,7 +139,7 @@ impl Plain {
 
 fn live_cycle(criterion: &mut Criterion) {
     let prices = PriceBoard::default();
-    let market = market::start(market::Config::new(LOOPBACK, prices.clone())).unwrap();
+    let market = market::start(market::Config::new(LOOPBACK, Recording::eurusd(), prices.clone())).unwrap();
     let model = always_buy();
     let gateway = gateway::start(gateway::Config { addr: LOOPBACK, prices, price: None }).unwrap();
     let (market, gateway) = (market.addr(), gateway.addr());

@@ -11,6 +11,7 @@ use sentinel::{
         baseline::Baseline,
         gateway::{self, Gateway},
         market, model,
+        recording::Recording,
         server::Server,
     },
     settings::{Settings, Sources},
@@ -41,7 +42,7 @@ pub struct TestApp {
 /// Starts everything; `flags` come on top of what the sandbox needs.
 pub async fn spawn_app(flags: &[(&'static str, &str)], plan: impl FnOnce(Plan) -> Plan) -> TestApp {
     let prices = PriceBoard::default();
-    let market = market::start(market::Config::new(LOOPBACK, prices.clone())).unwrap();
+    let market = market::start(market::Config::new(LOOPBACK, Recording::eurusd(), prices.clone())).unwrap();
     let model = model::start(LOOPBACK, Baseline::fit()).unwrap();
     let gateway = gateway::start(gateway::Config { addr: LOOPBACK, prices, price: None }).unwrap();
     let folder = TempDir::new().unwrap();
