@@ -1,6 +1,6 @@
 //! What ends a running daemon from inside: a stage that can never answer again, and what the Scheduler says.
 
-use super::ending::Ended;
+use super::shutdown::Ended;
 use actix::Recipient;
 use sentinel_actors::{
     messages::{ActorName, Event, Ping, Telemetry},
@@ -13,7 +13,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 const PING_PERIOD: Duration = Duration::from_secs(1);
 
 /// Pings every stage again and again; ends with the name of one that can never answer again.
-pub(super) async fn watch(stages: &[(ActorName, Recipient<Ping>)], metrics: &Telemetry) -> &'static str {
+pub(super) async fn watch_stages(stages: &[(ActorName, Recipient<Ping>)], metrics: &Telemetry) -> &'static str {
     loop {
         let mut answers = Vec::with_capacity(stages.len());
         for (name, stage) in stages {
@@ -32,7 +32,11 @@ pub(super) async fn watch(stages: &[(ActorName, Recipient<Ping>)], metrics: &Tel
 }
 
 /// What the Scheduler says that ends the daemon.
-pub(super) async fn heed(notices: &mut UnboundedReceiver<Notice>, once: bool, caught_up: &mut impl FnMut()) -> Ended {
+pub(super) async fn wait_for_end(
+    notices: &mut UnboundedReceiver<Notice>,
+    once: bool,
+    caught_up: &mut impl FnMut(),
+) -> Ended {
     loop {
         match notices.recv().await {
             Some(Notice::CaughtUp) => caught_up(),
@@ -92,13 +96,13 @@ mod tests {
         let metrics = Ears(said).start().recipient().into();
         let (well, ill) = (Stage { panics: false }.start(), Stage { panics: true }.start());
         let only_well = vec![(ActorName::Fetcher, well.clone().recipient())];
-        let watching = tokio::time::timeout(Duration::from_millis(200), watch(&only_well, &metrics)).await;
+        let watching = tokio::time::timeout(Duration::from_millis(200), watch_stages(&only_well, &metrics)).await;
         assert!(watching.is_err(), "as long as everyone answers it goes on");
         assert!(
             matches!(heard.recv().await, Some(Event::ActorsPinged(answers)) if answers == [(ActorName::Fetcher, true)])
         );
         let with_ill = vec![(ActorName::Fetcher, well.recipient()), (ActorName::Predictor, ill.recipient())];
-        let gone = tokio::time::timeout(Duration::from_secs(5), watch(&with_ill, &metrics)).await;
+        let gone = tokio::time::timeout(Duration::from_secs(5), watch_stages(&with_ill, &metrics)).await;
         assert_eq!(gone, Ok("predictor"));
     }
 
@@ -108,13 +112,13 @@ mod tests {
         for (failed, degraded) in [(1, 0), (0, 1), (0, 0)] {
             notify.send(Notice::CyclesEnded { failed, degraded }).unwrap();
             let ended = Ended::Once { failed: failed > 0, degraded: degraded > 0, is_recorded: true };
-            assert_eq!(heed(&mut notices, true, &mut || ()).await, ended);
+            assert_eq!(wait_for_end(&mut notices, true, &mut || ()).await, ended);
         }
         notify.send(Notice::CyclesEnded { failed: 1, degraded: 0 }).unwrap();
         notify.send(Notice::CaughtUp).unwrap();
         notify.send(Notice::StageGone(ActorName::Fetcher)).unwrap();
         let mut told = 0;
-        assert_eq!(heed(&mut notices, false, &mut || told += 1).await, Ended::StageGone("fetcher"));
+        assert_eq!(wait_for_end(&mut notices, false, &mut || told += 1).await, Ended::StageGone("fetcher"));
         assert_eq!(told, 2, "the end of all cycles is the end of those without a pause");
     }
 }

@@ -3,10 +3,10 @@
 use super::{
     check::MIB,
     findings::{self, Findings},
-    look::TIMINGS,
     math::{Quantile, Slope},
     plot::{self, Curve, Frame, Plot, Points},
     record::{Line, Record},
+    snapshot::TIMINGS,
     tables, text,
 };
 

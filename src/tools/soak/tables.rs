@@ -3,8 +3,8 @@
 use super::{
     check::{Check, Outcome},
     findings::{Findings, Quantiles},
-    look::TIMINGS,
     math::Quantile,
+    snapshot::TIMINGS,
     text::{self, UNKNOWN, escaped, known, number},
 };
 
