@@ -1,4 +1,4 @@
-//! What runs: the actors put together, the port they are asked at, and the way they end.
+//! The daemon: its actors and how they are wired, the HTTP port, start and shutdown.
 
 pub mod application;
 pub mod http;

@@ -3,7 +3,7 @@
 use awc::http::Uri;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// What to say of a text that [`Origin::of`] does not take.
+/// The error for a text that [`Origin::of`] refuses.
 pub const NOT_A_URL: &str = "not a URL of a server: use http://HOST:PORT or https://HOST:PORT";
 
 /// `host:port`, with the brackets that an IPv6 address needs, whether the host has them or not.

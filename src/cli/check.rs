@@ -1,4 +1,4 @@
-//! `sentinel check`: would `sentinel run` start with these settings, and which are they?
+//! `sentinel check`: whether `sentinel run` would start, and with which settings.
 
 use crate::{
     process::exit::refuse,
@@ -30,12 +30,12 @@ pub(super) fn main(args: &SettingsArgs) -> ExitCode {
     ];
     let head = "# These settings are valid; `sentinel run` starts with them.";
     let (hash, toml) = (settings.hash, &settings.toml);
-    // Whoever closes the pipe has read enough.
+    // A reader that closes the pipe has seen enough.
     let _ = writeln!(io::stdout(), "{head}\n# sentinel_config_hash {hash}\n{}\n{toml}", parts.concat());
     ExitCode::SUCCESS
 }
 
-/// Where they come from, variables and flags of this call aside.
+/// Where the settings come from, apart from the variables and flags of this call.
 fn files(sources: &Sources) -> String {
     let mut text = match &sources.file {
         Some(file) => format!("# The settings file: {}\n", file.display()),
@@ -54,42 +54,42 @@ fn files(sources: &Sources) -> String {
     text
 }
 
-/// How orders travel, and how they could, as comments: what is printed has to stay TOML.
+/// How the connection to the gateway is protected, as comments: the output has to remain TOML.
 fn line(settings: &Resolved) -> String {
     let version = curve::library_version();
     let library = match curve::is_available() {
         true => format!("# libzmq {version}, with CURVE."),
         false => format!(
-            "# libzmq {version}, without CURVE: `cargo --config docker/curve.toml build --release` makes a binary with it."
+            "# libzmq {version}, without CURVE: `cargo --config docker/curve.toml build --release` builds a binary with it."
         ),
     };
     let gateway = &settings.gateway;
     let line = match settings.curve {
-        Some(_) => "# The line to the gateway: CURVE, encrypted and both ends proven.",
-        None => "# The line to the gateway: open, neither encrypted nor proven.",
+        Some(_) => "# The connection to the gateway: CURVE, encrypted and authenticated on both sides.",
+        None => "# The connection to the gateway: plaintext, neither encrypted nor authenticated.",
     };
     let exposed = exposed(gateway.curve_secret_key_file.as_deref(), "gateway.curve_secret_key_file");
     format!("{library}\n{line}{exposed}{}", http(settings))
 }
 
-/// Whether others may read the token where it lies.
+/// Whether other users can read the file that has the token.
 fn token(settings: &Resolved, sources: &Sources) -> String {
-    let is_said_by_a_variable = ["EODHD_API_TOKEN", "SENTINEL__DATA__API_TOKEN"]
+    let is_in_a_variable = ["EODHD_API_TOKEN", "SENTINEL__DATA__API_TOKEN"]
         .iter()
         .any(|name| sources.environment.get(*name).is_some_and(|value| !value.is_empty()));
     match &settings.data.api_token {
-        Some(_) if is_said_by_a_variable => String::new(),
+        Some(_) if is_in_a_variable => String::new(),
         Some(_) => exposed(sources.file.as_deref(), "--config, which holds data.api_token"),
         None => exposed(settings.data.api_token_file.as_deref(), "data.api_token_file"),
     }
 }
 
-/// What follows from the symbols' names, where it is not plain: the calendar, and what a name with a suffix means.
+/// What was derived from the symbols' names: the calendar, and the meaning of a name with a suffix.
 fn derived(settings: &Resolved) -> String {
     let (calendar, auto) = (settings.calendar_name.as_str(), settings.symbols.auto_calendar());
     let why = if auto == "fx" { "every ticker ends in .FOREX" } else { "not every ticker ends in .FOREX" };
     let mut text = if calendar == auto {
-        format!("\n# The market's calendar is {calendar}, which auto is here: {why}.")
+        format!("\n# The market's calendar is {calendar}, as auto selects it here: {why}.")
     } else {
         format!("\n# The market's calendar is {calendar}; auto would be {auto}: {why}.")
     };
@@ -101,18 +101,18 @@ fn derived(settings: &Resolved) -> String {
     text
 }
 
-/// Whether somebody outside is shown a sign of life, and where it can be seen that it arrives.
+/// Whether the dead-man ping is on, and which metric counts it.
 fn deadman(deadman: &DeadmanSettings) -> String {
     let Some(source) = deadman.source() else {
-        return "\n# The dead-man ping is off: deadman.url is not set, so nobody outside notices when everything here is dead.".into();
+        return "\n# The dead-man ping is off: deadman.url is not set, so no outside service notices when this machine fails.".into();
     };
     let every_s = deadman.every_s;
     let file = exposed(deadman.url_file.as_deref(), "deadman.url_file");
     let https = source.read().is_ok_and(|url| url.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https:")));
-    let line = if https { "over TLS" } else { "in the open" };
+    let line = if https { "over TLS" } else { "in plaintext" };
     format!(
-        "\n# The dead-man ping is on, {line}: after a good cycle, at most every {every_s} s; the first cycle tries it, and \
-         sentinel_deadman_pings_total says how it went.{file}"
+        "\n# The dead-man ping is on, {line}: after a good cycle, at most every {every_s} s. The first cycle tries it; \
+         sentinel_deadman_pings_total counts the results.{file}"
     )
 }
 
@@ -123,7 +123,7 @@ fn http(settings: &Resolved) -> String {
         (true, 0) => "TLS, without a password.".to_owned(),
         (true, users) => format!("TLS, with a password, users: {users}."),
         (false, users) => {
-            format!("with a password that travels in the open, users: {users}; tls_server_config encrypts it.")
+            format!("with a password that is sent in plaintext, users: {users}; tls_server_config encrypts it.")
         }
     };
     let web_config = exposed(settings.metrics.web_config_file.as_deref(), "metrics.web_config_file");
@@ -131,7 +131,8 @@ fn http(settings: &Resolved) -> String {
     format!("\n# HTTP: {line}{web_config}{key}")
 }
 
-/// A comment if others than its owner may read a file that holds a secret. Containers mount secrets so, and it is no fault.
+/// A comment if users other than its owner can read a file with a secret. It is only a remark: containers mount secrets that
+/// way.
 fn exposed(secret: Option<&Path>, key: &str) -> String {
     let mode = secret.and_then(|path| fs::metadata(path).ok()).map_or(0, |file| file.permissions().mode());
     let who = match (mode & 0o004, mode & 0o040) {
@@ -139,13 +140,13 @@ fn exposed(secret: Option<&Path>, key: &str) -> String {
         (0, _) => "Its group",
         _ => "Everyone on this machine",
     };
-    format!("\n# {who} may read the file of {key}: chmod go-r, unless a container needs it so.")
+    format!("\n# {who} can read the file of {key}: chmod go-r, unless a container needs it this way.")
 }
 
-/// What the environment holds that looks as if it did something.
+/// Variables that look as if they had an effect, but have none.
 fn remarks(remarks: &Remarks) -> String {
     let misspelt = remarks.misspelt.iter().map(|remark| format!("\n# Warning: {remark}."));
     let proxies =
-        remarks.proxies.iter().map(|name| format!("\n# {name} is set, and not used: Sentinel connects directly."));
+        remarks.proxies.iter().map(|name| format!("\n# {name} is set but not used: Sentinel connects directly."));
     misspelt.chain(proxies).collect()
 }

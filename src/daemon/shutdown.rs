@@ -1,4 +1,4 @@
-//! The end of a daemon: why, what the journal lacks then, and the last line of the log.
+//! The end of a daemon: its reason, what is missing in the journal, and the last line of the log.
 
 use sentinel_actors::{
     domain::{journal::OrderStep, order::Outcome, order_state::OrderState},
@@ -19,50 +19,50 @@ pub enum Ended {
         /// Whether what was decided is in the journal.
         is_recorded: bool,
     },
-    /// An actor could not answer any more.
+    /// An actor stopped responding.
     StageGone(&'static str),
-    /// It was asked to, or its cycle ran, and what became of an order is known to nothing but the log.
-    FateLost,
+    /// It was asked to, or its cycle ran, and an order's outcome is only in the log.
+    OutcomeLost,
 }
 
-/// What the journal has in the end.
+/// What the journal has at the end.
 pub(crate) struct Drained {
-    /// All that it was told last.
+    /// Whether everything was written.
     pub(crate) is_journalled: bool,
-    /// What became of an order is neither in it nor kept beside it.
-    pub(crate) is_fate_lost: bool,
+    /// Whether an order's outcome is neither in the journal nor in a file next to it.
+    pub(crate) is_outcome_lost: bool,
 }
 
-/// Says what the journal lacks. `is_paid`: no order's fate was owed to it.
-pub(crate) fn judge(flushed: Option<Flushed>, is_paid: bool) -> Drained {
+/// Logs what is missing in the journal. `flushed`: its answer, if it was closed in time.
+pub(crate) fn judge(flushed: Option<Flushed>, are_outcomes_written: bool) -> Drained {
     let Some(Flushed { is_written, lost }) = flushed else {
-        tracing::error!("the journal was not closed in time; what it lacks is settled at the next start");
-        if !is_paid {
+        tracing::error!("the journal was not closed in time; the next start settles what is missing in it");
+        if !are_outcomes_written {
             tracing::error!(
                 error = "journal",
-                "what became of an order may be lost: look at the account; the log names it"
+                "an order's outcome may be lost: check the account; the log names the order"
             );
         }
-        return Drained { is_journalled: false, is_fate_lost: !is_paid };
+        return Drained { is_journalled: false, is_outcome_lost: !are_outcomes_written };
     };
     for step in &lost {
         let OrderStep::Outcome(order, outcome) = step else { continue };
         let id = order.client_order_id;
-        let (ticket, way_out) = match outcome {
+        let (ticket, resolution) = match outcome {
             Outcome::Filled { ticket, .. } => (*ticket, format!("filled --ticket {ticket}")),
             _ => (0, "rejected".to_owned()),
         };
         tracing::error!(
             error = "journal", client_order_id = %id, symbol = %order.symbol, side = order.side.as_str(),
             volume = order.volume, outcome = OrderState::of(outcome).as_str(), ticket,
-            "what became of the order is not on disk, and the next start will take it for unknown. Mend the disk, start \
-             once, then: sentinel orders resolve {id} {way_out} --note \"from the log\""
+            "the order's outcome is not on disk, so the next start will treat it as unknown. Repair the disk, start once, then \
+             run: sentinel orders resolve {id} {resolution} --note \"from the log\""
         );
     }
-    Drained { is_journalled: is_written, is_fate_lost: !lost.is_empty() }
+    Drained { is_journalled: is_written, is_outcome_lost: !lost.is_empty() }
 }
 
-/// The last line: it says how the one cycle of `--once` went, as its exit code does.
+/// The last line of the log. For `--once` it has the result of the cycle, like the exit code.
 pub(crate) fn log_end(ended: &Ended) {
     match ended {
         Ended::Once { is_recorded: false, .. } => {
@@ -70,12 +70,12 @@ pub(crate) fn log_end(ended: &Ended) {
         }
         Ended::Once { failed: true, .. } => tracing::error!("stopped: the cycle failed"),
         Ended::Once { degraded: true, .. } => {
-            tracing::warn!("stopped: the cycle was degraded, some symbols failed; the lines before name them");
+            tracing::warn!("stopped: the cycle was degraded, because some symbols failed; earlier lines name them");
         }
-        Ended::FateLost => {
+        Ended::OutcomeLost => {
             tracing::error!(
                 error = "journal",
-                "stopped: what became of an order is not on disk; the lines before name it"
+                "stopped: an order's outcome is not on disk; earlier lines name the order"
             )
         }
         Ended::Once { .. } | Ended::Stopped | Ended::StageGone(_) => tracing::info!("stopped"),

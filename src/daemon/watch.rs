@@ -1,4 +1,4 @@
-//! What ends a running daemon from inside: a stage that can never answer again, and what the Scheduler says.
+//! What ends a running daemon from inside: a stage that has stopped, or a notice of the Scheduler.
 
 use super::shutdown::Ended;
 use actix::Recipient;
@@ -9,10 +9,10 @@ use sentinel_actors::{
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-/// How often the stages are asked whether they still answer, and how long each may take.
+/// How often the stages are pinged, and how long each may take to answer.
 const PING_PERIOD: Duration = Duration::from_secs(1);
 
-/// Pings every stage again and again; ends with the name of one that can never answer again.
+/// Pings every stage repeatedly; returns the name of the first one that has stopped for good.
 pub(super) async fn watch_stages(stages: &[(ActorName, Recipient<Ping>)], metrics: &Telemetry) -> &'static str {
     loop {
         let mut answers = Vec::with_capacity(stages.len());
@@ -31,7 +31,7 @@ pub(super) async fn watch_stages(stages: &[(ActorName, Recipient<Ping>)], metric
     }
 }
 
-/// What the Scheduler says that ends the daemon.
+/// Waits for a notice of the Scheduler that ends the daemon.
 pub(super) async fn wait_for_end(
     notices: &mut UnboundedReceiver<Notice>,
     once: bool,
@@ -41,11 +41,11 @@ pub(super) async fn wait_for_end(
         match notices.recv().await {
             Some(Notice::CaughtUp) => caught_up(),
             Some(Notice::CyclesEnded { failed, degraded }) if once => {
-                // Whether the journal has it is known once it is closed.
+                // Whether the decision is in the journal is known only once it is closed.
                 return Ended::Once { failed: failed > 0, degraded: degraded > 0, is_recorded: true };
             }
             Some(Notice::CyclesEnded { .. }) => {
-                tracing::info!("all cycles ran; serving on");
+                tracing::info!("all cycles are done; HTTP keeps serving");
                 caught_up();
             }
             Some(Notice::StageGone(actor)) => return Ended::StageGone(actor.as_str()),
@@ -91,13 +91,13 @@ mod tests {
     }
 
     #[actix_rt::test]
-    async fn a_stage_that_can_never_answer_again_ends_the_watch() {
+    async fn a_stage_that_has_stopped_ends_the_watch() {
         let (said, mut heard) = unbounded_channel();
         let metrics = Ears(said).start().recipient().into();
         let (well, ill) = (Stage { panics: false }.start(), Stage { panics: true }.start());
         let only_well = vec![(ActorName::Fetcher, well.clone().recipient())];
         let watching = tokio::time::timeout(Duration::from_millis(200), watch_stages(&only_well, &metrics)).await;
-        assert!(watching.is_err(), "as long as everyone answers it goes on");
+        assert!(watching.is_err(), "it continues as long as all stages answer");
         assert!(
             matches!(heard.recv().await, Some(Event::ActorsPinged(answers)) if answers == [(ActorName::Fetcher, true)])
         );
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[actix_rt::test]
-    async fn what_the_scheduler_says_ends_the_daemon_or_not() {
+    async fn some_notices_of_the_scheduler_end_the_daemon() {
         let (notify, mut notices) = unbounded_channel();
         for (failed, degraded) in [(1, 0), (0, 1), (0, 0)] {
             notify.send(Notice::CyclesEnded { failed, degraded }).unwrap();
@@ -117,8 +117,8 @@ mod tests {
         notify.send(Notice::CyclesEnded { failed: 1, degraded: 0 }).unwrap();
         notify.send(Notice::CaughtUp).unwrap();
         notify.send(Notice::StageGone(ActorName::Fetcher)).unwrap();
-        let mut told = 0;
-        assert_eq!(wait_for_end(&mut notices, false, &mut || told += 1).await, Ended::StageGone("fetcher"));
-        assert_eq!(told, 2, "the end of all cycles is the end of those without a pause");
+        let mut calls = 0;
+        assert_eq!(wait_for_end(&mut notices, false, &mut || calls += 1).await, Ended::StageGone("fetcher"));
+        assert_eq!(calls, 2, "the end of all cycles also ends those without a pause");
     }
 }

@@ -19,7 +19,7 @@ pub struct OldJournal {
 }
 
 impl OldJournal {
-    /// Looks for one in `folder`, unless it is `journal` itself.
+    /// Looks for one in `folder`; a file that is `journal` itself does not count.
     pub fn find(folder: &Path, journal: &Path) -> Option<Self> {
         let old = folder.join(JOURNAL);
         let is_the_same = matches!((old.canonicalize(), journal.canonicalize()), (Ok(old), Ok(new)) if old == new);

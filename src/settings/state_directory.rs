@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn the_directory_is_systemds_else_xdgs_else_none() {
+    fn systemds_directory_comes_before_xdgs() {
         let home = ("HOME", "/home/eve");
         let xdg = ("XDG_STATE_HOME", "/state");
         for (variables, wanted) in [

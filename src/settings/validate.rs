@@ -1,4 +1,4 @@
-//! What every setting may be. All problems are reported together, each with its key and the way out.
+//! The allowed values of every setting. All problems are reported together, each with its key and what to do.
 
 mod live;
 mod symbols;
@@ -21,15 +21,15 @@ use std::{net::IpAddr, path::Path};
 pub(super) use symbols::is_symbol;
 use symbols::{digits, distance, threshold, volume};
 
-/// The model sees 60 bars, the longest of them with 60 more before it.
+/// The model gets 60 bars, and the features of the first need 60 more before it.
 const LOOKBACK_BARS: std::ops::RangeInclusive<usize> = 120..=5_000;
-const SAY_THE_DIALECT: &str = "--dialect place_order, v43, envelope or order_send";
-/// More than any daemon lives through, and fewer than TOML can write.
+const SET_THE_DIALECT: &str = "--dialect place_order, v43, envelope or order_send";
+/// More than any daemon will run, and within the range of TOML's numbers.
 const CYCLES_MAX: u64 = 1_000_000_000_000;
-/// Milliseconds; a deadline of an hour is no deadline.
+/// Milliseconds; more than an hour would not be a deadline.
 const DEADLINE_MS: std::ops::RangeInclusive<u64> = 10..=3_600_000;
 
-/// What any settings must be, whatever they are for.
+/// The ranges, which are the same for every purpose.
 pub(super) fn ranges(settings: &Settings, journal: &Journal, found: &mut Found) {
     let cycles = settings.schedule.cycles;
     found.unless(cycles <= CYCLES_MAX, "schedule.cycles", "must be 0 (no end) to 1000000000000");
@@ -47,10 +47,10 @@ pub(super) fn ranges(settings: &Settings, journal: &Journal, found: &mut Found) 
     symbols::symbols(settings, found);
 }
 
-/// The dialect, where there has to be one.
+/// The dialect, if it is required.
 pub(super) fn dialect(settings: &Settings, found: &mut Found) -> Option<DialectKind> {
     let dialect = settings.gateway.dialect;
-    found.unless(dialect.is_some(), "gateway.dialect", format!("verifying the gateway needs it: {SAY_THE_DIALECT}"));
+    found.unless(dialect.is_some(), "gateway.dialect", format!("verifying the gateway needs it: {SET_THE_DIALECT}"));
     dialect
 }
 
@@ -65,17 +65,17 @@ impl Found {
         }
     }
 
-    /// What was parsed, or one more problem.
+    /// The parsed value, or one more problem.
     pub(super) fn good<T>(&mut self, key: &str, parsed: Result<T, impl Into<String>>) -> Option<T> {
         self.or_problem(parsed.map_err(|message| Problem::new(key, message)))
     }
 
-    /// What was found, or one more problem.
+    /// The value, or one more problem.
     pub(super) fn or_problem<T>(&mut self, found: Result<T, Problem>) -> Option<T> {
         self.or_problems(found.map_err(|problem| vec![problem]))
     }
 
-    /// What was found, or more problems.
+    /// The value, or more problems.
     pub(super) fn or_problems<T>(&mut self, found: Result<T, Vec<Problem>>) -> Option<T> {
         found.map_err(|problems| self.0.extend(problems)).ok()
     }
@@ -102,27 +102,28 @@ fn data(settings: &Settings, found: &mut Found) {
     found.unless((1..=100).contains(&data.concurrency), "data.concurrency", "must be 1 to 100");
 }
 
-/// Where the token comes from, where there has to be one that can be read.
+/// Where the token comes from, if it is required and can be read.
 pub(super) fn token(settings: &Settings, found: &mut Found) -> Option<ApiToken> {
-    let way_out = "set EODHD_API_TOKEN, or EODHD_API_TOKEN_FILE to a file that holds it";
+    let advice = "set EODHD_API_TOKEN, or EODHD_API_TOKEN_FILE to a file that contains it";
     let Some(token) = settings.data.token() else {
-        found.unless(false, "data.api_token", format!("is missing: {way_out}"));
+        found.unless(false, "data.api_token", format!("is missing: {advice}"));
         return None;
     };
     let (is_value, is_file) = (settings.data.api_token.is_some(), settings.data.api_token_file.is_some());
     if is_value && is_file {
-        found.unless(false, "data.api_token", "is set beside data.api_token_file: keep one of them");
+        found.unless(false, "data.api_token", "is set, and so is data.api_token_file: keep only one of them");
         return None;
     }
     let key = if is_value { "data.api_token" } else { "data.api_token_file" };
     match token.read() {
         Ok(_) => return Some(token),
         Err(TokenError::Unreadable { path, cause }) => {
-            // A token in the wrong variable must not reach the terminal: only what looks like a path is shown.
+            // Somebody may have set the token itself instead of a path. It must not reach the terminal, so only what looks like a
+            // path is shown.
             let name = path.to_str().filter(|text| text.contains('/')).unwrap_or("the file");
             found.unless(false, key, format!("{name} cannot be read: {cause}"));
         }
-        Err(error @ TokenError::Fault(TokenFault::Empty)) => found.unless(false, key, format!("{error}: {way_out}")),
+        Err(error @ TokenError::Fault(TokenFault::Empty)) => found.unless(false, key, format!("{error}: {advice}")),
         Err(error) => found.unless(false, key, error.to_string()),
     }
     None
@@ -156,7 +157,7 @@ fn trading(trading: &TradingSettings, found: &mut Found) {
 
 fn guards(guards: &GuardSettings, found: &mut Found) {
     if let Some(path) = &guards.halt_file {
-        // The daemon and `sentinel halt` have to mean the same file, wherever each was started.
+        // The daemon and `sentinel halt` must use the same file, wherever they were started.
         found.unless(path.is_absolute(), "guards.halt_file", "must be an absolute path");
         let directory = path.parent().is_some_and(Path::is_dir);
         found.unless(!path.is_absolute() || directory, "guards.halt_file", "must be in a directory that exists");
@@ -194,7 +195,7 @@ fn journal(settings: &Settings, journal: &Journal, found: &mut Found) {
     found.unless(path.file_name().is_some() && !path.is_dir(), "journal.path", "must be a file's path");
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     found.unless(
-        // The default one is made when the daemon starts.
+        // The default folder is created when the daemon starts.
         folder.is_dir() || journal.is_default,
         "journal.path",
         format!("must be in a folder that exists: {} does not", folder.display()),
@@ -203,7 +204,7 @@ fn journal(settings: &Settings, journal: &Journal, found: &mut Found) {
     found.unless(
         !journal.waits_for_new_bar || settings.schedule.clock == MarketClock::System,
         "journal.new",
-        "wait goes by the machine's clock: with --clock bars every bar would be from before; set it to \"trade\"",
+        "\"wait\" uses the machine's clock: with --clock bars every bar would count as ordered; set it to \"trade\"",
     );
 }
 
@@ -225,7 +226,7 @@ fn http(settings: &Settings, found: &mut Found) {
     found.unless(
         metrics.client_cert_file.is_some() == metrics.client_key_file.is_some(),
         set,
-        format!("goes with {missing}: set both or none"),
+        format!("needs {missing}: set both or none"),
     );
     found.deadline(metrics.ask_deadline_ms, "metrics.ask_deadline_ms");
     found.deadline(metrics.bind_retry_ms, "metrics.bind_retry_ms");
@@ -233,13 +234,14 @@ fn http(settings: &Settings, found: &mut Found) {
 
 fn deadman(deadman: &DeadmanSettings, found: &mut Found) {
     let is_single = deadman.url.is_none() || deadman.url_file.is_none();
-    found.unless(is_single, "deadman.url", "is set beside deadman.url_file: keep one of them");
+    found.unless(is_single, "deadman.url", "is set, and so is deadman.url_file: keep only one of them");
     if let Some(source) = deadman.source().filter(|_| is_single) {
         let key = if deadman.url.is_some() { "deadman.url" } else { "deadman.url_file" };
         match source.read() {
             Ok(_) => {}
             Err(PingError::Unreadable { path, cause }) => {
-                // A URL in the wrong variable must not reach the terminal: only what looks like a path is shown.
+                // Somebody may have set the URL itself instead of a path. It must not reach the terminal, so only what looks like
+                // a path is shown.
                 let name = path.to_str().filter(|text| text.starts_with('/')).unwrap_or("the file");
                 found.unless(false, key, format!("{name} cannot be read: {cause}"));
             }
@@ -261,6 +263,6 @@ fn host(host: &str, key: &str, found: &mut Found) {
 }
 
 fn is_identity(text: &str) -> bool {
-    // '|' separates the parts of an order's identity, and a space that nobody sees would make another one.
+    // '|' separates the parts of an order's identity. A space at an end is hard to see and would make another identity.
     !text.is_empty() && text.trim() == text && !text.chars().any(|c| c == '|' || c.is_control())
 }

@@ -1,4 +1,4 @@
-//! A decision as JSON: all the journal has, every feature by name.
+//! A decision as JSON: everything in the journal, with every feature by its name.
 
 use super::reasons;
 use crate::cli::{orders::print, output::time_ms};

@@ -1,4 +1,4 @@
-//! An order as a person names it: by its id, or by as much of it as only one order has.
+//! An order's id as a person types it: whole, or as many characters as are unique.
 
 use anyhow::bail;
 use sentinel_actors::adapters::journal::Store;
@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 /// Hexadecimal digits of an id.
 const DIGITS_MAX: usize = 32;
-/// Orders that an ambiguous beginning is told to be of; of more, only that there are.
+/// How many orders an ambiguous prefix is reported to match; of more, only that there are more.
 const NAMED_MAX: u32 = 5;
 
 /// The first characters of an id, or all of them.
@@ -22,24 +22,24 @@ impl IdPrefix {
         if is_one { Ok(Self(text.into())) } else { Err("must be an order's id, or the first characters of one".into()) }
     }
 
-    /// The one order that it is the beginning of.
+    /// The one order with this prefix.
     ///
     /// # Errors
-    /// There is none, or there are several, which are named.
+    /// There is none, or there are several, which the error lists.
     pub(super) fn find(&self, store: &Store, path: &Path) -> anyhow::Result<Uuid> {
-        let Self(beginning) = self;
-        let mut found = store.ids_that_begin(beginning, NAMED_MAX + 1)?;
+        let Self(prefix) = self;
+        let mut found = store.ids_that_begin(prefix, NAMED_MAX + 1)?;
         match found.as_slice() {
             [one] => Ok(*one),
             [] => bail!(
-                "{} has no order {beginning}: `sentinel orders` lists them, --journal names another journal",
+                "{} has no order {prefix}: `sentinel orders` lists all; --journal names another journal",
                 path.display()
             ),
             _ => {
                 let more = if found.len() > NAMED_MAX as usize { " and more" } else { "" };
                 found.truncate(NAMED_MAX as usize);
                 let named = found.iter().map(Uuid::to_string).collect::<Vec<_>>().join(", ");
-                bail!("{beginning} is the beginning of several orders: {named}{more}; give more characters")
+                bail!("several orders begin with {prefix}: {named}{more}; use more characters")
             }
         }
     }
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_beginning_has_the_digits_of_an_id_and_no_others() {
+    fn a_prefix_has_only_the_digits_of_an_id() {
         for text in ["f", "F20CFD40", "f20cfd40-", "f20cfd40-3bf1-5e7f-b0ab-e952611bc0a1", &"a".repeat(32)] {
             assert!(IdPrefix::parse(text).is_ok(), "{text}");
         }

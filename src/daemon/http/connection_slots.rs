@@ -1,5 +1,5 @@
-//! The slots of the port. A client that is slow, deaf or silent has its place until a new one needs it: the connection
-//! that is open the longest is closed for the newest, so that nobody can keep a scraper out by sitting there.
+//! The connections of the port, limited in number. A slow or silent client keeps its slot until a new connection needs it: the
+//! oldest connection is closed for the newest, so idle clients cannot keep Prometheus out.
 
 use std::{
     cell::{Cell, RefCell},
@@ -8,15 +8,15 @@ use std::{
 };
 use tokio::sync::oneshot;
 
-/// Who has a place, by age. Belongs to one thread.
+/// The slots, by age of their connection. Belongs to one thread.
 pub(super) struct ConnectionSlots {
     most: usize,
     arrivals: Cell<u64>,
-    /// Dropping what is in here closes its connection.
+    /// Dropping a sender closes its connection.
     open: RefCell<BTreeMap<u64, oneshot::Sender<()>>>,
 }
 
-/// One of them, free again when this is dropped.
+/// One slot, which is free again when this is dropped.
 pub(super) struct ConnectionSlot {
     slots: Rc<ConnectionSlots>,
     arrival: u64,
@@ -29,7 +29,7 @@ impl ConnectionSlots {
         Rc::new(Self { most, arrivals: Cell::new(0), open: RefCell::default() })
     }
 
-    /// A place for a new connection, the oldest one's if none is free.
+    /// A slot for a new connection; that of the oldest connection if none is free.
     pub fn take(self: &Rc<Self>) -> ConnectionSlot {
         let arrival = self.arrivals.get();
         self.arrivals.set(arrival + 1);
@@ -42,7 +42,7 @@ impl ConnectionSlots {
 }
 
 impl ConnectionSlot {
-    /// Serves a connection until it is done; `None` if its place was needed before.
+    /// Serves a connection until it is done; `None` if its slot was needed before.
     pub async fn serve<T>(mut self, connection: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             biased;
@@ -64,7 +64,7 @@ mod tests {
     use futures_util::future::{join_all, pending, ready};
 
     #[actix::test]
-    async fn the_newest_gets_the_oldest_ones_place() {
+    async fn the_newest_connection_gets_the_slot_of_the_oldest() {
         let slots = ConnectionSlots::new(3);
         assert_eq!(slots.take().serve(ready(1)).await, Some(1));
         assert!(slots.open.borrow().is_empty(), "free again");

@@ -1,5 +1,5 @@
-//! One question to an actor, shared by all requests that want its answer: a flood of scrapes puts one message at a
-//! time into the actor's mailbox, not thousands.
+//! One request to an actor, shared by all clients that want its answer: a flood of scrapes puts one message at a time into the
+//! actor's mailbox, not thousands.
 
 use actix::{Message, Recipient};
 use futures_util::{
@@ -10,7 +10,7 @@ use std::{cell::RefCell, time::Duration};
 
 type Flight<T> = LocalBoxFuture<'static, Option<T>>;
 
-/// Asks an actor one kind of question. Belongs to one thread.
+/// Sends an actor one kind of request. Belongs to one thread.
 pub struct SharedRequest<M: Message + Send>
 where
     M::Result: Send + Clone + 'static,
@@ -18,7 +18,7 @@ where
     recipient: Recipient<M>,
     question: M,
     deadline: Duration,
-    /// Weak, so that a question whose askers have all gone away is not answered to a later one.
+    /// Weak, so that a request is dropped once no client waits for it.
     flight: RefCell<Option<WeakShared<Flight<M::Result>>>>,
 }
 
@@ -27,13 +27,13 @@ where
     M: Message + Send + Copy + 'static,
     M::Result: Send + Clone + 'static,
 {
-    /// Nothing is asked yet.
+    /// Sends nothing yet.
     pub fn new(recipient: Recipient<M>, question: M, deadline: Duration) -> Self {
         Self { recipient, question, deadline, flight: RefCell::new(None) }
     }
 
-    /// The actor's answer, to a question under way if there is one; `None` if it does not come in time or the actor
-    /// is gone.
+    /// The actor's answer, to a request that is already in flight if there is one. `None` if it does not come in time, or if
+    /// the actor has stopped.
     pub async fn answer(&self) -> Option<M::Result> {
         self.join().await
     }

@@ -1,5 +1,5 @@
-//! The body of an answer that is encoded as the client reads it: actix-http copies a whole body into the connection's own
-//! buffer otherwise, for each client that does not read.
+//! A body that is encoded piece by piece, as the client reads it. Otherwise actix-http would copy the whole body into the buffer
+//! of every connection, also for clients that do not read.
 
 use super::server::ANSWER_BYTES;
 use actix_web::{
@@ -12,11 +12,11 @@ use std::{
     task::{Context, Poll},
 };
 
-/// Bytes that all who were given a clone share.
+/// Bytes that all clones share.
 pub(super) struct SlicedBody(Bytes);
 
 impl SlicedBody {
-    /// A body of these.
+    /// A body with these bytes.
     pub fn of(bytes: impl Into<Bytes>) -> Self {
         Self(bytes.into())
     }

@@ -1,4 +1,4 @@
-//! What a command in another shell knows of the daemon's start, and whom it trusts.
+//! What a command in another shell uses of the daemon's last start, and which files it trusts.
 
 use super::{trust::is_harmless, *};
 use crate::settings::{Settings, Sources};
@@ -44,7 +44,7 @@ fn a_command_in_another_shell_has_the_daemons_settings() {
 }
 
 #[test]
-fn with_another_settings_file_nothing_of_the_daemon_is_used() {
+fn another_settings_file_replaces_the_last_start() {
     let place = TempDir::new().unwrap();
     let sources = daemon(place.path());
     sources.to_last_start(None).write(&sources.environment, false).unwrap();
@@ -61,7 +61,7 @@ fn with_another_settings_file_nothing_of_the_daemon_is_used() {
 }
 
 #[test]
-fn only_check_knows_of_a_refused_start() {
+fn only_check_uses_a_refused_start() {
     let place = TempDir::new().unwrap();
     let sources = daemon(place.path());
     let find = |or_refused| LastStart::find(&sources.environment, or_refused).unwrap();
@@ -84,7 +84,7 @@ fn a_secret_in_the_variable_of_its_file_is_not_kept() {
 }
 
 #[test]
-fn another_user_chooses_no_file_outside_the_daemons_folder() {
+fn another_user_cannot_name_files_outside_the_daemons_folder() {
     let place = Path::new("/var/lib/sentinel");
     for (key, value, is_trusted) in [
         ("gateway.dialect", "v43", true),
@@ -136,19 +136,19 @@ fn every_setting_with_a_path_is_treated_as_one() {
 }
 
 #[test]
-fn a_file_that_is_not_the_daemons_is_reported_and_ignored() {
+fn a_file_of_another_kind_is_refused_by_name() {
     let place = TempDir::new().unwrap();
     let environment = environment(place.path(), &[]);
     fs::write(place.path().join(FILE), "canary = [").unwrap();
-    let said = LastStart::find(&environment, false).unwrap_err();
-    assert!(said.contains(FILE) && !said.contains("canary"), "{said}");
+    let error = LastStart::find(&environment, false).unwrap_err();
+    assert!(error.contains(FILE) && !error.contains("canary"), "{error}");
     fs::remove_file(place.path().join(FILE)).unwrap();
     std::os::unix::fs::symlink("/etc/passwd", place.path().join(FILE)).unwrap();
     assert!(LastStart::find(&environment, false).unwrap_err().contains("not a regular file"));
 }
 
 #[test]
-fn an_unknown_key_or_a_missing_credential_stops_no_command() {
+fn unknown_keys_and_missing_credentials_are_ignored() {
     let place = TempDir::new().unwrap();
     let text =
         "[variables]\n\"gateway.sparkle\" = \"1\"\n\"data.api_token_file\" = \"/run/credentials/none.service/key\"\n";

@@ -1,6 +1,6 @@
-//! The line before the slow check of a password: it is short, an address has few places in it, and the addresses take
-//! turns, so that a flood from one of them keeps no other out. A flood from six and more can take every place; then a
-//! password that has not been right yet has to wait for the flood's end, and one that has been is let in as ever.
+//! The queue for the slow password check. It is short, an address has few places in it, and the addresses take turns, so a flood
+//! from one address cannot block the others. A flood from six or more addresses can take every place: until it ends, only
+//! passwords that were correct before are accepted.
 
 use std::{
     collections::HashMap,
@@ -9,12 +9,12 @@ use std::{
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Checks that may wait, a few seconds' worth at the dearest cost; a flood must leave connections for scrapers.
+/// Checks that may wait, a few seconds in total at the highest cost. A flood must leave connections for Prometheus.
 pub(super) const PLACES: usize = 16;
-/// Of one address: a scraper and two people beside it.
+/// Places for one address: Prometheus and two people.
 pub(super) const PLACES_PER_PEER: usize = 3;
 
-/// Who waits. Only who has a place is known here.
+/// The requests that wait, by address.
 pub(super) struct Queue {
     peers: Mutex<HashMap<Option<IpAddr>, Waiting>>,
     check: Arc<Semaphore>,
@@ -25,14 +25,14 @@ struct Waiting {
     turn: Arc<Semaphore>,
 }
 
-/// A place in the line, free again when this is dropped.
+/// A place in the queue, which is free again when this is dropped.
 pub(super) struct Place {
     queue: Arc<Queue>,
     peer: Option<IpAddr>,
     turn: Arc<Semaphore>,
 }
 
-/// The right to check now, held until the check is done.
+/// The right to check now, kept until the check ends.
 pub(super) struct Turn {
     _check: OwnedSemaphorePermit,
     _of_the_peer: OwnedSemaphorePermit,
@@ -40,12 +40,12 @@ pub(super) struct Turn {
 }
 
 impl Queue {
-    /// Nobody waits.
+    /// An empty queue.
     pub fn new() -> Arc<Self> {
         Arc::new(Self { peers: Mutex::default(), check: Arc::new(Semaphore::new(1)) })
     }
 
-    /// A place for a request from this address, or `None` if all are taken, or all that one address may have.
+    /// A place for a request from this address; `None` if all places are taken, or all places of this address.
     pub fn place(self: &Arc<Self>, address: Option<IpAddr>) -> Option<Place> {
         let peer = address.map(network);
         let mut peers = self.peers();
@@ -64,7 +64,7 @@ impl Queue {
         self.peers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How many places are taken, and whether a check is under way.
+    /// How many places are taken, and whether a check is running.
     #[cfg(test)]
     pub fn state(&self) -> (usize, bool) {
         (taken(&self.peers()), self.check.available_permits() == 0)
@@ -72,7 +72,7 @@ impl Queue {
 }
 
 impl Place {
-    /// Waits for this place's turn: first among those of its address, then, one per address, among all.
+    /// Waits for its turn: first among the places of its address, then among one place per address.
     pub async fn turn(self) -> Option<Turn> {
         let of_the_peer = self.turn.clone().acquire_owned().await.ok()?;
         let check = self.queue.check.clone().acquire_owned().await.ok()?;
@@ -96,7 +96,7 @@ fn taken(peers: &HashMap<Option<IpAddr>, Waiting>) -> usize {
     peers.values().map(|waiting| waiting.places).sum()
 }
 
-/// Whoever has one address of IPv6 has all of its /64.
+/// The owner of one IPv6 address usually has the whole /64.
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn one_address_has_few_places_and_all_together_no_more_than_there_are() {
+    fn the_places_are_limited_per_address_and_in_total() {
         let queue = Queue::new();
         let places = |peer| (0..PLACES).filter_map(|_| queue.place(peer)).collect::<Vec<_>>();
         let flood = places(peer("10.0.0.1"));
@@ -126,11 +126,11 @@ mod tests {
         drop(flood);
         assert!(queue.place(peer("10.0.0.9")).is_some());
         drop(others);
-        assert!(queue.peers().is_empty(), "nobody waits, and nobody is known");
+        assert!(queue.peers().is_empty(), "an address without places is forgotten");
     }
 
     #[test]
-    fn a_network_of_ipv6_counts_as_one_address_and_so_does_ipv4_in_ipv6() {
+    fn an_ipv6_network_counts_as_one_address() {
         let queue = Queue::new();
         let count =
             |peers: [&str; 4]| peers.iter().filter_map(|text| queue.place(peer(text))).collect::<Vec<_>>().len();
