@@ -1,13 +1,14 @@
 //! The command line: what can be asked of the binary, and what each answer exits with.
 
+mod account_lock;
 mod check;
 mod demo;
 mod explain;
 mod halt;
 mod healthcheck;
 mod journal;
-mod machine;
 mod orders;
+mod output;
 mod run;
 mod sandbox;
 mod temporary_folder;

@@ -70,7 +70,7 @@ pub fn base_url(url: &str) -> &str {
 }
 
 /// A daemon's base URL. People copy the address of /metrics.
-pub fn daemon_url(url: &str) -> &str {
+pub fn without_metrics_path(url: &str) -> &str {
     let url = base_url(url);
     base_url(url.strip_suffix("/metrics").unwrap_or(url))
 }
@@ -118,8 +118,8 @@ mod tests {
     #[test]
     fn a_copied_address_of_the_metrics_means_their_daemon() {
         for url in ["http://a:1", "http://a:1/", "http://a:1/metrics", "http://a:1/metrics/"] {
-            assert_eq!(daemon_url(url), "http://a:1");
+            assert_eq!(without_metrics_path(url), "http://a:1");
         }
-        assert_eq!(daemon_url("http://a/proxy/metrics"), "http://a/proxy");
+        assert_eq!(without_metrics_path("http://a/proxy/metrics"), "http://a/proxy");
     }
 }

@@ -6,36 +6,38 @@
 
 mod address;
 mod base;
-pub mod beside;
 mod confidence_reference;
 mod curve;
+pub mod daemon_address;
 mod distance;
 mod flags;
+mod last_start;
 mod layers;
 mod market;
+mod old_journal;
 mod origins;
-mod place;
 pub mod protection;
 mod purpose;
 mod resolved;
 mod secret;
 mod sections;
 mod sources;
-mod told;
+mod state_directory;
 mod validate;
 mod variables;
 
 pub use distance::Distance;
 pub(crate) use flags::SettingsArgs;
+pub use last_start::LastStart;
+pub use old_journal::OldJournal;
 pub use origins::Remarks;
-pub use place::{OldJournal, make as make_place};
 pub use protection::Protection;
 pub use purpose::{Daemon, Gateway, Purpose, VerifyGateway, VerifyMarket, VerifyModel};
 pub use resolved::Resolved;
 pub use secret::Secret;
 pub use sections::*;
 pub use sources::Sources;
-pub use told::Told;
+pub use state_directory::make as make_state_directory;
 
 use std::{fmt, path::PathBuf};
 
@@ -113,9 +115,9 @@ impl Settings {
     /// Names every key that is unknown or of the wrong type; and a journal that an earlier version left in the working
     /// folder, if there is none in the journal's place.
     pub fn journal_path(sources: &Sources) -> Result<PathBuf, SettingsError> {
-        let journal = layers::merge(sources)?.journal.placed(&sources.environment);
+        let journal = layers::merge(sources)?.journal.located(&sources.environment);
         match journal.old().filter(|_| !journal.path.exists()) {
-            Some(old) => Err(Problem::new("journal.path", old.words()).into()),
+            Some(old) => Err(Problem::new("journal.path", old.message()).into()),
             None => Ok(journal.path),
         }
     }

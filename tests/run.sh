@@ -13,8 +13,9 @@
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-quick_steps=(tools python deny advisories fmt clippy doc curve rust system)
-all_steps=("${quick_steps[@]/system/release}" system fuzz engine image container)
+build_steps=(tools python deny advisories fmt clippy doc curve rust)
+quick_steps=("${build_steps[@]}" system)
+all_steps=("${build_steps[@]}" release system fuzz engine image container)
 full_steps=("${all_steps[@]}" simulation bench full)
 
 export SENTINEL_ALL_TESTS=""

@@ -48,13 +48,13 @@ fn files(sources: &Sources) -> String {
         Some(file) => format!("# The settings file: {}\n", file.display()),
         None => "# No settings file: the built-in settings.\n".to_owned(),
     };
-    if let Some(told) = &sources.told {
-        let (keys, path) = (told.keys().join(", "), told.path().display());
-        text += &format!("# By flags and variables of the daemon's last start, as {path} has them: {keys}\n");
-        for key in told.refused() {
+    if let Some(last_start) = &sources.last_start {
+        let (keys, path) = (last_start.keys().join(", "), last_start.path().display());
+        text += &format!("# From flags and variables of the daemon's last start ({path}): {keys}\n");
+        for key in last_start.untrusted() {
             text += &format!(
-                "# Warning: the daemon was told {key} by a flag or a variable, and this user does not follow where the daemon's \
-                 user points: say it in the settings file.\n"
+                "# Warning: the daemon has {key} from a flag or a variable. It names a file that the daemon's user chose, so it \
+                 is not used here: set it in the settings file.\n"
             );
         }
     }

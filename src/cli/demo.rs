@@ -6,7 +6,7 @@ use super::{run::exit_code, temporary_folder::TemporaryFolder};
 use crate::{
     daemon::{
         application::{Application, Plan},
-        ending::Ended,
+        shutdown::Ended,
         telemetry::{self, Quiet},
     },
     process::{environment, exit::refuse, on_system, unix_signals},

@@ -10,7 +10,7 @@ use crate::{
         exit::{fail, refuse},
         on_system,
     },
-    settings::{MetricsSettings, Settings, Sources, beside},
+    settings::{MetricsSettings, Settings, Sources, daemon_address},
 };
 use anyhow::{Context as _, bail};
 use rustls::{
@@ -60,7 +60,7 @@ pub(super) fn main(args: &Args) -> ExitCode {
     };
     let url = match &args.url {
         Some(url) => net::base_url(url).to_owned(),
-        None if settings.metrics.enabled => beside::url(&settings.metrics),
+        None if settings.metrics.enabled => daemon_address::url(&settings.metrics),
         None => return fail(&anyhow::anyhow!("metrics.enabled is false: there is no port to ask at")),
     };
     if url.contains('@') {

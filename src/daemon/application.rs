@@ -1,12 +1,12 @@
 //! The life of a daemon: start, run until something ends it, drain.
 
 use super::{
-    ending::{Drained, Ended, judge, say_end},
     http::Deps,
     port::Port,
+    shutdown::{Drained, Ended, judge, log_end},
     start_lines,
     systemd::ServiceManager,
-    watch::{heed, watch},
+    watch::{wait_for_end, watch_actors},
     wiring::{self, Shared, Started},
 };
 use crate::settings::Resolved;
@@ -183,8 +183,8 @@ impl Application {
         };
         let ended = tokio::select! {
             () = shutdown => Ended::Stopped,
-            gone = watch(&self.pings, &self.metrics.telemetry) => Ended::StageGone(gone),
-            ended = heed(&mut self.notices, self.once, &mut say_caught_up) => ended,
+            gone = watch_actors(&self.pings, &self.metrics.telemetry) => Ended::StageGone(gone),
+            ended = wait_for_end(&mut self.notices, self.once, &mut say_caught_up) => ended,
         };
         if let Ended::StageGone(actor) = ended {
             tracing::error!(actor, "cannot answer any more: the daemon ends, to be started afresh");
@@ -197,7 +197,7 @@ impl Application {
             Ended::Once { failed, degraded, .. } => Ended::Once { failed, degraded, is_recorded: is_journalled },
             ended => ended,
         };
-        say_end(&ended);
+        log_end(&ended);
         Ok(ended)
     }
 

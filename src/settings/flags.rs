@@ -91,7 +91,7 @@ impl SettingsArgs {
         self.over(Sources::from_process(self.config.as_deref()))
     }
 
-    /// The layers of a command beside a daemon: the same over what the daemon was told.
+    /// The layers of a command beside a daemon: the same over what the daemon was last_start.
     pub fn beside(&self) -> Sources {
         self.over(Sources::beside_daemon(self.config.as_deref()))
     }

@@ -95,7 +95,7 @@ impl Settings {
     /// All problems together: keys that are out of range, or missing for this purpose.
     pub fn resolve<P: Purpose>(mut self, sources: &Sources) -> Result<Resolved<P>, SettingsError> {
         let mut found = Found::default();
-        let journal = self.journal.placed(&sources.environment);
+        let journal = self.journal.located(&sources.environment);
         if self.market.calendar == market::AUTO {
             self.market.calendar = self.symbols.auto_calendar().into();
         }

@@ -199,7 +199,7 @@ def test_beside_a_journal_in_its_place_an_old_one_still_stops_live_mode(rig, tmp
     shutil.copy(old / "journal.db", place)
     live = ["run", "--live", "--dialect", "v43", "--account", "demo-7", "--stop-loss", "0.002", "--gtw-host", "127.0.0.1"]
     done = cli(rig.binary, *live, cwd=old, **xdg(tmp_path / "state"))
-    assert done.returncode == 1 and "name the right one" in done.stderr and "mv " not in done.stderr
+    assert done.returncode == 1 and "Name the right one" in done.stderr and "mv " not in done.stderr
     assert cli(rig.binary, "orders", cwd=old, **xdg(tmp_path / "state")).returncode == 0
 
 

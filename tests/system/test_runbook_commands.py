@@ -132,10 +132,10 @@ def test_check_on_systemd_knows_the_last_start_even_if_it_was_refused(install):
     checked = install("sentinel", "check").stdout
     for said in ("# The settings file: /etc/sentinel/production.toml\n", "live = true", 'dialect = "v43"'):
         assert said in checked, checked
-    assert 'path = "/var/lib/sentinel/journal.db"' in checked and "# Warning: the daemon was told" not in checked
+    assert 'path = "/var/lib/sentinel/journal.db"' in checked and "# Warning: the daemon has" not in checked
     # Another user has no way into the journal's folder, and hears why less is known.
     nobody = install("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "sentinel", "verify", "gateway")
-    assert nobody.returncode == 64 and "run this as root" in nobody.stderr
+    assert nobody.returncode == 64 and "run this command as root" in nobody.stderr
 
     assert install.start("--threshold", "2") != 0
     refused = install("sentinel", "check")
@@ -153,7 +153,7 @@ def test_a_file_that_the_daemons_user_names_is_none_that_root_opens(install):
     install.systemd.run("sh", "-c", f'cp {own} {own}.good && printf %s "$0" > {own}', f'config = "/etc/sentinel/production.toml"\n{told}')
     assert install("sentinel", "resume").returncode == 0
     assert install.systemd.run("ls", "/etc/precious").returncode == 0
-    assert "# Warning: the daemon was told guards.halt_file" in install("sentinel", "check").stdout
+    assert "# Warning: the daemon has guards.halt_file from" in install("sentinel", "check").stdout
 
 
 @pytest.fixture

@@ -77,7 +77,7 @@ impl Client {
                 "a URL with a user or a password in it: leave them out, --user and --password-file say them to INF"
             );
         }
-        let base_url = net::daemon_url(base_url).to_owned();
+        let base_url = net::without_metrics_path(base_url).to_owned();
         anyhow::ensure!(Origin::of(&base_url).is_some(), "{base_url:?} is {NOT_A_URL}");
         let login = match (&credentials.user, &credentials.password_file) {
             (Some(user), Some(path)) => {

@@ -45,7 +45,7 @@ async fn a_question_nobody_waits_for_is_not_answered_to_a_later_one() {
     let stub = Stub::default();
     let asked = Arc::clone(&stub.asked);
     let question = GetMetrics { format: Format::Text, is_gzipped: false };
-    let ask = SharedQuestion::new(stub.start().recipient::<GetMetrics>(), question, Duration::from_secs(5));
+    let ask = SharedRequest::new(stub.start().recipient::<GetMetrics>(), question, Duration::from_secs(5));
     let gone = tokio::time::timeout(Duration::from_millis(20), ask.answer()).await;
     assert!(gone.is_err());
     assert_eq!(ask.answer().await, Some(exposition(Format::Text, "fresh")));

@@ -3,7 +3,7 @@
 use super::*;
 use crate::tools::soak::{
     check::Outcome,
-    look::{Blank, Look},
+    snapshot::{NoSnapshot, Snapshot},
     verdict,
 };
 use clap::Parser;
@@ -19,7 +19,7 @@ fn args(flags: &[&str]) -> Args {
 }
 
 /// A daemon in good order: one cycle a minute, of 50 ms.
-fn look(cycles: f64) -> Look {
+fn look(cycles: f64) -> Snapshot {
     let count = |name, value| ((name, Vec::new()), value);
     let mut counters = BTreeMap::from([
         count(CYCLES, cycles),
@@ -30,18 +30,18 @@ fn look(cycles: f64) -> Look {
     counters.insert((API_CALLS, vec!["hub".into()]), cycles);
     counters.insert((API_ERRORS, vec!["hub".into(), "500".into()]), 0.0);
     let buckets = || vec![(0.1, cycles), (1.0, cycles), (f64::INFINITY, cycles)];
-    Look {
+    Snapshot {
         process_started: Some(5.0),
         counters,
         timings: std::array::from_fn(|_| buckets()),
         memory_bytes: Some(2e7),
         open_files: Some(30.0),
         orders_unresolved: Some(0.0),
-        ..Look::default()
+        ..Snapshot::default()
     }
 }
 
-fn hour(each: impl Fn(usize, Look) -> Result<Look, Blank>) -> Record {
+fn hour(each: impl Fn(usize, Snapshot) -> Result<Snapshot, NoSnapshot>) -> Record {
     let mut record = Record::begin(look(7.0), 3_600.0, 15.0, 60.0);
     for at in 1..=240_usize {
         record.push(at as f64 * 15.0, each(at, look(7.0 + (at as f64 / 4.0).floor())));
@@ -81,8 +81,8 @@ fn what_the_daemon_does_not_show_is_not_healthy() {
     // The first look had both: only the gauge is asked for anew each time.
     let mut first = look(7.0);
     first.counters.remove(&(TICKS_MISSED, Vec::new()));
-    let mut unknown = Record::begin(Look { orders_unresolved: None, ..first }, 3_600.0, 15.0, 60.0);
-    unknown.push(3_600.0, Ok(Look { orders_unresolved: None, counters: BTreeMap::new(), ..look(67.0) }));
+    let mut unknown = Record::begin(Snapshot { orders_unresolved: None, ..first }, 3_600.0, 15.0, 60.0);
+    unknown.push(3_600.0, Ok(Snapshot { orders_unresolved: None, counters: BTreeMap::new(), ..look(67.0) }));
     assert!(found(&record, &args(&[])).is_healthy, "what is gone for a while was known");
     let found = found(&unknown, &args(&[]));
     let failed = outcomes(&found, Outcome::Failed);
@@ -134,7 +134,7 @@ fn far_more_cycles_than_were_due_is_a_wrong_period_and_no_pass() {
 
 #[test]
 fn a_slope_is_judged_when_there_is_enough_of_it() {
-    let growing = hour(|at, look| Ok(Look { memory_bytes: Some(2e7 + at as f64 * 1e4), ..look }));
+    let growing = hour(|at, look| Ok(Snapshot { memory_bytes: Some(2e7 + at as f64 * 1e4), ..look }));
     let hourly = found(&growing, &args(&[]));
     assert_eq!(outcomes(&hourly, Outcome::Failed), ["memory_slope"]);
     assert!((hourly.memory_bytes.slope.unwrap().per_hour - 2.4e6).abs() < 1.0);
@@ -158,7 +158,11 @@ fn a_quantile_above_the_last_bound_fails_any_threshold() {
 #[test]
 fn a_daemon_that_is_gone_makes_cycles_missing_and_looks_fail() {
     let gone =
-        hour(|at, look| if at < 100 { Ok(look) } else { Err(Blank { kind: "connect".into(), what: "nobody".into() }) });
+        hour(
+            |at, look| {
+                if at < 100 { Ok(look) } else { Err(NoSnapshot { kind: "connect".into(), what: "nobody".into() }) }
+            },
+        );
     let found = found(&gone, &args(&[]));
     assert_eq!(outcomes(&found, Outcome::Failed), ["cycles_done", "failed_looks"]);
     assert_eq!((found.cycles.due, found.cycles.done), (60.0, Some(24.0)));

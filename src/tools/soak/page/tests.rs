@@ -4,7 +4,7 @@ use super::*;
 use crate::tools::soak::{
     args::Args,
     findings::Ended,
-    look::{API_ERRORS, Blank, CYCLES, CYCLES_FAILED, Look},
+    snapshot::{API_ERRORS, CYCLES, CYCLES_FAILED, NoSnapshot, Snapshot},
     verdict,
 };
 use chrono::DateTime;
@@ -18,12 +18,12 @@ struct Cli {
 }
 
 /// A thousandth more of everything each time, and a bit of a wave.
-fn look(at: f64) -> Look {
+fn look(at: f64) -> Snapshot {
     let mut counters = BTreeMap::from([((CYCLES, Vec::new()), (at / 4.0).floor()), ((CYCLES_FAILED, Vec::new()), 0.0)]);
     counters.insert((API_ERRORS, vec!["<script>alert(1)</script>".into(), "500".into()]), at);
     let slow = (at / 90.0).floor();
     let buckets = || vec![(0.01, at - slow), (0.05, at - (slow / 2.0).floor()), (0.25, at), (f64::INFINITY, at)];
-    Look {
+    Snapshot {
         process_started: Some(if at < 7_000.0 { 5.0 } else { 500.0 }),
         uptime_s: None,
         build: Some("0.1.0 (a&b)".into()),
@@ -40,7 +40,7 @@ fn page(looks: usize) -> String {
     let mut record = Record::begin(look(0.0), 150_000.0, 15.0, 60.0);
     for at in 1..looks {
         let found = match at % 1_500 {
-            0..100 if at > 1_000 => Err(Blank { kind: "connect".into(), what: "<b>refused</b>".into() }),
+            0..100 if at > 1_000 => Err(NoSnapshot { kind: "connect".into(), what: "<b>refused</b>".into() }),
             _ => Ok(look(at as f64)),
         };
         record.push(at as f64 * 15.0, found);

@@ -8,7 +8,7 @@ fn plot(points: Points) -> Plot {
 }
 
 fn drawn(points: Points, elapsed_s: f64) -> String {
-    svg(&plot(points), &Frame { elapsed_s, gaps: &[], restarts_s: &[] })
+    svg(&plot(points), &Frame { elapsed_s, gaps: &[], restarts_s: &[] }).into_string()
 }
 
 #[test]
@@ -40,7 +40,7 @@ fn a_restart_and_a_gap_are_marked_and_text_is_escaped() {
         .map(|i| Gap { from_s: f64::from(i) * 2.0, to_s: f64::from(i) * 2.0 + 1.0, failed: 1, why: String::new() })
         .collect();
     let frame = Frame { elapsed_s: 2_000.0, gaps: &gaps, restarts_s: &[500.0] };
-    let svg = svg(&plot(vec![(0.0, Some(1.0)), (2_000.0, Some(1.0))]), &frame);
+    let svg = svg(&plot(vec![(0.0, Some(1.0)), (2_000.0, Some(1.0))]), &frame).into_string();
     assert_eq!(svg.matches("class=\"restart\"").count(), 1);
     assert!((300..400).contains(&svg.matches("class=\"gap\"").count()), "{}", svg.matches("class=\"gap\"").count());
     assert!(svg.contains("Lag &lt;p99&gt;"));

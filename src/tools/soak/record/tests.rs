@@ -2,16 +2,16 @@
 
 use super::*;
 
-fn look(started: f64, cycles: f64, failed: Option<f64>) -> Look {
+fn look(started: f64, cycles: f64, failed: Option<f64>) -> Snapshot {
     let mut counters = BTreeMap::from([((CYCLES, Vec::new()), cycles)]);
     counters.extend(failed.map(|failed| ((CYCLES_FAILED, Vec::new()), failed)));
     let mut timings: [Buckets; TIMINGS.len()] = Default::default();
     timings[1] = vec![(0.1, cycles), (f64::INFINITY, cycles)];
-    Look { process_started: Some(started), counters, timings, memory_bytes: Some(cycles), ..Look::default() }
+    Snapshot { process_started: Some(started), counters, timings, memory_bytes: Some(cycles), ..Snapshot::default() }
 }
 
-fn blank() -> Result<Look, Blank> {
-    Err(Blank { kind: "connect".into(), what: "nobody there".into() })
+fn blank() -> Result<Snapshot, NoSnapshot> {
+    Err(NoSnapshot { kind: "connect".into(), what: "nobody there".into() })
 }
 
 fn begun() -> Record {
@@ -43,7 +43,7 @@ fn a_restart_is_seen_and_its_counts_are_added() {
 
 #[test]
 fn a_clock_that_is_set_is_no_restart() {
-    let up = |started, uptime_s| Look { uptime_s: Some(uptime_s), ..look(started, 9.0, None) };
+    let up = |started, uptime_s| Snapshot { uptime_s: Some(uptime_s), ..look(started, 9.0, None) };
     for (now, apart_s, is_restart) in [
         (up(100.0, 65.0), 15.0, false),
         (up(101.0, 65.0), 15.0, false),    // the kernel rounds its boot time
@@ -61,7 +61,7 @@ fn a_clock_that_is_set_is_no_restart() {
 
 #[test]
 fn with_nothing_else_a_count_that_falls_is_a_restart() {
-    let unknown = |cycles| Look { process_started: None, ..look(0.0, cycles, None) };
+    let unknown = |cycles| Snapshot { process_started: None, ..look(0.0, cycles, None) };
     let mut record = Record::begin(unknown(9.0), 10.0, 1.0, 1.0);
     record.push(1.0, Ok(unknown(9.0)));
     assert!(record.restarts.is_empty());

@@ -4,8 +4,8 @@
 use super::{
     super::Report,
     config::Running,
-    needs::{ABSENT_UNTIL_KNOWN, Needs},
     prometheus::Prometheus,
+    rule_inputs::{ABSENT_UNTIL_KNOWN, RuleInputs},
     scrape_target::{Asked, Target},
 };
 use crate::tools::probe::{Exposition, contract, exposition::Sample};
@@ -37,7 +37,7 @@ pub(super) async fn check(
     target: &Target,
     asked: Asked<'_>,
     running: &Running,
-    needs: &Needs<'_>,
+    needs: &RuleInputs<'_>,
     report: &mut Report,
 ) {
     match arrived(prometheus, target).await {
@@ -64,7 +64,12 @@ async fn arrived(prometheus: &Prometheus, target: &Target) -> Result<String, Str
 }
 
 /// Compares with the page, once Prometheus has a scrape that is newer than it.
-async fn lost(prometheus: &Prometheus, target: &Target, asked: Asked<'_>, needs: &Needs<'_>) -> Result<Lost, String> {
+async fn lost(
+    prometheus: &Prometheus,
+    target: &Target,
+    asked: Asked<'_>,
+    needs: &RuleInputs<'_>,
+) -> Result<Lost, String> {
     let (began, wait) = (Instant::now(), target.interval() * 2);
     loop {
         let scraped_s = format!("max(timestamp(sentinel_trading_cycles_total{}))", target.selector());
@@ -89,7 +94,7 @@ async fn stored(prometheus: &Prometheus, target: &Target) -> Result<Counts, Stri
 }
 
 /// What of the page, of the contract and of what the rules read is stored in smaller number than it should be.
-fn compared(stored: &Counts, page: Option<&Exposition>, needs: &Needs<'_>) -> BTreeMap<String, (usize, usize)> {
+fn compared(stored: &Counts, page: Option<&Exposition>, needs: &RuleInputs<'_>) -> BTreeMap<String, (usize, usize)> {
     let mut wanted = Counts::new();
     for sample in page.into_iter().flat_map(|page| &page.families).flat_map(|family| &family.samples) {
         *wanted.entry(sample.name.clone()).or_default() += 1;
@@ -118,7 +123,7 @@ async fn relabelled(
     prometheus: &Prometheus,
     target: &Target,
     page: Option<&Exposition>,
-    needs: &Needs<'_>,
+    needs: &RuleInputs<'_>,
     fewer: &BTreeMap<String, (usize, usize)>,
 ) -> Result<BTreeSet<String>, String> {
     let Some(page) = page else { return Ok(BTreeSet::new()) };
@@ -152,7 +157,7 @@ fn judge(
     lost: &Lost,
     page: Option<&Exposition>,
     running: &Running,
-    needs: &Needs<'_>,
+    needs: &RuleInputs<'_>,
     report: &mut Report,
 ) {
     let blind = blind(lost, page, needs);
@@ -182,7 +187,7 @@ fn judge(
 }
 
 /// What rules or HUB's history lack, a line for each name.
-fn blind(lost: &Lost, page: Option<&Exposition>, needs: &Needs<'_>) -> Vec<String> {
+fn blind(lost: &Lost, page: Option<&Exposition>, needs: &RuleInputs<'_>) -> Vec<String> {
     let readers = |name: &str| {
         let rules = needs.of_inf.get(name)?.iter().copied().collect::<Vec<_>>();
         Some(rules.join(", "))
@@ -219,7 +224,7 @@ fn is_of_family(name: &str, family: &str) -> bool {
 }
 
 /// Whether the rules are about this target's job at all.
-pub(super) fn watched(target: &Target, needs: &Needs<'_>, prometheus: &Prometheus, report: &mut Report) {
+pub(super) fn watched(target: &Target, needs: &RuleInputs<'_>, prometheus: &Prometheus, report: &mut Report) {
     let job = one_line(target.label("job"));
     let jobs = needs.jobs.iter().map(|it| one_line(it)).collect::<Vec<_>>().join(", ");
     if needs.jobs.is_empty() || needs.jobs.contains(target.label("job")) {
@@ -233,7 +238,7 @@ pub(super) fn watched(target: &Target, needs: &Needs<'_>, prometheus: &Prometheu
 }
 
 /// Families of Prometheus and Alertmanager themselves, by which HUB's own health is watched.
-async fn others(prometheus: &Prometheus, needs: &Needs<'_>, report: &mut Report) {
+async fn others(prometheus: &Prometheus, needs: &RuleInputs<'_>, report: &mut Report) {
     if needs.of_others.is_empty() {
         return;
     }

@@ -11,7 +11,7 @@ use std::{cell::RefCell, time::Duration};
 type Flight<T> = LocalBoxFuture<'static, Option<T>>;
 
 /// Asks an actor one kind of question. Belongs to one thread.
-pub struct SharedQuestion<M: Message + Send>
+pub struct SharedRequest<M: Message + Send>
 where
     M::Result: Send + Clone + 'static,
 {
@@ -22,7 +22,7 @@ where
     flight: RefCell<Option<WeakShared<Flight<M::Result>>>>,
 }
 
-impl<M> SharedQuestion<M>
+impl<M> SharedRequest<M>
 where
     M: Message + Send + Copy + 'static,
     M::Result: Send + Clone + 'static,

@@ -1,6 +1,6 @@
 //! One account, one daemon, per machine: the place of the journal and of the live lock, looked after before a daemon starts.
 
-use crate::settings::{Gateway, Resolved, make_place};
+use crate::settings::{Gateway, Resolved, make_state_directory};
 use anyhow::{Context, anyhow, bail};
 use sentinel_actors::adapters::journal::AccountLock;
 
@@ -15,7 +15,7 @@ const NAME_ONE: &str = "set STATE_DIRECTORY (or XDG_STATE_HOME, or HOME) to an a
 /// daemon trades the account at this gateway; there is no place for the lock.
 pub(super) fn prepare(settings: &Resolved) -> anyhow::Result<Option<AccountLock>> {
     let journal = &settings.journal;
-    if journal.is_default && journal.place.is_none() {
+    if journal.is_default && journal.state_directory.is_none() {
         tracing::warn!(
             "the journal is in the working folder, so a start from another folder knows nothing of its orders: {NAME_ONE}, \
              or name the journal with --journal"
@@ -24,12 +24,11 @@ pub(super) fn prepare(settings: &Resolved) -> anyhow::Result<Option<AccountLock>
     if let Some(old) = journal.old() {
         // With a journal that does not know the old one's orders, their bars would be ordered again. A dry run does not
         // start either: it would make that journal, and the old one could not be moved to its place any more.
-        bail!("{}", old.words());
+        bail!("{}", old.message());
     }
-    let made = match &journal.place {
-        Some(place) if settings.purpose.gateway.is_live() || journal.is_default => {
-            make_place(place).with_context(|| format!("the folder {} cannot be made", place.display()))
-        }
+    let made = match &journal.state_directory {
+        Some(directory) if settings.purpose.gateway.is_live() || journal.is_default => make_state_directory(directory)
+            .with_context(|| format!("the folder {} cannot be made", directory.display())),
         _ => Ok(()),
     };
     let Gateway::Live { account, .. } = &settings.purpose.gateway else {
@@ -42,7 +41,7 @@ pub(super) fn prepare(settings: &Resolved) -> anyhow::Result<Option<AccountLock>
     let no_lock =
         "live mode keeps a lock on the machine, so that no second daemon trades the account, and has no place for it";
     made.with_context(|| format!("{no_lock}; {NAME_ONE}"))?;
-    let place = journal.place.as_deref().ok_or_else(|| anyhow!("{no_lock}: {NAME_ONE}"))?;
+    let directory = journal.state_directory.as_deref().ok_or_else(|| anyhow!("{no_lock}: {NAME_ONE}"))?;
     let gateway = &settings.gateway;
-    Ok(Some(AccountLock::acquire(place, (&gateway.host, gateway.port), account, &journal.path)?))
+    Ok(Some(AccountLock::acquire(directory, (&gateway.host, gateway.port), account, &journal.path)?))
 }

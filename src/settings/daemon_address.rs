@@ -5,7 +5,7 @@ use crate::net;
 use std::net::IpAddr;
 
 /// Where the daemon of this machine serves, and where HUB is, by the daemon's settings; as built in, if these cannot be read.
-pub fn addresses() -> (String, String) {
+pub fn url_and_hub() -> (String, String) {
     let settings = Settings::load_unchecked(&Sources::beside_daemon(None)).or_else(|error| {
         eprintln!("sentinel: note: the daemon's settings cannot be used, so the built-in addresses are asked: {error}");
         Settings::load_unchecked(&Sources::default())

@@ -63,7 +63,7 @@ pub(crate) fn judge(flushed: Option<Flushed>, is_paid: bool) -> Drained {
 }
 
 /// The last line: it says how the one cycle of `--once` went, as its exit code does.
-pub(crate) fn say_end(ended: &Ended) {
+pub(crate) fn log_end(ended: &Ended) {
     match ended {
         Ended::Once { is_recorded: false, .. } => {
             tracing::error!(error = "journal", "stopped: what the cycle decided could not be written to the journal")

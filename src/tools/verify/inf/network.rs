@@ -18,7 +18,7 @@ pub(super) const START_IT: &str = "start the daemon (`sentinel run`); metrics.en
 
 /// Where the daemon is, as seen from here.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct Endpoint {
     url: String,
     scheme: &'static str,
     host: IpAddr,
@@ -28,7 +28,7 @@ pub(super) struct Place {
     is_here: bool,
 }
 
-impl Place {
+impl Endpoint {
     /// Reads it from a URL.
     pub(super) fn of(url: &str) -> anyhow::Result<Self> {
         let Origin { scheme, host, port } = Origin::of(url).context(NOT_A_URL)?;
@@ -65,21 +65,21 @@ pub(super) fn hub(name: &str) -> io::Result<IpAddr> {
 }
 
 /// Whether the port takes a connection from here.
-pub(super) async fn connect(place: &Place, deadline: Duration) -> io::Result<()> {
-    daemon::connect(place.host, place.port, deadline).await
+pub(super) async fn connect(endpoint: &Endpoint, deadline: Duration) -> io::Result<()> {
+    daemon::connect(endpoint.host, endpoint.port, deadline).await
 }
 
 /// Whether the port listens, and where.
-pub(super) fn port(place: &Place, hub: Option<&IpAddr>, connected: io::Result<()>, report: &mut Report) {
-    let port = place.port;
+pub(super) fn port(endpoint: &Endpoint, hub: Option<&IpAddr>, connected: io::Result<()>, report: &mut Report) {
+    let port = endpoint.port;
     if let Err(error) = connected {
-        let elsewhere = place.listening.as_ref().filter(|listening| !listening.addresses.is_empty());
+        let elsewhere = endpoint.listening.as_ref().filter(|listening| !listening.addresses.is_empty());
         let elsewhere = elsewhere.map_or_else(String::new, |it| format!("; it listens on {}", words(&it.addresses)));
-        let found = format!("{port} does not listen on {}: {error}{elsewhere}", place.host);
+        let found = format!("{port} does not listen on {}: {error}{elsewhere}", endpoint.host);
         return report.failed("port", found, START_IT);
     }
     let is_hub_here = hub.is_some_and(|hub| net::is_loopback_address(*hub));
-    match &place.listening {
+    match &endpoint.listening {
         Some(listening) if listening.is_loopback_only() && !is_hub_here => {
             let found = format!("{port} listens on {} only, so HUB cannot connect", words(&listening.addresses));
             let way_out = "metrics.bind = \"0.0.0.0\" (or SENTINEL__METRICS__BIND=0.0.0.0), then restart the daemon";
@@ -95,12 +95,12 @@ pub(super) fn port(place: &Place, hub: Option<&IpAddr>, connected: io::Result<()
 
 /// Whether the port listens on IPv6 as well, where a rule of iptables does not reach. A published port of a container does
 /// unless it names an address.
-pub(super) fn ipv6(place: &Place, hub: Option<&IpAddr>, report: &mut Report) {
+pub(super) fn ipv6(endpoint: &Endpoint, hub: Option<&IpAddr>, report: &mut Report) {
     let is_wanted = hub.is_some_and(IpAddr::is_ipv6);
-    let addresses = place.listening.iter().flat_map(|listening| &listening.addresses);
+    let addresses = endpoint.listening.iter().flat_map(|listening| &listening.addresses);
     let open = |address: &&IpAddr| matches!(address.to_canonical(), IpAddr::V6(v6) if !v6.is_loopback());
     let Some(address) = addresses.filter(open).find(|_| !is_wanted) else { return };
-    let port = place.port;
+    let port = endpoint.port;
     report.note(
         "ipv6",
         format!(
@@ -113,18 +113,18 @@ pub(super) fn ipv6(place: &Place, hub: Option<&IpAddr>, report: &mut Report) {
 
 /// Which address HUB will use, and whether the metrics come through it.
 pub(super) async fn address(
-    place: &Place,
+    endpoint: &Endpoint,
     hub: IpAddr,
     credentials: &Credentials,
     deadline: Duration,
     report: &mut Report,
 ) {
     let others = words(&route::outward_addresses().into_iter().map(IpAddr::from).collect::<Vec<_>>());
-    let own = route::own_address_towards(hub).map(|own| SocketAddr::new(own, place.port));
+    let own = route::own_address_towards(hub).map(|own| SocketAddr::new(own, endpoint.port));
     let url = match own {
         // As it was said: a certificate may name the host and not its address.
-        _ if !place.is_loopback() => place.url.clone(),
-        Ok(own) => format!("{}://{own}", place.scheme),
+        _ if !endpoint.is_loopback() => endpoint.url.clone(),
+        Ok(own) => format!("{}://{own}", endpoint.scheme),
         Err(error) => {
             let found = format!("there is no way to HUB ({hub}): {error}; this machine's addresses: {others}");
             report.failed("address", found, "mend the network, or say where HUB is: --hub ADDRESS");
@@ -132,7 +132,7 @@ pub(super) async fn address(
         }
     };
     let mut found = format!("{url}/metrics is what HUB ({hub}) scrapes");
-    if place.is_loopback() && !others.is_empty() {
+    if endpoint.is_loopback() && !others.is_empty() {
         found += &format!("; this machine's addresses: {others}");
     }
     if is_container() {
@@ -149,7 +149,7 @@ pub(super) async fn address(
             report.ok("from outside", format!("metrics fetched through {url} in {:.1} ms", took.as_secs_f64() * 1e3))
         }
         Err((found, way_out)) => {
-            let way_out = if place.is_loopback() {
+            let way_out = if endpoint.is_loopback() {
                 "metrics.bind must let it through (\"0.0.0.0\"); with TLS the certificate has to name this address"
             } else {
                 way_out
@@ -160,8 +160,8 @@ pub(super) async fn address(
 }
 
 /// The rule that lets HUB in, in three languages. Nobody can see from here what a firewall lets through.
-pub(super) fn firewall(place: &Place, name: &str, hub: Option<&IpAddr>, report: &mut Report) {
-    let (port, from) = (place.port, hub.map_or_else(|| name.to_owned(), IpAddr::to_string));
+pub(super) fn firewall(endpoint: &Endpoint, name: &str, hub: Option<&IpAddr>, report: &mut Report) {
+    let (port, from) = (endpoint.port, hub.map_or_else(|| name.to_owned(), IpAddr::to_string));
     let (family, tables) = if hub.is_some_and(IpAddr::is_ipv6) { ("ip6", "ip6tables") } else { ("ip", "iptables") };
     let mut rules = format!(
         "TCP port {port} has to be open for {from}; if a firewall runs here, one of\n\

@@ -4,7 +4,7 @@ use super::{AGGREGATIONS, LISTS, Node, is_group, is_word};
 use std::cmp::Ordering;
 
 /// The nodes in the order in which Prometheus tells them.
-pub(super) fn normal(nodes: Vec<Node>) -> Vec<Node> {
+pub(super) fn normal_form(nodes: Vec<Node>) -> Vec<Node> {
     let mut normal: Vec<Node> = Vec::with_capacity(nodes.len());
     let mut rest = nodes.into_iter().peekable();
     while let Some(node) = rest.next() {
@@ -17,7 +17,7 @@ pub(super) fn normal(nodes: Vec<Node>) -> Vec<Node> {
                 }
             }
             Node::Group('(', inner) if is_word(normal.last(), &LISTS) => normal.push(Node::Group('(', sorted(inner))),
-            Node::Group(opened, inner) => normal.push(Node::Group(opened, self::normal(inner))),
+            Node::Group(opened, inner) => normal.push(Node::Group(opened, normal_form(inner))),
             node => {
                 let is_bare = is_word(Some(&node), &["group_left", "group_right"]) && !is_group(rest.peek(), '(');
                 normal.push(node);

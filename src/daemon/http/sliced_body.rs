@@ -13,16 +13,16 @@ use std::{
 };
 
 /// Bytes that all who were given a clone share.
-pub(super) struct Parts(Bytes);
+pub(super) struct SlicedBody(Bytes);
 
-impl Parts {
+impl SlicedBody {
     /// A body of these.
     pub fn of(bytes: impl Into<Bytes>) -> Self {
         Self(bytes.into())
     }
 }
 
-impl MessageBody for Parts {
+impl MessageBody for SlicedBody {
     type Error = Infallible;
 
     fn size(&self) -> BodySize {

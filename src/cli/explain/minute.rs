@@ -9,13 +9,13 @@ const MOMENTS: [&str; 4] = ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d 
 
 /// A minute of a day, UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Moment {
+pub(super) struct Minute {
     /// `None`: the last day on which it was that time.
     date: Option<NaiveDate>,
     time: NaiveTime,
 }
 
-impl Moment {
+impl Minute {
     /// `14:03`, `14:03:58`, `2026-11-22T14:03`, `2026-11-22T14:03:58Z`.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let plain = text.strip_suffix(['Z', 'z']).unwrap_or(text);
@@ -50,7 +50,7 @@ mod tests {
     const NOW: Duration = Duration::from_secs(1_795_356_210);
 
     fn begin(text: &str) -> String {
-        let (from, until) = Moment::parse(text).unwrap().minute(NOW);
+        let (from, until) = Minute::parse(text).unwrap().minute(NOW);
         assert_eq!(until - from, MINUTE_MS);
         DateTime::from_timestamp_millis(from).unwrap().to_rfc3339()
     }
@@ -71,7 +71,7 @@ mod tests {
         for text in
             ["", "14", "24:00", "14:60", "2026-11-22", "2026-13-01T00:00", "14:03+01:00", "yesterday", "14:03ZZ"]
         {
-            assert!(Moment::parse(text).is_err(), "{text}");
+            assert!(Minute::parse(text).is_err(), "{text}");
         }
     }
 }

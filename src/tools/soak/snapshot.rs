@@ -50,7 +50,7 @@ pub(super) type Series = (&'static str, Vec<String>);
 
 /// What one look found; a value that is not there is `None`, and a 0 is a 0.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Look {
+pub(super) struct Snapshot {
     /// Unix time at which the process started.
     pub(super) process_started: Option<f64>,
     /// Seconds since then by a clock that nobody sets.
@@ -65,7 +65,7 @@ pub(super) struct Look {
     pub(super) orders_unresolved: Option<f64>,
 }
 
-impl Look {
+impl Snapshot {
     /// Takes from a page what a soak needs.
     pub(super) fn of(page: &Exposition) -> Self {
         let families = COUNTERS.into_iter().chain(FAILURES.map(|(_, family)| family));
@@ -94,14 +94,14 @@ impl Look {
 
 /// A look that found nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Blank {
+pub(super) struct NoSnapshot {
     /// One of a few: `timeout`, `connect`, `exception`, `unreadable`, `status 503`.
     pub(super) kind: String,
     /// One line for a person.
     pub(super) what: String,
 }
 
-impl Blank {
+impl NoSnapshot {
     /// What a person can do about it when it is the first.
     pub(super) fn way_out(&self) -> &'static str {
         match self.kind.as_str() {
@@ -118,17 +118,17 @@ impl Blank {
 }
 
 /// Looks once.
-pub(super) async fn look(client: &Client) -> Result<Look, Blank> {
+pub(super) async fn take(client: &Client) -> Result<Snapshot, NoSnapshot> {
     let page = client
         .get("/metrics", "")
         .await
-        .map_err(|error| Blank { kind: error.error_code().into(), what: one_line(&error.to_string()) })?;
+        .map_err(|error| NoSnapshot { kind: error.error_code().into(), what: one_line(&error.to_string()) })?;
     if page.status != 200 {
-        return Err(Blank { kind: format!("status {}", page.status), what: format!("answers {}", page.status) });
+        return Err(NoSnapshot { kind: format!("status {}", page.status), what: format!("answers {}", page.status) });
     }
-    let unreadable = |what: String| Blank { kind: "unreadable".into(), what: one_line(&what) };
+    let unreadable = |what: String| NoSnapshot { kind: "unreadable".into(), what: one_line(&what) };
     let page = Exposition::parse(&page.text()).map_err(|fault| unreadable(format!("/metrics, {fault}")))?;
-    let look = Look::of(&page);
+    let look = Snapshot::of(&page);
     match look.count(CYCLES) {
         Some(_) => Ok(look),
         None => Err(unreadable(format!("/metrics has no {CYCLES}"))),
@@ -150,7 +150,7 @@ sentinel_build_info{revision=\"abc\",rustc=\"1\",version=\"0.1.0\"} 1\n\
 
     #[test]
     fn what_is_not_there_is_none_and_a_zero_is_a_zero() {
-        let look = Look::of(&Exposition::parse(PAGE).unwrap());
+        let look = Snapshot::of(&Exposition::parse(PAGE).unwrap());
         assert_eq!(
             (look.count(CYCLES), look.count(CYCLES_FAILED), look.count(API_ERRORS)),
             (Some(5.0), None, Some(2.0))
@@ -164,7 +164,7 @@ sentinel_build_info{revision=\"abc\",rustc=\"1\",version=\"0.1.0\"} 1\n\
     #[test]
     fn every_way_to_find_nothing_has_a_way_out() {
         for kind in ["timeout", "connect", "exception", "unreadable", "status 401", "status 503", "status 404"] {
-            let way_out = Blank { kind: kind.into(), what: String::new() }.way_out();
+            let way_out = NoSnapshot { kind: kind.into(), what: String::new() }.way_out();
             assert!(!way_out.is_empty(), "{kind}");
         }
     }

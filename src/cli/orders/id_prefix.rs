@@ -12,9 +12,9 @@ const NAMED_MAX: u32 = 5;
 
 /// The first characters of an id, or all of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Beginning(String);
+pub(super) struct IdPrefix(String);
 
-impl Beginning {
+impl IdPrefix {
     /// Hexadecimal digits, with hyphens or without.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let digits = text.chars().filter(|c| *c != '-').count();
@@ -52,10 +52,10 @@ mod tests {
     #[test]
     fn a_beginning_has_the_digits_of_an_id_and_no_others() {
         for text in ["f", "F20CFD40", "f20cfd40-", "f20cfd40-3bf1-5e7f-b0ab-e952611bc0a1", &"a".repeat(32)] {
-            assert!(Beginning::parse(text).is_ok(), "{text}");
+            assert!(IdPrefix::parse(text).is_ok(), "{text}");
         }
         for text in ["", "-", "g", "f20cfd40 ", "%", &"a".repeat(33)] {
-            assert!(Beginning::parse(text).is_err(), "{text}");
+            assert!(IdPrefix::parse(text).is_err(), "{text}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The places of the port. A client that is slow, deaf or silent has its place until a new one needs it: the connection
+//! The slots of the port. A client that is slow, deaf or silent has its place until a new one needs it: the connection
 //! that is open the longest is closed for the newest, so that nobody can keep a scraper out by sitting there.
 
 use std::{
@@ -9,7 +9,7 @@ use std::{
 use tokio::sync::oneshot;
 
 /// Who has a place, by age. Belongs to one thread.
-pub(super) struct Places {
+pub(super) struct ConnectionSlots {
     most: usize,
     arrivals: Cell<u64>,
     /// Dropping what is in here closes its connection.
@@ -17,31 +17,31 @@ pub(super) struct Places {
 }
 
 /// One of them, free again when this is dropped.
-pub(super) struct Place {
-    places: Rc<Places>,
+pub(super) struct ConnectionSlot {
+    slots: Rc<ConnectionSlots>,
     arrival: u64,
     needed: oneshot::Receiver<()>,
 }
 
-impl Places {
-    /// As many places as this, all free.
+impl ConnectionSlots {
+    /// As many slots as this, all free.
     pub fn new(most: usize) -> Rc<Self> {
         Rc::new(Self { most, arrivals: Cell::new(0), open: RefCell::default() })
     }
 
     /// A place for a new connection, the oldest one's if none is free.
-    pub fn take(self: &Rc<Self>) -> Place {
+    pub fn take(self: &Rc<Self>) -> ConnectionSlot {
         let arrival = self.arrivals.get();
         self.arrivals.set(arrival + 1);
         let (open, needed) = oneshot::channel();
         let mut all = self.open.borrow_mut();
         while all.len() >= self.most && all.pop_first().is_some() {}
         all.insert(arrival, open);
-        Place { places: self.clone(), arrival, needed }
+        ConnectionSlot { slots: self.clone(), arrival, needed }
     }
 }
 
-impl Place {
+impl ConnectionSlot {
     /// Serves a connection until it is done; `None` if its place was needed before.
     pub async fn serve<T>(mut self, connection: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
@@ -52,9 +52,9 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for ConnectionSlot {
     fn drop(&mut self) {
-        self.places.open.borrow_mut().remove(&self.arrival);
+        self.slots.open.borrow_mut().remove(&self.arrival);
     }
 }
 
@@ -65,18 +65,18 @@ mod tests {
 
     #[actix::test]
     async fn the_newest_gets_the_oldest_ones_place() {
-        let places = Places::new(3);
-        assert_eq!(places.take().serve(ready(1)).await, Some(1));
-        assert!(places.open.borrow().is_empty(), "free again");
-        let silent = (0..5).map(|_| places.take()).collect::<Vec<_>>();
-        assert_eq!(places.open.borrow().keys().copied().collect::<Vec<_>>(), [3, 4, 5]);
+        let slots = ConnectionSlots::new(3);
+        assert_eq!(slots.take().serve(ready(1)).await, Some(1));
+        assert!(slots.open.borrow().is_empty(), "free again");
+        let silent = (0..5).map(|_| slots.take()).collect::<Vec<_>>();
+        assert_eq!(slots.open.borrow().keys().copied().collect::<Vec<_>>(), [3, 4, 5]);
         let served =
-            join_all(silent.into_iter().zip([true, true, false, false, false]).map(|(place, is_over)| async move {
+            join_all(silent.into_iter().zip([true, true, false, false, false]).map(|(slot, is_over)| async move {
                 let still_open = std::time::Duration::from_millis(50);
-                let ended = tokio::time::timeout(still_open, place.serve(pending::<()>())).await;
+                let ended = tokio::time::timeout(still_open, slot.serve(pending::<()>())).await;
                 assert_eq!(ended.is_ok(), is_over);
             }));
         served.await;
-        assert!(places.open.borrow().is_empty());
+        assert!(slots.open.borrow().is_empty());
     }
 }

@@ -20,7 +20,7 @@ type ByName<'a> = BTreeMap<String, BTreeSet<&'a str>>;
 
 /// What the rules read.
 #[derive(Debug, Default)]
-pub(super) struct Needs<'a> {
+pub(super) struct RuleInputs<'a> {
     /// Of INF.
     pub(super) of_inf: ByName<'a>,
     /// Of whoever else is scraped.
@@ -29,7 +29,7 @@ pub(super) struct Needs<'a> {
     pub(super) jobs: BTreeSet<String>,
 }
 
-impl<'a> Needs<'a> {
+impl<'a> RuleInputs<'a> {
     /// Collects what these rules read; `job` is INF's.
     pub(super) fn of(wanted: &'a Wanted, job: &str) -> Self {
         let recorded = wanted.rules.iter().filter(|rule| rule.kind == "recording").map(|rule| rule.name.as_str());
@@ -58,7 +58,7 @@ mod tests {
     #[test]
     fn sentinels_rules_read_sentinels_families() {
         let wanted = Wanted::new(None).unwrap();
-        let needs = Needs::of(&wanted, "sentinel-metrics");
+        let needs = RuleInputs::of(&wanted, "sentinel-metrics");
         assert!(needs.of_inf["sentinel_orders_unresolved"].contains("SentinelOrdersUnresolved"));
         assert!(needs.of_inf.contains_key("sentinel_trading_cycle_duration_seconds_bucket"));
         assert!(needs.of_inf.contains_key("process_start_time_seconds"));
