@@ -1,9 +1,10 @@
-"""The contract with HUB: the eighteen families, with every name, type, label and bucket bound that dashboards,
-alerts and years of stored history depend on. Written out here so that no change of the product can bend it."""
+"""The contract with HUB: the eighteen families with every name, type, label and bucket bound that dashboards, alerts and years
+of stored history depend on. It is written out here so that a change of the product cannot change it."""
 
 import itertools
 from dataclasses import dataclass, field
-from pathlib import Path
+
+from parts.paths import SYSTEM_TESTS
 
 ACTIONS = {"action": ["BUY", "SELL", "HOLD"]}
 ENDPOINTS = {"endpoint": ["eodhd", "hub"]}
@@ -14,7 +15,7 @@ ERROR_CODES = (
 
 @dataclass(frozen=True)
 class Family:
-    """One family: `labels` are the values that exist at 0 from the first scrape; `bounds` must be among the buckets."""
+    """One family: `labels` are the values that exist with 0 from the first scrape; `bounds` must be among the buckets."""
 
     name: str
     type: str
@@ -48,8 +49,8 @@ FAILURE_COUNTERS = {family.name for family in EIGHTEEN if "fail" in family.name 
 
 @dataclass(frozen=True)
 class Row:
-    """One row of the whole catalogue, as agreed: `buckets` are all bounds but `+Inf`, spelled as Prometheus stores them;
-    `labels` are the values that exist from the first scrape, those of symbols and builds being examples."""
+    """One row of the complete catalogue, as agreed with HUB. `buckets` are all bounds except `+Inf`, as Prometheus stores them.
+    `labels` are the values that exist from the first scrape; those of symbols and builds are examples."""
 
     name: str
     type: str
@@ -66,7 +67,7 @@ class Row:
 
 def catalogue() -> list[Row]:
     """The rows of data/catalogue.md, in its order."""
-    lines = (Path(__file__).parents[1] / "data" / "catalogue.md").read_text().splitlines()
+    lines = (SYSTEM_TESTS / "data/catalogue.md").read_text().splitlines()
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines if line.startswith("|")]
     assert rows[0] == ["name", "type", "labels (pre-initialised values)", "unit", "buckets", "help"]
     return [_row(*cells) for cells in rows[2:]]
