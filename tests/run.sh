@@ -43,7 +43,7 @@ export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$PWD/target}" CARGO_TERM_COLOR=neve
 target=$CARGO_TARGET_DIR logs=$target/test-logs tools=$target/tools python=$target/venv/bin/python
 # Debian's prometheus and alertmanager start services when they are installed, so they are only unpacked, here.
 export PATH="$tools/usr/bin:$PATH"
-passed=0 failed=0 skipped=() unchecked=""
+passed=0 failed=0 skips=0 skipped=() unchecked=""
 mkdir -p "$logs" && touch "$logs/began"
 
 # run NAME COMMAND...: runs it and says how it went. The log is NAME.log.
@@ -64,27 +64,35 @@ run() {
     return $status
 }
 
+# skip COUNT NAME...: counts skipped tests, and keeps their names for the end.
+skip() {
+    skips=$((skips + $1))
+    shift
+    skipped+=("$@")
+}
+
 # check NAME COMMAND...: a step that counts as one. Exit code 75 is "cannot run here", and its last line says why.
 check() {
     run "$@"
     case $? in
         0) passed=$((passed + 1)) ;;
-        75) [ -z "$SENTINEL_ALL_TESTS" ] && skipped+=("$1: $(tail -n 1 "$logs/$1.log")") || failed=$((failed + 1)) ;;
+        75) [ -z "$SENTINEL_ALL_TESTS" ] && skip 1 "$1: $(tail -n 1 "$logs/$1.log")" || failed=$((failed + 1)) ;;
         *) failed=$((failed + 1)) ;;
     esac
 }
 
 # count NAME KIND FILE COMMAND...: a step that counts as its tests; a failure that no test explains counts as one.
 count() {
-    local name=$1 kind=$2 file=$3 status passes failures
+    local name=$1 kind=$2 file=$3 status passes failures missing names
     shift 3
     rm -f "$file"
     tail_lines=120 run "$name" "$@"
     status=$?
-    { read -r passes failures && mapfile -t names; } < <(python3 tests/report.py "$kind" "$file")
-    printf '   %d passed, %d failed, %d skipped\n' "${passes:=0}" "${failures:=0}" ${#names[@]}
-    passed=$((passed + passes)) failed=$((failed + failures)) skipped+=("${names[@]}")
-    if [ "$failures" -eq 0 ] && { [ $status -ne 0 ] || [ $((passes + ${#names[@]})) -eq 0 ]; }; then failed=$((failed + 1)); fi
+    { read -r passes failures missing && mapfile -t names; } < <(python3 tests/report.py "$kind" "$file")
+    printf '   %d passed, %d failed, %d skipped\n' "${passes:=0}" "${failures:=0}" "${missing:=0}"
+    passed=$((passed + passes)) failed=$((failed + failures))
+    skip "$missing" "${names[@]}"
+    if [ "$failures" -eq 0 ] && { [ $status -ne 0 ] || [ $((passes + missing)) -eq 0 ]; }; then failed=$((failed + 1)); fi
 }
 
 has() { command -v "$1" >/dev/null; }
@@ -248,13 +256,22 @@ step_full() {
     count full junit "$logs/full.xml" container_tests -m full --junit-xml="$logs/full.xml"
 }
 
-# One that an earlier run left behind names no process of this one.
+# Temporary files of all programs and tests; removed at the end, unless something failed.
+TMPDIR=$(mktemp -d "${TMPDIR:-/tmp}/sentinel-tests-XXXXXX") || exit
+export TMPDIR
+end() {
+    stop_engine
+    [ "$failed" -ne 0 ] || rm -rf "$TMPDIR"
+}
+
+# A file from an earlier run does not name a process of this run.
 rm -f "$target/dockerd.pid"
-trap stop_engine EXIT
+trap end EXIT
 for name in "${steps[@]}"; do "step_$name"; done
 find "$logs" -name '*.table' -newer "$logs/began" -exec cat {} +
 [ -z "$unchecked" ] || echo "$unchecked"
-[ ${#skipped[@]} -eq 0 ] || { echo "skipped:"; printf '   %s\n' "${skipped[@]}"; }
+[ "$failed" -eq 0 ] || echo "the files of the failed tests are in $TMPDIR"
+[ $skips -eq 0 ] || { echo "skipped:"; printf '   %s\n' "${skipped[@]}"; }
 
-echo "$passed passed, $failed failed, ${#skipped[@]} skipped"
+echo "$passed passed, $failed failed, $skips skipped"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
