@@ -256,7 +256,7 @@ impl Handler<Predict> for Astray {
 }
 
 /// A Scheduler over stub stages.
-pub struct Rig {
+pub struct Harness {
     pub clock: Arc<ManualClock>,
     pub script: Script,
     pub scheduler: Addr<Scheduler>,
@@ -265,7 +265,7 @@ pub struct Rig {
     pub telemetry: Telemetry,
 }
 
-impl Rig {
+impl Harness {
     pub async fn start(script: Script) -> Self {
         Self::start_with(script, 0, |stages| stages).await
     }
