@@ -132,7 +132,7 @@ impl Application {
         // A thread of its own: scrapes must not slow a cycle.
         let metrics_arbiter = Arbiter::new();
         let metrics_actor = MetricsActor::start_in_arbiter(&metrics_arbiter.handle(), |_| recorder);
-        let metrics = Telemetry::new(metrics_actor.clone().recipient(), backlog);
+        let metrics = Telemetry::new(metrics_actor.clone().recipient(), backlog, clock.clone());
 
         let config = wiring::journal_config(settings, clock.clone(), metrics.clone());
         let journal = Journal::start(config, opened);
