@@ -7,7 +7,7 @@ mod event;
 mod telemetry;
 
 pub use event::{ApiUsage, BuildReport, DecisionReport, Event, FetchReport, PredictionReport};
-pub use telemetry::{Backlog, Telemetry};
+pub use telemetry::{Backlog, Reported, Telemetry};
 
 use crate::domain::{
     bar::Bar,
@@ -221,3 +221,8 @@ pub struct Flushed {
     /// Fates of orders that are neither in the journal nor kept beside it: nobody will know of them but the log.
     pub lost: Vec<OrderStep>,
 }
+
+/// Telemetry -> MetricsActor: many [events](Event) wait in the [`Backlog`].
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub struct TakeEvents;

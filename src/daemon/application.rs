@@ -95,12 +95,12 @@ struct Metrics {
 
 impl Metrics {
     fn start(config: metrics::Config) -> anyhow::Result<Self> {
-        let backlog = config.backlog.clone();
+        let (backlog, clock) = (config.backlog.clone(), config.clock.clone());
         let recorder = MetricsActor::new(config).context("the metrics cannot be set up")?;
         let snapshot = recorder.snapshot();
         let arbiter = Arbiter::new();
         let actor = MetricsActor::start_in_arbiter(&arbiter.handle(), |_| recorder);
-        let telemetry = Telemetry::new(actor.clone().recipient(), backlog);
+        let telemetry = Telemetry::new(actor.clone().recipient(), backlog, clock);
         Ok(Self { actor, arbiter, snapshot, telemetry })
     }
 }

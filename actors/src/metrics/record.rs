@@ -120,8 +120,8 @@ impl Recorder {
         self.state.assess(now, self.started.elapsed())
     }
 
-    /// Counts an event that arrived at `now` (time since the unix epoch).
-    pub fn record(&mut self, event: &Event, now: Duration) {
+    /// Counts an event that was reported at `now` (time since the unix epoch), which is this `instant`.
+    pub fn record(&mut self, event: &Event, (now, instant): (Duration, Instant)) {
         match event {
             Event::ActorStarted(_) | Event::ActorRestarted(_) | Event::ActorsPinged(_) => self.actor_changed(event),
             Event::TicksMissed(ticks) => self.metrics.scheduler_ticks_missed_total.inc_by(*ticks),
@@ -164,8 +164,8 @@ impl Recorder {
                 self.signals_decided(decisions, now);
             }
             Event::SignalsHandled { reports } => self.signals_handled(reports, now),
-            Event::EquityTold(equity) => self.account.told_equity(*equity, Instant::now()),
-            Event::PositionsTold(count) => self.account.told_positions(*count, Instant::now()),
+            Event::EquityTold(equity) => self.account.told_equity(*equity, instant),
+            Event::PositionsTold(count) => self.account.told_positions(*count, instant),
             Event::GatewayChecked { trouble } => {
                 if trouble.is_some() {
                     self.account.forget();

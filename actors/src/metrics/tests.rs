@@ -425,7 +425,7 @@ async fn drift_goes_on_from_what_was_known_and_says_nothing_before_500() {
 async fn what_was_discarded_is_counted_although_nobody_could_say_so() {
     let backlog = Backlog::default();
     let (actor, clock, ..) = start_with(|config| config.backlog = backlog.clone());
-    let telemetry = Telemetry::new(actor.clone().recipient(), backlog);
+    let telemetry = Telemetry::new(actor.clone().recipient(), backlog, Arc::new(clock.clone()));
     let (stale, full) = (
         "sentinel_events_dropped_total{actor=\"journal\",reason=\"stale\"}",
         "sentinel_events_dropped_total{actor=\"scheduler\",reason=\"full\"}",

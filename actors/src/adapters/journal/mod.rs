@@ -23,7 +23,7 @@ use crate::{
     adapters::fail_points::reach,
     domain::journal::{JournalError, OrderStep},
 };
-use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, config::DbConfig};
 use std::{
     path::{Path, PathBuf},
     time::Duration,
@@ -35,6 +35,9 @@ const BUSY_WAIT: Duration = Duration::from_millis(1_000);
 
 /// Pages kept in memory: negative is KiB. A cycle touches a dozen; SQLite's default of 2 MiB would fill up in time.
 const CACHE_KIB: i64 = -256;
+
+/// Statements kept compiled: more than a cycle uses, which are compiled once then.
+const STATEMENTS: usize = 32;
 
 /// Why a journal cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -167,6 +170,9 @@ impl Store {
         connection.pragma_update(None, "foreign_keys", true).map_err(failed)?;
         connection.pragma_update(None, "cache_size", CACHE_KIB).map_err(failed)?;
         schema::migrate(&mut connection).map_err(failed)?;
+        // A plan does not depend on what is bound: statements would else be compiled anew for each order.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(failed)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
         Ok(Self { connection, unwritten: files::beside(&files::real(path), ".unwritten") })
     }
 
@@ -193,13 +199,36 @@ impl Store {
     }
 
     /// Runs `work` as one write: all of it is on disk afterwards, or nothing.
-    fn write<T>(&mut self, work: impl FnOnce(&Transaction<'_>) -> Result<T, JournalError>) -> Result<T, JournalError> {
-        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(broken)?;
-        let done = work(&transaction)?;
+    fn write<T>(&mut self, work: impl FnOnce(&Connection) -> Result<T, JournalError>) -> Result<T, JournalError> {
+        let transaction = Transaction::begin(&self.connection).map_err(broken)?;
+        let done = work(&self.connection)?;
         reach("commit.before");
         transaction.commit().map_err(broken)?;
         reach("commit.after");
         Ok(done)
+    }
+}
+
+/// A write that is rolled back unless it is committed, as rusqlite's own; but its statements stay compiled.
+struct Transaction<'a>(&'a Connection);
+
+impl<'a> Transaction<'a> {
+    fn begin(connection: &'a Connection) -> rusqlite::Result<Self> {
+        connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        Ok(Self(connection))
+    }
+
+    fn commit(self) -> rusqlite::Result<()> {
+        self.0.prepare_cached("COMMIT")?.execute([]).map(drop)
+    }
+}
+
+impl Drop for Transaction<'_> {
+    fn drop(&mut self) {
+        // Not after a commit, and not if SQLite has rolled back by itself. If it fails the connection is given up anyway.
+        if !self.0.is_autocommit() {
+            let _ = self.0.execute_batch("ROLLBACK");
+        }
     }
 }
 
