@@ -190,6 +190,17 @@ fn every_file_says_what_it_owns() {
     }
 }
 
+/// `x.rs` beside `x/`; tests in `x/tests.rs`, what they need in `x/fixtures.rs`.
+#[test]
+fn the_stages_have_one_form_of_module() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("actors/src");
+    for path in rust_files(&source) {
+        let stem = path.file_stem().unwrap().to_string_lossy().into_owned();
+        assert!(stem != "mod" && !stem.ends_with("_tests"), "{}", path.display());
+        assert!(!fs::read_to_string(&path).unwrap().contains("#[path"), "{}", path.display());
+    }
+}
+
 #[test]
 fn few_files_are_long() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -17,8 +17,8 @@ use crate::{
         order::check_stops,
     },
     messages::{
-        BuildFeatures, CycleId, DecisionReport, Event, FetchBars, OpenGateway, Ping, Predict, PrepareOrders,
-        RecordDecisions, SendSignals, Signal, StageFailure, SymbolResult, Telemetry,
+        BuildFeatures, CycleId, DecisionReport, Event, FetchBars, OpenGateway, Predict, PrepareOrders, RecordDecisions,
+        SendSignals, Settled, Signal, StageFailure, SymbolResult, Telemetry,
     },
 };
 use actix::{Message, Recipient};
@@ -49,7 +49,7 @@ pub struct Stages {
     /// Keeps what was decided.
     pub record: Recipient<RecordDecisions>,
     /// Answers when all that was recorded before is on disk.
-    pub recorded: Recipient<Ping>,
+    pub settled: Recipient<Settled>,
     /// Is told what was decided.
     pub metrics: Telemetry,
 }
@@ -158,9 +158,9 @@ impl Cycle<'_> {
         let has_clock_stepped = policy.has_clock_stepped;
         let opening = ask(&stages.open, OpenGateway { cycle_id, has_clock_stepped }, Step::Send);
         // The journal has to have caught up with the last cycle: what waits for a slow disk stays bounded.
-        let waiting = async { Ok(join3(timed(fetching), stages.recorded.send(Ping), timed(opening)).await) };
-        let ((fetched, fetching), recorded, (_, opening)) = until(shutdown, waiting).await?;
-        recorded.map_err(|_| Cut::Gone(ActorName::Journal))?;
+        let waiting = async { Ok(join3(timed(fetching), stages.settled.send(Settled), timed(opening)).await) };
+        let ((fetched, fetching), settled, (_, opening)) = until(shutdown, waiting).await?;
+        settled.map_err(|_| Cut::Gone(ActorName::Journal))?;
         let fetched = fetched?;
         self.log.fetched_and_opened(fetching, opening);
         self.market_now = Some(fetched.market_now);

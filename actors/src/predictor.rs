@@ -22,7 +22,7 @@ use crate::{
     },
     messages::{ApiUsage, Event, Ping, Predict, StageFailure, SymbolResult, Telemetry},
 };
-use actix::{Actor, Context, Handler, ResponseFuture, Supervised};
+use actix::{Actor, Context, Handler, ResponseFuture};
 use apart::{Apart, Group};
 use awc::http::header;
 use bytes::Bytes;
@@ -123,12 +123,6 @@ impl Actor for Predictor {
     }
 }
 
-impl Supervised for Predictor {
-    fn restarting(&mut self, _: &mut Self::Context) {
-        self.0.config.metrics.report(Event::ActorRestarted(ActorName::Predictor));
-    }
-}
-
 impl Handler<Ping> for Predictor {
     type Result = ();
 
@@ -225,7 +219,5 @@ impl Asker {
     }
 }
 
-#[cfg(test)]
-mod halving_tests;
 #[cfg(test)]
 mod tests;

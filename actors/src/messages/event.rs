@@ -74,7 +74,8 @@ pub struct DecisionReport {
 pub enum Event {
     /// An actor's `started` ran.
     ActorStarted(ActorName),
-    /// An actor's `restarting` ran.
+    /// An actor caught a panic of its own and goes on. That is the Journal alone: a panic ends any other actor, and the daemon
+    /// with it.
     ActorRestarted(ActorName),
     /// Application: who answered a [`Ping`](super::Ping) just now.
     ActorsPinged(Vec<(ActorName, bool)>),

@@ -1,5 +1,7 @@
 //! The Predictor against a scripted model server on a real socket.
 
+mod halving;
+
 use super::*;
 use crate::{
     domain::{

@@ -1,6 +1,6 @@
 //! The Predictor against a model that raises for certain rows: they cost themselves and nobody else.
 
-use super::*;
+use super::super::*;
 use crate::domain::{
     breaker::BreakerPolicy,
     features::{FEATURE_COUNT, SEQUENCE_BARS},
