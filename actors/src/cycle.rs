@@ -10,7 +10,7 @@ use crate::{
         bar::Interval,
         calendar::Calendar,
         clock::Clock,
-        cycle_verdict::{CycleVerdict, judge},
+        cycle_outcome::{CycleOutcome, judge},
         guard::{KillSwitch, Suppression},
         instrument::{Instrument, Symbol},
         names::{ActorName, DropReason, Step},
@@ -122,17 +122,17 @@ pub async fn run_cycle(cycle_id: CycleId, stages: &Stages, policy: &Policy, shut
     let Cycle { rows, market_now, log, .. } = cycle;
     let given_up = end == CycleEnd::GivenUp;
     let failures: Vec<_> = rows.iter().filter_map(Row::failed).collect();
-    let verdict = judge(rows.len(), failures.len(), policy.failed_share_max);
-    log.finish(&rows, given_up, verdict, &failures);
+    let outcome = judge(rows.len(), failures.len(), policy.failed_share_max);
+    log.finish(&rows, given_up, outcome, &failures);
     if !given_up {
         stages.metrics.report(Event::SymbolsEnded { cycle_id, failures });
     }
     // Not waited for, so that no cycle is longer by a write; the next one waits, and so does the end of the daemon.
     let decisions = rows.into_iter().map(|row| row.into_record(market_now, policy.interval, given_up)).collect();
     stages.record.do_send(RecordDecisions { cycle_id, decisions });
-    match (end, verdict) {
-        (CycleEnd::Completed, CycleVerdict::Degraded) => CycleEnd::Degraded,
-        (CycleEnd::Completed, CycleVerdict::Failed) => CycleEnd::Failed,
+    match (end, outcome) {
+        (CycleEnd::Completed, CycleOutcome::Degraded) => CycleEnd::Degraded,
+        (CycleEnd::Completed, CycleOutcome::Failed) => CycleEnd::Failed,
         (end, _) => end,
     }
 }

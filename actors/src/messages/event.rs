@@ -3,7 +3,7 @@
 
 use super::{CycleId, SignalReport};
 use crate::domain::{
-    cycle_verdict::SymbolFailure, decision::Decision, features::InvalidValues, guard::Suppression, instrument::Symbol,
+    cycle_outcome::SymbolFailure, decision::Decision, features::InvalidValues, guard::Suppression, instrument::Symbol,
     journal::UnresolvedOrder, names::ActorName, regime::Regime, window::BarRejection,
 };
 use actix::Message;
@@ -188,7 +188,7 @@ pub enum Event {
         finished_at: f64,
         /// From start to end.
         duration: Duration,
-        /// Whether it failed, by the rule of [`judge`](crate::domain::cycle_verdict::judge).
+        /// Whether it failed, by the rule of [`judge`](crate::domain::cycle_outcome::judge).
         failed: bool,
     },
     /// Scheduler: the asked number of cycles ran; none is due any more.

@@ -1,6 +1,6 @@
 //! The Predictor against a scripted model server on a real socket.
 
-mod halving;
+mod bisection;
 
 use super::*;
 use crate::{
