@@ -19,10 +19,12 @@
 //!  `-> sandbox   the market, the model and the gateway that `sentinel demo` trades against
 //!        `-> settings   what every knob is, where its value comes from, and what it means
 //!              `-> process   signals, exit codes, the environment, the build
+//!              `-> net       hosts and URLs
 //! ```
 
 pub mod cli;
 pub mod daemon;
+pub mod net;
 pub mod process;
 pub mod sandbox;
 pub mod settings;

@@ -6,28 +6,8 @@
 mod helpers;
 
 use helpers::{TestApp, samples, spawn_app};
+use sentinel::tools::probe::contract;
 use std::time::Instant;
-
-const ORIGINAL_FAMILIES: [&str; 18] = [
-    "sentinel_trading_cycles_total",
-    "sentinel_trading_cycles_failed_total",
-    "sentinel_trading_cycle_duration_seconds",
-    "sentinel_data_fetch_duration_seconds",
-    "sentinel_data_fetch_failed_total",
-    "sentinel_feature_build_duration_seconds",
-    "sentinel_prediction_requests_total",
-    "sentinel_prediction_failures_total",
-    "sentinel_prediction_latency_seconds",
-    "sentinel_last_prediction_confidence",
-    "sentinel_trading_signals_total",
-    "sentinel_trading_signals_executed_total",
-    "sentinel_zmq_send_latency_seconds",
-    "sentinel_zmq_send_failures_total",
-    "sentinel_api_calls_total",
-    "sentinel_api_errors_total",
-    "sentinel_daemon_uptime_seconds",
-    "sentinel_last_cycle_timestamp_unix",
-];
 
 /// The daemon after twenty cycles, some of which traded.
 async fn traded() -> TestApp {
@@ -44,10 +24,10 @@ async fn traded() -> TestApp {
 async fn metrics_initialisation() {
     let app = spawn_app(&[("schedule.cycles", "1")], |plan| plan).await;
     let text = app.get("/metrics").await.2;
-    for family in ORIGINAL_FAMILIES {
+    for family in contract::names() {
         assert!(text.contains(&format!("# TYPE {family} ")), "{family} is missing from the first scrape");
     }
-    println!("entries: {} families of the original, all there at the first scrape", ORIGINAL_FAMILIES.len());
+    println!("entries: {} families of the original, all there at the first scrape", contract::names().count());
     app.stop().await;
 }
 

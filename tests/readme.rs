@@ -174,7 +174,9 @@ fn flag(arg: &Arg, defaults: &BTreeMap<String, String>, usual: &BTreeMap<String,
         assert_eq!(key, self::key(usual, &by_variable), "{variable} sets what {name} sets");
     }
     let default = defaults.get(&key).cloned();
-    assert!(said.is_none() || said == default, "{name}: help says {said:?}, base.toml {default:?}");
+    // A switch says what it does, and so which of the two it is not.
+    let is_silent_switch = value.is_none() && said.is_none();
+    assert!(is_silent_switch || said == default, "{name}: help says {said:?}, base.toml {default:?}");
     let default = default.map_or(unset.unwrap_or_else(|| "not set".into()), |value| format!("`{value}`"));
     let value = value.map_or(String::new(), |_| format!(" {}", arg.get_value_names().unwrap()[0].replace('|', "\\|")));
     let variable = variable.map_or(String::new(), |name| format!("`{name}`"));
@@ -189,6 +191,28 @@ fn the_flags_are_those_of_help_and_their_defaults_those_of_base_toml() {
     let rows: String = args.filter(|arg| arg.get_id() != "config").map(|arg| flag(arg, &defaults, &usual)).collect();
     let table = format!("| flag | variable | key | default | meaning |\n|-|-|-|-|-|\n{rows}");
     hold("config/README.md", "flags", &table);
+    let text = fs::read_to_string(root().join("config/README.md")).unwrap();
+    assert_eq!(text.matches("(default)").count(), 1, "hold here what else is said to be a default");
+    assert!(text.contains(&format!("| `{}` (default) |", defaults["market.calendar"])));
+}
+
+/// `sentinel demo` has some of the flags as its own.
+#[test]
+fn a_flag_has_the_same_default_in_every_command() {
+    let commands = Cli::command();
+    let settings = commands.find_subcommand("check").unwrap();
+    let mut seen = 0;
+    for command in visible(&commands).flat_map(|command| visible(command).chain([command])) {
+        for arg in command.get_arguments() {
+            let same = settings.get_arguments().find(|it| it.get_long() == arg.get_long());
+            let said = |arg: &Arg| note(&arg.get_help().map(ToString::to_string).unwrap_or_default(), "default").0;
+            if let (Some(same), Some(default)) = (same, said(arg)) {
+                seen += 1;
+                assert_eq!(Some(default), said(same), "{} --{}", command.get_name(), same.get_id());
+            }
+        }
+    }
+    assert!(seen > 20, "{seen}");
 }
 
 #[test]

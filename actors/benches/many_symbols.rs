@@ -14,12 +14,12 @@ use sentinel_actors::{
     },
     cycle::{CycleEnd, Policy, Stages, run_cycle},
     domain::{
-        bar::Interval,
         calendar::Calendar,
         clock::Clock,
         features::TimeColumns,
         guard::{KillSwitch, Suppression},
         instrument::{Instrument, Symbol},
+        interval::Interval,
     },
     feature_builder::{self, FeatureBuilder},
     fetcher::{self, Fetcher, MarketClock, OnGap, Poll},

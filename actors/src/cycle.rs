@@ -7,12 +7,12 @@ mod row;
 
 use crate::{
     domain::{
-        bar::Interval,
         calendar::Calendar,
         clock::Clock,
         cycle_outcome::{CycleOutcome, judge},
         guard::{KillSwitch, Suppression},
         instrument::{Instrument, Symbol},
+        interval::Interval,
         names::{ActorName, DropReason, Step},
         order::check_stops,
     },
@@ -128,7 +128,7 @@ pub async fn run_cycle(cycle_id: CycleId, stages: &Stages, policy: &Policy, shut
         stages.metrics.report(Event::SymbolsEnded { cycle_id, failures });
     }
     // Not waited for, so that no cycle is longer by a write; the next one waits, and so does the end of the daemon.
-    let decisions = rows.into_iter().map(|row| row.into_record(market_now, policy.interval, given_up)).collect();
+    let decisions = rows.into_iter().map(|row| row.into_record(market_now, policy, given_up)).collect();
     stages.record.do_send(RecordDecisions { cycle_id, decisions });
     match (end, outcome) {
         (CycleEnd::Completed, CycleOutcome::Degraded) => CycleEnd::Degraded,
@@ -169,7 +169,7 @@ impl Cycle<'_> {
         if !any {
             return Ok(());
         }
-        stages.metrics.report(self.stops_checked(policy.interval));
+        stages.metrics.report(self.stops_checked(policy));
 
         let windows = self.of_live(|row| row.window.clone());
         let built = until(shutdown, ask(&stages.build, BuildFeatures { cycle_id, windows }, Step::Features)).await?;
@@ -197,7 +197,7 @@ impl Cycle<'_> {
         let policy = &Policy { has_clock_stepped, ..policy.clone() };
         let decide = |row: &mut Row| row.decide(policy, market_now, begun_at);
         let signals: Vec<Signal> = self.rows.iter_mut().filter_map(decide).collect();
-        self.report_decisions(policy.interval);
+        self.report_decisions(policy);
         if !signals.is_empty() {
             // Not cut short by shutdown: the SignalSender gives up what is not sent and waits for what is.
             let reports = ask(&stages.send, SendSignals { cycle_id, signals }, Step::Send).await?;
@@ -253,10 +253,10 @@ impl Cycle<'_> {
 
     /// For which symbols no order could be built at their newest close: said with the first bars, not with the first
     /// order.
-    fn stops_checked(&self, interval: Interval) -> Event {
+    fn stops_checked(&self, policy: &Policy) -> Event {
         let (mut bad, mut unpriced) = (Vec::new(), Vec::new());
         for row in &self.rows {
-            match row.newest(interval).map(|(close, _)| check_stops(&row.instrument, close)) {
+            match row.newest(policy).map(|(close, _)| check_stops(&row.instrument, close)) {
                 None => unpriced.push(row.symbol().clone()),
                 Some(Err(bad_stop)) => bad.push((row.symbol().clone(), bad_stop.to_string())),
                 Some(Ok(())) => {}
@@ -266,9 +266,9 @@ impl Cycle<'_> {
     }
 
     /// Tells the metrics what was decided, and what a guard stopped before the SignalSender.
-    fn report_decisions(&self, interval: Interval) {
+    fn report_decisions(&self, policy: &Policy) {
         let decided = |row: &Row| {
-            let (decision, (_, bar_close_time)) = (row.decision?, row.newest(interval)?);
+            let (decision, (_, bar_close_time)) = (row.decision?, row.newest(policy)?);
             Some(DecisionReport { symbol: row.symbol().clone(), bar_close_time, decision })
         };
         let decisions: Vec<_> = self.rows.iter().filter_map(decided).collect();

@@ -1,6 +1,6 @@
 //! What Sentinel computes and decides, as plain functions and types: no actix, no sockets, no disk.
 //!
-//! - market data: [`bar`], [`window`], [`calendar`], [`regime`], [`features`]
+//! - market data: [`bar`], [`interval`], [`resample`], [`window`], [`calendar`], [`regime`], [`features`]
 //! - a decision: [`decision`], [`guard`], [`drift`]
 //! - an order: [`instrument`], [`side`], [`order`], [`order_state`], [`order_manager`], [`journal`]
 //! - what is open at the broker: [`position`], [`exposure`], [`symbol_matching`], [`reconcile`]
@@ -19,6 +19,7 @@ pub mod exposure;
 pub mod features;
 pub mod guard;
 pub mod instrument;
+pub mod interval;
 pub mod journal;
 pub mod names;
 pub mod order;
@@ -27,6 +28,7 @@ pub mod order_state;
 pub mod position;
 pub mod reconcile;
 pub mod regime;
+pub mod resample;
 pub mod sanitize;
 pub mod schedule;
 pub mod side;

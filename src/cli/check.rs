@@ -4,7 +4,13 @@ use crate::{
     process::exit::refuse,
     settings::{DeadmanSettings, Remarks, Resolved, Settings, SettingsArgs, Sources},
 };
-use sentinel_actors::adapters::gateway::curve;
+use sentinel_actors::{
+    adapters::{
+        eodhd::{ROW_BYTES, first_range_s, first_rows_max},
+        gateway::curve,
+    },
+    fetcher::MarketClock,
+};
 use std::{
     fmt::Write as _,
     fs,
@@ -24,6 +30,7 @@ pub(super) fn main(args: &SettingsArgs) -> ExitCode {
         files(&sources),
         line(&settings),
         derived(&settings),
+        bars(&settings),
         deadman(&settings.deadman),
         token(&settings, &sources),
         remarks(&settings.remarks),
@@ -41,13 +48,13 @@ fn files(sources: &Sources) -> String {
         Some(file) => format!("# The settings file: {}\n", file.display()),
         None => "# No settings file: the built-in settings.\n".to_owned(),
     };
-    if let Some(told) = &sources.told {
-        let (keys, path) = (told.keys().join(", "), told.path().display());
-        text += &format!("# By flags and variables of the daemon's last start, as {path} has them: {keys}\n");
-        for key in told.refused() {
+    if let Some(last_start) = &sources.last_start {
+        let (keys, path) = (last_start.keys().join(", "), last_start.path().display());
+        text += &format!("# From flags and variables of the daemon's last start ({path}): {keys}\n");
+        for key in last_start.untrusted() {
             text += &format!(
-                "# Warning: the daemon was told {key} by a flag or a variable, and this user does not follow where the daemon's \
-                 user points: say it in the settings file.\n"
+                "# Warning: the daemon has {key} from a flag or a variable. It names a file that the daemon's user chose, so it \
+                 is not used here: set it in the settings file.\n"
             );
         }
     }
@@ -99,6 +106,27 @@ fn derived(settings: &Resolved) -> String {
             write!(text, "\n# {}: ticker {}, at the gateway {}.", symbol.name, symbol.ticker(), symbol.gateway_name());
     }
     text
+}
+
+/// Of what bars are made, where they close, and how many of them are asked for at first.
+fn bars(settings: &Resolved) -> String {
+    let (data, interval) = (&settings.data, settings.data.interval);
+    let (name, finer) = (interval.as_str(), interval.source().as_str());
+    let kind = match interval.edges(&settings.calendar) {
+        Some(edges) => format!("Bars of {name} are made of EODHD's {finer} bars and close {edges}."),
+        None => format!("Bars of {name} are EODHD's own."),
+    };
+    let days = first_range_s(data.lookback_bars, interval) as f64 / 86_400.0;
+    let rows = first_rows_max(data.lookback_bars, interval);
+    let asked = match settings.market_clock {
+        MarketClock::System => format!(
+            "At first {days:.0} days of {finer} bars are asked for, {rows} bars or {} kB at most, for {} bars of {name}.",
+            rows * ROW_BYTES / 1_000,
+            data.lookback_bars
+        ),
+        MarketClock::Bars => "At first those are taken that EODHD sends unasked: 120 days.".into(),
+    };
+    format!("\n# {kind}\n# {asked}")
 }
 
 /// Whether somebody outside is shown a sign of life, and where it can be seen that it arrives.

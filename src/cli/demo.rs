@@ -6,12 +6,18 @@ use super::{run::exit_code, temporary_folder::TemporaryFolder};
 use crate::{
     daemon::{
         application::{Application, Plan},
-        ending::Ended,
+        shutdown::Ended,
         telemetry::{self, Quiet},
     },
     process::{environment, exit::refuse, on_system, unix_signals},
-    sandbox::{PriceBoard, baseline::Baseline, gateway, market, model, recording},
-    settings::{Settings, SettingsError, Sources},
+    sandbox::{
+        PriceBoard,
+        baseline::{Accuracy, Baseline},
+        gateway::{self, Gateway},
+        market, model, recording,
+        server::Server,
+    },
+    settings::{Resolved, Settings, SettingsError, Sources},
 };
 use anyhow::Context;
 use greeting::Greeting;
@@ -79,7 +85,6 @@ pub(super) fn main(args: &Args) -> ExitCode {
 
 async fn run(args: &Args) -> anyhow::Result<Ended> {
     let stop = unix_signals::stop()?;
-    let prices = PriceBoard::default();
     let folder =
         if args.journal.is_none() { Some(TemporaryFolder::new().context("the temporary journal")?) } else { None };
     let journal = match (&args.journal, &folder) {
@@ -87,26 +92,9 @@ async fn run(args: &Args) -> anyhow::Result<Ended> {
         (None, Some(folder)) => folder.path().join("journal.db"),
         (None, None) => PathBuf::from("journal.db"),
     };
-    let mut replay = market::Config::new(LOOPBACK, prices.clone());
-    replay.history_bars = replay.history_bars.max(bars_until_new(&journal)?);
-    let market = market::start(replay).context("the embedded market")?;
-    let baseline = Baseline::fit();
-    let accuracy = baseline.accuracy();
-    let model = model::start(LOOPBACK, baseline).context("the embedded model server")?;
-    let gateway =
-        gateway::start(gateway::Config { addr: LOOPBACK, prices, price: None }).context("the embedded gateway")?;
-
-    let servers = [market.addr(), model.addr(), gateway.addr()];
-    let settings = Settings::load(&sources(args, &journal, servers))?;
-    // 200 lines in a few seconds would push everything out of sight; what is wrong is said all the same. Who says how much
-    // is to be logged gets that.
-    let quiet = if std::env::var_os(LOG_LEVEL).is_none() {
-        Some(telemetry::init_quiet(&settings.log))
-    } else {
-        telemetry::init(&settings.log);
-        None
-    };
-    let loud = move || quiet.iter().for_each(Quiet::end);
+    let servers = Servers::start(&journal)?;
+    let settings = Settings::load(&sources(args, &journal, servers.addresses()))?;
+    let loud = quiet(&settings);
     let loud_at_the_end = loud.clone();
     let stop = async move {
         stop.await;
@@ -119,7 +107,7 @@ async fn run(args: &Args) -> anyhow::Result<Ended> {
         once: false,
     };
     println!("Sentinel demo: the first {} recorded bars run without a pause ...", first_bars(args));
-    let greeting = Greeting::new(args, &settings, &journal, servers, accuracy);
+    let greeting = Greeting::new(args, &settings, &journal, servers.addresses(), servers.accuracy);
     let began = Instant::now();
     let mut application = Application::start(&settings, plan, None)?;
     application.when_caught_up(move |address| {
@@ -131,10 +119,56 @@ async fn run(args: &Args) -> anyhow::Result<Ended> {
     });
     let ended = application.run_until_stopped(stop).await;
     drop(folder);
-    gateway.stop();
-    model.stop();
-    market.stop();
+    servers.stop();
     ended
+}
+
+/// 200 lines in a few seconds would push everything out of sight; what is wrong is said all the same. Answers what ends
+/// that. Who says how much is to be logged gets that at once.
+fn quiet(settings: &Resolved) -> impl Fn() + Clone + 'static {
+    let quiet = if std::env::var_os(LOG_LEVEL).is_none() {
+        Some(telemetry::init_quiet(&settings.log))
+    } else {
+        telemetry::init(&settings.log);
+        None
+    };
+    move || quiet.iter().for_each(Quiet::end)
+}
+
+/// The three systems that the daemon trades against.
+struct Servers {
+    market: Server,
+    model: Server,
+    /// Of the model, on bars that it was not fitted on.
+    accuracy: Accuracy,
+    gateway: Gateway,
+}
+
+impl Servers {
+    /// Starts them. The market begins with bars that are new to this journal.
+    fn start(journal: &Path) -> anyhow::Result<Self> {
+        let prices = PriceBoard::default();
+        let mut replay = market::Config::new(LOOPBACK, prices.clone());
+        replay.history_bars = replay.history_bars.max(bars_until_new(journal)?);
+        let market = market::start(replay).context("the embedded market")?;
+        let baseline = Baseline::fit();
+        let accuracy = baseline.accuracy();
+        let model = model::start(LOOPBACK, baseline).context("the embedded model server")?;
+        let gateway =
+            gateway::start(gateway::Config { addr: LOOPBACK, prices, price: None }).context("the embedded gateway")?;
+        Ok(Self { market, model, accuracy, gateway })
+    }
+
+    /// Of the market, the model and the gateway.
+    fn addresses(&self) -> [SocketAddr; 3] {
+        [self.market.addr(), self.model.addr(), self.gateway.addr()]
+    }
+
+    fn stop(self) {
+        self.gateway.stop();
+        self.model.stop();
+        self.market.stop();
+    }
 }
 
 /// How many bars the market has to have shown for its newest to be newer than all the journal knows: what was ordered
@@ -144,8 +178,8 @@ fn bars_until_new(journal: &Path) -> anyhow::Result<usize> {
         return Ok(0);
     }
     let Some(newest) = Store::open_read_only(journal)?.newest_bar_close_time()? else { return Ok(0) };
-    let seen = (0..REPLAYED_BARS_MAX)
-        .take_while(|index| recording::replayed_bar(*index).close_time(recording::INTERVAL) <= newest);
+    let closed_at = |index: usize| recording::closed_at(&recording::replayed_bar(index));
+    let seen = (0..REPLAYED_BARS_MAX).take_while(|index| closed_at(*index) <= newest);
     Ok(seen.count() + 1)
 }
 

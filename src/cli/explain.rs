@@ -1,14 +1,17 @@
 //! `sentinel explain`: for any minute, what was decided about each symbol, and why. Reads the journal beside a daemon.
 
 mod json;
-mod moment;
+mod minute;
 mod reasons;
 mod text;
 
-use super::journal::{self, time_ms};
+use super::{
+    journal,
+    output::{self, time_ms},
+};
 use crate::process::exit::{fail, refuse};
 use anyhow::bail;
-use moment::Moment;
+use minute::Minute;
 use sentinel_actors::{
     adapters::{
         journal::{Pick, Store},
@@ -27,8 +30,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "NAME")]
     symbol: Option<String>,
     /// Cycles that began in this minute, UTC: 14:03 (today, else yesterday), 14:03:58 or 2026-11-22T14:03
-    #[arg(long, value_name = "TIME", value_parser = Moment::parse, conflicts_with = "last")]
-    at: Option<Moment>,
+    #[arg(long, value_name = "TIME", value_parser = Minute::parse, conflicts_with = "last")]
+    at: Option<Minute>,
     /// The last N cycles
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     last: u32,
@@ -70,9 +73,9 @@ fn explain(path: &Path, args: &Args) -> anyhow::Result<()> {
     }
     if args.json {
         let rows: Vec<_> = rows.iter().map(json::decision).collect();
-        return journal::print(&format!("{}\n", serde_json::to_string_pretty(&rows)?));
+        return output::print(&format!("{}\n", serde_json::to_string_pretty(&rows)?));
     }
-    journal::print(&rows.iter().map(text::decision).collect::<Vec<_>>().join("\n"))
+    output::print(&rows.iter().map(text::decision).collect::<Vec<_>>().join("\n"))
 }
 
 /// Says what there is instead.

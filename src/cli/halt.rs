@@ -62,8 +62,8 @@ pub(super) fn resume(args: &ResumeArgs) -> ExitCode {
         Err(error) => return refuse(&error),
     };
     let failures_max = settings.guards.failures_in_a_row_max;
-    let placed = settings.journal.placed(&sources.environment);
-    let journal = args.journal.as_ref().unwrap_or(&placed.path);
+    let located = settings.journal.located(&sources.environment);
+    let journal = args.journal.as_ref().unwrap_or(&located.path);
     let path = match halt_path(&settings) {
         Ok(path) => path,
         Err(error) => return refuse(&error),
@@ -71,9 +71,9 @@ pub(super) fn resume(args: &ResumeArgs) -> ExitCode {
     let has_journal = journal.exists();
     if args.journal.is_none()
         && !has_journal
-        && let Some(old) = placed.old()
+        && let Some(old) = located.old()
     {
-        return refuse(&SettingsError::from(Problem { key: "journal.path".into(), message: old.words() }));
+        return refuse(&SettingsError::from(Problem { key: "journal.path".into(), message: old.message() }));
     }
     // A journal that was named has to be there; one that the settings name may be none of this daemon's.
     let counts = has_journal || args.journal.is_some();

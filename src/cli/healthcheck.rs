@@ -5,14 +5,14 @@
 //! of it.
 
 use crate::{
+    net::{self, NOT_A_URL, Origin, is_loopback},
     process::{
         exit::{fail, refuse},
         on_system,
     },
-    settings::{MetricsSettings, Settings, Sources, address::is_loopback, beside},
+    settings::{MetricsSettings, Settings, Sources, daemon_address},
 };
 use anyhow::{Context as _, bail};
-use awc::http::Uri;
 use rustls::{
     ClientConfig, DigitallySignedStruct, SignatureScheme,
     client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
@@ -27,8 +27,6 @@ use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 /// Longest answer that is read; /health has a few kB.
 const BODY_BYTES_MAX: usize = 1 << 20;
-const NO_URL: &str = "is no URL: say http://HOST:PORT or https://HOST:PORT";
-
 const NO_CERTIFICATE: &str = "the daemon asks its clients for a certificate: say --cert and --key, or set \
                               metrics.client_cert_file and metrics.client_key_file";
 
@@ -61,8 +59,8 @@ pub(super) fn main(args: &Args) -> ExitCode {
         Err(error) => return refuse(&error),
     };
     let url = match &args.url {
-        Some(url) => url.trim_end_matches('/').to_owned(),
-        None if settings.metrics.enabled => beside::url(&settings.metrics),
+        Some(url) => net::base_url(url).to_owned(),
+        None if settings.metrics.enabled => daemon_address::url(&settings.metrics),
         None => return fail(&anyhow::anyhow!("metrics.enabled is false: there is no port to ask at")),
     };
     if url.contains('@') {
@@ -93,16 +91,13 @@ fn identity(args: &Args, metrics: &MetricsSettings) -> Result<Option<Identity>, 
 
 /// What a healthy daemon says; one deadline over everything.
 async fn ask(url: &str, path: &str, identity: Option<&Identity>, deadline: Duration) -> anyhow::Result<String> {
-    let uri: Uri = url.parse().context(NO_URL)?;
-    if !matches!(uri.scheme_str(), Some("http" | "https")) {
-        bail!(NO_URL);
-    }
+    let origin = Origin::of(url).context(NOT_A_URL)?;
     let answer = http::within(deadline, async {
-        match get(url, &uri, path, identity).await {
+        match get(url, &origin.host, path, identity).await {
             // A daemon may know of a web-config file that this command was not told of. Its port speaks TLS only, and hangs
             // up on a plain question.
-            Err(HttpError::Broken(_)) if uri.scheme_str() == Some("http") => {
-                get(&url.replacen("http:", "https:", 1), &uri, path, identity).await
+            Err(HttpError::Broken(_)) if origin.scheme == "http" => {
+                get(&url.replacen("http:", "https:", 1), &origin.host, path, identity).await
             }
             answer => answer,
         }
@@ -120,15 +115,15 @@ async fn ask(url: &str, path: &str, identity: Option<&Identity>, deadline: Durat
     Ok(said)
 }
 
-async fn get(url: &str, uri: &Uri, path: &str, identity: Option<&Identity>) -> Result<Answer, HttpError> {
-    let client = client(url, uri, identity).map_err(|error| HttpError::Connect(error.to_string()))?;
+async fn get(url: &str, host: &str, path: &str, identity: Option<&Identity>) -> Result<Answer, HttpError> {
+    let client = client(url, host, identity).map_err(|error| HttpError::Connect(error.to_string()))?;
     http::fetch(client.get(&format!("{url}{path}")), None, BODY_BYTES_MAX).await
 }
 
 /// On loopback any certificate will do: it names the machine as others know it, nothing secret is sent, and whoever
 /// could listen there in the daemon's place could stop the daemon as well. Elsewhere it is checked as always.
-fn client(url: &str, uri: &Uri, identity: Option<&Identity>) -> anyhow::Result<Client> {
-    if !url.starts_with("https:") || !is_loopback(uri.host().unwrap_or_default()) {
+fn client(url: &str, host: &str, identity: Option<&Identity>) -> anyhow::Result<Client> {
+    if !url.starts_with("https:") || !is_loopback(host) {
         return Ok(Client::with_identity(url, identity)?);
     }
     let provider = Arc::new(ring::default_provider());

@@ -1,13 +1,9 @@
-//! What the commands that use the journal beside a daemon share: where it is, who asks, and how times are shown.
+//! What the commands that use the journal beside a daemon share: where it is, who may write to it, and who does.
 
 use crate::settings::{Settings, SettingsError, Sources};
-use anyhow::{Context, anyhow, bail};
-use chrono::{DateTime, SecondsFormat, Utc};
+use anyhow::{anyhow, bail};
 use sentinel_actors::adapters::journal::{OpenError, Store};
-use std::{
-    io::{ErrorKind, Write, stdout},
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 /// The journal named by the flag, else by the settings.
 pub(super) fn path(flag: Option<&PathBuf>, config: Option<&PathBuf>) -> Result<PathBuf, SettingsError> {
@@ -45,23 +41,4 @@ pub(super) fn note(text: &str) -> anyhow::Result<&str> {
         bail!("--note must say, on one line, what was seen");
     }
     Ok(text)
-}
-
-/// Prints, to a reader who may have seen enough: `sentinel orders | head`.
-pub(super) fn print(text: &str) -> anyhow::Result<()> {
-    match stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        done => done.context("stdout"),
-    }
-}
-
-/// `2026-11-22T14:00:00Z`, of unix seconds.
-pub(super) fn time(unix_s: i64) -> String {
-    DateTime::from_timestamp(unix_s, 0).unwrap_or_default().to_rfc3339_opts(SecondsFormat::Secs, true)
-}
-
-/// `2026-11-22T14:03:58.000Z`, of unix milliseconds.
-pub(super) fn time_ms(unix_ms: i64) -> String {
-    let time: DateTime<Utc> = DateTime::from_timestamp_millis(unix_ms).unwrap_or_default();
-    time.to_rfc3339_opts(SecondsFormat::Millis, true)
 }

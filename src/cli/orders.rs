@@ -1,11 +1,11 @@
 //! `sentinel orders`: what the journal says of every order, and the settling of what only a person can see. Works
 //! beside a running daemon, which sees what is settled in its next cycle.
 
-mod pick;
+mod id_prefix;
 pub(super) mod print;
 mod table;
 
-use super::journal;
+use super::{journal, output};
 use crate::process::exit::{fail, refuse};
 use anyhow::{Context, bail};
 use sentinel_actors::{
@@ -44,8 +44,8 @@ enum Command {
     /// One order's whole life: every state it was in, since when, and who said so
     Show {
         /// The order's id, or its first characters, as `sentinel orders` shows them
-        #[arg(value_parser = pick::Beginning::parse)]
-        id: pick::Beginning,
+        #[arg(value_parser = id_prefix::IdPrefix::parse)]
+        id: id_prefix::IdPrefix,
         /// JSON instead of text
         #[arg(long)]
         json: bool,
@@ -53,8 +53,8 @@ enum Command {
     /// Settle an order of unknown fate, after a look at the account; the journal keeps who said so
     Resolve {
         /// The order's id, or its first characters, as `sentinel orders --unresolved` shows them
-        #[arg(value_parser = pick::Beginning::parse)]
-        id: pick::Beginning,
+        #[arg(value_parser = id_prefix::IdPrefix::parse)]
+        id: id_prefix::IdPrefix,
         /// What the account shows
         fate: Fate,
         /// The broker's ticket of a filled order
@@ -68,8 +68,8 @@ enum Command {
     /// believed, and the journal's fills count instead
     Closed {
         /// The id of the order that made the position, or its first characters
-        #[arg(value_parser = pick::Beginning::parse)]
-        id: pick::Beginning,
+        #[arg(value_parser = id_prefix::IdPrefix::parse)]
+        id: id_prefix::IdPrefix,
         /// What was seen, and where
         #[arg(long, value_name = "TEXT")]
         note: String,
@@ -105,21 +105,21 @@ fn list(path: &Path, args: &Args) -> anyhow::Result<()> {
     let orders = Store::open_read_only(path)?.orders(args.unresolved)?;
     if args.json {
         let rows: Vec<_> = orders.iter().map(print::as_json).collect();
-        return journal::print(&format!("{}\n", serde_json::to_string_pretty(&rows)?));
+        return output::print(&format!("{}\n", serde_json::to_string_pretty(&rows)?));
     }
-    journal::print(&table::table(&orders))
+    output::print(&table::table(&orders))
 }
 
-fn show(path: &Path, id: &pick::Beginning, json: bool) -> anyhow::Result<()> {
+fn show(path: &Path, id: &id_prefix::IdPrefix, json: bool) -> anyhow::Result<()> {
     let store = Store::open_read_only(path)?;
     let life = store.order_life(id.find(&store, path)?).or_else(|error| refused(path, error))?;
     if json {
-        return journal::print(&format!("{}\n", serde_json::to_string_pretty(&print::life_as_json(&life))?));
+        return output::print(&format!("{}\n", serde_json::to_string_pretty(&print::life_as_json(&life))?));
     }
-    journal::print(&print::life(&life))
+    output::print(&print::life(&life))
 }
 
-fn resolve(path: &Path, id: &pick::Beginning, fate: (Fate, Option<i64>), note: &str) -> anyhow::Result<()> {
+fn resolve(path: &Path, id: &id_prefix::IdPrefix, fate: (Fate, Option<i64>), note: &str) -> anyhow::Result<()> {
     let verdict = match fate {
         (Fate::Filled, Some(ticket)) if ticket >= 0 => Verdict::Filled { ticket },
         (Fate::Filled, _) => bail!("a filled order needs the broker's ticket: --ticket N (0 if the gateway has none)"),
@@ -134,7 +134,7 @@ fn resolve(path: &Path, id: &pick::Beginning, fate: (Fate, Option<i64>), note: &
     Ok(())
 }
 
-fn closed(path: &Path, id: &pick::Beginning, note: &str) -> anyhow::Result<()> {
+fn closed(path: &Path, id: &id_prefix::IdPrefix, note: &str) -> anyhow::Result<()> {
     let note = journal::note(note)?;
     let mut store = journal::open_to_write(path)?;
     let id = id.find(&store, path)?;

@@ -1,10 +1,10 @@
 //! `sentinel run`: the daemon.
 
-use super::machine;
+use super::account_lock;
 use crate::{
     daemon::{
         application::{Application, Plan},
-        ending::Ended,
+        shutdown::Ended,
         telemetry,
     },
     process::{
@@ -32,7 +32,7 @@ pub(super) fn main(args: &Args) -> ExitCode {
         Ok(settings) => settings,
         Err(error) => {
             if is_service()
-                && let Err(error) = sources.to_tell(None).write(&sources.environment, true)
+                && let Err(error) = sources.to_last_start(None).write(&sources.environment, true)
             {
                 eprintln!("sentinel: `sentinel check` will not know this start's flags and variables: {error}");
             }
@@ -44,7 +44,7 @@ pub(super) fn main(args: &Args) -> ExitCode {
         tracing::warn!("other processes of this user can read this one's memory, with its keys: {error}");
     }
     // Held to the end.
-    let _alone = match machine::prepare(&settings) {
+    let _alone = match account_lock::prepare(&settings) {
         Ok(lock) => lock,
         Err(error) => return fail(&error),
     };
@@ -57,7 +57,7 @@ pub(super) fn main(args: &Args) -> ExitCode {
         let stop = unix_signals::stop()?;
         let application = Application::start(&settings, plan, sources.file.as_deref())?;
         // Only now, with the journal its own: of two daemons the commands are to know the one that runs.
-        if let Err(error) = sources.to_tell(Some(&settings.journal.path)).write(&sources.environment, false) {
+        if let Err(error) = sources.to_last_start(Some(&settings.journal.path)).write(&sources.environment, false) {
             tracing::warn!(%error, "the commands beside this daemon will not know its flags and variables");
         }
         application.run_until_stopped(stop).await

@@ -1,29 +1,27 @@
 //! The life of a daemon: start, run until something ends it, drain.
 
 use super::{
-    ending::{Drained, Ended, judge, say_end},
-    http::{self, HttpConfig},
+    http::Deps,
+    port::Port,
+    shutdown::{Drained, Ended, judge, log_end},
     start_lines,
     systemd::ServiceManager,
-    watch::{heed, watch},
+    watch::{wait_for_end, watch_actors},
     wiring::{self, Shared, Started},
 };
-use crate::{process::build_info, settings::Resolved};
+use crate::settings::Resolved;
 use actix::{Actor, Addr, Arbiter, Recipient};
-use actix_web::dev::ServerHandle;
 use anyhow::Context as _;
 use sentinel_actors::{
-    adapters::{
-        endpoint::{Breakers, Inflight},
-        system_clock::SystemClock,
-    },
-    domain::{clock::Clock, drift::Drift, instrument::Symbol, names::ActorName, schedule::Schedule},
+    adapters::system_clock::SystemClock,
+    cycle::{Policy, Stages},
+    domain::{clock::Clock, names::ActorName, schedule::Schedule},
     journal::{Journal, Opened},
-    messages::{Backlog, Flush, FlushUnwritten, Ping, Telemetry},
-    metrics::{self, MetricsActor},
+    messages::{Flush, FlushUnwritten, Ping, Telemetry},
+    metrics::{self, MetricsActor, Snapshot},
     scheduler::{Drain, Notice, Scheduler, SchedulerConfig},
 };
-use std::{cell::RefCell, net::SocketAddr, path::Path, rc::Rc, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::Path, rc::Rc, sync::Arc, time::Duration};
 use tokio::{
     sync::mpsc::{UnboundedReceiver, unbounded_channel},
     task::JoinHandle,
@@ -75,11 +73,10 @@ pub struct Application {
     scheduler: Addr<Scheduler>,
     journal: Addr<Journal>,
     flush_unwritten: Recipient<FlushUnwritten>,
-    metrics: Telemetry,
-    metrics_arbiter: Arbiter,
+    metrics: Metrics,
     notices: UnboundedReceiver<Notice>,
     shutdown: CancellationToken,
-    http: Rc<RefCell<Option<Serving>>>,
+    port: Port,
     once: bool,
     caught_up: Option<CaughtUp>,
     drain_deadline: Duration,
@@ -88,9 +85,24 @@ pub struct Application {
 /// What is done once the cycles without a pause are through; it hears where HTTP listens then.
 type CaughtUp = Box<dyn FnOnce(Option<SocketAddr>)>;
 
-struct Serving {
-    handle: ServerHandle,
-    address: SocketAddr,
+/// The MetricsActor, on a thread of its own: scrapes must not slow a cycle.
+struct Metrics {
+    actor: Addr<MetricsActor>,
+    arbiter: Arbiter,
+    snapshot: Snapshot,
+    telemetry: Telemetry,
+}
+
+impl Metrics {
+    fn start(config: metrics::Config) -> anyhow::Result<Self> {
+        let backlog = config.backlog.clone();
+        let recorder = MetricsActor::new(config).context("the metrics cannot be set up")?;
+        let snapshot = recorder.snapshot();
+        let arbiter = Arbiter::new();
+        let actor = MetricsActor::start_in_arbiter(&arbiter.handle(), |_| recorder);
+        let telemetry = Telemetry::new(actor.clone().recipient(), backlog);
+        Ok(Self { actor, arbiter, snapshot, telemetry })
+    }
 }
 
 impl Application {
@@ -103,92 +115,43 @@ impl Application {
     /// condition can cause.
     pub fn start(settings: &Resolved, plan: Plan, file: Option<&Path>) -> anyhow::Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let inflight = Inflight::default();
-        let breakers = Breakers::new(settings.breaker);
-        let backlog = Backlog::default();
-        let shutdown = CancellationToken::new();
-        let symbols: Vec<Symbol> = settings.instruments.iter().map(|instrument| instrument.symbol.clone()).collect();
-        let identity = wiring::identity(settings);
-        let opened = Opened::at(&settings.journal.path, &identity, clock.now())?;
+        let opened = Opened::at(&settings.journal.path, &wiring::identity(settings), clock.now())?;
         // Before any cycle, so that the first lines of a log say what the rest is about.
         start_lines::say_settings(settings, file, plan.once);
         start_lines::say_unresolved(&opened.unresolved(), &settings.journal.path);
-        // Weeks of hourly bars: a restart goes on with them.
-        let known = opened.confidences(&identity.model, &symbols);
-        let policy = wiring::policy(settings, clock.clone());
-        let recorder = MetricsActor::new(metrics::Config {
-            symbols,
-            build: build_info(),
-            config_hash: settings.hash,
-            failed_share_max: settings.failed_share_max,
-            drift: Drift::new(settings.reference.clone(), known),
-            live: settings.purpose.gateway.is_live(),
-            kill_switch: policy.kill_switch.clone(),
-            period: plan.schedule.period(clock.now()),
-            inflight: inflight.clone(),
-            breakers: breakers.clone(),
-            backlog: backlog.clone(),
-            clock: clock.clone(),
-        })
-        .context("the metrics cannot be set up")?;
-        let snapshot = recorder.snapshot();
-        // A thread of its own: scrapes must not slow a cycle.
-        let metrics_arbiter = Arbiter::new();
-        let metrics_actor = MetricsActor::start_in_arbiter(&metrics_arbiter.handle(), |_| recorder);
-        let metrics = Telemetry::new(metrics_actor.clone().recipient(), backlog);
 
-        let config = wiring::journal_config(settings, clock.clone(), metrics.clone());
-        let journal = Journal::start(config, opened);
+        let policy = wiring::policy(settings, clock.clone());
+        let config = wiring::metrics_config(settings, plan.schedule.period(clock.now()), &opened, &policy);
+        let (inflight, breakers) = (config.inflight.clone(), config.breakers.clone());
+        let metrics = Metrics::start(config)?;
+        let journal =
+            Journal::start(wiring::journal_config(settings, clock.clone(), metrics.telemetry.clone()), opened);
         let shared = Shared {
-            clock: clock.clone(),
+            clock,
             inflight,
             breakers,
             kill_switch: policy.kill_switch.clone(),
-            shutdown: shutdown.clone(),
-            metrics: metrics.clone(),
-            journal: journal.clone(),
+            shutdown: CancellationToken::new(),
+            metrics: metrics.telemetry.clone(),
+            journal,
         };
         let Started { stages, mut pings, flush_unwritten } = wiring::start(settings, &shared);
-        let (notify, notices) = unbounded_channel();
-        // `--once` ends with its cycle, and waits for no ping.
-        let deadman = wiring::start_deadman(settings, &metrics).filter(|_| !plan.once);
-        let scheduler = Scheduler::new(SchedulerConfig {
-            schedule: plan.schedule,
-            cycles_max: plan.cycles_max,
-            back_to_back: plan.back_to_back,
-            stages,
-            policy,
-            clock,
-            shutdown: shutdown.clone(),
-            notices: notify,
-            deadman,
-        })
-        .start();
+        let once = plan.once;
+        let (scheduler, notices) = start_scheduler(settings, plan, &shared, stages, policy);
         pings.push((ActorName::Scheduler, scheduler.clone().recipient()));
-        pings.push((ActorName::Metrics, metrics_actor.clone().recipient()));
-
-        let http = Rc::new(RefCell::new(None));
-        if settings.metrics.enabled && !plan.once {
-            let asked = http::Deps {
-                metrics: metrics_actor.clone().recipient(),
-                health: metrics_actor.recipient(),
-                scheduler: scheduler.clone().recipient(),
-                snapshot,
-            };
-            let retry_pause = Duration::from_millis(settings.metrics.bind_retry_ms);
-            serve_or_keep_trying(wiring::http_config(settings), asked, retry_pause, http.clone());
-        }
+        pings.push((ActorName::Metrics, metrics.actor.clone().recipient()));
+        let has_port = settings.metrics.enabled && !once;
+        let port = if has_port { open_port(settings, &metrics, &scheduler) } else { Port::default() };
         Ok(Self {
             pings,
             scheduler,
-            journal,
+            journal: shared.journal,
             flush_unwritten,
             metrics,
-            metrics_arbiter,
             notices,
-            shutdown,
-            http,
-            once: plan.once,
+            shutdown: shared.shutdown,
+            port,
+            once,
             caught_up: None,
             drain_deadline: Duration::from_millis(settings.gateway.deadline_ms) + DRAIN_SLACK,
         })
@@ -202,7 +165,7 @@ impl Application {
 
     /// Where HTTP listens; `None` while it does not.
     pub fn address(&self) -> Option<SocketAddr> {
-        self.http.borrow().as_ref().map(|serving| serving.address)
+        self.port.address()
     }
 
     /// Runs until `shutdown` completes, the one cycle of `--once` has run, or a stage is gone; then drains.
@@ -212,17 +175,16 @@ impl Application {
     pub async fn run_until_stopped(mut self, shutdown: impl Future<Output = ()>) -> anyhow::Result<Ended> {
         let service_manager = Rc::new(ServiceManager::from_environment());
         let attended = self.attend(service_manager.clone());
-        let (mut caught_up, http) = (self.caught_up.take(), self.http.clone());
+        let (mut caught_up, port) = (self.caught_up.take(), self.port.clone());
         let mut say_caught_up = move || {
             if let Some(act) = caught_up.take() {
-                let address = http.borrow().as_ref().map(|serving| serving.address);
-                act(address);
+                act(port.address());
             }
         };
         let ended = tokio::select! {
             () = shutdown => Ended::Stopped,
-            gone = watch(&self.pings, &self.metrics) => Ended::StageGone(gone),
-            ended = heed(&mut self.notices, self.once, &mut say_caught_up) => ended,
+            gone = watch_actors(&self.pings, &self.metrics.telemetry) => Ended::StageGone(gone),
+            ended = wait_for_end(&mut self.notices, self.once, &mut say_caught_up) => ended,
         };
         if let Ended::StageGone(actor) = ended {
             tracing::error!(actor, "cannot answer any more: the daemon ends, to be started afresh");
@@ -235,7 +197,7 @@ impl Application {
             Ended::Once { failed, degraded, .. } => Ended::Once { failed, degraded, is_recorded: is_journalled },
             ended => ended,
         };
-        say_end(&ended);
+        log_end(&ended);
         Ok(ended)
     }
 
@@ -259,41 +221,44 @@ impl Application {
         // Closed only now: every order's fate and the last cycle's decisions are in it.
         let flushed = tokio::time::timeout(FLUSH_DEADLINE, self.journal.send(Flush)).await;
         let drained = judge(flushed.ok().and_then(Result::ok), is_paid);
-        let serving = self.http.borrow_mut().take();
-        if let Some(Serving { handle, .. }) = serving {
-            // Not gracefully: that waits a second for every scraper that keeps its connection.
-            handle.stop(false).await;
-        }
-        self.metrics_arbiter.stop();
-        if self.metrics_arbiter.join().is_err() {
+        self.port.close().await;
+        self.metrics.arbiter.stop();
+        if self.metrics.arbiter.join().is_err() {
             tracing::error!("the metrics thread panicked");
         }
         drained
     }
 }
 
-/// Binds now, or says once that it cannot and tries again for as long as the daemon runs.
-fn serve_or_keep_trying(config: HttpConfig, asked: http::Deps, pause: Duration, serving: Rc<RefCell<Option<Serving>>>) {
-    let address = format!("{}:{}", config.host, config.port);
-    let attempt = move || -> std::io::Result<()> {
-        let (server, address) = http::serve(&config, asked.clone())?;
-        tracing::info!(%address, "serving /metrics and /health");
-        *serving.borrow_mut() = Some(Serving { handle: server.handle(), address });
-        actix_rt::spawn(async move {
-            if let Err(error) = server.await {
-                tracing::error!(error = %error, "HTTP ended; trading goes on without it");
-            }
-        });
-        Ok(())
-    };
-    let Err(error) = attempt() else { return };
-    tracing::error!(error = %error, address, "cannot listen for HTTP: trading goes on without it, and the port is tried again");
-    actix_rt::spawn(async move {
-        loop {
-            tokio::time::sleep(pause).await;
-            if attempt().is_ok() {
-                return;
-            }
-        }
+fn start_scheduler(
+    settings: &Resolved,
+    plan: Plan,
+    shared: &Shared,
+    stages: Stages,
+    policy: Policy,
+) -> (Addr<Scheduler>, UnboundedReceiver<Notice>) {
+    let (notify, notices) = unbounded_channel();
+    let scheduler = Scheduler::new(SchedulerConfig {
+        schedule: plan.schedule,
+        cycles_max: plan.cycles_max,
+        back_to_back: plan.back_to_back,
+        stages,
+        policy,
+        clock: shared.clock.clone(),
+        shutdown: shared.shutdown.clone(),
+        notices: notify,
+        // `--once` ends with its cycle, and waits for no ping.
+        deadman: wiring::start_deadman(settings, &shared.metrics).filter(|_| !plan.once),
     });
+    (scheduler.start(), notices)
+}
+
+fn open_port(settings: &Resolved, metrics: &Metrics, scheduler: &Addr<Scheduler>) -> Port {
+    let deps = Deps {
+        metrics: metrics.actor.clone().recipient(),
+        health: metrics.actor.clone().recipient(),
+        scheduler: scheduler.clone().recipient(),
+        snapshot: metrics.snapshot.clone(),
+    };
+    Port::open(wiring::http_config(settings), deps, Duration::from_millis(settings.metrics.bind_retry_ms))
 }

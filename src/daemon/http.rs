@@ -3,13 +3,12 @@
 //! before it.
 
 mod accept;
+mod connection_slots;
 mod one_request;
-mod parts;
 mod password;
-mod places;
-mod queue;
 mod server;
-mod shared_question;
+mod shared_request;
+mod sliced_body;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -27,7 +26,6 @@ use actix_web::{
     middleware::from_fn,
     web,
 };
-use parts::Parts;
 use password::PasswordGate;
 use sentinel_actors::{
     adapters::{gzip::gzip, prometheus::Format},
@@ -37,7 +35,8 @@ use sentinel_actors::{
         health::{Health, Status},
     },
 };
-use shared_question::SharedQuestion;
+use shared_request::SharedRequest;
+use sliced_body::SlicedBody;
 use std::{io, net::SocketAddr, time::Duration};
 use tracing::{Span, debug, debug_span};
 use tracing_actix_web::{RootSpanBuilder, TracingLogger};
@@ -140,9 +139,9 @@ fn keep_fresh(protection: Protection) {
 /// What a worker thread keeps: one question per kind under way, whatever the number of requests.
 struct Worker {
     /// By [`Format`], as it is and compressed.
-    metrics: [[SharedQuestion<GetMetrics>; 2]; 2],
-    health: SharedQuestion<GetHealth>,
-    scheduler: SharedQuestion<Ping>,
+    metrics: [[SharedRequest<GetMetrics>; 2]; 2],
+    health: SharedRequest<GetHealth>,
+    scheduler: SharedRequest<Ping>,
     snapshot: Snapshot,
 }
 
@@ -151,11 +150,11 @@ impl Worker {
         Self {
             metrics: [Format::Text, Format::OpenMetrics].map(|format| {
                 [false, true].map(|is_gzipped| {
-                    SharedQuestion::new(deps.metrics.clone(), GetMetrics { format, is_gzipped }, deadline)
+                    SharedRequest::new(deps.metrics.clone(), GetMetrics { format, is_gzipped }, deadline)
                 })
             }),
-            health: SharedQuestion::new(deps.health, GetHealth, deadline),
-            scheduler: SharedQuestion::new(deps.scheduler, Ping, deadline),
+            health: SharedRequest::new(deps.health, GetHealth, deadline),
+            scheduler: SharedRequest::new(deps.scheduler, Ping, deadline),
             snapshot: deps.snapshot,
         }
     }
@@ -194,8 +193,8 @@ async fn metrics(request: HttpRequest, worker: web::Data<Worker>) -> HttpRespons
                 .insert_header((CONTENT_TYPE, HeaderValue::from_static(format.content_type())))
                 .insert_header((VARY, HeaderValue::from_static("Accept, Accept-Encoding")));
             match gzip.filter(|_| takes_gzip) {
-                Some(gzip) => response.insert_header(GZIPPED).body(Parts::of(gzip)),
-                None => response.body(Parts::of(text)),
+                Some(gzip) => response.insert_header(GZIPPED).body(SlicedBody::of(gzip)),
+                None => response.body(SlicedBody::of(text)),
             }
         }
         None => plain(StatusCode::SERVICE_UNAVAILABLE, "there is no text yet".into()),
@@ -224,8 +223,8 @@ async fn health(request: HttpRequest, worker: web::Data<Worker>) -> HttpResponse
     let mut response = HttpResponse::build(code);
     response.insert_header((CONTENT_TYPE, JSON)).insert_header((VARY, HeaderValue::from_static("Accept-Encoding")));
     match takes_gzip(&request).then(|| gzip(&body)).flatten() {
-        Some(gzip) => response.insert_header(GZIPPED).body(Parts::of(gzip)),
-        None => response.body(Parts::of(body)),
+        Some(gzip) => response.insert_header(GZIPPED).body(SlicedBody::of(gzip)),
+        None => response.body(SlicedBody::of(body)),
     }
 }
 

@@ -1,6 +1,9 @@
 //! What the daemon says when it starts: how it trades, what, and with whom; and which orders the run before left unknown.
 
-use crate::settings::{Remarks, Resolved, address::authority};
+use crate::{
+    net::authority,
+    settings::{Remarks, Resolved},
+};
 use sentinel_actors::adapters::journal::OrderRow;
 use std::{collections::BTreeSet, path::Path};
 

@@ -1,6 +1,6 @@
 //! What ends a running daemon from inside: an actor that can never answer again, and what the Scheduler says.
 
-use super::ending::Ended;
+use super::shutdown::Ended;
 use actix::Recipient;
 use sentinel_actors::{
     domain::names::ActorName,
@@ -14,7 +14,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 const PING_PERIOD: Duration = Duration::from_secs(1);
 
 /// Pings every actor again and again; ends with the name of one that can never answer again.
-pub(super) async fn watch(actors: &[(ActorName, Recipient<Ping>)], metrics: &Telemetry) -> &'static str {
+pub(super) async fn watch_actors(actors: &[(ActorName, Recipient<Ping>)], metrics: &Telemetry) -> &'static str {
     loop {
         let mut answers = Vec::with_capacity(actors.len());
         for (name, actor) in actors {
@@ -30,7 +30,11 @@ pub(super) async fn watch(actors: &[(ActorName, Recipient<Ping>)], metrics: &Tel
 }
 
 /// What the Scheduler says that ends the daemon.
-pub(super) async fn heed(notices: &mut UnboundedReceiver<Notice>, once: bool, caught_up: &mut impl FnMut()) -> Ended {
+pub(super) async fn wait_for_end(
+    notices: &mut UnboundedReceiver<Notice>,
+    once: bool,
+    caught_up: &mut impl FnMut(),
+) -> Ended {
     loop {
         match notices.recv().await {
             Some(Notice::CaughtUp) => caught_up(),
@@ -90,7 +94,7 @@ mod tests {
         let metrics = Ears(said).start().recipient().into();
         let well = Stage { panics: false }.start();
         let only_well = vec![(ActorName::Fetcher, well.clone().recipient())];
-        let watching = tokio::time::timeout(Duration::from_millis(200), watch(&only_well, &metrics)).await;
+        let watching = tokio::time::timeout(Duration::from_millis(200), watch_actors(&only_well, &metrics)).await;
         assert!(watching.is_err(), "as long as everyone answers it goes on");
         assert!(
             matches!(heard.recv().await, Some(Event::ActorsPinged(answers)) if answers == [(ActorName::Fetcher, true)])
@@ -98,7 +102,7 @@ mod tests {
         for name in [ActorName::Predictor, ActorName::Metrics] {
             let ill = Stage { panics: true }.start();
             let with_ill = vec![(ActorName::Fetcher, well.clone().recipient()), (name, ill.recipient())];
-            let gone = tokio::time::timeout(Duration::from_secs(5), watch(&with_ill, &metrics)).await;
+            let gone = tokio::time::timeout(Duration::from_secs(5), watch_actors(&with_ill, &metrics)).await;
             assert_eq!(gone, Ok(name.as_str()));
         }
     }
@@ -109,13 +113,13 @@ mod tests {
         for (failed, degraded) in [(1, 0), (0, 1), (0, 0)] {
             notify.send(Notice::CyclesEnded { failed, degraded }).unwrap();
             let ended = Ended::Once { failed: failed > 0, degraded: degraded > 0, is_recorded: true };
-            assert_eq!(heed(&mut notices, true, &mut || ()).await, ended);
+            assert_eq!(wait_for_end(&mut notices, true, &mut || ()).await, ended);
         }
         notify.send(Notice::CyclesEnded { failed: 1, degraded: 0 }).unwrap();
         notify.send(Notice::CaughtUp).unwrap();
         notify.send(Notice::StageGone(ActorName::Fetcher)).unwrap();
         let mut told = 0;
-        assert_eq!(heed(&mut notices, false, &mut || told += 1).await, Ended::StageGone("fetcher"));
+        assert_eq!(wait_for_end(&mut notices, false, &mut || told += 1).await, Ended::StageGone("fetcher"));
         assert_eq!(told, 2, "the end of all cycles is the end of those without a pause");
     }
 }

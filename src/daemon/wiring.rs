@@ -3,7 +3,7 @@
 //! outside.
 
 use super::http::HttpConfig;
-use crate::settings::Resolved;
+use crate::{net, process::build_info, settings::Resolved};
 use actix::{Actor, Addr, Arbiter, Recipient};
 use sentinel_actors::{
     adapters::{
@@ -14,11 +14,12 @@ use sentinel_actors::{
     },
     cycle::{Policy, Stages},
     deadman::{self, Deadman},
-    domain::{clock::Clock, guard::KillSwitch, names::ActorName, order_manager::Rules},
+    domain::{clock::Clock, drift::Drift, guard::KillSwitch, names::ActorName, order_manager::Rules},
     feature_builder::{self, FeatureBuilder},
     fetcher::{self, Fetcher},
-    journal::{self, Journal},
-    messages::{CycleWentWell, FlushUnwritten, Ping, Telemetry},
+    journal::{self, Journal, Opened},
+    messages::{Backlog, CycleWentWell, FlushUnwritten, Ping, Telemetry},
+    metrics,
     predictor::{self, Predictor},
     signal_sender::{self, JournalActorHandle, SignalSender},
 };
@@ -104,7 +105,7 @@ fn fetcher_config(settings: &Resolved, shared: &Shared) -> fetcher::Config {
         instruments: settings.instruments.clone(),
         interval: data.interval,
         lookback_bars: data.lookback_bars,
-        base_url: data.base_url.trim_end_matches('/').to_owned(),
+        base_url: net::base_url(&data.base_url).to_owned(),
         token: settings.purpose.token.clone(),
         poll: settings.poll,
         overdue_poll_s: data.overdue_poll_s,
@@ -133,6 +134,27 @@ fn predictor_config(settings: &Resolved, shared: &Shared) -> predictor::Config {
         inflight: shared.inflight.clone(),
         breakers: shared.breakers.clone(),
         metrics: shared.metrics.clone(),
+    }
+}
+
+/// What the MetricsActor counts, by whose clock, and what it goes on from. `period` is the time between two due cycles.
+pub fn metrics_config(settings: &Resolved, period: Duration, opened: &Opened, policy: &Policy) -> metrics::Config {
+    let symbols: Vec<_> = settings.instruments.iter().map(|instrument| instrument.symbol.clone()).collect();
+    // Weeks of hourly bars: a restart goes on with them.
+    let known = opened.confidences(&settings.model.name, &symbols);
+    metrics::Config {
+        symbols,
+        build: build_info(),
+        config_hash: settings.hash,
+        failed_share_max: settings.failed_share_max,
+        drift: Drift::new(settings.reference.clone(), known),
+        live: settings.purpose.gateway.is_live(),
+        kill_switch: policy.kill_switch.clone(),
+        period,
+        inflight: Inflight::default(),
+        breakers: Breakers::new(settings.breaker),
+        backlog: Backlog::default(),
+        clock: policy.clock.clone(),
     }
 }
 

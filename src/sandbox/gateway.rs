@@ -124,5 +124,4 @@ async fn answer_all(mut socket: RequestReceiver, broker: &Mutex<Broker>, count: 
 }
 
 #[cfg(test)]
-#[path = "gateway_tests.rs"]
 mod tests;

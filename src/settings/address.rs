@@ -1,33 +1,15 @@
-//! Hosts and URLs as settings have them: which can be used, and how they are written into an address.
+//! Which hosts and URLs a setting may have.
 
+use crate::net::{is_loopback, without_brackets};
 use awc::http::Uri;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::Ipv6Addr;
 
 const NO_URL: &str = "must be an http:// or https:// URL, such as https://eodhd.com";
-
-/// `host:port`, with the brackets that an IPv6 address needs, whether the setting has them or not.
-pub fn authority(host: &str, port: u16) -> String {
-    match bare(host).parse::<Ipv6Addr>() {
-        Ok(address) => format!("[{address}]:{port}"),
-        Err(_) => format!("{host}:{port}"),
-    }
-}
-
-/// The host without the brackets of an IPv6 address.
-pub fn bare(host: &str) -> &str {
-    host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
-}
-
-/// Whether it is this machine, by its name or its address.
-pub fn is_loopback(host: &str) -> bool {
-    let is_address = |address: IpAddr| address.to_canonical().is_loopback();
-    host.eq_ignore_ascii_case("localhost") || bare(host).parse().is_ok_and(is_address)
-}
 
 /// What is wrong with a host, if anything is. An IPv6 address may stand in brackets.
 pub(super) fn host_fault(host: &str) -> Option<&'static str> {
     const RULE: &str = "must be a host name or an IP address";
-    let address = bare(host);
+    let address = without_brackets(host);
     if address.contains('%') {
         return Some(
             "must be an address without a zone (%...): give the other machine one that is unique in your network",
@@ -59,7 +41,9 @@ pub(super) fn market_fault(url: &str) -> Option<&'static str> {
     let host = uri.host().unwrap_or_default();
     // The library has no port where there is none that can be one; the usual one would be asked then.
     let has_port = uri.authority().is_some_and(|authority| authority.as_str().len() > host.len());
-    if bare(host).is_empty() || host_fault(host).is_some() || (has_port && uri.port_u16().is_none_or(|port| port == 0))
+    if without_brackets(host).is_empty()
+        || host_fault(host).is_some()
+        || (has_port && uri.port_u16().is_none_or(|port| port == 0))
     {
         return Some(NO_URL);
     }
@@ -72,25 +56,6 @@ pub(super) fn market_fault(url: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_ipv6_address_gets_its_brackets_once() {
-        for host in ["::1", "[::1]", "0:0:0:0:0:0:0:1"] {
-            assert_eq!(authority(host, 5555), "[::1]:5555");
-        }
-        assert_eq!(authority("hub.example", 80), "hub.example:80");
-        assert_eq!(authority("10.0.0.1", 80), "10.0.0.1:80");
-    }
-
-    #[test]
-    fn this_machine_has_many_names() {
-        for host in ["localhost", "LOCALHOST", "127.0.0.1", "127.9.9.9", "::1", "[::1]", "::ffff:127.0.0.1"] {
-            assert!(is_loopback(host), "{host}");
-        }
-        for host in ["localhost.example", "10.0.0.1", "::", "0.0.0.0", "127.1", "", "::ffff:10.0.0.1"] {
-            assert!(!is_loopback(host), "{host}");
-        }
-    }
 
     #[test]
     fn a_host_is_a_name_or_an_address() {

@@ -34,7 +34,7 @@ pub struct SettingsArgs {
     /// BUY and SELL need a probability above this [default 0.6]
     #[arg(long, value_name = "RATIO", allow_hyphen_values = true)]
     threshold: Option<String>,
-    /// Length of a bar: 1m, 5m or 1h [default 1h]
+    /// Length of a bar: 1m, 5m, 15m, 30m, 1h, 4h or 1d [default 1h]
     #[arg(long, value_name = "INTERVAL")]
     interval: Option<String>,
     /// Bars the features are computed from, at least 120 [default 200]
@@ -73,13 +73,14 @@ pub struct SettingsArgs {
     /// When cycles run: six cron fields, seconds first, UTC [default "58 * * * * *"]
     #[arg(long, value_name = "CRON", help_heading = "Measuring and replaying")]
     schedule: Option<String>,
-    /// No cycles after N; keep serving
+    /// No cycles after N, but keep serving; 0 for no end [default 0]
     #[arg(long, value_name = "N", help_heading = "Measuring and replaying", allow_hyphen_values = true)]
     cycles: Option<String>,
     /// The next cycle starts when one ends; live only with a gateway on loopback
     #[arg(long, help_heading = "Measuring and replaying")]
     back_to_back: bool,
     /// What "now" is for bars; with `bars` it is the newest close received; live only with a gateway on loopback
+    /// [default system]
     #[arg(long, value_name = "CLOCK", help_heading = "Measuring and replaying", value_parser = ["system", "bars"])]
     clock: Option<String>,
 }
@@ -90,7 +91,7 @@ impl SettingsArgs {
         self.over(Sources::from_process(self.config.as_deref()))
     }
 
-    /// The layers of a command beside a daemon: the same over what the daemon was told.
+    /// The layers of a command beside a daemon: the same over what the daemon was last_start.
     pub fn beside(&self) -> Sources {
         self.over(Sources::beside_daemon(self.config.as_deref()))
     }

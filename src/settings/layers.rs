@@ -23,7 +23,9 @@ pub(super) fn merge(sources: &Sources) -> Result<Settings, SettingsError> {
     if let Some(path) = &sources.file {
         builder = builder.add_source(File::from_str(&read(path, &environment)?, FileFormat::Toml));
     }
-    for (key, value) in sources.told.iter().flat_map(|told| told.variables.iter().chain(&told.flags)) {
+    for (key, value) in
+        sources.last_start.iter().flat_map(|last_start| last_start.variables.iter().chain(&last_start.flags))
+    {
         // Another version may have had other settings.
         if is_setting(key) {
             builder = builder.set_override(key, value.as_str()).map_err(|error| failed(&error))?;
@@ -49,7 +51,7 @@ pub(super) fn merge(sources: &Sources) -> Result<Settings, SettingsError> {
     let typed = |error| typed(&error, &Origins::of(sources));
     let mut settings: Settings = serde_path_to_error::deserialize(merged).map_err(typed)?;
     only_the_latest_secret(&mut settings, sources);
-    if let Some(names) = sources.picked_symbols().or_else(|| sources.told.as_ref()?.symbols.clone()) {
+    if let Some(names) = sources.picked_symbols().or_else(|| sources.last_start.as_ref()?.symbols.clone()) {
         settings.symbols = pick(&settings.symbols, &names);
     }
     Ok(settings)
@@ -58,15 +60,16 @@ pub(super) fn merge(sources: &Sources) -> Result<Settings, SettingsError> {
 /// A secret in the environment beats a file with one that a settings file names, and the other way round.
 fn only_the_latest_secret(settings: &mut Settings, sources: &Sources) {
     let says = |name: &str| sources.environment.get(name).is_some_and(|value| !value.is_empty());
-    let told = |key: &str| sources.told.as_ref().is_some_and(|told| told.variables.contains_key(key));
+    let last_start =
+        |key: &str| sources.last_start.as_ref().is_some_and(|last_start| last_start.variables.contains_key(key));
     let (data, deadman) = (&mut settings.data, &mut settings.deadman);
     deadman.url = deadman.url.take().filter(|url| !url.expose().trim().is_empty());
     let token = says("EODHD_API_TOKEN") || says("SENTINEL__DATA__API_TOKEN");
     let token_file = says("EODHD_API_TOKEN_FILE") || says("SENTINEL__DATA__API_TOKEN_FILE");
-    let token_file = token_file || !token && told("data.api_token_file");
+    let token_file = token_file || !token && last_start("data.api_token_file");
     keep_one((&mut data.api_token, token), (&mut data.api_token_file, token_file));
     let url = says("SENTINEL__DEADMAN__URL");
-    let url_file = says("SENTINEL__DEADMAN__URL_FILE") || !url && told("deadman.url_file");
+    let url_file = says("SENTINEL__DEADMAN__URL_FILE") || !url && last_start("deadman.url_file");
     keep_one((&mut deadman.url, url), (&mut deadman.url_file, url_file));
 }
 

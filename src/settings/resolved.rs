@@ -77,6 +77,17 @@ pub struct Resolved<P = Daemon> {
     pub hash: u64,
 }
 
+/// What the settings name or spell, as it is used.
+struct Parsed<P> {
+    purpose: P,
+    schedule: Schedule,
+    log: Log,
+    calendar: Calendar,
+    curve: Option<CurveKeys>,
+    reference: Option<Reference>,
+    protection: Option<Protection>,
+}
+
 impl Settings {
     /// Checks everything and works out what it means for this purpose. Reads the files that the settings name.
     ///
@@ -84,46 +95,68 @@ impl Settings {
     /// All problems together: keys that are out of range, or missing for this purpose.
     pub fn resolve<P: Purpose>(mut self, sources: &Sources) -> Result<Resolved<P>, SettingsError> {
         let mut found = Found::default();
-        let journal = self.journal.placed(&sources.environment);
-        let schedule = found.good("schedule.cron", self.schedule.cron.parse::<Schedule>());
-        validate::ranges(&self, &journal, &mut found);
-        let log = found.good("log.level", self.log.resolved());
-        let purpose = P::of(&self, sources.is_live_asked(), &mut found);
+        let journal = self.journal.located(&sources.environment);
         if self.market.calendar == market::AUTO {
             self.market.calendar = self.symbols.auto_calendar().into();
         }
+        let parsed = self.parse::<P>(&journal, sources, &mut found);
+        let written_out = self.symbols.written_out(&self.trading);
+        self.symbols = Symbols(written_out.iter().cloned().map(Into::into).collect());
+        self.journal.path = Some(journal.path.clone());
+        let toml = found.good("settings", toml::to_string(&self).map_err(|error| error.to_string()));
+        let (true, Some((parsed, toml))) = (found.0.is_empty(), parsed.zip(toml)) else {
+            let origins = origins::Origins::of(sources);
+            return Err(SettingsError(found.0.into_iter().map(|problem| origins.without_values(problem)).collect()));
+        };
+        let instruments = written_out.into_iter().map(Into::into).collect();
+        Ok(self.with(parsed, journal, instruments, toml, origins::remarks(&sources.environment)))
+    }
+
+    /// Everything that is checked or read, even if some of it is wrong: all problems are wanted.
+    fn parse<P: Purpose>(&self, journal: &Journal, sources: &Sources, found: &mut Found) -> Option<Parsed<P>> {
+        let schedule = found.good("schedule.cron", self.schedule.cron.parse::<Schedule>());
+        validate::ranges(self, journal, found);
+        let log = found.good("log.level", self.log.resolved());
+        let purpose = P::of(self, sources.is_live_asked(), found);
         let calendar = found.or_problem(market::calendar(&self.market));
         let curve = found.or_problems(curve::keys(&self.gateway, gateway::curve::is_available()));
         let reference = found.or_problem(confidence_reference::reference(&self.model));
         let protection = self.metrics.web_config_file.as_deref().map(Protection::load).transpose();
         let named = |faults: Vec<String>| faults.into_iter().map(|fault| Problem::new(WEB_CONFIG, fault)).collect();
         let protection = found.or_problems(protection.map_err(named));
+        Some(Parsed {
+            purpose: purpose?,
+            schedule: schedule?,
+            log: log?,
+            calendar: calendar?,
+            curve: curve?,
+            reference: reference?,
+            protection: protection?,
+        })
+    }
 
-        let written_out = self.symbols.written_out(&self.trading);
-        self.symbols = Symbols(written_out.iter().cloned().map(Into::into).collect());
-        self.journal.path = Some(journal.path.clone());
-        let toml = found.good("settings", toml::to_string(&self).map_err(|error| error.to_string()));
-        let parts = (|| Some((purpose?, schedule?, log?, calendar?, curve?, reference?, protection?, toml?)))();
-        let (true, Some((purpose, schedule, log, calendar, curve, reference, protection, toml))) =
-            (found.0.is_empty(), parts)
-        else {
-            let origins = origins::Origins::of(sources);
-            return Err(SettingsError(found.0.into_iter().map(|problem| origins.without_values(problem)).collect()));
-        };
-        Ok(Resolved {
-            purpose,
-            schedule,
+    fn with<P>(
+        self,
+        parsed: Parsed<P>,
+        journal: Journal,
+        instruments: Arc<[Instrument]>,
+        toml: String,
+        remarks: Remarks,
+    ) -> Resolved<P> {
+        Resolved {
+            purpose: parsed.purpose,
+            schedule: parsed.schedule,
             cycles_max: self.schedule.cycles,
             back_to_back: self.schedule.back_to_back,
             market_clock: self.schedule.clock,
             poll: self.data.poll.resolved(self.symbols.0.len()),
-            max_bar_age_s: self.data.max_bar_age_s.unwrap_or_else(|| 3 * self.data.interval.seconds()),
+            max_bar_age_s: self.data.max_bar_age_s.unwrap_or_else(|| 3 * self.data.interval.nominal_s()),
             data: self.data,
             calendar_name: self.market.calendar,
-            calendar: calendar.into(),
+            calendar: parsed.calendar.into(),
             time_columns: self.features.hour_and_weekday,
             model: self.model,
-            reference,
+            reference: parsed.reference,
             trading: self.trading,
             guards: self.guards,
             breaker: BreakerPolicy {
@@ -132,18 +165,18 @@ impl Settings {
             },
             failed_share_max: self.health.failed_share_max,
             gateway: self.gateway,
-            curve,
+            curve: parsed.curve,
             journal,
             metrics: self.metrics,
-            protection,
+            protection: parsed.protection,
             deadman: self.deadman,
-            log,
+            log: parsed.log,
             symbols: self.symbols,
-            instruments: written_out.into_iter().map(Into::into).collect(),
-            remarks: origins::remarks(&sources.environment),
+            instruments,
+            remarks,
             hash: hash(&toml),
             toml,
-        })
+        }
     }
 }
 

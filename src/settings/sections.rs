@@ -1,27 +1,24 @@
 //! The settings, section by section, as `config/base.toml` documents them.
 
+mod gateway;
+mod journal;
+mod log;
 mod symbols;
 
+pub use gateway::{GatewaySettings, PlaintextSetting};
+pub use journal::{Journal, JournalSettings, NewJournal};
+pub use log::{Log, LogFormat, LogSettings};
 pub use symbols::{Symbol, Symbols};
 
-use super::{
-    address::authority,
-    distance::Distance,
-    place::{self, OldJournal},
-    secret::Secret,
-};
+use super::{distance::Distance, secret::Secret};
+use crate::net::authority;
 use sentinel_actors::{
-    adapters::{deadman::UrlSource, eodhd::ApiToken, gateway::DialectKind, mlflow::Tabular},
-    domain::{
-        bar::Interval,
-        features::TimeColumns,
-        position::{AccountMode, Opposite},
-    },
+    adapters::{deadman::UrlSource, eodhd::ApiToken, mlflow::Tabular},
+    domain::{features::TimeColumns, interval::Interval, position::Opposite},
     fetcher::{MarketClock, OnGap, Poll},
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-use std::{collections::HashMap, path::PathBuf, str::FromStr, time::Duration};
-use tracing_subscriber::filter::{LevelFilter, Targets};
+use std::{path::PathBuf, str::FromStr};
 
 /// All of them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -215,103 +212,6 @@ pub struct HealthSettings {
     pub failed_share_max: f64,
 }
 
-/// `[gateway]`
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
-pub struct GatewaySettings {
-    pub host: String,
-    pub port: u16,
-    #[serde(default, deserialize_with = "parsed_dialect", serialize_with = "dialect_text")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub dialect: Option<DialectKind>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub account: Option<String>,
-    pub deadline_ms: u64,
-    pub magic: i64,
-    pub comment: String,
-    pub i_checked_it_by_hand: bool,
-    pub account_mode: AccountMode,
-    #[serde(default)]
-    pub other_names: Vec<String>,
-    pub plaintext: PlaintextSetting,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub curve_server_key_file: Option<PathBuf>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub curve_public_key_file: Option<PathBuf>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub curve_secret_key_file: Option<PathBuf>,
-}
-
-/// Whether orders may travel beyond this machine on an open line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum PlaintextSetting {
-    /// They may not.
-    Refused,
-    /// A person says that this network is trusted.
-    Accepted,
-}
-
-/// `[journal]`
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
-pub struct JournalSettings {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub path: Option<PathBuf>,
-    pub keep_days: u32,
-    pub new: NewJournal,
-}
-
-/// The journal, and where it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Journal {
-    /// As named, else in [`Journal::place`], else in the working folder.
-    pub path: PathBuf,
-    /// The machine's one place for what must not depend on the working folder; `None` if the environment names none.
-    pub place: Option<PathBuf>,
-    /// Whether no setting named the path.
-    pub is_default: bool,
-    /// How long decisions are kept.
-    pub keep: Duration,
-    /// Whether the bar that is newest when the journal is made counts as ordered.
-    pub waits_for_new_bar: bool,
-}
-
-impl JournalSettings {
-    /// Where this environment has it.
-    pub fn placed(&self, environment: &HashMap<String, String>) -> Journal {
-        let place = place::state_directory(environment);
-        let named = self.path.clone().filter(|path| !path.as_os_str().is_empty());
-        Journal {
-            is_default: named.is_none(),
-            path: named.unwrap_or_else(|| place::journal(place.as_deref())),
-            place,
-            keep: Duration::from_secs(86_400 * u64::from(self.keep_days)),
-            waits_for_new_bar: self.new == NewJournal::Wait,
-        }
-    }
-}
-
-impl Journal {
-    /// A journal of an earlier version in the working folder, where nobody looks any more unless a setting names it.
-    pub fn old(&self) -> Option<OldJournal> {
-        let folder = std::env::current_dir().ok().filter(|_| self.is_default)?;
-        OldJournal::find(&folder, &self.path)
-    }
-}
-
-/// What a journal that knows nothing of the account means for the bar that is newest then.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum NewJournal {
-    /// It may be ordered.
-    Trade,
-    /// It counts as ordered; the next one is the first that may be.
-    Wait,
-}
-
 /// `[metrics]`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -357,60 +257,6 @@ impl DeadmanSettings {
     }
 }
 
-/// `[log]`
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
-pub struct LogSettings {
-    pub level: String,
-    pub format: LogFormat,
-}
-
-/// What is logged, and how.
-#[derive(Debug, Clone)]
-pub struct Log {
-    /// Which lines.
-    pub filter: Targets,
-    /// How they look.
-    pub format: LogFormat,
-}
-
-impl LogSettings {
-    /// Parses the level.
-    pub(super) fn resolved(&self) -> Result<Log, &'static str> {
-        const RULE: &str = "must be error, warn, info, debug, trace or a filter of these";
-        // A bare word that is no level would be taken for a target, and silence everything else.
-        let is_level = |text: &str| text.trim().parse::<LevelFilter>().is_ok();
-        let is_plain = |part: &str| part.split_once('=').map_or_else(|| is_level(part), |(_, level)| is_level(level));
-        // actix-server tells its own life at info. What the setting says comes last and so beats it.
-        let filter = format!("actix_server=warn,{}", self.level).parse();
-        match filter {
-            Ok(filter) if self.level.split(',').all(is_plain) => Ok(Log { filter, format: self.format }),
-            _ => Err(RULE),
-        }
-    }
-}
-
-impl Log {
-    /// What servers of the sandbox log.
-    pub fn info() -> Self {
-        let filter = Targets::new().with_default(LevelFilter::INFO).with_target("actix_server", LevelFilter::WARN);
-        Self { filter, format: LogFormat::Auto }
-    }
-}
-
-/// How log lines look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LogFormat {
-    /// Text on a terminal, JSON elsewhere.
-    Auto,
-    /// For people.
-    Text,
-    /// For machines.
-    Json,
-}
-
 impl DataSettings {
     /// Where the token comes from; `None` if no setting says it.
     pub fn token(&self) -> Option<ApiToken> {
@@ -433,13 +279,6 @@ impl ModelSettings {
     }
 }
 
-impl GatewaySettings {
-    /// `tcp://host:port`, with brackets around an IPv6 address.
-    pub fn address(&self) -> String {
-        format!("tcp://{}", authority(&self.host, self.port))
-    }
-}
-
 fn parsed<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
@@ -451,13 +290,4 @@ where
 #[allow(clippy::trivially_copy_pass_by_ref)] // serde's signature
 fn interval_text<S: Serializer>(interval: &Interval, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(interval.as_str())
-}
-
-fn parsed_dialect<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<DialectKind>, D::Error> {
-    parsed(deserializer).map(Some)
-}
-
-#[allow(clippy::ref_option)] // serde's signature
-fn dialect_text<S: Serializer>(dialect: &Option<DialectKind>, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(dialect.map_or("", DialectKind::as_str))
 }

@@ -1,8 +1,8 @@
-//! What a run's settings are made from, before anything is merged: flags, environment, what a daemon was told, a file.
+//! What a run's settings are made from, before anything is merged: flags, environment, what a daemon was last_start, a file.
 
 use super::{
     LIVE,
-    told::Told,
+    last_start::LastStart,
     variables::{SYMBOLS, by_variables, split_names},
 };
 use crate::process::environment;
@@ -22,7 +22,7 @@ pub struct Sources {
     /// The settings file.
     pub file: Option<PathBuf>,
     /// What a running daemon was told beside its settings file, for the commands that work beside it.
-    pub told: Option<Told>,
+    pub last_start: Option<LastStart>,
     /// The process's environment.
     pub environment: HashMap<String, String>,
     /// Keys given as flags, as text.
@@ -37,7 +37,7 @@ impl Sources {
         Self::of_daemon(config, environment())
     }
 
-    /// Those of a command beside the daemon of this machine: the daemon's settings file and what it was told, unless
+    /// Those of a command beside the daemon of this machine: the daemon's settings file and what it was last_start, unless
     /// another file is named. Says what it may not read.
     pub fn beside_daemon(config: Option<&Path>) -> Self {
         Self::found(config, false)
@@ -50,11 +50,11 @@ impl Sources {
 
     fn found(config: Option<&Path>, or_refused: bool) -> Self {
         let environment = environment();
-        let told = Told::find(&environment, or_refused).unwrap_or_else(|note| {
+        let last_start = LastStart::find(&environment, or_refused).unwrap_or_else(|note| {
             eprintln!("sentinel: note: {note}");
             None
         });
-        Self::beside(config, environment, told)
+        Self::beside(config, environment, last_start)
     }
 
     /// Those of a daemon: the file is that of `--config`, else of SENTINEL_CONFIG, else the machine's, if it has one.
@@ -65,20 +65,20 @@ impl Sources {
     }
 
     /// Those of a command beside a daemon: the daemon's own, unless another file is named. `told` is what was found.
-    pub fn beside(config: Option<&Path>, environment: HashMap<String, String>, told: Option<Told>) -> Self {
+    pub fn beside(config: Option<&Path>, environment: HashMap<String, String>, last_start: Option<LastStart>) -> Self {
         let mut sources = Self::of_daemon(config, environment);
         // One that never ran, or keeps no word of it, reads what a daemon would; one that ran, what it has read.
-        if let (None, Some(told)) = (chosen(config, &sources.environment), &told) {
-            sources.file.clone_from(&told.config);
+        if let (None, Some(last_start)) = (chosen(config, &sources.environment), &last_start) {
+            sources.file.clone_from(&last_start.config);
         }
-        let is_its_file = |told: &Told| match (&told.config, &sources.file) {
+        let is_its_file = |last_start: &LastStart| match (&last_start.config, &sources.file) {
             (Some(its), Some(file)) => {
                 its == file || its.canonicalize().is_ok_and(|its| file.canonicalize().is_ok_and(|file| its == file))
             }
             (its, file) => its.is_none() && file.is_none(),
         };
-        let told = told.filter(is_its_file);
-        Self { told, ..sources }
+        let last_start = last_start.filter(is_its_file);
+        Self { last_start, ..sources }
     }
 
     /// The names of symbols by flags, else by the environment.
@@ -89,18 +89,18 @@ impl Sources {
 
     /// What these layers say beside the settings file, to be kept for the commands beside the daemon. `journal` is where it
     /// is in the end, for its default depends on the environment.
-    pub fn to_tell(&self, journal: Option<&Path>) -> Told {
+    pub fn to_last_start(&self, journal: Option<&Path>) -> LastStart {
         let mut flags: BTreeMap<_, _> =
             self.flags.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
         flags.extend(journal.map(|path| ("journal.path".to_owned(), absolute(path).display().to_string())));
         let variables = by_variables(&self.environment).into_iter().collect();
-        Told::new(self.file.as_deref().map(absolute), self.picked_symbols(), variables, flags)
+        LastStart::new(self.file.as_deref().map(absolute), self.picked_symbols(), variables, flags)
     }
 
     /// Whether a flag asks for live mode, of this command or of the daemon beside it.
     pub(super) fn is_live_asked(&self) -> bool {
         self.flags.iter().any(|(key, value)| *key == LIVE && value == "true")
-            || self.told.as_ref().is_some_and(Told::is_live_asked)
+            || self.last_start.as_ref().is_some_and(LastStart::is_live_asked)
     }
 }
 

@@ -5,18 +5,19 @@ mod check;
 mod files;
 mod findings;
 mod json;
-mod look;
 mod math;
 mod page;
 mod plot;
 mod progress;
 mod record;
 mod schedule;
+mod snapshot;
 mod tables;
 mod text;
 mod verdict;
 
 use crate::{
+    net,
     process::{
         exit::{EXIT_USAGE, fail},
         on_system, unix_signals,
@@ -28,9 +29,9 @@ pub(crate) use args::Args;
 use chrono::{DateTime, Utc};
 use files::Files;
 use findings::{Ended, Findings};
-use look::{Blank, Look, look};
 use progress::Progress;
 use record::Record;
+use snapshot::{NoSnapshot, Snapshot};
 use std::{
     pin::{Pin, pin},
     process::ExitCode,
@@ -58,8 +59,7 @@ pub(crate) fn main(args: &Args) -> ExitCode {
 
 async fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let mut stop = pin!(unix_signals::stop()?);
-    let url = args.url.trim_end_matches('/');
-    let url = url.strip_suffix("/metrics").unwrap_or(url);
+    let url = net::without_metrics_path(&args.url);
     let period = Duration::from_secs_f64(args.period);
     let prepared = args.validate().and_then(|()| {
         let client = Client::new(url, &args.credentials, period.clamp(LOOK_MAX_LEAST, LOOK_MAX)).context("--url")?;
@@ -88,17 +88,17 @@ async fn run(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 /// The first look that finds something; `None` if a signal comes before it.
-async fn first_look(client: &Client, mut stop: Stop<'_>) -> anyhow::Result<Option<Look>> {
+async fn first_look(client: &Client, mut stop: Stop<'_>) -> anyhow::Result<Option<Snapshot>> {
     let patience = Instant::now() + FIRST_ANSWER_MAX;
     loop {
         let found = tokio::select! {
             () = &mut stop => return Ok(None),
-            found = look(client) => found,
+            found = snapshot::take(client) => found,
         };
         match found {
             Ok(first) => return Ok(Some(first)),
             Err(blank) if Instant::now() >= patience || !may_come(&blank) => {
-                let Blank { what, .. } = &blank;
+                let NoSnapshot { what, .. } = &blank;
                 anyhow::bail!("{} gave nothing to watch: {what}\n  -> {}", client.base_url(), blank.way_out());
             }
             Err(_) => tokio::select! {
@@ -110,7 +110,7 @@ async fn first_look(client: &Client, mut stop: Stop<'_>) -> anyhow::Result<Optio
 }
 
 /// Whether waiting may help.
-fn may_come(blank: &Blank) -> bool {
+fn may_come(blank: &NoSnapshot) -> bool {
     matches!(blank.kind.as_str(), "connect" | "timeout" | "status 503")
 }
 
@@ -128,7 +128,7 @@ struct Soak<'a> {
 
 impl Soak<'_> {
     /// Looks once a period and at the end, until the time is over or a signal comes.
-    async fn watch(&self, first: Look, mut stop: Stop<'_>) -> (Record, Ended) {
+    async fn watch(&self, first: Snapshot, mut stop: Stop<'_>) -> (Record, Ended) {
         let run = Duration::from_secs_f64(self.args.minutes * 60.0);
         let mut record = Record::begin(first, run.as_secs_f64(), self.args.period, self.cycle_s);
         let mut progress = Progress::new();
@@ -154,7 +154,7 @@ impl Soak<'_> {
             let at_s = self.began.elapsed().as_secs_f64();
             tokio::select! {
                 () = &mut stop => break Ended::Early,
-                found = look(&self.client) => record.push(at_s, found),
+                found = snapshot::take(&self.client) => record.push(at_s, found),
             }
         };
         progress.end();

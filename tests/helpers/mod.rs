@@ -4,7 +4,7 @@ use actix_rt::task::JoinHandle;
 use sentinel::{
     daemon::{
         application::{Application, Plan},
-        ending::Ended,
+        shutdown::Ended,
     },
     sandbox::{
         PriceBoard,

@@ -4,13 +4,14 @@ use actix::{Actor, Addr, Context, Handler, MessageResult, ResponseFuture};
 use sentinel_actors::{
     cycle::{Policy, Stages},
     domain::{
-        bar::{Bar, Interval},
+        bar::Bar,
         calendar::Calendar,
         clock::Clock,
         decision::Prediction,
         features::{FEATURE_COUNT, FeatureSet, SEQUENCE_BARS},
         guard::{KillSwitch, Suppression},
         instrument::{Instrument, Symbol},
+        interval::Interval,
         journal::DecisionRecord,
     },
     messages::*,
@@ -255,7 +256,7 @@ impl Handler<Predict> for Astray {
 }
 
 /// A Scheduler over stub stages.
-pub struct Rig {
+pub struct Harness {
     pub clock: Arc<ManualClock>,
     pub script: Script,
     pub scheduler: Addr<Scheduler>,
@@ -264,7 +265,7 @@ pub struct Rig {
     pub telemetry: Telemetry,
 }
 
-impl Rig {
+impl Harness {
     pub async fn start(script: Script) -> Self {
         Self::start_with(script, 0, |stages| stages).await
     }

@@ -2,12 +2,14 @@
 
 use super::{Args, THRESHOLD};
 use crate::{
+    net::as_seen_here,
+    process::shell::quoted,
     sandbox::baseline::Accuracy,
     settings::{Protection, Resolved},
 };
 use sentinel_actors::adapters::journal::Store;
 use std::{
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    net::SocketAddr,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -95,8 +97,8 @@ Ctrl-C stops it.
     fn what_to_open(&self, http: Option<SocketAddr>) -> String {
         match (http, self.port) {
             (Some(address), _) => {
-                let here = if address.ip().is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { address.ip() };
-                let (scheme, at) = (self.scheme, SocketAddr::new(here, address.port()));
+                let at = SocketAddr::new(as_seen_here(address.ip()), address.port());
+                let scheme = self.scheme;
                 format!("Open   {scheme}://{at}/metrics   and   {scheme}://{at}/health")
             }
             (None, None) => "No port is open: metrics.enabled is false.".into(),
@@ -113,15 +115,6 @@ fn program(called: Option<PathBuf>, lies: Option<PathBuf>) -> String {
     let from_search_path = called.filter(|name| name.components().count() == 1 && !name.as_os_str().is_empty());
     let program = from_search_path.or(lies).unwrap_or_else(|| "sentinel".into());
     quoted(&program.display().to_string())
-}
-
-/// As a shell takes it for one word.
-fn quoted(text: &str) -> String {
-    let is_plain = |c: char| c.is_alphanumeric() || "/._-+@%:,=".contains(c);
-    if !text.is_empty() && text.chars().all(is_plain) {
-        return text.into();
-    }
-    format!("'{}'", text.replace('\'', "'\\''"))
 }
 
 #[cfg(test)]

@@ -2,8 +2,8 @@
 
 use super::reasons;
 use crate::cli::{
-    journal::{time, time_ms},
     orders::print,
+    output::{time, time_ms},
 };
 use sentinel_actors::{
     adapters::journal::{DecisionRow, OrderLife},

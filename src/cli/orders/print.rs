@@ -1,6 +1,6 @@
 //! How an order looks: its whole life, in words and as JSON.
 
-use crate::cli::journal::{time, time_ms};
+use crate::cli::output::{time, time_ms};
 use sentinel_actors::{
     adapters::journal::{OrderLife, OrderRow, Step},
     domain::{order::LOTS_APART, order_state::OrderState},

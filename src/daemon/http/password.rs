@@ -1,7 +1,9 @@
 //! The password of every path but the probes. A check is slow on purpose, so checks run one at a time beside the
 //! server, few wait, fewer of one address, and what was right once is remembered.
 
-use super::{plain, queue::Queue};
+mod queue;
+
+use super::plain;
 use crate::settings::{
     Protection,
     protection::{Users, cost},
@@ -18,6 +20,7 @@ use actix_web::{
     web,
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
+use queue::Queue;
 use sha2::{Digest, Sha256};
 use std::{
     collections::HashMap,

@@ -7,7 +7,7 @@
 //! never ends; and in the kernel twice [`RECEIVE_BYTES`] and twice [`SEND_BYTES`]. The text of the metrics is shared by
 //! all that ask within the same second.
 
-use super::{HttpConfig, STOP_DEADLINE_S, one_request::OneRequest, places::Places};
+use super::{HttpConfig, STOP_DEADLINE_S, connection_slots::ConnectionSlots, one_request::OneRequest};
 use actix_http::{HttpService, Request, error::DispatchError};
 use actix_service::{IntoServiceFactory, ServiceFactory, ServiceFactoryExt, apply_fn_factory, fn_service, map_config};
 use actix_web::{
@@ -91,9 +91,9 @@ where
                 .local_addr(address);
             let http = if is_secure { http.secure() } else { http };
             let http = http.h1(map_config(app, |()| AppConfig::default()));
-            let places = Places::new(most);
+            let slots = ConnectionSlots::new(most);
             apply_fn_factory(open.and_then(http), move |stream, line| {
-                let served = places.take().serve(timeout(deadline, line.call(stream)));
+                let served = slots.take().serve(timeout(deadline, line.call(stream)));
                 // What is dropped here is closed, whatever it still waited for.
                 async move { served.await.and_then(Result::ok).unwrap_or(Err(DispatchError::DisconnectTimeout)) }
             })

@@ -2,13 +2,12 @@
 
 use super::{
     super::{
-        Distance, Settings,
-        address::is_loopback,
-        curve,
+        Distance, Settings, curve,
         sections::{GatewaySettings, PlaintextSetting},
     },
     Found, SAY_THE_DIALECT,
 };
+use crate::net::is_loopback;
 use sentinel_actors::{adapters::gateway::DialectKind, domain::position::Opposite, fetcher::MarketClock};
 
 const ORDER_SEND_VOLUME_MIN: f64 = 0.01;
@@ -16,10 +15,9 @@ const ORDER_SEND_VOLUME_MIN: f64 = 0.01;
 /// What live mode asks for on top; every missing piece is named with its flag.
 pub(in crate::settings) fn live(settings: &Settings, found: &mut Found) {
     let gateway = &settings.gateway;
-    let dialect = gateway.dialect;
-    found.unless(dialect.is_some(), "gateway.dialect", format!("live mode needs it: {SAY_THE_DIALECT}"));
+    found.unless(gateway.dialect.is_some(), "gateway.dialect", format!("live mode needs it: {SAY_THE_DIALECT}"));
     found.unless(
-        gateway.i_checked_it_by_hand || dialect.is_none_or(DialectKind::has_handshake),
+        gateway.i_checked_it_by_hand || gateway.dialect.is_none_or(DialectKind::has_handshake),
         "gateway.i_checked_it_by_hand",
         "live mode needs it to be true: this dialect has no harmless request by which Sentinel could check the gateway",
     );
@@ -28,33 +26,45 @@ pub(in crate::settings) fn live(settings: &Settings, found: &mut Found) {
         "gateway.account",
         "live mode needs it: --account with the trading account",
     );
-    if dialect == Some(DialectKind::PlaceOrder) {
-        without_terms(settings, found);
+    if let Some(dialect) = gateway.dialect {
+        what_the_dialect_can_say(dialect, settings, found);
     }
-    let smallest = settings.symbols.0.iter().filter_map(|symbol| symbol.volume).fold(settings.trading.volume, f64::min);
-    found.unless(
-        dialect != Some(DialectKind::OrderSend) || smallest >= ORDER_SEND_VOLUME_MIN,
-        "trading.volume",
-        "order_send takes 0.01 to 100 lots",
-    );
-    let has_account = dialect.is_none_or(DialectKind::has_account);
-    let only_with = "needs a dialect that tells positions and account: v43 or envelope";
-    found.unless(
-        has_account || settings.guards.loss_pct_per_day_max <= 0.0,
-        "guards.loss_pct_per_day_max",
-        format!("{only_with}; or set it to 0"),
-    );
-    found.unless(
-        has_account || settings.guards.opposite != Opposite::CloseThenOpen,
-        "guards.opposite",
-        format!("close_then_open {only_with}; or set it to open or skip"),
-    );
     let trading = &settings.trading;
     for symbol in &settings.symbols.0 {
         let said = symbol.stop_loss.or(trading.stop_loss).is_some();
         let message = format!("live mode needs it for {}: --stop-loss with a distance in price, or none", symbol.name);
         found.unless(said, "trading.stop_loss", message);
     }
+    beyond_loopback(settings, found);
+}
+
+/// Limits that only hold where the dialect has the messages for them.
+fn what_the_dialect_can_say(dialect: DialectKind, settings: &Settings, found: &mut Found) {
+    if dialect == DialectKind::PlaceOrder {
+        without_terms(settings, found);
+    }
+    let smallest = settings.symbols.0.iter().filter_map(|symbol| symbol.volume).fold(settings.trading.volume, f64::min);
+    found.unless(
+        dialect != DialectKind::OrderSend || smallest >= ORDER_SEND_VOLUME_MIN,
+        "trading.volume",
+        "order_send takes 0.01 to 100 lots",
+    );
+    let only_with = "needs a dialect that tells positions and account: v43 or envelope";
+    found.unless(
+        dialect.has_account() || settings.guards.loss_pct_per_day_max <= 0.0,
+        "guards.loss_pct_per_day_max",
+        format!("{only_with}; or set it to 0"),
+    );
+    found.unless(
+        dialect.has_account() || settings.guards.opposite != Opposite::CloseThenOpen,
+        "guards.opposite",
+        format!("close_then_open {only_with}; or set it to open or skip"),
+    );
+}
+
+/// What is only done with a gateway on this machine: open orders, and replays of recorded bars.
+fn beyond_loopback(settings: &Settings, found: &mut Found) {
+    let gateway = &settings.gateway;
     let is_loopback = is_loopback(&gateway.host);
     found.unless(
         is_loopback || names_a_key(gateway) || gateway.plaintext == PlaintextSetting::Accepted,

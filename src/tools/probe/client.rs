@@ -1,5 +1,6 @@
 //! GET and POST with one deadline each, for a person's question: any status is an answer.
 
+use crate::net::{self, NOT_A_URL, Origin};
 use anyhow::Context as _;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -76,13 +77,8 @@ impl Client {
                 "a URL with a user or a password in it: leave them out, --user and --password-file say them to INF"
             );
         }
-        // People copy the address of the page itself.
-        let base_url = base_url.trim_end_matches('/').trim_end_matches("/metrics").trim_end_matches('/').to_owned();
-        let is_http = base_url.starts_with("http://") || base_url.starts_with("https://");
-        let uri = base_url.parse::<awc::http::Uri>();
-        if !is_http || !uri.is_ok_and(|uri| uri.host().is_some_and(|host| !host.is_empty())) {
-            anyhow::bail!("{base_url:?} is no URL: say http://HOST:PORT or https://HOST:PORT");
-        }
+        let base_url = net::without_metrics_path(base_url).to_owned();
+        anyhow::ensure!(Origin::of(&base_url).is_some(), "{base_url:?} is {NOT_A_URL}");
         let login = match (&credentials.user, &credentials.password_file) {
             (Some(user), Some(path)) => {
                 let password =

@@ -182,6 +182,32 @@ mod tests {
         }
     }
 
+    /// One line for a family: name, type, labels with their values, original bounds.
+    fn line(name: &str, kind: &str, labels: &str, bounds: &[String]) -> String {
+        format!("{name} {kind} {{{labels}}} {}", bounds.join(" "))
+    }
+
+    #[test]
+    fn the_catalogue_that_was_agreed_with_hub_says_the_same() {
+        let catalogue = include_str!("../../../tests/system/data/catalogue.md");
+        let agreed = catalogue.lines().filter(|row| row.starts_with("| **")).map(|row| {
+            let [_, name, kind, labels, _, bounds, ..] = row.split('|').map(str::trim).collect::<Vec<_>>()[..] else {
+                panic!("{row}")
+            };
+            let bounds = bounds.split(' ').filter_map(|bound| bound.strip_prefix("**")?.strip_suffix("**"));
+            // Prometheus stores a bound as a float is written.
+            let bounds = bounds.map(|bound| format!("{:?}", bound.parse::<f64>().unwrap())).collect::<Vec<_>>();
+            line(name.trim_matches('*'), kind, labels, &bounds)
+        });
+        let ours = ORIGINALS.iter().map(|original| {
+            let label = |(label, values): &(&str, &[&str])| format!("{label}={}", values.join("/"));
+            let labels = original.labels.iter().map(label).collect::<Vec<_>>().join("; ");
+            let bounds = original.bounds.iter().map(|bound| (*bound).to_owned()).collect::<Vec<_>>();
+            line(original.name, &original.kind.to_string(), &labels, &bounds)
+        });
+        assert_eq!(ours.collect::<Vec<_>>(), agreed.collect::<Vec<_>>());
+    }
+
     #[test]
     fn there_are_eighteen_with_thirty_buckets() {
         assert_eq!((names().collect::<BTreeSet<_>>().len(), buckets()), (18, 30));

@@ -1,5 +1,6 @@
 //! Who listens on a port of this machine, from `/proc`: addresses, process, user, since when.
 
+use crate::net::is_loopback_address;
 use chrono::{DateTime, TimeDelta, Utc};
 use procfs::{
     ProcResult,
@@ -61,7 +62,7 @@ impl Listening {
 
     /// Whether nobody can connect from another machine.
     pub fn is_loopback_only(&self) -> bool {
-        !self.addresses.is_empty() && self.addresses.iter().all(|address| address.to_canonical().is_loopback())
+        !self.addresses.is_empty() && self.addresses.iter().all(|address| is_loopback_address(*address))
     }
 
     /// Who holds the sockets; `None` where nobody is seen: in another container, or another user's without root.

@@ -1,5 +1,6 @@
 //! Which of this machine's addresses another one sees, without sending it anything.
 
+use crate::net::without_brackets;
 use std::{
     collections::BTreeSet,
     fs, io,
@@ -11,7 +12,7 @@ use std::{
 /// # Errors
 /// When the name has none.
 pub fn resolve(host: &str) -> io::Result<IpAddr> {
-    let mut addresses = (host.trim_matches(['[', ']']), 0).to_socket_addrs()?;
+    let mut addresses = (without_brackets(host), 0).to_socket_addrs()?;
     addresses.next().map(|address| address.ip()).ok_or_else(|| io::Error::other("the name has no address"))
 }
 

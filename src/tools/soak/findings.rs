@@ -3,9 +3,9 @@
 use super::{
     args::Args,
     check::Check,
-    look::{API_CALLS, API_ERRORS, CYCLES, CYCLES_FAILED, FAILURES, JOURNAL_FAILURES, TICKS_MISSED, TIMINGS},
     math::{self, Buckets, Quantile, Slope},
     record::{Gap, Line, Record},
+    snapshot::{API_CALLS, API_ERRORS, CYCLES, CYCLES_FAILED, FAILURES, JOURNAL_FAILURES, TICKS_MISSED, TIMINGS},
 };
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
@@ -141,7 +141,7 @@ impl Findings {
 
 /// One line per histogram, in the order of [`TIMINGS`].
 pub(super) fn quantiles(timings: &[Buckets; TIMINGS.len()]) -> Vec<Quantiles> {
-    let one = |(buckets, timing): (&Buckets, &super::look::Timing)| Quantiles {
+    let one = |(buckets, timing): (&Buckets, &super::snapshot::Timing)| Quantiles {
         name: timing.name,
         count: buckets.last().map(|(_, count)| *count),
         p50: math::quantile(buckets, 0.5),
@@ -186,5 +186,4 @@ fn looks(record: &Record) -> Looks {
 }
 
 #[cfg(test)]
-#[path = "findings_tests.rs"]
 mod tests;

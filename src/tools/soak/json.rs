@@ -3,8 +3,8 @@
 use super::{
     args::Args,
     findings::{self, Findings},
-    look::TIMINGS,
     record::Record,
+    snapshot::TIMINGS,
 };
 use serde_json::{Value, json};
 

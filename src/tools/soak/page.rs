@@ -3,12 +3,13 @@
 use super::{
     check::MIB,
     findings::{self, Findings},
-    look::TIMINGS,
     math::{Quantile, Slope},
     plot::{self, Curve, Frame, Plot, Points},
     record::{Line, Record},
-    tables, text,
+    snapshot::TIMINGS,
+    tables,
 };
+use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 const STYLE: &str = include_str!("page.css");
 /// A plot shows at least a tenth of a millisecond, a MiB, four of what is counted.
@@ -19,28 +20,44 @@ const COUNT_SPAN_MIN: f64 = 4.0;
 /// The whole page.
 pub(super) fn report(found: &Findings, record: &Record) -> String {
     let frame = Frame { elapsed_s: record.elapsed_s(), gaps: &found.looks.gaps, restarts_s: &found.restarts_s };
-    let figures: String = plots(found, record).iter().map(|plot| figure(plot, &frame)).collect();
     // The policy lets a browser load nothing, whatever a daemon may have put into a label.
-    format!(
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
-         <title>{title}</title><style>{STYLE}</style></head>\n<body><h1>Sentinel soak</h1>\n{head}\n\
-         <h2>Thresholds</h2>{thresholds}\n<h2>Over time</h2>{marks}<div class=\"plots\">{figures}</div>\n{tables}\
-         </body></html>\n",
-        title = text::escaped(&format!("{}: Sentinel soak", found.verdict)),
-        head = tables::head(found),
-        thresholds = tables::thresholds(found),
-        marks = tables::marks(found),
-        tables = tables::rest(found),
-    )
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (found.verdict) ": Sentinel soak" }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                h1 { "Sentinel soak" }
+                (tables::head(found))
+                h2 { "Thresholds" }
+                (tables::thresholds(found))
+                h2 { "Over time" }
+                (tables::marks(found))
+                div.plots {
+                    @for plot in plots(found, record) { (figure(&plot, &frame)) }
+                }
+                (tables::rest(found))
+            }
+        }
+    };
+    page.into_string()
 }
 
-fn figure(plot: &Plot, frame: &Frame<'_>) -> String {
-    let key = |curve: &Curve| format!("<span class=\"key {}\">{}</span>", curve.class, text::escaped(curve.name));
-    let keys: String = plot.curves.iter().map(key).collect();
-    let title = text::escaped(plot.title);
-    format!("<figure><h3>{title}</h3>{}<figcaption>{keys}</figcaption></figure>\n", plot::svg(plot, frame))
+fn figure(plot: &Plot, frame: &Frame<'_>) -> Markup {
+    html! {
+        figure {
+            h3 { (plot.title) }
+            (plot::svg(plot, frame))
+            figcaption {
+                @for curve in &plot.curves { span.key.(curve.class) { (curve.name) } }
+            }
+        }
+    }
 }
 
 fn plots(found: &Findings, record: &Record) -> Vec<Plot> {
@@ -133,5 +150,4 @@ fn fitted(line: Option<Slope>, unit: f64) -> Points {
 }
 
 #[cfg(test)]
-#[path = "page_tests.rs"]
 mod tests;

@@ -2,9 +2,9 @@
 
 use super::{
     check::MIB,
-    look::{CYCLES, CYCLES_FAILED, TICKS_MISSED},
     math,
     record::Record,
+    snapshot::{CYCLES, CYCLES_FAILED, TICKS_MISSED},
 };
 use std::{
     io::{self, IsTerminal, Write},
@@ -69,17 +69,17 @@ fn line(record: &Record, minutes: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tools::soak::look::{Blank, Look};
+    use crate::tools::soak::snapshot::{NoSnapshot, Snapshot};
     use std::collections::BTreeMap;
 
     #[test]
     fn what_is_not_known_is_no_zero() {
         let counters = BTreeMap::from([((CYCLES, Vec::new()), 7.0), ((CYCLES_FAILED, Vec::new()), 2.0)]);
-        let look = Look { counters, memory_bytes: Some(3.0 * MIB), ..Look::default() };
+        let look = Snapshot { counters, memory_bytes: Some(3.0 * MIB), ..Snapshot::default() };
         let mut record = Record::begin(look, 600.0, 15.0, 60.0);
         let begun = line(&record, 10.0);
         assert_eq!(begun, "0.0/10 min  cycles 0/0  failed 0  missed ?  restarts 0  failed looks 0  3.0 MiB");
-        record.push(61.0, Err(Blank { kind: "connect".into(), what: String::new() }));
+        record.push(61.0, Err(NoSnapshot { kind: "connect".into(), what: String::new() }));
         let blank = line(&record, 10.0);
         assert_eq!(blank, "1.0/10 min  cycles 0/1  failed 0  missed ?  restarts 0  failed looks 1  no answer");
     }

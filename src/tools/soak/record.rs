@@ -2,8 +2,8 @@
 //! the increases of all counters, and the histograms' growth by windows of time.
 
 use super::{
-    look::{API_ERRORS, Blank, CYCLES, CYCLES_FAILED, Look, Series, TICKS_MISSED, TIMINGS},
     math::{self, Buckets},
+    snapshot::{API_ERRORS, CYCLES, CYCLES_FAILED, NoSnapshot, Series, Snapshot, TICKS_MISSED, TIMINGS},
 };
 use std::collections::BTreeMap;
 
@@ -49,7 +49,7 @@ pub(super) struct Window {
 #[derive(Debug)]
 pub(super) struct Record {
     /// Seconds since the first look, and what it found; the first found something.
-    pub(super) looks: Vec<(f64, Result<Line, Blank>)>,
+    pub(super) looks: Vec<(f64, Result<Line, NoSnapshot>)>,
     /// Raw counts of cycles at the first and the newest look.
     pub(super) cycles_raw: [Option<f64>; 2],
     /// First and newest build.
@@ -62,13 +62,13 @@ pub(super) struct Record {
     pub(super) window_s: f64,
     /// The schedule's period.
     pub(super) cycle_s: f64,
-    newest: Look,
+    newest: Snapshot,
     newest_at_s: f64,
 }
 
 impl Record {
     /// Begins with the look that everything is counted from, `run_s` seconds before the planned end.
-    pub(super) fn begin(first: Look, run_s: f64, period_s: f64, cycle_s: f64) -> Self {
+    pub(super) fn begin(first: Snapshot, run_s: f64, period_s: f64, cycle_s: f64) -> Self {
         let window_s = (run_s / WINDOWS_MAX).max(PER_WINDOW_MIN * cycle_s).max(PER_WINDOW_MIN * period_s);
         let count = first.count(CYCLES);
         let mut record = Self {
@@ -89,7 +89,7 @@ impl Record {
     }
 
     /// Takes the next look.
-    pub(super) fn push(&mut self, at_s: f64, found: Result<Look, Blank>) {
+    pub(super) fn push(&mut self, at_s: f64, found: Result<Snapshot, NoSnapshot>) {
         let look = match found {
             Ok(look) => look,
             Err(blank) => return self.looks.push((at_s, Err(blank))),
@@ -191,7 +191,7 @@ impl Record {
 
 /// Whether two looks, so many seconds apart, saw two processes. A start time moves when the host's clock is set, too,
 /// but then the uptime goes on; it lags by as much only in another process.
-fn is_another(before: &Look, now: &Look, apart_s: f64) -> bool {
+fn is_another(before: &Snapshot, now: &Snapshot, apart_s: f64) -> bool {
     let later_s = before.process_started.zip(now.process_started).map(|(before, now)| now - before);
     match (before.uptime_s.zip(now.uptime_s), later_s) {
         (Some((before, now)), Some(later_s)) => {
@@ -204,5 +204,4 @@ fn is_another(before: &Look, now: &Look, apart_s: f64) -> bool {
 }
 
 #[cfg(test)]
-#[path = "record_tests.rs"]
 mod tests;

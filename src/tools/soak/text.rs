@@ -40,22 +40,6 @@ pub(super) fn with_unit(value: &str, unit: &str) -> String {
     format!("{value}{gap}{unit}")
 }
 
-/// Text that can stand in HTML, in an attribute as well.
-pub(super) fn escaped(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            '\'' => safe.push_str("&#39;"),
-            c => safe.push(c),
-        }
-    }
-    safe
-}
-
 /// What was measured, or that it is not known.
 pub(super) fn measured(check: &Check) -> String {
     match check.measured {

@@ -2,8 +2,9 @@
 
 use super::{FIREWALL, Report, SettingsArgs, block_on, is_lost};
 use crate::{
+    net::without_brackets,
     process::exit::refuse,
-    settings::{GatewaySettings, Resolved, Settings, VerifyGateway, address::bare},
+    settings::{GatewaySettings, Resolved, Settings, VerifyGateway},
 };
 use sentinel_actors::{
     adapters::{
@@ -61,7 +62,7 @@ async fn verify(settings: &Resolved<VerifyGateway>) -> Report {
 
 /// A TCP connection and not a byte on it, to where ZeroMQ would connect: it looks a name up as IPv4 only.
 async fn reach(gateway: &GatewaySettings, deadline: Duration) -> io::Result<()> {
-    let host = bare(&gateway.host);
+    let host = without_brackets(&gateway.host);
     let connecting = async {
         let is_address = host.parse::<IpAddr>().is_ok();
         let found = lookup_host((host, gateway.port)).await?;
@@ -92,61 +93,71 @@ fn describe(
     has_keys: bool,
     report: &mut Report,
 ) -> bool {
-    let answered = |roundtrip: &Duration| format!("in {:.1} ms", roundtrip.as_secs_f64() * 1e3);
-    let confirmed = match kind {
-        DialectKind::PlaceOrder => "its liveness check is answered; there is no id, so this is all there is to know",
-        _ => "its liveness check is answered, with the id of this request",
-    };
     match shaken {
         Ok(Handshake { roundtrip, clock_skew_ms }) => {
-            report.ok("answer", answered(roundtrip));
-            report.ok("dialect", confirmed);
+            confirmed(*roundtrip, kind, report);
             match clock_skew_ms {
                 Some(skew_ms) => report.ok("clock", offset(*skew_ms)),
                 None => report.note("clock", "the gateway does not tell its time; compare it by hand"),
             }
+            true
         }
         Err(HandshakeError::ClockSkew { skew_ms, roundtrip }) => {
-            report.ok("answer", answered(roundtrip));
-            report.ok("dialect", confirmed);
+            confirmed(*roundtrip, kind, report);
             let found = format!("{}; at most {} s is accepted", offset(*skew_ms), CLOCK_SKEW_MAX.as_secs());
             report.failed("clock", found, clock_way_out(*skew_ms));
+            true
         }
         Err(HandshakeError::BadTime { reason, roundtrip }) => {
-            report.ok("answer", answered(roundtrip));
-            report.ok("dialect", confirmed);
+            confirmed(*roundtrip, kind, report);
             let way_out = "the dialect is right, its time is not: let the gateway tell unix seconds or ISO 8601 in UTC, \
                            MetaTrader's 2026.11.28 05:01:15 in UTC, or no time at all";
             report.failed("clock", reason, way_out);
-            return false;
+            false
         }
         Err(HandshakeError::Query(QueryError::BadReply { reason, roundtrip })) => {
-            report.ok("answer", answered(roundtrip));
+            answered(*roundtrip, report);
             let way_out = "correct gateway.dialect by what the gateway's documentation says, never by trying: some \
                            gateways trade on almost any message";
             report.failed("dialect", reason, way_out);
-            return false;
+            false
         }
         Err(HandshakeError::Query(error)) => {
-            let way_out = match error {
-                QueryError::NoReply { .. } => {
-                    "it took the request and is silent: look at its log; gateway.deadline_ms is how long it may take"
-                }
-                _ if has_keys => {
-                    "something listens there, but it does not speak ZeroMQ with CURVE, or the keys do not fit: is \
-                     gateway.curve_server_key_file the gateway's public key, and does the gateway know the key in \
-                     gateway.curve_public_key_file?"
-                }
-                _ => {
-                    "something listens there, but it does not speak ZeroMQ, or only with CURVE: is gateway.port the \
-                     gateway's, and does it want keys (gateway.curve_server_key_file)?"
-                }
-            };
-            report.failed("answer", error, way_out);
-            return false;
+            report.failed("answer", error, no_answer_way_out(error, has_keys));
+            false
         }
     }
-    true
+}
+
+fn answered(roundtrip: Duration, report: &mut Report) {
+    report.ok("answer", format!("in {:.1} ms", roundtrip.as_secs_f64() * 1e3));
+}
+
+/// It answered, and in its dialect.
+fn confirmed(roundtrip: Duration, kind: DialectKind, report: &mut Report) {
+    answered(roundtrip, report);
+    let found = match kind {
+        DialectKind::PlaceOrder => "its liveness check is answered; there is no id, so this is all there is to know",
+        _ => "its liveness check is answered, with the id of this request",
+    };
+    report.ok("dialect", found);
+}
+
+const fn no_answer_way_out(error: &QueryError, has_keys: bool) -> &'static str {
+    match error {
+        QueryError::NoReply { .. } => {
+            "it took the request and is silent: look at its log; gateway.deadline_ms is how long it may take"
+        }
+        _ if has_keys => {
+            "something listens there, but it does not speak ZeroMQ with CURVE, or the keys do not fit: is \
+             gateway.curve_server_key_file the gateway's public key, and does the gateway know the key in \
+             gateway.curve_public_key_file?"
+        }
+        _ => {
+            "something listens there, but it does not speak ZeroMQ, or only with CURVE: is gateway.port the \
+             gateway's, and does it want keys (gateway.curve_server_key_file)?"
+        }
+    }
 }
 
 /// A broker's time is whole half hours from UTC, give or take what is accepted.

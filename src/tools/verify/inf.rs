@@ -2,16 +2,16 @@
 //! touching the daemon's settings, from the machine or from inside its container.
 
 mod counters;
-mod local;
+mod network;
 mod process;
 
 use super::{Report, bad_flag, block_on, clock, daemon, not_reached, say, seconds};
 use crate::{
-    settings::beside,
+    settings::daemon_address,
     tools::probe::{Client, Credentials},
 };
 use anyhow::Context as _;
-use local::Place;
+use network::Endpoint;
 use std::{process::ExitCode, time::Duration};
 
 /// As long as Prometheus waits for a scrape.
@@ -39,36 +39,36 @@ pub(super) fn main(args: &Args) -> ExitCode {
     let (url, hub) = match (&args.url, &args.hub) {
         (Some(url), Some(hub)) => (url.clone(), hub.clone()),
         (url, hub) => {
-            let (its_url, its_hub) = beside::addresses();
+            let (its_url, its_hub) = daemon_address::url_and_hub();
             (url.clone().unwrap_or(its_url), hub.clone().unwrap_or(its_hub))
         }
     };
     let made = Client::new(&url, &args.credentials, DEADLINE)
         .context("--url")
-        .and_then(|client| Ok((client, Place::of(&url).with_context(|| format!("--url {url}"))?)));
-    let (client, place) = match made {
+        .and_then(|client| Ok((client, Endpoint::of(&url).with_context(|| format!("--url {url}"))?)));
+    let (client, endpoint) = match made {
         Ok(made) => made,
         Err(error) => return bad_flag(&error),
     };
     if !args.json {
         say(&format!("INF {}\n", client.base_url()));
     }
-    block_on(verify(args, &hub, &client, &place)).conclude(args.json)
+    block_on(verify(args, &hub, &client, &endpoint)).conclude(args.json)
 }
 
-async fn verify(args: &Args, hub_said: &str, client: &Client, place: &Place) -> Report {
+async fn verify(args: &Args, hub_said: &str, client: &Client, endpoint: &Endpoint) -> Report {
     let mut report = Report::new("inf", ["HUB can scrape this daemon.", "HUB cannot rely on this daemon yet."]);
-    let hub = local::hub(hub_said);
-    let connected = local::connect(place, DEADLINE).await;
+    let hub = network::hub(hub_said);
+    let connected = network::connect(endpoint, DEADLINE).await;
     let is_open = connected.is_ok();
-    let owner = process::owner(place);
+    let owner = process::owner(endpoint);
     // What is stopped is not asked: it would be waited for again and again.
     let is_stopped = owner.as_ref().is_some_and(|owner| owner.is_stopped);
     let mut said = Report::new("inf", ["", ""]);
     let seen = if is_stopped { None } else { Some(daemon::look(client, is_open, &mut said).await) };
-    process::check(place, owner.as_ref(), is_open, seen.as_ref(), &mut report);
-    local::port(place, hub.as_ref().ok(), connected, &mut report);
-    local::ipv6(place, hub.as_ref().ok(), &mut report);
+    process::check(endpoint, owner.as_ref(), is_open, seen.as_ref(), &mut report);
+    network::port(endpoint, hub.as_ref().ok(), connected, &mut report);
+    network::ipv6(endpoint, hub.as_ref().ok(), &mut report);
     report.append(said);
     match &seen {
         Some(seen) if !seen.is_silent => answers(args, client, seen, &mut report).await,
@@ -86,14 +86,14 @@ async fn verify(args: &Args, hub_said: &str, client: &Client, place: &Place) -> 
     let is_silent = seen.as_ref().is_none_or(|seen| seen.is_silent);
     match &hub {
         Ok(_) if is_silent => not_reached(&mut report, &["address", "from outside"], "nothing answers"),
-        Ok(hub) => local::address(place, *hub, &args.credentials, DEADLINE, &mut report).await,
+        Ok(hub) => network::address(endpoint, *hub, &args.credentials, DEADLINE, &mut report).await,
         Err(error) => {
             let found = format!("HUB's address {hub_said} cannot be found: {error}");
             report.failed("address", found, "say it as a number: --hub ADDRESS");
             not_reached(&mut report, &["from outside"], "HUB's address is unknown");
         }
     }
-    local::firewall(place, hub_said, hub.as_ref().ok(), &mut report);
+    network::firewall(endpoint, hub_said, hub.as_ref().ok(), &mut report);
     report
 }
 

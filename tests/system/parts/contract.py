@@ -1,61 +1,27 @@
-"""The contract with HUB: the eighteen families, with every name, type, label and bucket bound that dashboards,
-alerts and years of stored history depend on. Written out here so that no change of the product can bend it."""
+"""The contract with HUB, as data/catalogue.md has it: every family, and among them the eighteen that dashboards, alerts and
+years of stored history depend on. The shipped src/tools/probe/contract.rs is written independently, and tested against it."""
 
 import itertools
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 
-ACTIONS = {"action": ["BUY", "SELL", "HOLD"]}
-ENDPOINTS = {"endpoint": ["eodhd", "hub"]}
-ERROR_CODES = (
-    "timeout connect 401 402 403 404 422 429 500 502 503 504 empty_response bad_shape no_api_key exception".split()
-)
+from parts.paths import SYSTEM_TESTS
 
-
-@dataclass(frozen=True)
-class Family:
-    """One family: `labels` are the values that exist at 0 from the first scrape; `bounds` must be among the buckets."""
-
-    name: str
-    type: str
-    labels: dict[str, list[str]] = field(default_factory=dict)
-    bounds: str = ""
-
-
-EIGHTEEN = [
-    Family("sentinel_trading_cycles_total", "counter"),
-    Family("sentinel_trading_cycles_failed_total", "counter"),
-    Family("sentinel_trading_cycle_duration_seconds", "histogram", bounds="0.1 0.5 1.0 2.0 5.0 10.0"),
-    Family("sentinel_data_fetch_duration_seconds", "histogram", bounds="0.5 1.0 2.0 5.0 10.0"),
-    Family("sentinel_data_fetch_failed_total", "counter"),
-    Family("sentinel_feature_build_duration_seconds", "histogram", bounds="0.1 0.5 1.0 2.0"),
-    Family("sentinel_prediction_requests_total", "counter"),
-    Family("sentinel_prediction_failures_total", "counter"),
-    Family("sentinel_prediction_latency_seconds", "histogram", bounds="0.1 0.5 1.0 2.0 5.0"),
-    Family("sentinel_last_prediction_confidence", "gauge"),
-    Family("sentinel_trading_signals_total", "counter", ACTIONS),
-    Family("sentinel_trading_signals_executed_total", "counter", ACTIONS),
-    Family("sentinel_zmq_send_latency_seconds", "histogram", bounds="0.01 0.05 0.1 0.5 1.0"),
-    Family("sentinel_zmq_send_failures_total", "counter"),
-    Family("sentinel_api_calls_total", "counter", ENDPOINTS),
-    Family("sentinel_api_errors_total", "counter", ENDPOINTS | {"error_code": ERROR_CODES}),
-    Family("sentinel_daemon_uptime_seconds", "gauge"),
-    Family("sentinel_last_cycle_timestamp_unix", "gauge"),
-]
-
-FAILURE_COUNTERS = {family.name for family in EIGHTEEN if "fail" in family.name or "error" in family.name}
+BOLD = "**"
 
 
 @dataclass(frozen=True)
 class Row:
-    """One row of the whole catalogue, as agreed: `buckets` are all bounds but `+Inf`, spelled as Prometheus stores them;
-    `labels` are the values that exist from the first scrape, those of symbols and builds being examples."""
+    """One row of the catalogue, as agreed with HUB. `buckets` are all bounds except `+Inf`, as Prometheus stores them, and
+    `original_buckets` those of the original. `labels` are the values that exist from the first scrape; those of symbols and builds
+    are examples."""
 
     name: str
     type: str
     labels: dict[str, list[str]]
     buckets: list[str]
+    original_buckets: list[str]
     help: str
+    is_original: bool
     is_absent_until_told: bool
 
     def children(self, symbols: list[str]) -> set[frozenset]:
@@ -66,7 +32,7 @@ class Row:
 
 def catalogue() -> list[Row]:
     """The rows of data/catalogue.md, in its order."""
-    lines = (Path(__file__).parents[1] / "data" / "catalogue.md").read_text().splitlines()
+    lines = (SYSTEM_TESTS / "data/catalogue.md").read_text().splitlines()
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines if line.startswith("|")]
     assert rows[0] == ["name", "type", "labels (pre-initialised values)", "unit", "buckets", "help"]
     return [_row(*cells) for cells in rows[2:]]
@@ -74,5 +40,22 @@ def catalogue() -> list[Row]:
 
 def _row(name: str, kind: str, labels: str, unit: str, buckets: str, help_text: str) -> Row:
     given = dict(label.strip().split("=") for label in labels.split(";")) if labels else {}
-    bounds = [str(float(bound)) for bound in buckets.replace("*", "").split()]
-    return Row(name, kind, {label: values.split("/") for label, values in given.items()}, bounds, help_text, "absent until told" in unit)
+    return Row(
+        name=name.strip("*"),
+        type=kind,
+        labels={label: values.split("/") for label, values in given.items()},
+        buckets=[_bound(bound) for bound in buckets.split()],
+        original_buckets=[_bound(bound) for bound in buckets.split() if bound.startswith(BOLD)],
+        help=help_text,
+        is_original=name.startswith(BOLD),
+        is_absent_until_told="absent until told" in unit,
+    )
+
+
+def _bound(text: str) -> str:
+    return str(float(text.strip("*")))
+
+
+EIGHTEEN = [row for row in catalogue() if row.is_original]
+
+FAILURE_COUNTERS = {family.name for family in EIGHTEEN if "fail" in family.name or "error" in family.name}

@@ -57,7 +57,7 @@ const CASES: [&str; 6] = ["real_200", "flat_200", "zero_volume_200", "gap_200", 
 
 #[test]
 fn the_golden_bars_are_possible_ones() {
-    use crate::domain::{bar::Interval, calendar::Calendar, window};
+    use crate::domain::{calendar::Calendar, interval::Interval, window};
     for case in CASES {
         let bars = Golden::read(case).bars();
         let row = |bar: &Bar| window::RawBar {

@@ -144,28 +144,8 @@ impl OrderManager {
         if !is_limited && self.rules.proving_dialect.is_none() {
             return Ok(Exposure::default());
         }
-        refuse(self.unanswered)?;
-        if self.positions.is_none() {
-            match gateway.positions().await {
-                Ok(positions) => self.positions = Some(positions),
-                Err(reason) => {
-                    // Not asked again for the cycle's other orders: each would wait as long.
-                    self.unanswered = Some(reason);
-                    return Err(reason);
-                }
-            }
-        }
-        let (needs_fills, tickets) = match &self.positions {
-            Some(Positions::Known(all)) => {
-                let is_settled = |it: &Position| self.names.explain(it) && self.named.contains(&(it.ticket, it.key()));
-                (!all.iter().all(is_settled), all.iter().map(|position| position.ticket).collect())
-            }
-            Some(Positions::Untold) => (is_limited, Vec::new()),
-            Some(Positions::NoGateway) | None => (false, Vec::new()),
-        };
-        if needs_fills && self.fills.is_none() {
-            self.fills = Some(order_journal.fills(&tickets).await.map_err(|_| Suppression::Journal)?);
-        }
+        self.read_positions(gateway).await?;
+        self.read_fills(is_limited, order_journal).await?;
         let fills = self.fills.as_deref().unwrap_or_default();
         match &self.positions {
             Some(Positions::Known(all)) => {
@@ -184,6 +164,39 @@ impl OrderManager {
             // Nothing is sent then, whatever is open.
             Some(Positions::NoGateway) | None => Ok(Exposure::default()),
         }
+    }
+
+    /// Asks the gateway for all open positions, once a cycle. If that fails it is not asked again for the cycle's other
+    /// orders: each would wait as long.
+    async fn read_positions<G: GatewayPort>(&mut self, gateway: &mut G) -> Result<(), Suppression> {
+        refuse(self.unanswered)?;
+        if self.positions.is_none() {
+            match gateway.positions().await {
+                Ok(positions) => self.positions = Some(positions),
+                Err(reason) => {
+                    self.unanswered = Some(reason);
+                    return Err(reason);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks the journal for our fills, if the positions cannot be understood without them. `is_limited`: a limit on
+    /// positions needs them.
+    async fn read_fills<L: OrderJournal>(&mut self, is_limited: bool, order_journal: &L) -> Result<(), Suppression> {
+        let (needs_fills, tickets) = match &self.positions {
+            Some(Positions::Known(all)) => {
+                let is_settled = |it: &Position| self.names.explain(it) && self.named.contains(&(it.ticket, it.key()));
+                (!all.iter().all(is_settled), all.iter().map(|position| position.ticket).collect())
+            }
+            Some(Positions::Untold) => (is_limited, Vec::new()),
+            Some(Positions::NoGateway) | None => (false, Vec::new()),
+        };
+        if needs_fills && self.fills.is_none() {
+            self.fills = Some(order_journal.fills(&tickets).await.map_err(|_| Suppression::Journal)?);
+        }
+        Ok(())
     }
 
     /// One order's life, from intent to outcome.

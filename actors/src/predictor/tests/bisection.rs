@@ -34,7 +34,7 @@ struct Model {
 }
 
 /// A Predictor, the model it asks, and the cycle's requests.
-struct Rig {
+struct Harness {
     predictor: Addr<Predictor>,
     model: Arc<Mutex<Model>>,
     breakers: Breakers,
@@ -43,7 +43,7 @@ struct Rig {
 /// One kind per row; `None` is odds, and they were this row's own.
 type Kinds = Vec<Option<&'static str>>;
 
-impl Rig {
+impl Harness {
     fn new(bad: impl IntoIterator<Item = usize>) -> Self {
         Self::with(bad, |_| {})
     }
@@ -153,36 +153,38 @@ impl Handler<Event> for Nobody {
 #[actix::test]
 async fn a_row_that_makes_the_model_raise_costs_its_own_symbol() {
     for (rows, bad) in [(2, vec![0]), (10, vec![9]), (100, vec![37]), (100, vec![3, 51, 52]), (100, vec![0, 1, 2])] {
-        let rig = Rig::new(bad.clone());
-        let (kinds, requests) = rig.cycle(rows).await;
+        let harness = Harness::new(bad.clone());
+        let (kinds, requests) = harness.cycle(rows).await;
         assert_eq!(kinds, only(&bad, rows), "{bad:?} of {rows}");
         let (ordinary, steps) = (rows.div_ceil(50), rows.min(50).ilog2() as usize + 1);
         assert!(requests.len() <= ordinary + 2 * steps * bad.len(), "{} requests", requests.len());
 
-        let (kinds, requests) = rig.cycle(rows).await;
+        let (kinds, requests) = harness.cycle(rows).await;
         assert_eq!(kinds, only(&bad, rows));
         let alone: Vec<_> = bad.iter().map(|&row| vec![row]).collect();
         assert_eq!(requests[requests.len() - bad.len()..], alone, "each on its own, after the others");
         assert_eq!(requests.len(), (rows - bad.len()).div_ceil(50) + bad.len());
-        assert!(rig.breakers.admits(Endpoint::Hub) && rig.breakers.state(Endpoint::Hub) == BreakerState::Closed);
+        assert!(
+            harness.breakers.admits(Endpoint::Hub) && harness.breakers.state(Endpoint::Hub) == BreakerState::Closed
+        );
     }
 }
 
 #[actix::test]
 async fn a_row_that_is_well_again_goes_back_to_the_others() {
-    let rig = Rig::new([4]);
-    rig.cycle(10).await;
-    rig.model.lock().unwrap().bad.clear();
-    let (kinds, requests) = rig.cycle(10).await;
+    let harness = Harness::new([4]);
+    harness.cycle(10).await;
+    harness.model.lock().unwrap().bad.clear();
+    let (kinds, requests) = harness.cycle(10).await;
     assert_eq!((kinds, requests.len()), (only(&[], 10), 2), "asked alone once more");
-    let (kinds, requests) = rig.cycle(10).await;
+    let (kinds, requests) = harness.cycle(10).await;
     assert_eq!((kinds, requests), (only(&[], 10), vec![(0..10).collect::<Vec<_>>()]));
 }
 
 #[actix::test]
 async fn the_failure_says_what_the_model_said_to_the_row_alone() {
-    let rig = Rig::new([1]);
-    let answers = rig.predictor.send(Predict { cycle_id: 1, rows: features(3) }).await.unwrap();
+    let harness = Harness::new([1]);
+    let answers = harness.predictor.send(Predict { cycle_id: 1, rows: features(3) }).await.unwrap();
     let failure = answers[1].1.as_ref().unwrap_err();
     assert_eq!(failure.kind, "exception");
     assert!(failure.detail.ends_with(r#"status 400: "It failed. (ValueError: row 1 is NaN)""#), "{}", failure.detail);
@@ -190,24 +192,24 @@ async fn the_failure_says_what_the_model_said_to_the_row_alone() {
 
 #[actix::test]
 async fn a_model_that_refuses_everything_is_asked_a_few_times_and_as_before_when_it_is_well() {
-    let rig = Rig::new(0..200);
+    let harness = Harness::new(0..200);
     for _ in 0..3 {
-        let (kinds, requests) = rig.cycle(200).await;
+        let (kinds, requests) = harness.cycle(200).await;
         assert_eq!((kinds, requests.len()), (vec![Some("exception"); 200], 4 + 16));
-        assert_eq!(rig.breakers.state(Endpoint::Hub), BreakerState::Closed, "it is the rows', as far as it says");
+        assert_eq!(harness.breakers.state(Endpoint::Hub), BreakerState::Closed, "it is the rows', as far as it says");
     }
-    rig.model.lock().unwrap().bad.clear();
-    let (kinds, requests) = rig.cycle(200).await;
+    harness.model.lock().unwrap().bad.clear();
+    let (kinds, requests) = harness.cycle(200).await;
     assert_eq!((kinds, requests.len()), (only(&[], 200), 4), "no row is in quarantine");
 }
 
 #[actix::test]
 async fn many_bad_rows_are_found_within_the_bound_of_a_cycle() {
     let bad: Vec<_> = (0..600).step_by(12).collect();
-    let rig = Rig::new(bad.clone());
+    let harness = Harness::new(bad.clone());
     let mut found = Vec::new();
     for cycle in 0..4 {
-        let (kinds, requests) = rig.cycle(600).await;
+        let (kinds, requests) = harness.cycle(600).await;
         assert!(requests.len() <= 12 + 256, "{} requests in cycle {cycle}", requests.len());
         found.push(kinds.iter().filter(|kind| kind.is_some()).count());
         assert!(bad.iter().all(|&row| kinds[row].is_some()));
@@ -218,10 +220,10 @@ async fn many_bad_rows_are_found_within_the_bound_of_a_cycle() {
 #[actix::test]
 async fn the_time_runs_out_over_the_halves_and_the_next_cycle_goes_on_from_there() {
     let deadline = Duration::from_millis(700);
-    let rig = Rig::with([37], |config| config.deadline = deadline);
-    rig.model.lock().unwrap().delay = Duration::from_millis(200);
+    let harness = Harness::with([37], |config| config.deadline = deadline);
+    harness.model.lock().unwrap().delay = Duration::from_millis(200);
     let started = Instant::now();
-    let (kinds, _) = rig.cycle(100).await;
+    let (kinds, _) = harness.cycle(100).await;
     let took = started.elapsed();
     assert!(took < deadline * 3, "two requests and one deadline for all halves: {took:?}");
     assert!(kinds.iter().all(|kind| kind.is_none_or(|kind| kind == "exception")), "the first error stays: {kinds:?}");
@@ -229,59 +231,59 @@ async fn the_time_runs_out_over_the_halves_and_the_next_cycle_goes_on_from_there
     assert!(kinds[37].is_some() && failed(&kinds) < 50, "{kinds:?}");
     let mut last = failed(&kinds);
     for _ in 0..4 {
-        let (kinds, _) = rig.cycle(100).await;
+        let (kinds, _) = harness.cycle(100).await;
         assert!(failed(&kinds) <= last && kinds[37].is_some(), "{last}, then {kinds:?}");
         last = failed(&kinds);
     }
     assert_eq!(last, 1, "the rest is well");
-    assert_eq!(rig.breakers.state(Endpoint::Hub), BreakerState::Closed, "a deadline cut short is not the server's");
+    assert_eq!(harness.breakers.state(Endpoint::Hub), BreakerState::Closed, "a deadline cut short is not the server's");
 }
 
 #[actix::test]
 async fn an_answer_with_a_row_missing_makes_the_model_doubtful_and_is_not_asked_in_halves() {
-    let rig = Rig::new([7]);
-    rig.model.lock().unwrap().drops = true;
+    let harness = Harness::new([7]);
+    harness.model.lock().unwrap().drops = true;
     for _ in 0..5 {
-        let (kinds, requests) = rig.cycle(20).await;
+        let (kinds, requests) = harness.cycle(20).await;
         assert_eq!((kinds, requests.len()), (vec![Some("bad_shape"); 20], 1));
-        assert_eq!(rig.breakers.state(Endpoint::Hub), BreakerState::Closed);
+        assert_eq!(harness.breakers.state(Endpoint::Hub), BreakerState::Closed);
     }
 }
 
 #[actix::test]
 async fn what_is_the_servers_is_not_asked_in_halves() {
     for (status, kind) in [(500, "500"), (503, "503"), (404, "404"), (405, "exception")] {
-        let rig = Rig::new([]);
-        rig.model.lock().unwrap().status = Some(status);
-        let (kinds, requests) = rig.cycle(10).await;
+        let harness = Harness::new([]);
+        harness.model.lock().unwrap().status = Some(status);
+        let (kinds, requests) = harness.cycle(10).await;
         assert_eq!((kinds, requests.len()), (vec![Some(kind); 10], 1), "{status}");
     }
 }
 
 #[actix::test]
 async fn after_an_outage_a_bad_row_keeps_nobody_out() {
-    let rig = Rig::new([0]);
-    rig.model.lock().unwrap().status = Some(503);
+    let harness = Harness::new([0]);
+    harness.model.lock().unwrap().status = Some(503);
     for _ in 0..2 {
-        rig.cycle(100).await;
+        harness.cycle(100).await;
     }
-    assert_eq!(rig.breakers.state(Endpoint::Hub), BreakerState::Open);
-    rig.model.lock().unwrap().status = None;
+    assert_eq!(harness.breakers.state(Endpoint::Hub), BreakerState::Open);
+    harness.model.lock().unwrap().status = None;
     tokio::time::sleep(Duration::from_millis(250)).await;
-    let (kinds, _) = rig.cycle(100).await;
+    let (kinds, _) = harness.cycle(100).await;
     assert_eq!(kinds, only(&[0], 100));
-    assert_eq!(rig.breakers.state(Endpoint::Hub), BreakerState::Closed);
+    assert_eq!(harness.breakers.state(Endpoint::Hub), BreakerState::Closed);
 }
 
 #[actix::test]
 async fn a_half_open_breaker_lets_another_request_through_each_time() {
-    let rig = Rig::with([], |config| config.rows_per_request = 2);
-    rig.model.lock().unwrap().status = Some(503);
-    rig.cycle(6).await;
+    let harness = Harness::with([], |config| config.rows_per_request = 2);
+    harness.model.lock().unwrap().status = Some(503);
+    harness.cycle(6).await;
     let mut trials = Vec::new();
     for _ in 0..4 {
         tokio::time::sleep(Duration::from_millis(250)).await;
-        let (_, requests) = rig.cycle(6).await;
+        let (_, requests) = harness.cycle(6).await;
         assert_eq!(requests.len(), 1);
         trials.push(requests[0][0]);
     }

@@ -1,7 +1,7 @@
 //! Who is let in, what a refusal costs, and what a flood of wrong passwords holds up.
 
 use super::{
-    super::queue::{PLACES, PLACES_PER_PEER},
+    queue::{PLACES, PLACES_PER_PEER},
     *,
 };
 use futures_util::{FutureExt, future::join_all};

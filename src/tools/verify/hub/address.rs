@@ -1,7 +1,9 @@
 //! Host and port of a URL, and whether two URLs mean the same listener.
 
-use crate::tools::probe::route::{is_own, resolve};
-use awc::http::Uri;
+use crate::{
+    net::{Origin, is_loopback},
+    tools::probe::route::{is_own, resolve},
+};
 
 /// Where a server listens. A loopback address is each machine's own, so it counts with the machine that says it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,12 +16,9 @@ pub(super) struct Address {
 impl Address {
     /// Reads a URL; `None` if it has no host.
     pub(super) fn of(url: &str) -> Option<Self> {
-        let uri = url.parse::<Uri>().ok()?;
-        let host = uri.host()?.trim_matches(['[', ']']).to_ascii_lowercase();
-        let is_loopback = host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
-        let usual = if uri.scheme_str() == Some("https") { 443 } else { 80 };
-        let host = if is_loopback { "localhost".into() } else { host };
-        Some(Self { host, port: uri.port_u16().unwrap_or(usual) })
+        let Origin { host, port, .. } = Origin::of(url)?;
+        let host = if is_loopback(&host) { "localhost".into() } else { host.to_ascii_lowercase() };
+        Some(Self { host, port })
     }
 
     /// Whether it means the machine that says it.

@@ -1,8 +1,8 @@
 //! The Alertmanager that is asked: is it there, is it told what it should, and does it take an alert?
 
 mod configuration;
-mod configured;
 mod matcher;
+mod routing;
 
 use super::{
     super::{Report, not_reached},
@@ -40,11 +40,11 @@ pub(super) async fn reachable(
     match checked {
         Ok((found, status)) => {
             report.ok("alertmanager", found);
-            configured::check(&status, alertmanager.base_url(), target, wanted, report);
+            routing::check(&status, alertmanager.base_url(), target, wanted, report);
         }
         Err((why, way_out)) => {
             report.failed("alertmanager", format!("{}: {why}", alertmanager.base_url()), way_out);
-            not_reached(report, &configured::NAMES, "Alertmanager does not answer");
+            not_reached(report, &routing::NAMES, "Alertmanager does not answer");
         }
     }
     let has_heartbeat = wanted.rules.iter().any(|rule| rule.name == HEARTBEAT);

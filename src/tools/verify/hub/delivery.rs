@@ -15,14 +15,6 @@ use serde_json::Value;
 const LOST: &str = "sum(increase(prometheus_notifications_dropped_total[5m])) \
                     + (sum(increase(prometheus_notifications_errors_total[5m])) or vector(0))";
 
-/// An Alertmanager that Prometheus sends to, as seen from here.
-enum Seen {
-    Ready(Client),
-    /// From here that cannot be judged.
-    Unknown(String),
-    Dead(String),
-}
-
 /// Asks each Alertmanager that Prometheus sends to, and compares them with the one that is asked.
 pub(super) async fn check(prometheus: &Prometheus, is_ready: bool, asked: Option<&Client>, report: &mut Report) {
     if !is_ready {
@@ -41,42 +33,67 @@ pub(super) async fn check(prometheus: &Prometheus, is_ready: bool, asked: Option
         );
         return report.failed("delivery", "Prometheus knows no Alertmanager, so no alert reaches anybody", way_out);
     }
-    let (mut ready, mut unknown, mut dead) = (Vec::new(), Vec::new(), Vec::new());
-    for url in &urls {
-        match seen(prometheus, url).await {
-            Seen::Ready(client) => ready.push(client),
-            Seen::Unknown(why) => unknown.push(format!("{}: not judged from here: {why}", one_line(url))),
-            Seen::Dead(why) => dead.push(format!("{}: {why}", one_line(url))),
-        }
-    }
+    let receivers = Receivers::of(prometheus, &urls).await;
     let lost = prometheus.value(LOST).await.unwrap_or_default();
-    let is_losing = lost.is_some_and(|lost| lost > 0.0);
-    let lost = match lost {
-        Some(lost) if lost > 0.0 => format!("Prometheus could not hand over about {lost:.0} alerts in 5 minutes"),
-        Some(_) => "Prometheus counts none that it could not hand over in 5 minutes".into(),
-        None => "Prometheus does not scrape itself, so what it could not hand over is not known".into(),
-    };
+    judge(prometheus, &receivers, lost, asked, report).await;
+}
+
+/// The Alertmanagers that Prometheus sends to, as seen from here.
+struct Receivers<'a> {
+    urls: &'a [&'a str],
+    ready: Vec<Client>,
+    /// Why some cannot be judged from here, a line for each.
+    unknown: Vec<String>,
+    /// Why some are not there, a line for each.
+    dead: Vec<String>,
+}
+
+impl<'a> Receivers<'a> {
+    async fn of(prometheus: &Prometheus, urls: &'a [&'a str]) -> Self {
+        let mut receivers = Self { urls, ready: Vec::new(), unknown: Vec::new(), dead: Vec::new() };
+        for url in urls {
+            match seen(prometheus, url).await {
+                Seen::Ready(client) => receivers.ready.push(client),
+                Seen::Unknown(why) => {
+                    receivers.unknown.push(format!("{}: not judged from here: {why}", one_line(url)));
+                }
+                Seen::Dead(why) => receivers.dead.push(format!("{}: {why}", one_line(url))),
+            }
+        }
+        receivers
+    }
+}
+
+/// `lost` is how many alerts could not be handed over of late, if that is known.
+async fn judge(
+    prometheus: &Prometheus,
+    receivers: &Receivers<'_>,
+    lost: Option<f64>,
+    asked: Option<&Client>,
+    report: &mut Report,
+) {
+    let Receivers { urls, unknown, dead, .. } = receivers;
     let correct = format!("correct its target under alerting: alertmanagers, then {}", prometheus.reload());
     if !dead.is_empty() {
         let way_out = format!("Prometheus sends alerts there: start this Alertmanager, or {correct}");
         return report.failed("delivery", dead.join("\n"), way_out);
     }
-    let found =
-        format!("Prometheus sends alerts to {}", urls.iter().map(|url| one_line(url)).collect::<Vec<_>>().join(", "));
-    let is_unjudged = !unknown.is_empty();
-    let mut notes = unknown;
-    if is_unjudged || is_losing {
-        notes.push(lost);
+    let is_losing = lost.is_some_and(|lost| lost > 0.0);
+    let mut notes = unknown.clone();
+    if !unknown.is_empty() || is_losing {
+        notes.push(words_of_loss(lost));
     }
-    if is_unjudged && is_losing {
+    if !unknown.is_empty() && is_losing {
         let way_out = format!("see Prometheus's log for why sending fails; {correct}");
         return report.failed("delivery", notes.join("\n"), way_out);
     }
+    let all = urls.iter().map(|url| one_line(url)).collect::<Vec<_>>().join(", ");
+    let found = format!("Prometheus sends alerts to {all}");
     if let Some(asked) = asked.filter(|asked| !urls.iter().any(|url| is_at(prometheus, url, asked))) {
         let asked_at = asked.base_url();
-        match is_one_of(asked, &ready).await {
+        match is_one_of(asked, &receivers.ready).await {
             true => notes.push(format!("{asked_at} is this Alertmanager by another name")),
-            false if ready.len() < urls.len() => notes.push(format!("see that this is {asked_at} by another name")),
+            false if !unknown.is_empty() => notes.push(format!("see that this is {asked_at} by another name")),
             false => {
                 let way_out = format!("name the one that Prometheus sends to by --alertmanager, or {correct}");
                 return report.failed("delivery", format!("{found}, and {asked_at} is another"), way_out);
@@ -90,10 +107,25 @@ pub(super) async fn check(prometheus: &Prometheus, is_ready: bool, asked: Option
     }
 }
 
+fn words_of_loss(lost: Option<f64>) -> String {
+    match lost {
+        Some(lost) if lost > 0.0 => format!("Prometheus could not hand over about {lost:.0} alerts in 5 minutes"),
+        Some(_) => "Prometheus counts none that it could not hand over in 5 minutes".into(),
+        None => "Prometheus does not scrape itself, so what it could not hand over is not known".into(),
+    }
+}
+
 /// Whether the URL that Prometheus sends to and the one that is asked are one listener.
 fn is_at(prometheus: &Prometheus, url: &str, asked: &Client) -> bool {
     let listed = Address::of(prometheus.0.base_url()).and_then(|prometheus| prometheus.hears(url));
     listed.is_some() && listed == Address::of(asked.base_url())
+}
+
+enum Seen {
+    Ready(Client),
+    /// From here that cannot be judged.
+    Unknown(String),
+    Dead(String),
 }
 
 /// Asks the Alertmanager at a URL whether it is ready.

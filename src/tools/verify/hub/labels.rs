@@ -1,6 +1,6 @@
 //! The labels of a target: is all of it set that alerts, dashboard and history are keyed by, and is it its own?
 
-use super::{super::Report, prometheus::Prometheus, same, scrape_target::Target};
+use super::{super::Report, identity, prometheus::Prometheus, scrape_target::Target};
 use sentinel_actors::domain::sanitize::one_line;
 
 /// Free, and needed: `instance` and `node` are each target's own.
@@ -54,7 +54,7 @@ pub(super) async fn unique(prometheus: &Prometheus, target: &Target, all: &[Targ
     if !shared.is_empty() {
         return report.failed("unique", shared.join("\n"), way_out);
     }
-    match same::interleaved(prometheus, target, target.interval()).await {
+    match identity::interleaved(prometheus, target, target.interval()).await {
         Ok(None) => {
             let job = target.label("job");
             let count = all.iter().filter(|other| other.label("job") == job).count();

@@ -4,12 +4,12 @@
 //! `2.097152e+08` or not, `60m` as `1h`. Both texts are read into the same tree; what it does not know stays as it is, so
 //! that a newer PromQL is compared word by word. A whole parser (promql-parser) would bring a parser generator with it.
 
-mod normal;
+mod normal_form;
 #[cfg(test)]
 mod tests;
 
 use super::config::duration;
-use normal::normal;
+use normal_form::normal_form;
 use std::{collections::BTreeSet, str::Chars};
 
 /// Words before a list of labels, whose order means nothing.
@@ -65,7 +65,7 @@ impl Expression {
     pub(super) fn read(text: &str) -> Option<Self> {
         let mut reader = Reader { rest: text };
         let nodes = reader.group(None)?;
-        Some(Self(normal(nodes)))
+        Some(Self(normal_form(nodes)))
     }
 
     /// The families it reads, recorded ones included.

@@ -4,8 +4,8 @@
 use super::{
     super::Report,
     config::Running,
-    needs::{ABSENT_UNTIL_KNOWN, Needs},
     prometheus::Prometheus,
+    rule_inputs::{ABSENT_UNTIL_KNOWN, RuleInputs},
     scrape_target::{Asked, Target},
 };
 use crate::tools::probe::{Exposition, contract, exposition::Sample};
@@ -37,7 +37,7 @@ pub(super) async fn check(
     target: &Target,
     asked: Asked<'_>,
     running: &Running,
-    needs: &Needs<'_>,
+    needs: &RuleInputs<'_>,
     report: &mut Report,
 ) {
     match arrived(prometheus, target).await {
@@ -64,7 +64,12 @@ async fn arrived(prometheus: &Prometheus, target: &Target) -> Result<String, Str
 }
 
 /// Compares with the page, once Prometheus has a scrape that is newer than it.
-async fn lost(prometheus: &Prometheus, target: &Target, asked: Asked<'_>, needs: &Needs<'_>) -> Result<Lost, String> {
+async fn lost(
+    prometheus: &Prometheus,
+    target: &Target,
+    asked: Asked<'_>,
+    needs: &RuleInputs<'_>,
+) -> Result<Lost, String> {
     let (began, wait) = (Instant::now(), target.interval() * 2);
     loop {
         let scraped_s = format!("max(timestamp(sentinel_trading_cycles_total{}))", target.selector());
@@ -89,7 +94,7 @@ async fn stored(prometheus: &Prometheus, target: &Target) -> Result<Counts, Stri
 }
 
 /// What of the page, of the contract and of what the rules read is stored in smaller number than it should be.
-fn compared(stored: &Counts, page: Option<&Exposition>, needs: &Needs<'_>) -> BTreeMap<String, (usize, usize)> {
+fn compared(stored: &Counts, page: Option<&Exposition>, needs: &RuleInputs<'_>) -> BTreeMap<String, (usize, usize)> {
     let mut wanted = Counts::new();
     for sample in page.into_iter().flat_map(|page| &page.families).flat_map(|family| &family.samples) {
         *wanted.entry(sample.name.clone()).or_default() += 1;
@@ -118,7 +123,7 @@ async fn relabelled(
     prometheus: &Prometheus,
     target: &Target,
     page: Option<&Exposition>,
-    needs: &Needs<'_>,
+    needs: &RuleInputs<'_>,
     fewer: &BTreeMap<String, (usize, usize)>,
 ) -> Result<BTreeSet<String>, String> {
     let Some(page) = page else { return Ok(BTreeSet::new()) };
@@ -152,36 +157,10 @@ fn judge(
     lost: &Lost,
     page: Option<&Exposition>,
     running: &Running,
-    needs: &Needs<'_>,
+    needs: &RuleInputs<'_>,
     report: &mut Report,
 ) {
-    let mut blind = Vec::new();
-    let readers = |name: &str| {
-        let rules = needs.of_inf.get(name)?.iter().copied().collect::<Vec<_>>();
-        Some(rules.join(", "))
-    };
-    let is_shown = |name: &str| page.is_none_or(|page| page.samples(name).next().is_some());
-    let count = |name: &str, (is, of): &(usize, usize)| match is {
-        0 if !is_shown(name) => format!("{name} is not shown by this daemon"),
-        0 => format!("{name} is not stored"),
-        is => format!("{name}: {is} of {of} series are stored"),
-    };
-    let needed = lost.fewer.iter().filter_map(|(name, counts)| {
-        let readers = readers(name)?;
-        Some(format!("{}: blind without it: {readers}", count(name, counts)))
-    });
-    blind.extend(needed);
-    let changed = lost.relabelled.iter().filter_map(|name| {
-        Some(format!(
-            "{name} is stored with other labels than the daemon gave it: blind without them: {}",
-            readers(name)?
-        ))
-    });
-    blind.extend(changed);
-    let is_contract = |name: &str| contract::names().any(|family| is_of_family(name, family));
-    let (contract, rest): (Vec<_>, Vec<_>) =
-        lost.fewer.iter().filter(|(name, _)| readers(name).is_none()).partition(|(name, _)| is_contract(name));
-    blind.extend(contract.iter().map(|(name, counts)| format!("{}: HUB's history has it", count(name, counts))));
+    let blind = blind(lost, page, needs);
     if !blind.is_empty() {
         let relabels = if running.relabels.is_empty() {
             "nothing is relabelled in the job, so: is the daemon older than the rules?".to_owned()
@@ -193,17 +172,50 @@ fn judge(
         };
         return report.failed("series", blind.join("\n"), relabels);
     }
-    if rest.is_empty() {
+    if lost.fewer.is_empty() {
         let found = match page {
             Some(page) => format!("all {} of its page are stored; {arrived}", page.series()),
             None => format!("all that the rules read is stored; {arrived}"),
         };
         return report.ok("series", found);
     }
-    let names = rest.iter().take(SHOWN_MAX).map(|(name, counts)| count(name, counts)).collect::<Vec<_>>().join(", ");
-    let more = rest.len().saturating_sub(SHOWN_MAX);
+    let names = lost.fewer.iter().take(SHOWN_MAX).map(|(name, counts)| counted(name, *counts, page));
+    let names = names.collect::<Vec<_>>().join(", ");
+    let more = lost.fewer.len().saturating_sub(SHOWN_MAX);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     report.note("series", format!("{arrived}; no alert reads these, and the dashboard may lack them: {names}{more}"));
+}
+
+/// What rules or HUB's history lack, a line for each name.
+fn blind(lost: &Lost, page: Option<&Exposition>, needs: &RuleInputs<'_>) -> Vec<String> {
+    let readers = |name: &str| {
+        let rules = needs.of_inf.get(name)?.iter().copied().collect::<Vec<_>>();
+        Some(rules.join(", "))
+    };
+    let needed = lost.fewer.iter().filter_map(|(name, counts)| {
+        let readers = readers(name)?;
+        Some(format!("{}: blind without it: {readers}", counted(name, *counts, page)))
+    });
+    let changed = lost.relabelled.iter().filter_map(|name| {
+        Some(format!(
+            "{name} is stored with other labels than the daemon gave it: blind without them: {}",
+            readers(name)?
+        ))
+    });
+    let is_contract = |name: &str| contract::names().any(|family| is_of_family(name, family));
+    let contract = lost.fewer.iter().filter(|(name, _)| readers(name).is_none() && is_contract(name));
+    let contract = contract.map(|(name, counts)| format!("{}: HUB's history has it", counted(name, *counts, page)));
+    needed.chain(changed).chain(contract).collect()
+}
+
+/// How many of a name's series are stored, of how many.
+fn counted(name: &str, (stored, wanted): (usize, usize), page: Option<&Exposition>) -> String {
+    let is_shown = || page.is_none_or(|page| page.samples(name).next().is_some());
+    match stored {
+        0 if !is_shown() => format!("{name} is not shown by this daemon"),
+        0 => format!("{name} is not stored"),
+        stored => format!("{name}: {stored} of {wanted} series are stored"),
+    }
 }
 
 fn is_of_family(name: &str, family: &str) -> bool {
@@ -212,7 +224,7 @@ fn is_of_family(name: &str, family: &str) -> bool {
 }
 
 /// Whether the rules are about this target's job at all.
-pub(super) fn watched(target: &Target, needs: &Needs<'_>, prometheus: &Prometheus, report: &mut Report) {
+pub(super) fn watched(target: &Target, needs: &RuleInputs<'_>, prometheus: &Prometheus, report: &mut Report) {
     let job = one_line(target.label("job"));
     let jobs = needs.jobs.iter().map(|it| one_line(it)).collect::<Vec<_>>().join(", ");
     if needs.jobs.is_empty() || needs.jobs.contains(target.label("job")) {
@@ -226,7 +238,7 @@ pub(super) fn watched(target: &Target, needs: &Needs<'_>, prometheus: &Prometheu
 }
 
 /// Families of Prometheus and Alertmanager themselves, by which HUB's own health is watched.
-async fn others(prometheus: &Prometheus, needs: &Needs<'_>, report: &mut Report) {
+async fn others(prometheus: &Prometheus, needs: &RuleInputs<'_>, report: &mut Report) {
     if needs.of_others.is_empty() {
         return;
     }

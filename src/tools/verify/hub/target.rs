@@ -4,11 +4,11 @@ use super::{
     super::{Report, not_reached},
     Args,
     config::Running,
+    identity::{self, Compared},
     labels,
-    needs::Needs,
     prometheus::{Prometheus, list},
+    rule_inputs::RuleInputs,
     rules::Wanted,
-    same::{self, Compared},
     scrape_error,
     scrape_target::{Asked, Target, WAIT},
     series,
@@ -45,7 +45,7 @@ pub(super) async fn check(
     let is_up = up(prometheus, &target, args, asked.page, running, report).await;
     labels::check(&target, &args.job, prometheus, report);
     labels::unique(prometheus, &target, &all, report).await;
-    let needs = Needs::of(wanted, target.label("job"));
+    let needs = RuleInputs::of(wanted, target.label("job"));
     series::watched(&target, &needs, prometheus, report);
     if is_up {
         series::check(prometheus, &target, asked, running, &needs, report).await;
@@ -103,7 +103,7 @@ async fn meant(
     let of_job = all.iter().filter(|target| target.0["scrapePool"] == args.job.as_str()).collect::<Vec<_>>();
     let names = || of_job.iter().map(|it| one_line(it.label("instance"))).collect::<BTreeSet<_>>();
     let names = || names().into_iter().collect::<Vec<_>>().join(", ");
-    let is_at_inf = |target: &&&Target| same::is_at(prometheus, target.url(), &args.inf);
+    let is_at_inf = |target: &&&Target| identity::is_at(prometheus, target.url(), &args.inf);
     if of_job.is_empty() {
         let way_out =
             format!("the job {} needs the target 172.19.141.250:8000; then {}", args.job, prometheus.reload());
@@ -127,7 +127,7 @@ async fn meant(
         return Ok(only.clone());
     }
     let job = of_job.first().map_or("", |target| target.label("job"));
-    let instance = same::instance_of(prometheus, job, page).await;
+    let instance = identity::instance_of(prometheus, job, page).await;
     match of_job.iter().find(|target| instance.as_deref() == Some(target.label("instance"))) {
         Some(target) => Ok((**target).clone()),
         None => unfound(
@@ -142,6 +142,7 @@ fn patience(args: &Args, target: Option<&Target>) -> Duration {
     args.wait.or(target.map(|target| target.interval() * 2)).unwrap_or(WAIT)
 }
 
+/// Reports whether the target is scraped, and that it is the daemon at --inf. Answers whether it is up.
 async fn up(
     prometheus: &Prometheus,
     target: &Target,
@@ -153,33 +154,7 @@ async fn up(
     let url = one_line(target.url());
     match target.health() {
         "up" => {
-            let took_ms = target.0["lastScrapeDuration"].as_f64().unwrap_or_default() * 1e3;
-            let found = format!("{url} is up, scraped in {took_ms:.1} ms");
-            let is_at_inf = same::is_at(prometheus, target.url(), &args.inf);
-            match compared(prometheus, target, args, page).await {
-                Ok(Compared::Unknown(why)) if is_at_inf => {
-                    report.note("target", format!("{found}; whose series these are: {why}"))
-                }
-                Ok(Compared::Process) if is_at_inf => report.ok("target", found),
-                Ok(Compared::Process) => {
-                    report.note("target", format!("{found}; it is the daemon at {} by another name", args.inf));
-                }
-                Ok(Compared::Unknown(why)) => {
-                    report.note("target", format!("{found}; whether it is the daemon at {}: {why}", args.inf));
-                }
-                Ok(Compared::Different(what) | Compared::Older(what)) => {
-                    let found =
-                        format!("{url} is up, and what is stored is not of the daemon at {}: it {what}", args.inf);
-                    let way_out = format!(
-                        "another daemon is scraped, or stored under the same labels: correct the target of the job {}, its \
-                         labels (see `unique`), or --inf and --instance; then {}",
-                        args.job,
-                        prometheus.reload()
-                    );
-                    report.failed("target", found, way_out);
-                }
-                Err(why) => report.failed("target", why, "see Prometheus's log"),
-            }
+            same_daemon(prometheus, target, args, page, report).await;
             true
         }
         "down" => {
@@ -195,6 +170,43 @@ async fn up(
     }
 }
 
+/// Reports whether a target that is up is the daemon at --inf.
+async fn same_daemon(
+    prometheus: &Prometheus,
+    target: &Target,
+    args: &Args,
+    page: Option<&Exposition>,
+    report: &mut Report,
+) {
+    let url = one_line(target.url());
+    let took_ms = target.0["lastScrapeDuration"].as_f64().unwrap_or_default() * 1e3;
+    let found = format!("{url} is up, scraped in {took_ms:.1} ms");
+    let is_at_inf = identity::is_at(prometheus, target.url(), &args.inf);
+    match compared(prometheus, target, args, page).await {
+        Ok(Compared::Process) if is_at_inf => report.ok("target", found),
+        Ok(Compared::Process) => {
+            report.note("target", format!("{found}; it is the daemon at {} by another name", args.inf));
+        }
+        Ok(Compared::Unknown(why)) if is_at_inf => {
+            report.note("target", format!("{found}; whose series these are: {why}"));
+        }
+        Ok(Compared::Unknown(why)) => {
+            report.note("target", format!("{found}; whether it is the daemon at {}: {why}", args.inf));
+        }
+        Ok(Compared::Different(what) | Compared::Older(what)) => {
+            let found = format!("{url} is up, and what is stored is not of the daemon at {}: it {what}", args.inf);
+            let way_out = format!(
+                "another daemon is scraped, or stored under the same labels: correct the target of the job {}, its \
+                 labels (see `unique`), or --inf and --instance; then {}",
+                args.job,
+                prometheus.reload()
+            );
+            report.failed("target", found, way_out);
+        }
+        Err(why) => report.failed("target", why, "see Prometheus's log"),
+    }
+}
+
 /// Whether the target is the daemon that was asked; one that was just started again is waited for.
 async fn compared(
     prometheus: &Prometheus,
@@ -204,7 +216,7 @@ async fn compared(
 ) -> Result<Compared, String> {
     let (began, wait) = (Instant::now(), patience(args, Some(target)));
     loop {
-        match same::compare(prometheus, target, page).await? {
+        match identity::compare(prometheus, target, page).await? {
             Compared::Older(_) if began.elapsed() < wait => tokio::time::sleep(PAUSE).await,
             compared => return Ok(compared),
         }

@@ -3,7 +3,7 @@
 
 use super::{
     Report,
-    local::{Place, START_IT},
+    network::{Endpoint, START_IT},
 };
 use crate::tools::{
     probe::listener::{Owner, stopped},
@@ -18,23 +18,29 @@ const GO_ON: &str = "somebody or a debugger stopped it, and it holds its port me
                      Let it go on with `kill -CONT` and this pid, or restart the daemon; then look at sentinel orders --unresolved";
 
 /// Who has the port; `None` where nobody is seen.
-pub(super) fn owner(place: &Place) -> Option<Owner> {
-    place.listening()?.owner()
+pub(super) fn owner(endpoint: &Endpoint) -> Option<Owner> {
+    endpoint.listening()?.owner()
 }
 
 /// Reports who has the port. `seen` is what it said; `None` if it was not asked, for it is stopped.
-pub(super) fn check(place: &Place, owner: Option<&Owner>, is_open: bool, seen: Option<&Seen>, report: &mut Report) {
-    if !place.is_here() {
+pub(super) fn check(
+    endpoint: &Endpoint,
+    owner: Option<&Owner>,
+    is_open: bool,
+    seen: Option<&Seen>,
+    report: &mut Report,
+) {
+    if !endpoint.is_here() {
         return report.note("process", "it is on another machine; run this there to see it");
     }
-    if place.listening().is_none() {
+    if endpoint.listening().is_none() {
         return report.note("process", "not seen: there is no /proc to look into");
     }
     let is_silent = seen.is_some_and(|seen| seen.is_silent);
     match owner {
         Some(owner) => judge(owner, seen, report),
         None if !is_open => {
-            report.failed("process", format!("no process listens on port {}", place.port()), START_IT);
+            report.failed("process", format!("no process listens on port {}", endpoint.port()), START_IT);
         }
         None => match stopped(NAME).filter(|_| is_silent) {
             Some(pid) => {

@@ -35,33 +35,13 @@ pub async fn report(provider: &Provider, newest: Option<&Reply>, settings: &Reso
     let cycles = cycles_a_day(settings, now);
     rate(newest, symbols, cycles, report);
     let usage = usage(provider, settings, report).await;
-    let daily_max = usage.as_ref().map_or(CALLS_A_DAY, |usage| usage.daily_max);
-
     let Some(cycles) = cycles else {
         report.note("quota", "with schedule.back_to_back there is no telling how many cycles a day has");
         return;
     };
-    let data = &settings.data;
-    // Time that follows the bars asks in every cycle, whatever data.poll says.
-    let follows_bars = settings.market_clock == MarketClock::Bars;
-    let poll = if follows_bars { Poll::Cycle } else { settings.poll };
-    let interval_s = u64::try_from(data.interval.seconds()).unwrap_or(1);
-    let requests = requests_a_day(poll, cycles, data.overdue_poll_s, interval_s);
-    let calls = requests * CALLS_PER_REQUEST;
+    let Need { calls, how, way_out } = Need::of(settings, cycles);
+    let daily_max = usage.as_ref().map_or(CALLS_A_DAY, |usage| usage.daily_max);
     let carries = daily_max.checked_div(calls).unwrap_or(u64::MAX);
-    let (how, way_out) = match poll {
-        Poll::Cycle => (
-            format!("a request in every cycle, {requests} a day"),
-            "data.poll = \"bar\", or fewer cycles (schedule.cron), or fewer symbols, or a larger plan",
-        ),
-        Poll::Bar => (
-            format!(
-                "a request per bar and every {} s while one is late, {requests} a day at most",
-                data.overdue_poll_s
-            ),
-            "a larger data.overdue_poll_s, or fewer symbols, or a larger plan",
-        ),
-    };
     let assumed = if usage.is_some() { "" } else { " (the usual plan)" };
     let found = format!(
         "{how}, is {calls} calls a symbol: {daily_max} calls a day{assumed} carry {carries} symbols, {symbols} {}",
@@ -73,13 +53,55 @@ pub async fn report(provider: &Provider, newest: Option<&Reply>, settings: &Reso
     }
     report.ok("quota", found);
     if let Some(usage) = usage {
-        let left = usage.left(now.date_naive());
-        let rest_of_day = DAY_S.saturating_sub(now.timestamp().rem_euclid(86_400).unsigned_abs());
-        let needed = calls.saturating_mul(symbols).saturating_mul(rest_of_day) / DAY_S;
-        if left < needed {
-            let found = format!("a daemon started now would need {needed} calls until midnight GMT, {left} are left");
-            report.note("today", found);
+        today(&usage, calls.saturating_mul(symbols), now, report);
+    }
+}
+
+/// What the settings need on the worst day.
+struct Need {
+    /// Of the quota, for one symbol.
+    calls: u64,
+    /// How it comes to that.
+    how: String,
+    /// What would make it less.
+    way_out: &'static str,
+}
+
+impl Need {
+    fn of(settings: &Resolved, cycles: u64) -> Self {
+        let data = &settings.data;
+        // Time that follows the bars asks in every cycle, whatever data.poll says.
+        let follows_bars = settings.market_clock == MarketClock::Bars;
+        let poll = if follows_bars { Poll::Cycle } else { settings.poll };
+        let interval_s = u64::try_from(data.interval.nominal_s()).unwrap_or(1);
+        let requests = requests_a_day(poll, cycles, data.overdue_poll_s, interval_s);
+        let calls = requests * CALLS_PER_REQUEST;
+        match poll {
+            Poll::Cycle => Self {
+                calls,
+                how: format!("a request in every cycle, {requests} a day"),
+                way_out: "data.poll = \"bar\", or fewer cycles (schedule.cron), or fewer symbols, or a larger plan",
+            },
+            Poll::Bar => Self {
+                calls,
+                how: format!(
+                    "a request per bar and every {} s while one is late, {requests} a day at most",
+                    data.overdue_poll_s
+                ),
+                way_out: "a larger data.overdue_poll_s, or fewer symbols, or a larger plan",
+            },
         }
+    }
+}
+
+/// Whether what is left of today's quota is enough for the rest of it, at so many calls a day.
+fn today(usage: &Usage, calls_a_day: u64, now: DateTime<Utc>, report: &mut Report) {
+    let left = usage.left(now.date_naive());
+    let rest_of_day_s = DAY_S.saturating_sub(now.timestamp().rem_euclid(86_400).unsigned_abs());
+    let needed = calls_a_day.saturating_mul(rest_of_day_s) / DAY_S;
+    if left < needed {
+        let found = format!("a daemon started now would need {needed} calls until midnight GMT, {left} are left");
+        report.note("today", found);
     }
 }
 

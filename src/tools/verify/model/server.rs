@@ -1,6 +1,6 @@
 //! One question to the model server as the daemon asks it, with more patience: how late it is, is part of the answer.
 
-use crate::settings::{ModelSettings, address::bare};
+use crate::{net::without_brackets, settings::ModelSettings};
 use awc::http::header;
 use bytes::Bytes;
 use sentinel_actors::{
@@ -71,7 +71,7 @@ impl Server {
 
     /// A TCP connection and not a byte on it: a port that swallows packets is told from a server that is silent.
     pub async fn reach(&self) -> io::Result<()> {
-        let connecting = TcpStream::connect((bare(&self.host), self.port));
+        let connecting = TcpStream::connect((without_brackets(&self.host), self.port));
         tokio::time::timeout(self.patience, connecting).await.map_err(|_| io::ErrorKind::TimedOut)?.map(drop)
     }
 

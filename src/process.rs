@@ -1,0 +1,12 @@
+//! What every room uses of the process that it runs in.
+
+pub mod build_info;
+mod environment;
+pub mod exit;
+mod on_system;
+pub mod shell;
+pub mod unix_signals;
+
+pub use build_info::build_info;
+pub use environment::environment;
+pub use on_system::on_system;
