@@ -196,8 +196,8 @@ fn every_file_says_what_it_owns() {
 /// A module `x` is `x.rs` with its parts in `x/`, and long tests are `x/tests.rs`: one place to look for each.
 #[test]
 fn modules_and_tests_are_named_one_way() {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    for path in rust_files(&source) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for path in ["src", "actors/src"].iter().flat_map(|source| rust_files(&root.join(source))) {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         assert!(name != "mod.rs" && !name.ends_with("_tests.rs"), "{}", path.display());
         assert!(!fs::read_to_string(&path).unwrap().contains("#[path"), "{}", path.display());

@@ -9,7 +9,7 @@ use actix::Actor;
 use sentinel_actors::{
     cycle::Stages,
     domain::{
-        cycle_verdict::SymbolFailure,
+        cycle_outcome::SymbolFailure,
         decision::Action,
         guard::Suppression,
         instrument::Symbol,

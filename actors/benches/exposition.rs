@@ -25,7 +25,7 @@ use sentinel_actors::{
         ApiUsage, Backlog, BuildReport, DecisionReport, Event, FetchReport, PredictionReport, SignalReport,
         SignalResult,
     },
-    metrics::{Config, record::Recorder},
+    metrics::{Config, recorder::Recorder},
 };
 use std::{
     hint::black_box,

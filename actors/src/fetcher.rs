@@ -26,7 +26,7 @@ use crate::{
     },
     messages::{ApiUsage, CycleId, Event, FetchBars, FetchReport, FetchedBars, Ping, StageFailure, Telemetry},
 };
-use actix::{Actor, Context, Handler, ResponseFuture, Supervised};
+use actix::{Actor, Context, Handler, ResponseFuture};
 use feed::{Feed, Notes};
 use futures_util::{StreamExt, stream};
 use request::{Requests, Session};
@@ -213,12 +213,6 @@ impl Actor for Fetcher {
 
     fn started(&mut self, _: &mut Self::Context) {
         self.stage.config.metrics.report(Event::ActorStarted(ActorName::Fetcher));
-    }
-}
-
-impl Supervised for Fetcher {
-    fn restarting(&mut self, _: &mut Self::Context) {
-        self.stage.config.metrics.report(Event::ActorRestarted(ActorName::Fetcher));
     }
 }
 

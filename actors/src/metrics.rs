@@ -4,7 +4,7 @@
 mod account;
 pub mod health;
 mod messages;
-pub mod record;
+pub mod recorder;
 #[cfg(test)]
 mod tests;
 
@@ -21,7 +21,7 @@ use crate::{
 };
 use actix::{Actor, Context, Handler, MessageResult};
 pub use messages::{Exposition, GetHealth, GetMetrics};
-use record::Recorder;
+use recorder::Recorder;
 use std::{
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},

@@ -4,7 +4,7 @@
 
 use super::http::HttpConfig;
 use crate::{net, process::build_info, settings::Resolved};
-use actix::{Actor, Addr, Arbiter, Recipient, Supervisor};
+use actix::{Actor, Addr, Arbiter, Recipient};
 use sentinel_actors::{
     adapters::{
         endpoint::{Breakers, Inflight},
@@ -58,17 +58,14 @@ pub struct Started {
     pub flush_unwritten: Recipient<FlushUnwritten>,
 }
 
-/// Starts the stages.
+/// Starts the stages. None is restarted by anybody: one that panics is gone, and the daemon ends.
 pub fn start(settings: &Resolved, shared: &Shared) -> Started {
-    let fetcher = Fetcher::new(fetcher_config(settings, shared));
-    let fetcher = Supervisor::start(|_| fetcher);
+    let fetcher = Fetcher::new(fetcher_config(settings, shared)).start();
     let time_columns = settings.time_columns;
-    let builder = FeatureBuilder::new(feature_builder::Config { time_columns, metrics: shared.metrics.clone() });
-    let builder = Supervisor::start(|_| builder);
-    let predictor = Predictor::new(predictor_config(settings, shared));
-    let predictor = Supervisor::start(|_| predictor);
-    let sender = SignalSender::new(sender_config(settings, shared));
-    let sender = Supervisor::start(|_| sender);
+    let builder = feature_builder::Config { time_columns, metrics: shared.metrics.clone() };
+    let builder = FeatureBuilder::new(builder).start();
+    let predictor = Predictor::new(predictor_config(settings, shared)).start();
+    let sender = SignalSender::new(sender_config(settings, shared)).start();
     let pings = vec![
         (ActorName::Fetcher, fetcher.clone().recipient()),
         (ActorName::FeatureBuilder, builder.clone().recipient()),
@@ -85,7 +82,7 @@ pub fn start(settings: &Resolved, shared: &Shared) -> Started {
         prepare: sender.clone().recipient(),
         send: sender.recipient(),
         record: shared.journal.clone().recipient(),
-        recorded: shared.journal.clone().recipient(),
+        settled: shared.journal.clone().recipient(),
         metrics: shared.metrics.clone(),
     };
     Started { stages, pings, flush_unwritten }

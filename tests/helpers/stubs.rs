@@ -210,10 +210,10 @@ impl Handler<RecordDecisions> for Stub {
     }
 }
 
-impl Handler<Ping> for Stub {
+impl Handler<Settled> for Stub {
     type Result = ();
 
-    fn handle(&mut self, _: Ping, _: &mut Self::Context) {}
+    fn handle(&mut self, _: Settled, _: &mut Self::Context) {}
 }
 
 impl Handler<Event> for Stub {
@@ -282,7 +282,7 @@ impl Harness {
             prepare: stub.clone().recipient(),
             send: stub.clone().recipient(),
             record: stub.clone().recipient(),
-            recorded: stub.recipient(),
+            settled: stub.recipient(),
             metrics: telemetry.clone(),
         });
         let instrument = |symbol: Symbol| Instrument {

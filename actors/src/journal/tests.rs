@@ -88,7 +88,7 @@ impl Harness {
 
     /// `(is_writable, failures in all, pending, unresolved)` as last told.
     async fn told(&self) -> (bool, u64, u64, usize) {
-        self.journal.send(Ping).await.unwrap();
+        self.journal.send(Settled).await.unwrap();
         // The events are in another mailbox of this thread.
         tokio::time::sleep(Duration::from_millis(50)).await;
         let mut told = (false, 0, 0, 0);

@@ -15,7 +15,8 @@ use sentinel_actors::{
         system_clock::SystemClock,
     },
     domain::{
-        exposure::KnownNames, instrument::Instrument, position::Position, sanitize::one_line, spelling::are_alike,
+        exposure::KnownNames, instrument::Instrument, position::Position, sanitize::one_line,
+        symbol_matching::are_alike,
     },
 };
 use std::{io, net::IpAddr, process::ExitCode, time::Duration};

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use sentinel_actors::{
     adapters::{
         http::{self, Answer, HttpError},
-        mlflow::{AnswerError, Tabular, error_words, parse_answer, write_request},
+        mlflow::{AnswerError, Tabular, error_text, parse_answer, write_request},
     },
     domain::{decision::Prediction, features::FeatureSet, sanitize::one_line},
 };
@@ -95,7 +95,7 @@ impl Server {
         });
         let Answer { status, body, .. } = answer.await?;
         if status != 200 {
-            return Err(Refusal::Status { status, message: error_words(&body) });
+            return Err(Refusal::Status { status, message: error_text(&body) });
         }
         let parsed = parse_answer(&body, rows.len())?;
         let took = began.elapsed();

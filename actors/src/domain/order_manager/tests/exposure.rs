@@ -1,7 +1,6 @@
 //! Limits, positions, closes and proofs, as the manager applies them.
 
-use super::{fakes::*, *};
-use crate::domain::{order::Side, order_state::OrderState, position::Opposite};
+use super::*;
 
 const CLOSE_THEN_OPEN: Limits = Limits {
     positions_max: 1,

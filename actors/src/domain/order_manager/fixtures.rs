@@ -1,4 +1,4 @@
-//! A order_journal in memory and a gateway that does as it is told; nothing here ever waits.
+//! A journal in memory and a gateway that does as it is told; nothing here ever waits.
 
 use super::*;
 use crate::domain::{

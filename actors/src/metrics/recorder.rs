@@ -8,7 +8,7 @@ use crate::{
     },
     domain::{
         breaker::BreakerState,
-        cycle_verdict::{CycleVerdict, SymbolFailure, judge},
+        cycle_outcome::{CycleOutcome, SymbolFailure, judge},
         drift::Drift,
         guard::{KillSwitch, Suppression},
         instrument::Symbol,
@@ -330,7 +330,7 @@ impl Recorder {
         let mut reached = self.symbols.len();
         for step in [Step::Fetch, Step::Features, Step::Predict] {
             let failed = failures.iter().filter(|failure| failure.step == step).count();
-            if reached > 0 && judge(reached, failed, self.failed_share_max) != CycleVerdict::Failed {
+            if reached > 0 && judge(reached, failed, self.failed_share_max) != CycleOutcome::Failed {
                 self.step_succeeded(step, now);
             }
             reached = reached.saturating_sub(failed);

@@ -33,7 +33,7 @@ pub enum Told {
 }
 
 #[derive(Debug)]
-pub struct Checks {
+pub struct Invariants {
     limits: Limits,
     waits_for_new_bar: bool,
     /// Whether the gateway's names of positions tell nothing.
@@ -63,7 +63,7 @@ pub struct Checks {
     owed: BTreeSet<Uuid>,
 }
 
-impl Checks {
+impl Invariants {
     pub const fn new(Rules { limits, waits_for_new_bar, .. }: Rules, is_foreign: bool) -> Self {
         Self {
             limits,
@@ -307,14 +307,14 @@ impl World {
 
     /// The decision of these orders began then.
     pub fn begun(&mut self, orders: &[Order], at_ms: u64) {
-        self.checks.decided_ms.extend(orders.iter().map(|order| (order.client_order_id, at_ms)));
+        self.invariants.decided_ms.extend(orders.iter().map(|order| (order.client_order_id, at_ms)));
     }
 
     /// A write went through: looks at all that the journal says now.
     pub fn refresh(&mut self, store: &Store) {
         let rows = store.orders(false).unwrap();
         for row in &rows {
-            let before = self.checks.state(row.id);
+            let before = self.invariants.state(row.id);
             if before == Some(row.state) {
                 continue;
             }
@@ -323,12 +323,12 @@ impl World {
             self.count(&format!("became {}", row.state));
             let is_ticket_open = row.closes.is_some_and(|ticket| self.broker.is_open(ticket));
             let truth = (self.gateway.truth(row.id), self.gateway.volume(row.id));
-            self.checks.settled(row, truth, is_ticket_open);
+            self.invariants.settled(row, truth, is_ticket_open);
         }
-        for gone in self.checks.rows.iter().filter(|old| rows.iter().all(|row| row.id != old.id)) {
+        for gone in self.invariants.rows.iter().filter(|old| rows.iter().all(|row| row.id != old.id)) {
             assert!(gone.state.is_settled(), "{} is forgotten while it is {}", gone.id, gone.state);
         }
-        self.checks.rows = rows;
+        self.invariants.rows = rows;
     }
 
     /// At the end of a daemon's life, with a new one started: every order that arrived has its fate in the journal.
@@ -336,12 +336,12 @@ impl World {
         let ended = |state| matches!(state, OrderState::Filled | OrderState::Rejected | OrderState::Unknown);
         for parcel in &self.gateway.parcels {
             let id = parcel.order.client_order_id;
-            let state = self.checks.state(id);
-            let was_there = self.checks.arrived.contains(&id);
+            let state = self.invariants.state(id);
+            let was_there = self.invariants.arrived.contains(&id);
             // What was pruned was settled: `refresh` has seen to it.
             assert!(!was_there || state.is_none_or(ended), "{id} arrived and is {state:?}");
         }
-        for row in &self.checks.rows {
+        for row in &self.invariants.rows {
             let is_open = matches!(row.state, OrderState::Intent | OrderState::Sending);
             assert!(!is_open, "{} is still {}", row.id, row.state);
         }

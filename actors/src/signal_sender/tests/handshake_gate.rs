@@ -1,6 +1,6 @@
 //! What stands between a signal and the gateway: the handshake, the breaker, the positions, the proof.
 
-use super::{scripted_gateway::Gateway, tests::*, *};
+use super::*;
 use crate::{
     adapters::gateway::DialectKind,
     domain::{guard::Limits, order_state::OrderState, position::Opposite},

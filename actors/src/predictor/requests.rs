@@ -1,7 +1,7 @@
-//! The requests of one cycle, and what each row got. A request that the model refuses for one of its rows is asked in
+//! The requests of one cycle, and what each row got. A request that the model refuses for one of its rows is bisected: asked in
 //! halves until that row is alone.
 
-use super::{Asker, BAD_SHAPE, PredictError, apart::Group};
+use super::{Asker, BAD_SHAPE, PredictError, quarantine::Group};
 use crate::{
     adapters::{endpoint::Endpoint, mlflow},
     domain::{
@@ -19,7 +19,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Most requests of a cycle beside those that all rows need anyway: for halves, and for rows that are apart. One bad row
+/// Most requests of a cycle beside those that all rows need anyway: for halves, and for rows in quarantine. One bad row
 /// among 50 takes 12 to find, and then one in each cycle.
 const EXTRA_REQUESTS_MAX: usize = 256;
 /// Most of them while the model has not taken a single request in this cycle. A bad row is alone after six halvings, its
@@ -39,7 +39,7 @@ pub(super) enum Asked {
 }
 
 /// One cycle's requests.
-pub(super) struct Round<'a> {
+pub(super) struct Requests<'a> {
     asker: &'a Asker,
     rows: &'a [(Symbol, Arc<FeatureSet>)],
     /// One per row.
@@ -51,7 +51,7 @@ pub(super) struct Round<'a> {
     is_refused: bool,
 }
 
-impl<'a> Round<'a> {
+impl<'a> Requests<'a> {
     /// No row has a result yet; each gets one by the request it is in.
     pub(super) fn new(asker: &'a Asker, rows: &'a [(Symbol, Arc<FeatureSet>)]) -> Self {
         let results = vec![Err(PredictError::Breaker); rows.len()];
@@ -99,15 +99,15 @@ impl<'a> Round<'a> {
         }
     }
 
-    /// Asks the halves of `refused`, and of these the halves again, then the groups that are `apart`, as far as the time
+    /// Asks the halves of `refused`, and of these the halves again, then the groups in `quarantine`, as far as the time
     /// of one deadline and the bounds above go. A row that is not reached keeps the error of the request it was in.
     ///
-    /// Returns the groups that stay apart, those first that were not reached.
-    pub(super) async fn ask_in_parts(&mut self, refused: Vec<Group>, apart: Vec<Group>) -> Vec<Group> {
+    /// Returns the groups that are in quarantine from now on, those first that were not reached.
+    pub(super) async fn bisect(&mut self, refused: Vec<Group>, quarantine: Vec<Group>) -> Vec<Group> {
         let (started, mut requests) = (Instant::now(), 0);
         let (mut unreached, mut still) = (Vec::new(), Vec::new());
         // The last one is next: halves of what was just refused come first, then the rest in their order.
-        let mut waiting: Vec<Group> = apart.into_iter().rev().collect();
+        let mut waiting: Vec<Group> = quarantine.into_iter().rev().collect();
         refused.into_iter().rev().for_each(|group| push_halves(&mut waiting, group));
         while let Some(group) = waiting.pop() {
             let requests_max = if self.has_answered { EXTRA_REQUESTS_MAX } else { EXTRA_REFUSED_MAX };

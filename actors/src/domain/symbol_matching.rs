@@ -1,4 +1,5 @@
-//! Whether two names are spellings of one instrument. Brokers add suffixes and prefixes, and write pairs with a slash.
+//! Whether a broker's name of an instrument is another spelling of ours. Brokers add suffixes and prefixes, and write pairs
+//! with a slash.
 
 use crate::domain::order::Order;
 

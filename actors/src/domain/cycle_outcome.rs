@@ -5,7 +5,7 @@ use crate::domain::{instrument::Symbol, names::Step};
 
 /// How a cycle went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CycleVerdict {
+pub enum CycleOutcome {
     /// Every symbol got through.
     Ok,
     /// Some symbols failed, and few enough.
@@ -14,7 +14,7 @@ pub enum CycleVerdict {
     Failed,
 }
 
-impl CycleVerdict {
+impl CycleOutcome {
     /// The word that logs and `/health` use.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -45,20 +45,20 @@ pub struct SymbolFailure {
 /// A cycle has *failed* when no symbol got through, or when more than `failed_share_max` (`health.failed_share_max`, a
 /// ratio in 0..=1) of its symbols failed. Below that, with at least one symbol that failed, it is *degraded*. With one
 /// symbol every failure is a failed cycle.
-pub fn judge(symbols: usize, failed: usize, failed_share_max: f64) -> CycleVerdict {
+pub fn judge(symbols: usize, failed: usize, failed_share_max: f64) -> CycleOutcome {
     #[allow(clippy::cast_precision_loss)] // numbers of symbols
     let share = failed as f64 / symbols.max(1) as f64;
     match failed {
-        0 => CycleVerdict::Ok,
-        _ if failed >= symbols || share > failed_share_max => CycleVerdict::Failed,
-        _ => CycleVerdict::Degraded,
+        0 => CycleOutcome::Ok,
+        _ if failed >= symbols || share > failed_share_max => CycleOutcome::Failed,
+        _ => CycleOutcome::Degraded,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use CycleVerdict::{Degraded, Failed, Ok};
+    use CycleOutcome::{Degraded, Failed, Ok};
 
     #[test]
     fn a_cycle_fails_by_the_share_of_its_symbols() {

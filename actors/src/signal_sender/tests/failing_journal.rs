@@ -1,6 +1,6 @@
 //! The SignalSender on a journal that fails.
 
-use super::{scripted_gateway::Gateway, tests::*, *};
+use super::*;
 use crate::{
     domain::{
         exposure::Fill,

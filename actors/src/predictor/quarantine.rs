@@ -1,5 +1,5 @@
-//! Rows that the model refused: groups of symbols of which one at least made it refuse a whole request. Each group is
-//! asked on its own, after all the others, until the model takes it. Pure.
+//! Symbols in quarantine: groups of which one at least made the model refuse a whole request. Each group is asked on its own,
+//! after all the others, until the model takes it. Pure.
 
 use super::PredictError;
 use crate::domain::{features::FeatureSet, instrument::Symbol};
@@ -17,13 +17,13 @@ pub(super) struct Group {
 
 /// What is kept between two cycles.
 #[derive(Debug, Default)]
-pub(super) struct Apart {
+pub(super) struct Quarantine {
     groups: Vec<(Vec<Symbol>, PredictError)>,
     /// The symbols of the cycle under way, in the order of its rows.
     symbols: Vec<Symbol>,
 }
 
-impl Apart {
+impl Quarantine {
     /// Begins a cycle: the rows that are asked together, and the groups that are not.
     pub(super) fn split(&mut self, rows: &[(Symbol, Arc<FeatureSet>)]) -> (Vec<usize>, Vec<Group>) {
         self.symbols = rows.iter().map(|(symbol, _)| symbol.clone()).collect();
@@ -33,11 +33,11 @@ impl Apart {
             (!rows.is_empty()).then(|| Group { rows, error: error.clone() })
         };
         let groups: Vec<_> = self.groups.iter().filter_map(group).collect();
-        let apart: HashSet<usize> = groups.iter().flat_map(|group| &group.rows).copied().collect();
-        ((0..rows.len()).filter(|row| !apart.contains(row)).collect(), groups)
+        let quarantined: HashSet<usize> = groups.iter().flat_map(|group| &group.rows).copied().collect();
+        ((0..rows.len()).filter(|row| !quarantined.contains(row)).collect(), groups)
     }
 
-    /// Ends a cycle: these are apart from now on, in this order, and those that had no row in it.
+    /// Ends a cycle: in quarantine are from now on these, in this order, and those that had no row in it.
     pub(super) fn remember(&mut self, groups: Vec<Group>) {
         let present: HashSet<_> = self.symbols.iter().collect();
         self.groups.retain(|(symbols, _)| !symbols.iter().any(|symbol| present.contains(symbol)));

@@ -1,4 +1,4 @@
-//! Where a server was found: with a connection per request, each of them would ask a name server first.
+//! Where the server was found last: with a connection per request, each of them would ask a name server first.
 
 use std::{
     io,
@@ -16,7 +16,7 @@ const KEPT: Duration = Duration::from_secs(10);
 
 /// The last name that was looked up; a client has one server, so there is no other.
 #[derive(Default)]
-pub struct Addresses(Mutex<Option<Found>>);
+pub struct DnsCache(Mutex<Option<Found>>);
 
 #[derive(Clone)]
 struct Found {
@@ -26,7 +26,7 @@ struct Found {
     at: Instant,
 }
 
-impl Addresses {
+impl DnsCache {
     /// Connects to the first address of `host` that takes a connection. If none does, the name is looked up again next
     /// time.
     pub async fn connect(&self, host: &str, port: u16) -> io::Result<TcpStream> {
@@ -59,7 +59,7 @@ mod tests {
     async fn an_address_is_kept_for_a_while_and_forgotten_when_it_takes_no_connection() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let found = Addresses::default();
+        let found = DnsCache::default();
         found.connect("localhost", port).await.unwrap();
         let first = found.lock().clone().unwrap();
         assert!(first.addresses.contains(&listener.local_addr().unwrap()));

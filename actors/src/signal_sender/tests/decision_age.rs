@@ -1,10 +1,6 @@
 //! An order that waits for its connection while the process or the machine stands still.
 
-use super::{
-    scripted_gateway::Gateway,
-    tests::{BAR, Setup, V43, buy, newest, pause, text},
-    *,
-};
+use super::*;
 use crate::adapters::{gateway::DialectKind, system_clock::SystemClock};
 use std::{
     net::TcpListener,

@@ -1,6 +1,6 @@
 //! The Predictor against a model that raises for certain rows: they cost themselves and nobody else.
 
-use super::*;
+use super::super::*;
 use crate::domain::{
     breaker::BreakerPolicy,
     features::{FEATURE_COUNT, SEQUENCE_BARS},
@@ -151,7 +151,7 @@ impl Handler<Event> for Nobody {
 }
 
 #[actix::test]
-async fn a_row_that_makes_the_model_raise_costs_its_own_symbol_and_is_apart_from_then_on() {
+async fn a_row_that_makes_the_model_raise_costs_its_own_symbol() {
     for (rows, bad) in [(2, vec![0]), (10, vec![9]), (100, vec![37]), (100, vec![3, 51, 52]), (100, vec![0, 1, 2])] {
         let harness = Harness::new(bad.clone());
         let (kinds, requests) = harness.cycle(rows).await;
@@ -161,8 +161,8 @@ async fn a_row_that_makes_the_model_raise_costs_its_own_symbol_and_is_apart_from
 
         let (kinds, requests) = harness.cycle(rows).await;
         assert_eq!(kinds, only(&bad, rows));
-        let apart: Vec<_> = bad.iter().map(|&row| vec![row]).collect();
-        assert_eq!(requests[requests.len() - bad.len()..], apart, "each on its own, after the others");
+        let alone: Vec<_> = bad.iter().map(|&row| vec![row]).collect();
+        assert_eq!(requests[requests.len() - bad.len()..], alone, "each on its own, after the others");
         assert_eq!(requests.len(), (rows - bad.len()).div_ceil(50) + bad.len());
         assert!(
             harness.breakers.admits(Endpoint::Hub) && harness.breakers.state(Endpoint::Hub) == BreakerState::Closed
@@ -200,7 +200,7 @@ async fn a_model_that_refuses_everything_is_asked_a_few_times_and_as_before_when
     }
     harness.model.lock().unwrap().bad.clear();
     let (kinds, requests) = harness.cycle(200).await;
-    assert_eq!((kinds, requests.len()), (only(&[], 200), 4), "no row was set apart");
+    assert_eq!((kinds, requests.len()), (only(&[], 200), 4), "no row is in quarantine");
 }
 
 #[actix::test]

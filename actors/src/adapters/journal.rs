@@ -2,12 +2,12 @@
 //! and a power cut. Written by the Journal actor; read, and settled, by `sentinel orders` beside a running daemon.
 
 mod account_lock;
+mod daemon_lock;
 mod decisions;
 mod explain;
 mod files;
-mod lock;
 mod orders;
-mod reading;
+mod read_only;
 mod schema;
 mod standing;
 #[cfg(test)]
@@ -15,8 +15,8 @@ mod tests;
 mod unwritten;
 
 pub use account_lock::{AccountLock, AccountLockError};
+pub use daemon_lock::{DaemonLock, FileId};
 pub use explain::{Coverage, DecisionRow, OrderLife, Pick, Step};
-pub use lock::{DaemonLock, FileId};
 pub use orders::{Identity, OrderRow, Verdict};
 
 use crate::{
@@ -133,7 +133,7 @@ impl Store {
             Ok(false) => return Err(OpenError::Missing(path.to_owned())),
             Err(error) => return Err(OpenError::failed(path, error)),
         }
-        match reading::open(path) {
+        match read_only::open(path) {
             // One of an earlier version is brought up to date first, and one that a killed daemon left is mended, which
             // only who may write it can do.
             Err(error @ (OpenError::Older { .. } | OpenError::Failed { .. })) => {

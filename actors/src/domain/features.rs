@@ -1,15 +1,37 @@
-//! The 23 features and the 60x23 sequence, equal to those of the daemon this one replaces.
+//! The 23 features and the 60x23 sequence, equal to those of the daemon this one replaces. Each feature is in the file of its
+//! kind, with its formula; [`FEATURE_NAMES`] has their order.
 //!
 //! Only the newest 60 rows are computed. The moving averages start at the first bar of the window, so its length
 //! shows in them; all else looks back at most 20 rows, and a missing value is filled from a later row, never an earlier.
 
+mod ema;
+mod macd;
+mod momentum;
+mod price_ratios;
+mod returns;
 mod rolling;
+mod rsi;
+mod sma;
 #[cfg(test)]
 mod tests;
+mod time;
+mod volatility;
+mod volume;
+
+pub use time::TimeColumns;
 
 use crate::domain::bar::Bar;
-use rolling::{Column, Ema, HISTORY, Series, lagged, mean, standard_deviation, sum, zip};
-use serde::{Deserialize, Serialize};
+use ema::Ema;
+use macd::Macd;
+use momentum::{price_acceleration, price_momentum};
+use price_ratios::{close_high_ratio, close_low_ratio, high_low_ratio};
+use returns::{return_1, return_5, return_10};
+use rolling::{Column, HISTORY, Series};
+use rsi::rsi_14;
+use sma::{sma_10, sma_20};
+use time::hour_and_day_of_week;
+use volatility::volatility_10_and_20;
+use volume::{volume_ratio, volume_sma};
 
 /// Features per bar.
 pub const FEATURE_COUNT: usize = 23;
@@ -49,10 +71,6 @@ const FILLED_COLUMNS: [usize; 2] = [RSI_14, VOLUME_RATIO];
 const RSI_14: usize = 9;
 const VOLUME_RATIO: usize = 17;
 
-const SECONDS_PER_DAY: i64 = 86_400;
-/// 1970-01-01 was a Thursday, 3 when Monday is 0.
-const EPOCH_WEEKDAY: i64 = 3;
-
 /// What the model is asked about: the newest bar's features and those of the last 60 bars.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FeatureSet {
@@ -79,16 +97,6 @@ impl std::ops::AddAssign for InvalidValues {
         self.infinite += other.infinite;
         self.out_of_range += other.out_of_range;
     }
-}
-
-/// What the columns `hour` and `day_of_week` hold; `features.hour_and_weekday`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum TimeColumns {
-    /// The bar's own hour 0..=23 and weekday, Monday 0 to Sunday 6, in UTC.
-    Utc,
-    /// Always 0 and 3, as the old daemon had them: it read unix seconds as nanoseconds. For models trained on that.
-    Legacy,
 }
 
 /// Why a window has no features.
@@ -160,64 +168,53 @@ pub fn build(bars: &[Bar], time_columns: TimeColumns) -> Result<(FeatureSet, Inv
     Ok((FeatureSet { tabular, sequence }, invalid))
 }
 
-/// The 23 columns over the rows of the sequence; missing values are NaN.
+/// The 23 columns over the rows of the sequence, in the order of [`FEATURE_NAMES`]; missing values are NaN.
 fn columns(bars: &[Bar], time_columns: TimeColumns) -> [Column; FEATURE_COUNT] {
     let newest = &bars[bars.len() - (HISTORY + SEQUENCE_BARS)..];
     let series = |field: fn(&Bar) -> f64| -> Series { std::array::from_fn(|row| field(&newest[row])) };
     let (high, low, close, volume) = (series(|b| b.high), series(|b| b.low), series(|b| b.close), series(|b| b.volume));
-    // The oldest row has no predecessor in `newest`; no feature reaches back to its change.
-    let change = |row: usize, of: fn(f64, f64) -> f64| if row == 0 { 0.0 } else { of(close[row], close[row - 1]) };
-    let return_1: Series = std::array::from_fn(|row| change(row, |c, before| c / before - 1.0));
-    let gain: Series = std::array::from_fn(|row| change(row, |c, before| (c - before).max(0.0)));
-    let loss: Series = std::array::from_fn(|row| change(row, |c, before| (before - c).max(0.0)));
 
-    let (h, l, c, v) = (lagged(&high, 0), lagged(&low, 0), lagged(&close, 0), lagged(&volume, 0));
-    let return_over = |rows| zip(c, lagged(&close, rows), |c, before| c / before - 1.0);
-    let momentum = zip(c, lagged(&close, 5), |c, before| c - before);
-    let momentum_before = zip(lagged(&close, 5), lagged(&close, 10), |c, before| c - before);
-    // 14 rows on both sides of the quotient: sums do as well as means. x/0 is infinite and makes 100; 0/0 is missing.
-    let rsi = zip(&sum(&gain, 14), &sum(&loss, 14), |gain, loss| 100.0 - 100.0 / (1.0 + gain / loss));
-    let volume_sma = mean(&volume, 20);
-    let [ema_10, ema_20, macd, macd_signal, macd_histogram] = averages(bars);
-    let [hour, day_of_week] = time(&newest[HISTORY..], time_columns);
+    let [ema_10, ema_20, macd, macd_signal, macd_hist] = exponential(bars);
+    let [volatility_10, volatility_20] = volatility_10_and_20(&close);
+    let volume_sma = volume_sma(&volume);
+    let price_momentum = price_momentum(&close);
+    let [hour, day_of_week] = hour_and_day_of_week(&newest[HISTORY..], time_columns);
     [
-        return_over(1),
-        return_over(5),
-        return_over(10),
-        mean(&close, 10),
-        mean(&close, 20),
+        return_1(&close),
+        return_5(&close),
+        return_10(&close),
+        sma_10(&close),
+        sma_20(&close),
         ema_10,
         ema_20,
-        standard_deviation(&return_1, 10),
-        standard_deviation(&return_1, 20),
-        rsi,
+        volatility_10,
+        volatility_20,
+        rsi_14(&close),
         macd,
         macd_signal,
-        macd_histogram,
-        zip(h, l, |h, l| h / l),
-        zip(c, h, |c, h| c / h),
-        zip(c, l, |c, l| c / l),
+        macd_hist,
+        high_low_ratio(&high, &low),
+        close_high_ratio(&close, &high),
+        close_low_ratio(&close, &low),
         volume_sma,
-        zip(v, &volume_sma, |v, sma| v / sma),
+        volume_ratio(&volume, &volume_sma),
         hour,
         day_of_week,
-        momentum,
-        zip(&momentum, &momentum_before, |now, before| now - before),
-        // The model was trained with a 23rd column that nothing ever filled.
+        price_momentum,
+        price_acceleration(&close, &price_momentum),
+        // padding: the model was trained with a 23rd column that nothing ever filled.
         [0.0; SEQUENCE_BARS],
     ]
 }
 
-/// EMA 10, EMA 20, MACD, its signal and its histogram: one pass over the whole window, the chains side by side.
-fn averages(bars: &[Bar]) -> [Column; 5] {
+/// `ema_10`, `ema_20`, `macd`, `macd_signal` and `macd_hist`: one pass over the whole window, the chains side by side.
+fn exponential(bars: &[Bar]) -> [Column; 5] {
     let mut columns = [[0.0; SEQUENCE_BARS]; 5];
     let first = bars[0].close;
-    let [mut ema_10, mut ema_20, mut ema_12, mut ema_26] = [10, 20, 12, 26].map(|span| Ema::new(span, first));
-    let mut signal = Ema::new(9, 0.0);
+    let (mut ema_10, mut ema_20, mut macd) = (Ema::new(10, first), Ema::new(20, first), Macd::new(first));
     let mut push = |bar: &Bar| {
-        let macd = ema_12.push(bar.close) - ema_26.push(bar.close);
-        let signal = signal.push(macd);
-        [ema_10.push(bar.close), ema_20.push(bar.close), macd, signal, macd - signal]
+        let [macd, macd_signal, macd_hist] = macd.push(bar.close);
+        [ema_10.push(bar.close), ema_20.push(bar.close), macd, macd_signal, macd_hist]
     };
     let (before, rows) = bars.split_at(bars.len() - SEQUENCE_BARS);
     for bar in before {
@@ -229,19 +226,6 @@ fn averages(bars: &[Bar]) -> [Column; 5] {
         }
     }
     columns
-}
-
-fn time(bars: &[Bar], time_columns: TimeColumns) -> [Column; 2] {
-    match time_columns {
-        TimeColumns::Legacy => [[0.0; SEQUENCE_BARS], [EPOCH_WEEKDAY as f64; SEQUENCE_BARS]],
-        TimeColumns::Utc => [
-            std::array::from_fn(|row| (bars[row].open_time.rem_euclid(SECONDS_PER_DAY) / 3_600) as f64),
-            std::array::from_fn(|row| {
-                let days = bars[row].open_time.div_euclid(SECONDS_PER_DAY);
-                (days + EPOCH_WEEKDAY).rem_euclid(7) as f64
-            }),
-        ],
-    }
 }
 
 /// Gives every missing value the next later one of its column, or 0 where none follows; answers how many there were.
