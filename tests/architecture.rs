@@ -85,6 +85,40 @@ fn imports_run_one_way() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
+/// Adapters that use another one, and which. What is used is shared by all, and no system of its own.
+const SHARED_BY_ADAPTERS: [(&str, &[&str]); 6] = [
+    ("eodhd", &["json"]),
+    ("mlflow", &["json"]),
+    ("gateway", &["json"]),
+    ("journal", &["fail_points"]),
+    ("prometheus", &["endpoint"]),
+    ("deadman", &["http", "json"]),
+];
+
+#[test]
+fn no_adapter_uses_another_system() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("actors/src");
+    let uses = Crate::read(&source);
+    let adapter_of = |file: &str| {
+        let name = file.strip_prefix("adapters/")?.split(['/', '.']).next()?;
+        Some(name.to_owned())
+    };
+    let (mut wrong, mut seen) = (Vec::new(), 0);
+    for (file, used) in uses.uses() {
+        let Some(adapter) = adapter_of(file) else { continue };
+        for (used, other) in used.iter().filter_map(|used| Some((used, adapter_of(used)?))) {
+            seen += 1;
+            let is_shared =
+                SHARED_BY_ADAPTERS.iter().any(|(it, with)| *it == adapter && with.contains(&other.as_str()));
+            if other != adapter && !is_shared {
+                wrong.push(format!("{file} uses {used}"));
+            }
+        }
+    }
+    assert!(seen >= SHARED_BY_ADAPTERS.len(), "the imports were not found any more: {seen}");
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
 /// Each room of `src` and those that it may use. All of them use `sentinel_actors`.
 const ROOMS: [(&str, &[&str]); 7] = [
     ("cli", &["tools", "daemon", "sandbox", "settings", "process", "net"]),
@@ -162,8 +196,8 @@ fn every_file_says_what_it_owns() {
 /// A module `x` is `x.rs` with its parts in `x/`, and long tests are `x/tests.rs`: one place to look for each.
 #[test]
 fn modules_and_tests_are_named_one_way() {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    for path in rust_files(&source) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for path in ["src", "actors/src"].iter().flat_map(|source| rust_files(&root.join(source))) {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         assert!(name != "mod.rs" && !name.ends_with("_tests.rs"), "{}", path.display());
         assert!(!fs::read_to_string(&path).unwrap().contains("#[path"), "{}", path.display());

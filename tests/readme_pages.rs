@@ -5,7 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a failing test panics
 
 use sentinel_actors::{
-    adapters::gateway::{Dialect, DialectKind, DialectParams, Question, dialect},
+    adapters::gateway::{Dialect, DialectKind, DialectParams, Query, dialect},
     domain::{
         guard::Suppression,
         instrument::{Instrument, Symbol},
@@ -14,7 +14,7 @@ use sentinel_actors::{
     },
 };
 use serde_json::Value;
-use std::{collections::BTreeSet, env, fs, path::PathBuf, time::Duration};
+use std::{collections::BTreeSet, env, fs, path::PathBuf, process::Command, time::Duration};
 use uuid::Uuid;
 
 const BEGIN: &str = "<!-- rules: tests/readme_pages.rs writes them -->\n";
@@ -104,9 +104,9 @@ fn the_page_has_the_return_codes_that_refuse() {
 #[test]
 fn the_tests_page_has_the_steps_of_the_script_in_their_order() {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    let script = fs::read_to_string(root.join("tests/run.sh")).unwrap();
-    let listed = script.lines().filter_map(|line| Some(line.split_once("_steps=(")?.1.trim_end_matches(')')));
-    let steps: Vec<_> = listed.flat_map(str::split_whitespace).filter(|word| !word.contains('$')).collect();
+    let listed = Command::new("bash").arg(root.join("tests/run.sh")).arg("--list").output().unwrap();
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    let steps: Vec<_> = listed.lines().collect();
     let page = fs::read_to_string(root.join("tests/README.md")).unwrap();
     let (_, table) = page.split_once("| step |").unwrap();
     let rows = table.lines().skip(2).map_while(|line| line.strip_prefix("| `")?.split('`').next());
@@ -175,11 +175,11 @@ fn speaks(kind: DialectKind) -> Box<dyn Dialect> {
     dialect(kind, DialectParams { comment: "sentinel".into(), magic: Some(123_456) })
 }
 
-fn question(what: &str) -> Question {
+fn question(what: &str) -> Query {
     match what {
-        "handshake" => Question::Handshake,
-        "account" => Question::Account,
-        "positions" => Question::Positions,
+        "handshake" => Query::Handshake,
+        "account" => Query::Account,
+        "positions" => Query::Positions,
         other => panic!("the page asks for {other}"),
     }
 }
@@ -206,9 +206,9 @@ fn read(kind: DialectKind, what: &str, reply: &str) -> &'static str {
         Err(_) => return "no answer",
     };
     let is_read = match question {
-        Question::Handshake => !answer.looks_like_a_trade() && answer.server_time().is_ok(),
-        Question::Account => answer.account().is_ok(),
-        Question::Positions => answer.positions().is_ok_and(|open| open.iter().any(|it| it.ticket == TICKET)),
+        Query::Handshake => !answer.looks_like_a_trade() && answer.server_time().is_ok(),
+        Query::Account => answer.account().is_ok(),
+        Query::Positions => answer.positions().is_ok_and(|open| open.iter().any(|it| it.ticket == TICKET)),
     };
     if is_read { "answer" } else { "no answer" }
 }

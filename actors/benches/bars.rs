@@ -3,7 +3,7 @@
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use sentinel_actors::{
     adapters::eodhd::parse,
-    domain::{bar::Interval, calendar::Calendar, window::clean},
+    domain::{calendar::Calendar, interval::Interval, window::clean},
 };
 use std::{fmt::Write, hint::black_box};
 

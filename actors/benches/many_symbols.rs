@@ -7,15 +7,19 @@
 use actix::{Actor, Context, Handler, MessageResult};
 use rustls::{ServerConfig, ServerConnection, StreamOwned, crypto::ring::default_provider, pki_types::PrivateKeyDer};
 use sentinel_actors::{
-    adapters::{breakers::Breakers, eodhd::ApiToken, inflight::Inflight, mlflow::Tabular},
+    adapters::{
+        endpoint::{Breakers, Inflight},
+        eodhd::ApiToken,
+        mlflow::Tabular,
+    },
     cycle::{CycleEnd, Policy, Stages, run_cycle},
     domain::{
-        bar::Interval,
         calendar::Calendar,
         clock::Clock,
         features::TimeColumns,
         guard::{KillSwitch, Suppression},
         instrument::{Instrument, Symbol},
+        interval::Interval,
     },
     feature_builder::{self, FeatureBuilder},
     fetcher::{self, Fetcher, MarketClock, OnGap, Poll},
@@ -75,7 +79,7 @@ macro_rules! swallows {
     )+};
 }
 
-swallows!(OpenGateway, PrepareOrders, RecordDecisions, Ping, Event);
+swallows!(OpenGateway, PrepareOrders, RecordDecisions, Settled, Event);
 
 impl Handler<SendSignals> for Outside {
     type Result = MessageResult<SendSignals>;
@@ -235,7 +239,7 @@ fn stages(market: u16, model: u16, rows_per_request: usize, clock: &Arc<HandCloc
         prepare: outside.clone().recipient(),
         send: outside.clone().recipient(),
         record: outside.clone().recipient(),
-        recorded: outside.recipient(),
+        settled: outside.recipient(),
         metrics,
     };
     let policy = Policy {

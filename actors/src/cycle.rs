@@ -7,18 +7,18 @@ mod row;
 
 use crate::{
     domain::{
-        bar::Interval,
         calendar::Calendar,
         clock::Clock,
-        cycle_verdict::{CycleVerdict, judge},
+        cycle_outcome::{CycleOutcome, judge},
         guard::{KillSwitch, Suppression},
-        health::Step,
         instrument::{Instrument, Symbol},
+        interval::Interval,
+        names::{ActorName, DropReason, Step},
         order::check_stops,
     },
     messages::{
-        ActorName, BuildFeatures, CycleId, DecisionReport, DropReason, Event, FetchBars, OpenGateway, Ping, Predict,
-        PrepareOrders, RecordDecisions, SendSignals, Signal, StageFailure, SymbolResult, Telemetry,
+        BuildFeatures, CycleId, DecisionReport, Event, FetchBars, OpenGateway, Predict, PrepareOrders, RecordDecisions,
+        SendSignals, Settled, Signal, StageFailure, SymbolResult, Telemetry,
     },
 };
 use actix::{Message, Recipient};
@@ -49,7 +49,7 @@ pub struct Stages {
     /// Keeps what was decided.
     pub record: Recipient<RecordDecisions>,
     /// Answers when all that was recorded before is on disk.
-    pub recorded: Recipient<Ping>,
+    pub settled: Recipient<Settled>,
     /// Is told what was decided.
     pub metrics: Telemetry,
 }
@@ -122,17 +122,17 @@ pub async fn run_cycle(cycle_id: CycleId, stages: &Stages, policy: &Policy, shut
     let Cycle { rows, market_now, log, .. } = cycle;
     let given_up = end == CycleEnd::GivenUp;
     let failures: Vec<_> = rows.iter().filter_map(Row::failed).collect();
-    let verdict = judge(rows.len(), failures.len(), policy.failed_share_max);
-    log.finish(&rows, given_up, verdict, &failures);
+    let outcome = judge(rows.len(), failures.len(), policy.failed_share_max);
+    log.finish(&rows, given_up, outcome, &failures);
     if !given_up {
         stages.metrics.report(Event::SymbolsEnded { cycle_id, failures });
     }
     // Not waited for, so that no cycle is longer by a write; the next one waits, and so does the end of the daemon.
-    let decisions = rows.into_iter().map(|row| row.into_record(market_now, policy.interval, given_up)).collect();
+    let decisions = rows.into_iter().map(|row| row.into_record(market_now, policy, given_up)).collect();
     stages.record.do_send(RecordDecisions { cycle_id, decisions });
-    match (end, verdict) {
-        (CycleEnd::Completed, CycleVerdict::Degraded) => CycleEnd::Degraded,
-        (CycleEnd::Completed, CycleVerdict::Failed) => CycleEnd::Failed,
+    match (end, outcome) {
+        (CycleEnd::Completed, CycleOutcome::Degraded) => CycleEnd::Degraded,
+        (CycleEnd::Completed, CycleOutcome::Failed) => CycleEnd::Failed,
         (end, _) => end,
     }
 }
@@ -158,9 +158,9 @@ impl Cycle<'_> {
         let has_clock_stepped = policy.has_clock_stepped;
         let opening = ask(&stages.open, OpenGateway { cycle_id, has_clock_stepped }, Step::Send);
         // The journal has to have caught up with the last cycle: what waits for a slow disk stays bounded.
-        let waiting = async { Ok(join3(timed(fetching), stages.recorded.send(Ping), timed(opening)).await) };
-        let ((fetched, fetching), recorded, (_, opening)) = until(shutdown, waiting).await?;
-        recorded.map_err(|_| Cut::Gone(ActorName::Journal))?;
+        let waiting = async { Ok(join3(timed(fetching), stages.settled.send(Settled), timed(opening)).await) };
+        let ((fetched, fetching), settled, (_, opening)) = until(shutdown, waiting).await?;
+        settled.map_err(|_| Cut::Gone(ActorName::Journal))?;
         let fetched = fetched?;
         self.log.fetched_and_opened(fetching, opening);
         self.market_now = Some(fetched.market_now);
@@ -169,7 +169,7 @@ impl Cycle<'_> {
         if !any {
             return Ok(());
         }
-        stages.metrics.report(self.stops_checked(policy.interval));
+        stages.metrics.report(self.stops_checked(policy));
 
         let windows = self.of_live(|row| row.window.clone());
         let built = until(shutdown, ask(&stages.build, BuildFeatures { cycle_id, windows }, Step::Features)).await?;
@@ -197,7 +197,7 @@ impl Cycle<'_> {
         let policy = &Policy { has_clock_stepped, ..policy.clone() };
         let decide = |row: &mut Row| row.decide(policy, market_now, begun_at);
         let signals: Vec<Signal> = self.rows.iter_mut().filter_map(decide).collect();
-        self.report_decisions(policy.interval);
+        self.report_decisions(policy);
         if !signals.is_empty() {
             // Not cut short by shutdown: the SignalSender gives up what is not sent and waits for what is.
             let reports = ask(&stages.send, SendSignals { cycle_id, signals }, Step::Send).await?;
@@ -253,10 +253,10 @@ impl Cycle<'_> {
 
     /// For which symbols no order could be built at their newest close: said with the first bars, not with the first
     /// order.
-    fn stops_checked(&self, interval: Interval) -> Event {
+    fn stops_checked(&self, policy: &Policy) -> Event {
         let (mut bad, mut unpriced) = (Vec::new(), Vec::new());
         for row in &self.rows {
-            match row.newest(interval).map(|(close, _)| check_stops(&row.instrument, close)) {
+            match row.newest(policy).map(|(close, _)| check_stops(&row.instrument, close)) {
                 None => unpriced.push(row.symbol().clone()),
                 Some(Err(bad_stop)) => bad.push((row.symbol().clone(), bad_stop.to_string())),
                 Some(Ok(())) => {}
@@ -266,9 +266,9 @@ impl Cycle<'_> {
     }
 
     /// Tells the metrics what was decided, and what a guard stopped before the SignalSender.
-    fn report_decisions(&self, interval: Interval) {
+    fn report_decisions(&self, policy: &Policy) {
         let decided = |row: &Row| {
-            let (decision, (_, bar_close_time)) = (row.decision?, row.newest(interval)?);
+            let (decision, (_, bar_close_time)) = (row.decision?, row.newest(policy)?);
             Some(DecisionReport { symbol: row.symbol().clone(), bar_close_time, decision })
         };
         let decisions: Vec<_> = self.rows.iter().filter_map(decided).collect();

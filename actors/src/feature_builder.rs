@@ -4,11 +4,12 @@ use crate::{
     domain::{
         bar::Bar,
         features::{FeatureError, FeatureSet, InvalidValues, TimeColumns, build},
+        names::{ActorName, DropReason},
         regime::Regime,
     },
-    messages::{ActorName, BuildFeatures, BuildReport, DropReason, Event, Ping, StageFailure, SymbolResult, Telemetry},
+    messages::{BuildFeatures, BuildReport, Event, Ping, StageFailure, SymbolResult, Telemetry},
 };
-use actix::{Actor, Context, Handler, ResponseFuture, Supervised};
+use actix::{Actor, Context, Handler, ResponseFuture};
 use std::{sync::Arc, time::Instant};
 
 /// Symbols built before other work gets its turn: about half a millisecond.
@@ -40,12 +41,6 @@ impl Actor for FeatureBuilder {
 
     fn started(&mut self, _: &mut Self::Context) {
         self.config.metrics.report(Event::ActorStarted(ActorName::FeatureBuilder));
-    }
-}
-
-impl Supervised for FeatureBuilder {
-    fn restarting(&mut self, _: &mut Self::Context) {
-        self.config.metrics.report(Event::ActorRestarted(ActorName::FeatureBuilder));
     }
 }
 

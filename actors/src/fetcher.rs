@@ -9,26 +9,24 @@ mod tests;
 
 use crate::{
     adapters::{
-        breakers::Breakers,
+        endpoint::{Breakers, Endpoint, Inflight},
         eodhd::{AnswerError, ApiToken, TokenError, intraday_url},
         http::HttpError,
-        inflight::{Endpoint, Inflight},
     },
     domain::{
-        bar::{Bar, Interval},
+        bar::Bar,
         breaker::{BreakerState, CallEnd},
         calendar::Calendar,
         clock::Clock,
         features::SEQUENCE_BARS,
         instrument::Instrument,
-        window::{BarFault, Gap, Rejections, gaps},
+        interval::Interval,
+        names::{ActorName, DropReason},
+        window::{BarFault, Gap, Rejections},
     },
-    messages::{
-        ActorName, ApiUsage, CycleId, DropReason, Event, FetchBars, FetchReport, FetchedBars, Ping, StageFailure,
-        Telemetry,
-    },
+    messages::{ApiUsage, CycleId, Event, FetchBars, FetchReport, FetchedBars, Ping, StageFailure, Telemetry},
 };
-use actix::{Actor, Context, Handler, ResponseFuture, Supervised};
+use actix::{Actor, Context, Handler, ResponseFuture};
 use feed::{Feed, Notes};
 use futures_util::{StreamExt, stream};
 use request::{Requests, Session};
@@ -75,7 +73,7 @@ pub enum OnGap {
 pub struct Config {
     /// What to fetch, in the order of the answers.
     pub instruments: Arc<[Instrument]>,
-    /// Length of a bar.
+    /// Length of a bar; what the provider does not have is made of finer ones.
     pub interval: Interval,
     /// Bars kept per symbol, 120 or more.
     pub lookback_bars: usize,
@@ -196,7 +194,7 @@ pub struct Fetcher {
 impl Fetcher {
     /// Holds no bars yet. Build it inside the arbiter it runs in: its HTTP client stays on one thread.
     pub fn new(config: Config) -> Self {
-        let feeds = config.instruments.iter().map(|_| Feed::new(config.lookback_bars)).collect();
+        let feeds = config.instruments.iter().map(|_| Feed::new(&config)).collect();
         let requests = Requests::new(&config);
         Self {
             stage: Rc::new(Stage {
@@ -215,12 +213,6 @@ impl Actor for Fetcher {
 
     fn started(&mut self, _: &mut Self::Context) {
         self.stage.config.metrics.report(Event::ActorStarted(ActorName::Fetcher));
-    }
-}
-
-impl Supervised for Fetcher {
-    fn restarting(&mut self, _: &mut Self::Context) {
-        self.stage.config.metrics.report(Event::ActorRestarted(ActorName::Fetcher));
     }
 }
 
@@ -303,50 +295,65 @@ impl Stage {
     async fn fetch(&self, index: usize, now: i64, session: &Result<Session, FetchError>) -> Fetched {
         let (started, api) = (Instant::now(), RefCell::new(ApiUsage::default()));
         let mut notes = Notes::default();
-        let ask = self.feeds.borrow_mut()[index].ask(now, &self.config);
-        let result = match (ask, session) {
-            (None, _) => self.feeds.borrow_mut()[index].held(),
-            (Some(_), Err(error)) => Err(error.clone()),
-            (Some(_), Ok(_)) if !self.config.breakers.admits(Endpoint::Eodhd) => Err(FetchError::Breaker),
-            (Some(ask), Ok(session)) => {
-                let Config { base_url, instruments, interval, .. } = &self.config;
-                let url = intraday_url(base_url, &instruments[index].ticker, *interval, ask.range);
-                let rows = self.requests.bars(session, &url, &api).await;
-                if api.borrow().calls > 0 {
-                    // What the rows say is not its concern: a provider that has nothing newer does answer.
-                    let end = rows.as_ref().err().map_or(CallEnd::Answered, FetchError::call_end);
-                    self.config.breakers.note_end(Endpoint::Eodhd, end);
-                }
-                let feed = &mut self.feeds.borrow_mut()[index];
-                match rows {
-                    Ok(rows) => feed.take(&rows, now, &self.config, &mut notes),
-                    Err(error) => {
-                        feed.failed(now);
-                        Err(error)
-                    }
-                }
-            }
-        };
+        let needs_older = || self.feeds.borrow()[index].needs_older(&self.config);
+        let needed_older = needs_older();
+        let mut result = self.ask_once(index, now, session, &api, &mut notes).await;
+        if needs_older() && !needed_older {
+            result = self.ask_once(index, now, session, &api, &mut notes).await;
+        }
         let mut api = api.into_inner();
         if let Err(error @ (FetchError::Answer(_) | FetchError::NoBars | FetchError::NoKey(_))) = &result {
             api.errors.push(error.kind());
         }
-        let newest_close_time = self.feeds.borrow()[index].newest_close_time(self.config.interval);
-        self.newest_close_time.set(self.newest_close_time.get().max(newest_close_time));
-        let gaps = self.feeds.borrow_mut()[index].new_gaps(&self.config);
-        let result = result.and_then(|bars| self.without_gap(bars));
+        let feed = &mut self.feeds.borrow_mut()[index];
+        self.newest_close_time.set(self.newest_close_time.get().max(feed.window().newest_source_close()));
+        let newest_close_time = feed.window().newest_close_time();
+        let gaps = feed.new_gaps();
+        let result = result.and_then(|bars| self.without_gap(feed, bars));
         // Nothing was due and nothing is wrong: then there was no fetch to time.
         let duration = (api.calls > 0 || result.is_err()).then(|| started.elapsed());
         Fetched { index, result, duration, newest_close_time, api, notes, gaps }
     }
 
+    /// One request, if one is due, and what is held then.
+    async fn ask_once(
+        &self,
+        index: usize,
+        now: i64,
+        session: &Result<Session, FetchError>,
+        api: &RefCell<ApiUsage>,
+        notes: &mut Notes,
+    ) -> Result<Arc<[Bar]>, FetchError> {
+        let ask = self.feeds.borrow_mut()[index].ask(now, &self.config);
+        let Some(ask) = ask else { return self.feeds.borrow_mut()[index].held() };
+        let session = session.as_ref().map_err(FetchError::clone)?;
+        if !self.config.breakers.admits(Endpoint::Eodhd) {
+            return Err(FetchError::Breaker);
+        }
+        let Config { base_url, instruments, interval, .. } = &self.config;
+        let url = intraday_url(base_url, &instruments[index].ticker, *interval, ask.range);
+        let calls_before = api.borrow().calls;
+        let rows = self.requests.bars(session, &url, api).await;
+        if api.borrow().calls > calls_before {
+            // What the rows say is not its concern: a provider that has nothing newer does answer.
+            let end = rows.as_ref().err().map_or(CallEnd::Answered, FetchError::call_end);
+            self.config.breakers.note_end(Endpoint::Eodhd, end);
+        }
+        let feed = &mut self.feeds.borrow_mut()[index];
+        match rows {
+            Ok(rows) => feed.take(&rows, now, &self.config, notes),
+            Err(error) => {
+                feed.failed(now);
+                Err(error)
+            }
+        }
+    }
+
     /// With [`OnGap::Stop`], refuses bars of which the model would see some on both sides of a gap.
-    fn without_gap(&self, bars: Arc<[Bar]>) -> Result<Arc<[Bar]>, FetchError> {
-        let Config { interval, calendar, on_gap, .. } = &self.config;
-        let seen = &bars[bars.len().saturating_sub(SEQUENCE_BARS)..];
-        let newest_gap = match on_gap {
+    fn without_gap(&self, feed: &Feed, bars: Arc<[Bar]>) -> Result<Arc<[Bar]>, FetchError> {
+        let newest_gap = match self.config.on_gap {
             OnGap::Continue => None,
-            OnGap::Stop => gaps(seen, *interval, calendar).last(),
+            OnGap::Stop => feed.window().gap_among(SEQUENCE_BARS),
         };
         newest_gap.map_or(Ok(bars), |Gap { from, to }| Err(FetchError::Gap { from, to }))
     }

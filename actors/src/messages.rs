@@ -1,32 +1,28 @@
 //! Every message between actors: sender -> handler, and what it answers.
 //!
-//! Requests are imperative and answered; [events](Event) are past tense and never answered.
+//! Requests are imperative and answered; [events](Event) are past tense and never answered. What HTTP asks the MetricsActor
+//! is in `metrics/messages.rs`.
 
 mod event;
 mod telemetry;
 
 pub use event::{ApiUsage, BuildReport, DecisionReport, Event, FetchReport, PredictionReport};
-pub use telemetry::{Backlog, Telemetry};
+pub use telemetry::{Backlog, Reported, Telemetry};
 
 use crate::domain::{
     bar::Bar,
     clock::Moment,
     decision::Prediction,
-    exposition::Format,
     exposure::Fill,
     features::FeatureSet,
     guard::Suppression,
-    health::Health,
     instrument::{Instrument, Symbol},
     journal::{DecisionRecord, History, JournalError, OrderStep, Standing, StandingQuestion},
     order::{Order, Side},
     order_manager::Fate,
 };
 use actix::{Message, dev::MessageResponse};
-use bytes::Bytes;
 use std::{fmt, sync::Arc, time::Duration};
-
-pub use crate::domain::health::{ActorName, DropReason};
 
 /// A cycle's id: its start in unix milliseconds, made strictly increasing by the Scheduler.
 pub type CycleId = u64;
@@ -50,7 +46,7 @@ impl fmt::Display for StageFailure {
 /// to be looked for.
 pub type SymbolResult<T> = (Symbol, Result<T, StageFailure>);
 
-/// Application -> every stage: answers if the actor can still answer.
+/// Application -> every actor, HTTP and systemd -> Scheduler: answered if the actor can still answer.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "()")]
 pub struct Ping;
@@ -193,7 +189,7 @@ pub struct NoteEquity(pub f64);
 #[rtype(result = "Result<(), JournalError>")]
 pub struct WriteSteps(pub Vec<OrderStep>);
 
-/// cycle -> Journal, after the orders: what was decided. Not waited for; the next cycle's [`Ping`] is.
+/// cycle -> Journal, after the orders: what was decided. Not waited for; the next cycle's [`Settled`] is.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "()")]
 pub struct RecordDecisions {
@@ -202,6 +198,11 @@ pub struct RecordDecisions {
     /// One per configured symbol, in the order of configuration.
     pub decisions: Vec<DecisionRecord>,
 }
+
+/// cycle -> Journal, while the bars are fetched: answered when the decisions of the cycle before are on disk, or given up.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub struct Settled;
 
 /// Scheduler -> Deadman: a cycle ended, and it did not fail; some symbols may have, and the market may be closed.
 #[derive(Debug, Clone, Copy, Message)]
@@ -226,28 +227,7 @@ pub struct Flushed {
     pub lost: Vec<OrderStep>,
 }
 
-/// HTTP -> MetricsActor: the exposition, at most a second old.
+/// Telemetry -> MetricsActor: many [events](Event) wait in the [`Backlog`].
 #[derive(Debug, Clone, Copy, Message)]
-#[rtype(result = "Exposition")]
-pub struct GetMetrics {
-    /// In this format.
-    pub format: Format,
-    /// Compressed as well.
-    pub is_gzipped: bool,
-}
-
-/// A text of metrics. Clones share its bytes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Exposition {
-    /// What it is in.
-    pub format: Format,
-    /// As it is.
-    pub text: Bytes,
-    /// As gzip, if anybody asked for that yet.
-    pub gzip: Option<Bytes>,
-}
-
-/// HTTP -> MetricsActor: how the daemon is.
-#[derive(Debug, Clone, Copy, Message)]
-#[rtype(result = "Health")]
-pub struct GetHealth;
+#[rtype(result = "()")]
+pub struct TakeEvents;

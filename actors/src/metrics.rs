@@ -2,26 +2,29 @@
 //! It waits for nobody, and nobody but HTTP waits for it.
 
 mod account;
-pub mod record;
+pub mod health;
+mod messages;
+pub mod recorder;
 #[cfg(test)]
 mod tests;
 
 use crate::{
     adapters::{
-        breakers::Breakers,
+        endpoint::{Breakers, Endpoint, Inflight},
         gzip::gzip,
-        inflight::{Endpoint, Inflight},
+        prometheus::Format,
     },
     domain::{
-        clock::Clock, drift::Drift, exposition::Format, guard::KillSwitch, health::BuildInfo, instrument::Symbol,
+        build_info::BuildInfo, clock::Clock, drift::Drift, guard::KillSwitch, instrument::Symbol, names::ActorName,
     },
-    messages::{Backlog, Event, Exposition, GetHealth, GetMetrics, Ping},
+    messages::{Backlog, Event, Ping, Reported, TakeEvents},
 };
-use actix::{Actor, Context, Handler, MessageResult, Supervised};
-use record::Recorder;
+use actix::{Actor, Context, Handler, MessageResult};
+pub use messages::{Exposition, GetHealth, GetMetrics};
+use recorder::Recorder;
 use std::{
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// Oldest text that is handed out although nothing happened: uptime and readiness change by themselves.
@@ -115,9 +118,18 @@ impl MetricsActor {
         self.snapshot.clone()
     }
 
+    /// Records what waits.
+    fn take_events(&mut self) {
+        for Reported { event, at, instant } in self.backlog.take() {
+            self.recorder.record(&event, (at, instant));
+            self.encoded = None;
+        }
+    }
+
     /// The text, made anew only if something changed: encoding costs more than everything else in a scrape, and
     /// compressing about as much again.
     fn text(&mut self, format: Format, is_gzipped: bool) -> Exposition {
+        self.take_events();
         let now = self.clock.now();
         let inflight = Endpoint::ALL.map(|endpoint| self.inflight.get(endpoint));
         let fresh = |encoded: &Encoded| encoded.inflight == inflight && encoded.at.abs_diff(now) < TEXT_AGE_MAX;
@@ -143,18 +155,25 @@ impl Actor for MetricsActor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(MAILBOX_CAPACITY);
+        self.recorder.record(&Event::ActorStarted(ActorName::Metrics), (self.clock.now(), Instant::now()));
         self.text(Format::Text, false);
     }
 }
 
-impl Supervised for MetricsActor {}
+impl Handler<TakeEvents> for MetricsActor {
+    type Result = ();
+
+    fn handle(&mut self, _: TakeEvents, _: &mut Self::Context) {
+        self.take_events();
+    }
+}
 
 impl Handler<Event> for MetricsActor {
     type Result = ();
 
     fn handle(&mut self, event: Event, _: &mut Self::Context) {
-        self.backlog.arrived();
-        self.recorder.record(&event, self.clock.now());
+        self.take_events();
+        self.recorder.record(&event, (self.clock.now(), Instant::now()));
         self.encoded = None;
     }
 }
@@ -171,6 +190,7 @@ impl Handler<GetHealth> for MetricsActor {
     type Result = MessageResult<GetHealth>;
 
     fn handle(&mut self, _: GetHealth, _: &mut Self::Context) -> Self::Result {
+        self.take_events();
         MessageResult(self.recorder.health(self.clock.now()))
     }
 }

@@ -6,9 +6,10 @@ use crate::{
     cycle::{CycleEnd, Policy, Stages, run_cycle},
     domain::{
         clock::{Clock, StepDetector},
+        names::{ActorName, DropReason},
         schedule::Schedule,
     },
-    messages::{ActorName, CycleId, CycleWentWell, DropReason, Event, Ping},
+    messages::{CycleId, CycleWentWell, Event, Ping},
 };
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, Recipient, ResponseFuture, WrapFuture};
 use std::{sync::Arc, time::Duration};

@@ -4,7 +4,13 @@ use crate::{
     process::exit::refuse,
     settings::{DeadmanSettings, Remarks, Resolved, Settings, SettingsArgs, Sources},
 };
-use sentinel_actors::adapters::gateway::curve;
+use sentinel_actors::{
+    adapters::{
+        eodhd::{ROW_BYTES, first_range_s, first_rows_max},
+        gateway::curve,
+    },
+    fetcher::MarketClock,
+};
 use std::{
     fmt::Write as _,
     fs,
@@ -24,6 +30,7 @@ pub(super) fn main(args: &SettingsArgs) -> ExitCode {
         files(&sources),
         line(&settings),
         derived(&settings),
+        bars(&settings),
         deadman(&settings.deadman),
         token(&settings, &sources),
         remarks(&settings.remarks),
@@ -99,6 +106,27 @@ fn derived(settings: &Resolved) -> String {
             write!(text, "\n# {}: ticker {}, at the gateway {}.", symbol.name, symbol.ticker(), symbol.gateway_name());
     }
     text
+}
+
+/// What the bars are made of, when they close, and how many the first request asks for.
+fn bars(settings: &Resolved) -> String {
+    let (data, interval) = (&settings.data, settings.data.interval);
+    let (name, finer) = (interval.as_str(), interval.source().as_str());
+    let kind = match interval.edges(&settings.calendar) {
+        Some(edges) => format!("Bars of {name} are made of EODHD's {finer} bars and close {edges}."),
+        None => format!("Bars of {name} are EODHD's own."),
+    };
+    let days = first_range_s(data.lookback_bars, interval) as f64 / 86_400.0;
+    let rows = first_rows_max(data.lookback_bars, interval);
+    let request = match settings.market_clock {
+        MarketClock::System => format!(
+            "The first request asks for {days:.0} days of {finer} bars, at most {rows} bars or {} kB, for {} bars of {name}.",
+            rows * ROW_BYTES / 1_000,
+            data.lookback_bars
+        ),
+        MarketClock::Bars => "The first request names no range, so EODHD sends 120 days.".into(),
+    };
+    format!("\n# {kind}\n# {request}")
 }
 
 /// Whether the dead-man ping is on, and which metric counts it.

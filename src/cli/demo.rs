@@ -178,8 +178,8 @@ fn bars_until_new(journal: &Path) -> anyhow::Result<usize> {
         return Ok(0);
     }
     let Some(newest) = Store::open_read_only(journal)?.newest_bar_close_time()? else { return Ok(0) };
-    let seen = (0..REPLAYED_BARS_MAX)
-        .take_while(|index| recording::replayed_bar(*index).close_time(recording::INTERVAL) <= newest);
+    let closed_at = |index: usize| recording::closed_at(&recording::replayed_bar(index));
+    let seen = (0..REPLAYED_BARS_MAX).take_while(|index| closed_at(*index) <= newest);
     Ok(seen.count() + 1)
 }
 

@@ -19,7 +19,10 @@ use rustls::{
     crypto::{CryptoProvider, ring},
     pki_types::{CertificateDer, ServerName, UnixTime},
 };
-use sentinel_actors::adapters::http::{self, Answer, Client, HttpError, Identity};
+use sentinel_actors::{
+    adapters::http::{self, Answer, Client, HttpError, Identity},
+    domain::sanitize::one_line,
+};
 use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 /// Longest answer that is read; /health has a few kilobytes.
@@ -105,7 +108,7 @@ async fn ask(url: &str, path: &str, identity: Option<&Identity>, deadline: Durat
         let error = anyhow::Error::from(error);
         if needs_certificate { error.context(NO_CERTIFICATE) } else { error }
     })?;
-    let text = http::one_line(&String::from_utf8_lossy(&body));
+    let text = one_line(&String::from_utf8_lossy(&body));
     if status != 200 {
         bail!("status {status}: {text}");
     }

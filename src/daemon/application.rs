@@ -6,7 +6,7 @@ use super::{
     shutdown::{Drained, Ended, judge, log_end},
     start_lines,
     systemd::ServiceManager,
-    watch::{wait_for_end, watch_stages},
+    watch::{wait_for_end, watch_actors},
     wiring::{self, Shared, Started},
 };
 use crate::settings::Resolved;
@@ -15,9 +15,9 @@ use anyhow::Context as _;
 use sentinel_actors::{
     adapters::system_clock::SystemClock,
     cycle::{Policy, Stages},
-    domain::{clock::Clock, schedule::Schedule},
+    domain::{clock::Clock, names::ActorName, schedule::Schedule},
     journal::{Journal, Opened},
-    messages::{ActorName, Flush, FlushUnwritten, Ping, Telemetry},
+    messages::{Flush, FlushUnwritten, Ping, Telemetry},
     metrics::{self, MetricsActor, Snapshot},
     scheduler::{Drain, Notice, Scheduler, SchedulerConfig},
 };
@@ -95,12 +95,12 @@ struct Metrics {
 
 impl Metrics {
     fn start(config: metrics::Config) -> anyhow::Result<Self> {
-        let backlog = config.backlog.clone();
+        let (backlog, clock) = (config.backlog.clone(), config.clock.clone());
         let recorder = MetricsActor::new(config).context("the metrics cannot be set up")?;
         let snapshot = recorder.snapshot();
         let arbiter = Arbiter::new();
         let actor = MetricsActor::start_in_arbiter(&arbiter.handle(), |_| recorder);
-        let telemetry = Telemetry::new(actor.clone().recipient(), backlog);
+        let telemetry = Telemetry::new(actor.clone().recipient(), backlog, clock);
         Ok(Self { actor, arbiter, snapshot, telemetry })
     }
 }
@@ -139,6 +139,7 @@ impl Application {
         let once = plan.once;
         let (scheduler, notices) = start_scheduler(settings, plan, &shared, stages, policy);
         pings.push((ActorName::Scheduler, scheduler.clone().recipient()));
+        pings.push((ActorName::Metrics, metrics.actor.clone().recipient()));
         let has_port = settings.metrics.enabled && !once;
         let port = if has_port { open_port(settings, &metrics, &scheduler) } else { Port::default() };
         Ok(Self {
@@ -182,7 +183,7 @@ impl Application {
         };
         let ended = tokio::select! {
             () = shutdown => Ended::Stopped,
-            gone = watch_stages(&self.pings, &self.metrics.telemetry) => Ended::StageGone(gone),
+            gone = watch_actors(&self.pings, &self.metrics.telemetry) => Ended::StageGone(gone),
             ended = wait_for_end(&mut self.notices, self.once, &mut say_caught_up) => ended,
         };
         if let Ended::StageGone(actor) = ended {

@@ -27,13 +27,12 @@ use actix_web::{
 };
 use password::PasswordGate;
 use sentinel_actors::{
-    adapters::gzip::gzip,
-    domain::{
-        exposition::Format,
+    adapters::{gzip::gzip, prometheus::Format},
+    messages::Ping,
+    metrics::{
+        Exposition, GetHealth, GetMetrics, Snapshot,
         health::{Health, Status},
     },
-    messages::{Exposition, GetHealth, GetMetrics, Ping},
-    metrics::Snapshot,
 };
 use shared_request::SharedRequest;
 use sliced_body::SlicedBody;

@@ -12,7 +12,7 @@ pub enum Ended {
     Stopped,
     /// Its one cycle ran.
     Once {
-        /// Whether it failed (`sentinel_actors::domain::cycle_verdict::judge` says when).
+        /// Whether it failed (`sentinel_actors::domain::cycle_outcome::judge` says when).
         failed: bool,
         /// Whether some symbols failed, too few to make it a failed one.
         degraded: bool,

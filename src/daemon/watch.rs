@@ -1,30 +1,28 @@
-//! What ends a running daemon from inside: a stage that has stopped, or a notice of the Scheduler.
+//! What ends a running daemon from inside: an actor that has stopped for good, or a notice of the Scheduler.
 
 use super::shutdown::Ended;
 use actix::Recipient;
 use sentinel_actors::{
-    messages::{ActorName, Event, Ping, Telemetry},
+    domain::names::ActorName,
+    messages::{Event, Ping, Telemetry},
     scheduler::Notice,
 };
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-/// How often the stages are pinged, and how long each may take to answer.
+/// How often the actors are pinged, and how long each may take to answer.
 const PING_PERIOD: Duration = Duration::from_secs(1);
 
-/// Pings every stage repeatedly; returns the name of the first one that has stopped for good.
-pub(super) async fn watch_stages(stages: &[(ActorName, Recipient<Ping>)], metrics: &Telemetry) -> &'static str {
+/// Pings every actor repeatedly; returns the name of the first one that has stopped for good.
+pub(super) async fn watch_actors(actors: &[(ActorName, Recipient<Ping>)], metrics: &Telemetry) -> &'static str {
     loop {
-        let mut answers = Vec::with_capacity(stages.len());
-        for (name, stage) in stages {
-            let answered = matches!(tokio::time::timeout(PING_PERIOD, stage.send(Ping)).await, Ok(Ok(())));
-            if !answered && !stage.connected() {
+        let mut answers = Vec::with_capacity(actors.len());
+        for (name, actor) in actors {
+            let answered = matches!(tokio::time::timeout(PING_PERIOD, actor.send(Ping)).await, Ok(Ok(())));
+            if !answered && !actor.connected() {
                 return name.as_str();
             }
             answers.push((*name, answered));
-        }
-        if !metrics.connected() {
-            return "metrics";
         }
         metrics.report(Event::ActorsPinged(answers));
         tokio::time::sleep(PING_PERIOD).await;
@@ -60,15 +58,15 @@ mod tests {
     use actix::{Actor, Context, Handler};
     use tokio::sync::mpsc::unbounded_channel;
 
-    struct Stage {
+    struct Probe {
         panics: bool,
     }
 
-    impl Actor for Stage {
+    impl Actor for Probe {
         type Context = Context<Self>;
     }
 
-    impl Handler<Ping> for Stage {
+    impl Handler<Ping> for Probe {
         type Result = ();
 
         fn handle(&mut self, _: Ping, _: &mut Self::Context) {
@@ -76,13 +74,13 @@ mod tests {
         }
     }
 
-    struct Ears(tokio::sync::mpsc::UnboundedSender<Event>);
+    struct Events(tokio::sync::mpsc::UnboundedSender<Event>);
 
-    impl Actor for Ears {
+    impl Actor for Events {
         type Context = Context<Self>;
     }
 
-    impl Handler<Event> for Ears {
+    impl Handler<Event> for Events {
         type Result = ();
 
         fn handle(&mut self, event: Event, _: &mut Self::Context) {
@@ -91,19 +89,22 @@ mod tests {
     }
 
     #[actix_rt::test]
-    async fn a_stage_that_has_stopped_ends_the_watch() {
-        let (said, mut heard) = unbounded_channel();
-        let metrics = Ears(said).start().recipient().into();
-        let (well, ill) = (Stage { panics: false }.start(), Stage { panics: true }.start());
-        let only_well = vec![(ActorName::Fetcher, well.clone().recipient())];
-        let watching = tokio::time::timeout(Duration::from_millis(200), watch_stages(&only_well, &metrics)).await;
-        assert!(watching.is_err(), "it continues as long as all stages answer");
+    async fn an_actor_that_has_stopped_for_good_ends_the_watch() {
+        let (sender, mut events) = unbounded_channel();
+        let metrics = Events(sender).start().recipient().into();
+        let healthy = Probe { panics: false }.start();
+        let only_healthy = vec![(ActorName::Fetcher, healthy.clone().recipient())];
+        let watching = tokio::time::timeout(Duration::from_millis(200), watch_actors(&only_healthy, &metrics)).await;
+        assert!(watching.is_err(), "it continues as long as all actors answer");
         assert!(
-            matches!(heard.recv().await, Some(Event::ActorsPinged(answers)) if answers == [(ActorName::Fetcher, true)])
+            matches!(events.recv().await, Some(Event::ActorsPinged(answers)) if answers == [(ActorName::Fetcher, true)])
         );
-        let with_ill = vec![(ActorName::Fetcher, well.recipient()), (ActorName::Predictor, ill.recipient())];
-        let gone = tokio::time::timeout(Duration::from_secs(5), watch_stages(&with_ill, &metrics)).await;
-        assert_eq!(gone, Ok("predictor"));
+        for name in [ActorName::Predictor, ActorName::Metrics] {
+            let failing = Probe { panics: true }.start();
+            let with_failing = vec![(ActorName::Fetcher, healthy.clone().recipient()), (name, failing.recipient())];
+            let stopped = tokio::time::timeout(Duration::from_secs(5), watch_actors(&with_failing, &metrics)).await;
+            assert_eq!(stopped, Ok(name.as_str()));
+        }
     }
 
     #[actix_rt::test]

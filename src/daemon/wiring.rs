@@ -3,22 +3,21 @@
 
 use super::http::HttpConfig;
 use crate::{net, process::build_info, settings::Resolved};
-use actix::{Actor, Addr, Arbiter, Recipient, Supervisor};
+use actix::{Actor, Addr, Arbiter, Recipient};
 use sentinel_actors::{
     adapters::{
-        breakers::Breakers,
+        endpoint::{Breakers, Inflight},
         gateway::{self, DialectKind, DialectParams},
         halt_file::HaltFile,
-        inflight::Inflight,
         journal::Identity,
     },
     cycle::{Policy, Stages},
     deadman::{self, Deadman},
-    domain::{clock::Clock, drift::Drift, guard::KillSwitch, order_manager::Rules},
+    domain::{clock::Clock, drift::Drift, guard::KillSwitch, names::ActorName, order_manager::Rules},
     feature_builder::{self, FeatureBuilder},
     fetcher::{self, Fetcher},
     journal::{self, Journal, Opened},
-    messages::{ActorName, Backlog, CycleWentWell, FlushUnwritten, Ping, Telemetry},
+    messages::{Backlog, CycleWentWell, FlushUnwritten, Ping, Telemetry},
     metrics,
     predictor::{self, Predictor},
     signal_sender::{self, JournalActorHandle, SignalSender},
@@ -58,17 +57,14 @@ pub struct Started {
     pub flush_unwritten: Recipient<FlushUnwritten>,
 }
 
-/// Starts the stages.
+/// Starts the stages. None is restarted by anybody: one that panics is gone, and the daemon ends.
 pub fn start(settings: &Resolved, shared: &Shared) -> Started {
-    let fetcher = Fetcher::new(fetcher_config(settings, shared));
-    let fetcher = Supervisor::start(|_| fetcher);
+    let fetcher = Fetcher::new(fetcher_config(settings, shared)).start();
     let time_columns = settings.time_columns;
-    let builder = FeatureBuilder::new(feature_builder::Config { time_columns, metrics: shared.metrics.clone() });
-    let builder = Supervisor::start(|_| builder);
-    let predictor = Predictor::new(predictor_config(settings, shared));
-    let predictor = Supervisor::start(|_| predictor);
-    let sender = SignalSender::new(sender_config(settings, shared));
-    let sender = Supervisor::start(|_| sender);
+    let builder = feature_builder::Config { time_columns, metrics: shared.metrics.clone() };
+    let builder = FeatureBuilder::new(builder).start();
+    let predictor = Predictor::new(predictor_config(settings, shared)).start();
+    let sender = SignalSender::new(sender_config(settings, shared)).start();
     let pings = vec![
         (ActorName::Fetcher, fetcher.clone().recipient()),
         (ActorName::FeatureBuilder, builder.clone().recipient()),
@@ -85,7 +81,7 @@ pub fn start(settings: &Resolved, shared: &Shared) -> Started {
         prepare: sender.clone().recipient(),
         send: sender.recipient(),
         record: shared.journal.clone().recipient(),
-        recorded: shared.journal.clone().recipient(),
+        settled: shared.journal.clone().recipient(),
         metrics: shared.metrics.clone(),
     };
     Started { stages, pings, flush_unwritten }

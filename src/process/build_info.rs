@@ -1,6 +1,6 @@
 //! What this binary was built from, as found by the build script.
 
-use sentinel_actors::domain::health::BuildInfo;
+use sentinel_actors::domain::build_info::BuildInfo;
 
 /// Version, revision and compiler.
 pub fn build_info() -> BuildInfo {

@@ -5,7 +5,7 @@ use super::{
     account::{Account, Position, Summary},
 };
 use chrono::{DateTime, NaiveDateTime, SecondsFormat, Utc};
-use sentinel_actors::{adapters::gateway::signature, domain::order::Side};
+use sentinel_actors::{adapters::gateway::dialects::v43::risk_signature, domain::order::Side};
 use serde_json::{Map, Value, json};
 use std::time::Instant;
 
@@ -146,7 +146,7 @@ fn check_signature(request: &Request, now: DateTime<Utc>) -> Result<(), &'static
     else {
         return Err("Not RISK_PASS:<checksum>:<time>");
     };
-    if checksum != signature::checksum(&canonical(request)) {
+    if checksum != risk_signature::checksum(&canonical(request)) {
         return Err("Checksum mismatch");
     }
     let time = NaiveDateTime::parse_from_str(time, "%Y%m%dT%H%M%SZ").map_err(|_| "Unreadable time")?;
@@ -157,8 +157,8 @@ fn check_signature(request: &Request, now: DateTime<Utc>) -> Result<(), &'static
 pub(super) fn canonical(request: &Request) -> String {
     let spelled = |value: &Value| match value {
         Value::Null => None,
-        Value::String(text) => Some(signature::python_string(text)),
-        Value::Number(number) if number.is_f64() => Some(signature::python_float(number.as_f64()?)),
+        Value::String(text) => Some(risk_signature::python_string(text)),
+        Value::Number(number) if number.is_f64() => Some(risk_signature::python_float(number.as_f64()?)),
         other => Some(other.to_string()),
     };
     let field = |name: &&str| Some(format!("\"{name}\": {}", spelled(request.get(*name)?)?));

@@ -1,11 +1,12 @@
 //! An EODHD-compatible market that replays the recording: every intraday request for a ticker reveals one more bar.
-//! `sentinel run --clock bars` polls once a cycle and so meets exactly one new bar each time.
+//! `sentinel run --clock bars` polls once a cycle and so meets exactly one new bar each time. It has hourly bars, of which the
+//! daemon makes 4h and 1d; who asks for bars from before the replay gets them.
 
 #![allow(clippy::result_large_err)] // the errors are whole HTTP answers, made once per bad request
 
 use super::{
     PriceBoard, lock,
-    recording::{INTERVAL, replayed_bar},
+    recording::{INTERVAL, bar_at, closed_at, replayed_bar},
     server::{RequestCount, Server, send_at_once},
 };
 use actix_web::{
@@ -26,8 +27,10 @@ use std::{
 
 /// EODHD's requests a minute. Told in the headers, not enforced: back-to-back cycles are faster than that.
 const RATE_LIMIT: u32 = 1_000;
-/// Most rows in an answer, the newest ones.
-const ROWS_MAX: usize = 5_000;
+/// Most rows in an answer, the newest ones: 298 days of hours, which 200 bars of a day are made of, are 5,100.
+const ROWS_MAX: usize = 10_000;
+/// Bars before the history, for who asks for them by `from`: some three years.
+const OLDER_BARS: i64 = 20_000;
 /// Most tickers that get a cursor of their own.
 const TICKERS_MAX: usize = 10_000;
 /// EODHD's range when the request names no `from`.
@@ -155,7 +158,8 @@ impl Market {
     fn intraday(&self, request: &HttpRequest, ticker: &str, query: &Query) -> Result<HttpResponse, HttpResponse> {
         self.admit(request, ticker, query)?;
         if query.get("interval").map(String::as_str) != Some(INTERVAL.as_str()) {
-            return Err(self.unprocessable("interval", "The recording has 1h bars only."));
+            let message = "The recording has 1h bars only: Sentinel makes 4h and 1d of them.";
+            return Err(self.unprocessable("interval", message));
         }
         let (from, to) = (self.time(query, "from")?, self.time(query, "to")?);
         if from.zip(to).is_some_and(|(from, to)| from > to) {
@@ -165,8 +169,10 @@ impl Market {
         // that when a replay left running for days has been moved past the wall clock.
         let to = to.filter(|to| *to < Utc::now().timestamp() - TO_IS_NOW_S).unwrap_or(i64::MAX);
         let revealed = self.reveal(ticker)?;
+        let oldest = if from.is_some() { -OLDER_BARS } else { 0 };
         let from = from.unwrap_or(replayed_bar(revealed - 1).open_time - DEFAULT_RANGE_S);
-        let newest_first = (0..revealed).rev().map(replayed_bar).skip_while(|bar| bar.open_time > to);
+        let indices = oldest..i64::try_from(revealed).unwrap_or(i64::MAX);
+        let newest_first = indices.rev().map(bar_at).skip_while(|bar| bar.open_time > to);
         let wanted = newest_first.take_while(|bar| bar.open_time >= from).take(ROWS_MAX);
         let mut rows: Vec<Row> = wanted.map(Row::from).collect();
         rows.reverse();
@@ -180,7 +186,7 @@ impl Market {
         let (bar, before) = (replayed_bar(newest), replayed_bar(newest.saturating_sub(1)));
         let change = bar.close - before.close;
         let body = json!({
-            "code": ticker, "timestamp": bar.close_time(INTERVAL), "gmtoffset": 0,
+            "code": ticker, "timestamp": closed_at(&bar), "gmtoffset": 0,
             "open": bar.open, "high": bar.high, "low": bar.low, "close": bar.close, "volume": 0,
             "previousClose": before.close, "change": change, "change_p": 100.0 * change / before.close,
         });

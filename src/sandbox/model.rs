@@ -5,9 +5,9 @@ use super::{
     server::{RequestCount, Server, send_at_once},
 };
 use actix_web::{App, HttpMessage, HttpRequest, HttpResponse, HttpServer, http::StatusCode, web};
-use sentinel_actors::{
-    adapters::http::one_line,
-    domain::features::{FEATURE_COUNT, FeatureSet, SEQUENCE_BARS},
+use sentinel_actors::domain::{
+    features::{FEATURE_COUNT, FeatureSet, SEQUENCE_BARS},
+    sanitize::one_line,
 };
 use serde::Deserialize;
 use serde_json::json;

@@ -1,7 +1,7 @@
 //! The recorded hourly EUR/USD bars, compiled in, and their endless replay. The model is fitted on the first part,
 //! the market replays the rest. There is one recording: every ticker is served the same bars.
 
-use sentinel_actors::domain::bar::{Bar, Interval};
+use sentinel_actors::domain::{bar::Bar, interval::Interval};
 use std::sync::OnceLock;
 
 /// Bars the model is fitted on; the replay begins with the first trading week after them.
@@ -47,16 +47,26 @@ pub fn replay_bars() -> &'static [Bar] {
 /// When the bars end they begin again, moved on by whole weeks: time must go on, because the daemon refuses bars that
 /// go back, and weekday and hour, which are features, must stay what they were when these prices were made.
 pub fn replayed_bar(index: usize) -> Bar {
+    bar_at(i64::try_from(index).unwrap_or(i64::MAX))
+}
+
+/// The same with bars before the first one, of negative numbers: a market has been there before anyone asks.
+pub fn bar_at(index: i64) -> Bar {
     let bars = replay_bars();
-    let mut bar = bars[index % bars.len()];
-    let rounds = i64::try_from(index / bars.len()).unwrap_or(i64::MAX);
-    bar.open_time = bar.open_time.saturating_add(rounds.saturating_mul(round_s(bars)));
+    let length = i64::try_from(bars.len()).unwrap_or(i64::MAX);
+    let mut bar = bars[usize::try_from(index.rem_euclid(length)).unwrap_or(0)];
+    bar.open_time = bar.open_time.saturating_add(index.div_euclid(length).saturating_mul(round_s(bars)));
     bar
+}
+
+/// When a recorded bar closed, unix seconds.
+pub const fn closed_at(bar: &Bar) -> i64 {
+    bar.open_time.saturating_add(INTERVAL.nominal_s())
 }
 
 /// Seconds by which each round of `bars` is moved on: the least number of whole weeks that is past the last bar.
 fn round_s(bars: &[Bar]) -> i64 {
-    let length_s = bars[bars.len() - 1].close_time(INTERVAL) - bars[0].open_time;
+    let length_s = closed_at(&bars[bars.len() - 1]) - bars[0].open_time;
     (length_s + WEEK_S - 1) / WEEK_S * WEEK_S
 }
 
@@ -66,6 +76,7 @@ mod tests {
     use chrono::{DateTime, Datelike, Timelike, Weekday};
     use sentinel_actors::domain::{
         calendar::Calendar,
+        resample::resample,
         window::{jump, misfit},
     };
 
@@ -111,6 +122,29 @@ mod tests {
                 assert_eq!(hour_and_weekday(&first), hour_and_weekday(&now));
                 assert_eq!(first.close, now.close);
             }
+        }
+    }
+
+    #[test]
+    fn there_are_bars_before_the_first_one_a_weekend_earlier() {
+        let length = i64::try_from(replay_bars().len()).unwrap();
+        let gap_s = replayed_bar(0).open_time - bar_at(-1).open_time;
+        assert!(gap_s > DAY_S && gap_s < 3 * DAY_S, "a weekend, not {gap_s} s");
+        for index in [-1, -7, -length, -length - 1] {
+            let (before, later) = (bar_at(index), bar_at(index + 3 * length));
+            assert_eq!((hour_and_weekday(&before), before.close), (hour_and_weekday(&later), later.close));
+        }
+        let long: Vec<_> = (-3 * length..length).map(bar_at).collect();
+        assert_eq!(misfit(&long, INTERVAL, &Calendar::always()), None);
+    }
+
+    #[test]
+    fn bars_of_four_hours_and_of_a_day_can_be_made_of_it() {
+        let bars: Vec<_> = (-5_000..300).map(bar_at).collect();
+        for (interval, least) in [(Interval::FourHours, 1_250), (Interval::OneDay, 200)] {
+            assert_eq!(misfit(&bars, interval, &Calendar::fx()), None);
+            let made = resample(&bars, interval, &Calendar::fx(), i64::MAX);
+            assert!(made.len() > least, "{interval:?}: {}", made.len());
         }
     }
 }

@@ -34,7 +34,7 @@ pub struct SettingsArgs {
     /// BUY and SELL need a probability above this [default 0.6]
     #[arg(long, value_name = "RATIO", allow_hyphen_values = true)]
     threshold: Option<String>,
-    /// Length of a bar: 1m, 5m or 1h [default 1h]
+    /// Length of a bar: 1m, 5m, 15m, 30m, 1h, 4h or 1d [default 1h]
     #[arg(long, value_name = "INTERVAL")]
     interval: Option<String>,
     /// Number of bars for the features, at least 120 [default 200]

@@ -150,7 +150,7 @@ impl Settings {
             back_to_back: self.schedule.back_to_back,
             market_clock: self.schedule.clock,
             poll: self.data.poll.resolved(self.symbols.0.len()),
-            max_bar_age_s: self.data.max_bar_age_s.unwrap_or_else(|| 3 * self.data.interval.seconds()),
+            max_bar_age_s: self.data.max_bar_age_s.unwrap_or_else(|| 3 * self.data.interval.nominal_s()),
             data: self.data,
             calendar_name: self.market.calendar,
             calendar: parsed.calendar.into(),

@@ -14,7 +14,7 @@ use super::{distance::Distance, secret::Secret};
 use crate::net::authority;
 use sentinel_actors::{
     adapters::{deadman::UrlSource, eodhd::ApiToken, mlflow::Tabular},
-    domain::{bar::Interval, features::TimeColumns, position::Opposite},
+    domain::{features::TimeColumns, interval::Interval, position::Opposite},
     fetcher::{MarketClock, OnGap, Poll},
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};

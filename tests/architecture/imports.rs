@@ -44,7 +44,7 @@ pub fn rust_files(folder: &Path) -> Vec<PathBuf> {
 /// Whether a file is nothing but tests, or what tests need.
 pub fn is_test_file(path: &Path) -> bool {
     let stem = path.file_stem().unwrap().to_string_lossy().into_owned();
-    let is_of_tests = |name: &str| name == "tests" || name.ends_with("_tests");
+    let is_of_tests = |name: &str| ["tests", "fixtures"].contains(&name) || name.ends_with("_tests");
     is_of_tests(&stem) || path.components().any(|part| is_of_tests(&part.as_os_str().to_string_lossy()))
 }
 

@@ -15,7 +15,11 @@ use sentinel::{
     settings::{Resolved, Settings, Sources},
 };
 use sentinel_actors::{
-    adapters::{breakers::Breakers, halt_file::HaltFile, inflight::Inflight, system_clock::SystemClock},
+    adapters::{
+        endpoint::{Breakers, Inflight},
+        halt_file::HaltFile,
+        system_clock::SystemClock,
+    },
     cycle::{CycleEnd, Policy, Stages, run_cycle},
     domain::{clock::Clock, drift::Drift, instrument::Symbol},
     journal::{Journal, Opened},
@@ -92,7 +96,7 @@ fn start_stages(settings: &Resolved) -> (Stages, Policy) {
     .unwrap();
     let arbiter = Arbiter::new();
     let recorder = MetricsActor::start_in_arbiter(&arbiter.handle(), |_| recorder);
-    let metrics = Telemetry::new(recorder.recipient(), backlog);
+    let metrics = Telemetry::new(recorder.recipient(), backlog, clock.clone());
     let config = wiring::journal_config(settings, clock.clone(), metrics.clone());
     let opened = Opened::at(&config.path, &config.identity, clock.now()).unwrap();
     let journal = Journal::start(config, opened);

@@ -1,14 +1,19 @@
 //! Requests a second of `/metrics`, as it is and compressed, next to what the same server does with the same bytes when they
 //! are static. All are driven in turns, so that a noisy neighbour hits all: `cargo bench --bench scrape`.
 
-use actix::{Actor, Arbiter, Context, Handler, Supervisor};
+use actix::{Actor, Arbiter, Context, Handler};
 use actix_web::{HttpResponse, dev::Server, http::header::CONTENT_TYPE, web};
 use sentinel::daemon::http::{Deps, HttpConfig, serve, serve_routes};
 use sentinel_actors::{
-    adapters::{breakers::Breakers, halt_file::HaltFile, inflight::Inflight, system_clock::SystemClock},
-    domain::{drift::Drift, exposition::Format, health::BuildInfo, instrument::Symbol},
-    messages::{Backlog, GetMetrics, Ping},
-    metrics::{Config, MetricsActor},
+    adapters::{
+        endpoint::{Breakers, Inflight},
+        halt_file::HaltFile,
+        prometheus::Format,
+        system_clock::SystemClock,
+    },
+    domain::{build_info::BuildInfo, drift::Drift, instrument::Symbol},
+    messages::{Backlog, Ping},
+    metrics::{Config, GetMetrics, MetricsActor},
 };
 use std::{
     io::{self, Read, Write},
@@ -88,7 +93,7 @@ async fn servers() -> Result<(Bound, Bound), Box<dyn std::error::Error>> {
         clock: Arc::new(SystemClock),
     })?;
     let snapshot = actor.snapshot();
-    let metrics = Supervisor::start_in_arbiter(&Arbiter::new().handle(), move |_| actor);
+    let metrics = MetricsActor::start_in_arbiter(&Arbiter::new().handle(), move |_| actor);
     let text = metrics.send(GetMetrics { format: Format::Text, is_gzipped: false }).await?.text;
     let http = HttpConfig {
         host: "127.0.0.1".into(),

@@ -4,13 +4,14 @@ use actix::{Actor, Addr, Context, Handler, MessageResult, ResponseFuture};
 use sentinel_actors::{
     cycle::{Policy, Stages},
     domain::{
-        bar::{Bar, Interval},
+        bar::Bar,
         calendar::Calendar,
         clock::Clock,
         decision::Prediction,
         features::{FEATURE_COUNT, FeatureSet, SEQUENCE_BARS},
         guard::{KillSwitch, Suppression},
         instrument::{Instrument, Symbol},
+        interval::Interval,
         journal::DecisionRecord,
     },
     messages::*,
@@ -209,10 +210,10 @@ impl Handler<RecordDecisions> for Stub {
     }
 }
 
-impl Handler<Ping> for Stub {
+impl Handler<Settled> for Stub {
     type Result = ();
 
-    fn handle(&mut self, _: Ping, _: &mut Self::Context) {}
+    fn handle(&mut self, _: Settled, _: &mut Self::Context) {}
 }
 
 impl Handler<Event> for Stub {
@@ -255,7 +256,7 @@ impl Handler<Predict> for Astray {
 }
 
 /// A Scheduler over stub stages.
-pub struct Rig {
+pub struct Harness {
     pub clock: Arc<ManualClock>,
     pub script: Script,
     pub scheduler: Addr<Scheduler>,
@@ -264,7 +265,7 @@ pub struct Rig {
     pub telemetry: Telemetry,
 }
 
-impl Rig {
+impl Harness {
     pub async fn start(script: Script) -> Self {
         Self::start_with(script, 0, |stages| stages).await
     }
@@ -281,7 +282,7 @@ impl Rig {
             prepare: stub.clone().recipient(),
             send: stub.clone().recipient(),
             record: stub.clone().recipient(),
-            recorded: stub.recipient(),
+            settled: stub.recipient(),
             metrics: telemetry.clone(),
         });
         let instrument = |symbol: Symbol| Instrument {

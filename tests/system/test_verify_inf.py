@@ -1,4 +1,4 @@
-"""`sentinel verify inf`: what it finds in a daemon that is well, and in everything that can be wrong with one."""
+"""`sentinel verify inf`: its checks for a healthy daemon, and for everything that can be wrong with one."""
 
 import os
 import pwd
@@ -10,10 +10,11 @@ import time
 
 import pytest
 
-from parts.authority import Authority
+from parts.certificates import CertificateAuthority
 from parts.daemon import Daemon, environment, free_port
-from parts.http import hang, status, text as says
-from parts.protected import CHEAP, PASSWORD, USER, Protected
+from parts.http import hang, status
+from parts.http import text as says
+from parts.secured_daemon import CHEAP, PASSWORD, USER
 from parts.verify import CYCLES, EVIDENCE, UPTIME, FakeDaemon, run, verify
 
 OF_THE_TEXT = {"format", "text", "families", "uptime", "cycles", "backwards"}
@@ -23,7 +24,7 @@ LIVE = {"SENTINEL__LOG__FORMAT": "json"}
 
 @pytest.fixture(scope="module")
 def demo(binary, tmp_path_factory):
-    """A real daemon that ends a cycle every second and listens on every address."""
+    """A real daemon with a cycle per second that listens on all addresses."""
     port = free_port()
     env = environment(METRICS_PORT=str(port), **LIVE)
     daemon = Daemon(binary, ["demo", "--cycle-seconds", "1", "--bind", "0.0.0.0"], env, tmp_path_factory.mktemp("demo") / "daemon", port)
@@ -34,13 +35,13 @@ def demo(binary, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def text(demo) -> str:
-    """What a real daemon serves."""
+    """The metrics of a real daemon."""
     return demo.get("/metrics")[2]
 
 
 @pytest.fixture
 def check(binary):
-    """Verifies a fake daemon from a HUB on this machine, and ends it with the test."""
+    """Verifies a fake daemon from a HUB on this machine, and ends it after the test."""
     fakes = []
 
     def check(fake):
@@ -70,7 +71,7 @@ def test_a_healthy_daemon_passes_every_check(binary, demo):
         assert rule in found.found("firewall").split("\n")
 
 
-def test_a_person_reads_a_mark_per_check_and_a_verdict(binary, demo):
+def test_the_text_output_has_marks_and_a_verdict(binary, demo):
     done = run(binary, "inf", "--url", f"http://127.0.0.1:{demo.port}", "--hub", "127.0.0.1")
     assert done.returncode == 0, done.stdout
     marks = re.findall(r"^  (ok|--|FAILED) +(\w+(?: \w+)?)  ", done.stdout, re.MULTILINE)
@@ -79,7 +80,7 @@ def test_a_person_reads_a_mark_per_check_and_a_verdict(binary, demo):
     assert done.stdout.endswith("\nHUB can scrape this daemon.\n")
 
 
-def test_a_reader_that_leaves_early_spoils_nothing(binary, demo):
+def test_a_closed_output_pipe_is_no_error(binary, demo):
     ours, its = os.pipe()
     os.close(ours)
     command = [binary, "verify", "inf", "--url", f"http://127.0.0.1:{demo.port}", "--hub", "127.0.0.1"]
@@ -88,8 +89,8 @@ def test_a_reader_that_leaves_early_spoils_nothing(binary, demo):
     assert done.returncode == 0 and "panicked" not in done.stderr
 
 
-def test_the_address_is_the_one_on_the_way_to_hub(binary, demo):
-    # 198.51.100.0/24 is for documentation: the way there is the default route, and a machine without one says so.
+def test_the_address_is_that_of_the_route_to_hub(binary, demo):
+    # 198.51.100.0/24 is for documentation: the route to it is the default route, and a machine without one reports that.
     found = verify(binary, "inf", "--url", f"http://127.0.0.1:{demo.port}", "--hub", "198.51.100.7")
     assert "ip saddr 198.51.100.7 " in found.found("firewall")
     if found.code == 0:
@@ -100,14 +101,14 @@ def test_the_address_is_the_one_on_the_way_to_hub(binary, demo):
     assert found.failed == {"address", "from outside"} and "--hub" in found.way_out("address")
 
 
-def test_a_closed_port_leaves_nothing_out(binary):
+def test_a_closed_port_skips_no_check(binary):
     found = verify(binary, "inf", "--url", f"http://127.0.0.1:{free_port()}", "--hub", "127.0.0.1")
     assert found.code == 1
     assert found.failed == {"process", "port", "health", "metrics", "clock", "from outside"} | OF_THE_TEXT
     assert "sentinel run" in found.way_out("port")
 
 
-def test_a_daemon_on_loopback_is_out_of_hubs_reach(binary, tmp_path):
+def test_a_daemon_on_loopback_is_unreachable_for_hub(binary, tmp_path):
     port = free_port()
     env = environment(METRICS_PORT=str(port), SENTINEL__METRICS__BIND="127.0.0.1", **LIVE)
     daemon = Daemon(binary, ["demo", "--cycle-seconds", "1"], env, tmp_path / "daemon", port)
@@ -120,7 +121,7 @@ def test_a_daemon_on_loopback_is_out_of_hubs_reach(binary, tmp_path):
     assert "127.0.0.1 only" in found.found("port") and "metrics.bind" in found.way_out("port")
 
 
-def test_a_port_that_is_open_on_ipv6_as_well_is_noted_with_the_way_out(check, text):
+def test_a_port_also_open_on_ipv6_is_noted_with_advice(check, text):
     assert "ipv6" not in check(FakeDaemon(text)).noted
     for address, is_noted in (("::1", False), ("::", True)):
         fake = FakeDaemon(text)
@@ -132,7 +133,7 @@ def test_a_port_that_is_open_on_ipv6_as_well_is_noted_with_the_way_out(check, te
     assert f"ip6tables -I INPUT ! -i lo -p tcp --dport {port} -j DROP" in found.found("ipv6").split("\n")
 
 
-def test_another_program_on_the_port_is_told_from_a_daemon(check, text):
+def test_another_program_on_the_port_is_detected(check, text):
     fake = FakeDaemon(text)
     fake.always = status(404, "<html>")
     found = check(fake)
@@ -146,13 +147,13 @@ def test_another_program_on_the_port_is_told_from_a_daemon(check, text):
     assert "line 1" in found.found("text") and "text/html" in found.found("format")
 
 
-def test_a_proxy_that_passes_a_sentinel_on_is_no_fault(check, text):
+def test_a_proxy_before_the_daemon_is_accepted(check, text):
     found = check(FakeDaemon(text))
     assert (found.code, found.failed) == (0, set()) and "process" in found.noted, found.out
     assert "it answers as one does" in found.found("process")
 
 
-def test_a_stopped_daemon_is_told_from_a_firewall_and_is_not_waited_for(binary, demo):
+def test_a_stopped_daemon_differs_from_a_firewall(binary, demo):
     url = f"http://127.0.0.1:{demo.port}"
     demo.send(signal.SIGSTOP)
     began = time.monotonic()
@@ -168,7 +169,7 @@ def test_a_stopped_daemon_is_told_from_a_firewall_and_is_not_waited_for(binary, 
     assert verify(binary, "inf", "--url", url, "--hub", "127.0.0.1", "--wait", "10").code == 0
 
 
-def test_a_program_that_takes_connections_and_never_answers_is_told_from_a_firewall(check, text):
+def test_a_silent_program_differs_from_a_firewall(check, text):
     fake = FakeDaemon(text)
     fake.always = hang
     found = check(fake)
@@ -178,7 +179,7 @@ def test_a_program_that_takes_connections_and_never_answers_is_told_from_a_firew
     assert found.found("uptime") == "not reached: nothing answers"
 
 
-def test_a_clock_that_is_off_is_said(check, text):
+def test_a_wrong_clock_is_reported(check, text):
     def at(date: str):
         fake = FakeDaemon(text, lambda text, _: re.sub(r"(?m)^(sentinel_time_seconds) .*$", r"\1 946684800", text))
 
@@ -193,7 +194,7 @@ def test_a_clock_that_is_off_is_said(check, text):
     assert found.failed == {"clock"} and " s behind, " in found.found("clock") and "NTP" in found.way_out("clock")
 
 
-def test_what_health_says_is_passed_on(check, text):
+def test_the_checks_of_health_are_shown(check, text):
     def health(status: str, code: int):
         fake = FakeDaemon(text)
         journal = {"name": "journal", "status": status, "detail": "the journal cannot be written\n  ok  x"}
@@ -210,7 +211,7 @@ def test_what_health_says_is_passed_on(check, text):
 
 
 SENDS = "sentinel_zmq_send_failures_total"
-# Each: what is replaced by what, the check that fails first, and what it says.
+# Each: a pattern and its replacement, the check that fails first, and its text.
 BROKEN = {
     "family missing": ("sentinel_last_cycle_timestamp_unix", "x", "families", "last_cycle_timestamp_unix is missing"),
     "bound respelled": ('_bucket{le="1.0"}', '_bucket{le="1"}', "families", 'has no bucket le="1.0"'),
@@ -226,7 +227,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("case", BROKEN)
-def test_a_text_that_is_not_what_hub_knows_is_refused(check, text, case):
+def test_a_text_that_breaks_the_contract_is_refused(check, text, case):
     before, after, name, words = BROKEN[case]
     assert before in text
     found = check(FakeDaemon(text, lambda text, _: text.replace(before, after)))
@@ -235,7 +236,7 @@ def test_a_text_that_is_not_what_hub_knows_is_refused(check, text, case):
     assert words in found.found(name)
 
 
-def test_a_text_that_is_cut_off_is_refused(check, text):
+def test_a_truncated_text_is_refused(check, text):
     found = check(FakeDaemon(text, lambda text, _: text[:-1]))
     assert "text" in found.failed and "cut off" in found.found("text")
 
@@ -247,7 +248,7 @@ def test_a_wrong_content_type_is_refused(check, text):
     assert found.failed == {"format"} and '"text/plain" is not' in found.found("format")
 
 
-def test_a_counter_that_falls_is_named(check, text):
+def test_a_decreasing_counter_is_named(check, text):
     sample = re.search(r"^sentinel_prediction_requests_total (\d+)$", text, re.MULTILINE)
     assert int(sample[1]) > 0
 
@@ -259,14 +260,14 @@ def test_a_counter_that_falls_is_named(check, text):
     assert found.found("backwards") == f"sentinel_prediction_requests_total[] was {sample[1]} and is 0 now"
 
 
-def test_a_text_that_does_not_move_is_found_out(check, text):
+def test_a_constant_text_is_detected(check, text):
     def stands(_: str, scrape: int) -> str:
         return text
 
     found = check(FakeDaemon(text, stands))
-    # Its clock stands, too.
+    # Its clock also stands still.
     assert found.failed == {"uptime", "clock"} and "did not move" in found.found("uptime")
-    # Too short a wait to blame the daemon for.
+    # The wait is too short to blame the daemon.
     assert "cycles" in found.noted and re.match(r"no cycle ended in the \d s", found.found("cycles"))
 
     def idles(text: str, _: int) -> str:
@@ -279,31 +280,30 @@ def test_a_text_that_does_not_move_is_found_out(check, text):
     assert found.code == 0 and "all that were asked for" in found.found("cycles")
 
 
-def test_a_daemon_with_tls_and_a_password_is_looked_at_with_both_and_neither_is_shown(rig, tmp_path):
-    protected = Protected(rig, tmp_path)
-    protected.write(users={USER: CHEAP})
-    daemon = protected.start().wait_serving().daemon
+def test_tls_and_password_are_used_but_not_shown(secured, tmp_path):
+    secured.write(users={USER: CHEAP})
+    daemon = secured.start().wait_serving().daemon
     password = tmp_path / "password"
     password.write_text(PASSWORD + "\n")
     login = ["--user", USER, "--password-file", str(password)]
 
-    def look(scheme: str, authority: Authority, *args: str):
+    def look(scheme: str, authority: CertificateAuthority, *args: str):
         url, roots = f"{scheme}://127.0.0.1:{daemon.port}", {"SSL_CERT_FILE": str(authority.ca_file)}
-        found = verify(rig.binary, "inf", "--url", url, "--hub", "127.0.0.1", "--wait", "0", *args, **roots)
+        found = verify(secured.harness.binary, "inf", "--url", url, "--hub", "127.0.0.1", "--wait", "0", *args, **roots)
         assert PASSWORD not in found.out + found.err
         return found
 
-    found = look("https", protected.authority, *login)
+    found = look("https", secured.authority, *login)
     assert found.code == 0, found.out
     wrong = tmp_path / "wrong"
     wrong.write_text("wrong\n")
-    found = look("https", protected.authority, "--user", USER, "--password-file", str(wrong))
+    found = look("https", secured.authority, "--user", USER, "--password-file", str(wrong))
     assert "401" in found.found("metrics") and "the password is wrong" in found.way_out("metrics")
-    found = look("https", protected.authority)
+    found = look("https", secured.authority)
     assert "401" in found.found("metrics") and "--password-file" in found.way_out("metrics")
-    found = look("https", Authority(tmp_path, "theirs"), *login)
+    found = look("https", CertificateAuthority(tmp_path, "theirs"), *login)
     assert "metrics" in found.failed and "SSL_CERT_FILE" in found.way_out("metrics"), found.out
-    found = look("http", protected.authority, *login)
+    found = look("http", secured.authority, *login)
     assert "metrics" in found.failed and "https" in found.way_out("metrics"), found.out
 
 
@@ -320,7 +320,7 @@ def test_a_daemon_with_tls_and_a_password_is_looked_at_with_both_and_neither_is_
     ],
     ids=lambda args: " ".join(args),
 )
-def test_flags_that_cannot_stand_are_refused(binary, args):
+def test_contradictory_flags_are_refused(binary, args):
     done = run(binary, "inf", *args)
     assert (done.returncode, done.stdout) == (64, ""), done.stdout
     assert done.stderr

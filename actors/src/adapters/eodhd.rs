@@ -8,7 +8,7 @@ mod tests;
 mod usage;
 
 use super::json::{with_bare_tokens_as, without_bom};
-use crate::domain::{bar::Interval, window::RawBar};
+use crate::domain::{calendar::Calendar, interval::Interval, window::RawBar};
 use serde::{
     Deserialize, Deserializer,
     de::{Error, IgnoredAny, MapAccess, Visitor},
@@ -21,13 +21,42 @@ pub use usage::{Usage, usage_url};
 /// 9999-12-31: a timestamp beyond it is in other units than seconds, or no time at all.
 const OPEN_TIME_MAX: i64 = 253_402_300_799;
 
+const DAY_S: i64 = 86_400;
 /// Added to the first range, so that a long weekend or a holiday leaves enough bars in it.
-const SPARE_S: i64 = 4 * 86_400;
+const SPARE_S: i64 = 4 * DAY_S;
+/// Of a range of months one day in this many is added, for its holidays.
+const DAYS_PER_HOLIDAY: i64 = 20;
+/// What a row takes in an answer, about.
+pub const ROW_BYTES: i64 = 150;
 
 /// Enough seconds to hold `lookback_bars` bars of a market that is open five days a week.
 pub fn first_range_s(lookback_bars: usize, interval: Interval) -> i64 {
     let bars = i64::try_from(lookback_bars).unwrap_or(i64::MAX);
-    (bars.saturating_mul(interval.seconds()).saturating_mul(7) / 5).saturating_add(SPARE_S)
+    let open_s = bars.saturating_mul(interval.nominal_s()).saturating_mul(7) / 5;
+    let holidays_s = if interval.nominal_s() > Interval::OneHour.nominal_s() { open_s / DAYS_PER_HOLIDAY } else { 0 };
+    open_s.saturating_add(holidays_s).saturating_add(SPARE_S)
+}
+
+/// Where the first request of `lookback_bars` bars begins, unix seconds; for bars that are made of finer ones, where one
+/// of them does.
+pub fn first_from(lookback_bars: usize, interval: Interval, calendar: &Calendar, now: i64) -> i64 {
+    let from = now.saturating_sub(first_range_s(lookback_bars, interval));
+    if interval.is_made() { interval.span(from, calendar).start } else { from }
+}
+
+/// The longest range of one request, seconds.
+pub const fn range_s_max(interval: Interval) -> i64 {
+    let days = match interval.source() {
+        Interval::OneMinute => 120,
+        Interval::FiveMinutes => 600,
+        _ => 7_200,
+    };
+    days * DAY_S
+}
+
+/// Most rows that the answer to a first request can have: those of a market that never closes.
+pub fn first_rows_max(lookback_bars: usize, interval: Interval) -> i64 {
+    first_range_s(lookback_bars, interval) / interval.source_s()
 }
 
 /// Why an answer holds no rows.
@@ -41,7 +70,7 @@ pub enum AnswerError {
     BadShape(String),
 }
 
-/// Address of a symbol's bars. `from` and `to` are unix seconds, both included; without a range the provider sends
+/// Address of a symbol's bars, or of the finer ones that they are made of. `from` and `to` are unix seconds, both included; without a range the provider sends
 /// its default, 120 days. The key is not part of it: it travels in a header, out of sight of logs and proxies.
 pub fn intraday_url(base_url: &str, ticker: &str, interval: Interval, range: Option<(i64, i64)>) -> String {
     let mut url = format!("{}/api/intraday/", base_url.trim_end_matches('/'));
@@ -53,7 +82,7 @@ pub fn intraday_url(base_url: &str, ticker: &str, interval: Interval, range: Opt
             let _ = write!(url, "%{byte:02X}");
         }
     }
-    let _ = write!(url, "?interval={}", interval.as_str());
+    let _ = write!(url, "?interval={}", interval.source().as_str());
     if let Some((from, to)) = range {
         let _ = write!(url, "&from={from}&to={to}");
     }
@@ -77,7 +106,7 @@ pub fn parse(body: &[u8]) -> Result<Vec<RawBar>, AnswerError> {
     // Looked through only if need be: an answer can hold thousands of rows.
     let rows = serde_json::from_slice::<Vec<Row>>(body).or_else(|error| {
         serde_json::from_slice(&with_bare_tokens_as(body, NO_NUMBER))
-            .map_err(|_| AnswerError::BadShape(super::http::one_line(&error.to_string())))
+            .map_err(|_| AnswerError::BadShape(crate::domain::sanitize::one_line(&error.to_string())))
     })?;
     Ok(rows.into_iter().map(|row| row.0).collect())
 }

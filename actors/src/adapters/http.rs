@@ -1,9 +1,9 @@
 //! HTTP as both servers need it: a connection per request; one deadline over connecting, head and body; a body limit;
 //! no redirects; errors that are `Send` and have a bounded name. Used by the Fetcher, the Predictor, the Deadman and the commands.
 //!
-//! `client` says how requests are made, `transport` how they reach the server, `interim` what is read over on the way.
+//! `client` says how requests are made, `transport` how they reach the server, `interim_responses` what is read over on the way.
 
-use crate::domain::{breaker::CallEnd, text::is_hidden};
+use crate::domain::{breaker::CallEnd, sanitize::one_line};
 use awc::{
     ClientRequest, ClientResponse, SendClientRequest,
     error::{ConnectError, PayloadError, SendRequestError},
@@ -11,12 +11,12 @@ use awc::{
 };
 use bytes::Bytes;
 use futures_util::Stream;
-use std::{borrow::Cow, time::Duration};
+use std::time::Duration;
 
-mod addresses;
 mod client;
+mod dns_cache;
 mod identity;
-mod interim;
+mod interim_responses;
 #[cfg(test)]
 mod tests;
 mod transport;
@@ -24,8 +24,6 @@ mod transport;
 pub use client::Client;
 pub use identity::Identity;
 
-/// Longest outside text that reaches a log line or an error, in characters.
-const EXCERPT_CHARS_MAX: usize = 200;
 /// How much of an error's body is read, and for how long.
 const EXCERPT_BYTES_MAX: usize = 65_536;
 const EXCERPT_DEADLINE: Duration = Duration::from_millis(250);
@@ -111,7 +109,7 @@ pub async fn get(request: ClientRequest, body_bytes_max: usize) -> Result<Vec<u8
     read(request.send(), body_bytes_max, as_it_is).await
 }
 
-/// Sends a request with a body and reads the whole answer. `words` makes text of an error's body, or of its beginning.
+/// Sends a request with a body and reads the whole answer. `error_text` makes text of an error's body, or of its beginning.
 ///
 /// # Errors
 /// Anything but a complete 200, see [`HttpError`].
@@ -119,9 +117,9 @@ pub async fn post(
     request: ClientRequest,
     body: Bytes,
     body_bytes_max: usize,
-    words: fn(&[u8]) -> String,
+    error_text: fn(&[u8]) -> String,
 ) -> Result<Vec<u8>, HttpError> {
-    read(request.send_body(body), body_bytes_max, words).await
+    read(request.send_body(body), body_bytes_max, error_text).await
 }
 
 fn as_it_is(body: &[u8]) -> String {
@@ -191,7 +189,7 @@ where
 async fn read(
     sent: SendClientRequest,
     body_bytes_max: usize,
-    words: fn(&[u8]) -> String,
+    error_text: fn(&[u8]) -> String,
 ) -> Result<Vec<u8>, HttpError> {
     let mut response = answer(sent).await?;
     let status = response.status();
@@ -200,7 +198,7 @@ async fn read(
         // An error's body is only an excerpt for the log: one that is slow, long or broken must not hide the status.
         let excerpt = tokio::time::timeout(EXCERPT_DEADLINE, response.body().limit(EXCERPT_BYTES_MAX)).await;
         let body = excerpt.ok().and_then(Result::ok).unwrap_or_default();
-        let body = one_line(&words(&body));
+        let body = one_line(&error_text(&body));
         return Err(HttpError::Status { status: status.as_u16(), retry_after, body });
     }
     Ok(whole_body(&mut response, body_bytes_max).await?.to_vec())
@@ -239,39 +237,4 @@ fn retry_after(value: &str) -> Option<Duration> {
     }
     let date = chrono::DateTime::parse_from_rfc2822(value.trim()).ok()?;
     (date.to_utc() - chrono::Utc::now()).to_std().ok()
-}
-
-/// Outside text made fit for a log: one line, nothing in it that nobody sees, no login of a URL, not longer than a glance.
-pub fn one_line(text: &str) -> String {
-    let clean = without_logins(text);
-    let seen = clean.chars().filter(|c| !is_unseen(*c));
-    let clean = seen.map(|c| if is_hidden(c) { ' ' } else { c });
-    clean.take(EXCERPT_CHARS_MAX).collect::<String>().trim().to_owned()
-}
-
-/// The text with `://...@` for `://user:password@`: whoever quotes an address may quote what opens it.
-fn without_logins(text: &str) -> Cow<'_, str> {
-    if !text.contains("://") {
-        return text.into();
-    }
-    let mut parts = text.split("://");
-    let mut clean = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        let end = part.find(|c: char| c.is_whitespace() || "/?#\"'<>".contains(c)).unwrap_or(part.len());
-        clean.push_str("://");
-        match part[..end].rfind('@') {
-            Some(at) => clean.extend(["...", &part[at..]]),
-            None => clean.push_str(part),
-        }
-    }
-    clean.into()
-}
-
-/// Unicode's format characters and what else has no width: direction marks and overrides, joiners, the byte order mark,
-/// tags. A text is read the same without them, and a line of a table keeps its order.
-const fn is_unseen(c: char) -> bool {
-    matches!(c,
-        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
-        | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
-        | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
 }

@@ -1,18 +1,16 @@
 //! MLflow's scoring protocol: the `dataframe_split` request, written straight from the feature arrays, and the
 //! answer, of which one bad row costs its symbol only. Used by the Predictor.
 
-mod words;
+mod error_text;
 
-pub use words::error_words;
+pub use error_text::error_text;
 
 use crate::{
-    adapters::{
-        http::one_line,
-        json::{without_bare_tokens, without_bom},
-    },
+    adapters::json::{without_bare_tokens, without_bom},
     domain::{
         decision::Prediction,
         features::{FEATURE_COUNT, FeatureSet, SEQUENCE_BARS},
+        sanitize::one_line,
     },
 };
 use serde::{Deserialize, Serialize, Serializer};

@@ -4,15 +4,15 @@
 use super::Policy;
 use crate::{
     domain::{
-        bar::{Bar, Interval},
+        bar::Bar,
         clock::Moment,
-        cycle_verdict::SymbolFailure,
+        cycle_outcome::SymbolFailure,
         decision::{Action, Decision, Prediction, decide},
         features::FeatureSet,
         guard::{Circumstances, Suppression, is_stale, objection},
-        health::Step,
         instrument::{Instrument, Symbol},
         journal::{DecisionRecord, Reason},
+        names::Step,
         order::{Outcome, Side},
     },
     messages::{Signal, SignalReport, SignalResult, StageFailure},
@@ -79,15 +79,15 @@ impl Row {
     }
 
     /// The newest close, and when its bar closed, unix seconds.
-    pub(super) fn newest(&self, interval: Interval) -> Option<(f64, i64)> {
+    pub(super) fn newest(&self, policy: &Policy) -> Option<(f64, i64)> {
         let bar = self.window.as_deref()?.last()?;
-        Some((bar.close, bar.close_time(interval)))
+        Some((bar.close, bar.close_time(policy.interval, &policy.calendar)))
     }
 
     /// Decides on the prediction; a BUY or SELL that nothing objects to is a signal.
     pub(super) fn decide(&mut self, policy: &Policy, market_now: i64, begun_at: Moment) -> Option<Signal> {
         let prediction = self.prediction.as_ref().filter(|_| self.is_live())?;
-        let (close, bar_close_time) = self.newest(policy.interval)?;
+        let (close, bar_close_time) = self.newest(policy)?;
         let decision = decide(prediction, self.instrument.threshold);
         self.decision = Some(decision);
         let side = Side::from_action(decision.action)?;
@@ -107,7 +107,7 @@ impl Row {
             has_clock_stepped: policy.has_clock_stepped,
             is_market_open: policy.calendar.is_open(market_now),
             is_bar_stale: self
-                .newest(policy.interval)
+                .newest(policy)
                 .is_none_or(|(_, closed)| is_stale(closed, market_now, policy.max_bar_age_s)),
             volume: self.instrument.volume,
             volume_max: policy.volume_max,
@@ -115,7 +115,7 @@ impl Row {
     }
 
     /// Why it did not get through, if it did not. What counts as a failure is written at
-    /// [`judge`](crate::domain::cycle_verdict::judge).
+    /// [`judge`](crate::domain::cycle_outcome::judge).
     pub(super) fn failed(&self) -> Option<SymbolFailure> {
         let by_stage = self.failure.as_ref().map(|failure| (failure.step, failure.cause.kind));
         let by_order = || Some((Step::Send, lost(self.report.as_ref()?)?));
@@ -136,7 +136,7 @@ impl Row {
     }
 
     /// What the journal keeps. A cycle that was given up says so of what it left open.
-    pub(super) fn into_record(self, market_now: Option<i64>, interval: Interval, given_up: bool) -> DecisionRecord {
+    pub(super) fn into_record(self, market_now: Option<i64>, policy: &Policy, given_up: bool) -> DecisionRecord {
         let client_order_id = self.report.as_ref().and_then(|report| match &report.result {
             SignalResult::Ordered { order, .. } => Some(order.client_order_id),
             SignalResult::Suppressed(_) => None,
@@ -154,7 +154,7 @@ impl Row {
         DecisionRecord {
             symbol: self.symbol().clone(),
             market_now,
-            bar_close_time: self.newest(interval).map(|(_, close_time)| close_time),
+            bar_close_time: self.newest(policy).map(|(_, close_time)| close_time),
             failure_detail: failure.map(|failure| failure.cause.detail.clone()),
             window: self.window,
             features: self.features,

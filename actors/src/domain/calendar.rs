@@ -1,9 +1,12 @@
 //! When the market is open: a week of sessions in a local time zone, and closures on top of it. Pure: every moment
 //! comes from outside, so a replay asks about its bars' time and a test about any edge it likes.
 
-use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Timelike, Weekday};
+use chrono::{
+    DateTime, Datelike, Days, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeDelta, TimeZone, Timelike,
+    Weekday,
+};
 use chrono_tz::Tz;
-use std::str::FromStr;
+use std::{ops::Range, str::FromStr};
 
 const DAY_S: u32 = 86_400;
 /// Where the search for a missing bar gives up; a closure that long is no calendar, and a doubt is a gap.
@@ -65,6 +68,43 @@ impl Calendar {
         let week_s = local.weekday().num_days_from_monday() * DAY_S + local.num_seconds_from_midnight();
         self.sessions.iter().any(|session| session.contains(week_s))
             && !self.closures.iter().any(|(from, to)| (*from..*to).contains(&local))
+    }
+
+    /// Begin and end of the trading day that `time` is in, unix seconds. It lasts 24 hours, but for one hour more or less
+    /// where clocks change. A time beyond all calendars is in a day of UTC.
+    pub fn trading_day(&self, time: i64) -> Range<i64> {
+        let days = || {
+            let utc = DateTime::from_timestamp(time, 0)?;
+            let ends = utc.with_timezone(&self.zone).date_naive().checked_sub_days(Days::new(2))?;
+            // Clocks that are set back at a day's end make one local time of two moments, so the neighbours are looked at.
+            let ends: Vec<i64> = ends.iter_days().take(5).filter_map(|day| self.day_end(day)).collect();
+            let begin = ends.iter().copied().filter(|end| *end <= time).max()?;
+            Some(begin..ends.into_iter().filter(|end| *end > time).min()?)
+        };
+        days().unwrap_or_else(|| {
+            let begin = time.saturating_sub(time.rem_euclid(DAY_S.into()));
+            begin..begin.saturating_add(DAY_S.into())
+        })
+    }
+
+    /// When a trading day ends, unix seconds.
+    fn day_end(&self, day: NaiveDate) -> Option<i64> {
+        let local = day.and_time(NaiveTime::MIN).checked_add_signed(TimeDelta::seconds(self.day_end_s.into()))?;
+        let end = match self.zone.from_local_datetime(&local) {
+            LocalResult::Single(end) | LocalResult::Ambiguous(end, _) => end.naive_utc(),
+            // Clocks that are set forward skip it: by the clock before, it is there.
+            LocalResult::None => {
+                let before = self.zone.offset_from_utc_datetime(&local.checked_sub_days(Days::new(1))?);
+                local.checked_sub_offset(before.fix())?
+            }
+        };
+        Some(end.and_utc().timestamp())
+    }
+
+    /// When trading days end, for a person: `17:00 America/New_York`.
+    pub fn day_edge(&self) -> String {
+        let (hour, minute) = (self.day_end_s / 3_600 % 24, self.day_end_s / 60 % 60);
+        format!("{hour:02}:{minute:02} {}", self.zone)
     }
 
     /// Whether a bar of `interval_s` seconds is due that opens at `from` or later and closes by `to`, unix seconds:

@@ -1,108 +1,193 @@
 //! A symbol's window of closed bars: what is let in, what is refused and why. Everything after it can trust a [`Bar`].
 //!
-//! `clean` reads an answer, `series` says whether bars can follow each other, `fault` names what is wrong. Gaps in time
-//! are no fault: every weekend is one.
+//! `clean` reads an answer, `series` says whether bars can follow each other, `fault` names what is wrong, `gap` what is
+//! missing. Gaps in time are no fault: every weekend is one.
 
 mod clean;
 mod fault;
+mod gap;
 mod series;
 
-use crate::domain::{
-    bar::{Bar, Interval},
-    calendar::Calendar,
-};
+use crate::domain::{bar::Bar, calendar::Calendar, interval::Interval, resample::resample};
 pub use clean::{CLOCK_SKEW_S, Cleaned, RawBar, clean};
 pub use fault::{BarFault, BarRejection, Rejections};
+pub use gap::Gap;
 pub use series::{JUMP_BARS, jump, misfit};
 use std::sync::Arc;
 
-/// The newest closed bars of one symbol, kept from cycle to cycle.
+/// The newest closed bars of one symbol, kept from cycle to cycle: the provider's, and if those are finer than wanted,
+/// the bars that are made of them.
 #[derive(Debug, Clone)]
 pub struct BarWindow {
-    bars: Vec<Bar>,
+    interval: Interval,
+    calendar: Arc<Calendar>,
     length_max: usize,
+    /// The provider's, oldest first.
+    source: Vec<Bar>,
+    /// Complete bars made of them; empty if the provider has the interval.
+    made: Vec<Bar>,
     /// What was handed out last; nothing once a bar came in after it.
     shared: Option<Arc<[Bar]>>,
 }
 
 impl BarWindow {
-    /// An empty window for at most `length_max` bars.
-    pub const fn new(length_max: usize) -> Self {
-        Self { bars: Vec::new(), length_max, shared: None }
+    /// An empty window for at most `length_max` bars of `interval`.
+    pub const fn new(length_max: usize, interval: Interval, calendar: Arc<Calendar>) -> Self {
+        Self { interval, calendar, length_max, source: Vec::new(), made: Vec::new(), shared: None }
     }
 
-    /// Takes in the bars of [`clean`] and keeps the newest ones.
+    /// Lets go of all bars.
+    pub fn clear(&mut self) {
+        self.source.clear();
+        self.made.clear();
+        self.shared = None;
+    }
+
+    /// Takes in the bars of [`clean`] and keeps the newest ones. `now` is as it was there.
+    ///
+    /// Bars of a made bar that is not complete yet may come again with other prices, for nothing rests on them.
     ///
     /// # Errors
-    /// [`BarFault::Conflict`] if a bar differs from the one held for that time, [`BarFault::NotOfInterval`] if the bars
-    /// do not fit those held. The window is then empty, as nothing says which of them are true: the next cycle starts
-    /// afresh and the fault heals itself.
-    pub fn merge(&mut self, batch: &[Bar], interval: Interval, calendar: &Calendar) -> Result<(), BarFault> {
-        let held = self.bars.len();
+    /// [`BarFault::Conflict`] if another bar differs from the one held for that time, [`BarFault::NotOfInterval`] or
+    /// [`BarFault::AcrossEdge`] if the bars do not fit those held. The window is then empty, as nothing says which of them
+    /// are true: the next cycle starts afresh and the fault heals itself.
+    pub fn merge(&mut self, batch: &[Bar], now: Option<i64>) -> Result<(), BarFault> {
+        let (held, settled_to) = (self.source.len(), self.newest_close_time());
+        let mut is_changed = false;
         for bar in batch {
-            match self.bars[..held].binary_search_by_key(&bar.open_time, |held| held.open_time) {
-                Ok(index) if self.bars[index] == *bar => {}
+            match self.source[..held].binary_search_by_key(&bar.open_time, |held| held.open_time) {
+                Ok(index) if self.source[index] == *bar => continue,
+                Ok(index) if settled_to.is_none_or(|settled| bar.open_time >= settled) => self.source[index] = *bar,
                 Ok(_) => {
-                    *self = Self::new(self.length_max);
+                    self.clear();
                     return Err(BarFault::Conflict { open_time: bar.open_time });
                 }
-                Err(_) => self.bars.push(*bar),
+                Err(_) => self.source.push(*bar),
             }
+            is_changed = true;
         }
-        if self.bars.len() > held {
-            self.shared = None;
-            self.bars.sort_unstable_by_key(|bar| bar.open_time);
-            self.bars.drain(..self.bars.len().saturating_sub(self.length_max));
-            if let Some(fault) = misfit(&self.bars, interval, calendar) {
-                *self = Self::new(self.length_max);
+        if is_changed {
+            self.source.sort_unstable_by_key(|bar| bar.open_time);
+            if !self.interval.is_made() {
+                self.source.drain(..self.source.len().saturating_sub(self.length_max));
+                self.shared = None;
+            }
+            if let Some(fault) = misfit(&self.source, self.interval, &self.calendar) {
+                self.clear();
                 return Err(fault);
             }
+        }
+        if self.interval.is_made() && (is_changed || self.has_time_completed(now)) {
+            self.remake(now);
         }
         Ok(())
     }
 
-    /// The bars, oldest first; copied only when they changed since the last call.
-    pub fn share(&mut self) -> Arc<[Bar]> {
-        self.shared.get_or_insert_with(|| self.bars.as_slice().into()).clone()
+    /// Whether the end of the newest bar has come without another bar of the provider: a market that closed early.
+    fn has_time_completed(&self, now: Option<i64>) -> bool {
+        let newest = self.newest_source().map(|bar| self.interval.span(bar.open_time, &self.calendar).end);
+        newest <= now && self.newest_close_time() < newest
     }
 
-    /// The newest jump in it; see [`jump`].
+    /// Makes the bars that are complete by now.
+    fn remake(&mut self, now: Option<i64>) {
+        let Some(now) = now.or(self.newest_source_close()) else { return };
+        let mut made = resample(&self.source, self.interval, &self.calendar, now);
+        // One more than is handed out stays: of the oldest nobody knows whether its first hours are here.
+        if let Some(spare) = made.len().checked_sub(self.length_max + 1) {
+            let oldest = made[spare].open_time;
+            self.source.drain(..self.source.partition_point(|bar| bar.open_time < oldest));
+        }
+        made.drain(..made.len().saturating_sub(self.length_max));
+        if made != self.made {
+            self.made = made;
+            self.shared = None;
+        }
+    }
+
+    /// The complete bars.
+    fn bars(&self) -> &[Bar] {
+        if self.interval.is_made() { &self.made } else { &self.source }
+    }
+
+    /// The bars, oldest first; copied only when they changed since the last call.
+    pub fn share(&mut self) -> Arc<[Bar]> {
+        if let Some(shared) = &self.shared {
+            return shared.clone();
+        }
+        let shared: Arc<[Bar]> = self.bars().into();
+        self.shared.insert(shared).clone()
+    }
+
+    /// The newest jump of a price that features rest on; see [`jump`]. It is looked for among the provider's bars: what
+    /// one of them has wrong, the bar made of it has wrong, too.
     pub fn jump(&self, limit: f64) -> Option<BarFault> {
-        jump(&self.bars, limit)
+        let bars = self.bars();
+        let oldest = bars.get(bars.len().saturating_sub(JUMP_BARS)).map_or(i64::MIN, |bar| bar.open_time);
+        let first = self.source.partition_point(|bar| bar.open_time < oldest);
+        series::any_jump(&self.source[first..], limit)
+    }
+
+    /// The gaps, oldest first.
+    pub fn gaps(&self) -> impl Iterator<Item = Gap> {
+        let (bars, interval) = self.gap_bars();
+        gap::gaps(bars, interval, &self.calendar)
+    }
+
+    /// The newest gap that has a part in the `count` newest bars.
+    pub fn gap_among(&self, count: usize) -> Option<Gap> {
+        let (bars, close_time) = (self.bars(), self.newest_close_time()?);
+        let from = bars[bars.len().saturating_sub(count)..].first()?.open_time;
+        let (_, interval) = self.gap_bars();
+        let is_seen = |gap: &Gap| interval.is_due(gap.from.max(from), gap.to.min(close_time), &self.calendar);
+        self.gaps().filter(is_seen).last()
+    }
+
+    /// Open time of the newest bar between which gaps are looked for, unix seconds.
+    pub fn gaps_known_to(&self) -> Option<i64> {
+        self.gap_bars().0.last().map(|bar| bar.open_time)
+    }
+
+    /// The bars between which gaps are looked for, and their length: an hour that is missing is one, whatever is made of
+    /// hours; of minutes some are always missing, and one is a whole bar.
+    fn gap_bars(&self) -> (&[Bar], Interval) {
+        match self.interval.source() {
+            Interval::OneHour => (&self.source, Interval::OneHour),
+            _ => (self.bars(), self.interval),
+        }
     }
 
     /// Whether it holds as many bars as it may.
-    pub const fn is_full(&self) -> bool {
-        self.bars.len() >= self.length_max
+    pub fn is_full(&self) -> bool {
+        self.bars().len() >= self.length_max
     }
 
-    /// The newest bar held.
+    /// The newest complete bar.
     pub fn newest(&self) -> Option<&Bar> {
-        self.bars.last()
+        self.bars().last()
     }
 
-    /// Open time of the first bar that is not held yet, unix seconds; `None` if the window lacks everything.
-    pub fn lacks_from(&self, interval: Interval) -> Option<i64> {
-        self.newest().map(|bar| bar.close_time(interval))
+    /// When it closed, unix seconds.
+    pub fn newest_close_time(&self) -> Option<i64> {
+        self.newest().map(|bar| bar.close_time(self.interval, &self.calendar))
     }
-}
 
-/// Bars that are missing between two others although the market was open.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Gap {
-    /// Close of the bar before, unix seconds.
-    pub from: i64,
-    /// Open of the bar after, unix seconds.
-    pub to: i64,
-}
+    /// The provider's newest bar.
+    pub fn newest_source(&self) -> Option<&Bar> {
+        self.source.last()
+    }
 
-/// The gaps between these bars, oldest first, that the calendar does not explain. What is missing after the newest
-/// bar is no gap: that is the bar's age.
-pub fn gaps(bars: &[Bar], interval: Interval, calendar: &Calendar) -> impl Iterator<Item = Gap> {
-    let between = move |pair: &[Bar]| Gap { from: pair[0].close_time(interval), to: pair[1].open_time };
-    bars.windows(2)
-        .map(between)
-        .filter(move |gap| gap.from < gap.to && calendar.expects_bar(gap.from, gap.to, interval.seconds()))
+    /// When it closed, unix seconds.
+    pub fn newest_source_close(&self) -> Option<i64> {
+        self.newest_source().map(|bar| bar.open_time.saturating_add(self.interval.source_s()))
+    }
+
+    /// Open time of the first bar that is not held yet or not complete, unix seconds; `None` if the window lacks
+    /// everything.
+    pub fn lacks_from(&self) -> Option<i64> {
+        let incomplete = || Some(self.interval.span(self.newest_source()?.open_time, &self.calendar).start);
+        self.newest_close_time().or_else(incomplete)
+    }
 }
 
 #[cfg(test)]

@@ -3,9 +3,9 @@
 use super::{Config, FetchError};
 use crate::{
     adapters::{
+        endpoint::{Endpoint, Inflight},
         eodhd::{AnswerError, ApiKey, ApiToken, parse},
         http::{self, HttpError, within},
-        inflight::{Endpoint, Inflight},
     },
     domain::window::RawBar,
     messages::ApiUsage,

@@ -5,7 +5,6 @@ mod compression;
 mod symbols;
 
 use super::*;
-use crate::domain::order_manager::Fate;
 use crate::{
     adapters::halt_file::HaltFile,
     domain::{
@@ -13,14 +12,16 @@ use crate::{
         drift::{FirstConfidence, Reference},
         features::InvalidValues,
         guard::Suppression,
-        health::{ActorName, DropReason, Status},
+        names::{ActorName, DropReason},
         order::{Order, Outcome, Side},
+        order_manager::Fate,
         regime::Regime,
         window::BarRejection,
     },
     messages::{
         ApiUsage, BuildReport, DecisionReport, FetchReport, PredictionReport, SignalReport, SignalResult, Telemetry,
     },
+    metrics::health::Status,
 };
 use actix::Addr;
 use std::{
@@ -352,7 +353,9 @@ async fn readiness_is_the_same_in_metrics_and_health() {
 async fn an_actor_is_up_from_its_start_to_its_end() {
     let (actor, ..) = start();
     let up = "sentinel_actor_up{actor=\"predictor\"}";
-    assert_eq!(value(&text(&actor).await, up), 0.0);
+    let first = text(&actor).await;
+    assert_eq!(value(&first, up), 0.0);
+    assert_eq!(value(&first, "sentinel_actor_up{actor=\"metrics\"}"), 1.0, "whoever made this text runs");
     actor.do_send(Event::ActorStarted(ActorName::Predictor));
     assert_eq!(value(&text(&actor).await, up), 1.0);
     actor.do_send(Event::ActorRestarted(ActorName::Predictor));
@@ -422,7 +425,7 @@ async fn drift_goes_on_from_what_was_known_and_says_nothing_before_500() {
 async fn what_was_discarded_is_counted_although_nobody_could_say_so() {
     let backlog = Backlog::default();
     let (actor, clock, ..) = start_with(|config| config.backlog = backlog.clone());
-    let telemetry = Telemetry::new(actor.clone().recipient(), backlog);
+    let telemetry = Telemetry::new(actor.clone().recipient(), backlog, Arc::new(clock.clone()));
     let (stale, full) = (
         "sentinel_events_dropped_total{actor=\"journal\",reason=\"stale\"}",
         "sentinel_events_dropped_total{actor=\"scheduler\",reason=\"full\"}",

@@ -1,9 +1,16 @@
 //! The Predictor against a scripted model server on a real socket.
 
+mod bisection;
+
 use super::*;
-use crate::domain::breaker::BreakerPolicy;
-use crate::domain::features::{FEATURE_COUNT, SEQUENCE_BARS};
-use crate::messages::{DropReason, PredictionReport};
+use crate::{
+    domain::{
+        breaker::BreakerPolicy,
+        features::{FEATURE_COUNT, SEQUENCE_BARS},
+        names::DropReason,
+    },
+    messages::PredictionReport,
+};
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{TcpListener, TcpStream},

@@ -4,21 +4,22 @@
 use super::{Config, handshake_gate::HandshakeGate};
 use crate::{
     adapters::{
+        endpoint::Endpoint,
         fail_points::reach,
         gateway::{
-            Answer, AwaitingReply, GatewaySocket, Question,
-            handshake::{self, QuestionError},
+            AwaitingReply, GatewaySocket, Query, QueryAnswer,
+            handshake::{self, QueryError},
         },
-        inflight::Endpoint,
     },
     domain::{
         clock::{Expiry, Moment},
         guard::Suppression,
+        names::{ActorName, DropReason},
         order::{Order, Outcome, close_order_id},
         order_manager::{Fate, GatewayPort},
         position::{Position, Positions},
     },
-    messages::{ActorName, DropReason, Event},
+    messages::Event,
 };
 use std::{future::poll_fn, pin::pin, task::Poll, time::Duration};
 use tokio::time::{Instant, timeout_at};
@@ -73,13 +74,13 @@ impl GatewayPort for GatewaySession<'_> {
         if !dialect.kind().has_account() {
             return Ok(Positions::Untold);
         }
-        let positions = match self.ask(Question::Positions).await {
+        let positions = match self.ask(Query::Positions).await {
             Ok(answer) => answer.positions().map_err(|error| error.to_string()),
-            Err(QuestionError::NoGateway { .. }) => {
+            Err(QueryError::NoGateway { .. }) => {
                 self.is_absent("it did not take a question");
                 return Ok(Positions::NoGateway);
             }
-            Err(error @ QuestionError::BadReply { .. }) => Err(error.to_string()),
+            Err(error @ QueryError::BadReply { .. }) => Err(error.to_string()),
             Err(_) if self.config.shutdown.is_cancelled() => return Err(Suppression::Shutdown),
             Err(error) => {
                 warn!(
@@ -112,11 +113,11 @@ impl GatewayPort for GatewaySession<'_> {
     }
 
     async fn equity(&mut self) -> Option<f64> {
-        let answer = self.ask(Question::Account).await;
+        let answer = self.ask(Query::Account).await;
         match &answer {
             Err(_) if self.config.shutdown.is_cancelled() => return None,
-            Err(QuestionError::NoGateway { .. }) => self.is_absent("it did not take a question"),
-            Err(error @ (QuestionError::NoReply { .. } | QuestionError::Socket(_))) => {
+            Err(QueryError::NoGateway { .. }) => self.is_absent("it did not take a question"),
+            Err(error @ (QueryError::NoReply { .. } | QueryError::Socket(_))) => {
                 self.gate.close(&self.config.metrics, &format!("asked for the account: {error}"));
             }
             Ok(_) | Err(_) => {}
@@ -143,7 +144,7 @@ impl GatewayPort for GatewaySession<'_> {
         self.socket = None;
         let mut answers = [Vec::new(), Vec::new()];
         for answer in &mut answers {
-            *answer = self.ask(Question::Positions).await.ok()?.positions().ok()?;
+            *answer = self.ask(Query::Positions).await.ok()?.positions().ok()?;
         }
         self.config.metrics.report(Event::PositionsTold(Some(answers[1].len())));
         Some(answers)
@@ -177,7 +178,7 @@ impl<'a> GatewaySession<'a> {
     }
 
     /// Asks something harmless, given up when the daemon stops. The socket is kept if its answer was the right one.
-    async fn ask(&mut self, question: Question) -> Result<Answer, QuestionError> {
+    async fn ask(&mut self, question: Query) -> Result<QueryAnswer, QueryError> {
         let Config { dialect, peer, deadline, clock, shutdown, inflight, .. } = self.config;
         let socket = self.socket.take().map_or_else(|| GatewaySocket::connect(peer), Ok)?;
         let _inflight = inflight.enter(Endpoint::Gateway);
@@ -185,7 +186,7 @@ impl<'a> GatewaySession<'a> {
         let asking = handshake::ask_on(socket, &**dialect, question, limit, &**clock);
         let (answered, socket) = tokio::select! {
             answered = asking => answered?,
-            () = shutdown.cancelled() => return Err(QuestionError::NoReply { deadline: *deadline }),
+            () = shutdown.cancelled() => return Err(QueryError::NoReply { deadline: *deadline }),
         };
         self.socket = Some(socket);
         Ok(answered.answer)

@@ -4,8 +4,8 @@
 use super::Config;
 use crate::{
     adapters::{
+        endpoint::Endpoint,
         gateway::handshake::{self, HandshakeError},
-        inflight::Endpoint,
     },
     messages::{Event, Telemetry},
 };

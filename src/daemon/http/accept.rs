@@ -1,6 +1,6 @@
 //! Which metrics format a client wants, by its `Accept` header, and whether it accepts gzip, by `Accept-Encoding`.
 
-use sentinel_actors::domain::exposition::Format;
+use sentinel_actors::adapters::prometheus::Format;
 
 /// OpenMetrics if the header names it, in the version that is served, and prefers nothing else. Otherwise the text format,
 /// whatever the header says: metrics in another format are better than none.

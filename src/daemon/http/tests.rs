@@ -8,10 +8,14 @@ use super::*;
 use actix::{Actor, Addr, Context, Handler, ResponseFuture};
 use actix_web::dev::ServerHandle;
 use sentinel_actors::{
-    adapters::{breakers::Breakers, halt_file::HaltFile, inflight::Inflight, system_clock::SystemClock},
-    domain::{drift::Drift, health::ActorName, health::BuildInfo, instrument::Symbol},
-    messages::{Backlog, Event, Exposition},
-    metrics::{Config, MetricsActor},
+    adapters::{
+        endpoint::{Breakers, Inflight},
+        halt_file::HaltFile,
+        system_clock::SystemClock,
+    },
+    domain::{build_info::BuildInfo, drift::Drift, instrument::Symbol, names::ActorName},
+    messages::{Backlog, Event},
+    metrics::{Config, Exposition, MetricsActor},
 };
 use std::{
     sync::{

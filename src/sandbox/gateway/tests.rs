@@ -3,7 +3,7 @@
 use super::*;
 use crate::sandbox::broker::canonical;
 use chrono::{DateTime, TimeDelta};
-use sentinel_actors::adapters::gateway::signature;
+use sentinel_actors::adapters::gateway::dialects::v43::risk_signature;
 use serde_json::{Value, json};
 
 /// An order signed at `signed_at`; `changed` replaces what it names, and is signed, too.
@@ -13,7 +13,7 @@ fn order(signed_at: DateTime<Utc>, changed: Value) -> Value {
         "sl": 1.05, "tp": 1.3, "comment": "test",
     });
     merge(&mut order, changed);
-    let checksum = signature::checksum(&canonical(order.as_object().unwrap()));
+    let checksum = risk_signature::checksum(&canonical(order.as_object().unwrap()));
     order["risk_signature"] = json!(format!("RISK_PASS:{checksum}:{}", signed_at.format("%Y%m%dT%H%M%SZ")));
     order
 }

@@ -47,6 +47,17 @@ async fn a_range_is_inclusive_and_today_means_up_to_now() {
 }
 
 #[actix_rt::test]
+async fn bars_from_before_the_history_are_there_for_who_asks() {
+    let (server, _) = market(300);
+    let first = times(&get(&server, EURUSD).await.1);
+    let from = first[299] - 298 * 86_400;
+    let older = times(&get(&server, &format!("{EURUSD}&from={from}&to={}", Utc::now().timestamp())).await.1);
+    assert!(older.len() > 4_800 && older.len() < ROWS_MAX, "{}", older.len());
+    assert!(older[0] - from < 3 * 86_400 && older.is_sorted());
+    assert_eq!(older[older.len() - 301..older.len() - 1], first);
+}
+
+#[actix_rt::test]
 async fn a_replay_moved_past_the_wall_clock_still_has_new_bars() {
     let bars_past_now = 60_000;
     assert!(replayed_bar(bars_past_now).open_time > Utc::now().timestamp());
@@ -85,6 +96,7 @@ async fn bad_arguments_are_refused_and_reveal_nothing() {
     for (path, status) in [
         ("/api/intraday/EURUSD.FOREX?fmt=json", 422),
         ("/api/intraday/EURUSD.FOREX?interval=2h", 422),
+        ("/api/intraday/EURUSD.FOREX?interval=5m", 422),
         ("/api/intraday/EURUSD.FOREX?interval=1h&from=yesterday", 422),
         ("/api/intraday/EURUSD.FOREX?interval=1h&to=1.5", 422),
         ("/api/intraday/EURUSD.FOREX?interval=1h&from=2&to=1", 422),

@@ -4,7 +4,7 @@ use super::{
     super::{Distance, Settings, sections::Symbol},
     Found,
 };
-use sentinel_actors::domain::{instrument::InstrumentKey, text::is_hidden};
+use sentinel_actors::domain::{instrument::InstrumentKey, sanitize::is_hidden};
 use std::collections::HashSet;
 
 /// Longest name or ticker of a symbol.

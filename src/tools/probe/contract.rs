@@ -125,8 +125,8 @@ fn written(labels: &Labels) -> String {
 mod tests {
     use super::*;
     use sentinel_actors::{
-        adapters::prometheus::{FAMILIES, Given, Metrics},
-        domain::{exposition::Format, instrument::Symbol},
+        adapters::prometheus::{FAMILIES, Format, Given, Metrics},
+        domain::instrument::Symbol,
     };
 
     /// What the real recorder writes before the first cycle.

@@ -3,7 +3,7 @@
 use super::{FIRST_ANSWER_MAX, FIRST_ANSWER_RETRY};
 use crate::tools::probe::Client;
 use anyhow::bail;
-use sentinel_actors::adapters::http::one_line;
+use sentinel_actors::domain::sanitize::one_line;
 use serde_json::Value;
 use tokio::time::Instant;
 

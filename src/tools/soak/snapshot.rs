@@ -2,7 +2,7 @@
 
 use super::math::Buckets;
 use crate::tools::probe::{Client, Exposition};
-use sentinel_actors::adapters::http::one_line;
+use sentinel_actors::domain::sanitize::one_line;
 use std::collections::BTreeMap;
 
 /// Without it, the page is not Sentinel's.

@@ -5,7 +5,7 @@ mod unanswered;
 use super::{Report, clock::Clock, not_reached};
 use crate::tools::probe::{Client, Exposition, Page, contract};
 use chrono::{DateTime, Utc};
-use sentinel_actors::adapters::http::{HttpError, one_line};
+use sentinel_actors::{adapters::http::HttpError, domain::sanitize::one_line};
 use serde::Deserialize;
 use std::{
     io,

@@ -9,13 +9,15 @@ use crate::{
 use sentinel_actors::{
     adapters::{
         gateway::{
-            Dialect, DialectKind, DialectParams, Peer, Question, dialect,
-            handshake::{self, Answered, CLOCK_SKEW_MAX, Handshake, HandshakeError, QuestionError},
+            Dialect, DialectKind, DialectParams, Peer, Query, dialect,
+            handshake::{self, Answered, CLOCK_SKEW_MAX, Handshake, HandshakeError, QueryError},
         },
-        http::one_line,
         system_clock::SystemClock,
     },
-    domain::{exposure::KnownNames, instrument::Instrument, position::Position, spelling::are_alike},
+    domain::{
+        exposure::KnownNames, instrument::Instrument, position::Position, sanitize::one_line,
+        symbol_matching::are_alike,
+    },
 };
 use std::{io, net::IpAddr, process::ExitCode, time::Duration};
 use tokio::net::{TcpStream, lookup_host};
@@ -113,14 +115,14 @@ fn describe(
             report.failed("clock", reason, way_out);
             false
         }
-        Err(HandshakeError::Question(QuestionError::BadReply { reason, roundtrip })) => {
+        Err(HandshakeError::Query(QueryError::BadReply { reason, roundtrip })) => {
             answered(*roundtrip, report);
             let way_out = "correct gateway.dialect by what the gateway's documentation says, never by trying: some \
                            gateways trade on almost any message";
             report.failed("dialect", reason, way_out);
             false
         }
-        Err(HandshakeError::Question(error)) => {
+        Err(HandshakeError::Query(error)) => {
             report.failed("answer", error, no_answer_way_out(error, has_keys));
             false
         }
@@ -141,9 +143,9 @@ fn confirmed(roundtrip: Duration, kind: DialectKind, report: &mut Report) {
     report.ok("dialect", found);
 }
 
-const fn no_answer_way_out(error: &QuestionError, has_keys: bool) -> &'static str {
+const fn no_answer_way_out(error: &QueryError, has_keys: bool) -> &'static str {
     match error {
-        QuestionError::NoReply { .. } => {
+        QueryError::NoReply { .. } => {
             "it took the request and is silent: look at its log; gateway.deadline_ms is how long it may take"
         }
         _ if has_keys => {
@@ -186,30 +188,30 @@ struct Asking {
 const NO_ACCOUNT: &str = "is the gateway logged in to MetaTrader?";
 
 impl Asking {
-    async fn ask(&self, question: Question) -> Result<Answered, QuestionError> {
+    async fn ask(&self, question: Query) -> Result<Answered, QueryError> {
         handshake::ask(&*self.dialect, question, &self.peer, self.deadline, &SystemClock).await
     }
 
     async fn account(&self, report: &mut Report) {
-        match self.ask(Question::Account).await.map(|answered| answered.answer.account()) {
+        match self.ask(Query::Account).await.map(|answered| answered.answer.account()) {
             Ok(Ok(account)) => {
                 let currency = account.currency.unwrap_or_default();
                 report.ok("account", format!("balance {:.2}, equity {:.2} {currency}", account.balance, account.equity))
             }
             Ok(Err(error)) => report.failed("account", error, NO_ACCOUNT),
-            Err(QuestionError::NoRequest { .. }) => report.note("account", "cannot be asked for in this dialect"),
+            Err(QueryError::NoRequest { .. }) => report.note("account", "cannot be asked for in this dialect"),
             Err(error) => report.failed("account", error, NO_ACCOUNT),
         }
     }
 
     async fn positions(&self, (instruments, others): (&[Instrument], &[String]), report: &mut Report) {
-        match self.ask(Question::Positions).await.map(|answered| answered.answer.positions()) {
+        match self.ask(Query::Positions).await.map(|answered| answered.answer.positions()) {
             Ok(Ok(positions)) if positions.is_empty() && self.dialect.kind() == DialectKind::Envelope => {
                 report.note("positions", "none listed, which proves nothing: a gateway cut off from MT5 says the same")
             }
             Ok(Ok(positions)) => list(&positions, (instruments, others), report),
             Ok(Err(error)) => report.failed("positions", error, NO_ACCOUNT),
-            Err(QuestionError::NoRequest { .. }) => report.note("positions", "cannot be asked for in this dialect"),
+            Err(QueryError::NoRequest { .. }) => report.note("positions", "cannot be asked for in this dialect"),
             Err(error) => report.failed("positions", error, NO_ACCOUNT),
         }
     }

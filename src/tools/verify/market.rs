@@ -13,15 +13,16 @@ use crate::{
 };
 use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, stream};
+use lag::Newest;
 use provider::{NoProvider, Provider, Refusal, Reply, unanswered};
 use sentinel_actors::{
-    adapters::eodhd::{first_range_s, intraday_url, parse},
+    adapters::eodhd::{first_from, intraday_url, parse},
     domain::{
         bar::Bar,
         features::{BARS_MIN, SEQUENCE_BARS},
         instrument::Instrument,
         order::check_stops,
-        window::{BarFault, clean, gaps, jump},
+        window::{BarFault, BarWindow, clean},
     },
     fetcher::{MarketClock, OnGap},
 };
@@ -55,8 +56,8 @@ pub(super) fn main(args: &Args) -> ExitCode {
 struct Asked<'a> {
     instrument: &'a Instrument,
     reply: Option<Reply>,
-    /// Closed and valid bars, at least one, and the time of the question.
-    bars: Option<(Vec<Bar>, i64)>,
+    /// When the newest of its bars closed, and the time of the question.
+    newest: Option<(Newest, i64)>,
 }
 
 async fn verify(settings: &Resolved) -> Report {
@@ -72,6 +73,11 @@ async fn verify(settings: &Resolved) -> Report {
             return report;
         }
     };
+    let interval = settings.data.interval;
+    if let Some(edges) = interval.edges(&settings.calendar) {
+        let (made, finer) = (interval.as_str(), interval.source().as_str());
+        report.note("interval", format!("{made} bars are made of EODHD's {finer} bars and close {edges}"));
+    }
     let instruments = &settings.instruments;
     let Some((first, others)) = instruments.split_first() else { return report };
     // Alone, so that a key that is refused is refused once.
@@ -110,10 +116,30 @@ impl Question<'_> {
     async fn reply(&self, instrument: &Instrument) -> (Result<Reply, Refusal>, i64) {
         let data = &self.settings.data;
         let now = Utc::now().timestamp();
-        let follows_bars = self.settings.market_clock == MarketClock::Bars;
-        let range = (!follows_bars).then(|| (now - first_range_s(data.lookback_bars, data.interval), now));
+        if self.settings.market_clock == MarketClock::System {
+            return (self.get(instrument, Some((self.first_from(now), now))).await, now);
+        }
+        let unasked = self.get(instrument, None).await;
+        let newest =
+            unasked.as_ref().ok().and_then(|reply| parse(&reply.body).ok()?.iter().map(|row| row.open_time).max());
+        match newest {
+            // The daemon asks again: the bars that are sent unasked may be too few, and now it knows what time it is.
+            Some(newest) if data.interval.is_made() => {
+                (self.get(instrument, Some((self.first_from(newest), now))).await, now)
+            }
+            _ => (unasked, now),
+        }
+    }
+
+    fn first_from(&self, now: i64) -> i64 {
+        let Resolved { data, calendar, .. } = self.settings;
+        first_from(data.lookback_bars, data.interval, calendar, now)
+    }
+
+    async fn get(&self, instrument: &Instrument, range: Option<(i64, i64)>) -> Result<Reply, Refusal> {
+        let data = &self.settings.data;
         let url = intraday_url(&data.base_url, &instrument.ticker, data.interval, range);
-        (self.provider.get(&url).await.map_err(|error| unanswered(&error, data)), now)
+        self.provider.get(&url).await.map_err(|error| unanswered(&error, data))
     }
 
     /// Says what an answer holds, and whether another symbol's would say the same.
@@ -124,18 +150,18 @@ impl Question<'_> {
         now: i64,
         report: &mut Report,
     ) -> (Asked<'i>, bool) {
-        let mut asked = Asked { instrument, reply: None, bars: None };
+        let mut asked = Asked { instrument, reply: None, newest: None };
         let refusal = match reply {
             Err(refusal) => refusal,
             Ok(reply) => {
-                let bars = match reply.status {
+                let newest = match reply.status {
                     200 => self.bars(instrument, &reply, now, report),
                     _ => Err(self.provider.explain(&reply)),
                 };
                 asked.reply = Some(reply);
-                match bars {
-                    Ok(bars) => {
-                        asked.bars = Some((bars, now));
+                match newest {
+                    Ok(newest) => {
+                        asked.newest = Some((newest, now));
                         return (asked, false);
                     }
                     Err(refusal) => refusal,
@@ -146,16 +172,24 @@ impl Question<'_> {
         (asked, refusal.is_for_all)
     }
 
-    /// The bars of a 200, of which the daemon would decide on the newest.
-    fn bars(&self, instrument: &Instrument, reply: &Reply, now: i64, report: &mut Report) -> Result<Vec<Bar>, Refusal> {
-        let Resolved { data, .. } = self.settings;
+    /// The bars of a 200, of which the daemon would decide on the newest: when that one closed.
+    fn bars(&self, instrument: &Instrument, reply: &Reply, now: i64, report: &mut Report) -> Result<Newest, Refusal> {
+        let Resolved { data, calendar, .. } = self.settings;
         let symbol = &instrument.symbol;
-        let (bars, rows) = self.cleaned(instrument, reply, now, report)?;
-        let kept = &bars[bars.len().saturating_sub(data.lookback_bars)..];
-        if let Some(fault) = jump(kept, data.jump_max) {
+        let (finer, rows, closed_by) = self.cleaned(instrument, reply, now, report)?;
+        let hold = |length_max: usize| {
+            let mut window = BarWindow::new(length_max, data.interval, calendar.clone());
+            let merged = window.merge(&finer, closed_by);
+            merged.map(|()| window).map_err(|fault| refusal(fault.to_string(), way_out(&fault)))
+        };
+        let (mut all, kept) = (hold(rows)?, hold(data.lookback_bars)?);
+        if let Some(fault) = kept.jump(data.jump_max) {
             return Err(refusal(fault.to_string(), way_out(&fault)));
         }
-        let (Some(first), Some(last)) = (bars.first(), bars.last()) else {
+        let bars = all.share();
+        let (Some(first), Some(last), Some(close_time), Some(source)) =
+            (bars.first(), bars.last(), all.newest_close_time(), all.newest_source_close())
+        else {
             let found = format!("status 200, but no closed bar among {rows} rows");
             return Err(refusal(
                 found,
@@ -163,11 +197,16 @@ impl Question<'_> {
             ));
         };
         let count = bars.len();
+        let made_of = if data.interval.is_made() {
+            format!(" of {}, made of {} of {},", data.interval.as_str(), finer.len(), data.interval.source().as_str())
+        } else {
+            String::new()
+        };
         let found = format!(
-            "{symbol}: {count} closed bars in {:.2} s, the first opened {}, the last closed {}",
+            "{symbol}: {count} closed bars{made_of} in {:.2} s, the first opened {}, the last closed {}",
             reply.took.as_secs_f64(),
             at(first.open_time),
-            at(last.close_time(data.interval))
+            at(close_time)
         );
         if count < BARS_MIN {
             let way_out = format!("the features need {BARS_MIN}: another ticker, or data.interval, with more history");
@@ -183,18 +222,18 @@ impl Question<'_> {
             let found = format!("{symbol}: less than data.lookback_bars, {}: averages begin later", data.lookback_bars);
             report.note("bars", found);
         }
-        self.gaps(instrument, kept, report);
-        Ok(bars)
+        self.gaps(instrument, &kept, count, report);
+        Ok(Newest { bar: close_time, source })
     }
 
-    /// The closed and valid bars of a 200, and how many rows it had.
+    /// The closed and valid bars of a 200, how many rows it had, and by when its bars must have closed, if the clock says so.
     fn cleaned(
         &self,
         instrument: &Instrument,
         reply: &Reply,
         now: i64,
         report: &mut Report,
-    ) -> Result<(Vec<Bar>, usize), Refusal> {
+    ) -> Result<(Vec<Bar>, usize, Option<i64>), Refusal> {
         let Resolved { data, calendar, market_clock, .. } = self.settings;
         let symbol = &instrument.symbol;
         let rows = parse(&reply.body).map_err(|error| {
@@ -216,25 +255,24 @@ impl Question<'_> {
         }
         match cleaned.fault {
             Some(fault) => Err(refusal(fault.to_string(), way_out(&fault))),
-            None => Ok((cleaned.bars, rows.len())),
+            None => Ok((cleaned.bars, rows.len(), closed_by)),
         }
     }
 
     /// What is missing among the bars that the daemon would keep.
-    fn gaps(&self, instrument: &Instrument, kept: &[Bar], report: &mut Report) {
-        let Resolved { data, calendar, calendar_name, .. } = self.settings;
-        let found: Vec<_> = gaps(kept, data.interval, calendar).collect();
+    fn gaps(&self, instrument: &Instrument, kept: &BarWindow, count: usize, report: &mut Report) {
+        let Resolved { data, calendar_name, .. } = self.settings;
+        let found: Vec<_> = kept.gaps().collect();
         let Some(newest) = found.last() else { return };
         let text = format!(
             "{}: {} among {} bars that calendar {calendar_name} does not explain, the newest from {} to {}",
             instrument.symbol,
             found.len(),
-            kept.len(),
+            count.min(data.lookback_bars),
             at(newest.from),
             at(newest.to)
         );
-        let seen = &kept[kept.len().saturating_sub(SEQUENCE_BARS)..];
-        let stops = data.on_gap == OnGap::Stop && gaps(seen, data.interval, calendar).next().is_some();
+        let stops = data.on_gap == OnGap::Stop && kept.gap_among(SEQUENCE_BARS).is_some();
         if stops {
             let way_out = "with data.on_gap = \"stop\" there is no decision until it is out of the model's 60 bars; if \
                            these are weekends, market.calendar = \"fx\"";
@@ -257,6 +295,10 @@ const fn way_out(fault: &BarFault) -> &'static str {
         BarFault::NotOfInterval { .. } => {
             "the daemon makes no decision on it. Does the market close and open again in between? Then market.calendar \
              has to name its hours; if not, tell EODHD's support"
+        }
+        BarFault::AcrossEdge { .. } => {
+            "the daemon makes no decision on it. data.interval = \"1h\" takes these bars as they are, and \"1d\" may have its \
+             edge elsewhere"
         }
         BarFault::Jump { .. } => {
             "the daemon makes no decision while it is among its bars. Is the price right (a split, a revaluation)? Then \

@@ -3,12 +3,15 @@
 use sentinel_actors::{
     adapters::eodhd,
     domain::{
-        bar::{Bar, Interval, RANGE_SLACK},
+        bar::{Bar, RANGE_SLACK},
         calendar::Calendar,
         features::{self, BARS_MIN, TimeColumns},
-        window::{BarWindow, CLOCK_SKEW_S, Cleaned, RawBar, clean, gaps, jump},
+        interval::Interval,
+        window::{BarWindow, CLOCK_SKEW_S, Cleaned, RawBar, clean},
     },
 };
+
+use std::sync::Arc;
 
 const LENGTH_MAX: usize = 200;
 
@@ -20,22 +23,30 @@ pub fn enter(bytes: &[u8]) -> bool {
         (Interval::OneMinute, Calendar::fx()),
         (Interval::OneHour, Calendar::fx()),
         (Interval::OneHour, Calendar::always()),
+        (Interval::FifteenMinutes, Calendar::always()),
+        (Interval::FourHours, Calendar::always()),
+        (Interval::OneDay, Calendar::fx()),
     ] {
-        let mut window = BarWindow::new(LENGTH_MAX);
+        let calendar = Arc::new(calendar);
+        let mut window = BarWindow::new(LENGTH_MAX, interval, calendar.clone());
         for rows in &bodies {
-            if window.merge(&admit(rows, interval, &calendar).bars, interval, &calendar).is_err() {
+            if window.merge(&admit(rows, interval, &calendar).bars, None).is_err() {
                 assert!(window.newest().is_none(), "a doubt about what is held leaves nothing to decide on");
             }
         }
         let bars = window.share();
         assert!(bars.len() <= LENGTH_MAX);
-        trusted(&bars, interval);
-        if jump(&bars, 0.2).is_none() {
+        trusted(&bars);
+        let is_edge = |bar: &&Bar| interval.span(bar.open_time, &calendar).start == bar.open_time;
+        assert!(bars.iter().all(|bar| is_edge(&bar)), "a made bar opens at its edge");
+        let ends: Vec<i64> = bars.iter().map(|bar| bar.close_time(interval, &calendar)).collect();
+        assert!(bars.iter().skip(1).zip(&ends).all(|(bar, end)| bar.open_time >= *end), "sorted, and no two overlap");
+        if !interval.is_made() && window.jump(0.2).is_none() {
             let is_near = |pair: &[Bar]| (pair[1].close / pair[0].close - 1.0).abs() <= 0.2;
             assert!(bars.windows(2).all(is_near), "no close is far from the one before");
         }
         accepted |= !bars.is_empty();
-        for gap in gaps(&bars, interval, &calendar) {
+        for gap in window.gaps() {
             assert!(gap.from < gap.to, "a gap lies between two bars");
         }
         if let Ok((features, _)) = features::build(&bars, TimeColumns::Utc) {
@@ -50,13 +61,15 @@ pub fn enter(bytes: &[u8]) -> bool {
 /// What is let in of an answer, and what that may not depend on.
 fn admit(rows: &[RawBar], interval: Interval, calendar: &Calendar) -> Cleaned {
     let all = clean(rows, interval, calendar, None);
-    trusted(&all.bars, interval);
+    trusted(&all.bars);
+    let is_after = |pair: &[Bar]| pair[1].open_time - pair[0].open_time >= interval.source_s();
+    assert!(all.bars.windows(2).all(is_after), "sorted, and no two overlap");
     assert!(all.bars.len() <= rows.len());
     let reversed: Vec<RawBar> = rows.iter().rev().copied().collect();
     assert_eq!(clean(&reversed, interval, calendar, None), all, "the order of the rows says nothing");
     // A moment at which the newest row is still forming.
     let now = rows.iter().map(|row| row.open_time).max().unwrap_or(0);
-    let closed: Vec<RawBar> = rows.iter().filter(|row| row.open_time + interval.seconds() <= now).copied().collect();
+    let closed: Vec<RawBar> = rows.iter().filter(|row| row.open_time + interval.source_s() <= now).copied().collect();
     let without = clean(&closed, interval, calendar, None);
     assert_eq!(clean(rows, interval, calendar, Some(now)), without, "a forming bar changes nothing");
     // A moment at which all of them but the first have yet to begin: they are refused, and none gets in.
@@ -69,7 +82,7 @@ fn admit(rows: &[RawBar], interval: Interval, calendar: &Calendar) -> Cleaned {
     all
 }
 
-fn trusted(bars: &[Bar], interval: Interval) {
+fn trusted(bars: &[Bar]) {
     for bar in bars {
         let prices = [bar.open, bar.high, bar.low, bar.close];
         assert!(prices.iter().all(|price| price.is_finite() && *price > 0.0), "{bar:?}");
@@ -77,6 +90,4 @@ fn trusted(bars: &[Bar], interval: Interval) {
         assert!([bar.open, bar.close].iter().all(|price| (low..=high).contains(price)), "{bar:?}");
         assert!(bar.high >= bar.low && bar.volume.is_finite() && bar.volume >= 0.0, "{bar:?}");
     }
-    let is_after = |pair: &[Bar]| pair[1].open_time - pair[0].open_time >= interval.seconds();
-    assert!(bars.windows(2).all(is_after), "sorted, and no two overlap");
 }

@@ -2,7 +2,7 @@
 
 use sentinel_actors::{
     adapters::{
-        gateway::{Answer, Dialect, DialectKind, DialectParams, Question, dialect},
+        gateway::{Dialect, DialectKind, DialectParams, Query, QueryAnswer, dialect},
         json,
     },
     domain::{
@@ -25,7 +25,7 @@ pub fn enter(bytes: &[u8]) -> bool {
     for kind in DialectKind::ALL {
         let dialect = dialect(kind, DialectParams::default());
         settled |= order(&*dialect, bytes);
-        for question in Question::ALL {
+        for question in Query::ALL {
             let answer = dialect.answer(question, OURS, bytes);
             if dialect.echoes_id() {
                 let to_other = dialect.answer(question, OTHER, bytes);
@@ -144,7 +144,7 @@ fn fields(bytes: &[u8]) -> Option<HashMap<String, Box<RawValue>>> {
     serde_json::from_str(text).ok().or_else(|| serde_json::from_str(&mended()?).ok())
 }
 
-fn readable(answer: &Answer) {
+fn readable(answer: &QueryAnswer) {
     if let Err(error) = answer.server_time() {
         one_line(&error.to_string());
     }

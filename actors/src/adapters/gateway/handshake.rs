@@ -1,7 +1,7 @@
-//! Asking a gateway something harmless: the handshake that comes before any order, and the questions about the
-//! account. Each has a fresh socket and one deadline from connecting to the reply.
+//! Asking a gateway a query: the handshake that comes before any order, the account, the positions. A query has one
+//! deadline from connecting to the reply.
 
-use super::{Answer, BadReply, Dialect, DialectKind, GatewaySocket, Peer, Question, SocketError};
+use super::{BadReply, Dialect, DialectKind, GatewaySocket, Peer, Query, QueryAnswer, SocketError};
 use crate::domain::clock::Clock;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
@@ -19,9 +19,9 @@ pub struct Handshake {
     pub clock_skew_ms: Option<i64>,
 }
 
-/// Why a question has no answer.
+/// Why a query has no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum QuestionError {
+pub enum QueryError {
     /// Nothing was sent.
     #[error("{dialect} has no request for this that is known to be harmless")]
     NoRequest {
@@ -58,7 +58,7 @@ pub enum QuestionError {
 pub enum HandshakeError {
     /// There is no proper reply.
     #[error(transparent)]
-    Question(#[from] QuestionError),
+    Query(#[from] QueryError),
     /// It answers in its dialect, and tells a time that cannot be read.
     #[error("{reason}")]
     BadTime {
@@ -77,7 +77,7 @@ pub enum HandshakeError {
     },
 }
 
-impl QuestionError {
+impl QueryError {
     /// Bounded name of the fault.
     pub const fn kind(&self) -> &'static str {
         match self {
@@ -94,7 +94,7 @@ impl HandshakeError {
     /// Bounded name of the fault.
     pub const fn kind(&self) -> &'static str {
         match self {
-            Self::Question(error) => error.kind(),
+            Self::Query(error) => error.kind(),
             Self::BadTime { .. } => "bad_reply",
             Self::ClockSkew { .. } => "clock_skew",
         }
@@ -112,10 +112,10 @@ pub async fn run(
     deadline: Duration,
     clock: &dyn Clock,
 ) -> Result<Handshake, HandshakeError> {
-    let Answered { answer, roundtrip, received_at } = ask(dialect, Question::Handshake, peer, deadline, clock).await?;
+    let Answered { answer, roundtrip, received_at } = ask(dialect, Query::Handshake, peer, deadline, clock).await?;
     if answer.looks_like_a_trade() {
         let reason = "it reads like an executed order: look at the account, this gateway may trade on any message";
-        return Err(QuestionError::BadReply { reason: BadReply::new(reason), roundtrip }.into());
+        return Err(QueryError::BadReply { reason: BadReply::new(reason), roundtrip }.into());
     }
     // The gateway looked at its clock somewhere between the two moments; half way is the best guess.
     let skew_ms = |server: Duration| millis(server) - millis(received_at.saturating_sub(roundtrip / 2));
@@ -133,57 +133,57 @@ pub async fn run(
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answered {
     /// What the gateway says.
-    pub answer: Answer,
+    pub answer: QueryAnswer,
     /// From the completed send to the reply.
     pub roundtrip: Duration,
     /// Our wall clock at the reply, as time since the unix epoch.
     pub received_at: Duration,
 }
 
-/// Asks the gateway one question. Needs a tokio runtime.
+/// Asks the gateway one query. Needs a tokio runtime.
 ///
 /// # Errors
-/// When there is no successful reply to this very question within the deadline.
+/// When there is no successful reply to this very query within the deadline.
 pub async fn ask(
     dialect: &dyn Dialect,
-    question: Question,
+    query: Query,
     peer: &Peer,
     deadline: Duration,
     clock: &dyn Clock,
-) -> Result<Answered, QuestionError> {
+) -> Result<Answered, QueryError> {
     let ends_at = Instant::now() + deadline;
     let connecting = GatewaySocket::connect(peer)?;
-    ask_on(connecting, dialect, question, (ends_at, deadline), clock).await.map(|(answered, _)| answered)
+    ask_on(connecting, dialect, query, (ends_at, deadline), clock).await.map(|(answered, _)| answered)
 }
 
-/// Asks one question on a socket that is connecting or beyond doubt, and hands it on for the next.
+/// Asks one query on a socket that is connecting or beyond doubt, and hands it on for the next.
 ///
 /// # Errors
-/// When there is no successful reply to this very question before `ends_at`, which is `deadline` after the start.
+/// When there is no successful reply to this very query before `ends_at`, which is `deadline` after the start.
 pub async fn ask_on(
     socket: GatewaySocket,
     dialect: &dyn Dialect,
-    question: Question,
+    query: Query,
     (ends_at, deadline): (Instant, Duration),
     clock: &dyn Clock,
-) -> Result<(Answered, GatewaySocket), QuestionError> {
+) -> Result<(Answered, GatewaySocket), QueryError> {
     let id = Uuid::new_v4();
-    let request = dialect.ask(question, id, clock.now()).ok_or(QuestionError::NoRequest { dialect: dialect.kind() })?;
+    let request = dialect.ask(query, id, clock.now()).ok_or(QueryError::NoRequest { dialect: dialect.kind() })?;
     let sending = socket.send(request);
-    let awaiting = timeout_at(ends_at, sending).await.map_err(|_| QuestionError::NoGateway { deadline })??;
+    let awaiting = timeout_at(ends_at, sending).await.map_err(|_| QueryError::NoGateway { deadline })??;
     let sent_at = Instant::now();
-    let replied = timeout_at(ends_at, awaiting.reply()).await.map_err(|_| QuestionError::NoReply { deadline })?;
+    let replied = timeout_at(ends_at, awaiting.reply()).await.map_err(|_| QueryError::NoReply { deadline })?;
     let (roundtrip, received_at) = (sent_at.elapsed(), clock.now());
     // More or fewer frames than one come from something that does not speak the dialect.
     let (reply, socket) = match replied {
         Ok(replied) => replied,
         Err(error @ SocketError::Frames(_)) => {
-            return Err(QuestionError::BadReply { reason: BadReply::new(&error.to_string()), roundtrip });
+            return Err(QueryError::BadReply { reason: BadReply::new(&error.to_string()), roundtrip });
         }
         Err(error) => return Err(error.into()),
     };
-    let answer = dialect.answer(question, id, &reply);
-    let answer = answer.map_err(|reason| QuestionError::BadReply { reason, roundtrip })?;
+    let answer = dialect.answer(query, id, &reply);
+    let answer = answer.map_err(|reason| QueryError::BadReply { reason, roundtrip })?;
     Ok((Answered { answer, roundtrip, received_at }, socket))
 }
 

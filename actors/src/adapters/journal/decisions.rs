@@ -1,15 +1,13 @@
 //! What was decided, a row per symbol and cycle, and how long it is kept.
 
 use super::{Store, broken, millis};
-use crate::{
-    adapters::http::one_line,
-    domain::{
-        bar::Bar,
-        drift::FirstConfidence,
-        features::FEATURE_COUNT,
-        instrument::Symbol,
-        journal::{DecisionRecord, JournalError, Reason},
-    },
+use crate::domain::{
+    bar::Bar,
+    drift::FirstConfidence,
+    features::FEATURE_COUNT,
+    instrument::Symbol,
+    journal::{DecisionRecord, JournalError, Reason},
+    sanitize::one_line,
 };
 use rusqlite::params;
 use sha2::{Digest, Sha256};
@@ -148,10 +146,10 @@ impl Store {
 fn digest(bars: &[Bar]) -> Vec<u8> {
     let mut sha = Sha256::new();
     for Bar { open_time, open, high, low, close, volume } in bars {
-        sha.update(open_time.to_le_bytes());
-        for number in [open, high, low, close, volume] {
-            sha.update(number.to_le_bytes());
-        }
+        let numbers = [open, high, low, close, volume].map(|number| number.to_le_bytes());
+        sha.update(
+            [open_time.to_le_bytes(), numbers[0], numbers[1], numbers[2], numbers[3], numbers[4]].as_flattened(),
+        );
     }
     sha.finalize().to_vec()
 }

@@ -9,12 +9,12 @@
 
 use super::{Family, Given, Handle, ToldGauge, names};
 use crate::{
-    adapters::inflight::Endpoint,
+    adapters::endpoint::Endpoint,
     domain::{
         breaker::BreakerState,
         decision::Action,
         guard::Suppression,
-        health::{ActorName, DropReason, Step},
+        names::{ActorName, DropReason, Step},
         order::Outcome,
         regime::Regime,
         window::BarRejection,

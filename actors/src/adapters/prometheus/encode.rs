@@ -3,8 +3,8 @@
 //! comes first here; and it has no OpenMetrics. Both formats have the same samples, so that the same series are stored;
 //! OpenMetrics has besides when each counter and histogram began, so that Prometheus 3 can count from there.
 
+use super::Format;
 use super::{FAMILIES, Family, Metrics};
-use crate::domain::exposition::Format;
 use bytes::Bytes;
 use prometheus::proto::{LabelPair, Metric, MetricFamily, MetricType};
 use std::fmt::Write;

@@ -67,7 +67,7 @@ mod tests {
     fn a_clock_that_is_set_does_not_move_the_start() {
         let given = Given {
             symbols: Vec::new(),
-            build: crate::domain::health::BuildInfo {
+            build: crate::domain::build_info::BuildInfo {
                 version: "0.1.0".into(),
                 revision: "abc1234".into(),
                 rustc: "1.95.0".into(),

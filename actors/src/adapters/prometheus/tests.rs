@@ -1,7 +1,7 @@
 //! The exposition against the contract, which is spelled out here a second time on purpose.
 
 use super::*;
-use crate::domain::exposition::Format;
+use crate::adapters::prometheus::Format;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Name, type, label values where there are labels, and the bounds of every `le` series the history has.

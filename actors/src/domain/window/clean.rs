@@ -2,8 +2,9 @@
 
 use super::{BarFault, BarRejection, Rejections, misfit};
 use crate::domain::{
-    bar::{Bar, Interval, RANGE_SLACK},
+    bar::{Bar, RANGE_SLACK},
     calendar::Calendar,
+    interval::Interval,
 };
 
 /// How far the provider's clock may be ahead of ours, seconds: a bar that opens no later than this after now is the
@@ -49,9 +50,15 @@ impl RawBar {
         }
     }
 
+    /// Whether the market was open at its beginning or its end.
+    fn is_of_session(&self, interval: Interval, calendar: &Calendar) -> bool {
+        let last_second = self.open_time.saturating_add(interval.source_s() - 1);
+        calendar.is_open(self.open_time) || calendar.is_open(last_second)
+    }
+
     /// Where the bar stands in time; with no `now`, nothing lies ahead.
     fn stands(&self, interval: Interval, now: Option<i64>) -> Stands {
-        let close_time = self.open_time.checked_add(interval.seconds());
+        let close_time = self.open_time.checked_add(interval.source_s());
         match (now, close_time) {
             (Some(now), _) if self.open_time > now.saturating_add(CLOCK_SKEW_S) => Stands::Ahead,
             (Some(now), Some(close_time)) if close_time <= now => Stands::Closed,
@@ -85,6 +92,9 @@ pub struct Cleaned {
 /// Takes the closed and valid bars out of `rows`, in order. `now` is in unix seconds; with `None` every bar counts as
 /// closed. A bar that still forms is no fault and is not counted: it will come again, closed. One that has not even
 /// begun is refused and counted, but no fault: what has closed is as good without it.
+///
+/// If bars of `interval` are made of finer ones, `rows` are the finer ones. Those from hours in which the market is closed
+/// are then left out: a quote on a Sunday before the opening would make a bar of a day of it.
 pub fn clean(rows: &[RawBar], interval: Interval, calendar: &Calendar, now: Option<i64>) -> Cleaned {
     let mut rejected = Rejections::default();
     let mut bars = Vec::with_capacity(rows.len());
@@ -97,6 +107,7 @@ pub fn clean(rows: &[RawBar], interval: Interval, calendar: &Calendar, now: Opti
                 ahead = ahead.max(Some(row.open_time));
                 continue;
             }
+            Stands::Closed if interval.is_made() && !row.is_of_session(interval, calendar) => continue,
             Stands::Closed => {}
         }
         match row.check() {

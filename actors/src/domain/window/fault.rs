@@ -1,6 +1,7 @@
 //! Why a bar is refused, and what makes a whole answer, or a whole window, unfit to decide on. The words are the same
 //! in the daemon's log and in `sentinel verify market`.
 
+use crate::domain::interval::Interval;
 use chrono::DateTime;
 use std::fmt;
 
@@ -107,6 +108,19 @@ pub enum BarFault {
         /// Length of a bar, seconds.
         interval_s: i64,
     },
+    /// A finer bar lies on both sides of an edge of the bars that are made of them.
+    #[error(
+        "the bar that opens at {} does not end before {}, where a bar of {} ends: bars of {} cannot be made of it",
+        At(*open_time), At(*edge), interval.as_str(), interval.as_str()
+    )]
+    AcrossEdge {
+        /// Open time of the finer bar, unix seconds.
+        open_time: i64,
+        /// The edge, unix seconds.
+        edge: i64,
+        /// What was to be made.
+        interval: Interval,
+    },
     /// A price is further from the close before than the limit: see [`crate::domain::window::jump`].
     #[error(
         "a price jumps from {close_before}, the close of the bar that opened at {}, to {price} in the bar that opened \
@@ -133,7 +147,7 @@ impl BarFault {
         match self {
             Self::Conflict { .. } => "conflict",
             Self::NewestInvalid { .. } => "newest_bar_invalid",
-            Self::NotOfInterval { .. } => "not_of_interval",
+            Self::NotOfInterval { .. } | Self::AcrossEdge { .. } => "not_of_interval",
             Self::Jump { .. } => "jump",
         }
     }
@@ -142,7 +156,7 @@ impl BarFault {
     pub const fn refuses_answer(&self) -> Option<BarRejection> {
         match self {
             Self::Conflict { .. } => Some(BarRejection::Conflict),
-            Self::NotOfInterval { .. } => Some(BarRejection::NotOfInterval),
+            Self::NotOfInterval { .. } | Self::AcrossEdge { .. } => Some(BarRejection::NotOfInterval),
             Self::NewestInvalid { .. } | Self::Jump { .. } => None,
         }
     }

@@ -1,10 +1,7 @@
 //! Whether bars can be a series: where they open, and how far their prices move from one to the next.
 
 use super::BarFault;
-use crate::domain::{
-    bar::{Bar, Interval},
-    calendar::Calendar,
-};
+use crate::domain::{bar::Bar, calendar::Calendar, interval::Interval};
 
 /// Where the search for the sessions' openings gives up, minutes in all of one series; what is not found is not
 /// explained. A bar after a break is nearly always the first of its session, found at once.
@@ -24,18 +21,33 @@ pub const JUMP_BARS: usize = 300;
 /// - or else the market was closed in between, and the later one lies a whole number of intervals after the opening:
 ///   an exchange of 9:00 to 11:30 and 12:30 to 15:30 has hourly bars at 9:00, 10:00, 11:00, 12:30, 13:30, 14:30. The
 ///   calendar has to know of it. Clocks that change move an opening, and the bars with it.
+///
+/// If bars of `interval` are made of finer ones, `bars` are the finer ones, and none may lie on both sides of an edge.
 pub fn misfit(bars: &[Bar], interval: Interval, calendar: &Calendar) -> Option<BarFault> {
-    let interval_s = interval.seconds();
+    let interval_s = interval.source_s();
     let mut minutes = MINUTES_SEARCHED_MAX;
     let is_explained = |before: i64, open_time: i64, minutes: &mut usize| {
         let opening = opening(calendar, before, open_time, minutes);
         opening.is_some_and(|opening| (open_time - opening) % interval_s == 0)
     };
-    bars.windows(2).find_map(|pair| {
+    let misplaced = bars.windows(2).find_map(|pair| {
         let (before, open_time) = (pair[0].open_time, pair[1].open_time);
         let (apart_s, step_s) = (open_time.abs_diff(before), interval_s.unsigned_abs());
         let fits = apart_s % step_s == 0 || apart_s > step_s && is_explained(before, open_time, &mut minutes);
         (!fits).then_some(BarFault::NotOfInterval { before, open_time, apart_s, interval_s })
+    });
+    misplaced.or_else(|| across_edge(bars, interval, calendar))
+}
+
+/// The first bar that lies on both sides of an edge of those that are made of them: half of it would belong to either.
+fn across_edge(bars: &[Bar], interval: Interval, calendar: &Calendar) -> Option<BarFault> {
+    let mut edge = i64::MIN;
+    bars.iter().filter(|_| interval.is_made()).find_map(|bar| {
+        if bar.open_time >= edge {
+            edge = interval.span(bar.open_time, calendar).end;
+        }
+        let is_across = bar.open_time.saturating_add(interval.source_s()) > edge;
+        is_across.then_some(BarFault::AcrossEdge { open_time: bar.open_time, edge, interval })
     })
 }
 
@@ -60,11 +72,15 @@ fn opening(calendar: &Calendar, after: i64, time: i64, minutes: &mut usize) -> O
 /// none, and from 1 on no fall is one. All four prices, because features rest on high and low as well; and in all bars
 /// that features rest on, because a wrong price spoils them as long as it is among these.
 pub fn jump(bars: &[Bar], limit: f64) -> Option<BarFault> {
+    any_jump(&bars[bars.len().saturating_sub(JUMP_BARS)..], limit)
+}
+
+/// The newest jump among all of these bars.
+pub(super) fn any_jump(bars: &[Bar], limit: f64) -> Option<BarFault> {
     if limit <= 0.0 {
         return None;
     }
-    let newest = &bars[bars.len().saturating_sub(JUMP_BARS)..];
-    newest.windows(2).rev().find_map(|pair| {
+    bars.windows(2).rev().find_map(|pair| {
         let (before, bar) = (&pair[0], &pair[1]);
         let moved = |price: f64| (price / before.close - 1.0).abs();
         let prices = [bar.close, bar.open, bar.high, bar.low];

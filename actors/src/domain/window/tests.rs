@@ -12,8 +12,12 @@ fn admit(rows: &[RawBar], now: Option<i64>) -> Cleaned {
     clean(rows, INTERVAL, &Calendar::always(), now)
 }
 
+fn empty(length_max: usize) -> BarWindow {
+    BarWindow::new(length_max, INTERVAL, Arc::new(Calendar::always()))
+}
+
 fn merge(window: &mut BarWindow, bars: &[Bar]) -> Result<(), BarFault> {
-    window.merge(bars, INTERVAL, &Calendar::always())
+    window.merge(bars, None)
 }
 
 fn row(hour: i64, close: f64) -> RawBar {
@@ -125,7 +129,7 @@ fn rows_that_cannot_follow_each_other_reject_the_batch() {
 #[test]
 fn bars_that_do_not_fit_those_held_empty_the_window_so_that_it_heals() {
     for ahead_s in [-HOUR / 2, HOUR / 2, 7 * HOUR / 2] {
-        let mut window = BarWindow::new(200);
+        let mut window = empty(200);
         merge(&mut window, &admit(&rows(0..5), None).bars).unwrap();
         let shifted = admit(&[RawBar { open_time: 5 * HOUR + ahead_s, ..row(5, 1.0) }], None).bars;
         assert_eq!(merge(&mut window, &shifted).unwrap_err().kind(), "not_of_interval");
@@ -144,12 +148,12 @@ fn conflicting_duplicates_reject_the_batch() {
 
 #[test]
 fn a_window_keeps_the_newest_bars_and_copies_them_only_when_they_change() {
-    let mut window = BarWindow::new(3);
-    assert_eq!(window.lacks_from(INTERVAL), None);
+    let mut window = empty(3);
+    assert_eq!(window.lacks_from(), None);
     merge(&mut window, &admit(&rows(0..4), None).bars).unwrap();
     let first = window.share();
     assert_eq!(hours(&first), [1, 2, 3]);
-    assert_eq!(window.lacks_from(INTERVAL), Some(4 * HOUR));
+    assert_eq!(window.lacks_from(), Some(4 * HOUR));
     merge(&mut window, &admit(&rows(2..4), None).bars).unwrap();
     assert!(Arc::ptr_eq(&first, &window.share()), "equal bars change nothing");
     merge(&mut window, &admit(&rows(6..7), None).bars).unwrap();
@@ -158,11 +162,11 @@ fn a_window_keeps_the_newest_bars_and_copies_them_only_when_they_change() {
 
 #[test]
 fn a_changed_bar_empties_the_window_so_that_it_heals() {
-    let mut window = BarWindow::new(200);
+    let mut window = empty(200);
     merge(&mut window, &admit(&rows(0..5), None).bars).unwrap();
     let changed = admit(&[row(4, 2.0), row(5, 2.0)], None);
     assert_eq!(merge(&mut window, &changed.bars), Err(BarFault::Conflict { open_time: 4 * HOUR }));
-    assert_eq!(window.lacks_from(INTERVAL), None);
+    assert_eq!(window.lacks_from(), None);
     assert!(window.share().is_empty());
     merge(&mut window, &changed.bars).unwrap();
     assert_eq!(hours(&window.share()), [4, 5]);
@@ -188,7 +192,7 @@ proptest! {
         let plain = admit(&rows(0..40), Some(39 * HOUR));
         prop_assert_eq!(&admit(&all, Some(39 * HOUR)), &plain);
         // In two answers instead of one: the same window.
-        let (mut whole, mut halves) = (BarWindow::new(30), BarWindow::new(30));
+        let (mut whole, mut halves) = (empty(30), empty(30));
         merge(&mut whole, &plain.bars).unwrap();
         for part in [&all[..split.min(all.len())], &all[split.min(all.len())..]] {
             merge(&mut halves, &admit(part, Some(39 * HOUR)).bars).unwrap();
@@ -209,7 +213,7 @@ proptest! {
         batches in proptest::collection::vec(proptest::collection::vec(garbage(), 0..60), 0..4),
         now in proptest::option::of(any::<i64>()),
     ) {
-        let mut window = BarWindow::new(20);
+        let mut window = empty(20);
         for batch in &batches {
             let _ = merge(&mut window, &admit(batch, now).bars);
             let bars = window.share();
@@ -221,8 +225,10 @@ proptest! {
                 prop_assert!(bar.volume.is_finite() && bar.volume >= 0.0);
                 let (low, high) = (bar.low * (1.0 - RANGE_SLACK), bar.high * (1.0 + RANGE_SLACK));
                 prop_assert!([bar.open, bar.close].iter().all(|price| (low..=high).contains(price)));
-                prop_assert!(now.is_none_or(|now| bar.close_time(INTERVAL) <= now));
+                prop_assert!(now.is_none_or(|now| bar.open_time + HOUR <= now));
             }
         }
     }
 }
+
+mod made;

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::tools::probe::Client;
 use chrono::{SecondsFormat, TimeDelta, Utc};
-use sentinel_actors::adapters::http::one_line;
+use sentinel_actors::domain::sanitize::one_line;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 

@@ -8,7 +8,7 @@ use super::{
     prometheus::{Prometheus, list},
 };
 use crate::tools::probe::{Client, Credentials, route::resolve};
-use sentinel_actors::adapters::http::one_line;
+use sentinel_actors::domain::sanitize::one_line;
 use serde_json::Value;
 
 /// Alerts that Prometheus could not hand over of late; stored only where a Prometheus scrapes itself.

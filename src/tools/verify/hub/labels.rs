@@ -1,7 +1,7 @@
 //! The labels of a target: is all of it set that alerts, dashboard and history are keyed by, and is it its own?
 
 use super::{super::Report, identity, prometheus::Prometheus, scrape_target::Target};
-use sentinel_actors::adapters::http::one_line;
+use sentinel_actors::domain::sanitize::one_line;
 
 /// Free, and needed: `instance` and `node` are each target's own.
 const SET: [&str; 3] = ["instance", "node", "region"];

@@ -3,7 +3,7 @@
 use super::super::{Report, clock::Offset};
 use crate::tools::probe::Client;
 use chrono::{DateTime, Utc};
-use sentinel_actors::adapters::http::{HttpError, one_line};
+use sentinel_actors::{adapters::http::HttpError, domain::sanitize::one_line};
 use serde_json::Value;
 use std::time::Duration;
 

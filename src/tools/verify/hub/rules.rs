@@ -13,7 +13,7 @@ use super::{
 };
 use anyhow::{Context as _, bail};
 pub(super) use rule::Rule;
-use sentinel_actors::{adapters::http::one_line, domain::text::is_hidden};
+use sentinel_actors::domain::sanitize::{is_hidden, one_line};
 use serde_json::Value;
 use std::{collections::BTreeSet, fs, path::Path};
 

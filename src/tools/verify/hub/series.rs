@@ -9,7 +9,7 @@ use super::{
     scrape_target::{Asked, Target},
 };
 use crate::tools::probe::{Exposition, contract, exposition::Sample};
-use sentinel_actors::adapters::http::one_line;
+use sentinel_actors::domain::sanitize::one_line;
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::{Duration, Instant},

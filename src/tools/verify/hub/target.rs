@@ -15,7 +15,7 @@ use super::{
 };
 use crate::tools::probe::Exposition;
 use chrono::Utc;
-use sentinel_actors::adapters::http::one_line;
+use sentinel_actors::domain::sanitize::one_line;
 use std::{
     collections::BTreeSet,
     time::{Duration, Instant},

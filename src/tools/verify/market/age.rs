@@ -2,45 +2,34 @@
 
 use super::{
     Asked, Resolved, at,
-    lag::{self, Lag},
+    lag::{self, Lag, Newest},
 };
 use crate::tools::verify::Report;
-use sentinel_actors::{domain::instrument::Symbol, fetcher::MarketClock};
-
-/// The newest bar of one symbol; times are unix seconds.
-struct Newest {
-    symbol: Symbol,
-    close_time: i64,
-    /// When it was asked for.
-    now: i64,
-}
-
-impl Newest {
-    fn of(asked: &Asked<'_>, settings: &Resolved) -> Option<Self> {
-        let (bars, now) = asked.bars.as_ref()?;
-        let close_time = bars.last()?.close_time(settings.data.interval);
-        Some(Self { symbol: asked.instrument.symbol.clone(), close_time, now: *now })
-    }
-
-    fn age_s(&self) -> i64 {
-        self.now - self.close_time
-    }
-}
+use sentinel_actors::fetcher::MarketClock;
 
 /// Reports how far the newest bars are behind the clock, and whether `data.max_bar_age_s` fits.
 pub(super) fn report(asked: &[Asked<'_>], settings: &Resolved, report: &mut Report) {
     // The oldest bar is the one that the limit has to let through.
-    let newest = asked.iter().filter_map(|asked| Newest::of(asked, settings)).min_by_key(|it| -it.age_s());
-    let Some(newest) = newest else { return };
+    let newest = asked.iter().filter_map(|asked| Some((&asked.instrument.symbol, asked.newest?)));
+    let behind = |newest: &Newest, now: i64| (newest.bar - now, newest.source - now);
+    let Some((symbol, (newest, now))) = newest.min_by_key(|(_, (newest, now))| behind(newest, *now)) else { return };
     if settings.market_clock == MarketClock::Bars {
         report.note("lag", "none: with schedule.clock = \"bars\" the newest bar is the time");
         return;
     }
     let (interval, max_bar_age_s) = (settings.data.interval, settings.max_bar_age_s);
-    let (symbol, now) = (&newest.symbol, newest.now);
-    let ago = format!("{symbol}'s newest bar closed {} ago; looked at {}", spelled(newest.age_s()), at(now));
+    let ago = if interval.is_made() {
+        let (made, finer) = (interval.as_str(), interval.source().as_str());
+        let (bar, source) = (spelled(now - newest.bar), spelled(now - newest.source));
+        format!(
+            "{symbol}'s newest {finer} bar closed {source} ago, its newest {made} bar {bar} ago; looked at {}",
+            at(now)
+        )
+    } else {
+        format!("{symbol}'s newest bar closed {} ago; looked at {}", spelled(now - newest.bar), at(now))
+    };
     let name = &settings.calendar_name;
-    match lag::look(&settings.calendar, interval, newest.close_time, now, max_bar_age_s) {
+    match lag::look(&settings.calendar, interval, newest, now, max_bar_age_s) {
         Lag::Closed => report.note(
             "lag",
             format!(
@@ -81,7 +70,7 @@ fn measured(ago: &str, age_s: i64, is_stale: bool, settings: &Resolved, report: 
     let sum = format!(
         "{proposed_s} proposed: {} s until the next bar closes + {age_s} s behind the clock + {margin_s} s margin, \
          rounded up to {margin_s} s",
-        interval.seconds()
+        interval.nominal_s()
     );
     if is_stale {
         let found = format!("{ago}, more than data.max_bar_age_s = {max_bar_age_s}");

@@ -1,6 +1,6 @@
 //! How far a feed is behind the clock, as one look can tell, and what `data.max_bar_age_s` has to be for it. Pure.
 
-use sentinel_actors::domain::{bar::Interval, calendar::Calendar, guard::is_stale};
+use sentinel_actors::domain::{calendar::Calendar, guard::is_stale, interval::Interval};
 
 /// Where the search for a closure since the newest bar gives up.
 const SLOTS_MAX: usize = 50_000;
@@ -26,26 +26,38 @@ pub enum Lag {
     },
 }
 
-/// Looks at one symbol's newest closed bar; times are unix seconds.
-pub fn look(calendar: &Calendar, interval: Interval, close_time: i64, now: i64, max_bar_age_s: i64) -> Lag {
-    let step_s = interval.seconds();
-    let step = usize::try_from(step_s).unwrap_or(1);
+/// When a symbol's newest bars closed, unix seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Newest {
+    /// The newest that is complete: decisions rest on it.
+    pub bar: i64,
+    /// The provider's newest: the same, or the newest of the finer bars that it is made of.
+    pub source: i64,
+}
+
+/// Looks at one symbol's newest closed bars; times are unix seconds. How far the provider is behind shows in its own bars:
+/// one that is made of them can be hours old without any lag.
+pub fn look(calendar: &Calendar, interval: Interval, newest: Newest, now: i64, max_bar_age_s: i64) -> Lag {
+    let step = usize::try_from(interval.source_s()).unwrap_or(1);
     if !calendar.is_open(now) {
         return Lag::Closed;
     }
-    let was_always_open = (close_time..now).step_by(step).take(SLOTS_MAX).all(|time| calendar.is_open(time));
-    if was_always_open {
-        return Lag::Measured { age_s: now - close_time, is_stale: is_stale(close_time, now, max_bar_age_s) };
+    let was_open_since = |from: i64| (from..now).step_by(step).take(SLOTS_MAX).all(|time| calendar.is_open(time));
+    let is_overdue = || interval.is_due(newest.bar, now.saturating_sub(max_bar_age_s), calendar);
+    if was_open_since(newest.source) {
+        // After a weekend an old bar is the newest until the first of the week has ended.
+        let is_stale = is_stale(newest.bar, now, max_bar_age_s) && (was_open_since(newest.bar) || is_overdue());
+        return Lag::Measured { age_s: now - newest.source, is_stale };
     }
-    if calendar.expects_bar(close_time, now, step_s) {
-        let is_stale = calendar.expects_bar(close_time, now.saturating_sub(max_bar_age_s), step_s);
-        return Lag::Reopened { is_stale };
+    if interval.source().is_due(newest.source, now, calendar) {
+        return Lag::Reopened { is_stale: is_overdue() };
     }
     Lag::JustOpened
 }
 
 /// `data.max_bar_age_s` for a newest bar of this age: a bar grows older by one interval until the next one closes, and
-/// the next one comes as late as this one did at most. A quarter of an interval, a minute or more, is margin and step.
+/// the next one comes as late as this one did at most. A quarter of the provider's interval, a minute or more, is margin
+/// and step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Proposal {
     /// The sum, rounded up.
@@ -56,8 +68,8 @@ pub struct Proposal {
 
 /// Proposes it.
 pub fn propose(interval: Interval, age_s: i64) -> Proposal {
-    let margin_s = (interval.seconds() / 4).max(60);
-    let sum = interval.seconds().saturating_add(age_s.max(0)).saturating_add(margin_s);
+    let margin_s = (interval.source_s() / 4).max(60);
+    let sum = interval.nominal_s().saturating_add(age_s.max(0)).saturating_add(margin_s);
     Proposal { max_bar_age_s: sum.saturating_add(margin_s - 1) / margin_s * margin_s, margin_s }
 }
 
@@ -71,8 +83,13 @@ mod tests {
     /// The Friday before, 22:00 UTC: it ended.
     const CLOSING: i64 = OPENING - 48 * HOUR;
 
+    fn hourly(calendar: &Calendar, close_time: i64, now: i64) -> Lag {
+        let newest = Newest { bar: close_time, source: close_time };
+        look(calendar, Interval::OneHour, newest, now, 3 * HOUR)
+    }
+
     fn fx(close_time: i64, now: i64) -> Lag {
-        look(&Calendar::fx(), Interval::OneHour, close_time, now, 3 * HOUR)
+        hourly(&Calendar::fx(), close_time, now)
     }
 
     #[test]
@@ -94,8 +111,30 @@ mod tests {
 
     #[test]
     fn a_market_that_never_closes_is_measured_at_any_time() {
-        let lag = look(&Calendar::always(), Interval::OneHour, CLOSING, OPENING, 3 * HOUR);
+        let lag = hourly(&Calendar::always(), CLOSING, OPENING);
         assert_eq!(lag, Lag::Measured { age_s: 48 * HOUR, is_stale: true });
+    }
+
+    #[test]
+    fn the_lag_of_a_made_bar_is_that_of_the_bars_that_it_is_made_of() {
+        let at = |interval: Interval, bar: i64, source: i64, now: i64| {
+            look(&Calendar::fx(), interval, Newest { bar, source }, now, 3 * interval.nominal_s())
+        };
+        let (four, day) = (Interval::FourHours, Interval::OneDay);
+        let measured = |age_s, is_stale| Lag::Measured { age_s, is_stale };
+        // Three hours into the week Friday's bar is the newest, and nothing is late.
+        let now = OPENING + 3 * HOUR + 60;
+        assert_eq!(at(four, CLOSING, OPENING + 3 * HOUR, now), measured(60, false));
+        assert_eq!(at(day, CLOSING, OPENING + 3 * HOUR, now), measured(60, false));
+        assert_eq!(at(day, CLOSING, OPENING + HOUR, now), measured(2 * HOUR + 60, false));
+        assert_eq!(at(day, CLOSING, CLOSING, OPENING + 60), Lag::JustOpened);
+        assert_eq!(at(day, CLOSING, CLOSING, OPENING + HOUR), Lag::Reopened { is_stale: false });
+        // Complete bars that should be there, and are not.
+        let now = OPENING + 20 * HOUR;
+        assert_eq!(at(four, CLOSING, OPENING + 19 * HOUR, now), measured(HOUR, true));
+        assert_eq!(at(four, OPENING + 4 * HOUR, OPENING + 7 * HOUR, now), measured(13 * HOUR, true));
+        assert_eq!(at(four, OPENING + 16 * HOUR, OPENING + 19 * HOUR, now), measured(HOUR, false));
+        assert_eq!(at(four, CLOSING, CLOSING, now), Lag::Reopened { is_stale: true });
     }
 
     #[test]
@@ -104,5 +143,7 @@ mod tests {
         assert_eq!(propose(Interval::OneHour, 1).max_bar_age_s, 5_400);
         assert_eq!(propose(Interval::OneHour, 9_000).max_bar_age_s, 13_500);
         assert_eq!(propose(Interval::OneMinute, 30), Proposal { max_bar_age_s: 180, margin_s: 60 });
+        assert_eq!(propose(Interval::FourHours, HOUR), Proposal { max_bar_age_s: 18_900, margin_s: 900 });
+        assert_eq!(propose(Interval::OneDay, HOUR), Proposal { max_bar_age_s: 90_900, margin_s: 900 });
     }
 }

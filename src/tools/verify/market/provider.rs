@@ -5,9 +5,12 @@ use super::Resolved;
 use crate::settings::DataSettings;
 use awc::http::header;
 use bytes::Bytes;
-use sentinel_actors::adapters::{
-    eodhd::{ApiKey, TokenError},
-    http::{self, Answer, HttpError, one_line},
+use sentinel_actors::{
+    adapters::{
+        eodhd::{ApiKey, TokenError},
+        http::{self, Answer, HttpError},
+    },
+    domain::sanitize::one_line,
 };
 use std::time::{Duration, Instant};
 

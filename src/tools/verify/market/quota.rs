@@ -73,7 +73,7 @@ impl Need {
         // Time that follows the bars asks in every cycle, whatever data.poll says.
         let follows_bars = settings.market_clock == MarketClock::Bars;
         let poll = if follows_bars { Poll::Cycle } else { settings.poll };
-        let interval_s = u64::try_from(data.interval.seconds()).unwrap_or(1);
+        let interval_s = u64::try_from(data.interval.nominal_s()).unwrap_or(1);
         let requests = requests_a_day(poll, cycles, data.overdue_poll_s, interval_s);
         let calls = requests * CALLS_PER_REQUEST;
         match poll {

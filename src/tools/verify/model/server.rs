@@ -6,9 +6,9 @@ use bytes::Bytes;
 use sentinel_actors::{
     adapters::{
         http::{self, Answer, HttpError},
-        mlflow::{AnswerError, Tabular, error_words, parse_answer, write_request},
+        mlflow::{AnswerError, Tabular, error_text, parse_answer, write_request},
     },
-    domain::{decision::Prediction, features::FeatureSet},
+    domain::{decision::Prediction, features::FeatureSet, sanitize::one_line},
 };
 use std::{
     io,
@@ -79,7 +79,7 @@ impl Server {
     pub async fn page(&self, path: &str) -> Result<(u16, String), HttpError> {
         let request = self.client.get(&format!("{}{path}", self.base_url));
         let answer = http::within(self.patience, http::fetch(request, None, self.body_bytes_max)).await?;
-        Ok((answer.status, http::one_line(&String::from_utf8_lossy(&answer.body))))
+        Ok((answer.status, one_line(&String::from_utf8_lossy(&answer.body))))
     }
 
     /// The odds of these rows, and how long the whole call took.
@@ -95,7 +95,7 @@ impl Server {
         });
         let Answer { status, body, .. } = answer.await?;
         if status != 200 {
-            return Err(Refusal::Status { status, message: error_words(&body) });
+            return Err(Refusal::Status { status, message: error_text(&body) });
         }
         let parsed = parse_answer(&body, rows.len())?;
         let took = began.elapsed();

@@ -170,7 +170,7 @@ fn legal() -> impl Strategy<Value = (Interval, Vec<Bar>)> {
         |(interval, phase, steps)| {
             let (mut open_time, mut price) = (1_700_000_000 + phase, 1.1);
             let bar = |(hole, moved, above, below): (i64, f64, f64, f64)| {
-                open_time += interval.seconds() * (1 + hole);
+                open_time += interval.nominal_s() * (1 + hole);
                 let (open, close) = (price, price * (1.0 + moved));
                 price = close;
                 let (high, low) = (open.max(close) * (1.0 + above), open.min(close) * (1.0 - below));
@@ -226,7 +226,7 @@ proptest! {
         // At least one bar before it.
         let at = 1 + place.index(bars.len() - 1);
         let (mut rows, bar) = (bars.iter().map(raw).collect::<Vec<_>>(), bars[at]);
-        let half = interval.seconds() / 2;
+        let half = interval.nominal_s() / 2;
         match corruption {
             Corruption::OpenAbove => rows[at].open = Some(bar.high * 1.000_01),
             Corruption::OpenBelow => rows[at].open = Some(bar.low * 0.999_99),

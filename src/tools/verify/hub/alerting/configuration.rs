@@ -2,7 +2,7 @@
 
 use super::matcher::Matcher;
 use saphyr::{LoadableYamlNode, Yaml};
-use sentinel_actors::adapters::http::one_line;
+use sentinel_actors::domain::sanitize::one_line;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,

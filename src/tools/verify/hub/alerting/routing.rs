@@ -5,7 +5,7 @@ use super::{
     super::{super::Report, rules::Wanted, scrape_target::Target},
     configuration::Configuration,
 };
-use sentinel_actors::adapters::http::one_line;
+use sentinel_actors::domain::sanitize::one_line;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 

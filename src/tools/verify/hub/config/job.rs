@@ -1,7 +1,7 @@
 //! What a Prometheus configuration says of a scrape job, as YAML has it.
 
 use saphyr::{LoadableYamlNode, Yaml};
-use sentinel_actors::adapters::http::one_line;
+use sentinel_actors::domain::sanitize::one_line;
 use std::{collections::BTreeMap, time::Duration};
 
 /// What counts of a scrape job.

@@ -6,7 +6,7 @@ use super::super::{
 };
 use super::{Wanted, is_ours};
 use chrono::{DateTime, Utc};
-use sentinel_actors::adapters::http::one_line;
+use sentinel_actors::domain::sanitize::one_line;
 use serde_json::Value;
 use std::time::{Duration, Instant};
 

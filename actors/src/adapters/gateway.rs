@@ -1,0 +1,22 @@
+//! The MetaTrader gateway on ZeroMQ. Used by the SignalSender and `sentinel verify`.
+//!
+//! - [`dialects`] - what an order looks like in each dialect, and what a reply to it proves
+//! - [`queries`] - the requests that trade nothing, and what their answers say
+//! - [`handshake`] - asks a query; the handshake is the one that comes before any order
+//! - `reply` - how a reply is read, and whether it contradicts itself
+//! - `return_codes` - MQL5's list of them
+//! - [`socket`], [`curve`] - the REQ socket, and its encryption
+
+pub mod curve;
+pub mod dialects;
+pub mod handshake;
+pub mod queries;
+mod reply;
+mod return_codes;
+pub mod socket;
+
+pub use curve::CurveKeys;
+pub use dialects::{Dialect, DialectKind, DialectParams, Verdict, dialect};
+pub use queries::{AccountState, Query, QueryAnswer};
+pub use reply::BadReply;
+pub use socket::{AwaitingReply, GatewaySocket, Peer, REPLY_BYTES_MAX, SocketError};

@@ -1,0 +1,180 @@
+//! The checks of `/health`, each with its verdict and a sentence for a person.
+
+use super::{Check, CycleState, GatewayState, JOURNAL_BROKEN, PositionsState, State, Status, in_words};
+use crate::domain::{
+    cycle_outcome::{CycleOutcome, SymbolFailure},
+    instrument::Symbol,
+    names::Step,
+};
+use std::time::Duration;
+
+/// Symbols that `/health` names in one line; of more, only their number is given.
+const SYMBOLS_NAMED_MAX: usize = 10;
+/// Unresolved orders that `/health` names; of more, only their number is given.
+const ORDERS_NAMED_MAX: usize = 5;
+
+impl State {
+    /// All of them, in the order in which they are shown.
+    pub(super) fn checks(&self, now: Duration) -> Vec<Check> {
+        vec![
+            self.check_actors(),
+            self.check_schedule(now),
+            self.check_last_cycle(),
+            self.check_market(),
+            self.check_kill_switch(),
+            self.check_journal(),
+            self.check_gateway(),
+            self.check_positions(),
+            self.check_orders(),
+            self.check_stops(),
+        ]
+    }
+
+    fn check_actors(&self) -> Check {
+        let silent = self.actor_names(|actor| actor.answered == Some(false));
+        if !silent.is_empty() {
+            return Check::new("actors", Status::Fail, format!("no answer from {silent}"));
+        }
+        Check::new("actors", Status::Ok, "no actor failed to answer".into())
+    }
+
+    fn check_schedule(&self, now: Duration) -> Check {
+        if self.cycles_ended {
+            return Check::new("schedule", Status::Ok, "all cycles asked for have run".into());
+        }
+        let age = now.saturating_sub(self.last_cycle.map_or(self.started_at, |cycle| cycle.finished_at));
+        let status = if age > self.age_max() { Status::Fail } else { Status::Ok };
+        let since =
+            if self.last_cycle.is_some() { "the last cycle ended" } else { "no cycle has ended since the start" };
+        let (age, period) = (in_words(age), in_words(self.period));
+        Check::new("schedule", status, format!("{since} {age} ago, one is due every {period}"))
+    }
+
+    fn check_last_cycle(&self) -> Check {
+        match self.last_cycle {
+            None => Check::new("last_cycle", Status::Ok, "there was none yet".into()),
+            Some(cycle) if self.verdict(&cycle) == CycleOutcome::Ok => {
+                Check::new("last_cycle", Status::Ok, format!("cycle {} succeeded", cycle.cycle_id))
+            }
+            Some(cycle) if !cycle.failed => {
+                let detail = format!("cycle {} degraded: {}", cycle.cycle_id, self.who_failed(&cycle));
+                Check::new("last_cycle", Status::Degraded, detail)
+            }
+            Some(cycle) => {
+                let faults = Step::ALL.into_iter().filter_map(|step| {
+                    let faults = self.steps[step as usize].last_faults.as_ref().filter(|faults| !faults.is_empty())?;
+                    Some(format!("; {}: {}", step.as_str(), faults.join(", ")))
+                });
+                let faults = faults.collect::<String>();
+                let who = self.who_failed(&cycle);
+                let who = if who.is_empty() { who } else { format!("; {who}") };
+                Check::new("last_cycle", Status::Degraded, format!("cycle {} failed{faults}{who}", cycle.cycle_id))
+            }
+        }
+    }
+
+    /// How a cycle went. Who failed is told right before it ends, and not at all by one that was given up.
+    pub(super) fn verdict(&self, cycle: &CycleState) -> CycleOutcome {
+        match self.failures_of(cycle) {
+            _ if cycle.failed => CycleOutcome::Failed,
+            [] => CycleOutcome::Ok,
+            _ => CycleOutcome::Degraded,
+        }
+    }
+
+    fn failures_of(&self, cycle: &CycleState) -> &[SymbolFailure] {
+        if self.failures.0 == cycle.cycle_id { &self.failures.1 } else { &[] }
+    }
+
+    /// `1 of 10 symbols failed: XX0USD (fetch: 404)`; empty if nobody did, or nobody said.
+    fn who_failed(&self, cycle: &CycleState) -> String {
+        let failures = self.failures_of(cycle);
+        if failures.is_empty() {
+            return String::new();
+        }
+        let name = |it: &SymbolFailure| format!("{} ({}: {})", it.symbol, it.step.as_str(), it.kind);
+        format!("{} of {} symbols failed: {}", failures.len(), self.symbols, named(failures.iter().map(name)))
+    }
+
+    fn check_stops(&self) -> Check {
+        if self.bad_stops.is_empty() {
+            return Check::new("stops", Status::Ok, "no stop-loss or take-profit is in the way of an order".into());
+        }
+        let name = |(symbol, why): &(Symbol, String)| format!("{symbol}: {why}");
+        let detail = format!("no order can be built (bad_stop) of {}", named(self.bad_stops.iter().map(name)));
+        Check::new("stops", Status::Degraded, detail)
+    }
+
+    fn check_market(&self) -> Check {
+        let detail = match self.is_market_open {
+            None => "no cycle has looked at the calendar yet",
+            Some(true) => "the market is open",
+            Some(false) => "the market is closed; no order leaves until it opens",
+        };
+        Check::new("market", Status::Ok, detail.into())
+    }
+
+    fn check_kill_switch(&self) -> Check {
+        if self.is_halted {
+            return Check::new(
+                "kill_switch",
+                Status::Degraded,
+                "halted: no order leaves; see `sentinel resume`".into(),
+            );
+        }
+        Check::new("kill_switch", Status::Ok, "not halted".into())
+    }
+
+    fn check_journal(&self) -> Check {
+        match self.journal.is_writable {
+            Some(false) if self.live => Check::new("journal", Status::Fail, JOURNAL_BROKEN.into()),
+            Some(false) => Check::new("journal", Status::Degraded, "the journal cannot be written".into()),
+            Some(true) | None => Check::new("journal", Status::Ok, "the journal can be written".into()),
+        }
+    }
+
+    fn check_gateway(&self) -> Check {
+        match &self.gateway {
+            _ if !self.live => Check::new("gateway", Status::Ok, "dry run: it is not asked".into()),
+            GatewayState { is_checked: false, .. } => {
+                Check::new("gateway", Status::Ok, "it was not asked yet; no order leaves before it answers".into())
+            }
+            GatewayState { trouble: None, .. } => Check::new("gateway", Status::Ok, "it may be sent orders".into()),
+            GatewayState { trouble: Some(trouble), .. } => {
+                Check::new("gateway", Status::Degraded, format!("no order leaves until it answers: {trouble}"))
+            }
+        }
+    }
+
+    fn check_positions(&self) -> Check {
+        let PositionsState { trouble, doubts } = &self.positions;
+        if let Some(trouble) = trouble {
+            let detail = format!("no order leaves: the gateway's list cannot be read: {trouble}");
+            return Check::new("positions", Status::Degraded, detail);
+        }
+        if doubts.is_empty() {
+            return Check::new("positions", Status::Ok, "no open position is in doubt".into());
+        }
+        let named = doubts.iter().take(ORDERS_NAMED_MAX).cloned().collect::<Vec<_>>().join("; ");
+        let detail = format!("{} in doubt, which count as open: {named}", doubts.len());
+        Check::new("positions", Status::Degraded, detail)
+    }
+
+    fn check_orders(&self) -> Check {
+        let unresolved = &self.journal.unresolved;
+        if unresolved.is_empty() {
+            return Check::new("orders", Status::Ok, "no order has an unknown fate".into());
+        }
+        let named = unresolved.iter().take(ORDERS_NAMED_MAX).map(|order| format!("{} {}", order.symbol, order.id));
+        let named = named.collect::<Vec<_>>().join(", ");
+        let detail = format!("{} of unknown fate block their symbols until resolved: {named}", unresolved.len());
+        Check::new("orders", Status::Degraded, detail)
+    }
+}
+
+/// `a, b, c`, or the first few and how many more.
+fn named(items: impl ExactSizeIterator<Item = String>) -> String {
+    let more = items.len().saturating_sub(SYMBOLS_NAMED_MAX);
+    let text = items.take(SYMBOLS_NAMED_MAX).collect::<Vec<_>>().join(", ");
+    if more > 0 { format!("{text} and {more} more") } else { text }
+}

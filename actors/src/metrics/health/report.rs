@@ -1,0 +1,97 @@
+//! What `/health` shows, ready to be serialised.
+
+use serde::{Serialize, Serializer};
+
+/// The verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// All is well.
+    Ok,
+    /// It works, but something needs a look; still 200.
+    Degraded,
+    /// It does not work; 503.
+    Fail,
+}
+
+/// What `/health` shows and `/readyz`, `/startupz` follow.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Health {
+    /// The worst of all checks.
+    pub status: Status,
+    /// Whether `/readyz` answers 200: every actor answers and, while the market is
+    /// open, a cycle that did not fail ended within three periods.
+    pub ready: bool,
+    /// Why not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_ready_because: Option<String>,
+    /// Whether `/startupz` answers 200: every actor started and the first cycle has ended.
+    pub started: bool,
+    /// Why not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_started_because: Option<String>,
+    /// The package's version.
+    pub version: String,
+    /// Short commit id.
+    pub revision: String,
+    /// `live` or `dry_run`.
+    pub mode: &'static str,
+    /// Time since the start, seconds.
+    pub uptime_seconds: f64,
+    /// Time between two due cycles, seconds.
+    pub period_seconds: f64,
+    /// The last cycle that ended.
+    pub last_cycle: Option<CycleHealth>,
+    /// How each step is, in the order of a cycle.
+    #[serde(serialize_with = "as_map")]
+    pub stages: Vec<(&'static str, StageHealth)>,
+    /// What the status is made from.
+    pub checks: Vec<Check>,
+}
+
+/// The last cycle.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct CycleHealth {
+    /// Its id, as logs have it.
+    pub cycle_id: u64,
+    /// Time since it ended, seconds.
+    pub age_seconds: f64,
+    /// Whether it failed, by the rule of [`judge`](crate::domain::cycle_outcome::judge).
+    pub failed: bool,
+    /// `ok`, `degraded` (some symbols failed, few enough) or `failed`.
+    pub outcome: &'static str,
+    /// How long it took, seconds.
+    pub duration_seconds: f64,
+}
+
+/// One step of a cycle.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct StageHealth {
+    /// Whether the actor behind it runs.
+    pub up: bool,
+    /// `ok`, `none yet`, or the kinds of the faults.
+    pub last_outcome: String,
+    /// Time since it last succeeded, seconds; `null` before the first time.
+    pub last_success_age_seconds: Option<f64>,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Check {
+    /// `actors`, `schedule`, `last_cycle`, `market`, `kill_switch`, `journal`, `gateway`, `orders` or `stops`.
+    pub name: &'static str,
+    /// Its verdict.
+    pub status: Status,
+    /// One line for a person.
+    pub detail: String,
+}
+
+impl Check {
+    pub(super) const fn new(name: &'static str, status: Status, detail: String) -> Self {
+        Self { name, status, detail }
+    }
+}
+
+fn as_map<S: Serializer>(stages: &[(&'static str, StageHealth)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(stages.iter().map(|(name, stage)| (name, stage)))
+}
