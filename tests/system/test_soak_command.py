@@ -246,6 +246,6 @@ def test_the_schedule_is_the_daemons_unless_a_flag_sets_it(harness, tmp_path, sc
 def test_a_signal_before_the_first_sample_ends_it(harness, tmp_path, number):
     harness.model.always = http.hang
     soak = harness.command("soak", "--minutes", "1", "--url", harness.model.url, "--out", str(tmp_path / "out"))
-    wait_until("a look under way", lambda: harness.model.requests, 10)
+    wait_until("a running sample", lambda: harness.model.requests, 10)
     code, _ = soak.stop(number)
     assert code == 1 and "nothing to report" in soak.output()
