@@ -120,6 +120,7 @@ impl Application {
             failed_share_max: settings.failed_share_max,
             drift: Drift::new(settings.reference.clone(), known),
             live: settings.purpose.gateway.is_live(),
+            max_bar_age_s: settings.max_bar_age_s,
             kill_switch: policy.kill_switch.clone(),
             period: plan.schedule.period(clock.now()),
             inflight: inflight.clone(),

@@ -106,7 +106,7 @@ def test_the_first_scrape_is_the_catalogue_and_nothing_else(first_scrape):
 
 def test_after_a_cycle_it_still_is(after_a_cycle):
     assert differences(after_a_cycle, ["EURUSD", "GBPUSD"]) == []
-    assert len(catalogue()) == 61
+    assert len(catalogue()) == 62
 
 
 def test_the_contract_is_in_the_catalogue_first_and_unchanged():
