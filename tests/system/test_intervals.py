@@ -132,6 +132,7 @@ def test_a_bar_is_traded_once_its_last_part_is_there_and_one_that_forms_never_is
     assert newest(metrics) == edge
     assert [request["uuid"] for request in gateway.requests] == [order_id(edge - length), order_id(edge)]
     assert metrics("trading_cycles_failed_total") == 0 and metrics.sum("bar_gaps_total") == 0
+    assert metrics("bar_age_max_seconds") == 3 * length
     asked = [request.query for request in rig.market.requests]
     assert {query["interval"] for query in asked} == {"5m" if step == FINE else "1h"}
     assert int(asked[0]["from"]) % length == 0
