@@ -85,7 +85,7 @@ def test_a_model_that_ignores_its_input_is_a_failure(harness):
     harness.model.always = predictions([BUY])
     code, said = verify(harness)
     assert code == 1 and marks(said)["answer"] == marks(said)["steady"] == "ok", said
-    assert marks(said)["windows"] == "FAILED" and "does not look at them" in said and "->" in said
+    assert marks(said)["windows"] == "FAILED" and "the model ignores them" in said and "->" in said
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_rows_in_another_order_are_a_failure(harness):
 def test_a_model_that_changes_its_answers_is_noted(harness):
     code, said = verify(harness, "--symbol", "EURUSD,GBPUSD")
     assert code == 1 and marks(said)["windows"] == "FAILED"
-    assert marks(said)["rows"] == "--" and "nothing shows their order" in said
+    assert marks(said)["rows"] == "--" and "their order cannot be checked" in said
     answers = [BUY, SELL, HOLD]
 
     def moody(handler, request):
