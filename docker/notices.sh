@@ -56,6 +56,9 @@ libzmq (ZeroMQ core)  LGPL-3.0-or-later with the static linking exception of its
     links Debian's libzmq5 dynamically: its source is in Debian's archive, and it can be replaced by another build of it.
 SQLite  public domain, compiled in by libsqlite3-sys
     https://sqlite.org/copyright.html
+libstdc++, as far as libzmq uses it  GPL-3.0-or-later with the GCC Runtime Library Exception, by which a binary may have any licence
+    https://gcc.gnu.org/onlinedocs/libstdc++/
+    Linked statically where the machine that builds has a static one.
 The standard library of Rust  MIT OR Apache-2.0
     https://github.com/rust-lang/rust
 

@@ -1,13 +1,14 @@
-//! The command line: what can be asked of the binary, and what each answer exits with.
+//! The command line: every command, and where it is carried out.
 
+mod account_lock;
 mod check;
 mod demo;
 mod explain;
 mod halt;
 mod healthcheck;
 mod journal;
-mod machine;
 mod orders;
+mod output;
 mod own_bars;
 mod run;
 mod sandbox;
@@ -21,11 +22,11 @@ use crate::{
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
-/// Sentinel: every minute bars, features, the model's odds, and an order when they are good enough.
+/// Sentinel: every minute it fetches bars, computes features, asks the model, and sends an order if the odds are good enough.
 ///
-/// Without a command it runs the daemon. Settings come from flags, then the environment (SENTINEL__SECTION__KEY), then
-/// the settings file (--config, else SENTINEL_CONFIG, else /etc/sentinel/production.toml if it is there), then the built-in
-/// config/base.toml. Commands beside a service also know the flags and variables that it was started with.
+/// Without a command it runs the daemon. Flags override the environment (SENTINEL__SECTION__KEY), which overrides the
+/// settings file (--config, else SENTINEL_CONFIG, else /etc/sentinel/production.toml if it exists), which overrides the
+/// built-in config/base.toml. The other commands also use the flags and variables with which the service was started.
 #[derive(Debug, Parser)]
 #[command(name = "sentinel", version, args_conflicts_with_subcommands = true)]
 pub struct Cli {
@@ -37,27 +38,27 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run the daemon (also what `sentinel` alone does)
+    /// Run the daemon; the same as `sentinel` without a command
     Run(Box<run::Args>),
-    /// Run the daemon live against an embedded market, model and gateway; needs no network and no key
+    /// Run the daemon live with a built-in market, model and gateway; needs no network and no key
     Demo(demo::Args),
-    /// Load and validate the settings and print the effective ones, secrets redacted
+    /// Validate the settings and print the effective ones, with secrets hidden
     Check(Box<SettingsArgs>),
-    /// Stop orders at once: make the kill switch's file, for a running daemon and every later one
+    /// Stop all orders at once: create the file of the kill switch, for a running daemon and every later one
     Halt(halt::Args),
-    /// Go on: remove the kill switch's file, and count failed orders in a row afresh
+    /// Allow orders again: remove the file of the kill switch, and reset the count of failed orders in a row
     Resume(halt::ResumeArgs),
-    /// Is the daemon on this machine alive? Exit 0 if it is, 1 if not: what Docker's HEALTHCHECK runs
+    /// Check whether the daemon on this machine is alive: exit code 0 or 1, for Docker's HEALTHCHECK
     Healthcheck(healthcheck::Args),
-    /// Ask a system that Sentinel talks to whether it is ready for it, without trading
+    /// Check a system that Sentinel works with, without trading
     #[command(subcommand)]
     Verify(verify::Target),
-    /// Watch a running daemon for a while: soak.json, soak.html with plots, and HEALTHY (exit 0) or not (exit 1)
+    /// Watch a running daemon for a while: soak.json, soak.html with plots, and HEALTHY (exit code 0) or not (1)
     ///
-    /// The thresholds are set beforehand and stand in the report with what was measured. What is not known is not
-    /// healthy; a run too short for a slope leaves that one open and says so. The report is written every minute, and a
-    /// signal ends the run early, with the report. Elapsed time is this machine's; what a daemon counted after the last
-    /// look before it died is lost.
+    /// The thresholds are fixed before the run; the report has them next to the measured values. An unknown value counts
+    /// as not healthy. If the run is too short for a slope, the slope is not judged, and the report says so. The report is
+    /// written every minute, and a signal that ends the run early still leaves one. Elapsed time is measured by this
+    /// machine. What a daemon counts between the last look and its end is lost.
     Soak(Box<soak::Args>),
     /// Fetch history from EODHD into a CSV file, checked as live bars are
     ///
@@ -74,15 +75,15 @@ enum Command {
     /// --time-zone. A file that cannot be true is refused with the line, and nothing is written. Exit 0 when the folder is
     /// there, 1 if not, 64 for settings that are not usable.
     Dataset(Box<dataset::Args>),
-    /// List the journal's orders, or settle one whose fate nobody knows; works beside a running daemon
+    /// List the orders in the journal, or settle one whose outcome is unknown; works while the daemon runs
     Orders(orders::Args),
-    /// What was decided in a minute, and why: bars, odds, the rule that stopped it or let it through, order and reply
+    /// Show what was decided in a cycle, and why: bars, odds, the rule that applied, order and reply
     Explain(explain::Args),
-    /// The places at which this test build can be told to kill itself, by FAILPOINTS
+    /// List the fail points of this test build, at which FAILPOINTS makes it kill itself
     #[cfg(feature = "failpoints")]
     #[command(hide = true)]
     FailPoints,
-    /// Run one of the demo's three servers alone, for trying things by hand
+    /// Run one of the demo's three servers alone, to try things by hand
     #[command(subcommand)]
     Sandbox(sandbox::Server),
 }
@@ -94,7 +95,7 @@ pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            // Help and version come this way too; if even printing fails there is nobody to tell.
+            // Help and version come this way, too. A failure to print cannot be reported anywhere.
             let _ = error.print();
             return if error.use_stderr() { ExitCode::from(EXIT_USAGE) } else { ExitCode::SUCCESS };
         }

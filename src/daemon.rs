@@ -1,9 +1,9 @@
-//! What runs: the actors put together, the port they are asked at, and the way they end.
+//! The daemon: its actors and how they are wired, the HTTP port, start and shutdown.
 
 pub mod application;
-pub mod ending;
 pub mod http;
 mod port;
+pub mod shutdown;
 pub mod start_lines;
 pub mod systemd;
 pub mod telemetry;

@@ -9,8 +9,8 @@
 //!                              `-> http <- MetricsActor <-'  every stage reports what happened
 //! ```
 //!
-//! The stages and what they compute with are in the crate `sentinel_actors`. This crate puts them together, in rooms whose
-//! imports run one way, which a test holds:
+//! The stages and the domain are in the crate `sentinel_actors`. This crate puts them together, in modules whose imports go one
+//! way, which `tests/architecture.rs` checks:
 //!
 //! ```text
 //! cli        parse, call, exit: one file for each command
@@ -18,7 +18,7 @@
 //!  |              for a model of one's own
 //!  |-> daemon    what runs: application, wiring, watch, http, systemd, telemetry
 //!  `-> sandbox   the market, the model and the gateway that `sentinel demo` trades against
-//!        `-> settings   what every knob is, where its value comes from, and what it means
+//!        `-> settings   every setting, where its value comes from, and what it means
 //!              `-> process   signals, exit codes, the environment, the build
 //!              `-> net       hosts and URLs
 //!        `-> bar_files  bars in files: CSV, EODHD's JSON, MetaTrader's export

@@ -3,7 +3,7 @@
 use awc::http::Uri;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// What to say of a text that [`Origin::of`] does not take.
+/// The error for a text that [`Origin::of`] refuses.
 pub const NOT_A_URL: &str = "not a URL of a server: use http://HOST:PORT or https://HOST:PORT";
 
 /// `host:port`, with the brackets that an IPv6 address needs, whether the host has them or not.
@@ -70,7 +70,7 @@ pub fn base_url(url: &str) -> &str {
 }
 
 /// A daemon's base URL. People copy the address of /metrics.
-pub fn daemon_url(url: &str) -> &str {
+pub fn without_metrics_path(url: &str) -> &str {
     let url = base_url(url);
     base_url(url.strip_suffix("/metrics").unwrap_or(url))
 }
@@ -118,8 +118,8 @@ mod tests {
     #[test]
     fn a_copied_address_of_the_metrics_means_their_daemon() {
         for url in ["http://a:1", "http://a:1/", "http://a:1/metrics", "http://a:1/metrics/"] {
-            assert_eq!(daemon_url(url), "http://a:1");
+            assert_eq!(without_metrics_path(url), "http://a:1");
         }
-        assert_eq!(daemon_url("http://a/proxy/metrics"), "http://a/proxy");
+        assert_eq!(without_metrics_path("http://a/proxy/metrics"), "http://a/proxy");
     }
 }

@@ -1,4 +1,4 @@
-//! What every room uses of the process that it runs in.
+//! The process: its environment, its signals, its exit codes, its build.
 
 pub mod build_info;
 mod environment;

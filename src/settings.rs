@@ -1,54 +1,56 @@
-//! Settings: what every knob is, where its value comes from, and what it may be.
+//! Every setting: its type, its allowed values, and where its value comes from.
 //!
-//! Flags beat the environment, which beats the settings file, which beats `config/base.toml` (compiled in). Nothing
-//! starts with a setting that is unknown or out of range. For a command beside a daemon, what the daemon was told comes
-//! right above the file. `Settings` are what was said; they resolve into `Resolved`, which is what the actors take.
+//! Flags override the environment, which overrides the settings file, which overrides `config/base.toml` (compiled in). Nothing
+//! starts with a setting that is unknown or out of range. For the commands other than `run`, the flags and variables of the
+//! daemon's last start override the file. `Settings` are the values as given; they resolve into `Resolved`, which the actors use.
 
 mod address;
 mod base;
-pub mod beside;
 mod confidence_reference;
 mod curve;
+pub mod daemon_address;
 mod distance;
 mod flags;
+mod last_start;
 mod layers;
 mod market;
+mod old_journal;
 mod origins;
-mod place;
 pub mod protection;
 mod purpose;
 mod resolved;
 mod secret;
 mod sections;
 mod sources;
-mod told;
+mod state_directory;
 mod validate;
 mod variables;
 
 pub use distance::Distance;
 pub(crate) use flags::SettingsArgs;
+pub use last_start::LastStart;
+pub use old_journal::OldJournal;
 pub use origins::Remarks;
-pub use place::{OldJournal, make as make_place};
 pub use protection::Protection;
 pub use purpose::{Daemon, Gateway, Purpose, VerifyGateway, VerifyMarket, VerifyModel};
 pub use resolved::Resolved;
 pub use secret::Secret;
 pub use sections::*;
 pub use sources::Sources;
-pub use told::Told;
+pub use state_directory::make as make_state_directory;
 
 use std::{fmt, path::PathBuf};
 
-/// What is wrong with the settings: each key, what it may be, and never a secret's value.
+/// What is wrong with the settings: each key with its allowed values, and never the value of a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SettingsError(pub Vec<Problem>);
 
-/// One key that cannot stand.
+/// One invalid key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// `section.key`, or the file or flag that is at fault.
+    /// `section.key`, or the file or flag that is invalid.
     pub key: String,
-    /// What is wrong, and the way out.
+    /// What is wrong, and what to do.
     pub message: String,
 }
 
@@ -78,7 +80,7 @@ impl fmt::Display for SettingsError {
 
 impl std::error::Error for SettingsError {}
 
-/// The one setting that takes a flag, so that nobody trades by a file that was copied.
+/// The one setting that needs a flag, so that a copied file does not start trading.
 const LIVE: &str = "trading.live";
 const WEB_CONFIG: &str = "metrics.web_config_file";
 
@@ -91,7 +93,7 @@ impl Settings {
         Self::load_for(sources)
     }
 
-    /// Loads all layers and checks the result for what it is to be used for.
+    /// Loads all layers and checks the result for a purpose.
     ///
     /// # Errors
     /// Names every key that is unknown, of the wrong type, out of range, or missing for this purpose.
@@ -99,7 +101,7 @@ impl Settings {
         layers::merge(sources)?.resolve(sources)
     }
 
-    /// Loads all layers as they are, for what has to work although some setting would be refused: a halt.
+    /// Loads all layers without checks, for commands that must work with invalid settings: a halt.
     ///
     /// # Errors
     /// Names a key that is unknown or of the wrong type.
@@ -107,15 +109,15 @@ impl Settings {
         layers::merge(sources)
     }
 
-    /// Where the journal is, for a command that works beside a daemon and needs none of the daemon's other settings.
+    /// The path of the journal, for a command that needs no other setting of the daemon.
     ///
     /// # Errors
-    /// Names every key that is unknown or of the wrong type; and a journal that an earlier version left in the working
-    /// folder, if there is none in the journal's place.
+    /// Names every key that is unknown or of the wrong type; and a journal that an earlier version left in the working folder,
+    /// if there is none at this path.
     pub fn journal_path(sources: &Sources) -> Result<PathBuf, SettingsError> {
-        let journal = layers::merge(sources)?.journal.placed(&sources.environment);
+        let journal = layers::merge(sources)?.journal.located(&sources.environment);
         match journal.old().filter(|_| !journal.path.exists()) {
-            Some(old) => Err(Problem::new("journal.path", old.words()).into()),
+            Some(old) => Err(Problem::new("journal.path", old.message()).into()),
             None => Ok(journal.path),
         }
     }

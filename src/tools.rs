@@ -1,5 +1,5 @@
-//! What looks at a daemon, a market, a model or a monitoring machine from outside, as another program would; and what
-//! makes the files that a model of one's own is trained on: `bars`, then `dataset`.
+//! Tools that examine a daemon, a market, a model or a monitoring machine from outside, and those that make the files to train
+//! your own model on: `bars`, then `dataset`.
 
 pub mod bars;
 pub mod dataset;

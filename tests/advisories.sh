@@ -1,20 +1,20 @@
 #!/usr/bin/env bash
-# Holds the locked crates against RustSec's advisories, of today where its database can be fetched:
+# Checks the locked crates against RustSec's advisories, today's if the database can be fetched:
 #
 #   bash tests/advisories.sh [CARGO_DENY]
 #
-# Exit 0: checked, nothing found. 1: something was found. 75: not checked, as there are no data, or none that are young
-# enough; the last line then says so, and when the last check was. Never is "not checked" told as "nothing found".
+# Exit 0: checked, nothing found. 1: something was found. 75: not checked, because there are no data or only old ones; the
+# last line says so, and when the last check was. "Not checked" is never reported as "nothing found".
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 deny=${1:-cargo-deny}
 fetch_s_max=20
-# Data of a database that cannot be fetched today are used as long as this.
+# If the database cannot be fetched, earlier data are used for so many days.
 days_max=30
 data=${CARGO_HOME:-$HOME/.cargo}/advisory-dbs
 
-# The day of the newest commit among the databases here, empty if there is none.
+# The day of the newest commit in the local databases; empty if there is none.
 day() {
     local database
     for database in "$data"/*/; do git -C "$database" log -1 --format=%cs 2>/dev/null; done | sort | tail -n 1

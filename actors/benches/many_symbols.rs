@@ -79,7 +79,7 @@ macro_rules! swallows {
     )+};
 }
 
-swallows!(OpenGateway, PrepareOrders, RecordDecisions, Ping, Event);
+swallows!(OpenGateway, PrepareOrders, RecordDecisions, Settled, Event);
 
 impl Handler<SendSignals> for Outside {
     type Result = MessageResult<SendSignals>;
@@ -239,7 +239,7 @@ fn stages(market: u16, model: u16, rows_per_request: usize, clock: &Arc<HandCloc
         prepare: outside.clone().recipient(),
         send: outside.clone().recipient(),
         record: outside.clone().recipient(),
-        recorded: outside.recipient(),
+        settled: outside.recipient(),
         metrics,
     };
     let policy = Policy {

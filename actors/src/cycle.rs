@@ -9,7 +9,7 @@ use crate::{
     domain::{
         calendar::Calendar,
         clock::Clock,
-        cycle_verdict::{CycleVerdict, judge},
+        cycle_outcome::{CycleOutcome, judge},
         guard::{KillSwitch, Suppression},
         instrument::{Instrument, Symbol},
         interval::Interval,
@@ -17,8 +17,8 @@ use crate::{
         order::check_stops,
     },
     messages::{
-        BuildFeatures, CycleId, DecisionReport, Event, FetchBars, OpenGateway, Ping, Predict, PrepareOrders,
-        RecordDecisions, SendSignals, Signal, StageFailure, SymbolResult, Telemetry,
+        BuildFeatures, CycleId, DecisionReport, Event, FetchBars, OpenGateway, Predict, PrepareOrders, RecordDecisions,
+        SendSignals, Settled, Signal, StageFailure, SymbolResult, Telemetry,
     },
 };
 use actix::{Message, Recipient};
@@ -49,7 +49,7 @@ pub struct Stages {
     /// Keeps what was decided.
     pub record: Recipient<RecordDecisions>,
     /// Answers when all that was recorded before is on disk.
-    pub recorded: Recipient<Ping>,
+    pub settled: Recipient<Settled>,
     /// Is told what was decided.
     pub metrics: Telemetry,
 }
@@ -122,17 +122,17 @@ pub async fn run_cycle(cycle_id: CycleId, stages: &Stages, policy: &Policy, shut
     let Cycle { rows, market_now, log, .. } = cycle;
     let given_up = end == CycleEnd::GivenUp;
     let failures: Vec<_> = rows.iter().filter_map(Row::failed).collect();
-    let verdict = judge(rows.len(), failures.len(), policy.failed_share_max);
-    log.finish(&rows, given_up, verdict, &failures);
+    let outcome = judge(rows.len(), failures.len(), policy.failed_share_max);
+    log.finish(&rows, given_up, outcome, &failures);
     if !given_up {
         stages.metrics.report(Event::SymbolsEnded { cycle_id, failures });
     }
     // Not waited for, so that no cycle is longer by a write; the next one waits, and so does the end of the daemon.
     let decisions = rows.into_iter().map(|row| row.into_record(market_now, policy, given_up)).collect();
     stages.record.do_send(RecordDecisions { cycle_id, decisions });
-    match (end, verdict) {
-        (CycleEnd::Completed, CycleVerdict::Degraded) => CycleEnd::Degraded,
-        (CycleEnd::Completed, CycleVerdict::Failed) => CycleEnd::Failed,
+    match (end, outcome) {
+        (CycleEnd::Completed, CycleOutcome::Degraded) => CycleEnd::Degraded,
+        (CycleEnd::Completed, CycleOutcome::Failed) => CycleEnd::Failed,
         (end, _) => end,
     }
 }
@@ -158,9 +158,9 @@ impl Cycle<'_> {
         let has_clock_stepped = policy.has_clock_stepped;
         let opening = ask(&stages.open, OpenGateway { cycle_id, has_clock_stepped }, Step::Send);
         // The journal has to have caught up with the last cycle: what waits for a slow disk stays bounded.
-        let waiting = async { Ok(join3(timed(fetching), stages.recorded.send(Ping), timed(opening)).await) };
-        let ((fetched, fetching), recorded, (_, opening)) = until(shutdown, waiting).await?;
-        recorded.map_err(|_| Cut::Gone(ActorName::Journal))?;
+        let waiting = async { Ok(join3(timed(fetching), stages.settled.send(Settled), timed(opening)).await) };
+        let ((fetched, fetching), settled, (_, opening)) = until(shutdown, waiting).await?;
+        settled.map_err(|_| Cut::Gone(ActorName::Journal))?;
         let fetched = fetched?;
         self.log.fetched_and_opened(fetching, opening);
         self.market_now = Some(fetched.market_now);

@@ -9,7 +9,7 @@ use crate::{
     },
     messages::{BuildFeatures, BuildReport, Event, Ping, StageFailure, SymbolResult, Telemetry},
 };
-use actix::{Actor, Context, Handler, ResponseFuture, Supervised};
+use actix::{Actor, Context, Handler, ResponseFuture};
 use std::{sync::Arc, time::Instant};
 
 /// Symbols built before other work gets its turn: about half a millisecond.
@@ -41,12 +41,6 @@ impl Actor for FeatureBuilder {
 
     fn started(&mut self, _: &mut Self::Context) {
         self.config.metrics.report(Event::ActorStarted(ActorName::FeatureBuilder));
-    }
-}
-
-impl Supervised for FeatureBuilder {
-    fn restarting(&mut self, _: &mut Self::Context) {
-        self.config.metrics.report(Event::ActorRestarted(ActorName::FeatureBuilder));
     }
 }
 

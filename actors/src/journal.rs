@@ -18,8 +18,8 @@ use crate::{
         order::Outcome,
     },
     messages::{
-        Event, Flush, Flushed, NoteEquity, Ping, ReadFills, ReadHistory, ReadStanding, RecordDecisions, Telemetry,
-        WriteSteps,
+        Event, Flush, Flushed, NoteEquity, Ping, ReadFills, ReadHistory, ReadStanding, RecordDecisions, Settled,
+        Telemetry, WriteSteps,
     },
 };
 use actix::{Actor, Addr, Handler, SyncArbiter, SyncContext};
@@ -290,6 +290,13 @@ impl Actor for Journal {
         self.config.metrics.report(Event::ActorStarted(ActorName::Journal));
         self.report();
     }
+}
+
+impl Handler<Settled> for Journal {
+    type Result = ();
+
+    /// The mailbox is a queue: what came before is done.
+    fn handle(&mut self, _: Settled, _: &mut Self::Context) {}
 }
 
 impl Handler<Ping> for Journal {

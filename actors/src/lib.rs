@@ -9,10 +9,13 @@
 //! - [`predictor`] - the model's odds
 //! - [`signal_sender`] - orders
 //! - [`journal`] - what was decided and ordered, on disk
-//! - [`metrics`] - what happened
+//! - [`metrics`] - what happened, for `/metrics`, and how the daemon is, for `/health`
 //! - [`deadman`] - a sign of life after a good cycle, for a service outside
 //! - [`domain`] - what all of them compute with: pure
-//! - [`adapters`] - the outside, one system each
+//! - [`adapters`] - the outside, one system each, and what these share
+//!
+//! `x.rs` is a module and `x/` holds its parts; tests are in `x/tests.rs`, or below the code where they are short, and what
+//! only tests need is in `x/fixtures.rs`.
 
 pub mod adapters;
 pub mod cycle;

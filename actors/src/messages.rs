@@ -7,7 +7,7 @@ mod event;
 mod telemetry;
 
 pub use event::{ApiUsage, BuildReport, DecisionReport, Event, FetchReport, PredictionReport};
-pub use telemetry::{Backlog, Telemetry};
+pub use telemetry::{Backlog, Reported, Telemetry};
 
 use crate::domain::{
     bar::Bar,
@@ -46,7 +46,7 @@ impl fmt::Display for StageFailure {
 /// to be looked for.
 pub type SymbolResult<T> = (Symbol, Result<T, StageFailure>);
 
-/// Application -> every stage: answers if the actor can still answer.
+/// Application -> every actor, HTTP and systemd -> Scheduler: answered if the actor can still answer.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "()")]
 pub struct Ping;
@@ -189,7 +189,7 @@ pub struct NoteEquity(pub f64);
 #[rtype(result = "Result<(), JournalError>")]
 pub struct WriteSteps(pub Vec<OrderStep>);
 
-/// cycle -> Journal, after the orders: what was decided. Not waited for; the next cycle's [`Ping`] is.
+/// cycle -> Journal, after the orders: what was decided. Not waited for; the next cycle's [`Settled`] is.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "()")]
 pub struct RecordDecisions {
@@ -198,6 +198,11 @@ pub struct RecordDecisions {
     /// One per configured symbol, in the order of configuration.
     pub decisions: Vec<DecisionRecord>,
 }
+
+/// cycle -> Journal, while the bars are fetched: answered when the decisions of the cycle before are on disk, or given up.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub struct Settled;
 
 /// Scheduler -> Deadman: a cycle ended, and it did not fail; some symbols may have, and the market may be closed.
 #[derive(Debug, Clone, Copy, Message)]
@@ -221,3 +226,8 @@ pub struct Flushed {
     /// Fates of orders that are neither in the journal nor kept beside it: nobody will know of them but the log.
     pub lost: Vec<OrderStep>,
 }
+
+/// Telemetry -> MetricsActor: many [events](Event) wait in the [`Backlog`].
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub struct TakeEvents;

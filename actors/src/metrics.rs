@@ -4,7 +4,7 @@
 mod account;
 pub mod health;
 mod messages;
-pub mod record;
+pub mod recorder;
 #[cfg(test)]
 mod tests;
 
@@ -17,14 +17,14 @@ use crate::{
     domain::{
         build_info::BuildInfo, clock::Clock, drift::Drift, guard::KillSwitch, instrument::Symbol, names::ActorName,
     },
-    messages::{Backlog, Event, Ping},
+    messages::{Backlog, Event, Ping, Reported, TakeEvents},
 };
 use actix::{Actor, Context, Handler, MessageResult};
 pub use messages::{Exposition, GetHealth, GetMetrics};
-use record::Recorder;
+use recorder::Recorder;
 use std::{
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// Oldest text that is handed out although nothing happened: uptime and readiness change by themselves.
@@ -47,6 +47,8 @@ pub struct Config {
     pub failed_share_max: f64,
     /// Whether orders leave.
     pub live: bool,
+    /// Oldest age of a bar's close that is traded on, seconds.
+    pub max_bar_age_s: i64,
     /// The one that stops them: asked for each text and verdict, so that both are true without a signal or a cycle.
     pub kill_switch: Arc<dyn KillSwitch>,
     /// Time between two due cycles.
@@ -118,9 +120,18 @@ impl MetricsActor {
         self.snapshot.clone()
     }
 
+    /// Records what waits.
+    fn take_events(&mut self) {
+        for Reported { event, at, instant } in self.backlog.take() {
+            self.recorder.record(&event, (at, instant));
+            self.encoded = None;
+        }
+    }
+
     /// The text, made anew only if something changed: encoding costs more than everything else in a scrape, and
     /// compressing about as much again.
     fn text(&mut self, format: Format, is_gzipped: bool) -> Exposition {
+        self.take_events();
         let now = self.clock.now();
         let inflight = Endpoint::ALL.map(|endpoint| self.inflight.get(endpoint));
         let fresh = |encoded: &Encoded| encoded.inflight == inflight && encoded.at.abs_diff(now) < TEXT_AGE_MAX;
@@ -146,8 +157,16 @@ impl Actor for MetricsActor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(MAILBOX_CAPACITY);
-        self.recorder.record(&Event::ActorStarted(ActorName::Metrics), self.clock.now());
+        self.recorder.record(&Event::ActorStarted(ActorName::Metrics), (self.clock.now(), Instant::now()));
         self.text(Format::Text, false);
+    }
+}
+
+impl Handler<TakeEvents> for MetricsActor {
+    type Result = ();
+
+    fn handle(&mut self, _: TakeEvents, _: &mut Self::Context) {
+        self.take_events();
     }
 }
 
@@ -155,8 +174,8 @@ impl Handler<Event> for MetricsActor {
     type Result = ();
 
     fn handle(&mut self, event: Event, _: &mut Self::Context) {
-        self.backlog.arrived();
-        self.recorder.record(&event, self.clock.now());
+        self.take_events();
+        self.recorder.record(&event, (self.clock.now(), Instant::now()));
         self.encoded = None;
     }
 }
@@ -173,6 +192,7 @@ impl Handler<GetHealth> for MetricsActor {
     type Result = MessageResult<GetHealth>;
 
     fn handle(&mut self, _: GetHealth, _: &mut Self::Context) -> Self::Result {
+        self.take_events();
         MessageResult(self.recorder.health(self.clock.now()))
     }
 }

@@ -1,11 +1,11 @@
 //! Predictor: asks the model about all symbols of a cycle, a few rows per request. The cycle sends [`Predict`];
 //! a failed request costs its own rows, a bad row its own symbol.
 //!
-//! `round` is one cycle's requests, with the halving of those that the model refuses; `apart` remembers the rows that it
-//! refused, so that they are asked on their own until it takes them.
+//! `requests` is one cycle's requests, with the bisection of those that the model refuses; `quarantine` remembers the rows
+//! that it refused, so that they are asked on their own until it takes them.
 
-mod apart;
-mod round;
+mod quarantine;
+mod requests;
 
 use crate::{
     adapters::{
@@ -22,11 +22,11 @@ use crate::{
     },
     messages::{ApiUsage, Event, Ping, Predict, StageFailure, SymbolResult, Telemetry},
 };
-use actix::{Actor, Context, Handler, ResponseFuture, Supervised};
-use apart::{Apart, Group};
+use actix::{Actor, Context, Handler, ResponseFuture};
 use awc::http::header;
 use bytes::Bytes;
-use round::{Asked, Round};
+use quarantine::{Group, Quarantine};
+use requests::{Asked, Requests};
 use std::{
     cell::{Cell, RefCell},
     rc::Rc,
@@ -110,8 +110,8 @@ impl Predictor {
     pub fn new(config: Config) -> Self {
         let client = http::Client::new(&config.base_url).map_err(|error| HttpError::Connect(error.to_string()));
         let url = format!("{}/invocations", config.base_url.trim_end_matches('/'));
-        let (apart, next_trial) = (RefCell::default(), Cell::new(0));
-        Self(Rc::new(Asker { config, client, url, apart, next_trial }))
+        let (quarantine, next_trial) = (RefCell::default(), Cell::new(0));
+        Self(Rc::new(Asker { config, client, url, quarantine, next_trial }))
     }
 }
 
@@ -120,12 +120,6 @@ impl Actor for Predictor {
 
     fn started(&mut self, _: &mut Self::Context) {
         self.0.config.metrics.report(Event::ActorStarted(ActorName::Predictor));
-    }
-}
-
-impl Supervised for Predictor {
-    fn restarting(&mut self, _: &mut Self::Context) {
-        self.0.config.metrics.report(Event::ActorRestarted(ActorName::Predictor));
     }
 }
 
@@ -151,24 +145,24 @@ struct Asker {
     client: Result<http::Client, HttpError>,
     url: String,
     /// Rows that the model refused, from cycle to cycle.
-    apart: RefCell<Apart>,
+    quarantine: RefCell<Quarantine>,
     /// The request that a half-open breaker lets through first: the one after the last it let through.
     next_trial: Cell<usize>,
 }
 
 impl Asker {
     async fn predict(&self, rows: &[(Symbol, Arc<FeatureSet>)]) -> Vec<SymbolResult<Prediction>> {
-        let (ordinary, apart) = self.apart.borrow_mut().split(rows);
-        let mut round = Round::new(self, rows);
-        let refused = self.ask_ordinary(&mut round, &ordinary).await;
-        let refused = round.ask_in_parts(refused, apart).await;
+        let (ordinary, quarantined) = self.quarantine.borrow_mut().split(rows);
+        let mut requests = Requests::new(self, rows);
+        let refused = self.ask_ordinary(&mut requests, &ordinary).await;
+        let refused = requests.bisect(refused, quarantined).await;
         // Only a model that took other rows shows that it is the rows: one that refuses all of them is asked as before.
-        if round.has_answered {
-            self.apart.borrow_mut().remember(refused);
+        if requests.has_answered {
+            self.quarantine.borrow_mut().remember(refused);
         }
-        round.report();
+        requests.report();
 
-        let answers = rows.iter().zip(round.results).map(|((symbol, _), result)| {
+        let answers = rows.iter().zip(requests.results).map(|((symbol, _), result)| {
             let failure = |error: PredictError| StageFailure {
                 kind: error.kind(),
                 detail: format!("{}: {error}", self.config.base_url),
@@ -179,7 +173,7 @@ impl Asker {
     }
 
     /// The rows that are asked together, a few per request. Returns the requests that were refused whole.
-    async fn ask_ordinary(&self, round: &mut Round<'_>, rows: &[usize]) -> Vec<Group> {
+    async fn ask_ordinary(&self, requests: &mut Requests<'_>, rows: &[usize]) -> Vec<Group> {
         let mut refused = Vec::new();
         let chunks: Vec<_> = rows.chunks(self.config.rows_per_request.max(1)).collect();
         let first = self.next_trial.get();
@@ -189,7 +183,7 @@ impl Asker {
             if self.config.breakers.state(Endpoint::Hub) == BreakerState::HalfOpen {
                 self.next_trial.set((index + 1) % chunks.len());
             }
-            if let Asked::Refused(error) = round.ask(chunks[index], self.config.deadline).await {
+            if let Asked::Refused(error) = requests.ask(chunks[index], self.config.deadline).await {
                 refused.push(Group { rows: chunks[index].to_vec(), error });
             }
         }
@@ -221,11 +215,9 @@ impl Asker {
     async fn post(&self, body: Bytes) -> Result<Vec<u8>, HttpError> {
         let client = self.client.as_ref().map_err(Clone::clone)?;
         let request = client.post(&self.url).insert_header((header::CONTENT_TYPE, "application/json"));
-        http::post(request, body, self.config.body_bytes_max, mlflow::error_words).await
+        http::post(request, body, self.config.body_bytes_max, mlflow::error_text).await
     }
 }
 
-#[cfg(test)]
-mod halving_tests;
 #[cfg(test)]
 mod tests;

@@ -3,9 +3,13 @@
 //! [`SendSignals`]; nothing is ever sent twice. Which order may go out is the [`OrderManager`]'s to say; here are its two neighbours,
 //! the journal and the session with the gateway.
 
+#[cfg(test)]
+mod fixtures;
 mod gateway_session;
 mod handshake_gate;
 mod order_journal;
+#[cfg(test)]
+mod tests;
 
 use crate::{
     adapters::{
@@ -27,7 +31,7 @@ use crate::{
         SignalResult, Telemetry,
     },
 };
-use actix::{Actor, Context, Handler, ResponseFuture, Supervised};
+use actix::{Actor, Context, Handler, ResponseFuture};
 use gateway_session::GatewaySession;
 use handshake_gate::HandshakeGate;
 pub use order_journal::JournalActorHandle;
@@ -90,12 +94,6 @@ impl Actor for SignalSender {
 
     fn started(&mut self, _: &mut Self::Context) {
         self.0.config.metrics.report(Event::ActorStarted(ActorName::SignalSender));
-    }
-}
-
-impl Supervised for SignalSender {
-    fn restarting(&mut self, _: &mut Self::Context) {
-        self.0.config.metrics.report(Event::ActorRestarted(ActorName::SignalSender));
     }
 }
 
@@ -297,14 +295,3 @@ fn log_fate(cycle_id: CycleId, order: &Order, outcome: &Outcome) {
         }
     }
 }
-
-#[cfg(test)]
-mod handshake_gate_tests;
-#[cfg(test)]
-mod journal_tests;
-#[cfg(test)]
-mod moment_tests;
-#[cfg(test)]
-mod scripted_gateway;
-#[cfg(test)]
-mod tests;

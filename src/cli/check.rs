@@ -1,4 +1,4 @@
-//! `sentinel check`: would `sentinel run` start with these settings, and which are they?
+//! `sentinel check`: whether `sentinel run` would start, and with which settings.
 
 use crate::{
     process::exit::refuse,
@@ -37,66 +37,66 @@ pub(super) fn main(args: &SettingsArgs) -> ExitCode {
     ];
     let head = "# These settings are valid; `sentinel run` starts with them.";
     let (hash, toml) = (settings.hash, &settings.toml);
-    // Whoever closes the pipe has read enough.
+    // A reader that closes the pipe has seen enough.
     let _ = writeln!(io::stdout(), "{head}\n# sentinel_config_hash {hash}\n{}\n{toml}", parts.concat());
     ExitCode::SUCCESS
 }
 
-/// Where they come from, variables and flags of this call aside.
+/// Where the settings come from, apart from the variables and flags of this call.
 fn files(sources: &Sources) -> String {
     let mut text = match &sources.file {
         Some(file) => format!("# The settings file: {}\n", file.display()),
         None => "# No settings file: the built-in settings.\n".to_owned(),
     };
-    if let Some(told) = &sources.told {
-        let (keys, path) = (told.keys().join(", "), told.path().display());
-        text += &format!("# By flags and variables of the daemon's last start, as {path} has them: {keys}\n");
-        for key in told.refused() {
+    if let Some(last_start) = &sources.last_start {
+        let (keys, path) = (last_start.keys().join(", "), last_start.path().display());
+        text += &format!("# From flags and variables of the daemon's last start ({path}): {keys}\n");
+        for key in last_start.untrusted() {
             text += &format!(
-                "# Warning: the daemon was told {key} by a flag or a variable, and this user does not follow where the daemon's \
-                 user points: say it in the settings file.\n"
+                "# Warning: the daemon has {key} from a flag or a variable. It names a file that the daemon's user chose, so it \
+                 is not used here: set it in the settings file.\n"
             );
         }
     }
     text
 }
 
-/// How orders travel, and how they could, as comments: what is printed has to stay TOML.
+/// How the connection to the gateway is protected, as comments: the output has to remain TOML.
 fn line(settings: &Resolved) -> String {
     let version = curve::library_version();
     let library = match curve::is_available() {
         true => format!("# libzmq {version}, with CURVE."),
         false => format!(
-            "# libzmq {version}, without CURVE: `cargo --config docker/curve.toml build --release` makes a binary with it."
+            "# libzmq {version}, without CURVE: `cargo --config docker/curve.toml build --release` builds a binary with it."
         ),
     };
     let gateway = &settings.gateway;
     let line = match settings.curve {
-        Some(_) => "# The line to the gateway: CURVE, encrypted and both ends proven.",
-        None => "# The line to the gateway: open, neither encrypted nor proven.",
+        Some(_) => "# The connection to the gateway: CURVE, encrypted and authenticated on both sides.",
+        None => "# The connection to the gateway: plaintext, neither encrypted nor authenticated.",
     };
     let exposed = exposed(gateway.curve_secret_key_file.as_deref(), "gateway.curve_secret_key_file");
     format!("{library}\n{line}{exposed}{}", http(settings))
 }
 
-/// Whether others may read the token where it lies.
+/// Whether other users can read the file that has the token.
 fn token(settings: &Resolved, sources: &Sources) -> String {
-    let is_said_by_a_variable = ["EODHD_API_TOKEN", "SENTINEL__DATA__API_TOKEN"]
+    let is_in_a_variable = ["EODHD_API_TOKEN", "SENTINEL__DATA__API_TOKEN"]
         .iter()
         .any(|name| sources.environment.get(*name).is_some_and(|value| !value.is_empty()));
     match &settings.data.api_token {
-        Some(_) if is_said_by_a_variable => String::new(),
-        Some(_) => exposed(sources.file.as_deref(), "--config, which holds data.api_token"),
+        Some(_) if is_in_a_variable => String::new(),
+        Some(_) => exposed(sources.file.as_deref(), "--config, which contains data.api_token"),
         None => exposed(settings.data.api_token_file.as_deref(), "data.api_token_file"),
     }
 }
 
-/// What follows from the symbols' names, where it is not plain: the calendar, and what a name with a suffix means.
+/// What was derived from the symbols' names: the calendar, and the meaning of a name with a suffix.
 fn derived(settings: &Resolved) -> String {
     let (calendar, auto) = (settings.calendar_name.as_str(), settings.symbols.auto_calendar());
     let why = if auto == "fx" { "every ticker ends in .FOREX" } else { "not every ticker ends in .FOREX" };
     let mut text = if calendar == auto {
-        format!("\n# The market's calendar is {calendar}, which auto is here: {why}.")
+        format!("\n# The market's calendar is {calendar}, as auto selects it here: {why}.")
     } else {
         format!("\n# The market's calendar is {calendar}; auto would be {auto}: {why}.")
     };
@@ -108,7 +108,7 @@ fn derived(settings: &Resolved) -> String {
     text
 }
 
-/// Of what bars are made, where they close, and how many of them are asked for at first.
+/// What the bars are made of, when they close, and how many the first request asks for.
 fn bars(settings: &Resolved) -> String {
     let (data, interval) = (&settings.data, settings.data.interval);
     let (name, finer) = (interval.as_str(), interval.source().as_str());
@@ -118,29 +118,29 @@ fn bars(settings: &Resolved) -> String {
     };
     let days = first_range_s(data.lookback_bars, interval) as f64 / 86_400.0;
     let rows = first_rows_max(data.lookback_bars, interval);
-    let asked = match settings.market_clock {
+    let request = match settings.market_clock {
         MarketClock::System => format!(
-            "At first {days:.0} days of {finer} bars are asked for, {rows} bars or {} kB at most, for {} bars of {name}.",
+            "The first request asks for {days:.0} days of {finer} bars, at most {rows} bars or {} kB, for {} bars of {name}.",
             rows * ROW_BYTES / 1_000,
             data.lookback_bars
         ),
-        MarketClock::Bars => "At first those are taken that EODHD sends unasked: 120 days.".into(),
+        MarketClock::Bars => "The first request names no range, so EODHD sends 120 days.".into(),
     };
-    format!("\n# {kind}\n# {asked}")
+    format!("\n# {kind}\n# {request}")
 }
 
-/// Whether somebody outside is shown a sign of life, and where it can be seen that it arrives.
+/// Whether the dead-man ping is on, and which metric counts it.
 fn deadman(deadman: &DeadmanSettings) -> String {
     let Some(source) = deadman.source() else {
-        return "\n# The dead-man ping is off: deadman.url is not set, so nobody outside notices when everything here is dead.".into();
+        return "\n# The dead-man ping is off: deadman.url is not set, so no outside service notices when this machine fails.".into();
     };
     let every_s = deadman.every_s;
     let file = exposed(deadman.url_file.as_deref(), "deadman.url_file");
     let https = source.read().is_ok_and(|url| url.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https:")));
-    let line = if https { "over TLS" } else { "in the open" };
+    let line = if https { "over TLS" } else { "in plaintext" };
     format!(
-        "\n# The dead-man ping is on, {line}: after a good cycle, at most every {every_s} s; the first cycle tries it, and \
-         sentinel_deadman_pings_total says how it went.{file}"
+        "\n# The dead-man ping is on, {line}: after a good cycle, at most every {every_s} s. The first cycle tries it; \
+         sentinel_deadman_pings_total counts the results.{file}"
     )
 }
 
@@ -151,7 +151,7 @@ fn http(settings: &Resolved) -> String {
         (true, 0) => "TLS, without a password.".to_owned(),
         (true, users) => format!("TLS, with a password, users: {users}."),
         (false, users) => {
-            format!("with a password that travels in the open, users: {users}; tls_server_config encrypts it.")
+            format!("with a password that is sent in plaintext, users: {users}; tls_server_config encrypts it.")
         }
     };
     let web_config = exposed(settings.metrics.web_config_file.as_deref(), "metrics.web_config_file");
@@ -159,7 +159,8 @@ fn http(settings: &Resolved) -> String {
     format!("\n# HTTP: {line}{web_config}{key}")
 }
 
-/// A comment if others than its owner may read a file that holds a secret. Containers mount secrets so, and it is no fault.
+/// A comment if users other than its owner can read a file with a secret. It is only a remark: containers mount secrets that
+/// way.
 fn exposed(secret: Option<&Path>, key: &str) -> String {
     let mode = secret.and_then(|path| fs::metadata(path).ok()).map_or(0, |file| file.permissions().mode());
     let who = match (mode & 0o004, mode & 0o040) {
@@ -167,13 +168,13 @@ fn exposed(secret: Option<&Path>, key: &str) -> String {
         (0, _) => "Its group",
         _ => "Everyone on this machine",
     };
-    format!("\n# {who} may read the file of {key}: chmod go-r, unless a container needs it so.")
+    format!("\n# {who} can read the file of {key}: chmod go-r, unless a container needs it this way.")
 }
 
-/// What the environment holds that looks as if it did something.
+/// Variables that look as if they had an effect, but have none.
 fn remarks(remarks: &Remarks) -> String {
     let misspelt = remarks.misspelt.iter().map(|remark| format!("\n# Warning: {remark}."));
     let proxies =
-        remarks.proxies.iter().map(|name| format!("\n# {name} is set, and not used: Sentinel connects directly."));
+        remarks.proxies.iter().map(|name| format!("\n# {name} is set but not used: Sentinel connects directly."));
     misspelt.chain(proxies).collect()
 }

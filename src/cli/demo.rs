@@ -10,7 +10,7 @@ use super::{
 use crate::{
     daemon::{
         application::{Application, Plan},
-        ending::Ended,
+        shutdown::Ended,
         telemetry::{self, Quiet},
     },
     process::{environment, exit::refuse, on_system, unix_signals},
@@ -34,7 +34,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Lower than a daemon's: the demo's model is seldom sure.
+/// Lower than a daemon's: the demo's model is rarely sure.
 const THRESHOLD: &str = "0.40";
 /// Bars replayed without a pause, so that there is something to see at once.
 const BACK_TO_BACK: u64 = 200;
@@ -42,35 +42,35 @@ const BACK_TO_BACK: u64 = 200;
 const STOP_LOSS: &str = "0.02";
 /// The same for bars of any price: a share of the newest close.
 const STOP_LOSS_SHARE: f64 = 0.02;
-/// Settings of the environment that make sense here; the rest could only break the demo.
-const HEEDED: [&str; 4] = ["METRICS_PORT", "SENTINEL__METRICS__", "SENTINEL__LOG__", "SENTINEL__GUARDS__"];
-/// How long the greeting stays the last thing on the screen.
+/// Settings of the environment that the demo uses; the others could only break it.
+const USED: [&str; 4] = ["METRICS_PORT", "SENTINEL__METRICS__", "SENTINEL__LOG__", "SENTINEL__GUARDS__"];
+/// How long the greeting remains the last text on the screen.
 const READING: Duration = Duration::from_secs(5);
-/// Where an image listens: of its network, only what is published is to be reached.
+/// The address on which an image listens: it has a network of its own, of which only published ports can be reached.
 const BIND: &str = "SENTINEL_DEMO_BIND";
 const LOG_LEVEL: &str = "SENTINEL__LOG__LEVEL";
 const SETTINGS_BIND: &str = "SENTINEL__METRICS__BIND";
-/// A journal from further ahead than this, some seven hundred years of bars, is not gone on from.
+/// The demo does not continue a journal that is further ahead than this, about seven hundred years of bars.
 const REPLAYED_BARS_MAX: usize = 5_000_000;
 const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Pause between cycles once the first 200 bars are through; fractions allowed
+    /// Pause between cycles after the first 200 bars; fractions allowed
     #[arg(long, value_name = "SECONDS", default_value = "2", value_parser = pace)]
     cycle_seconds: Duration,
     /// Port of /metrics and /health [env METRICS_PORT] [default 8000]
     #[arg(long, value_name = "PORT", allow_hyphen_values = true)]
     metrics_port: Option<String>,
-    /// Address to listen on for /metrics and /health; 0.0.0.0 is every one [env SENTINEL_DEMO_BIND] [default: 127.0.0.1]
+    /// Address to listen on for /metrics and /health; 0.0.0.0 for all [env SENTINEL_DEMO_BIND] [default: 127.0.0.1]
     #[arg(long, value_name = "ADDRESS")]
     bind: Option<std::net::IpAddr>,
     #[command(flatten)]
     own: OwnBars,
-    /// No cycles after N; keep serving
+    /// No cycles after N, but keep serving
     #[arg(long, value_name = "N")]
     cycles: Option<u64>,
-    /// Keep decisions and orders in this file, and go on after the newest bar in it [default: a new temporary one]
+    /// Keep decisions and orders in this file, and continue after the newest bar in it [default: a new temporary file]
     #[arg(long, value_name = "PATH")]
     journal: Option<PathBuf>,
 }
@@ -134,8 +134,8 @@ async fn run(args: &Args) -> anyhow::Result<Ended> {
     ended
 }
 
-/// 200 lines in a few seconds would push everything out of sight; what is wrong is said all the same. Answers what ends
-/// that. Who says how much is to be logged gets that at once.
+/// Limits the log to warnings, because 200 lines in a few seconds would push everything else off the screen. Returns what
+/// ends that. If the environment sets a log level, the level applies at once.
 fn quiet(settings: &Resolved) -> impl Fn() + Clone + 'static {
     let quiet = if std::env::var_os(LOG_LEVEL).is_none() {
         Some(telemetry::init_quiet(&settings.log))
@@ -150,7 +150,7 @@ fn quiet(settings: &Resolved) -> impl Fn() + Clone + 'static {
 struct Servers {
     market: Server,
     model: Server,
-    /// Of the model, on bars that it was not fitted on.
+    /// The model's accuracy on bars that it was not fitted on.
     accuracy: Accuracy,
     gateway: Gateway,
 }
@@ -171,7 +171,7 @@ impl Servers {
         Ok(Self { market, model, accuracy, gateway })
     }
 
-    /// Of the market, the model and the gateway.
+    /// The addresses of market, model and gateway.
     fn addresses(&self) -> [SocketAddr; 3] {
         [self.market.addr(), self.model.addr(), self.gateway.addr()]
     }
@@ -183,8 +183,8 @@ impl Servers {
     }
 }
 
-/// How many bars the market has to have shown for its newest to be newer than all the journal knows: what was ordered
-/// once is not ordered again, so a replay from the start would have nothing to do.
+/// How many bars the market must already have shown so that its next one is newer than the journal: a bar is ordered only
+/// once, so a replay from the start would send no orders.
 fn bars_until_new(journal: &Path, recording: &Recording) -> anyhow::Result<usize> {
     if !journal.exists() {
         return Ok(0);
@@ -196,7 +196,7 @@ fn bars_until_new(journal: &Path, recording: &Recording) -> anyhow::Result<usize
 }
 
 fn sources(args: &Args, journal: &Path, [market, model, gateway]: [SocketAddr; 3], own: Option<&Own>) -> Sources {
-    let heeded = |name: &str| HEEDED.iter().any(|prefix| name.starts_with(prefix));
+    let is_used = |name: &str| USED.iter().any(|prefix| name.starts_with(prefix));
     let mut flags = vec![
         ("data.base_url", format!("http://{market}")),
         ("data.api_token", "demo".into()),
@@ -215,7 +215,7 @@ fn sources(args: &Args, journal: &Path, [market, model, gateway]: [SocketAddr; 3
     flags.extend(of_bars(own));
     flags.extend(bind(args, |name| std::env::var(name).ok()).map(|address| ("metrics.bind", address)));
     flags.extend(args.metrics_port.iter().map(|port| ("metrics.port", port.clone())));
-    let environment = environment().into_iter().filter(|(name, _)| heeded(name)).collect();
+    let environment = environment().into_iter().filter(|(name, _)| is_used(name)).collect();
     Sources { environment, flags, symbols: own.map(|own| vec![own.symbol.clone()]), ..Sources::default() }
 }
 
@@ -238,12 +238,12 @@ fn of_bars(own: Option<&Own>) -> [(&'static str, String); 3] {
     ]
 }
 
-/// Bars that run without a pause.
+/// How many bars run without a pause.
 fn first_bars(args: &Args) -> u64 {
     args.cycles.filter(|cycles| (1..BACK_TO_BACK).contains(cycles)).unwrap_or(BACK_TO_BACK)
 }
 
-/// Loopback unless somebody says otherwise; `None` if a setting of the environment does.
+/// The address to listen on: loopback unless set otherwise; `None` if a setting of the environment has it.
 fn bind(args: &Args, variable: impl Fn(&str) -> Option<String>) -> Option<String> {
     match args.bind {
         Some(address) => Some(address.to_string()),
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn it_listens_on_loopback_unless_somebody_says_otherwise() {
+    fn it_listens_on_loopback_unless_set_otherwise() {
         let asked = |flags: &[&str], set: &[&str]| {
             let line = Line::try_parse_from([&["demo"], flags].concat()).unwrap();
             bind(&line.args, |name| set.contains(&name).then(|| "10.0.0.1".into()))
@@ -273,12 +273,12 @@ mod tests {
         assert_eq!(asked(&["--bind", "0.0.0.0"], &[BIND, SETTINGS_BIND]).as_deref(), Some("0.0.0.0"));
         assert_eq!(asked(&["--bind", "::1"], &[]).as_deref(), Some("::1"));
         assert_eq!(asked(&[], &[BIND]).as_deref(), Some("10.0.0.1"));
-        assert_eq!(asked(&[], &[BIND, SETTINGS_BIND]), None, "the setting itself goes first");
+        assert_eq!(asked(&[], &[BIND, SETTINGS_BIND]), None, "the setting itself wins");
         assert!(Line::try_parse_from(["demo", "--bind", "somewhere"]).is_err());
     }
 
     #[test]
-    fn fewer_cycles_than_the_first_bars_are_all_there_are() {
+    fn a_limit_on_cycles_limits_the_first_bars_too() {
         let first = |flags: &[&str]| first_bars(&Line::try_parse_from([&["demo"], flags].concat()).unwrap().args);
         assert_eq!([first(&[]), first(&["--cycles", "5"]), first(&["--cycles", "0"])], [200, 5, 200]);
         assert_eq!(first(&["--cycles", "203"]), 200);

@@ -1,14 +1,17 @@
-//! `sentinel explain`: for any minute, what was decided about each symbol, and why. Reads the journal beside a daemon.
+//! `sentinel explain`: for any minute, what was decided about each symbol, and why. Reads the journal while the daemon runs.
 
 mod json;
-mod moment;
+mod minute;
 mod reasons;
 mod text;
 
-use super::journal::{self, time_ms};
+use super::{
+    journal,
+    output::{self, time_ms},
+};
 use crate::process::exit::{fail, refuse};
 use anyhow::bail;
-use moment::Moment;
+use minute::Minute;
 use sentinel_actors::{
     adapters::{
         journal::{Pick, Store},
@@ -26,24 +29,24 @@ pub(super) struct Args {
     /// Only this symbol
     #[arg(long, value_name = "NAME")]
     symbol: Option<String>,
-    /// Cycles that began in this minute, UTC: 14:03 (today, else yesterday), 14:03:58 or 2026-11-22T14:03
-    #[arg(long, value_name = "TIME", value_parser = Moment::parse, conflicts_with = "last")]
-    at: Option<Moment>,
+    /// Cycles that began in this minute (UTC): 14:03 (today, else yesterday), 14:03:58 or 2026-11-22T14:03
+    #[arg(long, value_name = "TIME", value_parser = Minute::parse, conflicts_with = "last")]
+    at: Option<Minute>,
     /// The last N cycles
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     last: u32,
-    /// A JSON array, all features included
+    /// Print a JSON array, with all features
     #[arg(long)]
     json: bool,
-    /// The daemon's journal [default: where the daemon has it by the same settings]
+    /// The daemon's journal [default: as in the daemon's settings]
     #[arg(long, value_name = "PATH")]
     journal: Option<PathBuf>,
-    /// Settings file (TOML) that says where the journal is
+    /// Settings file (TOML) with the path of the journal
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 }
 
-/// Exits with 1 if there is nothing to explain.
+/// Exits with 1 if there is no such decision.
 pub(super) fn main(args: &Args) -> ExitCode {
     let path = match journal::path(args.journal.as_ref(), args.config.as_ref()) {
         Ok(path) => path,
@@ -70,12 +73,12 @@ fn explain(path: &Path, args: &Args) -> anyhow::Result<()> {
     }
     if args.json {
         let rows: Vec<_> = rows.iter().map(json::decision).collect();
-        return journal::print(&format!("{}\n", serde_json::to_string_pretty(&rows)?));
+        return output::print(&format!("{}\n", serde_json::to_string_pretty(&rows)?));
     }
-    journal::print(&rows.iter().map(text::decision).collect::<Vec<_>>().join("\n"))
+    output::print(&rows.iter().map(text::decision).collect::<Vec<_>>().join("\n"))
 }
 
-/// Says what there is instead.
+/// The error if there is no such decision: it names what the journal has.
 fn nothing(store: &Store, path: &Path, pick: Pick, symbol: Option<&str>) -> anyhow::Result<()> {
     let path = path.display();
     let Some(covered) = store.coverage()? else { bail!("{path} has no decisions yet") };
@@ -85,5 +88,5 @@ fn nothing(store: &Store, path: &Path, pick: Pick, symbol: Option<&str>) -> anyh
         Pick::Last(_) => String::new(),
     };
     let (first, last, symbols) = (time_ms(covered.first), time_ms(covered.last), covered.symbols.join(", "));
-    bail!("{path} has no decision{of}{when}: its cycles began from {first} to {last}, and it knows {symbols}")
+    bail!("{path} has no decision{of}{when}. It has cycles from {first} to {last}, and the symbols {symbols}")
 }

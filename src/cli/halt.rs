@@ -1,5 +1,5 @@
-//! `sentinel halt` and `sentinel resume`: make and remove the kill switch's file, and say what state that left. To
-//! resume also means that failed orders in a row are counted afresh.
+//! `sentinel halt` and `sentinel resume`: create and remove the file of the kill switch, and print the resulting state. Resume
+//! also resets the count of failed orders in a row.
 
 use super::journal;
 use crate::{
@@ -20,15 +20,15 @@ use std::{
     process::ExitCode,
 };
 
-/// Why there is nothing to make.
-const NO_FILE: &str = "is not set; name the file that the daemon watches by --halt-file or --config";
-/// Why there is nothing to end.
-const NOTHING_TO_END: &str = "is not set, and no journal is known in which failed orders count; name the file that the \
-                              daemon watches by --halt-file, its journal by --journal, or both by --config";
+/// Why `halt` has no file to create.
+const NO_FILE: &str = "is not set; name the file that the daemon watches with --halt-file or --config";
+/// Why `resume` has nothing to end.
+const NOTHING_TO_END: &str = "is not set, and there is no journal with a count of failed orders; name the file that the \
+                              daemon watches with --halt-file, its journal with --journal, or both with --config";
 
 #[derive(Debug, Default, clap::Args)]
 pub(super) struct Args {
-    /// Settings file (TOML) that names `guards.halt_file`
+    /// Settings file (TOML) with `guards.halt_file`
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// The file itself [env SENTINEL__GUARDS__HALT_FILE]
@@ -40,21 +40,21 @@ pub(super) struct Args {
 pub(super) struct ResumeArgs {
     #[command(flatten)]
     halt: Args,
-    /// The daemon's journal, which counts failed orders in a row [default: where the daemon has it by the same settings]
+    /// The daemon's journal, which counts failed orders in a row [default: as in the daemon's settings]
     #[arg(id = "resume_journal", long = "journal", value_name = "PATH")]
     journal: Option<PathBuf>,
 }
 
-/// Exits with 0 if orders are halted in the end.
+/// Exits with 0 if orders are now halted.
 pub(super) fn halt(args: &Args) -> ExitCode {
-    let done = |made| if made { "made" } else { "was there already:" };
+    let done = |is_new| if is_new { "created" } else { "already existed:" };
     match settings(&sources(args)).and_then(|settings| halt_path(&settings)?.ok_or_else(|| wrong(NO_FILE))) {
         Ok(path) => switch(&path, halt_file::halt, done, |state| *state != HaltState::Running),
         Err(error) => refuse(&error),
     }
 }
 
-/// Exits with 0 if orders may leave in the end, as far as the kill switch and failed orders are concerned.
+/// Exits with 0 if neither the kill switch nor failed orders now stop orders.
 pub(super) fn resume(args: &ResumeArgs) -> ExitCode {
     let sources = sources(&args.halt);
     let settings = match settings(&sources) {
@@ -62,8 +62,8 @@ pub(super) fn resume(args: &ResumeArgs) -> ExitCode {
         Err(error) => return refuse(&error),
     };
     let failures_max = settings.guards.failures_in_a_row_max;
-    let placed = settings.journal.placed(&sources.environment);
-    let journal = args.journal.as_ref().unwrap_or(&placed.path);
+    let located = settings.journal.located(&sources.environment);
+    let journal = args.journal.as_ref().unwrap_or(&located.path);
     let path = match halt_path(&settings) {
         Ok(path) => path,
         Err(error) => return refuse(&error),
@@ -71,32 +71,32 @@ pub(super) fn resume(args: &ResumeArgs) -> ExitCode {
     let has_journal = journal.exists();
     if args.journal.is_none()
         && !has_journal
-        && let Some(old) = placed.old()
+        && let Some(old) = located.old()
     {
-        return refuse(&SettingsError::from(Problem { key: "journal.path".into(), message: old.words() }));
+        return refuse(&SettingsError::from(Problem { key: "journal.path".into(), message: old.message() }));
     }
-    // A journal that was named has to be there; one that the settings name may be none of this daemon's.
+    // A journal named by the flag must exist. One that the settings name may not have been created yet.
     let counts = has_journal || args.journal.is_some();
     if path.is_none() && !counts {
         return refuse(&wrong(NOTHING_TO_END));
     }
-    let done = |removed| if removed { "removed" } else { "was not there:" };
+    let done = |removed| if removed { "removed" } else { "did not exist:" };
     let resumed =
         path.map_or(ExitCode::SUCCESS, |path| switch(&path, halt_file::resume, done, |s| *s == HaltState::Running));
     if !counts {
-        println!("no journal at {}: no failed orders to count afresh; --journal names the daemon's", journal.display());
+        println!("no journal at {}, so no count of failed orders: name the daemon's with --journal", journal.display());
         return if failures_max > 0 { ExitCode::FAILURE } else { resumed };
     }
-    match count_afresh(journal) {
+    match reset_failures(journal) {
         Ok(()) => {
-            println!("failed orders in a row are counted afresh: {}", journal.display());
+            println!("the count of failed orders in a row is reset: {}", journal.display());
             resumed
         }
-        Err(error) => fail(&error.context("failed orders in a row could not be counted afresh")),
+        Err(error) => fail(&error.context("the count of failed orders in a row could not be reset")),
     }
 }
 
-fn count_afresh(journal: &Path) -> anyhow::Result<()> {
+fn reset_failures(journal: &Path) -> anyhow::Result<()> {
     let mut store = super::journal::open_to_write(journal)?;
     store.resume(&journal::person(), SystemClock.now()).with_context(|| journal.display().to_string())
 }
@@ -108,11 +108,11 @@ fn switch(
     wanted: impl Fn(&HaltState) -> bool,
 ) -> ExitCode {
     let acted = act(path).with_context(|| path.display().to_string());
-    // Looked at again, as the daemon will: what counts is what is there, not what was done.
+    // Read again, as the daemon will read it: what counts is the file, not what this command did.
     let state = HaltFile::new(Some(path.to_owned())).state();
     println!("{state}");
     match acted {
-        // A file that could not be made halts nobody, even if this path is in doubt: the daemon may watch another.
+        // Even if this path counts as halted because it cannot be read: the daemon may watch another path.
         Err(error) => fail(&error),
         Ok(changed) => {
             println!("{} {}", done(changed), path.display());
@@ -126,12 +126,12 @@ fn sources(args: &Args) -> Sources {
     Sources { flags, ..Sources::beside_daemon(args.config.as_deref()) }
 }
 
-/// The settings as they are: a halt must not wait for a token to be found.
+/// The settings without checks: a halt must not fail because a token is missing.
 fn settings(sources: &Sources) -> Result<Settings, SettingsError> {
     Settings::load_unchecked(sources)
 }
 
-/// The kill switch's file, if there is one.
+/// The file of the kill switch, if it is set.
 fn halt_path(settings: &Settings) -> Result<Option<PathBuf>, SettingsError> {
     match &settings.guards.halt_file {
         Some(path) if !path.is_absolute() => Err(wrong("must be an absolute path")),
@@ -152,7 +152,7 @@ mod tests {
         Args { config: None, halt_file: Some(path.display().to_string()) }
     }
 
-    /// As `resume` in the folder of the file, where there may be a journal.
+    /// `resume` in the folder of the file, which may have a journal.
     fn end(path: &Path) -> ExitCode {
         let config = path.with_file_name("sentinel.toml");
         std::fs::write(&config, format!("journal.path = {:?}", path.with_file_name("journal.db"))).unwrap();
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_halt_can_be_made_and_ended_twice() {
+    fn halt_and_resume_can_be_repeated() {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("halt");
         for (command, is_there) in [((|path| halt(&args(path))) as fn(&Path) -> ExitCode, true), (end, false)] {
@@ -170,21 +170,21 @@ mod tests {
                 assert_eq!(path.exists(), is_there);
             }
         }
-        assert!(!place.path().join("journal.db").exists(), "a journal is the daemon's to make");
+        assert!(!place.path().join("journal.db").exists(), "only the daemon creates a journal");
     }
 
     #[test]
-    fn a_halt_that_could_not_be_made_is_no_success() {
+    fn a_halt_that_fails_exits_with_1() {
         let place = tempfile::tempdir().unwrap();
         let gone = place.path().join("gone").join("halt");
         let nowhere = ResumeArgs { halt: args(&gone), journal: None };
         assert_eq!(halt(&args(&gone)), ExitCode::FAILURE);
         assert_eq!(resume(&nowhere), ExitCode::FAILURE);
-        assert_eq!(halt(&args(Path::new("halt"))), ExitCode::from(64), "the daemon may run elsewhere");
+        assert_eq!(halt(&args(Path::new("halt"))), ExitCode::from(64), "the daemon may run in another folder");
     }
 
     #[test]
-    fn to_resume_needs_something_to_end() {
+    fn resume_needs_a_file_or_a_journal() {
         let place = tempfile::tempdir().unwrap();
         let config = place.path().join("sentinel.toml");
         let journal = place.path().join("journal.db");
@@ -196,7 +196,7 @@ mod tests {
         };
         assert_eq!(with(3), ExitCode::from(64), "no file and no journal");
         drop(Store::open(&journal).unwrap());
-        assert_eq!(with(0), ExitCode::SUCCESS, "a journal that is there is enough");
+        assert_eq!(with(0), ExitCode::SUCCESS, "a journal is enough");
         assert_eq!(with(3), ExitCode::SUCCESS);
         let named = ResumeArgs { journal: Some(journal), ..ResumeArgs::default() };
         assert_eq!(resume(&named), ExitCode::SUCCESS);

@@ -1,8 +1,8 @@
-//! `sentinel healthcheck`: what Docker's HEALTHCHECK runs beside the daemon: is it alive? Exit 0 if it is, 1 if not.
+//! `sentinel healthcheck`: whether the daemon on this machine is alive (exit code 0) or not (1), for Docker's HEALTHCHECK.
 //!
-//! It asks /livez, which the Scheduler answers: a daemon that is stopped or wedged is unhealthy, which Docker shows and an
-//! orchestrator acts on. What is wrong with EODHD, HUB or GTW is in /health and in the alerts; a new start would mend none
-//! of it.
+//! It asks /livez, which the Scheduler answers. A daemon that is stopped or hangs is unhealthy: Docker shows it, and an
+//! orchestrator acts on it. Problems of EODHD, HUB or GTW are in /health and in the alerts, because a restart would not solve
+//! them.
 
 use crate::{
     net::{self, NOT_A_URL, Origin, is_loopback},
@@ -10,7 +10,7 @@ use crate::{
         exit::{fail, refuse},
         on_system,
     },
-    settings::{MetricsSettings, Settings, Sources, beside},
+    settings::{MetricsSettings, Settings, Sources, daemon_address},
 };
 use anyhow::{Context as _, bail};
 use rustls::{
@@ -25,23 +25,23 @@ use sentinel_actors::{
 };
 use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
-/// Longest answer that is read; /health has a few kB.
+/// Longest answer that is read; /health has a few kilobytes.
 const BODY_BYTES_MAX: usize = 1 << 20;
-const NO_CERTIFICATE: &str = "the daemon asks its clients for a certificate: say --cert and --key, or set \
+const NO_CERTIFICATE: &str = "the daemon requires a client certificate: use --cert and --key, or set \
                               metrics.client_cert_file and metrics.client_key_file";
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The daemon [default: metrics.bind and metrics.port of the settings, on this machine]
+    /// The daemon [default: this machine, with metrics.bind and metrics.port of the settings]
     #[arg(long, value_name = "URL")]
     url: Option<String>,
-    /// What to ask: /livez, or /readyz and /startupz for those who wait for a daemon to get going
+    /// What to ask: /livez, /readyz or /startupz
     #[arg(long, value_name = "PATH", default_value = "/livez")]
     path: String,
-    /// How long it may take, in milliseconds
+    /// Deadline for the answer, in milliseconds
     #[arg(long, value_name = "MS", default_value_t = 2_000)]
     deadline_ms: u64,
-    /// Certificate (PEM) for a daemon that asks its clients for one [default: metrics.client_cert_file]
+    /// Certificate (PEM) for a daemon that requires a client certificate [default: metrics.client_cert_file]
     #[arg(long, value_name = "FILE", requires = "key")]
     cert: Option<PathBuf>,
     /// Private key (PEM) of --cert [default: metrics.client_key_file]
@@ -53,19 +53,19 @@ pub(super) struct Args {
 }
 
 pub(super) fn main(args: &Args) -> ExitCode {
-    // Neither a token nor anything else that only a daemon needs is asked for.
+    // Without checks: a token, and what else only the daemon needs, may be missing.
     let settings = match Settings::load_unchecked(&Sources::beside_daemon(args.config.as_deref())) {
         Ok(settings) => settings,
         Err(error) => return refuse(&error),
     };
     let url = match &args.url {
         Some(url) => net::base_url(url).to_owned(),
-        None if settings.metrics.enabled => beside::url(&settings.metrics),
-        None => return fail(&anyhow::anyhow!("metrics.enabled is false: there is no port to ask at")),
+        None if settings.metrics.enabled => daemon_address::url(&settings.metrics),
+        None => return fail(&anyhow::anyhow!("metrics.enabled is false, so the daemon has no port")),
     };
     if url.contains('@') {
         return fail(&anyhow::anyhow!(
-            "--url must hold no user and no password: /livez, /readyz and /startupz ask for none"
+            "--url must not contain a user or a password: /livez, /readyz and /startupz do not ask for one"
         ));
     }
     let identity = match identity(args, &settings.metrics) {
@@ -74,28 +74,28 @@ pub(super) fn main(args: &Args) -> ExitCode {
     };
     let asked = ask(&url, &args.path, identity.as_ref(), Duration::from_millis(args.deadline_ms));
     match on_system(asked) {
-        Ok(said) => {
-            println!("{said}");
+        Ok(answer) => {
+            println!("{answer}");
             ExitCode::SUCCESS
         }
         Err(error) => fail(&error.context(format!("{url}{}", args.path))),
     }
 }
 
-/// What is shown to a daemon that asks for a certificate, if anything is.
+/// The client certificate, if there is one.
 fn identity(args: &Args, metrics: &MetricsSettings) -> Result<Option<Identity>, String> {
-    let said = args.cert.as_ref().zip(args.key.as_ref());
-    let files = said.or(metrics.client_cert_file.as_ref().zip(metrics.client_key_file.as_ref()));
+    let by_flags = args.cert.as_ref().zip(args.key.as_ref());
+    let files = by_flags.or(metrics.client_cert_file.as_ref().zip(metrics.client_key_file.as_ref()));
     files.map(|(cert, key)| Identity::read(cert, key)).transpose()
 }
 
-/// What a healthy daemon says; one deadline over everything.
+/// The answer of a healthy daemon; one deadline covers everything.
 async fn ask(url: &str, path: &str, identity: Option<&Identity>, deadline: Duration) -> anyhow::Result<String> {
     let origin = Origin::of(url).context(NOT_A_URL)?;
     let answer = http::within(deadline, async {
         match get(url, &origin.host, path, identity).await {
-            // A daemon may know of a web-config file that this command was not told of. Its port speaks TLS only, and hangs
-            // up on a plain question.
+            // The daemon may have a web-config file that this command does not know. Its port then accepts only TLS, and
+            // closes a plaintext connection.
             Err(HttpError::Broken(_)) if origin.scheme == "http" => {
                 get(&url.replacen("http:", "https:", 1), &origin.host, path, identity).await
             }
@@ -103,16 +103,16 @@ async fn ask(url: &str, path: &str, identity: Option<&Identity>, deadline: Durat
         }
     });
     let Answer { status, body, .. } = answer.await.map_err(|error| {
-        let asks =
+        let needs_certificate =
             matches!(&error, HttpError::Broken(why) | HttpError::Connect(why) if why.contains("CertificateRequired"));
         let error = anyhow::Error::from(error);
-        if asks { error.context(NO_CERTIFICATE) } else { error }
+        if needs_certificate { error.context(NO_CERTIFICATE) } else { error }
     })?;
-    let said = one_line(&String::from_utf8_lossy(&body));
+    let text = one_line(&String::from_utf8_lossy(&body));
     if status != 200 {
-        bail!("status {status}: {said}");
+        bail!("status {status}: {text}");
     }
-    Ok(said)
+    Ok(text)
 }
 
 async fn get(url: &str, host: &str, path: &str, identity: Option<&Identity>) -> Result<Answer, HttpError> {
@@ -120,8 +120,8 @@ async fn get(url: &str, host: &str, path: &str, identity: Option<&Identity>) -> 
     http::fetch(client.get(&format!("{url}{path}")), None, BODY_BYTES_MAX).await
 }
 
-/// On loopback any certificate will do: it names the machine as others know it, nothing secret is sent, and whoever
-/// could listen there in the daemon's place could stop the daemon as well. Elsewhere it is checked as always.
+/// On loopback any certificate is accepted: it has the name by which other machines know this one, nothing secret is sent, and
+/// whoever can listen there instead of the daemon could also stop the daemon. For other hosts it is checked as usual.
 fn client(url: &str, host: &str, identity: Option<&Identity>) -> anyhow::Result<Client> {
     if !url.starts_with("https:") || !is_loopback(host) {
         return Ok(Client::with_identity(url, identity)?);
@@ -139,7 +139,7 @@ fn client(url: &str, host: &str, identity: Option<&Identity>) -> anyhow::Result<
     Ok(Client::with_tls(config))
 }
 
-/// Believes every certificate; the handshake's signatures are still checked, so that it is a working one.
+/// Accepts every certificate, but still checks the signatures of the handshake.
 #[derive(Debug)]
 struct AnyCertificate(Arc<CryptoProvider>);
 

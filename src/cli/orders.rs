@@ -1,11 +1,11 @@
-//! `sentinel orders`: what the journal says of every order, and the settling of what only a person can see. Works
-//! beside a running daemon, which sees what is settled in its next cycle.
+//! `sentinel orders`: lists the orders in the journal, and settles what only a person can find out. Works while the daemon
+//! runs; it sees the result in its next cycle.
 
-mod pick;
+mod id_prefix;
 pub(super) mod print;
 mod table;
 
-use super::journal;
+use super::{journal, output};
 use crate::process::exit::{fail, refuse};
 use anyhow::{Context, bail};
 use sentinel_actors::{
@@ -24,39 +24,39 @@ use std::{
 pub(super) struct Args {
     #[command(subcommand)]
     command: Option<Command>,
-    /// Only orders of unknown fate, which block their symbols
+    /// Only orders of unknown outcome, which block their symbols
     #[arg(long)]
     unresolved: bool,
-    /// A JSON array instead of a table
+    /// Print a JSON array instead of a table
     #[arg(long)]
     json: bool,
-    /// The daemon's journal [default: where the daemon has it by the same settings]
-    // An id of its own: a global flag is handed to the parents, where `run` has one of the same name.
+    /// The daemon's journal [default: as in the daemon's settings]
+    // With its own id: a global flag is passed to the parents, where `run` has a flag of the same name.
     #[arg(id = "orders_journal", long = "journal", value_name = "PATH", global = true)]
     journal: Option<PathBuf>,
-    /// Settings file (TOML) that says where the journal is
+    /// Settings file (TOML) with the path of the journal
     #[arg(id = "orders_config", long = "config", value_name = "FILE", global = true)]
     config: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// One order's whole life: every state it was in, since when, and who said so
+    /// Show one order with all of its states, when each began, and who set it
     Show {
         /// The order's id, or its first characters, as `sentinel orders` shows them
-        #[arg(value_parser = pick::Beginning::parse)]
-        id: pick::Beginning,
+        #[arg(value_parser = id_prefix::IdPrefix::parse)]
+        id: id_prefix::IdPrefix,
         /// JSON instead of text
         #[arg(long)]
         json: bool,
     },
-    /// Settle an order of unknown fate, after a look at the account; the journal keeps who said so
+    /// Settle an order of unknown outcome after checking the account; the journal keeps who did it
     Resolve {
         /// The order's id, or its first characters, as `sentinel orders --unresolved` shows them
-        #[arg(value_parser = pick::Beginning::parse)]
-        id: pick::Beginning,
+        #[arg(value_parser = id_prefix::IdPrefix::parse)]
+        id: id_prefix::IdPrefix,
         /// What the account shows
-        fate: Fate,
+        outcome: Outcome,
         /// The broker's ticket of a filled order
         #[arg(long, value_name = "N", allow_hyphen_values = true)]
         ticket: Option<i64>,
@@ -64,12 +64,13 @@ enum Command {
         #[arg(long, value_name = "TEXT")]
         note: String,
     },
-    /// Say that the position a filled order made is open no more; matters where the gateway's positions cannot be
-    /// believed, and the journal's fills count instead
+    /// Record that the position of a filled order has been closed, for gateways whose list of positions cannot be trusted
+    ///
+    /// For these gateways the fills in the journal count as open positions.
     Closed {
-        /// The id of the order that made the position, or its first characters
-        #[arg(value_parser = pick::Beginning::parse)]
-        id: pick::Beginning,
+        /// The id of the order that opened the position, or its first characters
+        #[arg(value_parser = id_prefix::IdPrefix::parse)]
+        id: id_prefix::IdPrefix,
         /// What was seen, and where
         #[arg(long, value_name = "TEXT")]
         note: String,
@@ -77,7 +78,7 @@ enum Command {
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
-enum Fate {
+enum Outcome {
     /// The broker has it
     Filled,
     /// The broker does not have it
@@ -92,7 +93,7 @@ pub(super) fn main(args: &Args) -> ExitCode {
     let done = match &args.command {
         None => list(&path, args),
         Some(Command::Show { id, json }) => show(&path, id, *json || args.json),
-        Some(Command::Resolve { id, fate, ticket, note }) => resolve(&path, id, (*fate, *ticket), note),
+        Some(Command::Resolve { id, outcome, ticket, note }) => resolve(&path, id, (*outcome, *ticket), note),
         Some(Command::Closed { id, note }) => closed(&path, id, note),
     };
     match done {
@@ -105,59 +106,61 @@ fn list(path: &Path, args: &Args) -> anyhow::Result<()> {
     let orders = Store::open_read_only(path)?.orders(args.unresolved)?;
     if args.json {
         let rows: Vec<_> = orders.iter().map(print::as_json).collect();
-        return journal::print(&format!("{}\n", serde_json::to_string_pretty(&rows)?));
+        return output::print(&format!("{}\n", serde_json::to_string_pretty(&rows)?));
     }
-    journal::print(&table::table(&orders))
+    output::print(&table::table(&orders))
 }
 
-fn show(path: &Path, id: &pick::Beginning, json: bool) -> anyhow::Result<()> {
+fn show(path: &Path, id: &id_prefix::IdPrefix, json: bool) -> anyhow::Result<()> {
     let store = Store::open_read_only(path)?;
     let life = store.order_life(id.find(&store, path)?).or_else(|error| refused(path, error))?;
     if json {
-        return journal::print(&format!("{}\n", serde_json::to_string_pretty(&print::life_as_json(&life))?));
+        return output::print(&format!("{}\n", serde_json::to_string_pretty(&print::life_as_json(&life))?));
     }
-    journal::print(&print::life(&life))
+    output::print(&print::life(&life))
 }
 
-fn resolve(path: &Path, id: &pick::Beginning, fate: (Fate, Option<i64>), note: &str) -> anyhow::Result<()> {
-    let verdict = match fate {
-        (Fate::Filled, Some(ticket)) if ticket >= 0 => Verdict::Filled { ticket },
-        (Fate::Filled, _) => bail!("a filled order needs the broker's ticket: --ticket N (0 if the gateway has none)"),
-        (Fate::Rejected, None) => Verdict::Rejected,
-        (Fate::Rejected, Some(_)) => bail!("a rejected order has no ticket: leave out --ticket, or say filled"),
+fn resolve(path: &Path, id: &id_prefix::IdPrefix, outcome: (Outcome, Option<i64>), note: &str) -> anyhow::Result<()> {
+    let verdict = match outcome {
+        (Outcome::Filled, Some(ticket)) if ticket >= 0 => Verdict::Filled { ticket },
+        (Outcome::Filled, _) => {
+            bail!("a filled order needs the broker's ticket: --ticket N (0 if the gateway has none)")
+        }
+        (Outcome::Rejected, None) => Verdict::Rejected,
+        (Outcome::Rejected, Some(_)) => bail!("a rejected order has no ticket: remove --ticket, or use `filled`"),
     };
     let note = journal::note(note)?;
     let mut store = journal::open_to_write(path)?;
     let id = id.find(&store, path)?;
     store.resolve(id, verdict, &journal::person(), note, SystemClock.now()).or_else(|error| refused(path, error))?;
-    println!("{id} is settled. A running daemon trades its symbol again from its next cycle on.");
+    println!("{id} is settled. A running daemon trades its symbol again from the next cycle on.");
     Ok(())
 }
 
-fn closed(path: &Path, id: &pick::Beginning, note: &str) -> anyhow::Result<()> {
+fn closed(path: &Path, id: &id_prefix::IdPrefix, note: &str) -> anyhow::Result<()> {
     let note = journal::note(note)?;
     let mut store = journal::open_to_write(path)?;
     let id = id.find(&store, path)?;
     store.mark_closed(id, &journal::person(), note, SystemClock.now()).or_else(|error| refused(path, error))?;
-    println!("The position of {id} counts no more. A running daemon sees it in its next cycle.");
+    println!("The position of {id} no longer counts. A running daemon sees this in the next cycle.");
     Ok(())
 }
 
-/// The journal's refusal, with the way out.
+/// The journal's refusal, with what to do.
 fn refused<T>(path: &Path, error: JournalError) -> anyhow::Result<T> {
     match error {
         JournalError::NoSuchOrder(id) => {
-            bail!("{} has no order {id}: `sentinel orders` lists them, --journal names another journal", path.display())
+            bail!("{} has no order {id}: `sentinel orders` lists all; --journal names another journal", path.display())
         }
         JournalError::NoPosition => bail!(
-            "this order has no position that still counts: only a filled order that opened one has, until it is closed; \
+            "this order has no position that counts: only a filled order that opened one has, until it is closed. \
              `sentinel orders` shows which are open"
         ),
         JournalError::Transition { from: from @ (OrderState::Intent | OrderState::Sending), .. } => {
-            bail!("the order is {from}: a running daemon is about to settle it; without one, its next start does")
+            bail!("the order is {from}: a running daemon will settle it now, else the next start of the daemon")
         }
         JournalError::Transition { from, .. } => bail!(
-            "the order is {from}: only one that is unknown can be settled; `sentinel orders --unresolved` lists them"
+            "the order is {from}: only an unknown order can be settled; `sentinel orders --unresolved` lists them"
         ),
         JournalError::Failed(why) if why.contains("readonly") => Err(journal::read_only(path)),
         error => Err(error).with_context(|| path.display().to_string()),

@@ -15,31 +15,31 @@ use std::{
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Server {
-    /// EODHD-compatible: replays recorded EUR/USD bars or yours, one more with each request (use with --clock bars)
+    /// An EODHD-compatible market: replays recorded EUR/USD bars or yours, one more with each request (use with --clock bars)
     ///
-    /// When the bars end they begin again, moved on by whole weeks.
+    /// After the last bar, the bars repeat, moved by whole weeks.
     Market {
         #[command(flatten)]
         listen: Listen,
         #[command(flatten)]
         own: OwnBars,
-        /// Port; 0 takes a free one
+        /// Port; 0 for a free one
         #[arg(long, default_value_t = 8081)]
         port: u16,
     },
-    /// MLflow-compatible: a small softmax model fitted on the first part of the recorded bars
+    /// An MLflow-compatible model server: a small softmax model, fitted to the first part of the recorded bars
     Model {
         #[command(flatten)]
         listen: Listen,
-        /// Port; 0 takes a free one
+        /// Port; 0 for a free one
         #[arg(long, default_value_t = 5001)]
         port: u16,
     },
-    /// A v43 gateway on ZeroMQ: checks risk signatures, fills, keeps positions
+    /// A v43 gateway on ZeroMQ: checks risk signatures, fills orders, keeps positions
     Gateway {
         #[command(flatten)]
         listen: Listen,
-        /// Port; 0 takes a free one
+        /// Port; 0 for a free one
         #[arg(long, default_value_t = 5555)]
         port: u16,
         /// Price of every fill
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn each_server_has_a_port_of_its_own() {
+    fn each_server_has_its_own_port() {
         let port = |name: &str| match Line::try_parse_from(["sandbox", name]).unwrap().server {
             Server::Market { port, .. } | Server::Model { port, .. } | Server::Gateway { port, .. } => port,
         };

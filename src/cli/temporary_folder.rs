@@ -1,4 +1,4 @@
-//! A folder for the time of one run, removed at its end. Nobody else looks into it.
+//! A private folder that is removed at the end of the run.
 
 use std::{
     fs, io,
@@ -7,12 +7,12 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-/// Removed, with all that is in it, when this is dropped.
+/// Removed with its content when this is dropped.
 #[derive(Debug)]
 pub(super) struct TemporaryFolder(PathBuf);
 
 impl TemporaryFolder {
-    /// Makes a new one; that it did not exist before keeps others from having put something there.
+    /// Creates a new one. It must not exist yet, so it contains no files of other users.
     pub(super) fn new() -> io::Result<Self> {
         let nanos = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
         let path = std::env::temp_dir().join(format!("sentinel-demo-{}-{nanos}", std::process::id()));
@@ -27,7 +27,7 @@ impl TemporaryFolder {
 
 impl Drop for TemporaryFolder {
     fn drop(&mut self) {
-        // What stays behind is in the system's temporary folder.
+        // If this fails, the rest remains in the system's temporary folder.
         let _ = fs::remove_dir_all(&self.0);
     }
 }
@@ -38,7 +38,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     #[test]
-    fn nobody_else_looks_into_it_and_it_goes_with_its_run() {
+    fn only_its_user_can_read_it_and_it_is_removed() {
         let folder = TemporaryFolder::new().unwrap();
         let path = folder.path().to_owned();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);

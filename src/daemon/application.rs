@@ -1,12 +1,12 @@
-//! The life of a daemon: start, run until something ends it, drain.
+//! The life cycle of a daemon: start, run until something ends it, drain.
 
 use super::{
-    ending::{Drained, Ended, judge, say_end},
     http::Deps,
     port::Port,
+    shutdown::{Drained, Ended, judge, log_end},
     start_lines,
     systemd::ServiceManager,
-    watch::{heed, watch},
+    watch::{wait_for_end, watch_actors},
     wiring::{self, Shared, Started},
 };
 use crate::settings::Resolved;
@@ -28,29 +28,29 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// Longer than the gateway's deadline by this: what an order already sent needs to be told apart and counted.
+/// Added to the gateway's deadline, so that a late reply is still classified and counted.
 const DRAIN_SLACK: Duration = Duration::from_millis(1_000);
 
-/// How long the disk may take for what is still to be written at the end.
+/// How long the disk may take for the last writes.
 const FLUSH_DEADLINE: Duration = Duration::from_millis(1_500);
-/// What ending HTTP and the threads may take on top of that.
+/// How long HTTP and the threads may take to end after that.
 const STOP_SLACK: Duration = Duration::from_secs(2);
 
-/// When cycles run, which the demo decides differently from a daemon.
+/// When cycles run. The demo has another plan than a daemon.
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// When cycles are due.
     pub schedule: Schedule,
-    /// How many to run; 0 for no end.
+    /// How many to run; 0 for no limit.
     pub cycles_max: u64,
-    /// How many follow each other without a pause first.
+    /// How many of the first cycles run without a pause.
     pub back_to_back: u64,
-    /// End the daemon after its cycles; no HTTP then.
+    /// End the daemon after its cycles; without HTTP.
     pub once: bool,
 }
 
 impl Plan {
-    /// What the settings say.
+    /// The plan of the settings.
     pub fn from_settings(settings: &Resolved) -> Self {
         Self {
             schedule: settings.schedule.clone(),
@@ -82,7 +82,7 @@ pub struct Application {
     drain_deadline: Duration,
 }
 
-/// What is done once the cycles without a pause are through; it hears where HTTP listens then.
+/// Called once the cycles without a pause are done, with the address on which HTTP listens then.
 type CaughtUp = Box<dyn FnOnce(Option<SocketAddr>)>;
 
 /// The MetricsActor, on a thread of its own: scrapes must not slow a cycle.
@@ -95,28 +95,28 @@ struct Metrics {
 
 impl Metrics {
     fn start(config: metrics::Config) -> anyhow::Result<Self> {
-        let backlog = config.backlog.clone();
+        let (backlog, clock) = (config.backlog.clone(), config.clock.clone());
         let recorder = MetricsActor::new(config).context("the metrics cannot be set up")?;
         let snapshot = recorder.snapshot();
         let arbiter = Arbiter::new();
         let actor = MetricsActor::start_in_arbiter(&arbiter.handle(), |_| recorder);
-        let telemetry = Telemetry::new(actor.clone().recipient(), backlog);
+        let telemetry = Telemetry::new(actor.clone().recipient(), backlog, clock);
         Ok(Self { actor, arbiter, snapshot, telemetry })
     }
 }
 
 impl Application {
-    /// Starts every actor and the HTTP side; the first cycle begins at once. `file` is where the settings were read, for the log.
+    /// Starts every actor and HTTP; the first cycle begins at once. `file` is the settings file, for the log.
     ///
-    /// A taken port is no error: the daemon trades on and keeps trying.
+    /// A port that is in use is not an error: the daemon trades and tries the port again.
     ///
     /// # Errors
-    /// When another daemon runs on the journal, or it is no journal; and when an actor cannot be built, which no network
+    /// When another daemon uses the journal, or the file is not a journal; and when an actor cannot be built, which no network
     /// condition can cause.
     pub fn start(settings: &Resolved, plan: Plan, file: Option<&Path>) -> anyhow::Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let opened = Opened::at(&settings.journal.path, &wiring::identity(settings), clock.now())?;
-        // Before any cycle, so that the first lines of a log say what the rest is about.
+        // Before any cycle, so that a log begins with the settings.
         start_lines::say_settings(settings, file, plan.once);
         start_lines::say_unresolved(&opened.unresolved(), &settings.journal.path);
 
@@ -157,8 +157,8 @@ impl Application {
         })
     }
 
-    /// Has this done once, when the plan's cycles without a pause are through or no cycle is due any more; it hears where
-    /// HTTP listens then.
+    /// Sets what is called once, when the plan's cycles without a pause are done or no further cycle is due. It gets the address
+    /// on which HTTP listens then.
     pub fn when_caught_up(&mut self, act: impl FnOnce(Option<SocketAddr>) + 'static) {
         self.caught_up = Some(Box::new(act));
     }
@@ -171,7 +171,7 @@ impl Application {
     /// Runs until `shutdown` completes, the one cycle of `--once` has run, or a stage is gone; then drains.
     ///
     /// # Errors
-    /// None today: every way a running daemon can end has its [`Ended`].
+    /// None at present: every way in which a running daemon ends has its [`Ended`].
     pub async fn run_until_stopped(mut self, shutdown: impl Future<Output = ()>) -> anyhow::Result<Ended> {
         let service_manager = Rc::new(ServiceManager::from_environment());
         let attended = self.attend(service_manager.clone());
@@ -183,44 +183,44 @@ impl Application {
         };
         let ended = tokio::select! {
             () = shutdown => Ended::Stopped,
-            gone = watch(&self.pings, &self.metrics.telemetry) => Ended::StageGone(gone),
-            ended = heed(&mut self.notices, self.once, &mut say_caught_up) => ended,
+            gone = watch_actors(&self.pings, &self.metrics.telemetry) => Ended::StageGone(gone),
+            ended = wait_for_end(&mut self.notices, self.once, &mut say_caught_up) => ended,
         };
         if let Ended::StageGone(actor) = ended {
-            tracing::error!(actor, "cannot answer any more: the daemon ends, to be started afresh");
+            tracing::error!(actor, "actor stopped responding: shutting down for a restart");
         }
         service_manager.stopping(self.drain_deadline + FLUSH_DEADLINE * 2 + STOP_SLACK);
-        let Drained { is_journalled, is_fate_lost } = self.drain().await;
+        let Drained { is_journalled, is_outcome_lost } = self.drain().await;
         attended.abort();
         let ended = match ended {
-            _ if is_fate_lost => Ended::FateLost,
+            _ if is_outcome_lost => Ended::OutcomeLost,
             Ended::Once { failed, degraded, .. } => Ended::Once { failed, degraded, is_recorded: is_journalled },
             ended => ended,
         };
-        say_end(&ended);
+        log_end(&ended);
         Ok(ended)
     }
 
-    /// Until the very end: a watchdog does not wait for a drain.
+    /// Feeds the watchdog until the process ends: a drain must not look like a daemon that hangs.
     fn attend(&self, service_manager: Rc<ServiceManager>) -> JoinHandle<()> {
         let stages = self.pings.iter().map(|(_, stage)| stage.clone()).collect();
         let scheduler = self.scheduler.clone().recipient();
         actix_rt::spawn(async move { service_manager.attend(stages, scheduler).await })
     }
 
-    /// No new cycle; an order already sent is waited for; then HTTP and the threads end.
+    /// Starts no new cycle, waits for an order that was already sent, then ends HTTP and the threads.
     async fn drain(self) -> Drained {
         self.shutdown.cancel();
         if tokio::time::timeout(self.drain_deadline, self.scheduler.send(Drain)).await.is_err() {
-            tracing::error!("a cycle did not end in time; an order under way may have been executed");
+            tracing::error!("a cycle did not end in time; an order in flight may have been executed");
         }
-        let is_paid = matches!(
+        let is_written = matches!(
             tokio::time::timeout(FLUSH_DEADLINE, self.flush_unwritten.send(FlushUnwritten)).await,
             Ok(Ok(true))
         );
-        // Closed only now: every order's fate and the last cycle's decisions are in it.
+        // Closed only now, when every order's outcome and the last cycle's decisions are in it.
         let flushed = tokio::time::timeout(FLUSH_DEADLINE, self.journal.send(Flush)).await;
-        let drained = judge(flushed.ok().and_then(Result::ok), is_paid);
+        let drained = judge(flushed.ok().and_then(Result::ok), is_written);
         self.port.close().await;
         self.metrics.arbiter.stop();
         if self.metrics.arbiter.join().is_err() {

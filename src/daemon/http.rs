@@ -1,15 +1,13 @@
-//! Everything behind the metrics port: /metrics, /health, /livez, /readyz, /startupz. It runs on threads of its own,
-//! asks the actors with a deadline, and holds nothing that a cycle waits for. A web-config file puts TLS and a password
-//! before it.
+//! The metrics port: /metrics, /health, /livez, /readyz and /startupz. It runs on its own threads, asks the actors with a
+//! deadline, and holds nothing that a cycle waits for. A web-config file adds TLS and passwords.
 
 mod accept;
+mod connection_slots;
 mod one_request;
-mod parts;
 mod password;
-mod places;
-mod queue;
 mod server;
-mod shared_question;
+mod shared_request;
+mod sliced_body;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -27,7 +25,6 @@ use actix_web::{
     middleware::from_fn,
     web,
 };
-use parts::Parts;
 use password::PasswordGate;
 use sentinel_actors::{
     adapters::{gzip::gzip, prometheus::Format},
@@ -37,7 +34,8 @@ use sentinel_actors::{
         health::{Health, Status},
     },
 };
-use shared_question::SharedQuestion;
+use shared_request::SharedRequest;
+use sliced_body::SlicedBody;
 use std::{io, net::SocketAddr, time::Duration};
 use tracing::{Span, debug, debug_span};
 use tracing_actix_web::{RootSpanBuilder, TracingLogger};
@@ -53,13 +51,13 @@ const STOP_DEADLINE_S: u64 = 1;
 pub struct HttpConfig {
     /// Address or host name to bind, `0.0.0.0`.
     pub host: String,
-    /// Port to bind; 0 takes a free one.
+    /// Port to bind; 0 for a free one.
     pub port: u16,
-    /// Connections served at a time; for one more the oldest is closed.
+    /// Connections at a time; one more closes the oldest.
     pub connections_max: usize,
-    /// A request's head has to be complete by then; zero waits for ever.
+    /// Limit for receiving the head of a request; zero is no limit.
     pub header_deadline: Duration,
-    /// A connection is over by then, from accepting it to the last byte of its answer, whoever it waits for.
+    /// Limit for a whole connection, from accepting it to the last byte of the answer.
     pub connection_deadline: Duration,
     /// Longest wait for an actor's answer.
     pub ask_deadline: Duration,
@@ -67,7 +65,7 @@ pub struct HttpConfig {
     pub protection: Option<Protection>,
 }
 
-/// Whom HTTP asks.
+/// The actors that HTTP asks.
 #[derive(Clone)]
 pub struct Deps {
     /// MetricsActor.
@@ -80,12 +78,12 @@ pub struct Deps {
     pub snapshot: Snapshot,
 }
 
-/// Binds the port and makes the server, which serves on a thread of its own once it is awaited or spawned. It handles
-/// no signals: stop it with `handle().stop(false)`. A graceful stop would wait a whole second for a client that has
-/// connected and says nothing, and no answer is worth that.
+/// Binds the port and creates the server, which serves on its own thread once it is awaited or spawned. It handles no signals:
+/// stop it with `handle().stop(false)`. A graceful stop would wait a second for every client that is connected and sends
+/// nothing.
 ///
 /// # Errors
-/// When the address cannot be bound; nothing else is touched then, and it may be tried again.
+/// When the address cannot be bound. It can be tried again.
 pub fn serve(config: &HttpConfig, deps: Deps) -> io::Result<(Server, SocketAddr)> {
     let ask_deadline = config.ask_deadline;
     serve_routes(config, move |app| {
@@ -94,7 +92,7 @@ pub fn serve(config: &HttpConfig, deps: Deps) -> io::Result<(Server, SocketAddr)
     })
 }
 
-/// [`serve`] with other routes: the bench puts static bytes behind the same server to have a measure.
+/// [`serve`] with other routes: the benchmark compares with static bytes behind the same server.
 ///
 /// # Errors
 /// As [`serve`].
@@ -122,10 +120,10 @@ pub fn serve_routes(
     Ok(bound)
 }
 
-/// How often the files are looked at.
+/// How often the files of the web-config are checked for changes.
 const RENEW_PERIOD: Duration = Duration::from_secs(1);
 
-/// Looks at the files every second for as long as this thread's `System` runs.
+/// Checks the files for changes every second, as long as this thread's `System` runs.
 fn keep_fresh(protection: Protection) {
     actix_rt::spawn(async move {
         loop {
@@ -137,12 +135,12 @@ fn keep_fresh(protection: Protection) {
     });
 }
 
-/// What a worker thread keeps: one question per kind under way, whatever the number of requests.
+/// What a worker thread keeps: at most one request to an actor per kind, however many clients wait for it.
 struct Worker {
-    /// By [`Format`], as it is and compressed.
-    metrics: [[SharedQuestion<GetMetrics>; 2]; 2],
-    health: SharedQuestion<GetHealth>,
-    scheduler: SharedQuestion<Ping>,
+    /// By [`Format`]; plain and compressed.
+    metrics: [[SharedRequest<GetMetrics>; 2]; 2],
+    health: SharedRequest<GetHealth>,
+    scheduler: SharedRequest<Ping>,
     snapshot: Snapshot,
 }
 
@@ -151,11 +149,11 @@ impl Worker {
         Self {
             metrics: [Format::Text, Format::OpenMetrics].map(|format| {
                 [false, true].map(|is_gzipped| {
-                    SharedQuestion::new(deps.metrics.clone(), GetMetrics { format, is_gzipped }, deadline)
+                    SharedRequest::new(deps.metrics.clone(), GetMetrics { format, is_gzipped }, deadline)
                 })
             }),
-            health: SharedQuestion::new(deps.health, GetHealth, deadline),
-            scheduler: SharedQuestion::new(deps.scheduler, Ping, deadline),
+            health: SharedRequest::new(deps.health, GetHealth, deadline),
+            scheduler: SharedRequest::new(deps.scheduler, Ping, deadline),
             snapshot: deps.snapshot,
         }
     }
@@ -182,7 +180,7 @@ fn routes(config: &mut web::ServiceConfig) {
     .default_service(web::to(not_found));
 }
 
-/// 200 in every state, because it matters most when the daemon is unwell; 503 only before the first text.
+/// 200 whatever the state of the daemon, because it matters most when something is wrong; 503 only before the first text.
 async fn metrics(request: HttpRequest, worker: web::Data<Worker>) -> HttpResponse {
     let format = accept::format(&all(&request, ACCEPT));
     let takes_gzip = takes_gzip(&request);
@@ -194,15 +192,15 @@ async fn metrics(request: HttpRequest, worker: web::Data<Worker>) -> HttpRespons
                 .insert_header((CONTENT_TYPE, HeaderValue::from_static(format.content_type())))
                 .insert_header((VARY, HeaderValue::from_static("Accept, Accept-Encoding")));
             match gzip.filter(|_| takes_gzip) {
-                Some(gzip) => response.insert_header(GZIPPED).body(Parts::of(gzip)),
-                None => response.body(Parts::of(text)),
+                Some(gzip) => response.insert_header(GZIPPED).body(SlicedBody::of(gzip)),
+                None => response.body(SlicedBody::of(text)),
             }
         }
-        None => plain(StatusCode::SERVICE_UNAVAILABLE, "there is no text yet".into()),
+        None => plain(StatusCode::SERVICE_UNAVAILABLE, "no metrics yet".into()),
     }
 }
 
-/// All lines of this header as the one list that they are.
+/// All lines of this header, as one list.
 fn all(request: &HttpRequest, header: HeaderName) -> String {
     request.headers().get_all(header).filter_map(|value| value.to_str().ok()).collect::<Vec<_>>().join(",")
 }
@@ -211,7 +209,7 @@ fn takes_gzip(request: &HttpRequest) -> bool {
     accept::takes_gzip(&all(request, ACCEPT_ENCODING))
 }
 
-/// Compressed here and for each request, like the verdict itself: its ages are of this moment, and it is 2 kB.
+/// Computed and compressed for each request: it contains ages as of now, and is only 2 kB.
 async fn health(request: HttpRequest, worker: web::Data<Worker>) -> HttpResponse {
     let body = worker.health.answer().await.and_then(|health| Some((health.status, serde_json::to_vec(&health).ok()?)));
     let (status, body) = body.unwrap_or_else(|| {
@@ -224,12 +222,12 @@ async fn health(request: HttpRequest, worker: web::Data<Worker>) -> HttpResponse
     let mut response = HttpResponse::build(code);
     response.insert_header((CONTENT_TYPE, JSON)).insert_header((VARY, HeaderValue::from_static("Accept-Encoding")));
     match takes_gzip(&request).then(|| gzip(&body)).flatten() {
-        Some(gzip) => response.insert_header(GZIPPED).body(Parts::of(gzip)),
-        None => response.body(Parts::of(body)),
+        Some(gzip) => response.insert_header(GZIPPED).body(SlicedBody::of(gzip)),
+        None => response.body(SlicedBody::of(body)),
     }
 }
 
-/// Asks the Scheduler only: restarting this daemon mends neither EODHD nor HUB nor GTW.
+/// Asks only the Scheduler: restarting this daemon would not solve problems of EODHD, HUB or GTW.
 async fn livez(worker: web::Data<Worker>) -> HttpResponse {
     match worker.scheduler.answer().await {
         Some(()) => plain(StatusCode::OK, "live".into()),
@@ -245,7 +243,7 @@ async fn startupz(request: HttpRequest, worker: web::Data<Worker>) -> HttpRespon
     probe(&request, &worker, "started", |health| (health.started, health.not_started_because)).await
 }
 
-/// Reasons name addresses: where /health asks for a password, this says the verdict only.
+/// The reason may contain addresses, so it is left out if /health needs a password.
 async fn probe(
     request: &HttpRequest,
     worker: &Worker,
@@ -271,18 +269,18 @@ async fn not_found() -> HttpResponse {
     plain(StatusCode::NOT_FOUND, "not here; try /metrics, /health, /livez, /readyz or /startupz".into())
 }
 
-/// A short reason as one line of text.
+/// A short text on one line.
 fn plain(code: StatusCode, mut reason: String) -> HttpResponse {
     reason.push('\n');
     HttpResponse::build(code).insert_header((CONTENT_TYPE, PLAIN)).body(reason)
 }
 
-/// A span per request at debug: at info, logging costs a third of the requests.
+/// A span per request, at debug: at info, logging would cost a third of the throughput.
 struct DebugSpan;
 
 impl RootSpanBuilder for DebugSpan {
     fn on_request_start(request: &ServiceRequest) -> Span {
-        // As a string value the path is quoted and escaped, so it stays on its line.
+        // A string value is quoted and escaped, so the path stays on its line.
         let path = request.path();
         debug_span!("http", method = %request.method(), path, peer = request.peer_addr().map(tracing::field::display))
     }

@@ -19,7 +19,7 @@ impl Port {
         let port = Self::default();
         let Err(error) = port.serve(&config, &deps) else { return port };
         let address = format!("{}:{}", config.host, config.port);
-        tracing::error!(error = %error, address, "cannot listen for HTTP: trading goes on without it, and the port is tried again");
+        tracing::error!(error = %error, address, "cannot listen for HTTP: trading continues without it, and the port is tried again");
         let retried = port.clone();
         actix_rt::spawn(async move {
             loop {
@@ -38,7 +38,7 @@ impl Port {
         *self.0.borrow_mut() = Some(Serving { handle: server.handle(), address });
         actix_rt::spawn(async move {
             if let Err(error) = server.await {
-                tracing::error!(error = %error, "HTTP ended; trading goes on without it");
+                tracing::error!(error = %error, "HTTP ended; trading continues without it");
             }
         });
         Ok(())

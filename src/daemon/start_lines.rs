@@ -1,4 +1,4 @@
-//! What the daemon says when it starts: how it trades, what, and with whom; and which orders the run before left unknown.
+//! The first lines of the daemon's log: how and what it trades, with which servers, and which orders are of unknown outcome.
 
 use crate::{
     net::authority,
@@ -7,13 +7,13 @@ use crate::{
 use sentinel_actors::adapters::journal::OrderRow;
 use std::{collections::BTreeSet, path::Path};
 
-/// Symbols and orders named in one line; of more, only their number is given.
+/// How many symbols and orders one line lists; of more, only the number is given.
 const NAMED_MAX: usize = 10;
 
-/// Says how the daemon trades. The first word is the one that matters.
+/// Logs how the daemon trades. The first words say whether it sends orders.
 pub fn say_settings(settings: &Resolved, file: Option<&Path>, once: bool) {
     let gateway = &settings.gateway;
-    let mode = if settings.purpose.gateway.is_live() { "LIVE: orders leave" } else { "DRY RUN: no order leaves" };
+    let mode = if settings.purpose.gateway.is_live() { "LIVE: orders are sent" } else { "DRY RUN: no orders are sent" };
     tracing::info!(
         account = gateway.account.as_deref().unwrap_or("-"),
         symbols = %symbols(settings),
@@ -35,32 +35,33 @@ pub fn say_settings(settings: &Resolved, file: Option<&Path>, once: bool) {
     }
 }
 
-/// Symbols whose every order would be larger than allowed: nothing else says so but a reason in each cycle's line.
+/// Warns about symbols whose orders would all be larger than allowed. Otherwise only the reason in each cycle's log line would
+/// show it.
 fn say_too_large(settings: &Resolved) {
     let max = settings.guards.volume_max;
     for instrument in settings.instruments.iter().filter(|it| max > 0.0 && it.volume > max) {
         tracing::warn!(
             symbol = %instrument.symbol,
-            "no order can leave: its volume of {} lots is above guards.volume_max = {max}; lower the one or raise the other",
+            "no order can be sent: the symbol's volume of {} lots is above guards.volume_max = {max}; change one of the two",
             instrument.volume
         );
     }
 }
 
-/// What the environment holds that looks as if it did something.
+/// Logs variables that look as if they had an effect, but have none.
 fn say_remarks(remarks: &Remarks) {
     for remark in &remarks.misspelt {
         tracing::warn!("{remark}");
     }
     if !remarks.proxies.is_empty() {
         tracing::info!(
-            "{}: set, and not used; Sentinel connects to all of its servers directly",
+            "{}: set but not used; Sentinel connects to all of its servers directly",
             remarks.proxies.join(", ")
         );
     }
 }
 
-/// Names the orders of unknown fate that the journal had at the start, with the way to settle them.
+/// Lists the orders of unknown outcome that the journal has at the start, and says how to settle them.
 pub fn say_unresolved(orders: &[OrderRow], journal: &Path) {
     if orders.is_empty() {
         return;
@@ -68,9 +69,9 @@ pub fn say_unresolved(orders: &[OrderRow], journal: &Path) {
     let journal = absolute(journal);
     tracing::warn!(
         orders = orders.len(),
-        "orders of unknown fate in the journal, which block their symbols: {}. Look at the account; `sentinel orders show ID \
-         --journal {journal}` tells one's life, `sentinel orders resolve ID filled|rejected --note TEXT --journal {journal}` \
-         settles it",
+        "the journal has orders of unknown outcome, which block their symbols: {}. Check the account. `sentinel orders show ID \
+         --journal {journal}` shows all that is known of one, and `sentinel orders resolve ID filled|rejected --note TEXT \
+         --journal {journal}` settles it",
         named(orders.iter().map(order))
     );
 }
@@ -85,7 +86,7 @@ fn symbols(settings: &Resolved) -> String {
     named(settings.instruments.iter().map(|instrument| instrument.symbol.to_string()))
 }
 
-/// A relative path says nothing to who reads the log elsewhere.
+/// A relative path is useless in a log that is read elsewhere.
 fn absolute(path: &Path) -> String {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string()
 }
@@ -93,7 +94,7 @@ fn absolute(path: &Path) -> String {
 /// `0.6`, or the lowest and the highest if symbols have their own.
 fn thresholds(settings: &Resolved) -> String {
     let all = &settings.instruments;
-    // Odds are never negative, and their bits are then in their order.
+    // The bits of numbers that are not negative have the same order as the numbers.
     let all: BTreeSet<u64> = all.iter().map(|instrument| instrument.threshold.to_bits()).collect();
     match (all.first().copied().map(f64::from_bits), all.last().copied().map(f64::from_bits)) {
         (Some(lowest), Some(highest)) if lowest < highest => format!("{lowest} to {highest}"),
@@ -102,7 +103,7 @@ fn thresholds(settings: &Resolved) -> String {
     }
 }
 
-/// The URL as far as its path: what may stand before the host or behind a `?` is not for a log.
+/// The URL without user, password, query and fragment, which may be secret.
 fn without_secrets(url: &str) -> String {
     let end = url.find(['?', '#']).unwrap_or(url.len());
     let url = &url[..end];
@@ -110,11 +111,11 @@ fn without_secrets(url: &str) -> String {
     let (authority, path) = rest.split_once('/').map_or((rest, ""), |(authority, path)| (authority, path));
     let host = authority.rsplit('@').next().unwrap_or_default();
     let slash = if path.is_empty() { "" } else { "/" };
-    // A secret with a slash in it would end the authority too early.
+    // The slash may be part of a password, and what follows it, too.
     if path.contains('@') { format!("{scheme}://...") } else { format!("{scheme}://{host}{slash}{path}") }
 }
 
-/// `a, b, c`, or the first few and how many more.
+/// `a, b, c`, or the first ones and how many more there are.
 fn named(items: impl ExactSizeIterator<Item = String>) -> String {
     let more = items.len().saturating_sub(NAMED_MAX);
     let text = items.take(NAMED_MAX).collect::<Vec<_>>().join(", ");
@@ -126,8 +127,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_secret_of_a_url_is_said() {
-        for (url, said) in [
+    fn no_secret_of_a_url_is_logged() {
+        for (url, shown) in [
             ("https://eodhd.com", "https://eodhd.com"),
             ("http://127.0.0.1:8081/", "http://127.0.0.1:8081"),
             ("http://alice:PW@host:80/api", "http://host:80/api"),
@@ -136,7 +137,7 @@ mod tests {
             ("http://host/api?api_token=PW", "http://host/api"),
             ("http://host#PW", "http://host"),
         ] {
-            assert_eq!(without_secrets(url), said);
+            assert_eq!(without_secrets(url), shown);
         }
     }
 

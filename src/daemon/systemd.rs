@@ -1,7 +1,6 @@
-//! What a supervisor is told: systemd's notify protocol (`sd_notify(3)`), spoken only where `NOTIFY_SOCKET` names a
-//! socket. Anywhere else all of this is silent.
+//! systemd's notify protocol (`sd_notify(3)`): readiness, watchdog and shutdown. Without `NOTIFY_SOCKET` nothing is sent.
 //!
-//! Written out here because crates for it wait for a reader who is busy, and know no abstract socket.
+//! Implemented here because the existing crates block on a busy receiver and do not support abstract sockets.
 
 use actix::Recipient;
 use sentinel_actors::messages::Ping;
@@ -21,22 +20,22 @@ use std::{
 };
 use tokio::time::MissedTickBehavior;
 
-/// How often the watchdog is fed in the time it waits: one lost turn is no reason for a new start.
-const TURNS: u32 = 3;
+/// Keep-alives per watchdog interval; missing one must not cause a restart.
+const KEEP_ALIVES: u32 = 3;
 
-/// Whoever started the daemon and wants to hear of it, if anyone does.
+/// The service manager that started the daemon, if there is one.
 #[derive(Debug, Default)]
 pub struct ServiceManager {
     /// A path, or `@name` in the abstract namespace.
     socket: Option<OsString>,
-    /// Time without a sign of life after which the supervisor acts; `None` for no watchdog.
+    /// After this time without a keep-alive the service manager kills the daemon; `None` for no watchdog.
     watchdog: Option<Duration>,
-    /// Whether it could not be told the last time.
-    is_deaf: Cell<bool>,
+    /// Whether the last message could not be sent.
+    is_failing: Cell<bool>,
 }
 
 impl ServiceManager {
-    /// What the environment says: `NOTIFY_SOCKET`, `WATCHDOG_USEC`, `WATCHDOG_PID`.
+    /// By the environment: `NOTIFY_SOCKET`, `WATCHDOG_USEC`, `WATCHDOG_PID`.
     pub fn from_environment() -> Self {
         let number = |name: &str| std::env::var(name).ok()?.parse::<u64>().ok();
         let is_for_us = std::env::var_os("WATCHDOG_PID").is_none()
@@ -44,32 +43,34 @@ impl ServiceManager {
         Self {
             socket: std::env::var_os("NOTIFY_SOCKET").filter(|socket| !socket.is_empty()),
             watchdog: number("WATCHDOG_USEC").filter(|us| *us > 0 && is_for_us).map(Duration::from_micros),
-            is_deaf: Cell::new(false),
+            is_failing: Cell::new(false),
         }
     }
 
-    /// Says that the daemon is up once every stage has answered, then feeds the watchdog for as long as the Scheduler
-    /// answers: a daemon whose cycles cannot start any more is killed and started afresh. Ends only where there is
-    /// nothing to feed, or nothing left that could answer.
+    /// Sends `READY` once every stage has answered, then keep-alives as long as the Scheduler answers: a daemon that can no
+    /// longer start cycles is killed and restarted. Returns only if there is no watchdog, or if a stage has stopped.
     pub async fn attend(&self, stages: Vec<Recipient<Ping>>, scheduler: Recipient<Ping>) {
         if self.socket.is_none() {
             return;
         }
         for stage in stages {
             if stage.send(Ping).await.is_err() {
-                // The Application notices as well, and ends the daemon.
+                // The Application notices this, too, and ends the daemon.
                 return;
             }
         }
         self.say("READY=1");
         if let Some(interval) = self.watchdog {
-            tracing::info!(interval_s = interval.as_secs_f64(), "the supervisor's watchdog is fed");
-            self.feed(&scheduler, interval / TURNS).await;
+            tracing::info!(
+                interval_s = interval.as_secs_f64(),
+                "sending keep-alives to the service manager's watchdog"
+            );
+            self.feed(&scheduler, interval / KEEP_ALIVES).await;
         }
     }
 
-    /// Says that the daemon is on its way down, and how long that may take: a supervisor with less patience would kill
-    /// it while an order is under way.
+    /// Announces the shutdown and how long it may take. Otherwise a service manager with a shorter timeout would kill the daemon
+    /// while an order is in flight.
     pub fn stopping(&self, longest: Duration) {
         self.say(&format!("STOPPING=1\nEXTEND_TIMEOUT_USEC={}", longest.as_micros()));
     }
@@ -84,26 +85,26 @@ impl ServiceManager {
             if answered {
                 self.say("WATCHDOG=1");
             } else if !is_silent {
-                tracing::error!("the Scheduler does not answer: the supervisor's watchdog is not fed");
+                tracing::error!("the Scheduler does not answer: no keep-alive is sent to the watchdog");
             }
             is_silent = !answered;
         }
     }
 
-    /// A supervisor that cannot be told is no reason to stop trading; it will act on its own.
+    /// If a message cannot be sent, trading continues; the service manager acts by its own rules.
     fn say(&self, state: &str) {
         let Some(socket) = &self.socket else { return };
         match send(socket, state) {
-            Ok(()) => self.is_deaf.set(false),
-            Err(error) if !self.is_deaf.replace(true) => {
-                tracing::warn!(error = %error, "the supervisor (NOTIFY_SOCKET) cannot be told; trading goes on");
+            Ok(()) => self.is_failing.set(false),
+            Err(error) if !self.is_failing.replace(true) => {
+                tracing::warn!(error = %error, "cannot notify the service manager (NOTIFY_SOCKET); trading continues");
             }
             Err(_) => {}
         }
     }
 }
 
-/// One datagram. It never waits: everything else in the daemon would wait with it.
+/// Sends one datagram without blocking: the whole daemon would wait.
 fn send(socket: &OsStr, state: &str) -> io::Result<()> {
     let address = match socket.as_bytes().split_first() {
         Some((b'@', name)) => SocketAddr::from_abstract_name(name)?,
@@ -121,7 +122,7 @@ mod tests {
     use actix::{Actor, Context, Handler, ResponseFuture};
     use std::{future::pending, path::Path};
 
-    /// Answers so many times, then never again.
+    /// Answers this many times, then never again.
     struct Stage {
         answers: usize,
     }
@@ -154,7 +155,7 @@ mod tests {
 
     fn supervisor(socket: impl Into<OsString>, watchdog_ms: Option<u64>) -> ServiceManager {
         let watchdog = watchdog_ms.map(Duration::from_millis);
-        ServiceManager { socket: Some(socket.into()), watchdog, is_deaf: Cell::new(false) }
+        ServiceManager { socket: Some(socket.into()), watchdog, is_failing: Cell::new(false) }
     }
 
     fn heard(ears: &UnixDatagram) -> Vec<String> {
@@ -163,13 +164,13 @@ mod tests {
             .collect()
     }
 
-    /// Attends for so long, then gives up.
+    /// Attends for this long, then stops.
     async fn attend(supervisor: &ServiceManager, stages: Vec<Recipient<Ping>>, scheduler: Recipient<Ping>, ms: u64) {
         let _ = tokio::time::timeout(Duration::from_millis(ms), supervisor.attend(stages, scheduler)).await;
     }
 
     #[actix_rt::test]
-    async fn the_watchdog_is_fed_for_as_long_as_the_scheduler_answers() {
+    async fn keep_alives_are_sent_as_long_as_the_scheduler_answers() {
         let place = tempfile::tempdir().unwrap();
         let ears = ears_at(&place.path().join("notify"));
         let supervisor = supervisor(place.path().join("notify"), Some(600));
@@ -188,7 +189,7 @@ mod tests {
     }
 
     #[actix_rt::test]
-    async fn without_a_watchdog_readiness_is_all() {
+    async fn without_a_watchdog_only_readiness_is_sent() {
         let place = tempfile::tempdir().unwrap();
         let ears = ears_at(&place.path().join("notify"));
         supervisor(place.path().join("notify"), None).attend(vec![stage(1)], stage(9)).await;
@@ -196,7 +197,7 @@ mod tests {
     }
 
     #[actix_rt::test]
-    async fn an_abstract_socket_is_told_as_well() {
+    async fn an_abstract_socket_works_too() {
         let name = format!("sentinel-supervisor-{}", process::id());
         let address = SocketAddr::from_abstract_name(&name).unwrap();
         let ears = UnixDatagram::bind_addr(&address).unwrap();
@@ -206,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn a_supervisor_that_reads_nothing_or_is_not_there_holds_nobody_up() {
+    fn a_receiver_that_is_busy_or_missing_does_not_block() {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("notify");
         let ears = ears_at(&path);
@@ -215,22 +216,22 @@ mod tests {
         for _ in 0..10_000 {
             busy.say("WATCHDOG=1");
         }
-        assert!(busy.is_deaf.get());
+        assert!(busy.is_failing.get());
         heard(&ears);
         busy.say("WATCHDOG=1");
-        assert!(!busy.is_deaf.get(), "as soon as it reads again it is told again");
+        assert!(!busy.is_failing.get(), "it works again once the receiver reads");
         drop(ears);
         busy.say("WATCHDOG=1");
-        assert!(busy.is_deaf.get());
+        assert!(busy.is_failing.get());
         for nowhere in ["/nonexistent/notify", "notify", "vsock:2:1234"] {
             assert!(send(OsStr::new(nowhere), "READY=1").is_err(), "{nowhere}");
         }
     }
 
     #[test]
-    fn nobody_is_told_where_nobody_asked() {
+    fn without_a_socket_nothing_is_sent() {
         let silent = ServiceManager::default();
         silent.stopping(Duration::from_secs(1));
-        assert!(!silent.is_deaf.get());
+        assert!(!silent.is_failing.get());
     }
 }

@@ -1,4 +1,4 @@
-//! Log output: tracing to stdout, text for people, JSON for machines.
+//! Log output: tracing to stdout, as text or as JSON.
 
 use crate::settings::{Log, LogFormat};
 use std::io::{self, IsTerminal};
@@ -12,8 +12,8 @@ pub fn init(log: &Log) {
     install(log, log.filter.clone());
 }
 
-/// The same, but until [`Quiet::end`] no more than how it trades, signals, and warnings; of the journal only errors: that
-/// one is new is a warning for a daemon.
+/// The same, but until [`Quiet::end`] only the start lines, signals and warnings; of the journal only errors, because for the
+/// demo a new journal is not worth a warning.
 pub fn init_quiet(log: &Log) -> Quiet {
     let quiet = Targets::new().with_default(Level::WARN).with_targets([
         ("sentinel::daemon::start_lines", Level::INFO),
@@ -25,7 +25,7 @@ pub fn init_quiet(log: &Log) -> Quiet {
     Quiet { handle, filter: log.filter.clone() }
 }
 
-/// A log that says only what is wrong, for a while.
+/// A log that is limited to problems for a while.
 #[derive(Debug, Clone)]
 pub struct Quiet {
     handle: reload::Handle<Targets, Registry>,
@@ -33,16 +33,16 @@ pub struct Quiet {
 }
 
 impl Quiet {
-    /// From here on the log is what the settings say.
+    /// From now on the log is as in the settings.
     pub fn end(&self) {
-        // It fails only where another subscriber was there before, and then nothing was quiet.
+        // It fails only if another subscriber was installed before; then the log was not limited.
         let _ = self.handle.reload(self.filter.clone());
     }
 }
 
 fn install(log: &Log, filter: impl Layer<Registry> + Send + Sync) {
     let is_terminal = io::stdout().is_terminal();
-    // The convention of no-color.org: set and not empty.
+    // The convention of no-color.org: no colours if the variable is set and not empty.
     let colors = is_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let json = match log.format {
         LogFormat::Auto => !is_terminal,
@@ -50,7 +50,7 @@ fn install(log: &Log, filter: impl Layer<Registry> + Send + Sync) {
         LogFormat::Text => false,
     };
     let registry = tracing_subscriber::registry().with(filter);
-    // An error here means there is a subscriber already.
+    // An error means that there is a subscriber already.
     let _ = if json {
         let layer = fmt::layer().with_writer(io::stdout).json().flatten_event(true);
         registry.with(layer.with_current_span(false).with_span_list(false)).try_init()

@@ -1,6 +1,6 @@
-//! What ends a running daemon from inside: an actor that can never answer again, and what the Scheduler says.
+//! What ends a running daemon from inside: an actor that has stopped for good, or a notice of the Scheduler.
 
-use super::ending::Ended;
+use super::shutdown::Ended;
 use actix::Recipient;
 use sentinel_actors::{
     domain::names::ActorName,
@@ -10,11 +10,11 @@ use sentinel_actors::{
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-/// How often the actors are asked whether they still answer, and how long each may take.
+/// How often the actors are pinged, and how long each may take to answer.
 const PING_PERIOD: Duration = Duration::from_secs(1);
 
-/// Pings every actor again and again; ends with the name of one that can never answer again.
-pub(super) async fn watch(actors: &[(ActorName, Recipient<Ping>)], metrics: &Telemetry) -> &'static str {
+/// Pings every actor repeatedly; returns the name of the first one that has stopped for good.
+pub(super) async fn watch_actors(actors: &[(ActorName, Recipient<Ping>)], metrics: &Telemetry) -> &'static str {
     loop {
         let mut answers = Vec::with_capacity(actors.len());
         for (name, actor) in actors {
@@ -29,17 +29,21 @@ pub(super) async fn watch(actors: &[(ActorName, Recipient<Ping>)], metrics: &Tel
     }
 }
 
-/// What the Scheduler says that ends the daemon.
-pub(super) async fn heed(notices: &mut UnboundedReceiver<Notice>, once: bool, caught_up: &mut impl FnMut()) -> Ended {
+/// Waits for a notice of the Scheduler that ends the daemon.
+pub(super) async fn wait_for_end(
+    notices: &mut UnboundedReceiver<Notice>,
+    once: bool,
+    caught_up: &mut impl FnMut(),
+) -> Ended {
     loop {
         match notices.recv().await {
             Some(Notice::CaughtUp) => caught_up(),
             Some(Notice::CyclesEnded { failed, degraded }) if once => {
-                // Whether the journal has it is known once it is closed.
+                // Whether the decision is in the journal is known only once it is closed.
                 return Ended::Once { failed: failed > 0, degraded: degraded > 0, is_recorded: true };
             }
             Some(Notice::CyclesEnded { .. }) => {
-                tracing::info!("all cycles ran; serving on");
+                tracing::info!("all cycles are done; HTTP keeps serving");
                 caught_up();
             }
             Some(Notice::StageGone(actor)) => return Ended::StageGone(actor.as_str()),
@@ -54,15 +58,15 @@ mod tests {
     use actix::{Actor, Context, Handler};
     use tokio::sync::mpsc::unbounded_channel;
 
-    struct Stage {
+    struct Probe {
         panics: bool,
     }
 
-    impl Actor for Stage {
+    impl Actor for Probe {
         type Context = Context<Self>;
     }
 
-    impl Handler<Ping> for Stage {
+    impl Handler<Ping> for Probe {
         type Result = ();
 
         fn handle(&mut self, _: Ping, _: &mut Self::Context) {
@@ -70,13 +74,13 @@ mod tests {
         }
     }
 
-    struct Ears(tokio::sync::mpsc::UnboundedSender<Event>);
+    struct Events(tokio::sync::mpsc::UnboundedSender<Event>);
 
-    impl Actor for Ears {
+    impl Actor for Events {
         type Context = Context<Self>;
     }
 
-    impl Handler<Event> for Ears {
+    impl Handler<Event> for Events {
         type Result = ();
 
         fn handle(&mut self, event: Event, _: &mut Self::Context) {
@@ -85,37 +89,37 @@ mod tests {
     }
 
     #[actix_rt::test]
-    async fn an_actor_that_can_never_answer_again_ends_the_watch() {
-        let (said, mut heard) = unbounded_channel();
-        let metrics = Ears(said).start().recipient().into();
-        let well = Stage { panics: false }.start();
-        let only_well = vec![(ActorName::Fetcher, well.clone().recipient())];
-        let watching = tokio::time::timeout(Duration::from_millis(200), watch(&only_well, &metrics)).await;
-        assert!(watching.is_err(), "as long as everyone answers it goes on");
+    async fn an_actor_that_has_stopped_for_good_ends_the_watch() {
+        let (sender, mut events) = unbounded_channel();
+        let metrics = Events(sender).start().recipient().into();
+        let healthy = Probe { panics: false }.start();
+        let only_healthy = vec![(ActorName::Fetcher, healthy.clone().recipient())];
+        let watching = tokio::time::timeout(Duration::from_millis(200), watch_actors(&only_healthy, &metrics)).await;
+        assert!(watching.is_err(), "it continues as long as all actors answer");
         assert!(
-            matches!(heard.recv().await, Some(Event::ActorsPinged(answers)) if answers == [(ActorName::Fetcher, true)])
+            matches!(events.recv().await, Some(Event::ActorsPinged(answers)) if answers == [(ActorName::Fetcher, true)])
         );
         for name in [ActorName::Predictor, ActorName::Metrics] {
-            let ill = Stage { panics: true }.start();
-            let with_ill = vec![(ActorName::Fetcher, well.clone().recipient()), (name, ill.recipient())];
-            let gone = tokio::time::timeout(Duration::from_secs(5), watch(&with_ill, &metrics)).await;
-            assert_eq!(gone, Ok(name.as_str()));
+            let failing = Probe { panics: true }.start();
+            let with_failing = vec![(ActorName::Fetcher, healthy.clone().recipient()), (name, failing.recipient())];
+            let stopped = tokio::time::timeout(Duration::from_secs(5), watch_actors(&with_failing, &metrics)).await;
+            assert_eq!(stopped, Ok(name.as_str()));
         }
     }
 
     #[actix_rt::test]
-    async fn what_the_scheduler_says_ends_the_daemon_or_not() {
+    async fn some_notices_of_the_scheduler_end_the_daemon() {
         let (notify, mut notices) = unbounded_channel();
         for (failed, degraded) in [(1, 0), (0, 1), (0, 0)] {
             notify.send(Notice::CyclesEnded { failed, degraded }).unwrap();
             let ended = Ended::Once { failed: failed > 0, degraded: degraded > 0, is_recorded: true };
-            assert_eq!(heed(&mut notices, true, &mut || ()).await, ended);
+            assert_eq!(wait_for_end(&mut notices, true, &mut || ()).await, ended);
         }
         notify.send(Notice::CyclesEnded { failed: 1, degraded: 0 }).unwrap();
         notify.send(Notice::CaughtUp).unwrap();
         notify.send(Notice::StageGone(ActorName::Fetcher)).unwrap();
-        let mut told = 0;
-        assert_eq!(heed(&mut notices, false, &mut || told += 1).await, Ended::StageGone("fetcher"));
-        assert_eq!(told, 2, "the end of all cycles is the end of those without a pause");
+        let mut calls = 0;
+        assert_eq!(wait_for_end(&mut notices, false, &mut || calls += 1).await, Ended::StageGone("fetcher"));
+        assert_eq!(calls, 2, "the end of all cycles also ends those without a pause");
     }
 }

@@ -1,10 +1,9 @@
-//! Every actor's settings, in the order of the pipeline, and the start of the stages. They share the thread that calls
-//! `start`; the Journal, which waits for the disk, has one of its own, and so has the Deadman, which waits for somebody
-//! outside.
+//! Every actor's configuration, in the order of the pipeline, and the start of the stages. They share the thread that calls
+//! `start`. The Journal, which waits for the disk, has its own thread, and so has the Deadman, which waits for an outside service.
 
 use super::http::HttpConfig;
 use crate::{net, process::build_info, settings::Resolved};
-use actix::{Actor, Addr, Arbiter, Recipient, Supervisor};
+use actix::{Actor, Addr, Arbiter, Recipient};
 use sentinel_actors::{
     adapters::{
         endpoint::{Breakers, Inflight},
@@ -26,23 +25,23 @@ use sentinel_actors::{
 use std::{sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
-/// How old a decision may be when its order goes out, on top of the deadlines of the model and the gateway: what asking for
-/// positions and writing to a slow disk take. More is a pause of the process or of the machine.
+/// How old a decision may be when its order is sent, in addition to the deadlines of the model and the gateway: time for asking
+/// for positions and for writing to a slow disk. If it is older, the process or the machine was suspended.
 const DECISION_SLACK: Duration = Duration::from_secs(10);
 
-/// What every stage is given a part of.
+/// What the stages share.
 pub struct Shared {
     /// Wall clock.
     pub clock: Arc<dyn Clock>,
-    /// Requests on their way.
+    /// Requests in flight.
     pub inflight: Inflight,
-    /// Endpoints to leave alone for a while.
+    /// The circuit breakers of the endpoints.
     pub breakers: Breakers,
-    /// Stops orders from outside.
+    /// The kill switch.
     pub kill_switch: Arc<dyn KillSwitch>,
-    /// Stops what is not yet sent.
+    /// Cancelled at shutdown: orders that are not sent yet are not sent.
     pub shutdown: CancellationToken,
-    /// Is told what happened.
+    /// Receives the events.
     pub metrics: Telemetry,
     /// Keeps decisions and orders.
     pub journal: Addr<Journal>,
@@ -52,23 +51,20 @@ pub struct Shared {
 pub struct Started {
     /// How a cycle reaches them.
     pub stages: Stages,
-    /// How each can be asked whether it still answers.
+    /// How each of them is pinged.
     pub pings: Vec<(ActorName, Recipient<Ping>)>,
-    /// Who pays what the journal is owed at the end.
+    /// Writes what is still missing in the journal at the end.
     pub flush_unwritten: Recipient<FlushUnwritten>,
 }
 
-/// Starts the stages.
+/// Starts the stages. None is restarted: if one panics, the daemon ends.
 pub fn start(settings: &Resolved, shared: &Shared) -> Started {
-    let fetcher = Fetcher::new(fetcher_config(settings, shared));
-    let fetcher = Supervisor::start(|_| fetcher);
+    let fetcher = Fetcher::new(fetcher_config(settings, shared)).start();
     let time_columns = settings.time_columns;
-    let builder = FeatureBuilder::new(feature_builder::Config { time_columns, metrics: shared.metrics.clone() });
-    let builder = Supervisor::start(|_| builder);
-    let predictor = Predictor::new(predictor_config(settings, shared));
-    let predictor = Supervisor::start(|_| predictor);
-    let sender = SignalSender::new(sender_config(settings, shared));
-    let sender = Supervisor::start(|_| sender);
+    let builder = feature_builder::Config { time_columns, metrics: shared.metrics.clone() };
+    let builder = FeatureBuilder::new(builder).start();
+    let predictor = Predictor::new(predictor_config(settings, shared)).start();
+    let sender = SignalSender::new(sender_config(settings, shared)).start();
     let pings = vec![
         (ActorName::Fetcher, fetcher.clone().recipient()),
         (ActorName::FeatureBuilder, builder.clone().recipient()),
@@ -85,13 +81,13 @@ pub fn start(settings: &Resolved, shared: &Shared) -> Started {
         prepare: sender.clone().recipient(),
         send: sender.recipient(),
         record: shared.journal.clone().recipient(),
-        recorded: shared.journal.clone().recipient(),
+        settled: shared.journal.clone().recipient(),
         metrics: shared.metrics.clone(),
     };
     Started { stages, pings, flush_unwritten }
 }
 
-/// Starts the Deadman, if it has something to ask. Its thread is left to itself at the end: nobody waits for a ping.
+/// Starts the Deadman, if it has a URL. Its thread is not joined at the end: no ping is waited for.
 pub fn start_deadman(settings: &Resolved, metrics: &Telemetry) -> Option<Recipient<CycleWentWell>> {
     let config = deadman::Config {
         source: settings.deadman.source()?,
@@ -140,10 +136,10 @@ fn predictor_config(settings: &Resolved, shared: &Shared) -> predictor::Config {
     }
 }
 
-/// What the MetricsActor counts, by whose clock, and what it goes on from. `period` is the time between two due cycles.
+/// The configuration of the MetricsActor. `period` is the time between two due cycles.
 pub fn metrics_config(settings: &Resolved, period: Duration, opened: &Opened, policy: &Policy) -> metrics::Config {
     let symbols: Vec<_> = settings.instruments.iter().map(|instrument| instrument.symbol.clone()).collect();
-    // Weeks of hourly bars: a restart goes on with them.
+    // They are from weeks of hourly bars, so a restart continues with them.
     let known = opened.confidences(&settings.model.name, &symbols);
     metrics::Config {
         symbols,
@@ -152,6 +148,7 @@ pub fn metrics_config(settings: &Resolved, period: Duration, opened: &Opened, po
         failed_share_max: settings.failed_share_max,
         drift: Drift::new(settings.reference.clone(), known),
         live: settings.purpose.gateway.is_live(),
+        max_bar_age_s: settings.max_bar_age_s,
         kill_switch: policy.kill_switch.clone(),
         period,
         inflight: Inflight::default(),
@@ -161,7 +158,7 @@ pub fn metrics_config(settings: &Resolved, period: Duration, opened: &Opened, po
     }
 }
 
-/// The rules of a decision.
+/// The rules for decisions.
 pub fn policy(settings: &Resolved, clock: Arc<dyn Clock>) -> Policy {
     Policy {
         instruments: settings.instruments.iter().cloned().map(Arc::new).collect(),
@@ -217,7 +214,7 @@ pub fn journal_ledger(journal: &Addr<Journal>) -> JournalActorHandle {
     }
 }
 
-/// What the Journal needs to know.
+/// The configuration of the Journal.
 pub fn journal_config(settings: &Resolved, clock: Arc<dyn Clock>, metrics: Telemetry) -> journal::Config {
     journal::Config {
         path: settings.journal.path.clone(),
@@ -229,7 +226,7 @@ pub fn journal_config(settings: &Resolved, clock: Arc<dyn Clock>, metrics: Telem
     }
 }
 
-/// The deadlines of all requests to the model, of as many again for rows that it refuses, and of the gateway, and some slack.
+/// The deadlines of all requests to the model, one more for the rows that it refuses, and of the gateway, and some slack.
 fn decision_age_max(settings: &Resolved) -> Duration {
     let requests = settings.instruments.len().div_ceil(settings.model.rows_per_request.max(1));
     let requests = u32::try_from(requests).unwrap_or(u32::MAX);
@@ -237,7 +234,7 @@ fn decision_age_max(settings: &Resolved) -> Duration {
     model + Duration::from_millis(settings.gateway.deadline_ms) + DECISION_SLACK
 }
 
-/// The daemon's part of an order's identity, and what is kept with it.
+/// The daemon's part of an order's identity, and what the journal keeps with it.
 pub fn identity(settings: &Resolved) -> Identity {
     let gateway = &settings.purpose.gateway;
     let dialect = gateway.said_dialect().map_or("", DialectKind::as_str);
@@ -245,7 +242,7 @@ pub fn identity(settings: &Resolved) -> Identity {
     Identity { account, model: settings.model.name.clone(), dialect, account_mode }
 }
 
-/// What the port needs to know.
+/// The configuration of the port.
 pub fn http_config(settings: &Resolved) -> HttpConfig {
     let metrics = &settings.metrics;
     HttpConfig {

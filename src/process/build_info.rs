@@ -1,4 +1,4 @@
-//! What this binary was built from, as the build script found it.
+//! What this binary was built from, as found by the build script.
 
 use sentinel_actors::domain::build_info::BuildInfo;
 

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-/// All variables. Names that are not text cannot be ours; a value that is not keeps a mark by which it is refused.
+/// All variables. Names that are not UTF-8 cannot be ours and are left out. In a value, bytes that are not UTF-8 become a
+/// replacement character, and the settings refuse that value.
 pub fn environment() -> HashMap<String, String> {
     let variables = std::env::vars_os();
     variables

@@ -1,17 +1,17 @@
-//! How a command ends that cannot go on: what stderr says, and the exit code.
+//! How a command ends with an error: the message on stderr, and the exit code.
 
 use std::process::ExitCode;
 
-/// Settings or flags that cannot stand (`EX_USAGE` of sysexits.h).
+/// Invalid settings or flags (`EX_USAGE` of sysexits.h).
 pub const EXIT_USAGE: u8 = 64;
 
-/// Says on stderr what is wrong with the settings.
+/// Prints what is wrong with the settings.
 pub fn refuse(error: &impl std::fmt::Display) -> ExitCode {
-    eprintln!("sentinel: these settings cannot be used:\n{error}");
+    eprintln!("sentinel: these settings are not valid:\n{error}");
     ExitCode::from(EXIT_USAGE)
 }
 
-/// Says on stderr why the command could not go on.
+/// Prints why the command failed.
 pub fn fail(error: &anyhow::Error) -> ExitCode {
     eprintln!("sentinel: {error:#}");
     ExitCode::FAILURE

@@ -1,5 +1,5 @@
-//! Bars and their endless replay: the recorded hourly EUR/USD bars, compiled in, or those of a person's own file. Of the
-//! recorded ones the model is fitted on the first part, and the market replays the rest. Every ticker is served the same bars.
+//! Bars and their endless replay: the built-in recording of hourly EUR/USD bars, or the bars of the user's own file. The model is
+//! fitted on the first part of the recording, the market replays the rest. Every ticker has the same bars.
 
 use crate::bar_files::{self, BadFile, Checks, Zone, csv};
 use sentinel_actors::domain::{bar::Bar, calendar::Calendar, interval::Interval};
@@ -8,7 +8,7 @@ use std::{
     sync::{Arc, LazyLock},
 };
 
-/// Bars the model is fitted on; the replay begins with the first trading week after them.
+/// Bars for fitting the model; the replay begins with the first trading week after them.
 const FIT_BARS: usize = 3_000;
 /// Length of the recorded bars.
 pub const INTERVAL: Interval = Interval::OneHour;
@@ -108,14 +108,14 @@ fn recorded() -> &'static [Bar] {
     &BARS
 }
 
-/// The bars the model learns from.
+/// The bars for fitting the model.
 pub fn fit_bars() -> &'static [Bar] {
     &recorded()[..FIT_BARS]
 }
 
-/// The bars the market replays and the model never saw.
+/// The bars that the market replays; the model is not fitted on them.
 pub fn replay_bars() -> &'static [Bar] {
-    // Begun with a trading week, so that starting over leaves a weekend's gap, not one in the middle of a week.
+    // Begins with a trading week, so that the gap at each repetition is a weekend.
     let is_week_open = |pair: &[Bar]| pair[1].open_time - pair[0].open_time > DAY_S;
     let rest = &recorded()[FIT_BARS..];
     let start = rest.windows(2).position(is_week_open).map_or(0, |gap| gap + 1);
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn every_row_of_the_recording_is_a_sound_bar() {
+    fn every_row_of_the_recording_is_a_valid_bar() {
         assert_eq!(recorded().len(), 5_000);
         assert!(recorded().windows(2).all(|pair| pair[0].open_time < pair[1].open_time));
         assert!(recorded().iter().all(|bar| bar.low > 0.0 && bar.low <= bar.close && bar.close <= bar.high));
@@ -163,14 +163,14 @@ mod tests {
     }
 
     #[test]
-    fn the_replay_begins_with_a_trading_week_that_the_model_never_saw() {
+    fn the_replay_begins_with_a_trading_week_after_the_fitted_bars() {
         assert_eq!(hour_and_weekday(&replay_bars()[0]), (21, Weekday::Sun));
         assert!(fit_bars()[FIT_BARS - 1].open_time < replay_bars()[0].open_time);
         assert!(replay_bars().len() > 1_850, "{}", replay_bars().len());
     }
 
     #[test]
-    fn starting_over_moves_time_on_and_keeps_weekday_and_hour() {
+    fn a_repetition_moves_time_on_and_keeps_weekday_and_hour() {
         let length = replay_bars().len();
         for round in 1..60 {
             let before = replayed_bar(round * length - 1);
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn there_are_bars_before_the_first_one_a_weekend_earlier() {
+    fn bars_before_the_first_one_end_a_weekend_earlier() {
         let length = i64::try_from(replay_bars().len()).unwrap();
         let gap_s = replayed_bar(0).open_time - bar_at(-1).open_time;
         assert!(gap_s > DAY_S && gap_s < 3 * DAY_S, "a weekend, not {gap_s} s");
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn bars_of_four_hours_and_of_a_day_can_be_made_of_it() {
+    fn bars_of_4h_and_1d_can_be_made_of_it() {
         let bars: Vec<_> = (-5_000..300).map(bar_at).collect();
         for (interval, least) in [(Interval::FourHours, 1_250), (Interval::OneDay, 200)] {
             assert_eq!(misfit(&bars, interval, &Calendar::fx()), None);

@@ -6,31 +6,33 @@ use std::net::Ipv6Addr;
 
 const NO_URL: &str = "must be an http:// or https:// URL, such as https://eodhd.com";
 
-/// What is wrong with a host, if anything is. An IPv6 address may stand in brackets.
+/// What is wrong with a host, if anything. An IPv6 address may be in brackets.
 pub(super) fn host_fault(host: &str) -> Option<&'static str> {
     const RULE: &str = "must be a host name or an IP address";
     let address = without_brackets(host);
     if address.contains('%') {
         return Some(
-            "must be an address without a zone (%...): give the other machine one that is unique in your network",
+            "must be an address without a zone (%...): use an address of the other machine that is unique in your network",
         );
     }
     if address.contains(':') || address != host {
         let has_port = address.split(':').count() == 2;
-        let fault = if has_port { "must be a host without a port: that is a setting of its own" } else { RULE };
+        let fault = if has_port { "must be a host without a port: the port is a separate setting" } else { RULE };
         return address.parse::<Ipv6Addr>().is_err().then_some(fault);
     }
     let is_plain = !host.is_empty() && host.chars().all(|c| c.is_ascii_alphanumeric() || ".-_".contains(c));
     (!is_plain).then_some(RULE)
 }
 
-/// What is wrong with the market's address, if anything is; never says the address, for it may hold a secret.
+/// What is wrong with the market's address, if anything. The text does not contain the address, which may have a secret in it.
 pub(super) fn market_fault(url: &str) -> Option<&'static str> {
     if url.contains('@') {
-        return Some("must hold no user and no password: EODHD asks for the key only, and an address gets into logs");
+        return Some("must not contain a user or a password: EODHD needs only the key, and addresses appear in logs");
     }
     if url.contains(['?', '#']) {
-        return Some("must have no query and no fragment (? or #): what Sentinel asks for is put behind it");
+        return Some(
+            "must not have a query or a fragment (? or #): Sentinel appends the path and the query of its requests",
+        );
     }
     let Ok(uri) = url.parse::<Uri>() else { return Some(NO_URL) };
     let is_http = match uri.scheme_str() {
@@ -39,7 +41,7 @@ pub(super) fn market_fault(url: &str) -> Option<&'static str> {
         _ => return Some(NO_URL),
     };
     let host = uri.host().unwrap_or_default();
-    // The library has no port where there is none that can be one; the usual one would be asked then.
+    // The library ignores an invalid port, and the usual one would be used.
     let has_port = uri.authority().is_some_and(|authority| authority.as_str().len() > host.len());
     if without_brackets(host).is_empty()
         || host_fault(host).is_some()
@@ -48,8 +50,8 @@ pub(super) fn market_fault(url: &str) -> Option<&'static str> {
         return Some(NO_URL);
     }
     (is_http && !is_loopback(host)).then_some(
-        "must be https://, or the key travels in the open; http:// is for a market on this machine (127.0.0.1, localhost): one \
-         elsewhere needs TLS, with a CA of your own in SSL_CERT_FILE if need be",
+        "must be https://, because the key would be sent in plaintext; http:// is only for a market on this machine (127.0.0.1, \
+         localhost). Another machine needs TLS; SSL_CERT_FILE can name your own CA",
     )
 }
 
@@ -86,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn the_markets_address_holds_no_secret_and_keeps_the_key_from_the_network() {
+    fn the_markets_address_has_no_secret_and_uses_tls() {
         for url in [
             "https://eodhd.com",
             "HTTPS://eodhd.com/",

@@ -1,4 +1,4 @@
-//! `config/base.toml`, compiled in: the defaults, and so which settings there are.
+//! `config/base.toml`, compiled in: the defaults, and thus the list of all settings.
 
 use super::Settings;
 use config::{Config, File, FileFormat};
@@ -11,7 +11,7 @@ pub(super) fn sections() -> Vec<String> {
     base.into_iter().filter(|(_, value)| value.is_table()).map(|(section, _)| section).collect()
 }
 
-/// Whether there is a setting of this key, `section.key`.
+/// Whether a setting with this key (`section.key`) exists.
 pub(super) fn is_setting(key: &str) -> bool {
     let base = Config::builder().add_source(File::from_str(BASE, FileFormat::Toml));
     let Ok(merged) = base.set_override(key, "").and_then(|builder| builder.build()) else { return false };

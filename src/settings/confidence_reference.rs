@@ -1,11 +1,11 @@
-//! The spread of confidences that `model.confidence_reference` names, from its file.
+//! Reads the distribution of confidences from the file that `model.confidence_reference` names.
 
 use super::{ModelSettings, Problem};
 use sentinel_actors::{adapters::json::without_bom, domain::drift::Reference};
 use std::{fs::File, io::Read};
 
 const KEY: &str = "model.confidence_reference";
-/// A hundred bins are 4 kB.
+/// A hundred bins need 4 kB.
 const FILE_BYTES_MAX: u64 = 65_536;
 
 /// Reads the reference; `None` if no file is named.
@@ -16,7 +16,9 @@ pub(super) fn reference(model: &ModelSettings) -> Result<Option<Reference>, Prob
     let read = File::open(path).and_then(|file| file.take(FILE_BYTES_MAX).read_to_string(&mut text));
     read.map_err(|error| problem(format!("cannot be read: {error}")))?;
     let parsed = serde_json::from_slice(without_bom(text.as_bytes())).map_err(|error| {
-        problem(format!("{error}; it is to be {{\"bounds\": [0.5, 1], \"shares\": [0.4, 0.6]}}, see config/base.toml"))
+        problem(format!(
+            "{error}; the format is {{\"bounds\": [0.5, 1], \"shares\": [0.4, 0.6]}}, see config/base.toml"
+        ))
     });
     parsed.map(Some)
 }
@@ -32,7 +34,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reference_is_a_file_or_nothing() {
+    fn a_reference_is_optional() {
         assert_eq!(load(None), Ok(None));
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("confidences.json");
@@ -45,7 +47,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_file_is_refused_by_its_name_and_its_fault() {
+    fn an_invalid_file_is_refused_with_its_name_and_fault() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("confidences.json");
         let missing = load(Some(path.clone())).unwrap_err();

@@ -1,14 +1,14 @@
-//! The CURVE keys that `[gateway]` names, from their files. Every refusal names the key and the way out, and never
-//! shows what is in a file.
+//! Reads the CURVE keys from the files that `[gateway]` names. An error names the setting and what to do; it never shows the
+//! content of a file.
 
 use super::{GatewaySettings, Problem};
 use sentinel_actors::adapters::gateway::curve::{self, CurveKey, CurveKeys, Half};
 use std::{fs::File, io::Read, path::Path};
 
-/// The settings that name the three files.
+/// The settings with the paths of the three files.
 pub(super) const KEYS: [&str; 3] =
     ["gateway.curve_server_key_file", "gateway.curve_public_key_file", "gateway.curve_secret_key_file"];
-/// A certificate of zmq.auth has 400 bytes, and as much metadata as somebody wants.
+/// A certificate of zmq.auth has 400 bytes, and may have any amount of metadata.
 const FILE_BYTES_MAX: u64 = 16_384;
 
 /// Reads the keys; `None` if no file is named. Reports all problems together.
@@ -20,8 +20,8 @@ pub(super) fn keys(gateway: &GatewaySettings, curve_available: bool) -> Result<O
     let mut problems = Vec::new();
     if !curve_available {
         let message = format!(
-            "is set, and the libzmq {} of this binary has no CURVE: build it with `cargo --config docker/curve.toml build \
-             --release`, or run the container",
+            "is set, but libzmq {} in this binary has no CURVE: build one with `cargo --config docker/curve.toml build \
+             --release`, or use the container",
             curve::library_version()
         );
         problems.push(Problem::new(KEYS[0], message));
@@ -39,7 +39,7 @@ pub(super) fn keys(gateway: &GatewaySettings, curve_available: bool) -> Result<O
     }
     if let ([server, public, secret], true) = (&found[..], problems.is_empty()) {
         if server == public {
-            let message = format!("holds the key that {} holds: it has to be the gateway's own", KEYS[1]);
+            let message = format!("has the same key as {}: it must be the gateway's key", KEYS[1]);
             return Err(vec![Problem::new(KEYS[0], message)]);
         }
         return Ok(Some(CurveKeys { server: server.clone(), public: public.clone(), secret: secret.clone() }));
@@ -50,8 +50,8 @@ pub(super) fn keys(gateway: &GatewaySettings, curve_available: bool) -> Result<O
 fn read(path: &Path, half: Half) -> Result<CurveKey, String> {
     let mut text = String::new();
     let read = File::open(path).and_then(|file| file.take(FILE_BYTES_MAX).read_to_string(&mut text));
-    // A key in the place of a file's name must not reach the terminal: only what looks like a path is shown, and a key
-    // may look like one.
+    // Somebody may have set the key itself instead of a path. It must not reach the terminal, so only what looks like a path
+    // and not like a key is shown.
     let named = path.to_str().filter(|text| text.contains('/') && CurveKey::parse(text, half).is_err());
     let name = named.unwrap_or("the file");
     read.map_err(|error| format!("{name} cannot be read: {error}"))?;
@@ -68,7 +68,7 @@ mod tests {
     const OURS: &str = "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7";
     const SECRET: &str = "D:)Q[IlAW!ahhC2ac:9*A}h:p?([4%wOTJ%JR%cs";
 
-    /// What `[gateway]` with files of these texts says; `None`: not set.
+    /// The keys of files with these texts; `None`: not set.
     fn load(texts: [Option<&str>; 3], curve_available: bool) -> Result<Option<CurveKeys>, Vec<Problem>> {
         let folder = tempfile::tempdir().unwrap();
         let mut gateway = layers::merge(&Sources::default()).unwrap().gateway;
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn without_curve_the_way_out_is_named() {
+    fn without_curve_the_error_gives_the_build_command() {
         let (keys, text) = refused([Some(GATEWAYS), Some(OURS), Some(SECRET)], false);
         assert_eq!(keys, KEYS[..1]);
         assert!(text.contains("docker/curve.toml") && text.contains("container"), "{text}");
@@ -110,14 +110,14 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_file_is_refused_by_its_name_and_without_what_is_in_it() {
+    fn an_invalid_file_is_refused_without_its_content() {
         let (keys, text) = refused([Some(GATEWAYS), Some("CANARY"), Some(SECRET)], true);
         assert!(keys == KEYS[1..2] && text.contains("client.key") && !text.contains("CANARY"), "{text}");
         assert_eq!(refused([Some(OURS), Some(OURS), Some(SECRET)], true).0, KEYS[..1]);
     }
 
     #[test]
-    fn a_key_in_the_place_of_a_file_is_not_shown() {
+    fn a_key_instead_of_a_path_is_not_shown() {
         for text in [OURS, SECRET, "CANARY"] {
             let message = read(Path::new(text), Half::Secret).unwrap_err();
             assert!(message.starts_with("the file cannot be read"), "{message}");

@@ -1,4 +1,4 @@
-//! Distances from a price, which may be said not to be wanted.
+//! Distances from a price. `none` says that no stop is wanted, unlike a setting that is missing.
 
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
@@ -9,14 +9,14 @@ use std::fmt;
 /// A distance from a price, or the word `none`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Distance {
-    /// Said not to be wanted.
+    /// No stop is wanted.
     None,
-    /// In price, above zero.
+    /// In units of the price, above zero.
     Price(f64),
 }
 
 impl Distance {
-    /// The distance in price, if one is wanted.
+    /// The distance in units of the price, if a stop is wanted.
     pub const fn price(self) -> Option<f64> {
         match self {
             Self::None => None,

@@ -1,34 +1,34 @@
-//! The flags that are settings, and the keys they set.
+//! The command-line flags that are settings, and the keys that they set.
 
 use super::Sources;
 use clap::Args;
 use std::path::PathBuf;
 
-/// Flags of every command that loads settings. They beat the environment, which beats --config.
+/// Flags of every command that loads settings. They override the environment, which overrides --config.
 #[derive(Debug, Default, Args)]
 pub struct SettingsArgs {
-    /// Settings file (TOML) over the built-in defaults [env SENTINEL_CONFIG] [default: /etc/sentinel/production.toml, if there]
+    /// Settings file (TOML) [env SENTINEL_CONFIG] [default: /etc/sentinel/production.toml, if it exists]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Port of /metrics and /health [env METRICS_PORT] [default 8000]
     #[arg(long, value_name = "PORT", allow_hyphen_values = true)]
     metrics_port: Option<String>,
-    /// Open no port at all
+    /// Open no port
     #[arg(long)]
     no_metrics: bool,
-    /// Model server [env HUB_HOST] [default 172.19.141.254]
+    /// Host of the model server [env HUB_HOST] [default 172.19.141.254]
     #[arg(long, value_name = "HOST")]
     hub_host: Option<String>,
-    /// Its port [env HUB_PORT] [default 5001]
+    /// Port of the model server [env HUB_PORT] [default 5001]
     #[arg(long, value_name = "PORT", allow_hyphen_values = true)]
     hub_port: Option<String>,
-    /// MetaTrader gateway [env GTW_HOST] [default 172.19.141.255]
+    /// Host of the MetaTrader gateway [env GTW_HOST] [default 172.19.141.255]
     #[arg(long, value_name = "HOST")]
     gtw_host: Option<String>,
-    /// Its port [env GTW_PORT] [default 5555]
+    /// Port of the MetaTrader gateway [env GTW_PORT] [default 5555]
     #[arg(long, value_name = "PORT", allow_hyphen_values = true)]
     gtw_port: Option<String>,
-    /// What to trade; repeatable or comma-separated [default EURUSD]
+    /// Symbols to trade; repeatable or comma-separated [default EURUSD]
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     symbol: Vec<String>,
     /// BUY and SELL need a probability above this [default 0.6]
@@ -37,7 +37,7 @@ pub struct SettingsArgs {
     /// Length of a bar: 1m, 5m, 15m, 30m, 1h, 4h or 1d [default 1h]
     #[arg(long, value_name = "INTERVAL")]
     interval: Option<String>,
-    /// Bars the features are computed from, at least 120 [default 200]
+    /// Number of bars for the features, at least 120 [default 200]
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
     lookback_bars: Option<String>,
     /// Build and log orders, send none (the default)
@@ -46,19 +46,19 @@ pub struct SettingsArgs {
     /// Send orders; needs --dialect, --account and --stop-loss
     #[arg(long)]
     live: bool,
-    /// Market data server [default https://eodhd.com]. Its key comes by EODHD_API_TOKEN or EODHD_API_TOKEN_FILE only
+    /// Market data server; only EODHD_API_TOKEN or EODHD_API_TOKEN_FILE sets its key [default https://eodhd.com]
     #[arg(long, value_name = "URL")]
     eodhd_base_url: Option<String>,
     /// Size of an order in lots [default 0.01]
     #[arg(long, value_name = "LOTS", allow_hyphen_values = true)]
     volume: Option<String>,
-    /// Stop-loss: a distance from the newest close in price, or none
+    /// Stop-loss: a distance from the newest close, in units of the price, or none
     #[arg(long, value_name = "PRICE|none", allow_hyphen_values = true)]
     stop_loss: Option<String>,
-    /// Take-profit: a distance from the newest close in price, or none
+    /// Take-profit: a distance from the newest close, in units of the price, or none
     #[arg(long, value_name = "PRICE|none", allow_hyphen_values = true)]
     take_profit: Option<String>,
-    /// What the gateway speaks: place_order, v43, envelope or order_send
+    /// Message format of the gateway: place_order, v43, envelope or order_send
     #[arg(long, value_name = "DIALECT")]
     dialect: Option<String>,
     /// Trading account, part of every order's identity
@@ -67,7 +67,7 @@ pub struct SettingsArgs {
     /// Kill switch: no order while this file exists; an absolute path
     #[arg(long, value_name = "FILE")]
     halt_file: Option<String>,
-    /// Where decisions and orders are kept [default: journal.db in the user's or the service's state folder]
+    /// File for decisions and orders [default: journal.db in the state directory of the user or the service]
     #[arg(long, value_name = "PATH")]
     journal: Option<String>,
     /// When cycles run: six cron fields, seconds first, UTC [default "58 * * * * *"]
@@ -76,27 +76,27 @@ pub struct SettingsArgs {
     /// No cycles after N, but keep serving; 0 for no end [default 0]
     #[arg(long, value_name = "N", help_heading = "Measuring and replaying", allow_hyphen_values = true)]
     cycles: Option<String>,
-    /// The next cycle starts when one ends; live only with a gateway on loopback
+    /// Start the next cycle as soon as one ends; live only with a gateway on loopback
     #[arg(long, help_heading = "Measuring and replaying")]
     back_to_back: bool,
-    /// What "now" is for bars; with `bars` it is the newest close received; live only with a gateway on loopback
+    /// Clock for the age of bars; with `bars` it is the newest close received; live only with a gateway on loopback
     /// [default system]
     #[arg(long, value_name = "CLOCK", help_heading = "Measuring and replaying", value_parser = ["system", "bars"])]
     clock: Option<String>,
 }
 
 impl SettingsArgs {
-    /// The layers of a daemon: these flags over the process's environment over the file.
+    /// The layers of a daemon: these flags, the environment, the file.
     pub fn sources(&self) -> Sources {
         self.over(Sources::from_process(self.config.as_deref()))
     }
 
-    /// The layers of a command beside a daemon: the same over what the daemon was told.
+    /// The layers of a command on the daemon's machine: these flags over those of the daemon's last start.
     pub fn beside(&self) -> Sources {
         self.over(Sources::beside_daemon(self.config.as_deref()))
     }
 
-    /// The layers of the daemon's last start, even if that one was refused.
+    /// The same, even if the last start was refused.
     pub fn of_last_start(&self) -> Sources {
         self.over(Sources::of_last_start(self.config.as_deref()))
     }

@@ -1,4 +1,4 @@
-//! Where values come from: base.toml, `--config`, the environment, flags; later beats earlier.
+//! Merges the layers: base.toml, `--config`, the environment, flags; a later one overrides an earlier one.
 
 use super::{
     Problem, Settings, SettingsError,
@@ -23,8 +23,10 @@ pub(super) fn merge(sources: &Sources) -> Result<Settings, SettingsError> {
     if let Some(path) = &sources.file {
         builder = builder.add_source(File::from_str(&read(path, &environment)?, FileFormat::Toml));
     }
-    for (key, value) in sources.told.iter().flat_map(|told| told.variables.iter().chain(&told.flags)) {
-        // Another version may have had other settings.
+    for (key, value) in
+        sources.last_start.iter().flat_map(|last_start| last_start.variables.iter().chain(&last_start.flags))
+    {
+        // Another version may have other settings.
         if is_setting(key) {
             builder = builder.set_override(key, value.as_str()).map_err(|error| failed(&error))?;
         }
@@ -34,11 +36,12 @@ pub(super) fn merge(sources: &Sources) -> Result<Settings, SettingsError> {
             builder = builder.set_override(key, value.as_str()).map_err(|error| failed(&error))?;
         }
     }
-    // `try_parsing` stays off: it would turn a token 00123 into the number 123.
+    // Without `try_parsing`, which would turn a token 00123 into the number 123.
     let named: HashMap<String, String> =
         environment.into_iter().filter(|(name, value)| name.starts_with(PREFIX) && !value.is_empty()).collect();
     for (name, value) in &named {
-        let no_setting = || Problem::new(name.as_str(), "is no setting: SENTINEL__SECTION__KEY, see config/base.toml");
+        let no_setting =
+            || Problem::new(name.as_str(), "is not a setting: use SENTINEL__SECTION__KEY, see config/base.toml");
         let key = key_of(&name[PREFIX.len()..]).ok_or_else(no_setting)?;
         builder = builder.set_override(&key, value.as_str()).map_err(|_| no_setting())?;
     }
@@ -49,47 +52,48 @@ pub(super) fn merge(sources: &Sources) -> Result<Settings, SettingsError> {
     let typed = |error| typed(&error, &Origins::of(sources));
     let mut settings: Settings = serde_path_to_error::deserialize(merged).map_err(typed)?;
     only_the_latest_secret(&mut settings, sources);
-    if let Some(names) = sources.picked_symbols().or_else(|| sources.told.as_ref()?.symbols.clone()) {
+    if let Some(names) = sources.picked_symbols().or_else(|| sources.last_start.as_ref()?.symbols.clone()) {
         settings.symbols = pick(&settings.symbols, &names);
     }
     Ok(settings)
 }
 
-/// A secret in the environment beats a file with one that a settings file names, and the other way round.
+/// A secret in the environment overrides the file with it that a settings file names, and vice versa.
 fn only_the_latest_secret(settings: &mut Settings, sources: &Sources) {
-    let says = |name: &str| sources.environment.get(name).is_some_and(|value| !value.is_empty());
-    let told = |key: &str| sources.told.as_ref().is_some_and(|told| told.variables.contains_key(key));
+    let is_set = |name: &str| sources.environment.get(name).is_some_and(|value| !value.is_empty());
+    let was_set =
+        |key: &str| sources.last_start.as_ref().is_some_and(|last_start| last_start.variables.contains_key(key));
     let (data, deadman) = (&mut settings.data, &mut settings.deadman);
     deadman.url = deadman.url.take().filter(|url| !url.expose().trim().is_empty());
-    let token = says("EODHD_API_TOKEN") || says("SENTINEL__DATA__API_TOKEN");
-    let token_file = says("EODHD_API_TOKEN_FILE") || says("SENTINEL__DATA__API_TOKEN_FILE");
-    let token_file = token_file || !token && told("data.api_token_file");
+    let token = is_set("EODHD_API_TOKEN") || is_set("SENTINEL__DATA__API_TOKEN");
+    let token_file = is_set("EODHD_API_TOKEN_FILE") || is_set("SENTINEL__DATA__API_TOKEN_FILE");
+    let token_file = token_file || !token && was_set("data.api_token_file");
     keep_one((&mut data.api_token, token), (&mut data.api_token_file, token_file));
-    let url = says("SENTINEL__DEADMAN__URL");
-    let url_file = says("SENTINEL__DEADMAN__URL_FILE") || !url && told("deadman.url_file");
+    let url = is_set("SENTINEL__DEADMAN__URL");
+    let url_file = is_set("SENTINEL__DEADMAN__URL_FILE") || !url && was_set("deadman.url_file");
     keep_one((&mut deadman.url, url), (&mut deadman.url_file, url_file));
 }
 
-/// Of two settings for the same thing the one that a variable says; both stay if variables say both or none.
-fn keep_one<A, B>((one, is_one_said): (&mut Option<A>, bool), (other, is_other_said): (&mut Option<B>, bool)) {
-    match (is_one_said, is_other_said) {
+/// Keeps, of two settings for the same thing, the one that a variable sets; both, if variables set both or none.
+fn keep_one<A, B>((one, is_one_set): (&mut Option<A>, bool), (other, is_other_set): (&mut Option<B>, bool)) {
+    match (is_one_set, is_other_set) {
         (true, false) => *other = None,
         (false, true) => *one = None,
         _ => {}
     }
 }
 
-/// The named symbols: their tables where the file has one, otherwise just the name.
+/// The symbols with these names: their tables if the file has them, otherwise only the names.
 fn pick(symbols: &Symbols, names: &[String]) -> Symbols {
     let table = |name: &String| symbols.0.iter().find(|symbol| symbol.name == *name).cloned();
     Symbols(names.iter().map(|name| table(name).unwrap_or_else(|| Symbol::named(name))).collect())
 }
 
-/// Reads a settings file; its parse errors are ours, because the library's quote the line, token and all.
+/// Reads a settings file. Parse errors have our own text, because the library's would quote the line, even if it has a token.
 fn read(path: &Path, environment: &HashMap<String, String>) -> Result<String, SettingsError> {
     let is_by_variable = environment.get(FILE_VARIABLE).is_some_and(|name| Path::new(name) == path);
     let problem = |message: String| match is_by_variable {
-        true => SettingsError::from(Problem::new(FILE_VARIABLE, format!("the file that it names: {message}"))),
+        true => SettingsError::from(Problem::new(FILE_VARIABLE, format!("the file in this variable: {message}"))),
         false => Problem::new(path.display().to_string(), message).into(),
     };
     let text = fs::read_to_string(path).map_err(|error| problem(format!("cannot be read: {error}")))?;
@@ -103,30 +107,30 @@ fn read(path: &Path, environment: &HashMap<String, String>) -> Result<String, Se
 
 fn typed(error: &serde_path_to_error::Error<ConfigError>, origins: &Origins<'_>) -> SettingsError {
     let (text, key) = (error.inner().to_string(), error.path().to_string());
-    // The library names the key again at the end, and the types of the language.
+    // The library repeats the key at the end, and uses the names of Rust's types.
     let message = text.split(" for key `").next().unwrap_or_default();
     let plain = |text: &str| PLAIN_TYPES.iter().fold(text.to_owned(), |text, (rust, plain)| text.replace(rust, plain));
-    // It also quotes the value, and only the rule at the end is free of it.
-    let Some((name, value)) = origins.said_below(&key) else { return Problem::new(key, plain(message)).into() };
+    // It also quotes the value; only the rule at the end does not.
+    let Some((name, value)) = origins.set_below(&key) else { return Problem::new(key, plain(message)).into() };
     let rule = match message.rsplit_once(", expected ") {
         Some((_, rule)) if !value.contains(", expected ") => format!("expected {}", plain(rule)),
         None if !message.contains(value) => message.to_owned(),
-        _ => "is nothing that this setting may be, see config/base.toml".to_owned(),
+        _ => "is not allowed for this setting, see config/base.toml".to_owned(),
     };
     let is_address = ["tcp://", "udp://"].iter().any(|scheme| value.starts_with(scheme));
     let hint = if is_address {
-        "; what is there looks like what an orchestrator sets for a service of this name: name the service otherwise, or say \
-         the SENTINEL__ variable, which is stronger"
+        "; its value looks like one that an orchestrator sets for a service of this name: rename the service, or set the \
+         SENTINEL__ variable, which overrides it"
     } else {
         ""
     };
-    Problem::new(key, format!("{rule} (said by the variable {name}{hint})")).into()
+    Problem::new(key, format!("{rule} (set by the variable {name}{hint})")).into()
 }
 
-/// Stands in a text for bytes that are none.
+/// Replaces bytes that are not UTF-8.
 const NOT_TEXT: char = char::REPLACEMENT_CHARACTER;
 
-/// What the library calls a type, and what a person does.
+/// The library's names of types, and plain words for them.
 const PLAIN_TYPES: [(&str, &str); 10] = [
     ("unsigned 64 bit integer", "number"),
     ("signed 64 bit integer", "number"),

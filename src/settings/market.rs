@@ -98,7 +98,7 @@ mod tests {
     use super::*;
     use std::io::Write;
 
-    /// What `[market]` with these files says.
+    /// The calendar of a `[market]` section with these files.
     fn load(calendar: &str, holidays: Option<&str>) -> Result<Calendar, Problem> {
         let written = |text: &str| {
             let mut file = tempfile::NamedTempFile::new().unwrap();

@@ -1,5 +1,5 @@
-//! Which variables of the environment said what: a value that came from there is shown in no error, for a secret may be
-//! in the wrong variable. The variable is named instead. Also: variables that look like a setting and are none.
+//! Which variable set which key. An error never shows the value of a variable, because a secret may be in the wrong one; it names
+//! the variable instead. Also finds variables that look like a setting but are not.
 
 use super::{
     Problem, Sources, base,
@@ -7,33 +7,33 @@ use super::{
 };
 use std::{collections::HashMap, path::Path};
 
-/// Settings whose value is one of a few words once it has its type: no secret can be left in them.
+/// Settings whose value, once parsed, is one of a few words, so it cannot be a secret.
 const WORDS: [&str; 3] = ["journal.new", "guards.opposite", "schedule.clock"];
-/// Shorter values are found in any text, and no secret.
-const TELLING_CHARS_MIN: usize = 4;
-/// What a client of other programs is told to go through.
+/// Shorter values occur in any text, and are not secrets.
+const HIDDEN_CHARS_MIN: usize = 4;
+/// Variables that make other programs use a proxy.
 const PROXIES: [&str; 3] = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"];
 
-/// What a person should know of the environment, though nothing is wrong with the settings.
+/// What the user should know about the environment, although the settings are valid.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Remarks {
-    /// Variables that look like a setting and are none, each with the one that is meant.
+    /// Variables that look like a setting but are not, each with the one that is probably meant.
     pub misspelt: Vec<String>,
     /// Names of proxy variables that are set; Sentinel uses none.
     pub proxies: Vec<String>,
 }
 
-/// The variables that the settings come from, by key.
+/// The variables that set something, by key.
 #[derive(Debug, Default)]
 pub(super) struct Origins<'a> {
     /// Key, variable, value.
     by_key: HashMap<String, (&'a str, &'a str)>,
-    /// Names of symbols that are no names, by their place.
+    /// Names of symbols that are not valid, with their position.
     symbols: Vec<(usize, String)>,
 }
 
 impl<'a> Origins<'a> {
-    /// What came from the environment and was not said again by a flag.
+    /// What the environment set and no flag overrides.
     pub(super) fn of(sources: &'a Sources) -> Self {
         let mut origins = Self::default();
         let value_of = |name: &str| sources.environment.get(name).filter(|value| !value.is_empty());
@@ -57,28 +57,28 @@ impl<'a> Origins<'a> {
         origins
     }
 
-    /// The variable that said this key, and its value.
-    pub(super) fn said(&self, key: &str) -> Option<(&'a str, &'a str)> {
+    /// The variable that set this key, and its value.
+    pub(super) fn set(&self, key: &str) -> Option<(&'a str, &'a str)> {
         self.by_key.get(key).copied()
     }
 
-    /// The same, also for a section or a list that a variable put something into.
-    pub(super) fn said_below(&self, key: &str) -> Option<(&'a str, &'a str)> {
+    /// The same, also for a section or a list of which a variable set a part.
+    pub(super) fn set_below(&self, key: &str) -> Option<(&'a str, &'a str)> {
         let below = |other: &String| other.strip_prefix(key).is_some_and(|rest| rest.starts_with('.'));
         let first = || self.by_key.iter().filter(|(other, _)| below(other)).min();
-        self.said(key).or_else(|| first().map(|(_, said)| *said))
+        self.set(key).or_else(|| first().map(|(_, origin)| *origin))
     }
 
-    /// The same problem without any value of a variable, and with the variable's name.
+    /// The same problem without the value of a variable, and with the variable's name.
     pub(super) fn without_values(&self, problem: Problem) -> Problem {
         let Problem { mut key, mut message } = problem;
-        if let Some((name, value)) = self.said(&key) {
+        if let Some((name, value)) = self.set(&key) {
             if !WORDS.contains(&key.as_str()) {
                 message = hidden(&message, value, if value.contains('/') { "the file" } else { "its value" });
                 let folder = Path::new(value).parent().and_then(Path::to_str);
                 message = folder.map_or(message.clone(), |folder| hidden(&message, folder, "its folder"));
             }
-            message = format!("{message} (said by the variable {name})");
+            message = format!("{message} (set by the variable {name})");
         }
         if key.starts_with("symbols") {
             let before = (key.clone(), message.clone());
@@ -88,28 +88,28 @@ impl<'a> Origins<'a> {
                 message = hidden(&message, name, &stand_in);
             }
             if (&before.0, &before.1) != (&key, &message) {
-                message = format!("{message} (said by the variable {SYMBOLS})");
+                message = format!("{message} (set by the variable {SYMBOLS})");
             }
         }
         Problem { key, message }
     }
 }
 
-/// `text` with a stand-in for `value`, quoted or not. Numbers are left: they are in the rules, too.
+/// `text` with `stand_in` instead of `value`, quoted or not. Numbers remain, because the rules contain them, too.
 fn hidden(text: &str, value: &str, stand_in: &str) -> String {
     let text = text.replace(&format!("{value:?}"), stand_in);
     let value = value.trim();
-    let is_telling = value.chars().count() >= TELLING_CHARS_MIN && value.parse::<f64>().is_err();
-    if is_telling { text.replace(value, stand_in) } else { text }
+    let is_long = value.chars().count() >= HIDDEN_CHARS_MIN && value.parse::<f64>().is_err();
+    if is_long { text.replace(value, stand_in) } else { text }
 }
 
-/// What a person should know of this environment.
+/// What the user should know about this environment.
 pub(super) fn remarks(environment: &HashMap<String, String>) -> Remarks {
     let set = environment.iter().filter(|(_, value)| !value.is_empty());
     let mut misspelt: Vec<_> = set
         .clone()
         .filter(|(name, value)| !is_orchestrators(name, value, environment))
-        .filter_map(|(name, _)| Some(format!("{name} is no setting and is ignored; {} is one", meant(name)?)))
+        .filter_map(|(name, _)| Some(format!("{name} is not a setting and is ignored; did you mean {}?", meant(name)?)))
         .collect();
     let is_proxy = |name: &String| PROXIES.contains(&name.to_ascii_uppercase().as_str());
     let mut proxies: Vec<_> = set.map(|(name, _)| name.clone()).filter(is_proxy).collect();
@@ -118,7 +118,7 @@ pub(super) fn remarks(environment: &HashMap<String, String>) -> Remarks {
     Remarks { misspelt, proxies }
 }
 
-/// The setting that a variable with too few underscores, or in small letters, is meant to be.
+/// The setting that is probably meant by a variable with too few underscores or in lower case.
 fn meant(name: &str) -> Option<String> {
     if name.starts_with(PREFIX) {
         return None;
@@ -136,8 +136,8 @@ fn meant(name: &str) -> Option<String> {
     meant.map(|(section, key)| format!("{PREFIX}{section}__{key}"))
 }
 
-/// Kubernetes and Docker's links tell every container where the services are: `SENTINEL_METRICS_PORT=tcp://10.0.0.1:80` for
-/// a service `sentinel-metrics`.
+/// Kubernetes and Docker's links give every container the addresses of services: `SENTINEL_METRICS_PORT=tcp://10.0.0.1:80` for a
+/// service `sentinel-metrics`.
 fn is_orchestrators(name: &str, value: &str, environment: &HashMap<String, String>) -> bool {
     let is_address = ["tcp://", "udp://", "sctp://"].iter().any(|scheme| value.starts_with(scheme));
     let service = name.strip_suffix("_PORT");
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_setting_with_too_few_underscores_is_named_and_the_one_that_is_meant() {
+    fn a_misspelt_variable_is_reported_with_the_right_one() {
         for (name, meant) in [
             ("SENTINEL_TRADING_THRESHOLD", "SENTINEL__TRADING__THRESHOLD"),
             ("SENTINEL_TRADING__THRESHOLD", "SENTINEL__TRADING__THRESHOLD"),
@@ -166,13 +166,13 @@ mod tests {
             ("SENTINEL_SYMBOLS", "SENTINEL__SYMBOLS"),
         ] {
             let found = misspelt(&[(name, "CANARY")]);
-            let wanted = format!("{name} is no setting and is ignored; {meant} is one");
+            let wanted = format!("{name} is not a setting and is ignored; did you mean {meant}?");
             assert_eq!(found, [wanted]);
         }
     }
 
     #[test]
-    fn what_others_set_is_left_alone() {
+    fn variables_of_other_programs_are_not_reported() {
         for name in [
             "SENTINEL_PORT",
             "SENTINEL_IMAGE",
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn proxies_are_named_without_what_is_in_them() {
+    fn proxies_are_named_without_their_value() {
         let set = [("https_proxy", "http://a:PW@b"), ("HTTP_PROXY", "x"), ("ALL_PROXY", ""), ("NO_PROXY", "x")];
         let set = set.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
         assert_eq!(remarks(&set).proxies, ["HTTP_PROXY", "https_proxy"]);

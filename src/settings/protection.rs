@@ -1,5 +1,5 @@
-//! What protects the port, as the web-config file and the files it names say: loaded at start, looked at every second,
-//! and kept as it was when what is found then cannot be used.
+//! TLS and passwords of the port, from the web-config file and the files that it names. They are loaded at start and checked for
+//! changes every second. If a change cannot be used, the previous state stays in force.
 
 mod hashes;
 mod material;
@@ -21,17 +21,17 @@ use std::{
 };
 use web_config::WebConfig;
 
-/// Far more than thousands of users.
+/// More than thousands of users need.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
-/// TLS, passwords, or both. Clones share what they know.
+/// TLS, passwords, or both. Clones share their state.
 #[derive(Clone)]
 pub struct Protection(Arc<Inner>);
 
 struct Inner {
     path: PathBuf,
-    /// What was said at start, and holds until the end except for what the files hold.
-    said: WebConfig,
+    /// The web-config at start. It stays in force, except for users, certificates and keys.
+    config: WebConfig,
     state: RwLock<Arc<State>>,
     seen: Mutex<Vec<Seen>>,
 }
@@ -40,11 +40,11 @@ struct Inner {
 pub struct State {
     /// Certificates and keys.
     pub tls: Option<Material>,
-    /// Who has a password.
+    /// The users and their password hashes.
     pub users: Users,
 }
 
-/// A file as it was when it was read; `None`: it was not there.
+/// The state of a file when it was read; `None`: it did not exist.
 type Seen = (PathBuf, Option<(SystemTime, u64, u64)>);
 
 struct Loaded {
@@ -56,21 +56,21 @@ impl Protection {
     /// Reads the file and those it names.
     ///
     /// # Errors
-    /// Every fault with the file, its key and the way out, and without what is in the file.
+    /// Every fault with its file, its key and what to do, without the content of the file.
     pub fn load(path: &Path) -> Result<Self, Vec<String>> {
         let (seen, loaded) = load(path);
         let named = |fault| format!("{}: {fault}", path.display());
         let Loaded { config, state } = loaded.map_err(|faults| faults.into_iter().map(named).collect::<Vec<_>>())?;
         let state = RwLock::new(Arc::new(state));
-        Ok(Self(Arc::new(Inner { path: path.into(), said: config, state, seen: Mutex::new(seen) })))
+        Ok(Self(Arc::new(Inner { path: path.into(), config, state, seen: Mutex::new(seen) })))
     }
 
-    /// Whether the port speaks TLS.
+    /// Whether the port uses TLS.
     pub fn has_tls(&self) -> bool {
-        self.0.said.tls.is_some()
+        self.0.config.tls.is_some()
     }
 
-    /// How many users there are; none is asked for a password if it is 0.
+    /// Number of users; if 0, no password is asked for.
     pub fn users(&self) -> usize {
         self.state().users.0.len()
     }
@@ -80,9 +80,9 @@ impl Protection {
         self.tls().map(|tls| tls.key_file.as_path())
     }
 
-    /// What was said of TLS.
+    /// The TLS part of the web-config.
     pub fn tls(&self) -> Option<&TlsConfig> {
-        self.0.said.tls.as_ref()
+        self.0.config.tls.as_ref()
     }
 
     /// What is in force now.
@@ -90,7 +90,7 @@ impl Protection {
         self.0.state.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Reads everything again if a file has changed. What cannot be used is told once, and nothing changes.
+    /// Reads everything again if a file has changed. A change that cannot be used is logged once and has no effect.
     pub fn renew(&self) {
         let mut seen = self.0.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if seen.iter().all(|(path, was)| look(path) == *was) {
@@ -106,29 +106,30 @@ impl Protection {
             }
             Err(faults) => {
                 let error = faults.join("; ");
-                tracing::error!(%file, error, "cannot be used as it is now: what was read before stays in force");
+                tracing::error!(%file, error, "the changed web-config cannot be used: the previous one stays in force");
             }
         }
     }
 
-    /// A file that is written in place is empty for a moment: that must not open the port to everyone.
+    /// Refuses changes that need a restart. A file that is written in place is empty for a moment; this must not open the port
+    /// to everyone.
     fn unless_restart(&self, Loaded { config, state }: Loaded) -> Result<State, Vec<String>> {
-        let said = &self.0.said;
+        let before = &self.0.config;
         let kind = |tls: &TlsConfig| (tls.tls12, tls.tls13, tls.clients.as_ref().map(|clients| clients.required));
-        let tls_as_before = config.tls.as_ref().map(kind) == said.tls.as_ref().map(kind);
-        let users_as_before = config.users.0.is_empty() == said.users.0.is_empty();
+        let tls_as_before = config.tls.as_ref().map(kind) == before.tls.as_ref().map(kind);
+        let users_as_before = config.users.0.is_empty() == before.users.0.is_empty();
         let mut faults = Vec::new();
         if !tls_as_before {
-            faults.push("tls_server_config: TLS on or off, its versions and client_auth_type take a restart".into());
+            faults.push("tls_server_config: TLS on or off, its versions and client_auth_type need a restart".into());
         }
         if !users_as_before {
-            faults.push("basic_auth_users: a password for the first time, or none any more, takes a restart".into());
+            faults.push("basic_auth_users: the first user, and removing the last one, need a restart".into());
         }
         if faults.is_empty() { Ok(state) } else { Err(faults) }
     }
 }
 
-/// Only its own clones are equal to it.
+/// Only clones of the same protection are equal.
 impl PartialEq for Protection {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
@@ -139,11 +140,11 @@ impl Eq for Protection {}
 
 impl fmt::Debug for Protection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Protection").field(&self.0.path).field(&self.0.said).finish()
+        f.debug_tuple("Protection").field(&self.0.path).field(&self.0.config).finish()
     }
 }
 
-/// The files as they are before they are read, so that a change in between is seen the next time.
+/// Loads everything. The state of each file is taken before it is read, so that a change in between is noticed the next time.
 fn load(path: &Path) -> (Vec<Seen>, Result<Loaded, Vec<String>>) {
     let see = |path: &Path| (path.to_owned(), look(path));
     let mut seen = vec![see(path)];
@@ -156,7 +157,7 @@ fn load(path: &Path) -> (Vec<Seen>, Result<Loaded, Vec<String>>) {
     let empty = |name: &str| {
         let name = name.escape_debug();
         format!(
-            "basic_auth_users.{name}: is the hash of the empty password: make one of a password with `htpasswd -nBC 10`"
+            "basic_auth_users.{name}: is the hash of the empty password: create one for a password with `htpasswd -nBC 10`"
         )
     };
     let faults = with_empty_password(&config.users).into_iter().map(empty).collect::<Vec<_>>();
@@ -194,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn users_follow_the_file_and_a_bad_one_changes_nothing() {
+    fn users_follow_the_file_unless_it_is_invalid() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("web.yml");
         fs::write(&path, users(&["hub"])).unwrap();
@@ -209,15 +210,15 @@ mod tests {
         for broken in ["", "{", "basic_auth_users:", "basic_auth_users: {hub: password}", "rate_limit: {burst: 1}"] {
             assert_eq!(count(broken), 2, "{broken}");
         }
-        assert_eq!(count(&users(&["hub"])), 1, "it goes on being looked at");
+        assert_eq!(count(&users(&["hub"])), 1, "it is still checked for changes");
         fs::remove_file(&path).unwrap();
         protection.renew();
         assert_eq!(protection.users(), 1);
-        assert_eq!(count(&users(&["a", "b", "c"])), 3, "a file that is back counts");
+        assert_eq!(count(&users(&["a", "b", "c"])), 3, "the file exists again");
     }
 
     #[test]
-    fn what_is_missing_is_named() {
+    fn a_missing_file_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("web.yml");
         let refused = || Protection::load(&path).unwrap_err().join("\n");
@@ -228,6 +229,6 @@ mod tests {
         assert!(text.contains("tls_server_config.cert_file") && text.contains("server.pem cannot be read"), "{text}");
         fs::write(folder.path().join("server.pem"), "CANARY").unwrap();
         let text = refused();
-        assert!(text.contains("server.pem holds no certificates") && !text.contains("CANARY"), "{text}");
+        assert!(text.contains("server.pem has no certificates") && !text.contains("CANARY"), "{text}");
     }
 }

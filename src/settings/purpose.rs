@@ -1,5 +1,5 @@
-//! What settings are loaded for. What only one purpose needs is there for that purpose alone, so nobody meets a key that
-//! may be missing.
+//! What settings are loaded for. Values that only one purpose needs are fields of that purpose, so they are never missing where
+//! they are used.
 
 use super::{
     LIVE, Settings,
@@ -7,52 +7,52 @@ use super::{
 };
 use sentinel_actors::adapters::{eodhd::ApiToken, gateway::DialectKind};
 
-/// A use of the settings. Ranges hold for each; what must be there depends on it.
+/// A use of the settings. Ranges are the same for all; which keys are required depends on the purpose.
 pub trait Purpose: Sized {
-    /// What the purpose needs, or the problems why it is not there. `is_live_asked`: by a flag.
+    /// What the purpose needs; if something is missing, `None` and the problems. `is_live_asked`: by a flag.
     fn of(settings: &Settings, is_live_asked: bool, found: &mut Found) -> Option<Self>;
 }
 
-/// The daemon: needs the market data token, and in live mode whatever an order needs.
+/// The daemon: needs the market data token, and in live mode everything for orders.
 #[derive(Debug, Clone)]
 pub struct Daemon {
     /// Where EODHD's key comes from.
     pub token: ApiToken,
-    /// Whether orders leave, and how.
+    /// Whether orders are sent, and how.
     pub gateway: Gateway,
 }
 
-/// Asking the gateway something harmless: needs the dialect.
+/// Verifying the gateway: needs the dialect.
 #[derive(Debug, Clone, Copy)]
 pub struct VerifyGateway {
-    /// What the gateway speaks.
+    /// The gateway's message format.
     pub dialect: DialectKind,
 }
 
-/// Asking the market data provider: needs the token.
+/// Verifying the market data provider: needs the token.
 #[derive(Debug, Clone)]
 pub struct VerifyMarket {
     /// Where EODHD's key comes from.
     pub token: ApiToken,
 }
 
-/// Asking the model server: needs nothing on top.
+/// Verifying the model server: needs nothing more.
 #[derive(Debug, Clone, Copy)]
 pub struct VerifyModel;
 
-/// What becomes of orders.
+/// Whether orders are sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Gateway {
-    /// They are built and stay here.
+    /// They are built but not sent.
     DryRun {
-        /// As it was said, if it was.
+        /// As set, if it is.
         dialect: Option<DialectKind>,
-        /// As it was said, else a stand-in for it.
+        /// As set, else a placeholder.
         account: String,
     },
-    /// They leave.
+    /// They are sent.
     Live {
-        /// What the gateway speaks.
+        /// The gateway's message format.
         dialect: DialectKind,
         /// The trading account.
         account: String,
@@ -60,10 +60,10 @@ pub enum Gateway {
 }
 
 impl Gateway {
-    /// The account of a dry run that was told none.
+    /// The account of a dry run without an account.
     const NO_ACCOUNT: &'static str = "dry-run";
 
-    /// Whether orders leave.
+    /// Whether orders are sent.
     pub const fn is_live(&self) -> bool {
         matches!(self, Self::Live { .. })
     }
@@ -74,7 +74,7 @@ impl Gateway {
         account
     }
 
-    /// The dialect that was said; a dry run needs none.
+    /// The dialect as set; a dry run needs none.
     pub const fn said_dialect(&self) -> Option<DialectKind> {
         match self {
             Self::DryRun { dialect, .. } => *dialect,
@@ -82,7 +82,7 @@ impl Gateway {
         }
     }
 
-    /// The dialect that orders are built in. A dry run sends nothing, so any will do there, and v43 can say everything.
+    /// The dialect in which orders are built. In a dry run any will do; v43 has fields for everything.
     pub const fn dialect(&self) -> DialectKind {
         match self.said_dialect() {
             Some(dialect) => dialect,
@@ -97,7 +97,7 @@ impl Purpose for Daemon {
         found.unless(
             is_live_asked || !is_live,
             LIVE,
-            "a file or the environment alone does not switch live mode on: start with --live",
+            "a file or the environment alone does not enable live mode: start with --live",
         );
         let token = validate::token(settings, found);
         let gateway = &settings.gateway;

@@ -1,4 +1,4 @@
-//! Settings that a command can go by: checked, parsed, and in the types that the actors take.
+//! Settings that were checked and parsed, in the types that the actors use.
 
 use super::{
     DataSettings, DeadmanSettings, GatewaySettings, GuardSettings, Journal, Log, MetricsSettings, ModelSettings,
@@ -20,24 +20,24 @@ use sentinel_actors::{
 use sha2::{Digest, Sha256};
 use std::{sync::Arc, time::Duration};
 
-/// All that holds. Sections that are here as they were said have nothing left to work out.
+/// All settings in effect. A section that appears here unchanged needs no further resolving.
 #[derive(Debug, Clone)]
 #[allow(missing_docs)] // Sections: config/base.toml documents every key.
 pub struct Resolved<P = Daemon> {
-    /// What only this purpose has.
+    /// The values that only this purpose has.
     pub purpose: P,
     /// When cycles are due.
     pub schedule: Schedule,
-    /// How many to run; 0 for no end.
+    /// How many to run; 0 for no limit.
     pub cycles_max: u64,
     /// Whether the next one starts when one ends.
     pub back_to_back: bool,
-    /// What "now" is for bars.
+    /// The clock for the age of bars.
     pub market_clock: MarketClock,
     pub data: DataSettings,
-    /// When a symbol is asked for.
+    /// When bars of a symbol are requested.
     pub poll: Poll,
-    /// Oldest age of a bar's close that may be traded on, seconds: three intervals unless set.
+    /// Highest age of a bar's close at which it may be traded, in seconds: three intervals unless set.
     pub max_bar_age_s: i64,
     /// `fx`, `always` or a file; never `auto`.
     pub calendar_name: String,
@@ -46,38 +46,38 @@ pub struct Resolved<P = Daemon> {
     /// What the hour and weekday columns hold.
     pub time_columns: TimeColumns,
     pub model: ModelSettings,
-    /// The confidences that are usual, if they are known.
+    /// The usual distribution of confidences, if it is set.
     pub reference: Option<Reference>,
     pub trading: TradingSettings,
     pub guards: GuardSettings,
-    /// When an endpoint is left alone.
+    /// When the circuit breaker of an endpoint opens.
     pub breaker: BreakerPolicy,
-    /// When a cycle has failed.
+    /// Share of failed symbols above which a cycle has failed.
     pub failed_share_max: f64,
     pub gateway: GatewaySettings,
-    /// The keys of the line to the gateway; `None` for an open one.
+    /// The keys of the connection to the gateway; `None` for plaintext.
     pub curve: Option<CurveKeys>,
     /// Where decisions and orders are kept.
     pub journal: Journal,
     pub metrics: MetricsSettings,
-    /// TLS and passwords before the port, if there are any.
+    /// TLS and passwords of the port, if there are any.
     pub protection: Option<Protection>,
     pub deadman: DeadmanSettings,
     /// What is logged, and how.
     pub log: Log,
-    /// What is traded, every symbol written out.
+    /// The symbols, with all derived and inherited values.
     pub symbols: Symbols,
-    /// The same as the stages know it, in the order of configuration.
+    /// The same in the type of the stages, in the order of the settings.
     pub instruments: Arc<[Instrument]>,
-    /// What a person should know of the environment.
+    /// What a person should know about the environment.
     pub remarks: Remarks,
-    /// All of it as a settings file that says the same, every secret redacted.
+    /// Everything as a settings file with the same meaning, with secrets redacted.
     pub toml: String,
     /// `sentinel_config_hash`, of `toml`.
     pub hash: u64,
 }
 
-/// What the settings name or spell, as it is used.
+/// The values that have to be parsed or read from files.
 struct Parsed<P> {
     purpose: P,
     schedule: Schedule,
@@ -89,13 +89,13 @@ struct Parsed<P> {
 }
 
 impl Settings {
-    /// Checks everything and works out what it means for this purpose. Reads the files that the settings name.
+    /// Checks everything and resolves it for this purpose. Reads the files that the settings name.
     ///
     /// # Errors
     /// All problems together: keys that are out of range, or missing for this purpose.
     pub fn resolve<P: Purpose>(mut self, sources: &Sources) -> Result<Resolved<P>, SettingsError> {
         let mut found = Found::default();
-        let journal = self.journal.placed(&sources.environment);
+        let journal = self.journal.located(&sources.environment);
         if self.market.calendar == market::AUTO {
             self.market.calendar = self.symbols.auto_calendar().into();
         }
@@ -112,7 +112,7 @@ impl Settings {
         Ok(self.with(parsed, journal, instruments, toml, origins::remarks(&sources.environment)))
     }
 
-    /// Everything that is checked or read, even if some of it is wrong: all problems are wanted.
+    /// Checks and reads everything, even if some of it is wrong, so that all problems are reported together.
     fn parse<P: Purpose>(&self, journal: &Journal, sources: &Sources, found: &mut Found) -> Option<Parsed<P>> {
         let schedule = found.good("schedule.cron", self.schedule.cron.parse::<Schedule>());
         validate::ranges(self, journal, found);
@@ -180,8 +180,8 @@ impl Settings {
     }
 }
 
-/// The first 48 bits of the SHA-256, which a float holds exactly. No secret is in the text, so that a rotated one changes
-/// nothing, and nobody can try secrets against it.
+/// The first 48 bits of the SHA-256, which a float represents exactly. The text has no secrets, so a rotated secret does not
+/// change the hash, and the hash cannot be used to guess one.
 fn hash(toml: &str) -> u64 {
     let digest = Sha256::digest(toml);
     digest.iter().take(6).fold(0, |hash, byte| hash << 8 | u64::from(*byte))
@@ -202,7 +202,7 @@ impl<P> Resolved<P> {
         }
     }
 
-    /// Where the gateway is, and how it is known.
+    /// The gateway's address and keys.
     pub fn peer(&self) -> Peer {
         Peer { address: self.gateway.address(), curve: self.curve.clone() }
     }

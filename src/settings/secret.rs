@@ -1,14 +1,14 @@
-//! Secrets among the settings.
+//! Settings that are secret.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::fmt;
 
-/// A value that no log, error or dump ever shows.
+/// A value that never appears in a log, an error or debug output.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
-    /// The value itself, for the one place that sends it.
+    /// The value itself, for the code that sends it.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -34,7 +34,7 @@ impl Serialize for Secret {
 
 impl<'de> Deserialize<'de> for Secret {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // The error of a wrong type would quote the value.
+        // The library's error for a wrong type would quote the value.
         String::deserialize(deserializer).map(Self).map_err(|_| de::Error::custom("must be text"))
     }
 }

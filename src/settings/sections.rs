@@ -34,11 +34,11 @@ pub struct Settings {
     pub features: FeatureSettings,
     /// The model server on HUB.
     pub model: ModelSettings,
-    /// What every symbol is traded with unless it says otherwise.
+    /// Values for every symbol that does not have its own.
     pub trading: TradingSettings,
     /// Limits on orders.
     pub guards: GuardSettings,
-    /// When a failing endpoint is left alone.
+    /// When the circuit breaker of an endpoint opens.
     pub breaker: BreakerSettings,
     /// When a cycle has failed.
     pub health: HealthSettings,
@@ -48,7 +48,7 @@ pub struct Settings {
     pub journal: JournalSettings,
     /// The HTTP side.
     pub metrics: MetricsSettings,
-    /// A sign of life for a service outside.
+    /// Pings for an outside service.
     pub deadman: DeadmanSettings,
     /// Log output.
     pub log: LogSettings,
@@ -91,11 +91,11 @@ pub struct DataSettings {
     pub concurrency: usize,
 }
 
-/// How often the market is asked.
+/// How often bars are requested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PollSetting {
-    /// `cycle` up to 13 symbols, the provider's quota at a request a minute; beyond that `bar`.
+    /// `cycle` for up to 13 symbols, which EODHD's quota allows at one request per minute; `bar` for more.
     Auto,
     /// In every cycle.
     Cycle,
@@ -103,11 +103,11 @@ pub enum PollSetting {
     Bar,
 }
 
-/// How many symbols a request a minute serves within EODHD's 100,000 calls a day.
+/// How many symbols EODHD's 100,000 calls per day allow, at one request per minute.
 const SYMBOLS_POLLED_EVERY_CYCLE_MAX: usize = 13;
 
 impl PollSetting {
-    /// What it means for so many symbols.
+    /// What it means for this number of symbols.
     pub(super) const fn resolved(self, symbols: usize) -> Poll {
         match self {
             Self::Cycle => Poll::Cycle,
@@ -153,13 +153,13 @@ pub struct ModelSettings {
     pub confidence_reference: Option<PathBuf>,
 }
 
-/// How the model server is asked.
+/// The protocol of the model server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SchemeSetting {
-    /// In the open: whoever answers in its place decides.
+    /// Plaintext: anyone who can answer instead of it decides the orders.
     Http,
-    /// Over TLS; its certificate has to be of a root that this machine trusts.
+    /// TLS; the certificate must be signed by a CA that this machine trusts.
     Https,
 }
 
@@ -247,7 +247,7 @@ pub struct DeadmanSettings {
 }
 
 impl DeadmanSettings {
-    /// Where the URL comes from; `None` if nothing is to be asked.
+    /// Where the URL comes from; `None` if it is not set.
     pub fn source(&self) -> Option<UrlSource> {
         match (&self.url, &self.url_file) {
             (Some(url), _) => Some(UrlSource::Value(url.expose().to_owned())),
@@ -258,7 +258,7 @@ impl DeadmanSettings {
 }
 
 impl DataSettings {
-    /// Where the token comes from; `None` if no setting says it.
+    /// Where the token comes from; `None` if it is not set.
     pub fn token(&self) -> Option<ApiToken> {
         match (&self.api_token, &self.api_token_file) {
             (Some(token), _) => Some(ApiToken::Value(token.expose().to_owned())),

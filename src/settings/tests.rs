@@ -40,7 +40,7 @@ fn the_binary_runs_without_files() {
 }
 
 #[test]
-fn flags_beat_the_environment_which_beats_the_file_which_beats_base() {
+fn a_later_layer_overrides_an_earlier_one() {
     let (_file, mut sources) = with_file("[metrics]\nport = 1001\n", &[]);
     assert_eq!(Settings::load(&sources).unwrap().metrics.port, 1001);
     sources.environment.insert("METRICS_PORT".into(), "1002".into());
@@ -64,21 +64,21 @@ fn a_token_of_digits_stays_text() {
 }
 
 #[test]
-fn a_missing_token_is_refused_with_the_way_out() {
+fn a_missing_token_is_refused_with_what_to_do() {
     let (keys, text) = refused(&Sources::default());
     assert_eq!(keys, ["data.api_token"]);
     assert!(text.contains("EODHD_API_TOKEN_FILE"), "{text}");
 }
 
 #[test]
-fn a_token_in_the_environment_beats_a_token_file_in_the_settings_file() {
+fn a_token_in_the_environment_overrides_a_token_file() {
     let (_file, sources) = with_file("[data]\napi_token_file = \"/nonexistent\"\n", &[]);
     let settings = Settings::load(&sources).unwrap();
     assert_eq!(settings.data.api_token_file, None);
 }
 
 #[test]
-fn a_url_of_the_environment_beats_a_files_and_an_empty_one_is_none() {
+fn a_variables_url_overrides_a_files_and_an_empty_url_is_none() {
     let by_variable = |name, value| with_file("[deadman]\nurl = \"https://by.file/\"\n", &[(name, value)]);
     let (_file, sources) = by_variable("SENTINEL__DEADMAN__URL", "https://by.variable/");
     assert_eq!(Settings::load(&sources).unwrap().deadman.url.unwrap().expose(), "https://by.variable/");
@@ -91,7 +91,7 @@ fn a_url_of_the_environment_beats_a_files_and_an_empty_one_is_none() {
 }
 
 #[test]
-fn the_settings_file_is_the_flags_else_the_variables() {
+fn the_flags_settings_file_overrides_the_variables() {
     let environment = || HashMap::from([("SENTINEL_CONFIG".to_owned(), "/nonexistent/by-variable.toml".to_owned())]);
     let by_flag = Sources::of_daemon(Some(Path::new("/nonexistent/by-flag.toml")), environment());
     let (keys, text) = refused(&by_flag);
@@ -101,7 +101,7 @@ fn the_settings_file_is_the_flags_else_the_variables() {
 }
 
 #[test]
-fn a_command_beside_the_daemon_needs_the_journals_path_only() {
+fn the_journals_path_needs_no_other_setting() {
     assert_eq!(Settings::journal_path(&Sources::default()).unwrap().to_str(), Some("journal.db"));
     let placed = sources(&[("STATE_DIRECTORY", "/state")]);
     assert_eq!(Settings::journal_path(&placed).unwrap().to_str(), Some("/state/journal.db"));
@@ -235,12 +235,12 @@ fn the_effective_settings_can_be_read_again() {
 }
 
 #[test]
-fn the_hash_is_of_the_effective_settings_and_of_no_secret() {
+fn the_hash_covers_effective_settings_without_secrets() {
     let hash = |environment: &[(&str, &str)]| Settings::load(&sources(environment)).unwrap().hash;
     let plain = hash(&[]);
     assert!(plain < 1 << 48 && plain as f64 as u64 == plain, "a float holds it");
     assert_eq!(plain, hash(&[("EODHD_API_TOKEN", "rotated")]));
-    assert_eq!(plain, hash(&[("METRICS_PORT", "8000")]), "what was said makes no difference, what holds does");
+    assert_eq!(plain, hash(&[("METRICS_PORT", "8000")]), "only the effective value counts, not where it was set");
     assert_ne!(plain, hash(&[("METRICS_PORT", "8001")]));
 }
 
@@ -252,14 +252,14 @@ fn verifying_the_gateway_needs_its_dialect_and_no_token() {
         Settings::load_for::<VerifyGateway>(&sources)
     };
     let verifiable = [("SENTINEL__GATEWAY__DIALECT", "order_send"), ("SENTINEL__TRADING__LIVE", "true")];
-    assert!(load(&verifiable).is_ok(), "what live mode needs is not asked for");
+    assert!(load(&verifiable).is_ok(), "the requirements of live mode do not apply");
     let error = load(&[]).unwrap_err();
     assert!(error.0.len() == 1 && error.to_string().contains("gateway.dialect"), "{error}");
     assert!(load(&[verifiable[0], ("GTW_PORT", "0")]).unwrap_err().to_string().contains("gateway.port"));
 }
 
 #[test]
-fn a_new_journal_waits_by_the_machines_clock_only() {
+fn a_new_journal_waits_only_with_the_system_clock() {
     let wait = ("SENTINEL__JOURNAL__NEW", "wait");
     assert!(Settings::load(&sources(&[wait])).is_ok());
     assert_eq!(refused(&sources(&[wait, ("SENTINEL__SCHEDULE__CLOCK", "bars")])).0, ["journal.new"]);

@@ -1,35 +1,33 @@
-//! What every setting may be. All problems are reported together, each with its key and the way out.
+//! The allowed values of every setting. All problems are reported together, each with its key and what to do.
 
+mod data;
 mod live;
+mod lookback;
 mod symbols;
 
 use super::{
     Problem, Settings,
-    address::{host_fault, market_fault},
-    sections::{BreakerSettings, DataSettings, DeadmanSettings, GuardSettings, Journal, TradingSettings},
+    address::host_fault,
+    sections::{BreakerSettings, DeadmanSettings, GuardSettings, Journal, TradingSettings},
 };
+use data::data;
+pub(super) use data::token;
 pub(super) use live::live;
 use sentinel_actors::{
-    adapters::{
-        deadman::PingError,
-        eodhd::{ApiToken, ROW_BYTES, TokenError, TokenFault, first_range_s, first_rows_max, range_s_max},
-        gateway::DialectKind,
-    },
+    adapters::{deadman::PingError, gateway::DialectKind},
     fetcher::MarketClock,
 };
 use std::{net::IpAddr, path::Path};
 pub(super) use symbols::is_symbol;
 use symbols::{digits, distance, threshold, volume};
 
-/// The model sees 60 bars, the longest of them with 60 more before it.
-const LOOKBACK_BARS: std::ops::RangeInclusive<usize> = 120..=5_000;
-const SAY_THE_DIALECT: &str = "--dialect place_order, v43, envelope or order_send";
-/// More than any daemon lives through, and fewer than TOML can write.
+const SET_THE_DIALECT: &str = "--dialect place_order, v43, envelope or order_send";
+/// More than any daemon will run, and within the range of TOML's numbers.
 const CYCLES_MAX: u64 = 1_000_000_000_000;
-/// Milliseconds; a deadline of an hour is no deadline.
+/// Milliseconds; more than an hour would not be a deadline.
 const DEADLINE_MS: std::ops::RangeInclusive<u64> = 10..=3_600_000;
 
-/// What any settings must be, whatever they are for.
+/// The ranges, which are the same for every purpose.
 pub(super) fn ranges(settings: &Settings, journal: &Journal, found: &mut Found) {
     let cycles = settings.schedule.cycles;
     found.unless(cycles <= CYCLES_MAX, "schedule.cycles", "must be 0 (no end) to 1000000000000");
@@ -47,10 +45,10 @@ pub(super) fn ranges(settings: &Settings, journal: &Journal, found: &mut Found) 
     symbols::symbols(settings, found);
 }
 
-/// The dialect, where there has to be one.
+/// The dialect, if it is required.
 pub(super) fn dialect(settings: &Settings, found: &mut Found) -> Option<DialectKind> {
     let dialect = settings.gateway.dialect;
-    found.unless(dialect.is_some(), "gateway.dialect", format!("verifying the gateway needs it: {SAY_THE_DIALECT}"));
+    found.unless(dialect.is_some(), "gateway.dialect", format!("verifying the gateway needs it: {SET_THE_DIALECT}"));
     dialect
 }
 
@@ -65,17 +63,17 @@ impl Found {
         }
     }
 
-    /// What was parsed, or one more problem.
+    /// The parsed value, or one more problem.
     pub(super) fn good<T>(&mut self, key: &str, parsed: Result<T, impl Into<String>>) -> Option<T> {
         self.or_problem(parsed.map_err(|message| Problem::new(key, message)))
     }
 
-    /// What was found, or one more problem.
+    /// The value, or one more problem.
     pub(super) fn or_problem<T>(&mut self, found: Result<T, Problem>) -> Option<T> {
         self.or_problems(found.map_err(|problem| vec![problem]))
     }
 
-    /// What was found, or more problems.
+    /// The value, or more problems.
     pub(super) fn or_problems<T>(&mut self, found: Result<T, Vec<Problem>>) -> Option<T> {
         found.map_err(|problems| self.0.extend(problems)).ok()
     }
@@ -84,87 +82,6 @@ impl Found {
         let text = format!("must be {} to {} milliseconds", DEADLINE_MS.start(), DEADLINE_MS.end());
         self.unless(DEADLINE_MS.contains(&value), key, text);
     }
-}
-
-fn data(settings: &Settings, found: &mut Found) {
-    let data = &settings.data;
-    if let Some(fault) = market_fault(&data.base_url) {
-        found.unless(false, "data.base_url", fault);
-    }
-    lookback(data, found);
-    found.unless((1..=86_400).contains(&data.overdue_poll_s), "data.overdue_poll_s", "must be 1 to 86400 seconds");
-    found.unless(data.max_bar_age_s.is_none_or(|age| age > 0), "data.max_bar_age_s", "must be above 0 seconds");
-    let jump = data.jump_max;
-    let is_limit = jump == 0.0 || (0.001..=1_000.0).contains(&jump);
-    found.unless(is_limit, "data.jump_max", "must be 0 (no limit), or 0.001 to 1000, a share of the close before");
-    found.deadline(data.deadline_ms, "data.deadline_ms");
-    found.unless((1_024..=1 << 28).contains(&data.body_bytes_max), "data.body_bytes_max", "must be 1024 to 268435456");
-    found.unless((1..=100).contains(&data.concurrency), "data.concurrency", "must be 1 to 100");
-}
-
-/// Bars that are made of finer ones take many of them, and all of them come in one answer.
-fn lookback(data: &DataSettings, found: &mut Found) {
-    let (key, bars, interval) = ("data.lookback_bars", data.lookback_bars, data.interval);
-    if !LOOKBACK_BARS.contains(&bars) || !interval.is_made() {
-        found.unless(LOOKBACK_BARS.contains(&bars), key, "must be 120 to 5000");
-        return;
-    }
-    let (made, finer) = (interval.as_str(), interval.source().as_str());
-    let most = |fits: &dyn Fn(usize) -> bool| {
-        let most = LOOKBACK_BARS.rev().find(|bars| fits(*bars));
-        most.map_or_else(String::new, |most| format!(", or this to at most {most}"))
-    };
-    let is_in_range = |bars| first_range_s(bars, interval) <= range_s_max(interval);
-    let (days, days_max) = (days(first_range_s(bars, interval)), days(range_s_max(interval)));
-    let way_out = most(&is_in_range).replace(", or this", "set it");
-    found.unless(
-        is_in_range(bars),
-        key,
-        format!("{bars} bars of {made} are made of {days} days of {finer} bars, and EODHD sends {days_max} at once: {way_out}"),
-    );
-    let bytes = |bars| first_rows_max(bars, interval).saturating_mul(ROW_BYTES);
-    let fits = |bars| usize::try_from(bytes(bars)).is_ok_and(|bytes| bytes <= data.body_bytes_max);
-    let (rows, needed, way_out) = (first_rows_max(bars, interval), bytes(bars), most(&fits));
-    found.unless(
-        fits(bars) || !is_in_range(bars),
-        key,
-        format!(
-            "{bars} bars of {made} are made of up to {rows} bars of {finer}, in one answer of {needed} bytes, and \
-             data.body_bytes_max = {} lets in less: set that to {needed}{way_out}",
-            data.body_bytes_max
-        ),
-    );
-}
-
-/// Whole days, the last one not full.
-const fn days(seconds: i64) -> i64 {
-    (seconds + 86_399) / 86_400
-}
-
-/// Where the token comes from, where there has to be one that can be read.
-pub(super) fn token(settings: &Settings, found: &mut Found) -> Option<ApiToken> {
-    let way_out = "set EODHD_API_TOKEN, or EODHD_API_TOKEN_FILE to a file that holds it";
-    let Some(token) = settings.data.token() else {
-        found.unless(false, "data.api_token", format!("is missing: {way_out}"));
-        return None;
-    };
-    let (is_value, is_file) = (settings.data.api_token.is_some(), settings.data.api_token_file.is_some());
-    if is_value && is_file {
-        found.unless(false, "data.api_token", "is set beside data.api_token_file: keep one of them");
-        return None;
-    }
-    let key = if is_value { "data.api_token" } else { "data.api_token_file" };
-    match token.read() {
-        Ok(_) => return Some(token),
-        Err(TokenError::Unreadable { path, cause }) => {
-            // A token in the wrong variable must not reach the terminal: only what looks like a path is shown.
-            let name = path.to_str().filter(|text| text.contains('/')).unwrap_or("the file");
-            found.unless(false, key, format!("{name} cannot be read: {cause}"));
-        }
-        Err(error @ TokenError::Fault(TokenFault::Empty)) => found.unless(false, key, format!("{error}: {way_out}")),
-        Err(error) => found.unless(false, key, error.to_string()),
-    }
-    None
 }
 
 fn model(settings: &Settings, found: &mut Found) {
@@ -195,7 +112,7 @@ fn trading(trading: &TradingSettings, found: &mut Found) {
 
 fn guards(guards: &GuardSettings, found: &mut Found) {
     if let Some(path) = &guards.halt_file {
-        // The daemon and `sentinel halt` have to mean the same file, wherever each was started.
+        // The daemon and `sentinel halt` must use the same file, wherever they were started.
         found.unless(path.is_absolute(), "guards.halt_file", "must be an absolute path");
         let directory = path.parent().is_some_and(Path::is_dir);
         found.unless(!path.is_absolute() || directory, "guards.halt_file", "must be in a directory that exists");
@@ -233,7 +150,7 @@ fn journal(settings: &Settings, journal: &Journal, found: &mut Found) {
     found.unless(path.file_name().is_some() && !path.is_dir(), "journal.path", "must be a file's path");
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     found.unless(
-        // The default one is made when the daemon starts.
+        // The default folder is created when the daemon starts.
         folder.is_dir() || journal.is_default,
         "journal.path",
         format!("must be in a folder that exists: {} does not", folder.display()),
@@ -242,7 +159,7 @@ fn journal(settings: &Settings, journal: &Journal, found: &mut Found) {
     found.unless(
         !journal.waits_for_new_bar || settings.schedule.clock == MarketClock::System,
         "journal.new",
-        "wait goes by the machine's clock: with --clock bars every bar would be from before; set it to \"trade\"",
+        "\"wait\" uses the machine's clock: with --clock bars every bar would count as ordered; set it to \"trade\"",
     );
 }
 
@@ -264,7 +181,7 @@ fn http(settings: &Settings, found: &mut Found) {
     found.unless(
         metrics.client_cert_file.is_some() == metrics.client_key_file.is_some(),
         set,
-        format!("goes with {missing}: set both or none"),
+        format!("needs {missing}: set both or none"),
     );
     found.deadline(metrics.ask_deadline_ms, "metrics.ask_deadline_ms");
     found.deadline(metrics.bind_retry_ms, "metrics.bind_retry_ms");
@@ -272,13 +189,14 @@ fn http(settings: &Settings, found: &mut Found) {
 
 fn deadman(deadman: &DeadmanSettings, found: &mut Found) {
     let is_single = deadman.url.is_none() || deadman.url_file.is_none();
-    found.unless(is_single, "deadman.url", "is set beside deadman.url_file: keep one of them");
+    found.unless(is_single, "deadman.url", "is set, and so is deadman.url_file: keep only one of them");
     if let Some(source) = deadman.source().filter(|_| is_single) {
         let key = if deadman.url.is_some() { "deadman.url" } else { "deadman.url_file" };
         match source.read() {
             Ok(_) => {}
             Err(PingError::Unreadable { path, cause }) => {
-                // A URL in the wrong variable must not reach the terminal: only what looks like a path is shown.
+                // Somebody may have set the URL itself instead of a path. It must not reach the terminal, so only what looks like
+                // a path is shown.
                 let name = path.to_str().filter(|text| text.starts_with('/')).unwrap_or("the file");
                 found.unless(false, key, format!("{name} cannot be read: {cause}"));
             }
@@ -300,6 +218,6 @@ fn host(host: &str, key: &str, found: &mut Found) {
 }
 
 fn is_identity(text: &str) -> bool {
-    // '|' separates the parts of an order's identity, and a space that nobody sees would make another one.
+    // '|' separates the parts of an order's identity. A space at an end is hard to see and would make another identity.
     !text.is_empty() && text.trim() == text && !text.chars().any(|c| c == '|' || c.is_control())
 }

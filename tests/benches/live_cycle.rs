@@ -86,6 +86,7 @@ fn start_stages(settings: &Resolved) -> (Stages, Policy) {
         drift: Drift::default(),
         failed_share_max: 0.5,
         live: true,
+        max_bar_age_s: 10_800,
         kill_switch: Arc::new(HaltFile::new(None)),
         period: Duration::from_secs(60),
         inflight: inflight.clone(),
@@ -96,7 +97,7 @@ fn start_stages(settings: &Resolved) -> (Stages, Policy) {
     .unwrap();
     let arbiter = Arbiter::new();
     let recorder = MetricsActor::start_in_arbiter(&arbiter.handle(), |_| recorder);
-    let metrics = Telemetry::new(recorder.recipient(), backlog);
+    let metrics = Telemetry::new(recorder.recipient(), backlog, clock.clone());
     let config = wiring::journal_config(settings, clock.clone(), metrics.clone());
     let opened = Opened::at(&config.path, &config.identity, clock.now()).unwrap();
     let journal = Journal::start(config, opened);

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Stand-ins for the two images that docker/Dockerfile begins from, made from this machine's own package sources and Rust
-# toolchain, so that nothing has to come from an image registry:
+# Stand-ins for the two base images of docker/Dockerfile, made from this machine's own package sources and Rust toolchain, so
+# that no image registry is needed:
 #
-#   bash tests/engine/stand_ins.sh        as root; says the names of the two; what is there already is left alone
+#   bash tests/engine/stand_ins.sh        as root; prints the names of both; existing images are kept
 #
-# Debian without documentation, as the slim image is; and that with a C compiler and the toolchain in /usr/local.
+# Debian without documentation, like the slim image; and the same with a C compiler and the toolchain in /usr/local.
 set -euo pipefail
 
 suite=bookworm
@@ -15,7 +15,7 @@ trap 'rm -rf "$scratch"' EXIT
 
 is_there() { docker image inspect "$1" >/dev/null 2>&1; }
 
-# The mirror of this machine's own sources that has the suite.
+# The mirror with the suite, from this machine's package sources.
 mirror() {
     apt-get indextargets --format '$(ORIGIN) $(CODENAME) $(COMPONENT) $(REPO_URI)' 'Identifier: Packages' \
         | awk -v suite="$suite" '$1 == "Debian" && $2 == suite && $3 == "main" && !found++ { print $4 }'
@@ -43,7 +43,7 @@ make_debian() {
 make_rust() {
     local sysroot
     sysroot=$(rustc --print sysroot)
-    # Whom this machine trusts, for a network whose registries are behind a certificate of its own.
+    # This machine's root certificates, for networks in which the registries have a private certificate.
     cp -L /etc/ssl/certs/ca-certificates.crt "$scratch/trusted.crt"
     cat >"$scratch/Dockerfile" <<END
 FROM $debian

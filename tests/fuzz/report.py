@@ -1,6 +1,6 @@
-"""Reads the logs of a fuzzing run: a table beside a JUnit file, and what failed with the input that did it.
+"""Reads the logs of a fuzzing run: writes a table and a JUnit file, and prints the failures with their inputs.
 
-Usage: report.py RUN_FOLDER BINARIES RESULT.xml TARGET... Each target's folder holds `log` (libFuzzer's) and `status`.
+Usage: report.py RUN_FOLDER BINARIES RESULT.xml TARGET... Each target's folder has libFuzzer's `log` and `status`.
 """
 
 import re
@@ -14,7 +14,7 @@ PROGRESS = re.compile(r"cov: (\d+) ft: \d+ corp: (\d+)/")
 
 
 def read(folder: Path, binary: Path) -> tuple[dict[str, int], str | None]:
-    """The figures of one target, and what is wrong with it."""
+    """The figures of one target, and its failure."""
     log = (folder / "log").read_text(encoding="utf-8", errors="replace") if (folder / "log").exists() else ""
     status = (folder / "status").read_text().strip() if (folder / "status").exists() else "it did not start"
     figures = {name: int(value) for name, value in STAT.findall(log)}

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Fuzzes everything that reads text from outside: every target for this many seconds, two at a time.
+# Fuzzes all readers of outside text: every target for so many seconds, two at a time.
 #
 #   bash tests/fuzz/run.sh SECONDS [RESULT.xml]
 #
-# Builds with cargo-fuzz on the stable toolchain. A panic, a broken invariant (entrances/), an input that takes over
-# a second or a GiB of memory fails the target and is kept. What is found on the way stays in target/fuzz/corpus and is
-# where the next run begins; corpus/ here holds the seeds.
+# Builds with cargo-fuzz on the stable toolchain. A panic, a broken invariant (entrances/), or an input that takes over a
+# second or a GiB of memory fails the target, and the input is kept. New inputs stay in target/fuzz/corpus, with which the
+# next run begins; corpus/ here has the seeds.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
@@ -15,7 +15,7 @@ base=${CARGO_TARGET_DIR:-$PWD/target}
 export CARGO_TARGET_DIR=$base/fuzz CARGO_TERM_COLOR=never
 result=${2:-$CARGO_TARGET_DIR/fuzz.xml}
 export PATH="$base/tools/bin:$PATH"
-# Longest inputs, bytes: long enough for a window of bars with features.
+# The longest inputs in bytes: long enough for a window of bars with features.
 declare -A length_max=([bars]=16384 [model_answer]=4096 [gateway_reply]=4096 [settings]=4096)
 
 if [ "$(cargo fuzz --version 2>/dev/null)" != "cargo-fuzz $cargo_fuzz_version" ]; then
@@ -27,7 +27,7 @@ host=$(rustc -vV | sed -n 's/^host: //p')
 fuzz() {
     local target=$1 work=$CARGO_TARGET_DIR/run/$1
     rm -rf "$work" && mkdir -p "$work/scratch" "$CARGO_TARGET_DIR/corpus/$target" "$CARGO_TARGET_DIR/artifacts/$target" || return
-    # The inputs' own files go to the scratch folder; the limit on top ends what hangs outside an input.
+    # Files of the inputs go to the scratch folder. The additional limit ends a run that hangs outside an input.
     TMPDIR=$work/scratch timeout $((seconds + 120)) "$CARGO_TARGET_DIR/$host/release/$target" \
         -max_total_time="$seconds" -timeout=1 -rss_limit_mb=1024 -max_len="${length_max[$target]}" \
         -dict="tests/fuzz/dictionaries/$target.dict" -print_final_stats=1 \

@@ -1,5 +1,5 @@
-"""Mode, kill switch, wall clock, equity and open positions in /metrics: true from the first text on, and absent rather than
-old."""
+"""Mode, kill switch, wall clock, equity and open positions in /metrics: correct from the first scrape, and absent when
+outdated."""
 
 import time
 
@@ -7,7 +7,7 @@ import pytest
 
 from parts import http
 from parts.daemon import wait_until
-from parts.gateway import says, silent
+from parts.gateway import silent
 
 ACCOUNT = ("account_equity", "positions_open")
 LOSS_LIMIT = {"guards.loss_pct_per_day_max": "50"}
@@ -18,11 +18,11 @@ def is_told(metrics) -> list[bool]:
     return [bool(metrics.all(name)) for name in ACCOUNT]
 
 
-def test_a_dry_run_without_any_cycle_says_its_mode_its_halt_and_its_time(rig):
-    rig.market.always = http.hang
-    halt = rig.directory / "halt"
+def test_mode_kill_switch_and_clock_exist_before_any_cycle(harness):
+    harness.market.always = http.hang
+    halt = harness.directory / "halt"
     halt.touch()
-    daemon = rig.start("--halt-file", str(halt)).wait_serving()
+    daemon = harness.start("--halt-file", str(halt)).wait_serving()
     metrics = daemon.metrics()
     assert (metrics("live"), metrics("halted"), is_told(metrics)) == (0, 1, [False, False])
     assert abs(metrics("time_seconds") - time.time()) < 2
@@ -31,37 +31,37 @@ def test_a_dry_run_without_any_cycle_says_its_mode_its_halt_and_its_time(rig):
     halt.touch()
     later = daemon.wait_metrics("the next halt", lambda metrics: metrics("halted") == 1, 3)
     assert later("trading_cycles_total") == 0
-    daemon.wait_metrics("the time goes on", lambda now: now("time_seconds") > metrics("time_seconds") + 1, 5)
+    daemon.wait_metrics("a later time", lambda now: now("time_seconds") > metrics("time_seconds") + 1, 5)
 
 
 @pytest.mark.parametrize("dialect", ["v43", "envelope"])
-def test_the_account_is_shown_once_the_gateway_has_told_it(rig, dialect):
-    gateway = rig.gateway(dialect)
+def test_the_account_is_shown_once_the_gateway_reports_it(harness, dialect):
+    gateway = harness.gateway(dialect)
     for symbol in ("EURUSD", "XAUUSD"):
         gateway.opened(symbol, "BUY", 0.1)
-    metrics = rig.start_live(gateway, "--cycles", "1", settings=LOSS_LIMIT).after_cycles(1)
+    metrics = harness.start_live(gateway, "--cycles", "1", settings=LOSS_LIMIT).after_cycles(1)
     assert metrics("live") == 1 and metrics("halted") == 0
     assert metrics("signals_suppressed_total", reason="position_limit") == 1
     assert metrics("positions_open") == 2, "whoever opened them"
     assert metrics("account_equity") == gateway.account()["equity"]
 
 
-def test_a_fill_takes_the_list_that_came_before_it_away(rig):
-    metrics = rig.start_live(rig.gateway("v43"), "--cycles", "1", settings=LOSS_LIMIT).after_cycles(1)
+def test_a_fill_makes_the_earlier_list_of_positions_outdated(harness):
+    metrics = harness.start_live(harness.gateway("v43"), "--cycles", "1", settings=LOSS_LIMIT).after_cycles(1)
     assert metrics("orders_total", outcome="filled") == 1
     assert is_told(metrics) == [True, False], "one is open now, and the list said none"
 
 
 @pytest.mark.parametrize("dialect", ["order_send", "place_order"])
-def test_a_dialect_that_cannot_tell_leaves_both_out(rig, dialect):
-    metrics = rig.start_live(rig.gateway(dialect), "--cycles", "1").after_cycles(1)
+def test_dialects_without_account_data_show_neither_family(harness, dialect):
+    metrics = harness.start_live(harness.gateway(dialect), "--cycles", "1").after_cycles(1)
     assert metrics.sum("orders_total") == 1 and is_told(metrics) == [False, False]
 
 
-def test_a_gateway_that_is_lost_takes_what_it_told_with_it(rig):
-    gateway = rig.gateway("v43")
+def test_a_lost_gateway_removes_its_account_data(harness):
+    gateway = harness.gateway("v43")
     gateway.opened("EURUSD", "BUY", 0.1)
-    daemon = rig.start_live(gateway, "--schedule", "* * * * * *", settings=LOSS_LIMIT)
+    daemon = harness.start_live(gateway, "--schedule", "* * * * * *", settings=LOSS_LIMIT)
     daemon.wait_metrics("the account", lambda metrics: is_told(metrics) == [True, True])
     gateway.question_behaviour = silent
     wait_until("both gone", lambda: is_told(daemon.metrics()) == [False, False], 10)

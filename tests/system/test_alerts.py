@@ -1,4 +1,4 @@
-"""alerts.yml against alerts_test.yml: the tests hold, they are about every rule, and they notice every broken one."""
+"""alerts.yml and alerts_test.yml: the tests pass, cover every rule, and notice every broken rule."""
 
 import re
 import shutil
@@ -7,17 +7,17 @@ import subprocess
 import pytest
 import yaml
 
-from parts.flapping import CALM, PATTERNS, trial
-from parts.mutants import mutants
-from parts.needs import need
 from parts.promtool import HASTY, MONITORING, Rules, name_of, subjects, verdicts
+from parts.random_failures import CALM, PATTERNS, trial
+from parts.requirements import require
+from parts.rule_mutants import mutants
 
 RULES = Rules()
 ALERTS = [rule for rule in RULES.rules.values() if "alert" in rule]
 CATALOGUE = MONITORING.parents[1] / "actors/src/adapters/prometheus/catalogue.rs"
 JOIN = "on (job, instance, node)"
 BUILD = "version, revision, rustc"
-# Why each critical alert is one, by the two clauses of the rule at the head of alerts.yml.
+# Why each critical alert is critical, by the two conditions at the top of alerts.yml.
 NO_TRADING, OUTCOME_UNKNOWN = "no trading although there should be", "an order of unknown outcome"
 CRITICAL = {
     "SentinelDown": NO_TRADING,
@@ -39,7 +39,7 @@ CRITICAL = {
     "SentinelJournalAway": NO_TRADING,
     "SentinelOrdersUnresolved": OUTCOME_UNKNOWN,
 }
-# Mutants that are no change, and why.
+# Mutants that change nothing, and why.
 EQUIVALENT = {
     ("SentinelDeadmanFailing", "outcome (1) dropped"): "what arrived is what the other side looks for",
     ("SentinelWatchdog", "keep_firing_for added"): "it never ends",
@@ -53,14 +53,14 @@ EQUIVALENT = {
 
 
 def run(*command: str) -> tuple[int, str]:
-    """Exit code and all that a program said."""
-    need(command[0])
+    """Exit code and output of a program."""
+    require(command[0])
     done = subprocess.run(command, capture_output=True, text=True, env=HASTY)
     return done.returncode, done.stdout + done.stderr
 
 
-def test_the_rules_are_as_their_tests_say(tmp_path):
-    """Every test with the rules that it names and what they are computed from; those of all with all."""
+def test_the_rules_pass_their_tests(tmp_path):
+    """Runs every test with the rules that it names and the rules that these use; tests named `all` with all rules."""
     named = [{name for name in subjects(test) if name in RULES.rules} or set(RULES.rules) for test in RULES.tests]
     held = verdicts(tmp_path, RULES.interval, [(RULES.needed(own), [test]) for own, test in zip(named, RULES.tests, strict=True)])
     failed = [at for at, good in enumerate(held) if not good]
@@ -69,31 +69,31 @@ def test_the_rules_are_as_their_tests_say(tmp_path):
 
 
 @pytest.mark.full
-def test_promtool_says_so_as_a_person_runs_it():
-    """Every test with every rule: minutes."""
+def test_the_rules_pass_their_tests_as_one_file():
+    """Every test with every rule, as a person runs it; this takes minutes."""
     code, said = run("promtool", "test", "rules", str(MONITORING / "alerts_test.yml"))
     assert code == 0, said
 
 
-def test_promtool_finds_no_fault_with_the_rules():
+def test_promtool_accepts_the_rules():
     assert run("promtool", "check", "rules", "--lint-fatal", str(MONITORING / "alerts.yml"))[0] == 0
 
 
 @pytest.mark.parametrize("rule", ALERTS, ids=name_of)
-def test_an_alert_says_what_is_wrong_how_much_and_what_to_do(rule):
+def test_an_alert_says_what_how_much_and_what_to_do(rule):
     assert rule["labels"]["severity"] in ("critical", "warning", "heartbeat", "none")
     summary, description, runbook = (rule["annotations"][key] for key in ("summary", "description", "runbook"))
     assert len(summary) < 100 and "$value" in description
-    # What is counted is a whole number: `humanize` alone would show 6.388 cycles.
+    # Counts are whole numbers: `humanize` alone would show 6.388 cycles.
     assert not re.search(r"humanize *}}", description), description
     if re.search(r"increase\(", rule["expr"]) or ":increase" in rule["expr"].split(" and ")[0]:
         assert re.search(r'\$value \| (printf "%\.0f"|humanizePercentage)', description), description
-    # An action: it names a command of Sentinel, or says what to look at.
+    # The action names a command of Sentinel, or says what to look at.
     assert re.search(r"sentinel \w+|[Rr]ead|look|log|Compare|find out", runbook), runbook
     assert rule["annotations"]["runbook_url"].endswith(f"RUNBOOK.md#{name_of(rule).lower()}")
 
 
-def test_critical_is_what_the_rule_of_severity_says():
+def test_critical_alerts_match_the_rule_of_severity():
     critical = {name_of(rule) for rule in ALERTS if rule["labels"]["severity"] == "critical"}
     assert critical == set(CRITICAL)
     assert set(CRITICAL.values()) == {NO_TRADING, OUTCOME_UNKNOWN}
@@ -111,9 +111,9 @@ def test_every_rule_looks_at_our_job_only():
         assert all('job="sentinel-metrics"' in selector for selector in raw), name
 
 
-def test_every_join_is_on_what_is_unique():
-    """Two daemons may share an instance or a node, but not both; so no rule takes one for the other."""
-    # HUB's own series have labels of their own.
+def test_every_join_uses_unique_labels():
+    """Two daemons may share an instance or a node, but not both, so no rule confuses two daemons."""
+    # HUB's own series have other labels.
     hub = {"SentinelHubNotificationsFailing", "SentinelHubNotificationsDropped", "SentinelHubRulesFailing"}
     for name, rule in ((name, rule) for name, rule in RULES.rules.items() if name not in hub):
         joins = re.findall(r"\b(?:on|ignoring|by|without) *\([^)]*\)", rule["expr"])
@@ -124,7 +124,7 @@ def test_every_join_is_on_what_is_unique():
     assert not any("inf-sentinel" in rule["expr"] for rule in RULES.rules.values())
 
 
-def test_every_family_has_a_rule_or_a_reason_why_not():
+def test_every_family_has_a_rule_or_a_reason():
     families = set(re.findall(r'= "((?:sentinel|process)_\w+)" in "', CATALOGUE.read_text()))
     reasons = yaml.safe_load((MONITORING / "without-alert.yml").read_text())
     needed = " ".join(rule["expr"] for rule in RULES.needed({name_of(rule) for rule in ALERTS}))
@@ -135,7 +135,7 @@ def test_every_family_has_a_rule_or_a_reason_why_not():
     assert families - used == set(reasons), f"neither rule nor reason, or both: {(families - used) ^ set(reasons)}"
 
 
-def test_every_alert_has_a_case_in_which_it_fires_and_one_in_which_it_does_not():
+def test_every_alert_has_a_firing_and_a_silent_case():
     for name in map(name_of, ALERTS):
         own = [case for test in RULES.about(name) for case in test.get("alert_rule_test", [])]
         cases = [bool(case.get("exp_alerts")) for case in own if case["alertname"] == name]
@@ -143,21 +143,21 @@ def test_every_alert_has_a_case_in_which_it_fires_and_one_in_which_it_does_not()
         assert False in cases or name == "SentinelWatchdog", name
 
 
-def test_no_test_is_about_a_rule_that_there_is_not():
+def test_every_test_names_existing_rules():
     named = {name for test in RULES.tests for name in subjects(test)}
     assert named - {"all"} == set(RULES.rules)
 
 
 @pytest.mark.long
-def test_random_failures_start_no_alert_more_than_twice_a_day(tmp_path):
-    """Cycles that fail at random, seeded, for days, at rates from 5 to 80 %."""
+def test_random_failures_start_alerts_at_most_twice_a_day(tmp_path):
+    """Cycles that fail at random (seeded) for days, at rates from 5 to 80 %."""
     rules = RULES.needed(set(CALM))
     held = verdicts(tmp_path, RULES.interval, [(rules, [trial(share)]) for share in PATTERNS])
     said = [run("promtool", "test", "rules", str(tmp_path / f"{at}_test.yml"))[1] for at, good in enumerate(held) if not good]
     assert not said, "\n".join(said)
 
 
-def test_the_random_failures_would_tell_an_alert_that_does_not_hold(tmp_path):
+def test_random_failures_detect_an_alert_without_hysteresis(tmp_path):
     rule = RULES.rules["SentinelFailureBudgetFast"]
     restless = rule | {"expr": "sentinel:trading_cycles_failed:ratio30m > 0.288"}
     rules = [restless if own is rule else own for own in RULES.needed(set(CALM))]
@@ -166,8 +166,8 @@ def test_the_random_failures_would_tell_an_alert_that_does_not_hold(tmp_path):
 
 @pytest.mark.long
 def test_every_mutant_of_every_rule_is_noticed(tmp_path):
-    """With the rule as it is the same tests hold, so it is the mutation that they notice. A test after the other, the
-    short ones first, with all the mutants that are left: what is noticed is not tried again."""
+    """The same tests pass with the original rule, so a failure means that the mutation was noticed. Tests run one after the
+    other, shortest first, with all remaining mutants."""
     jobs = [(name, "nothing", rule) for name, rule in RULES.rules.items()]
     jobs += [(name, what, mutant) for name, rule in RULES.rules.items() for what, mutant in mutants(rule)]
     assert len({(name, what) for name, what, _ in jobs}) == len(jobs)
@@ -184,7 +184,7 @@ def test_every_mutant_of_every_rule_is_noticed(tmp_path):
 
 
 def with_mutant(name: str, mutant: dict, nth: int) -> tuple[list[dict], list[dict]]:
-    """The nth test about a rule, and the rules that it needs, with the mutant in the rule's place."""
+    """The nth test of a rule, and the rules that it needs, with the mutant in place of the rule."""
     test = RULES.about(name)[nth]
     rules = RULES.needed({name} | {own for own in subjects(test) if own in RULES.rules})
     return [mutant if name_of(rule) == name else rule for rule in rules], [test]

@@ -1,5 +1,5 @@
-"""The whole way of an alert: real daemons, a real Prometheus with our prometheus.yml and alerts.yml, a real Alertmanager with
-our alertmanager.yml, and a server that speaks the bridge's side. Only addresses and waiting times are others."""
+"""The complete delivery of an alert: real daemons, a real Prometheus with our prometheus.yml and alerts.yml, a real
+Alertmanager with our alertmanager.yml, and a fake DingTalk bridge. Only addresses and durations differ."""
 
 import re
 import time
@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import pytest
 
 from parts.alertmanager import Alertmanager
-from parts.bridge import Bridge
 from parts.daemon import Daemon, free_port, wait_until
-from parts.hub import EVERY_SECOND, MINUTE_S, Hub, alertmanager_config
+from parts.dingtalk_bridge import Bridge
+from parts.fast_hub import MINUTE_S, Hub, alertmanager_config
+from parts.harness import EVERY_SECOND
 from parts.http import status
 from parts.market import Market
 from parts.model import BUY, HOLD, Model
@@ -19,19 +20,19 @@ from parts.promtool import Rules
 
 DOWN = "SentinelDown"
 SAID = {"summary": "a summary", "description": "a description", "runbook": "look"}
-# A breaker tries again twice a minute, as it does by the clock of a day.
+# The breaker tries again twice per (short) minute, as with normal durations.
 PACE = {"breaker.pause_s": 1}
 
 
-def test_an_alert_is_silent_then_fires_then_is_resolved(rig, tmp_path, request):
+def test_an_alert_is_silent_then_fires_then_is_resolved(harness, tmp_path, request):
     port = free_port()
     start = {"metrics.port": port}
-    daemon = rig.start(*EVERY_SECOND, settings=start).wait_serving()
+    daemon = harness.start(*EVERY_SECOND, settings=start).wait_serving()
     hub = Hub(tmp_path, **{"inf-sentinel": port})
     request.addfinalizer(hub.close)
     bridge, prometheus = hub.bridge, hub.prometheus
 
-    # Silent: after several evaluations of a healthy daemon only the heartbeat came.
+    # Silent: after several evaluations of a healthy daemon there was only the heartbeat.
     wait_until("cycles of the daemon", lambda: prometheus.query("sentinel_trading_cycles_total > 3"), 60)
     labels = {"job": "sentinel-metrics", "instance": "inf-sentinel"}
     labels |= {"component": "trading", "node": "inf-sentinel", "region": "singapore"}
@@ -40,17 +41,17 @@ def test_an_alert_is_silent_then_fires_then_is_resolved(rig, tmp_path, request):
     assert [one["metric"]["alertname"] for one in prometheus.query('ALERTS{alertstate="firing"}')] == ["SentinelWatchdog"]
     assert {target for target, _ in bridge.deliveries} == {"heartbeat"}
 
-    # Firing: once to the critical route, with its words.
+    # Firing: one message to the critical route, with its text.
     assert daemon.stop()[0] == 0
     wait_until("SentinelDown at the bridge", lambda: bridge.delivered("critical"), 60)
     assert bridge.delivered("critical") == [(DOWN, "inf-sentinel", "firing")]
     alert = [message for to, message in bridge.deliveries if to == "critical"][-1]["alerts"][0]
     assert labels.items() <= alert["labels"].items()
     assert alert["annotations"]["summary"] == "inf-sentinel cannot be scraped"
-    assert alert["annotations"]["description"].startswith("No answer of inf-sentinel for 2 minutes (up is 0)")
+    assert alert["annotations"]["description"].startswith("No answer from inf-sentinel for 2 minutes (up is 0)")
     assert "sentinel verify inf" in alert["annotations"]["runbook"]
 
-    # What it inhibits is not delivered; the same of another instance is.
+    # Inhibited alerts are not delivered; the same alerts of another instance are.
     for instance in ("inf-sentinel", "inf-2"):
         stale = {"alertname": "SentinelBarsStale", "severity": "warning", "job": "sentinel-metrics", "node": instance}
         hub.alertmanager.add(SAID, **stale, instance=instance)
@@ -59,8 +60,8 @@ def test_an_alert_is_silent_then_fires_then_is_resolved(rig, tmp_path, request):
     assert bridge.delivered("warning") == [("SentinelBarsStale", "inf-2", "firing")]
     assert bridge.delivered("critical") == [(DOWN, "inf-sentinel", "firing")]
 
-    # Resolved: after it is back, once; and then what was held back is told.
-    rig.start(*EVERY_SECOND, settings=start).wait_serving()
+    # Resolved: one message after it is back; then alerts that were held back are sent.
+    harness.start(*EVERY_SECOND, settings=start).wait_serving()
     wait_until("the resolved SentinelDown", lambda: len(bridge.delivered("critical")) > 1, 60)
     assert bridge.delivered("critical") == [(DOWN, "inf-sentinel", s) for s in ("firing", "resolved")]
     held_back = ("SentinelBarsStale", "inf-sentinel", "firing")
@@ -70,7 +71,7 @@ def test_an_alert_is_silent_then_fires_then_is_resolved(rig, tmp_path, request):
 
 @dataclass
 class Fault:
-    """One thing that breaks: its page, and how it begins and ends."""
+    """One fault: the expected alert, and how the fault begins and ends."""
 
     cause: str
     daemon: Daemon
@@ -78,8 +79,8 @@ class Fault:
     mends: Callable[[], None]
 
 
-def start_faults(rig, close_later) -> dict[str, Fault]:
-    """Healthy daemons, each with parts of its own; what will break each, by its instance."""
+def start_faults(harness, close_later) -> dict[str, Fault]:
+    """Starts healthy daemons, each with its own parts. The fault of each daemon, by instance."""
 
     def served(model: Model, market: Market) -> dict[str, object]:
         close_later(model.close)
@@ -88,7 +89,7 @@ def start_faults(rig, close_later) -> dict[str, Fault]:
 
     def http(cause: str, broken: str, code: int) -> Fault:
         parts = {"model": Model(), "market": Market()}
-        daemon = rig.start(*EVERY_SECOND, settings=served(**parts))
+        daemon = harness.start(*EVERY_SECOND, settings=served(**parts))
 
         def says(behaviour):
             parts[broken].always = behaviour
@@ -97,9 +98,9 @@ def start_faults(rig, close_later) -> dict[str, Fault]:
         return Fault(cause, daemon, lambda: says(status(code)), lambda: says(usual))
 
     def away() -> Fault:
-        """A gateway that is gone is noticed by the next order."""
-        gateway, model = rig.gateway(), Model(HOLD)
-        daemon = rig.start_live(gateway, *EVERY_SECOND, settings=served(model, Market()))
+        """A missing gateway is noticed by the next order."""
+        gateway, model = harness.gateway(), Model(HOLD)
+        daemon = harness.start_live(gateway, *EVERY_SECOND, settings=served(model, Market()))
 
         def breaks():
             gateway.close()
@@ -117,9 +118,9 @@ def start_faults(rig, close_later) -> dict[str, Fault]:
 
 
 @pytest.mark.long
-def test_one_cause_is_one_page_and_one_word_when_it_is_over(rig, tmp_path, request):
-    """Half an hour of each fault, and then as long as anything remembers it."""
-    faults = start_faults(rig, request.addfinalizer)
+def test_one_cause_sends_one_alert_and_one_resolved_message(harness, tmp_path, request):
+    """Half an hour of each fault, and then as long as any alert still counts it."""
+    faults = start_faults(harness, request.addfinalizer)
     for fault in faults.values():
         fault.daemon.after_cycles(3, 60)
     hub = Hub(tmp_path, **{name: fault.daemon.port for name, fault in faults.items()})
@@ -135,14 +136,14 @@ def test_one_cause_is_one_page_and_one_word_when_it_is_over(rig, tmp_path, reque
     for fault in faults.values():
         fault.mends()
     assert during == {name: [("critical", {fault.cause}, set())] for name, fault in faults.items()}, firing
-    # Else it would prove nothing.
+    # Otherwise the test would prove nothing.
     assert all(len(names) > 2 for names in firing.values()), firing
 
-    # Each is told to be over once. What still counts it stays silent; alerts_test.yml has that to its end. Prometheus says for
-    # 15 minutes, which no setting shortens, what is over: so what was silenced is in that message, too.
-    wait_until("that all are over", lambda: all(len(hub.messages(name)) > 1 for name in faults), 60 * MINUTE_S)
+    # Each is resolved once. Alerts that still count it stay silent; alerts_test.yml tests that until its end. Prometheus sends
+    # resolved alerts for 15 minutes, which no setting shortens, so silenced alerts are in that message, too.
+    wait_until("all to be resolved", lambda: all(len(hub.messages(name)) > 1 for name in faults), 60 * MINUTE_S)
     time.sleep(30 * MINUTE_S)
-    assert all(hub.firing(name) for name in faults), "nothing counts it, so that it proves nothing"
+    assert all(hub.firing(name) for name in faults), "no alert counts it, so the test proves nothing"
     after = {name: hub.messages(name)[1:] for name in faults}
     assert {name: [(to, firing) for to, firing, _ in told] for name, told in after.items()} == {
         name: [("critical", set())] for name in faults
@@ -150,8 +151,8 @@ def test_one_cause_is_one_page_and_one_word_when_it_is_over(rig, tmp_path, reque
     assert all(fault.cause in after[name][0][2] for name, fault in faults.items()), after
 
 
-def test_what_the_bridge_refuses_is_delivered_with_the_next_interval_of_its_group(tmp_path):
-    """The bridge answers 400 whenever DingTalk failed, and Alertmanager does not try that again by itself."""
+def test_a_refused_message_is_sent_again_at_the_next_interval(tmp_path):
+    """The bridge answers 400 if DingTalk failed, and Alertmanager does not retry that by itself."""
     bridge = Bridge()
     alertmanager = Alertmanager(alertmanager_config(tmp_path, bridge.url), tmp_path / "alertmanager")
     try:
@@ -166,7 +167,7 @@ def test_what_the_bridge_refuses_is_delivered_with_the_next_interval_of_its_grou
 
 
 def test_hub_notices_that_its_messages_fail(tmp_path, request):
-    """Nobody listens where the bridge should be."""
+    """Nothing listens at the bridge's address."""
     hub = Hub(tmp_path, bridge=f"http://127.0.0.1:{free_port()}")
     request.addfinalizer(hub.close)
     failing = 'ALERTS{alertname="SentinelHubNotificationsFailing", integration="webhook", alertstate="firing"}'
@@ -174,7 +175,7 @@ def test_hub_notices_that_its_messages_fail(tmp_path, request):
     assert not hub.prometheus.query('ALERTS{alertname="SentinelHubNotificationsDropped"}')
 
 
-def test_hub_notices_that_alertmanager_is_gone_and_tells_it_once_it_is_back(tmp_path, request):
+def test_hub_reports_a_missing_alertmanager_once_it_is_back(tmp_path, request):
     hub = Hub(tmp_path)
     request.addfinalizer(hub.close)
     fires = 'ALERTS{{alertname="{}", alertstate="firing"}}'.format
@@ -185,11 +186,11 @@ def test_hub_notices_that_alertmanager_is_gone_and_tells_it_once_it_is_back(tmp_
         wait_until(alert, lambda alert=alert: hub.prometheus.query(fires(alert)), 60)
     hub.alertmanager.start()
     told = ("SentinelHubNotificationsDropped", hub.prometheus.url.removeprefix("http://"), "firing")
-    wait_until("a word about it", lambda: told in hub.bridge.delivered("warning"), 60)
+    wait_until("the alert about it", lambda: told in hub.bridge.delivered("warning"), 60)
 
 
-def test_hub_notices_a_rule_that_fails(tmp_path, request):
-    """Two series where a rule takes one, as two daemons under one name give."""
+def test_hub_notices_a_failing_rule(tmp_path, request):
+    """Two series where a rule expects one, as with two daemons under one name."""
     rule = {"record": "broken", "expr": "vector(1) + on () group by (job) (up)"}
     hub = Hub(tmp_path, more_rules={"name": "sentinel-broken", "rules": [rule]})
     request.addfinalizer(hub.close)
@@ -198,8 +199,8 @@ def test_hub_notices_a_rule_that_fails(tmp_path, request):
     assert alert["metric"]["rule_group"].endswith("alerts.yml;sentinel-broken")
 
 
-def test_the_daemon_exposes_every_series_that_a_rule_looks_at(rig):
-    metrics = rig.start("--cycles", "1").after_cycles(1)
+def test_the_daemon_exposes_every_series_of_the_rules(harness):
+    metrics = harness.start("--cycles", "1").after_cycles(1)
     exposed = {name for name, _ in metrics.values}
     wanted = {name for rule in Rules().rules.values() for name in re.findall(r"\b(?:sentinel|process)_\w+", rule["expr"])}
     assert len(wanted) > 15

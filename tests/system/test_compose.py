@@ -1,4 +1,4 @@
-"""docker/compose.yaml by Debian's docker-compose: `inf` runs as deployed, and the demo is scraped and alerts."""
+"""docker/compose.yaml with Debian's docker-compose: `inf` runs as deployed, and the demo is scraped and sends alerts."""
 
 import json
 import os
@@ -6,101 +6,25 @@ import shutil
 import signal
 import sqlite3
 import subprocess
-import uuid
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 import yaml
 
-from parts.daemon import free_port, wait_until
-from parts.engine import Container, docker, writable_places
-from parts.image import ROOT, stand_ins
+from parts.daemon import wait_until
+from parts.engine import docker, writable_places
+from parts.image import stand_ins
+from parts.paths import ROOT
 
 pytestmark = pytest.mark.engine
 DEMO = {"demo", "prometheus", "alertmanager", "grafana"}
 GRACE_S = 20
-# Where Debian's Alertmanager looks for its own, and nowhere else.
+# The only place where Debian's Alertmanager looks for its templates.
 TEMPLATES = "/usr/share/prometheus/alertmanager"
-# What stands for HUB, beside the file as it is deployed. A market beyond loopback is asked over TLS only, so the one that stands
-# for EODHD is a second process of the daemon's container.
-OUTSIDE = """
-services:
-  model:
-    image: ${SENTINEL_IMAGE}
-    profiles: [inf]
-    command: ["sandbox", "model", "--bind", "0.0.0.0"]
-"""
-INF = """
-SENTINEL__DATA__BASE_URL=http://127.0.0.1:8081
-SENTINEL__MODEL__HOST=model
-SENTINEL__MODEL__PORT=5001
-SENTINEL__SCHEDULE__CLOCK=bars
-SENTINEL__JOURNAL__NEW=trade
-SENTINEL__SCHEDULE__CRON=* * * * * *
-"""
-
-
-class Compose:
-    """One project: docker-compose.yaml and what it needs, copied as an operator has them."""
-
-    def __init__(self, image: str, directory: Path):
-        self.directory, self.port = directory, free_port()
-        self.project = f"sentinel-test-{uuid.uuid4().hex[:8]}"
-        self.env = os.environ | {"SENTINEL_IMAGE": image, "SENTINEL_PORT": str(self.port)}
-        self.env |= {"SENTINEL_CONTAINER": f"{self.project}-sentinel"}
-        self.env |= {f"{name}_PORT": str(free_port()) for name in ("PROMETHEUS", "ALERTMANAGER", "GRAFANA")}
-        for name in ("docker/compose.yaml", "docker/inf.env", "docker/Dockerfile"):
-            (directory / name).parent.mkdir(exist_ok=True)
-            (directory / name).write_bytes((ROOT / name).read_bytes())
-        (directory / "docker/inf.env").open("a").write(INF)
-        secret = directory / "docker/secrets/eodhd_api_token"
-        secret.parent.mkdir()
-        secret.write_text("test-token")
-        secret.chmod(0o400)
-        os.chown(secret, 65532, 65532)
-        (directory / "outside.yaml").write_text(OUTSIDE)
-        (directory / "config").symlink_to(ROOT / "config")
-
-    def __call__(self, *args: str, profile: str | None = "inf", files: tuple[str, ...] = ("docker/compose.yaml",)) -> str:
-        """Runs it; fails with its own words."""
-        named = [word for name in files for word in ("-f", name)]
-        # Only `up` takes a profile; the others are given a service, as docker/README.md gives it.
-        chosen = ["--profile", profile] if profile else []
-        command = ["docker-compose", "-p", self.project, *named, *chosen, *args]
-        done = subprocess.run(command, cwd=self.directory, env=self.env, capture_output=True, text=True, timeout=120)
-        assert done.returncode == 0, f"{' '.join(command)}: {done.stderr[-3000:]}"
-        return done.stdout
-
-    def container(self, service: str) -> Container:
-        """The container of a service."""
-        label = f"label=com.docker.compose.project={self.project}"
-        found = docker("ps", "-aq", "--filter", label, "--filter", f"label=com.docker.compose.service={service}")
-        return Container(found.stdout.strip())
-
-    def close(self):
-        """Shows what was said, and removes all of it."""
-        label = f"label=com.docker.compose.project={self.project}"
-        for name in docker("ps", "-aq", "--filter", label).stdout.split():
-            said = docker("logs", "--tail=15", name, check=False)
-            print(f"--- {name}\n{said.stdout[-3000:]}{said.stderr[-3000:]}")
-            docker("rm", "-fv", name)
-        for kind in ("network", "volume"):
-            for name in docker(kind, "ls", "-q", "--filter", label).stdout.split():
-                docker(kind, "rm", name)
-
-
-@pytest.fixture
-def compose(image, tmp_path):
-    """A project of its own."""
-    compose = Compose(image, tmp_path)
-    yield compose
-    compose.close()
-
-
 @pytest.fixture(scope="module")
 def tools(tmp_path_factory) -> dict[str, str]:
-    """This machine's Prometheus and Alertmanager in images like the official ones; compose takes them by these names."""
+    """Images of this machine's Prometheus and Alertmanager, like the official ones; compose uses them by these names."""
     debian, _ = stand_ins()
     named = {}
     for name, program in [("prometheus", "prometheus"), ("alertmanager", "prometheus-alertmanager")]:
@@ -127,13 +51,13 @@ def test_both_profiles_are_valid(compose):
             assert not source.startswith("/") or Path(source).is_file(), mount
 
 
-def test_the_demo_is_where_our_own_configuration_looks(compose):
-    """Its files name addresses of INF and HUB; that of INF alone is another one here."""
+def test_the_demo_matches_the_addresses_of_our_configuration(compose):
+    """The files contain the addresses of INF and HUB; the demo changes only that of INF."""
     demo = yaml.safe_load(compose("config", profile="demo"))["services"]
     prometheus = yaml.safe_load((ROOT / "config/monitoring/prometheus.yml").read_text())
     jobs = {job["job_name"]: [part["targets"] for part in job["static_configs"]] for job in prometheus["scrape_configs"]}
     [[scraped]] = jobs.pop("sentinel-metrics")
-    # The three share a network there, so HUB's own two are where they are on HUB.
+    # The three share a network stack, so Prometheus and Alertmanager have the same addresses as on HUB.
     assert jobs == {"sentinel-prometheus": [["localhost:9090"]], "sentinel-alertmanager": [["localhost:9093"]]}
     assert f"sed s/{scraped}/demo:8000/ " in demo["prometheus"]["entrypoint"][-1]
     assert prometheus["rule_files"] == ["alerts.yml"]
@@ -147,7 +71,7 @@ def test_the_demo_is_where_our_own_configuration_looks(compose):
 
 
 def start_market(sentinel):
-    """The market, in the daemon's own container; the metrics once it has fetched from it."""
+    """Starts the market in the daemon's container. The metrics after the first fetch."""
     docker("exec", "-d", sentinel.name, "sentinel", "sandbox", "market", "--bind", "127.0.0.1")
     return sentinel.wait_metrics("bars", lambda seen: seen("last_bar_timestamp_seconds", symbol="EURUSD") > 0, 60)
 
@@ -175,7 +99,7 @@ def test_the_inf_profile_runs_as_deployed(compose, tmp_path):
     assert writable_places(sentinel) == ["/var/lib/sentinel"]
     assert "test-token" not in json.dumps(sentinel.inspect()) + sentinel.logs()
     assert sentinel.exec("touch", "/run/secrets/eodhd_api_token", check=False).returncode != 0
-    # On IPv4 alone.
+    # Only on IPv4.
     assert docker("port", sentinel.name).stdout.split("\n") == [f"8000/tcp -> 0.0.0.0:{compose.port}", ""]
     assert [(limit["Name"], limit["Hard"], limit["Soft"]) for limit in host["Ulimits"]] == [("core", 0, 0)]
 
@@ -186,14 +110,14 @@ def test_the_inf_profile_runs_as_deployed(compose, tmp_path):
     compose("exec", "-T", "sentinel", "sentinel", "verify", "inf", "--wait", "30", profile=None)
     compose("stop", "sentinel", profile=None)
     assert sentinel.exit_code == 0
-    # A backup, as docker/README.md makes it.
+    # A backup, with the commands of docker/README.md.
     docker("cp", f"{sentinel.name}:/var/lib/sentinel", str(tmp_path / "backup"))
     with sqlite3.connect(tmp_path / "backup/journal.db") as copy:
         assert copy.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         [[decisions]] = copy.execute("SELECT count(*) FROM decisions").fetchall()
         assert decisions >= 2
     copy.close()
-    # And back again, as docker/README.md does it.
+    # Restoring it, with the commands of docker/README.md.
     readme = (ROOT / "docker/README.md").read_text()
     [command] = [line for line in readme.splitlines() if line.startswith("docker run --rm -u 0 ")]
     command = command.replace("docker_journal", f"{compose.project}_journal").replace("$PWD", str(tmp_path))
@@ -203,13 +127,13 @@ def test_the_inf_profile_runs_as_deployed(compose, tmp_path):
     sentinel.after_cycles(1, 60)
 
 
-def test_no_network_of_the_file_has_addresses_that_inf_may_have(compose):
-    """docker-compose 1.29 makes the networks of all profiles, whichever is started."""
+def test_no_network_uses_addresses_of_inf(compose):
+    """docker-compose 1.29 creates the networks of all profiles, whichever is started."""
     for profile in ("inf", "demo"):
         assert "networks" not in yaml.safe_load(compose("config", profile=profile))
 
 
-def test_live_mode_with_curve_is_a_second_file_as_the_first_one_shows(compose):
+def test_the_example_file_for_live_mode_works(compose):
     lines = (ROOT / "docker/compose.yaml").read_text().splitlines()
     begin = lines.index("#   services:")
     end = next(n for n in range(begin, len(lines)) if lines[n] == "#")

@@ -1,4 +1,4 @@
-"""gzip of /metrics and /health with the real binary: the same bytes, small, and as a real Prometheus asks for them."""
+"""gzip of /metrics and /health with the real binary: the same bytes, small, and usable for a real Prometheus."""
 
 import gzip
 import json
@@ -18,7 +18,7 @@ BYTES_MAX = 60_000
 
 
 def fetch(port: int, path: str = "/metrics", **headers: str):
-    """Status, headers and body of an answer, as they came."""
+    """Status, headers and unmodified body of an answer."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers=named)
     try:
@@ -30,12 +30,12 @@ def fetch(port: int, path: str = "/metrics", **headers: str):
 
 
 @pytest.mark.parametrize("accept", ["text/plain", OPENMETRICS])
-def test_compressed_metrics_are_the_text_to_the_byte(rig, accept):
-    daemon = rig.start("--cycles", "1")
+def test_compressed_metrics_are_the_same_bytes(harness, accept):
+    daemon = harness.start("--cycles", "1")
     daemon.after_cycles(1)
 
     def same_text() -> bool:
-        # Uptime goes on by itself: only between two equal texts can the third be the same.
+        # Uptime changes: only between two equal texts the third one must be equal.
         before = fetch(daemon.port, Accept=accept)[2]
         _, headers, body = fetch(daemon.port, Accept=accept, Accept_Encoding="gzip")
         after = fetch(daemon.port, Accept=accept)[2]
@@ -49,12 +49,12 @@ def test_compressed_metrics_are_the_text_to_the_byte(rig, accept):
     wait_until("three answers within the same second", same_text)
 
 
-def test_a_thousand_symbols_are_small(rig):
-    # No cycle ends: what is looked at is the text.
-    rig.market.always = http.hang
+def test_a_thousand_symbols_are_small(harness):
+    # No cycle ends; the test is only about the text.
+    harness.market.always = http.hang
     names = ",".join(f"SYM{number:04}" for number in range(1_000))
-    # A debug build on a busy machine takes a while for the text, and is not to be served an older one.
-    daemon = rig.start("--symbol", names, settings={"metrics.ask_deadline_ms": 8000}).wait_serving(30)
+    # A debug build on a busy machine needs a while for the text, and must not get an older one.
+    daemon = harness.start("--symbol", names, settings={"metrics.ask_deadline_ms": 8000}).wait_serving(30)
     for accept in ("text/plain", OPENMETRICS):
         status, headers, body = fetch(daemon.port, Accept=accept, Accept_Encoding="gzip, deflate")
         text = gzip.decompress(body).decode()
@@ -63,8 +63,8 @@ def test_a_thousand_symbols_are_small(rig):
         assert text.count('symbol="SYM') == 14_000 and len(body) < BYTES_MAX, (len(text), len(body))
 
 
-def test_a_verdict_is_compressed_whether_it_is_good_or_bad(rig):
-    daemon = rig.start("--cycles", "1")
+def test_health_is_compressed_for_pass_and_fail(harness):
+    daemon = harness.start("--cycles", "1")
     daemon.after_cycles(1)
     status, headers, body = fetch(daemon.port, "/health", Accept_Encoding="gzip;q=0.5")
     assert (status, headers["Content-Encoding"], headers["Vary"]) == (200, "gzip", "Accept-Encoding")
@@ -77,9 +77,9 @@ def test_a_verdict_is_compressed_whether_it_is_good_or_bad(rig):
         assert headers["Content-Encoding"] is None and body.decode().isascii(), path
 
 
-def test_a_real_prometheus_scrapes_compressed(rig, tmp_path):
-    """A proxy in between shows what Prometheus asks for and what it is sent."""
-    daemon = rig.start("--cycles", "1")
+def test_a_real_prometheus_scrapes_compressed(harness, tmp_path):
+    """A proxy in between shows Prometheus's request and the answer."""
+    daemon = harness.start("--cycles", "1")
     daemon.after_cycles(1)
     seen = []
 

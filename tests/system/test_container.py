@@ -26,7 +26,7 @@ def volume(engine) -> str:
 
 @pytest.fixture
 def trading(image, engine, volume):
-    """Starts a daemon that trades against its own sandbox and keeps its journal in the volume."""
+    """Starts a daemon that trades with its own sandbox and keeps its journal in the volume."""
 
     def start(*options: str, cycle_seconds: str = "0.2", cycles: str = "0") -> Container:
         command = ["demo", "--cycle-seconds", cycle_seconds, "--cycles", cycles, "--journal", JOURNAL]
@@ -41,7 +41,7 @@ def status_of(pid: int) -> dict[str, str]:
     return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
 
 
-def test_its_process_is_nobody_and_may_nothing(trading):
+def test_the_process_has_no_user_name_and_no_capability(trading):
     container = trading()
     container.after_cycles(1)
     status = status_of(container.pid)
@@ -51,7 +51,7 @@ def test_its_process_is_nobody_and_may_nothing(trading):
     assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2")
 
 
-def test_without_any_option_it_is_nobody_as_well(image, engine):
+def test_without_options_the_process_is_not_root(image, engine):
     container = engine.run(image, "demo")
     container.after_cycles(1)
     status = status_of(container.pid)
@@ -59,7 +59,7 @@ def test_without_any_option_it_is_nobody_as_well(image, engine):
     assert int(status["CapEff"], 16) == int(status["CapPrm"], 16) == 0
 
 
-def test_it_can_write_to_its_volume_and_nowhere_else(trading):
+def test_it_can_write_only_to_its_volume(trading):
     container = trading()
     container.after_cycles(1)
     assert writable_places(container) == [HOME]
@@ -79,7 +79,7 @@ def test_its_health_follows_the_process(trading):
 
 
 def ends_whole(container: Container, image: str, engine, volume: str):
-    """Exit 0, and a journal that is closed, free, and readable by the next daemon."""
+    """Expects exit 0, and a journal that is closed, unlocked, and readable for the next daemon."""
     assert container.exit_code == 0, container.logs()[-2000:]
     assert container.json_logs()[-1]["message"] == "stopped"
     place = Path(engine.volume_path(volume))
@@ -98,7 +98,7 @@ def ends_whole(container: Container, image: str, engine, volume: str):
 
 
 @pytest.mark.parametrize("how", ["docker stop", "docker kill -s INT", "docker kill -s TERM"])
-def test_it_ends_cleanly_within_the_grace(trading, image, engine, volume, how):
+def test_it_ends_cleanly_within_the_grace_period(trading, image, engine, volume, how):
     container = trading()
     container.wait_metrics("orders", lambda metrics: metrics("orders_total", outcome="filled") >= 3)
     began = time.monotonic()
@@ -111,8 +111,8 @@ def test_it_ends_cleanly_within_the_grace(trading, image, engine, volume, how):
     ends_whole(container, image, engine, volume)
 
 
-def test_a_stopped_process_is_ended_by_the_engine_and_goes_on_from_its_journal(trading, image, engine, volume):
-    """What `unhealthy` leads to where a supervisor starts it anew: nothing that was written is lost."""
+def test_a_stopped_process_is_killed_and_continues_from_its_journal(trading, image, engine, volume):
+    """If a supervisor restarts an `unhealthy` container, nothing that was written is lost."""
     container = trading()
     container.wait_metrics("orders", lambda metrics: metrics("orders_total", outcome="filled") >= 3)
     container.kill("STOP")
@@ -124,7 +124,7 @@ def test_a_stopped_process_is_ended_by_the_engine_and_goes_on_from_its_journal(t
 
 
 class Cgroup:
-    """A container's own counters, of either version of cgroups."""
+    """A container's counters, for both versions of cgroups."""
 
     def __init__(self, pid: int):
         lines = Path(f"/proc/{pid}/cgroup").read_text().splitlines()
@@ -143,7 +143,7 @@ class Cgroup:
         return int(re.search(r"usage_usec (\d+)", (self.cpu / "cpu.stat").read_text())[1]) / 1e6
 
     def memory_mib(self) -> float:
-        """What it uses now without the file cache that is free to go, as `docker stats` shows it."""
+        """The memory in use without reclaimable file cache, as `docker stats` shows it."""
         used = int((self.memory / ("memory.usage_in_bytes" if self.is_v1 else "memory.current")).read_text())
         field = "total_inactive_file" if self.is_v1 else "inactive_file"
         cache = int(re.search(rf"^{field} (\d+)", (self.memory / "memory.stat").read_text(), re.MULTILINE)[1])
@@ -151,13 +151,13 @@ class Cgroup:
 
 
 @pytest.mark.full
-def test_what_it_costs(trading):
-    """200 demo cycles back to back, then 200 at five a second; the sandbox's three servers are in the figures."""
+def test_cpu_and_memory_stay_within_their_bounds(trading):
+    """200 demo cycles back to back, then 200 at five per second. The figures include the sandbox's three servers."""
     container = trading(cycle_seconds="0.2", cycles="400")
     cgroup, rows = Cgroup(container.pid), []
     cpu_before, since = 0.0, time.monotonic()
-    for what, cycles in [("200 cycles back to back, start included", 200), ("200 more, five a second", 400)]:
-        # Looking seldom: a scrape costs CPU too.
+    for what, cycles in [("200 cycles back to back, including the start", 200), ("200 more, five per second", 400)]:
+        # Scrapes seldom, because a scrape also costs CPU.
         while container.after_cycles(1)("trading_cycles_total") < cycles:
             assert time.monotonic() - since < 120, container.logs()[-2000:]
             time.sleep(1)

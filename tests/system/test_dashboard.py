@@ -1,4 +1,4 @@
-"""The Grafana dashboard: valid by Grafana's own schemas, readable, and right about two daemons in a real Prometheus."""
+"""The Grafana dashboard: valid by Grafana's own schemas, readable, and correct for two daemons in a real Prometheus."""
 
 import copy
 import json
@@ -13,18 +13,17 @@ from pathlib import Path
 import pytest
 import yaml
 
-from conftest import ROOT
 from parts import dashboard as rules
 from parts import grafana
 from parts.contract import EIGHTEEN
-from parts.daemon import Daemon, free_port, wait_until
+from parts.daemon import Daemon, wait_until
 from parts.dashboard import Query, queries, rows
+from parts.harness import Harness
 from parts.http import status
+from parts.paths import MONITORING, ROOT
 from parts.prometheus import Prometheus
-from parts.rig import Rig
 from parts.sandbox import Sandbox
 
-MONITORING = ROOT / "config/monitoring"
 GRAFANA = MONITORING / "grafana"
 DASHBOARD = json.loads((GRAFANA / "sentinel.json").read_text())
 QUERIES = queries(DASHBOARD)
@@ -32,25 +31,26 @@ VARIABLES = {one["name"]: one for one in DASHBOARD["templating"]["list"]}
 GROUPS = yaml.safe_load((MONITORING / "alerts.yml").read_text())["groups"]
 ALERTS = [rule for group in GROUPS for rule in group["rules"] if "alert" in rule]
 JOB = "sentinel-metrics"
-# As a regular expression the one would match the other, too.
+# As a regular expression, the first would also match the second.
 LIVE, DRY = "10.0.0.7:8000", "10-0-0-7:8000"
 BOTH = [LIVE, DRY]
-# A daemon of another job, which nobody has chosen.
+# A daemon of another job, which is not selected.
 STRANGER = "staging"
 DEAD = "XX0USD"
-# Scraped for this long, every second: as many samples as a quarter of an hour has at 15 s.
+# The number of scrapes, one per second: as many samples as in 15 minutes at 15 s.
 SCRAPES = 60
 VALUES = {"job": JOB, "__rate_interval": "1m"}
 RUNBOOK = "/public/sentinel/RUNBOOK.txt"
-# Families that are nowhere on the dashboard, and why.
+# Families that are not on the dashboard, and why.
 LEFT_OUT = {"process_virtual_memory_bytes": "mostly reserved addresses; what runs out is resident memory"}
-# What a dry run has no series of: it asks no gateway and sends nothing.
+# Panels without series in a dry run, which asks no gateway and sends nothing.
 LIVE_ONLY = {"Order send latency", "Gateway round trip", "Equity", "Open positions"}
-# What both have nothing of: nothing outside fails, and no host is too slow for it. What is held back depends on bars.
+# Panels that may be empty for both, because nothing fails and the host is fast enough; held-back signals depend on the bars.
 MAY_BE_EMPTY = {"Dropped events per minute", "Held back per minute"}
-# What only the daemon with the dead symbol has.
+# Panels with series only for the daemon with the dead symbol.
 DRY_ONLY = {"Failed requests per minute", "Symbol failures per minute", "Symbols that fail"}
-# Grid units of 38 pixels that a 1080p screen shows under Grafana's own bars, and how many panels load with the page.
+# The height of a 1080p screen in grid units of 38 pixels, without Grafana's own bars; and the number of panels that load with
+# the page.
 FIRST_SCREEN, OPENED = 27, 9
 CHECKS = [
     rules.schemas,
@@ -64,7 +64,7 @@ CHECKS = [
 ]
 
 
-# The gateway is asked for the account's equity, and for its positions by signals that become no order, too.
+# With these limits the gateway is asked for equity and positions, also for signals that do not become orders.
 ASKS = {"SENTINEL__GUARDS__LOSS_PCT_PER_DAY_MAX": "90", "SENTINEL__GUARDS__POSITIONS_MAX": "1"}
 
 
@@ -76,7 +76,7 @@ class Scraped:
         self.types: dict[str, str] = {}
 
     def look(self):
-        """Learns what is there at this moment: every query is about it, and not all families always are."""
+        """Stores the current time, which all queries use, and the families that exist now; not all of them always exist."""
         self.at = time.time()
         lines = self.daemons[LIVE].metrics().text.splitlines()
         self.types |= dict(line.split(" ")[2:4] for line in lines if line.startswith("# TYPE "))
@@ -84,29 +84,29 @@ class Scraped:
     def series(
         self, query: Query, instances: list[str] | None = None, symbols: list[str] | None = None
     ) -> list[dict]:
-        """What Grafana would get for a query: about all instances and symbols, or those that are chosen."""
+        """Grafana's answer to a query: for all instances and symbols, or for the selected ones."""
         chosen = {"instance": grafana.choice(instances), "symbol": grafana.choice(symbols)}
         return self.result(query.with_values(**VALUES, **chosen), query.target.get("instant", False))
 
     def table(self, title: str, **chosen) -> list[dict]:
-        """The rows of a table by the names over its columns."""
+        """The rows of a table by column title."""
         found = panel_of(title)
         answers = {target["refId"]: self.series(Query(found, target), **chosen) for target in found["targets"]}
         return grafana.table(found, answers)
 
     def stat(self, title: str, **chosen) -> tuple[str, str | None]:
-        """The word and the colour of a panel of one value."""
+        """The word and the colour of a panel with one value."""
         found = panel_of(title)
         series = self.series(Query(found, found["targets"][0]), **chosen)
         assert len(series) <= 1, f"{title} shows one value"
         return grafana.shown(grafana.configured(found), float(series[0]["values"][-1][1]) if series else None)
 
     def values(self, query: Query) -> list[float]:
-        """The values of all series and moments."""
+        """The values of all series at all times."""
         return [float(value) for series in self.series(query) for _, value in series["values"]]
 
     def result(self, expression: str, instant: bool, seconds: int = 30) -> list[dict]:
-        """The series of an expression, each with its `values`: at the end, or over the last so many seconds."""
+        """The series of an expression, each with its `values`: at the end, or over the last `seconds`."""
         if instant:
             found = self.prometheus.api("query", query=expression, time=str(self.at))["result"]
             return [{"metric": one["metric"], "values": [one["value"]]} for one in found]
@@ -115,13 +115,13 @@ class Scraped:
 
 
 def panel_of(title: str) -> dict:
-    """The panel of this title."""
+    """The panel with this title."""
     [found] = [panel for panel in rules.panels(DASHBOARD) if panel["title"] == title]
     return found
 
 
 def configuration(targets: list[tuple[str, int, dict[str, str]]]) -> dict:
-    """A Prometheus that scrapes these (job, port, labels) with our rules, and with alerts that fire at once."""
+    """A Prometheus configuration for these targets (job, port, labels), with our rules and with alerts that fire at once."""
     jobs: dict[str, list[dict]] = {}
     for job, port, labels in targets:
         jobs.setdefault(job, []).append({"targets": [f"127.0.0.1:{port}"], "labels": labels})
@@ -145,34 +145,34 @@ PROBES = [
 ]
 
 
-def two_daemons(sandbox: Sandbox, rig: Rig, directory) -> dict[str, Daemon]:
-    """One that trades against the binary's own market, model and gateway; and a dry run, halted, with a symbol that its
-    market does not know."""
+def two_daemons(sandbox: Sandbox, harness: Harness, directory) -> dict[str, Daemon]:
+    """A live daemon with the binary's own market, model and gateway; and a halted dry run with a symbol that its market does
+    not know."""
 
     def serve(handler, request):
         if DEAD in request.path:
             status(404)(handler, request)
         else:
-            rig.market.serve(handler, request)
+            harness.market.serve(handler, request)
 
-    rig.market.always = serve
+    harness.market.always = serve
     (directory / "HALT").touch()
     every_second = ("--schedule", "* * * * * *")
     halted = ("--halt-file", str(directory / "HALT"))
     return {
         LIVE: sandbox.live(*every_second, **ASKS).wait_serving(),
-        DRY: rig.start(*every_second, *halted, "--symbol", f"EURUSD,GBPUSD,{DEAD}").wait_serving(),
+        DRY: harness.start(*every_second, *halted, "--symbol", f"EURUSD,GBPUSD,{DEAD}").wait_serving(),
     }
 
 
 @pytest.fixture(scope="module")
 def scraped(binary, tmp_path_factory):
-    """One for all tests of this file: the minute is the same for all of them."""
+    """One for all tests of this file, because all use the same minute."""
     directory = tmp_path_factory.mktemp("dashboard")
-    sandbox, rig = Sandbox(binary, directory / "sandbox"), Rig(binary, directory / "rig")
+    sandbox, harness = Sandbox(binary, directory / "sandbox"), Harness(binary, directory / "harness")
     prometheus = None
     try:
-        daemons = two_daemons(sandbox, rig, directory)
+        daemons = two_daemons(sandbox, harness, directory)
         labels = {"component": "trading", "region": "singapore"}
         targets = [
             (JOB, daemon.port, labels | {"instance": instance, "node": f"node of {instance}"})
@@ -191,7 +191,7 @@ def scraped(binary, tmp_path_factory):
             time.sleep(0.5)
             scraped.look()
             enough = scraped.result(f'sum_over_time(up{{job="{JOB}"}}[10m]) >= {SCRAPES}', True)
-            # After a fill they are not known until the gateway lists them again.
+            # After a fill, positions are unknown until the gateway lists them again.
             return len(enough) == len(BOTH) and scraped.result(f'sentinel_positions_open{{job="{JOB}"}}', True)
 
         wait_until(f"{SCRAPES} scrapes and listed positions", scrapes, 3 * SCRAPES)
@@ -199,7 +199,7 @@ def scraped(binary, tmp_path_factory):
     finally:
         if prometheus:
             prometheus.close()
-        rig.close()
+        harness.close()
         sandbox.close()
 
 
@@ -208,7 +208,7 @@ def test_the_dashboard_keeps_the_rules(check):
     assert check(DASHBOARD) == []
 
 
-def test_it_asks_for_a_datasource_a_job_instances_and_symbols():
+def test_its_variables_are_datasource_job_instances_and_symbols():
     shown = [name for name, one in VARIABLES.items() if one["hide"] == 0]
     assert shown == ["datasource", "job", "instance", "symbol", "hub"]
     assert (VARIABLES["datasource"]["type"], VARIABLES["datasource"]["query"]) == ("datasource", "prometheus")
@@ -233,7 +233,7 @@ def test_the_variables_find_both_daemons_and_their_symbols(scraped):
     assert found("symbol", instances=[LIVE]) == {"EURUSD"}
 
 
-def test_the_links_lead_to_prometheus_alertmanager_and_the_runbook():
+def test_links_lead_to_prometheus_alertmanager_and_runbook():
     links = {link["title"]: link for link in DASHBOARD["links"]}
     assert list(links) == ["Prometheus", "Alertmanager", "Runbook"]
     assert all(link["targetBlank"] and link["type"] == "link" for link in links.values())
@@ -250,7 +250,7 @@ def test_the_links_lead_to_prometheus_alertmanager_and_the_runbook():
     ]
 
 
-def test_the_first_screen_holds_what_an_on_call_person_needs():
+def test_the_first_screen_has_what_an_on_call_person_needs():
     by_row = rows(DASHBOARD)
     assert list(by_row) == [
         "Now",
@@ -278,7 +278,7 @@ def test_the_first_screen_holds_what_an_on_call_person_needs():
     assert max(panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in by_row["Now"]) <= FIRST_SCREEN
 
 
-def test_what_explains_it_is_loaded_when_its_row_is_opened():
+def test_other_rows_are_collapsed_and_load_when_opened():
     assert rules.opened(DASHBOARD) == rows(DASHBOARD)["Now"]
     assert len(rules.opened(DASHBOARD)) <= OPENED
     closed = [row for row in DASHBOARD["panels"] if row["type"] == "row" and row["title"] != "Now"]
@@ -286,7 +286,7 @@ def test_what_explains_it_is_loaded_when_its_row_is_opened():
 
 
 @pytest.mark.parametrize("title", ["Up", "Ready", "Mode", "Kill switch"])
-def test_a_state_is_a_word_and_for_several_daemons_that_differ_another(title):
+def test_a_state_is_a_word_also_when_daemons_differ(title):
     config = grafana.configured(panel_of(title))
     words = [grafana.shown(config, value) for value in (0, 0.01, 0.5, 0.99, 1)]
     assert all(re.fullmatch(r"[a-z: ]+", word) and color for word, color in words)
@@ -302,20 +302,20 @@ def test_failed_cycles_turn_red_where_the_alert_fires():
 
 
 @pytest.mark.parametrize("query", QUERIES, ids=lambda query: query.name)
-def test_a_query_has_data_unless_its_panel_says_why_not(scraped, query):
+def test_a_query_has_data_unless_its_panel_explains(scraped, query):
     values = scraped.values(query)
-    # Of one that may be empty only its syntax is asked here, and its names below.
+    # If a query may be empty, this checks only its syntax; other tests check its names.
     assert query.may_be_empty or any(map(math.isfinite, values)), f"of {len(values)} values none is a number"
 
 
-def test_the_two_show_nearly_everything(scraped):
+def test_two_daemons_fill_nearly_all_panels(scraped):
     empty = {query.panel["title"] for query in QUERIES if not scraped.values(query)}
     assert empty <= MAY_BE_EMPTY
 
 
 @pytest.mark.parametrize("chosen", [None, BOTH, [LIVE], [DRY]], ids=["All", "both", "the live one", "the dry run"])
 @pytest.mark.parametrize("query", QUERIES, ids=lambda query: query.name)
-def test_a_query_is_about_the_chosen_daemons_and_no_other(scraped, query, chosen):
+def test_a_query_is_only_about_the_selected_daemons(scraped, query, chosen):
     found = scraped.series(query, instances=chosen)
     if query.panel["type"] == "stat":
         assert len(found) == 1 and not found[0]["metric"], "one value for all of them"
@@ -327,20 +327,20 @@ def test_a_query_is_about_the_chosen_daemons_and_no_other(scraped, query, chosen
         wanted -= {DRY}
     elif title in DRY_ONLY:
         wanted -= {LIVE}
-    # A quantile of nothing is no number.
+    # A quantile without samples is NaN.
     told = [one for one in found if any(math.isfinite(float(value)) for _, value in one["values"])]
     seen = {series["metric"].get("instance") for series in told}
     assert seen == wanted or (title in MAY_BE_EMPTY and seen <= wanted)
 
 
-def test_a_chosen_symbol_is_the_only_one_where_symbols_are_told_apart(scraped):
+def test_panels_by_symbol_show_only_selected_symbols(scraped):
     for query in filter(rules.by_symbol, QUERIES):
         seen = {series["metric"]["symbol"] for series in scraped.series(query, symbols=["GBPUSD", DEAD])}
         assert seen <= {"GBPUSD", DEAD}, query.name
         assert seen or query.may_be_empty, query.name
 
 
-def test_the_first_row_says_it_of_both_and_of_each(scraped):
+def test_the_first_row_is_right_for_one_and_both(scraped):
     def first_row(chosen: list[str] | None) -> list[tuple[str, str | None]]:
         return [scraped.stat(panel["title"], instances=chosen) for panel in rows(DASHBOARD)["Now"][:6]]
 
@@ -351,8 +351,8 @@ def test_the_first_row_says_it_of_both_and_of_each(scraped):
     assert first_row([DRY]) == [up, ready, ("dry run", "blue"), ("on: no orders", "orange"), ("1", "orange"), none]
 
 
-def test_what_was_not_scraped_for_a_day_is_not_seen(scraped, monkeypatch):
-    """Later than the last scrape nothing answers."""
+def test_last_states_disappear_after_a_day_without_scrape(scraped, monkeypatch):
+    """After the last scrape there are no samples."""
     now, last = scraped.at, ["Mode", "Kill switch", "Unresolved orders"]
     seen = [scraped.stat(title) for title in last]
     monkeypatch.setattr(scraped, "at", now + 82_800)
@@ -376,7 +376,7 @@ INF_COLUMNS = [
 
 
 def inf_lines(scraped, **chosen) -> dict[str, dict[str, str]]:
-    """Each line of the table of all INFs, by its instance, as it is shown."""
+    """The displayed lines of the table of all INFs, by instance."""
     found = panel_of("Each INF")
     lines = scraped.table("Each INF", **chosen)
     assert all(list(line) == INF_COLUMNS for line in lines)
@@ -409,7 +409,7 @@ def test_there_is_a_line_for_each_inf(scraped):
     assert inf_lines(scraped, instances=[DRY]) == {DRY: dry}
 
 
-def test_a_firing_alert_is_listed_with_its_instance_and_age(scraped):
+def test_a_firing_alert_is_listed_with_instance_and_age(scraped):
     def listed(**chosen) -> set[tuple]:
         lines = scraped.table("Firing alerts", **chosen)
         return {(line["Alert"], line["Severity"], line["Instance"]) for line in lines}
@@ -438,7 +438,7 @@ def test_a_failing_symbol_is_named_with_its_stage(scraped):
     assert scraped.table("Symbols that fail", symbols=["EURUSD"]) == []
 
 
-def test_a_symbol_that_fails_is_one_that_the_alert_names():
+def test_failing_symbols_are_those_of_the_alert():
     [alert] = [one for one in ALERTS if one["alert"] == "SentinelSymbolFailing"]
     [many] = [one for one in ALERTS if one["alert"] == "SentinelSymbolsFailing"]
     assert alert["expr"].startswith("sentinel:symbol_failing:failures1h ")
@@ -449,7 +449,7 @@ def test_a_symbol_that_fails_is_one_that_the_alert_names():
 
 
 @pytest.mark.parametrize("panel", rules.panels(DASHBOARD), ids=lambda panel: panel["title"])
-def test_legends_tell_the_series_of_a_panel_apart(scraped, panel):
+def test_the_legends_of_a_panel_are_unique(scraped, panel):
     if panel["type"] == "table":
         return
     legends = []
@@ -469,7 +469,7 @@ def test_every_metric_exists(scraped):
     assert rules.names(DASHBOARD, scraped.types) == []
 
 
-def test_every_family_is_shown_or_left_out_for_a_reason(scraped):
+def test_every_family_is_shown_or_omitted_for_a_reason(scraped):
     shown = rules.families(DASHBOARD, scraped.types)
     assert set(scraped.types) - shown == set(LEFT_OUT)
     assert {family.name for family in EIGHTEEN} <= shown
@@ -477,16 +477,16 @@ def test_every_family_is_shown_or_left_out_for_a_reason(scraped):
 
 @pytest.mark.parametrize("annotation", DASHBOARD["annotations"]["list"], ids=lambda annotation: annotation["name"])
 @pytest.mark.parametrize("chosen", [None, [LIVE]], ids=["All", "the live one"])
-def test_an_annotation_parses_and_asks_the_chosen_datasource(scraped, annotation, chosen):
+def test_an_annotation_is_about_the_selected_daemons(scraped, annotation, chosen):
     assert annotation["datasource"] == rules.DATASOURCE
     expression = rules.with_values(annotation["expr"], job=JOB, instance=grafana.choice(chosen))
     found = scraped.result(expression, False, 600)
-    # Both started within these ten minutes, and a probe fires for each.
+    # Both daemons started within these ten minutes, and a probe alert fires for each.
     of_hub = {None} if annotation["name"] == "Alerts" else set()
     assert {series["metric"].get("instance") for series in found} == set(chosen or BOTH) | of_hub
 
 
-def test_a_stopped_daemon_leaves_no_old_values_but_its_mode_kill_switch_and_orders(scraped):
+def test_a_stopped_daemon_keeps_only_its_last_states(scraped):
     def is_down() -> bool:
         return bool(scraped.prometheus.query(f'up{{job="{JOB}",instance="{LIVE}"}} == 0'))
 
@@ -498,7 +498,7 @@ def test_a_stopped_daemon_leaves_no_old_values_but_its_mode_kill_switch_and_orde
     first_row = [panel["title"] for panel in rows(DASHBOARD)["Now"][:6]]
     words = {title: scraped.stat(title, instances=[LIVE]) for title in first_row}
     assert words.pop("Up") == ("down", "red")
-    # Nobody settled its orders, and it is started as it was.
+    # Its orders are still unsettled, and it would start in the same mode.
     last = {"Mode": ("live", "green"), "Kill switch": ("off", "green"), "Unresolved orders": ("0", "green")}
     assert {title: words.pop(title) for title in last} == last
     assert set(words.values()) == {("down", "red")}, "of the others Grafana shows the word for an absent value"
@@ -506,14 +506,14 @@ def test_a_stopped_daemon_leaves_no_old_values_but_its_mode_kill_switch_and_orde
     assert scraped.stat("Ready") == ("ready", "green"), "the one that answers"
     line = inf_lines(scraped)[LIVE]
     assert (line["Up"], line["Node"]) == ("down", f"node of {LIVE}")
-    # What failed in the last hour did so all the same, and so did what was restarted.
+    # Failures and restarts of the last hour are still counted.
     kept = {"Instance", "Node", "Up", "Failed in 1 h", "Restarts in 1 h", "Mode", "Kill switch", "Unresolved"}
     assert {name for name, value in line.items() if value not in ("no answer", "not reported", None)} == kept
     assert inf_lines(scraped)[DRY]["Up"] == "up"
 
 
 def mutant(change) -> dict:
-    """A copy of the dashboard that is broken in one place; `change` gets its panels by title, and all of it."""
+    """A copy of the dashboard that is broken in one place. `change` gets the panels by title, and the whole dashboard."""
     broken = copy.deepcopy(DASHBOARD)
     change({panel["title"]: panel for panel in rules.panels(broken)}, broken)
     assert broken != DASHBOARD
@@ -521,7 +521,7 @@ def mutant(change) -> dict:
 
 
 def expression(title: str, old: str, new: str, number: int = 0):
-    """Changes a query of a panel, the first unless a number says otherwise."""
+    """Changes a query of a panel, by default the first one."""
 
     def change(panels: dict, _):
         target = panels[title]["targets"][number]
@@ -537,7 +537,7 @@ def panel(title: str, **new):
 
 
 def within(title: str, *path, **new):
-    """Changes keys of what lies on this path inside a panel."""
+    """Changes keys at this path inside a panel."""
 
     def change(panels: dict, _):
         inner = panels[title]
@@ -551,7 +551,7 @@ def within(title: str, *path, **new):
 DEFAULTS = ("fieldConfig", "defaults")
 COLUMN = ("fieldConfig", "overrides", 0)
 ORGANIZE = ("transformations", 1, "options")
-# What is broken -> the checks that notice, and how to break it.
+# What is broken -> the checks that notice it, and how to break it.
 MUTANTS = {
     "unit removed": ("words schemas", lambda panels, _: panels["Memory"]["fieldConfig"]["defaults"].pop("unit")),
     "unit invented": ("words schemas", within("Memory", *DEFAULTS, unit="byte")),
@@ -634,7 +634,7 @@ def test_a_wrong_metric_name_is_refused(scraped):
     assert not scraped.values(query)
 
 
-def test_a_family_that_is_only_recorded_counts_as_shown_while_its_recording_is(scraped):
+def test_a_family_shown_by_its_recording_counts_as_shown(scraped):
     assert "sentinel_last_bar_timestamp_seconds" in rules.families(DASHBOARD, scraped.types)
     broken = mutant(expression("Age of the newest bar", "sentinel:last_bar:age_seconds", "sentinel:market_open:known"))
     assert "sentinel_last_bar_timestamp_seconds" not in rules.families(broken, scraped.types)

@@ -1,4 +1,4 @@
-"""The dead-man ping: after good cycles, at most once in a while, to a receiver that answers, refuses or hangs."""
+"""The dead-man ping: after good cycles, at a limited rate, to a receiver that answers, refuses or hangs."""
 
 import json
 import statistics
@@ -8,47 +8,46 @@ import time
 import pytest
 
 from parts.daemon import environment, free_port, wait_until
+from parts.harness import EVERY_SECOND, variables
 from parts.http import Handler, Request, ScriptedHttp, hang, status
-from parts.rig import variables
 
 SECRET = "canary-5d0c9a7e"
-EVERY_SECOND = ["--schedule", "* * * * * *"]
 
 
 class Receiver(ScriptedHttp):
-    """As healthchecks.io: 200 and OK."""
+    """Answers like healthchecks.io: 200 and OK."""
 
     def serve(self, handler: Handler, request: Request):
-        """It is glad to hear."""
+        """The healthy answer."""
         handler.answer("OK")
 
     def settings(self, **more: object) -> dict[str, object]:
-        """What has a daemon ping it."""
+        """The settings with which a daemon pings this receiver."""
         named = {f"deadman.{name}": value for name, value in more.items()}
         return {"deadman.url": f"{self.url}/{SECRET}", "health.failed_share_max": 0.5} | named
 
 
 @pytest.fixture
 def receiver():
-    """One that listens."""
+    """A receiver that listens."""
     receiver = Receiver()
     yield receiver
     receiver.close()
 
 
 def pings(metrics) -> tuple[float, float]:
-    """Those that were answered, and those that failed."""
+    """The number of successful and failed pings."""
     return metrics("deadman_pings_total", outcome="ok"), metrics("deadman_pings_total", outcome="failed")
 
 
 @pytest.mark.parametrize("every_s", [3, pytest.param(60, marks=pytest.mark.full)])
-def test_good_cycles_are_followed_by_a_ping_once_in_a_while_and_failed_ones_by_none(rig, receiver, every_s):
-    rig.market.always = status(500)
-    daemon = rig.start(*EVERY_SECOND, settings=receiver.settings(every_s=every_s))
+def test_good_cycles_ping_at_a_limited_rate_failed_ones_never(harness, receiver, every_s):
+    harness.market.always = status(500)
+    daemon = harness.start(*EVERY_SECOND, settings=receiver.settings(every_s=every_s))
     failed = daemon.wait_metrics("failed cycles", lambda m: m("trading_cycles_failed_total") >= 4)
     assert receiver.requests == [] and pings(failed) == (0, 0)
     healed_at = time.monotonic()
-    rig.market.always = lambda handler, request: rig.market.serve(handler, request)
+    harness.market.always = lambda handler, request: harness.market.serve(handler, request)
     wait_until("three pings", lambda: len(receiver.requests) >= 3, 3 * every_s + 10)
     [first, *_] = moments = [request.at for request in receiver.requests]
     assert first < healed_at + 3, "with the first good cycle"
@@ -62,38 +61,38 @@ def test_good_cycles_are_followed_by_a_ping_once_in_a_while_and_failed_ones_by_n
     assert daemon.stop()[0] == 0
 
 
-def test_a_closed_market_is_no_reason_for_silence(rig, receiver, tmp_path):
+def test_cycles_in_a_closed_market_ping(harness, receiver, tmp_path):
     around = [time.strftime("%Y-%m-%d", time.gmtime(time.time() + days * 86_400)) for days in (-3, 3)]
     holidays = tmp_path / "holidays.toml"
     holidays.write_text(f'closed = ["{around[0]}..{around[1]}"]\n')
     closed = {"market.calendar": "fx", "market.holidays": holidays}
-    daemon = rig.start(*EVERY_SECOND, settings=receiver.settings() | closed)
+    daemon = harness.start(*EVERY_SECOND, settings=receiver.settings() | closed)
     assert daemon.wait_metrics("a ping", lambda m: pings(m) == (1, 0))("market_open") == 0
 
 
-def test_a_degraded_cycle_is_a_good_one(rig, receiver):
+def test_a_degraded_cycle_pings(harness, receiver):
     gone = status(404)
-    serve = rig.market.serve
-    rig.market.always = lambda handler, request: (gone if "GBPUSD" in request.path else serve)(handler, request)
-    daemon = rig.start("--symbol", "EURUSD,GBPUSD", *EVERY_SECOND, settings=receiver.settings())
+    serve = harness.market.serve
+    harness.market.always = lambda handler, request: (gone if "GBPUSD" in request.path else serve)(handler, request)
+    daemon = harness.start("--symbol", "EURUSD,GBPUSD", *EVERY_SECOND, settings=receiver.settings())
     metrics = daemon.wait_metrics("a ping", lambda m: pings(m) == (1, 0))
     assert metrics("symbol_failures_total", symbol="GBPUSD", stage="fetch") > 0
     assert metrics("trading_cycles_failed_total") == 0
 
 
-def test_a_receiver_that_hangs_delays_no_cycle_and_no_end(rig, receiver):
+def test_a_hanging_receiver_delays_neither_cycles_nor_shutdown(harness, receiver):
     receiver.always = hang
     settings = {"metrics.bind": "127.0.0.1"}
-    quiet = rig.start(*EVERY_SECOND, settings=settings)
-    daemon = rig.start(*EVERY_SECOND, settings=receiver.settings(every_s=1, deadline_ms=60_000) | settings)
+    quiet = harness.start(*EVERY_SECOND, settings=settings)
+    daemon = harness.start(*EVERY_SECOND, settings=receiver.settings(every_s=1, deadline_ms=60_000) | settings)
     daemon.after_cycles(8)
 
     def durations_ms(one) -> dict[int, float]:
-        """By the second in which a cycle began."""
+        """Durations by the second in which a cycle began."""
         cycles = [line for line in one.logs() if "duration_ms" in line]
         return {line["cycle_id"] // 1000: line["duration_ms"] for line in cycles}
 
-    # Beside one that pings nobody, in the same seconds: a disk that is slow is slow for both.
+    # Compared with a daemon without pings in the same seconds: a slow disk is slow for both.
     usual, pinging = durations_ms(quiet), durations_ms(daemon)
     longer = [pinging[second] - usual[second] for second in pinging if second in usual]
     assert len(longer) >= 5 and statistics.median(longer) < 50, longer
@@ -102,21 +101,21 @@ def test_a_receiver_that_hangs_delays_no_cycle_and_no_end(rig, receiver):
     code, seconds = daemon.stop()
     assert code == 0 and seconds < 2, seconds
     decided = subprocess.run(
-        [rig.binary, "explain", "--last", "1000", "--json", "--journal", daemon.out.parent / "journal.db"],
+        [harness.binary, "explain", "--last", "1000", "--json", "--journal", daemon.out.parent / "journal.db"],
         env=environment(), capture_output=True, text=True, timeout=20, check=True,
     )  # fmt: skip
     assert len(json.loads(decided.stdout)) >= 8
 
 
-def test_it_says_once_that_pings_fail_and_once_that_they_are_answered_again_and_never_whom_it_asks(rig, receiver, tmp_path):
+def test_failing_pings_are_logged_at_begin_and_end_without_url(harness, receiver, tmp_path):
     echo = status(500, f"no check {SECRET}")
     receiver.script = [echo, echo, status(302, Location=f"/{SECRET}/2"), status(204, "")]
     file = tmp_path / "url"
     file.write_text(f"{receiver.url}/{SECRET}\n")
     settings = receiver.settings(every_s=1) | {"deadman.url": "", "deadman.url_file": file, "log.level": "trace"}
-    daemon = rig.start(*EVERY_SECOND, settings=settings)
+    daemon = harness.start(*EVERY_SECOND, settings=settings)
     daemon.wait_metrics("both outcomes", lambda m: pings(m)[0] >= 2 and pings(m)[1] == 3, 30)
-    # In one step: a ping may read it at any time.
+    # In one step, because a ping may read the file at any time.
     (tmp_path / "new").write_text(f"http://127.0.0.1:{free_port()}/{SECRET}")
     (tmp_path / "new").replace(file)
     daemon.wait_metrics("a refusal", lambda m: pings(m)[1] >= 5, 30)
@@ -128,34 +127,34 @@ def test_it_says_once_that_pings_fail_and_once_that_they_are_answered_again_and_
     assert SECRET not in shown and f":{receiver.port}" not in shown
 
 
-def test_once_is_over_with_its_cycle(rig, receiver):
-    daemon = rig.start("--once", settings=receiver.settings())
+def test_once_does_not_ping(harness, receiver):
+    daemon = harness.start("--once", settings=receiver.settings())
     assert daemon.wait_exit()[0] == 0
     assert receiver.requests == [] and '"deadman":"off"' in daemon.output()
 
 
-def check(rig, **settings: object) -> subprocess.CompletedProcess:
-    """`sentinel check` with these settings of the section."""
+def check(harness, **settings: object) -> subprocess.CompletedProcess:
+    """`sentinel check` with these settings of [deadman]."""
     env = environment(**variables({f"deadman.{name}": value for name, value in settings.items()}))
-    return subprocess.run([rig.binary, "check"], env=env, capture_output=True, text=True, timeout=20)
+    return subprocess.run([harness.binary, "check"], env=env, capture_output=True, text=True, timeout=20)
 
 
-def test_check_says_whether_it_is_on_and_never_the_url(rig, tmp_path):
-    off, on = check(rig), check(rig, url=f"https://hc-ping.com/{SECRET}")
+def test_check_shows_whether_it_is_on_but_not_the_url(harness, tmp_path):
+    off, on = check(harness), check(harness, url=f"https://hc-ping.com/{SECRET}")
     assert "# The dead-man ping is off" in off.stdout
     assert "# The dead-man ping is on, over TLS" in on.stdout and 'url = "<redacted>"' in on.stdout
     file = tmp_path / "url"
     file.write_text(f"http://10.0.0.1/{SECRET}")
     file.chmod(0o644)
-    by_file = check(rig, url_file=file)
-    assert "on, in the open" in by_file.stdout and "may read the file of deadman.url_file" in by_file.stdout
+    by_file = check(harness, url_file=file)
+    assert "on, in plaintext" in by_file.stdout and "can read the file of deadman.url_file" in by_file.stdout
     for refused, words in [
-        (check(rig, url=f"ftp://host/{SECRET}"), "http:// or https://"),
-        (check(rig, url=f"https://a:{SECRET}@host/"), "no user and no password"),
-        (check(rig, url=f"https://host/{SECRET}", url_file=file), "keep one of them"),
-        (check(rig, url_file=SECRET), "cannot be read"),
-        (check(rig, every_s=0), "1 to 3600"),
-        (check(rig, deadline_ms=60_001), "10 to 60000"),
+        (check(harness, url=f"ftp://host/{SECRET}"), "http:// or https://"),
+        (check(harness, url=f"https://a:{SECRET}@host/"), "no user and no password"),
+        (check(harness, url=f"https://host/{SECRET}", url_file=file), "keep only one of them"),
+        (check(harness, url_file=SECRET), "cannot be read"),
+        (check(harness, every_s=0), "1 to 3600"),
+        (check(harness, deadline_ms=60_001), "10 to 60000"),
     ]:
         assert refused.returncode == 64 and words in refused.stderr, refused.stderr
         assert SECRET not in refused.stderr

@@ -1,4 +1,5 @@
-"""What docker/ says without an engine: the port's address, no core, and the place of the journal and the live lock."""
+"""The files in docker/, checked without an engine: the port's address, no core dumps, and the folder of journal and live
+lock."""
 
 import os
 import re
@@ -7,13 +8,15 @@ import tomllib
 
 import yaml
 
-from parts.image import ROOT
+from parts.paths import ROOT
+from parts.requirements import require
 
 PLACE = "/var/lib/sentinel"
 
 
 def compose(**env: str) -> dict:
-    """compose.yaml as docker-compose reads it; that takes no engine."""
+    """compose.yaml as docker-compose reads it, which needs no engine."""
+    require("docker-compose")
     command = ["docker-compose", "-f", "docker/compose.yaml", "--profile", "inf", "config"]
     done = subprocess.run(
         command, cwd=ROOT, env={"PATH": os.environ["PATH"]} | env, capture_output=True, text=True, timeout=60
@@ -23,36 +26,36 @@ def compose(**env: str) -> dict:
 
 
 def published(service: dict) -> list[str]:
-    """Ports as text, whichever form docker-compose prints them in."""
+    """Ports as text, for both forms that docker-compose prints."""
     return [port if isinstance(port, str) else f"{port['host_ip']}:{port['published']}" for port in service["ports"]]
 
 
-def test_the_port_is_published_on_ipv4_alone_or_on_the_address_that_is_named():
+def test_the_port_is_published_on_ipv4_or_the_given_address():
     assert re.match(r"0\.0\.0\.0:8000", published(compose())[0])
     named = published(compose(SENTINEL_ADDRESS="172.19.141.250", SENTINEL_PORT="9000"))
     assert len(named) == 1 and named[0].startswith("172.19.141.250:9000")
 
 
-def test_nothing_leaves_a_core():
+def test_core_dumps_are_disabled():
     services = yaml.safe_load((ROOT / "docker/compose.yaml").read_text())["services"]
     assert services["sentinel"]["ulimits"] == services["demo"]["ulimits"] == {"core": 0}
     assert "\nLimitCORE=0\n" in (ROOT / "docker/sentinel.service").read_text()
 
 
-def test_image_unit_and_settings_agree_where_the_journal_is():
+def test_image_unit_and_settings_agree_on_the_journal():
     image = (ROOT / "docker/Dockerfile").read_text()
     assert f"\nENV STATE_DIRECTORY={PLACE}\n" in image and f"\nVOLUME {PLACE}\n" in image
     assert f'\npath = "{PLACE}/journal.db"\n' in (ROOT / "config/production.toml").read_text()
     assert "\nStateDirectory=sentinel\n" in (ROOT / "docker/sentinel.service").read_text()
 
 
-def test_the_key_lies_where_root_and_the_unit_look_for_it():
+def test_the_key_is_where_root_and_the_unit_expect_it():
     settings = tomllib.loads((ROOT / "config/production.toml").read_text())
     unit = (ROOT / "docker/sentinel.service").read_text()
     assert f"\nLoadCredential=eodhd_api_token:{settings['data']['api_token_file']}\n" in unit
 
 
-def test_the_hosts_command_means_the_container_of_the_file():
+def test_the_hosts_command_uses_the_container_of_the_file():
     script = (ROOT / "docker/sentinel.sh").read_text()
     assert "\nname=${SENTINEL_CONTAINER:-sentinel}\n" in script
     assert compose()["container_name"] == "sentinel"

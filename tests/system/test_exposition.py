@@ -1,4 +1,4 @@
-"""The text of /metrics in both formats: the contract with HUB, checked by three parsers and by a real Prometheus."""
+"""The text of /metrics in both formats: the contract with HUB, checked by three parsers and a real Prometheus."""
 
 import itertools
 import subprocess
@@ -12,22 +12,22 @@ from parts import http
 from parts.contract import EIGHTEEN, catalogue
 from parts.daemon import free_port, wait_until
 from parts.exposition import PREFIX, duplicate_series, strict_families
-from parts.needs import need
+from parts.harness import variables
 from parts.prometheus import Prometheus
-from parts.rig import variables
+from parts.requirements import require
 
 
 @pytest.fixture
-def first_scrape(rig):
-    """The exposition before any cycle could end: the market hangs."""
-    rig.market.always = http.hang
-    return rig.start().wait_serving().metrics()
+def first_scrape(harness):
+    """The exposition before the end of any cycle: the market hangs."""
+    harness.market.always = http.hang
+    return harness.start().wait_serving().metrics()
 
 
 @pytest.fixture
-def after_a_cycle(rig):
+def after_a_cycle(harness):
     """The exposition after one live cycle over two symbols."""
-    daemon = rig.start_live(rig.gateway(), "--symbol", "EURUSD,GBPUSD", "--cycles", "1")
+    daemon = harness.start_live(harness.gateway(), "--symbol", "EURUSD,GBPUSD", "--cycles", "1")
     return daemon.after_cycles(1)
 
 
@@ -35,7 +35,7 @@ OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
 
 def in_openmetrics(daemon, method: str = "GET") -> tuple[str, str]:
-    """Content type and body of /metrics for someone who asks for OpenMetrics."""
+    """Content type and body of /metrics if OpenMetrics is requested."""
     request = urllib.request.Request(
         f"http://127.0.0.1:{daemon.port}/metrics", headers={"Accept": OPENMETRICS}, method=method
     )
@@ -44,7 +44,7 @@ def in_openmetrics(daemon, method: str = "GET") -> tuple[str, str]:
 
 
 def types(text: str) -> dict[str, str]:
-    """Family name -> type, as the text declares them."""
+    """Family name -> type, as declared in the text."""
     return dict(line.split(" ")[2:4] for line in text.splitlines() if line.startswith("# TYPE "))
 
 
@@ -73,8 +73,8 @@ def test_all_children_of_the_contract_exist_from_the_first_scrape(first_scrape):
 
 
 def differences(metrics, symbols: list[str], told: set[str] = frozenset()) -> list[str]:
-    """In what an exposition differs from the catalogue; empty if in nothing. `told` are the families that are there
-    although the catalogue has them absent until told."""
+    """The differences between an exposition and the catalogue. `told` are the families that are present although the catalogue
+    has them as absent until reported."""
     rows, found = [row for row in catalogue() if not row.is_absent_until_told or row.name in told], []
     declared = [tuple(line.split(" ", 3)[2:]) for line in metrics.text.splitlines() if line.startswith("# TYPE ")]
     if declared != [(row.name, row.type) for row in rows]:
@@ -86,7 +86,7 @@ def differences(metrics, symbols: list[str], told: set[str] = frozenset()) -> li
     for row in rows:
         children = row.children(symbols)
         if row.name == "sentinel_build_info":
-            # The catalogue's values are examples; which they are, only the daemon knows.
+            # The catalogue's values are examples; only the daemon knows the real ones.
             children = {labels for name, labels in series if name == row.name}
             if [set(dict(labels)) for labels in children] != [set(row.labels)]:
                 found.append(f"{row.name}: {children}")
@@ -100,13 +100,13 @@ def differences(metrics, symbols: list[str], told: set[str] = frozenset()) -> li
     return found + [f"not in the catalogue: {one}" for one in sorted(map(str, series - wanted))]
 
 
-def test_the_first_scrape_is_the_catalogue_and_nothing_else(first_scrape):
+def test_the_first_scrape_is_exactly_the_catalogue(first_scrape):
     assert differences(first_scrape, ["EURUSD"]) == []
 
 
-def test_after_a_cycle_it_still_is(after_a_cycle):
+def test_a_scrape_after_a_cycle_is_exactly_the_catalogue(after_a_cycle):
     assert differences(after_a_cycle, ["EURUSD", "GBPUSD"]) == []
-    assert len(catalogue()) == 61
+    assert len(catalogue()) == 62
 
 
 def test_the_contract_has_eighteen_families_and_comes_first():
@@ -115,27 +115,27 @@ def test_the_contract_has_eighteen_families_and_comes_first():
 
 
 def test_symbols_and_actors_never_label_the_contract(after_a_cycle):
-    """They would change the identity of series that HUB has years of."""
+    """They would change the identity of series of which HUB has years."""
     names = {family.name for family in EIGHTEEN}
     for (name, labels) in after_a_cycle.values:
         if name in names:
             assert not {"symbol", "actor", "component"} & set(dict(labels))
 
 
-def test_the_configuration_hash_is_the_one_that_check_prints(rig):
-    settings = {"metrics.bind": "127.0.0.1", "metrics.port": free_port(), "data.base_url": rig.market.url}
-    settings |= {"model.host": "127.0.0.1", "model.port": rig.model.port, "market.calendar": "always"}
-    # The journal's place is part of it, and the two have folders of their own.
-    settings |= {"journal.path": rig.directory / "journal.db"}
-    shown = rig.start("--cycles", "1", settings=settings).wait_serving().metrics()("config_hash")
-    check = rig.command("check", "--cycles", "1", **variables(settings) | {"EODHD_API_TOKEN": "another"})
+def test_the_configuration_hash_is_that_of_check(harness):
+    settings = {"metrics.bind": "127.0.0.1", "metrics.port": free_port(), "data.base_url": harness.market.url}
+    settings |= {"model.host": "127.0.0.1", "model.port": harness.model.port, "market.calendar": "always"}
+    # The journal's path is part of the hash, and the two processes have different folders.
+    settings |= {"journal.path": harness.directory / "journal.db"}
+    shown = harness.start("--cycles", "1", settings=settings).wait_serving().metrics()("config_hash")
+    check = harness.command("check", "--cycles", "1", **variables(settings) | {"EODHD_API_TOKEN": "another"})
     assert check.wait_exit()[0] == 0
     printed = [line.split()[-1] for line in check.output().splitlines() if line.startswith("# sentinel_config_hash ")]
     assert printed == [str(int(shown))], "a token has no part in it"
 
 
-def test_promtool_finds_nothing_to_object_to(after_a_cycle):
-    need("promtool")
+def test_promtool_accepts_the_text(after_a_cycle):
+    require("promtool")
     check = subprocess.run(["promtool", "check", "metrics"], input=after_a_cycle.text, capture_output=True, text=True)
     assert (check.returncode, check.stdout + check.stderr) == (0, "")
 
@@ -144,8 +144,8 @@ def test_the_text_parses_as_strictly_as_openmetrics(after_a_cycle):
     assert len(strict_families(after_a_cycle.text)) == len(types(after_a_cycle.text))
 
 
-def test_openmetrics_parses_strictly_as_it_is(rig):
-    daemon = rig.start_live(rig.gateway(), "--symbol", "EURUSD,GBPUSD", "--cycles", "1")
+def test_openmetrics_parses_strictly(harness):
+    daemon = harness.start_live(harness.gateway(), "--symbol", "EURUSD,GBPUSD", "--cycles", "1")
     daemon.after_cycles(1)
     content_type, text = in_openmetrics(daemon)
     assert content_type == OPENMETRICS and text.endswith("\n# EOF\n")
@@ -164,14 +164,14 @@ def test_no_series_occurs_twice(after_a_cycle):
     assert duplicate_series(after_a_cycle.text) == []
 
 
-def test_the_content_type_is_the_one_of_the_text_format(rig):
-    status, headers, _ = rig.start("--cycles", "1").wait_serving().get("/metrics")
+def test_the_content_type_is_that_of_the_text_format(harness):
+    status, headers, _ = harness.start("--cycles", "1").wait_serving().get("/metrics")
     assert status == 200
     assert headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
 
 
-def test_a_real_prometheus_scrapes_all_eighteen(rig, tmp_path):
-    daemon = rig.start_live(rig.gateway(), "--schedule", "* * * * * *").wait_serving()
+def test_a_real_prometheus_scrapes_all_eighteen(harness, tmp_path):
+    daemon = harness.start_live(harness.gateway(), "--schedule", "* * * * * *").wait_serving()
     config = tmp_path / "prometheus.yml"
     config.write_text(
         "global: {scrape_interval: 1s}\n"
@@ -191,8 +191,8 @@ def test_a_real_prometheus_scrapes_all_eighteen(rig, tmp_path):
 
 @pytest.fixture
 def without_accept():
-    """`without_accept(port)` passes /metrics of that port on at a port of its own, asking without an Accept header: a
-    Prometheus behind it gets the text format."""
+    """`without_accept(port)` forwards /metrics of that port at another port, without an Accept header, so a Prometheus behind
+    it gets the text format."""
     servers = []
 
     def start(port: int) -> int:
@@ -219,8 +219,8 @@ def without_accept():
         server.server_close()
 
 
-def test_prometheus_stores_the_same_series_from_both_formats(rig, tmp_path, without_accept):
-    daemon = rig.start_live(rig.gateway(), "--cycles", "1")
+def test_prometheus_stores_the_same_series_from_both_formats(harness, tmp_path, without_accept):
+    daemon = harness.start_live(harness.gateway(), "--cycles", "1")
     daemon.after_cycles(1)
     config = tmp_path / "prometheus.yml"
     ports = {"open": daemon.port, "plain": without_accept(daemon.port)}

@@ -1,12 +1,11 @@
-"""Scrapes without end, idle sockets, slow clients, clients that pipeline and clients that do not read: the cycles keep
-their pace, a scrape is answered, and the daemon's memory stays what it is.
-
-The demo's pace of twenty cycles a second is used, not cycles back to back: those take all the processor there is, and
-would show only how two programs share it."""
+"""Endless scrapes, idle sockets, slow clients, clients that pipeline and clients that do not read: cycles keep their pace,
+scrapes are answered, and the daemon's memory does not grow. The tests use the demo's pace of twenty cycles a second, because
+cycles back to back use all of the processor and would only show how two programs share it."""
 
 import json
 import os
 import re
+import resource
 import select
 import socket
 import subprocess
@@ -16,27 +15,27 @@ from pathlib import Path
 
 import pytest
 
-from parts import pipeliners
+from parts import abusive_clients
 from parts.cgroup import MemoryGroup
-from parts.cost import peak_mib
+from parts.cycle_cost import peak_mib
 from parts.daemon import Daemon, environment, free_port, wait_until
-from parts.needs import need
-from parts.protected import CHEAP, PASSWORD, USER, Protected, basic
+from parts.requirements import require
+from parts.secured_daemon import CHEAP, PASSWORD, USER, SecuredDaemon, basic
 from parts.tables import keep, percentile
 
 IDLE, SLOW = 1_000, 50
 PACE_S = 0.05
-# Cycles that run back to back first, before the pace begins.
+# Cycles that first run back to back, before the regular pace.
 FIRST_CYCLES = 200
 SLACK_SHARE, SLACK_MS = 0.10, 50.0
-# As compose.yaml and sentinel.service have it, and what a flood may cost of it.
+# The memory limit of compose.yaml and sentinel.service, and how much of it a flood may use.
 LIMIT_MIB, GROWTH_MIB = 256, 16
 # metrics.connections_max of base.toml.
 PLACES = 256
-# Who the crowd is, by the header it sends: nobody, and a stranger.
+# The headers of the abusive clients: no user, and an unknown user.
 NOBODY, STRANGER = "", f"Authorization: {basic('nobody', 'wrong')}\r\n"
-# What of TLS is in the web-config file, who is in it, and what the crowd says.
-SIEGES = {
+# TLS in the web-config file, its users, and the clients' header.
+PROTECTIONS = {
     "no password": (None, None, NOBODY),
     "a password": (None, {USER: CHEAP}, NOBODY),
     "a wrong password": (None, {USER: CHEAP}, STRANGER),
@@ -45,9 +44,9 @@ SIEGES = {
 }
 
 
-class Crowd:
-    """Clients that connect and say nothing, and some that send their request byte by byte. One that the daemon lets
-    go comes again, so that their number stays what it is."""
+class IdleClients:
+    """Clients that connect and send nothing, and some that send their request byte by byte. If the daemon closes a connection,
+    the client connects again, so that their number stays the same."""
 
     def __init__(self, port: int):
         self.port, self.returned = port, 0
@@ -57,14 +56,14 @@ class Crowd:
         self._thread.start()
 
     def close(self):
-        """All of them leave."""
+        """Closes all connections."""
         self._stop.set()
         self._thread.join(10)
         for client, _ in self.clients.values():
             client.close()
 
     def _connected(self, numbers: range):
-        """The first ones are slow, all others idle."""
+        """Connects one client. The first ones are slow, all others idle."""
         for number in numbers:
             client = socket.create_connection(("127.0.0.1", self.port), timeout=5)
             if number < SLOW:
@@ -90,60 +89,63 @@ class Crowd:
         try:
             client.send(b"a")
         except OSError:
-            # It was just let go; the next round sees that.
+            # The daemon has just closed it; the next round notices that.
             pass
 
 
 def durations_ms(daemon: Daemon) -> list[float]:
-    """How long each cycle took so far, those before the pace left out."""
+    """The duration of each cycle so far, without those before the regular pace."""
     cycles = [line["duration_ms"] for line in daemon.logs() if line.get("message") == "cycle"]
     return cycles[FIRST_CYCLES:]
 
 
 def flood(binary: Path, directory: Path, seconds: int) -> tuple[list[float], list[float], str]:
-    """Durations of the cycles in quiet and in flood, in one run, and what wrk saw."""
+    """Durations of the cycles without and with flood, in one run, and wrk's result."""
+    require("wrk", "open files")
+    # A user's soft limit is less than the connections need, here and in the daemon.
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     directory.mkdir()
     port = free_port()
-    # Every client is let in: with fewer places the idle ones would shield the daemon from the flood.
+    # All clients get a connection: with fewer places the idle ones would protect the daemon from the flood.
     settings = {"SENTINEL__METRICS__BIND": "127.0.0.1", "SENTINEL__METRICS__CONNECTIONS_MAX": "4000"}
-    # A demo logs its first cycles only for who asks for it.
+    # A demo logs its first cycles only with a log level.
     settings["SENTINEL__LOG__LEVEL"] = "info"
     args = ["demo", "--cycle-seconds", str(PACE_S), "--metrics-port", str(port)]
     daemon = Daemon(binary, args, environment(**settings, TMPDIR=str(directory)), directory / "demo", port)
-    crowd = None
+    idle = None
     try:
         daemon.after_cycles(FIRST_CYCLES + 5)
         time.sleep(seconds)
         quiet = durations_ms(daemon)
-        crowd = Crowd(port)
+        idle = IdleClients(port)
         before = len(durations_ms(daemon))
-        need("wrk")
         command = ["wrk", "-t1", "-c8", f"-d{seconds}s", f"http://127.0.0.1:{port}/metrics"]
         scraped = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         flooded = durations_ms(daemon)[before:]
-        crowd.close()
+        idle.close()
         metrics = daemon.wait_serving().metrics()
         assert metrics("trading_cycles_failed_total") == 0
         rate = next(line.split()[1] for line in scraped.splitlines() if line.startswith("Requests/sec"))
         assert "Non-2xx" not in scraped
         assert float(rate) > 100, scraped
         missed = metrics("scheduler_ticks_missed_total")
-        return quiet, flooded, f"{rate} scrapes/s, {crowd.returned} of the idle let go, {missed:.0f} ticks missed"
+        return quiet, flooded, f"{rate} scrapes/s, {idle.returned} idle connections closed, {missed:.0f} ticks missed"
     finally:
-        if crowd:
-            crowd.close()
+        if idle:
+            idle.close()
         daemon.close()
 
 
 def is_in_bounds(quiet: list[float], flooded: list[float]) -> bool:
-    """Whether the flood's 99th percentile is close to that of the quiet."""
+    """Whether the 99th percentile with flood is close to that without."""
     before, during = percentile(quiet, 0.99), percentile(flooded, 0.99)
     return during <= before + max(SLACK_SHARE * before, SLACK_MS)
 
 
 def judge(name: str, binary: Path, directory: Path, seconds: int):
-    """Both halves of one run against each other; once more if that fails, because the 99th percentile of so few cycles
-    is the hiccup of a busy machine, and what the daemon itself does is there in every run."""
+    """Compares both halves of one run. If that fails, it repeats once, because the 99th percentile of so few cycles may be a
+    hiccup of a busy machine; a fault of the daemon occurs in every run."""
     quiet, flooded, scraped = flood(binary, directory / "first", seconds)
     if not is_in_bounds(quiet, flooded):
         quiet, flooded, scraped = flood(binary, directory / "second", seconds)
@@ -157,12 +159,12 @@ def judge(name: str, binary: Path, directory: Path, seconds: int):
     assert is_in_bounds(quiet, flooded)
 
 
-def test_a_flood_of_scrapes_leaves_the_cycles_their_pace(binary, tmp_path):
+def test_a_flood_of_scrapes_does_not_slow_cycles(binary, tmp_path):
     judge("flood", binary, tmp_path, 5)
 
 
 @pytest.mark.full
-def test_a_long_flood_of_scrapes_leaves_the_cycles_their_pace(binary, tmp_path):
+def test_a_long_flood_of_scrapes_does_not_slow_cycles(binary, tmp_path):
     judge("flood-full", binary, tmp_path, 30)
 
 
@@ -172,60 +174,62 @@ def resident_mib(pid: int) -> float:
 
 
 def open_files(pid: int) -> int:
-    """Descriptors now."""
+    """Open file descriptors now."""
     return len(list(Path(f"/proc/{pid}/fd").iterdir()))
 
 
-def besiege(binary: Path, directory: Path, siege: str, kinds: list[str], seconds: float) -> str:
-    """Once more if scrapes or cycles were late: a busy machine is late now and then, a daemon that is held up always."""
+def abuse(binary: Path, directory: Path, protection: str, kinds: list[str], seconds: float) -> str:
+    """Repeats once if scrapes or cycles were late: a busy machine is sometimes late, a blocked daemon always."""
     for attempt in ("first", "second"):
         (directory / attempt).mkdir()
-        said, in_time = besieged(binary, Protected(None, directory / attempt), siege, kinds, seconds)
+        said, in_time = abused(binary, SecuredDaemon(None, directory / attempt), protection, kinds, seconds)
         if in_time:
             break
     assert in_time, said
     return said
 
 
-def besieged(binary: Path, protected: Protected, siege: str, kinds: list[str], seconds: float) -> tuple[str, bool]:
-    """A demo in a group of 256 MiB while the crowd is there; says what it cost, and whether all was in time."""
-    written, users, header = SIEGES[siege]
+def abused(binary: Path, secured: SecuredDaemon, protection: str, kinds: list[str], seconds: float) -> tuple[str, bool]:
+    """A demo in a group of 256 MiB under abusive clients: what it cost, and whether everything was in time."""
+    written, users, header = PROTECTIONS[protection]
     tls = written is not None
     if tls or users:
-        protected.write(written, users)
+        secured.write(written, users)
+    # The daemon hides its open files from other processes of its user.
+    require("root")
     group, port = MemoryGroup(LIMIT_MIB), free_port()
     settings = {"SENTINEL__METRICS__BIND": "127.0.0.1", "SENTINEL__METRICS__CONNECTIONS_MAX": str(PLACES)}
-    if protected.file.exists():
-        settings["SENTINEL__METRICS__WEB_CONFIG_FILE"] = str(protected.file)
+    if secured.file.exists():
+        settings["SENTINEL__METRICS__WEB_CONFIG_FILE"] = str(secured.file)
     command = group.enter([str(binary), "demo", "--cycle-seconds", str(PACE_S), "--metrics-port", str(port)])
-    env, directory = environment(**settings, TMPDIR=str(protected.directory)), protected.directory / "demo"
-    daemon = protected.daemon = Daemon(Path(command[0]), command[1:], env, directory, port)
-    context, right, crowds = protected.context(), basic(USER, PASSWORD), []
+    env, directory = environment(**settings, TMPDIR=str(secured.directory)), secured.directory / "demo"
+    daemon = secured.daemon = Daemon(Path(command[0]), command[1:], env, directory, port)
+    context, right, clients = secured.context(), basic(USER, PASSWORD), []
 
     def scrape() -> float:
         began = time.monotonic()
-        status, _, body = protected.get("/metrics", right, context=context, tls=tls)
+        status, _, body = secured.get("/metrics", right, context=context, tls=tls)
         assert status == 200 and "sentinel_trading_cycles_total" in body
         return time.monotonic() - began
 
     try:
-        protected.wait_serving(tls=tls)
+        secured.wait_serving(tls=tls)
         wait_until("the demo's own pace", lambda: len(durations_ms(daemon)) > 5, 30)
         for _ in range(50):
             scrape()
         files, before, cycles = open_files(daemon.pid), resident_mib(daemon.pid), len(durations_ms(daemon))
-        # The peak begins anew.
+        # Resets the peak.
         Path(f"/proc/{daemon.pid}/clear_refs").write_text("5")
         began = time.monotonic()
-        crowds = [
-            pipeliners.start(port, kind, tls, header, PLACES if kind == "deaf" else 250, seconds) for kind in kinds
+        clients = [
+            abusive_clients.start(port, kind, tls, header, PLACES if kind == "deaf" else 250, seconds) for kind in kinds
         ]
         took = []
         while time.monotonic() - began < seconds:
             took.append(scrape())
             time.sleep(0.05)
         ran, expected = len(durations_ms(daemon)) - cycles, (time.monotonic() - began) / PACE_S
-        sums = [json.loads(crowd.communicate(timeout=30)[0].splitlines()[-1]) for crowd in crowds]
+        sums = [json.loads(client.communicate(timeout=30)[0].splitlines()[-1]) for client in clients]
         growth = peak_mib(daemon.pid) - before
         wait_until("their descriptors are closed", lambda: open_files(daemon.pid) <= files + 1, 15)
         assert daemon.process.poll() is None, daemon.output()[-2000:]
@@ -235,26 +239,27 @@ def besieged(binary: Path, protected: Protected, siege: str, kinds: list[str], s
             f"{ran} of {expected:.0f} cycles; {group.peak()}; {sums}"
         )
         print(said)
-        assert all(it["connections"] >= 250 for it in sums), "the crowd was there"
+        assert all(it["connections"] >= 250 for it in sums), "the clients were there"
         assert growth < GROWTH_MIB, said
         return said, max(took) < 1 and ran > 0.8 * expected
     finally:
-        for crowd in crowds:
-            crowd.kill()
-            crowd.wait()
+        for client in clients:
+            client.kill()
+            client.wait()
         daemon.close()
         group.close()
 
 
 @pytest.mark.long
 @pytest.mark.parametrize(
-    ("kind", "siege"), [*(("pipeline", siege) for siege in SIEGES), ("deaf", "no password"), ("deaf", "TLS and a password")]
+    ("kind", "protection"),
+    [*(("pipeline", protection) for protection in PROTECTIONS), ("deaf", "no password"), ("deaf", "TLS and a password")],
 )
-def test_clients_that_pipeline_or_do_not_read_cost_nothing(binary, tmp_path, kind, siege):
-    besiege(binary, tmp_path, siege, [kind], 3)
+def test_abusive_clients_cost_little_memory_and_no_cycles(binary, tmp_path, kind, protection):
+    abuse(binary, tmp_path, protection, [kind], 3)
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("siege", SIEGES)
-def test_a_long_siege_leaves_nothing_behind(binary, tmp_path, siege):
-    keep(f"siege-{siege.replace(' ', '-')}", besiege(binary, tmp_path, siege, ["pipeline", "deaf"], 40))
+@pytest.mark.parametrize("protection", PROTECTIONS)
+def test_a_long_abuse_leaves_nothing_behind(binary, tmp_path, protection):
+    keep(f"flood-{protection.replace(' ', '-')}", abuse(binary, tmp_path, protection, ["pipeline", "deaf"], 40))

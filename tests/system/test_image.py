@@ -1,4 +1,4 @@
-"""The image of docker/Dockerfile: what is in it, what it says about itself, and what must not be in it."""
+"""The image of docker/Dockerfile: its contents, its metadata, and what must not be in it."""
 
 import json
 import re
@@ -8,7 +8,8 @@ import tomllib
 import pytest
 
 from parts.engine import docker
-from parts.image import CANARY, REVISION, ROOT, Saved, inspect, size, stand_ins
+from parts.image import CANARY, REVISION, Saved, inspect, size, stand_ins
+from parts.paths import ROOT
 
 pytestmark = pytest.mark.engine
 BINARY_BYTES_MAX, ADDED_BYTES_MAX = 12_500_000, 30_000_000
@@ -16,7 +17,7 @@ BINARY_BYTES_MAX, ADDED_BYTES_MAX = 12_500_000, 30_000_000
 
 @pytest.fixture(scope="module")
 def binary_inside(image, tmp_path_factory) -> bytes:
-    """The program, copied out of the image."""
+    """The binary, copied out of the image."""
     path = tmp_path_factory.mktemp("image") / "sentinel"
     name = docker("create", image).stdout.strip()
     try:
@@ -36,7 +37,7 @@ def test_it_adds_little_to_its_base(image, binary_inside):
     assert len(binary_inside) < added < ADDED_BYTES_MAX
 
 
-def test_it_says_what_it_is(image):
+def test_its_labels_describe_it(image):
     config = inspect(image)["Config"]
     labels = {name.removeprefix("org.opencontainers.image."): value for name, value in config["Labels"].items()}
     package = tomllib.loads((ROOT / "Cargo.toml").read_text())
@@ -48,7 +49,7 @@ def test_it_says_what_it_is(image):
     assert labels["revision"] == REVISION
 
 
-def test_it_starts_as_inf_wants_it(image):
+def test_it_starts_with_the_settings_of_inf(image):
     config = inspect(image)["Config"]
     assert (config["User"], config["StopSignal"]) == ("65532:65532", "SIGINT")
     assert config["WorkingDir"] == "/var/lib/sentinel" and list(config["Volumes"]) == ["/var/lib/sentinel"]
@@ -58,35 +59,35 @@ def test_it_starts_as_inf_wants_it(image):
     assert config["Healthcheck"]["Test"][:3] == ["CMD", "sentinel", "healthcheck"]
 
 
-def test_the_settings_are_the_repositorys_own(image, engine):
+def test_its_settings_are_those_of_the_repository(image, engine):
     for name in ("base.toml", "production.toml"):
         read = engine.once(image, f"/etc/sentinel/{name}", options=["--entrypoint=cat"])
         assert read.stdout == (ROOT / "config" / name).read_text()
 
 
-def test_it_hands_out_the_notices_of_all_that_is_linked_in(image, engine):
+def test_it_contains_the_licence_texts(image, engine):
     read = engine.once(image, "/usr/share/doc/sentinel/THIRD-PARTY-NOTICES", options=["--entrypoint=cat"])
     assert read.stdout.count("\nOf ") > 50 and "As a special exception, copyright holders" in read.stdout
     for crate in ("actix-web", "rusqlite", "rustls", "zmq"):
         assert re.search(rf"^{crate} \d\S*  \S", read.stdout, re.MULTILINE), crate
 
 
-def test_its_demo_is_there_for_who_publishes_the_port(image):
+def test_its_demo_is_reachable_by_a_published_port(image):
     assert "SENTINEL_DEMO_BIND=0.0.0.0" in inspect(image)["Config"]["Env"]
 
 
 def test_both_base_images_can_be_named_by_digest():
-    """Each FROM is an argument and nothing else, so that NAME@sha256:... is as good as NAME:TAG."""
+    """Each FROM is only an argument, so NAME@sha256:... works like NAME:TAG."""
     text = (ROOT / "docker/Dockerfile").read_text()
     assert re.findall(r"^FROM (.*)$", text, re.MULTILINE) == ["${RUST_IMAGE} AS builder", "${DEBIAN_IMAGE}"]
 
 
-def test_it_knows_whom_to_trust(image, engine):
+def test_it_has_root_certificates(image, engine):
     read = engine.once(image, "/etc/ssl/certs/ca-certificates.crt", options=["--entrypoint=cat"])
     assert read.stdout.count("BEGIN CERTIFICATE") > 50
 
 
-def test_it_is_made_of_the_toolchains_image_with_the_dependencies_first():
+def test_it_builds_the_dependencies_first():
     text = (ROOT / "docker/Dockerfile").read_text()
     version = tomllib.loads((ROOT / "Cargo.toml").read_text())["workspace"]["package"]["rust-version"]
     assert f"ARG RUST_IMAGE=rust:{version}-bookworm\n" in text and "ARG DEBIAN_IMAGE=debian:bookworm-slim\n" in text
@@ -94,7 +95,7 @@ def test_it_is_made_of_the_toolchains_image_with_the_dependencies_first():
     assert text.count("--locked") == 2
 
 
-def test_it_holds_no_secret(image, tmp_path):
+def test_it_contains_no_secret(image, tmp_path):
     assert Saved(image, tmp_path).secrets() == []
 
 
@@ -127,13 +128,13 @@ def test_it_has_curve(image, engine):
     ],
     ids=["no token", "a key that does not exist", "a port that does not exist"],
 )
-def test_settings_that_cannot_stand_end_it_with_64(image, engine, setting, words):
+def test_unusable_settings_end_it_with_64(image, engine, setting, words):
     ended = engine.once(image, options=["--read-only", "--cap-drop=ALL", "-e", setting])
     assert ended.returncode == 64
     assert words in ended.stderr and CANARY not in ended.stderr
 
 
-def test_it_verifies_inf_and_knows_how_to_verify_hub(image, engine):
+def test_it_can_verify_inf_and_hub(image, engine):
     demo = engine.run(image, "demo", "--cycle-seconds", "1", options=["--tmpfs=/tmp:mode=1777"])
     metrics = demo.after_cycles(200, 60)
     [built] = metrics.all("build_info")
@@ -147,8 +148,8 @@ def test_it_verifies_inf_and_knows_how_to_verify_hub(image, engine):
     assert helped.returncode == 0 and "Prometheus" in helped.stdout
 
 
-def test_what_is_built_is_what_git_has():
-    """Every file that the Dockerfile copies is let through, and of what lies about nothing is."""
+def test_the_build_uses_only_files_from_git():
+    """Every file that the Dockerfile copies is in the build context, and no other file is."""
     allowed = [line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")]
     listed = subprocess.run(["git", "ls-files", *allowed], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
     names = listed.stdout.split()

@@ -1,4 +1,4 @@
-"""One cause, one page: what a real Alertmanager with our file silences, and what it must never silence."""
+"""One cause sends one message: what a real Alertmanager with our file silences, and what it must never silence."""
 
 import re
 from itertools import count, product
@@ -20,8 +20,8 @@ NO_BAR = [*NO_DECISION, "FetchesFailing", "AllBarsStale", "BarsStaleMany", "Bars
 MANY = [f"SymbolsFailing/stage={stage}" for stage in ("fetch", "features", "predict", "send")]
 AFTERMATHS = {"SentinelAftermath", "SentinelBudgetAftermath"}
 NO_ORDER = ["JournalBacklog", "SymbolFailing/stage=send"]
-# Alerts that fire at once, by names without `Sentinel` and with what labels they have besides: those that are told, and
-# those that are silenced.
+# Alerts that fire at the same time, by name without `Sentinel`, and with their other labels: those that are sent, and those
+# that are silenced.
 CASES = {
     "nothing can be seen": (["Down"], ["ScrapesFailing", "MarketAway/endpoint=eodhd", "NotReady", "Halted", "Aftermath"]),
     "two under one name": (["TwoUnderOneName", "OrdersUnresolved"], ["Restarts", "AllOrdersRejected", "CyclesFailing", "NotReady"]),
@@ -67,7 +67,7 @@ CASES = {
     "all orders": (["AllOrdersRejected"], ["OrdersRejected"]),
     "most fetches": (["FetchesFailing"], ["CyclesFailing", "FailureBudgetFast", "FailureBudgetSlow"]),
     "a budget": (["FailureBudgetFast"], ["FailureBudgetSlow", "CyclesFailing"]),
-    # Two at once are both told, and so is what neither of them explains.
+    # Two causes at the same time are both sent, and also alerts that neither explains.
     "market and model": (["MarketAway/endpoint=eodhd", "ModelAway/endpoint=hub"], NO_BAR),
     "market key and model": (["CredentialsRefused/endpoint=eodhd", "ModelAway/endpoint=hub"], NO_BAR),
     "market and gateway": (["MarketAway/endpoint=eodhd", "GatewayAway/endpoint=gateway"], [*NO_BAR, *NO_ORDER]),
@@ -79,17 +79,17 @@ CASES = {
         ["GatewaySendFailures", "NotReady"],
     ),
     "an order in doubt and nothing to be seen": (["OrdersUnresolved", "Down"], ["GatewayAway/endpoint=gateway", "NotReady"]),
-    # The cause is over, and is still counted.
+    # The cause is over, but still counted.
     "the market's aftermath": (
         [
             *["Aftermath/endpoint=eodhd", "NotReady", "NoPredictions", "OrdersHeldBack/reason=failures", "OrdersRejected"],
-            # What came after it.
+            # Faults that came after it.
             *["PredictionsFailing", "SymbolFailing/stage=predict", "RequestsRefused/endpoint=hub", "BreakerOpen/endpoint=eodhd"],
             *["GatewaySendFailures", "OrdersHeldBack/reason=handshake", "JournalFailing"],
         ],
         ["CyclesFailing", "FailureBudgetFast", "FetchesFailing", "SymbolFailing/stage=fetch", "RequestsRefused/endpoint=eodhd"],
     ),
-    # One that is held back silences nothing of another stage.
+    # A silenced alert does not silence alerts of another stage.
     "many symbols in the market's aftermath, and then the model": (
         ["Aftermath/endpoint=eodhd", MANY[2]],
         ["SymbolFailing/stage=fetch", MANY[0]],
@@ -121,14 +121,14 @@ instances = count()
 
 @pytest.fixture(scope="module")
 def alertmanager(tmp_path_factory):
-    """With our file as it is; the bridge is not there."""
+    """With our unmodified file, and without the bridge."""
     alertmanager = Alertmanager(MONITORING / "alertmanager.yml", tmp_path_factory.mktemp("alertmanager"))
     yield alertmanager
     alertmanager.close()
 
 
 def labels(said: str, instance: str) -> dict[str, str]:
-    """`Name/label=value` as labels, with those that every target has."""
+    """`Name/label=value` as labels, including those that every target has."""
     name, *more = said.split("/")
     found = {"alertname": f"Sentinel{name}", "severity": SEVERITY[f"Sentinel{name}"]}
     found |= {"job": "sentinel-metrics", "instance": instance, "node": instance}
@@ -136,8 +136,8 @@ def labels(said: str, instance: str) -> dict[str, str]:
 
 
 def add_all(alertmanager: Alertmanager, alerts: list[dict[str, str]]):
-    """Gives it alerts, and waits until it has thought about them: it does so in turn, and of the last pair it is known
-    what comes of it."""
+    """Adds alerts, and waits until Alertmanager has processed them. It does so in order, and the result of the last pair is
+    known."""
     instance = f"marker-{next(instances)}"
     silenced = labels("NotReady", instance)
     alertmanager.add_all([silenced, *alerts, labels("Down", instance)])
@@ -149,7 +149,7 @@ def add_all(alertmanager: Alertmanager, alerts: list[dict[str, str]]):
 
 
 def states(alertmanager: Alertmanager, alerts: list[str], instance: str) -> dict[str, str]:
-    """What Alertmanager thinks of alerts that fire at once."""
+    """The states of alerts that fire at the same time."""
     given = {said: labels(said, instance) for said in alerts}
     assert len(given) == len(alerts)
     add_all(alertmanager, list(given.values()))
@@ -158,14 +158,14 @@ def states(alertmanager: Alertmanager, alerts: list[str], instance: str) -> dict
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_what_follows_from_a_cause_is_silenced_and_nothing_else(alertmanager, case):
-    told, silenced = CASES[case]
-    wanted = {said: "active" for said in told} | {said: "suppressed" for said in silenced}
-    assert states(alertmanager, told + silenced, f"inf-{next(instances)}") == wanted
+def test_only_consequences_of_a_cause_are_silenced(alertmanager, case):
+    sent, silenced = CASES[case]
+    wanted = {said: "active" for said in sent} | {said: "suppressed" for said in silenced}
+    assert states(alertmanager, sent + silenced, f"inf-{next(instances)}") == wanted
 
 
 def test_another_instance_or_node_is_not_silenced(alertmanager):
-    """Two nodes may have the same name of an instance."""
+    """Two nodes may have an instance with the same name."""
     for key in ("instance", "node"):
         cause = labels("Down", f"inf-{next(instances)}")
         other = labels("NotReady", cause["instance"]) | {key: "another"}
@@ -174,12 +174,12 @@ def test_another_instance_or_node_is_not_silenced(alertmanager):
         assert found["status"]["state"] == "active"
 
 
-def test_when_everything_fires_at_once_orders_in_doubt_and_hub_are_told(alertmanager):
+def test_unresolved_orders_and_hub_alerts_are_always_sent(alertmanager):
     instance = f"inf-{next(instances)}"
     every = [name.removeprefix("Sentinel") for name in ALERTS if not name.startswith("SentinelHub")]
     found = states(alertmanager, every, instance)
-    told = {said for said, state in found.items() if state == "active"}
-    assert told == {"Watchdog", "OrdersUnresolved", "Down", "TargetMissing", "FamiliesMissing", "TwoUnderOneName"}
+    sent = {said for said, state in found.items() if state == "active"}
+    assert sent == {"Watchdog", "OrdersUnresolved", "Down", "TargetMissing", "FamiliesMissing", "TwoUnderOneName"}
     hub = [{"alertname": name, "severity": "warning"} for name in ALERTS if name.startswith("SentinelHub")]
     add_all(alertmanager, [{"alertname": "SentinelTargetMissing", "severity": "critical"}, *hub])
     assert len(hub) == 4
@@ -188,7 +188,7 @@ def test_when_everything_fires_at_once_orders_in_doubt_and_hub_are_told(alertman
 
 
 def on_side(rule: dict, side: str) -> set[str]:
-    """The alerts that are on a side of a rule."""
+    """The alerts on one side of a rule."""
     found = set(ALERTS)
     for matcher in rule[f"{side}_matchers"]:
         label, operator, value = re.fullmatch(r'(\w+) (=~|!~|=) "?([^"]*)"?', matcher).groups()
@@ -199,39 +199,39 @@ def on_side(rule: dict, side: str) -> set[str]:
 
 
 EDGES = {
-    (cause, told)
+    (cause, sent)
     for rule in CONFIG["inhibit_rules"]
-    for cause, told in product(on_side(rule, "source"), on_side(rule, "target"))
+    for cause, sent in product(on_side(rule, "source"), on_side(rule, "target"))
 }
 
 
-def test_every_name_in_the_file_is_one_of_an_alert():
+def test_every_name_in_the_file_is_an_alert():
     names = set(re.findall(r"Sentinel[A-Z]\w+", TEXT)) - {"SentinelHub"}
     assert names - set(ALERTS) == set()
 
 
-def test_the_aftermath_holds_back_what_outlasts_its_cause():
-    """alerts_test.yml proves that its list, with the orders that were held back, is long enough."""
+def test_the_aftermath_silences_what_outlasts_its_cause():
+    """alerts_test.yml tests that the list, with the orders that were held back, is long enough."""
     text = (MONITORING / "alerts_test.yml").read_text()
     [targets] = re.findall(r"Hub\.\+\|(SentinelOrdersHeldBack\|\S+?)\"", text)
-    assert {told for cause, told in EDGES if cause == "SentinelAftermath"} == set(targets.split("|"))
-    assert {told for cause, told in EDGES if cause == "SentinelBudgetAftermath"} == {"SentinelFailureBudgetSlow"}
+    assert {sent for cause, sent in EDGES if cause == "SentinelAftermath"} == set(targets.split("|"))
+    assert {sent for cause, sent in EDGES if cause == "SentinelBudgetAftermath"} == {"SentinelFailureBudgetSlow"}
 
 
-def test_nothing_silences_what_silences_it():
-    """Neither directly nor by way of others."""
-    reached = {name: {told for cause, told in EDGES if cause == name} for name in ALERTS}
+def test_no_alerts_silence_each_other():
+    """Neither directly nor through other alerts."""
+    reached = {name: {sent for cause, sent in EDGES if cause == name} for name in ALERTS}
     for _ in ALERTS:
         reached = {name: own.union(*(reached[other] for other in own)) for name, own in reached.items()}
     assert [name for name in ALERTS if name in reached[name]] == []
 
 
-def test_a_warning_never_silences_a_page():
+def test_a_warning_never_silences_a_critical_alert():
     assert [edge for edge in EDGES if SEVERITY[edge[1]] == "critical" and SEVERITY[edge[0]] != "critical"] == []
 
 
 def test_the_title_of_a_message_is_a_cause():
-    """Whatever silences something is before the others, and an order in doubt before all."""
+    """Alerts that silence others come before the others, and an unresolved order before all."""
     template = (MONITORING / "dingtalk/sentinel.tmpl").read_text()
     [first, causes] = re.findall(r"eq \.Labels\.alertname ((?:\"\w+\" ?)+)", template)
     assert first == '"SentinelOrdersUnresolved"'

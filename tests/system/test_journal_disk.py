@@ -1,4 +1,4 @@
-"""A journal on a disk of 64 KiB: no order without it, and trading as soon as there is room."""
+"""A journal on a disk of 64 KiB: no orders while it is full, and trading as soon as there is space."""
 
 import os
 import subprocess
@@ -6,18 +6,18 @@ import subprocess
 import pytest
 
 from parts.daemon import wait_until
-from parts.needs import need
+from parts.requirements import require
 
 
 def as_root(*command: str):
-    """Runs a command that only root may."""
+    """Runs a command that only root may run."""
     subprocess.run(command, check=True, capture_output=True, text=True)
 
 
 @pytest.fixture
 def small_disk(tmp_path):
     """A file system of 64 KiB."""
-    need("root")
+    require("root")
     place = tmp_path / "disk"
     place.mkdir()
     as_root("mount", "-t", "tmpfs", "-o", f"size=64k,uid={os.getuid()}", "tmpfs", str(place))
@@ -25,9 +25,9 @@ def small_disk(tmp_path):
     as_root("umount", str(place))
 
 
-def test_a_full_disk_stops_trading_and_not_the_process_and_room_starts_it_again(rig, small_disk):
-    gateway = rig.gateway("v43")
-    daemon = rig.start_live(gateway, "--schedule", "* * * * * *", "--journal", str(small_disk / "journal.db"))
+def test_a_full_disk_stops_trading_until_there_is_space(harness, small_disk):
+    gateway = harness.gateway("v43")
+    daemon = harness.start_live(gateway, "--schedule", "* * * * * *", "--journal", str(small_disk / "journal.db"))
     metrics = daemon.wait_metrics("the reason", lambda m: m("signals_suppressed_total", reason="journal") >= 2)
     assert metrics("journal_write_failures_total") >= 1
     assert metrics.sum("orders_total") == 0 and gateway.requests == []

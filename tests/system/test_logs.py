@@ -1,4 +1,4 @@
-"""What the daemon says: one line per cycle, each failure once, and no line that an outsider wrote."""
+"""The daemon's log: one line per cycle, each failure once, and no line from outside text."""
 
 import json
 
@@ -8,12 +8,12 @@ from parts import http
 
 
 def lines(daemon) -> list[dict]:
-    """Every line of stdout, each of which has to be JSON."""
+    """All lines of stdout; each must be JSON."""
     return [json.loads(line) for line in daemon.out.read_text().splitlines()]
 
 
-def test_away_from_a_terminal_every_line_is_json_and_each_cycle_has_one(rig):
-    daemon = rig.start("--back-to-back", "--cycles", "3")
+def test_without_a_terminal_every_line_is_json(harness):
+    daemon = harness.start("--back-to-back", "--cycles", "3")
     daemon.after_cycles(3)
     cycles = [line for line in lines(daemon) if line.get("message") == "cycle"]
     assert len({line["cycle_id"] for line in cycles}) == len(cycles) == 3
@@ -24,9 +24,9 @@ def test_away_from_a_terminal_every_line_is_json_and_each_cycle_has_one(rig):
 
 
 @pytest.mark.parametrize(("part", "kind"), [("market", "503"), ("model", "503")])
-def test_a_failure_is_logged_once_with_its_kind(rig, part, kind):
-    getattr(rig, part).always = http.status(503)
-    daemon = rig.start("--cycles", "1")
+def test_a_failure_is_logged_once_with_its_kind(harness, part, kind):
+    getattr(harness, part).always = http.status(503)
+    daemon = harness.start("--cycles", "1")
     daemon.after_cycles(1)
     failures = [line for line in lines(daemon) if line["level"] in ("WARN", "ERROR")]
     assert len(failures) == 1
@@ -35,10 +35,10 @@ def test_a_failure_is_logged_once_with_its_kind(rig, part, kind):
 
 
 @pytest.mark.parametrize("form", ["json", "text"])
-def test_outside_text_cannot_make_a_line_of_its_own(rig, form):
+def test_outside_text_cannot_add_a_line(harness, form):
     forged = 'x\r\n2026-01-01T00:00:00Z  INFO order filled\n{"level":"INFO","message":"forged"}\x1b[2J\u2028y'
-    rig.market.always = http.status(404, forged)
-    daemon = rig.start("--cycles", "1", settings={"log.format": form})
+    harness.market.always = http.status(404, forged)
+    daemon = harness.start("--cycles", "1", settings={"log.format": form})
     daemon.after_cycles(1)
     said = daemon.out.read_text()
     assert "order filled" in said, "the server's words are shown"

@@ -1,4 +1,4 @@
-"""What a market can do wrong costs the cycle its decision, is counted under its own code, and never an order."""
+"""Faults of the market: they cost the cycle its decision, are counted under their own code, and never cause an order."""
 
 import json
 import time
@@ -9,11 +9,11 @@ from parts import http
 from parts.market import HOUR, bar, rows
 
 
-def run(rig, *args, **settings):
-    """A live daemon, so that an order could leave; returns it and its gateway."""
-    gateway = rig.gateway("v43")
+def run(harness, *args, **settings):
+    """A live daemon, so that an order could be sent; and its gateway."""
+    gateway = harness.gateway("v43")
     named = {"data.deadline_ms": settings.pop("deadline_ms", 5000)} | settings
-    return rig.start_live(gateway, *(args or ("--cycles", "1")), settings=named), gateway
+    return harness.start_live(gateway, *(args or ("--cycles", "1")), settings=named), gateway
 
 
 FAULTS = [
@@ -33,13 +33,13 @@ FAULTS = [
 
 
 @pytest.mark.parametrize(("fault", "codes"), FAULTS)
-def test_a_fault_is_counted_under_its_code_and_nothing_is_ordered(rig, fault, codes):
-    rig.market.always = fault
-    daemon, gateway = run(rig)
+def test_a_fault_is_counted_and_nothing_is_ordered(harness, fault, codes):
+    harness.market.always = fault
+    daemon, gateway = run(harness)
     metrics = daemon.after_cycles(1)
     assert set(metrics.errors("eodhd")) == codes
-    assert metrics("api_calls_total", endpoint="eodhd") == len(rig.market.requests) <= 2
-    assert metrics.sum("api_errors_total") == len(rig.market.requests)
+    assert metrics("api_calls_total", endpoint="eodhd") == len(harness.market.requests) <= 2
+    assert metrics.sum("api_errors_total") == len(harness.market.requests)
     assert metrics("data_fetch_failed_total") == metrics("trading_cycles_failed_total") == 1
     assert metrics("data_fetch_duration_seconds_count") == 1
     assert metrics("prediction_requests_total") == 0
@@ -48,39 +48,39 @@ def test_a_fault_is_counted_under_its_code_and_nothing_is_ordered(rig, fault, co
 
 
 @pytest.mark.parametrize("fault", [http.hang, http.drip], ids=["hang", "drip"])
-def test_the_deadline_covers_the_whole_call_body_included(rig, fault):
-    rig.market.always = fault
-    daemon, gateway = run(rig, deadline_ms=500)
+def test_the_deadline_covers_the_whole_call(harness, fault):
+    harness.market.always = fault
+    daemon, gateway = run(harness, deadline_ms=500)
     metrics = daemon.after_cycles(1)
     assert set(metrics.errors("eodhd")) == {"timeout"}
     assert 0.4 < metrics("data_fetch_duration_seconds_sum") < 1.0
     assert gateway.requests == []
 
 
-def test_a_market_that_is_not_there_is_a_connect_error(rig):
-    rig.market.close()
-    daemon, gateway = run(rig)
+def test_a_missing_market_is_a_connect_error(harness):
+    harness.market.close()
+    daemon, gateway = run(harness)
     assert set(daemon.after_cycles(1).errors("eodhd")) == {"connect"}
     assert daemon.get("/livez")[0] == 200
 
 
-def test_a_name_that_does_not_exist_is_a_connect_error(rig):
-    daemon, gateway = run(rig, **{"data.base_url": "https://market.invalid"})
+def test_an_unknown_host_name_is_a_connect_error(harness):
+    daemon, gateway = run(harness, **{"data.base_url": "https://market.invalid"})
     assert set(daemon.after_cycles(1).errors("eodhd")) <= {"connect", "timeout"}
     assert gateway.requests == []
 
 
-def test_a_redirect_is_not_followed(rig):
-    elsewhere = rig.model
-    rig.market.always = http.status(302, Location=f"{elsewhere.url}/api/intraday/EURUSD.FOREX")
-    daemon, _ = run(rig)
+def test_a_redirect_is_not_followed(harness):
+    elsewhere = harness.model
+    harness.market.always = http.status(302, Location=f"{elsewhere.url}/api/intraday/EURUSD.FOREX")
+    daemon, _ = run(harness)
     daemon.after_cycles(1)
     assert elsewhere.requests == []
 
 
-def test_one_failure_is_retried_once(rig):
-    rig.market.script = [http.status(500)]
-    daemon, gateway = run(rig)
+def test_one_failure_is_retried_once(harness):
+    harness.market.script = [http.status(500)]
+    daemon, gateway = run(harness)
     metrics = daemon.after_cycles(1)
     assert metrics.errors("eodhd") == {"500": 1}
     assert metrics("api_calls_total", endpoint="eodhd") == 2
@@ -88,29 +88,29 @@ def test_one_failure_is_retried_once(rig):
     assert len(gateway.requests) == 1
 
 
-def test_a_short_retry_after_is_waited_for(rig):
-    rig.market.script = [http.status(429, Retry_After="1")]
-    daemon, gateway = run(rig)
+def test_a_short_retry_after_is_waited_for(harness):
+    harness.market.script = [http.status(429, Retry_After="1")]
+    daemon, gateway = run(harness)
     metrics = daemon.after_cycles(1)
-    first, second = rig.market.requests
+    first, second = harness.market.requests
     assert 0.95 < second.at - first.at < 2
     assert metrics.errors("eodhd") == {"429": 1}
     assert len(gateway.requests) == 1
 
 
-def test_a_long_retry_after_holds_into_the_next_cycles(rig):
-    rig.market.always = http.status(429, Retry_After="60")
-    daemon, gateway = run(rig, "--schedule", "* * * * * *", deadline_ms=2000)
+def test_a_long_retry_after_holds_into_the_next_cycles(harness):
+    harness.market.always = http.status(429, Retry_After="60")
+    daemon, gateway = run(harness, "--schedule", "* * * * * *", deadline_ms=2000)
     metrics = daemon.after_cycles(4)
-    assert len(rig.market.requests) == 1
+    assert len(harness.market.requests) == 1
     assert metrics.errors("eodhd") == {"429": 1}
     assert metrics("trading_cycles_failed_total") >= 3
     assert gateway.requests == []
 
 
-def test_a_null_in_the_newest_closed_bar_is_no_decision(rig):
-    rig.market.newest_closed["close"] = None
-    daemon, gateway = run(rig)
+def test_a_null_in_the_newest_closed_bar_is_no_decision(harness):
+    harness.market.newest_closed["close"] = None
+    daemon, gateway = run(harness)
     metrics = daemon.after_cycles(1)
     assert metrics.nonzero("bars_rejected_total", "reason") == {"null": 1}
     assert metrics("data_fetch_failed_total") == metrics("trading_cycles_failed_total") == 1
@@ -122,37 +122,37 @@ def test_a_null_in_the_newest_closed_bar_is_no_decision(rig):
     ("reason", "change"),
     [("not_positive", {"low": 0}), ("high_below_low", {"high": 0.5}), ("null", {"open": None})],
 )
-def test_a_bad_older_bar_is_dropped_and_counted(rig, reason, change):
-    rig.market.bars[-20] |= change
-    daemon, gateway = run(rig)
+def test_a_bad_older_bar_is_dropped_and_counted(harness, reason, change):
+    harness.market.bars[-20] |= change
+    daemon, gateway = run(harness)
     metrics = daemon.after_cycles(1)
     assert metrics.nonzero("bars_rejected_total", "reason") == {reason: 1}
     assert len(gateway.requests) == 1
 
 
-def test_bars_of_one_time_that_disagree_reject_the_batch(rig):
-    rig.market.bars.insert(-20, rig.market.bars[-20] | {"close": rig.market.bars[-20]["low"]})
-    daemon, gateway = run(rig)
+def test_contradictory_bars_of_one_time_reject_the_answer(harness):
+    harness.market.bars.insert(-20, harness.market.bars[-20] | {"close": harness.market.bars[-20]["low"]})
+    daemon, gateway = run(harness)
     metrics = daemon.after_cycles(1)
     assert metrics("bars_rejected_total", reason="conflict") >= 1
     assert gateway.requests == []
 
 
-def test_unsorted_repeated_bars_and_numbers_in_strings_are_read(rig):
-    bars = [row | {"close": str(row["close"]), "volume": None} for row in rig.market.bars]
-    rig.market.always = rows([*reversed(bars), *bars[:50]])
-    daemon, gateway = run(rig)
+def test_unsorted_repeated_bars_and_numbers_in_strings_are_read(harness):
+    bars = [row | {"close": str(row["close"]), "volume": None} for row in harness.market.bars]
+    harness.market.always = rows([*reversed(bars), *bars[:50]])
+    daemon, gateway = run(harness)
     metrics = daemon.after_cycles(1)
     assert metrics.sum("bars_rejected_total") == 0
     assert len(gateway.requests) == 1
-    newest = rig.market.newest_closed
+    newest = harness.market.newest_closed
     assert metrics("last_bar_timestamp_seconds", symbol="EURUSD") == newest["timestamp"] + HOUR
 
 
-def test_a_stale_bar_is_never_traded(rig):
+def test_a_stale_bar_is_never_traded(harness):
     forming = int(time.time()) // HOUR * HOUR
-    rig.market.bars = [bar(forming - n * HOUR) for n in range(300, 5, -1)]
-    daemon, gateway = run(rig)
+    harness.market.bars = [bar(forming - n * HOUR) for n in range(300, 5, -1)]
+    daemon, gateway = run(harness)
     metrics = daemon.after_cycles(1)
     assert metrics.nonzero("signals_suppressed_total", "reason") == {"stale_bar": 1}
     assert metrics("trading_cycles_failed_total") == 0
@@ -160,34 +160,34 @@ def test_a_stale_bar_is_never_traded(rig):
     assert gateway.requests == []
 
 
-def test_too_few_bars_are_no_decision(rig):
-    rig.market.bars = rig.market.bars[-119:]
-    daemon, gateway = run(rig)
+def test_too_few_bars_are_no_decision(harness):
+    harness.market.bars = harness.market.bars[-119:]
+    daemon, gateway = run(harness)
     metrics = daemon.after_cycles(1)
     assert metrics("trading_cycles_failed_total") == 1
     assert metrics("prediction_requests_total") == 0
     assert gateway.requests == []
 
 
-def test_one_symbols_market_fault_costs_no_other_symbol_its_order(rig):
+def test_one_symbols_fault_does_not_affect_other_symbols(harness):
     def only_pounds(handler, request):
         if "EURUSD" in request.path:
             handler.answer(json.dumps({"message": "no such symbol"}), 404)
         else:
-            rig.market.serve(handler, request)
+            harness.market.serve(handler, request)
 
-    rig.market.always = only_pounds
-    daemon, gateway = run(rig, "--symbol", "EURUSD,GBPUSD", "--cycles", "1")
+    harness.market.always = only_pounds
+    daemon, gateway = run(harness, "--symbol", "EURUSD,GBPUSD", "--cycles", "1")
     metrics = daemon.after_cycles(1)
     assert [request["symbol"] for request in gateway.requests] == ["GBPUSD"]
     assert metrics("data_fetch_failed_total") == 1 and metrics("trading_cycles_failed_total") == 0
     assert metrics("symbol_failures_total", symbol="EURUSD", stage="fetch") == 1
 
 
-def test_the_market_is_asked_as_its_documentation_says(rig):
-    daemon, _ = run(rig, "--back-to-back", "--cycles", "3")
+def test_requests_follow_the_markets_documentation(harness):
+    daemon, _ = run(harness, "--back-to-back", "--cycles", "3")
     daemon.after_cycles(3)
-    first, *later = rig.market.requests
+    first, *later = harness.market.requests
     assert first.path == "/api/intraday/EURUSD.FOREX"
     assert (first.query["interval"], first.query["fmt"]) == ("1h", "json")
     assert int(first.query["to"]) - int(first.query["from"]) >= 200 * HOUR

@@ -1,39 +1,30 @@
-"""The request against a real MLflow server whose model insists on its shapes, and parity with the golden files."""
+"""Requests to a real MLflow server whose model checks the shapes, and equality with the golden files."""
 
 import json
 
 import numpy
 import pytest
 
-from conftest import ROOT
-from parts.mlflow_server import MlflowServer
+from parts.paths import ROOT
 
 GOLDEN = ROOT / "tests/golden"
 
 
-@pytest.fixture(scope="module")
-def mlflow_server(tmp_path_factory):
-    """One server for all tests here; it takes seconds to start."""
-    server = MlflowServer(tmp_path_factory.mktemp("mlflow"))
-    yield server
-    server.close()
+def run(harness, server, *args, **settings):
+    """A dry run with the real server; its metrics after one cycle."""
+    return harness.start("--cycles", "1", *args, settings={"model.port": server.port} | settings).after_cycles(1)
 
 
-def run(rig, server, *args, **settings):
-    """A dry run against the real server; its metrics after one cycle."""
-    return rig.start("--cycles", "1", *args, settings={"model.port": server.port} | settings).after_cycles(1)
-
-
-def test_one_symbol_is_one_row_of_the_right_shapes(rig, mlflow_server):
-    metrics = run(rig, mlflow_server)
+def test_one_symbol_is_one_row_of_the_right_shapes(harness, mlflow_server):
+    metrics = run(harness, mlflow_server)
     assert metrics.errors("hub") == {}
     assert metrics.nonzero("trading_signals_total", "action") == {"BUY": 1}
     assert numpy.shape(mlflow_server.seen()["tabular"]) == (1, 23)
     assert numpy.shape(mlflow_server.seen()["sequential"]) == (1, 60, 23)
 
 
-def test_three_symbols_are_three_rows_of_one_request(rig, mlflow_server):
-    metrics = run(rig, mlflow_server, "--symbol", "EURUSD,GBPUSD,USDJPY")
+def test_three_symbols_are_three_rows_of_one_request(harness, mlflow_server):
+    metrics = run(harness, mlflow_server, "--symbol", "EURUSD,GBPUSD,USDJPY")
     assert metrics("prediction_requests_total") == metrics("api_calls_total", endpoint="hub") == 1
     assert numpy.shape(mlflow_server.seen()["sequential"]) == (3, 60, 23)
     for symbol, action in [("EURUSD", "BUY"), ("GBPUSD", "SELL"), ("USDJPY", "HOLD")]:
@@ -41,10 +32,10 @@ def test_three_symbols_are_three_rows_of_one_request(rig, mlflow_server):
 
 
 @pytest.mark.parametrize("case", sorted(path.stem for path in GOLDEN.glob("*.json")))
-def test_the_features_that_arrive_are_the_golden_ones(rig, mlflow_server, case):
+def test_the_features_that_arrive_are_the_golden_ones(harness, mlflow_server, case):
     golden = json.loads((GOLDEN / f"{case}.json").read_text())
-    rig.market.bars = golden["bars"]
-    metrics = run(rig, mlflow_server, "--clock", "bars")
+    harness.market.bars = golden["bars"]
+    metrics = run(harness, mlflow_server, "--clock", "bars")
     assert metrics("trading_cycles_failed_total") == 0
     seen = mlflow_server.seen()
     tabular, wanted = numpy.array(seen["tabular"][0]), numpy.array(golden["tabular"])
@@ -55,8 +46,8 @@ def test_the_features_that_arrive_are_the_golden_ones(rig, mlflow_server, case):
     assert numpy.logical_or.reduce([sequence == wanted, *(sequence == n for n in neighbours)]).all()
 
 
-def test_a_model_that_wants_another_shape_is_a_counted_failure(rig, mlflow_server):
-    """Nested as the daemon this replaces sent it, the stacked rows are 1x23 each, which this model refuses: a 400."""
-    metrics = run(rig, mlflow_server, **{"model.tabular": "nested"})
+def test_a_model_with_another_shape_is_a_counted_failure(harness, mlflow_server):
+    """In the nested form of the old daemon the stacked rows are 1x23 each. This model refuses them with 400."""
+    metrics = run(harness, mlflow_server, **{"model.tabular": "nested"})
     assert metrics.errors("hub") == {"exception": 1}
     assert metrics("trading_cycles_failed_total") == 1

@@ -1,5 +1,5 @@
-"""The files for HUB: Prometheus takes ours and its own with our job pasted in, Alertmanager routes as it should, and the
-bridge's configuration and messages are what the bridge and DingTalk take."""
+"""The files for HUB: Prometheus accepts our file, and another one with our job pasted in; Alertmanager's routes are right; the
+bridge and DingTalk accept the configuration and the messages."""
 
 import json
 import os
@@ -10,17 +10,17 @@ from pathlib import Path
 import pytest
 import yaml
 
-from parts.needs import need
 from parts.promtool import MONITORING, Rules
+from parts.requirements import require
 
 ALERTMANAGER = MONITORING / "alertmanager.yml"
 DINGTALK = MONITORING / "dingtalk"
 RENDERED_WITH = {"DINGTALK_TOKEN": "0a1b2c", "DINGTALK_SECRET": "SEC4d5e6f"}
 DINGTALK_BYTES_MAX = 20_000
-# Of those that fire, and of those that are over, in one message.
+# The most firing alerts, and the most resolved ones, in one message.
 SHOWN_MAX = 20
 DINGTALK_MESSAGES_PER_MINUTE_MAX = 20
-# A Prometheus that was there before.
+# The configuration of an existing Prometheus.
 FOREIGN = """
 global: {scrape_interval: 1m}
 rule_files:
@@ -33,8 +33,8 @@ scrape_configs:
 
 
 def run(*command: str | Path, **more) -> subprocess.CompletedProcess:
-    """A program that has to succeed; what it said is in the failure otherwise."""
-    need(command[0])
+    """Runs a program, which must succeed. Otherwise the failure shows its output."""
+    require(command[0])
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=60, **more)
     assert done.returncode == 0, done.stdout + done.stderr
     return done
@@ -46,11 +46,11 @@ def ours() -> dict:
 
 
 def without_comment_marks(text: str) -> str:
-    """A file in which the lines of TLS and password are switched on, as its comment says."""
+    """A file with the lines for TLS and password enabled, as its comment says."""
     return re.sub(r"^( *)#(?=\S)", r"\1", text, flags=re.MULTILINE)
 
 
-def test_prometheus_takes_our_file():
+def test_prometheus_accepts_our_file():
     run("promtool", "check", "config", MONITORING / "prometheus.yml")
 
 
@@ -60,13 +60,13 @@ def test_the_job_is_what_hub_and_its_dashboards_expect():
     assert job["static_configs"] == [{"targets": ["172.19.141.250:8000"], "labels": labels}]
     found = [job[key] for key in ("job_name", "scrape_interval", "scrape_timeout", "metrics_path")]
     assert found == ["sentinel-metrics", "15s", "10s", "/metrics"]
-    # As it says how a second INF is added, nobody adds one under the same labels.
+    # The comment says how to add a second INF, so that nobody adds one with the same labels.
     assert "Never add its address to the same targets" in (MONITORING / "prometheus.yml").read_text()
     assert ours()["rule_files"] == ["alerts.yml"]
     assert ours()["alerting"]["alertmanagers"] == [{"static_configs": [{"targets": ["localhost:9093"]}]}]
 
 
-def test_hub_keeps_of_its_own_two_what_its_rules_look_at():
+def test_hubs_own_jobs_keep_the_metrics_of_the_rules():
     _, *own = ours()["scrape_configs"]
     assert [job["job_name"] for job in own] == ["sentinel-prometheus", "sentinel-alertmanager"]
     [group] = [group for group in Rules().groups if group["name"] == "sentinel-hub"]
@@ -75,11 +75,11 @@ def test_hub_keeps_of_its_own_two_what_its_rules_look_at():
     assert all((one["action"], one["source_labels"]) == ("keep", ["__name__"]) for one in kept)
     for program, one in zip(("prometheus", "alertmanager"), kept, strict=True):
         assert {name for name in wanted if re.fullmatch(one["regex"], name)} == {n for n in wanted if n.startswith(program)}
-    # Whoever scrapes both by other names loses nothing.
+    # The rules do not depend on the names of these jobs.
     assert not re.search(r"job\s*=", str([rule["expr"] for rule in group["rules"] if "Hub" in rule["alert"]]))
 
 
-def test_the_snippet_is_the_same_job_and_fits_into_another_prometheus(tmp_path):
+def test_the_snippet_fits_into_another_prometheus(tmp_path):
     snippet = (MONITORING / "prometheus-snippet.yml").read_text()
     assert yaml.safe_load(snippet) == ours()["scrape_configs"]
     jobs = snippet[snippet.index("  - job_name") :]
@@ -91,7 +91,7 @@ def test_the_snippet_is_the_same_job_and_fits_into_another_prometheus(tmp_path):
         run("promtool", "check", "config", tmp_path / name)
 
 
-def test_the_lines_of_tls_and_password_are_switched_on_by_taking_their_mark_away(tmp_path):
+def test_the_lines_for_tls_and_password_can_be_enabled(tmp_path):
     text = without_comment_marks((MONITORING / "prometheus.yml").read_text())
     job, *_ = yaml.safe_load(text)["scrape_configs"]
     assert job["scheme"] == "https"
@@ -105,7 +105,7 @@ def test_the_lines_of_tls_and_password_are_switched_on_by_taking_their_mark_away
     run("promtool", "check", "config", tmp_path / "prometheus.yml")
 
 
-def test_alertmanager_takes_our_file():
+def test_alertmanager_accepts_our_file():
     assert "4 receivers" in run("amtool", "check-config", ALERTMANAGER).stdout
 
 
@@ -120,11 +120,11 @@ def test_alertmanager_takes_our_file():
         ("nobody", ["alertname=SentinelAftermath", "severity=none"]),
     ],
 )
-def test_an_alert_goes_where_its_severity_says(receiver, labels):
+def test_an_alert_is_routed_by_severity(receiver, labels):
     run("amtool", "config", "routes", "test", f"--config.file={ALERTMANAGER}", f"--verify.receivers={receiver}", *labels)
 
 
-def test_every_severity_has_a_route_and_every_receiver_a_target_of_the_bridge():
+def test_every_severity_has_a_route_to_the_bridge():
     config, bridge = yaml.safe_load(ALERTMANAGER.read_text()), yaml.safe_load(rendered())
     severities = {rule["labels"]["severity"] for rule in Rules().rules.values() if "alert" in rule}
     assert {matcher for route in config["route"]["routes"] for matcher in route["matchers"]} == {
@@ -134,8 +134,8 @@ def test_every_severity_has_a_route_and_every_receiver_a_target_of_the_bridge():
     assert urls == [f"http://localhost:8060/dingtalk/{target}/send" for target in bridge["targets"]]
 
 
-def test_five_instances_on_fire_stay_below_the_messages_that_dingtalk_takes():
-    """A group is one message per interval, however many alerts it has."""
+def test_five_failing_instances_stay_below_dingtalks_limit():
+    """A group sends one message per interval, however many alerts it has."""
     route = yaml.safe_load(ALERTMANAGER.read_text())["route"]
     assert route["group_by"] == ["job", "instance", "node"]
     seconds = {"1m": 60, "5m": 300}
@@ -143,22 +143,22 @@ def test_five_instances_on_fire_stay_below_the_messages_that_dingtalk_takes():
     assert {"name": "nobody"} in yaml.safe_load(ALERTMANAGER.read_text())["receivers"]
     for one in [one for one in route["routes"] if one["receiver"] != "nobody"]:
         interval = seconds[one.get("group_interval", route["group_interval"])]
-        # 5 minutes at most where it is critical: what the bridge refused is only then tried again.
+        # At most 5 minutes, because a refused message is only sent again at the next interval.
         assert interval <= 300
         per_minute += max(1.0, 60 / interval)
     assert 5 * per_minute <= DINGTALK_MESSAGES_PER_MINUTE_MAX
 
 
 def rendered(**env: str) -> str:
-    """The bridge's configuration, made by the very command in the comment of its template."""
+    """The bridge's configuration, rendered with the command in the comment of its template."""
     template = (DINGTALK / "config.yml.in").read_text()
     [program] = re.findall(r"python3 -c '([^']*)'", template)
     environment = {"PATH": os.environ["PATH"]} | (env or RENDERED_WITH)
     return run("python3", "-c", program, input=template, env=environment).stdout
 
 
-def test_the_rendered_configuration_of_the_bridge_is_what_it_reads():
-    """It refuses keys that it does not know."""
+def test_the_rendered_configuration_has_only_known_keys():
+    """The bridge refuses unknown keys."""
     text = rendered()
     assert "$" not in text
     config = yaml.safe_load(text)
@@ -179,7 +179,7 @@ def test_a_configuration_without_its_secret_is_not_rendered():
 
 
 def message(directory: Path, part: str, *alerts: dict) -> str:
-    """What the template makes of alerts, by the template engine and the data that the bridge has, too."""
+    """The rendered message, with the same template engine and data as in the bridge."""
     data = directory / "data.json"
     data.write_text(json.dumps({"status": "firing", "receiver": "critical", "alerts": alerts}))
     text = yaml.safe_load(rendered())["default_message"][part]
@@ -188,13 +188,13 @@ def message(directory: Path, part: str, *alerts: dict) -> str:
 
 
 def alert(rule: dict, status: str) -> dict:
-    """An alert as Alertmanager hands it on, with the rule's own words."""
+    """An alert as Alertmanager sends it, with the rule's annotations."""
     labels = rule["labels"] | {"alertname": rule["alert"], "instance": "inf-sentinel", "job": "sentinel-metrics"}
     times = {"startsAt": "2026-11-20T21:00:00Z", "endsAt": "2026-11-20T21:07:30Z"}
     return {"status": status, "labels": labels, "annotations": rule["annotations"], **times}
 
 
-def test_a_message_says_what_how_much_since_when_and_what_to_do(tmp_path):
+def test_a_message_has_summary_description_time_and_action(tmp_path):
     rules = Rules().rules
     down, stale = alert(rules["SentinelDown"], "firing"), alert(rules["SentinelBarsStale"], "resolved")
     text = message(tmp_path, "text", down, stale)
@@ -219,20 +219,20 @@ def test_a_runbook_with_an_address_is_a_link(tmp_path):
 
 
 @pytest.mark.parametrize("status", ["firing", "resolved"])
-def test_the_title_is_the_cause_whatever_the_alphabet_says(tmp_path, status):
+def test_the_title_is_the_cause(tmp_path, status):
     rules = Rules().rules
     names = ["SentinelBreakerOpen", "SentinelModelAway", "SentinelNotReady"]
     alerts = [alert(rules[name], status) for name in names]
     title = message(tmp_path, "title", *alerts).strip()
     assert title == f"{status.upper()} 3: {rules['SentinelModelAway']['annotations']['summary']}"
-    # An order of unknown fate is before all, and what is no cause comes in the order it has.
+    # An unresolved order comes first. Alerts that are not a cause keep their order.
     doubt = alert(rules["SentinelOrdersUnresolved"], status)
     assert rules["SentinelOrdersUnresolved"]["annotations"]["summary"] in message(tmp_path, "title", *alerts, doubt)
     assert rules["SentinelBreakerOpen"]["annotations"]["summary"] in message(tmp_path, "title", alerts[0], alerts[2])
 
 
-def test_a_message_says_of_how_many_it_shows_some(tmp_path):
-    """As many as there are symbols."""
+def test_a_long_message_shows_some_alerts_and_their_number(tmp_path):
+    """As many alerts as symbols."""
     rule = Rules().rules["SentinelBarsStale"]
     for status in ("firing", "resolved"):
         alerts = [alert(rule, status) for _ in range(1000)]
@@ -244,7 +244,7 @@ def test_a_message_says_of_how_many_it_shows_some(tmp_path):
 
 
 def test_the_largest_message_fits_into_dingtalk(tmp_path):
-    """The bridge does not tell its template of alerts that Alertmanager cut off, so it must get them all."""
+    """The template does not know how many alerts Alertmanager cut off, so the bridge must get all."""
     receivers = yaml.safe_load(ALERTMANAGER.read_text())["receivers"]
     assert all("max_alerts" not in hook for receiver in receivers for hook in receiver.get("webhook_configs", []))
     rules = [rule for rule in Rules().rules.values() if "alert" in rule]

@@ -1,4 +1,4 @@
-"""Every dialect with every way a gateway can behave: what is sent, what is counted, and that nothing is sent twice."""
+"""Every dialect with every behaviour of a gateway: what is sent, what is counted, and that nothing is sent twice."""
 
 import time
 import uuid
@@ -8,9 +8,9 @@ import pytest
 from parts.daemon import wait_until
 from parts.dialects import DIALECTS
 from parts.gateway import filled, garbage, huge, late, rejected, says, silent, wrong_id
+from parts.harness import ACCOUNT, STOP_LOSS, TAKE_PROFIT
 from parts.market import HOUR
 from parts.model import BUY, HOLD, SELL
-from parts.rig import ACCOUNT, STOP_LOSS, TAKE_PROFIT
 
 OUTCOMES = [
     pytest.param(filled, "filled", id="filled"),
@@ -24,7 +24,7 @@ EACH_DIALECT = pytest.mark.parametrize("dialect", DIALECTS)
 
 
 def assert_counted(metrics, outcome: str):
-    """One BUY with this outcome, and nothing else."""
+    """Expects one BUY with this outcome, and nothing else."""
     readable = outcome in ("filled", "rejected")
     assert metrics.nonzero("orders_total", "outcome") == {outcome: 1}
     assert metrics.nonzero("trading_signals_executed_total", "action") == ({"BUY": 1} if outcome == "filled" else {})
@@ -35,9 +35,9 @@ def assert_counted(metrics, outcome: str):
 
 @EACH_DIALECT
 @pytest.mark.parametrize(("behaviour", "outcome"), OUTCOMES)
-def test_only_a_readable_reply_to_this_order_is_more_than_unknown(rig, dialect, behaviour, outcome):
-    gateway = rig.gateway(dialect, behaviour)
-    metrics = rig.start_live(gateway, "--cycles", "1").after_cycles(1)
+def test_only_a_valid_reply_to_the_order_gives_an_outcome(harness, dialect, behaviour, outcome):
+    gateway = harness.gateway(dialect, behaviour)
+    metrics = harness.start_live(gateway, "--cycles", "1").after_cycles(1)
     assert_counted(metrics, outcome)
     assert metrics("trading_cycles_failed_total") == (1 if outcome == "unknown" else 0)
     assert len(gateway.requests) == 1
@@ -45,9 +45,9 @@ def test_only_a_readable_reply_to_this_order_is_more_than_unknown(rig, dialect, 
 
 
 @pytest.mark.parametrize("dialect", [name for name, gateway in DIALECTS.items() if gateway.echoes_id])
-def test_a_reply_to_another_order_proves_nothing(rig, dialect):
-    gateway = rig.gateway(dialect, wrong_id)
-    assert_counted(rig.start_live(gateway, "--cycles", "1").after_cycles(1), "unknown")
+def test_a_reply_to_another_order_proves_nothing(harness, dialect):
+    gateway = harness.gateway(dialect, wrong_id)
+    assert_counted(harness.start_live(gateway, "--cycles", "1").after_cycles(1), "unknown")
 
 
 @pytest.mark.parametrize(
@@ -60,15 +60,15 @@ def test_a_reply_to_another_order_proves_nothing(rig, dialect):
         ("SERVER_ERROR", "boom", "unknown"),
     ],
 )
-def test_a_v43_error_is_a_rejection_only_if_it_is_not_ambiguous(rig, code, message, outcome):
-    gateway = rig.gateway("v43", says(lambda gateway, request: gateway.error(request, code, message)))
-    metrics = rig.start_live(gateway, "--cycles", "1").after_cycles(1)
+def test_an_ambiguous_v43_error_is_unknown(harness, code, message, outcome):
+    gateway = harness.gateway("v43", says(lambda gateway, request: gateway.error(request, code, message)))
+    metrics = harness.start_live(gateway, "--cycles", "1").after_cycles(1)
     assert metrics.nonzero("orders_total", "outcome") == {outcome: 1}
 
 
-def test_a_v43_fill_with_ticket_0_is_unknown(rig):
-    gateway = rig.gateway("v43", says(lambda gateway, request: gateway.filled(request) | {"ticket": 0}))
-    metrics = rig.start_live(gateway, "--cycles", "1").after_cycles(1)
+def test_a_v43_fill_with_ticket_0_is_unknown(harness):
+    gateway = harness.gateway("v43", says(lambda gateway, request: gateway.filled(request) | {"ticket": 0}))
+    metrics = harness.start_live(gateway, "--cycles", "1").after_cycles(1)
     assert metrics.nonzero("orders_total", "outcome") == {"unknown": 1}
 
 
@@ -89,20 +89,20 @@ def test_a_v43_fill_with_ticket_0_is_unknown(rig):
         ("order_send", {"retcode": 10010}, "filled"),
     ],
 )
-def test_each_trap_of_a_dialect_has_its_outcome(rig, dialect, reply, outcome):
-    gateway = rig.gateway(dialect, says(lambda gateway, request: gateway.filled(request) | reply))
-    metrics = rig.start_live(gateway, "--cycles", "1").after_cycles(1)
+def test_special_replies_of_each_dialect_have_their_outcome(harness, dialect, reply, outcome):
+    gateway = harness.gateway(dialect, says(lambda gateway, request: gateway.filled(request) | reply))
+    metrics = harness.start_live(gateway, "--cycles", "1").after_cycles(1)
     assert metrics.nonzero("orders_total", "outcome") == {outcome: 1}
 
 
 @EACH_DIALECT
-def test_nothing_reaches_a_gateway_that_appears_later(rig, dialect):
-    rig.model.probabilities = [HOLD]
-    gateway = rig.gateway(dialect)
-    daemon = rig.start_live(gateway, "--schedule", "* * * * * *")
+def test_a_gateway_that_appears_later_gets_no_old_order(harness, dialect):
+    harness.model.probabilities = [HOLD]
+    gateway = harness.gateway(dialect)
+    daemon = harness.start_live(gateway, "--schedule", "* * * * * *")
     daemon.after_cycles(1)
     gateway.close()
-    rig.model.probabilities = [BUY]
+    harness.model.probabilities = [BUY]
     metrics = daemon.wait_metrics("an order", lambda metrics: metrics.sum("orders_total") == 1)
     assert metrics.nonzero("orders_total", "outcome") == {"not_sent": 1}
     gateway.bind()
@@ -114,9 +114,9 @@ def test_nothing_reaches_a_gateway_that_appears_later(rig, dialect):
 
 
 @pytest.mark.parametrize("dialect", [name for name, gateway in DIALECTS.items() if gateway.QUESTIONS])
-def test_a_gateway_that_is_down_at_the_start_is_waited_for_and_then_gets_its_order(rig, dialect):
-    gateway = rig.gateway(dialect, bind=False)
-    daemon = rig.start_live(gateway, "--schedule", "* * * * * *")
+def test_a_gateway_that_starts_late_gets_its_order(harness, dialect):
+    gateway = harness.gateway(dialect, bind=False)
+    daemon = harness.start_live(gateway, "--schedule", "* * * * * *")
     metrics = daemon.after_cycles(2)
     assert metrics.nonzero("signals_suppressed_total", "reason").keys() == {"handshake"}
     assert metrics.sum("orders_total") == 0
@@ -131,9 +131,9 @@ def test_a_gateway_that_is_down_at_the_start_is_waited_for_and_then_gets_its_ord
 
 @EACH_DIALECT
 @pytest.mark.parametrize("behaviour", [filled, rejected, silent], ids=["filled", "rejected", "silent"])
-def test_the_same_bar_is_never_ordered_again(rig, dialect, behaviour):
-    gateway = rig.gateway(dialect, behaviour)
-    metrics = rig.start_live(gateway, "--back-to-back", "--cycles", "5").after_cycles(5)
+def test_the_same_bar_is_never_ordered_again(harness, dialect, behaviour):
+    gateway = harness.gateway(dialect, behaviour)
+    metrics = harness.start_live(gateway, "--back-to-back", "--cycles", "5").after_cycles(5)
     assert len(gateway.requests) == 1
     assert metrics.sum("orders_total") == 1
     assert metrics("signals_suppressed_total", reason="already_ordered") == 4
@@ -141,49 +141,49 @@ def test_the_same_bar_is_never_ordered_again(rig, dialect, behaviour):
 
 
 @EACH_DIALECT
-def test_an_unknown_order_stops_the_rest_of_its_cycle(rig, dialect):
-    gateway = rig.gateway(dialect, silent)
-    metrics = rig.start_live(gateway, "--symbol", "EURUSD,GBPUSD", "--cycles", "1").after_cycles(1)
+def test_an_unknown_order_stops_the_rest_of_its_cycle(harness, dialect):
+    gateway = harness.gateway(dialect, silent)
+    metrics = harness.start_live(gateway, "--symbol", "EURUSD,GBPUSD", "--cycles", "1").after_cycles(1)
     assert [gateway.symbol(request) for request in gateway.requests] == ["EURUSD"]
     assert metrics.nonzero("orders_total", "outcome") == {"unknown": 1}
     assert metrics.nonzero("signals_suppressed_total", "reason") == {"unresolved": 1}
 
 
 @EACH_DIALECT
-def test_a_rejection_does_not_cost_the_next_symbol_its_order(rig, dialect):
-    gateway = rig.gateway(dialect)
+def test_a_rejection_does_not_affect_the_next_symbol(harness, dialect):
+    gateway = harness.gateway(dialect)
     gateway.script = [rejected, filled]
-    metrics = rig.start_live(gateway, "--symbol", "EURUSD", "--symbol", "GBPUSD", "--cycles", "1").after_cycles(1)
+    metrics = harness.start_live(gateway, "--symbol", "EURUSD", "--symbol", "GBPUSD", "--cycles", "1").after_cycles(1)
     assert [gateway.symbol(request) for request in gateway.requests] == ["EURUSD", "GBPUSD"]
     assert metrics.nonzero("orders_total", "outcome") == {"rejected": 1, "filled": 1}
 
 
 @pytest.mark.parametrize("dialect", ["envelope", "order_send"])
 @pytest.mark.parametrize("probabilities", [None, SELL], ids=["buy", "sell"])
-def test_an_enveloped_order_has_its_side_its_volume_and_absolute_stops(rig, dialect, probabilities):
+def test_an_enveloped_order_has_side_volume_and_stops(harness, dialect, probabilities):
     if probabilities:
-        rig.model.probabilities = [probabilities]
-    gateway = rig.gateway(dialect)
-    rig.start_live(gateway, "--volume", "0.3", "--cycles", "1").after_cycles(1)
+        harness.model.probabilities = [probabilities]
+    gateway = harness.gateway(dialect)
+    harness.start_live(gateway, "--volume", "0.3", "--cycles", "1").after_cycles(1)
     [payload] = [request["payload"] for request in gateway.requests]
     side, sign = ("SELL", -1) if probabilities else ("BUY", 1)
     assert payload["type"] == ("OP_" if dialect == "order_send" else "") + side
     assert (payload["volume"], payload["magic"], payload["comment"]) == (0.3, 123456, "sentinel")
-    close = rig.market.newest_closed["close"]
+    close = harness.market.newest_closed["close"]
     assert payload["sl"] == pytest.approx(close - sign * STOP_LOSS, abs=1e-9)
     assert payload["tp"] == pytest.approx(close + sign * TAKE_PROFIT, abs=1e-9)
     assert gateway.problems == []
 
 
 @pytest.mark.parametrize(("probabilities", "side", "sign"), [(None, "BUY", 1), (SELL, "SELL", -1)], ids=["buy", "sell"])
-def test_a_v43_order_has_its_identity_its_volume_and_absolute_stops(rig, probabilities, side, sign):
+def test_a_v43_order_has_identity_volume_and_stops(harness, probabilities, side, sign):
     if probabilities:
-        rig.model.probabilities = [probabilities]
-    gateway = rig.gateway("v43")
+        harness.model.probabilities = [probabilities]
+    gateway = harness.gateway("v43")
     settings = {"model.name": "baseline-3"}
-    rig.start_live(gateway, "--volume", "0.3", "--cycles", "1", settings=settings).after_cycles(1)
+    harness.start_live(gateway, "--volume", "0.3", "--cycles", "1", settings=settings).after_cycles(1)
     [order] = gateway.requests
-    newest = rig.market.newest_closed
+    newest = harness.market.newest_closed
     identity = f"sentinel:{ACCOUNT}|EURUSD|baseline-3|{newest['timestamp'] + HOUR}"
     assert order["uuid"] == str(uuid.uuid5(uuid.NAMESPACE_URL, identity))
     assert (order["symbol"], order["type"], order["volume"]) == ("EURUSD", side, 0.3)
@@ -192,25 +192,25 @@ def test_a_v43_order_has_its_identity_its_volume_and_absolute_stops(rig, probabi
     assert gateway.problems == []
 
 
-def test_a_place_order_has_the_models_confidence(rig):
-    gateway = rig.gateway("place_order")
-    rig.start_live(gateway, "--cycles", "1").after_cycles(1)
+def test_a_place_order_has_the_models_confidence(harness):
+    gateway = harness.gateway("place_order")
+    harness.start_live(gateway, "--cycles", "1").after_cycles(1)
     [order] = gateway.requests
     assert (order["symbol"], order["signal"], order["confidence"]) == ("EURUSD", "BUY", 0.7)
 
 
-def test_a_dry_run_opens_no_socket(rig):
-    gateway = rig.gateway("v43")
-    daemon = rig.start("--gtw-host", "127.0.0.1", "--gtw-port", str(gateway.port), "--cycles", "1")
+def test_a_dry_run_opens_no_socket(harness):
+    gateway = harness.gateway("v43")
+    daemon = harness.start("--gtw-host", "127.0.0.1", "--gtw-port", str(gateway.port), "--cycles", "1")
     metrics = daemon.after_cycles(1)
     assert metrics.nonzero("signals_suppressed_total", "reason") == {"dry_run": 1}
     assert metrics.sum("orders_total") == 0
     assert gateway.requests == []
 
 
-def test_a_confidence_at_the_threshold_is_a_hold(rig):
-    gateway = rig.gateway("v43")
-    metrics = rig.start_live(gateway, "--threshold", "0.7", "--cycles", "1").after_cycles(1)
+def test_a_confidence_at_the_threshold_is_a_hold(harness):
+    gateway = harness.gateway("v43")
+    metrics = harness.start_live(gateway, "--threshold", "0.7", "--cycles", "1").after_cycles(1)
     assert metrics.nonzero("trading_signals_total", "action") == {"HOLD": 1}
     assert metrics.nonzero("signals_suppressed_total", "reason") == {"below_threshold": 1}
     assert gateway.requests == []

@@ -1,4 +1,4 @@
-"""The way to a certificate in config/monitoring/README.md, run to the letter: what it makes is good for `verify inf` and for Prometheus."""
+"""Runs the commands for a certificate in config/monitoring/README.md: `verify inf` and Prometheus accept the result."""
 
 import ssl
 import subprocess
@@ -7,17 +7,18 @@ from pathlib import Path
 import pytest
 
 from parts.daemon import wait_until
-from parts.needs import need
+from parts.paths import MONITORING
 from parts.prometheus import Prometheus
-from parts.protected import Protected
+from parts.requirements import require
+from parts.secured_daemon import SecuredDaemon
 from parts.verify import Verdict, verify
 
-README = Path(__file__).resolve().parents[2] / "config/monitoring/README.md"
+README = MONITORING / "README.md"
 END_ENTITY = "-addext basicConstraints=critical,CA:FALSE"
 
 
 def recipe() -> str:
-    """The command `openssl req`, for this machine's address."""
+    """The command `openssl req` with this machine's address."""
     lines = README.read_text().splitlines()
     begin = next(n for n, line in enumerate(lines) if line.startswith("openssl req -x509"))
     end = next(n for n in range(begin, len(lines)) if not lines[n].endswith("\\"))
@@ -27,43 +28,36 @@ def recipe() -> str:
 
 
 def make(command: str, directory: Path) -> Path:
-    """Runs it there; gives back the certificate."""
-    need("openssl")
+    """Runs it in a folder; the certificate."""
+    require("openssl")
     done = subprocess.run(["bash", "-c", command], cwd=directory, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     return directory / "sentinel-tls.pem"
 
 
-@pytest.fixture
-def protected(rig, tmp_path) -> Protected:
-    """TLS and no password; its certificate is not the README's yet."""
-    protected = Protected(rig, tmp_path)
-    protected.write()
-    return protected
-
-
-def look(protected: Protected, roots: Path) -> Verdict:
-    """`verify inf` with these roots."""
-    url = f"https://127.0.0.1:{protected.daemon.port}"
+def look(secured: SecuredDaemon, roots: Path) -> Verdict:
+    """`verify inf` with these root certificates."""
+    url = f"https://127.0.0.1:{secured.daemon.port}"
     args = ["inf", "--url", url, "--hub", "127.0.0.1", "--wait", "0"]
-    return verify(protected.rig.binary, *args, SSL_CERT_FILE=str(roots))
+    return verify(secured.harness.binary, *args, SSL_CERT_FILE=str(roots))
 
 
-def serve(protected: Protected, certificate: Path):
-    """Starts the daemon and waits for it."""
-    protected.start().wait_serving(context=ssl.create_default_context(cafile=certificate))
+def serve(secured: SecuredDaemon, certificate: Path):
+    """Starts the daemon with TLS and no password, and waits for it."""
+    secured.write()
+    secured.start().wait_serving(context=ssl.create_default_context(cafile=certificate))
 
 
-def test_the_certificate_is_good_for_verify_inf_and_for_prometheus(protected, tmp_path):
+def test_verify_inf_and_prometheus_accept_the_certificate(secured, tmp_path):
     certificate = make(recipe(), tmp_path)
-    serve(protected, certificate)
-    found = look(protected, certificate)
+    serve(secured, certificate)
+    found = look(secured, certificate)
     assert found.code == 0, found.out
 
     config = tmp_path / "prometheus.yml"
     config.write_text(
         f"scrape_configs: [{{job_name: sentinel, scrape_interval: 1s, scrape_timeout: 1s, scheme: https, "
-        f"tls_config: {{ca_file: {certificate}}}, static_configs: [{{targets: ['127.0.0.1:{protected.daemon.port}']}}]}}]"
+        f"tls_config: {{ca_file: {certificate}}}, static_configs: [{{targets: ['127.0.0.1:{secured.daemon.port}']}}]}}]"
     )
     prometheus = Prometheus(config, tmp_path / "prometheus")
     try:
@@ -74,26 +68,25 @@ def test_the_certificate_is_good_for_verify_inf_and_for_prometheus(protected, tm
     older = tmp_path / "older.pem"
     older.write_bytes(certificate.read_bytes())
     make(recipe(), tmp_path)
-    wait_until("the new certificate", lambda: look(protected, certificate).code == 0)
-    found = look(protected, older)
-    assert "metrics" in found.failed and "cert_file as it is now" in found.way_out("metrics"), found.out
+    wait_until("the new certificate", lambda: look(secured, certificate).code == 0)
+    found = look(secured, older)
+    assert "metrics" in found.failed and "current cert_file" in found.advice("metrics"), found.out
 
 
 @pytest.mark.parametrize(
-    ("written", "instead", "names", "way_out"),
+    ("written", "instead", "names", "advice"),
     [
         (END_ENTITY, "", "CaUsedAsEndEntity", "CA:FALSE"),
         ("IP:127.0.0.1", "IP:127.0.0.9", "127.0.0.9", "subjectAltName"),
     ],
     ids=["an authority", "another address"],
 )
-def test_a_certificate_that_is_made_otherwise_has_its_own_way_out(
-    protected, tmp_path, written, instead, names, way_out
-):
+def test_other_certificates_are_refused_with_advice(secured, tmp_path, written, instead, names, advice):
     certificate = make(recipe().replace(written, instead), tmp_path)
     context = ssl.create_default_context(cafile=certificate)
     context.check_hostname = False
-    protected.start().wait_serving(context=context)
-    found = look(protected, certificate)
+    secured.write()
+    secured.start().wait_serving(context=context)
+    found = look(secured, certificate)
     assert {"health", "metrics"} <= found.failed, found.out
-    assert names in found.found("metrics") and way_out in found.way_out("metrics"), found.out
+    assert names in found.found("metrics") and advice in found.advice("metrics"), found.out

@@ -1,4 +1,4 @@
-"""RUNBOOK.md: an entry for every alert and none besides, each with its parts, and links that lead somewhere."""
+"""RUNBOOK.md: exactly one entry for every alert, each with its parts, and working links."""
 
 import re
 import subprocess
@@ -18,7 +18,7 @@ COMMAND = re.compile(
 
 
 def anchors() -> list[str]:
-    """Where a link of Markdown can lead to: headings in lower case, without punctuation, with hyphens."""
+    """The anchors of Markdown headings: lower case, without punctuation, with hyphens."""
     headings = re.findall(r"^#+ (.+)$", TEXT, flags=re.MULTILINE)
     return [re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings]
 
@@ -29,7 +29,7 @@ def test_every_alert_has_an_entry_and_every_entry_an_alert():
 
 
 @pytest.mark.parametrize("name", sorted(ENTRIES))
-def test_an_entry_says_what_it_means_what_to_look_at_what_to_do_and_when_it_ends(name):
+def test_an_entry_has_all_four_parts(name):
     entry = ENTRIES[name].strip()
     parts = re.findall(r"^- \*\*([\w ]+):\*\* (\S.{8,})", entry, flags=re.MULTILINE)
     assert [part for part, _ in parts] == PARTS
@@ -37,16 +37,16 @@ def test_an_entry_says_what_it_means_what_to_look_at_what_to_do_and_when_it_ends
 
 
 @pytest.mark.parametrize("name", sorted(ALERTS))
-def test_an_alert_points_at_its_entry_which_has_its_commands(name):
+def test_an_entry_has_the_commands_of_its_alert(name):
     annotations = ALERTS[name]["annotations"]
-    # One base for all, relative to alerts.yml until HUB's owner has an address for it.
+    # Relative to alerts.yml until HUB's owner has an address for it.
     assert annotations["runbook_url"] == f"RUNBOOK.md#{name.lower()}"
     wanted = set(COMMAND.findall(annotations["runbook"]))
     assert wanted - set(COMMAND.findall(ENTRIES[name])) == set()
 
 
-def test_the_readme_makes_links_of_it():
-    """By the very command that is there."""
+def test_the_command_of_the_readme_creates_links():
+    """Runs the command of the README."""
     readme = (MONITORING / "README.md").read_text()
     [program] = re.findall(r"^sed -i '(s\|runbook_url.*)' /etc/prometheus/sentinel-alerts.yml$", readme, flags=re.MULTILINE)
     done = subprocess.run(["sed", program, MONITORING / "alerts.yml"], capture_output=True, text=True, check=True)
@@ -67,6 +67,6 @@ def test_every_link_leads_somewhere():
         assert path or not anchor or anchor in known, link
 
 
-def test_it_has_the_rule_of_severity_in_the_words_of_the_rules():
+def test_it_has_the_rule_of_severity_of_the_alerts():
     [rule] = re.findall(r"^# Critical is:? \"?(.+?unknown outcome)", (MONITORING / "alerts.yml").read_text(), flags=re.MULTILINE)
     assert f'**Critical** is "{rule}"' in " ".join(TEXT.split())

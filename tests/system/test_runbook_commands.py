@@ -1,5 +1,5 @@
-"""Every command of a runbook line works as it stands, typed by root: on an install with systemd, and on a host with the
-container of compose.yaml and docker/sentinel.sh. Both are told by flags and variables how they trade."""
+"""Every command of a runbook line works as written when root types it: on an installation with systemd, and on a host with the
+container of compose.yaml and docker/sentinel.sh. Both daemons are configured by flags and variables."""
 
 import json
 import os
@@ -14,15 +14,14 @@ import pytest
 
 from parts.daemon import free_port, wait_until
 from parts.gateway import silent
-from parts.image import ROOT
-from parts.rig import ACCOUNT, variables
+from parts.harness import ACCOUNT, variables
+from parts.paths import ROOT, SYSTEM_TESTS
 from parts.runbook import all_commands, commands, filled_in, runbooks
 from parts.sandbox import Sandbox
 from parts.systemd import Systemd, Unit
-from test_compose import Compose
 
 Run = Callable[..., subprocess.CompletedProcess]
-# What needs the daemon's process, and cannot be well without it.
+# Commands that need the daemon's process, and fail without it.
 OF_THE_PROCESS = ("verify inf", "verify hub", "healthcheck", "soak")
 
 
@@ -46,16 +45,16 @@ def test_commands_are_found_in_a_sentence():
             commands(wrong)
 
 
-def test_the_lines_are_there_and_name_the_commands_that_matter():
+def test_the_lines_name_the_important_commands():
     assert len(runbooks()) >= 29
     named = {" ".join(command[:2]) for command in all_commands()}
     assert {"verify inf", "verify market", "verify model", "verify gateway", "orders --unresolved"} <= named
 
 
-def work_as_they_stand(run: Run, inf: str, order: str, is_up: bool = True):
-    """Runs each. Settings, journal and dialect have to be found by themselves, and all that is asked is well."""
+def work_as_written(run: Run, inf: str, order: str, is_up: bool = True):
+    """Runs each command. It must find settings, journal and dialect by itself, and everything that it checks is healthy."""
     table = {"ID": order, "N": "4711", "TEXT": "seen in the account", "INF:8000": inf}
-    # Nobody is HUB here: what the command says of it is that it does not answer.
+    # There is no HUB here, so the command reports that HUB does not answer.
     table |= {"HUB:9090": f"http://127.0.0.1:{free_port()}", "HUB:9093": f"http://127.0.0.1:{free_port()}"}
     for command in all_commands():
         done = run("sentinel", *filled_in(command, table))
@@ -67,53 +66,45 @@ def work_as_they_stand(run: Run, inf: str, order: str, is_up: bool = True):
 
 
 def unresolved(run: Run) -> str:
-    """The id of the one order of unknown fate."""
+    """The id of the only unresolved order."""
     [order] = json.loads(run("sentinel", "orders", "--unresolved", "--json").stdout)
     return order["id"]
 
 
-@pytest.fixture
-def sandbox(binary, tmp_path):
-    """The model that `verify model` has nothing against."""
-    sandbox = Sandbox(binary, tmp_path / "sandbox")
-    yield sandbox
-    sandbox.close()
-
-
 class Install:
-    """A live daemon on a systemd that has left an order of unknown fate, told how to trade by its unit."""
+    """A live daemon under systemd with an unresolved order, configured by its unit."""
 
-    def __init__(self, systemd: Systemd, rig, sandbox: Sandbox):
-        self.systemd, self.unit, self.gateway = systemd, Unit(free_port()), rig.gateway("v43", silent)
+    def __init__(self, systemd: Systemd, harness, sandbox: Sandbox):
+        self.systemd, self.unit, self.gateway = systemd, Unit(free_port()), harness.gateway("v43", silent)
         self.url = f"http://127.0.0.1:{self.unit.port}"
         today = time.strftime("%Y-%m-%d", time.gmtime())
-        rig.market.usage = {"apiRequests": 10, "apiRequestsDate": today, "dailyRateLimit": 100_000}
-        settings = {"metrics.bind": "127.0.0.1", "metrics.port": self.unit.port, "data.base_url": rig.market.url}
+        harness.market.usage = {"apiRequests": 10, "apiRequestsDate": today, "dailyRateLimit": 100_000}
+        settings = {"metrics.bind": "127.0.0.1", "metrics.port": self.unit.port, "data.base_url": harness.market.url}
         settings |= {"model.host": "127.0.0.1", "model.port": sandbox.ports["model"], "market.calendar": "always"}
         settings |= {"gateway.host": "127.0.0.1", "gateway.port": self.gateway.port, "gateway.deadline_ms": 700}
         settings |= {"journal.new": "trade", "trading.threshold": 0.34, "data.poll": "bar"}
         self.settings = variables(settings)
         self.start()
-        self.unit.wait_metrics("an order of unknown fate", lambda metrics: metrics("orders_unresolved") == 1)
+        self.unit.wait_metrics("an unresolved order", lambda metrics: metrics("orders_unresolved") == 1)
 
     def start(self, *more: str) -> int:
-        """Starts it anew, with these arguments on top."""
+        """Restarts it with these additional arguments."""
         live = ["--live", "--dialect", "v43", "--account", ACCOUNT, "--stop-loss", "0.002", "--schedule", '"* * * * * *"']
         self.systemd.edit(self.settings, *live, *more)
         return self.systemd.systemctl("restart", check=False)
 
     def __call__(self, *command: str) -> subprocess.CompletedProcess:
-        """A command as root types it, with nothing of the unit in the shell."""
+        """A command as root types it, without the unit's environment."""
         shell = ["env", "-C", "/root", "-i", "PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/root", "USER=root"]
         return self.systemd.run(*shell, *command, check=False)
 
 
 @pytest.fixture
-def install(rig, sandbox, binary, tmp_path):
-    """One of them."""
+def install(harness, sandbox, binary, tmp_path):
+    """The installation."""
     (tmp_path / "systemd").mkdir()
     systemd = Systemd(binary, tmp_path / "systemd")
-    yield Install(systemd, rig, sandbox)
+    yield Install(systemd, harness, sandbox)
     systemd.close()
 
 
@@ -122,20 +113,20 @@ def test_on_an_install_with_systemd(install, is_up):
     order = unresolved(install)
     if not is_up:
         install.systemd.systemctl("stop")
-    work_as_they_stand(install, install.url, order, is_up)
+    work_as_written(install, install.url, order, is_up)
     assert install.systemd.systemctl("restart") == 0
-    install.unit.wait_metrics("a life after", lambda metrics: metrics("trading_cycles_total") > 1)
+    install.unit.wait_metrics("the next start", lambda metrics: metrics("trading_cycles_total") > 1)
     assert install.gateway.problems == [] and install.systemd.show("NRestarts") == "0"
 
 
-def test_check_on_systemd_knows_the_last_start_even_if_it_was_refused(install):
+def test_check_on_systemd_knows_a_refused_start(install):
     checked = install("sentinel", "check").stdout
     for said in ("# The settings file: /etc/sentinel/production.toml\n", "live = true", 'dialect = "v43"'):
         assert said in checked, checked
-    assert 'path = "/var/lib/sentinel/journal.db"' in checked and "# Warning: the daemon was told" not in checked
-    # Another user has no way into the journal's folder, and hears why less is known.
+    assert 'path = "/var/lib/sentinel/journal.db"' in checked and "# Warning: the daemon has" not in checked
+    # Another user cannot enter the journal's folder, and gets a message why less is known.
     nobody = install("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "sentinel", "verify", "gateway")
-    assert nobody.returncode == 64 and "run this as root" in nobody.stderr
+    assert nobody.returncode == 64 and "run this command as root" in nobody.stderr
 
     assert install.start("--threshold", "2") != 0
     refused = install("sentinel", "check")
@@ -145,26 +136,18 @@ def test_check_on_systemd_knows_the_last_start_even_if_it_was_refused(install):
     assert install("sentinel", "check").returncode == 0
 
 
-def test_a_file_that_the_daemons_user_names_is_none_that_root_opens(install):
-    """As a daemon would that was broken into: its own file sends root elsewhere."""
+def test_root_opens_no_file_named_by_the_daemons_user(install):
+    """As if the daemon was compromised: its own file points root to another file."""
     install.systemd.run("touch", "/etc/precious")
     told = '[flags]\n"guards.halt_file" = "/etc/precious"\n"journal.path" = "/etc/precious"\n'
     own = "/var/lib/private/sentinel/daemon.toml"
     install.systemd.run("sh", "-c", f'cp {own} {own}.good && printf %s "$0" > {own}', f'config = "/etc/sentinel/production.toml"\n{told}')
     assert install("sentinel", "resume").returncode == 0
     assert install.systemd.run("ls", "/etc/precious").returncode == 0
-    assert "# Warning: the daemon was told guards.halt_file" in install("sentinel", "check").stdout
+    assert "# Warning: the daemon has guards.halt_file from" in install("sentinel", "check").stdout
 
 
-@pytest.fixture
-def compose(image, tmp_path):
-    """A project of its own."""
-    compose = Compose(image, tmp_path)
-    yield compose
-    compose.close()
-
-
-# What stands for HUB, and for EODHD on the daemon's own loopback: a market beyond it is asked over TLS only.
+# A model server for HUB, and a market on the daemon's loopback, because Sentinel requires TLS for other markets.
 OUTSIDE = """
 services:
   model:
@@ -184,11 +167,11 @@ services:
 
 @contextmanager
 def mute_gateway(pid: int):
-    """A gateway on the loopback of a process's network: it answers what is harmless, and no order."""
+    """A gateway on the loopback of a process's network namespace: it answers harmless questions, but no orders."""
     program = "from parts.dialects import DIALECTS; from parts.gateway import silent; import threading; "
     program += "DIALECTS['v43'](5555, silent).bind(); print('bound', flush=True); threading.Event().wait()"
     command = ["nsenter", "-t", str(pid), "-n", "--", sys.executable, "-c", program]
-    process = subprocess.Popen(command, cwd=ROOT / "tests/system", stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, cwd=SYSTEM_TESTS, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout.readline() == "bound\n"
         yield
@@ -200,7 +183,7 @@ def mute_gateway(pid: int):
 @pytest.mark.engine
 def test_on_a_host_with_the_container(compose, tmp_path):
     (compose.directory / "outside.yaml").write_text(OUTSIDE)
-    # As many cycles as a day's quota carries.
+    # As many cycles as the daily quota allows.
     with (compose.directory / "docker/inf.env").open("a") as settings:
         settings.write("SENTINEL__SCHEDULE__CRON=*/5 * * * * *\n")
     files = ("docker/compose.yaml", "outside.yaml")
@@ -211,7 +194,7 @@ def test_on_a_host_with_the_container(compose, tmp_path):
     env = os.environ | compose.env | {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
 
     def run(*command: str) -> subprocess.CompletedProcess:
-        """A command as it is typed on the host."""
+        """A command as typed on the host."""
         return subprocess.run(
             command, env=env, cwd=programs, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120
         )
@@ -220,20 +203,20 @@ def test_on_a_host_with_the_container(compose, tmp_path):
     wait_until("the model", lambda: "model on" in compose.container("model").logs(), 60)
     compose("up", "-d", "--no-build", "sentinel", "market", files=files)
     sentinel = compose.container("sentinel")
-    # With recorded bars, live mode wants the gateway on its loopback, too. It says nothing to orders.
+    # With recorded bars, live mode also requires the gateway on loopback. It does not answer orders.
     with mute_gateway(sentinel.pid):
-        sentinel.wait_metrics("an order of unknown fate", lambda metrics: metrics("orders_unresolved") > 0, 120)
+        sentinel.wait_metrics("an unresolved order", lambda metrics: metrics("orders_unresolved") > 0, 120)
         order = unresolved(run)
-        work_as_they_stand(run, "http://127.0.0.1:8000", order)
+        work_as_written(run, "http://127.0.0.1:8000", order)
     shown = json.loads(run("sentinel", "orders", "show", order, "--json").stdout)
     assert "person:" in json.dumps(shown) and "person:unknown" not in json.dumps(shown)
     compose("stop", "sentinel", profile=None)
-    # The gateway was on its loopback, and is gone with it.
+    # The gateway was on the daemon's loopback, and is gone with it.
     for command, code, words in [
         (["orders"], 0, "EURUSD"),
         (["explain"], 0, "EURUSD"),
         (["check"], 0, 'dialect = "v43"'),
-        (["verify", "model"], 0, "The model answers as it should."),
+        (["verify", "model"], 0, "The model answers correctly."),
         (["verify", "gateway"], 1, "dialect v43"),
     ]:
         done = run("sentinel", *command)

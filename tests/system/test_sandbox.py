@@ -1,4 +1,4 @@
-"""`sentinel sandbox`: the demo's three servers alone, in processes of their own, and a daemon that needs no more."""
+"""`sentinel sandbox`: the demo's three servers as separate processes, and a daemon that needs only these."""
 
 import json
 import re
@@ -11,15 +11,9 @@ from parts.market import HOUR, bar
 from parts.sandbox import Sandbox
 
 
-@pytest.fixture
-def sandbox(binary, tmp_path):
-    """The three processes."""
-    sandbox = Sandbox(binary, tmp_path)
-    yield sandbox
-    sandbox.close()
 
 
-def test_twenty_cycles_against_the_three_are_counted_and_the_daemon_serves_on(sandbox):
+def test_the_daemon_serves_on_after_its_last_cycle(sandbox):
     daemon = sandbox.trade(20)
     metrics = daemon.after_cycles(20)
     assert metrics("trading_cycles_total") == 20
@@ -32,7 +26,7 @@ def test_twenty_cycles_against_the_three_are_counted_and_the_daemon_serves_on(sa
     assert daemon.stop()[0] == 0
 
 
-def test_a_part_stops_on_a_signal_with_0(sandbox):
+def test_each_server_stops_on_a_signal_with_0(sandbox):
     assert [part.stop()[0] for part in sandbox.daemons] == [0, 0, 0]
 
 

@@ -1,9 +1,9 @@
-"""The token is a canary here: whatever is provoked, it must not appear in anything the daemon says or serves."""
+"""The token is a canary: whatever happens, it must not appear in the daemon's output or answers."""
 
 import pytest
 
 from parts import http
-from parts.rig import variables
+from parts.harness import variables
 
 CANARY = "CANARY-8f3b1c77"
 
@@ -14,7 +14,7 @@ def by_environment(tmp_path) -> dict[str, str]:
 
 
 def by_file(tmp_path) -> dict[str, str]:
-    """The token in a file, with a newline at its end as an editor leaves it."""
+    """The token in a file, with a newline at the end as editors write it."""
     secret = tmp_path / "token"
     secret.write_text(CANARY + "\n")
     return {"EODHD_API_TOKEN_FILE": str(secret)}
@@ -24,7 +24,7 @@ BOTH_WAYS = pytest.mark.parametrize("token", [by_environment, by_file])
 
 
 def echo(handler, request):
-    """A server that quotes the request's secret in its error, as some do."""
+    """A server that quotes the request's secret in its error, as some servers do."""
     handler.answer(f'{{"message": "bad key {CANARY}"}}', 401)
 
 
@@ -43,13 +43,13 @@ FAULTS = {
 
 @BOTH_WAYS
 @pytest.mark.parametrize("fault", FAULTS)
-def test_no_fault_makes_the_daemon_tell_its_token(rig, tmp_path, token, fault):
+def test_no_fault_reveals_the_token(harness, tmp_path, token, fault):
     if FAULTS[fault]:
-        rig.market.always = FAULTS[fault]
+        harness.market.always = FAULTS[fault]
     settings = {"data.deadline_ms": 300, "log.format": "json", "log.level": "trace"}
-    daemon = rig.start("--cycles", "1", settings=settings, **({"EODHD_API_TOKEN": ""} | token(tmp_path)))
+    daemon = harness.start("--cycles", "1", settings=settings, **({"EODHD_API_TOKEN": ""} | token(tmp_path)))
     daemon.after_cycles(1)
-    used = rig.market.requests[0]
+    used = harness.market.requests[0]
     assert CANARY in used.query.get("api_token", "") + used.headers.get("authorization", "")
     for path in ("/metrics", "/health", "/livez", "/readyz", "/startupz", f"/{CANARY[:3]}"):
         _, headers, body = daemon.get(path)
@@ -60,8 +60,8 @@ def test_no_fault_makes_the_daemon_tell_its_token(rig, tmp_path, token, fault):
 
 @BOTH_WAYS
 @pytest.mark.parametrize("args", [["check"], ["--help"], ["run", "--help"], ["check", "--help"]], ids=" ".join)
-def test_no_command_prints_the_token(rig, tmp_path, token, args):
-    daemon = rig.command(*args, **({"EODHD_API_TOKEN": ""} | token(tmp_path)))
+def test_no_command_prints_the_token(harness, tmp_path, token, args):
+    daemon = harness.command(*args, **({"EODHD_API_TOKEN": ""} | token(tmp_path)))
     assert daemon.wait_exit()[0] == 0
     assert len(daemon.output()) > 200
     assert CANARY not in daemon.output()
@@ -78,8 +78,8 @@ def test_no_command_prints_the_token(rig, tmp_path, token, args):
     ],
     ids=lambda broken: next(iter(broken)),
 )
-def test_no_settings_error_prints_a_value_that_may_be_secret(rig, broken):
-    daemon = rig.command("run", **({"EODHD_API_TOKEN": CANARY} | broken))
+def test_settings_errors_print_no_possible_secret(harness, broken):
+    daemon = harness.command("run", **({"EODHD_API_TOKEN": CANARY} | broken))
     assert daemon.wait_exit()[0] == 64
     assert CANARY not in daemon.output()
 
@@ -89,23 +89,23 @@ def test_no_settings_error_prints_a_value_that_may_be_secret(rig, broken):
     [f"['{CANARY}']", f"'{CANARY}", f"{{ a = '{CANARY}' }}", CANARY],
     ids=["a list", "no end", "a table", "no quotes"],
 )
-def test_no_config_file_error_prints_the_token(rig, tmp_path, text):
+def test_no_config_file_error_prints_the_token(harness, tmp_path, text):
     path = tmp_path / "config.toml"
     path.write_text(f"[data]\napi_token = {text}\n")
-    daemon = rig.command("run", "--config", str(path), EODHD_API_TOKEN="")
+    daemon = harness.command("run", "--config", str(path), EODHD_API_TOKEN="")
     assert daemon.wait_exit()[0] == 64
     assert CANARY not in daemon.output()
 
 
-def test_a_token_with_leading_zeros_is_sent_as_it_is(rig):
-    daemon = rig.start("--cycles", "1", EODHD_API_TOKEN="00123")
+def test_a_token_with_leading_zeros_is_sent_unchanged(harness):
+    daemon = harness.start("--cycles", "1", EODHD_API_TOKEN="00123")
     daemon.after_cycles(1)
-    used = rig.market.requests[0]
+    used = harness.market.requests[0]
     assert used.query.get("api_token", used.headers.get("authorization", "").removeprefix("Bearer ")) == "00123"
 
 
-def test_the_settings_that_check_prints_name_the_secret_but_hide_it(rig):
-    daemon = rig.command("check", **variables({"gateway.account": "visible"}))
+def test_check_names_the_secret_but_hides_its_value(harness):
+    daemon = harness.command("check", **variables({"gateway.account": "visible"}))
     assert daemon.wait_exit()[0] == 0
     assert "visible" in daemon.output()
     assert "test-token" not in daemon.output()

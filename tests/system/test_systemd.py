@@ -1,4 +1,4 @@
-"""docker/sentinel.service: what systemd's own checks say of it, and what a real systemd makes of it."""
+"""docker/sentinel.service: systemd's own checks, and its behaviour under a real systemd."""
 
 import re
 import subprocess
@@ -8,8 +8,8 @@ import pytest
 from parts.curve import CurveFront, Keys
 from parts.daemon import TOKEN, free_port, wait_until
 from parts.gateway import silent
-from parts.needs import need
-from parts.rig import ACCOUNT, variables
+from parts.harness import ACCOUNT, variables
+from parts.requirements import require
 from parts.systemd import BINARY, UNIT, Systemd, Unit
 
 JOURNAL = "/var/lib/sentinel/journal.db"
@@ -17,8 +17,8 @@ LIVE = ["--live", "--dialect", "v43", "--account", ACCOUNT, "--stop-loss", "0.00
 
 
 def analyze(*args: str) -> tuple[int, str]:
-    """Runs systemd-analyze: exit code and what it said."""
-    need("systemd-analyze")
+    """Runs systemd-analyze: exit code and output."""
+    require("systemd-analyze")
     done = subprocess.run(["systemd-analyze", "--no-pager", *args], capture_output=True, text=True, timeout=60)
     return done.returncode, done.stdout + done.stderr
 
@@ -39,25 +39,25 @@ def boot(tmp_path):
         systemd.close()
 
 
-def surroundings(rig, gateway_port: int, **more: object) -> tuple[Unit, dict[str, str]]:
-    """The daemon to be, and the settings that tell it where the parts are."""
+def surroundings(harness, gateway_port: int, **more: object) -> tuple[Unit, dict[str, str]]:
+    """The daemon that systemd will start, and its settings with the addresses of the parts."""
     unit = Unit(free_port())
-    settings = {"metrics.bind": "127.0.0.1", "metrics.port": unit.port, "data.base_url": rig.market.url}
-    settings |= {"model.host": "127.0.0.1", "model.port": rig.model.port, "market.calendar": "always"}
-    # One order is enough, and it is to come with the first bar.
+    settings = {"metrics.bind": "127.0.0.1", "metrics.port": unit.port, "data.base_url": harness.market.url}
+    settings |= {"model.host": "127.0.0.1", "model.port": harness.model.port, "market.calendar": "always"}
+    # One order is enough, with the first bar.
     settings["journal.new"] = "trade"
     settings |= {"gateway.host": "127.0.0.1", "gateway.port": gateway_port, "gateway.deadline_ms": 700}
-    # The market of the tests has one bar for hours, and it is to be traded.
+    # The tests' market has the same newest bar for an hour; it must be traded.
     settings |= {"journal.new": "trade"}
     return unit, variables(settings | more)
 
 
 def is_filled(metrics) -> bool:
-    """Whether its one order was."""
+    """Whether its order is filled."""
     return metrics("orders_total", outcome="filled") == 1
 
 
-def test_the_unit_has_no_faults_and_little_exposure(binary, tmp_path):
+def test_the_unit_is_valid_and_has_little_exposure(binary, tmp_path):
     installed = tmp_path / "sentinel.service"
     text = UNIT.read_text()
     assert f"\nExecStart={BINARY} run " in text
@@ -68,16 +68,16 @@ def test_the_unit_has_no_faults_and_little_exposure(binary, tmp_path):
     assert float(re.search(r"exposure level for sentinel.service: ([\d.]+)", said).group(1)) < 2
 
 
-def test_it_trades_stops_and_goes_on_and_root_reads_its_journal(rig, boot):
-    gateway = rig.gateway("v43")
-    systemd = boot(rig.binary)
-    unit, env = surroundings(rig, gateway.port)
+def test_it_trades_across_restarts_and_root_reads_its_journal(harness, boot):
+    gateway = harness.gateway("v43")
+    systemd = boot(harness.binary)
+    unit, env = surroundings(harness, gateway.port)
     systemd.edit(env, *LIVE)
     systemd.systemctl("start")
     assert unit.serves(), "it has said that it is ready"
     unit.wait_metrics("a fill", is_filled)
     process = dict(re.findall(r"^(process_\w+) (\S+)$", unit.get("/metrics")[2], re.MULTILINE))
-    # The one that /proc/self does not tell, and the one that is read last.
+    # The metric that /proc/self does not have, and the one that is read last.
     assert float(process["process_start_time_seconds"]) > 0 and float(process["process_open_fds"]) > 0
 
     status = systemd.run("cat", f"/proc/{systemd.show('MainPID')}/status").stdout
@@ -101,9 +101,9 @@ def test_it_trades_stops_and_goes_on_and_root_reads_its_journal(rig, boot):
     assert systemd.show("NRestarts") == "0" and len(gateway.requests) == 1 and gateway.problems == []
 
 
-def test_settings_that_cannot_stand_stay_down_and_a_fault_that_passes_does_not(rig, boot):
-    systemd = boot(rig.binary)
-    unit, env = surroundings(rig, free_port())
+def test_it_restarts_after_faults_but_not_after_bad_settings(harness, boot):
+    systemd = boot(harness.binary)
+    unit, env = surroundings(harness, free_port())
     systemd.edit(env, "--threshold", "2", more="RestartSec=200ms\n")
     assert systemd.systemctl("start", check=False) != 0
     assert [systemd.show(name) for name in ("ActiveState", "ExecMainStatus")] == ["failed", "64"]
@@ -118,10 +118,10 @@ def test_settings_that_cannot_stand_stay_down_and_a_fault_that_passes_does_not(r
     assert systemd.show("ActiveState") == "active"
 
 
-def test_an_order_under_way_is_waited_for_longer_than_systemd_would(rig, boot):
-    gateway = rig.gateway("v43", silent)
-    systemd = boot(rig.binary)
-    unit, env = surroundings(rig, gateway.port, **{"gateway.deadline_ms": 4000})
+def test_systemd_waits_for_a_sent_order(harness, boot):
+    gateway = harness.gateway("v43", silent)
+    systemd = boot(harness.binary)
+    unit, env = surroundings(harness, gateway.port, **{"gateway.deadline_ms": 4000})
     systemd.edit(env, *LIVE, more="TimeoutStopSec=1\n")
     systemd.systemctl("start")
     wait_until("an order", lambda: gateway.requests)
@@ -130,8 +130,8 @@ def test_an_order_under_way_is_waited_for_longer_than_systemd_would(rig, boot):
     assert "unknown" in systemd.run("sentinel", "orders", "--unresolved", "--journal", JOURNAL).stdout
 
 
-def test_with_curve_it_trades_and_its_secret_key_is_a_credential(rig, boot, curve_binary, tmp_path):
-    gateway, keys = rig.gateway("v43"), Keys(tmp_path / "keys")
+def test_it_trades_with_curve_and_a_key_as_credential(harness, boot, curve_binary, tmp_path):
+    gateway, keys = harness.gateway("v43"), Keys(tmp_path / "keys")
     front = CurveFront(gateway, keys)
     try:
         systemd = boot(curve_binary)
@@ -142,7 +142,7 @@ def test_with_curve_it_trades_and_its_secret_key_is_a_credential(rig, boot, curv
             systemd.run("sh", "-c", f'umask 077; printf %s "$0" > /etc/sentinel/{file}', text)
             lines += f"LoadCredential={name}:/etc/sentinel/{file}\n"
             files[f"gateway.curve_{name}_key_file"] = f"%d/{name}"
-        unit, env = surroundings(rig, front.port, **files)
+        unit, env = surroundings(harness, front.port, **files)
         systemd.edit(env, *LIVE, more=lines)
         systemd.systemctl("start")
         unit.wait_metrics("a fill", is_filled)
@@ -152,11 +152,11 @@ def test_with_curve_it_trades_and_its_secret_key_is_a_credential(rig, boot, curv
         front.close()
 
 
-def test_a_daemon_that_hangs_is_started_afresh_and_orders_nothing_twice(rig, boot, failpoints_binary):
-    gateway = rig.gateway("v43")
+def test_a_hanging_daemon_is_restarted_without_duplicate_orders(harness, boot, failpoints_binary):
+    gateway = harness.gateway("v43")
     systemd = boot(failpoints_binary)
-    unit, env = surroundings(rig, gateway.port)
-    # The thread of all stages waits in the middle of an order; the port still answers.
+    unit, env = surroundings(harness, gateway.port)
+    # The thread of all stages waits during an order; the port still answers.
     env["FAILPOINTS"] = "send.before=sleep(600000)"
     systemd.edit(env, *LIVE, more="WatchdogSec=2\nRestartSec=200ms\n")
     systemd.systemctl("start")
@@ -167,7 +167,7 @@ def test_a_daemon_that_hangs_is_started_afresh_and_orders_nothing_twice(rig, boo
     assert gateway.requests == []
 
 
-def test_before_its_first_start_commands_read_the_file_that_the_daemon_will_read(boot, binary):
+def test_commands_read_the_daemons_file_before_its_first_start(boot, binary):
     systemd = boot(binary)
     systemd.run("mkdir", "-p", "/var/lib/sentinel")
     done = systemd.run(BINARY, "check", check=False)

@@ -1,5 +1,5 @@
-"""`sentinel verify hub` against a real Alertmanager and a real Prometheus with the project's files, jobs of the same
-Prometheus that each lack one thing, and a Prometheus that knows nothing of Sentinel."""
+"""`sentinel verify hub` with a real Alertmanager and a real Prometheus with the project's files, with jobs of the same
+Prometheus that each lack one thing, and with a Prometheus without Sentinel."""
 
 import json
 import os
@@ -13,11 +13,13 @@ import pytest
 
 from parts.alertmanager import Alertmanager
 from parts.daemon import Daemon, environment, free_port, wait_until
-from parts.http import ScriptedHttp, status, text as says
+from parts.http import ScriptedHttp, status
+from parts.http import text as says
+from parts.paths import MONITORING
 from parts.prometheus import Prometheus
+from parts.requirements import require
 from parts.verify import EVIDENCE, FakeDaemon, run, verify
 
-MONITORING = Path(__file__).resolve().parents[2] / "config/monitoring"
 LABELS = {"instance": "inf-sentinel", "component": "trading", "node": "inf", "region": "singapore"}
 INF = {"health", "metrics", "format", "text", "families"}
 JOB = {"job", "interval"}
@@ -25,12 +27,12 @@ TARGET = {"target", "labels", "unique", "watched", "series"}
 RULES = {"rules", "evaluation"}
 ALERTS = RULES | {"delivery"}
 ALERTMANAGER = {"alertmanager", "inhibition", "routes"}
-# What is not as it should be of every job but the project's: it asks more often, and the rules are not about it.
+# The checks that fail for every job except the project's: it scrapes more often, and the rules are not about it.
 OTHER_JOB = {"interval", "watched"}
 DROP_ZMQ = {"source_labels": ["__name__"], "regex": "sentinel_zmq_.*", "action": "drop"}
-# Of the project's job and those below, all but one.
+# The number of other jobs: the project's job and those below, except the verified one.
 TARGETS = 10
-# The label `outcome` has another name, and one value of `reason` is dropped.
+# Renames the label `outcome`, and drops one value of `reason`.
 RENAME = [
     {"source_labels": ["outcome"], "target_label": "what"},
     {"regex": "outcome", "action": "labeldrop"},
@@ -39,14 +41,14 @@ RENAME = [
 
 
 def job(name: str, target: str | None, **more) -> dict:
-    """A scrape job that asks every second; JSON is YAML."""
+    """A scrape job with an interval of one second; JSON is YAML."""
     group = {"targets": [target], "labels": LABELS | more.pop("labels", {})}
     found = {"job_name": name, "scrape_interval": "1s", "scrape_timeout": "1s"}
     return found | {"static_configs": [group] if target else []} | more
 
 
 class Hub:
-    """INF, Prometheus with its file, Alertmanager, and what answers the jobs that lack something."""
+    """INF, Prometheus with our file, Alertmanager, and the servers for the jobs that lack something."""
 
     def __init__(self, binary, directory):
         self.binary = binary
@@ -85,27 +87,28 @@ class Hub:
         for there, here in (here_are | {"localhost:9090": f"127.0.0.1:{own}"}).items():
             assert there in text
             text = text.replace(there, here)
-        # All but the job without a target.
+        # All except the job without a target.
         self.pools = {"sentinel-metrics"} | {one["job_name"] for one in jobs if one["static_configs"]}
-        # Its last section is the jobs.
+        # The jobs are the last section of the file.
         self.config.write_text(text + "".join(f"  - {json.dumps(one)}\n" for one in jobs))
         self.prometheus = Prometheus(self.config, directory / "prometheus", "--rules.alert.resend-delay=1s", port=own)
 
     def verify(self, *args: str):
-        """Verifies this HUB, whose flags the arguments may say otherwise."""
+        """Verifies this HUB. The arguments may override its flags."""
         usual = {"--inf": self.inf, "--prometheus": self.prometheus.url, "--alertmanager": self.alertmanager.url}
         flags = [part for flag, value in usual.items() if flag not in args for part in (flag, value)]
         return verify(self.binary, "hub", *flags, *args)
 
     def close(self):
-        """Ends all of it."""
+        """Ends everything."""
         for part in (self.daemon, self.prometheus, self.alertmanager, self.bridge, self.guarded, self.page):
             part.close()
 
 
 @pytest.fixture(scope="module")
 def hub(binary, tmp_path_factory):
-    """A HUB that has all it needs. Prometheus finds its targets some seconds after its start."""
+    """A complete HUB. Prometheus finds its targets some seconds after its start."""
+    require("prometheus", "alertmanager")
     hub = Hub(binary, tmp_path_factory.mktemp("hub"))
     hub.daemon.after_cycles(1, 60)
     pools = lambda: {target["scrapePool"] for target in hub.prometheus.api("targets")["activeTargets"]}
@@ -117,7 +120,7 @@ def hub(binary, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def bare(tmp_path_factory):
-    """A Prometheus that nobody told of Sentinel."""
+    """A Prometheus without Sentinel's job."""
     directory = tmp_path_factory.mktemp("bare")
     config = directory / "prometheus.yml"
     config.write_text(json.dumps({"scrape_configs": [job("node", "127.0.0.1:1")]}))
@@ -129,7 +132,7 @@ def bare(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def partial(tmp_path_factory):
-    """A Prometheus with one of Sentinel's rules, and an Alertmanager that is not there."""
+    """A Prometheus with one of Sentinel's rules and an unreachable Alertmanager."""
     directory = tmp_path_factory.mktemp("partial")
     rules = [{"alert": "SentinelWatchdog", "expr": "vector(1)", "labels": {"severity": "heartbeat"}}]
     (directory / "alerts.yml").write_text(json.dumps({"groups": [{"name": "sentinel-scrape", "rules": rules}]}))
@@ -144,7 +147,7 @@ def partial(tmp_path_factory):
 
 
 def relay(url: str, change=lambda body: body, date: str | None = None) -> ScriptedHttp:
-    """Another name of a server: passes on what it is asked, and `change`s what is answered, and when."""
+    """A server that forwards requests to another one, and changes the body and the date of the answers."""
 
     def pass_on(handler, request):
         if date:
@@ -158,8 +161,8 @@ def relay(url: str, change=lambda body: body, date: str | None = None) -> Script
     return found
 
 
-def test_a_hub_that_has_it_all_passes_every_check(hub):
-    # Its job was found just now: this waits for the first scrape.
+def test_a_complete_hub_passes_every_check(hub):
+    # The job is new: this waits for the first scrape.
     found = hub.verify("--prometheus-config", str(hub.config), "--send-test-alert")
     assert (found.code, found.failed, found.noted) == (0, set(), set()), found.out
     reached = {"clock", "prometheus", "file", "reloaded", "heartbeat", "test alert"}
@@ -172,7 +175,7 @@ def test_a_hub_that_has_it_all_passes_every_check(hub):
     stored = r"all \d+ of its page are stored; \d+ cycles, newest sample [\d.]+ s old"
     assert re.fullmatch(stored, found.found("series"))
     assert re.match(r"\d+ alerts and \d+ recording rules in \d+ groups, each as it should be; firing: ", found.found("rules"))
-    assert "with other words" not in found.found("rules"), "the file is Sentinel's own"
+    assert "with other annotations" not in found.found("rules"), "the file is Sentinel's own"
     assert re.fullmatch(r"every 15 s, last [\d.]+ s ago", found.found("evaluation"))
     assert re.fullmatch(r"INF's clock, seen from HUB's Prometheus: [01]\.\d s \w+, give or take 1\.\d s", found.found("clock"))
     assert hub.alertmanager.url in found.found("delivery")
@@ -187,7 +190,7 @@ def test_a_hub_that_has_it_all_passes_every_check(hub):
     assert {"summary", "description", "runbook"} <= sent[0]["annotations"].keys()
 
 
-def test_a_person_reads_the_same(hub):
+def test_the_text_output_has_the_same_checks(hub):
     args = ["--inf", hub.inf, "--prometheus", hub.prometheus.url]
     wait_until("its own scrape", lambda: hub.prometheus.query("prometheus_notifications_dropped_total"), 40)
     done = run(hub.binary, "hub", *args)
@@ -196,55 +199,55 @@ def test_a_person_reads_the_same(hub):
     assert done.stdout.endswith("\nHUB sees INF.\n")
 
 
-def test_an_inf_that_is_closed_is_told_from_a_prometheus_that_sees_it(hub):
+def test_a_closed_inf_differs_from_a_missing_target(hub):
     found = hub.verify("--inf", f"http://127.0.0.1:{free_port()}")
-    assert (found.failed, found.noted) == (INF | {"clock"}, {"target"}) and "metrics.bind" in found.way_out("metrics")
-    assert "nobody listens" in found.way_out("health")
+    assert (found.failed, found.noted) == (INF | {"clock"}, {"target"}) and "metrics.bind" in found.advice("metrics")
+    assert "nothing listens" in found.advice("health")
 
 
-def test_a_prometheus_that_is_down_leaves_nothing_out(hub):
+def test_a_prometheus_that_is_down_skips_no_check(hub):
     found = hub.verify("--prometheus", f"http://127.0.0.1:{free_port()}", "--prometheus-config", str(hub.config))
     assert found.failed == {"prometheus", "reloaded"} | JOB | TARGET | ALERTS
-    assert found.found("target") == "not reached: Prometheus does not answer"
+    assert found.found("target") == "not checked: Prometheus does not answer"
     found = hub.verify("--prometheus", hub.alertmanager.url)
-    assert "no Prometheus" in found.way_out("prometheus")
+    assert "not a Prometheus" in found.advice("prometheus")
 
 
-def test_a_prometheus_that_nobody_told_of_sentinel_is_told_what_to_add(hub, bare):
+def test_a_prometheus_without_the_job_gets_the_lines_to_add(hub, bare):
     found = hub.verify("--prometheus", bare.url, "--wait", "0.1")
     assert found.failed == JOB | TARGET | ALERTS
     assert "there is no job sentinel-metrics; there is node" in found.found("job")
     for reload in ("docker kill -s HUP", "systemctl reload prometheus", f"POST {bare.url}/-/reload"):
-        assert reload in found.way_out("job") and reload in found.way_out("rules")
-    assert "rule_files" in found.way_out("rules") and "localhost:9093" in found.way_out("delivery")
-    # The file has it by now; Prometheus has not read it again.
+        assert reload in found.advice("job") and reload in found.advice("rules")
+    assert "rule_files" in found.advice("rules") and "localhost:9093" in found.advice("delivery")
+    # The file has the job now, but Prometheus has not read it again.
     bare.config.write_text(hub.config.read_text())
     os.utime(bare.config, (time.time() + 5, time.time() + 5))
     found = hub.verify("--prometheus", bare.url, "--wait", "0.1", "--prometheus-config", str(bare.config))
     assert found.failed == {"reloaded"} | JOB | TARGET | ALERTS
-    assert "newer than what runs" in found.found("reloaded") and "docker kill -s HUP" in found.way_out("reloaded")
+    assert "newer than the running configuration" in found.found("reloaded") and "docker kill -s HUP" in found.advice("reloaded")
 
 
-def test_a_file_that_is_not_the_one_that_runs_is_found_out(hub, tmp_path):
+def test_a_file_that_differs_from_the_running_one_is_detected(hub, tmp_path):
     other = tmp_path / "prometheus.yml"
     other.write_text(hub.config.read_text().replace("region: singapore", "region: tokyo"))
     os.utime(other, (1e9, 1e9))
     found = hub.verify("--prometheus-config", str(other))
-    assert found.failed == {"reloaded"} and "is not the one that runs" in found.found("reloaded")
+    assert found.failed == {"reloaded"} and "differs from the running one" in found.found("reloaded")
     other.write_text(hub.config.read_text())
     os.utime(other, (1e9, 1e9))
     (tmp_path / "alerts.yml").write_text("groups: []")
     os.utime(tmp_path / "alerts.yml", (time.time() + 5, time.time() + 5))
     found = hub.verify("--prometheus-config", str(other))
-    assert found.failed == {"reloaded"} and "alerts.yml is newer than what runs" in found.found("reloaded")
+    assert found.failed == {"reloaded"} and "alerts.yml is newer than the running configuration" in found.found("reloaded")
     other.write_text("scrape_configs: [")
     found = hub.verify("--prometheus-config", str(other))
-    assert found.failed == {"file", "reloaded"} and "no YAML" in found.found("file")
+    assert found.failed == {"file", "reloaded"} and "not YAML" in found.found("file")
     found = hub.verify("--prometheus-config", str(tmp_path / "nowhere.yml"))
     assert found.failed == {"file", "reloaded"} and "nowhere.yml" in found.found("file")
 
 
-def test_a_configuration_that_was_refused_is_found_out(hub, bare):
+def test_a_refused_configuration_is_detected(hub, bare):
     good = bare.config.read_text()
     try:
         bare.config.write_text('{"scrape_configs": [{"job_name": "sentinel-metrics", "no_such_key": 1}]}')
@@ -253,11 +256,11 @@ def test_a_configuration_that_was_refused_is_found_out(hub, bare):
         found = hub.verify("--prometheus", bare.url, "--wait", "0.1", "--prometheus-config", str(bare.config))
     finally:
         bare.config.write_text(good)
-    assert "reloaded" in found.failed and "promtool check config" in found.way_out("reloaded")
+    assert "reloaded" in found.failed and "promtool check config" in found.advice("reloaded")
 
 
-def test_right_after_a_reload_nothing_is_missed(hub):
-    """For some seconds a Prometheus knows no Alertmanager then, and targets of the configuration before."""
+def test_it_waits_after_a_reload(hub):
+    """For some seconds after a reload, Prometheus has no Alertmanager, and the old targets."""
     before = hub.prometheus.api("status/runtimeinfo")["lastConfigTime"]
     hub.prometheus.reload()
     wait_until("it was read", lambda: hub.prometheus.api("status/runtimeinfo")["lastConfigTime"] != before)
@@ -268,7 +271,7 @@ def test_right_after_a_reload_nothing_is_missed(hub):
 def test_the_wrong_interval_is_named(hub):
     found = hub.verify("--job", "fast")
     assert found.failed == OTHER_JOB and found.found("interval") == "every 1 s, timeout 1 s"
-    assert "scrape_interval: 15s" in found.way_out("interval")
+    assert "scrape_interval: 15s" in found.advice("interval")
 
 
 def test_wrong_labels_are_named(hub):
@@ -276,7 +279,7 @@ def test_wrong_labels_are_named(hub):
     assert found.failed == OTHER_JOB | {"labels"}
     assert found.found("labels").split("\n") == ["region is missing", 'component is "web", not "trading"']
     found = hub.verify("--job", "address")
-    assert found.failed == OTHER_JOB | {"labels"} and "is only the address" in found.found("labels")
+    assert found.failed == OTHER_JOB | {"labels"} and "instance is the address" in found.found("labels")
 
 
 def test_a_target_is_known_by_other_names(hub):
@@ -295,48 +298,48 @@ def test_a_target_is_known_by_other_names(hub):
     "value, words",
     [("process_start_time_seconds 9", "started 1"), ("process_start_time_seconds 9e9", "s earlier")],
 )
-def test_another_daemon_that_is_scraped_is_found_out(hub, value, words):
+def test_another_scraped_daemon_is_detected(hub, value, words):
     other = relay(hub.inf, lambda body: re.sub(r"(?m)^process_start_time_seconds .*$", value, body))
     try:
         found = hub.verify("--job", "fast", "--inf", other.url, "--wait", "1")
     finally:
         other.close()
     assert found.failed == OTHER_JOB | {"target"}, found.out
-    assert f"is not of the daemon at {other.url}: it started" in found.found("target") and words in found.found("target")
-    assert "correct the target of the job fast" in found.way_out("target")
+    assert f"are not of the daemon at {other.url}: it started" in found.found("target") and words in found.found("target")
+    assert "correct the target of the job fast" in found.advice("target")
 
 
 @pytest.mark.parametrize(
-    "name, words, way_out",
+    "name, words, advice",
     [
         ("closed", "connection refused", "start the daemon"),
         ("guarded", "401", "needs basic_auth"),
-        ("wrong-password", "401", "(user hub), and they are wrong"),
+        ("wrong-password", "401", "(user hub) is wrong"),
         ("page", "is down: ", "another program has the port"),
     ],
 )
-def test_a_target_that_is_down_has_prometheus_words_and_a_way_out(hub, name, words, way_out):
+def test_a_target_that_is_down_has_the_error_and_advice(hub, name, words, advice):
     found = hub.verify("--job", name)
     assert found.failed == OTHER_JOB | {"target", "series"}, found.out
-    assert words in found.found("target") and way_out in found.way_out("target")
-    assert found.found("series") == "not reached: the target is not up"
+    assert words in found.found("target") and advice in found.advice("target")
+    assert found.found("series") == "not checked: the target is not up"
 
 
-def test_a_job_without_a_target_is_found_out(hub):
+def test_a_job_without_a_target_is_detected(hub):
     found = hub.verify("--job", "no-target", "--wait", "0.1")
-    assert found.failed == OTHER_JOB | TARGET and "172.19.141.250:8000" in found.way_out("target")
+    assert found.failed == OTHER_JOB | TARGET and "172.19.141.250:8000" in found.advice("target")
 
 
-def test_families_that_are_dropped_on_the_way_are_missed(hub):
+def test_dropped_families_are_detected(hub):
     found = hub.verify("--job", "half")
     assert found.failed == OTHER_JOB | {"series"}
     lines = found.found("series").split("\n")
     assert "sentinel_zmq_send_failures_total is not stored: blind without it: SentinelGatewaySendFailures" in lines
     assert "sentinel_zmq_send_latency_seconds_count is not stored: HUB's history has it" in lines
-    assert "metric_relabel_configs: drop __name__ sentinel_zmq_.*" in found.way_out("series")
+    assert "metric_relabel_configs: drop __name__ sentinel_zmq_.*" in found.advice("series")
 
 
-def test_labels_that_are_changed_and_series_that_are_dropped_on_the_way_are_missed(hub):
+def test_changed_labels_and_dropped_series_are_detected(hub):
     found = hub.verify("--job", "renamed")
     assert found.failed == OTHER_JOB | {"series"}
     changed = "sentinel_orders_total is stored with other labels than the daemon gave it: blind without them: .*SentinelOrdersRej"
@@ -344,7 +347,7 @@ def test_labels_that_are_changed_and_series_that_are_dropped_on_the_way_are_miss
     assert re.search(r"sentinel_signals_suppressed_total: \d+ of \d+ series are stored: blind", found.found("series"))
 
 
-def test_an_alertmanager_that_is_down_takes_no_test_alert(hub):
+def test_an_alertmanager_that_is_down_fails(hub):
     found = hub.verify("--alertmanager", f"http://127.0.0.1:{free_port()}", "--send-test-alert")
     assert found.failed == ALERTMANAGER | {"heartbeat", "test alert", "delivery"}
     found = hub.verify("--alertmanager", hub.prometheus.url)
@@ -366,7 +369,7 @@ INHIBIT_RULES = r"(?s)inhibit_rules:\n.*?(?=receivers:\n)"
     ],
     ids=["no inhibit rules", "those of a former version", "none to the default", "a receiver that hears nothing"],
 )
-def test_an_alertmanager_that_is_told_something_else_is_found_out(hub, pattern, becomes, failed, words):
+def test_a_different_alertmanager_configuration_is_detected(hub, pattern, becomes, failed, words):
     good = hub.routes.read_text()
     changed, count = re.subn(pattern, becomes, good, count=1)
     assert count == 1
@@ -379,11 +382,11 @@ def test_an_alertmanager_that_is_told_something_else_is_found_out(hub, pattern, 
         hub.alertmanager.reload()
     assert found.failed == {failed}, found.out
     assert re.search(words, found.found(failed)), found.found(failed)
-    assert "config/monitoring/alertmanager.yml" in found.way_out(failed)
-    assert f"POST {hub.alertmanager.url}/-/reload" in found.way_out(failed)
+    assert "config/monitoring/alertmanager.yml" in found.advice(failed)
+    assert f"POST {hub.alertmanager.url}/-/reload" in found.advice(failed)
 
 
-def test_names_and_more_routes_and_rules_are_the_users_own(hub):
+def test_other_names_and_more_routes_are_allowed(hub):
     good = hub.routes.read_text()
     own = "inhibit_rules:\n  - source_match: {team: a}\n    target_match_re: {team: b|c}\n"
     changed = good.replace("inhibit_rules:\n", own).replace("receiver: critical", "receiver: my-phone")
@@ -400,20 +403,20 @@ def test_names_and_more_routes_and_rules_are_the_users_own(hub):
     assert "critical goes to my-phone" in found.found("routes")
 
 
-def test_a_heartbeat_that_is_silenced_is_found_out(hub):
-    """As good as an Alertmanager that never hears of anything."""
+def test_a_silenced_heartbeat_is_detected(hub):
+    """It has the same effect as an Alertmanager that gets no alerts."""
     suppressed = relay(hub.alertmanager.url, lambda body: body.replace('"state":"active"', '"state":"suppressed"'))
     try:
         found = hub.verify("--alertmanager", suppressed.url)
     finally:
         suppressed.close()
     assert found.failed == {"heartbeat"} and "SentinelWatchdog is silenced or inhibited" in found.found("heartbeat")
-    assert "alert_relabel_configs" in found.way_out("heartbeat")
+    assert "alert_relabel_configs" in found.advice("heartbeat")
 
 
 def test_rules_that_are_not_loaded_are_named(hub, partial):
     found = hub.verify("--prometheus", partial.url, "--wait", "0.1")
-    assert "rules" in found.failed and "rule_files" in found.way_out("rules")
+    assert "rules" in found.failed and "rule_files" in found.advice("rules")
     wanted = re.findall(r"- (?:alert|record): (\S+)", (MONITORING / "alerts.yml").read_text())
     missing = set(re.findall(r"[\w:]+", found.found("rules")))
     assert set(wanted) - missing == {"SentinelWatchdog"}, found.found("rules")
@@ -421,7 +424,7 @@ def test_rules_that_are_not_loaded_are_named(hub, partial):
 
 
 def edited(hub, directory: Path, *changes: tuple[str, str], **of_group) -> Prometheus:
-    """A Prometheus whose rules are Sentinel's with these changes: each a pattern and what it becomes, once."""
+    """A Prometheus with Sentinel's rules after these changes: each a pattern with one match, and its replacement."""
     text = (MONITORING / "alerts.yml").read_text()
     for pattern, changed in changes:
         text, count = re.subn(pattern, changed, text, count=1)
@@ -434,7 +437,7 @@ def edited(hub, directory: Path, *changes: tuple[str, str], **of_group) -> Prome
     return Prometheus(directory / "prometheus.yml", directory / "data")
 
 
-def test_rules_that_do_something_else_are_named_with_what_is_otherwise(hub, tmp_path):
+def test_changed_rules_are_named_with_the_difference(hub, tmp_path):
     changes = [
         (r"(alert: SentinelDown\n(?:.*\n)*?\s+for:) \S+", r"\1 2h"),
         (r"(alert: SentinelOrdersUnresolved\n(?:.*\n)*?\s+labels:) .*", r"\1 {severity: warning}"),
@@ -457,24 +460,24 @@ def test_rules_that_do_something_else_are_named_with_what_is_otherwise(hub, tmp_
     assert 'SentinelOrdersUnresolved differs: labels is {severity="warning"}, not {severity="critical"}' in said
     assert "SentinelGatewaySendFailures differs: expr is" in said and "[9h]" in said and "[1h]" in said
     assert "SentinelConfidenceFrozen differs: expr is" in said and said.count("differs") == len(changes)
-    assert "--rules FILE" in found.way_out("rules")
+    assert "--rules FILE" in found.advice("rules")
     assert own.failed == {"interval", "delivery"}, own.out
-    assert "rules" in many.failed and re.search(r"and so do .*Sentinel\w+, Sentinel", many.found("rules")), many.out
+    assert "rules" in many.failed and re.search(r"also different: .*Sentinel\w+, Sentinel", many.found("rules")), many.out
 
 
-def test_rules_that_are_evaluated_too_seldom_are_found_out(hub, tmp_path):
+def test_rules_evaluated_too_seldom_are_detected(hub, tmp_path):
     prometheus = edited(hub, tmp_path / "seldom", evaluation_interval="5m")
     try:
         found = verify(hub.binary, "hub", "--inf", hub.inf, "--prometheus", prometheus.url)
     finally:
         prometheus.close()
     assert found.failed == {"interval", "evaluation", "delivery"}, found.out
-    assert "is evaluated every 300 s only" in found.found("evaluation")
-    assert "evaluation_interval: 15s under global" in found.way_out("evaluation")
+    assert "is evaluated only every 300 s" in found.found("evaluation")
+    assert "evaluation_interval: 15s under global" in found.advice("evaluation")
 
 
-def test_a_clock_that_is_off_is_said(hub):
-    """A daemon that lives in the year 2000: its page and its headers say so."""
+def test_a_wrong_clock_is_reported(hub):
+    """A daemon in the year 2000, by its page and its headers."""
     change = lambda body: re.sub(r"(?m)^(sentinel_time_seconds) .*$", r"\1 946684800", body)
     behind = relay(hub.inf, change, date="Sat, 01 Jan 2000 00:00:00 GMT")
     try:
@@ -482,7 +485,7 @@ def test_a_clock_that_is_off_is_said(hub):
     finally:
         behind.close()
     assert found.failed == OTHER_JOB | {"clock"} and " s behind, " in found.found("clock"), found.out
-    assert "NTP" in found.way_out("clock")
+    assert "NTP" in found.advice("clock")
 
 
 @pytest.mark.parametrize(
@@ -496,7 +499,7 @@ def test_a_clock_that_is_off_is_said(hub):
     ],
     ids=lambda args: " ".join(args[4:]) or "no URL",
 )
-def test_flags_that_cannot_stand_are_refused(binary, args):
+def test_contradictory_flags_are_refused(binary, args):
     done = run(binary, "hub", *args)
     assert (done.returncode, done.stdout) == (64, ""), done.stdout
     assert done.stderr

@@ -1,4 +1,4 @@
-"""`sentinel verify inf`: what it finds in a daemon that is well, and in everything that can be wrong with one."""
+"""`sentinel verify inf`: its checks for a healthy daemon, and for everything that can be wrong with one."""
 
 import os
 import pwd
@@ -10,10 +10,11 @@ import time
 
 import pytest
 
-from parts.authority import Authority
+from parts.certificates import CertificateAuthority
 from parts.daemon import Daemon, environment, free_port
-from parts.http import hang, status, text as says
-from parts.protected import CHEAP, PASSWORD, USER, Protected
+from parts.http import hang, status
+from parts.http import text as says
+from parts.secured_daemon import CHEAP, PASSWORD, USER
 from parts.verify import CYCLES, EVIDENCE, UPTIME, FakeDaemon, run, verify
 
 OF_THE_TEXT = {"format", "text", "families", "uptime", "cycles", "backwards"}
@@ -23,7 +24,7 @@ LIVE = {"SENTINEL__LOG__FORMAT": "json"}
 
 @pytest.fixture(scope="module")
 def demo(binary, tmp_path_factory):
-    """A real daemon that ends a cycle every second and listens on every address."""
+    """A real daemon with a cycle per second that listens on all addresses."""
     port = free_port()
     env = environment(METRICS_PORT=str(port), **LIVE)
     daemon = Daemon(binary, ["demo", "--cycle-seconds", "1", "--bind", "0.0.0.0"], env, tmp_path_factory.mktemp("demo") / "daemon", port)
@@ -34,13 +35,13 @@ def demo(binary, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def text(demo) -> str:
-    """What a real daemon serves."""
+    """The metrics of a real daemon."""
     return demo.get("/metrics")[2]
 
 
 @pytest.fixture
 def check(binary):
-    """Verifies a fake daemon from a HUB on this machine, and ends it with the test."""
+    """Verifies a fake daemon from a HUB on this machine, and ends it after the test."""
     fakes = []
 
     def check(fake):
@@ -61,7 +62,7 @@ def test_a_healthy_daemon_passes_every_check(binary, demo):
     assert found.found("port") == f"{demo.port} listens on 0.0.0.0"
     assert re.fullmatch(EVIDENCE, found.found("metrics"))
     assert found.found("families").startswith("all 18 that HUB knows, with their types, labels and 30 original buckets")
-    assert f"{url}/metrics is what HUB (127.0.0.1) scrapes" in found.found("address")
+    assert f"HUB (127.0.0.1) will scrape {url}/metrics" in found.found("address")
     for rule in (
         f"nft insert rule inet filter input ip saddr 127.0.0.1 tcp dport {demo.port} accept",
         f"iptables -I INPUT -p tcp -s 127.0.0.1 --dport {demo.port} -j ACCEPT",
@@ -70,7 +71,7 @@ def test_a_healthy_daemon_passes_every_check(binary, demo):
         assert rule in found.found("firewall").split("\n")
 
 
-def test_a_person_reads_a_mark_per_check_and_a_verdict(binary, demo):
+def test_the_text_output_has_marks_and_a_verdict(binary, demo):
     done = run(binary, "inf", "--url", f"http://127.0.0.1:{demo.port}", "--hub", "127.0.0.1")
     assert done.returncode == 0, done.stdout
     marks = re.findall(r"^  (ok|--|FAILED) +(\w+(?: \w+)?)  ", done.stdout, re.MULTILINE)
@@ -79,7 +80,7 @@ def test_a_person_reads_a_mark_per_check_and_a_verdict(binary, demo):
     assert done.stdout.endswith("\nHUB can scrape this daemon.\n")
 
 
-def test_a_reader_that_leaves_early_spoils_nothing(binary, demo):
+def test_a_closed_output_pipe_is_no_error(binary, demo):
     ours, its = os.pipe()
     os.close(ours)
     command = [binary, "verify", "inf", "--url", f"http://127.0.0.1:{demo.port}", "--hub", "127.0.0.1"]
@@ -88,26 +89,26 @@ def test_a_reader_that_leaves_early_spoils_nothing(binary, demo):
     assert done.returncode == 0 and "panicked" not in done.stderr
 
 
-def test_the_address_is_the_one_on_the_way_to_hub(binary, demo):
-    # 198.51.100.0/24 is for documentation: the way there is the default route, and a machine without one says so.
+def test_the_address_is_that_of_the_route_to_hub(binary, demo):
+    # 198.51.100.0/24 is for documentation: the route to it is the default route, and a machine without one reports that.
     found = verify(binary, "inf", "--url", f"http://127.0.0.1:{demo.port}", "--hub", "198.51.100.7")
     assert "ip saddr 198.51.100.7 " in found.found("firewall")
     if found.code == 0:
-        assert re.match(rf"http://(?!127\.)[\d.]+:{demo.port}/metrics is what HUB", found.found("address"))
+        assert re.match(rf"HUB \(.+\) will scrape http://(?!127\.)[\d.]+:{demo.port}/metrics", found.found("address"))
     else:
-        assert found.failed == {"address", "from outside"} and "no way to HUB" in found.found("address")
+        assert found.failed == {"address", "from outside"} and "no route to HUB" in found.found("address")
     found = verify(binary, "inf", "--url", f"http://127.0.0.1:{demo.port}", "--hub", "hub.invalid")
-    assert found.failed == {"address", "from outside"} and "--hub" in found.way_out("address")
+    assert found.failed == {"address", "from outside"} and "--hub" in found.advice("address")
 
 
-def test_a_closed_port_leaves_nothing_out(binary):
+def test_a_closed_port_skips_no_check(binary):
     found = verify(binary, "inf", "--url", f"http://127.0.0.1:{free_port()}", "--hub", "127.0.0.1")
     assert found.code == 1
     assert found.failed == {"process", "port", "health", "metrics", "clock", "from outside"} | OF_THE_TEXT
-    assert "sentinel run" in found.way_out("port")
+    assert "sentinel run" in found.advice("port")
 
 
-def test_a_daemon_on_loopback_is_out_of_hubs_reach(binary, tmp_path):
+def test_a_daemon_on_loopback_is_unreachable_for_hub(binary, tmp_path):
     port = free_port()
     env = environment(METRICS_PORT=str(port), SENTINEL__METRICS__BIND="127.0.0.1", **LIVE)
     daemon = Daemon(binary, ["demo", "--cycle-seconds", "1"], env, tmp_path / "daemon", port)
@@ -117,10 +118,10 @@ def test_a_daemon_on_loopback_is_out_of_hubs_reach(binary, tmp_path):
     finally:
         daemon.close()
     assert found.code == 1 and {"port", "from outside"} <= found.failed <= {"port", "address", "from outside"}
-    assert "127.0.0.1 only" in found.found("port") and "metrics.bind" in found.way_out("port")
+    assert "127.0.0.1 only" in found.found("port") and "metrics.bind" in found.advice("port")
 
 
-def test_a_port_that_is_open_on_ipv6_as_well_is_noted_with_the_way_out(check, text):
+def test_a_port_also_open_on_ipv6_is_noted_with_advice(check, text):
     assert "ipv6" not in check(FakeDaemon(text)).noted
     for address, is_noted in (("::1", False), ("::", True)):
         fake = FakeDaemon(text)
@@ -132,13 +133,13 @@ def test_a_port_that_is_open_on_ipv6_as_well_is_noted_with_the_way_out(check, te
     assert f"ip6tables -I INPUT ! -i lo -p tcp --dport {port} -j DROP" in found.found("ipv6").split("\n")
 
 
-def test_another_program_on_the_port_is_told_from_a_daemon(check, text):
+def test_another_program_on_the_port_is_detected(check, text):
     fake = FakeDaemon(text)
     fake.always = status(404, "<html>")
     found = check(fake)
     assert found.failed == {"process", "health", "metrics", "clock", "from outside"} | OF_THE_TEXT
     assert re.search(r"pid \d+, .*python.*\nthis is not Sentinel", found.found("process"))
-    assert "another port" in found.way_out("process") and "another program" in found.way_out("health") and "404" in found.found("metrics")
+    assert "another port" in found.advice("process") and "another program" in found.advice("health") and "404" in found.found("metrics")
     fake = FakeDaemon(text)
     fake.always = says("<html>\n<body>\nhello\n", Content_Type="text/html")
     found = check(fake)
@@ -146,13 +147,13 @@ def test_another_program_on_the_port_is_told_from_a_daemon(check, text):
     assert "line 1" in found.found("text") and "text/html" in found.found("format")
 
 
-def test_a_proxy_that_passes_a_sentinel_on_is_no_fault(check, text):
+def test_a_proxy_before_the_daemon_is_accepted(check, text):
     found = check(FakeDaemon(text))
     assert (found.code, found.failed) == (0, set()) and "process" in found.noted, found.out
-    assert "it answers as one does" in found.found("process")
+    assert "but it answers as one" in found.found("process")
 
 
-def test_a_stopped_daemon_is_told_from_a_firewall_and_is_not_waited_for(binary, demo):
+def test_a_stopped_daemon_differs_from_a_firewall(binary, demo):
     url = f"http://127.0.0.1:{demo.port}"
     demo.send(signal.SIGSTOP)
     began = time.monotonic()
@@ -162,23 +163,23 @@ def test_a_stopped_daemon_is_told_from_a_firewall_and_is_not_waited_for(binary, 
         demo.send(signal.SIGCONT)
     assert time.monotonic() - began < 5 and found.code == 1
     assert f"pid {demo.pid}" in found.found("process") and "it is stopped (SIGSTOP)" in found.found("process")
-    assert "kill -CONT" in found.way_out("process")
-    assert found.found("metrics") == "not reached: the process is stopped" and "port" not in found.failed
+    assert "kill -CONT" in found.advice("process")
+    assert found.found("metrics") == "not checked: the process is stopped" and "port" not in found.failed
     assert "a firewall in between" not in found.out
     assert verify(binary, "inf", "--url", url, "--hub", "127.0.0.1", "--wait", "10").code == 0
 
 
-def test_a_program_that_takes_connections_and_never_answers_is_told_from_a_firewall(check, text):
+def test_a_silent_program_differs_from_a_firewall(check, text):
     fake = FakeDaemon(text)
     fake.always = hang
     found = check(fake)
     assert {"process", "health", "metrics", "from outside"} <= found.failed and "port" not in found.failed
     for name in ("health", "metrics"):
-        assert "hangs or is stopped" in found.way_out(name) and "a firewall in between" not in found.way_out(name)
-    assert found.found("uptime") == "not reached: nothing answers"
+        assert "hangs or is stopped" in found.advice(name) and "a firewall in between" not in found.advice(name)
+    assert found.found("uptime") == "not checked: nothing answers"
 
 
-def test_a_clock_that_is_off_is_said(check, text):
+def test_a_wrong_clock_is_reported(check, text):
     def at(date: str):
         fake = FakeDaemon(text, lambda text, _: re.sub(r"(?m)^(sentinel_time_seconds) .*$", r"\1 946684800", text))
 
@@ -190,10 +191,10 @@ def test_a_clock_that_is_off_is_said(check, text):
         return check(fake)
 
     found = at("Sat, 01 Jan 2000 00:00:00 GMT")
-    assert found.failed == {"clock"} and " s behind, " in found.found("clock") and "NTP" in found.way_out("clock")
+    assert found.failed == {"clock"} and " s behind, " in found.found("clock") and "NTP" in found.advice("clock")
 
 
-def test_what_health_says_is_passed_on(check, text):
+def test_the_checks_of_health_are_shown(check, text):
     def health(status: str, code: int):
         fake = FakeDaemon(text)
         journal = {"name": "journal", "status": status, "detail": "the journal cannot be written\n  ok  x"}
@@ -202,7 +203,7 @@ def test_what_health_says_is_passed_on(check, text):
         return check(fake)
 
     found = health("fail", 503)
-    assert found.failed == {"health"} and "503" in found.way_out("health")
+    assert found.failed == {"health"} and "503" in found.advice("health")
     assert found.found("health") == "status 503\njournal: the journal cannot be written   ok  x"
     assert "health fail" in found.found("metrics")
     found = health("degraded", 200)
@@ -210,7 +211,7 @@ def test_what_health_says_is_passed_on(check, text):
 
 
 SENDS = "sentinel_zmq_send_failures_total"
-# Each: what is replaced by what, the check that fails first, and what it says.
+# Each: a pattern and its replacement, the check that fails first, and its text.
 BROKEN = {
     "family missing": ("sentinel_last_cycle_timestamp_unix", "x", "families", "last_cycle_timestamp_unix is missing"),
     "bound respelled": ('_bucket{le="1.0"}', '_bucket{le="1"}', "families", 'has no bucket le="1.0"'),
@@ -218,15 +219,15 @@ BROKEN = {
     "child missing": ('="hub",error_code="504"', '="hub",error_code="505"', "families", '"504"} is missing'),
     "label more": (f"\n{SENDS} ", f'\n{SENDS}{{symbol="EURUSD"}} ', "families", f"{SENDS} without labels is missing"),
     "type changed": (f"TYPE {UPTIME} gauge", f"TYPE {UPTIME} counter", "families", "is a counter, not a gauge"),
-    "series twice": (f"\n{SENDS} ", f"\n{SENDS} 0\n{SENDS} ", "text", "is there twice"),
+    "series twice": (f"\n{SENDS} ", f"\n{SENDS} 0\n{SENDS} ", "text", "is a duplicate"),
     "negative counter": (f"\n{SENDS} 0", f"\n{SENDS} -1", "text", f"the counter {SENDS} is -1"),
-    "no number": (f"\n{SENDS} ", f"\n{SENDS} x", "text", "is no value of"),
+    "no number": (f"\n{SENDS} ", f"\n{SENDS} x", "text", "is not a value for"),
     "another type": ("TYPE process_threads gauge", "TYPE process_threads summary", "text", 'the type "summary"'),
 }
 
 
 @pytest.mark.parametrize("case", BROKEN)
-def test_a_text_that_is_not_what_hub_knows_is_refused(check, text, case):
+def test_a_text_that_breaks_the_contract_is_refused(check, text, case):
     before, after, name, words = BROKEN[case]
     assert before in text
     found = check(FakeDaemon(text, lambda text, _: text.replace(before, after)))
@@ -235,7 +236,7 @@ def test_a_text_that_is_not_what_hub_knows_is_refused(check, text, case):
     assert words in found.found(name)
 
 
-def test_a_text_that_is_cut_off_is_refused(check, text):
+def test_a_truncated_text_is_refused(check, text):
     found = check(FakeDaemon(text, lambda text, _: text[:-1]))
     assert "text" in found.failed and "cut off" in found.found("text")
 
@@ -247,7 +248,7 @@ def test_a_wrong_content_type_is_refused(check, text):
     assert found.failed == {"format"} and '"text/plain" is not' in found.found("format")
 
 
-def test_a_counter_that_falls_is_named(check, text):
+def test_a_decreasing_counter_is_named(check, text):
     sample = re.search(r"^sentinel_prediction_requests_total (\d+)$", text, re.MULTILINE)
     assert int(sample[1]) > 0
 
@@ -259,15 +260,15 @@ def test_a_counter_that_falls_is_named(check, text):
     assert found.found("backwards") == f"sentinel_prediction_requests_total[] was {sample[1]} and is 0 now"
 
 
-def test_a_text_that_does_not_move_is_found_out(check, text):
+def test_a_constant_text_is_detected(check, text):
     def stands(_: str, scrape: int) -> str:
         return text
 
     found = check(FakeDaemon(text, stands))
-    # Its clock stands, too.
-    assert found.failed == {"uptime", "clock"} and "did not move" in found.found("uptime")
-    # Too short a wait to blame the daemon for.
-    assert "cycles" in found.noted and re.match(r"no cycle ended in the \d s", found.found("cycles"))
+    # Its clock also stands still.
+    assert found.failed == {"uptime", "clock"} and "did not rise" in found.found("uptime")
+    # The wait is too short to blame the daemon.
+    assert "cycles" in found.noted and re.match(r"no cycle ended within \d s", found.found("cycles"))
 
     def idles(text: str, _: int) -> str:
         return re.sub(rf"^{CYCLES} .*$", f"{CYCLES} 7", text, flags=re.MULTILINE)
@@ -276,35 +277,34 @@ def test_a_text_that_does_not_move_is_found_out(check, text):
     schedule = {"name": "schedule", "status": "ok", "detail": "all cycles asked for have run"}
     fake.health = 200, {"status": "ok", "checks": [schedule]}
     found = check(fake)
-    assert found.code == 0 and "all that were asked for" in found.found("cycles")
+    assert found.code == 0 and "all scheduled cycles have run" in found.found("cycles")
 
 
-def test_a_daemon_with_tls_and_a_password_is_looked_at_with_both_and_neither_is_shown(rig, tmp_path):
-    protected = Protected(rig, tmp_path)
-    protected.write(users={USER: CHEAP})
-    daemon = protected.start().wait_serving().daemon
+def test_tls_and_password_are_used_but_not_shown(secured, tmp_path):
+    secured.write(users={USER: CHEAP})
+    daemon = secured.start().wait_serving().daemon
     password = tmp_path / "password"
     password.write_text(PASSWORD + "\n")
     login = ["--user", USER, "--password-file", str(password)]
 
-    def look(scheme: str, authority: Authority, *args: str):
+    def look(scheme: str, authority: CertificateAuthority, *args: str):
         url, roots = f"{scheme}://127.0.0.1:{daemon.port}", {"SSL_CERT_FILE": str(authority.ca_file)}
-        found = verify(rig.binary, "inf", "--url", url, "--hub", "127.0.0.1", "--wait", "0", *args, **roots)
+        found = verify(secured.harness.binary, "inf", "--url", url, "--hub", "127.0.0.1", "--wait", "0", *args, **roots)
         assert PASSWORD not in found.out + found.err
         return found
 
-    found = look("https", protected.authority, *login)
+    found = look("https", secured.authority, *login)
     assert found.code == 0, found.out
     wrong = tmp_path / "wrong"
     wrong.write_text("wrong\n")
-    found = look("https", protected.authority, "--user", USER, "--password-file", str(wrong))
-    assert "401" in found.found("metrics") and "the password is wrong" in found.way_out("metrics")
-    found = look("https", protected.authority)
-    assert "401" in found.found("metrics") and "--password-file" in found.way_out("metrics")
-    found = look("https", Authority(tmp_path, "theirs"), *login)
-    assert "metrics" in found.failed and "SSL_CERT_FILE" in found.way_out("metrics"), found.out
-    found = look("http", protected.authority, *login)
-    assert "metrics" in found.failed and "https" in found.way_out("metrics"), found.out
+    found = look("https", secured.authority, "--user", USER, "--password-file", str(wrong))
+    assert "401" in found.found("metrics") and "the password is wrong" in found.advice("metrics")
+    found = look("https", secured.authority)
+    assert "401" in found.found("metrics") and "--password-file" in found.advice("metrics")
+    found = look("https", CertificateAuthority(tmp_path, "theirs"), *login)
+    assert "metrics" in found.failed and "SSL_CERT_FILE" in found.advice("metrics"), found.out
+    found = look("http", secured.authority, *login)
+    assert "metrics" in found.failed and "https" in found.advice("metrics"), found.out
 
 
 @pytest.mark.parametrize(
@@ -320,7 +320,7 @@ def test_a_daemon_with_tls_and_a_password_is_looked_at_with_both_and_neither_is_
     ],
     ids=lambda args: " ".join(args),
 )
-def test_flags_that_cannot_stand_are_refused(binary, args):
+def test_contradictory_flags_are_refused(binary, args):
     done = run(binary, "inf", *args)
     assert (done.returncode, done.stdout) == (64, ""), done.stdout
     assert done.stderr

@@ -1,4 +1,4 @@
-"""`sentinel verify model`: real requests with recorded bars, what is made of the answers, and how fast they came."""
+"""`sentinel verify model`: real requests with recorded bars, the checks of the answers, and their latency."""
 
 import json
 import time
@@ -6,30 +6,21 @@ import time
 import pytest
 
 from parts.daemon import free_port
+from parts.harness import variables
 from parts.http import hang, status, text, truncated
-from parts.mlflow_server import MlflowServer
 from parts.model import BUY, HOLD, SELL, predictions
-from parts.rig import variables
 
 
-@pytest.fixture(scope="module")
-def mlflow_server(tmp_path_factory):
-    """One server for all tests here; it takes seconds to start."""
-    server = MlflowServer(tmp_path_factory.mktemp("mlflow"))
-    yield server
-    server.close()
-
-
-def verify(rig, *args: str, port: int | None = None, settings: dict | None = None) -> tuple[int, str]:
-    """Runs it without a token: exit code and what it said."""
-    usual = {"model.host": "127.0.0.1", "model.port": port or rig.model.port, "model.deadline_ms": 3000}
-    said = rig.command("verify", "model", *args, EODHD_API_TOKEN="", **variables(usual | (settings or {})))
+def verify(harness, *args: str, port: int | None = None, settings: dict | None = None) -> tuple[int, str]:
+    """Runs it without a token: exit code and output."""
+    usual = {"model.host": "127.0.0.1", "model.port": port or harness.model.port, "model.deadline_ms": 3000}
+    said = harness.command("verify", "model", *args, EODHD_API_TOKEN="", **variables(usual | (settings or {})))
     code, _ = said.wait_exit(30)
     return code, said.output()
 
 
 def marks(said: str) -> dict[str, str]:
-    """`{"latency": "ok"}` of the report; of several lines of one name the worst."""
+    """The report as `{"latency": "ok"}`; the worst of several lines with one name."""
     order = ["ok", "--", "FAILED"]
     found: dict[str, str] = {}
     for line in map(str.split, said.splitlines()):
@@ -39,62 +30,62 @@ def marks(said: str) -> dict[str, str]:
 
 
 def by_content(handler, request):
-    """Odds that depend on the row alone, as a model's do."""
+    """Odds that depend only on the row, as for a real model."""
     rows = request.json()["dataframe_split"]["data"]
     return [[p, 0.1, 0.9 - p] for p in (abs(row[0][9]) % 80 / 100 for row in rows)]
 
 
 def good(handler, request):
-    """A model, on every path but the small ones."""
+    """A good model at every path except /ping and the like."""
     if request.path != "/invocations":
         return handler.answer("2.9.1")
     return handler.answer(json.dumps({"predictions": by_content(handler, request)}))
 
 
 def invocations(behaviour):
-    """This on /invocations, the healthy answer elsewhere."""
+    """This behaviour at /invocations, the healthy answer elsewhere."""
     return lambda handler, request: (behaviour if request.path == "/invocations" else good)(handler, request)
 
 
-def test_a_good_model_passes_and_is_asked_what_the_daemon_asks(rig):
-    rig.model.always = good
-    code, said = verify(rig, "--symbol", "EURUSD,GBPUSD,USDJPY")
+def test_a_good_model_passes_with_the_daemons_requests(harness):
+    harness.model.always = good
+    code, said = verify(harness, "--symbol", "EURUSD,GBPUSD,USDJPY")
     assert code == 0, said
     passed = dict.fromkeys(("answer", "steady", "windows", "latency", "rows"), "ok")
     assert marks(said) == {"server": "--"} | passed
     assert "/version 2.9.1" in said and "3 rows of one request are answered as they are alone" in said
-    asked = [request for request in rig.model.requests if request.path == "/invocations"]
+    asked = [request for request in harness.model.requests if request.path == "/invocations"]
     rows = [len(request.json()["dataframe_split"]["data"]) for request in asked]
     assert rows == [1, 1] + 5 * [1] + 5 * [3] + 3 * [1]
     assert len({request.body for request in asked[2:7]}) == 5
     tabular, sequence = asked[7].json()["dataframe_split"]["data"][1]
     assert (len(tabular), len(sequence), {len(row) for row in sequence}) == (23, 60, {23})
-    assert rig.market.requests == [] and not list((rig.directory / "daemon-0").glob("*.db"))
+    assert harness.market.requests == [] and not list((harness.directory / "daemon-0").glob("*.db"))
 
 
-def test_the_odds_and_the_decision_at_the_threshold_are_told(rig):
+def test_odds_and_decision_are_shown(harness):
     buys = [[0.1, 0.2, 0.7]]
 
     def first_buys(handler, request):
-        if len([it for it in rig.model.requests if it.path == "/invocations"]) <= 2:
+        if len([it for it in harness.model.requests if it.path == "/invocations"]) <= 2:
             return handler.answer(json.dumps(buys))
         return good(handler, request)
 
-    rig.model.always = invocations(first_buys)
-    code, said = verify(rig)
+    harness.model.always = invocations(first_buys)
+    code, said = verify(harness)
     assert code == 0 and "SELL 0.100, HOLD 0.200, BUY 0.700: BUY at threshold 0.6" in said
-    rig.model.requests.clear()
-    code, said = verify(rig, "--threshold", "0.8", "--json")
+    harness.model.requests.clear()
+    code, said = verify(harness, "--threshold", "0.8", "--json")
     report = json.loads(said)
     assert code == 0 and report["target"] == "model"
     assert "HOLD at threshold 0.8" in next(c["found"] for c in report["checks"] if c["name"] == "answer")
 
 
-def test_a_model_that_does_not_look_at_what_it_is_sent_is_a_failure(rig):
-    rig.model.always = predictions([BUY])
-    code, said = verify(rig)
+def test_a_model_that_ignores_its_input_is_a_failure(harness):
+    harness.model.always = predictions([BUY])
+    code, said = verify(harness)
     assert code == 1 and marks(said)["answer"] == marks(said)["steady"] == "ok", said
-    assert marks(said)["windows"] == "FAILED" and "does not look at them" in said and "->" in said
+    assert marks(said)["windows"] == "FAILED" and "the model ignores them" in said and "->" in said
 
 
 @pytest.mark.parametrize(
@@ -114,49 +105,49 @@ def test_a_model_that_does_not_look_at_what_it_is_sent_is_a_failure(rig):
         (predictions([[float("nan"), 0.5, 0.5]]), "p_sell, p_hold, p_buy"),
     ],
 )
-def test_every_fault_is_named_with_its_way_out(rig, fault, words):
-    rig.model.always = invocations(fault)
-    code, said = verify(rig, settings={"model.deadline_ms": 100})
+def test_every_fault_is_named_with_advice(harness, fault, words):
+    harness.model.always = invocations(fault)
+    code, said = verify(harness, settings={"model.deadline_ms": 100})
     assert code == 1 and marks(said) == {"server": "--", "answer": "FAILED"}, said
     assert words in said and "->" in said
 
 
-def test_a_model_that_is_not_there_is_reported(rig):
-    code, said = verify(rig, port=free_port())
+def test_a_missing_model_is_reported(harness):
+    code, said = verify(harness, port=free_port())
     assert code == 1 and marks(said) == {"address": "FAILED"} and "model.port" in said
 
 
-def test_a_model_that_hangs_after_its_first_answer_is_a_failure(rig):
-    rig.model.script = [good, good, good, good, hang]
-    code, said = verify(rig, settings={"model.deadline_ms": 100})
+def test_a_model_that_hangs_later_is_a_failure(harness):
+    harness.model.script = [good, good, good, good, hang]
+    code, said = verify(harness, settings={"model.deadline_ms": 100})
     assert code == 1 and marks(said)["answer"] == "ok" and marks(said)["steady"] == "FAILED"
 
 
-def test_a_model_slower_than_the_deadline_is_a_failure(rig):
+def test_a_model_slower_than_the_deadline_is_a_failure(harness):
     def slow(handler, request):
         time.sleep(0.3)
         good(handler, request)
 
-    rig.model.always = invocations(slow)
-    code, said = verify(rig, settings={"model.deadline_ms": 250})
+    harness.model.always = invocations(slow)
+    code, said = verify(harness, settings={"model.deadline_ms": 250})
     assert code == 1 and marks(said)["latency"] == "FAILED" and "model.deadline_ms = 250" in said
 
 
-def test_rows_in_another_order_are_a_failure(rig):
+def test_rows_in_another_order_are_a_failure(harness):
     def reverse(handler, request):
         handler.answer(json.dumps(by_content(handler, request)[::-1]))
 
-    rig.model.always = invocations(reverse)
-    code, said = verify(rig, "--symbol", "EURUSD,GBPUSD")
+    harness.model.always = invocations(reverse)
+    code, said = verify(harness, "--symbol", "EURUSD,GBPUSD")
     assert code == 1 and marks(said)["rows"] == "FAILED" and "rows_per_request = 1" in said
-    code, said = verify(rig, "--symbol", "EURUSD,GBPUSD", settings={"model.rows_per_request": 1})
+    code, said = verify(harness, "--symbol", "EURUSD,GBPUSD", settings={"model.rows_per_request": 1})
     assert code == 0 and "2 symbols are 2 requests in turn" in said
 
 
-def test_a_model_that_knows_no_order_or_no_steadiness_is_noted(rig):
-    code, said = verify(rig, "--symbol", "EURUSD,GBPUSD")
+def test_a_model_that_changes_its_answers_is_noted(harness):
+    code, said = verify(harness, "--symbol", "EURUSD,GBPUSD")
     assert code == 1 and marks(said)["windows"] == "FAILED"
-    assert marks(said)["rows"] == "--" and "nothing shows their order" in said
+    assert marks(said)["rows"] == "--" and "their order cannot be checked" in said
     answers = [BUY, SELL, HOLD]
 
     def moody(handler, request):
@@ -164,18 +155,18 @@ def test_a_model_that_knows_no_order_or_no_steadiness_is_noted(rig):
         count = len(request.json()["dataframe_split"]["data"])
         handler.answer(json.dumps(answers[:count]))
 
-    rig.model.always = invocations(moody)
-    code, said = verify(rig, "--symbol", "EURUSD,GBPUSD")
+    harness.model.always = invocations(moody)
+    code, said = verify(harness, "--symbol", "EURUSD,GBPUSD")
     assert code == 0 and marks(said)["steady"] == marks(said)["windows"] == "--" and "two answers" in said
 
 
-def test_a_real_mlflow_server_is_understood(rig, mlflow_server):
-    code, said = verify(rig, port=mlflow_server.port)
+def test_a_real_mlflow_server_passes(harness, mlflow_server):
+    code, said = verify(harness, port=mlflow_server.port)
     assert marks(said)["answer"] == marks(said)["steady"] == "ok" and "/ping 200" in said, said
-    # The part answers by position, so each row that is alone gets the same.
+    # This model answers by position, so each single row gets the same answer.
     assert code == 1 and marks(said)["windows"] == "FAILED", said
-    code, said = verify(rig, port=mlflow_server.port, settings={"model.tabular": "nested"})
+    code, said = verify(harness, port=mlflow_server.port, settings={"model.tabular": "nested"})
     assert code == 1 and 'model.tabular = "flat": tried' in said, said
     assert "X_tabular is (1, 1, 23)" in said
-    code, said = verify(rig, "--symbol", "EURUSD,GBPUSD,USDJPY", port=mlflow_server.port)
+    code, said = verify(harness, "--symbol", "EURUSD,GBPUSD,USDJPY", port=mlflow_server.port)
     assert code == 1 and marks(said)["rows"] == "FAILED" and marks(said)["latency"] != "FAILED"

@@ -1,7 +1,7 @@
 //! HTTP as both servers need it: a connection per request; one deadline over connecting, head and body; a body limit;
 //! no redirects; errors that are `Send` and have a bounded name. Used by the Fetcher, the Predictor, the Deadman and the commands.
 //!
-//! `client` says how requests are made, `transport` how they reach the server, `interim` what is read over on the way.
+//! `client` says how requests are made, `transport` how they reach the server, `interim_responses` what is read over on the way.
 
 use crate::domain::{breaker::CallEnd, sanitize::one_line};
 use awc::{
@@ -13,10 +13,10 @@ use bytes::Bytes;
 use futures_util::Stream;
 use std::time::Duration;
 
-mod addresses;
 mod client;
+mod dns_cache;
 mod identity;
-mod interim;
+mod interim_responses;
 #[cfg(test)]
 mod tests;
 mod transport;
@@ -109,7 +109,7 @@ pub async fn get(request: ClientRequest, body_bytes_max: usize) -> Result<Vec<u8
     read(request.send(), body_bytes_max, as_it_is).await
 }
 
-/// Sends a request with a body and reads the whole answer. `words` makes text of an error's body, or of its beginning.
+/// Sends a request with a body and reads the whole answer. `error_text` makes text of an error's body, or of its beginning.
 ///
 /// # Errors
 /// Anything but a complete 200, see [`HttpError`].
@@ -117,9 +117,9 @@ pub async fn post(
     request: ClientRequest,
     body: Bytes,
     body_bytes_max: usize,
-    words: fn(&[u8]) -> String,
+    error_text: fn(&[u8]) -> String,
 ) -> Result<Vec<u8>, HttpError> {
-    read(request.send_body(body), body_bytes_max, words).await
+    read(request.send_body(body), body_bytes_max, error_text).await
 }
 
 fn as_it_is(body: &[u8]) -> String {
@@ -189,7 +189,7 @@ where
 async fn read(
     sent: SendClientRequest,
     body_bytes_max: usize,
-    words: fn(&[u8]) -> String,
+    error_text: fn(&[u8]) -> String,
 ) -> Result<Vec<u8>, HttpError> {
     let mut response = answer(sent).await?;
     let status = response.status();
@@ -198,7 +198,7 @@ async fn read(
         // An error's body is only an excerpt for the log: one that is slow, long or broken must not hide the status.
         let excerpt = tokio::time::timeout(EXCERPT_DEADLINE, response.body().limit(EXCERPT_BYTES_MAX)).await;
         let body = excerpt.ok().and_then(Result::ok).unwrap_or_default();
-        let body = one_line(&words(&body));
+        let body = one_line(&error_text(&body));
         return Err(HttpError::Status { status: status.as_u16(), retry_after, body });
     }
     Ok(whole_body(&mut response, body_bytes_max).await?.to_vec())

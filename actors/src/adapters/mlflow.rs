@@ -1,9 +1,9 @@
 //! MLflow's scoring protocol: the `dataframe_split` request, written straight from the feature arrays, and the
 //! answer, of which one bad row costs its symbol only. Used by the Predictor.
 
-mod words;
+mod error_text;
 
-pub use words::error_words;
+pub use error_text::error_text;
 
 use crate::{
     adapters::json::{without_bare_tokens, without_bom},

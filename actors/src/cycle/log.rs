@@ -3,7 +3,7 @@
 use super::row::{Failure, Row};
 use crate::{
     domain::{
-        cycle_verdict::{CycleVerdict, SymbolFailure},
+        cycle_outcome::{CycleOutcome, SymbolFailure},
         decision::{Action, Decision},
         guard::Suppression,
         instrument::Symbol,
@@ -54,9 +54,9 @@ impl CycleLog {
     }
 
     /// Writes the cycle's lines.
-    pub(super) fn finish(&self, rows: &[Row], given_up: bool, verdict: CycleVerdict, failed: &[SymbolFailure]) {
+    pub(super) fn finish(&self, rows: &[Row], given_up: bool, outcome: CycleOutcome, failed: &[SymbolFailure]) {
         // Given up is ended, not failed: what was not asked any more says nothing.
-        let (verdict, failed) = if given_up { (CycleVerdict::Ok, &[][..]) } else { (verdict, failed) };
+        let (outcome, failed) = if given_up { (CycleOutcome::Ok, &[][..]) } else { (outcome, failed) };
         for (Failure { step, cause }, symbols) in alike(rows) {
             tracing::warn!(
                 cycle_id = self.cycle_id,
@@ -82,8 +82,8 @@ impl CycleLog {
             hold = count(Action::Hold),
             buy = count(Action::Buy),
             orders = %named(fates),
-            failed = verdict == CycleVerdict::Failed,
-            outcome = if given_up { "given_up" } else { verdict.as_str() },
+            failed = outcome == CycleOutcome::Failed,
+            outcome = if given_up { "given_up" } else { outcome.as_str() },
             failed_symbols = who.as_deref(),
             fetch_ms = self.millis(Step::Fetch),
             gateway_ms = self.opening.map(round),

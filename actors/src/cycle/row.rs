@@ -6,7 +6,7 @@ use crate::{
     domain::{
         bar::Bar,
         clock::Moment,
-        cycle_verdict::SymbolFailure,
+        cycle_outcome::SymbolFailure,
         decision::{Action, Decision, Prediction, decide},
         features::FeatureSet,
         guard::{Circumstances, Suppression, is_stale, objection},
@@ -115,7 +115,7 @@ impl Row {
     }
 
     /// Why it did not get through, if it did not. What counts as a failure is written at
-    /// [`judge`](crate::domain::cycle_verdict::judge).
+    /// [`judge`](crate::domain::cycle_outcome::judge).
     pub(super) fn failed(&self) -> Option<SymbolFailure> {
         let by_stage = self.failure.as_ref().map(|failure| (failure.step, failure.cause.kind));
         let by_order = || Some((Step::Send, lost(self.report.as_ref()?)?));

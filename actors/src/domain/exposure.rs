@@ -8,7 +8,7 @@ use crate::domain::{
     instrument::{Instrument, InstrumentKey, Symbol},
     order::{LOTS_APART, Order, Side},
     position::Position,
-    spelling::{are_alike, is_another_pair},
+    symbol_matching::{are_alike, is_another_pair},
 };
 use std::{collections::HashSet, fmt};
 use uuid::Uuid;

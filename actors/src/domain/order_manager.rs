@@ -4,9 +4,7 @@
 //! test that lets them fail between any two steps.
 
 #[cfg(test)]
-mod exposure_tests;
-#[cfg(test)]
-mod fakes;
+mod fixtures;
 mod orders;
 #[cfg(test)]
 mod tests;

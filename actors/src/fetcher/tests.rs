@@ -17,7 +17,7 @@ const HOUR: i64 = 3_600;
 const NOW: i64 = 500_000;
 
 /// A Fetcher, the clock it looks at and the events it sends.
-struct Rig {
+struct Harness {
     fetcher: Addr<Fetcher>,
     clock: Arc<FakeClock>,
     recorder: Addr<Recorder>,
@@ -33,7 +33,7 @@ struct Cycle {
     rejected: Vec<(BarRejection, u64)>,
 }
 
-impl Rig {
+impl Harness {
     fn new(base_url: &str, tickers: &[&str], change: impl FnOnce(&mut Config)) -> Self {
         let instrument = |ticker: &&str| Instrument {
             symbol: Symbol::new(ticker),
@@ -111,14 +111,14 @@ async fn it_asks_only_for_what_it_lacks() {
             _ => rows(NOW..NOW + 2),
         })
     });
-    let rig = Rig::new(&server.base_url, &["EURUSD.FOREX"], |_| {});
-    let first = rig.cycle().await;
+    let harness = Harness::new(&server.base_url, &["EURUSD.FOREX"], |_| {});
+    let first = harness.cycle().await;
     assert_eq!((first.window(0), first.calls, first.bars.market_now), ((200, NOW - 1), 1, NOW * HOUR));
     assert_eq!(first.fetches[0].newest_bar_close_time, Some(NOW * HOUR));
-    rig.clock.set(NOW * HOUR + 60);
-    assert_eq!(rig.cycle().await.window(0), (200, NOW - 1), "nothing new is no fault");
-    rig.clock.set((NOW + 1) * HOUR + 60);
-    assert_eq!(rig.cycle().await.window(0), (200, NOW), "the forming bar stays out");
+    harness.clock.set(NOW * HOUR + 60);
+    assert_eq!(harness.cycle().await.window(0), (200, NOW - 1), "nothing new is no fault");
+    harness.clock.set((NOW + 1) * HOUR + 60);
+    assert_eq!(harness.cycle().await.window(0), (200, NOW), "the forming bar stays out");
 
     let requests = server.requests();
     assert!(requests[0].path.starts_with("/api/intraday/EURUSD.FOREX?interval=1h&"), "{requests:?}");
@@ -135,19 +135,19 @@ async fn a_short_first_answer_is_completed() {
         1 => Reply::Body("[]".into()),
         _ => Reply::Body(rows(NOW - 200..NOW)),
     });
-    let rig = Rig::new(&server.base_url, &["EURUSD"], |_| ());
-    assert_eq!(rig.cycle().await.window(0), (50, NOW - 1));
-    assert_eq!(rig.cycle().await.window(0), (50, NOW - 1), "at first only for what is newer");
-    rig.clock.set(NOW * HOUR + 300);
-    assert_eq!(rig.cycle().await.window(0), (200, NOW - 1), "then for the whole range again");
+    let harness = Harness::new(&server.base_url, &["EURUSD"], |_| ());
+    assert_eq!(harness.cycle().await.window(0), (50, NOW - 1));
+    assert_eq!(harness.cycle().await.window(0), (50, NOW - 1), "at first only for what is newer");
+    harness.clock.set(NOW * HOUR + 300);
+    assert_eq!(harness.cycle().await.window(0), (200, NOW - 1), "then for the whole range again");
 }
 
 #[actix::test]
 async fn from_is_always_before_to() {
     let server = Server::start(|_, _| Reply::Body(rows(NOW - 200..NOW)));
-    let rig = Rig::new(&server.base_url, &["EURUSD"], |_| {});
-    rig.cycle().await;
-    rig.cycle().await;
+    let harness = Harness::new(&server.base_url, &["EURUSD"], |_| {});
+    harness.cycle().await;
+    harness.cycle().await;
     assert_eq!(server.requests()[1].range(), Some((NOW * HOUR, NOW * HOUR + 1)));
 }
 
@@ -161,20 +161,20 @@ async fn a_fault_that_may_pass_is_retried_once() {
         8 => Reply::Status(404, ""),
         _ => Reply::Body(rows(NOW - 200..NOW)),
     });
-    let rig = Rig::new(&server.base_url, &["EURUSD"], |_| {});
-    let broken = rig.cycle().await;
+    let harness = Harness::new(&server.base_url, &["EURUSD"], |_| {});
+    let broken = harness.cycle().await;
     assert_eq!((broken.window(0), broken.calls, broken.errors), ((200, NOW - 1), 2, vec!["exception"]));
-    let refused = rig.cycle().await;
+    let refused = harness.cycle().await;
     assert_eq!((refused.failure(0), refused.calls, refused.errors), (None, 2, vec!["503"]));
-    let limited = rig.cycle().await;
+    let limited = harness.cycle().await;
     assert_eq!((limited.failure(0), limited.calls, limited.errors), (None, 2, vec!["429"]));
-    let twice = rig.cycle().await;
+    let twice = harness.cycle().await;
     assert_eq!(
         (twice.failure(0), twice.calls, twice.errors.len()),
         (Some("500"), 2, 2),
         "a window is held all the same"
     );
-    let unknown = rig.cycle().await;
+    let unknown = harness.cycle().await;
     assert_eq!((unknown.failure(0), unknown.calls), (Some("404"), 1));
     let told = format!("{:?}", unknown.bars.windows);
     assert!(told.contains("[redacted]") && !told.contains("canary"), "{told}");
@@ -183,9 +183,9 @@ async fn a_fault_that_may_pass_is_retried_once() {
 #[actix::test]
 async fn the_deadline_covers_a_dripping_body() {
     let server = Server::start(|_, _| Reply::Drip);
-    let rig = Rig::new(&server.base_url, &["EURUSD"], |config| config.deadline = Duration::from_millis(300));
+    let harness = Harness::new(&server.base_url, &["EURUSD"], |config| config.deadline = Duration::from_millis(300));
     let started = Instant::now();
-    let cycle = rig.cycle().await;
+    let cycle = harness.cycle().await;
     assert_eq!((cycle.failure(0), cycle.calls, cycle.errors), (Some("timeout"), 1, vec!["timeout"]));
     assert!((300..1_000).contains(&started.elapsed().as_millis()));
     assert!(cycle.fetches[0].duration >= Some(Duration::from_millis(300)), "failures are timed too");
@@ -197,9 +197,9 @@ async fn a_redirect_or_an_oversized_answer_is_refused() {
         0 => Reply::Status(302, "Location: /elsewhere\r\n"),
         _ => Reply::Body(" ".repeat(5_000_000) + &rows(NOW - 200..NOW)),
     });
-    let rig = Rig::new(&server.base_url, &["EURUSD"], |_| {});
+    let harness = Harness::new(&server.base_url, &["EURUSD"], |_| {});
     for _ in 0..2 {
-        let cycle = rig.cycle().await;
+        let cycle = harness.cycle().await;
         assert_eq!((cycle.failure(0), cycle.calls, cycle.errors), (Some("exception"), 1, vec!["exception"]));
     }
     assert!(server.requests().iter().all(|request| request.path.starts_with("/api/intraday/")));
@@ -214,9 +214,9 @@ async fn an_answer_of_another_shape_is_counted_as_an_error() {
         3 => Reply::Body(r#""canary-token""#.into()),
         _ => Reply::Body(rows(NOW..NOW + 1)),
     });
-    let rig = Rig::new(&server.base_url, &["EURUSD"], |_| {});
+    let harness = Harness::new(&server.base_url, &["EURUSD"], |_| {});
     for kind in ["empty_response", "empty_response", "bad_shape", "bad_shape", "empty_response"] {
-        let cycle = rig.cycle().await;
+        let cycle = harness.cycle().await;
         assert_eq!((cycle.failure(0), cycle.errors), (Some(kind), vec![kind]));
         assert!(!format!("{:?}", cycle.bars).contains("canary"));
     }
@@ -229,16 +229,16 @@ async fn a_long_retry_after_silences_the_next_cycles() {
         _ => Reply::Body(rows(NOW - 200..NOW)),
     });
     let change = |config: &mut Config| (config.deadline, config.concurrency) = (Duration::from_millis(500), 1);
-    let rig = Rig::new(&server.base_url, &["EURUSD", "GBPUSD"], change);
-    let first = rig.cycle().await;
+    let harness = Harness::new(&server.base_url, &["EURUSD", "GBPUSD"], change);
+    let first = harness.cycle().await;
     assert_eq!((first.failure(0), first.failure(1)), (Some("429"), Some("rate_limited")));
     assert_eq!((first.calls, first.errors), (1, vec!["429"]));
-    let second = rig.cycle().await;
+    let second = harness.cycle().await;
     assert_eq!((second.failure(0), second.failure(1)), (Some("rate_limited"), Some("rate_limited")));
     assert_eq!((second.calls, second.errors.len()), (0, 0));
     assert!(second.fetches[0].duration.is_some(), "failures are timed too");
     sleep_ms(1_050).await;
-    let third = rig.cycle().await;
+    let third = harness.cycle().await;
     assert_eq!((third.failure(0), third.failure(1), third.calls), (None, None, 2));
 }
 
@@ -256,7 +256,7 @@ async fn with_poll_bar_it_asks_when_a_newer_bar_can_exist_and_then_every_overdue
         _ if is_late.load(Relaxed) => Reply::Body("[]".into()),
         _ => Reply::Body(rows(NOW..NOW + 1)),
     });
-    let rig = Rig::new(&server.base_url, &["EURUSD"], |config| config.poll = Poll::Bar);
+    let harness = Harness::new(&server.base_url, &["EURUSD"], |config| config.poll = Poll::Bar);
     let due = (NOW + 1) * HOUR;
     let cases = [
         (NOW * HOUR, 1, None),
@@ -269,15 +269,15 @@ async fn with_poll_bar_it_asks_when_a_newer_bar_can_exist_and_then_every_overdue
         (due + 600, 1, None),
     ];
     for (now, calls, failure) in cases {
-        rig.clock.set(now);
-        let cycle = rig.cycle().await;
+        harness.clock.set(now);
+        let cycle = harness.cycle().await;
         assert_eq!((cycle.calls, cycle.failure(0), cycle.fetches[0].duration.is_some()), (calls, failure, calls == 1));
         assert_eq!(cycle.fetches[0].newest_bar_close_time, Some(NOW * HOUR));
     }
     late.store(false, Relaxed);
-    rig.clock.set(due + 900);
-    assert_eq!(rig.cycle().await.window(0), (200, NOW));
-    assert_eq!(rig.cycle().await.calls, 0, "the next one cannot have closed");
+    harness.clock.set(due + 900);
+    assert_eq!(harness.cycle().await.window(0), (200, NOW));
+    assert_eq!(harness.cycle().await.calls, 0, "the next one cannot have closed");
 }
 
 #[actix::test]
@@ -287,11 +287,11 @@ async fn with_the_bars_clock_now_is_the_newest_close_and_every_cycle_polls() {
         Reply::Body(if number < 2 { rows(100 - behind..400 - behind) } else { rows(400 - behind..401 - behind) })
     });
     let change = |config: &mut Config| (config.poll, config.market_clock) = (Poll::Bar, MarketClock::Bars);
-    let rig = Rig::new(&server.base_url, &["EURUSD", "GBPUSD"], change);
-    rig.clock.set(50 * HOUR);
-    let first = rig.cycle().await;
+    let harness = Harness::new(&server.base_url, &["EURUSD", "GBPUSD"], change);
+    harness.clock.set(50 * HOUR);
+    let first = harness.cycle().await;
     assert_eq!((first.window(0), first.window(1), first.bars.market_now), ((200, 399), (200, 396), 400 * HOUR));
-    let second = rig.cycle().await;
+    let second = harness.cycle().await;
     assert_eq!((second.window(0), second.window(1), second.bars.market_now), ((200, 400), (200, 397), 401 * HOUR));
     let requests = server.requests();
     assert!(requests[..2].iter().all(|request| request.range().is_none() && !request.path.contains("from")));
@@ -310,8 +310,8 @@ async fn one_symbols_failure_never_costs_another() {
         _ => Reply::Body(rows(NOW - 200..NOW)),
     });
     let change = |config: &mut Config| (config.deadline, config.concurrency) = (Duration::from_millis(400), 2);
-    let rig = Rig::new(&server.base_url, &["HUNG", "GONE", "A", "B", "C"], change);
-    let cycle = rig.cycle().await;
+    let harness = Harness::new(&server.base_url, &["HUNG", "GONE", "A", "B", "C"], change);
+    let cycle = harness.cycle().await;
     assert_eq!((cycle.failure(0), cycle.failure(1)), (Some("timeout"), Some("404")));
     let names: Vec<_> = cycle.bars.windows.iter().map(|(symbol, _)| symbol.as_str()).collect();
     assert_eq!(names, ["HUNG", "GONE", "A", "B", "C"]);
@@ -330,17 +330,17 @@ async fn a_conflict_or_an_invalid_newest_bar_stops_the_decision_and_heals() {
             _ => rows(NOW - 200..NOW),
         })
     });
-    let rig = Rig::new(&server.base_url, &["EURUSD"], |_| {});
-    rig.clock.set((NOW + 1) * HOUR);
-    assert_eq!(rig.cycle().await.failure(0), None);
-    let conflict = rig.cycle().await;
+    let harness = Harness::new(&server.base_url, &["EURUSD"], |_| {});
+    harness.clock.set((NOW + 1) * HOUR);
+    assert_eq!(harness.cycle().await.failure(0), None);
+    let conflict = harness.cycle().await;
     assert_eq!((conflict.failure(0), conflict.rejected), (Some("conflict"), vec![(BarRejection::Conflict, 1)]));
-    assert_eq!(rig.discarded(), 1);
-    assert_eq!(rig.cycle().await.window(0), (200, NOW - 1), "everything is asked for again");
-    let invalid = rig.cycle().await;
+    assert_eq!(harness.discarded(), 1);
+    assert_eq!(harness.cycle().await.window(0), (200, NOW - 1), "everything is asked for again");
+    let invalid = harness.cycle().await;
     assert_eq!((invalid.failure(0), invalid.rejected), (Some("newest_bar_invalid"), vec![(BarRejection::Null, 1)]));
     assert!(invalid.errors.is_empty(), "the answer itself was in order");
-    assert_eq!(rig.cycle().await.window(0), (200, NOW));
+    assert_eq!(harness.cycle().await.window(0), (200, NOW));
 }
 
 /// 200 bars up to `NOW`, the one that is `ago` bars old missing.
@@ -357,13 +357,13 @@ async fn a_gap_is_counted_once_and_stops_only_when_asked_to() {
         // The hour after the newest bar never comes: a second gap.
         _ => Reply::Body(rows(NOW + 1..NOW + 2)),
     });
-    let rig = Rig::new(&server.base_url, &["EURUSD"], |_| {});
-    let first = rig.cycle().await;
+    let harness = Harness::new(&server.base_url, &["EURUSD"], |_| {});
+    let first = harness.cycle().await;
     assert_eq!((first.failure(0), first.window(0), first.fetches[0].gaps), (None, (200, NOW - 1), 1));
-    assert_eq!(rig.cycle().await.fetches[0].gaps, 0, "known already");
-    rig.clock.set((NOW + 2) * HOUR);
-    assert_eq!(rig.cycle().await.fetches[0].gaps, 1);
-    assert_eq!(rig.cycle().await.fetches[0].gaps, 0);
+    assert_eq!(harness.cycle().await.fetches[0].gaps, 0, "known already");
+    harness.clock.set((NOW + 2) * HOUR);
+    assert_eq!(harness.cycle().await.fetches[0].gaps, 1);
+    assert_eq!(harness.cycle().await.fetches[0].gaps, 0);
 }
 
 #[actix::test]
@@ -371,8 +371,8 @@ async fn a_gap_stops_the_decision_while_the_model_sees_both_sides_of_it() {
     // The missing bar stands between the 59th and the 60th newest, then between the 60th and the 61st.
     for (ago, failure) in [(60, Some("gap")), (61, None)] {
         let server = Server::start(move |_, _| Reply::Body(rows_without(ago)));
-        let rig = Rig::new(&server.base_url, &["EURUSD"], |config| config.on_gap = OnGap::Stop);
-        let cycle = rig.cycle().await;
+        let harness = Harness::new(&server.base_url, &["EURUSD"], |config| config.on_gap = OnGap::Stop);
+        let cycle = harness.cycle().await;
         assert_eq!((cycle.failure(0), cycle.fetches[0].gaps), (failure, 1), "{ago} bars ago");
         assert!(cycle.errors.is_empty(), "the answer itself was in order");
     }
@@ -385,7 +385,7 @@ async fn a_gap_that_the_calendar_explains_is_none() {
     calendar.close(crate::domain::calendar::Closure::Days(day, day));
     let server = Server::start(|_, _| Reply::Body(rows_without(30)));
     let change = |config: &mut Config| (config.on_gap, config.calendar) = (OnGap::Stop, Arc::new(calendar));
-    let cycle = Rig::new(&server.base_url, &["EURUSD"], change).cycle().await;
+    let cycle = Harness::new(&server.base_url, &["EURUSD"], change).cycle().await;
     assert_eq!((cycle.failure(0), cycle.fetches[0].gaps), (None, 0));
 }
 
@@ -397,18 +397,18 @@ async fn an_open_breaker_makes_no_request_and_one_probe_closes_it_for_all() {
     });
     let breakers = Breakers::new(BreakerPolicy { failures: 2, pause: Duration::from_millis(300) });
     let shared = breakers.clone();
-    let rig = Rig::new(&server.base_url, &["EURUSD", "GBPUSD"], |config| config.breakers = shared);
-    let failing = rig.cycle().await;
+    let harness = Harness::new(&server.base_url, &["EURUSD", "GBPUSD"], |config| config.breakers = shared);
+    let failing = harness.cycle().await;
     assert_eq!((failing.failure(0), failing.failure(1), failing.calls), (Some("401"), Some("401"), 2));
     assert_eq!(breakers.state(Endpoint::Eodhd), BreakerState::Open);
-    let open = rig.cycle().await;
+    let open = harness.cycle().await;
     assert_eq!((open.failure(0), open.failure(1), open.calls), (Some("breaker"), Some("breaker"), 0));
     assert!(open.errors.is_empty(), "nothing was asked");
     sleep_ms(350).await;
-    let probed = rig.cycle().await;
+    let probed = harness.cycle().await;
     assert_eq!((probed.failure(0), probed.failure(1), probed.calls), (Some("401"), Some("breaker"), 1));
     sleep_ms(350).await;
-    let healed = rig.cycle().await;
+    let healed = harness.cycle().await;
     assert_eq!((healed.failure(0), healed.failure(1), healed.calls), (None, None, 2), "in the same cycle");
     assert_eq!(breakers.state(Endpoint::Eodhd), BreakerState::Closed);
 }
@@ -418,8 +418,8 @@ async fn a_provider_without_newer_bars_is_no_failing_endpoint() {
     let server = Server::start(|_, _| Reply::Body("[]".into()));
     let breakers = Breakers::new(BreakerPolicy { failures: 1, ..Default::default() });
     let shared = breakers.clone();
-    let rig = Rig::new(&server.base_url, &["EURUSD"], |config| config.breakers = shared);
-    assert_eq!(rig.cycle().await.failure(0), Some("empty_response"));
+    let harness = Harness::new(&server.base_url, &["EURUSD"], |config| config.breakers = shared);
+    assert_eq!(harness.cycle().await.failure(0), Some("empty_response"));
     assert!(breakers.admits(Endpoint::Eodhd));
 }
 
@@ -427,23 +427,24 @@ async fn a_provider_without_newer_bars_is_no_failing_endpoint() {
 async fn a_token_file_is_read_for_each_cycle() {
     let path = std::env::temp_dir().join(format!("sentinel-token-{}", uuid::Uuid::new_v4()));
     let server = Server::start(|_, _| Reply::Body(rows(NOW - 200..NOW)));
-    let rig = Rig::new(&server.base_url, &["EURUSD", "GBPUSD"], |config| config.token = ApiToken::File(path.clone()));
-    let absent = rig.cycle().await;
+    let harness =
+        Harness::new(&server.base_url, &["EURUSD", "GBPUSD"], |config| config.token = ApiToken::File(path.clone()));
+    let absent = harness.cycle().await;
     assert_eq!((absent.failure(0), absent.failure(1)), (Some("no_api_key"), Some("no_api_key")));
     assert_eq!((absent.calls, absent.errors), (0, vec!["no_api_key"; 2]));
     for token in ["one\n", "two\n"] {
         fs::write(&path, token).unwrap();
-        assert_eq!(rig.cycle().await.failure(0), None);
+        assert_eq!(harness.cycle().await.failure(0), None);
         assert_eq!(server.requests().last().unwrap().authorization, format!("Bearer {}", token.trim()));
     }
     fs::write(&path, "\n").unwrap();
-    assert_eq!(rig.cycle().await.failure(0), Some("no_api_key"));
+    assert_eq!(harness.cycle().await.failure(0), Some("no_api_key"));
     fs::remove_file(path).unwrap();
 }
 
 #[actix::test]
 async fn a_server_that_is_not_there_is_a_connect_error() {
-    let rig = Rig::new("http://127.0.0.1:1", &["EURUSD"], |_| {});
-    let cycle = rig.cycle().await;
+    let harness = Harness::new("http://127.0.0.1:1", &["EURUSD"], |_| {});
+    let cycle = harness.cycle().await;
     assert_eq!((cycle.failure(0), cycle.calls, cycle.errors), (Some("connect"), 2, vec!["connect"; 2]));
 }

@@ -31,7 +31,7 @@ impl Handler<Event> for Metrics {
     }
 }
 
-struct Rig {
+struct Harness {
     folder: TempDir,
     journal: Addr<Journal>,
     events: Arc<Mutex<Vec<Event>>>,
@@ -47,7 +47,7 @@ fn identity() -> Identity {
     }
 }
 
-impl Rig {
+impl Harness {
     fn start() -> Self {
         Self::start_in(TempDir::new().unwrap(), "journal.db")
     }
@@ -88,7 +88,7 @@ impl Rig {
 
     /// `(is_writable, failures in all, pending, unresolved)` as last told.
     async fn told(&self) -> (bool, u64, u64, usize) {
-        self.journal.send(Ping).await.unwrap();
+        self.journal.send(Settled).await.unwrap();
         // The events are in another mailbox of this thread.
         tokio::time::sleep(Duration::from_millis(50)).await;
         let mut told = (false, 0, 0, 0);
@@ -119,45 +119,45 @@ fn order() -> Box<Order> {
 
 #[actix::test]
 async fn an_order_is_pending_until_its_fate_is_written() {
-    let rig = Rig::start();
+    let harness = Harness::start();
     let id = order().client_order_id;
-    rig.write(OrderStep::Intent { order: order(), tickets_before: None }).await.unwrap();
-    rig.write(OrderStep::Sending(id)).await.unwrap();
-    assert_eq!(rig.told().await, (true, 0, 1, 0));
-    rig.write(OrderStep::Outcome(order(), Outcome::Unknown { reason: "silent".into() })).await.unwrap();
-    assert_eq!(rig.told().await, (true, 0, 0, 1));
+    harness.write(OrderStep::Intent { order: order(), tickets_before: None }).await.unwrap();
+    harness.write(OrderStep::Sending(id)).await.unwrap();
+    assert_eq!(harness.told().await, (true, 0, 1, 0));
+    harness.write(OrderStep::Outcome(order(), Outcome::Unknown { reason: "silent".into() })).await.unwrap();
+    assert_eq!(harness.told().await, (true, 0, 0, 1));
 }
 
 #[actix::test]
 async fn what_a_person_settles_beside_it_is_seen_with_the_next_cycle() {
-    let rig = Rig::start();
+    let harness = Harness::start();
     let id = order().client_order_id;
-    rig.write(OrderStep::Intent { order: order(), tickets_before: None }).await.unwrap();
-    rig.write(OrderStep::Sending(id)).await.unwrap();
-    rig.write(OrderStep::Outcome(order(), Outcome::Unknown { reason: "silent".into() })).await.unwrap();
-    assert_eq!(rig.standing().await.unwrap().unresolved.len(), 2, "by both names");
-    let mut beside = Store::open_existing(&rig.path()).unwrap();
+    harness.write(OrderStep::Intent { order: order(), tickets_before: None }).await.unwrap();
+    harness.write(OrderStep::Sending(id)).await.unwrap();
+    harness.write(OrderStep::Outcome(order(), Outcome::Unknown { reason: "silent".into() })).await.unwrap();
+    assert_eq!(harness.standing().await.unwrap().unresolved.len(), 2, "by both names");
+    let mut beside = Store::open_existing(&harness.path()).unwrap();
     beside.resolve(id, crate::adapters::journal::Verdict::Rejected, "person:eve", "none", Duration::ZERO).unwrap();
-    rig.journal.do_send(RecordDecisions { cycle_id: 1, decisions: Vec::new() });
-    assert_eq!(rig.told().await, (true, 0, 0, 0));
-    assert!(rig.standing().await.unwrap().unresolved.is_empty());
+    harness.journal.do_send(RecordDecisions { cycle_id: 1, decisions: Vec::new() });
+    assert_eq!(harness.told().await, (true, 0, 0, 0));
+    assert!(harness.standing().await.unwrap().unresolved.is_empty());
 }
 
 #[actix::test]
 async fn a_file_that_cannot_be_written_is_told_and_works_again_by_itself() {
-    let rig = Rig::start();
+    let harness = Harness::start();
     let id = order().client_order_id;
-    rig.write(OrderStep::Intent { order: order(), tickets_before: None }).await.unwrap();
-    rig.write(OrderStep::Sending(id)).await.unwrap();
-    let other = Connection::open(rig.path()).unwrap();
+    harness.write(OrderStep::Intent { order: order(), tickets_before: None }).await.unwrap();
+    harness.write(OrderStep::Sending(id)).await.unwrap();
+    let other = Connection::open(harness.path()).unwrap();
     other.execute_batch("BEGIN EXCLUSIVE").unwrap();
     let filled = || OrderStep::Outcome(order(), Outcome::Filled { ticket: 1, price: None, volume: None });
-    assert!(rig.write(filled()).await.unwrap_err().is_broken());
-    let (is_writable, failures, _, unresolved) = rig.told().await;
+    assert!(harness.write(filled()).await.unwrap_err().is_broken());
+    let (is_writable, failures, _, unresolved) = harness.told().await;
     assert_eq!((is_writable, failures, unresolved), (false, 1, 1), "a fate that is not on disk counts as unknown");
     other.execute_batch("ROLLBACK").unwrap();
-    rig.write(filled()).await.unwrap();
-    assert_eq!(rig.told().await, (true, 1, 0, 0));
+    harness.write(filled()).await.unwrap();
+    assert_eq!(harness.told().await, (true, 1, 0, 0));
 }
 
 #[actix::test]
@@ -170,20 +170,20 @@ async fn at_the_end_a_fate_is_in_the_journal_or_beside_it_or_named_as_lost() {
     ];
     for (outcome, lost) in outcomes {
         for can_be_kept in [true, false] {
-            let rig = Rig::start();
-            rig.write(OrderStep::Intent { order: order(), tickets_before: None }).await.unwrap();
-            rig.write(OrderStep::Sending(order().client_order_id)).await.unwrap();
-            let other = Connection::open(rig.path()).unwrap();
+            let harness = Harness::start();
+            harness.write(OrderStep::Intent { order: order(), tickets_before: None }).await.unwrap();
+            harness.write(OrderStep::Sending(order().client_order_id)).await.unwrap();
+            let other = Connection::open(harness.path()).unwrap();
             other.execute_batch("BEGIN EXCLUSIVE").unwrap();
-            let kept = rig.folder.path().join("journal.db.unwritten");
+            let kept = harness.folder.path().join("journal.db.unwritten");
             if !can_be_kept {
                 std::fs::create_dir(&kept).unwrap();
             }
             let step = OrderStep::Outcome(order(), outcome.clone());
             for _ in 0..2 {
-                assert!(rig.write(step.clone()).await.is_err());
+                assert!(harness.write(step.clone()).await.is_err());
             }
-            let flushed = rig.journal.send(Flush).await.unwrap();
+            let flushed = harness.journal.send(Flush).await.unwrap();
             assert!(!flushed.is_written);
             if can_be_kept {
                 assert_eq!(
@@ -203,24 +203,24 @@ async fn at_the_end_a_fate_is_in_the_journal_or_beside_it_or_named_as_lost() {
 async fn a_folder_that_appears_later_is_used_then() {
     let folder = TempDir::new().unwrap();
     let inside = folder.path().join("later");
-    let rig = Rig::start_in(folder, "later/journal.db");
-    assert!(rig.standing().await.unwrap_err().is_broken());
-    assert!(!rig.told().await.0);
+    let harness = Harness::start_in(folder, "later/journal.db");
+    assert!(harness.standing().await.unwrap_err().is_broken());
+    assert!(!harness.told().await.0);
     std::fs::create_dir(inside).unwrap();
-    assert!(rig.standing().await.is_ok());
-    rig.journal.do_send(RecordDecisions { cycle_id: 1, decisions: Vec::new() });
-    assert!(rig.told().await.0);
+    assert!(harness.standing().await.is_ok());
+    harness.journal.do_send(RecordDecisions { cycle_id: 1, decisions: Vec::new() });
+    assert!(harness.told().await.0);
 }
 
 #[actix::test]
 async fn after_a_flush_the_file_is_free_for_the_next_daemon() {
-    let rig = Rig::start();
-    let path = rig.path();
+    let harness = Harness::start();
+    let path = harness.path();
     let second = Opened::at(&path, &identity(), Duration::ZERO);
     assert!(matches!(second, Err(OpenError::Locked(_))));
-    rig.write(OrderStep::Intent { order: order(), tickets_before: None }).await.unwrap();
-    rig.journal.send(Flush).await.unwrap();
-    assert!(rig.write(OrderStep::Sending(order().client_order_id)).await.is_err(), "closed is closed");
+    harness.write(OrderStep::Intent { order: order(), tickets_before: None }).await.unwrap();
+    harness.journal.send(Flush).await.unwrap();
+    assert!(harness.write(OrderStep::Sending(order().client_order_id)).await.is_err(), "closed is closed");
     let next = Opened::at(&path, &identity(), Duration::ZERO).unwrap();
     let rows = next.store.unwrap().orders(false).unwrap();
     assert_eq!(rows[0].state.as_str(), "expired");
@@ -245,32 +245,32 @@ fn decided(bar_close_time: i64, confidence: f64) -> DecisionRecord {
 
 #[actix::test]
 async fn what_it_cannot_write_is_counted_as_discarded() {
-    let rig = Rig::start();
+    let harness = Harness::start();
     let decisions = || RecordDecisions { cycle_id: 1, decisions: vec![decided(BAR, 0.7), decided(BAR, 0.7)] };
-    rig.journal.send(decisions()).await.unwrap();
-    assert_eq!(rig.dropped(), (0, 0, 0));
-    let other = Connection::open(rig.path()).unwrap();
+    harness.journal.send(decisions()).await.unwrap();
+    assert_eq!(harness.dropped(), (0, 0, 0));
+    let other = Connection::open(harness.path()).unwrap();
     other.execute_batch("BEGIN EXCLUSIVE").unwrap();
-    rig.journal.send(decisions()).await.unwrap();
-    assert_eq!(rig.dropped(), (2, 0, 0), "no place for two decisions");
+    harness.journal.send(decisions()).await.unwrap();
+    assert_eq!(harness.dropped(), (2, 0, 0), "no place for two decisions");
     other.execute_batch("ROLLBACK").unwrap();
-    assert!(rig.write(OrderStep::Sending(order().client_order_id)).await.is_err());
-    assert_eq!(rig.dropped(), (2, 0, 1), "a step of an order that is not there");
-    rig.journal.send(Flush).await.unwrap();
-    rig.journal.send(decisions()).await.unwrap();
-    assert_eq!(rig.dropped(), (2, 2, 1), "too late");
+    assert!(harness.write(OrderStep::Sending(order().client_order_id)).await.is_err());
+    assert_eq!(harness.dropped(), (2, 0, 1), "a step of an order that is not there");
+    harness.journal.send(Flush).await.unwrap();
+    harness.journal.send(decisions()).await.unwrap();
+    assert_eq!(harness.dropped(), (2, 2, 1), "too late");
 }
 
 #[actix::test]
 async fn the_next_daemon_goes_on_with_the_confidences_of_this_one() {
-    let rig = Rig::start();
-    let path = rig.path();
+    let harness = Harness::start();
+    let path = harness.path();
     let cycles = [(BAR, 0.7), (BAR, 0.8), (BAR + 3_600, 0.6)];
     let now = u64::try_from(SystemClock.now().as_millis()).unwrap();
     for (cycle_id, (bar, confidence)) in (now..).zip(cycles) {
-        rig.journal.send(RecordDecisions { cycle_id, decisions: vec![decided(bar, confidence)] }).await.unwrap();
+        harness.journal.send(RecordDecisions { cycle_id, decisions: vec![decided(bar, confidence)] }).await.unwrap();
     }
-    rig.journal.send(Flush).await.unwrap();
+    harness.journal.send(Flush).await.unwrap();
     let next = Opened::at(&path, &identity(), Duration::ZERO).unwrap();
     let known = next.confidences("baseline", &[Symbol::new("EURUSD")]);
     let known: Vec<_> = known.iter().map(|first| (first.bar_close_time, first.confidence)).collect();
@@ -279,10 +279,10 @@ async fn the_next_daemon_goes_on_with_the_confidences_of_this_one() {
 
 #[actix::test]
 async fn a_panic_costs_one_answer_and_not_the_thread() {
-    let rig = Rig::start();
-    let opened = Opened::at(&rig.folder.path().join("other.db"), &identity(), Duration::ZERO).unwrap();
-    let metrics = Metrics(rig.events.clone()).start().recipient().into();
-    let (path, keep) = (rig.folder.path().join("other.db"), Duration::ZERO);
+    let harness = Harness::start();
+    let opened = Opened::at(&harness.folder.path().join("other.db"), &identity(), Duration::ZERO).unwrap();
+    let metrics = Metrics(harness.events.clone()).start().recipient().into();
+    let (path, keep) = (harness.folder.path().join("other.db"), Duration::ZERO);
     let config =
         Config { path, keep, identity: identity(), waits_for_new_bar: false, clock: Arc::new(SystemClock), metrics };
     let mut journal = Journal {
@@ -304,14 +304,14 @@ async fn a_panic_costs_one_answer_and_not_the_thread() {
 
 #[actix::test]
 async fn a_journal_that_is_taken_away_stops_orders_until_it_is_back() {
-    let rig = Rig::start();
-    rig.write(OrderStep::Intent { order: order(), tickets_before: None }).await.unwrap();
-    let (path, aside) = (rig.path(), rig.path().with_extension("aside"));
+    let harness = Harness::start();
+    harness.write(OrderStep::Intent { order: order(), tickets_before: None }).await.unwrap();
+    let (path, aside) = (harness.path(), harness.path().with_extension("aside"));
     std::fs::rename(&path, &aside).unwrap();
     let sending = || OrderStep::Sending(order().client_order_id);
-    let refused = rig.write(sending()).await.unwrap_err();
+    let refused = harness.write(sending()).await.unwrap_err();
     assert!(refused.is_broken() && refused.to_string().contains("deleted or replaced"), "{refused}");
     assert!(!path.exists(), "no other one is begun in its place");
     std::fs::rename(&aside, &path).unwrap();
-    rig.write(sending()).await.unwrap();
+    harness.write(sending()).await.unwrap();
 }

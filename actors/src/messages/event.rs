@@ -3,7 +3,7 @@
 
 use super::{CycleId, SignalReport};
 use crate::domain::{
-    cycle_verdict::SymbolFailure, decision::Decision, features::InvalidValues, guard::Suppression, instrument::Symbol,
+    cycle_outcome::SymbolFailure, decision::Decision, features::InvalidValues, guard::Suppression, instrument::Symbol,
     journal::UnresolvedOrder, names::ActorName, regime::Regime, window::BarRejection,
 };
 use actix::Message;
@@ -74,7 +74,8 @@ pub struct DecisionReport {
 pub enum Event {
     /// An actor's `started` ran.
     ActorStarted(ActorName),
-    /// An actor's `restarting` ran.
+    /// An actor caught a panic of its own and goes on. That is the Journal alone: a panic ends any other actor, and the daemon
+    /// with it.
     ActorRestarted(ActorName),
     /// Application: who answered a [`Ping`](super::Ping) just now.
     ActorsPinged(Vec<(ActorName, bool)>),
@@ -187,7 +188,7 @@ pub enum Event {
         finished_at: f64,
         /// From start to end.
         duration: Duration,
-        /// Whether it failed, by the rule of [`judge`](crate::domain::cycle_verdict::judge).
+        /// Whether it failed, by the rule of [`judge`](crate::domain::cycle_outcome::judge).
         failed: bool,
     },
     /// Scheduler: the asked number of cycles ran; none is due any more.

@@ -1,39 +1,54 @@
 //! How the actors tell the MetricsActor what happened: never waiting, never piling up, and counting what is lost.
 
-use super::Event;
-use crate::domain::names::{ActorName, DropReason};
+use super::{Event, TakeEvents};
+use crate::domain::{
+    clock::Clock,
+    names::{ActorName, DropReason},
+};
 use actix::Recipient;
 use std::{
     fmt,
     sync::{
-        Arc,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
     },
+    time::{Duration, Instant},
 };
 
-/// Events that may wait for the MetricsActor: a quarter of an hour of them. A mailbox of
-/// actix takes any number, so the limit is here.
+/// Events that may wait for the MetricsActor: a quarter of an hour of them.
 const EVENTS_WAITING_MAX: usize = 1_024;
+/// As soon as so many wait the MetricsActor is woken. Before a text or a verdict it takes them anyway, so that waiting shows
+/// nowhere; a thread that is woken for each of a cycle's dozen events costs more than all that is done with them.
+const EVENTS_WAKE: usize = 64;
 
 const REASONS: usize = DropReason::ALL.len();
 
-/// What the tellers and the MetricsActor share: how many events wait, and what every actor discarded. Plain atomics,
-/// because word of a lost message must not be a message.
+/// An event, and when it was reported.
+#[derive(Debug)]
+pub struct Reported {
+    /// What happened.
+    pub event: Event,
+    /// Wall time, since the unix epoch.
+    pub at: Duration,
+    /// The same moment on the monotonic clock.
+    pub instant: Instant,
+}
+
+/// What the tellers and the MetricsActor share: the events that wait, and what every actor discarded. Plain atomics
+/// for the latter, because word of a lost message must not be a message.
 #[derive(Debug, Clone, Default)]
 pub struct Backlog(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
-    waiting: AtomicUsize,
+    waiting: Mutex<Vec<Reported>>,
     dropped: [[AtomicU64; REASONS]; ActorName::ALL.len()],
 }
 
 impl Backlog {
-    /// One event less waits.
-    pub fn arrived(&self) {
-        // Not below zero: an event may have come by another way than a `Telemetry`.
-        let less = |waiting: usize| waiting.checked_sub(1);
-        let _ = self.0.waiting.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+    /// All events that wait, in the order in which they were reported.
+    pub fn take(&self) -> Vec<Reported> {
+        std::mem::take(&mut *self.waiting())
     }
 
     /// What `actor` has discarded for this reason since the start.
@@ -44,29 +59,55 @@ impl Backlog {
     fn note(&self, actor: ActorName, reason: DropReason, count: u64) {
         self.0.dropped[actor as usize][reason as usize].fetch_add(count, Ordering::Relaxed);
     }
+
+    /// Puts an event behind the others; answers how many wait then, or `None` if there is no place for it.
+    fn put(&self, reported: Reported) -> Option<usize> {
+        let mut waiting = self.waiting();
+        (waiting.len() < EVENTS_WAITING_MAX).then(|| {
+            waiting.push(reported);
+            waiting.len()
+        })
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Vec<Reported>> {
+        self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// An actor's way to the MetricsActor. Clones share it.
 #[derive(Clone)]
 pub struct Telemetry {
-    metrics: Recipient<Event>,
+    way: Way,
     backlog: Backlog,
-    waiting_max: usize,
+}
+
+#[derive(Clone)]
+enum Way {
+    /// By the backlog, which this one takes when it is woken.
+    Backlog(Recipient<TakeEvents>, Arc<dyn Clock>),
+    /// One by one.
+    Direct(Recipient<Event>),
 }
 
 impl Telemetry {
-    /// To the MetricsActor that has this backlog.
-    pub const fn new(metrics: Recipient<Event>, backlog: Backlog) -> Self {
-        Self { metrics, backlog, waiting_max: EVENTS_WAITING_MAX }
+    /// To the MetricsActor that has this backlog; the clock says when something was reported.
+    pub const fn new(metrics: Recipient<TakeEvents>, backlog: Backlog, clock: Arc<dyn Clock>) -> Self {
+        Self { way: Way::Backlog(metrics, clock), backlog }
     }
 
     /// Tells what happened. With too much waiting already the event is discarded, as `full`: a MetricsActor that hangs
     /// must not take the daemon's memory with it.
     pub fn report(&self, event: Event) {
-        let one_more = |waiting: usize| (waiting < self.waiting_max).then_some(waiting + 1);
-        match self.backlog.0.waiting.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more) {
-            Ok(_) => self.metrics.do_send(event),
-            Err(_) => self.dropped(event.teller(), DropReason::Full, 1),
+        let (metrics, clock) = match &self.way {
+            Way::Direct(metrics) => return metrics.do_send(event),
+            Way::Backlog(metrics, clock) => (metrics, clock),
+        };
+        let teller = event.teller();
+        match self.backlog.put(Reported { event, at: clock.now(), instant: Instant::now() }) {
+            // Not again for every one that follows: it comes, or hangs.
+            Some(EVENTS_WAKE) => metrics.do_send(TakeEvents),
+            Some(_) => {}
+            None => self.dropped(teller, DropReason::Full, 1),
         }
     }
 
@@ -84,7 +125,7 @@ impl Telemetry {
 /// To someone who takes every event, however many wait.
 impl From<Recipient<Event>> for Telemetry {
     fn from(metrics: Recipient<Event>) -> Self {
-        Self { metrics, backlog: Backlog::default(), waiting_max: usize::MAX }
+        Self { way: Way::Direct(metrics), backlog: Backlog::default() }
     }
 }
 
@@ -97,27 +138,41 @@ impl fmt::Debug for Telemetry {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::adapters::system_clock::SystemClock;
     use actix::{Actor, Context, Handler};
+    use std::sync::atomic::AtomicUsize;
 
     /// Takes events and says so, but only when it gets to run.
-    struct Ears(Backlog);
+    struct Ears(Backlog, Arc<AtomicUsize>);
 
     impl Actor for Ears {
         type Context = Context<Self>;
     }
 
-    impl Handler<Event> for Ears {
+    impl Handler<TakeEvents> for Ears {
         type Result = ();
 
-        fn handle(&mut self, _: Event, _: &mut Self::Context) {
-            self.0.arrived();
+        fn handle(&mut self, _: TakeEvents, _: &mut Self::Context) {
+            self.1.fetch_add(1, Ordering::Relaxed);
+            self.0.take();
+        }
+    }
+
+    fn start() -> (Telemetry, Backlog, Arc<AtomicUsize>) {
+        let (backlog, woken) = (Backlog::default(), Arc::default());
+        let ears = Ears(backlog.clone(), Arc::clone(&woken)).start();
+        (Telemetry::new(ears.recipient(), backlog.clone(), Arc::new(SystemClock)), backlog, woken)
+    }
+
+    async fn none_waits(backlog: &Backlog) {
+        while !backlog.waiting().is_empty() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }
 
     #[actix::test]
     async fn what_waits_is_bounded_and_what_is_lost_is_counted() {
-        let backlog = Backlog::default();
-        let telemetry = Telemetry::new(Ears(backlog.clone()).start().recipient(), backlog.clone());
+        let (telemetry, backlog, _) = start();
         let lost = || {
             (
                 ActorName::ALL.map(|actor| backlog.dropped(actor, DropReason::Full)),
@@ -134,17 +189,24 @@ mod tests {
         telemetry.clone().report(Event::ActorStarted(ActorName::Predictor));
         assert_eq!(lost(), ([1, 0, 0, 2, 0, 0, 0], 0));
         telemetry.dropped(ActorName::Journal, DropReason::Stale, 7);
-        while backlog.0.waiting.load(Ordering::Relaxed) > 0 {
-            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
-        }
+        none_waits(&backlog).await;
         telemetry.report(Event::ClockStepped);
         assert_eq!(lost(), ([1, 0, 0, 2, 0, 0, 0], 7), "there is room again");
     }
 
-    #[test]
-    fn nothing_waits_less_than_nothing() {
-        let backlog = Backlog::default();
-        backlog.arrived();
-        assert_eq!(backlog.0.waiting.load(Ordering::Relaxed), 0);
+    #[actix::test]
+    async fn the_metrics_are_woken_once_for_many_events() {
+        let (telemetry, backlog, woken) = start();
+        for wakes in 1..=2 {
+            for _ in 1..EVENTS_WAKE {
+                telemetry.report(Event::TicksMissed(1));
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            assert_eq!((backlog.waiting().len(), woken.load(Ordering::Relaxed)), (EVENTS_WAKE - 1, wakes - 1));
+            telemetry.report(Event::TicksMissed(1));
+            telemetry.report(Event::TicksMissed(1));
+            none_waits(&backlog).await;
+            assert_eq!(woken.load(Ordering::Relaxed), wakes);
+        }
     }
 }

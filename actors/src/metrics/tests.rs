@@ -66,6 +66,7 @@ fn start_with(change: impl FnOnce(&mut Config)) -> (Addr<MetricsActor>, HandCloc
         drift: Drift::default(),
         failed_share_max: 0.5,
         live: true,
+        max_bar_age_s: 10_800,
         kill_switch: Arc::new(HaltFile::new(None)),
         period: Duration::from_secs(60),
         inflight: Inflight::default(),
@@ -425,7 +426,7 @@ async fn drift_goes_on_from_what_was_known_and_says_nothing_before_500() {
 async fn what_was_discarded_is_counted_although_nobody_could_say_so() {
     let backlog = Backlog::default();
     let (actor, clock, ..) = start_with(|config| config.backlog = backlog.clone());
-    let telemetry = Telemetry::new(actor.clone().recipient(), backlog);
+    let telemetry = Telemetry::new(actor.clone().recipient(), backlog, Arc::new(clock.clone()));
     let (stale, full) = (
         "sentinel_events_dropped_total{actor=\"journal\",reason=\"stale\"}",
         "sentinel_events_dropped_total{actor=\"scheduler\",reason=\"full\"}",

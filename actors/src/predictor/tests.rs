@@ -1,5 +1,7 @@
 //! The Predictor against a scripted model server on a real socket.
 
+mod bisection;
+
 use super::*;
 use crate::{
     domain::{

@@ -1,6 +1,6 @@
 //! What is truly open. The gateway trades here, and so may a person.
 
-use crate::checks::root;
+use crate::invariants::root;
 use sentinel_actors::domain::{
     order::{Order, Side},
     position::{AccountMode, Position},

@@ -74,7 +74,7 @@ async fn cycle(
 ) -> u64 {
     let wall = {
         let mut world = world.borrow_mut();
-        world.checks.cycle_begins();
+        world.invariants.cycle_begins();
         world.say("a cycle");
         world.wall()
     };

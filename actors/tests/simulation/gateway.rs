@@ -115,7 +115,7 @@ impl World {
         self.say(&format!("sent {id}"));
         let arrives_ms = self.now_ms + self.rng.below(20);
         let stage = Stage::InSocket { arrives_ms };
-        self.checks.is_of_its_moment(id, self.now_ms, self.plan.rules.decision_age_max);
+        self.invariants.is_of_its_moment(id, self.now_ms, self.plan.rules.decision_age_max);
         let dialect = self.dialect;
         self.gateway.parcels.push(Parcel {
             order: order.clone(),
@@ -171,7 +171,7 @@ impl World {
         let order = self.gateway.parcels[at].order.clone();
         self.say(&format!("arrives {}", order.client_order_id));
         self.count(if order.closes.is_some() { "closes arrived" } else { "orders arrived" });
-        self.checks.arrived(&order);
+        self.invariants.arrived(&order);
         let is_slow = self.fails(self.plan.gateway);
         let slowest = match self.gateway.parcels[at].dialect {
             Dialect::V43 => 9_000,
@@ -203,7 +203,7 @@ impl World {
             self.broker.execute(&order, volume, self.now_ms).ok_or("MT5_NOT_CONNECTED")
         };
         if executed.is_ok() {
-            self.checks.executed(order.client_order_id);
+            self.invariants.executed(order.client_order_id);
             self.count(if is_part { "filled in part" } else { "filled wholly" });
         }
         let truth = executed.map_or(Truth::Never, Truth::Executed);

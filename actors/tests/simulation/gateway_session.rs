@@ -2,7 +2,7 @@
 //! silence means.
 
 use crate::{
-    checks::Told,
+    invariants::Told,
     plan::{Dialect, Spelling},
     world::{Shared, step, until_ms},
 };
@@ -135,7 +135,7 @@ impl GatewayPort for GatewaySession<'_> {
         let (signed_ms, deadline_ms) = {
             let mut world = self.world.borrow_mut();
             let (wall, held) = (world.wall(), world.broker.held().to_vec());
-            world.checks.handed_over(order, self.gate.model, wall, &held);
+            world.invariants.handed_over(order, self.gate.model, wall, &held);
             (u64::try_from(wall.as_millis()).unwrap(), world.now_ms + world.plan.deadline_ms)
         };
         if order.closes.is_some() && self.world.borrow().dialect == Dialect::Plain {
@@ -167,7 +167,7 @@ impl GatewayPort for GatewaySession<'_> {
             },
         };
         self.note(fate.send_latency.is_some());
-        self.world.borrow_mut().checks.heard(order.client_order_id, &fate.outcome);
+        self.world.borrow_mut().invariants.heard(order.client_order_id, &fate.outcome);
         Ok(fate)
     }
 
@@ -208,7 +208,7 @@ impl GatewayPort for GatewaySession<'_> {
                 }
             }
         };
-        world.checks.told(told);
+        world.invariants.told(told);
         world.say(&format!("{positions:?}"));
         Ok(positions)
     }
@@ -216,13 +216,13 @@ impl GatewayPort for GatewaySession<'_> {
     async fn equity(&mut self) -> Option<f64> {
         let is_plain = self.world.borrow().dialect == Dialect::Plain;
         if is_plain || !matches!(self.ask("GET_ACCOUNT").await, Asked::Answered) {
-            self.world.borrow_mut().checks.equity_told(None);
+            self.world.borrow_mut().invariants.equity_told(None);
             return None;
         }
         let mut world = self.world.borrow_mut();
         world.broker.equity *= 0.97 + 0.058 * world.rng.unit();
         let equity = world.broker.equity;
-        world.checks.equity_told(Some(equity));
+        world.invariants.equity_told(Some(equity));
         Some(equity)
     }
 
@@ -258,7 +258,7 @@ impl GatewayPort for GatewaySession<'_> {
     fn close_order_id(&self, order: &Order, ticket: i64) -> Uuid {
         let id = close_order_id(ACCOUNT, &order.symbol, self.gate.model, order.bar_close_time, ticket);
         // It goes with the order that it makes room for.
-        self.world.borrow_mut().checks.decided_with(id, order.client_order_id);
+        self.world.borrow_mut().invariants.decided_with(id, order.client_order_id);
         id
     }
 }

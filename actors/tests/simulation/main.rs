@@ -1,5 +1,5 @@
 //! A seeded simulation of the decide, journal, send core: faults, kills between any two steps, one daemon after the
-//! other on one journal, and people who interfere. Every promise is checked at every step; see `checks.rs`.
+//! other on one journal, and people who interfere. Every promise is checked at every step; see `invariants.rs`.
 //!
 //! `SENTINEL_SIM_SEEDS=10000 cargo test -p sentinel-actors --test simulation` runs so many seeds;
 //! `SENTINEL_SIM_SEED=123` runs that one and prints its steps.
@@ -8,10 +8,10 @@
 #![allow(missing_docs)]
 
 mod broker;
-mod checks;
 mod daemon;
 mod gateway;
 mod gateway_session;
+mod invariants;
 mod order_journal;
 mod person;
 mod plan;
@@ -147,7 +147,7 @@ fn run(seed: u64, trace: &Trace) -> Counts {
         let (model, cycles) = {
             let mut world = world.borrow_mut();
             world.is_stopping = false;
-            world.checks.life_ends();
+            world.invariants.life_ends();
             // Another machine, or the same one with its clock set right meanwhile.
             world.skew_ms = i64::try_from(world.rng.below(3_800)).unwrap() - 1_900;
             let longest = *world.rng.pick(&[500, 3_000, 60_000]);
@@ -176,19 +176,19 @@ fn settle(world: &Shared, path: &Path) {
         world.now_ms += 7_200_000;
         world.run_gateway();
     }
-    world.borrow_mut().checks.life_ends();
+    world.borrow_mut().invariants.life_ends();
     drive(world, path, "baseline", 0);
     {
         let mut world = world.borrow_mut();
         world.check_end();
-        while world.checks.rows().iter().any(|row| !row.state.is_settled()) {
+        while world.invariants.rows().iter().any(|row| !row.state.is_settled()) {
             world.resolve(path);
         }
         world.now_ms += 2 * 86_400_000;
         let decision_age_max = world.plan.rules.decision_age_max;
         world.plan.rules = Rules { decision_age_max, ..Rules::default() };
         world.plan.volume_max = 0.0;
-        world.checks.limits_end();
+        world.invariants.limits_end();
     }
     let filled = drive(world, path, "baseline", 1);
     assert_eq!(filled, Some(3), "with all settled and no limit every symbol trades again");

@@ -69,13 +69,13 @@ impl OrderJournal for SimOrderJournal {
     async fn read_standing(&self, question: StandingQuestion) -> Result<Standing, JournalError> {
         let standing =
             self.call("take standing", |store, identity, now| store.read_standing(identity, question, now)).await?;
-        self.world.borrow_mut().checks.stock_taken(standing.taken_at);
+        self.world.borrow_mut().invariants.stock_taken(standing.taken_at);
         Ok(standing)
     }
 
     async fn history(&self) -> Result<History, JournalError> {
         let history = self.call("history", |store, identity, now| store.history(identity, now)).await?;
-        self.world.borrow_mut().checks.live_since(history.live_since);
+        self.world.borrow_mut().invariants.live_since(history.live_since);
         Ok(history)
     }
 
@@ -90,7 +90,7 @@ impl OrderJournal for SimOrderJournal {
         })
         .await
         .map(|(first, now)| {
-            self.world.borrow_mut().checks.equity_noted(now.as_secs() / 86_400, first);
+            self.world.borrow_mut().invariants.equity_noted(now.as_secs() / 86_400, first);
             first
         })
     }
@@ -112,18 +112,18 @@ impl OrderJournal for SimOrderJournal {
         let is_broken = done.as_ref().is_err_and(JournalError::is_broken);
         let is_fate = matches!(step, OrderStep::Outcome(..) | OrderStep::GivenUp(..));
         if !matches!(step, OrderStep::Proven(..)) && (is_broken || is_fate) {
-            self.world.borrow_mut().checks.owes(id, is_broken);
+            self.world.borrow_mut().invariants.owes(id, is_broken);
         }
         if is_sending {
             match &done {
                 // The journal had nothing of it, so nothing of it was ever sent.
-                Ok(()) => self.world.borrow_mut().checks.begins(id),
+                Ok(()) => self.world.borrow_mut().invariants.begins(id),
                 // The core must not send it now.
-                Err(_) => self.world.borrow_mut().checks.knows(id),
+                Err(_) => self.world.borrow_mut().invariants.knows(id),
             }
         }
         if done.is_ok() && matches!(step, OrderStep::Proven(..)) {
-            let is_close = self.world.borrow().checks.rows().iter().any(|row| row.id == id && row.closes.is_some());
+            let is_close = self.world.borrow().invariants.rows().iter().any(|row| row.id == id && row.closes.is_some());
             self.world.borrow_mut().count(if is_close { "proven: closed" } else { what });
         }
         done

@@ -1,8 +1,8 @@
 //! People: they settle what is unknown by what the broker says, halt and resume, and trade beside the daemon.
 
 use crate::{
-    checks::{opposite, root},
     gateway::Truth,
+    invariants::{opposite, root},
     plan::Dialect,
     world::World,
 };
@@ -32,7 +32,7 @@ impl World {
             4 => {
                 let now = self.wall();
                 Store::open_existing(path).unwrap().resume(WHO, now).unwrap();
-                self.checks.resumed();
+                self.invariants.resumed();
                 self.say("a person resumes");
             }
             _ => self.trade(),
@@ -41,7 +41,7 @@ impl World {
 
     /// Settles an unknown order by the truth, once that cannot change any more.
     pub fn resolve(&mut self, path: &Path) {
-        let unknown = self.checks.rows().iter().filter(|row| row.state == OrderState::Unknown);
+        let unknown = self.invariants.rows().iter().filter(|row| row.state == OrderState::Unknown);
         let known: Vec<_> = unknown.map(|row| (row.id, row.closes, self.gateway.truth(row.id))).collect();
         let verdict = known.into_iter().find_map(|(id, closes, truth)| match (truth, closes) {
             (Truth::Executed(ticket), _) => Some((id, Verdict::Filled { ticket })),
@@ -59,7 +59,7 @@ impl World {
 
     /// Tells the journal of a position that is gone.
     fn mark_closed(&mut self, path: &Path) {
-        let gone = self.checks.rows().iter().find_map(|row| {
+        let gone = self.invariants.rows().iter().find_map(|row| {
             let counts = row.state == OrderState::Filled && row.closes.is_none() && row.closed_at_ms.is_none();
             let ticket = row.ticket.filter(|ticket| counts && !self.broker.is_open(*ticket))?;
             Some((row.id, ticket))
@@ -70,7 +70,7 @@ impl World {
         if store.mark_closed(id, WHO, "stopped out", self.wall()).is_ok() {
             self.say(&format!("a person says {id} is closed"));
             self.count("marked closed by a person");
-            self.checks.marked_closed(ticket);
+            self.invariants.marked_closed(ticket);
         }
         self.refresh(&store);
     }
@@ -80,7 +80,7 @@ impl World {
     fn trade(&mut self) {
         let instrument = self.rng.pick(&self.plan.instruments).clone();
         let unsettled: Vec<Uuid> = self
-            .checks
+            .invariants
             .rows()
             .iter()
             .filter(|row| root(&row.symbol) == root(instrument.symbol.as_str()) && !row.state.is_settled())

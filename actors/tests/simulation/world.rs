@@ -2,8 +2,8 @@
 
 use crate::{
     broker::Broker,
-    checks::Checks,
     gateway::Gateway,
+    invariants::Invariants,
     plan::{Dialect, Plan, Spelling},
     rng::Rng,
 };
@@ -74,7 +74,7 @@ pub struct World {
     pub disk_broken_until_ms: u64,
     pub broker: Broker,
     pub gateway: Gateway,
-    pub checks: Checks,
+    pub invariants: Invariants,
     pub counts: Counts,
     pub trace: Trace,
 }
@@ -85,7 +85,7 @@ impl World {
         let now_ms = 1_763_640_000_000 + rng.below(86_400_000);
         Self {
             broker: Broker::new(plan.rules.account_mode),
-            checks: Checks::new(plan.rules, plan.spelling == Spelling::Foreign),
+            invariants: Invariants::new(plan.rules, plan.spelling == Spelling::Foreign),
             dialect: plan.dialects[0],
             plan,
             rng,

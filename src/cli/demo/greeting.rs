@@ -1,4 +1,4 @@
-//! What the demo says once there is something to see: what runs where, and what to type next.
+//! What the demo prints once there is something to see: what runs where, and what to type next.
 
 use super::{Args, Own, THRESHOLD};
 use crate::{
@@ -15,13 +15,13 @@ use std::{
     time::Duration,
 };
 
-/// All that is known before the first cycle.
+/// Everything in the text that is known before the first cycle.
 #[derive(Debug)]
 pub(super) struct Greeting {
     cycle_seconds: f64,
     first_bars: u64,
     has_own_journal: bool,
-    /// Absolute: a second terminal is in a folder of its own.
+    /// Absolute, because a second terminal may be in another folder.
     journal: PathBuf,
     program: String,
     servers: [SocketAddr; 3],
@@ -55,7 +55,7 @@ impl Greeting {
         }
     }
 
-    /// After the bars without a pause, which took this long; HTTP listens there.
+    /// Prints it. `took` is the time of the bars without a pause, `http` the address on which HTTP listens.
     pub(super) fn say(&self, took: Duration, http: Option<SocketAddr>) {
         println!("{}", self.text(took, http));
     }
@@ -69,20 +69,20 @@ impl Greeting {
         let (bars, fitted_on, worth) = (self.bars(), self.fitted_on(), self.worth());
         format!(
             "\
-{first_bars} cycles in {took:.1} s{orders}. From now on one bar every {cycle_seconds} s, and a log line for each.
+{first_bars} cycles in {took:.1} s{orders}. From now on there is one bar every {cycle_seconds} s, with a log line for each.
 
-Sentinel demo: the whole daemon, live, against three servers on loopback. No network, no key, no real money.
+Sentinel demo: the whole daemon, live, with three servers on loopback. No network, no key, no real money.
 
   market   http://{market}  replays {bars}, one bar a cycle
-  model    http://{model}  softmax regression, fitted just now on {fitted_on}
-  gateway  tcp://{gateway}   a v43 gateway: fills at the bar's price and keeps positions
+  model    http://{model}  softmax regression, just fitted to {fitted_on}
+  gateway  tcp://{gateway}   a v43 gateway: fills orders at the bar's price and keeps positions
   journal  {journal}{removed}
 
 {worth}
-It shows how Sentinel works, not how to make money. BUY and SELL need odds above {THRESHOLD}.
+The demo shows how Sentinel works, not how to make money. BUY and SELL need odds above {THRESHOLD}.
 
 {open}
-Type   in a second terminal, to see why it traded and what became of it:
+Type   in a second terminal, to see why it traded and what happened to the orders:
 
   {program} explain --journal {quoted}
   {program} orders --journal {quoted}
@@ -113,20 +113,20 @@ Ctrl-C stops it.
     fn worth(&self) -> String {
         let Accuracy { model, always_hold, bars } = self.accuracy;
         match &self.own {
-            Some(Own { symbol, .. }) => format!(
-                "The model was fitted on EUR/USD, not on your bars: what it says of {symbol} is not worth anything."
-            ),
+            Some(Own { symbol, .. }) => {
+                format!("The model was fitted to EUR/USD, not to your bars: its odds for {symbol} are worth nothing.")
+            }
             None => {
                 let (right, holding) = (100.0 * model, 100.0 * always_hold);
                 format!(
-                    "On the {bars} bars it has not seen, the model is right in {right:.1} % of cases; always saying HOLD \
-                     would be in {holding:.1} %."
+                    "On the {bars} bars that it was not fitted to, the model is right in {right:.1} % of cases; HOLD every time \
+                     would be right in {holding:.1} %."
                 )
             }
         }
     }
 
-    /// `, 12 orders`; nothing where the journal cannot be read, which the log says.
+    /// `, 12 orders`; empty if the journal cannot be read, which is in the log.
     fn orders(&self) -> String {
         let orders = Store::open_read_only(&self.journal).ok().and_then(|store| store.orders(false).ok());
         orders.map_or_else(String::new, |orders| format!(", {} orders", orders.len()))
@@ -141,17 +141,17 @@ Ctrl-C stops it.
             }
             (None, None) => "No port is open: metrics.enabled is false.".into(),
             (None, Some(port)) => format!(
-                "Port {port} cannot be bound, so there is nothing to open yet: free it, or start with --metrics-port N."
+                "Port {port} is in use, so there is nothing to open yet: free it, or start with --metrics-port N."
             ),
         }
     }
 }
 
-/// The program as a second terminal finds it: by the name it was called by if it came from the search path, else by
-/// where it lies.
-fn program(called: Option<PathBuf>, lies: Option<PathBuf>) -> String {
+/// The program as a second terminal finds it: by the name it was called by if it came from the search path, else by its
+/// path.
+fn program(called: Option<PathBuf>, executable: Option<PathBuf>) -> String {
     let from_search_path = called.filter(|name| name.components().count() == 1 && !name.as_os_str().is_empty());
-    let program = from_search_path.or(lies).unwrap_or_else(|| "sentinel".into());
+    let program = from_search_path.or(executable).unwrap_or_else(|| "sentinel".into());
     quoted(&program.display().to_string())
 }
 
@@ -160,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_to_be_typed_works_in_every_folder() {
+    fn the_commands_to_type_work_in_every_folder() {
         let here = || Some(PathBuf::from("/home/ann/sentinel/target/release/sentinel"));
         assert_eq!(
             program(Some("target/release/sentinel".into()), here()),
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn the_address_is_one_that_can_be_opened() {
+    fn the_addresses_can_be_opened() {
         let mut greeting = Greeting {
             cycle_seconds: 2.0,
             first_bars: 200,
@@ -189,9 +189,9 @@ mod tests {
         assert!(open(&greeting, "0.0.0.0:8001").starts_with("Open   http://127.0.0.1:8001/metrics "));
         assert!(open(&greeting, "10.1.2.3:80").contains("http://10.1.2.3:80/health"));
         assert!(open(&greeting, "[::1]:80").contains("http://[::1]:80/health"));
-        assert!(greeting.what_to_open(None).contains("Port 8000 cannot be bound"));
+        assert!(greeting.what_to_open(None).contains("Port 8000 is in use"));
         let text = greeting.text(Duration::from_millis(3_140), None);
-        assert!(text.starts_with("200 cycles in 3.1 s. From now on one bar every 2 s"), "{text}");
+        assert!(text.starts_with("200 cycles in 3.1 s. From now on there is one bar every 2 s"), "{text}");
         assert!(text.contains(
             "\n  sentinel explain --journal /nowhere/journal.db\n  sentinel orders --journal /nowhere/journal.db\n"
         ));

@@ -1,7 +1,7 @@
-//! A decision as JSON: all the journal has, every feature by name.
+//! A decision as JSON: everything in the journal, with every feature by its name.
 
 use super::reasons;
-use crate::cli::{journal::time_ms, orders::print};
+use crate::cli::{orders::print, output::time_ms};
 use sentinel_actors::{adapters::journal::DecisionRow, domain::features::FEATURE_NAMES};
 use serde_json::{Map, Value, json};
 

@@ -1,4 +1,4 @@
-//! What a reason for not sending a BUY or SELL means, with the settings that decide it; and what the odds alone said.
+//! The rule behind each reason for not sending a BUY or SELL, with its settings; and the likeliest action.
 
 use sentinel_actors::{
     adapters::journal::DecisionRow,
@@ -8,7 +8,7 @@ use sentinel_actors::{
     },
 };
 
-/// The rule behind a reason, and the settings that decide it.
+/// The rule behind a reason, and its settings.
 fn rule(reason: Suppression) -> String {
     match reason.settings() {
         [] => reason.sentence().into(),
@@ -16,12 +16,12 @@ fn rule(reason: Suppression) -> String {
     }
 }
 
-/// The rule behind a reason as the journal has it; a later version may know more reasons.
+/// The rule behind a reason in the journal; `None` if a later version wrote a reason that this one does not know.
 pub(super) fn rule_named(reason: &str) -> Option<String> {
     Suppression::ALL.iter().find(|known| known.as_str() == reason).map(|known| rule(*known))
 }
 
-/// What the odds alone would have been, and how sure the model was.
+/// The action with the highest probability, and that probability.
 pub(super) fn likeliest(row: &DecisionRow) -> Option<(Action, f64)> {
     Some(Prediction::parse(row.probabilities?).ok()?.likeliest())
 }

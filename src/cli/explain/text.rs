@@ -2,8 +2,8 @@
 
 use super::reasons;
 use crate::cli::{
-    journal::{time, time_ms},
     orders::print,
+    output::{time, time_ms},
 };
 use sentinel_actors::{
     adapters::journal::{DecisionRow, OrderLife},
@@ -11,7 +11,7 @@ use sentinel_actors::{
 };
 use std::fmt::Write as _;
 
-/// The features that tell a person most; `--json` has all.
+/// The features that are most useful to a person; `--json` has all.
 const TELLING: [&str; 9] = [
     "return_1",
     "return_10",
@@ -58,7 +58,7 @@ pub(super) fn decision(row: &DecisionRow) -> String {
     text
 }
 
-/// What came of it, in a few words.
+/// The result, in a few words.
 fn headline(row: &DecisionRow) -> String {
     let action = row.action.as_deref();
     match (action, &row.order, row.suppressed.as_deref(), &row.failure) {
@@ -70,7 +70,7 @@ fn headline(row: &DecisionRow) -> String {
         (Some("HOLD"), None, None, _) => "HOLD".into(),
         (Some(action), None, Some(reason), _) => format!("{action}, not sent: {reason}"),
         (Some(action), None, None, Some((stage, kind))) => format!("{action}: {stage} failed, {kind}"),
-        (Some(action), None, None, None) => format!("{action}: its order is in the journal no more"),
+        (Some(action), None, None, None) => format!("{action}: its order is no longer in the journal"),
     }
 }
 
@@ -86,7 +86,7 @@ fn bar(row: &DecisionRow) -> Option<String> {
     Some(text)
 }
 
-/// The rule that stopped it or let it through.
+/// The rule that stopped it, or that no rule did.
 fn rule(row: &DecisionRow) -> String {
     if let Some((stage, kind)) = &row.failure {
         let detail = row.failure_detail.as_deref().map_or_else(String::new, |detail| format!(": {detail}"));
@@ -95,15 +95,15 @@ fn rule(row: &DecisionRow) -> String {
     let likeliest = reasons::likeliest(row);
     match (row.suppressed.as_deref(), likeliest) {
         (Some(reason), Some((action, odds))) if reason == Suppression::BelowThreshold.as_str() => {
-            format!("{reason}: {} at {odds:.3} is not above {}, so it is HOLD", action.as_str(), row.threshold)
+            format!("{reason}: {} has {odds:.3}, which is not above {}, so it is HOLD", action.as_str(), row.threshold)
         }
         (Some(reason), _) => match reasons::rule_named(reason) {
             Some(rule) => format!("{reason}: {rule}"),
             None => reason.to_owned(),
         },
-        (None, Some((Action::Hold, _))) => "HOLD is the likeliest: nothing to send".into(),
+        (None, Some((Action::Hold, _))) => "HOLD has the highest probability: nothing to send".into(),
         (None, Some((action, odds))) => {
-            format!("{} at {odds:.3} is above {}, and no rule stopped it", action.as_str(), row.threshold)
+            format!("{} has {odds:.3}, which is above {}, and no rule stopped it", action.as_str(), row.threshold)
         }
         (None, None) => "the cycle ended before the model was asked".into(),
     }
@@ -113,7 +113,7 @@ fn order(life: &OrderLife) -> String {
     format!("{}  {}", life.order.id, print::content(&life.order))
 }
 
-/// `45 s`, `3 min 5 s`, `2 h 10 min`; a bar that closes in the future is younger than nothing.
+/// `45 s`, `3 min 5 s`, `2 h 10 min`; negative for a bar that closes in the future.
 fn age(seconds: i64) -> String {
     match seconds {
         ..60 => format!("{seconds} s"),
@@ -122,7 +122,7 @@ fn age(seconds: i64) -> String {
     }
 }
 
-/// Four digits that count, however small the number is.
+/// Four significant digits, however small the number is.
 fn short(value: f64) -> String {
     let magnitude = if value == 0.0 { 0.0 } else { value.abs().log10().floor() };
     if magnitude < -6.0 {

@@ -1,6 +1,6 @@
-//! How an order looks: its whole life, in words and as JSON.
+//! How an order is printed: with all of its states, as text and as JSON.
 
-use crate::cli::journal::{time, time_ms};
+use crate::cli::output::{time, time_ms};
 use sentinel_actors::{
     adapters::journal::{OrderLife, OrderRow, Step},
     domain::{order::LOTS_APART, order_state::OrderState},
@@ -8,13 +8,13 @@ use sentinel_actors::{
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
-/// What an order is for.
+/// Whether an order opens or closes a position.
 const fn kind(order: &OrderRow) -> &'static str {
     if order.closes.is_some() { "close" } else { "open" }
 }
 
-/// Whether the position it made counts as open; `None` if it made none. One that counts no more because the other side
-/// was filled later may stand beside that all the same, on an account that holds both: only the broker knows.
+/// Whether the position that it opened counts as open; `None` if it opened none. A position that no longer counts because the
+/// other side was filled later may still be open on an account that keeps both: only the broker knows.
 pub(super) fn position(order: &OrderRow) -> Option<&'static str> {
     match (order.state, order.closes, order.closed_at_ms) {
         (OrderState::Filled, None, None) => Some("open"),
@@ -37,7 +37,7 @@ pub(in crate::cli) fn as_json(order: &OrderRow) -> Value {
     })
 }
 
-/// The same with its life.
+/// The same with all of its states.
 pub(in crate::cli) fn life_as_json(life: &OrderLife) -> Value {
     let step = |step: &Step| json!({"at_ms": step.at_ms, "state": step.state, "who": step.who, "note": step.note});
     let mut order = as_json(&life.order);
@@ -58,12 +58,12 @@ pub(in crate::cli) fn content(order: &OrderRow) -> String {
     format!("{side} {volume} lots, {}, {}", stop(order.stop_loss, "stop-loss"), stop(order.take_profit, "take-profit"))
 }
 
-/// The lots that were filled, if they are not those that were ordered.
+/// The lots that were filled, if they differ from those that were ordered.
 pub(super) fn other_volume(order: &OrderRow) -> Option<f64> {
     order.filled_volume.filter(|volume| (volume - order.volume).abs() > LOTS_APART)
 }
 
-/// `0.1`, `0.05 of 0.1`, or `own` where the order could not say how much.
+/// `0.1`, `0.05 of 0.1`, or `own` if the dialect has no volume.
 pub(super) fn lots(order: &OrderRow) -> String {
     match (order.volume > 0.0, other_volume(order)) {
         (true, None) => order.volume.to_string(),
@@ -73,7 +73,7 @@ pub(super) fn lots(order: &OrderRow) -> String {
     }
 }
 
-/// `filled, 0.05 of 0.1 lots, ticket 7 at 1.1`, or the state and why.
+/// `filled, 0.05 of 0.1 lots, ticket 7 at 1.1`, or the state and its reason.
 pub(in crate::cli) fn outcome(order: &OrderRow) -> String {
     let mut text = order.state.to_string();
     // Writing to a String cannot fail.
@@ -103,16 +103,16 @@ pub(in crate::cli) fn steps(life: &OrderLife, indent: &str) -> String {
     life.steps.iter().map(line).collect()
 }
 
-/// An order and its whole life.
+/// An order with all of its states.
 pub(super) fn life(life: &OrderLife) -> String {
     let order = &life.order;
     let position = match (position(order), order.closed_at_ms) {
         (None, _) => "none, or not known".into(),
         (Some("unknown"), Some(at_ms)) => format!(
-            "unknown: counts no more since {}, when the other side was filled; the terminal shows whether it is open",
+            "unknown: has not counted since {}, when the other side was filled; the terminal shows whether it is open",
             time_ms(at_ms)
         ),
-        (Some(_), Some(at_ms)) => format!("closed, counts no more since {}", time_ms(at_ms)),
+        (Some(_), Some(at_ms)) => format!("closed, has not counted since {}", time_ms(at_ms)),
         (Some(open), None) => format!("counts as {open}"),
     };
     let (symbol, bar) = (&order.symbol, time(order.bar_close_time));

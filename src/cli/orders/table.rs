@@ -1,22 +1,22 @@
-//! All orders, one a line, within the width of a terminal.
+//! All orders, one per line, within the width of a terminal.
 
 use super::print::{lots, position};
 use chrono::DateTime;
 use sentinel_actors::adapters::journal::OrderRow;
 use std::collections::HashSet;
 
-/// Columns of text that a line has at most.
+/// Longest line, in characters.
 const WIDTH_MAX: usize = 100;
 const GAP: usize = 2;
 const TITLE: [&str; 9] = ["ID", "SYMBOL", "BAR CLOSE (UTC)", "ORDER", "STATE", "PRICE", "TICKET", "POSITION", "REASON"];
-/// To what a column is cut, so that the line fits: long texts first, numbers only as a last resort, ids never. What is
-/// cut off is in `sentinel orders show`.
+/// How far each column may be cut so that the line fits: long texts first, numbers only as a last resort, ids never.
+/// `sentinel orders show` has the full text.
 const CUT: [(usize, usize); 6] = [(8, 6), (1, 8), (7, 8), (3, 8), (6, 8), (5, 6)];
-/// Characters of an id that are shown at least, and at most: two that are alike for longer are told apart by who picks one.
+/// Fewest and most characters of an id. If two ids agree for longer, a command that takes one asks for more characters.
 const ID_MIN: usize = 8;
 const ID_MAX: usize = 13;
 
-/// The table; every id is cut to as many characters as tell it from the others.
+/// The table; every id is cut to as many characters as are unique.
 pub(super) fn table(orders: &[OrderRow]) -> String {
     if orders.is_empty() {
         return "no orders\n".into();
@@ -57,19 +57,19 @@ fn cells(order: &OrderRow, id_digits: usize) -> [String; TITLE.len()] {
     ]
 }
 
-/// `2026-11-22 14:00`, of unix seconds: a bar closes at a full minute.
+/// Unix seconds as `2026-11-22 14:00`: a bar closes at a full minute.
 fn minute(unix_s: i64) -> String {
     DateTime::from_timestamp(unix_s, 0).unwrap_or_default().format("%Y-%m-%d %H:%M").to_string()
 }
 
-/// As few characters as tell all ids apart.
+/// The fewest characters that make all ids unique.
 fn id_digits(orders: &[OrderRow]) -> usize {
     let ids: Vec<String> = orders.iter().map(|order| order.id.to_string()).collect();
     let is_enough = |digits: &usize| ids.iter().map(|id| &id[..*digits]).collect::<HashSet<_>>().len() == ids.len();
     (ID_MIN..ID_MAX).find(is_enough).unwrap_or(ID_MAX)
 }
 
-/// The text, or as much of it as there is room for and an ellipsis.
+/// The text, or as much of it as fits, with an ellipsis.
 fn cut(text: &str, width: usize) -> String {
     if text.chars().count() <= width {
         return text.into();

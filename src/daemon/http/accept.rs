@@ -1,9 +1,9 @@
-//! Which format of metrics a scraper wants, by its `Accept` header, and whether it takes gzip, by its `Accept-Encoding`.
+//! Which metrics format a client wants, by its `Accept` header, and whether it accepts gzip, by `Accept-Encoding`.
 
 use sentinel_actors::adapters::prometheus::Format;
 
-/// OpenMetrics if it is asked for by name, in the version that is served, and nothing else is preferred; otherwise the
-/// text format, whatever the header says: a scrape in the wrong format is worth more than none.
+/// OpenMetrics if the header names it, in the version that is served, and prefers nothing else. Otherwise the text format,
+/// whatever the header says: metrics in another format are better than none.
 pub fn format(accept: &str) -> Format {
     let (mut open, mut text, mut anything) = (None::<f32>, None::<f32>, None::<f32>);
     for entry in accept.split(',') {
@@ -12,7 +12,7 @@ pub fn format(accept: &str) -> Format {
         let (mut quality, mut version) = (1.0, "");
         for (name, value) in parts.filter_map(|part| part.split_once('=')) {
             match (name.trim().to_ascii_lowercase().as_str(), value.trim().trim_matches('"')) {
-                ("q", value) => quality = wish(value),
+                ("q", value) => quality = weight(value),
                 ("version", value) => version = value,
                 _ => {}
             }
@@ -29,19 +29,19 @@ pub fn format(accept: &str) -> Format {
     if open > 0.0 && open >= text.or(anything).unwrap_or(0.0) { Format::OpenMetrics } else { Format::Text }
 }
 
-/// What is no number is no wish.
-fn wish(quality: &str) -> f32 {
+/// A quality value; 0 if it is not a number from 0 to 1.
+fn weight(quality: &str) -> f32 {
     quality.parse::<f32>().ok().filter(|q| (0.0..=1.0).contains(q)).unwrap_or(0.0)
 }
 
-/// Whether gzip may be sent and is not less welcome than the text as it is. One that refuses both gets the text: an answer
-/// that nobody can be sure of is worth more than none.
+/// Whether the client accepts gzip and does not prefer the plain text. A client that refuses both gets the plain text: an
+/// answer that it may not understand is better than none.
 pub fn takes_gzip(accept_encoding: &str) -> bool {
     let (mut gzip, mut identity, mut anything) = (None::<f32>, None::<f32>, None::<f32>);
     for entry in accept_encoding.split(',') {
         let (coding, parameters) = entry.split_once(';').unwrap_or((entry, ""));
         let quality = match parameters.split_once('=') {
-            Some((name, value)) if name.trim().eq_ignore_ascii_case("q") => wish(value.trim()),
+            Some((name, value)) if name.trim().eq_ignore_ascii_case("q") => weight(value.trim()),
             _ => 1.0,
         };
         match coding.trim().to_ascii_lowercase().as_str() {
@@ -53,7 +53,7 @@ pub fn takes_gzip(accept_encoding: &str) -> bool {
     }
     let is_refused = identity.or(anything) == Some(0.0);
     match gzip.or(anything) {
-        // Not named, so not asked for; but better than the one thing that is refused.
+        // Not named, so only used if the plain text is refused.
         None => is_refused,
         Some(gzip) => gzip > 0.0 && gzip >= identity.or(anything).unwrap_or(0.0),
     }
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_scraper_gets_what_it_prefers() {
+    fn a_client_gets_the_format_that_it_prefers() {
         let prometheus_2 = "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,\
                             text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
         let prometheus_3 = "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,\
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn gzip_is_for_those_who_take_it_and_do_not_prefer_the_text() {
+    fn gzip_is_sent_to_clients_that_accept_and_do_not_avoid_it() {
         for accept in [
             "gzip",
             "GZip",
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn everyone_else_gets_the_text_format() {
+    fn all_other_clients_get_the_text_format() {
         for accept in [
             "",
             "*/*",

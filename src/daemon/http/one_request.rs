@@ -1,7 +1,6 @@
-//! A connection of which the server sees one request and nothing else: what comes behind the empty line that ends the
-//! head is never handed on, neither a body, which nothing here has a use for, nor a second request. actix-http decodes
-//! all requests that lie in its buffer at once, at kilobytes for each, so a client that sends a thousand of them in one
-//! breath could fill the daemon's memory.
+//! A connection of which the server sees only the head of the first request. What follows the head is not passed on: neither a
+//! body, which no route uses, nor a second request. actix-http decodes all requests in its buffer at once, at several kilobytes
+//! each, so a client that pipelines thousands of them could fill the daemon's memory.
 
 use std::{
     future::Future,
@@ -15,50 +14,50 @@ use tokio::{
     time::{Sleep, sleep},
 };
 
-/// Longest head of a request, in bytes, as nginx and Apache have it; a scraper's has some hundred.
+/// Longest head of a request, in bytes, as in nginx and Apache; Prometheus sends a few hundred.
 pub(super) const HEAD_BYTES_MAX: usize = 8 * 1024;
-/// How much a client may send behind its head and still get its answer for certain: a socket that is closed with bytes
-/// unread takes back what is still under way. Who sends more is not waited for.
+/// How many bytes a client may send after the head and still reliably get its answer: closing a socket with unread bytes
+/// discards what is still being sent. A client that sends more is not waited for.
 const LEFT_BYTES_MAX: usize = 16 * 1024;
-/// How long those bytes are waited for.
+/// How long to wait for those bytes.
 const LEFT_DEADLINE: Duration = Duration::from_secs(1);
-/// What is read in one go, on the stack.
+/// Bytes per read, on the stack.
 const PART_BYTES: usize = 2 * 1024;
 const TOO_LONG: &[u8] =
     b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 
-/// The stream, up to the end of its first request's head.
+/// The stream, up to the end of the first request's head.
 pub(super) struct OneRequest<S> {
     stream: S,
     head: Head,
-    /// What is still to be said of a head that is too long; the server is never shown one.
+    /// What remains to be sent about a head that is too long; the server never sees it.
     refusal: &'static [u8],
-    /// Bytes behind the head that were read away.
+    /// Bytes after the head that were read and dropped.
     left: usize,
-    /// Our half is closed, and the client's is waited for.
+    /// Set once our half is closed and the client's half is waited for.
     closing: Option<Pin<Box<Sleep>>>,
 }
 
-/// How far the head has come.
+/// How much of the head was read.
 enum Head {
     Reading { line: Line, bytes: usize },
     Over,
 }
 
-/// What the line that is being read has so far.
+/// The state of the current line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Line {
-    /// Nothing, and no line before it had anything either: an empty line before a request does not end it.
+    /// Empty, and so were all lines before it: empty lines before a request do not end the head.
     First,
-    /// Nothing.
+    /// Empty.
     Empty,
-    /// Something.
+    /// Not empty.
     Filled,
 }
 
 impl Line {
-    /// How many of these bytes the head ends with, or else the line that they leave open. The rule is that of the
-    /// parser, httparse: LF ends a line, and a CR may stand before it.
+    /// After how many of these bytes the head ends, or else the state of the line that they leave open. The rule is that of the
+    /// parser, httparse: LF ends a line, and a CR may precede it.
     fn after(self, bytes: &[u8]) -> Result<usize, Self> {
         let mut line = self;
         for (at, byte) in bytes.iter().enumerate() {
@@ -74,12 +73,12 @@ impl Line {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> OneRequest<S> {
-    /// Nothing is read yet.
+    /// Reads nothing yet.
     pub fn new(stream: S) -> Self {
         Self { stream, head: Head::Reading { line: Line::First, bytes: 0 }, refusal: &[], left: 0, closing: None }
     }
 
-    /// Reads a part of at most this many bytes, none at the end.
+    /// Reads at most this many bytes; none at the end of the stream.
     fn poll_part<'p>(
         &mut self,
         cx: &mut Context<'_>,
@@ -93,7 +92,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> OneRequest<S> {
         Poll::Ready(Ok(&part[..length]))
     }
 
-    /// Reads away what the client has sent too much; ready once it has hung up or has sent more than is borne with.
+    /// Drops what the client sent after the head; ready once the client closed its half or sent too much.
     fn poll_left(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut part = [0; PART_BYTES];
         while self.left < LEFT_BYTES_MAX {
@@ -118,10 +117,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> OneRequest<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for OneRequest<S> {
-    /// Ends behind the head, as if the client had closed its half.
+    /// Ends after the head, as if the client had closed its half.
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let Head::Reading { line, bytes: before } = self.head else {
-            // Only what is there already: the answer must not wait for it.
+            // Only what has arrived already: the answer must not wait for it.
             let _ = self.poll_left(cx);
             return Poll::Ready(Ok(()));
         };
@@ -150,7 +149,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for OneRequest<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for OneRequest<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        // The server has an answer of its own, to a head that was wrong before it was too long.
+        // The server answers itself: the head was invalid before it was too long.
         self.refusal = &[];
         Pin::new(&mut self.stream).poll_write(cx, bytes)
     }
@@ -159,7 +158,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for OneRequest<S> {
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 
-    /// Closes our half, and waits a moment for the client's if it has sent too much.
+    /// Closes our half, and waits shortly for the client's half if it sent too much.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.closing.is_none() {
             ready!(self.poll_refuse(cx))?;
@@ -178,7 +177,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for OneRequest<S> {
 mod tests {
     use super::*;
 
-    /// The head's length that a client's bytes have, whatever parts they come in.
+    /// The length of the head, which must not depend on how the bytes are split.
     fn head(text: &str) -> Option<usize> {
         let whole = Line::First.after(text.as_bytes()).ok();
         let mut line = Line::First;

@@ -1,7 +1,9 @@
-//! The password of every path but the probes. A check is slow on purpose, so checks run one at a time beside the
-//! server, few wait, fewer of one address, and what was right once is remembered.
+//! Asks for a password on every path except the probes. A check is slow on purpose. So checks run one at a time outside the
+//! server's thread, few requests may wait for one, fewer from the same address, and correct passwords are remembered.
 
-use super::{plain, queue::Queue};
+mod queue;
+
+use super::plain;
 use crate::settings::{
     Protection,
     protection::{Users, cost},
@@ -18,6 +20,7 @@ use actix_web::{
     web,
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
+use queue::Queue;
 use sha2::{Digest, Sha256};
 use std::{
     collections::HashMap,
@@ -25,15 +28,15 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-/// An orchestrator's probe has no password, and the answers say nothing secret.
+/// The probes of an orchestrator have no password, and these answers contain no secret.
 const OPEN: [&str; 3] = ["/livez", "/readyz", "/startupz"];
 
-/// Lets in who knows a password.
+/// Checks passwords.
 pub(super) struct PasswordGate {
     protection: Protection,
-    /// Per user, the digest of the password that was right.
+    /// Per user, the digest of the correct password.
     known: Mutex<HashMap<String, [u8; 32]>>,
-    /// Of this process only, so that a digest is worth nothing elsewhere.
+    /// Different in each process, so that a digest is useless elsewhere.
     salt: [u8; 32],
     queue: Arc<Queue>,
 }
@@ -45,7 +48,7 @@ enum Refusal {
 }
 
 impl PasswordGate {
-    /// The gate of this protection, or `None` if it has no users.
+    /// `None` if this protection has no users.
     pub fn of(protection: &Protection) -> Option<Self> {
         let mut salt = [0; 32];
         salt[..16].copy_from_slice(uuid::Uuid::new_v4().as_bytes());
@@ -71,16 +74,16 @@ impl PasswordGate {
                 return Ok(());
             }
         }
-        // Somebody else's hash for a name that is nobody's: the answer takes as long and tells nothing.
-        let dearest = users.0.values().max_by_key(|hash| cost(hash)).cloned().ok_or(Refusal::Unknown)?;
-        let checked = hash.unwrap_or(&dearest).clone();
+        // An unknown name is checked against another user's hash, so the time does not show whether the name exists.
+        let costliest = users.0.values().max_by_key(|hash| cost(hash)).cloned().ok_or(Refusal::Unknown)?;
+        let checked = hash.unwrap_or(&costliest).clone();
         let turn = self.queue.place(peer).ok_or(Refusal::Busy)?.turn().await.ok_or(Refusal::Busy)?;
         let right = web::block(move || {
             let right = bcrypt::verify(&password, &checked).unwrap_or(false);
             if !right {
-                make_up(&password, &checked, cost(&dearest));
+                pad(&password, &checked, cost(&costliest));
             }
-            // Held until here although the client may have gone away: one check at a time.
+            // Kept until here even if the client has gone: one check at a time.
             drop(turn);
             right.then_some(password)
         });
@@ -93,14 +96,14 @@ impl PasswordGate {
         }
     }
 
-    /// One digest per user that there still is.
+    /// Keeps one digest for each user that still exists.
     fn remember(&self, name: &str, digest: [u8; 32], users: &Users) {
         let mut known = self.known();
         known.retain(|name, _| users.0.contains_key(name));
         known.insert(name.to_owned(), digest);
     }
 
-    /// The hash is part of it: a new one in the file makes the old password unknown.
+    /// The hash is part of the digest: after a new hash in the file the old password is no longer known.
     fn digest(&self, name: &str, hash: &str, password: &[u8]) -> [u8; 32] {
         let mut digest = Sha256::new();
         digest.update(self.salt);
@@ -116,17 +119,17 @@ impl PasswordGate {
     }
 }
 
-/// Makes a wrong password of a cheap hash take as long as one of the dearest, to the round: otherwise the time would say
-/// whose name there is.
-fn make_up(password: &[u8], checked: &str, dearest: u32) {
-    for cost in cost(checked)..dearest {
+/// Makes a wrong password take as many rounds with a cheap hash as with the costliest: otherwise the time would show which
+/// names exist.
+fn pad(password: &[u8], checked: &str, costliest: u32) {
+    for cost in cost(checked)..costliest {
         // A hash is `$2y$`, two digits of cost, and the rest.
         let at_cost = checked.get(..4).zip(checked.get(6..)).map(|(kind, rest)| format!("{kind}{cost:02}{rest}"));
         let _ = std::hint::black_box(at_cost.map(|hash| bcrypt::verify(password, &hash)));
     }
 }
 
-/// `Basic` and base64 of `name:password`.
+/// Name and password of a `Basic` header, which has base64 of `name:password`.
 fn credentials(header: &HeaderValue) -> Option<(String, Vec<u8>)> {
     let (scheme, encoded) = header.to_str().ok()?.split_once(' ')?;
     let mut name = BASE64_STANDARD.decode(encoded.trim()).ok()?;
@@ -136,7 +139,7 @@ fn credentials(header: &HeaderValue) -> Option<(String, Vec<u8>)> {
     scheme.eq_ignore_ascii_case("basic").then_some((String::from_utf8(name).ok()?, password))
 }
 
-/// Middleware: asks the gate, if there is one.
+/// The middleware: checks the password, if this port has users.
 pub(super) async fn ask<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
@@ -156,7 +159,7 @@ pub(super) async fn ask<B: MessageBody>(
 
 fn refused(refusal: &Refusal) -> HttpResponse {
     let (code, text, header, value) = match refusal {
-        Refusal::Unknown => (StatusCode::UNAUTHORIZED, "a password is needed", WWW_AUTHENTICATE, "Basic"),
+        Refusal::Unknown => (StatusCode::UNAUTHORIZED, "a password is required", WWW_AUTHENTICATE, "Basic"),
         Refusal::Busy => (StatusCode::TOO_MANY_REQUESTS, "too many passwords are being checked", RETRY_AFTER, "1"),
     };
     let mut response = plain(code, text.into());

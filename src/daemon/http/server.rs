@@ -1,13 +1,13 @@
-//! The server behind the port: each connection, plain or behind a TLS handshake, is one request with one deadline over
-//! all of it. HTTP is put together from the parts of actix-web, whose own server would read on behind the first request
-//! and wait for ever for a client that does not read.
+//! The server of the port: each connection, with or without TLS, is one request with one deadline for everything. It is built
+//! from the parts of actix-web, because actix-web's own server would continue to read after the first request and would wait
+//! forever for a client that does not read.
 //!
-//! A connection costs at most 16 KiB of buffer for its head ([`HEAD_BYTES_MAX`](super::one_request::HEAD_BYTES_MAX)) and
-//! 32 KiB for its answer ([`ANSWER_BYTES`]); behind TLS as much again for the records, or 64 KiB of a handshake that
-//! never ends; and in the kernel twice [`RECEIVE_BYTES`] and twice [`SEND_BYTES`]. The text of the metrics is shared by
-//! all that ask within the same second.
+//! A connection needs at most 16 KiB of buffer for its head ([`HEAD_BYTES_MAX`](super::one_request::HEAD_BYTES_MAX)) and
+//! 32 KiB for its answer ([`ANSWER_BYTES`]); with TLS the same again for the records, or 64 KiB for a handshake that never ends;
+//! and in the kernel twice [`RECEIVE_BYTES`] and twice [`SEND_BYTES`]. All requests within the same second share the text of the
+//! metrics.
 
-use super::{HttpConfig, STOP_DEADLINE_S, one_request::OneRequest, places::Places};
+use super::{HttpConfig, STOP_DEADLINE_S, connection_slots::ConnectionSlots, one_request::OneRequest};
 use actix_http::{HttpService, Request, error::DispatchError};
 use actix_service::{IntoServiceFactory, ServiceFactory, ServiceFactoryExt, apply_fn_factory, fn_service, map_config};
 use actix_web::{
@@ -32,25 +32,25 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-/// Of an answer, in bytes: as much is encoded before the client has to read.
+/// Bytes of an answer that are encoded before the client has to read.
 pub(super) const ANSWER_BYTES: usize = 16 * 1024;
-/// What the kernel keeps of a client's bytes that nobody reads, in bytes; it doubles this for its own upkeep.
+/// Size of the kernel's receive buffer, in bytes; the kernel doubles it for its own overhead.
 const RECEIVE_BYTES: u32 = 16 * 1024;
-/// What the kernel keeps of an answer that the client does not read, likewise.
+/// Size of the kernel's send buffer, in bytes; likewise.
 const SEND_BYTES: u32 = 32 * 1024;
-/// Connections above [`HttpConfig::connections_max`] that are accepted while older ones are closed for them.
+/// Connections above [`HttpConfig::connections_max`] that are accepted while the oldest ones are being closed.
 const NEWCOMERS: usize = 16;
-/// Connections that wait to be accepted.
+/// Connections that may wait to be accepted.
 const BACKLOG: u32 = 1024;
-/// How long a client that does not hang up is waited for after an answer with bytes of its request unread.
+/// How long to wait for a client to disconnect after an answer, if bytes of its request are unread.
 const DISCONNECT_DEADLINE: Duration = Duration::from_secs(1);
 
-/// A connection that is ready for HTTP.
+/// A connection that is ready for HTTP, with or without TLS.
 trait Line: AsyncRead + AsyncWrite {}
 impl<S: AsyncRead + AsyncWrite> Line for S {}
 type BoxedLine = Pin<Box<dyn Line>>;
 
-/// Binds the address and makes the server: one worker, [`HttpConfig::connections_max`] at a time.
+/// Binds the address and creates the server: one worker, and [`HttpConfig::connections_max`] connections at a time.
 ///
 /// # Errors
 /// When the address cannot be bound.
@@ -91,10 +91,10 @@ where
                 .local_addr(address);
             let http = if is_secure { http.secure() } else { http };
             let http = http.h1(map_config(app, |()| AppConfig::default()));
-            let places = Places::new(most);
+            let slots = ConnectionSlots::new(most);
             apply_fn_factory(open.and_then(http), move |stream, line| {
-                let served = places.take().serve(timeout(deadline, line.call(stream)));
-                // What is dropped here is closed, whatever it still waited for.
+                let served = slots.take().serve(timeout(deadline, line.call(stream)));
+                // Dropping the connection closes it, whatever it is waiting for.
                 async move { served.await.and_then(Result::ok).unwrap_or(Err(DispatchError::DisconnectTimeout)) }
             })
         })?
@@ -117,20 +117,20 @@ fn listen(host: &str, port: u16) -> io::Result<TcpListener> {
 fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     socket.set_reuseaddr(true)?;
-    // What it accepts inherits both.
+    // Accepted sockets inherit both.
     socket.set_recv_buffer_size(RECEIVE_BYTES)?;
     socket.set_send_buffer_size(SEND_BYTES)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)?.into_std()
 }
 
-/// A connection up to its first byte of HTTP. A handshake has as long as a head; zero is no deadline of its own.
+/// Prepares a connection for HTTP. A TLS handshake has the same deadline as a head; zero is no deadline.
 async fn open(
     stream: TcpStream,
     acceptor: Option<TlsAcceptor>,
     deadline: Duration,
 ) -> Result<(OneRequest<BoxedLine>, Option<SocketAddr>), DispatchError> {
-    // An answer must not wait for the scraper's delayed ACK; where it cannot be set, it only does.
+    // An answer must not wait for the client's delayed ACK. If this fails, answers are only slower.
     let _ = stream.set_nodelay(true);
     let peer = stream.peer_addr().ok();
     let line: BoxedLine = match acceptor {

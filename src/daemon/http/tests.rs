@@ -1,4 +1,4 @@
-//! The routes over real sockets, with real and with stubborn actors behind them.
+//! The routes over real sockets, with real actors and with stubs.
 
 mod actors;
 mod compression;
@@ -29,7 +29,7 @@ use tokio::{
     net::TcpStream,
 };
 
-/// Answers everything, or nothing at all; counts what it is asked.
+/// Answers everything or nothing, and counts the requests.
 #[derive(Clone, Default)]
 struct Stub {
     silent: bool,
@@ -103,6 +103,7 @@ fn real() -> (Deps, Addr<MetricsActor>) {
         drift: Drift::default(),
         failed_share_max: 0.5,
         live: false,
+        max_bar_age_s: 10_800,
         kill_switch: Arc::new(HaltFile::new(None)),
         period: Duration::from_secs(60),
         inflight: Inflight::default(),
@@ -142,7 +143,7 @@ async fn ask_with(address: SocketAddr, method: &str, path: &str, headers: &str) 
 }
 
 #[actix::test]
-async fn metrics_are_text_in_the_format_they_claim() {
+async fn metrics_are_text_with_the_right_content_type() {
     let (deps, _actor) = real();
     let (address, _) = start(deps);
     let (status, head, body) = ask(address, "GET", "/metrics").await;
@@ -153,7 +154,7 @@ async fn metrics_are_text_in_the_format_they_claim() {
 }
 
 #[actix::test]
-async fn openmetrics_is_for_those_who_ask_for_it() {
+async fn openmetrics_is_served_on_request() {
     let (deps, _actor) = real();
     let (address, _) = start(deps);
     let open = "Accept: application/openmetrics-text;version=1.0.0\r\nAccept: text/plain;q=0.5\r\n";
@@ -244,7 +245,7 @@ async fn a_slow_head_is_cut_off() {
 }
 
 #[actix::test]
-async fn a_taken_port_is_an_error_and_can_be_tried_again() {
+async fn a_port_in_use_is_an_error_and_can_be_tried_again() {
     let (deps, _actor) = real();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let config = HttpConfig { port: taken.local_addr().unwrap().port(), ..config() };
@@ -256,7 +257,7 @@ async fn a_taken_port_is_an_error_and_can_be_tried_again() {
 }
 
 #[actix::test]
-async fn it_stops_at_once_although_a_scraper_stays_connected() {
+async fn it_stops_at_once_although_a_client_stays_connected() {
     let (deps, _actor) = real();
     let (address, handle) = start(deps);
     let mut stream = TcpStream::connect(address).await.unwrap();

@@ -1,5 +1,5 @@
-//! TLS on the port: the settings of rustls. What a connection is shown is looked up anew for each, so that a renewed
-//! certificate needs no restart.
+//! TLS on the port: the configuration of rustls. Certificates are looked up for each connection, so a renewed certificate needs
+//! no restart.
 
 use crate::settings::Protection;
 use rustls::{
@@ -16,10 +16,10 @@ use rustls::{
 };
 use std::{fmt, sync::Arc};
 
-/// The settings of rustls for this protection, or `None` if it has no TLS.
+/// The configuration of rustls for this protection; `None` if it has no TLS.
 ///
 /// # Errors
-/// None that the checks of the file have let through.
+/// None, if the web-config file was checked.
 pub(super) fn server_config(protection: &Protection) -> Result<Option<ServerConfig>, rustls::Error> {
     let Some(tls) = protection.tls() else { return Ok(None) };
     let spoken: &[&SupportedProtocolVersion] = match (tls.tls12, tls.tls13) {
@@ -37,13 +37,13 @@ pub(super) fn server_config(protection: &Protection) -> Result<Option<ServerConf
     };
     let mut config = builder.with_cert_resolver(Arc::new(Newest::resolver(protection)));
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    // A session taken up again would skip the check of a client's certificate against a renewed authority.
+    // A resumed session would skip the check of the client's certificate against a renewed CA.
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
     Ok(Some(config))
 }
 
-/// Answers rustls with what was read last.
+/// Gives rustls the newest certificates.
 struct Newest {
     protection: Protection,
     required: bool,
@@ -58,7 +58,7 @@ impl Newest {
     fn verifier(&self) -> Result<Arc<dyn ClientCertVerifier>, rustls::Error> {
         let state = self.protection.state();
         let clients = state.tls.as_ref().and_then(|material| material.clients.clone());
-        clients.ok_or_else(|| rustls::Error::General("no authority for clients".into()))
+        clients.ok_or_else(|| rustls::Error::General("no CA for clients".into()))
     }
 }
 
@@ -80,7 +80,7 @@ impl ClientCertVerifier for Newest {
     }
 
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        // Hints only; those of an authority that may be renewed cannot be lent out.
+        // Only hints. They would have to be borrowed, which a CA that can be renewed does not allow.
         &[]
     }
 

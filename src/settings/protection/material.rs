@@ -1,4 +1,4 @@
-//! Certificates and keys from the files that a web-config file names.
+//! Certificates and keys, from the files that a web-config file names.
 
 use super::web_config::TlsConfig;
 use rustls::{
@@ -15,9 +15,9 @@ const FILE_BYTES_MAX: u64 = 1 << 20;
 
 /// What the files of a [`TlsConfig`] hold.
 pub struct Material {
-    /// What clients are shown.
+    /// The server's certificate and key.
     pub certified: Arc<CertifiedKey>,
-    /// Who vouches for clients, if they are asked for a certificate.
+    /// Verifies client certificates, if they are asked for.
     pub clients: Option<Arc<dyn ClientCertVerifier>>,
 }
 
@@ -25,17 +25,17 @@ impl Material {
     /// Reads the files.
     ///
     /// # Errors
-    /// The key whose file is at fault, the file, and what is wrong with it.
+    /// The key, its file, and what is wrong with it.
     pub fn read(config: &TlsConfig) -> Result<Self, String> {
         let provider = Arc::new(ring::default_provider());
         let chain = certificates("cert_file", &config.cert_file)?;
         let key = PrivateKeyDer::from_pem_slice(&read("key_file", &config.key_file)?).map_err(|_| {
             let file = config.key_file.display();
-            format!("tls_server_config.key_file: {file} has no private key in PEM that is not encrypted")
+            format!("tls_server_config.key_file: {file} has no unencrypted private key in PEM")
         })?;
         let certified = CertifiedKey::from_der(chain, key, &provider).map_err(|error| {
             let file = config.key_file.display();
-            format!("tls_server_config.key_file: {file} does not go with the certificate of cert_file: {error}")
+            format!("tls_server_config.key_file: {file} does not belong to the certificate in cert_file: {error}")
         })?;
         let clients = match &config.clients {
             Some(clients) => Some(verifier(&clients.ca_file, clients.required, provider)?),
@@ -67,7 +67,7 @@ fn certificates(key: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, 
     let bytes = read(key, path)?;
     let found = CertificateDer::pem_slice_iter(&bytes).collect::<Result<Vec<_>, _>>().unwrap_or_default();
     match found.is_empty() {
-        true => Err(format!("tls_server_config.{key}: {} holds no certificates in PEM", path.display())),
+        true => Err(format!("tls_server_config.{key}: {} has no certificates in PEM", path.display())),
         false => Ok(found),
     }
 }

@@ -1,5 +1,5 @@
-//! The web-config file of Prometheus's exporter-toolkit, which says how the port is protected: parsed, and refused by
-//! name where it asks for what Sentinel does not do. No message shows a value of the file.
+//! Parses the web-config file, in the format of Prometheus's exporter-toolkit. What Sentinel does not support is refused by name.
+//! No message shows a value of the file.
 
 use saphyr::{LoadableYamlNode, Mapping, Scalar, Yaml};
 use std::{
@@ -9,10 +9,10 @@ use std::{
     sync::Arc,
 };
 
-/// A check of a hash that costs more takes seconds, and a stop waits for it.
+/// A hash with a higher cost takes seconds to check, and a shutdown waits for it.
 const COST_MAX: u32 = 14;
-/// Known to exporter-toolkit and not to us.
-const NOT_DONE: [&str; 10] = [
+/// Keys of exporter-toolkit that Sentinel does not support.
+const UNSUPPORTED: [&str; 10] = [
     "tls_server_config.cert",
     "tls_server_config.key",
     "tls_server_config.client_ca",
@@ -25,40 +25,40 @@ const NOT_DONE: [&str; 10] = [
     "rate_limit.burst",
 ];
 
-/// What the file says.
+/// The content of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WebConfig {
-    /// `None`: HTTP in the open.
+    /// `None`: plain HTTP.
     pub tls: Option<TlsConfig>,
-    /// Nobody: no password is asked for.
+    /// If there are none, no password is asked for.
     pub users: Users,
 }
 
-/// `tls_server_config`, with the paths as they are to be opened.
+/// `tls_server_config`, with paths that can be opened as they are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsConfig {
     /// PEM; the server's own certificate first.
     pub cert_file: PathBuf,
     /// PEM.
     pub key_file: PathBuf,
-    /// TLS 1.2 is spoken.
+    /// TLS 1.2 is allowed.
     pub tls12: bool,
-    /// TLS 1.3 is spoken.
+    /// TLS 1.3 is allowed.
     pub tls13: bool,
     /// `None`: clients need no certificate.
     pub clients: Option<Clients>,
 }
 
-/// Clients prove themselves with a certificate.
+/// Client certificates.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Clients {
-    /// PEM of who vouches for them.
+    /// PEM of the CA that signs them.
     pub ca_file: PathBuf,
-    /// A client without a certificate is turned away.
+    /// A client without a certificate is refused.
     pub required: bool,
 }
 
-/// Names, and the bcrypt hash of each one's password.
+/// The users' names, each with the bcrypt hash of the password.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Users(pub Arc<BTreeMap<String, String>>);
 
@@ -69,10 +69,10 @@ impl fmt::Debug for Users {
 }
 
 impl WebConfig {
-    /// Reads the text of a file that lies in `directory`, which relative paths in it start from.
+    /// Parses the text of a file in `directory`, to which its paths are relative.
     ///
     /// # Errors
-    /// Every fault with its key and the way out.
+    /// Every fault with its key and what to do.
     pub fn parse(text: &str, directory: &Path) -> Result<Self, Vec<String>> {
         let documents = Yaml::load_from_str(text)
             .map_err(|error| vec![format!("line {} is not valid YAML", error.marker().line())])?;
@@ -80,7 +80,7 @@ impl WebConfig {
         let root = match documents.as_slice() {
             [] | [Yaml::Value(Scalar::Null)] => Mapping::new(),
             [Yaml::Mapping(root)] => root.clone(),
-            _ => return Err(vec!["has to be one table of keys, such as tls_server_config".into()]),
+            _ => return Err(vec!["must be one table of keys, such as tls_server_config".into()]),
         };
         reader.only("", &root, &["tls_server_config", "http_server_config", "basic_auth_users"]);
         if let Some(http) = reader.table(&root, "http_server_config") {
@@ -89,7 +89,7 @@ impl WebConfig {
         let tls = reader.table(&root, "tls_server_config").map(|table| reader.tls(&table));
         let users = reader.table(&root, "basic_auth_users").map(|table| reader.users(&table));
         if tls.is_none() && users.is_none() {
-            let message = "protects nothing: say tls_server_config or basic_auth_users, or do not set this";
+            let message = "protects nothing: add tls_server_config or basic_auth_users, or do not set this";
             reader.faults.push(message.into());
         }
         let config = Self { tls: tls.flatten(), users: users.unwrap_or_default() };
@@ -107,43 +107,43 @@ impl Reader<'_> {
         self.faults.push(format!("{key}: {message}"));
     }
 
-    /// A table at the top; one that is there and empty counts as there, so that nobody believes in it.
+    /// A table at the top level. An empty one counts as present, because its author expects protection from it.
     fn table<'y>(&mut self, root: &Mapping<'y>, key: &str) -> Option<Mapping<'y>> {
         match root.get(&string(key))? {
             Yaml::Mapping(table) => Some(table.clone()),
             Yaml::Value(Scalar::Null) => Some(Mapping::new()),
             _ => {
-                self.fault(key, "has to be a table of keys");
+                self.fault(key, "must be a table of keys");
                 None
             }
         }
     }
 
-    /// Refuses all other keys unless they say nothing.
+    /// Refuses all other keys, unless they are empty.
     fn only(&mut self, path: &str, table: &Mapping, keys: &[&str]) {
         for (key, value) in table {
-            let name = key.as_str().unwrap_or("a key that is no text");
+            let name = key.as_str().unwrap_or("a key that is not text");
             let name = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
             if key.as_str().is_some_and(|key| keys.contains(&key))
-                || (NOT_DONE.contains(&&*name) && says_nothing(value))
+                || (UNSUPPORTED.contains(&&*name) && is_empty_value(value))
             {
                 continue;
             }
-            if NOT_DONE.contains(&&*name) {
-                self.fault(&name, "Sentinel does not do this: remove it");
+            if UNSUPPORTED.contains(&&*name) {
+                self.fault(&name, "is not supported by Sentinel: remove it");
             } else {
-                self.fault(&name.escape_debug().to_string(), "is no key of a web-config file here: remove it");
+                self.fault(&name.escape_debug().to_string(), "is not a key of a web-config file: remove it");
             }
         }
     }
 
-    /// Text; `None` if it is not there or empty, which is the same in this format.
+    /// Text; `None` if it is missing or empty, which means the same in this format.
     fn text(&mut self, table: &Mapping, path: &str, key: &str) -> Option<String> {
         match table.get(&string(key))? {
-            value if says_nothing(value) => None,
+            value if is_empty_value(value) => None,
             Yaml::Value(Scalar::String(text)) => Some(text.to_string()),
             _ => {
-                self.fault(&format!("{path}.{key}"), "has to be text");
+                self.fault(&format!("{path}.{key}"), "must be text");
                 None
             }
         }
@@ -152,7 +152,7 @@ impl Reader<'_> {
     fn flag(&mut self, table: &Mapping, path: &str, key: &str) -> Option<bool> {
         let flag = table.get(&string(key)).map(Yaml::as_bool)?;
         if flag.is_none() {
-            self.fault(&format!("{path}.{key}"), "has to be true or false");
+            self.fault(&format!("{path}.{key}"), "must be true or false");
         }
         flag
     }
@@ -161,7 +161,7 @@ impl Reader<'_> {
         const PATH: &str = "http_server_config";
         self.only(PATH, table, &["http2"]);
         if self.flag(table, PATH, "http2") == Some(true) {
-            self.fault("http_server_config.http2", "Sentinel speaks HTTP/1.1 only: remove it or say false");
+            self.fault("http_server_config.http2", "Sentinel supports only HTTP/1.1: remove it, or set it to false");
         }
     }
 
@@ -169,7 +169,7 @@ impl Reader<'_> {
         const PATH: &str = "tls_server_config";
         let known = ["cert_file", "key_file", "client_auth_type", "client_ca_file", "min_version", "max_version"];
         self.only(PATH, table, &[&known[..], &["prefer_server_cipher_suites"]].concat());
-        // Exporter-toolkit itself has no use for this one any more.
+        // Exporter-toolkit itself ignores this one.
         self.flag(table, PATH, "prefer_server_cipher_suites");
         let cert_file = self.file(table, "cert_file");
         let key_file = self.file(table, "key_file");
@@ -200,19 +200,19 @@ impl Reader<'_> {
         let ca_file = self.text(table, "tls_server_config", "client_ca_file");
         let required = match kind.as_deref().unwrap_or("NoClientCert") {
             "NoClientCert" if ca_file.is_some() => {
-                self.fault(KEY, "has to say RequireAndVerifyClientCert where client_ca_file is set");
+                self.fault(KEY, "must be RequireAndVerifyClientCert if client_ca_file is set");
                 return None;
             }
             "NoClientCert" => return None,
             "RequireAndVerifyClientCert" => true,
             "VerifyClientCertIfGiven" => false,
             _ => {
-                self.fault(KEY, "has to be NoClientCert, VerifyClientCertIfGiven or RequireAndVerifyClientCert");
+                self.fault(KEY, "must be NoClientCert, VerifyClientCertIfGiven or RequireAndVerifyClientCert");
                 return None;
             }
         };
         let Some(ca_file) = ca_file else {
-            self.fault("tls_server_config.client_ca_file", "is missing: client certificates are checked against it");
+            self.fault("tls_server_config.client_ca_file", "is missing: client certificates are verified with it");
             return None;
         };
         Some(Clients { ca_file: self.directory.join(ca_file), required })
@@ -223,7 +223,7 @@ impl Reader<'_> {
             "TLS12" => Some(12),
             "TLS13" => Some(13),
             _ => {
-                self.fault(&format!("tls_server_config.{key}"), "has to be TLS12 or TLS13");
+                self.fault(&format!("tls_server_config.{key}"), "must be TLS12 or TLS13");
                 None
             }
         }
@@ -233,7 +233,7 @@ impl Reader<'_> {
         let mut users = BTreeMap::new();
         for (name, hash) in table {
             let Some(name) = name.as_str().filter(|name| !name.is_empty() && !name.contains(':')) else {
-                self.fault("basic_auth_users", "a name has to be text without a colon");
+                self.fault("basic_auth_users", "a name must be text without a colon");
                 continue;
             };
             match hash.as_str().ok_or(NO_HASH.to_owned()).and_then(is_hash) {
@@ -242,20 +242,20 @@ impl Reader<'_> {
             }
         }
         if table.is_empty() {
-            self.fault("basic_auth_users", "names nobody: remove it, or add a name and the bcrypt hash of a password");
+            self.fault("basic_auth_users", "is empty: remove it, or add a name and the bcrypt hash of a password");
         }
         Users(users.into())
     }
 }
 
-const NO_HASH: &str = "has to be the bcrypt hash of a password, as `htpasswd -nBC 10 NAME` prints it behind the colon";
+const NO_HASH: &str = "must be the bcrypt hash of a password, as `htpasswd -nBC 10 NAME` prints it after the colon";
 
 fn is_hash(text: &str) -> Result<&str, String> {
     let kind = ["$2a$", "$2b$", "$2y$"].iter().any(|kind| text.starts_with(kind));
     match text.parse::<bcrypt::HashParts>() {
         Ok(parts) if kind && (4..=COST_MAX).contains(&parts.get_cost()) => Ok(text),
         Ok(_) if kind => {
-            Err(format!("has a cost outside 4 to {COST_MAX}: make the hash anew with `htpasswd -nBC 10 NAME`"))
+            Err(format!("has a cost that is not 4 to {COST_MAX}: create the hash with `htpasswd -nBC 10 NAME`"))
         }
         _ => Err(NO_HASH.into()),
     }
@@ -265,7 +265,7 @@ fn string(text: &str) -> Yaml<'_> {
     Yaml::Value(Scalar::String(text.into()))
 }
 
-fn says_nothing(value: &Yaml) -> bool {
+fn is_empty_value(value: &Yaml) -> bool {
     match value {
         Yaml::Value(Scalar::Null) => true,
         Yaml::Value(Scalar::String(text)) => text.is_empty(),

@@ -34,13 +34,13 @@ pub struct GatewaySettings {
     pub curve_secret_key_file: Option<PathBuf>,
 }
 
-/// Whether orders may travel beyond this machine on an open line.
+/// Whether orders may be sent to another machine in plaintext.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PlaintextSetting {
-    /// They may not.
+    /// No.
     Refused,
-    /// A person says that this network is trusted.
+    /// Yes: a person confirms that this network is trusted.
     Accepted,
 }
 

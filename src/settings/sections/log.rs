@@ -1,4 +1,4 @@
-//! `[log]`: what is logged, and how it looks.
+//! `[log]`: which lines are logged, and their format.
 
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -17,7 +17,7 @@ pub struct LogSettings {
 pub struct Log {
     /// Which lines.
     pub filter: Targets,
-    /// How they look.
+    /// In which format.
     pub format: LogFormat,
 }
 
@@ -25,10 +25,10 @@ impl LogSettings {
     /// Parses the level.
     pub(in crate::settings) fn resolved(&self) -> Result<Log, &'static str> {
         const RULE: &str = "must be error, warn, info, debug, trace or a filter of these";
-        // A bare word that is no level would be taken for a target, and silence everything else.
+        // A word that is not a level would be read as a target, and would silence everything else.
         let is_level = |text: &str| text.trim().parse::<LevelFilter>().is_ok();
         let is_plain = |part: &str| part.split_once('=').map_or_else(|| is_level(part), |(_, level)| is_level(level));
-        // actix-server tells its own life at info. What the setting says comes last and so beats it.
+        // actix-server logs start and stop at info. The setting comes last, so it overrides this.
         let filter = format!("actix_server=warn,{}", self.level).parse();
         match filter {
             Ok(filter) if self.level.split(',').all(is_plain) => Ok(Log { filter, format: self.format }),
@@ -38,21 +38,21 @@ impl LogSettings {
 }
 
 impl Log {
-    /// What servers of the sandbox log.
+    /// For the servers of the sandbox.
     pub fn info() -> Self {
         let filter = Targets::new().with_default(LevelFilter::INFO).with_target("actix_server", LevelFilter::WARN);
         Self { filter, format: LogFormat::Auto }
     }
 }
 
-/// How log lines look.
+/// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
     /// Text on a terminal, JSON elsewhere.
     Auto,
-    /// For people.
+    /// Text.
     Text,
-    /// For machines.
+    /// JSON.
     Json,
 }

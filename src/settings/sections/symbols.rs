@@ -1,4 +1,4 @@
-//! What is traded: `[[symbols]]`, and what a symbol inherits from `[trading]`.
+//! `[[symbols]]`: what is traded, and what a symbol inherits from `[trading]`.
 
 use super::TradingSettings;
 use crate::settings::distance::Distance;
@@ -39,7 +39,7 @@ pub struct Symbol {
 }
 
 impl Symbol {
-    /// A symbol of which only the name is said.
+    /// A symbol with only a name.
     pub fn named(name: &str) -> Self {
         Self {
             name: name.into(),
@@ -53,7 +53,7 @@ impl Symbol {
         }
     }
 
-    /// EODHD's name: as said; or the symbol's name, if that has an exchange already; or the name in the forex market.
+    /// EODHD's name: as set; else the symbol's name if it ends in an exchange; else its name in the forex market.
     pub fn ticker(&self) -> String {
         match (&self.ticker, exchange(&self.name)) {
             (Some(ticker), _) => ticker.clone(),
@@ -62,8 +62,8 @@ impl Symbol {
         }
     }
 
-    /// The broker's name: as said, or the symbol's name without EODHD's `.FOREX`. Any other suffix is kept: brokers have
-    /// names such as `AAPL.US` and `EURUSD.raw`.
+    /// The broker's name: as set, else the symbol's name without EODHD's `.FOREX`. Any other suffix is kept: brokers have names
+    /// such as `AAPL.US` and `EURUSD.raw`.
     pub fn gateway_name(&self) -> String {
         let derived = match exchange(&self.name) {
             Some((pair, FOREX)) => pair,
@@ -72,13 +72,13 @@ impl Symbol {
         self.gateway_name.clone().unwrap_or_else(|| derived.to_owned())
     }
 
-    /// The currency in which the price of a pair of currencies is said, `JPY` for USDJPY; `None` for what is no pair.
-    /// EODHD has `JPY.FOREX` for USD/JPY.
+    /// The quote currency of a currency pair, `JPY` for USDJPY; `None` for anything else. EODHD's name for USD/JPY is
+    /// `JPY.FOREX`.
     pub fn quote_currency(&self) -> Option<String> {
         let ticker = self.ticker();
         let pair = [exchange(&ticker), exchange(&self.name)].into_iter().flatten().find(|(_, at)| *at == FOREX);
         let pair = pair.map_or(self.name.as_str(), |(pair, _)| pair);
-        // `USDJPY.a` is the same pair at a broker.
+        // `USDJPY.a` is a broker's name for the same pair.
         let pair = pair.split('.').next().unwrap_or_default();
         let is_code = matches!(pair.len(), 3 | 6) && pair.bytes().all(|byte| byte.is_ascii_alphabetic());
         is_code.then(|| pair[pair.len() - 3..].to_ascii_uppercase())
@@ -98,7 +98,7 @@ impl Symbol {
     }
 }
 
-/// A symbol with everything written out that was derived or inherited: what `check` prints and what is traded are made of it.
+/// A symbol with all derived and inherited values. What `check` prints and what is traded are both made from it.
 #[derive(Debug, Clone)]
 pub(in crate::settings) struct WrittenOut {
     name: String,
@@ -141,9 +141,9 @@ impl From<WrittenOut> for Instrument {
     }
 }
 
-/// A name and the exchange at its end, if it has one: EODHD writes them behind the last dot, in two or more capital letters
-/// and digits, not digits alone (`AAPL.US`, `EURUSD.FOREX`, `BTC-USD.CC`). A broker's `EURUSD.a`, `US500.cash` or `BRK.B`
-/// has none.
+/// A name and the exchange at its end, if it has one. EODHD writes the exchange after the last dot, as two or more capital letters
+/// and digits, but not only digits (`AAPL.US`, `EURUSD.FOREX`, `BTC-USD.CC`). A broker's `EURUSD.a`, `US500.cash` or `BRK.B` has
+/// none.
 pub fn exchange(name: &str) -> Option<(&str, &str)> {
     let (instrument, exchange) = name.rsplit_once('.')?;
     let is_code = exchange.len() >= 2
@@ -153,17 +153,18 @@ pub fn exchange(name: &str) -> Option<(&str, &str)> {
 }
 
 impl Symbols {
-    /// Whether all of them are of the forex market, which has one week for all.
+    /// Whether all of them are in the forex market, which has the same week for all.
     fn are_forex(&self) -> bool {
         self.0.iter().all(|symbol| symbol.ticker().ends_with(".FOREX"))
     }
 
-    /// The calendar that `auto` is for these symbols: the forex week if every ticker is of that market, else no hours at all, for Sentinel does not know those of exchanges.
+    /// The calendar that `auto` selects for these symbols: the forex week if all tickers are in that market, else always open,
+    /// because Sentinel does not know the hours of exchanges.
     pub fn auto_calendar(&self) -> &'static str {
         if self.are_forex() { "fx" } else { "always" }
     }
 
-    /// Every symbol with everything written out.
+    /// Every symbol with all derived and inherited values.
     pub(in crate::settings) fn written_out(&self, trading: &TradingSettings) -> Vec<WrittenOut> {
         self.0.iter().map(|symbol| symbol.written_out(trading)).collect()
     }

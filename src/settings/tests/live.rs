@@ -1,9 +1,9 @@
-//! What live mode asks for.
+//! What live mode requires.
 
 use super::*;
 
 #[test]
-fn live_mode_names_everything_it_misses() {
+fn live_mode_names_every_missing_setting() {
     let (keys, text) = refused(&sources(&[("SENTINEL__TRADING__LIVE", "true"), ("GTW_HOST", "127.0.0.1")]));
     assert_eq!(keys, ["trading.live", "gateway.dialect", "gateway.account", "trading.stop_loss"]);
     assert!(
@@ -16,7 +16,7 @@ fn live_mode_names_everything_it_misses() {
 }
 
 #[test]
-fn a_dialect_without_a_handshake_trades_only_on_a_persons_word() {
+fn a_dialect_without_a_handshake_needs_a_confirmation() {
     let order_send = ("SENTINEL__GATEWAY__DIALECT", "order_send");
     assert_eq!(refused(&live(&[order_send])).0, ["gateway.i_checked_it_by_hand"]);
     assert!(Settings::load(&live(&[order_send, ("SENTINEL__GATEWAY__I_CHECKED_IT_BY_HAND", "true")])).is_ok());
@@ -26,17 +26,17 @@ fn a_dialect_without_a_handshake_trades_only_on_a_persons_word() {
 }
 
 #[test]
-fn a_dialect_that_says_neither_volume_nor_stops_promises_none() {
-    let word = ("SENTINEL__GATEWAY__I_CHECKED_IT_BY_HAND", "true");
+fn a_dialect_without_volume_and_stops_refuses_settings_for_them() {
+    let confirmed = ("SENTINEL__GATEWAY__I_CHECKED_IT_BY_HAND", "true");
     let place_order = ("SENTINEL__GATEWAY__DIALECT", "place_order");
     assert_eq!(refused(&live(&[place_order])).0, ["gateway.i_checked_it_by_hand"]);
-    assert!(Settings::load(&live(&[place_order, word])).is_ok());
-    for (key, value, said) in [
+    assert!(Settings::load(&live(&[place_order, confirmed])).is_ok());
+    for (key, value, refused_key) in [
         ("SENTINEL__TRADING__STOP_LOSS", "0.002", "trading.stop_loss"),
         ("SENTINEL__TRADING__TAKE_PROFIT", "0.002", "trading.take_profit"),
         ("SENTINEL__GUARDS__VOLUME_MAX", "0.5", "guards.volume_max"),
     ] {
-        assert_eq!(refused(&live(&[place_order, word, (key, value)])).0, [said]);
+        assert_eq!(refused(&live(&[place_order, confirmed, (key, value)])).0, [refused_key]);
     }
 }
 
@@ -53,35 +53,35 @@ fn live(more: &[(&str, &str)]) -> Sources {
 }
 
 #[test]
-fn a_file_or_the_environment_alone_never_trades() {
+fn live_mode_needs_the_flag() {
     let mut sources = live(&[("SENTINEL__TRADING__LIVE", "true")]);
     assert!(Settings::load(&sources).is_ok());
     sources.flags.clear();
     let (keys, text) = refused(&sources);
     assert!(keys == ["trading.live"] && text.contains("--live"), "{text}");
     sources.flags.push(("trading.live", "false".into()));
-    assert!(!Settings::load(&sources).unwrap().trading.live, "--dry-run beats them both");
+    assert!(!Settings::load(&sources).unwrap().trading.live, "--dry-run overrides both");
 }
 
 #[test]
-fn live_mode_towards_another_machine_needs_curve_or_a_persons_word() {
+fn live_mode_over_a_network_needs_curve_or_accepted_plaintext() {
     assert!(Settings::load(&live(&[])).is_ok());
     let far = ("GTW_HOST", "172.19.141.255");
     let (keys, text) = refused(&live(&[far]));
     assert_eq!(keys, ["gateway.plaintext"]);
-    for way_out in ["accepted", "curve_server_key_file", "curve_public_key_file", "curve_secret_key_file"] {
-        assert!(text.contains(way_out), "{text}");
+    for part in ["accepted", "curve_server_key_file", "curve_public_key_file", "curve_secret_key_file"] {
+        assert!(text.contains(part), "{text}");
     }
     let accepted = ("SENTINEL__GATEWAY__PLAINTEXT", "accepted");
     assert!(Settings::load(&live(&[far, accepted])).is_ok());
     let mut bare = live(&[far, ("SENTINEL__GATEWAY__DIALECT", ""), ("SENTINEL__GATEWAY__ACCOUNT", "")]);
     assert_eq!(refused(&bare).0, ["gateway.dialect", "gateway.account", "gateway.plaintext"], "all together");
     bare.flags.clear();
-    assert!(Settings::load(&bare).is_ok(), "a dry run opens no line");
+    assert!(Settings::load(&bare).is_ok(), "a dry run does not connect");
 }
 
 #[test]
-fn a_curve_key_that_is_named_asks_for_the_others() {
+fn one_curve_key_file_requires_the_others() {
     let far = [("GTW_HOST", "gtw"), ("SENTINEL__GATEWAY__CURVE_SERVER_KEY_FILE", "/nonexistent/server.key")];
     let (keys, text) = refused(&live(&far));
     for key in ["gateway.curve_server_key_file", "gateway.curve_public_key_file", "gateway.curve_secret_key_file"] {
@@ -89,13 +89,13 @@ fn a_curve_key_that_is_named_asks_for_the_others() {
     }
     assert!(
         !keys.contains(&"gateway.plaintext".into())
-            && text.contains("(said by the variable SENTINEL__GATEWAY__CURVE_SERVER_KEY_FILE)"),
+            && text.contains("(set by the variable SENTINEL__GATEWAY__CURVE_SERVER_KEY_FILE)"),
         "{text}"
     );
 }
 
 #[test]
-fn a_replay_is_never_traded_beyond_loopback() {
+fn a_replay_trades_only_on_loopback() {
     let replay = [
         ("GTW_HOST", "gtw"),
         ("SENTINEL__GATEWAY__PLAINTEXT", "accepted"),

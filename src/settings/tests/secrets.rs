@@ -1,10 +1,10 @@
-//! No value of a variable is in any error, wherever a secret may have got into.
+//! No error contains the value of a variable, because any of them may be a secret.
 
 use super::*;
 
 const CANARY: &str = "canary-5d0c9a7e";
 
-/// Every key there is, those that base.toml leaves out included.
+/// Every key, including those that are commented out in base.toml.
 fn all_keys() -> Vec<String> {
     let base = include_str!("../../../config/base.toml");
     let mut section = "";
@@ -25,7 +25,7 @@ fn variable(key: &str) -> String {
 }
 
 #[test]
-fn no_error_shows_what_a_variable_holds_and_each_names_it() {
+fn an_error_names_the_variable_and_hides_its_value() {
     let keys = all_keys();
     assert!(keys.len() > 60 && keys.iter().any(|key| key == "data.api_token_file"), "{keys:?}");
     let mut variables: Vec<_> = keys.iter().map(|key| variable(key)).collect();
@@ -46,7 +46,7 @@ fn no_error_shows_what_a_variable_holds_and_each_names_it() {
     let mut refusals = 0;
     for name in &variables {
         for value in &values {
-            // Beside a token of another variable, both would be refused by the other's name.
+            // With two variables for the token, the error would name the other one.
             let other = if name.contains("API_TOKEN") { "EODHD_API_TOKEN" } else { "UNUSED" };
             let Err(error) = Settings::load(&sources(&[(other, ""), (name, value)])) else { continue };
             let text = format!("{error} {error:?}");
@@ -69,7 +69,7 @@ fn a_value_in_a_file_or_a_flag_is_still_shown() {
 }
 
 #[test]
-fn what_an_orchestrator_sets_is_said_with_the_way_out() {
+fn an_address_set_by_an_orchestrator_is_explained() {
     let (keys, text) = refused(&sources(&[("HUB_PORT", "tcp://10.0.0.7:5001")]));
     assert!(keys == ["model.port"] && text.contains("HUB_PORT") && text.contains("orchestrator"), "{text}");
     assert!(!text.contains("10.0.0.7"), "{text}");
@@ -78,7 +78,7 @@ fn what_an_orchestrator_sets_is_said_with_the_way_out() {
 }
 
 #[test]
-fn a_token_is_refused_in_the_same_words_from_a_file_and_from_a_variable() {
+fn a_token_is_checked_alike_in_a_file_and_a_variable() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("token");
     for (text, rule) in [
@@ -93,9 +93,9 @@ fn a_token_is_refused_in_the_same_words_from_a_file_and_from_a_variable() {
         for (sources, key) in
             [(sources(&[("EODHD_API_TOKEN", &text)]), "data.api_token"), (by_file, "data.api_token_file")]
         {
-            let (keys, said) = refused(&sources);
-            assert_eq!(keys, [key], "{said}");
-            assert!(said.contains(&format!("the API token {rule}")) && !said.contains("5d0c9a7e"), "{said}");
+            let (keys, message) = refused(&sources);
+            assert_eq!(keys, [key], "{message}");
+            assert!(message.contains(&format!("the API token {rule}")) && !message.contains("5d0c9a7e"), "{message}");
         }
     }
     for good in ["\u{feff}token\r\n", " token\n"] {

@@ -15,7 +15,7 @@ fn named_symbols_keep_their_tables() {
 }
 
 #[test]
-fn two_symbols_never_share_the_brokers_name() {
+fn two_symbols_cannot_share_the_brokers_name() {
     let mut sources = sources(&[]);
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), "[[symbols]]\nname = 'EURUSD'\n[[symbols]]\nname = 'EUR2'\ngateway_name = 'EURUSD'\n")
@@ -36,7 +36,7 @@ fn a_name_that_has_an_exchange_keeps_it() {
         let instrument = settings.instruments[0].clone();
         let printed = settings.toml;
         let line = format!("ticker = \"{}\"\ngateway_name = \"{}\"", instrument.ticker, instrument.gateway_name);
-        assert!(printed.contains(&line), "what `check` prints is what is traded: {printed}");
+        assert!(printed.contains(&line), "`check` prints what is traded: {printed}");
         (instrument.ticker, instrument.gateway_name)
     };
     for (name, ticker, at_gateway) in [
@@ -62,14 +62,14 @@ fn a_name_that_has_an_exchange_keeps_it() {
 fn two_names_of_one_instrument_are_refused() {
     let (keys, text) = refused(&with_symbols("EURUSD,EURUSD.FOREX"));
     assert!(keys == ["symbols.EURUSD.FOREX.gateway_name"] && text.contains("EURUSD"), "{text}");
-    assert_eq!(refused(&with_symbols("EURUSD,eurusd")).0, ["symbols.eurusd.gateway_name"], "brokers know no case");
-    assert!(Settings::load(&with_symbols("AAPL,AAPL.US")).is_ok(), "these are two to a broker");
+    assert_eq!(refused(&with_symbols("EURUSD,eurusd")).0, ["symbols.eurusd.gateway_name"], "brokers ignore case");
+    assert!(Settings::load(&with_symbols("AAPL,AAPL.US")).is_ok(), "two names for a broker");
 }
 
 #[test]
-fn the_calendar_follows_the_symbols_unless_it_is_said() {
-    let calendar = |names: &str, said: &str| {
-        let market = Settings::load(&sources(&[("SENTINEL__SYMBOLS", names), ("SENTINEL__MARKET__CALENDAR", said)]));
+fn an_unset_calendar_follows_the_symbols() {
+    let calendar = |names: &str, value: &str| {
+        let market = Settings::load(&sources(&[("SENTINEL__SYMBOLS", names), ("SENTINEL__MARKET__CALENDAR", value)]));
         let market = market.unwrap();
         (market.calendar_name.clone(), market.calendar.is_open(1_795_867_200))
     };
@@ -85,7 +85,7 @@ fn the_calendar_follows_the_symbols_unless_it_is_said() {
 }
 
 #[test]
-fn stops_that_cannot_fit_a_pairs_prices_are_refused_before_any_price() {
+fn stops_that_do_not_fit_a_pairs_prices_are_refused() {
     let stop = |names: &str, distance: &str| {
         sources(&[("SENTINEL__SYMBOLS", names), ("SENTINEL__TRADING__STOP_LOSS", distance)])
     };
@@ -97,9 +97,9 @@ fn stops_that_cannot_fit_a_pairs_prices_are_refused_before_any_price() {
     assert_eq!(refused(&stop("USDJPY", "0.2")).0, ["symbols.USDJPY.digits"], "with the 5 of [trading]");
     assert_eq!(refused(&stop("EURJPY.FOREX", "0.002")).0.len(), 2);
     assert_eq!(refused(&stop("EURHUF", "0.002")).0.len(), 2);
-    assert!(Settings::load(&stop("JPYUSD,EURUSD,EURJPYX,AAPL.US", "0.002")).is_ok(), "priced otherwise");
+    assert!(Settings::load(&stop("JPYUSD,EURUSD,EURJPYX,AAPL.US", "0.002")).is_ok(), "their prices are not in yen");
     assert_eq!(refused(&stop("USDJPY.a", "0.002")).0.len(), 2, "a broker's name");
-    assert!(Settings::load(&stop("USDJPY", "none")).is_ok(), "digits round stops, and there is none");
+    assert!(Settings::load(&stop("USDJPY", "none")).is_ok(), "digits only round stops, and there is none");
 
     let table = |text: &str| with_file(text, &[("SENTINEL__TRADING__STOP_LOSS", "0.002")]);
     let own = "[[symbols]]\nname = \"EURUSD\"\n[[symbols]]\nname = \"USDJPY\"\ndigits = 3\nstop_loss = 0.2\n";

@@ -1,25 +1,25 @@
-//! What live mode asks for on top of what any settings must be.
+//! What live mode requires in addition to the ranges.
 
 use super::{
     super::{
         Distance, Settings, curve,
         sections::{GatewaySettings, PlaintextSetting},
     },
-    Found, SAY_THE_DIALECT,
+    Found, SET_THE_DIALECT,
 };
 use crate::net::is_loopback;
 use sentinel_actors::{adapters::gateway::DialectKind, domain::position::Opposite, fetcher::MarketClock};
 
 const ORDER_SEND_VOLUME_MIN: f64 = 0.01;
 
-/// What live mode asks for on top; every missing piece is named with its flag.
+/// What live mode requires; everything that is missing is named with its flag.
 pub(in crate::settings) fn live(settings: &Settings, found: &mut Found) {
     let gateway = &settings.gateway;
-    found.unless(gateway.dialect.is_some(), "gateway.dialect", format!("live mode needs it: {SAY_THE_DIALECT}"));
+    found.unless(gateway.dialect.is_some(), "gateway.dialect", format!("live mode needs it: {SET_THE_DIALECT}"));
     found.unless(
         gateway.i_checked_it_by_hand || gateway.dialect.is_none_or(DialectKind::has_handshake),
         "gateway.i_checked_it_by_hand",
-        "live mode needs it to be true: this dialect has no harmless request by which Sentinel could check the gateway",
+        "live mode needs it to be true: this dialect has no harmless request with which Sentinel could check the gateway",
     );
     found.unless(
         gateway.account.is_some(),
@@ -27,19 +27,22 @@ pub(in crate::settings) fn live(settings: &Settings, found: &mut Found) {
         "live mode needs it: --account with the trading account",
     );
     if let Some(dialect) = gateway.dialect {
-        what_the_dialect_can_say(dialect, settings, found);
+        dialect_limits(dialect, settings, found);
     }
     let trading = &settings.trading;
     for symbol in &settings.symbols.0 {
-        let said = symbol.stop_loss.or(trading.stop_loss).is_some();
-        let message = format!("live mode needs it for {}: --stop-loss with a distance in price, or none", symbol.name);
-        found.unless(said, "trading.stop_loss", message);
+        let is_set = symbol.stop_loss.or(trading.stop_loss).is_some();
+        let message = format!(
+            "live mode needs it for {}: --stop-loss with a distance in units of the price, or none",
+            symbol.name
+        );
+        found.unless(is_set, "trading.stop_loss", message);
     }
     beyond_loopback(settings, found);
 }
 
-/// Limits that only hold where the dialect has the messages for them.
-fn what_the_dialect_can_say(dialect: DialectKind, settings: &Settings, found: &mut Found) {
+/// Limits that work only if the dialect has the messages for them.
+fn dialect_limits(dialect: DialectKind, settings: &Settings, found: &mut Found) {
     if dialect == DialectKind::PlaceOrder {
         without_terms(settings, found);
     }
@@ -47,9 +50,9 @@ fn what_the_dialect_can_say(dialect: DialectKind, settings: &Settings, found: &m
     found.unless(
         dialect != DialectKind::OrderSend || smallest >= ORDER_SEND_VOLUME_MIN,
         "trading.volume",
-        "order_send takes 0.01 to 100 lots",
+        "order_send allows 0.01 to 100 lots",
     );
-    let only_with = "needs a dialect that tells positions and account: v43 or envelope";
+    let only_with = "needs a dialect that reports positions and account: v43 or envelope";
     found.unless(
         dialect.has_account() || settings.guards.loss_pct_per_day_max <= 0.0,
         "guards.loss_pct_per_day_max",
@@ -62,7 +65,7 @@ fn what_the_dialect_can_say(dialect: DialectKind, settings: &Settings, found: &m
     );
 }
 
-/// What is only done with a gateway on this machine: open orders, and replays of recorded bars.
+/// What is allowed only with a gateway on this machine: orders in plaintext, and replays of recorded bars.
 fn beyond_loopback(settings: &Settings, found: &mut Found) {
     let gateway = &settings.gateway;
     let is_loopback = is_loopback(&gateway.host);
@@ -70,7 +73,7 @@ fn beyond_loopback(settings: &Settings, found: &mut Found) {
         is_loopback || names_a_key(gateway) || gateway.plaintext == PlaintextSetting::Accepted,
         "gateway.plaintext",
         format!(
-            "live mode towards another machine needs CURVE ({}), or this key set to \"accepted\" if everyone on the \
+            "live mode with a gateway on another machine needs CURVE ({}), or this key set to \"accepted\" if everyone on the \
              network may read, change and send orders",
             curve::KEYS.join(", ")
         ),
@@ -84,13 +87,13 @@ fn beyond_loopback(settings: &Settings, found: &mut Found) {
     found.unless(is_loopback || !settings.schedule.back_to_back, "schedule.back_to_back", unless_loopback);
 }
 
-/// What has to be said in live mode where an order can say neither volume nor stops: nobody may count on them.
+/// What live mode requires if an order has neither volume nor stops: settings must not promise any.
 fn without_terms(settings: &Settings, found: &mut Found) {
-    let only = "place_order cannot say it: the gateway has its own";
+    let only = "place_order has no field for it: the gateway uses its own";
     found.unless(
         settings.gateway.i_checked_it_by_hand,
         "gateway.i_checked_it_by_hand",
-        format!("live mode needs it to be true: {only} volume, stop-loss and take-profit, which you looked at there"),
+        format!("live mode needs it to be true: {only} volume, stop-loss and take-profit, which you must check there"),
     );
     let has_price = |distance: Option<Distance>| distance.and_then(Distance::price).is_some();
     let trading = &settings.trading;
@@ -108,10 +111,10 @@ fn without_terms(settings: &Settings, found: &mut Found) {
         );
     }
     let limit = settings.guards.volume_max;
-    found.unless(limit <= 0.0, "guards.volume_max", format!("guards nothing, set it to 0: {only} volume"));
+    found.unless(limit <= 0.0, "guards.volume_max", format!("has no effect, set it to 0: {only} volume"));
 }
 
-/// One is enough to say what is wanted; the others are asked for by name.
+/// One key file is enough to show that CURVE is wanted; the missing ones are reported by name.
 fn names_a_key(gateway: &GatewaySettings) -> bool {
     [&gateway.curve_server_key_file, &gateway.curve_public_key_file, &gateway.curve_secret_key_file]
         .iter()

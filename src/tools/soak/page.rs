@@ -1,54 +1,71 @@
-//! `soak.html`: one file that needs nothing else, the verdict first, then the thresholds, the plots and the tables.
+//! `soak.html`: one self-contained file with the verdict, the thresholds, the plots and the tables.
 
 use super::{
     check::MIB,
     findings::{self, Findings},
-    look::TIMINGS,
     math::{Quantile, Slope},
     plot::{self, Curve, Frame, Plot, Points},
     record::{Line, Record},
-    tables, text,
+    snapshot::TIMINGS,
+    tables,
 };
+use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 const STYLE: &str = include_str!("page.css");
-/// A plot shows at least a tenth of a millisecond, a MiB, four of what is counted.
+/// The least span of a plot's vertical axis.
 const SECONDS_SPAN_MIN: f64 = 0.000_1;
 const MIB_SPAN_MIN: f64 = 1.0;
 const COUNT_SPAN_MIN: f64 = 4.0;
 
 /// The whole page.
 pub(super) fn report(found: &Findings, record: &Record) -> String {
-    let frame = Frame { elapsed_s: record.elapsed_s(), gaps: &found.looks.gaps, restarts_s: &found.restarts_s };
-    let figures: String = plots(found, record).iter().map(|plot| figure(plot, &frame)).collect();
-    // The policy lets a browser load nothing, whatever a daemon may have put into a label.
-    format!(
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
-         <title>{title}</title><style>{STYLE}</style></head>\n<body><h1>Sentinel soak</h1>\n{head}\n\
-         <h2>Thresholds</h2>{thresholds}\n<h2>Over time</h2>{marks}<div class=\"plots\">{figures}</div>\n{tables}\
-         </body></html>\n",
-        title = text::escaped(&format!("{}: Sentinel soak", found.verdict)),
-        head = tables::head(found),
-        thresholds = tables::thresholds(found),
-        marks = tables::marks(found),
-        tables = tables::rest(found),
-    )
+    let frame = Frame { elapsed_s: record.elapsed_s(), gaps: &found.scrapes.gaps, restarts_s: &found.restarts_s };
+    // With this policy a browser loads nothing, whatever is in a label.
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (found.verdict) ": Sentinel soak" }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                h1 { "Sentinel soak" }
+                (tables::head(found))
+                h2 { "Thresholds" }
+                (tables::thresholds(found))
+                h2 { "Over time" }
+                (tables::marks(found))
+                div.plots {
+                    @for plot in plots(found, record) { (figure(&plot, &frame)) }
+                }
+                (tables::rest(found))
+            }
+        }
+    };
+    page.into_string()
 }
 
-fn figure(plot: &Plot, frame: &Frame<'_>) -> String {
-    let key = |curve: &Curve| format!("<span class=\"key {}\">{}</span>", curve.class, text::escaped(curve.name));
-    let keys: String = plot.curves.iter().map(key).collect();
-    let title = text::escaped(plot.title);
-    format!("<figure><h3>{title}</h3>{}<figcaption>{keys}</figcaption></figure>\n", plot::svg(plot, frame))
+fn figure(plot: &Plot, frame: &Frame<'_>) -> Markup {
+    html! {
+        figure {
+            h3 { (plot.title) }
+            (plot::svg(plot, frame))
+            figcaption {
+                @for curve in &plot.curves { span.key.(curve.class) { (curve.name) } }
+            }
+        }
+    }
 }
 
 fn plots(found: &Findings, record: &Record) -> Vec<Plot> {
     let curve = |name, class, of: fn(&Line) -> Option<f64>| Curve { name, class, points: record.values(of) };
     let due = |period: f64| -> Points {
-        // By the clock alone, so that this line goes on where nobody answered.
+        // By the clock alone, so that this line continues through gaps.
         let due = |at: f64| super::math::due_cycles(at, period);
-        record.looks.iter().map(|(at, _)| (*at, Some(due(*at)))).collect()
+        record.scrapes.iter().map(|(at, _)| (*at, Some(due(*at)))).collect()
     };
     let counts = |title, curves| Plot { title, unit: "count", curves, from_zero: true, span_min: COUNT_SPAN_MIN };
     let mut plots = vec![
@@ -71,7 +88,7 @@ fn plots(found: &Findings, record: &Record) -> Vec<Plot> {
     plots.extend((0..TIMINGS.len()).map(|index| timing(record, index)));
     let mib = |line: &Line| line.memory_bytes.map(|bytes| bytes / MIB);
     let fit = |line: Option<Slope>, unit: f64| Curve {
-        name: "growth behind the warm-up",
+        name: "growth after the warm-up",
         class: "fit",
         points: fitted(line, unit),
     };
@@ -93,7 +110,7 @@ fn plots(found: &Findings, record: &Record) -> Vec<Plot> {
     plots
 }
 
-/// Quantiles of each window, at its middle, in the unit that suits the highest.
+/// Quantiles of each window, at its middle, in a unit that suits the highest.
 fn timing(record: &Record, index: usize) -> Plot {
     let windows = record.windows.iter().enumerate();
     let quantiles: Vec<_> = windows

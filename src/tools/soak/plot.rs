@@ -1,8 +1,7 @@
-//! Plots as inline SVG. Own code, because `plotters` writes fixed colours and sizes, and these follow the page's style,
-//! light or dark, and its width.
+//! Plots as inline SVG. `plotters` writes fixed colours and sizes; these follow the page's style, light or dark, and its width.
 
 use super::{record::Gap, text};
-use std::fmt::Write;
+use maud::{Markup, html};
 
 /// Drawing area; the page scales it.
 const WIDTH: f64 = 600.0;
@@ -11,36 +10,36 @@ const LEFT: f64 = 52.0;
 const RIGHT: f64 = 588.0;
 const TOP: f64 = 24.0;
 const BOTTOM: f64 = 178.0;
-/// More columns than this would not be told apart; each keeps its lowest and its highest point.
+/// More columns could not be distinguished; each keeps its lowest and its highest point.
 const COLUMNS: usize = 400;
 /// Wanted distances between marks of an axis.
 const TICKS_Y: f64 = 4.0;
 const TICKS_X: f64 = 6.0;
 
-/// Seconds since the first look, and the value; `None` breaks the line.
+/// Seconds since the first scrape, and the value; `None` breaks the line.
 pub(super) type Points = Vec<(f64, Option<f64>)>;
 
 /// One line of a plot.
 pub(super) struct Curve {
     pub(super) name: &'static str,
-    /// Class of the page's style: its colour and its dashes.
+    /// Class in the page's style, for its colour and dashes.
     pub(super) class: &'static str,
     pub(super) points: Points,
 }
 
-/// What is drawn over one stretch of time.
+/// Curves over the time of the run.
 pub(super) struct Plot {
     pub(super) title: &'static str,
-    /// Of the vertical axis.
+    /// Unit of the vertical axis.
     pub(super) unit: &'static str,
     pub(super) curves: Vec<Curve>,
-    /// Counts and durations begin at 0; memory would be a flat line then.
+    /// Whether the vertical axis begins at 0: for counts and durations; memory would be a flat line.
     pub(super) from_zero: bool,
-    /// The vertical axis spans this much at least: what is less is no news.
+    /// Least span of the vertical axis, so that small changes do not look large.
     pub(super) span_min: f64,
 }
 
-/// What all plots of a page share.
+/// Shared by all plots of a page.
 pub(super) struct Frame<'a> {
     pub(super) elapsed_s: f64,
     pub(super) gaps: &'a [Gap],
@@ -48,56 +47,49 @@ pub(super) struct Frame<'a> {
 }
 
 /// Draws it.
-pub(super) fn svg(plot: &Plot, frame: &Frame<'_>) -> String {
-    let title = text::escaped(plot.title);
-    let mut out = format!("<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{title}\">");
+pub(super) fn svg(plot: &Plot, frame: &Frame<'_>) -> Markup {
     let across = Axis { from: 0.0, to: frame.elapsed_s.max(1e-3), low: LEFT, high: RIGHT };
-    let mut drawn_to = f64::NEG_INFINITY;
-    for gap in frame.gaps {
-        // A hairline is drawn for the shortest; what would fall onto it is left out.
-        let (x, end) = (across.at(gap.from_s), across.at(gap.to_s));
-        if end > drawn_to {
-            let width = (end - x).max(1.5);
-            push(
-                &mut out,
-                format_args!(
-                    "<rect class=\"gap\" x=\"{x:.1}\" y=\"{TOP}\" width=\"{width:.1}\" height=\"{:.1}\"/>",
-                    BOTTOM - TOP
-                ),
-            );
-            drawn_to = x + width;
-        }
-    }
-    time_axis(&mut out, &across);
     let curves: Vec<_> = plot.curves.iter().map(|curve| (curve.class, thinned(&curve.points))).collect();
     let values = || curves.iter().flat_map(|(_, points)| points).filter_map(|(_, value)| *value);
-    match values().reduce(f64::min).zip(values().reduce(f64::max)) {
-        None => push(
-            &mut out,
-            format_args!(
-                "<text class=\"empty\" x=\"{:.1}\" y=\"{:.1}\">nothing observed</text>",
-                (LEFT + RIGHT) / 2.0,
-                (TOP + BOTTOM) / 2.0
-            ),
-        ),
-        Some((min, max)) => {
-            let up = value_axis(&mut out, plot, min, max);
-            for (class, points) in &curves {
-                line(&mut out, class, points, &across, &up);
+    let range = values().reduce(f64::min).zip(values().reduce(f64::max));
+    html! {
+        svg viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } role="img" aria-label=(plot.title) {
+            @for (x, width) in hairlines(frame.gaps, &across) {
+                rect.gap x=(tenth(x)) y=(TOP) width=(tenth(width)) height=(tenth(BOTTOM - TOP)) {}
+            }
+            (time_axis(&across))
+            @if let Some((min, max)) = range {
+                @let (up, marks) = Axis::of_values(plot, min, max);
+                (value_axis(&up, &marks, plot.unit))
+                @for (class, points) in &curves { (line(class, points, &across, &up)) }
+            } @else {
+                text.empty x=(tenth((LEFT + RIGHT) / 2.0)) y=(tenth((TOP + BOTTOM) / 2.0)) { "nothing observed" }
+            }
+            @for restart in frame.restarts_s {
+                path.restart d=(format!("M{:.1} {TOP}V{BOTTOM}", across.at(*restart))) {}
             }
         }
     }
-    for restart in frame.restarts_s {
-        let x = across.at(*restart);
-        push(&mut out, format_args!("<path class=\"restart\" d=\"M{x:.1} {TOP}V{BOTTOM}\"/>"));
-    }
-    out.push_str("</svg>");
-    out
 }
 
-/// Writing to a string cannot fail.
-fn push(out: &mut String, what: std::fmt::Arguments<'_>) {
-    let _ = out.write_fmt(what);
+/// A coordinate; tenths are finer than a screen.
+fn tenth(coordinate: f64) -> String {
+    format!("{coordinate:.1}")
+}
+
+/// Left edge and width of each gap. The shortest is a hairline; gaps that would overlap it are left out.
+fn hairlines(gaps: &[Gap], across: &Axis) -> Vec<(f64, f64)> {
+    let mut drawn_to = f64::NEG_INFINITY;
+    let mut drawn = Vec::new();
+    for gap in gaps {
+        let (x, end) = (across.at(gap.from_s), across.at(gap.to_s));
+        if end > drawn_to {
+            let width = (end - x).max(1.5);
+            drawn.push((x, width));
+            drawn_to = x + width;
+        }
+    }
+    drawn
 }
 
 struct Axis {
@@ -108,6 +100,22 @@ struct Axis {
 }
 
 impl Axis {
+    /// The vertical axis for values of this range, and its marks, including both ends.
+    fn of_values(plot: &Plot, min: f64, max: f64) -> (Self, Vec<f64>) {
+        let (mut low, mut high) = (if plot.from_zero { 0.0 } else { min }, max);
+        let missing = (plot.span_min - (high - low)).max(0.0);
+        if !plot.from_zero {
+            low = (low - missing / 2.0).max(0.0);
+        }
+        high += plot.span_min - (high - low).min(plot.span_min);
+        let step = round_step((high - low) / TICKS_Y);
+        let from = (low / step + 1e-9).floor() * step;
+        let to = (high / step - 1e-9).ceil() * step;
+        let axis = Self { from, to, low: BOTTOM, high: TOP };
+        let marks = axis.ticks((to - from) / step);
+        (axis, marks)
+    }
+
     fn at(&self, value: f64) -> f64 {
         self.low + (self.high - self.low) * (value - self.from) / (self.to - self.from)
     }
@@ -125,7 +133,7 @@ fn round_step(least: f64) -> f64 {
     [1.0, 2.0, 5.0].into_iter().map(|digit| digit * power).find(|step| *step >= least * 0.999).unwrap_or(10.0 * power)
 }
 
-fn time_axis(out: &mut String, across: &Axis) {
+fn time_axis(across: &Axis) -> Markup {
     let (unit, unit_s) = match across.to {
         ..=180.0 => ("seconds", 1.0),
         ..=10_800.0 => ("minutes", 60.0),
@@ -133,64 +141,49 @@ fn time_axis(out: &mut String, across: &Axis) {
         _ => ("days", 86_400.0),
     };
     let scaled = Axis { from: 0.0, to: across.to / unit_s, ..*across };
-    for tick in scaled.ticks(TICKS_X) {
-        let (x, label) = (scaled.at(tick), text::number(tick));
-        push(out, format_args!("<path class=\"tick\" d=\"M{x:.1} {BOTTOM}v4\"/>"));
-        push(out, format_args!("<text class=\"x\" x=\"{x:.1}\" y=\"{:.1}\">{label}</text>", BOTTOM + 17.0));
+    html! {
+        @for tick in scaled.ticks(TICKS_X) {
+            @let x = scaled.at(tick);
+            path.tick d=(format!("M{x:.1} {BOTTOM}v4")) {}
+            text.x x=(tenth(x)) y=(tenth(BOTTOM + 17.0)) { (text::number(tick)) }
+        }
+        text.x x=(tenth((LEFT + RIGHT) / 2.0)) y=(BOTTOM + 34.0) { (unit) " since the first scrape" }
+        path.axis d=(format!("M{LEFT} {BOTTOM}H{RIGHT}")) {}
     }
-    let y = BOTTOM + 34.0;
-    push(
-        out,
-        format_args!(
-            "<text class=\"x\" x=\"{:.1}\" y=\"{y}\">{unit} since the first look</text>",
-            (LEFT + RIGHT) / 2.0
-        ),
-    );
-    push(out, format_args!("<path class=\"axis\" d=\"M{LEFT} {BOTTOM}H{RIGHT}\"/>"));
 }
 
-fn value_axis(out: &mut String, plot: &Plot, min: f64, max: f64) -> Axis {
-    let (mut low, mut high) = (if plot.from_zero { 0.0 } else { min }, max);
-    let missing = (plot.span_min - (high - low)).max(0.0);
-    if !plot.from_zero {
-        low = (low - missing / 2.0).max(0.0);
+fn value_axis(up: &Axis, marks: &[f64], unit: &str) -> Markup {
+    html! {
+        @for tick in marks {
+            @let y = up.at(*tick);
+            path.grid d=(format!("M{LEFT} {y:.1}H{RIGHT}")) {}
+            text.y x=(LEFT - 7.0) y=(tenth(y + 4.0)) { (text::number(*tick)) }
+        }
+        text.unit x="4" y="12" { (unit) }
     }
-    high += plot.span_min - (high - low).min(plot.span_min);
-    let step = round_step((high - low) / TICKS_Y);
-    let from = (low / step + 1e-9).floor() * step;
-    let to = (high / step - 1e-9).ceil() * step;
-    let up = Axis { from, to, low: BOTTOM, high: TOP };
-    for tick in up.ticks((to - from) / step) {
-        let (y, label) = (up.at(tick), text::number(tick));
-        push(out, format_args!("<path class=\"grid\" d=\"M{LEFT} {y:.1}H{RIGHT}\"/>"));
-        push(out, format_args!("<text class=\"y\" x=\"{}\" y=\"{:.1}\">{label}</text>", LEFT - 7.0, y + 4.0));
-    }
-    push(out, format_args!("<text class=\"unit\" x=\"4\" y=\"12\">{}</text>", text::escaped(plot.unit)));
-    up
 }
 
-/// A line, broken where there is no value; a point without neighbours is a dot.
-fn line(out: &mut String, class: &str, points: &Points, across: &Axis, up: &Axis) {
-    let mut path = String::new();
+/// A line, broken at missing values; a single point is a dot.
+fn line(class: &str, points: &Points, across: &Axis, up: &Axis) -> Markup {
+    let (mut path, mut dots) = (String::new(), Vec::new());
     for run in points.split(|(_, value)| value.is_none()) {
         let mut known = run.iter().filter_map(|(at, value)| Some((across.at(*at), up.at((*value)?))));
         match (run.len(), known.next()) {
-            (1, Some((x, y))) => {
-                push(out, format_args!("<circle class=\"{class}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"2.5\"/>"))
-            }
+            (1, Some(dot)) => dots.push(dot),
             (_, Some((x, y))) => {
-                push(&mut path, format_args!("M{x:.1} {y:.1}"));
-                known.for_each(|(x, y)| push(&mut path, format_args!("L{x:.1} {y:.1}")));
+                path += &format!("M{x:.1} {y:.1}");
+                known.for_each(|(x, y)| path += &format!("L{x:.1} {y:.1}"));
             }
             (_, None) => {}
         }
     }
-    if !path.is_empty() {
-        push(out, format_args!("<path class=\"line {class}\" d=\"{path}\"/>"));
+    html! {
+        @for (x, y) in dots { circle.(class) cx=(tenth(x)) cy=(tenth(y)) r="2.5" {} }
+        @if !path.is_empty() { path.line.(class) d=(path) {} }
     }
 }
 
-/// Of many points the lowest and the highest of each column, and every break.
+/// The lowest and the highest point of each column, and every break.
 fn thinned(points: &Points) -> Points {
     if points.len() <= 2 * COLUMNS {
         return points.clone();

@@ -1,47 +1,47 @@
-//! How far a soak has come, as one line.
+//! The progress of a soak, as one line.
 
 use super::{
     check::MIB,
-    look::{CYCLES, CYCLES_FAILED, TICKS_MISSED},
     math,
     record::Record,
+    snapshot::{CYCLES, CYCLES_FAILED, TICKS_MISSED},
 };
 
 pub(super) fn line(record: &Record, minutes: f64) -> String {
     let elapsed_s = record.elapsed_s();
     let known = |value: Option<f64>| value.map_or_else(|| "?".to_owned(), |value| value.to_string());
-    let newest = record.looks.last().and_then(|(_, found)| found.as_ref().ok());
+    let newest = record.scrapes.last().and_then(|(_, found)| found.as_ref().ok());
     let state = match newest {
         Some(line) => line.memory_bytes.map_or_else(String::new, |bytes| format!("{:.1} MiB", bytes / MIB)),
         None => "no answer".to_owned(),
     };
     format!(
-        "{:.1}/{minutes} min  cycles {}/{}  failed {}  missed {}  restarts {}  failed looks {}  {state}",
+        "{:.1}/{minutes} min  cycles {}/{}  failed {}  missed {}  restarts {}  failed scrapes {}  {state}",
         elapsed_s / 60.0,
         known(record.total(CYCLES)),
         math::due_cycles(elapsed_s, record.cycle_s),
         known(record.total(CYCLES_FAILED)),
         known(record.total(TICKS_MISSED)),
         record.restarts.len(),
-        record.failed_looks(),
+        record.failed_scrapes(),
     )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tools::soak::look::{Blank, Look};
+    use crate::tools::soak::snapshot::{NoSnapshot, Snapshot};
     use std::collections::BTreeMap;
 
     #[test]
-    fn what_is_not_known_is_no_zero() {
+    fn an_unknown_value_is_not_a_zero() {
         let counters = BTreeMap::from([((CYCLES, Vec::new()), 7.0), ((CYCLES_FAILED, Vec::new()), 2.0)]);
-        let look = Look { counters, memory_bytes: Some(3.0 * MIB), ..Look::default() };
-        let mut record = Record::begin(look, 600.0, 15.0, 60.0);
+        let scrape = Snapshot { counters, memory_bytes: Some(3.0 * MIB), ..Snapshot::default() };
+        let mut record = Record::begin(scrape, 600.0, 15.0, 60.0);
         let begun = line(&record, 10.0);
-        assert_eq!(begun, "0.0/10 min  cycles 0/0  failed 0  missed ?  restarts 0  failed looks 0  3.0 MiB");
-        record.push(61.0, Err(Blank { kind: "connect".into(), what: String::new() }));
-        let blank = line(&record, 10.0);
-        assert_eq!(blank, "1.0/10 min  cycles 0/1  failed 0  missed ?  restarts 0  failed looks 1  no answer");
+        assert_eq!(begun, "0.0/10 min  cycles 0/0  failed 0  missed ?  restarts 0  failed scrapes 0  3.0 MiB");
+        record.push(61.0, Err(NoSnapshot { kind: "connect".into(), what: String::new() }));
+        let failure = line(&record, 10.0);
+        assert_eq!(failure, "1.0/10 min  cycles 0/1  failed 0  missed ?  restarts 0  failed scrapes 1  no answer");
     }
 }

@@ -1,1 +1,1 @@
-"""The parts a daemon needs around it, each scripted and recorded by the test."""
+"""What the system tests are built from: scripted servers around the daemon, real programs, and readers of their output."""

@@ -1,4 +1,4 @@
-"""A real Alertmanager as a child process: started with a configuration, asked for its alerts, given one by amtool."""
+"""A real Alertmanager as a child process: starts it with a configuration, reads its alerts, and adds alerts with amtool."""
 
 import json
 import subprocess
@@ -7,14 +7,14 @@ import urllib.request
 from pathlib import Path
 
 from parts.daemon import free_port, wait_until
-from parts.needs import need
+from parts.requirements import require
 
 
 class Alertmanager:
     """One running `prometheus-alertmanager`, without a cluster. Its data and log are in a directory of its own."""
 
     def __init__(self, config: Path, directory: Path):
-        need("alertmanager")
+        require("alertmanager")
         directory.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -24,7 +24,7 @@ class Alertmanager:
         self.start()
 
     def start(self):
-        """Starts it; after `close` again, with what it had stored."""
+        """Starts it. After `close` it starts again, with its stored data."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         wait_until("Alertmanager is ready", self._is_ready, 30)
@@ -38,12 +38,12 @@ class Alertmanager:
             return False
 
     def alerts(self) -> list[dict]:
-        """All alerts it knows, inhibited ones included."""
+        """All alerts, including inhibited ones."""
         with urllib.request.urlopen(f"{self.url}/api/v2/alerts", timeout=10) as answer:
             return json.load(answer)
 
     def add(self, annotations: dict[str, str], **labels: str):
-        """Gives it an alert that lasts for an hour unless it is told otherwise, whatever its configuration says."""
+        """Adds an alert that lasts for an hour, whatever the configuration says."""
         end = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600))
         command = ["amtool", f"--alertmanager.url={self.url}", "alert", "add", f"--end={end}"]
         command += [f"--annotation={key}={value}" for key, value in annotations.items()]
@@ -51,14 +51,14 @@ class Alertmanager:
         subprocess.run(command, check=True, capture_output=True, timeout=30)
 
     def add_all(self, alerts: list[dict[str, str]]):
-        """Gives it alerts by their labels, all at once, which last for minutes."""
+        """Adds alerts by their labels, all at once. They last for minutes."""
         body = json.dumps([{"labels": labels} for labels in alerts]).encode()
         request = urllib.request.Request(f"{self.url}/api/v2/alerts", body, {"Content-Type": "application/json"})
         with urllib.request.urlopen(request, timeout=10):
             pass
 
     def reload(self):
-        """Makes it read its configuration again; one that it refuses raises."""
+        """Makes it read its configuration again. Raises if it refuses the configuration."""
         request = urllib.request.Request(f"{self.url}/-/reload", method="POST")
         with urllib.request.urlopen(request, timeout=10):
             pass

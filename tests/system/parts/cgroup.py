@@ -1,4 +1,4 @@
-"""A control group with a memory limit, made by hand: of version 1 or 2, or none where this user may not make one."""
+"""A control group with a memory limit, version 1 or 2. If this user may not create one, there is none."""
 
 import uuid
 from pathlib import Path
@@ -9,7 +9,7 @@ ROOT = Path("/sys/fs/cgroup")
 
 
 class MemoryGroup:
-    """Processes started through `enter` have no more memory than `limit_mib` together, as in a container."""
+    """All processes started through `enter` together have at most `limit_mib` of memory, as in a container."""
 
     def __init__(self, limit_mib: int):
         self.directory: Path | None = None
@@ -34,19 +34,19 @@ class MemoryGroup:
         return ["/bin/sh", "-c", f'echo $$ > {self.directory}/cgroup.procs && exec "$@"', "sh", *command]
 
     def peak(self) -> str:
-        """The most memory that the group had, the kernel's share and its cache of files included, for a person."""
+        """The group's peak memory as text, including the kernel's share and cached files."""
         if not self.directory or not self._peak.exists():
             return "no cgroup could be made"
         return f"peak of the cgroup {int(self._peak.read_text()) / 2**20:.1f} MiB"
 
     def close(self):
-        """Call it when the processes have ended."""
+        """Removes the group. Call this when its processes have ended."""
         if self.directory:
             wait_until("the group is empty", self._is_removed)
             self.directory = None
 
     def _is_removed(self) -> bool:
-        # The kernel takes a moment to let go of a process that has ended.
+        # The kernel needs a moment to release a process that has ended.
         try:
             self.directory.rmdir()
         except OSError:

@@ -3,16 +3,17 @@ years of stored history depend on. The shipped src/tools/probe/contract.rs is wr
 
 import itertools
 from dataclasses import dataclass
-from pathlib import Path
+
+from parts.paths import SYSTEM_TESTS
 
 BOLD = "**"
 
 
 @dataclass(frozen=True)
 class Row:
-    """One row of the catalogue, as agreed: `buckets` are all bounds but `+Inf`, spelled as Prometheus stores them, and
-    `original_buckets` those of the original; `labels` are the values that exist from the first scrape, those of symbols and builds
-    being examples."""
+    """One row of the catalogue, as agreed with HUB. `buckets` are all bounds except `+Inf`, as Prometheus stores them, and
+    `original_buckets` those of the original. `labels` are the values that exist from the first scrape; those of symbols and builds
+    are examples."""
 
     name: str
     type: str
@@ -31,7 +32,7 @@ class Row:
 
 def catalogue() -> list[Row]:
     """The rows of data/catalogue.md, in its order."""
-    lines = (Path(__file__).parents[1] / "data" / "catalogue.md").read_text().splitlines()
+    lines = (SYSTEM_TESTS / "data/catalogue.md").read_text().splitlines()
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines if line.startswith("|")]
     assert rows[0] == ["name", "type", "labels (pre-initialised values)", "unit", "buckets", "help"]
     return [_row(*cells) for cells in rows[2:]]

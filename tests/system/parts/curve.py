@@ -1,4 +1,4 @@
-"""CURVE in front of a gateway: decrypts what the right keys sent, hands it on, and lets nobody else in."""
+"""CURVE in front of a gateway: decrypts and forwards messages from the right keys, and accepts no others."""
 
 import shutil
 import threading
@@ -12,7 +12,7 @@ from parts.gateway import Gateway
 
 
 class Keys:
-    """Key pairs of a gateway, of the daemon it knows, and of a stranger, as files in a directory."""
+    """Key pairs of a gateway, of the daemon that it accepts, and of an unknown client, as files in a directory."""
 
     NAMES = ("gateway", "sentinel", "stranger")
 
@@ -33,11 +33,11 @@ class Keys:
         return zmq.auth.load_certificate(self.directory / f"{name}.key_secret")
 
     def secrets(self) -> list[str]:
-        """What must never be shown."""
+        """The secret keys, which must never be shown."""
         return [self.pair(name)[1].decode() for name in self.NAMES]
 
     def settings(self, server: str = "gateway", client: str = "sentinel", bare: bool = False) -> dict[str, object]:
-        """The three settings; `bare` files hold nothing but the key."""
+        """The three settings. `bare` files contain only the key."""
         public, secret = ("z85", "secret_z85") if bare else ("key", "key_secret")
         return {
             "gateway.curve_server_key_file": self.directory / f"{server}.{public}",
@@ -47,7 +47,7 @@ class Keys:
 
 
 class CurveFront:
-    """A CURVE server on a port of its own, for one gateway; knows the client `sentinel` only."""
+    """A CURVE server with its own port, for one gateway. It accepts only the client `sentinel`."""
 
     def __init__(self, gateway: Gateway, keys: Keys):
         self._stop = threading.Event()

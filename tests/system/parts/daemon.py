@@ -1,4 +1,4 @@
-"""The real binary as a child process: started, watched, signalled, and never left behind."""
+"""The real binary as a child process: starts it, reads its output and metrics, sends signals, and always ends it."""
 
 import itertools
 import json
@@ -36,7 +36,7 @@ def free_port() -> int:
 
 
 def wait_until(what: str, condition: Callable[[], object], timeout_s: float = 10.0):
-    """Polls until the condition holds and returns its value; fails saying what never came."""
+    """Polls until the condition holds, and returns its value. Fails with `what` if it never holds."""
     deadline = time.monotonic() + timeout_s
     while True:
         if value := condition():
@@ -46,18 +46,18 @@ def wait_until(what: str, condition: Callable[[], object], timeout_s: float = 10
 
 
 def environment(**variables: str) -> dict[str, str]:
-    """What the child sees: nothing of ours but the search path, a token, and what the test says. No HOME, so that nothing
-    is written to the state directory of whoever runs the tests."""
+    """The child's environment: the search path, a token, and the test's variables. There is no HOME, so that nothing is written
+    to the state directory of the person who runs the tests."""
     return ALONE | {"EODHD_API_TOKEN": TOKEN} | variables
 
 
 class Daemon:
-    """One running `sentinel`. Its output is in two files of its own directory, which is also its working directory and,
-    unless the environment says otherwise, the place of its journal and its lock."""
+    """One running `sentinel`. It has its own directory, which contains its output in two files. It is also its working
+    directory and, unless the environment changes that, the folder of its journal and lock."""
 
     def __init__(self, binary: Path, args: list[str], env: dict[str, str], directory: Path, port: int | None = None):
         directory.mkdir(parents=True)
-        env = {"STATE_DIRECTORY": str(directory)} | env
+        env = {"STATE_DIRECTORY": str(directory), "TMPDIR": str(directory)} | env
         self.port = port
         self.out, self.err = directory / "stdout", directory / "stderr"
         with self.out.open("wb") as out, self.err.open("wb") as err:
@@ -72,11 +72,11 @@ class Daemon:
         return self.process.pid
 
     def output(self) -> str:
-        """All it has said so far, both streams."""
+        """All output so far, both streams."""
         return self.out.read_text(errors="replace") + self.err.read_text(errors="replace")
 
     def logs(self) -> list[dict]:
-        """The log lines, parsed; other lines are left out."""
+        """The log lines, parsed; other lines are skipped."""
         lines = []
         for line in self.output().splitlines():
             try:
@@ -88,7 +88,7 @@ class Daemon:
         return lines
 
     def get(self, path: str, timeout_s: float = 5.0) -> tuple[int, dict[str, str], str]:
-        """Status, headers in lower case, and body of an answer; raises OSError when nobody answers."""
+        """Status, headers in lower case, and body of an answer. Raises OSError if there is no answer."""
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=timeout_s) as answer:
                 found = answer
@@ -136,7 +136,7 @@ class Daemon:
         self.process.send_signal(number)
 
     def wait_exit(self, timeout_s: float = 10.0) -> tuple[int, float]:
-        """Exit code, and how long this call waited in seconds; fails if it does not exit."""
+        """Exit code, and how long this call waited in seconds. Fails if the process does not exit."""
         began = time.monotonic()
         try:
             code = self.process.wait(timeout_s)
@@ -150,7 +150,7 @@ class Daemon:
         return self.wait_exit(timeout_s)
 
     def close(self):
-        """Ends the process if it still runs; under pytest shows what it said, which is printed if the test failed."""
+        """Ends the process if it still runs. Under pytest it prints the output, which pytest shows if the test failed."""
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()

@@ -1,33 +1,33 @@
-"""A Grafana dashboard as data, and the rules that a good one keeps. Each check answers with what is wrong."""
+"""A Grafana dashboard as data, and rules for a good dashboard. Each check returns a list of what is wrong."""
 
 import json
 import re
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 import yaml
 from jsonschema import Draft7Validator
 
 from parts import promql
+from parts.paths import MONITORING, SYSTEM_TESTS
 
-SCHEMAS = Path(__file__).resolve().parents[1] / "data/grafana-schema"
-RULES = Path(__file__).resolve().parents[3] / "config/monitoring/alerts.yml"
+SCHEMAS = SYSTEM_TESTS / "data/grafana-schema"
+RULES = MONITORING / "alerts.yml"
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
 WIDTH = 24
-# What a unit may be: base units, as the metrics have them, their rates per minute, and money.
+# Allowed units: base units, as in the metrics, rates per minute, and money.
 UNITS = {"none", "short", "s", "dtdurations", "bytes", "percentunit", "cpm", "reqpm", "locale"}
-# The least time between two points: the scrape interval, and two cycles where a rate is taken.
+# The minimum time between two points: the scrape interval, or two cycles for a rate.
 INTERVALS = {"15s", "2m"}
-# What Prometheus itself writes about a target.
+# Series that Prometheus itself writes about a target.
 OWN = {"up", "scrape_duration_seconds", "scrape_samples_scraped"}
-# What it writes about alerts: some have no instance, so an empty one may match, too.
+# Series that Prometheus writes about alerts. Some have no instance, so an empty one may match, too.
 ALERTS = {"ALERTS", "ALERTS_FOR_STATE"}
 CLOCK = "sentinel_time_seconds"
-# What a table may say; Grafana has no schema of it here.
+# Allowed options of a table; Grafana's schemas here do not include it.
 TABLE_OPTIONS = {"showHeader": bool, "cellHeight": str, "sortBy": list}
 TABLE_CUSTOM = {"align": str, "cellOptions": dict, "inspect": bool}
-# What an override may change, and what its value is.
+# What an override may change, and the type of its value.
 OVERRIDES = {
     "unit": str,
     "decimals": int,
@@ -60,16 +60,16 @@ class Query:
 
     @property
     def may_be_empty(self) -> bool:
-        """Whether the panel says when its queries have no result."""
+        """Whether the description says when its queries have no result."""
         return any(word in self.panel["description"] for word in ("Empty while ", "Empty when "))
 
     def with_values(self, **values: str) -> str:
-        """The expression as Grafana sends it, with these values of the variables."""
+        """The expression as Grafana sends it, with these values for the variables."""
         return with_values(self.expression, **values)
 
 
 def with_values(expression: str, **values: str) -> str:
-    """An expression with these values of the variables, none of which may be left."""
+    """An expression with these values for the variables. Every variable must have a value."""
     for name, value in values.items():
         expression = expression.replace(f"${name}", value)
     assert not re.search(r"\$[a-z_{]", expression), f"a variable has no value: {expression}"
@@ -77,7 +77,7 @@ def with_values(expression: str, **values: str) -> str:
 
 
 def everything(dashboard: dict) -> list[dict]:
-    """Rows and panels from top to bottom, what lies in a closed row included."""
+    """Rows and panels from top to bottom, including those in collapsed rows."""
     return [one for panel in dashboard["panels"] for one in (panel, *panel.get("panels", []))]
 
 
@@ -98,13 +98,13 @@ def rows(dashboard: dict) -> dict[str, list[dict]]:
 
 
 def opened(dashboard: dict) -> list[dict]:
-    """The panels that load with the page: those in no closed row."""
+    """The panels that load with the page: those outside collapsed rows."""
     return [panel for panel in dashboard["panels"] if panel["type"] != "row"]
 
 
 @cache
 def records() -> dict[str, str]:
-    """What alerts.yml records: name -> expression."""
+    """The recording rules of alerts.yml: name -> expression."""
     rules = [rule for group in yaml.safe_load(RULES.read_text())["groups"] for rule in group["rules"]]
     return {rule["record"]: rule["expr"] for rule in rules if "record" in rule}
 
@@ -118,7 +118,7 @@ def queries(dashboard: dict) -> list[Query]:
 def _validator(name: str, definition: str) -> Draft7Validator:
     schema = json.loads((SCHEMAS / f"{name}.jsonschema.json").read_text())
     if name == "dashboard":
-        # Both are objects there, although Grafana itself writes texts, numbers and lists.
+        # The schema wants objects here, but Grafana itself writes strings, numbers and lists.
         schema["definitions"]["DynamicConfigValue"]["properties"]["value"] = {}
         schema["definitions"]["MatcherConfig"]["properties"]["options"] = {}
     if definition:
@@ -138,11 +138,13 @@ def _against(name: str, definition: str, where: str, value: object) -> list[str]
 
 
 def schemas(dashboard: dict) -> list[str]:
-    """The dashboard, each panel's options and field configuration, each query and each unit, by Grafana's schemas."""
+    """Checks the dashboard, each panel's options and field configuration, each query and each unit against Grafana's
+    schemas."""
     wrong = _against("dashboard", "", "dashboard", dashboard)
     for panel in panels(dashboard):
         title, kind, defaults = panel.get("title"), panel["type"], panel["fieldConfig"]["defaults"]
-        # A panel of a closed row is checked as one of the dashboard: the schema says `oneOf`, not what is wrong in it.
+        # A panel in a collapsed row is checked separately, because the error of the schema's `oneOf` does not say what is
+        # wrong.
         wrong += _against("dashboard", "Panel", title, panel)
         if kind == "table":
             wrong += _typed(title, panel["options"], TABLE_OPTIONS) + _typed(title, defaults["custom"], TABLE_CUSTOM)
@@ -168,7 +170,7 @@ def schemas(dashboard: dict) -> list[str]:
 
 
 def _typed(title: str, given: dict, allowed: dict[str, type]) -> list[str]:
-    """What is not allowed in these, or of another type."""
+    """Keys that are not allowed, and values of the wrong type."""
     wrong = [f"{title}: there is no {name}" for name in given.keys() - allowed.keys()]
     return wrong + [
         f"{title}: {name} is {value!r}"
@@ -184,7 +186,7 @@ def _units(panel: dict) -> list[str | None]:
 
 
 def words(dashboard: dict) -> list[str]:
-    """Every panel has an id and a title of its own, a description that says what is normal, a base unit, legends."""
+    """Every panel has a unique id and title, a description that says what is normal, a base unit, and legends."""
     wrong = [] if dashboard.get("editable") is False else ["dashboard: it is editable"]
     wrong += [] if dashboard.get("uid") else ["dashboard: no uid"]
     for key in ("id", "title"):
@@ -207,8 +209,8 @@ def words(dashboard: dict) -> list[str]:
 
 
 def matchers(dashboard: dict) -> list[str]:
-    """Every query asks the chosen datasource, and every selector the chosen job and instances; where symbols are told
-    apart also the chosen symbols. A recorded series has to be one of alerts.yml."""
+    """Every query uses the selected datasource, and every selector the selected job and instances; queries by symbol also the
+    selected symbols. A recorded series must be one of alerts.yml."""
     wrong = [f"{panel['title']}: datasource" for panel in panels(dashboard) if panel.get("datasource") != DATASOURCE]
     for query in queries(dashboard):
         if query.target.get("datasource") != DATASOURCE:
@@ -232,22 +234,22 @@ def matchers(dashboard: dict) -> list[str]:
 
 
 def by_symbol(query: Query) -> bool:
-    """Whether it shows symbols one by one."""
+    """Whether the query shows individual symbols."""
     if query.panel["type"] == "table":
         return "symbol" in columns(query.panel) and not promql.names(query.expression) & ALERTS
     return "{{symbol}}" in query.target["legendFormat"]
 
 
 def instances(dashboard: dict) -> list[str]:
-    """Series of several daemons are told apart: legends begin with the instance, tables have it as a column, and no
-    aggregation but that of a stat forgets which daemon it is about."""
+    """Series of several daemons are distinguished: legends begin with the instance, tables have it as a column, and every
+    aggregation except that of a stat keeps the instance."""
     wrong = []
     for query in queries(dashboard):
         kind = query.panel["type"]
         if kind == "timeseries" and not query.target["legendFormat"].startswith("{{instance}}"):
             wrong.append(f"{query.name}: its legend does not begin with the instance")
         if kind == "stat":
-            # One value, not one of whichever daemon comes first.
+            # A stat shows one value for all daemons, not that of the first one.
             wrong += [] if re.match(r"(avg|sum)\(", query.expression) else [f"{query.name}: not one value"]
             continue
         groupings = re.findall(r"(?<![\w:])(?:sum|max|min|avg|count) *(by \([^)]*\))? *\(", query.expression)
@@ -257,8 +259,8 @@ def instances(dashboard: dict) -> list[str]:
 
 
 def windows(dashboard: dict) -> list[str]:
-    """Every rate is over $__rate_interval; another window, a recorded one too, is named by the panel or a column, but for
-    the time for which the last state counts."""
+    """Every rate uses $__rate_interval. Another window, also a recorded one, must be named in the panel's title or a column.
+    Exception: the time for which a last state is shown."""
     wrong = []
     for query in queries(dashboard):
         stateless = re.sub(r"last_over_time\([^()]*\)", "", query.expression)
@@ -272,7 +274,7 @@ def windows(dashboard: dict) -> list[str]:
 
 
 def columns(panel: dict) -> dict[str, str]:
-    """A table's columns, each with the name that stands over it; of another panel none."""
+    """A table's columns with their titles; empty for other panels."""
     if panel["type"] != "table":
         return {}
     [options] = [one["options"] for one in panel["transformations"] if one["id"] == "organize"]
@@ -280,7 +282,7 @@ def columns(panel: dict) -> dict[str, str]:
 
 
 def tables(dashboard: dict) -> list[str]:
-    """Each value of a table has a column with a name, and what an override or the order names is such a column."""
+    """Each value of a table has a column with a title, and overrides and sorting refer to such columns."""
     wrong = []
     for panel in panels(dashboard):
         if panel["type"] != "table":
@@ -304,7 +306,7 @@ def tables(dashboard: dict) -> list[str]:
 
 
 def grid(dashboard: dict) -> list[str]:
-    """Panels lie beside and below each other without overlap or hole; those of a closed row by themselves."""
+    """Panels are placed without overlaps or gaps; those of a collapsed row are checked on their own."""
     wrong = _grid(dashboard["panels"], 0)
     for row in dashboard["panels"]:
         if row["type"] == "row" and row["collapsed"]:
@@ -334,12 +336,12 @@ def _grid(placed: list[dict], top: int) -> list[str]:
 
 
 def absences(dashboard: dict) -> list[str]:
-    """A stat shows what is true now, and in red words, not "No data", that there is no such series any more."""
+    """A stat shows the current value. If the series no longer exists, it shows a red word, not "No data"."""
     wrong = []
     for panel in panels(dashboard):
         if panel["type"] != "stat":
             continue
-        # A range query would go on showing the last value of a daemon that is gone.
+        # A range query would keep showing the last value of a daemon that is gone.
         wrong += [f"{panel['title']}: not instant" for target in panel["targets"] if target.get("instant") is not True]
         defaults = panel["fieldConfig"]["defaults"]
         special = [one["options"] for one in defaults.get("mappings", []) if one["type"] == "special"]
@@ -350,7 +352,7 @@ def absences(dashboard: dict) -> list[str]:
 
 
 def names(dashboard: dict, types: dict[str, str]) -> list[str]:
-    """Every metric is one of these families (name -> type), recorded by alerts.yml, or of Prometheus itself."""
+    """Every metric belongs to one of these families (name -> type), to alerts.yml, or to Prometheus itself."""
     known = OWN | ALERTS | records().keys()
     return [
         f"{query.name}: there is no {name}"
@@ -361,7 +363,7 @@ def names(dashboard: dict, types: dict[str, str]) -> list[str]:
 
 
 def families(dashboard: dict, types: dict[str, str]) -> set[str]:
-    """The families that the dashboard shows, be it by a series that is recorded from them."""
+    """The families that the dashboard shows, directly or by a series recorded from them."""
     used, todo = set(), {name for query in queries(dashboard) for name in promql.names(query.expression)}
     while todo:
         name = todo.pop()

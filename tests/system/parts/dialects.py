@@ -1,4 +1,4 @@
-"""The four dialects as gateways speak them: what is wrong with a request, and what a reply looks like."""
+"""The gateway's side of the four dialects: checks requests, and builds replies."""
 
 import hashlib
 import json
@@ -10,12 +10,12 @@ from parts.gateway import PRICE, Gateway
 
 
 class PlaceOrder(Gateway):
-    """A bridge written against the original daemon."""
+    """A bridge written for the original daemon."""
 
     name = "place_order"
     echoes_id = False
     QUESTIONS = ("check_connection",)
-    # It is not told how much.
+    # The dialect has no volume.
     VOLUME = 0.01
 
     def check(self, request: dict) -> list[str]:
@@ -45,7 +45,7 @@ class PlaceOrder(Gateway):
 
 
 class V43(Gateway):
-    """The gateway that wants a risk signature."""
+    """The gateway that requires a risk signature."""
 
     name = "v43"
     echoes_id = True
@@ -66,7 +66,7 @@ class V43(Gateway):
         return problems + self.check_signature(request)
 
     def check_signature(self, request: dict) -> list[str]:
-        """As the gateway does it: over what it parsed, in Python's spelling, not older than 5 s."""
+        """Checks the signature as the gateway does: over the parsed values, in Python's spelling, not older than 5 s."""
         match = re.fullmatch(r"RISK_PASS:([0-9a-f]{8}):(\d{8}T\d{6}Z)", request.get("risk_signature", ""))
         if not match:
             return [f"signature {request.get('risk_signature')!r}"]
@@ -80,7 +80,7 @@ class V43(Gateway):
         if request["action"] == "CLOSE":
             return self.closed(request)
         symbol, volume = request.get("symbol"), request.get("volume")
-        # A question gets a fill, too, if a test wants that: nothing is opened then.
+        # A test may also answer a question with a fill; nothing is opened then.
         ticket = self.opened(symbol, request["type"], volume) if request["action"] == "OPEN" else self.tickets
         return {
             "uuid": request.get("uuid"),
@@ -94,7 +94,7 @@ class V43(Gateway):
         }
 
     def closed(self, request: dict) -> dict:
-        """The reply to a close, which needs a position of that ticket."""
+        """The reply to a close, which needs a position with that ticket."""
         position = self.shut(request.get("ticket"))
         if position is None:
             return self.error(request, "MT5_ORDER_FAILED", "Position not found") | {"status": "error"}
@@ -122,7 +122,7 @@ class V43(Gateway):
 
 
 class Enveloped(Gateway):
-    """The frame that two dialects share."""
+    """The envelope that two dialects share."""
 
     def check(self, request: dict) -> list[str]:
         problems = [] if set(request) == {"action", "req_id", "timestamp", "payload"} else [f"keys {sorted(request)}"]
@@ -131,7 +131,7 @@ class Enveloped(Gateway):
         return problems + self.check_payload(request.get("action"), request.get("payload"))
 
     def check_payload(self, action: str, payload: dict) -> list[str]:
-        """How what is in the frame breaks the dialect."""
+        """What in the payload breaks the dialect."""
         raise NotImplementedError
 
     def symbol(self, request: dict) -> str:
@@ -139,7 +139,7 @@ class Enveloped(Gateway):
 
 
 class Envelope(Enveloped):
-    """A failed order answers SUCCESS here, with the failure inside; without `type` it would open a BUY."""
+    """The reply to a failed order has status SUCCESS, with the failure inside. An order without `type` would open a BUY."""
 
     name = "envelope"
     echoes_id = True
@@ -159,7 +159,7 @@ class Envelope(Enveloped):
         return problems
 
     def reply(self, request: dict, data: object, at: float | None = None) -> dict:
-        """A reply with this in it."""
+        """A reply with these data."""
         at = time.time() if at is None else at
         return {"req_id": request.get("req_id"), "status": "SUCCESS", "timestamp": at, "data": data, "error": None}
 
@@ -182,7 +182,7 @@ class Envelope(Enveloped):
 
 
 class OrderSend(Enveloped):
-    """JSON v1.0; its replies name no request."""
+    """JSON v1.0; its replies do not name a request."""
 
     name = "order_send"
     echoes_id = False
@@ -206,7 +206,7 @@ class OrderSend(Enveloped):
 
 
 def is_ticket(value: object) -> bool:
-    """Whether a broker could have given this ticket."""
+    """Whether this can be a broker's ticket."""
     return type(value) is int and value > 0
 
 

@@ -1,6 +1,6 @@
-"""A Docker engine, asked by its command line. What a test makes there has the test's label and is removed with it.
+"""A Docker engine, used by its command line. Everything that a test creates there has the test's label and is removed with it.
 
-Containers are reached by their own addresses; nothing is published on this machine.
+Containers are reached by their own addresses. No ports are published on this machine.
 """
 
 import json
@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from parts.daemon import wait_until
 from parts.exposition import Metrics
-from parts.needs import need
+from parts.requirements import require
 
 PORT = 8000
 # As docker/compose.yaml runs it on INF.
@@ -22,7 +22,7 @@ HARDENED += ["--tmpfs=/dev/mqueue:ro", "--memory=256m", "--cpus=0.5", "--pids-li
 
 
 def docker(*args: str, check: bool = True, timeout_s: float = 120.0, **kwargs) -> subprocess.CompletedProcess:
-    """One command, with its exit code and both streams as text; fails with its own words unless `check` is off."""
+    """Runs one command: exit code and both streams as text. Fails with the command's output unless `check` is off."""
     command = ["docker", *map(str, args)]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=timeout_s, **kwargs)
     said = (done.stdout[-3000:] + done.stderr[-3000:]) if check and done.returncode else ""
@@ -31,8 +31,8 @@ def docker(*args: str, check: bool = True, timeout_s: float = 120.0, **kwargs) -
 
 
 def must_answer():
-    """Fails where no engine runs."""
-    need("engine")
+    """Fails if no engine runs."""
+    require("engine")
     asked = docker("version", "--format", "{{.Server.Version}}", check=False)
     assert asked.returncode == 0, f"no Docker engine answers (see tests/README.md): {asked.stderr.strip()}"
 
@@ -44,17 +44,17 @@ class Container:
         self.name = name
 
     def inspect(self) -> dict:
-        """All the engine knows of it."""
+        """The output of `docker inspect`."""
         return json.loads(docker("container", "inspect", self.name).stdout)[0]
 
     @property
     def pid(self) -> int:
-        """Process id of its first process, on this machine; 0 when it does not run."""
+        """Process id of its first process, on this machine; 0 if it does not run."""
         return self.inspect()["State"]["Pid"]
 
     @property
     def exit_code(self) -> int | None:
-        """What it ended with; `None` while it runs."""
+        """The exit code; `None` while it runs."""
         state = self.inspect()["State"]
         return None if state["Running"] or state["Status"] == "created" else state["ExitCode"]
 
@@ -64,25 +64,25 @@ class Container:
         return (networks[network] if network else next(iter(networks.values())))["IPAddress"]
 
     def logs(self) -> str:
-        """All it has said, over all its starts, both streams."""
+        """The output of all its starts, both streams."""
         said = docker("logs", self.name)
         return said.stdout + said.stderr
 
     def json_logs(self) -> list[dict]:
-        """The log lines, parsed; other lines are left out."""
+        """The log lines, parsed; other lines are skipped."""
         lines = [line for line in self.logs().splitlines() if line.startswith("{")]
         return [json.loads(line) for line in lines]
 
     def exec(self, *command: str, check: bool = True, options: list[str] | None = None) -> subprocess.CompletedProcess:
-        """A command beside its first process."""
+        """Runs a command in the container."""
         return docker("exec", *(options or []), self.name, *command, check=check)
 
     def start(self):
-        """Starts it again after it ended."""
+        """Starts it again after it has ended."""
         docker("start", self.name)
 
     def stop(self, grace_s: int = 20) -> tuple[int, float]:
-        """`docker stop`: its stop signal, then SIGKILL after the grace. Exit code and seconds."""
+        """`docker stop`: the stop signal, then SIGKILL after the grace period. Exit code and seconds."""
         began = time.monotonic()
         docker("stop", "-t", str(grace_s), self.name)
         return self.inspect()["State"]["ExitCode"], time.monotonic() - began
@@ -105,7 +105,7 @@ class Container:
         wait_until(f"{self.name} {wanted}", lambda: self.health() == wanted or self._must_live(), timeout_s)
 
     def get(self, path: str, port: int = PORT, timeout_s: float = 5.0) -> tuple[int, str]:
-        """Status and body of an answer; raises OSError when nobody answers."""
+        """Status and body of an answer. Raises OSError if there is no answer."""
         try:
             with urllib.request.urlopen(f"http://{self.address()}:{port}{path}", timeout=timeout_s) as answer:
                 return answer.status, answer.read().decode()
@@ -142,13 +142,14 @@ class Container:
 
 
 def writable_places(container: Container) -> list[str]:
-    """Directories and files, outside /proc and /sys, that its process may write to; of a directory that only."""
+    """Directories and files, outside /proc and /sys, that its process may write to. The contents of a writable directory are
+    not listed."""
     search = "find / ( -path /proc -o -path /sys ) -prune -o ( -type d -o -type f ) -writable -print -prune"
     return container.exec(*search.split(), check=False).stdout.split()
 
 
 class Engine:
-    """What one test made: containers, networks and volumes, with names of their own."""
+    """The containers, networks and volumes of one test, with unique names."""
 
     def __init__(self):
         must_answer()
@@ -158,22 +159,22 @@ class Engine:
         self.containers: list[Container] = []
 
     def name(self, kind: str) -> str:
-        """A name nobody else has."""
+        """A unique name."""
         self._made += 1
         return f"{self.run_id}-{kind}-{self._made}"
 
     def network(self, subnet: str | None = None, *options: str) -> str:
-        """A network of its own, with this subnet if one is wanted."""
+        """A new network, with this subnet if given."""
         name = self.name("network")
         docker("network", "create", self._label, *([f"--subnet={subnet}"] if subnet else []), *options, name)
         return name
 
     def connect(self, container: Container, network: str, *options: str):
-        """Plugs it in, after `disconnect` for example; `--ip`, `--alias` are options."""
+        """Connects a container, for example after `disconnect`. Options are for example `--ip` and `--alias`."""
         docker("network", "connect", *options, network, container.name)
 
     def disconnect(self, container: Container, network: str):
-        """Pulls its plug: its address is gone, and what was on its way is lost."""
+        """Disconnects a container: its address is gone, and packets on their way are lost."""
         docker("network", "disconnect", "-f", network, container.name)
 
     def volume(self) -> str:
@@ -183,7 +184,7 @@ class Engine:
         return name
 
     def volume_path(self, volume: str) -> str:
-        """Where a volume is on this machine."""
+        """The path of a volume on this machine."""
         return json.loads(docker("volume", "inspect", volume).stdout)[0]["Mountpoint"]
 
     def run(self, image: str, *command: str, options: list[str] | None = None, name: str | None = None) -> Container:
@@ -194,13 +195,13 @@ class Engine:
         return container
 
     def once(self, image: str, *command: str, options: list[str] | None = None) -> subprocess.CompletedProcess:
-        """`docker run --rm` to its end: exit code and both streams."""
+        """`docker run --rm` until it ends: exit code and both streams."""
         name = self.name("once")
         args = ["run", "--rm", self._label, f"--name={name}", *(options or []), image, *command]
         return docker(*args, check=False)
 
     def close(self):
-        """Removes all of it; under pytest shows what the containers said, which is printed if the test failed."""
+        """Removes everything. Under pytest it prints the containers' output, which pytest shows if the test failed."""
         for container in self.containers:
             said = docker("logs", "--tail=60", container.name, check=False)
             print(f"--- {container.name}\n{said.stdout[-4000:]}{said.stderr[-4000:]}")

@@ -1,4 +1,4 @@
-"""Reads the text of /metrics: values by name and labels, and a parse as strict as OpenMetrics makes it."""
+"""Reads the text of /metrics: values by name and labels, and a parser as strict as OpenMetrics requires."""
 
 import re
 
@@ -9,7 +9,7 @@ PREFIX = "sentinel_"
 
 
 class Metrics:
-    """An exposition. `m("orders_total", outcome="filled")` is a value; a series that does not exist is an error."""
+    """An exposition. `m("orders_total", outcome="filled")` is a value. A series that does not exist is an error."""
 
     def __init__(self, text: str):
         self.text = text
@@ -31,13 +31,17 @@ class Metrics:
         return sum(self.all(name).values())
 
     def errors(self, endpoint: str) -> dict[str, float]:
-        """The error codes counted towards an endpoint, zeros left out."""
+        """The counted error codes of an endpoint, without zeros."""
         found = {dict(labels)["error_code"]: value for labels, value in self._towards(endpoint, "api_errors_total")}
         return {code: value for code, value in found.items() if value}
 
     def nonzero(self, name: str, label: str) -> dict[str, float]:
-        """The children of a family with one label, zeros left out."""
+        """The children of a family with one label, without zeros."""
         return {dict(labels)[label]: value for labels, value in self.all(name).items() if value}
+
+    def suppressed(self) -> dict[str, float]:
+        """The signals that were not sent, by reason."""
+        return self.nonzero("signals_suppressed_total", "reason")
 
     def _towards(self, endpoint: str, name: str):
         return [item for item in self.all(name).items() if dict(item[0])["endpoint"] == endpoint]
@@ -50,7 +54,7 @@ def as_openmetrics(text: str) -> str:
 
 
 def strict_families(text: str) -> list:
-    """Parses OpenMetrics, or any text as strictly as that: it refuses what Prometheus lets pass."""
+    """Parses OpenMetrics, or any text as strictly as OpenMetrics: it refuses some errors that Prometheus accepts."""
     return list(parse_openmetrics(text if text.endswith("# EOF\n") else as_openmetrics(text)))
 
 

@@ -1,5 +1,5 @@
-"""A gateway on ZeroMQ: a raw ROUTER that records all it receives, answers harmless questions truthfully by itself, and
-orders as scripted. What the messages look like is in `dialects`; as a process of its own it is in `servers`."""
+"""A gateway on ZeroMQ: a ROUTER socket that records everything it receives, answers harmless questions truthfully by itself,
+and orders as scripted. `dialects` has the messages. `servers` runs it as its own process."""
 
 import json
 import threading
@@ -10,14 +10,14 @@ from pathlib import Path
 
 import zmq
 
-# What an account may hold before its oldest position is closed by its stop: a list of all must fit into a reply.
+# The most open positions; the oldest is then closed by its stop. The list of all positions must fit into a reply.
 POSITIONS_MAX = 200
 BALANCE, PRICE = 10_000.0, 1.1
 
 
 @dataclass
 class Reply:
-    """What to answer: `body` after `delay_s`, or nothing; `again` after it. `note` is for the record only."""
+    """What to answer: `body` after `delay_s`, or nothing; then `again`. `note` is only for the record."""
 
     body: bytes | None
     delay_s: float = 0.0
@@ -31,14 +31,14 @@ Behaviour = Callable[["Gateway", dict], Reply]
 
 @dataclass
 class Gateway:
-    """A gateway; bind it at once or later. `requests` are the orders it received, `asked` the harmless questions,
-    `problems` every way in which either broke the dialect. `positions` are what it filled and has not closed."""
+    """A gateway; bind it at once or later. `requests` are the orders that it received, `asked` the harmless questions,
+    `problems` all violations of the dialect in both. `positions` are the open positions."""
 
     port: int
     behaviour: Behaviour
-    # None: truthfully.
+    # None means truthful answers.
     question_behaviour: Behaviour | None = None
-    # Where every request is written down before it is answered, as a line of JSON.
+    # The file to which every request is written before it is answered, one line of JSON each.
     record: Path | None = None
     requests: list[dict] = field(default_factory=list)
     asked: list[dict] = field(default_factory=list)
@@ -49,17 +49,17 @@ class Gateway:
     tickets: int = 5000
     # The ticket that the last order opened or closed, if it was executed.
     executed: int | None = None
-    # How long nobody listens after a behaviour has set it, in seconds.
+    # A behaviour can set this: for so many seconds the gateway does not listen.
     absent_s: float = 0.0
 
     name = ""
-    # Where it listens.
+    # The address that it listens on.
     host = "127.0.0.1"
-    # Actions that trade nothing. No annotation: each dialect has its own, which is no field.
+    # Actions that trade nothing. Without annotation, because it is a class attribute of each dialect, not a field.
     QUESTIONS = ()
 
     def bind(self) -> "Gateway":
-        """Starts to listen."""
+        """Starts listening."""
         self._stop = threading.Event()
         ready = threading.Event()
         self._thread = threading.Thread(target=self._run, args=(ready,), daemon=True)
@@ -68,7 +68,7 @@ class Gateway:
         return self
 
     def close(self):
-        """Stops listening; may be bound again, and then knows what it knew."""
+        """Stops listening. It can be bound again and keeps its state."""
         if hasattr(self, "_thread"):
             self._stop.set()
             self._thread.join(5)
@@ -80,7 +80,7 @@ class Gateway:
             self.absent_s = 0.0
 
     def _serve(self, ready: threading.Event):
-        """Listens until it is stopped, or a behaviour wants it to be absent."""
+        """Listens until it is stopped or a behaviour makes it absent."""
         context = zmq.Context()
         socket = context.socket(zmq.ROUTER)
         socket.linger = 0
@@ -108,7 +108,7 @@ class Gateway:
             self.problems.append(f"not JSON: {payload[:200]!r}")
             return Reply(b"{}")
         self.problems += self.check(request)
-        # Whatever is no question may trade, an action that nobody knows included.
+        # Everything else may be an order, including unknown actions.
         if request.get("action") in self.QUESTIONS:
             self.asked.append(request)
             behaviour = self.question_script.pop(0) if self.question_script else self.question_behaviour or truthful()
@@ -122,7 +122,7 @@ class Gateway:
         return reply
 
     def _write_down(self, request: dict, reply: Reply, kind: str, ticket: int | None = None):
-        """What arrived, and the ticket of the position that it opened or closed."""
+        """Records a request, and the ticket of the position that it opened or closed."""
         if self.record:
             line = {"at": time.time(), "kind": kind, "id": self.order_id(request), "ticket": ticket}
             line |= {"note": reply.note, "request": request}
@@ -130,7 +130,7 @@ class Gateway:
                 file.write(json.dumps(line) + "\n")
 
     def opened(self, symbol: str, side: str, volume: float) -> int:
-        """Opens a position: its ticket."""
+        """Opens a position, and returns its ticket."""
         self.tickets += 1
         self.positions[self.tickets] = {
             "ticket": self.tickets,
@@ -147,49 +147,49 @@ class Gateway:
         return self.tickets
 
     def shut(self, ticket: object) -> dict | None:
-        """Closes the position of a ticket, if there is one: what it was."""
+        """Closes the position of a ticket, if there is one, and returns it."""
         position = self.positions.pop(ticket, None) if isinstance(ticket, int) else None
         if position:
             self.executed = position["ticket"]
         return position
 
     def account(self) -> dict:
-        """What the account amounts to."""
+        """Balance, equity and margin of the account."""
         equity = BALANCE + sum(position["profit"] for position in self.positions.values())
         return {"balance": BALANCE, "equity": equity, "margin": 1.0, "free_margin": equity - 1.0, "currency": "USD"}
 
     def check(self, request: dict) -> list[str]:
-        """How a request breaks the dialect."""
+        """The violations of the dialect in a request."""
         raise NotImplementedError
 
     def order_id(self, request: dict) -> str | None:
-        """The id of an order, where the dialect has one."""
+        """The id of an order, if the dialect has one."""
         return request.get("uuid") or request.get("req_id")
 
     def filled(self, request: dict) -> dict:
-        """Executes an order, be it to open or to close, and makes the dialect's reply."""
+        """Executes an order (open or close), and builds the dialect's reply."""
         raise NotImplementedError
 
     def rejected(self, request: dict) -> dict:
-        """The dialect's reply to an order that was refused before it could be sent on."""
+        """The dialect's reply to an order that was refused before it was forwarded."""
         raise NotImplementedError
 
     def symbol(self, request: dict) -> str:
-        """What an order is for."""
+        """The symbol of an order."""
         return request["symbol"]
 
     def alive(self, request: dict, at: float) -> dict:
-        """The dialect's reply to a harmless question, by a clock that says `at`."""
+        """The dialect's reply to a harmless question, by a clock that shows `at`."""
         raise NotImplementedError
 
 
 def says(body: Callable[[Gateway, dict], dict], delay_s: float = 0.0) -> Behaviour:
-    """Replies with what `body` makes of the request, after a while."""
+    """Replies after `delay_s` with what `body` returns for the request."""
     return lambda gateway, request: Reply(json.dumps(body(gateway, request)).encode(), delay_s)
 
 
 def late(delay_s: float) -> Behaviour:
-    """A fill, after a while."""
+    """A fill after `delay_s`."""
     return says(lambda gateway, request: gateway.filled(request), delay_s)
 
 
@@ -199,12 +199,12 @@ def truthful(ahead_s: float = 0.0) -> Behaviour:
 
 
 def silent(gateway: Gateway, request: dict) -> Reply:
-    """Nothing, ever; nor does it do anything."""
+    """Never answers, and does not execute anything."""
     return Reply(None)
 
 
 def garbage(gateway: Gateway, request: dict) -> Reply:
-    """No JSON."""
+    """A reply that is not JSON."""
     return Reply(b"\x00\xffFILLED ticket=7 {")
 
 
@@ -213,5 +213,5 @@ filled = says(lambda gateway, request: gateway.filled(request))
 rejected = says(lambda gateway, request: gateway.rejected(request))
 # A fill in a reply of 1 MB.
 huge = says(lambda gateway, request: gateway.filled(request) | {"comment": "x" * 1_000_000})
-# A fill of somebody else's order.
+# A fill with the id of an unknown order.
 wrong_id = says(lambda gateway, request: gateway.filled(request) | {"uuid": STRANGER, "req_id": STRANGER})

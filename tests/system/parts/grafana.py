@@ -1,15 +1,16 @@
-"""What Grafana makes of a dashboard's queries: their variables, tables out of several answers, and words for values."""
+"""A small model of Grafana: it fills in a dashboard's variables, builds tables from several answers, and maps values to
+words."""
 
 import math
 import re
 
-# An answer: the series of one query, each with its labels (`metric`) and its `values`, pairs of a moment and a text.
+# An answer: the series of one query, each with its labels (`metric`) and its `values`, pairs of a time and a text.
 Answer = list[dict]
 
 
 def choice(values: list[str] | None) -> str:
-    """A variable of several values as Grafana puts it into a `=~` of Prometheus; `None` is All, whose regular
-    expression the dashboard says itself."""
+    """A variable with several values, as Grafana inserts it into a `=~` matcher. `None` is All, whose regular expression is in
+    the dashboard."""
     if values is None:
         return ".+"
     escaped = [re.sub(r"([$^*{}\[\]'+?.()|])", r"\\\\\1", value.replace("\\", "\\\\\\\\")) for value in values]
@@ -23,7 +24,7 @@ def label_values(variable: dict) -> tuple[str, str]:
 
 
 def frames(panel: dict, answers: dict[str, Answer]) -> list[list[dict]]:
-    """Each query's answer as rows: a column per label, the moment, and the value under a name of its own."""
+    """Each query's answer as rows: a column per label, the time, and the value in a column of its own."""
     found = []
     for target in panel["targets"]:
         name = f"Value #{target['refId']}" if len(panel["targets"]) > 1 else "Value"
@@ -38,7 +39,8 @@ def frames(panel: dict, answers: dict[str, Answer]) -> list[list[dict]]:
 
 
 def merged(tables: list[list[dict]]) -> list[dict]:
-    """Grafana's `merge`: rows that agree in what all tables have, and contradict each other nowhere, become one."""
+    """Grafana's `merge`: rows become one if they agree in the columns that all tables have and contradict each other in no
+    other column."""
     tables = [rows for rows in tables if rows]
     columns = [set().union(*rows) for rows in tables]
     shared = set.intersection(*columns) if columns else set()
@@ -58,7 +60,7 @@ def merged(tables: list[list[dict]]) -> list[dict]:
 
 
 def table(panel: dict, answers: dict[str, Answer]) -> list[dict]:
-    """The rows of a table panel, by the names that stand over its columns, in their order."""
+    """The rows of a table panel, by column title, in the order of the columns."""
     tables = frames(panel, answers)
     for transformation in panel["transformations"]:
         if transformation["id"] == "merge":
@@ -71,7 +73,7 @@ def table(panel: dict, answers: dict[str, Answer]) -> list[dict]:
 
 
 def organized(row: dict, options: dict) -> dict:
-    """Grafana's `organize`: columns left out, renamed and put into order; those without a place come last."""
+    """Grafana's `organize`: columns removed, renamed and sorted; those without a place come last."""
     places = options["indexByName"]
     kept = [name for name in row if not options["excludeByName"].get(name)]
     kept.sort(key=lambda name: places.get(name, len(places)))
@@ -79,7 +81,7 @@ def organized(row: dict, options: dict) -> dict:
 
 
 def configured(panel: dict, column: str | None = None) -> dict:
-    """The field configuration of a panel, or of a column with what its overrides change."""
+    """The field configuration of a panel, or of a column including its overrides."""
     found = dict(panel["fieldConfig"]["defaults"])
     for override in panel["fieldConfig"]["overrides"]:
         if override["matcher"] == {"id": "byName", "options": column}:
@@ -88,7 +90,7 @@ def configured(panel: dict, column: str | None = None) -> dict:
 
 
 def shown(config: dict, value: float | None) -> tuple[str, str | None]:
-    """The word or number that a value is shown as, and the colour that its mapping or its thresholds give it."""
+    """The displayed word or number of a value, and its colour by mapping or thresholds."""
     value = None if value is None or math.isnan(value) else value
     for mapping in config.get("mappings", []):
         options = mapping["options"]

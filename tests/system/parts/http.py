@@ -1,7 +1,7 @@
-"""A scripted HTTP server in a thread: what the market and the model have in common.
+"""A scripted HTTP server in a thread, used by the market and the model.
 
-Each request is recorded and answered by the next behaviour of `script`, or by `always` when the script is empty.
-A behaviour is a function of the handler and the recorded request; those below are faults any server can have.
+Each request is recorded and answered by the next behaviour of `script`, or by `always` if the script is empty.
+A behaviour is a function of the handler and the recorded request. Those below are faults that any server can have.
 """
 
 import json
@@ -15,10 +15,12 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
+from parts.certificates import CertificateAuthority
+
 
 @dataclass
 class Request:
-    """What arrived."""
+    """A received request."""
 
     method: str
     path: str
@@ -33,7 +35,7 @@ class Request:
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Records, then lets the behaviour answer."""
+    """Records the request, then lets the behaviour answer."""
 
     protocol_version = "HTTP/1.1"
     part: "ScriptedHttp"
@@ -68,10 +70,10 @@ Behaviour = Callable[[Handler, Request], None]
 
 
 class Server(ThreadingHTTPServer):
-    """A thread per connection; a daemon that stops in the middle of a request is nothing to report."""
+    """A thread per connection. It ignores daemons that stop in the middle of a request."""
 
     daemon_threads = True
-    # With Python's own 5, one of eight connections at once waits a second for its turn.
+    # With Python's default of 5, one of eight simultaneous connections waits for a second.
     request_queue_size = 128
 
     def handle_error(self, request, client_address):
@@ -86,9 +88,9 @@ class Server6(Server):
 
 
 class ScriptedHttp:
-    """The server; subclasses say what `always` is when nothing is scripted."""
+    """The server. Subclasses define the healthy answer."""
 
-    # Where it listens; 0 is a free port.
+    # The address that it listens on; port 0 is a free port.
     address = ("127.0.0.1", 0)
 
     def __init__(self):
@@ -109,9 +111,15 @@ class ScriptedHttp:
         return f"{self._scheme}://127.0.0.1:{self.port}"
 
     def speak_tls(self, context: ssl.SSLContext):
-        """From now on only over TLS. The handshake is left to each connection's own thread."""
+        """From now on only over TLS. Each connection's thread does the handshake."""
         self._server.socket = context.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
         self._scheme = "https"
+
+    def put_behind_tls(self, authority: CertificateAuthority):
+        """From now on only over TLS, with a certificate of this authority."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*authority.issue(type(self).__name__.lower()))
+        self.speak_tls(context)
 
     def take(self, request: Request) -> Behaviour:
         """Records a request and says how to answer it."""
@@ -124,7 +132,7 @@ class ScriptedHttp:
         raise NotImplementedError
 
     def close(self):
-        """Lets go of hanging requests and stops."""
+        """Releases hanging requests and stops."""
         self.closing.set()
         self._server.shutdown()
         self._server.server_close()
@@ -149,7 +157,7 @@ def hang(handler: Handler, request: Request):
 
 
 def drip(handler: Handler, request: Request):
-    """A prompt head, then a body that comes byte by byte for ever."""
+    """An immediate head, then a body that arrives byte by byte and never ends."""
     handler.send_response(200)
     handler.send_header("Content-Type", "application/json")
     handler.send_header("Content-Length", "1000000")
@@ -161,7 +169,7 @@ def drip(handler: Handler, request: Request):
 
 
 def truncated(handler: Handler, request: Request):
-    """A body shorter than announced, then the connection closes."""
+    """A body that is shorter than announced, then the connection closes."""
     handler.send_response(200)
     handler.send_header("Content-Type", "application/json")
     handler.send_header("Content-Length", "5000")

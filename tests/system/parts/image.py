@@ -1,4 +1,4 @@
-"""The image of docker/Dockerfile, built unmodified over two base images; and a look into what it holds.
+"""The image of docker/Dockerfile, built unmodified from two base images; and a search through its contents.
 
 `python -m parts.image FILE` builds it and writes its tag into the file.
 """
@@ -17,19 +17,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from parts.engine import docker, must_answer
+from parts.paths import ROOT
 from parts.tables import keep
 
-ROOT = Path(__file__).resolve().parents[3]
 TAG = "sentinel-test/sentinel:built"
 REVISION = "0ff1c1a"
-# In the environment of every build, and in every place where secrets lie about.
+# A fake secret, in the environment of every build and in every file that may contain a secret.
 CANARY = "CANARY-2c9d41e7"
-LIES_ABOUT = [".env", ".git/config", "docker/.env", "docker/secrets/eodhd_api_token"]
-LIES_ABOUT += ["config/sentinel.key_secret", "config/local.toml"]
+SECRET_FILES = [".env", ".git/config", "docker/.env", "docker/secrets/eodhd_api_token"]
+SECRET_FILES += ["config/sentinel.key_secret", "config/local.toml"]
 
 
 def stand_ins() -> tuple[str, str]:
-    """The Debian and the Rust image to build from: SENTINEL_DEBIAN_IMAGE and SENTINEL_RUST_IMAGE, or the stand-ins."""
+    """The Debian and the Rust base image: SENTINEL_DEBIAN_IMAGE and SENTINEL_RUST_IMAGE, or the stand-ins."""
     named = os.environ.get("SENTINEL_DEBIAN_IMAGE"), os.environ.get("SENTINEL_RUST_IMAGE")
     if all(named):
         return named
@@ -40,22 +40,22 @@ def stand_ins() -> tuple[str, str]:
 
 
 def checkout(directory: Path):
-    """A clean checkout as it is in the working tree, and secrets where they must not be taken from."""
+    """A clean checkout of the working tree, with secrets in files that must not get into the image."""
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
     for name in filter(None, listed.split("\0")):
         if not (ROOT / name).is_file():
             continue
         (directory / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / name, directory / name)
-    # As a careful person's umask leaves it; the daemon, another user, has to read it all the same.
+    # As with a strict umask. The daemon runs as another user and must be able to read the file in the image.
     (directory / "config/production.toml").chmod(0o600)
-    for name in LIES_ABOUT:
+    for name in SECRET_FILES:
         (directory / name).parent.mkdir(parents=True, exist_ok=True)
         (directory / name).write_text(CANARY)
 
 
 def build() -> str:
-    """The tag of the image; SENTINEL_IMAGE names one that is there already."""
+    """The tag of the image. SENTINEL_IMAGE names an existing image."""
     must_answer()
     if image := os.environ.get("SENTINEL_IMAGE"):
         return image
@@ -74,17 +74,17 @@ def build() -> str:
 
 
 def inspect(image: str) -> dict:
-    """What the engine knows of an image."""
+    """The output of `docker image inspect`."""
     return json.loads(docker("image", "inspect", image).stdout)[0]
 
 
 def size(image: str) -> int:
-    """Bytes of all its layers."""
+    """The size of all its layers in bytes."""
     return inspect(image)["Size"]
 
 
 class Saved:
-    """`docker save`: the image as it would be sent to another machine, every layer and every word about it."""
+    """`docker save`: the image as it would be sent to another machine, with every layer and all metadata."""
 
     def __init__(self, image: str, directory: Path):
         self.path = directory / "image.tar"
@@ -98,7 +98,7 @@ class Saved:
                     yield member.name, outer.extractfile(member).read()
 
     def files(self) -> Iterator[tuple[str, bytes]]:
-        """The name and content of every file of every layer, those that a later layer removes included."""
+        """The name and content of every file of every layer, including files that a later layer removes."""
         with tarfile.open(self.path) as outer:
             layers = json.load(outer.extractfile("manifest.json"))[0]["Layers"]
             for layer in layers:
@@ -107,12 +107,12 @@ class Saved:
                         yield member.name, inner.extractfile(member).read() if member.isfile() else b""
 
     def secrets(self) -> list[str]:
-        """Where the canary, a private key, or what names one is found."""
+        """The places of the canary, of private keys, and of files with a suspicious name."""
         found = [f"{name}: the canary" for name, text in self.texts() if CANARY.encode() in text]
         for name, content in self.files():
             if CANARY.encode() in content:
                 found.append(f"{name}: the canary")
-            # A library may hold the keys of its own self-test: Debian's GnuTLS does.
+            # A library may contain keys for its self-test; Debian's GnuTLS does.
             is_library = re.search(r"\.so(\.|$)", name)
             if not is_library and re.search(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----\s+[A-Za-z0-9+/]{40}", content):
                 found.append(f"{name}: a private key")

@@ -1,4 +1,4 @@
-"""A market shaped as EODHD's intraday feed, with hourly bars up to now or with bars of the test's choice."""
+"""A market like EODHD's intraday feed, with hourly bars up to now or with the test's own bars."""
 
 import json
 import math
@@ -10,14 +10,14 @@ HOUR = 3600
 PRICES = ("open", "high", "low", "close")
 
 
-def bar(open_time: int, volume: float | None = 0) -> dict:
-    """The bar of one hour; prices depend on the time only, so every request sees the same bars."""
+def bar(open_time: int, volume: float | None = 0, length_s: int = HOUR) -> dict:
+    """The bar of one hour, or of another length. Prices depend only on the time, so every request gets the same bars."""
 
     def price(moment: int) -> float:
         hours = moment / HOUR
         return round(1.1 + 0.01 * math.sin(hours / 7) + 0.003 * math.sin(hours * 1.7), 5)
 
-    first, last = price(open_time), price(open_time + HOUR)
+    first, last = price(open_time), price(open_time + length_s)
     return {
         "timestamp": open_time,
         "gmtoffset": 0,
@@ -31,9 +31,9 @@ def bar(open_time: int, volume: float | None = 0) -> dict:
 
 
 class Market(ScriptedHttp):
-    """Serves the same bars for every ticker. Its newest bar is the one that still forms when the market is made, so
-    a test that runs across a full hour sees no new bar. What it says of limits is nothing until a test sets it:
-    `rate`, requests a minute and left of them, and `usage`, the account page."""
+    """Serves the same bars for every ticker. The newest bar is the one that is still open when the market is created, so a test
+    that runs across a full hour sees no new bar. It reports no limits unless a test sets them: `rate`, requests per minute and
+    remaining, and `usage`, the account page."""
 
     def __init__(self, bars: list[dict] | None = None):
         forming = int(time.time()) // HOUR * HOUR
@@ -44,11 +44,11 @@ class Market(ScriptedHttp):
 
     @property
     def newest_closed(self) -> dict:
-        """The bar a daemon on the system clock decides on."""
+        """The bar on which a daemon with the system clock decides."""
         return [bar for bar in self.bars if bar["timestamp"] + HOUR <= time.time()][-1]
 
     def serve(self, handler: Handler, request: Request):
-        """The bars between `from` and `to`, as the query has them; at /api/user what is left of the quota."""
+        """The bars between `from` and `to` of the query. At /api/user the rest of the quota."""
         if request.path == "/api/user":
             handler.answer(json.dumps(self.usage or {"message": "not here"}), 200 if self.usage else 404)
             return
@@ -59,5 +59,5 @@ class Market(ScriptedHttp):
 
 
 def rows(bars: list[dict]) -> Behaviour:
-    """These rows, whatever was asked for."""
+    """These rows for every request."""
     return lambda handler, request: handler.answer(json.dumps(bars))

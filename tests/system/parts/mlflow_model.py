@@ -1,5 +1,5 @@
-"""The pyfunc model that the real MLflow server loads, written as `code` for MLflow: it insists on the shapes a model
-trained for Sentinel insists on, keeps the last request it saw, and answers SELL, BUY and HOLD in turn.
+"""The pyfunc model that the real MLflow server loads, written as `code` for MLflow. It requires the same shapes as a model
+trained for Sentinel, keeps the last request, and answers BUY, SELL and HOLD in turn.
 
 It answers one row as an array and several as a DataFrame, so both of MLflow's answer shapes occur.
 """

@@ -13,7 +13,7 @@ from parts.daemon import free_port, wait_until
 
 
 class MlflowServer:
-    """Saves the model, serves it, and ends with all its workers."""
+    """Saves the model, serves it, and ends all its workers."""
 
     def __init__(self, directory: Path, host: str = "127.0.0.1", port: int | None = None):
         code = Path(__file__).with_name("mlflow_model.py")

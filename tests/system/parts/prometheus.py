@@ -1,4 +1,4 @@
-"""A real Prometheus as a child process: started with a configuration, asked by query, stopped by the test."""
+"""A real Prometheus as a child process: starts it with a configuration, and queries it."""
 
 import json
 import os
@@ -10,14 +10,14 @@ import urllib.request
 from pathlib import Path
 
 from parts.daemon import free_port, wait_until
-from parts.needs import need
+from parts.requirements import require
 
 
 class Prometheus:
-    """One running `prometheus`. Its data and log are in a directory of its own; it listens on loopback."""
+    """One running `prometheus`. It has its own directory with data and log, and listens on loopback."""
 
     def __init__(self, config: Path, directory: Path, *flags: str, port: int | None = None):
-        need("prometheus")
+        require("prometheus")
         directory.mkdir(parents=True, exist_ok=True)
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -37,7 +37,7 @@ class Prometheus:
             return False
 
     def api(self, path: str, **parameters: str) -> dict | list:
-        """The `data` of an answer of its API; fails with the answer's own words if it is no success."""
+        """The `data` of an answer of its API. Fails with the answer's text if the status is not success."""
         url = f"{self.url}/api/v1/{path}?{urllib.parse.urlencode(parameters)}"
         try:
             with urllib.request.urlopen(url, timeout=10) as answer:
@@ -50,13 +50,13 @@ class Prometheus:
         return self.api("query", query=expression)["result"]
 
     def value(self, expression: str) -> float | None:
-        """The value of a query that gives one sample; `None` if it gives none."""
+        """The value of a query with one sample; `None` if there is no sample."""
         result = self.query(expression)
         assert len(result) <= 1, f"{expression} gives {len(result)} samples"
         return float(result[0]["value"][1]) if result else None
 
     def reload(self):
-        """Makes it read its configuration again, as `kill -HUP` does."""
+        """Makes it read its configuration again, like `kill -HUP`."""
         os.kill(self.process.pid, signal.SIGHUP)
 
     def close(self):

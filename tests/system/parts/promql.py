@@ -1,4 +1,4 @@
-"""Just enough of PromQL to see what a dashboard's query selects. Whether it parses, Prometheus itself says."""
+"""Just enough of PromQL to see what a dashboard's query selects. Prometheus itself checks the syntax."""
 
 import re
 
@@ -20,24 +20,24 @@ def selectors(expression: str) -> list[tuple[str, dict[str, tuple[str, str]]]]:
 
 
 def names(expression: str) -> set[str]:
-    """Every metric that is named, with matchers or without."""
+    """Every metric in an expression, with or without matchers."""
     return {name for name, _ in selectors(expression)} | set(bare_names(expression))
 
 
 def bare_names(expression: str) -> list[str]:
-    """Metrics that are named without any matcher."""
+    """Metrics without any matcher."""
     rest = RANGE.sub("", GROUPING.sub("", TEXT.sub("", SELECTOR.sub("", expression))))
-    # Neither a dashboard's `$variable` nor the unit of `5m`.
+    # Skips a dashboard's `$variable` and the unit of `5m`.
     return [word for word in re.findall(r"(?<![\w:$])[a-zA-Z_:][\w:]*(?!\s*\(|[\w:])", rest) if word not in WORDS]
 
 
 def ranges(expression: str) -> list[str]:
-    """What stands in its square brackets."""
+    """The texts in square brackets."""
     return RANGE.findall(expression)
 
 
 def family(name: str, types: dict[str, str]) -> str | None:
-    """The family that a series of this name belongs to, given every family's type; `None` if to none."""
+    """The family of a series with this name, given the type of every family; `None` if there is no such family."""
     if name in types:
         return name if types[name] != "histogram" else None
     for suffix in SUFFIXES:

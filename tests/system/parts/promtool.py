@@ -1,4 +1,4 @@
-"""Rules and their tests for `promtool test rules`: whole, or many trials of the few rules that a test needs."""
+"""Rules and their tests for `promtool test rules`: all of them, or many runs with only the rules that a test needs."""
 
 import json
 import os
@@ -9,17 +9,17 @@ from pathlib import Path
 
 import yaml
 
-from parts.needs import need
+from parts.paths import MONITORING
+from parts.requirements import require
 
-MONITORING = Path(__file__).resolve().parents[3] / "config/monitoring"
-# It lives for seconds, so it need not tidy up its memory: that saves a quarter of them.
+# promtool runs for seconds, so it does not have to collect garbage: this saves a quarter of the time.
 HASTY = os.environ | {"GOGC": "800"}
-# Files per process: enough that its start costs little, few enough that the last ones keep every core busy.
+# Files per process: enough that the start costs little, few enough that all cores are busy until the end.
 FILES_PER_RUN = 30
 
 
 class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
-    """Refuses a key that is there twice, as promtool does."""
+    """Refuses duplicate keys, like promtool."""
 
     def construct_mapping(self, node, deep=False):
         keys = [key.value for key, _ in node.value]
@@ -38,11 +38,11 @@ class Rules:
         self.interval, self.tests = document["evaluation_interval"], document["tests"]
 
     def about(self, name: str) -> list[dict]:
-        """The tests that name a rule, the short ones first."""
+        """The tests that name a rule, shortest first."""
         return sorted((test for test in self.tests if name in subjects(test)), key=minutes)
 
     def needed(self, names: set[str]) -> list[dict]:
-        """Rules and all that they are computed from, in the order of the file."""
+        """Rules and all rules that they use, in the order of the file."""
         wanted, found = set(names), set()
         while wanted:
             found.add(one := wanted.pop())
@@ -51,27 +51,27 @@ class Rules:
 
 
 def name_of(rule: dict) -> str:
-    """What an alert or a recorded series is called."""
+    """The name of an alert or a recorded series."""
     return rule.get("alert") or rule["record"]
 
 
 def subjects(test: dict) -> list[str]:
-    """What rules a test says that it is about; `all` is all at once."""
+    """The rules that a test names; `all` means all rules together."""
     return test["name"].split(": ")[0].split(", ")
 
 
 def minutes(test: dict) -> int:
-    """How long a test lasts: until its last look, given in minutes or hours."""
+    """The duration of a test: until its last check, given in minutes or hours."""
     looks = [case["eval_time"] for key in ("alert_rule_test", "promql_expr_test") for case in test.get(key, [])]
     return max(int(look[:-1]) * {"m": 1, "h": 60}[look[-1]] for look in looks)
 
 
 def verdicts(directory: Path, interval: str, trials: list[tuple[list[dict], list[dict]]]) -> list[bool]:
-    """Of each trial, some rules and tests, whether promtool finds that the tests hold. Files are left in the directory."""
+    """For each trial (rules and tests): whether the tests pass in promtool. The files stay in the directory."""
     directory.mkdir(parents=True, exist_ok=True)
-    need("promtool")
+    require("promtool")
     for at, (rules, tests) in enumerate(trials):
-        # JSON is YAML, and quicker to write.
+        # JSON is YAML, and faster to write.
         (directory / f"{at}.yml").write_text(json.dumps({"groups": [{"name": "one", "rules": rules}]}))
         document = {"rule_files": [f"{at}.yml"], "evaluation_interval": interval, "tests": tests}
         (directory / f"{at}_test.yml").write_text(json.dumps(document))

@@ -1,18 +1,19 @@
-"""The commands in the runbook lines of alerts.yml: found by their grammar, so that a new alert's command is found as well."""
+"""Finds the commands in the runbook lines of alerts.yml by their grammar, so that it also finds those of new alerts."""
 
 import re
-from pathlib import Path
 
 import yaml
 
-ALERTS = Path(__file__).resolve().parents[3] / "config/monitoring/alerts.yml"
-# What follows `sentinel` in a command, and how many words belong to it behind that.
+from parts.paths import MONITORING
+
+ALERTS = MONITORING / "alerts.yml"
+# The words after `sentinel` in a command, and the number of arguments after them.
 GRAMMAR = {"--version": 0, "check": 0, "explain": 0, "halt": 0, "resume": 0, "healthcheck": 0, "soak": 0}
 GRAMMAR |= {"orders": 0, "orders show": 1, "orders resolve": 2, "orders closed": 1}
 GRAMMAR |= {f"verify {target}": 0 for target in ("inf", "hub", "market", "model", "gateway")}
 # A flag's value: a placeholder, a number, a URL.
 VALUE = re.compile(r"[A-Z]+|\d[\d.]*|https?://\S+")
-# `sentinel` as a word of its own, and no part of a path, a name or a job.
+# `sentinel` as a separate word, not as a part of a path, a name or a job.
 BEGIN = re.compile(r"(?<![\w./-])sentinel (?=\S)")
 
 
@@ -24,7 +25,7 @@ def runbooks() -> dict[str, str]:
 
 
 def commands(text: str) -> list[list[str]]:
-    """The commands in a sentence, each without its `sentinel`. One that is none fails: a person would type it."""
+    """The commands in a sentence, each without `sentinel`. An unknown command fails, because a person would type it."""
     text = text.replace("`", "")
     return [_command(text[match.end() :]) for match in BEGIN.finditer(text)]
 
@@ -57,9 +58,9 @@ def _command(rest: str) -> list[str]:
 
 
 def all_commands() -> list[list[str]]:
-    """Each command of any runbook line once; those that change something last."""
+    """Each command of all runbook lines once. Those that change something come last."""
     found = {tuple(command): command for line in runbooks().values() for command in commands(line)}
-    # A position is closed after its order was settled, and what was halted goes on in the end.
+    # A position is closed after its order was settled; `resume` comes last.
     changes = ["orders resolve", "orders closed", "halt", "resume"]
 
     def turn(command: list[str]) -> int:
@@ -69,7 +70,7 @@ def all_commands() -> list[list[str]]:
 
 
 def filled_in(command: list[str], table: dict[str, str]) -> list[str]:
-    """The command with what stands for each placeholder; one that is not in the table fails."""
+    """The command with its placeholders filled in. An unknown placeholder fails."""
 
     def fill(word: str) -> str:
         for name, value in table.items():

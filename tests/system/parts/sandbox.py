@@ -1,4 +1,4 @@
-"""The binary's own market, model and gateway as three processes, and a daemon that trades against them."""
+"""The binary's own market, model and gateway as three processes, and daemons that trade with them."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from parts.sockets import listening_ports
 
 
 class Sandbox:
-    """Starts the three; `daemons` collects everything that has to be closed."""
+    """Starts the three. `daemons` collects everything that must be closed."""
 
     def __init__(self, binary: Path, directory: Path):
         self.binary, self.directory = binary, directory
@@ -18,11 +18,11 @@ class Sandbox:
             wait_until(f"the {part} to listen", lambda process=process, port=port: port in listening_ports(process.pid))
 
     def trade(self, cycles: int, *args: str) -> Daemon:
-        """A live daemon that runs this many cycles back to back, then only serves."""
+        """A live daemon that runs so many cycles back to back, then only serves metrics."""
         return self.live("--back-to-back", "--cycles", str(cycles), *args)
 
     def live(self, *args: str, **env: str) -> Daemon:
-        """A live daemon that runs as these arguments and variables say."""
+        """A live daemon with these arguments and variables."""
         port = free_port()
         command = ["run", "--live", "--clock", "bars"]
         command += ["--dialect", "v43", "--account", "sandbox", "--stop-loss", "0.002", "--threshold", "0.4"]
@@ -32,14 +32,14 @@ class Sandbox:
         return self._start(f"daemon-{len(self.daemons)}", command + list(args), port, **env)
 
     def close(self):
-        """The daemons first, the three parts last."""
+        """Ends the daemons first, the three parts last."""
         for daemon in reversed(self.daemons):
             daemon.close()
 
     def _start(self, name: str, args: list[str], port: int | None, **more: str) -> Daemon:
-        # Every BUY and SELL is an order, and what is open stays a few positions.
+        # Every BUY and SELL becomes an order, and only a few positions stay open.
         guards = {"SENTINEL__GUARDS__POSITIONS_MAX": "0", "SENTINEL__GUARDS__OPPOSITE": "close_then_open"}
-        # The recording has the weekends of this calendar.
+        # The recorded bars have the weekends of this calendar.
         guards["SENTINEL__MARKET__CALENDAR"] = "fx"
         env = environment(SENTINEL__METRICS__BIND="127.0.0.1", **guards | more)
         daemon = Daemon(self.binary, args, env, self.directory / name, port)

@@ -1,5 +1,5 @@
-"""The market, the model and a gateway as processes of their own: `python -m parts.servers market|model|gateway`.
-Each prints its port and runs until it is told to stop."""
+"""The market, the model and a gateway as separate processes: `python -m parts.servers market|model|gateway`. Each prints its
+port and runs until it gets a signal."""
 
 import argparse
 import json
@@ -11,9 +11,9 @@ from pathlib import Path
 
 from parts.daemon import free_port
 from parts.dialects import DIALECTS
+from parts.faulty_gateway import FaultyBehaviour, reliable
 from parts.gateway import Gateway
 from parts.http import Handler, Request, ScriptedHttp
-from parts.lies import Liar, honest
 from parts.market import HOUR, bar
 from parts.model import BUY, HOLD, SELL, Model
 
@@ -21,16 +21,16 @@ BARS = 220
 FIRST_BAR = 1_500_000_000 // HOUR * HOUR
 
 
-class Forgetful(ScriptedHttp):
-    """Keeps no record of requests: there are too many."""
+class Unrecorded(ScriptedHttp):
+    """Does not record requests, because there are too many."""
 
     def take(self, request: Request):
         return self.always
 
 
-class PacedMarket(Forgetful):
-    """One more bar every `bar_s` seconds, whoever asks and however often: a daemon that starts again meets the bar
-    that the last one ordered on."""
+class PacedMarket(Unrecorded):
+    """One more bar every `bar_s` seconds, independent of the requests: a restarted daemon gets the bar on which the last daemon
+    ordered."""
 
     def __init__(self, bar_s: float):
         self.bar_s, self.began = bar_s, time.monotonic()
@@ -43,12 +43,12 @@ class PacedMarket(Forgetful):
         if newest not in self.bodies:
             opens = (FIRST_BAR + n * HOUR for n in range(newest - BARS, newest))
             self.bodies = {newest: json.dumps([bar(open_time) for open_time in opens])}
-        # Another thread may have gone on to the next bar.
+        # Another thread may have replaced it by the next bar.
         handler.answer(self.bodies.get(newest) or next(iter(self.bodies.values())))
 
 
-class FickleModel(Forgetful, Model):
-    """Another answer each time, mostly BUY or SELL: what one bar's order may not do is follow it."""
+class FickleModel(Unrecorded, Model):
+    """A different answer each time, mostly BUY or SELL. The order of a bar must not change with it."""
 
     def __init__(self, chance: random.Random):
         super().__init__()
@@ -60,25 +60,25 @@ class FickleModel(Forgetful, Model):
 
 
 def gateway(args: argparse.Namespace) -> Gateway:
-    """An honest one that takes a few milliseconds, or a liar."""
+    """A reliable gateway that takes a few milliseconds, or a faulty one."""
     chance = random.Random(args.seed)
-    if args.truth < 1:
-        liar = Liar(chance, args.truth, args.deadline_ms / 1e3)
-        behaviour, questions = liar, liar.questions
+    if args.share_reliable < 1:
+        faulty = FaultyBehaviour(chance, args.share_reliable, args.deadline_ms / 1e3)
+        behaviour, questions = faulty, faulty.questions
     else:
-        behaviour, questions = honest(chance, args.delay_ms / 1e3, 0.1), None
+        behaviour, questions = reliable(chance, args.delay_ms / 1e3, 0.1), None
     return DIALECTS[args.dialect](free_port(), behaviour, questions, args.record).bind()
 
 
 def main():
-    """Serves one of the three."""
+    """Runs one of the three."""
     parser = argparse.ArgumentParser()
     parser.add_argument("part", choices=["market", "model", "gateway"])
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--bar-ms", type=float, default=250)
     parser.add_argument("--dialect", choices=DIALECTS, default="v43")
     parser.add_argument("--record", type=Path)
-    parser.add_argument("--truth", type=float, default=1)
+    parser.add_argument("--share-reliable", type=float, default=1)
     parser.add_argument("--deadline-ms", type=float, default=1000)
     parser.add_argument("--delay-ms", type=float, default=6)
     args = parser.parse_args()

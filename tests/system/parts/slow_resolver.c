@@ -1,4 +1,4 @@
-/* Preloaded into the daemon: a name server that takes twenty seconds to fail. */
+/* Preloaded into the daemon: name lookups fail after twenty seconds. */
 #include <netdb.h>
 #include <unistd.h>
 

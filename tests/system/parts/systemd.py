@@ -1,4 +1,4 @@
-"""A real systemd as the first process of its own namespaces, which starts Sentinel by docker/sentinel.service."""
+"""A real systemd as the first process of its own namespaces. It starts Sentinel with docker/sentinel.service."""
 
 import os
 import shutil
@@ -6,9 +6,9 @@ import subprocess
 from pathlib import Path
 
 from parts.daemon import TOKEN, Daemon, wait_until
-from parts.needs import need
+from parts.paths import ROOT
+from parts.requirements import require
 
-ROOT = Path(__file__).resolve().parents[3]
 UNIT = ROOT / "docker/sentinel.service"
 BINARY = "/usr/local/bin/sentinel"
 GROUPS = Path("/sys/fs/cgroup")
@@ -16,17 +16,17 @@ LOG = "/run/sentinel.log"
 
 
 def as_root(*command: str | Path, check: bool = True) -> subprocess.CompletedProcess:
-    """Runs a command that only root may."""
+    """Runs a command that only root may run."""
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0 or not check, f"{command}: {done.stdout}{done.stderr}"
     return done
 
 
 class Systemd:
-    """Installed in it, as the unit says: the binary, production.toml and the key. It sees the machine's network."""
+    """A systemd with the binary, production.toml and the key installed as the unit expects. It uses the machine's network."""
 
     def __init__(self, binary: Path, directory: Path):
-        need("systemd")
+        require("systemd")
         self.directory, self.log = directory, directory / "systemd.log"
         self._groups = self._make_groups(f"sentinel-{os.getpid()}-{directory.name}")
         self._put(BINARY, binary, 0o755)
@@ -47,12 +47,12 @@ class Systemd:
         wait_until("its answer", lambda: self.run("systemctl", "is-system-running", check=False).stdout == "running\n")
 
     def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess:
-        """Runs a command in there, as root."""
+        """Runs a command inside, as root."""
         inside = ["nsenter", "-t", str(self.pid), "-m", "-p", "-u", "-i", "-C", "-r", "-w", "--"]
         return as_root(*inside, *command, check=check)
 
     def edit(self, settings: dict[str, object], *arguments: str, more: str = ""):
-        """As `systemctl edit sentinel`: settings by the environment, further arguments of `run`, further lines."""
+        """Like `systemctl edit sentinel`: settings as environment variables, more arguments of `run`, more lines."""
         lines = [f'Environment="{name}={value}"' for name, value in settings.items()]
         started = next(line for line in UNIT.read_text().splitlines() if line.startswith("ExecStart="))
         lines += ["ExecStart=", " ".join([started, *arguments]), f"StandardOutput=append:{LOG}", "StandardError=inherit"]
@@ -62,7 +62,7 @@ class Systemd:
         self.run("systemctl", "daemon-reload")
 
     def systemctl(self, what: str, check: bool = True) -> int:
-        """Starts, stops or restarts Sentinel: exit code."""
+        """Starts, stops or restarts Sentinel; the exit code."""
         return self.run("systemctl", what, "sentinel", check=check).returncode
 
     def show(self, name: str) -> str:
@@ -70,11 +70,11 @@ class Systemd:
         return self.run("systemctl", "show", "--value", "-p", name, "sentinel").stdout.strip()
 
     def output(self) -> str:
-        """What the daemons have said."""
+        """The output of the daemons."""
         return self.run("cat", LOG, check=False).stdout
 
     def close(self):
-        """Ends it and all it has started."""
+        """Ends systemd and everything that it started."""
         if hasattr(self, "pid"):
             print(f"--- systemd: {self.log.read_text()[-2000:]}\n--- daemon: {self.output()[-6000:]}")
             as_root("kill", "-9", str(self.pid), check=False)
@@ -94,9 +94,9 @@ class Systemd:
         target.chmod(mode)
 
     def _make_groups(self, name: str) -> list[Path]:
-        """A control group of its own in each hierarchy."""
+        """Creates a control group in each hierarchy."""
         roots = [GROUPS] if (GROUPS / "cgroup.controllers").exists() else sorted(GROUPS.iterdir())
-        # A new group of cpusets has no processor yet, and takes nobody.
+        # A new cpuset group has no processor yet, and accepts no process.
         groups = [root / name for root in roots if (root / "cgroup.procs").exists() and "cpuset" not in root.name]
         for group in groups:
             as_root("mkdir", "-p", group)
@@ -107,7 +107,7 @@ class Systemd:
 
 
 class Unit(Daemon):
-    """The daemon that systemd runs, as seen by its port."""
+    """The daemon that systemd runs, seen through its port."""
 
     def __init__(self, port: int):
         self.port = port

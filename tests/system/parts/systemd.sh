@@ -1,8 +1,8 @@
 #!/bin/sh
-# A systemd of its own, in namespaces of its own: parts/systemd.py runs it as root, by unshare.
-#   systemd.sh DIRECTORY    files/ in it is laid over /; its process id is written to pid
-# It shares the machine's network. What it writes under /etc, /var, /run, /tmp and /usr/local is gone with it, and of the
-# machine's units it sees none.
+# A separate systemd in its own namespaces: parts/systemd.py runs it as root with unshare.
+#   systemd.sh DIRECTORY    copies its files/ over /, and writes the process id to pid
+# It shares the machine's network. Everything that it writes under /etc, /var, /run, /tmp and /usr/local is removed with it. It
+# does not see the machine's units.
 set -eu
 read -r pid _ < /proc/self/stat
 echo "$pid" > "$1/pid.new"
@@ -24,7 +24,7 @@ for unit in sysinit basic shutdown multi-user network-online time-sync; do
     printf '[Unit]\nDefaultDependencies=no\n' > "/lib/systemd/system/$unit.target"
 done
 
-# Its own part of the control groups, in whichever version the machine has them.
+# Its own part of the control groups, in the machine's version of them.
 controllers=$(ls /sys/fs/cgroup)
 if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
     umount -l /sys/fs/cgroup
@@ -42,10 +42,10 @@ else
     done
 fi
 mount -t proc proc /proc
-# The kernel's settings are everybody's.
+# The kernel's settings are shared with the machine.
 mount --bind /proc/sys /proc/sys
 mount -o remount,bind,ro /proc/sys
-# Credentials are mounted by a child and have to be seen by the parent.
+# Credentials are mounted by a child process and must be visible for the parent.
 mount --make-rshared /
 mv "$1/pid.new" "$1/pid"
 mount -t tmpfs -o mode=1777 tmpfs /tmp

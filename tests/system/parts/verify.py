@@ -1,4 +1,4 @@
-"""`sentinel verify` with `--json`: what it found, by name of the check; and a daemon that says what a test wants."""
+"""Runs `sentinel verify --json` and reads its checks by name; and a fake daemon with any metrics."""
 
 import json
 import subprocess
@@ -11,14 +11,14 @@ from parts.daemon import environment
 from parts.http import Handler, Request, ScriptedHttp
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-# The line HUB's people know from the scripts that this replaces.
+# The line that the operators of HUB know from the scripts that this command replaces.
 EVIDENCE = rf"fetched in [\d.]+ ms, [\d,]+ bytes, [\d,]+ entries, {CONTENT_TYPE}, health pass"
 UPTIME, CYCLES, CLOCK = "sentinel_daemon_uptime_seconds", "sentinel_trading_cycles_total", "sentinel_time_seconds"
 
 
 @dataclass
 class Verdict:
-    """One run of it."""
+    """The result of one run."""
 
     code: int
     out: str
@@ -29,30 +29,30 @@ class Verdict:
         self.checks = {check["name"]: check for check in report["checks"]}
         assert len(self.checks) == len(report["checks"]), "every check has a name of its own"
         assert report["is_good"] == (not self.failed) == (self.code == 0), self.out
-        bare = [name for name in self.failed if "way_out" not in self.checks[name]]
-        assert all(self.found(name).startswith("not reached: ") for name in bare), f"no way out of {bare}"
+        bare = [name for name in self.failed if "advice" not in self.checks[name]]
+        assert all(self.found(name).startswith("not checked: ") for name in bare), f"no advice for {bare}"
 
     @property
     def failed(self) -> set[str]:
-        """Names of the checks that failed."""
+        """The names of the checks that failed."""
         return {name for name, check in self.checks.items() if check["mark"] == "failed"}
 
     @property
     def noted(self) -> set[str]:
-        """Names of the checks that neither passed nor failed."""
+        """The names of the checks that neither passed nor failed."""
         return {name for name, check in self.checks.items() if check["mark"] == "note"}
 
     def found(self, name: str) -> str:
-        """What a check says."""
+        """What a check found."""
         return self.checks[name]["found"]
 
-    def way_out(self, name: str) -> str:
-        """What a check that failed says to do."""
-        return self.checks[name]["way_out"]
+    def advice(self, name: str) -> str:
+        """What to do about a check that failed."""
+        return self.checks[name]["advice"]
 
 
 def run(binary: Path, *args: str, **env: str) -> subprocess.CompletedProcess:
-    """Runs `sentinel verify` as it is, without a token; `env` is added to the clean environment."""
+    """Runs `sentinel verify` without a token. `env` is added to the clean environment."""
     env = environment(**env)
     del env["EODHD_API_TOKEN"]
     return subprocess.run([binary, "verify", *args], env=env, capture_output=True, text=True, timeout=60)
@@ -65,7 +65,8 @@ def verify(binary: Path, *args: str, **env: str) -> Verdict:
 
 
 class FakeDaemon(ScriptedHttp):
-    """Serves an exposition in which uptime and cycles grow with each scrape and the clock is right; `change` may do anything to it."""
+    """Serves an exposition in which uptime and cycles grow with each scrape and the clock is right. `change` may change
+    anything in it."""
 
     def __init__(self, text: str, change: Callable[[str, int], str] = lambda text, scrape: text):
         self.text, self.change, self.scrapes = text, change, 0

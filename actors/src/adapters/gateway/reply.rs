@@ -82,7 +82,7 @@ pub(super) fn parse_object(reply: &[u8]) -> Result<Value, BadReply> {
 
 fn read(text: &str) -> serde_json::Result<Value> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    let value = Twinless.deserialize(&mut deserializer)?;
+    let value = UniqueKeys.deserialize(&mut deserializer)?;
     deserializer.end().map(|()| value)
 }
 
@@ -145,9 +145,9 @@ pub(super) fn kind(value: &Value) -> Kind {
 
 /// Makes a [`Value`] of JSON, and refuses a key that decides and is given twice: a plain `Value` would keep the last.
 #[derive(Clone, Copy)]
-struct Twinless;
+struct UniqueKeys;
 
-impl<'de> DeserializeSeed<'de> for Twinless {
+impl<'de> DeserializeSeed<'de> for UniqueKeys {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
@@ -155,7 +155,7 @@ impl<'de> DeserializeSeed<'de> for Twinless {
     }
 }
 
-impl<'de> Visitor<'de> for Twinless {
+impl<'de> Visitor<'de> for UniqueKeys {
     type Value = Value;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

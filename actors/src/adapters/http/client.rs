@@ -1,7 +1,7 @@
 //! The client of one server, and the rule that pairs an answer with its request: every request has a connection of its
 //! own, so that nothing a peer sends before, behind or instead of an answer can reach another request.
 
-use super::{addresses::Addresses, identity::Identity, transport::Dial};
+use super::{dns_cache::DnsCache, identity::Identity, transport::Dial};
 use awc::{
     ClientRequest, Connector,
     http::{Method, Uri, header, uri::Scheme},
@@ -16,7 +16,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub struct Client {
     tls: Option<Arc<ClientConfig>>,
-    addresses: Arc<Addresses>,
+    addresses: Arc<DnsCache>,
 }
 
 impl Client {

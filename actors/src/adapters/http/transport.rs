@@ -1,7 +1,7 @@
 //! One connection: name, TCP, TLS if it is asked for, and a stream that reads over interim answers. awc's own connector
 //! has no place for the last of them, and it would keep the connection.
 
-use super::{addresses::Addresses, interim::Interim};
+use super::{dns_cache::DnsCache, interim_responses::Interim};
 use actix_rt::net::{ActixStream, Ready};
 use actix_service::{Service, always_ready};
 use actix_tls::connect::{ConnectError, ConnectInfo, Connection};
@@ -32,7 +32,7 @@ pub struct Dial {
     /// `None` is plain TCP.
     pub tls: Option<Arc<ClientConfig>>,
     /// What names were looked up.
-    pub addresses: Arc<Addresses>,
+    pub addresses: Arc<DnsCache>,
 }
 
 impl Service<ConnectInfo<Uri>> for Dial {

@@ -146,10 +146,10 @@ impl Store {
 fn digest(bars: &[Bar]) -> Vec<u8> {
     let mut sha = Sha256::new();
     for Bar { open_time, open, high, low, close, volume } in bars {
-        sha.update(open_time.to_le_bytes());
-        for number in [open, high, low, close, volume] {
-            sha.update(number.to_le_bytes());
-        }
+        let numbers = [open, high, low, close, volume].map(|number| number.to_le_bytes());
+        sha.update(
+            [open_time.to_le_bytes(), numbers[0], numbers[1], numbers[2], numbers[3], numbers[4]].as_flattened(),
+        );
     }
     sha.finalize().to_vec()
 }

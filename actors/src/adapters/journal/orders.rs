@@ -12,7 +12,7 @@ use crate::{
         reconcile::Proof,
     },
 };
-use rusqlite::{OptionalExtension, Row, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -209,12 +209,7 @@ impl Store {
 }
 
 /// Takes one step.
-fn take(
-    transaction: &Transaction<'_>,
-    step: &OrderStep,
-    identity: &Identity,
-    now: Duration,
-) -> Result<(), JournalError> {
+fn take(transaction: &Connection, step: &OrderStep, identity: &Identity, now: Duration) -> Result<(), JournalError> {
     match step {
         OrderStep::Intent { order, tickets_before } => {
             insert(transaction, order, tickets_before.as_deref(), identity, now)?;
@@ -256,7 +251,7 @@ fn take(
 }
 
 fn insert(
-    transaction: &Transaction<'_>,
+    transaction: &Connection,
     order: &Order,
     tickets_before: Option<&[i64]>,
     identity: &Identity,
@@ -296,7 +291,7 @@ fn insert(
 
 /// Moves an order on, if it may go there. A step that was written before is no fault: its answer may have been lost.
 pub(super) fn advance(
-    transaction: &Transaction<'_>,
+    transaction: &Connection,
     id: Uuid,
     next: impl FnOnce(OrderState) -> OrderState,
     details: &Details<'_>,
@@ -325,7 +320,7 @@ pub(super) fn advance(
 
 /// Takes the position of a filled order as closed.
 pub(super) fn mark_closed(
-    transaction: &Transaction<'_>,
+    transaction: &Connection,
     id: Uuid,
     (who, text): (&str, &str),
     now: Duration,
@@ -342,7 +337,7 @@ pub(super) fn mark_closed(
 
 /// What a fill means for the positions that earlier fills made: a close ends its ticket's, and an opening ends those of
 /// the other direction.
-fn release(transaction: &Transaction<'_>, id: &str, now: Duration) -> rusqlite::Result<()> {
+fn release(transaction: &Connection, id: &str, now: Duration) -> rusqlite::Result<()> {
     let sql = "UPDATE orders SET closed_at_ms = ?2
                FROM (SELECT account, gateway_name, symbol, side, closes FROM orders WHERE id = ?1) AS it
                WHERE orders.account = it.account 
@@ -354,7 +349,7 @@ fn release(transaction: &Transaction<'_>, id: &str, now: Duration) -> rusqlite::
 }
 
 fn note(
-    transaction: &Transaction<'_>,
+    transaction: &Connection,
     id: &str,
     state: OrderState,
     (who, text): (&str, Option<&str>),
@@ -365,7 +360,7 @@ fn note(
     transaction.prepare_cached(sql).and_then(|mut insert| insert.execute(row)).map_err(broken).map(drop)
 }
 
-fn state_of(transaction: &Transaction<'_>, id: Uuid) -> Result<OrderState, JournalError> {
+fn state_of(transaction: &Connection, id: Uuid) -> Result<OrderState, JournalError> {
     let mut select = transaction.prepare_cached("SELECT state FROM orders WHERE id = ?1").map_err(broken)?;
     let state = select.query_row([id.to_string()], |row| parsed(row, 0)).optional().map_err(broken)?;
     state.ok_or(JournalError::NoSuchOrder(id))

@@ -14,7 +14,7 @@ use crate::domain::{
     position::AccountMode,
     reconcile::Unproven,
 };
-use rusqlite::{Row, Transaction, params};
+use rusqlite::{Connection, Row, params};
 use std::{
     collections::{HashMap, HashSet},
     time::Duration,
@@ -22,6 +22,17 @@ use std::{
 use uuid::Uuid;
 
 const DAY: Duration = Duration::from_secs(86_400);
+
+// Asked in every cycle. SQLite takes the index `orders_open` only where its condition is repeated word by word, and would
+// otherwise read all orders there ever were.
+const LEFT_OPEN: &str = "SELECT id FROM orders WHERE state IN ('intent', 'sending', 'unknown') AND state <> 'unknown'";
+const UNKNOWN: &str =
+    "SELECT gateway_name, symbol FROM orders WHERE state IN ('intent', 'sending', 'unknown') AND state = 'unknown'";
+
+/// The newest few that came to an end. The plus keeps SQLite from the account's index, by which it would read and sort all.
+const NEWEST: &str = "SELECT state FROM orders WHERE +account = ?1 AND closes IS NULL
+                      AND state IN ('filled', 'rejected', 'not_sent', 'unknown')
+                      AND rowid > (SELECT coalesce(max(after_order), 0) FROM resumed) ORDER BY rowid DESC LIMIT ?2";
 
 impl Store {
     /// Reads back what was kept beside the journal while it could not be written, settles what no order under way stands
@@ -68,35 +79,40 @@ impl Store {
     /// [`JournalError::Failed`].
     pub fn fills(&self, identity: &Identity, tickets: &[i64]) -> Result<Vec<Fill>, JournalError> {
         let read = || {
-            let mut listed = HashSet::new();
-            let mut known = self.connection.prepare_cached(
-                "SELECT tickets_before FROM orders WHERE account = ?1 AND tickets_before IS NOT NULL",
-            )?;
-            let mut rows = known.query([&identity.account])?;
-            while let Some(row) = rows.next()? {
-                listed.extend(self::tickets(row.get_ref(0)?.as_str()?));
-            }
+            // With the plus the account has no index, which has neither state nor ticket: each order would be looked up twice
+            // and then sorted.
             let mut held = self.connection.prepare_cached(
                 "SELECT ticket, gateway_name, side, coalesce(filled_volume, volume), tickets_before, closed_at_ms IS NULL, id,
-                 symbol FROM orders WHERE account = ?1 AND state = 'filled' AND closes IS NULL
+                 symbol FROM orders WHERE +account = ?1 AND state = 'filled' AND closes IS NULL
                  AND (closed_at_ms IS NULL OR ticket IN (SELECT value FROM json_each(?2))) ORDER BY rowid",
             )?;
             let fill = |row: &Row<'_>| {
-                let ticket = row.get::<_, Option<i64>>(0)?.unwrap_or(0);
                 Ok(Fill {
                     id: parsed(row, 6)?,
-                    ticket,
+                    ticket: row.get::<_, Option<i64>>(0)?.unwrap_or(0),
                     symbol: symbol(row, 7)?,
                     gateway_name: row.get(1)?,
                     side: side(row, 2)?,
                     volume: row.get(3)?,
-                    tickets_before: row.get::<_, Option<String>>(4)?.map(|text| self::tickets(&text)),
+                    tickets_before: row.get::<_, Option<String>>(4)?.map(|text| self::tickets(&text).collect()),
                     is_open: row.get(5)?,
-                    was_listed: listed.contains(&ticket),
+                    was_listed: false,
                 })
             };
-            held.query_map(params![identity.account, format!("[{}]", as_text(tickets))], fill)?
-                .collect::<rusqlite::Result<_>>()
+            let mut fills = held
+                .query_map(params![identity.account, format!("[{}]", as_text(tickets))], fill)?
+                .collect::<rusqlite::Result<Vec<Fill>>>()?;
+            let mut known = self.connection.prepare_cached(
+                "SELECT tickets_before FROM orders WHERE account = ?1 AND tickets_before IS NOT NULL",
+            )?;
+            let held: HashSet<_> = fills.iter().map(|fill| fill.ticket).collect();
+            let mut listed = HashSet::new();
+            let mut rows = known.query([&identity.account])?;
+            while let Some(row) = rows.next()? {
+                listed.extend(self::tickets(row.get_ref(0)?.as_str()?).filter(|ticket| held.contains(ticket)));
+            }
+            fills.iter_mut().for_each(|fill| fill.was_listed = listed.contains(&fill.ticket));
+            Ok(fills)
         };
         read().map_err(broken)
     }
@@ -116,7 +132,7 @@ impl Store {
     }
 }
 
-fn history(transaction: &Transaction<'_>, identity: &Identity, now: Duration) -> rusqlite::Result<History> {
+fn history(transaction: &Connection, identity: &Identity, now: Duration) -> rusqlite::Result<History> {
     let account = &identity.account;
     let mut begins = transaction.prepare_cached("INSERT INTO accounts VALUES (?1, ?2) ON CONFLICT DO NOTHING")?;
     let is_new = begins.execute(params![account, millis(now)])? > 0;
@@ -145,19 +161,18 @@ fn history(transaction: &Transaction<'_>, identity: &Identity, now: Duration) ->
     })
 }
 
-fn left_open(transaction: &Transaction<'_>) -> rusqlite::Result<Vec<Uuid>> {
-    let mut select = transaction.prepare_cached("SELECT id FROM orders WHERE state IN ('intent', 'sending')")?;
+fn left_open(transaction: &Connection) -> rusqlite::Result<Vec<Uuid>> {
+    let mut select = transaction.prepare_cached(LEFT_OPEN)?;
     select.query_map([], |row| parsed(row, 0))?.collect()
 }
 
 fn standing(
-    transaction: &Transaction<'_>,
+    transaction: &Connection,
     identity: &Identity,
     question: StandingQuestion,
     now: Duration,
 ) -> rusqlite::Result<Standing> {
-    let mut unknown =
-        transaction.prepare_cached("SELECT DISTINCT gateway_name, symbol FROM orders WHERE state = 'unknown'")?;
+    let mut unknown = transaction.prepare_cached(UNKNOWN)?;
     let unresolved = unknown.query_map([], |row| keys(row, 0))?.collect::<rusqlite::Result<Vec<_>>>()?;
     let unresolved: HashSet<_> = unresolved.into_iter().flatten().collect();
     let unproven = if unresolved.is_empty() { Vec::new() } else { unproven(transaction, identity)? };
@@ -168,10 +183,10 @@ fn standing(
     Ok(Standing { taken_at: now, unresolved, unproven, failures_in_a_row })
 }
 
-fn unproven(transaction: &Transaction<'_>, identity: &Identity) -> rusqlite::Result<Vec<Unproven>> {
+fn unproven(transaction: &Connection, identity: &Identity) -> rusqlite::Result<Vec<Unproven>> {
     let mut select = transaction.prepare_cached(
         "SELECT id, symbol, gateway_name, side, volume, closes, tickets_before, updated_at_ms, dialect, account_mode
-         FROM orders WHERE state = 'unknown' AND account = ?1 ORDER BY rowid",
+         FROM orders WHERE state IN ('intent', 'sending', 'unknown') AND state = 'unknown' AND account = ?1 ORDER BY rowid",
     )?;
     let rows = select.query_map([&identity.account], |row| {
         Ok(Unproven {
@@ -181,7 +196,7 @@ fn unproven(transaction: &Transaction<'_>, identity: &Identity) -> rusqlite::Res
             side: side(row, 3)?,
             volume: row.get(4)?,
             closes: row.get(5)?,
-            tickets_before: row.get::<_, Option<String>>(6)?.map(|text| tickets(&text)),
+            tickets_before: row.get::<_, Option<String>>(6)?.map(|text| tickets(&text).collect()),
             unknown_since: time(row, 7)?,
             dialect: row.get(8)?,
             account_mode: row.get::<_, Option<String>>(9)?.as_deref().and_then(AccountMode::parse),
@@ -191,12 +206,8 @@ fn unproven(transaction: &Transaction<'_>, identity: &Identity) -> rusqlite::Res
 }
 
 /// Counts back from the newest order to one that was filled or to where a person said to go on.
-fn failures_in_a_row(transaction: &Transaction<'_>, identity: &Identity, max: u32) -> rusqlite::Result<u32> {
-    let mut select = transaction.prepare_cached(
-        "SELECT state FROM orders WHERE account = ?1 AND closes IS NULL
-         AND state IN ('filled', 'rejected', 'not_sent', 'unknown')
-         AND rowid > (SELECT coalesce(max(after_order), 0) FROM resumed) ORDER BY rowid DESC LIMIT ?2",
-    )?;
+fn failures_in_a_row(transaction: &Connection, identity: &Identity, max: u32) -> rusqlite::Result<u32> {
+    let mut select = transaction.prepare_cached(NEWEST)?;
     let mut rows = select.query(params![identity.account, max])?;
     let mut count = 0;
     while let Some(row) = rows.next()? {
@@ -232,6 +243,27 @@ fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<Duration> {
     Ok(Duration::from_millis(u64::try_from(row.get::<_, i64>(column)?).unwrap_or(0)))
 }
 
-fn tickets(text: &str) -> Vec<i64> {
-    text.split(',').filter_map(|ticket| ticket.parse().ok()).collect()
+fn tickets(text: &str) -> impl Iterator<Item = i64> + '_ {
+    text.split(',').filter_map(|ticket| ticket.parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_asked_in_every_cycle_takes_no_longer_with_many_orders() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let store = Store::open(&folder.path().join("journal.db")).unwrap();
+        let plan = |sql: &str| {
+            let mut plan = store.connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+            let lines = plan.raw_query().mapped(|row| row.get::<_, String>(3)).collect::<Result<Vec<_>, _>>();
+            lines.unwrap().join("; ")
+        };
+        for sql in [LEFT_OPEN, UNKNOWN] {
+            assert_eq!(plan(sql), "SEARCH orders USING INDEX orders_open (state=?)");
+        }
+        assert!(plan(NEWEST).starts_with("SEARCH orders USING INTEGER PRIMARY KEY (rowid>?)"), "{}", plan(NEWEST));
+        assert!(!plan(NEWEST).contains("TEMP B-TREE"), "{}", plan(NEWEST));
+    }
 }

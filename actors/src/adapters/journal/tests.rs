@@ -1,6 +1,6 @@
 //! The store on real files: what survives, what is refused, what is forgotten.
 
-mod beside;
+mod companion_files;
 
 use super::*;
 use crate::domain::{
@@ -13,7 +13,7 @@ use crate::domain::{
 use tempfile::TempDir;
 use uuid::Uuid;
 
-mod reading;
+mod read_back;
 
 const BAR: i64 = 1_500_000_000;
 const NOW: Duration = Duration::from_secs(1_763_812_800);

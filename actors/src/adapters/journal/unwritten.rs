@@ -10,7 +10,7 @@ use crate::domain::{
     order::Outcome,
     order_state::OrderState,
 };
-use rusqlite::Transaction;
+use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 use std::{
     fs::{self, File},
@@ -69,7 +69,7 @@ impl Line {
         }
     }
 
-    fn apply(&self, transaction: &Transaction<'_>) -> Result<(), Refused> {
+    fn apply(&self, transaction: &Connection) -> Result<(), Refused> {
         let id: Uuid = self.order.parse().map_err(|_| Refused::Line("its id is none".into()))?;
         let state = match self.fate.as_str() {
             GIVEN_UP => None,
@@ -152,7 +152,7 @@ impl Kept {
     ///
     /// # Errors
     /// [`JournalError::Failed`] of the journal.
-    pub(super) fn write(&self, transaction: &Transaction<'_>) -> Result<Taken, JournalError> {
+    pub(super) fn write(&self, transaction: &Connection) -> Result<Taken, JournalError> {
         let mut taken = Taken::default();
         for text in &self.lines {
             let parsed = serde_json::from_str::<Line>(text).map_err(|error| Refused::Line(error.to_string()));

@@ -1,4 +1,4 @@
-//! Moving sums, deviations and averages over the newest rows, written so that the compiler can vectorise them.
+//! Sums, means and deviations over the last few rows of every row, written so that the compiler can vectorise them.
 //!
 //! Every window is summed afresh: a running sum leaves residues like 1e-20 where the true sum is 0, and an RSI over
 //! such a residue is noise.
@@ -25,6 +25,12 @@ pub fn zip(left: &[f64], right: &[f64], combine: impl Fn(f64, f64) -> f64) -> Co
         *out = combine(*left, *right);
     }
     out
+}
+
+/// What `of` makes of every row and the one before it. The oldest row has none before it and gets 0; no feature reaches back
+/// to it.
+pub fn changes(series: &Series, of: impl Fn(f64, f64) -> f64) -> Series {
+    std::array::from_fn(|row| if row == 0 { 0.0 } else { of(series[row], series[row - 1]) })
 }
 
 /// Sum of the last `n` values of every row, its own included.
@@ -55,28 +61,4 @@ pub fn standard_deviation(series: &Series, n: usize) -> Column {
         }
     }
     squares.map(|square| (square / (n - 1) as f64).sqrt())
-}
-
-/// An exponential moving average, seeded with its first value.
-#[derive(Debug, Clone, Copy)]
-pub struct Ema {
-    /// Its value now.
-    pub value: f64,
-    weight: f64,
-}
-
-impl Ema {
-    /// Starts at `first`, with the smoothing of a span of `n` rows.
-    pub fn new(n: usize, first: f64) -> Self {
-        Self { value: first, weight: 2.0 / (n + 1) as f64 }
-    }
-
-    /// Takes in the next row. A row equal to the average leaves it exactly as it is: a flat market has a MACD of 0.
-    pub fn push(&mut self, next: f64) -> f64 {
-        // The two products of the old daemon's library, not `value + weight * (next - value)`: that differs in the last
-        // bit, and MACD's histogram, a difference of near-equal numbers, shows it in float32.
-        let moved = (1.0 - self.weight) * self.value + self.weight * next;
-        self.value = if self.value == next { next } else { moved };
-        self.value
-    }
 }

@@ -155,15 +155,6 @@ fn a_value_beyond_float32_or_infinite_is_counted_and_refused() {
     assert_eq!(build(&bars, TimeColumns::Utc).unwrap_err().invalid_values().infinite, 1);
 }
 
-#[test]
-fn weekdays_start_on_monday_even_before_the_epoch() {
-    let at = |open_time| Bar { open_time, open: 1.0, high: 1.0, low: 1.0, close: 1.0, volume: 0.0 };
-    let rows = |open_time| time(&[at(open_time); SEQUENCE_BARS], TimeColumns::Utc).map(|column| column[0]);
-    assert_eq!(rows(1_709_510_400), [0.0, 0.0], "2024-03-04 was a Monday");
-    assert_eq!(rows(1_709_506_800), [23.0, 6.0], "the hour before was a Sunday");
-    assert_eq!(rows(-1), [23.0, 2.0]);
-}
-
 proptest! {
     #[test]
     fn whatever_the_bars_no_invalid_value_reaches_the_model(

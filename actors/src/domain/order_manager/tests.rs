@@ -1,6 +1,8 @@
-//! The manager between a order_journal and a gateway that fail when they are told to.
+//! The manager between a journal and a gateway that fail when they are told to.
 
-use super::{fakes::*, *};
+mod exposure;
+
+use super::{fixtures::*, *};
 use crate::domain::{order::Side, order_state::OrderState, position::Opposite};
 
 #[test]

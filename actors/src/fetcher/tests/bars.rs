@@ -29,20 +29,20 @@ async fn bars_that_cannot_be_of_the_interval_are_refused_and_the_feed_heals() {
             _ => rows(NOW..NOW + 1),
         })
     });
-    let rig = Rig::new(&server.base_url, &["EURUSD"], |_| {});
-    assert_eq!(rig.cycle().await.window(0), (200, NOW - 1));
-    rig.clock.set((NOW + 2) * HOUR);
+    let harness = Harness::new(&server.base_url, &["EURUSD"], |_| {});
+    assert_eq!(harness.cycle().await.window(0), (200, NOW - 1));
+    harness.clock.set((NOW + 2) * HOUR);
     let refused = |cycle: &Cycle| {
         assert_eq!(cycle.failure(0), Some("not_of_interval"));
         assert_eq!(cycle.rejected, [(BarRejection::NotOfInterval, 1)]);
         assert!(cycle.errors.is_empty(), "the answer itself was in order");
     };
-    refused(&rig.cycle().await);
-    assert_eq!(rig.cycle().await.window(0), (200, NOW), "what was held is as good as before");
-    refused(&rig.cycle().await);
-    refused(&rig.cycle().await);
-    assert_eq!(rig.discarded(), 3);
-    assert_eq!(rig.cycle().await.window(0), (200, NOW - 1), "everything is asked for again");
+    refused(&harness.cycle().await);
+    assert_eq!(harness.cycle().await.window(0), (200, NOW), "what was held is as good as before");
+    refused(&harness.cycle().await);
+    refused(&harness.cycle().await);
+    assert_eq!(harness.discarded(), 3);
+    assert_eq!(harness.cycle().await.window(0), (200, NOW - 1), "everything is asked for again");
     let asked: Vec<_> = server.requests().iter().filter_map(Request::range).collect();
     let whole = asked[0].1 - asked[0].0;
     let is_whole: Vec<_> = asked.iter().map(|(from, to)| to - from >= whole).collect();
@@ -58,12 +58,12 @@ async fn after_a_refused_answer_nothing_is_decided_on_what_is_held_until_there_i
             _ => rows(NOW..NOW + 1),
         })
     });
-    let rig = Rig::new(&server.base_url, &["EURUSD"], |config| config.poll = Poll::Bar);
-    rig.cycle().await;
+    let harness = Harness::new(&server.base_url, &["EURUSD"], |config| config.poll = Poll::Bar);
+    harness.cycle().await;
     for (after_s, calls, failure) in [(0, 1, Some("not_of_interval")), (60, 0, Some("not_of_interval")), (300, 1, None)]
     {
-        rig.clock.set((NOW + 2) * HOUR + after_s);
-        let cycle = rig.cycle().await;
+        harness.clock.set((NOW + 2) * HOUR + after_s);
+        let cycle = harness.cycle().await;
         assert_eq!((cycle.calls, cycle.failure(0)), (calls, failure), "{after_s} s later");
     }
 }
@@ -76,11 +76,11 @@ async fn a_request_never_reaches_further_back_than_the_whole_range() {
         Some((from, _)) if from <= NOW * HOUR => Reply::Body(bad.clone()),
         _ => Reply::Body(rows(NOW + 800..NOW + 1_000)),
     });
-    let rig = Rig::new(&server.base_url, &["EURUSD"], |_| {});
-    rig.cycle().await;
+    let harness = Harness::new(&server.base_url, &["EURUSD"], |_| {});
+    harness.cycle().await;
     for (hours, failure) in [(2, Some("not_of_interval")), (1_000, None)] {
-        rig.clock.set((NOW + hours) * HOUR);
-        assert_eq!(rig.cycle().await.failure(0), failure, "no bad row holds a symbol for ever");
+        harness.clock.set((NOW + hours) * HOUR);
+        assert_eq!(harness.cycle().await.failure(0), failure, "no bad row holds a symbol for ever");
     }
 }
 
@@ -102,17 +102,17 @@ async fn a_jump_stops_the_decision_says_both_prices_and_heals_once_it_is_correct
                 _ => rows(NOW - 200..NOW),
             })
         });
-        let rig = Rig::new(&server.base_url, &["EURUSD"], |config| config.jump_max = jump_max);
-        let cycle = rig.cycle().await;
+        let harness = Harness::new(&server.base_url, &["EURUSD"], |config| config.jump_max = jump_max);
+        let cycle = harness.cycle().await;
         assert_eq!(cycle.failure(0), failure, "{ago} bars ago, {jump_max}");
         let Err(told) = &cycle.bars.windows[0].1 else { continue };
         for words in [" 1.499", " 149.499", "data.jump_max = 0.2", "UTC"] {
             assert!(told.detail.contains(words), "{words}: {told}");
         }
-        assert_eq!((cycle.errors.len(), rig.discarded()), (0, 0), "the answer itself was in order");
-        assert_eq!(rig.cycle().await.failure(0), Some("jump"), "still among the bars held");
-        rig.clock.set(NOW * HOUR + 300);
-        assert_eq!(rig.cycle().await.window(0), (200, NOW - 1), "the whole range was asked for again");
+        assert_eq!((cycle.errors.len(), harness.discarded()), (0, 0), "the answer itself was in order");
+        assert_eq!(harness.cycle().await.failure(0), Some("jump"), "still among the bars held");
+        harness.clock.set(NOW * HOUR + 300);
+        assert_eq!(harness.cycle().await.window(0), (200, NOW - 1), "the whole range was asked for again");
     }
 }
 
@@ -125,21 +125,21 @@ async fn a_short_answer_never_takes_the_place_of_bars_in_doubt() {
             _ => "[]".into(),
         })
     });
-    let rig = Rig::new(&server.base_url, &["EURUSD"], |_| {});
-    rig.cycle().await;
+    let harness = Harness::new(&server.base_url, &["EURUSD"], |_| {});
+    harness.cycle().await;
     for later in [300, 600] {
-        rig.clock.set(NOW * HOUR + later);
-        assert_eq!(rig.cycle().await.failure(0), Some("jump"));
+        harness.clock.set(NOW * HOUR + later);
+        assert_eq!(harness.cycle().await.failure(0), Some("jump"));
     }
 }
 
 #[actix::test]
 async fn bars_ahead_of_our_clock_are_counted_and_the_rest_is_decided_on() {
     let server = Server::start(|_, _| Reply::Body(rows(NOW - 200..NOW + 3)));
-    let rig = Rig::new(&server.base_url, &["EURUSD"], |_| {});
-    let cycle = rig.cycle().await;
+    let harness = Harness::new(&server.base_url, &["EURUSD"], |_| {});
+    let cycle = harness.cycle().await;
     assert_eq!((cycle.window(0), cycle.rejected), ((200, NOW - 1), vec![(BarRejection::InFuture, 2)]));
-    let replay = Rig::new(&server.base_url, &["EURUSD"], |config| config.market_clock = MarketClock::Bars);
+    let replay = Harness::new(&server.base_url, &["EURUSD"], |config| config.market_clock = MarketClock::Bars);
     assert_eq!(replay.cycle().await.window(0), (200, NOW + 2), "a replay is its own clock");
 }
 
@@ -153,7 +153,7 @@ async fn an_open_or_close_outside_its_range_costs_the_bar() {
                 let hour = NOW - ago;
                 Reply::Body(joined([rows(NOW - 200..hour), outside(hour, name), rows(hour + 1..NOW)].into_iter()))
             });
-            let cycle = Rig::new(&server.base_url, &["EURUSD"], |_| {}).cycle().await;
+            let cycle = Harness::new(&server.base_url, &["EURUSD"], |_| {}).cycle().await;
             assert_eq!((cycle.failure(0), &cycle.rejected[..]), (failure, &[(BarRejection::OutsideRange, 1)][..]));
             assert!(failure.is_some() || cycle.window(0).0 == bars);
         }

@@ -33,8 +33,8 @@ impl Hours {
         Self::until(hour, |_| None)
     }
 
-    fn rig(&self, interval: Interval, change: impl FnOnce(&mut Config)) -> Rig {
-        Rig::new(&self.server.base_url, &["EURUSD"], |config| {
+    fn harness(&self, interval: Interval, change: impl FnOnce(&mut Config)) -> Harness {
+        Harness::new(&self.server.base_url, &["EURUSD"], |config| {
             config.interval = interval;
             change(config);
         })
@@ -56,15 +56,15 @@ impl Cycle {
 #[actix::test]
 async fn it_asks_for_the_finer_bars_from_an_edge_on() {
     let hours = Hours::plain(NOW);
-    let rig = hours.rig(Interval::FourHours, |_| {});
-    let first = rig.cycle().await;
+    let harness = hours.harness(Interval::FourHours, |_| {});
+    let first = harness.cycle().await;
     assert_eq!((first.made(), first.calls), ((200, NOW), 1));
     let newest = *first.bars.windows[0].1.as_ref().unwrap().last().unwrap();
     assert_eq!((newest.open_time, newest.close), ((NOW - 4) * HOUR, 1.0 + (NOW - 1) as f64 / 1e6));
     hours.until.store(NOW + 3, Relaxed);
-    rig.clock.set((NOW + 3) * HOUR + 60);
-    assert_eq!(rig.cycle().await.made(), (200, NOW), "the bar that forms stays out");
-    rig.cycle().await;
+    harness.clock.set((NOW + 3) * HOUR + 60);
+    assert_eq!(harness.cycle().await.made(), (200, NOW), "the bar that forms stays out");
+    harness.cycle().await;
     let [(from, to), second, third] = hours.ranges()[..] else { panic!() };
     assert_eq!((from % FOUR, to), (0, NOW * HOUR));
     // 200 bars of four hours at five days a week, some for holidays and four days.
@@ -77,35 +77,35 @@ async fn it_asks_for_the_finer_bars_from_an_edge_on() {
 #[actix::test]
 async fn a_bar_waits_for_its_last_hour_however_late_it_is() {
     let hours = Hours::plain(NOW + 3);
-    let rig = hours.rig(Interval::FourHours, |_| {});
+    let harness = hours.harness(Interval::FourHours, |_| {});
     for (minutes_after_the_edge, expected) in [(-1, NOW), (0, NOW), (1, NOW), (50, NOW), (119, NOW)] {
-        rig.clock.set((NOW + 4) * HOUR + 60 * minutes_after_the_edge);
-        assert_eq!(rig.cycle().await.made(), (200, expected), "{minutes_after_the_edge} min");
+        harness.clock.set((NOW + 4) * HOUR + 60 * minutes_after_the_edge);
+        assert_eq!(harness.cycle().await.made(), (200, expected), "{minutes_after_the_edge} min");
     }
     hours.until.store(NOW + 4, Relaxed);
-    assert_eq!(rig.cycle().await.made(), (200, NOW + 4));
+    assert_eq!(harness.cycle().await.made(), (200, NOW + 4));
     // The hour is there before its bar ends: it forms, too.
     hours.until.store(NOW + 8, Relaxed);
-    rig.clock.set((NOW + 8) * HOUR - 1);
-    assert_eq!(rig.cycle().await.made(), (200, NOW + 4));
-    rig.clock.set((NOW + 8) * HOUR);
-    assert_eq!(rig.cycle().await.made(), (200, NOW + 8));
+    harness.clock.set((NOW + 8) * HOUR - 1);
+    assert_eq!(harness.cycle().await.made(), (200, NOW + 4));
+    harness.clock.set((NOW + 8) * HOUR);
+    assert_eq!(harness.cycle().await.made(), (200, NOW + 8));
 }
 
 #[actix::test]
 async fn an_hour_that_never_comes_is_a_gap_once_the_feed_has_gone_on() {
     for (on_gap, failure) in [(OnGap::Continue, None), (OnGap::Stop, Some("gap"))] {
         let hours = Hours::until(NOW + 4, |hour| (hour == NOW + 3).then(|| "[]".into()));
-        let rig = hours.rig(Interval::FourHours, |config| config.on_gap = on_gap);
-        rig.clock.set((NOW + 4) * HOUR + 600);
-        let waiting = rig.cycle().await;
+        let harness = hours.harness(Interval::FourHours, |config| config.on_gap = on_gap);
+        harness.clock.set((NOW + 4) * HOUR + 600);
+        let waiting = harness.cycle().await;
         assert_eq!((waiting.made(), waiting.fetches[0].gaps), ((200, NOW), 0));
         hours.until.store(NOW + 5, Relaxed);
-        rig.clock.set((NOW + 5) * HOUR + 600);
-        let gone_on = rig.cycle().await;
+        harness.clock.set((NOW + 5) * HOUR + 600);
+        let gone_on = harness.cycle().await;
         assert_eq!((gone_on.failure(0), gone_on.fetches[0].gaps), (failure, 1));
         assert_eq!(gone_on.fetches[0].newest_bar_close_time, Some((NOW + 4) * HOUR));
-        assert_eq!(rig.cycle().await.fetches[0].gaps, 0, "known already");
+        assert_eq!(harness.cycle().await.fetches[0].gaps, 0, "known already");
     }
 }
 
@@ -113,11 +113,11 @@ async fn an_hour_that_never_comes_is_a_gap_once_the_feed_has_gone_on() {
 async fn no_bar_is_handed_out_before_its_end() {
     let hours = Hours::plain(NOW + 60);
     for interval in [Interval::FourHours, Interval::OneDay] {
-        let rig = hours.rig(interval, |config| config.calendar = Arc::new(Calendar::fx()));
+        let harness = hours.harness(interval, |config| config.calendar = Arc::new(Calendar::fx()));
         for step in 0..90 {
             let now = NOW * HOUR + 1_800 * step;
-            rig.clock.set(now);
-            let cycle = rig.cycle().await;
+            harness.clock.set(now);
+            let cycle = harness.cycle().await;
             let closed = cycle.fetches[0].newest_bar_close_time.unwrap();
             let bars = cycle.bars.windows[0].1.as_ref().unwrap();
             assert!(closed <= now && bars.len() == 200, "{interval:?} {step}");
@@ -134,13 +134,13 @@ async fn an_hour_of_the_bar_that_forms_may_be_corrected() {
         let is_it = hour == NOW + 1 && is_corrected.load(Relaxed);
         is_it.then(|| rows(hour..hour + 1).replace(":1.5", ":1.6"))
     });
-    let rig = hours.rig(Interval::FourHours, |_| {});
-    rig.clock.set((NOW + 2) * HOUR);
-    assert_eq!(rig.cycle().await.failure(0), None);
+    let harness = hours.harness(Interval::FourHours, |_| {});
+    harness.clock.set((NOW + 2) * HOUR);
+    assert_eq!(harness.cycle().await.failure(0), None);
     corrected.store(true, Relaxed);
     hours.until.store(NOW + 4, Relaxed);
-    rig.clock.set((NOW + 4) * HOUR);
-    let made = rig.cycle().await;
+    harness.clock.set((NOW + 4) * HOUR);
+    let made = harness.cycle().await;
     let newest = *made.bars.windows[0].1.as_ref().unwrap().last().unwrap();
     assert!(newest.high > 1.6, "{newest:?}");
     assert!(made.rejected.is_empty());
@@ -159,27 +159,27 @@ async fn a_correction_of_a_complete_bar_is_a_conflict_that_heals() {
         };
         Reply::Body(bars::joined((first..NOW.min(to / HOUR + 1)).map(change)))
     });
-    let rig = Rig::new(&server.base_url, &["EURUSD"], |config| config.interval = Interval::FourHours);
-    assert_eq!(rig.cycle().await.made(), (75, NOW), "a short first answer");
+    let harness = Harness::new(&server.base_url, &["EURUSD"], |config| config.interval = Interval::FourHours);
+    assert_eq!(harness.cycle().await.made(), (75, NOW), "a short first answer");
     is_corrected.store(true, Relaxed);
-    rig.clock.set(NOW * HOUR + 300);
-    let conflict = rig.cycle().await;
+    harness.clock.set(NOW * HOUR + 300);
+    let conflict = harness.cycle().await;
     assert_eq!((conflict.failure(0), conflict.rejected), (Some("conflict"), vec![(BarRejection::Conflict, 1)]));
-    assert_eq!(rig.cycle().await.made(), (200, NOW));
+    assert_eq!(harness.cycle().await.made(), (200, NOW));
 }
 
 #[actix::test]
 async fn a_refused_hour_is_not_counted_as_often_as_it_is_read() {
     let hours =
         Hours::until(NOW + 3, |hour| (hour == NOW + 1).then(|| rows(hour..hour + 1).replace("\"low\":1", "\"low\":2")));
-    let rig = hours.rig(Interval::FourHours, |_| {});
-    rig.clock.set((NOW + 1) * HOUR);
-    rig.cycle().await;
+    let harness = hours.harness(Interval::FourHours, |_| {});
+    harness.clock.set((NOW + 1) * HOUR);
+    harness.cycle().await;
     let mut counted = 0;
     for hour in 2..5 {
         for minute in 0..3 {
-            rig.clock.set((NOW + hour) * HOUR + 60 * minute);
-            let cycle = rig.cycle().await;
+            harness.clock.set((NOW + hour) * HOUR + 60 * minute);
+            let cycle = harness.cycle().await;
             // While it is the newest it is in doubt, and counted in every cycle, as with bars that are not made.
             let is_newest = hour == 2;
             assert_eq!(cycle.failure(0), is_newest.then_some("newest_bar_invalid"), "hour {hour}");
@@ -194,7 +194,7 @@ async fn with_poll_bar_a_day_is_asked_for_when_it_has_ended() {
     let at = |text: &str| NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M").unwrap().and_utc().timestamp();
     let hours = Hours::plain(at("2026-03-13 21:00") / HOUR);
     let change = |config: &mut Config| (config.poll, config.calendar) = (Poll::Bar, Arc::new(Calendar::fx()));
-    let rig = hours.rig(Interval::OneDay, change);
+    let harness = hours.harness(Interval::OneDay, change);
     // Friday ends in New York's summer time; a week later Monday does, and its last hour is late.
     for (now, calls, closed) in [
         ("2026-03-13 21:00", 1, "2026-03-13 21:00"),
@@ -212,8 +212,8 @@ async fn with_poll_bar_a_day_is_asked_for_when_it_has_ended() {
         } else if now == "2026-03-16 21:00" {
             hours.until.store(at("2026-03-16 20:00") / HOUR, Relaxed);
         }
-        rig.clock.set(at(now));
-        let cycle = rig.cycle().await;
+        harness.clock.set(at(now));
+        let cycle = harness.cycle().await;
         assert_eq!((cycle.calls, cycle.fetches[0].newest_bar_close_time), (calls, Some(at(closed))), "{now}");
         assert_eq!(cycle.failure(0), None);
     }
@@ -229,16 +229,16 @@ async fn a_holiday_in_the_calendar_costs_no_gap_and_a_market_that_stops_early_no
     let open = calendar.clone();
     let hours =
         Hours::until(at("2026-12-29 00:00") / HOUR, move |hour| (!open.is_open(hour * HOUR)).then(|| "[]".into()));
-    let rig =
-        hours.rig(Interval::OneDay, |config| (config.on_gap, config.calendar) = (OnGap::Stop, Arc::new(calendar)));
+    let harness =
+        hours.harness(Interval::OneDay, |config| (config.on_gap, config.calendar) = (OnGap::Stop, Arc::new(calendar)));
     for (now, closed) in [
         ("2026-12-24 21:59", "2026-12-23 22:00"),
         ("2026-12-24 22:00", "2026-12-24 22:00"),
         ("2026-12-28 12:00", "2026-12-24 22:00"),
         ("2026-12-28 22:00", "2026-12-28 22:00"),
     ] {
-        rig.clock.set(at(now));
-        let cycle = rig.cycle().await;
+        harness.clock.set(at(now));
+        let cycle = harness.cycle().await;
         assert_eq!((cycle.failure(0), cycle.fetches[0].gaps), (None, 0), "{now}");
         assert_eq!(cycle.fetches[0].newest_bar_close_time, Some(at(closed)), "{now}");
     }
@@ -254,12 +254,12 @@ async fn a_replay_asks_at_once_for_what_is_not_sent_unasked() {
     for (interval, calls) in [(Interval::OneDay, 2), (Interval::FourHours, 1)] {
         let change = |config: &mut Config| (config.market_clock, config.interval) = (MarketClock::Bars, interval);
         let asked = server.requests().len();
-        let rig = Rig::new(&server.base_url, &["EURUSD"], change);
-        rig.clock.set((NOW + 50_000) * HOUR);
-        let first = rig.cycle().await;
+        let harness = Harness::new(&server.base_url, &["EURUSD"], change);
+        harness.clock.set((NOW + 50_000) * HOUR);
+        let first = harness.cycle().await;
         assert_eq!((first.calls, first.bars.windows[0].1.as_ref().unwrap().len()), (calls, 200), "{interval:?}");
         let newest = NOW + (asked as i64) + calls as i64 - 1;
         assert_eq!(first.bars.market_now, newest * HOUR, "the newest hour is the time");
-        assert_eq!(rig.cycle().await.calls, 1);
+        assert_eq!(harness.cycle().await.calls, 1);
     }
 }

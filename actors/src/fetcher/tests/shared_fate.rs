@@ -26,19 +26,19 @@ fn symbols(count: usize) -> Vec<String> {
     (0..count).map(|index| if index == 0 { "XX0USD".into() } else { format!("S{index}") }).collect()
 }
 
-fn rig(server: &Server, count: usize, breakers: &Breakers) -> Rig {
+fn harness(server: &Server, count: usize, breakers: &Breakers) -> Harness {
     let symbols = symbols(count);
     let symbols: Vec<_> = symbols.iter().map(String::as_str).collect();
     let shared = breakers.clone();
-    Rig::new(&server.base_url, &symbols, |config| {
+    Harness::new(&server.base_url, &symbols, |config| {
         (config.breakers, config.deadline) = (shared, Duration::from_millis(500));
     })
 }
 
-async fn outage(rig: &Rig, down: &AtomicBool, breakers: &Breakers) {
+async fn outage(harness: &Harness, down: &AtomicBool, breakers: &Breakers) {
     down.store(true, Relaxed);
     while breakers.state(Endpoint::Eodhd) == BreakerState::Closed {
-        rig.cycle().await;
+        harness.cycle().await;
     }
     down.store(false, Relaxed);
     tokio::time::sleep(PAUSE + Duration::from_millis(50)).await;
@@ -50,9 +50,9 @@ async fn after_an_outage_a_dead_symbol_at_the_head_of_the_list_keeps_nobody_out(
         for (status, kind) in [(404, "404"), (400, "exception"), (422, "422")] {
             let (server, down) = market(move || Reply::Status(status, ""));
             let breakers = breakers();
-            let rig = rig(&server, count, &breakers);
-            outage(&rig, &down, &breakers).await;
-            let cycle = rig.cycle().await;
+            let harness = harness(&server, count, &breakers);
+            outage(&harness, &down, &breakers).await;
+            let cycle = harness.cycle().await;
             assert_eq!((cycle.failure(0), cycle.calls), (Some(kind), count as u64), "{status}, {count} symbols");
             (1..count).for_each(|index| assert_eq!(cycle.window(index), (200, NOW - 1), "{status}, {count} symbols"));
             assert_eq!(breakers.state(Endpoint::Eodhd), BreakerState::Closed);
@@ -66,9 +66,9 @@ async fn what_is_wrong_with_one_symbol_opens_nothing_however_often_it_is_asked_f
     for body in bodies {
         let (server, _) = market(|| Reply::Body(body.into()));
         let breakers = breakers();
-        let rig = rig(&server, 1, &breakers);
+        let harness = harness(&server, 1, &breakers);
         for _ in 0..12 {
-            assert!(rig.cycle().await.failure(0).is_some_and(|kind| kind != "breaker"), "{body}");
+            assert!(harness.cycle().await.failure(0).is_some_and(|kind| kind != "breaker"), "{body}");
         }
         assert_eq!(breakers.state(Endpoint::Eodhd), BreakerState::Closed, "{body}");
     }
@@ -83,15 +83,15 @@ async fn with_poll_bar_a_dead_symbol_is_asked_for_alone_and_the_others_are_there
     let breakers = breakers();
     let shared = breakers.clone();
     let change = |config: &mut Config| (config.breakers, config.poll) = (shared, Poll::Bar);
-    let rig = Rig::new(&server.base_url, &["XX0USD", "EURUSD"], change);
-    rig.cycle().await;
+    let harness = Harness::new(&server.base_url, &["XX0USD", "EURUSD"], change);
+    harness.cycle().await;
     for step in 1..12 {
-        rig.clock.set(NOW * HOUR + 300 * step);
-        let cycle = rig.cycle().await;
+        harness.clock.set(NOW * HOUR + 300 * step);
+        let cycle = harness.cycle().await;
         assert_eq!((cycle.calls, cycle.failure(0), cycle.failure(1)), (1, Some("404"), None), "step {step}");
     }
-    rig.clock.set((NOW + 1) * HOUR);
-    assert_eq!(rig.cycle().await.window(1), (200, NOW));
+    harness.clock.set((NOW + 1) * HOUR);
+    assert_eq!(harness.cycle().await.window(1), (200, NOW));
     assert_eq!(breakers.state(Endpoint::Eodhd), BreakerState::Closed);
 }
 
@@ -99,12 +99,12 @@ async fn with_poll_bar_a_dead_symbol_is_asked_for_alone_and_the_others_are_there
 async fn a_trial_that_fails_is_not_the_trial_again() {
     let (server, down) = market(|| Reply::Late(Duration::from_secs(2), String::new()));
     let breakers = breakers();
-    let rig = rig(&server, 10, &breakers);
-    outage(&rig, &down, &breakers).await;
-    let cycle = rig.cycle().await;
+    let harness = harness(&server, 10, &breakers);
+    outage(&harness, &down, &breakers).await;
+    let cycle = harness.cycle().await;
     assert_eq!((cycle.failure(0), cycle.failure(1), cycle.calls), (Some("timeout"), Some("breaker"), 1));
     tokio::time::sleep(PAUSE + Duration::from_millis(50)).await;
-    let cycle = rig.cycle().await;
+    let cycle = harness.cycle().await;
     assert_eq!((cycle.failure(0), cycle.calls), (Some("timeout"), 10));
     (1..10).for_each(|index| assert_eq!(cycle.window(index), (200, NOW - 1)));
 }
@@ -114,8 +114,8 @@ async fn what_is_wrong_with_the_account_or_the_server_opens_it() {
     for status in [401, 402, 403, 429, 500, 503, 301] {
         let server = Server::start(move |_, _| Reply::Status(status, ""));
         let breakers = breakers();
-        let rig = rig(&server, 5, &breakers);
-        rig.cycle().await;
+        let harness = harness(&server, 5, &breakers);
+        harness.cycle().await;
         assert_eq!(breakers.state(Endpoint::Eodhd), BreakerState::Open, "{status}");
     }
 }

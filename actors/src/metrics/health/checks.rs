@@ -2,7 +2,7 @@
 
 use super::{Check, CycleState, GatewayState, JOURNAL_BROKEN, PositionsState, State, Status, in_words};
 use crate::domain::{
-    cycle_verdict::{CycleVerdict, SymbolFailure},
+    cycle_outcome::{CycleOutcome, SymbolFailure},
     instrument::Symbol,
     names::Step,
 };
@@ -53,7 +53,7 @@ impl State {
     fn check_last_cycle(&self) -> Check {
         match self.last_cycle {
             None => Check::new("last_cycle", Status::Ok, "there was none yet".into()),
-            Some(cycle) if self.verdict(&cycle) == CycleVerdict::Ok => {
+            Some(cycle) if self.verdict(&cycle) == CycleOutcome::Ok => {
                 Check::new("last_cycle", Status::Ok, format!("cycle {} succeeded", cycle.cycle_id))
             }
             Some(cycle) if !cycle.failed => {
@@ -74,11 +74,11 @@ impl State {
     }
 
     /// How a cycle went. Who failed is told right before it ends, and not at all by one that was given up.
-    pub(super) fn verdict(&self, cycle: &CycleState) -> CycleVerdict {
+    pub(super) fn verdict(&self, cycle: &CycleState) -> CycleOutcome {
         match self.failures_of(cycle) {
-            _ if cycle.failed => CycleVerdict::Failed,
-            [] => CycleVerdict::Ok,
-            _ => CycleVerdict::Degraded,
+            _ if cycle.failed => CycleOutcome::Failed,
+            [] => CycleOutcome::Ok,
+            _ => CycleOutcome::Degraded,
         }
     }
 

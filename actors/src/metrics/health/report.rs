@@ -56,7 +56,7 @@ pub struct CycleHealth {
     pub cycle_id: u64,
     /// Time since it ended, seconds.
     pub age_seconds: f64,
-    /// Whether it failed, by the rule of [`judge`](crate::domain::cycle_verdict::judge).
+    /// Whether it failed, by the rule of [`judge`](crate::domain::cycle_outcome::judge).
     pub failed: bool,
     /// `ok`, `degraded` (some symbols failed, few enough) or `failed`.
     pub outcome: &'static str,

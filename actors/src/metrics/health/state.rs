@@ -2,7 +2,7 @@
 
 use crate::domain::{
     build_info::BuildInfo,
-    cycle_verdict::SymbolFailure,
+    cycle_outcome::SymbolFailure,
     instrument::Symbol,
     journal::UnresolvedOrder,
     names::{ActorName, Step},
@@ -38,7 +38,7 @@ pub struct CycleState {
     pub finished_at: Duration,
     /// How long it took.
     pub duration: Duration,
-    /// Whether it failed, by the rule of [`judge`](crate::domain::cycle_verdict::judge).
+    /// Whether it failed, by the rule of [`judge`](crate::domain::cycle_outcome::judge).
     pub failed: bool,
 }
 

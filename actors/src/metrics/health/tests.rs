@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::{
-    build_info::BuildInfo, cycle_verdict::SymbolFailure, instrument::Symbol, journal::UnresolvedOrder,
+    build_info::BuildInfo, cycle_outcome::SymbolFailure, instrument::Symbol, journal::UnresolvedOrder,
 };
 
 const MINUTE: Duration = Duration::from_secs(60);

@@ -1,7 +1,7 @@
 //! Compressed texts: once each, when first asked for, and small enough for a thousand symbols.
 
 use super::*;
-use crate::domain::{cycle_verdict::SymbolFailure, names::Step};
+use crate::domain::{cycle_outcome::SymbolFailure, names::Step};
 use flate2::read::GzDecoder;
 use std::io::Read;
 

@@ -1,7 +1,7 @@
 //! What is told of single symbols: who got through, who failed where, whose stops cannot be built.
 
 use super::*;
-use crate::domain::{cycle_verdict::SymbolFailure, names::Step};
+use crate::domain::{cycle_outcome::SymbolFailure, names::Step};
 
 fn ended(cycle_id: u64, failed: &[(&str, Step)]) -> Event {
     let failure =

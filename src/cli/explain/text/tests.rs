@@ -68,7 +68,7 @@ fn has(row: &DecisionRow, parts: &[&str]) {
 }
 
 #[test]
-fn an_order_is_told_from_bar_to_reply() {
+fn an_order_is_shown_from_bar_to_reply() {
     let filled = DecisionRow { order: Some(life()), ..row() };
     has(
         &filled,
@@ -77,7 +77,7 @@ fn an_order_is_told_from_bar_to_reply() {
             "closed 2025-11-22T10:56:02Z, 1 h 3 min old, at 1.08412",
             "rsi_14 61.23  macd_hist 0.0001235",
             "SELL 0.100  HOLD 0.200  BUY 0.700, threshold 0.6",
-            "BUY at 0.700 is above 0.6, and no rule stopped it",
+            "BUY has 0.700, which is above 0.6, and no rule stopped it",
             "BUY 0.01 lots, stop-loss 1.08, no take-profit",
             "filled, ticket 7 at 1.1",
             "sending   daemon",
@@ -93,7 +93,7 @@ fn a_partial_fill_names_both_volumes() {
 }
 
 #[test]
-fn what_was_not_sent_says_why() {
+fn a_signal_that_was_not_sent_has_its_reason() {
     let stopped = DecisionRow { suppressed: Some("market_closed".into()), ..row() };
     has(&stopped, &["BUY, not sent: market_closed", "market_closed: the trading calendar has the market closed"]);
     let below = DecisionRow {
@@ -102,7 +102,7 @@ fn what_was_not_sent_says_why() {
         suppressed: Some("below_threshold".into()),
         ..row()
     };
-    has(&below, &["EURUSD  HOLD: below_threshold", "BUY at 0.700 is not above 0.7, so it is HOLD"]);
+    has(&below, &["EURUSD  HOLD: below_threshold", "BUY has 0.700, which is not above 0.7, so it is HOLD"]);
     let again = DecisionRow {
         suppressed: Some("already_ordered".into()),
         ordered_before: vec![OrderRow { reason: Some("no money".into()), ticket: None, price: None, ..life().order }],
@@ -116,7 +116,7 @@ fn what_was_not_sent_says_why() {
 #[test]
 fn a_hold_says_so_and_a_failure_names_its_kind() {
     let hold = DecisionRow { probabilities: Some([0.1, 0.8, 0.1]), action: Some("HOLD".into()), ..row() };
-    has(&hold, &["EURUSD  HOLD\n", "HOLD is the likeliest"]);
+    has(&hold, &["EURUSD  HOLD\n", "HOLD has the highest probability"]);
     let failed = DecisionRow {
         action: None,
         probabilities: None,
@@ -133,7 +133,7 @@ fn a_hold_says_so_and_a_failure_names_its_kind() {
 }
 
 #[test]
-fn numbers_keep_the_digits_that_count() {
+fn numbers_keep_their_significant_digits() {
     for (value, text) in [
         (0.0, "0"),
         (13.0, "13"),

@@ -1,4 +1,4 @@
-//! The table: what is shown, what a position is called, and what has no room.
+//! The table: its columns, the words for a position, and what is cut.
 
 use super::*;
 use sentinel_actors::domain::order_state::OrderState;
@@ -34,7 +34,7 @@ fn filled(id: &str) -> OrderRow {
 const ID: &str = "f20cfd40-3bf1-5e7f-b0ab-e952611bc0a1";
 
 #[test]
-fn a_row_has_what_a_person_looks_for() {
+fn a_row_has_all_columns() {
     let part = OrderRow { filled_volume: Some(0.04), ..filled(ID) };
     let lines = table(&[part]);
     let [title, row] = lines.lines().collect::<Vec<_>>()[..] else { panic!("{lines}") };
@@ -43,7 +43,7 @@ fn a_row_has_what_a_person_looks_for() {
 }
 
 #[test]
-fn only_what_the_journal_knows_is_called_closed() {
+fn a_position_is_called_closed_only_if_the_journal_knows_it() {
     let word = |order: &OrderRow| cells(order, 8)[7].clone();
     assert_eq!(word(&filled(ID)), "open");
     let made_room = OrderRow { closed_at_ms: Some(BAR * 1_000), ..filled(ID) };
@@ -54,7 +54,7 @@ fn only_what_the_journal_knows_is_called_closed() {
 }
 
 #[test]
-fn no_line_is_longer_than_a_terminal_and_ids_stay_whole() {
+fn no_line_is_longer_than_a_terminal_and_ids_are_not_cut() {
     let long = OrderRow {
         symbol: "A_VERY_LONG_NAME_OF_A_SYMBOL_123".into(),
         closes: Some(i64::MAX),
@@ -78,7 +78,7 @@ fn no_line_is_longer_than_a_terminal_and_ids_stay_whole() {
 }
 
 #[test]
-fn ids_are_as_long_as_tells_them_apart() {
+fn ids_are_as_long_as_needed_to_be_unique() {
     let ids = |rows: &[OrderRow]| id_digits(rows);
     assert_eq!(ids(&[filled(ID)]), 8);
     assert_eq!(ids(&[filled(ID), filled("f20cfd40-4bf1-5e7f-b0ab-e952611bc0a1")]), 10);

@@ -1,7 +1,7 @@
-//! Who is let in, what a refusal costs, and what a flood of wrong passwords holds up.
+//! Which passwords are accepted, how long a refusal takes, and what a flood of wrong passwords blocks.
 
 use super::{
-    super::queue::{PLACES, PLACES_PER_PEER},
+    queue::{PLACES, PLACES_PER_PEER},
     *,
 };
 use futures_util::{FutureExt, future::join_all};
@@ -25,7 +25,7 @@ fn basic(text: &str) -> HeaderValue {
 }
 
 #[actix::test]
-async fn the_right_password_is_let_in_and_nothing_else() {
+async fn only_the_correct_password_is_accepted() {
     let (_folder, gate) = gate(4);
     assert_eq!(gate.admit(HUB, Some(&basic("hub:right"))).await, Ok(()));
     assert_eq!(gate.admit(HUB, Some(&basic("hub:right"))).await, Ok(()), "remembered");
@@ -41,7 +41,7 @@ async fn the_right_password_is_let_in_and_nothing_else() {
 }
 
 #[actix::test]
-async fn a_refusal_takes_as_long_whosever_name_was_said() {
+async fn a_refusal_takes_equally_long_for_every_name() {
     let (folder, gate) = gate(4);
     let (cheap, dear) = (bcrypt::hash("right", 4).unwrap(), bcrypt::hash("right", 11).unwrap());
     let text = format!("basic_auth_users: {{a: {cheap}, hub: {cheap}, z: {dear}}}");
@@ -64,7 +64,7 @@ async fn a_refusal_takes_as_long_whosever_name_was_said() {
 }
 
 #[actix::test]
-async fn the_empty_password_is_nobodys() {
+async fn the_empty_password_is_never_accepted() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("web.yml");
     let (empty, right) = (bcrypt::hash("", 4).unwrap(), bcrypt::hash("right", 4).unwrap());
@@ -72,7 +72,7 @@ async fn the_empty_password_is_nobodys() {
     let faults = Protection::load(&path).err().unwrap().join("; ");
     assert!(faults.contains("basic_auth_users.hub: is the hash of the empty password"), "{faults}");
     assert!(!faults.contains("grafana") && !faults.contains(&empty), "{faults}");
-    // A dear one stands before it, so this one is not looked at.
+    // Costly ones come first, so this one is not checked at start.
     let dear = format!("$2y$14${}", &right[7..]);
     let text = format!("basic_auth_users: {{a: {dear}, b: {dear}, c: {empty}}}");
     fs::write(&path, text).unwrap();
@@ -81,7 +81,7 @@ async fn the_empty_password_is_nobodys() {
 }
 
 #[actix::test]
-async fn only_what_was_right_is_remembered_and_not_as_text() {
+async fn only_correct_passwords_are_remembered_as_digests() {
     let (_folder, gate) = gate(4);
     for text in ["hub:wrong", "nobody:right", "hub:right"] {
         let _ = gate.admit(HUB, Some(&basic(text))).await;
@@ -104,7 +104,7 @@ async fn a_new_hash_makes_the_old_password_wrong() {
 }
 
 #[actix::test]
-async fn a_flood_of_wrong_passwords_is_cut_short_and_a_known_one_passes_it() {
+async fn a_known_password_does_not_wait_behind_a_flood() {
     let (_folder, gate) = gate(10);
     assert_eq!(gate.admit(HUB, Some(&basic("hub:right"))).await, Ok(()));
     let (wrong, right) = (basic("hub:wrong"), basic("hub:right"));
@@ -122,7 +122,7 @@ async fn a_flood_of_wrong_passwords_is_cut_short_and_a_known_one_passes_it() {
 }
 
 #[actix::test]
-async fn a_flood_from_one_address_does_not_keep_a_password_out_that_is_not_remembered() {
+async fn a_flood_from_one_address_does_not_block_the_others() {
     let (_folder, gate) = gate(10);
     let (wrong, right) = (basic("hub:wrong"), basic("hub:right"));
     let flood = join_all((0..100).map(|_| gate.admit(STRANGER, Some(&wrong))));
@@ -137,7 +137,7 @@ async fn a_flood_from_one_address_does_not_keep_a_password_out_that_is_not_remem
 }
 
 #[actix::test]
-async fn a_client_that_goes_away_frees_its_turn_only_when_its_check_is_done() {
+async fn a_client_that_disconnects_keeps_its_turn_until_the_check_ends() {
     let (_folder, gate) = gate(12);
     let wrong = basic("hub:wrong");
     for _ in 0..2 * PLACES {

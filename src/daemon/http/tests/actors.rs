@@ -1,14 +1,14 @@
-//! Actors that are late, silent, or asked by many at once.
+//! Actors that are late or silent, and many requests at once.
 
 use super::*;
 
 #[actix::test]
-async fn a_late_actor_costs_freshness_and_never_the_scrape() {
+async fn if_the_actor_is_late_the_last_text_is_served() {
     let deps = stubs(Stub { silent: true, ..Stub::default() });
     let snapshot = deps.snapshot.clone();
     let (address, _) = start(deps);
     let (status, _, body) = ask(address, "GET", "/metrics").await;
-    assert_eq!((status, body.as_str()), (503, "there is no text yet\n"));
+    assert_eq!((status, body.as_str()), (503, "no metrics yet\n"));
     snapshot.set(exposition(Format::Text, "last known"));
     let (status, head, body) = ask(address, "GET", "/metrics").await;
     assert_eq!((status, body.as_str()), (200, "last known"));
@@ -29,7 +29,7 @@ async fn silent_actors_fail_every_probe_with_a_reason() {
 }
 
 #[actix::test]
-async fn scrapes_at_the_same_time_ask_the_actor_once() {
+async fn simultaneous_scrapes_ask_the_actor_once() {
     let stub = Stub::default();
     let asked = Arc::clone(&stub.asked);
     let (address, _) = start(stubs(stub));
@@ -37,15 +37,15 @@ async fn scrapes_at_the_same_time_ask_the_actor_once() {
     assert!(answers.iter().all(|(status, _, body)| (*status, body.as_str()) == (200, "fresh")));
     assert_eq!(asked.load(Ordering::Relaxed), 1);
     ask(address, "GET", "/metrics").await;
-    assert_eq!(asked.load(Ordering::Relaxed), 2, "an answered question is asked again");
+    assert_eq!(asked.load(Ordering::Relaxed), 2, "after an answer a new request is sent");
 }
 
 #[actix::test]
-async fn a_question_nobody_waits_for_is_not_answered_to_a_later_one() {
+async fn a_request_that_nobody_waits_for_is_dropped() {
     let stub = Stub::default();
     let asked = Arc::clone(&stub.asked);
     let question = GetMetrics { format: Format::Text, is_gzipped: false };
-    let ask = SharedQuestion::new(stub.start().recipient::<GetMetrics>(), question, Duration::from_secs(5));
+    let ask = SharedRequest::new(stub.start().recipient::<GetMetrics>(), question, Duration::from_secs(5));
     let gone = tokio::time::timeout(Duration::from_millis(20), ask.answer()).await;
     assert!(gone.is_err());
     assert_eq!(ask.answer().await, Some(exposition(Format::Text, "fresh")));

@@ -1,4 +1,4 @@
-//! What a client that takes gzip gets: the same bytes, fewer of them, and with the headers that caches need.
+//! Compressed answers: the same content, with the headers that caches need.
 
 use super::*;
 use actix_web::web::Bytes;
@@ -51,13 +51,13 @@ async fn compressed_metrics_are_the_same_text_in_both_formats() {
 }
 
 #[actix::test]
-async fn a_text_that_nobody_had_compressed_yet_goes_out_as_it_is_when_the_actor_is_late() {
+async fn if_the_actor_is_late_the_last_text_may_be_plain() {
     let deps = stubs(Stub { silent: true, ..Stub::default() });
     let snapshot = deps.snapshot.clone();
     let (address, _) = start(deps);
     let (head, body) = bytes(address, "GET", "/metrics", TAKES_GZIP).await;
     assert!(head.starts_with("http/1.1 503 ") && !is_gzipped(&head), "{head}");
-    assert_eq!(body, b"there is no text yet\n");
+    assert_eq!(body, b"no metrics yet\n");
     snapshot.set(exposition(Format::Text, "last known"));
     let (head, body) = bytes(address, "GET", "/metrics", TAKES_GZIP).await;
     assert!(head.starts_with("http/1.1 200 ") && !is_gzipped(&head), "{head}");
@@ -65,7 +65,7 @@ async fn a_text_that_nobody_had_compressed_yet_goes_out_as_it_is_when_the_actor_
 }
 
 #[actix::test]
-async fn a_text_is_compressed_once_however_many_scrape_it() {
+async fn a_text_is_compressed_only_once() {
     let (deps, actor) = real();
     let snapshot = deps.snapshot.clone();
     let (address, _) = start(deps);
@@ -76,7 +76,7 @@ async fn a_text_is_compressed_once_however_many_scrape_it() {
         let Exposition { text, gzip, .. } = snapshot.get().unwrap();
         let gzip = gzip.unwrap();
         assert_eq!((&gzip[..], unpacked(&body)), (&body[..], String::from_utf8(text.to_vec()).unwrap()));
-        // Bytes that are kept do not give their address to others.
+        // Bytes that are kept have a unique address.
         for (all, one) in [(&mut texts, text), (&mut compressed, gzip)] {
             if all.iter().all(|known| known.as_ptr() != one.as_ptr()) {
                 all.push(one);
@@ -84,14 +84,14 @@ async fn a_text_is_compressed_once_however_many_scrape_it() {
         }
     }
     assert_eq!(texts.len(), compressed.len(), "each text once");
-    assert!(texts.len() < 20, "most scrapes found the text of before: {}", texts.len());
+    assert!(texts.len() < 20, "most scrapes got the same text: {}", texts.len());
     actor.do_send(Event::TicksMissed(1));
     let (_, body) = bytes(address, "GET", "/metrics", TAKES_GZIP).await;
-    assert!(unpacked(&body).contains("sentinel_scheduler_ticks_missed_total 1\n"), "a new text is compressed anew");
+    assert!(unpacked(&body).contains("sentinel_scheduler_ticks_missed_total 1\n"), "a new text is compressed again");
 }
 
 #[actix::test]
-async fn who_does_not_ask_for_gzip_makes_nobody_compress() {
+async fn nothing_is_compressed_without_a_request_for_gzip() {
     let (deps, _actor) = real();
     let snapshot = deps.snapshot.clone();
     let (address, _) = start(deps);
@@ -103,7 +103,7 @@ async fn who_does_not_ask_for_gzip_makes_nobody_compress() {
 }
 
 #[actix::test]
-async fn the_verdict_is_compressed_as_well_whatever_it_is() {
+async fn health_is_compressed_with_any_status() {
     let (deps, actor) = real();
     let (address, _) = start(deps);
     for status in ["200", "503"] {
@@ -120,7 +120,7 @@ async fn the_verdict_is_compressed_as_well_whatever_it_is() {
 }
 
 #[actix::test]
-async fn head_says_what_get_would_and_short_reasons_stay_as_they_are() {
+async fn head_has_the_headers_of_get_and_short_texts_stay_plain() {
     let (deps, _actor) = real();
     let (address, _) = start(deps);
     for path in ["/metrics", "/health"] {

@@ -1,19 +1,19 @@
-//! What a connection may do: one request, no body, a short head, and its time.
+//! The limits of a connection: one request, no body, a short head, a deadline.
 
 use super::*;
 
-/// Sends these bytes as they are and gives back all that comes.
+/// Sends these bytes as they are and returns everything that comes back.
 async fn send(address: SocketAddr, bytes: &[u8]) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
     let (mut reader, mut writer) = stream.split();
     let mut answer = Vec::new();
-    // The server may stop reading before all is sent, and hang up.
+    // The server may stop reading and disconnect before everything is sent.
     let (_, _) = futures_util::future::join(writer.write_all(bytes), reader.read_to_end(&mut answer)).await;
     String::from_utf8(answer).unwrap()
 }
 
 #[actix::test]
-async fn a_connection_is_one_request_whatever_comes_behind_it() {
+async fn a_connection_serves_only_its_first_request() {
     let stub = Stub::default();
     let asked = Arc::clone(&stub.asked);
     let (address, _) = start(stubs(stub));
@@ -35,11 +35,11 @@ async fn a_connection_is_one_request_whatever_comes_behind_it() {
             );
         }
     }
-    assert!(begun.elapsed() < Duration::from_secs(8), "nobody waited for the deadline: {:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(8), "no request waited for the deadline: {:?}", begun.elapsed());
 }
 
 #[actix::test]
-async fn a_body_is_cut_and_its_request_answered_at_once() {
+async fn a_body_is_ignored_and_its_request_answered_at_once() {
     let (address, _) = start(stubs(Stub::default()));
     let large = "0".repeat(1 << 16);
     for (header, body) in [
@@ -64,7 +64,7 @@ async fn a_body_is_cut_and_its_request_answered_at_once() {
 }
 
 #[actix::test]
-async fn a_head_is_not_read_for_ever() {
+async fn a_head_that_is_too_long_is_refused() {
     let (address, _) = start(stubs(Stub::default()));
     let head = |bytes: usize| format!("GET /metrics HTTP/1.1\r\nHost: x\r\nX: {}\r\n\r\n", "x".repeat(bytes));
     assert!(send(address, head(7_900).as_bytes()).await.starts_with("HTTP/1.1 200 "));
@@ -74,7 +74,7 @@ async fn a_head_is_not_read_for_ever() {
     }
 }
 
-/// A text that no buffer of the kernel takes whole.
+/// A text that is larger than the buffers of the kernel.
 fn long() -> Deps {
     let deps = stubs(Stub { silent: true, ..Stub::default() });
     deps.snapshot.set(exposition(Format::Text, &"x".repeat(8 << 20)));
@@ -82,7 +82,7 @@ fn long() -> Deps {
 }
 
 #[actix::test]
-async fn a_long_text_arrives_whole() {
+async fn a_long_text_arrives_complete() {
     let (address, _) = start(long());
     let (status, head, body) = ask(address, "GET", "/metrics").await;
     assert_eq!((status, body.len()), (200, 8 << 20));
@@ -90,7 +90,7 @@ async fn a_long_text_arrives_whole() {
 }
 
 #[actix::test]
-async fn who_does_not_read_loses_its_place() {
+async fn a_client_that_does_not_read_loses_its_slot() {
     let config = HttpConfig { connections_max: 2, ..config() };
     let (server, address) = serve(&config, long()).unwrap();
     actix::spawn(server);
@@ -102,8 +102,8 @@ async fn who_does_not_read_loses_its_place() {
     }
     let begun = Instant::now();
     assert_eq!(ask(address, "GET", "/livez").await.0, 503);
-    assert!(begun.elapsed() < Duration::from_secs(1), "it got the oldest one's place: {:?}", begun.elapsed());
-    // The last of them keeps its place until its time is over.
+    assert!(begun.elapsed() < Duration::from_secs(1), "it got the slot of the oldest: {:?}", begun.elapsed());
+    // The last of them keeps its slot until its deadline.
     let mut last = deaf.pop().unwrap();
     tokio::time::sleep((config.connection_deadline + Duration::from_millis(500)).saturating_sub(begun.elapsed())).await;
     let mut text = Vec::new();

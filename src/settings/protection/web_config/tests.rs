@@ -1,4 +1,4 @@
-//! What a web-config file may say, and what is refused by name.
+//! What a web-config file may contain, and what is refused by name.
 
 use super::*;
 
@@ -18,7 +18,7 @@ fn paths_start_from_the_directory_of_the_file() {
 }
 
 #[test]
-fn keys_without_an_effect_are_taken() {
+fn keys_without_an_effect_are_accepted() {
     let text = "
 http_server_config: {http2: false, headers: {}}
 tls_server_config:
@@ -37,7 +37,7 @@ tls_server_config:
 }
 
 #[test]
-fn every_fault_is_named_and_no_value_is_shown() {
+fn every_fault_is_named_without_its_value() {
     let tls = |more: &str| format!("tls_server_config: {{cert_file: c, key_file: k, {more}}}");
     let user = |hash: &str| format!("basic_auth_users: {{hub: {hash}}}");
     for (text, named) in [
@@ -81,7 +81,7 @@ fn every_fault_is_named_and_no_value_is_shown() {
 }
 
 #[test]
-fn hashes_are_not_dumped() {
+fn hashes_are_not_in_debug_output() {
     let config = parse(&format!("basic_auth_users: {{hub: {HASH}, \"0x1\": {HASH}}}")).unwrap();
     assert_eq!(config.users.0.len(), 2);
     let text = format!("{config:?}");

@@ -1,4 +1,4 @@
-//! Axes with round marks, broken lines, and plots of nothing, of one point and of very many.
+//! Axes with round marks, broken lines, and plots of no point, one point and very many.
 
 use super::*;
 
@@ -8,11 +8,11 @@ fn plot(points: Points) -> Plot {
 }
 
 fn drawn(points: Points, elapsed_s: f64) -> String {
-    svg(&plot(points), &Frame { elapsed_s, gaps: &[], restarts_s: &[] })
+    svg(&plot(points), &Frame { elapsed_s, gaps: &[], restarts_s: &[] }).into_string()
 }
 
 #[test]
-fn nothing_is_said_to_be_nothing() {
+fn an_empty_plot_is_marked() {
     for points in [Vec::new(), vec![(0.0, None), (1.0, None)]] {
         let svg = drawn(points, 1.0);
         assert!(svg.contains("nothing observed") && !svg.contains("class=\"line"), "{svg}");
@@ -27,7 +27,7 @@ fn one_point_is_a_dot() {
 }
 
 #[test]
-fn a_line_breaks_where_a_look_found_nothing() {
+fn a_line_breaks_at_a_failed_scrape() {
     let points = vec![(0.0, Some(1.0)), (1.0, Some(2.0)), (2.0, None), (3.0, Some(0.0)), (4.0, Some(1.0))];
     let svg = drawn(points, 4.0);
     let path = svg.split("class=\"line c1\" d=\"").nth(1).unwrap().split('"').next().unwrap();
@@ -40,7 +40,7 @@ fn a_restart_and_a_gap_are_marked_and_text_is_escaped() {
         .map(|i| Gap { from_s: f64::from(i) * 2.0, to_s: f64::from(i) * 2.0 + 1.0, failed: 1, why: String::new() })
         .collect();
     let frame = Frame { elapsed_s: 2_000.0, gaps: &gaps, restarts_s: &[500.0] };
-    let svg = svg(&plot(vec![(0.0, Some(1.0)), (2_000.0, Some(1.0))]), &frame);
+    let svg = svg(&plot(vec![(0.0, Some(1.0)), (2_000.0, Some(1.0))]), &frame).into_string();
     assert_eq!(svg.matches("class=\"restart\"").count(), 1);
     assert!((300..400).contains(&svg.matches("class=\"gap\"").count()), "{}", svg.matches("class=\"gap\"").count());
     assert!(svg.contains("Lag &lt;p99&gt;"));

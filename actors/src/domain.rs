@@ -1,0 +1,36 @@
+//! What Sentinel computes and decides, as plain functions and types: no actix, no sockets, no disk.
+//!
+//! - market data: [`bar`], [`interval`], [`resample`], [`window`], [`calendar`], [`regime`], [`features`]
+//! - a decision: [`decision`], [`guard`], [`drift`]
+//! - an order: [`instrument`], [`side`], [`order`], [`order_state`], [`order_manager`], [`journal`]
+//! - what is open at the broker: [`position`], [`exposure`], [`symbol_matching`], [`reconcile`]
+//! - a cycle: [`schedule`], [`clock`], [`cycle_outcome`], [`breaker`]
+//! - names and text: [`names`], [`build_info`], [`sanitize`]
+
+pub mod bar;
+pub mod breaker;
+pub mod build_info;
+pub mod calendar;
+pub mod clock;
+pub mod cycle_outcome;
+pub mod decision;
+pub mod drift;
+pub mod exposure;
+pub mod features;
+pub mod guard;
+pub mod instrument;
+pub mod interval;
+pub mod journal;
+pub mod names;
+pub mod order;
+pub mod order_manager;
+pub mod order_state;
+pub mod position;
+pub mod reconcile;
+pub mod regime;
+pub mod resample;
+pub mod sanitize;
+pub mod schedule;
+pub mod side;
+pub mod symbol_matching;
+pub mod window;
