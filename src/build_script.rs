@@ -1,9 +1,9 @@
-//! Bakes the revision and the compiler's version into the binary, for `sentinel_build_info`, and links it so that it takes
-//! less memory.
+//! Puts the revision and the compiler's version into the binary, for `sentinel_build_info`, and links it so that it uses less
+//! memory.
 
 use std::{env, path::Path, process::Command};
 
-/// The first glibc that reads packed relocations.
+/// The first glibc that supports packed relocations.
 const GLIBC_MIN: (u32, u32) = (2, 36);
 
 fn main() {
@@ -17,7 +17,7 @@ fn main() {
     let version = first_line(&rustc, &["--version"]).unwrap_or_default();
     println!("cargo::rustc-env=SENTINEL_RUSTC={}", version.split(' ').nth(1).unwrap_or("unknown"));
     let is_optimised = env::var("PROFILE").is_ok_and(|profile| profile == "release");
-    // What the build machine has says something about the binary only where it is built for machines like it.
+    // The build machine's libraries only matter if the binary is built for this kind of machine.
     let is_native = env::var("HOST").ok() == env::var("TARGET").ok();
     let is_glibc = env::var("CARGO_CFG_TARGET_OS").is_ok_and(|os| os == "linux")
         && env::var("CARGO_CFG_TARGET_ENV").is_ok_and(|libc| libc == "gnu");
@@ -26,14 +26,14 @@ fn main() {
     }
 }
 
-/// Every page that the loader or the daemon touches stays in memory.
+/// Links so that fewer pages are touched, because each touched page stays in memory.
 fn link_small() {
-    // Half a megabyte of addresses that are corrected at start becomes a few kilobytes.
+    // Reduces half a megabyte of relocations to a few kilobytes.
     if glibc().is_some_and(|version| version >= GLIBC_MIN) {
         println!("cargo::rustc-link-arg-bins=-Wl,-z,pack-relative-relocs");
     }
-    // libzmq uses little of C++'s library, and the loader touches half of a shared one. Where there is none to link
-    // statically, it is shared. Named here, it comes before libzmq's own wish for a shared one.
+    // libzmq uses only a small part of libstdc++, but the loader touches half of a shared one. It stays shared if there is no static
+    // one. Named here, it takes precedence over the shared one that libzmq requests.
     let archive = first_line("c++", &["-print-file-name=libstdc++.a"]).unwrap_or_default();
     if let Some(folder) = Path::new(&archive).parent().filter(|folder| folder.is_absolute()) {
         println!("cargo::rustc-link-search=native={}", folder.display());
@@ -41,7 +41,7 @@ fn link_small() {
     }
 }
 
-/// This machine's, which is what the binary is linked against.
+/// The version of this machine's glibc, against which the binary is linked.
 fn glibc() -> Option<(u32, u32)> {
     let version = first_line("getconf", &["GNU_LIBC_VERSION"])?;
     let (major, minor) = version.strip_prefix("glibc ")?.split_once('.')?;

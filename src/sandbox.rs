@@ -1,6 +1,6 @@
-//! The three systems Sentinel talks to, small but real, on loopback sockets: what `sentinel demo` runs in its own
-//! process and `sentinel sandbox` one at a time. `recording` -> `market`; `softmax` -> `baseline` -> `model`;
-//! `account` -> `broker` -> `gateway`. The market tells the gateway its prices through a [`PriceBoard`].
+//! Small versions of the three systems that Sentinel works with, on loopback sockets. `sentinel demo` runs them in its own process,
+//! `sentinel sandbox` one at a time. `recording` -> `market`; `softmax` -> `baseline` -> `model`; `account` -> `broker` ->
+//! `gateway`. The gateway gets the market's prices through a [`PriceBoard`].
 
 pub mod account;
 pub mod baseline;
@@ -17,7 +17,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-/// The newest close per symbol (`EURUSD`, no `.FOREX`): the market writes it, the gateway fills at it. Clones share.
+/// The newest close per symbol (`EURUSD`, without `.FOREX`): the market writes it, the gateway fills at it. Clones share the values.
 #[derive(Debug, Clone, Default)]
 pub struct PriceBoard(Arc<Mutex<HashMap<String, f64>>>);
 
@@ -27,7 +27,7 @@ impl PriceBoard {
         lock(&self.0).insert(symbol.to_owned(), price);
     }
 
-    /// The newest close of `symbol`, or of the longest name it begins with: brokers add suffixes, `EURUSDm`.
+    /// The newest close of `symbol`, or of the longest known name it begins with, because brokers add suffixes: `EURUSDm`.
     pub fn get(&self, symbol: &str) -> Option<f64> {
         let prices = lock(&self.0);
         let known = prices.iter().filter(|(name, _)| symbol.starts_with(name.as_str()));
@@ -35,7 +35,7 @@ impl PriceBoard {
     }
 }
 
-/// Locks even if a thread panicked while it held the lock: every writer here leaves whole values behind.
+/// Locks even if a thread panicked while holding the lock, because every write here is complete.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_brokers_suffix_still_finds_its_price() {
+    fn a_name_with_a_brokers_suffix_has_a_price() {
         let prices = PriceBoard::default();
         prices.set("EURUSD", 1.2);
         prices.clone().set("EUR", 9.0);

@@ -1,4 +1,4 @@
-//! What looks at a daemon, a market, a model or a monitoring machine from outside, as another program would.
+//! Tools that examine a daemon, a market, a model or a monitoring machine from outside.
 
 pub mod probe;
 pub mod soak;

@@ -1,4 +1,4 @@
-//! The direction of imports, held: a stage that knew its neighbour could not be replaced or tested alone.
+//! Checks the direction of imports, so that each stage can be replaced or tested alone, and the layout of files.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a failing test panics
 
@@ -81,7 +81,7 @@ fn imports_run_one_way() {
             }
         }
     }
-    assert!(seen > 30, "the imports were not found any more: {seen}");
+    assert!(seen > 30, "too few imports were found: {seen}");
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
@@ -115,14 +115,14 @@ fn no_adapter_uses_another_system() {
             }
         }
     }
-    assert!(seen >= SHARED_BY_ADAPTERS.len(), "the imports were not found any more: {seen}");
+    assert!(seen >= SHARED_BY_ADAPTERS.len(), "too few imports were found: {seen}");
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 /// Each room of `src` and those that it may use. All of them use `sentinel_actors`.
 const ROOMS: [(&str, &[&str]); 7] = [
     ("cli", &["tools", "daemon", "sandbox", "settings", "process", "net"]),
-    // The recorded bars are what `verify model` asks with.
+    // `verify model` uses the recorded bars.
     ("tools", &["sandbox", "settings", "process", "net"]),
     ("daemon", &["settings", "process", "net"]),
     ("sandbox", &["settings", "process"]),
@@ -138,7 +138,7 @@ fn rooms_are_used_one_way() {
     let room_of = |file: &str| file.split(['/', '.']).next().unwrap().to_owned();
     let (mut wrong, mut seen) = (Vec::new(), 0);
     for (file, used) in uses.uses() {
-        // The entrance, the map and the build script are above the rooms.
+        // main.rs, lib.rs and the build script are above the rooms.
         if ["main.rs", "lib.rs", "build_script.rs"].contains(&file) {
             continue;
         }
@@ -154,12 +154,12 @@ fn rooms_are_used_one_way() {
             }
         }
     }
-    assert!(seen > 200, "the imports were not found any more: {seen}");
+    assert!(seen > 200, "too few imports were found: {seen}");
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 #[test]
-fn no_files_use_each_other_in_a_circle() {
+fn no_files_import_each_other_in_a_circle() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     for source in ["src", "actors/src"] {
         let files = Crate::read(&root.join(source));
@@ -169,7 +169,7 @@ fn no_files_use_each_other_in_a_circle() {
 }
 
 #[test]
-fn the_domain_knows_no_outside() {
+fn the_domain_imports_nothing_from_outside() {
     let domain = Path::new(env!("CARGO_MANIFEST_DIR")).join("actors/src/domain");
     for path in rust_files(&domain).into_iter().filter(|path| !is_test_file(path)) {
         for line in code(&path).lines().filter_map(|line| line.trim().strip_prefix("use ").map(str::to_owned)) {
@@ -183,17 +183,17 @@ fn the_domain_knows_no_outside() {
 }
 
 #[test]
-fn every_file_says_what_it_owns() {
+fn every_file_begins_with_its_purpose() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     for folder in ["src", "actors/src", "actors/benches", "tests"] {
         for path in rust_files(&root.join(folder)) {
             let text = fs::read_to_string(&path).unwrap();
-            assert!(text.starts_with("//!"), "{} opens without a //! line", path.display());
+            assert!(text.starts_with("//!"), "{} begins without a //! line", path.display());
         }
     }
 }
 
-/// A module `x` is `x.rs` with its parts in `x/`, and long tests are `x/tests.rs`: one place to look for each.
+/// A module `x` is `x.rs` with its parts in `x/`, and long tests are in `x/tests.rs`.
 #[test]
 fn modules_and_tests_are_named_one_way() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -210,7 +210,11 @@ fn few_files_are_long() {
     let files: Vec<PathBuf> = ["src", "actors/src"].iter().flat_map(|folder| rust_files(&root.join(folder))).collect();
     let lines = |path: &PathBuf| fs::read_to_string(path).unwrap().lines().count();
     let long: Vec<_> = files.iter().map(|path| (lines(path), path)).filter(|(count, _)| *count > 300).collect();
-    assert!(long.len() * 10 <= files.len(), "more than a tenth of {} files is over 300 lines: {long:#?}", files.len());
+    assert!(
+        long.len() * 10 <= files.len(),
+        "more than a tenth of {} files have over 300 lines: {long:#?}",
+        files.len()
+    );
     assert!(long.iter().all(|(count, _)| *count <= 500), "{long:#?}");
     assert!(lines(&root.join("src/main.rs")) < 50);
 }

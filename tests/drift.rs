@@ -1,4 +1,4 @@
-//! Drift of the model's confidences, through the whole daemon: it needs 500 bars, and a restart must not cost them.
+//! Drift of the model's confidences in the whole daemon: it needs 500 bars, which must survive a restart.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a failing test panics
 
@@ -27,7 +27,7 @@ async fn daemon(folder: &Path, model: &str) -> TestApp {
     spawn_app(&flags, |plan| plan).await
 }
 
-/// What an earlier daemon saw of this many bars, all before those of the sandbox.
+/// Writes the decisions of an earlier daemon for this many bars, all before those of the sandbox.
 fn earlier(journal: &Path, bars: i64) {
     let decided = |bar| DecisionRecord {
         symbol: Symbol::new("EURUSD"),
@@ -49,7 +49,7 @@ fn earlier(journal: &Path, bars: i64) {
 }
 
 #[actix_rt::test]
-async fn a_restarted_daemon_goes_on_with_the_confidences_it_had() {
+async fn a_restarted_daemon_continues_with_its_confidences() {
     let folder = TempDir::new().unwrap();
     let reference = r#"{"bounds": [0.4, 0.5, 1], "shares": [0.4, 0.4, 0.2]}"#;
     fs::write(folder.path().join("confidences.json"), reference).unwrap();
@@ -62,12 +62,12 @@ async fn a_restarted_daemon_goes_on_with_the_confidences_it_had() {
     earlier(&folder.path().join("journal.db"), 499);
     let app = daemon(folder.path(), "baseline").await;
     let drifted = app.metrics().await[DRIFT];
-    assert!(drifted > 0.25, "with the one that the daemon before wrote they are 500: {drifted}");
+    assert!(drifted > 0.25, "with the earlier daemon's there are 500: {drifted}");
     let metrics = app.wait_for("sentinel_trading_cycles_total", 1.0).await;
-    assert_eq!(metrics[DRIFT], drifted, "the market starts over: the same bar says nothing new");
+    assert_eq!(metrics[DRIFT], drifted, "the market restarts: the same bar is not counted again");
     app.stop().await;
 
     let app = daemon(folder.path(), "another").await;
-    assert_eq!(app.metrics().await[DRIFT], 0.0, "another model has confidences of its own");
+    assert_eq!(app.metrics().await[DRIFT], 0.0, "another model has its own confidences");
     app.stop().await;
 }

@@ -1,4 +1,4 @@
-//! `sentinel explain`, `orders show`, `orders closed` and `resume` as a person uses them, on a real daemon's journal.
+//! The commands `explain`, `orders show`, `orders closed` and `resume` on a real daemon's journal.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a failing test panics
 
@@ -10,7 +10,7 @@ mod helpers;
 #[path = "helpers/servers.rs"]
 mod servers;
 
-use abandoned::leave_an_order_on_its_way;
+use abandoned::leave_an_order_in_flight;
 use helpers::{TestApp, spawn_app};
 use sentinel_actors::{
     adapters::journal::Store,
@@ -25,7 +25,7 @@ use servers::{PlaceOrderGateway, yesterdays_market_and_a_sure_model};
 use std::{collections::HashSet, path::Path};
 use tempfile::TempDir;
 
-/// `sentinel ...` as a person would call it: whether it went well, and what it said.
+/// Runs `sentinel ...`: whether it succeeded, and its output.
 fn sentinel(journal: &Path, arguments: &[&str]) -> (bool, String) {
     let mut command = binary::sentinel();
     command.args(arguments).arg("--journal").arg(journal).env("USER", "eve");
@@ -51,7 +51,7 @@ async fn live(journal: &Path, flags: &[(&'static str, &str)]) -> TestApp {
     spawn_app(&all, |plan| plan).await
 }
 
-/// A daemon's whole run of so many cycles; what its journal explains.
+/// Runs a daemon for this many cycles; returns the rows of `explain`.
 async fn run(cycles: u32, flags: &[(&'static str, &str)]) -> Vec<Value> {
     let folder = TempDir::new().unwrap();
     run_in(&folder.path().join("journal.db"), cycles, flags).await
@@ -68,7 +68,7 @@ async fn run_in(journal: &Path, cycles: u32, flags: &[(&'static str, &str)]) -> 
     rows
 }
 
-/// Every BUY or SELL has an order or a reason of the closed set; HOLD says so; a failed stage names its kind.
+/// Every BUY or SELL has an order or a known reason, every failed stage its kind.
 fn assert_all_explained(rows: &[Value]) {
     let reasons: HashSet<_> = Suppression::ALL.iter().map(|reason| reason.as_str()).collect();
     for row in rows {
@@ -91,7 +91,7 @@ fn reasons(rows: &[Value]) -> HashSet<&str> {
 }
 
 #[actix_rt::test]
-async fn a_whole_replay_is_explained_and_an_order_from_bar_to_reply() {
+async fn every_cycle_of_a_replay_is_explained() {
     let folder = TempDir::new().unwrap();
     let journal = folder.path().join("journal.db");
     let rows = run_in(&journal, 250, &[("guards.positions_max", "1")]).await;
@@ -124,7 +124,7 @@ async fn a_whole_replay_is_explained_and_an_order_from_bar_to_reply() {
 }
 
 #[actix_rt::test]
-async fn a_close_is_explained_with_the_order_that_wanted_it() {
+async fn a_close_is_explained_with_the_order_that_caused_it() {
     let rows = run(250, &[("guards.opposite", "close_then_open"), ("guards.positions_max", "1")]).await;
     let turned = rows.iter().find(|row| row["closes"].as_array().is_some_and(|closes| !closes.is_empty()));
     let close = &turned.expect("some position is turned")["closes"][0];
@@ -156,7 +156,7 @@ async fn each_rule_that_stops_a_signal_is_named() {
     assert!(stale[0]["bar_age_s"].as_i64().is_some_and(|age| (day..day + 3_660).contains(&age)), "{:#}", stale[0]);
 
     let journal = folder.path().join("journal.db");
-    leave_an_order_on_its_way(&journal);
+    leave_an_order_in_flight(&journal);
     let blocked = run_in(&journal, 60, &[]).await;
     assert_eq!(reasons(&blocked), HashSet::from(["unresolved", "below_threshold"]));
 }
@@ -165,7 +165,7 @@ async fn each_rule_that_stops_a_signal_is_named() {
 async fn a_failed_stage_names_its_error_kind() {
     let folder = TempDir::new().unwrap();
     let journal = folder.path().join("journal.db");
-    // Nobody listens on port 1.
+    // Nothing listens on port 1.
     let rows = run_in(&journal, 1, &[("model.port", "1")]).await;
     assert_eq!((&rows[0]["failure"]["stage"], &rows[0]["failure"]["kind"]), (&"predict".into(), &"connect".into()));
     assert!(rows[0]["failure"]["detail"].is_string() && rows[0]["features"].is_object());
@@ -176,7 +176,7 @@ async fn a_failed_stage_names_its_error_kind() {
 }
 
 #[test]
-fn cycles_are_found_by_minute_and_symbol_and_what_is_missing_is_said() {
+fn cycles_are_found_by_minute_and_symbol() {
     let folder = TempDir::new().unwrap();
     let journal = folder.path().join("journal.db");
     let (good, text) = sentinel(&journal, &["explain"]);
@@ -228,7 +228,7 @@ fn cycles_are_found_by_minute_and_symbol_and_what_is_missing_is_said() {
 }
 
 #[actix_rt::test]
-async fn a_position_that_a_person_says_is_closed_frees_its_symbol() {
+async fn a_position_marked_as_closed_frees_its_symbol() {
     let folder = TempDir::new().unwrap();
     let journal = folder.path().join("journal.db");
     let gateway = PlaceOrderGateway::start("filled");
@@ -236,7 +236,7 @@ async fn a_position_that_a_person_says_is_closed_frees_its_symbol() {
     let app = live(&journal, &[&flags[..], &gateway.flags()].concat()).await;
     app.wait_for("sentinel_signals_suppressed_total{reason=\"position_limit\"}", 1.0).await;
     app.wait_for("sentinel_signals_suppressed_total{reason=\"opposite\"}", 1.0).await;
-    assert_eq!(app.metrics().await["sentinel_orders_total{outcome=\"filled\"}"], 1.0, "one position, and no more");
+    assert_eq!(app.metrics().await["sentinel_orders_total{outcome=\"filled\"}"], 1.0, "only one position");
 
     let orders: Vec<Value> = serde_json::from_str(&said(&journal, &["orders", "--json"])).unwrap();
     let id = orders[0]["id"].as_str().unwrap();
@@ -245,7 +245,7 @@ async fn a_position_that_a_person_says_is_closed_frees_its_symbol() {
     assert!(!good && text.contains("--note"), "{text}");
     said(&journal, &["orders", "closed", id, "--note", "not in the terminal"]);
     let (good, text) = sentinel(&journal, &["orders", "closed", id, "--note", "again"]);
-    assert!(!good && text.contains("no position that still counts"), "{text}");
+    assert!(!good && text.contains("no position that counts"), "{text}");
     app.wait_for("sentinel_orders_total{outcome=\"filled\"}", 2.0).await;
     app.stop().await;
 
@@ -261,7 +261,7 @@ async fn a_position_that_a_person_says_is_closed_frees_its_symbol() {
 }
 
 #[actix_rt::test]
-async fn to_resume_counts_failed_orders_in_a_row_afresh() {
+async fn resume_resets_the_count_of_failed_orders_in_a_row() {
     let folder = TempDir::new().unwrap();
     let journal = folder.path().join("journal.db");
     let gateway = PlaceOrderGateway::start("rejected");
@@ -270,7 +270,7 @@ async fn to_resume_counts_failed_orders_in_a_row_afresh() {
     app.wait_for("sentinel_signals_suppressed_total{reason=\"failures\"}", 3.0).await;
     assert_eq!(app.metrics().await["sentinel_orders_total{outcome=\"rejected\"}"], 1.0);
     let text = said(&journal, &["resume"]);
-    assert!(text.contains("counted afresh"), "{text}");
+    assert!(text.contains("in a row is reset"), "{text}");
     app.wait_for("sentinel_orders_total{outcome=\"rejected\"}", 2.0).await;
     app.stop().await;
 }

@@ -1,4 +1,4 @@
-//! The daemon and its journal: what a restart knows, what an unknown order stops, and who can end that.
+//! The daemon and its journal: restarts, unknown orders and how they are resolved, faults of the journal.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a failing test panics
 
@@ -8,7 +8,7 @@ mod abandoned;
 mod binary;
 mod helpers;
 
-use abandoned::leave_an_order_on_its_way;
+use abandoned::leave_an_order_in_flight;
 use helpers::{TestApp, spawn_app};
 use sentinel_actors::{
     adapters::journal::{OrderRow, Store},
@@ -36,7 +36,7 @@ fn orders(journal: &Path) -> Vec<OrderRow> {
     Store::open_existing(journal).unwrap().orders(false).unwrap()
 }
 
-/// `sentinel orders ...` as a person would call it: whether it went well, and what it said.
+/// Runs `sentinel orders ...`: whether it succeeded, and its output.
 fn sentinel_orders(journal: &Path, arguments: &[&str]) -> (bool, String) {
     let mut command = binary::sentinel();
     command.arg("orders").args(arguments).arg("--journal").arg(journal).env("USER", "eve");
@@ -54,10 +54,10 @@ async fn a_restart_on_the_same_journal_orders_no_bar_twice() {
     let sent = app.gateway.summary().orders_filled;
     app.stop().await;
     let first = orders(&journal);
-    assert!(sent > 0 && first.len() as u64 == sent, "every order that left is in the journal");
+    assert!(sent > 0 && first.len() as u64 == sent, "every sent order is in the journal");
     assert!(first.iter().all(|order| order.state == OrderState::Filled && order.ticket.is_some()));
 
-    // The market starts over, so the same bars come again, and five more.
+    // The market restarts, so the same bars come again, and five more.
     let app = live(&journal, "25").await;
     let metrics = app.wait_for("sentinel_trading_cycles_total", 25.0).await;
     assert!(metrics["sentinel_signals_suppressed_total{reason=\"already_ordered\"}"] >= sent as f64);
@@ -72,10 +72,10 @@ async fn a_restart_on_the_same_journal_orders_no_bar_twice() {
 }
 
 #[actix_rt::test]
-async fn an_unknown_order_blocks_its_symbol_until_a_person_resolves_it() {
+async fn an_unknown_order_blocks_its_symbol_until_it_is_resolved() {
     let folder = TempDir::new().unwrap();
     let journal = folder.path().join("journal.db");
-    let id = leave_an_order_on_its_way(&journal).to_string();
+    let id = leave_an_order_in_flight(&journal).to_string();
     let app = live(&journal, "0").await;
     let metrics = app.wait_for(UNRESOLVED, 2.0).await;
     assert_eq!(metrics["sentinel_orders_unresolved"], 1.0);
@@ -91,7 +91,7 @@ async fn an_unknown_order_blocks_its_symbol_until_a_person_resolves_it() {
     let (settled, says) = sentinel_orders(&journal, &["resolve", &id, "rejected", "--note", "not in the terminal"]);
     assert!(settled, "{says}");
     let (settled, says) = sentinel_orders(&journal, &["resolve", &id, "rejected", "--note", "again"]);
-    assert!(!settled && says.contains("only one that is unknown"), "{says}");
+    assert!(!settled && says.contains("only an unknown order"), "{says}");
     let nobody = Uuid::nil().to_string();
     let (settled, says) = sentinel_orders(&journal, &["resolve", &nobody, "rejected", "--note", "none"]);
     assert!(!settled && says.contains("sentinel orders"), "{says}");
@@ -116,7 +116,7 @@ async fn a_second_daemon_on_the_same_journal_is_refused() {
 }
 
 #[actix_rt::test]
-async fn a_journal_that_cannot_be_written_stops_trading_and_not_the_process() {
+async fn an_unwritable_journal_stops_trading_but_not_the_process() {
     let folder = TempDir::new().unwrap();
     let journal = folder.path().join("journal.db");
     let app = live(&journal, "0").await;

@@ -1,5 +1,4 @@
-//! The five checks of the daemon that this one replaces, under their names, with their evidence lines: what HUB
-//! relied on before holds after.
+//! The five checks of the original daemon, with their names and output: what HUB relies on still holds.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a failing test panics
 
@@ -9,7 +8,7 @@ use helpers::{TestApp, samples, spawn_app};
 use sentinel::tools::probe::contract;
 use std::time::Instant;
 
-/// The daemon after twenty cycles, some of which traded.
+/// A daemon after twenty cycles, some with orders.
 async fn traded() -> TestApp {
     let app =
         spawn_app(&[("schedule.cycles", "20"), ("schedule.back_to_back", "true"), ("trading.live", "true")], |plan| {
@@ -27,7 +26,7 @@ async fn metrics_initialisation() {
     for family in contract::names() {
         assert!(text.contains(&format!("# TYPE {family} ")), "{family} is missing from the first scrape");
     }
-    println!("entries: {} families of the original, all there at the first scrape", contract::names().count());
+    println!("entries: {} families of the original, all present at the first scrape", contract::names().count());
     app.stop().await;
 }
 
@@ -74,7 +73,7 @@ async fn metrics_recording() {
     let signals = |family: &str| -> f64 {
         ["BUY", "SELL", "HOLD"].iter().map(|action| metrics[&format!("{family}{{action=\"{action}\"}}")]).sum()
     };
-    assert_eq!(signals("sentinel_trading_signals_total"), 20.0, "every decision counts, HOLD included");
+    assert_eq!(signals("sentinel_trading_signals_total"), 20.0, "every decision counts, including HOLD");
     let executed = signals("sentinel_trading_signals_executed_total");
     assert!(executed > 0.0, "some of twenty cycles trade");
     assert_eq!(metrics["sentinel_zmq_send_latency_seconds_count"], executed);
@@ -94,7 +93,7 @@ async fn metrics_retrieval_and_format() {
     let text = app.get("/metrics").await.2;
     let entries = samples(&text).len();
     let lines = text.lines().filter(|line| !line.starts_with('#')).count();
-    assert_eq!(entries, lines, "no series stands there twice");
+    assert_eq!(entries, lines, "no duplicate series");
     for bound in ["0.1", "0.5", "1.0", "2.0", "5.0", "10.0", "+Inf"] {
         let series = format!("sentinel_trading_cycle_duration_seconds_bucket{{le=\"{bound}\"}}");
         assert!(text.contains(&series), "{series}");

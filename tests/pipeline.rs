@@ -1,4 +1,4 @@
-//! The Scheduler and the cycle over scripted stages and a driven clock.
+//! The Scheduler and the cycle with scripted stages and a simulated clock.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a failing test panics
 
@@ -43,7 +43,7 @@ async fn a_cycle_runs_at_start_and_at_every_second_58() {
 }
 
 #[actix_rt::test]
-async fn a_tick_that_finds_a_cycle_running_is_skipped_and_counted() {
+async fn a_tick_during_a_cycle_is_skipped_and_counted() {
     let gate = Arc::new(Notify::new());
     let script = Script { fetch_waits_for: Some(gate.clone()), ..Script::default() };
     let harness = Harness::start(script).await;
@@ -52,11 +52,11 @@ async fn a_tick_that_finds_a_cycle_running_is_skipped_and_counted() {
     assert_eq!(harness.counts(), (0, 0, 2));
     gate.notify_one();
     settle().await;
-    assert_eq!(harness.counts(), (1, 0, 2), "the cycle that ran long still counts once");
+    assert_eq!(harness.counts(), (1, 0, 2), "the long cycle counts once");
 }
 
 #[actix_rt::test]
-async fn ticks_slept_through_are_counted_and_only_one_cycle_follows() {
+async fn missed_ticks_are_counted_and_only_one_cycle_follows() {
     let harness = Harness::start(Script::default()).await;
     harness.clock.advance(Duration::from_secs(58 + 5 * 60)).await;
     assert_eq!(harness.counts(), (2, 0, 5));
@@ -65,7 +65,7 @@ async fn ticks_slept_through_are_counted_and_only_one_cycle_follows() {
 }
 
 #[actix_rt::test]
-async fn a_clock_set_back_does_not_stop_trading_for_as_long() {
+async fn a_clock_set_back_does_not_delay_cycles() {
     let harness = Harness::start(Script::default()).await;
     harness.clock.advance(Duration::from_secs(58)).await;
     harness.clock.set_back(60 * MINUTE).await;
@@ -73,7 +73,7 @@ async fn a_clock_set_back_does_not_stop_trading_for_as_long() {
     assert_eq!(harness.counts().0, 3);
 }
 
-/// How many orders were handed on, and how many clock steps were reported.
+/// How many orders were passed on, and how many clock steps were reported.
 fn sent_and_steps(harness: &Harness) -> (usize, usize) {
     let events = harness.script.events.lock().unwrap();
     let steps = events.iter().filter(|event| matches!(event, Event::ClockStepped)).count();
@@ -81,12 +81,16 @@ fn sent_and_steps(harness: &Harness) -> (usize, usize) {
 }
 
 #[actix_rt::test]
-async fn a_clock_step_keeps_one_cycle_from_ordering() {
+async fn after_a_clock_step_one_cycle_sends_no_orders() {
     let harness = Harness::start(Script::default()).await;
     assert_eq!(sent_and_steps(&harness), (2, 0));
     harness.clock.set_back(Duration::from_secs(2)).await;
     harness.clock.advance(MINUTE).await;
-    assert_eq!((harness.counts(), sent_and_steps(&harness)), ((2, 0, 0), (2, 1)), "decided, not ordered, not failed");
+    assert_eq!(
+        (harness.counts(), sent_and_steps(&harness)),
+        ((2, 0, 0), (2, 1)),
+        "decided, without orders, not failed"
+    );
     harness.clock.advance(MINUTE).await;
     assert_eq!(sent_and_steps(&harness), (4, 1), "the next cycle trades again");
     harness.clock.set_forward(Duration::from_secs(2)).await;
@@ -94,7 +98,7 @@ async fn a_clock_step_keeps_one_cycle_from_ordering() {
     assert_eq!(sent_and_steps(&harness), (4, 2));
     harness.clock.set_forward(Duration::from_millis(1_999)).await;
     harness.clock.advance(MINUTE).await;
-    assert_eq!(sent_and_steps(&harness), (6, 2), "less than 2 s is no step");
+    assert_eq!(sent_and_steps(&harness), (6, 2), "less than 2 s is not a step");
 }
 
 /// The reasons of the newest decision.
@@ -108,7 +112,7 @@ fn suppressed(harness: &Harness) -> Vec<Suppression> {
 }
 
 #[actix_rt::test]
-async fn a_halt_stops_orders_at_once_and_until_it_ends() {
+async fn the_kill_switch_stops_orders_immediately() {
     let gate = Arc::new(Notify::new());
     let harness = Harness::start(Script { fetch_waits_for: Some(gate.clone()), ..Script::default() }).await;
     // In the middle of the first cycle.
@@ -116,7 +120,7 @@ async fn a_halt_stops_orders_at_once_and_until_it_ends() {
     gate.notify_one();
     settle().await;
     assert!(harness.script.sent.lock().unwrap().is_empty());
-    assert_eq!((harness.counts(), suppressed(&harness)), ((1, 0, 0), vec![Suppression::Halted; 2]), "no failure");
+    assert_eq!((harness.counts(), suppressed(&harness)), ((1, 0, 0), vec![Suppression::Halted; 2]), "not a failure");
     harness.script.is_halted.store(false, Ordering::Relaxed);
     gate.notify_one();
     harness.clock.advance(Duration::from_secs(58)).await;
@@ -133,24 +137,24 @@ async fn an_order_above_the_volume_limit_is_not_sent() {
 }
 
 #[actix_rt::test]
-async fn one_symbols_failure_never_costs_another_its_decision() {
+async fn one_symbols_failure_does_not_affect_another() {
     let harness = Harness::start(Script { failing_symbol: Some("EURUSD"), ..Script::default() }).await;
-    assert_eq!(harness.counts(), (1, 0, 0), "one of two is no failed cycle");
+    assert_eq!(harness.counts(), (1, 0, 0), "the cycle has not failed with one of two");
     let sent = harness.script.sent.lock().unwrap();
     assert_eq!(sent.iter().map(|signal| signal.instrument.symbol.as_str()).collect::<Vec<_>>(), ["GBPUSD"]);
 }
 
 #[actix_rt::test]
-async fn a_stale_bar_is_never_traded() {
+async fn no_orders_are_sent_on_a_stale_bar() {
     let at_the_limit = Harness::start(Script { market_now_offset_s: 10_800, ..Script::default() }).await;
     assert_eq!(at_the_limit.script.sent.lock().unwrap().len(), 2);
     let stale = Harness::start(Script { market_now_offset_s: 10_801, ..Script::default() }).await;
     assert!(stale.script.sent.lock().unwrap().is_empty());
-    assert_eq!(stale.counts(), (1, 0, 0), "a quiet market is no failure");
+    assert_eq!(stale.counts(), (1, 0, 0), "a quiet market is not a failure");
 }
 
 #[actix_rt::test]
-async fn what_stands_is_asked_for_beside_the_model_if_an_order_could_follow() {
+async fn orders_are_prepared_in_parallel_with_the_model() {
     let prepared = |harness: &Harness| *harness.script.prepared.lock().unwrap();
     assert_eq!(prepared(&Harness::start(Script::default()).await), 1, "once for all symbols");
     let stale = Harness::start(Script { market_now_offset_s: 10_801, ..Script::default() }).await;
@@ -167,14 +171,14 @@ async fn the_last_bar_of_the_week_closes_with_the_market() {
     assert_eq!(open.script.sent.lock().unwrap().len(), 2, "at 21:00 UTC the market is open");
     let closed = Harness::start(Script { bar_open_time: last_open_hour, ..Script::default() }).await;
     assert!(closed.script.sent.lock().unwrap().is_empty(), "at 22:00 UTC it is closed");
-    assert_eq!(closed.counts(), (1, 0, 0), "a closed market is no failure");
+    assert_eq!(closed.counts(), (1, 0, 0), "a closed market is not a failure");
     let events = closed.script.events.lock().unwrap();
     assert!(events.iter().any(|event| matches!(event, Event::CycleGuarded { is_market_open: false })));
     let reasons = events.iter().find_map(|event| match event {
         Event::SignalsDecided { suppressed, .. } => Some(suppressed.clone()),
         _ => None,
     });
-    assert_eq!(reasons, Some(vec![Suppression::MarketClosed; 2]), "decided and counted all the same");
+    assert_eq!(reasons, Some(vec![Suppression::MarketClosed; 2]), "still decided and counted");
 }
 
 #[actix_rt::test]
@@ -198,7 +202,7 @@ async fn every_symbol_of_every_cycle_is_recorded_with_its_reason() {
 }
 
 #[actix_rt::test]
-async fn an_answer_that_is_not_about_its_symbol_is_never_traded() {
+async fn an_answer_about_another_symbol_sends_no_order() {
     let answers: [(&[&str], &[&str], u64); 5] = [
         (&["EURUSD", "XAUUSD"], &["EURUSD"], 1),
         (&["GBPUSD", "EURUSD"], &[], 2),
@@ -221,7 +225,7 @@ async fn an_answer_that_is_not_about_its_symbol_is_never_traded() {
 }
 
 #[actix_rt::test]
-async fn one_symbol_of_two_degrades_a_cycle_and_is_named() {
+async fn one_failed_symbol_of_two_degrades_the_cycle() {
     let mut harness =
         Harness::start_with(Script { failing_symbol: Some("EURUSD"), ..Script::default() }, 1, |stages| stages).await;
     assert_eq!(harness.counts(), (1, 0, 0), "half of them is not more than half");
@@ -235,20 +239,20 @@ async fn one_symbol_of_two_degrades_a_cycle_and_is_named() {
     assert_eq!(failures, Some(vec![expected]));
     let ended = events.iter().position(|event| matches!(event, Event::SymbolsEnded { .. })).unwrap();
     let finished = events.iter().position(|event| matches!(event, Event::CycleFinished { .. })).unwrap();
-    assert!(ended < finished, "whoever reads the end knows who failed");
+    assert!(ended < finished, "the failures are reported before the end");
 }
 
 #[actix_rt::test]
-async fn a_panicking_stage_costs_its_cycle_and_is_counted() {
+async fn a_panicking_stage_fails_its_cycle_and_is_counted() {
     let mut harness = Harness::start(Script { predict_panics: true, ..Script::default() }).await;
     harness.clock.advance(Duration::from_secs(58)).await;
     assert_eq!(harness.counts(), (2, 2, 0));
     assert!(harness.script.sent.lock().unwrap().is_empty());
-    assert!(harness.notices.try_recv().is_err(), "the actor still answers, so the daemon lives");
+    assert!(harness.notices.try_recv().is_err(), "the actor still answers, so the daemon continues");
 }
 
 #[actix_rt::test]
-async fn a_stage_that_is_gone_is_fatal() {
+async fn a_stopped_stage_is_fatal() {
     let mortal = Mortal.start();
     let mut harness =
         Harness::start_with(Script::default(), 0, |stages| Stages { build: mortal.recipient(), ..stages }).await;
@@ -256,11 +260,15 @@ async fn a_stage_that_is_gone_is_fatal() {
     let notice = tokio::time::timeout(Duration::from_secs(5), harness.notices.recv()).await.unwrap();
     assert_eq!(notice, Some(Notice::StageGone(ActorName::FeatureBuilder)));
     let recorded = harness.script.recorded.lock().unwrap();
-    assert_eq!(recorded[0].reason, Some(Reason::Failed { stage: "features", kind: "gone" }), "even the last cycle");
+    assert_eq!(
+        recorded[0].reason,
+        Some(Reason::Failed { stage: "features", kind: "gone" }),
+        "the last cycle is recorded, too"
+    );
 }
 
 #[actix_rt::test]
-async fn no_cycle_starts_after_the_asked_number() {
+async fn no_cycle_starts_after_the_configured_number() {
     let mut harness = Harness::start_with(Script::default(), 2, |stages| stages).await;
     for _ in 0..4 {
         harness.clock.advance(MINUTE).await;
@@ -271,14 +279,14 @@ async fn no_cycle_starts_after_the_asked_number() {
 }
 
 #[actix_rt::test]
-async fn shutdown_gives_up_a_fetch_and_starts_nothing_new() {
+async fn shutdown_cancels_a_fetch_and_starts_no_cycle() {
     let script = Script { fetch_waits_for: Some(Arc::new(Notify::new())), ..Script::default() };
     let harness = Harness::start(script).await;
     harness.shutdown.cancel();
     let drained = tokio::time::timeout(Duration::from_secs(1), harness.scheduler.send(Drain)).await;
     assert!(matches!(drained, Ok(Ok(()))));
     harness.clock.advance(MINUTE).await;
-    assert_eq!(harness.counts(), (1, 0, 0), "given up is ended, not failed");
+    assert_eq!(harness.counts(), (1, 0, 0), "a cancelled cycle has ended, not failed");
     assert_eq!(harness.telemetry.backlog().dropped(ActorName::Scheduler, DropReason::Stale), 1, "a tick after the end");
     assert!(harness.script.sent.lock().unwrap().is_empty());
 }

@@ -1,5 +1,4 @@
-//! Whatever comes from outside: the fuzz targets' functions over their seeds, over seeds with damage, and over noise.
-//! What `tests/fuzz/run.sh` searches for longer.
+//! The fuzz targets' functions with their seeds, damaged seeds, and random input; `tests/fuzz/run.sh` searches longer.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a failing test panics
 #![allow(missing_docs)]
@@ -71,7 +70,7 @@ fn damaged(mut bytes: Vec<u8>, changes: &[(prop::sample::Index, Damage)]) -> Vec
     bytes
 }
 
-/// Seeds that are called good are accepted, so that the search begins where something happens; then damage and noise.
+/// Seeds named good are accepted, so that the search begins with valid input; then damaged seeds and random input.
 fn holds(target: &str, enter: fn(&[u8]) -> bool) {
     let seeds = seeds(target);
     for (name, bytes) in &seeds {
@@ -93,21 +92,21 @@ fn holds(target: &str, enter: fn(&[u8]) -> bool) {
 }
 
 #[test]
-fn no_market_answer_brings_in_a_bar_that_cannot_be_trusted() {
+fn no_market_answer_yields_an_invalid_bar() {
     holds("bars", bars::enter);
 }
 
 #[test]
-fn no_model_answer_brings_in_a_prediction_that_is_none() {
+fn no_model_answer_yields_invalid_odds() {
     holds("model_answer", model_answer::enter);
 }
 
 #[test]
-fn no_gateway_reply_proves_more_than_it_says() {
+fn no_gateway_reply_proves_more_than_it_contains() {
     holds("gateway_reply", gateway_reply::enter);
 }
 
 #[test]
-fn no_settings_start_a_daemon_that_cannot_run() {
+fn accepted_settings_can_run_a_daemon() {
     holds("settings", settings::enter);
 }

@@ -1,5 +1,5 @@
-//! What the documents say and the code knows, held together: the tables of commands, flags and metrics, the README's size, every
-//! link, and that no two documents say the same. `SENTINEL_WRITE_README=1 cargo test --test readme` writes the tables anew.
+//! Checks the documents: tables of commands, flags and metrics against the code, the README's size, every link, and that no two
+//! documents have the same sentence. `SENTINEL_WRITE_README=1 cargo test --test readme` writes the tables.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a failing test panics
 
@@ -16,14 +16,14 @@ use std::{
 };
 
 const BASE: &str = include_str!("../config/base.toml");
-/// What live mode wants besides its flag.
+/// The flags that live mode also requires.
 const LIVE: [&str; 8] = ["--dialect", "v43", "--account", "1", "--stop-loss", "none", "--gtw-host", "127.0.0.1"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The table of this name in this file is `wanted`; or it is written.
+/// Checks that the table with this name in this file is `wanted`, or writes it.
 fn hold(file: &str, name: &str, wanted: &str) {
     let path = root().join(file);
     let text = fs::read_to_string(&path).unwrap();
@@ -54,7 +54,7 @@ fn the_families_are_those_of_the_catalogue() {
     hold("config/monitoring/README.md", "families", &table);
 }
 
-/// Its row, with the commands below it.
+/// The row of a command, and the rows of its subcommands.
 fn command(command: &Command) -> String {
     let below: Vec<_> = visible(command).map(Command::get_name).collect();
     let below = match (below.is_empty(), command.is_subcommand_required_set()) {
@@ -76,7 +76,7 @@ fn the_commands_are_those_of_sentinel_help() {
     hold("README.md", "commands", &format!("| command | what it does |\n|-|-|\n{rows}"));
 }
 
-/// What `sentinel check` says the settings are, by key.
+/// The settings that `sentinel check` prints, by key.
 fn effective(args: &[&str], variable: Option<(&str, &str)>) -> BTreeMap<String, String> {
     let mut check = binary::sentinel();
     check.env("HOME", "/home/you").env("EODHD_API_TOKEN", "any").envs(variable);
@@ -98,7 +98,7 @@ fn by_key(text: &str) -> BTreeMap<String, String> {
     keys
 }
 
-/// Text without its quotes; of a list of tables their names.
+/// Text without its quotes; for a list of tables, their names.
 fn plain(value: &toml::Value) -> String {
     match value {
         toml::Value::String(text) => text.clone(),
@@ -109,7 +109,7 @@ fn plain(value: &toml::Value) -> String {
     }
 }
 
-/// A value that no flag has by itself, by what its help calls it.
+/// A value other than a flag's default, by its name in the help.
 fn sample(flag: &Arg) -> Option<&'static str> {
     if !flag.get_action().takes_values() {
         return None;
@@ -129,11 +129,11 @@ fn sample(flag: &Arg) -> Option<&'static str> {
         "FILE" | "PATH" => "/tmp/any",
         "CRON" => "0 * * * * *",
         "CLOCK" => "bars",
-        other => panic!("say here a value for a flag that takes {other}"),
+        other => panic!("add a value for a flag that takes {other}"),
     })
 }
 
-/// The one key that differs; an instrument's table inherits from [trading], which then counts.
+/// The one key that differs. Instruments inherit from [trading]; if they differ, too, the key of [trading] counts.
 fn key(before: &BTreeMap<String, String>, after: &BTreeMap<String, String>) -> String {
     let mut keys: Vec<_> =
         after.iter().filter(|(key, value)| before.get(*key) != Some(value)).map(|(key, _)| key).collect();
@@ -144,7 +144,7 @@ fn key(before: &BTreeMap<String, String>, after: &BTreeMap<String, String>) -> S
     keys[0].clone()
 }
 
-/// `[name value]` out of a help text: the value, and the text without it.
+/// The value of `[name value]` in a help text, and the text without it.
 fn note(help: &str, name: &str) -> (Option<String>, String) {
     match help.split_once(&format!("[{name} ")) {
         None => (None, help.to_owned()),
@@ -155,7 +155,7 @@ fn note(help: &str, name: &str) -> (Option<String>, String) {
     }
 }
 
-/// The row of a flag: what it sets is found by trying it, its default is base.toml's, and its help must say the same.
+/// The row of a flag: its key is found by using it, its default is base.toml's, and its help must have the same default.
 fn flag(arg: &Arg, defaults: &BTreeMap<String, String>, usual: &BTreeMap<String, String>) -> String {
     let name = format!("--{}", arg.get_long().unwrap());
     let help = arg.get_help().unwrap().to_string();
@@ -174,7 +174,7 @@ fn flag(arg: &Arg, defaults: &BTreeMap<String, String>, usual: &BTreeMap<String,
         assert_eq!(key, self::key(usual, &by_variable), "{variable} sets what {name} sets");
     }
     let default = defaults.get(&key).cloned();
-    // A switch says what it does, and so which of the two it is not.
+    // The text of a switch shows its effect, and so its default.
     let is_silent_switch = value.is_none() && said.is_none();
     assert!(is_silent_switch || said == default, "{name}: help says {said:?}, base.toml {default:?}");
     let default = default.map_or(unset.unwrap_or_else(|| "not set".into()), |value| format!("`{value}`"));
@@ -192,11 +192,11 @@ fn the_flags_are_those_of_help_and_their_defaults_those_of_base_toml() {
     let table = format!("| flag | variable | key | default | meaning |\n|-|-|-|-|-|\n{rows}");
     hold("config/README.md", "flags", &table);
     let text = fs::read_to_string(root().join("config/README.md")).unwrap();
-    assert_eq!(text.matches("(default)").count(), 1, "hold here what else is said to be a default");
+    assert_eq!(text.matches("(default)").count(), 1, "check other defaults in the text here");
     assert!(text.contains(&format!("| `{}` (default) |", defaults["market.calendar"])));
 }
 
-/// `sentinel demo` has some of the flags as its own.
+/// `sentinel demo` also has some of the flags.
 #[test]
 fn a_flag_has_the_same_default_in_every_command() {
     let commands = Cli::command();
@@ -216,14 +216,14 @@ fn a_flag_has_the_same_default_in_every_command() {
 }
 
 #[test]
-fn the_readme_is_read_in_one_sitting() {
+fn the_readme_is_short() {
     let text = fs::read_to_string(root().join("README.md")).unwrap();
     let (lines, words) = (text.lines().count(), text.split_whitespace().count());
     assert!((150..=170).contains(&lines), "{lines} lines");
     assert!(words < 1500, "{words} words");
 }
 
-/// Every document of the house.
+/// Every document.
 fn documents() -> Vec<PathBuf> {
     let (mut found, mut folders) = (Vec::new(), vec![root().to_owned()]);
     while let Some(folder) = folders.pop() {
@@ -241,7 +241,7 @@ fn documents() -> Vec<PathBuf> {
     found
 }
 
-/// Its lines, without what stands in a block of code.
+/// The lines of a document without code blocks.
 fn prose(path: &Path) -> Vec<String> {
     let mut is_code = false;
     let text = fs::read_to_string(path).unwrap();
@@ -253,7 +253,7 @@ fn prose(path: &Path) -> Vec<String> {
     lines.map(str::to_owned).collect()
 }
 
-/// The anchors of its headings, as GitHub makes them.
+/// The anchors of a document's headings, as on GitHub.
 fn anchors(path: &Path) -> Vec<String> {
     let headings = prose(path).into_iter().filter(|line| line.starts_with('#'));
     let slug = |heading: String| {
@@ -265,7 +265,7 @@ fn anchors(path: &Path) -> Vec<String> {
 }
 
 #[test]
-fn every_link_leads_somewhere() {
+fn every_link_has_a_target() {
     let mut dead = Vec::new();
     for document in documents() {
         let text = prose(&document).join("\n");
@@ -278,16 +278,16 @@ fn every_link_leads_somewhere() {
             }
         }
     }
-    assert!(dead.is_empty(), "these lead nowhere:\n{}", dead.join("\n"));
+    assert!(dead.is_empty(), "these links have no target:\n{}", dead.join("\n"));
 }
 
 #[test]
-fn no_sentence_stands_in_two_documents() {
+fn no_sentence_is_in_two_documents() {
     let mut first: HashMap<String, String> = HashMap::new();
     let mut twice = Vec::new();
     for document in documents() {
         let place = document.strip_prefix(root()).unwrap().display().to_string();
-        // A blank line ends a sentence, too, as does the end of a table's cell.
+        // A blank line and the end of a table cell also end a sentence.
         let text =
             prose(&document).iter().map(|line| if line.is_empty() { ". " } else { line }).collect::<Vec<_>>().join(" ");
         for sentence in
@@ -301,5 +301,5 @@ fn no_sentence_stands_in_two_documents() {
             }
         }
     }
-    assert!(twice.is_empty(), "said twice:\n{}", twice.join("\n"));
+    assert!(twice.is_empty(), "in two documents:\n{}", twice.join("\n"));
 }

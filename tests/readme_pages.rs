@@ -1,6 +1,5 @@
-//! What actors/README.md says about orders is what the code does: the table of rules is written from it
-//! (`SENTINEL_WRITE_README=1 cargo test --test readme_pages`), and every JSON message on the page is built or read by it.
-//! tests/README.md has the steps of tests/run.sh.
+//! Checks actors/README.md against the code: the table of rules (written with `SENTINEL_WRITE_README=1 cargo test --test
+//! readme_pages`), and every JSON message on the page. Checks that tests/README.md has the steps of tests/run.sh.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a failing test panics
 
@@ -21,16 +20,16 @@ const BEGIN: &str = "<!-- rules: tests/readme_pages.rs writes them -->\n";
 const END: &str = "<!-- end of rules -->";
 const BASE: &str = include_str!("../config/base.toml");
 
-/// When the page's requests are made.
+/// The time of the page's requests.
 const NOW: Duration = Duration::from_millis(1_795_438_858_250);
-/// Close of the bar that they are about.
+/// Close time of their bar.
 const BAR_CLOSE_TIME: i64 = 1_795_438_800;
 /// Account and model of the page.
 const ACCOUNT: &str = "12345678";
 const MODEL: &str = "baseline";
-/// The position that the page's close is about.
+/// The position of the page's close.
 const TICKET: i64 = 1_000_008;
-/// The id under which the page asks.
+/// The id of the page's queries.
 const QUESTION_ID: &str = "3c9a1f0e-6d2b-4b8e-9c55-0f7a2e1d4b60";
 
 fn page() -> PathBuf {
@@ -69,7 +68,7 @@ fn the_page_has_the_rules_of_the_code_in_their_order() {
         fs::write(page(), format!("{before}{BEGIN}{wanted}{END}{after}")).unwrap();
         return;
     }
-    assert_eq!(table, wanted, "write it anew: SENTINEL_WRITE_README=1 cargo test --test readme_pages");
+    assert_eq!(table, wanted, "write it: SENTINEL_WRITE_README=1 cargo test --test readme_pages");
 }
 
 /// `4 to 6, 8, 9` for 4, 5, 6, 8 and 9.
@@ -98,7 +97,7 @@ fn the_page_has_the_return_codes_that_refuse() {
     let codes: Vec<_> = (10_000..11_000).filter(refuses).collect();
     let text = fs::read_to_string(page()).unwrap().split_whitespace().collect::<Vec<_>>().join(" ");
     let wanted = format!("refuse: {}.", ranges(&codes));
-    assert!(text.contains(&wanted), "the page does not say: {wanted}");
+    assert!(text.contains(&wanted), "missing on the page: {wanted}");
 }
 
 #[test]
@@ -113,8 +112,8 @@ fn the_tests_page_has_the_steps_of_the_script_in_their_order() {
     assert_eq!(rows.collect::<Vec<_>>(), steps);
 }
 
-/// A JSON block, the dialect whose section it is in, and the words in backticks of the paragraph above it: `open` and, for
-/// a reply, what it comes to.
+/// A JSON block, the dialect of its section, and the words in backticks in the paragraph above it: `open` and, for a reply, the
+/// outcome.
 #[derive(Debug)]
 struct Message {
     kind: DialectKind,
@@ -171,7 +170,7 @@ fn order(kind: DialectKind, is_close: bool) -> Order {
     }
 }
 
-fn speaks(kind: DialectKind) -> Box<dyn Dialect> {
+fn dialect_of(kind: DialectKind) -> Box<dyn Dialect> {
     dialect(kind, DialectParams { comment: "sentinel".into(), magic: Some(123_456) })
 }
 
@@ -180,13 +179,13 @@ fn question(what: &str) -> Query {
         "handshake" => Query::Handshake,
         "account" => Query::Account,
         "positions" => Query::Positions,
-        other => panic!("the page asks for {other}"),
+        other => panic!("the page has an unknown query {other}"),
     }
 }
 
-/// What the code sends.
+/// The request that the code sends.
 fn request(kind: DialectKind, what: &str) -> Option<Vec<u8>> {
-    let (dialect, id) = (speaks(kind), QUESTION_ID.parse().unwrap());
+    let (dialect, id) = (dialect_of(kind), QUESTION_ID.parse().unwrap());
     match what {
         "open" => Some(dialect.open_order(&order(kind, false), NOW)),
         "close" => dialect.close_position(&order(kind, true), TICKET, NOW),
@@ -194,9 +193,9 @@ fn request(kind: DialectKind, what: &str) -> Option<Vec<u8>> {
     }
 }
 
-/// What the code makes of a reply.
+/// How the code reads a reply.
 fn read(kind: DialectKind, what: &str, reply: &str) -> &'static str {
-    let dialect = speaks(kind);
+    let dialect = dialect_of(kind);
     if what == "open" || what == "close" {
         return dialect.classify(&order(kind, what == "close"), reply.as_bytes()).outcome.as_str();
     }
@@ -230,7 +229,7 @@ fn every_request_on_the_page_is_what_the_code_sends() {
 }
 
 #[test]
-fn every_reply_on_the_page_is_read_as_the_page_says() {
+fn every_reply_on_the_page_has_the_outcome_on_the_page() {
     let mut shown = BTreeSet::new();
     for Message { kind, what, reply, json } in messages() {
         let Some(fate) = reply else { continue };

@@ -86,7 +86,7 @@ fn token(settings: &Resolved, sources: &Sources) -> String {
         .any(|name| sources.environment.get(*name).is_some_and(|value| !value.is_empty()));
     match &settings.data.api_token {
         Some(_) if is_in_a_variable => String::new(),
-        Some(_) => exposed(sources.file.as_deref(), "--config, which holds data.api_token"),
+        Some(_) => exposed(sources.file.as_deref(), "--config, which contains data.api_token"),
         None => exposed(settings.data.api_token_file.as_deref(), "data.api_token_file"),
     }
 }

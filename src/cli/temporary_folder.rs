@@ -12,7 +12,7 @@ use std::{
 pub(super) struct TemporaryFolder(PathBuf);
 
 impl TemporaryFolder {
-    /// Creates a new one. It must not exist yet, so nobody else can have put something into it.
+    /// Creates a new one. It must not exist yet, so it contains no files of other users.
     pub(super) fn new() -> io::Result<Self> {
         let nanos = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
         let path = std::env::temp_dir().join(format!("sentinel-demo-{}-{nanos}", std::process::id()));

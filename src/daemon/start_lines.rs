@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn no_secret_of_a_url_is_logged() {
-        for (url, said) in [
+        for (url, shown) in [
             ("https://eodhd.com", "https://eodhd.com"),
             ("http://127.0.0.1:8081/", "http://127.0.0.1:8081"),
             ("http://alice:PW@host:80/api", "http://host:80/api"),
@@ -137,7 +137,7 @@ mod tests {
             ("http://host/api?api_token=PW", "http://host/api"),
             ("http://host#PW", "http://host"),
         ] {
-            assert_eq!(without_secrets(url), said);
+            assert_eq!(without_secrets(url), shown);
         }
     }
 

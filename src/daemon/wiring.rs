@@ -39,7 +39,7 @@ pub struct Shared {
     pub breakers: Breakers,
     /// The kill switch.
     pub kill_switch: Arc<dyn KillSwitch>,
-    /// Cancelled at shutdown: what is not sent yet is not sent any more.
+    /// Cancelled at shutdown: orders that are not sent yet are not sent.
     pub shutdown: CancellationToken,
     /// Receives the events.
     pub metrics: Telemetry,
@@ -57,7 +57,7 @@ pub struct Started {
     pub flush_unwritten: Recipient<FlushUnwritten>,
 }
 
-/// Starts the stages. None is restarted by anybody: one that panics is gone, and the daemon ends.
+/// Starts the stages. None is restarted: if one panics, the daemon ends.
 pub fn start(settings: &Resolved, shared: &Shared) -> Started {
     let fetcher = Fetcher::new(fetcher_config(settings, shared)).start();
     let time_columns = settings.time_columns;

@@ -1,4 +1,4 @@
-//! The gateway's account: positions, what they are worth, and the money. Plain arithmetic, no sockets.
+//! The gateway's account: positions, their value and the balance. Pure computation.
 
 use sentinel_actors::domain::order::Side;
 use std::collections::VecDeque;
@@ -6,18 +6,18 @@ use std::collections::VecDeque;
 /// Units of the base currency in a lot.
 const LOT_UNITS: f64 = 100_000.0;
 const BALANCE_START: f64 = 100_000.0;
-/// Money that moves this many times itself.
+/// Leverage.
 const LEVERAGE: f64 = 100.0;
 const FIRST_TICKET: i64 = 1_000_001;
-/// Most open positions; beyond it the oldest is closed, so that a demo left running for days stays small.
+/// Most open positions; beyond this the oldest is closed, so that memory stays small in a long demo.
 const POSITIONS_MAX: usize = 200;
 
-/// An open position. Prices in quote currency, money in account currency: the two are taken to be the same.
+/// An open position. Quote currency and account currency are assumed to be the same.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Position {
-    /// The broker's number of it.
+    /// The broker's number.
     pub ticket: i64,
-    /// What is held.
+    /// The instrument.
     pub symbol: String,
     /// Direction.
     pub side: Side,
@@ -25,9 +25,9 @@ pub struct Position {
     pub volume: f64,
     /// Price of the fill.
     pub open_price: f64,
-    /// Price at which a loss is cut; 0: none.
+    /// Price of the stop-loss; 0: none.
     pub stop_loss: f64,
-    /// Price at which a profit is taken; 0: none.
+    /// Price of the take-profit; 0: none.
     pub take_profit: f64,
 }
 
@@ -51,14 +51,14 @@ impl Position {
     }
 }
 
-/// What an account amounts to.
+/// The state of an account.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Summary {
-    /// Money, closed positions included.
+    /// Money, including closed positions.
     pub balance: f64,
     /// Balance and the profit of the open positions.
     pub equity: f64,
-    /// Money bound by open positions.
+    /// Margin of the open positions.
     pub margin: f64,
     /// Open positions.
     pub open_positions: usize,
@@ -81,7 +81,7 @@ impl Default for Account {
 }
 
 impl Account {
-    /// Opens what `position` says and gives it a ticket; `price_of` values a position that has to make room.
+    /// Opens `position` with a new ticket; `price_of` values the oldest position, if it must be closed.
     pub fn open(&mut self, mut position: Position, price_of: impl Fn(&Position) -> f64) -> i64 {
         if self.positions.len() >= POSITIONS_MAX {
             self.close_if_first(|_| true, &price_of);
@@ -93,12 +93,12 @@ impl Account {
         ticket
     }
 
-    /// Closes the position with that ticket; answers it with its closing price, or `None` if there is none.
+    /// Closes the position with this ticket; returns it with its closing price, or `None` if there is none.
     pub fn close(&mut self, ticket: i64, price_of: impl Fn(&Position) -> f64) -> Option<(Position, f64)> {
         self.close_if_first(|position| position.ticket == ticket, &price_of)
     }
 
-    /// Closes every position whose stop-loss or take-profit the present price has reached, at that price.
+    /// Closes every position whose stop-loss or take-profit is reached, at the current price.
     pub fn close_stopped(&mut self, price_of: impl Fn(&Position) -> f64) {
         while self.close_if_first(|position| position.is_stopped_at(price_of(position)), &price_of).is_some() {}
     }
@@ -120,7 +120,7 @@ impl Account {
         self.positions.iter()
     }
 
-    /// What it all amounts to at present prices.
+    /// The state at current prices.
     pub fn summary(&self, price_of: impl Fn(&Position) -> f64) -> Summary {
         let profit: f64 = self.positions.iter().map(|position| position.profit(price_of(position))).sum();
         let exposure: f64 =
@@ -144,13 +144,13 @@ mod tests {
     }
 
     #[test]
-    fn a_hundred_pips_on_a_tenth_of_a_lot_are_a_hundred() {
+    fn the_profit_of_100_pips_on_a_tenth_of_a_lot_is_100() {
         assert!((position(Side::Buy, 0.0, 0.0).profit(1.11) - 100.0).abs() < 1e-9);
         assert!((position(Side::Sell, 0.0, 0.0).profit(1.11) + 100.0).abs() < 1e-9);
     }
 
     #[test]
-    fn tickets_count_and_a_closed_profit_becomes_balance() {
+    fn a_closed_profit_is_added_to_the_balance() {
         let mut account = Account::default();
         let first = account.open(position(Side::Buy, 0.0, 0.0), |_| 1.1);
         assert_eq!((first, account.open(position(Side::Sell, 0.0, 0.0), |_| 1.1)), (1_000_001, 1_000_002));
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reached_stop_or_target_closes_its_position() {
+    fn a_position_is_closed_at_its_stops() {
         for (side, stop_loss, take_profit, price, closed) in [
             (Side::Buy, 1.09, 1.12, 1.1, false),
             (Side::Buy, 1.09, 1.12, 1.09, true),
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_position_makes_room() {
+    fn beyond_the_limit_the_oldest_position_is_closed() {
         let mut account = Account::default();
         for _ in 0..=POSITIONS_MAX {
             account.open(position(Side::Buy, 0.0, 0.0), |_| 1.1);

@@ -1,5 +1,5 @@
-//! The demo's model: what the price will do over the next few hours, from the daemon's own features, fitted at start
-//! on the first part of the recording and judged on the rest, which it never saw.
+//! The demo's model predicts the price of the next few hours from the daemon's features. It is fitted at start on the first part of
+//! the recording and evaluated on the rest.
 
 use super::{
     recording::{fit_bars, replay_bars},
@@ -11,15 +11,15 @@ use sentinel_actors::domain::{
 };
 use std::f64::consts::TAU;
 
-/// Bars a window has, as many as the daemon looks back by default.
+/// Bars of a window, as in the daemon by default.
 const WINDOW_BARS: usize = 200;
-/// Bars ahead whose close decides what would have been right: far enough for a move, near enough to have many.
+/// How many bars ahead the price is predicted.
 const HORIZON_BARS: usize = 4;
-/// Share of the fitted moves, the smallest ones, that count as HOLD; the other two classes share the rest.
+/// Share of the moves, the smallest ones, that count as HOLD.
 const HOLD_SHARE: f64 = 0.4;
-/// Every n-th window is fitted: neighbours share 199 bars and most of what follows, and say little more.
+/// Every n-th window is fitted: neighbouring windows have nearly the same bars.
 const FIT_STRIDE: usize = 2;
-/// Weak directions shrink towards "cannot tell", which is mostly the truth; what is left is not noise alone.
+/// Regularisation and training; weak signals shrink towards equal odds.
 const TRAINING: Training = Training { l2: 0.002, step: 0.1, passes: 120 };
 
 const INPUTS: usize = 26;
@@ -27,14 +27,14 @@ const SELL: usize = 0;
 const HOLD: usize = 1;
 const BUY: usize = 2;
 
-/// How often the likeliest class was right, on bars that were not fitted.
+/// How often the most likely class was right, on bars that were not fitted.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Accuracy {
     /// Of the model, a ratio in 0..=1.
     pub model: f64,
-    /// Of answering HOLD every time, a ratio in 0..=1.
+    /// Of always answering HOLD, a ratio in 0..=1.
     pub always_hold: f64,
-    /// Bars judged.
+    /// Number of evaluated bars.
     pub bars: usize,
 }
 
@@ -65,7 +65,7 @@ impl Baseline {
         self.softmax.probabilities(&inputs(features))
     }
 
-    /// Judges the model on every bar of the replay that has a whole window before and a whole horizon after it.
+    /// Evaluates the model on every bar of the replay with a whole window before and a whole horizon after it.
     pub fn accuracy(&self) -> Accuracy {
         let judged = examples(replay_bars(), 1);
         let share = |is_right: &dyn Fn(&Example) -> bool| {
@@ -79,7 +79,7 @@ impl Baseline {
     }
 }
 
-/// Windows of `bars` and the moves after them; both lie inside `bars`, so nothing leaks across the split.
+/// Windows of `bars` and the moves after them, both within `bars`, so that the two parts of the recording do not overlap.
 fn examples(bars: &[Bar], stride: usize) -> Vec<Example> {
     let windows = bars.windows(WINDOW_BARS + HORIZON_BARS).step_by(stride);
     windows
@@ -105,7 +105,7 @@ fn likeliest(probabilities: [f64; 3]) -> usize {
     (1..3).fold(0, |best, class| if probabilities[class] > probabilities[best] { class } else { best })
 }
 
-/// The features made free of the price's and the volume's scale: a model fitted at 1.1 must work at 150, too.
+/// The features independent of the scale of price and volume: a model fitted at 1.1 must also work at 150.
 fn inputs(features: &FeatureSet) -> [f64; INPUTS] {
     let [
         return_1,
@@ -133,7 +133,7 @@ fn inputs(features: &FeatureSet) -> [f64; INPUTS] {
         _padding,
     ] = features.tabular;
     let recent = Recent::of(features);
-    // Moves count in units of what is usual at the moment; a market that stands still has none.
+    // Moves are in units of the current volatility; a market that does not move has none.
     let unit = recent.volatility;
     let in_units = |change: f64| ratio(change, unit);
     let of_price = |difference: f64| in_units(ratio(difference, ema_20));
@@ -169,11 +169,11 @@ fn inputs(features: &FeatureSet) -> [f64; INPUTS] {
     .map(|input| if input.is_finite() { input } else { 0.0 })
 }
 
-/// What the sequence of the last 60 bars tells and the newest row does not.
+/// Information in the sequence of the last 60 bars that the newest row does not have.
 struct Recent {
     /// Root mean square of the hourly returns.
     volatility: f64,
-    /// The same of the hours that are next now, a day ago: quiet and busy hours come back.
+    /// The same for the coming hours, a day ago, because quiet and busy hours repeat daily.
     same_hours_yesterday: f64,
     /// Mean hourly return.
     drift: f64,
@@ -192,12 +192,12 @@ impl Recent {
     }
 }
 
-/// 0 where there is nothing to divide by.
+/// The ratio, or 0 for a denominator of 0.
 fn ratio(numerator: f64, denominator: f64) -> f64 {
     if denominator == 0.0 { 0.0 } else { numerator / denominator }
 }
 
-/// Logarithm of a volatility; one far below any that occurs stands for 0.
+/// Logarithm of a volatility, with a lower limit for 0.
 fn log(volatility: f64) -> f64 {
     volatility.max(1e-7).ln()
 }
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn the_model_is_right_more_often_than_always_saying_hold() {
+    fn the_model_is_more_often_right_than_always_hold() {
         let accuracy = baseline().accuracy();
         assert!(accuracy.model > accuracy.always_hold, "{accuracy:?}");
         assert!((0.3..0.5).contains(&accuracy.always_hold) && accuracy.bars > 1_600, "{accuracy:?}");
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn price_and_volume_may_have_any_scale() {
+    fn the_inputs_do_not_depend_on_the_scale() {
         let bars = &replay_bars()[..WINDOW_BARS];
         let scaled = |bar: &Bar| Bar {
             open: bar.open * 128.0,

@@ -1,4 +1,4 @@
-//! What the gateway does about a v43 request: checks it as the real one does, keeps the account, writes the reply.
+//! Handles v43 requests: checks them as the real gateway does, keeps the account, writes the reply.
 
 use super::{
     PriceBoard,
@@ -9,17 +9,17 @@ use sentinel_actors::{adapters::gateway::dialects::v43::risk_signature, domain::
 use serde_json::{Map, Value, json};
 use std::time::Instant;
 
-/// How long a risk signature is good for, into the past and, for clocks that differ, into the future.
+/// How old a risk signature may be, or how far in the future, because clocks differ.
 const SIGNATURE_AGE_MS_MAX: i64 = 5_000;
 
-/// What the signature covers, in the order of the names.
+/// The fields that the signature covers, in order.
 const SIGNED_FIELDS: [&str; 6] = ["price", "sl", "symbol", "tp", "type", "volume"];
 
 /// A refusal: `status`, `error_code`, `error_msg`.
 type Refusal = (&'static str, &'static str, String);
 type Request = Map<String, Value>;
 
-/// The account and where its prices come from.
+/// The account and its prices.
 #[derive(Debug)]
 pub(super) struct Broker {
     account: Account,
@@ -32,10 +32,10 @@ impl Broker {
         Self { account: Account::default(), prices, price }
     }
 
-    /// Answers one request; `now` is what signatures are aged against.
+    /// Answers one request; `now` is the time for the age of signatures.
     pub(super) fn answer(&mut self, request: &[u8], now: DateTime<Utc>) -> Value {
         let started = Instant::now();
-        // Stops are looked at when somebody asks, which in the demo is every bar that matters.
+        // Stops are checked at every request, which is often enough for the demo.
         let price_of = self.price_of();
         self.account.close_stopped(&price_of);
         let request: Request = match serde_json::from_slice(request) {
@@ -62,7 +62,7 @@ impl Broker {
         }
     }
 
-    /// What the account amounts to at present prices.
+    /// The account at current prices.
     pub(super) fn summary(&self) -> Summary {
         self.account.summary(self.price_of())
     }
@@ -106,7 +106,7 @@ impl Broker {
 
     fn get_account(&self) -> Value {
         let Summary { balance, equity, margin, .. } = self.summary();
-        // MetaTrader shows a margin level of 0 where no margin is bound.
+        // MetaTrader shows a margin level of 0 without margin.
         let margin_level = if margin > 0.0 { 100.0 * equity / margin } else { 0.0 };
         json!({
             "status": "ok", "balance": cents(balance), "equity": cents(equity), "margin": cents(margin),
@@ -130,14 +130,14 @@ impl Broker {
         json!({"status": "ok", "positions": positions})
     }
 
-    /// Values a position at the present price, or at its own while nobody knows one.
+    /// The current price for a position, or its open price if none is known.
     fn price_of(&self) -> impl Fn(&Position) -> f64 + use<> {
         let prices = self.prices.clone();
         move |position| prices.get(&position.symbol).unwrap_or(position.open_price)
     }
 }
 
-/// `RISK_PASS:<checksum over the order as Python writes it>:<time>`, not older than five seconds.
+/// Checks `RISK_PASS:<checksum over the order as Python writes it>:<time>`, not older than five seconds.
 fn check_signature(request: &Request, now: DateTime<Utc>) -> Result<(), &'static str> {
     let signature = request.get("risk_signature").and_then(Value::as_str).unwrap_or_default();
     let mut parts = signature.split(':');
@@ -153,7 +153,7 @@ fn check_signature(request: &Request, now: DateTime<Utc>) -> Result<(), &'static
     if (now - time.and_utc()).num_milliseconds().abs() > SIGNATURE_AGE_MS_MAX { Err("Expired") } else { Ok(()) }
 }
 
-/// The signed fields as Python writes what it received: null ones left out, whole numbers without a point.
+/// The signed fields as Python writes them: without null values, whole numbers without a decimal point.
 pub(super) fn canonical(request: &Request) -> String {
     let spelled = |value: &Value| match value {
         Value::Null => None,
@@ -170,12 +170,12 @@ fn refusal(uuid: &Value, now: DateTime<Utc>, (status, code, message): Refusal) -
     json!({"uuid": uuid, "status": status, "error_code": code, "error_msg": message, "timestamp": text(now)})
 }
 
-/// An order that is not executed.
+/// The refusal of an order.
 fn rejected(code: &'static str, message: &str) -> Refusal {
     ("REJECTED", code, message.to_owned())
 }
 
-/// Any other request that failed.
+/// The failure of another request.
 fn error(code: &'static str, message: &str) -> Refusal {
     ("error", code, message.to_owned())
 }

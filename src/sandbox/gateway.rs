@@ -1,4 +1,4 @@
-//! A v43 gateway on a ZeroMQ REP socket: one frame of JSON in, one out. What the messages mean is in `broker`.
+//! A v43 gateway on a ZeroMQ REP socket: one JSON frame in, one out. `broker` handles the messages.
 
 use super::{
     PriceBoard,
@@ -16,21 +16,21 @@ use std::{
 use tmq::{AsZmqSocket, request_reply::RequestReceiver};
 use tokio::sync::oneshot;
 
-/// Largest request that is read; a longer one costs the client its connection.
+/// Largest request that is read; a longer one closes the connection.
 const REQUEST_BYTES_MAX: i64 = 64 << 10;
 
-/// How the gateway runs.
+/// The gateway's configuration.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Where it listens; port 0 takes a free one.
+    /// The address to listen on; port 0 chooses a free one.
     pub addr: SocketAddr,
-    /// What it fills at.
+    /// The prices for fills.
     pub prices: PriceBoard,
-    /// What it fills at where `prices` knows nothing; `None`: such an order is refused.
+    /// The price for fills that `prices` does not have; `None`: such an order is refused.
     pub price: Option<f64>,
 }
 
-/// A running gateway. Stops when it is dropped.
+/// A running gateway; stops when dropped.
 #[derive(Debug)]
 pub struct Gateway {
     server: Server,
@@ -38,17 +38,17 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// Where it listens; the real port if port 0 was asked for.
+    /// The address it listens on, with the actual port.
     pub fn addr(&self) -> SocketAddr {
         self.server.addr()
     }
 
-    /// Requests answered so far, refused ones included.
+    /// Requests answered so far, including refused ones.
     pub fn requests(&self) -> u64 {
         self.server.requests()
     }
 
-    /// Orders, positions and money at present prices.
+    /// Orders, positions and money at current prices.
     pub fn summary(&self) -> Summary {
         lock(&self.broker).summary()
     }
@@ -88,7 +88,7 @@ async fn serve(addr: SocketAddr, broker: &Mutex<Broker>, count: &RequestCount, s
     };
     let (stop, stopped) = oneshot::channel::<()>();
     let stop = move || {
-        // Nobody listens any more once the thread has ended by itself.
+        // The receiver may be gone if the thread has ended by itself.
         let _ = stop.send(());
     };
     if started.send(Ok((addr, Box::new(stop)))).is_err() {
@@ -101,7 +101,7 @@ async fn serve(addr: SocketAddr, broker: &Mutex<Broker>, count: &RequestCount, s
 }
 
 fn bind(context: &tmq::Context, addr: SocketAddr) -> io::Result<(SocketAddr, RequestReceiver)> {
-    // Linger 0: otherwise a reply to a client that is gone keeps the thread from ending.
+    // Linger 0: otherwise a reply to a client that has disconnected would block the thread's end.
     let builder = tmq::reply(context).set_linger(0).set_ipv6(addr.is_ipv6()).set_maxmsgsize(REQUEST_BYTES_MAX);
     let socket = builder.bind(&format!("tcp://{addr}")).map_err(|error| match error {
         tmq::TmqError::Zmq(error) => io::Error::from_raw_os_error(error.to_raw()),
@@ -116,7 +116,7 @@ async fn answer_all(mut socket: RequestReceiver, broker: &Mutex<Broker>, count: 
     loop {
         let (request, sender) = socket.recv().await?;
         count.add();
-        // The dialect has one frame; of more, the first alone would be half a request.
+        // The dialect has one frame; with more, the first would be an incomplete request.
         let text = if request.len() == 1 { request.iter().next().map_or(&[][..], |frame| frame) } else { &[] };
         let reply = lock(broker).answer(text, Utc::now()).to_string();
         socket = sender.send(vec![reply.as_bytes()].into()).await?;

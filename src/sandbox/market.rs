@@ -1,6 +1,6 @@
-//! An EODHD-compatible market that replays the recording: every intraday request for a ticker reveals one more bar.
-//! `sentinel run --clock bars` polls once a cycle and so meets exactly one new bar each time. It has hourly bars, of which the
-//! daemon makes 4h and 1d; who asks for bars from before the replay gets them.
+//! An EODHD-compatible market that replays the recording: every intraday request for a ticker reveals one more bar. So `sentinel
+//! run --clock bars`, which polls once per cycle, gets exactly one new bar each time. It has hourly bars, of which the daemon makes
+//! 4h and 1d. Bars from before the replay are available, too.
 
 #![allow(clippy::result_large_err)] // the errors are whole HTTP answers, made once per bad request
 
@@ -25,32 +25,32 @@ use std::{
     sync::Mutex,
 };
 
-/// EODHD's requests a minute. Told in the headers, not enforced: back-to-back cycles are faster than that.
+/// EODHD's requests per minute. Reported in the headers but not enforced, because cycles without a pause are faster.
 const RATE_LIMIT: u32 = 1_000;
-/// Most rows in an answer, the newest ones: 298 days of hours, which 200 bars of a day are made of, are 5,100.
+/// Most rows in an answer, the newest ones. 200 daily bars are made of up to 5,100 hourly bars in 298 days.
 const ROWS_MAX: usize = 10_000;
-/// Bars before the history, for who asks for them by `from`: some three years.
+/// Bars before the history, about three years, for requests with `from`.
 const OLDER_BARS: i64 = 20_000;
-/// Most tickers that get a cursor of their own.
+/// Most tickers with their own cursor.
 const TICKERS_MAX: usize = 10_000;
-/// EODHD's range when the request names no `from`.
+/// EODHD's range for a request without `from`.
 const DEFAULT_RANGE_S: i64 = 120 * 86_400;
 /// A `to` no older than this means "up to now".
 const TO_IS_NOW_S: i64 = 86_400;
 
-/// How the market runs.
+/// The market's configuration.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Where it listens; port 0 takes a free one.
+    /// The address to listen on; port 0 chooses a free one.
     pub addr: SocketAddr,
-    /// Bars that are already past when a ticker is first asked for, at least 1.
+    /// Bars already revealed at the first request for a ticker, at least 1.
     pub history_bars: usize,
-    /// Where it writes each ticker's newest close.
+    /// Receives each ticker's newest close.
     pub prices: PriceBoard,
 }
 
 impl Config {
-    /// 300 bars of history: more than the 200 the daemon looks back.
+    /// With 300 bars of history, more than the daemon's 200.
     pub fn new(addr: SocketAddr, prices: PriceBoard) -> Self {
         Self { addr, history_bars: 300, prices }
     }
@@ -77,11 +77,11 @@ pub fn start(config: Config) -> io::Result<Server> {
     })
 }
 
-/// What all requests share.
+/// State shared by all requests.
 struct Market {
     /// Bars revealed so far, by ticker.
     revealed: Mutex<HashMap<String, usize>>,
-    /// The running minute and the requests in it.
+    /// The current minute and the requests in it.
     minute: Mutex<(i64, u32)>,
     history_bars: usize,
     prices: PriceBoard,
@@ -96,7 +96,7 @@ impl Market {
         Self { revealed: Mutex::default(), minute: Mutex::default(), history_bars, prices: config.prices, requests }
     }
 
-    /// Reveals the next bar of `ticker`, its history at the first time. Answers how many are revealed.
+    /// Reveals the next bar of `ticker`, at first its history; returns how many are revealed.
     fn reveal(&self, ticker: &str) -> Result<usize, HttpResponse> {
         let mut cursors = lock(&self.revealed);
         if cursors.len() >= TICKERS_MAX && !cursors.contains_key(ticker) {
@@ -107,7 +107,7 @@ impl Market {
         Ok(*revealed)
     }
 
-    /// Checks who asks and for what, as EODHD does before it looks at anything else.
+    /// Checks token, ticker and format, as EODHD does first.
     fn admit(&self, request: &HttpRequest, ticker: &str, query: &Query) -> Result<(), HttpResponse> {
         self.requests.add();
         let bearer = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
@@ -121,7 +121,7 @@ impl Market {
         }
         match query.get("fmt").map(String::as_str) {
             None | Some("json") => Ok(()),
-            Some(_) => Err(self.unprocessable("fmt", "The sandbox speaks json only.")),
+            Some(_) => Err(self.unprocessable("fmt", "The sandbox supports only json.")),
         }
     }
 
@@ -158,15 +158,15 @@ impl Market {
     fn intraday(&self, request: &HttpRequest, ticker: &str, query: &Query) -> Result<HttpResponse, HttpResponse> {
         self.admit(request, ticker, query)?;
         if query.get("interval").map(String::as_str) != Some(INTERVAL.as_str()) {
-            let message = "The recording has 1h bars only: Sentinel makes 4h and 1d of them.";
+            let message = "The recording has only 1h bars: Sentinel makes 4h and 1d of them.";
             return Err(self.unprocessable("interval", message));
         }
         let (from, to) = (self.time(query, "from")?, self.time(query, "to")?);
         if from.zip(to).is_some_and(|(from, to)| from > to) {
             return Err(self.unprocessable("from", "Must not be later than `to`."));
         }
-        // The replay's now is its newest bar. A `to` of today asks for all there is up to now, and must go on meaning
-        // that when a replay left running for days has been moved past the wall clock.
+        // The replay's time is its newest bar. A `to` of today means all bars up to now, even when a long replay has moved
+        // past the wall clock.
         let to = to.filter(|to| *to < Utc::now().timestamp() - TO_IS_NOW_S).unwrap_or(i64::MAX);
         let revealed = self.reveal(ticker)?;
         let oldest = if from.is_some() { -OLDER_BARS } else { 0 };
@@ -179,7 +179,7 @@ impl Market {
         Ok(self.json(StatusCode::OK, &rows))
     }
 
-    /// The newest revealed bar as a quote; asking for it reveals nothing.
+    /// The newest revealed bar as a quote; does not reveal a bar.
     fn real_time(&self, request: &HttpRequest, ticker: &str, query: &Query) -> Result<HttpResponse, HttpResponse> {
         self.admit(request, ticker, query)?;
         let newest = lock(&self.revealed).get(ticker).copied().unwrap_or(self.history_bars) - 1;

@@ -16,11 +16,11 @@ use std::{
     net::{SocketAddr, TcpListener},
 };
 
-/// Largest request: 1,000 rows and some.
+/// Largest request, for somewhat more than 1,000 rows.
 const BODY_BYTES_MAX: usize = 48 << 20;
 const COLUMNS: [&str; 2] = ["X_tabular", "X_sequential"];
 
-/// Starts the model server on `addr` (port 0 takes a free one).
+/// Starts the model server on `addr` (port 0 chooses a free one).
 ///
 /// # Errors
 /// When the address cannot be bound.
@@ -86,7 +86,7 @@ struct Split {
     data: Vec<(Vec<f64>, Vec<Vec<f64>>)>,
 }
 
-/// The rows of a request, or what is wrong with it.
+/// The rows of a request, or its fault.
 fn parse(body: &[u8]) -> Result<Vec<FeatureSet>, String> {
     let request: Request = serde_json::from_slice(body)
         .map_err(|error| format!("Failed to parse dataframe_split: {}", one_line(&error.to_string())))?;
@@ -111,7 +111,7 @@ fn features((tabular, sequence): (Vec<f64>, Vec<Vec<f64>>)) -> Result<FeatureSet
         if numbers.len() != FEATURE_COUNT {
             return Err(format!("a bar of X_sequential has {} numbers, not {FEATURE_COUNT}", numbers.len()));
         }
-        // The sequence is float32 on the sender's side, too.
+        // The daemon's sequence is float32, too.
         *bar = std::array::from_fn(|i| numbers[i] as f32);
     }
     Ok(FeatureSet { tabular, sequence: bars })
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[actix_rt::test]
-    async fn every_other_shape_is_refused() {
+    async fn other_shapes_are_refused() {
         let server = server();
         for (what, body) in [
             ("nested tabular", request(json!([vec![0.0; 23]]), 60, 23)),
@@ -164,7 +164,7 @@ mod tests {
             ("columns", request(json!(vec![0.0; 23]), 60, 23).replace("X_tabular", "x")),
             ("no rows", json!({"dataframe_split": {"columns": COLUMNS, "data": []}}).to_string()),
             ("another format", json!({"instances": [[0.0]]}).to_string()),
-            ("no JSON", "{".to_owned()),
+            ("not JSON", "{".to_owned()),
         ] {
             let (status, answer) = post(&server, "application/json", body).await;
             assert_eq!((status, &answer["error_code"]), (400, &json!("BAD_REQUEST")), "{what}: {answer}");

@@ -1,10 +1,10 @@
-//! The recorded hourly EUR/USD bars, compiled in, and their endless replay. The model is fitted on the first part,
-//! the market replays the rest. There is one recording: every ticker is served the same bars.
+//! The built-in recording of hourly EUR/USD bars, and its endless replay. The model is fitted on the first part, the market replays
+//! the rest. Every ticker has the same bars.
 
 use sentinel_actors::domain::{bar::Bar, interval::Interval};
 use std::sync::OnceLock;
 
-/// Bars the model is fitted on; the replay begins with the first trading week after them.
+/// Bars for fitting the model; the replay begins with the first trading week after them.
 const FIT_BARS: usize = 3_000;
 /// Length of the recorded bars.
 pub const INTERVAL: Interval = Interval::OneHour;
@@ -19,7 +19,7 @@ fn recorded() -> &'static [Bar] {
     BARS.get_or_init(|| CSV.lines().skip(1).filter_map(parse_row).collect())
 }
 
-/// `timestamp,datetime,open,high,low,close,volume`; a test holds that every row of the file can be read.
+/// Parses `timestamp,datetime,open,high,low,close,volume`; a test ensures that every row of the file can be parsed.
 fn parse_row(row: &str) -> Option<Bar> {
     let mut fields = row.split(',');
     let open_time = fields.next()?.parse().ok()?;
@@ -28,29 +28,29 @@ fn parse_row(row: &str) -> Option<Bar> {
     Some(Bar { open_time, open: next()?, high: next()?, low: next()?, close: next()?, volume: next()? })
 }
 
-/// The bars the model learns from.
+/// The bars for fitting the model.
 pub fn fit_bars() -> &'static [Bar] {
     &recorded()[..FIT_BARS]
 }
 
-/// The bars the market replays and the model never saw.
+/// The bars that the market replays; the model is not fitted on them.
 pub fn replay_bars() -> &'static [Bar] {
-    // Begun with a trading week, so that starting over leaves a weekend's gap, not one in the middle of a week.
+    // Begins with a trading week, so that the gap at each repetition is a weekend.
     let is_week_open = |pair: &[Bar]| pair[1].open_time - pair[0].open_time > DAY_S;
     let rest = &recorded()[FIT_BARS..];
     let start = rest.windows(2).position(is_week_open).map_or(0, |gap| gap + 1);
     &rest[start..]
 }
 
-/// Bar number `index` of a replay that never ends.
+/// Bar number `index` of the endless replay.
 ///
-/// When the bars end they begin again, moved on by whole weeks: time must go on, because the daemon refuses bars that
-/// go back, and weekday and hour, which are features, must stay what they were when these prices were made.
+/// After the last bar, the bars repeat, moved by whole weeks: time must not go back, because the daemon refuses such bars, and
+/// weekday and hour must stay the same, because they are features.
 pub fn replayed_bar(index: usize) -> Bar {
     bar_at(i64::try_from(index).unwrap_or(i64::MAX))
 }
 
-/// The same with bars before the first one, of negative numbers: a market has been there before anyone asks.
+/// The same, with negative numbers for bars before the first one.
 pub fn bar_at(index: i64) -> Bar {
     let bars = replay_bars();
     let length = i64::try_from(bars.len()).unwrap_or(i64::MAX);
@@ -64,7 +64,7 @@ pub const fn closed_at(bar: &Bar) -> i64 {
     bar.open_time.saturating_add(INTERVAL.nominal_s())
 }
 
-/// Seconds by which each round of `bars` is moved on: the least number of whole weeks that is past the last bar.
+/// Seconds by which each repetition of `bars` is moved: the least number of whole weeks that is past the last bar.
 fn round_s(bars: &[Bar]) -> i64 {
     let length_s = closed_at(&bars[bars.len() - 1]) - bars[0].open_time;
     (length_s + WEEK_S - 1) / WEEK_S * WEEK_S
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn every_row_of_the_recording_is_a_sound_bar() {
+    fn every_row_of_the_recording_is_a_valid_bar() {
         assert_eq!(recorded().len(), 5_000);
         assert!(recorded().windows(2).all(|pair| pair[0].open_time < pair[1].open_time));
         assert!(recorded().iter().all(|bar| bar.low > 0.0 && bar.low <= bar.close && bar.close <= bar.high));
@@ -103,14 +103,14 @@ mod tests {
     }
 
     #[test]
-    fn the_replay_begins_with_a_trading_week_that_the_model_never_saw() {
+    fn the_replay_begins_with_a_trading_week_after_the_fitted_bars() {
         assert_eq!(hour_and_weekday(&replay_bars()[0]), (21, Weekday::Sun));
         assert!(fit_bars()[FIT_BARS - 1].open_time < replay_bars()[0].open_time);
         assert!(replay_bars().len() > 1_850, "{}", replay_bars().len());
     }
 
     #[test]
-    fn starting_over_moves_time_on_and_keeps_weekday_and_hour() {
+    fn a_repetition_moves_time_on_and_keeps_weekday_and_hour() {
         let length = replay_bars().len();
         for round in 1..60 {
             let before = replayed_bar(round * length - 1);
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn there_are_bars_before_the_first_one_a_weekend_earlier() {
+    fn bars_before_the_first_one_end_a_weekend_earlier() {
         let length = i64::try_from(replay_bars().len()).unwrap();
         let gap_s = replayed_bar(0).open_time - bar_at(-1).open_time;
         assert!(gap_s > DAY_S && gap_s < 3 * DAY_S, "a weekend, not {gap_s} s");
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn bars_of_four_hours_and_of_a_day_can_be_made_of_it() {
+    fn bars_of_4h_and_1d_can_be_made_of_it() {
         let bars: Vec<_> = (-5_000..300).map(bar_at).collect();
         for (interval, least) in [(Interval::FourHours, 1_250), (Interval::OneDay, 200)] {
             assert_eq!(misfit(&bars, interval, &Calendar::fx()), None);

@@ -1,4 +1,4 @@
-//! A sandbox server on threads of its own, so that it works beside any other actix System and alone.
+//! A sandbox server on its own threads, so that it works with or without another actix System.
 
 use actix_web::{
     dev::{Extensions, Server as HttpServer, ServerHandle},
@@ -16,26 +16,26 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-/// Requests a server answered; clones count together.
+/// Requests answered by a server; clones share the count.
 #[derive(Debug, Clone, Default)]
 pub(super) struct RequestCount(Arc<AtomicU64>);
 
 impl RequestCount {
-    /// Counts one more.
+    /// Counts a request.
     pub(super) fn add(&self) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 }
 
-/// For `HttpServer::on_connect`: without it an answer of several packets waits for the client's delayed ACK, 40 ms.
+/// For `HttpServer::on_connect`: without it, an answer of several packets waits 40 ms for the client's delayed ACK.
 pub(super) fn send_at_once(connection: &dyn Any, _: &mut Extensions) {
     if let Some(stream) = connection.downcast_ref::<TcpStream>() {
-        // Only speed is lost if it fails.
+        // A failure only costs speed.
         let _ = stream.set_nodelay(true);
     }
 }
 
-/// A running sandbox server. Stops when it is dropped.
+/// A running sandbox server; stops when dropped.
 pub struct Server {
     addr: SocketAddr,
     requests: RequestCount,
@@ -50,7 +50,7 @@ impl fmt::Debug for Server {
 }
 
 impl Server {
-    /// Starts `serve` on a thread called `name`; `serve` hands `stop`'s means over before it begins to wait.
+    /// Starts `serve` on a thread named after `name`; `serve` first sends its address and how to stop it.
     pub(super) fn spawn<S: FnOnce() + Send + Sync + 'static>(
         name: &str,
         requests: RequestCount,
@@ -63,7 +63,7 @@ impl Server {
         Ok(Self { addr, requests, stop: Some(Box::new(stop)), thread: Some(thread) })
     }
 
-    /// Starts the HTTP server that `build` makes; `build` says where it listens.
+    /// Starts the HTTP server built by `build`, which also returns its address.
     pub(super) fn spawn_http(
         name: &str,
         requests: RequestCount,
@@ -76,7 +76,7 @@ impl Server {
                     Err(error) => return drop(started.send(Err(error))),
                 };
                 let handle: ServerHandle = server.handle();
-                // Not gracefully: the daemon's kept-alive connections would be waited for, and nothing can be lost.
+                // Not gracefully, because this would wait for the daemon's keep-alive connections, and no data can be lost.
                 let sent = started.send(Ok((addr, move || drop(handle.stop(false)))));
                 if sent.is_ok() && server.await.is_err() {
                     tracing::error!("a sandbox server ended with an error");
@@ -85,17 +85,17 @@ impl Server {
         })
     }
 
-    /// Where it listens; the real port if port 0 was asked for.
+    /// The address it listens on, with the actual port.
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
 
-    /// Requests answered so far, refused ones included.
+    /// Requests answered so far, including refused ones.
     pub fn requests(&self) -> u64 {
         self.requests.0.load(Ordering::Relaxed)
     }
 
-    /// Stops listening, drops what is under way and waits for the threads to end (milliseconds).
+    /// Stops listening, drops requests in progress and waits for the threads to end (milliseconds).
     pub fn stop(self) {
         drop(self);
     }
@@ -107,7 +107,7 @@ impl Drop for Server {
             stop();
         }
         if let Some(thread) = self.thread.take() {
-            // A panic of that thread was reported by the panic hook; there is nobody else to tell here.
+            // The panic hook has already reported a panic of that thread.
             drop(thread.join());
         }
     }

@@ -1,18 +1,18 @@
-//! Multinomial logistic regression over a handful of inputs, fitted by plain full-batch gradient descent with
-//! momentum: deterministic, a few tens of milliseconds, and short enough to be read.
+//! Multinomial logistic regression with few inputs, fitted by full-batch gradient descent with momentum: deterministic, and done in
+//! a few tens of milliseconds.
 
 /// Classes: SELL, HOLD, BUY.
 pub const CLASSES: usize = 3;
 
-/// How many standard deviations from the mean an input counts at most, so that no odd request can blow up a score.
+/// Inputs are limited to this many standard deviations from the mean, so that unusual values cannot dominate.
 const Z_MAX: f64 = 4.0;
-/// How much of the last step is kept.
+/// Momentum: the share of the last step that is kept.
 const MOMENTUM: f64 = 0.9;
 
-/// How to fit.
+/// Parameters of the fit.
 #[derive(Debug, Clone, Copy)]
 pub struct Training {
-    /// Penalty on the squared weights; the biases are free.
+    /// Penalty on the squared weights, but not on the biases.
     pub l2: f64,
     /// Step size.
     pub step: f64,
@@ -28,7 +28,7 @@ pub struct Softmax<const D: usize> {
     parameters: Parameters<D>,
 }
 
-/// What is fitted; a gradient has the same shape.
+/// The fitted weights; a gradient has the same shape.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Parameters<const D: usize> {
     weights: [[f64; D]; CLASSES],
@@ -36,7 +36,7 @@ struct Parameters<const D: usize> {
 }
 
 impl<const D: usize> Softmax<D> {
-    /// Fits `rows` of finite inputs to `labels`, each below [`CLASSES`]; both are equally long and not empty.
+    /// Fits `rows` of finite inputs to `labels`, each below [`CLASSES`]; both have the same length and are not empty.
     pub fn fit(rows: &[[f64; D]], labels: &[usize], training: Training) -> Self {
         let (mean, deviation) = moments(rows);
         let mut model = Self { mean, deviation, parameters: Parameters::zero() };
@@ -84,7 +84,7 @@ impl<const D: usize> Parameters<D> {
     }
 }
 
-/// Mean and standard deviation of every input; a constant input gets deviation 1 and so counts for nothing.
+/// Mean and standard deviation of every input; a constant input gets deviation 1, so it has no effect.
 fn moments<const D: usize>(rows: &[[f64; D]]) -> ([f64; D], [f64; D]) {
     let count = rows.len() as f64;
     let mean: [f64; D] = std::array::from_fn(|i| rows.iter().map(|row| row[i]).sum::<f64>() / count);
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn probabilities_sum_to_one_however_odd_the_inputs() {
+    fn probabilities_sum_to_one_for_any_inputs() {
         let (rows, labels) = toy();
         let model = Softmax::fit(&rows, &labels, TRAINING);
         for row in [[0.0; 3], [1e300, -1e300, 1e300], [f64::MAX; 3], [f64::MIN_POSITIVE; 3]] {
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn the_gradient_is_that_of_the_loss() {
+    fn the_gradient_equals_the_slope_of_the_loss() {
         let rows = [[0.3, -1.2], [1.0, 0.5], [-0.7, 0.1], [0.0, 2.0]];
         let labels = [0, 1, 2, 1];
         let at = Parameters { weights: [[0.1, -0.2], [0.3, 0.4], [-0.5, 0.6]], biases: [0.1, 0.0, -0.3] };

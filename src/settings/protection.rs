@@ -65,7 +65,7 @@ impl Protection {
         Ok(Self(Arc::new(Inner { path: path.into(), config, state, seen: Mutex::new(seen) })))
     }
 
-    /// Whether the port speaks TLS.
+    /// Whether the port uses TLS.
     pub fn has_tls(&self) -> bool {
         self.0.config.tls.is_some()
     }

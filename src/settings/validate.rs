@@ -1,28 +1,25 @@
 //! The allowed values of every setting. All problems are reported together, each with its key and what to do.
 
+mod data;
 mod live;
 mod symbols;
 
 use super::{
     Problem, Settings,
-    address::{host_fault, market_fault},
-    sections::{BreakerSettings, DataSettings, DeadmanSettings, GuardSettings, Journal, TradingSettings},
+    address::host_fault,
+    sections::{BreakerSettings, DeadmanSettings, GuardSettings, Journal, TradingSettings},
 };
+use data::data;
+pub(super) use data::token;
 pub(super) use live::live;
 use sentinel_actors::{
-    adapters::{
-        deadman::PingError,
-        eodhd::{ApiToken, ROW_BYTES, TokenError, TokenFault, first_range_s, first_rows_max, range_s_max},
-        gateway::DialectKind,
-    },
+    adapters::{deadman::PingError, gateway::DialectKind},
     fetcher::MarketClock,
 };
 use std::{net::IpAddr, path::Path};
 pub(super) use symbols::is_symbol;
 use symbols::{digits, distance, threshold, volume};
 
-/// The model gets 60 bars, and the features of the first need 60 more before it.
-const LOOKBACK_BARS: std::ops::RangeInclusive<usize> = 120..=5_000;
 const SET_THE_DIALECT: &str = "--dialect place_order, v43, envelope or order_send";
 /// More than any daemon will run, and within the range of TOML's numbers.
 const CYCLES_MAX: u64 = 1_000_000_000_000;
@@ -84,88 +81,6 @@ impl Found {
         let text = format!("must be {} to {} milliseconds", DEADLINE_MS.start(), DEADLINE_MS.end());
         self.unless(DEADLINE_MS.contains(&value), key, text);
     }
-}
-
-fn data(settings: &Settings, found: &mut Found) {
-    let data = &settings.data;
-    if let Some(fault) = market_fault(&data.base_url) {
-        found.unless(false, "data.base_url", fault);
-    }
-    lookback(data, found);
-    found.unless((1..=86_400).contains(&data.overdue_poll_s), "data.overdue_poll_s", "must be 1 to 86400 seconds");
-    found.unless(data.max_bar_age_s.is_none_or(|age| age > 0), "data.max_bar_age_s", "must be above 0 seconds");
-    let jump = data.jump_max;
-    let is_limit = jump == 0.0 || (0.001..=1_000.0).contains(&jump);
-    found.unless(is_limit, "data.jump_max", "must be 0 (no limit), or 0.001 to 1000, a share of the close before");
-    found.deadline(data.deadline_ms, "data.deadline_ms");
-    found.unless((1_024..=1 << 28).contains(&data.body_bytes_max), "data.body_bytes_max", "must be 1024 to 268435456");
-    found.unless((1..=100).contains(&data.concurrency), "data.concurrency", "must be 1 to 100");
-}
-
-/// Bars that are made of finer ones need many of these, in one answer.
-fn lookback(data: &DataSettings, found: &mut Found) {
-    let (key, bars, interval) = ("data.lookback_bars", data.lookback_bars, data.interval);
-    if !LOOKBACK_BARS.contains(&bars) || !interval.is_made() {
-        found.unless(LOOKBACK_BARS.contains(&bars), key, "must be 120 to 5000");
-        return;
-    }
-    let (made, finer) = (interval.as_str(), interval.source().as_str());
-    let most = |fits: &dyn Fn(usize) -> bool| {
-        let most = LOOKBACK_BARS.rev().find(|bars| fits(*bars));
-        most.map_or_else(String::new, |most| format!(", or this to at most {most}"))
-    };
-    let is_in_range = |bars| first_range_s(bars, interval) <= range_s_max(interval);
-    let (days, days_max) = (days(first_range_s(bars, interval)), days(range_s_max(interval)));
-    let advice = most(&is_in_range).replace(", or this", "set it");
-    found.unless(
-        is_in_range(bars),
-        key,
-        format!("{bars} bars of {made} are made of {days} days of {finer} bars, and EODHD sends at most {days_max} days at once: {advice}"),
-    );
-    let bytes = |bars| first_rows_max(bars, interval).saturating_mul(ROW_BYTES);
-    let fits = |bars| usize::try_from(bytes(bars)).is_ok_and(|bytes| bytes <= data.body_bytes_max);
-    let (rows, needed, advice) = (first_rows_max(bars, interval), bytes(bars), most(&fits));
-    found.unless(
-        fits(bars) || !is_in_range(bars),
-        key,
-        format!(
-            "{bars} bars of {made} are made of up to {rows} bars of {finer}, in one answer of {needed} bytes, and \
-             data.body_bytes_max = {} is less: set it to {needed}{advice}",
-            data.body_bytes_max
-        ),
-    );
-}
-
-/// Whole days, rounded up.
-const fn days(seconds: i64) -> i64 {
-    (seconds + 86_399) / 86_400
-}
-
-/// Where the token comes from, if it is required and can be read.
-pub(super) fn token(settings: &Settings, found: &mut Found) -> Option<ApiToken> {
-    let advice = "set EODHD_API_TOKEN, or EODHD_API_TOKEN_FILE to a file that contains it";
-    let Some(token) = settings.data.token() else {
-        found.unless(false, "data.api_token", format!("is missing: {advice}"));
-        return None;
-    };
-    let (is_value, is_file) = (settings.data.api_token.is_some(), settings.data.api_token_file.is_some());
-    if is_value && is_file {
-        found.unless(false, "data.api_token", "is set, and so is data.api_token_file: keep only one of them");
-        return None;
-    }
-    let key = if is_value { "data.api_token" } else { "data.api_token_file" };
-    match token.read() {
-        Ok(_) => return Some(token),
-        Err(TokenError::Unreadable { path, cause }) => {
-            // Somebody may have set the token itself instead of a path. It must not reach the terminal, so only what looks like a
-            // path is shown.
-            let name = path.to_str().filter(|text| text.contains('/')).unwrap_or("the file");
-            found.unless(false, key, format!("{name} cannot be read: {cause}"));
-        }
-        Err(error @ TokenError::Fault(TokenFault::Empty)) => found.unless(false, key, format!("{error}: {advice}")),
-        Err(error) => found.unless(false, key, error.to_string()),
-    }
-    None
 }
 
 fn model(settings: &Settings, found: &mut Found) {

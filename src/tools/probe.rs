@@ -1,5 +1,5 @@
-//! What `sentinel verify` and `sentinel soak` look at a running daemon with: an HTTP client that reports rather than
-//! fails, and a reading of `/metrics` that is stricter than Prometheus's own.
+//! Shared by `sentinel verify` and `sentinel soak`: an HTTP client that reports any status instead of failing, and a parser of
+//! `/metrics` that is stricter than Prometheus's own.
 
 mod client;
 pub mod contract;

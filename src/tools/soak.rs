@@ -1,4 +1,4 @@
-//! `sentinel soak`: watches a running daemon for a while, and says by thresholds set beforehand whether it is healthy.
+//! `sentinel soak`: watches a running daemon for some time and judges by thresholds whether it is healthy.
 
 mod args;
 mod check;
@@ -39,13 +39,13 @@ use std::{
 };
 use tokio::time::Instant;
 
-/// A look takes this long at most, or as long as the pause between two if that is shorter.
-const LOOK_MAX: Duration = Duration::from_secs(10);
-const LOOK_MAX_LEAST: Duration = Duration::from_secs(2);
-/// A daemon that was started together with the soak gets this long to answer for the first time.
+/// Deadline of a scrape: the pause between two scrapes, within these limits.
+const SCRAPE_MAX: Duration = Duration::from_secs(10);
+const SCRAPE_MAX_LEAST: Duration = Duration::from_secs(2);
+/// How long a daemon started together with the soak may take until its first answer.
 const FIRST_ANSWER_MAX: Duration = Duration::from_secs(5);
 const FIRST_ANSWER_RETRY: Duration = Duration::from_millis(250);
-/// How often the report is written while the run goes on.
+/// How often the report is written during the run.
 const WRITE_EVERY: Duration = Duration::from_secs(60);
 
 type Stop<'a> = Pin<&'a mut dyn Future<Output = ()>>;
@@ -62,7 +62,8 @@ async fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let url = net::without_metrics_path(&args.url);
     let period = Duration::from_secs_f64(args.period);
     let prepared = args.validate().and_then(|()| {
-        let client = Client::new(url, &args.credentials, period.clamp(LOOK_MAX_LEAST, LOOK_MAX)).context("--url")?;
+        let client =
+            Client::new(url, &args.credentials, period.clamp(SCRAPE_MAX_LEAST, SCRAPE_MAX)).context("--url")?;
         Ok((client, Files::claim(&args.out, args.force)?))
     });
     let (client, files) = match prepared {
@@ -72,14 +73,14 @@ async fn run(args: &Args) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::from(EXIT_USAGE));
         }
     };
-    let Some(first) = first_look(&client, stop.as_mut()).await? else {
-        anyhow::bail!("stopped before the first look at {url}: there is nothing to report");
+    let Some(first) = first_scrape(&client, stop.as_mut()).await? else {
+        anyhow::bail!("stopped before the first scrape at {url}: there is nothing to report");
     };
     let cycle_s = match args.cycle_seconds {
-        Some(said) => said,
+        Some(seconds) => seconds,
         None => tokio::select! {
-            () = stop.as_mut() => anyhow::bail!("stopped before the first look at {url}: there is nothing to report"),
-            asked = schedule::period_s(&client) => asked?,
+            () = stop.as_mut() => anyhow::bail!("stopped before the first scrape at {url}: there is nothing to report"),
+            found = schedule::period_s(&client) => found?,
         },
     };
     let soak = Soak { args, cycle_s, client, files, began_at: Utc::now(), began: Instant::now() };
@@ -87,9 +88,9 @@ async fn run(args: &Args) -> anyhow::Result<ExitCode> {
     soak.conclude(&record, ended)
 }
 
-/// The first look that finds something; `None` if a signal comes before it.
-async fn first_look(client: &Client, mut stop: Stop<'_>) -> anyhow::Result<Option<Snapshot>> {
-    let patience = Instant::now() + FIRST_ANSWER_MAX;
+/// The first successful scrape; `None` if a signal comes before it.
+async fn first_scrape(client: &Client, mut stop: Stop<'_>) -> anyhow::Result<Option<Snapshot>> {
+    let deadline = Instant::now() + FIRST_ANSWER_MAX;
     loop {
         let found = tokio::select! {
             () = &mut stop => return Ok(None),
@@ -97,9 +98,9 @@ async fn first_look(client: &Client, mut stop: Stop<'_>) -> anyhow::Result<Optio
         };
         match found {
             Ok(first) => return Ok(Some(first)),
-            Err(blank) if Instant::now() >= patience || !may_come(&blank) => {
-                let NoSnapshot { what, .. } = &blank;
-                anyhow::bail!("{} gave nothing to watch: {what}\n  -> {}", client.base_url(), blank.way_out());
+            Err(failure) if Instant::now() >= deadline || !is_temporary(&failure) => {
+                let NoSnapshot { what, .. } = &failure;
+                anyhow::bail!("{} cannot be watched: {what}\n  -> {}", client.base_url(), failure.advice());
             }
             Err(_) => tokio::select! {
                 () = &mut stop => return Ok(None),
@@ -110,11 +111,11 @@ async fn first_look(client: &Client, mut stop: Stop<'_>) -> anyhow::Result<Optio
 }
 
 /// Whether waiting may help.
-fn may_come(blank: &NoSnapshot) -> bool {
-    matches!(blank.kind.as_str(), "connect" | "timeout" | "status 503")
+fn is_temporary(failure: &NoSnapshot) -> bool {
+    matches!(failure.kind.as_str(), "connect" | "timeout" | "status 503")
 }
 
-/// A run under way.
+/// A run in progress.
 struct Soak<'a> {
     args: &'a Args,
     /// The schedule's period, seconds.
@@ -122,12 +123,12 @@ struct Soak<'a> {
     client: Client,
     files: Files,
     began_at: DateTime<Utc>,
-    /// Elapsed time is monotonic: a clock that is set must not make cycles due.
+    /// Elapsed time is monotonic, so that a clock step does not make cycles due.
     began: Instant,
 }
 
 impl Soak<'_> {
-    /// Looks once a period and at the end, until the time is over or a signal comes.
+    /// Scrapes once per period and at the end, until the time is over or a signal comes.
     async fn watch(&self, first: Snapshot, mut stop: Stop<'_>) -> (Record, Ended) {
         let run = Duration::from_secs_f64(self.args.minutes * 60.0);
         let mut record = Record::begin(first, run.as_secs_f64(), self.args.period, self.cycle_s);
@@ -138,7 +139,7 @@ impl Soak<'_> {
             if written.is_none_or(|at: Instant| at.elapsed() >= WRITE_EVERY) {
                 written = Some(Instant::now());
                 if let Err(error) = self.write(&record, Ended::Running) {
-                    eprintln!("sentinel: {error:#}; the run goes on");
+                    eprintln!("sentinel: {error:#}; the run continues");
                 }
             }
             let elapsed = self.began.elapsed();

@@ -1,4 +1,4 @@
-//! `sentinel verify`: is a system that Sentinel works with ready for it? One file per target, one report for all.
+//! `sentinel verify`: checks whether a system that Sentinel works with is ready. One module per target, one kind of report.
 
 mod clock;
 mod daemon;
@@ -16,36 +16,36 @@ use crate::{
 use report::{Report, say};
 use std::{io, process::ExitCode, time::Duration};
 
-/// What can be verified.
+/// The systems that can be verified.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Target {
-    /// Send the gateway its dialect's harmless request, and nothing that trades; exit 0 if all is well, 1 if not
+    /// Check the gateway with its dialect's harmless request; nothing trades; exit 0 if no check failed, otherwise 1
     ///
-    /// Is it reachable, does it answer in time and in this dialect, is its clock within 2 s of ours, what is in the
-    /// account. Takes the settings of `sentinel run`; needs a dialect, but no market data token. Never point it at an
-    /// Expert Advisor that listens itself: one of those takes any message for an order.
+    /// Checks that it is reachable, that it answers in time and in this dialect, and that its clock is within 2 s of this machine's;
+    /// shows the account and its positions. Takes the settings of `sentinel run`; needs a dialect, but no market data token. Do not
+    /// use it with an Expert Advisor that listens itself: it may treat any message as an order.
     Gateway(Box<SettingsArgs>),
-    /// Ask EODHD, with your own key, what the daemon would ask; exit 0 if all is well, 1 if not
+    /// Send EODHD the daemon's requests with your key; exit 0 if no check failed, otherwise 1
     ///
-    /// What each symbol's request is answered with, how far the newest bar is behind the clock and what that means for
-    /// data.max_bar_age_s, and how many symbols the quota carries. Takes the settings of `sentinel run` and one request
-    /// per symbol (5 calls of the quota each). Run it while the market is open: a lag shows only then.
+    /// Checks the answer for each symbol, how far the newest bar is behind the clock, whether data.max_bar_age_s allows for that,
+    /// and for how many symbols the quota is enough. Takes the settings of `sentinel run`; sends one request per symbol (5 calls of
+    /// the quota each). Run it while the market is open, because only then can the lag be measured.
     Market(Box<market::Args>),
-    /// Ask the model server on HUB what the daemon would ask, with recorded bars; exit 0 if all is well, 1 if not
+    /// Send the model server on HUB the daemon's requests with recorded bars; exit 0 if no check failed, otherwise 1
     ///
-    /// What it answers to one row and to one per symbol, how fast, and whether rows in one request are answered as they
-    /// are alone. Takes the settings of `sentinel run`; needs no token, and nothing is written or ordered.
+    /// Checks the answers to one row and to one row per symbol, the latency, and whether rows in one request get the same answers as
+    /// alone. Takes the settings of `sentinel run`; needs no token, and sends no orders.
     Model(Box<model::Args>),
-    /// On INF: is the daemon there, whole, and reachable for HUB's Prometheus; exit 0 if all is well, 1 if not
+    /// On INF: check that the daemon works and that HUB's Prometheus can reach it; exit 0 if no check failed, otherwise 1
     ///
-    /// Who has the port and on which address, /health, the format, the families HUB knows and their buckets, what
-    /// moves between two scrapes, its clock, the address HUB will use and the firewall rule it needs.
+    /// Checks the process and the address on the port, /health, the format of /metrics, the families and buckets HUB relies on, the
+    /// changes between two scrapes, the clock, and the address HUB will use; prints the firewall rule that HUB needs.
     Inf(inf::Args),
-    /// On HUB: does Prometheus scrape INF as it should, with rules and Alertmanager; exit 0 if all is well, 1 if not
+    /// On HUB: check that Prometheus scrapes INF, and its rules and Alertmanager; exit 0 if no check failed, otherwise 1
     ///
-    /// INF reachable from here and its clock, the job, scrape interval, labels that no other target has, series stored as
-    /// INF shows them and all that the rules read, rules as they came with this version and evaluated, Alertmanager
-    /// known and there. Takes no settings.
+    /// Checks that INF is reachable, its clock, the job, the scrape interval, unique labels, that the series of INF and all series
+    /// that the rules read are stored, that the rules are those of this version and are evaluated, and that Prometheus sends alerts to
+    /// a running Alertmanager. Takes no settings.
     Hub(hub::Args),
 }
 
@@ -59,34 +59,34 @@ pub(crate) fn main(target: &Target) -> ExitCode {
     }
 }
 
-/// Runs what has to wait for the network on this thread; awc's clients live on one.
+/// Runs this work on the current thread, because awc's clients cannot change threads.
 fn block_on<T>(work: impl Future<Output = T>) -> T {
     on_system(work)
 }
 
-/// Says on stderr which flag cannot stand.
+/// Reports an invalid flag on stderr.
 fn bad_flag(error: &anyhow::Error) -> ExitCode {
     eprintln!("sentinel: {error:#}");
     ExitCode::from(EXIT_USAGE)
 }
 
-/// Reports what could not be looked at, so that nothing is left out in silence.
-fn not_reached(report: &mut Report, names: &[&'static str], because: &str) {
+/// Reports checks that could not be made, so that none is left out silently.
+fn not_checked(report: &mut Report, names: &[&'static str], because: &str) {
     for name in names {
-        report.failed(name, format!("not reached: {because}"), "");
+        report.failed(name, format!("not checked: {because}"), "");
     }
 }
 
-/// What to do where a connection is neither taken nor refused.
+/// Advice for a connection that is neither accepted nor refused.
 const FIREWALL: &str =
-    "nothing came back, not even a refusal: a firewall in between drops what is sent, or the address is wrong";
+    "no answer, not even a refusal: a firewall in between drops the packets, or the address is wrong";
 
-/// Whether a connection failed because nothing came back.
+/// Whether a connection failed because there was no answer.
 fn is_lost(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::TimedOut | io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable)
 }
 
-/// A flag's time to wait.
+/// Parses a flag's waiting time.
 fn seconds(text: &str) -> Result<Duration, String> {
     match text.parse() {
         Ok(seconds) if (0.0..=86_400.0).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_connection_that_is_refused_is_not_lost() {
+    fn a_refused_connection_is_not_lost() {
         assert!(!is_lost(&io::ErrorKind::ConnectionRefused.into()));
         assert!(is_lost(&io::ErrorKind::TimedOut.into()) && is_lost(&io::ErrorKind::HostUnreachable.into()));
     }

@@ -1,4 +1,4 @@
-//! A journal that a daemon left behind in the middle of an order.
+//! A journal of a daemon that stopped while an order was in flight.
 
 use sentinel_actors::{
     adapters::journal::{Identity, Store},
@@ -11,8 +11,8 @@ use sentinel_actors::{
 use std::{path::Path, time::Duration};
 use uuid::Uuid;
 
-/// A daemon died here while an order for EURUSD was on its way.
-pub fn leave_an_order_on_its_way(journal: &Path) -> Uuid {
+/// Writes the journal of a daemon that stopped while an order for EURUSD was in flight.
+pub fn leave_an_order_in_flight(journal: &Path) -> Uuid {
     let symbol = Symbol::new("EURUSD");
     let id = client_order_id("test", &symbol, "baseline", 1_000_000_000);
     let order = Order {

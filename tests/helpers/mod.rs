@@ -26,7 +26,7 @@ use tokio::sync::oneshot;
 /// A free port on loopback.
 pub const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
-/// A running daemon and the servers it talks to.
+/// A running daemon and its servers.
 pub struct TestApp {
     pub address: SocketAddr,
     pub gateway: Gateway,
@@ -34,11 +34,11 @@ pub struct TestApp {
     pub model: Server,
     stop: oneshot::Sender<()>,
     ended: JoinHandle<anyhow::Result<Ended>>,
-    /// The journal's, unless a flag names another.
+    /// Folder of the journal, unless a flag names another.
     _folder: TempDir,
 }
 
-/// Starts everything; `flags` come on top of what the sandbox needs.
+/// Starts everything; `flags` are added to those that the sandbox needs.
 pub async fn spawn_app(flags: &[(&'static str, &str)], plan: impl FnOnce(Plan) -> Plan) -> TestApp {
     let prices = PriceBoard::default();
     let market = market::start(market::Config::new(LOOPBACK, prices.clone())).unwrap();
@@ -58,7 +58,7 @@ pub async fn spawn_app(flags: &[(&'static str, &str)], plan: impl FnOnce(Plan) -
         ("trading.stop_loss", "0.02".into()),
         ("trading.threshold", "0.40".into()),
         ("schedule.clock", "bars".into()),
-        // Whatever day a test runs on.
+        // For any day on which a test runs.
         ("market.calendar", "always".into()),
         ("metrics.bind", "127.0.0.1".into()),
         ("metrics.port", "0".into()),
@@ -103,7 +103,7 @@ impl TestApp {
 
     /// Stops the daemon gracefully, then its servers.
     pub async fn stop(self) -> Ended {
-        // The daemon may have ended by itself, and then nobody listens.
+        // The daemon may have ended by itself, and then nothing listens.
         let _ = self.stop.send(());
         let ended = self.ended.await.unwrap().unwrap();
         self.gateway.stop();

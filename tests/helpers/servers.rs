@@ -1,4 +1,4 @@
-//! Servers that do one thing: an old market with a sure model, and a gateway that answers every order alike.
+//! Simple servers: a market with old bars and a model that always answers BUY, and a gateway with the same answer to every order.
 
 use actix_web::{App, HttpResponse, HttpServer, web};
 use sentinel_actors::{adapters::system_clock::SystemClock, domain::clock::Clock};
@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::future::ready;
 use tmq::AsZmqSocket;
 
-/// One server that is both: hourly bars up to a day ago, and a BUY whatever is asked. Its base URL and its port.
+/// One server for both: hourly bars up to a day ago, and always BUY. Returns its base URL and its port.
 pub fn yesterdays_market_and_a_sure_model() -> (String, String) {
     let newest = SystemClock.now().as_secs() / 3_600 * 3_600 - 86_400 - 3_600;
     let bar = |hours: u64| {
@@ -29,13 +29,13 @@ pub fn yesterdays_market_and_a_sure_model() -> (String, String) {
     (format!("http://127.0.0.1:{port}"), port)
 }
 
-/// A gateway that knows nothing of positions, and answers every order alike.
+/// A gateway without positions, with the same answer to every order.
 pub struct PlaceOrderGateway {
     port: String,
 }
 
 impl PlaceOrderGateway {
-    /// Lives as long as the test's thread.
+    /// Runs as long as the test's thread.
     pub fn start(status: &'static str) -> Self {
         let context = tmq::Context::new();
         let mut socket = tmq::reply(&context).set_linger(0).bind("tcp://127.0.0.1:*").unwrap();

@@ -1,4 +1,4 @@
-//! Stand-ins for the stages and the clock, so that a test decides what happens and when.
+//! Stubs for the stages and the clock, so that a test controls what happens and when.
 
 use actix::{Actor, Addr, Context, Handler, MessageResult, ResponseFuture};
 use sentinel_actors::{
@@ -32,7 +32,7 @@ use tokio_util::sync::CancellationToken;
 /// Second 0 of a minute.
 pub const NOON: u64 = 1_763_812_800;
 
-/// A clock that moves when it is told to.
+/// A clock that the test moves.
 pub struct ManualClock {
     wall: watch::Sender<Duration>,
     monotonic: Mutex<Duration>,
@@ -43,20 +43,20 @@ impl ManualClock {
         Arc::new(Self { wall: watch::Sender::new(Duration::from_secs(unix_s)), monotonic: Mutex::default() })
     }
 
-    /// Moves on, and lets everything that waited for it run.
+    /// Advances the time, and runs everything that waited for it.
     pub async fn advance(&self, by: Duration) {
         *self.monotonic.lock().unwrap() += by;
         self.wall.send_modify(|now| *now += by);
         settle().await;
     }
 
-    /// Somebody sets the wall clock; no time passes.
+    /// Sets the wall clock forward; no time passes.
     pub async fn set_forward(&self, by: Duration) {
         self.wall.send_modify(|now| *now += by);
         settle().await;
     }
 
-    /// The same, the other way.
+    /// Sets the wall clock back; no time passes.
     pub async fn set_back(&self, by: Duration) {
         self.wall.send_modify(|now| *now -= by);
         settle().await;
@@ -88,7 +88,7 @@ pub async fn settle() {
     }
 }
 
-/// A kill switch for a test's hand.
+/// A kill switch that the test controls.
 #[derive(Debug)]
 struct Switch(Arc<AtomicBool>);
 
@@ -98,10 +98,10 @@ impl KillSwitch for Switch {
     }
 }
 
-/// What the stub stages do.
+/// The script of the stub stages.
 #[derive(Clone, Default)]
 pub struct Script {
-    /// Of the bars, unix seconds; the market's "now" is an hour and `market_now_offset_s` later.
+    /// Open time of the bars, unix seconds; the market's time is an hour and `market_now_offset_s` later.
     pub bar_open_time: i64,
     pub failing_symbol: Option<&'static str>,
     pub predict_panics: bool,
@@ -110,7 +110,7 @@ pub struct Script {
     pub is_halted: Arc<AtomicBool>,
     /// Lots; every order has 0.01.
     pub volume_max: f64,
-    /// How often the SignalSender was told that orders could follow.
+    /// How often the SignalSender was notified that orders could follow.
     pub prepared: Arc<Mutex<usize>>,
     pub sent: Arc<Mutex<Vec<Signal>>>,
     pub recorded: Arc<Mutex<Vec<DecisionRecord>>>,

@@ -57,7 +57,7 @@ def check(harness, *args: str, settings: dict[str, object] | None = None) -> str
 def test_check_shows_the_libzmq(harness, curve_harness, keys):
     assert "without CURVE" in check(harness) and "docker/curve.toml" in check(harness)
     said = check(curve_harness)
-    assert ", with CURVE" in said and "gateway: open" in said
+    assert ", with CURVE" in said and "gateway: plaintext" in said
     said = check(curve_harness, settings=keys.settings())
     assert "gateway: CURVE" in said and "plaintext" in said
 
@@ -73,10 +73,10 @@ def test_a_secret_key_that_everyone_can_read_is_reported(curve_harness, keys):
     settings = keys.settings()
     secret = settings["gateway.curve_secret_key_file"]
     secret.chmod(0o644)
-    exposed = "Everyone on this machine may read the file of gateway.curve_secret_key_file"
+    exposed = "Everyone on this machine can read the file of gateway.curve_secret_key_file"
     assert exposed in check(curve_harness, settings=settings)
     secret.chmod(0o640)
-    assert "Its group may read" in check(curve_harness, settings=settings)
+    assert "Its group can read" in check(curve_harness, settings=settings)
     secret.chmod(0o600)
     assert "chmod" not in check(curve_harness, settings=settings)
 
@@ -94,7 +94,7 @@ def test_the_right_keys_reach_the_gateway(curve_harness, guarded, keys, bare):
 def test_a_wrong_key_delivers_nothing_and_is_reported(curve_harness, guarded, keys, wrong):
     gateway, front = guarded
     code, said = verify(curve_harness, front.port, keys.settings(**wrong))
-    assert code == 1 and "the keys do not fit" in said, said
+    assert code == 1 and "the keys do not match" in said, said
     assert gateway.requests == gateway.asked == []
 
 

@@ -147,11 +147,11 @@ def test_check_shows_whether_it_is_on_but_not_the_url(harness, tmp_path):
     file.write_text(f"http://10.0.0.1/{SECRET}")
     file.chmod(0o644)
     by_file = check(harness, url_file=file)
-    assert "on, in the open" in by_file.stdout and "may read the file of deadman.url_file" in by_file.stdout
+    assert "on, in plaintext" in by_file.stdout and "can read the file of deadman.url_file" in by_file.stdout
     for refused, words in [
         (check(harness, url=f"ftp://host/{SECRET}"), "http:// or https://"),
         (check(harness, url=f"https://a:{SECRET}@host/"), "no user and no password"),
-        (check(harness, url=f"https://host/{SECRET}", url_file=file), "keep one of them"),
+        (check(harness, url=f"https://host/{SECRET}", url_file=file), "keep only one of them"),
         (check(harness, url_file=SECRET), "cannot be read"),
         (check(harness, every_s=0), "1 to 3600"),
         (check(harness, deadline_ms=60_001), "10 to 60000"),

@@ -64,7 +64,7 @@ def test_the_greeting_comes_last_and_stays_on_the_screen(harness):
     said = greeted(daemon)
     lines = said.splitlines()
     assert lines[0] == "Sentinel demo: the first 200 recorded bars run without a pause ..."
-    assert "LIVE: orders leave" in lines[1], "how it trades is the one line of the log"
+    assert "LIVE: orders are sent" in lines[1], "how it trades is the one line of the log"
     assert re.match(r"200 cycles in \d+\.\d s, \d+ orders\. ", lines[2]), said
     assert len(lines) < 25 and max(map(len, lines[2:])) < 150, "a screenful"
     assert daemon.metrics()("trading_cycles_total") >= 200, "behind the burst"

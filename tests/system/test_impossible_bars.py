@@ -194,4 +194,4 @@ def test_verify_market_reports_the_same_reasons(harness, change, kind, counted):
     joined = " ".join(text.split())
     assert all(words.strip() in joined for words in WORDS.get(kind, [])), text
     assert all(f"{count} {reason}" in joined for reason, count in counted.items()), text
-    assert ("bars lie ahead of the clock" in joined) == ("in_future" in counted)
+    assert ("bars are ahead of the clock" in joined) == ("in_future" in counted)

@@ -88,7 +88,7 @@ def test_without_a_state_folder_only_a_dry_run_starts(harness):
     assert (daemon.out.parent / "journal.db").exists()
     gateway = harness.gateway("v43")
     said = refused(harness.start_live(gateway, **nowhere))
-    assert "no second daemon" in said and "STATE_DIRECTORY" in said
+    assert "a second daemon" in said and "STATE_DIRECTORY" in said
     assert gateway.requests == []
 
 

@@ -70,11 +70,11 @@ def test_verify_inf_and_prometheus_accept_the_certificate(secured, tmp_path):
     make(recipe(), tmp_path)
     wait_until("the new certificate", lambda: look(secured, certificate).code == 0)
     found = look(secured, older)
-    assert "metrics" in found.failed and "cert_file as it is now" in found.way_out("metrics"), found.out
+    assert "metrics" in found.failed and "current cert_file" in found.advice("metrics"), found.out
 
 
 @pytest.mark.parametrize(
-    ("written", "instead", "names", "way_out"),
+    ("written", "instead", "names", "advice"),
     [
         (END_ENTITY, "", "CaUsedAsEndEntity", "CA:FALSE"),
         ("IP:127.0.0.1", "IP:127.0.0.9", "127.0.0.9", "subjectAltName"),
@@ -82,7 +82,7 @@ def test_verify_inf_and_prometheus_accept_the_certificate(secured, tmp_path):
     ids=["an authority", "another address"],
 )
 def test_other_certificates_are_refused_with_advice(
-    secured, tmp_path, written, instead, names, way_out
+    secured, tmp_path, written, instead, names, advice
 ):
     certificate = make(recipe().replace(written, instead), tmp_path)
     context = ssl.create_default_context(cafile=certificate)
@@ -90,4 +90,4 @@ def test_other_certificates_are_refused_with_advice(
     secured.start().wait_serving(context=context)
     found = look(secured, certificate)
     assert {"health", "metrics"} <= found.failed, found.out
-    assert names in found.found("metrics") and way_out in found.way_out("metrics"), found.out
+    assert names in found.found("metrics") and advice in found.advice("metrics"), found.out

@@ -216,7 +216,7 @@ def test_on_a_host_with_the_container(compose, tmp_path):
         (["orders"], 0, "EURUSD"),
         (["explain"], 0, "EURUSD"),
         (["check"], 0, 'dialect = "v43"'),
-        (["verify", "model"], 0, "The model answers as it should."),
+        (["verify", "model"], 0, "The model answers correctly."),
         (["verify", "gateway"], 1, "dialect v43"),
     ]:
         done = run("sentinel", *command)

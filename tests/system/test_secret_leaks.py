@@ -120,30 +120,30 @@ def test_check_warns_about_secrets_readable_for_others(harness, tmp_path):
         daemon = harness.command("check", **env)
         assert daemon.wait_exit()[0] == 0, daemon.output()
         for key in ("data.api_token_file", "metrics.web_config_file"):
-            assert (f"# {who} may read the file of {key}: chmod go-r" in daemon.output()) == bool(who), daemon.output()
-        assert ("may read" in daemon.output()) == bool(who)
+            assert (f"# {who} can read the file of {key}: chmod go-r" in daemon.output()) == bool(who), daemon.output()
+        assert ("can read" in daemon.output()) == bool(who)
     config = tmp_path / "config.toml"
     config.write_text(f"[data]\napi_token = '{CANARY}'\n")
     config.chmod(0o644)
     daemon = harness.command("check", "--config", str(config), EODHD_API_TOKEN="")
     assert daemon.wait_exit()[0] == 0
-    assert "may read the file of --config, which holds data.api_token" in daemon.output()
+    assert "can read the file of --config, which contains data.api_token" in daemon.output()
     assert CANARY not in daemon.output()
 
 
 def test_a_variable_with_one_underscore_is_reported(harness):
     others = {"SENTINEL_PORT": "tcp://10.0.0.1:8000", "SENTINEL_SERVICE_HOST": "10.0.0.1", "SENTINEL_IMAGE": "x"}
     others |= {"SENTINEL_PORT_8000_TCP": "tcp://10.0.0.1:8000", "SENTINEL_METRICS_PORT": "tcp://10.0.0.2:80"}
-    meant = "SENTINEL_TRADING_THRESHOLD is no setting and is ignored; SENTINEL__TRADING__THRESHOLD is one"
+    meant = "SENTINEL_TRADING_THRESHOLD is not a setting and is ignored; did you mean SENTINEL__TRADING__THRESHOLD?"
     for wrong in ({}, {"SENTINEL_TRADING_THRESHOLD": CANARY}):
         checked = harness.command("check", **others, **wrong)
         assert checked.wait_exit()[0] == 0
         daemon = harness.start("--cycles", "1", settings={"log.format": "json"}, **others, **wrong)
         daemon.after_cycles(1)
-        warned = [line for line in daemon.logs() if line["level"] == "WARN" and "no setting" in str(line)]
+        warned = [line for line in daemon.logs() if line["level"] == "WARN" and "not a setting" in str(line)]
         assert len(warned) == len(wrong), warned
         for said in (checked.output(), daemon.output()):
-            assert (meant in said) == bool(wrong) and said.count("is no setting") == len(wrong), said
+            assert (meant in said) == bool(wrong) and said.count("is not a setting") == len(wrong), said
             assert CANARY not in said
 
 

@@ -103,11 +103,11 @@ def test_a_good_demo_is_healthy_and_its_page_shows_it(harness, tmp_path):
     assert set(findings["errors"]["api_errors"]) == {"eodhd", "hub"}
     codes = findings["errors"]["api_errors"]["hub"]
     assert codes["500"] == codes["timeout"] == 0 and len(codes) == 16
-    assert findings["restarts_s"] == [] and findings["looks"]["failed"] == 0
+    assert findings["restarts_s"] == [] and findings["scrapes"]["failed"] == 0
     report = soak.report()
     assert report["thresholds"]["missed_ticks_max"] == 5
-    assert len(report["looks"]["rows"]) == findings["looks"]["made"] >= 10
-    assert report["looks"]["rows"][-1][1] == cycles["done"]
+    assert len(report["scrapes"]["rows"]) == findings["scrapes"]["made"] >= 10
+    assert report["scrapes"]["rows"][-1][1] == cycles["done"]
 
     page = soak.out / "soak.html"
     text = page.read_text()
@@ -136,11 +136,11 @@ def test_a_killed_daemon_is_a_restart_and_a_gap(harness, tmp_path):
     soak.process.send(signal.SIGINT)
     code, findings = soak.end()
     assert (code, findings["verdict"], findings["ended"]) == (1, "NOT HEALTHY", "early")
-    assert {"restarts", "failed_looks"} <= failed(findings)
+    assert {"restarts", "failed_scrapes"} <= failed(findings)
     assert len(findings["restarts_s"]) == 1
-    assert len(findings["looks"]["gaps"]) == 1 and findings["looks"]["failures"]["connect"] >= 2
-    gap = findings["looks"]["gaps"][0]
-    rows = [row for row in soak.report()["looks"]["rows"] if gap["from_s"] < row[0] - 0.001 < gap["to_s"] - 0.01]
+    assert len(findings["scrapes"]["gaps"]) == 1 and findings["scrapes"]["failures"]["connect"] >= 2
+    gap = findings["scrapes"]["gaps"][0]
+    rows = [row for row in soak.report()["scrapes"]["rows"] if gap["from_s"] < row[0] - 0.001 < gap["to_s"] - 0.01]
     assert rows and all(value is None for row in rows for value in row[1:]), rows
     # Everything that the new process counted is growth; otherwise the count would be far lower.
     assert findings["cycles"]["done"] >= 200
@@ -201,11 +201,11 @@ def test_a_daemon_behind_a_password_can_be_watched(harness, tmp_path):
     login = ["--user", "hub", "--password-file", str(tmp_path / "password")]
     # This server has the same page at every path, so its /health is useless.
     told = Soak(harness, harness.market.port, tmp_path / "c", 0.02, *login).process
-    assert told.wait_exit(20)[0] == 1 and "/health does not say how often" in told.output()
+    assert told.wait_exit(20)[0] == 1 and "/health does not report how often" in told.output()
     assert "--cycle-seconds N" in told.output() and not (tmp_path / "c/soak.json").exists()
     code, findings = Soak(harness, harness.market.port, tmp_path / "b", 0.02, "--cycle-seconds", "1", *login).end()
     # No cycle ever ends there.
-    assert code == 1 and findings["looks"]["failed"] == 0 and "cycles_done" in failed(findings)
+    assert code == 1 and findings["scrapes"]["failed"] == 0 and "cycles_done" in failed(findings)
     assert "s3cret" not in (tmp_path / "b/soak.json").read_text()
 
 
@@ -213,16 +213,16 @@ def test_problems_are_reported_with_advice(harness, tmp_path):
     absent = harness.command("soak", "--minutes", "1", "--url", f"http://127.0.0.1:{free_port()}", "--out", str(tmp_path))
     (tmp_path / "file").write_text("")
     for args, wanted in [
-        (["--minutes", "1", "--out", str(tmp_path / "file/out")], "name another folder by --out"),
+        (["--minutes", "1", "--out", str(tmp_path / "file/out")], "name another folder with --out"),
         (["--minutes", "0"], "must be a number from 0.01"),
         (["--minutes", "1", "--url", "127.0.0.1:8000"], "http://HOST:PORT"),
-        (["--minutes", "44640", "--period", "1"], "say --period"),
+        (["--minutes", "44640", "--period", "1"], "use --period"),
         (["--minutes", "1", "--user", "hub"], "--password-file"),
     ]:
         said = harness.command("soak", "--out", str(tmp_path), *args) if "--out" not in args else harness.command("soak", *args)
         assert said.wait_exit()[0] == 64 and wanted in said.output(), (args, said.output())
     other = harness.command("soak", "--minutes", "1", "--url", harness.model.url, "--out", str(tmp_path))
-    assert other.wait_exit()[0] == 1 and "does another program have this port?" in other.output()
+    assert other.wait_exit()[0] == 1 and "does another program use this port?" in other.output()
     assert absent.wait_exit(20)[0] == 1
     assert "cannot connect" in absent.output() and "sentinel demo" in absent.output()
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(("soak", "."))] == []
@@ -246,6 +246,6 @@ def test_the_schedule_is_the_daemons_unless_a_flag_sets_it(harness, tmp_path, sc
 def test_a_signal_before_the_first_sample_ends_it(harness, tmp_path, number):
     harness.model.always = http.hang
     soak = harness.command("soak", "--minutes", "1", "--url", harness.model.url, "--out", str(tmp_path / "out"))
-    wait_until("a look under way", lambda: harness.model.requests, 10)
+    wait_until("a scrape under way", lambda: harness.model.requests, 10)
     code, _ = soak.stop(number)
     assert code == 1 and "nothing to report" in soak.output()

@@ -163,7 +163,7 @@ def test_unknown_orders_are_named_at_the_next_start(harness):
     first.stop()
     second = harness.start_live(gateway, "--cycles", "1", "--journal", journal)
     second.wait_serving()
-    [line] = [line for line in second.logs() if "orders of unknown fate in the journal" in line["message"]]
+    [line] = [line for line in second.logs() if "orders of unknown outcome" in line["message"]]
     assert second.logs().index(line) == 1 and (line["level"], line["orders"]) == ("WARN", 1)
     shown = subprocess.run(
         [harness.binary, "orders", "--unresolved", "--json", "--journal", journal],
@@ -264,7 +264,7 @@ def settle(harness, *args: str, **settings: object) -> tuple[int, str]:
 def test_the_calendar_follows_the_symbols(harness, symbols, effective, why):
     code, said = settle(harness, "--symbol", symbols)
     assert code == 0 and f'calendar = "{effective}"' in said
-    assert f"# The market's calendar is {effective}, which auto is here: {why}." in said
+    assert f"# The market's calendar is {effective}, as auto selects it here: {why}." in said
     for word in ("always", "fx"):
         code, said = settle(harness, "--symbol", symbols, **{"market.calendar": word})
         assert code == 0 and f'calendar = "{word}"' in said
@@ -281,7 +281,7 @@ def test_a_suffix_is_kept_and_explained(harness):
     ):
         assert line in said
     code, said = settle(harness, "--symbol", "EURUSD,EURUSD.FOREX")
-    assert code == 64 and "EURUSD" in said and "another symbol's, too" in said
+    assert code == 64 and "EURUSD" in said and "also the name of another symbol" in said
 
 
 def test_market_and_gateway_get_the_derived_names(harness):

@@ -59,9 +59,9 @@ def test_a_position_with_a_similar_name_is_doubtful(harness):
     )
     assert verified.wait_exit()[0] == 0, verified.output()
     said = " ".join(verified.output().split())
-    assert "3 open ticket 5001: BUY 0.1 lots of EURUSD ticket 5003: BUY 0.1 lots of Gold: no symbol of yours" in said
+    assert "3 open ticket 5001: BUY 0.1 lots of EURUSD ticket 5003: BUY 0.1 lots of Gold: not one of your symbols" in said
     assert "WARN position ticket 5002: SELL 0.1 lots of EURUSD.raw: in doubt" in said
-    assert 'gateway_name = "EURUSD.raw"' in said and said.endswith("Somebody has to look at what is marked WARN.")
+    assert 'gateway_name = "EURUSD.raw"' in said and said.endswith("Check what is marked WARN.")
 
 
 def market_with(harness, key: str, value: str) -> bytes:

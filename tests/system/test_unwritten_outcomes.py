@@ -91,7 +91,7 @@ def test_a_fill_that_cannot_be_kept_ends_with_1(harness, holder, tmp_path):
     os.mkdir(f"{journal}.unwritten")
     code, took = daemon.stop(signal.SIGTERM)
     assert code == 1 and took < 7
-    [named] = [line for line in daemon.logs() if "the next start will take it for unknown" in line["message"]]
+    [named] = [line for line in daemon.logs() if "the next start will treat it as unknown" in line["message"]]
     assert (named["level"], named["symbol"], named["outcome"]) == ("ERROR", "EURUSD", "filled")
     assert f"sentinel orders resolve {named['client_order_id']} filled --ticket {named['ticket']}" in named["message"]
 

@@ -36,7 +36,7 @@ def test_promtool_and_sentinel_accept_the_example(harness, secured, tmp_path):
     assert "$2y$" not in said and "chmod" not in said
     (tmp_path / "sentinel-tls.key").chmod(0o644)
     daemon = harness.command("check", **variables({"metrics.web_config_file": example}))
-    assert daemon.wait_exit()[0] == 0 and "may read the file of tls_server_config.key_file: chmod go-r" in daemon.output()
+    assert daemon.wait_exit()[0] == 0 and "can read the file of tls_server_config.key_file: chmod go-r" in daemon.output()
 
 
 def test_only_the_right_password_gets_an_answer(secured):
@@ -190,7 +190,7 @@ def test_certificates_and_users_are_renewed_without_a_restart(secured, tmp_path)
 
 def complaints(secured: SecuredDaemon) -> int:
     """How often the log reports an unusable new file."""
-    return secured.daemon.output().count("what was read before stays in force")
+    return secured.daemon.output().count("the previous one stays in force")
 
 
 def test_client_certificates_can_be_required(secured, tmp_path):
@@ -231,7 +231,7 @@ def test_healthcheck_and_verify_use_a_client_certificate(secured, tmp_path):
     stranger = CertificateAuthority(tmp_path, "stranger").issue("nobody")
     assert healthcheck("--cert", str(stranger[0]), "--key", str(stranger[1]))[0] == 1
     code, said = healthcheck("--cert", str(certificate), "--key", str(certificate))
-    assert code == 1 and "no private key in PEM" in said and "BEGIN" not in said
+    assert code == 1 and "no unencrypted private key in PEM" in said and "BEGIN" not in said
     assert healthcheck("--cert", str(certificate))[0] == 64
 
     def inf(*args: str) -> Verdict:
@@ -241,7 +241,7 @@ def test_healthcheck_and_verify_use_a_client_certificate(secured, tmp_path):
     found = inf(*shown)
     assert found.code == 0, found.out
     found = inf()
-    assert "metrics" in found.failed and "--cert FILE --key FILE" in found.way_out("metrics"), found.out
+    assert "metrics" in found.failed and "--cert FILE --key FILE" in found.advice("metrics"), found.out
     daemon = secured.harness.command("check", **variables({"metrics.client_cert_file": certificate}))
     assert daemon.wait_exit()[0] == 64 and "metrics.client_key_file" in daemon.output()
 
@@ -322,8 +322,8 @@ TLS = "tls_server_config: {{cert_file: sentinel-tls.pem, key_file: sentinel-tls.
         ("basic_auth_user: {hub: CANARY}", "basic_auth_user"),
         ("tls_server_config: {cert_file: sentinel-tls.pem}", "tls_server_config.key_file"),
         ("tls_server_config: {cert_file: gone.pem, key_file: sentinel-tls.key}", "gone.pem cannot be read"),
-        ("tls_server_config: {cert_file: sentinel-tls.pem, key_file: other.key}", "does not go with the certificate"),
-        ("tls_server_config: {cert_file: sentinel-tls.pem, key_file: sentinel-tls.pem}", "no private key"),
+        ("tls_server_config: {cert_file: sentinel-tls.pem, key_file: other.key}", "does not belong to the certificate"),
+        ("tls_server_config: {cert_file: sentinel-tls.pem, key_file: sentinel-tls.pem}", "no unencrypted private key"),
         (TLS.format("min_version: TLS10"), "tls_server_config.min_version"),
         (TLS.format("cipher_suites: [TLS_AES_128_GCM_SHA256]"), "tls_server_config.cipher_suites"),
         (TLS.format("curve_preferences: [X25519]"), "tls_server_config.curve_preferences"),

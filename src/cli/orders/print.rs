@@ -109,10 +109,10 @@ pub(super) fn life(life: &OrderLife) -> String {
     let position = match (position(order), order.closed_at_ms) {
         (None, _) => "none, or not known".into(),
         (Some("unknown"), Some(at_ms)) => format!(
-            "unknown: does not count since {}, when the other side was filled; the terminal shows whether it is open",
+            "unknown: has not counted since {}, when the other side was filled; the terminal shows whether it is open",
             time_ms(at_ms)
         ),
-        (Some(_), Some(at_ms)) => format!("closed, does not count since {}", time_ms(at_ms)),
+        (Some(_), Some(at_ms)) => format!("closed, has not counted since {}", time_ms(at_ms)),
         (Some(open), None) => format!("counts as {open}"),
     };
     let (symbol, bar) = (&order.symbol, time(order.bar_close_time));

@@ -31,7 +31,7 @@ async fn every_request_reveals_one_more_bar_of_its_ticker() {
     assert_eq!(first[..], second[..300]);
     assert_eq!(prices.get("EURUSD"), Some(replayed_bar(300).close));
     let other = times(&get(&server, "/api/intraday/GBPUSD.FOREX?interval=1h").await.1);
-    assert_eq!(other, first, "each ticker has a cursor of its own");
+    assert_eq!(other, first, "each ticker has its own cursor");
     assert_eq!(server.requests(), 3);
     server.stop();
 }
@@ -47,7 +47,7 @@ async fn a_range_is_inclusive_and_today_means_up_to_now() {
 }
 
 #[actix_rt::test]
-async fn bars_from_before_the_history_are_there_for_who_asks() {
+async fn bars_from_before_the_history_are_available() {
     let (server, _) = market(300);
     let first = times(&get(&server, EURUSD).await.1);
     let from = first[299] - 298 * 86_400;
@@ -79,7 +79,7 @@ async fn rows_have_the_shape_of_eodhd() {
 }
 
 #[actix_rt::test]
-async fn no_token_no_bars() {
+async fn without_a_token_there_are_no_bars() {
     let (server, _) = market(1);
     for (query, status) in [("interval=1h", 401), ("interval=1h&api_token=", 401), ("interval=1h&api_token=x", 200)] {
         let url = format!("http://{}/api/intraday/EURUSD.FOREX?{query}", server.addr());

@@ -1,4 +1,4 @@
-//! GET and POST with one deadline each, for a person's question: any status is an answer.
+//! GET and POST with one deadline each; any status is an answer.
 
 use crate::net::{self, NOT_A_URL, Origin};
 use anyhow::Context as _;
@@ -14,17 +14,17 @@ use std::{
 /// Longest body that is read; the exposition of 1,000 symbols is a tenth of it.
 const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// Who asks, where a page wants a password or a certificate. The password comes from a file only: a flag would be in
-/// every process list.
+/// The login or the client certificate for a page that requires one. The password comes only from a file, because a flag would
+/// be in every process list.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct Credentials {
-    /// User of a daemon that asks for a password (metrics.web_config_file)
+    /// User name for a daemon that requires a password (metrics.web_config_file)
     #[arg(long, value_name = "NAME", requires = "password_file")]
     pub user: Option<String>,
-    /// File that holds this user's password
+    /// File with this user's password
     #[arg(long, value_name = "FILE", requires = "user")]
     pub password_file: Option<PathBuf>,
-    /// Certificate (PEM) for a daemon that asks its clients for one (client_auth_type)
+    /// Client certificate (PEM) for a daemon that requires one (client_auth_type)
     #[arg(long, value_name = "FILE", requires = "key")]
     pub cert: Option<PathBuf>,
     /// Private key (PEM) of --cert
@@ -44,19 +44,20 @@ pub struct Page {
     /// From the first byte sent to the last byte read.
     pub took: Duration,
     /// When the first byte was sent, by the clock of this machine.
-    pub asked_at: DateTime<Utc>,
-    /// The `Date` header: whole seconds by the clock of whoever answered.
+    pub sent_at: DateTime<Utc>,
+    /// The `Date` header: whole seconds by the clock of the server.
     pub date: Option<DateTime<Utc>>,
 }
 
 impl Page {
-    /// The body as text; what is no UTF-8 is replaced.
+    /// The body as text; invalid UTF-8 is replaced.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 }
 
-/// A client of one server. `https` URLs are checked against the system's trusted roots, or those of `SSL_CERT_FILE`.
+/// A client of one server. Certificates of `https` URLs are checked against the system's trusted roots, or those of
+/// `SSL_CERT_FILE`.
 pub struct Client {
     base_url: String,
     client: http::Client,
@@ -65,16 +66,16 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client of `base_url` (scheme, host and port; a path is kept in front) with a deadline per request.
+    /// A client of `base_url` (scheme, host and port; requested paths are appended to its path) with a deadline per request.
     ///
     /// # Errors
-    /// When the URL is none, the password file or the certificate cannot be used, or the system has no trusted roots for
+    /// When the URL is invalid, the password file or the certificate cannot be used, or the system has no trusted roots for
     /// `https`.
     pub fn new(base_url: &str, credentials: &Credentials, deadline: Duration) -> anyhow::Result<Self> {
-        // Never shown: what is in it would be on the screen, in the report, and in the list of processes as it is.
+        // Never shown, because the password would be on the screen and in the report.
         if base_url.contains('@') {
             anyhow::bail!(
-                "a URL with a user or a password in it: leave them out, --user and --password-file say them to INF"
+                "the URL contains a user or a password: leave them out; --user and --password-file are for the daemon on INF"
             );
         }
         let base_url = net::without_metrics_path(base_url).to_owned();
@@ -101,12 +102,12 @@ impl Client {
         &self.base_url
     }
 
-    /// Whether a user and a password are said.
+    /// Whether a user and a password are given.
     pub fn has_login(&self) -> bool {
         self.login.is_some()
     }
 
-    /// GET of a path that begins with a slash; `accept` is sent if it is not empty.
+    /// GET of a path that begins with a slash; a non-empty `accept` is sent as `Accept`.
     ///
     /// # Errors
     /// When there is no complete answer in time.
@@ -116,7 +117,7 @@ impl Client {
         self.page(http::fetch(request, None, BODY_BYTES_MAX)).await
     }
 
-    /// GET of a path with parameters, which are escaped here.
+    /// GET of a path with parameters, which this function escapes.
     ///
     /// # Errors
     /// When there is no complete answer in time.
@@ -144,10 +145,10 @@ impl Client {
     }
 
     async fn page(&self, call: impl Future<Output = Result<Answer, HttpError>>) -> Result<Page, HttpError> {
-        let (began, asked_at) = (Instant::now(), Utc::now());
+        let (began, sent_at) = (Instant::now(), Utc::now());
         let Answer { status, headers, content_type, body } = http::within(self.deadline, call).await?;
         let date = headers.get("Date").and_then(|date| DateTime::parse_from_rfc2822(date.to_str().ok()?).ok());
-        Ok(Page { status, content_type, body, took: began.elapsed(), asked_at, date: date.map(|date| date.to_utc()) })
+        Ok(Page { status, content_type, body, took: began.elapsed(), sent_at, date: date.map(|date| date.to_utc()) })
     }
 }
 
@@ -156,7 +157,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_url_is_refused_with_what_would_be_one() {
+    fn an_invalid_url_is_refused_with_the_right_form() {
         let client = |url| Client::new(url, &Credentials::default(), Duration::from_secs(1));
         for url in ["127.0.0.1:8000", "ftp://hub", "http://", "", "http:///metrics"] {
             let error = client(url).err().map(|error| error.to_string());
@@ -180,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_file_that_is_not_there_is_named() {
+    fn a_missing_password_file_is_named() {
         let client =
             |credentials| Client::new("http://127.0.0.1:1", &credentials, Duration::from_secs(1)).err().unwrap();
         let (user, password_file) = (Some("hub".into()), Some("/nowhere/password".into()));

@@ -1,5 +1,5 @@
-//! What HUB relies on, written out by hand from the daemon that this one replaces: eighteen families, and what is not
-//! as it was in an exposition. Not taken from the catalogue, for a mistake there would pass its own check.
+//! The contract with HUB: the eighteen metric families of the original daemon, and how an exposition differs from them. Written
+//! by hand and not derived from the catalogue, because a mistake there would pass its own check.
 
 use super::exposition::{Exposition, Family, Kind, Labels};
 use std::collections::BTreeSet;
@@ -9,9 +9,9 @@ use std::collections::BTreeSet;
 struct Original {
     name: &'static str,
     kind: Kind,
-    /// Labels, and the values that are there from the first scrape.
+    /// Labels, and their values, which exist from the first scrape.
     labels: &'static [(&'static str, &'static [&'static str])],
-    /// Upper bounds as the original spelled them; a finer one in between is allowed.
+    /// Upper bounds as the original wrote them; further ones in between are allowed.
     bounds: &'static [&'static str],
 }
 
@@ -67,7 +67,7 @@ pub fn buckets() -> usize {
     histograms.map(|original| original.bounds.len() + 1).sum()
 }
 
-/// What is not as HUB knows it, a line per family; empty if all is.
+/// The differences from what HUB relies on, one line per family; empty if there are none.
 pub fn differences(exposition: &Exposition) -> Vec<String> {
     let difference = |original: &Original| match exposition.family(original.name) {
         None => Some(format!("{} is missing", original.name)),
@@ -87,9 +87,9 @@ impl Original {
         if let Some(missing) = expected.iter().find(|child| !found.contains(*child)) {
             return Some(format!("{name}{} is missing", written(missing)));
         }
-        // A further child or label would split every rate and alert that HUB has.
+        // A new child or label would split HUB's rates and alerts.
         if let Some(further) = found.iter().find(|child| !expected.contains(*child)) {
-            return Some(format!("{name}{} was not there before", written(further)));
+            return Some(format!("{name}{} is new", written(further)));
         }
         let bounds = family.samples.iter().filter_map(|sample| sample.labels.get("le")).collect::<BTreeSet<_>>();
         let lacks = |bound: &&&str| !bounds.iter().any(|found| found == *bound);
@@ -143,12 +143,12 @@ mod tests {
         let exposition = Exposition::parse(&text()).unwrap();
         assert_eq!(differences(&exposition), Vec::<String>::new());
         let names = exposition.families.iter().map(|family| family.name.as_str()).collect::<Vec<_>>();
-        let told = FAMILIES.iter().filter(|family| !family.is_absent_at_first);
-        assert_eq!(names, told.map(|family| family.name).collect::<Vec<_>>());
+        let exposed = FAMILIES.iter().filter(|family| !family.is_absent_at_first);
+        assert_eq!(names, exposed.map(|family| family.name).collect::<Vec<_>>());
     }
 
     #[test]
-    fn whatever_is_not_as_it_was_is_named() {
+    fn every_difference_is_named() {
         let text = text();
         let breaks = [
             ("le=\"1.0\"", "le=\"1\"", "sentinel_trading_cycle_duration_seconds has no bucket le=\"1.0\""),
@@ -161,7 +161,7 @@ mod tests {
             (
                 "sentinel_zmq_send_failures_total 0",
                 "sentinel_zmq_send_failures_total 0\nsentinel_zmq_send_failures_total{symbol=\"EURUSD\"} 0",
-                "sentinel_zmq_send_failures_total{symbol=\"EURUSD\"} was not there before",
+                "sentinel_zmq_send_failures_total{symbol=\"EURUSD\"} is new",
             ),
             (
                 "sentinel_zmq_send_failures_total 0",
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn the_catalogue_that_was_agreed_with_hub_says_the_same() {
+    fn the_originals_equal_the_catalogue_agreed_with_hub() {
         let catalogue = include_str!("../../../tests/system/data/catalogue.md");
         let agreed = catalogue.lines().filter(|row| row.starts_with("| **")).map(|row| {
             let [_, name, kind, labels, _, bounds, ..] = row.split('|').map(str::trim).collect::<Vec<_>>()[..] else {

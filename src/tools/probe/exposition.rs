@@ -1,5 +1,5 @@
-//! The text of `/metrics`, format 0.0.4, read strictly: Prometheus 2.42 stores duplicate series, falling buckets and
-//! negative counters without a word, so that a scrape which succeeds proves little.
+//! A strict parser of `/metrics`, format 0.0.4. Prometheus 2.42 stores duplicate series, falling buckets and negative counters
+//! without an error, so a successful scrape proves little.
 
 mod checks;
 mod line;
@@ -18,7 +18,7 @@ use std::{
 pub struct Fault {
     /// Line, from 1.
     pub line: usize,
-    /// One line for a person.
+    /// One line of text.
     pub what: String,
 }
 
@@ -43,7 +43,7 @@ impl fmt::Display for Kind {
     }
 }
 
-/// Label names and values; a bucket's `le` is one of them, spelled as it was written.
+/// Label names and values, including a bucket's `le` as it was written.
 pub type Labels = BTreeMap<String, String>;
 
 /// One sample.
@@ -62,9 +62,9 @@ pub struct Sample {
 /// One family with all its samples.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Family {
-    /// Name as the `# TYPE` line says it.
+    /// Name in the `# TYPE` line.
     pub name: String,
-    /// Help text, escapes undone.
+    /// Help text, unescaped.
     pub help: String,
     /// Type.
     pub kind: Kind,
@@ -72,7 +72,7 @@ pub struct Family {
     pub samples: Vec<Sample>,
 }
 
-/// A whole text that had no fault.
+/// A whole text without faults.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Exposition {
     /// In the order of the text.
@@ -80,17 +80,17 @@ pub struct Exposition {
 }
 
 impl Exposition {
-    /// Reads a text. Types other than counter, gauge and histogram are no part of the contract and refused.
+    /// Reads a text. Types other than counter, gauge and histogram are not part of the contract and are refused.
     ///
     /// # Errors
-    /// The first fault: a line that is none, a family without HELP or TYPE or told in pieces, a series twice, a negative
+    /// The first fault: an invalid line, a family without HELP or TYPE or in several parts, a duplicate series, a negative
     /// counter, a histogram whose buckets fall, lack `+Inf` or contradict its count.
     pub fn parse(text: &str) -> Result<Self, Fault> {
         let mut reading = Reading::default();
         for (index, line) in text.split_inclusive('\n').enumerate() {
             let fault = |what: String| Fault { line: index + 1, what };
             let Some(line) = line.strip_suffix('\n') else {
-                return Err(fault("the last line has no end; the text is cut off".into()));
+                return Err(fault("the last line has no line break: the text is cut off".into()));
             };
             reading.take(line::read(line).map_err(fault)?, index + 1).map_err(fault)?;
         }
@@ -106,7 +106,7 @@ impl Exposition {
         self.families.iter().find(|family| family.name == name)
     }
 
-    /// The value of the sample with exactly these labels; a histogram is asked for by `..._count` or `..._sum`.
+    /// The value of the sample with exactly these labels; of a histogram, `..._count` or `..._sum`.
     pub fn value(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
         let is_it = |sample: &&Sample| {
             sample.name == name
@@ -155,7 +155,7 @@ impl Kind {
 #[derive(Default)]
 struct Reading {
     families: Vec<Family>,
-    /// HELP whose TYPE is still to come.
+    /// HELP that waits for its TYPE.
     help: Option<(String, String)>,
     names: HashSet<String>,
     series: HashSet<(String, Labels)>,
@@ -180,7 +180,7 @@ impl Reading {
             _ => return Err(format!("{name} has TYPE and no HELP right before it")),
         };
         if !self.names.insert(name.clone()) {
-            return Err(format!("the family {name} is there twice"));
+            return Err(format!("the family {name} is declared twice"));
         }
         self.families.push(Family { name, help, kind, samples: Vec::new() });
         Ok(())
@@ -193,10 +193,10 @@ impl Reading {
         let family =
             self.families.last_mut().filter(|family| family.kind.sample_names(&family.name).any(|it| it == name));
         let Some(family) = family else {
-            return Err(format!("{name} belongs to no family that was just declared"));
+            return Err(format!("{name} does not belong to the family declared above it"));
         };
         if !self.series.insert((name.clone(), labels.clone())) {
-            return Err(format!("the series {name}{labels:?} is there twice"));
+            return Err(format!("the series {name}{labels:?} is a duplicate"));
         }
         family.samples.push(Sample { name, labels, value, line });
         Ok(())

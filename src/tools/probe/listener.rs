@@ -1,4 +1,4 @@
-//! Who listens on a port of this machine, from `/proc`: addresses, process, user, since when.
+//! Which process listens on a port of this machine, from `/proc`: addresses, process, user, start time.
 
 use crate::net::is_loopback_address;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -26,15 +26,15 @@ pub struct Owner {
     pub name: String,
     /// Its command line, without what looks like a secret.
     pub command: String,
-    /// The user's name, or the number where it has none.
+    /// The user's name, or the number if it has none.
     pub user: String,
-    /// When it was started.
+    /// Its start time.
     pub started: DateTime<Utc>,
-    /// Whether it was stopped by a signal (SIGSTOP) or a debugger: it holds its port and does nothing.
+    /// Whether it is stopped by a signal (SIGSTOP) or a debugger: it holds its port and does nothing.
     pub is_stopped: bool,
 }
 
-/// The id of a process with this name that is stopped, whoever it belongs to; `None` if there is none.
+/// The id of a stopped process with this name, of any user; `None` if there is none.
 pub fn stopped(name: &str) -> Option<i32> {
     let stats = all_processes().ok()?.filter_map(|process| process.ok()?.stat().ok());
     stats.filter(|stat| stat.comm == name).find(is_stopped).map(|stat| stat.pid)
@@ -45,7 +45,7 @@ fn is_stopped(stat: &Stat) -> bool {
 }
 
 impl Listening {
-    /// The sockets that listen on this port, none at all included; `None` where there is no `/proc` to ask.
+    /// The sockets that listen on this port, possibly none; `None` if there is no `/proc`.
     pub fn on(port: u16) -> Option<Self> {
         // A kernel without IPv6 has no tcp6.
         let entries = tcp().ok()?.into_iter().chain(tcp6().unwrap_or_default());
@@ -60,12 +60,12 @@ impl Listening {
         Some(listening)
     }
 
-    /// Whether nobody can connect from another machine.
+    /// Whether no other machine can connect.
     pub fn is_loopback_only(&self) -> bool {
         !self.addresses.is_empty() && self.addresses.iter().all(|address| is_loopback_address(*address))
     }
 
-    /// Who holds the sockets; `None` where nobody is seen: in another container, or another user's without root.
+    /// The process that holds the sockets; `None` if it is not visible: in another container, or another user's without root.
     pub fn owner(&self) -> Option<Owner> {
         let holds = |process: &Process| {
             let is_ours = |target: &FDTarget| matches!(target, FDTarget::Socket(inode) if self.inodes.contains(inode));
@@ -101,8 +101,8 @@ fn name_of(uid: u32, users: &str) -> Option<String> {
     entries.find(|entry| entry.get(2) == Some(&uid.as_str())).and_then(|entry| Some((*entry.first()?).to_owned()))
 }
 
-/// A command line whose values of flags and parameters that may be secrets are left out. Sentinel takes none this way,
-/// but whatever else has the port might.
+/// A command line without the values of flags and parameters that may be secrets. Sentinel takes none this way, but another
+/// program on the port might.
 fn without_secrets(arguments: &[String]) -> String {
     const HINTS: [&str; 7] = ["token", "password", "passwd", "secret", "key", "auth", "credential"];
     let is_telling = |name: &str| {
@@ -131,7 +131,7 @@ mod tests {
     use std::net::{Ipv4Addr, TcpListener};
 
     #[test]
-    fn a_socket_of_this_process_is_found_with_its_address_and_owner() {
+    fn a_socket_is_found_with_its_address_and_owner() {
         let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = socket.local_addr().unwrap().port();
         let listening = Listening::on(port).unwrap();

@@ -1,4 +1,4 @@
-//! Which of this machine's addresses another one sees, without sending it anything.
+//! Which of this machine's addresses another machine sees, without sending anything.
 
 use crate::net::without_brackets;
 use std::{
@@ -10,30 +10,30 @@ use std::{
 /// The first address of a host, which may be an address itself.
 ///
 /// # Errors
-/// When the name has none.
+/// When the name has no address.
 pub fn resolve(host: &str) -> io::Result<IpAddr> {
     let mut addresses = (without_brackets(host), 0).to_socket_addrs()?;
     addresses.next().map(|address| address.ip()).ok_or_else(|| io::Error::other("the name has no address"))
 }
 
-/// The own address on the way to `there`: connecting a UDP socket only asks the routing table, nothing is sent.
+/// The own address on the route to `there`. Connecting a UDP socket only reads the routing table and sends nothing.
 ///
 /// # Errors
 /// When there is no route.
 pub fn own_address_towards(there: IpAddr) -> io::Result<IpAddr> {
     let any = if there.is_ipv4() { IpAddr::from(Ipv4Addr::UNSPECIFIED) } else { Ipv6Addr::UNSPECIFIED.into() };
     let socket = UdpSocket::bind((any, 0))?;
-    // The port never matters; 9 is the one to throw things away at.
+    // The port does not matter; 9 is the discard port.
     socket.connect((there, 9))?;
     socket.local_addr().map(|address| address.ip())
 }
 
-/// Whether this address is one of this machine's: only those can be bound.
+/// Whether this address belongs to this machine: only its own can be bound.
 pub fn is_own(address: IpAddr) -> bool {
     UdpSocket::bind(SocketAddr::new(address, 0)).is_ok()
 }
 
-/// This machine's IPv4 addresses that others can reach; empty where the kernel does not tell.
+/// This machine's IPv4 addresses that others can reach; empty if the kernel does not list them.
 pub fn outward_addresses() -> BTreeSet<Ipv4Addr> {
     local_addresses(&fs::read_to_string("/proc/net/fib_trie").unwrap_or_default())
 }
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_way_to_this_machine_begins_at_the_address_itself() {
+    fn the_route_to_an_own_address_begins_at_it() {
         let here = IpAddr::from(Ipv4Addr::LOCALHOST);
         assert_eq!(own_address_towards(here).ok(), Some(here));
         assert_eq!(resolve("127.0.0.1").ok(), Some(here));
@@ -66,14 +66,14 @@ mod tests {
     }
 
     #[test]
-    fn only_own_addresses_are_own() {
+    fn an_address_of_another_machine_is_not_own() {
         assert!(is_own(Ipv4Addr::LOCALHOST.into()));
-        assert!(!is_own(Ipv4Addr::new(203, 0, 113, 77).into()), "an address for documentation");
+        assert!(!is_own(Ipv4Addr::new(203, 0, 113, 77).into()), "an address reserved for documentation");
         assert!(outward_addresses().into_iter().all(|address| is_own(address.into())));
     }
 
     #[test]
-    fn the_kernels_tree_is_read_for_local_addresses_only() {
+    fn only_local_addresses_are_read_from_the_kernels_tree() {
         let trie = "\
 Main:
   +-- 0.0.0.0/0 3 0 4

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 /// Thirty-one days.
 const MINUTES_MAX: f64 = 44_640.0;
 const SECONDS_MAX: f64 = 86_400.0;
-/// Looks of one run, a week of one every 6 s: the report stays a few megabytes.
-const LOOKS_MAX: f64 = 100_000.0;
+/// Scrapes of one run, for example one every 6 s for a week; the report stays within a few megabytes.
+const SCRAPES_MAX: f64 = 100_000.0;
 
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Args {
@@ -20,16 +20,16 @@ pub(crate) struct Args {
     pub(super) url: String,
     #[command(flatten)]
     pub(super) credentials: Credentials,
-    /// Folder for soak.json and soak.html; it is made if it is not there
+    /// Folder for soak.json and soak.html; it is created if it does not exist
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub(super) out: PathBuf,
-    /// Overwrite the report that is in this folder
+    /// Overwrite a report in this folder
     #[arg(long)]
     pub(super) force: bool,
-    /// Pause between two looks; fractions allowed
+    /// Pause between two scrapes; fractions allowed
     #[arg(long, value_name = "SECONDS", default_value = "15", value_parser = seconds)]
     pub(super) period: f64,
-    /// The schedule's period, from which cycles come due [default: what the daemon's /health says]
+    /// Time between two due cycles [default: the period in the daemon's /health]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(super) cycle_seconds: Option<f64>,
     #[command(flatten)]
@@ -37,15 +37,15 @@ pub(crate) struct Args {
 }
 
 impl Args {
-    /// What no flag alone shows.
+    /// Checks flags against each other.
     ///
     /// # Errors
-    /// When there would be more looks than a report can hold.
+    /// When there would be more scrapes than a report can hold.
     pub(super) fn validate(&self) -> anyhow::Result<()> {
-        let period_s_min = self.minutes * 60.0 / LOOKS_MAX;
+        let period_s_min = self.minutes * 60.0 / SCRAPES_MAX;
         anyhow::ensure!(
             self.period >= period_s_min,
-            "--minutes {} with a look every {} s are more than {LOOKS_MAX} looks: say --period {} or more",
+            "--minutes {} with a scrape every {} s are more than {SCRAPES_MAX} scrapes: use --period {} or more",
             self.minutes,
             self.period,
             period_s_min.ceil()
@@ -54,11 +54,11 @@ impl Args {
     }
 }
 
-/// What HEALTHY needs. Set before the run, so that nobody sets them by what came out.
+/// The thresholds of HEALTHY. Set before the run, so that they cannot be adapted to its result.
 #[derive(Debug, Clone, PartialEq, clap::Args, Serialize)]
 #[command(next_help_heading = "HEALTHY needs")]
 pub(super) struct Limits {
-    /// Cycles done, of those due by the clock; one may be under way at the end
+    /// Cycles done, of those due by the clock; one may be in progress at the end
     #[arg(long, value_name = "PERCENT", default_value = "99", value_parser = limit)]
     pub(super) cycles_done_min: f64,
     /// Ticks the scheduler missed
@@ -67,7 +67,7 @@ pub(super) struct Limits {
     /// Failed cycles, of those done
     #[arg(long, value_name = "PERCENT", default_value = "1", value_parser = limit)]
     pub(super) failed_cycles_max: f64,
-    /// Restarts of the process
+    /// Process restarts
     #[arg(long, value_name = "N", default_value = "0", value_parser = limit)]
     pub(super) restarts_max: f64,
     /// Scheduler lag, 99th percentile of the run
@@ -82,18 +82,18 @@ pub(super) struct Limits {
     /// Growth of open files
     #[arg(long, value_name = "PER_HOUR", default_value = "1", value_parser = limit)]
     pub(super) files_slope_max: f64,
-    /// Minutes behind the warm-up, the first quarter, from which on both growths are judged
+    /// Minutes after the warm-up (the first quarter) from which both growths are judged
     #[arg(long, value_name = "MINUTES", default_value = "30", value_parser = limit)]
     pub(super) slope_minutes_min: f64,
-    /// Orders of unknown fate at any one time
+    /// Orders of unknown outcome at any one time
     #[arg(long, value_name = "N", default_value = "0", value_parser = limit)]
     pub(super) unresolved_max: f64,
-    /// Failed writes of the journal
+    /// Failed journal writes
     #[arg(long, value_name = "N", default_value = "0", value_parser = limit)]
     pub(super) journal_failures_max: f64,
-    /// Looks that found nothing, of all
+    /// Failed scrapes, of all
     #[arg(long, value_name = "PERCENT", default_value = "1", value_parser = limit)]
-    pub(super) failed_looks_max: f64,
+    pub(super) failed_scrapes_max: f64,
 }
 
 fn minutes(text: &str) -> Result<f64, String> {
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn minutes_are_all_that_has_to_be_said() {
+    fn only_minutes_are_required() {
         let args = parsed(&["--minutes", "0.1"]).unwrap();
         assert_eq!((args.minutes, args.period, args.cycle_seconds), (0.1, 15.0, None));
         assert_eq!((args.limits.cycles_done_min, args.limits.missed_ticks_max), (99.0, 0.0));
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_that_make_no_sense_are_refused() {
+    fn numbers_out_of_range_are_refused() {
         for flag in ["--minutes=0", "--minutes=-1", "--minutes=NaN", "--minutes=44641"] {
             assert!(parsed(&[flag]).unwrap_err().contains("must be a number from 0.01 to 44640 minutes"), "{flag}");
         }
@@ -150,8 +150,8 @@ mod tests {
     }
 
     #[test]
-    fn a_report_has_an_end() {
+    fn the_number_of_scrapes_is_limited() {
         let args = parsed(&["--minutes", "10080", "--period", "1"]).unwrap();
-        assert!(args.validate().unwrap_err().to_string().contains("say --period 7 or more"));
+        assert!(args.validate().unwrap_err().to_string().contains("use --period 7 or more"));
     }
 }

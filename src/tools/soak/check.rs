@@ -1,17 +1,17 @@
-//! One threshold and how it came out.
+//! A threshold and its outcome.
 
 use serde::Serialize;
 
 /// Bytes of a MiB.
 pub(super) const MIB: f64 = 1_048_576.0;
 
-/// How a check came out.
+/// The outcome of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Outcome {
     Passed,
     Failed,
-    /// The run was too short to say; it speaks neither for nor against.
+    /// The run was too short to judge; this does not affect the verdict.
     NotJudged,
 }
 
@@ -24,10 +24,10 @@ pub(super) struct Check {
     pub(super) bound: &'static str,
     pub(super) limit: f64,
     pub(super) unit: &'static str,
-    /// `None` if it is not known, which is not 0.
+    /// `None` if unknown, which is not 0.
     pub(super) measured: Option<f64>,
     pub(super) outcome: Outcome,
-    /// What the numbers alone do not say; may be empty.
+    /// An explanation of the numbers; may be empty.
     pub(super) note: String,
 }
 
@@ -42,7 +42,7 @@ impl Check {
         let (outcome, note) = match measured {
             Some(measured) if measured <= limit => (Outcome::Passed, ""),
             Some(_) => (Outcome::Failed, ""),
-            None => (Outcome::Failed, "not known: the daemon showed no such value"),
+            None => (Outcome::Failed, "unknown: the daemon did not report this value"),
         };
         Self { name, what, bound: "at_most", limit, unit, measured, outcome, note: note.into() }
     }

@@ -1,4 +1,4 @@
-//! Where the report goes. A file is replaced whole or not at all: a machine that goes down leaves the one before.
+//! The files of the report. Each is replaced atomically: after a power cut, the previous one is still complete.
 
 use anyhow::Context;
 use std::{
@@ -10,41 +10,41 @@ use std::{
 const JSON: &str = "soak.json";
 const HTML: &str = "soak.html";
 
-/// A folder that can be written, and that holds no report somebody may still want.
+/// A writable folder without an earlier report, unless it may be overwritten.
 #[derive(Debug)]
 pub(super) struct Files {
     folder: PathBuf,
 }
 
 impl Files {
-    /// Tries it out, before the first look: a day's run must not end with a report that cannot be written.
+    /// Writes a trial file before the first scrape, so that a long run does not end with a report that cannot be written.
     ///
     /// # Errors
-    /// When the folder cannot be made or written, or has a report and `is_forced` is not set.
+    /// When the folder cannot be created or written, or has a report and `is_forced` is not set.
     pub(super) fn claim(folder: &Path, is_forced: bool) -> anyhow::Result<Self> {
         let shown = folder.display();
-        let way_out = || format!("cannot write into {shown}: name another folder by --out");
-        fs::create_dir_all(folder).with_context(way_out)?;
+        let advice = || format!("cannot write into {shown}: name another folder with --out");
+        fs::create_dir_all(folder).with_context(advice)?;
         let files = Self { folder: folder.to_owned() };
         for name in [JSON, HTML] {
             let path = folder.join(name);
             anyhow::ensure!(
                 is_forced || !path.exists(),
-                "{} is there already: --force overwrites it, --out names another folder",
+                "{} already exists: --force overwrites it, --out names another folder",
                 path.display()
             );
-            anyhow::ensure!(!path.is_dir(), "{} is a folder: --out names another place", path.display());
+            anyhow::ensure!(!path.is_dir(), "{} is a folder: name another place with --out", path.display());
         }
         let trial = files.temporary(JSON);
-        write(&trial, "").with_context(way_out)?;
-        fs::remove_file(&trial).with_context(way_out)?;
+        write(&trial, "").with_context(advice)?;
+        fs::remove_file(&trial).with_context(advice)?;
         Ok(files)
     }
 
     /// Replaces both files.
     ///
     /// # Errors
-    /// When one cannot be written; the older one stays then.
+    /// When one cannot be written; the older one remains then.
     pub(super) fn put(&self, json: &str, html: &str) -> anyhow::Result<()> {
         for (name, text) in [(JSON, json), (HTML, html)] {
             self.replace(name, text).with_context(|| format!("cannot write {}", self.folder.join(name).display()))?;
@@ -52,7 +52,7 @@ impl Files {
         Ok(())
     }
 
-    /// Both paths, as a person would type them.
+    /// Both paths, one per line.
     pub(super) fn shown(&self) -> String {
         format!("{}\n{}", self.folder.join(JSON).display(), self.folder.join(HTML).display())
     }
@@ -61,7 +61,7 @@ impl Files {
         let temporary = self.temporary(name);
         write(&temporary, text).inspect_err(|_| drop(fs::remove_file(&temporary)))?;
         fs::rename(&temporary, self.folder.join(name))?;
-        // The new name, too, has to outlast a power cut.
+        // The new name must survive a power cut, too.
         File::open(&self.folder)?.sync_all()
     }
 
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn a_report_is_replaced_whole_and_leaves_nothing_else() {
+    fn a_report_is_replaced_and_leaves_no_other_files() {
         let folder = tempfile::tempdir().unwrap();
         let out = folder.path().join("a/b");
         let files = Files::claim(&out, false).unwrap();
@@ -100,18 +100,18 @@ mod tests {
     }
 
     #[test]
-    fn an_earlier_report_is_kept_unless_somebody_says_otherwise() {
+    fn an_earlier_report_is_kept_without_force() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join(HTML), "old").unwrap();
         let error = Files::claim(folder.path(), false).unwrap_err().to_string();
-        assert!(error.contains("soak.html is there already: --force"), "{error}");
+        assert!(error.contains("soak.html already exists: --force"), "{error}");
         assert!(Files::claim(folder.path(), true).is_ok());
     }
 
     #[test]
-    fn what_is_no_folder_is_refused_before_anything_runs() {
+    fn a_path_that_is_not_a_folder_is_refused() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let error = format!("{:#}", Files::claim(&file.path().join("out"), false).unwrap_err());
-        assert!(error.contains("name another folder by --out"), "{error}");
+        assert!(error.contains("name another folder with --out"), "{error}");
     }
 }

@@ -1,4 +1,4 @@
-//! What a soak found: the numbers of the report, as they stand in `soak.json`.
+//! The findings of a soak: the numbers of the report, as in `soak.json`.
 
 use super::{
     args::Args,
@@ -11,18 +11,18 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// How far the run has come.
+/// Whether and how the run has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Ended {
-    /// Not yet; this report is what is kept if the machine goes down.
+    /// Not yet; this report remains if the machine goes down.
     Running,
     Complete,
     /// By a signal.
     Early,
 }
 
-/// All of it. A value that is not known is `null`.
+/// All findings. An unknown value is `null`.
 #[derive(Debug, Serialize)]
 pub(super) struct Findings {
     /// `HEALTHY` or `NOT HEALTHY`.
@@ -30,7 +30,7 @@ pub(super) struct Findings {
     pub(super) is_healthy: bool,
     pub(super) ended: Ended,
     pub(super) url: String,
-    /// Version and revision of the daemon at the first look and at the last.
+    /// Version and revision of the daemon at the first and the last scrape.
     pub(super) builds: [Option<String>; 2],
     pub(super) began_at: String,
     pub(super) minutes_planned: f64,
@@ -43,10 +43,10 @@ pub(super) struct Findings {
     pub(super) timings: Vec<Quantiles>,
     pub(super) memory_bytes: Gauge,
     pub(super) open_files: Gauge,
-    /// Seconds since the first look.
+    /// Seconds since the first scrape.
     pub(super) restarts_s: Vec<f64>,
     pub(super) errors: Errors,
-    pub(super) looks: Looks,
+    pub(super) scrapes: Scrapes,
 }
 
 #[derive(Debug, Serialize)]
@@ -56,13 +56,13 @@ pub(super) struct Cycles {
     pub(super) done: Option<f64>,
     pub(super) failed: Option<f64>,
     pub(super) missed_ticks: Option<f64>,
-    /// The daemon's own count at the first look.
+    /// The daemon's own count at the first scrape.
     pub(super) count_first: Option<f64>,
-    /// The daemon's own count at the last look.
+    /// The daemon's own count at the last scrape.
     pub(super) count_last: Option<f64>,
 }
 
-/// Quantiles of what was observed during the run.
+/// Quantiles of a histogram's observations during the run.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Quantiles {
     pub(super) name: &'static str,
@@ -79,7 +79,7 @@ pub(super) struct Gauge {
     pub(super) first: Option<f64>,
     pub(super) last: Option<f64>,
     pub(super) max: Option<f64>,
-    /// Least squares over the longest life of a process, its first quarter left out as warm-up.
+    /// Least squares over the longest life of a process, without its first quarter, the warm-up.
     pub(super) slope: Option<Slope>,
 }
 
@@ -87,17 +87,17 @@ pub(super) struct Gauge {
 pub(super) struct Errors {
     /// By endpoint.
     pub(super) api_calls: BTreeMap<String, f64>,
-    /// By endpoint, then by code; those that never happened are 0.
+    /// By endpoint, then by code, including zeros.
     pub(super) api_errors: BTreeMap<String, BTreeMap<String, f64>>,
-    /// Fetches, predictions, sends and so on that failed.
+    /// Failed fetches, predictions, sends and so on.
     pub(super) failures: BTreeMap<&'static str, Option<f64>>,
     pub(super) journal_write_failures: Option<f64>,
-    /// Most at any one look.
+    /// The most at any one scrape.
     pub(super) orders_unresolved_max: Option<f64>,
 }
 
 #[derive(Debug, Serialize)]
-pub(super) struct Looks {
+pub(super) struct Scrapes {
     pub(super) made: usize,
     pub(super) failed: usize,
     /// Failed ones by kind.
@@ -106,7 +106,7 @@ pub(super) struct Looks {
 }
 
 impl Findings {
-    /// What was measured; nothing is judged yet.
+    /// The measured values, without a verdict.
     pub(super) fn measured(record: &Record, args: &Args, began_at: DateTime<Utc>, ended: Ended) -> Self {
         let elapsed_s = record.elapsed_s();
         Self {
@@ -134,7 +134,7 @@ impl Findings {
             open_files: gauge(record, |line| line.open_files),
             restarts_s: record.restarts.clone(),
             errors: errors(record),
-            looks: looks(record),
+            scrapes: scrapes(record),
         }
     }
 }
@@ -177,12 +177,12 @@ fn errors(record: &Record) -> Errors {
     }
 }
 
-fn looks(record: &Record) -> Looks {
+fn scrapes(record: &Record) -> Scrapes {
     let mut failures: BTreeMap<String, usize> = BTreeMap::new();
-    for blank in record.looks.iter().filter_map(|(_, found)| found.as_ref().err()) {
-        *failures.entry(blank.kind.clone()).or_default() += 1;
+    for failure in record.scrapes.iter().filter_map(|(_, found)| found.as_ref().err()) {
+        *failures.entry(failure.kind.clone()).or_default() += 1;
     }
-    Looks { made: record.looks.len(), failed: record.failed_looks(), failures, gaps: record.gaps() }
+    Scrapes { made: record.scrapes.len(), failed: record.failed_scrapes(), failures, gaps: record.gaps() }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! `soak.json`: the findings, and every look as a row, so that another program can plot them anew.
+//! `soak.json`: the findings, and every scrape as a row, for other programs.
 
 use super::{
     args::Args,
@@ -8,7 +8,7 @@ use super::{
 };
 use serde_json::{Value, json};
 
-/// Raised when a reader of an older report would misread a newer one.
+/// Raised when a reader of the older format would misread the newer one.
 const FORMAT: u32 = 1;
 
 const COLUMNS: [&str; 8] = [
@@ -25,17 +25,17 @@ const COLUMNS: [&str; 8] = [
 /// The whole file.
 ///
 /// # Errors
-/// When a number has no JSON form; there is none that should not.
+/// When a number has no JSON form, which should not happen.
 pub(super) fn report(found: &Findings, record: &Record, args: &Args) -> serde_json::Result<String> {
-    let rows: Vec<Value> = record.looks.iter().map(|(at_s, found)| row(*at_s, found.as_ref().ok())).collect();
+    let rows: Vec<Value> = record.scrapes.iter().map(|(at_s, found)| row(*at_s, found.as_ref().ok())).collect();
     let windows: Vec<Value> = record.windows.iter().enumerate().map(|(at, _)| window(record, at)).collect();
     let value = json!({
         "format": FORMAT,
         "findings": found,
         "thresholds": args.limits,
         "windows": {"seconds": record.window_s, "rows": windows},
-        // Counts are increases since the first look; a look that found nothing has null in every other column.
-        "looks": {"columns": COLUMNS, "rows": rows},
+        // Counts are increases since the first scrape; a failed scrape has null in every other column.
+        "scrapes": {"columns": COLUMNS, "rows": rows},
     });
     serde_json::to_string(&value)
 }
@@ -57,7 +57,7 @@ fn row(at_s: f64, line: Option<&super::record::Line>) -> Value {
     }
 }
 
-/// Quantiles of what was observed within a window.
+/// Quantiles of the observations within a window.
 fn window(record: &Record, at: usize) -> Value {
     let mut object = serde_json::Map::from_iter([("from_s".to_owned(), json!(at as f64 * record.window_s))]);
     for (timing, quantiles) in TIMINGS.iter().zip(findings::quantiles(&record.windows[at].timings)) {

@@ -1,4 +1,4 @@
-//! The arithmetic of a soak, as plain functions: due cycles, increases across resets, quantiles, slopes.
+//! The arithmetic of a soak: due cycles, increases across resets, quantiles, slopes.
 
 use serde::Serialize;
 
@@ -7,14 +7,14 @@ pub(super) type Buckets = Vec<(f64, f64)>;
 
 const HOUR_S: f64 = 3_600.0;
 
-/// Whole periods in a time; this many cycles have come due, whatever the daemon says.
+/// Cycles that came due: whole periods in this time.
 pub(super) fn due_cycles(elapsed_s: f64, period_s: f64) -> f64 {
-    // Float dust must not cost a cycle: 0.3 / 0.1 is 2.9999999999999996.
+    // A rounding error must not cost a cycle: 0.3 / 0.1 is 2.9999999999999996.
     (elapsed_s / period_s + 1e-9).floor().max(0.0)
 }
 
-/// How much a counter grew between two looks. After a reset it began at 0 again, so all it shows is growth; what it
-/// counted between the first look and the reset is lost to any observer.
+/// How much a counter grew between two scrapes. After a reset it began at 0, so its value is the growth; what it counted between
+/// the last scrape and the reset is lost.
 pub(super) fn increase(before: Option<f64>, now: f64, is_restarted: bool) -> f64 {
     match before {
         Some(before) if !is_restarted && before <= now => now - before,
@@ -22,7 +22,7 @@ pub(super) fn increase(before: Option<f64>, now: f64, is_restarted: bool) -> f64
     }
 }
 
-/// How much each bucket grew between two looks, resets handled as in [`increase`].
+/// How much each bucket grew between two scrapes, resets handled as in [`increase`].
 pub(super) fn buckets_increase(before: &Buckets, now: &Buckets, is_restarted: bool) -> Buckets {
     let is_same = before.len() == now.len() && before.iter().zip(now).all(|((a, _), (b, _))| a.total_cmp(b).is_eq());
     let is_reset = is_restarted || !is_same || before.iter().zip(now).any(|((_, before), (_, now))| now < before);
@@ -30,7 +30,7 @@ pub(super) fn buckets_increase(before: &Buckets, now: &Buckets, is_restarted: bo
     now.iter().zip(earlier).map(|((bound, count), earlier)| (*bound, count - earlier)).collect()
 }
 
-/// Adds buckets to a sum. Other bounds are those of another version of the daemon: the sum begins afresh with them.
+/// Adds buckets to a sum. With other bounds, from another version of the daemon, the sum restarts.
 pub(super) fn add_buckets(sum: &mut Buckets, more: &Buckets) {
     let is_same = sum.len() == more.len() && sum.iter().zip(more).all(|((a, _), (b, _))| a.total_cmp(b).is_eq());
     if is_same {
@@ -45,12 +45,11 @@ pub(super) fn add_buckets(sum: &mut Buckets, more: &Buckets) {
 pub(super) struct Quantile {
     /// In the histogram's unit.
     pub(super) value: f64,
-    /// It lies above the last finite bound, and `value` is that bound: all that is known is "more".
+    /// It is above the last finite bound, which is `value`; by how much is unknown.
     pub(super) is_above: bool,
 }
 
-/// `histogram_quantile` of Prometheus: linear within a bucket, the first of which begins at 0. `None` of no
-/// observations.
+/// `histogram_quantile` of Prometheus: linear within a bucket; the first bucket begins at 0. `None` without observations.
 pub(super) fn quantile(buckets: &[(f64, f64)], q: f64) -> Option<Quantile> {
     let (_, count) = buckets.last().filter(|(bound, count)| bound.is_infinite() && *count > 0.0)?;
     let rank = q * count;
@@ -69,7 +68,7 @@ pub(super) fn quantile(buckets: &[(f64, f64)], q: f64) -> Option<Quantile> {
 pub(super) struct Slope {
     /// Growth per hour, in the unit of the points.
     pub(super) per_hour: f64,
-    /// Where the points begin and end, in seconds since the first look.
+    /// Where the points begin and end, in seconds since the first scrape.
     pub(super) from_s: f64,
     /// See `from_s`.
     pub(super) to_s: f64,
@@ -77,7 +76,7 @@ pub(super) struct Slope {
     pub(super) value_at_from: f64,
 }
 
-/// Least squares over (seconds, value); `None` of fewer than two points in time.
+/// Least squares over (seconds, value); `None` for fewer than two points in time.
 pub(super) fn slope(points: &[(f64, f64)]) -> Option<Slope> {
     let (from_s, to_s) = (points.first()?.0, points.last()?.0);
     let count = points.len() as f64;
@@ -95,7 +94,7 @@ pub(super) fn slope(points: &[(f64, f64)]) -> Option<Slope> {
     Some(Slope { per_hour: per_s * HOUR_S, from_s, to_s, value_at_from: mean + per_s * (from_s - mean_s) })
 }
 
-/// The points behind the first quarter of their time, in which a process warms up.
+/// The points after the first quarter of their time, the warm-up.
 pub(super) fn warm(points: &[(f64, f64)]) -> &[(f64, f64)] {
     let (Some((from, _)), Some((to, _))) = (points.first(), points.last()) else { return points };
     let warm_at = from + (to - from) / 4.0;
@@ -113,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn due_is_what_the_clock_says() {
+    fn cycles_come_due_by_the_clock() {
         for (elapsed_s, period_s, due) in
             [(0.0, 60.0, 0.0), (59.9, 60.0, 0.0), (60.0, 60.0, 1.0), (3_600.0, 60.0, 60.0), (0.3, 0.1, 3.0)]
         {
@@ -122,11 +121,11 @@ mod tests {
     }
 
     #[test]
-    fn a_reset_costs_nothing_that_was_counted_since() {
+    fn counts_since_a_reset_are_kept() {
         assert_eq!(increase(Some(7.0), 9.0, false), 2.0);
         assert_eq!(increase(Some(7.0), 7.0, false), 0.0);
         assert_eq!(increase(Some(7.0), 3.0, false), 3.0, "a fall is a reset");
-        assert_eq!(increase(Some(7.0), 9.0, true), 9.0, "a restart is one, even when the count has overtaken the old");
+        assert_eq!(increase(Some(7.0), 9.0, true), 9.0, "a restart is a reset, even with a higher count");
         assert_eq!(increase(None, 4.0, false), 4.0);
     }
 
@@ -138,7 +137,7 @@ mod tests {
         assert_eq!(buckets_increase(&now, &before, false), before);
         assert_eq!(buckets_increase(&Vec::new(), &now, false), now);
         let other = vec![(2.0, 9.0), (INF, 9.0)];
-        assert_eq!(buckets_increase(&before, &other, false), other, "other bounds are another version's");
+        assert_eq!(buckets_increase(&before, &other, false), other, "other bounds come from another version");
         let mut sum = before.clone();
         add_buckets(&mut sum, &now);
         assert_eq!(sum, [(1.0, 6.0), (INF, 11.0)]);
@@ -158,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_above_the_last_bound_is_said_to() {
+    fn a_quantile_above_the_last_bound_is_marked() {
         let buckets = [(0.1, 1.0), (0.5, 1.0), (INF, 4.0)];
         assert_eq!(quantile(&buckets, 0.99), Some(Quantile { value: 0.5, is_above: true }));
         assert_eq!(value(&buckets, 0.25), Some(0.1));
@@ -168,11 +167,11 @@ mod tests {
     fn nothing_observed_has_no_quantile() {
         assert_eq!(quantile(&[(0.1, 0.0), (INF, 0.0)], 0.5), None);
         assert_eq!(quantile(&[], 0.5), None);
-        assert_eq!(quantile(&[(0.1, 3.0)], 0.5), None, "without +Inf it is no histogram");
+        assert_eq!(quantile(&[(0.1, 3.0)], 0.5), None, "without +Inf it is not a histogram");
     }
 
     #[test]
-    fn a_line_has_its_slope() {
+    fn the_slope_of_a_line_is_exact() {
         let points: Vec<_> = (0..10).map(|i| (f64::from(i) * 60.0, 5.0 + f64::from(i))).collect();
         let line = slope(&points).unwrap();
         assert!((line.per_hour - 60.0).abs() < 1e-9 && (line.value_at_from - 5.0).abs() < 1e-9, "{line:?}");

@@ -1,4 +1,4 @@
-//! `soak.html`: one file that needs nothing else, the verdict first, then the thresholds, the plots and the tables.
+//! `soak.html`: one self-contained file with the verdict, the thresholds, the plots and the tables.
 
 use super::{
     check::MIB,
@@ -12,15 +12,15 @@ use super::{
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 const STYLE: &str = include_str!("page.css");
-/// A plot shows at least a tenth of a millisecond, a MiB, four of what is counted.
+/// The least span of a plot's vertical axis.
 const SECONDS_SPAN_MIN: f64 = 0.000_1;
 const MIB_SPAN_MIN: f64 = 1.0;
 const COUNT_SPAN_MIN: f64 = 4.0;
 
 /// The whole page.
 pub(super) fn report(found: &Findings, record: &Record) -> String {
-    let frame = Frame { elapsed_s: record.elapsed_s(), gaps: &found.looks.gaps, restarts_s: &found.restarts_s };
-    // The policy lets a browser load nothing, whatever a daemon may have put into a label.
+    let frame = Frame { elapsed_s: record.elapsed_s(), gaps: &found.scrapes.gaps, restarts_s: &found.restarts_s };
+    // With this policy a browser loads nothing, whatever is in a label.
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -63,9 +63,9 @@ fn figure(plot: &Plot, frame: &Frame<'_>) -> Markup {
 fn plots(found: &Findings, record: &Record) -> Vec<Plot> {
     let curve = |name, class, of: fn(&Line) -> Option<f64>| Curve { name, class, points: record.values(of) };
     let due = |period: f64| -> Points {
-        // By the clock alone, so that this line goes on where nobody answered.
+        // By the clock alone, so that this line continues through gaps.
         let due = |at: f64| super::math::due_cycles(at, period);
-        record.looks.iter().map(|(at, _)| (*at, Some(due(*at)))).collect()
+        record.scrapes.iter().map(|(at, _)| (*at, Some(due(*at)))).collect()
     };
     let counts = |title, curves| Plot { title, unit: "count", curves, from_zero: true, span_min: COUNT_SPAN_MIN };
     let mut plots = vec![
@@ -88,7 +88,7 @@ fn plots(found: &Findings, record: &Record) -> Vec<Plot> {
     plots.extend((0..TIMINGS.len()).map(|index| timing(record, index)));
     let mib = |line: &Line| line.memory_bytes.map(|bytes| bytes / MIB);
     let fit = |line: Option<Slope>, unit: f64| Curve {
-        name: "growth behind the warm-up",
+        name: "growth after the warm-up",
         class: "fit",
         points: fitted(line, unit),
     };
@@ -110,7 +110,7 @@ fn plots(found: &Findings, record: &Record) -> Vec<Plot> {
     plots
 }
 
-/// Quantiles of each window, at its middle, in the unit that suits the highest.
+/// Quantiles of each window, at its middle, in a unit that suits the highest.
 fn timing(record: &Record, index: usize) -> Plot {
     let windows = record.windows.iter().enumerate();
     let quantiles: Vec<_> = windows

@@ -1,5 +1,4 @@
-//! Plots as inline SVG. Not drawn by `plotters`, which writes fixed colours and sizes: these follow the page's style, light or
-//! dark, and its width.
+//! Plots as inline SVG. `plotters` writes fixed colours and sizes; these follow the page's style, light or dark, and its width.
 
 use super::{record::Gap, text};
 use maud::{Markup, html};
@@ -11,36 +10,36 @@ const LEFT: f64 = 52.0;
 const RIGHT: f64 = 588.0;
 const TOP: f64 = 24.0;
 const BOTTOM: f64 = 178.0;
-/// More columns than this would not be told apart; each keeps its lowest and its highest point.
+/// More columns could not be distinguished; each keeps its lowest and its highest point.
 const COLUMNS: usize = 400;
 /// Wanted distances between marks of an axis.
 const TICKS_Y: f64 = 4.0;
 const TICKS_X: f64 = 6.0;
 
-/// Seconds since the first look, and the value; `None` breaks the line.
+/// Seconds since the first scrape, and the value; `None` breaks the line.
 pub(super) type Points = Vec<(f64, Option<f64>)>;
 
 /// One line of a plot.
 pub(super) struct Curve {
     pub(super) name: &'static str,
-    /// Class of the page's style: its colour and its dashes.
+    /// Class in the page's style, for its colour and dashes.
     pub(super) class: &'static str,
     pub(super) points: Points,
 }
 
-/// What is drawn over one stretch of time.
+/// Curves over the time of the run.
 pub(super) struct Plot {
     pub(super) title: &'static str,
-    /// Of the vertical axis.
+    /// Unit of the vertical axis.
     pub(super) unit: &'static str,
     pub(super) curves: Vec<Curve>,
-    /// Counts and durations begin at 0; memory would be a flat line then.
+    /// Whether the vertical axis begins at 0: for counts and durations; memory would be a flat line.
     pub(super) from_zero: bool,
-    /// The vertical axis spans this much at least: what is less is no news.
+    /// Least span of the vertical axis, so that small changes do not look large.
     pub(super) span_min: f64,
 }
 
-/// What all plots of a page share.
+/// Shared by all plots of a page.
 pub(super) struct Frame<'a> {
     pub(super) elapsed_s: f64,
     pub(super) gaps: &'a [Gap],
@@ -78,7 +77,7 @@ fn tenth(coordinate: f64) -> String {
     format!("{coordinate:.1}")
 }
 
-/// Where gaps are drawn: left edge and width. The shortest is a hairline, and what would cover it is left out.
+/// Left edge and width of each gap. The shortest is a hairline; gaps that would overlap it are left out.
 fn hairlines(gaps: &[Gap], across: &Axis) -> Vec<(f64, f64)> {
     let mut drawn_to = f64::NEG_INFINITY;
     let mut drawn = Vec::new();
@@ -101,7 +100,7 @@ struct Axis {
 }
 
 impl Axis {
-    /// The vertical axis for values of this range, and its marks, which begin and end it.
+    /// The vertical axis for values of this range, and its marks, including both ends.
     fn of_values(plot: &Plot, min: f64, max: f64) -> (Self, Vec<f64>) {
         let (mut low, mut high) = (if plot.from_zero { 0.0 } else { min }, max);
         let missing = (plot.span_min - (high - low)).max(0.0);
@@ -148,7 +147,7 @@ fn time_axis(across: &Axis) -> Markup {
             path.tick d=(format!("M{x:.1} {BOTTOM}v4")) {}
             text.x x=(tenth(x)) y=(tenth(BOTTOM + 17.0)) { (text::number(tick)) }
         }
-        text.x x=(tenth((LEFT + RIGHT) / 2.0)) y=(BOTTOM + 34.0) { (unit) " since the first look" }
+        text.x x=(tenth((LEFT + RIGHT) / 2.0)) y=(BOTTOM + 34.0) { (unit) " since the first scrape" }
         path.axis d=(format!("M{LEFT} {BOTTOM}H{RIGHT}")) {}
     }
 }
@@ -164,7 +163,7 @@ fn value_axis(up: &Axis, marks: &[f64], unit: &str) -> Markup {
     }
 }
 
-/// A line, broken where there is no value; a point without neighbours is a dot.
+/// A line, broken at missing values; a single point is a dot.
 fn line(class: &str, points: &Points, across: &Axis, up: &Axis) -> Markup {
     let (mut path, mut dots) = (String::new(), Vec::new());
     for run in points.split(|(_, value)| value.is_none()) {
@@ -184,7 +183,7 @@ fn line(class: &str, points: &Points, across: &Axis, up: &Axis) -> Markup {
     }
 }
 
-/// Of many points the lowest and the highest of each column, and every break.
+/// The lowest and the highest point of each column, and every break.
 fn thinned(points: &Points) -> Points {
     if points.len() <= 2 * COLUMNS {
         return points.clone();

@@ -1,5 +1,5 @@
-//! What was seen so far, look by look. Only the newest look is kept whole; of the others remain a line of numbers each,
-//! the increases of all counters, and the histograms' growth by windows of time.
+//! The scrapes so far. Only the newest is kept whole; of the others, a line of numbers each, the increases of all counters, and
+//! the growth of the histograms by windows of time.
 
 use super::{
     math::{self, Buckets},
@@ -7,14 +7,14 @@ use super::{
 };
 use std::collections::BTreeMap;
 
-/// Finest division of time for quantiles; a plot of ours is not much wider in points.
+/// Most windows of time for quantiles; a plot can hardly show more.
 const WINDOWS_MAX: f64 = 80.0;
-/// A window holds at least this many cycles and looks.
+/// Least cycles and scrapes of a window.
 const PER_WINDOW_MIN: f64 = 2.0;
-/// A start time is counted from the host's boot time, which the kernel rounds to seconds anew each time.
+/// How much a process's start time may vary: it is derived from the host's boot time, which the kernel rounds to seconds.
 const START_WOBBLE_S: f64 = 1.5;
 
-/// What remains of a look. Counts are increases since the first look.
+/// The numbers kept of a scrape. Counts are increases since the first scrape.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Line {
     pub(super) cycles: Option<f64>,
@@ -26,16 +26,16 @@ pub(super) struct Line {
     pub(super) orders_unresolved: Option<f64>,
 }
 
-/// A time without a look that found something.
+/// A time without a successful scrape.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub(super) struct Gap {
-    /// Last look before it, in seconds since the first.
+    /// Last successful scrape before it, in seconds since the first.
     pub(super) from_s: f64,
-    /// First look behind it, or the end.
+    /// First successful scrape after it, or the end.
     pub(super) to_s: f64,
-    /// Looks that failed.
+    /// Scrapes that failed.
     pub(super) failed: usize,
-    /// What the first of them failed of.
+    /// Why the first of them failed.
     pub(super) why: String,
 }
 
@@ -45,16 +45,16 @@ pub(super) struct Window {
     pub(super) timings: [Buckets; TIMINGS.len()],
 }
 
-/// Everything a report is made from.
+/// The data of a report.
 #[derive(Debug)]
 pub(super) struct Record {
-    /// Seconds since the first look, and what it found; the first found something.
-    pub(super) looks: Vec<(f64, Result<Line, NoSnapshot>)>,
-    /// Raw counts of cycles at the first and the newest look.
+    /// Seconds since the first scrape, and the result; the first was successful.
+    pub(super) scrapes: Vec<(f64, Result<Line, NoSnapshot>)>,
+    /// Raw counts of cycles at the first and the newest scrape.
     pub(super) cycles_raw: [Option<f64>; 2],
     /// First and newest build.
     pub(super) builds: [Option<String>; 2],
-    /// Seconds since the first look at which another process was there for the first time.
+    /// Seconds since the first scrape at which another process answered for the first time.
     pub(super) restarts: Vec<f64>,
     pub(super) increases: BTreeMap<Series, f64>,
     pub(super) timings: [Buckets; TIMINGS.len()],
@@ -67,12 +67,12 @@ pub(super) struct Record {
 }
 
 impl Record {
-    /// Begins with the look that everything is counted from, `run_s` seconds before the planned end.
+    /// Begins with the first scrape, `run_s` seconds before the planned end.
     pub(super) fn begin(first: Snapshot, run_s: f64, period_s: f64, cycle_s: f64) -> Self {
         let window_s = (run_s / WINDOWS_MAX).max(PER_WINDOW_MIN * cycle_s).max(PER_WINDOW_MIN * period_s);
         let count = first.count(CYCLES);
         let mut record = Self {
-            looks: Vec::new(),
+            scrapes: Vec::new(),
             cycles_raw: [count, count],
             builds: [first.build.clone(), first.build.clone()],
             restarts: Vec::new(),
@@ -84,35 +84,35 @@ impl Record {
             newest: first,
             newest_at_s: 0.0,
         };
-        record.looks.push((0.0, Ok(record.line())));
+        record.scrapes.push((0.0, Ok(record.line())));
         record
     }
 
-    /// Takes the next look.
+    /// Adds the next scrape.
     pub(super) fn push(&mut self, at_s: f64, found: Result<Snapshot, NoSnapshot>) {
-        let look = match found {
-            Ok(look) => look,
-            Err(blank) => return self.looks.push((at_s, Err(blank))),
+        let scrape = match found {
+            Ok(scrape) => scrape,
+            Err(failure) => return self.scrapes.push((at_s, Err(failure))),
         };
-        let is_restarted = is_another(&self.newest, &look, at_s - self.newest_at_s);
+        let is_restarted = is_another(&self.newest, &scrape, at_s - self.newest_at_s);
         if is_restarted {
             self.restarts.push(at_s);
         }
-        for (series, now) in &look.counters {
+        for (series, now) in &scrape.counters {
             let before = self.newest.counters.get(series).copied();
             *self.increases.entry(series.clone()).or_default() += math::increase(before, *now, is_restarted);
         }
         let at = (at_s / self.window_s) as usize;
         self.windows.resize_with(self.windows.len().max(at + 1), Window::default);
-        for (index, now) in look.timings.iter().enumerate() {
+        for (index, now) in scrape.timings.iter().enumerate() {
             let more = math::buckets_increase(&self.newest.timings[index], now, is_restarted);
             math::add_buckets(&mut self.timings[index], &more);
             math::add_buckets(&mut self.windows[at].timings[index], &more);
         }
-        self.cycles_raw[1] = look.count(CYCLES);
-        self.builds[1].clone_from(&look.build);
-        (self.newest, self.newest_at_s) = (look, at_s);
-        self.looks.push((at_s, Ok(self.line())));
+        self.cycles_raw[1] = scrape.count(CYCLES);
+        self.builds[1].clone_from(&scrape.build);
+        (self.newest, self.newest_at_s) = (scrape, at_s);
+        self.scrapes.push((at_s, Ok(self.line())));
     }
 
     fn line(&self) -> Line {
@@ -127,12 +127,12 @@ impl Record {
         }
     }
 
-    /// When the newest look was, in seconds since the first.
+    /// When the newest scrape was, in seconds since the first.
     pub(super) fn elapsed_s(&self) -> f64 {
-        self.looks.last().map_or(0.0, |(at, _)| *at)
+        self.scrapes.last().map_or(0.0, |(at, _)| *at)
     }
 
-    /// How much a counter grew, all children together; `None` if it never was there.
+    /// How much a counter grew, over all children; `None` if it was never reported.
     pub(super) fn total(&self, family: &str) -> Option<f64> {
         self.children(family).map(|(_, value)| value).reduce(|sum, value| sum + value)
     }
@@ -143,22 +143,22 @@ impl Record {
         of_it.map(|((_, labels), value)| (labels.as_slice(), *value))
     }
 
-    /// Looks that found nothing.
-    pub(super) fn failed_looks(&self) -> usize {
-        self.looks.iter().filter(|(_, found)| found.is_err()).count()
+    /// The number of failed scrapes.
+    pub(super) fn failed_scrapes(&self) -> usize {
+        self.scrapes.iter().filter(|(_, found)| found.is_err()).count()
     }
 
-    /// Where looks found nothing, one after the other as one.
+    /// Consecutive failed scrapes, each run of them as one gap.
     pub(super) fn gaps(&self) -> Vec<Gap> {
         let mut gaps: Vec<Gap> = Vec::new();
         let mut seen_s = 0.0;
         let mut is_open = false;
-        for (at_s, found) in &self.looks {
+        for (at_s, found) in &self.scrapes {
             match (found, gaps.last_mut().filter(|_| is_open)) {
                 (Ok(_), Some(gap)) => gap.to_s = *at_s,
                 (Err(_), Some(gap)) => (gap.to_s, gap.failed) = (*at_s, gap.failed + 1),
-                (Err(blank), None) => {
-                    gaps.push(Gap { from_s: seen_s, to_s: *at_s, failed: 1, why: blank.what.clone() });
+                (Err(failure), None) => {
+                    gaps.push(Gap { from_s: seen_s, to_s: *at_s, failed: 1, why: failure.what.clone() });
                 }
                 (Ok(_), None) => {}
             }
@@ -168,12 +168,12 @@ impl Record {
         gaps
     }
 
-    /// A value over time; `None` where a look found nothing or not this.
+    /// A value over time; `None` where a scrape failed or did not have it.
     pub(super) fn values(&self, of: impl Fn(&Line) -> Option<f64>) -> Vec<(f64, Option<f64>)> {
-        self.looks.iter().map(|(at, found)| (*at, found.as_ref().ok().and_then(&of))).collect()
+        self.scrapes.iter().map(|(at, found)| (*at, found.as_ref().ok().and_then(&of))).collect()
     }
 
-    /// The points of the process that was watched the longest: a slope across a restart would say nothing.
+    /// The points of the process that was watched the longest: a slope across a restart has no meaning.
     pub(super) fn longest_life(&self, of: impl Fn(&Line) -> Option<f64>) -> Vec<(f64, f64)> {
         let points: Vec<_> = self.values(of).into_iter().filter_map(|(at, value)| Some((at, value?))).collect();
         let mut rest = points.as_slice();
@@ -189,8 +189,8 @@ impl Record {
     }
 }
 
-/// Whether two looks, so many seconds apart, saw two processes. A start time moves when the host's clock is set, too,
-/// but then the uptime goes on; it lags by as much only in another process.
+/// Whether two scrapes, `apart_s` seconds apart, came from two processes. A start time also moves when the host's clock is set,
+/// but then the uptime continues; only in another process does it lag by as much.
 fn is_another(before: &Snapshot, now: &Snapshot, apart_s: f64) -> bool {
     let later_s = before.process_started.zip(now.process_started).map(|(before, now)| now - before);
     match (before.uptime_s.zip(now.uptime_s), later_s) {

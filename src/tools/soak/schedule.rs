@@ -1,4 +1,4 @@
-//! When cycles are due, as the daemon itself says: a soak that was told wrong would judge a daemon in good order.
+//! When cycles are due, by the daemon's own /health: a wrong period would fail a healthy daemon.
 
 use super::{FIRST_ANSWER_MAX, FIRST_ANSWER_RETRY};
 use crate::tools::probe::Client;
@@ -7,14 +7,14 @@ use sentinel_actors::domain::sanitize::one_line;
 use serde_json::Value;
 use tokio::time::Instant;
 
-const WAY_OUT: &str = "say when cycles are due: --cycle-seconds N";
+const ADVICE: &str = "give the time between two due cycles: --cycle-seconds N";
 
-/// Seconds between two due cycles by `/health`, which answers that with any status.
+/// Seconds between two due cycles in `/health`, which reports them with any status.
 ///
 /// # Errors
-/// When it does not say.
+/// When it does not report them.
 pub(super) async fn period_s(client: &Client) -> anyhow::Result<f64> {
-    let patience = Instant::now() + FIRST_ANSWER_MAX;
+    let deadline = Instant::now() + FIRST_ANSWER_MAX;
     loop {
         let why = match client.get("/health", "").await {
             Ok(page) => match period_of(&page.text()) {
@@ -23,8 +23,8 @@ pub(super) async fn period_s(client: &Client) -> anyhow::Result<f64> {
             },
             Err(error) => one_line(&error.to_string()),
         };
-        if Instant::now() >= patience {
-            bail!("{}/health does not say how often a cycle is due: {why}\n  -> {WAY_OUT}", client.base_url());
+        if Instant::now() >= deadline {
+            bail!("{}/health does not report how often a cycle is due: {why}\n  -> {ADVICE}", client.base_url());
         }
         tokio::time::sleep(FIRST_ANSWER_RETRY).await;
     }

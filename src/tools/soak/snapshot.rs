@@ -1,11 +1,11 @@
-//! One look at `/metrics`: what a soak takes from it, or why there was nothing to take.
+//! One scrape of `/metrics`: the values a soak uses, or why it failed.
 
 use super::math::Buckets;
 use crate::tools::probe::{Client, Exposition};
 use sentinel_actors::domain::sanitize::one_line;
 use std::collections::BTreeMap;
 
-/// Without it, the page is not Sentinel's.
+/// A page without it is not Sentinel's.
 pub(super) const CYCLES: &str = "sentinel_trading_cycles_total";
 pub(super) const CYCLES_FAILED: &str = "sentinel_trading_cycles_failed_total";
 pub(super) const TICKS_MISSED: &str = "sentinel_scheduler_ticks_missed_total";
@@ -13,7 +13,7 @@ pub(super) const API_CALLS: &str = "sentinel_api_calls_total";
 pub(super) const API_ERRORS: &str = "sentinel_api_errors_total";
 pub(super) const JOURNAL_FAILURES: &str = "sentinel_journal_write_failures_total";
 
-/// Counters of failures apart from those above, by the name the report gives them.
+/// Further counters of failures, with their names in the report.
 pub(super) const FAILURES: [(&str, &str); 6] = [
     ("fetches", "sentinel_data_fetch_failed_total"),
     ("predictions", "sentinel_prediction_failures_total"),
@@ -24,7 +24,7 @@ pub(super) const FAILURES: [(&str, &str); 6] = [
 ];
 const COUNTERS: [&str; 6] = [CYCLES, CYCLES_FAILED, TICKS_MISSED, API_CALLS, API_ERRORS, JOURNAL_FAILURES];
 
-/// A histogram the report has quantiles of.
+/// A histogram whose quantiles are in the report.
 #[derive(Debug)]
 pub(super) struct Timing {
     /// Its key in the JSON.
@@ -34,7 +34,7 @@ pub(super) struct Timing {
     family: &'static str,
 }
 
-/// The scheduler's lag first, then the whole cycle and its stages in their order.
+/// The scheduler's lag, the whole cycle, and its stages in order.
 pub(super) const TIMINGS: [Timing; 7] = [
     Timing { name: "lag", title: "Scheduler lag", family: "sentinel_scheduler_lag_seconds" },
     Timing { name: "cycle", title: "Whole cycle", family: "sentinel_trading_cycle_duration_seconds" },
@@ -48,17 +48,17 @@ pub(super) const TIMINGS: [Timing; 7] = [
 /// A counter's family and the values of its labels, in the order of the labels' names.
 pub(super) type Series = (&'static str, Vec<String>);
 
-/// What one look found; a value that is not there is `None`, and a 0 is a 0.
+/// The values of one scrape; a missing value is `None`, not 0.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Snapshot {
     /// Unix time at which the process started.
     pub(super) process_started: Option<f64>,
-    /// Seconds since then by a clock that nobody sets.
+    /// Seconds since then by a monotonic clock.
     pub(super) uptime_s: Option<f64>,
     /// Version and revision, as `sentinel_build_info` has them.
     pub(super) build: Option<String>,
     pub(super) counters: BTreeMap<Series, f64>,
-    /// As in [`TIMINGS`]; empty where the family is not there.
+    /// As in [`TIMINGS`]; empty for a missing family.
     pub(super) timings: [Buckets; TIMINGS.len()],
     pub(super) memory_bytes: Option<f64>,
     pub(super) open_files: Option<f64>,
@@ -66,7 +66,7 @@ pub(super) struct Snapshot {
 }
 
 impl Snapshot {
-    /// Takes from a page what a soak needs.
+    /// The values on a page.
     pub(super) fn of(page: &Exposition) -> Self {
         let families = COUNTERS.into_iter().chain(FAILURES.map(|(_, family)| family));
         let series =
@@ -92,32 +92,32 @@ impl Snapshot {
     }
 }
 
-/// A look that found nothing.
+/// A failed scrape.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct NoSnapshot {
     /// One of a few: `timeout`, `connect`, `exception`, `unreadable`, `status 503`.
     pub(super) kind: String,
-    /// One line for a person.
+    /// One line of text.
     pub(super) what: String,
 }
 
 impl NoSnapshot {
-    /// What a person can do about it when it is the first.
-    pub(super) fn way_out(&self) -> &'static str {
+    /// What the user can do if the first scrape fails.
+    pub(super) fn advice(&self) -> &'static str {
         match self.kind.as_str() {
             "timeout" => "does a firewall drop the packets? Allow this machine on the daemon's port, or correct --url",
             "connect" => {
-                "is the daemon running, and does it listen there? Start `sentinel run` (or `sentinel demo`, to try), \
-                 or say where it is: --url http://HOST:PORT"
+                "is the daemon running, and does it listen there? Start `sentinel run` (or `sentinel demo`, to try it), \
+                 or give its address: --url http://HOST:PORT"
             }
-            "status 401" | "status 403" => "say who asks: --user NAME --password-file FILE",
-            "status 503" => "the daemon has only begun to start; look at its log if that stays so",
-            _ => "does another program have this port? --url is the address of Sentinel's /metrics",
+            "status 401" | "status 403" => "give the login: --user NAME --password-file FILE",
+            "status 503" => "the daemon is still starting; read its log if this persists",
+            _ => "does another program use this port? --url is the address of Sentinel's /metrics",
         }
     }
 }
 
-/// Looks once.
+/// Scrapes once.
 pub(super) async fn take(client: &Client) -> Result<Snapshot, NoSnapshot> {
     let page = client
         .get("/metrics", "")
@@ -128,9 +128,9 @@ pub(super) async fn take(client: &Client) -> Result<Snapshot, NoSnapshot> {
     }
     let unreadable = |what: String| NoSnapshot { kind: "unreadable".into(), what: one_line(&what) };
     let page = Exposition::parse(&page.text()).map_err(|fault| unreadable(format!("/metrics, {fault}")))?;
-    let look = Snapshot::of(&page);
-    match look.count(CYCLES) {
-        Some(_) => Ok(look),
+    let scrape = Snapshot::of(&page);
+    match scrape.count(CYCLES) {
+        Some(_) => Ok(scrape),
         None => Err(unreadable(format!("/metrics has no {CYCLES}"))),
     }
 }
@@ -149,23 +149,23 @@ sentinel_build_info{revision=\"abc\",rustc=\"1\",version=\"0.1.0\"} 1\n\
 # HELP process_open_fds x\n# TYPE process_open_fds gauge\nprocess_open_fds 0\n";
 
     #[test]
-    fn what_is_not_there_is_none_and_a_zero_is_a_zero() {
-        let look = Snapshot::of(&Exposition::parse(PAGE).unwrap());
+    fn a_missing_value_is_none_and_a_zero_is_zero() {
+        let scrape = Snapshot::of(&Exposition::parse(PAGE).unwrap());
         assert_eq!(
-            (look.count(CYCLES), look.count(CYCLES_FAILED), look.count(API_ERRORS)),
+            (scrape.count(CYCLES), scrape.count(CYCLES_FAILED), scrape.count(API_ERRORS)),
             (Some(5.0), None, Some(2.0))
         );
-        assert_eq!(look.counters[&(API_ERRORS, vec!["hub".into(), "500".into()])], 0.0);
-        assert_eq!((look.open_files, look.memory_bytes), (Some(0.0), None));
-        assert_eq!(look.build.as_deref(), Some("0.1.0 (abc)"));
-        assert!(look.timings.iter().all(Vec::is_empty));
+        assert_eq!(scrape.counters[&(API_ERRORS, vec!["hub".into(), "500".into()])], 0.0);
+        assert_eq!((scrape.open_files, scrape.memory_bytes), (Some(0.0), None));
+        assert_eq!(scrape.build.as_deref(), Some("0.1.0 (abc)"));
+        assert!(scrape.timings.iter().all(Vec::is_empty));
     }
 
     #[test]
-    fn every_way_to_find_nothing_has_a_way_out() {
+    fn every_failure_has_advice() {
         for kind in ["timeout", "connect", "exception", "unreadable", "status 401", "status 503", "status 404"] {
-            let way_out = NoSnapshot { kind: kind.into(), what: String::new() }.way_out();
-            assert!(!way_out.is_empty(), "{kind}");
+            let advice = NoSnapshot { kind: kind.into(), what: String::new() }.advice();
+            assert!(!advice.is_empty(), "{kind}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The words and tables of `soak.html`.
+//! The text and the tables of `soak.html`.
 
 use super::{
     check::{Check, MIB, Outcome},
@@ -10,10 +10,10 @@ use super::{
 };
 use maud::{Markup, Render, html};
 
-/// Gaps and restarts that are listed one by one.
+/// Most gaps and restarts that are listed.
 const GAPS_SHOWN: usize = 20;
 
-/// The verdict, and what was watched.
+/// The verdict, and the daemon that was watched.
 pub(super) fn head(found: &Findings) -> Markup {
     let (class, mark) = if found.is_healthy { ("good", "✓") } else { ("bad", "✗") };
     let failed: Vec<_> = found.checks.iter().filter(|check| check.outcome == Outcome::Failed).collect();
@@ -31,13 +31,13 @@ pub(super) fn head(found: &Findings) -> Markup {
     html! {
         div.verdict.(class) { (mark) " " (text::headline(found)) small { (failed.trim_end()) } }
         p.soft {
-            (found.url) ", Sentinel " (build) ". First look " (found.began_at) ", then one every "
+            (found.url) ", Sentinel " (build) ". First scrape " (found.began_at) ", then one every "
             (number(found.period_seconds)) " s; a cycle is due every " (number(found.cycle_seconds)) " s."
         }
     }
 }
 
-/// A table whose columns from the second on, as many as `numbers`, are numbers.
+/// A table with `numbers` columns of numbers after the first column.
 fn table(head: &[&str], rows: &[Vec<Markup>], numbers: usize) -> Markup {
     let class = |column: usize| (1..=numbers).contains(&column).then_some("n");
     html! {
@@ -64,7 +64,7 @@ fn cell(text: impl Render) -> Markup {
     text.render()
 }
 
-/// What was asked for and what was measured.
+/// The thresholds and the measured values.
 pub(super) fn thresholds(found: &Findings) -> Markup {
     let row = |check: &Check| {
         let (class, mark) = match check.outcome {
@@ -84,11 +84,11 @@ pub(super) fn thresholds(found: &Findings) -> Markup {
     table(&["", "What", "Measured", "Needed", ""], &rows, 0)
 }
 
-/// What the plots' marks mean, if there are any.
+/// The meaning of the plots' marks, if there are any.
 pub(super) fn marks(found: &Findings) -> Markup {
     html! {
         p.soft {
-            @if !found.looks.gaps.is_empty() {
+            @if !found.scrapes.gaps.is_empty() {
                 span.key.gap { "no answer: a gap, not a zero" }
                 " \u{a0} "
             }
@@ -97,7 +97,7 @@ pub(super) fn marks(found: &Findings) -> Markup {
     }
 }
 
-/// Latencies, errors, and our own looks.
+/// Latencies, errors, and the scrapes.
 pub(super) fn rest(found: &Findings) -> Markup {
     html! {
         div.plots {
@@ -111,7 +111,7 @@ pub(super) fn rest(found: &Findings) -> Markup {
         }
         div.plots {
             section { h2 { "Memory and open files" } (gauges(found)) }
-            section { h2 { "Our own looks" } (looks(found)) }
+            section { h2 { "Scrapes" } (scrapes(found)) }
         }
     }
 }
@@ -143,13 +143,13 @@ fn failures(found: &Findings) -> Markup {
         "predictions" => "Predictions failed",
         "sends" => "Sends failed",
         "feature_values" => "Feature values refused or replaced",
-        "actor_restarts" => "Restarts of actors",
+        "actor_restarts" => "Actor restarts",
         _ => "Clock steps",
     };
     rows.extend(errors.failures.iter().map(|(name, count)| (title(name), *count)));
-    rows.push(("Failed writes of the journal", errors.journal_write_failures));
-    rows.push(("Orders unresolved at most", errors.orders_unresolved_max));
-    rows.push(("Restarts of the process", Some(found.restarts_s.len() as f64)));
+    rows.push(("Failed journal writes", errors.journal_write_failures));
+    rows.push(("Most unresolved orders", errors.orders_unresolved_max));
+    rows.push(("Process restarts", Some(found.restarts_s.len() as f64)));
     let rows: Vec<_> = rows.into_iter().map(|(name, count)| vec![cell(name), cell(known(count))]).collect();
     table(&["", "Count"], &rows, 1)
 }
@@ -181,16 +181,16 @@ fn gauges(found: &Findings) -> Markup {
     table(&["", "First", "Last", "Highest", "Per hour"], &rows, 4)
 }
 
-fn looks(found: &Findings) -> Markup {
-    let looks = &found.looks;
-    let kinds: Vec<_> = looks.failures.iter().map(|(kind, count)| format!("{kind}: {count}")).collect();
+fn scrapes(found: &Findings) -> Markup {
+    let scrapes = &found.scrapes;
+    let kinds: Vec<_> = scrapes.failures.iter().map(|(kind, count)| format!("{kind}: {count}")).collect();
     let kinds = if kinds.is_empty() { String::new() } else { format!(" ({})", kinds.join(", ")) };
     let minutes = |seconds: f64| format!("{:.2}", seconds / 60.0);
     let restarts: Vec<_> = found.restarts_s.iter().take(GAPS_SHOWN).map(|at| minutes(*at)).collect();
     let row = |gap: &Gap| vec![cell(minutes(gap.from_s)), cell(minutes(gap.to_s)), cell(gap.failed), cell(&gap.why)];
-    let gaps: Vec<_> = looks.gaps.iter().take(GAPS_SHOWN).map(row).collect();
+    let gaps: Vec<_> = scrapes.gaps.iter().take(GAPS_SHOWN).map(row).collect();
     html! {
-        p { (looks.made) " made, " (looks.failed) " found nothing" (kinds) "." }
+        p { (scrapes.made) " made, " (scrapes.failed) " failed" (kinds) "." }
         @if !restarts.is_empty() {
             p {
                 "Another process answered for the first time at minute " (restarts.join(", "))
@@ -199,9 +199,9 @@ fn looks(found: &Findings) -> Markup {
             }
         }
         @if !gaps.is_empty() {
-            (table(&["Last answer at minute", "Next at minute", "Looks", "Why"], &gaps, 2))
-            @if looks.gaps.len() > GAPS_SHOWN {
-                p.soft { "and " (looks.gaps.len() - GAPS_SHOWN) " more, in soak.json" }
+            (table(&["Last answer at minute", "Next at minute", "Scrapes", "Why"], &gaps, 2))
+            @if scrapes.gaps.len() > GAPS_SHOWN {
+                p.soft { "and " (scrapes.gaps.len() - GAPS_SHOWN) " more, in soak.json" }
             }
         }
     }

@@ -1,14 +1,14 @@
-//! Numbers and the verdict in words, for the terminal and the page.
+//! Numbers and the verdict as text, for the terminal and the page.
 
 use super::{
     check::{Check, Outcome},
     findings::{Ended, Findings},
 };
 
-/// What stands for a value nobody knows; never a 0.
-pub(super) const UNKNOWN: &str = "not known";
+/// Shown for an unknown value.
+pub(super) const UNKNOWN: &str = "unknown";
 
-/// At most four digits that say something; whole numbers whole.
+/// At most four significant digits; whole numbers in full.
 pub(super) fn number(value: f64) -> String {
     let size = value.abs();
     if value.fract() == 0.0 && size < 1e15 {
@@ -20,12 +20,12 @@ pub(super) fn number(value: f64) -> String {
     if short == "-0" { "0".to_owned() } else { short.to_owned() }
 }
 
-/// A number or that there is none.
+/// A number, or [`UNKNOWN`].
 pub(super) fn known(value: Option<f64>) -> String {
     value.map_or_else(|| UNKNOWN.to_owned(), number)
 }
 
-/// A number of seconds in the unit that suits it.
+/// A number of seconds in a suitable unit.
 pub(super) fn seconds(value: f64) -> String {
     match value {
         ..0.001 => format!("{} µs", number(value * 1e6)),
@@ -40,7 +40,7 @@ pub(super) fn with_unit(value: &str, unit: &str) -> String {
     format!("{value}{gap}{unit}")
 }
 
-/// What was measured, or that it is not known.
+/// The measured value, or [`UNKNOWN`].
 pub(super) fn measured(check: &Check) -> String {
     match check.measured {
         Some(value) if check.unit == "s" => seconds(value),
@@ -54,26 +54,26 @@ pub(super) fn limit(check: &Check) -> String {
     format!("{} {}", check.bound.replace('_', " "), with_unit(&number(check.limit), check.unit))
 }
 
-/// The verdict and how long it is worth.
+/// The verdict, and the time that was watched.
 pub(super) fn headline(found: &Findings) -> String {
     let watched = number((found.minutes_watched * 100.0).round() / 100.0);
     let planned = number(found.minutes_planned);
     let time = match found.ended {
         Ended::Complete => format!("after {watched} minutes"),
         Ended::Early => format!("ended early, after {watched} of {planned} minutes"),
-        Ended::Running => format!("so far: {watched} of {planned} minutes, the run goes on"),
+        Ended::Running => format!("so far: {watched} of {planned} minutes, the run continues"),
     };
     format!("{}, {time}", found.verdict)
 }
 
-/// What the verdict leaves open, if anything.
+/// The thresholds that are not judged, if any.
 pub(super) fn not_judged(found: &Findings) -> String {
     let open: Vec<_> = found.checks.iter().filter(|check| check.outcome == Outcome::NotJudged).collect();
     let names: Vec<_> = open.iter().map(|check| check.what.to_lowercase()).collect();
     if names.is_empty() { String::new() } else { format!("Not judged, the run is too short: {}.", names.join(", ")) }
 }
 
-/// The thresholds and the verdict, as a terminal shows them.
+/// The thresholds and the verdict for a terminal.
 pub(super) fn summary(found: &Findings) -> String {
     let width = found.checks.iter().map(|check| check.what.len()).max().unwrap_or_default();
     let mut lines = Vec::new();
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn seconds_are_told_in_the_unit_that_suits_them() {
+    fn seconds_have_a_suitable_unit() {
         assert_eq!((seconds(0.0), seconds(0.000_25)), ("0 µs".into(), "250 µs".into()));
         assert_eq!((seconds(0.045), seconds(2.5)), ("45 ms".into(), "2.5 s".into()));
         assert_eq!((with_unit("1", "/h"), with_unit("1", "MiB/h")), ("1/h".into(), "1 MiB/h".into()));

@@ -1,5 +1,5 @@
-//! HEALTHY or not: what was measured against what was asked for. What is not known is never healthy; only a run too
-//! short for a slope leaves that one open.
+//! HEALTHY or not: the measured values against the thresholds. An unknown value is never healthy; only a slope is not judged if
+//! the run is too short.
 
 use super::{
     args::{Args, Limits},
@@ -10,7 +10,7 @@ use super::{
 };
 use chrono::{DateTime, Utc};
 
-/// What the run found, judged.
+/// The findings of the run with the verdict.
 pub(super) fn judged(record: &Record, args: &Args, began_at: DateTime<Utc>, ended: Ended) -> Findings {
     let mut findings = Findings::measured(record, args, began_at, ended);
     findings.checks = judge(&findings, &args.limits);
@@ -23,7 +23,7 @@ pub(super) fn judged(record: &Record, args: &Args, began_at: DateTime<Utc>, ende
 fn judge(found: &Findings, limits: &Limits) -> Vec<Check> {
     let cycles = &found.cycles;
     let failed_share = cycles.failed.zip(cycles.done).and_then(|(failed, done)| percent(failed, done));
-    let failed_looks = percent(found.looks.failed as f64, found.looks.made as f64);
+    let failed_scrapes = percent(found.scrapes.failed as f64, found.scrapes.made as f64);
     vec![
         cycles_done(found, limits),
         Check::at_most("missed_ticks", "Missed ticks", "", limits.missed_ticks_max, cycles.missed_ticks),
@@ -33,7 +33,7 @@ fn judge(found: &Findings, limits: &Limits) -> Vec<Check> {
         timing("cycle_p99", "Whole cycle, p99", limits.cycle_p99_max, found, 1),
         slope(
             "memory_slope",
-            "Growth of memory",
+            "Growth of resident memory",
             "MiB/h",
             limits.memory_slope_max,
             found.memory_bytes.slope,
@@ -50,12 +50,12 @@ fn judge(found: &Findings, limits: &Limits) -> Vec<Check> {
         ),
         Check::at_most(
             "journal_failures",
-            "Failed writes of the journal",
+            "Failed journal writes",
             "",
             limits.journal_failures_max,
             found.errors.journal_write_failures,
         ),
-        Check::at_most("failed_looks", "Failed looks, of all", "%", limits.failed_looks_max, failed_looks),
+        Check::at_most("failed_scrapes", "Failed scrapes, of all", "%", limits.failed_scrapes_max, failed_scrapes),
     ]
 }
 
@@ -63,22 +63,22 @@ fn percent(part: f64, whole: f64) -> Option<f64> {
     (whole > 0.0).then(|| 100.0 * part / whole)
 }
 
-/// One cycle may be under way at the end, or have ended just before the first look; none done is never enough. Many
-/// more than were due would hide a daemon that hung, so that is no pass either.
+/// One cycle may be in progress at the end, or have ended just before the first scrape; at least one must be done. Many more than
+/// due would hide missed cycles, so they fail, too.
 fn cycles_done(found: &Findings, limits: &Limits) -> Check {
     let due = found.cycles.due;
     let done = found.cycles.done.unwrap_or_default();
     let measured = found.cycles.done.and_then(|done| percent(done, due));
     let allowed = (due * (1.0 - limits.cycles_done_min / 100.0)).floor().max(1.0);
     let is_enough = done >= 1.0 && due - done <= allowed;
-    // One may have begun before the first look, and what is due is rounded down.
+    // One may have begun before the first scrape, and what is due is rounded down.
     let is_too_much = done - due > (due * 0.1).max(2.0);
     let outcome = if due >= 1.0 && is_enough && !is_too_much { Outcome::Passed } else { Outcome::Failed };
     let note = match due {
-        ..1.0 => "none was due in this time: watch for longer, or correct --cycle-seconds".into(),
+        ..1.0 => "none was due in this time: watch longer, or correct --cycle-seconds".into(),
         _ if is_too_much => format!(
-            "{done} done, {due} due, which would hide cycles that were missed: set --cycle-seconds to the schedule's \
-             period; of a daemon that begins with many cycles at once, as the demo, start when they are done"
+            "{done} done, {due} due, which would hide missed cycles: set --cycle-seconds to the schedule's period; for a \
+             daemon that begins with many cycles at once, such as the demo, start the soak after them"
         ),
         _ => format!("{done} done, {due} due"),
     };
@@ -120,6 +120,6 @@ fn slope(
     if is_short {
         check.outcome = Outcome::NotJudged;
     }
-    let note = format!("{minutes:.1} min behind the warm-up; judged from {} on", limits.slope_minutes_min);
+    let note = format!("{minutes:.1} min after the warm-up; judged from {}", limits.slope_minutes_min);
     check.noted(is_short, note)
 }

@@ -1,8 +1,8 @@
-//! What a running daemon says on /health and /metrics, checked alike for `inf` and `hub`.
+//! Checks of a running daemon's /health and /metrics, shared by `inf` and `hub`.
 
 mod unanswered;
 
-use super::{Report, clock::Clock, not_reached};
+use super::{Report, clock::Clock, not_checked};
 use crate::tools::probe::{Client, Exposition, Page, contract};
 use chrono::{DateTime, Utc};
 use sentinel_actors::{adapters::http::HttpError, domain::sanitize::one_line};
@@ -15,13 +15,13 @@ use std::{
 use tokio::net::TcpStream;
 use unanswered::{is_hanging, unreachable};
 
-/// The text format's own content type, to the letter.
+/// The exact content type of the text format.
 const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
-/// What comes of the text of /metrics.
+/// The checks of the text of /metrics.
 const OF_THE_TEXT: [&str; 3] = ["format", "text", "families"];
-const ANOTHER_PROGRAM: &str = "another program has the port, or something stands in between: look who listens there";
+const ANOTHER_PROGRAM: &str = "another program has the port, or a proxy is in between: see what listens there";
 
-/// The part of /health that is looked at.
+/// The part of /health that is used.
 #[derive(Debug, Deserialize)]
 pub(super) struct Health {
     status: String,
@@ -38,106 +38,106 @@ struct HealthCheck {
 }
 
 impl Health {
-    /// As the evidence lines have always said it.
+    /// The status for the line about /metrics.
     fn word(&self) -> &str {
         if self.status == "ok" { "pass" } else { &self.status }
     }
 
-    /// Whether no further cycle will come.
+    /// Whether all scheduled cycles have run.
     pub(super) fn has_run_all_cycles(&self) -> bool {
         self.checks.iter().any(|check| check.name == "schedule" && check.detail.starts_with("all cycles"))
     }
 }
 
-/// What a daemon said.
+/// A daemon's answers.
 #[derive(Debug)]
 pub(super) struct Seen {
-    /// What /health said, if it was a health report.
+    /// /health, if it was a health report.
     pub(super) health: Option<Health>,
-    /// What /metrics said, if it could be read.
+    /// /metrics, if it could be read.
     pub(super) exposition: Option<Exposition>,
-    /// Its clock, if /metrics came.
+    /// The daemon's clock, if /metrics was answered.
     pub(super) clock: Option<Clock>,
-    /// When it was asked.
-    pub(super) asked_at: DateTime<Utc>,
-    /// It took the connections and never answered.
+    /// When the requests were sent.
+    pub(super) sent_at: DateTime<Utc>,
+    /// Whether it accepted the connections and did not answer.
     pub(super) is_silent: bool,
 }
 
 impl Seen {
-    /// Whether it speaks as a Sentinel does, however well it is.
+    /// Whether the answers are Sentinel's, healthy or not.
     pub(super) fn is_sentinel(&self) -> bool {
         let is_ours = |exposition: &Exposition| exposition.families.iter().any(|it| it.name.starts_with("sentinel_"));
         self.health.is_some() || self.exposition.as_ref().is_some_and(is_ours)
     }
 }
 
-/// Whether the port of a URL takes a connection.
+/// Connects to a port and closes the connection.
 pub(super) async fn connect(host: IpAddr, port: u16, deadline: Duration) -> io::Result<()> {
     let connecting = TcpStream::connect(SocketAddr::new(host, port));
     tokio::time::timeout(deadline, connecting).await.map_err(|_| io::ErrorKind::TimedOut)?.map(drop)
 }
 
-/// Asks /health and /metrics at once, so that a daemon that hangs is waited for once, and reports what they say.
-/// `is_open` is whether the port takes a connection.
-pub(super) async fn look(client: &Client, is_open: bool, report: &mut Report) -> Seen {
-    let asked_at = Utc::now();
+/// Requests /health and /metrics at the same time, so that a hanging daemon costs one deadline, and reports the answers.
+/// `is_open` is whether the port accepts a connection.
+pub(super) async fn check(client: &Client, is_open: bool, report: &mut Report) -> Seen {
+    let sent_at = Utc::now();
     let (health_page, metrics_page) = futures_util::join!(client.get("/health", ""), client.get("/metrics", ""));
     let is_timeout = |page: &Result<Page, HttpError>| page.as_ref().is_err_and(|error| is_hanging(error, is_open));
     let is_silent = is_timeout(&health_page) && is_timeout(&metrics_page);
-    let asking = Asking { has_login: client.has_login(), is_open };
-    let health = health(health_page, asking, report);
-    let (exposition, clock) = match asking.fetched(metrics_page) {
+    let access = Access { has_login: client.has_login(), is_open };
+    let health = health(health_page, access, report);
+    let (exposition, clock) = match access.fetched(metrics_page) {
         Ok(page) => {
             let exposition = metrics(&page, health.as_ref(), report);
             let clock = Clock::of(&page, exposition.as_ref());
             (exposition, Some(clock))
         }
-        Err((found, way_out)) => {
-            report.failed("metrics", found, way_out);
-            not_reached(report, &OF_THE_TEXT, "there is no text to look at");
+        Err((found, advice)) => {
+            report.failed("metrics", found, advice);
+            not_checked(report, &OF_THE_TEXT, "there is no text");
             (None, None)
         }
     };
-    Seen { health, exposition, clock, asked_at, is_silent }
+    Seen { health, exposition, clock, sent_at, is_silent }
 }
 
-/// What is said of an answer that is none depends on how it was asked for.
+/// How the daemon was accessed, for the advice about a failure.
 #[derive(Debug, Clone, Copy)]
-struct Asking {
+struct Access {
     has_login: bool,
     is_open: bool,
 }
 
-fn health(page: Result<Page, HttpError>, asking: Asking, report: &mut Report) -> Option<Health> {
+fn health(page: Result<Page, HttpError>, access: Access, report: &mut Report) -> Option<Health> {
     let page = match page {
         Ok(page) => page,
         Err(error) => {
-            report.failed("health", &error, unreachable(&error, asking.is_open));
+            report.failed("health", &error, unreachable(&error, access.is_open));
             return None;
         }
     };
     let health = serde_json::from_slice::<Health>(&page.body).ok().filter(|_| matches!(page.status, 200 | 503));
     let Some(health) = health else {
-        report.failed("health", format!("status {}, and no health report", page.status), asking.refused(page.status));
+        report.failed("health", format!("status {} without a health report", page.status), access.refused(page.status));
         return None;
     };
-    let troubles = health.checks.iter().filter(|check| check.status != "ok");
-    let troubles = troubles.map(|check| format!("\n{}: {}", one_line(&check.name), one_line(&check.detail)));
-    let found = format!("status {}{}", page.status, troubles.collect::<String>());
+    let problems = health.checks.iter().filter(|check| check.status != "ok");
+    let problems = problems.map(|check| format!("\n{}: {}", one_line(&check.name), one_line(&check.detail)));
+    let found = format!("status {}{}", page.status, problems.collect::<String>());
     match health.status.as_str() {
         "ok" => report.ok("health", format!("{found}, pass")),
-        "degraded" => report.note("health", format!("degraded: it works, but something needs a look; {found}")),
+        "degraded" => report.note("health", format!("degraded: it works, but something needs attention; {found}")),
         _ => {
-            let way_out = "503 says that the daemon itself does not work as it should; /metrics is served all the \
-                           same. Mend what is named here; the daemon's log says more";
-            report.failed("health", found, way_out);
+            let advice = "503 means that the daemon does not work correctly; it still serves /metrics. Fix what is listed here; \
+                          the daemon's log has details";
+            report.failed("health", found, advice);
         }
     }
     Some(health)
 }
 
-/// Reports how /metrics came, and whether it is what HUB knows.
+/// Reports the answer of /metrics, and whether it has what HUB relies on.
 fn metrics(page: &Page, health: Option<&Health>, report: &mut Report) -> Option<Exposition> {
     let read = Exposition::parse(&page.text());
     report.ok("metrics", evidence(page, read.as_ref().ok(), health));
@@ -149,14 +149,18 @@ fn metrics(page: &Page, health: Option<&Health>, report: &mut Report) -> Option<
     }
     match read {
         Ok(exposition) => {
-            report.ok("text", "strictly 0.0.4, no series twice, buckets rise");
+            report.ok("text", "valid 0.0.4 text, no duplicate series, rising buckets");
             families(&exposition, report);
             Some(exposition)
         }
         Err(fault) => {
             let found = one_line(&fault.to_string());
-            report.failed("text", found, "no Sentinel writes this: is it another program, or a proxy that changes it?");
-            not_reached(report, &OF_THE_TEXT[2..], "the text cannot be read");
+            report.failed(
+                "text",
+                found,
+                "Sentinel does not write this: is it another program, or does a proxy change the text?",
+            );
+            not_checked(report, &OF_THE_TEXT[2..], "the text cannot be read");
             None
         }
     }
@@ -166,7 +170,7 @@ fn families(exposition: &Exposition, report: &mut Report) {
     let differences = contract::differences(exposition);
     if differences.is_empty() {
         let found = format!(
-            "all {} that HUB knows, with their types, labels and {} original buckets; {} in all",
+            "all {} that HUB relies on, with their types, labels and {} original buckets; {} in total",
             contract::names().count(),
             contract::buckets(),
             exposition.families.len()
@@ -177,18 +181,18 @@ fn families(exposition: &Exposition, report: &mut Report) {
         report.failed(
             "families",
             found,
-            "another program has the port, or a Sentinel of another contract: see build_info",
+            "another program has the port, or a version of Sentinel with another contract: see build_info",
         );
     }
 }
 
-/// A 200 of /metrics, or what came instead and what to do about it. Its port is known to be open.
+/// A 200 of /metrics, or the failure and what to do. The port is known to be open.
 pub(super) async fn fetched(client: &Client) -> Result<Page, (String, &'static str)> {
-    let asking = Asking { has_login: client.has_login(), is_open: true };
-    asking.fetched(client.get("/metrics", "").await)
+    let access = Access { has_login: client.has_login(), is_open: true };
+    access.fetched(client.get("/metrics", "").await)
 }
 
-impl Asking {
+impl Access {
     fn fetched(self, page: Result<Page, HttpError>) -> Result<Page, (String, &'static str)> {
         match page {
             Ok(page) if page.status == 200 => Ok(page),
@@ -201,10 +205,10 @@ impl Asking {
         match status {
             401 | 403 if self.has_login => {
                 "the user or the password is wrong: compare --user with the names in web-config.yml, and write the password \
-                 anew into the --password-file"
+                 again into the --password-file"
             }
-            401 | 403 => "it wants a password: --user NAME --password-file FILE",
-            503 => "it has only just started; try again in a second",
+            401 | 403 => "it requires a password: --user NAME --password-file FILE",
+            503 => "it has just started; try again in a second",
             _ => ANOTHER_PROGRAM,
         }
     }
@@ -236,9 +240,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_wrong_password_is_told_from_none() {
-        let refused = |has_login| Asking { has_login, is_open: true }.refused(401);
-        assert!(refused(true).contains("is wrong") && refused(false).contains("it wants a password"));
+    fn a_wrong_and_a_missing_password_have_their_own_advice() {
+        let refused = |has_login| Access { has_login, is_open: true }.refused(401);
+        assert!(refused(true).contains("is wrong") && refused(false).contains("it requires a password"));
     }
 
     #[test]

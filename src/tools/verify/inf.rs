@@ -1,11 +1,11 @@
-//! `sentinel verify inf`: run on INF, is everything there that HUB's Prometheus needs? Without a shell tool and without
-//! touching the daemon's settings, from the machine or from inside its container.
+//! `sentinel verify inf`, run on INF: checks everything that HUB's Prometheus needs, without other programs, on the machine or
+//! inside the container.
 
 mod counters;
 mod network;
 mod process;
 
-use super::{Report, bad_flag, block_on, clock, daemon, not_reached, say, seconds};
+use super::{Report, bad_flag, block_on, clock, daemon, not_checked, say, seconds};
 use crate::{
     settings::daemon_address,
     tools::probe::{Client, Credentials},
@@ -14,15 +14,15 @@ use anyhow::Context as _;
 use network::Endpoint;
 use std::{process::ExitCode, time::Duration};
 
-/// As long as Prometheus waits for a scrape.
+/// Prometheus's scrape timeout.
 const DEADLINE: Duration = Duration::from_secs(10);
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Where the daemon serves /metrics, as seen from here [default: as its settings have it on this machine]
+    /// URL of the daemon, as seen from this machine [default: by its settings]
     #[arg(long, value_name = "URL")]
     url: Option<String>,
-    /// HUB's address: the way to it says which address HUB will use [default: model.host of the settings]
+    /// HUB's address; the route to it shows which address HUB will use [default: model.host of the settings]
     #[arg(long, value_name = "ADDRESS")]
     hub: Option<String>,
     /// How long to wait for the end of a cycle
@@ -30,7 +30,7 @@ pub(crate) struct Args {
     wait: Duration,
     #[command(flatten)]
     credentials: Credentials,
-    /// For machines
+    /// Print the report as JSON
     #[arg(long)]
     json: bool,
 }
@@ -56,59 +56,59 @@ pub(super) fn main(args: &Args) -> ExitCode {
     block_on(verify(args, &hub, &client, &endpoint)).conclude(args.json)
 }
 
-async fn verify(args: &Args, hub_said: &str, client: &Client, endpoint: &Endpoint) -> Report {
+async fn verify(args: &Args, hub_name: &str, client: &Client, endpoint: &Endpoint) -> Report {
     let mut report = Report::new("inf", ["HUB can scrape this daemon.", "HUB cannot rely on this daemon yet."]);
-    let hub = network::hub(hub_said);
+    let hub = network::hub(hub_name);
     let connected = network::connect(endpoint, DEADLINE).await;
     let is_open = connected.is_ok();
     let owner = process::owner(endpoint);
-    // What is stopped is not asked: it would be waited for again and again.
+    // A stopped process is not asked, because every request would take its whole deadline.
     let is_stopped = owner.as_ref().is_some_and(|owner| owner.is_stopped);
-    let mut said = Report::new("inf", ["", ""]);
-    let seen = if is_stopped { None } else { Some(daemon::look(client, is_open, &mut said).await) };
+    let mut daemons = Report::new("inf", ["", ""]);
+    let seen = if is_stopped { None } else { Some(daemon::check(client, is_open, &mut daemons).await) };
     process::check(endpoint, owner.as_ref(), is_open, seen.as_ref(), &mut report);
     network::port(endpoint, hub.as_ref().ok(), connected, &mut report);
     network::ipv6(endpoint, hub.as_ref().ok(), &mut report);
-    report.append(said);
+    report.append(daemons);
     match &seen {
         Some(seen) if !seen.is_silent => answers(args, client, seen, &mut report).await,
         seen => {
             if seen.is_none() {
-                not_reached(
+                not_checked(
                     &mut report,
                     &["health", "metrics", "format", "text", "families"],
                     "the process is stopped",
                 );
             }
-            not_reached(&mut report, &["uptime", "cycles", "backwards", "clock", "openmetrics"], "nothing answers");
+            not_checked(&mut report, &["uptime", "cycles", "backwards", "clock", "openmetrics"], "nothing answers");
         }
     }
     let is_silent = seen.as_ref().is_none_or(|seen| seen.is_silent);
     match &hub {
-        Ok(_) if is_silent => not_reached(&mut report, &["address", "from outside"], "nothing answers"),
+        Ok(_) if is_silent => not_checked(&mut report, &["address", "from outside"], "nothing answers"),
         Ok(hub) => network::address(endpoint, *hub, &args.credentials, DEADLINE, &mut report).await,
         Err(error) => {
-            let found = format!("HUB's address {hub_said} cannot be found: {error}");
-            report.failed("address", found, "say it as a number: --hub ADDRESS");
-            not_reached(&mut report, &["from outside"], "HUB's address is unknown");
+            let found = format!("HUB's address {hub_name} cannot be found: {error}");
+            report.failed("address", found, "give its IP address: --hub ADDRESS");
+            not_checked(&mut report, &["from outside"], "HUB's address is unknown");
         }
     }
-    network::firewall(endpoint, hub_said, hub.as_ref().ok(), &mut report);
+    network::firewall(endpoint, hub_name, hub.as_ref().ok(), &mut report);
     report
 }
 
-/// What can only be seen of a daemon that answers.
+/// The checks that need a daemon that answers.
 async fn answers(args: &Args, client: &Client, seen: &daemon::Seen, report: &mut Report) {
     match &seen.exposition {
         Some(first) => {
             let is_over = seen.health.as_ref().is_some_and(daemon::Health::has_run_all_cycles);
             counters::watch(client, first, args.wait, is_over, report).await;
         }
-        None => not_reached(report, &["uptime", "cycles", "backwards"], "there is no text to compare with"),
+        None => not_checked(report, &["uptime", "cycles", "backwards"], "there is no text to compare with"),
     }
     match seen.clock {
-        Some(told) => clock::check(Some(told), None, "here (HUB compares it by `sentinel verify hub`)", report),
-        None => not_reached(report, &["clock"], "there is no answer that tells it"),
+        Some(clock) => clock::check(Some(clock), None, "here (`sentinel verify hub` compares it with HUB's)", report),
+        None => not_checked(report, &["clock"], "there is no answer with the time"),
     }
     open_metrics(client, report).await;
 }
@@ -117,9 +117,9 @@ async fn open_metrics(client: &Client, report: &mut Report) {
     const ACCEPT: &str = "application/openmetrics-text;version=1.0.0";
     match client.get("/metrics", ACCEPT).await {
         Ok(page) if page.content_type.starts_with("application/openmetrics-text") => {
-            report.note("openmetrics", "offered as well, to a scraper that asks for it")
+            report.note("openmetrics", "supported, too, if a scraper requests it")
         }
-        Ok(_) => report.note("openmetrics", "not offered; 0.0.4 is all that HUB needs"),
-        Err(error) => report.note("openmetrics", format!("not known: {error}")),
+        Ok(_) => report.note("openmetrics", "not supported; HUB only needs 0.0.4"),
+        Err(error) => report.note("openmetrics", format!("unknown: {error}")),
     }
 }

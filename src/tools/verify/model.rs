@@ -1,5 +1,5 @@
-//! `sentinel verify model`: what the model server answers to features of recorded bars, how fast, whether it looks at
-//! them at all, and whether rows that travel together are answered as they are alone.
+//! `sentinel verify model`: the model server's answers to features of recorded bars, its latency, whether it uses the features,
+//! and whether rows in one request get the same answers as alone.
 
 mod rows;
 mod server;
@@ -23,11 +23,11 @@ use std::{process::ExitCode, time::Duration};
 
 type Resolved = crate::settings::Resolved<VerifyModel>;
 
-/// Bars between the newest ones of two rows, so that no two rows are alike.
+/// Bars between the newest bars of two rows, so that all rows differ.
 const BARS_BETWEEN_ROWS: usize = 37;
-/// Windows over the whole recording that have to get different odds.
+/// Windows over the whole recording that must get different odds.
 const WINDOWS: usize = 5;
-/// Odds that differ by less are the same: a batch may be computed in another order than a row.
+/// Tolerance for equal odds, because a batch may be computed in another order than a row.
 const SAME: f64 = 1e-3;
 
 #[derive(Debug, clap::Args)]
@@ -53,7 +53,7 @@ pub(super) fn main(args: &Args) -> ExitCode {
 }
 
 async fn verify(settings: &Resolved) -> Report {
-    let mut report = Report::new("model", ["The model answers as it should.", "Not ready for decisions."]);
+    let mut report = Report::new("model", ["The model answers correctly.", "Not ready for decisions."]);
     let server = match Server::new(&settings.model) {
         Ok(server) => server,
         Err(error) => {
@@ -62,15 +62,15 @@ async fn verify(settings: &Resolved) -> Report {
         }
     };
     if let Err(error) = server.reach().await {
-        let way_out = "start the model server, or correct model.host and model.port (HUB_HOST, HUB_PORT)";
-        report.failed("address", &error, if is_lost(&error) { FIREWALL } else { way_out });
+        let advice = "start the model server, or correct model.host and model.port (HUB_HOST, HUB_PORT)";
+        report.failed("address", &error, if is_lost(&error) { FIREWALL } else { advice });
         return report;
     }
     small_pages(&server, &mut report).await;
     let (rows, windows) = match symbol_rows(settings).and_then(|rows| Ok((rows, windows(settings)?))) {
         Ok(rows) => rows,
         Err(error) => {
-            report.failed("features", error, "another data.lookback_bars");
+            report.failed("features", error, "use another data.lookback_bars");
             return report;
         }
     };
@@ -78,7 +78,7 @@ async fn verify(settings: &Resolved) -> Report {
     let checks = Checks { server: &server, settings, rows: &rows, windows: &windows };
     if let Some(first) = checks.one_row(&mut report).await {
         let is_steady = checks.determinism(&first, &mut report).await;
-        checks.looks(is_steady, &mut report).await;
+        checks.windows(is_steady, &mut report).await;
         if let Some(together) = checks.together(&mut report).await {
             checks.order(&together, is_steady, &mut report).await;
         }
@@ -86,30 +86,29 @@ async fn verify(settings: &Resolved) -> Report {
     report
 }
 
-/// What the server says about itself. One that hangs or has no such pages may still answer questions, and the daemon
-/// asks nothing else.
+/// The server's pages about itself. A server without them may still answer requests for predictions, and the daemon needs no more.
 async fn small_pages(server: &Server, report: &mut Report) {
-    let mut said = Vec::new();
+    let mut pages = Vec::new();
     for path in ["/ping", "/health", "/version"] {
         match server.page(path).await {
-            Ok((200, text)) if path == "/version" => said.push(format!("{path} {text}")),
-            Ok((status, _)) => said.push(format!("{path} {status}")),
+            Ok((200, text)) if path == "/version" => pages.push(format!("{path} {text}")),
+            Ok((status, _)) => pages.push(format!("{path} {status}")),
             Err(error) => {
-                said.push(format!("{path}: {error}"));
+                pages.push(format!("{path}: {error}"));
                 break;
             }
         }
     }
-    report.note("server", said.join(", "));
+    report.note("server", pages.join(", "));
 }
 
-/// Features of the compiled-in recording, a row per symbol that shares a request.
+/// Features of the built-in recording, one row per symbol in a request.
 fn symbol_rows(settings: &Resolved) -> Result<Vec<FeatureSet>, FeatureError> {
     let count = settings.instruments.len().min(settings.model.rows_per_request).max(1);
     feature_rows(settings, count, BARS_BETWEEN_ROWS)
 }
 
-/// Features from all over the recording, as different as there are.
+/// Features from the whole recording, as different as possible.
 fn windows(settings: &Resolved) -> Result<Vec<FeatureSet>, FeatureError> {
     feature_rows(settings, WINDOWS, replay_bars().len() / WINDOWS)
 }
@@ -126,23 +125,23 @@ fn feature_rows(settings: &Resolved, count: usize, bars_between: usize) -> Resul
 struct Checks<'a> {
     server: &'a Server,
     settings: &'a Resolved,
-    /// As many as symbols share a request.
+    /// One per symbol in a request.
     rows: &'a [&'a FeatureSet],
-    /// As the daemon would ask at different times.
+    /// As the daemon would send them at different times.
     windows: &'a [FeatureSet],
 }
 
 impl Checks<'_> {
-    async fn odds(&self, rows: &[&FeatureSet]) -> Result<(Vec<Prediction>, Duration), Refusal> {
-        self.server.odds(rows, self.server.tabular).await
+    async fn predict(&self, rows: &[&FeatureSet]) -> Result<(Vec<Prediction>, Duration), Refusal> {
+        self.server.predict(rows, self.server.tabular).await
     }
 
-    /// The first question decides whether there is any use in asking more.
+    /// Sends one row; without an answer, the other checks make no sense.
     async fn one_row(&self, report: &mut Report) -> Option<Prediction> {
         let row = &self.rows[..1];
-        match self.odds(row).await {
-            Ok((odds, took)) => {
-                let prediction = *odds.first()?;
+        match self.predict(row).await {
+            Ok((predictions, took)) => {
+                let prediction = *predictions.first()?;
                 let threshold = self.settings.trading.threshold;
                 let action = decide(&prediction, threshold).action.as_str();
                 let found = format!("{}: {action} at threshold {threshold}; in {}", shown(&prediction), ms(took));
@@ -150,29 +149,29 @@ impl Checks<'_> {
                 Some(prediction)
             }
             Err(refusal) => {
-                let way_out = match &refusal {
+                let advice = match &refusal {
                     Refusal::Status { status: 400 | 422 | 500, .. } => self.other_shape(row).await,
                     _ => None,
                 };
-                report.failed("answer", &refusal, way_out.unwrap_or_else(|| refusal.way_out().to_owned()));
+                report.failed("answer", &refusal, advice.unwrap_or_else(|| refusal.advice().to_owned()));
                 None
             }
         }
     }
 
-    /// Whether the model takes the other form of X_tabular.
+    /// Whether the model accepts the other form of X_tabular.
     async fn other_shape(&self, row: &[&FeatureSet]) -> Option<String> {
         let (other, is) = match self.server.tabular {
             Tabular::Flat => (Tabular::Nested, "as a 1x23 matrix"),
             Tabular::Nested => (Tabular::Flat, "as a flat row of 23"),
         };
-        self.server.odds(row, other).await.ok()?;
-        Some(format!("model.tabular = \"{}\": tried, and this model takes X_tabular {is}", other.as_str()))
+        self.server.predict(row, other).await.ok()?;
+        Some(format!("model.tabular = \"{}\": this model accepts X_tabular {is}, as a trial showed", other.as_str()))
     }
 
-    /// Whether the same row gets the same answer.
+    /// Checks that the same row gets the same answer.
     async fn determinism(&self, first: &Prediction, report: &mut Report) -> bool {
-        match self.odds(&self.rows[..1]).await {
+        match self.predict(&self.rows[..1]).await {
             Ok((again, _)) if again.first().is_some_and(|again| again == first) => {
                 report.ok("steady", "the same row twice gets the same answer");
                 true
@@ -184,40 +183,38 @@ impl Checks<'_> {
                 false
             }
             Err(refusal) => {
-                report.failed("steady", format!("the same row once more: {refusal}"), refusal.way_out());
+                report.failed("steady", format!("the same row again: {refusal}"), refusal.advice());
                 false
             }
         }
     }
 
-    /// Whether the odds depend on what is sent: each window is asked for alone.
-    async fn looks(&self, is_steady: bool, report: &mut Report) {
+    /// Checks that the odds depend on the features: each window is sent alone.
+    async fn windows(&self, is_steady: bool, report: &mut Report) {
         let mut answers = Vec::with_capacity(self.windows.len());
         for window in self.windows {
-            match self.odds(&[window]).await {
-                Ok((odds, _)) => answers.extend(odds),
+            match self.predict(&[window]).await {
+                Ok((predictions, _)) => answers.extend(predictions),
                 Err(refusal) => {
                     let found = format!("window {} of {WINDOWS}: {refusal}", answers.len() + 1);
-                    return report.failed("windows", found, refusal.way_out());
+                    return report.failed("windows", found, refusal.advice());
                 }
             }
         }
         let Some(first) = answers.first() else { return };
         if answers.iter().all(|answer| answer == first) {
-            let found = format!(
-                "{WINDOWS} windows of different bars all get {}: the model does not look at them",
-                shown(first)
-            );
-            let way_out = "is it a stand-in, or does its wrapper drop X_tabular and X_sequential or replace them with \
-                           zeros? Serve a model that uses them";
-            report.failed("windows", found, way_out);
+            let found = format!("{WINDOWS} windows of different bars all get {}: the model ignores them", shown(first));
+            let advice = "is it a dummy model, or does its wrapper drop X_tabular and X_sequential or replace them with zeros? \
+                          Serve a model that uses them";
+            report.failed("windows", found, advice);
         } else if answers.iter().all(|answer| is_same(answer, first)) {
             let found = format!("{WINDOWS} windows of different bars get nearly the same odds, about {}", shown(first));
             report.note("windows", found);
         } else if is_steady {
             report.ok("windows", format!("{WINDOWS} windows of different bars get different odds"));
         } else {
-            let found = "windows of different bars get different odds; the model is not steady, so that proves nothing";
+            let found =
+                "windows of different bars get different odds; the model is not deterministic, so this proves nothing";
             report.note("windows", found);
         }
     }

@@ -29,8 +29,8 @@ class Verdict:
         self.checks = {check["name"]: check for check in report["checks"]}
         assert len(self.checks) == len(report["checks"]), "every check has a name of its own"
         assert report["is_good"] == (not self.failed) == (self.code == 0), self.out
-        bare = [name for name in self.failed if "way_out" not in self.checks[name]]
-        assert all(self.found(name).startswith("not reached: ") for name in bare), f"no way out of {bare}"
+        bare = [name for name in self.failed if "advice" not in self.checks[name]]
+        assert all(self.found(name).startswith("not checked: ") for name in bare), f"no advice for {bare}"
 
     @property
     def failed(self) -> set[str]:
@@ -46,9 +46,9 @@ class Verdict:
         """What a check found."""
         return self.checks[name]["found"]
 
-    def way_out(self, name: str) -> str:
+    def advice(self, name: str) -> str:
         """What to do about a check that failed."""
-        return self.checks[name]["way_out"]
+        return self.checks[name]["advice"]
 
 
 def run(binary: Path, *args: str, **env: str) -> subprocess.CompletedProcess:

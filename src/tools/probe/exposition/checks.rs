@@ -1,4 +1,4 @@
-//! What must hold among the samples of a family.
+//! Rules for the samples of a family.
 
 use super::{Family, Fault, Kind, Labels, Sample};
 use std::collections::BTreeMap;
@@ -37,7 +37,7 @@ fn histogram(family: &Family) -> Result<(), Fault> {
             (Some("_bucket"), Some(le)) => {
                 let bound = if le == "+Inf" { Ok(f64::INFINITY) } else { le.parse() };
                 let bound = bound.ok().filter(|bound: &f64| !bound.is_nan());
-                ensure(bound.is_some(), sample, || format!("le={le:?} is no bound"))?;
+                ensure(bound.is_some(), sample, || format!("le={le:?} is not a bound"))?;
                 child.buckets.extend(bound.map(|bound| (bound, sample)));
             }
             (Some("_bucket"), None) => ensure(false, sample, || format!("a bucket of {} has no le", family.name))?,
@@ -63,5 +63,5 @@ fn one(name: &str, child: &Child<'_>) -> Result<(), Fault> {
     };
     ensure(all.value == count.value, count, || format!("{name} has {} in +Inf and counts {}", all.value, count.value))?;
     let is_count = count.value >= 0.0 && child.buckets.iter().all(|(_, bucket)| bucket.value >= 0.0);
-    ensure(is_count, count, || format!("{name} counts less than nothing"))
+    ensure(is_count, count, || format!("{name} has a negative count"))
 }

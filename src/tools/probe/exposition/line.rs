@@ -3,10 +3,10 @@
 use super::{Kind, Labels};
 use std::str::Chars;
 
-/// What a line is.
+/// The content of a line.
 #[derive(Debug, PartialEq)]
 pub(super) enum Line {
-    /// Nothing, or a comment.
+    /// An empty line, or a comment.
     Empty,
     Help {
         name: String,
@@ -26,19 +26,19 @@ pub(super) struct SampleLine {
     pub(super) value: f64,
 }
 
-/// Reads a line without its end.
+/// Reads a line without its line break.
 pub(super) fn read(line: &str) -> Result<Line, String> {
     if let Some(rest) = line.strip_prefix("# HELP ") {
         let (name, text) = rest.split_once(' ').unwrap_or((rest, ""));
         return Ok(Line::Help { name: metric_name(name)?.into(), text: unescaped(text, false)? });
     }
     if let Some(rest) = line.strip_prefix("# TYPE ") {
-        let (name, kind) = rest.split_once(' ').ok_or_else(|| format!("{rest:?} is no TYPE"))?;
+        let (name, kind) = rest.split_once(' ').ok_or_else(|| format!("{rest:?} is not a TYPE"))?;
         let kind = match kind {
             "counter" => Kind::Counter,
             "gauge" => Kind::Gauge,
             "histogram" => Kind::Histogram,
-            other => return Err(format!("{name} is of the type {other:?}")),
+            other => return Err(format!("{name} has the type {other:?}")),
         };
         return Ok(Line::Type { name: metric_name(name)?.into(), kind });
     }
@@ -49,7 +49,7 @@ pub(super) fn read(line: &str) -> Result<Line, String> {
 }
 
 fn sample(line: &str) -> Result<SampleLine, String> {
-    let end = line.find(['{', ' ']).ok_or_else(|| format!("{line:?} is no sample"))?;
+    let end = line.find(['{', ' ']).ok_or_else(|| format!("{line:?} is not a sample"))?;
     let (name, rest) = line.split_at(end);
     let name = metric_name(name)?.to_owned();
     let (labels, value) = match rest.strip_prefix('{') {
@@ -57,11 +57,11 @@ fn sample(line: &str) -> Result<SampleLine, String> {
         None => (Labels::new(), rest),
     };
     let value = value.strip_prefix(' ').ok_or_else(|| format!("{name} has no value"))?;
-    let value = number(value).ok_or_else(|| format!("{value:?} is no value of {name}"))?;
+    let value = number(value).ok_or_else(|| format!("{value:?} is not a value for {name}"))?;
     Ok(SampleLine { name, labels, value })
 }
 
-/// A timestamp after the value is refused here, too: ours has none, and Prometheus would believe it.
+/// Also refuses a timestamp after the value: Sentinel writes none, and Prometheus would use it.
 fn number(text: &str) -> Option<f64> {
     match text {
         "+Inf" => Some(f64::INFINITY),
@@ -74,30 +74,30 @@ fn number(text: &str) -> Option<f64> {
     }
 }
 
-/// Reads labels up to the closing brace; returns what is behind it.
+/// Reads labels up to the closing brace; returns the rest.
 fn labels(mut rest: &str) -> Result<(Labels, &str), String> {
     let mut labels = Labels::new();
     loop {
-        if let Some(behind) = rest.strip_prefix('}') {
-            return Ok((labels, behind));
+        if let Some(rest) = rest.strip_prefix('}') {
+            return Ok((labels, rest));
         }
         let (name, value) = rest.split_once("=\"").ok_or("a label has no value")?;
         let name = label_name(name)?;
-        let end = closing_quote(value).ok_or_else(|| format!("the value of the label {name} has no end"))?;
-        let (value, behind) = value.split_at(end);
+        let end = closing_quote(value).ok_or_else(|| format!("the value of the label {name} has no closing quote"))?;
+        let (value, after) = value.split_at(end);
         if labels.insert(name.to_owned(), unescaped(value, true)?).is_some() {
-            return Err(format!("the label {name} is there twice"));
+            return Err(format!("the label {name} is a duplicate"));
         }
-        rest = &behind[1..];
+        rest = &after[1..];
         match rest.strip_prefix(',') {
             Some(more) => rest = more,
             None if rest.starts_with('}') => {}
-            None => return Err(format!("after the label {name} comes neither a comma nor a brace")),
+            None => return Err(format!("the label {name} is not followed by a comma or a brace")),
         }
     }
 }
 
-/// Where the first quote is that no backslash escapes.
+/// Position of the first quote that is not escaped.
 fn closing_quote(text: &str) -> Option<usize> {
     let mut is_escaped = false;
     for (at, c) in text.char_indices() {
@@ -124,18 +124,18 @@ fn escaped(chars: &mut Chars<'_>, has_quotes: bool) -> Result<char, String> {
         Some('\\') => Ok('\\'),
         Some('n') => Ok('\n'),
         Some('"') if has_quotes => Ok('"'),
-        other => Err(format!("{:?} is no escape", other.map_or_else(String::new, |c| format!("\\{c}")))),
+        other => Err(format!("{:?} is not an escape", other.map_or_else(String::new, |c| format!("\\{c}")))),
     }
 }
 
 fn metric_name(name: &str) -> Result<&str, String> {
     let is_one = is_name(name, |c| c == '_' || c == ':');
-    if is_one { Ok(name) } else { Err(format!("{name:?} is no metric name")) }
+    if is_one { Ok(name) } else { Err(format!("{name:?} is not a metric name")) }
 }
 
 fn label_name(name: &str) -> Result<&str, String> {
     let is_one = is_name(name, |c| c == '_') && !name.starts_with("__");
-    if is_one { Ok(name) } else { Err(format!("{name:?} is no label name")) }
+    if is_one { Ok(name) } else { Err(format!("{name:?} is not a label name")) }
 }
 
 fn is_name(name: &str, also: fn(char) -> bool) -> bool {

@@ -1,4 +1,4 @@
-//! Verdicts: what is unknown or cut short is not healthy, and a 0 is a 0.
+//! Verdicts: an unknown value or an interrupted run is not healthy, and a 0 is a 0.
 
 use super::*;
 use crate::tools::soak::{
@@ -18,8 +18,8 @@ fn args(flags: &[&str]) -> Args {
     Cli::try_parse_from([&["soak", "--minutes", "60"], flags].concat()).unwrap().args
 }
 
-/// A daemon in good order: one cycle a minute, of 50 ms.
-fn look(cycles: f64) -> Snapshot {
+/// A healthy daemon: one cycle a minute, of 50 ms.
+fn scrape(cycles: f64) -> Snapshot {
     let count = |name, value| ((name, Vec::new()), value);
     let mut counters = BTreeMap::from([
         count(CYCLES, cycles),
@@ -42,9 +42,9 @@ fn look(cycles: f64) -> Snapshot {
 }
 
 fn hour(each: impl Fn(usize, Snapshot) -> Result<Snapshot, NoSnapshot>) -> Record {
-    let mut record = Record::begin(look(7.0), 3_600.0, 15.0, 60.0);
+    let mut record = Record::begin(scrape(7.0), 3_600.0, 15.0, 60.0);
     for at in 1..=240_usize {
-        record.push(at as f64 * 15.0, each(at, look(7.0 + (at as f64 / 4.0).floor())));
+        record.push(at as f64 * 15.0, each(at, scrape(7.0 + (at as f64 / 4.0).floor())));
     }
     record
 }
@@ -58,8 +58,8 @@ fn outcomes(found: &Findings, wanted: Outcome) -> Vec<&'static str> {
 }
 
 #[test]
-fn an_hour_without_trouble_is_healthy_and_its_zeros_are_zeros() {
-    let found = found(&hour(|_, look| Ok(look)), &args(&[]));
+fn an_hour_without_faults_is_healthy() {
+    let found = found(&hour(|_, scrape| Ok(scrape)), &args(&[]));
     assert_eq!(outcomes(&found, Outcome::Passed).len(), found.checks.len(), "{:?}", found.checks);
     assert!(found.is_healthy);
     let json = serde_json::to_value(&found).unwrap();
@@ -67,34 +67,34 @@ fn an_hour_without_trouble_is_healthy_and_its_zeros_are_zeros() {
     assert_eq!((&json["cycles"]["due"], &json["cycles"]["done"]), (&60.0.into(), &60.0.into()));
     assert_eq!(json["cycles"]["failed"], 0.0);
     assert_eq!(json["errors"]["api_errors"]["hub"]["500"], 0.0);
-    assert_eq!(json["errors"]["failures"]["fetches"], serde_json::Value::Null, "this daemon showed none");
+    assert_eq!(json["errors"]["failures"]["fetches"], serde_json::Value::Null, "this daemon reported none");
     assert_eq!(json["memory_bytes"]["slope"]["per_hour"], 0.0);
 }
 
 #[test]
-fn what_the_daemon_does_not_show_is_not_healthy() {
-    let record = hour(|_, mut look| {
-        look.counters.remove(&(TICKS_MISSED, Vec::new()));
-        look.orders_unresolved = None;
-        Ok(look)
+fn a_value_that_is_never_reported_is_not_healthy() {
+    let record = hour(|_, mut scrape| {
+        scrape.counters.remove(&(TICKS_MISSED, Vec::new()));
+        scrape.orders_unresolved = None;
+        Ok(scrape)
     });
-    // The first look had both: only the gauge is asked for anew each time.
-    let mut first = look(7.0);
+    // Without the values in the first scrape, too, they are unknown.
+    let mut first = scrape(7.0);
     first.counters.remove(&(TICKS_MISSED, Vec::new()));
     let mut unknown = Record::begin(Snapshot { orders_unresolved: None, ..first }, 3_600.0, 15.0, 60.0);
-    unknown.push(3_600.0, Ok(Snapshot { orders_unresolved: None, counters: BTreeMap::new(), ..look(67.0) }));
-    assert!(found(&record, &args(&[])).is_healthy, "what is gone for a while was known");
+    unknown.push(3_600.0, Ok(Snapshot { orders_unresolved: None, counters: BTreeMap::new(), ..scrape(67.0) }));
+    assert!(found(&record, &args(&[])).is_healthy, "the first scrape had the values");
     let found = found(&unknown, &args(&[]));
     let failed = outcomes(&found, Outcome::Failed);
     assert!(failed.contains(&"missed_ticks") && failed.contains(&"unresolved"), "{failed:?}");
 }
 
 #[test]
-fn one_failed_cycle_in_a_hundred_may_be_and_two_may_not() {
+fn failed_cycles_are_judged_by_their_share() {
     let failing = |failed: f64| {
-        hour(move |at, mut look| {
-            look.counters.insert((CYCLES_FAILED, Vec::new()), if at == 240 { failed } else { 0.0 });
-            Ok(look)
+        hour(move |at, mut scrape| {
+            scrape.counters.insert((CYCLES_FAILED, Vec::new()), if at == 240 { failed } else { 0.0 });
+            Ok(scrape)
         })
     };
     assert_eq!(outcomes(&found(&failing(1.0), &args(&[])), Outcome::Failed), ["failed_cycles"], "1 of 60 is 1.7 %");
@@ -102,10 +102,10 @@ fn one_failed_cycle_in_a_hundred_may_be_and_two_may_not() {
 }
 
 #[test]
-fn one_cycle_may_be_under_way_and_none_done_is_never_enough() {
+fn one_cycle_may_be_in_progress_but_one_must_be_done() {
     let stuck_at = |done: f64| {
-        let mut record = Record::begin(look(7.0), 60.0, 15.0, 60.0);
-        record.push(600.0, Ok(look(7.0 + done)));
+        let mut record = Record::begin(scrape(7.0), 60.0, 15.0, 60.0);
+        record.push(600.0, Ok(scrape(7.0 + done)));
         record
     };
     assert!(found(&stuck_at(9.0), &args(&[])).is_healthy);
@@ -117,10 +117,10 @@ fn one_cycle_may_be_under_way_and_none_done_is_never_enough() {
 }
 
 #[test]
-fn far_more_cycles_than_were_due_is_a_wrong_period_and_no_pass() {
+fn far_more_cycles_than_due_means_a_wrong_period() {
     let done_of_100 = |done: f64, period_s: f64| {
-        let mut record = Record::begin(look(7.0), 6_000.0, 15.0, period_s);
-        record.push(6_000.0, Ok(look(7.0 + done)));
+        let mut record = Record::begin(scrape(7.0), 6_000.0, 15.0, period_s);
+        record.push(6_000.0, Ok(scrape(7.0 + done)));
         found(&record, &args(&[]))
     };
     assert!(done_of_100(110.0, 60.0).is_healthy);
@@ -128,27 +128,27 @@ fn far_more_cycles_than_were_due_is_a_wrong_period_and_no_pass() {
     assert_eq!(outcomes(&busy, Outcome::Failed), ["cycles_done"]);
     assert!(busy.checks[0].note.contains("set --cycle-seconds to the schedule's period"), "{:?}", busy.checks[0]);
     assert!(done_of_100(3_000.0, 2.0).is_healthy);
-    assert!(done_of_100(3.0, 6_000.0).is_healthy, "of one, two more may be its neighbours");
+    assert!(done_of_100(3.0, 6_000.0).is_healthy, "two more than the one that was due are allowed");
     assert!(!done_of_100(4.0, 6_000.0).is_healthy);
 }
 
 #[test]
-fn a_slope_is_judged_when_there_is_enough_of_it() {
-    let growing = hour(|at, look| Ok(Snapshot { memory_bytes: Some(2e7 + at as f64 * 1e4), ..look }));
+fn a_slope_is_judged_over_enough_minutes() {
+    let growing = hour(|at, scrape| Ok(Snapshot { memory_bytes: Some(2e7 + at as f64 * 1e4), ..scrape }));
     let hourly = found(&growing, &args(&[]));
     assert_eq!(outcomes(&hourly, Outcome::Failed), ["memory_slope"]);
     assert!((hourly.memory_bytes.slope.unwrap().per_hour - 2.4e6).abs() < 1.0);
     let later = found(&growing, &args(&["--slope-minutes-min", "46"]));
     assert_eq!(outcomes(&later, Outcome::NotJudged), ["memory_slope", "files_slope"]);
-    assert!(later.is_healthy && later.checks[6].note.starts_with("45.0 min behind the warm-up"));
+    assert!(later.is_healthy && later.checks[6].note.starts_with("45.0 min after the warm-up"));
 }
 
 #[test]
 fn a_quantile_above_the_last_bound_fails_any_threshold() {
-    let slow = hour(|_, mut look| {
-        let count = look.count(CYCLES).unwrap_or_default();
-        look.timings[1] = vec![(0.1, 7.0), (1.0, 7.0), (f64::INFINITY, count)];
-        Ok(look)
+    let slow = hour(|_, mut scrape| {
+        let count = scrape.count(CYCLES).unwrap_or_default();
+        scrape.timings[1] = vec![(0.1, 7.0), (1.0, 7.0), (f64::INFINITY, count)];
+        Ok(scrape)
     });
     let found = found(&slow, &args(&["--cycle-p99-max", "1000"]));
     assert_eq!(outcomes(&found, Outcome::Failed), ["cycle_p99"]);
@@ -156,15 +156,15 @@ fn a_quantile_above_the_last_bound_fails_any_threshold() {
 }
 
 #[test]
-fn a_daemon_that_is_gone_makes_cycles_missing_and_looks_fail() {
+fn a_stopped_daemon_misses_cycles_and_fails_scrapes() {
     let gone =
         hour(
-            |at, look| {
-                if at < 100 { Ok(look) } else { Err(NoSnapshot { kind: "connect".into(), what: "nobody".into() }) }
+            |at, scrape| {
+                if at < 100 { Ok(scrape) } else { Err(NoSnapshot { kind: "connect".into(), what: "refused".into() }) }
             },
         );
     let found = found(&gone, &args(&[]));
-    assert_eq!(outcomes(&found, Outcome::Failed), ["cycles_done", "failed_looks"]);
+    assert_eq!(outcomes(&found, Outcome::Failed), ["cycles_done", "failed_scrapes"]);
     assert_eq!((found.cycles.due, found.cycles.done), (60.0, Some(24.0)));
-    assert_eq!((found.looks.failed, found.looks.failures["connect"], found.looks.gaps.len()), (141, 141, 1));
+    assert_eq!((found.scrapes.failed, found.scrapes.failures["connect"], found.scrapes.gaps.len()), (141, 141, 1));
 }

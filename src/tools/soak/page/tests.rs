@@ -1,4 +1,4 @@
-//! The page: the verdict first, nothing loaded, everything escaped; of one look and of ten thousand.
+//! The page of one scrape and of ten thousand: nothing loaded, everything escaped.
 
 use super::*;
 use crate::tools::soak::{
@@ -17,8 +17,8 @@ struct Cli {
     args: Args,
 }
 
-/// A thousandth more of everything each time, and a bit of a wave.
-fn look(at: f64) -> Snapshot {
+/// A scrape with slowly rising values and a wave.
+fn scrape(at: f64) -> Snapshot {
     let mut counters = BTreeMap::from([((CYCLES, Vec::new()), (at / 4.0).floor()), ((CYCLES_FAILED, Vec::new()), 0.0)]);
     counters.insert((API_ERRORS, vec!["<script>alert(1)</script>".into(), "500".into()]), at);
     let slow = (at / 90.0).floor();
@@ -35,13 +35,13 @@ fn look(at: f64) -> Snapshot {
     }
 }
 
-fn page(looks: usize) -> String {
+fn page(scrapes: usize) -> String {
     let args = Cli::try_parse_from(["soak", "--minutes", "2500"]).unwrap().args;
-    let mut record = Record::begin(look(0.0), 150_000.0, 15.0, 60.0);
-    for at in 1..looks {
+    let mut record = Record::begin(scrape(0.0), 150_000.0, 15.0, 60.0);
+    for at in 1..scrapes {
         let found = match at % 1_500 {
             0..100 if at > 1_000 => Err(NoSnapshot { kind: "connect".into(), what: "<b>refused</b>".into() }),
-            _ => Ok(look(at as f64)),
+            _ => Ok(scrape(at as f64)),
         };
         record.push(at as f64 * 15.0, found);
     }
@@ -49,7 +49,7 @@ fn page(looks: usize) -> String {
 }
 
 #[test]
-fn one_look_makes_a_page() {
+fn one_scrape_makes_a_page() {
     let page = page(1);
     assert_eq!(page.matches("<svg").count(), 12);
     assert!(page.contains("✗ NOT HEALTHY") && page.contains("none was due in this time"));
@@ -57,14 +57,14 @@ fn one_look_makes_a_page() {
 }
 
 #[test]
-fn ten_thousand_looks_make_a_page_that_loads_nothing() {
+fn ten_thousand_scrapes_make_a_page_that_loads_nothing() {
     let page = page(10_000);
     assert_eq!(page.matches("<svg").count(), 12);
     assert!(page.len() < 600_000, "{} bytes", page.len());
     assert!(page.contains("class=\"gap\"") && page.contains("class=\"restart\""));
     assert!(!page.contains("<script") && !page.contains("<b>refused") && page.contains("a&amp;b"));
     assert!(!page.contains("src=") && !page.contains("href=") && !page.contains("url("));
-    // For a look at it: SOAK_PAGE=/tmp/page.html cargo test ten_thousand_looks
+    // To view it: SOAK_PAGE=/tmp/page.html cargo test ten_thousand_scrapes
     if let Some(path) = std::env::var_os("SOAK_PAGE") {
         std::fs::write(path, page).unwrap();
     }

@@ -1,4 +1,4 @@
-//! Axes with round marks, broken lines, and plots of nothing, of one point and of very many.
+//! Axes with round marks, broken lines, and plots of no point, one point and very many.
 
 use super::*;
 
@@ -12,7 +12,7 @@ fn drawn(points: Points, elapsed_s: f64) -> String {
 }
 
 #[test]
-fn nothing_is_said_to_be_nothing() {
+fn an_empty_plot_is_marked() {
     for points in [Vec::new(), vec![(0.0, None), (1.0, None)]] {
         let svg = drawn(points, 1.0);
         assert!(svg.contains("nothing observed") && !svg.contains("class=\"line"), "{svg}");
@@ -27,7 +27,7 @@ fn one_point_is_a_dot() {
 }
 
 #[test]
-fn a_line_breaks_where_a_look_found_nothing() {
+fn a_line_breaks_at_a_failed_scrape() {
     let points = vec![(0.0, Some(1.0)), (1.0, Some(2.0)), (2.0, None), (3.0, Some(0.0)), (4.0, Some(1.0))];
     let svg = drawn(points, 4.0);
     let path = svg.split("class=\"line c1\" d=\"").nth(1).unwrap().split('"').next().unwrap();

@@ -1,11 +1,11 @@
-//! Host and port of a URL, and whether two URLs mean the same listener.
+//! Host and port of a URL, to compare URLs.
 
 use crate::{
     net::{Origin, is_loopback},
     tools::probe::route::{is_own, resolve},
 };
 
-/// Where a server listens. A loopback address is each machine's own, so it counts with the machine that says it.
+/// The address of a server. A loopback address depends on the machine that uses it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Address {
     /// In lower case; each spelling of loopback is `localhost`.
@@ -21,7 +21,7 @@ impl Address {
         Some(Self { host, port })
     }
 
-    /// Whether it means the machine that says it.
+    /// Whether it is the machine that uses the address.
     pub(super) fn is_loopback(&self) -> bool {
         self.host == "localhost"
     }
@@ -31,10 +31,14 @@ impl Address {
         self.is_loopback() || resolve(&self.host).is_ok_and(|address| address.is_loopback() || is_own(address))
     }
 
-    /// What `url` means when the server at this address says it; `None` if it has no host.
-    pub(super) fn hears(&self, url: &str) -> Option<Self> {
-        let said = Self::of(url)?;
-        if said.is_loopback() && !self.is_here() { Some(Self { host: self.host.clone(), ..said }) } else { Some(said) }
+    /// The address of `url` as used by the server at this address; `None` if it has no host.
+    pub(super) fn resolve_url(&self, url: &str) -> Option<Self> {
+        let found = Self::of(url)?;
+        if found.is_loopback() && !self.is_here() {
+            Some(Self { host: self.host.clone(), ..found })
+        } else {
+            Some(found)
+        }
     }
 }
 
@@ -47,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn loopback_has_many_names_and_a_port_one_number() {
+    fn spellings_of_loopback_are_equal_and_ports_have_defaults() {
         for same in ["http://127.0.0.1:9093/api/v2/alerts", "http://[::1]:9093", "http://LOCALHOST:9093/"] {
             assert_eq!(of(same), of("http://localhost:9093"), "{same}");
         }
@@ -56,17 +60,17 @@ mod tests {
     }
 
     #[test]
-    fn what_only_begins_alike_is_another() {
+    fn addresses_with_a_common_prefix_differ() {
         assert_ne!(of("http://10.0.0.1:800"), of("http://10.0.0.1:8000"));
         assert_ne!(of("http://10.0.0.1:8000"), of("http://10.0.0.10:8000"));
     }
 
     #[test]
-    fn loopback_is_the_machine_of_the_one_that_says_it() {
+    fn loopback_is_the_machine_that_uses_it() {
         let there = of("http://192.0.2.7:9090");
-        assert_eq!(there.hears("http://localhost:9093"), Some(of("http://192.0.2.7:9093")));
-        assert_eq!(of("http://127.0.0.1:9090").hears("http://localhost:9093"), Some(of("http://127.0.0.1:9093")));
-        assert_eq!(there.hears("http://192.0.2.8:9093"), Some(of("http://192.0.2.8:9093")));
+        assert_eq!(there.resolve_url("http://localhost:9093"), Some(of("http://192.0.2.7:9093")));
+        assert_eq!(of("http://127.0.0.1:9090").resolve_url("http://localhost:9093"), Some(of("http://127.0.0.1:9093")));
+        assert_eq!(there.resolve_url("http://192.0.2.8:9093"), Some(of("http://192.0.2.8:9093")));
         assert!(!there.is_here() && of("http://127.0.0.2:1").is_here());
     }
 }

@@ -1,9 +1,9 @@
-//! The scrape job: in the configuration that runs, in the file, and whether the two are the same.
+//! Checks the scrape job in the running configuration and in the file, and whether the two are equal.
 
 mod job;
 
 use super::{
-    super::{Report, not_reached},
+    super::{Report, not_checked},
     Args,
     prometheus::Prometheus,
 };
@@ -14,22 +14,22 @@ use std::{fs, iter, path::Path, time::Duration};
 
 const INTERVAL: Duration = Duration::from_secs(15);
 const TIMEOUT: Duration = Duration::from_secs(10);
-const PASTE_IT: &str = "put the job of config/monitoring/prometheus-snippet.yml under its scrape_configs";
+const ADD_JOB: &str = "add the job of config/monitoring/prometheus-snippet.yml to its scrape_configs";
 
-/// What of the running job the other checks have to know.
+/// What the other checks need of the running job.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Running {
-    /// Who Prometheus says it is, if it says so.
+    /// The login that Prometheus sends, if any.
     pub(super) login: Option<String>,
-    /// What the job does to labels and series, a line each.
+    /// The job's relabelling rules, a line each.
     pub(super) relabels: Vec<String>,
 }
 
-/// A job and what else its file has that Prometheus reads with it.
+/// A job, and the rule files of its configuration.
 #[derive(Debug, Default)]
 struct InFile {
     job: Job,
-    /// As they are named; a pattern is no file and not looked at.
+    /// Their names as written; patterns are ignored.
     rule_files: Vec<String>,
 }
 
@@ -38,7 +38,7 @@ pub(super) async fn check(prometheus: &Prometheus, is_ready: bool, args: &Args, 
     let in_file = args.prometheus_config.as_deref().and_then(|path| file(path, &args.job, report));
     if !is_ready {
         let names: &[&str] = if in_file.is_some() { &["reloaded", "job", "interval"] } else { &["job", "interval"] };
-        not_reached(report, names, "Prometheus does not answer");
+        not_checked(report, names, "Prometheus does not answer");
         return Running::default();
     }
     let mut relabels = Vec::new();
@@ -63,9 +63,9 @@ pub(super) async fn check(prometheus: &Prometheus, is_ready: bool, args: &Args, 
             report.failed(
                 "job",
                 format!("the running configuration: {why}"),
-                format!("{PASTE_IT}, then {}", prometheus.reload()),
+                format!("{ADD_JOB}, then {}", prometheus.reload()),
             );
-            not_reached(report, &["interval"], "the job is not there");
+            not_checked(report, &["interval"], "there is no job");
             Running::default()
         }
     }
@@ -77,13 +77,13 @@ fn intervals(running: &Job, prometheus: &Prometheus, report: &mut Report) {
     if (running.interval, running.timeout) == (Some(INTERVAL), Some(TIMEOUT)) {
         report.ok("interval", found);
     } else {
-        let way_out =
+        let advice =
             format!("the job needs scrape_interval: 15s and scrape_timeout: 10s; then {}", prometheus.reload());
-        report.failed("interval", found, way_out);
+        report.failed("interval", found, advice);
     }
 }
 
-/// The job as the file has it.
+/// The job in the file.
 fn file(path: &Path, name: &str, report: &mut Report) -> Option<InFile> {
     let read = fs::read_to_string(path).map_err(|error| error.to_string());
     match read.and_then(|text| Ok(InFile { job: job(&text, name)?, rule_files: rule_files(&text) })) {
@@ -95,48 +95,48 @@ fn file(path: &Path, name: &str, report: &mut Report) -> Option<InFile> {
             report.failed(
                 "file",
                 format!("{}: {why}", path.display()),
-                format!("{PASTE_IT}; or correct --prometheus-config"),
+                format!("{ADD_JOB}; or correct --prometheus-config"),
             );
-            not_reached(report, &["reloaded"], "the file has no such job");
+            not_checked(report, &["reloaded"], "the file has no such job");
             None
         }
     }
 }
 
-/// Whether Prometheus has read the file since it was changed.
+/// Checks that Prometheus has read the file since it was changed.
 async fn reloaded(prometheus: &Prometheus, path: &Path, in_file: &InFile, running: Option<&Job>, report: &mut Report) {
     let info = match prometheus.data("/api/v1/status/runtimeinfo", &[]).await {
         Ok(info) => info,
         Err(why) => return report.failed("reloaded", why, prometheus.reload()),
     };
     if info["reloadConfigSuccess"].as_bool() == Some(false) {
-        let way_out =
-            format!("`promtool check config {}` says what is wrong; then {}", path.display(), prometheus.reload());
-        return report.failed("reloaded", "Prometheus refused its configuration when it last read it", way_out);
+        let advice =
+            format!("`promtool check config {}` shows what is wrong; then {}", path.display(), prometheus.reload());
+        return report.failed("reloaded", "Prometheus refused its configuration when it last read it", advice);
     }
     let read_at = info["lastConfigTime"].as_str().and_then(|time| time.parse::<DateTime<Utc>>().ok());
-    // A rule file that was changed is read with the configuration, and as easily forgotten.
+    // Changed rule files are read with the configuration.
     let files = iter::once(path.to_owned()).chain(in_file.rule_files.iter().map(|file| path.with_file_name(file)));
     let changed = files.filter_map(|file| {
         let changed_at = fs::metadata(&file).and_then(|metadata| metadata.modified()).ok()?;
         Some((DateTime::<Utc>::from(changed_at), file))
     });
     let (Some(read_at), Some((changed_at, newest))) = (read_at, changed.max()) else {
-        return report.failed("reloaded", "it is not known when the file was changed and read", prometheus.reload());
+        return report.failed("reloaded", "it is unknown when the file was changed and read", prometheus.reload());
     };
     let times = format!("changed {}, read {}", changed_at.format("%F %T UTC"), read_at.format("%F %T UTC"));
-    // Prometheus tells whole seconds.
+    // Prometheus reports whole seconds.
     if changed_at.timestamp() > read_at.timestamp() {
         return report.failed(
             "reloaded",
-            format!("{} is newer than what runs: {times}", newest.display()),
+            format!("{} is newer than the running configuration: {times}", newest.display()),
             prometheus.reload(),
         );
     }
     if running != Some(&in_file.job) {
-        let found = format!("the job in the file is not the one that runs ({times})");
-        let way_out = format!("is this the file that Prometheus was started with? If so, {}", prometheus.reload());
-        return report.failed("reloaded", found, way_out);
+        let found = format!("the job in the file differs from the running one ({times})");
+        let advice = format!("is this the file that Prometheus was started with? If so, {}", prometheus.reload());
+        return report.failed("reloaded", found, advice);
     }
-    report.ok("reloaded", format!("the job that runs is the one in the file: {times}"));
+    report.ok("reloaded", format!("the running job is the one in the file: {times}"));
 }

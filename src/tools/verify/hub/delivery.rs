@@ -1,7 +1,7 @@
-//! Does what Prometheus fires reach an Alertmanager that is there, and is it the one that is asked?
+//! Checks that Prometheus sends its alerts to running Alertmanagers, and that one of them is that of --alertmanager.
 
 use super::{
-    super::{Report, not_reached},
+    super::{Report, not_checked},
     DEADLINE,
     address::Address,
     alerting::get,
@@ -11,14 +11,14 @@ use crate::tools::probe::{Client, Credentials, route::resolve};
 use sentinel_actors::domain::sanitize::one_line;
 use serde_json::Value;
 
-/// Alerts that Prometheus could not hand over of late; stored only where a Prometheus scrapes itself.
+/// Alerts that Prometheus could not deliver recently; stored only if Prometheus scrapes itself.
 const LOST: &str = "sum(increase(prometheus_notifications_dropped_total[5m])) \
                     + (sum(increase(prometheus_notifications_errors_total[5m])) or vector(0))";
 
-/// Asks each Alertmanager that Prometheus sends to, and compares them with the one that is asked.
+/// Checks each Alertmanager that Prometheus sends to, and compares them with that of --alertmanager.
 pub(super) async fn check(prometheus: &Prometheus, is_ready: bool, asked: Option<&Client>, report: &mut Report) {
     if !is_ready {
-        return not_reached(report, &["delivery"], "Prometheus does not answer");
+        return not_checked(report, &["delivery"], "Prometheus does not answer");
     }
     let data = match prometheus.data("/api/v1/alertmanagers", &[]).await {
         Ok(data) => data,
@@ -26,12 +26,12 @@ pub(super) async fn check(prometheus: &Prometheus, is_ready: bool, asked: Option
     };
     let urls = list(&data["activeAlertmanagers"]).iter().filter_map(|one| one["url"].as_str()).collect::<Vec<_>>();
     if urls.is_empty() {
-        let way_out = format!(
-            "its configuration needs alerting: alertmanagers: with the target localhost:9093, as config/monitoring/\
-             prometheus.yml has it; then {}",
+        let advice = format!(
+            "its configuration needs alerting: alertmanagers: with the target localhost:9093, as in config/monitoring/\
+             prometheus.yml; then {}",
             prometheus.reload()
         );
-        return report.failed("delivery", "Prometheus knows no Alertmanager, so no alert reaches anybody", way_out);
+        return report.failed("delivery", "Prometheus has no Alertmanager, so no alert is delivered", advice);
     }
     let receivers = Receivers::of(prometheus, &urls).await;
     let lost = prometheus.value(LOST).await.unwrap_or_default();
@@ -42,9 +42,9 @@ pub(super) async fn check(prometheus: &Prometheus, is_ready: bool, asked: Option
 struct Receivers<'a> {
     urls: &'a [&'a str],
     ready: Vec<Client>,
-    /// Why some cannot be judged from here, a line for each.
+    /// Those that cannot be checked from here, with the reason, a line each.
     unknown: Vec<String>,
-    /// Why some are not there, a line for each.
+    /// Those that do not work, with the reason, a line each.
     dead: Vec<String>,
 }
 
@@ -55,7 +55,7 @@ impl<'a> Receivers<'a> {
             match seen(prometheus, url).await {
                 Seen::Ready(client) => receivers.ready.push(client),
                 Seen::Unknown(why) => {
-                    receivers.unknown.push(format!("{}: not judged from here: {why}", one_line(url)));
+                    receivers.unknown.push(format!("{}: cannot be checked from here: {why}", one_line(url)));
                 }
                 Seen::Dead(why) => receivers.dead.push(format!("{}: {why}", one_line(url))),
             }
@@ -64,7 +64,7 @@ impl<'a> Receivers<'a> {
     }
 }
 
-/// `lost` is how many alerts could not be handed over of late, if that is known.
+/// `lost` is the number of alerts that could not be delivered recently, if known.
 async fn judge(
     prometheus: &Prometheus,
     receivers: &Receivers<'_>,
@@ -75,8 +75,8 @@ async fn judge(
     let Receivers { urls, unknown, dead, .. } = receivers;
     let correct = format!("correct its target under alerting: alertmanagers, then {}", prometheus.reload());
     if !dead.is_empty() {
-        let way_out = format!("Prometheus sends alerts there: start this Alertmanager, or {correct}");
-        return report.failed("delivery", dead.join("\n"), way_out);
+        let advice = format!("Prometheus sends alerts there: start this Alertmanager, or {correct}");
+        return report.failed("delivery", dead.join("\n"), advice);
     }
     let is_losing = lost.is_some_and(|lost| lost > 0.0);
     let mut notes = unknown.clone();
@@ -84,19 +84,19 @@ async fn judge(
         notes.push(words_of_loss(lost));
     }
     if !unknown.is_empty() && is_losing {
-        let way_out = format!("see Prometheus's log for why sending fails; {correct}");
-        return report.failed("delivery", notes.join("\n"), way_out);
+        let advice = format!("see Prometheus's log for why sending fails; {correct}");
+        return report.failed("delivery", notes.join("\n"), advice);
     }
     let all = urls.iter().map(|url| one_line(url)).collect::<Vec<_>>().join(", ");
     let found = format!("Prometheus sends alerts to {all}");
     if let Some(asked) = asked.filter(|asked| !urls.iter().any(|url| is_at(prometheus, url, asked))) {
-        let asked_at = asked.base_url();
+        let url = asked.base_url();
         match is_one_of(asked, &receivers.ready).await {
-            true => notes.push(format!("{asked_at} is this Alertmanager by another name")),
-            false if !unknown.is_empty() => notes.push(format!("see that this is {asked_at} by another name")),
+            true => notes.push(format!("{url} is this Alertmanager at another address")),
+            false if !unknown.is_empty() => notes.push(format!("check that {url} is this one at another address")),
             false => {
-                let way_out = format!("name the one that Prometheus sends to by --alertmanager, or {correct}");
-                return report.failed("delivery", format!("{found}, and {asked_at} is another"), way_out);
+                let advice = format!("set --alertmanager to the one that Prometheus sends to, or {correct}");
+                return report.failed("delivery", format!("{found}, but {url} is another one"), advice);
             }
         }
     }
@@ -109,36 +109,36 @@ async fn judge(
 
 fn words_of_loss(lost: Option<f64>) -> String {
     match lost {
-        Some(lost) if lost > 0.0 => format!("Prometheus could not hand over about {lost:.0} alerts in 5 minutes"),
-        Some(_) => "Prometheus counts none that it could not hand over in 5 minutes".into(),
-        None => "Prometheus does not scrape itself, so what it could not hand over is not known".into(),
+        Some(lost) if lost > 0.0 => format!("Prometheus could not deliver about {lost:.0} alerts in 5 minutes"),
+        Some(_) => "Prometheus has delivered all alerts in the last 5 minutes".into(),
+        None => "Prometheus does not scrape itself, so the number of undelivered alerts is unknown".into(),
     }
 }
 
-/// Whether the URL that Prometheus sends to and the one that is asked are one listener.
+/// Whether the URL that Prometheus sends to and that of --alertmanager are the same address.
 fn is_at(prometheus: &Prometheus, url: &str, asked: &Client) -> bool {
-    let listed = Address::of(prometheus.0.base_url()).and_then(|prometheus| prometheus.hears(url));
+    let listed = Address::of(prometheus.0.base_url()).and_then(|prometheus| prometheus.resolve_url(url));
     listed.is_some() && listed == Address::of(asked.base_url())
 }
 
 enum Seen {
     Ready(Client),
-    /// From here that cannot be judged.
+    /// It cannot be checked from here.
     Unknown(String),
     Dead(String),
 }
 
-/// Asks the Alertmanager at a URL whether it is ready.
+/// Checks whether the Alertmanager at a URL is ready.
 async fn seen(prometheus: &Prometheus, url: &str) -> Seen {
     let (Some(prometheus), Some(there)) = (Address::of(prometheus.0.base_url()), Address::of(url)) else {
-        return Seen::Dead("this is no URL".into());
+        return Seen::Dead("not a URL".into());
     };
     if there.is_loopback() && !prometheus.is_here() {
         return Seen::Unknown(format!("it means {} itself", prometheus.host));
     }
-    // A name may be known only where Prometheus runs, as in a network of containers.
+    // A name may be known only on Prometheus's machine, for example in a network of containers.
     if resolve(&there.host).is_err() {
-        return Seen::Unknown(format!("the name {} is not known here", there.host));
+        return Seen::Unknown(format!("this machine cannot resolve the name {}", there.host));
     }
     let base = ["/api/v2/alerts", "/api/v1/alerts"].into_iter().find_map(|path| url.strip_suffix(path));
     let client = match Client::new(base.unwrap_or(url), &Credentials::default(), DEADLINE) {
@@ -147,14 +147,14 @@ async fn seen(prometheus: &Prometheus, url: &str) -> Seen {
     };
     match client.get("/-/ready", "").await {
         Ok(page) if page.status == 200 => Seen::Ready(client),
-        Ok(page) if matches!(page.status, 401 | 403) => Seen::Unknown("it wants a password".into()),
+        Ok(page) if matches!(page.status, 401 | 403) => Seen::Unknown("it requires a password".into()),
         Ok(page) => Seen::Dead(format!("/-/ready: status {}", page.status)),
         Err(error) if url.starts_with("https") => Seen::Unknown(error.to_string()),
         Err(error) => Seen::Dead(error.to_string()),
     }
 }
 
-/// Whether one of these has the same start and the same name in its cluster.
+/// Whether one of these has the same start time and the same name in its cluster.
 async fn is_one_of(asked: &Client, ready: &[Client]) -> bool {
     let Some(wanted) = identity(asked).await else { return false };
     for client in ready {

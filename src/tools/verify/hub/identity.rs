@@ -1,5 +1,5 @@
-//! Is the daemon whose series Prometheus has the one that was asked, and it alone? A daemon has many names; its start, its
-//! build and its settings tell. Two that share their labels are found by a start that comes back.
+//! Checks that the stored series are those of the daemon at --inf, and of no other. A daemon is identified by its start time, build
+//! and settings, because it can have several addresses. Two daemons with the same labels are found by values that alternate.
 
 use super::{address::Address, prometheus::Prometheus, scrape_target::Target};
 use crate::tools::probe::Exposition;
@@ -10,58 +10,58 @@ const STARTED: &str = "process_start_time_seconds";
 const BUILD: &str = "sentinel_build_info";
 const CYCLES: &str = "sentinel_trading_cycles_total";
 const CONFIG: &str = "sentinel_config_hash";
-/// Prometheus stores what was on the page; only its digits may be spelled in another way.
+/// Tolerance for a stored time, whose digits may be rounded.
 const SAME_S: f64 = 0.001;
-/// Scrapes that are looked at for a second daemon.
-const LOOKED_AT: u32 = 4;
+/// Scrapes that are examined for a second daemon.
+const SCRAPES_EXAMINED: u32 = 4;
 
-/// A series, what it is, and what tells that it is of two daemons.
-type Look = (&'static str, &'static str, fn(&[f64]) -> Option<usize>);
-const LOOKS: [Look; 3] = [
-    (STARTED, "its start", come_back),
-    (CONFIG, "the hash of its settings", come_back),
+/// A series, its name in a message, and the number of changes that prove two daemons.
+type Evidence = (&'static str, &'static str, fn(&[f64]) -> Option<usize>);
+const EVIDENCE: [Evidence; 3] = [
+    (STARTED, "its start time", alternations),
+    (CONFIG, "the hash of its settings", alternations),
     (CYCLES, "its number of cycles", falls),
 ];
 
-/// How the daemon whose series are stored and the asked one compare.
+/// The result of comparing the stored daemon with the one at --inf.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Compared {
     /// The same process.
     Process,
-    /// That cannot be told.
+    /// Unknown, with the reason.
     Unknown(&'static str),
-    /// Another process, and what tells.
+    /// Another process, with the difference.
     Different(String),
-    /// Another process, or the one before the asked one: what is stored may be from before a restart.
+    /// Another process, or the same daemon before a restart.
     Older(String),
 }
 
-/// Whether a scraped URL is the daemon at `inf` by its address alone.
+/// Whether a scraped URL and `inf` are the same address.
 pub(super) fn is_at(prometheus: &Prometheus, scrape_url: &str, inf: &str) -> bool {
-    let scraped = Address::of(prometheus.0.base_url()).and_then(|prometheus| prometheus.hears(scrape_url));
+    let scraped = Address::of(prometheus.0.base_url()).and_then(|prometheus| prometheus.resolve_url(scrape_url));
     scraped.is_some() && scraped == Address::of(inf)
 }
 
-/// Compares what is stored of a target that is up with the page of the daemon that was asked.
+/// Compares the stored series of a target that is up with the page of the daemon at --inf.
 pub(super) async fn compare(
     prometheus: &Prometheus,
     target: &Target,
     page: Option<&Exposition>,
 ) -> Result<Compared, String> {
-    let Some(page) = page else { return Ok(Compared::Unknown("that one does not answer")) };
+    let Some(page) = page else { return Ok(Compared::Unknown("the daemon there does not answer")) };
     let Some(asked) = Identity::of_page(page) else {
-        return Ok(Compared::Unknown("that one does not say when it was started"));
+        return Ok(Compared::Unknown("the daemon there does not report its start time"));
     };
     let of = target.selector();
     let started_s = prometheus.value(&format!("{STARTED}{of}")).await?;
     let build = prometheus.query(&format!("{BUILD}{of}")).await?;
     let config = prometheus.value(&format!("{CONFIG}{of}")).await?;
-    let Some(started_s) = started_s else { return Ok(Compared::Unknown("its start is not stored")) };
+    let Some(started_s) = started_s else { return Ok(Compared::Unknown("its start time is not stored")) };
     let build = build.first().map(|it| labels(&it["metric"])).unwrap_or_default();
     Ok(asked.compared_with(&Identity { started_s, build, config }))
 }
 
-/// Which of the job's instances is the process with this page; `None` if none is, or that cannot be told.
+/// Which of the job's instances is the process with this page; `None` if none is, or if it is unknown.
 pub(super) async fn instance_of(prometheus: &Prometheus, job: &str, page: Option<&Exposition>) -> Option<String> {
     let asked = Identity::of_page(page?)?;
     let started = prometheus.query(&format!("{STARTED}{{job={job:?}}}")).await.ok()?;
@@ -69,18 +69,18 @@ pub(super) async fn instance_of(prometheus: &Prometheus, job: &str, page: Option
     started.iter().find(is_it)?["metric"]["instance"].as_str().map(str::to_owned)
 }
 
-/// Whether the last scrapes are of two daemons in turn: says so if they are. Two that were started in one moment have
-/// their settings to tell them apart, and their counters.
+/// Whether the last scrapes alternate between two daemons; returns a message if they do. Two daemons started at the same time are
+/// distinguished by their settings and counters.
 pub(super) async fn interleaved(
     prometheus: &Prometheus,
     target: &Target,
     interval: Duration,
 ) -> Result<Option<String>, String> {
-    let window_s = (interval * LOOKED_AT).as_secs().max(5);
-    for (name, what, count) in LOOKS {
+    let window_s = (interval * SCRAPES_EXAMINED).as_secs().max(5);
+    for (name, what, count) in EVIDENCE {
         let stored = prometheus.query(&format!("{name}{}[{window_s}s]", target.selector())).await?;
         if let Some(times) = stored.iter().find_map(|series| count(&values(series))) {
-            let found = format!("{what} went to and fro {times} times within {window_s} s");
+            let found = format!("{what} alternated {times} times within {window_s} s");
             return Ok(Some(format!("{found}: two daemons are stored under its labels")));
         }
     }
@@ -92,21 +92,21 @@ fn values(series: &Value) -> Vec<f64> {
     values.filter_map(|value| value[1].as_str()?.parse().ok()).collect()
 }
 
-/// How often a value changed, if one came back after another. A daemon that is started again has a new one.
-fn come_back(values: &[f64]) -> Option<usize> {
+/// How often a value changed, if an earlier one returned. After a restart, the value is a new one.
+fn alternations(values: &[f64]) -> Option<usize> {
     let mut runs = values.to_vec();
     runs.dedup();
     let is_back = runs.iter().enumerate().any(|(at, value)| runs.iter().skip(at + 1).any(|later| later == value));
     is_back.then(|| runs.len() - 1)
 }
 
-/// How often a counter fell, if that was more than once. A daemon that is started again falls once.
+/// How often a counter fell, if more than once. After a restart, it falls once.
 fn falls(values: &[f64]) -> Option<usize> {
     let falls = values.windows(2).filter(|pair| pair[1] < pair[0]).count();
     (falls > 1).then_some(falls)
 }
 
-/// What tells a process from others.
+/// Identifies a process.
 #[derive(Debug, Clone)]
 struct Identity {
     started_s: f64,
@@ -120,7 +120,7 @@ impl Identity {
         Some(Self { started_s: page.value(STARTED, &[])?, build, config: page.value(CONFIG, &[]) })
     }
 
-    /// What is stored has the target's labels, too.
+    /// The stored build also has the target's labels.
     fn compared_with(&self, stored: &Self) -> Compared {
         let later_s = self.started_s - stored.started_s;
         let other = self.build.iter().find(|&(name, value)| stored.build.get(name) != Some(value));
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_process_is_known_by_its_start_its_build_and_its_settings() {
+    fn a_process_is_identified_by_start_build_and_settings() {
         let asked = identity(1_700_000_000.25, &[("version", "1.0.0")], 7.0);
         let stored = |started_s, version, config| {
             identity(started_s, &[("version", version), ("job", "sentinel-metrics")], config)
@@ -175,10 +175,10 @@ mod tests {
     }
 
     #[test]
-    fn a_start_that_comes_back_is_a_second_daemon_and_a_restart_is_none() {
-        assert_eq!(come_back(&[1.0, 2.0, 1.0, 1.0, 2.0]), Some(3));
-        assert_eq!(come_back(&[1.0, 1.0, 2.0, 2.0, 3.0]), None);
-        assert_eq!(come_back(&[]), None);
+    fn alternating_values_are_a_second_daemon_but_a_restart_is_not() {
+        assert_eq!(alternations(&[1.0, 2.0, 1.0, 1.0, 2.0]), Some(3));
+        assert_eq!(alternations(&[1.0, 1.0, 2.0, 2.0, 3.0]), None);
+        assert_eq!(alternations(&[]), None);
         assert_eq!(falls(&[9.0, 2.0, 10.0, 3.0, 11.0]), Some(2));
         assert_eq!((falls(&[9.0, 10.0, 0.0, 1.0]), falls(&[])), (None, None));
     }

@@ -1,24 +1,25 @@
-//! The labels of a target: is all of it set that alerts, dashboard and history are keyed by, and is it its own?
+//! Checks that a target has the labels that alerts, dashboard and history use, and that they are unique.
 
 use super::{super::Report, identity, prometheus::Prometheus, scrape_target::Target};
 use sentinel_actors::domain::sanitize::one_line;
 
-/// Free, and needed: `instance` and `node` are each target's own.
+/// Labels that must be set to any value.
 const SET: [&str; 3] = ["instance", "node", "region"];
+/// Labels that must differ between targets.
 const OWN: [&str; 2] = ["instance", "node"];
-/// What part of the whole this is; every Sentinel is one.
+/// The same for every Sentinel.
 const COMPONENT: (&str, &str) = ("component", "trading");
 
-/// Whether the labels are there.
+/// Checks that the labels are set.
 pub(super) fn check(target: &Target, job: &str, prometheus: &Prometheus, report: &mut Report) {
     let mut wrong = Vec::new();
     let address = target.0["discoveredLabels"]["__address__"].as_str().unwrap_or_default();
     for name in SET {
         match target.label(name) {
             "" => wrong.push(format!("{name} is missing")),
-            // What Prometheus takes when nobody says one: a new address would begin a new history.
+            // Prometheus's default; a new address would begin a new history.
             it if name == "instance" && it == address => {
-                wrong.push(format!("instance is only the address, {:?}: give it a name", one_line(it)));
+                wrong.push(format!("instance is the address, {:?}: give it a name", one_line(it)));
             }
             _ => {}
         }
@@ -26,7 +27,7 @@ pub(super) fn check(target: &Target, job: &str, prometheus: &Prometheus, report:
     for (name, expected) in [COMPONENT, ("job", job)] {
         match target.label(name) {
             it if it == expected => {}
-            "" => wrong.push(format!("{name} is missing, it has to be {expected:?}")),
+            "" => wrong.push(format!("{name} is missing; it must be {expected:?}")),
             it => wrong.push(format!("{name} is {:?}, not {expected:?}", one_line(it))),
         }
     }
@@ -35,24 +36,24 @@ pub(super) fn check(target: &Target, job: &str, prometheus: &Prometheus, report:
         let right = names.map(|name| format!("{name}={:?}", one_line(target.label(name)))).join(", ");
         report.ok("labels", right);
     } else {
-        let way_out = format!(
-            "set them under the job's static_configs, as config/monitoring/prometheus.yml does; then {}",
+        let advice = format!(
+            "set them under the job's static_configs, as in config/monitoring/prometheus.yml; then {}",
             prometheus.reload()
         );
-        report.failed("labels", wrong.join("\n"), way_out);
+        report.failed("labels", wrong.join("\n"), advice);
     }
 }
 
-/// Whether no other target of the job has its instance or its node, and no other daemon is stored under its labels.
+/// Checks that no other target of the job has the same instance or node, and that no other daemon is stored under its labels.
 pub(super) async fn unique(prometheus: &Prometheus, target: &Target, all: &[Target], report: &mut Report) {
-    let way_out = format!(
-        "every alert and every rule is per instance and node: give each target an entry of its own in the job's \
-         static_configs, with an instance and a node of its own; then {}. Series that were stored meanwhile stay mixed",
+    let advice = format!(
+        "all alerts and rules are per instance and node: give each target its own entry in the job's static_configs, with its \
+         own instance and node; then {}. Series stored until then stay mixed",
         prometheus.reload()
     );
     let shared = all.iter().filter_map(|other| shared(target, other)).collect::<Vec<_>>();
     if !shared.is_empty() {
-        return report.failed("unique", shared.join("\n"), way_out);
+        return report.failed("unique", shared.join("\n"), advice);
     }
     match identity::interleaved(prometheus, target, target.interval()).await {
         Ok(None) => {
@@ -61,14 +62,14 @@ pub(super) async fn unique(prometheus: &Prometheus, target: &Target, all: &[Targ
             report.ok("unique", format!("of {count} targets of job {job}, no other has its instance or its node"));
         }
         Ok(Some(found)) => {
-            let way_out = format!("{way_out}. Was it corrected just now? Then try again in a minute");
-            report.failed("unique", found, way_out);
+            let advice = format!("{advice}. If it was just corrected, try again in a minute");
+            report.failed("unique", found, advice);
         }
         Err(why) => report.failed("unique", why, "see Prometheus's log"),
     }
 }
 
-/// What another target has in common with it that it must not.
+/// The labels that another target must not share but does.
 fn shared(target: &Target, other: &Target) -> Option<String> {
     let is_itself = target.url() == other.url() && target.0["scrapePool"] == other.0["scrapePool"];
     if is_itself && target.0["labels"] == other.0["labels"] || target.label("job") != other.label("job") {
@@ -80,7 +81,7 @@ fn shared(target: &Target, other: &Target) -> Option<String> {
     }
     let same = OWN.into_iter().filter(|name| !target.label(name).is_empty() && target.label(name) == other.label(name));
     let same = same.map(|name| format!("{name}={:?}", one_line(target.label(name)))).collect::<Vec<_>>();
-    (!same.is_empty()).then(|| format!("{url} has {}, too", same.join(" and ")))
+    (!same.is_empty()).then(|| format!("{url} also has {}", same.join(" and ")))
 }
 
 #[cfg(test)]
@@ -94,15 +95,15 @@ mod tests {
     }
 
     #[test]
-    fn what_two_targets_share_is_said() {
+    fn shared_labels_are_reported() {
         let one = target("http://a", "j", "inf", "n");
         assert_eq!(shared(&one, &one), None);
         assert_eq!(shared(&one, &target("http://b", "j", "inf-2", "n-2")), None);
         assert_eq!(shared(&one, &target("http://b", "other", "inf", "n")), None);
-        let said = |other: &Target| shared(&one, other).unwrap();
-        assert!(said(&target("http://b", "j", "inf", "n")).starts_with("http://b has the same labels"));
-        assert_eq!(said(&target("http://b", "j", "inf", "n-2")), "http://b has instance=\"inf\", too");
-        assert_eq!(said(&target("http://b", "j", "inf-2", "n")), "http://b has node=\"n\", too");
-        assert_eq!(said(&target("http://a", "j", "inf", "n-2")), "http://a has instance=\"inf\", too");
+        let shared_with = |other: &Target| shared(&one, other).unwrap();
+        assert!(shared_with(&target("http://b", "j", "inf", "n")).starts_with("http://b has the same labels"));
+        assert_eq!(shared_with(&target("http://b", "j", "inf", "n-2")), "http://b also has instance=\"inf\"");
+        assert_eq!(shared_with(&target("http://b", "j", "inf-2", "n")), "http://b also has node=\"n\"");
+        assert_eq!(shared_with(&target("http://a", "j", "inf", "n-2")), "http://a also has instance=\"inf\"");
     }
 }

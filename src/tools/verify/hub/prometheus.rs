@@ -1,4 +1,4 @@
-//! Prometheus's HTTP API, as far as it is asked, and how it is made to read its files again.
+//! Prometheus's HTTP API, as far as it is used here.
 
 use super::super::{Report, clock::Offset};
 use crate::tools::probe::Client;
@@ -7,14 +7,14 @@ use sentinel_actors::{adapters::http::HttpError, domain::sanitize::one_line};
 use serde_json::Value;
 use std::time::Duration;
 
-/// Its discovery hands on what it found every 5 s; the time of reading is told in whole seconds.
+/// Prometheus updates discovered targets every 5 s, and reports the time of reading its configuration in whole seconds.
 const SETTLED_AFTER: Duration = Duration::from_secs(8);
 
 /// One running Prometheus.
 pub(super) struct Prometheus(pub(super) Client);
 
 impl Prometheus {
-    /// Its clock, if it is there and ready to answer: `Some(None)` if it does not tell its time.
+    /// Checks that it is ready; returns its clock, or `Some(None)` if its answer has no time.
     pub(super) async fn ready(&self, report: &mut Report) -> Option<Option<Offset>> {
         let clock = match self.0.get("/-/ready", "").await {
             Ok(page) if page.status == 200 => Offset::of_date(&page),
@@ -36,14 +36,17 @@ impl Prometheus {
                 Some(clock)
             }
             Err(why) => {
-                report.failed("prometheus", why, "it is ready but no Prometheus, or older than 2.14: see --prometheus");
+                report.failed(
+                    "prometheus",
+                    why,
+                    "it is ready but not a Prometheus, or older than 2.14: see --prometheus",
+                );
                 None
             }
         }
     }
 
-    /// Waits until what Prometheus says of targets and Alertmanagers is of the configuration it has: after reading one it
-    /// takes up to 5 s to find them.
+    /// Waits until Prometheus lists the targets and Alertmanagers of its current configuration, up to 5 s after reading it.
     pub(super) async fn settled(&self) {
         let Ok(info) = self.data("/api/v1/status/runtimeinfo", &[]).await else { return };
         let read_at = info["lastConfigTime"].as_str().and_then(|time| time.parse::<DateTime<Utc>>().ok());
@@ -60,7 +63,7 @@ impl Prometheus {
             if parameters.is_empty() { self.0.get(path, "").await } else { self.0.get_with(path, parameters).await };
         let page = answer.map_err(|error| format!("{path}: {error}"))?;
         let mut answer = serde_json::from_slice::<Value>(&page.body)
-            .map_err(|_| format!("{path}: status {}, and no JSON", page.status))?;
+            .map_err(|_| format!("{path}: status {}, not JSON", page.status))?;
         match answer["status"].as_str() {
             Some("success") => Ok(answer["data"].take()),
             _ => Err(format!("{path}: {}", one_line(answer["error"].as_str().unwrap_or("no success")))),
@@ -82,7 +85,7 @@ impl Prometheus {
         Ok(samples.first().and_then(|sample| sample["value"][1].as_str()?.parse().ok()))
     }
 
-    /// How it is made to read its configuration and its rules again.
+    /// How to reload its configuration and rules.
     pub(super) fn reload(&self) -> String {
         format!(
             "reload Prometheus: under Docker `docker kill -s HUP <container>`, under systemd `systemctl reload \
@@ -92,29 +95,29 @@ impl Prometheus {
     }
 }
 
-/// What to do about a status that is not 200; `flag` is where its address is said.
+/// What to do about a status other than 200; `flag` sets its address.
 pub(super) fn refused(status: u16, flag: &str) -> String {
     match status {
         401 | 403 => {
-            format!("it wants a password, and none is sent: let {flag} be an address that asks for none, as localhost")
+            format!("it requires a password, and none is sent: set {flag} to an address without one, such as localhost")
         }
-        _ => format!("its log says why it is not ready; or correct {flag}"),
+        _ => format!("its log shows why it is not ready; or correct {flag}"),
     }
 }
 
-/// What to do about a server of HUB that gives no answer.
+/// What to do about a server of HUB that does not answer.
 pub(super) fn unanswered(error: &HttpError, flag: &str) -> String {
     match error {
         HttpError::Timeout { .. } => {
             format!(
-                "it takes the connection and never answers: it hangs or is stopped; see its log, and restart it. Or correct {flag}"
+                "it accepts the connection and does not answer: it hangs or is stopped; see its log, and restart it. Or correct {flag}"
             )
         }
         _ => format!("start it, or correct {flag}"),
     }
 }
 
-/// The elements of an answer's list; none if it is no list.
+/// The elements of an answer's list; none if it is not a list.
 pub(super) fn list(data: &Value) -> &[Value] {
     data.as_array().map(Vec::as_slice).unwrap_or_default()
 }

@@ -1,8 +1,8 @@
-//! PromQL as far as two spellings of one expression have to be told from two expressions, and which families it reads.
+//! Enough of PromQL to compare two expressions and to find the families they read.
 //!
-//! Prometheus tells a rule as it understood it, not as it was written: matchers in order, `by` in front, `209715200` as
-//! `2.097152e+08` or not, `60m` as `1h`. Both texts are read into the same tree; what it does not know stays as it is, so
-//! that a newer PromQL is compared word by word. A whole parser (promql-parser) would bring a parser generator with it.
+//! Prometheus reports a rule in its own spelling: matchers sorted, `by` in front, `209715200` as `2.097152e+08`, `60m` as `1h`. So
+//! both texts are parsed into the same tree; unknown syntax is kept, and compared word by word. A whole parser (promql-parser)
+//! would need a parser generator.
 
 mod normal_form;
 #[cfg(test)]
@@ -12,7 +12,7 @@ use super::config::duration;
 use normal_form::normal_form;
 use std::{collections::BTreeSet, str::Chars};
 
-/// Words before a list of labels, whose order means nothing.
+/// Words before a list of labels, whose order does not matter.
 const LISTS: [&str; 6] = ["by", "without", "on", "ignoring", "group_left", "group_right"];
 const OPERATORS: [&str; 6] = ["and", "or", "unless", "atan2", "bool", "offset"];
 const AGGREGATIONS: [&str; 14] = [
@@ -35,18 +35,18 @@ const AGGREGATIONS: [&str; 14] = [
 const SIGNS: [&str; 18] =
     ["==", "!=", ">=", "<=", "=~", "!~", "=", ">", "<", "+", "-", "*", "/", "%", "^", "@", ",", ":"];
 
-/// An expression, whatever its spelling.
+/// An expression in its normal form.
 #[derive(Debug, PartialEq)]
 pub(super) struct Expression(Vec<Node>);
 
 /// A family that an expression reads.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Selected {
-    /// `..._bucket` and the like included.
+    /// Including suffixes such as `_bucket`.
     pub(super) name: String,
-    /// The job it has to be of; `None` if any will do.
+    /// The job that it selects; `None` for any.
     pub(super) job: Option<String>,
-    /// The instance it has to be of; `None` if any will do.
+    /// The instance that it selects; `None` for any.
     pub(super) instance: Option<String>,
 }
 
@@ -61,14 +61,14 @@ enum Node {
 }
 
 impl Expression {
-    /// `None` if it cannot be PromQL: a bracket or a quote too many, or a sign that it does not have.
+    /// `None` if it is not PromQL: unbalanced brackets or quotes, or an unknown operator.
     pub(super) fn read(text: &str) -> Option<Self> {
         let mut reader = Reader { rest: text };
         let nodes = reader.group(None)?;
         Some(Self(normal_form(nodes)))
     }
 
-    /// The families it reads, recorded ones included.
+    /// The families it reads, including recorded ones.
     pub(super) fn selected(&self) -> BTreeSet<Selected> {
         let mut found = BTreeSet::new();
         select(&self.0, &mut found);
@@ -81,14 +81,14 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// All up to the end of a group; the opening bracket is read.
+    /// Everything up to the end of a group, after its opening bracket.
     fn group(&mut self, opened: Option<char>) -> Option<Vec<Node>> {
         let mut nodes = Vec::new();
         loop {
             self.rest = self.rest.trim_start();
             let Some(first) = self.rest.chars().next() else { return opened.is_none().then_some(nodes) };
             match first {
-                '#' => self.rest = self.rest.split_once('\n').map_or("", |(_, behind)| behind),
+                '#' => self.rest = self.rest.split_once('\n').map_or("", |(_, rest)| rest),
                 '(' | '[' | '{' => {
                     self.rest = &self.rest[1..];
                     nodes.push(Node::Group(first, self.group(Some(first))?));
@@ -100,7 +100,7 @@ impl Reader<'_> {
                 }
                 '"' | '\'' | '`' => nodes.push(Node::Text(self.text(first)?)),
                 '0'..='9' | '.' => nodes.push(self.number()?),
-                // Between the times of a subquery; elsewhere the beginning of a recorded name.
+                // Between the durations of a subquery; elsewhere the beginning of a recorded name.
                 ':' if opened == Some('[') => nodes.push(self.sign()?),
                 'a'..='z' | 'A'..='Z' | '_' | ':' => {
                     let word = self.take(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | ':'));
@@ -145,7 +145,7 @@ impl Reader<'_> {
         digits.parse().ok().map(Node::Number)
     }
 
-    /// What is quoted, its escapes undone.
+    /// A quoted text, unescaped.
     fn text(&mut self, quote: char) -> Option<String> {
         let mut text = String::new();
         let mut characters = self.rest.get(1..)?.chars();
@@ -162,7 +162,7 @@ impl Reader<'_> {
     }
 }
 
-/// What comes behind a backslash.
+/// The character of an escape, after its backslash.
 fn unescaped(characters: &mut Chars<'_>) -> Option<char> {
     let kind = characters.next()?;
     let mut code = |first: &str, count, radix| {
@@ -205,14 +205,14 @@ fn select(nodes: &[Node], found: &mut BTreeSet<Selected>) {
     };
     for (at, node) in nodes.iter().enumerate() {
         let before = at.checked_sub(1).and_then(|before| nodes.get(before));
-        let behind = nodes.get(at + 1);
+        let after = nodes.get(at + 1);
         match node {
             Node::Group('{', matchers) if !matches!(before, Some(Node::Word(_))) => {
                 found.extend(matched(matchers, "__name__").map(|name| selected(&name, matchers)));
             }
             Node::Group('(', inner) if !is_word(before, &LISTS) => select(inner, found),
-            Node::Word(name) if !is_keyword(name) && name != "nan" && !is_group(behind, '(') => {
-                let matchers = match behind {
+            Node::Word(name) if !is_keyword(name) && name != "nan" && !is_group(after, '(') => {
+                let matchers = match after {
                     Some(Node::Group('{', matchers)) => matchers.as_slice(),
                     _ => &[],
                 };
@@ -223,7 +223,7 @@ fn select(nodes: &[Node], found: &mut BTreeSet<Selected>) {
     }
 }
 
-/// The value that a label has to be equal to.
+/// The value that a label must equal.
 fn matched(matchers: &[Node], label: &str) -> Option<String> {
     matchers.split(|node| *node == Node::Sign(",")).find_map(|matcher| match matcher {
         [Node::Word(name), Node::Sign("="), Node::Text(value)] if name == label => Some(value.clone()),

@@ -1,9 +1,9 @@
-//! What the rules read: which families INF has to give them, and which others.
+//! The families that the rules read, from INF and from other targets.
 
 use super::rules::{Rule, Wanted};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Made by Prometheus itself, of every target or of its alerts.
+/// Created by Prometheus itself, for every target or for its alerts.
 const BY_PROMETHEUS: [&str; 6] = [
     "up",
     "ALERTS",
@@ -12,25 +12,25 @@ const BY_PROMETHEUS: [&str; 6] = [
     "scrape_samples_scraped",
     "scrape_samples_post_metric_relabeling",
 ];
-/// What Sentinel shows only once it knows it.
+/// Families that Sentinel reports only once their values are known.
 pub(super) const ABSENT_UNTIL_KNOWN: [&str; 2] = ["sentinel_account_equity", "sentinel_positions_open"];
 
 /// Names of rules by the name of the series that they read.
 type ByName<'a> = BTreeMap<String, BTreeSet<&'a str>>;
 
-/// What the rules read.
+/// The families that the rules read.
 #[derive(Debug, Default)]
 pub(super) struct RuleInputs<'a> {
     /// Of INF.
     pub(super) of_inf: ByName<'a>,
-    /// Of whoever else is scraped.
+    /// Of other targets.
     pub(super) of_others: ByName<'a>,
-    /// Jobs that Sentinel's families are looked up in.
+    /// Jobs in which the rules select Sentinel's families.
     pub(super) jobs: BTreeSet<String>,
 }
 
 impl<'a> RuleInputs<'a> {
-    /// Collects what these rules read; `job` is INF's.
+    /// Collects the families that these rules read; `job` is INF's.
     pub(super) fn of(wanted: &'a Wanted, job: &str) -> Self {
         let recorded = wanted.rules.iter().filter(|rule| rule.kind == "recording").map(|rule| rule.name.as_str());
         let recorded = recorded.collect::<BTreeSet<_>>();

@@ -1,43 +1,43 @@
-//! What to do about Prometheus's own words for a scrape that failed.
+//! What to do about Prometheus's error of a failed scrape.
 
-/// `login` is who Prometheus says it is; `answers_here` whether the daemon answers from this machine.
-pub(super) fn way_out(error: &str, login: Option<&str>, answers_here: bool) -> String {
+/// What to do. `login` is the login that Prometheus sends; `answers_here` is whether the daemon answers this machine.
+pub(super) fn advice(error: &str, login: Option<&str>, answers_here: bool) -> String {
     let says = |words: &[&str]| words.iter().any(|word| error.contains(word));
     if says(&["status 401", "status 403"]) {
         return match login {
             Some(login) => format!(
-                "the job says a user and a password ({login}), and they are wrong: compare the user with web-config.yml on INF, \
-                 and write the password anew into the job's password_file, without a line before or behind it"
+                "the job's user or password ({login}) is wrong: compare the user with web-config.yml on INF, and write the password \
+                 again into the job's password_file, without other lines"
             ),
-            None => "the daemon wants a password: the job needs basic_auth with username and password_file".into(),
+            None => "the daemon requires a password: the job needs basic_auth with username and password_file".into(),
         };
     }
-    let way_out = if says(&["connection refused", "connection reset"]) {
-        "nobody listens at this address: start the daemon; metrics.bind must not be 127.0.0.1; `sentinel verify inf` \
-         on INF finds out"
+    let advice = if says(&["connection refused", "connection reset"]) {
+        "nothing listens at this address: start the daemon; metrics.bind must not be 127.0.0.1; `sentinel verify inf` on INF \
+         checks both"
     } else if says(&["deadline exceeded", "timeout", "timed out", "no route to host", "unreachable"]) {
         match answers_here {
             true => {
-                "the daemon answers from here, and not where Prometheus runs: is that another machine, or a container \
-                 without a way out? Then a firewall drops what it sends: open the port of this address for it"
+                "the daemon answers this machine, but not Prometheus: does it run on another machine, or in a container without \
+                 a route? Otherwise a firewall drops its packets: open the port of this address for it"
             }
             false => {
-                "a firewall drops what Prometheus sends, or the daemon hangs or is stopped, or the address is wrong: on INF, \
-                 `sentinel verify inf` tells which, and prints the firewall's rule for the port of this address (TCP, 8000 \
-                 unless it was changed)"
+                "a firewall drops Prometheus's packets, or the daemon hangs or is stopped, or the address is wrong: on INF, \
+                 `sentinel verify inf` shows which, and prints the firewall rule for the port of this address (TCP, by default \
+                 8000)"
             }
         }
     } else if says(&["x509", "certificate", "tls", "HTTPS", "malformed HTTP", "EOF"]) {
-        "the daemon speaks TLS and the job does not, or the other way round, or the certificate is not trusted: the \
-         job needs scheme: https and tls_config with ca_file, and the certificate has to name this address"
+        "the daemon uses TLS and the job does not, or vice versa, or the certificate is not trusted: the job needs scheme: https \
+         and tls_config with ca_file, and the certificate must name this address"
     } else if says(&["no such host"]) {
-        "the name is not known where Prometheus runs: use the number"
+        "Prometheus cannot resolve the name: use the IP address"
     } else if says(&["sample limit", "body size limit"]) {
-        "there is more than the job's limit allows: another program on the port, or raise sample_limit"
+        "the answer exceeds the job's limit: another program has the port, or raise sample_limit"
     } else {
-        "what answers there is no exposition: another program has the port, or metrics_path is not /metrics"
+        "the answer is not in the exposition format: another program has the port, or metrics_path is not /metrics"
     };
-    way_out.to_owned()
+    advice.to_owned()
 }
 
 #[cfg(test)]
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_way_a_scrape_fails_has_its_own_way_out() {
+    fn each_kind_of_error_has_its_own_advice() {
         let cases = [
             ("Get \"http://x\": dial tcp 10.0.0.1:8000: connect: connection refused", "start the daemon"),
             ("Get \"http://x\": context deadline exceeded", "a firewall drops"),
@@ -53,25 +53,25 @@ mod tests {
             ("server returned HTTP status 401 Unauthorized", "needs basic_auth"),
             ("Get \"https://x:4010\": x509: certificate signed by unknown authority", "ca_file"),
             ("Get \"http://x\": EOF", "ca_file"),
-            ("dial tcp: lookup inf: no such host", "use the number"),
+            ("dial tcp: lookup inf: no such host", "use the IP address"),
             ("sample limit exceeded", "sample_limit"),
             ("server returned HTTP status 404 Not Found", "another program has the port"),
             ("expected a valid start token, got \"<\"", "another program has the port"),
         ];
         for (error, expected) in cases {
-            assert!(way_out(error, None, false).contains(expected), "{error}: {}", way_out(error, None, false));
+            assert!(advice(error, None, false).contains(expected), "{error}: {}", advice(error, None, false));
         }
     }
 
     #[test]
-    fn a_wrong_password_is_told_from_none() {
-        let said = way_out("server returned HTTP status 401 Unauthorized", Some("user hub"), true);
-        assert!(said.contains("(user hub), and they are wrong") && !said.contains("needs basic_auth"), "{said}");
+    fn a_wrong_password_has_other_advice_than_a_missing_one() {
+        let text = advice("server returned HTTP status 401 Unauthorized", Some("user hub"), true);
+        assert!(text.contains("(user hub) is wrong") && !text.contains("needs basic_auth"), "{text}");
     }
 
     #[test]
-    fn a_daemon_that_answers_from_here_does_not_hang() {
-        assert!(way_out("context deadline exceeded", None, false).contains("hangs or is stopped"));
-        assert!(!way_out("context deadline exceeded", None, true).contains("hangs"));
+    fn a_daemon_that_answers_this_machine_does_not_hang() {
+        assert!(advice("context deadline exceeded", None, false).contains("hangs or is stopped"));
+        assert!(!advice("context deadline exceeded", None, true).contains("hangs"));
     }
 }

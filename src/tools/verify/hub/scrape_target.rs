@@ -1,4 +1,4 @@
-//! A target as Prometheus tells it, and what the daemon behind it said when it was asked.
+//! A target in Prometheus, and the page of the daemon behind it.
 
 use super::config;
 use crate::tools::probe::Exposition;
@@ -6,25 +6,25 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use std::time::Duration;
 
-/// Two scrapes of a job whose interval is not known.
+/// Two scrape intervals, if the job's interval is unknown.
 pub(super) const WAIT: Duration = Duration::from_secs(30);
 
-/// A target as Prometheus tells it.
+/// A target as Prometheus reports it.
 #[derive(Debug, Clone)]
 pub(super) struct Target(pub(super) Value);
 
 impl Target {
-    /// A label as its series have it; empty if it is not set.
+    /// A label of its series; empty if it is not set.
     pub(super) fn label(&self, name: &str) -> &str {
         self.0["labels"][name].as_str().unwrap_or_default()
     }
 
-    /// What selects its series.
+    /// The selector of its series.
     pub(super) fn selector(&self) -> String {
         format!("{{job={:?},instance={:?}}}", self.label("job"), self.label("instance"))
     }
 
-    /// What is scraped.
+    /// The scraped URL.
     pub(super) fn url(&self) -> &str {
         self.0["scrapeUrl"].as_str().unwrap_or_default()
     }
@@ -34,7 +34,7 @@ impl Target {
         config::duration(self.0["scrapeInterval"].as_str().unwrap_or_default()).unwrap_or(WAIT / 2)
     }
 
-    /// When it was scraped last.
+    /// When it was last scraped.
     pub(super) fn scraped_at(&self) -> Option<DateTime<Utc>> {
         self.0["lastScrape"].as_str()?.parse().ok()
     }
@@ -44,9 +44,9 @@ impl Target {
     }
 }
 
-/// What the daemon itself said, and when it was asked.
+/// The daemon's own page, and when it was requested.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Asked<'a> {
+pub(super) struct Fetched<'a> {
     pub(super) page: Option<&'a Exposition>,
     pub(super) at: DateTime<Utc>,
 }

@@ -1,12 +1,12 @@
-//! The series: is all of it stored that the daemon shows, and above all what the rules read? Relabelling can drop or change
-//! what it likes without a word, and a rule without its series is silent for ever.
+//! Checks that all series of the daemon are stored, above all those that the rules read: relabelling can drop or change series
+//! silently, and an alert without its series never fires.
 
 use super::{
     super::Report,
     config::Running,
     prometheus::Prometheus,
     rule_inputs::{ABSENT_UNTIL_KNOWN, RuleInputs},
-    scrape_target::{Asked, Target},
+    scrape_target::{Fetched, Target},
 };
 use crate::tools::probe::{Exposition, contract, exposition::Sample};
 use sentinel_actors::domain::sanitize::one_line;
@@ -16,38 +16,38 @@ use std::{
 };
 
 const PAUSE: Duration = Duration::from_millis(500);
-/// Names that are listed of those that no rule reads.
+/// Most names that are listed, of those that no rule reads.
 const SHOWN_MAX: usize = 10;
 
 /// Number of series by name.
 type Counts = BTreeMap<String, usize>;
 
-/// What is not as the page has it.
+/// Differences between the page and the stored series.
 #[derive(Debug, Default)]
 struct Lost {
-    /// By name, how many of how many are stored.
+    /// By name, how many series are stored, and how many should be.
     fewer: BTreeMap<String, (usize, usize)>,
-    /// Stored without a label that they have, or with another value of it.
+    /// Stored with other labels than on the page.
     relabelled: BTreeSet<String>,
 }
 
-/// Whether the series arrive, and are those of the page.
+/// Checks that the series arrive, and are those of the page.
 pub(super) async fn check(
     prometheus: &Prometheus,
     target: &Target,
-    asked: Asked<'_>,
+    fetched: Fetched<'_>,
     running: &Running,
     needs: &RuleInputs<'_>,
     report: &mut Report,
 ) {
     match arrived(prometheus, target).await {
-        Ok(found) => match lost(prometheus, target, asked, needs).await {
-            Ok(lost) => judge(found, &lost, asked.page, running, needs, report),
+        Ok(found) => match lost(prometheus, target, fetched, needs).await {
+            Ok(lost) => judge(found, &lost, fetched.page, running, needs, report),
             Err(why) => report.failed("series", why, "see Prometheus's log"),
         },
         Err(why) => {
-            let way_out = "the target is up: see metric_relabel_configs of the job, and Prometheus's log";
-            report.failed("series", why, way_out);
+            let advice = "the target is up: see metric_relabel_configs of the job, and Prometheus's log";
+            report.failed("series", why, advice);
         }
     }
     others(prometheus, needs, report).await;
@@ -63,21 +63,21 @@ async fn arrived(prometheus: &Prometheus, target: &Target) -> Result<String, Str
     Ok(format!("{count} cycles, newest sample {age_s:.1} s old"))
 }
 
-/// Compares with the page, once Prometheus has a scrape that is newer than it.
+/// Compares the stored series with the page, once Prometheus has a newer scrape.
 async fn lost(
     prometheus: &Prometheus,
     target: &Target,
-    asked: Asked<'_>,
+    fetched: Fetched<'_>,
     needs: &RuleInputs<'_>,
 ) -> Result<Lost, String> {
     let (began, wait) = (Instant::now(), target.interval() * 2);
     loop {
         let scraped_s = format!("max(timestamp(sentinel_trading_cycles_total{}))", target.selector());
         let scraped_s = prometheus.value(&scraped_s).await?.unwrap_or_default();
-        let lost = compared(&stored(prometheus, target).await?, asked.page, needs);
-        let lost = Lost { relabelled: relabelled(prometheus, target, asked.page, needs, &lost).await?, fewer: lost };
+        let lost = compared(&stored(prometheus, target).await?, fetched.page, needs);
+        let lost = Lost { relabelled: relabelled(prometheus, target, fetched.page, needs, &lost).await?, fewer: lost };
         let is_none = lost.fewer.is_empty() && lost.relabelled.is_empty();
-        let is_newer = scraped_s > asked.at.timestamp_millis() as f64 / 1e3;
+        let is_newer = scraped_s > fetched.at.timestamp_millis() as f64 / 1e3;
         if is_none || is_newer || began.elapsed() > wait {
             return Ok(lost);
         }
@@ -93,7 +93,7 @@ async fn stored(prometheus: &Prometheus, target: &Target) -> Result<Counts, Stri
     Ok(groups.iter().filter_map(count).collect())
 }
 
-/// What of the page, of the contract and of what the rules read is stored in smaller number than it should be.
+/// The series of the page, of the contract and of the rules of which fewer are stored than should be.
 fn compared(stored: &Counts, page: Option<&Exposition>, needs: &RuleInputs<'_>) -> BTreeMap<String, (usize, usize)> {
     let mut wanted = Counts::new();
     for sample in page.into_iter().flat_map(|page| &page.families).flat_map(|family| &family.samples) {
@@ -133,7 +133,7 @@ async fn relabelled(
     if samples.is_empty() {
         return Ok(BTreeSet::new());
     }
-    // `or` takes two families with the same labels for one; so each gets its name as a label of its own.
+    // For `or`, two families with the same labels are the same series, so each gets its name as an additional label.
     let named = |sample: &Sample| {
         format!(r#"label_replace({}, "looked_up", "{}", "", "")"#, selector(sample, target), sample.name)
     };
@@ -163,10 +163,10 @@ fn judge(
     let blind = blind(lost, page, needs);
     if !blind.is_empty() {
         let relabels = if running.relabels.is_empty() {
-            "nothing is relabelled in the job, so: is the daemon older than the rules?".to_owned()
+            "the job has no relabelling: is the daemon older than the rules?".to_owned()
         } else {
             format!(
-                "the job relabels: {}. What drops or changes Sentinel's series has to go",
+                "the job relabels: {}. Remove the rules that drop or change Sentinel's series",
                 running.relabels.join("; ")
             )
         };
@@ -174,8 +174,8 @@ fn judge(
     }
     if lost.fewer.is_empty() {
         let found = match page {
-            Some(page) => format!("all {} of its page are stored; {arrived}", page.series()),
-            None => format!("all that the rules read is stored; {arrived}"),
+            Some(page) => format!("all {} series of its page are stored; {arrived}", page.series()),
+            None => format!("all series that the rules read are stored; {arrived}"),
         };
         return report.ok("series", found);
     }
@@ -183,10 +183,10 @@ fn judge(
     let names = names.collect::<Vec<_>>().join(", ");
     let more = lost.fewer.len().saturating_sub(SHOWN_MAX);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    report.note("series", format!("{arrived}; no alert reads these, and the dashboard may lack them: {names}{more}"));
+    report.note("series", format!("{arrived}; no alert reads these, but the dashboard may lack them: {names}{more}"));
 }
 
-/// What rules or HUB's history lack, a line for each name.
+/// The series that rules or HUB's history lack, a line for each name.
 fn blind(lost: &Lost, page: Option<&Exposition>, needs: &RuleInputs<'_>) -> Vec<String> {
     let readers = |name: &str| {
         let rules = needs.of_inf.get(name)?.iter().copied().collect::<Vec<_>>();
@@ -194,25 +194,22 @@ fn blind(lost: &Lost, page: Option<&Exposition>, needs: &RuleInputs<'_>) -> Vec<
     };
     let needed = lost.fewer.iter().filter_map(|(name, counts)| {
         let readers = readers(name)?;
-        Some(format!("{}: blind without it: {readers}", counted(name, *counts, page)))
+        Some(format!("{}: these rules need it: {readers}", counted(name, *counts, page)))
     });
     let changed = lost.relabelled.iter().filter_map(|name| {
-        Some(format!(
-            "{name} is stored with other labels than the daemon gave it: blind without them: {}",
-            readers(name)?
-        ))
+        Some(format!("{name} is stored with other labels than on the page: these rules need them: {}", readers(name)?))
     });
     let is_contract = |name: &str| contract::names().any(|family| is_of_family(name, family));
     let contract = lost.fewer.iter().filter(|(name, _)| readers(name).is_none() && is_contract(name));
-    let contract = contract.map(|(name, counts)| format!("{}: HUB's history has it", counted(name, *counts, page)));
+    let contract = contract.map(|(name, counts)| format!("{}: part of HUB's history", counted(name, *counts, page)));
     needed.chain(changed).chain(contract).collect()
 }
 
-/// How many of a name's series are stored, of how many.
+/// How many of a name's series are stored.
 fn counted(name: &str, (stored, wanted): (usize, usize), page: Option<&Exposition>) -> String {
-    let is_shown = || page.is_none_or(|page| page.samples(name).next().is_some());
+    let is_reported = || page.is_none_or(|page| page.samples(name).next().is_some());
     match stored {
-        0 if !is_shown() => format!("{name} is not shown by this daemon"),
+        0 if !is_reported() => format!("{name} is not reported by this daemon"),
         0 => format!("{name} is not stored"),
         stored => format!("{name}: {stored} of {wanted} series are stored"),
     }
@@ -223,21 +220,21 @@ fn is_of_family(name: &str, family: &str) -> bool {
     rest.is_some_and(|rest| matches!(rest, "" | "_bucket" | "_sum" | "_count"))
 }
 
-/// Whether the rules are about this target's job at all.
+/// Checks that the rules are about this target's job.
 pub(super) fn watched(target: &Target, needs: &RuleInputs<'_>, prometheus: &Prometheus, report: &mut Report) {
     let job = one_line(target.label("job"));
     let jobs = needs.jobs.iter().map(|it| one_line(it)).collect::<Vec<_>>().join(", ");
     if needs.jobs.is_empty() || needs.jobs.contains(target.label("job")) {
         return report.ok("watched", format!("the rules are about job {job}"));
     }
-    let way_out = format!(
-        "give the scrape job that name; or load your own rules with job=\"{job}\", and name their file by --rules; then {}",
+    let advice = format!(
+        "give the scrape job that name; or load your own rules with job=\"{job}\", and name their file with --rules; then {}",
         prometheus.reload()
     );
-    report.failed("watched", format!("the rules are about job {jobs} only, so none of them sees job {job}"), way_out);
+    report.failed("watched", format!("the rules are only about job {jobs}, so none of them covers job {job}"), advice);
 }
 
-/// Families of Prometheus and Alertmanager themselves, by which HUB's own health is watched.
+/// Checks the families of Prometheus and Alertmanager that monitor HUB itself.
 async fn others(prometheus: &Prometheus, needs: &RuleInputs<'_>, report: &mut Report) {
     if needs.of_others.is_empty() {
         return;
@@ -251,13 +248,13 @@ async fn others(prometheus: &Prometheus, needs: &RuleInputs<'_>, report: &mut Re
     let stored = stored.iter().filter_map(|it| it["metric"]["__name__"].as_str()).collect::<BTreeSet<_>>();
     let missing = needs.of_others.iter().filter(|(name, _)| !stored.contains(name.as_str()));
     let missing = missing.map(|(name, rules)| {
-        format!("{name} is not stored: blind without it: {}", rules.iter().copied().collect::<Vec<_>>().join(", "))
+        format!("{name} is not stored: these rules need it: {}", rules.iter().copied().collect::<Vec<_>>().join(", "))
     });
     let missing = missing.collect::<Vec<_>>();
     if missing.is_empty() {
         report.ok("hub itself", format!("{} families of other programs that the rules read are stored", names.len()));
     } else {
-        let way_out = "HUB does not watch itself: take the other jobs of config/monitoring/prometheus.yml, too";
-        report.warning("hub itself", missing.join("\n"), way_out);
+        let advice = "HUB does not monitor itself: add the other jobs of config/monitoring/prometheus.yml, too";
+        report.warning("hub itself", missing.join("\n"), advice);
     }
 }

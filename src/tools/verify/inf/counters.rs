@@ -1,20 +1,20 @@
-//! What moves between two scrapes, and that nothing runs backwards.
+//! The changes between two scrapes: uptime and cycles rise, and no counter falls.
 
-use super::{Report, daemon, not_reached};
+use super::{Report, daemon, not_checked};
 use crate::tools::probe::{Client, Exposition, Kind};
 use std::time::{Duration, Instant};
 
 const UPTIME: &str = "sentinel_daemon_uptime_seconds";
 const CYCLES: &str = "sentinel_trading_cycles_total";
 const STARTED: &str = "process_start_time_seconds";
-/// Time between two looks.
+/// Time between two scrapes.
 const PAUSE: Duration = Duration::from_millis(400);
-/// The text is at most a second old, so uptime must have moved by then.
+/// The text is at most a second old, so the uptime must have risen by then.
 const UPTIME_WAIT: Duration = Duration::from_secs(3);
-/// The usual period; who waited this long was owed a cycle.
+/// The usual period; within this time a cycle should end.
 const PERIOD: Duration = Duration::from_secs(60);
 
-/// Scrapes again until uptime and the number of cycles have moved, or until `wait` is over.
+/// Scrapes again until uptime and the number of cycles have changed, or until `wait` is over.
 pub(super) async fn watch(client: &Client, first: &Exposition, wait: Duration, is_over: bool, report: &mut Report) {
     let began = Instant::now();
     let deadline = if is_over { UPTIME_WAIT } else { wait.max(UPTIME_WAIT) };
@@ -26,14 +26,14 @@ pub(super) async fn watch(client: &Client, first: &Exposition, wait: Duration, i
         let second = match again(client).await {
             Ok(second) => second,
             Err(why) => {
-                let way_out = "the daemon ended or was restarted; its log says why";
-                report.failed("uptime", format!("the second scrape: {why}"), way_out);
-                return not_reached(report, &["cycles", "backwards"], "there is no second scrape to compare with");
+                let advice = "the daemon stopped or was restarted; its log shows why";
+                report.failed("uptime", format!("the second scrape: {why}"), advice);
+                return not_checked(report, &["cycles", "backwards"], "there is no second scrape to compare with");
             }
         };
-        let has_moved = |name| rise(first, &second, name).is_some_and(|rise| rise != 0.0);
+        let has_changed = |name| rise(first, &second, name).is_some_and(|rise| rise != 0.0);
         let elapsed = began.elapsed();
-        if has_moved(UPTIME) && (has_moved(CYCLES) || is_over) || elapsed >= deadline {
+        if has_changed(UPTIME) && (has_changed(CYCLES) || is_over) || elapsed >= deadline {
             break (second, elapsed);
         }
     };
@@ -53,29 +53,28 @@ fn rise(first: &Exposition, second: &Exposition, name: &str) -> Option<f64> {
 
 fn uptime(first: &Exposition, second: &Exposition, elapsed: Duration, report: &mut Report) {
     match rise(first, second, UPTIME) {
-        Some(rise) if rise > 0.0 => report.ok("uptime", format!("moved by {rise:.1} s in {:.1} s", secs(elapsed))),
+        Some(rise) if rise > 0.0 => report.ok("uptime", format!("rose by {rise:.1} s in {:.1} s", secs(elapsed))),
         Some(rise) if rise < 0.0 => {
-            report.failed("uptime", format!("fell by {:.1} s", -rise), "the daemon was restarted just now: try again")
+            report.failed("uptime", format!("fell by {:.1} s", -rise), "the daemon was just restarted: try again")
         }
         _ => {
-            let way_out = "the text is old: a cache in between, or a daemon that hangs; see /livez";
-            report.failed("uptime", format!("did not move in {:.1} s", secs(elapsed)), way_out);
+            let advice = "the text is old: a cache in between, or a daemon that hangs; see /livez";
+            report.failed("uptime", format!("did not rise in {:.1} s", secs(elapsed)), advice);
         }
     }
 }
 
 fn cycles(first: &Exposition, second: &Exposition, elapsed: Duration, is_over: bool, report: &mut Report) {
-    let waited = format!("no cycle ended in the {:.0} s that were waited", secs(elapsed));
+    let waited = format!("no cycle ended within {:.0} s", secs(elapsed));
     match rise(first, second, CYCLES) {
         Some(rise) if rise > 0.0 => report.ok("cycles", format!("{rise} ended within {:.1} s", secs(elapsed))),
-        _ if is_over => report.note("cycles", "all that were asked for have run, no further one will come"),
+        _ if is_over => report.note("cycles", "all scheduled cycles have run; there will be no more"),
         _ if elapsed < PERIOD => {
-            report.note("cycles", format!("{waited}; a minute's cycle may need longer: --wait 75"))
+            report.note("cycles", format!("{waited}; a cycle every minute may take longer: --wait 75"))
         }
         _ => {
-            let way_out =
-                "see the daemon's log; if its schedule is rarer than every minute, wait longer: --wait SECONDS";
-            report.failed("cycles", waited, way_out);
+            let advice = "see the daemon's log; if it runs less often than every minute, wait longer: --wait SECONDS";
+            report.failed("cycles", waited, advice);
         }
     }
 }
@@ -86,13 +85,13 @@ fn backwards(first: &Exposition, second: &Exposition, report: &mut Report) {
     }
     let (fell, compared) = fallen(first, second);
     if fell.is_empty() {
-        report.ok("backwards", format!("none of {compared} counters and buckets fell or went away"));
+        report.ok("backwards", format!("none of {compared} counters and buckets fell or disappeared"));
     } else {
-        report.failed("backwards", fell.join("\n"), "no Sentinel does that: do two programs share the port?");
+        report.failed("backwards", fell.join("\n"), "Sentinel does not do that: do two programs share the port?");
     }
 }
 
-/// The series of counters and histograms that fell or are gone, and how many there are.
+/// The series of counters and histograms that fell or disappeared, and how many were compared.
 fn fallen(first: &Exposition, second: &Exposition) -> (Vec<String>, usize) {
     let mut fell = Vec::new();
     let mut compared = 0;
@@ -130,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn only_counters_must_not_fall() {
+    fn only_falling_counters_are_reported() {
         assert_eq!(fallen(&text(5, 5), &text(5, 4)), (vec![], 1));
         assert_eq!(fallen(&text(5, 5), &text(4, 5)).0, [format!("{CYCLES}[] was 5 and is 4 now")]);
         assert_eq!(fallen(&text(5, 5), &Exposition::default()).0, [format!("{CYCLES}[] was 5 and is gone")]);

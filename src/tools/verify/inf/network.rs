@@ -1,6 +1,6 @@
-//! What this machine knows: who has the port, on which addresses, and which of them HUB will use.
+//! The port and the addresses of this machine: where the port listens, and which address HUB will use.
 
-use super::{Report, daemon, not_reached};
+use super::{Report, daemon, not_checked};
 use crate::{
     net::{self, NOT_A_URL, Origin},
     tools::probe::{Client, Credentials, listener::Listening, route},
@@ -13,23 +13,23 @@ use std::{
     time::Duration,
 };
 
-pub(super) const START_IT: &str = "start the daemon (`sentinel run`); metrics.enabled has to be true and metrics.port this port; \
-                        its log says if the port was taken";
+pub(super) const START_DAEMON: &str = "start the daemon (`sentinel run`); metrics.enabled must be true and metrics.port this port; \
+                                       its log shows whether the port was in use";
 
-/// Where the daemon is, as seen from here.
+/// Where the daemon is, as seen from this machine.
 #[derive(Debug)]
 pub(super) struct Endpoint {
     url: String,
     scheme: &'static str,
     host: IpAddr,
     port: u16,
-    /// What listens on the port; `None` for another machine, or where the kernel does not tell.
+    /// What listens on the port; `None` for another machine, or if the kernel does not show it.
     listening: Option<Listening>,
     is_here: bool,
 }
 
 impl Endpoint {
-    /// Reads it from a URL.
+    /// The endpoint of a URL.
     pub(super) fn of(url: &str) -> anyhow::Result<Self> {
         let Origin { scheme, host, port } = Origin::of(url).context(NOT_A_URL)?;
         let host = route::resolve(&host)?;
@@ -43,7 +43,7 @@ impl Endpoint {
         self.is_here
     }
 
-    /// What listens on the port; `None` for another machine, or where the kernel does not tell.
+    /// What listens on the port; `None` for another machine, or if the kernel does not show it.
     pub(super) fn listening(&self) -> Option<&Listening> {
         self.listening.as_ref()
     }
@@ -53,7 +53,7 @@ impl Endpoint {
         self.port
     }
 
-    /// Whether this URL works on this machine only.
+    /// Whether this URL works only on this machine.
     fn is_loopback(&self) -> bool {
         net::is_loopback_address(net::as_seen_here(self.host))
     }
@@ -64,7 +64,7 @@ pub(super) fn hub(name: &str) -> io::Result<IpAddr> {
     route::resolve(name)
 }
 
-/// Whether the port takes a connection from here.
+/// Connects to the port from this machine.
 pub(super) async fn connect(endpoint: &Endpoint, deadline: Duration) -> io::Result<()> {
     daemon::connect(endpoint.host, endpoint.port, deadline).await
 }
@@ -76,25 +76,25 @@ pub(super) fn port(endpoint: &Endpoint, hub: Option<&IpAddr>, connected: io::Res
         let elsewhere = endpoint.listening.as_ref().filter(|listening| !listening.addresses.is_empty());
         let elsewhere = elsewhere.map_or_else(String::new, |it| format!("; it listens on {}", words(&it.addresses)));
         let found = format!("{port} does not listen on {}: {error}{elsewhere}", endpoint.host);
-        return report.failed("port", found, START_IT);
+        return report.failed("port", found, START_DAEMON);
     }
     let is_hub_here = hub.is_some_and(|hub| net::is_loopback_address(*hub));
     match &endpoint.listening {
         Some(listening) if listening.is_loopback_only() && !is_hub_here => {
             let found = format!("{port} listens on {} only, so HUB cannot connect", words(&listening.addresses));
-            let way_out = "metrics.bind = \"0.0.0.0\" (or SENTINEL__METRICS__BIND=0.0.0.0), then restart the daemon";
-            report.failed("port", found, way_out);
+            let advice = "metrics.bind = \"0.0.0.0\" (or SENTINEL__METRICS__BIND=0.0.0.0), then restart the daemon";
+            report.failed("port", found, advice);
         }
         Some(listening) if !listening.addresses.is_empty() => {
             report.ok("port", format!("{port} listens on {}", words(&listening.addresses)))
         }
-        // A published port of a container, or another machine's.
+        // A container's published port, or another machine's port.
         _ => report.ok("port", format!("{port} accepts connections")),
     }
 }
 
-/// Whether the port listens on IPv6 as well, where a rule of iptables does not reach. A published port of a container does
-/// unless it names an address.
+/// Whether the port also listens on IPv6, which iptables rules do not cover. A container's published port does unless an address is
+/// given.
 pub(super) fn ipv6(endpoint: &Endpoint, hub: Option<&IpAddr>, report: &mut Report) {
     let is_wanted = hub.is_some_and(IpAddr::is_ipv6);
     let addresses = endpoint.listening.iter().flat_map(|listening| &listening.addresses);
@@ -104,14 +104,14 @@ pub(super) fn ipv6(endpoint: &Endpoint, hub: Option<&IpAddr>, report: &mut Repor
     report.note(
         "ipv6",
         format!(
-            "{port} listens on [{address}], too, and every machine on this network has an IPv6 address: rules of iptables do \
-             not stop it. Publish it on IPv4 only (SENTINEL_ADDRESS in docker/.env, `--publish 0.0.0.0:{port}:8000`; without \
-             Docker metrics.bind = \"0.0.0.0\"), or close it:\nip6tables -I INPUT ! -i lo -p tcp --dport {port} -j DROP"
+            "{port} also listens on [{address}]. Machines on this network can reach it by IPv6, which iptables rules do not \
+             cover. Publish it only on IPv4 (SENTINEL_ADDRESS in docker/.env, `--publish 0.0.0.0:{port}:8000`; without Docker \
+             metrics.bind = \"0.0.0.0\"), or close it:\nip6tables -I INPUT ! -i lo -p tcp --dport {port} -j DROP"
         ),
     );
 }
 
-/// Which address HUB will use, and whether the metrics come through it.
+/// Which address HUB will use, and whether the metrics can be fetched through it.
 pub(super) async fn address(
     endpoint: &Endpoint,
     hub: IpAddr,
@@ -122,22 +122,22 @@ pub(super) async fn address(
     let others = words(&route::outward_addresses().into_iter().map(IpAddr::from).collect::<Vec<_>>());
     let own = route::own_address_towards(hub).map(|own| SocketAddr::new(own, endpoint.port));
     let url = match own {
-        // As it was said: a certificate may name the host and not its address.
+        // As given: a certificate may name the host and not its address.
         _ if !endpoint.is_loopback() => endpoint.url.clone(),
         Ok(own) => format!("{}://{own}", endpoint.scheme),
         Err(error) => {
-            let found = format!("there is no way to HUB ({hub}): {error}; this machine's addresses: {others}");
-            report.failed("address", found, "mend the network, or say where HUB is: --hub ADDRESS");
-            return not_reached(report, &["from outside"], "the address is unknown");
+            let found = format!("there is no route to HUB ({hub}): {error}; this machine's addresses: {others}");
+            report.failed("address", found, "fix the network, or give HUB's address: --hub ADDRESS");
+            return not_checked(report, &["from outside"], "the address is unknown");
         }
     };
-    let mut found = format!("{url}/metrics is what HUB ({hub}) scrapes");
+    let mut found = format!("HUB ({hub}) will scrape {url}/metrics");
     if endpoint.is_loopback() && !others.is_empty() {
         found += &format!("; this machine's addresses: {others}");
     }
     if is_container() {
-        found += "\nThis is inside a container: with a network of its own, HUB needs the host's address and the port \
-                  that is published there (--publish 8000:8000)";
+        found += "\nThis is inside a container: if it has a network of its own, HUB needs the host's address and the published \
+                  port (--publish 8000:8000)";
     }
     report.ok("address", found);
     let fetched = match Client::new(&url, credentials, deadline) {
@@ -148,30 +148,30 @@ pub(super) async fn address(
         Ok(took) => {
             report.ok("from outside", format!("metrics fetched through {url} in {:.1} ms", took.as_secs_f64() * 1e3))
         }
-        Err((found, way_out)) => {
-            let way_out = if endpoint.is_loopback() {
-                "metrics.bind must let it through (\"0.0.0.0\"); with TLS the certificate has to name this address"
+        Err((found, advice)) => {
+            let advice = if endpoint.is_loopback() {
+                "metrics.bind must include this address (\"0.0.0.0\"); with TLS, the certificate must name it"
             } else {
-                way_out
+                advice
             };
-            report.failed("from outside", format!("{url}: {found}"), way_out);
+            report.failed("from outside", format!("{url}: {found}"), advice);
         }
     }
 }
 
-/// The rule that lets HUB in, in three languages. Nobody can see from here what a firewall lets through.
+/// The firewall rule for HUB, for three firewalls. Whether one is needed cannot be seen from here.
 pub(super) fn firewall(endpoint: &Endpoint, name: &str, hub: Option<&IpAddr>, report: &mut Report) {
     let (port, from) = (endpoint.port, hub.map_or_else(|| name.to_owned(), IpAddr::to_string));
     let (family, tables) = if hub.is_some_and(IpAddr::is_ipv6) { ("ip6", "ip6tables") } else { ("ip", "iptables") };
     let mut rules = format!(
-        "TCP port {port} has to be open for {from}; if a firewall runs here, one of\n\
+        "TCP port {port} must be open for {from}; if a firewall runs here, use one of\n\
          nft insert rule inet filter input {family} saddr {from} tcp dport {port} accept\n\
          {tables} -I INPUT -p tcp -s {from} --dport {port} -j ACCEPT\n\
          ufw allow proto tcp from {from} to any port {port}"
     );
     if is_container() {
         rules += &format!(
-            "\nA port that Docker publishes goes past all of these and is open to everybody; on its host, this leaves it to {from}:\n\
+            "\nA port that Docker publishes bypasses all of these and is open to every machine; this rule on its host restricts it to {from}:\n\
              {tables} -I DOCKER-USER -p tcp -m conntrack --ctorigdstport {port} --ctdir ORIGINAL ! -s {from} -j DROP"
         );
     }

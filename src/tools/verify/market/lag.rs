@@ -1,23 +1,23 @@
-//! How far a feed is behind the clock, as one look can tell, and what `data.max_bar_age_s` has to be for it. Pure.
+//! How far a feed is behind the clock, from one answer, and the `data.max_bar_age_s` it needs.
 
 use sentinel_actors::domain::{calendar::Calendar, guard::is_stale, interval::Interval};
 
-/// Where the search for a closure since the newest bar gives up.
+/// Limit of the search for a closure since the newest bar.
 const SLOTS_MAX: usize = 50_000;
 
-/// What the age of a newest bar says.
+/// The meaning of a newest bar's age.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lag {
-    /// The market is closed: nothing.
+    /// None: the market is closed.
     Closed,
-    /// The market opened since, and no bar of this session is due yet: nothing.
+    /// None: the market opened since, and no bar of this session is due yet.
     JustOpened,
-    /// The market opened since; bars of this session are due and not here, for longer than allowed or not yet.
+    /// The market opened since; bars of this session are due and have not arrived.
     Reopened {
-        /// A bar that closed longer ago than `data.max_bar_age_s` is not here.
+        /// A bar that closed longer ago than `data.max_bar_age_s` is missing.
         is_stale: bool,
     },
-    /// Open ever since the bar closed: how long ago that is.
+    /// The lag: the market has been open since the bar closed.
     Measured {
         /// Seconds.
         age_s: i64,
@@ -29,15 +29,15 @@ pub enum Lag {
 /// When a symbol's newest bars closed, unix seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Newest {
-    /// The newest that is complete: decisions rest on it.
+    /// The newest complete one, on which decisions are based.
     pub bar: i64,
     /// The provider's newest: the same, or the newest of the finer bars that it is made of.
     pub source: i64,
 }
 
-/// Looks at one symbol's newest closed bars; times are unix seconds. How far the provider is behind shows in its own bars:
-/// one that is made of them can be hours old without any lag.
-pub fn look(calendar: &Calendar, interval: Interval, newest: Newest, now: i64, max_bar_age_s: i64) -> Lag {
+/// Judges one symbol's newest closed bars; times are unix seconds. The provider's lag is that of its own bars: a bar made of them can
+/// be hours old without any lag.
+pub fn judge(calendar: &Calendar, interval: Interval, newest: Newest, now: i64, max_bar_age_s: i64) -> Lag {
     let step = usize::try_from(interval.source_s()).unwrap_or(1);
     if !calendar.is_open(now) {
         return Lag::Closed;
@@ -45,7 +45,7 @@ pub fn look(calendar: &Calendar, interval: Interval, newest: Newest, now: i64, m
     let was_open_since = |from: i64| (from..now).step_by(step).take(SLOTS_MAX).all(|time| calendar.is_open(time));
     let is_overdue = || interval.is_due(newest.bar, now.saturating_sub(max_bar_age_s), calendar);
     if was_open_since(newest.source) {
-        // After a weekend an old bar is the newest until the first of the week has ended.
+        // After a weekend, an old bar is the newest until the first of the week has closed.
         let is_stale = is_stale(newest.bar, now, max_bar_age_s) && (was_open_since(newest.bar) || is_overdue());
         return Lag::Measured { age_s: now - newest.source, is_stale };
     }
@@ -55,18 +55,17 @@ pub fn look(calendar: &Calendar, interval: Interval, newest: Newest, now: i64, m
     Lag::JustOpened
 }
 
-/// `data.max_bar_age_s` for a newest bar of this age: a bar grows older by one interval until the next one closes, and
-/// the next one comes as late as this one did at most. A quarter of the provider's interval, a minute or more, is margin
-/// and step.
+/// `data.max_bar_age_s` for a newest bar of this age: the bar ages by one interval until the next one closes, which then arrives
+/// as late as this one at most. The margin, also the unit of rounding, is a quarter of the provider's interval, at least a minute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Proposal {
     /// The sum, rounded up.
     pub max_bar_age_s: i64,
-    /// What was added, and to what it was rounded.
+    /// The margin, and the unit of rounding.
     pub margin_s: i64,
 }
 
-/// Proposes it.
+/// Computes the proposal.
 pub fn propose(interval: Interval, age_s: i64) -> Proposal {
     let margin_s = (interval.source_s() / 4).max(60);
     let sum = interval.nominal_s().saturating_add(age_s.max(0)).saturating_add(margin_s);
@@ -80,12 +79,12 @@ mod tests {
     const HOUR: i64 = 3_600;
     /// Sunday 2026-11-22 22:00 UTC, 17:00 in New York: the FX week begins.
     const OPENING: i64 = 1_795_384_800;
-    /// The Friday before, 22:00 UTC: it ended.
+    /// The Friday before, 22:00 UTC: the last week ended.
     const CLOSING: i64 = OPENING - 48 * HOUR;
 
     fn hourly(calendar: &Calendar, close_time: i64, now: i64) -> Lag {
         let newest = Newest { bar: close_time, source: close_time };
-        look(calendar, Interval::OneHour, newest, now, 3 * HOUR)
+        judge(calendar, Interval::OneHour, newest, now, 3 * HOUR)
     }
 
     fn fx(close_time: i64, now: i64) -> Lag {
@@ -101,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_bars_of_a_week_are_late_only_from_when_they_are_due() {
+    fn the_first_bars_of_a_week_are_late_only_once_due() {
         assert_eq!(fx(CLOSING, OPENING), Lag::JustOpened);
         assert_eq!(fx(CLOSING, OPENING + HOUR - 1), Lag::JustOpened);
         assert_eq!(fx(CLOSING, OPENING + HOUR), Lag::Reopened { is_stale: false });
@@ -110,26 +109,26 @@ mod tests {
     }
 
     #[test]
-    fn a_market_that_never_closes_is_measured_at_any_time() {
+    fn a_market_that_never_closes_is_always_measured() {
         let lag = hourly(&Calendar::always(), CLOSING, OPENING);
         assert_eq!(lag, Lag::Measured { age_s: 48 * HOUR, is_stale: true });
     }
 
     #[test]
-    fn the_lag_of_a_made_bar_is_that_of_the_bars_that_it_is_made_of() {
+    fn the_lag_of_a_made_bar_is_that_of_its_source_bars() {
         let at = |interval: Interval, bar: i64, source: i64, now: i64| {
-            look(&Calendar::fx(), interval, Newest { bar, source }, now, 3 * interval.nominal_s())
+            judge(&Calendar::fx(), interval, Newest { bar, source }, now, 3 * interval.nominal_s())
         };
         let (four, day) = (Interval::FourHours, Interval::OneDay);
         let measured = |age_s, is_stale| Lag::Measured { age_s, is_stale };
-        // Three hours into the week Friday's bar is the newest, and nothing is late.
+        // Three hours into the week, Friday's bar is the newest, and nothing is late.
         let now = OPENING + 3 * HOUR + 60;
         assert_eq!(at(four, CLOSING, OPENING + 3 * HOUR, now), measured(60, false));
         assert_eq!(at(day, CLOSING, OPENING + 3 * HOUR, now), measured(60, false));
         assert_eq!(at(day, CLOSING, OPENING + HOUR, now), measured(2 * HOUR + 60, false));
         assert_eq!(at(day, CLOSING, CLOSING, OPENING + 60), Lag::JustOpened);
         assert_eq!(at(day, CLOSING, CLOSING, OPENING + HOUR), Lag::Reopened { is_stale: false });
-        // Complete bars that should be there, and are not.
+        // Complete bars that should exist, and do not.
         let now = OPENING + 20 * HOUR;
         assert_eq!(at(four, CLOSING, OPENING + 19 * HOUR, now), measured(HOUR, true));
         assert_eq!(at(four, OPENING + 4 * HOUR, OPENING + 7 * HOUR, now), measured(13 * HOUR, true));

@@ -1,5 +1,5 @@
-//! One question to EODHD as the daemon asks it: same address, same header, same deadline. No retry: a person wants to
-//! see what it says. Whatever text comes back is without the key.
+//! The daemon's request to EODHD: same address, header and deadline, but no retry, so that the user sees the first answer. The key
+//! is removed from all returned text.
 
 use super::Resolved;
 use crate::settings::DataSettings;
@@ -14,7 +14,7 @@ use sentinel_actors::{
 };
 use std::time::{Duration, Instant};
 
-/// EODHD, and who asks.
+/// A client of EODHD with the key.
 pub struct Provider {
     client: http::Client,
     key: ApiKey,
@@ -22,7 +22,7 @@ pub struct Provider {
     body_bytes_max: usize,
 }
 
-/// Why nothing can be asked.
+/// Why no request can be sent.
 #[derive(Debug, thiserror::Error)]
 pub enum NoProvider {
     /// No key.
@@ -39,26 +39,26 @@ pub struct Reply {
     pub status: u16,
     /// The body.
     pub body: Bytes,
-    /// Requests a minute: allowed, and left of them.
+    /// Requests per minute: the limit, and how many are left.
     pub rate: Option<(u64, u64)>,
-    /// `Retry-After`, as it was said.
+    /// `Retry-After`, as it was sent.
     pub retry_after: Option<String>,
-    /// The whole call.
+    /// Duration of the whole call.
     pub took: Duration,
 }
 
-/// What was found instead of an answer, and what to do about it.
+/// The failure of a request, and what to do.
 pub struct Refusal {
-    /// Said for a person; without the key.
+    /// The failure as text, without the key.
     pub found: String,
     /// What to do.
-    pub way_out: String,
-    /// Whether the next symbol would be told the same.
+    pub advice: String,
+    /// Whether the answer for the next symbol would be the same.
     pub is_for_all: bool,
 }
 
 impl Provider {
-    /// Reads the key and makes the client.
+    /// Reads the key and creates the client.
     pub fn new(settings: &Resolved) -> Result<Self, NoProvider> {
         let data = &settings.data;
         Ok(Self {
@@ -69,7 +69,7 @@ impl Provider {
         })
     }
 
-    /// Asks; any status is an answer.
+    /// Sends a request; any status is an answer.
     pub async fn get(&self, url: &str) -> Result<Reply, HttpError> {
         let began = Instant::now();
         let request = self.client.get(url).insert_header((header::AUTHORIZATION, self.key.header()));
@@ -78,53 +78,49 @@ impl Provider {
         let text = |name| headers.get(name).and_then(|value: &header::HeaderValue| value.to_str().ok());
         let number = |name| text(name).and_then(|text| text.trim().parse::<u64>().ok());
         let rate = number("x-ratelimit-limit").zip(number("x-ratelimit-remaining"));
-        let retry_after = text("retry-after").map(|said| self.clean(said));
+        let retry_after = text("retry-after").map(|value| self.clean(value));
         Ok(Reply { status, body, rate, retry_after, took: began.elapsed() })
     }
 
-    /// Outside text made fit for a terminal, without the key.
+    /// External text, safe for a terminal and without the key.
     pub fn clean(&self, text: &str) -> String {
-        // Redacted before it is cut, so that no half of the key is left.
+        // Redacted before it is cut, so that no part of the key remains.
         one_line(&self.key.redact(text))
     }
 
-    /// What an answer other than 200 means.
+    /// The meaning of an answer other than 200.
     pub fn explain(&self, reply: &Reply) -> Refusal {
-        let (meaning, way_out, is_for_all) = meaning(reply.status);
-        let said = self.clean(&String::from_utf8_lossy(&reply.body));
-        let said = if said.is_empty() { String::new() } else { format!("; it says {said:?}") };
+        let (meaning, advice, is_for_all) = meaning(reply.status);
+        let body = self.clean(&String::from_utf8_lossy(&reply.body));
+        let body = if body.is_empty() { String::new() } else { format!("; answer: {body:?}") };
         let is_long = |wait: &String| wait.trim().parse::<u64>().is_ok_and(|wait| wait > 3_600);
-        let capped = |wait| if is_long(wait) { " (the daemon waits an hour at most)" } else { "" };
+        let capped = |wait| if is_long(wait) { " (the daemon waits at most an hour)" } else { "" };
         let wait = reply.retry_after.as_ref().map(|wait| format!("; Retry-After: {wait}{}", capped(wait)));
         let wait = wait.unwrap_or_default();
-        Refusal {
-            found: format!("status {}: {meaning}{wait}{said}", reply.status),
-            way_out: way_out.into(),
-            is_for_all,
-        }
+        Refusal { found: format!("status {}: {meaning}{wait}{body}", reply.status), advice: advice.into(), is_for_all }
     }
 }
 
-/// What a call without an answer means.
+/// The meaning of a call without an answer.
 pub fn unanswered(error: &HttpError, data: &DataSettings) -> Refusal {
-    let (way_out, is_for_all) = match error {
+    let (advice, is_for_all) = match error {
         HttpError::Timeout { .. } => {
-            ("try again; if it stays so, look at the network, or raise data.deadline_ms", true)
+            ("try again; if this persists, check the network, or raise data.deadline_ms", true)
         }
         HttpError::BodyTooLarge { .. } => {
-            ("raise data.body_bytes_max, or lower data.lookback_bars; EODHD sends 150 bytes a bar", false)
+            ("raise data.body_bytes_max, or lower data.lookback_bars; EODHD sends 150 bytes per bar", false)
         }
         _ if data.base_url.starts_with("https:") => (
-            "is data.base_url right, may this machine connect to it (firewall, DNS), and is its certificate trusted \
-             (ca-certificates, or SSL_CERT_FILE for a CA of your own)?",
+            "is data.base_url right, can this machine connect to it (firewall, DNS), and is its certificate trusted \
+             (ca-certificates, or SSL_CERT_FILE for your own CA)?",
             true,
         ),
-        _ => ("is data.base_url right, and may this machine connect to it (firewall, DNS)?", true),
+        _ => ("is data.base_url right, and can this machine connect to it (firewall, DNS)?", true),
     };
-    Refusal { found: error.to_string(), way_out: way_out.into(), is_for_all }
+    Refusal { found: error.to_string(), advice: advice.into(), is_for_all }
 }
 
-/// Meaning, way out, and whether it holds for every symbol.
+/// Meaning, advice, and whether it applies to every symbol.
 const fn meaning(status: u16) -> (&'static str, &'static str, bool) {
     match status {
         401 => (
@@ -133,36 +129,36 @@ const fn meaning(status: u16) -> (&'static str, &'static str, bool) {
             true,
         ),
         402 => (
-            "the calls of the day are used up, or the plan does not pay for this",
-            "wait for midnight GMT, or take a larger plan; `quota` says what the settings need",
+            "today's calls are used up, or the plan does not include this",
+            "wait for midnight GMT, or use a larger plan; `quota` shows what the settings need",
             true,
         ),
         403 => (
-            "the key may not have this",
-            "does the plan behind this key include intraday data of FOREX? Your EODHD dashboard tells",
+            "the key has no access to this",
+            "does this key's plan include intraday data of FOREX? See your EODHD dashboard",
             true,
         ),
         404 => (
-            "no such ticker, or no such page",
-            "correct this symbol's `ticker` in [[symbols]] (EURUSD.FOREX); if every symbol is missing, data.base_url",
+            "the ticker or the page does not exist",
+            "correct this symbol's `ticker` in [[symbols]] (EURUSD.FOREX); if every symbol is missing, correct data.base_url",
             false,
         ),
         422 => (
             "the arguments are refused",
-            "is data.interval one that EODHD has for this ticker, and data.lookback_bars within its range (1m: 120 days)?",
+            "does EODHD have data.interval for this ticker, and is data.lookback_bars within its range (1m: 120 days)?",
             false,
         ),
         429 => (
             "too many requests",
-            "wait as long as it says; then fewer symbols, data.poll = \"bar\", and nothing else that uses this key",
+            "wait as long as it says; then use fewer symbols, data.poll = \"bar\", and this key for nothing else",
             true,
         ),
         300..=399 => (
-            "it points elsewhere, and redirects are not followed: the key would go along",
-            "set data.base_url to the address it points to, if that is EODHD's",
+            "a redirect, which is not followed because it would send the key to another address",
+            "set data.base_url to the new address if it is EODHD's",
             true,
         ),
-        500..=599 => ("trouble of its own", "try again later; the daemon does so in every cycle", false),
-        _ => ("no answer that EODHD documents", "is data.base_url EODHD's, and no proxy in between?", false),
+        500..=599 => ("a server error", "try again later; the daemon does so in every cycle", false),
+        _ => ("EODHD does not document this status", "is data.base_url EODHD's, without a proxy in between?", false),
     }
 }

@@ -1,34 +1,34 @@
-//! Rows that share a request: how fast they are answered, and whether each gets what it gets alone.
+//! Several rows in one request: the latency, and whether each gets the same answer as alone.
 
 use super::{super::Report, Checks, is_same, ms, server::Refusal, shown};
 use sentinel_actors::domain::decision::Prediction;
 use std::time::Duration;
 
-/// Requests whose time is taken.
+/// Requests that are timed.
 const REQUESTS_TIMED: usize = 5;
-/// Most rows that are asked for once more, alone.
+/// Most rows that are sent again, alone.
 const ROWS_ALONE_MAX: usize = 8;
 
 impl Checks<'_> {
-    /// All rows in one request, a few times: the odds, and whether the daemon would wait for them.
+    /// Sends all rows in one request, a few times: returns the odds, and checks the latency against the daemon's deadline.
     pub(super) async fn together(&self, report: &mut Report) -> Option<Vec<Prediction>> {
         let count = self.rows.len();
         let (mut times, mut newest) = (Vec::with_capacity(REQUESTS_TIMED), Vec::new());
         for _ in 0..REQUESTS_TIMED {
-            match self.odds(self.rows).await {
-                Ok((odds, took)) => {
+            match self.predict(self.rows).await {
+                Ok((predictions, took)) => {
                     times.push(took);
-                    newest = odds;
+                    newest = predictions;
                 }
                 Err(refusal) => {
-                    let way_out = match refusal {
-                        Refusal::Http(_) => refusal.way_out(),
+                    let advice = match refusal {
+                        Refusal::Http(_) => refusal.advice(),
                         _ if count > 1 => {
-                            "one row was answered, several are not: mend the model's batching, or model.rows_per_request = 1"
+                            "one row was answered, but not several: fix the model's batching, or set model.rows_per_request = 1"
                         }
-                        _ => refusal.way_out(),
+                        _ => refusal.advice(),
                     };
-                    report.failed("rows", format!("{}: {refusal}", rows(count)), way_out);
+                    report.failed("rows", format!("{}: {refusal}", rows(count)), advice);
                     return None;
                 }
             }
@@ -38,7 +38,7 @@ impl Checks<'_> {
         Some(newest)
     }
 
-    /// `times` in rising order, at least one.
+    /// Reports the latency; `times` are in rising order, at least one.
     fn latency(&self, times: &[Duration], report: &mut Report) {
         let (Some(median), Some(worst)) = (times.get(times.len() / 2), times.last()) else { return };
         let deadline = Duration::from_millis(self.settings.model.deadline_ms);
@@ -51,11 +51,11 @@ impl Checks<'_> {
             deadline.as_millis()
         );
         if *worst > deadline {
-            let way_out = "the daemon would have given up: raise model.deadline_ms, lower model.rows_per_request, or give \
-                           the model server more to compute with";
-            report.failed("latency", found, way_out);
+            let advice = "the daemon would have given up: raise model.deadline_ms, lower model.rows_per_request, or use a \
+                          faster machine for the model server";
+            report.failed("latency", found, advice);
         } else if *worst > deadline / 2 {
-            report.note("latency", format!("{found}; more than half of it"));
+            report.note("latency", format!("{found}; the worst is more than half of it"));
         } else {
             report.ok("latency", found);
         }
@@ -63,23 +63,26 @@ impl Checks<'_> {
         let requests = symbols.div_ceil(self.settings.model.rows_per_request.max(1));
         if requests > 1 {
             let total = ms(*worst * u32::try_from(requests).unwrap_or(u32::MAX));
-            report.note("latency", format!("{symbols} symbols are {requests} requests in turn: up to {total} a cycle"));
+            report.note(
+                "latency",
+                format!("{symbols} symbols need {requests} requests one after another: up to {total} per cycle"),
+            );
         }
     }
 
-    /// Whether row i of the answer is about row i of the request: each is asked for alone.
+    /// Checks that row i of the answer belongs to row i of the request, by sending each row alone.
     pub(super) async fn order(&self, together: &[Prediction], is_steady: bool, report: &mut Report) {
         let count = self.rows.len();
         if count < 2 {
-            report.note("rows", "one symbol, one row a request: with several, their order is looked at, too");
+            report.note("rows", "one symbol, one row per request: with several, their order is checked, too");
             return;
         }
         let mut alone = Vec::new();
         for (index, row) in self.rows.iter().enumerate().take(ROWS_ALONE_MAX) {
-            match self.odds(&[row]).await {
-                Ok((odds, _)) => alone.extend(odds),
+            match self.predict(&[row]).await {
+                Ok((predictions, _)) => alone.extend(predictions),
                 Err(refusal) => {
-                    report.failed("rows", format!("row {} alone: {refusal}", index + 1), refusal.way_out());
+                    report.failed("rows", format!("row {} alone: {refusal}", index + 1), refusal.advice());
                     return;
                 }
             }
@@ -94,17 +97,18 @@ impl Checks<'_> {
                     shown(&alone[index])
                 );
                 if is_steady {
-                    let way_out = "a symbol would be traded on odds that are not its own: mend the model's batching, or \
-                                   model.rows_per_request = 1";
-                    report.failed("rows", found, way_out);
+                    let advice = "a symbol would be traded on another symbol's odds: fix the model's batching, or set \
+                                  model.rows_per_request = 1";
+                    report.failed("rows", found, advice);
                 } else {
-                    report.note("rows", format!("{found}; the model is not steady, so that proves nothing"));
+                    report.note("rows", format!("{found}; the model is not deterministic, so this proves nothing"));
                 }
             }
             None if alone.windows(2).all(|pair| is_same(&pair[0], &pair[1])) => {
-                report.note("rows", format!("{} get the same odds: nothing shows their order", rows(alone.len())));
+                report
+                    .note("rows", format!("{} get the same odds, so their order cannot be checked", rows(alone.len())));
             }
-            None => report.ok("rows", format!("{} of one request are answered as they are alone", rows(alone.len()))),
+            None => report.ok("rows", format!("{} of one request get the same answers as alone", rows(alone.len()))),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What of Alertmanager's configuration counts: to whom an alert goes, who of them hears of it, and what holds back what.
+//! The parts of Alertmanager's configuration that matter here: routes, receivers and inhibitions.
 
 use super::matcher::Matcher;
 use saphyr::{LoadableYamlNode, Yaml};
@@ -8,22 +8,22 @@ use std::{
     fmt,
 };
 
-/// A configuration, as a file has it or as Alertmanager tells it.
+/// A configuration, from a file or from Alertmanager.
 #[derive(Debug)]
 pub(super) struct Configuration {
     route: Route,
-    /// Those with at least one integration: a webhook, mail.
-    hearing: BTreeSet<String>,
+    /// Receivers with at least one integration, such as a webhook or mail.
+    notified: BTreeSet<String>,
     pub(super) inhibitions: BTreeSet<Inhibition>,
 }
 
 /// A route with those below it.
 #[derive(Debug)]
 struct Route {
-    /// Inherited, if it says none.
+    /// Inherited if it has none of its own.
     receiver: String,
     matchers: BTreeSet<Matcher>,
-    goes_on: bool,
+    continues: bool,
     routes: Vec<Route>,
 }
 
@@ -37,16 +37,16 @@ pub(super) struct Inhibition {
 
 impl Configuration {
     /// # Errors
-    /// What of it is not understood.
+    /// The part that is not supported.
     pub(super) fn read(text: &str) -> Result<Self, String> {
         let documents =
-            Yaml::load_from_str(text).map_err(|error| format!("no YAML: {}", one_line(&error.to_string())))?;
+            Yaml::load_from_str(text).map_err(|error| format!("not YAML: {}", one_line(&error.to_string())))?;
         let root = documents.first().ok_or("it is empty")?;
         let route = root.as_mapping_get("route").ok_or("it has no route")?;
-        let hearing = list(root, "receivers").filter(has_integration).filter_map(|one| word(one, "name"));
+        let notified = list(root, "receivers").filter(has_integration).filter_map(|one| word(one, "name"));
         Ok(Self {
             route: Route::read(route, "")?,
-            hearing: hearing.map(str::to_owned).collect(),
+            notified: notified.map(str::to_owned).collect(),
             inhibitions: list(root, "inhibit_rules").map(Inhibition::read).collect::<Result<_, _>>()?,
         })
     }
@@ -54,16 +54,16 @@ impl Configuration {
     /// Names of the receivers that an alert with these labels goes to.
     ///
     /// # Errors
-    /// Which matcher on the way is not understood.
+    /// The matcher that is not supported.
     pub(super) fn receivers(&self, labels: &BTreeMap<String, String>) -> Result<BTreeSet<&str>, String> {
         let mut found = BTreeSet::new();
         self.route.collect(labels, &mut found)?;
         Ok(found)
     }
 
-    /// Whether what goes to this receiver is told to anybody.
-    pub(super) fn hears(&self, receiver: &str) -> bool {
-        self.hearing.contains(receiver)
+    /// Whether this receiver has an integration.
+    pub(super) fn is_notified(&self, receiver: &str) -> bool {
+        self.notified.contains(receiver)
     }
 }
 
@@ -73,12 +73,13 @@ impl Route {
         Ok(Self {
             receiver: receiver.to_owned(),
             matchers: Matcher::all(node, "matchers", "match", "match_re")?,
-            goes_on: node.as_mapping_get("continue").and_then(|goes_on| goes_on.as_bool()).unwrap_or_default(),
+            continues: node.as_mapping_get("continue").and_then(|value| value.as_bool()).unwrap_or_default(),
             routes: list(node, "routes").map(|below| Self::read(below, receiver)).collect::<Result<_, _>>()?,
         })
     }
 
-    /// Adds the receivers of the routes that fit: of those below the first, and further ones while they go on; else this.
+    /// Adds the receivers of the routes that match: of the routes below, the first that matches, and further ones after `continue`;
+    /// if none matches, this one.
     fn collect<'a>(&'a self, labels: &BTreeMap<String, String>, found: &mut BTreeSet<&'a str>) -> Result<bool, String> {
         for matcher in &self.matchers {
             if !matcher.fits(labels)? {
@@ -89,7 +90,7 @@ impl Route {
         for below in &self.routes {
             let fits = below.collect(labels, found)?;
             is_taken |= fits;
-            if fits && !below.goes_on {
+            if fits && !below.continues {
                 break;
             }
         }
@@ -114,7 +115,7 @@ impl fmt::Display for Inhibition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let listed = |all: &BTreeSet<Matcher>| all.iter().map(Matcher::to_string).collect::<Vec<_>>().join(", ");
         let equal = self.equal.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
-        write!(f, "{} holds back {}, by {equal}", listed(&self.source), listed(&self.target))
+        write!(f, "{} inhibits {}, by {equal}", listed(&self.source), listed(&self.target))
     }
 }
 
@@ -170,42 +171,43 @@ inhibit_rules:
 
     #[test]
     fn an_alert_takes_the_routes_that_alertmanager_takes() {
-        assert_eq!(receivers("none", "sentinel"), ["nobody"], "the first that fits, however many would");
+        assert_eq!(receivers("none", "sentinel"), ["nobody"], "only the first that matches");
         assert_eq!(receivers("critical", "sentinel"), ["own", "phone"], "continue, and an inherited receiver");
-        assert_eq!(receivers("warning", "sentinel"), ["own"], "none below fits");
+        assert_eq!(receivers("warning", "sentinel"), ["own"], "no route below matches");
         assert_eq!(receivers("critical", "other"), ["never"]);
         assert_eq!(receivers("warning", "other"), ["rest"]);
     }
 
     #[test]
-    fn a_receiver_hears_only_with_an_integration() {
+    fn a_receiver_without_an_integration_is_not_notified() {
         let found = Configuration::read(FILE).unwrap();
-        assert_eq!(["rest", "nobody", "phone", "gone"].map(|name| found.hears(name)), [true, false, false, false]);
+        let notified = ["rest", "nobody", "phone", "gone"].map(|name| found.is_notified(name));
+        assert_eq!(notified, [true, false, false, false]);
     }
 
     #[test]
     fn an_inhibition_is_the_same_in_any_order_and_spelling() {
-        let told = "
+        let other = "
 route: {receiver: x}
 inhibit_rules:
 - equal: [node, job]
   target_matchers: ['c=\"d\"']
   source_matchers: ['a=\"2\"', 'b=\"1\"']
 ";
-        let (file, told) = (Configuration::read(FILE).unwrap(), Configuration::read(told).unwrap());
-        assert_eq!(file.inhibitions, told.inhibitions);
-        let said = told.inhibitions.first().unwrap().to_string();
-        assert_eq!(said, "a=\"2\", b=\"1\" holds back c=\"d\", by job, node");
+        let (file, other) = (Configuration::read(FILE).unwrap(), Configuration::read(other).unwrap());
+        assert_eq!(file.inhibitions, other.inhibitions);
+        let text = other.inhibitions.first().unwrap().to_string();
+        assert_eq!(text, "a=\"2\", b=\"1\" inhibits c=\"d\", by job, node");
         let without = Configuration::read(&FILE.replace("equal: [job, node]", "equal: [job]")).unwrap();
         assert_ne!(without.inhibitions, file.inhibitions);
     }
 
     #[test]
-    fn what_is_no_configuration_is_said() {
+    fn an_invalid_configuration_is_refused_with_its_fault() {
         let why = |text| Configuration::read(text).unwrap_err();
         assert_eq!(why(""), "it is empty");
         assert_eq!(why("receivers: []"), "it has no route");
-        assert!(why("a: [").starts_with("no YAML: "));
-        assert!(why("route: {receiver: x, matchers: [y]}").contains("\"y\" is no matcher"));
+        assert!(why("a: [").starts_with("not YAML: "));
+        assert!(why("route: {receiver: x, matchers: [y]}").contains("\"y\" is not a supported matcher"));
     }
 }

@@ -1,4 +1,4 @@
-//! A matcher of Alertmanager's routes and inhibit_rules: how it is written, and which labels it fits.
+//! A matcher of Alertmanager's routes and inhibit_rules: its syntax, and which labels it matches.
 
 use regex_lite::Regex;
 use saphyr::Yaml;
@@ -7,7 +7,7 @@ use std::{
     fmt,
 };
 
-/// The longer ones first, for the others begin them.
+/// The longer ones first, because they begin with the others.
 const OPERATORS: [(&str, Operator); 4] =
     [("=~", Operator::Like), ("!~", Operator::NotLike), ("!=", Operator::IsNot), ("=", Operator::Is)];
 
@@ -28,26 +28,27 @@ pub(super) struct Matcher {
 }
 
 impl Matcher {
-    /// From its text: `severity = critical`, `alertname=~"Sentinel.+"`.
+    /// Parses `severity = critical`, `alertname=~"Sentinel.+"`.
     ///
     /// # Errors
-    /// The text, if it is none.
+    /// If the text is not a supported matcher.
     fn read(text: &str) -> Result<Self, String> {
-        let no_matcher = || format!("{text:?} is no matcher that is understood");
-        let at = text.find(['=', '!']).ok_or_else(no_matcher)?;
+        let unsupported = || format!("{text:?} is not a supported matcher");
+        let at = text.find(['=', '!']).ok_or_else(unsupported)?;
         let (label, rest) = text.split_at(at);
-        let (sign, operator) = OPERATORS.into_iter().find(|(sign, _)| rest.starts_with(sign)).ok_or_else(no_matcher)?;
+        let (sign, operator) =
+            OPERATORS.into_iter().find(|(sign, _)| rest.starts_with(sign)).ok_or_else(unsupported)?;
         let label = unquoted(label);
         if label.is_empty() || label.contains(['{', ',']) {
-            return Err(no_matcher());
+            return Err(unsupported());
         }
         Ok(Self { label, operator, value: unquoted(&rest[sign.len()..]) })
     }
 
-    /// Those of a route or an inhibit_rule: the list at `list`, and the maps of the old spelling at `equal` and `like`.
+    /// The matchers of a route or an inhibit_rule: the list at `list`, and the maps of the old syntax at `equal` and `like`.
     ///
     /// # Errors
-    /// Which one is not understood.
+    /// The one that is not supported.
     pub(super) fn all(node: &Yaml<'_>, list: &str, equal: &str, like: &str) -> Result<BTreeSet<Self>, String> {
         let listed = node.as_mapping_get(list).and_then(|list| list.as_sequence()).into_iter().flatten();
         let mut found = listed.map(|one| Self::read(one.as_str().unwrap_or_default())).collect::<Result<_, _>>()?;
@@ -55,7 +56,7 @@ impl Matcher {
             let pairs = node.as_mapping_get(key).and_then(|pairs| pairs.as_mapping()).into_iter().flatten();
             for (label, value) in pairs {
                 let (Some(label), Some(value)) = (label.as_str(), value.as_str()) else {
-                    return Err(format!("{key} has what is no text"));
+                    return Err(format!("{key} has a value that is not text"));
                 };
                 let (label, value) = (label.to_owned(), value.to_owned());
                 BTreeSet::insert(&mut found, Self { label, operator, value });
@@ -64,17 +65,15 @@ impl Matcher {
         Ok(found)
     }
 
-    /// Whether an alert with these labels is meant. A label that is not there is empty.
+    /// Whether an alert with these labels matches. A missing label is empty.
     ///
     /// # Errors
-    /// When the pattern is none that is understood here.
+    /// If the pattern is not supported.
     pub(super) fn fits(&self, labels: &BTreeMap<String, String>) -> Result<bool, String> {
         let value = labels.get(&self.label).map(String::as_str).unwrap_or_default();
         let is_like = || {
             let pattern = Regex::new(&format!("^(?:{})$", self.value));
-            pattern
-                .map(|pattern| pattern.is_match(value))
-                .map_err(|_| format!("{self} is no pattern that is understood"))
+            pattern.map(|pattern| pattern.is_match(value)).map_err(|_| format!("{self} is not a supported pattern"))
         };
         match self.operator {
             Operator::Is => Ok(value == self.value),
@@ -85,7 +84,7 @@ impl Matcher {
     }
 }
 
-/// As Alertmanager tells it.
+/// As Alertmanager writes it.
 impl fmt::Display for Matcher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sign = OPERATORS.into_iter().find(|(_, operator)| *operator == self.operator).map_or("", |(sign, _)| sign);
@@ -93,7 +92,7 @@ impl fmt::Display for Matcher {
     }
 }
 
-/// Without blanks around it and, if it is in quotes, without these and what they make needful.
+/// Without surrounding whitespace, quotes and their escapes.
 fn unquoted(text: &str) -> String {
     let text = text.trim();
     let Some(inner) = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')) else { return text.to_owned() };
@@ -104,7 +103,7 @@ fn unquoted(text: &str) -> String {
                 rest.next();
                 found.push(if next == 'n' { '\n' } else { next });
             }
-            // What else begins with a backslash belongs to a pattern.
+            // Other escapes belong to a pattern.
             _ => found.push(c),
         }
     }
@@ -122,22 +121,22 @@ mod tests {
     }
 
     #[test]
-    fn both_spellings_are_one_matcher() {
-        for (ours, told) in [
+    fn alertmanagers_spelling_is_the_same_matcher() {
+        for (ours, its) in [
             ("severity = critical", r#"severity="critical""#),
             (r#"alertname =~ "A|B""#, r#"alertname=~"A|B""#),
             (r#"a !~ "x\d""#, r#"a!~"x\\d""#),
             (r#"a != "say \"no\"""#, r#"a!="say \"no\"""#),
             (r#"endpoint = """#, "endpoint="),
         ] {
-            assert_eq!(Matcher::read(ours).unwrap(), Matcher::read(told).unwrap());
+            assert_eq!(Matcher::read(ours).unwrap(), Matcher::read(its).unwrap());
         }
         assert_eq!(Matcher::read("severity = critical").unwrap().to_string(), r#"severity="critical""#);
         assert!(["severity", "", "= x", "{a=b}", "a ! b"].iter().all(|text| Matcher::read(text).is_err()));
     }
 
     #[test]
-    fn the_old_maps_are_the_same_as_the_list() {
+    fn the_old_syntax_gives_the_same_matchers() {
         let read = |text: &str| {
             let found = Yaml::load_from_str(text).unwrap();
             Matcher::all(&found[0], "matchers", "match", "match_re")
@@ -149,12 +148,12 @@ mod tests {
     }
 
     #[test]
-    fn a_matcher_fits_as_in_alertmanager() {
+    fn a_matcher_matches_as_in_alertmanager() {
         assert!(fits("severity = none", "none") && !fits("severity = none", "warning"));
         assert!(fits("severity != none", "warning") && !fits("severity != none", "none"));
-        assert!(fits("severity =~ none|warning", "warning") && !fits("severity =~ warn", "warning"), "all of it");
+        assert!(fits("severity =~ none|warning", "warning") && !fits("severity =~ warn", "warning"), "the whole value");
         assert!(fits("severity !~ warn", "warning") && !fits("severity !~ warn.*", "warning"));
-        assert!(fits(r#"team = """#, "none"), "what is not there is empty");
+        assert!(fits(r#"team = """#, "none"), "a missing label is empty");
         assert!(Matcher::read("severity =~ (").unwrap().fits(&BTreeMap::new()).is_err());
     }
 }

@@ -1,5 +1,5 @@
-//! Is Alertmanager told what config/monitoring/alertmanager.yml says: who hears of which severity, and what holds back what?
-//! Names of receivers, and more routes and inhibit_rules than Sentinel's, are the user's own.
+//! Checks Alertmanager's routes and inhibitions against config/monitoring/alertmanager.yml. Other names of receivers and additional
+//! routes and inhibit_rules are allowed.
 
 use super::{
     super::{super::Report, rules::Wanted, scrape_target::Target},
@@ -11,12 +11,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 const OURS: &str = include_str!("../../../../../config/monitoring/alertmanager.yml");
 pub(super) const NAMES: [&str; 2] = ["inhibition", "routes"];
-/// Of alerts that only hold back others; nobody is told of them.
+/// The severity of alerts that only inhibit others and notify no one.
 const SILENT: &str = "none";
-/// What is shown of a longer list.
+/// Most items of a list that are shown.
 const SHOWN_MAX: usize = 5;
 
-/// Judges the running configuration, as Alertmanager's status tells it.
+/// Judges the running configuration in Alertmanager's status.
 pub(super) fn check(status: &Value, at: &str, target: Option<&Target>, wanted: &Wanted, report: &mut Report) {
     let text = status["config"]["original"].as_str().unwrap_or_default();
     let read = |text| Configuration::read(text).map_err(|why| one_line(&why));
@@ -24,50 +24,49 @@ pub(super) fn check(status: &Value, at: &str, target: Option<&Target>, wanted: &
         (Ok(running), Ok(ours)) => (running, ours),
         (Err(why), _) | (_, Err(why)) => {
             for name in NAMES {
-                let way_out = "see that Alertmanager's configuration has what config/monitoring/alertmanager.yml has";
-                report.warning(name, format!("the running configuration cannot be judged: {why}"), way_out);
+                let advice = "check that Alertmanager's configuration has what config/monitoring/alertmanager.yml has";
+                report.warning(name, format!("the running configuration cannot be judged: {why}"), advice);
             }
             return;
         }
     };
     inhibition(&running, &ours, at, report);
-    routes(&running, &told(target, wanted), at, report);
+    routes(&running, &alerts(target, wanted), at, report);
 }
 
 fn inhibition(running: &Configuration, ours: &Configuration, at: &str, report: &mut Report) {
     let missing = ours.inhibitions.difference(&running.inhibitions).collect::<Vec<_>>();
     let all = ours.inhibitions.len();
     if missing.is_empty() {
-        return report.ok(NAMES[0], format!("all {all} of Sentinel's inhibit_rules are there"));
+        return report.ok(NAMES[0], format!("has all {all} of Sentinel's inhibit_rules"));
     }
     let mut lines = vec![format!(
-        "{} of Sentinel's {all} inhibit_rules are not there, so one cause is told many times",
+        "{} of Sentinel's {all} inhibit_rules are missing, so one cause sends several messages",
         missing.len()
     )];
     if missing.len() < all {
         lines.extend(missing.iter().take(SHOWN_MAX).map(|one| one_line(&one.to_string())));
         lines.extend(missing.len().checked_sub(SHOWN_MAX + 1).map(|rest| format!("and {} more", rest + 1)));
     }
-    let way_out = format!(
-        "copy the inhibit_rules of config/monitoring/alertmanager.yml, as it came with this version, into Alertmanager's \
-         configuration; then {}",
+    let advice = format!(
+        "copy the inhibit_rules of this version's config/monitoring/alertmanager.yml into Alertmanager's configuration; then {}",
         reload(at)
     );
-    report.failed(NAMES[0], lines.join("\n"), way_out);
+    report.failed(NAMES[0], lines.join("\n"), advice);
 }
 
 /// An alert's name and its labels.
 type Alert = (String, BTreeMap<String, String>);
 
-/// The alerts that are wanted, as the target makes them.
-fn told(target: Option<&Target>, wanted: &Wanted) -> Vec<Alert> {
+/// The wanted alerts with the labels of this target.
+fn alerts(target: Option<&Target>, wanted: &Wanted) -> Vec<Alert> {
     let text = |(name, value): (&String, &Value)| Some((name.clone(), value.as_str()?.to_owned()));
     let of_target = target.and_then(|target| target.0["labels"].as_object()).into_iter().flatten().filter_map(text);
     let of_target = of_target.collect::<BTreeMap<_, _>>();
     let alert = |rule: &super::super::rules::Rule| {
-        // What looks at no series, as what always fires, has no label of the target.
-        let looks_at_series = rule.expression.as_ref().is_none_or(|it| !it.selected().is_empty());
-        let mut labels = if looks_at_series { of_target.clone() } else { BTreeMap::new() };
+        // An alert that reads no series, such as the heartbeat, has none of the target's labels.
+        let reads_series = rule.expression.as_ref().is_none_or(|it| !it.selected().is_empty());
+        let mut labels = if reads_series { of_target.clone() } else { BTreeMap::new() };
         labels.extend(rule.labels.clone());
         labels.insert("alertname".into(), rule.name.clone());
         (rule.name.clone(), labels)
@@ -75,7 +74,7 @@ fn told(target: Option<&Target>, wanted: &Wanted) -> Vec<Alert> {
     wanted.rules.iter().filter(|rule| rule.kind == "alerting").map(alert).collect()
 }
 
-/// Of each severity, whom its alerts go to, in words: what is right, and what is not, with the alerts' names.
+/// Reports the receivers of each severity; wrong ones with the names of the alerts.
 fn routes(running: &Configuration, alerts: &[Alert], at: &str, report: &mut Report) {
     let (mut right, mut wrong) = (BTreeSet::new(), BTreeMap::<String, Vec<&str>>::new());
     for (name, labels) in alerts {
@@ -83,20 +82,20 @@ fn routes(running: &Configuration, alerts: &[Alert], at: &str, report: &mut Repo
         let receivers = match running.receivers(labels) {
             Ok(receivers) => receivers,
             Err(why) => {
-                let way_out = "see that the routes are as config/monitoring/alertmanager.yml has them";
-                return report.warning(NAMES[1], format!("not judged: {}", one_line(&why)), way_out);
+                let advice = "check that the routes are those of config/monitoring/alertmanager.yml";
+                return report.warning(NAMES[1], format!("not judged: {}", one_line(&why)), advice);
             }
         };
-        let is_heard = receivers.iter().any(|receiver| running.hears(receiver));
+        let is_notified = receivers.iter().any(|receiver| running.is_notified(receiver));
         let to = one_line(&receivers.into_iter().collect::<Vec<_>>().join(" and "));
-        match (severity == SILENT, is_heard) {
+        match (severity == SILENT, is_notified) {
             (true, false) | (false, true) => drop(right.insert(format!("{severity} goes to {to}"))),
             (true, true) => {
-                let line = format!("severity {severity} goes to {to}, which tells people what is for nobody");
+                let line = format!("severity {severity} goes to {to}, which sends messages that should not be sent");
                 wrong.entry(line).or_default().push(name);
             }
             (false, false) => {
-                let line = format!("severity {severity} goes to {to}, which has no integration, so nobody hears of it");
+                let line = format!("severity {severity} goes to {to}, which has no integration, so no message is sent");
                 wrong.entry(line).or_default().push(name);
             }
         }
@@ -108,12 +107,12 @@ fn routes(running: &Configuration, alerts: &[Alert], at: &str, report: &mut Repo
         Some(rest) => format!("{line}: {} and {} more", names[..SHOWN_MAX].join(", "), rest + 1),
         None => format!("{line}: {}", names.join(", ")),
     };
-    let way_out = format!(
+    let advice = format!(
         "as in config/monitoring/alertmanager.yml, severity {SILENT} needs a route to a receiver that has only a name, and \
          every other one a route to a receiver with an integration as webhook_configs; then {}",
         reload(at)
     );
-    report.failed(NAMES[1], wrong.into_iter().map(line).collect::<Vec<_>>().join("\n"), way_out);
+    report.failed(NAMES[1], wrong.into_iter().map(line).collect::<Vec<_>>().join("\n"), advice);
 }
 
 /// How it is made to read its configuration again.
@@ -135,7 +134,7 @@ mod tests {
         Target(json!({"labels": {"job": "sentinel-metrics", "instance": "inf-sentinel", "node": "inf"}}))
     }
 
-    /// Name, mark, words and way out of both checks.
+    /// Mark, text and advice of both checks.
     fn judged(text: &str) -> [[String; 3]; 2] {
         let mut report = Report::new("hub", ["", ""]);
         let status = json!({"config": {"original": text}});
@@ -143,7 +142,7 @@ mod tests {
         let report = serde_json::to_value(&report).unwrap();
         [0, 1].map(|check| {
             let check = &report["checks"][check];
-            ["mark", "found", "way_out"].map(|key| check[key].as_str().unwrap_or_default().to_owned())
+            ["mark", "found", "advice"].map(|key| check[key].as_str().unwrap_or_default().to_owned())
         })
     }
 
@@ -153,17 +152,17 @@ mod tests {
     }
 
     #[test]
-    fn the_file_of_this_version_is_as_it_should_be() {
+    fn the_file_of_this_version_passes() {
         let [inhibition, routes] = judged(OURS);
         assert_eq!(inhibition[0], "ok", "{inhibition:?}");
-        assert!(inhibition[1].starts_with("all ") && inhibition[1].ends_with(" of Sentinel's inhibit_rules are there"));
+        assert!(inhibition[1].starts_with("has all ") && inhibition[1].ends_with(" of Sentinel's inhibit_rules"));
         let wanted =
             "critical goes to critical, heartbeat goes to heartbeat, none goes to nobody, warning goes to warning";
         assert_eq!(routes[..2], ["ok", wanted]);
     }
 
     #[test]
-    fn more_rules_routes_and_other_names_are_the_users_own() {
+    fn additional_rules_and_routes_and_other_names_are_allowed() {
         let more = "inhibit_rules:\n  - source_matchers: ['a = b']\n    target_matchers: ['c = d']\n";
         let text = changed("inhibit_rules:\n", more).replace("receiver: critical", "receiver: my-phone");
         let text = text.replace("name: critical", "name: my-phone");
@@ -174,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn inhibit_rules_that_are_missing_or_otherwise_are_said() {
+    fn missing_or_different_inhibit_rules_are_reported() {
         let start = OURS.find("inhibit_rules:").unwrap();
         let end = OURS.find("receivers:\n").unwrap();
         let [inhibition, routes] = judged(&format!("{}{}", &OURS[..start], &OURS[end..]));
@@ -190,33 +189,33 @@ mod tests {
                 && inhibition[2].ends_with("POST http://localhost:9093/-/reload")
         );
         let [inhibition, _] = judged(&changed("'reason = halted'", "'reason = journal'"));
-        let line = "alertname=\"SentinelHalted\" holds back alertname=\"SentinelOrdersHeldBack\", reason=\"halted\", by instance, job, node";
+        let line = "alertname=\"SentinelHalted\" inhibits alertname=\"SentinelOrdersHeldBack\", reason=\"halted\", by instance, job, node";
         assert!(inhibition[1].starts_with("1 of ") && inhibition[1].ends_with(line), "{}", inhibition[1]);
         let [inhibition, _] = judged(&OURS.replace("alertname = SentinelAftermath", "alertname = Aftermath"));
         assert!(inhibition[1].contains("\nand ") && inhibition[1].ends_with(" more"), "{}", inhibition[1]);
     }
 
     #[test]
-    fn what_is_for_nobody_and_is_told_is_found_out() {
+    fn a_receiver_for_silent_alerts_is_reported() {
         let [inhibition, routes] =
             judged(&changed("    - matchers: ['severity = none']\n      receiver: nobody\n", ""));
         assert_eq!([&inhibition[0], &routes[0]], ["ok", "failed"]);
         assert_eq!(
             routes[1],
-            "severity none goes to warning, which tells people what is for nobody: SentinelAftermath, SentinelBudgetAftermath"
+            "severity none goes to warning, which sends messages that should not be sent: SentinelAftermath, SentinelBudgetAftermath"
         );
         assert!(routes[2].contains("severity none needs a route") && routes[2].contains("/-/reload"));
     }
 
     #[test]
-    fn what_nobody_would_hear_of_is_found_out() {
+    fn alerts_without_an_integration_are_reported() {
         let webhook = "    webhook_configs:\n      - url: http://localhost:8060/dingtalk/critical/send\n";
         let text = changed(webhook, "").replacen("        send_resolved: true\n", "", 1);
         let [_, routes] = judged(&text);
         assert_eq!(routes[0], "failed", "{routes:?}");
         assert!(routes[1].starts_with("severity critical goes to critical, which has no integration"), "{}", routes[1]);
         assert!(routes[1].contains("SentinelDown") && routes[1].ends_with(" more"), "{}", routes[1]);
-        // What always fires has no job.
+        // The heartbeat has no job.
         let by_job = changed(
             "    - matchers: ['severity = heartbeat']",
             "    - matchers: ['severity = heartbeat', 'job = sentinel-metrics']",
@@ -230,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_judged_is_neither_right_nor_wrong() {
+    fn an_unsupported_configuration_is_a_warning() {
         for text in ["", "route: {receiver: x, matchers: [y]}"] {
             let [inhibition, routes] = judged(text);
             assert_eq!([&inhibition[0], &routes[0]], ["warning", "warning"]);

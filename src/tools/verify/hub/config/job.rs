@@ -1,23 +1,23 @@
-//! What a Prometheus configuration says of a scrape job, as YAML has it.
+//! Reads a scrape job from a Prometheus configuration.
 
 use saphyr::{LoadableYamlNode, Yaml};
 use sentinel_actors::domain::sanitize::one_line;
 use std::{collections::BTreeMap, time::Duration};
 
-/// What counts of a scrape job.
+/// The parts of a scrape job that matter here.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Job {
     pub(super) interval: Option<Duration>,
     pub(super) timeout: Option<Duration>,
-    /// Who Prometheus says it is: the user of `basic_auth`, or `authorization`.
+    /// The login that Prometheus sends: the user of `basic_auth`, or `authorization`.
     pub(super) login: Option<String>,
-    /// Labels by target; those of other ways to find targets are not known.
+    /// Labels by static target.
     pub(super) targets: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 /// Finds a job in a configuration.
 pub(super) fn job(text: &str, name: &str) -> Result<Job, String> {
-    let documents = Yaml::load_from_str(text).map_err(|error| format!("no YAML: {}", one_line(&error.to_string())))?;
+    let documents = Yaml::load_from_str(text).map_err(|error| format!("not YAML: {}", one_line(&error.to_string())))?;
     let root = documents.first().ok_or("it is empty")?;
     let jobs = root.as_mapping_get("scrape_configs").and_then(|jobs| jobs.as_sequence());
     let jobs = jobs.map(Vec::as_slice).unwrap_or_default();
@@ -40,10 +40,10 @@ fn login(job: &Yaml<'_>) -> Option<String> {
     let user = job
         .as_mapping_get("basic_auth")
         .map(|login| format!("user {}", one_line(word(login, "username").unwrap_or("?"))));
-    user.or_else(|| job.as_mapping_get("authorization").map(|_| "authorization, which is no user".into()))
+    user.or_else(|| job.as_mapping_get("authorization").map(|_| "authorization instead of a user".into()))
 }
 
-/// What a job does to labels and series before they are stored.
+/// A job's relabelling rules, a line each.
 pub(super) fn relabelling(text: &str, name: &str) -> Vec<String> {
     let documents = Yaml::load_from_str(text).unwrap_or_default();
     let jobs = documents.first().and_then(|root| root.as_mapping_get("scrape_configs")?.as_sequence());
@@ -53,8 +53,8 @@ pub(super) fn relabelling(text: &str, name: &str) -> Vec<String> {
         let line = |rule: &Yaml<'_>| {
             let labels = rule.as_mapping_get("source_labels").and_then(|labels| labels.as_sequence());
             let labels = labels.into_iter().flatten().filter_map(|label| label.as_str()).collect::<Vec<_>>().join(", ");
-            let said = |key| word(rule, key).unwrap_or_default();
-            let line = format!("{kind}: {} {labels} {} {}", said("action"), said("regex"), said("target_label"));
+            let value = |key| word(rule, key).unwrap_or_default();
+            let line = format!("{kind}: {} {labels} {} {}", value("action"), value("regex"), value("target_label"));
             one_line(&line.split_whitespace().collect::<Vec<_>>().join(" "))
         };
         rules.map(line).collect::<Vec<_>>()
@@ -80,13 +80,13 @@ fn word<'a>(node: &'a Yaml<'_>, key: &str) -> Option<&'a str> {
     node.as_mapping_get(key)?.as_str()
 }
 
-/// Prometheus's spelling of a time: `15s`, `1m30s`, `500ms`.
+/// Parses a duration of Prometheus: `15s`, `1m30s`, `500ms`.
 pub(in crate::tools::verify::hub) fn duration(text: &str) -> Option<Duration> {
     let mut rest = text;
     let mut total_ms = 0_u64;
     while !rest.is_empty() {
-        let (number, behind) = rest.split_at(rest.find(|c: char| !c.is_ascii_digit())?);
-        let (unit, behind) = behind.split_at(behind.find(|c: char| c.is_ascii_digit()).unwrap_or(behind.len()));
+        let (number, after) = rest.split_at(rest.find(|c: char| !c.is_ascii_digit())?);
+        let (unit, after) = after.split_at(after.find(|c: char| c.is_ascii_digit()).unwrap_or(after.len()));
         let unit_ms = match unit {
             "ms" => 1,
             "s" => 1_000,
@@ -98,7 +98,7 @@ pub(in crate::tools::verify::hub) fn duration(text: &str) -> Option<Duration> {
             _ => return None,
         };
         total_ms = total_ms.checked_add(number.parse::<u64>().ok()?.checked_mul(unit_ms)?)?;
-        rest = behind;
+        rest = after;
     }
     Some(Duration::from_millis(total_ms))
 }
@@ -127,15 +127,15 @@ scrape_configs:
     }
 
     #[test]
-    fn a_job_that_is_not_there_is_missed_with_the_names_of_the_others() {
+    fn a_missing_job_is_reported_with_the_names_of_the_others() {
         assert_eq!(job(FILE, "x").unwrap_err(), "there is no job x; there is other, sentinel-metrics");
         assert_eq!(job("global: {}", "x").unwrap_err(), "there is no job x; there is none");
         assert_eq!(job("", "x").unwrap_err(), "it is empty");
-        assert!(job("a: [", "x").unwrap_err().starts_with("no YAML: "));
+        assert!(job("a: [", "x").unwrap_err().starts_with("not YAML: "));
     }
 
     #[test]
-    fn what_a_job_relabels_is_said() {
+    fn relabelling_rules_are_listed() {
         let relabels = "    metric_relabel_configs:\n      - source_labels: [__name__]\n        regex: sentinel_zmq_.*\n        action: drop\n";
         let found = relabelling(&format!("{FILE}{relabels}"), "sentinel-metrics");
         assert_eq!(found, ["metric_relabel_configs: drop __name__ sentinel_zmq_.*"]);
@@ -143,11 +143,11 @@ scrape_configs:
     }
 
     #[test]
-    fn a_job_says_who_it_is() {
-        let said = |login: &str| job(&format!("{FILE}    {login}\n"), "sentinel-metrics").unwrap().login;
-        assert_eq!(said("basic_auth: {username: hub, password_file: /p}").as_deref(), Some("user hub"));
-        assert!(said("authorization: {credentials_file: /p}").is_some());
-        assert_eq!(said("honor_labels: true"), None);
+    fn the_login_of_a_job_is_found() {
+        let login = |line: &str| job(&format!("{FILE}    {line}\n"), "sentinel-metrics").unwrap().login;
+        assert_eq!(login("basic_auth: {username: hub, password_file: /p}").as_deref(), Some("user hub"));
+        assert!(login("authorization: {credentials_file: /p}").is_some());
+        assert_eq!(login("honor_labels: true"), None);
     }
 
     #[test]
@@ -157,7 +157,7 @@ scrape_configs:
     }
 
     #[test]
-    fn times_are_read_as_prometheus_writes_them() {
+    fn durations_are_parsed() {
         let ms = |text| duration(text).map(|time| time.as_millis());
         assert_eq!(
             [ms("15s"), ms("1m30s"), ms("500ms"), ms("1h")],

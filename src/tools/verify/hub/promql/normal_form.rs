@@ -1,9 +1,9 @@
-//! One order for what PromQL lets be written in several.
+//! The normal form of an expression that can be written in several ways.
 
 use super::{AGGREGATIONS, LISTS, Node, is_group, is_word};
 use std::cmp::Ordering;
 
-/// The nodes in the order in which Prometheus tells them.
+/// The nodes in Prometheus's order.
 pub(super) fn normal_form(nodes: Vec<Node>) -> Vec<Node> {
     let mut normal: Vec<Node> = Vec::with_capacity(nodes.len());
     let mut rest = nodes.into_iter().peekable();
@@ -33,7 +33,7 @@ pub(super) fn normal_form(nodes: Vec<Node>) -> Vec<Node> {
     normal
 }
 
-/// The parts between commas, in order.
+/// The parts between commas, sorted.
 fn sorted(nodes: Vec<Node>) -> Vec<Node> {
     let mut parts: Vec<_> = nodes.split(|node| *node == Node::Sign(",")).filter(|part| !part.is_empty()).collect();
     parts.sort_by(|one, other| one.partial_cmp(other).unwrap_or(Ordering::Equal));
@@ -43,11 +43,11 @@ fn sorted(nodes: Vec<Node>) -> Vec<Node> {
 /// `sum(x) by (y)` is `sum by (y) (x)`.
 fn put_grouping_first(nodes: &mut [Node]) {
     for at in 0..nodes.len().saturating_sub(3) {
-        let is_behind = is_word(nodes.get(at), &AGGREGATIONS)
+        let is_after = is_word(nodes.get(at), &AGGREGATIONS)
             && is_group(nodes.get(at + 1), '(')
             && is_word(nodes.get(at + 2), &["by", "without"])
             && is_group(nodes.get(at + 3), '(');
-        if is_behind {
+        if is_after {
             nodes[at + 1..at + 4].rotate_left(1);
         }
     }
@@ -66,14 +66,14 @@ fn put_at_first(nodes: &mut [Node]) {
     }
 }
 
-/// `by ()` and an `ignoring ()` without a group say nothing.
+/// Drops `by ()`, and `ignoring ()` without a group, which have no effect.
 fn drop_empty(nodes: &mut Vec<Node>) {
     let mut at = 0;
     while at + 1 < nodes.len() {
         let is_empty = nodes[at + 1] == Node::Group('(', Vec::new());
-        let says_nothing = is_word(nodes.get(at), &["by"])
+        let has_no_effect = is_word(nodes.get(at), &["by"])
             || is_word(nodes.get(at), &["ignoring"]) && !is_word(nodes.get(at + 2), &["group_left", "group_right"]);
-        if is_empty && says_nothing {
+        if is_empty && has_no_effect {
             nodes.drain(at..at + 2);
         } else {
             at += 1;

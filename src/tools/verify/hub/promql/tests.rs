@@ -7,7 +7,7 @@ fn read(text: &str) -> Expression {
 }
 
 #[test]
-fn what_prometheus_tells_is_what_was_written() {
+fn prometheus_spelling_is_the_same_expression() {
     let spellings = [
         ("x > 209715200", "x > 2.097152e+08"),
         ("x{b='q\"u\\\\', a=~`r\\d`,}", "x{a=~\"r\\\\d\",b=\"q\\\"u\\\\\"}"),
@@ -26,13 +26,13 @@ fn what_prometheus_tells_is_what_was_written() {
             "label_replace(x, \"a\", \"A\u{e4}A\t\", \"b\", \"\")",
         ),
     ];
-    for (written, told) in spellings {
-        assert_eq!(read(written), read(told), "{written}");
+    for (written, reported) in spellings {
+        assert_eq!(read(written), read(reported), "{written}");
     }
 }
 
 #[test]
-fn another_expression_is_another() {
+fn other_expressions_differ() {
     let differing = [
         ("x > 5.5", "x > 50"),
         ("x > 5", "x >= 5"),
@@ -54,14 +54,14 @@ fn another_expression_is_another() {
 }
 
 #[test]
-fn what_is_no_promql_is_not_read() {
+fn invalid_promql_is_not_read() {
     for text in ["(a", "a)", "{a=\"1\"", "a{b=\"1}", "a ? b", "(a]", "a[5m"] {
         assert_eq!(Expression::read(text), None, "{text}");
     }
 }
 
 #[test]
-fn families_are_found_with_their_job_and_nothing_else() {
+fn families_are_found_with_their_job_and_instance() {
     let text = "sum by (by_what) (rate(a_total{job=\"j\", instance=\"i\", error=~\"x|y\"}[5m])) / ignoring (c) group_left (d) \
                 (f:recorded > bool 3) unless on (e) {__name__=\"g\", job=\"k\"} or time() - h offset 5m";
     let found = read(text).selected();

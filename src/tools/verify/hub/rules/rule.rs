@@ -1,21 +1,21 @@
-//! One rule, as a file has it and as Prometheus tells it, and what of it differs.
+//! One rule, from a file or from Prometheus, and how two of them differ.
 
 use super::super::{config::duration, promql::Expression};
 use saphyr::{LoadableYamlNode, Yaml};
 use serde_json::Value;
 use std::{collections::BTreeMap, time::Duration};
 
-/// What a rule does. Its words for people are not part of it.
+/// A rule; annotations are compared separately.
 #[derive(Debug)]
 pub(in super::super) struct Rule {
-    /// As Prometheus says it: `alerting` or `recording`.
+    /// Prometheus's type: `alerting` or `recording`.
     pub(in super::super) kind: &'static str,
-    /// Of the alert, or of what is recorded.
+    /// Name of the alert, or of the recorded series.
     pub(in super::super) name: String,
     pub(super) group: String,
-    /// On one line.
+    /// The expression on one line.
     pub(in super::super) text: String,
-    /// `None` if it cannot be read; then the texts are compared.
+    /// The parsed expression; `None` if it cannot be parsed, and then the texts are compared.
     pub(in super::super) expression: Option<Expression>,
     hold: Duration,
     keep: Duration,
@@ -23,7 +23,7 @@ pub(in super::super) struct Rule {
     annotations: BTreeMap<String, String>,
 }
 
-/// The rules of a file; none if it has none, or is no YAML.
+/// The rules of a file; none if it has none, or is not YAML.
 pub(in super::super) fn of_file(text: &str) -> Vec<Rule> {
     let documents = Yaml::load_from_str(text).unwrap_or_default();
     let groups = documents.first().and_then(|root| root.as_mapping_get("groups")?.as_sequence());
@@ -52,7 +52,7 @@ impl Rule {
         })
     }
 
-    /// From `/api/v1/rules`; `None` if it is no rule.
+    /// From `/api/v1/rules`; `None` if it is not a rule.
     pub(super) fn of_json(rule: &Value, group: &str) -> Option<Self> {
         let kind = ["alerting", "recording"].into_iter().find(|kind| rule["type"] == *kind)?;
         let time = |key: &str| Duration::try_from_secs_f64(rule[key].as_f64().unwrap_or_default()).unwrap_or_default();
@@ -86,7 +86,7 @@ impl Rule {
         }
     }
 
-    /// The same rule with another expression.
+    /// Whether the rule has this expression.
     pub(super) fn reads_as(&self, text: &str) -> bool {
         self.is_same_expression(&Self::reading(text))
     }
@@ -98,16 +98,16 @@ impl Rule {
         }
     }
 
-    /// Whether both are alerts, or both are recorded, under one name.
+    /// Whether both have the same kind and name.
     pub(super) fn is_named_as(&self, other: &Self) -> bool {
         self.kind == other.kind && self.name == other.name
     }
 
-    /// Where this one, which is loaded, does something else than it should; empty if it does the same.
+    /// How this loaded rule differs from the wanted one; empty if it does not.
     pub(super) fn differences(&self, wanted: &Self) -> Vec<String> {
         let mut found = Vec::new();
         if !self.is_same_expression(wanted) {
-            found.push(format!("expr is     {}\nand not     {}", self.text, wanted.text));
+            found.push(format!("expr is     {}\nbut not     {}", self.text, wanted.text));
         }
         let mut compare = |name: &str, is: String, should: String| {
             if is != should {
@@ -120,8 +120,8 @@ impl Rule {
         found
     }
 
-    /// Whether it says the same to a person.
-    pub(super) fn has_words_of(&self, wanted: &Self) -> bool {
+    /// Whether it has the same annotations.
+    pub(super) fn has_annotations_of(&self, wanted: &Self) -> bool {
         self.annotations == wanted.annotations
     }
 }
@@ -140,7 +140,7 @@ fn listed(labels: &BTreeMap<String, String>) -> String {
     format!("{{{}}}", labels.join(", "))
 }
 
-/// A text, or a number that stands where one is expected.
+/// A text, or a number as text.
 fn word(node: &Yaml<'_>, key: &str) -> Option<String> {
     let node = node.as_mapping_get(key)?;
     let number = || node.as_integer().map(|it| it.to_string());
