@@ -59,6 +59,7 @@ fn recorder(symbols: usize) -> Recorder {
         drift: Drift::default(),
         failed_share_max: 0.5,
         live: false,
+        max_bar_age_s: 10_800,
         kill_switch: Arc::new(HaltFile::new(None)),
         period: Duration::from_secs(60),
         inflight: Inflight::default(),

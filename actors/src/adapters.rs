@@ -8,13 +8,13 @@
 //! - [`journal`] - the SQLite file of decisions and orders
 //! - [`prometheus`] - the text of `/metrics`
 //! - [`deadman`] - the service that expects a sign of life
-//! - [`halt_file`] - the kill switch, a file that a person makes
+//! - [`halt_file`] - the kill switch, a file that `sentinel halt` makes
 //! - [`system_clock`] - the machine's clocks
 //!
 //! Shared:
 //! - [`endpoint`] - the name of a system that a cycle asks, its circuit breaker, its requests under way
 //! - [`http`] - the client of everything that is asked over HTTP
-//! - [`json`] - JSON that is not quite JSON
+//! - [`json`] - JSON with the bare NaN and infinity that Python and MQL5 write
 //! - [`gzip`] - compression of what is served
 //! - [`fail_points`] - where a test build kills the process
 

@@ -47,6 +47,8 @@ pub struct Config {
     pub failed_share_max: f64,
     /// Whether orders leave.
     pub live: bool,
+    /// Oldest age of a bar's close that is traded on, seconds.
+    pub max_bar_age_s: i64,
     /// The one that stops them: asked for each text and verdict, so that both are true without a signal or a cycle.
     pub kill_switch: Arc<dyn KillSwitch>,
     /// Time between two due cycles.

@@ -148,6 +148,7 @@ pub fn metrics_config(settings: &Resolved, period: Duration, opened: &Opened, po
         failed_share_max: settings.failed_share_max,
         drift: Drift::new(settings.reference.clone(), known),
         live: settings.purpose.gateway.is_live(),
+        max_bar_age_s: settings.max_bar_age_s,
         kill_switch: policy.kill_switch.clone(),
         period,
         inflight: Inflight::default(),

@@ -2,6 +2,7 @@
 
 mod data;
 mod live;
+mod lookback;
 mod symbols;
 
 use super::{

@@ -31,7 +31,7 @@ def test_mode_kill_switch_and_clock_exist_before_any_cycle(harness):
     halt.touch()
     later = daemon.wait_metrics("the next halt", lambda metrics: metrics("halted") == 1, 3)
     assert later("trading_cycles_total") == 0
-    daemon.wait_metrics("the time goes on", lambda now: now("time_seconds") > metrics("time_seconds") + 1, 5)
+    daemon.wait_metrics("a later time", lambda now: now("time_seconds") > metrics("time_seconds") + 1, 5)
 
 
 @pytest.mark.parametrize("dialect", ["v43", "envelope"])

@@ -48,7 +48,7 @@ def test_an_alert_is_silent_then_fires_then_is_resolved(harness, tmp_path, reque
     alert = [message for to, message in bridge.deliveries if to == "critical"][-1]["alerts"][0]
     assert labels.items() <= alert["labels"].items()
     assert alert["annotations"]["summary"] == "inf-sentinel cannot be scraped"
-    assert alert["annotations"]["description"].startswith("No answer of inf-sentinel for 2 minutes (up is 0)")
+    assert alert["annotations"]["description"].startswith("No answer from inf-sentinel for 2 minutes (up is 0)")
     assert "sentinel verify inf" in alert["annotations"]["runbook"]
 
     # Inhibited alerts are not delivered; the same alerts of another instance are.
@@ -141,9 +141,9 @@ def test_one_cause_sends_one_alert_and_one_resolved_message(harness, tmp_path, r
 
     # Each is resolved once. Alerts that still count it stay silent; alerts_test.yml tests that until its end. Prometheus sends
     # resolved alerts for 15 minutes, which no setting shortens, so silenced alerts are in that message, too.
-    wait_until("that all are over", lambda: all(len(hub.messages(name)) > 1 for name in faults), 60 * MINUTE_S)
+    wait_until("all to be resolved", lambda: all(len(hub.messages(name)) > 1 for name in faults), 60 * MINUTE_S)
     time.sleep(30 * MINUTE_S)
-    assert all(hub.firing(name) for name in faults), "nothing counts it, so that it proves nothing"
+    assert all(hub.firing(name) for name in faults), "no alert counts it, so the test proves nothing"
     after = {name: hub.messages(name)[1:] for name in faults}
     assert {name: [(to, firing) for to, firing, _ in told] for name, told in after.items()} == {
         name: [("critical", set())] for name in faults
@@ -186,7 +186,7 @@ def test_hub_reports_a_missing_alertmanager_once_it_is_back(tmp_path, request):
         wait_until(alert, lambda alert=alert: hub.prometheus.query(fires(alert)), 60)
     hub.alertmanager.start()
     told = ("SentinelHubNotificationsDropped", hub.prometheus.url.removeprefix("http://"), "firing")
-    wait_until("a word about it", lambda: told in hub.bridge.delivered("warning"), 60)
+    wait_until("the alert about it", lambda: told in hub.bridge.delivered("warning"), 60)
 
 
 def test_hub_notices_a_failing_rule(tmp_path, request):

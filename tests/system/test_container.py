@@ -156,7 +156,7 @@ def test_cpu_and_memory_stay_within_their_bounds(trading):
     container = trading(cycle_seconds="0.2", cycles="400")
     cgroup, rows = Cgroup(container.pid), []
     cpu_before, since = 0.0, time.monotonic()
-    for what, cycles in [("200 cycles back to back, start included", 200), ("200 more, five a second", 400)]:
+    for what, cycles in [("200 cycles back to back, including the start", 200), ("200 more, five per second", 400)]:
         # Scrapes seldom, because a scrape also costs CPU.
         while container.after_cycles(1)("trading_cycles_total") < cycles:
             assert time.monotonic() - since < 120, container.logs()[-2000:]

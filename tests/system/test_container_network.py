@@ -161,7 +161,7 @@ def lose_the_reply(containers: ContainerNetwork) -> Metrics:
     with containers.unplugged(containers.gtw):
         sent = len(containers.received())
         wanted = containers.metrics()("trading_cycles_total") + 2
-        metrics = containers.wait("the cut", lambda m: m("trading_cycles_total") >= wanted)
+        metrics = containers.wait("the disconnection", lambda m: m("trading_cycles_total") >= wanted)
         assert len(containers.received()) == sent
     return metrics
 
@@ -225,7 +225,7 @@ def test_kills_neither_lose_nor_repeat_orders(containers):
             met += containers.metrics()("orders_unresolved") > 0
     finally:
         containers.pace(0)
-    assert met > 0, "no kill met an order on its way"
+    assert met > 0, "no kill happened while an order was on its way"
     flows_again(containers, "gateway")
     assert len(containers.received()) > sent + KILLS
 

@@ -9,12 +9,14 @@ import tomllib
 import yaml
 
 from parts.paths import ROOT
+from parts.requirements import require
 
 PLACE = "/var/lib/sentinel"
 
 
 def compose(**env: str) -> dict:
     """compose.yaml as docker-compose reads it, which needs no engine."""
+    require("docker-compose")
     command = ["docker-compose", "-f", "docker/compose.yaml", "--profile", "inf", "config"]
     done = subprocess.run(
         command, cwd=ROOT, env={"PATH": os.environ["PATH"]} | env, capture_output=True, text=True, timeout=60

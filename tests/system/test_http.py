@@ -18,7 +18,7 @@ def test_trading_continues_while_the_port_is_taken(harness):
     gateway = harness.gateway()
     daemon = harness.start_live(gateway, settings={"metrics.port": port, "metrics.bind_retry_ms": 200})
     wait_until("an order without a port", lambda: gateway.requests)
-    wait_until("a word about the port", lambda: "cannot listen" in daemon.output())
+    wait_until("a log line about the port", lambda: "cannot listen" in daemon.output())
     # Long enough for several attempts, which must not all be logged.
     time.sleep(1.0)
     assert daemon.output().count("cannot listen") == 1

@@ -159,9 +159,9 @@ def states(alertmanager: Alertmanager, alerts: list[str], instance: str) -> dict
 
 @pytest.mark.parametrize("case", CASES)
 def test_only_consequences_of_a_cause_are_silenced(alertmanager, case):
-    told, silenced = CASES[case]
-    wanted = {said: "active" for said in told} | {said: "suppressed" for said in silenced}
-    assert states(alertmanager, told + silenced, f"inf-{next(instances)}") == wanted
+    sent, silenced = CASES[case]
+    wanted = {said: "active" for said in sent} | {said: "suppressed" for said in silenced}
+    assert states(alertmanager, sent + silenced, f"inf-{next(instances)}") == wanted
 
 
 def test_another_instance_or_node_is_not_silenced(alertmanager):
@@ -178,8 +178,8 @@ def test_unresolved_orders_and_hub_alerts_are_always_sent(alertmanager):
     instance = f"inf-{next(instances)}"
     every = [name.removeprefix("Sentinel") for name in ALERTS if not name.startswith("SentinelHub")]
     found = states(alertmanager, every, instance)
-    told = {said for said, state in found.items() if state == "active"}
-    assert told == {"Watchdog", "OrdersUnresolved", "Down", "TargetMissing", "FamiliesMissing", "TwoUnderOneName"}
+    sent = {said for said, state in found.items() if state == "active"}
+    assert sent == {"Watchdog", "OrdersUnresolved", "Down", "TargetMissing", "FamiliesMissing", "TwoUnderOneName"}
     hub = [{"alertname": name, "severity": "warning"} for name in ALERTS if name.startswith("SentinelHub")]
     add_all(alertmanager, [{"alertname": "SentinelTargetMissing", "severity": "critical"}, *hub])
     assert len(hub) == 4
@@ -199,9 +199,9 @@ def on_side(rule: dict, side: str) -> set[str]:
 
 
 EDGES = {
-    (cause, told)
+    (cause, sent)
     for rule in CONFIG["inhibit_rules"]
-    for cause, told in product(on_side(rule, "source"), on_side(rule, "target"))
+    for cause, sent in product(on_side(rule, "source"), on_side(rule, "target"))
 }
 
 
@@ -214,13 +214,13 @@ def test_the_aftermath_silences_what_outlasts_its_cause():
     """alerts_test.yml tests that the list, with the orders that were held back, is long enough."""
     text = (MONITORING / "alerts_test.yml").read_text()
     [targets] = re.findall(r"Hub\.\+\|(SentinelOrdersHeldBack\|\S+?)\"", text)
-    assert {told for cause, told in EDGES if cause == "SentinelAftermath"} == set(targets.split("|"))
-    assert {told for cause, told in EDGES if cause == "SentinelBudgetAftermath"} == {"SentinelFailureBudgetSlow"}
+    assert {sent for cause, sent in EDGES if cause == "SentinelAftermath"} == set(targets.split("|"))
+    assert {sent for cause, sent in EDGES if cause == "SentinelBudgetAftermath"} == {"SentinelFailureBudgetSlow"}
 
 
 def test_no_alerts_silence_each_other():
     """Neither directly nor through other alerts."""
-    reached = {name: {told for cause, told in EDGES if cause == name} for name in ALERTS}
+    reached = {name: {sent for cause, sent in EDGES if cause == name} for name in ALERTS}
     for _ in ALERTS:
         reached = {name: own.union(*(reached[other] for other in own)) for name, own in reached.items()}
     assert [name for name in ALERTS if name in reached[name]] == []

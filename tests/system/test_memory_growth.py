@@ -80,7 +80,7 @@ def judge(name: str, samples: list[tuple[float, float, list[str]]]):
     keep(name, "\n".join([*lines, f"growth after the first quarter {growth:+.2f} MiB, open files {set(counts)}"]))
     assert max(counts) - min(counts) <= FILES_SPREAD_MAX, sorted(max((opened for *_, opened in after), key=len))
     # A file that is not closed is in every later sample. All of a sample's looks may include one more scrape.
-    assert min(counts[-5:]) <= min(counts[:5]) + 1, "more and more files"
+    assert min(counts[-5:]) <= min(counts[:5]) + 1, "the number of files grows"
     assert growth < GROWTH_MIB_MAX
 
 

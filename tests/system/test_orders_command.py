@@ -61,8 +61,8 @@ def test_short_ids_work_and_ambiguous_ones_are_refused(harness, journal):
     assert all(id in refused.stderr for id in alike[:5])
     for command in (["show"], ["closed", "--note", "x"], ["resolve", "--note", "x"]):
         # An ambiguous id settles nothing.
-        fate = ["rejected"] if command[0] == "resolve" else []
-        refused = harness.run("orders", command[0], common, *fate, *command[1:], *where)
+        outcome = ["rejected"] if command[0] == "resolve" else []
+        refused = harness.run("orders", command[0], common, *outcome, *command[1:], *where)
         assert refused.returncode == 1 and "several orders begin with" in refused.stderr
     absent = harness.run("orders", "show", "0" * 32, *where)
     assert absent.returncode == 1 and "has no order" in absent.stderr

@@ -81,12 +81,11 @@ def test_verify_inf_and_prometheus_accept_the_certificate(secured, tmp_path):
     ],
     ids=["an authority", "another address"],
 )
-def test_other_certificates_are_refused_with_advice(
-    secured, tmp_path, written, instead, names, advice
-):
+def test_other_certificates_are_refused_with_advice(secured, tmp_path, written, instead, names, advice):
     certificate = make(recipe().replace(written, instead), tmp_path)
     context = ssl.create_default_context(cafile=certificate)
     context.check_hostname = False
+    secured.write()
     secured.start().wait_serving(context=context)
     found = look(secured, certificate)
     assert {"health", "metrics"} <= found.failed, found.out

@@ -115,7 +115,7 @@ def test_on_an_install_with_systemd(install, is_up):
         install.systemd.systemctl("stop")
     work_as_written(install, install.url, order, is_up)
     assert install.systemd.systemctl("restart") == 0
-    install.unit.wait_metrics("a life after", lambda metrics: metrics("trading_cycles_total") > 1)
+    install.unit.wait_metrics("the next start", lambda metrics: metrics("trading_cycles_total") > 1)
     assert install.gateway.problems == [] and install.systemd.show("NRestarts") == "0"
 
 

@@ -89,7 +89,7 @@ def test_watchdog_messages_continue_while_it_stops(harness, systemd):
     daemon = harness.start_live(gateway, settings={"gateway.deadline_ms": 4000}, **systemd.environment(0.6))
     wait_until("an order", lambda: gateway.requests)
     daemon.send()
-    wait_until("the word", lambda: any(said.startswith(STOPPING) for said in systemd.read()))
+    wait_until("the message", lambda: any(said.startswith(STOPPING) for said in systemd.read()))
     assert daemon.process.poll() is None
     told = len(systemd.heard)
     longest_us = int(re.search(r"EXTEND_TIMEOUT_USEC=(\d+)", "\n".join(systemd.heard)).group(1))
@@ -119,7 +119,7 @@ def test_an_unreachable_supervisor_does_not_stop_trading(harness, systemd, where
     env = {"NOTIFY_SOCKET": where, "WATCHDOG_USEC": "3000"}
     daemon = harness.start("--back-to-back", **env)
     daemon.after_cycles(3)
-    wait_until("a word of it", lambda: "cannot be told" in daemon.output())
+    wait_until("a log line about it", lambda: "cannot be told" in daemon.output())
     time.sleep(0.3)
     assert daemon.stop(signal.SIGTERM)[0] == 0
     assert daemon.output().count("cannot be told") == 1

@@ -66,7 +66,7 @@ def test_a_kill_after_it_was_kept_loses_nothing(harness, holder, tmp_path):
     daemon, journal = ordering(harness, tmp_path)
     held = holder(journal)
     kept = Path(f"{journal}.unwritten")
-    wait_until("what is kept", lambda: kept.exists() and kept.read_text().endswith("\n"))
+    wait_until("the kept outcome", lambda: kept.exists() and kept.read_text().endswith("\n"))
     daemon.stop(signal.SIGKILL)
     held.execute("ROLLBACK")
     assert next_start(harness, journal)["state"] == "filled"
@@ -76,7 +76,7 @@ def test_the_daemon_writes_it_as_soon_as_possible(harness, holder, tmp_path):
     daemon, journal = ordering(harness, tmp_path, **{"schedule.cron": "* * * * * *"})
     held = holder(journal)
     kept = Path(f"{journal}.unwritten")
-    wait_until("what is kept", kept.exists)
+    wait_until("the kept outcome", kept.exists)
     held.execute("ROLLBACK")
     wait_until("its end", lambda: not kept.exists())
     assert daemon.wait_metrics("the fill", lambda m: m("orders_unresolved") == 0)
@@ -100,7 +100,7 @@ def test_a_short_lock_loses_nothing(harness, holder, tmp_path):
     daemon, journal = ordering(harness, tmp_path)
     held = holder(journal)
     daemon.send(signal.SIGTERM)
-    wait_until("what is kept", Path(f"{journal}.unwritten").exists)
+    wait_until("the kept outcome", Path(f"{journal}.unwritten").exists)
     held.execute("ROLLBACK")
     assert daemon.wait_exit()[0] == 0
     assert [order["state"] for order in harness.orders(journal)] == ["filled"]

@@ -104,7 +104,7 @@ def test_a_correct_password_is_remembered(secured):
     later = [cost(RIGHT, 200) for _ in range(5)]
     assert first > 0 and sum(later) < first, (first, later)
     wrong, nobody = cost(WRONG, 401), cost(basic("nobody", PASSWORD), 401)
-    assert min(wrong, nobody) > sum(later) and nobody > wrong / 2, "no name is told from no password by its cost"
+    assert min(wrong, nobody) > sum(later) and nobody > wrong / 2, "an unknown name costs as much as a wrong password"
 
 
 def test_a_flood_of_wrong_passwords_fails_nothing(secured):
@@ -162,7 +162,7 @@ def test_certificates_and_users_are_renewed_without_a_restart(secured, tmp_path)
         secured.get("/livez", context=secured.context(stranger))
 
     (tmp_path / "sentinel-tls.pem").write_text("not a certificate")
-    wait_until("a word about the bad file", lambda: complaints(secured) == 1)
+    wait_until("a log line about the bad file", lambda: complaints(secured) == 1)
     assert secured.get("/metrics", RIGHT)[0] == 200, "the old certificate stays"
 
     stranger.issue("sentinel-tls")
@@ -178,7 +178,7 @@ def test_certificates_and_users_are_renewed_without_a_restart(secured, tmp_path)
 
     told = complaints(secured)
     secured.file.write_text("")
-    wait_until("a word about the emptied file", lambda: complaints(secured) == told + 1)
+    wait_until("a log line about the emptied file", lambda: complaints(secured) == told + 1)
     assert secured.get("/metrics")[0] == 401, "no moment without a password"
     assert secured.get("/metrics", RIGHT)[0] == 200
 
@@ -225,7 +225,7 @@ def test_healthcheck_and_verify_use_a_client_certificate(secured, tmp_path):
     assert healthcheck(*shown) == (0, "live\n")
     assert healthcheck("--url", url, *shown) == (0, "live\n")
     files = {"metrics.client_cert_file": certificate, "metrics.client_key_file": key}
-    assert healthcheck(**variables(files)) == (0, "live\n"), "as in a container, where nobody says flags"
+    assert healthcheck(**variables(files)) == (0, "live\n"), "as in a container without flags"
     code, said = healthcheck()
     assert code == 1 and "metrics.client_cert_file" in said
     stranger = CertificateAuthority(tmp_path, "stranger").issue("nobody")
@@ -263,7 +263,7 @@ def test_a_taken_port_is_tried_again_with_tls(secured):
     secured.write(users={USER: CHEAP})
     with socket.create_server(("127.0.0.1", 0)) as holder:
         secured.start(port=holder.getsockname()[1], bind_retry_ms=100)
-        wait_until("a word about the port", lambda: "cannot listen" in secured.daemon.output())
+        wait_until("a log line about the port", lambda: "cannot listen" in secured.daemon.output())
     assert secured.wait_serving().get("/metrics", RIGHT)[0] == 200
 
 

@@ -62,6 +62,7 @@ impl Recorder {
         metrics.config_hash.set(i64::try_from(config.config_hash).unwrap_or(i64::MAX));
         metrics.prediction_drift_psi.set(config.drift.psi());
         metrics.live.set(config.live.into());
+        metrics.bar_age_max_seconds.set(config.max_bar_age_s);
         config.symbols.iter().for_each(|symbol| set_regime(&metrics, symbol, Regime::Unknown));
         for step in Step::ALL {
             metrics.step_last_success_timestamp_seconds.with_label_values(&[step.as_str()]).set(now.as_secs_f64());

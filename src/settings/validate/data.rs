@@ -1,15 +1,11 @@
 //! `[data]`: the ranges, and EODHD's token.
 
 use super::{
-    super::{Settings, address::market_fault, sections::DataSettings},
+    super::{Settings, address::market_fault},
     Found,
+    lookback::lookback,
 };
-use sentinel_actors::adapters::eodhd::{
-    ApiToken, ROW_BYTES, TokenError, TokenFault, first_range_s, first_rows_max, range_s_max,
-};
-
-/// The model gets 60 bars, and the features of the first need 60 more before it.
-const LOOKBACK_BARS: std::ops::RangeInclusive<usize> = 120..=5_000;
+use sentinel_actors::adapters::eodhd::{ApiToken, TokenError, TokenFault};
 
 /// The ranges of `[data]`.
 pub(super) fn data(settings: &Settings, found: &mut Found) {
@@ -26,45 +22,6 @@ pub(super) fn data(settings: &Settings, found: &mut Found) {
     found.deadline(data.deadline_ms, "data.deadline_ms");
     found.unless((1_024..=1 << 28).contains(&data.body_bytes_max), "data.body_bytes_max", "must be 1024 to 268435456");
     found.unless((1..=100).contains(&data.concurrency), "data.concurrency", "must be 1 to 100");
-}
-
-/// Bars that are made of finer ones need many of these, in one answer.
-fn lookback(data: &DataSettings, found: &mut Found) {
-    let (key, bars, interval) = ("data.lookback_bars", data.lookback_bars, data.interval);
-    if !LOOKBACK_BARS.contains(&bars) || !interval.is_made() {
-        found.unless(LOOKBACK_BARS.contains(&bars), key, "must be 120 to 5000");
-        return;
-    }
-    let (made, finer) = (interval.as_str(), interval.source().as_str());
-    let most = |fits: &dyn Fn(usize) -> bool| {
-        let most = LOOKBACK_BARS.rev().find(|bars| fits(*bars));
-        most.map_or_else(String::new, |most| format!(", or this to at most {most}"))
-    };
-    let is_in_range = |bars| first_range_s(bars, interval) <= range_s_max(interval);
-    let (days, days_max) = (days(first_range_s(bars, interval)), days(range_s_max(interval)));
-    let advice = most(&is_in_range).replace(", or this", "set it");
-    found.unless(
-        is_in_range(bars),
-        key,
-        format!("{bars} bars of {made} are made of {days} days of {finer} bars, and EODHD sends at most {days_max} days at once: {advice}"),
-    );
-    let bytes = |bars| first_rows_max(bars, interval).saturating_mul(ROW_BYTES);
-    let fits = |bars| usize::try_from(bytes(bars)).is_ok_and(|bytes| bytes <= data.body_bytes_max);
-    let (rows, needed, advice) = (first_rows_max(bars, interval), bytes(bars), most(&fits));
-    found.unless(
-        fits(bars) || !is_in_range(bars),
-        key,
-        format!(
-            "{bars} bars of {made} are made of up to {rows} bars of {finer}, in one answer of {needed} bytes, and \
-             data.body_bytes_max = {} is less: set it to {needed}{advice}",
-            data.body_bytes_max
-        ),
-    );
-}
-
-/// Whole days, rounded up.
-const fn days(seconds: i64) -> i64 {
-    (seconds + 86_399) / 86_400
 }
 
 /// Where the token comes from, if it is required and can be read.

@@ -10,14 +10,14 @@ HOUR = 3600
 PRICES = ("open", "high", "low", "close")
 
 
-def bar(open_time: int, volume: float | None = 0) -> dict:
-    """The bar of one hour. Prices depend only on the time, so every request gets the same bars."""
+def bar(open_time: int, volume: float | None = 0, length_s: int = HOUR) -> dict:
+    """The bar of one hour, or of another length. Prices depend only on the time, so every request gets the same bars."""
 
     def price(moment: int) -> float:
         hours = moment / HOUR
         return round(1.1 + 0.01 * math.sin(hours / 7) + 0.003 * math.sin(hours * 1.7), 5)
 
-    first, last = price(open_time), price(open_time + HOUR)
+    first, last = price(open_time), price(open_time + length_s)
     return {
         "timestamp": open_time,
         "gmtoffset": 0,

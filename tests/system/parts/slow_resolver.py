@@ -1,11 +1,11 @@
-"""A name server that takes twenty seconds to fail, to be preloaded into a process."""
+"""A name resolver that fails after twenty seconds, to preload into a process."""
 
 import subprocess
 from pathlib import Path
 
 
 def slow_resolver(folder: Path) -> dict[str, str]:
-    """Builds it there; the variables that preload it."""
+    """Builds the library in this folder; the variables that preload it."""
     library = folder / "slow_resolver.so"
     source = Path(__file__).parent / "slow_resolver.c"
     subprocess.run(["gcc", "-shared", "-fPIC", "-o", library, source], check=True)

@@ -50,11 +50,11 @@ class TradingProcesses:
         self._read_to = 0
         # Orders that this class settled, as a person would.
         self.settled: dict[str, Received | None] = {}
-        told = [f"--{key.replace('_', '-')}={value}" for key, value in gateway.items()]
+        done = [f"--{key.replace('_', '-')}={value}" for key, value in gateway.items()]
         self.parts: list[subprocess.Popen] = []
         market = self._serve("market", f"--bar-ms={bar_ms}")
         model = self._serve("model", f"--seed={seed}")
-        port = self._serve("gateway", f"--seed={seed}", f"--dialect={dialect}", f"--record={self.record}", *told)
+        port = self._serve("gateway", f"--seed={seed}", f"--dialect={dialect}", f"--record={self.record}", *done)
         self.settings = {
             "metrics.bind": "127.0.0.1",
             "metrics.port": self.metrics_port,
@@ -119,17 +119,17 @@ class TradingProcesses:
         known = self.read()
         for order in unresolved:
             received = known.get(order["id"])
-            fate, note = ["rejected"], "the gateway never received it"
+            outcome, note = ["rejected"], "the gateway never received it"
             if received and received.ticket:
-                fate, note = ["filled", "--ticket", str(received.ticket)], "the gateway's record"
+                outcome, note = ["filled", "--ticket", str(received.ticket)], "the gateway's record"
             elif received:
                 note = "the gateway did not execute it"
-            told = self.run("orders", "resolve", order["id"], *fate, "--note", note, "--journal", str(self.journal))
-            if told.returncode == 0:
+            done = self.run("orders", "resolve", order["id"], *outcome, "--note", note, "--journal", str(self.journal))
+            if done.returncode == 0:
                 self.settled[order["id"]] = received
             else:
                 # The daemon has proven its outcome in the meantime.
-                assert order["id"] not in [order["id"] for order in self.orders("--unresolved")], told.stderr
+                assert order["id"] not in [order["id"] for order in self.orders("--unresolved")], done.stderr
         return len(unresolved)
 
     def cli(self, *args: str) -> str:

@@ -191,6 +191,8 @@ families! {
     /// Unix close time of the newest accepted bar
     last_bar_timestamp_seconds: IntGaugeVec = "sentinel_last_bar_timestamp_seconds" in "seconds",
         by [symbol: Given::symbols];
+    /// Oldest age of the newest bar's close that is traded on
+    bar_age_max_seconds: IntGauge = "sentinel_bar_age_max_seconds" in "seconds";
     /// Bars refused before feature building
     bars_rejected_total: IntCounterVec = "sentinel_bars_rejected_total" in "count",
         by [reason: |_| names(&BarRejection::ALL, BarRejection::as_str)];
