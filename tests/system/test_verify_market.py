@@ -49,7 +49,7 @@ def test_a_good_market_passes_with_the_daemons_requests(harness):
     assert code == 0, said
     assert set(marks(said).values()) == {"ok"}
     assert "2 are configured" in said and "are enough for 13 symbols" in said
-    assert "1000 requests a minute allowed, 990" in said and "98500 calls left today" in said
+    assert "1000 requests per minute allowed, 990" in said and "98500 calls left today" in said
     assert "recommended: 3600 s until the next bar closes" in said and "set to 10800" in said
     assert "A Person" not in said and "a@b.c" not in said
     asked, page = harness.market.requests[:-1], harness.market.requests[-1]
