@@ -296,7 +296,7 @@ def test_a_yen_pair_needs_its_own_pips(harness):
     code, said = settle(harness, "--symbol", "EURUSD,USDJPY", "--stop-loss", "0.002")
     assert code == 64
     assert "symbols.USDJPY.stop_loss: 0.002 is less than a pip in JPY, which is 0.01" in said and "[[symbols]]" in said
-    assert "symbols.USDJPY.digits: 5 are too many" in said
+    assert "symbols.USDJPY.digits: 5 is too many" in said
     path = harness.directory / "own.toml"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("[[symbols]]\nname = 'EURUSD'\n[[symbols]]\nname = 'USDJPY'\ndigits = 3\nstop_loss = 0.2\n")

@@ -179,12 +179,12 @@ def test_a_complete_hub_passes_every_check(hub):
     assert re.fullmatch(r"every 15 s, last [\d.]+ s ago", found.found("evaluation"))
     assert re.fullmatch(r"INF's clock, seen from HUB's Prometheus: [01]\.\d s \w+, give or take 1\.\d s", found.found("clock"))
     assert hub.alertmanager.url in found.found("delivery")
-    assert re.fullmatch(r"all \d+ of Sentinel's inhibit_rules are there", found.found("inhibition"))
+    assert re.fullmatch(r"has all \d+ of Sentinel's inhibit_rules", found.found("inhibition"))
     severities = ["critical", "heartbeat", "none", "warning"]
     to = [f"{severity} goes to {'nobody' if severity == 'none' else severity}" for severity in severities]
     assert found.found("routes") == ", ".join(to)
-    assert found.found("heartbeat") == "SentinelWatchdog has come from Prometheus, for heartbeat"
-    assert "was taken for warning" in found.found("test alert")
+    assert found.found("heartbeat") == "SentinelWatchdog has arrived from Prometheus, for heartbeat"
+    assert "was accepted for warning" in found.found("test alert")
     sent = [alert for alert in hub.alertmanager.alerts() if alert["labels"]["alertname"] == "SentinelTestAlert"]
     assert len(sent) == 1 and LABELS.items() <= sent[0]["labels"].items()
     assert {"summary", "description", "runbook"} <= sent[0]["annotations"].keys()

@@ -474,6 +474,7 @@ fn events_of_another_thread_are_taken_without_a_scrape() {
         drift: Drift::default(),
         failed_share_max: 0.5,
         live: true,
+        max_bar_age_s: 10_800,
         kill_switch: Arc::new(HaltFile::new(None)),
         period: Duration::from_secs(60),
         inflight: Inflight::default(),
