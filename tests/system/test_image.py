@@ -12,7 +12,8 @@ from parts.image import CANARY, REVISION, Saved, inspect, size, stand_ins
 from parts.paths import ROOT
 
 pytestmark = pytest.mark.engine
-BINARY_BYTES_MAX, ADDED_BYTES_MAX = 12_500_000, 30_000_000
+# Of the binary, 1.1 MB is libstdc++, linked statically.
+BINARY_BYTES_MAX, ADDED_BYTES_MAX = 13_000_000, 30_000_000
 
 
 @pytest.fixture(scope="module")

@@ -174,7 +174,7 @@ def test_check_shows_source_and_number_of_bars(harness):
     code, text = output_of(harness, "check", "--interval", "4h")
     assert code == 0
     assert "# Bars of 4h are made of EODHD's 1h bars and close at 17:00 America/New_York and every 4 hours after it." in text
-    assert "# At first 53 days of 1h bars are asked for, 1272 bars or 190 kB at most, for 200 bars of 4h." in text
+    assert "The first request asks for 53 days of 1h bars, at most 1272 bars or 190 kB, for 200 bars of 4h." in text
     assert "close at 00:00 UTC." in output_of(harness, "check", "--interval", "1d", **{"market.calendar": "always"})[1]
     assert "made of EODHD's 5m bars and close at every quarter of an hour." in output_of(harness, "check", "--interval", "15m")[1]
     assert "# Bars of 1h are EODHD's own." in output_of(harness, "check")[1]
@@ -200,7 +200,7 @@ def test_verify_market_shows_the_source_of_bars(harness, interval):
     closed = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime((last + HOUR) // LENGTH[interval] * LENGTH[interval]))
     assert f"closed bars of {interval}, made of" in text and f"the last closed {closed}" in text
     assert "newest 1h bar closed" in text and f"its newest {interval} bar" in text
-    assert f"proposed: {LENGTH[interval]} s until the next bar closes" in text
+    assert f"recommended: {LENGTH[interval]} s until the next bar closes" in text
     code, text = output_of(harness, "verify", "market", "--interval", interval, "--clock", "bars", **settings)
     assert code == 0 and "lag" in text, text
 
@@ -213,7 +213,7 @@ def test_bars_across_an_edge_are_refused_with_advice(harness):
     assert "bars of 4h cannot be made of it" in daemon.output()
     settings = {"data.base_url": harness.market.url, "market.calendar": "always"}
     code, text = output_of(harness, "verify", "market", "--interval", "4h", **settings)
-    assert code == 1 and 'data.interval = "1h" takes these bars as they are' in " ".join(text.split())
+    assert code == 1 and 'data.interval = "1h" uses these bars as they are' in " ".join(text.split())
 
 
 @pytest.mark.parametrize("interval", ["4h", "1d"])
@@ -233,4 +233,4 @@ def test_the_sandbox_reports_that_it_has_only_hours(sandbox):
     daemon = sandbox.trade(1, "--interval", "15m")
     metrics = daemon.after_cycles(1)
     assert metrics.errors("eodhd") == {"422": 1}
-    wait_until("the reason", lambda: "1h bars only" in daemon.output())
+    wait_until("the reason", lambda: "only 1h bars" in daemon.output())

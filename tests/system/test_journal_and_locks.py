@@ -95,9 +95,9 @@ def test_without_a_state_folder_only_a_dry_run_starts(harness):
 def test_a_folder_that_cannot_be_created_is_named(harness, tmp_path):
     (tmp_path / "file").write_text("")
     blocked = xdg(tmp_path / "file")
-    assert f"{tmp_path}/file/sentinel cannot be made" in refused(harness.start_live(harness.gateway("v43"), **blocked))
+    assert f"{tmp_path}/file/sentinel cannot be created" in refused(harness.start_live(harness.gateway("v43"), **blocked))
     daemon = harness.start("--cycles", "1", **blocked).wait_serving()
-    assert f"{tmp_path}/file/sentinel cannot be made" in daemon.output()
+    assert f"{tmp_path}/file/sentinel cannot be created" in daemon.output()
 
 
 # The live lock

@@ -22,7 +22,7 @@ CHROMIUM += ["--disable-background-networking", "--disable-component-update", "-
 
 
 class Soak:
-    """A running `sentinel soak` with five samples per second. It must learn from the daemon when cycles are due."""
+    """A running `sentinel soak` with five scrapes per second. It must learn from the daemon when cycles are due."""
 
     def __init__(self, harness, port: int, out: Path, minutes: float, *args: str):
         self.out = out
@@ -157,7 +157,7 @@ def test_a_failing_model_is_not_healthy(harness, tmp_path):
     assert "failed_cycles" in failed(findings)
     errors, cycles = findings["errors"], findings["cycles"]
     assert cycles["failed"] == cycles["done"] >= 1
-    # The last sample may be between a request and the end of its cycle.
+    # The last scrape may be between a request and the end of its cycle.
     assert 0 <= errors["failures"]["predictions"] - cycles["done"] <= 1
     assert errors["api_errors"]["hub"]["500"] >= cycles["failed"]
     assert errors["api_errors"]["hub"]["404"] == 0 and errors["failures"]["fetches"] == 0
@@ -243,9 +243,9 @@ def test_the_schedule_is_the_daemons_unless_a_flag_sets_it(harness, tmp_path, sc
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_before_the_first_sample_ends_it(harness, tmp_path, number):
+def test_a_signal_before_the_first_scrape_ends_it(harness, tmp_path, number):
     harness.model.always = http.hang
     soak = harness.command("soak", "--minutes", "1", "--url", harness.model.url, "--out", str(tmp_path / "out"))
-    wait_until("a running sample", lambda: harness.model.requests, 10)
+    wait_until("a running scrape", lambda: harness.model.requests, 10)
     code, _ = soak.stop(number)
     assert code == 1 and "nothing to report" in soak.output()

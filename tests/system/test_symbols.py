@@ -219,9 +219,9 @@ def test_a_stop_of_another_scale_is_reported_everywhere(harness, is_live):
     assert stops["status"] == "degraded" and health["status"] == "degraded"
     assert "NOVEL: the stop-loss at a distance of 0.002 from a close of 1" in stops["detail"]
     assert check(health, "kill_switch")["status"] == "ok"
-    explained = subprocess.run(
-        [harness.binary, "explain", "--journal", journal], env=environment(), capture_output=True, text=True, check=True
-    )
+    # Decisions are written after the cycle.
+    wait_until("the decision", lambda: harness.run("explain", "--journal", str(journal)).returncode == 0)
+    explained = harness.run("explain", "--journal", str(journal))
     assert "bad_stop" in explained.stdout and "cannot be built" in explained.stdout
 
 
@@ -295,8 +295,8 @@ def test_market_and_gateway_get_the_derived_names(harness):
 def test_a_yen_pair_needs_its_own_pips(harness):
     code, said = settle(harness, "--symbol", "EURUSD,USDJPY", "--stop-loss", "0.002")
     assert code == 64
-    assert "symbols.USDJPY.stop_loss: 0.002 is less than a pip of JPY, which is 0.01" in said and "[[symbols]]" in said
-    assert "symbols.USDJPY.digits: 5 are too many" in said
+    assert "symbols.USDJPY.stop_loss: 0.002 is less than a pip in JPY, which is 0.01" in said and "[[symbols]]" in said
+    assert "symbols.USDJPY.digits: 5 is too many" in said
     path = harness.directory / "own.toml"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("[[symbols]]\nname = 'EURUSD'\n[[symbols]]\nname = 'USDJPY'\ndigits = 3\nstop_loss = 0.2\n")

@@ -119,7 +119,7 @@ def test_an_unreachable_supervisor_does_not_stop_trading(harness, systemd, where
     env = {"NOTIFY_SOCKET": where, "WATCHDOG_USEC": "3000"}
     daemon = harness.start("--back-to-back", **env)
     daemon.after_cycles(3)
-    wait_until("a log line about it", lambda: "cannot be told" in daemon.output())
+    wait_until("a log line about it", lambda: "cannot notify" in daemon.output())
     time.sleep(0.3)
     assert daemon.stop(signal.SIGTERM)[0] == 0
-    assert daemon.output().count("cannot be told") == 1
+    assert daemon.output().count("cannot notify") == 1

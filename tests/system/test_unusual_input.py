@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 
+from parts.daemon import wait_until
 from parts import http
 from parts.harness import variables
 from parts.model import predictions
@@ -30,6 +31,8 @@ def test_a_brokers_name_is_sent_unchanged(harness, tmp_path, dialect, name):
     orders = harness.command("orders", "--json", "--journal", str(journal))
     assert orders.wait_exit()[0] == 0
     [order] = json.loads(orders.out.read_text())
+    # Decisions are written after the cycle.
+    wait_until("the decision", lambda: harness.run("explain", "--journal", str(journal)).returncode == 0)
     for args in (["orders"], ["orders", "show", order["id"]], ["explain"]):
         shown = harness.command(*args, "--journal", str(journal))
         assert shown.wait_exit()[0] == 0, shown.output()
@@ -59,7 +62,7 @@ def test_a_position_with_a_similar_name_is_doubtful(harness):
     )
     assert verified.wait_exit()[0] == 0, verified.output()
     said = " ".join(verified.output().split())
-    assert "3 open ticket 5001: BUY 0.1 lots of EURUSD ticket 5003: BUY 0.1 lots of Gold: no symbol of yours" in said
+    assert "3 open ticket 5001: BUY 0.1 lots of EURUSD ticket 5003: BUY 0.1 lots of Gold: not one of your symbols" in said
     assert "WARN position ticket 5002: SELL 0.1 lots of EURUSD.raw: in doubt" in said
     assert 'gateway_name = "EURUSD.raw"' in said and said.endswith("Check what is marked WARN.")
 

@@ -172,19 +172,19 @@ def test_a_complete_hub_passes_every_check(hub):
     assert found.found("interval") == "every 15 s, timeout 10 s"
     assert found.found("target").startswith(f"{hub.inf}/metrics is up")
     assert found.found("labels") == 'job="sentinel-metrics", ' + ", ".join(f'{k}="{v}"' for k, v in LABELS.items())
-    stored = r"all \d+ of its page are stored; \d+ cycles, newest sample [\d.]+ s old"
+    stored = r"all \d+ series of its page are stored; \d+ cycles, newest sample [\d.]+ s old"
     assert re.fullmatch(stored, found.found("series"))
-    assert re.match(r"\d+ alerts and \d+ recording rules in \d+ groups, each as it should be; firing: ", found.found("rules"))
+    assert re.match(r"\d+ alerts and \d+ recording rules in \d+ groups, all correct; firing: ", found.found("rules"))
     assert "with other annotations" not in found.found("rules"), "the file is Sentinel's own"
     assert re.fullmatch(r"every 15 s, last [\d.]+ s ago", found.found("evaluation"))
     assert re.fullmatch(r"INF's clock, seen from HUB's Prometheus: [01]\.\d s \w+, give or take 1\.\d s", found.found("clock"))
     assert hub.alertmanager.url in found.found("delivery")
-    assert re.fullmatch(r"all \d+ of Sentinel's inhibit_rules are there", found.found("inhibition"))
+    assert re.fullmatch(r"has all \d+ of Sentinel's inhibit_rules", found.found("inhibition"))
     severities = ["critical", "heartbeat", "none", "warning"]
     to = [f"{severity} goes to {'nobody' if severity == 'none' else severity}" for severity in severities]
     assert found.found("routes") == ", ".join(to)
-    assert found.found("heartbeat") == "SentinelWatchdog has come from Prometheus, for heartbeat"
-    assert "was taken for warning" in found.found("test alert")
+    assert found.found("heartbeat") == "SentinelWatchdog has arrived from Prometheus, for heartbeat"
+    assert "was accepted for warning" in found.found("test alert")
     sent = [alert for alert in hub.alertmanager.alerts() if alert["labels"]["alertname"] == "SentinelTestAlert"]
     assert len(sent) == 1 and LABELS.items() <= sent[0]["labels"].items()
     assert {"summary", "description", "runbook"} <= sent[0]["annotations"].keys()
@@ -195,7 +195,7 @@ def test_the_text_output_has_the_same_checks(hub):
     wait_until("its own scrape", lambda: hub.prometheus.query("prometheus_notifications_dropped_total"), 40)
     done = run(hub.binary, "hub", *args)
     assert done.returncode == 0, done.stdout
-    assert "\n  --      alertmanager  not asked; --alertmanager URL asks it\n" in done.stdout
+    assert "\n  --      alertmanager  not checked; --alertmanager URL checks it\n" in done.stdout
     assert done.stdout.endswith("\nHUB sees INF.\n")
 
 
@@ -291,7 +291,7 @@ def test_a_target_is_known_by_other_names(hub):
     finally:
         other.close()
     assert found.failed == OTHER_JOB and found.noted == {"target"}, found.out
-    assert f"it is the daemon at {other.url} by another name" in found.found("target")
+    assert f"it is the daemon at {other.url} by another address" in found.found("target")
 
 
 @pytest.mark.parametrize(
@@ -334,17 +334,17 @@ def test_dropped_families_are_detected(hub):
     found = hub.verify("--job", "half")
     assert found.failed == OTHER_JOB | {"series"}
     lines = found.found("series").split("\n")
-    assert "sentinel_zmq_send_failures_total is not stored: blind without it: SentinelGatewaySendFailures" in lines
-    assert "sentinel_zmq_send_latency_seconds_count is not stored: HUB's history has it" in lines
+    assert "sentinel_zmq_send_failures_total is not stored: these rules need it: SentinelGatewaySendFailures" in lines
+    assert "sentinel_zmq_send_latency_seconds_count is not stored: part of HUB's history" in lines
     assert "metric_relabel_configs: drop __name__ sentinel_zmq_.*" in found.advice("series")
 
 
 def test_changed_labels_and_dropped_series_are_detected(hub):
     found = hub.verify("--job", "renamed")
     assert found.failed == OTHER_JOB | {"series"}
-    changed = "sentinel_orders_total is stored with other labels than the daemon gave it: blind without them: .*SentinelOrdersRej"
+    changed = "sentinel_orders_total is stored with other labels than on the page: these rules need them: .*SentinelOrdersRej"
     assert re.search(changed, found.found("series"))
-    assert re.search(r"sentinel_signals_suppressed_total: \d+ of \d+ series are stored: blind", found.found("series"))
+    assert re.search(r"sentinel_signals_suppressed_total: \d+ of \d+ series are stored: these rules need it", found.found("series"))
 
 
 def test_an_alertmanager_that_is_down_fails(hub):
@@ -361,9 +361,9 @@ INHIBIT_RULES = r"(?s)inhibit_rules:\n.*?(?=receivers:\n)"
 @pytest.mark.parametrize(
     "pattern, becomes, failed, words",
     [
-        (INHIBIT_RULES, "", "inhibition", r"(\d+) of Sentinel's \1 inhibit_rules are not there"),
+        (INHIBIT_RULES, "", "inhibition", r"(\d+) of Sentinel's \1 inhibit_rules are missing"),
         (r"(?s)  - source_matchers: \['alertname = SentinelAftermath'\].*?(?=receivers:\n)", "", "inhibition",
-         r'\nalertname="SentinelAftermath" holds back .*SentinelCyclesFailing'),
+         r'\nalertname="SentinelAftermath" inhibits .*SentinelCyclesFailing'),
         (NONE, "", "routes", "severity none goes to warning, .*: SentinelAftermath"),
         (r"(?s)(  - name: warning\n).*?(?=  - name)", r"\1", "routes", "severity warning goes to warning, which has no integ"),
     ],

@@ -61,7 +61,7 @@ def test_a_healthy_daemon_passes_every_check(binary, demo):
     assert re.match(rf"pid {demo.pid}, user {user}, since 20\S+ \S+ UTC: .*sentinel demo", found.found("process"))
     assert found.found("port") == f"{demo.port} listens on 0.0.0.0"
     assert re.fullmatch(EVIDENCE, found.found("metrics"))
-    assert found.found("families").startswith("all 18 that HUB knows, with their types, labels and 30 original buckets")
+    assert found.found("families").startswith("all 18 that HUB relies on, with their types, labels and 30 original buckets")
     assert f"HUB (127.0.0.1) will scrape {url}/metrics" in found.found("address")
     for rule in (
         f"nft insert rule inet filter input ip saddr 127.0.0.1 tcp dport {demo.port} accept",

@@ -48,9 +48,9 @@ def test_a_good_market_passes_with_the_daemons_requests(harness):
     code, said = verify(harness, "--symbol", "EURUSD,GBPUSD")
     assert code == 0, said
     assert set(marks(said).values()) == {"ok"}
-    assert "2 are configured" in said and "carry 13 symbols" in said
-    assert "1000 requests a minute allowed, 990" in said and "98500 calls left today" in said
-    assert "proposed: 3600 s until the next bar closes" in said and "set to 10800" in said
+    assert "2 are configured" in said and "are enough for 13 symbols" in said
+    assert "1000 requests per minute allowed, 990" in said and "98500 calls left today" in said
+    assert "recommended: 3600 s until the next bar closes" in said and "set to 10800" in said
     assert "A Person" not in said and "a@b.c" not in said
     asked, page = harness.market.requests[:-1], harness.market.requests[-1]
     assert [request.path for request in asked] == [f"/api/intraday/{name}.FOREX" for name in ("EURUSD", "GBPUSD")]
@@ -80,7 +80,7 @@ def test_the_report_is_available_as_json(harness):
 def test_a_server_without_limits_is_judged_by_the_usual_plan(harness):
     code, said = verify(harness)
     assert code == 0 and marks(said)["rate"] == marks(said)["today"] == "--"
-    assert "100000 calls a day (the usual plan) carry 13 symbols" in said
+    assert "100000 calls a day (the usual plan) are enough for 13 symbols" in said
     harness.market.usage = {"apiRequests": "many"}
     code, said = verify(harness)
     assert code == 0 and "an unknown format" in said
@@ -121,7 +121,7 @@ def test_a_refused_key_is_tried_once_and_shown_nowhere(harness):
     harness.market.always = status(401, f"bad key {TOKEN}", Retry_After=TOKEN)
     code, said = verify(harness, "--symbol", "EURUSD,GBPUSD,USDJPY")
     assert code == 1 and len(harness.market.requests) == 1
-    assert "2 more symbols were not asked for" in said
+    assert "2 more symbols were not requested" in said
     assert TOKEN not in said and "[redacted]" in said
 
 
@@ -162,7 +162,7 @@ def test_a_feed_too_late_for_every_order_is_a_failure(harness):
     harness.market.bars = aged(4)
     code, said = verify(harness)
     assert code == 1 and marks(said)["lag"] == "FAILED", said
-    assert "more than data.max_bar_age_s = 10800" in said and "proposed" in said
+    assert "more than data.max_bar_age_s = 10800" in said and "recommended" in said
     code, said = verify(harness, settings={"data.max_bar_age_s": 5 * HOUR + 600})
     assert code == 0 and (marks(said)["lag"], marks(said)["max_bar_age"]) == ("ok", "--") and "tight" in said
     code, said = verify(harness, settings={"data.max_bar_age_s": 8 * HOUR})
@@ -187,14 +187,14 @@ def test_the_quota_limits_the_number_of_symbols(harness, poll, symbols, carried,
     harness.market.usage = USAGE
     names = ",".join(f"SYM{n:03}" for n in range(symbols))
     code, said = verify(harness, "--symbol", names, settings={"data.poll": poll})
-    assert f"carry {carried} symbols, {symbols} are configured" in said
+    assert f"are enough for {carried} symbols, {symbols} are configured" in said
     assert (code, marks(said)["quota"]) == ((0, "ok") if is_enough else (1, "FAILED"))
 
 
 def test_a_smaller_plan_allows_fewer_symbols(harness):
     harness.market.usage = USAGE | {"dailyRateLimit": 5000}
     code, said = verify(harness)
-    assert code == 1 and "5000 calls a day carry 0 symbols" in said and "data.poll" in said
+    assert code == 1 and "5000 calls a day are enough for 0 symbols" in said and "data.poll" in said
     harness.market.usage = USAGE | {"apiRequests": 99999}
     code, said = verify(harness)
     assert code == 1 and marks(said)["today"] == "FAILED" and "midnight GMT" in said

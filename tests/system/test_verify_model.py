@@ -53,7 +53,7 @@ def test_a_good_model_passes_with_the_daemons_requests(harness):
     assert code == 0, said
     passed = dict.fromkeys(("answer", "steady", "windows", "latency", "rows"), "ok")
     assert marks(said) == {"server": "--"} | passed
-    assert "/version 2.9.1" in said and "3 rows of one request are answered as they are alone" in said
+    assert "/version 2.9.1" in said and "3 rows of one request get the same answers as alone" in said
     asked = [request for request in harness.model.requests if request.path == "/invocations"]
     rows = [len(request.json()["dataframe_split"]["data"]) for request in asked]
     assert rows == [1, 1] + 5 * [1] + 5 * [3] + 3 * [1]
@@ -96,7 +96,7 @@ def test_a_model_that_ignores_its_input_is_a_failure(harness):
         (status(415), "application/json"),
         (status(401), "password"),
         (status(500, "boom"), "server's log"),
-        (hang, "silent"),
+        (hang, "did not answer"),
         (truncated, "not a list of predictions"),
         (text("[]"), "0 predictions for 1 rows"),
         (text("<html>"), "not a list of predictions"),
@@ -141,7 +141,7 @@ def test_rows_in_another_order_are_a_failure(harness):
     code, said = verify(harness, "--symbol", "EURUSD,GBPUSD")
     assert code == 1 and marks(said)["rows"] == "FAILED" and "rows_per_request = 1" in said
     code, said = verify(harness, "--symbol", "EURUSD,GBPUSD", settings={"model.rows_per_request": 1})
-    assert code == 0 and "2 symbols are 2 requests in turn" in said
+    assert code == 0 and "2 symbols need 2 requests one after another" in said
 
 
 def test_a_model_that_changes_its_answers_is_noted(harness):
@@ -166,7 +166,7 @@ def test_a_real_mlflow_server_passes(harness, mlflow_server):
     # This model answers by position, so each single row gets the same answer.
     assert code == 1 and marks(said)["windows"] == "FAILED", said
     code, said = verify(harness, port=mlflow_server.port, settings={"model.tabular": "nested"})
-    assert code == 1 and 'model.tabular = "flat": tried' in said, said
+    assert code == 1 and 'model.tabular = "flat": this model' in said, said
     assert "X_tabular is (1, 1, 23)" in said
     code, said = verify(harness, "--symbol", "EURUSD,GBPUSD,USDJPY", port=mlflow_server.port)
     assert code == 1 and marks(said)["rows"] == "FAILED" and marks(said)["latency"] != "FAILED"

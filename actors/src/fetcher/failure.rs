@@ -24,7 +24,7 @@ pub enum FetchError {
     /// Bars that no decision can rest on.
     #[error(transparent)]
     Bars(#[from] BarFault),
-    /// Bars are missing among those the model sees, and [`OnGap::Stop`] is set.
+    /// Bars are missing among those the model sees, and [`OnGap::Stop`](super::OnGap::Stop) is set.
     #[error("bars are missing from {from} to {to}, and data.on_gap is stop")]
     Gap {
         /// Unix seconds.

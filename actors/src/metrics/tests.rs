@@ -459,3 +459,39 @@ async fn each_format_is_made_once_of_the_same_values() {
         assert_eq!(value(&text, "sentinel_scheduler_ticks_missed_total"), 1.0);
     }
 }
+
+#[test]
+fn events_of_another_thread_are_taken_without_a_scrape() {
+    const EVENTS: u64 = 20_000;
+    let backlog = Backlog::default();
+    let system = actix::System::new();
+    let arbiter = actix::Arbiter::new();
+    let clock = HandClock(Arc::new(START.into()));
+    let config = Config {
+        symbols: vec![Symbol::new("EURUSD")],
+        build: BuildInfo { version: "0.1.0".into(), revision: "abc1234".into(), rustc: "1.85.0".into() },
+        config_hash: 1,
+        drift: Drift::default(),
+        failed_share_max: 0.5,
+        live: true,
+        max_bar_age_s: 10_800,
+        kill_switch: Arc::new(HaltFile::new(None)),
+        period: Duration::from_secs(60),
+        inflight: Inflight::default(),
+        breakers: Breakers::default(),
+        backlog: backlog.clone(),
+        clock: Arc::new(clock.clone()),
+    };
+    let recorder = MetricsActor::new(config).unwrap();
+    let actor = MetricsActor::start_in_arbiter(&arbiter.handle(), |_| recorder);
+    let telemetry = Telemetry::new(actor.clone().recipient(), backlog.clone(), Arc::new(clock));
+    for number in 0..EVENTS {
+        telemetry.report(Event::TicksMissed(1));
+        if number % 10 == 0 {
+            thread::sleep(Duration::from_micros(200));
+        }
+    }
+    let lost = backlog.dropped(ActorName::Scheduler, DropReason::Full);
+    let text = system.block_on(text(&actor));
+    assert_eq!((value(&text, "sentinel_scheduler_ticks_missed_total"), lost), (EVENTS as f64, 0));
+}

@@ -1,13 +1,14 @@
-//! How many bars can be had: those that are made of finer ones take many of them, and all come in one answer.
+//! The limits of `data.lookback_bars`: bars that are made of finer ones need many of these, in one answer.
 
 use super::Found;
 use crate::settings::sections::DataSettings;
 use sentinel_actors::adapters::eodhd::{ROW_BYTES, first_range_s, first_rows_max, range_s_max};
 
 const KEY: &str = "data.lookback_bars";
-/// The model sees 60 bars, the longest of them with 60 more before it.
+/// The model gets 60 bars, and the features of the first need 60 more before it.
 const LOOKBACK_BARS: std::ops::RangeInclusive<usize> = 120..=5_000;
 
+/// Checks `data.lookback_bars`.
 pub(super) fn lookback(data: &DataSettings, found: &mut Found) {
     let (bars, interval) = (data.lookback_bars, data.interval);
     if !LOOKBACK_BARS.contains(&bars) {
@@ -18,7 +19,7 @@ pub(super) fn lookback(data: &DataSettings, found: &mut Found) {
     }
 }
 
-/// More days than EODHD sends at once.
+/// The problem if more days are needed than EODHD sends at once.
 fn beyond_range(data: &DataSettings) -> Option<String> {
     let (bars, interval) = (data.lookback_bars, data.interval);
     let fits = |bars: usize| first_range_s(bars, interval) <= range_s_max(interval);
@@ -31,7 +32,7 @@ fn beyond_range(data: &DataSettings) -> Option<String> {
     ))
 }
 
-/// More bytes than are let in. A market that closes sends less, but nobody knows how much less.
+/// The problem if the answer may exceed `data.body_bytes_max`. A market that closes sends less, but how much less is unknown.
 fn beyond_answer(data: &DataSettings) -> Option<String> {
     let (bars, interval, bytes_max) = (data.lookback_bars, data.interval, data.body_bytes_max);
     let bytes = |bars: usize| first_rows_max(bars, interval).saturating_mul(ROW_BYTES);
@@ -49,7 +50,7 @@ fn beyond_answer(data: &DataSettings) -> Option<String> {
     ))
 }
 
-/// Whole days, the last one not full.
+/// Whole days, rounded up.
 const fn days(seconds: i64) -> i64 {
     (seconds + 86_399) / 86_400
 }
@@ -60,8 +61,8 @@ mod tests {
     use crate::settings::{Settings, Sources};
     use sentinel_actors::domain::interval::Interval;
 
-    /// What is said about so many bars of an interval, when so many bytes are let in.
-    fn said(interval: Interval, lookback_bars: usize, body_bytes_max: usize) -> Option<String> {
+    /// The problem with this number of bars, interval and limit of bytes.
+    fn problem(interval: Interval, lookback_bars: usize, body_bytes_max: usize) -> Option<String> {
         let data = Settings::load_unchecked(&Sources::default()).unwrap().data;
         let mut found = Found::default();
         lookback(&DataSettings { interval, lookback_bars, body_bytes_max, ..data }, &mut found);
@@ -69,31 +70,34 @@ mod tests {
     }
 
     #[test]
-    fn the_default_lookback_can_be_had_of_every_interval() {
+    fn the_default_lookback_is_allowed_for_every_interval() {
         for interval in Interval::ALL {
             for bars in [120, 200, 750] {
-                assert_eq!(said(interval, bars, 4 << 20), None, "{interval:?} {bars}");
+                assert_eq!(problem(interval, bars, 4 << 20), None, "{interval:?} {bars}");
             }
-            assert_eq!(said(interval, 119, 4 << 20).as_deref(), Some("must be 120 to 5000"));
+            assert_eq!(problem(interval, 119, 4 << 20).as_deref(), Some("must be 120 to 5000"));
         }
         for interval in Interval::ALL.into_iter().filter(|interval| !interval.is_made()) {
-            assert_eq!(said(interval, 5_000, 1_024), None, "the provider's own are taken as before");
+            assert_eq!(problem(interval, 5_000, 1_024), None, "no limit for the provider's own bars");
         }
     }
 
     #[test]
-    fn a_lookback_that_cannot_be_had_is_refused_with_what_helps() {
-        let long = said(Interval::OneDay, 5_000, 1 << 28).unwrap();
+    fn a_lookback_beyond_the_limits_is_refused_with_advice() {
+        let long = problem(Interval::OneDay, 5_000, 1 << 28).unwrap();
         assert!(
             long.contains("7354 days of 1h bars, and EODHD sends 7200 days at once: set it to at most 4895"),
             "{long}"
         );
-        assert_eq!(said(Interval::OneDay, 4_895, 1 << 28), None);
-        let large = said(Interval::OneDay, 1_000, 4 << 20).unwrap();
+        assert_eq!(problem(Interval::OneDay, 4_895, 1 << 28), None);
+        let large = problem(Interval::OneDay, 1_000, 4 << 20).unwrap();
         assert!(large.contains("up to 35376 bars of 1h, one answer of 5306400 bytes"), "{large}");
         assert!(large.contains("is 4194304: set that to 5306400, or this to at most 789"), "{large}");
-        assert_eq!((said(Interval::OneDay, 1_000, 5_306_400), said(Interval::OneDay, 789, 4 << 20)), (None, None));
-        let small = said(Interval::FourHours, 120, 1_024).unwrap();
+        assert_eq!(
+            (problem(Interval::OneDay, 1_000, 5_306_400), problem(Interval::OneDay, 789, 4 << 20)),
+            (None, None)
+        );
+        let small = problem(Interval::FourHours, 120, 1_024).unwrap();
         assert!(small.ends_with("set that to 120150"), "{small}");
     }
 }

@@ -25,7 +25,7 @@ impl Identity {
             return Err(format!("{} holds no certificates in PEM", certificate.display()));
         }
         let key = PrivateKeyDer::from_pem_slice(&read(key)?)
-            .map_err(|_| format!("{} has no private key in PEM that is not encrypted", key.display()))?;
+            .map_err(|_| format!("{} has no unencrypted private key in PEM", key.display()))?;
         Ok(Self { chain, key: Arc::new(key) })
     }
 
