@@ -12,7 +12,7 @@ import pytest
 from parts.daemon import TOKEN, wait_until
 from parts.http import hang, status, text
 from parts.market import HOUR, bar
-from parts.rig import variables
+from parts.harness import variables
 
 FROM, TO = "2024-01-01", "2024-03-01"
 # 60,000 bytes are 400 rows of EODHD's.
@@ -32,22 +32,22 @@ def history(begin: str = FROM, end: str = TO) -> list[dict]:
 
 
 @pytest.fixture
-def market(rig):
+def market(harness):
     """EODHD with two months of bars, and a day more on both sides."""
-    rig.market.bars = history("2023-12-31", "2024-03-02")
-    return rig.market
+    harness.market.bars = history("2023-12-31", "2024-03-02")
+    return harness.market
 
 
-def begin(rig, *args: str, settings: dict | None = None, **env: str):
+def begin(harness, *args: str, settings: dict | None = None, **env: str):
     """Starts it; the file is `bars.csv` in the test's folder, unless the arguments say otherwise."""
-    usual = {"data.base_url": rig.market.url, "data.deadline_ms": 1500, "market.calendar": "always"} | SMALL
-    given = ["--from", FROM, "--to", TO, "--out", str(rig.directory / "bars.csv")]
-    return rig.command("bars", *given, *args, **(variables(usual | (settings or {})) | env))
+    usual = {"data.base_url": harness.market.url, "data.deadline_ms": 1500, "market.calendar": "always"} | SMALL
+    given = ["--from", FROM, "--to", TO, "--out", str(harness.directory / "bars.csv")]
+    return harness.command("bars", *given, *args, **(variables(usual | (settings or {})) | env))
 
 
-def fetch(rig, *args: str, settings: dict | None = None, **env: str) -> tuple[int, str]:
+def fetch(harness, *args: str, settings: dict | None = None, **env: str) -> tuple[int, str]:
     """Runs it to its end: exit code and what it said."""
-    run = begin(rig, *args, settings=settings, **env)
+    run = begin(harness, *args, settings=settings, **env)
     code, _ = run.wait_exit(60)
     assert TOKEN not in run.output()
     return code, run.output()
@@ -67,9 +67,9 @@ def wanted(bars: list[dict]) -> list[dict]:
     return [{name: float(bar[name]) for name in HEADER} for bar in bars]
 
 
-def names(rig) -> list[str]:
+def names(harness) -> list[str]:
     """Of the files that are there, but for those of the daemons."""
-    return sorted(path.name for path in rig.directory.iterdir() if not path.name.startswith("daemon-"))
+    return sorted(path.name for path in harness.directory.iterdir() if not path.name.startswith("daemon-"))
 
 
 def ranges(market) -> list[tuple[int, int]]:
@@ -77,11 +77,11 @@ def ranges(market) -> list[tuple[int, int]]:
     return [(int(request.query["from"]), int(request.query["to"])) for request in market.requests]
 
 
-def test_all_bars_come_in_requests_that_fit(rig, market):
-    code, said = fetch(rig)
+def test_all_bars_come_in_requests_that_fit(harness, market):
+    code, said = fetch(harness)
     assert code == 0, said
-    assert rows(rig.directory / "bars.csv") == wanted(history())
-    assert names(rig) == ["bars.csv"], "nothing else is left"
+    assert rows(harness.directory / "bars.csv") == wanted(history())
+    assert names(harness) == ["bars.csv"], "nothing else is left"
     assert "1440 1h bars of EURUSD that opened 2024-01-01 00:00 UTC to 2024-02-29 23:00 UTC" in said
     assert len(market.requests) == 4 and "4 requests to EODHD, which take 20 of the day's calls" in said
     for request in market.requests:
@@ -96,16 +96,16 @@ def follow_each_other(spans: list[tuple[int, int]]) -> bool:
     return all(one[1] + 1 == other[0] for one, other in pairs)
 
 
-def test_an_answer_that_is_too_long_is_asked_for_in_halves(rig, market):
+def test_an_answer_that_is_too_long_is_asked_for_in_halves(harness, market):
     market.bars = [row | {"datetime": "2024-01-01 00:00:00", "gmtoffset": 0, "note": 60 * "x"} for row in market.bars]
-    code, said = fetch(rig)
-    assert code == 0 and rows(rig.directory / "bars.csv") == wanted(history()), said
+    code, said = fetch(harness)
+    assert code == 0 and rows(harness.directory / "bars.csv") == wanted(history()), said
     answered = [span for span in ranges(market) if span[1] - span[0] < 201 * HOUR]
     assert len(market.requests) == len(answered) + 1 and follow_each_other(answered)
 
 
 @pytest.mark.parametrize(("interval", "days", "since"), [("1m", 120, "2023-01-01"), ("5m", 600, "2020-01-01"), ("1h", 7200, "1985-01-01")])
-def test_no_request_is_longer_than_eodhd_allows(rig, market, interval, days, since):
+def test_no_request_is_longer_than_eodhd_allows(harness, market, interval, days, since):
     def limited(handler, request):
         low, high = int(request.query["from"]), int(request.query["to"])
         if high - low > days * 86_400:
@@ -116,8 +116,8 @@ def test_no_request_is_longer_than_eodhd_allows(rig, market, interval, days, sin
 
     market.always = limited
     usual = {"data.base_url": market.url, "market.calendar": "always", "data.body_bytes_max": 1 << 28, "data.jump_max": 0}
-    args = ["--from", since, "--to", TO, "--out", str(rig.directory / "bars.csv"), "--interval", interval]
-    run = rig.command("bars", *args, **variables(usual))
+    args = ["--from", since, "--to", TO, "--out", str(harness.directory / "bars.csv"), "--interval", interval]
+    run = harness.command("bars", *args, **variables(usual))
     code, said = run.wait_exit(60)[0], run.output()
     assert code == 0, said
     assert all(request.query["interval"] == interval for request in market.requests)
@@ -136,46 +136,46 @@ def test_no_request_is_longer_than_eodhd_allows(rig, market, interval, days, sin
         (302, "redirects are not followed"),
     ],
 )
-def test_a_refusal_is_said_and_not_repeated(rig, market, code, word):
+def test_a_refusal_is_said_and_not_repeated(harness, market, code, word):
     market.script = [market.always, status(code, f'{{"message": "no {TOKEN}"}}')]
-    ended, said = fetch(rig, settings={"data.body_bytes_max": 120_000})
+    ended, said = fetch(harness, settings={"data.body_bytes_max": 120_000})
     assert ended == 1 and word in said and f"status {code}" in said, said
     assert "bars.csv.part keeps what came: the same command goes on after it" in said
-    assert len(market.requests) == 2 and names(rig) == ["bars.csv.part"]
-    code, said = fetch(rig, settings={"data.body_bytes_max": 120_000})
-    assert code == 0 and rows(rig.directory / "bars.csv") == wanted(history()), said
+    assert len(market.requests) == 2 and names(harness) == ["bars.csv.part"]
+    code, said = fetch(harness, settings={"data.body_bytes_max": 120_000})
+    assert code == 0 and rows(harness.directory / "bars.csv") == wanted(history()), said
     assert market.requests[1].query["from"] == market.requests[2].query["from"], "it goes on where it was refused"
 
 
-def test_a_pause_that_is_asked_for_is_kept(rig, market):
+def test_a_pause_that_is_asked_for_is_kept(harness, market):
     market.script = [market.always, status(429, Retry_After="2")]
-    code, said = fetch(rig, settings={"data.body_bytes_max": 120_000})
+    code, said = fetch(harness, settings={"data.body_bytes_max": 120_000})
     assert code == 0 and "asking again in 2 s" in said, said
     assert market.requests[2].at - market.requests[1].at > 1.9
-    assert rows(rig.directory / "bars.csv") == wanted(history())
+    assert rows(harness.directory / "bars.csv") == wanted(history())
 
 
-def test_trouble_that_passes_costs_nothing(rig, market):
+def test_trouble_that_passes_costs_nothing(harness, market):
     market.script = [status(500), status(503), market.always, text("[{}]")]
-    code, said = fetch(rig, settings={"data.body_bytes_max": 120_000})
+    code, said = fetch(harness, settings={"data.body_bytes_max": 120_000})
     assert code == 1 and "not an array of bars" in said and "no proxy or login page" in said, said
-    code, said = fetch(rig, settings={"data.body_bytes_max": 120_000})
-    assert code == 0 and rows(rig.directory / "bars.csv") == wanted(history()), said
+    code, said = fetch(harness, settings={"data.body_bytes_max": 120_000})
+    assert code == 0 and rows(harness.directory / "bars.csv") == wanted(history()), said
 
 
-def test_trouble_that_stays_ends_as_the_breaker_says(rig, market):
+def test_trouble_that_stays_ends_as_the_breaker_says(harness, market):
     market.always = status(502, f"bad gateway {TOKEN}")
     began = time.monotonic()
-    code, said = fetch(rig, settings={"breaker.failures": 2})
+    code, said = fetch(harness, settings={"breaker.failures": 2})
     assert code == 1 and "too many requests failed in a row" in said and "status 502" in said, said
     # Two calls with the one retry that each has.
     assert len(market.requests) == 4 and time.monotonic() - began < 20
 
 
-def test_a_run_that_was_killed_goes_on(rig, market):
+def test_a_run_that_was_killed_goes_on(harness, market):
     market.script = [market.always, hang]
-    run = begin(rig, settings={"data.body_bytes_max": 120_000, "data.deadline_ms": 30_000})
-    part = rig.directory / "bars.csv.part"
+    run = begin(harness, settings={"data.body_bytes_max": 120_000, "data.deadline_ms": 30_000})
+    part = harness.directory / "bars.csv.part"
     wait_until("the second request", lambda: len(market.requests) == 2 and "# done" in part.read_text())
     run.process.send_signal(signal.SIGKILL)
     run.process.wait()
@@ -183,84 +183,84 @@ def test_a_run_that_was_killed_goes_on(rig, market):
     kept = part.read_text()
     # As if it had died while it wrote the next ones.
     part.write_text(kept + "1704067200,1.1,1.2\n1704070800,1.1")
-    code, said = fetch(rig, settings={"data.body_bytes_max": 120_000})
+    code, said = fetch(harness, settings={"data.body_bytes_max": 120_000})
     assert code == 0 and "bars.csv.part goes on: " in said, said
     assert ranges(market)[2] == second and first not in ranges(market)[1:]
-    assert rows(rig.directory / "bars.csv") == wanted(history()) and names(rig) == ["bars.csv"]
+    assert rows(harness.directory / "bars.csv") == wanted(history()) and names(harness) == ["bars.csv"]
 
 
-def test_a_part_of_another_question_is_refused(rig, market):
+def test_a_part_of_another_question_is_refused(harness, market):
     market.script = [market.always, status(401)]
-    assert fetch(rig, settings={"data.body_bytes_max": 120_000})[0] == 1
+    assert fetch(harness, settings={"data.body_bytes_max": 120_000})[0] == 1
     asked = len(market.requests)
     for more, word in [
         (["--interval", "5m"], "--interval is 1h there and 5m here"),
         (["--symbol", "GBPUSD"], "--symbol is EURUSD (EURUSD.FOREX) there and GBPUSD (GBPUSD.FOREX) here"),
     ]:
-        code, said = fetch(rig, *more)
+        code, said = fetch(harness, *more)
         assert code == 1 and "bars.csv.part" in said and word in said, said
-    assert len(market.requests) == asked and names(rig) == ["bars.csv.part"]
+    assert len(market.requests) == asked and names(harness) == ["bars.csv.part"]
 
 
-def test_wrong_bars_are_left_out_and_named(rig, market):
+def test_wrong_bars_are_left_out_and_named(harness, market):
     by_time = {row["timestamp"]: row for row in market.bars}
     by_time[unix("2024-01-05")]["high"] = 0.5
     by_time[unix("2024-01-06")]["low"] = -1
     by_time[unix("2024-01-07")] |= dict.fromkeys(("open", "high", "low", "close"))
-    code, said = fetch(rig)
+    code, said = fetch(harness)
     assert code == 0, said
     assert "EURUSD: the bar that opens 2024-01-05 00:00 UTC is left out: high_below_low" in said
     assert "EURUSD: the bar that opens 2024-01-06 00:00 UTC is left out: not_positive" in said
     assert "2024-01-07 00:00 UTC is left out" not in said, "an hour without trades is no wrong bar"
     assert "bars are missing in 3 places" in said and "the newest from 2024-01-07 00:00 UTC to 2024-01-07 01:00 UTC" in said
     left_out = [unix(f"2024-01-0{day}") for day in (5, 6, 7)]
-    assert rows(rig.directory / "bars.csv") == wanted([row for row in history() if row["timestamp"] not in left_out])
+    assert rows(harness.directory / "bars.csv") == wanted([row for row in history() if row["timestamp"] not in left_out])
 
 
-def test_bars_that_contradict_each_other_are_refused_by_their_time(rig, market):
+def test_bars_that_contradict_each_other_are_refused_by_their_time(harness, market):
     other = bar(unix("2024-02-10")) | {"close": 1.1, "open": 1.1, "high": 1.2, "low": 1.0}
     market.bars.append(other)
-    code, said = fetch(rig)
+    code, said = fetch(harness)
     assert code == 1 and "EURUSD: two different bars open at 2024-02-10 00:00:00 UTC" in said, said
     market.bars.pop()
     market.bars[1000]["timestamp"] += 1800
-    code, said = fetch(rig)
+    code, said = fetch(harness)
     assert code == 1 and "cannot follow the one that opens at" in said, said
     market.bars[1000]["timestamp"] -= 1800
-    assert fetch(rig)[0] == 0, "the next try finds them corrected"
+    assert fetch(harness)[0] == 0, "the next try finds them corrected"
 
 
-def test_a_jump_is_refused_until_a_person_says_that_it_is_real(rig, market):
+def test_a_jump_is_refused_until_a_person_says_that_it_is_real(harness, market):
     index = next(n for n, row in enumerate(market.bars) if row["timestamp"] == unix("2024-02-10"))
     market.bars[index] |= {name: round(market.bars[index][name] * 1.5, 5) for name in ("open", "high", "low", "close")}
-    code, said = fetch(rig)
+    code, said = fetch(harness)
     assert code == 1 and "EURUSD: a price jumps from" in said and "2024-02-10 00:00:00 UTC" in said, said
     assert "data.jump_max" in said and f"the line that begins with {unix('2024-02-10')}" in said
     asked = len(market.requests)
-    code, said = fetch(rig, settings={"data.jump_max": 0.6})
+    code, said = fetch(harness, settings={"data.jump_max": 0.6})
     assert code == 0 and len(market.requests) == asked, "all had come"
 
 
-def test_several_symbols_are_a_folder(rig, market):
-    out = rig.directory / "all"
-    usual = {"data.base_url": rig.market.url, "market.calendar": "always"}
+def test_several_symbols_are_a_folder(harness, market):
+    out = harness.directory / "all"
+    usual = {"data.base_url": harness.market.url, "market.calendar": "always"}
     args = ["--from", FROM, "--to", TO, "--out", str(out), "--symbol", "EURUSD,GBPUSD"]
     market.script = [market.always, market.always, status(403)]
     for ended in (1, 0):
-        run = rig.command("bars", *args, **variables(usual | {"data.body_bytes_max": 120_000}))
+        run = harness.command("bars", *args, **variables(usual | {"data.body_bytes_max": 120_000}))
         code, _ = run.wait_exit(60)
         assert code == ended, run.output()
         assert out.exists() == (ended == 0)
-    assert names(rig) == ["all"] and sorted(path.name for path in out.iterdir()) == ["EURUSD.csv", "GBPUSD.csv"]
+    assert names(harness) == ["all"] and sorted(path.name for path in out.iterdir()) == ["EURUSD.csv", "GBPUSD.csv"]
     assert rows(out / "GBPUSD.csv") == rows(out / "EURUSD.csv") == wanted(history())
 
 
 @pytest.mark.parametrize(("interval", "hours"), [("4h", 4), ("1d", 24)])
-def test_longer_bars_are_made_of_finer_ones(rig, market, interval, hours):
-    code, said = fetch(rig, "--interval", interval, settings={"data.body_bytes_max": 4_194_304})
+def test_longer_bars_are_made_of_finer_ones(harness, market, interval, hours):
+    code, said = fetch(harness, "--interval", interval, settings={"data.body_bytes_max": 4_194_304})
     assert code == 0, said
     assert {request.query["interval"] for request in market.requests} == {"1h"}
-    found, finer = rows(rig.directory / "bars.csv"), history()
+    found, finer = rows(harness.directory / "bars.csv"), history()
     assert len(found) == len(finer) / hours
     for n, made in enumerate(found):
         parts = finer[n * hours : (n + 1) * hours]
@@ -270,35 +270,35 @@ def test_longer_bars_are_made_of_finer_ones(rig, market, interval, hours):
         assert made["high"] == max(part["high"] for part in parts) and made["low"] == min(part["low"] for part in parts)
 
 
-def test_a_bar_that_still_forms_is_not_there(rig):
-    rig.market.bars = [bar(int(time.time()) // HOUR * HOUR - n * HOUR) for n in range(99, -1, -1)]
-    out = rig.directory / "bars.csv"
+def test_a_bar_that_still_forms_is_not_there(harness):
+    harness.market.bars = [bar(int(time.time()) // HOUR * HOUR - n * HOUR) for n in range(99, -1, -1)]
+    out = harness.directory / "bars.csv"
     since = datetime.fromtimestamp(time.time() - 3 * 86_400, timezone.utc).strftime("%Y-%m-%d")
-    run = rig.command(
+    run = harness.command(
         "bars", "--from", since, "--to", "2099-01-01", "--out", str(out),
-        **variables({"data.base_url": rig.market.url, "market.calendar": "always"}),
+        **variables({"data.base_url": harness.market.url, "market.calendar": "always"}),
     )  # fmt: skip
     assert run.wait_exit(60)[0] == 0, run.output()
     assert rows(out)[-1]["timestamp"] + HOUR <= time.time() < rows(out)[-1]["timestamp"] + 2 * HOUR + 60
 
 
-def test_what_is_there_is_never_written_over(rig, market):
-    (rig.directory / "bars.csv").write_text("mine")
-    code, said = fetch(rig)
+def test_what_is_there_is_never_written_over(harness, market):
+    (harness.directory / "bars.csv").write_text("mine")
+    code, said = fetch(harness)
     assert code == 1 and "bars.csv is already there: name another place, or remove it" in said
-    assert market.requests == [] and (rig.directory / "bars.csv").read_text() == "mine" and names(rig) == ["bars.csv"]
+    assert market.requests == [] and (harness.directory / "bars.csv").read_text() == "mine" and names(harness) == ["bars.csv"]
 
 
-def test_without_bars_there_is_no_file(rig, market):
+def test_without_bars_there_is_no_file(harness, market):
     market.bars = []
-    code, said = fetch(rig)
-    assert code == 1 and "EURUSD: EODHD has no bars of EURUSD.FOREX in this time" in said and names(rig) == ["bars.csv.part"]
+    code, said = fetch(harness)
+    assert code == 1 and "EURUSD: EODHD has no bars of EURUSD.FOREX in this time" in said and names(harness) == ["bars.csv.part"]
 
 
-def test_what_cannot_be_asked_is_64(rig, market):
-    code, said = fetch(rig, EODHD_API_TOKEN="")
+def test_what_cannot_be_asked_is_64(harness, market):
+    code, said = fetch(harness, EODHD_API_TOKEN="")
     assert code == 64 and "EODHD_API_TOKEN" in said
     for args in (["--from", TO, "--to", FROM], ["--from", "2099-01-01", "--to", "2099-02-01"], ["--from", "monday", "--to", TO]):
-        run = rig.command("bars", *args, "--out", "x.csv", **variables({"data.base_url": rig.market.url}))
+        run = harness.command("bars", *args, "--out", "x.csv", **variables({"data.base_url": harness.market.url}))
         assert run.wait_exit()[0] == 64, run.output()
-    assert market.requests == [] and names(rig) == []
+    assert market.requests == [] and names(harness) == []

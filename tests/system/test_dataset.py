@@ -10,7 +10,7 @@ import pytest
 from parts.daemon import environment
 from parts.market import HOUR, bar
 from parts.own_model import BARS
-from parts.rig import variables
+from parts.harness import variables
 
 LINES = BARS.read_text().splitlines()
 COLUMNS = ["timestamp", "open", "high", "low", "close", "volume"]

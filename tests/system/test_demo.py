@@ -165,34 +165,34 @@ def own_bars(path: Path, count: int, step: int = HOUR, scale: float = 100.0) -> 
 
 
 @pytest.mark.parametrize(("step", "interval"), [(HOUR, "1h"), (300, "5m")])
-def test_it_trades_a_persons_own_bars(rig, tmp_path, step, interval):
+def test_it_trades_a_persons_own_bars(harness, tmp_path, step, interval):
     bars = own_bars(tmp_path / "btcusd_own.csv", 700, step)
     port = free_port()
-    daemon = rig.command("demo", "--bars", str(bars), "--cycle-seconds", "0.1", "--metrics-port", str(port))
+    daemon = harness.command("demo", "--bars", str(bars), "--cycle-seconds", "0.1", "--metrics-port", str(port))
     daemon.port = port
     said = greeted(daemon, 60)
     assert said.startswith("Sentinel demo: the first 200 of your bars run without a pause ...")
     assert f"{bars}: 700 {interval} bars of BTCUSD, 2024-01-08 to " in said
-    assert "The model was fitted on EUR/USD, not on your bars: what it says of BTCUSD is not worth anything." in said
+    assert "The model was fitted to EUR/USD, not to your bars: its odds for BTCUSD are worth nothing." in said
     assert "fitted just now on the recorded EUR/USD hourly bars of 2017" in said
     metrics = daemon.after_cycles(210)
     assert metrics("trading_cycles_failed_total") == 0 and metrics.sum("trading_signals_total") >= 210
     assert daemon.stop()[0] == 0
 
 
-def test_a_jump_in_a_persons_own_bars_stops_the_decisions(rig, tmp_path):
+def test_a_jump_in_a_persons_own_bars_stops_the_decisions(harness, tmp_path):
     bars = own_bars(tmp_path / "btcusd.csv", 700)
     lines = bars.read_text().splitlines()
     # The bar that the tenth cycle decides on.
     lines[310] = ",".join([lines[310].split(",")[0], "300", "301", "299", "300", "1"])
     bars.write_text("\n".join(lines))
-    daemon = rig.command("demo", "--bars", str(bars), "--cycles", "30", "--metrics-port", str(free_port()), SENTINEL__LOG__LEVEL="info")
+    daemon = harness.command("demo", "--bars", str(bars), "--cycles", "30", "--metrics-port", str(free_port()), SENTINEL__LOG__LEVEL="info")
     wait_until("the jump", lambda: "jump" in daemon.output() and "300" in daemon.output(), 30)
     assert daemon.stop()[0] == 0
 
 
 @pytest.mark.parametrize("command", [["demo"], ["sandbox", "market", "--port", "0"]], ids=["demo", "market"])
-def test_bars_that_cannot_be_replayed_are_refused(rig, tmp_path, command):
+def test_bars_that_cannot_be_replayed_are_refused(harness, tmp_path, command):
     short = own_bars(tmp_path / "short.csv", 499)
     long = own_bars(tmp_path / "long.csv", 600, 4 * HOUR)
     bad = own_bars(tmp_path / "bad.csv", 600)
@@ -203,6 +203,6 @@ def test_bars_that_cannot_be_replayed_are_refused(rig, tmp_path, command):
         (bad, "bad.csv line 2: volume -0.5 cannot be"),
         (tmp_path / "none.csv", "none.csv: No such file"),
     ]:
-        refused = rig.command(*command, "--bars", str(path))
+        refused = harness.command(*command, "--bars", str(path))
         code, _ = refused.wait_exit(20)
         assert code == 1 and word in refused.output(), refused.output()

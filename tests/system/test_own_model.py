@@ -13,7 +13,7 @@ import numpy
 import pandas
 import pytest
 
-from conftest import ROOT
+from parts.paths import ROOT
 from parts.daemon import environment
 from parts.market import HOUR, bar
 from parts.own_model import BARS, PAGE, Walk, blocks, section
@@ -59,7 +59,7 @@ def walk(binary, tmp_path_factory):
 
 def test_the_walk_ends_with_a_decision_of_the_model(walk):
     assert "4801 rows of EURUSD" in walk.said("sentinel dataset")
-    assert "The model answers as it should." in walk.said("sentinel verify model")
+    assert "The model answers correctly." in walk.said("sentinel verify model")
     explained = walk.said("sentinel explain")
     assert re.search(r"odds +SELL 0\.\d{3}  HOLD 0\.\d{3}  BUY 0\.\d{3}, threshold 0\.4\n", explained), explained
     shown = next(block for block in blocks("", section("In one sitting")) if "  rule  " in block)
@@ -76,20 +76,20 @@ def test_training_says_what_the_page_shows(walk):
     assert numpy.sum(metrics["confusion"]["counts"]) == metrics["test"]["rows"] == 1437
 
 
-def test_request_and_answer_are_those_of_the_page(walk, rig):
+def test_request_and_answer_are_those_of_the_page(walk, harness):
     """The page's decision once more, towards a server that keeps the request; then that request, to the served model."""
     shown, answer = blocks("json", section("The request and the answer"))
     [run] = [command for command in blocks("sh", section("In one sitting")) if " --once " in command]
     # A market of its own, which begins with its first bar again.
-    market = Walk(rig.binary, rig.directory / "again")
+    market = Walk(harness.binary, harness.directory / "again")
     try:
         market.directory.mkdir()
-        market.write("model.toml", f'[model]\nhost = "127.0.0.1"\nport = {rig.model.port}\n')
+        market.write("model.toml", f'[model]\nhost = "127.0.0.1"\nport = {harness.model.port}\n')
         market.serve("sentinel sandbox market --port 8081")
         market.type(run)
     finally:
         market.close()
-    [request] = rig.model.requests
+    [request] = harness.model.requests
     assert (request.method, request.path) == ("POST", "/invocations")
     assert request.headers["content-type"] == "application/json"
     body, at = squeezed(request.body.decode()), 0
@@ -168,11 +168,11 @@ WINDOWS = {path.stem: json.loads(path.read_text())["bars"] for path in GOLDEN} |
 
 
 @pytest.mark.parametrize("case", WINDOWS)
-def test_features_are_the_daemons_to_the_last_bit(rig, case):
-    rig.market.bars = WINDOWS[case]
-    rig.start("--cycles", "1", "--clock", "bars").after_cycles(1)
-    [(sent_tabular, sent_sequence)] = rig.model.requests[0].json()["dataframe_split"]["data"]
-    rows = pandas.DataFrame(rig.market.bars)
+def test_features_are_the_daemons_to_the_last_bit(harness, case):
+    harness.market.bars = WINDOWS[case]
+    harness.start("--cycles", "1", "--clock", "bars").after_cycles(1)
+    [(sent_tabular, sent_sequence)] = harness.model.requests[0].json()["dataframe_split"]["data"]
+    rows = pandas.DataFrame(harness.market.bars)
     tabular, sequence = features.build(rows, len(rows))
     assert tabular[0].tolist() == sent_tabular
     assert (sequence[0] == numpy.array(sent_sequence, dtype=numpy.float32)).all()

@@ -30,13 +30,13 @@ def test_each_server_stops_on_a_signal_with_0(sandbox):
     assert [part.stop()[0] for part in sandbox.daemons] == [0, 0, 0]
 
 
-def test_the_market_serves_a_persons_own_bars(rig, tmp_path):
+def test_the_market_serves_a_persons_own_bars(harness, tmp_path):
     first = 1_704_672_000
     rows = [bar(first + n * HOUR) | {"volume": n + 0.25} for n in range(600)]
     bars = tmp_path / "gbpusd.csv"
     columns = ["timestamp", "open", "high", "low", "close", "volume"]
     bars.write_text("\n".join([",".join(columns), *(",".join(str(row[name]) for name in columns) for row in rows)]))
-    market = rig.command("sandbox", "market", "--port", "0", "--bars", str(bars))
+    market = harness.command("sandbox", "market", "--port", "0", "--bars", str(bars))
     wait_until("the market", lambda: "market on" in market.output())
     assert "sentinel run --clock bars --symbol GBPUSD --interval 1h" in market.output()
     [url] = re.findall(r"http://[\d.:]+", market.output())

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from parts.daemon import ALONE, free_port, wait_until
-from parts.needs import ROOT
+from parts.paths import ROOT
 
 PAGE = ROOT / "config/model/README.md"
 BARS = ROOT / "src/sandbox/data/eurusd_h1.csv"
