@@ -4,13 +4,8 @@ import json
 import re
 import urllib.request
 
-import pytest
-
 from parts.daemon import wait_until
 from parts.market import HOUR, bar
-from parts.sandbox import Sandbox
-
-
 
 
 def test_the_daemon_serves_on_after_its_last_cycle(sandbox):
