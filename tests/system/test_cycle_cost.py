@@ -14,7 +14,7 @@ from parts.tables import keep
 def test_a_cycle_is_cheap(binary, tmp_path):
     """Generous bounds, for busy machines and for a release build that is quick to make. A debug build is above them."""
     cost = measure(binary, tmp_path, 60)
-    assert cost.peak_mib <= 20
+    assert cost.peak_mib <= 26
     assert cost.own_ms < 5
     assert cost.cpu_ms < 5
     assert cost.start_ms < 200
