@@ -18,8 +18,8 @@ fn now() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64()
 }
 
-/// A gateway that answers one request and returns it, with the socket: it must outlive the reply, which a disconnect
-/// can overtake.
+/// A gateway that answers one request. Returns the request and the socket, which must exist longer than the reply, because a
+/// disconnect can overtake a reply.
 fn gateway(reply: impl FnOnce(&Value) -> Vec<Vec<u8>> + Send + 'static) -> (String, JoinHandle<(Value, zmq::Socket)>) {
     let socket = zmq::Context::new().socket(zmq::REP).unwrap();
     socket.set_linger(0).unwrap();
@@ -47,7 +47,7 @@ async fn shake(
     (result, thread.join().unwrap().0)
 }
 
-/// What a v43 gateway whose clock is this far ahead answers to PING.
+/// The answer to PING of a v43 gateway whose clock is this far ahead.
 fn pong(ahead_s: f64) -> impl FnOnce(&Value) -> Value + Send + 'static {
     move |request| json!({"uuid": request["uuid"], "status": "ok", "server_time": now() + ahead_s, "latency_ms": 0.1})
 }
