@@ -1,9 +1,9 @@
-//! What Sentinel computes and decides, as plain functions and types: no actix, no sockets, no disk.
+//! The calculations and decisions of Sentinel, as plain functions and types: no actix, no sockets, no disk.
 //!
 //! - market data: [`bar`], [`interval`], [`resample`], [`window`], [`calendar`], [`regime`], [`features`]
 //! - a decision: [`decision`], [`guard`], [`drift`]
 //! - an order: [`instrument`], [`side`], [`order`], [`order_state`], [`order_manager`], [`journal`]
-//! - what is open at the broker: [`position`], [`exposure`], [`symbol_matching`], [`reconcile`]
+//! - positions at the broker: [`position`], [`exposure`], [`symbol_matching`], [`reconcile`]
 //! - a cycle: [`schedule`], [`clock`], [`cycle_outcome`], [`breaker`]
 //! - names and text: [`names`], [`build_info`], [`sanitize`]
 

@@ -1,4 +1,4 @@
-//! What an order is made of: id, stops, fills.
+//! The content of an order: id, stops, fills.
 
 use super::*;
 
