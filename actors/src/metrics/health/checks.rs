@@ -1,4 +1,4 @@
-//! The checks of `/health`, each with its verdict and a sentence for a person.
+//! The checks of `/health`, each with its verdict and a sentence.
 
 use super::{Check, CycleState, GatewayState, JOURNAL_BROKEN, PositionsState, State, Status, in_words};
 use crate::domain::{
@@ -8,13 +8,13 @@ use crate::domain::{
 };
 use std::time::Duration;
 
-/// Symbols that `/health` names in one line; of more, only their number is given.
+/// Most symbols that `/health` names in one line; of the others it shows only the number.
 const SYMBOLS_NAMED_MAX: usize = 10;
-/// Unresolved orders that `/health` names; of more, only their number is given.
+/// Most unresolved orders that `/health` names; of the others it shows only the number.
 const ORDERS_NAMED_MAX: usize = 5;
 
 impl State {
-    /// All of them, in the order in which they are shown.
+    /// All checks, in the order in which they are shown.
     pub(super) fn checks(&self, now: Duration) -> Vec<Check> {
         vec![
             self.check_actors(),
@@ -73,7 +73,8 @@ impl State {
         }
     }
 
-    /// How a cycle went. Who failed is told right before it ends, and not at all by one that was given up.
+    /// The result of a cycle. The symbols that failed are reported directly before it ends; a cycle that was given up reports
+    /// none.
     pub(super) fn verdict(&self, cycle: &CycleState) -> CycleOutcome {
         match self.failures_of(cycle) {
             _ if cycle.failed => CycleOutcome::Failed,
@@ -86,7 +87,7 @@ impl State {
         if self.failures.0 == cycle.cycle_id { &self.failures.1 } else { &[] }
     }
 
-    /// `1 of 10 symbols failed: XX0USD (fetch: 404)`; empty if nobody did, or nobody said.
+    /// `1 of 10 symbols failed: XX0USD (fetch: 404)`; empty if none failed or none were reported.
     fn who_failed(&self, cycle: &CycleState) -> String {
         let failures = self.failures_of(cycle);
         if failures.is_empty() {
@@ -172,7 +173,7 @@ impl State {
     }
 }
 
-/// `a, b, c`, or the first few and how many more.
+/// `a, b, c`, or the first few and the number of the others.
 fn named(items: impl ExactSizeIterator<Item = String>) -> String {
     let more = items.len().saturating_sub(SYMBOLS_NAMED_MAX);
     let text = items.take(SYMBOLS_NAMED_MAX).collect::<Vec<_>>().join(", ");
