@@ -55,11 +55,11 @@ impl Deadman {
             return;
         }
         match (result, self.is_well) {
-            (Ok(()), None) => tracing::info!("the dead-man ping is answered"),
-            (Ok(()), Some(_)) => tracing::info!("the dead-man ping is answered again"),
+            (Ok(()), None) => tracing::info!("the dead-man ping succeeded"),
+            (Ok(()), Some(_)) => tracing::info!("the dead-man ping succeeds again"),
             (Err(error), _) => tracing::warn!(
                 error = %error,
-                "the dead-man ping fails: whoever waits for it will take this daemon for dead. Trading goes on, and so do the pings"
+                "the dead-man ping failed: its receiver may report this daemon as down. Trading and the pings continue"
             ),
         }
         self.is_well = Some(is_ok);

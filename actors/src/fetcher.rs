@@ -312,7 +312,7 @@ impl Stage {
             symbols_affected = ahead.count(),
             open_time,
             now,
-            "bars lie ahead of our clock and are refused: it is slow, or the provider's times are wrong"
+            "bars start in the future and are refused: this machine's clock is slow, or the provider's times are wrong"
         );
     }
 

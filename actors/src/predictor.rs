@@ -68,7 +68,7 @@ pub enum PredictError {
     #[error(transparent)]
     Answer(#[from] AnswerError),
     /// The endpoint's breaker is open; no request was made.
-    #[error("too many requests failed in a row; none is made for a while")]
+    #[error("too many requests failed in a row, so no request is made for a while")]
     Breaker,
     /// This row of the answer is not usable.
     #[error("{0}")]

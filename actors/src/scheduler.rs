@@ -157,7 +157,7 @@ impl Scheduler {
             cycle_id,
             step_s,
             error = "clock_step",
-            "the wall clock jumped or the machine slept: this cycle sends no order"
+            "the wall clock jumped or the machine was suspended: this cycle sends no order"
         );
         self.emit(Event::ClockStepped);
         true
@@ -234,14 +234,17 @@ impl Handler<Tick> for Scheduler {
             return;
         }
         if tick.missed_before > 0 {
-            tracing::warn!(missed = tick.missed_before, "cycles were due while the machine slept or its clock jumped");
+            tracing::warn!(
+                missed = tick.missed_before,
+                "cycles were missed because the machine was suspended or its clock jumped"
+            );
             self.emit(Event::TicksMissed(tick.missed_before));
         }
         if !self.running {
             self.start_cycle(tick.due, ctx);
         } else if self.cycles_started >= self.config.back_to_back {
             // While cycles run without a pause, a cycle is always running when one is due; that does not count as missed.
-            tracing::warn!("a cycle is due while the last one still runs: skipped");
+            tracing::warn!("a cycle was skipped because the previous one is still running");
             self.emit(Event::TicksMissed(1));
         }
     }

@@ -174,7 +174,7 @@ impl Sender {
             };
             warn!(
                 cycle_id, %symbol, stage = "send", client_order_id = %id, outcome, ticket,
-                "open positions prove what became of the order"
+                "open positions prove the outcome of the order"
             );
         }
         self.opened.replace(session.into_socket().map(|socket| (cycle_id, socket)));
@@ -269,7 +269,7 @@ fn log_dry_run(cycle_id: CycleId, order: &Order) {
     info!(
         cycle_id, symbol = %order.symbol, stage = "send", client_order_id = %order.client_order_id,
         side = order.side.as_str(), volume = order.volume, stop_loss = order.stop_loss,
-        take_profit = order.take_profit, "dry run: the order stays here"
+        take_profit = order.take_profit, "dry run: order not sent"
     );
 }
 
@@ -286,7 +286,9 @@ fn log_fate(cycle_id: CycleId, order: &Order, outcome: &Outcome) {
     match outcome {
         Outcome::Filled { ticket, price, .. } => match outcome.other_volume(order.volume) {
             None => log!(info, ticket, price, "order filled"),
-            Some(filled_volume) => log!(warn, ticket, price, filled_volume, "order filled, not in the volume ordered"),
+            Some(filled_volume) => {
+                log!(warn, ticket, price, filled_volume, "order filled, but with another volume than ordered")
+            }
         },
         Outcome::Rejected { reason } => log!(warn, error = "rejected", reason, "order rejected"),
         Outcome::NotSent { reason } => log!(warn, error = "not_sent", reason, "order not sent"),

@@ -44,7 +44,7 @@ pub enum UrlFault {
     #[error("must be one line, an http:// or https:// URL such as https://hc-ping.com/your-uuid")]
     NoUrl,
     /// `user:password@`.
-    #[error("must hold no user and no password: a service that wants a secret takes it in the path")]
+    #[error("must contain no user and no password: services take a secret in the path")]
     Login,
     /// Longer than any URL.
     #[error("is longer than {URL_BYTES_MAX} bytes")]
@@ -66,7 +66,7 @@ pub enum PingError {
     #[error("the URL {0}")]
     Fault(UrlFault),
     /// The server answered with a redirect; redirects are not followed.
-    #[error("status {0}, a redirect, which is not followed: set the address that it leads to")]
+    #[error("status {0}: redirects are not followed; set the URL to which it redirects")]
     Redirect(u16),
     /// The server answered with another status that is not 2xx.
     #[error("status {0}")]

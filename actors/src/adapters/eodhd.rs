@@ -216,7 +216,7 @@ impl<'de> Deserialize<'de> for OpenTime {
         } else if seconds.is_infinite() {
             Ok(Self(None))
         } else {
-            Err(D::Error::custom("the timestamp is no unix time in seconds"))
+            Err(D::Error::custom("the timestamp is not a unix time in seconds"))
         }
     }
 }

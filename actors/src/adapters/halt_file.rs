@@ -23,9 +23,9 @@ pub enum HaltState {
 impl fmt::Display for HaltState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Running => f.write_str("running: orders may leave"),
-            Self::Halted => f.write_str("halted: no order leaves"),
-            Self::Unknown(reason) => write!(f, "halted, because its state is in doubt: {reason}"),
+            Self::Running => f.write_str("running: orders may be sent"),
+            Self::Halted => f.write_str("halted: no order is sent"),
+            Self::Unknown(reason) => write!(f, "halted, because its state is unknown: {reason}"),
         }
     }
 }

@@ -56,7 +56,7 @@ impl Reference {
             return Err(format!("has {} bins: 2 to {BINS_MAX} are needed", bounds.len()));
         }
         if bounds.iter().any(|bound| !(0.0..=1.0).contains(bound)) || !bounds.is_sorted_by(|one, next| one < next) {
-            return Err("bounds must grow, from 0 to 1".into());
+            return Err("bounds must increase, from 0 to 1".into());
         }
         if bounds.last() != Some(&1.0) {
             return Err("the last of the bounds must be 1, so that every confidence has a bin".into());

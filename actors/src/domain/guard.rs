@@ -44,7 +44,7 @@ suppressions! {
     // If the time is wrong, no rule about time can be trusted.
     ClockStep = "clock_step", "the wall clock has just jumped by 2 s or more, so no rule about time can be trusted", [];
     // Before the bar's age, because at a weekend every bar is old, and the closed market is the reason.
-    MarketClosed = "market_closed", "the trading calendar has the market closed", ["market.calendar", "market.holidays"];
+    MarketClosed = "market_closed", "the market is closed by the trading calendar", ["market.calendar", "market.holidays"];
     StaleBar = "stale_bar", "the newest bar closed too long ago", ["data.max_bar_age_s"];
     VolumeLimit = "volume_limit", "the order is larger than allowed", ["guards.volume_max"];
     BadStop = "bad_stop",
@@ -52,11 +52,11 @@ suppressions! {
         ["trading.stop_loss", "trading.take_profit", "trading.digits"];
     DryRun = "dry_run", "dry run: the order is built and logged, not sent", ["trading.live"];
     Journal = "journal", "the journal cannot be written, so a restart would not know of the order", [];
-    AlreadyOrdered = "already_ordered", "the one order of this bar was made before, whatever its outcome", ["journal.new"];
+    AlreadyOrdered = "already_ordered", "this bar was already ordered, whatever the outcome", ["journal.new"];
     Unresolved = "unresolved",
         "an order of unknown outcome blocks its symbol and the rest of its cycle; see `sentinel orders --unresolved`", [];
     Shutdown = "shutdown", "the daemon is stopping", [];
-    Handshake = "handshake", "the gateway has not answered the harmless question that comes before any order", [];
+    Handshake = "handshake", "the gateway has not answered the handshake, a harmless query before any order", [];
     Breaker = "breaker", "the gateway failed too often in a row, and the circuit breaker is open for a while",
         ["breaker.failures", "breaker.pause_s"];
     Failures = "failures", "too many orders in a row were not filled; `sentinel resume` starts the count again",
@@ -67,13 +67,13 @@ suppressions! {
     LossLimit = "loss_limit", "the loss since the day's first equity (UTC) is at the limit, or the equity is not known",
         ["guards.loss_pct_per_day_max"];
     Positions = "positions", "the gateway's list of open positions cannot be read, so no limit on them can hold", [];
-    Opposite = "opposite", "a position of the other direction is open: the signal is skipped, or closing it was not confirmed",
+    Opposite = "opposite", "a position in the other direction is open: the signal is skipped, or closing it was not confirmed",
         ["guards.opposite"];
     PositionLimit = "position_limit",
-        "enough positions are open this way; `sentinel orders closed ID` ends one that only the journal still has",
+        "enough positions are open in this direction; `sentinel orders closed ID` ends one that only the journal still has",
         ["guards.positions_max"];
     StaleDecision = "stale_decision",
-        "too long passed since the model was asked: a pause, a slow disk or gateway, or many orders before it",
+        "too much time has passed since the model was called: a pause, a slow disk or gateway, or many orders before it",
         ["model.deadline_ms", "gateway.deadline_ms"];
 }
 

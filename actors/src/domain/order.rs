@@ -91,17 +91,20 @@ fn stops(instrument: &Instrument, close: f64, towards_profit: f64) -> Result<(f6
         let Some(distance) = distance else { return Ok(0.0) };
         let price = round_to_digits(close + direction * distance, digits);
         let rules = [
-            (distance > STOP_DISTANCE_MAX * close, "a distance is a price, not pips, and at most a tenth of the close"),
+            (
+                distance > STOP_DISTANCE_MAX * close,
+                "too far: more than a tenth of the close; a distance is in units of the price, not pips",
+            ),
             (
                 distance < STOP_DISTANCE_MIN * close,
-                "too near: less than 0.00005 of the close; a distance is a price, and each instrument has its own",
+                "too near: less than 0.00005 of the close; a distance is in units of the price, and each instrument needs its own",
             ),
-            (distance < 1.0 / scale, "too few digits: the distance is less than the last of them"),
-            (close * scale > PRICE_TICKS_MAX, "too many digits for such a price: say the broker's"),
+            (distance < 1.0 / scale, "too few digits: the distance is less than one unit of the last digit"),
+            (close * scale > PRICE_TICKS_MAX, "too many digits for this price: use the broker's number of digits"),
             // A price of 0 would mean no stop in the request.
             (
                 !(price.is_finite() && price > 0.0 && (price - close) * direction > 0.0),
-                "it is not on its side of the close",
+                "it is on the wrong side of the close",
             ),
         ];
         match rules.into_iter().find_map(|(is_bad, why)| is_bad.then_some(why)) {

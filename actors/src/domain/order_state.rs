@@ -100,7 +100,7 @@ impl FromStr for OrderState {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|state| state.as_str() == text).ok_or("is no state of an order")
+        Self::ALL.into_iter().find(|state| state.as_str() == text).ok_or("is not a state of an order")
     }
 }
 

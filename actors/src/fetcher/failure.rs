@@ -39,7 +39,7 @@ pub enum FetchError {
     #[error("cannot build the HTTP client: {0}")]
     NoClient(String),
     /// The endpoint's breaker is open; no request was made.
-    #[error("too many requests failed in a row; none is made for a while")]
+    #[error("too many requests failed in a row, so no request is made for a while")]
     Breaker,
     /// The provider asked for a pause; no request was made.
     #[error("the provider asked for a pause, {} s are left", .wait.as_secs())]

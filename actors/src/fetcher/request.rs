@@ -1,5 +1,5 @@
-//! One symbol's call: key, deadline, one retry, and a pause if the provider asks for one. Used by the Fetcher and `sentinel
-//! bars`.
+//! One symbol's call: key, deadline, one retry, and a pause if the provider asks for one. Used by the Fetcher and
+//! `sentinel bars`.
 
 use super::FetchError;
 use crate::{

@@ -59,12 +59,12 @@ impl GatewayPort for GatewaySession<'_> {
 
     async fn exchange(&mut self, order: &Order, expiry: Expiry) -> Result<Fate, Suppression> {
         if self.is_gateway_absent {
-            return Ok(not_sent("the gateway did not take what came before".into()));
+            return Ok(not_sent("the gateway did not accept the previous request".into()));
         }
         let fate = self.send(order, expiry).await?;
         self.config.breakers.note(Endpoint::Gateway, fate.send_latency.is_some());
         if matches!(fate.outcome, Outcome::NotSent { .. }) {
-            self.is_absent("it did not take an order");
+            self.is_absent("it did not accept an order");
         }
         Ok(fate)
     }
@@ -77,7 +77,7 @@ impl GatewayPort for GatewaySession<'_> {
         let positions = match self.ask(Query::Positions).await {
             Ok(answer) => answer.positions().map_err(|error| error.to_string()),
             Err(QueryError::NoGateway { .. }) => {
-                self.is_absent("it did not take a question");
+                self.is_absent("it did not accept a query");
                 return Ok(Positions::NoGateway);
             }
             Err(error @ QueryError::BadReply { .. }) => Err(error.to_string()),
@@ -86,9 +86,9 @@ impl GatewayPort for GatewaySession<'_> {
                 warn!(
                     stage = "send",
                     error = error.kind(),
-                    "no order: the gateway was asked for its positions: {error}"
+                    "no order: the query of the gateway's positions failed: {error}"
                 );
-                self.gate.close(&self.config.metrics, &format!("asked for its positions: {error}"));
+                self.gate.close(&self.config.metrics, &format!("the query of its positions failed: {error}"));
                 return Err(Suppression::Handshake);
             }
         };
@@ -118,9 +118,9 @@ impl GatewayPort for GatewaySession<'_> {
         let answer = self.ask(Query::Account).await;
         match &answer {
             Err(_) if self.config.shutdown.is_cancelled() => return None,
-            Err(QueryError::NoGateway { .. }) => self.is_absent("it did not take a question"),
+            Err(QueryError::NoGateway { .. }) => self.is_absent("it did not accept a query"),
             Err(error @ (QueryError::NoReply { .. } | QueryError::Socket(_))) => {
-                self.gate.close(&self.config.metrics, &format!("asked for the account: {error}"));
+                self.gate.close(&self.config.metrics, &format!("the query of the account failed: {error}"));
             }
             Ok(_) | Err(_) => {}
         }
@@ -130,7 +130,7 @@ impl GatewayPort for GatewaySession<'_> {
         let equity = match account {
             Ok(account) => Some(account.equity).filter(|equity| equity.is_finite()),
             Err(reason) => {
-                warn!(stage = "send", error = "no_equity", "the gateway does not tell the account's equity: {reason}");
+                warn!(stage = "send", error = "no_equity", "the gateway did not report the account's equity: {reason}");
                 None
             }
         };

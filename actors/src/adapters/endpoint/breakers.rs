@@ -59,7 +59,10 @@ impl Breakers {
         };
         match (before, after) {
             (BreakerState::Closed, BreakerState::Open) => {
-                tracing::warn!(endpoint = endpoint.as_str(), "too many failures in a row: left alone for a while");
+                tracing::warn!(
+                    endpoint = endpoint.as_str(),
+                    "circuit breaker opened: too many failures in a row, so no calls are made for a while"
+                );
             }
             (BreakerState::Open | BreakerState::HalfOpen, BreakerState::Closed) => {
                 tracing::info!(endpoint = endpoint.as_str(), "answers again");

@@ -54,16 +54,16 @@ pub enum TokenFault {
     #[error("is empty")]
     Empty,
     /// Not UTF-8; for example UTF-16.
-    #[error("is not UTF-8 text: save its file as plain text, without a format of its own")]
+    #[error("is not UTF-8: save its file as plain text")]
     NotText,
     /// Quotes at the beginning or the end.
     #[error("is in quotes: write it without")]
     Quoted,
     /// `NAME=value`.
-    #[error("is a line NAME=value: write only what is behind the equals sign")]
+    #[error("is a line NAME=value: write only the part after the equals sign")]
     Assignment,
     /// The text that replaces a secret in printed settings.
-    #[error("is what `sentinel check` prints for one, not the token itself")]
+    #[error("is the text that `sentinel check` prints instead of a token, not the token itself")]
     Redacted,
     /// Several words or lines, control characters, or letters beyond ASCII.
     #[error("must be printable ASCII without spaces, on one line")]

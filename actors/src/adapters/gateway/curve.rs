@@ -7,7 +7,7 @@ use std::fmt;
 const KEY_BYTES: usize = 32;
 /// The 85 digits of Z85 (ZeroMQ RFC 32); five digits encode four bytes.
 const DIGITS: &[u8; 85] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#";
-const NOT_A_KEY: &str = "holds no CURVE key: 40 characters of Z85, or a certificate as zmq.auth writes it";
+const NOT_A_KEY: &str = "contains no CURVE key: 40 characters of Z85, or a certificate as zmq.auth writes it";
 
 /// The three keys of a client. No log, error or dump contains one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,8 +34,8 @@ pub enum Half {
 pub struct CurveKey([u8; KEY_BYTES]);
 
 impl CurveKey {
-    /// Reads the content of a key file: only the key in Z85, or a certificate with a line `public-key = "..."` or `secret-key
-    /// = "..."`.
+    /// Reads the content of a key file: only the key in Z85, or a certificate with a line `public-key = "..."` or
+    /// `secret-key = "..."`.
     ///
     /// # Errors
     /// Describes what is wrong with the text, without any part of the text.

@@ -113,7 +113,8 @@ pub async fn run(
 ) -> Result<Handshake, HandshakeError> {
     let Answered { answer, roundtrip, received_at } = ask(dialect, Query::Handshake, peer, deadline, clock).await?;
     if answer.looks_like_a_trade() {
-        let reason = "it reads like an executed order: look at the account, this gateway may trade on any message";
+        let reason =
+            "it looks like an executed order: check the account, because this gateway may trade on any message";
         return Err(QueryError::BadReply { reason: BadReply::new(reason), roundtrip }.into());
     }
     // The gateway read its clock at some time between the two moments; the middle is the best estimate.

@@ -63,7 +63,7 @@ impl QueryAnswer {
             Value::String(text) => text.parse().ok().and_then(epoch).or_else(|| iso(text)),
             _ => None,
         };
-        time.map(Some).ok_or_else(|| BadReply::new(&format!("a server time that is none: {}", self.server_time)))
+        time.map(Some).ok_or_else(|| BadReply::new(&format!("an invalid server time: {}", self.server_time)))
     }
 
     /// The account.

@@ -163,9 +163,9 @@ families! {
     config_hash: IntGauge = "sentinel_config_hash" in "1";
     /// Whether /readyz answers 200 (1) or 503 (0)
     ready: IntGauge = "sentinel_ready" in "1";
-    /// Whether orders leave: 1 in live mode, 0 in dry run
+    /// Whether orders are sent: 1 in live mode, 0 in dry run
     live: IntGauge = "sentinel_live" in "1";
-    /// Whether the kill switch holds back every order (1) or not (0); also 1 while its file cannot be looked for
+    /// Whether the kill switch holds back every order (1) or not (0); also 1 while its file cannot be checked
     halted: IntGauge = "sentinel_halted" in "1";
     /// The daemon's wall clock when this text was made, which is at most a second before its scrape
     time_seconds: Gauge = "sentinel_time_seconds" in "seconds";
@@ -214,7 +214,7 @@ families! {
     /// Time from sending a signal to receiving the gateway's reply
     gateway_roundtrip_seconds: Histogram = "sentinel_gateway_roundtrip_seconds" in "seconds",
         le [0.0005 0.001 0.0025 0.005 0.01 0.025 0.05 0.1 0.25 0.5 1.0 2.5 4.0 5.0 6.0 7.5];
-    /// Orders by what became of them
+    /// Orders by their outcome
     orders_total: IntCounterVec = "sentinel_orders_total" in "count",
         by [outcome: |_| names(&Outcome::ALL, |outcome| outcome)];
     /// Signals journalled and not yet answered by the gateway
@@ -225,7 +225,7 @@ families! {
     orders_unresolved: IntGauge = "sentinel_orders_unresolved" in "count";
     /// Open positions that may be ours under a name that no configured symbol explains, as last listed
     positions_doubtful: IntGauge = "sentinel_positions_doubtful" in "count";
-    /// Equity in the account's currency, as the gateway told it within the last 90 minutes; absent otherwise
+    /// Equity in the account's currency, as the gateway reported it within the last 90 minutes; absent otherwise
     account_equity: ToldGauge = "sentinel_account_equity" in "account currency";
     /// Open positions of the account, as the gateway listed them within the last 90 minutes and after our last fill; absent otherwise
     positions_open: ToldGauge = "sentinel_positions_open" in "count";

@@ -52,7 +52,7 @@ impl State {
 
     fn check_last_cycle(&self) -> Check {
         match self.last_cycle {
-            None => Check::new("last_cycle", Status::Ok, "there was none yet".into()),
+            None => Check::new("last_cycle", Status::Ok, "no cycle has ended yet".into()),
             Some(cycle) if self.verdict(&cycle) == CycleOutcome::Ok => {
                 Check::new("last_cycle", Status::Ok, format!("cycle {} succeeded", cycle.cycle_id))
             }
@@ -99,18 +99,18 @@ impl State {
 
     fn check_stops(&self) -> Check {
         if self.bad_stops.is_empty() {
-            return Check::new("stops", Status::Ok, "no stop-loss or take-profit is in the way of an order".into());
+            return Check::new("stops", Status::Ok, "every stop-loss and take-profit can be built".into());
         }
         let name = |(symbol, why): &(Symbol, String)| format!("{symbol}: {why}");
-        let detail = format!("no order can be built (bad_stop) of {}", named(self.bad_stops.iter().map(name)));
+        let detail = format!("no order can be built (bad_stop) for {}", named(self.bad_stops.iter().map(name)));
         Check::new("stops", Status::Degraded, detail)
     }
 
     fn check_market(&self) -> Check {
         let detail = match self.is_market_open {
-            None => "no cycle has looked at the calendar yet",
+            None => "no cycle has checked the calendar yet",
             Some(true) => "the market is open",
-            Some(false) => "the market is closed; no order leaves until it opens",
+            Some(false) => "the market is closed; no order is sent until it opens",
         };
         Check::new("market", Status::Ok, detail.into())
     }
@@ -120,7 +120,7 @@ impl State {
             return Check::new(
                 "kill_switch",
                 Status::Degraded,
-                "halted: no order leaves; see `sentinel resume`".into(),
+                "halted: no order is sent; see `sentinel resume`".into(),
             );
         }
         Check::new("kill_switch", Status::Ok, "not halted".into())
@@ -136,13 +136,13 @@ impl State {
 
     fn check_gateway(&self) -> Check {
         match &self.gateway {
-            _ if !self.live => Check::new("gateway", Status::Ok, "dry run: it is not asked".into()),
+            _ if !self.live => Check::new("gateway", Status::Ok, "dry run: it is not used".into()),
             GatewayState { is_checked: false, .. } => {
-                Check::new("gateway", Status::Ok, "it was not asked yet; no order leaves before it answers".into())
+                Check::new("gateway", Status::Ok, "no handshake yet; no order is sent before it answers".into())
             }
-            GatewayState { trouble: None, .. } => Check::new("gateway", Status::Ok, "it may be sent orders".into()),
+            GatewayState { trouble: None, .. } => Check::new("gateway", Status::Ok, "ready for orders".into()),
             GatewayState { trouble: Some(trouble), .. } => {
-                Check::new("gateway", Status::Degraded, format!("no order leaves until it answers: {trouble}"))
+                Check::new("gateway", Status::Degraded, format!("no order is sent until it answers: {trouble}"))
             }
         }
     }
@@ -150,25 +150,25 @@ impl State {
     fn check_positions(&self) -> Check {
         let PositionsState { trouble, doubts } = &self.positions;
         if let Some(trouble) = trouble {
-            let detail = format!("no order leaves: the gateway's list cannot be read: {trouble}");
+            let detail = format!("no order is sent: the gateway's list cannot be read: {trouble}");
             return Check::new("positions", Status::Degraded, detail);
         }
         if doubts.is_empty() {
-            return Check::new("positions", Status::Ok, "no open position is in doubt".into());
+            return Check::new("positions", Status::Ok, "no open position is doubtful".into());
         }
         let named = doubts.iter().take(ORDERS_NAMED_MAX).cloned().collect::<Vec<_>>().join("; ");
-        let detail = format!("{} in doubt, which count as open: {named}", doubts.len());
+        let detail = format!("{} doubtful, which count as open: {named}", doubts.len());
         Check::new("positions", Status::Degraded, detail)
     }
 
     fn check_orders(&self) -> Check {
         let unresolved = &self.journal.unresolved;
         if unresolved.is_empty() {
-            return Check::new("orders", Status::Ok, "no order has an unknown fate".into());
+            return Check::new("orders", Status::Ok, "no order has an unknown outcome".into());
         }
         let named = unresolved.iter().take(ORDERS_NAMED_MAX).map(|order| format!("{} {}", order.symbol, order.id));
         let named = named.collect::<Vec<_>>().join(", ");
-        let detail = format!("{} of unknown fate block their symbols until resolved: {named}", unresolved.len());
+        let detail = format!("{} of unknown outcome block their symbols until resolved: {named}", unresolved.len());
         Check::new("orders", Status::Degraded, detail)
     }
 }

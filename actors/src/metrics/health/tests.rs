@@ -218,7 +218,7 @@ fn an_order_of_unknown_fate_is_named_until_it_is_resolved() {
     let health = assess(&state, 101);
     assert_eq!((health.status, health.ready), (Status::Degraded, true));
     let detail = &health.checks.iter().find(|check| check.name == "orders").unwrap().detail;
-    assert!(detail.starts_with("1 of unknown fate") && detail.contains("EURUSD 00000000"), "{detail}");
+    assert!(detail.starts_with("1 of unknown outcome") && detail.contains("EURUSD 00000000"), "{detail}");
 }
 
 #[test]

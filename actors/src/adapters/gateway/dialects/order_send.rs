@@ -88,7 +88,7 @@ impl Dialect for OrderSend {
     }
 
     fn answer(&self, _: Query, _: Uuid, _: &[u8]) -> Result<QueryAnswer, BadReply> {
-        Err(BadReply::new("order_send has no questions"))
+        Err(BadReply::new("order_send has no queries"))
     }
 }
 
