@@ -28,7 +28,7 @@ impl CycleOutcome {
 /// A symbol that failed in a cycle.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SymbolFailure {
-    /// Who.
+    /// The symbol.
     pub symbol: Symbol,
     /// The first step in which it failed.
     pub step: Step,

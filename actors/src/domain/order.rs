@@ -217,7 +217,7 @@ pub enum Outcome {
     },
     /// It may or may not have been executed. Never sent again.
     Unknown {
-        /// What was seen.
+        /// What happened, as far as known.
         reason: String,
     },
 }

@@ -240,7 +240,7 @@ impl OrderManager {
     }
 
     /// The tasks of every cycle, with or without a signal, because the next signal may be days away. Writes unwritten steps,
-    /// records the day's first equity, and tries to prove the outcome of orders of unknown outcome. Returns what was proven.
+    /// records the day's first equity, and tries to prove unknown outcomes of orders. Returns what was proven.
     pub async fn reconcile<L: OrderJournal, G: GatewayPort>(
         &mut self,
         order_journal: &L,

@@ -1,4 +1,4 @@
-//! Proves the outcome of an order of unknown outcome from the open positions, if possible. The rules are those of the `v43`
+//! Proves the outcome of an order from the open positions, if it is unknown and can be proven. The rules are those of the `v43`
 //! dialect: an order that was not executed within its signature's maximum age will never be executed, so the positions after
 //! that time are final.
 

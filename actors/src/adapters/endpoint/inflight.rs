@@ -18,7 +18,7 @@ impl Inflight {
         InflightGuard { counts: self.clone(), endpoint }
     }
 
-    /// Requests under way to `endpoint`.
+    /// Number of open requests to `endpoint`.
     pub fn get(&self, endpoint: Endpoint) -> i64 {
         self.0[endpoint as usize].load(Ordering::Relaxed)
     }
