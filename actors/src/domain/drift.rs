@@ -198,9 +198,9 @@ mod tests {
         for (bounds, shares, word) in [
             (vec![0.5, 1.0], vec![1.0], "one share per bound"),
             (vec![1.0], vec![1.0], "2 to 100"),
-            (vec![0.5, 0.5, 1.0], vec![0.5, 0.2, 0.3], "grow"),
-            (vec![0.5, f64::NAN, 1.0], vec![0.5, 0.2, 0.3], "grow"),
-            (vec![0.5, 1.5], vec![0.5, 0.5], "grow"),
+            (vec![0.5, 0.5, 1.0], vec![0.5, 0.2, 0.3], "increase"),
+            (vec![0.5, f64::NAN, 1.0], vec![0.5, 0.2, 0.3], "increase"),
+            (vec![0.5, 1.5], vec![0.5, 0.5], "increase"),
             (vec![0.5, 0.9], vec![0.5, 0.5], "last"),
             (vec![0.5, 1.0], vec![1.5, -0.5], "0 to 1"),
             (vec![0.5, 1.0], vec![0.5, 0.4], "sum to 1"),

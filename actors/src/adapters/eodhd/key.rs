@@ -63,7 +63,7 @@ pub enum TokenFault {
     #[error("is a line NAME=value: write only the part after the equals sign")]
     Assignment,
     /// The text that replaces a secret in printed settings.
-    #[error("is the text that `sentinel check` prints instead of a token, not the token itself")]
+    #[error("is what `sentinel check` prints instead of a token, not the token itself")]
     Redacted,
     /// Several words or lines, control characters, or letters beyond ASCII.
     #[error("must be printable ASCII without spaces, on one line")]

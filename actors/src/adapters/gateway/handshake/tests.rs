@@ -149,9 +149,9 @@ async fn a_reply_that_is_not_this_dialects_is_bad() {
 #[actix::test]
 async fn a_reply_that_reads_like_a_trade_is_not_taken_for_a_handshake() {
     let (result, _) = shake(DialectKind::PlaceOrder, |_| json!({"status": "filled"})).await;
-    assert!(result.unwrap_err().to_string().contains("look at the account"));
+    assert!(result.unwrap_err().to_string().contains("check the account"));
     let ticket = |request: &Value| json!({"uuid": request["uuid"], "status": "ok", "ticket": 9});
-    assert!(shake(DialectKind::V43, ticket).await.0.unwrap_err().to_string().contains("look at the account"));
+    assert!(shake(DialectKind::V43, ticket).await.0.unwrap_err().to_string().contains("check the account"));
 }
 
 #[actix::test]
