@@ -2,7 +2,7 @@
 //! ours under any name, and positions that cannot be explained and may be ours.
 //!
 //! A gateway may list `EURUSD.raw` or `eurusd` for an order of `EURUSD`. Only its ticket proves that a position is ours. So a
-//! position with a similar name is a doubt: it counts towards a limit, and its name does not prove that a position is absent.
+//! position with another name is a doubt: it may count towards a limit, and it does not prove that our position is closed.
 
 use crate::domain::{
     instrument::{Instrument, InstrumentKey, Symbol},
@@ -216,7 +216,7 @@ impl Exposure {
     }
 }
 
-/// Fills of the order's instrument that should be open, but are not and were never listed: the gateway may list them under
+/// Fills of the order's instrument that should be open, but are not listed and never were: the gateway may list them under
 /// other tickets.
 fn missing<'a>(order: &Order, all: &[Position], fills: &'a [Fill]) -> Vec<&'a Fill> {
     let own = fills.iter().filter(|fill| fill.is_open && !fill.was_listed && fill.is_of(order));
