@@ -3,7 +3,7 @@
 //! - market data: [`bar`], [`interval`], [`resample`], [`window`], [`calendar`], [`regime`], [`features`]
 //! - a decision: [`decision`], [`guard`], [`drift`]
 //! - an order: [`instrument`], [`side`], [`order`], [`order_state`], [`order_manager`], [`journal`]
-//! - positions at the broker: [`position`], [`exposure`], [`symbol_matching`], [`reconcile`]
+//! - what is open at the broker: [`position`], [`exposure`], [`symbol_matching`], [`reconcile`]
 //! - a cycle: [`schedule`], [`clock`], [`cycle_outcome`], [`breaker`]
 //! - names and text: [`names`], [`build_info`], [`sanitize`]
 
