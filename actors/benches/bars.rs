@@ -1,4 +1,4 @@
-//! What reading an answer costs: 200 bars, and 2,061, which is 120 days of a market open five days a week.
+//! The cost of reading an answer: 200 bars, and 2,061, which are 120 days of a market that is open five days a week.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use sentinel_actors::{
@@ -7,7 +7,7 @@ use sentinel_actors::{
 };
 use std::{fmt::Write, hint::black_box};
 
-/// An answer as EODHD writes it.
+/// An answer in EODHD's format.
 fn answer(rows: i64) -> String {
     let mut body = String::from("[");
     for row in 0..rows {

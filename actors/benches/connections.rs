@@ -1,5 +1,5 @@
-//! What a connection of its own costs a request: over TLS on loopback, 1, 100 and 1,000 symbols, eight at a time as
-//! `data.concurrency` has it, against a client that keeps its connections. It prints how many times as long it takes.
+//! The cost of a separate connection per request: over TLS on loopback, for 1, 100 and 1,000 symbols, eight at a time
+//! (`data.concurrency`), compared with a client that keeps its connections. It prints the ratio of the times.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a failing bench panics
 
@@ -21,7 +21,7 @@ use std::{
 const CONCURRENCY: usize = 8;
 const BODY_BYTES_MAX: usize = 1 << 20;
 
-/// A certificate for `localhost`, and the sides that know it.
+/// A certificate for `localhost`, the server that has it and the client that trusts it.
 fn tls() -> (Arc<ServerConfig>, ClientConfig) {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
@@ -37,7 +37,7 @@ fn tls() -> (Arc<ServerConfig>, ClientConfig) {
     (Arc::new(server), client)
 }
 
-/// A thread per connection, a row of a bar per request, for as long as the client wants.
+/// A server with one thread per connection. It answers each request with one row, until the client closes the connection.
 fn serve(config: Arc<ServerConfig>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("https://localhost:{}/api/intraday", listener.local_addr().unwrap().port());
@@ -97,7 +97,7 @@ fn connections(criterion: &mut Criterion) {
     }
 }
 
-/// One cycle's requests of each kind, after one that opened the connections that are kept.
+/// One cycle's requests with each client, after a first cycle that opens the connections that are kept.
 fn print_ratio(system: &actix_rt::SystemRunner, config: &ClientConfig, url: &str, symbols: usize) {
     let (own, kept) = clients(config);
     let took = |cycle: &dyn Fn()| {
@@ -112,7 +112,7 @@ fn print_ratio(system: &actix_rt::SystemRunner, config: &ClientConfig, url: &str
     println!("{symbols} symbols: {own:?} on connections of their own, {kept:?} kept alive: {times:.1} times");
 }
 
-/// Ours, and one as awc makes it.
+/// A client of Sentinel, and a client of awc with its defaults.
 fn clients(config: &ClientConfig) -> (Client, awc::Client) {
     let connector = awc::Connector::new().rustls_0_23(Arc::new(config.clone()));
     (Client::with_tls(config.clone()), awc::Client::builder().connector(connector).disable_redirects().finish())

@@ -22,7 +22,7 @@ use sentinel_actors::{
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
-/// A kill switch that costs what a stage cannot: nothing.
+/// A kill switch that is always off and costs no time.
 #[derive(Debug)]
 struct NeverHalted;
 
@@ -32,7 +32,7 @@ impl KillSwitch for NeverHalted {
     }
 }
 
-/// Bars, odds and orders without a server; swallows events.
+/// Answers with bars, probabilities and orders without a server; ignores events.
 struct Outside {
     symbols: Vec<Symbol>,
     bars: Arc<[Bar]>,

@@ -1,5 +1,5 @@
-//! What telemetry costs: making the exposition in both formats, compressing it, and recording a cycle's events. A stage sends one event
-//! per cycle with all symbols in it; `record_cycle` shows what that costs for 1 symbol and for 1,000.
+//! The cost of telemetry: encoding the exposition in both formats, compressing it, and recording a cycle's events. A stage
+//! sends one event per cycle with all symbols in it; `record_cycle` shows the cost for 1 symbol and for 1,000.
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use sentinel_actors::{
@@ -70,7 +70,7 @@ fn recorder(symbols: usize) -> Recorder {
     Recorder::new(config).expect("the catalogue is consistent")
 }
 
-/// One of each kind that a cycle sends, in its order.
+/// The events of a cycle, one of each kind, in the order in which they are sent.
 fn cycle_events(symbols: usize) -> Vec<(&'static str, Event)> {
     fn each<T>(symbols: usize, report: impl Fn(Symbol) -> T) -> Vec<T> {
         (0..symbols).map(|i| report(Symbol::new(&format!("SYMBOL{i}")))).collect()

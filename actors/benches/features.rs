@@ -1,4 +1,4 @@
-//! What the two feature arrays of one symbol cost: 200 bars in, the tabular row and the 60x23 sequence out.
+//! The cost of the two feature arrays of one symbol: 200 bars in, the tabular row and the 60x23 sequence out.
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use sentinel_actors::domain::{
@@ -7,7 +7,7 @@ use sentinel_actors::domain::{
 };
 use std::hint::black_box;
 
-/// A market that moves: no two closes are alike, so no shortcut applies.
+/// Bars with changing prices: no two closes are equal, so no shortcut applies.
 fn bars(count: usize) -> Vec<Bar> {
     let bar = |row: usize| {
         let close = 1.1 + (row as f64 / 7.0).sin() / 500.0 + (row as f64 / 3.0).cos() / 2_000.0;

@@ -1,6 +1,6 @@
 //! A whole cycle of 10,000 symbols: the real Fetcher over TLS with a connection per request, the real FeatureBuilder and
-//! Predictor, eight requests at a time; market and model are threads of this process, on the same cores. It prints each
-//! cycle's time. The bound that a cycle has to stay under is asserted for those that fetch a new bar, as all do but the first.
+//! Predictor, eight requests at a time. Market and model are threads of this process, on the same cores. It prints the time
+//! of each cycle. Every cycle but the first fetches a new bar; these must stay under the bound.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a failing bench panics
 
@@ -43,13 +43,13 @@ use tokio_util::sync::CancellationToken;
 
 const SYMBOLS: usize = 10_000;
 const HOUR: u64 = 3_600;
-/// The begin of time: a whole hour.
+/// The first time: a full hour.
 const START: u64 = 1_500_001_200;
 const CYCLE_MAX: Duration = Duration::from_secs(5);
-/// Names the file of the one root that is trusted, and says that this is the process that measures.
+/// The variable with the path of the only trusted root.
 const ROOTS: &str = "SSL_CERT_FILE";
 
-/// Goes on by an hour when it is told to.
+/// A clock that the bench moves forward by an hour.
 struct HandClock(AtomicU64);
 
 impl Clock for HandClock {
@@ -62,7 +62,7 @@ impl Clock for HandClock {
     }
 }
 
-/// What is not measured: no order leaves, nothing is recorded.
+/// The parts that are not measured: no order is sent, nothing is recorded.
 struct Outside;
 
 impl Actor for Outside {
@@ -104,7 +104,7 @@ impl KillSwitch for NeverHalted {
     }
 }
 
-/// Reads a request's head and the body that it announces.
+/// Reads the head of a request and its body.
 fn read_request(stream: &mut impl Read) -> Option<String> {
     let (mut request, mut chunk) = (Vec::new(), [0; 65_536]);
     loop {
@@ -130,7 +130,7 @@ fn answer(stream: &mut impl Write, body: &str) {
         .and_then(|()| stream.flush());
 }
 
-/// A thread per connection.
+/// A server with one thread per connection.
 fn serve(handle: impl Fn(TcpStream) + Send + Sync + 'static) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -144,7 +144,7 @@ fn serve(handle: impl Fn(TcpStream) + Send + Sync + 'static) -> u16 {
     port
 }
 
-/// The hours that are asked for, as rows.
+/// The requested hours, as rows.
 fn rows(head: &str) -> String {
     let number = |name: &str| {
         let digits = head.split(name).nth(1).unwrap_or_default().chars().take_while(char::is_ascii_digit);
@@ -263,7 +263,7 @@ fn measure() {
     let server = ServerConfig::builder_with_provider(Arc::new(default_provider()));
     let server = server.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
     let server = server.with_single_cert(vec![certificate], PrivateKeyDer::try_from(key).unwrap()).unwrap();
-    // A divisor of all symbols, so that the model need not count.
+    // Divides the number of all symbols, so the model does not need to count rows.
     let rows_per_request = 50;
     let (market, model) = (market(Arc::new(server)), model(rows_per_request));
     let clock = Arc::new(HandClock(AtomicU64::new(START + 60)));
@@ -282,14 +282,15 @@ fn measure() {
 }
 
 fn main() {
-    // `cargo test` builds and starts every bench; this one is for `cargo bench` alone.
+    // `cargo test` builds and starts every bench, but this one only runs in `cargo bench`.
     if !env::args().any(|argument| argument == "--bench") {
         return;
     }
     if env::var_os("BENCH_KEY_DER").is_some() {
         return measure();
     }
-    // Which roots are trusted is read from the environment, which a process may not change for itself.
+    // The trusted root is set in the environment of a child process, because a process cannot change its own environment
+    // safely.
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let roots = folder.path().join("root.pem");

@@ -1,4 +1,4 @@
-//! What writing a model request costs, for one symbol and for a thousand.
+//! The cost of writing a model request, for one symbol and for a thousand.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use sentinel_actors::{
@@ -7,7 +7,7 @@ use sentinel_actors::{
 };
 use std::hint::black_box;
 
-/// Numbers with as many digits as real features have.
+/// Numbers with as many digits as real features.
 fn features() -> FeatureSet {
     let number = |bar: usize, feature: usize| 1.0 + ((bar * 37 + feature * 101) % 997) as f64 / 7_919.0;
     let mut sequence = Box::new([[0f32; FEATURE_COUNT]; SEQUENCE_BARS]);

@@ -1,22 +1,22 @@
-//! The outside: one system each, and what the adapters share. What comes in becomes a domain type or an error here. No system
-//! uses another one.
+//! The outside systems, one module each, and the code that these modules share. Input becomes a domain type or an error here.
+//! No system's module uses another one.
 //!
 //! Systems:
 //! - [`eodhd`] - market data
 //! - [`mlflow`] - the model server
 //! - [`gateway`] - the MetaTrader gateway
-//! - [`journal`] - the SQLite file of decisions and orders
+//! - [`journal`] - the SQLite file with decisions and orders
 //! - [`prometheus`] - the text of `/metrics`
-//! - [`deadman`] - the service that expects a sign of life
-//! - [`halt_file`] - the kill switch, a file that `sentinel halt` makes
+//! - [`deadman`] - the service that expects pings
+//! - [`halt_file`] - the kill switch, a file that `sentinel halt` creates
 //! - [`system_clock`] - the machine's clocks
 //!
 //! Shared:
-//! - [`endpoint`] - the name of a system that a cycle asks, its circuit breaker, its requests under way
-//! - [`http`] - the client of everything that is asked over HTTP
-//! - [`json`] - JSON with the bare NaN and infinity that Python and MQL5 write
-//! - [`gzip`] - compression of what is served
-//! - [`fail_points`] - where a test build kills the process
+//! - [`endpoint`] - names of the systems that a cycle calls, their circuit breakers and their open requests
+//! - [`http`] - the HTTP client
+//! - [`json`] - JSON with NaN and infinity, which Python and MQL5 write although JSON does not allow them
+//! - [`gzip`] - compression of HTTP answers
+//! - [`fail_points`] - places where a test build kills the process
 
 pub mod deadman;
 pub mod endpoint;

@@ -1,5 +1,6 @@
-//! The Deadman: after a good cycle, at most once in a while, it asks a URL for an answer, so that a service outside notices
-//! when the daemon, its machine, its network or HUB is dead. The Scheduler tells it of cycles and never waits for it.
+//! The Deadman: after a good cycle, at most once per interval, it sends a GET to a URL. If the pings stop, an external
+//! service notices that the daemon, its machine, its network or HUB is down. The Scheduler reports cycles to it and never
+//! waits for it.
 
 #[cfg(test)]
 mod tests;
@@ -11,42 +12,42 @@ use crate::{
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, WrapFuture};
 use std::time::Duration;
 
-/// Cycles that may wait to be heard of; of more, nobody needs to hear.
+/// Number of reports that may wait; more are dropped, because one is enough.
 const MAILBOX_CAPACITY: usize = 4;
 
-/// What the Deadman needs to know.
+/// The configuration of the Deadman.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// What is asked.
+    /// The URL of the ping.
     pub source: UrlSource,
     /// Least time between the due times of two cycles that are followed by a ping.
     pub every: Duration,
     /// For the whole ping.
     pub deadline: Duration,
-    /// Counts the pings.
+    /// Where pings are reported.
     pub metrics: Telemetry,
 }
 
 /// The actor.
 pub struct Deadman {
-    /// `None` while a ping is under way: there is never a second one.
+    /// `None` while a ping is running: there is never a second one.
     pinger: Option<Pinger>,
     every: Duration,
     metrics: Telemetry,
-    /// When the cycle of the last ping was due, since the unix epoch.
+    /// The due time of the cycle of the last ping, since the unix epoch.
     last_due: Option<Duration>,
-    /// How the last ping ended.
+    /// Whether the last ping succeeded; `None` before the first.
     is_well: Option<bool>,
 }
 
 impl Deadman {
-    /// One that has asked nothing yet.
+    /// A new one; it has sent nothing yet.
     pub fn new(config: Config) -> Self {
         let Config { source, every, deadline, metrics } = config;
         Self { pinger: Some(Pinger::new(source, deadline)), every, metrics, last_due: None, is_well: None }
     }
 
-    /// Counts how a ping ended, and says so if it is news.
+    /// Reports how a ping ended, and logs it if that has changed.
     fn ended(&mut self, result: &Result<(), PingError>) {
         let is_ok = result.is_ok();
         self.metrics.report(Event::DeadmanPinged { is_ok });
@@ -54,19 +55,19 @@ impl Deadman {
             return;
         }
         match (result, self.is_well) {
-            (Ok(()), None) => tracing::info!("the dead-man ping is answered"),
-            (Ok(()), Some(_)) => tracing::info!("the dead-man ping is answered again"),
+            (Ok(()), None) => tracing::info!("the dead-man ping succeeded"),
+            (Ok(()), Some(_)) => tracing::info!("the dead-man ping succeeds again"),
             (Err(error), _) => tracing::warn!(
                 error = %error,
-                "the dead-man ping fails: whoever waits for it will take this daemon for dead. Trading goes on, and so do the pings"
+                "the dead-man ping failed: its receiver may report this daemon as down. Trading and the pings continue"
             ),
         }
         self.is_well = Some(is_ok);
     }
 }
 
-/// Whether a cycle that was due then is followed by a ping. By when cycles are due and not by when they ended: one that took
-/// a little less time than the one before would otherwise cost a ping a minute. A clock that was set back starts afresh.
+/// Whether a cycle with this due time is followed by a ping. Due times are compared, not end times: otherwise a cycle that is
+/// slightly shorter than the previous one would skip a ping. If the clock was set back, the interval starts again.
 fn is_time(last: Option<Duration>, due: Duration, every: Duration) -> bool {
     last.is_none_or(|last| due.abs_diff(last) >= every)
 }

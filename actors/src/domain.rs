@@ -1,4 +1,4 @@
-//! What Sentinel computes and decides, as plain functions and types: no actix, no sockets, no disk.
+//! The calculations and decisions of Sentinel, as plain functions and types: no actix, no sockets, no disk.
 //!
 //! - market data: [`bar`], [`interval`], [`resample`], [`window`], [`calendar`], [`regime`], [`features`]
 //! - a decision: [`decision`], [`guard`], [`drift`]

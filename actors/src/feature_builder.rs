@@ -1,4 +1,4 @@
-//! FeatureBuilder: makes the model's two input arrays of every symbol's window. The cycle asks it.
+//! FeatureBuilder: makes the model's two input arrays from every symbol's window. The cycle calls it.
 
 use crate::{
     domain::{
@@ -12,13 +12,13 @@ use crate::{
 use actix::{Actor, Context, Handler, ResponseFuture};
 use std::{sync::Arc, time::Instant};
 
-/// Symbols built before other work gets its turn: about half a millisecond.
+/// Number of symbols that are built before other work gets its turn: about half a millisecond.
 const SYMBOLS_PER_TURN: usize = 64;
 
-/// What a FeatureBuilder needs to know.
+/// The configuration of a FeatureBuilder.
 #[derive(Clone)]
 pub struct Config {
-    /// What the hour and weekday columns hold.
+    /// The content of the hour and weekday columns.
     pub time_columns: TimeColumns,
     /// The MetricsActor.
     pub metrics: Telemetry,
@@ -30,7 +30,7 @@ pub struct FeatureBuilder {
 }
 
 impl FeatureBuilder {
-    /// Ready to build.
+    /// A new one.
     pub const fn new(config: Config) -> Self {
         Self { config }
     }

@@ -1,6 +1,7 @@
-//! Fetcher: brings every symbol's window up to date, once a cycle. The cycle asks it; it asks EODHD.
+//! Fetcher: updates every symbol's window, once per cycle. The cycle calls it; it sends requests to EODHD.
 //!
-//! `feed` knows what a symbol lacks and what it holds, `request` how to ask within a deadline, `failure` what can go wrong.
+//! `feed` knows which bars a symbol has and which it needs, `request` sends requests within a deadline, `failure` has the
+//! errors.
 
 mod failure;
 mod feed;
@@ -40,7 +41,7 @@ use std::{
 };
 use tokio::time::Instant;
 
-/// When a symbol is asked for.
+/// When a symbol's bars are requested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Poll {
     /// In every cycle.
@@ -49,7 +50,7 @@ pub enum Poll {
     Bar,
 }
 
-/// What "now" is for closedness, bar age and market hours; `schedule.clock`.
+/// The source of "now" for closed bars, the age of bars and market hours; `schedule.clock`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MarketClock {
@@ -59,22 +60,22 @@ pub enum MarketClock {
     Bars,
 }
 
-/// What a gap that the calendar does not explain means for the decision; `data.on_gap`.
+/// The effect of a gap that the calendar does not explain; `data.on_gap`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OnGap {
-    /// Nothing; it is counted and logged.
+    /// None; the gap is counted and logged.
     Continue,
-    /// No decision while it lies among the [`SEQUENCE_BARS`] newest bars, those the model sees.
+    /// No decision while the gap is among the [`SEQUENCE_BARS`] newest bars, which the model sees.
     Stop,
 }
 
-/// What a Fetcher needs to know.
+/// The configuration of a Fetcher.
 #[derive(Clone)]
 pub struct Config {
-    /// What to fetch, in the order of the answers.
+    /// The instruments to fetch, in the order of the answers.
     pub instruments: Arc<[Instrument]>,
-    /// Length of a bar; what the provider does not have is made of finer ones.
+    /// Length of a bar. If the provider does not have it, bars are made from finer ones.
     pub interval: Interval,
     /// Bars kept per symbol, 120 or more.
     pub lookback_bars: usize,
@@ -82,29 +83,29 @@ pub struct Config {
     pub base_url: String,
     /// Where the key comes from.
     pub token: ApiToken,
-    /// When a symbol is asked for.
+    /// When a symbol's bars are requested.
     pub poll: Poll,
-    /// With [`Poll::Bar`]: seconds between two requests for a bar that is late.
+    /// With [`Poll::Bar`]: seconds between two requests for an overdue bar.
     pub overdue_poll_s: u64,
-    /// For one symbol's whole call, body and retry included.
+    /// For one symbol's whole call, including the body and one retry.
     pub deadline: Duration,
     /// Longest answer, after decompression.
     pub body_bytes_max: usize,
     /// Symbols fetched at the same time, 1 or more.
     pub concurrency: usize,
-    /// What "now" is.
+    /// The source of "now".
     pub market_clock: MarketClock,
     /// When bars are due.
     pub calendar: Arc<Calendar>,
-    /// What a missing bar means.
+    /// The effect of a gap.
     pub on_gap: OnGap,
-    /// Furthest that a price may be from the close before, as a share of it; 0 for any distance.
+    /// Largest difference of a price from the previous close, as a share of that close; 0 for no limit.
     pub jump_max: f64,
     /// The wall clock.
     pub clock: Arc<dyn Clock>,
-    /// Counts requests under way.
+    /// Counts open requests.
     pub inflight: Inflight,
-    /// Keeps requests from an endpoint that fails.
+    /// Stops requests to an endpoint that fails.
     pub breakers: Breakers,
     /// The MetricsActor.
     pub metrics: Telemetry,
@@ -116,7 +117,7 @@ pub struct Fetcher {
 }
 
 impl Fetcher {
-    /// Holds no bars yet. Build it inside the arbiter it runs in: its HTTP client stays on one thread.
+    /// A new one without bars. Create it in the arbiter in which it runs, because its HTTP client must stay on one thread.
     pub fn new(config: Config) -> Self {
         let feeds = config.instruments.iter().map(|_| Feed::new(&config)).collect();
         let requests = Requests::new(&config.base_url, config.deadline, config.body_bytes_max, config.inflight.clone());
@@ -155,20 +156,20 @@ impl Handler<FetchBars> for Fetcher {
     }
 }
 
-/// What a cycle's fetches share. Cells are never borrowed across an await.
+/// The data that a cycle's fetches share. Cells are never borrowed across an await.
 struct Stage {
     config: Config,
     requests: Requests,
     /// One per instrument.
     feeds: RefCell<Vec<Feed>>,
-    /// Of all bars ever accepted: the time of [`MarketClock::Bars`].
+    /// The newest close of all accepted bars: the time of [`MarketClock::Bars`].
     newest_close_time: Cell<Option<i64>>,
-    /// The instrument that a half-open breaker lets through first: the one after the last it let through. One that has
-    /// troubles of its own is then not the trial again.
+    /// The instrument that a half-open breaker allows first: the one after the last that it allowed. So an instrument with
+    /// problems of its own is not tested again and again.
     next_trial: Cell<usize>,
 }
 
-/// How it went for one symbol.
+/// The result for one symbol.
 struct Fetched {
     index: usize,
     result: Result<Arc<[Bar]>, FetchError>,
@@ -176,7 +177,7 @@ struct Fetched {
     newest_close_time: Option<i64>,
     api: ApiUsage,
     notes: Notes,
-    /// Met for the first time.
+    /// Gaps that were not seen before.
     gaps: Vec<Gap>,
 }
 
@@ -187,7 +188,7 @@ impl Stage {
         let (count, first) = (self.config.instruments.len(), self.next_trial.get());
         let mut indices = (0..count).map(move |index| (first + index) % count);
         let mut all: Vec<Fetched> = Vec::with_capacity(count);
-        // A half-open breaker gets one request to go by; if it succeeds, the other symbols follow in this same cycle.
+        // A half-open breaker gets a single request as a test; if it succeeds, the other symbols follow in the same cycle.
         while self.config.breakers.state(Endpoint::Eodhd) == BreakerState::HalfOpen
             && let Some(index) = indices.next()
         {
@@ -198,7 +199,7 @@ impl Stage {
             all.push(fetched);
         }
         let fetches = stream::iter(indices.map(|index| self.fetch(index, now, &session)));
-        // Unordered, or one hanging symbol at the head of the line would keep the next ones from starting.
+        // Unordered: otherwise one slow symbol at the beginning would stop the next ones from starting.
         all.extend(fetches.buffer_unordered(self.config.concurrency.max(1)).collect::<Vec<_>>().await);
         all.sort_unstable_by_key(|fetched| fetched.index);
         self.log_gaps(cycle_id, &all);
@@ -234,12 +235,12 @@ impl Stage {
         let newest_close_time = feed.window().newest_close_time();
         let gaps = feed.new_gaps();
         let result = result.and_then(|bars| self.without_gap(feed, bars));
-        // Nothing was due and nothing is wrong: then there was no fetch to time.
+        // If nothing was due and nothing failed, there was no fetch to measure.
         let duration = (api.calls > 0 || result.is_err()).then(|| started.elapsed());
         Fetched { index, result, duration, newest_close_time, api, notes, gaps }
     }
 
-    /// One request, if one is due, and what is held then.
+    /// Sends one request, if one is due, and returns the stored bars.
     async fn ask_once(
         &self,
         index: usize,
@@ -259,7 +260,7 @@ impl Stage {
         let calls_before = api.borrow().calls;
         let rows = self.requests.bars(session, &url, api).await;
         if api.borrow().calls > calls_before {
-            // What the rows say is not its concern: a provider that has nothing newer does answer.
+            // The content of the rows does not matter here: a provider without newer bars does answer.
             let end = rows.as_ref().err().map_or(CallEnd::Answered, FetchError::call_end);
             self.config.breakers.note_end(Endpoint::Eodhd, end);
         }
@@ -273,7 +274,7 @@ impl Stage {
         }
     }
 
-    /// With [`OnGap::Stop`], refuses bars of which the model would see some on both sides of a gap.
+    /// With [`OnGap::Stop`], refuses bars if the model would see bars on both sides of a gap.
     fn without_gap(&self, feed: &Feed, bars: Arc<[Bar]>) -> Result<Arc<[Bar]>, FetchError> {
         let newest_gap = match self.config.on_gap {
             OnGap::Continue => None,
@@ -282,7 +283,7 @@ impl Stage {
         newest_gap.map_or(Ok(bars), |Gap { from, to }| Err(FetchError::Gap { from, to }))
     }
 
-    /// One line per symbol: a first answer may have many gaps in it.
+    /// One line per symbol, because a first answer may have many gaps.
     fn log_gaps(&self, cycle_id: CycleId, all: &[Fetched]) {
         for fetched in all {
             let Some(newest) = fetched.gaps.last() else { continue };
@@ -299,7 +300,7 @@ impl Stage {
         }
     }
 
-    /// One line for all symbols: when our clock is slow, every one of them has such bars.
+    /// One line for all symbols, because if our clock is slow, all of them have such bars.
     fn log_ahead(&self, cycle_id: CycleId, now: i64, all: &[Fetched]) {
         let ahead = all.iter().filter_map(|fetched| Some((fetched.notes.ahead?, fetched.index)));
         let Some((open_time, index)) = ahead.clone().max() else { return };
@@ -311,7 +312,7 @@ impl Stage {
             symbols_affected = ahead.count(),
             open_time,
             now,
-            "bars lie ahead of our clock and are refused: it is slow, or the provider's times are wrong"
+            "bars start in the future and are refused: this machine's clock is slow, or the provider's times are wrong"
         );
     }
 

@@ -1,21 +1,21 @@
-//! Sentinel's parts. Imports run one way: scheduler -> cycle -> messages -> domain; stages use messages, adapters
-//! and domain and never each other; adapters use domain. In the order in which a cycle needs them:
+//! Sentinel's parts. Imports go one way: scheduler -> cycle -> messages -> domain; stages use messages, adapters and domain,
+//! but not each other; adapters use domain. In the order of a cycle:
 //!
-//! - [`scheduler`] - triggers cycles, one at a time
+//! - [`scheduler`] - starts cycles, one at a time
 //! - [`cycle`] - one cycle, the whole system on one page
-//! - [`messages`] - everything the actors say to each other
+//! - [`messages`] - all messages between actors
 //! - [`fetcher`] - bars
 //! - [`feature_builder`] - features
-//! - [`predictor`] - the model's odds
+//! - [`predictor`] - the model's probabilities
 //! - [`signal_sender`] - orders
-//! - [`journal`] - what was decided and ordered, on disk
-//! - [`metrics`] - what happened, for `/metrics`, and how the daemon is, for `/health`
-//! - [`deadman`] - a sign of life after a good cycle, for a service outside
-//! - [`domain`] - what all of them compute with: pure
-//! - [`adapters`] - the outside, one system each, and what these share
+//! - [`journal`] - decisions and orders on disk
+//! - [`metrics`] - counts events for `/metrics`, and judges the daemon's health for `/health`
+//! - [`deadman`] - pings an external service after good cycles
+//! - [`domain`] - calculations that all of them use: pure
+//! - [`adapters`] - the outside systems, one module each, and their shared code
 //!
-//! `x.rs` is a module and `x/` holds its parts; tests are in `x/tests.rs`, or below the code where they are short, and what
-//! only tests need is in `x/fixtures.rs`.
+//! `x.rs` is a module and `x/` has its parts. Tests are in `x/tests.rs`, or below the code if they are short. Code that only
+//! tests need is in `x/fixtures.rs`.
 
 pub mod adapters;
 pub mod cycle;

@@ -1,7 +1,7 @@
-//! Every message between actors: sender -> handler, and what it answers.
+//! Every message between actors: sender -> handler, and the answer.
 //!
-//! Requests are imperative and answered; [events](Event) are past tense and never answered. What HTTP asks the MetricsActor
-//! is in `metrics/messages.rs`.
+//! Requests are imperative and have an answer. [Events](Event) are in the past tense and have none. HTTP's requests to the
+//! MetricsActor are in `metrics/messages.rs`.
 
 mod event;
 mod telemetry;
@@ -24,15 +24,15 @@ use crate::domain::{
 use actix::{Message, dev::MessageResponse};
 use std::{fmt, sync::Arc, time::Duration};
 
-/// A cycle's id: its start in unix milliseconds, made strictly increasing by the Scheduler.
+/// A cycle's id: its start in unix milliseconds. The Scheduler makes sure that ids increase strictly.
 pub type CycleId = u64;
 
 /// Why a stage could not do its part for a symbol.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StageFailure {
-    /// Bounded name of the fault, as logs, `/health` and metric labels show it: `timeout`, `bad_shape`.
+    /// Short name of the error for logs, `/health` and metric labels, from a fixed set: `timeout`, `bad_shape`.
     pub kind: &'static str,
-    /// One line for a person.
+    /// One line with details.
     pub detail: String,
 }
 
@@ -42,169 +42,171 @@ impl fmt::Display for StageFailure {
     }
 }
 
-/// One symbol's share of a stage's answer: shares come in the order of the question. The name is there to be checked, not
-/// to be looked for.
+/// One symbol's part of a stage's answer. The parts have the order of the request. The name is only for checks, not for
+/// lookups.
 pub type SymbolResult<T> = (Symbol, Result<T, StageFailure>);
 
-/// Application -> every actor, HTTP and systemd -> Scheduler: answered if the actor can still answer.
+/// Application -> every actor, HTTP and systemd -> Scheduler: answered if the actor still works.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "()")]
 pub struct Ping;
 
-/// cycle -> Fetcher: bring every configured symbol's window up to date.
+/// cycle -> Fetcher: update every configured symbol's window.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "FetchedBars")]
 pub struct FetchBars {
-    /// The cycle that asks.
+    /// The cycle that sends this.
     pub cycle_id: CycleId,
 }
 
-/// The Fetcher's answer, one entry per configured symbol, in the order of configuration.
+/// The Fetcher's answer, one entry per configured symbol, in the order of the configuration.
 #[derive(Debug, Clone)]
 pub struct FetchedBars {
-    /// "Now" for bar age and market hours, unix seconds: the wall clock, or the newest close with `--clock bars`.
+    /// "Now" for the age of bars and market hours, unix seconds: the wall clock, or the newest close with `--clock bars`.
     pub market_now: i64,
-    /// Closed bars, oldest first, at most `data.lookback_bars` of them and at least one.
+    /// Closed bars, oldest first: at least one, at most `data.lookback_bars`.
     pub windows: Vec<SymbolResult<Arc<[Bar]>>>,
 }
 
-/// cycle -> FeatureBuilder: build both feature arrays of every window.
+/// cycle -> FeatureBuilder: build both feature arrays from every window.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "Vec<SymbolResult<Arc<FeatureSet>>>")]
 pub struct BuildFeatures {
-    /// The cycle that asks.
+    /// The cycle that sends this.
     pub cycle_id: CycleId,
     /// A window per symbol.
     pub windows: Vec<(Symbol, Arc<[Bar]>)>,
 }
 
-/// cycle -> Predictor: ask the model about all rows; one answer per row, in the same order.
+/// cycle -> Predictor: get the model's answer for all rows; one answer per row, in the same order.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "Vec<SymbolResult<Prediction>>")]
 pub struct Predict {
-    /// The cycle that asks.
+    /// The cycle that sends this.
     pub cycle_id: CycleId,
     /// A row per symbol.
     pub rows: Vec<(Symbol, Arc<FeatureSet>)>,
 }
 
-/// cycle -> SignalSender, while the bars are fetched: connect to the gateway, and see to what does not need a signal. A
-/// no-op in dry run.
+/// cycle -> SignalSender, while the bars are fetched: connect to the gateway, and do the tasks that do not need a signal. No
+/// effect in dry run.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "()")]
 pub struct OpenGateway {
-    /// The cycle that asks.
+    /// The cycle that sends this.
     pub cycle_id: CycleId,
-    /// Whether the wall clock jumped since the last cycle: what a handshake found out about the clocks is then void.
+    /// Whether the wall clock jumped since the last cycle. If so, an earlier handshake's result about the clocks is invalid.
     pub has_clock_stepped: bool,
 }
 
-/// cycle -> SignalSender, while the model is asked and if orders could follow: see what stands in the journal. Not waited
-/// for; without it the first order asks. A no-op in dry run.
+/// cycle -> SignalSender, while the model is called and if orders could follow: read the journal's state. The cycle does not
+/// wait for it; without it, the first order reads the state. No effect in dry run.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "()")]
 pub struct PrepareOrders;
 
-/// Application -> SignalSender, at shutdown: write what the journal is still owed. Answers whether nothing is owed.
+/// Application -> SignalSender, at shutdown: write steps that the journal does not have yet. Answers whether none are left.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "bool")]
 pub struct FlushUnwritten;
 
-/// A decided BUY or SELL that nothing before the gateway objects to.
+/// A decided BUY or SELL to which no rule before the gateway applies.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Signal {
-    /// What to trade, and how.
+    /// The instrument to trade.
     pub instrument: Arc<Instrument>,
     /// Direction.
     pub side: Side,
     /// The model's probability for that side, a ratio in 0..=1.
     pub confidence: f64,
-    /// Newest close, the reference of stop-loss and take-profit.
+    /// Newest close, from which stop-loss and take-profit are computed.
     pub close: f64,
     /// When that bar closed, unix seconds.
     pub bar_close_time: i64,
-    /// When its decision began, with the bars at hand and the model not yet asked: much later it is not sent.
+    /// When its decision began, after the bars arrived and before the model was called. If that is too long ago, it is not
+    /// sent.
     pub begun_at: Moment,
 }
 
-/// cycle -> SignalSender: order these, one after the other; one answer per signal, in the same order.
+/// cycle -> SignalSender: send orders for these, one after the other; one answer per signal, in the same order.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "Vec<SignalReport>")]
 pub struct SendSignals {
-    /// The cycle that asks.
+    /// The cycle that sends this.
     pub cycle_id: CycleId,
-    /// What was decided.
+    /// The decided signals.
     pub signals: Vec<Signal>,
 }
 
-/// What the SignalSender did about a signal.
+/// What the SignalSender did with a signal.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SignalReport {
-    /// What was to be traded.
+    /// The symbol of the signal.
     pub symbol: Symbol,
     /// Direction.
     pub side: Side,
-    /// Orders that closed opposite positions first, and their fates.
+    /// Orders that closed opposite positions before, and their outcomes.
     pub closes: Vec<(Order, Fate)>,
-    /// The order's fate, or why there is none.
+    /// The order's outcome, or why there is no order.
     pub result: SignalResult,
 }
 
-/// The fate of a signal.
+/// The result of a signal.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SignalResult {
     /// An order was made.
     Ordered {
-        /// As it was built.
+        /// The order as it was built.
         order: Box<Order>,
-        /// What became of it.
+        /// Its outcome.
         fate: Fate,
     },
-    /// No order left.
+    /// No order was sent.
     Suppressed(Suppression),
 }
 
-/// SignalSender -> Journal, before a cycle's orders: what stands? Settles what no order under way stands for.
+/// SignalSender -> Journal, before a cycle's orders: read the state. Also settles orders that an earlier run left open.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "Result<Standing, JournalError>")]
 pub struct ReadStanding(pub StandingQuestion);
 
-/// SignalSender -> Journal, once: what was ordered before?
+/// SignalSender -> Journal, once: read earlier orders.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "Result<History, JournalError>")]
 pub struct ReadHistory;
 
-/// SignalSender -> Journal: which of the account's fills count as open positions, and which are of these tickets?
+/// SignalSender -> Journal: read the account's fills that count as open positions, and those with these tickets.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "Result<Vec<Fill>, JournalError>")]
 pub struct ReadFills(pub Vec<i64>);
 
-/// SignalSender -> Journal: this is the account's equity; what was the day's first?
+/// SignalSender -> Journal: record the account's equity if it is the day's first, and return the day's first.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "Result<f64, JournalError>")]
 pub struct NoteEquity(pub f64);
 
-/// SignalSender -> Journal: steps of one order, in one transaction: all on disk when it is answered with `Ok`.
+/// SignalSender -> Journal: write steps of one order, in one transaction. The answer `Ok` means that all are on disk.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "Result<(), JournalError>")]
 pub struct WriteSteps(pub Vec<OrderStep>);
 
-/// cycle -> Journal, after the orders: what was decided. Not waited for; the next cycle's [`Settled`] is.
+/// cycle -> Journal, after the orders: record the decisions. The cycle does not wait for it; the next cycle's [`Settled`]
+/// does.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "()")]
 pub struct RecordDecisions {
-    /// The cycle that tells.
+    /// The cycle that sends this.
     pub cycle_id: CycleId,
-    /// One per configured symbol, in the order of configuration.
+    /// One per configured symbol, in the order of the configuration.
     pub decisions: Vec<DecisionRecord>,
 }
 
-/// cycle -> Journal, while the bars are fetched: answered when the decisions of the cycle before are on disk, or given up.
+/// cycle -> Journal, while the bars are fetched: answered when the decisions of the previous cycle are on disk, or given up.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "()")]
 pub struct Settled;
 
-/// Scheduler -> Deadman: a cycle ended, and it did not fail; some symbols may have, and the market may be closed.
+/// Scheduler -> Deadman: a cycle ended and has not failed. Some symbols may have failed, and the market may be closed.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "()")]
 pub struct CycleWentWell {
@@ -212,22 +214,22 @@ pub struct CycleWentWell {
     pub due: Duration,
 }
 
-/// Application -> Journal, at shutdown: answered when all before it is on disk and the file is closed and unlocked.
-/// What could not be written by then is kept beside the file.
+/// Application -> Journal, at shutdown: answered when everything before it is on disk and the file is closed and unlocked.
+/// Steps that could not be written by then are kept in a file beside it.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "Flushed")]
 pub struct Flush;
 
-/// How the journal was closed.
+/// The result of closing the journal.
 #[derive(Debug, Clone, PartialEq, MessageResponse)]
 pub struct Flushed {
-    /// Whether the last write went through.
+    /// Whether the last write succeeded.
     pub is_written: bool,
-    /// Fates of orders that are neither in the journal nor kept beside it: nobody will know of them but the log.
+    /// Outcomes of orders that are neither in the journal nor in the file beside it; only the log has them.
     pub lost: Vec<OrderStep>,
 }
 
-/// Telemetry -> MetricsActor: many [events](Event) wait in the [`Backlog`].
+/// Telemetry -> MetricsActor: many [events](Event) are waiting in the [`Backlog`].
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "()")]
 pub struct TakeEvents;

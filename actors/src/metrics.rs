@@ -1,5 +1,5 @@
-//! MetricsActor: takes what the others report ([`Event`]), answers `/metrics` with text and `/health` with a verdict.
-//! It waits for nobody, and nobody but HTTP waits for it.
+//! MetricsActor: records the events of all actors ([`Event`]), answers `/metrics` with text and `/health` with a verdict. It
+//! waits for no other actor, and only HTTP waits for it.
 
 mod account;
 pub mod health;
@@ -27,44 +27,44 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Oldest text that is handed out although nothing happened: uptime and readiness change by themselves.
+/// Largest age of a text that is returned although nothing happened, because uptime and readiness change without events.
 const TEXT_AGE_MAX: Duration = Duration::from_secs(1);
-/// Messages that may wait before a scrape has to queue outside; events have a limit of their own, in [`Backlog`].
+/// Most waiting messages; more scrapes queue outside. Events have their own limit, in [`Backlog`].
 const MAILBOX_CAPACITY: usize = 1_024;
 
-/// What the MetricsActor needs to know.
+/// The configuration of the MetricsActor.
 #[derive(Clone)]
 pub struct Config {
     /// The configured symbols, in order.
     pub symbols: Vec<Symbol>,
-    /// What runs.
+    /// The build that is running.
     pub build: BuildInfo,
-    /// Below 2^48, so that a float has it exactly.
+    /// Below 2^48, so that a float represents it exactly.
     pub config_hash: u64,
-    /// What the model's confidences were until now.
+    /// The drift of the model's confidences, with those known so far.
     pub drift: Drift,
-    /// Largest share of the symbols that may fail in a step before the step has, a ratio in 0..=1.
+    /// Largest share of the symbols that may fail in a step before the step counts as failed, a ratio in 0..=1.
     pub failed_share_max: f64,
-    /// Whether orders leave.
+    /// Whether orders are sent.
     pub live: bool,
-    /// Oldest age of a bar's close that is traded on, seconds.
+    /// Oldest age of a bar's close at which it is traded on, seconds.
     pub max_bar_age_s: i64,
-    /// The one that stops them: asked for each text and verdict, so that both are true without a signal or a cycle.
+    /// The kill switch. It is checked for each text and verdict, so that both are right even without a signal or a cycle.
     pub kill_switch: Arc<dyn KillSwitch>,
     /// Time between two due cycles.
     pub period: Duration,
-    /// Requests under way, counted by the adapters.
+    /// Open requests, counted by the adapters.
     pub inflight: Inflight,
-    /// Kept by the stages that call.
+    /// The breakers of the stages.
     pub breakers: Breakers,
-    /// Shared with everyone who reports.
+    /// Shared with all actors that report events.
     pub backlog: Backlog,
-    /// Wall clock of ages and timestamps.
+    /// The wall clock for ages and timestamps.
     pub clock: Arc<dyn Clock>,
 }
 
-/// The newest text, shared with HTTP: what it serves when the actor is late. It is in whichever format was asked for
-/// last, which is better than an older one.
+/// The newest text, shared with HTTP, which returns it if the actor is late. It has the format of the last request, because
+/// the wrong format is better than an older text.
 #[derive(Debug, Clone, Default)]
 pub struct Snapshot(Arc<Mutex<Option<Exposition>>>);
 
@@ -80,9 +80,9 @@ impl Snapshot {
     }
 }
 
-/// The cached texts and what they were made from.
+/// The cached texts, and when and from what they were encoded.
 struct Encoded {
-    /// One per [`Format`], made when it is first asked for; compressed when that is.
+    /// One per [`Format`], encoded on its first request and compressed on the first request for that.
     texts: [Option<Exposition>; 2],
     at: Duration,
     inflight: [i64; Endpoint::ALL.len()],
@@ -95,7 +95,7 @@ pub struct MetricsActor {
     clock: Arc<dyn Clock>,
     snapshot: Snapshot,
     backlog: Backlog,
-    /// `None` as soon as an event made it old.
+    /// `None` as soon as an event has made it outdated.
     encoded: Option<Encoded>,
 }
 
@@ -103,7 +103,7 @@ impl MetricsActor {
     /// Registers the catalogue; nothing is published before the actor starts.
     ///
     /// # Errors
-    /// Only if the catalogue contradicts itself.
+    /// Only if the catalogue is wrong.
     pub fn new(config: Config) -> prometheus::Result<Self> {
         Ok(Self {
             inflight: config.inflight.clone(),
@@ -115,12 +115,12 @@ impl MetricsActor {
         })
     }
 
-    /// Where the newest text is always found.
+    /// The place of the newest text.
     pub fn snapshot(&self) -> Snapshot {
         self.snapshot.clone()
     }
 
-    /// Records what waits.
+    /// Records the waiting events.
     fn take_events(&mut self) {
         for Reported { event, at, instant } in self.backlog.take() {
             self.recorder.record(&event, (at, instant));
@@ -128,8 +128,8 @@ impl MetricsActor {
         }
     }
 
-    /// The text, made anew only if something changed: encoding costs more than everything else in a scrape, and
-    /// compressing about as much again.
+    /// The text, encoded again only if something changed: encoding costs more than all other parts of a scrape, and
+    /// compressing costs about as much again.
     fn text(&mut self, format: Format, is_gzipped: bool) -> Exposition {
         self.take_events();
         let now = self.clock.now();

@@ -1,8 +1,8 @@
-//! Predictor: asks the model about all symbols of a cycle, a few rows per request. The cycle sends [`Predict`];
-//! a failed request costs its own rows, a bad row its own symbol.
+//! Predictor: gets the model's answers for all symbols of a cycle, a few rows per request. The cycle sends [`Predict`]. If a
+//! request fails, its rows have no answer; a bad row affects only its symbol.
 //!
-//! `requests` is one cycle's requests, with the bisection of those that the model refuses; `quarantine` remembers the rows
-//! that it refused, so that they are asked on their own until it takes them.
+//! `requests` sends one cycle's requests and bisects those that the model refuses. `quarantine` keeps the rows that it
+//! refused, so that they are requested separately until the model accepts them.
 
 mod quarantine;
 mod requests;
@@ -34,27 +34,27 @@ use std::{
     time::Duration,
 };
 
-/// Kind of an answer, or a row of it, that is of no use.
+/// Kind of an unusable answer, or of an unusable row.
 const BAD_SHAPE: &str = "bad_shape";
 
-/// What the Predictor needs to know.
+/// The configuration of a Predictor.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// `http://host:port` of the model server.
     pub base_url: String,
-    /// How a tabular row is nested.
+    /// The shape of a tabular row.
     pub tabular: Tabular,
     /// Most rows in one request, at least 1.
     pub rows_per_request: usize,
-    /// Longest time for one request: connecting, a retry and the whole body included.
+    /// Longest time for one request, including connecting, a retry and the whole body.
     pub deadline: Duration,
     /// Longest answer accepted, in bytes.
     pub body_bytes_max: usize,
-    /// Where requests under way are counted.
+    /// Where open requests are counted.
     pub inflight: Inflight,
-    /// Keeps requests from an endpoint that fails.
+    /// Stops requests to an endpoint that fails.
     pub breakers: Breakers,
-    /// Who is told what happened.
+    /// Where events are reported.
     pub metrics: Telemetry,
 }
 
@@ -64,19 +64,19 @@ pub enum PredictError {
     /// The request failed.
     #[error(transparent)]
     Http(#[from] HttpError),
-    /// The answer as a whole is of no use.
+    /// Nothing in the answer is usable.
     #[error(transparent)]
     Answer(#[from] AnswerError),
     /// The endpoint's breaker is open; no request was made.
-    #[error("too many requests failed in a row; none is made for a while")]
+    #[error("too many requests failed in a row, so no request is made for a while")]
     Breaker,
-    /// This row of the answer is of no use.
+    /// This row of the answer is not usable.
     #[error("{0}")]
     Row(String),
 }
 
 impl PredictError {
-    /// Bounded name, as in `sentinel_api_errors_total{error_code}`.
+    /// Short name, as in `sentinel_api_errors_total{error_code}`.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Http(error) => error.error_code(),
@@ -85,7 +85,7 @@ impl PredictError {
         }
     }
 
-    /// What a request that ended so says about the endpoint.
+    /// What a request with this error says about the endpoint.
     const fn call_end(&self) -> CallEnd {
         match self {
             Self::Http(error) => error.call_end(),
@@ -94,9 +94,9 @@ impl PredictError {
         }
     }
 
-    /// Whether one row can be the cause of it: MLflow answers 400 if the model raises, other servers 422. 404 or 405, say,
-    /// are about the address. An answer of another shape than asked for makes the model doubtful as a whole, and no
-    /// smaller request makes it less so.
+    /// Whether a single row can be the cause: MLflow answers 400 if the model raises an error, other servers 422. Statuses
+    /// such as 404 or 405 concern the address. If the answer has an unexpected shape, the whole model is doubtful, and
+    /// smaller requests do not help.
     const fn may_be_a_row(&self) -> bool {
         matches!(self, Self::Http(HttpError::Status { status: 400 | 422, .. }))
     }
@@ -106,7 +106,7 @@ impl PredictError {
 pub struct Predictor(Rc<Asker>);
 
 impl Predictor {
-    /// Makes the actor; call it inside the arbiter that is to run it, because the HTTP client cannot be moved.
+    /// Creates the actor. Call it in the arbiter in which the actor runs, because the HTTP client cannot be moved.
     pub fn new(config: Config) -> Self {
         let client = http::Client::new(&config.base_url).map_err(|error| HttpError::Connect(error.to_string()));
         let url = format!("{}/invocations", config.base_url.trim_end_matches('/'));
@@ -141,12 +141,12 @@ impl Handler<Predict> for Predictor {
 /// The part of the actor that its futures share.
 struct Asker {
     config: Config,
-    /// Or why there is none: `https` without a trusted root, which every request then says.
+    /// The client, or why there is none: `https` without a trusted root. Then every request has this error.
     client: Result<http::Client, HttpError>,
     url: String,
-    /// Rows that the model refused, from cycle to cycle.
+    /// Rows that the model refused, kept from cycle to cycle.
     quarantine: RefCell<Quarantine>,
-    /// The request that a half-open breaker lets through first: the one after the last it let through.
+    /// The request that a half-open breaker allows first: the one after the last that it allowed.
     next_trial: Cell<usize>,
 }
 
@@ -156,7 +156,8 @@ impl Asker {
         let mut requests = Requests::new(self, rows);
         let refused = self.ask_ordinary(&mut requests, &ordinary).await;
         let refused = requests.bisect(refused, quarantined).await;
-        // Only a model that took other rows shows that it is the rows: one that refuses all of them is asked as before.
+        // Only if the model accepted other rows, the refused rows are the cause. If it refuses all of them, they are
+        // requested as before.
         if requests.has_answered {
             self.quarantine.borrow_mut().remember(refused);
         }
@@ -172,13 +173,13 @@ impl Asker {
         answers.collect()
     }
 
-    /// The rows that are asked together, a few per request. Returns the requests that were refused whole.
+    /// Requests the rows that are not in quarantine, a few per request. Returns the requests that were refused as a whole.
     async fn ask_ordinary(&self, requests: &mut Requests<'_>, rows: &[usize]) -> Vec<Group> {
         let mut refused = Vec::new();
         let chunks: Vec<_> = rows.chunks(self.config.rows_per_request.max(1)).collect();
         let first = self.next_trial.get();
-        // In turn, not at once: the model server computes one request at a time anyway. So a half-open breaker has its
-        // one request to go by without more ado.
+        // One after the other, because the model server computes one request at a time anyway. So a half-open breaker
+        // automatically gets a single request first.
         for index in (0..chunks.len()).map(|index| (first + index) % chunks.len()) {
             if self.config.breakers.state(Endpoint::Hub) == BreakerState::HalfOpen {
                 self.next_trial.set((index + 1) % chunks.len());
@@ -190,8 +191,8 @@ impl Asker {
         refused
     }
 
-    /// Sends one body and counts what that took; asking a model twice is harmless, so a connection that broke (a worker
-    /// was restarted) is worth a second try inside the same deadline.
+    /// Sends one body and counts the calls. A request to the model can be repeated safely, so if the connection breaks (a
+    /// worker was restarted), it is tried a second time within the same deadline.
     async fn call(&self, body: Bytes, deadline: Duration, api: &mut ApiUsage) -> Result<Vec<u8>, PredictError> {
         let _inflight = self.config.inflight.enter(Endpoint::Hub);
         let answer = http::within(deadline, async {

@@ -1,6 +1,6 @@
-//! The Scheduler: triggers cycles, one at a time, and counts the ticks that found one running.
+//! The Scheduler: starts cycles, one at a time, and counts the due times at which a cycle was still running.
 //!
-//! The Application starts it and drains it; it drives the stages through `run_cycle`.
+//! The Application starts it and drains it. It runs each cycle with `run_cycle`.
 
 use crate::{
     cycle::{CycleEnd, Policy, Stages, run_cycle},
@@ -16,16 +16,16 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::{mpsc::UnboundedSender, watch};
 use tokio_util::sync::CancellationToken;
 
-/// The longest single wait for the next tick: the wall clock may jump while we sleep, and is asked again.
+/// The longest single wait for the next due time. The wall clock may jump during a wait, so it is read again after each.
 const SLEEP_MAX: Duration = Duration::from_secs(1);
 
-/// What the Scheduler needs.
+/// The configuration of the Scheduler.
 pub struct SchedulerConfig {
     /// When cycles are due.
     pub schedule: Schedule,
     /// How many cycles to run; 0 for no end.
     pub cycles_max: u64,
-    /// How many cycles follow each other without a pause before the schedule takes over.
+    /// How many cycles run without a pause before the schedule begins.
     pub back_to_back: u64,
     /// The actors of a cycle.
     pub stages: Stages,
@@ -33,31 +33,31 @@ pub struct SchedulerConfig {
     pub policy: Policy,
     /// Wall clock of the schedule.
     pub clock: Arc<dyn Clock>,
-    /// Gives up the running cycle, an order already sent excepted.
+    /// Cancels the running cycle, except an order that has been sent.
     pub shutdown: CancellationToken,
-    /// Where the Application hears of what it has to act on.
+    /// Where the Application receives notices.
     pub notices: UnboundedSender<Notice>,
-    /// Who hears of good cycles, if somebody outside waits for a sign of life.
+    /// The Deadman, if it is configured.
     pub deadman: Option<Recipient<CycleWentWell>>,
 }
 
 /// Scheduler -> Application.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Notice {
-    /// The cycles that follow each other without a pause ran; the schedule takes over.
+    /// The cycles without a pause have run; the schedule begins.
     CaughtUp,
-    /// All asked cycles ran.
+    /// All configured cycles have run.
     CyclesEnded {
         /// Cycles that failed.
         failed: u64,
-        /// Cycles in which some symbols failed, and too few to make it a failed one.
+        /// Cycles in which some symbols failed, but not too many.
         degraded: u64,
     },
-    /// An actor cannot answer any more; the daemon has to end.
+    /// An actor has stopped; the daemon must end.
     StageGone(ActorName),
 }
 
-/// Application -> Scheduler: start no cycle any more; answered when none runs.
+/// Application -> Scheduler: start no more cycles; answered when none is running.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "()")]
 pub struct Drain;
@@ -68,7 +68,7 @@ pub struct Drain;
 struct Tick {
     /// When it was due, since the unix epoch.
     due: Duration,
-    /// Due times before this one that nobody was awake for.
+    /// Number of earlier due times that were missed, because the machine was suspended or its clock jumped.
     missed_before: u64,
 }
 
@@ -76,7 +76,7 @@ struct Tick {
 pub struct Scheduler {
     config: SchedulerConfig,
     running: bool,
-    /// Set from `running`, so that a `Drain` can wait without asking the actor again.
+    /// Set from `running`, so that a `Drain` can wait without another message to the actor.
     idle: watch::Sender<bool>,
     draining: bool,
     cycles_started: u64,
@@ -87,7 +87,7 @@ pub struct Scheduler {
 }
 
 impl Scheduler {
-    /// A Scheduler that has not run a cycle yet.
+    /// A new Scheduler; it has not run a cycle yet.
     pub fn new(config: SchedulerConfig) -> Self {
         Self {
             config,
@@ -115,7 +115,7 @@ impl Scheduler {
         self.idle.send_replace(!running);
     }
 
-    /// A cycle's id is its start in unix milliseconds; two in one millisecond still differ.
+    /// A cycle's id is its start in unix milliseconds. Two cycles in one millisecond have different ids.
     fn next_cycle_id(&mut self, now: Duration) -> CycleId {
         let millis = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
         self.last_cycle_id = millis.max(self.last_cycle_id + 1);
@@ -129,7 +129,8 @@ impl Scheduler {
             loop {
                 let now = clock.now();
                 if now + SLEEP_MAX < after {
-                    // The clock was set back: waiting for the old time to come again would stop trading that long.
+                    // The clock was set back. If the Scheduler waited until the old time is reached again, trading would stop
+                    // for that long.
                     after = now;
                 }
                 let due = schedule.next_after(after)?;
@@ -149,14 +150,14 @@ impl Scheduler {
         }));
     }
 
-    /// Whether the wall clock jumped since the last cycle; says so if it did.
+    /// Whether the wall clock jumped since the last cycle; logs it if so.
     fn has_clock_stepped(&mut self, cycle_id: CycleId, now: Duration) -> bool {
         let Some(step_s) = self.clock_steps.observe(now, self.config.clock.monotonic()) else { return false };
         tracing::warn!(
             cycle_id,
             step_s,
             error = "clock_step",
-            "the wall clock jumped or the machine slept: this cycle sends no order"
+            "the wall clock jumped or the machine was suspended: this cycle sends no order"
         );
         self.emit(Event::ClockStepped);
         true
@@ -172,7 +173,7 @@ impl Scheduler {
         let stages = self.config.stages.clone();
         let policy = Policy { has_clock_stepped: self.has_clock_stepped(cycle_id, now), ..self.config.policy.clone() };
         let shutdown = self.config.shutdown.clone();
-        // A task of its own: a panic in it costs this cycle, not the Scheduler.
+        // A separate task, so that a panic in it only affects this cycle, not the Scheduler.
         let cycle = actix_rt::spawn(async move { run_cycle(cycle_id, &stages, &policy, &shutdown).await });
         ctx.spawn(cycle.into_actor(self).map(move |end, act, ctx| {
             let end = end.unwrap_or(CycleEnd::Failed);
@@ -183,7 +184,7 @@ impl Scheduler {
 
     fn show_life(&self, due: Duration, end: CycleEnd) {
         if let (Some(deadman), CycleEnd::Completed | CycleEnd::Degraded) = (&self.config.deadman, end) {
-            // Not taken by one that has no time or is gone: a ping that is missing is what the other side waits for.
+            // If the Deadman is too busy or has stopped, the ping is missing, and the external service notices that.
             let _ = deadman.try_send(CycleWentWell { due });
         }
     }
@@ -195,7 +196,7 @@ impl Scheduler {
         let finished_at = self.config.clock.now().as_secs_f64();
         self.emit(Event::CycleFinished { cycle_id, finished_at, duration, failed });
         self.set_running(false);
-        // A closed channel means the Application is already gone, and with it everything that could be told.
+        // A closed channel means that the Application has ended, so there is no receiver for notices.
         if let CycleEnd::StageGone(actor) = end {
             let _ = self.config.notices.send(Notice::StageGone(actor));
         } else if self.all_started() {
@@ -233,14 +234,17 @@ impl Handler<Tick> for Scheduler {
             return;
         }
         if tick.missed_before > 0 {
-            tracing::warn!(missed = tick.missed_before, "cycles were due while the machine slept or its clock jumped");
+            tracing::warn!(
+                missed = tick.missed_before,
+                "cycles were missed because the machine was suspended or its clock jumped"
+            );
             self.emit(Event::TicksMissed(tick.missed_before));
         }
         if !self.running {
             self.start_cycle(tick.due, ctx);
         } else if self.cycles_started >= self.config.back_to_back {
-            // While cycles run back to back every tick finds one running; that is no miss.
-            tracing::warn!("a cycle is due while the last one still runs: skipped");
+            // While cycles run without a pause, a cycle is always running when one is due; that does not count as missed.
+            tracing::warn!("a cycle was skipped because the previous one is still running");
             self.emit(Event::TicksMissed(1));
         }
     }
@@ -253,7 +257,7 @@ impl Handler<Drain> for Scheduler {
         self.draining = true;
         let mut idle = self.idle.subscribe();
         Box::pin(async move {
-            // An error means the Scheduler is gone, and then nothing runs either.
+            // An error means that the Scheduler has ended, and then no cycle is running.
             let _ = idle.wait_for(|idle| *idle).await;
         })
     }

@@ -1,7 +1,7 @@
-//! SignalSender: turns decided signals into orders, at most one per symbol and bar, and reports what became of each.
-//! The cycle sends [`OpenGateway`] while the bars are fetched, [`PrepareOrders`] while the model is asked, then
-//! [`SendSignals`]; nothing is ever sent twice. Which order may go out is the [`OrderManager`]'s to say; here are its two neighbours,
-//! the journal and the session with the gateway.
+//! SignalSender: turns decided signals into orders, at most one per symbol and bar, and reports the outcome of each. The
+//! cycle sends [`OpenGateway`] while the bars are fetched, [`PrepareOrders`] while the model is called, then [`SendSignals`].
+//! Nothing is ever sent twice. The [`OrderManager`] decides which order may be sent; this module connects it to the journal
+//! and the gateway.
 
 #[cfg(test)]
 mod fixtures;
@@ -40,37 +40,37 @@ use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-/// What the SignalSender needs to know.
+/// The configuration of the SignalSender.
 pub struct Config {
-    /// What may be traded: the positions that are ours.
+    /// The configured instruments; positions with their names are ours.
     pub instruments: Arc<[Instrument]>,
-    /// Whether orders leave; `false` is dry run.
+    /// Whether orders are sent; `false` is dry run.
     pub live: bool,
-    /// The broker's names of what others trade on this account: their positions are no doubt.
+    /// The broker's names of instruments that others trade on this account; their positions are not doubtful.
     pub other_names: Vec<String>,
-    /// Account, part of an order's identity.
+    /// Account; part of an order's identity.
     pub account: String,
-    /// Name of the model, part of an order's identity.
+    /// Name of the model; part of an order's identity.
     pub model_name: String,
-    /// Where the gateway is.
+    /// The gateway's address and keys.
     pub peer: Peer,
-    /// How to talk to it.
+    /// The gateway's message format.
     pub dialect: Box<dyn Dialect>,
     /// Longest time for one order, from connecting to the reply.
     pub deadline: Duration,
-    /// The system clock: signatures carry its time, whatever clock the market follows.
+    /// The system clock: signatures contain its time, even if another clock is used for the market.
     pub clock: Arc<dyn Clock>,
     /// Limits of orders, and how the broker books them.
     pub rules: Rules,
-    /// Stops orders from outside.
+    /// The kill switch.
     pub kill_switch: Arc<dyn KillSwitch>,
-    /// Leaves a failing gateway alone.
+    /// Stops calls to a gateway that fails.
     pub breakers: Breakers,
-    /// Cancelled when the daemon stops: what is not sent by then stays unsent.
+    /// Cancelled when the daemon stops; orders that were not sent by then are not sent.
     pub shutdown: CancellationToken,
-    /// Where requests under way are counted.
+    /// Where open requests are counted.
     pub inflight: Inflight,
-    /// Who is told what happened.
+    /// Where events are reported.
     pub metrics: Telemetry,
     /// Where every step of an order is written first.
     pub journal: JournalActorHandle,
@@ -80,7 +80,7 @@ pub struct Config {
 pub struct SignalSender(Rc<Sender>);
 
 impl SignalSender {
-    /// Makes the actor.
+    /// Creates the actor.
     pub fn new(config: Config) -> Self {
         let manager =
             Mutex::new(OrderManager::new(config.rules, KnownNames::new(&config.instruments, &config.other_names)));
@@ -143,22 +143,22 @@ impl Handler<SendSignals> for SignalSender {
 struct Sender {
     config: Config,
     gate: HandshakeGate,
-    /// The socket that is connecting or connected for a cycle.
+    /// The cycle's socket, connecting or connected.
     opened: RefCell<Option<(CycleId, GatewaySocket)>>,
     manager: Mutex<OrderManager>,
-    /// What was last in doubt about open positions; said again only when it changes.
+    /// The last doubts about open positions; they are logged again only if they change.
     doubts: RefCell<Vec<String>>,
 }
 
 impl Sender {
-    /// What does not need a signal: connecting, the handshake, what the journal still lacks, orders of unknown fate.
+    /// The tasks that do not need a signal: connecting, the handshake, unwritten steps, orders of unknown outcome.
     async fn open(&self, OpenGateway { cycle_id, has_clock_stepped }: OpenGateway) {
-        // Whatever the last cycle left goes first: a socket serves one cycle.
+        // Closes the socket of the last cycle first: a socket is used for one cycle.
         drop(self.opened.take());
         if !self.config.live || self.config.shutdown.is_cancelled() {
             return;
         }
-        // A failure comes back, with an order to report it on, when there is one to send.
+        // If this fails, it will fail again, and be reported, when there is an order to send.
         let socket = GatewaySocket::connect(&self.config.peer).ok();
         let mut manager = self.manager.lock().await;
         if has_clock_stepped && self.gate.is_open() {
@@ -174,14 +174,14 @@ impl Sender {
             };
             warn!(
                 cycle_id, %symbol, stage = "send", client_order_id = %id, outcome, ticket,
-                "open positions prove what became of the order"
+                "open positions prove the outcome of the order"
             );
         }
         self.opened.replace(session.into_socket().map(|socket| (cycle_id, socket)));
     }
 
-    /// What the journal can say before there is a signal. The gateway is not asked: it would be in every cycle, and what is
-    /// open is to be as new as can be.
+    /// Reads the journal's state before there is a signal. The gateway is not queried here: that would be in every cycle, and
+    /// the list of open positions must be as new as possible.
     async fn prepare(&self) {
         if self.config.live && !self.config.shutdown.is_cancelled() {
             let mut manager = self.manager.lock().await;
@@ -195,7 +195,7 @@ impl Sender {
         let mut session = GatewaySession::new(&self.config, &self.gate, opened.map(|(_, socket)| socket));
         let mut manager = self.manager.lock().await;
         if self.config.live && !message.signals.is_empty() {
-            // The Journal logs what fails; every order is then suppressed, `journal`.
+            // The Journal logs the error; every order is then suppressed with the reason `journal`.
             let _ = manager.begin(&self.config.journal, self.config.clock.moment()).await;
         }
         let mut reports = Vec::with_capacity(message.signals.len());
@@ -216,7 +216,7 @@ impl Sender {
         reports
     }
 
-    /// Says which open positions may be ours under another name: once, and again when that changes.
+    /// Logs which open positions may be ours under another name: once, and again when that changes.
     fn say_doubts(&self, cycle_id: CycleId, doubts: &[Doubt]) {
         let texts: BTreeSet<String> = doubts.iter().map(Doubt::to_string).collect();
         let texts = Vec::from_iter(texts);
@@ -233,7 +233,7 @@ impl Sender {
         }
     }
 
-    /// Makes the one order of a signal, unless something forbids it.
+    /// Places the order of a signal, unless a rule forbids it.
     async fn order(
         &self,
         signal: &Signal,
@@ -269,11 +269,11 @@ fn log_dry_run(cycle_id: CycleId, order: &Order) {
     info!(
         cycle_id, symbol = %order.symbol, stage = "send", client_order_id = %order.client_order_id,
         side = order.side.as_str(), volume = order.volume, stop_loss = order.stop_loss,
-        take_profit = order.take_profit, "dry run: the order stays here"
+        take_profit = order.take_profit, "dry run: order not sent"
     );
 }
 
-/// The one log line of an order's fate.
+/// The only log line with an order's outcome.
 fn log_fate(cycle_id: CycleId, order: &Order, outcome: &Outcome) {
     macro_rules! log {
         ($level:ident, $($rest:tt)*) => {
@@ -286,7 +286,9 @@ fn log_fate(cycle_id: CycleId, order: &Order, outcome: &Outcome) {
     match outcome {
         Outcome::Filled { ticket, price, .. } => match outcome.other_volume(order.volume) {
             None => log!(info, ticket, price, "order filled"),
-            Some(filled_volume) => log!(warn, ticket, price, filled_volume, "order filled, not in the volume ordered"),
+            Some(filled_volume) => {
+                log!(warn, ticket, price, filled_volume, "order filled, but with another volume than ordered")
+            }
         },
         Outcome::Rejected { reason } => log!(warn, error = "rejected", reason, "order rejected"),
         Outcome::NotSent { reason } => log!(warn, error = "not_sent", reason, "order not sent"),

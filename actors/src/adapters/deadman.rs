@@ -1,6 +1,6 @@
-//! What the dead-man ping asks for an answer: where its URL comes from, and one GET of it. The Deadman uses it.
+//! Sends the dead-man ping: where its URL comes from, and one GET to it. The Deadman uses it.
 //!
-//! The URL may hold a secret in every part but its scheme, so nothing here ever says one.
+//! Every part of the URL except its scheme may be secret, so no error or log line contains a part of it.
 
 use super::{
     http::{self, Client, HttpError},
@@ -11,9 +11,9 @@ use std::{fmt, fs::File, io::Read, path::PathBuf, time::Duration};
 
 /// Longest URL, in bytes.
 const URL_BYTES_MAX: usize = 2_048;
-/// How much of a URL's file is read: a URL, and white space around it.
+/// How much of the URL's file is read: a URL and white space around it.
 const FILE_BYTES_MAX: u64 = 8_192;
-/// A shorter part of the URL is found in any text, and no secret.
+/// Shorter parts of the URL are not hidden: they occur in any text and are not secret.
 const TELLING_BYTES_MIN: usize = 4;
 
 /// Where the URL comes from. Its `Debug` never shows the URL.
@@ -21,7 +21,7 @@ const TELLING_BYTES_MIN: usize = 4;
 pub enum UrlSource {
     /// The URL itself.
     Value(String),
-    /// A file, read again for each ping: a URL can be changed without a restart.
+    /// A file. It is read for each ping, so the URL can be changed without a restart.
     File(PathBuf),
 }
 
@@ -34,24 +34,24 @@ impl fmt::Debug for UrlSource {
     }
 }
 
-/// What is wrong with a URL. Never says it.
+/// What is wrong with a URL. Never contains the URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum UrlFault {
-    /// Nothing is left without white space.
+    /// Empty, or only white space.
     #[error("is empty")]
     Empty,
     /// Neither `http://HOST` nor `https://HOST`, or not one line of printable ASCII.
     #[error("must be one line, an http:// or https:// URL such as https://hc-ping.com/your-uuid")]
     NoUrl,
     /// `user:password@`.
-    #[error("must hold no user and no password: a service that wants a secret takes it in the path")]
+    #[error("must contain no user and no password: services take a secret in the path")]
     Login,
     /// Longer than any URL.
     #[error("is longer than {URL_BYTES_MAX} bytes")]
     TooLong,
 }
 
-/// Why there was no good answer. Never says the URL.
+/// Why a ping failed. Never contains the URL.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PingError {
     /// The file with the URL cannot be read.
@@ -59,16 +59,16 @@ pub enum PingError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         cause: String,
     },
-    /// What is there is no URL.
+    /// The text is not a valid URL.
     #[error("the URL {0}")]
     Fault(UrlFault),
-    /// The receiver sends elsewhere, and redirects are not followed.
-    #[error("status {0}, a redirect, which is not followed: set the address that it leads to")]
+    /// The server answered with a redirect; redirects are not followed.
+    #[error("status {0}: redirects are not followed; set the URL to which it redirects")]
     Redirect(u16),
-    /// Any other answer that is not 2xx.
+    /// The server answered with another status that is not 2xx.
     #[error("status {0}")]
     Status(u16),
     /// No answer.
@@ -80,7 +80,7 @@ impl UrlSource {
     /// The URL as of now.
     ///
     /// # Errors
-    /// A file that cannot be read, and a text that is no URL.
+    /// The file cannot be read, or its text is not a valid URL.
     pub fn read(&self) -> Result<String, PingError> {
         let bytes = match self {
             Self::Value(url) => url.clone().into_bytes(),
@@ -96,7 +96,7 @@ impl UrlSource {
     }
 }
 
-/// The URL in a text: white space around it and a byte order mark before it are read over.
+/// The URL in a text. White space around it and a byte order mark before it are ignored.
 fn url_in(bytes: &[u8]) -> Result<&str, UrlFault> {
     let url = str::from_utf8(without_bom(bytes)).map_err(|_| UrlFault::NoUrl)?.trim();
     if url.is_empty() {
@@ -105,7 +105,7 @@ fn url_in(bytes: &[u8]) -> Result<&str, UrlFault> {
     if url.len() > URL_BYTES_MAX {
         return Err(UrlFault::TooLong);
     }
-    // A fragment is never sent, so whoever wrote one expects something else.
+    // A fragment is never sent, so a URL with a fragment is probably a mistake.
     if !url.bytes().all(|byte| byte.is_ascii_graphic()) || url.contains('#') {
         return Err(UrlFault::NoUrl);
     }
@@ -116,27 +116,27 @@ fn url_in(bytes: &[u8]) -> Result<&str, UrlFault> {
     if authority.as_str().contains('@') {
         return Err(UrlFault::Login);
     }
-    // The library has no port where there is none that can be one; the usual one would be asked then.
+    // For an invalid port the library returns no port, and the default port would be used.
     let has_port = authority.as_str().len() > authority.host().len();
     let is_usable = !authority.host().is_empty() && (!has_port || uri.port_u16().is_some_and(|port| port > 0));
     if is_usable { Ok(url) } else { Err(UrlFault::NoUrl) }
 }
 
-/// Asks the URL, each time on a connection of its own.
+/// Sends the pings, each on a new connection.
 pub struct Pinger {
     source: UrlSource,
     deadline: Duration,
-    /// For the URL that was asked last: the trusted roots are read once.
+    /// The client for the last URL, kept so that the trusted roots are read only once.
     client: Option<(String, Client)>,
 }
 
 impl Pinger {
-    /// One that has asked nothing yet; `deadline` is for the whole ping.
+    /// A new one; `deadline` is for a whole ping.
     pub const fn new(source: UrlSource, deadline: Duration) -> Self {
         Self { source, deadline, client: None }
     }
 
-    /// One GET. Any 2xx is good, whatever its body, which is not read.
+    /// One GET. Any 2xx is a success. The body is not read.
     ///
     /// # Errors
     /// See [`PingError`].
@@ -159,7 +159,7 @@ impl Pinger {
     }
 }
 
-/// `text` without any part of the URL: TLS names the host, and a library may name more.
+/// `text` without any part of the URL: TLS errors contain the host, and a library's error may contain more.
 fn redacted(text: &str, url: &str) -> String {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let parts = rest.split(['/', '?', '&', '=', ':']);

@@ -1,5 +1,5 @@
-//! The three outside systems that a cycle asks, as metric labels name them, and what is kept of each: whether it may be
-//! asked now, and how many requests to it are under way.
+//! The three outside systems that a cycle calls, with their names in metric labels, and their shared state: the circuit
+//! breaker and the number of open requests of each.
 
 mod breakers;
 mod inflight;
@@ -7,7 +7,7 @@ mod inflight;
 pub use breakers::Breakers;
 pub use inflight::{Inflight, InflightGuard};
 
-/// Whom a request goes to; the values of the label `endpoint`.
+/// The system to which a request goes; the values of the label `endpoint`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Endpoint {
     /// Market data.

@@ -1,6 +1,6 @@
-//! EODHD's intraday feed: the request, the key, and rows out of an answer. The Fetcher decides when to ask.
+//! EODHD's intraday feed: the request, the key, and the rows of an answer. The Fetcher decides when to send a request.
 //!
-//! The answer is read straight into rows, without a value tree: a first answer can hold thousands of them.
+//! An answer is parsed directly into rows, without a tree of values, because a first answer can hold thousands of rows.
 
 mod key;
 #[cfg(test)]
@@ -18,18 +18,18 @@ use std::fmt::{self, Write};
 pub use key::{ApiKey, ApiToken, TokenError, TokenFault};
 pub use usage::{Usage, usage_url};
 
-/// 9999-12-31: a timestamp beyond it is in other units than seconds, or no time at all.
+/// 9999-12-31. A larger timestamp is not in seconds, or is not a time.
 const OPEN_TIME_MAX: i64 = 253_402_300_799;
 
 const DAY_S: i64 = 86_400;
-/// Added to the first range, so that a long weekend or a holiday leaves enough bars in it.
+/// Added to the first range, so that it has enough bars in spite of a long weekend or a holiday.
 const SPARE_S: i64 = 4 * DAY_S;
-/// Of a range of months one day in this many is added, for its holidays.
+/// For bars longer than an hour, one day is added per this many days, because of holidays.
 const DAYS_PER_HOLIDAY: i64 = 20;
-/// What a row takes in an answer, about.
+/// Size of a row in an answer, approximately.
 pub const ROW_BYTES: i64 = 150;
 
-/// Enough seconds to hold `lookback_bars` bars of a market that is open five days a week.
+/// Number of seconds that contain `lookback_bars` bars of a market that is open five days a week.
 pub fn first_range_s(lookback_bars: usize, interval: Interval) -> i64 {
     let bars = i64::try_from(lookback_bars).unwrap_or(i64::MAX);
     let open_s = bars.saturating_mul(interval.nominal_s()).saturating_mul(7) / 5;
@@ -37,8 +37,8 @@ pub fn first_range_s(lookback_bars: usize, interval: Interval) -> i64 {
     open_s.saturating_add(holidays_s).saturating_add(SPARE_S)
 }
 
-/// Where the first request of `lookback_bars` bars begins, unix seconds; for bars that are made of finer ones, where one
-/// of them does.
+/// The start of the first request for `lookback_bars` bars, unix seconds. For bars that are made from finer ones, it is the
+/// start of a made bar.
 pub fn first_from(lookback_bars: usize, interval: Interval, calendar: &Calendar, now: i64) -> i64 {
     let from = now.saturating_sub(first_range_s(lookback_bars, interval));
     if interval.is_made() { interval.span(from, calendar).start } else { from }
@@ -54,15 +54,15 @@ pub const fn range_s_max(interval: Interval) -> i64 {
     days * DAY_S
 }
 
-/// Most rows that the answer to a first request can have: those of a market that never closes.
+/// The largest number of rows in the answer to a first request, that of a market that never closes.
 pub fn first_rows_max(lookback_bars: usize, interval: Interval) -> i64 {
     first_range_s(lookback_bars, interval) / interval.source_s()
 }
 
-/// Why an answer holds no rows.
+/// Why an answer has no rows.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AnswerError {
-    /// A 200 with nothing in it.
+    /// A 200 with an empty body.
     #[error("the answer is empty")]
     Empty,
     /// Not an array of rows, or a row without a time.
@@ -70,8 +70,9 @@ pub enum AnswerError {
     BadShape(String),
 }
 
-/// Address of a symbol's bars, or of the finer ones that they are made of. `from` and `to` are unix seconds, both included; without a range the provider sends
-/// its default, 120 days. The key is not part of it: it travels in a header, out of sight of logs and proxies.
+/// URL for a symbol's bars, or for the finer bars that they are made from. `from` and `to` are unix seconds, both included.
+/// Without a range the provider sends its default, 120 days. The key is sent in a header instead, so that logs and proxies do
+/// not see it.
 pub fn intraday_url(base_url: &str, ticker: &str, interval: Interval, range: Option<(i64, i64)>) -> String {
     let mut url = format!("{}/api/intraday/", base_url.trim_end_matches('/'));
     for byte in ticker.bytes() {
@@ -90,20 +91,20 @@ pub fn intraday_url(base_url: &str, ticker: &str, interval: Interval, range: Opt
     url
 }
 
-/// Stands for a bare `NaN` and the like, and for what no double holds: a price that is not finite, or a time that is none.
+/// Replaces a bare `NaN` and numbers that do not fit into a double. As a price it is not finite, and as a time it is invalid.
 const NO_NUMBER: &[u8] = br#""inf""#;
 
-/// Reads the rows of a 200 answer, in the order they came. Numbers may be strings; null or missing prices are `None`. A
-/// number that is none, such as a bare `NaN`, costs its row: `domain::window::clean` refuses it.
+/// Reads the rows of a 200 answer, in the order of the answer. Numbers may be strings. Null and missing prices are `None`. A
+/// row with an invalid number, such as a bare `NaN`, is refused by `domain::window::clean`.
 ///
 /// # Errors
-/// An empty body; anything but a JSON array of objects, each with a `timestamp`.
+/// The body is empty, or is not a JSON array of objects that each have a `timestamp`.
 pub fn parse(body: &[u8]) -> Result<Vec<RawBar>, AnswerError> {
     let body = without_bom(body);
     if body.trim_ascii().is_empty() {
         return Err(AnswerError::Empty);
     }
-    // Looked through only if need be: an answer can hold thousands of rows.
+    // The text is only searched if it did not parse, because an answer can hold thousands of rows.
     let rows = serde_json::from_slice::<Vec<Row>>(body).or_else(|error| {
         serde_json::from_slice(&with_bare_tokens_as(body, NO_NUMBER))
             .map_err(|_| AnswerError::BadShape(crate::domain::sanitize::one_line(&error.to_string())))
@@ -128,7 +129,7 @@ enum Field {
 
 impl<'de> Deserialize<'de> for Row {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // By hand because a derived row would take an array of numbers for a row, too.
+        // Not derived, because a derived implementation would also accept an array of numbers as a row.
         deserializer.deserialize_map(RowVisitor)
     }
 }
@@ -157,14 +158,14 @@ impl<'de> Visitor<'de> for RowVisitor {
         }
         match open_time.ok_or_else(|| A::Error::missing_field("timestamp"))? {
             Some(open_time) => row.open_time = open_time,
-            // A bar of no time is none: refused as not finite, and counted.
+            // A bar without a valid time is refused as not finite, and counted.
             None => row.open = Some(f64::NAN),
         }
         Ok(Row(row))
     }
 }
 
-/// A number, a number in a string, or null. A string that is no number becomes NaN, which costs its bar only.
+/// A number, a number in a string, or null. A string that is not a number becomes NaN, so only its bar is refused.
 struct Number(Option<f64>);
 
 impl<'de> Deserialize<'de> for Number {
@@ -203,19 +204,19 @@ impl Visitor<'_> for NumberVisitor {
     }
 }
 
-/// Unix seconds, as a number or in a string; `None` for a number that is none.
+/// Unix seconds, as a number or in a string; `None` if the number is invalid.
 struct OpenTime(Option<i64>);
 
 impl<'de> Deserialize<'de> for OpenTime {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let seconds = deserializer.deserialize_any(NumberVisitor)?.unwrap_or(f64::NAN);
-        // Whole seconds up to the year 9999 are exact in a float64.
+        // A float64 represents whole seconds exactly up to the year 9999.
         if seconds.fract() == 0.0 && (0.0..=OPEN_TIME_MAX as f64).contains(&seconds) {
             Ok(Self(Some(seconds as i64)))
         } else if seconds.is_infinite() {
             Ok(Self(None))
         } else {
-            Err(D::Error::custom("the timestamp is no unix time in seconds"))
+            Err(D::Error::custom("the timestamp is not a unix time in seconds"))
         }
     }
 }

@@ -1,7 +1,7 @@
-//! Places where a test build kills the process, to see what a restart makes of what is left: the feature `failpoints`.
-//! In every other build they are nothing.
+//! Places where a test build (feature `failpoints`) kills the process, to test what a restart does with the state that is
+//! left. In all other builds they do nothing.
 
-/// All of them, in the order of an order's life.
+/// All places, in the order of an order's life.
 pub const ALL: [&str; 10] = [
     "intent.before",
     "intent.after",
@@ -15,23 +15,23 @@ pub const ALL: [&str; 10] = [
     "commit.after",
 ];
 
-/// Kills the process here, as the system would (SIGKILL), if the environment's `FAILPOINTS` says so: `send.after=return`,
-/// or `send.after=3*off->return` for the fourth time.
+/// Kills the process here with SIGKILL if the environment's `FAILPOINTS` says so: `send.after=return`, or
+/// `send.after=3*off->return` for the fourth time.
 #[cfg(feature = "failpoints")]
 pub fn reach(name: &str) {
     debug_assert!(ALL.contains(&name), "{name} is in no list");
     fail::fail_point!(name, |_| {
         let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
-        // The signal ends every thread, this one included, sooner or later.
+        // The signal ends all threads, including this one, after a short time.
         std::thread::park();
     });
 }
 
-/// Nothing.
+/// Does nothing.
 #[cfg(not(feature = "failpoints"))]
 pub const fn reach(_: &str) {}
 
-/// Reads `FAILPOINTS`; to be held for as long as the points are to work.
+/// Reads `FAILPOINTS`. Keep the value as long as the places must work.
 #[cfg(feature = "failpoints")]
 pub fn arm() -> fail::FailScenario<'static> {
     fail::FailScenario::setup()

@@ -1,10 +1,10 @@
 //! The MetaTrader gateway on ZeroMQ. Used by the SignalSender and `sentinel verify`.
 //!
-//! - [`dialects`] - what an order looks like in each dialect, and what a reply to it proves
-//! - [`queries`] - the requests that trade nothing, and what their answers say
-//! - [`handshake`] - asks a query; the handshake is the one that comes before any order
+//! - [`dialects`] - the request for an order in each dialect, and what a reply to it proves
+//! - [`queries`] - the requests that do not trade, and their answers
+//! - [`handshake`] - sends a query; the handshake is the query before the first order
 //! - `reply` - how a reply is read, and whether it contradicts itself
-//! - `return_codes` - MQL5's list of them
+//! - `return_codes` - MQL5's list of return codes
 //! - [`socket`], [`curve`] - the REQ socket, and its encryption
 
 pub mod curve;

@@ -1,5 +1,5 @@
-//! The kill switch: a file whose presence stops orders. The cycle looks for it, `sentinel halt` and `sentinel resume`
-//! make and remove it; so do `touch` and `rm`.
+//! The kill switch: while its file exists, no order is sent. The cycle checks it. `sentinel halt` creates the file and
+//! `sentinel resume` removes it; `touch` and `rm` do the same.
 
 use crate::domain::guard::KillSwitch;
 use std::{
@@ -9,44 +9,44 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Whether orders may leave.
+/// Whether orders may be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HaltState {
     /// They may.
     Running,
-    /// The file is there.
+    /// The file exists.
     Halted,
-    /// Nobody can say, for this reason; so they may not.
+    /// The check failed for this reason, so orders may not be sent.
     Unknown(String),
 }
 
 impl fmt::Display for HaltState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Running => f.write_str("running: orders may leave"),
-            Self::Halted => f.write_str("halted: no order leaves"),
-            Self::Unknown(reason) => write!(f, "halted, because its state is in doubt: {reason}"),
+            Self::Running => f.write_str("running: orders may be sent"),
+            Self::Halted => f.write_str("halted: no order is sent"),
+            Self::Unknown(reason) => write!(f, "halted, because its state is unknown: {reason}"),
         }
     }
 }
 
-/// The file, or none: then nothing is ever halted.
+/// The file; without one, orders are never halted.
 #[derive(Debug, Clone)]
 pub struct HaltFile(Option<PathBuf>);
 
 impl HaltFile {
-    /// Touches nothing yet.
+    /// Does not access the file yet.
     pub const fn new(path: Option<PathBuf>) -> Self {
         Self(path)
     }
 
-    /// Looks at the file system; microseconds on a local one, which is what `guards.halt_file` has to be on.
+    /// Checks the file system. This takes microseconds on a local one; `guards.halt_file` must be on a local one.
     pub fn state(&self) -> HaltState {
         let Some(path) = &self.0 else { return HaltState::Running };
         match fs::symlink_metadata(path) {
-            // Whatever it is: a directory or a dangling link of that name was put there for a reason.
+            // Whatever it is: a directory or a dangling link with this name was created for a reason.
             Ok(_) => HaltState::Halted,
-            // "Not found" also covers a directory that is gone, and with it perhaps the file somebody put there.
+            // "Not found" may also mean that the directory is gone, and perhaps a halt file with it.
             Err(error) if error.kind() == ErrorKind::NotFound => match fs::metadata(directory(path)) {
                 Ok(_) => HaltState::Running,
                 Err(error) => HaltState::Unknown(format!("{}: {error}", directory(path).display())),
@@ -62,16 +62,16 @@ impl KillSwitch for HaltFile {
     }
 }
 
-/// Makes the file, and has it on disk before it returns. Answers whether it was not there before.
+/// Creates the file, and syncs it to disk before it returns. Returns whether it did not exist before.
 ///
 /// # Errors
-/// The file system's; then nothing is promised.
+/// Errors of the file system; then it is not certain that the file exists or survives a power failure.
 pub fn halt(path: &Path) -> io::Result<bool> {
     match File::create_new(path) {
         Ok(mut file) => {
             file.write_all(b"Sentinel sends no order while this file exists; `sentinel resume` removes it.\n")?;
             file.sync_all()?;
-            // The name, too: a halt must survive a power failure.
+            // The directory entry, too: a halt must survive a power failure.
             File::open(directory(path))?.sync_all()?;
             Ok(true)
         }
@@ -80,10 +80,10 @@ pub fn halt(path: &Path) -> io::Result<bool> {
     }
 }
 
-/// Removes the file. Answers whether it was there.
+/// Removes the file. Returns whether it existed.
 ///
 /// # Errors
-/// The file system's; then the halt stands.
+/// Errors of the file system; then orders stay halted.
 pub fn resume(path: &Path) -> io::Result<bool> {
     match fs::remove_file(path) {
         Ok(()) => Ok(true),
@@ -100,7 +100,7 @@ fn directory(path: &Path) -> &Path {
 mod tests {
     use super::*;
 
-    /// A directory of the test's own, removed at its end.
+    /// A directory for one test, removed at its end.
     struct Place(PathBuf);
 
     impl Place {

@@ -1,7 +1,8 @@
-//! HTTP as both servers need it: a connection per request; one deadline over connecting, head and body; a body limit;
-//! no redirects; errors that are `Send` and have a bounded name. Used by the Fetcher, the Predictor, the Deadman and the commands.
+//! The HTTP client: a new connection per request; one deadline for connecting, head and body; a limit for the body; no
+//! redirects; errors that are `Send` and have a short name from a fixed set. Used by the Fetcher, the Predictor, the Deadman
+//! and the commands.
 //!
-//! `client` says how requests are made, `transport` how they reach the server, `interim_responses` what is read over on the way.
+//! `client` makes the requests, `transport` makes the connections, `interim_responses` skips interim answers.
 
 use crate::domain::{breaker::CallEnd, sanitize::one_line};
 use awc::{
@@ -24,11 +25,11 @@ mod transport;
 pub use client::Client;
 pub use identity::Identity;
 
-/// How much of an error's body is read, and for how long.
+/// How much of an error's body is read, and how long that may take.
 const EXCERPT_BYTES_MAX: usize = 65_536;
 const EXCERPT_DEADLINE: Duration = Duration::from_millis(250);
 
-/// Why an HTTP call gave no usable answer.
+/// Why an HTTP call had no usable answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HttpError {
     /// The whole call, body included, took longer than its deadline.
@@ -48,7 +49,7 @@ pub enum HttpError {
     Status {
         /// HTTP status.
         status: u16,
-        /// How long the server asks us to stay away.
+        /// How long the server asks us to wait before the next request.
         retry_after: Option<Duration>,
         /// The beginning of the body, on one line.
         body: String,
@@ -72,9 +73,9 @@ impl HttpError {
         }
     }
 
-    /// What it says about the endpoint: an answer that concerns this request alone is [`CallEnd::Refused`]. Of the
-    /// statuses that is 4xx, without those that concern the account, its pace or the way to the server; and an empty or
-    /// partial 2xx. A redirect or a change of protocol would meet every request.
+    /// What the error says about the endpoint. If the answer concerns only this request, it is [`CallEnd::Refused`]: an empty
+    /// or partial 2xx, and each 4xx except those that concern the account, the rate of requests or the way to the server. A
+    /// redirect or a change of protocol would affect every request.
     pub const fn call_end(&self) -> CallEnd {
         match self {
             Self::Status { status: 401..=403 | 407 | 408 | 421 | 423 | 425 | 429, .. } => CallEnd::Failed,
@@ -84,7 +85,7 @@ impl HttpError {
     }
 }
 
-/// The closed set of statuses that have a label of their own.
+/// The statuses that have their own label.
 fn status_code_label(status: u16) -> &'static str {
     match status {
         401 => "401",
@@ -104,15 +105,16 @@ fn status_code_label(status: u16) -> &'static str {
 /// Sends a request without a body and reads the whole answer.
 ///
 /// # Errors
-/// Anything but a complete 200, see [`HttpError`].
+/// Everything except a complete 200, see [`HttpError`].
 pub async fn get(request: ClientRequest, body_bytes_max: usize) -> Result<Vec<u8>, HttpError> {
     read(request.send(), body_bytes_max, as_it_is).await
 }
 
-/// Sends a request with a body and reads the whole answer. `error_text` makes text of an error's body, or of its beginning.
+/// Sends a request with a body and reads the whole answer. `error_text` turns an error's body, or the beginning of it, into
+/// text.
 ///
 /// # Errors
-/// Anything but a complete 200, see [`HttpError`].
+/// Everything except a complete 200, see [`HttpError`].
 pub async fn post(
     request: ClientRequest,
     body: Bytes,
@@ -139,11 +141,11 @@ pub struct Answer {
     pub body: Bytes,
 }
 
-/// Sends a request, with a body or without, and reads the whole answer of any status: for a person who asks what a
-/// server says, while [`get`] and [`post`] are for stages that can use a 200 only.
+/// Sends a request, with or without a body, and reads the whole answer, whatever its status. For commands that show what a
+/// server answers; [`get`] and [`post`] are for stages, which can only use a 200.
 ///
 /// # Errors
-/// When there is no complete answer, or it is longer than the limit.
+/// There is no complete answer, or it is longer than the limit.
 pub async fn fetch(request: ClientRequest, body: Option<Bytes>, body_bytes_max: usize) -> Result<Answer, HttpError> {
     let sent = match body {
         Some(body) => request.send_body(body),
@@ -156,10 +158,10 @@ pub async fn fetch(request: ClientRequest, body: Option<Bytes>, body_bytes_max: 
     Ok(Answer { status: response.status().as_u16(), headers: response.headers().clone(), content_type, body })
 }
 
-/// Sends a request without a body and tells the status of the answer, whose body is not read.
+/// Sends a request without a body and returns the status of the answer, without reading the body.
 ///
 /// # Errors
-/// When there is no answer.
+/// There is no answer.
 pub async fn status(request: ClientRequest) -> Result<u16, HttpError> {
     Ok(answer(request.send()).await?.status().as_u16())
 }
@@ -168,7 +170,7 @@ async fn answer(
     sent: SendClientRequest,
 ) -> Result<ClientResponse<impl Stream<Item = Result<Bytes, PayloadError>>>, HttpError> {
     let response = sent.await.map_err(send_error)?;
-    // Interim answers are read over: this is one that no one asked for, and what follows it is no HTTP.
+    // Interim answers were skipped before. So this is a change of protocol that was not requested, and no HTTP follows.
     if response.status().is_informational() {
         return Err(HttpError::Broken(format!("status {} instead of an answer", response.status().as_u16())));
     }
@@ -195,7 +197,7 @@ async fn read(
     let status = response.status();
     let retry_after = response.headers().get(header::RETRY_AFTER).and_then(|value| retry_after(value.to_str().ok()?));
     if status != StatusCode::OK {
-        // An error's body is only an excerpt for the log: one that is slow, long or broken must not hide the status.
+        // An error's body is only an excerpt for the log. If it is slow, long or broken, the status is still reported.
         let excerpt = tokio::time::timeout(EXCERPT_DEADLINE, response.body().limit(EXCERPT_BYTES_MAX)).await;
         let body = excerpt.ok().and_then(Result::ok).unwrap_or_default();
         let body = one_line(&error_text(&body));
@@ -212,25 +214,25 @@ fn send_error(error: SendRequestError) -> HttpError {
     }
 }
 
-/// One deadline over everything `call` does.
+/// One deadline for everything that `call` does.
 ///
 /// # Errors
-/// [`HttpError::Timeout`], or what `call` says.
+/// [`HttpError::Timeout`], or the error of `call`.
 pub async fn within<T, E: From<HttpError>>(
     deadline: Duration,
     call: impl Future<Output = Result<T, E>>,
 ) -> Result<T, E> {
     let began = tokio::time::Instant::now();
     let done = tokio::time::timeout(deadline, call).await;
-    // A process that was stopped meanwhile finds the answer there when it goes on, and tokio takes that before it looks at
-    // the time.
+    // If the process was suspended meanwhile, the answer may be there when it continues, and tokio would take the answer
+    // before it checks the time.
     match done {
         Ok(done) if began.elapsed() <= deadline => done,
         Ok(_) | Err(_) => Err(HttpError::Timeout { deadline }.into()),
     }
 }
 
-/// `Retry-After` as RFC 9110 has it: seconds, or a date.
+/// `Retry-After` as in RFC 9110: seconds, or a date.
 fn retry_after(value: &str) -> Option<Duration> {
     if let Ok(seconds) = value.trim().parse::<u64>() {
         return Some(Duration::from_secs(seconds));

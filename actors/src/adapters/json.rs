@@ -1,7 +1,7 @@
-//! JSON as peers write it: Python and MQL5 put NaN and infinity bare, which is no JSON, and a number may be too large for
-//! a double. Such a token must cost what it stands for and nothing else.
+//! JSON as other programs write it: Python and MQL5 write bare NaN and infinity, which JSON does not allow, and a number may
+//! be too large for a double. Such a token must only affect the value that it stands for.
 
-/// How numbers that are none are written, in lower case; longer ones before their own beginnings.
+/// How NaN and infinity are written, in lower case; if one is the beginning of another, the longer one is first.
 const BARE_TOKENS: [&[u8]; 8] =
     [b"-nan(ind)", b"-infinity", b"infinity", b"nan(ind)", b"-nan", b"-inf", b"nan", b"inf"];
 
@@ -10,8 +10,8 @@ pub fn without_bare_tokens(text: &[u8]) -> Vec<u8> {
     with_bare_tokens_as(text, b"null")
 }
 
-/// The text with every bare `NaN`, `Infinity` and the like, and every number that no double holds, such as `1e999`,
-/// replaced by `stand_in`; strings stay as they are.
+/// The text with every bare `NaN`, `Infinity` and the like, and every number that does not fit into a double, such as
+/// `1e999`, replaced by `stand_in`. Strings stay as they are.
 pub fn with_bare_tokens_as(text: &[u8], stand_in: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len() + 16);
     let mut rest = text;
@@ -44,13 +44,13 @@ pub fn with_bare_tokens_as(text: &[u8], stand_in: &[u8]) -> Vec<u8> {
     out
 }
 
-/// The length of the token that the text begins with.
+/// The length of the token at the beginning of the text.
 fn bare_token(text: &[u8]) -> Option<usize> {
     let begins = |token: &&[u8]| text.get(..token.len()).is_some_and(|start| start.eq_ignore_ascii_case(token));
     BARE_TOKENS.iter().find(|token| begins(token)).map(|token| token.len())
 }
 
-/// The length of the number that the text begins with; at least 1.
+/// The length of the number at the beginning of the text; at least 1.
 fn number_length(text: &[u8]) -> usize {
     let goes_on = |byte: &u8| byte.is_ascii_digit() || b".eE+-".contains(byte);
     text.iter().skip(1).position(|byte| !goes_on(byte)).map_or(text.len(), |length| length + 1)

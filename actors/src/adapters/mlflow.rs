@@ -1,5 +1,5 @@
-//! MLflow's scoring protocol: the `dataframe_split` request, written straight from the feature arrays, and the
-//! answer, of which one bad row costs its symbol only. Used by the Predictor.
+//! MLflow's scoring protocol: the `dataframe_split` request, written directly from the feature arrays, and the answer, in
+//! which a bad row affects only its symbol. Used by the Predictor.
 
 mod error_text;
 
@@ -17,18 +17,18 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 use std::str::FromStr;
 
-/// How the one tabular row of a symbol is nested; `model.tabular`.
+/// The shape of a symbol's tabular row; `model.tabular`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Tabular {
     /// A flat row of 23 numbers.
     Flat,
-    /// A 1x23 matrix, as the daemon this one replaces sent it.
+    /// A 1x23 matrix, as the replaced daemon sent it.
     Nested,
 }
 
 impl Tabular {
-    /// The spelling of settings.
+    /// The name in the settings.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Flat => "flat",
@@ -49,13 +49,13 @@ impl FromStr for Tabular {
     }
 }
 
-/// Why an answer is of no use for any of its rows.
+/// Why none of an answer's rows can be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AnswerError {
     /// Not JSON, or neither a list nor an object with a list of `predictions`.
     #[error("the answer is not a list of predictions: {0}")]
     NotReadable(String),
-    /// Rows cannot be assigned to symbols.
+    /// The number of rows differs, so rows cannot be assigned to symbols.
     #[error("{got} predictions for {asked} rows")]
     RowCount {
         /// Rows in the request.
@@ -65,17 +65,18 @@ pub enum AnswerError {
     },
 }
 
-/// Room for one number and its comma: shortest float32 rarely needs more, and a `Vec` grows if it does.
+/// Bytes for one number and its comma. The shortest form of a float32 is rarely longer, and a `Vec` grows if necessary.
 const NUMBER_BYTES: usize = 14;
 
-/// The request body for these rows, in their order. Floats are written shortest, float32 as float32.
+/// The body of the request for these rows, in their order. Each number is written in its shortest form; a float32 as a
+/// float32.
 pub fn write_request(rows: &[&FeatureSet], tabular: Tabular) -> Vec<u8> {
     let numbers = rows.len() * FEATURE_COUNT * (SEQUENCE_BARS + 1);
     let mut body = Vec::with_capacity(128 + numbers * NUMBER_BYTES);
     let data = Rows { rows, tabular };
     let request = Request { dataframe_split: Split { columns: ["X_tabular", "X_sequential"], data } };
     if serde_json::to_writer(&mut body, &request).is_err() {
-        // Writing numbers into memory cannot fail; if it did, the server would refuse an empty body.
+        // Writing numbers to memory cannot fail. If it did, the server would refuse an empty body.
         body.clear();
     }
     body
@@ -106,17 +107,17 @@ impl Serialize for Rows<'_> {
     }
 }
 
-/// Reads the answer to a request of `rows` rows: one entry per row, in their order, each a prediction or what is
-/// wrong with that row.
+/// Reads the answer to a request of `rows` rows: one entry per row, in their order. Each is a prediction or the error of that
+/// row.
 ///
 /// # Errors
-/// When no row can be used: not parseable, or another number of rows than asked about.
+/// No row can be used: the answer cannot be parsed, or has a different number of rows.
 pub fn parse_answer(body: &[u8], rows: usize) -> Result<Vec<Result<Prediction, String>>, AnswerError> {
     let body = without_bom(body);
     match raw_rows(body) {
         Ok(raw) => parse_rows(&raw, rows),
         Err(error) => {
-            // Python writes NaN and Infinity bare, which is no JSON: they must cost their own rows only.
+            // Python writes bare NaN and Infinity, which is not JSON. They must only affect their own rows.
             let mended = without_bare_tokens(body);
             let raw = raw_rows(&mended).map_err(|_| AnswerError::NotReadable(one_line(&error.to_string())))?;
             parse_rows(&raw, rows)
@@ -144,7 +145,7 @@ fn parse_rows(raw: &[&RawValue], asked: usize) -> Result<Vec<Result<Prediction, 
 }
 
 fn parse_row(row: &str) -> Result<Prediction, String> {
-    // Strict about names: a fourth class would mean that the classes are not what we think they are.
+    // Other names are refused: a fourth class would mean that the classes differ from what we assume.
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Record {

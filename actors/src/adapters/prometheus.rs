@@ -1,5 +1,5 @@
-//! Prometheus: the catalogue of metric families, their text exposition, and what `/proc` says about this process.
-//! Owned by the MetricsActor; nothing else touches a metric.
+//! Prometheus: the catalogue of metric families, their text exposition, and the values from `/proc` about this process. Only
+//! the MetricsActor uses the metrics.
 
 mod catalogue;
 mod encode;
@@ -21,7 +21,7 @@ use prometheus::{
 };
 use std::time::Duration;
 
-/// The type of a family, as its `# TYPE` line says.
+/// The type of a family, as in its `# TYPE` line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// Only grows.
@@ -32,7 +32,7 @@ pub enum Kind {
     Histogram,
 }
 
-/// The values of a label whose children exist from the start.
+/// The values of a label; a child exists for each of them from the start.
 pub type LabelValues = fn(&Given) -> Vec<String>;
 
 /// One metric family.
@@ -50,18 +50,18 @@ pub struct Family {
     pub buckets: &'static [f64],
     /// Label names, each with its values.
     pub labels: &'static [(&'static str, LabelValues)],
-    /// Whether it has no sample, and so no line at all, until somebody tells a value.
+    /// Whether it has no sample, and thus no line, until it gets a value.
     pub is_absent_at_first: bool,
 }
 
-/// What label values and the time of birth depend on: known at the start, fixed until the end.
+/// The input for label values and creation times: known at the start, and constant.
 #[derive(Debug, Clone)]
 pub struct Given {
     /// The configured symbols.
     pub symbols: Vec<Symbol>,
-    /// What runs.
+    /// The build that is running.
     pub build: BuildInfo,
-    /// Time since the unix epoch: no child is made later, because every label value is known at the start.
+    /// Time of creation since the unix epoch. All children are created at the start, because all label values are known then.
     pub now: Duration,
 }
 
@@ -87,13 +87,13 @@ impl Family {
         Ok(handle)
     }
 
-    /// Whether it has children for each symbol.
+    /// Whether it has a child for each symbol.
     pub(crate) fn is_by_symbol(&self) -> bool {
         self.labels.iter().any(|(label, _)| *label == "symbol")
     }
 
-    /// The label values of every child that exists from the start; one empty list for a family without labels, none for
-    /// one that is absent at first.
+    /// The label values of every child that exists from the start. For a family without labels this is one empty list; for
+    /// one that is absent at first it is empty.
     pub fn children(&self, given: &Given) -> Vec<Vec<String>> {
         if self.is_absent_at_first {
             return Vec::new();
@@ -108,15 +108,15 @@ impl Family {
 
 /// A type of the `prometheus` crate that holds a family.
 pub(crate) trait Handle: Collector + Clone + 'static {
-    /// What it is to Prometheus.
+    /// Its type in Prometheus.
     const KIND: Kind;
-    /// As [`Family::is_absent_at_first`].
+    /// See [`Family::is_absent_at_first`].
     const IS_ABSENT_AT_FIRST: bool = false;
 
-    /// Makes it, without children.
+    /// Creates it, without children.
     fn new(family: &Family) -> Result<Self>;
 
-    /// Makes the child with these label values.
+    /// Creates the child with these label values.
     fn add_child(&self, _values: &[&str]) -> Result<()> {
         Ok(())
     }
@@ -153,16 +153,16 @@ handles! {
     Gauge, GaugeVec: Gauge;
 }
 
-/// A gauge without labels that has a sample only while its value is known: 0 would be a value, too.
+/// A gauge without labels that has a sample only while its value is known, because 0 could be a real value.
 #[derive(Clone)]
 pub struct ToldGauge(GaugeVec);
 
 impl ToldGauge {
-    /// Shows this value, or nothing.
+    /// Shows this value; with `None`, no sample.
     pub fn set(&self, value: Option<f64>) {
         match value {
             Some(value) => self.0.with_label_values(NO_LABELS).set(value),
-            // An error says that it is not there.
+            // An error means that there is no sample.
             None => drop(self.0.remove_label_values(NO_LABELS)),
         }
     }

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-/// Where monotonic time begins: its first reading.
+/// The origin of monotonic time: the first reading.
 static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// The system's wall clock, which may jump.
@@ -20,7 +20,8 @@ impl Clock for SystemClock {
         SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
     }
 
-    /// `CLOCK_MONOTONIC` on Linux: unlike `CLOCK_BOOTTIME` it leaves out suspension, so that one shows as a step.
+    /// `CLOCK_MONOTONIC` on Linux. Unlike `CLOCK_BOOTTIME` it does not count time while the machine is suspended, so a
+    /// suspension is detected as a step of the wall clock.
     fn monotonic(&self) -> Duration {
         BEGAN.elapsed()
     }

@@ -1,4 +1,4 @@
-//! Pings to receivers that answer, or do what broken ones do.
+//! Pings to servers that answer, and to servers that fail in different ways.
 
 use super::*;
 use std::{
@@ -18,17 +18,17 @@ const MINUTE: Duration = Duration::from_secs(60);
 const DEADLINE: Duration = Duration::from_millis(300);
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK";
 
-/// What the receiver does with a request.
+/// What the server does with a request.
 #[derive(Clone, Copy)]
 enum Does {
     Says(&'static str),
-    /// Closes with a reset.
+    /// Closes the connection with a reset.
     Resets,
     /// Reads and never answers.
     Hangs,
 }
 
-/// A receiver that does as `script` has it, then its last step again and again.
+/// A server that follows `script`, and then repeats its last step.
 struct Receiver {
     base_url: String,
     asked: Arc<AtomicUsize>,
@@ -62,7 +62,7 @@ impl Receiver {
 fn answer(mut stream: TcpStream, does: Does) {
     let (mut text, mut byte) = (Vec::new(), [0]);
     if matches!(does, Does::Resets) {
-        // What was sent is not read, so the end of this connection is a reset.
+        // The request is not read, so closing this connection resets it.
         let _ = stream.peek(&mut byte);
         return;
     }
@@ -78,7 +78,7 @@ fn answer(mut stream: TcpStream, does: Does) {
     if let Does::Says(said) = does {
         stream.write_all(said.as_bytes()).unwrap();
     }
-    // Held open until the other side has had enough.
+    // Stays open until the client closes it.
     let ended = stream.read(&mut byte);
     assert!(
         ended.as_ref().is_ok_and(|read| *read == 0) || ended.is_err_and(|e| e.kind() == ErrorKind::ConnectionReset)
@@ -111,7 +111,7 @@ fn minute(number: u32) -> CycleWentWell {
     CycleWentWell { due: Duration::from_secs(1_600_000_018) + number * MINUTE }
 }
 
-/// How each of `count` pings ends, one a minute.
+/// The results of `count` pings, one per minute.
 async fn outcomes(source: UrlSource, count: u32) -> Vec<bool> {
     let (deadman, mut heard) = deadman(source);
     let mut outcomes = Vec::new();
@@ -172,7 +172,7 @@ async fn at_most_one_ping_a_minute_and_one_at_a_time() {
             assert_eq!(heard.recv().await, Some(true));
         }
     }
-    // A clock that was set back does not stop the pings until the old time has come again.
+    // If the clock was set back, pings do not stop until the old time is reached again.
     deadman.send(minute(0)).await.unwrap();
     assert_eq!(heard.recv().await, Some(true));
     assert_eq!(receiver.asked(), 5, "one that hung, and those of minutes 3, 4, 5 and 0");

@@ -2,13 +2,13 @@
 
 use super::{calendar::Calendar, interval::Interval};
 
-/// How far an open or a close may lie outside low..high, as a share of the price: one step of float32 (2^-23, 1.2e-7).
-/// Providers keep prices as float32 or round them one by one, and 1.1177 beside 1.1176999807 is rounding, not a fault.
-/// An FX price has five or six digits: what is outside by one step of the last of them is outside by far more.
+/// How far an open or a close may be outside low..high, as a share of the price: one step of float32 (2^-23, 1.2e-7).
+/// Providers store prices as float32 or round them individually, so 1.1177 beside 1.1176999807 is rounding, not an error. An
+/// FX price has five or six digits; an error of one unit in the last of them is much larger.
 pub const RANGE_SLACK: f64 = f32::EPSILON as f64;
 
-/// One OHLCV bar. Prices are finite and above zero, `high >= low`, open and close lie within them up to
-/// [`RANGE_SLACK`], volume is finite and not negative: [`crate::domain::window`] lets no other bar in.
+/// One OHLCV bar. Prices are finite and above zero, `high >= low`, open and close are between them up to [`RANGE_SLACK`], the
+/// volume is finite and not negative: [`crate::domain::window`] refuses all other bars.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Bar {
     /// Start of the bar, unix seconds UTC.

@@ -1,32 +1,32 @@
-//! A circuit breaker: after so many failures in a row an endpoint is left alone for a while, then asked once more.
-//! It is about the endpoint: what is wrong with one request never opens it. Pure; the time comes from outside and is
-//! monotonic.
+//! A circuit breaker: after a number of failures in a row, an endpoint is not called for a while; then a single call tests
+//! it. An error that concerns only one request never opens it. Pure; the caller passes the time, which is monotonic.
 
 use std::time::{Duration, Instant};
 
 /// When a breaker opens, and for how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BreakerPolicy {
-    /// Failures in a row after which it opens; 0 is never.
+    /// Number of failures in a row after which it opens; 0 is never.
     pub failures: u32,
     /// How long it stays open.
     pub pause: Duration,
 }
 
 impl Default for BreakerPolicy {
-    /// Five failures, a minute: with a cycle a minute the second one after the last failure asks again.
+    /// Five failures, one minute. With one cycle per minute, the second cycle after the last failure tests the endpoint
+    /// again.
     fn default() -> Self {
         Self { failures: 5, pause: Duration::from_secs(60) }
     }
 }
 
-/// What a breaker does with requests; the values of `sentinel_breaker_state{state}`.
+/// How a breaker treats requests; the values of `sentinel_breaker_state{state}`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BreakerState {
-    /// Lets them through.
+    /// Allows them.
     Closed,
-    /// Lets them through, and the first failure opens it again; a caller that makes several sends one alone, each time
-    /// another one: a request may have troubles of its own, and must not stand for all the others for ever.
+    /// Allows them, but the first failure opens it again. A caller with several requests sends a single one first, each time
+    /// a different one: a request may fail for reasons of its own, and must not block all others forever.
     HalfOpen,
     /// Refuses them.
     Open,
@@ -51,32 +51,32 @@ impl BreakerState {
 pub enum CallEnd {
     /// With a usable answer.
     Answered,
-    /// With an answer that concerns nobody but this request.
+    /// With an answer that concerns only this request.
     Refused,
-    /// Without an answer, or with one that any other request would get as well.
+    /// Without an answer, or with one that any other request would get, too.
     Failed,
 }
 
 /// The breaker of one endpoint.
 ///
-/// A failure is what the next request would meet as well: no connection, no answer in time, a broken one, a server's own
-/// error, and what is wrong with the account, such as 401, 402 or 429. No repetition mends the latter, but asking on
-/// would spend the quota and may get the key locked, and a key that was replaced is found all the same by the one call
-/// after each pause.
+/// A failure is an error that the next request would meet, too: no connection, no answer in time, a broken answer, a server
+/// error, or a problem with the account, such as 401, 402 or 429. Repeating a request does not solve problems with the
+/// account. It would use up the quota and may get the key locked. If the key is replaced, the single call after each pause
+/// finds that out.
 ///
-/// A refusal is an answer to this one request: 404 for a symbol that is not there, 400 or 422 for a row that the model
-/// cannot take, an answer in a shape that is of no use. It counts neither for the endpoint nor against it. While the
-/// breaker is closed it leaves the failures in a row as they are. While it is half open it leaves it half open: the
-/// server answers, so there is no reason to open again; but that it refuses a request does not show that it can serve
-/// one, so the next request is the trial. Only as many refusals in a row as it takes failures to open close it: a server
-/// that answers so often is there, and a long list of dead symbols must not be asked one by one.
+/// A refusal is an answer to a single request: 404 for an unknown symbol, 400 or 422 for a row that the model cannot accept,
+/// an answer in an unusable format. It says nothing about the endpoint's health. While the breaker is closed, it does not
+/// change the number of failures in a row. While the breaker is half open, it stays half open: the server answers, so there
+/// is no reason to open again; but a refusal does not show that the server can serve a request, so the next request is the
+/// next test. As many refusals in a row as failures are needed to open it close it: a server that answers so often is
+/// available, and a long list of unknown symbols must not be requested one by one.
 #[derive(Debug, Clone, Copy)]
 pub struct Breaker {
     policy: BreakerPolicy,
     failures: u32,
-    /// Since it is half open.
+    /// Since it became half open.
     refusals: u32,
-    /// End of the pause, from the opening to the next success.
+    /// End of the pause; set from the opening until the next success.
     opened_until: Option<Instant>,
 }
 
@@ -86,7 +86,7 @@ impl Breaker {
         Self { policy, failures: 0, refusals: 0, opened_until: None }
     }
 
-    /// What it does with a request at `now`.
+    /// How it treats requests at `now`.
     pub fn state(&self, now: Instant) -> BreakerState {
         match self.opened_until {
             None => BreakerState::Closed,
@@ -95,12 +95,12 @@ impl Breaker {
         }
     }
 
-    /// A call brought a usable answer.
+    /// A call had a usable answer.
     pub fn succeeded(&mut self) {
         *self = Self::new(self.policy);
     }
 
-    /// A call was answered at `now` with what concerns nobody but its own request.
+    /// A call was answered at `now` with something that concerns only its own request.
     pub fn refused(&mut self, now: Instant) {
         if self.state(now) == BreakerState::HalfOpen {
             self.refusals += 1;
@@ -110,8 +110,8 @@ impl Breaker {
         }
     }
 
-    /// A call ended without one at `now`. While it is open that is a call from before, and changes nothing: many that
-    /// end together must not stretch the pause.
+    /// A call failed at `now`. If the breaker is open, the call began earlier and changes nothing, so many calls that end
+    /// together do not extend the pause.
     pub fn failed(&mut self, now: Instant) {
         self.failures = self.failures.saturating_add(1);
         let opens = match self.state(now) {

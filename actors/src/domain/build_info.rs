@@ -1,6 +1,6 @@
-//! What runs.
+//! The build that is running.
 
-/// What was built, as `sentinel_build_info` and `/health` show it.
+/// The build, as `sentinel_build_info` and `/health` show it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BuildInfo {
     /// The package's version.

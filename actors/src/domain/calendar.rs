@@ -1,5 +1,5 @@
-//! When the market is open: a week of sessions in a local time zone, and closures on top of it. Pure: every moment
-//! comes from outside, so a replay asks about its bars' time and a test about any edge it likes.
+//! When the market is open: weekly sessions in a local time zone, and additional closures. Pure: the caller passes every
+//! time, so a replay can use the time of its bars, and a test any time.
 
 use chrono::{
     DateTime, Datelike, Days, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeDelta, TimeZone, Timelike,
@@ -9,10 +9,10 @@ use chrono_tz::Tz;
 use std::{ops::Range, str::FromStr};
 
 const DAY_S: u32 = 86_400;
-/// Where the search for a missing bar gives up; a closure that long is no calendar, and a doubt is a gap.
+/// The search for a missing bar ends after this many bars. No calendar has such a long closure, so it then counts as a gap.
 const SLOTS_MAX: usize = 50_000;
 
-/// The hours of a market. Opening times are open, closing times are closed, to the second.
+/// The hours of a market. It is open at an opening time and closed at a closing time, exact to the second.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Calendar {
     zone: Tz,
@@ -48,7 +48,7 @@ impl Calendar {
         Self::new(Tz::UTC, vec![Session { from_s: 0, to_s: 0 }], None)
     }
 
-    /// Closes the market on top of its weekly hours.
+    /// Adds a closure to the weekly hours.
     pub fn close(&mut self, closure: Closure) {
         self.closures.push(match closure {
             Closure::Span(from, to) => (from, to),
@@ -60,23 +60,24 @@ impl Calendar {
         });
     }
 
-    /// Whether the market is open at `time`, unix seconds. A time beyond all calendars is closed.
+    /// Whether the market is open at `time`, unix seconds. At a time outside the range of dates it is closed.
     pub fn is_open(&self, time: i64) -> bool {
         let Some(utc) = DateTime::from_timestamp(time, 0) else { return false };
-        // From UTC to local time there is exactly one answer, also in the hour that autumn repeats.
+        // UTC to local time is always unique, even in the hour that occurs twice in autumn.
         let local = utc.with_timezone(&self.zone).naive_local();
         let week_s = local.weekday().num_days_from_monday() * DAY_S + local.num_seconds_from_midnight();
         self.sessions.iter().any(|session| session.contains(week_s))
             && !self.closures.iter().any(|(from, to)| (*from..*to).contains(&local))
     }
 
-    /// Begin and end of the trading day that `time` is in, unix seconds. It lasts 24 hours, but for one hour more or less
-    /// where clocks change. A time beyond all calendars is in a day of UTC.
+    /// Begin and end of the trading day that contains `time`, unix seconds. It has 24 hours, or one hour more or less when
+    /// clocks change. A time outside the range of dates is in a UTC day.
     pub fn trading_day(&self, time: i64) -> Range<i64> {
         let days = || {
             let utc = DateTime::from_timestamp(time, 0)?;
             let ends = utc.with_timezone(&self.zone).date_naive().checked_sub_days(Days::new(2))?;
-            // Clocks that are set back at a day's end make one local time of two moments, so the neighbours are looked at.
+            // If clocks are set back at the end of a day, two moments have the same local time, so days before and after are
+            // checked, too.
             let ends: Vec<i64> = ends.iter_days().take(5).filter_map(|day| self.day_end(day)).collect();
             let begin = ends.iter().copied().filter(|end| *end <= time).max()?;
             Some(begin..ends.into_iter().filter(|end| *end > time).min()?)
@@ -92,7 +93,7 @@ impl Calendar {
         let local = day.and_time(NaiveTime::MIN).checked_add_signed(TimeDelta::seconds(self.day_end_s.into()))?;
         let end = match self.zone.from_local_datetime(&local) {
             LocalResult::Single(end) | LocalResult::Ambiguous(end, _) => end.naive_utc(),
-            // Clocks that are set forward skip it: by the clock before, it is there.
+            // Clocks that are set forward skip this time, so it is computed with the offset of the day before.
             LocalResult::None => {
                 let before = self.zone.offset_from_utc_datetime(&local.checked_sub_days(Days::new(1))?);
                 local.checked_sub_offset(before.fix())?
@@ -101,14 +102,14 @@ impl Calendar {
         Some(end.and_utc().timestamp())
     }
 
-    /// When trading days end, for a person: `17:00 America/New_York`.
+    /// The end of trading days, as text: `17:00 America/New_York`.
     pub fn day_edge(&self) -> String {
         let (hour, minute) = (self.day_end_s / 3_600 % 24, self.day_end_s / 60 % 60);
         format!("{hour:02}:{minute:02} {}", self.zone)
     }
 
-    /// Whether a bar of `interval_s` seconds is due that opens at `from` or later and closes by `to`, unix seconds:
-    /// one for which the market is open at its beginning and at its end.
+    /// Whether a bar of `interval_s` seconds is due that opens at `from` or later and closes by `to`, unix seconds. A bar is
+    /// due if the market is open at its begin and at its end.
     pub fn expects_bar(&self, from: i64, to: i64, interval_s: i64) -> bool {
         let step = interval_s.max(1);
         let opens = std::iter::successors(Some(from), |open| open.checked_add(step));
@@ -122,8 +123,8 @@ impl Calendar {
     }
 }
 
-/// A part of every week, as `Sun 17:00 - Fri 17:00`; seconds since Monday's midnight, the end not included. The same
-/// moment twice is the whole week.
+/// A part of every week, such as `Sun 17:00 - Fri 17:00`; seconds since Monday's midnight, without the end. If both are
+/// equal, it is the whole week.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Session {
     from_s: u32,
@@ -155,12 +156,12 @@ impl FromStr for Session {
     }
 }
 
-/// Time in which the market stays closed although it is in a session.
+/// A time in which the market is closed although it is in a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Closure {
-    /// Whole trading days, the last one included: `2026-12-25` or `2026-12-24..2026-12-26`.
+    /// Whole trading days, including the last one: `2026-12-25` or `2026-12-24..2026-12-26`.
     Days(NaiveDate, NaiveDate),
-    /// A part of a day or of several, in local time, the end not included: `2026-12-24 13:00..2026-12-24 17:00`.
+    /// A part of one or more days, in local time, without the end: `2026-12-24 13:00..2026-12-24 17:00`.
     Span(NaiveDateTime, NaiveDateTime),
 }
 
@@ -187,7 +188,7 @@ impl FromStr for Closure {
 
 fn parse_date(text: &str) -> Option<NaiveDate> {
     let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
-    // Around the first and the last day there is of all, the day before or after would be none.
+    // The day before the first date or after the last date does not exist.
     (1..=9_999).contains(&date.year()).then_some(date)
 }
 

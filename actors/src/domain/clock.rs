@@ -1,8 +1,8 @@
-//! Where the time comes from, so that tests can drive it, and whether the wall clock can be trusted.
+//! The source of time, which tests can replace, and a check whether the wall clock can be trusted.
 
 use std::{future::Future, pin::Pin, time::Duration};
 
-/// A wall clock one can wait on. Deadlines of requests do not use it: those are monotonic, in the adapters.
+/// A wall clock with a timer. Deadlines of requests do not use it: they are monotonic, in the adapters.
 pub trait Clock: Send + Sync + 'static {
     /// Time since the unix epoch.
     fn now(&self) -> Duration;
@@ -10,9 +10,9 @@ pub trait Clock: Send + Sync + 'static {
     /// Completes when `duration` has passed on this clock.
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 
-    /// Time since some fixed moment on a clock that nobody sets and that stands still while the machine sleeps.
+    /// Monotonic time from an arbitrary origin; it is never set, and it stops while the machine is suspended.
     ///
-    /// The default is the wall clock, for clocks that never step; the system's clock has one of its own.
+    /// The default is the wall clock, for clocks that never step. The system's clock overrides it.
     fn monotonic(&self) -> Duration {
         self.now()
     }
@@ -28,8 +28,8 @@ pub trait Clock: Send + Sync + 'static {
     }
 }
 
-/// A moment by both clocks: either alone misses a pause. A stopped process or a slow disk shows on the monotonic clock, a
-/// suspended machine only on the wall clock.
+/// A moment on both clocks, because each of them misses some pauses. A stopped process or a slow disk is visible on the
+/// monotonic clock, a suspended machine only on the wall clock.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Moment {
     /// Time since the unix epoch.
@@ -39,25 +39,25 @@ pub struct Moment {
 }
 
 impl Moment {
-    /// How old it is at `now`, by whichever clock says more.
+    /// How old it is at `now`, by the clock that shows more time.
     pub fn age_at(&self, now: Self) -> Duration {
         now.wall.saturating_sub(self.wall).max(now.monotonic.saturating_sub(self.monotonic))
     }
 }
 
 impl Moment {
-    /// Whether the wall clock moved [`STEP_MIN`] or more against the monotonic one until `now`.
+    /// Whether the wall clock moved by [`STEP_MIN`] or more relative to the monotonic clock until `now`.
     pub fn has_stepped_at(&self, now: Self) -> bool {
         (now.wall + self.monotonic).abs_diff(self.wall + now.monotonic) >= STEP_MIN
     }
 }
 
-/// Until when something may still be sent.
+/// Until when an order may be sent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Expiry {
     /// When the decision began.
     pub begun_at: Moment,
-    /// How old the decision may get.
+    /// Largest age of the decision.
     pub age_max: Duration,
 }
 
@@ -68,24 +68,24 @@ impl Expiry {
     }
 }
 
-/// How far wall and monotonic time may drift apart between two readings before it counts as a step.
+/// How much wall time and monotonic time may differ between two readings before it counts as a step.
 pub const STEP_MIN: Duration = Duration::from_secs(2);
 
-/// Finds steps of the wall clock, and sleeps of the machine, from pairs of readings. A clock that is slewed does not
-/// show: that moves both.
+/// Detects steps of the wall clock, and suspensions of the machine, from pairs of readings. A clock that is slewed is not
+/// detected, because that changes both clocks.
 #[derive(Debug, Default)]
 pub struct StepDetector {
     last: Option<(Duration, Duration)>,
 }
 
 impl StepDetector {
-    /// Takes a reading of both clocks; the seconds by which the wall clock moved more than the monotonic one since the
-    /// reading before (less: below zero), if these are [`STEP_MIN`] or more.
+    /// Takes a reading of both clocks. Returns the seconds by which the wall clock moved more than the monotonic clock since
+    /// the previous reading (negative if less), if they are [`STEP_MIN`] or more.
     pub fn observe(&mut self, wall: Duration, monotonic: Duration) -> Option<f64> {
         let (wall_before, monotonic_before) = self.last.replace((wall, monotonic))?;
         let ahead =
             |of: Duration, by: Duration| if of >= by { (of - by).as_secs_f64() } else { -(by - of).as_secs_f64() };
-        // Durations have no sign, so each sum of two stays above zero and exact: the boundary is a whole nanosecond.
+        // Durations are unsigned. Sums of two are never negative and exact, so the boundary is exact to the nanosecond.
         let (moved, expected) = (wall + monotonic_before, wall_before + monotonic);
         (moved.abs_diff(expected) >= STEP_MIN).then(|| ahead(moved, expected))
     }
@@ -95,7 +95,7 @@ impl StepDetector {
 mod tests {
     use super::*;
 
-    /// What a detector says of a wall clock that moved by `wall_ms` while `monotonic_ms` passed.
+    /// The detector's result for a wall clock that moved by `wall_ms` while `monotonic_ms` passed.
     fn moved(wall_ms: i64, monotonic_ms: u64) -> Option<f64> {
         let mut steps = StepDetector::default();
         let wall = Duration::from_secs(1_500_000_000);

@@ -1,21 +1,21 @@
-//! How a cycle went: the one rule, and who failed. The cycle, `/readyz`, `/health`, the counter of failed cycles and the
-//! exit code of `--once` all follow it.
+//! The result of a cycle: the only rule for it, and which symbols failed. The cycle, `/readyz`, `/health`, the counter of
+//! failed cycles and the exit code of `--once` all use it.
 
 use crate::domain::{instrument::Symbol, names::Step};
 
 /// How a cycle went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CycleOutcome {
-    /// Every symbol got through.
+    /// No symbol failed.
     Ok,
-    /// Some symbols failed, and few enough.
+    /// Some symbols failed, but not too many.
     Degraded,
-    /// No symbol got through, or too many failed.
+    /// All symbols failed, or too many.
     Failed,
 }
 
 impl CycleOutcome {
-    /// The word that logs and `/health` use.
+    /// The word in logs and `/health`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Ok => "ok",
@@ -25,26 +25,26 @@ impl CycleOutcome {
     }
 }
 
-/// A symbol that did not get through a cycle.
+/// A symbol that failed in a cycle.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SymbolFailure {
-    /// Who.
+    /// The symbol.
     pub symbol: Symbol,
-    /// The first step that failed for it.
+    /// The first step in which it failed.
     pub step: Step,
-    /// Kind of the failure, as logs have it: `404`, `timeout`, `unknown`.
+    /// Kind of the error, as in logs: `404`, `timeout`, `unknown`.
     pub kind: &'static str,
 }
 
-/// The rule, word for word:
+/// The complete rule:
 ///
-/// A symbol *fails* in a cycle when one of its stages fails (no usable bars, no features, no usable answer of the model),
-/// when its order or one of its closes is `not_sent` or `unknown`, or when a stage that it needs panics or is gone. HOLD, an
-/// order that a rule suppressed, a rejection by the gateway and a closed market are no failures. All others *get through*.
+/// A symbol *fails* in a cycle if one of its stages fails (no usable bars, no features, no usable answer from the model), if
+/// its order or one of its closes is `not_sent` or `unknown`, or if a stage that it needs panics or has stopped. HOLD, an
+/// order that a rule suppressed, a rejection by the gateway and a closed market are not failures.
 ///
-/// A cycle has *failed* when no symbol got through, or when more than `failed_share_max` (`health.failed_share_max`, a
-/// ratio in 0..=1) of its symbols failed. Below that, with at least one symbol that failed, it is *degraded*. With one
-/// symbol every failure is a failed cycle.
+/// A cycle has *failed* if all symbols failed, or if more than `failed_share_max` (`health.failed_share_max`, a ratio in
+/// 0..=1) of its symbols failed. If fewer symbols failed, but at least one, it is *degraded*. With one symbol, every failure
+/// is a failed cycle.
 pub fn judge(symbols: usize, failed: usize, failed_share_max: f64) -> CycleOutcome {
     #[allow(clippy::cast_precision_loss)] // numbers of symbols
     let share = failed as f64 / symbols.max(1) as f64;

@@ -1,8 +1,8 @@
-//! From three probabilities to an action; pure, so that the rule that moves money can be read in one place.
+//! From three probabilities to an action. Pure, so that the rule that moves money is in one place.
 
 use serde::Serialize;
 
-/// What the model, and then the threshold, say about a symbol.
+/// The model's choice for a symbol, or the result of the threshold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Action {
@@ -35,14 +35,14 @@ pub struct Prediction {
 }
 
 impl Prediction {
-    /// What a model may be off by rounding: each of the three from 0..=1, and their sum from 1.
+    /// Tolerance for rounding errors of a model: of each value from 0..=1, and of their sum from 1.
     pub const TOLERANCE: f64 = 1e-3;
 
-    /// Checks the model's numbers, in the order SELL, HOLD, BUY. One that is a rounding outside 0..=1, as 1.0000000000000002
-    /// or -1e-17 where a model is surest, is taken for 1 or 0.
+    /// Checks the model's numbers, in the order SELL, HOLD, BUY. A value that is slightly outside 0..=1 because of rounding,
+    /// such as 1.0000000000000002 or -1e-17 when a model is certain, becomes 1 or 0.
     ///
     /// # Errors
-    /// Says which rule of the three is broken: finite, in 0..=1, sum 1.
+    /// Which of the three rules is broken: finite, in 0..=1, sum 1.
     pub fn parse(probabilities: [f64; 3]) -> Result<Self, &'static str> {
         if !probabilities.iter().all(|p| p.is_finite()) {
             return Err("a probability is not a finite number");
@@ -50,7 +50,7 @@ impl Prediction {
         if !probabilities.iter().all(|p| (-Self::TOLERANCE..=1.0 + Self::TOLERANCE).contains(p)) {
             return Err("a probability is outside 0..1");
         }
-        // Zero is added so that -0.0 becomes 0.0.
+        // Adding zero turns -0.0 into 0.0.
         let probabilities = probabilities.map(|p| p.clamp(0.0, 1.0) + 0.0);
         if (probabilities.iter().sum::<f64>() - 1.0).abs() > Self::TOLERANCE {
             return Err("the probabilities do not sum to 1");
@@ -63,7 +63,7 @@ impl Prediction {
         self.probabilities
     }
 
-    /// The likeliest action and its probability; of equals the first in SELL, HOLD, BUY order, as `argmax` does.
+    /// The most probable action and its probability. If two are equal, the first in the order SELL, HOLD, BUY, like `argmax`.
     pub fn likeliest(&self) -> (Action, f64) {
         let mut best = (Action::Sell, self.probabilities[0]);
         for (action, probability) in Action::ALL.into_iter().zip(self.probabilities) {
@@ -75,12 +75,12 @@ impl Prediction {
     }
 }
 
-/// What was decided for one symbol in one cycle.
+/// The decision for one symbol in one cycle.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Decision {
     /// The action after the threshold.
     pub action: Action,
-    /// The model's likeliest action, before the threshold.
+    /// The model's most probable action, before the threshold.
     pub likeliest: Action,
     /// Highest of the three probabilities, a ratio in 0..=1.
     pub confidence: f64,

@@ -1,24 +1,24 @@
-//! Whether the model's confidences still look like those it had when it was made: the population stability index of the
-//! newest against a reference that the model may ship.
+//! Whether the model's confidences still have the same distribution as in training: the population stability index (PSI) of
+//! the newest confidences relative to a reference, which can be configured with the model.
 //!
-//! The index is the sum over bins of `(actual - expected) * ln(actual / expected)` of their shares (N. Siddiqi, "Credit
-//! Risk Scorecards", 2006; B. Yurdakul, "Statistical Properties of Population Stability Index", 2018). The usual reading:
-//! below 0.1 nothing changed, above 0.25 much did.
+//! The index is the sum over all bins of `(actual - expected) * ln(actual / expected)`, where both are shares (N. Siddiqi,
+//! "Credit Risk Scorecards", 2006; B. Yurdakul, "Statistical Properties of Population Stability Index", 2018). The usual
+//! interpretation: below 0.1 nothing has changed, above 0.25 much has changed.
 
 use super::instrument::Symbol;
 use serde::Deserialize;
 use std::collections::{HashMap, VecDeque};
 
-/// Confidences that the index looks at: the newest, of all symbols together.
+/// Number of confidences in the index: the newest ones of all symbols together.
 pub const CONFIDENCES: usize = 500;
-/// A bin's share counts as at least this: half a confidence of 500. Without it one empty bin makes the index infinite.
+/// Smallest share of a bin: half a confidence among 500. Without it, an empty bin would make the index infinite.
 const SHARE_MIN: f64 = 0.5 / CONFIDENCES as f64;
-/// How far the sum of the shares may be from 1, for those who round them.
+/// How much the sum of the shares may differ from 1, because of rounding.
 const SUM_TOLERANCE: f64 = 1e-3;
-/// More than anyone draws a histogram with.
+/// Largest number of bins; more than any useful histogram has.
 const BINS_MAX: usize = 100;
 
-/// How a model's confidences were spread when it was made: bins by their upper bounds, and the share of each.
+/// The distribution of a model's confidences in training: upper bounds of bins, and the share of each bin.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(try_from = "Shape")]
 pub struct Reference {
@@ -26,7 +26,7 @@ pub struct Reference {
     shares: Vec<f64>,
 }
 
-/// The file as it is written.
+/// The format of the file.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Shape {
@@ -43,11 +43,11 @@ impl TryFrom<Shape> for Reference {
 }
 
 impl Reference {
-    /// `bounds` grow within 0..=1 and end with 1; a bin holds what is above the bound before it and at most its own.
-    /// `shares` are one per bin, not negative, and sum to 1 (within 0.001).
+    /// `bounds` increase within 0..=1 and end with 1. A bin contains the values above the previous bound, up to and including
+    /// its own. `shares` has one value per bin, none negative, with a sum of 1 (within 0.001).
     ///
     /// # Errors
-    /// Says which of these rules is broken.
+    /// Which of these rules is broken.
     pub fn new(bounds: Vec<f64>, shares: Vec<f64>) -> Result<Self, String> {
         if bounds.len() != shares.len() {
             return Err(format!("has {} bounds and {} shares: one share per bound", bounds.len(), shares.len()));
@@ -56,7 +56,7 @@ impl Reference {
             return Err(format!("has {} bins: 2 to {BINS_MAX} are needed", bounds.len()));
         }
         if bounds.iter().any(|bound| !(0.0..=1.0).contains(bound)) || !bounds.is_sorted_by(|one, next| one < next) {
-            return Err("bounds must grow, from 0 to 1".into());
+            return Err("bounds must increase, from 0 to 1".into());
         }
         if bounds.last() != Some(&1.0) {
             return Err("the last of the bounds must be 1, so that every confidence has a bin".into());
@@ -71,7 +71,7 @@ impl Reference {
         Ok(Self { bounds, shares })
     }
 
-    /// The population stability index of these confidences; 0 without any.
+    /// The population stability index of these confidences; 0 if there are none.
     fn psi(&self, confidences: &VecDeque<f64>) -> f64 {
         if confidences.is_empty() {
             return 0.0;
@@ -90,7 +90,7 @@ impl Reference {
     }
 }
 
-/// The first confidence of a symbol's bar: an hourly bar repeats it for 60 cycles.
+/// The first confidence of a symbol's bar. With hourly bars, the 60 cycles of a bar repeat the same confidence.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FirstConfidence {
     /// The symbol.
@@ -101,25 +101,25 @@ pub struct FirstConfidence {
     pub confidence: f64,
 }
 
-/// The newest confidences, one per symbol and bar, and how far they have drifted.
+/// The newest confidences, one per symbol and bar, and their drift.
 #[derive(Debug, Clone, Default)]
 pub struct Drift {
     reference: Option<Reference>,
-    /// Close time of the newest bar that was counted, per symbol.
+    /// Close time of the newest counted bar, per symbol.
     counted: HashMap<Symbol, i64>,
     /// At most [`CONFIDENCES`], oldest first.
     newest: VecDeque<f64>,
 }
 
 impl Drift {
-    /// Goes on from what was known before, oldest first; without a reference there is nothing to drift from.
+    /// Continues with known confidences, oldest first. Without a reference there is no drift.
     pub fn new(reference: Option<Reference>, known: impl IntoIterator<Item = FirstConfidence>) -> Self {
         let mut drift = Self { reference, ..Self::default() };
         known.into_iter().for_each(|first| drift.note(&first.symbol, first.bar_close_time, first.confidence));
         drift
     }
 
-    /// Takes a confidence in if it is the first of its symbol's bar.
+    /// Adds a confidence if it is the first of its symbol's bar.
     pub fn note(&mut self, symbol: &Symbol, bar_close_time: i64, confidence: f64) {
         if self.counted.get(symbol).is_some_and(|counted| *counted >= bar_close_time) {
             return;
@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn what_is_spread_as_the_reference_has_not_drifted() {
-        // Bounds belong to the bin below them.
+        // A bound belongs to the bin below it.
         assert!(drift(Some(reference()), [(0.4, 250), (0.6, 150), (1.0, 100)]).psi().abs() < 1e-12);
     }
 
@@ -198,9 +198,9 @@ mod tests {
         for (bounds, shares, word) in [
             (vec![0.5, 1.0], vec![1.0], "one share per bound"),
             (vec![1.0], vec![1.0], "2 to 100"),
-            (vec![0.5, 0.5, 1.0], vec![0.5, 0.2, 0.3], "grow"),
-            (vec![0.5, f64::NAN, 1.0], vec![0.5, 0.2, 0.3], "grow"),
-            (vec![0.5, 1.5], vec![0.5, 0.5], "grow"),
+            (vec![0.5, 0.5, 1.0], vec![0.5, 0.2, 0.3], "increase"),
+            (vec![0.5, f64::NAN, 1.0], vec![0.5, 0.2, 0.3], "increase"),
+            (vec![0.5, 1.5], vec![0.5, 0.5], "increase"),
             (vec![0.5, 0.9], vec![0.5, 0.5], "last"),
             (vec![0.5, 1.0], vec![1.5, -0.5], "0 to 1"),
             (vec![0.5, 1.0], vec![0.5, 0.4], "sum to 1"),

@@ -1,8 +1,8 @@
-//! Which open positions hold an order's limits: those under the instrument's name, those whose ticket is ours whatever
-//! they are called, and those that nobody can explain and that may be ours.
+//! Which open positions count towards an order's limits: positions under the instrument's name, positions with a ticket of
+//! ours under any name, and positions that cannot be explained and may be ours.
 //!
-//! A gateway may list `EURUSD.raw` or `eurusd` for what was ordered as `EURUSD`. A position is ours by its ticket or by
-//! nothing, so a name that does not fit is a doubt: it holds a limit and proves no absence.
+//! A gateway may list `EURUSD.raw` or `eurusd` for an order of `EURUSD`. Only its ticket proves that a position is ours. So a
+//! position with another name is a doubt: it may count towards a limit, and it does not prove that our position is closed.
 
 use crate::domain::{
     instrument::{Instrument, InstrumentKey, Symbol},
@@ -13,26 +13,27 @@ use crate::domain::{
 use std::{collections::HashSet, fmt};
 use uuid::Uuid;
 
-/// A filled order of ours, as the journal has it.
+/// A filled order of ours, from the journal.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fill {
     /// The order's id.
     pub id: Uuid,
-    /// The broker's ticket; 0 where the dialect has none.
+    /// The broker's ticket; 0 if the dialect has none.
     pub ticket: i64,
-    /// Our name of the instrument, as it was then.
+    /// Our name of the instrument at that time.
     pub symbol: Symbol,
-    /// The broker's name of the instrument, as it was ordered.
+    /// The broker's name of the instrument in the order.
     pub gateway_name: String,
     /// Direction.
     pub side: Side,
-    /// Size in lots, as it was filled; 0 where nobody said.
+    /// Filled size in lots; 0 if unknown.
     pub volume: f64,
-    /// Tickets that were open before it and could be its instrument's; `None` if nobody knew.
+    /// Tickets that were open before it and could belong to its instrument; `None` if unknown.
     pub tickets_before: Option<Vec<i64>>,
-    /// Whether its position counts as open: neither closed, nor followed by an opposite fill.
+    /// Whether its position counts as open: not closed, and not followed by an opposite fill.
     pub is_open: bool,
-    /// Whether the gateway has listed its ticket before a later order: then it is gone if it is not listed any more.
+    /// Whether the gateway listed its ticket before a later order. If so, and it is not listed any more, the position is
+    /// closed.
     pub was_listed: bool,
 }
 
@@ -41,19 +42,19 @@ impl Fill {
         InstrumentKey::both(&self.gateway_name, self.symbol.as_str())
     }
 
-    /// Whether it is of the order's instrument, by either name.
+    /// Whether it belongs to the order's instrument, by either name.
     fn is_of(&self, order: &Order) -> bool {
         self.keys().iter().any(|key| order.keys().contains(key))
     }
 
-    /// As an open position, where the gateway tells none.
+    /// The fill as an open position, for gateways that do not list positions.
     pub fn position(&self) -> Position {
         let gateway_name = self.gateway_name.clone();
         Position { ticket: self.ticket, gateway_name, side: self.side, volume: self.volume }
     }
 
-    /// Whether this position of another name and ticket may be what the fill made: it was not there before, and it is not
-    /// larger. A part of it may have been closed.
+    /// Whether this position with another name and ticket may be the result of the fill: it did not exist before, and it is
+    /// not larger. It may be smaller, because a part may have been closed.
     fn may_be(&self, position: &Position) -> bool {
         let was_there = self.tickets_before.as_ref().is_some_and(|before| before.contains(&position.ticket));
         let fits = self.volume <= 0.0 || position.volume <= self.volume + LOTS_APART;
@@ -64,15 +65,15 @@ impl Fill {
 /// The names of all configured instruments.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KnownNames {
-    /// The broker's name and ours of each.
+    /// The broker's name and our name of each.
     instruments: Vec<[InstrumentKey; 2]>,
     ours: HashSet<InstrumentKey>,
-    /// Brokers' names of what others trade on the account.
+    /// The broker's names of instruments that others trade on the account.
     others: HashSet<InstrumentKey>,
 }
 
 impl KnownNames {
-    /// Of these instruments, and of those that others trade on the account.
+    /// Takes the names of these instruments, and of those that others trade on the account.
     pub fn new(instruments: &[Instrument], others: &[String]) -> Self {
         let keys = |it: &Instrument| InstrumentKey::both(&it.gateway_name, it.symbol.as_str());
         Self {
@@ -82,13 +83,14 @@ impl KnownNames {
         }
     }
 
-    /// Whether the settings name this position's instrument.
+    /// Whether the settings contain the name of this position.
     pub fn explain(&self, position: &Position) -> bool {
         let key = position.key();
         self.ours.contains(&key) || self.others.contains(&key)
     }
 
-    /// Positions that are what their configured name says, by ticket and name: no fill of ours is of another instrument.
+    /// Positions that certainly belong to the instrument of their name, as tickets and names: no fill of ours with that
+    /// ticket belongs to another instrument.
     pub fn settled<'a>(
         &'a self,
         all: &'a [Position],
@@ -104,14 +106,15 @@ impl KnownNames {
         fill.keys().iter().any(|key| self.ours.contains(key))
     }
 
-    /// Whether a position has a name of the instrument of these keys: the broker's name as it was ordered, or as the settings
-    /// have it now for the same name of ours.
+    /// Whether a position has a name of the instrument with these keys: the broker's name in the order, or the broker's name
+    /// that the settings now have for the same name of ours.
     pub fn names(&self, [gateway_name, symbol]: &[InstrumentKey; 2], position: &Position) -> bool {
         let key = position.key();
         key == *gateway_name || self.instruments.iter().any(|[name, ours]| *name == key && ours == symbol)
     }
 
-    /// Positions that could be the instrument's of these keys: those of its names, and those that no configured name explains.
+    /// Positions that could belong to the instrument with these keys: those with its names, and those that no configured name
+    /// explains.
     pub fn relevant<'a>(
         &'a self,
         keys: &'a [InstrumentKey; 2],
@@ -121,16 +124,16 @@ impl KnownNames {
     }
 }
 
-/// Why a position is a doubt.
+/// Why it is unclear to what a position belongs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Doubt {
-    /// As the gateway lists it.
+    /// The position as the gateway lists it.
     pub position: Position,
-    /// The instrument that it may belong to, by the broker's name in the settings.
+    /// The instrument to which it may belong, by the broker's name in the settings.
     pub gateway_name: String,
-    /// The order whose fill it is by its ticket, or may be.
+    /// The order that the position comes from, certainly (by its ticket) or possibly.
     pub order: Option<Uuid>,
-    /// Whether it has that fill's ticket, so that only its name is wrong.
+    /// Whether it has that fill's ticket, so only its name is wrong.
     pub is_ours: bool,
 }
 
@@ -152,26 +155,26 @@ impl fmt::Display for Doubt {
     }
 }
 
-/// What holds the limits of an order's instrument.
+/// The positions that count towards the limits of an order's instrument.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Exposure {
-    /// Certainly the instrument's.
+    /// They certainly belong to the instrument.
     pub positions: Vec<Position>,
-    /// Possibly the instrument's; they hold a limit, and nobody may close them.
+    /// They may belong to the instrument. They count towards a limit, but are never closed.
     pub doubts: Vec<Doubt>,
-    /// Tickets that are open and could be the instrument's; `None` where the gateway tells none.
+    /// Tickets that are open and could belong to the instrument; `None` if the gateway does not list positions.
     pub tickets: Option<Vec<i64>>,
 }
 
 impl Exposure {
-    /// Where the gateway tells nothing: our fills of the instrument.
+    /// For gateways that do not list positions: our fills of the instrument.
     pub fn by_journal(order: &Order, fills: &[Fill]) -> Self {
         let own = fills.iter().filter(|fill| fill.is_open && fill.is_of(order));
         Self { positions: own.map(Fill::position).collect(), ..Self::default() }
     }
 
-    /// What the gateway lists. `fills` are the account's, of all instruments: those that count as open, and those of the
-    /// listed tickets. Where they are not read, every listed position is known to be what its name says.
+    /// From the gateway's list. `fills` are the fills of all instruments of the account that count as open or have a listed
+    /// ticket. If they were not read, every listed position is known to belong to the instrument of its name.
     pub fn listed(order: &Order, all: &[Position], names: &KnownNames, fills: &[Fill]) -> Self {
         let instrument = order.instrument();
         let missing = missing(order, all, fills);
@@ -188,7 +191,7 @@ impl Exposure {
             match owner {
                 Some(fill) if fill.is_of(order) && has_name => exposure.positions.push(position.clone()),
                 Some(fill) if fill.is_of(order) => exposure.doubts.push(doubt(Some(fill.id), true)),
-                // Another instrument's of ours, and listed as this one.
+                // A ticket of another instrument of ours, listed under this instrument's name.
                 Some(fill) if has_name => exposure.doubts.push(doubt(Some(fill.id), false)),
                 Some(fill) if names.know(fill) => {}
                 None if has_name => exposure.positions.push(position.clone()),
@@ -206,14 +209,15 @@ impl Exposure {
         exposure
     }
 
-    /// Positions of this side, doubtful ones included.
+    /// Number of positions of this side, including doubtful ones.
     pub fn count(&self, side: Side) -> usize {
         let certain = self.positions.iter().filter(|position| position.side == side).count();
         certain + self.doubts.iter().filter(|doubt| doubt.position.side == side).count()
     }
 }
 
-/// Fills of the order's instrument that should be open and are not listed, nor were before: their tickets may be others.
+/// Fills of the order's instrument that should be open, but are not listed and never were: the gateway may list them under
+/// other tickets.
 fn missing<'a>(order: &Order, all: &[Position], fills: &'a [Fill]) -> Vec<&'a Fill> {
     let own = fills.iter().filter(|fill| fill.is_open && !fill.was_listed && fill.is_of(order));
     own.filter(|fill| all.iter().all(|position| position.ticket != fill.ticket)).collect()

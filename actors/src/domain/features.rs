@@ -1,8 +1,9 @@
-//! The 23 features and the 60x23 sequence, equal to those of the daemon this one replaces. Each feature is in the file of its
-//! kind, with its formula; [`FEATURE_NAMES`] has their order.
+//! The 23 features and the 60x23 sequence, equal to those of the replaced daemon. Each feature is in the file of its kind,
+//! with its formula; [`FEATURE_NAMES`] has their order.
 //!
-//! Only the newest 60 rows are computed. The moving averages start at the first bar of the window, so its length
-//! shows in them; all else looks back at most 20 rows, and a missing value is filled from a later row, never an earlier.
+//! Only the newest 60 rows are computed. The moving averages start at the first bar of the window, so their values depend on
+//! its length. All other features use at most the 20 previous rows. A missing value is filled from a later row, never from an
+//! earlier one.
 
 mod ema;
 mod macd;
@@ -35,7 +36,7 @@ use volume::{volume_ratio, volume_sma};
 
 /// Features per bar.
 pub const FEATURE_COUNT: usize = 23;
-/// Their names, in the order used everywhere.
+/// The names of the features, in the order that is used everywhere.
 pub const FEATURE_NAMES: [&str; FEATURE_COUNT] = [
     "return_1",
     "return_5",
@@ -63,15 +64,15 @@ pub const FEATURE_NAMES: [&str; FEATURE_COUNT] = [
 ];
 /// Bars in a sequence.
 pub const SEQUENCE_BARS: usize = 60;
-/// Bars it takes to build the features: the old daemon made no sequence of less.
+/// Least number of bars for the features. The old daemon made no sequence from fewer.
 pub const BARS_MIN: usize = 120;
 
-/// Columns in which 0/0 is a fact of the market (nothing moved, nothing traded) and is filled.
+/// Columns in which 0/0 is possible (no price changed, nothing was traded), so it is filled.
 const FILLED_COLUMNS: [usize; 2] = [RSI_14, VOLUME_RATIO];
 const RSI_14: usize = 9;
 const VOLUME_RATIO: usize = 17;
 
-/// What the model is asked about: the newest bar's features and those of the last 60 bars.
+/// The model's input: the features of the newest bar and of the last 60 bars.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FeatureSet {
     /// Features of the newest bar.
@@ -80,14 +81,14 @@ pub struct FeatureSet {
     pub sequence: Box<[[f32; FEATURE_COUNT]; SEQUENCE_BARS]>,
 }
 
-/// Feature values that were replaced or refused, by kind.
+/// Number of feature values that were replaced or refused, by kind.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct InvalidValues {
     /// Missing values that were filled.
     pub nan: u64,
-    /// Infinite values, which cost the symbol its decision.
+    /// Infinite values; with one of them the symbol has no decision.
     pub infinite: u64,
-    /// Values beyond float32, which cost the symbol its decision.
+    /// Values outside the range of float32; with one of them the symbol has no decision.
     pub out_of_range: u64,
 }
 
@@ -107,16 +108,16 @@ pub enum FeatureError {
     TooFewBars {
         /// Bars in the window.
         have: usize,
-        /// [`BARS_MIN`].
+        /// Required bars, [`BARS_MIN`].
         need: usize,
     },
-    /// Values that the model must not see.
+    /// Values that must not be sent to the model.
     #[error("{} infinite feature values, {} beyond float32", .0.infinite, .0.out_of_range)]
     InvalidValues(InvalidValues),
 }
 
 impl FeatureError {
-    /// Bounded name for logs and `/health`.
+    /// Short name for logs and `/health`, from a fixed set.
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::TooFewBars { .. } => "too_few_bars",
@@ -124,7 +125,7 @@ impl FeatureError {
         }
     }
 
-    /// Invalid values found on the way to this error.
+    /// The number of invalid values of this error.
     pub const fn invalid_values(&self) -> InvalidValues {
         match self {
             Self::TooFewBars { .. } => InvalidValues { nan: 0, infinite: 0, out_of_range: 0 },
@@ -133,10 +134,11 @@ impl FeatureError {
     }
 }
 
-/// Builds both feature arrays of a window, oldest bar first, and counts the missing values that were filled.
+/// Builds both feature arrays from a window, oldest bar first, and counts the missing values that were filled.
 ///
 /// # Errors
-/// Fewer than [`BARS_MIN`] bars; a value that is infinite, or finite but beyond float32 (prices of 1e40 and the like).
+/// There are fewer than [`BARS_MIN`] bars, or a value is infinite or outside the range of float32 (for example with prices of
+/// 1e40).
 pub fn build(bars: &[Bar], time_columns: TimeColumns) -> Result<(FeatureSet, InvalidValues), FeatureError> {
     if bars.len() < BARS_MIN {
         return Err(FeatureError::TooFewBars { have: bars.len(), need: BARS_MIN });
@@ -158,7 +160,7 @@ pub fn build(bars: &[Bar], time_columns: TimeColumns) -> Result<(FeatureSet, Inv
     }
     if !representable {
         for value in columns.as_flattened() {
-            // Outside the two filled columns a NaN can only be the difference or quotient of two infinities.
+            // Except in the two filled columns, a NaN can only be the difference or quotient of two infinities.
             invalid.infinite += u64::from(!value.is_finite());
             invalid.out_of_range += u64::from(value.is_finite() && !(*value as f32).is_finite());
         }
@@ -202,12 +204,12 @@ fn columns(bars: &[Bar], time_columns: TimeColumns) -> [Column; FEATURE_COUNT] {
         day_of_week,
         price_momentum,
         price_acceleration(&close, &price_momentum),
-        // padding: the model was trained with a 23rd column that nothing ever filled.
+        // padding: the model was trained with a 23rd column that was always empty.
         [0.0; SEQUENCE_BARS],
     ]
 }
 
-/// `ema_10`, `ema_20`, `macd`, `macd_signal` and `macd_hist`: one pass over the whole window, the chains side by side.
+/// `ema_10`, `ema_20`, `macd`, `macd_signal` and `macd_hist`, in one pass over the whole window.
 fn exponential(bars: &[Bar]) -> [Column; 5] {
     let mut columns = [[0.0; SEQUENCE_BARS]; 5];
     let first = bars[0].close;
@@ -228,7 +230,8 @@ fn exponential(bars: &[Bar]) -> [Column; 5] {
     columns
 }
 
-/// Gives every missing value the next later one of its column, or 0 where none follows; answers how many there were.
+/// Fills every missing value with the next later value of its column, or with 0 if there is none. Returns how many there
+/// were.
 fn fill_missing(column: &mut Column) -> u64 {
     let mut missing = 0;
     let mut later = 0.0;

@@ -1,4 +1,4 @@
-//! The closed set of reasons for which a BUY or SELL is deliberately not sent, and the guards that find them.
+//! All reasons for which a BUY or SELL is deliberately not sent, and the rules that check for them.
 
 use crate::domain::position::Opposite;
 use serde::Serialize;
@@ -12,7 +12,7 @@ macro_rules! suppressions {
         pub enum Suppression { $(#[doc = $sentence] $variant,)+ }
 
         impl Suppression {
-            /// Every reason, in the order in which the rules are asked.
+            /// Every reason, in the order in which the rules are checked.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
 
             /// The label value.
@@ -20,12 +20,12 @@ macro_rules! suppressions {
                 match self { $(Self::$variant => $text,)+ }
             }
 
-            /// What it means, in one sentence without a capital or a full stop.
+            /// What it means, in one sentence without an initial capital or a full stop.
             pub const fn sentence(self) -> &'static str {
                 match self { $(Self::$variant => $sentence,)+ }
             }
 
-            /// The settings that decide it.
+            /// The settings that affect it.
             pub const fn settings(self) -> &'static [&'static str] {
                 match self { $(Self::$variant => &[$($setting),*],)+ }
             }
@@ -33,18 +33,18 @@ macro_rules! suppressions {
     };
 }
 
-// In the order in which the rules are asked; the first that objects is the reason. The sentences are what
-// `sentinel explain` prints and what actors/README.md lists.
+// In the order in which the rules are checked; the first that applies is the reason. `sentinel explain` prints the sentences
+// and actors/README.md lists them.
 suppressions! {
     BelowThreshold = "below_threshold", "the probability is not above the threshold, so a BUY or SELL becomes HOLD",
         ["trading.threshold"];
-    // What a person wants comes before all that a rule found out.
+    // The user's decision comes before all other rules.
     Halted = "halted", "the kill switch is on, which stops closes, too; `sentinel resume` turns it off",
         ["guards.halt_file"];
-    // With a wrong time every rule about time is worthless.
+    // If the time is wrong, no rule about time can be trusted.
     ClockStep = "clock_step", "the wall clock has just jumped by 2 s or more, so no rule about time can be trusted", [];
-    // Before the bar's age: at a weekend every bar is old, and that is why.
-    MarketClosed = "market_closed", "the trading calendar has the market closed", ["market.calendar", "market.holidays"];
+    // Before the bar's age, because at a weekend every bar is old, and the closed market is the reason.
+    MarketClosed = "market_closed", "the market is closed by the trading calendar", ["market.calendar", "market.holidays"];
     StaleBar = "stale_bar", "the newest bar closed too long ago", ["data.max_bar_age_s"];
     VolumeLimit = "volume_limit", "the order is larger than allowed", ["guards.volume_max"];
     BadStop = "bad_stop",
@@ -52,11 +52,11 @@ suppressions! {
         ["trading.stop_loss", "trading.take_profit", "trading.digits"];
     DryRun = "dry_run", "dry run: the order is built and logged, not sent", ["trading.live"];
     Journal = "journal", "the journal cannot be written, so a restart would not know of the order", [];
-    AlreadyOrdered = "already_ordered", "the one order of this bar was made before, whatever its outcome", ["journal.new"];
+    AlreadyOrdered = "already_ordered", "this bar was already ordered, whatever the outcome", ["journal.new"];
     Unresolved = "unresolved",
         "an order of unknown outcome blocks its symbol and the rest of its cycle; see `sentinel orders --unresolved`", [];
     Shutdown = "shutdown", "the daemon is stopping", [];
-    Handshake = "handshake", "the gateway has not answered the harmless question that comes before any order", [];
+    Handshake = "handshake", "the gateway has not answered the handshake, a harmless query before any order", [];
     Breaker = "breaker", "the gateway failed too often in a row, and the circuit breaker is open for a while",
         ["breaker.failures", "breaker.pause_s"];
     Failures = "failures", "too many orders in a row were not filled; `sentinel resume` starts the count again",
@@ -67,40 +67,40 @@ suppressions! {
     LossLimit = "loss_limit", "the loss since the day's first equity (UTC) is at the limit, or the equity is not known",
         ["guards.loss_pct_per_day_max"];
     Positions = "positions", "the gateway's list of open positions cannot be read, so no limit on them can hold", [];
-    Opposite = "opposite", "a position of the other direction is open: the signal is skipped, or closing it was not confirmed",
+    Opposite = "opposite", "a position in the other direction is open: the signal is skipped, or closing it was not confirmed",
         ["guards.opposite"];
     PositionLimit = "position_limit",
-        "enough positions are open this way; `sentinel orders closed ID` ends one that only the journal still has",
+        "enough positions are open in this direction; `sentinel orders closed ID` ends one that only the journal still has",
         ["guards.positions_max"];
     StaleDecision = "stale_decision",
-        "too long passed since the model was asked: a pause, a slow disk or gateway, or many orders before it",
+        "too much time has passed since the model was called: a pause, a slow disk or gateway, or many orders before it",
         ["model.deadline_ms", "gateway.deadline_ms"];
 }
 
-/// Stops orders at once, from outside. Asked in every cycle and before every order, so an answer has to be quick.
+/// Stops orders immediately, from outside. Checked in every cycle and before every order, so it must be fast.
 pub trait KillSwitch: fmt::Debug + Send + Sync {
-    /// Whether no order may leave; a switch that cannot tell says yes.
+    /// Whether no order may be sent. If this cannot be checked, it is true.
     fn is_halted(&self) -> bool;
 }
 
-/// What surrounds a decided BUY or SELL.
+/// The conditions for a decided BUY or SELL.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Circumstances {
     /// Whether the [`KillSwitch`] is on.
     pub is_halted: bool,
-    /// Whether the wall clock jumped since the cycle before.
+    /// Whether the wall clock jumped since the previous cycle.
     pub has_clock_stepped: bool,
-    /// Whether the calendar has the market open at the market's own "now".
+    /// Whether the market is open by the calendar, at the market's own "now".
     pub is_market_open: bool,
     /// Whether [`is_stale`] holds for the newest bar.
     pub is_bar_stale: bool,
     /// Size of the order, lots.
     pub volume: f64,
-    /// Largest allowed, lots; 0 is no limit.
+    /// Largest allowed size, lots; 0 is no limit.
     pub volume_max: f64,
 }
 
-/// The reason not to order, if there is one; of several the first.
+/// The reason not to order, if any; the first one if there are several.
 pub fn objection(around: &Circumstances) -> Option<Suppression> {
     let rules = [
         (around.is_halted, Suppression::Halted),
@@ -120,23 +120,23 @@ pub const fn is_stale(bar_close_time: i64, now: i64, max_bar_age_s: i64) -> bool
 /// Limits on an account's orders; 0 turns a limit off.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Limits {
-    /// Orders in any 3,600 s, all symbols together.
+    /// Orders in any 3,600 s, for all symbols together.
     pub orders_per_hour_max: u32,
-    /// Orders in any 86,400 s, all symbols together.
+    /// Orders in any 86,400 s, for all symbols together.
     pub orders_per_day_max: u32,
     /// Least time between two orders of a symbol.
     pub cooldown: Duration,
-    /// Open positions of a symbol in the signal's direction.
+    /// Open positions of a symbol in the direction of the signal.
     pub positions_max: u32,
-    /// Loss of equity since the day's first (UTC), percent.
+    /// Loss since the day's first equity (UTC), percent.
     pub loss_pct_per_day_max: f64,
     /// Orders in a row that were not filled.
     pub failures_in_a_row_max: u32,
-    /// What happens to a signal while positions of the other direction are open.
+    /// What a signal does while positions in the other direction are open.
     pub opposite: Opposite,
 }
 
-/// How much was ordered lately, as the journal has it.
+/// Recent orders, from the journal.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Pace {
     /// Orders in a row that were not filled.
@@ -145,11 +145,11 @@ pub struct Pace {
     pub last_hour: u32,
     /// Orders in the last 86,400 s.
     pub last_day: u32,
-    /// Since the symbol's last order; `None` if there was none in the last day.
+    /// Time since the symbol's last order; `None` if there was none in the last day.
     pub since_last: Option<Duration>,
 }
 
-/// The reason not to order because of what was ordered before.
+/// The reason not to order because of earlier orders, if any.
 pub fn pace_objection(pace: &Pace, limits: &Limits) -> Option<Suppression> {
     let reached = |count: u32, max: u32| max > 0 && count >= max;
     let rules = [
@@ -161,8 +161,8 @@ pub fn pace_objection(pace: &Pace, limits: &Limits) -> Option<Suppression> {
     rules.into_iter().find_map(|(objects, reason)| objects.then_some(reason))
 }
 
-/// The reason not to order because of the day's loss: `first` and `now` are equities, `None` where the gateway did not
-/// say, which counts as a loss. A first equity of zero or less counts as the limit reached.
+/// The reason not to order because of the day's loss, if any. `first` and `now` are equities, `None` if the gateway did not
+/// report them; that counts as a loss. A first equity of zero or less counts as the limit reached.
 pub fn loss_objection(first: Option<f64>, now: Option<f64>, limits: &Limits) -> Option<Suppression> {
     let max = limits.loss_pct_per_day_max;
     let is_within = match (first, now) {
@@ -172,8 +172,8 @@ pub fn loss_objection(first: Option<f64>, now: Option<f64>, limits: &Limits) -> 
     (max > 0.0 && !is_within).then_some(Suppression::LossLimit)
 }
 
-/// The reason not to order because of what is open: so many positions of the symbol in the signal's direction, and so
-/// many in the other. [`Opposite::CloseThenOpen`] is no reason here: the manager closes them first.
+/// The reason not to order because of open positions, if any: this many positions of the symbol in the signal's direction,
+/// and this many in the other. [`Opposite::CloseThenOpen`] is not a reason here, because the manager closes them first.
 pub fn exposure_objection(same: usize, opposite: usize, limits: &Limits) -> Option<Suppression> {
     let max = usize::try_from(limits.positions_max).unwrap_or(usize::MAX);
     let rules = [

@@ -1,4 +1,4 @@
-//! What is traded: a symbol with its names on both sides and its own trading parameters.
+//! A traded instrument: its names and its trading parameters.
 
 use serde::Serialize;
 use std::{fmt, sync::Arc};
@@ -9,7 +9,7 @@ use std::{fmt, sync::Arc};
 pub struct Symbol(Arc<str>);
 
 impl Symbol {
-    /// Wraps a name. Settings check that it is made of letters, digits, `.`, `_`, `-` and is not empty.
+    /// Wraps a name. The settings check that it consists of letters, digits, `.`, `_`, `-` and is not empty.
     pub fn new(name: &str) -> Self {
         Self(name.into())
     }
@@ -26,8 +26,9 @@ impl fmt::Display for Symbol {
     }
 }
 
-/// What tells the instruments of an account apart: the broker's name without case, because no broker has two that differ
-/// only in that, and gateways spell as they like. Sentinel's own name of an instrument may change; this is what is traded.
+/// Identifies an instrument of an account: the broker's name in lower case, because no broker has two names that differ only
+/// in case, and gateways write them in different ways. Sentinel's own name of an instrument may change; the broker's name is
+/// what is traded.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct InstrumentKey(Arc<str>);
 
@@ -37,12 +38,12 @@ impl InstrumentKey {
         Self(gateway_name.to_lowercase().into())
     }
 
-    /// The key of a name of ours. No broker's name has a control character.
+    /// The key of a name of ours. It begins with a control character, which no broker's name contains.
     pub fn of_symbol(symbol: &str) -> Self {
         Self(format!("\0{symbol}").into())
     }
 
-    /// Both keys by which an order is found again: either name may be changed in the settings, and what it means stays.
+    /// Both keys by which an order is found again: the settings may change either name, but not what it stands for.
     pub fn both(gateway_name: &str, symbol: &str) -> [Self; 2] {
         [Self::of(gateway_name), Self::of_symbol(symbol)]
     }
@@ -54,7 +55,7 @@ impl fmt::Display for InstrumentKey {
     }
 }
 
-/// One configured symbol: its name on each side and how it is traded.
+/// One configured symbol: its names and its trading parameters.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Instrument {
     /// Name used in Sentinel's own settings, logs and metrics.
@@ -69,14 +70,14 @@ pub struct Instrument {
     pub volume: f64,
     /// Decimal places of a price; stops are rounded to them.
     pub digits: u32,
-    /// Distance of the stop-loss from the newest close, in price; `None`: no stop-loss.
+    /// Distance of the stop-loss from the newest close, in units of the price; `None`: no stop-loss.
     pub stop_loss: Option<f64>,
-    /// Distance of the take-profit from the newest close, in price; `None`: no take-profit.
+    /// Distance of the take-profit from the newest close, in units of the price; `None`: no take-profit.
     pub take_profit: Option<f64>,
 }
 
 impl Instrument {
-    /// What it is to the broker.
+    /// Its key at the broker.
     pub fn key(&self) -> InstrumentKey {
         InstrumentKey::of(&self.gateway_name)
     }

@@ -1,15 +1,15 @@
-//! How long a bar lasts, of what it is made, and where it begins and ends.
+//! The length of a bar, what it is made from, and where it begins and ends.
 //!
-//! The provider has bars of 1m, 5m and 1h, which are taken as they come. The others are made of them ([`resample`]) and have
-//! edges of their own: 15m and 30m those of the UTC clock, 1d the trading days of the calendar, 4h every four hours of
-//! such a day.
+//! The provider has bars of 1m, 5m and 1h, which are used as they are. The others are made from these ([`resample`]) and have
+//! their own edges: 15m and 30m those of the UTC clock, 1d those of the calendar's trading days, 4h every four hours of such
+//! a day.
 //!
 //! [`resample`]: crate::domain::resample::resample
 
 use super::calendar::Calendar;
 use std::{ops::Range, str::FromStr};
 
-/// Where the search for the next bar that is due gives up: no calendar closes a market for that many bars.
+/// The search for the next due bar ends after this many bars, because no calendar has such a long closure.
 const BARS_SEARCHED_MAX: usize = 5_000;
 
 /// Length of a bar.
@@ -43,7 +43,7 @@ impl Interval {
         Self::OneDay,
     ];
 
-    /// Usual length in seconds. Where clocks change, `4h` and `1d` have bars of another one: [`Interval::span`].
+    /// Usual length in seconds. When clocks change, some bars of `4h` and `1d` have another length: [`Interval::span`].
     pub const fn nominal_s(self) -> i64 {
         match self {
             Self::OneMinute => 60,
@@ -56,7 +56,7 @@ impl Interval {
         }
     }
 
-    /// The spelling of settings and, for those that it has, of EODHD's `interval` parameter.
+    /// The name in the settings and, if EODHD has the interval, in its parameter `interval`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::OneMinute => "1m",
@@ -69,7 +69,7 @@ impl Interval {
         }
     }
 
-    /// The interval of the provider's bars that these are, or are made of.
+    /// The interval of the provider's bars: this one, or the one that it is made from.
     pub const fn source(self) -> Self {
         match self {
             Self::OneMinute => Self::OneMinute,
@@ -78,17 +78,18 @@ impl Interval {
         }
     }
 
-    /// Length of a bar of the [source](Self::source) in seconds, which is always the same.
+    /// Length of a bar of the [source](Self::source) in seconds; it is always the same.
     pub const fn source_s(self) -> i64 {
         self.source().nominal_s()
     }
 
-    /// Whether the provider does not have it, so that it is made of finer bars.
+    /// Whether the provider does not have it, so it is made from finer bars.
     pub const fn is_made(self) -> bool {
         self.nominal_s() != self.source_s()
     }
 
-    /// Begin and end of the bar that opens at `time` or, if it is made of finer ones, has `time` in it; unix seconds.
+    /// Begin and end of a bar, unix seconds: the bar that opens at `time` or, if it is made from finer ones, the bar that
+    /// contains `time`.
     pub fn span(self, time: i64, calendar: &Calendar) -> Range<i64> {
         let length_s = self.nominal_s();
         match self {
@@ -100,14 +101,14 @@ impl Interval {
             Self::FourHours => {
                 let day = calendar.trading_day(time);
                 let begin = time.saturating_sub((time - day.start).rem_euclid(length_s));
-                // The last one ends with its day, which has 23 or 25 hours where clocks change.
+                // The last bar of a day ends with the day, which has 23 or 25 hours when clocks change.
                 begin..begin.saturating_add(length_s).min(day.end)
             }
             Self::OneDay => calendar.trading_day(time),
         }
     }
 
-    /// Where bars that are made of finer ones close, for a person: `at 17:00 America/New_York`.
+    /// Where bars that are made from finer ones close, as text: `at 17:00 America/New_York`.
     pub fn edges(self, calendar: &Calendar) -> Option<String> {
         match self {
             Self::OneMinute | Self::FiveMinutes | Self::OneHour => None,
@@ -127,14 +128,14 @@ impl Interval {
         }
     }
 
-    /// When the first bar closes, unix seconds, that opens at `from` or later and has hours of trading in it.
+    /// When the first bar closes that opens at `from` or later and contains trading hours; unix seconds.
     pub fn due_at(self, from: i64, calendar: &Calendar) -> i64 {
         let usual = from.saturating_add(self.nominal_s());
         if self.is_made() { self.next_close(from, i64::MAX, calendar).unwrap_or(usual) } else { usual }
     }
 
-    /// The close of the first bar that is due from `from` to `to`. A search that finds none for too long is a doubt, and
-    /// a doubt is a bar.
+    /// The close of the first bar that is due between `from` and `to`. If a long search finds none, it returns the end of the
+    /// last checked bar: in doubt, a bar is expected.
     fn next_close(self, from: i64, to: i64, calendar: &Calendar) -> Option<i64> {
         let mut begin = from;
         for _ in 0..BARS_SEARCHED_MAX {

@@ -1,21 +1,21 @@
-//! The actors, the steps of a cycle and the reasons of a dropped event, as metric labels, `/health` and logs name them.
+//! The actors, the steps of a cycle and the reasons of a dropped event, as named in metric labels, `/health` and logs.
 
-/// The actors that the daemon cannot work without, as `sentinel_actor_up{actor}` names them.
+/// The actors that the daemon needs, as named in `sentinel_actor_up{actor}`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ActorName {
-    /// Triggers cycles.
+    /// Starts cycles.
     Scheduler,
     /// Fetches bars.
     Fetcher,
     /// Builds features.
     FeatureBuilder,
-    /// Asks the model.
+    /// Calls the model.
     Predictor,
-    /// Talks to the gateway.
+    /// Sends orders to the gateway.
     SignalSender,
-    /// Keeps decisions and orders on disk.
+    /// Stores decisions and orders on disk.
     Journal,
-    /// Counts what happens, and answers `/metrics` and `/health`.
+    /// Counts events, and answers `/metrics` and `/health`.
     Metrics,
 }
 
@@ -48,11 +48,11 @@ impl ActorName {
 /// Why an actor discarded something instead of processing it; the values of `sentinel_events_dropped_total{reason}`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DropReason {
-    /// There was no place for it: the MetricsActor had too many events waiting, or the journal could not be written.
+    /// There was no room for it: too many events were waiting for the MetricsActor, or the journal could not be written.
     Full,
-    /// It came when it was of no use any more: after the actor's end had begun.
+    /// It came too late, after the actor had begun to stop.
     Stale,
-    /// It cannot be used: an answer, a window of bars, a row, a reply to another order, a step its order cannot take.
+    /// It is not usable: an answer, a window of bars, a row, a reply to another order, a step that its order cannot take.
     Invalid,
 }
 
@@ -100,7 +100,7 @@ impl Step {
         }
     }
 
-    /// Who does it. Deciding is a function that the cycle calls, and the Scheduler runs the cycle.
+    /// The actor that does it. Deciding is a function in the cycle, which the Scheduler runs.
     pub const fn actor(self) -> ActorName {
         match self {
             Self::Fetch => ActorName::Fetcher,

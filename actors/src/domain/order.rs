@@ -1,4 +1,4 @@
-//! An order: its identity, its content in the broker's terms, and what can become of it.
+//! An order: its identity, its content in the broker's terms, and its possible outcomes.
 
 pub use crate::domain::side::Side;
 
@@ -9,8 +9,8 @@ use crate::domain::{
 use serde::Serialize;
 use uuid::Uuid;
 
-/// The id of the one order there may be per account, symbol, model and bar close: UUIDv5 in the URL namespace
-/// (RFC 9562), so that a restart, a second instance or a replay of the same bar makes the same id.
+/// The id of the only order per account, symbol, model and bar close: UUIDv5 in the URL namespace (RFC 9562), so a restart, a
+/// second instance or a replay of the same bar computes the same id.
 ///
 /// `bar_close_time` is in unix seconds.
 pub fn client_order_id(account: &str, symbol: &Symbol, model_name: &str, bar_close_time: i64) -> Uuid {
@@ -18,16 +18,16 @@ pub fn client_order_id(account: &str, symbol: &Symbol, model_name: &str, bar_clo
     Uuid::new_v5(&Uuid::NAMESPACE_URL, name.as_bytes())
 }
 
-/// The id of the one request there may be to close this ticket for this bar's signal.
+/// The id of the only request to close this ticket for this bar's signal.
 pub fn close_order_id(account: &str, symbol: &Symbol, model_name: &str, bar_close_time: i64, ticket: i64) -> Uuid {
     let name = format!("sentinel:{account}|{symbol}|{model_name}|{bar_close_time}|close|{ticket}");
     Uuid::new_v5(&Uuid::NAMESPACE_URL, name.as_bytes())
 }
 
-/// An order as it goes to the gateway.
+/// An order as it is sent to the gateway.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Order {
-    /// Identity, also on the wire where the dialect has a place for it.
+    /// Its identity, which is also sent if the dialect has a field for it.
     pub client_order_id: Uuid,
     /// Sentinel's name of the instrument.
     pub symbol: Symbol,
@@ -35,9 +35,9 @@ pub struct Order {
     pub gateway_name: String,
     /// The ticket of the open position that it closes; `None` if it opens one.
     pub closes: Option<i64>,
-    /// Direction; of a close, the one it trades in, which is not the position's.
+    /// Direction. For a close it is the direction of the trade, not of the position.
     pub side: Side,
-    /// Size in lots; 0 where the dialect cannot say it, so that it is the gateway's own.
+    /// Size in lots; 0 if the dialect cannot send it, so the gateway's own size applies.
     pub volume: f64,
     /// Stop-loss, an absolute price; 0 for none.
     pub stop_loss: f64,
@@ -45,23 +45,23 @@ pub struct Order {
     pub take_profit: f64,
     /// The model's probability for this side, a ratio in 0..=1.
     pub confidence: f64,
-    /// Close of the bar that was decided on, unix seconds.
+    /// Close of the bar on which the decision is based, unix seconds.
     pub bar_close_time: i64,
 }
 
-/// Furthest stop, as a ratio of the close. On the side where prices grow, pips given as a price would otherwise make a stop
-/// that is on its side and never hit: 20 pips of EUR/USD said as 20 are a SELL's stop-loss at 21.
+/// Largest distance of a stop, as a ratio of the close. Without this limit, pips given as a price could make a stop above the
+/// close that is never reached: with 20 (for 20 pips) in EUR/USD, a SELL's stop-loss would be at 21.
 pub const STOP_DISTANCE_MAX: f64 = 0.1;
 
-/// Nearest stop, as a ratio of the close: half a pip of EUR/USD. Less is no stop but the spread, and is what 20 pips of
-/// EUR/USD are to USD/JPY: 0.002 yen of 150.
+/// Smallest distance of a stop, as a ratio of the close: half a pip of EUR/USD. A smaller one is within the spread. It also
+/// finds EUR/USD's 20 pips used for USD/JPY: 0.002 yen at a price of 150.
 pub const STOP_DISTANCE_MIN: f64 = 0.000_05;
 
-/// A price has at most this many of its last decimal places in it, which nine figures are: with more, the number of digits
-/// is another instrument's. EUR/USD has 110,000 (5 digits), USD/JPY 150,000 (3), gold 400,000 (2), bitcoin 10,000,000 (2).
+/// Largest number of units of the last decimal place in a price; nine digits. With more, the number of digits is another
+/// instrument's. EUR/USD has 110,000 (5 digits), USD/JPY 150,000 (3), gold 400,000 (2), bitcoin 10,000,000 (2).
 pub const PRICE_TICKS_MAX: f64 = 1e9;
 
-/// A stop that nobody could mean: pips given as a price, usually, or one that was meant for another instrument.
+/// A stop that must be a mistake: usually pips given as a price, or a stop for another instrument.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 #[error("{name} at a distance of {distance} from a close of {close} with {digits} digits: {why}")]
 pub struct BadStop {
@@ -75,7 +75,7 @@ pub struct BadStop {
 /// Whether an instrument's stops can be built at this close, on both sides.
 ///
 /// # Errors
-/// The first that cannot, by the rules of [`Order::new`].
+/// The first stop that cannot be built, by the rules of [`Order::new`].
 pub fn check_stops(instrument: &Instrument, close: f64) -> Result<(), BadStop> {
     for direction in [-1.0, 1.0] {
         stops(instrument, close, direction)?;
@@ -91,17 +91,20 @@ fn stops(instrument: &Instrument, close: f64, towards_profit: f64) -> Result<(f6
         let Some(distance) = distance else { return Ok(0.0) };
         let price = round_to_digits(close + direction * distance, digits);
         let rules = [
-            (distance > STOP_DISTANCE_MAX * close, "a distance is a price, not pips, and at most a tenth of the close"),
+            (
+                distance > STOP_DISTANCE_MAX * close,
+                "too far: more than a tenth of the close; a distance is in units of the price, not pips",
+            ),
             (
                 distance < STOP_DISTANCE_MIN * close,
-                "too near: less than 0.00005 of the close; a distance is a price, and each instrument has its own",
+                "too near: less than 0.00005 of the close; a distance is in units of the price, and each instrument needs its own",
             ),
-            (distance < 1.0 / scale, "too few digits: the distance is less than the last of them"),
-            (close * scale > PRICE_TICKS_MAX, "too many digits for such a price: say the broker's"),
-            // A price of 0 would mean no stop on the wire.
+            (distance < 1.0 / scale, "too few digits: the distance is less than one unit of the last digit"),
+            (close * scale > PRICE_TICKS_MAX, "too many digits for this price: use the broker's number of digits"),
+            // A price of 0 would mean no stop in the request.
             (
                 !(price.is_finite() && price > 0.0 && (price - close) * direction > 0.0),
-                "it is not on its side of the close",
+                "it is on the wrong side of the close",
             ),
         ];
         match rules.into_iter().find_map(|(is_bad, why)| is_bad.then_some(why)) {
@@ -116,13 +119,13 @@ fn stops(instrument: &Instrument, close: f64, towards_profit: f64) -> Result<(f6
 }
 
 impl Order {
-    /// Builds the order for a decided side at the newest close; stops are absolute prices, rounded to the
-    /// instrument's digits.
+    /// Builds the order for a decided side at the newest close. Stops are absolute prices, rounded to the instrument's
+    /// digits.
     ///
     /// # Errors
-    /// When a wanted stop is not on its own side of the close, further from it than [`STOP_DISTANCE_MAX`] of the close or
-    /// nearer than [`STOP_DISTANCE_MIN`] of it, or the instrument's digits cannot say it: its distance is less than the last
-    /// of them, or the close has more than [`PRICE_TICKS_MAX`] of it.
+    /// A stop is on the wrong side of the close, further away than [`STOP_DISTANCE_MAX`] of the close or nearer than
+    /// [`STOP_DISTANCE_MIN`] of it, or does not fit the instrument's digits: its distance is less than one unit of the last
+    /// digit, or the close is more than [`PRICE_TICKS_MAX`] such units.
     pub fn new(
         id: Uuid,
         instrument: &Instrument,
@@ -150,23 +153,23 @@ impl Order {
         })
     }
 
-    /// What it is to the broker.
+    /// The instrument's key at the broker.
     pub fn instrument(&self) -> InstrumentKey {
         InstrumentKey::of(&self.gateway_name)
     }
 
-    /// The keys by which what was ordered before is found: by the broker's name, and by ours.
+    /// The keys by which earlier orders are found: by the broker's name, and by ours.
     pub fn keys(&self) -> [InstrumentKey; 2] {
         InstrumentKey::both(&self.gateway_name, self.symbol.as_str())
     }
 
-    /// As a dialect sends it that can say neither volume nor stops: nobody may be told that they are as wanted.
+    /// The order for a dialect that cannot send volume and stops. They are removed, so that nothing reports them as used.
     #[must_use]
     pub fn without_terms(self) -> Self {
         Self { volume: 0.0, stop_loss: 0.0, take_profit: 0.0, ..self }
     }
 
-    /// The order that closes an open position before this one may go out; `id` is its [`close_order_id`].
+    /// The order that closes an open position before this one may be sent; `id` is its [`close_order_id`].
     #[must_use]
     pub fn closing(&self, position: &Position, id: Uuid) -> Self {
         Self {
@@ -185,35 +188,36 @@ fn round_to_digits(price: f64, digits: u32) -> f64 {
     (price * scale).round() / scale
 }
 
-/// Volumes closer than this, in lots, are the same: the smallest step of a broker is far above it.
+/// Volumes that differ by less than this, in lots, are equal: a broker's smallest step is much larger.
 pub const LOTS_APART: f64 = 1e-9;
 
-/// What became of an order, by the dialects' sections in actors/README.md; anything that is not proven is `Unknown`.
+/// The outcome of an order, by the rules in the dialects' sections of actors/README.md. Anything that is not proven is
+/// `Unknown`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum Outcome {
-    /// The gateway's reply to this very order says it was filled.
+    /// The gateway's reply to exactly this order says it was filled.
     Filled {
-        /// The broker's ticket; 0 where the dialect has none.
+        /// The broker's ticket; 0 if the dialect has none.
         ticket: i64,
-        /// Price of the fill, where the dialect tells it.
+        /// Price of the fill, if the dialect reports it.
         price: Option<f64>,
-        /// Lots that were filled, above 0, where the reply tells them; `None`: as ordered, as far as is known.
+        /// Filled lots, above 0, if the reply has them; `None`: as ordered, as far as is known.
         volume: Option<f64>,
     },
-    /// The gateway's reply to this very order names a refusal that is not ambiguous.
+    /// The gateway's reply to exactly this order is an unambiguous refusal.
     Rejected {
-        /// The gateway's own words, on one line.
+        /// The gateway's own text, on one line.
         reason: String,
     },
-    /// The request was never handed to a connected gateway.
+    /// The request was never passed to a connected gateway.
     NotSent {
         /// Why.
         reason: String,
     },
     /// It may or may not have been executed. Never sent again.
     Unknown {
-        /// What was seen.
+        /// What happened, as far as known.
         reason: String,
     },
 }
@@ -232,7 +236,7 @@ impl Outcome {
         }
     }
 
-    /// The lots of a fill that are not what was ordered; `None` if they are, or if it is none.
+    /// The filled lots if they differ from the order; `None` if they do not, or if it was not filled.
     pub fn other_volume(&self, ordered: f64) -> Option<f64> {
         match self {
             Self::Filled { volume, .. } => volume.filter(|volume| (volume - ordered).abs() > LOTS_APART),

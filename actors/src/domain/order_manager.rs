@@ -1,7 +1,7 @@
-//! The core of trading: which order may go out, and what is on disk before and after it does.
+//! The core of trading: which order may be sent, and what is on disk before and after that.
 //!
-//! No clock, disk or socket of its own: the [`OrderJournal`] and the [`GatewayPort`] are given, by the SignalSender or by a
-//! test that lets them fail between any two steps.
+//! It has no clock, disk or socket: the SignalSender, or a test that makes them fail between any two steps, passes an
+//! [`OrderJournal`] and a [`GatewayPort`].
 
 #[cfg(test)]
 mod fixtures;
@@ -25,79 +25,79 @@ use std::{
 };
 use uuid::Uuid;
 
-/// How old what the journal said may be when a cycle's orders begin: a person may settle an order at any time, and every
-/// order is dated by it. A model that thinks longer has the journal asked again.
+/// Largest age of the journal's answer when a cycle's orders begin. A user may settle an order at any time, and the answer's
+/// time is used as the time of every order. If the model takes longer, the journal is asked again.
 const STANDING_AGE_MAX: Duration = Duration::from_secs(1);
 
-/// A proof that failed is tried again after this long: a person may have changed what is open.
+/// After a failed proof it is tried again after this time, because a user may have changed the open positions.
 const PROOF_PAUSE: Duration = Duration::from_secs(60);
 
-/// The journal, as the manager needs it. Every answer of `Ok` means: on disk.
+/// The journal, as the manager needs it. `Ok` always means: on disk.
 pub trait OrderJournal {
-    /// Settles what an earlier run left open, then says what stands. With `must_write` it answers `Ok` only if a
-    /// write went through.
+    /// Settles what an earlier run left open, then returns the current state. With `must_write` it returns `Ok` only if a
+    /// write succeeded.
     fn read_standing(&self, question: StandingQuestion) -> impl Future<Output = Result<Standing, JournalError>>;
 
-    /// What was ordered before.
+    /// Earlier orders.
     fn history(&self) -> impl Future<Output = Result<History, JournalError>>;
 
-    /// The account's fills that count as open positions, and those of these tickets.
+    /// The account's fills that count as open positions, and those with these tickets.
     fn fills(&self, tickets: &[i64]) -> impl Future<Output = Result<Vec<Fill>, JournalError>>;
 
-    /// Notes the account's equity if it is the first of its day (UTC), and answers the day's first.
+    /// Records the account's equity if it is the first of its day (UTC), and returns the day's first.
     fn first_equity(&self, equity: f64) -> impl Future<Output = Result<f64, JournalError>>;
 
-    /// Writes steps of one order in one go: all of them or none.
+    /// Writes steps of one order in one transaction: all of them or none.
     fn write(&self, steps: Vec<OrderStep>) -> impl Future<Output = Result<(), JournalError>>;
 }
 
-/// The way to the gateway.
+/// The connection to the gateway.
 pub trait GatewayPort {
-    /// Why nothing may be sent just now, whatever it is.
+    /// Why nothing may be sent now, if so.
     fn objection(&self) -> Option<Suppression>;
 
-    /// Whether something harmless may be asked just now: a halt stops orders, not questions.
+    /// Whether a query may be sent now: a halt stops orders, not queries.
     fn may_ask(&self) -> bool;
 
-    /// Sends the order, once, and waits for its reply. Nothing is handed over after `expiry`.
+    /// Sends the order once, and waits for its reply. Nothing is sent after `expiry`.
     ///
     /// # Errors
-    /// The reason for which nothing of it left; the order must not arrive later either.
+    /// The reason for which no part of it was sent; then the order must not arrive later, either.
     fn exchange(&mut self, order: &Order, expiry: Expiry) -> impl Future<Output = Result<Fate, Suppression>>;
 
     /// All open positions. After [`Positions::NoGateway`], `exchange` answers [`Outcome::NotSent`] and sends nothing.
     ///
     /// # Errors
-    /// The reason for which nothing may be sent: the gateway took the question and did not answer it, or not so that it
-    /// can be read. What is open is then in doubt, and so is every limit on it.
+    /// The reason for which nothing may be sent: the gateway accepted the query but did not answer it, or its answer cannot
+    /// be read. Then the open positions are unknown, and no limit on them can be checked.
     fn positions(&mut self) -> impl Future<Output = Result<Positions, Suppression>>;
 
-    /// The account's equity; `None` if the gateway does not say.
+    /// The account's equity; `None` if the gateway does not report it.
     fn equity(&mut self) -> impl Future<Output = Option<f64>>;
 
-    /// All open positions, asked for twice on a connection of their own; `None` if that proves nothing.
+    /// All open positions, queried twice on a new connection; `None` if the answers prove nothing.
     fn positions_twice(&mut self) -> impl Future<Output = Option<[Vec<Position>; 2]>>;
 
-    /// Now, by both clocks: for the one wait that a step of the wall clock must not shorten, and for the age of a decision.
+    /// Now, on both clocks: for the one wait that a step of the wall clock must not shorten, and for the age of a decision.
     fn now(&self) -> Moment;
 
-    /// The id of the order that closes this ticket because of this order.
+    /// The id of the request to close this ticket before this order.
     fn close_order_id(&self, order: &Order, ticket: i64) -> Uuid;
 }
 
-/// What became of an order, and how long the gateway took if it answered.
+/// The outcome of an order, and how long the gateway took if it answered.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fate {
-    /// What the reply proves.
+    /// The outcome that the reply proves.
     pub outcome: Outcome,
-    /// From connecting to the reply; present for any readable reply to this order.
+    /// From connecting to the reply; set for any readable reply to this order.
     pub send_latency: Option<Duration>,
-    /// From the completed send to the reply; present as `send_latency` is.
+    /// From the completed send to the reply; set if `send_latency` is set.
     pub gateway_roundtrip: Option<Duration>,
 }
 
 impl Fate {
-    /// A fate without a readable reply.
+    /// For an order without a readable reply.
     pub const fn without_reply(outcome: Outcome) -> Self {
         Self { outcome, send_latency: None, gateway_roundtrip: None }
     }
@@ -108,58 +108,58 @@ impl Fate {
 pub struct Rules {
     /// Limits on orders.
     pub limits: Limits,
-    /// How the broker books them.
+    /// How the broker books orders.
     pub account_mode: AccountMode,
-    /// The dialect in use, if open positions prove there what became of an order: the positions before it are then wanted,
-    /// even if no limit needs them.
+    /// The dialect in use, if its list of open positions can prove the outcome of an order. Then the positions before each
+    /// order are needed, even if no limit needs them.
     pub proving_dialect: Option<&'static str>,
-    /// How old a decision may be when its order goes out: an order is of its moment.
+    /// Largest age of a decision when its order is sent, because an order is only valid for its moment.
     pub decision_age_max: Duration,
-    /// Whether a bar that had closed before the journal knew of the account counts as ordered.
+    /// Whether a bar counts as ordered if it closed before the journal's first record of the account.
     pub waits_for_new_bar: bool,
 }
 
-/// Places orders, one at a time, and remembers what the journal still has to be told.
+/// Places orders, one at a time, and keeps what the journal could not write.
 #[derive(Debug)]
 pub struct OrderManager {
     rules: Rules,
     names: KnownNames,
-    /// What stands, as of this cycle's begin and the orders since; `None` while the journal is broken.
+    /// The journal's state at the begin of this cycle, updated with the orders since; `None` while the journal is broken.
     standing: Option<Standing>,
-    /// When the standing was read for this cycle's orders, before it was known whether there would be any.
+    /// When the state was read for this cycle's orders, before it was known whether there are any.
     prepared_at: Option<Moment>,
-    /// What was ordered before, kept up to date; `None` before the first cycle.
+    /// Earlier orders, kept up to date; `None` before the first cycle.
     history: Option<History>,
-    /// Whether the journal failed and no write has gone through since.
+    /// Whether the journal failed and no write has succeeded since.
     is_broken: bool,
-    /// Steps that happened and could not be written. Until they are, nothing is sent.
+    /// Steps that happened but could not be written. Until they are written, nothing is sent.
     unwritten: Vec<OrderStep>,
-    /// Whether an order of this cycle has an unknown fate.
+    /// Whether an order of this cycle has an unknown outcome.
     is_cycle_unresolved: bool,
-    /// Whether an order may be of unknown fate; at the start, nobody knows.
+    /// Whether an order may have an unknown outcome; true at the start.
     may_be_unresolved: bool,
-    /// When this manager first knew that an order's fate is unknown, monotonic.
+    /// When this manager first knew that an order's outcome is unknown, monotonic.
     unknown_since: HashMap<Uuid, Duration>,
-    /// When proofs were last tried in vain.
+    /// When a proof was last tried without success.
     tried_at: HashMap<Uuid, Duration>,
-    /// Open positions, asked for at most once a cycle.
+    /// Open positions, queried at most once per cycle.
     positions: Option<Positions>,
     /// Our fills that count as open, read at most once between two orders.
     fills: Option<Vec<Fill>>,
     /// Tickets that the gateway lists under the name of their instrument, as far as the journal knows them.
     named: HashSet<(i64, InstrumentKey)>,
-    /// What the last list of positions left in doubt; `None` until the cycle has looked at one.
+    /// The doubtful positions in the last list; `None` until the cycle has read one.
     doubts: Option<Vec<Doubt>>,
-    /// Why the gateway cannot be asked in this cycle.
+    /// Why the gateway cannot be queried in this cycle.
     unanswered: Option<Suppression>,
-    /// The loss guard's verdict, made at most once a cycle.
+    /// The result of the loss rule, computed at most once per cycle.
     loss: Option<Option<Suppression>>,
-    /// The day whose first equity is noted, days since the unix epoch.
+    /// The day whose first equity is recorded, days since the unix epoch.
     equity_day: Option<u64>,
 }
 
 impl OrderManager {
-    /// An empty manager for these instruments.
+    /// A new manager for these instruments.
     pub fn new(rules: Rules, names: KnownNames) -> Self {
         Self {
             rules,
@@ -183,15 +183,15 @@ impl OrderManager {
         }
     }
 
-    /// Does what [`Self::begin`] would, while nobody knows yet whether the cycle has orders.
+    /// Does the same as [`Self::begin`], while it is still unknown whether the cycle has orders.
     pub async fn prepare<L: OrderJournal>(&mut self, order_journal: &L, now: Moment) {
         self.prepared_at = self.read_standing(order_journal).await.ok().map(|()| now);
     }
 
-    /// Begins a cycle's orders: writes what is still owed, and reads the standing, unless that was just done.
+    /// Begins a cycle's orders: writes unwritten steps and reads the state, unless that was just done.
     ///
     /// # Errors
-    /// When the journal is broken. Every order of this cycle is then [`Suppression::Journal`].
+    /// The journal is broken. Every order of this cycle is then [`Suppression::Journal`].
     pub async fn begin<L: OrderJournal>(&mut self, order_journal: &L, now: Moment) -> Result<(), JournalError> {
         let is_fresh = |at: Moment| at.age_at(now) <= STANDING_AGE_MAX && !at.has_stepped_at(now);
         match self.prepared_at.take() {
@@ -213,7 +213,7 @@ impl OrderManager {
         let standing = standing?;
         let may_be_unresolved = !standing.unresolved.is_empty();
         if self.may_be_unresolved != may_be_unresolved {
-            // A person may have said whose a ticket is.
+            // A user may have said to which order a ticket belongs.
             self.named.clear();
         }
         self.may_be_unresolved = may_be_unresolved;
@@ -221,12 +221,12 @@ impl OrderManager {
         Ok(())
     }
 
-    /// Writes what is owed, then reads what stands.
+    /// Writes unwritten steps, then reads the state.
     async fn write_and_read<L: OrderJournal>(&mut self, order_journal: &L) -> Result<Standing, JournalError> {
         while let Some(step) = self.unwritten.first() {
             match order_journal.write(vec![step.clone()]).await {
                 Err(error) if error.is_broken() => return Err(error),
-                // Any other refusal is the disk's word against memory, and the disk is what a restart would believe.
+                // Any other error means that the disk contradicts memory; a restart would believe the disk.
                 Ok(()) | Err(_) => drop(self.unwritten.remove(0)),
             }
         }
@@ -239,15 +239,15 @@ impl OrderManager {
         Ok(standing)
     }
 
-    /// What has to be done in every cycle, signal or not: the next signal may be days away. Writes what is owed, notes
-    /// the day's first equity, and tries to prove what became of orders of unknown fate. Answers what was proven.
+    /// The tasks of every cycle, with or without a signal, because the next signal may be days away. Writes unwritten steps,
+    /// records the day's first equity, and tries to prove unknown outcomes of orders. Returns what was proven.
     pub async fn reconcile<L: OrderJournal, G: GatewayPort>(
         &mut self,
         order_journal: &L,
         gateway: &mut G,
         now: Duration,
     ) -> Vec<(Unproven, Proof)> {
-        // Whatever the last cycle prepared and did not need.
+        // The last cycle may have prepared this without using it.
         self.prepared_at = None;
         let day = now.as_secs() / 86_400;
         let is_equity_due = self.rules.limits.loss_pct_per_day_max > 0.0 && self.equity_day != Some(day);
@@ -255,7 +255,7 @@ impl OrderManager {
             return Vec::new();
         }
         if self.read_standing(order_journal).await.is_err() {
-            // The Journal logs what fails, and the manager goes on owing it.
+            // The Journal logs the error, and the steps stay unwritten.
             return Vec::new();
         }
         if is_equity_due
@@ -276,7 +276,7 @@ impl OrderManager {
         let (Some(standing), Some(dialect)) = (&self.standing, self.rules.proving_dialect) else { return Vec::new() };
         let now = standing.taken_at;
         let is_rested = |id: &Uuid| self.tried_at.get(id).is_none_or(|at| now.saturating_sub(*at) >= PROOF_PAUSE);
-        // By both clocks: the wall clock may have been set meanwhile.
+        // On both clocks, because the wall clock may have been set meanwhile.
         let monotonic = gateway.now().monotonic;
         let mut has_waited = |id: &Uuid| {
             let since = *self.unknown_since.entry(*id).or_insert(monotonic);
@@ -300,12 +300,12 @@ impl OrderManager {
         proven
     }
 
-    /// What the cycle's list of open positions left in doubt; `None` if nobody asked for it.
+    /// The doubtful positions in the cycle's list; `None` if it was not read.
     pub fn doubts(&self) -> Option<&[Doubt]> {
         self.doubts.as_deref()
     }
 
-    /// Writes what is owed, at the end of a daemon. Answers whether nothing is owed any more.
+    /// Writes unwritten steps at shutdown. Returns whether none are left.
     pub async fn flush_unwritten<L: OrderJournal>(&mut self, order_journal: &L) -> bool {
         if !self.unwritten.is_empty() {
             let _ = self.read_standing(order_journal).await;
@@ -319,7 +319,7 @@ impl OrderManager {
         }
     }
 
-    /// Nothing is sent before this is written: without it a restart would not know.
+    /// Nothing is sent before this is written, because otherwise a restart would not know of it.
     fn owe(&mut self, step: OrderStep) {
         self.unwritten.push(step);
         self.standing = None;

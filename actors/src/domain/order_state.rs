@@ -1,35 +1,35 @@
-//! The life of an order as the journal keeps it, and the only ways it may go on.
+//! The states of an order in the journal, and the allowed changes between them.
 //!
-//! `intent -> sending -> filled | rejected | not_sent | unknown`. The first two are written in one go, before the order
-//! goes out; versions before this one wrote them one after the other. A restart turns
-//! `intent` into `expired` and `sending` into `unknown`; `unknown` ends by proof or by a person, never by time.
+//! `intent -> sending -> filled | rejected | not_sent | unknown`. The first two are written in one transaction, before the
+//! order is sent; earlier versions wrote them one after the other. A restart turns `intent` into `expired` and `sending` into
+//! `unknown`. `unknown` ends by proof or by a user's decision, never after some time.
 
 use crate::domain::order::Outcome;
 use serde::Serialize;
 use std::{fmt, str::FromStr};
 
-/// Where an order stands.
+/// The state of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OrderState {
     /// Decided; nothing was sent yet.
     Intent,
-    /// It may be on its way from here on.
+    /// From now on it may be on its way.
     Sending,
     /// The gateway confirmed it.
     Filled,
     /// The gateway refused it.
     Rejected,
-    /// It never left.
+    /// It was never sent.
     NotSent,
-    /// It may or may not have been executed; blocks its symbol.
+    /// It may have been executed or not; it blocks its symbol.
     Unknown,
     /// The daemon ended before it was sent.
     Expired,
 }
 
 impl OrderState {
-    /// All of them, in the order of a life.
+    /// All states, in the order in which they can occur.
     pub const ALL: [Self; 7] =
         [Self::Intent, Self::Sending, Self::Filled, Self::Rejected, Self::NotSent, Self::Unknown, Self::Expired];
 
@@ -46,7 +46,7 @@ impl OrderState {
         }
     }
 
-    /// Where an outcome leaves an order.
+    /// The state of an order after this outcome.
     pub const fn of(outcome: &Outcome) -> Self {
         match outcome {
             Outcome::Filled { .. } => Self::Filled,
@@ -56,7 +56,7 @@ impl OrderState {
         }
     }
 
-    /// Whether an order that stands here may come to stand at `next`. What has ended never changes again.
+    /// Whether an order in this state may change to `next`. A final state never changes.
     pub const fn may_become(self, next: Self) -> bool {
         match self {
             Self::Intent => matches!(next, Self::Sending | Self::Expired),
@@ -66,7 +66,7 @@ impl OrderState {
         }
     }
 
-    /// What a daemon that starts makes of an order that the last one left here.
+    /// The state that a starting daemon gives to an order that was left in this state.
     pub const fn after_restart(self) -> Self {
         match self {
             Self::Intent => Self::Expired,
@@ -75,7 +75,7 @@ impl OrderState {
         }
     }
 
-    /// What becomes of an order that is given up before anything of it left.
+    /// The state of an order that is given up before any part of it was sent.
     pub const fn after_giving_up(self) -> Self {
         match self {
             Self::Intent => Self::Expired,
@@ -84,7 +84,7 @@ impl OrderState {
         }
     }
 
-    /// Whether nothing is left to happen.
+    /// Whether the state is final.
     pub const fn is_settled(self) -> bool {
         matches!(self, Self::Filled | Self::Rejected | Self::NotSent | Self::Expired)
     }
@@ -100,7 +100,7 @@ impl FromStr for OrderState {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|state| state.as_str() == text).ok_or("is no state of an order")
+        Self::ALL.into_iter().find(|state| state.as_str() == text).ok_or("is not a state of an order")
     }
 }
 

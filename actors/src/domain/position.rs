@@ -1,4 +1,4 @@
-//! Open positions: what the gateway says of them, and what the journal believes where the gateway cannot be believed.
+//! Open positions: as the gateway lists them, or from the journal if the gateway's list is not reliable.
 
 use crate::domain::{instrument::InstrumentKey, side::Side};
 use serde::{Deserialize, Serialize};
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// An open position.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Position {
-    /// The broker's ticket, above 0; in the journal's view 0 where the dialect has none.
+    /// The broker's ticket, above 0; for positions from the journal it is 0 if the dialect has none.
     pub ticket: i64,
     /// The broker's name of the instrument.
     pub gateway_name: String,
@@ -17,20 +17,20 @@ pub struct Position {
 }
 
 impl Position {
-    /// What it is of, if the name can be believed.
+    /// The instrument's key, if the name can be trusted.
     pub fn key(&self) -> InstrumentKey {
         InstrumentKey::of(&self.gateway_name)
     }
 }
 
-/// What asking for the open positions came to.
+/// The result of querying the open positions.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Positions {
-    /// All of them, by a gateway that knows.
+    /// All of them, from a reliable list.
     Known(Vec<Position>),
-    /// The dialect has no such question, or the list is empty where that proves nothing: the journal's fills count.
+    /// The dialect has no such query, or the list is empty where that proves nothing. The journal's fills count instead.
     Untold,
-    /// Nobody is there. Nothing is sent in this cycle, whatever is open.
+    /// No gateway. Nothing is sent in this cycle, whatever is open.
     NoGateway,
 }
 
@@ -38,15 +38,15 @@ pub enum Positions {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AccountMode {
-    /// One position per instrument: an order may change it and need not make a ticket.
+    /// One position per instrument: an order may change it, without a new ticket.
     #[default]
     Netting,
-    /// Every order makes a ticket.
+    /// Every order creates a ticket.
     Hedging,
 }
 
 impl AccountMode {
-    /// The spelling of settings and of the journal.
+    /// The name in the settings and in the journal.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Netting => "netting",
@@ -54,17 +54,17 @@ impl AccountMode {
         }
     }
 
-    /// What that spelling means; `None` for any other.
+    /// The value with this name; `None` for any other name.
     pub fn parse(text: &str) -> Option<Self> {
         [Self::Netting, Self::Hedging].into_iter().find(|mode| mode.as_str() == text)
     }
 }
 
-/// What a signal does about open positions of the other direction.
+/// What a signal does while positions in the other direction are open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Opposite {
-    /// Nothing: it opens its own beside them.
+    /// It opens its own position beside them.
     #[default]
     Open,
     /// It closes them, and opens only if the gateway confirmed every close.

@@ -1,5 +1,6 @@
-//! What became of an order of unknown fate, where open positions prove it. Rules of the `v43` dialect: an order that was
-//! not executed within its signature's age never will be, so what is open after that is the truth.
+//! Proves the outcome of an order from the open positions, if it is unknown and can be proven. The rules are those of the `v43`
+//! dialect: an order that was not executed within its signature's maximum age will never be executed, so the positions after
+//! that time are final.
 
 use crate::domain::{
     exposure::KnownNames,
@@ -10,16 +11,16 @@ use crate::domain::{
 use std::{collections::BTreeSet, time::Duration};
 use uuid::Uuid;
 
-/// How long after an order became unknown its positions may be believed: the signature's age limit of 5 s, and 2 s for
-/// clocks that differ. It was signed before it became unknown, so this is never too early.
+/// The time after which the positions of an order that became unknown can be trusted: the signature's maximum age of 5 s, and
+/// 2 s for a difference between clocks. The order was signed before it became unknown, so this is never too early.
 pub const SETTLES_AFTER: Duration = Duration::from_secs(7);
 
-/// An order of unknown fate, and what was open before it.
+/// An order of unknown outcome, and the positions before it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Unproven {
     /// Its id.
     pub id: Uuid,
-    /// What it blocks.
+    /// The symbol that it blocks.
     pub symbol: Symbol,
     /// The broker's name of the instrument.
     pub gateway_name: String,
@@ -27,46 +28,47 @@ pub struct Unproven {
     pub side: Side,
     /// Size in lots.
     pub volume: f64,
-    /// The ticket that it was to close; `None` if it was to open a position.
+    /// The ticket that it should close; `None` if it should open a position.
     pub closes: Option<i64>,
-    /// Tickets before it was sent that could be the instrument's; `None` if nobody knew them, and nothing can be proven.
+    /// Tickets before it was sent that could belong to the instrument; `None` if unknown, and then nothing can be proven.
     pub tickets_before: Option<Vec<i64>>,
-    /// The dialect that it was sent in; `None` in journals of before that was kept.
+    /// The dialect in which it was sent; `None` in journals from before this was recorded.
     pub dialect: Option<String>,
-    /// How the settings said that the broker books orders, when it was sent.
+    /// How the broker books orders, by the settings when it was sent.
     pub account_mode: Option<AccountMode>,
     /// When it became unknown, wall clock since the unix epoch.
     pub unknown_since: Duration,
 }
 
-/// What is proven.
+/// The proven outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Proof {
     /// It was executed.
     Filled {
-        /// The ticket that it made, or closed.
+        /// The ticket that it created or closed.
         ticket: i64,
     },
-    /// It was not, and never will be.
+    /// It was not executed, and never will be.
     Rejected,
 }
 
 impl Unproven {
-    /// Whether positions asked for at `now`, in this dialect, can prove anything: an order that was sent in another may
-    /// still be executed, for it has no signature that dies.
+    /// Whether positions queried at `now`, in this dialect, can prove anything. An order that was sent in another dialect may
+    /// still be executed, because it has no signature that expires.
     pub fn is_provable(&self, now: Duration, dialect: &str) -> bool {
         let has_sign = self.tickets_before.is_some() || self.closes.is_some();
         has_sign && self.dialect.as_deref() == Some(dialect) && now >= self.unknown_since + SETTLES_AFTER
     }
 
-    /// What two answers, asked for after [`SETTLES_AFTER`] on one new socket, prove; `None` if a person has to look.
+    /// The outcome that two answers prove, both queried after [`SETTLES_AFTER`] on one new socket; `None` if a user must
+    /// check.
     ///
-    /// An order that opens a position is proven by the one new ticket of its name, side and volume, or by no new ticket at
-    /// all. A new position that no configured name explains may be it, and proves nothing.
+    /// An order that opens a position is proven by a single new ticket with its name, side and volume, or by no new ticket at
+    /// all. A new position that no configured name explains may be the order's, so it proves nothing.
     pub fn prove(&self, answers: [&[Position]; 2], names: &KnownNames, mode: AccountMode) -> Option<Proof> {
         if let Some(ticket) = self.closes {
-            // By the ticket alone, whatever it is called now. One that is still there proves nothing: a request to close
-            // has no age limit.
+            // By the ticket alone, whatever its name is now. If it is still there, that proves nothing, because a request to
+            // close has no maximum age.
             let is_gone = |answer: &[Position]| answer.iter().all(|position| position.ticket != ticket);
             return answers.into_iter().all(is_gone).then_some(Proof::Filled { ticket });
         }

@@ -1,32 +1,33 @@
-//! What a market does, by its newest bars: it trends, it ranges, or it is unusually volatile. Nothing is decided by it;
-//! it is there for a person who wonders why the model does badly today.
+//! The state of a market by its newest bars: trending, ranging, or unusually volatile. It does not affect decisions. It helps
+//! users who wonder why the model performs badly.
 //!
-//! Trend is measured by the efficiency ratio of P. Kaufman ("Trading Systems and Methods"): how far the price came,
-//! divided by the way it went. Volatility is realised volatility, the root of the mean squared log return (T. Andersen
+//! The trend is measured by P. Kaufman's efficiency ratio ("Trading Systems and Methods"): the net change of the price,
+//! divided by the sum of its changes. Volatility is realised volatility, the root of the mean squared log return (T. Andersen
 //! and T. Bollerslev, "Answering the Skeptics", 1998).
 
 use super::bar::Bar;
 
-/// Returns that say what happens now: a day of hourly bars.
+/// Number of returns that describe the present: a day of hourly bars.
 pub const RECENT_RETURNS: usize = 24;
-/// Returns before them that say what is usual: three days. Together fewer than the 120 bars that features need.
+/// Number of returns before them that describe the usual state: three days. Together they need fewer than the 120 bars of the
+/// features.
 pub const USUAL_RETURNS: usize = 72;
-/// A random walk of 24 steps has an efficiency ratio of about 1 / sqrt(24) = 0.2, and one in twenty gets this far.
+/// A random walk of 24 steps has an efficiency ratio of about 1 / sqrt(24) = 0.2; one of twenty exceeds this value.
 pub const TREND_EFFICIENCY_MIN: f64 = 0.5;
-/// Of equally volatile normal returns, one window in a hundred and more gets this far by chance: a variance ratio of
+/// For normal returns of constant volatility, fewer than one window in a hundred exceeds this by chance: a variance ratio of
 /// 2.25 with 24 and 72 degrees of freedom.
 pub const VOLATILE_RATIO_MIN: f64 = 1.5;
 
 /// The values of `sentinel_market_regime{regime}`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Regime {
-    /// The price goes somewhere.
+    /// The price moves in one direction.
     Trend,
-    /// It goes nowhere, as calmly as usual.
+    /// The price moves in no direction, with the usual volatility.
     Range,
-    /// It moves much more than before, wherever to.
+    /// The price moves much more than before, in any direction.
     Volatile,
-    /// There are too few bars to say.
+    /// There are too few bars.
     Unknown,
 }
 
@@ -44,13 +45,13 @@ impl Regime {
         }
     }
 
-    /// What these bars, oldest first, say. Volatile comes before trend: a crash is both, and it is the volatility that
-    /// a model was not trained on.
+    /// The regime of these bars, oldest first. Volatile comes before trending: a crash is both, but the model was not trained
+    /// on the volatility.
     pub fn of(bars: &[Bar]) -> Self {
         let Some(start) = bars.len().checked_sub(RECENT_RETURNS + USUAL_RETURNS + 1) else { return Self::Unknown };
         let usual = &bars[start..=start + USUAL_RETURNS];
         let recent = &bars[start + USUAL_RETURNS..];
-        // Not a quotient: a market that stood still and then moves has no usual volatility to divide by.
+        // Not a quotient: a market that did not move before has no usual volatility to divide by.
         if realised_volatility(recent) >= VOLATILE_RATIO_MIN * realised_volatility(usual).max(f64::MIN_POSITIVE) {
             return Self::Volatile;
         }
@@ -58,7 +59,7 @@ impl Regime {
     }
 }
 
-/// Net change of the close over the sum of its changes, 0 to 1; 0 if it did not change at all.
+/// Net change of the close divided by the sum of its changes, 0 to 1; 0 if it did not change at all.
 fn efficiency_ratio(bars: &[Bar]) -> f64 {
     let way: f64 = bars.windows(2).map(|pair| (pair[1].close - pair[0].close).abs()).sum();
     match bars {
@@ -89,7 +90,7 @@ mod tests {
         closes.map(|close| Bar { open_time: 0, open: close, high: close, low: close, close, volume: 0.0 }).collect()
     }
 
-    /// One step up, one down, so that it stays where it is.
+    /// One step up, one step down, so the price stays the same.
     fn to_and_fro(step: f64) -> impl Iterator<Item = f64> {
         [step, -step].into_iter().cycle()
     }
@@ -103,7 +104,7 @@ mod tests {
 
     #[test]
     fn a_trend_begins_at_half_the_way() {
-        // Steps of one, in price, so that the quotient is exact.
+        // Steps of one, in units of the price, so that the quotient is exact.
         let with = |downs: usize| {
             let usual = (0..USUAL_RETURNS).map(|index| 1024.0 - (index % 2) as f64);
             let recent = (0..=RECENT_RETURNS).map(|step| 1024.0 + step as f64 - 2.0 * step.min(downs) as f64);

@@ -1,14 +1,15 @@
-//! Bars that the provider does not have, made of the finer ones that it has.
+//! Makes bars of intervals that the provider does not have from finer ones.
 
 use super::{bar::Bar, calendar::Calendar, interval::Interval};
 
-/// The bars of `interval` that are complete, oldest first, out of `finer`: those of its [source](Interval::source), in
-/// order. Open of the first, highest high, lowest low, close of the last, sum of the volumes; a bar opens at its own edge,
-/// whenever its first finer bar does. A stretch without finer bars has no bar.
+/// The complete bars of `interval`, oldest first, made from `finer`: bars of its [source](Interval::source), in order. Open
+/// of the first, highest high, lowest low, close of the last, sum of the volumes. A bar opens at its own edge, even if its
+/// first finer bar is later. Without finer bars there is no bar.
 ///
-/// A bar is complete when its end has come, `now` in unix seconds, and none of its finer bars can still come: there is one
-/// of a later bar, or the calendar expects none between the newest finer bar and the end. What is missing in the middle is
-/// a gap, and the bar is made without it. The oldest bar is left out if it seems to begin before the finer ones do.
+/// A bar is complete if its end has passed (`now` in unix seconds) and no more of its finer bars can arrive: there is a finer
+/// bar of a later bar, or the calendar expects none between the newest finer bar and the end. Missing finer bars in the
+/// middle are a gap, and the bar is made without them. The oldest bar is left out if it seems to begin before the finer ones
+/// do.
 pub fn resample(finer: &[Bar], interval: Interval, calendar: &Calendar, now: i64) -> Vec<Bar> {
     let source_s = interval.source_s();
     let (Some(oldest), Some(newest)) = (finer.first(), finer.last()) else { return Vec::new() };
@@ -16,7 +17,7 @@ pub fn resample(finer: &[Bar], interval: Interval, calendar: &Calendar, now: i64
     let (mut bars, mut rest) = (Vec::new(), finer);
     while let Some(first) = rest.first() {
         let span = interval.span(first.open_time, calendar);
-        // At the end of time a bar has no length, and would never be passed.
+        // At the end of the range of dates a bar has no length, so the loop would never end.
         let (parts, later) = rest.split_at(rest.partition_point(|bar| bar.open_time < span.end).max(1));
         let has_begin =
             first.open_time > oldest.open_time || !calendar.expects_bar(span.start, oldest.open_time, source_s);
@@ -29,7 +30,7 @@ pub fn resample(finer: &[Bar], interval: Interval, calendar: &Calendar, now: i64
     bars
 }
 
-/// These bars as one.
+/// One bar made from these.
 fn joined(open_time: i64, parts: &[Bar]) -> Option<Bar> {
     let (first, last) = (parts.first()?, parts.last()?);
     Some(Bar {
@@ -38,7 +39,7 @@ fn joined(open_time: i64, parts: &[Bar]) -> Option<Bar> {
         high: parts.iter().map(|bar| bar.high).fold(first.high, f64::max),
         low: parts.iter().map(|bar| bar.low).fold(first.low, f64::min),
         close: last.close,
-        // Beyond what a number can hold a volume means nothing, and it has to stay one.
+        // A volume that is too large for a number has no meaning, but must stay finite.
         volume: parts.iter().map(|bar| bar.volume).sum::<f64>().min(f64::MAX),
     })
 }

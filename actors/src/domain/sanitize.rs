@@ -1,12 +1,12 @@
-//! Text from outside, made fit to be shown: on one line, without what nobody sees, without a password, and short.
+//! Makes text from outside fit to be shown: on one line, short, without invisible characters and passwords.
 
 use std::borrow::Cow;
 
 /// Longest outside text that reaches a log line or an error, in characters.
 const LINE_CHARS_MAX: usize = 200;
 
-/// Text for a log line or an error: hidden characters are left out or become spaces, the login of a URL becomes `...`, and
-/// what is beyond 200 characters is cut off.
+/// Text for a log line or an error. Hidden characters are removed or become spaces, the login of a URL becomes `...`, and
+/// text after 200 characters is cut off.
 pub fn one_line(text: &str) -> String {
     let clean = without_logins(text);
     let seen = clean.chars().filter(|c| !is_unseen(*c));
@@ -14,7 +14,7 @@ pub fn one_line(text: &str) -> String {
     clean.take(LINE_CHARS_MAX).collect::<String>().trim().to_owned()
 }
 
-/// The text with `://...@` for `://user:password@`: whoever quotes an address may quote what opens it.
+/// Replaces `://user:password@` with `://...@`, because a quoted address may contain a password.
 fn without_logins(text: &str) -> Cow<'_, str> {
     if !text.contains("://") {
         return text.into();
@@ -32,14 +32,14 @@ fn without_logins(text: &str) -> Cow<'_, str> {
     clean.into()
 }
 
-/// Whether this character has no shape of its own: control characters, line ends, zero-width ones, marks that change the
-/// direction of the text after them, tags, and the mark for what could not be read. No name may have one.
+/// Whether this character is invisible: control characters, line ends, zero-width characters, marks that change the direction
+/// of the text after them, tags, and the replacement character. No name may contain one.
 pub fn is_hidden(c: char) -> bool {
     c.is_control() || is_unseen(c) || matches!(c, '\u{2028}' | '\u{2029}' | '\u{fffc}' | '\u{fffd}')
 }
 
-/// Unicode's format characters and what else has no width: direction marks and overrides, joiners, the byte order mark,
-/// tags. A text is read the same without them, and a line of a table keeps its order.
+/// Unicode's format characters and other characters without width: direction marks and overrides, joiners, the byte order
+/// mark, tags. Without them a text reads the same, and a line of a table keeps its order.
 const fn is_unseen(c: char) -> bool {
     matches!(c,
         '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'

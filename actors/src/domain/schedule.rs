@@ -1,4 +1,4 @@
-//! When cycles are due: a cron expression with a seconds field, always in UTC, or a fixed pace.
+//! When cycles are due: by a cron expression with a seconds field, always in UTC, or at fixed intervals.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use croner::{
@@ -7,17 +7,17 @@ use croner::{
 };
 use std::{str::FromStr, time::Duration};
 
-/// How many coming ticks are looked at to find the longest pause between two of them.
+/// The number of future due times that are checked to find the longest pause.
 const PERIOD_TICKS: usize = 20;
-/// Where counting missed ticks stops: past it the number says no more than "for very long".
+/// The count of missed due times stops here; a larger number would not say more.
 const MISSED_TICKS_MAX: u64 = 100_000;
 
 /// When cycles are due.
 #[derive(Debug, Clone)]
 pub enum Schedule {
-    /// At the times a cron expression names.
+    /// At the times of a cron expression.
     Cron(Box<Cron>),
-    /// At multiples of a pace, counted from the unix epoch.
+    /// At multiples of an interval, counted from the unix epoch.
     Every(Duration),
 }
 
@@ -39,7 +39,7 @@ impl FromStr for Schedule {
 }
 
 impl Schedule {
-    /// The first due time after `now`, both since the unix epoch; `None` when there is none any more.
+    /// The first due time after `now`, both since the unix epoch; `None` if there is none.
     pub fn next_after(&self, now: Duration) -> Option<Duration> {
         match self {
             Self::Every(pace) => {
@@ -51,7 +51,7 @@ impl Schedule {
         }
     }
 
-    /// Due times after `from` and up to `to`; none of them got a cycle.
+    /// Number of due times after `from` and up to `to`, which had no cycle.
     pub fn missed_between(&self, from: Duration, to: Duration) -> u64 {
         let mut missed = 0;
         let mut due = from;
@@ -65,7 +65,7 @@ impl Schedule {
         missed
     }
 
-    /// The longest pause between two of the coming ticks: what "a period" means for health and readiness.
+    /// The longest pause between two of the next due times. Health and readiness use it as the period of the schedule.
     pub fn period(&self, now: Duration) -> Duration {
         if let Self::Every(pace) = self {
             return *pace;

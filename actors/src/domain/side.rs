@@ -1,4 +1,4 @@
-//! Buying or selling.
+//! The direction of an order.
 
 use crate::domain::decision::Action;
 use serde::Serialize;
@@ -31,7 +31,7 @@ impl Side {
         }
     }
 
-    /// The side of a decided action; `None` for HOLD.
+    /// The side of an action; `None` for HOLD.
     pub const fn from_action(action: Action) -> Option<Self> {
         match action {
             Action::Buy => Some(Self::Buy),

@@ -1,7 +1,8 @@
-//! A symbol's window of closed bars: what is let in, what is refused and why. Everything after it can trust a [`Bar`].
+//! A symbol's window of closed bars: which bars are accepted, which are refused, and why. All later code can rely on a
+//! [`Bar`].
 //!
-//! `clean` reads an answer, `series` says whether bars can follow each other, `fault` names what is wrong, `gap` what is
-//! missing. Gaps in time are no fault: every weekend is one.
+//! `clean` reads an answer, `series` checks whether bars can follow each other, `fault` names errors, `gap` finds missing
+//! bars. Gaps in time are not an error: every weekend is one.
 
 mod clean;
 mod fault;
@@ -15,8 +16,8 @@ pub use gap::{Gap, gaps};
 pub use series::{JUMP_BARS, jump, misfit};
 use std::sync::Arc;
 
-/// The newest closed bars of one symbol, kept from cycle to cycle: the provider's, and if those are finer than wanted,
-/// the bars that are made of them.
+/// The newest closed bars of one symbol, kept from cycle to cycle: the provider's bars and, if these are finer than the
+/// interval, the bars that are made from them.
 #[derive(Debug, Clone)]
 pub struct BarWindow {
     interval: Interval,
@@ -24,9 +25,9 @@ pub struct BarWindow {
     length_max: usize,
     /// The provider's, oldest first.
     source: Vec<Bar>,
-    /// Complete bars made of them; empty if the provider has the interval.
+    /// Complete bars made from them; empty if the provider has the interval.
     made: Vec<Bar>,
-    /// What was handed out last; nothing once a bar came in after it.
+    /// The last returned bars; `None` after a new bar was added.
     shared: Option<Arc<[Bar]>>,
 }
 
@@ -36,21 +37,21 @@ impl BarWindow {
         Self { interval, calendar, length_max, source: Vec::new(), made: Vec::new(), shared: None }
     }
 
-    /// Lets go of all bars.
+    /// Removes all bars.
     pub fn clear(&mut self) {
         self.source.clear();
         self.made.clear();
         self.shared = None;
     }
 
-    /// Takes in the bars of [`clean`] and keeps the newest ones. `now` is as it was there.
+    /// Adds the bars of [`clean`] and keeps the newest ones. `now` is the same as there.
     ///
-    /// Bars of a made bar that is not complete yet may come again with other prices, for nothing rests on them.
+    /// The bars of a made bar that is not complete yet may come again with other prices, because nothing depends on them yet.
     ///
     /// # Errors
-    /// [`BarFault::Conflict`] if another bar differs from the one held for that time, [`BarFault::NotOfInterval`] or
-    /// [`BarFault::AcrossEdge`] if the bars do not fit those held. The window is then empty, as nothing says which of them
-    /// are true: the next cycle starts afresh and the fault heals itself.
+    /// [`BarFault::Conflict`] if another bar differs from the stored one of the same time, [`BarFault::NotOfInterval`] or
+    /// [`BarFault::AcrossEdge`] if the bars do not fit the stored ones. The window is then empty, because it is unknown which
+    /// of them are right. The next cycle requests all bars again, so the error disappears if the answer is good.
     pub fn merge(&mut self, batch: &[Bar], now: Option<i64>) -> Result<(), BarFault> {
         let (held, settled_to) = (self.source.len(), self.newest_close_time());
         let mut is_changed = false;
@@ -83,7 +84,7 @@ impl BarWindow {
         Ok(())
     }
 
-    /// Whether the end of the newest bar has come without another bar of the provider: a market that closed early.
+    /// Whether the end of the newest bar has passed without another bar from the provider, as in a market that closed early.
     fn has_time_completed(&self, now: Option<i64>) -> bool {
         let newest = self.newest_source().map(|bar| self.interval.span(bar.open_time, &self.calendar).end);
         newest <= now && self.newest_close_time() < newest
@@ -93,7 +94,7 @@ impl BarWindow {
     fn remake(&mut self, now: Option<i64>) {
         let Some(now) = now.or(self.newest_source_close()) else { return };
         let mut made = resample(&self.source, self.interval, &self.calendar, now);
-        // One more than is handed out stays: of the oldest nobody knows whether its first hours are here.
+        // Keeps one bar more than is returned, because it is unknown whether the first hours of the oldest one are there.
         if let Some(spare) = made.len().checked_sub(self.length_max + 1) {
             let oldest = made[spare].open_time;
             self.source.drain(..self.source.partition_point(|bar| bar.open_time < oldest));
@@ -110,7 +111,7 @@ impl BarWindow {
         if self.interval.is_made() { &self.made } else { &self.source }
     }
 
-    /// The bars, oldest first; copied only when they changed since the last call.
+    /// The bars, oldest first; only copied if they changed since the last call.
     pub fn share(&mut self) -> Arc<[Bar]> {
         if let Some(shared) = &self.shared {
             return shared.clone();
@@ -119,8 +120,8 @@ impl BarWindow {
         self.shared.insert(shared).clone()
     }
 
-    /// The newest jump of a price that features rest on; see [`jump`]. It is looked for among the provider's bars: what
-    /// one of them has wrong, the bar made of it has wrong, too.
+    /// The newest jump of a price that affects the features; see [`jump`]. It is searched for among the provider's bars,
+    /// because a wrong price in one of them is also in the bar that is made from it.
     pub fn jump(&self, limit: f64) -> Option<BarFault> {
         let bars = self.bars();
         let oldest = bars.get(bars.len().saturating_sub(JUMP_BARS)).map_or(i64::MIN, |bar| bar.open_time);
@@ -134,7 +135,7 @@ impl BarWindow {
         gap::gaps(bars, interval, &self.calendar)
     }
 
-    /// The newest gap that has a part in the `count` newest bars.
+    /// The newest gap that overlaps the `count` newest bars.
     pub fn gap_among(&self, count: usize) -> Option<Gap> {
         let (bars, close_time) = (self.bars(), self.newest_close_time()?);
         let from = bars[bars.len().saturating_sub(count)..].first()?.open_time;
@@ -143,13 +144,13 @@ impl BarWindow {
         self.gaps().filter(is_seen).last()
     }
 
-    /// Open time of the newest bar between which gaps are looked for, unix seconds.
+    /// Open time of the newest bar up to which gaps are searched for, unix seconds.
     pub fn gaps_known_to(&self) -> Option<i64> {
         self.gap_bars().0.last().map(|bar| bar.open_time)
     }
 
-    /// The bars between which gaps are looked for, and their length: an hour that is missing is one, whatever is made of
-    /// hours; of minutes some are always missing, and one is a whole bar.
+    /// The bars between which gaps are searched for, and their length. In bars made from hours, a missing hour is a gap. Some
+    /// minutes are always missing, so in bars made from minutes only a missing made bar is a gap.
     fn gap_bars(&self) -> (&[Bar], Interval) {
         match self.interval.source() {
             Interval::OneHour => (&self.source, Interval::OneHour),
@@ -157,7 +158,7 @@ impl BarWindow {
         }
     }
 
-    /// Whether it holds as many bars as it may.
+    /// Whether it contains as many bars as it may.
     pub fn is_full(&self) -> bool {
         self.bars().len() >= self.length_max
     }
@@ -182,8 +183,7 @@ impl BarWindow {
         self.newest_source().map(|bar| bar.open_time.saturating_add(self.interval.source_s()))
     }
 
-    /// Open time of the first bar that is not held yet or not complete, unix seconds; `None` if the window lacks
-    /// everything.
+    /// Open time of the first bar that is not stored yet or not complete, unix seconds; `None` if the window is empty.
     pub fn lacks_from(&self) -> Option<i64> {
         let incomplete = || Some(self.interval.span(self.newest_source()?.open_time, &self.calendar).start);
         self.newest_close_time().or_else(incomplete)

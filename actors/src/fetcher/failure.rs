@@ -1,4 +1,4 @@
-//! Why a symbol has no usable bars in a cycle, how that is called, and whose fault it is.
+//! Why a symbol has no usable bars in a cycle, the name of each error, and whether it concerns the symbol or the endpoint.
 
 use crate::{
     adapters::{
@@ -18,13 +18,13 @@ pub enum FetchError {
     /// An answer without rows.
     #[error(transparent)]
     Answer(#[from] AnswerError),
-    /// The first answer has rows, but no closed bar in them, or none at all.
+    /// The first answer has rows, but no closed bar, or it has no rows.
     #[error("no closed bar in the answer")]
     NoBars,
-    /// Bars that no decision can rest on.
+    /// Bars that cannot be used for a decision.
     #[error(transparent)]
     Bars(#[from] BarFault),
-    /// Bars are missing among those the model sees, and [`OnGap::Stop`](super::OnGap::Stop) is set.
+    /// Bars are missing among those that the model sees, and [`OnGap::Stop`](super::OnGap::Stop) is set.
     #[error("bars are missing from {from} to {to}, and data.on_gap is stop")]
     Gap {
         /// Unix seconds.
@@ -39,18 +39,18 @@ pub enum FetchError {
     #[error("cannot build the HTTP client: {0}")]
     NoClient(String),
     /// The endpoint's breaker is open; no request was made.
-    #[error("too many requests failed in a row; none is made for a while")]
+    #[error("too many requests failed in a row, so no request is made for a while")]
     Breaker,
-    /// The provider asked us to stay away; no request was made.
+    /// The provider asked for a pause; no request was made.
     #[error("the provider asked for a pause, {} s are left", .wait.as_secs())]
     RateLimited {
-        /// Rest of the pause.
+        /// The rest of the pause.
         wait: Duration,
     },
 }
 
 impl FetchError {
-    /// Bounded name for logs, `/health` and metric labels.
+    /// Short name for logs, `/health` and metric labels, from a fixed set.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Http(error) => error.error_code(),
@@ -65,7 +65,7 @@ impl FetchError {
         }
     }
 
-    /// What a request that ended so says about the endpoint: rows that are of no use are this symbol's.
+    /// What a request with this error says about the endpoint. Unusable rows concern only this symbol.
     pub const fn call_end(&self) -> CallEnd {
         match self {
             Self::Http(error) => error.call_end(),
@@ -74,7 +74,7 @@ impl FetchError {
         }
     }
 
-    /// Whether there was an answer, and nothing in it is believed.
+    /// Whether there was an answer and all of it was refused.
     pub(super) const fn discards_answer(&self) -> bool {
         match self {
             Self::Answer(AnswerError::BadShape(_)) => true,

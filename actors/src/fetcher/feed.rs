@@ -1,4 +1,4 @@
-//! One symbol's feed: what it holds, what it lacks, and when it is worth asking.
+//! One symbol's feed: the bars it has, the bars it needs, and when to request them.
 
 use super::{Config, FetchError, MarketClock, Poll};
 use crate::{
@@ -13,18 +13,18 @@ use std::sync::Arc;
 /// A request that is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ask {
-    /// `from` and `to`, unix seconds; `None` for whatever the provider sends by itself.
+    /// `from` and `to`, unix seconds; `None` for the provider's default range.
     pub range: Option<(i64, i64)>,
 }
 
-/// What the last request was for.
+/// The range of the last request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Asked {
-    /// Bars after those held.
+    /// Bars after the stored ones.
     Newer,
     /// The whole range.
     Whole,
-    /// Whatever the provider sends by itself.
+    /// The provider's default range.
     Default,
 }
 
@@ -32,27 +32,27 @@ enum Asked {
 #[derive(Debug)]
 pub struct Feed {
     window: BarWindow,
-    /// When the provider last had nothing newer for us, or no answer at all, unix seconds.
+    /// When the provider last had no newer bar, or did not answer, unix seconds.
     nothing_newer_at: Option<i64>,
-    /// When the whole range was last asked for, unix seconds.
+    /// When the whole range was last requested, unix seconds.
     whole_range_at: Option<i64>,
     asked: Asked,
-    /// Whether the window rests on the range that the provider sends by itself.
+    /// Whether the window comes from the provider's default range.
     has_default_range: bool,
-    /// Open time of the newest bar up to which gaps were looked for; kept when the window starts afresh.
+    /// Open time of the newest bar up to which gaps were searched for; kept when the window is cleared.
     gaps_known_to: Option<i64>,
-    /// What is wrong with the last answer or its newest bar.
+    /// The fault of the last answer or of its newest bar.
     fault: Option<BarFault>,
-    /// A jump among the bars held: one of the prices may be wrong.
+    /// A jump among the stored bars: one of the prices may be wrong.
     jump: Option<BarFault>,
 }
 
-/// What a symbol's answer said beside its bars.
+/// Information about a symbol's answer, in addition to its bars.
 #[derive(Debug, Default)]
 pub struct Notes {
-    /// Bars that were refused.
+    /// Refused bars, by reason.
     pub rejected: Rejections,
-    /// Open time of the bar that lies furthest ahead of our clock, unix seconds.
+    /// Open time of the bar that is furthest in the future by our clock, unix seconds.
     pub ahead: Option<i64>,
 }
 
@@ -72,14 +72,14 @@ impl Feed {
         }
     }
 
-    /// What to ask for now, or `None` if nothing newer can be there.
+    /// The request to send now, or `None` if there can be no newer bar.
     pub fn ask(&mut self, now: i64, config: &Config) -> Option<Ask> {
         let Config { lookback_bars, interval, calendar, .. } = config;
         let follows_bars = config.market_clock == MarketClock::Bars;
-        // The distance in both directions: after a clock stepped back, "in 300 s" must not become "in an hour".
+        // The distance in both directions: after the clock was set back, 300 s must not become an hour.
         let pause_is_over = |since: Option<i64>| since.is_none_or(|at| now.abs_diff(at) >= config.overdue_poll_s);
-        // A first answer may have been short: features of too few bars are refused, or differ in their averages. And a
-        // price that jumped may be corrected in the meantime.
+        // A first answer may have had too few bars, and then features are refused or have different averages. A price that
+        // jumped may have been corrected in the meantime.
         let is_complete = self.window.is_full() && self.jump.is_none();
         let wants_older = !follows_bars && !is_complete && pause_is_over(self.whole_range_at);
         let whole_from = |now: i64| first_from(*lookback_bars, *interval, calendar, now);
@@ -89,7 +89,7 @@ impl Feed {
             self.asked = if follows_bars { Asked::Default } else { Asked::Whole };
             return Some(Ask { range: (!follows_bars).then(|| (whole_from(now), now)) });
         };
-        // The first answer said what time it is.
+        // The first answer has shown what time it is.
         let older_from = self.window.newest_source_close().filter(|_| self.needs_older(config)).map(whole_from);
         self.asked = if older_from.is_some() { Asked::Whole } else { Asked::Newer };
         let polls_always = config.poll == Poll::Cycle || follows_bars;
@@ -97,23 +97,23 @@ impl Feed {
         if !polls_always && !is_due() {
             return None;
         }
-        // What is older than a whole range is no longer wanted, and may be what answers are refused for.
+        // Bars before the whole range are not needed any more, and may be the reason why answers are refused.
         let from = if follows_bars { older_from.unwrap_or(from) } else { from.max(whole_from(now)) };
         Some(Ask { range: Some((from, now.max(from.saturating_add(1)))) })
     }
 
-    /// Whether the bars that a replay got by itself are too few: those of a day take more of the finer ones than the
-    /// provider sends unasked.
+    /// Whether the default range of a replay has too few bars: bars of a day need more finer bars than the provider sends by
+    /// default.
     pub fn needs_older(&self, config: &Config) -> bool {
         let has_too_few = self.window.newest_source().is_some() && !self.window.is_full();
         self.has_default_range && has_too_few && config.interval.is_made()
     }
 
-    /// Takes in an answer and hands out the window.
+    /// Adds an answer and returns the window.
     ///
     /// # Errors
-    /// Bars that contradict each other or those held, that cannot follow each other or those held, an invalid newest
-    /// bar, a jump, or no bar at all.
+    /// Bars that contradict each other or the stored ones, bars that cannot follow each other or the stored ones, an invalid
+    /// newest bar, a jump, or no bar.
     pub fn take(
         &mut self,
         rows: &[RawBar],
@@ -128,7 +128,7 @@ impl Feed {
         notes.ahead = notes.ahead.max(cleaned.ahead);
         self.fault = cleaned.fault;
         if let Some(fault) = cleaned.fault.filter(|fault| fault.refuses_answer().is_some()) {
-            // As if there had been no answer; nothing is decided on what is held until there is a good one.
+            // Treated like a missing answer: the stored bars are not used for a decision until there is a good answer.
             self.failed(now);
             return Err(fault.into());
         }
@@ -150,8 +150,8 @@ impl Feed {
         self.held()
     }
 
-    /// The refusals that are to be counted. The finer bars of one that is not complete are asked for again in every
-    /// cycle, for up to a day: what was refused among them before is not counted again.
+    /// The refusals to count. The finer bars of an incomplete bar are requested again in every cycle, for up to a day, so
+    /// refusals among them that were counted before are not counted again.
     fn rejected_newly(
         &self,
         cleaned: &Cleaned,
@@ -169,8 +169,8 @@ impl Feed {
         }
     }
 
-    /// While one of the prices held is in doubt, an answer to the whole range takes their place: a provider that has
-    /// corrected or withdrawn a bar is to be believed without another cycle lost to the conflict.
+    /// If one of the stored prices is in doubt, an answer with the whole range replaces the stored bars. So if the provider
+    /// has corrected or removed a bar, no further cycle is lost to the conflict.
     fn start_afresh_if_in_doubt(&mut self, bars: &[Bar]) {
         let newest_held = self.window.newest_source().map(|bar| bar.open_time);
         let reaches_as_far = bars.last().map(|bar| bar.open_time) >= newest_held;
@@ -179,7 +179,7 @@ impl Feed {
         }
     }
 
-    /// Notes that a request brought no answer: with `poll = "bar"` the next one waits as for an overdue bar.
+    /// Records that a request had no answer: with `poll = "bar"`, the next one waits like the one for an overdue bar.
     pub const fn failed(&mut self, now: i64) {
         self.nothing_newer_at = Some(now);
     }
@@ -187,7 +187,7 @@ impl Feed {
     /// The window as it is.
     ///
     /// # Errors
-    /// A last answer that was refused, an invalid newest bar, a jump, or no bar at all.
+    /// The last answer was refused, the newest bar is invalid, there is a jump, or there is no bar.
     pub fn held(&mut self) -> Result<Arc<[Bar]>, FetchError> {
         match (self.fault.or(self.jump), self.window.newest()) {
             (Some(fault), _) => Err(fault.into()),
@@ -196,7 +196,7 @@ impl Feed {
         }
     }
 
-    /// The gaps that came with the bars since the last call: each is handed out once.
+    /// The gaps that came with the bars since the last call. Each is returned once.
     pub fn new_gaps(&mut self) -> Vec<Gap> {
         let newest = self.window.gaps_known_to();
         if newest <= self.gaps_known_to {
@@ -206,7 +206,7 @@ impl Feed {
         self.window.gaps().filter(|gap| known_to.is_none_or(|known| gap.to > known)).collect()
     }
 
-    /// The bars held.
+    /// The stored bars.
     pub const fn window(&self) -> &BarWindow {
         &self.window
     }

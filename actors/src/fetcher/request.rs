@@ -1,4 +1,4 @@
-//! One symbol's call: key, deadline, one retry, and the pause that the provider may ask for. The Fetcher makes it, and
+//! One symbol's call: key, deadline, one retry, and a pause if the provider asks for one. Used by the Fetcher and
 //! `sentinel bars`.
 
 use super::FetchError;
@@ -19,9 +19,9 @@ use std::{
 use tokio::time::{Instant, sleep};
 use tracing::warn;
 
-/// Before a retry, unless the server names another pause.
+/// Pause before a retry, unless the server asks for another one.
 const RETRY_PAUSE: Duration = Duration::from_millis(250);
-/// Longest pause a server can impose: a wrong `Retry-After` must not silence the market for a day.
+/// Longest pause that a server can cause: a wrong `Retry-After` must not stop requests for a day.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(3_600);
 
 /// What the requests of one cycle need.
@@ -30,20 +30,20 @@ pub struct Session {
     key: ApiKey,
 }
 
-/// The way to EODHD, kept from cycle to cycle.
+/// The connection data for EODHD, kept from cycle to cycle.
 pub struct Requests {
     base_url: String,
     deadline: Duration,
     body_bytes_max: usize,
     inflight: Inflight,
-    /// Built by the first cycle; tried again by the next one if that fails.
+    /// Created by the first cycle. If that fails, the next cycle tries again.
     client: RefCell<Option<http::Client>>,
-    /// No request for any symbol before this.
+    /// No request for any symbol is made before this time.
     closed_until: Cell<Option<Instant>>,
 }
 
 impl Requests {
-    /// Opens nothing yet. `deadline` is for one symbol's whole call, `body_bytes_max` for its answer after decompression.
+    /// Does not connect yet. `deadline` is for one symbol's whole call, `body_bytes_max` for its answer after decompression.
     pub fn new(base_url: &str, deadline: Duration, body_bytes_max: usize, inflight: Inflight) -> Self {
         Self {
             base_url: base_url.to_owned(),
@@ -55,10 +55,10 @@ impl Requests {
         }
     }
 
-    /// Readies a cycle: reads the key and builds the client if there is none.
+    /// Prepares a cycle: reads the key, and creates the client if there is none.
     ///
     /// # Errors
-    /// A pause that is not over, no key, no trusted roots.
+    /// A pause is not over, or there is no key or no trusted root.
     pub fn open(&self, token: &ApiToken) -> Result<Session, FetchError> {
         let wait = self.closed_for();
         if wait > Duration::ZERO {
@@ -77,10 +77,10 @@ impl Requests {
         Ok(Session { client, key })
     }
 
-    /// Rows of one symbol, within the deadline. `api` counts even if this future is dropped at the deadline.
+    /// The rows of one symbol, within the deadline. `api` also counts a call whose future is dropped at the deadline.
     ///
     /// # Errors
-    /// Those of [`HttpError`] and [`AnswerError`], and a pause that another symbol's answer asked for.
+    /// Errors of [`HttpError`] and [`AnswerError`], or a pause that another symbol's answer asked for.
     pub async fn bars(&self, session: &Session, url: &str, api: &RefCell<ApiUsage>) -> Result<Vec<RawBar>, FetchError> {
         let give_up_at = Instant::now() + self.deadline;
         let body = within(self.deadline, self.answer(session, url, give_up_at, api)).await.inspect_err(|error| {
@@ -89,7 +89,7 @@ impl Requests {
             }
         })?;
         parse(&body).map_err(|error| match error {
-            // The parser quotes what it did not expect.
+            // The parser's error quotes unexpected text, which may contain the key.
             AnswerError::BadShape(text) => AnswerError::BadShape(session.key.redact(&text)).into(),
             error @ AnswerError::Empty => error.into(),
         })
@@ -131,7 +131,7 @@ impl Requests {
         })
     }
 
-    /// Waits `at_least` that long, and until requests are allowed again; answers false at once if that is too late.
+    /// Waits at least `at_least`, and until requests are allowed again. Returns false at once if that would take too long.
     async fn pause(&self, at_least: Duration, give_up_at: Instant) -> bool {
         let mut wait = at_least.max(self.closed_for());
         while wait > Duration::ZERO {
@@ -139,7 +139,7 @@ impl Requests {
                 return false;
             }
             sleep(wait).await;
-            // Another symbol's answer may have asked for more in the meantime.
+            // Another symbol's answer may have asked for a longer pause in the meantime.
             wait = self.closed_for();
         }
         true
@@ -163,10 +163,10 @@ impl Requests {
     }
 }
 
-/// Asking for bars is safe to repeat; this is how long to wait first, if a repetition can help.
+/// How long to wait before a retry, if a retry can help. Requests for bars can be repeated safely.
 fn pause_before_retry(error: &HttpError) -> Option<Duration> {
     match error {
-        // A server that was restarted, or a proxy that hung up: another connection works at once.
+        // The server was restarted, or a proxy closed the connection. A new connection works at once.
         HttpError::Broken(_) => Some(Duration::ZERO),
         HttpError::Connect(_) => Some(RETRY_PAUSE),
         HttpError::Status { status: 429 | 500..=599, retry_after, .. } => {

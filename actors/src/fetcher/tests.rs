@@ -13,10 +13,10 @@ use server::{FakeClock, Recorder, Reply, Server, TakeEvents, rows};
 use std::{fs, sync::atomic::AtomicBool, sync::atomic::Ordering::Relaxed};
 
 const HOUR: i64 = 3_600;
-/// The hour at which tests begin.
+/// The hour at which the tests begin.
 const NOW: i64 = 500_000;
 
-/// A Fetcher, the clock it looks at and the events it sends.
+/// A Fetcher, its clock and the events that it sends.
 struct Harness {
     fetcher: Addr<Fetcher>,
     clock: Arc<FakeClock>,
@@ -24,7 +24,7 @@ struct Harness {
     telemetry: Telemetry,
 }
 
-/// What a cycle brought: the answer and its event.
+/// The result of a cycle: the answer and its event.
 struct Cycle {
     bars: FetchedBars,
     fetches: Vec<FetchReport>,
@@ -343,7 +343,7 @@ async fn a_conflict_or_an_invalid_newest_bar_stops_the_decision_and_heals() {
     assert_eq!(harness.cycle().await.window(0), (200, NOW));
 }
 
-/// 200 bars up to `NOW`, the one that is `ago` bars old missing.
+/// 200 bars up to `NOW`, without the one that is `ago` bars old.
 fn rows_without(ago: i64) -> String {
     let (before, after) = (rows(NOW - 201..NOW - ago), rows(NOW - ago + 1..NOW));
     format!("{},{}", before.trim_end_matches(']'), after.trim_start_matches('['))
@@ -354,7 +354,7 @@ async fn a_gap_is_counted_once_and_stops_only_when_asked_to() {
     let server = Server::start(|number, _| match number {
         0 => Reply::Body(rows_without(30)),
         1 => Reply::Body("[]".into()),
-        // The hour after the newest bar never comes: a second gap.
+        // The hour after the newest bar never comes, so it is a second gap.
         _ => Reply::Body(rows(NOW + 1..NOW + 2)),
     });
     let harness = Harness::new(&server.base_url, &["EURUSD"], |_| {});
@@ -368,7 +368,7 @@ async fn a_gap_is_counted_once_and_stops_only_when_asked_to() {
 
 #[actix::test]
 async fn a_gap_stops_the_decision_while_the_model_sees_both_sides_of_it() {
-    // The missing bar stands between the 59th and the 60th newest, then between the 60th and the 61st.
+    // The missing bar is between the 59th and the 60th newest, then between the 60th and the 61st.
     for (ago, failure) in [(60, Some("gap")), (61, None)] {
         let server = Server::start(move |_, _| Reply::Body(rows_without(ago)));
         let harness = Harness::new(&server.base_url, &["EURUSD"], |config| config.on_gap = OnGap::Stop);

@@ -1,5 +1,5 @@
-//! What the actors tell the MetricsActor. A stage sends one event per cycle with all symbols in it, so the number of
-//! messages does not grow with the number of symbols.
+//! The events that actors report to the MetricsActor. A stage sends one event per cycle with all symbols in it, so the number
+//! of messages does not grow with the number of symbols.
 
 use super::{CycleId, SignalReport};
 use crate::domain::{
@@ -9,79 +9,80 @@ use crate::domain::{
 use actix::Message;
 use std::time::Duration;
 
-/// HTTP requests made and those that failed, towards one endpoint.
+/// HTTP requests to one endpoint, and those that failed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ApiUsage {
-    /// Requests sent, retries included.
+    /// Requests sent, including retries.
     pub calls: u64,
     /// `error_code` label of each request that failed.
     pub errors: Vec<&'static str>,
 }
 
-/// How fetching went for one symbol.
+/// The result of fetching one symbol.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FetchReport {
     /// The symbol.
     pub symbol: Symbol,
-    /// Time spent, retry included; `None` when no request was due.
+    /// Time spent, including a retry; `None` if no request was due.
     pub duration: Option<Duration>,
     /// Close time of the newest accepted bar, unix seconds.
     pub newest_bar_close_time: Option<i64>,
-    /// Kind of the failure, if there are no usable bars.
+    /// Kind of the error, if there are no usable bars.
     pub failure: Option<&'static str>,
-    /// Gaps met for the first time that the calendar does not explain.
+    /// Number of gaps that are not explained by the calendar and were not seen before.
     pub gaps: u64,
 }
 
-/// How building features went for one symbol.
+/// The result of building one symbol's features.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BuildReport {
     /// The symbol.
     pub symbol: Symbol,
     /// Time spent on both arrays.
     pub duration: Duration,
-    /// Kind of the failure, if there are no features.
+    /// Kind of the error, if there are no features.
     pub failure: Option<&'static str>,
-    /// What the market does, by the window's bars.
+    /// The state of the market, from the window's bars.
     pub regime: Regime,
 }
 
-/// How one request to the model went.
+/// The result of one request to the model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PredictionReport {
     /// Time to the checked answer.
     pub latency: Duration,
-    /// Kind of the failure if the request gave no usable answer at all.
+    /// Kind of the error if nothing in the answer was usable.
     pub failure: Option<&'static str>,
-    /// Kinds of the failures of single rows in an answer that is otherwise usable.
+    /// Kinds of the errors of single rows in an answer that is otherwise usable.
     pub row_failures: Vec<&'static str>,
 }
 
-/// What was decided for one symbol.
+/// The decision for one symbol.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DecisionReport {
     /// The symbol.
     pub symbol: Symbol,
     /// When the newest bar closed, unix seconds.
     pub bar_close_time: i64,
-    /// What was decided on it.
+    /// The decision on that bar.
     pub decision: Decision,
 }
 
-/// Everybody -> MetricsActor: what happened. Telemetry only: losing one costs a count, never an order.
+/// Any actor -> MetricsActor: something happened. Only for metrics: if one is lost, a count is wrong, but no order is
+/// affected.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "()")]
 pub enum Event {
     /// An actor's `started` ran.
     ActorStarted(ActorName),
-    /// An actor caught a panic of its own and goes on. That is the Journal alone: a panic ends any other actor, and the daemon
-    /// with it.
+    /// An actor caught its own panic and continues. Only the Journal does this; a panic in any other actor ends the actor and
+    /// the daemon.
     ActorRestarted(ActorName),
-    /// Application: who answered a [`Ping`](super::Ping) just now.
+    /// Application: which actors have just answered a [`Ping`](super::Ping).
     ActorsPinged(Vec<(ActorName, bool)>),
-    /// Scheduler: due cycles that were skipped.
+    /// Scheduler: number of due cycles that were skipped.
     TicksMissed(u64),
-    /// Scheduler: the wall clock moved by 2 s or more against the monotonic one since the last cycle.
+    /// Scheduler: the wall clock moved by 2 s or more relative to the monotonic clock since the last cycle.
     ClockStepped,
     /// Deadman: a ping ended.
     DeadmanPinged {
@@ -95,7 +96,7 @@ pub enum Event {
         /// Delay between due time and start.
         lag: Duration,
     },
-    /// Fetcher: a cycle's fetches ended.
+    /// Fetcher: a cycle's fetches have ended.
     BarsFetched {
         /// One per configured symbol.
         fetches: Vec<FetchReport>,
@@ -104,83 +105,83 @@ pub enum Event {
         /// Bars refused, by reason.
         rejected: Vec<(BarRejection, u64)>,
     },
-    /// FeatureBuilder: a cycle's features are built.
+    /// FeatureBuilder: a cycle's features have been built.
     FeaturesBuilt {
         /// One per window.
         builds: Vec<BuildReport>,
-        /// Values replaced or refused.
+        /// Values that were replaced or refused.
         invalid: InvalidValues,
     },
-    /// Predictor: a cycle's requests to the model ended.
+    /// Predictor: a cycle's requests to the model have ended.
     PredictionsReceived {
         /// One per request.
         requests: Vec<PredictionReport>,
-        /// Whether the breaker kept further requests from being made.
+        /// Whether the breaker stopped further requests.
         is_refused: bool,
         /// Requests to HUB.
         api: ApiUsage,
     },
-    /// cycle: the bars are there, and this is what holds for every order of the cycle.
+    /// cycle: the bars have arrived; this applies to all orders of the cycle.
     CycleGuarded {
-        /// Whether the calendar has the market open.
+        /// Whether the market is open by the calendar.
         is_market_open: bool,
     },
-    /// cycle: the bars are there, and these symbols' stop-loss or take-profit cannot be built at their newest close.
+    /// cycle: the bars have arrived, and the stop-loss or take-profit of these symbols cannot be built at their newest close.
     StopsChecked {
-        /// Which, and why.
+        /// The symbols, and why.
         bad: Vec<(Symbol, String)>,
-        /// Those without bars, of which nothing new is known.
+        /// Symbols without bars, for which nothing new is known.
         unpriced: Vec<Symbol>,
     },
-    /// cycle: it ended, right before its [`Event::CycleFinished`]; not told by one that was given up.
+    /// cycle: it ended; sent directly before its [`Event::CycleFinished`], but not by a cycle that was given up.
     SymbolsEnded {
         /// The cycle.
         cycle_id: CycleId,
-        /// Who failed; every other configured symbol got through.
+        /// The symbols that failed; all other configured symbols did not.
         failures: Vec<SymbolFailure>,
     },
-    /// cycle: every symbol with a prediction was decided.
+    /// cycle: decisions were made for all symbols with a prediction.
     SignalsDecided {
-        /// In the order of configuration.
+        /// In the order of the configuration.
         decisions: Vec<DecisionReport>,
-        /// BUYs and SELLs that were stopped before the SignalSender, below-threshold ones included.
+        /// Reasons of the BUYs and SELLs that were stopped before the SignalSender, including those below the threshold.
         suppressed: Vec<Suppression>,
     },
-    /// SignalSender: a cycle's signals are dealt with.
+    /// SignalSender: a cycle's signals have been processed.
     SignalsHandled {
         /// One per signal.
         reports: Vec<SignalReport>,
     },
-    /// SignalSender: the gateway was asked what is open.
+    /// SignalSender: the open positions were queried from the gateway.
     PositionsChecked {
-        /// Why the list cannot be read, so that no order leaves; `None` if it can.
+        /// Why the list cannot be read, so no order is sent; `None` if it can be read.
         trouble: Option<String>,
-        /// Positions that may be ours and have a name that no configured symbol explains, each in words.
+        /// Descriptions of positions that may be ours and have a name that no configured symbol explains.
         doubts: Vec<String>,
     },
-    /// SignalSender: the gateway was asked for the account's equity, and this is what it told, in the account's currency;
-    /// `None` if it told none.
+    /// SignalSender: the account's equity was queried from the gateway, in the account's currency; `None` if the gateway did
+    /// not report it.
     EquityTold(Option<f64>),
-    /// SignalSender: the gateway was asked for the open positions, and so many it listed, whoever opened them; `None` if
-    /// its list cannot be read, or is empty where that proves nothing.
+    /// SignalSender: the open positions were queried from the gateway. The number of positions, whoever opened them; `None`
+    /// if the list cannot be read, or is empty where that proves nothing.
     PositionsTold(Option<usize>),
-    /// SignalSender, in live mode: whether the gateway may be sent an order.
+    /// SignalSender, in live mode: whether orders may be sent to the gateway.
     GatewayChecked {
-        /// Why not; `None` if its handshake succeeded, or a person vouches for it.
+        /// Why not; `None` if its handshake succeeded, or the user confirmed it in the settings.
         trouble: Option<String>,
     },
-    /// Journal: it was written, or could not be.
+    /// Journal: it was written, or could not be written.
     JournalChanged {
-        /// Whether the last write went through.
+        /// Whether the last write succeeded.
         is_writable: bool,
-        /// Writes that failed since the last such event.
+        /// Writes that failed since the last event of this kind.
         write_failures: u64,
-        /// Orders that have no answer yet.
+        /// Orders without an answer yet.
         pending: u64,
-        /// Orders of unknown fate.
+        /// Orders of unknown outcome.
         unresolved: Vec<UnresolvedOrder>,
     },
-    /// Scheduler: a cycle ended, well or not.
+    /// Scheduler: a cycle ended, successfully or not.
     CycleFinished {
         /// The cycle.
         cycle_id: CycleId,
@@ -191,12 +192,13 @@ pub enum Event {
         /// Whether it failed, by the rule of [`judge`](crate::domain::cycle_outcome::judge).
         failed: bool,
     },
-    /// Scheduler: the asked number of cycles ran; none is due any more.
+    /// Scheduler: the configured number of cycles has run; no more are due.
     CyclesEnded,
 }
 
 impl Event {
-    /// Whose event it is. Application and Deadman have no label of their own: their word goes with the Scheduler's.
+    /// The actor that reports the event. Application and Deadman have no label of their own, so their events count as the
+    /// Scheduler's.
     pub const fn teller(&self) -> ActorName {
         match self {
             Self::ActorStarted(name) | Self::ActorRestarted(name) => *name,

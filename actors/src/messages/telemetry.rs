@@ -1,4 +1,4 @@
-//! How the actors tell the MetricsActor what happened: never waiting, never piling up, and counting what is lost.
+//! How actors report events to the MetricsActor: without waiting, with a limit on waiting events, and counting lost ones.
 
 use super::{Event, TakeEvents};
 use crate::domain::{
@@ -15,18 +15,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Events that may wait for the MetricsActor: a quarter of an hour of them.
+/// Most events that may wait for the MetricsActor: those of a quarter of an hour.
 const EVENTS_WAITING_MAX: usize = 1_024;
-/// As soon as so many wait the MetricsActor is woken. Before a text or a verdict it takes them anyway, so that waiting shows
-/// nowhere; a thread that is woken for each of a cycle's dozen events costs more than all that is done with them.
+/// With this many waiting events, the MetricsActor is woken. It also takes them before it encodes a text or judges health, so
+/// the delay is never visible. Waking a thread for each of a cycle's dozen events would cost more than processing them.
 const EVENTS_WAKE: usize = 64;
 
 const REASONS: usize = DropReason::ALL.len();
 
-/// An event, and when it was reported.
+/// An event, and the time when it was reported.
 #[derive(Debug)]
 pub struct Reported {
-    /// What happened.
+    /// The event.
     pub event: Event,
     /// Wall time, since the unix epoch.
     pub at: Duration,
@@ -34,8 +34,8 @@ pub struct Reported {
     pub instant: Instant,
 }
 
-/// What the tellers and the MetricsActor share: the events that wait, and what every actor discarded. Plain atomics
-/// for the latter, because word of a lost message must not be a message.
+/// Shared by all actors and the MetricsActor: the waiting events, and how many events every actor discarded. The latter are
+/// plain atomics, because a report about a lost message must not be a message.
 #[derive(Debug, Clone, Default)]
 pub struct Backlog(Arc<Shared>);
 
@@ -46,12 +46,12 @@ struct Shared {
 }
 
 impl Backlog {
-    /// All events that wait, in the order in which they were reported.
+    /// All waiting events, in the order in which they were reported.
     pub fn take(&self) -> Vec<Reported> {
         std::mem::take(&mut *self.waiting())
     }
 
-    /// What `actor` has discarded for this reason since the start.
+    /// How many events `actor` has discarded for this reason since the start.
     pub fn dropped(&self, actor: ActorName, reason: DropReason) -> u64 {
         self.0.dropped[actor as usize][reason as usize].load(Ordering::Relaxed)
     }
@@ -60,7 +60,7 @@ impl Backlog {
         self.0.dropped[actor as usize][reason as usize].fetch_add(count, Ordering::Relaxed);
     }
 
-    /// Puts an event behind the others; answers how many wait then, or `None` if there is no place for it.
+    /// Adds an event. Returns how many are waiting then, or `None` if there are too many.
     fn put(&self, reported: Reported) -> Option<usize> {
         let mut waiting = self.waiting();
         (waiting.len() < EVENTS_WAITING_MAX).then(|| {
@@ -74,7 +74,7 @@ impl Backlog {
     }
 }
 
-/// An actor's way to the MetricsActor. Clones share it.
+/// An actor's connection to the MetricsActor. Clones share it.
 #[derive(Clone)]
 pub struct Telemetry {
     way: Way,
@@ -83,20 +83,20 @@ pub struct Telemetry {
 
 #[derive(Clone)]
 enum Way {
-    /// By the backlog, which this one takes when it is woken.
+    /// Through the backlog; the MetricsActor takes it when it is woken.
     Backlog(Recipient<TakeEvents>, Arc<dyn Clock>),
     /// One by one.
     Direct(Recipient<Event>),
 }
 
 impl Telemetry {
-    /// To the MetricsActor that has this backlog; the clock says when something was reported.
+    /// A connection to the MetricsActor with this backlog. The clock gives the time of each report.
     pub const fn new(metrics: Recipient<TakeEvents>, backlog: Backlog, clock: Arc<dyn Clock>) -> Self {
         Self { way: Way::Backlog(metrics, clock), backlog }
     }
 
-    /// Tells what happened. With too much waiting already the event is discarded, as `full`: a MetricsActor that hangs
-    /// must not take the daemon's memory with it.
+    /// Reports an event. If too many are waiting, the event is discarded as `full`, so that a MetricsActor that hangs cannot
+    /// use up the memory.
     pub fn report(&self, event: Event) {
         let (metrics, clock) = match &self.way {
             Way::Direct(metrics) => return metrics.do_send(event),
@@ -104,7 +104,7 @@ impl Telemetry {
         };
         let teller = event.teller();
         match self.backlog.put(Reported { event, at: clock.now(), instant: Instant::now() }) {
-            // Not again for every one that follows: it comes, or hangs.
+            // Not for later events: the MetricsActor was already woken, or it hangs.
             Some(EVENTS_WAKE) => metrics.do_send(TakeEvents),
             Some(_) => {}
             None => self.dropped(teller, DropReason::Full, 1),
@@ -116,13 +116,13 @@ impl Telemetry {
         self.backlog.note(actor, reason, count);
     }
 
-    /// What is shared with the MetricsActor.
+    /// The data that is shared with the MetricsActor.
     pub const fn backlog(&self) -> &Backlog {
         &self.backlog
     }
 }
 
-/// To someone who takes every event, however many wait.
+/// A connection to a receiver that takes every event immediately.
 impl From<Recipient<Event>> for Telemetry {
     fn from(metrics: Recipient<Event>) -> Self {
         Self { way: Way::Direct(metrics), backlog: Backlog::default() }
@@ -142,7 +142,7 @@ mod tests {
     use actix::{Actor, Context, Handler};
     use std::sync::atomic::AtomicUsize;
 
-    /// Takes events and says so, but only when it gets to run.
+    /// Takes events and reports that, but only when it is scheduled.
     struct Ears(Backlog, Arc<AtomicUsize>);
 
     impl Actor for Ears {
@@ -179,7 +179,7 @@ mod tests {
                 backlog.dropped(ActorName::Journal, DropReason::Stale),
             )
         };
-        // Without an await in between the actor cannot take any of them.
+        // Without an await in between, the actor cannot take any of them.
         for _ in 0..EVENTS_WAITING_MAX {
             telemetry.report(Event::TicksMissed(1));
         }

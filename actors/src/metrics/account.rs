@@ -1,12 +1,12 @@
-//! What the gateway last told of the account, for as long as it may be shown: an old number looks as live as a new one.
+//! The gateway's last values for the account, for a limited time, because an old number looks the same as a current one.
 
 use std::time::{Duration, Instant};
 
-/// How long a number is shown after it was told. The gateway is asked when an order is due, so at most once per bar: this
-/// is an hourly bar and a half.
+/// How long a value is shown. The gateway is queried when an order is due, so at most once per bar; this is one and a half
+/// hourly bars.
 const SHOWN_FOR: Duration = Duration::from_secs(90 * 60);
 
-/// Equity and open positions, each with when it was told.
+/// Equity and open positions, each with the time of the query.
 #[derive(Debug, Default)]
 pub(super) struct Account {
     equity: Option<(f64, Instant)>,
@@ -14,22 +14,22 @@ pub(super) struct Account {
 }
 
 impl Account {
-    /// The gateway was asked and told this equity, or none.
+    /// The gateway was queried and reported this equity, or none.
     pub fn told_equity(&mut self, equity: Option<f64>, at: Instant) {
         self.equity = equity.map(|equity| (equity, at));
     }
 
-    /// The gateway was asked and listed so many positions, or no list that says anything.
+    /// The gateway was queried and listed this many positions; `None` if the list cannot be read or proves nothing.
     pub fn told_positions(&mut self, count: Option<usize>, at: Instant) {
         self.positions = count.map(|count| (count as f64, at));
     }
 
-    /// An order was filled, or may have been: the list of before is not what is open now.
+    /// An order was filled, or may have been filled, so the previous list is not current any more.
     pub fn traded(&mut self) {
         self.positions = None;
     }
 
-    /// The gateway is not trusted any more, nor what it told.
+    /// The gateway is not trusted any more, so its values are not, either.
     pub fn forget(&mut self) {
         *self = Self::default();
     }

@@ -1,5 +1,5 @@
-//! How the daemon is, from what its actors reported: pure, so that every verdict can be tested. The MetricsActor keeps
-//! the [`State`], HTTP shows the [`Health`].
+//! The daemon's health, judged from the events of its actors. Pure, so that every verdict can be tested. The MetricsActor
+//! keeps the [`State`], HTTP shows the [`Health`].
 
 mod checks;
 mod report;
@@ -13,15 +13,15 @@ pub use state::{ActorState, CycleState, GatewayState, JournalState, PositionsSta
 use crate::domain::names::{ActorName, Step};
 use std::time::Duration;
 
-/// Periods of the schedule without a finished cycle after which the daemon counts as failed, and without a successful
-/// one after which it is not ready.
+/// Number of periods of the schedule. If no cycle finishes in this time, the daemon counts as failed; if no cycle succeeds in
+/// this time, it is not ready.
 pub const PERIODS_MAX: u32 = 3;
 
 const JOURNAL_BROKEN: &str = "the journal cannot be written, so no order is sent";
 
 impl State {
-    /// The verdict at `now` (time since the unix epoch). `uptime` comes from a monotonic clock: a daemon that starts
-    /// before its host has the time would otherwise be decades old.
+    /// The verdict at `now` (time since the unix epoch). `uptime` comes from a monotonic clock, because otherwise a daemon
+    /// that starts before its host's clock is set would seem to be decades old.
     pub fn assess(&self, now: Duration, uptime: Duration) -> Health {
         let checks = self.checks(now);
         let not_ready = self.not_ready_because(now);
@@ -49,7 +49,7 @@ impl State {
         }
     }
 
-    /// [`Health::ready`] alone: cheap enough for every scrape.
+    /// Only [`Health::ready`]: fast enough for every scrape.
     pub fn is_ready(&self, now: Duration) -> bool {
         self.not_ready_because(now).is_none()
     }
@@ -75,7 +75,7 @@ impl State {
             return Some(format!("the gateway: {trouble}"));
         }
         if self.is_market_open == Some(false) {
-            // Nothing could be ordered anyway, and a provider may well rest when its market does.
+            // Nothing could be ordered, and the provider may be offline while the market is closed.
             return None;
         }
         let Some(success_at) = self.last_cycle_success_at else {
@@ -110,7 +110,7 @@ impl State {
     }
 }
 
-/// Seconds with three decimals: more would be noise to a reader.
+/// Seconds, rounded to three decimals.
 fn seconds(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1e3).round() / 1e3
 }

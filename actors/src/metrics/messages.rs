@@ -1,4 +1,4 @@
-//! What HTTP asks the MetricsActor.
+//! HTTP's requests to the MetricsActor.
 
 use super::health::Health;
 use crate::adapters::prometheus::Format;
@@ -11,22 +11,22 @@ use bytes::Bytes;
 pub struct GetMetrics {
     /// In this format.
     pub format: Format,
-    /// Compressed as well.
+    /// Also compressed.
     pub is_gzipped: bool,
 }
 
 /// A text of metrics. Clones share its bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exposition {
-    /// What it is in.
+    /// Its format.
     pub format: Format,
-    /// As it is.
+    /// The text without compression.
     pub text: Bytes,
-    /// As gzip, if anybody asked for that yet.
+    /// The text as gzip, if that was requested.
     pub gzip: Option<Bytes>,
 }
 
-/// HTTP -> MetricsActor: how the daemon is.
+/// HTTP -> MetricsActor: the daemon's health.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "Health")]
 pub struct GetHealth;

@@ -1,4 +1,4 @@
-//! From an event to metrics and health: what each family counts is decided here and nowhere else.
+//! Turns events into metrics and health. Only this file decides what each family counts.
 
 use super::{Config, account::Account};
 use crate::{
@@ -30,30 +30,30 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// All that is counted and known.
+/// All metrics and the state for health.
 pub struct Recorder {
     metrics: Metrics,
     state: State,
-    /// Asked for each text: a breaker half-opens by time alone, and no event says so.
+    /// Read for each text, because a breaker becomes half open by time alone, without an event.
     breakers: Breakers,
-    /// Asked likewise: word of a lost event cannot be an event.
+    /// Also read for each text, because a lost event cannot be reported by an event.
     backlog: Backlog,
-    /// Asked likewise: it is flipped from outside.
+    /// Also read for each text, because it is changed from outside.
     kill_switch: Arc<dyn KillSwitch>,
     account: Account,
     drift: Drift,
     symbols: Vec<Symbol>,
     failed_share_max: f64,
     process: ProcessReader,
-    /// Monotonic, unlike every timestamp: uptime survives a clock that is set after the start.
+    /// Monotonic, unlike all timestamps, so uptime stays right if the clock is set after the start.
     started: Instant,
 }
 
 impl Recorder {
-    /// Everything at zero, every step's last success at the start.
+    /// All metrics are 0; the last success of every step is the start.
     ///
     /// # Errors
-    /// Only if the catalogue contradicts itself.
+    /// Only if the catalogue is wrong.
     pub fn new(config: Config) -> prometheus::Result<Self> {
         let now = config.clock.now();
         let metrics = Metrics::new(&Given { symbols: config.symbols.clone(), build: config.build.clone(), now })?;
@@ -86,7 +86,7 @@ impl Recorder {
         })
     }
 
-    /// The exposition at `now` (time since the unix epoch) with these counts of requests under way.
+    /// The exposition at `now` (time since the unix epoch), with these numbers of open requests.
     pub fn encode(&mut self, now: Duration, inflight: [i64; Endpoint::ALL.len()], format: Format) -> Bytes {
         self.metrics.daemon_uptime_seconds.set(self.started.elapsed().as_secs_f64());
         self.metrics.time_seconds.set(now.as_secs_f64());
@@ -121,7 +121,7 @@ impl Recorder {
         self.state.assess(now, self.started.elapsed())
     }
 
-    /// Counts an event that was reported at `now` (time since the unix epoch), which is this `instant`.
+    /// Records an event that was reported at `now` (time since the unix epoch), which is also this `instant`.
     pub fn record(&mut self, event: &Event, (now, instant): (Duration, Instant)) {
         match event {
             Event::ActorStarted(_) | Event::ActorRestarted(_) | Event::ActorsPinged(_) => self.actor_changed(event),
@@ -152,7 +152,7 @@ impl Recorder {
                 self.state.is_market_open = Some(*is_market_open);
             }
             Event::StopsChecked { bad, unpriced } => {
-                // Nothing new is known of what has no bars.
+                // For symbols without bars nothing new is known.
                 self.state.bad_stops.retain(|(symbol, _)| unpriced.contains(symbol));
                 self.state.bad_stops.extend(bad.iter().cloned());
             }
@@ -210,7 +210,7 @@ impl Recorder {
                 actors[*name as usize].started = true;
                 actors[*name as usize].up = true;
             }
-            // Up again with the start that follows a restart.
+            // It is up again when its start is reported, which follows a restart.
             Event::ActorRestarted(name) => {
                 self.metrics.actor_restarts_total.with_label_values(&[name.as_str()]).inc();
                 actors[*name as usize].up = false;
@@ -302,7 +302,7 @@ impl Recorder {
                     self.account.traded();
                 }
                 replies += usize::from(fate.send_latency.is_some());
-                // A refusal is an answer; what never left or has no known fate is a fault.
+                // A refusal is an answer. An order that was not sent or has an unknown outcome is an error.
                 if matches!(fate.outcome, Outcome::NotSent { .. } | Outcome::Unknown { .. }) {
                     faults.push(fate.outcome.as_str());
                 }
@@ -316,8 +316,8 @@ impl Recorder {
         }
     }
 
-    /// Who got through, who did not; and which steps succeeded for enough of the symbols that reached them. Whether one
-    /// did for all of them, it said itself.
+    /// Records which symbols failed and which did not, and which steps succeeded for enough of the symbols that reached them.
+    /// A step that succeeded for all of its symbols was recorded before.
     fn symbols_ended(&mut self, failures: &[SymbolFailure], now: Duration) {
         let failed: HashSet<&Symbol> = failures.iter().map(|failure| &failure.symbol).collect();
         for symbol in self.symbols.iter().filter(|symbol| !failed.contains(symbol)) {
@@ -349,7 +349,7 @@ impl Recorder {
         }
     }
 
-    /// Notes how a step ended. A step that `had_work` and no fault succeeded; without work nothing is known.
+    /// Records how a step ended. A step that `had_work` and no error succeeded; without work, nothing is known.
     fn step_ended(
         &mut self,
         step: Step,
@@ -396,7 +396,7 @@ fn set_last_success(metrics: &Metrics, symbol: &Symbol, now: Duration) {
     metrics.symbol_last_success_timestamp_seconds.with_label_values(&[symbol.as_str()]).set(now.as_secs_f64());
 }
 
-/// Each fault once: a thousand symbols that time out are one word in `/health`.
+/// Each error once: a thousand symbols that time out are one word in `/health`.
 fn distinct(faults: impl IntoIterator<Item = &'static str>) -> Vec<&'static str> {
     let mut faults = faults.into_iter().collect::<Vec<_>>();
     faults.sort_unstable();

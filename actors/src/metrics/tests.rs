@@ -1,4 +1,4 @@
-//! Events in, text and verdicts out, through the actor as others use it.
+//! From events to texts and verdicts, through the actor's messages.
 
 mod account;
 mod compression;
@@ -145,7 +145,7 @@ async fn events_from_many_threads_sum_exactly() {
         })
     });
     let senders = senders.collect::<Vec<_>>();
-    // Scrapes in between must not lose or repeat anything.
+    // Scrapes in between must not lose or repeat an event.
     while !senders.iter().all(thread::JoinHandle::is_finished) {
         text(&actor).await;
     }
@@ -433,7 +433,7 @@ async fn what_was_discarded_is_counted_although_nobody_could_say_so() {
     );
     assert_eq!(value(&text(&actor).await, stale), 0.0);
     telemetry.dropped(ActorName::Journal, DropReason::Stale, 3);
-    // More than can wait, without an await in which the actor could take one.
+    // More events than may wait, without an await in which the actor could take one.
     for _ in 0..1_100 {
         telemetry.report(Event::TicksMissed(1));
     }

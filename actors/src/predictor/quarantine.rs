@@ -1,5 +1,5 @@
-//! Symbols in quarantine: groups of which one at least made the model refuse a whole request. Each group is asked on its own,
-//! after all the others, until the model takes it. Pure.
+//! Symbols in quarantine: groups in which at least one symbol made the model refuse a whole request. Each group is requested
+//! separately, after all other rows, until the model accepts it. Pure.
 
 use super::PredictError;
 use crate::domain::{features::FeatureSet, instrument::Symbol};
@@ -8,23 +8,23 @@ use std::{
     sync::Arc,
 };
 
-/// Rows of a cycle, by their place in it, that are asked together, and what the model last said to them.
+/// Rows of a cycle, by their index in it, that are requested together, and the model's last error for them.
 #[derive(Debug, Clone)]
 pub(super) struct Group {
     pub rows: Vec<usize>,
     pub error: PredictError,
 }
 
-/// What is kept between two cycles.
+/// The data that is kept between two cycles.
 #[derive(Debug, Default)]
 pub(super) struct Quarantine {
     groups: Vec<(Vec<Symbol>, PredictError)>,
-    /// The symbols of the cycle under way, in the order of its rows.
+    /// The symbols of the current cycle, in the order of its rows.
     symbols: Vec<Symbol>,
 }
 
 impl Quarantine {
-    /// Begins a cycle: the rows that are asked together, and the groups that are not.
+    /// Begins a cycle. Returns the ordinary rows, and the groups in quarantine.
     pub(super) fn split(&mut self, rows: &[(Symbol, Arc<FeatureSet>)]) -> (Vec<usize>, Vec<Group>) {
         self.symbols = rows.iter().map(|(symbol, _)| symbol.clone()).collect();
         let places: HashMap<_, _> = self.symbols.iter().zip(0..).collect();
@@ -37,7 +37,7 @@ impl Quarantine {
         ((0..rows.len()).filter(|row| !quarantined.contains(row)).collect(), groups)
     }
 
-    /// Ends a cycle: in quarantine are from now on these, in this order, and those that had no row in it.
+    /// Ends a cycle. From now on these groups are in quarantine, in this order, and those that had no row in the cycle.
     pub(super) fn remember(&mut self, groups: Vec<Group>) {
         let present: HashSet<_> = self.symbols.iter().collect();
         self.groups.retain(|(symbols, _)| !symbols.iter().any(|symbol| present.contains(symbol)));

@@ -1,5 +1,5 @@
-//! The requests of one cycle, and what each row got. A request that the model refuses for one of its rows is bisected: asked in
-//! halves until that row is alone.
+//! The requests of one cycle, and the result of each row. A request that the model refuses because of one of its rows is
+//! bisected: its halves are requested until that row is alone.
 
 use super::{Asker, BAD_SHAPE, PredictError, quarantine::Group};
 use crate::{
@@ -19,22 +19,22 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Most requests of a cycle beside those that all rows need anyway: for halves, and for rows in quarantine. One bad row
-/// among 50 takes 12 to find, and then one in each cycle.
+/// Most additional requests of a cycle, for halves and for rows in quarantine. Finding one bad row among 50 takes 12
+/// requests, and then one request in each cycle.
 const EXTRA_REQUESTS_MAX: usize = 256;
-/// Most of them while the model has not taken a single request in this cycle. A bad row is alone after six halvings, its
-/// neighbours are taken before: a model that still refuses everything does not do so for a row.
+/// Most of these while the model has not accepted any request in this cycle. After six halvings a bad row is alone, and its
+/// neighbours are accepted before that. If the model still refuses everything, the reason is not a row.
 const EXTRA_REFUSED_MAX: usize = 16;
 
-/// How a request ended.
+/// The result of a request.
 pub(super) enum Asked {
     /// Every row has its own result.
     Answered,
-    /// One of its rows may be why.
+    /// One of its rows may be the reason.
     Refused(PredictError),
-    /// For no reason that lies in its rows, or it was not made; its rows have the error.
+    /// It failed for a reason that is not in its rows, or was not made; its rows have the error.
     Failed,
-    /// The time for extra requests ran out over it.
+    /// The time for additional requests ran out during this request.
     OutOfTime,
 }
 
@@ -44,7 +44,7 @@ pub(super) struct Requests<'a> {
     rows: &'a [(Symbol, Arc<FeatureSet>)],
     /// One per row.
     pub results: Vec<Result<Prediction, PredictError>>,
-    /// Whether the model took one request at least.
+    /// Whether the model accepted at least one request.
     pub has_answered: bool,
     requests: Vec<PredictionReport>,
     api: ApiUsage,
@@ -52,7 +52,7 @@ pub(super) struct Requests<'a> {
 }
 
 impl<'a> Requests<'a> {
-    /// No row has a result yet; each gets one by the request it is in.
+    /// No row has a result yet; each gets one from its request.
     pub(super) fn new(asker: &'a Asker, rows: &'a [(Symbol, Arc<FeatureSet>)]) -> Self {
         let results = vec![Err(PredictError::Breaker); rows.len()];
         Self {
@@ -66,7 +66,8 @@ impl<'a> Requests<'a> {
         }
     }
 
-    /// One request about these rows. A `deadline` shorter than the configured one is what is left for extra requests.
+    /// One request for these rows. If `deadline` is shorter than the configured one, it is the rest of the time for
+    /// additional requests.
     pub(super) async fn ask(&mut self, rows: &[usize], deadline: Duration) -> Asked {
         let config = &self.asker.config;
         if !config.breakers.admits(Endpoint::Hub) {
@@ -89,7 +90,7 @@ impl<'a> Requests<'a> {
                 }
                 Asked::Answered
             }
-            // The server had less time than it may take: that says nothing about it.
+            // The server had less than its allowed time, so this says nothing about it.
             Err(PredictError::Http(super::HttpError::Timeout { .. })) if deadline < config.deadline => Asked::OutOfTime,
             Err(error) => {
                 config.breakers.note_end(Endpoint::Hub, error.call_end());
@@ -99,14 +100,14 @@ impl<'a> Requests<'a> {
         }
     }
 
-    /// Asks the halves of `refused`, and of these the halves again, then the groups in `quarantine`, as far as the time
-    /// of one deadline and the bounds above go. A row that is not reached keeps the error of the request it was in.
+    /// Requests the halves of `refused`, and their halves again, then the groups in `quarantine`, within one deadline and the
+    /// limits above. A row that is not reached keeps the error of its last request.
     ///
-    /// Returns the groups that are in quarantine from now on, those first that were not reached.
+    /// Returns the groups that are in quarantine from now on; those that were not reached come first.
     pub(super) async fn bisect(&mut self, refused: Vec<Group>, quarantine: Vec<Group>) -> Vec<Group> {
         let (started, mut requests) = (Instant::now(), 0);
         let (mut unreached, mut still) = (Vec::new(), Vec::new());
-        // The last one is next: halves of what was just refused come first, then the rest in their order.
+        // The last one is processed next: halves of a group that was just refused come first, then the others in their order.
         let mut waiting: Vec<Group> = quarantine.into_iter().rev().collect();
         refused.into_iter().rev().for_each(|group| push_halves(&mut waiting, group));
         while let Some(group) = waiting.pop() {
@@ -125,7 +126,7 @@ impl<'a> Requests<'a> {
                 }
                 Asked::Refused(error) => still.push(Group { error, ..group }),
                 Asked::Failed => still.push(group),
-                // It had its turn: the next cycle begins with others.
+                // It had its turn; the next cycle begins with others.
                 Asked::OutOfTime => {
                     self.fail(&group.rows, &group.error);
                     still.push(group);
@@ -136,7 +137,7 @@ impl<'a> Requests<'a> {
         unreached
     }
 
-    /// Tells the metrics what the cycle's requests were.
+    /// Reports the cycle's requests to the metrics.
     pub(super) fn report(&mut self) {
         let metrics = &self.asker.config.metrics;
         let is_unusable = |result: &&Result<_, PredictError>| result.as_ref().is_err_and(|e| e.kind() == BAD_SHAPE);
@@ -152,8 +153,7 @@ impl<'a> Requests<'a> {
         rows.iter().for_each(|&row| self.results[row] = Err(error.clone()));
     }
 
-    /// Books one request. An answer without a single good row is a failure of the request; otherwise bad rows are their
-    /// own.
+    /// Records one request. If no row of the answer is good, the request has failed; otherwise only the bad rows have failed.
     fn note(&mut self, parsed: &Result<Vec<Result<Prediction, String>>, PredictError>, latency: Duration) {
         let (mut failure, mut row_failures) = (None, Vec::new());
         match parsed {
@@ -179,12 +179,12 @@ impl<'a> Requests<'a> {
     }
 }
 
-/// Rows of a bad shape are the rows'; one good row shows that the endpoint serves.
+/// Rows of a bad shape are errors of these rows. One good row shows that the endpoint works.
 fn shape_end(rows: &[Result<Prediction, String>]) -> CallEnd {
     if rows.iter().any(Result::is_ok) { CallEnd::Answered } else { CallEnd::Refused }
 }
 
-/// Puts the first half on top. A single row has no halves: it was alone, and needs no second question.
+/// Adds the halves, the first one on top. A single row has no halves: it was alone and is not requested again.
 fn push_halves(waiting: &mut Vec<Group>, group: Group) {
     if group.rows.len() > 1 {
         let (first, second) = group.rows.split_at(group.rows.len().div_ceil(2));

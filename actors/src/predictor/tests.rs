@@ -25,9 +25,9 @@ const DEADLINE: Duration = Duration::from_millis(400);
 enum Step {
     /// Reads a request and answers it.
     Answer(u16, String),
-    /// Closes without a word.
+    /// Closes the connection without an answer.
     Close,
-    /// Reads, sends a head that promises a body, and then a byte every 50 ms.
+    /// Reads a request, then sends a head that announces a body, and then a byte every 50 ms.
     Drip,
 }
 
@@ -80,7 +80,7 @@ fn read_body(stream: &TcpStream) -> serde_json::Value {
     serde_json::from_slice(&body).unwrap()
 }
 
-/// Keeps every event.
+/// Stores every event.
 #[derive(Default)]
 struct Metrics(Arc<Mutex<Vec<Event>>>);
 
@@ -97,11 +97,11 @@ impl Handler<Event> for Metrics {
 }
 
 struct Run {
-    /// Per row: the probability of BUY, or the kind of the failure.
+    /// Per row: the probability of BUY, or the kind of the error.
     answers: Vec<Result<f64, &'static str>>,
     requests: Vec<PredictionReport>,
     api: ApiUsage,
-    /// Rows that were counted as discarded.
+    /// Number of rows that were counted as discarded.
     unusable: u64,
 }
 

@@ -1,4 +1,4 @@
-//! A SignalSender between a real journal and a scripted gateway, and what is asked of it.
+//! A SignalSender between a real journal and a scripted gateway, and requests to it.
 
 pub(super) mod scripted_gateway;
 
@@ -33,7 +33,7 @@ use tempfile::TempDir;
 pub(super) const DEADLINE: Duration = Duration::from_millis(400);
 pub(super) const BAR: i64 = 1_500_000_000;
 
-/// Keeps every event.
+/// Stores every event.
 #[derive(Default)]
 struct Metrics(Arc<Mutex<Vec<Event>>>);
 
@@ -118,7 +118,7 @@ pub(super) fn instrument(name: &str) -> Instrument {
     }
 }
 
-/// A BUY at this close; the moment is now.
+/// A BUY at this close, decided now.
 pub(super) fn buy(name: &str, close: f64, bar_close_time: i64) -> Signal {
     Signal {
         instrument: Arc::new(instrument(name)),
@@ -158,7 +158,7 @@ impl Setup {
         self.start_on(TempDir::new().unwrap(), address)
     }
 
-    /// With a clock of its own.
+    /// With a given clock.
     pub(super) fn start_by(self, clock: Arc<dyn Clock>, address: &str) -> Running {
         self.start_with(TempDir::new().unwrap(), clock, address)
     }
@@ -203,13 +203,13 @@ impl Setup {
 }
 
 impl Running {
-    /// A whole cycle: the socket first, then a BUY of each symbol at this bar.
+    /// A whole cycle: first the socket, then a BUY of each symbol at this bar.
     pub(super) async fn cycle(&self, cycle_id: CycleId, symbols: &[&str], bar_close_time: i64) -> Vec<SignalResult> {
         self.sender.send(OpenGateway { cycle_id, has_clock_stepped: false }).await.unwrap();
         self.send(cycle_id, symbols, bar_close_time).await
     }
 
-    /// A cycle whose socket nobody opened.
+    /// A cycle for which no socket was opened.
     pub(super) async fn send(&self, cycle_id: CycleId, symbols: &[&str], bar_close_time: i64) -> Vec<SignalResult> {
         let signals = symbols.iter().map(|name| buy(name, 1.1, bar_close_time)).collect();
         let reports = self.sender.send(SendSignals { cycle_id, signals }).await.unwrap();
@@ -217,7 +217,7 @@ impl Running {
         reports.into_iter().map(|report| report.result).collect()
     }
 
-    /// The daemon ends and another starts on its journal.
+    /// The daemon ends, and another one starts on its journal.
     pub(super) async fn restart(self, setup: Setup, address: &str) -> Running {
         self.journal.send(Flush).await.unwrap();
         setup.start_on(self.folder, address)
@@ -233,7 +233,7 @@ impl Running {
     }
 }
 
-/// `filled`, `unknown` and so on, or the reason for which there is no order.
+/// `filled`, `unknown` and so on, or the reason why there is no order.
 pub(super) fn text(result: &SignalResult) -> &'static str {
     match result {
         SignalResult::Ordered { fate, .. } => fate.outcome.as_str(),

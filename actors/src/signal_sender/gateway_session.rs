@@ -1,5 +1,5 @@
-//! The session with the gateway: one order out, its reply in, all within a deadline; and the questions that come before an
-//! order. One session serves one cycle.
+//! The session with the gateway: sends one order and receives its reply, within a deadline; also sends the queries before an
+//! order. One session is used for one cycle.
 
 use super::{Config, handshake_gate::HandshakeGate};
 use crate::{
@@ -26,16 +26,16 @@ use tokio::time::{Instant, timeout_at};
 use tracing::warn;
 use uuid::Uuid;
 
-/// How often the kill switch is looked at while an order waits for a connection.
+/// How often the kill switch is checked while an order waits for a connection.
 const HALT_PERIOD: Duration = Duration::from_millis(50);
 
 /// The session of one cycle.
 pub(super) struct GatewaySession<'a> {
     config: &'a Config,
     gate: &'a HandshakeGate,
-    /// A socket that is beyond doubt, if there is one.
+    /// A socket without an open or unclear request, if there is one.
     socket: Option<GatewaySocket>,
-    /// The gateway took nothing within its deadline; the rest of the cycle does not wait for it again.
+    /// The gateway accepted nothing within its deadline; the rest of the cycle does not wait for it again.
     is_gateway_absent: bool,
 }
 
@@ -45,7 +45,7 @@ impl GatewayPort for GatewaySession<'_> {
         let rules = [
             (config.shutdown.is_cancelled(), Suppression::Shutdown),
             (config.kill_switch.is_halted(), Suppression::Halted),
-            // An absent gateway is no doubt: the order is not sent, and says so.
+            // If the gateway is absent, the order gets the outcome `not_sent` instead.
             (!self.gate.is_open() && !self.is_gateway_absent, Suppression::Handshake),
             (!config.breakers.admits(Endpoint::Gateway), Suppression::Breaker),
         ];
@@ -59,12 +59,12 @@ impl GatewayPort for GatewaySession<'_> {
 
     async fn exchange(&mut self, order: &Order, expiry: Expiry) -> Result<Fate, Suppression> {
         if self.is_gateway_absent {
-            return Ok(not_sent("the gateway did not take what came before".into()));
+            return Ok(not_sent("the gateway did not accept the previous request".into()));
         }
         let fate = self.send(order, expiry).await?;
         self.config.breakers.note(Endpoint::Gateway, fate.send_latency.is_some());
         if matches!(fate.outcome, Outcome::NotSent { .. }) {
-            self.is_absent("it did not take an order");
+            self.is_absent("it did not accept an order");
         }
         Ok(fate)
     }
@@ -77,7 +77,7 @@ impl GatewayPort for GatewaySession<'_> {
         let positions = match self.ask(Query::Positions).await {
             Ok(answer) => answer.positions().map_err(|error| error.to_string()),
             Err(QueryError::NoGateway { .. }) => {
-                self.is_absent("it did not take a question");
+                self.is_absent("it did not accept a query");
                 return Ok(Positions::NoGateway);
             }
             Err(error @ QueryError::BadReply { .. }) => Err(error.to_string()),
@@ -86,13 +86,14 @@ impl GatewayPort for GatewaySession<'_> {
                 warn!(
                     stage = "send",
                     error = error.kind(),
-                    "no order: the gateway was asked for its positions: {error}"
+                    "no order: the query of the gateway's positions failed: {error}"
                 );
-                self.gate.close(&self.config.metrics, &format!("asked for its positions: {error}"));
+                self.gate.close(&self.config.metrics, &format!("the query of its positions failed: {error}"));
                 return Err(Suppression::Handshake);
             }
         };
-        // Here and not where the list is used: a limit of one symbol is not what the account holds.
+        // Reported here, not where the list is used: a limit concerns one symbol, but this is the number for the whole
+        // account.
         let is_told = |positions: &&Vec<Position>| dialect.kind().has_proof() || !positions.is_empty();
         let listed = positions.as_ref().ok().filter(is_told).map(Vec::len);
         self.config.metrics.report(Event::PositionsTold(listed));
@@ -100,7 +101,8 @@ impl GatewayPort for GatewaySession<'_> {
             Ok(positions) if dialect.kind().has_proof() || !positions.is_empty() => Ok(Positions::Known(positions)),
             Ok(_) => Ok(Positions::Untold),
             Err(reason) => {
-                // The journal knows nothing of what a person or another journal opened, so its fills are no substitute.
+                // The journal's fills cannot replace the list, because it does not know positions that a user or another
+                // journal opened.
                 warn!(
                     stage = "send",
                     error = "positions",
@@ -116,9 +118,9 @@ impl GatewayPort for GatewaySession<'_> {
         let answer = self.ask(Query::Account).await;
         match &answer {
             Err(_) if self.config.shutdown.is_cancelled() => return None,
-            Err(QueryError::NoGateway { .. }) => self.is_absent("it did not take a question"),
+            Err(QueryError::NoGateway { .. }) => self.is_absent("it did not accept a query"),
             Err(error @ (QueryError::NoReply { .. } | QueryError::Socket(_))) => {
-                self.gate.close(&self.config.metrics, &format!("asked for the account: {error}"));
+                self.gate.close(&self.config.metrics, &format!("the query of the account failed: {error}"));
             }
             Ok(_) | Err(_) => {}
         }
@@ -128,7 +130,7 @@ impl GatewayPort for GatewaySession<'_> {
         let equity = match account {
             Ok(account) => Some(account.equity).filter(|equity| equity.is_finite()),
             Err(reason) => {
-                warn!(stage = "send", error = "no_equity", "the gateway does not tell the account's equity: {reason}");
+                warn!(stage = "send", error = "no_equity", "the gateway did not report the account's equity: {reason}");
                 None
             }
         };
@@ -140,7 +142,7 @@ impl GatewayPort for GatewaySession<'_> {
         if !self.config.dialect.kind().has_proof() {
             return None;
         }
-        // One new socket for both: what a queued order left on the old one must not be in the way.
+        // One new socket for both queries, because an order that is still queued on the old one must not come first.
         self.socket = None;
         let mut answers = [Vec::new(), Vec::new()];
         for answer in &mut answers {
@@ -177,7 +179,7 @@ impl<'a> GatewaySession<'a> {
         self.gate.close(metrics, &format!("no gateway at {} within {} ms: {why}", peer.address, deadline.as_millis()));
     }
 
-    /// Asks something harmless, given up when the daemon stops. The socket is kept if its answer was the right one.
+    /// Sends a query, which is given up when the daemon stops. The socket is kept if the answer was valid.
     async fn ask(&mut self, question: Query) -> Result<QueryAnswer, QueryError> {
         let Config { dialect, peer, deadline, clock, shutdown, inflight, .. } = self.config;
         let socket = self.socket.take().map_or_else(|| GatewaySocket::connect(peer), Ok)?;
@@ -192,7 +194,7 @@ impl<'a> GatewaySession<'a> {
         Ok(answered.answer)
     }
 
-    /// Sends the order and waits for its reply, all within the deadline. Shutdown ends it only before the send.
+    /// Sends the order and waits for its reply, all within the deadline. Shutdown cancels it only before the send.
     async fn send(&mut self, order: &Order, expiry: Expiry) -> Result<Fate, Suppression> {
         let config = self.config;
         let started = Instant::now();
@@ -211,14 +213,14 @@ impl<'a> GatewaySession<'a> {
             let connecting = socket_of_cycle.map_or_else(|| GatewaySocket::connect(&config.peer), Ok)?;
             connecting.send(request).await
         });
-        // Looked at before each step of the send: a process that was stopped while it waited for the connection must not
-        // hand over an old order when it goes on.
+        // The age is checked before each step of the send: if the process was suspended while it waited for the connection,
+        // it must not send an old order when it continues.
         let in_time = poll_fn(|cx| match expiry.is_over(config.clock.moment()) {
             true => Poll::Ready(Err(Suppression::StaleDecision)),
             false => send.as_mut().poll(cx).map(Ok),
         });
         let sent = tokio::select! {
-            // In this order: a send that has just completed counts, even if the shutdown came in the same moment.
+            // In this order: a send that has just completed counts, even if shutdown begins at the same moment.
             biased;
             sent = timeout_at(deadline, in_time) => sent.map_or(Ok(None), |sent| sent.map(Some))?,
             () = config.shutdown.cancelled() => return Err(Suppression::Shutdown),
@@ -237,7 +239,8 @@ impl<'a> GatewaySession<'a> {
         Ok(self.fate(order, awaiting, started, deadline).await)
     }
 
-    /// What the reply to a sent order proves; a socket that is beyond doubt is kept for the next order.
+    /// The outcome that the reply to a sent order proves. If the reply leaves no doubt, the socket is kept for the next
+    /// order.
     async fn fate(&mut self, order: &Order, awaiting: AwaitingReply, started: Instant, deadline: Instant) -> Fate {
         let sent_at = Instant::now();
         let (reply, next) = match timeout_at(deadline, awaiting.reply()).await {
@@ -264,7 +267,7 @@ impl<'a> GatewaySession<'a> {
     }
 }
 
-/// Completes when the kill switch is on: an order that waits for a connection must not outlive a halt.
+/// Completes when the kill switch is on, so that an order that waits for a connection is not sent after a halt.
 async fn halted(config: &Config) {
     while !config.kill_switch.is_halted() {
         tokio::time::sleep(HALT_PERIOD).await;

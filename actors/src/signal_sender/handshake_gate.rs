@@ -1,5 +1,5 @@
-//! The gate before the gateway: no order goes out before it has answered its dialect's harmless handshake, or a person
-//! vouches for one that has none.
+//! Holds back orders until the gateway has answered its dialect's handshake, or the user has confirmed a gateway whose
+//! dialect has none.
 
 use super::Config;
 use crate::{
@@ -16,7 +16,7 @@ use tracing::{info, warn};
 #[derive(Debug, Default)]
 pub(super) struct HandshakeGate {
     is_open: Cell<bool>,
-    /// Why it is closed, as last said; said again only when it changes.
+    /// Why it is closed, as last logged; it is logged again only if it changes.
     trouble: RefCell<String>,
 }
 
@@ -25,13 +25,13 @@ impl HandshakeGate {
         self.is_open.get()
     }
 
-    /// Shakes hands if that is due: in every cycle until it succeeds.
+    /// Does a handshake if it is due: in every cycle until it succeeds.
     pub(super) async fn try_open(&self, config: &Config) {
         if self.is_open.get() || config.shutdown.is_cancelled() {
             return;
         }
         if !config.dialect.kind().has_handshake() {
-            // The settings have a person's word for it.
+            // The user confirmed it in the settings.
             self.open(config, "the gateway was checked by hand");
             return;
         }
@@ -51,7 +51,7 @@ impl HandshakeGate {
         }
     }
 
-    /// Closes it: the gateway did not take or answer what was sent.
+    /// Closes it: the gateway did not accept or answer a request.
     pub(super) fn close(&self, metrics: &Telemetry, why: &str) {
         self.is_open.set(false);
         self.trouble.replace(why.to_owned());

@@ -1,4 +1,4 @@
-//! The order manager's journal is the Journal actor: what is written is a message whose answer means that it is on disk.
+//! The order manager's journal is the Journal actor: a write is a message, and its answer means that the step is on disk.
 
 use crate::{
     adapters::fail_points::reach,
@@ -14,13 +14,13 @@ use actix::{MailboxError, Recipient};
 /// How the SignalSender reaches the Journal.
 #[derive(Debug, Clone)]
 pub struct JournalActorHandle {
-    /// Says what stands.
+    /// Reads the state.
     pub standing: Recipient<ReadStanding>,
-    /// Says what was ordered before.
+    /// Reads earlier orders.
     pub history: Recipient<ReadHistory>,
-    /// Says which fills count as open.
+    /// Reads fills that count as open.
     pub fills: Recipient<ReadFills>,
-    /// Keeps the day's first equity.
+    /// Records the day's first equity.
     pub equity: Recipient<NoteEquity>,
     /// Writes an order's steps.
     pub write: Recipient<WriteSteps>,
@@ -44,7 +44,7 @@ impl OrderJournal for JournalActorHandle {
     }
 
     async fn write(&self, steps: Vec<OrderStep>) -> Result<(), JournalError> {
-        // Between the intent and its `sending` lies a place in the store.
+        // The place between the intent and its `sending` is in the store.
         let (before, after) = match steps[..] {
             [OrderStep::Intent { .. }, ..] => ("intent.before", "sending.after"),
             _ => ("outcome.before", "outcome.after"),

@@ -19,7 +19,7 @@ async fn what_cannot_be_an_order_is_no_halt() {
     for live in [true, false] {
         let gateway = Gateway::start(|all| vec![newest(all).fill(1)]);
         let running = Setup { live, ..V43 }.start(&gateway.address);
-        // 0.002 of 150 is no distance.
+        // 0.002 is too near to a price of 150.
         let signals = vec![buy("USDJPY", 150.0, BAR)];
         let reports = running.sender.send(SendSignals { cycle_id: 1, signals }).await.unwrap();
         let results: Vec<_> = reports.into_iter().map(|report| report.result).collect();

@@ -130,7 +130,7 @@ impl GatewayPort for GatewaySession<'_> {
     async fn exchange(&mut self, order: &Order, expiry: Expiry) -> Result<Fate, Suppression> {
         assert_eq!(self.objection(), None, "an order goes out against an objection");
         if self.is_gateway_absent {
-            return Ok(not_sent("the gateway did not take what came before"));
+            return Ok(not_sent("the gateway did not accept the previous request"));
         }
         let (signed_ms, deadline_ms) = {
             let mut world = self.world.borrow_mut();

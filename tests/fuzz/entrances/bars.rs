@@ -1,4 +1,4 @@
-//! Market answers: bodies, one after the other with a zero byte between them, as a symbol's window takes them in.
+//! Market answers: bodies, separated by a zero byte, that a symbol's window takes one after the other.
 
 use sentinel_actors::{
     adapters::eodhd,
@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 const LENGTH_MAX: usize = 200;
 
-/// True if a bar was let in.
+/// True if a bar was accepted.
 pub fn enter(bytes: &[u8]) -> bool {
     let bodies: Vec<Vec<RawBar>> = bytes.split(|byte| *byte == 0).filter_map(|body| eodhd::parse(body).ok()).collect();
     let mut accepted = false;
@@ -58,7 +58,7 @@ pub fn enter(bytes: &[u8]) -> bool {
     accepted
 }
 
-/// What is let in of an answer, and what that may not depend on.
+/// The accepted bars of an answer, and what they must not depend on.
 fn admit(rows: &[RawBar], interval: Interval, calendar: &Calendar) -> Cleaned {
     let all = clean(rows, interval, calendar, None);
     trusted(&all.bars);
@@ -67,12 +67,12 @@ fn admit(rows: &[RawBar], interval: Interval, calendar: &Calendar) -> Cleaned {
     assert!(all.bars.len() <= rows.len());
     let reversed: Vec<RawBar> = rows.iter().rev().copied().collect();
     assert_eq!(clean(&reversed, interval, calendar, None), all, "the order of the rows says nothing");
-    // A moment at which the newest row is still forming.
+    // A time at which the newest row is still forming.
     let now = rows.iter().map(|row| row.open_time).max().unwrap_or(0);
     let closed: Vec<RawBar> = rows.iter().filter(|row| row.open_time + interval.source_s() <= now).copied().collect();
     let without = clean(&closed, interval, calendar, None);
     assert_eq!(clean(rows, interval, calendar, Some(now)), without, "a forming bar changes nothing");
-    // A moment at which all of them but the first have yet to begin: they are refused, and none gets in.
+    // A time at which all rows but the first have not begun: these are refused, and none is accepted.
     let early = rows.iter().map(|row| row.open_time).min().unwrap_or(0);
     let cleaned = clean(rows, interval, calendar, Some(early));
     assert!(cleaned.bars.is_empty() && cleaned.fault.is_none(), "nothing has closed yet");

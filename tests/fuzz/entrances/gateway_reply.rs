@@ -1,4 +1,4 @@
-//! Gateway replies: the same bytes as the reply to an order and to each question, in every dialect.
+//! Gateway replies: the same bytes as the reply to an order and to each query, in every dialect.
 
 use sentinel_actors::{
     adapters::{
@@ -14,9 +14,9 @@ use serde_json::{Map, Value, value::RawValue};
 use std::{collections::HashMap, str};
 use uuid::Uuid;
 
-/// The order and the question that the seeds answer: f20cfd40-3bf1-5e7f-b0ab-e952611bc0a1.
+/// The id of the order and the query that the seeds answer: f20cfd40-3bf1-5e7f-b0ab-e952611bc0a1.
 const OURS: Uuid = Uuid::from_u128(0xf20c_fd40_3bf1_5e7f_b0ab_e952_611b_c0a1);
-/// Somebody else's: f20cfd40-3bf1-5e7f-b0ab-e952611bc0a2.
+/// Another id: f20cfd40-3bf1-5e7f-b0ab-e952611bc0a2.
 const OTHER: Uuid = Uuid::from_u128(0xf20c_fd40_3bf1_5e7f_b0ab_e952_611b_c0a2);
 
 /// True if it settles the order in some dialect.
@@ -40,7 +40,7 @@ pub fn enter(bytes: &[u8]) -> bool {
     settled
 }
 
-/// What a reply proves about our order, checked against the reply read a second time, without the dialect.
+/// What a reply proves about the order, compared with a second reading of the reply that does not use the dialect.
 fn order(dialect: &dyn Dialect, bytes: &[u8]) -> bool {
     let kind = dialect.kind();
     let verdict = dialect.classify(&an_order(OURS), bytes);
@@ -105,7 +105,7 @@ fn top(field: &dyn Fn(&str) -> Value) -> Map<String, Value> {
         .collect()
 }
 
-/// Nothing in this part of a reply speaks against the fill of our order.
+/// Whether nothing in this part of a reply contradicts the fill of the order.
 fn fits(kind: DialectKind, place: &Value) {
     let told = |key: &str| Some(&place[key]).filter(|value| !value.is_null());
     assert!(told("ticket").is_none_or(|ticket| whole(ticket) > Some(0.0)), "{kind}: {place}");
@@ -135,8 +135,8 @@ fn whole(value: &Value) -> Option<f64> {
     number(value).filter(|number| number.fract() == 0.0)
 }
 
-/// The members of an object; what nobody looks at may be any JSON, as long as it is text. A byte order mark is no part
-/// of it, and a bare `NaN` or the like stands for an object.
+/// The members of an object. Members that are not read may be any JSON, as long as it is valid text. A byte order mark is not
+/// part of it, and a bare `NaN` or the like is read as an object.
 fn fields(bytes: &[u8]) -> Option<HashMap<String, Box<RawValue>>> {
     let text = str::from_utf8(bytes).ok()?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);

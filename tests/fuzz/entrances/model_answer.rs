@@ -1,4 +1,4 @@
-//! Model answers: the body of a 200, read as the answer to one row, to as many as it holds, and to one more.
+//! Model answers: the body of a 200, read as the answer to one row, to as many rows as it has, and to one more.
 
 use sentinel_actors::{
     adapters::mlflow::{AnswerError, parse_answer},

@@ -1,10 +1,10 @@
-//! Settings: a text of up to six parts, separated by lines of `---`: the settings file, the environment and the flags
-//! (a `NAME=value` on each line), a calendar file, a holidays file and a confidence reference.
+//! Settings: a text of up to six parts, separated by lines of `---`: the settings file, the environment and the flags (a
+//! `NAME=value` per line), a calendar file, a holidays file and a confidence reference.
 
 use sentinel::settings::{Daemon, Distance, Purpose, Resolved, Settings, SettingsError, Sources, VerifyGateway};
 use std::{collections::HashSet, fs, path::PathBuf, time::Duration};
 
-/// No message and no dump may show it.
+/// No message and no dump may contain it.
 const TOKEN: &str = "canary-5d0c9a7e";
 /// The keys that have a flag.
 const FLAGS: [&str; 23] = [
@@ -34,15 +34,15 @@ const FLAGS: [&str; 23] = [
 ];
 
 thread_local! {
-    /// The only place that is read, whatever paths the settings name.
+    /// The only folder that is read, whatever paths the settings contain.
     static FOLDER: tempfile::TempDir = tempfile::tempdir().expect("a folder for the files");
 }
 
-/// True if the daemon would start with it.
+/// True if the daemon would start with these settings.
 pub fn enter(bytes: &[u8]) -> bool {
     let text = String::from_utf8_lossy(bytes);
     if text.to_ascii_lowercase().contains("curve_") {
-        // Key files have no flag that could keep them from being read, and could be any file of this machine.
+        // Key files cannot be replaced by a flag, and could be any file of this machine.
         return false;
     }
     let mut parts = text.split("---\n");
@@ -50,7 +50,7 @@ pub fn enter(bytes: &[u8]) -> bool {
     let (file, environment, flags, calendar, holidays, reference) = (part(), part(), part(), part(), part(), part());
     let mut sources = Sources { file: Some(written("settings.toml", file)), ..Sources::default() };
     sources.environment.extend(pairs(environment));
-    // A token at hand keeps the token file that the text may name from being read.
+    // If there is a token, the token file named in the text is not read.
     sources.environment.insert("EODHD_API_TOKEN".into(), TOKEN.into());
     for (name, value) in pairs(flags) {
         match FLAGS.into_iter().find(|flag| *flag == name) {
@@ -59,7 +59,7 @@ pub fn enter(bytes: &[u8]) -> bool {
             None => {}
         }
     }
-    // Flags beat everything else, so no other calendar is read either.
+    // Flags override all other layers, so no other calendar is read, either.
     let calendar = if calendar.is_empty() { "fx".into() } else { written("calendar.toml", calendar) };
     sources.flags.push(("market.calendar", calendar.display().to_string()));
     let holidays = if holidays.is_empty() { "closed = []" } else { holidays };
@@ -68,7 +68,7 @@ pub fn enter(bytes: &[u8]) -> bool {
     sources.flags.push(("model.confidence_reference", written("confidences.json", reference).display().to_string()));
 
     let secret_is_ours = !text.contains(TOKEN);
-    // Asking the gateway something harmless takes no account.
+    // A query to the gateway does not need an account.
     checked(Settings::load_for::<VerifyGateway>(&sources), secret_is_ours);
     let Some(settings) = checked(Settings::load_for::<Daemon>(&sources), secret_is_ours) else { return false };
     assert_eq!(settings.trading.live, settings.purpose.gateway.is_live());
@@ -76,7 +76,7 @@ pub fn enter(bytes: &[u8]) -> bool {
     true
 }
 
-/// What was loaded, in range; and what was refused, with a reason. Neither shows the secret.
+/// Loaded settings are in range; refused settings have a reason. Neither contains the secret.
 fn checked<P: Purpose>(loaded: Result<Resolved<P>, SettingsError>, secret_is_ours: bool) -> Option<Resolved<P>> {
     match loaded {
         Ok(settings) => {
@@ -93,7 +93,7 @@ fn checked<P: Purpose>(loaded: Result<Resolved<P>, SettingsError>, secret_is_our
     }
 }
 
-/// What every part of the daemon takes for granted.
+/// What every part of the daemon relies on.
 fn in_range<P>(settings: &Resolved<P>) {
     let Resolved { data, model, gateway, metrics, journal, guards, .. } = settings;
     assert!((120..=5_000).contains(&data.lookback_bars) && settings.max_bar_age_s > 0);
@@ -122,11 +122,11 @@ fn in_range<P>(settings: &Resolved<P>) {
     let _ = settings.trading.stop_loss.and_then(Distance::price);
 }
 
-/// What `sentinel check` prints is a settings file that says the same.
+/// `sentinel check` prints a settings file with the same values.
 fn reloads(sources: &Sources, effective: &str) {
     let again = Sources { file: Some(written("effective.toml", effective)), ..Sources::default() };
     let environment = sources.environment.get_key_value("EODHD_API_TOKEN").into_iter();
-    // Neither secret is printed, so both are said again.
+    // The two secrets are not printed, so they are set again.
     let url =
         effective.contains("\nurl = \"<redacted>\"").then(|| ("SENTINEL__DEADMAN__URL".into(), "https://host/".into()));
     let environment = environment.map(|(k, v)| (k.clone(), v.clone())).chain(url).collect();
@@ -138,7 +138,7 @@ fn reloads(sources: &Sources, effective: &str) {
     assert_eq!(was, is);
 }
 
-/// The dialect may be missing in what the daemon starts with.
+/// The settings without the dialect, which may be missing when the daemon starts.
 fn without_dialect(effective: &str) -> String {
     effective.lines().filter(|line| !line.starts_with("dialect = ")).map(|line| format!("{line}\n")).collect()
 }

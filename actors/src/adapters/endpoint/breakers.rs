@@ -1,5 +1,5 @@
-//! The breakers of all endpoints, shared: the stages that call an endpoint tell its breaker how it went and ask it
-//! before they call again, the MetricsActor reads the states when it makes its text.
+//! The breakers of all endpoints, shared by the stages and the MetricsActor. A stage asks the endpoint's breaker before a
+//! call and reports the result to it; the MetricsActor reads the states when it encodes the metrics.
 
 use super::Endpoint;
 use crate::domain::breaker::{Breaker, BreakerPolicy, BreakerState, CallEnd};
@@ -19,12 +19,12 @@ impl Default for Breakers {
 }
 
 impl Breakers {
-    /// All closed.
+    /// All breakers, closed.
     pub fn new(policy: BreakerPolicy) -> Self {
         Self(Arc::new(Mutex::new([Breaker::new(policy); Endpoint::ALL.len()])))
     }
 
-    /// What the endpoint's breaker does with a request now.
+    /// The state of the endpoint's breaker at this moment.
     pub fn state(&self, endpoint: Endpoint) -> BreakerState {
         self.lock()[endpoint as usize].state(Instant::now())
     }
@@ -34,13 +34,13 @@ impl Breakers {
         self.state(endpoint) != BreakerState::Open
     }
 
-    /// Notes how a call ended, and says so in the log if that opens or closes the breaker. A call that was never made
-    /// says nothing about the endpoint and is not noted.
+    /// Records how a call ended, and logs it if that opens or closes the breaker. A call that was never made is not recorded,
+    /// because it says nothing about the endpoint.
     pub fn note(&self, endpoint: Endpoint, is_success: bool) {
         self.change(endpoint, |breaker, now| if is_success { breaker.succeeded() } else { breaker.failed(now) });
     }
 
-    /// The same where a call can also end by what concerns nobody but its own request.
+    /// The same, for callers whose call may also end in a way that concerns only its own request.
     pub fn note_end(&self, endpoint: Endpoint, end: CallEnd) {
         match end {
             CallEnd::Answered => self.note(endpoint, true),
@@ -59,7 +59,10 @@ impl Breakers {
         };
         match (before, after) {
             (BreakerState::Closed, BreakerState::Open) => {
-                tracing::warn!(endpoint = endpoint.as_str(), "too many failures in a row: left alone for a while");
+                tracing::warn!(
+                    endpoint = endpoint.as_str(),
+                    "circuit breaker opened: too many failures in a row, so no calls are made for a while"
+                );
             }
             (BreakerState::Open | BreakerState::HalfOpen, BreakerState::Closed) => {
                 tracing::info!(endpoint = endpoint.as_str(), "answers again");
@@ -69,7 +72,7 @@ impl Breakers {
     }
 
     fn lock(&self) -> MutexGuard<'_, [Breaker; Endpoint::ALL.len()]> {
-        // A panic between two assignments leaves nothing half done that matters.
+        // A poisoned lock can be used: a panic between two assignments leaves no harmful state.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,5 +1,5 @@
-//! How many requests are on their way right now: plain atomics, because a message per request would grow with
-//! the number of symbols. Adapters count, the MetricsActor reads when it makes its text.
+//! The number of open requests per endpoint, in plain atomics, because the number of messages would grow with the number of
+//! symbols. Adapters count; the MetricsActor reads when it encodes the metrics.
 
 use super::Endpoint;
 use std::sync::{
@@ -7,24 +7,24 @@ use std::sync::{
     atomic::{AtomicI64, Ordering},
 };
 
-/// Shared counts of requests sent and not yet answered; clones count together.
+/// Shared counts of requests that were sent and are not answered yet; clones share the counts.
 #[derive(Debug, Clone, Default)]
 pub struct Inflight(Arc<[AtomicI64; 3]>);
 
 impl Inflight {
-    /// Counts a request until the guard is dropped, however it ends.
+    /// Counts a request until the guard is dropped.
     pub fn enter(&self, endpoint: Endpoint) -> InflightGuard {
         self.0[endpoint as usize].fetch_add(1, Ordering::Relaxed);
         InflightGuard { counts: self.clone(), endpoint }
     }
 
-    /// Requests under way to `endpoint`.
+    /// Number of open requests to `endpoint`.
     pub fn get(&self, endpoint: Endpoint) -> i64 {
         self.0[endpoint as usize].load(Ordering::Relaxed)
     }
 }
 
-/// One request under way.
+/// One open request.
 #[derive(Debug)]
 pub struct InflightGuard {
     counts: Inflight,

@@ -1,4 +1,4 @@
-//! The API token: where it comes from, and how it stays out of everything but one request header.
+//! The API token: where it comes from, and how it is kept out of everything except one request header.
 
 use crate::adapters::json::without_bom;
 use awc::http::header::HeaderValue;
@@ -6,11 +6,11 @@ use std::{fmt, fs::File, io::Read, path::PathBuf};
 
 /// Longest token, in bytes.
 const TOKEN_BYTES_MAX: usize = 4_096;
-/// How much of a token file is read: a token, and white space around it.
+/// How much of a token file is read: a token and white space around it.
 const FILE_BYTES_MAX: u64 = 16_384;
-/// What the settings print for a secret.
+/// The text that replaces a secret when settings are printed.
 const REDACTED: &str = "<redacted>";
-/// A shorter beginning of the token at a cut is no secret.
+/// A shorter beginning of the token at the end of an excerpt is not secret.
 const TELLING_CHARS_MIN: usize = 4;
 
 /// Where the token comes from. Its `Debug` never shows the token.
@@ -18,7 +18,7 @@ const TELLING_CHARS_MIN: usize = 4;
 pub enum ApiToken {
     /// The token itself.
     Value(String),
-    /// A file, read again for each cycle: a token can be rotated without a restart.
+    /// A file. It is read in each cycle, so the token can be changed without a restart.
     File(PathBuf),
 }
 
@@ -31,7 +31,7 @@ impl fmt::Debug for ApiToken {
     }
 }
 
-/// Why there is no token. Names the file, never its content.
+/// Why there is no token. Contains the path of the file, never its content.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
     /// The file cannot be read.
@@ -39,31 +39,31 @@ pub enum TokenError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         cause: String,
     },
-    /// What is there is no token.
+    /// The text is not a valid token.
     #[error("the API token {0}")]
     Fault(TokenFault),
 }
 
-/// What is wrong with the text of a token, whether it came from a file or from the environment. Never says the text.
+/// What is wrong with the text of a token from a file or the environment. Never contains the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TokenFault {
-    /// Nothing is left without white space.
+    /// Empty, or only white space.
     #[error("is empty")]
     Empty,
-    /// Bytes that are no UTF-8; UTF-16 for example.
-    #[error("is not UTF-8 text: save its file as plain text, without a format of its own")]
+    /// Not UTF-8; for example UTF-16.
+    #[error("is not UTF-8: save its file as plain text")]
     NotText,
-    /// Quotes of any kind at its ends.
+    /// Quotes at the beginning or the end.
     #[error("is in quotes: write it without")]
     Quoted,
     /// `NAME=value`.
-    #[error("is a line NAME=value: write only what is behind the equals sign")]
+    #[error("is a line NAME=value: write only the part after the equals sign")]
     Assignment,
-    /// What stands for a secret in the settings that are printed.
-    #[error("is what `sentinel check` prints for one, not the token itself")]
+    /// The text that replaces a secret in printed settings.
+    #[error("is what `sentinel check` prints instead of a token, not the token itself")]
     Redacted,
     /// Several words or lines, control characters, or letters beyond ASCII.
     #[error("must be printable ASCII without spaces, on one line")]
@@ -77,7 +77,7 @@ impl ApiToken {
     /// The token as of now.
     ///
     /// # Errors
-    /// A file that cannot be read, and a text that is no token: see [`TokenFault`].
+    /// The file cannot be read, or its text is not a valid token: see [`TokenFault`].
     pub fn read(&self) -> Result<ApiKey, TokenError> {
         let bytes = match self {
             Self::Value(token) => token.clone().into_bytes(),
@@ -93,8 +93,8 @@ impl ApiToken {
     }
 }
 
-/// The token in a text: white space around it and a byte order mark before it are read over. A quote or a name before it
-/// is refused rather than taken away: who wrote it there may mean it.
+/// The token in a text. White space around it and a byte order mark before it are ignored. Quotes or a name before it are
+/// refused, not removed, because they may be part of the token.
 fn token_in(bytes: &[u8]) -> Result<&str, TokenFault> {
     let text = str::from_utf8(without_bom(bytes)).map_err(|_| TokenFault::NotText)?;
     let token = text.trim();
@@ -116,7 +116,8 @@ fn token_in(bytes: &[u8]) -> Result<&str, TokenFault> {
     }
 }
 
-/// `NAME=value`, as in a file of variables, with `export` or without. Equals signs at the end are padding of a token.
+/// Whether it is `NAME=value`, as in a file of variables, with or without `export`. Equals signs at the end are a token's
+/// padding.
 fn is_assignment(token: &str) -> bool {
     let line = token.strip_prefix("export ").unwrap_or(token).trim_start();
     line.split_once('=').is_some_and(|(name, value)| {
@@ -126,7 +127,7 @@ fn is_assignment(token: &str) -> bool {
     })
 }
 
-/// A token that can be sent.
+/// A valid token.
 #[derive(Clone)]
 pub struct ApiKey {
     token: String,
@@ -152,8 +153,8 @@ impl ApiKey {
         self.header.clone()
     }
 
-    /// `text` without the token: a server may repeat it in an error, and errors are logged. An excerpt can end in the
-    /// middle of the token, so a beginning of it at the end of `text` goes, too.
+    /// `text` without the token. A server may repeat the token in an error, and errors are logged. An excerpt may end in the
+    /// middle of the token, so a beginning of the token at the end of `text` is removed, too.
     pub fn redact(&self, text: &str) -> String {
         let mut clean = text.replace(&self.token, "[redacted]");
         let cuts = self.token.char_indices().map(|(at, _)| at).rev();

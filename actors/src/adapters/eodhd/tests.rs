@@ -1,4 +1,4 @@
-//! What is asked, and what any answer can do.
+//! The requests, and the effects of all kinds of answers.
 
 use super::*;
 use crate::domain::{

@@ -1,25 +1,25 @@
-//! EODHD's account page: how many calls a key may make a day, and how many it made. The daemon does not need it; a
-//! person who asks what a quota carries does.
+//! EODHD's account page: how many calls a key may make per day, and how many it made. The daemon does not use it; it is for
+//! users who want to know how many symbols their quota allows.
 
 use crate::adapters::json::without_bom;
 use chrono::NaiveDate;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// What a key may do, and did. The page has its owner's name and address, too: those are not read.
+/// A key's limit and its use. The page also has its owner's name and address; these are not read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Usage {
     /// Calls made on `date`.
     pub used: u64,
-    /// The last day of any call, UTC.
+    /// The last day with a call, UTC.
     pub date: NaiveDate,
-    /// Calls a day.
+    /// Allowed calls per day.
     pub daily_max: u64,
-    /// Calls bought beside that.
+    /// Additional calls that were bought.
     pub extra: u64,
 }
 
-/// Address of the account page. As with bars, the key travels in a header.
+/// URL of the account page. The key is sent in a header, as for bars.
 pub fn usage_url(base_url: &str) -> String {
     format!("{}/api/user?fmt=json", base_url.trim_end_matches('/'))
 }
@@ -46,14 +46,14 @@ impl Usage {
         })
     }
 
-    /// Calls that are left on `today`: the count stays at that of the last day on which there was a call.
+    /// The number of calls that are left on `today`. The page keeps the count of the last day with a call.
     pub fn left(&self, today: NaiveDate) -> u64 {
         let used = if self.date == today { self.used } else { 0 };
         self.daily_max.saturating_add(self.extra).saturating_sub(used)
     }
 }
 
-/// A number, or one in a string.
+/// A number, or a number in a string.
 fn count(value: &Value) -> Option<u64> {
     value.as_u64().or_else(|| value.as_str()?.trim().parse().ok())
 }

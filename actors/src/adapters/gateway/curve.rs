@@ -1,31 +1,31 @@
-//! ZeroMQ CURVE: the keys that encrypt the line to the gateway and prove who is at either end, and whether the libzmq
-//! of this binary can use them. Read by the settings, used by the socket.
+//! ZeroMQ CURVE: the keys that encrypt the connection to the gateway and authenticate both sides, and whether the libzmq of
+//! this binary supports it. The settings read the keys; the socket uses them.
 
 use std::fmt;
 
 /// Bytes of a key.
 const KEY_BYTES: usize = 32;
-/// The 85 digits of Z85 (ZeroMQ RFC 32); five of them are four bytes.
+/// The 85 digits of Z85 (ZeroMQ RFC 32); five digits encode four bytes.
 const DIGITS: &[u8; 85] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#";
-const NOT_A_KEY: &str = "holds no CURVE key: 40 characters of Z85, or a certificate as zmq.auth writes it";
+const NOT_A_KEY: &str = "contains no CURVE key: 40 characters of Z85, or a certificate as zmq.auth writes it";
 
-/// The three keys of a client. No log, error or dump shows one.
+/// The three keys of a client. No log, error or dump contains one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CurveKeys {
-    /// The gateway's public key: whoever has not the secret to it gets nothing.
+    /// The gateway's public key. Only the owner of its secret key can decrypt what is sent.
     pub server: CurveKey,
-    /// Ours, by which the gateway knows us.
+    /// Sentinel's public key, by which the gateway identifies it.
     pub public: CurveKey,
-    /// The secret to it.
+    /// The secret key to it.
     pub secret: CurveKey,
 }
 
-/// Which half of a pair is looked for.
+/// Which half of a key pair is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Half {
-    /// What may be known.
+    /// The public key.
     Public,
-    /// What must not.
+    /// The secret key.
     Secret,
 }
 
@@ -34,11 +34,11 @@ pub enum Half {
 pub struct CurveKey([u8; KEY_BYTES]);
 
 impl CurveKey {
-    /// Reads what a key file holds: nothing but the key in Z85, or a certificate with a line `public-key = "..."` or
+    /// Reads the content of a key file: only the key in Z85, or a certificate with a line `public-key = "..."` or
     /// `secret-key = "..."`.
     ///
     /// # Errors
-    /// Says what is wrong with the text, without a character of it.
+    /// Describes what is wrong with the text, without any part of the text.
     pub fn parse(text: &str, half: Half) -> Result<Self, &'static str> {
         if let Some(key) = decode(text.trim()) {
             return Ok(Self(key));
@@ -58,7 +58,7 @@ impl CurveKey {
         decode(value.trim().trim_matches(['"', '\''])).map(Self).ok_or(NOT_A_KEY)
     }
 
-    /// The key itself, for the one place that hands it to libzmq.
+    /// The key itself, for the only place that passes it to libzmq.
     pub(super) fn expose(&self) -> &[u8] {
         &self.0
     }
@@ -70,7 +70,7 @@ impl fmt::Debug for CurveKey {
     }
 }
 
-/// Whether this binary's libzmq has CURVE; the bundled one has not.
+/// Whether this binary's libzmq supports CURVE. The bundled one does not.
 pub fn is_available() -> bool {
     zmq::has("curve") == Some(true)
 }

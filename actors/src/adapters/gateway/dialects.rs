@@ -1,5 +1,5 @@
-//! The dialects: what an order looks like in each, and what a reply to it proves. Which one is spoken is configured, never
-//! found out by trying.
+//! The dialects: the request for an order in each, and what a reply to it proves. The dialect is configured, never detected
+//! by trial.
 
 mod envelope;
 #[cfg(test)]
@@ -26,32 +26,32 @@ use std::{fmt, str::FromStr, time::Duration};
 use uuid::Uuid;
 use v43::V43;
 
-/// One way of talking to a gateway.
+/// One message format of gateways.
 pub trait Dialect: fmt::Debug + Send + Sync {
     /// Which one.
     fn kind(&self) -> DialectKind;
 
-    /// Whether a reply names the order it answers. Where it does not, every order needs a socket of its own.
+    /// Whether a reply contains the id of its order. If not, every order needs a new socket.
     fn echoes_id(&self) -> bool;
 
     /// The request that opens this order; `signed_at` is the wall clock, as time since the unix epoch.
     fn open_order(&self, order: &Order, signed_at: Duration) -> Vec<u8>;
 
-    /// The request that closes the position of this ticket, by an order with its own id; `None` where no such request
-    /// is known.
+    /// The request that closes the position of this ticket, by an order with its own id; `None` if the dialect has no such
+    /// request.
     fn close_position(&self, order: &Order, ticket: i64, signed_at: Duration) -> Option<Vec<u8>>;
 
-    /// What a reply to the request of `order`, to open or to close, proves. Never [`Outcome::NotSent`].
+    /// What a reply to the request of `order` (to open or to close) proves. Never [`Outcome::NotSent`].
     fn classify(&self, order: &Order, reply: &[u8]) -> Verdict;
 
-    /// The request that asks this under `id`; `asked_at` is the wall clock. `None` where no such request of this
-    /// dialect is known to be harmless.
+    /// The request for this query, with the id `id`; `asked_at` is the wall clock. `None` if this dialect has no request for
+    /// it that is known to be harmless.
     fn ask(&self, query: Query, id: Uuid, asked_at: Duration) -> Option<Vec<u8>>;
 
-    /// What the reply to that request says.
+    /// The answer in the reply to that request.
     ///
     /// # Errors
-    /// When it cannot be read, answers another request, or is no success.
+    /// The reply cannot be read, answers another request, or is not a success.
     fn answer(&self, query: Query, id: Uuid, reply: &[u8]) -> Result<QueryAnswer, BadReply>;
 }
 
@@ -60,12 +60,12 @@ pub trait Dialect: fmt::Debug + Send + Sync {
 pub struct Verdict {
     /// Filled, rejected, or unknown.
     pub outcome: Outcome,
-    /// Whether it is a readable reply to this very order, whatever it says.
+    /// Whether it is a readable reply to exactly this order, whatever its outcome.
     pub is_ours: bool,
 }
 
 impl Verdict {
-    /// Nothing is proven by a reply that cannot be read or is another order's.
+    /// A reply that cannot be read, or belongs to another order, proves nothing.
     fn not_ours(reason: String) -> Self {
         Self { outcome: Outcome::Unknown { reason }, is_ours: false }
     }
@@ -75,14 +75,14 @@ impl Verdict {
     }
 }
 
-/// The dialects that can be chosen.
+/// The dialects that can be configured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DialectKind {
-    /// Bridges written against the daemon that this one replaces.
+    /// For bridges that were written for the daemon that this one replaces.
     PlaceOrder,
-    /// The gateway with ids and risk signatures.
+    /// For the gateway with ids and risk signatures.
     V43,
-    /// The gateway with payloads in envelopes.
+    /// For the gateway with payloads in envelopes.
     Envelope,
     /// JSON v1.0: return codes instead of words.
     OrderSend,
@@ -92,7 +92,7 @@ impl DialectKind {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::PlaceOrder, Self::V43, Self::Envelope, Self::OrderSend];
 
-    /// The spelling of settings.
+    /// The name in the settings.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::PlaceOrder => "place_order",
@@ -102,23 +102,23 @@ impl DialectKind {
         }
     }
 
-    /// Whether a gateway can be asked in this dialect if it is the right one, without risking a trade.
+    /// Whether there is a harmless request to test that a gateway speaks this dialect.
     pub const fn has_handshake(self) -> bool {
         !matches!(self, Self::OrderSend)
     }
 
-    /// Whether open positions and the account can be asked for, and positions closed.
+    /// Whether open positions and the account can be queried, and positions closed.
     pub const fn has_account(self) -> bool {
         matches!(self, Self::V43 | Self::Envelope)
     }
 
-    /// Whether an order says its volume and its stops. Where it does not, the gateway has its own.
+    /// Whether an order contains its volume and its stops. If not, the gateway uses its own.
     pub const fn says_terms(self) -> bool {
         !matches!(self, Self::PlaceOrder)
     }
 
-    /// Whether a list of open positions is all there is, even if it is empty. A gateway of `envelope` that is cut off
-    /// from MetaTrader answers an empty one, and only v43 limits the age of an order.
+    /// Whether an empty list of open positions can be believed. With `envelope`, a gateway without a connection to MetaTrader
+    /// answers with an empty list, and only v43 limits the age of an order.
     pub const fn has_proof(self) -> bool {
         matches!(self, Self::V43)
     }
@@ -149,16 +149,16 @@ impl FromStr for DialectKind {
     }
 }
 
-/// What every order of this daemon carries, where the dialect has a place for it.
+/// Values that every order of this daemon has, if the dialect can send them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DialectParams {
     /// Comment on the position.
     pub comment: String,
-    /// Magic number of the position; `None`: the gateway's own.
+    /// Magic number of the position; `None`: the gateway's default.
     pub magic: Option<i64>,
 }
 
-/// Makes the configured dialect.
+/// Creates the configured dialect.
 pub fn dialect(kind: DialectKind, params: DialectParams) -> Box<dyn Dialect> {
     match kind {
         DialectKind::PlaceOrder => Box::new(PlaceOrder),
@@ -168,7 +168,7 @@ pub fn dialect(kind: DialectKind, params: DialectParams) -> Box<dyn Dialect> {
     }
 }
 
-/// The reply, if it is the one to the request of this id, which stands under `key`.
+/// The reply, if it answers the request of this id; the id is under `key`.
 fn check_id(reply: Value, key: &str, id: Uuid) -> Result<Value, BadReply> {
     match &reply[key] {
         told if is_id(told, id) => Ok(reply),
@@ -177,7 +177,7 @@ fn check_id(reply: Value, key: &str, id: Uuid) -> Result<Value, BadReply> {
     }
 }
 
-/// Whether nothing in the answer to a query contradicts its success: another's id, or an error.
+/// Whether nothing in the answer to a query contradicts its success, such as the id of another request or an error.
 fn check_answer(claims: &Claims<'_>, id: Uuid) -> Result<(), BadReply> {
     if let Some(told) = claims.foreign_id(id) {
         return Err(BadReply(to_other("request", told)));
@@ -188,12 +188,12 @@ fn check_answer(claims: &Claims<'_>, id: Uuid) -> Result<(), BadReply> {
     }
 }
 
-/// What is said of a reply that names somebody else's id.
+/// The error for a reply with the id of another request.
 fn to_other(what: &str, id: &Value) -> String {
     one_line(&format!("a reply to another {what}: its id is {id}"))
 }
 
-/// The dialect that a reply without this id looks like, where it is plain.
+/// The dialect to which a reply without this id clearly belongs, if any.
 fn looks_like(reply: &Value, key: &str) -> &'static str {
     let has = |key: &str| !reply[key].is_null();
     if key != "uuid" && has("uuid") {
@@ -209,12 +209,12 @@ fn looks_like(reply: &Value, key: &str) -> &'static str {
     }
 }
 
-/// Whether an error is none: absent, or an empty text.
+/// Whether this value of `error` means that there is no error: absent, or an empty text.
 fn is_empty(error: &Value) -> bool {
     error.is_null() || error.as_str() == Some("")
 }
 
-/// Whether a reply clearly has no ticket. A ticket that cannot be read is one.
+/// Whether a reply clearly has no ticket. A ticket that cannot be read counts as a ticket.
 fn names_no_ticket(ticket: &Value) -> bool {
     ticket.is_null() || whole(ticket).is_some_and(|ticket| ticket <= 0)
 }

@@ -1,5 +1,5 @@
-//! Asking a gateway a query: the handshake that comes before any order, the account, the positions. A query has one
-//! deadline from connecting to the reply.
+//! Sends a query to a gateway: the handshake before any order, the account, the positions. A query has one deadline, from
+//! connecting to the reply.
 
 use super::{BadReply, Dialect, DialectKind, GatewaySocket, Peer, Query, QueryAnswer, SocketError};
 use crate::domain::clock::Clock;
@@ -7,19 +7,19 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
-/// How far the gateway's clock may be from ours. An order's signature is good for 5 s only.
+/// Largest difference between the gateway's clock and ours. An order's signature is valid for only 5 s.
 pub const CLOCK_SKEW_MAX: Duration = Duration::from_secs(2);
 
-/// A gateway that answered in its dialect, with a clock close to ours.
+/// A gateway that answered in its dialect, and whose clock is close to ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Handshake {
     /// From the completed send to the reply.
     pub roundtrip: Duration,
-    /// The gateway's clock minus ours, in milliseconds; `None` where it does not tell its time.
+    /// The gateway's clock minus ours, in milliseconds; `None` if it does not report its time.
     pub clock_skew_ms: Option<i64>,
 }
 
-/// Why a query has no answer.
+/// Why a query was not answered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum QueryError {
     /// Nothing was sent.
@@ -28,22 +28,22 @@ pub enum QueryError {
         /// The dialect.
         dialect: DialectKind,
     },
-    /// The connection did not come about; nothing was sent.
+    /// No connection was made; nothing was sent.
     #[error("no gateway within {} ms", deadline.as_millis())]
     NoGateway {
-        /// What was waited for.
+        /// The time that was waited.
         deadline: Duration,
     },
-    /// It took the request and said nothing.
+    /// The gateway accepted the request but did not answer.
     #[error("no reply within {} ms", deadline.as_millis())]
     NoReply {
-        /// What was waited for, connecting included.
+        /// The time that was waited, including connecting.
         deadline: Duration,
     },
-    /// libzmq or the system said no.
+    /// Error of libzmq or the system.
     #[error(transparent)]
     Socket(#[from] SocketError),
-    /// The reply is no success in this dialect.
+    /// The reply is not a success in this dialect.
     #[error("{reason}")]
     BadReply {
         /// What is wrong with it.
@@ -56,13 +56,13 @@ pub enum QueryError {
 /// Why a handshake did not succeed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HandshakeError {
-    /// There is no proper reply.
+    /// There is no valid reply.
     #[error(transparent)]
     Query(#[from] QueryError),
-    /// It answers in its dialect, and tells a time that cannot be read.
+    /// It answers in its dialect, but its time cannot be read.
     #[error("{reason}")]
     BadTime {
-        /// What it tells.
+        /// The text of its time.
         reason: BadReply,
         /// From the completed send to the reply.
         roundtrip: Duration,
@@ -78,7 +78,7 @@ pub enum HandshakeError {
 }
 
 impl QueryError {
-    /// Bounded name of the fault.
+    /// Short name of the error, from a fixed set.
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::NoRequest { .. } => "no_handshake",
@@ -91,7 +91,7 @@ impl QueryError {
 }
 
 impl HandshakeError {
-    /// Bounded name of the fault.
+    /// Short name of the error, from a fixed set.
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Query(error) => error.kind(),
@@ -101,11 +101,10 @@ impl HandshakeError {
     }
 }
 
-/// Asks the gateway whether it is there, speaks this dialect, and has the time right.
-/// Needs a tokio runtime.
+/// Checks that the gateway answers, speaks this dialect, and has the right time. Needs a tokio runtime.
 ///
 /// # Errors
-/// Whatever keeps the gateway from being trusted with an order.
+/// Any reason for which the gateway must not get orders.
 pub async fn run(
     dialect: &dyn Dialect,
     peer: &Peer,
@@ -114,10 +113,11 @@ pub async fn run(
 ) -> Result<Handshake, HandshakeError> {
     let Answered { answer, roundtrip, received_at } = ask(dialect, Query::Handshake, peer, deadline, clock).await?;
     if answer.looks_like_a_trade() {
-        let reason = "it reads like an executed order: look at the account, this gateway may trade on any message";
+        let reason =
+            "it looks like an executed order: check the account, because this gateway may trade on any message";
         return Err(QueryError::BadReply { reason: BadReply::new(reason), roundtrip }.into());
     }
-    // The gateway looked at its clock somewhere between the two moments; half way is the best guess.
+    // The gateway read its clock at some time between the two moments; the middle is the best estimate.
     let skew_ms = |server: Duration| millis(server) - millis(received_at.saturating_sub(roundtrip / 2));
     let clock_skew_ms =
         answer.server_time().map_err(|reason| HandshakeError::BadTime { reason, roundtrip })?.map(skew_ms);
@@ -129,21 +129,21 @@ pub async fn run(
     }
 }
 
-/// An answer and when it came.
+/// An answer and when it arrived.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answered {
-    /// What the gateway says.
+    /// The gateway's answer.
     pub answer: QueryAnswer,
     /// From the completed send to the reply.
     pub roundtrip: Duration,
-    /// Our wall clock at the reply, as time since the unix epoch.
+    /// Our wall clock when the reply arrived, as time since the unix epoch.
     pub received_at: Duration,
 }
 
-/// Asks the gateway one query. Needs a tokio runtime.
+/// Sends one query to the gateway. Needs a tokio runtime.
 ///
 /// # Errors
-/// When there is no successful reply to this very query within the deadline.
+/// There is no successful reply to exactly this query within the deadline.
 pub async fn ask(
     dialect: &dyn Dialect,
     query: Query,
@@ -156,10 +156,10 @@ pub async fn ask(
     ask_on(connecting, dialect, query, (ends_at, deadline), clock).await.map(|(answered, _)| answered)
 }
 
-/// Asks one query on a socket that is connecting or beyond doubt, and hands it on for the next.
+/// Sends one query on a socket that is connecting or known to be good, and returns the socket for the next request.
 ///
 /// # Errors
-/// When there is no successful reply to this very query before `ends_at`, which is `deadline` after the start.
+/// There is no successful reply to exactly this query before `ends_at`, which is `deadline` after the start.
 pub async fn ask_on(
     socket: GatewaySocket,
     dialect: &dyn Dialect,
@@ -174,7 +174,7 @@ pub async fn ask_on(
     let sent_at = Instant::now();
     let replied = timeout_at(ends_at, awaiting.reply()).await.map_err(|_| QueryError::NoReply { deadline })?;
     let (roundtrip, received_at) = (sent_at.elapsed(), clock.now());
-    // More or fewer frames than one come from something that does not speak the dialect.
+    // A number of frames other than one comes from a peer that does not speak the dialect.
     let (reply, socket) = match replied {
         Ok(replied) => replied,
         Err(error @ SocketError::Frames(_)) => {

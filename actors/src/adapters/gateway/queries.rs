@@ -1,4 +1,4 @@
-//! The requests that trade nothing - handshake, account, positions - and what their answers say.
+//! The requests that do not trade - handshake, account, positions - and their answers.
 
 use super::{
     reply::{BadReply, Kind, kind, number, whole},
@@ -9,17 +9,17 @@ use chrono::{DateTime, NaiveDateTime};
 use serde_json::Value;
 use std::time::Duration;
 
-/// Epoch times above this are milliseconds: as seconds it would be the year 5138.
+/// Larger epoch times are milliseconds: in seconds this would be the year 5138.
 const SECONDS_MAX: f64 = 1e11;
 
-/// What can be asked without trading.
+/// The queries: requests that do not trade.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Query {
-    /// Are you there, and do you speak this dialect?
+    /// The handshake: does the gateway answer in this dialect?
     Handshake,
-    /// What is in the account?
+    /// The account.
     Account,
-    /// What is open?
+    /// The open positions.
     Positions,
 }
 
@@ -28,14 +28,14 @@ impl Query {
     pub const ALL: [Self; 3] = [Self::Handshake, Self::Account, Self::Positions];
 }
 
-/// What the account holds, in its own currency.
+/// The account, in its own currency.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AccountState {
-    /// Money without open positions.
+    /// Balance: money without open positions.
     pub balance: f64,
-    /// Money if all positions were closed now.
+    /// Equity: money if all positions were closed now.
     pub equity: f64,
-    /// The currency's name, where it is told.
+    /// The currency's name, if the gateway reports it.
     pub currency: Option<String>,
 }
 
@@ -51,11 +51,11 @@ impl QueryAnswer {
         Self { server_time, body }
     }
 
-    /// The gateway's wall clock as time since the unix epoch, where it tells it: unix seconds or milliseconds,
-    /// ISO 8601 or MetaTrader's spelling, which are UTC unless they say otherwise.
+    /// The gateway's wall clock as time since the unix epoch, if it reports it: unix seconds or milliseconds, ISO 8601 or
+    /// MetaTrader's format. Without a time zone it is UTC.
     ///
     /// # Errors
-    /// When it tells something that is no time.
+    /// The reported value is not a time.
     pub fn server_time(&self) -> Result<Option<Duration>, BadReply> {
         let time = match &self.server_time {
             Value::Null => return Ok(None),
@@ -63,13 +63,13 @@ impl QueryAnswer {
             Value::String(text) => text.parse().ok().and_then(epoch).or_else(|| iso(text)),
             _ => None,
         };
-        time.map(Some).ok_or_else(|| BadReply::new(&format!("a server time that is none: {}", self.server_time)))
+        time.map(Some).ok_or_else(|| BadReply::new(&format!("an invalid server time: {}", self.server_time)))
     }
 
     /// The account.
     ///
     /// # Errors
-    /// When the answer does not hold one.
+    /// The answer does not contain an account.
     pub fn account(&self) -> Result<AccountState, BadReply> {
         match (number(&self.body["balance"]), number(&self.body["equity"])) {
             (Some(balance), Some(equity)) => {
@@ -79,11 +79,11 @@ impl QueryAnswer {
         }
     }
 
-    /// The open positions; orders that wait for their price are none. All positions must be readable: one that is left
-    /// out could be the one that matters.
+    /// The open positions, without pending orders. Every position must be readable, because any of them could be the one that
+    /// matters.
     ///
     /// # Errors
-    /// When the answer does not hold a list of positions.
+    /// The answer does not contain a list of positions.
     pub fn positions(&self) -> Result<Vec<Position>, BadReply> {
         let listed = self.body.as_array().or_else(|| self.body["positions"].as_array());
         let listed = listed.ok_or_else(|| BadReply::new(&format!("no list of positions: {}", self.body)))?;
@@ -116,7 +116,7 @@ fn epoch(number: f64) -> Option<Duration> {
 
 fn iso(text: &str) -> Option<Duration> {
     let naive = || {
-        // The third is MetaTrader's.
+        // The third format is MetaTrader's.
         let formats = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f", "%Y.%m.%d %H:%M:%S%.f", "%Y%m%dT%H%M%SZ"];
         let time = formats.iter().find_map(|format| NaiveDateTime::parse_from_str(text, format).ok());
         time.map(|time| time.and_utc())

@@ -1,5 +1,5 @@
-//! How a gateway's reply is read: a JSON object in which no key that decides is given twice; numbers, sides and ids in the
-//! spellings that gateways have.
+//! How a gateway's reply is read: a JSON object in which no deciding key occurs twice; numbers, sides and ids in all formats
+//! that gateways use.
 
 pub(super) mod consistency;
 
@@ -15,7 +15,7 @@ use serde_json::{Map, Number, Value};
 use std::fmt;
 use uuid::Uuid;
 
-/// Keys that decide something, in some dialect. One that is given twice leaves open what was meant.
+/// Keys that decide something in some dialect. If one occurs twice, the reply is ambiguous.
 const DECIDING: [&str; 28] = [
     "uuid",
     "req_id",
@@ -47,10 +47,10 @@ const DECIDING: [&str; 28] = [
     "timestamp",
 ];
 
-/// Whole numbers below this one have a double of their own; a larger ticket may be another's.
+/// Every smaller whole number is exact as a double. A larger ticket may be rounded to another one.
 const WHOLE_MAX: f64 = 9_007_199_254_740_992.0;
 
-/// Why a reply is not what its dialect answers, on one line.
+/// Why a reply is not valid in its dialect, on one line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct BadReply(pub(super) String);
@@ -61,18 +61,18 @@ impl BadReply {
     }
 }
 
-/// Reads a JSON object, and nothing else. A bare `NaN` or the like is read as an object without members: whatever needs
-/// a value there finds none, and it is not taken for absent.
+/// Reads a JSON object, and nothing else. A bare `NaN` or the like is read as an object without members: code that needs a
+/// value there finds none, but it does not count as absent.
 ///
 /// # Errors
-/// When it is no object, or a key that decides is given twice.
+/// It is not an object, or a deciding key occurs twice.
 pub(super) fn parse_object(reply: &[u8]) -> Result<Value, BadReply> {
     let unreadable = |why: String| BadReply::new(&format!("unreadable reply: {why}"));
     let reply = without_bom(reply);
     if reply.trim_ascii_start().first() != Some(&b'{') {
         return Err(unreadable(format!("no JSON object: {}", String::from_utf8_lossy(&reply[..reply.len().min(100)]))));
     }
-    // Also where nobody looks: serde skips what it does not need without checking that it is text.
+    // The check includes parts that are not read: serde skips these without checking that they are valid text.
     let text = std::str::from_utf8(reply).map_err(|error| unreadable(error.to_string()))?;
     read(text).or_else(|error| {
         let mended = String::from_utf8(with_bare_tokens_as(reply, b"{}")).unwrap_or_default();
@@ -86,7 +86,7 @@ fn read(text: &str) -> serde_json::Result<Value> {
     deserializer.end().map(|()| value)
 }
 
-/// A number or a text that is one; never NaN or infinite.
+/// A number, or a text with a number; never NaN or infinite.
 pub(super) fn number(value: &Value) -> Option<f64> {
     let number = match value {
         Value::Number(number) => number.as_f64(),
@@ -96,7 +96,7 @@ pub(super) fn number(value: &Value) -> Option<f64> {
     number.filter(|number| number.is_finite())
 }
 
-/// A whole number, also as text or as a float that is whole.
+/// A whole number, also as a text or as a float without fraction.
 pub(super) fn whole(value: &Value) -> Option<i64> {
     let exact = match value {
         Value::Number(number) => number.as_i64(),
@@ -107,19 +107,19 @@ pub(super) fn whole(value: &Value) -> Option<i64> {
     exact.or_else(|| number(value).filter(|n| n.fract() == 0.0 && n.abs() < WHOLE_MAX).map(|n| n as i64))
 }
 
-/// Whether it is the text of this id, in any of the spellings that a UUID has.
+/// Whether the value is this id as a text, in any of the formats of a UUID.
 pub(super) fn is_id(value: &Value, id: Uuid) -> bool {
     value.as_str().and_then(|text| Uuid::parse_str(text.trim()).ok()) == Some(id)
 }
 
-/// What a `type` says of a position or an order.
+/// What a `type` says about a position or an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Of a position, or of an order at the market.
+    /// The side of a position, or of a market order.
     Market(Side),
-    /// Of an order that waits for its price.
+    /// The side of a pending order.
     Pending,
-    /// It is no side at all.
+    /// Not a side.
     Other,
 }
 
@@ -143,7 +143,7 @@ pub(super) fn kind(value: &Value) -> Kind {
     }
 }
 
-/// Makes a [`Value`] of JSON, and refuses a key that decides and is given twice: a plain `Value` would keep the last.
+/// Reads JSON as a [`Value`], and refuses a deciding key that occurs twice: a plain `Value` would keep the last one.
 #[derive(Clone, Copy)]
 struct UniqueKeys;
 

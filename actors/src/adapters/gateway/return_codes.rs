@@ -5,28 +5,28 @@
 pub(super) enum Meaning {
     /// The order was executed.
     Done,
-    /// The order was executed, and not all of its volume.
+    /// The order was executed, but only part of its volume.
     DoneInPart,
-    /// The order ended before it was executed; nothing can follow.
+    /// The order ended before it was executed; it will not be executed later.
     Refused,
-    /// Neither: it may have been executed, or may still be.
+    /// Neither: it may have been executed, or may still be executed.
     Doubt,
 }
 
 use Meaning::{Done, DoneInPart, Doubt, Refused};
 
-/// Code, MQL5's name after `TRADE_RETCODE_`, and what it proves, of an order to open and of one to close. There is no
-/// 10005 and no 10037.
+/// Code, MQL5's name after `TRADE_RETCODE_`, and what it proves about an order to open and about an order to close. The codes
+/// 10005 and 10037 do not exist.
 const TABLE: [(i64, &str, Meaning); 41] = [
     (10_004, "REQUOTE", Refused),
     (10_006, "REJECT", Refused),
-    // Cancelled by the trader: a person in the terminal, who may have seen a part of it done.
+    // Cancelled by the trader, who works in the terminal and may have seen a partial execution.
     (10_007, "CANCEL", Doubt),
-    // Taken and not yet executed.
+    // Accepted, but not executed yet.
     (10_008, "PLACED", Doubt),
     (10_009, "DONE", Done),
     (10_010, "DONE_PARTIAL", DoneInPart),
-    // Failed while it was processed, nobody says at which point.
+    // Failed during processing, at an unknown point.
     (10_011, "ERROR", Doubt),
     (10_012, "TIMEOUT", Doubt),
     (10_013, "INVALID", Refused),
@@ -39,16 +39,16 @@ const TABLE: [(i64, &str, Meaning); 41] = [
     (10_020, "PRICE_CHANGED", Refused),
     (10_021, "PRICE_OFF", Refused),
     (10_022, "INVALID_EXPIRATION", Refused),
-    // There is an order, and its state is another one now.
+    // The order exists, and its state has changed.
     (10_023, "ORDER_CHANGED", Doubt),
     (10_024, "TOO_MANY_REQUESTS", Refused),
-    // Speaks of a change to something that is there.
+    // Concerns a change of something that exists.
     (10_025, "NO_CHANGES", Doubt),
     (10_026, "SERVER_DISABLES_AT", Refused),
     (10_027, "CLIENT_DISABLES_AT", Refused),
-    // Locked for processing: it is being worked on.
+    // Locked for processing, so it is being processed.
     (10_028, "LOCKED", Doubt),
-    // An order or a position is frozen: there is one.
+    // An order or a position is frozen, so it exists.
     (10_029, "FROZEN", Doubt),
     (10_030, "INVALID_FILL", Refused),
     (10_031, "CONNECTION", Refused),
@@ -56,10 +56,10 @@ const TABLE: [(i64, &str, Meaning); 41] = [
     (10_033, "LIMIT_ORDERS", Refused),
     (10_034, "LIMIT_VOLUME", Refused),
     (10_035, "INVALID_ORDER", Refused),
-    // The position is closed, by whom nobody says: no refusal, and no proof that our close did it.
+    // The position is closed, but it is unknown by whom. This is not a refusal, and no proof that our close did it.
     (10_036, "POSITION_CLOSED", Doubt),
     (10_038, "INVALID_CLOSE_VOLUME", Refused),
-    // Another order is about to close it; this one did nothing.
+    // Another order is going to close it; this order did nothing.
     (10_039, "CLOSE_ORDER_EXIST", Refused),
     (10_040, "LIMIT_POSITIONS", Refused),
     (10_041, "REJECT_CANCEL", Refused),
@@ -83,12 +83,12 @@ pub(super) fn named(code: i64) -> String {
     }
 }
 
-/// Whether the order was executed, in part at least.
+/// Whether the order was executed, at least in part.
 pub(super) fn is_done(code: i64) -> bool {
     matches!(meaning(code), Some(Done | DoneInPart))
 }
 
-/// Whether the order was refused and nothing can follow.
+/// Whether the order was refused and will not be executed later.
 pub(super) fn is_refusal(code: i64) -> bool {
     meaning(code) == Some(Refused)
 }
@@ -97,7 +97,7 @@ pub(super) fn is_refusal(code: i64) -> bool {
 mod tests {
     use super::*;
 
-    /// By MQL5's list, written down a second time.
+    /// The same list from MQL5's documentation, written a second time.
     const ENDED: [i64; 30] = [
         10_004, 10_006, 10_013, 10_014, 10_015, 10_016, 10_017, 10_018, 10_019, 10_020, 10_021, 10_022, 10_024, 10_026,
         10_027, 10_030, 10_031, 10_032, 10_033, 10_034, 10_035, 10_038, 10_039, 10_040, 10_041, 10_042, 10_043, 10_044,

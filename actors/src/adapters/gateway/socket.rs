@@ -1,5 +1,5 @@
-//! The REQ socket. A request that was not handed to a connected gateway is dropped with its socket and never
-//! delivered later; a request that was, is answered on this socket or not at all.
+//! The REQ socket. A request that was not passed to a connected gateway is dropped with its socket and never delivered later.
+//! A request that was passed is answered on this socket or never.
 
 use super::CurveKeys;
 use std::sync::LazyLock;
@@ -8,20 +8,20 @@ use tmq::{
     request_reply::{RequestReceiver, RequestSender, request},
 };
 
-/// Longest reply accepted, in bytes; libzmq drops the connection of a gateway that sends more.
+/// Longest accepted reply, in bytes. If a gateway sends more, libzmq closes the connection.
 pub const REPLY_BYTES_MAX: i64 = 65_536;
 
-/// One context for the whole process, never destroyed: ending a context waits for its I/O thread, which may be
-/// resolving a name, and would hang the exit.
+/// One context for the whole process, never destroyed: destroying a context waits for its I/O thread, which may be resolving
+/// a name, and would block the exit.
 static CONTEXT: LazyLock<Context> = LazyLock::new(Context::new);
 
-/// Why a socket did not do what was asked.
+/// Why a socket operation failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SocketError {
-    /// libzmq or the system said no.
+    /// Error of libzmq or the system.
     #[error("{0}")]
     Zmq(String),
-    /// A reply is exactly one frame.
+    /// A reply must be exactly one frame.
     #[error("a reply of {0} frames")]
     Frames(usize),
 }
@@ -32,17 +32,17 @@ impl From<TmqError> for SocketError {
     }
 }
 
-/// Where the gateway is, and how it is known.
+/// The gateway's address and keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Peer {
-    /// `tcp://host:port`; an IPv6 address in brackets. A name is looked up as IPv4.
+    /// `tcp://host:port`; an IPv6 address in brackets. A name is resolved to IPv4.
     pub address: String,
-    /// Keys of an encrypted line; `None`: an open one.
+    /// Keys of an encrypted connection; `None`: not encrypted.
     pub curve: Option<CurveKeys>,
 }
 
 impl Peer {
-    /// A gateway on an open line.
+    /// A gateway without encryption.
     pub fn plain(address: &str) -> Self {
         Self { address: address.to_owned(), curve: None }
     }
@@ -55,17 +55,17 @@ impl GatewaySocket {
     /// Starts connecting and returns at once. Needs a tokio runtime.
     ///
     /// # Errors
-    /// When the address is not one, no more sockets can be made, or libzmq has no CURVE and there are keys; not when
-    /// nobody is there, and not when the gateway has other keys: then the connection never comes about.
+    /// The address is invalid, the system allows no more sockets, or there are keys but libzmq does not support CURVE. An
+    /// absent gateway is not an error here. Nor are other keys at the gateway; then no connection is ever made.
     pub fn connect(peer: &Peer) -> Result<Self, SocketError> {
         let mut socket = request(&CONTEXT)
-            // Without these two an order would still be delivered when the gateway appears after our deadline.
+            // Without these two options an order would still be delivered if the gateway appears after our deadline.
             .set_linger(0)
             .set_immediate(true)
             .set_sndhwm(1)
             .set_rcvhwm(1)
             .set_maxmsgsize(REPLY_BYTES_MAX)
-            // Only where an address needs it: with it libzmq would look a name up as IPv6 first and try nothing else.
+            // Only if an address needs it: with this option libzmq would resolve a name to IPv6 first, and try nothing else.
             .set_ipv6(peer.address.contains("://["));
         if let Some(keys) = &peer.curve {
             socket = socket
@@ -76,24 +76,24 @@ impl GatewaySocket {
         Ok(Self(socket.connect(&peer.address)?))
     }
 
-    /// Hands the request to a connected gateway, waiting for the connection if need be. Dropping this future before
-    /// it completes means that nothing was sent and nothing will be.
+    /// Passes the request to a connected gateway, and waits for the connection if necessary. If this future is dropped before
+    /// it completes, nothing was sent and nothing will be sent.
     ///
     /// # Errors
-    /// When libzmq refuses; nothing was sent then either.
+    /// libzmq refuses; nothing was sent in this case, too.
     pub async fn send(self, body: Vec<u8>) -> Result<AwaitingReply, SocketError> {
         Ok(AwaitingReply(self.0.send(Multipart::from(Message::from(body))).await?))
     }
 }
 
-/// A socket whose request is out.
+/// A socket whose request was sent.
 pub struct AwaitingReply(RequestReceiver);
 
 impl AwaitingReply {
-    /// The reply, and the socket for a next request.
+    /// The reply, and the socket for the next request.
     ///
     /// # Errors
-    /// When the reply is not exactly one frame, or libzmq fails.
+    /// The reply is not exactly one frame, or libzmq fails.
     pub async fn reply(self) -> Result<(Vec<u8>, GatewaySocket), SocketError> {
         let (mut frames, socket) = self.0.recv().await?;
         match (frames.pop_front(), frames.len()) {
@@ -127,7 +127,7 @@ mod tests {
         let gateway = std::thread::spawn(move || {
             let request = server.recv_bytes(0).unwrap();
             server.send(request, 0).unwrap();
-            // With `immediate` libzmq drops a reply that was not read before the gateway closed its connection.
+            // With `immediate`, libzmq drops a reply that was not read before the gateway closed its connection.
             server
         });
         let answered = tokio::time::timeout(std::time::Duration::from_secs(5), async {

@@ -1,4 +1,4 @@
-//! Where the server was found last: with a connection per request, each of them would ask a name server first.
+//! The last address of the server. Without it each request would need a DNS query, because each has its own connection.
 
 use std::{
     io,
@@ -11,10 +11,10 @@ use tokio::{
     time::Instant,
 };
 
-/// How long an answer is used. A cycle needs it once, and a server that moves is found by the next cycle.
+/// How long an address is used: long enough for one cycle. If a server moves, the next cycle finds it.
 const KEPT: Duration = Duration::from_secs(10);
 
-/// The last name that was looked up; a client has one server, so there is no other.
+/// The last resolved name. A client has only one server, so one name is enough.
 #[derive(Default)]
 pub struct DnsCache(Mutex<Option<Found>>);
 
@@ -27,8 +27,7 @@ struct Found {
 }
 
 impl DnsCache {
-    /// Connects to the first address of `host` that takes a connection. If none does, the name is looked up again next
-    /// time.
+    /// Connects to the first address of `host` that accepts a connection. If none does, the name is resolved again next time.
     pub async fn connect(&self, host: &str, port: u16) -> io::Result<TcpStream> {
         let addresses = self.of(host, port).await?;
         TcpStream::connect(&addresses[..]).await.inspect_err(|_| *self.lock() = None)

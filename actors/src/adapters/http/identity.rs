@@ -1,9 +1,9 @@
-//! What a client shows a server that asks for a certificate.
+//! The certificate that a client presents to a server that requires one.
 
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use std::{fs::File, io::Read, path::Path, sync::Arc};
 
-/// A certificate chain has some kilobytes.
+/// A certificate chain has a few kilobytes.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
 /// A certificate chain and its private key.
@@ -14,10 +14,10 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Reads both from files in PEM.
+    /// Reads both from PEM files.
     ///
     /// # Errors
-    /// The file that cannot be used, and why; never what is in it.
+    /// Which file cannot be used, and why; never the content of a file.
     pub fn read(certificate: &Path, key: &Path) -> Result<Self, String> {
         let chain = CertificateDer::pem_slice_iter(&read(certificate)?).collect::<Result<Vec<_>, _>>();
         let chain = chain.unwrap_or_default();
@@ -29,7 +29,7 @@ impl Identity {
         Ok(Self { chain, key: Arc::new(key) })
     }
 
-    /// Both, as rustls takes them.
+    /// Both, in rustls's types.
     pub fn parts(&self) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
         (self.chain.clone(), self.key.clone_key())
     }

@@ -1,32 +1,32 @@
-//! Interim answers (RFC 9110, 15.2), such as `100 Continue` or `103 Early Hints`, are taken out of what a connection
-//! brings before its answer. awc would take the first head that it reads for the answer. Pure: bytes in, bytes out.
+//! Removes interim answers (RFC 9110, 15.2), such as `100 Continue` or `103 Early Hints`, from the bytes before the answer.
+//! awc would take the first head for the answer. Pure: bytes in, bytes out.
 
-/// Most interim answers before the answer.
+/// Most interim answers before an answer.
 const HEADS_MAX: usize = 100;
-/// Most bytes of them together, empty lines in front included.
+/// Most bytes of all of them, including empty lines before them.
 const BYTES_MAX: usize = 65_536;
-/// How every interim answer begins; `d` is any digit.
+/// The beginning of every interim answer; `d` is any digit.
 const PATTERN: &[u8] = b"HTTP/1.d 1dd";
-/// An answer, not an interim one: nobody asked for another protocol, so it is read as what it is, a failure.
+/// Not an interim answer. No other protocol was requested, so it is treated as an answer, which is a failure.
 const SWITCHING_PROTOCOLS: &[u8] = b"101";
 
-/// More interim answers than anyone has a use for.
+/// Too many interim answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("more than {HEADS_MAX} interim answers or {BYTES_MAX} bytes of them, and no answer")]
 pub struct TooMany;
 
-/// Reads over interim answers until the answer begins. One for each connection, as a connection carries one answer.
+/// Skips interim answers until the answer begins. A connection carries one answer, so each connection has its own.
 #[derive(Debug, Default)]
 pub struct Interim {
-    /// The beginning of a head that is not complete, or not told from an interim one yet.
+    /// The beginning of a head that is incomplete, or that may still be an interim answer's.
     held: Vec<u8>,
-    /// This much of it holds no end of a head.
+    /// The first bytes of it that do not contain the end of a head.
     searched: usize,
     heads: usize,
     bytes: usize,
 }
 
-/// What the bytes at hand are the beginning of.
+/// What the held bytes begin with.
 #[derive(Debug, PartialEq, Eq)]
 enum Head {
     Undecided,
@@ -35,11 +35,11 @@ enum Head {
 }
 
 impl Interim {
-    /// Takes the next bytes of the connection. `None` while all of them belong to interim answers; otherwise the answer
-    /// has begun, and this is all of it that came so far.
+    /// Takes the next bytes of the connection. Returns `None` while all of them belong to interim answers; otherwise the
+    /// answer has begun, and this is the part of it that has arrived.
     ///
     /// # Errors
-    /// [`TooMany`], and then the connection is of no use.
+    /// [`TooMany`]; then the connection cannot be used.
     pub fn push(&mut self, bytes: &[u8]) -> Result<Option<Vec<u8>>, TooMany> {
         self.held.extend_from_slice(bytes);
         loop {
@@ -58,7 +58,7 @@ impl Interim {
         }
     }
 
-    /// What is held when the connection ends, or when the answer has begun.
+    /// The bytes that are held when the connection ends, or when the answer has begun.
     pub fn rest(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.held)
     }
@@ -70,7 +70,7 @@ impl Interim {
         if self.heads > HEADS_MAX || self.bytes > BYTES_MAX { Err(TooMany) } else { Ok(()) }
     }
 
-    /// Where the first empty line ends. Lines may end with LF alone, as awc's parser takes them, too.
+    /// The end of the first empty line. Lines may end with LF alone; awc's parser also accepts that.
     fn head_end(&mut self) -> Option<usize> {
         let is_end = |at: usize| {
             let before = &self.held[..at];
@@ -100,7 +100,7 @@ mod tests {
 
     const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 31\r\n\r\nHTTP/1.1 100 Continue\r\n\r\nfoobar";
 
-    /// What comes out of `bytes`, given in pieces of this size.
+    /// The output for `bytes`, given in pieces of this size.
     fn passed(bytes: &[u8], piece: usize) -> Result<Vec<u8>, TooMany> {
         let (mut interim, mut out, mut is_over) = (Interim::default(), Vec::new(), false);
         for piece in bytes.chunks(piece) {

@@ -1,4 +1,4 @@
-//! Answers, errors and the connections they come on, against servers that send what they like.
+//! Answers, errors and connections, against servers that send arbitrary bytes.
 
 use super::*;
 use std::{
@@ -26,12 +26,12 @@ fn a_status_outside_the_closed_set_is_an_exception() {
     assert_eq!(error(302).error_code(), "exception");
 }
 
-/// Ends a call that a broken peer would hold for ever.
+/// Ends a call that a broken server would keep open forever.
 const DEADLINE: Duration = Duration::from_millis(600);
 const MANY: &str = "HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n";
 
-/// A server of raw bytes: `script` gets the number of the connection and the path of its first request, and returns what
-/// is written after it, piece by piece, 20 ms apart. Whoever asks on the same connection again is told so.
+/// A server of raw bytes: `script` gets the number of the connection and the path of its first request, and returns what is
+/// written after it, in pieces, 20 ms apart. A second request on the same connection gets an answer that says so.
 fn serve(tls: Option<TlsServer>, script: impl Fn(usize, &str) -> Vec<String> + Send + Sync + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -82,7 +82,7 @@ fn answer(body: &str) -> String {
 
 type TlsServer = Arc<rustls::ServerConfig>;
 
-/// A server's side of TLS, and a client that trusts its certificate only.
+/// A server's TLS configuration, and a client that trusts only its certificate.
 fn tls() -> (TlsServer, Client) {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let key = rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
@@ -101,7 +101,7 @@ async fn ask(client: &Client, url: &str) -> Result<String, HttpError> {
     Ok(String::from_utf8(body).unwrap())
 }
 
-/// What the path of a request was.
+/// The path of the request.
 fn path(asked: &str) -> &str {
     asked.split(' ').next().unwrap()
 }
@@ -157,7 +157,7 @@ async fn an_answer_that_comes_before_its_request_reaches_no_other() {
         }
     });
     for number in 0..3 {
-        // Found out if it is there before the request goes out, which is a matter of luck here.
+        // It is detected only if the answer arrives before the request is sent, which may or may not happen here.
         match ask(&Client::new(&url).unwrap(), &url).await {
             Err(HttpError::Broken(text)) => assert!(text.contains("before the request"), "{text}"),
             answered => assert_eq!(answered, Ok(number.to_string())),

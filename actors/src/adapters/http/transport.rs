@@ -1,5 +1,5 @@
-//! One connection: name, TCP, TLS if it is asked for, and a stream that reads over interim answers. awc's own connector
-//! has no place for the last of them, and it would keep the connection.
+//! One connection: DNS, TCP, TLS if needed, and a stream that skips interim answers. awc's own connector cannot skip them,
+//! and would keep the connection.
 
 use super::{dns_cache::DnsCache, interim_responses::Interim};
 use actix_rt::net::{ActixStream, Ready};
@@ -23,15 +23,15 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 
 const HTTP_PORT: u16 = 80;
 const HTTPS_PORT: u16 = 443;
-/// What is read at a time until the answer begins.
+/// Bytes read at a time until the answer begins.
 const CHUNK_BYTES: usize = 4_096;
 
-/// Connects to a URI's host, with TLS or without; the URI's scheme does not matter.
+/// Connects to the host of a URI, with or without TLS. The scheme of the URI does not matter.
 #[derive(Clone)]
 pub struct Dial {
     /// `None` is plain TCP.
     pub tls: Option<Arc<ClientConfig>>,
-    /// What names were looked up.
+    /// The cached addresses.
     pub addresses: Arc<DnsCache>,
 }
 
@@ -53,11 +53,11 @@ impl Service<ConnectInfo<Uri>> for Dial {
 
 impl Dial {
     async fn connect(self, uri: &Uri) -> io::Result<Stream> {
-        // Brackets are a URI's way to write an IPv6 address, not part of it.
+        // In a URI an IPv6 address is in brackets, which are not part of it.
         let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
         let port = uri.port_u16().unwrap_or(if self.tls.is_some() { HTTPS_PORT } else { HTTP_PORT });
         let tcp = self.addresses.connect(host, port).await?;
-        // Head and body are written apart: the body must not wait for the head's acknowledgement.
+        // Head and body are written separately. The body must not wait until the head is acknowledged.
         tcp.set_nodelay(true)?;
         let socket = match self.tls {
             None => Socket::Plain(tcp),
@@ -92,20 +92,20 @@ impl Socket {
     }
 }
 
-/// A connection as awc sees it: the first head that can be read is the answer's.
+/// A connection from which awc reads the answer's head first, never an interim one.
 pub struct Stream {
     socket: Socket,
-    /// Until the answer begins.
+    /// `Some` until the answer begins.
     interim: Option<Interim>,
     /// The answer's first bytes, until they are read.
     begun: Bytes,
-    /// Whether any of the request was sent.
+    /// Whether any part of the request was sent.
     has_asked: bool,
 }
 
 impl Stream {
-    /// Refuses a peer that has spoken before it was asked: whatever it says is no answer to this request. What is still on
-    /// its way at this moment cannot be told from an answer.
+    /// Fails if the server has already sent something: it cannot be an answer to this request. Bytes that are still on the
+    /// way now cannot be distinguished from an answer.
     fn hear_nothing_yet(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         let mut chunk = [0; 1];
         let mut chunk = ReadBuf::new(&mut chunk);

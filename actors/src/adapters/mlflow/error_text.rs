@@ -1,12 +1,12 @@
-//! What a model server says when it refuses a request.
+//! The error text of a model server's answer.
 
 use crate::adapters::json::without_bom;
 
-/// Longest part of it that is kept, in characters.
+/// Most characters of the text that are kept.
 const TEXT_CHARS_MAX: usize = 400;
 
-/// What an error's body says, on one line: MLflow's `message`, with the last line of its stack trace, which is the
-/// model's own word; or the body as it is.
+/// The text of an error's body, on one line: MLflow's `message` with the last line of its stack trace, which is the model's
+/// own error; otherwise the body as it is.
 pub fn error_text(body: &[u8]) -> String {
     let json: Option<serde_json::Value> = serde_json::from_slice(without_bom(body)).ok();
     let text = |key| json.as_ref().and_then(|json| json.get(key)?.as_str());

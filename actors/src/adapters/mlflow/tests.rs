@@ -1,4 +1,4 @@
-//! What is written to and read from a model server.
+//! Requests to a model server, and its answers.
 
 use super::*;
 use proptest::prelude::*;

@@ -1,11 +1,11 @@
 //! The catalogue: every metric family with its help, type, name, unit, buckets and labels. The first eighteen are a
 //! contract with HUB and its history: none of their names, labels or bounds may change, bounds may only be added.
 //!
-//! A doc comment here *is* the help text that `/metrics` shows. `by` lists each label with the values whose children
-//! exist at 0 from the first scrape: a counter born at 1 has an `increase` of 0.
+//! A doc comment here is the help text that `/metrics` shows. `by` lists each label with its values. Their children are 0
+//! from the first scrape, because Prometheus computes an `increase` of 0 for a counter that appears with the value 1.
 //!
-//! Bounds lie close above the deadlines of base.toml: a quantile is read off between two bounds, so with 10 after 5 a
-//! gateway that is given up after 5.003 s would read as 9.95 s.
+//! Each deadline of base.toml has a bound closely above it, because a quantile is interpolated between two bounds. Without a
+//! bound between 5 and 10, a gateway that times out after 5.003 s would be shown as 9.95 s.
 
 use super::{Family, Given, Handle, ToldGauge, names};
 use crate::{
@@ -25,7 +25,7 @@ use prometheus::{
 };
 use std::collections::HashMap;
 
-/// The closed set of `error_code`; anything else is counted as `exception`.
+/// The values of `error_code`; any other error is counted as `exception`.
 pub const ERROR_CODES: [&str; 16] = [
     "timeout",
     "connect",
@@ -45,10 +45,10 @@ pub const ERROR_CODES: [&str; 16] = [
     "exception",
 ];
 
-/// The endpoints whose calls are counted; the gateway has families of its own.
+/// The endpoints whose calls are counted here; the gateway has its own families.
 const API_ENDPOINTS: [Endpoint; 2] = [Endpoint::Eodhd, Endpoint::Hub];
 
-/// The stages that may fail a symbol: deciding is a function and cannot.
+/// The stages in which a symbol can fail. Deciding is a function that cannot fail.
 pub const FAILING_STAGES: [Step; 4] = [Step::Fetch, Step::Features, Step::Predict, Step::Send];
 
 macro_rules! families {
@@ -73,23 +73,23 @@ macro_rules! families {
             $(families!(@family $help, $handle, $name, $unit, [$($($le)+)?], [$($($label: $values),+)?]),)+
         ];
 
-        /// A handle per family, on a registry that nobody else can add to.
+        /// A handle per family, on a private registry.
         pub struct Metrics {
             pub(super) registry: Registry,
             /// Position of each family in [`FAMILIES`].
             pub(super) ranks: HashMap<&'static str, usize>,
-            /// When every child was made, unix seconds, as it is written.
+            /// When all children were created, in unix seconds, as text.
             pub(super) created: String,
-            /// How many are configured.
+            /// The number of configured symbols.
             pub(super) symbols: usize,
             $(#[doc = $help] pub $field: $handle,)+
         }
 
         impl Metrics {
-            /// Registers every family and makes its children.
+            /// Registers every family and creates its children.
             ///
             /// # Errors
-            /// Only if the catalogue contradicts itself: a name twice, or one that Prometheus does not allow.
+            /// Only if the catalogue is wrong: a name occurs twice, or Prometheus does not allow it.
             pub fn new(given: &Given) -> Result<Self> {
                 let registry = Registry::new();
                 $(
@@ -163,9 +163,9 @@ families! {
     config_hash: IntGauge = "sentinel_config_hash" in "1";
     /// Whether /readyz answers 200 (1) or 503 (0)
     ready: IntGauge = "sentinel_ready" in "1";
-    /// Whether orders leave: 1 in live mode, 0 in dry run
+    /// Whether orders are sent: 1 in live mode, 0 in dry run
     live: IntGauge = "sentinel_live" in "1";
-    /// Whether the kill switch holds back every order (1) or not (0); also 1 while its file cannot be looked for
+    /// Whether the kill switch holds back every order (1) or not (0); also 1 while its file cannot be checked
     halted: IntGauge = "sentinel_halted" in "1";
     /// The daemon's wall clock when this text was made, which is at most a second before its scrape
     time_seconds: Gauge = "sentinel_time_seconds" in "seconds";
@@ -214,7 +214,7 @@ families! {
     /// Time from sending a signal to receiving the gateway's reply
     gateway_roundtrip_seconds: Histogram = "sentinel_gateway_roundtrip_seconds" in "seconds",
         le [0.0005 0.001 0.0025 0.005 0.01 0.025 0.05 0.1 0.25 0.5 1.0 2.5 4.0 5.0 6.0 7.5];
-    /// Orders by what became of them
+    /// Orders by their outcome
     orders_total: IntCounterVec = "sentinel_orders_total" in "count",
         by [outcome: |_| names(&Outcome::ALL, |outcome| outcome)];
     /// Signals journalled and not yet answered by the gateway
@@ -225,7 +225,7 @@ families! {
     orders_unresolved: IntGauge = "sentinel_orders_unresolved" in "count";
     /// Open positions that may be ours under a name that no configured symbol explains, as last listed
     positions_doubtful: IntGauge = "sentinel_positions_doubtful" in "count";
-    /// Equity in the account's currency, as the gateway told it within the last 90 minutes; absent otherwise
+    /// Equity in the account's currency, as the gateway reported it within the last 90 minutes; absent otherwise
     account_equity: ToldGauge = "sentinel_account_equity" in "account currency";
     /// Open positions of the account, as the gateway listed them within the last 90 minutes and after our last fill; absent otherwise
     positions_open: ToldGauge = "sentinel_positions_open" in "count";

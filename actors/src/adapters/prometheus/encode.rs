@@ -1,7 +1,7 @@
-//! The exposition as text, format 0.0.4 or OpenMetrics 1.0.0. The `prometheus` crate's own encoder writes `le="1"` where
-//! the history at HUB has `le="1.0"`, which Prometheus 2.x stores as another series; it sorts by name, while the contract
-//! comes first here; and it has no OpenMetrics. Both formats have the same samples, so that the same series are stored;
-//! OpenMetrics has besides when each counter and histogram began, so that Prometheus 3 can count from there.
+//! The exposition as text, format 0.0.4 or OpenMetrics 1.0.0. The encoder of the `prometheus` crate writes `le="1"`, but
+//! HUB's history has `le="1.0"`, and Prometheus 2.x would store that as another series. It also sorts by name, while the
+//! contract comes first here, and it does not support OpenMetrics. Both formats have the same samples, so the same series are
+//! stored. In addition, OpenMetrics contains when each counter and histogram was created, from which Prometheus 3 can count.
 
 use super::Format;
 use super::{FAMILIES, Family, Metrics};
@@ -9,8 +9,8 @@ use bytes::Bytes;
 use prometheus::proto::{LabelPair, Metric, MetricFamily, MetricType};
 use std::fmt::Write;
 
-/// With more symbols, the families by symbol do not say when they began: that would be 8 lines for each symbol beside the 14 that
-/// it has, and Prometheus 2 stores each as a series of its own.
+/// With more symbols, families with a child per symbol do not contain their creation time. It would add 8 lines to the 14
+/// lines of each symbol, and Prometheus 2 stores each of them as a separate series.
 const SYMBOLS_WITH_BIRTH_MAX: usize = 100;
 
 impl Metrics {
@@ -51,7 +51,7 @@ fn write_head(text: &mut String, family: &MetricFamily, described: Option<&Famil
             text.extend(["\n# TYPE ", name, " ", kind, "\n"]);
         }
         Format::OpenMetrics => {
-            // A counter's name is without its `_total` here; only the sample has it.
+            // In this format a counter's name has no `_total`; only its sample has it.
             let name = name.strip_suffix("_total").unwrap_or(name);
             text.extend(["# TYPE ", name, " ", kind, "\n"]);
             if let Some(unit) = described.map(|family| family.unit).filter(|unit| is_unit_of(name, unit)) {
@@ -64,7 +64,7 @@ fn write_head(text: &mut String, family: &MetricFamily, described: Option<&Famil
     }
 }
 
-/// Every child, each with its own lines together.
+/// All children; the lines of a child are together.
 fn write_samples(text: &mut String, family: &MetricFamily, created: Option<&str>) {
     let name = family.name();
     for metric in family.get_metric() {
@@ -79,13 +79,13 @@ fn write_samples(text: &mut String, family: &MetricFamily, created: Option<&str>
                 write_histogram(text, name, metric);
                 write_created(text, name, labels, created);
             }
-            // The catalogue has neither.
+            // The catalogue contains neither.
             MetricType::SUMMARY | MetricType::UNTYPED => {}
         }
     }
 }
 
-/// OpenMetrics wants a unit to be the end of the name; where it is not, there is none to tell.
+/// In OpenMetrics a name must end with its unit. If it does not, no unit is written.
 fn is_unit_of(name: &str, unit: &str) -> bool {
     name.strip_suffix(unit).is_some_and(|rest| rest.ends_with('_'))
 }
@@ -102,7 +102,7 @@ fn write_histogram(text: &mut String, name: &str, metric: &Metric) {
     write_sample(text, name, "_count", labels, None, count);
 }
 
-/// When this child began, where the format can say so.
+/// When this child was created, if the format contains it.
 fn write_created(text: &mut String, name: &str, labels: &[LabelPair], created: Option<&str>) {
     if let Some(created) = created {
         write_series(text, name.strip_suffix("_total").unwrap_or(name), "_created", labels, None);
@@ -116,7 +116,7 @@ fn write_sample(text: &mut String, name: &str, suffix: &str, labels: &[LabelPair
     text.push('\n');
 }
 
-/// Name and labels, and the space before the value.
+/// Name and labels, and a space before the value.
 fn write_series(text: &mut String, name: &str, suffix: &str, labels: &[LabelPair], le: Option<f64>) {
     text.extend([name, suffix]);
     let mut separator = "{";
@@ -135,8 +135,8 @@ fn write_series(text: &mut String, name: &str, suffix: &str, labels: &[LabelPair
     text.push_str(if separator == "," { "} " } else { " " });
 }
 
-/// A bound always has a decimal or an exponent, as OpenMetrics spells it and as Prometheus 3 makes it of any spelling:
-/// `1.0`, `0.005`, `2.5e-05`, `+Inf`.
+/// A bound always has a decimal or an exponent, as in OpenMetrics; Prometheus 3 converts every bound to this form: `1.0`,
+/// `0.005`, `2.5e-05`, `+Inf`.
 fn write_bound(text: &mut String, bound: f64) {
     const PLAIN_MIN: f64 = 1e-4;
     if bound.is_infinite() {
@@ -144,7 +144,7 @@ fn write_bound(text: &mut String, bound: f64) {
     }
     // Writing to a String cannot fail.
     let _ = match bound {
-        // Rust writes exponents with one digit where Go has two.
+        // Rust writes an exponent with one digit, Go with two.
         1e-9..PLAIN_MIN => write!(text, "{}", format!("{bound:e}").replace("e-", "e-0")),
         _ => write!(text, "{bound:?}"),
     };
@@ -155,13 +155,13 @@ fn write_value(text: &mut String, value: f64) {
     let _ = match value {
         f64::INFINITY => text.write_str("+Inf"),
         f64::NEG_INFINITY => text.write_str("-Inf"),
-        // Most values are counts, and an integer is written several times faster than a float.
+        // Most values are counts, and writing an integer is several times faster than writing a float.
         _ if value.fract() == 0.0 && value.abs() < INTEGERS_MAX => write!(text, "{}", value as i64),
         _ => write!(text, "{value}"),
     };
 }
 
-/// Backslash and line feed are escaped everywhere, quotes in label values, and in OpenMetrics in help, too.
+/// Backslash and line feed are always escaped, quotes in label values and, with OpenMetrics, in help texts.
 fn write_escaped(text: &mut String, raw: &str, quotes: bool) {
     for c in raw.chars() {
         match c {

@@ -3,14 +3,14 @@
 /// A text format of metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// Prometheus' own, version 0.0.4: the default.
+    /// Prometheus's own format, version 0.0.4: the default.
     Text,
     /// OpenMetrics 1.0.0, for a scraper that asks for it.
     OpenMetrics,
 }
 
 impl Format {
-    /// The content type of an answer; Prometheus 3 refuses one without.
+    /// The content type of an answer. Prometheus 3 refuses an answer without one.
     pub const fn content_type(self) -> &'static str {
         match self {
             Self::Text => "text/plain; version=0.0.4; charset=utf-8",

@@ -1,5 +1,5 @@
-//! What the kernel says about this process, as the standard `process_*` families. The `prometheus` crate's own
-//! collector counts CPU in whole seconds; an idle daemon needs a few of those a day.
+//! The kernel's values for this process, as the standard `process_*` families. The `prometheus` crate's own collector counts
+//! CPU time in whole seconds, but an idle daemon uses only a few seconds per day.
 
 use super::Metrics;
 use procfs::{
@@ -8,27 +8,26 @@ use procfs::{
 };
 use std::time::{Duration, Instant};
 
-/// Shortest time between two looks at `/proc`, so that a flood of scrapes costs no more than one scraper.
+/// Shortest time between two reads of `/proc`, so that many scrapers cost no more than one.
 const READ_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Reads `/proc/self`, at most once a second.
 #[derive(Debug, Default)]
 pub struct ProcessReader {
     read_at: Option<Instant>,
-    /// Kept from the first look: the kernel's time of boot moves when the clock is set, and a start that moves reads as
-    /// a restart.
+    /// Kept from the first read. The kernel's boot time changes when the clock is set, and a changed start time would look
+    /// like a restart.
     started: Option<f64>,
 }
 
 impl ProcessReader {
-    /// Brings the `process_*` families up to date if a second has passed. Where `/proc` cannot be read they keep
-    /// their last values.
+    /// Updates the `process_*` families if a second has passed. If `/proc` cannot be read, they keep their last values.
     pub fn refresh(&mut self, metrics: &Metrics) {
         if self.read_at.is_some_and(|at| at.elapsed() < READ_INTERVAL) {
             return;
         }
         self.read_at = Some(Instant::now());
-        // Not logged: a host without /proc would say so once a second, and nothing depends on it.
+        // Not logged: on a host without /proc it would be logged every second, and nothing depends on it.
         let _ = self.read(metrics, procfs::boot_time_secs);
     }
 
@@ -36,7 +35,7 @@ impl ProcessReader {
         let process = Process::myself()?;
         let stat = process.stat()?;
         let ticks_per_second = procfs::ticks_per_second() as f64;
-        // Set, not added up: sums of differences would drift.
+        // Set directly: a sum of differences would collect rounding errors.
         metrics.process_cpu_seconds_total.reset();
         metrics.process_cpu_seconds_total.inc_by((stat.utime + stat.stime) as f64 / ticks_per_second);
         metrics.process_virtual_memory_bytes.set(stat.vsize as f64);

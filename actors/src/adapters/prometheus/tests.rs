@@ -1,10 +1,10 @@
-//! The exposition against the contract, which is spelled out here a second time on purpose.
+//! The exposition compared with the contract, which is written here a second time on purpose.
 
 use super::*;
 use crate::adapters::prometheus::Format;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Name, type, label values where there are labels, and the bounds of every `le` series the history has.
+/// Name, type, label values if there are labels, and the bounds of every `le` series in HUB's history.
 const CONTRACT: [(&str, &str, &str, &str, &[&str]); 18] = [
     ("sentinel_trading_cycles_total", "counter", "", "Total number of trading cycles executed", &[]),
     ("sentinel_trading_cycles_failed_total", "counter", "", "Total number of failed trading cycles", &[]),
@@ -62,7 +62,7 @@ fn given() -> Given {
     Given { symbols: vec![Symbol::new("EURUSD"), Symbol::new("USDJPY")], build, now }
 }
 
-/// The families that have samples from the start.
+/// The families with samples from the start.
 fn there() -> impl Iterator<Item = &'static Family> {
     FAMILIES.iter().filter(|family| !family.is_absent_at_first)
 }
@@ -75,7 +75,7 @@ fn encoded(format: Format) -> String {
     String::from_utf8(Metrics::new(&given()).unwrap().encode(format).to_vec()).unwrap()
 }
 
-/// Names in order of their `# TYPE` line, and every sample by series.
+/// The names in the order of their `# TYPE` lines, and every sample by series.
 fn parse(text: &str) -> (Vec<(&str, &str)>, BTreeMap<&str, &str>) {
     let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' ')).collect();
     let samples = text.lines().filter(|line| !line.starts_with('#')).map(|line| line.rsplit_once(' ').unwrap());
@@ -123,7 +123,7 @@ fn every_family_of_the_catalogue_is_there_once_with_all_its_series_at_zero() {
             let pairs = pairs.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join(",");
             let series = if pairs.is_empty() { family.name.to_owned() } else { format!("{}{{{pairs}}}", family.name) };
             if family.kind == Kind::Histogram {
-                // Go, and with it Prometheus, has two digits in an exponent.
+                // Go, and thus Prometheus, writes exponents with two digits.
                 let spelled = |bound: &f64| format!("{bound:?}").replace("e-5", "e-05");
                 for bound in family.buckets.iter().map(spelled).chain(["+Inf".to_owned()]) {
                     expected.insert(format!("{series}_bucket{{le=\"{bound}\"}}"));
@@ -201,7 +201,7 @@ fn with_more_than_a_hundred_symbols_only_the_families_by_symbol_leave_out_when_t
 
 #[test]
 fn no_family_has_the_name_of_another_in_openmetrics() {
-    // There a counter is named without its `_total`, and a histogram owns three suffixes.
+    // In OpenMetrics a counter's name has no `_total`, and a histogram has three suffixes.
     let mut taken = BTreeSet::new();
     for family in FAMILIES {
         let suffixes: &[&str] = match family.kind {

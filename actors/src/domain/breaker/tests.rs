@@ -4,7 +4,7 @@ use super::*;
 
 const PAUSE: Duration = Duration::from_secs(60);
 
-/// A breaker that has just opened, and when.
+/// A breaker that has just opened, and the time.
 fn opened() -> (Breaker, Instant) {
     let (mut breaker, now) = (Breaker::new(BreakerPolicy { failures: 3, pause: PAUSE }), Instant::now());
     for _ in 0..2 {

@@ -1,4 +1,4 @@
-//! Both borders of the FX week to the second, the four daylight-saving edges, closures and what a gap is.
+//! Both ends of the FX week to the second, the four daylight-saving changes, closures and gaps.
 
 use super::*;
 
@@ -7,7 +7,7 @@ fn utc(text: &str) -> i64 {
     NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S").unwrap().and_utc().timestamp()
 }
 
-/// Whether the FX market is open at each second around a border.
+/// Whether the FX market is open at the seconds around an opening or a closing.
 fn around(border: &str) -> (bool, bool, bool) {
     let (fx, at) = (Calendar::fx(), utc(border));
     (fx.is_open(at - 1), fx.is_open(at), fx.is_open(at + 1))
@@ -31,7 +31,8 @@ fn the_fx_week_is_sunday_to_friday_17_00_new_york() {
 
 #[test]
 fn spring_moves_the_open_of_the_same_weekend() {
-    // Clocks go forward on Sunday 2026-03-08 at 02:00: the week before closes in winter time, the next opens in summer.
+    // Clocks go forward on Sunday 2026-03-08 at 02:00: the week before closes in winter time, the next one opens in summer
+    // time.
     assert_eq!(around("2026-03-06 22:00:00"), CLOSES);
     assert_eq!(around("2026-03-08 21:00:00"), OPENS);
     assert_eq!(around("2026-03-13 21:00:00"), CLOSES);
@@ -47,7 +48,7 @@ fn autumn_moves_it_back() {
 
 #[test]
 fn europes_clock_changes_do_not_move_it() {
-    // Europe changes on 2026-03-29 and 2026-10-25, weeks after and a week before New York.
+    // Europe changes on 2026-03-29 and 2026-10-25, weeks after New York and a week before it.
     assert_eq!(around("2026-03-29 21:00:00"), OPENS);
     assert_eq!(around("2026-10-25 21:00:00"), OPENS);
 }

@@ -1,4 +1,4 @@
-//! Which positions hold a limit, under which names.
+//! Which positions count towards a limit, under which names.
 
 use super::*;
 use crate::domain::instrument::Symbol;
@@ -51,7 +51,7 @@ fn fill(ticket: i64, tickets_before: Option<Vec<i64>>) -> Fill {
     }
 }
 
-/// Buys that hold the order's limit.
+/// The number of buys that count towards the order's limit.
 fn buys(all: &[Position], fills: &[Fill]) -> usize {
     Exposure::listed(&order(), all, &names(), fills).count(Side::Buy)
 }

@@ -4,7 +4,7 @@
 
 use super::ema::Ema;
 
-/// The three chains, bar after bar.
+/// The three averages.
 #[derive(Debug, Clone, Copy)]
 pub struct Macd {
     ema_12: Ema,
@@ -13,12 +13,12 @@ pub struct Macd {
 }
 
 impl Macd {
-    /// Starts at the window's first close.
+    /// Starts with the window's first close.
     pub fn new(first: f64) -> Self {
         Self { ema_12: Ema::new(12, first), ema_26: Ema::new(26, first), signal: Ema::new(9, 0.0) }
     }
 
-    /// Takes in the next close; answers `macd`, `macd_signal` and `macd_hist`.
+    /// Adds the next close. Returns `macd`, `macd_signal` and `macd_hist`.
     pub fn push(&mut self, close: f64) -> [f64; 3] {
         let macd = self.ema_12.push(close) - self.ema_26.push(close);
         let signal = self.signal.push(macd);

@@ -13,7 +13,7 @@ pub fn price_acceleration(close: &Series, price_momentum: &Column) -> Column {
     zip(price_momentum, &momentum(close, 5), |now, before| now - before)
 }
 
-/// The momentum of every row's predecessor, so many rows earlier.
+/// The momentum of the row that is this many rows earlier, for every row.
 fn momentum(close: &Series, rows_earlier: usize) -> Column {
     zip(lagged(close, rows_earlier), lagged(close, rows_earlier + 5), |close, before| close - before)
 }

@@ -1,4 +1,4 @@
-//! `return_1`, `return_5`, `return_10`: how far the close moved, as a share of where it was.
+//! `return_1`, `return_5`, `return_10`: the relative change of the close.
 //!
 //! return_n = close / (close n bars before) - 1; pandas: `close.pct_change(n)`.
 

@@ -6,10 +6,10 @@
 
 use super::rolling::{Column, Series, changes, sum, zip};
 
-/// Without a loss it is 100; without any change it is missing (NaN).
+/// If there is no loss, it is 100. If there is no change, it is missing (NaN).
 pub fn rsi_14(close: &Series) -> Column {
     let gain = changes(close, |close, before| (close - before).max(0.0));
     let loss = changes(close, |close, before| (before - close).max(0.0));
-    // 14 rows on both sides of the quotient: sums do as well as means.
+    // Both means have 14 rows, so the quotient of the sums is the same.
     zip(&sum(&gain, 14), &sum(&loss, 14), |gain, loss| 100.0 - 100.0 / (1.0 + gain / loss))
 }

@@ -1,6 +1,6 @@
 //! `sma_10`, `sma_20`: simple moving averages of the close.
 //!
-//! sma_n = mean of the last n closes, the bar's own included; pandas: `close.rolling(n).mean()`.
+//! sma_n = mean of the last n closes, including the bar's own; pandas: `close.rolling(n).mean()`.
 
 use super::rolling::{Column, Series, mean};
 

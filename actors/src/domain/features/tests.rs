@@ -1,4 +1,4 @@
-//! The golden vectors, and what no input may do.
+//! The golden vectors, and what must hold for every input.
 
 use super::*;
 use proptest::prelude::*;
@@ -47,7 +47,7 @@ fn assert_close(is: f64, golden: f64, at: &str) {
     assert!((is - golden).abs() <= 1e-12 + 1e-10 * golden.abs(), "{at}: {is:e}, golden {golden:e}");
 }
 
-/// Equal, or the neighbouring float32: the sign bit of a neighbour can only differ around 0.
+/// Equal, or neighbouring float32 values. The sign bits of neighbours can only differ around 0.
 fn assert_neighbours(is: f32, golden: f32, at: &str) {
     let equal = is == golden || is.next_up() == golden || is.next_down() == golden;
     assert!(equal, "{at}: {is:e}, golden {golden:e}");

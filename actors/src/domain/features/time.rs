@@ -1,24 +1,24 @@
-//! `hour`, `day_of_week`: when the bar opened. pandas: `dt.hour`, `dt.dayofweek`.
+//! `hour`, `day_of_week`: the time at which the bar opened. pandas: `dt.hour`, `dt.dayofweek`.
 
 use super::{SEQUENCE_BARS, rolling::Column};
 use crate::domain::bar::Bar;
 use serde::{Deserialize, Serialize};
 
 const SECONDS_PER_DAY: i64 = 86_400;
-/// 1970-01-01 was a Thursday, 3 when Monday is 0.
+/// 1970-01-01 was a Thursday, which is 3 if Monday is 0.
 const EPOCH_WEEKDAY: i64 = 3;
 
-/// What the columns `hour` and `day_of_week` hold; `features.hour_and_weekday`.
+/// The content of the columns `hour` and `day_of_week`; `features.hour_and_weekday`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TimeColumns {
     /// The bar's own hour 0..=23 and weekday, Monday 0 to Sunday 6, in UTC.
     Utc,
-    /// Always 0 and 3, as the old daemon had them: it read unix seconds as nanoseconds. For models trained on that.
+    /// Always 0 and 3, as in the old daemon, which read unix seconds as nanoseconds. For models that were trained with that.
     Legacy,
 }
 
-/// Both columns, of the rows of the sequence.
+/// Both columns, for the rows of the sequence.
 pub fn hour_and_day_of_week(bars: &[Bar], time_columns: TimeColumns) -> [Column; 2] {
     match time_columns {
         TimeColumns::Legacy => [[0.0; SEQUENCE_BARS], [EPOCH_WEEKDAY as f64; SEQUENCE_BARS]],

@@ -1,4 +1,4 @@
-//! `volatility_10`, `volatility_20`: how much the one-bar returns scatter. Per bar, not annualised.
+//! `volatility_10`, `volatility_20`: how much the one-bar returns vary. Per bar, not annualised.
 //!
 //! volatility_n = standard deviation of the last n values of `return_1`, divisor n - 1; pandas:
 //! `close.pct_change().rolling(n).std()`.

@@ -11,7 +11,7 @@ const FINE: Circumstances = Circumstances {
     volume_max: 0.0,
 };
 
-/// That each of these is asked before the next.
+/// Each of these is checked before the next one.
 fn are_in_order(reasons: &[Option<Suppression>]) {
     let place = |reason: &Option<Suppression>| Suppression::ALL.iter().position(|known| Some(*known) == *reason);
     let places: Vec<_> = reasons.iter().map(|reason| place(reason).unwrap()).collect();

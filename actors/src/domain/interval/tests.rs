@@ -1,4 +1,4 @@
-//! Edges: the UTC clock, the trading days of New York over both changes of its clocks in 2026, weekends and holidays.
+//! Edges: the UTC clock, the trading days of New York over both clock changes in 2026, weekends and holidays.
 
 use super::*;
 use crate::domain::calendar::{Session, parse_time, parse_zone};
@@ -13,13 +13,13 @@ fn utc(text: &str) -> i64 {
     NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M").unwrap().and_utc().timestamp()
 }
 
-/// A market that never closes, with the trading days of New York: the days that have 23 and 25 hours are open there.
+/// A market that never closes, with the trading days of New York, so the days of 23 and 25 hours are open.
 fn always_by_new_york() -> Calendar {
     let week = vec!["Mon 00:00 - Mon 00:00".parse::<Session>().unwrap()];
     Calendar::new(parse_zone("America/New_York").unwrap(), week, parse_time("17:00"))
 }
 
-/// Where the bars end that follow each other from a moment in UTC on.
+/// The ends of the bars that follow each other, starting at a moment in UTC.
 fn ends(interval: Interval, calendar: &Calendar, from: &str, count: usize) -> Vec<String> {
     let first = interval.span(utc(from), calendar);
     let spans = std::iter::successors(Some(first), |span| Some(interval.span(span.end, calendar)));
@@ -69,10 +69,10 @@ fn a_day_ends_at_17_00_new_york_for_fx_and_at_midnight_utc_for_always() {
 
 #[test]
 fn the_fx_days_around_both_clock_changes_end_at_17_00_new_york() {
-    // Forward on Sunday 2026-03-08: Friday ends at 22:00 UTC, Monday at 21:00.
+    // Clocks go forward on Sunday 2026-03-08: Friday ends at 22:00 UTC, Monday at 21:00.
     let spring = ends(Interval::OneDay, &Calendar::fx(), "2026-03-06 12:00", 4);
     assert_eq!(spring, ["03-06 22:00", "03-07 22:00", "03-08 21:00", "03-09 21:00"]);
-    // Back on Sunday 2026-11-01: Friday ends at 21:00 UTC, Monday at 22:00.
+    // Clocks go back on Sunday 2026-11-01: Friday ends at 21:00 UTC, Monday at 22:00.
     let autumn = ends(Interval::OneDay, &Calendar::fx(), "2026-10-30 12:00", 4);
     assert_eq!(autumn, ["10-30 21:00", "10-31 21:00", "11-01 22:00", "11-02 22:00"]);
 }

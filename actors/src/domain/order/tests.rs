@@ -1,4 +1,4 @@
-//! What an order is made of: id, stops, fills.
+//! The content of an order: id, stops, fills.
 
 use super::*;
 
@@ -107,8 +107,8 @@ fn a_stop_of_another_instruments_scale_is_no_order() {
         (100_000.0, 5, 500.0, "too many digits"),
         (4_000.0, 8, 5.0, "too many digits"),
         (1.1, 5, 20.0, "not pips"),
-        (1.1, 5, f64::NAN, "not on its side"),
-        (f64::NAN, 5, 0.002, "not on its side"),
+        (1.1, 5, f64::NAN, "wrong side"),
+        (f64::NAN, 5, 0.002, "wrong side"),
     ] {
         let said = check(close, digits, distance).unwrap_err();
         let has_both = said.contains(&distance.to_string()) && said.contains(&close.to_string());

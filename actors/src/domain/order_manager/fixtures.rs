@@ -1,4 +1,4 @@
-//! A journal in memory and a gateway that does as it is told; nothing here ever waits.
+//! A journal in memory and a gateway with given answers; nothing here ever waits.
 
 use super::*;
 use crate::domain::{
@@ -24,7 +24,7 @@ pub(super) fn now<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
-/// An order, where it stands, and the tickets before it.
+/// An order, its state, and the tickets before it.
 pub(super) type Entry = (Order, OrderState, Option<Vec<i64>>);
 
 /// A journal in memory; the calls in `fails`, counted from 1, fail.
@@ -142,7 +142,7 @@ impl OrderJournal for Book {
     }
 }
 
-/// Answers every order the same way, counts them, and answers questions.
+/// Answers every order in the same way, counts orders, and answers queries.
 pub(super) struct Gateway {
     pub answer: Result<Outcome, Suppression>,
     pub close_answer: Outcome,
@@ -271,7 +271,7 @@ pub(super) fn manager_by(rules: Rules) -> OrderManager {
     OrderManager::new(rules, KnownNames::new(&["EURUSD", "GBPUSD"].map(instrument), &[]))
 }
 
-/// A manager that limits nothing.
+/// A manager without limits.
 pub(super) fn manager() -> OrderManager {
     manager_by(Rules::default())
 }

@@ -1,4 +1,4 @@
-//! One signal's orders: the guards that need the journal or the gateway, the closes that come first, and the order.
+//! One signal's orders: the rules that need the journal or the gateway, the closes before the order, and the order.
 
 use super::{Fate, GatewayPort, OrderJournal, OrderManager};
 use crate::domain::{
@@ -15,8 +15,8 @@ const HOUR: Duration = Duration::from_secs(3_600);
 const DAY: Duration = Duration::from_secs(86_400);
 
 impl OrderManager {
-    /// Sends the one order of its bar, and before it the closes that [`Opposite::CloseThenOpen`] asks for, which are
-    /// added to `closes` with their fates. Each: `intent` and `sending` on disk, send, outcome on disk.
+    /// Sends the order of its bar, and before it the closes for [`Opposite::CloseThenOpen`], which are added to `closes` with
+    /// their outcomes. For each: `intent` and `sending` on disk, send, outcome on disk.
     ///
     /// # Errors
     /// The reason for which the order itself was not sent.
@@ -31,7 +31,7 @@ impl OrderManager {
         refuse(gateway.objection())?;
         refuse(pace_objection(&self.pace(order), &self.rules.limits))?;
         let loss = self.loss(order_journal, gateway).await;
-        // A question that the stop of the daemon cut short says nothing about the account.
+        // A query that was interrupted by shutdown says nothing about the account.
         refuse(gateway.objection().filter(|reason| *reason == Suppression::Shutdown))?;
         refuse(loss)?;
         let exposure = self.exposure(order, order_journal, gateway).await?;
@@ -42,7 +42,7 @@ impl OrderManager {
         if self.rules.limits.opposite == Opposite::CloseThenOpen {
             let opposite: Vec<_> = exposure.positions.into_iter().filter(|it| it.side == other).collect();
             let is_doubtful = exposure.doubts.iter().any(|doubt| doubt.position.side == other);
-            // The journal knows no ticket by which it could be closed, or nobody knows whose it is.
+            // The journal has no ticket with which to close it, or it is unknown to what it belongs.
             if is_doubtful || opposite.iter().any(|position| position.ticket <= 0) {
                 return Err(Suppression::Opposite);
             }
@@ -53,7 +53,7 @@ impl OrderManager {
         self.run(order, expiry, tickets, order_journal, gateway).await
     }
 
-    /// What the journal alone says against an order.
+    /// Checks the rules that only need the journal.
     fn refuse_by_journal(&self, order: &Order) -> Result<(), Suppression> {
         let (Some(standing), Some(history)) = (&self.standing, &self.history) else { return Err(Suppression::Journal) };
         let keys = order.keys();
@@ -67,7 +67,7 @@ impl OrderManager {
         Ok(())
     }
 
-    /// Closes an opposite position before `order`, whose `tickets` are then fewer by one.
+    /// Closes an opposite position before `order`, and removes it from the order's `tickets`.
     async fn close<L: OrderJournal, G: GatewayPort>(
         &mut self,
         order: &Order,
@@ -79,7 +79,7 @@ impl OrderManager {
     ) -> Result<(), Suppression> {
         let close = order.closing(position, gateway.close_order_id(order, position.ticket));
         let ran = self.run(&close, expiry, tickets.clone(), order_journal, gateway).await;
-        // Asked for once before, for this bar, and it is still open.
+        // The close was already requested for this bar, and the position is still open.
         let fate = ran.map_err(|reason| match reason {
             Suppression::AlreadyOrdered => Suppression::Opposite,
             reason => reason,
@@ -132,7 +132,7 @@ impl OrderManager {
         verdict
     }
 
-    /// What is open of the order's instrument, by the gateway or else by the journal.
+    /// The open positions of the order's instrument, from the gateway or else from the journal.
     async fn exposure<L: OrderJournal, G: GatewayPort>(
         &mut self,
         order: &Order,
@@ -151,7 +151,7 @@ impl OrderManager {
             Some(Positions::Known(all)) => {
                 let exposure = Exposure::listed(order, all, &self.names, fills);
                 if self.fills.is_some() {
-                    // Looked up; not again for as long as they are listed under these names.
+                    // Known now; not read again as long as they are listed under these names.
                     self.named = self.names.settled(all, fills).collect();
                 }
                 self.doubts.get_or_insert_default().extend(exposure.doubts.iter().cloned());
@@ -161,13 +161,13 @@ impl OrderManager {
                 self.doubts.get_or_insert_default();
                 Ok(Exposure::by_journal(order, fills))
             }
-            // Nothing is sent then, whatever is open.
+            // In this case nothing is sent, whatever is open.
             Some(Positions::NoGateway) | None => Ok(Exposure::default()),
         }
     }
 
-    /// Asks the gateway for all open positions, once a cycle. If that fails it is not asked again for the cycle's other
-    /// orders: each would wait as long.
+    /// Queries all open positions from the gateway, once per cycle. If that fails, it is not tried again for the cycle's
+    /// other orders, because each try would wait as long.
     async fn read_positions<G: GatewayPort>(&mut self, gateway: &mut G) -> Result<(), Suppression> {
         refuse(self.unanswered)?;
         if self.positions.is_none() {
@@ -182,8 +182,8 @@ impl OrderManager {
         Ok(())
     }
 
-    /// Asks the journal for our fills, if the positions cannot be understood without them. `is_limited`: a limit on
-    /// positions needs them.
+    /// Reads our fills from the journal if they are needed to interpret the positions. `is_limited`: a limit on positions
+    /// needs them.
     async fn read_fills<L: OrderJournal>(&mut self, is_limited: bool, order_journal: &L) -> Result<(), Suppression> {
         let (needs_fills, tickets) = match &self.positions {
             Some(Positions::Known(all)) => {
@@ -199,7 +199,7 @@ impl OrderManager {
         Ok(())
     }
 
-    /// One order's life, from intent to outcome.
+    /// Executes one order, from intent to outcome.
     async fn run<L: OrderJournal, G: GatewayPort>(
         &mut self,
         order: &Order,
@@ -208,33 +208,33 @@ impl OrderManager {
         order_journal: &L,
         gateway: &mut G,
     ) -> Result<Fate, Suppression> {
-        // Asked before every order: a halt, a stop or an open breaker may have come since the last.
+        // Checked before every order: a halt, a shutdown or an open breaker may have come since the last one.
         let too_old = |gateway: &G| expiry.is_over(gateway.now()).then_some(Suppression::StaleDecision);
         refuse(gateway.objection().or(too_old(gateway)))?;
         if self.standing.is_none() {
-            // The outcome of a close before it is still owed.
+            // The outcome of a previous close is still unwritten.
             return Err(Suppression::Journal);
         }
         self.note(order);
         let id = order.client_order_id;
         let intent = OrderStep::Intent { order: Box::new(order.clone()), tickets_before };
-        // In one go, because nothing happens between them.
+        // In one transaction, because nothing happens between the two steps.
         match order_journal.write(vec![intent, OrderStep::Sending(id)]).await {
             Ok(()) => {}
             Err(JournalError::Exists) => return Err(Suppression::AlreadyOrdered),
             Err(_) => {
-                // Whether it is on disk is not known; that nothing was sent is. What was ordered is read again.
+                // It is unknown whether the steps are on disk, but nothing was sent. Earlier orders are read again.
                 self.history = None;
                 self.owe(OrderStep::GivenUp(id, "the journal could not be written"));
                 return Err(Suppression::Journal);
             }
         }
-        // And once more: the write may have waited for a slow disk, or the whole process for somebody.
+        // Checked again: the write may have waited for a slow disk, or the process may have been suspended.
         let sent = match gateway.objection().or(too_old(gateway)) {
             Some(reason) => Err(reason),
             None => gateway.exchange(order, expiry).await,
         };
-        // What is open may have changed.
+        // The open positions may have changed.
         self.fills = None;
         match sent {
             Ok(fate) => {
@@ -243,7 +243,7 @@ impl OrderManager {
                 Ok(fate)
             }
             Err(reason) => {
-                // As the next cycle will read it in the journal.
+                // The next cycle will read the same from the journal.
                 self.count(order, &Outcome::NotSent { reason: reason.as_str().into() }, gateway.now().monotonic);
                 self.settle(order_journal, OrderStep::GivenUp(id, reason.as_str())).await;
                 Err(reason)
@@ -251,15 +251,15 @@ impl OrderManager {
         }
     }
 
-    /// Before anything is sent: whatever happens from here on, this bar is not ordered again.
+    /// Called before anything is sent: from now on this bar is not ordered again, whatever happens.
     fn note(&mut self, order: &Order) {
         let (Some(standing), Some(history)) = (&self.standing, &mut self.history) else { return };
         if order.closes.is_none() {
             let now = standing.taken_at;
             history.note(order.keys(), order.bar_close_time, now);
             history.orders.push_back(now);
-            // More than the larger limit need not be remembered: the earliest goes, which a clock that was set back may
-            // have put anywhere.
+            // More orders than the larger limit are not needed. The earliest is removed; it can be at any place, because the
+            // clock may have been set back.
             let limits = &self.rules.limits;
             let wanted = usize::try_from(limits.orders_per_hour_max.max(limits.orders_per_day_max));
             while history.orders.len() > wanted.unwrap_or(usize::MAX)
@@ -270,7 +270,7 @@ impl OrderManager {
         }
     }
 
-    /// What an outcome means for the cycle's other orders.
+    /// Updates the state for the cycle's other orders after an outcome.
     fn count(&mut self, order: &Order, outcome: &Outcome, monotonic: Duration) {
         if let (Outcome::Filled { ticket, .. }, None) = (outcome, order.closes) {
             self.named.insert((*ticket, order.instrument()));

@@ -1,4 +1,4 @@
-//! The manager between a journal and a gateway that fail when they are told to.
+//! The manager with a journal and a gateway that fail when a test wants it.
 
 mod exposure;
 
@@ -69,7 +69,7 @@ fn a_crash_before_the_send_expires_and_one_after_it_is_unknown() {
     {
         let book = Book::default();
         let order = order("EURUSD", BAR);
-        // The process ends here: whatever comes after these writes never happens.
+        // The process ends here; nothing after these writes happens.
         let intent = OrderStep::Intent { order: Box::new(order.clone()), tickets_before: None };
         let steps = [intent, OrderStep::Sending(order.client_order_id)];
         for step in steps.into_iter().take(writes - 1) {

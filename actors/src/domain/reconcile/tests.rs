@@ -37,7 +37,7 @@ fn names() -> KnownNames {
     KnownNames::new(&["EURUSDm", "GBPUSDm"].map(instrument), &[])
 }
 
-/// What the same list, asked for twice, proves.
+/// The result if the same list is returned twice.
 fn proven(list: &[Position], mode: AccountMode) -> Option<Proof> {
     unproven(None).prove([list, list], &names(), mode)
 }

@@ -1,4 +1,4 @@
-//! Made bars against a plain reference, over weekends and both changes of the clocks; what is complete, and when.
+//! Made bars compared with a simple reference, over weekends and both clock changes; which bars are complete, and when.
 
 use super::*;
 use chrono::{DateTime, Datelike, NaiveDateTime, Timelike};
@@ -11,19 +11,19 @@ fn utc(text: &str) -> i64 {
     NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M").unwrap().and_utc().timestamp()
 }
 
-/// A finer bar whose prices tell which one it is.
+/// A finer bar whose prices identify it.
 fn bar(open_time: i64) -> Bar {
     let price = 1.0 + (open_time.rem_euclid(1_000_000)) as f64 / 1e7;
     Bar { open_time, open: price, high: price + 0.002, low: price - 0.003, close: price + 0.001, volume: 2.0 }
 }
 
-/// The finer bars from one moment to another in which the market is open.
+/// The finer bars between two moments in which the market is open.
 fn bars(interval: Interval, calendar: &Calendar, from: &str, to: &str) -> Vec<Bar> {
     let step = usize::try_from(interval.source_s()).unwrap();
     (utc(from)..utc(to)).step_by(step).filter(|time| calendar.is_open(*time)).map(bar).collect()
 }
 
-/// The opens of what is made, as `03-09 21:00`.
+/// The opens of the made bars, such as `03-09 21:00`.
 fn opens(finer: &[Bar], interval: Interval, calendar: &Calendar, now: &str) -> Vec<String> {
     let made = resample(finer, interval, calendar, utc(now));
     made.iter()
@@ -123,7 +123,7 @@ fn the_oldest_bar_is_left_out_unless_it_has_its_beginning() {
         |from| opens(&bars(Interval::OneDay, &fx, from, "2026-06-04 21:00"), Interval::OneDay, &fx, "2026-06-05 00:00");
     assert_eq!(days("2026-06-02 21:00"), ["06-02 21:00", "06-03 21:00"]);
     assert_eq!(days("2026-06-02 22:00"), ["06-03 21:00"]);
-    // The market opens with the day, or later than its edge.
+    // The market opens with the trading day, or later.
     assert_eq!(days("2026-05-30 00:00").len(), 4);
     let mut late = Calendar::fx();
     late.close("2026-06-01 17:00..2026-06-02 03:00".parse().unwrap());
@@ -140,14 +140,14 @@ fn nothing_makes_nothing() {
     }
 }
 
-/// Which bar an hour belongs to, worked out from the clock on the wall in New York instead of from edges in UTC.
+/// The bar to which an hour belongs, computed from New York's local time instead of edges in UTC.
 fn key(time: i64, interval: Interval, calendar: &str) -> (i32, u32, i64) {
     let utc = DateTime::from_timestamp(time, 0).unwrap();
     let (date, since_edge_s) = match calendar {
         "fx" => {
             let local = utc.with_timezone(&chrono_tz::America::New_York);
             let day = (local.naive_local() + chrono::TimeDelta::hours(7)).date();
-            // The market is closed while clocks change, so that hours of the wall are hours.
+            // The market is closed while clocks change, so hours of local time are real hours.
             (day, i64::from((local.hour() + 7) % 24) * HOUR + i64::from(local.minute()) * 60)
         }
         _ => (utc.date_naive(), i64::from(utc.num_seconds_from_midnight())),
@@ -156,7 +156,7 @@ fn key(time: i64, interval: Interval, calendar: &str) -> (i32, u32, i64) {
     (date.year(), date.ordinal(), since_edge_s / length)
 }
 
-/// Open, high, low, close and volume of each bar, by a map and nothing else.
+/// Open, high, low, close and volume of each bar, computed with a map only.
 fn reference(finer: &[Bar], interval: Interval, calendar: &str) -> Vec<[f64; 5]> {
     let mut made: BTreeMap<_, [f64; 5]> = BTreeMap::new();
     for bar in finer {
@@ -169,7 +169,7 @@ fn reference(finer: &[Bar], interval: Interval, calendar: &str) -> Vec<[f64; 5]>
 proptest! {
     #[test]
     fn it_equals_a_plain_reference(
-        // A fortnight around either change of the clocks in 2026, or any week.
+        // Two weeks around a clock change in 2026, or any week.
         start in prop_oneof![Just(utc("2026-03-01 00:00")), Just(utc("2026-10-25 00:00")), 0..1_800_000_000_i64],
         is_fx in any::<bool>(),
         which in 0..4_usize,
@@ -182,13 +182,13 @@ proptest! {
         let mut finer: Vec<_> =
             (start..start + 14 * 86_400).step_by(step).filter(|time| calendar.is_open(*time)).map(bar).collect();
         for index in missing {
-            // The first stays, or nobody knows whether its bar has its beginning.
+            // The first one stays; otherwise it is unknown whether its bar is complete at its begin.
             let at = 1 + index.index(finer.len() - 1);
             finer.remove(at);
         }
         let made = resample(&finer, interval, &calendar, i64::MAX);
         let mut expected = reference(&finer, interval, name);
-        // The last may be waiting for more.
+        // The last bar may be waiting for more.
         expected.truncate(made.len().max(expected.len() - 1));
         let values = |bar: &Bar| [bar.open, bar.high, bar.low, bar.close, bar.volume];
         prop_assert_eq!(made.iter().map(values).collect::<Vec<_>>(), expected);

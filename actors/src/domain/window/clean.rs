@@ -1,4 +1,4 @@
-//! What is let in of an answer.
+//! Which bars of an answer are accepted.
 
 use super::{BarFault, BarRejection, Rejections, misfit};
 use crate::domain::{
@@ -7,11 +7,11 @@ use crate::domain::{
     interval::Interval,
 };
 
-/// How far the provider's clock may be ahead of ours, seconds: a bar that opens no later than this after now is the
-/// one that begins to form. Clocks kept by NTP are apart by less than one; `clock_step` looks at jumps from 2 s on.
+/// How far the provider's clock may be ahead of ours, seconds. A bar that opens at most this long after now is the one that
+/// is just beginning. Clocks that use NTP differ by less than one second; `clock_step` detects jumps of 2 s or more.
 pub const CLOCK_SKEW_S: i64 = 5;
 
-/// A row as it came from outside: nothing about it is certain yet.
+/// A row from outside, not checked yet.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct RawBar {
     /// Start of the bar, unix seconds UTC.
@@ -29,10 +29,10 @@ pub struct RawBar {
 }
 
 impl RawBar {
-    /// The bar, if it can be trusted.
+    /// The bar, if it is valid.
     ///
     /// # Errors
-    /// The first reason against it; of when it opens nothing is asked.
+    /// The first reason why it is not; its open time is not checked.
     pub fn check(&self) -> Result<Bar, BarRejection> {
         let (Some(open), Some(high), Some(low), Some(close)) = (self.open, self.high, self.low, self.close) else {
             return Err(BarRejection::Null);
@@ -53,20 +53,20 @@ impl RawBar {
         }
     }
 
-    /// Whether the market was open at its beginning or its end.
+    /// Whether the market was open at its begin or its end.
     fn is_of_session(&self, interval: Interval, calendar: &Calendar) -> bool {
         let last_second = self.open_time.saturating_add(interval.source_s() - 1);
         calendar.is_open(self.open_time) || calendar.is_open(last_second)
     }
 
-    /// Where the bar stands in time; with no `now`, nothing lies ahead.
+    /// Where the bar is in time; without `now`, no bar is in the future.
     fn stands(&self, interval: Interval, now: Option<i64>) -> Stands {
         let close_time = self.open_time.checked_add(interval.source_s());
         match (now, close_time) {
             (Some(now), _) if self.open_time > now.saturating_add(CLOCK_SKEW_S) => Stands::Ahead,
             (Some(now), Some(close_time)) if close_time <= now => Stands::Closed,
             (None, Some(_)) => Stands::Closed,
-            // A close beyond the range of time has not come yet either.
+            // A close outside the range of dates is in the future, too.
             _ => Stands::Forming,
         }
     }
@@ -78,26 +78,26 @@ enum Stands {
     Ahead,
 }
 
-/// What is left of an answer.
+/// The usable part of an answer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Cleaned {
-    /// Closed, valid bars in rising order of time, all of them where bars of the interval can be; none if a fault
-    /// [refuses the answer](BarFault::refuses_answer).
+    /// Closed, valid bars in rising order of time; all of them are at possible times for bars of the interval. Empty if a
+    /// fault [refuses the answer](BarFault::refuses_answer).
     pub bars: Vec<Bar>,
-    /// Bars that were refused.
+    /// Refused bars, by reason.
     pub rejected: Rejections,
-    /// Why this answer does not lead to a decision, if so.
+    /// Why this answer must not be used for a decision, if so.
     pub fault: Option<BarFault>,
-    /// Open time of the bar that lies furthest ahead of our clock, unix seconds, if one was refused for that.
+    /// Open time of the bar that is furthest in the future by our clock, unix seconds, if one was refused for that.
     pub ahead: Option<i64>,
 }
 
-/// Takes the closed and valid bars out of `rows`, in order. `now` is in unix seconds; with `None` every bar counts as
-/// closed. A bar that still forms is no fault and is not counted: it will come again, closed. One that has not even
-/// begun is refused and counted, but no fault: what has closed is as good without it.
+/// Takes the closed and valid bars from `rows`, in order. `now` is in unix seconds; with `None` every bar counts as closed. A
+/// bar that is still forming is not an error and is not counted: it will come again when it is closed. A bar that has not
+/// begun is refused and counted, but it is not a fault, because the closed bars are still valid.
 ///
-/// If bars of `interval` are made of finer ones, `rows` are the finer ones. Those from hours in which the market is closed
-/// are then left out: a quote on a Sunday before the opening would make a bar of a day of it.
+/// If bars of `interval` are made from finer ones, `rows` are the finer ones. Rows from hours in which the market is closed
+/// are then left out: a quote on a Sunday before the opening would otherwise make a daily bar.
 pub fn clean(rows: &[RawBar], interval: Interval, calendar: &Calendar, now: Option<i64>) -> Cleaned {
     let mut rejected = Rejections::default();
     let mut bars = Vec::with_capacity(rows.len());
@@ -139,7 +139,7 @@ pub fn clean(rows: &[RawBar], interval: Interval, calendar: &Calendar, now: Opti
     if fault.is_some() {
         return Cleaned { bars: Vec::new(), rejected, fault, ahead };
     }
-    // A refused bar beside a valid one of the same time is a doubt about that time, too.
+    // A refused bar makes a valid one of the same time doubtful.
     if let Some(open_time) = newest_refused.filter(|refused| bars.last().is_none_or(|bar| *refused >= bar.open_time)) {
         fault = Some(BarFault::NewestInvalid { open_time });
     }

@@ -1,5 +1,5 @@
-//! Why a bar is refused, and what makes a whole answer, or a whole window, unfit to decide on. The words are the same
-//! in the daemon's log and in `sentinel verify market`.
+//! Why a bar is refused, and why a whole answer or a whole window cannot be used for a decision. The daemon's log and
+//! `sentinel verify market` use the same words.
 
 use crate::domain::interval::Interval;
 use chrono::DateTime;
@@ -16,13 +16,13 @@ pub enum BarRejection {
     NotPositive,
     /// `high < low`.
     HighBelowLow,
-    /// The open or the close lies outside low..high.
+    /// The open or the close is outside low..high.
     OutsideRange,
-    /// It opens after now.
+    /// It opens in the future.
     InFuture,
-    /// Another bar of the same time says something else.
+    /// Another bar of the same time has other values.
     Conflict,
-    /// It opens where no bar of this interval can, seen from the bar before it; one per answer.
+    /// It opens at an impossible time for this interval, relative to the previous bar; one per answer.
     NotOfInterval,
 }
 
@@ -77,16 +77,16 @@ impl Rejections {
     }
 }
 
-/// What makes a whole answer, its newest bar, or the window unfit to decide on.
+/// Why an answer, its newest bar or the window cannot be used for a decision.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 pub enum BarFault {
-    /// Two bars of one time differ, and nothing says which is true.
+    /// Two bars of the same time differ, and it is unknown which one is right.
     #[error("two different bars open at {}", At(*open_time))]
     Conflict {
         /// Unix seconds.
         open_time: i64,
     },
-    /// The newest closed bar was refused: a decision would rest on an older one.
+    /// The newest closed bar was refused, so a decision would be based on an older one.
     #[error("the newest closed bar, opened at {}, is invalid", At(*open_time))]
     NewestInvalid {
         /// Unix seconds.
@@ -99,7 +99,7 @@ pub enum BarFault {
         At(*open_time), At(*before)
     )]
     NotOfInterval {
-        /// Open time of the bar before, unix seconds.
+        /// Open time of the previous bar, unix seconds.
         before: i64,
         /// Open time of the bar that does not fit, unix seconds.
         open_time: i64,
@@ -108,7 +108,7 @@ pub enum BarFault {
         /// Length of a bar, seconds.
         interval_s: i64,
     },
-    /// A finer bar lies on both sides of an edge of the bars that are made of them.
+    /// A finer bar crosses an edge of the bars that are made from finer ones.
     #[error(
         "the bar that opens at {} does not end before {}, where a bar of {} ends: bars of {} cannot be made of it",
         At(*open_time), At(*edge), interval.as_str(), interval.as_str()
@@ -118,31 +118,31 @@ pub enum BarFault {
         open_time: i64,
         /// The edge, unix seconds.
         edge: i64,
-        /// What was to be made.
+        /// The interval of the made bars.
         interval: Interval,
     },
-    /// A price is further from the close before than the limit: see [`crate::domain::window::jump`].
+    /// A price differs from the previous close by more than the limit: see [`crate::domain::window::jump`].
     #[error(
         "a price jumps from {close_before}, the close of the bar that opened at {}, to {price} in the bar that opened \
          at {}: more than data.jump_max = {limit} allows; if both are real, raise it",
         At(*before), At(*open_time)
     )]
     Jump {
-        /// Open time of the bar before, unix seconds.
+        /// Open time of the previous bar, unix seconds.
         before: i64,
         /// Its close.
         close_before: f64,
         /// Open time of the bar with the other price, unix seconds.
         open_time: i64,
-        /// Of its four prices the one that is furthest away.
+        /// The one of its four prices that differs most.
         price: f64,
-        /// The limit, a share of the close before.
+        /// The limit, as a share of the previous close.
         limit: f64,
     },
 }
 
 impl BarFault {
-    /// Bounded name for logs and `/health`.
+    /// Short name for logs and `/health`, from a fixed set.
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Conflict { .. } => "conflict",
@@ -152,7 +152,7 @@ impl BarFault {
         }
     }
 
-    /// What is counted when nothing of the answer is believed; `None` if the rest of it is.
+    /// The reason under which all bars are counted if the whole answer is refused; `None` if the other bars are used.
     pub const fn refuses_answer(&self) -> Option<BarRejection> {
         match self {
             Self::Conflict { .. } => Some(BarRejection::Conflict),
@@ -162,7 +162,7 @@ impl BarFault {
     }
 }
 
-/// Unix seconds, as a person reads them: `2026-11-28 08:30:00 UTC`.
+/// Unix seconds in a readable form: `2026-11-28 08:30:00 UTC`.
 struct At(i64);
 
 impl fmt::Display for At {

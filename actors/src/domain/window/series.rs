@@ -1,28 +1,28 @@
-//! Whether bars can be a series: where they open, and how far their prices move from one to the next.
+//! Whether bars can form a series: when they open, and how much their prices move from one to the next.
 
 use super::BarFault;
 use crate::domain::{bar::Bar, calendar::Calendar, interval::Interval};
 
-/// Where the search for the sessions' openings gives up, minutes in all of one series; what is not found is not
-/// explained. A bar after a break is nearly always the first of its session, found at once.
+/// Largest total number of minutes in which session openings are searched for, per series. A break whose opening is not found
+/// counts as unexplained. A bar after a break is nearly always the first of its session, which is found at once.
 const MINUTES_SEARCHED_MAX: usize = 50_000;
 const MINUTE_S: i64 = 60;
 
-/// The newest bars that a price is looked at in. Features look back at most 26 rows from the 60 that the model sees,
-/// but for the slow average of MACD, which forgets 2/27 of what it knows with each bar: a price 100 times too high that
-/// lies 240 bars before the oldest row still moves it by 100 x 2/27 x (25/27)^240, or 7e-8, which is nothing in float32.
+/// Number of newest bars in which prices are checked. Features use at most the 26 rows before the 60 that the model sees,
+/// except the slow average of MACD, which loses 2/27 of its weight with each bar: a price 100 times too high that is 240 bars
+/// before the oldest row still moves it by 100 x 2/27 x (25/27)^240, or 7e-8, which is nothing in float32.
 pub const JUMP_BARS: usize = 300;
 
-/// The first bar that cannot be one of this series, which is sorted and has no time twice. Bars of one interval
+/// The first bar that cannot belong to this series, which is sorted and has no time twice. Bars of one interval
 ///
 /// - never open closer to each other than the interval;
-/// - open a whole number of intervals apart, wherever in the hour they do: all at :15 is as good as all at :00, and
-///   missing bars change nothing;
-/// - or else the market was closed in between, and the later one lies a whole number of intervals after the opening:
-///   an exchange of 9:00 to 11:30 and 12:30 to 15:30 has hourly bars at 9:00, 10:00, 11:00, 12:30, 13:30, 14:30. The
-///   calendar has to know of it. Clocks that change move an opening, and the bars with it.
+/// - open a whole number of intervals apart, at any minute of the hour: all at :15 is as good as all at :00, and missing bars
+///   do not matter;
+/// - or else the market was closed in between, and the later one opens a whole number of intervals after the opening: an
+///   exchange with hours of 9:00 to 11:30 and 12:30 to 15:30 has hourly bars at 9:00, 10:00, 11:00, 12:30, 13:30, 14:30. The
+///   calendar must contain these hours. Clock changes move an opening, and the bars with it.
 ///
-/// If bars of `interval` are made of finer ones, `bars` are the finer ones, and none may lie on both sides of an edge.
+/// If bars of `interval` are made from finer ones, `bars` are the finer ones, and none may cross an edge.
 pub fn misfit(bars: &[Bar], interval: Interval, calendar: &Calendar) -> Option<BarFault> {
     let interval_s = interval.source_s();
     let mut minutes = MINUTES_SEARCHED_MAX;
@@ -39,7 +39,7 @@ pub fn misfit(bars: &[Bar], interval: Interval, calendar: &Calendar) -> Option<B
     misplaced.or_else(|| across_edge(bars, interval, calendar))
 }
 
-/// The first bar that lies on both sides of an edge of those that are made of them: half of it would belong to either.
+/// The first bar that crosses an edge of the bars that are made from finer ones: half of it would belong to each of two bars.
 fn across_edge(bars: &[Bar], interval: Interval, calendar: &Calendar) -> Option<BarFault> {
     let mut edge = i64::MIN;
     bars.iter().filter(|_| interval.is_made()).find_map(|bar| {
@@ -51,7 +51,8 @@ fn across_edge(bars: &[Bar], interval: Interval, calendar: &Calendar) -> Option<
     })
 }
 
-/// When the session began that `time` is in, if that was later than `after`; unix seconds. Calendars know minutes.
+/// The begin of the session that contains `time`, if it is later than `after`; unix seconds. Calendars have a precision of
+/// minutes.
 fn opening(calendar: &Calendar, after: i64, time: i64, minutes: &mut usize) -> Option<i64> {
     if !calendar.is_open(time) {
         return None;
@@ -67,10 +68,10 @@ fn opening(calendar: &Calendar, after: i64, time: i64, minutes: &mut usize) -> O
     None
 }
 
-/// The newest jump among the [`JUMP_BARS`] newest of these bars: a bar of which a price, be it open, high, low or close,
-/// differs from the close before by more than `limit`, a share of that close (0.2 is 20 %). With a limit of 0 there is
-/// none, and from 1 on no fall is one. All four prices, because features rest on high and low as well; and in all bars
-/// that features rest on, because a wrong price spoils them as long as it is among these.
+/// The newest jump among the [`JUMP_BARS`] newest of these bars: a bar with a price (open, high, low or close) that differs
+/// from the previous close by more than `limit`, a share of that close (0.2 is 20 %). With a limit of 0 there is no jump, and
+/// from 1 on no fall is a jump. All four prices are checked, because features also use high and low. All bars that affect
+/// features are checked, because a wrong price affects them as long as it is among these.
 pub fn jump(bars: &[Bar], limit: f64) -> Option<BarFault> {
     any_jump(&bars[bars.len().saturating_sub(JUMP_BARS)..], limit)
 }

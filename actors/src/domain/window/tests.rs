@@ -1,4 +1,4 @@
-//! What a window lets in, whatever it is given.
+//! What a window accepts, for any input.
 
 use super::*;
 use crate::domain::bar::RANGE_SLACK;
@@ -7,7 +7,7 @@ use proptest::prelude::*;
 const HOUR: i64 = 3_600;
 const INTERVAL: Interval = Interval::OneHour;
 
-/// An answer about a market that never closes.
+/// An answer of a market that never closes.
 fn admit(rows: &[RawBar], now: Option<i64>) -> Cleaned {
     clean(rows, INTERVAL, &Calendar::always(), now)
 }
@@ -174,7 +174,7 @@ fn a_changed_bar_empties_the_window_so_that_it_heals() {
 
 fn garbage() -> impl Strategy<Value = RawBar> {
     let number = || prop_oneof![Just(None), any::<f64>().prop_map(Some), (0.5..2.0).prop_map(Some)];
-    // Few that fit nowhere: one is enough to refuse the rest.
+    // A few bars that do not fit: one is enough to refuse the others.
     let time = prop_oneof![1 => any::<i64>(), 40 => (0..50i64).prop_map(|hour| hour * HOUR)];
     (time, number(), number(), number(), number(), number())
         .prop_map(|(open_time, open, high, low, close, volume)| RawBar { open_time, open, high, low, close, volume })
@@ -191,7 +191,7 @@ proptest! {
         all.extend(repeated.iter().map(|hour| row(*hour, 1.0 + *hour as f64 / 1e4)));
         let plain = admit(&rows(0..40), Some(39 * HOUR));
         prop_assert_eq!(&admit(&all, Some(39 * HOUR)), &plain);
-        // In two answers instead of one: the same window.
+        // In two answers instead of one, the window is the same.
         let (mut whole, mut halves) = (empty(30), empty(30));
         merge(&mut whole, &plain.bars).unwrap();
         for part in [&all[..split.min(all.len())], &all[split.min(all.len())..]] {

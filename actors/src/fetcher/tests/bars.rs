@@ -1,4 +1,4 @@
-//! Bars that are well-formed and impossible: what is refused, what is held meanwhile, and how a feed heals.
+//! Bars that are well-formed but impossible: which are refused, which bars are kept, and how a feed recovers.
 
 use super::{server::Request, *};
 
@@ -23,7 +23,7 @@ async fn bars_that_cannot_be_of_the_interval_are_refused_and_the_feed_heals() {
         Reply::Body(match number {
             0 | 5 => rows(NOW - 200..NOW),
             1 => overlap(),
-            // In order by itself, but not behind the bars held.
+            // In order, but not later than the stored bars.
             3 => shifted(NOW..NOW + 1, half),
             4 => joined([rows(NOW - 200..NOW - 9), shifted(NOW - 9..NOW, half)].into_iter()),
             _ => rows(NOW..NOW + 1),
@@ -84,7 +84,7 @@ async fn a_request_never_reaches_further_back_than_the_whole_range() {
     }
 }
 
-/// 200 bars up to `NOW`, the one that is `ago` bars old with another price.
+/// 200 bars up to `NOW`; the one that is `ago` bars old has another price.
 fn rows_with_jump(ago: i64) -> String {
     let wrong = rows(NOW - ago..NOW - ago + 1).replace(":1.", ":149.");
     joined([rows(NOW - 200..NOW - ago), wrong, rows(NOW - ago + 1..NOW)].into_iter())

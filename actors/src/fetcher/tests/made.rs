@@ -1,4 +1,4 @@
-//! Bars that are made of finer ones: what is asked for, what waits for its last hour, and what is counted.
+//! Bars made from finer ones: which requests are sent, which bar waits for its last hour, and what is counted.
 
 use super::*;
 use crate::domain::calendar::Closure;
@@ -8,14 +8,14 @@ use std::sync::atomic::AtomicI64;
 /// `NOW` is 08:00 UTC, an edge of four hours.
 const FOUR: i64 = 4 * HOUR;
 
-/// A feed of hours that has those before `until`, and what was asked of it.
+/// A feed with the hours before `until`, and its requests.
 struct Hours {
     server: Server,
     until: Arc<AtomicI64>,
 }
 
 impl Hours {
-    /// `change` is what each answer goes through.
+    /// `change` is applied to each answer.
     fn until(hour: i64, change: impl Fn(i64) -> Option<String> + Send + Sync + 'static) -> Self {
         let until = Arc::new(AtomicI64::new(hour));
         let shared = until.clone();
@@ -46,7 +46,7 @@ impl Hours {
 }
 
 impl Cycle {
-    /// Number of bars of the first symbol, and the hour in which the newest closed.
+    /// Number of bars of the first symbol, and the hour in which the newest one closed.
     fn made(&self) -> (usize, i64) {
         let closed = self.fetches[0].newest_bar_close_time.unwrap();
         (self.bars.windows[0].1.as_ref().unwrap().len(), closed / HOUR)
@@ -67,7 +67,7 @@ async fn it_asks_for_the_finer_bars_from_an_edge_on() {
     harness.cycle().await;
     let [(from, to), second, third] = hours.ranges()[..] else { panic!() };
     assert_eq!((from % FOUR, to), (0, NOW * HOUR));
-    // 200 bars of four hours at five days a week, some for holidays and four days.
+    // 200 bars of four hours in weeks of five days, plus holidays and four days.
     let (least, most) = (200 * FOUR * 7 / 5, 200 * FOUR * 7 / 5 * 21 / 20 + 4 * 86_400 + FOUR);
     assert!((least..=most).contains(&(to - from)), "{}", to - from);
     assert_eq!((second, third), ((NOW * HOUR, (NOW + 3) * HOUR + 60), second), "from where the last bar ended");
@@ -84,7 +84,7 @@ async fn a_bar_waits_for_its_last_hour_however_late_it_is() {
     }
     hours.until.store(NOW + 4, Relaxed);
     assert_eq!(harness.cycle().await.made(), (200, NOW + 4));
-    // The hour is there before its bar ends: it forms, too.
+    // The hour is in the answer before its bar ends, because it is forming, too.
     hours.until.store(NOW + 8, Relaxed);
     harness.clock.set((NOW + 8) * HOUR - 1);
     assert_eq!(harness.cycle().await.made(), (200, NOW + 4));
@@ -180,7 +180,7 @@ async fn a_refused_hour_is_not_counted_as_often_as_it_is_read() {
         for minute in 0..3 {
             harness.clock.set((NOW + hour) * HOUR + 60 * minute);
             let cycle = harness.cycle().await;
-            // While it is the newest it is in doubt, and counted in every cycle, as with bars that are not made.
+            // While it is the newest bar, it is doubtful and counted in every cycle, like bars that are not made.
             let is_newest = hour == 2;
             assert_eq!(cycle.failure(0), is_newest.then_some("newest_bar_invalid"), "hour {hour}");
             counted += usize::from(!is_newest && !cycle.rejected.is_empty());
@@ -195,7 +195,7 @@ async fn with_poll_bar_a_day_is_asked_for_when_it_has_ended() {
     let hours = Hours::plain(at("2026-03-13 21:00") / HOUR);
     let change = |config: &mut Config| (config.poll, config.calendar) = (Poll::Bar, Arc::new(Calendar::fx()));
     let harness = hours.harness(Interval::OneDay, change);
-    // Friday ends in New York's summer time; a week later Monday does, and its last hour is late.
+    // Friday ends in New York's summer time. A week later Monday ends in winter time, and its last hour is late.
     for (now, calls, closed) in [
         ("2026-03-13 21:00", 1, "2026-03-13 21:00"),
         ("2026-03-14 12:00", 0, "2026-03-13 21:00"),

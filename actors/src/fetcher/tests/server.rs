@@ -1,5 +1,4 @@
-//! A market-data server that does as the test says, a clock that stands where the test puts it, and a recorder of
-//! events.
+//! A market-data server with answers from the test, a clock that the test sets, and a recorder of events.
 
 use crate::{domain::clock::Clock, messages::Event};
 use actix::{Actor, Context, Handler, Message};
@@ -22,9 +21,9 @@ pub enum Reply {
     Body(String),
     /// A status, and header lines each ended by CRLF.
     Status(u16, &'static str),
-    /// Closes the connection without a word.
+    /// Closes the connection without an answer.
     Close,
-    /// A 200 whose body comes a byte at a time and never ends.
+    /// A 200 whose body is sent one byte at a time and never ends.
     Drip,
     /// 200 after this long.
     Late(Duration, String),
@@ -38,7 +37,7 @@ pub struct Request {
 }
 
 impl Request {
-    /// `from` and `to`, if both are there.
+    /// `from` and `to`, if the request has both.
     pub fn range(&self) -> Option<(i64, i64)> {
         let value = |name: &str| {
             let query = self.path.split_once('?')?.1;
@@ -70,7 +69,7 @@ impl Server {
         Self { base_url, requests }
     }
 
-    /// What was asked so far.
+    /// The requests so far.
     pub fn requests(&self) -> Vec<Request> {
         self.requests.lock().unwrap().clone()
     }
@@ -129,7 +128,7 @@ pub fn rows(hours: std::ops::Range<i64>) -> String {
     body + "]"
 }
 
-/// Stands still until it is moved.
+/// A clock that only the test moves.
 #[derive(Default)]
 pub struct FakeClock(AtomicI64);
 
@@ -149,7 +148,7 @@ impl Clock for FakeClock {
     }
 }
 
-/// Stands in for the MetricsActor.
+/// Used in place of the MetricsActor.
 #[derive(Default)]
 pub struct Recorder(Vec<Event>);
 
@@ -165,7 +164,7 @@ impl Handler<Event> for Recorder {
     }
 }
 
-/// test -> Recorder: the events since the last time.
+/// test -> Recorder: the events since the last call.
 #[derive(Message)]
 #[rtype(result = "Vec<Event>")]
 pub struct TakeEvents;

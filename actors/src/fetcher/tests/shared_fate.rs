@@ -1,15 +1,15 @@
-//! One symbol's troubles and the breaker of all: what is wrong with one request keeps no other from being made.
+//! One symbol's errors and the breaker for all: an error of one request does not stop the other requests.
 
 use super::*;
 
 const PAUSE: Duration = Duration::from_millis(150);
 
-/// Five failures in a row open it.
+/// Number of failures in a row that open it.
 fn breakers() -> Breakers {
     Breakers::new(BreakerPolicy { failures: 5, pause: PAUSE })
 }
 
-/// A market that fails as a whole while it is down; then `first` is what the first symbol gets.
+/// A market in which all requests fail while it is down. Otherwise `first` is the answer for the first symbol.
 fn market(first: impl Fn() -> Reply + Send + Sync + 'static) -> (Server, Arc<AtomicBool>) {
     let down = Arc::new(AtomicBool::new(false));
     let is_down = down.clone();
@@ -21,7 +21,7 @@ fn market(first: impl Fn() -> Reply + Send + Sync + 'static) -> (Server, Arc<Ato
     (server, down)
 }
 
-/// `XX0USD` and as many others as it takes.
+/// `XX0USD` and so on, as many symbols as needed.
 fn symbols(count: usize) -> Vec<String> {
     (0..count).map(|index| if index == 0 { "XX0USD".into() } else { format!("S{index}") }).collect()
 }

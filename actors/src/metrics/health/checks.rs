@@ -1,4 +1,4 @@
-//! The checks of `/health`, each with its verdict and a sentence for a person.
+//! The checks of `/health`, each with its verdict and a sentence.
 
 use super::{Check, CycleState, GatewayState, JOURNAL_BROKEN, PositionsState, State, Status, in_words};
 use crate::domain::{
@@ -8,13 +8,13 @@ use crate::domain::{
 };
 use std::time::Duration;
 
-/// Symbols that `/health` names in one line; of more, only their number is given.
+/// Most symbols that `/health` names in one line; of the others it shows only the number.
 const SYMBOLS_NAMED_MAX: usize = 10;
-/// Unresolved orders that `/health` names; of more, only their number is given.
+/// Most unresolved orders that `/health` names; of the others it shows only the number.
 const ORDERS_NAMED_MAX: usize = 5;
 
 impl State {
-    /// All of them, in the order in which they are shown.
+    /// All checks, in the order in which they are shown.
     pub(super) fn checks(&self, now: Duration) -> Vec<Check> {
         vec![
             self.check_actors(),
@@ -52,7 +52,7 @@ impl State {
 
     fn check_last_cycle(&self) -> Check {
         match self.last_cycle {
-            None => Check::new("last_cycle", Status::Ok, "there was none yet".into()),
+            None => Check::new("last_cycle", Status::Ok, "no cycle has ended yet".into()),
             Some(cycle) if self.verdict(&cycle) == CycleOutcome::Ok => {
                 Check::new("last_cycle", Status::Ok, format!("cycle {} succeeded", cycle.cycle_id))
             }
@@ -73,7 +73,8 @@ impl State {
         }
     }
 
-    /// How a cycle went. Who failed is told right before it ends, and not at all by one that was given up.
+    /// The result of a cycle. The symbols that failed are reported directly before it ends; a cycle that was given up reports
+    /// none.
     pub(super) fn verdict(&self, cycle: &CycleState) -> CycleOutcome {
         match self.failures_of(cycle) {
             _ if cycle.failed => CycleOutcome::Failed,
@@ -86,7 +87,7 @@ impl State {
         if self.failures.0 == cycle.cycle_id { &self.failures.1 } else { &[] }
     }
 
-    /// `1 of 10 symbols failed: XX0USD (fetch: 404)`; empty if nobody did, or nobody said.
+    /// `1 of 10 symbols failed: XX0USD (fetch: 404)`; empty if none failed or none were reported.
     fn who_failed(&self, cycle: &CycleState) -> String {
         let failures = self.failures_of(cycle);
         if failures.is_empty() {
@@ -98,18 +99,18 @@ impl State {
 
     fn check_stops(&self) -> Check {
         if self.bad_stops.is_empty() {
-            return Check::new("stops", Status::Ok, "no stop-loss or take-profit is in the way of an order".into());
+            return Check::new("stops", Status::Ok, "every stop-loss and take-profit can be built".into());
         }
         let name = |(symbol, why): &(Symbol, String)| format!("{symbol}: {why}");
-        let detail = format!("no order can be built (bad_stop) of {}", named(self.bad_stops.iter().map(name)));
+        let detail = format!("no order can be built (bad_stop) for {}", named(self.bad_stops.iter().map(name)));
         Check::new("stops", Status::Degraded, detail)
     }
 
     fn check_market(&self) -> Check {
         let detail = match self.is_market_open {
-            None => "no cycle has looked at the calendar yet",
+            None => "no cycle has checked the calendar yet",
             Some(true) => "the market is open",
-            Some(false) => "the market is closed; no order leaves until it opens",
+            Some(false) => "the market is closed; no order is sent until it opens",
         };
         Check::new("market", Status::Ok, detail.into())
     }
@@ -119,7 +120,7 @@ impl State {
             return Check::new(
                 "kill_switch",
                 Status::Degraded,
-                "halted: no order leaves; see `sentinel resume`".into(),
+                "halted: no order is sent; see `sentinel resume`".into(),
             );
         }
         Check::new("kill_switch", Status::Ok, "not halted".into())
@@ -135,13 +136,13 @@ impl State {
 
     fn check_gateway(&self) -> Check {
         match &self.gateway {
-            _ if !self.live => Check::new("gateway", Status::Ok, "dry run: it is not asked".into()),
+            _ if !self.live => Check::new("gateway", Status::Ok, "dry run: it is not used".into()),
             GatewayState { is_checked: false, .. } => {
-                Check::new("gateway", Status::Ok, "it was not asked yet; no order leaves before it answers".into())
+                Check::new("gateway", Status::Ok, "no handshake yet; no order is sent before it answers".into())
             }
-            GatewayState { trouble: None, .. } => Check::new("gateway", Status::Ok, "it may be sent orders".into()),
+            GatewayState { trouble: None, .. } => Check::new("gateway", Status::Ok, "ready for orders".into()),
             GatewayState { trouble: Some(trouble), .. } => {
-                Check::new("gateway", Status::Degraded, format!("no order leaves until it answers: {trouble}"))
+                Check::new("gateway", Status::Degraded, format!("no order is sent until it answers: {trouble}"))
             }
         }
     }
@@ -149,30 +150,30 @@ impl State {
     fn check_positions(&self) -> Check {
         let PositionsState { trouble, doubts } = &self.positions;
         if let Some(trouble) = trouble {
-            let detail = format!("no order leaves: the gateway's list cannot be read: {trouble}");
+            let detail = format!("no order is sent: the gateway's list cannot be read: {trouble}");
             return Check::new("positions", Status::Degraded, detail);
         }
         if doubts.is_empty() {
-            return Check::new("positions", Status::Ok, "no open position is in doubt".into());
+            return Check::new("positions", Status::Ok, "no open position is doubtful".into());
         }
         let named = doubts.iter().take(ORDERS_NAMED_MAX).cloned().collect::<Vec<_>>().join("; ");
-        let detail = format!("{} in doubt, which count as open: {named}", doubts.len());
+        let detail = format!("{} doubtful, which count as open: {named}", doubts.len());
         Check::new("positions", Status::Degraded, detail)
     }
 
     fn check_orders(&self) -> Check {
         let unresolved = &self.journal.unresolved;
         if unresolved.is_empty() {
-            return Check::new("orders", Status::Ok, "no order has an unknown fate".into());
+            return Check::new("orders", Status::Ok, "no order has an unknown outcome".into());
         }
         let named = unresolved.iter().take(ORDERS_NAMED_MAX).map(|order| format!("{} {}", order.symbol, order.id));
         let named = named.collect::<Vec<_>>().join(", ");
-        let detail = format!("{} of unknown fate block their symbols until resolved: {named}", unresolved.len());
+        let detail = format!("{} of unknown outcome block their symbols until resolved: {named}", unresolved.len());
         Check::new("orders", Status::Degraded, detail)
     }
 }
 
-/// `a, b, c`, or the first few and how many more.
+/// `a, b, c`, or the first few and the number of the others.
 fn named(items: impl ExactSizeIterator<Item = String>) -> String {
     let more = items.len().saturating_sub(SYMBOLS_NAMED_MAX);
     let text = items.take(SYMBOLS_NAMED_MAX).collect::<Vec<_>>().join(", ");

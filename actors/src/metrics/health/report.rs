@@ -1,4 +1,4 @@
-//! What `/health` shows, ready to be serialised.
+//! The content of `/health`, ready to be serialised.
 
 use serde::{Serialize, Serializer};
 
@@ -8,19 +8,19 @@ use serde::{Serialize, Serializer};
 pub enum Status {
     /// All is well.
     Ok,
-    /// It works, but something needs a look; still 200.
+    /// It works, but something needs attention; still 200.
     Degraded,
     /// It does not work; 503.
     Fail,
 }
 
-/// What `/health` shows and `/readyz`, `/startupz` follow.
+/// The content of `/health`; `/readyz` and `/startupz` use it, too.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Health {
     /// The worst of all checks.
     pub status: Status,
-    /// Whether `/readyz` answers 200: every actor answers and, while the market is
-    /// open, a cycle that did not fail ended within three periods.
+    /// Whether `/readyz` answers 200: every actor answers and, while the market is open, a cycle that did not fail ended
+    /// within the last three periods.
     pub ready: bool,
     /// Why not.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -42,23 +42,23 @@ pub struct Health {
     pub period_seconds: f64,
     /// The last cycle that ended.
     pub last_cycle: Option<CycleHealth>,
-    /// How each step is, in the order of a cycle.
+    /// The health of each step, in the order of a cycle.
     #[serde(serialize_with = "as_map")]
     pub stages: Vec<(&'static str, StageHealth)>,
-    /// What the status is made from.
+    /// The checks on which the status is based.
     pub checks: Vec<Check>,
 }
 
 /// The last cycle.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CycleHealth {
-    /// Its id, as logs have it.
+    /// Its id, as in logs.
     pub cycle_id: u64,
     /// Time since it ended, seconds.
     pub age_seconds: f64,
     /// Whether it failed, by the rule of [`judge`](crate::domain::cycle_outcome::judge).
     pub failed: bool,
-    /// `ok`, `degraded` (some symbols failed, few enough) or `failed`.
+    /// `ok`, `degraded` (some symbols failed, but not too many) or `failed`.
     pub outcome: &'static str,
     /// How long it took, seconds.
     pub duration_seconds: f64,
@@ -67,22 +67,22 @@ pub struct CycleHealth {
 /// One step of a cycle.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct StageHealth {
-    /// Whether the actor behind it runs.
+    /// Whether its actor runs.
     pub up: bool,
-    /// `ok`, `none yet`, or the kinds of the faults.
+    /// `ok`, `none yet`, or the kinds of the errors.
     pub last_outcome: String,
-    /// Time since it last succeeded, seconds; `null` before the first time.
+    /// Time since its last success, seconds; `null` before the first one.
     pub last_success_age_seconds: Option<f64>,
 }
 
-/// One thing that was looked at.
+/// One check.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Check {
     /// `actors`, `schedule`, `last_cycle`, `market`, `kill_switch`, `journal`, `gateway`, `orders` or `stops`.
     pub name: &'static str,
     /// Its verdict.
     pub status: Status,
-    /// One line for a person.
+    /// One line with details.
     pub detail: String,
 }
 

@@ -1,4 +1,4 @@
-//! What the verdict is made from.
+//! The data on which the verdict is based.
 
 use crate::domain::{
     build_info::BuildInfo,
@@ -9,21 +9,21 @@ use crate::domain::{
 };
 use std::time::Duration;
 
-/// What is known of an actor.
+/// The state of an actor.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ActorState {
     /// Whether it ever reported its start.
     pub started: bool,
-    /// Whether it runs, as far as is known: started or restarted, and not silent since.
+    /// Whether it runs, as far as is known: it was started or restarted, and has answered since.
     pub up: bool,
-    /// Whether it answered the last Ping round; `None` before the first.
+    /// Whether it answered the last round of pings; `None` before the first.
     pub answered: Option<bool>,
 }
 
-/// What is known of a step.
+/// The state of a step.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct StepState {
-    /// Kinds of the faults of its last run, empty if there were none; `None` before the first.
+    /// Kinds of the errors in its last run, empty if there were none; `None` before the first run.
     pub last_faults: Option<Vec<&'static str>>,
     /// When it last succeeded, time since the unix epoch.
     pub last_success_at: Option<Duration>,
@@ -42,39 +42,39 @@ pub struct CycleState {
     pub failed: bool,
 }
 
-/// What is known of the journal.
+/// The state of the journal.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct JournalState {
-    /// Whether the last write went through; `None` before the Journal said anything.
+    /// Whether the last write succeeded; `None` before the Journal's first report.
     pub is_writable: Option<bool>,
-    /// Orders of unknown fate, oldest first.
+    /// Orders of unknown outcome, oldest first.
     pub unresolved: Vec<UnresolvedOrder>,
 }
 
-/// What is known of the gateway in live mode.
+/// The state of the gateway in live mode.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GatewayState {
-    /// Whether it was asked at all.
+    /// Whether there was a handshake, successful or not.
     pub is_checked: bool,
-    /// Why it may not be sent an order; `None` if it may.
+    /// Why no order may be sent to it; `None` if orders may be sent.
     pub trouble: Option<String>,
 }
 
-/// What the last list of open positions said.
+/// The result of the last list of open positions.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PositionsState {
-    /// Why it cannot be read; `None` if it can, or nobody asked yet.
+    /// Why it cannot be read; `None` if it can be read, or was not queried yet.
     pub trouble: Option<String>,
-    /// Positions that may be ours and have a name that no configured symbol explains, each in words.
+    /// Descriptions of positions that may be ours and have a name that no configured symbol explains.
     pub doubts: Vec<String>,
 }
 
-/// What the verdict is made from.
+/// The data on which the verdict is based.
 #[derive(Debug, Clone, PartialEq)]
 pub struct State {
-    /// What runs.
+    /// The build that is running.
     pub build: BuildInfo,
-    /// Whether orders leave.
+    /// Whether orders are sent.
     pub live: bool,
     /// Time between two due cycles.
     pub period: Duration,
@@ -84,15 +84,15 @@ pub struct State {
     pub actors: [ActorState; ActorName::ALL.len()],
     /// Indexed by [`Step`].
     pub steps: [StepState; Step::ALL.len()],
-    /// Decisions and orders on disk.
+    /// The journal.
     pub journal: JournalState,
     /// The gateway's handshake.
     pub gateway: GatewayState,
     /// The gateway's list of open positions.
     pub positions: PositionsState,
-    /// How many symbols are configured.
+    /// Number of configured symbols.
     pub symbols: usize,
-    /// A cycle that ended, and who failed in it.
+    /// A cycle that ended, and the symbols that failed in it.
     pub failures: (u64, Vec<SymbolFailure>),
     /// Symbols whose stop-loss or take-profit could not be built at their newest close, and why.
     pub bad_stops: Vec<(Symbol, String)>,
@@ -100,7 +100,7 @@ pub struct State {
     pub last_cycle: Option<CycleState>,
     /// When a cycle that did not fail last ended, time since the unix epoch.
     pub last_cycle_success_at: Option<Duration>,
-    /// Whether no cycle is due any more.
+    /// Whether no more cycles are due.
     pub cycles_ended: bool,
     /// Whether the last cycle found the market open; `None` before the first.
     pub is_market_open: Option<bool>,
@@ -109,7 +109,7 @@ pub struct State {
 }
 
 impl State {
-    /// Before anything happened.
+    /// The state at the start.
     pub fn new(build: BuildInfo, live: bool, period: Duration, started_at: Duration) -> Self {
         Self {
             build,

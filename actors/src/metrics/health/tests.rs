@@ -1,4 +1,4 @@
-//! Every verdict at its boundaries.
+//! Every verdict at its limits.
 
 use super::*;
 use crate::domain::{
@@ -17,7 +17,7 @@ fn state() -> State {
     State::new(build, false, MINUTE, START)
 }
 
-/// Everything started and answering, one cycle ended `finished_at` seconds after the start.
+/// All actors have started and answer; one cycle ended `finished_at` seconds after the start.
 fn after_cycle(finished_at: u64, failed: bool) -> State {
     let mut state = state();
     state.actors = [ActorState { started: true, up: true, answered: Some(true) }; ActorName::ALL.len()];
@@ -218,7 +218,7 @@ fn an_order_of_unknown_fate_is_named_until_it_is_resolved() {
     let health = assess(&state, 101);
     assert_eq!((health.status, health.ready), (Status::Degraded, true));
     let detail = &health.checks.iter().find(|check| check.name == "orders").unwrap().detail;
-    assert!(detail.starts_with("1 of unknown fate") && detail.contains("EURUSD 00000000"), "{detail}");
+    assert!(detail.starts_with("1 of unknown outcome") && detail.contains("EURUSD 00000000"), "{detail}");
 }
 
 #[test]

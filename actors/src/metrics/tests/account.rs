@@ -1,4 +1,4 @@
-//! Mode, kill switch, clock and account: what holds without any cycle, and what only the gateway can tell.
+//! Mode, kill switch, clock and account: values that do not need a cycle, and values that only the gateway reports.
 
 use super::*;
 use crate::domain::guard::KillSwitch;

@@ -1,4 +1,4 @@
-//! Compressed texts: once each, when first asked for, and small enough for a thousand symbols.
+//! Compressed texts: each is made once, on its first request, and is small enough for a thousand symbols.
 
 use super::*;
 use crate::domain::{cycle_outcome::SymbolFailure, names::Step};
@@ -44,7 +44,7 @@ async fn a_thousand_symbols_at_work_take_less_than_60_kb() {
     const BYTES_MAX: usize = 60_000;
     let symbols = (0..SYMBOLS).map(|i| Symbol::new(&format!("SYM{i:04}"))).collect::<Vec<_>>();
     let (actor, clock, ..) = start_with(|config| config.symbols.clone_from(&symbols));
-    // What differs from one to the next, and repeats only after a while.
+    // The parts that differ from one text to the next, and repeat only after a while.
     let of = |i: usize, cycle_id: u64| i * 31 + cycle_id as usize * i % 97;
     for cycle_id in 1..=50 {
         clock.advance(60);

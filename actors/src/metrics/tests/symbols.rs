@@ -1,4 +1,4 @@
-//! What is told of single symbols: who got through, who failed where, whose stops cannot be built.
+//! Information about single symbols: which failed, in which step, and whose stops cannot be built.
 
 use super::*;
 use crate::domain::{cycle_outcome::SymbolFailure, names::Step};
@@ -25,7 +25,7 @@ async fn each_symbol_has_its_last_success_and_its_failures_by_stage() {
     clock.advance(60);
     actor.do_send(ended(1, &[("USDJPY", Step::Fetch)]));
     actor.do_send(finished(1, false));
-    // The clock goes on only when both have arrived.
+    // The clock moves on only after both have arrived.
     super::text(&actor).await;
     clock.advance(60);
     actor.do_send(ended(2, &[("USDJPY", Step::Send), ("EURUSD", Step::Decide)]));

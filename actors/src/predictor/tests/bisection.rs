@@ -1,4 +1,4 @@
-//! The Predictor against a model that raises for certain rows: they cost themselves and nobody else.
+//! The Predictor with a model that raises an error for certain rows: only these rows fail.
 
 use super::super::*;
 use crate::domain::{
@@ -15,32 +15,32 @@ use std::{
     time::Instant,
 };
 
-/// Long enough for a slow machine that halves; a test that wants another says so.
+/// Long enough for bisecting on a slow machine; a test that needs another deadline sets it.
 const DEADLINE: Duration = Duration::from_secs(20);
 
-/// What the model does; tests change it as they go.
+/// The behaviour of the model; tests change it.
 #[derive(Default)]
 struct Model {
-    /// Rows that make it raise, by their number.
+    /// Rows for which it raises an error, by their number.
     bad: HashSet<usize>,
-    /// Answers each request this late.
+    /// Delay of each answer.
     delay: Duration,
-    /// Answers this status to everything.
+    /// Answers everything with this status.
     status: Option<u16>,
-    /// Leaves bad rows out of its answer instead of raising.
+    /// Leaves bad rows out of its answer instead of raising an error.
     drops: bool,
     /// The rows of each request.
     requests: Vec<Vec<usize>>,
 }
 
-/// A Predictor, the model it asks, and the cycle's requests.
+/// A Predictor, its model, and the cycle's requests.
 struct Harness {
     predictor: Addr<Predictor>,
     model: Arc<Mutex<Model>>,
     breakers: Breakers,
 }
 
-/// One kind per row; `None` is odds, and they were this row's own.
+/// One kind per row; `None` means that it has probabilities, and that they are this row's own.
 type Kinds = Vec<Option<&'static str>>;
 
 impl Harness {
@@ -69,7 +69,7 @@ impl Harness {
         Self { predictor: Predictor::new(config).start(), model, breakers }
     }
 
-    /// A cycle with these rows; each one that has odds has its own.
+    /// A cycle with these rows; each row has its own probabilities.
     async fn cycle(&self, rows: usize) -> (Kinds, Vec<Vec<usize>>) {
         self.model.lock().unwrap().requests.clear();
         let answers = self.predictor.send(Predict { cycle_id: 1, rows: features(rows) }).await.unwrap();
@@ -83,7 +83,7 @@ impl Harness {
     }
 }
 
-/// No row's odds are another's.
+/// No two rows have the same probabilities.
 fn odds(row: usize) -> [f64; 3] {
     let buy = row as f64 / 1_000.0;
     [1.0 - buy, 0.0, buy]
@@ -95,7 +95,7 @@ fn features(rows: usize) -> Vec<(Symbol, Arc<FeatureSet>)> {
     (0..rows).map(|row| (Symbol::new(&format!("S{row}")), Arc::new(features(row)))).collect()
 }
 
-/// Wanted: these rows failed as 400 does, all others got their odds.
+/// The expected result: these rows failed with 400, all others have their probabilities.
 fn only(bad: &[usize], rows: usize) -> Kinds {
     (0..rows).map(|row| bad.contains(&row).then_some("exception")).collect()
 }
@@ -137,7 +137,7 @@ fn serve(mut stream: TcpStream, model: &Mutex<Model>) {
     let _ = write!(stream, "HTTP/1.1 {status} X\r\nContent-Length: {}\r\n\r\n{body}", body.len());
 }
 
-/// Takes events and forgets them.
+/// Ignores all events.
 struct Nobody;
 
 impl Actor for Nobody {

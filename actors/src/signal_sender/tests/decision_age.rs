@@ -1,4 +1,4 @@
-//! An order that waits for its connection while the process or the machine stands still.
+//! An order that waits for its connection while the process or the machine is suspended.
 
 use super::*;
 use crate::adapters::{gateway::DialectKind, system_clock::SystemClock};
@@ -8,7 +8,7 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-/// The system's clock, whose wall time jumps ahead by so many seconds: what a machine that slept sees.
+/// The system's clock with a wall time that jumps ahead by this many seconds, as on a machine that was suspended.
 #[derive(Default)]
 struct Jumping(AtomicU64);
 
@@ -32,7 +32,7 @@ async fn an_order_that_is_old_when_its_gateway_comes_back_is_not_handed_over() {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let address = format!("tcp://127.0.0.1:{port}");
         let clock = Arc::new(Jumping::default());
-        // It has no handshake, so the order itself waits for the connection.
+        // The dialect has no handshake, so the order itself waits for the connection.
         let setup = Setup { kind: DialectKind::OrderSend, deadline: Duration::from_secs(4), ..V43 };
         let running = setup.start_by(clock.clone(), &address);
         running.sender.send(OpenGateway { cycle_id: 1, has_clock_stepped: false }).await.unwrap();

@@ -1,4 +1,4 @@
-//! The SignalSender on a journal that fails.
+//! The SignalSender with a journal that fails.
 
 use super::*;
 use crate::{
@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// A journal that fails every write after the first few.
 struct Failing {
     writes_left: usize,
-    /// How often it was asked what stands.
+    /// How often its state was read.
     asked: Arc<AtomicUsize>,
 }
 

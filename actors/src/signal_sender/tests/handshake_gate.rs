@@ -1,4 +1,4 @@
-//! What stands between a signal and the gateway: the handshake, the breaker, the positions, the proof.
+//! The checks between a signal and the gateway: handshake, breaker, positions, proof.
 
 use super::*;
 use crate::{
@@ -21,7 +21,7 @@ fn limited(limits: Limits) -> Setup {
     Setup { rules: Rules { limits, ..RULES }, ..V43 }
 }
 
-/// What was said of equity and of open positions, in turn.
+/// The reported equities and open positions, in order.
 fn told(running: &Running) -> (Vec<Option<f64>>, Vec<Option<usize>>) {
     let events = running.events.lock().unwrap();
     let equity = events.iter().filter_map(|event| if let Event::EquityTold(told) = event { Some(*told) } else { None });

@@ -95,7 +95,7 @@ fn a_partial_fill_names_both_volumes() {
 #[test]
 fn a_signal_that_was_not_sent_has_its_reason() {
     let stopped = DecisionRow { suppressed: Some("market_closed".into()), ..row() };
-    has(&stopped, &["BUY, not sent: market_closed", "market_closed: the trading calendar has the market closed"]);
+    has(&stopped, &["BUY, not sent: market_closed", "market_closed: the market is closed by the trading calendar"]);
     let below = DecisionRow {
         action: Some("HOLD".into()),
         threshold: 0.7,

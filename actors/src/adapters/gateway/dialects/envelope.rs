@@ -1,5 +1,5 @@
-//! `envelope`: requests with an id that the gateway echoes and a payload. A failed order still answers `SUCCESS`:
-//! what counts is the `data` within. The id is echoed, not deduplicated: nothing here may be sent twice.
+//! `envelope`: requests with a payload and an id that the gateway echoes. A failed order is also answered with `SUCCESS`: the
+//! `data` inside decides. The gateway does not deduplicate by id, so nothing here may be sent twice.
 
 use super::{
     Dialect, DialectKind, DialectParams, Verdict, check_answer, check_id, is_empty, names_no_ticket, to_other,
@@ -25,7 +25,7 @@ use uuid::Uuid;
 
 /// The key of the id.
 const ID: &str = "req_id";
-/// Beginnings of the errors of a request that was not even looked at. Any other may come from within the order.
+/// Beginnings of the errors that mean the request was not processed at all. Other errors may come from the order's execution.
 const UNREAD: [&str; 2] = ["Invalid request structure", "Unknown action"];
 
 /// The dialect.
@@ -35,7 +35,7 @@ pub struct Envelope {
 }
 
 impl Envelope {
-    /// Every order carries these parameters.
+    /// Values that every order has.
     pub const fn new(params: DialectParams) -> Self {
         Self { params }
     }
@@ -53,7 +53,7 @@ impl Dialect for Envelope {
     fn open_order(&self, order: &Order, signed_at: Duration) -> Vec<u8> {
         let mut payload = json!({
             "symbol": order.gateway_name,
-            // Both, and the same: without `type` the gateway opens a BUY, whatever `side` says.
+            // Both, with the same value: without `type` the gateway opens a BUY, whatever `side` says.
             "type": order.side.as_str(),
             "side": order.side.as_str(),
             "volume": order.volume,
@@ -103,7 +103,7 @@ impl Dialect for Envelope {
     }
 }
 
-/// A request in the frame that `envelope` and `order_send` share; all four keys are required.
+/// A request in the format that `envelope` and `order_send` share; all four keys are required.
 pub(super) fn request(action: &str, id: Uuid, at: Duration, payload: &Value) -> Vec<u8> {
     let request =
         json!({"action": action, "req_id": id.to_string(), "timestamp": at.as_secs_f64(), "payload": payload});
@@ -141,11 +141,11 @@ fn outcome(reply: &Value, order: &Order) -> Outcome {
     Outcome::Unknown { reason: one_line(&format!("{why}; status {status}, error {error}, data {data}")) }
 }
 
-/// The fill within a success, if everything that is said about the order says so.
+/// The fill in a success, if everything that the reply says about the order confirms it.
 fn filled(data: &Value, claims: &Claims<'_>, order: &Order) -> Result<(i64, Fill), String> {
     let (said, ticket) = (&data["status"], whole(&data["ticket"]));
     if let Some(closed) = order.closes {
-        // A close need not name a ticket, but then it has to say in a word that it succeeded.
+        // The reply to a close may have no ticket, but then it must contain a word of success.
         let is_said = matches!(said.as_str(), Some("SUCCESS" | "FILLED" | "CLOSED"));
         let is_told = said.is_null() && ticket.is_some();
         let fill = claims.fill(order, VolumeRule::AllOfIt)?;

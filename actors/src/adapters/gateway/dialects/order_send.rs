@@ -1,5 +1,5 @@
-//! `order_send` (JSON v1.0): the broker's return code decides. Replies name no request, so every order has a socket
-//! of its own. The gateway forgets at a restart which orders it has seen: nothing here may be sent twice.
+//! `order_send` (JSON v1.0): the broker's return code decides. Replies have no id, so every order has a new socket. After a
+//! restart the gateway does not know which orders it has seen, so nothing here may be sent twice.
 
 use super::{Dialect, DialectKind, DialectParams, Verdict, envelope, names_no_ticket, to_other};
 use crate::{
@@ -23,10 +23,10 @@ use uuid::Uuid;
 
 /// The gateway's own magic number.
 const MAGIC: i64 = 123_456;
-/// A longer comment is refused, and the order with it.
+/// The gateway refuses an order with a longer comment.
 const COMMENT_CHARS_MAX: usize = 31;
-/// The gateway's own codes for a missing field and a value out of range, both from before the order. Its -1 (no
-/// answer of the terminal) and -4 (any exception) may follow a fill.
+/// The gateway's own codes for a missing field and a value out of range, which it sends before it executes an order. Its
+/// codes -1 (no answer from the terminal) and -4 (any exception) may follow a fill.
 const REFUSALS: [i64; 2] = [-2, -3];
 
 /// The dialect.
@@ -36,7 +36,7 @@ pub struct OrderSend {
 }
 
 impl OrderSend {
-    /// Every order carries these parameters.
+    /// Values that every order has.
     pub const fn new(params: DialectParams) -> Self {
         Self { params }
     }
@@ -82,17 +82,17 @@ impl Dialect for OrderSend {
         }
     }
 
-    /// Nothing: the one action it knows is an order.
+    /// Always `None`: the only action of this dialect is an order.
     fn ask(&self, _: Query, _: Uuid, _: Duration) -> Option<Vec<u8>> {
         None
     }
 
     fn answer(&self, _: Query, _: Uuid, _: &[u8]) -> Result<QueryAnswer, BadReply> {
-        Err(BadReply::new("order_send has no questions"))
+        Err(BadReply::new("order_send has no queries"))
     }
 }
 
-/// `error` decides, so it has to be a boolean: a 0 or a "false" there is another gateway's, and proves nothing.
+/// `error` decides, so it must be a boolean. A 0 or a "false" comes from another gateway and proves nothing.
 fn outcome(reply: &Value, order: &Order) -> Outcome {
     let claims = Claims::of(reply);
     let (error, retcode, msg) = (&reply["error"], &reply["retcode"], &reply["msg"]);

@@ -1,5 +1,5 @@
-//! `place_order`: what the replaced daemon sent. No id, volume or stops; that daemon took any reply for an
-//! execution, this one needs the reply to say so.
+//! `place_order`: the format of the replaced daemon, without id, volume or stops. That daemon took any reply for an
+//! execution; this one requires a reply that says so.
 
 use super::{Dialect, DialectKind, Verdict, check_answer, to_other};
 use crate::{
@@ -66,12 +66,12 @@ impl Dialect for PlaceOrder {
         (query == Query::Handshake).then(|| json!({"action": "check_connection"}).to_string().into_bytes())
     }
 
-    /// There is no id to tell this reply from another's: the socket of its own is what makes it ours.
+    /// The reply has no id; it belongs to this order because the order has its own socket.
     fn answer(&self, _: Query, id: Uuid, reply: &[u8]) -> Result<QueryAnswer, BadReply> {
         let reply = parse_object(reply)?;
         check_answer(&Claims::of(&reply), id)?;
         match reply["status"].as_str().map(str::to_ascii_lowercase).as_deref() {
-            // `filled` does not answer this query; the handshake says so.
+            // `filled` cannot answer this query; the handshake reports that.
             Some("ok" | "success" | "filled") => Ok(QueryAnswer::new(Value::Null, reply)),
             _ => Err(BadReply::new(&format!("status {}", reply["status"]))),
         }
@@ -81,7 +81,7 @@ impl Dialect for PlaceOrder {
 fn outcome(status: &Value, claims: &Claims<'_>, order: &Order) -> Outcome {
     let word = status.as_str().map(str::to_ascii_lowercase);
     match word.as_deref() {
-        // The order names no volume, so any is the gateway's to choose.
+        // The order has no volume, so the gateway may choose any.
         Some("ok" | "success" | "filled") => match claims.fill(order, VolumeRule::Any) {
             Ok(fill) => fill.filled(order, fill.ticket.unwrap_or(0)),
             Err(why) => Outcome::Unknown { reason: one_line(&format!("status {status}: {why}")) },

@@ -1,4 +1,4 @@
-//! Which dialects can be chosen, and what each can be asked.
+//! Which dialects exist, and which queries each of them has.
 
 mod reply_parts;
 

@@ -1,5 +1,5 @@
-//! `v43`: orders with an id that the gateway echoes, stops, and a risk signature that lets an order expire 5 s
-//! after it was signed. The id is echoed, not deduplicated: nothing here may be sent twice.
+//! `v43`: orders with an id that the gateway echoes, with stops, and with a risk signature, because of which an order expires
+//! 5 s after it was signed. The gateway does not deduplicate by id, so nothing here may be sent twice.
 
 pub mod risk_signature;
 #[cfg(test)]
@@ -28,14 +28,14 @@ use uuid::Uuid;
 
 /// The key of the id.
 const ID: &str = "uuid";
-/// Price of a market order: the gateway takes the current one.
+/// Price of a market order: the gateway uses the current one.
 const MARKET_PRICE: f64 = 0.0;
 
-/// Refusals that come before anything was sent to the broker, besides those that begin with `MISSING_`.
+/// Refusals before anything was sent to the broker, in addition to those that begin with `MISSING_`.
 const REFUSALS: [&str; 5] =
     ["INVALID_VOLUME", "RISK_SIGNATURE_INVALID", "UNKNOWN_ACTION", "INVALID_JSON", "MT5_NOT_CONNECTED"];
 
-/// Beginnings of the messages of `MT5_ORDER_FAILED` that come before the send; any other may follow a fill.
+/// Beginnings of the messages of `MT5_ORDER_FAILED` from before the send. Other messages may follow a fill.
 const FAILURES_BEFORE_SEND: [&str; 3] = ["MT5 not connected", "Unknown order type", "Cannot get tick"];
 
 /// The dialect.
@@ -45,7 +45,7 @@ pub struct V43 {
 }
 
 impl V43 {
-    /// Every order carries these parameters.
+    /// Values that every order has.
     pub const fn new(params: DialectParams) -> Self {
         Self { params }
     }
@@ -69,7 +69,7 @@ impl Dialect for V43 {
             "type": order.side.as_str(),
             "volume": order.volume,
             "price": MARKET_PRICE,
-            // Sent as numbers even when there is none, so that both sides put them into the checksum.
+            // Sent as numbers even if there is no stop, so that both sides include them in the checksum.
             "sl": order.stop_loss,
             "tp": order.take_profit,
             "comment": self.params.comment,
@@ -117,7 +117,7 @@ impl Dialect for V43 {
         let mut reply = check_id(parse_object(reply)?, ID, id)?;
         check_answer(&Claims::of(&reply), id)?;
         let status = &reply["status"];
-        // Only the reply to PING is documented to have one; no failure is without.
+        // By the documentation, only the reply to PING has a status; but every failure has one.
         let is_ok = status.as_str() == Some("ok") || (status.is_null() && query != Query::Handshake);
         if !is_ok || !is_empty(&reply["error_code"]) {
             return Err(BadReply::new(&format!("status {status}, {}", reply["error_code"])));
@@ -132,7 +132,7 @@ fn outcome(reply: &Value, order: &Order) -> Outcome {
     let code = reply["error_code"].as_str().unwrap_or_default();
     let message = reply["error_msg"].as_str().unwrap_or_default();
     let why = match (status.as_str(), order.closes) {
-        // A close may name the deal that closed it or the position, or nothing.
+        // The reply to a close may contain the ticket of the closing deal or of the position, or none.
         (Some("CLOSED" | "FILLED" | "ok"), Some(closed)) if is_empty(&reply["error_code"]) => {
             match claims.fill(order, VolumeRule::AllOfIt) {
                 Ok(fill) => return fill.filled(order, closed),

@@ -18,8 +18,8 @@ fn now() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64()
 }
 
-/// A gateway that answers one request and returns it, with the socket: it must outlive the reply, which a disconnect
-/// can overtake.
+/// A gateway that answers one request. Returns the request and the socket, which must exist longer than the reply, because a
+/// disconnect can overtake a reply.
 fn gateway(reply: impl FnOnce(&Value) -> Vec<Vec<u8>> + Send + 'static) -> (String, JoinHandle<(Value, zmq::Socket)>) {
     let socket = zmq::Context::new().socket(zmq::REP).unwrap();
     socket.set_linger(0).unwrap();
@@ -47,7 +47,7 @@ async fn shake(
     (result, thread.join().unwrap().0)
 }
 
-/// What a v43 gateway whose clock is this far ahead answers to PING.
+/// The answer to PING of a v43 gateway whose clock is this far ahead.
 fn pong(ahead_s: f64) -> impl FnOnce(&Value) -> Value + Send + 'static {
     move |request| json!({"uuid": request["uuid"], "status": "ok", "server_time": now() + ahead_s, "latency_ms": 0.1})
 }
@@ -149,9 +149,9 @@ async fn a_reply_that_is_not_this_dialects_is_bad() {
 #[actix::test]
 async fn a_reply_that_reads_like_a_trade_is_not_taken_for_a_handshake() {
     let (result, _) = shake(DialectKind::PlaceOrder, |_| json!({"status": "filled"})).await;
-    assert!(result.unwrap_err().to_string().contains("look at the account"));
+    assert!(result.unwrap_err().to_string().contains("check the account"));
     let ticket = |request: &Value| json!({"uuid": request["uuid"], "status": "ok", "ticket": 9});
-    assert!(shake(DialectKind::V43, ticket).await.0.unwrap_err().to_string().contains("look at the account"));
+    assert!(shake(DialectKind::V43, ticket).await.0.unwrap_err().to_string().contains("check the account"));
 }
 
 #[actix::test]

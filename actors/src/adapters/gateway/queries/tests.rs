@@ -1,4 +1,4 @@
-//! The spellings that answers come in, and the answers that say nothing.
+//! The formats of answers that can be read, and answers that contain nothing usable.
 
 use super::*;
 use crate::domain::order::Side;

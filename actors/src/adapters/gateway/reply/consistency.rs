@@ -1,5 +1,6 @@
-//! All that a reply says about an order, wherever it says it, and whether it contradicts itself or the order. One rule
-//! for all dialects: a word is believed only if nothing beside it says otherwise.
+//! Collects everything that a reply says about an order, wherever it is in the reply, and checks whether it contradicts
+//! itself or the order. One rule for all dialects: a word of success or refusal is believed only if nothing else contradicts
+//! it.
 
 use super::{Kind, is_id, kind, number, whole};
 use crate::{
@@ -10,49 +11,49 @@ use serde_json::{Map, Value};
 use tracing::warn;
 use uuid::Uuid;
 
-/// Ids that can only be ours; `order_id` may be the broker's number of the order instead.
+/// Keys of ids that can only be ours. `order_id` may be the broker's number of the order instead.
 const IDS: [&str; 3] = ["uuid", "req_id", "client_order_id"];
-/// Where a reply says that something went wrong.
+/// Keys under which a reply reports an error.
 const ERRORS: [&str; 4] = ["error", "error_code", "error_msg", "error_message"];
-/// Words of success, in lower case. The last four say that the order was executed, the others may be about the request.
+/// Words of success, in lower case. The last four mean that the order was executed; the others may concern only the request.
 const SUCCESS: [&str; 7] = ["ok", "success", "completed", "filled", "executed", "done", "closed"];
 const EXECUTED: [&str; 4] = ["filled", "executed", "done", "closed"];
 /// Words of a refusal, in lower case.
 const FAILURE: [&str; 3] = ["error", "rejected", "failed"];
 
-/// How deep a reply is looked through. No known gateway goes beyond three.
+/// How deeply a reply is searched. No known gateway uses more than three levels.
 const DEPTH_MAX: usize = 8;
-/// Other names of the broker's numbers for what came of an order.
+/// Other keys for the broker's numbers of the order's result.
 const NUMBERS: [&str; 6] = ["deal", "deal_id", "order", "order_id", "position", "position_id"];
-/// Names of a return code.
+/// Keys of a return code.
 const CODES: [&str; 2] = ["retcode", "return_code"];
 
-/// Which volumes a fill may have.
+/// The volumes that a fill may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::adapters::gateway) enum VolumeRule {
-    /// No more than was ordered.
+    /// At most the ordered volume.
     AtMostOrdered,
-    /// All that was to be closed: a part is not closed.
+    /// The whole volume of the position: a partly closed position is not closed.
     AllOfIt,
-    /// Any: the order named none.
+    /// Any volume, because the order had none.
     Any,
 }
 
-/// What a fill that nothing contradicts tells.
+/// The values of a fill that nothing contradicts.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(in crate::adapters::gateway) struct Fill {
-    /// The ticket, where one is told.
+    /// The ticket, if the reply has one.
     pub ticket: Option<i64>,
-    /// Lots, where they are told.
+    /// Lots, if the reply has them.
     pub volume: Option<f64>,
-    /// Price, where one is told that can be one.
+    /// Price, if the reply has a valid one.
     pub price: Option<f64>,
-    /// Done in part by its return code.
+    /// Partially executed, by its return code.
     pub is_part: bool,
 }
 
 impl Fill {
-    /// The outcome, under this ticket.
+    /// The outcome, with this ticket.
     pub(in crate::adapters::gateway) fn filled(self, order: &Order, ticket: i64) -> Outcome {
         if self.is_part && self.volume.is_none() {
             warn!(
@@ -64,7 +65,7 @@ impl Fill {
     }
 }
 
-/// The reply and the objects in it that speak of the order.
+/// The reply and all objects in it that concern the order.
 #[derive(Debug)]
 pub(in crate::adapters::gateway) struct Claims<'a>(Vec<&'a Map<String, Value>>);
 
@@ -75,12 +76,12 @@ impl<'a> Claims<'a> {
         Self(places)
     }
 
-    /// Everything but null that is told under this key.
+    /// All values under this key, except null.
     fn told(&self, key: &str) -> impl Iterator<Item = &'a Value> {
         self.0.iter().filter_map(move |place| place.get(key)).filter(|value| !value.is_null())
     }
 
-    /// An id that is not this one's.
+    /// An id that is not this order's.
     pub(in crate::adapters::gateway) fn foreign_id(&self, id: Uuid) -> Option<&'a Value> {
         let is_number = |value: &Value| number(value).is_some();
         let mut ours = IDS.iter().flat_map(|key| self.told(key));
@@ -88,7 +89,7 @@ impl<'a> Claims<'a> {
         ours.find(|value| !is_id(value, id)).or_else(|| orders.find(|value| !is_id(value, id)))
     }
 
-    /// Every error that is told: `error_code "MT5_NOT_CONNECTED", error_msg "no terminal"`.
+    /// All errors in the reply: `error_code "MT5_NOT_CONNECTED", error_msg "no terminal"`.
     pub(in crate::adapters::gateway) fn errors(&self) -> Option<String> {
         let told = ERRORS.iter().flat_map(|key| self.told(key).map(move |value| (key, value)));
         let told: Vec<_> =
@@ -96,7 +97,7 @@ impl<'a> Claims<'a> {
         (!told.is_empty()).then(|| told.join(", "))
     }
 
-    /// What a word of success comes to: the fill, or what contradicts it.
+    /// The result of a word of success: the fill, or what contradicts it.
     pub(in crate::adapters::gateway) fn fill(&self, order: &Order, rule: VolumeRule) -> Result<Fill, String> {
         self.is_of(order)?;
         let ticket = self.one_ticket()?;
@@ -126,7 +127,7 @@ impl<'a> Claims<'a> {
         Ok(Fill { ticket, volume, price, is_part })
     }
 
-    /// What speaks against a word of refusal.
+    /// What contradicts a word of refusal.
     pub(in crate::adapters::gateway) fn against_refusal(&self, order: &Order) -> Result<(), String> {
         self.is_of(order)?;
         let says = |key: &str, test: fn(&Value) -> bool| self.told(key).find(|value| test(value));
@@ -134,7 +135,7 @@ impl<'a> Claims<'a> {
             ("ticket", says("ticket", |value| whole(value).is_none_or(|ticket| ticket > 0))),
             ("deal", says("deal", |value| whole(value).is_none_or(|deal| deal > 0))),
             ("deal_id", says("deal_id", |value| whole(value).is_none_or(|deal| deal > 0))),
-            // An object of this name is looked into by itself.
+            // An object with this name is checked separately.
             ("order", says("order", |value| !value.is_object() && whole(value).is_none_or(|order| order > 0))),
             ("order_id", says("order_id", |value| number(value).is_some_and(|order| order > 0.0))),
             ("volume", says("volume", |value| number(value).is_none_or(|volume| volume > 0.0))),
@@ -146,7 +147,7 @@ impl<'a> Claims<'a> {
         if let Some((key, value)) = contradictions.iter().find_map(|(key, value)| value.map(|value| (key, value))) {
             return Err(format!("a refusal with {key} {value}"));
         }
-        // A close may be refused for the position that it names.
+        // The refusal of a close may name the position.
         let is_new = |value: &&Value| {
             let number = whole(value);
             !value.is_object() && number.is_none_or(|number| number > 0) && (number.is_none() || number != order.closes)
@@ -163,13 +164,13 @@ impl<'a> Claims<'a> {
         }
     }
 
-    /// Something in a list that stands in the place of the result, and that nobody can read.
+    /// An item of a list in the place of the result that is not an object, so it cannot be interpreted.
     fn loose_list(&self) -> Option<&'a Value> {
         let lists = ["data", "result"].into_iter().flat_map(|key| self.told(key)).filter_map(Value::as_array);
         lists.flatten().find(|value| !value.is_object())
     }
 
-    /// Whether it is the order's instrument, and its side.
+    /// Whether the values are the order's instrument and its side.
     fn is_of(&self, order: &Order) -> Result<(), String> {
         let gateway_name = order.gateway_name.to_lowercase();
         let is_other =
@@ -178,7 +179,7 @@ impl<'a> Claims<'a> {
             return Err(format!("it is about {symbol}"));
         }
         if order.closes.is_some() {
-            // A close may tell the position's side or its own.
+            // The reply to a close may have the position's side or its own.
             return Ok(());
         }
         let sides = ["side", "signal"].into_iter().flat_map(|key| self.told(key));
@@ -195,7 +196,7 @@ impl<'a> Claims<'a> {
             let ticket = whole(value).filter(|ticket| *ticket > 0 && told.is_none_or(|other| other == *ticket));
             told = Some(ticket.ok_or_else(|| format!("a fill with ticket {value}"))?);
         }
-        // The broker's number of an order that was filled; text is an id of ours, looked at before.
+        // The broker's number of a filled order. A text is an id of ours, which was checked before.
         match self.told("order_id").find(|value| number(value).is_some() && whole(value).is_none_or(|order| order <= 0))
         {
             Some(order) => Err(format!("a fill with order_id {order}")),
@@ -230,7 +231,7 @@ impl<'a> Claims<'a> {
         Ok(told)
     }
 
-    /// Every status, and a `result` or `data` that is such a word itself, or `false`.
+    /// All statuses, including a `result` or `data` that is itself such a word, or `false`.
     pub(in crate::adapters::gateway) fn words(&self) -> impl Iterator<Item = &'a Value> {
         let is_word = |value: &&Value| {
             **value == false || value.as_str().is_some_and(|word| is_success(word) || is_failure(word))
@@ -240,7 +241,7 @@ impl<'a> Claims<'a> {
     }
 }
 
-/// All objects in a reply, lists included, but an echo of the request: that says what was wanted, not what came of it.
+/// All objects in a reply, including those in lists, but without an echo of the request, which does not say what happened.
 fn gather<'a>(value: &'a Value, depth: usize, places: &mut Vec<&'a Map<String, Value>>) {
     match value {
         Value::Object(place) => {
@@ -253,12 +254,12 @@ fn gather<'a>(value: &'a Value, depth: usize, places: &mut Vec<&'a Map<String, V
     }
 }
 
-/// Whether it is a word of success, in any case.
+/// Whether it is a word of success, in upper or lower case.
 pub(in crate::adapters::gateway) fn is_success(word: &str) -> bool {
     is_one_of(word, &SUCCESS)
 }
 
-/// Whether it is a word of refusal, in any case.
+/// Whether it is a word of refusal, in upper or lower case.
 pub(in crate::adapters::gateway) fn is_failure(word: &str) -> bool {
     is_one_of(word, &FAILURE)
 }
@@ -272,12 +273,12 @@ fn is_no_error(value: &Value) -> bool {
     *value == false || value.as_str() == Some("") || value.as_f64() == Some(0.0)
 }
 
-/// MQL5 lists it, and not as a refusal.
+/// Whether MQL5 lists the code, but not as a refusal.
 fn may_be_executed(code: i64) -> bool {
     return_codes::meaning(code).is_some_and(|meaning| meaning != Meaning::Refused)
 }
 
-/// A `type` can be that of the message. Only a word that has no side in it is left alone.
+/// A `type` may be the type of the message. It is only ignored if its text contains no side.
 fn is_other_word(value: &Value) -> bool {
     let word = value.as_str().map(str::to_ascii_lowercase);
     kind(value) == Kind::Other && word.is_some_and(|word| !word.contains("buy") && !word.contains("sell"))

@@ -1,4 +1,4 @@
-//! What is read of a reply, and what is not.
+//! What is read from a reply, and what is not.
 
 use super::*;
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! Limits, positions, closes and proofs, as the manager applies them.
+//! Limits, positions, closes and proofs, as the manager uses them.
 
 use super::*;
 

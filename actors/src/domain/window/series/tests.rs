@@ -1,4 +1,4 @@
-//! Legal series of every kind are let through; one corruption anywhere is found.
+//! Valid series of every kind are accepted; a single corruption at any place is found.
 
 use super::*;
 use crate::domain::{
@@ -22,7 +22,7 @@ fn raw(bar: &Bar) -> RawBar {
     RawBar { open_time, open, high, low, close, volume }
 }
 
-/// A market of these hours on every working day.
+/// A market with these hours on every working day.
 fn exchange(zone: &str, hours: &[&str]) -> Calendar {
     let days = ["Mon", "Tue", "Wed", "Thu", "Fri"];
     let session = |day: &str, hours: &str| {
@@ -152,7 +152,7 @@ fn a_jump_names_both_prices_and_both_times() {
 
 #[test]
 fn a_jump_counts_as_long_as_features_can_rest_on_it() {
-    // The wrong price itself is the last of the 300, then the one after it is.
+    // The wrong price is the last of the 300, then the one after it.
     for (after, is_found) in [(JUMP_BARS - 2, true), (JUMP_BARS - 1, true), (JUMP_BARS, false)] {
         let mut bars: Vec<Bar> = (0..1_000).map(|row| flat(row * HOUR)).collect();
         let wrong = bars.len() - 1 - after;
@@ -161,8 +161,8 @@ fn a_jump_counts_as_long_as_features_can_rest_on_it() {
     }
 }
 
-/// A series as markets make them: any phase, an interval of any length, holes of any size in whole intervals, and prices
-/// that move by up to a tenth.
+/// A series as in real markets: any start, an interval of any length, gaps of any number of intervals, and prices that move
+/// by up to a tenth.
 fn legal() -> impl Strategy<Value = (Interval, Vec<Bar>)> {
     let hole = prop_oneof![20 => Just(0), 2 => 1..4i64, 1 => 1..2_000i64];
     let step = (hole, -0.1..0.1f64, 0.0..0.05f64, 0.0..0.05f64);
@@ -181,7 +181,7 @@ fn legal() -> impl Strategy<Value = (Interval, Vec<Bar>)> {
     )
 }
 
-/// What a series becomes when one thing in it is impossible, and how that is called.
+/// A series with one impossible thing in it, and the name of that error.
 #[derive(Debug, Clone, Copy)]
 enum Corruption {
     OpenAbove,
@@ -212,7 +212,7 @@ proptest! {
 
     #[test]
     fn a_legal_series_of_the_fx_week_is_never_refused(week in 0..2_000i64, weeks in 1..9i64) {
-        // All hours of some weeks in which the market is open, DST edges included.
+        // All hours of some weeks in which the market is open, including clock changes.
         let fx = Calendar::fx();
         let hours = (week * 168..(week + weeks) * 168).map(|hour| 1_000_000_800 / HOUR * HOUR + hour * HOUR);
         let bars: Vec<_> = hours.filter(|time| fx.is_open(*time)).map(flat).collect();

@@ -1,4 +1,4 @@
-//! A window of bars that are made of finer ones: what is kept, what may change, and where gaps and jumps are seen.
+//! A window of made bars: what is kept, what may change, and where gaps and jumps are found.
 
 use super::*;
 
@@ -8,14 +8,14 @@ fn window(length_max: usize, interval: Interval) -> BarWindow {
     BarWindow::new(length_max, interval, Arc::new(Calendar::always()))
 }
 
-/// The hours of an answer, as they are let in.
+/// The accepted hours of an answer.
 fn let_in(rows: &[RawBar], interval: Interval) -> Vec<Bar> {
     let cleaned = clean(rows, interval, &Calendar::always(), None);
     assert_eq!(cleaned.fault, None);
     cleaned.bars
 }
 
-/// Which bars of four hours are held.
+/// The stored bars of four hours.
 fn fours(window: &mut BarWindow) -> Vec<i64> {
     window.share().iter().map(|bar| bar.open_time / FOUR).collect()
 }
@@ -48,7 +48,7 @@ fn it_keeps_the_newest_bars_and_copies_them_only_when_they_change() {
     assert!(Arc::ptr_eq(&before, &held.share()), "an hour of a bar that forms changes nothing");
     held.merge(&let_in(&rows(59..60), Interval::FourHours), Some(60 * HOUR)).unwrap();
     assert_eq!(fours(&mut held), [12, 13, 14]);
-    // One bar more than it hands out, and what forms.
+    // One bar more than is returned, and the one that is forming.
     assert!(held.source.len() <= 4 * 5, "{}", held.source.len());
 }
 
@@ -125,7 +125,7 @@ fn a_gap_is_seen_only_in_complete_bars_among_the_newest() {
         held.merge(&let_in(&rows, Interval::FourHours), Some(hours * HOUR)).unwrap();
         held.gap_among(2).is_some()
     };
-    // Of 16 hours the last two bars are 8 to 16; of 18, too, and 16 to 18 is not seen yet.
+    // With hours up to 16:00 the last two bars are from 8 to 16. With hours up to 18:00, too; 16 to 18 is not used yet.
     for (missing, hours, is_seen) in
         [(7, 16, false), (8, 16, true), (11, 16, true), (14, 16, true), (8, 18, true), (16, 18, false), (15, 18, true)]
     {

@@ -1,4 +1,4 @@
-//! What an order in an envelope looks like and what its replies prove.
+//! The requests for orders in envelopes, and what their replies prove.
 
 use super::*;
 use crate::{adapters::gateway::dialects::fixtures::order, domain::order::Side};
@@ -12,7 +12,7 @@ fn envelope(magic: Option<i64>) -> Envelope {
     Envelope::new(DialectParams { comment: "sentinel".into(), magic })
 }
 
-/// The verdict on a reply with our id and these parts.
+/// The verdict on a reply with the order's id and these parts.
 fn verdict(status: &str, data: &Value, error: &Value) -> Verdict {
     let reply = json!({"req_id": OURS_TEXT, "status": status, "timestamp": 1.5e9, "data": data, "error": error});
     envelope(None).classify(&order(), reply.to_string().as_bytes())

@@ -1,4 +1,4 @@
-//! What an order looks like in order_send and what its replies prove.
+//! The requests for orders in order_send, and what their replies prove.
 
 use super::*;
 use crate::adapters::gateway::dialects::fixtures::order;

@@ -1,5 +1,5 @@
-//! Replies put together from parts of which a person has written down what each does to a word of success and to a word
-//! of refusal. The dialects must agree, wherever in the reply a part stands.
+//! Replies composed from parts. For each part, a table written by hand says whether a fill and whether a refusal are still
+//! believed with it. All dialects must agree, wherever in the reply the part is.
 
 use crate::{
     adapters::gateway::{DialectKind, DialectParams, Verdict, dialect, dialects::fixtures::order},
@@ -7,7 +7,7 @@ use crate::{
 };
 use proptest::prelude::*;
 
-/// What is answered, before anything is put in: a fill, a close, or a refusal.
+/// The reply before anything is added: a fill, a close, or a refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Base {
     Fill,
@@ -15,7 +15,7 @@ enum Base {
     Refusal,
 }
 
-/// Key, value as text, whether a fill stands with it, and whether a refusal does.
+/// Key, value as text, whether a fill is believed with it, and whether a refusal is.
 type Part = (&'static str, &'static str, bool, bool);
 
 #[rustfmt::skip]
@@ -72,7 +72,7 @@ const PARTS: [Part; 118] = [
     ("position_id", "77", true, false), ("return_code", "10015", false, true), ("spread", "[1, 2]", true, true),
 ];
 
-/// What the reply has before anything is put in: at the top, and in `data`.
+/// The members of the reply before anything is added: at the top, and in `data`.
 fn skeleton(kind: DialectKind, base: Base) -> [Vec<(&'static str, &'static str)>; 2] {
     const ID: &str = "\"00000000-0000-0000-0000-000000000007\"";
     match (kind, base) {
@@ -97,7 +97,8 @@ fn skeleton(kind: DialectKind, base: Base) -> [Vec<(&'static str, &'static str)>
     }
 }
 
-/// The reply with these parts, each where `wants_data` says or where its key is free; and the parts that it has.
+/// The reply with these parts, each at the place that `wants_data` says or where its key is free; and the parts that were
+/// added.
 fn reply(kind: DialectKind, base: Base, chosen: &[(Part, bool)]) -> (String, Vec<Part>) {
     let mut places = skeleton(kind, base);
     let mut taken: Vec<Part> = Vec::new();
@@ -115,15 +116,15 @@ fn reply(kind: DialectKind, base: Base, chosen: &[(Part, bool)]) -> (String, Vec
     (format!("{{{top}, \"data\": {{{data}}}}}"), taken)
 }
 
-/// Whether the base stands with this part, by the list and by what is said of a dialect or a close beside it.
+/// Whether the base is believed with this part, by the table and by the exceptions for a dialect or a close.
 fn stands(kind: DialectKind, base: Base, (key, value, fill, refusal): Part) -> bool {
     match (base, key, value) {
         (Base::Refusal, ..) => refusal,
         // Its orders name no volume.
         (_, "volume", "0.2") if kind == DialectKind::PlaceOrder => true,
-        // Done in part is not closed.
+        // A partial execution does not close the position.
         (Base::Close, "volume", "0.05" | "\"0.05\"") | (Base::Close, "retcode", "10010") => false,
-        // A close may tell the side of the position.
+        // The reply to a close may contain the position's side.
         (Base::Close, "side" | "type" | "signal", _) => true,
         _ => fill,
     }
@@ -138,7 +139,7 @@ fn verdict(kind: DialectKind, base: Base, reply: &str) -> Verdict {
     dialect(kind, DialectParams::default()).classify(&order, reply.as_bytes())
 }
 
-/// Whether a fill without a ticket tells numbers, and none of them is one.
+/// Whether a fill without a ticket contains numbers, none of which is one.
 fn is_of_nothing(kind: DialectKind, base: Base, taken: &[Part]) -> bool {
     let told =
         |key: &str| taken.iter().filter(|part| part.0 == key).filter_map(|part| part.1.parse::<i64>().ok()).next();

@@ -1,5 +1,5 @@
-//! The v43 risk signature: a checksum over the order as Python's `json.dumps(d, sort_keys=True)` spells it, and
-//! the time of signing. The gateway computes the same from what it received and refuses signatures older than 5 s.
+//! The v43 risk signature: a checksum of the order, formatted like Python's `json.dumps(d, sort_keys=True)`, and the time of
+//! signing. The gateway computes the same checksum from what it received, and refuses signatures older than 5 s.
 
 use crate::domain::order::Order;
 use chrono::{DateTime, Utc};
@@ -8,7 +8,7 @@ use std::{fmt::Write, time::Duration};
 
 /// `RISK_PASS:<checksum>:<time>` for an order at `price`; `signed_at` is time since the unix epoch.
 pub fn sign(order: &Order, price: f64, signed_at: Duration) -> String {
-    // Compact: the gateway splits the signature at colons.
+    // Without spaces: the gateway splits the signature at colons.
     let time = (DateTime::<Utc>::UNIX_EPOCH + signed_at).format("%Y%m%dT%H%M%SZ");
     format!("RISK_PASS:{}:{time}", checksum(&canonical(order, price)))
 }
@@ -33,11 +33,11 @@ fn canonical(order: &Order, price: f64) -> String {
     )
 }
 
-/// `repr(float)`: shortest digits, an exponent below 1e-4 and from 1e16 on, with a sign and at least two digits.
+/// Python's `repr(float)`: shortest digits; an exponent below 1e-4 and from 1e16 on, with a sign and at least two digits.
 pub fn python_float(number: f64) -> String {
     let size = number.abs();
     if size == 0.0 || (1e-4..1e16).contains(&size) {
-        // Here Rust's `{:?}` and Python agree: fixed notation with at least one decimal.
+        // In this range Rust's `{:?}` and Python give the same: fixed notation with at least one decimal.
         return format!("{number:?}");
     }
     let text = format!("{number:e}");
@@ -46,12 +46,12 @@ pub fn python_float(number: f64) -> String {
             Some(exponent) => format!("{digits}e-{exponent:0>2}"),
             None => format!("{digits}e+{exponent:0>2}"),
         },
-        // Not a finite number: an order never has one, and the gateway would refuse it.
+        // Not a finite number. An order never contains one, and the gateway would refuse it.
         None => text,
     }
 }
 
-/// A string as `json.dumps` writes it: everything outside printable ASCII escaped.
+/// A string as `json.dumps` writes it: everything except printable ASCII is escaped.
 pub fn python_string(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     out.push('"');

@@ -1,4 +1,4 @@
-//! What a v43 order looks like and what its replies prove.
+//! The requests for v43 orders, and what their replies prove.
 
 use super::*;
 use crate::{adapters::gateway::dialects::fixtures::order, domain::order::Side};
