@@ -40,7 +40,7 @@ pub struct Stages {
     pub build: Recipient<BuildFeatures>,
     /// Asks the model.
     pub predict: Recipient<Predict>,
-    /// Connects to the gateway while the bars are fetched.
+    /// Handshake and orders of unknown outcome, while the bars are fetched.
     pub open: Recipient<OpenGateway>,
     /// Sees what stands while the model is asked.
     pub prepare: Recipient<PrepareOrders>,

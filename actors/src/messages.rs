@@ -88,8 +88,8 @@ pub struct Predict {
     pub rows: Vec<(Symbol, Arc<FeatureSet>)>,
 }
 
-/// cycle -> SignalSender, while the bars are fetched: connect to the gateway, and do the tasks that do not need a signal. No
-/// effect in dry run.
+/// cycle -> SignalSender, while the bars are fetched: the tasks that need the gateway but no signal, which are the handshake and
+/// orders of unknown outcome. No effect in dry run.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "()")]
 pub struct OpenGateway {

@@ -14,7 +14,7 @@ mod tests;
 use crate::{
     adapters::{
         endpoint::{Breakers, Inflight},
-        gateway::{Dialect, GatewaySocket, Peer},
+        gateway::{Dialect, Peer},
     },
     domain::{
         clock::Clock,
@@ -84,8 +84,8 @@ impl SignalSender {
     pub fn new(config: Config) -> Self {
         let manager =
             Mutex::new(OrderManager::new(config.rules, KnownNames::new(&config.instruments, &config.other_names)));
-        let (gate, opened, doubts) = (HandshakeGate::default(), RefCell::default(), RefCell::default());
-        Self(Rc::new(Sender { config, gate, opened, manager, doubts }))
+        let (gate, doubts) = (HandshakeGate::default(), RefCell::default());
+        Self(Rc::new(Sender { config, gate, manager, doubts }))
     }
 }
 
@@ -143,29 +143,24 @@ impl Handler<SendSignals> for SignalSender {
 struct Sender {
     config: Config,
     gate: HandshakeGate,
-    /// The cycle's socket, connecting or connected.
-    opened: RefCell<Option<(CycleId, GatewaySocket)>>,
     manager: Mutex<OrderManager>,
     /// The last doubts about open positions; they are logged again only if they change.
     doubts: RefCell<Vec<String>>,
 }
 
 impl Sender {
-    /// The tasks that do not need a signal: connecting, the handshake, unwritten steps, orders of unknown outcome.
+    /// The tasks that do not need a signal: the handshake, unwritten steps, orders of unknown outcome.
     async fn open(&self, OpenGateway { cycle_id, has_clock_stepped }: OpenGateway) {
-        // Closes the socket of the last cycle first: a socket is used for one cycle.
-        drop(self.opened.take());
         if !self.config.live || self.config.shutdown.is_cancelled() {
             return;
         }
-        // If this fails, it will fail again, and be reported, when there is an order to send.
-        let socket = GatewaySocket::connect(&self.config.peer).ok();
         let mut manager = self.manager.lock().await;
         if has_clock_stepped && self.gate.is_open() {
             self.gate.close(&self.config.metrics, "the wall clock jumped");
         }
         self.gate.try_open(&self.config).await;
-        let mut session = GatewaySession::new(&self.config, &self.gate, socket);
+        // Connects only if it has a question: most cycles have no order, and a connection is a quarter of what a cycle costs.
+        let mut session = GatewaySession::new(&self.config, &self.gate);
         let now = self.config.clock.now();
         for (Unproven { id, symbol, .. }, proof) in manager.reconcile(&self.config.journal, &mut session, now).await {
             let (outcome, ticket) = match proof {
@@ -177,7 +172,6 @@ impl Sender {
                 "open positions prove the outcome of the order"
             );
         }
-        self.opened.replace(session.into_socket().map(|socket| (cycle_id, socket)));
     }
 
     /// Reads the journal's state before there is a signal. The gateway is not queried here: that would be in every cycle, and
@@ -191,8 +185,7 @@ impl Sender {
 
     async fn send_signals(&self, message: SendSignals) -> Vec<SignalReport> {
         let cycle_id = message.cycle_id;
-        let opened = self.opened.take().filter(|(opened_for, _)| *opened_for == cycle_id);
-        let mut session = GatewaySession::new(&self.config, &self.gate, opened.map(|(_, socket)| socket));
+        let mut session = GatewaySession::new(&self.config, &self.gate);
         let mut manager = self.manager.lock().await;
         if self.config.live && !message.signals.is_empty() {
             // The Journal logs the error; every order is then suppressed with the reason `journal`.

@@ -1,5 +1,5 @@
 //! The journal's file: SQLite in WAL mode with `synchronous=FULL`, so that what was answered with `Ok` survives a kill
-//! and a power cut. Written by the Journal actor; read, and settled, by `sentinel orders` beside a running daemon.
+//! and a power cut; decisions only a kill, because nothing rests on them. Written by the Journal actor; read, and settled, by `sentinel orders` beside a running daemon.
 
 mod account_lock;
 mod daemon_lock;
@@ -196,6 +196,18 @@ impl Store {
                 .map(drop)
                 .map_err(broken)
         })
+    }
+
+    /// As [`Store::write`], but it does not wait for the disk: a power cut may undo it, a kill cannot. The next write that
+    /// waits brings it to the disk as well.
+    fn write_without_waiting<T>(
+        &mut self,
+        work: impl FnOnce(&Connection) -> Result<T, JournalError>,
+    ) -> Result<T, JournalError> {
+        self.connection.execute_batch("PRAGMA synchronous = NORMAL").map_err(broken)?;
+        let done = self.write(work);
+        self.connection.execute_batch("PRAGMA synchronous = FULL").map_err(broken)?;
+        done
     }
 
     /// Runs `work` as one write: all of it is on disk afterwards, or nothing.

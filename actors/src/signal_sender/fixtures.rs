@@ -203,13 +203,13 @@ impl Setup {
 }
 
 impl Running {
-    /// A whole cycle: first the socket, then a BUY of each symbol at this bar.
+    /// A whole cycle: first the handshake, then a BUY of each symbol at this bar.
     pub(super) async fn cycle(&self, cycle_id: CycleId, symbols: &[&str], bar_close_time: i64) -> Vec<SignalResult> {
         self.sender.send(OpenGateway { cycle_id, has_clock_stepped: false }).await.unwrap();
         self.send(cycle_id, symbols, bar_close_time).await
     }
 
-    /// A cycle for which no socket was opened.
+    /// A cycle without a handshake before it.
     pub(super) async fn send(&self, cycle_id: CycleId, symbols: &[&str], bar_close_time: i64) -> Vec<SignalResult> {
         let signals = symbols.iter().map(|name| buy(name, 1.1, bar_close_time)).collect();
         let reports = self.sender.send(SendSignals { cycle_id, signals }).await.unwrap();

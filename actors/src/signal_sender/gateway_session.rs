@@ -163,14 +163,9 @@ impl GatewayPort for GatewaySession<'_> {
 }
 
 impl<'a> GatewaySession<'a> {
-    /// A session that starts with the socket opened for the cycle, if there is one.
-    pub(super) const fn new(config: &'a Config, gate: &'a HandshakeGate, socket: Option<GatewaySocket>) -> Self {
-        Self { config, gate, socket, is_gateway_absent: false }
-    }
-
-    /// The socket, for the next session of the cycle.
-    pub(super) fn into_socket(self) -> Option<GatewaySocket> {
-        self.socket
+    /// A session that connects when there is something to send.
+    pub(super) const fn new(config: &'a Config, gate: &'a HandshakeGate) -> Self {
+        Self { config, gate, socket: None, is_gateway_absent: false }
     }
 
     fn is_absent(&mut self, why: &str) {

@@ -11,7 +11,10 @@ use super::{
     },
     *,
 };
-use crate::domain::{names::DropReason, order::Side, order_state::OrderState};
+use crate::{
+    adapters::gateway::DialectKind,
+    domain::{names::DropReason, order::Side, order_state::OrderState},
+};
 use std::{net::TcpListener, time::Instant};
 
 #[actix::test]
@@ -219,11 +222,26 @@ async fn a_shutdown_waits_for_an_order_that_is_out() {
 }
 
 #[actix::test]
-async fn a_socket_opened_for_another_cycle_is_not_used() {
+async fn a_cycle_without_signals_connects_only_for_the_handshake() {
     let gateway = Gateway::start(|all| vec![newest(all).fill(1)]);
     let running = V43.start(&gateway.address);
     assert!(running.cycle(1, &[], BAR).await.is_empty());
-    running.sender.send(OpenGateway { cycle_id: 2, has_clock_stepped: false }).await.unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let without_handshake = Setup { kind: DialectKind::OrderSend, ..V43 };
+    let quiet = without_handshake.start(&format!("tcp://{}", listener.local_addr().unwrap()));
+    assert!(quiet.cycle(1, &[], BAR).await.is_empty());
+    pause(100).await;
+    assert_eq!(listener.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+    assert_eq!(texts(&quiet.cycle(2, &["EURUSD"], BAR).await), ["not_sent"], "it answers nothing");
+    assert!(listener.accept().is_ok());
+}
+
+#[actix::test]
+async fn a_sell_goes_out_as_a_sell_in_one_event() {
+    let gateway = Gateway::start(|all| vec![newest(all).fill(1)]);
+    let running = V43.start(&gateway.address);
+    assert!(running.cycle(1, &[], BAR).await.is_empty());
     let signals = vec![Signal { side: Side::Sell, ..buy("EURUSD", 1.1, BAR) }];
     let reports = running.sender.send(SendSignals { cycle_id: 3, signals }).await.unwrap();
     assert_eq!(text(&reports[0].result), "filled");

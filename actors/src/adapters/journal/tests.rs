@@ -126,14 +126,23 @@ fn a_partial_fill_is_a_position_of_what_was_filled_and_an_order_of_what_was_orde
     assert_eq!(held, [whole.volume, part.volume / 2.0]);
 }
 
+/// `PRAGMA synchronous`: 1 is NORMAL, 2 is FULL.
+fn synchronous(connection: &rusqlite::Connection) -> i64 {
+    connection.pragma_query_value(None, "synchronous", |row| row.get(0)).unwrap()
+}
+
 #[test]
 fn it_is_written_ahead_and_synced_in_full() {
     let disk = Disk::new();
-    let store = disk.open();
-    let pragma =
-        |name: &str| store.connection.pragma_query_value(None, name, |row| row.get::<_, rusqlite::types::Value>(0));
-    assert_eq!(pragma("journal_mode").unwrap(), rusqlite::types::Value::Text("wal".into()));
-    assert_eq!(pragma("synchronous").unwrap(), rusqlite::types::Value::Integer(2));
+    let mut store = disk.open();
+    let mode = store.connection.pragma_query_value(None, "journal_mode", |row| row.get::<_, String>(0));
+    assert_eq!((mode.unwrap().as_str(), synchronous(&store.connection)), ("wal", 2));
+    let failed = store.write_without_waiting(|connection| {
+        assert_eq!(synchronous(connection), 1);
+        Err::<(), _>(JournalError::NoPosition)
+    });
+    assert_eq!(failed, Err(JournalError::NoPosition));
+    assert_eq!(synchronous(&store.connection), 2, "orders wait for the disk again");
 }
 
 #[test]
