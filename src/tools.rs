@@ -7,4 +7,5 @@ mod eodhd;
 pub mod probe;
 mod progress;
 pub mod soak;
+pub mod study;
 pub mod verify;

@@ -2,7 +2,7 @@
 //!
 //! - market data: [`bar`], [`interval`], [`resample`], [`window`], [`calendar`], [`regime`], [`features`]
 //! - a decision: [`decision`], [`guard`], [`drift`]; what would have been right: [`label`]
-//! - an order: [`instrument`], [`side`], [`order`], [`order_state`], [`order_manager`], [`journal`]
+//! - an order: [`instrument`], [`side`], [`order`], [`order_state`], [`order_manager`], [`journal`], [`fill`]
 //! - what is open at the broker: [`position`], [`exposure`], [`symbol_matching`], [`reconcile`]
 //! - a cycle: [`schedule`], [`clock`], [`cycle_outcome`], [`breaker`]
 //! - names and text: [`names`], [`build_info`], [`sanitize`]
@@ -17,6 +17,7 @@ pub mod decision;
 pub mod drift;
 pub mod exposure;
 pub mod features;
+pub mod fill;
 pub mod guard;
 pub mod instrument;
 pub mod interval;

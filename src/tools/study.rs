@@ -1,0 +1,3 @@
+//! `sentinel study`: whether a model's odds are worth anything on these bars, after costs, and from which threshold on.
+
+pub mod result;
