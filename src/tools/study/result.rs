@@ -78,7 +78,7 @@ pub const MARKS_MAX: usize = 400;
 /// A file that was read.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Input {
-    /// `bars`, `archive`, `journal` or `odds`.
+    /// `bars`, `archive`, `journal`, `odds` or `model`.
     pub kind: String,
     /// Its name without the folder, or the model's URL.
     pub name: String,
