@@ -71,7 +71,7 @@ fn report(task: &Task, inputs: Inputs) -> anyhow::Result<Report> {
         look_ahead: &look_ahead,
     };
     let shown = Shown::default();
-    let count = |sharpes| tries::count(&task.studies, &report::this_try(task, &question, sharpes));
+    let count = |trials| tries::count(&task.studies, &report::this_try(task, &question, trials));
     let judged = engine::judge(&question, count, |step| shown.show(step))?;
     shown.end();
     Ok(report::of(task, &question, judged, files, counts, has_ranges))

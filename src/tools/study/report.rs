@@ -10,7 +10,7 @@ use super::{
     },
     result::{Confusion, Costs, Counts, Input, Label, Range, Report, Rules, SCHEMA},
     statistics::{calibration::calibration, confusion::confusion, results::months},
-    tries::{Sharpes, Try},
+    tries::Try,
 };
 use crate::{bar_files::hex, process::build_info, settings::StudyLabel};
 use sentinel_actors::domain::{decision::Action, fill::ExitReason, label};
@@ -22,7 +22,7 @@ const BAND_BARS: usize = 200;
 const FIRST_ODDS: usize = 100;
 
 /// What is written down of a study, so that it is counted once.
-pub(super) fn this_try(task: &Task, question: &Question<'_>, sharpes: Sharpes) -> Try {
+pub(super) fn this_try(task: &Task, question: &Question<'_>, trials: u64) -> Try {
     let settings = &task.settings;
     let exits = &task.terms.exits;
     let symbol = task.instrument.symbol.to_string();
@@ -47,7 +47,7 @@ pub(super) fn this_try(task: &Task, question: &Question<'_>, sharpes: Sharpes) -
         last_close_time: time(question.decisions.last()),
         model,
         horizon_bars: exits.horizon_bars,
-        sharpes,
+        trials,
     }
 }
 
