@@ -69,7 +69,7 @@ pub fn of(trades: &[Trade], days: &Days, seed: u64, replicates: usize) -> (Figur
         hit_ratio_interval: wilson(won, count),
         net_points: mean(&nets),
         net_points_interval: bootstrap::mean_interval_of(&nets, seed, replicates),
-        net_points_total: nets.iter().sum(),
+        net_points_total: nets.iter().fold(0.0, |sum, net| sum + net),
         profit_factor: results::profit_factor(&nets),
         drawdown: results::drawdown(&nets).depth,
         sharpe_trade: moments.map(|moments| moments.ratio),
