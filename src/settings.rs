@@ -37,7 +37,7 @@ pub use resolved::Resolved;
 pub use secret::Secret;
 pub use sections::*;
 pub use sources::Sources;
-pub use state_directory::make as make_state_directory;
+pub use state_directory::{make as make_state_directory, studies as studies_path};
 
 use std::{fmt, path::PathBuf};
 

@@ -2,7 +2,7 @@
 
 use super::{
     DataSettings, DeadmanSettings, GatewaySettings, GuardSettings, Journal, Log, MetricsSettings, ModelSettings,
-    Problem, Settings, SettingsError, Sources, Symbols, TradingSettings, WEB_CONFIG, confidence_reference, curve,
+    Problem, Settings, SettingsError, Sources, StudySettings, Symbols, TradingSettings, WEB_CONFIG, confidence_reference, curve,
     market,
     origins::{self, Remarks},
     protection::Protection,
@@ -63,6 +63,7 @@ pub struct Resolved<P = Daemon> {
     /// TLS and passwords of the port, if there are any.
     pub protection: Option<Protection>,
     pub deadman: DeadmanSettings,
+    pub study: StudySettings,
     /// What is logged, and how.
     pub log: Log,
     /// The symbols, with all derived and inherited values.
@@ -170,6 +171,7 @@ impl Settings {
             metrics: self.metrics,
             protection: parsed.protection,
             deadman: self.deadman,
+            study: self.study,
             log: parsed.log,
             symbols: self.symbols,
             instruments,

@@ -3,6 +3,7 @@
 mod data;
 mod live;
 mod lookback;
+mod study;
 mod symbols;
 
 use super::{
@@ -13,6 +14,7 @@ use super::{
 use data::data;
 pub(super) use data::token;
 pub(super) use live::live;
+pub(super) use study::end_of;
 use sentinel_actors::{
     adapters::{deadman::PingError, gateway::DialectKind},
     fetcher::MarketClock,
@@ -42,6 +44,7 @@ pub(super) fn ranges(settings: &Settings, journal: &Journal, found: &mut Found) 
     self::journal(settings, journal, found);
     http(settings, found);
     deadman(&settings.deadman, found);
+    study::study(settings, found);
     symbols::symbols(settings, found);
 }
 

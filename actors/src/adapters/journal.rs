@@ -6,6 +6,7 @@ mod daemon_lock;
 mod decisions;
 mod explain;
 mod files;
+mod first_decisions;
 mod orders;
 mod read_only;
 mod schema;
@@ -16,6 +17,7 @@ mod unwritten;
 
 pub use account_lock::{AccountLock, AccountLockError};
 pub use daemon_lock::{DaemonLock, FileId};
+pub use first_decisions::{FirstOdds, RecordedOdds};
 pub use explain::{Coverage, DecisionRow, OrderLife, Pick, Step};
 pub use orders::{Identity, OrderRow, Verdict};
 

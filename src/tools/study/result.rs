@@ -202,7 +202,7 @@ pub struct Answer {
 /// One condition of an advice.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Gate {
-    /// `trained_until`, `trades`, `trades_per_fold`, `net_points`, `dsr`, `p_value` or `look_ahead`.
+    /// `trained_until`, `trades`, `trades_per_fold`, `net_points`, `dsr`, `p_value`, `costs`, `choice` or `look_ahead`.
     pub name: String,
     /// For a person: `trades outside`.
     pub what: String,
