@@ -2,8 +2,8 @@
 
 use super::{
     DataSettings, DeadmanSettings, GatewaySettings, GuardSettings, Journal, Log, MetricsSettings, ModelSettings,
-    Problem, Settings, SettingsError, Sources, StudySettings, Symbols, TradingSettings, WEB_CONFIG, confidence_reference, curve,
-    market,
+    Problem, Settings, SettingsError, Sources, StudySettings, Symbols, TradingSettings, WEB_CONFIG,
+    confidence_reference, curve, market,
     origins::{self, Remarks},
     protection::Protection,
     purpose::{Daemon, Purpose},

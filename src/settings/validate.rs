@@ -14,12 +14,12 @@ use super::{
 use data::data;
 pub(super) use data::token;
 pub(super) use live::live;
-pub(super) use study::end_of;
 use sentinel_actors::{
     adapters::{deadman::PingError, gateway::DialectKind},
     fetcher::MarketClock,
 };
 use std::{net::IpAddr, path::Path};
+pub(super) use study::end_of;
 pub(super) use symbols::is_symbol;
 use symbols::{digits, distance, threshold, volume};
 

@@ -8,6 +8,7 @@ pub mod engine;
 pub mod files;
 pub mod inputs;
 pub mod look_ahead;
+pub mod page;
 pub mod report;
 pub mod result;
 pub mod statistics;
@@ -24,7 +25,12 @@ use args::Task;
 use engine::{Question, Step, market::Market};
 use inputs::Inputs;
 use result::Report;
-use std::{path::Path, process::ExitCode, sync::Mutex, time::{Duration, Instant}};
+use std::{
+    path::Path,
+    process::ExitCode,
+    sync::Mutex,
+    time::{Duration, Instant},
+};
 
 /// Between two lines of progress.
 const SHOWN_EVERY: Duration = Duration::from_millis(250);

@@ -17,8 +17,8 @@ mod unwritten;
 
 pub use account_lock::{AccountLock, AccountLockError};
 pub use daemon_lock::{DaemonLock, FileId};
-pub use first_decisions::{FirstOdds, RecordedOdds};
 pub use explain::{Coverage, DecisionRow, OrderLife, Pick, Step};
+pub use first_decisions::{FirstOdds, RecordedOdds};
 pub use orders::{Identity, OrderRow, Verdict};
 
 use crate::{

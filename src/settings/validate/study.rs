@@ -13,7 +13,11 @@ pub(super) fn study(settings: &Settings, found: &mut Found) {
     let commission = study.commission_per_lot_side;
     found.unless((0.0..=100_000.0).contains(&commission), "study.commission_per_lot_side", "must be 0 to 100000");
     let lot = study.lot_size;
-    found.unless((1e-3..=1e9).contains(&lot), "study.lot_size", "must be 0.001 to 1000000000 units of the base currency");
+    found.unless(
+        (1e-3..=1e9).contains(&lot),
+        "study.lot_size",
+        "must be 0.001 to 1000000000 units of the base currency",
+    );
     for (key, swap) in
         [("study.swap_long_points", study.swap_long_points), ("study.swap_short_points", study.swap_short_points)]
     {
@@ -32,8 +36,10 @@ pub(in super::super) fn end_of(text: &str) -> Result<i64, &'static str> {
     }
     let day = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().and_then(|day| day.checked_add_days(Days::new(1)));
     let end = day.map(|next| next.and_time(NaiveTime::MIN).and_utc().timestamp());
-    end.ok_or("must be a day such as \"2026-03-31\", the last one that the model knows, or a moment such as \
-               \"2026-03-31T12:00:00Z\"")
+    end.ok_or(
+        "must be a day such as \"2026-03-31\", the last one that the model knows, or a moment such as \
+               \"2026-03-31T12:00:00Z\"",
+    )
 }
 
 #[cfg(test)]

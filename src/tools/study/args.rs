@@ -10,7 +10,9 @@ use super::{
 use crate::{
     bar_files::{Zone, symbol_of},
     net::{NOT_A_URL, Origin},
-    settings::{Problem, Resolved, Settings, SettingsArgs, SettingsError, Sources, StudyLabel, VerifyModel, studies_path},
+    settings::{
+        Problem, Resolved, Settings, SettingsArgs, SettingsError, Sources, StudyLabel, VerifyModel, studies_path,
+    },
 };
 use chrono::{NaiveDate, NaiveTime};
 use sentinel_actors::domain::{
@@ -122,7 +124,10 @@ impl Args {
                 return Err(problem("study.label", what));
             }
             if matches!(bars, BarSource::Recorded) {
-                return Err(problem("study.label", "\"triple_barrier\" takes --bars: closes alone have no highs and lows"));
+                return Err(problem(
+                    "study.label",
+                    "\"triple_barrier\" takes --bars: closes alone have no highs and lows",
+                ));
             }
         }
         let policy = Policy {
@@ -194,7 +199,8 @@ impl Args {
             swap_short: study.swap_short_points,
         };
         if costs.round_trip() == 0.0 {
-            let what = "spread, slippage and commission are all 0: nobody trades for nothing. --frictionless charges nothing";
+            let what =
+                "spread, slippage and commission are all 0: nobody trades for nothing. --frictionless charges nothing";
             return Err(problem("study.spread_points", what));
         }
         Ok(Terms { costs, triple_day, exits })

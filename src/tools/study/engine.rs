@@ -122,8 +122,7 @@ pub fn judge(
     for cell in &mut cells {
         cell.row.trades.dsr = cell.moments.and_then(|moments| chance.dsr(&moments));
     }
-    let (mut figures, moments) =
-        figures::of(&outside, &Days::new(market, span), seed, question.replicates);
+    let (mut figures, moments) = figures::of(&outside, &Days::new(market, span), seed, question.replicates);
     figures.dsr = moments.and_then(|moments| chance.dsr(&moments));
     let folds = of_folds(question, &spans, &choices, &outside, &chance);
     let answer = answer::of(&answer::Evidence {
@@ -158,9 +157,7 @@ fn signals(decisions: &[Decision], spans: &[Span], choices: &[Choice]) -> Vec<(u
     for (span, choice) in spans.iter().zip(choices) {
         let from = decisions.partition_point(|decision| decision.bar < span.from);
         let to = decisions.partition_point(|decision| decision.bar < span.to);
-        signals.extend(
-            decisions[from..to].iter().filter_map(|decision| Some((decision.bar, choice.side(decision)?))),
-        );
+        signals.extend(decisions[from..to].iter().filter_map(|decision| Some((decision.bar, choice.side(decision)?))));
     }
     signals
 }

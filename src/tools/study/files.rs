@@ -1,6 +1,6 @@
 //! What a study writes: study.json and study.html, each whole or not at all.
 
-use super::result::Report;
+use super::{page::page, result::Report};
 use anyhow::Context;
 use chrono::{DateTime, SecondsFormat};
 use std::{
@@ -21,9 +21,10 @@ pub fn time(unix_s: i64) -> String {
 /// Those of the disk.
 pub fn write(folder: &Path, report: &Report) -> anyhow::Result<()> {
     let json = format!("{}\n", serde_json::to_string_pretty(report)?);
+    let html = page(report);
     fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     // The page first: whoever waits for study.json finds both.
-    for (name, text) in [("study.json", json.as_str())] {
+    for (name, text) in [("study.html", html.as_str()), ("study.json", json.as_str())] {
         let path = folder.join(name);
         replace(folder, &path, text).with_context(|| format!("cannot write {}", path.display()))?;
     }

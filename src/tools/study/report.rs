@@ -216,7 +216,8 @@ fn sentences(task: &Task, has_ranges: bool) -> Vec<String> {
                 .into(),
         );
     }
-    let bars = if exits.horizon_bars == 1 { "the next bar".into() } else { format!("bar {} after it", exits.horizon_bars) };
+    let bars =
+        if exits.horizon_bars == 1 { "the next bar".into() } else { format!("bar {} after it", exits.horizon_bars) };
     said.push(format!(
         "A position that nothing else has ended is closed at the close of {bars}. Sentinel itself has no such rule yet."
     ));
@@ -236,6 +237,9 @@ fn sentences(task: &Task, has_ranges: bool) -> Vec<String> {
         }
         .into(),
     );
-    said.push("In the table of thresholds each side is alone: the other one neither ends its positions nor stops them.".into());
+    said.push(
+        "In the table of thresholds each side is alone: the other one neither ends its positions nor stops them."
+            .into(),
+    );
     said
 }

@@ -5,11 +5,7 @@ use super::{
     market::{Decision, Market, Terms},
     trades::{OppositeRule, Policy},
 };
-use crate::tools::study::{
-    result::LookAhead,
-    statistics::bootstrap::generator,
-    tries::Tried,
-};
+use crate::tools::study::{result::LookAhead, statistics::bootstrap::generator, tries::Tried};
 use rand_chacha::{ChaCha8Rng, rand_core::Rng as _};
 use sentinel_actors::domain::{
     bar::Bar,
@@ -78,12 +74,7 @@ pub fn study(market: &Market, decisions: &[Decision], trained_until: Option<i64>
 }
 
 /// The same after other studies.
-pub fn study_after(
-    market: &Market,
-    decisions: &[Decision],
-    trained_until: Option<i64>,
-    before: u64,
-) -> Judged {
+pub fn study_after(market: &Market, decisions: &[Decision], trained_until: Option<i64>, before: u64) -> Judged {
     let question = Question {
         market,
         decisions,

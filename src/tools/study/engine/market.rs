@@ -135,7 +135,8 @@ impl Market {
         let Terms { costs, exits, .. } = &self.terms;
         let point = exits.point();
         let entry = fill::entry_price(side, self.bars[decided + 1].open, None, costs, point);
-        let net = fill::net_points(side, entry, fill::exit_price(side, price, None, costs, point), nights, costs, point);
+        let net =
+            fill::net_points(side, entry, fill::exit_price(side, price, None, costs, point), nights, costs, point);
         // What is left of float64 behind a millionth of a point is noise of the division.
         (net * 1e6).round() / 1e6
     }

@@ -151,7 +151,11 @@ fn without_costs_there_is_no_advice() {
     let bars = random_walk(4_000, 11);
     let decisions = model(&bars, 11, |_| 0.4);
     let judged = study(&market(bars, 0.0), &decisions, Some(3_600 * 500));
-    assert!(!judged.answer.is_advice && judged.answer.sentence.contains("--frictionless"), "{}", judged.answer.sentence);
+    assert!(
+        !judged.answer.is_advice && judged.answer.sentence.contains("--frictionless"),
+        "{}",
+        judged.answer.sentence
+    );
 }
 
 #[test]

@@ -75,12 +75,7 @@ struct Book<'a> {
 }
 
 /// Trades of these signals, oldest first, as they end. A signal whose position the bars do not see end makes none.
-pub fn run(
-    market: &Market,
-    policy: Policy,
-    signals: impl Iterator<Item = (u32, Side)>,
-    mut ended: impl FnMut(&Trade),
-) {
+pub fn run(market: &Market, policy: Policy, signals: impl Iterator<Item = (u32, Side)>, mut ended: impl FnMut(&Trade)) {
     let mut book = Book { market, open: Vec::with_capacity(4) };
     let limit = if policy.positions_max == 0 { usize::MAX } else { policy.positions_max as usize };
     for (bar, side) in signals {
@@ -93,9 +88,7 @@ pub fn run(
                 book.end_one(bar + 1, side.opposite(), &mut ended);
                 continue;
             }
-            OppositeRule::CloseThenOpen if others => {
-                while book.end_one(bar + 1, side.opposite(), &mut ended) {}
-            }
+            OppositeRule::CloseThenOpen if others => while book.end_one(bar + 1, side.opposite(), &mut ended) {},
             _ => {}
         }
         if book.open.iter().filter(|trade| trade.side == side).count() < limit {

@@ -132,7 +132,9 @@ impl Found {
         self.left.add("bars whose features the model must not see", asked.without_features);
         self.left.add("bars for which the model has no odds", asked.refused);
         if let Some(said) = asked.first_refusal {
-            self.counts.notes.push(format!("the model has no odds for {} bars; of the first it said: {said}", asked.refused));
+            self.counts
+                .notes
+                .push(format!("the model has no odds for {} bars; of the first it said: {said}", asked.refused));
         }
         self.look_ahead = asked.look_ahead;
         Ok(asked.odds)
