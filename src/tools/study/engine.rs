@@ -24,9 +24,9 @@ use super::{
 use figures::{Days, Moments};
 use folds::{Choice, EMBARGO_BARS, Span};
 use grid::Cell;
-use market::{Decision, Market};
+use market::{Decision, Market, Trade};
 use sentinel_actors::domain::side::Side;
-use trades::{Policy, Trade};
+use trades::Policy;
 
 /// What is asked.
 #[derive(Debug, Clone, Copy)]

@@ -4,9 +4,9 @@ use super::{
     args::Task,
     engine::{
         Judged, Question,
-        market::{Decision, Market},
+        market::{Decision, Market, Trade},
         series,
-        trades::{OppositeRule, Trade},
+        trades::OppositeRule,
     },
     result::{Confusion, Costs, Counts, Input, Label, Range, Report, Rules, SCHEMA},
     statistics::{calibration::calibration, confusion::confusion, results::months},

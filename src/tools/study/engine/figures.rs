@@ -1,6 +1,6 @@
 //! The figures of a list of trades.
 
-use super::{market::Market, trades::Trade};
+use super::market::{Market, Trade};
 use crate::tools::study::{
     result::Figures,
     statistics::{bootstrap, mean, results, sharpe, wilson},

@@ -2,8 +2,8 @@
 
 use super::{
     figures::{self, Days, Moments},
-    market::{Decision, Market},
-    trades::{self, Policy, Trade},
+    market::{Decision, Market, Trade},
+    trades::{self, Policy},
 };
 use crate::tools::study::result::{Figures, Threshold};
 use sentinel_actors::domain::side::Side;

@@ -1,3 +1,5 @@
+//! The study on made-up markets: what a rule does with a signal, what is found, and what is not.
+
 use super::{fixtures::*, *};
 use crate::tools::study::statistics::uniformity::against_uniform;
 use sentinel_actors::domain::{bar::Bar, decision::Prediction, fill::ExitReason};

@@ -1,6 +1,6 @@
 //! From signals to trades: who opens, who is stopped by an open position, who ends whom.
 
-use super::market::{Market, Plan};
+use super::market::{Market, Plan, Trade};
 use sentinel_actors::domain::{
     fill::ExitReason,
     position::{AccountMode, Opposite},
@@ -49,23 +49,6 @@ pub struct Policy {
     pub positions_max: u32,
     /// What a signal does to the other side.
     pub opposite: OppositeRule,
-}
-
-/// A position from begin to end.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Trade {
-    /// Place of the bar at whose close it was decided on; it was entered at the next one's open.
-    pub bar: u32,
-    /// Place of the bar in which it ended.
-    pub exit: u32,
-    /// Its direction.
-    pub side: Side,
-    /// Why it ended.
-    pub reason: ExitReason,
-    /// Whether that bar held both stops.
-    pub is_ambiguous: bool,
-    /// After costs, points.
-    pub net: f64,
 }
 
 /// Open positions, the one that ends first at the front.
