@@ -4,6 +4,7 @@
 pub mod bars;
 pub mod dataset;
 mod eodhd;
+mod plot;
 pub mod probe;
 mod progress;
 pub mod soak;

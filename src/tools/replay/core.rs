@@ -149,7 +149,7 @@ pub fn replay(
     if count > terms.recorded.lookback_bars {
         return differs("bars", count, format!("at most {}", terms.recorded.lookback_bars));
     }
-    let found = find_window((functions, archive), (series, bar_close_time, row.cycle_id, count), digest)?;
+    let found = find_window((functions, archive), (series, bar_close_time, row.cycle_id, count), (digest, &terms.calendar))?;
     let (bars, is_late) = match found {
         Found::Window { bars, is_late } => (bars, is_late),
         Found::Other(bars) => return differs("bars_sha256", hex(digest), hex(&bars_sha256(&bars))),
@@ -192,7 +192,7 @@ enum Found {
 fn find_window(
     (functions, archive): (&Functions, &Archive),
     (series, bar_close_time, cycle_id, count): Asked<'_>,
-    digest: &[u8],
+    (digest, calendar): (&[u8], &Calendar),
 ) -> anyhow::Result<Found> {
     // Bars that opened before the newest one closed: none other had closed by then.
     let newest = bar_close_time.saturating_sub(1);
@@ -210,10 +210,8 @@ fn find_window(
         }
         later = next;
     }
-    let is_whole = first.len() == count && first.last().is_some_and(|bar| bar.open_time < bar_close_time);
-    let is_newest = is_whole && archive.next_cycle(series, (newest.saturating_sub(1), newest), i64::MIN)?.is_none();
-    let spans = first.last().is_some_and(|bar| series.1.nominal_s() * 2 > bar_close_time - bar.open_time);
-    Ok(if is_whole && (spans || !is_newest) { Found::Other(first) } else { Found::Missing })
+    let is_newest = first.last().is_some_and(|bar| bar.close_time(series.1, calendar) == bar_close_time);
+    Ok(if is_newest && first.len() == count { Found::Other(first) } else { Found::Missing })
 }
 
 /// What the Fetcher would have refused the window for. Of bars that are made of finer ones it looks at those, which the archive
