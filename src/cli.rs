@@ -17,7 +17,7 @@ mod temporary_folder;
 use crate::{
     process::exit::EXIT_USAGE,
     settings::SettingsArgs,
-    tools::{bars, dataset, soak, study, verify},
+    tools::{bars, dataset, replay, soak, study, verify},
 };
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -83,6 +83,13 @@ enum Command {
     /// where chance is excluded; "no threshold is better than chance here" is a good answer. Takes the settings of `sentinel run`.
     /// Exit 0 when the files are there, 1 if not, 64 for settings that are not usable.
     Study(Box<study::Args>),
+    /// Make every recorded decision again, and say whether it comes out the same, bit for bit
+    ///
+    /// Takes the decisions of the journal, the bars of the archive and the settings that were in force then, and computes by the
+    /// functions of the daemon: bars, 23 features, sequence, action, and the reasons that follow from data. What came from
+    /// outside (odds, open positions, equity, halts, breakers) is taken from the record. Works while the daemon runs. Exit 0 if
+    /// all are equal, 1 with the first field that is not (or if none could be made again), 2 if a file cannot be read.
+    Replay(Box<replay::Args>),
     /// List the orders in the journal, or settle one whose outcome is unknown; works while the daemon runs
     Orders(orders::Args),
     /// Show what was decided in a cycle, and why: bars, odds, the rule that applied, order and reply
@@ -120,6 +127,7 @@ pub fn main() -> ExitCode {
         Some(Command::Soak(args)) => soak::main(&args),
         Some(Command::Bars(args)) => bars::main(&args),
         Some(Command::Dataset(args)) => dataset::main(&args),
+        Some(Command::Replay(args)) => replay::main(&args),
         Some(Command::Study(args)) => study::main(&args),
         Some(Command::Orders(args)) => orders::main(&args),
         Some(Command::Explain(args)) => explain::main(&args),

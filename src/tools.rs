@@ -7,6 +7,7 @@ mod eodhd;
 mod plot;
 pub mod probe;
 mod progress;
+pub mod replay;
 pub mod soak;
 pub mod study;
 pub mod verify;

@@ -20,10 +20,7 @@ mod unwritten;
 
 pub use account_lock::{AccountLock, AccountLockError};
 pub use daemon_lock::{DaemonLock, FileId};
-<<<<<<< HEAD
 pub use decisions::{CycleRecord, bars_sha256, sequence_sha256};
-=======
->>>>>>> study
 pub use explain::{Coverage, DecisionRow, OrderLife, Pick, Step};
 pub use first_decisions::{FirstOdds, RecordedOdds};
 pub use orders::{Identity, OrderRow, Verdict};
