@@ -124,8 +124,11 @@ pub enum Replayed {
     NotReplayable(&'static str),
 }
 
+/// Of a decision without a version.
 pub const NO_SETTINGS: &str = "recorded before journals kept the settings of a decision";
+/// Of one that failed before it had bars.
 pub const NO_BARS: &str = "the cycle had no usable bars for it";
+/// Of one whose window was lost, or never written.
 pub const NOT_ARCHIVED: &str = "its bars are not in the archive";
 
 /// Makes a decision again.
