@@ -4,6 +4,7 @@
 //! A bar that changed, or that the provider took back, is a new revision; nothing is ever updated. So the window of any
 //! recorded decision can be made again: of each bar the newest revision that was there in its cycle.
 
+mod error;
 mod open;
 mod queue;
 mod read;
@@ -12,7 +13,7 @@ mod schema;
 mod tests;
 mod write;
 
-pub use open::ArchiveError;
+pub use error::ArchiveError;
 pub use queue::{Full, Queue, Work, queue};
 pub use read::SeriesRange;
 pub use write::Written;

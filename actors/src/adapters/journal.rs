@@ -24,8 +24,8 @@ pub use decisions::{CycleRecord, bars_sha256, sequence_sha256};
 pub use explain::{Coverage, DecisionRow, OrderLife, Pick, Step};
 pub use first_decisions::{FirstOdds, RecordedOdds};
 pub use orders::{Identity, OrderRow, Verdict};
-pub use replay::{EarlierOrder, ReplayRow};
 pub use outcomes::{Due, OutcomeRow};
+pub use replay::{EarlierOrder, ReplayRow};
 
 use crate::{
     adapters::fail_points::reach,

@@ -89,7 +89,8 @@ impl Terms {
     pub fn parse(json: &str) -> anyhow::Result<Self> {
         let recorded: Recorded = serde_json::from_str(json)?;
         let interval = recorded.interval().map_err(anyhow::Error::msg)?;
-        let calendar = recorded.calendar().map_err(|problem| anyhow::anyhow!("{}: {}", problem.key, problem.message))?;
+        let calendar =
+            recorded.calendar().map_err(|problem| anyhow::anyhow!("{}: {}", problem.key, problem.message))?;
         let (instruments, limits) = (recorded.instruments(), recorded.limits());
         Ok(Self { recorded, interval, calendar: calendar.into(), instruments, limits })
     }
@@ -152,7 +153,8 @@ pub fn replay(
     if count > terms.recorded.lookback_bars {
         return differs("bars", count, format!("at most {}", terms.recorded.lookback_bars));
     }
-    let found = find_window((functions, archive), (series, bar_close_time, row.cycle_id, count), (digest, &terms.calendar))?;
+    let found =
+        find_window((functions, archive), (series, bar_close_time, row.cycle_id, count), (digest, &terms.calendar))?;
     let (bars, is_late) = match found {
         Found::Window { bars, is_late } => (bars, is_late),
         Found::Other(bars) => return differs("bars_sha256", hex(digest), hex(&bars_sha256(&bars))),

@@ -185,7 +185,8 @@ impl Report {
         if let Some(Asked { url, asked, different, first }) = &self.model {
             let _ = writeln!(text, "model            {url}: {asked} rows asked, {different} with other odds");
             for OtherOdds { cycle_id, symbol, recorded, now } in first {
-                let _ = writeln!(text, "                 {symbol} {}: {recorded:?} was, {now:?} is", time_ms(*cycle_id));
+                let _ =
+                    writeln!(text, "                 {symbol} {}: {recorded:?} was, {now:?} is", time_ms(*cycle_id));
             }
         }
         text.push('\n');
@@ -200,7 +201,9 @@ impl Report {
                 time_ms(*cycle_id)
             ),
             None if self.equal == 0 => "NOTHING REPLAYED: no decision could be made again".into(),
-            None if self.exit_code() > 0 => "THE MODEL ANSWERS OTHERWISE: it was changed, or it is not deterministic".into(),
+            None if self.exit_code() > 0 => {
+                "THE MODEL ANSWERS OTHERWISE: it was changed, or it is not deterministic".into()
+            }
             None => format!("EQUAL: {} decisions, bit for bit", self.equal),
         }
     }

@@ -1,6 +1,6 @@
 //! The tables, version by version. A version that was ever released is never edited: a later one follows it.
 
-use super::ArchiveError;
+use super::error::ArchiveError;
 use rusqlite::{Connection, TransactionBehavior};
 use std::path::Path;
 

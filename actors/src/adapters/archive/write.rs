@@ -1,6 +1,6 @@
 //! Writing a cycle's windows: only what the file does not have yet.
 
-use super::{Archive, ArchiveError};
+use super::{Archive, error::ArchiveError};
 use crate::domain::{bar::Bar, instrument::Symbol, interval::Interval};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::{collections::HashMap, path::Path, sync::Arc, time::Duration};

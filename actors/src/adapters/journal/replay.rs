@@ -134,8 +134,9 @@ impl Store {
     pub fn earlier_orders(&self) -> Result<Vec<EarlierOrder>, JournalError> {
         let read = || {
             let mut made = HashMap::new();
-            let mut select =
-                self.connection.prepare("SELECT order_id, id, judged_at_ms FROM decisions WHERE order_id IS NOT NULL")?;
+            let mut select = self
+                .connection
+                .prepare("SELECT order_id, id, judged_at_ms FROM decisions WHERE order_id IS NOT NULL")?;
             let mut rows = select.query([])?;
             while let Some(row) = rows.next()? {
                 made.insert(row.get::<_, String>(0)?, (row.get::<_, i64>(1)?, row.get::<_, Option<i64>>(2)?));
