@@ -1,5 +1,5 @@
 //! Tools that examine a daemon, a market, a model or a monitoring machine from outside, and those that make the files to train
-//! your own model on: `bars`, then `dataset`.
+//! your own model on: `bars`, then `dataset`; and `study`, which says whether it is worth anything.
 
 pub mod bars;
 pub mod dataset;

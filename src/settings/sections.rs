@@ -289,7 +289,7 @@ impl ModelSettings {
     /// # Errors
     /// Neither a day nor a moment.
     pub fn trained_until(&self) -> Result<Option<i64>, &'static str> {
-        self.trained_until.as_deref().map(super::validate::end_of).transpose()
+        self.trained_until.as_deref().map(study::end_of).transpose()
     }
 }
 

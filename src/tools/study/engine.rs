@@ -6,6 +6,8 @@
 
 pub mod answer;
 pub mod figures;
+#[cfg(test)]
+mod fixtures;
 pub mod folds;
 pub mod grid;
 pub mod market;
@@ -17,14 +19,14 @@ pub mod trades;
 
 use super::{
     result::{Answer, Figures, Fold, LookAhead, Null, Range, Side as SideRows, Trials, WalkForward},
-    tries::{Sharpes, Tried},
+    tries::Tried,
 };
 use figures::{Days, Moments};
 use folds::{Choice, EMBARGO_BARS, Span};
-use grid::{Cell, TRADES_MIN};
-use market::{Decision, Market};
+use grid::Cell;
+use market::{Decision, Market, Trade};
 use sentinel_actors::domain::side::Side;
-use trades::{Policy, Trade};
+use trades::Policy;
 
 /// What is asked.
 #[derive(Debug, Clone, Copy)]
@@ -85,7 +87,7 @@ pub enum Step {
 /// Those of `count`.
 pub fn judge(
     question: &Question<'_>,
-    count: impl FnOnce(Sharpes) -> anyhow::Result<Tried>,
+    count: impl FnOnce(u64) -> anyhow::Result<Tried>,
     done: impl Fn(Step) + Sync,
 ) -> anyhow::Result<Judged> {
     let Question { market, decisions, policy, seed, .. } = *question;
@@ -115,14 +117,12 @@ pub fn judge(
     let shifted = null::Signals { market, policy, span: span.clone(), signals: &signals };
     let null = null::of(&shifted, question.shifts, seed, |ready| done(Step::Shifts(ready, question.shifts)));
 
-    let own = sharpes(&cells);
-    let tried = count(own)?;
-    let chance = Chance { own, tried };
+    let trials = cells.len() as u64;
+    let chance = Chance { now: trials, tried: count(trials)? };
     for cell in &mut cells {
         cell.row.trades.dsr = cell.moments.and_then(|moments| chance.dsr(&moments));
     }
-    let (mut figures, moments) =
-        figures::of(&outside, &Days::new(market, span), seed, question.replicates);
+    let (mut figures, moments) = figures::of(&outside, &Days::new(market, span), seed, question.replicates);
     figures.dsr = moments.and_then(|moments| chance.dsr(&moments));
     let folds = of_folds(question, &spans, &choices, &outside, &chance);
     let answer = answer::of(&answer::Evidence {
@@ -157,55 +157,35 @@ fn signals(decisions: &[Decision], spans: &[Span], choices: &[Choice]) -> Vec<(u
     for (span, choice) in spans.iter().zip(choices) {
         let from = decisions.partition_point(|decision| decision.bar < span.from);
         let to = decisions.partition_point(|decision| decision.bar < span.to);
-        signals.extend(
-            decisions[from..to].iter().filter_map(|decision| Some((decision.bar, choice.side(decision)?))),
-        );
+        signals.extend(decisions[from..to].iter().filter_map(|decision| Some((decision.bar, choice.side(decision)?))));
     }
     signals
 }
 
-/// This study's trials. A Sharpe of a handful of trades is a matter of luck and not counted.
-fn sharpes(cells: &[Cell]) -> Sharpes {
-    let mut sharpes = Sharpes { trials: cells.len() as u64, ..Sharpes::default() };
-    let counted = cells.iter().filter(|cell| cell.row.trades.count >= TRADES_MIN);
-    for ratio in counted.filter_map(|cell| cell.row.trades.sharpe_trade) {
-        sharpes.count += 1;
-        sharpes.sum += ratio;
-        sharpes.squares += ratio * ratio;
-    }
-    sharpes
-}
-
 /// What the best of all trials has by chance.
 struct Chance {
-    own: Sharpes,
+    now: u64,
     tried: Tried,
 }
 
-impl Chance {
-    /// Of the trials' Sharpes: this study's, or all of them if that is more, so that no other study makes this one look better.
-    /// And at least what the Sharpe of so many trades varies by chance: trials that are all alike vary less.
-    fn variance(&self, trades: usize) -> f64 {
-        let known = [self.own.variance(), self.tried.sharpes.variance()].into_iter().flatten();
-        let least = 1.0 / trades.saturating_sub(1).max(1) as f64;
-        known.fold(least, f64::max)
-    }
+/// Variance of the Sharpe of so many trades that earn nothing (A. W. Lo, "The Statistics of Sharpe Ratios", 2002). The formula
+/// is often fed with the variance between the trials. But these trials are thresholds of one model: where it has an edge,
+/// they differ because of it, and the edge would speak against itself.
+fn variance(moments: &Moments) -> f64 {
+    1.0 / moments.count.saturating_sub(1).max(1) as f64
+}
 
+impl Chance {
     fn dsr(&self, moments: &Moments) -> Option<f64> {
-        moments.dsr(self.tried.sharpes.trials, self.variance(moments.count))
+        moments.dsr(self.tried.trials, variance(moments))
     }
 
     fn trials(&self, outside: Option<&Moments>) -> Trials {
-        let variance = outside.map(|moments| self.variance(moments.count));
-        let total = self.tried.sharpes.trials;
+        let variance = outside.map(variance);
+        let total = self.tried.trials;
         let best = variance.and_then(|variance| super::statistics::sharpe::expected_max(total, variance));
-        Trials {
-            total,
-            now: self.own.trials,
-            studies: self.tried.studies,
-            sharpe_variance: variance,
-            sharpe_expected_max: best,
-        }
+        let Tried { studies, .. } = self.tried;
+        Trials { total, now: self.now, studies, sharpe_variance: variance, sharpe_expected_max: best }
     }
 }
 

@@ -1,8 +1,9 @@
 //! What a study is made of: bars and odds of one symbol, put together by the close of the bar. `bars` is a file of bars, `odds`
-//! one of odds, `recorded` the journal, `asked` a model that is asked now, `kept` what it has answered so far.
+//! one of odds, `recorded` the journal, `asked` a model that is asked now, `kept` what it has answered so far, `gather` calls them.
 
 pub mod asked;
 pub mod bars;
+pub(super) mod gather;
 pub mod kept;
 pub mod odds;
 pub mod recorded;

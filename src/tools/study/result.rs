@@ -78,7 +78,7 @@ pub const MARKS_MAX: usize = 400;
 /// A file that was read.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Input {
-    /// `bars`, `archive`, `journal` or `odds`.
+    /// `bars`, `archive`, `journal`, `odds` or `model`.
     pub kind: String,
     /// Its name without the folder, or the model's URL.
     pub name: String,
@@ -283,7 +283,7 @@ pub struct Trials {
     pub now: u64,
     /// Studies of these bars, this one included.
     pub studies: u64,
-    /// Variance of the trials' Sharpe of a trade.
+    /// Variance of the Sharpe of as many trades as there are outside, if they earn nothing.
     pub sharpe_variance: Option<f64>,
     /// What the best of them is expected to have by chance alone.
     pub sharpe_expected_max: Option<f64>,

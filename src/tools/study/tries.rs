@@ -18,10 +18,7 @@ CREATE TABLE studies (
     last_close_time  INTEGER NOT NULL,
     model            TEXT NOT NULL,
     horizon_bars     INTEGER NOT NULL,
-    trials           INTEGER NOT NULL,  -- thresholds x sides
-    sharpe_count     INTEGER NOT NULL,  -- trials with enough trades for a Sharpe of a trade
-    sharpe_sum       REAL NOT NULL,
-    sharpe_squares   REAL NOT NULL
+    trials           INTEGER NOT NULL   -- thresholds x sides
 ) WITHOUT ROWID;
 CREATE INDEX studies_of ON studies (symbol, interval);
 ";
@@ -43,38 +40,17 @@ pub struct Try {
     pub model: String,
     /// How long a position may last.
     pub horizon_bars: usize,
-    /// What was tried, and how it came out.
-    pub sharpes: Sharpes,
-}
-
-/// Sharpes of trials added up.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Sharpes {
-    /// Trials, with a Sharpe or without.
+    /// Thresholds times sides.
     pub trials: u64,
-    /// Those with one.
-    pub count: u64,
-    /// Of these.
-    pub sum: f64,
-    /// Of their squares.
-    pub squares: f64,
-}
-
-impl Sharpes {
-    /// Variance of those with a Sharpe; `None` for fewer than two.
-    pub fn variance(&self) -> Option<f64> {
-        let count = self.count as f64;
-        (self.count > 1).then(|| ((self.squares - self.sum * self.sum / count) / (count - 1.0)).max(0.0))
-    }
 }
 
 /// All that was ever tried on bars of that time.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tried {
     /// How many studies, this one included.
     pub studies: u64,
     /// All their trials.
-    pub sharpes: Sharpes,
+    pub trials: u64,
 }
 
 /// Writes the try down and answers all of them on the same bars: of this symbol and interval, and of a time that meets this
@@ -113,9 +89,8 @@ fn open(path: &Path) -> anyhow::Result<Connection> {
 
 fn tried(connection: &mut Connection, this: &Try) -> rusqlite::Result<Tried> {
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    let Sharpes { trials, count, sum, squares } = this.sharpes;
     transaction.execute(
-        "INSERT OR REPLACE INTO studies VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+        "INSERT OR REPLACE INTO studies VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         params![
             this.id,
             this.symbol,
@@ -124,21 +99,16 @@ fn tried(connection: &mut Connection, this: &Try) -> rusqlite::Result<Tried> {
             this.last_close_time,
             this.model,
             i64::try_from(this.horizon_bars).unwrap_or(i64::MAX),
-            i64::try_from(trials).unwrap_or(i64::MAX),
-            i64::try_from(count).unwrap_or(i64::MAX),
-            sum,
-            squares,
+            i64::try_from(this.trials).unwrap_or(i64::MAX),
         ],
     )?;
     let all = transaction.query_row(
-        "SELECT count(*), sum(trials), sum(sharpe_count), sum(sharpe_sum), sum(sharpe_squares) FROM (
-             SELECT * FROM studies WHERE symbol = ?1 AND interval = ?2
-             AND first_close_time <= ?4 AND last_close_time >= ?3 ORDER BY id)",
+        "SELECT count(*), sum(trials) FROM studies WHERE symbol = ?1 AND interval = ?2
+         AND first_close_time <= ?4 AND last_close_time >= ?3",
         params![this.symbol, this.interval, this.first_close_time, this.last_close_time],
         |row| {
             let whole = |place| row.get::<_, i64>(place).map(|number| u64::try_from(number).unwrap_or(0));
-            let sharpes = Sharpes { trials: whole(1)?, count: whole(2)?, sum: row.get(3)?, squares: row.get(4)? };
-            Ok(Tried { studies: whole(0)?, sharpes })
+            Ok(Tried { studies: whole(0)?, trials: whole(1)? })
         },
     )?;
     transaction.commit()?;
@@ -152,11 +122,10 @@ mod tests {
     use tempfile::TempDir;
 
     fn a_try(id: &str, times: (i64, i64)) -> Try {
-        let sharpes = Sharpes { trials: 124, count: 3, sum: 0.6, squares: 0.14 };
         let (symbol, model) = ("EURUSD".to_owned(), "one".to_owned());
         let (first_close_time, last_close_time) = times;
         let id = id.to_owned();
-        Try { id, symbol, interval: "1h", first_close_time, last_close_time, model, horizon_bars: 4, sharpes }
+        Try { id, symbol, interval: "1h", first_close_time, last_close_time, model, horizon_bars: 4, trials: 124 }
     }
 
     #[test]
@@ -172,14 +141,7 @@ mod tests {
         let other = Try { symbol: "USDJPY".into(), ..a_try("d", (0, 100)) };
         assert_eq!(studies(&other), 1);
         assert_eq!(studies(&Try { interval: "5m", ..a_try("e", (0, 100)) }), 1);
-        assert_eq!(count(&path, &a_try("b", (50, 150))).unwrap().sharpes.trials, 3 * 124);
-    }
-
-    #[test]
-    fn the_variance_is_that_of_all_tries() {
-        let sharpes = Sharpes { trials: 9, count: 3, sum: 0.6, squares: 0.14 };
-        assert!((sharpes.variance().unwrap() - 0.01).abs() < 1e-12);
-        assert_eq!(Sharpes { count: 1, ..sharpes }.variance(), None);
+        assert_eq!(count(&path, &a_try("b", (50, 150))).unwrap().trials, 3 * 124);
     }
 
     #[test]

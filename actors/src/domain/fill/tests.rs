@@ -1,3 +1,5 @@
+//! Fills of bars made by hand, with known answers; and that costs only ever lower a result.
+
 use super::*;
 use chrono::DateTime;
 

@@ -52,7 +52,12 @@ fn gates(evidence: &Evidence<'_>) -> Vec<Gate> {
     let unequal = look_ahead.is_checked.then_some(look_ahead.unequal as f64);
     let found = [
         at_least("trades", "trades outside", TRADES as f64, Some(outside.count as f64)),
-        at_least("trades_per_fold", "trades of the fold with the fewest", TRADES_FOLD as f64, fewest.map(|count| count as f64)),
+        at_least(
+            "trades_per_fold",
+            "trades of the fold with the fewest",
+            TRADES_FOLD as f64,
+            fewest.map(|count| count as f64),
+        ),
         above("net_points", "lower bound of net points a trade", 0.0, lowest),
         at_least("dsr", "deflated Sharpe ratio", DSR, outside.dsr),
         below("p_value", "p-value against shifted signals", P_VALUE, evidence.p_value),

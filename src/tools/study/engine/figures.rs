@@ -1,6 +1,6 @@
 //! The figures of a list of trades.
 
-use super::{market::Market, trades::Trade};
+use super::market::{Market, Trade};
 use crate::tools::study::{
     result::Figures,
     statistics::{bootstrap, mean, results, sharpe, wilson},
@@ -69,7 +69,7 @@ pub fn of(trades: &[Trade], days: &Days, seed: u64, replicates: usize) -> (Figur
         hit_ratio_interval: wilson(won, count),
         net_points: mean(&nets),
         net_points_interval: bootstrap::mean_interval_of(&nets, seed, replicates),
-        net_points_total: nets.iter().sum(),
+        net_points_total: nets.iter().fold(0.0, |sum, net| sum + net),
         profit_factor: results::profit_factor(&nets),
         drawdown: results::drawdown(&nets).depth,
         sharpe_trade: moments.map(|moments| moments.ratio),

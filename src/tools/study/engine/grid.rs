@@ -2,8 +2,8 @@
 
 use super::{
     figures::{self, Days, Moments},
-    market::{Decision, Market},
-    trades::{self, Policy, Trade},
+    market::{Decision, Market, Trade},
+    trades::{self, Policy},
 };
 use crate::tools::study::result::{Figures, Threshold};
 use sentinel_actors::domain::side::Side;
@@ -14,8 +14,8 @@ use std::{
 
 /// Thresholds in hundredths: from 0.34, below which no side can be the likeliest, to 0.95.
 const HUNDREDTHS: std::ops::RangeInclusive<u32> = 34..=95;
-/// Fewer trades than this say nothing about a threshold: it is not chosen, and its Sharpe is not counted among the trials'.
-pub const TRADES_MIN: u64 = 30;
+/// Fewer trades than this say nothing about a threshold: it is not chosen.
+const TRADES_MIN: u64 = 30;
 
 /// All thresholds, the lowest first.
 pub fn thresholds() -> impl Iterator<Item = f64> {

@@ -1,6 +1,5 @@
 //! The bars of a study with what a position on each of them would come to, made once: thousands of runs look it up.
 
-use super::trades::Trade;
 use sentinel_actors::domain::{
     bar::Bar,
     calendar::Calendar,
@@ -43,6 +42,23 @@ pub struct Plan {
     pub reason: ExitReason,
     /// Whether that bar held both stops.
     pub is_ambiguous: bool,
+}
+
+/// A position from begin to end.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Trade {
+    /// Place of the bar at whose close it was decided on; it was entered at the next one's open.
+    pub bar: u32,
+    /// Place of the bar in which it ended.
+    pub exit: u32,
+    /// Its direction.
+    pub side: Side,
+    /// Why it ended.
+    pub reason: ExitReason,
+    /// Whether that bar held both stops.
+    pub is_ambiguous: bool,
+    /// After costs, points.
+    pub net: f64,
 }
 
 /// What fills are made by.
@@ -135,7 +151,10 @@ impl Market {
         let Terms { costs, exits, .. } = &self.terms;
         let point = exits.point();
         let entry = fill::entry_price(side, self.bars[decided + 1].open, None, costs, point);
-        fill::net_points(side, entry, fill::exit_price(side, price, None, costs, point), nights, costs, point)
+        let net =
+            fill::net_points(side, entry, fill::exit_price(side, price, None, costs, point), nights, costs, point);
+        // What is left of float64 behind a millionth of a point is noise of the division.
+        (net * 1e6).round() / 1e6
     }
 }
 

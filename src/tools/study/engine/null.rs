@@ -6,11 +6,8 @@ use super::{
     market::Market,
     trades::{self, Policy},
 };
-use crate::tools::study::result::Null;
-use rand_chacha::{
-    ChaCha8Rng,
-    rand_core::{RngCore, SeedableRng},
-};
+use crate::tools::study::{result::Null, statistics::bootstrap::generator};
+use rand_chacha::rand_core::Rng as _;
 use sentinel_actors::domain::side::Side;
 use std::{
     ops::Range,
@@ -61,7 +58,7 @@ pub fn of(signals: &Signals<'_>, shifts: usize, seed: u64, done: impl Fn(usize) 
     let (Some(observed), true) = (net_points, length > smallest.saturating_mul(2)) else {
         return Null { shifts: 0, net_points, quantiles: None, p_value: None };
     };
-    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let mut random = generator(seed);
     // All there are, if there are not so many.
     let drawn: Vec<u32> = if (room as usize) <= shifts {
         (0..room).map(|place| smallest + place).collect()

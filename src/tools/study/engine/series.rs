@@ -1,6 +1,6 @@
 //! What is drawn: lines of at most so many points, and trades on the price.
 
-use super::{market::Market, trades::Trade};
+use super::market::{Market, Trade};
 use crate::tools::study::result::{EquityPoint, MARKS_MAX, POINTS_MAX, PricePoint, TradeMark};
 use std::ops::Range;
 

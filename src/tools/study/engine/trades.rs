@@ -1,6 +1,6 @@
 //! From signals to trades: who opens, who is stopped by an open position, who ends whom.
 
-use super::market::{Market, Plan};
+use super::market::{Market, Plan, Trade};
 use sentinel_actors::domain::{
     fill::ExitReason,
     position::{AccountMode, Opposite},
@@ -51,23 +51,6 @@ pub struct Policy {
     pub opposite: OppositeRule,
 }
 
-/// A position from begin to end.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Trade {
-    /// Place of the bar at whose close it was decided on; it was entered at the next one's open.
-    pub bar: u32,
-    /// Place of the bar in which it ended.
-    pub exit: u32,
-    /// Its direction.
-    pub side: Side,
-    /// Why it ended.
-    pub reason: ExitReason,
-    /// Whether that bar held both stops.
-    pub is_ambiguous: bool,
-    /// After costs, points.
-    pub net: f64,
-}
-
 /// Open positions, the one that ends first at the front.
 struct Book<'a> {
     market: &'a Market,
@@ -75,12 +58,7 @@ struct Book<'a> {
 }
 
 /// Trades of these signals, oldest first, as they end. A signal whose position the bars do not see end makes none.
-pub fn run(
-    market: &Market,
-    policy: Policy,
-    signals: impl Iterator<Item = (u32, Side)>,
-    mut ended: impl FnMut(&Trade),
-) {
+pub fn run(market: &Market, policy: Policy, signals: impl Iterator<Item = (u32, Side)>, mut ended: impl FnMut(&Trade)) {
     let mut book = Book { market, open: Vec::with_capacity(4) };
     let limit = if policy.positions_max == 0 { usize::MAX } else { policy.positions_max as usize };
     for (bar, side) in signals {
@@ -93,9 +71,7 @@ pub fn run(
                 book.end_one(bar + 1, side.opposite(), &mut ended);
                 continue;
             }
-            OppositeRule::CloseThenOpen if others => {
-                while book.end_one(bar + 1, side.opposite(), &mut ended) {}
-            }
+            OppositeRule::CloseThenOpen if others => while book.end_one(bar + 1, side.opposite(), &mut ended) {},
             _ => {}
         }
         if book.open.iter().filter(|trade| trade.side == side).count() < limit {

@@ -49,8 +49,7 @@ impl Kept {
     /// A file that is no such file, by its line; those of the disk.
     pub fn open(path: &Path) -> anyhow::Result<Self> {
         let named = || format!("{}, which keeps what the model answers", path.display());
-        let mut file =
-            OpenOptions::new().read(true).append(true).create(true).open(path).with_context(named)?;
+        let mut file = OpenOptions::new().read(true).append(true).create(true).open(path).with_context(named)?;
         let (mut answers, mut end, mut text) = (HashMap::new(), 0_u64, String::new());
         let mut lines = BufReader::new(&file);
         for number in 1.. {
