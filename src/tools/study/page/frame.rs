@@ -8,13 +8,13 @@ use crate::tools::{
 use maud::{Markup, html};
 
 /// Two beside each other on a wide screen, one on a narrow one.
-pub(super) const WIDE: Area = Area { width: 480.0, height: 232.0, left: 60.0, right: 470.0, top: 30.0, bottom: 190.0 };
+pub(super) const WIDE: Area = Area { width: 480.0, height: 232.0, left: 70.0, right: 456.0, top: 30.0, bottom: 190.0 };
 /// With a second line of numbers below.
 pub(super) const WIDE_TALL: Area = Area { height: 256.0, ..WIDE };
 /// All of a wide screen.
-pub(super) const FULL: Area = Area { width: 960.0, height: 330.0, left: 60.0, right: 950.0, top: 30.0, bottom: 288.0 };
+pub(super) const FULL: Area = Area { width: 960.0, height: 330.0, left: 64.0, right: 936.0, top: 30.0, bottom: 288.0 };
 /// Three beside each other.
-pub(super) const SMALL: Area = Area { width: 360.0, height: 290.0, left: 50.0, right: 350.0, top: 30.0, bottom: 248.0 };
+pub(super) const SMALL: Area = Area { width: 360.0, height: 290.0, left: 46.0, right: 340.0, top: 30.0, bottom: 248.0 };
 /// Wanted distances between marks of the vertical axis.
 const TICKS: f64 = 4.0;
 /// A shade is at least as wide as can be seen.
