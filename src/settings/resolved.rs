@@ -1,16 +1,10 @@
 //! Settings that were checked and parsed, in the types that the actors use.
 
 use super::{
-<<<<<<< HEAD
     Archive, DataSettings, DeadmanSettings, GatewaySettings, GuardSettings, Journal, Log, MetricsSettings,
     ModelSettings, Problem, Settings, SettingsError, Sources, StudySettings, Symbols, TradingSettings, WEB_CONFIG,
     confidence_reference, curve,
     market::{self, CalendarSource},
-=======
-    DataSettings, DeadmanSettings, GatewaySettings, GuardSettings, Journal, Log, MetricsSettings, ModelSettings,
-    Problem, Settings, SettingsError, Sources, StudySettings, Symbols, TradingSettings, WEB_CONFIG,
-    confidence_reference, curve, market,
->>>>>>> study
     origins::{self, Remarks},
     protection::Protection,
     purpose::{Daemon, Purpose},

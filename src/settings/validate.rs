@@ -19,7 +19,6 @@ use sentinel_actors::{
     fetcher::MarketClock,
 };
 use std::{net::IpAddr, path::Path};
-pub(super) use study::end_of;
 pub(super) use symbols::is_symbol;
 use symbols::{digits, distance, threshold, volume};
 

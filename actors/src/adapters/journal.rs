@@ -20,15 +20,12 @@ mod unwritten;
 
 pub use account_lock::{AccountLock, AccountLockError};
 pub use daemon_lock::{DaemonLock, FileId};
-<<<<<<< HEAD
 pub use decisions::{CycleRecord, bars_sha256, sequence_sha256};
-=======
->>>>>>> study
 pub use explain::{Coverage, DecisionRow, OrderLife, Pick, Step};
 pub use first_decisions::{FirstOdds, RecordedOdds};
 pub use orders::{Identity, OrderRow, Verdict};
-pub use replay::{EarlierOrder, ReplayRow};
 pub use outcomes::{Due, OutcomeRow};
+pub use replay::{EarlierOrder, ReplayRow};
 
 use crate::{
     adapters::fail_points::reach,
