@@ -47,12 +47,19 @@ fn round_step(least: f64) -> f64 {
     [1.0, 2.0, 5.0].into_iter().map(|digit| digit * power).find(|step| *step >= least * 0.999).unwrap_or(10.0 * power)
 }
 
-/// Marks with as many decimals as it takes to tell them apart: 1.0850 beside 1.0875.
+/// Where marks are written in thousands: five digits and a sign take too much room beside a plot.
+const THOUSANDS_FROM: f64 = 10_000.0;
+
+/// Marks with as many decimals as it takes to tell them apart: 1.0850 beside 1.0875; 20k beside 25k.
 pub(in crate::tools) fn fixed(marks: &[f64]) -> Vec<(f64, String)> {
-    let step = marks.windows(2).map(|pair| pair[1] - pair[0]).fold(f64::INFINITY, f64::min);
+    let is_large = marks.iter().any(|mark| mark.abs() >= THOUSANDS_FROM);
+    let (unit, suffix) = if is_large { (1_000.0, "k") } else { (1.0, "") };
+    let step = marks.windows(2).map(|pair| pair[1] - pair[0]).fold(f64::INFINITY, f64::min) / unit;
     let decimals = if step.is_finite() && step > 0.0 { (-(step * 1.001).log10().floor()).clamp(0.0, 9.0) } else { 0.0 };
-    // Zero is added so that -0 becomes 0.
-    let text = |mark: f64| format!("{:.*}", decimals as usize, mark + 0.0);
+    let text = |mark: f64| match format!("{:.*}", decimals as usize, mark / unit) {
+        zero if mark == 0.0 => zero.trim_start_matches('-').to_owned(),
+        some => some + suffix,
+    };
     marks.iter().map(|mark| (*mark, text(*mark))).collect()
 }
 
@@ -76,6 +83,8 @@ mod tests {
         assert_eq!(labels(&[1.085, 1.0855, 1.086]), ["1.0850", "1.0855", "1.0860"]);
         assert_eq!(labels(&[150.2, 150.4]), ["150.2", "150.4"]);
         assert_eq!(labels(&[-0.0, 20.0]), ["0", "20"]);
+        assert_eq!(labels(&[-5_000.0, 0.0, 5_000.0, 10_000.0]), ["-5k", "0", "5k", "10k"]);
+        assert_eq!(labels(&[20_000.0, 20_500.0]), ["20.0k", "20.5k"]);
         assert_eq!((labels(&[3.0]), labels(&[])), (vec!["3".to_owned()], Vec::new()));
     }
 

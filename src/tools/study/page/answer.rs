@@ -57,7 +57,7 @@ fn figures(report: &Report) -> Markup {
             (tile("Points in all", text::points(outside.net_points_total), String::new()))
             (tile("Trades that earned", known(outside.hit_ratio, text::share),
                 outside.hit_ratio_interval.map(|ends| text::interval(ends, text::share)).unwrap_or_default()))
-            (tile("Sharpe of a year", known(outside.sharpe_year, |value| format!("{value:.2}")), annual.unwrap_or_default()))
+            (tile("Sharpe of a year", known(outside.sharpe_year, text::odds), annual.unwrap_or_default()))
             (tile("Deepest fall", format!("{} points", plain(outside.drawdown)), String::new()))
         }
         p.soft {

@@ -150,7 +150,7 @@ pub(super) fn confusion(confusion: &Confusion) -> Markup {
                         }
                     }
                     tr {
-                        td { "share of these that was right" }
+                        td { "right of these" }
                         @for precision in confusion.precision { td.n { (known(precision, text::share)) } }
                         td {}
                     }

@@ -35,22 +35,28 @@ fn charged(costs: &Costs) -> Markup {
         "settings" => "as set",
         other => other,
     };
-    let row = |name: &str, value: f64, note: String| html! { tr { td { (name) } td.n { (plain(value)) } td { small { (note) } } } };
+    let row = |name: &str, value: f64, note: String| html! { tr { td { (name) } td.n data-is="points" { (plain(value)) } td { small.note { (note) } } } };
     html! {
         div.card tabindex="0" role="region" aria-label="costs" {
-            table {
+            table.stacked {
                 thead { tr { th { "cost" } th.n { "points" } th {} } }
                 tbody {
                     (row("Spread", costs.spread, format!("{from}; half of it at entry, half at exit")))
                     (row("Slippage", costs.slippage, "at entry and at exit: how much worse the price is than the one that was seen".into()))
                     (row("Commission", costs.commission_side, format!("at entry and at exit; {} per lot", plain(costs.commission_per_lot_side))))
-                    (row("Swap, BUY", costs.swap_long, format!("a night, three times on {}; below 0 it is paid", costs.swap_triple_day)))
+                    (row("Swap, BUY", costs.swap_long, format!("a night, three times on {}; below 0 it is paid", day(&costs.swap_triple_day))))
                     (row("Swap, SELL", costs.swap_short, "a night".into()))
                     (row("In and out", costs.round_trip, "what a trade without a night costs".into()))
                 }
             }
         }
     }
+}
+
+/// `wed` as `Wednesday`.
+fn day(short: &str) -> &str {
+    const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+    DAYS.into_iter().find(|day| day.get(..3).is_some_and(|begin| begin.eq_ignore_ascii_case(short))).unwrap_or(short)
 }
 
 /// At most four decimals, as few as it takes.
@@ -95,7 +101,7 @@ fn chance(null: &Null) -> Markup {
                 (Some(found), Some([low, middle, high]), Some(p_value)) => {
                     "Such signals brought " (text::points(low)) " to " (text::points(high)) " points a trade in nine of ten cases, "
                     (text::points(middle)) " in the middle; the real ones " b { (text::points(found)) } ". "
-                    "As well or better did " (text::share(p_value)) " (p-value " (known(Some(p_value), text::ratio)) ")."
+                    "The p-value, the share of them that did as well or better, is " b { (text::ratio(p_value)) } "."
                 }
                 _ => "Without trades there is nothing to compare.",
             }

@@ -1,5 +1,6 @@
 //! What all plots of the page share: their size, their frame, the shade of bars that do not count, and the mark of a study without costs.
 
+use super::text;
 use crate::tools::{
     plot::{Area, Axis, dates, fixed, tenth},
     study::result::Report,
@@ -7,13 +8,13 @@ use crate::tools::{
 use maud::{Markup, html};
 
 /// Two beside each other on a wide screen, one on a narrow one.
-pub(super) const WIDE: Area = Area { width: 480.0, height: 226.0, left: 60.0, right: 470.0, top: 22.0, bottom: 184.0 };
+pub(super) const WIDE: Area = Area { width: 480.0, height: 232.0, left: 70.0, right: 456.0, top: 30.0, bottom: 190.0 };
 /// With a second line of numbers below.
-pub(super) const WIDE_TALL: Area = Area { height: 250.0, ..WIDE };
+pub(super) const WIDE_TALL: Area = Area { height: 256.0, ..WIDE };
 /// All of a wide screen.
-pub(super) const FULL: Area = Area { width: 960.0, height: 330.0, left: 60.0, right: 950.0, top: 22.0, bottom: 288.0 };
+pub(super) const FULL: Area = Area { width: 960.0, height: 330.0, left: 64.0, right: 936.0, top: 30.0, bottom: 288.0 };
 /// Three beside each other.
-pub(super) const SMALL: Area = Area { width: 360.0, height: 290.0, left: 50.0, right: 350.0, top: 22.0, bottom: 248.0 };
+pub(super) const SMALL: Area = Area { width: 360.0, height: 290.0, left: 46.0, right: 340.0, top: 30.0, bottom: 248.0 };
 /// Wanted distances between marks of the vertical axis.
 const TICKS: f64 = 4.0;
 /// A shade is at least as wide as can be seen.
@@ -51,7 +52,7 @@ pub(super) fn over_time(
             @if let Some(range) = report.in_sample {
                 (shade(area, &across, "gap", range.from as f64, range.to as f64))
             }
-            (area.marks_across(&across, &dates(from, to), "UTC"))
+            (area.marks_across(&across, &dates(from, to), &format!("{} to {}, UTC", text::date(from), text::date(to))))
             @match up {
                 Ok((low, high)) => {
                     @let (up, marks) = rounded(area, low, high);

@@ -5,12 +5,14 @@ use super::{
     text,
 };
 use crate::tools::{
-    plot::{Area, Axis, Points, line, tenth},
+    plot::{Area, Axis, Points, line},
     study::result::{EquityPoint, Report, TradeMark},
 };
 use maud::{Markup, html};
 
 const NO_TRADES: &str = "no trades";
+/// More would cover each other.
+const MARKS_DRAWN_MAX: usize = 160;
 
 /// What the next two plots are.
 pub(super) fn equity_note(report: &Report) -> Markup {
@@ -92,12 +94,17 @@ fn under(points: &Points, across: &Axis, up: &Axis) -> Markup {
 
 /// What the marks on the price are.
 pub(super) fn price_note(report: &Report) -> Markup {
-    let shown = report.marks.len() as u64;
+    let drawn = marks(report).count() as u64;
     let all = report.walk_forward.outside.count;
     html! {
         "Only trades that count. "
-        @if shown < all { "So that they can be told apart, " (text::count(shown)) " of " (text::count(all)) " are shown, evenly chosen." }
+        @if drawn < all { "So that they can be told apart, " (text::count(drawn)) " of " (text::count(all)) " are shown, evenly chosen." }
     }
+}
+
+/// Those that are drawn.
+fn marks(report: &Report) -> impl Iterator<Item = &TradeMark> {
+    report.marks.iter().step_by(report.marks.len().div_ceil(MARKS_DRAWN_MAX).max(1))
 }
 
 /// The trades on the price.
@@ -115,25 +122,17 @@ pub(super) fn price(report: &Report) -> Markup {
             |across, up| {
                 html! {
                     (line("price", &closes, across, up))
-                    @for mark in &report.marks {
-                        path.mark.(class(mark)) d=(shape(mark, across.at(mark.time as f64), up.at(mark.price))) {}
+                    @for mark in marks(report) {
+                        @let (side, x, y) = (&mark.side, across.at(mark.time as f64), up.at(mark.price));
+                        path.mark.(class(side, mark.net_points)) d=(shape(side, x, y)) {}
                     }
                 }
             },
         )
     };
-    let won = |side: &str, net_points| TradeMark {
-        side: side.into(),
-        net_points,
-        time: 0,
-        price: 0.0,
-        exit_time: 0,
-        exit_price: 0.0,
-        exit: String::new(),
-    };
     let glyph = |side, net_points, name: &str| {
-        let mark = won(side, net_points);
-        html! { span.glyph { svg viewBox="0 0 14 14" aria-hidden="true" { path.mark.(class(&mark)) d=(shape(&mark, 7.0, 7.0)) {} } (name) } }
+        let mark = html! { path.mark.(class(side, net_points)) d=(shape(side, 7.0, 7.0)) {} };
+        html! { span.glyph { svg viewBox="0 0 14 14" aria-hidden="true" { (mark) } (name) } }
     };
     figure(
         "Price, and where trades were entered",
@@ -149,8 +148,8 @@ pub(super) fn price(report: &Report) -> Markup {
 }
 
 /// Filled: earned. Hollow: lost.
-fn class(mark: &TradeMark) -> &'static str {
-    match (mark.side == "BUY", mark.net_points > 0.0) {
+fn class(side: &str, net_points: f64) -> &'static str {
+    match (side == "BUY", net_points > 0.0) {
         (true, true) => "buy won",
         (true, false) => "buy lost",
         (false, true) => "sell won",
@@ -159,7 +158,7 @@ fn class(mark: &TradeMark) -> &'static str {
 }
 
 /// A triangle: up for BUY, down for SELL.
-fn shape(mark: &TradeMark, x: f64, y: f64) -> String {
-    let (x, y) = (tenth(x), y);
-    if mark.side == "BUY" { format!("M{x} {:.1}l4 7h-8z", y - 4.0) } else { format!("M{x} {:.1}l4 -7h-8z", y + 4.0) }
+fn shape(side: &str, x: f64, y: f64) -> String {
+    let (tip, base) = if side == "BUY" { (y - 4.0, "7") } else { (y + 4.0, "-7") };
+    format!("M{x:.1} {tip:.1}l4 {base}h-8z")
 }

@@ -68,7 +68,7 @@ pub(super) fn gates_note() -> Markup {
 pub(super) fn gates(report: &Report) -> Markup {
     html! {
         div.card tabindex="0" role="region" aria-label="what an advice needs" {
-            table {
+            table.stacked {
                 thead { tr { th {} th { "condition" } th { "needed" } th.n { "found" } } }
                 tbody {
                     @for gate in &report.answer.gates {
@@ -76,9 +76,9 @@ pub(super) fn gates(report: &Report) -> Markup {
                             td {
                                 @if gate.is_met { b.mark.passed { "✓ met" } } @else { b.mark.failed { "✗ not met" } }
                             }
-                            td { (gate.what) @if let Some(meaning) = meaning(gate) { br; small { (meaning) } } }
-                            td { (gate.needed) }
-                            td.n { (found(gate, report)) }
+                            td { (gate.what) @if let Some(meaning) = meaning(gate) { br; small.note { (meaning) } } }
+                            td data-is="needed" { (gate.needed) }
+                            td.n data-is="found" { (found(gate, report)) }
                         }
                     }
                 }

@@ -4,15 +4,14 @@ mod sample;
 
 use super::*;
 use crate::tools::study::result::{EquityPoint, MARKS_MAX, Month, POINTS_MAX, PricePoint};
-use sample::{empty, report};
+use sample::{advice, empty, none};
 
 /// The worst that may be read from a file name.
 const HOSTILE: &str = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>&";
 
 #[test]
 fn the_answer_comes_first() {
-    let advice = page(&report(9.0));
-    let none = page(&report(0.0));
+    let (advice, none) = (page(&advice()), page(&none()));
     for (page, mark, what) in [
         (&advice, "verdict good\">✓ BUY above 0.45, SELL above 0.45<small>on bars", "an advice"),
         (&none, "verdict none\">○ No threshold is better than chance here<small>lower bound", "no advice"),
@@ -38,7 +37,7 @@ fn the_answer_comes_first() {
 
 #[test]
 fn a_page_is_small_and_loads_nothing() {
-    for page in [page(&report(9.0)), page(&report(0.0)), page(&empty())] {
+    for page in [page(&advice()), page(&none()), page(&empty())] {
         assert!(page.len() < 500_000, "{} bytes", page.len());
         for forbidden in ["<script", "<img", "http:", "https:", "url(", "@import", " on", "NaN", "inf "] {
             let is_in_tag =
@@ -51,7 +50,7 @@ fn a_page_is_small_and_loads_nothing() {
 
 #[test]
 fn the_largest_report_stays_under_a_megabyte() {
-    let mut largest = report(9.0);
+    let mut largest = advice();
     let point =
         |at: usize| EquityPoint { time: largest_time(at), points: at as f64 * -1_234.567, drawdown: at as f64 * 777.7 };
     largest.equity = (0..POINTS_MAX).map(point).collect();
@@ -79,12 +78,12 @@ fn largest_time(at: usize) -> i64 {
 
 #[test]
 fn the_same_report_makes_the_same_page() {
-    assert_eq!(page(&report(9.0)), page(&report(9.0)));
+    assert_eq!(page(&advice()), page(&advice()));
 }
 
 #[test]
 fn every_plot_without_costs_is_marked() {
-    let mut frictionless = report(9.0);
+    let mut frictionless = advice();
     let unmarked = page(&frictionless);
     frictionless.costs.is_frictionless = true;
     let page = page(&frictionless);
@@ -96,7 +95,7 @@ fn every_plot_without_costs_is_marked() {
 
 #[test]
 fn hostile_text_stays_text() {
-    let mut hostile = report(0.0);
+    let mut hostile = none();
     let Report { made_by, symbol, interval, model, odds_from, answer, .. } = &mut hostile;
     for text in [made_by, symbol, interval, model, odds_from, &mut answer.sentence] {
         *text = HOSTILE.into();
@@ -130,7 +129,7 @@ fn nothing_to_draw_is_said() {
 
 #[test]
 fn marks_differ_by_shape_and_by_fill() {
-    let page = page(&report(9.0));
+    let page = page(&advice());
     for class in ["mark buy won", "mark buy lost", "mark sell won", "mark sell lost"] {
         assert!(page.matches(&format!("class=\"{class}\"")).count() > 10, "{class}");
     }
@@ -140,7 +139,6 @@ fn marks_differ_by_shape_and_by_fill() {
 #[test]
 fn bars_the_model_knows_are_shaded() {
     let shades = |report: &Report| page(report).matches("<rect class=\"gap\"").count();
-    let advice = report(9.0);
     // Two plots over time, the price twice, and the spread of each side.
-    assert_eq!((shades(&advice), shades(&empty())), (6, 0));
+    assert_eq!((shades(&advice()), shades(&empty())), (6, 0));
 }

@@ -47,7 +47,7 @@ pub(super) fn share(value: f64) -> String {
 
 /// Two decimals, as thresholds have them.
 pub(super) fn odds(value: f64) -> String {
-    format!("{value:.2}")
+    minus(format!("{value:.2}"))
 }
 
 /// Three decimals; of a probability near an end as many as tell it from 0 or 1.
@@ -57,8 +57,13 @@ pub(super) fn ratio(value: f64) -> String {
         "-0.000" => "0.000".to_owned(),
         "0.000" if value > 0.0 => "below 0.001".to_owned(),
         "1.000" if value < 1.0 => "above 0.999".to_owned(),
-        _ => text,
+        _ => minus(text),
     }
+}
+
+/// With the sign that is as wide as a plus.
+fn minus(text: String) -> String {
+    text.replace('-', "−")
 }
 
 /// A value in a form, or [`NOT_DEFINED`].
@@ -107,7 +112,7 @@ mod tests {
     #[test]
     fn a_ratio_near_an_end_is_not_the_end() {
         let ratios = [0.0, 0.000_4, 0.95, 0.999_6, 1.0, -0.000_1, -1.5].map(ratio);
-        assert_eq!(ratios, ["0.000", "below 0.001", "0.950", "above 0.999", "1.000", "0.000", "-1.500"]);
+        assert_eq!(ratios, ["0.000", "below 0.001", "0.950", "above 0.999", "1.000", "0.000", "−1.500"]);
     }
 
     #[test]

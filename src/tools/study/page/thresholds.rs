@@ -12,14 +12,16 @@ use maud::{Markup, html};
 
 /// Fewer trades say little, and an advice does not take fewer of a fold.
 const TRADES_FEW: u64 = 30;
-/// Thresholds below which the number of trades is written.
-const MARKS: [f64; 6] = [0.4, 0.5, 0.6, 0.7, 0.8, 0.9];
+/// Wanted distances between thresholds below which the number of trades is written.
+const TICKS: f64 = 6.0;
+/// Beyond the last threshold with trades.
+const MARGIN: f64 = 0.02;
 
 /// What the next plots are.
 pub(super) fn note() -> Markup {
     html! {
         "The threshold is what the odds of a side must exceed for a signal; a signal becomes a trade if the side has no open position. The band "
-        "holds the true mean with 95 % confidence. A line that touches 0 here and there is what chance looks like, and the best of many thresholds "
+        "holds the true mean with 95 % confidence. A band that holds 0, too, is what chance looks like, and the best of many thresholds "
         "always looks good."
     }
 }
@@ -34,9 +36,7 @@ pub(super) fn chart(side: &Side, report: &Report) -> Markup {
         (report.walk_forward.sell_spread, report.answer.threshold_sell)
     };
     let area = &WIDE_TALL;
-    let ends =
-        side.thresholds.first().zip(side.thresholds.last()).map(|(first, last)| (first.threshold, last.threshold));
-    let (from, to) = ends.filter(|(from, to)| from < to).unwrap_or((0.34, 0.95));
+    let (from, to) = ends(report);
     let across = area.across(from, to);
     let title = format!("{}: points a trade", side.side);
     let plot = html! {
@@ -73,8 +73,20 @@ pub(super) fn chart(side: &Side, report: &Report) -> Markup {
     figure(&title, plot, keys)
 }
 
+/// Of the horizontal axis, the same for both sides: to the last threshold that has trades.
+fn ends(report: &Report) -> (f64, f64) {
+    let all = || report.sides.iter().flat_map(|side| &side.thresholds);
+    let traded = frame::range(all().filter(|it| it.trades.count > 0).map(|it| it.threshold));
+    match frame::range(all().map(|it| it.threshold)) {
+        Some((from, to)) if to - from > 5.0 * MARGIN => {
+            (from, traded.map_or(to, |(_, last)| (last + MARGIN).clamp(from + 5.0 * MARGIN, to)))
+        }
+        _ => (0.34, 0.95),
+    }
+}
+
 fn marks(across: &Axis) -> Vec<(f64, String)> {
-    fixed(&MARKS).into_iter().filter(|(mark, _)| (across.from..=across.to).contains(mark)).collect()
+    fixed(&across.ticks(TICKS))
 }
 
 fn trades_at(side: &Side, across: &Axis) -> Vec<(f64, u64)> {
@@ -100,7 +112,8 @@ fn curve(side: &Side, up: &Axis, is_shown: impl Fn(&Threshold) -> bool) -> Point
 }
 
 fn band(side: &Side, class: &str, across: &Axis, up: &Axis) -> Markup {
-    let runs = side.thresholds.split(|it| it.trades.net_points_interval.is_none());
+    let shown = |it: &Threshold| it.trades.net_points_interval.is_some() && it.threshold <= across.to;
+    let runs = side.thresholds.split(|it| !shown(it));
     let outline = |run: &[Threshold]| {
         let end = |it: &Threshold, end: usize| {
             let value = it.trades.net_points_interval.map_or(0.0, |ends| ends[end]);

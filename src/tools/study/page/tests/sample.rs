@@ -6,6 +6,7 @@ use crate::tools::study::{
 };
 use rand_chacha::rand_core::Rng as _;
 use sentinel_actors::domain::decision::Action;
+use std::sync::LazyLock;
 
 const HOUR: i64 = 3_600;
 const FROM: i64 = 1_735_776_000; // 2025-01-02
@@ -34,7 +35,7 @@ fn figures(nets: &[f64], days: u64) -> Figures {
         hit_ratio: mean(nets).map(|_| hits as f64 / nets.len() as f64),
         hit_ratio_interval: wilson(hits, nets.len() as u64),
         net_points: mean(nets),
-        net_points_interval: bootstrap::mean_interval_of(nets, 1, 300),
+        net_points_interval: bootstrap::mean_interval_of(nets, 1, 100),
         net_points_total: nets.iter().sum(),
         profit_factor: results::profit_factor(nets),
         drawdown: results::drawdown(nets).depth,
@@ -58,8 +59,20 @@ fn equity(times: &[i64], nets: &[f64]) -> Vec<EquityPoint> {
     times.iter().zip(nets).map(point).collect()
 }
 
+/// An advice.
+pub fn advice() -> Report {
+    static REPORT: LazyLock<Report> = LazyLock::new(|| report(9.0));
+    REPORT.clone()
+}
+
+/// No advice.
+pub fn none() -> Report {
+    static REPORT: LazyLock<Report> = LazyLock::new(|| report(0.0));
+    REPORT.clone()
+}
+
 /// `edge`: what a trade brings on average, points.
-pub fn report(edge: f64) -> Report {
+fn report(edge: f64) -> Report {
     let is_advice = edge > 0.0;
     let mut random = Random(bootstrap::generator(7));
     let mut close = 1.03;
@@ -89,6 +102,7 @@ pub fn report(edge: f64) -> Report {
         .take(MARKS_MAX)
         .collect();
     let outside = figures(&nets, 220);
+    let (calibration, confusion) = odds(is_advice, &mut random);
     Report {
         schema: SCHEMA,
         made_by: "sentinel 0.1.0".into(),
@@ -170,8 +184,8 @@ pub fn report(edge: f64) -> Report {
             sell_now: is_advice.then_some(0.45),
             outside,
         },
-        calibration: odds(is_advice, &mut random).0,
-        confusion: odds(is_advice, &mut random).1,
+        calibration,
+        confusion,
         months: results::months(&times, &nets),
         equity: equity(&times, &nets),
         equity_inside: equity(
@@ -281,7 +295,7 @@ fn odds(is_informed: bool, random: &mut Random) -> (Calibration, Confusion) {
 
 /// Bars without a single trade, and nothing that is defined.
 pub fn empty() -> Report {
-    let mut report = report(0.0);
+    let mut report = none();
     let nothing = figures(&[], 0);
     report.in_sample = None;
     report.trained_until = None;
