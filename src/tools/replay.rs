@@ -31,7 +31,7 @@ use std::{
 use times::Time;
 
 /// Between two lines of progress.
-const SHOWN_EVERY: Duration = Duration::from_millis(250);
+const SHOWN_EVERY: Duration = Duration::from_millis(500);
 /// Something cannot be read, so nothing was compared.
 const EXIT_UNREADABLE: u8 = 2;
 
@@ -107,6 +107,7 @@ pub fn run(
             failed = Some(error.context(format!("the decision about {} in cycle {}", row.symbol, row.cycle_id)));
             return false;
         }
+        // A short one says nothing but its result.
         if shown_at.elapsed() >= SHOWN_EVERY {
             shown_at = Instant::now();
             progress.show(|| format!("replay: {} of {all} decisions", replaying.report.decisions));

@@ -35,6 +35,9 @@ pub const FROM_DATA: [Suppression; 9] = [
     Suppression::Cooldown,
 ];
 
+/// Later cycles that are looked at for a window that was not archived with its own: the first that writes writes it all.
+const LATER_MAX: usize = 3;
+
 /// Which bars a decision saw: symbol and interval, open time of the newest, cycle, and how many.
 pub type Asked<'a> = ((&'a str, Interval), i64, i64, usize);
 
@@ -208,15 +211,18 @@ fn find_window(
     }
     let from = first.first().map_or(i64::MIN, |bar| bar.open_time);
     let mut later = cycle_id;
-    while let Some(next) = archive.next_cycle(series, (from, newest), later)? {
+    for _ in 0..LATER_MAX {
+        let Some(next) = archive.next_cycle(series, (from, newest), later)? else { break };
         let bars = as_of(next)?;
         if bars_sha256(&bars) == digest {
             return Ok(Found::Window { bars, is_late: true });
         }
         later = next;
     }
-    let is_newest = first.last().is_some_and(|bar| bar.close_time(series.1, calendar) == bar_close_time);
-    Ok(if is_newest && first.len() == count { Found::Other(first) } else { Found::Missing })
+    // Whether the archive had such a window in that cycle, whatever a function makes of it: if it had not, the bars are lost.
+    let had = archive.window(series, newest, cycle_id, count)?;
+    let is_newest = had.last().is_some_and(|bar| bar.close_time(series.1, calendar) == bar_close_time);
+    Ok(if is_newest && had.len() == count { Found::Other(first) } else { Found::Missing })
 }
 
 /// What the Fetcher would have refused the window for. Of bars that are made of finer ones it looks at those, which the archive
