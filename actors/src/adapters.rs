@@ -6,6 +6,7 @@
 //! - [`mlflow`] - the model server
 //! - [`gateway`] - the MetaTrader gateway
 //! - [`journal`] - the SQLite file of decisions and orders
+//! - [`archive`] - the SQLite file of bars
 //! - [`prometheus`] - the text of `/metrics`
 //! - [`deadman`] - the service that expects a sign of life
 //! - [`halt_file`] - the kill switch, a file that `sentinel halt` makes
@@ -18,6 +19,7 @@
 //! - [`gzip`] - compression of what is served
 //! - [`fail_points`] - where a test build kills the process
 
+pub mod archive;
 pub mod deadman;
 pub mod endpoint;
 pub mod eodhd;

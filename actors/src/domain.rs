@@ -1,7 +1,7 @@
 //! What Sentinel computes and decides, as plain functions and types: no actix, no sockets, no disk.
 //!
 //! - market data: [`bar`], [`interval`], [`resample`], [`window`], [`calendar`], [`regime`], [`features`]
-//! - a decision: [`decision`], [`guard`], [`drift`]; what would have been right: [`label`]
+//! - a decision: [`decision`], [`guard`], [`drift`], [`outcome`]; what would have been right: [`label`]
 //! - an order: [`instrument`], [`side`], [`order`], [`order_state`], [`order_manager`], [`journal`], [`fill`]
 //! - what is open at the broker: [`position`], [`exposure`], [`symbol_matching`], [`reconcile`]
 //! - a cycle: [`schedule`], [`clock`], [`cycle_outcome`], [`breaker`]
@@ -27,6 +27,7 @@ pub mod names;
 pub mod order;
 pub mod order_manager;
 pub mod order_state;
+pub mod outcome;
 pub mod position;
 pub mod reconcile;
 pub mod regime;

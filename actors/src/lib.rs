@@ -9,6 +9,7 @@
 //! - [`predictor`] - the model's odds
 //! - [`signal_sender`] - orders
 //! - [`journal`] - what was decided and ordered, on disk
+//! - [`archive`] - the bars that decisions were made from, on disk
 //! - [`metrics`] - what happened, for `/metrics`, and how the daemon is, for `/health`
 //! - [`deadman`] - a sign of life after a good cycle, for a service outside
 //! - [`domain`] - what all of them compute with: pure
@@ -18,6 +19,7 @@
 //! only tests need is in `x/fixtures.rs`.
 
 pub mod adapters;
+pub mod archive;
 pub mod cycle;
 pub mod deadman;
 pub mod domain;

@@ -17,7 +17,7 @@ use crate::domain::{
     features::FeatureSet,
     guard::Suppression,
     instrument::{Instrument, Symbol},
-    journal::{DecisionRecord, History, JournalError, OrderStep, Standing, StandingQuestion},
+    journal::{AccountSnapshot, DecisionRecord, History, JournalError, OrderStep, Standing, StandingQuestion},
     order::{Order, Side},
     order_manager::Fate,
 };
@@ -146,6 +146,8 @@ pub struct SignalReport {
     pub side: Side,
     /// Orders that closed opposite positions first, and their fates.
     pub closes: Vec<(Order, Fate)>,
+    /// When the rules that count earlier orders were asked, wall clock since the unix epoch; `None` if they were not.
+    pub judged_at: Option<Duration>,
     /// The order's fate, or why there is none.
     pub result: SignalResult,
 }
@@ -188,6 +190,11 @@ pub struct NoteEquity(pub f64);
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "Result<(), JournalError>")]
 pub struct WriteSteps(pub Vec<OrderStep>);
+
+/// SignalSender -> Journal: what the gateway told of the account in this cycle. Not answered and not waited for.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct NoteAccount(pub AccountSnapshot);
 
 /// cycle -> Journal, after the orders: what was decided. Not waited for; the next cycle's [`Settled`] is.
 #[derive(Debug, Clone, Message)]

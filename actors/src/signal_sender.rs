@@ -177,6 +177,7 @@ impl Sender {
                 "open positions prove what became of the order"
             );
         }
+        session.note_account();
         self.opened.replace(session.into_socket().map(|socket| (cycle_id, socket)));
     }
 
@@ -201,12 +202,15 @@ impl Sender {
         let mut reports = Vec::with_capacity(message.signals.len());
         for signal in message.signals {
             let mut closes = Vec::new();
+            let judged_at = manager.judged_at().filter(|_| self.config.live);
             let result = match self.order(&signal, cycle_id, &mut manager, &mut session, &mut closes).await {
                 Ok(result) => result,
                 Err(suppression) => SignalResult::Suppressed(suppression),
             };
-            reports.push(SignalReport { symbol: signal.instrument.symbol.clone(), side: signal.side, closes, result });
+            let symbol = signal.instrument.symbol.clone();
+            reports.push(SignalReport { symbol, side: signal.side, closes, judged_at, result });
         }
+        session.note_account();
         if let Some(doubts) = manager.doubts() {
             self.say_doubts(cycle_id, doubts);
         }

@@ -1,11 +1,13 @@
 //! The settings, section by section, as `config/base.toml` documents them.
 
+mod archive;
 mod gateway;
 mod journal;
 mod log;
 mod study;
 mod symbols;
 
+pub use archive::{Archive, ArchiveSettings};
 pub use gateway::{GatewaySettings, PlaintextSetting};
 pub use journal::{Journal, JournalSettings, NewJournal};
 pub use log::{Log, LogFormat, LogSettings};
@@ -48,6 +50,8 @@ pub struct Settings {
     pub gateway: GatewaySettings,
     /// Decisions and orders on disk.
     pub journal: JournalSettings,
+    /// The bars that decisions were made from.
+    pub archive: ArchiveSettings,
     /// The HTTP side.
     pub metrics: MetricsSettings,
     /// Pings for an outside service.

@@ -239,6 +239,11 @@ def test_a_journal_is_studied_with_its_bars_and_without(study, sandbox, tmp_path
     closes = found(tmp_path / "closes")
     assert closes["counts"]["decisions"] == with_bars["counts"]["decisions"]
     assert any("close to close as recorded, without stops" in note for note in closes["counts"]["notes"])
+    code, said = study(*args, "--archive", tmp_path / "bars.db", out="archived")
+    assert code == 0, said
+    archived = found(tmp_path / "archived")
+    assert [file["kind"] for file in archived["inputs"]] == ["archive", "journal"]
+    assert archived["marks"] and archived["marks"][:20] == with_bars["marks"][:20], "the same bars, wherever they are from"
     code, said = study(*args, settings={"model.name": "other"})
     assert code == 1 and "has no odds of EURUSD by model other, but by baseline: set model.name" in said, said
 
@@ -248,7 +253,7 @@ def test_a_study_needs_one_symbol_and_its_bars(study, tmp_path):
     code, said = study("--bars", path, "--odds", file, *COSTS, "--symbol", "EURUSD,USDJPY")
     assert code == 64 and "--symbol: one symbol a study, of EURUSD, USDJPY" in said, said
     code, said = study("--odds", file, *COSTS)
-    assert code == 64 and "--bars: is missing" in said, said
+    assert code == 64 and "--bars: is missing, or --archive" in said, said
     code, said = study("--bars", path, "--model", "localhost", *COSTS)
     assert code == 64 and "--model: not a URL of a server" in said, said
     code, said = study("--bars", path, "--odds", file, *COSTS, "--trained-until", "soon")

@@ -180,6 +180,13 @@ pub enum Event {
         /// Orders of unknown fate.
         unresolved: Vec<UnresolvedOrder>,
     },
+    /// Archivist, or the Journal for it: bars were archived, or could not be.
+    BarsArchived {
+        /// Cycles whose bars were not written: the file failed, or there was no place in the queue.
+        failures: u64,
+        /// Closed bars that changed, by symbol.
+        revisions: Vec<(Symbol, u64)>,
+    },
     /// Scheduler: a cycle ended, well or not.
     CycleFinished {
         /// The cycle.
@@ -196,7 +203,8 @@ pub enum Event {
 }
 
 impl Event {
-    /// Whose event it is. Application and Deadman have no label of their own: their word goes with the Scheduler's.
+    /// Whose event it is. Application and Deadman have no label of their own: their word goes with the Scheduler's,
+    /// and the Archivist's with the Journal's.
     pub const fn teller(&self) -> ActorName {
         match self {
             Self::ActorStarted(name) | Self::ActorRestarted(name) => *name,
@@ -219,7 +227,7 @@ impl Event {
             | Self::PositionsChecked { .. }
             | Self::EquityTold(_)
             | Self::PositionsTold(_) => ActorName::SignalSender,
-            Self::JournalChanged { .. } => ActorName::Journal,
+            Self::JournalChanged { .. } | Self::BarsArchived { .. } => ActorName::Journal,
         }
     }
 }

@@ -23,10 +23,13 @@ use std::{ops::Range, path::PathBuf};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// File of bars: CSV, EODHD's JSON or MetaTrader's export, named after the symbol. Without it the recorded odds' own
+    /// File of bars: CSV, EODHD's JSON or MetaTrader's export, named after the symbol. Without bars the recorded odds' own
     /// closes are taken, and no stops can be looked for
     #[arg(long, value_name = "FILE")]
     bars: Option<PathBuf>,
+    /// Bars of the daemon's archive [default path: as in the settings]
+    #[arg(long, value_name = "PATH", num_args = 0..=1, conflicts_with = "bars")]
+    archive: Option<Option<PathBuf>>,
     /// For MetaTrader's export, whose times are the broker's: America/New_York+7 is New York's clock and 7 hours
     #[arg(long, value_name = "ZONE", requires = "bars", value_parser = str::parse::<Zone>)]
     time_zone: Option<Zone>,
@@ -107,16 +110,24 @@ impl Args {
         if range.start >= range.end {
             return Err(problem("--from", "is not before --to"));
         }
-        let bars = match &self.bars {
-            Some(path) => BarSource::File(path.clone(), self.time_zone.clone()),
-            None => BarSource::Recorded,
+        let bars = match (&self.bars, &self.archive) {
+            (Some(path), _) => BarSource::File(path.clone(), self.time_zone.clone()),
+            (None, Some(Some(path))) => BarSource::Archive(path.clone()),
+            (None, Some(None)) => {
+                let archive = settings.archive.as_ref().ok_or_else(|| {
+                    problem("--archive", "the settings have none (archive.enabled): name its path, --archive PATH")
+                })?;
+                BarSource::Archive(archive.path.clone())
+            }
+            (None, None) => BarSource::Recorded,
         };
+        let has_bars = !matches!(bars, BarSource::Recorded);
         let odds = self.odds_source(&settings);
         let is_recorded = matches!(odds, OddsSource::Journal(_));
-        if matches!(bars, BarSource::Recorded) && !is_recorded {
-            return Err(problem("--bars", "is missing: only odds of a journal bring their closes along"));
+        if !has_bars && !is_recorded {
+            return Err(problem("--bars", "is missing, or --archive: only odds of a journal bring their closes along"));
         }
-        let terms = self.terms(&settings, &instrument)?;
+        let terms = self.terms(&settings, &instrument, has_bars)?;
         let has_stops = terms.exits.stop_loss.is_some() && terms.exits.take_profit.is_some();
         if settings.study.label == StudyLabel::TripleBarrier {
             if !has_stops {
@@ -173,12 +184,15 @@ impl Args {
         OddsSource::Journal(settings.journal.path.clone())
     }
 
-    fn terms(&self, settings: &Resolved<VerifyModel>, instrument: &Instrument) -> Result<Terms, SettingsError> {
+    fn terms(
+        &self,
+        settings: &Resolved<VerifyModel>,
+        instrument: &Instrument,
+        has_bars: bool,
+    ) -> Result<Terms, SettingsError> {
         let study = &settings.study;
-        let (stop_loss, take_profit) = match self.bars {
-            Some(_) => (instrument.stop_loss, instrument.take_profit),
-            None => (None, None),
-        };
+        let [stop_loss, take_profit] =
+            [instrument.stop_loss, instrument.take_profit].map(|distance| distance.filter(|_| has_bars));
         let exits = Exits { stop_loss, take_profit, horizon_bars: study.horizon_bars, digits: instrument.digits };
         let triple_day = study.triple_swap_day;
         if self.frictionless {

@@ -1,4 +1,4 @@
-//! What a study is made of: bars and odds of one symbol, put together by the close of the bar. `bars` is a file of bars, `odds`
+//! What a study is made of: bars and odds of one symbol, put together by the close of the bar. `bars` is a file of bars or the archive, `odds`
 //! one of odds, `recorded` the journal, `asked` a model that is asked now, `kept` what it has answered so far, `gather` calls them.
 
 pub mod asked;
@@ -23,6 +23,8 @@ use std::{ops::Range, path::PathBuf};
 pub enum BarSource {
     /// A file.
     File(PathBuf, Option<Zone>),
+    /// The daemon's archive.
+    Archive(PathBuf),
     /// Closes that were recorded with the odds.
     Recorded,
 }

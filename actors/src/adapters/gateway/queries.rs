@@ -35,6 +35,8 @@ pub struct AccountState {
     pub balance: f64,
     /// Money if all positions were closed now.
     pub equity: f64,
+    /// Money that the open positions bind, where it is told.
+    pub margin: Option<f64>,
     /// The currency's name, where it is told.
     pub currency: Option<String>,
 }
@@ -72,9 +74,12 @@ impl QueryAnswer {
     /// When the answer does not hold one.
     pub fn account(&self) -> Result<AccountState, BadReply> {
         match (number(&self.body["balance"]), number(&self.body["equity"])) {
-            (Some(balance), Some(equity)) => {
-                Ok(AccountState { balance, equity, currency: self.body["currency"].as_str().map(one_line) })
-            }
+            (Some(balance), Some(equity)) => Ok(AccountState {
+                balance,
+                equity,
+                margin: number(&self.body["margin"]),
+                currency: self.body["currency"].as_str().map(one_line),
+            }),
             _ => Err(BadReply::new(&format!("no account with balance and equity: {}", self.body))),
         }
     }

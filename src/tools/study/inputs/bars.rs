@@ -1,12 +1,20 @@
-//! Bars of a study, from a file: checked as the daemon checks what it is answered.
+//! Bars of a study: from a file, checked as the daemon checks what it is answered, or from its archive, where they were checked.
 
 use super::Recipe;
 use crate::{
     bar_files::{self, BadFile, Checks, Zone},
     tools::study::result::Input,
 };
-use sentinel_actors::domain::{bar::Bar, resample::resample, window::gaps};
-use std::path::Path;
+use anyhow::{Context, bail};
+use sentinel_actors::{
+    adapters::archive::{Archive, SeriesRange},
+    domain::{bar::Bar, resample::resample, window::gaps},
+};
+use sha2::{Digest, Sha256};
+use std::{ops::Range, path::Path};
+
+/// Archived bars before the first decision: as long as the window of the features may be.
+const BEFORE_BARS: i64 = 2_000;
 
 /// Bars, and where they are from.
 #[derive(Debug)]
@@ -48,7 +56,40 @@ pub fn read(path: &Path, zone: Option<&Zone>, recipe: &Recipe<'_>) -> Result<Bar
         of_file
     };
     let gaps = gaps(&bars, interval, recipe.calendar).count() as u64;
-    let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    let name = name(path);
     let input = Input { kind: "bars".into(), name, sha256: std::mem::take(&mut rows.sha256), rows: bars.len() as u64 };
     Ok(Bars { bars, input, gaps, notes })
+}
+
+/// Reads the archive: each bar as it is now. Bars that close in `range`, those before them that features take, and those after
+/// them in which positions end.
+///
+/// # Errors
+/// No archive, or no bars of the symbol in it.
+pub fn of_archive(path: &Path, symbol: &str, range: &Range<i64>, recipe: &Recipe<'_>) -> anyhow::Result<Bars> {
+    let archive = Archive::open_read_only(path)?;
+    let named = || format!("the bar archive {}", path.display());
+    let (mut bars, mut digest) = (Vec::new(), Sha256::new());
+    let from = range.start.saturating_sub(BEFORE_BARS.saturating_mul(recipe.interval.nominal_s()));
+    let take = |bar: Bar| {
+        digest.update(bar.open_time.to_le_bytes());
+        digest.update([bar.open, bar.high, bar.low, bar.close, bar.volume].map(f64::to_le_bytes).as_flattened());
+        bars.push(bar);
+        true
+    };
+    archive.bars((symbol, recipe.interval), (from, i64::MAX), take).with_context(named)?;
+    if bars.is_empty() {
+        let has = |it: SeriesRange| format!("{} {}", it.symbol, it.interval);
+        let series: Vec<String> = archive.series().with_context(named)?.into_iter().map(has).collect();
+        let interval = recipe.interval.as_str();
+        bail!("{} has no bars of {symbol} {interval} in this range; it has {}", path.display(), series.join(", "));
+    }
+    let gaps = gaps(&bars, recipe.interval, recipe.calendar).count() as u64;
+    let sha256 = bar_files::hex(&digest.finalize());
+    let input = Input { kind: "archive".into(), name: name(path), sha256, rows: bars.len() as u64 };
+    Ok(Bars { bars, input, gaps, notes: Vec::new() })
+}
+
+fn name(path: &Path) -> String {
+    path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
 }

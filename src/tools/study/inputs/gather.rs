@@ -43,6 +43,9 @@ pub(in super::super) async fn gather(task: &Task) -> anyhow::Result<Inputs> {
     let mut found = Found::default();
     let file = match &task.bars {
         BarSource::File(path, zone) => Some(found.bars(bars::read(path, zone.as_ref(), &recipe)?)),
+        BarSource::Archive(path) => {
+            Some(found.bars(bars::of_archive(path, task.instrument.symbol.as_str(), &task.range, &recipe)?))
+        }
         BarSource::Recorded => None,
     };
     let has_ranges = file.is_some();
@@ -71,7 +74,7 @@ pub(in super::super) async fn gather(task: &Task) -> anyhow::Result<Inputs> {
     if let Some(error) = odds_file.and_then(|(path, file)| without_bar(&file, path, &missing)) {
         return Err(error.into());
     }
-    found.left.add("decisions on bars that are not in the file", missing.len() as u64);
+    found.left.add("decisions on bars that are not there", missing.len() as u64);
     found.repaired(closed, &odds);
     if decisions.is_empty() {
         bail!("no bar has odds in this range: {} bars, {} odds", bars.len(), odds.len());
