@@ -18,6 +18,7 @@ mod old_journal;
 mod origins;
 pub mod protection;
 mod purpose;
+mod recorded;
 mod resolved;
 mod secret;
 mod sections;
@@ -29,15 +30,17 @@ mod variables;
 pub use distance::Distance;
 pub(crate) use flags::SettingsArgs;
 pub use last_start::LastStart;
+pub use market::CalendarSource;
 pub use old_journal::OldJournal;
 pub use origins::Remarks;
 pub use protection::Protection;
 pub use purpose::{Daemon, Gateway, Purpose, VerifyGateway, VerifyMarket, VerifyModel};
+pub use recorded::{Recorded, RecordedSymbol};
 pub use resolved::Resolved;
 pub use secret::Secret;
 pub use sections::*;
 pub use sources::Sources;
-pub use state_directory::make as make_state_directory;
+pub use state_directory::{make as make_state_directory, studies as studies_path};
 
 use std::{fmt, path::PathBuf};
 

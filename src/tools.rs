@@ -1,10 +1,13 @@
 //! Tools that examine a daemon, a market, a model or a monitoring machine from outside, and those that make the files to train
-//! your own model on: `bars`, then `dataset`.
+//! your own model on: `bars`, then `dataset`; and `study`, which says whether it is worth anything.
 
 pub mod bars;
 pub mod dataset;
 mod eodhd;
+mod plot;
 pub mod probe;
 mod progress;
+pub mod replay;
 pub mod soak;
+pub mod study;
 pub mod verify;

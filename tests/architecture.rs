@@ -12,7 +12,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-const STAGES: [&str; 7] = ["fetcher", "feature_builder", "predictor", "signal_sender", "journal", "metrics", "deadman"];
+const STAGES: [&str; 8] =
+    ["fetcher", "feature_builder", "predictor", "signal_sender", "journal", "archive", "metrics", "deadman"];
 const DOMAIN_CRATES: [&str; 9] =
     ["std", "core", "serde", "thiserror", "uuid", "chrono", "chrono_tz", "croner", "crate"];
 

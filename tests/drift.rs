@@ -40,6 +40,7 @@ fn earlier(journal: &Path, bars: i64) {
         action: None,
         reason: None,
         failure_detail: None,
+        judged_at: None,
         client_order_id: None,
         close_ids: Vec::new(),
     };

@@ -195,6 +195,7 @@ fn cycles_are_found_by_minute_and_symbol() {
         action: None,
         reason: Some(Reason::Failed { stage: "fetch", kind: "timeout" }),
         failure_detail: None,
+        judged_at: None,
         client_order_id: None,
         close_ids: Vec::new(),
     };

@@ -90,8 +90,13 @@ fn cycle_events(symbols: usize) -> Vec<(&'static str, Event)> {
     let decision = Decision { action: Action::Buy, likeliest: Action::Buy, confidence: 0.7 };
     let decisions = each(symbols, |symbol| DecisionReport { symbol, bar_close_time: 1_499_997_600, decision });
     let result = SignalResult::Suppressed(Suppression::DryRun);
-    let reports =
-        each(symbols, |symbol| SignalReport { symbol, side: Side::Buy, closes: Vec::new(), result: result.clone() });
+    let reports = each(symbols, |symbol| SignalReport {
+        symbol,
+        side: Side::Buy,
+        closes: Vec::new(),
+        judged_at: None,
+        result: result.clone(),
+    });
     let api = ApiUsage { calls: 1, errors: vec![] };
     vec![
         ("actors_pinged", Event::ActorsPinged(ActorName::ALL.map(|name| (name, true)).to_vec())),

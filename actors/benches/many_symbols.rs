@@ -89,6 +89,7 @@ impl Handler<SendSignals> for Outside {
             symbol: signal.instrument.symbol.clone(),
             side: signal.side,
             closes: Vec::new(),
+            judged_at: None,
             result: SignalResult::Suppressed(Suppression::DryRun),
         };
         MessageResult(message.signals.into_iter().map(suppressed).collect())

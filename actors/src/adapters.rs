@@ -6,6 +6,7 @@
 //! - [`mlflow`] - the model server
 //! - [`gateway`] - the MetaTrader gateway
 //! - [`journal`] - the SQLite file with decisions and orders
+//! - [`archive`] - the SQLite file with bars
 //! - [`prometheus`] - the text of `/metrics`
 //! - [`deadman`] - the service that expects pings
 //! - [`halt_file`] - the kill switch, a file that `sentinel halt` creates
@@ -18,6 +19,7 @@
 //! - [`gzip`] - compression of HTTP answers
 //! - [`fail_points`] - places where a test build kills the process
 
+pub mod archive;
 pub mod deadman;
 pub mod endpoint;
 pub mod eodhd;

@@ -193,6 +193,7 @@ impl Cycle<'_> {
         let now = policy.clock.moment();
         let waited_s = i64::try_from(began_at.age_at(now).as_secs()).unwrap_or(i64::MAX);
         let market_now = fetched.market_now.saturating_add(waited_s);
+        self.market_now = Some(market_now);
         let has_clock_stepped = policy.has_clock_stepped || began_at.has_stepped_at(now);
         let policy = &Policy { has_clock_stepped, ..policy.clone() };
         let decide = |row: &mut Row| row.decide(policy, market_now, begun_at);

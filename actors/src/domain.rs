@@ -1,8 +1,8 @@
 //! The calculations and decisions of Sentinel, as plain functions and types: no actix, no sockets, no disk.
 //!
 //! - market data: [`bar`], [`interval`], [`resample`], [`window`], [`calendar`], [`regime`], [`features`]
-//! - a decision: [`decision`], [`guard`], [`drift`]
-//! - an order: [`instrument`], [`side`], [`order`], [`order_state`], [`order_manager`], [`journal`]
+//! - a decision: [`decision`], [`guard`], [`drift`], [`outcome`]; what would have been right: [`label`]
+//! - an order: [`instrument`], [`side`], [`order`], [`order_state`], [`order_manager`], [`journal`], [`fill`]
 //! - what is open at the broker: [`position`], [`exposure`], [`symbol_matching`], [`reconcile`]
 //! - a cycle: [`schedule`], [`clock`], [`cycle_outcome`], [`breaker`]
 //! - names and text: [`names`], [`build_info`], [`sanitize`]
@@ -17,14 +17,17 @@ pub mod decision;
 pub mod drift;
 pub mod exposure;
 pub mod features;
+pub mod fill;
 pub mod guard;
 pub mod instrument;
 pub mod interval;
 pub mod journal;
+pub mod label;
 pub mod names;
 pub mod order;
 pub mod order_manager;
 pub mod order_state;
+pub mod outcome;
 pub mod position;
 pub mod reconcile;
 pub mod regime;

@@ -5,21 +5,27 @@
 
 #[cfg(test)]
 mod tests;
+mod windows;
 
 use crate::{
-    adapters::journal::{DaemonLock, FileId, Identity, OpenError, OrderRow, Store},
+    adapters::{
+        archive::Queue,
+        journal::{CycleRecord, DaemonLock, FileId, Identity, OpenError, OrderRow, Store},
+    },
     domain::{
         clock::Clock,
         drift::{CONFIDENCES, FirstConfidence},
         exposure::Fill,
         instrument::Symbol,
-        journal::{History, JournalError, OrderStep, Standing, StandingQuestion, UnresolvedOrder},
+        journal::{
+            AccountSnapshot, History, JournalError, OrderStep, Standing, StandingQuestion, UnresolvedOrder, Version,
+        },
         names::{ActorName, DropReason},
         order::Outcome,
     },
     messages::{
-        Event, Flush, Flushed, NoteEquity, Ping, ReadFills, ReadHistory, ReadStanding, RecordDecisions, Settled,
-        Telemetry, WriteSteps,
+        Event, Flush, Flushed, NoteAccount, NoteEquity, Ping, ReadFills, ReadHistory, ReadStanding, RecordDecisions,
+        Settled, Telemetry, WriteSteps,
     },
 };
 use actix::{Actor, Addr, Handler, SyncArbiter, SyncContext};
@@ -30,6 +36,8 @@ use std::{
     time::Duration,
 };
 use tracing::{error, info, warn};
+pub use windows::Horizons;
+use windows::Windows;
 
 /// How often old rows are pruned.
 const PRUNE_PERIOD: Duration = Duration::from_secs(86_400);
@@ -45,6 +53,12 @@ pub struct Config {
     pub identity: Identity,
     /// Whether bars from before an account's first order by this journal count as ordered.
     pub waits_for_new_bar: bool,
+    /// What decisions are made with.
+    pub version: Arc<Version>,
+    /// Which outcomes are kept.
+    pub horizons: Horizons,
+    /// The way to the bar archive, if there is one.
+    pub archive: Option<Queue>,
     /// Wall clock of every row.
     pub clock: Arc<dyn Clock>,
     /// Who is told what happened.
@@ -129,6 +143,9 @@ pub struct Journal {
     /// Fates of orders that could not be written: as good as unknown until they are.
     unwritten: Vec<Owed>,
     pruned_at: Option<Duration>,
+    windows: Windows,
+    /// What the gateway told of the account in this cycle, and when it was told last, wall clock since the unix epoch.
+    account: Option<(Duration, AccountSnapshot)>,
 }
 
 impl Journal {
@@ -150,6 +167,8 @@ impl Journal {
                 file: None,
                 unwritten: Vec::new(),
                 pruned_at: None,
+                windows: Windows::default(),
+                account: None,
             }
         })
     }
@@ -354,6 +373,17 @@ impl Handler<NoteEquity> for Journal {
     }
 }
 
+impl Handler<NoteAccount> for Journal {
+    type Result = ();
+
+    fn handle(&mut self, NoteAccount(told): NoteAccount, _: &mut Self::Context) {
+        // Written with the cycle's decisions: it is not worth a wait for the disk of its own.
+        let (at, known) = self.account.get_or_insert_default();
+        *at = self.config.clock.now();
+        known.update(told);
+    }
+}
+
 impl Handler<WriteSteps> for Journal {
     type Result = Result<(), JournalError>;
 
@@ -385,10 +415,30 @@ impl Handler<RecordDecisions> for Journal {
 
     fn handle(&mut self, message: RecordDecisions, _: &mut Self::Context) {
         let RecordDecisions { cycle_id, decisions } = message;
-        let record =
-            |store: &mut Store, config: &Config| store.record_decisions(cycle_id, &config.identity.model, &decisions);
+        self.windows.take(&decisions);
+        // First, and whatever the journal's disk says: the archive has a thread of its own.
+        self.windows.offer(cycle_id, &self.config);
+        let told = self.account.take();
+        let windows = std::mem::take(&mut self.windows);
+        let due = windows.due(&self.config.horizons);
+        let record = |store: &mut Store, config: &Config| {
+            let Identity { account, model, .. } = &config.identity;
+            let told = told.as_ref().map(|(at, told)| (account.as_str(), *at, told));
+            store.record_cycle(&CycleRecord {
+                cycle_id,
+                model,
+                version: Some(&config.version),
+                decisions: &decisions,
+                due: &due,
+                told,
+            })
+        };
         // A failure is logged, counted and shown by `with_store`; there is nobody to answer.
-        if self.with_store(record).is_ok() {
+        let recorded = self.with_store(record);
+        drop(due);
+        self.windows = windows;
+        if recorded.is_ok() {
+            self.windows.told();
             self.wrote();
             self.prune_if_due();
         } else {

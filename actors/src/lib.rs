@@ -9,6 +9,7 @@
 //! - [`predictor`] - the model's probabilities
 //! - [`signal_sender`] - orders
 //! - [`journal`] - decisions and orders on disk
+//! - [`archive`] - the bars that decisions were made from, on disk
 //! - [`metrics`] - counts events for `/metrics`, and judges the daemon's health for `/health`
 //! - [`deadman`] - pings an external service after good cycles
 //! - [`domain`] - calculations that all of them use: pure
@@ -18,6 +19,7 @@
 //! tests need is in `x/fixtures.rs`.
 
 pub mod adapters;
+pub mod archive;
 pub mod cycle;
 pub mod deadman;
 pub mod domain;

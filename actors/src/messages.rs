@@ -17,7 +17,7 @@ use crate::domain::{
     features::FeatureSet,
     guard::Suppression,
     instrument::{Instrument, Symbol},
-    journal::{DecisionRecord, History, JournalError, OrderStep, Standing, StandingQuestion},
+    journal::{AccountSnapshot, DecisionRecord, History, JournalError, OrderStep, Standing, StandingQuestion},
     order::{Order, Side},
     order_manager::Fate,
 };
@@ -147,6 +147,8 @@ pub struct SignalReport {
     pub side: Side,
     /// Orders that closed opposite positions before, and their outcomes.
     pub closes: Vec<(Order, Fate)>,
+    /// When the rules that count earlier orders were asked, wall clock since the unix epoch; `None` if they were not.
+    pub judged_at: Option<Duration>,
     /// The order's outcome, or why there is no order.
     pub result: SignalResult,
 }
@@ -189,6 +191,11 @@ pub struct NoteEquity(pub f64);
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "Result<(), JournalError>")]
 pub struct WriteSteps(pub Vec<OrderStep>);
+
+/// SignalSender -> Journal: what the gateway reported about the account in this cycle. Not answered and not waited for.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct NoteAccount(pub AccountSnapshot);
 
 /// cycle -> Journal, after the orders: record the decisions. The cycle does not wait for it; the next cycle's [`Settled`]
 /// does.

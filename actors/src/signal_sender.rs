@@ -172,6 +172,7 @@ impl Sender {
                 "open positions prove the outcome of the order"
             );
         }
+        session.note_account();
     }
 
     /// Reads the journal's state before there is a signal. The gateway is not queried here: that would be in every cycle, and
@@ -194,12 +195,15 @@ impl Sender {
         let mut reports = Vec::with_capacity(message.signals.len());
         for signal in message.signals {
             let mut closes = Vec::new();
+            let judged_at = manager.judged_at().filter(|_| self.config.live);
             let result = match self.order(&signal, cycle_id, &mut manager, &mut session, &mut closes).await {
                 Ok(result) => result,
                 Err(suppression) => SignalResult::Suppressed(suppression),
             };
-            reports.push(SignalReport { symbol: signal.instrument.symbol.clone(), side: signal.side, closes, result });
+            let symbol = signal.instrument.symbol.clone();
+            reports.push(SignalReport { symbol, side: signal.side, closes, judged_at, result });
         }
+        session.note_account();
         if let Some(doubts) = manager.doubts() {
             self.say_doubts(cycle_id, doubts);
         }

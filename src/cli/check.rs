@@ -6,6 +6,7 @@ use crate::{
 };
 use sentinel_actors::{
     adapters::{
+        archive::BAR_BYTES,
         eodhd::{ROW_BYTES, first_range_s, first_rows_max},
         gateway::curve,
     },
@@ -31,6 +32,7 @@ pub(super) fn main(args: &SettingsArgs) -> ExitCode {
         line(&settings),
         derived(&settings),
         bars(&settings),
+        archive(&settings),
         deadman(&settings.deadman),
         token(&settings, &sources),
         remarks(&settings.remarks),
@@ -127,6 +129,22 @@ fn bars(settings: &Resolved) -> String {
         MarketClock::Bars => "The first request names no range, so EODHD sends 120 days.".into(),
     };
     format!("\n# {kind}\n# {request}")
+}
+
+/// Whether bars are kept, where, and how large that gets.
+fn archive(settings: &Resolved) -> String {
+    let Some(archive) = &settings.archive else {
+        return "\n# No bars are archived: archive.enabled is false, so `sentinel replay` cannot repeat decisions."
+            .into();
+    };
+    let days = match archive.keep.as_secs() / 86_400 {
+        0 => 365,
+        days => days,
+    };
+    let bars = days * 86_400 / settings.data.interval.nominal_s().unsigned_abs() * settings.instruments.len() as u64;
+    let megabytes = (bars * BAR_BYTES) as f64 / 1e6;
+    let (path, each) = (archive.path.display(), if archive.keep.is_zero() { "each year" } else { "at most" });
+    format!("\n# Bars are archived in {path}, {each} about {megabytes:.1} MB ({bars} bars of {BAR_BYTES} bytes).")
 }
 
 /// Whether the dead-man ping is on, and which metric counts it.

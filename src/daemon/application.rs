@@ -14,6 +14,7 @@ use actix::{Actor, Addr, Arbiter, Recipient};
 use anyhow::Context as _;
 use sentinel_actors::{
     adapters::system_clock::SystemClock,
+    archive::Archivist,
     cycle::{Policy, Stages},
     domain::{clock::Clock, names::ActorName, schedule::Schedule},
     journal::{Journal, Opened},
@@ -72,6 +73,7 @@ pub struct Application {
     pings: Vec<(ActorName, Recipient<Ping>)>,
     scheduler: Addr<Scheduler>,
     journal: Addr<Journal>,
+    archivist: Option<Archivist>,
     flush_unwritten: Recipient<FlushUnwritten>,
     metrics: Metrics,
     notices: UnboundedReceiver<Notice>,
@@ -124,8 +126,11 @@ impl Application {
         let config = wiring::metrics_config(settings, plan.schedule.period(clock.now()), &opened, &policy);
         let (inflight, breakers) = (config.inflight.clone(), config.breakers.clone());
         let metrics = Metrics::start(config)?;
-        let journal =
-            Journal::start(wiring::journal_config(settings, clock.clone(), metrics.telemetry.clone()), opened);
+        let archivist = start_archivist(settings, &clock, &metrics);
+        let queue = archivist.as_ref().map(Archivist::queue);
+        let journal = wiring::journal_config(settings, clock.clone(), metrics.telemetry.clone(), queue)
+            .context("the settings cannot be recorded")?;
+        let journal = Journal::start(journal, opened);
         let shared = Shared {
             clock,
             inflight,
@@ -146,6 +151,7 @@ impl Application {
             pings,
             scheduler,
             journal: shared.journal,
+            archivist,
             flush_unwritten,
             metrics,
             notices,
@@ -189,7 +195,7 @@ impl Application {
         if let Ended::StageGone(actor) = ended {
             tracing::error!(actor, "actor stopped responding: shutting down for a restart");
         }
-        service_manager.stopping(self.drain_deadline + FLUSH_DEADLINE * 2 + STOP_SLACK);
+        service_manager.stopping(self.drain_deadline + FLUSH_DEADLINE * 3 + STOP_SLACK);
         let Drained { is_journalled, is_outcome_lost } = self.drain().await;
         attended.abort();
         let ended = match ended {
@@ -221,6 +227,12 @@ impl Application {
         // Closed only now, when every order's outcome and the last cycle's decisions are in it.
         let flushed = tokio::time::timeout(FLUSH_DEADLINE, self.journal.send(Flush)).await;
         let drained = judge(flushed.ok().and_then(Result::ok), is_written);
+        // After the journal, which offers it the last cycle's bars.
+        if let Some(archivist) = self.archivist
+            && tokio::time::timeout(FLUSH_DEADLINE, archivist.close()).await.is_err()
+        {
+            tracing::warn!("the bar archive was not closed in time; the newest bars may be missing in it");
+        }
         self.port.close().await;
         self.metrics.arbiter.stop();
         if self.metrics.arbiter.join().is_err() {
@@ -228,6 +240,14 @@ impl Application {
         }
         drained
     }
+}
+
+/// A daemon that has no thread for it trades without it.
+fn start_archivist(settings: &Resolved, clock: &Arc<dyn Clock>, metrics: &Metrics) -> Option<Archivist> {
+    let config = wiring::archive_config(settings, clock.clone(), metrics.telemetry.clone())?;
+    Archivist::start(config)
+        .inspect_err(|error| tracing::error!(stage = "archive", error = "archive", "no bars are archived: {error}"))
+        .ok()
 }
 
 fn start_scheduler(

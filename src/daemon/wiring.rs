@@ -2,21 +2,27 @@
 //! `start`. The Journal, which waits for the disk, has its own thread, and so has the Deadman, which waits for an outside service.
 
 use super::http::HttpConfig;
-use crate::{net, process::build_info, settings::Resolved};
+use crate::{
+    net,
+    process::build_info,
+    settings::{Recorded, Resolved},
+};
 use actix::{Actor, Addr, Arbiter, Recipient};
 use sentinel_actors::{
     adapters::{
+        archive::Queue,
         endpoint::{Breakers, Inflight},
         gateway::{self, DialectKind, DialectParams},
         halt_file::HaltFile,
         journal::Identity,
     },
+    archive,
     cycle::{Policy, Stages},
     deadman::{self, Deadman},
     domain::{clock::Clock, drift::Drift, guard::KillSwitch, names::ActorName, order_manager::Rules},
     feature_builder::{self, FeatureBuilder},
     fetcher::{self, Fetcher},
-    journal::{self, Journal, Opened},
+    journal::{self, Horizons, Journal, Opened},
     messages::{Backlog, CycleWentWell, FlushUnwritten, Ping, Telemetry},
     metrics,
     predictor::{self, Predictor},
@@ -210,20 +216,52 @@ pub fn journal_ledger(journal: &Addr<Journal>) -> JournalActorHandle {
         history: journal.clone().recipient(),
         fills: journal.clone().recipient(),
         equity: journal.clone().recipient(),
+        account: journal.clone().recipient(),
         write: journal.clone().recipient(),
     }
 }
 
+/// The configuration of the Archivist; `None` if no bars are kept.
+pub fn archive_config(settings: &Resolved, clock: Arc<dyn Clock>, metrics: Telemetry) -> Option<archive::Config> {
+    let base_url = &settings.data.base_url;
+    Some(archive::Config {
+        path: settings.archive.as_ref()?.path.clone(),
+        keep: settings.archive.as_ref()?.keep,
+        interval: settings.data.interval,
+        // Its host and port; settings let no user or password into it.
+        source: base_url.split("://").last().and_then(|rest| rest.split('/').next()).unwrap_or(base_url).into(),
+        clock,
+        metrics,
+    })
+}
+
 /// The configuration of the Journal.
-pub fn journal_config(settings: &Resolved, clock: Arc<dyn Clock>, metrics: Telemetry) -> journal::Config {
-    journal::Config {
+///
+/// # Errors
+/// The settings cannot be recorded with decisions; no setting is known to do that.
+pub fn journal_config(
+    settings: &Resolved,
+    clock: Arc<dyn Clock>,
+    metrics: Telemetry,
+    archive: Option<Queue>,
+) -> serde_json::Result<journal::Config> {
+    let digits = settings.instruments.iter().map(|instrument| (instrument.symbol.clone(), instrument.digits));
+    Ok(journal::Config {
+        version: Arc::new(Recorded::version(settings, build_info().version)?),
+        horizons: Horizons {
+            bars: settings.study.horizon_bars,
+            interval: settings.data.interval,
+            calendar: settings.calendar.clone(),
+            digits: digits.collect(),
+        },
+        archive,
         path: settings.journal.path.clone(),
         keep: settings.journal.keep,
         identity: identity(settings),
         waits_for_new_bar: settings.journal.waits_for_new_bar,
         clock,
         metrics,
-    }
+    })
 }
 
 /// The deadlines of all requests to the model, one more for the rows that it refuses, and of the gateway, and some slack.

@@ -2,7 +2,7 @@
 
 use super::{MarketSettings, Problem};
 use sentinel_actors::domain::calendar::{Calendar, Closure, Session, parse_time, parse_zone};
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{fs, ops::Range, path::Path};
 use toml::Spanned;
 
@@ -27,19 +27,64 @@ struct HolidaysFile {
     closed: Vec<Spanned<String>>,
 }
 
-/// Builds the calendar.
-pub(super) fn calendar(market: &MarketSettings) -> Result<Calendar, Problem> {
-    let mut calendar = match market.calendar.as_str() {
-        "fx" => Calendar::fx(),
-        "always" => Calendar::always(),
-        path => from_file(&Source::read(CALENDAR_KEY, Path::new(path))?)?,
-    };
-    if let Some(path) = &market.holidays {
-        let source = Source::read(HOLIDAYS_KEY, path)?;
-        let file: HolidaysFile = source.parse()?;
-        close(&mut calendar, &file.closed, &source)?;
+/// What a calendar is made of, whatever becomes of the files later: a replay makes it again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CalendarSource {
+    /// `fx`, `always`, or the file's path.
+    pub name: String,
+    /// The text of that file.
+    pub file: Option<String>,
+    /// The text of the file of holidays.
+    pub holidays: Option<String>,
+}
+
+impl CalendarSource {
+    fn read(market: &MarketSettings) -> Result<Self, Problem> {
+        let name = market.calendar.clone();
+        let file = match name.as_str() {
+            "fx" | "always" => None,
+            path => Some(read(CALENDAR_KEY, Path::new(path))?),
+        };
+        let holidays = market.holidays.as_deref().map(|path| read(HOLIDAYS_KEY, path)).transpose()?;
+        Ok(Self { name, file, holidays })
     }
-    Ok(calendar)
+
+    /// The calendar of these texts.
+    ///
+    /// # Errors
+    /// What is wrong with a text, with its line.
+    pub fn calendar(&self) -> Result<Calendar, Problem> {
+        self.with_holidays_of(Path::new("the file"))
+    }
+
+    fn with_holidays_of(&self, holidays: &Path) -> Result<Calendar, Problem> {
+        let mut calendar = match (&self.file, self.name.as_str()) {
+            (None, "always") => Calendar::always(),
+            (None, _) => Calendar::fx(),
+            (Some(text), path) => from_file(&Source { key: CALENDAR_KEY, path: Path::new(path), text: text.clone() })?,
+        };
+        if let Some(text) = &self.holidays {
+            let source = Source { key: HOLIDAYS_KEY, path: holidays, text: text.clone() };
+            let file: HolidaysFile = source.parse()?;
+            close(&mut calendar, &file.closed, &source)?;
+        }
+        Ok(calendar)
+    }
+}
+
+/// Builds the calendar.
+pub(super) fn calendar(market: &MarketSettings) -> Result<(Calendar, CalendarSource), Problem> {
+    let source = CalendarSource::read(market)?;
+    let calendar = source.with_holidays_of(market.holidays.as_deref().unwrap_or(Path::new("")))?;
+    Ok((calendar, source))
+}
+
+fn read(key: &'static str, path: &Path) -> Result<String, Problem> {
+    fs::read_to_string(path).map_err(|error| {
+        let rule = if key == CALENDAR_KEY { "must be auto, fx, always or a file: " } else { "" };
+        Problem::new(key, format!("{rule}{}: {error}", path.display()))
+    })
 }
 
 fn from_file(source: &Source) -> Result<Calendar, Problem> {
@@ -69,14 +114,6 @@ struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    fn read(key: &'static str, path: &'a Path) -> Result<Self, Problem> {
-        let text = fs::read_to_string(path).map_err(|error| {
-            let rule = if key == CALENDAR_KEY { "must be auto, fx, always or a file: " } else { "" };
-            Problem::new(key, format!("{rule}{}: {error}", path.display()))
-        })?;
-        Ok(Self { key, path, text })
-    }
-
     fn parse<T: DeserializeOwned>(&self) -> Result<T, Problem> {
         toml::from_str(&self.text).map_err(|error| self.problem(error.span(), error.message()))
     }
@@ -108,10 +145,14 @@ mod tests {
         let calendar_file = calendar.contains('=').then(|| written(calendar));
         let holidays_file = holidays.map(written);
         let path = |file: &tempfile::NamedTempFile| file.path().to_owned();
-        super::calendar(&MarketSettings {
+        let made = super::calendar(&MarketSettings {
             calendar: calendar_file.as_ref().map_or(calendar.into(), |file| path(file).display().to_string()),
             holidays: holidays_file.as_ref().map(path),
-        })
+        });
+        let (calendar, source) = made?;
+        drop((calendar_file, holidays_file));
+        assert_eq!(source.calendar().as_ref(), Ok(&calendar), "its texts make the same calendar, without the files");
+        Ok(calendar)
     }
 
     #[test]

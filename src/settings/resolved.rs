@@ -1,9 +1,10 @@
 //! Settings that were checked and parsed, in the types that the actors use.
 
 use super::{
-    DataSettings, DeadmanSettings, GatewaySettings, GuardSettings, Journal, Log, MetricsSettings, ModelSettings,
-    Problem, Settings, SettingsError, Sources, Symbols, TradingSettings, WEB_CONFIG, confidence_reference, curve,
-    market,
+    Archive, DataSettings, DeadmanSettings, GatewaySettings, GuardSettings, Journal, Log, MetricsSettings,
+    ModelSettings, Problem, Settings, SettingsError, Sources, StudySettings, Symbols, TradingSettings, WEB_CONFIG,
+    confidence_reference, curve,
+    market::{self, CalendarSource},
     origins::{self, Remarks},
     protection::Protection,
     purpose::{Daemon, Purpose},
@@ -43,6 +44,8 @@ pub struct Resolved<P = Daemon> {
     pub calendar_name: String,
     /// When the market is open.
     pub calendar: Arc<Calendar>,
+    /// The texts that it was made of.
+    pub calendar_source: CalendarSource,
     /// What the hour and weekday columns hold.
     pub time_columns: TimeColumns,
     pub model: ModelSettings,
@@ -59,10 +62,13 @@ pub struct Resolved<P = Daemon> {
     pub curve: Option<CurveKeys>,
     /// Where decisions and orders are kept.
     pub journal: Journal,
+    /// Where the bars that they were made from are kept; `None` if nowhere.
+    pub archive: Option<Archive>,
     pub metrics: MetricsSettings,
     /// TLS and passwords of the port, if there are any.
     pub protection: Option<Protection>,
     pub deadman: DeadmanSettings,
+    pub study: StudySettings,
     /// What is logged, and how.
     pub log: Log,
     /// The symbols, with all derived and inherited values.
@@ -83,6 +89,7 @@ struct Parsed<P> {
     schedule: Schedule,
     log: Log,
     calendar: Calendar,
+    calendar_source: CalendarSource,
     curve: Option<CurveKeys>,
     reference: Option<Reference>,
     protection: Option<Protection>,
@@ -124,11 +131,13 @@ impl Settings {
         let protection = self.metrics.web_config_file.as_deref().map(Protection::load).transpose();
         let named = |faults: Vec<String>| faults.into_iter().map(|fault| Problem::new(WEB_CONFIG, fault)).collect();
         let protection = found.or_problems(protection.map_err(named));
+        let calendar = calendar?;
         Some(Parsed {
             purpose: purpose?,
             schedule: schedule?,
             log: log?,
-            calendar: calendar?,
+            calendar: calendar.0,
+            calendar_source: calendar.1,
             curve: curve?,
             reference: reference?,
             protection: protection?,
@@ -154,6 +163,7 @@ impl Settings {
             data: self.data,
             calendar_name: self.market.calendar,
             calendar: parsed.calendar.into(),
+            calendar_source: parsed.calendar_source,
             time_columns: self.features.hour_and_weekday,
             model: self.model,
             reference: parsed.reference,
@@ -166,10 +176,12 @@ impl Settings {
             failed_share_max: self.health.failed_share_max,
             gateway: self.gateway,
             curve: parsed.curve,
+            archive: self.archive.located(&journal),
             journal,
             metrics: self.metrics,
             protection: parsed.protection,
             deadman: self.deadman,
+            study: self.study,
             log: parsed.log,
             symbols: self.symbols,
             instruments,

@@ -1,13 +1,17 @@
 //! The settings, section by section, as `config/base.toml` documents them.
 
+mod archive;
 mod gateway;
 mod journal;
 mod log;
+mod study;
 mod symbols;
 
+pub use archive::{Archive, ArchiveSettings};
 pub use gateway::{GatewaySettings, PlaintextSetting};
 pub use journal::{Journal, JournalSettings, NewJournal};
 pub use log::{Log, LogFormat, LogSettings};
+pub use study::{StudyLabel, StudySettings};
 pub use symbols::{Symbol, Symbols};
 
 use super::{distance::Distance, secret::Secret};
@@ -46,10 +50,14 @@ pub struct Settings {
     pub gateway: GatewaySettings,
     /// Decisions and orders on disk.
     pub journal: JournalSettings,
+    /// The bars that decisions were made from.
+    pub archive: ArchiveSettings,
     /// The HTTP side.
     pub metrics: MetricsSettings,
     /// Pings for an outside service.
     pub deadman: DeadmanSettings,
+    /// What `sentinel study` charges.
+    pub study: StudySettings,
     /// Log output.
     pub log: LogSettings,
     /// What is traded.
@@ -151,6 +159,8 @@ pub struct ModelSettings {
     pub body_bytes_max: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub confidence_reference: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trained_until: Option<String>,
 }
 
 /// The protocol of the model server.
@@ -276,6 +286,14 @@ impl ModelSettings {
             SchemeSetting::Https => "https",
         };
         format!("{scheme}://{}", authority(&self.host, self.port))
+    }
+
+    /// Up to when bars are the model's own, unix seconds; `None` if it is not said.
+    ///
+    /// # Errors
+    /// Neither a day nor a moment.
+    pub fn trained_until(&self) -> Result<Option<i64>, &'static str> {
+        self.trained_until.as_deref().map(study::end_of).transpose()
     }
 }
 

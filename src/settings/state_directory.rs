@@ -11,6 +11,8 @@ use std::{
 
 /// The journal's name in it.
 pub(super) const JOURNAL: &str = "journal.db";
+/// The name of the file that counts studies.
+const STUDIES: &str = "studies.db";
 
 /// The state directory of this environment: systemd's `STATE_DIRECTORY` (the first, if there are several), else the XDG base
 /// directory for state, else `None`. Creates nothing.
@@ -34,6 +36,11 @@ fn absolute(path: &str) -> Option<PathBuf> {
 /// The journal in this directory; without one, in the working folder.
 pub(super) fn journal(directory: Option<&Path>) -> PathBuf {
     directory.map_or_else(|| PathBuf::from(JOURNAL), |directory| directory.join(JOURNAL))
+}
+
+/// The count of studies in this directory; without one, in the working folder.
+pub fn studies(directory: Option<&Path>) -> PathBuf {
+    directory.map_or_else(|| PathBuf::from(STUDIES), |directory| directory.join(STUDIES))
 }
 
 /// Creates a state directory that only this user can read. An existing one is not changed.

@@ -3,6 +3,7 @@
 mod data;
 mod live;
 mod lookback;
+mod study;
 mod symbols;
 
 use super::{
@@ -40,8 +41,10 @@ pub(super) fn ranges(settings: &Settings, journal: &Journal, found: &mut Found) 
     found.unless((0.0..=1.0).contains(&share), "health.failed_share_max", "must be 0 to 1");
     gateway(settings, found);
     self::journal(settings, journal, found);
+    archive(settings, journal, found);
     http(settings, found);
     deadman(&settings.deadman, found);
+    study::study(settings, found);
     symbols::symbols(settings, found);
 }
 
@@ -161,6 +164,15 @@ fn journal(settings: &Settings, journal: &Journal, found: &mut Found) {
         "journal.new",
         "\"wait\" uses the machine's clock: with --clock bars every bar would count as ordered; set it to \"trade\"",
     );
+}
+
+fn archive(settings: &Settings, journal: &Journal, found: &mut Found) {
+    let days = settings.archive.keep_days;
+    found.unless(days <= 36_500, "archive.keep_days", "must be 0 (all are kept) to 36500 days");
+    let Some(archive) = settings.archive.located(journal) else { return };
+    let path = &archive.path;
+    found.unless(path.file_name().is_some() && !path.is_dir(), "archive.path", "must be a file's path");
+    found.unless(*path != journal.path, "archive.path", "must not be the journal's: they are two files");
 }
 
 fn http(settings: &Settings, found: &mut Found) {

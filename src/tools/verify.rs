@@ -6,7 +6,7 @@ mod gateway;
 mod hub;
 mod inf;
 mod market;
-mod model;
+pub(crate) mod model;
 mod report;
 
 use crate::{

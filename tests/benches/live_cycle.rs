@@ -20,6 +20,7 @@ use sentinel_actors::{
         halt_file::HaltFile,
         system_clock::SystemClock,
     },
+    archive::Archivist,
     cycle::{CycleEnd, Policy, Stages, run_cycle},
     domain::{clock::Clock, drift::Drift, instrument::Symbol},
     journal::{Journal, Opened},
@@ -98,7 +99,9 @@ fn start_stages(settings: &Resolved) -> (Stages, Policy) {
     let arbiter = Arbiter::new();
     let recorder = MetricsActor::start_in_arbiter(&arbiter.handle(), |_| recorder);
     let metrics = Telemetry::new(recorder.recipient(), backlog, clock.clone());
-    let config = wiring::journal_config(settings, clock.clone(), metrics.clone());
+    let archivist = wiring::archive_config(settings, clock.clone(), metrics.clone()).map(Archivist::start);
+    let queue = archivist.map(|archivist| archivist.unwrap().queue());
+    let config = wiring::journal_config(settings, clock.clone(), metrics.clone(), queue).unwrap();
     let opened = Opened::at(&config.path, &config.identity, clock.now()).unwrap();
     let journal = Journal::start(config, opened);
     let policy = wiring::policy(settings, clock.clone());

@@ -196,6 +196,7 @@ impl Handler<SendSignals> for Stub {
             symbol: signal.instrument.symbol.clone(),
             side: signal.side,
             closes: Vec::new(),
+            judged_at: None,
             result: SignalResult::Suppressed(Suppression::DryRun),
         };
         Box::pin(async move { message.signals.into_iter().map(report).collect() })

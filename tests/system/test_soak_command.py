@@ -3,22 +3,18 @@
 import json
 import re
 import signal
-import subprocess
 import time
-import zlib
 from pathlib import Path
 
 import pytest
 
 from parts import http
+from parts.browser import browse, distinct_rows
 from parts.daemon import Daemon, free_port, wait_until
-from parts.requirements import require
 
 PLOTS = 12
 # A busy machine may miss a tick of one second; these tests are about the report, not about the machine.
 LENIENT = ["--missed-ticks-max", "5", "--cycles-done-min", "50", "--lag-p99-max", "5", "--cycle-p99-max", "9"]
-CHROMIUM = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync"]
-CHROMIUM += ["--disable-background-networking", "--disable-component-update", "--enable-logging=stderr"]
 
 
 class Soak:
@@ -54,32 +50,6 @@ def demo(harness, port: int, *args: str) -> Daemon:
 def failed(findings: dict) -> set[str]:
     """The names of the thresholds that were exceeded."""
     return {check["name"] for check in findings["checks"] if check["outcome"] == "failed"}
-
-
-def browse(page: Path, *args: str) -> tuple[str, list[str]]:
-    """Opens a page: the browser's stdout, and the page's console output."""
-    require("chromium")
-    command = [*CHROMIUM, f"--user-data-dir={page.parent / 'browser'}", *args, f"file://{page}"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
-    assert done.returncode == 0, done.stderr[-2000:]
-    return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
-
-
-def distinct_rows(png: bytes) -> int:
-    """How many different rows of pixels an image has."""
-    assert png.startswith(b"\x89PNG\r\n\x1a\n")
-    at, data = 8, b""
-    width = bits = colours = 0
-    while at < len(png):
-        length, kind = int.from_bytes(png[at : at + 4], "big"), png[at + 4 : at + 8]
-        chunk = png[at + 8 : at + 8 + length]
-        if kind == b"IHDR":
-            width, bits, colours = int.from_bytes(chunk[:4], "big"), chunk[8], {2: 3, 6: 4}[chunk[9]]
-        data += chunk if kind == b"IDAT" else b""
-        at += 12 + length
-    assert bits == 8
-    pixels, row = zlib.decompress(data), 1 + width * colours
-    return len({pixels[begin : begin + row] for begin in range(0, len(pixels), row)})
 
 
 def test_a_good_demo_is_healthy_and_its_page_shows_it(harness, tmp_path):

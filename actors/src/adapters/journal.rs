@@ -2,12 +2,16 @@
 //! and a power cut; decisions only a kill, because nothing rests on them. Written by the Journal actor; read, and settled, by `sentinel orders` beside a running daemon.
 
 mod account_lock;
+mod account_snapshots;
 mod daemon_lock;
 mod decisions;
 mod explain;
 mod files;
+mod first_decisions;
 mod orders;
+mod outcomes;
 mod read_only;
+mod replay;
 mod schema;
 mod standing;
 #[cfg(test)]
@@ -16,16 +20,21 @@ mod unwritten;
 
 pub use account_lock::{AccountLock, AccountLockError};
 pub use daemon_lock::{DaemonLock, FileId};
+pub use decisions::{CycleRecord, bars_sha256, sequence_sha256};
 pub use explain::{Coverage, DecisionRow, OrderLife, Pick, Step};
+pub use first_decisions::{FirstOdds, RecordedOdds};
 pub use orders::{Identity, OrderRow, Verdict};
+pub use outcomes::{Due, OutcomeRow};
+pub use replay::{EarlierOrder, ReplayRow};
 
 use crate::{
     adapters::fail_points::reach,
-    domain::journal::{JournalError, OrderStep},
+    domain::journal::{JournalError, OrderStep, Version},
 };
 use rusqlite::{Connection, OpenFlags, config::DbConfig};
 use std::{
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 use uuid::Uuid;
@@ -97,6 +106,8 @@ pub struct Store {
     connection: Connection,
     /// Fates that could not be written are kept here.
     unwritten: PathBuf,
+    /// The version of the last decisions, and its row.
+    version: Option<(Arc<Version>, i64)>,
 }
 
 impl Store {
@@ -173,7 +184,7 @@ impl Store {
         // A plan does not depend on what is bound: statements would else be compiled anew for each order.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(failed)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
-        Ok(Self { connection, unwritten: files::beside(&files::real(path), ".unwritten") })
+        Ok(Self { connection, unwritten: files::beside(&files::real(path), ".unwritten"), version: None })
     }
 
     /// A person settles that a position of ours is open no more; `who` and `note` are kept.

@@ -4,9 +4,11 @@ use crate::domain::{
     bar::Bar,
     decision::{Action, Prediction},
     features::FeatureSet,
+    guard::Pace,
     instrument::{InstrumentKey, Symbol},
     order::{Order, Outcome},
     order_state::OrderState,
+    position::Position,
     reconcile::{Proof, Unproven},
 };
 use std::{
@@ -15,6 +17,9 @@ use std::{
     time::Duration,
 };
 use uuid::Uuid;
+
+const HOUR: Duration = Duration::from_secs(3_600);
+const DAY: Duration = Duration::from_secs(86_400);
 
 /// Why the journal did not do what it was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -142,6 +147,21 @@ impl History {
         }
     }
 
+    /// How much was ordered before `now`, as the limits on orders count it. `keys` are those of the next order.
+    pub fn pace(&self, keys: &[InstrumentKey], now: Duration, failures_in_a_row: u32) -> Pace {
+        let within = |period: Duration| {
+            let recent = self.orders.iter().filter(|at| now.saturating_sub(**at) < period).count();
+            u32::try_from(recent).unwrap_or(u32::MAX)
+        };
+        let newest = keys.iter().filter_map(|key| self.newest_at.get(key)).max();
+        Pace {
+            failures_in_a_row,
+            last_hour: within(HOUR),
+            last_day: within(DAY),
+            since_last: newest.map(|at| now.saturating_sub(*at)),
+        }
+    }
+
     /// Whether the bar had closed before this journal knew of the account: it may have been ordered by another.
     pub fn is_from_before(&self, bar_close_time: i64) -> bool {
         u64::try_from(bar_close_time).is_ok_and(|closed| closed <= self.live_since.as_secs())
@@ -180,10 +200,55 @@ pub struct DecisionRecord {
     pub reason: Option<Reason>,
     /// What the failed stage says, for a person; the journal keeps one line of it.
     pub failure_detail: Option<String>,
+    /// When the rules that count earlier orders were asked, wall clock since the unix epoch; `None` if they were not.
+    pub judged_at: Option<Duration>,
     /// The order that was made.
     pub client_order_id: Option<Uuid>,
     /// The orders that closed opposite positions before it.
     pub close_ids: Vec<Uuid>,
+}
+
+/// What decisions are made with, and stays the same as long as the daemon runs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Version {
+    /// `sentinel_config_hash`.
+    pub config_hash: u64,
+    /// What is known of the model without asking its server: name and address. Another model under the same name and address
+    /// has the same.
+    pub model_fingerprint: String,
+    /// Of this program.
+    pub app_version: String,
+    /// JSON: the settings that it takes to decide again. No secrets.
+    pub settings: String,
+}
+
+/// What the gateway told of the account in a cycle; `None` is what it was not asked or did not tell.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct AccountSnapshot {
+    /// Money without open positions, in the account's currency, as all of these.
+    pub balance: Option<f64>,
+    /// Money if all positions were closed now.
+    pub equity: Option<f64>,
+    /// Money that the open positions bind.
+    pub margin: Option<f64>,
+    /// What is open, whoever opened it.
+    pub positions: Option<Vec<Position>>,
+}
+
+impl AccountSnapshot {
+    /// Takes what was told later; the rest stays.
+    pub fn update(&mut self, later: Self) {
+        let Self { balance, equity, margin, positions } = later;
+        self.balance = balance.or(self.balance);
+        self.equity = equity.or(self.equity);
+        self.margin = margin.or(self.margin);
+        self.positions = positions.or_else(|| self.positions.take());
+    }
+
+    /// Whether anything was told.
+    pub fn is_told(&self) -> bool {
+        *self != Self::default()
+    }
 }
 
 /// Why a symbol has no order although one was near.

@@ -305,6 +305,11 @@ impl OrderManager {
         self.doubts.as_deref()
     }
 
+    /// As of when the rules that count earlier orders are asked in this cycle; `None` while the journal is broken.
+    pub fn judged_at(&self) -> Option<Duration> {
+        self.standing.as_ref().map(|standing| standing.taken_at)
+    }
+
     /// Writes unwritten steps at shutdown. Returns whether none are left.
     pub async fn flush_unwritten<L: OrderJournal>(&mut self, order_journal: &L) -> bool {
         if !self.unwritten.is_empty() {

@@ -2,10 +2,12 @@
 
 use super::*;
 use crate::{
-    adapters::system_clock::SystemClock,
+    adapters::{archive::Work, system_clock::SystemClock},
     domain::{
+        bar::Bar,
         decision::Prediction,
         instrument::Symbol,
+        interval::Interval,
         journal::DecisionRecord,
         order::{Order, Outcome, Side, client_order_id},
     },
@@ -47,12 +49,25 @@ fn identity() -> Identity {
     }
 }
 
+fn horizons() -> Horizons {
+    Horizons {
+        bars: 4,
+        interval: Interval::OneHour,
+        calendar: Arc::default(),
+        digits: Arc::new([(Symbol::new("EURUSD"), 5)]),
+    }
+}
+
 impl Harness {
     fn start() -> Self {
         Self::start_in(TempDir::new().unwrap(), "journal.db")
     }
 
     fn start_in(folder: TempDir, name: &str) -> Self {
+        Self::start_with(folder, name, None)
+    }
+
+    fn start_with(folder: TempDir, name: &str, archive: Option<Queue>) -> Self {
         let events = Arc::new(Mutex::new(Vec::new()));
         let telemetry = Telemetry::from(Metrics(events.clone()).start().recipient());
         let config = Config {
@@ -60,6 +75,9 @@ impl Harness {
             keep: Duration::from_secs(86_400),
             waits_for_new_bar: false,
             identity: identity(),
+            version: Arc::default(),
+            horizons: horizons(),
+            archive,
             clock: Arc::new(SystemClock),
             metrics: telemetry.clone(),
         };
@@ -238,6 +256,7 @@ fn decided(bar_close_time: i64, confidence: f64) -> DecisionRecord {
         action: None,
         reason: None,
         failure_detail: None,
+        judged_at: None,
         client_order_id: None,
         close_ids: Vec::new(),
     }
@@ -283,8 +302,17 @@ async fn a_panic_costs_one_answer_and_not_the_thread() {
     let opened = Opened::at(&harness.folder.path().join("other.db"), &identity(), Duration::ZERO).unwrap();
     let metrics = Metrics(harness.events.clone()).start().recipient().into();
     let (path, keep) = (harness.folder.path().join("other.db"), Duration::ZERO);
-    let config =
-        Config { path, keep, identity: identity(), waits_for_new_bar: false, clock: Arc::new(SystemClock), metrics };
+    let config = Config {
+        path,
+        keep,
+        identity: identity(),
+        waits_for_new_bar: false,
+        version: Arc::default(),
+        horizons: horizons(),
+        archive: None,
+        clock: Arc::new(SystemClock),
+        metrics,
+    };
     let mut journal = Journal {
         open: Default::default(),
         file: None,
@@ -296,6 +324,8 @@ async fn a_panic_costs_one_answer_and_not_the_thread() {
         write_failures: 0,
         unwritten: Vec::new(),
         pruned_at: None,
+        windows: Windows::default(),
+        account: None,
     };
     let lost: Result<(), _> = journal.with_store(|_, _| panic!("as scripted"));
     assert!(lost.unwrap_err().is_broken());
@@ -314,4 +344,85 @@ async fn a_journal_that_is_taken_away_stops_orders_until_it_is_back() {
     assert!(!path.exists(), "no other one is begun in its place");
     std::fs::rename(&aside, &path).unwrap();
     harness.write(sending()).await.unwrap();
+}
+
+/// A decision on the newest of these bars.
+fn decided_on(bars: &Arc<[Bar]>) -> DecisionRecord {
+    let bar_close_time = bars.last().map(|bar| bar.open_time + 3_600);
+    DecisionRecord { bar_close_time, window: Some(bars.clone()), ..decided(BAR, 0.7) }
+}
+
+/// Bars that open at these hours, each 10 points above the one before.
+fn bars(hours: &[i64]) -> Arc<[Bar]> {
+    let bar = |hour: &i64| {
+        let price = 1.1 + *hour as f64 * 1e-4;
+        Bar { open_time: BAR + 3_600 * hour, open: price, high: price, low: price, close: price, volume: 0.0 }
+    };
+    hours.iter().map(bar).collect()
+}
+
+#[actix::test]
+async fn outcomes_are_written_when_the_bar_closes_that_ends_the_horizon() {
+    let harness = Harness::start();
+    let record = |cycle_id, hours: &[i64]| RecordDecisions { cycle_id, decisions: vec![decided_on(&bars(hours))] };
+    let outcomes = || {
+        let rows = Store::open_read_only(&harness.path()).unwrap().outcomes("baseline", "EURUSD").unwrap();
+        rows.iter().map(|row| ((row.bar_close_time - BAR) / 3_600, row.ret_points.round())).collect::<Vec<_>>()
+    };
+    // Decided on the bar of hour 2, in two cycles; hours 4 to 50 are a weekend.
+    harness.journal.send(record(1, &[0, 1, 2])).await.unwrap();
+    harness.journal.send(record(2, &[0, 1, 2])).await.unwrap();
+    harness.journal.send(record(3, &[0, 1, 2, 3, 51])).await.unwrap();
+    assert_eq!(outcomes(), [], "two bars of four");
+    harness.journal.send(record(4, &[0, 1, 2, 3, 51, 52])).await.unwrap();
+    harness.journal.send(record(5, &[1, 2, 3, 51, 52, 53])).await.unwrap();
+    assert_eq!(outcomes(), [(3, 510.0)], "four bars of market time after it; on those before it nothing was decided");
+    // The decisions of hours 51, 52 and 53 are known; three bars come at once after a pause.
+    harness.journal.send(record(6, &[51, 52, 53, 54, 55, 56])).await.unwrap();
+    assert_eq!(outcomes(), [(3, 510.0), (52, 40.0), (53, 40.0)]);
+    let rows = Store::open_read_only(&harness.path()).unwrap().outcomes("baseline", "EURUSD").unwrap();
+    assert!(rows.iter().all(|row| row.label == "BUY" && row.horizon == 4), "{rows:?}");
+}
+
+#[actix::test]
+async fn outcomes_that_a_stop_left_open_are_written_after_the_next_start() {
+    let harness = Harness::start();
+    let now = u64::try_from(SystemClock.now().as_millis()).unwrap();
+    let record = |cycle_id, hours: &[i64]| RecordDecisions { cycle_id, decisions: vec![decided_on(&bars(hours))] };
+    harness.journal.send(record(now, &[0, 1, 2])).await.unwrap();
+    harness.journal.send(Flush).await.unwrap();
+    let Harness { folder, .. } = harness;
+    let harness = Harness::start_in(folder, "journal.db");
+    harness.journal.send(record(now + 1, &[1, 2, 3, 4, 5, 6, 7])).await.unwrap();
+    let rows = Store::open_read_only(&harness.path()).unwrap().outcomes("baseline", "EURUSD").unwrap();
+    assert_eq!(rows.len(), 1);
+    assert!((rows[0].exit_price - 1.1006).abs() < 1e-12, "{rows:?}");
+}
+
+#[actix::test]
+async fn the_archive_is_offered_a_window_once_and_again_while_it_has_no_place() {
+    let (queue, work) = crate::adapters::archive::queue();
+    let harness = Harness::start_with(TempDir::new().unwrap(), "journal.db", Some(queue.clone()));
+    let held = bars(&[0, 1, 2]);
+    for cycle_id in 1..=3 {
+        harness.journal.send(RecordDecisions { cycle_id, decisions: vec![decided_on(&held)] }).await.unwrap();
+    }
+    let cycles = |work: &std::sync::mpsc::Receiver<Work>| {
+        let cycle = |work| if let Work::Cycle { cycle_id, .. } = work { cycle_id } else { 0 };
+        work.try_iter().map(cycle).collect::<Vec<_>>()
+    };
+    assert_eq!(cycles(&work), [1], "the same bars are no news");
+    while queue.offer(Work::Cycle { cycle_id: 0, windows: Vec::new() }).is_ok() {}
+    let newer = bars(&[1, 2, 3]);
+    harness.journal.send(RecordDecisions { cycle_id: 4, decisions: vec![decided_on(&newer)] }).await.unwrap();
+    work.try_iter().for_each(drop);
+    harness.journal.send(RecordDecisions { cycle_id: 5, decisions: vec![decided_on(&newer)] }).await.unwrap();
+    assert_eq!(cycles(&work), [5]);
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let failures = harness.events.lock().unwrap().iter().fold(0, |all, event| match event {
+        Event::BarsArchived { failures, .. } => all + failures,
+        _ => all,
+    });
+    assert_eq!(failures, 1, "the cycle whose bars had no place");
+    assert!(harness.told().await.0, "the journal does not care");
 }

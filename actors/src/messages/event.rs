@@ -181,6 +181,13 @@ pub enum Event {
         /// Orders of unknown outcome.
         unresolved: Vec<UnresolvedOrder>,
     },
+    /// Archivist, or the Journal for it: bars were archived, or could not be.
+    BarsArchived {
+        /// Cycles whose bars were not written: the file failed, or there was no place in the queue.
+        failures: u64,
+        /// Closed bars that changed, by symbol.
+        revisions: Vec<(Symbol, u64)>,
+    },
     /// Scheduler: a cycle ended, successfully or not.
     CycleFinished {
         /// The cycle.
@@ -198,7 +205,7 @@ pub enum Event {
 
 impl Event {
     /// The actor that reports the event. Application and Deadman have no label of their own, so their events count as the
-    /// Scheduler's.
+    /// Scheduler's, and the Archivist's as the Journal's.
     pub const fn teller(&self) -> ActorName {
         match self {
             Self::ActorStarted(name) | Self::ActorRestarted(name) => *name,
@@ -221,7 +228,7 @@ impl Event {
             | Self::PositionsChecked { .. }
             | Self::EquityTold(_)
             | Self::PositionsTold(_) => ActorName::SignalSender,
-            Self::JournalChanged { .. } => ActorName::Journal,
+            Self::JournalChanged { .. } | Self::BarsArchived { .. } => ActorName::Journal,
         }
     }
 }

@@ -184,6 +184,12 @@ impl Recorder {
                 self.metrics.orders_unresolved.set(count(unresolved.len() as u64));
                 self.state.journal = JournalState { is_writable: Some(*is_writable), unresolved: unresolved.clone() };
             }
+            Event::BarsArchived { failures, revisions } => {
+                self.metrics.bars_archive_failures_total.inc_by(*failures);
+                for (symbol, count) in revisions {
+                    self.metrics.bar_revisions_total.with_label_values(&[symbol.as_str()]).inc_by(*count);
+                }
+            }
             Event::CycleFinished { cycle_id, finished_at, duration, failed } => {
                 self.metrics.trading_cycles_total.inc();
                 self.metrics.trading_cycles_failed_total.inc_by((*failed).into());

@@ -14,11 +14,12 @@ use crate::{
         breaker::BreakerPolicy,
         guard::Limits,
         instrument::Symbol,
+        interval::Interval,
         order::Side,
         order_state::OrderState,
         position::{AccountMode, Opposite},
     },
-    journal::{self, Journal, Opened},
+    journal::{self, Horizons, Journal, Opened},
     messages::Flush,
 };
 use actix::Addr;
@@ -101,6 +102,7 @@ fn order_journal(journal: &Addr<Journal>) -> JournalActorHandle {
         history: journal.clone().recipient(),
         fills: journal.clone().recipient(),
         equity: journal.clone().recipient(),
+        account: journal.clone().recipient(),
         write: journal.clone().recipient(),
     }
 }
@@ -181,6 +183,9 @@ impl Setup {
                 account_mode: AccountMode::Hedging,
             },
             waits_for_new_bar: false,
+            version: Arc::default(),
+            horizons: Horizons { bars: 4, interval: Interval::OneHour, calendar: Arc::default(), digits: Arc::new([]) },
+            archive: None,
             clock: Arc::new(SystemClock),
             metrics: metrics.clone(),
         };

@@ -14,12 +14,13 @@ use crate::{
     domain::{
         clock::{Expiry, Moment},
         guard::Suppression,
+        journal::AccountSnapshot,
         names::{ActorName, DropReason},
         order::{Order, Outcome, close_order_id},
         order_manager::{Fate, GatewayPort},
         position::{Position, Positions},
     },
-    messages::Event,
+    messages::{Event, NoteAccount},
 };
 use std::{future::poll_fn, pin::pin, task::Poll, time::Duration};
 use tokio::time::{Instant, timeout_at};
@@ -37,6 +38,8 @@ pub(super) struct GatewaySession<'a> {
     socket: Option<GatewaySocket>,
     /// The gateway accepted nothing within its deadline; the rest of the cycle does not wait for it again.
     is_gateway_absent: bool,
+    /// What the gateway reported about the account.
+    told: AccountSnapshot,
 }
 
 impl GatewayPort for GatewaySession<'_> {
@@ -95,7 +98,9 @@ impl GatewayPort for GatewaySession<'_> {
         // Reported here, not where the list is used: a limit concerns one symbol, but this is the number for the whole
         // account.
         let is_told = |positions: &&Vec<Position>| dialect.kind().has_proof() || !positions.is_empty();
-        let listed = positions.as_ref().ok().filter(is_told).map(Vec::len);
+        // An empty list that proves nothing is not "no positions" in the journal, either.
+        self.told.positions = positions.as_ref().ok().filter(is_told).cloned();
+        let listed = self.told.positions.as_ref().map(Vec::len);
         self.config.metrics.report(Event::PositionsTold(listed));
         match positions {
             Ok(positions) if dialect.kind().has_proof() || !positions.is_empty() => Ok(Positions::Known(positions)),
@@ -128,12 +133,18 @@ impl GatewayPort for GatewaySession<'_> {
             .map_err(|error| error.to_string())
             .and_then(|answer| answer.account().map_err(|error| error.to_string()));
         let equity = match account {
-            Ok(account) => Some(account.equity).filter(|equity| equity.is_finite()),
+            Ok(account) => {
+                let finite = |number: f64| Some(number).filter(|number| number.is_finite());
+                self.told.balance = finite(account.balance);
+                self.told.margin = account.margin.and_then(finite);
+                finite(account.equity)
+            }
             Err(reason) => {
                 warn!(stage = "send", error = "no_equity", "the gateway did not report the account's equity: {reason}");
                 None
             }
         };
+        self.told.equity = equity;
         self.config.metrics.report(Event::EquityTold(equity));
         equity
     }
@@ -149,6 +160,7 @@ impl GatewayPort for GatewaySession<'_> {
             *answer = self.ask(Query::Positions).await.ok()?.positions().ok()?;
         }
         self.config.metrics.report(Event::PositionsTold(Some(answers[1].len())));
+        self.told.positions = Some(answers[1].clone());
         Some(answers)
     }
 
@@ -164,8 +176,17 @@ impl GatewayPort for GatewaySession<'_> {
 
 impl<'a> GatewaySession<'a> {
     /// A session that connects when there is something to send.
-    pub(super) const fn new(config: &'a Config, gate: &'a HandshakeGate) -> Self {
-        Self { config, gate, socket: None, is_gateway_absent: false }
+    pub(super) fn new(config: &'a Config, gate: &'a HandshakeGate) -> Self {
+        Self { config, gate, socket: None, is_gateway_absent: false, told: AccountSnapshot::default() }
+    }
+
+    /// Gives the journal what the gateway reported about the account, if it was queried. Messages keep their order, so this
+    /// comes after the steps of orders; nothing waits for it.
+    pub(super) fn note_account(&mut self) {
+        let told = std::mem::take(&mut self.told);
+        if told.is_told() {
+            self.config.journal.account.do_send(NoteAccount(told));
+        }
     }
 
     fn is_absent(&mut self, why: &str) {

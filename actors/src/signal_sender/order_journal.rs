@@ -7,7 +7,7 @@ use crate::{
         journal::{History, JournalError, OrderStep, Standing, StandingQuestion},
         order_manager::OrderJournal,
     },
-    messages::{NoteEquity, ReadFills, ReadHistory, ReadStanding, WriteSteps},
+    messages::{NoteAccount, NoteEquity, ReadFills, ReadHistory, ReadStanding, WriteSteps},
 };
 use actix::{MailboxError, Recipient};
 
@@ -22,6 +22,8 @@ pub struct JournalActorHandle {
     pub fills: Recipient<ReadFills>,
     /// Records the day's first equity.
     pub equity: Recipient<NoteEquity>,
+    /// Keeps what the gateway told of the account.
+    pub account: Recipient<NoteAccount>,
     /// Writes an order's steps.
     pub write: Recipient<WriteSteps>,
 }

@@ -38,7 +38,7 @@ impl LastStart {
 /// Whether root may use another user's value for this key.
 pub(super) fn is_harmless(key: &str, value: &str, directory: &Path) -> bool {
     match key {
-        "journal.path" | "guards.halt_file" => is_below(value, directory),
+        "journal.path" | "archive.path" | "guards.halt_file" => is_below(value, directory),
         "market.calendar" => matches!(value, "fx" | "always" | "auto"),
         "market.holidays" | "model.confidence_reference" => false,
         _ if key.ends_with("_file") => is_below(value, Path::new(CREDENTIALS)),

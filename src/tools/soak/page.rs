@@ -4,14 +4,14 @@ use super::{
     check::MIB,
     findings::{self, Findings},
     math::{Quantile, Slope},
-    plot::{self, Curve, Frame, Plot, Points},
+    plot::{self, Curve, Frame, Plot},
     record::{Line, Record},
     snapshot::TIMINGS,
     tables,
 };
+use crate::tools::plot::{Points, STYLE};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-const STYLE: &str = include_str!("page.css");
 /// The least span of a plot's vertical axis.
 const SECONDS_SPAN_MIN: f64 = 0.000_1;
 const MIB_SPAN_MIN: f64 = 1.0;

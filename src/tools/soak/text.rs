@@ -4,21 +4,10 @@ use super::{
     check::{Check, Outcome},
     findings::{Ended, Findings},
 };
+pub(super) use crate::tools::plot::number;
 
 /// Shown for an unknown value.
 pub(super) const UNKNOWN: &str = "unknown";
-
-/// At most four significant digits; whole numbers in full.
-pub(super) fn number(value: f64) -> String {
-    let size = value.abs();
-    if value.fract() == 0.0 && size < 1e15 {
-        return format!("{}", value + 0.0);
-    }
-    let decimals = if size >= 1_000.0 { 0 } else { (3.0 - size.log10().floor()).clamp(0.0, 6.0) as usize };
-    let text = format!("{value:.decimals$}");
-    let short = if decimals > 0 { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
-    if short == "-0" { "0".to_owned() } else { short.to_owned() }
-}
 
 /// A number, or [`UNKNOWN`].
 pub(super) fn known(value: Option<f64>) -> String {

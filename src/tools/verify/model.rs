@@ -2,7 +2,7 @@
 //! and whether rows in one request get the same answers as alone.
 
 mod rows;
-mod server;
+pub(crate) mod server;
 
 use super::{FIREWALL, Report, SettingsArgs, block_on, is_lost};
 use crate::{

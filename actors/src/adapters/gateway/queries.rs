@@ -35,6 +35,8 @@ pub struct AccountState {
     pub balance: f64,
     /// Equity: money if all positions were closed now.
     pub equity: f64,
+    /// Margin: money that the open positions bind, if the gateway reports it.
+    pub margin: Option<f64>,
     /// The currency's name, if the gateway reports it.
     pub currency: Option<String>,
 }
@@ -72,9 +74,12 @@ impl QueryAnswer {
     /// The answer does not contain an account.
     pub fn account(&self) -> Result<AccountState, BadReply> {
         match (number(&self.body["balance"]), number(&self.body["equity"])) {
-            (Some(balance), Some(equity)) => {
-                Ok(AccountState { balance, equity, currency: self.body["currency"].as_str().map(one_line) })
-            }
+            (Some(balance), Some(equity)) => Ok(AccountState {
+                balance,
+                equity,
+                margin: number(&self.body["margin"]),
+                currency: self.body["currency"].as_str().map(one_line),
+            }),
             _ => Err(BadReply::new(&format!("no account with balance and equity: {}", self.body))),
         }
     }

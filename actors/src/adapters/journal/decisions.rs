@@ -1,26 +1,40 @@
 //! What was decided, a row per symbol and cycle, and how long it is kept.
 
-use super::{Store, broken, millis};
+use super::{
+    Store, account_snapshots, broken, millis,
+    outcomes::{self, Due},
+};
 use crate::domain::{
     bar::Bar,
     drift::FirstConfidence,
-    features::FEATURE_COUNT,
+    features::{FEATURE_COUNT, SEQUENCE_BARS},
     instrument::Symbol,
-    journal::{DecisionRecord, JournalError, Reason},
+    journal::{AccountSnapshot, DecisionRecord, JournalError, Reason, Version},
     sanitize::one_line,
 };
-use rusqlite::params;
+use rusqlite::{Connection, params};
 use sha2::{Digest, Sha256};
-use std::{collections::HashSet, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 use uuid::Uuid;
 
 const INSERT: &str = "
 INSERT INTO decisions (cycle_id, symbol, bar_close_time, bars_sha256, features, p_sell, p_hold, p_buy, action,
                        suppressed, failed_stage, failure, order_id, market_now, close, threshold, failure_detail,
-                       close_ids)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)";
+                       close_ids, version_id, bars, sequence_sha256, judged_at_ms)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)";
+
+const INSERT_VERSION: &str = "
+INSERT INTO versions (config_hash, model_fingerprint, app_version, settings) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
+
+const VERSION_ID: &str = "
+SELECT id FROM versions WHERE config_hash = ?1 AND model_fingerprint = ?2 AND app_version = ?3 AND settings = ?4";
 
 const INSERT_CONFIDENCE: &str = "INSERT OR IGNORE INTO confidences VALUES (?1, ?2, ?3, ?4, ?5)";
+
+/// Outcomes go with the first decisions on their bars.
+const PRUNE_OUTCOMES: &str = "
+DELETE FROM outcomes WHERE NOT EXISTS (SELECT 1 FROM confidences WHERE confidences.model = outcomes.model
+AND confidences.symbol = outcomes.symbol AND confidences.bar_close_time = outcomes.bar_close_time)";
 
 /// Settled orders go with their time, except the newest of each symbol, which is what keeps older bars from being
 /// ordered, and the fills that still count as open positions. Their events go with them.
@@ -29,6 +43,23 @@ DELETE FROM orders WHERE updated_at_ms < ?1 AND state NOT IN ('intent', 'sending
 AND NOT (state = 'filled' AND closes IS NULL AND closed_at_ms IS NULL)
 AND EXISTS (SELECT 1 FROM orders AS newer WHERE newer.account = orders.account AND newer.model = orders.model
             AND newer.symbol = orders.symbol AND newer.bar_close_time > orders.bar_close_time AND newer.closes IS NULL)";
+
+/// What a cycle leaves in the journal.
+#[derive(Debug, Clone, Copy)]
+pub struct CycleRecord<'a> {
+    /// The cycle.
+    pub cycle_id: u64,
+    /// Name of the model.
+    pub model: &'a str,
+    /// What the decisions were made with.
+    pub version: Option<&'a Arc<Version>>,
+    /// What was decided.
+    pub decisions: &'a [DecisionRecord],
+    /// The horizons of earlier decisions that ended.
+    pub due: &'a [Due<'a>],
+    /// What the gateway told of this account, and when, wall clock since the unix epoch.
+    pub told: Option<(&'a str, Duration, &'a AccountSnapshot)>,
+}
 
 impl Store {
     /// Writes a cycle's decisions, made with this model, all or none. A power cut may take the newest: no order rests on them,
@@ -42,11 +73,26 @@ impl Store {
         model: &str,
         records: &[DecisionRecord],
     ) -> Result<(), JournalError> {
+        self.record_cycle(&CycleRecord { cycle_id, model, version: None, decisions: records, due: &[], told: None })
+    }
+
+    /// Writes what a cycle leaves, all or none.
+    ///
+    /// # Errors
+    /// [`JournalError::Failed`].
+    pub fn record_cycle(&mut self, cycle: &CycleRecord<'_>) -> Result<(), JournalError> {
+        let CycleRecord { cycle_id, model, version, decisions, due, told } = *cycle;
         let cycle_id = i64::try_from(cycle_id).unwrap_or(i64::MAX);
-        self.write_without_waiting(|transaction| {
+        let known = self.version.take().filter(|(known, _)| version.is_some_and(|version| Arc::ptr_eq(known, version)));
+        let version = self.write_without_waiting(|transaction| {
+            let version = match (known, version) {
+                (None, Some(version)) => Some((version.clone(), version_id(transaction, version).map_err(broken)?)),
+                (known, _) => known,
+            };
+            let version_id = version.as_ref().map(|(_, id)| *id);
             let mut insert = transaction.prepare_cached(INSERT).map_err(broken)?;
             let mut insert_confidence = transaction.prepare_cached(INSERT_CONFIDENCE).map_err(broken)?;
-            for record in records {
+            for record in decisions {
                 let probabilities = record.prediction.map(|prediction| prediction.probabilities());
                 let (suppressed, failed_stage, failure) = match record.reason {
                     None => (None, None, None),
@@ -57,7 +103,7 @@ impl Store {
                     cycle_id,
                     record.symbol.as_str(),
                     record.bar_close_time,
-                    record.window.as_deref().map(digest),
+                    record.window.as_deref().map(bars_sha256),
                     record.features.as_ref().map(|features| little_endian(&features.tabular)),
                     probabilities.map(|p| p[0]),
                     probabilities.map(|p| p[1]),
@@ -72,6 +118,10 @@ impl Store {
                     record.threshold,
                     record.failure_detail.as_deref().map(one_line),
                     (!record.close_ids.is_empty()).then(|| joined(&record.close_ids)),
+                    version_id,
+                    record.window.as_deref().map(|bars| i64::try_from(bars.len()).unwrap_or(i64::MAX)),
+                    record.features.as_ref().map(|features| sequence_sha256(&features.sequence)),
+                    record.judged_at.map(millis),
                 ];
                 insert.execute(row).map_err(broken)?;
                 if let (Some(prediction), Some(bar_close_time)) = (record.prediction, record.bar_close_time) {
@@ -80,8 +130,12 @@ impl Store {
                     insert_confidence.execute(row).map_err(broken)?;
                 }
             }
-            Ok(())
-        })
+            outcomes::write(transaction, model, due).map_err(broken)?;
+            told.map_or(Ok(()), |told| account_snapshots::note(transaction, told))?;
+            Ok(version)
+        })?;
+        self.version = version;
+        Ok(())
     }
 
     /// The model's newest confidences, the first of each bar of these symbols: at most `count` of them, oldest first.
@@ -126,9 +180,18 @@ impl Store {
         self.write(|transaction| {
             let decisions = transaction.execute("DELETE FROM decisions WHERE cycle_id < ?1", [before]);
             let confidences = transaction.execute("DELETE FROM confidences WHERE cycle_id < ?1", [before]);
-            let orders = transaction.execute(PRUNE_ORDERS, [before]);
-            confidences.map_err(broken)?;
-            Ok(decisions.map_err(broken)? + orders.map_err(broken)?)
+            let outcomes = transaction.execute(PRUNE_OUTCOMES, []);
+            let accounts = transaction.execute("DELETE FROM account_snapshots WHERE at_ms < ?1", [before]);
+            let orders = transaction.execute(PRUNE_ORDERS, [before]).map_err(broken)?;
+            if orders > 0 {
+                // A replay has to know that it cannot count them.
+                transaction.execute("DELETE FROM forgotten", []).map_err(broken)?;
+                transaction.execute("INSERT INTO forgotten VALUES (?1)", [before]).map_err(broken)?;
+            }
+            for rows in [confidences, outcomes, accounts] {
+                rows.map_err(broken)?;
+            }
+            Ok(decisions.map_err(broken)? + orders)
         })
     }
 
@@ -143,8 +206,17 @@ impl Store {
     }
 }
 
-/// SHA-256 of a window: two decisions with the same digest saw the same bars.
-fn digest(bars: &[Bar]) -> Vec<u8> {
+/// The row of this version, made if there is none.
+fn version_id(transaction: &Connection, version: &Version) -> rusqlite::Result<i64> {
+    let Version { config_hash, model_fingerprint, app_version, settings } = version;
+    // 48 bits of it are used.
+    let row = params![i64::try_from(*config_hash).unwrap_or(i64::MAX), model_fingerprint, app_version, settings];
+    transaction.execute(INSERT_VERSION, row)?;
+    transaction.query_row(VERSION_ID, row, |row| row.get(0))
+}
+
+/// SHA-256 of a window as the journal keeps it: two decisions with the same digest saw the same bars.
+pub fn bars_sha256(bars: &[Bar]) -> [u8; 32] {
     let mut sha = Sha256::new();
     for Bar { open_time, open, high, low, close, volume } in bars {
         let numbers = [open, high, low, close, volume].map(|number| number.to_le_bytes());
@@ -152,7 +224,16 @@ fn digest(bars: &[Bar]) -> Vec<u8> {
             [open_time.to_le_bytes(), numbers[0], numbers[1], numbers[2], numbers[3], numbers[4]].as_flattened(),
         );
     }
-    sha.finalize().to_vec()
+    sha.finalize().into()
+}
+
+/// SHA-256 of a sequence as it is sent: float32, little-endian, the oldest bar first.
+pub fn sequence_sha256(sequence: &[[f32; FEATURE_COUNT]; SEQUENCE_BARS]) -> [u8; 32] {
+    let mut sha = Sha256::new();
+    for row in sequence {
+        sha.update(row.map(f32::to_le_bytes).as_flattened());
+    }
+    sha.finalize().into()
 }
 
 fn joined(ids: &[Uuid]) -> String {

@@ -5,10 +5,10 @@ use rusqlite::{Connection, TransactionBehavior};
 use std::path::Path;
 
 /// Marks the file as ours: `SNTL`.
-const APPLICATION_ID: i64 = 0x534e_544c;
+pub(super) const APPLICATION_ID: i64 = 0x534e_544c;
 
 /// What each version adds; `PRAGMA user_version` counts how many a file has.
-const MIGRATIONS: [&str; 3] = ["
+pub(super) const MIGRATIONS: [&str; 4] = ["
 CREATE TABLE orders (
     id             TEXT PRIMARY KEY,     -- client_order_id
     account        TEXT NOT NULL,
@@ -99,6 +99,39 @@ CREATE TABLE accounts (
     live_since_ms INTEGER NOT NULL       -- what it ordered before that is not in this journal; unix milliseconds
 );
 INSERT INTO accounts SELECT account, min(created_at_ms) FROM orders GROUP BY account;
+", "
+CREATE TABLE versions (                  -- what decisions were made with; a row for each state of it that there ever was
+    id                INTEGER PRIMARY KEY,
+    config_hash       INTEGER NOT NULL,  -- sentinel_config_hash
+    model_fingerprint TEXT NOT NULL,     -- name and address; the server does not say which model it serves
+    app_version       TEXT NOT NULL,
+    settings          TEXT NOT NULL,     -- JSON: what it takes to decide again, without secrets
+    UNIQUE (config_hash, model_fingerprint, app_version, settings)
+);
+ALTER TABLE decisions ADD COLUMN version_id INTEGER REFERENCES versions (id);
+ALTER TABLE decisions ADD COLUMN bars INTEGER;          -- bars in the window
+ALTER TABLE decisions ADD COLUMN sequence_sha256 BLOB;  -- of the 60x23 sequence (f32, little-endian), the oldest bar first
+ALTER TABLE decisions ADD COLUMN judged_at_ms INTEGER;  -- when the rules about earlier orders were asked, unix milliseconds
+CREATE TABLE outcomes (                  -- what came of the first decision on a bar, whatever was ordered
+    model          TEXT NOT NULL,
+    symbol         TEXT NOT NULL,
+    bar_close_time INTEGER NOT NULL,     -- of the bar decided on, unix seconds
+    horizon        INTEGER NOT NULL,     -- so many bars later, of those that the market had
+    exit_price     REAL NOT NULL,        -- the close then
+    label          TEXT NOT NULL,        -- 'BUY', 'SELL' or 'HOLD': what would have been right
+    ret_points     REAL NOT NULL,        -- from the close decided on to exit_price, in units of the last decimal place
+    PRIMARY KEY (model, symbol, bar_close_time, horizon)
+) WITHOUT ROWID;
+CREATE TABLE account_snapshots (         -- what the gateway told last, when that changed
+    at_ms     INTEGER NOT NULL,          -- unix milliseconds
+    account   TEXT NOT NULL,
+    balance   REAL,                      -- in the account's currency, as all of these; null: never told
+    equity    REAL,
+    margin    REAL,
+    positions TEXT                       -- JSON: [{\"ticket\":1,\"symbol\":\"EURUSD\",\"side\":\"BUY\",\"volume\":0.1}]
+);
+CREATE INDEX account_snapshots_account ON account_snapshots (account, at_ms);
+CREATE TABLE forgotten (before_ms INTEGER NOT NULL); -- settled orders of before may be missing; unix milliseconds
 "];
 
 /// Latest version.

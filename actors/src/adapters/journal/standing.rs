@@ -180,7 +180,9 @@ fn standing(
         0 => 0,
         max => failures_in_a_row(transaction, identity, max)?,
     };
-    Ok(Standing { taken_at: now, unresolved, unproven, failures_in_a_row })
+    // In the precision of the file, so that a replay counts as the daemon did.
+    let taken_at = Duration::from_millis(u64::try_from(millis(now)).unwrap_or(0));
+    Ok(Standing { taken_at, unresolved, unproven, failures_in_a_row })
 }
 
 fn unproven(transaction: &Connection, identity: &Identity) -> rusqlite::Result<Vec<Unproven>> {

@@ -1,6 +1,7 @@
 //! The store on real files: what survives, what is refused, what is forgotten.
 
 mod companion_files;
+mod versions;
 
 use super::*;
 use crate::domain::{
@@ -19,8 +20,10 @@ const BAR: i64 = 1_500_000_000;
 const NOW: Duration = Duration::from_secs(1_763_812_800);
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// Takes away what the third version brought.
-const BEFORE_3: &str = "ALTER TABLE orders DROP COLUMN dialect; ALTER TABLE orders DROP COLUMN account_mode;\
+/// Takes away what the third version and those after it brought.
+const BEFORE_3: &str = "DROP TABLE account_snapshots; DROP TABLE outcomes; DROP TABLE forgotten;\
+     ALTER TABLE decisions DROP COLUMN version_id; ALTER TABLE decisions DROP COLUMN bars; DROP TABLE versions;\
+     ALTER TABLE decisions DROP COLUMN sequence_sha256; ALTER TABLE decisions DROP COLUMN judged_at_ms;ALTER TABLE orders DROP COLUMN dialect; ALTER TABLE orders DROP COLUMN account_mode;\
      ALTER TABLE orders DROP COLUMN filled_volume; DROP TABLE accounts;";
 
 struct Disk {
@@ -285,6 +288,7 @@ fn pruning_keeps_what_is_unknown_what_is_open_and_the_newest_of_a_symbol() {
         action: None,
         reason,
         failure_detail: None,
+        judged_at: None,
         client_order_id: None,
         close_ids: Vec::new(),
     };
@@ -314,6 +318,7 @@ fn confidences_are_the_first_of_each_bar_of_the_model_that_made_them() {
         action: None,
         reason: None,
         failure_detail: None,
+        judged_at: None,
         client_order_id: None,
         close_ids: Vec::new(),
     };

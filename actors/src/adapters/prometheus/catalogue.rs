@@ -221,6 +221,10 @@ families! {
     journal_pending_signals: IntGauge = "sentinel_journal_pending_signals" in "count";
     /// Failed writes or syncs of the signal journal
     journal_write_failures_total: IntCounter = "sentinel_journal_write_failures_total" in "count";
+    /// Cycles whose bars could not be written to the bar archive
+    bars_archive_failures_total: IntCounter = "sentinel_bars_archive_failures_total" in "count";
+    /// Closed bars that the provider changed or took back later
+    bar_revisions_total: IntCounterVec = "sentinel_bar_revisions_total" in "count", by [symbol: Given::symbols];
     /// Orders whose outcome is unknown; their symbols are blocked
     orders_unresolved: IntGauge = "sentinel_orders_unresolved" in "count";
     /// Open positions that may be ours under a name that no configured symbol explains, as last listed

@@ -11,9 +11,6 @@ use crate::domain::{
 };
 use std::time::Duration;
 
-const HOUR: Duration = Duration::from_secs(3_600);
-const DAY: Duration = Duration::from_secs(86_400);
-
 impl OrderManager {
     /// Sends the order of its bar, and before it the closes for [`Opposite::CloseThenOpen`], which are added to `closes` with
     /// their outcomes. For each: `intent` and `sending` on disk, send, outcome on disk.
@@ -97,18 +94,7 @@ impl OrderManager {
 
     fn pace(&self, order: &Order) -> Pace {
         let (Some(standing), Some(history)) = (&self.standing, &self.history) else { return Pace::default() };
-        let now = standing.taken_at;
-        let within = |period: Duration| {
-            let recent = history.orders.iter().filter(|at| now.saturating_sub(**at) < period).count();
-            u32::try_from(recent).unwrap_or(u32::MAX)
-        };
-        let newest = order.keys().iter().filter_map(|key| history.newest_at.get(key)).max();
-        Pace {
-            failures_in_a_row: standing.failures_in_a_row,
-            last_hour: within(HOUR),
-            last_day: within(DAY),
-            since_last: newest.map(|at| now.saturating_sub(*at)),
-        }
+        history.pace(&order.keys(), standing.taken_at, standing.failures_in_a_row)
     }
 
     async fn loss<L: OrderJournal, G: GatewayPort>(

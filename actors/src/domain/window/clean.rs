@@ -49,7 +49,8 @@ impl RawBar {
         } else if !is_inside(open) || !is_inside(close) {
             Err(BarRejection::OutsideRange)
         } else {
-            Ok(Bar { open_time: self.open_time, open, high, low, close, volume })
+            // Zero is added so that -0.0 becomes 0.0, as it does on disk.
+            Ok(Bar { open_time: self.open_time, open, high, low, close, volume: volume + 0.0 })
         }
     }
 

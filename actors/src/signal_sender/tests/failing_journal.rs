@@ -6,7 +6,7 @@ use crate::{
         exposure::Fill,
         journal::{History, JournalError, Standing},
     },
-    messages::{NoteEquity, ReadFills, ReadHistory, ReadStanding, WriteSteps},
+    messages::{NoteAccount, NoteEquity, ReadFills, ReadHistory, ReadStanding, WriteSteps},
 };
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -54,6 +54,12 @@ impl Handler<NoteEquity> for Failing {
     }
 }
 
+impl Handler<NoteAccount> for Failing {
+    type Result = ();
+
+    fn handle(&mut self, _: NoteAccount, _: &mut Self::Context) {}
+}
+
 impl Handler<WriteSteps> for Failing {
     type Result = Result<(), JournalError>;
 
@@ -72,6 +78,7 @@ fn start(live: bool, writes_left: usize, gateway: &Gateway) -> (Running, Arc<Ato
         history: journal.clone().recipient(),
         fills: journal.clone().recipient(),
         equity: journal.clone().recipient(),
+        account: journal.clone().recipient(),
         write: journal.recipient(),
     };
     let setup = || Setup { live, ..V43 };

@@ -1,6 +1,7 @@
 //! Axes with round marks, broken lines, and plots of no point, one point and very many.
 
 use super::*;
+use crate::tools::plot::COLUMNS;
 
 fn plot(points: Points) -> Plot {
     let curves = vec![Curve { name: "p99", class: "c1", points }];
@@ -55,13 +56,4 @@ fn very_many_points_keep_their_peaks_and_breaks() {
     assert!(thinned.len() <= 3 * COLUMNS, "{}", thinned.len());
     assert!(thinned.contains(&(54_321.0, Some(77.0))) && thinned.contains(&(12_345.0, None)));
     assert!(drawn(points, 100_000.0).len() < 40_000);
-}
-
-#[test]
-fn axes_have_round_marks() {
-    let axis = |from, to| Axis { from, to, low: 0.0, high: 1.0 };
-    assert_eq!(axis(0.0, 10.0).ticks(5.0), [0.0, 2.0, 4.0, 6.0, 8.0, 10.0]);
-    assert_eq!(axis(0.0, 0.3).ticks(3.0).len(), 4);
-    assert_eq!(round_step(0.03), 0.05);
-    assert_eq!(round_step(7.0), 10.0);
 }

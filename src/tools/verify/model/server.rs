@@ -21,7 +21,7 @@ const DEADLINES: u32 = 5;
 const DEADLINE_MIN: Duration = Duration::from_secs(1);
 
 /// The model server.
-pub struct Server {
+pub(crate) struct Server {
     client: http::Client,
     host: String,
     port: u16,
@@ -34,7 +34,7 @@ pub struct Server {
 
 /// Why there are no odds.
 #[derive(Debug, thiserror::Error)]
-pub enum Refusal {
+pub(crate) enum Refusal {
     /// No complete answer.
     #[error(transparent)]
     Http(#[from] HttpError),

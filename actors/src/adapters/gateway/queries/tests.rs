@@ -107,7 +107,7 @@ fn an_answer_that_reads_like_a_trade_is_known_by_any_of_its_marks() {
 fn an_account_has_balance_and_equity() {
     let account = |body: Value| QueryAnswer::new(Value::Null, body).account();
     let read = account(json!({"balance": 100, "equity": 99.5, "currency": "U\nSD"})).unwrap();
-    assert_eq!(read, AccountState { balance: 100.0, equity: 99.5, currency: Some("U SD".into()) });
+    assert_eq!(read, AccountState { balance: 100.0, equity: 99.5, margin: None, currency: Some("U SD".into()) });
     assert_eq!(account(json!({"balance": "100", "equity": "99.5"})).unwrap().equity, 99.5);
     assert!(account(json!({"balance": 100, "equity": {}})).is_err(), "a bare token");
     assert!(account(json!({"balance": 100})).is_err() && account(json!({"error": "no terminal"})).is_err());

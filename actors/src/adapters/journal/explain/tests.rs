@@ -37,6 +37,7 @@ fn failed(symbol: &str) -> DecisionRecord {
         action: None,
         reason: Some(Reason::Failed { stage: "fetch", kind: "timeout" }),
         failure_detail: Some("no answer\nin 10 s".into()),
+        judged_at: None,
         client_order_id: None,
         close_ids: Vec::new(),
     }

@@ -1,0 +1,187 @@
+//! What a decision is kept with: its versions, digests and odds; and journals of every earlier schema.
+
+use super::*;
+use crate::domain::{
+    bar::Bar,
+    features::{TimeColumns, build},
+    journal::Version,
+};
+use std::sync::Arc;
+
+fn window() -> Arc<[Bar]> {
+    let bar = |row: i64| {
+        let price = 1.1 + (row % 7) as f64 * 1e-4;
+        Bar {
+            open_time: BAR + 3_600 * row,
+            open: price,
+            high: price + 1e-4,
+            low: price,
+            close: price,
+            volume: row as f64,
+        }
+    };
+    (0..120).map(bar).collect()
+}
+
+fn decided(window: &Arc<[Bar]>, odds: [f64; 3]) -> DecisionRecord {
+    DecisionRecord {
+        symbol: Symbol::new("EURUSD"),
+        market_now: Some(BAR),
+        bar_close_time: window.last().map(|bar| bar.open_time + 3_600),
+        window: Some(window.clone()),
+        features: Some(Arc::new(build(window, TimeColumns::Utc).unwrap().0)),
+        prediction: Some(Prediction::parse(odds).unwrap()),
+        threshold: 0.6,
+        action: None,
+        reason: None,
+        failure_detail: None,
+        judged_at: Some(NOW),
+        client_order_id: None,
+        close_ids: Vec::new(),
+    }
+}
+
+fn version(model: &str) -> Arc<Version> {
+    Arc::new(Version {
+        config_hash: (1 << 48) - 1,
+        model_fingerprint: model.into(),
+        app_version: "0.1.0".into(),
+        settings: "{}".into(),
+    })
+}
+
+fn record(store: &mut Store, cycle_id: u64, version: &Arc<Version>, decisions: &[DecisionRecord]) {
+    let cycle = CycleRecord { cycle_id, model: "baseline", version: Some(version), decisions, due: &[], told: None };
+    store.record_cycle(&cycle).unwrap();
+}
+
+#[test]
+fn odds_are_read_back_bit_for_bit() {
+    let disk = Disk::new();
+    let mut store = disk.open();
+    let (window, mut cycle_id) = (window(), 0);
+    let tiny = f64::from_bits(1);
+    let cases = [
+        [0.1, 0.2, 0.7],
+        [0.1 + 0.2, 0.3, 0.4],
+        [1.0 / 3.0, 1.0 / 3.0, 1.0 / 3.0],
+        [tiny, 1.0, tiny],
+        [f64::EPSILON, 1.0 - f64::EPSILON, 0.0],
+        [1.0_f64.next_down(), 0.0, 1e-300],
+    ];
+    for odds in cases {
+        cycle_id += 1;
+        let kept = Prediction::parse(odds).unwrap().probabilities();
+        store.record_decisions(cycle_id, "baseline", &[decided(&window, odds)]).unwrap();
+        let rows = store.decisions(Pick::Last(1), None).unwrap();
+        assert_eq!(rows[0].probabilities.unwrap().map(f64::to_bits), kept.map(f64::to_bits), "{odds:?}");
+    }
+}
+
+#[test]
+fn a_version_is_written_once_and_each_decision_names_its_own() {
+    let disk = Disk::new();
+    let (window, first, second) = (window(), version("a@http://hub:5001"), version("b@http://hub:5001"));
+    let mut store = disk.open();
+    for (cycle_id, version) in [(1, &first), (2, &first), (3, &second), (4, &first)] {
+        record(&mut store, cycle_id, version, &[decided(&window, [0.1, 0.2, 0.7])]);
+    }
+    drop(store);
+    let mut store = disk.open();
+    record(&mut store, 5, &version("a@http://hub:5001"), &[decided(&window, [0.1, 0.2, 0.7])]);
+    let rows = |sql: &str| -> Vec<(i64, String)> {
+        let mut select = store.connection.prepare(sql).unwrap();
+        select.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap().map(Result::unwrap).collect()
+    };
+    let models = rows(
+        "SELECT cycle_id, model_fingerprint FROM decisions JOIN versions ON versions.id = version_id ORDER BY cycle_id",
+    );
+    let models: Vec<_> = models.iter().map(|(_, model)| model.split('@').next().unwrap()).collect();
+    assert_eq!(models, ["a", "a", "b", "a", "a"]);
+    assert_eq!(rows("SELECT config_hash, settings FROM versions").len(), 2, "a restart makes no other one");
+}
+
+#[test]
+fn a_decision_has_the_digest_of_its_sequence_as_it_is_sent() {
+    use sha2::{Digest, Sha256};
+    let disk = Disk::new();
+    let mut store = disk.open();
+    let window = window();
+    let record = decided(&window, [0.1, 0.2, 0.7]);
+    let mut bytes = Vec::new();
+    for number in record.features.as_ref().unwrap().sequence.as_flattened() {
+        bytes.extend(number.to_le_bytes());
+    }
+    assert_eq!(bytes.len(), 60 * 23 * 4);
+    store.record_decisions(1, "baseline", &[record]).unwrap();
+    let (digest, bars, judged_at): (Vec<u8>, i64, i64) = store
+        .connection
+        .query_row("SELECT sequence_sha256, bars, judged_at_ms FROM decisions", [], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })
+        .unwrap();
+    assert_eq!(digest, Sha256::digest(&bytes).to_vec());
+    assert_eq!((bars, judged_at), (120, 1_763_812_800_000));
+}
+
+/// A journal as a daemon of this schema version made it.
+fn old_journal(disk: &Disk, version: usize) {
+    let old = Connection::open(disk.path()).unwrap();
+    for migration in &schema::MIGRATIONS[..version] {
+        old.execute_batch(migration).unwrap();
+    }
+    old.execute_batch(
+        "INSERT INTO decisions (cycle_id, symbol, bar_close_time, close, bars_sha256, p_sell, p_hold, p_buy, threshold, action)
+         VALUES (1763812800000, 'EURUSD', 1500000000, 1.1, x'00', 0.1, 0.2, 0.7, 0.6, 'BUY');
+         INSERT INTO orders (id, account, symbol, gateway_name, model, bar_close_time, side, volume, stop_loss, take_profit,
+                             confidence, state, created_at_ms, updated_at_ms)
+         VALUES ('00000000-0000-0000-0000-000000000001', 'demo', 'EURUSD', 'EURUSD', 'baseline', 1500000000, 'BUY', 0.01, 0, 0,
+                 0.7, 'filled', 1763812800000, 1763812800000);",
+    )
+    .unwrap();
+    old.pragma_update(None, "application_id", schema::APPLICATION_ID).unwrap();
+    old.pragma_update(None, "user_version", i64::try_from(version).unwrap()).unwrap();
+}
+
+#[test]
+fn journals_of_all_earlier_versions_are_brought_up_to_date_and_keep_what_they_have() {
+    for found in 1..schema::MIGRATIONS.len() {
+        let disk = Disk::new();
+        old_journal(&disk, found);
+        let mut store = disk.open();
+        let now: i64 = store.connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+        assert_eq!(now, schema::VERSION);
+        record(&mut store, 1_763_812_860_000, &version("a"), &[decided(&window(), [0.1, 0.2, 0.7])]);
+        let rows = store.decisions(Pick::Last(2), None).unwrap();
+        assert_eq!(rows.len(), 2, "version {found}");
+        assert_eq!(rows[0].probabilities, Some([0.1, 0.2, 0.7]));
+        let unknown: (Option<i64>, Option<Vec<u8>>, Option<i64>) = store
+            .connection
+            .query_row("SELECT version_id, sequence_sha256, bars FROM decisions ORDER BY id LIMIT 1", [], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })
+            .unwrap();
+        assert_eq!(unknown, (None, None, None), "of what was decided before, nobody knows");
+        assert_eq!(store.orders(false).unwrap().len(), 1);
+        assert_eq!(store.outcomes("baseline", "EURUSD"), Ok(Vec::new()));
+        drop(store);
+        assert!(Store::open_read_only(&disk.path()).is_ok());
+    }
+}
+
+#[test]
+fn pruning_says_from_when_on_orders_may_be_missing() {
+    let disk = Disk::new();
+    let mut store = disk.open();
+    let forgotten = |store: &Store| -> Option<i64> {
+        store.connection.query_row("SELECT max(before_ms) FROM forgotten", [], |row| row.get(0)).unwrap()
+    };
+    for bar in [BAR, BAR + 3_600] {
+        let order = order("EURUSD", bar);
+        steps(&mut store, &order, Some(Outcome::Rejected { reason: "no".into() }), NOW);
+    }
+    store.prune(NOW, DAY).unwrap();
+    assert_eq!(forgotten(&store), None, "nothing went");
+    store.prune(NOW + 3 * DAY, DAY).unwrap();
+    assert_eq!(forgotten(&store), Some(1_763_812_800_000 + 2 * 86_400_000));
+}

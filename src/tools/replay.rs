@@ -1,0 +1,155 @@
+//! `sentinel replay`: every recorded decision again, through the functions of the actors, on the bars of the archive and by the
+//! settings that were in force then. `core` makes one decision, `earlier` has the orders before it, `report` says what came out,
+//! `model` asks the model again.
+
+pub mod core;
+pub mod earlier;
+mod model;
+pub mod report;
+mod times;
+
+use super::progress::Progress;
+use crate::{
+    process::exit::refuse,
+    settings::{Resolved, Settings, SettingsArgs, VerifyModel},
+};
+use anyhow::Context;
+use core::{Functions, NO_SETTINGS, Replayed, Terms, replay};
+use earlier::Earlier;
+use model::Model;
+use report::Report;
+use sentinel_actors::adapters::{
+    archive::Archive,
+    journal::{ReplayRow, Store},
+};
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+use times::Time;
+
+/// Between two lines of progress.
+const SHOWN_EVERY: Duration = Duration::from_millis(500);
+/// Something cannot be read, so nothing was compared.
+const EXIT_UNREADABLE: u8 = 2;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The bars that decisions were made from [default: archive.path of the settings, else bars.db beside the journal]
+    #[arg(long, value_name = "PATH")]
+    archive: Option<PathBuf>,
+    /// Cycles that began on this day or at this minute (UTC) or later: 2026-11-22 or 2026-11-22T14:03
+    #[arg(long, value_name = "TIME", value_parser = str::parse::<Time>)]
+    from: Option<Time>,
+    /// Cycles that began before this day or minute (UTC)
+    #[arg(long, value_name = "TIME", value_parser = str::parse::<Time>)]
+    to: Option<Time>,
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
+    /// Ask the model server of the settings again, and list odds that are more than 1e-9 from the recorded ones
+    #[arg(long)]
+    ask_model: bool,
+    #[command(flatten)]
+    settings: SettingsArgs,
+}
+
+pub(crate) fn main(args: &Args) -> ExitCode {
+    let settings: Resolved<VerifyModel> = match Settings::load_for(&args.settings.beside()) {
+        Ok(settings) => settings,
+        Err(error) => return refuse(&error),
+    };
+    let journal = &settings.journal.path;
+    let beside = || journal.with_file_name("bars.db");
+    let archive = args.archive.clone().or_else(|| Some(settings.archive.as_ref()?.path.clone())).unwrap_or_else(beside);
+    let range = (args.from.map_or(i64::MIN, Time::millis), args.to.map_or(i64::MAX, Time::millis));
+    let model = args.ask_model.then_some(&settings);
+    match run((journal, &archive), range, model, &Functions::OF_THE_DAEMON) {
+        Ok(report) => {
+            let text = if args.json { report.json() } else { report.text(journal, &archive) };
+            println!("{text}");
+            ExitCode::from(report.exit_code())
+        }
+        Err(error) => {
+            eprintln!("sentinel: {error:#}");
+            ExitCode::from(EXIT_UNREADABLE)
+        }
+    }
+}
+
+/// Replays the decisions of the cycles that began in this range, unix milliseconds.
+///
+/// # Errors
+/// The journal or the archive cannot be read, or the model cannot be asked.
+pub fn run(
+    (journal, archive): (&Path, &Path),
+    range: (i64, i64),
+    model: Option<&Resolved<VerifyModel>>,
+    functions: &Functions,
+) -> anyhow::Result<Report> {
+    let store = Store::open_read_only(journal)?;
+    let archive = Archive::open_read_only(archive)?;
+    let model = model.map(|settings| Model::new(&settings.model)).transpose()?;
+    let mut replaying = Replaying {
+        functions,
+        archive: &archive,
+        terms: terms(&store)?,
+        earlier: Earlier::read(&store)?,
+        report: Report::new(model.as_ref().map(Model::url)),
+        model,
+    };
+    let all = store.replay_count(range)?;
+    let (mut progress, mut shown_at, mut failed) = (Progress::default(), Instant::now(), None);
+    store.replay_rows(range, |row| {
+        if let Err(error) = replaying.take(&row) {
+            failed = Some(error.context(format!("the decision about {} in cycle {}", row.symbol, row.cycle_id)));
+            return false;
+        }
+        // A short one says nothing but its result.
+        if shown_at.elapsed() >= SHOWN_EVERY {
+            shown_at = Instant::now();
+            progress.show(|| format!("replay: {} of {all} decisions", replaying.report.decisions));
+        }
+        true
+    })?;
+    progress.end();
+    failed.map_or(Ok(replaying.report), Err)
+}
+
+/// The settings of each version.
+fn terms(store: &Store) -> anyhow::Result<HashMap<i64, Terms>> {
+    let versions = store.versions()?.into_iter();
+    let parsed = versions.map(|(id, version)| {
+        let terms = Terms::parse(&version.settings);
+        Ok((id, terms.with_context(|| format!("the settings recorded by version {}", version.app_version))?))
+    });
+    parsed.collect()
+}
+
+struct Replaying<'a> {
+    functions: &'a Functions,
+    archive: &'a Archive,
+    terms: HashMap<i64, Terms>,
+    earlier: Earlier,
+    report: Report,
+    model: Option<Model>,
+}
+
+impl Replaying<'_> {
+    fn take(&mut self, row: &ReplayRow) -> anyhow::Result<()> {
+        let terms = row.version_id.and_then(|id| self.terms.get(&id));
+        let replayed = match terms {
+            None => Replayed::NotReplayable(NO_SETTINGS),
+            Some(terms) => replay(row, terms, (self.functions, self.archive), &mut self.earlier)?,
+        };
+        if let (Some(model), Replayed::Equal { features: Some(features), .. }, Some(odds)) =
+            (&self.model, &replayed, row.odds)
+        {
+            self.report.asked(row, odds, model.ask(features)?);
+        }
+        self.report.count(row, replayed);
+        Ok(())
+    }
+}

@@ -1,0 +1,114 @@
+//! `sentinel study`: whether a model's odds are worth anything on these bars, after costs, and from which threshold on.
+//!
+//! `args` is what is asked, `inputs` bars and odds put together, `engine` the study itself, `tries` how often these bars were
+//! studied, `report` and `files` what is written, `page` the page of it, `statistics` the formulas.
+
+pub mod args;
+pub mod engine;
+pub mod files;
+pub mod inputs;
+pub mod look_ahead;
+pub mod page;
+pub mod report;
+pub mod result;
+pub mod statistics;
+pub mod tries;
+
+pub(crate) use args::Args;
+
+use super::progress::Progress;
+use crate::process::{
+    exit::{EXIT_USAGE, fail},
+    on_system,
+};
+use args::Task;
+use engine::{Question, Step, market::Market};
+use inputs::Inputs;
+use result::Report;
+use std::{
+    path::Path,
+    process::ExitCode,
+    sync::Mutex,
+    time::{Duration, Instant},
+};
+
+/// Between two lines of progress.
+const SHOWN_EVERY: Duration = Duration::from_millis(250);
+
+pub(crate) fn main(args: &Args) -> ExitCode {
+    let task = match args.task() {
+        Ok(task) => task,
+        Err(error) => {
+            eprintln!("sentinel: {error}");
+            return ExitCode::from(EXIT_USAGE);
+        }
+    };
+    match make(&task, &args.out) {
+        Ok(said) => {
+            println!("{said}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => fail(&error),
+    }
+}
+
+/// The whole of it. Answers what a person has to know first.
+fn make(task: &Task, out: &Path) -> anyhow::Result<String> {
+    let inputs = on_system(inputs::gather::gather(task))?;
+    let report = report(task, inputs)?;
+    files::write(out, &report)?;
+    let (json, page) = (out.join("study.json"), out.join("study.html"));
+    Ok(format!("{}\n{}\n{}", report.answer.sentence, page.display(), json.display()))
+}
+
+fn report(task: &Task, inputs: Inputs) -> anyhow::Result<Report> {
+    let Inputs { bars, decisions, files, counts, has_ranges, look_ahead } = inputs;
+    let settings = &task.settings;
+    let market = Market::new(bars, settings.data.interval, &settings.calendar, task.terms);
+    let question = Question {
+        market: &market,
+        decisions: &decisions,
+        trained_until: task.trained_until,
+        policy: task.policy,
+        seed: settings.study.seed,
+        replicates_grid: statistics::bootstrap::REPLICATES,
+        replicates: statistics::bootstrap::REPLICATES,
+        shifts: engine::null::SHIFTS,
+        look_ahead: &look_ahead,
+    };
+    let shown = Shown::default();
+    let count = |trials| tries::count(&task.studies, &report::this_try(task, &question, trials));
+    let judged = engine::judge(&question, count, |step| shown.show(step))?;
+    shown.end();
+    Ok(report::of(task, &question, judged, files, counts, has_ranges))
+}
+
+/// Progress that several threads tell.
+struct Shown(Mutex<(Progress, Option<Instant>)>);
+
+impl Default for Shown {
+    fn default() -> Self {
+        Self(Mutex::new((Progress::default(), None)))
+    }
+}
+
+impl Shown {
+    fn show(&self, step: Step) {
+        // Whoever comes while another one tells has nothing to add.
+        let Ok(mut shown) = self.0.try_lock() else { return };
+        if shown.1.is_some_and(|at| at.elapsed() < SHOWN_EVERY) {
+            return;
+        }
+        shown.1 = Some(Instant::now());
+        shown.0.show(|| match step {
+            Step::Thresholds(done, all) => format!("{done} of {all} thresholds"),
+            Step::Shifts(done, all) => format!("{done} of {all} shifts of the signals"),
+        });
+    }
+
+    fn end(&self) {
+        if let Ok(mut shown) = self.0.lock() {
+            shown.0.end();
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! The study itself: no file, no socket, no clock. Bars with odds go in; what they are worth comes out, the same for the same
+//! input on any number of cores.
+//!
+//! `market` knows what a position on each bar comes to, `trades` which signals become positions, `grid` looks at each threshold,
+//! `folds` chooses as one would have chosen then, `null` compares with chance, `answer` puts it into words.
+
+pub mod answer;
+pub mod figures;
+#[cfg(test)]
+mod fixtures;
+pub mod folds;
+pub mod grid;
+pub mod market;
+pub mod null;
+pub mod series;
+#[cfg(test)]
+mod tests;
+pub mod trades;
+
+use super::{
+    result::{Answer, Figures, Fold, LookAhead, Null, Range, Side as SideRows, Trials, WalkForward},
+    tries::Tried,
+};
+use figures::{Days, Moments};
+use folds::{Choice, EMBARGO_BARS, Span};
+use grid::Cell;
+use market::{Decision, Market, Trade};
+use sentinel_actors::domain::side::Side;
+use trades::Policy;
+
+/// What is asked.
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'a> {
+    /// The bars.
+    pub market: &'a Market,
+    /// Bars with odds, oldest first.
+    pub decisions: &'a [Decision],
+    /// `model.trained_until`, unix seconds: bars that close before it are the model's own.
+    pub trained_until: Option<i64>,
+    /// Which signals become trades.
+    pub policy: Policy,
+    /// Of the bootstrap and of the shifts.
+    pub seed: u64,
+    /// How often a mean is drawn anew at each threshold; 0: without intervals there.
+    pub replicates_grid: usize,
+    /// And of the folds.
+    pub replicates: usize,
+    /// Circular shifts.
+    pub shifts: usize,
+    /// Whether a feature sees the future.
+    pub look_ahead: &'a LookAhead,
+}
+
+/// What came out.
+#[derive(Debug)]
+pub struct Judged {
+    /// First decision that the model has not seen, by its place among the decisions.
+    pub first_outside: usize,
+    /// BUY and SELL at each threshold.
+    pub sides: Vec<SideRows>,
+    /// How often these bars were tried.
+    pub trials: Trials,
+    /// Chance.
+    pub null: Null,
+    /// The folds.
+    pub walk_forward: WalkForward,
+    /// The answer.
+    pub answer: Answer,
+    /// Walk-forward trades outside, in the order of their ends.
+    pub outside: Vec<Trade>,
+    /// The same by the first fold's choice, on the bars before it.
+    pub inside: Vec<Trade>,
+}
+
+/// What is under way, for whoever waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// So many thresholds of so many.
+    Thresholds(usize, usize),
+    /// So many shifts of so many.
+    Shifts(usize, usize),
+}
+
+/// Answers it. `count` writes this study's trials down and answers those of all studies of these bars.
+///
+/// # Errors
+/// Those of `count`.
+pub fn judge(
+    question: &Question<'_>,
+    count: impl FnOnce(u64) -> anyhow::Result<Tried>,
+    done: impl Fn(Step) + Sync,
+) -> anyhow::Result<Judged> {
+    let Question { market, decisions, policy, seed, .. } = *question;
+    let is_seen = |decision: &Decision| {
+        question.trained_until.is_some_and(|until| market.close_times[decision.bar as usize] < until)
+    };
+    let first_outside = decisions.partition_point(is_seen);
+    let unseen = &decisions[first_outside..];
+    let spans = folds::spans(unseen, market.terms.exits.horizon_bars);
+    let mut cuts: Vec<u32> = spans.iter().map(|span| span.inside_to).collect();
+    cuts.push(u32::MAX);
+    let all = unseen.first().map_or(0, |first| first.bar)..unseen.last().map_or(0, |last| last.bar + 1);
+    let days = Days::new(market, all.clone());
+    // Each side alone: what the other does depends on a threshold that is not known here.
+    let alone = Policy { opposite: trades::OppositeRule::Open, ..policy };
+    let replicates = question.replicates_grid;
+    let plan = grid::Plan { market, decisions: unseen, policy: alone, cuts: &cuts, days: &days, seed, replicates };
+    let asked = 2 * grid::thresholds().count();
+    let mut cells = grid::of(&plan, |ready| done(Step::Thresholds(ready, asked)));
+
+    let choices: Vec<Choice> = (0..spans.len()).map(|fold| folds::choose(&cells, fold)).collect();
+    let now = folds::choose(&cells, spans.len());
+    let signals = signals(unseen, &spans, &choices);
+    let mut outside = run(market, policy, &signals);
+    outside.sort_by_key(|trade| trade.exit);
+    let span = spans.first().map_or(0, |first| first.from)..spans.last().map_or(0, |last| last.to);
+    let shifted = null::Signals { market, policy, span: span.clone(), signals: &signals };
+    let null = null::of(&shifted, question.shifts, seed, |ready| done(Step::Shifts(ready, question.shifts)));
+
+    let trials = cells.len() as u64;
+    let chance = Chance { now: trials, tried: count(trials)? };
+    for cell in &mut cells {
+        cell.row.trades.dsr = cell.moments.and_then(|moments| chance.dsr(&moments));
+    }
+    let (mut figures, moments) = figures::of(&outside, &Days::new(market, span), seed, question.replicates);
+    figures.dsr = moments.and_then(|moments| chance.dsr(&moments));
+    let folds = of_folds(question, &spans, &choices, &outside, &chance);
+    let answer = answer::of(&answer::Evidence {
+        trained_until: question.trained_until,
+        outside: &figures,
+        folds: &folds,
+        p_value: null.p_value,
+        look_ahead: question.look_ahead,
+        now,
+        is_frictionless: market.terms.costs.are_none(),
+    });
+    let before = spans.first().map_or(u32::MAX, |first| first.from);
+    let known = decisions.iter().take_while(|decision| decision.bar < before);
+    let first = choices.first().copied().unwrap_or_default();
+    let known: Vec<_> = known.filter_map(|decision| Some((decision.bar, first.side(decision)?))).collect();
+    let trials = chance.trials(moments.as_ref());
+    let walk_forward = walk_forward(market, folds, figures, &choices, now);
+    let inside = run(market, policy, &known);
+    Ok(Judged { first_outside, sides: sides(cells), trials, null, walk_forward, answer, outside, inside })
+}
+
+fn run(market: &Market, policy: Policy, signals: &[(u32, Side)]) -> Vec<Trade> {
+    let mut ended = Vec::new();
+    trades::run(market, policy, signals.iter().copied(), |trade| ended.push(*trade));
+    ended.sort_by_key(|trade| trade.exit);
+    ended
+}
+
+/// What is signalled in each fold by what was chosen for it.
+fn signals(decisions: &[Decision], spans: &[Span], choices: &[Choice]) -> Vec<(u32, Side)> {
+    let mut signals = Vec::new();
+    for (span, choice) in spans.iter().zip(choices) {
+        let from = decisions.partition_point(|decision| decision.bar < span.from);
+        let to = decisions.partition_point(|decision| decision.bar < span.to);
+        signals.extend(decisions[from..to].iter().filter_map(|decision| Some((decision.bar, choice.side(decision)?))));
+    }
+    signals
+}
+
+/// What the best of all trials has by chance.
+struct Chance {
+    now: u64,
+    tried: Tried,
+}
+
+/// Variance of the Sharpe of so many trades that earn nothing (A. W. Lo, "The Statistics of Sharpe Ratios", 2002). The formula
+/// is often fed with the variance between the trials. But these trials are thresholds of one model: where it has an edge,
+/// they differ because of it, and the edge would speak against itself.
+fn variance(moments: &Moments) -> f64 {
+    1.0 / moments.count.saturating_sub(1).max(1) as f64
+}
+
+impl Chance {
+    fn dsr(&self, moments: &Moments) -> Option<f64> {
+        moments.dsr(self.tried.trials, variance(moments))
+    }
+
+    fn trials(&self, outside: Option<&Moments>) -> Trials {
+        let variance = outside.map(variance);
+        let total = self.tried.trials;
+        let best = variance.and_then(|variance| super::statistics::sharpe::expected_max(total, variance));
+        let Tried { studies, .. } = self.tried;
+        Trials { total, now: self.now, studies, sharpe_variance: variance, sharpe_expected_max: best }
+    }
+}
+
+fn of_folds(
+    question: &Question<'_>,
+    spans: &[Span],
+    choices: &[Choice],
+    outside: &[Trade],
+    chance: &Chance,
+) -> Vec<Fold> {
+    let market = question.market;
+    let time = |bar: u32| market.close_times.get(bar as usize).copied().unwrap_or_default();
+    let first = question.decisions.iter().map(|decision| decision.bar);
+    let first = first.filter(|bar| question.trained_until.is_none_or(|until| time(*bar) >= until)).min();
+    let fold = |(span, choice): (&Span, &Choice)| {
+        let its: Vec<Trade> =
+            outside.iter().filter(|trade| (span.from..span.to).contains(&trade.bar)).copied().collect();
+        let days = Days::new(market, span.from..span.to);
+        let (mut result, moments): (Figures, _) = figures::of(&its, &days, question.seed, question.replicates);
+        result.dsr = moments.and_then(|moments| chance.dsr(&moments));
+        let inside = first.filter(|first| *first < span.inside_to);
+        Fold {
+            inside: inside.map(|first| Range { from: time(first), to: time(span.inside_to - 1) }),
+            outside: Range { from: time(span.from), to: time(span.to - 1) },
+            buy: choice.buy,
+            sell: choice.sell,
+            promised_net_points: choice.promised,
+            result,
+        }
+    };
+    spans.iter().zip(choices).map(fold).collect()
+}
+
+fn walk_forward(market: &Market, folds: Vec<Fold>, outside: Figures, choices: &[Choice], now: Choice) -> WalkForward {
+    let spread = |chosen: &dyn Fn(&Choice) -> Option<f64>| {
+        let chosen: Vec<f64> = choices.iter().filter_map(chosen).collect();
+        let (low, high) = (chosen.iter().copied().reduce(f64::min)?, chosen.iter().copied().reduce(f64::max)?);
+        Some([low, high])
+    };
+    WalkForward {
+        folds,
+        purge_bars: market.terms.exits.horizon_bars,
+        embargo_bars: EMBARGO_BARS,
+        outside,
+        buy_spread: spread(&|choice| choice.buy),
+        sell_spread: spread(&|choice| choice.sell),
+        buy_now: now.buy,
+        sell_now: now.sell,
+    }
+}
+
+fn sides(cells: Vec<Cell>) -> Vec<SideRows> {
+    let mut sides = [Side::Buy, Side::Sell].map(|side| SideRows { side: side.as_str().into(), thresholds: Vec::new() });
+    for cell in cells {
+        sides[usize::from(cell.side == Side::Sell)].thresholds.push(cell.row);
+    }
+    sides.into()
+}

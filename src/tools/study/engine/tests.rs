@@ -1,0 +1,199 @@
+//! The study on made-up markets: what a rule does with a signal, what is found, and what is not.
+
+use super::{fixtures::*, *};
+use crate::tools::study::statistics::uniformity::against_uniform;
+use sentinel_actors::domain::{bar::Bar, decision::Prediction, fill::ExitReason};
+use trades::OppositeRule;
+
+const BUY: [f64; 3] = [0.1, 0.2, 0.7];
+
+/// All seeds where they are quick; some of them in a test that nothing makes quick.
+const SEEDS: u64 = if cfg!(debug_assertions) { 40 } else { 200 };
+const HOURS: usize = 1_500;
+
+/// Closes that these are, each bar opening at the close before.
+fn bars(closes: &[f64]) -> Vec<Bar> {
+    let bar = |(at, close): (usize, &f64)| {
+        let open = if at == 0 { *close } else { closes[at - 1] };
+        let (high, low) = (open.max(*close), open.min(*close));
+        Bar { open_time: 3_600 * at as i64, open, high, low, close: *close, volume: 0.0 }
+    };
+    closes.iter().enumerate().map(bar).collect()
+}
+
+/// Exit, points and reason of the trades of these signals on a price that rises by 10 points a bar; no costs.
+fn traded(policy: Policy, signals: &[(u32, Side)]) -> Vec<(u32, u32, i64, ExitReason)> {
+    let closes: Vec<f64> = (0..20).map(|at| 1.1 + f64::from(at) * 1e-4).collect();
+    let market = market(bars(&closes), 0.0);
+    run(&market, policy, signals)
+        .iter()
+        .map(|trade| (trade.bar, trade.exit, trade.net.round() as i64, trade.reason))
+        .collect()
+}
+
+#[test]
+fn a_second_signal_of_a_side_waits_for_the_first() {
+    let signals = [(0, Side::Buy), (1, Side::Buy), (4, Side::Buy), (15, Side::Buy), (16, Side::Buy)];
+    let horizon = ExitReason::Horizon;
+    // Entered at the open of bar 1, which is the close of bar 0, and left at the close of bar 4, where the next one begins.
+    // What would end after the last bar is no trade.
+    assert_eq!(traded(ALONE, &signals), [(0, 4, 40, horizon), (4, 8, 40, horizon), (15, 19, 40, horizon)]);
+    let two = traded(Policy { positions_max: 2, ..ALONE }, &signals);
+    assert_eq!(two.iter().map(|trade| trade.0).collect::<Vec<_>>(), [0, 1, 4, 15]);
+}
+
+#[test]
+fn a_signal_of_the_other_side_does_what_the_rule_says() {
+    let signals = [(0, Side::Buy), (2, Side::Sell)];
+    let (horizon, opposite) = (ExitReason::Horizon, ExitReason::Opposite);
+    let with = |opposite| traded(Policy { positions_max: 1, opposite }, &signals);
+    assert_eq!(with(OppositeRule::Open), [(0, 4, 40, horizon), (2, 6, -40, horizon)]);
+    // Ended at the open of bar 3, which is the close of bar 2.
+    assert_eq!(with(OppositeRule::CloseOnly), [(0, 3, 20, opposite)]);
+    assert_eq!(with(OppositeRule::CloseThenOpen), [(0, 3, 20, opposite), (2, 6, -40, horizon)]);
+    assert_eq!(with(OppositeRule::Skip), [(0, 4, 40, horizon)]);
+}
+
+#[test]
+fn a_confidence_at_the_threshold_is_no_signal() {
+    let market = market(random_walk(400, 1), 0.0);
+    let odds = Prediction::parse([0.2, 0.2, 0.6]).unwrap();
+    let decisions: Vec<Decision> = (0..400).map(|bar| Decision { bar, odds }).collect();
+    let judged = study(&market, &decisions, None);
+    let row = |threshold: f64| judged.sides[0].thresholds.iter().find(|row| row.threshold == threshold).unwrap();
+    assert_eq!((row(0.59).signals, row(0.6).signals, row(0.34).coverage), (400, 0, 1.0));
+    assert!(judged.sides[1].thresholds.iter().all(|row| row.signals == 0));
+}
+
+#[test]
+fn prices_of_a_trade_add_up_to_what_it_brought() {
+    let market = market(random_walk(900, 3), 8.0);
+    let judged = study(&market, &model(&market.bars, 3, |_| 0.0), None);
+    assert!(judged.outside.len() > 10);
+    for trade in &judged.outside {
+        let (entry, exit) = market.prices(trade);
+        let moved = if trade.side == Side::Buy { exit - entry } else { entry - exit };
+        assert!((moved * 1e5 - trade.net).abs() < 1e-6, "{trade:?}");
+    }
+}
+
+#[test]
+fn the_same_study_has_the_same_result() {
+    let once = || {
+        let market = market(random_walk(900, 5), 3.0);
+        format!("{:?}", study(&market, &model(&market.bars, 5, |_| 0.3), Some(720_000)))
+    };
+    assert_eq!(once(), once());
+}
+
+#[test]
+fn folds_neither_overlap_nor_know_each_other() {
+    let market = market(random_walk(700, 5), 0.0);
+    let decisions = model(&market.bars, 5, |_| 0.0);
+    let spans = folds::spans(&decisions[100..], 4);
+    assert_eq!(spans.len(), folds::FOLDS);
+    assert_eq!(spans.first().map(|span| span.from), Some(200), "a sixth of 600 comes before the first fold");
+    assert_eq!(spans.last().map(|span| span.to), Some(700));
+    for (span, next) in spans.iter().zip(&spans[1..]) {
+        assert_eq!(span.to, next.from);
+        assert_eq!(next.inside_to, next.from - 4 - 24);
+    }
+}
+
+#[test]
+fn bars_that_the_model_knows_are_not_counted() {
+    let market = market(random_walk(HOURS, 7), 0.0);
+    // It knows everything up to bar 700, and nothing later.
+    let decisions = model(&market.bars, 7, |at| if at < 700 { 0.9 } else { 0.0 });
+    let trained_until = market.close_times[704];
+    let judged = study(&market, &decisions, Some(trained_until));
+    assert_eq!(judged.first_outside, 704, "a bar that closes at that moment was not trained on");
+    assert!(judged.outside.iter().all(|trade| trade.bar >= 704));
+    assert!(!judged.answer.is_advice, "{}", judged.answer.sentence);
+    let all_rows: u64 = judged.sides.iter().map(|side| side.thresholds[0].signals).sum();
+    assert!(all_rows <= 796);
+}
+
+#[test]
+fn a_planted_edge_is_found() {
+    let market = market(random_walk(4_000, 11), 3.0);
+    let decisions = model(&market.bars, 11, |_| 0.4);
+    let judged = study(&market, &decisions, Some(3_600 * 500));
+    let answer = &judged.answer;
+    assert!(answer.is_advice, "{}", answer.sentence);
+    assert!(answer.threshold_buy.is_some() || answer.threshold_sell.is_some());
+    assert!(judged.walk_forward.outside.net_points.unwrap() > 0.0);
+    let unsaid = study(&market, &decisions, None);
+    assert!(!unsaid.answer.is_advice && unsaid.answer.sentence.contains("trained_until"), "{}", unsaid.answer.sentence);
+}
+
+#[test]
+fn an_edge_that_is_only_where_it_was_trained_is_not_found() {
+    for seed in 0..8 {
+        let market = market(random_walk(HOURS, seed), 1.0);
+        let decisions = model(&market.bars, seed, |at| if at < 750 { 0.8 } else { 0.0 });
+        // Whether it is said or not until when it was trained.
+        for trained_until in [None, Some(market.close_times[754])] {
+            let judged = study(&market, &decisions, trained_until);
+            assert!(!judged.answer.is_advice, "{seed}: {}", judged.answer.sentence);
+        }
+    }
+}
+
+#[test]
+fn an_edge_smaller_than_the_costs_is_not_found() {
+    let bars = random_walk(4_000, 11);
+    let decisions = model(&bars, 11, |_| 0.4);
+    let judged = study(&market(bars, 40.0), &decisions, Some(3_600 * 500));
+    assert!(!judged.answer.is_advice, "{}", judged.answer.sentence);
+}
+
+#[test]
+fn without_costs_there_is_no_advice() {
+    let bars = random_walk(4_000, 11);
+    let decisions = model(&bars, 11, |_| 0.4);
+    let judged = study(&market(bars, 0.0), &decisions, Some(3_600 * 500));
+    assert!(
+        !judged.answer.is_advice && judged.answer.sentence.contains("--frictionless"),
+        "{}",
+        judged.answer.sentence
+    );
+}
+
+#[test]
+fn every_other_study_lowers_the_deflated_ratio() {
+    let market = market(random_walk(2_000, 11), 3.0);
+    let decisions = model(&market.bars, 11, |_| 0.2);
+    let after = |trials| study_after(&market, &decisions, Some(0), trials).walk_forward.outside.dsr.unwrap();
+    let ratios = [0, 124, 248, 372].map(after);
+    assert!(ratios.is_sorted_by(|one, next| one > next), "{ratios:?}");
+}
+
+#[test]
+fn noise_gets_no_advice_and_its_p_values_are_uniform() {
+    let (mut advised, mut p_values) = (Vec::new(), Vec::new());
+    for seed in 0..SEEDS {
+        let market = market(random_walk(HOURS, 1_000 + seed), 2.0);
+        let judged = study(&market, &model(&market.bars, 2_000 + seed, |_| 0.0), Some(0));
+        p_values.extend(judged.null.p_value);
+        if judged.answer.is_advice {
+            advised.push(seed);
+        }
+    }
+    assert_eq!(p_values.len() as u64, SEEDS);
+    let uniformity = against_uniform(&p_values).unwrap();
+    assert!(uniformity.p_value > 0.05, "{uniformity:?} {p_values:?}");
+    assert!(advised.len() as u64 <= SEEDS / 20, "advice on noise of seeds {advised:?}");
+}
+
+#[test]
+fn few_bars_are_an_answer_and_no_crash() {
+    for count in [1, 2, 5, 6, 7, 30, 60] {
+        let market = market(random_walk(count, 1), 1.0);
+        let odds = Prediction::parse(BUY).unwrap();
+        let decisions: Vec<Decision> = (0..count as u32).map(|bar| Decision { bar, odds }).collect();
+        for decisions in [&decisions[..], &[]] {
+            assert!(!study(&market, decisions, Some(0)).answer.is_advice);
+        }
+    }
+}

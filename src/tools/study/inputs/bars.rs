@@ -1,0 +1,95 @@
+//! Bars of a study: from a file, checked as the daemon checks what it is answered, or from its archive, where they were checked.
+
+use super::Recipe;
+use crate::{
+    bar_files::{self, BadFile, Checks, Zone},
+    tools::study::result::Input,
+};
+use anyhow::{Context, bail};
+use sentinel_actors::{
+    adapters::archive::{Archive, SeriesRange},
+    domain::{bar::Bar, resample::resample, window::gaps},
+};
+use sha2::{Digest, Sha256};
+use std::{ops::Range, path::Path};
+
+/// Archived bars before the first decision: as long as the window of the features may be.
+const BEFORE_BARS: i64 = 2_000;
+
+/// Bars, and where they are from.
+#[derive(Debug)]
+pub struct Bars {
+    /// Of the wanted interval, oldest first.
+    pub bars: Vec<Bar>,
+    /// For the report.
+    pub input: Input,
+    /// Places where bars are missing although the market was open.
+    pub gaps: u64,
+    /// What a reader has to know, in sentences.
+    pub notes: Vec<String>,
+}
+
+/// Reads a file.
+///
+/// # Errors
+/// What cannot be, by its line; another interval; too few bars.
+pub fn read(path: &Path, zone: Option<&Zone>, recipe: &Recipe<'_>) -> Result<Bars, BadFile> {
+    let mut rows = bar_files::read(path, zone)?;
+    let file_interval = rows.interval()?;
+    let interval = recipe.interval;
+    let is_made = interval.is_made() && interval.source() == file_interval;
+    if file_interval != interval && !is_made {
+        let (has, wanted) = (file_interval.as_str(), interval.as_str());
+        let what = format!("bars of {has}, and data.interval is {wanted}: --interval {has} takes them as they are");
+        return Err(BadFile::whole(path, what));
+    }
+    rows.check(file_interval, &Checks { calendar: recipe.calendar, jump_max: recipe.jump_max })?;
+    let of_file = std::mem::take(&mut rows.bars);
+    let mut notes = Vec::new();
+    if rows.without_prices > 0 {
+        notes.push(format!("{} rows of the file without prices are left out", rows.without_prices));
+    }
+    let bars = if is_made {
+        notes.push(format!("bars of {} are made of the file's {}", interval.as_str(), file_interval.as_str()));
+        resample(&of_file, interval, recipe.calendar, i64::MAX)
+    } else {
+        of_file
+    };
+    let gaps = gaps(&bars, interval, recipe.calendar).count() as u64;
+    let name = name(path);
+    let input = Input { kind: "bars".into(), name, sha256: std::mem::take(&mut rows.sha256), rows: bars.len() as u64 };
+    Ok(Bars { bars, input, gaps, notes })
+}
+
+/// Reads the archive: each bar as it is now. Bars that close in `range`, those before them that features take, and those after
+/// them in which positions end.
+///
+/// # Errors
+/// No archive, or no bars of the symbol in it.
+pub fn of_archive(path: &Path, symbol: &str, range: &Range<i64>, recipe: &Recipe<'_>) -> anyhow::Result<Bars> {
+    let archive = Archive::open_read_only(path)?;
+    let named = || format!("the bar archive {}", path.display());
+    let (mut bars, mut digest) = (Vec::new(), Sha256::new());
+    let from = range.start.saturating_sub(BEFORE_BARS.saturating_mul(recipe.interval.nominal_s()));
+    let take = |bar: Bar| {
+        digest.update(bar.open_time.to_le_bytes());
+        digest.update([bar.open, bar.high, bar.low, bar.close, bar.volume].map(f64::to_le_bytes).as_flattened());
+        bars.push(bar);
+        true
+    };
+    archive.bars((symbol, recipe.interval), (from, i64::MAX), take).with_context(named)?;
+    if bars.is_empty() {
+        let has = |it: SeriesRange| format!("{} {}", it.symbol, it.interval);
+        let series: Vec<String> = archive.series().with_context(named)?.into_iter().map(has).collect();
+        let interval = recipe.interval.as_str();
+        bail!("{} has no bars of {symbol} {interval} in this range; it has {}", path.display(), series.join(", "));
+    }
+    let gaps = gaps(&bars, recipe.interval, recipe.calendar).count() as u64;
+    let sha256 = bar_files::hex(&digest.finalize());
+    let input = Input { kind: "archive".into(), name: name(path), sha256, rows: bars.len() as u64 };
+    Ok(Bars { bars, input, gaps, notes: Vec::new() })
+}
+
+fn name(path: &Path) -> String {
+    path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+}

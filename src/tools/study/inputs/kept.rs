@@ -1,0 +1,158 @@
+//! What a model has answered so far, beside the study's folder: a model that dies in the middle costs nothing on the next try.
+//! Rows go by the hash of what was asked, so that another model.name, other bars or other settings never meet them.
+
+use anyhow::{Context, bail};
+use sentinel_actors::domain::{decision::Prediction, features::FeatureSet};
+use sha2::{Digest, Sha256};
+use std::{
+    collections::HashMap,
+    fs::{File, OpenOptions},
+    io::{BufRead, BufReader, Seek, SeekFrom, Write},
+    path::{Path, PathBuf},
+};
+
+const HEADER: &str = "question_sha256,p_sell,p_hold,p_buy";
+/// Bytes of the hash that are kept: enough that no two of a million meet.
+const KEY_BYTES: usize = 16;
+
+/// Of what was asked.
+pub type Key = [u8; KEY_BYTES];
+
+/// The file, open to be added to.
+#[derive(Debug)]
+pub struct Kept {
+    path: PathBuf,
+    file: File,
+    answers: HashMap<Key, Prediction>,
+}
+
+/// The hash of a question: the model's name and address, and the features as they are sent.
+pub fn key(model: &str, url: &str, features: &FeatureSet) -> Key {
+    let mut digest = Sha256::new();
+    for text in [model, url] {
+        digest.update((text.len() as u64).to_le_bytes());
+        digest.update(text);
+    }
+    digest.update(features.tabular.map(f64::to_le_bytes).as_flattened());
+    for row in features.sequence.iter() {
+        digest.update(row.map(f32::to_le_bytes).as_flattened());
+    }
+    let mut key = Key::default();
+    key.copy_from_slice(&digest.finalize()[..KEY_BYTES]);
+    key
+}
+
+impl Kept {
+    /// Opens it, or makes it. A last line that was cut off by a kill is asked again.
+    ///
+    /// # Errors
+    /// A file that is no such file, by its line; those of the disk.
+    pub fn open(path: &Path) -> anyhow::Result<Self> {
+        let named = || format!("{}, which keeps what the model answers", path.display());
+        let mut file = OpenOptions::new().read(true).append(true).create(true).open(path).with_context(named)?;
+        let (mut answers, mut end, mut text) = (HashMap::new(), 0_u64, String::new());
+        let mut lines = BufReader::new(&file);
+        for number in 1.. {
+            text.clear();
+            let count = lines.read_line(&mut text).with_context(named)?;
+            if !text.ends_with('\n') {
+                break;
+            }
+            end += count as u64;
+            let line = text.trim_end();
+            if number == 1 && line == HEADER {
+                continue;
+            }
+            let Some((key, prediction)) = (number > 1).then(|| row(line)).flatten() else {
+                bail!("{} line {number} is not one of its lines: move it away", path.display());
+            };
+            answers.insert(key, prediction);
+        }
+        file.set_len(end).with_context(named)?;
+        file.seek(SeekFrom::End(0)).with_context(named)?;
+        if end == 0 {
+            writeln!(file, "{HEADER}").with_context(named)?;
+        }
+        Ok(Self { path: path.to_owned(), file, answers })
+    }
+
+    /// What was answered to it.
+    pub fn get(&self, key: &Key) -> Option<Prediction> {
+        self.answers.get(key).copied()
+    }
+
+    /// Its path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Keeps an answer.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn add(&mut self, key: Key, prediction: Prediction) -> anyhow::Result<()> {
+        let [sell, hold, buy] = prediction.probabilities();
+        let line = format!("{},{sell:?},{hold:?},{buy:?}\n", crate::bar_files::hex(&key));
+        self.file.write_all(line.as_bytes()).with_context(|| format!("{}", self.path.display()))?;
+        self.answers.insert(key, prediction);
+        Ok(())
+    }
+}
+
+fn row(line: &str) -> Option<(Key, Prediction)> {
+    let mut fields = line.split(',');
+    let digits = fields.next().filter(|text| text.len() == 2 * KEY_BYTES && text.is_ascii())?;
+    let mut key = Key::default();
+    for (byte, at) in key.iter_mut().zip((0..).step_by(2)) {
+        *byte = u8::from_str_radix(digits.get(at..at + 2)?, 16).ok()?;
+    }
+    let mut number = || fields.next()?.parse::<f64>().ok();
+    let odds = [number()?, number()?, number()?];
+    fields.next().is_none().then_some(())?;
+    Some((key, Prediction::parse(odds).ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    fn prediction(buy: f64) -> Prediction {
+        Prediction::parse([0.1, 0.9 - buy, buy]).unwrap()
+    }
+
+    #[test]
+    fn answers_are_there_again_bit_by_bit() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let path = folder.path().join("kept.csv");
+        let odds = prediction(0.1 + 0.2);
+        Kept::open(&path).unwrap().add([7; KEY_BYTES], odds).unwrap();
+        let bits = |prediction: Prediction| prediction.probabilities().map(f64::to_bits);
+        assert_eq!(Kept::open(&path).unwrap().get(&[7; KEY_BYTES]).map(bits), Some(bits(odds)));
+        assert_eq!(Kept::open(&path).unwrap().get(&[8; KEY_BYTES]), None);
+    }
+
+    #[test]
+    fn a_line_that_was_cut_off_is_forgotten() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let path = folder.path().join("kept.csv");
+        let mut kept = Kept::open(&path).unwrap();
+        kept.add([1; KEY_BYTES], prediction(0.3)).unwrap();
+        kept.add([2; KEY_BYTES], prediction(0.4)).unwrap();
+        let whole = fs::read(&path).unwrap();
+        fs::write(&path, &whole[..whole.len() - 5]).unwrap();
+        let mut kept = Kept::open(&path).unwrap();
+        assert_eq!((kept.get(&[1; KEY_BYTES]), kept.get(&[2; KEY_BYTES])), (Some(prediction(0.3)), None));
+        kept.add([2; KEY_BYTES], prediction(0.4)).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), whole);
+    }
+
+    #[test]
+    fn another_file_is_left_as_it_is() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let path = folder.path().join("kept.csv");
+        fs::write(&path, "timestamp,open\n1,2\n").unwrap();
+        assert!(Kept::open(&path).unwrap_err().to_string().contains("line 1 is not one of its lines"));
+        assert_eq!(fs::read_to_string(&path).unwrap(), "timestamp,open\n1,2\n");
+    }
+}

@@ -1,0 +1,83 @@
+//! Odds that the daemon recorded in its journal, and, without bars, the closes that it recorded with them.
+
+use super::Odds;
+use crate::{bar_files::hex, tools::study::result::Input};
+use anyhow::bail;
+use sentinel_actors::{
+    adapters::journal::{RecordedOdds, Store},
+    domain::{bar::Bar, calendar::Calendar, decision::Prediction, interval::Interval},
+};
+use sha2::{Digest, Sha256};
+use std::path::Path;
+
+/// What the journal has.
+#[derive(Debug)]
+pub struct Recorded {
+    /// The first of each bar, oldest first.
+    pub odds: Vec<Odds>,
+    /// For the report.
+    pub input: Input,
+    /// Decisions of a bar after its first one, or of other models.
+    pub later: u64,
+    /// Rows whose odds cannot be: another program has written to the file.
+    pub invalid: u64,
+    /// What a reader has to know, in sentences.
+    pub notes: Vec<String>,
+}
+
+/// Reads the first odds of each bar.
+///
+/// # Errors
+/// No journal, or nothing in it of this model and symbol.
+pub fn read(path: &Path, model: &str, symbol: &str) -> anyhow::Result<Recorded> {
+    let store = Store::open_read_only(path)?;
+    let RecordedOdds { first, without_model, decisions, models } = store.first_odds(model, symbol)?;
+    if first.is_empty() {
+        let what = match models.as_slice() {
+            [] => format!("of {symbol}"),
+            models => format!("of {symbol} by model {model}, but by {}: set model.name", models.join(", ")),
+        };
+        bail!("{} has no odds {what}", path.display());
+    }
+    let mut digest = Sha256::new();
+    let (mut odds, mut invalid) = (Vec::with_capacity(first.len()), 0);
+    for row in &first {
+        digest.update(row.bar_close_time.to_le_bytes());
+        digest.update([row.close, row.odds[0], row.odds[1], row.odds[2]].map(f64::to_le_bytes).as_flattened());
+        match Prediction::parse(row.odds) {
+            Ok(prediction) if row.close.is_finite() && row.close > 0.0 => {
+                odds.push(Odds { bar_close_time: row.bar_close_time, close: Some(row.close), prediction });
+            }
+            _ => invalid += 1,
+        }
+    }
+    let mut notes = Vec::new();
+    if without_model > 0 {
+        notes.push(format!(
+            "{without_model} decisions were recorded before journals named the model: they are taken for {model}'s"
+        ));
+    }
+    let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    let rows = first.len() as u64;
+    let input = Input { kind: "journal".into(), name, sha256: hex(&digest.finalize()), rows };
+    let later = decisions.saturating_sub(rows);
+    Ok(Recorded { odds, input, later, invalid, notes })
+}
+
+/// Bars that have no more than the recorded closes: each opens where the one before closed, and nobody knows how far the price
+/// went in between.
+pub fn bars_of_closes(odds: &[Odds], interval: Interval, calendar: &Calendar) -> Vec<Bar> {
+    let mut before: Option<f64> = None;
+    let bar = |odds: &Odds| {
+        let close = odds.close?;
+        let open = before.replace(close).unwrap_or(close);
+        // Bars that are made of finer ones may be shorter or longer than usual.
+        let open_time = if interval.is_made() {
+            interval.span(odds.bar_close_time - 1, calendar).start
+        } else {
+            odds.bar_close_time - interval.nominal_s()
+        };
+        Some(Bar { open_time, open, high: open.max(close), low: open.min(close), close, volume: 0.0 })
+    };
+    odds.iter().filter_map(bar).collect()
+}

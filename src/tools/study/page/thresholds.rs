@@ -1,0 +1,187 @@
+//! What a trade brings at each threshold, a side at a time: the curve with its band, and all figures in a table.
+
+use super::{
+    frame::{self, WIDE_TALL, figure, key},
+    text::{self, count, known},
+};
+use crate::tools::{
+    plot::{Axis, Points, fixed, line, tenth},
+    study::result::{Report, Side, Threshold},
+};
+use maud::{Markup, html};
+
+/// Fewer trades say little, and an advice does not take fewer of a fold.
+const TRADES_FEW: u64 = 30;
+/// Wanted distances between thresholds below which the number of trades is written.
+const TICKS: f64 = 6.0;
+/// Beyond the last threshold with trades.
+const MARGIN: f64 = 0.02;
+
+/// What the next plots are.
+pub(super) fn note() -> Markup {
+    html! {
+        "The threshold is what the odds of a side must exceed for a signal; a signal becomes a trade if the side has no open position. The band "
+        "holds the true mean with 95 % confidence. A band that holds 0, too, is what chance looks like, and the best of many thresholds "
+        "always looks good."
+    }
+}
+
+/// The curve of a side.
+pub(super) fn chart(side: &Side, report: &Report) -> Markup {
+    let is_buy = side.side == "BUY";
+    let class = if is_buy { "c1" } else { "c3" };
+    let (spread, advised) = if is_buy {
+        (report.walk_forward.buy_spread, report.answer.threshold_buy)
+    } else {
+        (report.walk_forward.sell_spread, report.answer.threshold_sell)
+    };
+    let area = &WIDE_TALL;
+    let (from, to) = ends(report);
+    let across = area.across(from, to);
+    let title = format!("{}: points a trade", side.side);
+    let plot = html! {
+        svg viewBox=(area.view_box()) role="img" aria-label=(format!("{title} by threshold, with its band")) {
+            @if let Some([low, high]) = spread { (frame::shade(area, &across, "gap", low, high)) }
+            (area.marks_across(&across, &marks(&across), ""))
+            @for (mark, trades) in trades_at(side, &across) {
+                text.x.below x=(tenth(across.at(mark))) y=(area.bottom + 33.0) { (count(trades)) }
+            }
+            text.x x=(tenth((area.left + area.right) / 2.0)) y=(area.bottom + 51.0) { "threshold, and trades above it" }
+            @if let Some((low, high)) = values(side) {
+                @let (up, marks) = frame::rounded(area, low, high);
+                (area.marks_up(&up, &fixed(&marks), "points"))
+                (frame::zero(area, &up))
+                (band(side, class, &across, &up))
+                (line("few", &curve(side, &up, |_| true), &across, &up))
+                (line(class, &curve(side, &up, |at| at.trades.count >= TRADES_FEW), &across, &up))
+            } @else {
+                (area.empty("no trades"))
+            }
+            @if let Some(threshold) = advised {
+                path.advised d=(format!("M{:.1} {}V{}", across.within(threshold), area.top, area.bottom)) {}
+            }
+            (frame::watermark(area, report))
+        }
+    };
+    let keys = html! {
+        (key(class, "mean"))
+        @if side.thresholds.iter().any(|it| (1..TRADES_FEW).contains(&it.trades.count)) {
+            (key("few", &format!("of fewer than {TRADES_FEW} trades")))
+        }
+        (key(&format!("band {class}"), "95 % band"))
+        @if spread.is_some() { (key("gap", "chosen by the folds")) }
+        @if advised.is_some() { (key("advised", "advised")) }
+    };
+    figure(&title, plot, keys)
+}
+
+/// Of the horizontal axis, the same for both sides: to the last threshold that has trades.
+fn ends(report: &Report) -> (f64, f64) {
+    let all = || report.sides.iter().flat_map(|side| &side.thresholds);
+    let traded = frame::range(all().filter(|it| it.trades.count > 0).map(|it| it.threshold));
+    match frame::range(all().map(|it| it.threshold)) {
+        Some((from, to)) if to - from > 5.0 * MARGIN => {
+            (from, traded.map_or(to, |(_, last)| (last + MARGIN).clamp(from + 5.0 * MARGIN, to)))
+        }
+        _ => (0.34, 0.95),
+    }
+}
+
+fn marks(across: &Axis) -> Vec<(f64, String)> {
+    fixed(&across.ticks(TICKS))
+}
+
+fn trades_at(side: &Side, across: &Axis) -> Vec<(f64, u64)> {
+    let near = |mark: f64| side.thresholds.iter().find(|it| (it.threshold - mark).abs() < 1e-6);
+    marks(across).into_iter().filter_map(|(mark, _)| Some((mark, near(mark)?.trades.count))).collect()
+}
+
+/// The range of the vertical axis: of thresholds with many trades, since the band of a few trades would leave no room for them.
+fn values(side: &Side) -> Option<(f64, f64)> {
+    let range = |least: u64| {
+        let judged = side.thresholds.iter().filter(move |it| it.trades.count >= least);
+        let values = judged
+            .flat_map(|it| it.trades.net_points.into_iter().chain(it.trades.net_points_interval.into_iter().flatten()));
+        frame::range(values)
+    };
+    range(TRADES_FEW).or_else(|| range(1)).map(|(low, high)| (low.min(0.0), high.max(0.0)))
+}
+
+/// Means beyond the axis are drawn at its end.
+fn curve(side: &Side, up: &Axis, is_shown: impl Fn(&Threshold) -> bool) -> Points {
+    let value = |it: &Threshold| it.trades.net_points.filter(|_| is_shown(it)).map(|mean| mean.clamp(up.from, up.to));
+    side.thresholds.iter().map(|it| (it.threshold, value(it))).collect()
+}
+
+fn band(side: &Side, class: &str, across: &Axis, up: &Axis) -> Markup {
+    let shown = |it: &Threshold| it.trades.net_points_interval.is_some() && it.threshold <= across.to;
+    let runs = side.thresholds.split(|it| !shown(it));
+    let outline = |run: &[Threshold]| {
+        let end = |it: &Threshold, end: usize| {
+            let value = it.trades.net_points_interval.map_or(0.0, |ends| ends[end]);
+            format!("{:.1} {:.1}", across.at(it.threshold), up.within(value))
+        };
+        let there = run.iter().map(|it| end(it, 1));
+        let points: Vec<_> = there.chain(run.iter().rev().map(|it| end(it, 0))).collect();
+        format!("M{}Z", points.join("L"))
+    };
+    html! { @for run in runs.filter(|run| run.len() > 1) { path.band.(class) d=(outline(run)) {} } }
+}
+
+/// All figures of a side, for those who want them.
+pub(super) fn all(side: &Side) -> Markup {
+    let head = [
+        "threshold",
+        "signals",
+        "coverage",
+        "trades",
+        "earned",
+        "points a trade",
+        "in all",
+        "profit factor",
+        "deepest fall",
+        "Sharpe, trade",
+        "Sharpe, year",
+        "PSR",
+        "DSR",
+    ];
+    html! {
+        details {
+            summary { (side.side) " at every threshold" }
+            p.soft {
+                "Coverage: signals per decision. Profit factor: all that was earned by all that was lost. PSR: how likely the true Sharpe is above 0. "
+                "DSR: how likely it is above what the best of all trials has by chance."
+            }
+            div.card tabindex="0" role="region" aria-label=(format!("{} at every threshold", side.side)) {
+                table {
+                    thead { tr { @for cell in head { th.n { (cell) } } } }
+                    tbody { @for it in &side.thresholds { (row(it)) } }
+                }
+            }
+        }
+    }
+}
+
+fn row(it: &Threshold) -> Markup {
+    let trades = &it.trades;
+    let with = |value: String, note: Option<String>| html! { td.n { (value) @if let Some(note) = note { br; small { (note) } } } };
+    let cell = |value: String| with(value, None);
+    let points = |ends| text::interval(ends, text::points);
+    html! {
+        tr {
+            (cell(text::odds(it.threshold)))
+            (cell(count(it.signals)))
+            (cell(text::share(it.coverage)))
+            (cell(count(trades.count)))
+            (with(known(trades.hit_ratio, text::share), trades.hit_ratio_interval.map(|ends| text::interval(ends, text::share))))
+            (with(known(trades.net_points, text::points), trades.net_points_interval.map(points)))
+            (cell(text::points(trades.net_points_total)))
+            (cell(known(trades.profit_factor, text::odds)))
+            (cell(text::points(0.0 - trades.drawdown)))
+            (cell(known(trades.sharpe_trade, text::ratio)))
+            (cell(known(trades.sharpe_year, text::odds)))
+            (cell(known(trades.psr, text::ratio)))
+            (cell(known(trades.dsr, text::ratio)))
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! `sentinel replay` on a recording of the real daemon: all of it is equal, and nothing that is wrong goes unseen: neither a
+//! function that computes otherwise nor a file that was changed.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a failing test panics
+
+mod helpers;
+
+use helpers::spawn_app;
+use rusqlite::Connection;
+use sentinel::tools::replay::{
+    core::{Asked, Functions},
+    report::Report,
+    run,
+};
+use sentinel_actors::{
+    adapters::archive::Archive,
+    domain::{
+        bar::Bar,
+        calendar::{Calendar, parse_zone},
+        decision::decide,
+        features::{FeatureError, FeatureSet, InvalidValues, TimeColumns, build},
+    },
+};
+use std::{fs, path::PathBuf};
+use tempfile::TempDir;
+
+const ALL: (i64, i64) = (i64::MIN, i64::MAX);
+const CYCLES: u64 = 400;
+/// Sydney's clocks are set forward within the recording, on 2017-10-01.
+const SESSIONS: [&str; 5] =
+    ["Mon 06:00 - Mon 20:00", "Tue 06:00 - Tue 20:00", "Wed 06:00 - Wed 20:00", "Thu 06:00 - Thu 20:00", "Fri 06:00 - Fri 20:00"];
+const HOLIDAY: &str = "2017-10-04";
+
+/// Journal and archive of a daemon that met closed hours, a cooldown and a limit on orders.
+struct Recording {
+    folder: TempDir,
+}
+
+impl Recording {
+    async fn make() -> Self {
+        let folder = TempDir::new().unwrap();
+        let calendar = folder.path().join("calendar.toml");
+        fs::write(
+            &calendar,
+            format!("time_zone = \"Australia/Sydney\"\nsessions = {SESSIONS:?}\nclosed = [\"{HOLIDAY}\"]\n"),
+        )
+        .unwrap();
+        let (journal, calendar_path) = (folder.path().join("journal.db"), calendar.display().to_string());
+        let flags = [
+            ("journal.path", journal.to_str().unwrap()),
+            ("market.calendar", &calendar_path),
+            ("trading.live", "true"),
+            ("trading.threshold", "0.38"),
+            ("guards.cooldown_s", "1"),
+            ("guards.orders_per_hour_max", "2"),
+            ("guards.positions_max", "0"),
+            ("data.lookback_bars", "140"),
+        ];
+        let app = spawn_app(&flags, |mut plan| {
+            plan.back_to_back = u64::MAX;
+            plan.cycles_max = CYCLES;
+            plan
+        });
+        let app = app.await;
+        app.wait_for("sentinel_trading_cycles_total", CYCLES as f64).await;
+        app.stop().await;
+        // The settings are in the journal: what becomes of the file is nothing to a replay.
+        fs::remove_file(calendar).unwrap();
+        Self { folder }
+    }
+
+    /// A copy that can be changed.
+    fn copy(&self) -> Self {
+        let folder = TempDir::new().unwrap();
+        for name in ["journal.db", "bars.db"] {
+            fs::copy(self.folder.path().join(name), folder.path().join(name)).unwrap();
+        }
+        Self { folder }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn change(&self, name: &str, sql: &str) {
+        let changed = Connection::open(self.path(name)).unwrap().execute(sql, []).unwrap();
+        assert!(changed > 0, "nothing is changed by {sql}");
+    }
+
+    fn replay(&self, functions: &Functions) -> Report {
+        run((&self.path("journal.db"), &self.path("bars.db")), ALL, None, functions).unwrap()
+    }
+
+    fn reasons(&self) -> Vec<String> {
+        let journal = Connection::open(self.path("journal.db")).unwrap();
+        let mut select =
+            journal.prepare("SELECT DISTINCT suppressed FROM decisions WHERE suppressed IS NOT NULL ORDER BY 1").unwrap();
+        select.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+    }
+}
+
+const TRUE: Functions = Functions::OF_THE_DAEMON;
+
+type Built = Result<(FeatureSet, InvalidValues), FeatureError>;
+
+/// The features, changed by a hand's breadth.
+fn changed(bars: &[Bar], time_columns: TimeColumns, change: fn(&mut FeatureSet)) -> Built {
+    build(bars, time_columns).map(|(mut features, invalid)| {
+        change(&mut features);
+        (features, invalid)
+    })
+}
+
+/// Of other bars.
+fn of_bars(bars: &[Bar], time_columns: TimeColumns, change: fn(&mut Bar)) -> Built {
+    let mut bars = bars.to_vec();
+    bars.iter_mut().for_each(change);
+    build(&bars, time_columns)
+}
+
+fn calendar(zone: &str, closed: Option<&str>) -> Calendar {
+    let sessions = SESSIONS.iter().map(|text| text.parse().unwrap()).collect();
+    let mut calendar = Calendar::new(parse_zone(zone).unwrap(), sessions, None);
+    closed.iter().for_each(|text| calendar.close(text.parse().unwrap()));
+    calendar
+}
+
+fn window(archive: &Archive, (series, newest, cycle_id, count): Asked<'_>) -> anyhow::Result<Vec<Bar>> {
+    Ok(archive.window(series, newest, cycle_id, count)?)
+}
+
+/// Each computes one thing otherwise, and the replay has to find it.
+fn mutants() -> Vec<(&'static str, Functions)> {
+    vec![
+        ("averages that start a bar later", Functions { features: |bars, time| build(&bars[1..], time), ..TRUE }),
+        (
+            "a return that is off by the last bit",
+            Functions {
+                features: |bars, time| changed(bars, time, |it| it.tabular[0] = it.tabular[0].next_up()),
+                ..TRUE
+            },
+        ),
+        ("an hour that is always the same", Functions { features: |bars, _| build(bars, TimeColumns::Legacy), ..TRUE }),
+        (
+            "two columns that are swapped",
+            Functions { features: |bars, time| changed(bars, time, |it| it.tabular.swap(3, 4)), ..TRUE },
+        ),
+        (
+            "a sequence whose first row is filled from the next",
+            Functions { features: |bars, time| changed(bars, time, |it| it.sequence[0] = it.sequence[1]), ..TRUE },
+        ),
+        (
+            "a sequence that is cut and not rounded",
+            Functions {
+                features: |bars, time| changed(bars, time, |it| it.sequence[59][3] = it.sequence[59][3].next_down()),
+                ..TRUE
+            },
+        ),
+        (
+            "highs that are taken for closes",
+            Functions { features: |bars, time| of_bars(bars, time, |bar| bar.high = bar.high.max(bar.close).next_up()), ..TRUE },
+        ),
+        (
+            "times that are an hour late",
+            Functions { features: |bars, time| of_bars(bars, time, |bar| bar.open_time += 3_600), ..TRUE },
+        ),
+        (
+            "a window that is a bar shorter",
+            Functions { window: |archive, (series, newest, cycle, count)| window(archive, (series, newest, cycle, count - 1)), ..TRUE },
+        ),
+        (
+            "a window that is a bar longer",
+            Functions { window: |archive, (series, newest, cycle, count)| window(archive, (series, newest, cycle, count + 1)), ..TRUE },
+        ),
+        (
+            "a window without its newest bar",
+            Functions { window: |archive, (series, newest, cycle, count)| window(archive, (series, newest - 3_600, cycle, count)), ..TRUE },
+        ),
+        (
+            "bars as they are now and not as they were",
+            Functions { window: |archive, (series, newest, _, count)| window(archive, (series, newest, i64::MAX, count)), ..TRUE },
+        ),
+        (
+            "clocks that are never set",
+            Functions { is_open: |_, time| calendar("Etc/GMT-10", Some(HOLIDAY)).is_open(time), ..TRUE },
+        ),
+        (
+            "a holiday that is forgotten",
+            Functions { is_open: |_, time| calendar("Australia/Sydney", None).is_open(time), ..TRUE },
+        ),
+        (
+            "a market that closes with the second after",
+            Functions { is_open: |calendar, time| calendar.is_open(time) || calendar.is_open(time - 1), ..TRUE },
+        ),
+        ("bars that close an hour later", Functions { close_time: |bar, interval, calendar| bar.close_time(interval, calendar) + 3_600, ..TRUE }),
+        ("a bar that is too old at the limit", Functions { is_stale: |closed, now, max| now - closed >= max, ..TRUE }),
+        ("a threshold that is forgotten", Functions { decide: |prediction, _| decide(prediction, 0.0), ..TRUE }),
+    ]
+}
+
+#[actix_rt::test]
+async fn a_recording_is_equal_and_every_mutant_and_every_change_is_found() {
+    let recording = Recording::make().await;
+    let reasons = recording.reasons();
+    for reason in ["below_threshold", "cooldown", "market_closed", "order_limit"] {
+        assert!(reasons.iter().any(|it| it == reason), "{reason} is not in the recording: {reasons:?}");
+    }
+    let report = recording.replay(&TRUE);
+    assert_eq!((report.decisions, report.equal, report.exit_code()), (CYCLES, CYCLES, 0), "{report:#?}");
+    assert_eq!((report.archived_late, report.not_replayable.len()), (0, 0), "{report:#?}");
+
+    // A bar that is repaired after all cycles, and one that was judged when it was just old enough.
+    let edged = recording.copy();
+    edged.change(
+        "bars.db",
+        "INSERT INTO bars SELECT series, open_time, revision + 1, 9000000000000000, source, open, high, low, close * 1.001, volume
+         FROM bars ORDER BY open_time DESC LIMIT 1 OFFSET 20",
+    );
+    edged.change(
+        "journal.db",
+        "UPDATE decisions SET market_now = bar_close_time + 10800 WHERE id = (SELECT id FROM decisions WHERE suppressed IN ('cooldown', 'order_limit')
+         AND (bar_close_time + 10 * 3600) % 86400 BETWEEN 7 * 3600 AND 15 * 3600 LIMIT 1)",
+    );
+    let report = edged.replay(&TRUE);
+    assert_eq!((report.equal, report.exit_code()), (CYCLES, 0), "{report:#?}");
+    for (name, functions) in mutants() {
+        let report = edged.replay(&functions);
+        assert_eq!(report.exit_code(), 1, "{name} is not found: {report:#?}");
+        assert!(report.first_difference.is_some(), "{name}: {report:#?}");
+    }
+
+    for (file, field, sql) in [
+        ("journal.db", "action", "UPDATE decisions SET action = 'HOLD', suppressed = NULL, order_id = NULL WHERE id = (SELECT id FROM decisions WHERE suppressed = 'market_closed' LIMIT 1)"),
+        ("journal.db", "reason", "UPDATE decisions SET suppressed = NULL WHERE suppressed = 'market_closed'"),
+        ("journal.db", "reason", "UPDATE decisions SET suppressed = 'cooldown' WHERE suppressed = 'order_limit'"),
+        ("journal.db", "reason", "UPDATE decisions SET suppressed = 'halted' WHERE id = (SELECT id FROM decisions WHERE suppressed = 'below_threshold' LIMIT 1)"),
+        ("journal.db", "threshold", "UPDATE decisions SET threshold = 0.5 WHERE id = 100"),
+        ("journal.db", "close", "UPDATE decisions SET close = close + 1e-9 WHERE id = 100"),
+        ("journal.db", "sequence_sha256", "UPDATE decisions SET sequence_sha256 = x'00' WHERE id = 100"),
+        ("journal.db", "return_1", "UPDATE decisions SET features = zeroblob(184) WHERE id = 100"),
+        ("journal.db", "hour", "UPDATE versions SET settings = replace(settings, '\"time_columns\":\"utc\"', '\"time_columns\":\"legacy\"')"),
+        ("bars.db", "bars_sha256", "UPDATE bars SET high = high + 1e-5 WHERE open_time = (SELECT max(open_time) - 86400 FROM bars)"),
+        ("bars.db", "bars_sha256", "UPDATE bars SET volume = volume + 1"),
+    ] {
+        let copy = recording.copy();
+        copy.change(file, sql);
+        let report = copy.replay(&TRUE);
+        let found = report.first_difference.as_ref().map(|it| it.field.as_str());
+        assert_eq!((found, report.exit_code()), (Some(field), 1), "{sql}");
+    }
+
+    let copy = recording.copy();
+    copy.change("bars.db", "DELETE FROM bars WHERE open_time > (SELECT max(open_time) - 36000 FROM bars)");
+    let report = copy.replay(&TRUE);
+    assert_eq!(report.exit_code(), 0, "what can be made again is equal");
+    assert_eq!(report.equal + report.not_replayable[0].count, CYCLES);
+    assert!(report.not_replayable[0].reason.contains("not in the archive"));
+    let copy = recording.copy();
+    copy.change("journal.db", "UPDATE decisions SET version_id = NULL");
+    let report = copy.replay(&TRUE);
+    assert_eq!((report.equal, report.exit_code()), (0, 1), "nothing that is shown is no proof");
+
+    // Bars that the archive got with the next cycle, because the daemon was killed in between or the queue was full.
+    let copy = recording.copy();
+    copy.change("bars.db", "UPDATE bars SET first_cycle_id = first_cycle_id + 1 WHERE open_time = (SELECT max(open_time) - 7200 FROM bars)");
+    let report = copy.replay(&TRUE);
+    assert_eq!((report.equal, report.archived_late, report.exit_code()), (CYCLES, 1, 0), "{report:#?}");
+}

@@ -1,0 +1,261 @@
+"""`sentinel study`: odds of a journal, of a file and of a model that is asked; what it refuses; what it keeps for the next try."""
+
+import csv
+import json
+import random
+import subprocess
+
+import pytest
+
+from parts.daemon import environment
+from parts.harness import variables
+from parts.http import Handler, Request
+from parts.model import Model
+from parts.own_model import BARS
+
+HOUR = 3_600
+LINES = BARS.read_text().splitlines()
+HEADER = "symbol,bar_close_time,p_sell,p_hold,p_buy"
+KEPT = "out.odds"
+COSTS = ["--spread-points", "8"]
+
+
+class Momentum(Model):
+    """Odds by how the price has moved: nothing to earn, but other odds for other rows."""
+
+    def serve(self, handler: Handler, request: Request):
+        answers = []
+        for tabular, sequence in request.json()["dataframe_split"]["data"]:
+            assert len(tabular) == 23 and len(sequence) == 60
+            rise = 0.5 + max(-0.45, min(0.45, tabular[1] * 100))
+            answers.append([0.9 * (1 - rise), 0.1, 0.9 * rise])
+        handler.answer(json.dumps({"predictions": answers}))
+
+
+@pytest.fixture
+def study(binary, tmp_path):
+    """Runs it in the test's folder: exit code and what it said."""
+
+    def run(*args, out: str = "out", settings: dict | None = None) -> tuple[int, str]:
+        env = environment(HOME=str(tmp_path), **variables({"market.calendar": "fx"} | (settings or {})))
+        del env["EODHD_API_TOKEN"]
+        command = [binary, "study", *map(str, args), "--out", out]
+        done = subprocess.run(command, env=env, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+        return done.returncode, done.stdout + done.stderr
+
+    return run
+
+
+@pytest.fixture
+def momentum():
+    """A model that is asked."""
+    model = Momentum()
+    yield model
+    model.close()
+
+
+def bars(folder, count: int):
+    """The first of the recorded bars."""
+    path = folder / "eurusd.csv"
+    path.write_text("\n".join(LINES[: count + 1]) + "\n")
+    return path
+
+
+def odds(folder, count: int, seed: int = 1, change=None):
+    """A file of odds that know nothing, for each of the first bars."""
+    chance, rows = random.Random(seed), []
+    for row in csv.DictReader(LINES[: count + 1]):
+        sell, buy = chance.random() / 2, chance.random() / 2
+        rows.append(f"EURUSD,{int(row['timestamp']) + HOUR},{sell!r},{1 - sell - buy!r},{buy!r}")
+    path = folder / f"odds-{seed}.csv"
+    path.write_text("\n".join([HEADER, *(change(rows) if change else rows)]) + "\n")
+    return path
+
+
+def found(folder) -> dict:
+    """What study.json says; the page is there, too."""
+    assert sorted(path.name for path in folder.iterdir()) == ["study.html", "study.json"]
+    return json.loads((folder / "study.json").read_text())
+
+
+def test_the_same_study_is_the_same_to_the_byte(study, tmp_path):
+    path, file = bars(tmp_path, 2_000), odds(tmp_path, 2_000)
+    args = ["--bars", path, "--odds", file, *COSTS, "--trained-until", "2017-03-31"]
+    for out in ["one", "other"]:
+        code, said = study(*args, out=out)
+        assert code == 0 and "No threshold is better than chance here: " in said, said
+        assert f"{out}/study.html" in said
+    for name in ["study.json", "study.html"]:
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "other" / name).read_bytes()
+    report = found(tmp_path / "one")
+    assert report["schema"] == 1 and not report["answer"]["is_advice"]
+    assert report["trials"]["total"] == report["trials"]["now"] == 124 and report["trials"]["studies"] == 1
+    assert report["counts"]["decisions"] == 2_000 and report["counts"]["decisions_in_sample"] > 0
+    assert len(report["walk_forward"]["folds"]) == 5
+    assert 1_000 < report["null"]["shifts"] < 2_000, "all there are, where there are not so many"
+    assert [side["side"] for side in report["sides"]] == ["BUY", "SELL"]
+    assert [row["threshold"] for row in report["sides"][0]["thresholds"]] == [n / 100 for n in range(34, 96)]
+    page = (tmp_path / "one/study.html").read_text()
+    assert "No threshold is better than chance here" in page and len(page) < 1_000_000 and "<script" not in page
+
+
+def test_every_other_model_counts_against_all(study, tmp_path):
+    path, totals, ratios = bars(tmp_path, 2_000), [], []
+    first = odds(tmp_path, 2_000, 1)
+    for file in [first, odds(tmp_path, 2_000, 2), odds(tmp_path, 2_000, 3), first]:
+        code, said = study("--bars", path, "--odds", file, *COSTS, "--trained-until", "2017-03-14")
+        assert code == 0, said
+        report = found(tmp_path / "out")
+        totals.append(report["trials"]["total"])
+        ratios.append(report["walk_forward"]["outside"]["dsr"])
+    assert totals == [124, 248, 372, 372]
+    assert ratios[3] < ratios[0], "the first model again, after two others"
+
+
+def test_without_a_said_end_of_training_there_is_no_advice(study, tmp_path):
+    code, said = study("--bars", bars(tmp_path, 800), "--odds", odds(tmp_path, 800), *COSTS)
+    assert code == 0 and "model.trained_until (needed: set" in said, said
+
+
+def test_costs_are_charged_unless_it_is_said_aloud(study, tmp_path):
+    args = ["--bars", bars(tmp_path, 800), "--odds", odds(tmp_path, 800)]
+    code, said = study(*args)
+    assert code == 64 and said.startswith("sentinel: study.spread_points: is missing: your broker's usual spread"), said
+    code, said = study(*args, "--spread-points", "0")
+    assert code == 64 and "nobody trades for nothing" in said, said
+    assert not (tmp_path / "out").exists()
+    code, said = study(*args, "--frictionless")
+    assert code == 0 and "--frictionless" in said, said
+    assert found(tmp_path / "out")["costs"]["is_frictionless"]
+    assert "frictionless" in (tmp_path / "out/study.html").read_text().lower()
+
+
+def test_stops_end_positions_and_label_bars(study, tmp_path):
+    settings = {"trading.stop_loss": 0.0010, "trading.take_profit": 0.0015, "study.label": "triple_barrier"}
+    args = ["--bars", bars(tmp_path, 1_500), "--odds", odds(tmp_path, 1_500), *COSTS, "--horizon-bars", "24"]
+    code, said = study(*args, settings=settings)
+    assert code == 0, said
+    report = found(tmp_path / "out")
+    assert report["label"] == {
+        "kind": "triple_barrier", "horizon_bars": 24, "hold_move": None, "stop_loss": 0.001, "take_profit": 0.0015,
+    }  # fmt: skip
+    assert {"stop_loss", "take_profit"} <= {mark["exit"] for mark in report["marks"]}
+    assert 0 <= report["rules"]["bars_ambiguous_share"] < 0.5
+    code, said = study(*args, settings={"study.label": "triple_barrier"})
+    assert code == 64 and "takes trading.stop_loss and trading.take_profit" in said, said
+
+
+def changed(number: int, text: str):
+    """Another line in place of one."""
+    return lambda rows: [*rows[:number], text, *rows[number + 1 :]]
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        (changed(3, "EURUSD,1489456800,0.5,0.6,0.2"), "line 5: the probabilities do not sum to 1: 0.5, 0.6, 0.2"),
+        (changed(0, "EURUSD,noon,0.2,0.6,0.2"), "line 2: bar_close_time 'noon' is not a whole number of unix seconds"),
+        (changed(0, "EURUSD,1489446001,0.2,0.6,0.2"), "line 2: no bar closed at 1489446001 (2017-03-13T23:00:01Z)"),
+        (lambda rows: [*rows, rows[0]], "line 402: bar_close_time 1489446000 is that of line 2, too"),
+        (lambda rows: [row.replace("EURUSD", "USDJPY") for row in rows], "no row of EURUSD, and 400 of other symbols"),
+    ],
+)
+def test_odds_that_cannot_be_are_named_by_their_line(study, tmp_path, change, word):
+    file = odds(tmp_path, 400, change=change)
+    code, said = study("--bars", bars(tmp_path, 400), "--odds", file, *COSTS)
+    assert code == 1 and f"{file}: {word}" in said, said
+    assert not (tmp_path / "out").exists() and not list(tmp_path.glob("*.partial"))
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        (lambda lines: ["timestamp,open,high,low,close", *lines[1:]], "line 1: no column volume"),
+        (lambda lines: [*lines[:100], lines[100].replace("1.0", "3.0"), *lines[101:]], "line 101: "),
+        (lambda lines: [lines[0], *lines[2:50], lines[1], *lines[51:]], "line 50: timestamp 1489442400 is before"),
+        (lambda lines: [*lines[:200], *lines[200:420:2]], "mixed intervals"),
+    ],
+)
+def test_bars_that_cannot_be_are_named_by_their_line(study, tmp_path, change, word):
+    path, file = bars(tmp_path, 400), odds(tmp_path, 400)
+    path.write_text("\n".join(change(LINES[:401])) + "\n")
+    code, said = study("--bars", path, "--odds", file, *COSTS)
+    assert code == 1 and f"{path}" in said and word in said, said
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_model_that_dies_in_the_middle_goes_on_where_it_was(study, momentum, tmp_path):
+    path = bars(tmp_path, 520)
+    args = ["--bars", path, "--model", momentum.url, *COSTS]
+    code, said = study(*args, out="whole")
+    assert code == 0, said
+    assert len(momentum.requests) == 321, "one row of one symbol in a request, as the daemon asks"
+    whole = found(tmp_path / "whole")
+    assert whole["look_ahead"] == {"is_checked": True, "checked": 321, "unequal": 0, "first": None}
+
+    serve, answered = momentum.serve, []
+
+    def dies(handler, request):
+        answered.append(request)
+        if len(answered) > 100:
+            handler.answer("out of memory", 500)
+        else:
+            serve(handler, request)
+
+    momentum.always = dies
+    code, said = study(*args)
+    assert code == 1 and "the model answered 100 of 321 bars" in said and KEPT in said and "bar 2017-" in said, said
+    assert not (tmp_path / "out").exists()
+    momentum.always, momentum.requests[:] = serve, []
+    code, said = study(*args)
+    assert code == 0, said
+    assert len(momentum.requests) == 221 + 8, "what is kept is not asked again, but for the first few"
+    assert found(tmp_path / "out") == whole
+
+
+def test_a_model_that_answers_otherwise_is_another_one(study, momentum, tmp_path):
+    args = ["--bars", bars(tmp_path, 300), "--model", momentum.url, *COSTS]
+    code, said = study(*args)
+    assert code == 0, said
+    momentum.always = lambda handler, request: handler.answer(json.dumps({"predictions": [[0.2, 0.2, 0.6]]}))
+    code, said = study(*args)
+    assert code == 1 and "give it another model.name" in said and KEPT in said, said
+    code, said = study(*args, settings={"model.name": "other"})
+    assert code == 0, said
+
+
+def test_a_journal_is_studied_with_its_bars_and_without(study, sandbox, tmp_path):
+    journal = tmp_path / "journal.db"
+    daemon = sandbox.trade(400, "--journal", str(journal))
+    daemon.after_cycles(400, 120)
+    daemon.stop()
+    args = ["--journal", journal, *COSTS, "--symbol", "EURUSD"]
+    code, said = study(*args, "--bars", BARS)
+    assert code == 0, said
+    with_bars = found(tmp_path / "out")
+    assert [file["kind"] for file in with_bars["inputs"]] == ["bars", "journal"]
+    assert with_bars["odds_from"] == "recorded" and with_bars["counts"]["decisions"] > 300
+    code, said = study(*args, out="closes")
+    assert code == 0, said
+    closes = found(tmp_path / "closes")
+    assert closes["counts"]["decisions"] == with_bars["counts"]["decisions"]
+    assert any("close to close as recorded, without stops" in note for note in closes["counts"]["notes"])
+    code, said = study(*args, "--archive", tmp_path / "bars.db", out="archived")
+    assert code == 0, said
+    archived = found(tmp_path / "archived")
+    assert [file["kind"] for file in archived["inputs"]] == ["archive", "journal"]
+    assert len(archived["prices"]) > 300 and archived["prices"] == with_bars["prices"], "the same bars, wherever they are from"
+    code, said = study(*args, settings={"model.name": "other"})
+    assert code == 1 and "has no odds of EURUSD by model other, but by baseline: set model.name" in said, said
+
+
+def test_a_study_needs_one_symbol_and_its_bars(study, tmp_path):
+    path, file = bars(tmp_path, 400), odds(tmp_path, 400)
+    code, said = study("--bars", path, "--odds", file, *COSTS, "--symbol", "EURUSD,USDJPY")
+    assert code == 64 and "--symbol: one symbol a study, of EURUSD, USDJPY" in said, said
+    code, said = study("--odds", file, *COSTS)
+    assert code == 64 and "--bars: is missing, or --archive" in said, said
+    code, said = study("--bars", path, "--model", "localhost", *COSTS)
+    assert code == 64 and "--model: not a URL of a server" in said, said
+    code, said = study("--bars", path, "--odds", file, *COSTS, "--trained-until", "soon")
+    assert code == 64 and "model.trained_until" in said, said
