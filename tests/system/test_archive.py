@@ -84,7 +84,7 @@ def test_a_full_disk_of_its_own_stops_nothing_and_it_goes_on_with_space(harness,
         with sqlite3.connect(disk / "bars.db") as archive:
             assert archive.execute("SELECT count(*) FROM bars").fetchone()[0] >= 200
     finally:
-        subprocess.run(["umount", str(disk)], check=True)
+        subprocess.run(["umount", "--lazy", str(disk)], check=True)
 
 
 def test_without_an_archive_it_trades_and_check_says_so(harness, tmp_path):

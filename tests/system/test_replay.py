@@ -42,7 +42,7 @@ def all_equal(sandbox, binary, tmp_path, cycles: int):
     assert metrics("bars_archive_failures_total") == 0
     assert daemon.stop()[0] == 0
     reasons = {reason for (reason,) in rows(journal, "SELECT DISTINCT suppressed FROM decisions")}
-    assert {"below_threshold", "market_closed", "order_limit"} <= reasons, reasons
+    assert {"below_threshold", "order_limit"} <= reasons, reasons
     code, report = replay(binary, tmp_path, "--journal", journal)
     assert (code, report["decisions"], report["equal"]) == (0, 4 * cycles, 4 * cycles), report
     assert report["not_replayable"] == [] and report["archived_late"] == 0
