@@ -76,6 +76,17 @@ def test_training_says_what_the_page_shows(walk):
     assert numpy.sum(metrics["confusion"]["counts"]) == metrics["test"]["rows"] == 1437
 
 
+def test_the_study_of_the_model_says_what_the_page_shows(walk):
+    [command] = blocks("sh", section("Is it worth anything?"))
+    [shown] = blocks("", section("Is it worth anything?"))
+    said = walk.type(command)
+    assert squeezed(shown) in squeezed(said)
+    report = json.loads((walk.directory / "study/study.json").read_text())
+    trained_until = json.loads((walk.directory / "eurusd-1/metrics.json").read_text())["trained_until"]
+    assert trained_until in command and report["counts"]["decisions"] == 4801
+    assert report["look_ahead"]["checked"] == 4801 and report["look_ahead"]["unequal"] == 0
+
+
 def test_request_and_answer_are_those_of_the_page(walk, harness):
     """The page's decision once more, towards a server that keeps the request; then that request, to the served model."""
     shown, answer = blocks("json", section("The request and the answer"))

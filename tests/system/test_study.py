@@ -91,7 +91,8 @@ def test_the_same_study_is_the_same_to_the_byte(study, tmp_path):
     assert report["schema"] == 1 and not report["answer"]["is_advice"]
     assert report["trials"]["total"] == report["trials"]["now"] == 124 and report["trials"]["studies"] == 1
     assert report["counts"]["decisions"] == 2_000 and report["counts"]["decisions_in_sample"] > 0
-    assert len(report["walk_forward"]["folds"]) == 5 and report["null"]["shifts"] == 2_000
+    assert len(report["walk_forward"]["folds"]) == 5
+    assert 1_000 < report["null"]["shifts"] < 2_000, "all there are, where there are not so many"
     assert [side["side"] for side in report["sides"]] == ["BUY", "SELL"]
     assert [row["threshold"] for row in report["sides"][0]["thresholds"]] == [n / 100 for n in range(34, 96)]
     page = (tmp_path / "one/study.html").read_text()
@@ -243,7 +244,7 @@ def test_a_journal_is_studied_with_its_bars_and_without(study, sandbox, tmp_path
     assert code == 0, said
     archived = found(tmp_path / "archived")
     assert [file["kind"] for file in archived["inputs"]] == ["archive", "journal"]
-    assert archived["marks"] and archived["marks"][:20] == with_bars["marks"][:20], "the same bars, wherever they are from"
+    assert len(archived["prices"]) > 300 and archived["prices"] == with_bars["prices"], "the same bars, wherever they are from"
     code, said = study(*args, settings={"model.name": "other"})
     assert code == 1 and "has no odds of EURUSD by model other, but by baseline: set model.name" in said, said
 

@@ -5,9 +5,9 @@ use chrono::DateTime;
 /// Shown where something is not defined.
 pub(super) const NOT_DEFINED: &str = "–";
 
-/// Points with their sign: `+12.3`; without decimals from 10,000 on.
+/// Points with their sign: `+12.3`; without decimals from 1,000 on.
 pub(super) fn points(value: f64) -> String {
-    let decimals = if value.abs() < 9_999.5 { 1 } else { 0 };
+    let decimals = if value.abs() < 999.95 { 1 } else { 0 };
     signed(value, decimals)
 }
 
@@ -32,7 +32,7 @@ fn grouped(text: &str) -> String {
     let whole = text.find('.').unwrap_or(text.len());
     let mut grouped = String::with_capacity(text.len() + whole / 3);
     for (at, digit) in text.char_indices() {
-        if at > 0 && at < whole && (whole - at) % 3 == 0 {
+        if at > 0 && at < whole && (whole - at).is_multiple_of(3) {
             grouped.push(',');
         }
         grouped.push(digit);
@@ -101,7 +101,8 @@ mod tests {
             (12.34, "+12.3"),
             (-0.04, "0.0"),
             (0.0, "0.0"),
-            (-1_234.56, "−1,234.6"),
+            (-1_234.56, "−1,235"),
+            (999.96, "+1,000"),
             (9_999.96, "+10,000"),
             (-1_234_567.8, "−1,234,568"),
         ] {

@@ -65,7 +65,9 @@ pub(super) fn chart(side: &Side, report: &Report) -> Markup {
     };
     let keys = html! {
         (key(class, "mean"))
-        (key("few", &format!("of fewer than {TRADES_FEW} trades")))
+        @if side.thresholds.iter().any(|it| (1..TRADES_FEW).contains(&it.trades.count)) {
+            (key("few", &format!("of fewer than {TRADES_FEW} trades")))
+        }
         (key(&format!("band {class}"), "95 % band"))
         @if spread.is_some() { (key("gap", "chosen by the folds")) }
         @if advised.is_some() { (key("advised", "advised")) }

@@ -75,7 +75,7 @@ impl Sharpe {
 /// No ratio here is annualised. `None` for fewer than two results, and where the formula has no root.
 pub fn psr(ratio: f64, count: usize, skewness: f64, kurtosis: f64, benchmark: f64) -> Option<f64> {
     let spread = 1.0 - skewness * ratio + (kurtosis - 1.0) / 4.0 * ratio * ratio;
-    if count < 2 || !(spread > 0.0) {
+    if count < 2 || spread.is_nan() || spread <= 0.0 {
         return None;
     }
     finite((ratio - benchmark) * ((count - 1) as f64).sqrt() / spread.sqrt()).map(|z| Normal::standard().cdf(z))
@@ -86,7 +86,7 @@ pub fn psr(ratio: f64, count: usize, skewness: f64, kurtosis: f64, benchmark: f6
 pub fn expected_max(trials: u64, variance: f64) -> Option<f64> {
     /// Euler and Mascheroni's.
     const GAMMA: f64 = 0.577_215_664_901_532_9;
-    if trials == 0 || !(variance >= 0.0) {
+    if trials == 0 || variance.is_nan() || variance < 0.0 {
         return None;
     }
     if trials == 1 {

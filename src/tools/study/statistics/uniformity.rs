@@ -130,7 +130,7 @@ impl Matrix {
         }
         let root = self.power(exponent / 2);
         let square = root.times(&root);
-        if exponent % 2 == 0 { square } else { square.times(self) }
+        if exponent.is_multiple_of(2) { square } else { square.times(self) }
     }
 }
 

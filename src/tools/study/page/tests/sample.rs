@@ -61,7 +61,7 @@ fn equity(times: &[i64], nets: &[f64]) -> Vec<EquityPoint> {
 
 /// An advice.
 pub fn advice() -> Report {
-    static REPORT: LazyLock<Report> = LazyLock::new(|| report(9.0));
+    static REPORT: LazyLock<Report> = LazyLock::new(|| report(12.0));
     REPORT.clone()
 }
 
