@@ -23,14 +23,17 @@ pub const SHIFTS: usize = 2_000;
 /// Two means that differ by less are the same: sums depend on their order.
 const SAME: f64 = 1e-9;
 
+/// The places of a fold's bars, and place and side of its signals, oldest first.
+pub type FoldSignals<'a> = (Range<u32>, &'a [(u32, Side)]);
+
 /// Signals of the folds.
 pub struct Signals<'a> {
     /// The bars.
     pub market: &'a Market,
     /// Which signals become trades.
     pub policy: Policy,
-    /// Of each fold, oldest first, the places of its bars, and place and side of its signals, oldest first.
-    pub folds: &'a [(Range<u32>, &'a [(u32, Side)])],
+    /// Oldest first.
+    pub folds: &'a [FoldSignals<'a>],
 }
 
 impl Signals<'_> {
