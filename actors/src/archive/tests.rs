@@ -139,5 +139,5 @@ fn a_queue_that_is_full_makes_nobody_wait() {
     let (queue, _work) = queue();
     let offer = |cycle_id| queue.offer(Work::Cycle { cycle_id, windows: Vec::new() });
     let taken = (0..100).take_while(|cycle_id| offer(*cycle_id).is_ok()).count();
-    assert_eq!((taken, offer(100)), (8, Err(Full)));
+    assert_eq!((taken, offer(100)), (32, Err(Full)));
 }
