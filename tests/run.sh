@@ -315,4 +315,4 @@ find "$logs" -name '*.table' -newer "$logs/began" -exec cat {} +
 [ $skips -eq 0 ] || { echo "skipped:"; printf '   %s\n' "${skipped[@]}"; }
 
 echo "$passed passed, $failed failed, $skips skipped"
-[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+[ "$failed" -eq 0 ] && [ $((passed + skips)) -gt 0 ]
