@@ -182,12 +182,12 @@ impl Taken {
         }
         fs::remove_file(path).map_err(|error| failed(path, &error))?;
         for line in &self.written {
-            warn!(stage = "journal", line, "an order's fate that was kept beside the journal is in the journal now");
+            warn!(stage = "journal", line, "the outcome of an order, kept beside the journal, has been written to the journal");
         }
         for (line, why) in &self.refused {
             error!(
                 stage = "journal", error = "refused", line, aside = %aside.display(),
-                "an order's fate that was kept beside the journal does not fit it: {why}. Look at the account"
+                "the outcome of an order, kept beside the journal, does not fit it: {why}. Look at the account"
             );
         }
         Ok(())
