@@ -1,5 +1,5 @@
 //! Checks the documents: tables of commands, flags and metrics against the code, the README's size, every link, and that no two
-//! documents have the same sentence. `SENTINEL_WRITE_README=1 cargo test --test readme` writes the tables.
+//! documents, or a document and base.toml, have the same sentence. `SENTINEL_WRITE_README=1 cargo test --test readme` writes the tables.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a failing test panics
 
@@ -253,6 +253,16 @@ fn prose(path: &Path) -> Vec<String> {
     lines.map(str::to_owned).collect()
 }
 
+/// The comments of base.toml; a line that is a setting, also one with a `#` before it, ends a paragraph.
+fn comments() -> Vec<String> {
+    let comment = |line: &str| {
+        let text =
+            line.strip_prefix("# ").filter(|text| !text.split_once(" = ").is_some_and(|(key, _)| !key.contains(' ')));
+        text.unwrap_or_default().to_owned()
+    };
+    BASE.lines().map(comment).collect()
+}
+
 /// The anchors of a document's headings, as on GitHub.
 fn anchors(path: &Path) -> Vec<String> {
     let headings = prose(path).into_iter().filter(|line| line.starts_with('#'));
@@ -285,11 +295,12 @@ fn every_link_has_a_target() {
 fn no_sentence_is_in_two_documents() {
     let mut first: HashMap<String, String> = HashMap::new();
     let mut twice = Vec::new();
-    for document in documents() {
-        let place = document.strip_prefix(root()).unwrap().display().to_string();
+    let place = |document: &PathBuf| document.strip_prefix(root()).unwrap().display().to_string();
+    let mut texts: Vec<_> = documents().iter().map(|document| (place(document), prose(document))).collect();
+    texts.push(("config/base.toml".to_owned(), comments()));
+    for (place, lines) in texts {
         // A blank line and the end of a table cell also end a sentence.
-        let text =
-            prose(&document).iter().map(|line| if line.is_empty() { ". " } else { line }).collect::<Vec<_>>().join(" ");
+        let text = lines.iter().map(|line| if line.is_empty() { ". " } else { line }).collect::<Vec<_>>().join(" ");
         for sentence in
             text.replace(" | ", ". ").split(". ").map(|s| s.split_whitespace().collect::<Vec<_>>().join(" "))
         {

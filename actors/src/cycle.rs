@@ -42,7 +42,7 @@ pub struct Stages {
     pub predict: Recipient<Predict>,
     /// Handshake and orders of unknown outcome, while the bars are fetched.
     pub open: Recipient<OpenGateway>,
-    /// Sees what stands while the model is asked.
+    /// Reads account, positions and journal while the model computes.
     pub prepare: Recipient<PrepareOrders>,
     /// Sends orders.
     pub send: Recipient<SendSignals>,
@@ -154,7 +154,7 @@ impl Cycle<'_> {
         let Self { cycle_id, stages, shutdown, .. } = *self;
         let began_at = policy.clock.moment();
         let fetching = ask(&stages.fetch, FetchBars { cycle_id }, Step::Fetch);
-        // In every cycle, bars or not: what the journal still lacks and orders of unknown fate do not wait for the market.
+        // In every cycle, bars or not: unwritten outcomes and unknown orders are handled even if there are no bars.
         let has_clock_stepped = policy.has_clock_stepped;
         let opening = ask(&stages.open, OpenGateway { cycle_id, has_clock_stepped }, Step::Send);
         // The journal has to have caught up with the last cycle: what waits for a slow disk stays bounded.
@@ -177,7 +177,7 @@ impl Cycle<'_> {
             return Ok(());
         }
 
-        // From here on the decision ages: its bars are at hand, and nothing newer comes in.
+        // The decision's age is measured from here: no newer data will be used.
         let begun_at = policy.clock.moment();
         let has_chance = |row: &Row| row.is_live() && row.objection(policy, fetched.market_now).is_none();
         if self.rows.iter().any(has_chance) {

@@ -5,6 +5,8 @@
 
 mod failure;
 mod feed;
+#[cfg(test)]
+mod fixtures;
 mod request;
 #[cfg(test)]
 mod tests;
@@ -79,7 +81,7 @@ pub struct Config {
     pub interval: Interval,
     /// Bars kept per symbol, 120 or more.
     pub lookback_bars: usize,
-    /// `https://eodhd.com`
+    /// `https://eodhd.com`, without a slash at its end.
     pub base_url: String,
     /// Where the key comes from.
     pub token: ApiToken,

@@ -77,7 +77,7 @@ impl Opened {
     /// daemon then runs without sending anything, says so, and tries again with every write.
     ///
     /// # Errors
-    /// Another daemon runs on it, or it is no journal that this version can use.
+    /// Another daemon uses it, or the file is not a journal that this version can read.
     pub fn at(path: &Path, identity: &Identity, now: Duration) -> Result<Self, OpenError> {
         let opened = DaemonLock::acquire(path).and_then(|lock| Ok((lock, Store::open(path)?)));
         match opened {

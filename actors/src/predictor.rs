@@ -40,7 +40,7 @@ const BAD_SHAPE: &str = "bad_shape";
 /// The configuration of a Predictor.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// `http://host:port` of the model server.
+    /// `http://host:port` of the model server, without a slash at its end.
     pub base_url: String,
     /// The shape of a tabular row.
     pub tabular: Tabular,
@@ -109,7 +109,7 @@ impl Predictor {
     /// Creates the actor. Call it in the arbiter in which the actor runs, because the HTTP client cannot be moved.
     pub fn new(config: Config) -> Self {
         let client = http::Client::new(&config.base_url).map_err(|error| HttpError::Connect(error.to_string()));
-        let url = format!("{}/invocations", config.base_url.trim_end_matches('/'));
+        let url = format!("{}/invocations", config.base_url);
         let (quarantine, next_trial) = (RefCell::default(), Cell::new(0));
         Self(Rc::new(Asker { config, client, url, quarantine, next_trial }))
     }

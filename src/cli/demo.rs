@@ -258,7 +258,7 @@ mod tests {
     use clap::Parser;
 
     #[derive(Debug, Parser)]
-    struct Line {
+    struct CommandLine {
         #[command(flatten)]
         args: Args,
     }
@@ -266,7 +266,7 @@ mod tests {
     #[test]
     fn it_listens_on_loopback_unless_set_otherwise() {
         let asked = |flags: &[&str], set: &[&str]| {
-            let line = Line::try_parse_from([&["demo"], flags].concat()).unwrap();
+            let line = CommandLine::try_parse_from([&["demo"], flags].concat()).unwrap();
             bind(&line.args, |name| set.contains(&name).then(|| "10.0.0.1".into()))
         };
         assert_eq!(asked(&[], &[]).as_deref(), Some("127.0.0.1"));
@@ -274,12 +274,13 @@ mod tests {
         assert_eq!(asked(&["--bind", "::1"], &[]).as_deref(), Some("::1"));
         assert_eq!(asked(&[], &[BIND]).as_deref(), Some("10.0.0.1"));
         assert_eq!(asked(&[], &[BIND, SETTINGS_BIND]), None, "the setting itself wins");
-        assert!(Line::try_parse_from(["demo", "--bind", "somewhere"]).is_err());
+        assert!(CommandLine::try_parse_from(["demo", "--bind", "somewhere"]).is_err());
     }
 
     #[test]
     fn a_limit_on_cycles_limits_the_first_bars_too() {
-        let first = |flags: &[&str]| first_bars(&Line::try_parse_from([&["demo"], flags].concat()).unwrap().args);
+        let first =
+            |flags: &[&str]| first_bars(&CommandLine::try_parse_from([&["demo"], flags].concat()).unwrap().args);
         assert_eq!([first(&[]), first(&["--cycles", "5"]), first(&["--cycles", "0"])], [200, 5, 200]);
         assert_eq!(first(&["--cycles", "203"]), 200);
     }

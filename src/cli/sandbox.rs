@@ -110,14 +110,14 @@ mod tests {
     use clap::{Parser, Subcommand};
 
     #[derive(Debug, Parser)]
-    struct Line {
+    struct CommandLine {
         #[command(subcommand)]
         server: Server,
     }
 
     #[test]
     fn each_server_has_its_own_port() {
-        let port = |name: &str| match Line::try_parse_from(["sandbox", name]).unwrap().server {
+        let port = |name: &str| match CommandLine::try_parse_from(["sandbox", name]).unwrap().server {
             Server::Market { port, .. } | Server::Model { port, .. } | Server::Gateway { port, .. } => port,
         };
         assert_eq!(["market", "model", "gateway"].map(port), [8081, 5001, 5555]);

@@ -205,12 +205,12 @@ fn sender_config(settings: &Resolved, shared: &Shared) -> signal_sender::Config 
         },
         kill_switch: shared.kill_switch.clone(),
         breakers: shared.breakers.clone(),
-        journal: journal_ledger(&shared.journal),
+        journal: order_journal(&shared.journal),
     }
 }
 
 /// How the SignalSender reaches the Journal.
-pub fn journal_ledger(journal: &Addr<Journal>) -> JournalActorHandle {
+pub fn order_journal(journal: &Addr<Journal>) -> JournalActorHandle {
     JournalActorHandle {
         standing: journal.clone().recipient(),
         history: journal.clone().recipient(),

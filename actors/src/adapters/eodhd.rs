@@ -70,11 +70,11 @@ pub enum AnswerError {
     BadShape(String),
 }
 
-/// URL for a symbol's bars, or for the finer bars that they are made from. `from` and `to` are unix seconds, both included.
-/// Without a range the provider sends its default, 120 days. The key is sent in a header instead, so that logs and proxies do
-/// not see it.
+/// URL for a symbol's bars, or for the finer bars that they are made from. `base_url` has no slash at its end.
+/// `from` and `to` are unix seconds, both included. Without a range the provider sends its default, 120 days. The key is sent in
+/// a header instead, so that logs and proxies do not see it.
 pub fn intraday_url(base_url: &str, ticker: &str, interval: Interval, range: Option<(i64, i64)>) -> String {
-    let mut url = format!("{}/api/intraday/", base_url.trim_end_matches('/'));
+    let mut url = format!("{base_url}/api/intraday/");
     for byte in ticker.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             url.push(char::from(byte));

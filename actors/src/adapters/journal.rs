@@ -187,7 +187,7 @@ impl Store {
         Ok(Self { connection, unwritten: files::beside(&files::real(path), ".unwritten"), version: None })
     }
 
-    /// A person settles that a position of ours is open no more; `who` and `note` are kept.
+    /// A person states that a position of ours has been closed; `who` and `note` are kept.
     ///
     /// # Errors
     /// No such order, or one that made no position that still counts.

@@ -99,7 +99,7 @@ impl Row {
         Some(Signal { instrument, side, confidence: decision.confidence, close, bar_close_time, begun_at })
     }
 
-    /// What stands against a BUY or SELL of it just now.
+    /// The rule that stops a BUY or SELL now, if any.
     pub(super) fn objection(&self, policy: &Policy, market_now: i64) -> Option<Suppression> {
         objection(&Circumstances {
             // Asked here and not once a cycle: next comes the SignalSender, and a halt counts until then.

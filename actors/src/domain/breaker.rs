@@ -95,6 +95,16 @@ impl Breaker {
         }
     }
 
+    /// Number of failures in a row.
+    pub const fn failures(&self) -> u32 {
+        self.failures
+    }
+
+    /// How long it stays open.
+    pub const fn pause(&self) -> Duration {
+        self.policy.pause
+    }
+
     /// A call had a usable answer.
     pub fn succeeded(&mut self) {
         *self = Self::new(self.policy);

@@ -1,4 +1,4 @@
-//! What the journal is told and what it answers: decisions, the steps of an order, and what stands at a cycle's begin.
+//! The journal's inputs and answers: decisions, steps of orders, and the state at the start of a cycle.
 
 use crate::domain::{
     bar::Bar,

@@ -1,15 +1,14 @@
 //! The Fetcher against a scripted server.
 
 mod bars;
-mod made;
-mod server;
-mod shared_fate;
+mod breaker;
+mod resampled_bars;
 
 use super::*;
 use crate::domain::breaker::BreakerPolicy;
 use crate::domain::{instrument::Symbol, window::BarRejection};
 use actix::Addr;
-use server::{FakeClock, Recorder, Reply, Server, TakeEvents, rows};
+use fixtures::{FakeClock, Recorder, Reply, Server, TakeEvents, rows};
 use std::{fs, sync::atomic::AtomicBool, sync::atomic::Ordering::Relaxed};
 
 const HOUR: i64 = 3_600;

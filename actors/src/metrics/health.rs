@@ -7,7 +7,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-pub use report::{Check, CycleHealth, Health, StageHealth, Status};
+pub use report::{CycleHealth, Health, HealthCheck, StageHealth, Status};
 pub use state::{ActorState, CycleState, GatewayState, JournalState, PositionsState, State, StepState};
 
 use crate::domain::names::{ActorName, Step};

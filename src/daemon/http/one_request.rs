@@ -40,13 +40,13 @@ pub(super) struct OneRequest<S> {
 
 /// How much of the head was read.
 enum Head {
-    Reading { line: Line, bytes: usize },
+    Reading { line: RequestLine, bytes: usize },
     Over,
 }
 
 /// The state of the current line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Line {
+enum RequestLine {
     /// Empty, and so were all lines before it: empty lines before a request do not end the head.
     First,
     /// Empty.
@@ -55,7 +55,7 @@ enum Line {
     Filled,
 }
 
-impl Line {
+impl RequestLine {
     /// After how many of these bytes the head ends, or else the state of the line that they leave open. The rule is that of the
     /// parser, httparse: LF ends a line, and a CR may precede it.
     fn after(self, bytes: &[u8]) -> Result<usize, Self> {
@@ -75,7 +75,13 @@ impl Line {
 impl<S: AsyncRead + AsyncWrite + Unpin> OneRequest<S> {
     /// Reads nothing yet.
     pub fn new(stream: S) -> Self {
-        Self { stream, head: Head::Reading { line: Line::First, bytes: 0 }, refusal: &[], left: 0, closing: None }
+        Self {
+            stream,
+            head: Head::Reading { line: RequestLine::First, bytes: 0 },
+            refusal: &[],
+            left: 0,
+            closing: None,
+        }
     }
 
     /// Reads at most this many bytes; none at the end of the stream.
@@ -179,8 +185,8 @@ mod tests {
 
     /// The length of the head, which must not depend on how the bytes are split.
     fn head(text: &str) -> Option<usize> {
-        let whole = Line::First.after(text.as_bytes()).ok();
-        let mut line = Line::First;
+        let whole = RequestLine::First.after(text.as_bytes()).ok();
+        let mut line = RequestLine::First;
         for (at, byte) in text.bytes().enumerate() {
             match line.after(&[byte]) {
                 Ok(_) => {

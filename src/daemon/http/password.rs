@@ -42,7 +42,7 @@ pub(super) struct PasswordGate {
 }
 
 #[derive(Debug, PartialEq, Eq)]
-enum Refusal {
+enum PasswordRefusal {
     Unknown,
     Busy,
 }
@@ -61,10 +61,10 @@ impl PasswordGate {
         })
     }
 
-    async fn admit(&self, peer: Option<IpAddr>, authorization: Option<&HeaderValue>) -> Result<(), Refusal> {
-        let (name, password) = authorization.and_then(credentials).ok_or(Refusal::Unknown)?;
+    async fn admit(&self, peer: Option<IpAddr>, authorization: Option<&HeaderValue>) -> Result<(), PasswordRefusal> {
+        let (name, password) = authorization.and_then(credentials).ok_or(PasswordRefusal::Unknown)?;
         if password.is_empty() {
-            return Err(Refusal::Unknown);
+            return Err(PasswordRefusal::Unknown);
         }
         let users = self.protection.state().users.clone();
         let hash = users.0.get(&name);
@@ -75,9 +75,9 @@ impl PasswordGate {
             }
         }
         // An unknown name is checked against another user's hash, so the time does not show whether the name exists.
-        let costliest = users.0.values().max_by_key(|hash| cost(hash)).cloned().ok_or(Refusal::Unknown)?;
+        let costliest = users.0.values().max_by_key(|hash| cost(hash)).cloned().ok_or(PasswordRefusal::Unknown)?;
         let checked = hash.unwrap_or(&costliest).clone();
-        let turn = self.queue.place(peer).ok_or(Refusal::Busy)?.turn().await.ok_or(Refusal::Busy)?;
+        let turn = self.queue.place(peer).ok_or(PasswordRefusal::Busy)?.turn().await.ok_or(PasswordRefusal::Busy)?;
         let right = web::block(move || {
             let right = bcrypt::verify(&password, &checked).unwrap_or(false);
             if !right {
@@ -92,7 +92,7 @@ impl PasswordGate {
                 self.remember(&name, self.digest(&name, hash, &password), &users);
                 Ok(())
             }
-            _ => Err(Refusal::Unknown),
+            _ => Err(PasswordRefusal::Unknown),
         }
     }
 
@@ -157,10 +157,12 @@ pub(super) async fn ask<B: MessageBody>(
     }
 }
 
-fn refused(refusal: &Refusal) -> HttpResponse {
+fn refused(refusal: &PasswordRefusal) -> HttpResponse {
     let (code, text, header, value) = match refusal {
-        Refusal::Unknown => (StatusCode::UNAUTHORIZED, "a password is required", WWW_AUTHENTICATE, "Basic"),
-        Refusal::Busy => (StatusCode::TOO_MANY_REQUESTS, "too many passwords are being checked", RETRY_AFTER, "1"),
+        PasswordRefusal::Unknown => (StatusCode::UNAUTHORIZED, "a password is required", WWW_AUTHENTICATE, "Basic"),
+        PasswordRefusal::Busy => {
+            (StatusCode::TOO_MANY_REQUESTS, "too many passwords are being checked", RETRY_AFTER, "1")
+        }
     };
     let mut response = plain(code, text.into());
     response.headers_mut().insert(header, HeaderValue::from_static(value));

@@ -2,11 +2,11 @@
 //! without an error, so a successful scrape proves little.
 
 mod checks;
-mod line;
+mod sample_line;
 #[cfg(test)]
 mod tests;
 
-use line::{Line, SampleLine};
+use sample_line::{Line, SampleLine};
 use std::{
     collections::{BTreeMap, HashSet},
     fmt,
@@ -92,7 +92,7 @@ impl Exposition {
             let Some(line) = line.strip_suffix('\n') else {
                 return Err(fault("the last line has no line break: the text is cut off".into()));
             };
-            reading.take(line::read(line).map_err(fault)?, index + 1).map_err(fault)?;
+            reading.take(sample_line::read(line).map_err(fault)?, index + 1).map_err(fault)?;
         }
         let families = reading.families;
         for family in &families {

@@ -17,7 +17,7 @@ pub(super) enum Outcome {
 
 /// A threshold and what was measured.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub(super) struct Check {
+pub(super) struct ThresholdCheck {
     pub(super) name: &'static str,
     pub(super) what: &'static str,
     /// `at_least` or `at_most`.
@@ -31,7 +31,7 @@ pub(super) struct Check {
     pub(super) note: String,
 }
 
-impl Check {
+impl ThresholdCheck {
     pub(super) fn at_most(
         name: &'static str,
         what: &'static str,

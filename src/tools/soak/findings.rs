@@ -2,9 +2,9 @@
 
 use super::{
     args::Args,
-    check::Check,
+    check::ThresholdCheck,
     math::{self, Buckets, Quantile, Slope},
-    record::{Gap, Line, Record},
+    record::{Gap, Record, ScrapeRow},
     snapshot::{API_CALLS, API_ERRORS, CYCLES, CYCLES_FAILED, FAILURES, JOURNAL_FAILURES, TICKS_MISSED, TIMINGS},
 };
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -37,7 +37,7 @@ pub(super) struct Findings {
     pub(super) minutes_watched: f64,
     pub(super) period_seconds: f64,
     pub(super) cycle_seconds: f64,
-    pub(super) checks: Vec<Check>,
+    pub(super) checks: Vec<ThresholdCheck>,
     pub(super) cycles: Cycles,
     /// The scheduler's lag, the whole cycle, and its stages; in seconds.
     pub(super) timings: Vec<Quantiles>,
@@ -151,7 +151,7 @@ pub(super) fn quantiles(timings: &[Buckets; TIMINGS.len()]) -> Vec<Quantiles> {
     timings.iter().zip(&TIMINGS).map(one).collect()
 }
 
-fn gauge(record: &Record, of: impl Fn(&Line) -> Option<f64> + Copy) -> Gauge {
+fn gauge(record: &Record, of: impl Fn(&ScrapeRow) -> Option<f64> + Copy) -> Gauge {
     let values: Vec<_> = record.values(of).into_iter().filter_map(|(_, value)| value).collect();
     Gauge {
         first: values.first().copied(),

@@ -40,7 +40,7 @@ pub(super) fn report(found: &Findings, record: &Record, args: &Args) -> serde_js
     serde_json::to_string(&value)
 }
 
-fn row(at_s: f64, line: Option<&super::record::Line>) -> Value {
+fn row(at_s: f64, line: Option<&super::record::ScrapeRow>) -> Value {
     let at_s = (at_s * 1e3).round() / 1e3;
     match line {
         Some(line) => json!([

@@ -5,7 +5,7 @@ use super::{
     findings::{self, Findings},
     math::{Quantile, Slope},
     plot::{self, Curve, Frame, Plot},
-    record::{Line, Record},
+    record::{Record, ScrapeRow},
     snapshot::TIMINGS,
     tables,
 };
@@ -61,7 +61,7 @@ fn figure(plot: &Plot, frame: &Frame<'_>) -> Markup {
 }
 
 fn plots(found: &Findings, record: &Record) -> Vec<Plot> {
-    let curve = |name, class, of: fn(&Line) -> Option<f64>| Curve { name, class, points: record.values(of) };
+    let curve = |name, class, of: fn(&ScrapeRow) -> Option<f64>| Curve { name, class, points: record.values(of) };
     let due = |period: f64| -> Points {
         // By the clock alone, so that this line continues through gaps.
         let due = |at: f64| super::math::due_cycles(at, period);
@@ -86,7 +86,7 @@ fn plots(found: &Findings, record: &Record) -> Vec<Plot> {
         ),
     ];
     plots.extend((0..TIMINGS.len()).map(|index| timing(record, index)));
-    let mib = |line: &Line| line.memory_bytes.map(|bytes| bytes / MIB);
+    let mib = |line: &ScrapeRow| line.memory_bytes.map(|bytes| bytes / MIB);
     let fit = |line: Option<Slope>, unit: f64| Curve {
         name: "growth after the warm-up",
         class: "fit",

@@ -16,7 +16,7 @@ const START_WOBBLE_S: f64 = 1.5;
 
 /// The numbers kept of a scrape. Counts are increases since the first scrape.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Line {
+pub(super) struct ScrapeRow {
     pub(super) cycles: Option<f64>,
     pub(super) failed: Option<f64>,
     pub(super) missed: Option<f64>,
@@ -49,7 +49,7 @@ pub(super) struct Window {
 #[derive(Debug)]
 pub(super) struct Record {
     /// Seconds since the first scrape, and the result; the first was successful.
-    pub(super) scrapes: Vec<(f64, Result<Line, NoSnapshot>)>,
+    pub(super) scrapes: Vec<(f64, Result<ScrapeRow, NoSnapshot>)>,
     /// Raw counts of cycles at the first and the newest scrape.
     pub(super) cycles_raw: [Option<f64>; 2],
     /// First and newest build.
@@ -115,8 +115,8 @@ impl Record {
         self.scrapes.push((at_s, Ok(self.line())));
     }
 
-    fn line(&self) -> Line {
-        Line {
+    fn line(&self) -> ScrapeRow {
+        ScrapeRow {
             cycles: self.total(CYCLES),
             failed: self.total(CYCLES_FAILED),
             missed: self.total(TICKS_MISSED),
@@ -169,12 +169,12 @@ impl Record {
     }
 
     /// A value over time; `None` where a scrape failed or did not have it.
-    pub(super) fn values(&self, of: impl Fn(&Line) -> Option<f64>) -> Vec<(f64, Option<f64>)> {
+    pub(super) fn values(&self, of: impl Fn(&ScrapeRow) -> Option<f64>) -> Vec<(f64, Option<f64>)> {
         self.scrapes.iter().map(|(at, found)| (*at, found.as_ref().ok().and_then(&of))).collect()
     }
 
     /// The points of the process that was watched the longest: a slope across a restart has no meaning.
-    pub(super) fn longest_life(&self, of: impl Fn(&Line) -> Option<f64>) -> Vec<(f64, f64)> {
+    pub(super) fn longest_life(&self, of: impl Fn(&ScrapeRow) -> Option<f64>) -> Vec<(f64, f64)> {
         let points: Vec<_> = self.values(of).into_iter().filter_map(|(at, value)| Some((at, value?))).collect();
         let mut rest = points.as_slice();
         let mut lives = Vec::new();

@@ -1,7 +1,7 @@
 //! The text and the tables of `soak.html`.
 
 use super::{
-    check::{Check, MIB, Outcome},
+    check::{MIB, Outcome, ThresholdCheck},
     findings::{Findings, Gauge, Quantiles},
     math::Quantile,
     record::Gap,
@@ -66,7 +66,7 @@ fn cell(text: impl Render) -> Markup {
 
 /// The thresholds and the measured values.
 pub(super) fn thresholds(found: &Findings) -> Markup {
-    let row = |check: &Check| {
+    let row = |check: &ThresholdCheck| {
         let (class, mark) = match check.outcome {
             Outcome::Passed => ("passed", "✓ passed"),
             Outcome::Failed => ("failed", "✗ failed"),

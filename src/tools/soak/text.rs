@@ -1,7 +1,7 @@
 //! Numbers and the verdict as text, for the terminal and the page.
 
 use super::{
-    check::{Check, Outcome},
+    check::{Outcome, ThresholdCheck},
     findings::{Ended, Findings},
 };
 pub(super) use crate::tools::plot::number;
@@ -30,7 +30,7 @@ pub(super) fn with_unit(value: &str, unit: &str) -> String {
 }
 
 /// The measured value, or [`UNKNOWN`].
-pub(super) fn measured(check: &Check) -> String {
+pub(super) fn measured(check: &ThresholdCheck) -> String {
     match check.measured {
         Some(value) if check.unit == "s" => seconds(value),
         Some(value) => with_unit(&number(value), check.unit),
@@ -39,7 +39,7 @@ pub(super) fn measured(check: &Check) -> String {
 }
 
 /// `at least 99 %`.
-pub(super) fn limit(check: &Check) -> String {
+pub(super) fn limit(check: &ThresholdCheck) -> String {
     format!("{} {}", check.bound.replace('_', " "), with_unit(&number(check.limit), check.unit))
 }
 

@@ -3,7 +3,7 @@
 
 use super::{
     args::{Args, Limits},
-    check::{Check, MIB, Outcome},
+    check::{MIB, Outcome, ThresholdCheck},
     findings::{Ended, Findings},
     math::Slope,
     record::Record,
@@ -20,15 +20,21 @@ pub(super) fn judged(record: &Record, args: &Args, began_at: DateTime<Utc>, ende
 }
 
 /// Every threshold, in the order of the report.
-fn judge(found: &Findings, limits: &Limits) -> Vec<Check> {
+fn judge(found: &Findings, limits: &Limits) -> Vec<ThresholdCheck> {
     let cycles = &found.cycles;
     let failed_share = cycles.failed.zip(cycles.done).and_then(|(failed, done)| percent(failed, done));
     let failed_scrapes = percent(found.scrapes.failed as f64, found.scrapes.made as f64);
     vec![
         cycles_done(found, limits),
-        Check::at_most("missed_ticks", "Missed ticks", "", limits.missed_ticks_max, cycles.missed_ticks),
-        Check::at_most("failed_cycles", "Failed cycles, of those done", "%", limits.failed_cycles_max, failed_share),
-        Check::at_most("restarts", "Restarts", "", limits.restarts_max, Some(found.restarts_s.len() as f64)),
+        ThresholdCheck::at_most("missed_ticks", "Missed ticks", "", limits.missed_ticks_max, cycles.missed_ticks),
+        ThresholdCheck::at_most(
+            "failed_cycles",
+            "Failed cycles, of those done",
+            "%",
+            limits.failed_cycles_max,
+            failed_share,
+        ),
+        ThresholdCheck::at_most("restarts", "Restarts", "", limits.restarts_max, Some(found.restarts_s.len() as f64)),
         timing("lag_p99", "Scheduler lag, p99", limits.lag_p99_max, found, 0),
         timing("cycle_p99", "Whole cycle, p99", limits.cycle_p99_max, found, 1),
         slope(
@@ -41,21 +47,27 @@ fn judge(found: &Findings, limits: &Limits) -> Vec<Check> {
             limits,
         ),
         slope("files_slope", "Growth of open files", "/h", limits.files_slope_max, found.open_files.slope, 1.0, limits),
-        Check::at_most(
+        ThresholdCheck::at_most(
             "unresolved",
             "Unresolved orders",
             "",
             limits.unresolved_max,
             found.errors.orders_unresolved_max,
         ),
-        Check::at_most(
+        ThresholdCheck::at_most(
             "journal_failures",
             "Failed journal writes",
             "",
             limits.journal_failures_max,
             found.errors.journal_write_failures,
         ),
-        Check::at_most("failed_scrapes", "Failed scrapes, of all", "%", limits.failed_scrapes_max, failed_scrapes),
+        ThresholdCheck::at_most(
+            "failed_scrapes",
+            "Failed scrapes, of all",
+            "%",
+            limits.failed_scrapes_max,
+            failed_scrapes,
+        ),
     ]
 }
 
@@ -65,7 +77,7 @@ fn percent(part: f64, whole: f64) -> Option<f64> {
 
 /// One cycle may be in progress at the end, or have ended just before the first scrape; at least one must be done. Many more than
 /// due would hide missed cycles, so they fail, too.
-fn cycles_done(found: &Findings, limits: &Limits) -> Check {
+fn cycles_done(found: &Findings, limits: &Limits) -> ThresholdCheck {
     let due = found.cycles.due;
     let done = found.cycles.done.unwrap_or_default();
     let measured = found.cycles.done.and_then(|done| percent(done, due));
@@ -83,7 +95,7 @@ fn cycles_done(found: &Findings, limits: &Limits) -> Check {
         _ => format!("{done} done, {due} due"),
     };
     let limit = limits.cycles_done_min;
-    Check {
+    ThresholdCheck {
         name: "cycles_done",
         what: "Cycles done, of those due",
         bound: "at_least",
@@ -95,9 +107,9 @@ fn cycles_done(found: &Findings, limits: &Limits) -> Check {
     }
 }
 
-fn timing(name: &'static str, what: &'static str, limit: f64, found: &Findings, index: usize) -> Check {
+fn timing(name: &'static str, what: &'static str, limit: f64, found: &Findings, index: usize) -> ThresholdCheck {
     let p99 = found.timings.get(index).and_then(|timing| timing.p99);
-    let mut check = Check::at_most(name, what, "s", limit, p99.map(|p99| p99.value));
+    let mut check = ThresholdCheck::at_most(name, what, "s", limit, p99.map(|p99| p99.value));
     if let Some(p99) = p99.filter(|p99| p99.is_above) {
         check.outcome = Outcome::Failed;
         check.note = format!("more than {} s, where the histogram ends", p99.value);
@@ -113,10 +125,10 @@ fn slope(
     line: Option<Slope>,
     per_unit: f64,
     limits: &Limits,
-) -> Check {
+) -> ThresholdCheck {
     let minutes = line.map_or(0.0, |line| (line.to_s - line.from_s) / 60.0);
     let is_short = minutes < limits.slope_minutes_min;
-    let mut check = Check::at_most(name, what, unit, limit, line.map(|line| line.per_hour / per_unit));
+    let mut check = ThresholdCheck::at_most(name, what, unit, limit, line.map(|line| line.per_hour / per_unit));
     if is_short {
         check.outcome = Outcome::NotJudged;
     }

@@ -9,13 +9,14 @@ mod quota;
 
 use super::{Report, SettingsArgs, block_on};
 use crate::{
+    net,
     process::exit::refuse,
     settings::{Settings, VerifyMarket},
 };
 use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, stream};
 use lag::Newest;
-use provider::{NoProvider, Provider, Refusal, Reply, unanswered};
+use provider::{MarketRefusal, NoProvider, Provider, Reply, unanswered};
 use sentinel_actors::{
     adapters::eodhd::{first_from, intraday_url, parse},
     domain::instrument::Instrument,
@@ -109,7 +110,7 @@ impl Requests<'_> {
     }
 
     /// The answer to the daemon's first request for this symbol, and when it was sent.
-    async fn reply(&self, instrument: &Instrument) -> (Result<Reply, Refusal>, i64) {
+    async fn reply(&self, instrument: &Instrument) -> (Result<Reply, MarketRefusal>, i64) {
         let data = &self.settings.data;
         let now = Utc::now().timestamp();
         if self.settings.market_clock == MarketClock::System {
@@ -134,9 +135,9 @@ impl Requests<'_> {
         first_from(data.lookback_bars, data.interval, calendar, now)
     }
 
-    async fn get(&self, instrument: &Instrument, range: Option<(i64, i64)>) -> Result<Reply, Refusal> {
+    async fn get(&self, instrument: &Instrument, range: Option<(i64, i64)>) -> Result<Reply, MarketRefusal> {
         let data = &self.settings.data;
-        let url = intraday_url(&data.base_url, &instrument.ticker, data.interval, range);
+        let url = intraday_url(net::base_url(&data.base_url), &instrument.ticker, data.interval, range);
         self.provider.get(&url).await.map_err(|error| unanswered(&error, data))
     }
 
@@ -144,7 +145,7 @@ impl Requests<'_> {
     fn read<'i>(
         &self,
         instrument: &'i Instrument,
-        reply: Result<Reply, Refusal>,
+        reply: Result<Reply, MarketRefusal>,
         now: i64,
         report: &mut Report,
     ) -> (Asked<'i>, bool) {

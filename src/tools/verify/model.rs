@@ -18,7 +18,7 @@ use sentinel_actors::{
         features::{FeatureError, FeatureSet, build},
     },
 };
-use server::{Refusal, Server};
+use server::{ModelRefusal, Server};
 use std::{process::ExitCode, time::Duration};
 
 type Resolved = crate::settings::Resolved<VerifyModel>;
@@ -134,7 +134,7 @@ struct Checks<'a> {
 }
 
 impl Checks<'_> {
-    async fn predict(&self, rows: &[&FeatureSet]) -> Result<(Vec<Prediction>, Duration), Refusal> {
+    async fn predict(&self, rows: &[&FeatureSet]) -> Result<(Vec<Prediction>, Duration), ModelRefusal> {
         self.server.predict(rows, self.server.tabular).await
     }
 
@@ -152,7 +152,7 @@ impl Checks<'_> {
             }
             Err(refusal) => {
                 let advice = match &refusal {
-                    Refusal::Status { status: 400 | 422 | 500, .. } => self.other_shape(row).await,
+                    ModelRefusal::Status { status: 400 | 422 | 500, .. } => self.other_shape(row).await,
                     _ => None,
                 };
                 report.failed("answer", &refusal, advice.unwrap_or_else(|| refusal.advice().to_owned()));

@@ -14,7 +14,7 @@ pub(super) struct Report {
     target: &'static str,
     /// Whether no check failed.
     is_good: bool,
-    checks: Vec<Check>,
+    checks: Vec<VerifyCheck>,
     /// Printed at the end if no check failed, and if any did.
     #[serde(skip)]
     verdicts: [&'static str; 2],
@@ -22,7 +22,7 @@ pub(super) struct Report {
 
 /// The result of one check.
 #[derive(Debug, Clone, Serialize)]
-struct Check {
+struct VerifyCheck {
     name: &'static str,
     mark: Mark,
     found: String,
@@ -50,23 +50,23 @@ impl Report {
 
     /// Adds a check that passed.
     pub(super) fn ok(&mut self, name: &'static str, found: impl Into<String>) {
-        self.checks.push(Check { mark: Mark::Ok, name, found: found.into(), advice: String::new() });
+        self.checks.push(VerifyCheck { mark: Mark::Ok, name, found: found.into(), advice: String::new() });
     }
 
     /// Adds information.
     pub(super) fn note(&mut self, name: &'static str, found: impl Into<String>) {
-        self.checks.push(Check { mark: Mark::Note, name, found: found.into(), advice: String::new() });
+        self.checks.push(VerifyCheck { mark: Mark::Note, name, found: found.into(), advice: String::new() });
     }
 
     /// Adds something possibly wrong that the user has to check; not a failure.
     pub(super) fn warning(&mut self, name: &'static str, found: impl Into<String>, advice: impl Into<String>) {
-        self.checks.push(Check { mark: Mark::Warning, name, found: found.into(), advice: advice.into() });
+        self.checks.push(VerifyCheck { mark: Mark::Warning, name, found: found.into(), advice: advice.into() });
     }
 
     /// Adds a check that failed, and what to do.
     pub(super) fn failed(&mut self, name: &'static str, found: impl ToString, advice: impl Into<String>) {
         self.is_good = false;
-        self.checks.push(Check { mark: Mark::Failed, name, found: found.to_string(), advice: advice.into() });
+        self.checks.push(VerifyCheck { mark: Mark::Failed, name, found: found.to_string(), advice: advice.into() });
     }
 
     /// Adds the checks of another report.
@@ -91,7 +91,7 @@ pub(super) fn say(line: &str) {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let width = self.checks.iter().map(|check| check.name.len()).max().unwrap_or_default().max(9);
-        for Check { mark, name, found, advice } in &self.checks {
+        for VerifyCheck { mark, name, found, advice } in &self.checks {
             let mark = match mark {
                 Mark::Ok => "ok",
                 Mark::Note => "--",

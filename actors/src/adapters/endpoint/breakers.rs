@@ -51,17 +51,17 @@ impl Breakers {
 
     fn change(&self, endpoint: Endpoint, change: impl FnOnce(&mut Breaker, Instant)) {
         let now = Instant::now();
-        let (before, after) = {
+        let (before, after, failures, pause_s) = {
             let breaker = &mut self.lock()[endpoint as usize];
             let before = breaker.state(now);
             change(breaker, now);
-            (before, breaker.state(now))
+            (before, breaker.state(now), breaker.failures(), breaker.pause().as_secs_f64())
         };
         match (before, after) {
             (BreakerState::Closed, BreakerState::Open) => {
                 tracing::warn!(
                     endpoint = endpoint.as_str(),
-                    "circuit breaker opened: too many failures in a row, so no calls are made for a while"
+                    "circuit breaker opened after {failures} consecutive failures, for {pause_s} s"
                 );
             }
             (BreakerState::Open | BreakerState::HalfOpen, BreakerState::Closed) => {

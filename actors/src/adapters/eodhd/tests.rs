@@ -18,7 +18,7 @@ fn is_bad_shape(body: &str) -> bool {
 #[test]
 fn the_address_names_symbol_interval_and_range() {
     assert_eq!(
-        intraday_url("https://eodhd.com/", "EURUSD.FOREX", Interval::OneHour, Some((10, 20))),
+        intraday_url("https://eodhd.com", "EURUSD.FOREX", Interval::OneHour, Some((10, 20))),
         "https://eodhd.com/api/intraday/EURUSD.FOREX?interval=1h&from=10&to=20&fmt=json"
     );
     assert_eq!(

@@ -19,9 +19,9 @@ pub struct Usage {
     pub extra: u64,
 }
 
-/// URL of the account page. The key is sent in a header, as for bars.
+/// URL of the account page; `base_url` has no slash at its end. The key is sent in a header, as for bars.
 pub fn usage_url(base_url: &str) -> String {
-    format!("{}/api/user?fmt=json", base_url.trim_end_matches('/'))
+    format!("{base_url}/api/user?fmt=json")
 }
 
 impl Usage {

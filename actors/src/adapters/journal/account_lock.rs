@@ -18,7 +18,7 @@ const LOOPBACK: &str = "localhost";
 pub enum AccountLockError {
     /// Another process does.
     #[error(
-        "another daemon on this machine trades account {account} at the gateway {gateway} already: {holder}. Two would order \
+        "another daemon on this machine already trades account {account} at gateway {gateway}: {holder}. Two would order \
          the same bar twice; stop one of them. The lock is {}", path.display()
     )]
     Held {

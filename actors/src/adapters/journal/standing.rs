@@ -1,4 +1,4 @@
-//! What stands: for the daemon that holds the lock, while it has no order under way.
+//! The state in the journal, read by the daemon that holds the lock, while no order is in progress.
 
 use super::{
     Identity, Store, broken, millis,

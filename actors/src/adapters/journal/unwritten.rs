@@ -28,7 +28,7 @@ const GIVEN_UP: &str = "given_up";
 
 /// One line of the file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Line {
+struct UnwrittenOutcome {
     order: String,
     /// A state's word, or [`GIVEN_UP`].
     fate: String,
@@ -40,7 +40,7 @@ struct Line {
     reason: Option<String>,
 }
 
-impl Line {
+impl UnwrittenOutcome {
     /// `None` for a step that needs no keeping: without it a restart is as careful as it has to be.
     fn of(step: &OrderStep, now: Duration) -> Option<Self> {
         let empty = Self {
@@ -102,7 +102,7 @@ enum Refused {
 /// # Errors
 /// The file cannot be written; nothing half is left in it.
 pub(super) fn keep(path: &Path, step: &OrderStep, now: Duration) -> io::Result<bool> {
-    let Some(line) = Line::of(step, now) else { return Ok(false) };
+    let Some(line) = UnwrittenOutcome::of(step, now) else { return Ok(false) };
     append(path, &[serde_json::to_string(&line).map_err(io::Error::other)?])?;
     Ok(true)
 }
@@ -155,7 +155,8 @@ impl Kept {
     pub(super) fn write(&self, transaction: &Connection) -> Result<Taken, JournalError> {
         let mut taken = Taken::default();
         for text in &self.lines {
-            let parsed = serde_json::from_str::<Line>(text).map_err(|error| Refused::Line(error.to_string()));
+            let parsed =
+                serde_json::from_str::<UnwrittenOutcome>(text).map_err(|error| Refused::Line(error.to_string()));
             match parsed.and_then(|line| line.apply(transaction)) {
                 Ok(()) => taken.written.push(text.clone()),
                 Err(Refused::Line(why)) => taken.refused.push((text.clone(), why)),
@@ -182,12 +183,15 @@ impl Taken {
         }
         fs::remove_file(path).map_err(|error| failed(path, &error))?;
         for line in &self.written {
-            warn!(stage = "journal", line, "an order's fate that was kept beside the journal is in the journal now");
+            warn!(
+                stage = "journal",
+                line, "the outcome of an order, kept beside the journal, has been written to the journal"
+            );
         }
         for (line, why) in &self.refused {
             error!(
                 stage = "journal", error = "refused", line, aside = %aside.display(),
-                "an order's fate that was kept beside the journal does not fit it: {why}. Look at the account"
+                "the outcome of an order, kept beside the journal, does not fit it: {why}. Look at the account"
             );
         }
         Ok(())

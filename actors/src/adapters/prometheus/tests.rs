@@ -1,60 +1,37 @@
-//! The exposition compared with the contract, which is written here a second time on purpose.
+//! The exposition compared with the contract, which the system tests hold as a table.
 
 use super::*;
 use crate::adapters::prometheus::Format;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Name, type, label values if there are labels, and the bounds of every `le` series in HUB's history.
-const CONTRACT: [(&str, &str, &str, &str, &[&str]); 18] = [
-    ("sentinel_trading_cycles_total", "counter", "", "Total number of trading cycles executed", &[]),
-    ("sentinel_trading_cycles_failed_total", "counter", "", "Total number of failed trading cycles", &[]),
-    (
-        "sentinel_trading_cycle_duration_seconds",
-        "histogram",
-        "",
-        "Trading cycle execution time in seconds",
-        &["0.1", "0.5", "1.0", "2.0", "5.0", "10.0"],
-    ),
-    (
-        "sentinel_data_fetch_duration_seconds",
-        "histogram",
-        "",
-        "Market data fetch latency in seconds",
-        &["0.5", "1.0", "2.0", "5.0", "10.0"],
-    ),
-    ("sentinel_data_fetch_failed_total", "counter", "", "Total failed market data fetches", &[]),
-    (
-        "sentinel_feature_build_duration_seconds",
-        "histogram",
-        "",
-        "Feature engineering time in seconds",
-        &["0.1", "0.5", "1.0", "2.0"],
-    ),
-    ("sentinel_prediction_requests_total", "counter", "", "Total prediction requests sent to HUB", &[]),
-    ("sentinel_prediction_failures_total", "counter", "", "Total failed predictions", &[]),
-    (
-        "sentinel_prediction_latency_seconds",
-        "histogram",
-        "",
-        "Prediction request latency in seconds",
-        &["0.1", "0.5", "1.0", "2.0", "5.0"],
-    ),
-    ("sentinel_last_prediction_confidence", "gauge", "", "Confidence score of last prediction", &[]),
-    ("sentinel_trading_signals_total", "counter", "action", "Total trading signals generated", &[]),
-    ("sentinel_trading_signals_executed_total", "counter", "action", "Total executed trading signals", &[]),
-    (
-        "sentinel_zmq_send_latency_seconds",
-        "histogram",
-        "",
-        "ZMQ message send latency in seconds",
-        &["0.01", "0.05", "0.1", "0.5", "1.0"],
-    ),
-    ("sentinel_zmq_send_failures_total", "counter", "", "Total ZMQ send failures", &[]),
-    ("sentinel_api_calls_total", "counter", "endpoint", "Total API calls (market data + model inference)", &[]),
-    ("sentinel_api_errors_total", "counter", "endpoint,error_code", "Total API errors", &[]),
-    ("sentinel_daemon_uptime_seconds", "gauge", "", "Daemon uptime in seconds", &[]),
-    ("sentinel_last_cycle_timestamp_unix", "gauge", "", "Unix timestamp of last trading cycle", &[]),
-];
+/// A family that HUB has known from the beginning.
+struct Original {
+    name: &'static str,
+    kind: &'static str,
+    labels: Vec<&'static str>,
+    help: &'static str,
+    /// The `le` values of its buckets, as Prometheus stores them.
+    bounds: Vec<String>,
+}
+
+/// The rows with a bold name, and of their buckets the bold ones, in the order of the table.
+fn contract() -> Vec<Original> {
+    let table = include_str!("../../../../tests/system/data/catalogue.md");
+    let original = |row: &'static str| {
+        let [_, name, kind, labels, _, bounds, help, _] = row.split('|').map(str::trim).collect::<Vec<_>>()[..] else {
+            panic!("{row}")
+        };
+        let bold = bounds.split(' ').filter_map(|bound| bound.strip_prefix("**")?.strip_suffix("**"));
+        Original {
+            name: name.trim_matches('*'),
+            kind,
+            labels: labels.split("; ").filter_map(|label| Some(label.split_once('=')?.0)).collect(),
+            help,
+            bounds: bold.map(|bound| format!("{:?}", bound.parse::<f64>().unwrap())).collect(),
+        }
+    };
+    table.lines().filter(|row| row.starts_with("| **")).map(original).collect()
+}
 
 fn given() -> Given {
     let build = BuildInfo { version: "0.1.0".into(), revision: "abc1234".into(), rustc: "1.85.0".into() };
@@ -86,12 +63,16 @@ fn parse(text: &str) -> (Vec<(&str, &str)>, BTreeMap<&str, &str>) {
 fn the_eighteen_come_first_exactly_as_agreed() {
     let text = text();
     let (types, samples) = parse(&text);
-    for ((name, kind, labels, help, bounds), (shown_name, shown_kind)) in CONTRACT.iter().zip(types) {
+    let contract = contract();
+    assert_eq!(contract.len(), 18);
+    for (Original { name, kind, labels, help, bounds }, (shown_name, shown_kind)) in contract.iter().zip(types) {
         assert_eq!((*name, *kind), (shown_name, shown_kind));
         assert!(text.contains(&format!("# HELP {name} {help}\n")), "{name}");
         let family = FAMILIES.iter().find(|family| family.name == *name).unwrap();
-        assert_eq!(family.labels.iter().map(|(label, _)| *label).collect::<Vec<_>>().join(","), *labels);
-        for bound in bounds.iter().chain(if *kind == "histogram" { &["+Inf"][..] } else { &[] }) {
+        assert_eq!(family.labels.iter().map(|(label, _)| *label).collect::<Vec<_>>(), *labels);
+        assert_eq!(bounds.is_empty(), *kind != "histogram", "{name}");
+        let beyond = (*kind == "histogram").then_some("+Inf");
+        for bound in bounds.iter().map(String::as_str).chain(beyond) {
             let series = format!("{name}_bucket{{le=\"{bound}\"}}");
             assert_eq!(samples.get(series.as_str()), Some(&"0"), "{series}");
         }

@@ -231,4 +231,4 @@ proptest! {
     }
 }
 
-mod made;
+mod resampled_bars;

@@ -1,6 +1,6 @@
 //! Bars that are well-formed but impossible: which are refused, which bars are kept, and how a feed recovers.
 
-use super::{server::Request, *};
+use super::{fixtures::Request, *};
 
 /// Hourly bars that open later than they should.
 fn shifted(hours: std::ops::Range<i64>, by_s: i64) -> String {

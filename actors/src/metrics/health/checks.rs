@@ -1,6 +1,6 @@
 //! The checks of `/health`, each with its verdict and a sentence.
 
-use super::{Check, CycleState, GatewayState, JOURNAL_BROKEN, PositionsState, State, Status, in_words};
+use super::{CycleState, GatewayState, HealthCheck, JOURNAL_BROKEN, PositionsState, State, Status, in_words};
 use crate::domain::{
     cycle_outcome::{CycleOutcome, SymbolFailure},
     instrument::Symbol,
@@ -15,7 +15,7 @@ const ORDERS_NAMED_MAX: usize = 5;
 
 impl State {
     /// All checks, in the order in which they are shown.
-    pub(super) fn checks(&self, now: Duration) -> Vec<Check> {
+    pub(super) fn checks(&self, now: Duration) -> Vec<HealthCheck> {
         vec![
             self.check_actors(),
             self.check_schedule(now),
@@ -30,35 +30,35 @@ impl State {
         ]
     }
 
-    fn check_actors(&self) -> Check {
+    fn check_actors(&self) -> HealthCheck {
         let silent = self.actor_names(|actor| actor.answered == Some(false));
         if !silent.is_empty() {
-            return Check::new("actors", Status::Fail, format!("no answer from {silent}"));
+            return HealthCheck::new("actors", Status::Fail, format!("no answer from {silent}"));
         }
-        Check::new("actors", Status::Ok, "no actor failed to answer".into())
+        HealthCheck::new("actors", Status::Ok, "no actor failed to answer".into())
     }
 
-    fn check_schedule(&self, now: Duration) -> Check {
+    fn check_schedule(&self, now: Duration) -> HealthCheck {
         if self.cycles_ended {
-            return Check::new("schedule", Status::Ok, "all cycles asked for have run".into());
+            return HealthCheck::new("schedule", Status::Ok, "all cycles asked for have run".into());
         }
         let age = now.saturating_sub(self.last_cycle.map_or(self.started_at, |cycle| cycle.finished_at));
         let status = if age > self.age_max() { Status::Fail } else { Status::Ok };
         let since =
             if self.last_cycle.is_some() { "the last cycle ended" } else { "no cycle has ended since the start" };
         let (age, period) = (in_words(age), in_words(self.period));
-        Check::new("schedule", status, format!("{since} {age} ago, one is due every {period}"))
+        HealthCheck::new("schedule", status, format!("{since} {age} ago, one is due every {period}"))
     }
 
-    fn check_last_cycle(&self) -> Check {
+    fn check_last_cycle(&self) -> HealthCheck {
         match self.last_cycle {
-            None => Check::new("last_cycle", Status::Ok, "no cycle has ended yet".into()),
+            None => HealthCheck::new("last_cycle", Status::Ok, "no cycle has ended yet".into()),
             Some(cycle) if self.verdict(&cycle) == CycleOutcome::Ok => {
-                Check::new("last_cycle", Status::Ok, format!("cycle {} succeeded", cycle.cycle_id))
+                HealthCheck::new("last_cycle", Status::Ok, format!("cycle {} succeeded", cycle.cycle_id))
             }
             Some(cycle) if !cycle.failed => {
                 let detail = format!("cycle {} degraded: {}", cycle.cycle_id, self.who_failed(&cycle));
-                Check::new("last_cycle", Status::Degraded, detail)
+                HealthCheck::new("last_cycle", Status::Degraded, detail)
             }
             Some(cycle) => {
                 let faults = Step::ALL.into_iter().filter_map(|step| {
@@ -68,7 +68,11 @@ impl State {
                 let faults = faults.collect::<String>();
                 let who = self.who_failed(&cycle);
                 let who = if who.is_empty() { who } else { format!("; {who}") };
-                Check::new("last_cycle", Status::Degraded, format!("cycle {} failed{faults}{who}", cycle.cycle_id))
+                HealthCheck::new(
+                    "last_cycle",
+                    Status::Degraded,
+                    format!("cycle {} failed{faults}{who}", cycle.cycle_id),
+                )
             }
         }
     }
@@ -97,79 +101,79 @@ impl State {
         format!("{} of {} symbols failed: {}", failures.len(), self.symbols, named(failures.iter().map(name)))
     }
 
-    fn check_stops(&self) -> Check {
+    fn check_stops(&self) -> HealthCheck {
         if self.bad_stops.is_empty() {
-            return Check::new("stops", Status::Ok, "every stop-loss and take-profit can be built".into());
+            return HealthCheck::new("stops", Status::Ok, "every stop-loss and take-profit can be built".into());
         }
         let name = |(symbol, why): &(Symbol, String)| format!("{symbol}: {why}");
         let detail = format!("no order can be built (bad_stop) for {}", named(self.bad_stops.iter().map(name)));
-        Check::new("stops", Status::Degraded, detail)
+        HealthCheck::new("stops", Status::Degraded, detail)
     }
 
-    fn check_market(&self) -> Check {
+    fn check_market(&self) -> HealthCheck {
         let detail = match self.is_market_open {
             None => "no cycle has checked the calendar yet",
             Some(true) => "the market is open",
             Some(false) => "the market is closed; no order is sent until it opens",
         };
-        Check::new("market", Status::Ok, detail.into())
+        HealthCheck::new("market", Status::Ok, detail.into())
     }
 
-    fn check_kill_switch(&self) -> Check {
+    fn check_kill_switch(&self) -> HealthCheck {
         if self.is_halted {
-            return Check::new(
+            return HealthCheck::new(
                 "kill_switch",
                 Status::Degraded,
                 "halted: no order is sent; see `sentinel resume`".into(),
             );
         }
-        Check::new("kill_switch", Status::Ok, "not halted".into())
+        HealthCheck::new("kill_switch", Status::Ok, "not halted".into())
     }
 
-    fn check_journal(&self) -> Check {
+    fn check_journal(&self) -> HealthCheck {
         match self.journal.is_writable {
-            Some(false) if self.live => Check::new("journal", Status::Fail, JOURNAL_BROKEN.into()),
-            Some(false) => Check::new("journal", Status::Degraded, "the journal cannot be written".into()),
-            Some(true) | None => Check::new("journal", Status::Ok, "the journal can be written".into()),
+            Some(false) if self.live => HealthCheck::new("journal", Status::Fail, JOURNAL_BROKEN.into()),
+            Some(false) => HealthCheck::new("journal", Status::Degraded, "the journal cannot be written".into()),
+            Some(true) | None => HealthCheck::new("journal", Status::Ok, "the journal can be written".into()),
         }
     }
 
-    fn check_gateway(&self) -> Check {
+    fn check_gateway(&self) -> HealthCheck {
         match &self.gateway {
-            _ if !self.live => Check::new("gateway", Status::Ok, "dry run: it is not used".into()),
+            _ if !self.live => HealthCheck::new("gateway", Status::Ok, "dry run: it is not used".into()),
             GatewayState { is_checked: false, .. } => {
-                Check::new("gateway", Status::Ok, "no handshake yet; no order is sent before it answers".into())
+                HealthCheck::new("gateway", Status::Ok, "no handshake yet; no order is sent before it answers".into())
             }
-            GatewayState { trouble: None, .. } => Check::new("gateway", Status::Ok, "ready for orders".into()),
+            GatewayState { trouble: None, .. } => HealthCheck::new("gateway", Status::Ok, "ready for orders".into()),
             GatewayState { trouble: Some(trouble), .. } => {
-                Check::new("gateway", Status::Degraded, format!("no order is sent until it answers: {trouble}"))
+                HealthCheck::new("gateway", Status::Degraded, format!("no order is sent until it answers: {trouble}"))
             }
         }
     }
 
-    fn check_positions(&self) -> Check {
+    fn check_positions(&self) -> HealthCheck {
         let PositionsState { trouble, doubts } = &self.positions;
         if let Some(trouble) = trouble {
             let detail = format!("no order is sent: the gateway's list cannot be read: {trouble}");
-            return Check::new("positions", Status::Degraded, detail);
+            return HealthCheck::new("positions", Status::Degraded, detail);
         }
         if doubts.is_empty() {
-            return Check::new("positions", Status::Ok, "no open position is doubtful".into());
+            return HealthCheck::new("positions", Status::Ok, "no open position is doubtful".into());
         }
         let named = doubts.iter().take(ORDERS_NAMED_MAX).cloned().collect::<Vec<_>>().join("; ");
         let detail = format!("{} doubtful, which count as open: {named}", doubts.len());
-        Check::new("positions", Status::Degraded, detail)
+        HealthCheck::new("positions", Status::Degraded, detail)
     }
 
-    fn check_orders(&self) -> Check {
+    fn check_orders(&self) -> HealthCheck {
         let unresolved = &self.journal.unresolved;
         if unresolved.is_empty() {
-            return Check::new("orders", Status::Ok, "no order has an unknown outcome".into());
+            return HealthCheck::new("orders", Status::Ok, "no order has an unknown outcome".into());
         }
         let named = unresolved.iter().take(ORDERS_NAMED_MAX).map(|order| format!("{} {}", order.symbol, order.id));
         let named = named.collect::<Vec<_>>().join(", ");
         let detail = format!("{} of unknown outcome block their symbols until resolved: {named}", unresolved.len());
-        Check::new("orders", Status::Degraded, detail)
+        HealthCheck::new("orders", Status::Degraded, detail)
     }
 }
 

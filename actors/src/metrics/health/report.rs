@@ -46,7 +46,7 @@ pub struct Health {
     #[serde(serialize_with = "as_map")]
     pub stages: Vec<(&'static str, StageHealth)>,
     /// The checks on which the status is based.
-    pub checks: Vec<Check>,
+    pub checks: Vec<HealthCheck>,
 }
 
 /// The last cycle.
@@ -77,7 +77,7 @@ pub struct StageHealth {
 
 /// One check.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Check {
+pub struct HealthCheck {
     /// `actors`, `schedule`, `last_cycle`, `market`, `kill_switch`, `journal`, `gateway`, `orders` or `stops`.
     pub name: &'static str,
     /// Its verdict.
@@ -86,7 +86,7 @@ pub struct Check {
     pub detail: String,
 }
 
-impl Check {
+impl HealthCheck {
     pub(super) const fn new(name: &'static str, status: Status, detail: String) -> Self {
         Self { name, status, detail }
     }

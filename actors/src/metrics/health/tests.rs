@@ -88,7 +88,7 @@ fn fails(symbol: &str, step: Step, kind: &'static str) -> SymbolFailure {
     SymbolFailure { symbol: Symbol::new(symbol), step, kind }
 }
 
-fn check<'a>(health: &'a Health, name: &str) -> &'a Check {
+fn check<'a>(health: &'a Health, name: &str) -> &'a HealthCheck {
     health.checks.iter().find(|check| check.name == name).unwrap()
 }
 

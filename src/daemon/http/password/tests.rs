@@ -30,13 +30,13 @@ async fn only_the_correct_password_is_accepted() {
     assert_eq!(gate.admit(HUB, Some(&basic("hub:right"))).await, Ok(()));
     assert_eq!(gate.admit(HUB, Some(&basic("hub:right"))).await, Ok(()), "remembered");
     for text in ["hub:wrong", "hub:", "hub", "nobody:right", ":right", "hub:right ", "HUB:right", ""] {
-        assert_eq!(gate.admit(HUB, Some(&basic(text))).await, Err(Refusal::Unknown), "{text}");
+        assert_eq!(gate.admit(HUB, Some(&basic(text))).await, Err(PasswordRefusal::Unknown), "{text}");
     }
     for header in ["Bearer aHViOnJpZ2h0", "Basic", "Basic ", "Basic ###", "aHViOnJpZ2h0", ""] {
         let header = HeaderValue::from_static(header);
-        assert_eq!(gate.admit(HUB, Some(&header)).await, Err(Refusal::Unknown), "{header:?}");
+        assert_eq!(gate.admit(HUB, Some(&header)).await, Err(PasswordRefusal::Unknown), "{header:?}");
     }
-    assert_eq!(gate.admit(HUB, None).await, Err(Refusal::Unknown));
+    assert_eq!(gate.admit(HUB, None).await, Err(PasswordRefusal::Unknown));
     assert_eq!(gate.admit(HUB, Some(&HeaderValue::from_static("basic aHViOnJpZ2h0"))).await, Ok(()), "any case");
 }
 
@@ -53,7 +53,7 @@ async fn a_refusal_takes_equally_long_for_every_name() {
         let mut shortest = Duration::MAX;
         for _ in 0..3 {
             let begun = std::time::Instant::now();
-            assert_eq!(gate.admit(HUB, Some(&basic(&format!("{name}:wrong")))).await, Err(Refusal::Unknown));
+            assert_eq!(gate.admit(HUB, Some(&basic(&format!("{name}:wrong")))).await, Err(PasswordRefusal::Unknown));
             shortest = shortest.min(begun.elapsed());
         }
         took.push(shortest);
@@ -77,7 +77,7 @@ async fn the_empty_password_is_never_accepted() {
     let text = format!("basic_auth_users: {{a: {dear}, b: {dear}, c: {empty}}}");
     fs::write(&path, text).unwrap();
     let gate = PasswordGate::of(&Protection::load(&path).unwrap()).unwrap();
-    assert_eq!(gate.admit(HUB, Some(&basic("c:"))).await, Err(Refusal::Unknown));
+    assert_eq!(gate.admit(HUB, Some(&basic("c:"))).await, Err(PasswordRefusal::Unknown));
 }
 
 #[actix::test]
@@ -98,7 +98,7 @@ async fn a_new_hash_makes_the_old_password_wrong() {
     let hash = bcrypt::hash("another", 5).unwrap();
     fs::write(folder.path().join("web.yml"), format!("basic_auth_users: {{hub: {hash}, grafana: {hash}}}")).unwrap();
     gate.protection.renew();
-    assert_eq!(gate.admit(HUB, Some(&basic("hub:right"))).await, Err(Refusal::Unknown));
+    assert_eq!(gate.admit(HUB, Some(&basic("hub:right"))).await, Err(PasswordRefusal::Unknown));
     assert_eq!(gate.admit(HUB, Some(&basic("hub:another"))).await, Ok(()));
     assert_eq!(gate.admit(HUB, Some(&basic("grafana:another"))).await, Ok(()));
 }
@@ -116,7 +116,7 @@ async fn a_known_password_does_not_wait_behind_a_flood() {
     };
     let (refused, (admitted, before, after)) = futures_util::future::join(flood, scraper).await;
     assert_eq!((admitted, before > 0, after > 0), (Ok(()), true, true), "it did not wait for the others");
-    let busy = refused.iter().filter(|refusal| **refusal == Err(Refusal::Busy)).count();
+    let busy = refused.iter().filter(|refusal| **refusal == Err(PasswordRefusal::Busy)).count();
     assert_eq!((busy, refused.len()), (100 - PLACES_PER_PEER, 100));
     assert!(refused.iter().all(Result::is_err));
 }
@@ -132,7 +132,7 @@ async fn a_flood_from_one_address_does_not_block_the_others() {
     };
     let (refused, (before, admitted)) = futures_util::future::join(flood, scraper).await;
     assert_eq!((before, admitted), ((PLACES_PER_PEER, true), Ok(())));
-    let busy = refused.iter().filter(|refusal| **refusal == Err(Refusal::Busy)).count();
+    let busy = refused.iter().filter(|refusal| **refusal == Err(PasswordRefusal::Busy)).count();
     assert_eq!(busy, 100 - PLACES_PER_PEER);
 }
 

@@ -15,7 +15,7 @@ use crate::{
             look_ahead::{self, LATER_BARS},
             result::{Input, LookAhead},
         },
-        verify::model::server::{Refusal, Server},
+        verify::model::server::{ModelRefusal, Server},
     },
 };
 use anyhow::{anyhow, bail};
@@ -135,7 +135,7 @@ impl Asking<'_> {
         let (prediction, took) = match answer {
             Ok((predictions, took)) => (predictions.first().copied(), took),
             // About this row, as far as anybody can tell: the daemon would go on without a decision.
-            Err(refusal @ (Refusal::Row(_) | Refusal::Status { status: 400 | 422, .. })) => {
+            Err(refusal @ (ModelRefusal::Row(_) | ModelRefusal::Status { status: 400 | 422, .. })) => {
                 self.asked.refused += 1;
                 self.refused_in_a_row += 1;
                 let said = refusal.to_string();

@@ -3,7 +3,7 @@
 use super::{
     Requests, Resolved, at,
     lag::Newest,
-    provider::{Refusal, Reply},
+    provider::{MarketRefusal, Reply},
 };
 use crate::tools::verify::Report;
 use sentinel_actors::{
@@ -26,7 +26,7 @@ impl Requests<'_> {
         reply: &Reply,
         now: i64,
         report: &mut Report,
-    ) -> Result<Newest, Refusal> {
+    ) -> Result<Newest, MarketRefusal> {
         let Resolved { data, calendar, .. } = self.settings;
         let symbol = &instrument.symbol;
         let (finer, rows, closed_by) = self.cleaned(instrument, reply, now, report)?;
@@ -93,7 +93,7 @@ impl Requests<'_> {
         reply: &Reply,
         now: i64,
         report: &mut Report,
-    ) -> Result<(Vec<Bar>, usize, Option<i64>), Refusal> {
+    ) -> Result<(Vec<Bar>, usize, Option<i64>), MarketRefusal> {
         let Resolved { data, calendar, market_clock, .. } = self.settings;
         let symbol = &instrument.symbol;
         let rows = parse(&reply.body).map_err(|error| {
@@ -145,8 +145,8 @@ impl Requests<'_> {
 }
 
 /// A refusal of one symbol.
-fn refusal(found: String, advice: &str) -> Refusal {
-    Refusal { found, advice: advice.into(), is_for_all: false }
+fn refusal(found: String, advice: &str) -> MarketRefusal {
+    MarketRefusal { found, advice: advice.into(), is_for_all: false }
 }
 
 /// What to do about bars on which the daemon does not decide.

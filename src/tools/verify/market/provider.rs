@@ -48,7 +48,7 @@ pub struct Reply {
 }
 
 /// The failure of a request, and what to do.
-pub struct Refusal {
+pub struct MarketRefusal {
     /// The failure as text, without the key.
     pub found: String,
     /// What to do.
@@ -89,7 +89,7 @@ impl Provider {
     }
 
     /// The meaning of an answer other than 200.
-    pub fn explain(&self, reply: &Reply) -> Refusal {
+    pub fn explain(&self, reply: &Reply) -> MarketRefusal {
         let (meaning, advice, is_for_all) = meaning(reply.status);
         let body = self.clean(&String::from_utf8_lossy(&reply.body));
         let body = if body.is_empty() { String::new() } else { format!("; answer: {body:?}") };
@@ -97,12 +97,16 @@ impl Provider {
         let capped = |wait| if is_long(wait) { " (the daemon waits at most an hour)" } else { "" };
         let wait = reply.retry_after.as_ref().map(|wait| format!("; Retry-After: {wait}{}", capped(wait)));
         let wait = wait.unwrap_or_default();
-        Refusal { found: format!("status {}: {meaning}{wait}{body}", reply.status), advice: advice.into(), is_for_all }
+        MarketRefusal {
+            found: format!("status {}: {meaning}{wait}{body}", reply.status),
+            advice: advice.into(),
+            is_for_all,
+        }
     }
 }
 
 /// The meaning of a call without an answer.
-pub fn unanswered(error: &HttpError, data: &DataSettings) -> Refusal {
+pub fn unanswered(error: &HttpError, data: &DataSettings) -> MarketRefusal {
     let (advice, is_for_all) = match error {
         HttpError::Timeout { .. } => {
             ("try again; if this persists, check the network, or raise data.deadline_ms", true)
@@ -117,5 +121,5 @@ pub fn unanswered(error: &HttpError, data: &DataSettings) -> Refusal {
         ),
         _ => ("is data.base_url right, and can this machine connect to it (firewall, DNS)?", true),
     };
-    Refusal { found: error.to_string(), advice: advice.into(), is_for_all }
+    MarketRefusal { found: error.to_string(), advice: advice.into(), is_for_all }
 }

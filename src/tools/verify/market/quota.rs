@@ -4,7 +4,7 @@ use super::{
     Resolved,
     provider::{Provider, Reply},
 };
-use crate::tools::verify::Report;
+use crate::{net, tools::verify::Report};
 use chrono::{DateTime, Utc};
 use sentinel_actors::{
     adapters::eodhd::{Usage, usage_url},
@@ -132,7 +132,7 @@ fn rate(newest: Option<&Reply>, symbols: u64, cycles: Option<u64>, report: &mut 
 
 /// EODHD's account page. The daemon does not need it, so its absence is only a note.
 async fn usage(provider: &Provider, settings: &Resolved, report: &mut Report) -> Option<Usage> {
-    let reply = match provider.get(&usage_url(&settings.data.base_url)).await {
+    let reply = match provider.get(&usage_url(net::base_url(&settings.data.base_url))).await {
         Ok(reply) => reply,
         Err(error) => {
             report.note("today", format!("calls left today are unknown: /api/user: {error}"));

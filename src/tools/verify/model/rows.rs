@@ -1,6 +1,6 @@
 //! Several rows in one request: the latency, and whether each gets the same answer as alone.
 
-use super::{super::Report, Checks, is_same, ms, server::Refusal, shown};
+use super::{super::Report, Checks, is_same, ms, server::ModelRefusal, shown};
 use sentinel_actors::domain::decision::Prediction;
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ impl Checks<'_> {
                 }
                 Err(refusal) => {
                     let advice = match refusal {
-                        Refusal::Http(_) => refusal.advice(),
+                        ModelRefusal::Http(_) => refusal.advice(),
                         _ if count > 1 => {
                             "one row was answered, but not several: fix the model's batching, or set model.rows_per_request = 1"
                         }

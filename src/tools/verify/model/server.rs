@@ -34,7 +34,7 @@ pub(crate) struct Server {
 
 /// Why there are no odds.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Refusal {
+pub(crate) enum ModelRefusal {
     /// No complete answer.
     #[error(transparent)]
     Http(#[from] HttpError),
@@ -87,7 +87,7 @@ impl Server {
         &self,
         rows: &[&FeatureSet],
         tabular: Tabular,
-    ) -> Result<(Vec<Prediction>, Duration), Refusal> {
+    ) -> Result<(Vec<Prediction>, Duration), ModelRefusal> {
         let body = Bytes::from(write_request(rows, tabular));
         let began = Instant::now();
         let answer = http::within(self.deadline, async {
@@ -99,12 +99,12 @@ impl Server {
         });
         let Answer { status, body, .. } = answer.await?;
         if status != 200 {
-            return Err(Refusal::Status { status, message: error_text(&body) });
+            return Err(ModelRefusal::Status { status, message: error_text(&body) });
         }
         let parsed = parse_answer(&body, rows.len())?;
         let took = began.elapsed();
         let predictions: Result<Vec<_>, _> = parsed.into_iter().collect();
-        Ok((predictions.map_err(Refusal::Row)?, took))
+        Ok((predictions.map_err(ModelRefusal::Row)?, took))
     }
 
     async fn post(&self, body: Bytes) -> Result<Answer, HttpError> {
@@ -114,7 +114,7 @@ impl Server {
     }
 }
 
-impl Refusal {
+impl ModelRefusal {
     /// What the user can do.
     pub const fn advice(&self) -> &'static str {
         match self {

@@ -68,7 +68,7 @@ fn an_opposite_signal_closes_first_and_both_are_in_the_journal() {
     let entry = |is_close| ("EURUSD".to_owned(), is_close, OrderState::Filled);
     assert_eq!(book.summary(), [entry(true), entry(true), entry(false)]);
     let before = book.orders.borrow().last().unwrap().2.clone();
-    assert_eq!(before, Some(vec![]), "what was closed is open no more when the new one is proven");
+    assert_eq!(before, Some(vec![]), "what was closed does not count as open when the new one is proven");
 }
 
 #[test]

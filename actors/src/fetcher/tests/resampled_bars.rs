@@ -41,7 +41,7 @@ impl Hours {
     }
 
     fn ranges(&self) -> Vec<(i64, i64)> {
-        self.server.requests().iter().filter_map(server::Request::range).collect()
+        self.server.requests().iter().filter_map(fixtures::Request::range).collect()
     }
 }
 
