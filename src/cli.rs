@@ -68,11 +68,7 @@ enum Command {
     /// interruption, run the same command again to continue. Exit code 0 if the file was written, 1 if not, 64 if the settings
     /// are not usable.
     Bars(Box<bars::Args>),
-<<<<<<< HEAD
-    /// Make the daemon's own features of bars, to train on
-=======
     /// Compute the daemon's features from files of bars, to train a model
->>>>>>> own
     ///
     /// For every bar with a whole window of data.lookback_bars: tabular.csv (23 features), sequence.npy (60x23, float32),
     /// index.csv (symbol, close of the bar) and manifest.json (hashes, settings). Files are CSV with
