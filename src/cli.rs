@@ -40,13 +40,13 @@ pub struct Cli {
 enum Command {
     /// Run the daemon; the same as `sentinel` without a command
     Run(Box<run::Args>),
-    /// Run the daemon live with a built-in market, model and gateway; needs no network and no key
+    /// Run the daemon live with a built-in market, model and gateway, without network or key
     Demo(demo::Args),
     /// Validate the settings and print the effective ones, with secrets hidden
     Check(Box<SettingsArgs>),
-    /// Stop all orders at once: create the file of the kill switch, for a running daemon and every later one
+    /// Stop all orders at once, now and after restarts: create the file of the kill switch
     Halt(halt::Args),
-    /// Allow orders again: remove the file of the kill switch, and reset the count of failed orders in a row
+    /// Allow orders again: remove that file, and reset the count of failed orders in a row
     Resume(halt::ResumeArgs),
     /// Check whether the daemon on this machine is alive: exit code 0 or 1, for Docker's HEALTHCHECK
     Healthcheck(healthcheck::Args),
@@ -67,7 +67,7 @@ enum Command {
     /// (data.body_bytes_max); other intervals are made of these. What has come is kept in FILE.part: after an interruption
     /// the same command goes on. Exit 0 when the file is there, 1 if not, 64 for settings that are not usable.
     Bars(Box<bars::Args>),
-    /// Make the daemon's own features of files of bars, to train a model on
+    /// Make the daemon's own features of bars, to train on
     ///
     /// For every bar with a whole window of data.lookback_bars: tabular.csv (23 features), sequence.npy (60x23, float32),
     /// index.csv (symbol, close of the bar) and manifest.json (hashes, settings). Files are CSV with
@@ -75,7 +75,7 @@ enum Command {
     /// --time-zone. A file that cannot be true is refused with the line, and nothing is written. Exit 0 when the folder is
     /// there, 1 if not, 64 for settings that are not usable.
     Dataset(Box<dataset::Args>),
-    /// Say whether a model's odds are worth trading: study.html
+    /// Say whether a model's odds are worth trading
     ///
     /// Writes study.json, and study.html to read in a minute. Trades each threshold from 0.34 to 0.95 on bars that the model has not seen: entry at the next bar's open, all costs charged, exit
     /// by stop-loss, take-profit, a signal of the other side or the horizon. Thresholds are chosen walk-forward, the result is held
@@ -90,15 +90,15 @@ enum Command {
     /// outside (odds, open positions, equity, halts, breakers) is taken from the record. Works while the daemon runs. Exit 0 if
     /// all are equal, 1 with the first field that is not (or if none could be made again), 2 if a file cannot be read.
     Replay(Box<replay::Args>),
-    /// List the orders in the journal, or settle one whose outcome is unknown; works while the daemon runs
+    /// List the orders in the journal, or settle one whose outcome is unknown, beside a running daemon
     Orders(orders::Args),
-    /// Show what was decided in a cycle, and why: bars, odds, the rule that applied, order and reply
+    /// Show what was decided in a cycle, and why
     Explain(explain::Args),
     /// List the fail points of this test build, at which FAILPOINTS makes it kill itself
     #[cfg(feature = "failpoints")]
     #[command(hide = true)]
     FailPoints,
-    /// Run one of the demo's three servers alone, to try things by hand
+    /// Run one of the demo's servers alone, to try things by hand
     #[command(subcommand)]
     Sandbox(sandbox::Server),
 }

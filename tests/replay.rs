@@ -27,8 +27,13 @@ use tempfile::TempDir;
 const ALL: (i64, i64) = (i64::MIN, i64::MAX);
 const CYCLES: u64 = 400;
 /// Sydney's clocks are set forward within the recording, on 2017-10-01.
-const SESSIONS: [&str; 5] =
-    ["Mon 06:00 - Mon 20:00", "Tue 06:00 - Tue 20:00", "Wed 06:00 - Wed 20:00", "Thu 06:00 - Thu 20:00", "Fri 06:00 - Fri 20:00"];
+const SESSIONS: [&str; 5] = [
+    "Mon 06:00 - Mon 20:00",
+    "Tue 06:00 - Tue 20:00",
+    "Wed 06:00 - Wed 20:00",
+    "Thu 06:00 - Thu 20:00",
+    "Fri 06:00 - Fri 20:00",
+];
 const HOLIDAY: &str = "2017-10-04";
 
 /// Journal and archive of a daemon that met closed hours, a cooldown and a limit on orders.
@@ -93,8 +98,9 @@ impl Recording {
 
     fn reasons(&self) -> Vec<String> {
         let journal = Connection::open(self.path("journal.db")).unwrap();
-        let mut select =
-            journal.prepare("SELECT DISTINCT suppressed FROM decisions WHERE suppressed IS NOT NULL ORDER BY 1").unwrap();
+        let mut select = journal
+            .prepare("SELECT DISTINCT suppressed FROM decisions WHERE suppressed IS NOT NULL ORDER BY 1")
+            .unwrap();
         select.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
     }
 }
@@ -158,7 +164,10 @@ fn mutants() -> Vec<(&'static str, Functions)> {
         ),
         (
             "highs that are taken for closes",
-            Functions { features: |bars, time| of_bars(bars, time, |bar| bar.high = bar.high.max(bar.close).next_up()), ..TRUE },
+            Functions {
+                features: |bars, time| of_bars(bars, time, |bar| bar.high = bar.high.max(bar.close).next_up()),
+                ..TRUE
+            },
         ),
         (
             "times that are an hour late",
@@ -166,19 +175,33 @@ fn mutants() -> Vec<(&'static str, Functions)> {
         ),
         (
             "a window that is a bar shorter",
-            Functions { window: |archive, (series, newest, cycle, count)| window(archive, (series, newest, cycle, count - 1)), ..TRUE },
+            Functions {
+                window: |archive, (series, newest, cycle, count)| window(archive, (series, newest, cycle, count - 1)),
+                ..TRUE
+            },
         ),
         (
             "a window that is a bar longer",
-            Functions { window: |archive, (series, newest, cycle, count)| window(archive, (series, newest, cycle, count + 1)), ..TRUE },
+            Functions {
+                window: |archive, (series, newest, cycle, count)| window(archive, (series, newest, cycle, count + 1)),
+                ..TRUE
+            },
         ),
         (
             "a window without its newest bar",
-            Functions { window: |archive, (series, newest, cycle, count)| window(archive, (series, newest - 3_600, cycle, count)), ..TRUE },
+            Functions {
+                window: |archive, (series, newest, cycle, count)| {
+                    window(archive, (series, newest - 3_600, cycle, count))
+                },
+                ..TRUE
+            },
         ),
         (
             "bars as they are now and not as they were",
-            Functions { window: |archive, (series, newest, _, count)| window(archive, (series, newest, i64::MAX, count)), ..TRUE },
+            Functions {
+                window: |archive, (series, newest, _, count)| window(archive, (series, newest, i64::MAX, count)),
+                ..TRUE
+            },
         ),
         (
             "clocks that are never set",
@@ -192,7 +215,10 @@ fn mutants() -> Vec<(&'static str, Functions)> {
             "a market that closes with the second after",
             Functions { is_open: |calendar, time| calendar.is_open(time) || calendar.is_open(time - 1), ..TRUE },
         ),
-        ("bars that close an hour later", Functions { close_time: |bar, interval, calendar| bar.close_time(interval, calendar) + 3_600, ..TRUE }),
+        (
+            "bars that close an hour later",
+            Functions { close_time: |bar, interval, calendar| bar.close_time(interval, calendar) + 3_600, ..TRUE },
+        ),
         ("a bar that is too old at the limit", Functions { is_stale: |closed, now, max| now - closed >= max, ..TRUE }),
         ("a threshold that is forgotten", Functions { decide: |prediction, _| decide(prediction, 0.0), ..TRUE }),
     ]
@@ -230,16 +256,32 @@ async fn a_recording_is_equal_and_every_mutant_and_every_change_is_found() {
     }
 
     for (file, field, sql) in [
-        ("journal.db", "action", "UPDATE decisions SET action = 'HOLD', suppressed = NULL, order_id = NULL WHERE id = (SELECT id FROM decisions WHERE suppressed = 'market_closed' LIMIT 1)"),
+        (
+            "journal.db",
+            "action",
+            "UPDATE decisions SET action = 'HOLD', suppressed = NULL, order_id = NULL WHERE id = (SELECT id FROM decisions WHERE suppressed = 'market_closed' LIMIT 1)",
+        ),
         ("journal.db", "reason", "UPDATE decisions SET suppressed = NULL WHERE suppressed = 'market_closed'"),
         ("journal.db", "reason", "UPDATE decisions SET suppressed = 'cooldown' WHERE suppressed = 'order_limit'"),
-        ("journal.db", "reason", "UPDATE decisions SET suppressed = 'halted' WHERE id = (SELECT id FROM decisions WHERE suppressed = 'below_threshold' LIMIT 1)"),
+        (
+            "journal.db",
+            "reason",
+            "UPDATE decisions SET suppressed = 'halted' WHERE id = (SELECT id FROM decisions WHERE suppressed = 'below_threshold' LIMIT 1)",
+        ),
         ("journal.db", "threshold", "UPDATE decisions SET threshold = 0.5 WHERE id = 100"),
         ("journal.db", "close", "UPDATE decisions SET close = close + 1e-9 WHERE id = 100"),
         ("journal.db", "sequence_sha256", "UPDATE decisions SET sequence_sha256 = x'00' WHERE id = 100"),
         ("journal.db", "return_1", "UPDATE decisions SET features = zeroblob(184) WHERE id = 100"),
-        ("journal.db", "hour", "UPDATE versions SET settings = replace(settings, '\"time_columns\":\"utc\"', '\"time_columns\":\"legacy\"')"),
-        ("bars.db", "bars_sha256", "UPDATE bars SET high = high + 1e-5 WHERE open_time = (SELECT max(open_time) - 86400 FROM bars)"),
+        (
+            "journal.db",
+            "hour",
+            "UPDATE versions SET settings = replace(settings, '\"time_columns\":\"utc\"', '\"time_columns\":\"legacy\"')",
+        ),
+        (
+            "bars.db",
+            "bars_sha256",
+            "UPDATE bars SET high = high + 1e-5 WHERE open_time = (SELECT max(open_time) - 86400 FROM bars)",
+        ),
         ("bars.db", "bars_sha256", "UPDATE bars SET volume = volume + 1"),
     ] {
         let copy = recording.copy();

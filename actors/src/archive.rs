@@ -12,10 +12,14 @@ use crate::{
     messages::{Event, Telemetry},
 };
 use std::{
+    collections::VecDeque,
     io,
     panic::{AssertUnwindSafe, catch_unwind},
     path::PathBuf,
-    sync::{Arc, mpsc::Receiver},
+    sync::{
+        Arc,
+        mpsc::{Receiver, RecvTimeoutError},
+    },
     thread,
     time::Duration,
 };
@@ -26,6 +30,10 @@ use tracing::{error, info, warn};
 const STACK_BYTES: usize = 512 * 1_024;
 /// How often old bars are pruned.
 const PRUNE_PERIOD: Duration = Duration::from_secs(86_400);
+/// How often what failed is tried again, if nothing new comes before.
+const RETRY_PERIOD: Duration = Duration::from_secs(10);
+/// Cycles that are kept for that. Of more, the oldest go: their bars come with the later ones.
+const BACKLOG_MAX: usize = 8;
 /// How often a queue that is full is offered the last work again.
 const CLOSE_PERIOD: Duration = Duration::from_millis(20);
 
@@ -59,7 +67,7 @@ impl Archivist {
     /// The system has no more threads.
     pub fn start(config: Config) -> io::Result<Self> {
         let (queue, work) = queue();
-        let writer = Writer { config, archive: None, is_failing: false, pruned_at: None };
+        let writer = Writer { config, archive: None, backlog: VecDeque::new(), is_failing: false, pruned_at: None };
         thread::Builder::new().name("archive".into()).stack_size(STACK_BYTES).spawn(move || writer.run(&work))?;
         Ok(Self { queue })
     }
@@ -88,11 +96,16 @@ impl Archivist {
     }
 }
 
+/// What a cycle had.
+type Windows = Vec<(Symbol, Arc<[Bar]>)>;
+
 /// The thread's part.
 struct Writer {
     config: Config,
     /// Open unless the last use of it failed.
     archive: Option<Archive>,
+    /// Cycles that are not written yet, the oldest first: each keeps its own number.
+    backlog: VecDeque<(u64, Windows)>,
     /// Whether the last write failed: it is said once.
     is_failing: bool,
     pruned_at: Option<Duration>,
@@ -100,36 +113,57 @@ struct Writer {
 
 impl Writer {
     fn run(mut self, work: &Receiver<Work>) {
-        while let Ok(work) = work.recv() {
-            match work {
-                Work::Cycle { cycle_id, windows } => self.take(cycle_id, &windows),
-                Work::Close(done) => {
+        loop {
+            let next = match self.backlog.is_empty() {
+                true => work.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                false => work.recv_timeout(RETRY_PERIOD),
+            };
+            match next {
+                Ok(Work::Cycle { cycle_id, windows }) => {
+                    self.backlog.push_back((cycle_id, windows));
+                    let spare = self.backlog.len().saturating_sub(BACKLOG_MAX);
+                    self.backlog.drain(..spare);
+                    self.write_backlog();
+                }
+                Err(RecvTimeoutError::Timeout) => self.write_backlog(),
+                Ok(Work::Close(done)) => {
+                    self.write_backlog();
                     self.archive = None;
                     // Who asked may have given up.
                     let _ = done.send(());
                     return;
                 }
+                Err(RecvTimeoutError::Disconnected) => return,
             }
         }
     }
 
-    fn take(&mut self, cycle_id: u64, windows: &[(Symbol, Arc<[Bar]>)]) {
-        // Uncaught, a panic would end the thread, and all later bars would be lost.
-        let written = catch_unwind(AssertUnwindSafe(|| self.write(cycle_id, windows)));
-        match written {
-            Ok(Ok(written)) => {
-                if std::mem::replace(&mut self.is_failing, false) {
-                    info!(stage = "archive", "the bar archive can be written again");
+    /// Writes as much of the backlog as can be written.
+    fn write_backlog(&mut self) {
+        while let Some((cycle_id, windows)) = self.backlog.pop_front() {
+            // Uncaught, a panic would end the thread, and all later bars would be lost.
+            let written = catch_unwind(AssertUnwindSafe(|| self.write(cycle_id, &windows)));
+            match written {
+                Ok(Ok(written)) => self.wrote(written),
+                Ok(Err(error)) => {
+                    self.failed(&error.to_string());
+                    self.backlog.push_front((cycle_id, windows));
+                    return;
                 }
-                if !written.revisions.is_empty() {
-                    let revisions = written.revisions;
-                    self.config.metrics.report(Event::BarsArchived { failures: 0, revisions });
-                }
-                self.prune_if_due();
+                // Not tried again: it would panic again.
+                Err(_) => self.failed("the archive's thread panicked; see the line before"),
             }
-            Ok(Err(error)) => self.failed(&error.to_string()),
-            Err(_) => self.failed("the archive's thread panicked; see the line before"),
         }
+    }
+
+    fn wrote(&mut self, Written { revisions, .. }: Written) {
+        if std::mem::replace(&mut self.is_failing, false) {
+            info!(stage = "archive", "the bar archive can be written again");
+        }
+        if !revisions.is_empty() {
+            self.config.metrics.report(Event::BarsArchived { failures: 0, revisions });
+        }
+        self.prune_if_due();
     }
 
     fn write(&mut self, cycle_id: u64, windows: &[(Symbol, Arc<[Bar]>)]) -> Result<Written, ArchiveError> {

@@ -20,7 +20,7 @@ pub use write::Written;
 
 use rusqlite::Connection;
 use std::{collections::HashMap, fs::File};
-use write::Known;
+use write::{Ids, Known};
 
 /// What a bar takes in the file, bytes, all told; measured by `a_bar_takes_as_much_as_check_says`.
 pub const BAR_BYTES: u64 = 74;
@@ -29,6 +29,8 @@ pub const BAR_BYTES: u64 = 74;
 #[derive(Debug)]
 pub struct Archive {
     connection: Connection,
+    /// The rows of names, so that a cycle need not look for them.
+    ids: Ids,
     /// Of each series, what the file has of its newest window.
     known: HashMap<i64, Known>,
     /// Held for as long as this daemon writes.

@@ -183,7 +183,7 @@ pub enum Event {
     },
     /// Archivist, or the Journal for it: bars were archived, or could not be.
     BarsArchived {
-        /// Cycles whose bars were not written: the file failed, or there was no place in the queue.
+        /// Writes that failed, and cycles for which there was no place in the queue.
         failures: u64,
         /// Closed bars that changed, by symbol.
         revisions: Vec<(Symbol, u64)>,

@@ -1,6 +1,6 @@
 //! Opening the file, to write or only to read.
 
-use super::{Archive, error::ArchiveError, schema};
+use super::{Archive, error::ArchiveError, schema, write::Ids};
 use rusqlite::{Connection, OpenFlags};
 use std::{
     collections::HashMap,
@@ -13,7 +13,7 @@ use std::{
 /// How long a write waits for a reader that is in its way. Only the archive's own thread waits.
 const BUSY_WAIT: Duration = Duration::from_millis(1_000);
 /// Pages kept in memory: negative is KiB. A cycle touches the newest pages of its series.
-const CACHE_KIB: i64 = -128;
+const CACHE_KIB: i64 = -64;
 /// Only its user may read it, as the journal.
 const PRIVATE: u32 = 0o600;
 
@@ -39,7 +39,7 @@ impl Archive {
         connection.pragma_update(None, "synchronous", "NORMAL").map_err(failed)?;
         connection.pragma_update(None, "cache_size", CACHE_KIB).map_err(failed)?;
         schema::migrate(&mut connection, found).map_err(failed)?;
-        Ok(Self { connection, known: HashMap::new(), _lock: Some(lock) })
+        Ok(Self { connection, ids: Ids::default(), known: HashMap::new(), _lock: Some(lock) })
     }
 
     /// Opens the archive to look at it, beside a daemon or without one. Nothing in it is changed, and every write fails.
@@ -59,7 +59,7 @@ impl Archive {
         if schema::check(&connection, path)? == 0 {
             return Err(ArchiveError::Foreign(path.to_owned()));
         }
-        Ok(Self { connection, known: HashMap::new(), _lock: None })
+        Ok(Self { connection, ids: Ids::default(), known: HashMap::new(), _lock: None })
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::{
 use tokio::sync::oneshot;
 
 /// Cycles that may wait for a slow disk. Each holds windows that are in memory anyway.
-const CYCLES_MAX: usize = 8;
+const CYCLES_MAX: usize = 32;
 
 /// What the thread is to do.
 #[derive(Debug)]

@@ -128,11 +128,7 @@ pub(super) fn newest(
     while let Some(row) = rows.next()? {
         let next = (row.get(0)?, row.get(1)?, bar(row)?);
         match last.replace(next) {
-            Some((open_time, revision, bar)) if open_time != next.0 => {
-                if !take(open_time, revision, bar) {
-                    return Ok(());
-                }
-            }
+            Some((open_time, revision, bar)) if open_time != next.0 && !take(open_time, revision, bar) => return Ok(()),
             _ => {}
         }
     }

@@ -19,6 +19,36 @@ pub(super) struct Known {
     revisions: HashMap<i64, i64>,
 }
 
+/// Rows of names that were looked for.
+#[derive(Debug, Default)]
+pub(super) struct Ids {
+    series: Vec<(Symbol, Interval, i64)>,
+    source: Option<(String, i64)>,
+}
+
+impl Ids {
+    fn series(&mut self, connection: &Connection, symbol: &Symbol, interval: Interval) -> rusqlite::Result<i64> {
+        let known = self.series.iter().find(|(name, of, _)| name == symbol && *of == interval);
+        if let Some((_, _, id)) = known {
+            return Ok(*id);
+        }
+        let id = series_id(connection, symbol.as_str(), interval)?;
+        self.series.push((symbol.clone(), interval, id));
+        Ok(id)
+    }
+
+    fn source(&mut self, connection: &Connection, name: &str) -> rusqlite::Result<i64> {
+        match &self.source {
+            Some((known, id)) if known == name => Ok(*id),
+            _ => {
+                let id = source_id(connection, name)?;
+                self.source = Some((name.to_owned(), id));
+                Ok(id)
+            }
+        }
+    }
+}
+
 /// What a cycle added.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Written {
@@ -45,10 +75,9 @@ impl Archive {
         let cycle_id = i64::try_from(cycle_id).unwrap_or(i64::MAX);
         let transaction = self.connection.unchecked_transaction()?;
         let mut written = Written::default();
-        let mut source_id = None;
         let mut now_known = Vec::with_capacity(windows.len());
         for (symbol, window) in windows.iter().filter(|(_, window)| !window.is_empty()) {
-            let series = series_id(&transaction, symbol.as_str(), interval)?;
+            let series = self.ids.series(&transaction, symbol, interval)?;
             let known = match self.known.get(&series) {
                 // A window that reaches further back than the last one may have bars that the file has, too.
                 Some(known) if known.window.first().map(|bar| bar.open_time) <= Some(window[0].open_time) => {
@@ -58,10 +87,7 @@ impl Archive {
             };
             let changes = changes(&known, window);
             if !changes.is_empty() {
-                let source = match source_id {
-                    Some(id) => id,
-                    None => *source_id.insert(self::source_id(&transaction, source)?),
-                };
+                let source = self.ids.source(&transaction, source)?;
                 insert(&transaction, (series, source, cycle_id), &changes)?;
             }
             let revised = changes.iter().filter(|(_, revision, _)| *revision > 0).count() as u64;

@@ -221,7 +221,7 @@ families! {
     journal_pending_signals: IntGauge = "sentinel_journal_pending_signals" in "count";
     /// Failed writes or syncs of the signal journal
     journal_write_failures_total: IntCounter = "sentinel_journal_write_failures_total" in "count";
-    /// Cycles whose bars could not be written to the bar archive
+    /// Failed writes to the bar archive, and cycles that had no place in its queue
     bars_archive_failures_total: IntCounter = "sentinel_bars_archive_failures_total" in "count";
     /// Closed bars that the provider changed or took back later
     bar_revisions_total: IntCounterVec = "sentinel_bar_revisions_total" in "count", by [symbol: Given::symbols];
