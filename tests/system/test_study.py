@@ -91,8 +91,7 @@ def test_the_same_study_is_the_same_to_the_byte(study, tmp_path):
     assert report["schema"] == 1 and not report["answer"]["is_advice"]
     assert report["trials"]["total"] == report["trials"]["now"] == 124 and report["trials"]["studies"] == 1
     assert report["counts"]["decisions"] == 2_000 and report["counts"]["decisions_in_sample"] > 0
-    assert len(report["walk_forward"]["folds"]) == 5
-    assert 1_000 < report["null"]["shifts"] < 2_000, "all there are, where there are not so many"
+    assert len(report["walk_forward"]["folds"]) == 5 and report["null"]["shifts"] == 2_000
     assert [side["side"] for side in report["sides"]] == ["BUY", "SELL"]
     assert [row["threshold"] for row in report["sides"][0]["thresholds"]] == [n / 100 for n in range(34, 96)]
     page = (tmp_path / "one/study.html").read_text()

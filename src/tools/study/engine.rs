@@ -114,7 +114,12 @@ pub fn judge(
     let mut outside = run(market, policy, &signals);
     outside.sort_by_key(|trade| trade.exit);
     let span = spans.first().map_or(0, |first| first.from)..spans.last().map_or(0, |last| last.to);
-    let shifted = null::Signals { market, policy, span: span.clone(), signals: &signals };
+    let of_fold = |span: &Span| {
+        let [from, to] = [span.from, span.to].map(|bar| signals.partition_point(|signal| signal.0 < bar));
+        (span.from..span.to, &signals[from..to])
+    };
+    let by_fold: Vec<_> = spans.iter().map(of_fold).collect();
+    let shifted = null::Signals { market, policy, folds: &by_fold };
     let null = null::of(&shifted, question.shifts, seed, |ready| done(Step::Shifts(ready, question.shifts)));
 
     let trials = cells.len() as u64;

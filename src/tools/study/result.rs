@@ -292,7 +292,7 @@ pub struct Trials {
 /// The signals against prices they have nothing to do with.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Null {
-    /// Circular shifts of the signals against the prices.
+    /// Circular shifts of the signals against the prices, within each fold.
     pub shifts: u64,
     /// Net points of a trade as it was.
     pub net_points: Option<f64>,

@@ -1,5 +1,8 @@
-//! What chance alone does: the same signals, shifted in a circle against the prices. What lies in the signals alone and in
-//! the prices alone stays as it was, one after the other; only that they belong together is gone.
+//! What chance alone does: the same signals, shifted in a circle against the prices of their fold. What lies in the signals
+//! alone and in the prices alone stays as it was, one after the other; only that they belong together is gone.
+//!
+//! Within each fold, and not over all of them: the thresholds of a fold were chosen on the prices before it. Signals that are
+//! shifted onto those would meet what they were chosen for, and chance would look better than it is.
 
 use super::{
     grid::Tally,
@@ -20,50 +23,61 @@ pub const SHIFTS: usize = 2_000;
 /// Two means that differ by less are the same: sums depend on their order.
 const SAME: f64 = 1e-9;
 
-/// Signals on the bars of a span.
+/// The places of a fold's bars, and place and side of its signals, oldest first.
+pub type FoldSignals<'a> = (Range<u32>, &'a [(u32, Side)]);
+
+/// Signals of the folds.
 pub struct Signals<'a> {
     /// The bars.
     pub market: &'a Market,
     /// Which signals become trades.
     pub policy: Policy,
-    /// Places of the bars that the signals may fall on.
-    pub span: Range<u32>,
-    /// Place of a bar and what its signal is, oldest first.
-    pub signals: &'a [(u32, Side)],
+    /// Oldest first.
+    pub folds: &'a [FoldSignals<'a>],
 }
 
 impl Signals<'_> {
-    /// Net points of a trade if each signal comes `shift` bars later; one that leaves the span at its end comes back at its
-    /// beginning. `None` without a trade.
-    fn shifted(&self, shift: u32) -> Option<f64> {
-        let Range { start, end } = self.span;
-        let turn = end - shift;
-        let split = self.signals.partition_point(|(bar, _)| *bar < turn);
-        let (stay, around) = self.signals.split_at(split);
-        let back = around.iter().map(|(bar, side)| (start + (bar - turn), *side));
-        let on = stay.iter().map(|(bar, side)| (bar + shift, *side));
+    /// Net points of a trade if the signals of each fold come so many bars later; one that leaves its fold at the end comes
+    /// back at the beginning. `None` without a trade.
+    fn shifted(&self, shifts: &[u32]) -> Option<f64> {
         let mut tally = Tally::default();
-        trades::run(self.market, self.policy, back.chain(on), |trade| tally.add(trade.net));
+        let folds = self.folds.iter().zip(shifts);
+        let signals = folds.flat_map(|((span, signals), shift)| around(span, signals, *shift));
+        trades::run(self.market, self.policy, signals, |trade| tally.add(trade.net));
         tally.mean()
+    }
+
+    /// Shifts of each fold. None is smaller than a position is long, so that it is another place; `None` for folds that are too
+    /// short for that.
+    fn draw(&self, shifts: usize, seed: u64) -> Option<Vec<Vec<u32>>> {
+        let smallest = u32::try_from(self.market.terms.exits.horizon_bars + 1).ok()?;
+        let room =
+            |span: &Range<u32>| (span.end - span.start).checked_sub(smallest.checked_mul(2)?).filter(|it| *it > 0);
+        let rooms = self.folds.iter().map(|(span, _)| room(span)).collect::<Option<Vec<u32>>>()?;
+        let mut random = generator(seed);
+        let mut drawn = |room: &u32| smallest + (random.next_u64() % u64::from(*room + 1)) as u32;
+        Some((0..shifts).map(|_| rooms.iter().map(&mut drawn).collect()).collect())
     }
 }
 
-/// The signals as they are against `shifts` of them. A shift is no smaller than a position is long, so that it is another
-/// place. `done` is told how many are ready.
+/// The signals of a span, each so many bars later, in a circle; oldest first.
+fn around<'a>(
+    span: &Range<u32>,
+    signals: &'a [(u32, Side)],
+    shift: u32,
+) -> impl Iterator<Item = (u32, Side)> + use<'a> {
+    let (start, turn) = (span.start, span.end - shift);
+    let (stay, leave) = signals.split_at(signals.partition_point(|(bar, _)| *bar < turn));
+    let back = leave.iter().map(move |(bar, side)| (start + (bar - turn), *side));
+    back.chain(stay.iter().map(move |(bar, side)| (bar + shift, *side)))
+}
+
+/// The signals as they are against `shifts` of them. `done` is told how many are ready.
 pub fn of(signals: &Signals<'_>, shifts: usize, seed: u64, done: impl Fn(usize) + Sync) -> Null {
-    let length = signals.span.end.saturating_sub(signals.span.start);
-    let smallest = u32::try_from(signals.market.terms.exits.horizon_bars + 1).unwrap_or(u32::MAX);
-    let net_points = if length == 0 { None } else { signals.shifted(0) };
-    let room = length.saturating_sub(smallest.saturating_mul(2)).saturating_add(1);
-    let (Some(observed), true) = (net_points, length > smallest.saturating_mul(2)) else {
+    let net_points = signals.shifted(&vec![0; signals.folds.len()]);
+    let drawn = if signals.folds.is_empty() { None } else { signals.draw(shifts, seed) };
+    let Some((observed, drawn)) = net_points.zip(drawn) else {
         return Null { shifts: 0, net_points, quantiles: None, p_value: None };
-    };
-    let mut random = generator(seed);
-    // All there are, if there are not so many.
-    let drawn: Vec<u32> = if (room as usize) <= shifts {
-        (0..room).map(|place| smallest + place).collect()
-    } else {
-        (0..shifts).map(|_| smallest + (random.next_u64() % u64::from(room)) as u32).collect()
     };
     let next = AtomicUsize::new(0);
     let work = || {
@@ -71,7 +85,7 @@ pub fn of(signals: &Signals<'_>, shifts: usize, seed: u64, done: impl Fn(usize) 
         loop {
             let place = next.fetch_add(1, Ordering::Relaxed);
             let Some(shift) = drawn.get(place) else { return made };
-            made.extend(signals.shifted(*shift));
+            made.extend(signals.shifted(shift));
             done(place + 1);
         }
     };

@@ -7,8 +7,7 @@ use trades::OppositeRule;
 
 const BUY: [f64; 3] = [0.1, 0.2, 0.7];
 
-/// All seeds where they are quick; some of them in a test that nothing makes quick.
-const SEEDS: u64 = if cfg!(debug_assertions) { 40 } else { 200 };
+const SEEDS: u64 = 200;
 const HOURS: usize = 1_500;
 
 /// Closes that these are, each bar opening at the close before.
