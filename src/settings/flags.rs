@@ -91,7 +91,7 @@ pub struct BarsArgs {
     /// Settings file (TOML) [env SENTINEL_CONFIG] [default: /etc/sentinel/production.toml, if it exists]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Symbols; repeatable or comma-separated [default EURUSD; of `dataset` the names of the files]
+    /// Symbols; repeatable or comma-separated; `dataset` takes them from the names of the files [default EURUSD]
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     symbol: Vec<String>,
     /// Length of a bar: 1m, 5m, 15m, 30m, 1h, 4h or 1d [default 1h]
