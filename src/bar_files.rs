@@ -1,16 +1,18 @@
 //! Files of bars, as people, EODHD and MetaTrader have them: read with a line for whatever cannot be true, and written
 //! so that every number reads back as it was. `csv`, `eodhd` and `meta_trader` read, `rows` holds what is read, `series`
-//! says whether it can be one, `place` gives a file its name when it is whole.
+//! says whether it can be one, `atomic_output` gives a file its name when it is whole, `lock` lets one run write at a time.
 
+mod atomic_output;
 pub mod csv;
 mod eodhd;
+mod lock;
 mod meta_trader;
-mod place;
 mod rows;
 mod series;
 mod zone;
 
-pub use place::NewPlace;
+pub use atomic_output::{NewPlace, make_folder_of};
+pub use lock::{Lock, abandon};
 pub use rows::{BadFile, Rows};
 pub use series::Checks;
 pub use zone::Zone;
@@ -60,6 +62,9 @@ impl Format {
 pub fn read(path: &Path, zone: Option<&Zone>) -> Result<Rows, BadFile> {
     let opened = File::open(path).map_err(|error| BadFile::whole(path, error))?;
     let mut input = BufReader::with_capacity(1 << 16, Hashed { inner: opened, digest: Sha256::new() });
+    if is_utf_16(&mut input).map_err(|error| BadFile::whole(path, error))? {
+        return Err(BadFile::whole(path, "the text is UTF-16: save it as UTF-8"));
+    }
     let format = format(&mut input).map_err(|error| BadFile::whole(path, error))?;
     let mut rows = Rows::new(path, format);
     let read = match (format, zone) {
@@ -69,10 +74,14 @@ pub fn read(path: &Path, zone: Option<&Zone>) -> Result<Rows, BadFile> {
             "MetaTrader writes the broker's time: --time-zone says which, America/New_York+7 for a server whose day begins \
              at 17:00 in New York",
         )),
-        (_, Some(_)) => Err(Fault::whole(
-            "--time-zone is for what MetaTrader exports; the times of this file are unix \
-             seconds, which have none",
-        )),
+        (_, Some(_)) => Err(match first_line(&mut input) {
+            Some(line) if format == Format::Csv && !csv::has_timestamp(&line) => {
+                Fault::at(1, meta_trader::no_header(&line))
+            }
+            _ => Fault::whole(
+                "--time-zone is for what MetaTrader exports; the times of this file are unix seconds, which have none",
+            ),
+        }),
         (Format::Csv, None) => csv::read(&mut input, &mut rows),
         (Format::EodhdJson, None) => eodhd::read(&mut input, &mut rows),
     };
@@ -93,6 +102,19 @@ fn format(input: &mut impl BufRead) -> io::Result<Format> {
         _ if meta_trader::is_header(begin) => Format::MetaTrader,
         _ => Format::Csv,
     })
+}
+
+/// Whether a text has two bytes for a letter, as Windows saves it. The first bytes of the others have no 0.
+fn is_utf_16(input: &mut impl BufRead) -> io::Result<bool> {
+    Ok(matches!(input.fill_buf()?, [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, _, ..] | [_, 0, ..]))
+}
+
+/// The first line, as far as the buffer has it; nothing is taken out of it.
+fn first_line(input: &mut impl BufRead) -> Option<String> {
+    let begin = input.fill_buf().ok()?;
+    let text = String::from_utf8_lossy(begin);
+    let line = text.trim_start_matches('\u{feff}').lines().find(|line| !line.trim().is_empty())?;
+    Some(line.to_owned())
 }
 
 /// As 64 hex digits.

@@ -64,24 +64,26 @@ enum Command {
     ///
     /// Takes the settings of `sentinel run`: symbols, interval, EODHD's key and its limits. One request takes 5 calls of
     /// the day's quota and brings up to 120 days of 1m bars, 600 of 5m or 7200 of 1h, as far as they fit into an answer
-    /// (data.body_bytes_max); other intervals are made of these. What has come is kept in FILE.part: after an interruption
-    /// the same command goes on. Exit 0 when the file is there, 1 if not, 64 for settings that are not usable.
+    /// (data.body_bytes_max); other intervals are made of these. Bars fetched so far are kept in FILE.part; after an
+    /// interruption, run the same command again to continue. Exit code 0 if the file was written, 1 if not, 64 if the settings
+    /// are not usable.
     Bars(Box<bars::Args>),
-    /// Make the daemon's own features of bars, to train on
+    /// Compute the daemon's features from files of bars, to train a model
     ///
     /// For every bar with a whole window of data.lookback_bars: tabular.csv (23 features), sequence.npy (60x23, float32),
     /// index.csv (symbol, close of the bar) and manifest.json (hashes, settings). Files are CSV with
     /// timestamp,open,high,low,close,volume (unix seconds UTC at which a bar opens), EODHD's JSON, or MetaTrader 5's export with
-    /// --time-zone. A file that cannot be true is refused with the line, and nothing is written. Exit 0 when the folder is
-    /// there, 1 if not, 64 for settings that are not usable.
+    /// --time-zone. A file with impossible bars is refused, and the line is named; nothing is written. Exit code 0 if the folder
+    /// was written, 1 if not, 64 if the settings are not usable.
     Dataset(Box<dataset::Args>),
     /// Say whether a model's odds are worth trading
     ///
-    /// Writes study.json, and study.html to read in a minute. Trades each threshold from 0.34 to 0.95 on bars that the model has not seen: entry at the next bar's open, all costs charged, exit
-    /// by stop-loss, take-profit, a signal of the other side or the horizon. Thresholds are chosen walk-forward, the result is held
-    /// against 2,000 circular shifts of the signals and against the number of studies of these bars. An advice is given only
-    /// where chance is excluded; "no threshold is better than chance here" is a good answer. Takes the settings of `sentinel run`.
-    /// Exit 0 when the files are there, 1 if not, 64 for settings that are not usable.
+    /// Writes study.json, and study.html to read in a minute. Tests each threshold from 0.34 to 0.95 on bars that the model has
+    /// not seen: entry at the next bar's open, all costs charged, exit by stop-loss, take-profit, a signal of the other side or
+    /// the horizon. Thresholds are chosen walk-forward, the result is held against 2,000 circular shifts of the signals and
+    /// against the number of studies of these bars. An advice is given only where chance is excluded; "no threshold is better
+    /// than chance here" is a good answer. Takes the settings of `sentinel run`. Exit code 0 if the files were written, 1 if
+    /// not, 64 if the settings are not usable.
     Study(Box<study::Args>),
     /// Make every recorded decision again, and say whether it comes out the same, bit for bit
     ///

@@ -4,6 +4,7 @@ pub mod build_info;
 mod environment;
 pub mod exit;
 mod on_system;
+pub mod output;
 pub mod shell;
 pub mod unix_signals;
 

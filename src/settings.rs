@@ -28,7 +28,7 @@ mod validate;
 mod variables;
 
 pub use distance::Distance;
-pub(crate) use flags::SettingsArgs;
+pub(crate) use flags::{BarsArgs, SettingsArgs};
 pub use last_start::LastStart;
 pub use market::CalendarSource;
 pub use old_journal::OldJournal;

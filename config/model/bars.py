@@ -5,9 +5,12 @@ The header is `timestamp,open,high,low,close,volume`, in any order; `timestamp` 
 """
 
 import csv
+import fcntl
 import hashlib
 import os
 import shutil
+import signal
+import sys
 from collections import Counter
 from contextlib import contextmanager
 from datetime import datetime, timezone
@@ -40,14 +43,61 @@ def new_folder(out: Path):
     """A folder to write into that gets its name when all is written; after an error nothing is left of it."""
     if out.exists():
         raise BadInput(f"{out} is already there: name another folder, or remove it")
-    partial = out.absolute().with_name(out.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    try:
-        partial.mkdir(parents=True)
-        yield partial
-        os.rename(partial, out)
-    finally:
+    partial = out.absolute().with_name(out.absolute().name + ".partial")
+    partial.parent.mkdir(parents=True, exist_ok=True)
+    with _lock(partial.with_suffix(".lock"), out):
+        # What a run that was killed has left.
         shutil.rmtree(partial, ignore_errors=True)
+        try:
+            partial.mkdir()
+            yield partial
+            if out.exists():
+                raise BadInput(f"{out} is already there: name another folder, or remove it")
+            os.rename(partial, out)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+
+
+@contextmanager
+def _lock(path: Path, out: Path):
+    """One run at a time writes `out`; `sentinel dataset` takes the same lock. The file is gone with the run."""
+    while True:
+        file = open(path, "a")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            raise BadInput(f"{out} is being written by another run: let it end, or name another folder") from None
+        # The run before may have removed the file after it was opened here: then nobody else would see this lock.
+        if path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat()):
+            break
+        file.close()
+    with file:
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+
+
+@contextmanager
+def plain_errors(program: str):
+    """Ends with one line instead of a traceback: bad input, a disk that is full, Ctrl-C or SIGTERM, a closed pipe."""
+
+    def interrupt(number, _frame):
+        raise KeyboardInterrupt(signal.Signals(number).name)
+
+    signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # `| head`: whoever reads has seen enough. Nothing is left for Python to flush at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (BadInput, OSError) as error:
+        sys.exit(f"{program}: {error}")
+    except KeyboardInterrupt as error:
+        print(f"{program}: stopped by {error or 'SIGINT'}: nothing is left of what it wrote", file=sys.stderr)
+        sys.exit(130)
 
 
 def sha256(path: Path) -> str:
@@ -83,6 +133,10 @@ def read_bars(path: Path, options) -> pd.DataFrame:
 def _read_rows(path: Path) -> tuple[list[int], list[tuple]]:
     """The line number and the numbers of each row."""
     try:
+        with open(path, "rb") as file:
+            begin = file.read(2)
+        if begin in (b"\xff\xfe", b"\xfe\xff") or 0 in begin:
+            raise BadInput(f"{path}: the text is UTF-16: save it as UTF-8")
         with open(path, newline="", encoding="utf-8-sig") as file:
             reader = csv.reader(file)
             header = [name.strip().lower() for name in next(reader, [])]
@@ -92,6 +146,9 @@ def _read_rows(path: Path) -> tuple[list[int], list[tuple]]:
                     f"{path} line 1: no column {', '.join(missing)}. The header is to have {','.join(COLUMNS)}, "
                     "separated by commas"
                 )
+            for name in [*COLUMNS, "datetime", "gmtoffset"]:
+                if header.count(name) > 1:
+                    raise BadInput(f"{path} line 1: two columns are called {name}: keep one of them")
             lines, rows = [], []
             for row in reader:
                 if row:
@@ -107,22 +164,32 @@ def _numbers(at: str, header: list[str], row: list[str]) -> tuple:
         raise BadInput(f"{at}: {len(row)} fields, and the header has {len(header)}")
     fields = dict(zip(header, map(str.strip, row)))
     try:
-        open_time = int(fields["timestamp"])
+        open_time = int(_plain(fields["timestamp"]))
     except ValueError:
         raise BadInput(f"{at}: timestamp '{fields['timestamp']}' is not a whole number of unix seconds (UTC)") from None
     if not 0 <= open_time < 10**11:
         raise BadInput(f"{at}: timestamp {open_time} is not unix seconds; milliseconds?")
     if "datetime" in fields:
         _check_zone(at, open_time, fields["datetime"])
+    offset = fields.get("gmtoffset") or "0"
+    if offset.strip("-+0.") != "":
+        raise BadInput(f"{at}: gmtoffset '{offset}' is not 0: are the times another zone's?")
     numbers = [open_time]
     for name in COLUMNS[1:]:
         # FX has no traded volume, and some providers leave it empty.
         text = fields[name] or ("0" if name == "volume" else "")
         try:
-            numbers.append(float(text))
+            numbers.append(float(_plain(text)))
         except ValueError:
             raise BadInput(f"{at}: {name} '{text}' is not a number") from None
     return tuple(numbers)
+
+
+def _plain(text: str) -> str:
+    """Python would take 1_000 for a number."""
+    if "_" in text:
+        raise ValueError
+    return text
 
 
 def _check_zone(at: str, open_time: int, text: str):

@@ -8,14 +8,13 @@ own `rolling` keeps a running sum, which differs in the last digits and leaves 1
 
 import argparse
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.lib.stride_tricks import sliding_window_view
 
-from bars import BadInput, add_options, new_folder, read_bars, sha256
+from bars import BadInput, add_options, new_folder, plain_errors, read_bars, sha256
 
 NAMES = [
     "return_1", "return_5", "return_10", "sma_10", "sma_20", "ema_10", "ema_20", "volatility_10", "volatility_20", "rsi_14",
@@ -120,12 +119,13 @@ def write_dataset(path: Path, out: Path, symbol: str, options) -> int:
     bars, lookback = read_bars(path, options), options.lookback_bars
     newest, interval_s = bars[lookback - 1 :], bars.attrs["interval_s"]
     with new_folder(out) as folder:
-        shape = len(newest), SEQUENCE_BARS, len(NAMES)
-        sequence = np.lib.format.open_memmap(folder / "sequence.npy", "w+", np.float32, shape)
-        for block, (tabular, sequences) in enumerate(blocks(bars, lookback)):
-            sequence[block * BLOCK_BARS :][: len(sequences)] = sequences
-            pd.DataFrame(tabular, columns=NAMES).to_csv(folder / "tabular.csv", mode="a", index=False, header=block == 0)
-        sequence.flush()
+        header = {"descr": "<f4", "fortran_order": False, "shape": (len(newest), SEQUENCE_BARS, len(NAMES))}
+        # Written from begin to end: a full disk is then an error, and in a mapped file it would be a bus error.
+        with open(folder / "sequence.npy", "wb") as file:
+            np.lib.format.write_array_header_1_0(file, header)
+            for block, (tabular, sequences) in enumerate(blocks(bars, lookback)):
+                file.write(np.ascontiguousarray(sequences, "<f4").data)
+                pd.DataFrame(tabular, columns=NAMES).to_csv(folder / "tabular.csv", mode="a", index=False, header=block == 0)
         index = {"symbol": symbol, "bar_close_time": newest["timestamp"] + interval_s, "close": newest["close"]}
         pd.DataFrame(index).to_csv(folder / "index.csv", index=False)
         manifest = {
@@ -145,8 +145,6 @@ if __name__ == "__main__":
     add_options(parser)
     args = parser.parse_args()
     name = args.symbol or args.bars.stem.split("_")[0].upper()
-    try:
+    with plain_errors("features.py"):
         rows = write_dataset(args.bars, args.out, name, args)
-    except BadInput as error:
-        sys.exit(f"features.py: {error}")
-    print(f"{args.out}: {rows} rows of {name}")
+        print(f"{args.out}: {rows} row{'' if rows == 1 else 's'} of {name}")

@@ -88,8 +88,11 @@ def report(metrics: dict) -> str:
     else:
         verdict = "It knows more than chance would. Costs are not counted yet."
     trained, judged = metrics["train"]["rows"], metrics["test"]["rows"]
+    left_out = metrics["rows_across_gaps"]
+    gaps = [f"left out   {left_out} rows whose label looks over a gap of more than --gap-max-hours"] if left_out else []
     return "\n".join([
         f"trained until {metrics['trained_until']} on {trained} rows, judged by {judged} later ones",
+        *gaps,
         f"log loss   {loss['model']:.4f}, of the class frequencies {loss['class_frequencies']:.4f}: "
         f"gain {loss['gain']:.4f}, standard error {loss['standard_error']:.4f}",
         f"direction  gain {side['gain']:.4f}, standard error {side['standard_error']:.4f}, where the price moved",

@@ -10,7 +10,6 @@ daemon's setting of that name). The same input, options and versions make the sa
 import argparse
 import json
 import logging
-import sys
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -24,7 +23,7 @@ from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from bars import BadInput, add_options, new_folder, read_bars, sha256
+from bars import BadInput, add_options, new_folder, plain_errors, read_bars, sha256
 from features import BLOCK_BARS, NAMES, SEQUENCE_BARS, blocks
 from judge import confidence_reference, judge, report
 from labels import BUY, CLASSES, HOLD, SELL, moves, triple_barrier
@@ -109,12 +108,22 @@ def from_dataset(folder: Path) -> Data:
     return Data(tabular, np.array(sequence[-SAMPLE_ROWS:]), np.concatenate(x), index, source)
 
 
-def split(data: Data, horizon: int, test_share: float) -> tuple[np.ndarray, np.ndarray, int]:
+def across_gaps(data: Data, horizon: int, gap_max_hours: float) -> np.ndarray:
+    """For each row, whether its label looks over more missing time than `features.py` allows: over a hole, not a weekend."""
+    is_across = np.zeros(len(data.time), bool)
+    for rows in data.each_symbol():
+        gaps = np.concatenate([[0], np.cumsum(np.diff(data.time[rows]) > gap_max_hours * 3600)])
+        is_across[rows[:-horizon]] = gaps[horizon:] > gaps[:-horizon]
+    return is_across
+
+
+def split(data: Data, horizon: int, test_share: float, gap_max_hours: float) -> tuple[np.ndarray, np.ndarray, int]:
     """Rows to train on, rows to judge by, and the time in between. No label of the first part looks beyond that time: the bars
-    that do are left out (purge). Rows whose label is not known yet are in neither part."""
+    that do are left out (purge). Rows whose label is not known yet, or looks over a hole, are in neither part."""
     end = np.full(len(data.time), np.iinfo(np.int64).max)  # when the label of a row is known
     for rows in data.each_symbol():
         end[rows[:-horizon]] = data.time[rows[horizon:]]
+    end[across_gaps(data, horizon, gap_max_hours)] = np.iinfo(np.int64).max
     is_known = end < np.iinfo(np.int64).max
     cut = data.time[int(len(data.time) * (1 - test_share))]
     train, test = np.flatnonzero(end <= cut), np.flatnonzero(is_known & (data.time >= cut))
@@ -185,7 +194,8 @@ def train(args) -> dict:
     symbols = np.unique(data.symbol)
     if args.label == "triple_barrier" and len(symbols) > 1:
         raise BadInput("triple_barrier with one stop-loss for several symbols: train each alone, or take --label horizon")
-    rows, test, cut = split(data, args.horizon, args.test_share)
+    rows, test, cut = split(data, args.horizon, args.test_share, args.gap_max_hours)
+    is_across = across_gaps(data, args.horizon, args.gap_max_hours)
     labels, how = label(data, rows, args)
     for name, part in [("train on", rows), ("judge by", test)]:
         missing = [CLASSES[side] for side in (SELL, HOLD, BUY) if side not in labels[part]]
@@ -202,7 +212,8 @@ def train(args) -> dict:
         "train": part(rows),
         "trained_until": stamp(cut),
         "test": part(test),
-        "purged_rows": int((data.time < cut).sum() - len(rows)),
+        "purged_rows": int((data.time < cut).sum() - len(rows) - is_across[data.time < cut].sum()),
+        "rows_across_gaps": int(is_across.sum()),
         "classes": CLASSES,
         **judge(labels[rows], labels[test], odds),
         "classifier": {"kind": "logistic regression", "C": penalty, "seed": args.seed},
@@ -237,7 +248,5 @@ def arguments(args: list[str] | None = None):
 
 
 if __name__ == "__main__":
-    try:
+    with plain_errors("train.py"):
         print(report(train(arguments())))
-    except BadInput as error:
-        sys.exit(f"train.py: {error}")

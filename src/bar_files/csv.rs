@@ -13,6 +13,8 @@ use std::io::{self, BufRead, Write};
 pub const COLUMNS: [&str; 6] = ["timestamp", "open", "high", "low", "close", "volume"];
 /// Beside the timestamp the same as text.
 const DATETIME: &str = "datetime";
+/// Seconds that the timestamp is ahead of UTC: 0, or it is no unix time.
+const OFFSET: &str = "gmtoffset";
 const DATETIME_FORMATS: [&str; 4] = ["%F %T", "%FT%T", "%F %H:%M", "%FT%H:%M"];
 
 /// Writes the header.
@@ -61,22 +63,25 @@ pub fn bars(text: &str) -> Result<Vec<Bar>, String> {
 pub struct Columns {
     places: [usize; COLUMNS.len()],
     datetime: Option<usize>,
+    offset: Option<usize>,
     count: usize,
 }
 
 impl Columns {
     /// Those of [`write_bar`].
-    pub const WRITTEN: Self = Self { places: [0, 1, 2, 3, 4, 5], datetime: None, count: COLUMNS.len() };
+    pub const WRITTEN: Self = Self { places: [0, 1, 2, 3, 4, 5], datetime: None, offset: None, count: COLUMNS.len() };
 
     fn of(header: &str) -> Result<Self, String> {
         let names: Vec<String> = fields(header).map(str::to_lowercase).collect();
+        refuse_twice(&names, &COLUMNS)?;
+        refuse_twice(&names, &[DATETIME, OFFSET])?;
         let place = |name: &str| names.iter().position(|it| it == name);
         let lacking: Vec<_> = COLUMNS.into_iter().filter(|name| place(name).is_none()).collect();
         if !lacking.is_empty() {
             return Err(missing(&lacking));
         }
         let places = COLUMNS.map(|name| place(name).unwrap_or_default());
-        Ok(Self { places, datetime: place(DATETIME), count: names.len() })
+        Ok(Self { places, datetime: place(DATETIME), offset: place(OFFSET), count: names.len() })
     }
 
     /// The row of a line.
@@ -95,6 +100,9 @@ impl Columns {
         if let Some(datetime) = self.datetime.map(|place| fields[place]) {
             check_zone(open_time, datetime)?;
         }
+        if let Some(offset) = self.offset.map(|place| fields[place]) {
+            check_offset(offset)?;
+        }
         Ok(RawBar {
             open_time,
             open: Some(number("open", open)?),
@@ -107,8 +115,31 @@ impl Columns {
     }
 }
 
+/// Fields of a line. Commas between quotes separate nothing.
 fn fields(line: &str) -> impl Iterator<Item = &str> {
-    line.split(',').map(|field| field.trim().trim_matches('"'))
+    let mut is_quoted = false;
+    let separates = move |letter: char| {
+        is_quoted ^= letter == '"';
+        letter == ',' && !is_quoted
+    };
+    line.split(separates).map(|field| field.trim().trim_matches('"'))
+}
+
+/// Two columns of one name, and nothing says which is meant.
+pub(super) fn refuse_twice(names: &[String], known: &[&str]) -> Result<(), String> {
+    let is_twice = |known: &&&str| names.iter().filter(|name| name == known).count() > 1;
+    known.iter().find(is_twice).map_or(Ok(()), |name| Err(format!("two columns are called {name}: keep one of them")))
+}
+
+/// Whether the header is one of these files, whatever else it lacks.
+pub(super) fn has_timestamp(header: &str) -> bool {
+    fields(header).any(|name| name.eq_ignore_ascii_case(COLUMNS[0]))
+}
+
+/// EODHD's `gmtoffset`, as a file or an answer has it.
+pub(super) fn check_offset(text: &str) -> Result<(), String> {
+    let is_utc = text.is_empty() || text.parse().is_ok_and(|offset: f64| offset == 0.0);
+    if is_utc { Ok(()) } else { Err(format!("gmtoffset '{text}' is not 0: are the times another zone's?")) }
 }
 
 fn missing(columns: &[&str]) -> String {

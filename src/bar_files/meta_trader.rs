@@ -1,6 +1,10 @@
 //! Bars as MetaTrader 5 exports them: tabs between the columns, and times that the broker's clock shows.
 
-use super::{Fault, Lines, Zone, csv::number, rows::Rows};
+use super::{
+    Fault, Lines, Zone,
+    csv::{number, refuse_twice},
+    rows::Rows,
+};
 use chrono::{NaiveDate, NaiveTime};
 use sentinel_actors::domain::window::RawBar;
 use std::io::BufRead;
@@ -19,7 +23,17 @@ pub(super) fn is_header(begin: &[u8]) -> bool {
 pub(super) fn read(input: &mut impl BufRead, zone: &Zone, rows: &mut Rows) -> Result<(), Fault> {
     let mut lines = Lines::new(input);
     let Some((line, header)) = lines.next()? else { return Ok(()) };
+    if let Some(mark) = header.chars().find(|letter| ",;".contains(*letter)).filter(|_| !header.contains('\t')) {
+        let mark = if mark == ',' { "commas" } else { "semicolons" };
+        return Err(Fault::at(
+            line,
+            format!("columns are separated by {mark}, not tabs: export from MetaTrader 5 as it is"),
+        ));
+    }
     let names: Vec<String> = header.split('\t').map(|name| name.trim().to_uppercase()).collect();
+    refuse_twice(&names, &COLUMNS)
+        .and_then(|()| refuse_twice(&names, &[TIME]))
+        .map_err(|what| Fault::at(line, what))?;
     let place = |name: &str| names.iter().position(|it| it == name);
     let lacking: Vec<_> = COLUMNS.into_iter().filter(|name| place(name).is_none()).collect();
     if !lacking.is_empty() {
@@ -66,4 +80,15 @@ fn row(
         close: Some(number("close", close)?),
         volume: Some(number("volume", volume)?),
     })
+}
+
+/// What is wrong with the first line of a file that is to be an export and does not begin as one.
+pub(super) fn no_header(line: &str) -> String {
+    let first = line.split(['\t', ',', ';']).next().unwrap_or_default().trim();
+    let what = if first.starts_with(|letter: char| letter.is_ascii_digit()) {
+        "is a bar: the file has no header, as those of MetaTrader 4 have none"
+    } else {
+        "is not the header of an export, which begins with <DATE>"
+    };
+    format!("{what}. Export the bars from MetaTrader 5 (Symbols, Bars, Export bars)")
 }

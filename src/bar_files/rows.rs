@@ -35,6 +35,11 @@ impl Fault {
         Self { line: Some(line), what: what.to_string() }
     }
 
+    /// With this before it.
+    pub(super) fn with(self, before: &str) -> Self {
+        Self { line: self.line, what: format!("{before}{}", self.what) }
+    }
+
     pub(super) fn whole(what: impl Display) -> Self {
         Self { line: None, what: what.to_string() }
     }

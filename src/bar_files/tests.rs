@@ -132,7 +132,17 @@ fn an_answer_of_eodhd_is_read_without_its_empty_rows() {
     assert_eq!((read.format, read.bars.len(), read.without_prices), (Format::EodhdJson, 2, 1));
     let bad = format!("[{},{}]", row(MONDAY, "1.1"), row(MONDAY + HOUR, "9"));
     let said = read_text("EURUSD.json", &bad, None).unwrap_err();
-    assert!(said.contains("EURUSD.json row 2: close 9.0 is outside"), "{said}");
+    assert!(
+        said.contains("EURUSD.json row 2: the bar that opens 2024-01-08 01:00 UTC: close 9.0 is outside"),
+        "{said}"
+    );
+    for close in ["NaN", "1e999", "\"x\""] {
+        let said = read_text("EURUSD.json", &format!("[{}]", row(MONDAY, close)), None).unwrap_err();
+        assert!(said.contains("2024-01-08 00:00 UTC: a number is missing: NaN, or too large"), "{said}");
+    }
+    let moved = format!("[{},{}]", row(MONDAY, "1.1"), row(MONDAY + HOUR, "1.1").replace(":0,", ":-18000,"));
+    let said = read_text("EURUSD.json", &moved, None).unwrap_err();
+    assert!(said.contains("row 2: gmtoffset '-18000' is not 0"), "{said}");
     let said = read_text("EURUSD.json", "{\"message\":\"no\"}", None).unwrap_err();
     assert!(said.contains("not an array of bars") && said.contains("as it comes"), "{said}");
 }
@@ -163,6 +173,63 @@ fn an_export_of_metatrader_has_the_brokers_time() {
     assert!(said.contains("line 1: no column <HIGH>, <LOW>, <CLOSE>, <TICKVOL>"), "{said}");
     let said = read_text("x.csv", &export(&[("2024-01-08", "00:00")]), Some("UTC")).unwrap_err();
     assert!(said.contains("line 2: date '2024-01-08' is not YYYY.MM.DD"), "{said}");
+}
+
+#[test]
+fn two_columns_of_one_name_are_refused() {
+    for (header, name) in [("open", "open"), ("\"Volume\"", "volume"), ("datetime,datetime", "datetime")] {
+        let said = read_text("x.csv", &format!("{HEADER},{header}\n"), None).unwrap_err();
+        assert!(said.contains(&format!("line 1: two columns are called {name}")), "{said}");
+    }
+    assert!(read_text("x.csv", &format!("{HEADER},note,note\n"), None).is_ok(), "nobody reads these");
+    let twice = export(&[]).replace("<VOL>", "<OPEN>");
+    let said = read_text("x.csv", &twice, Some("UTC")).unwrap_err();
+    assert!(said.contains("line 1: two columns are called <OPEN>"), "{said}");
+}
+
+#[test]
+fn a_zone_for_what_is_no_export_is_refused_by_the_truth() {
+    let bar = "2024.01.08,00:00,1.1,1.2,1.0,1.1,77\n";
+    let commas = export(&[("2024.01.08", "00:00")]).replace('\t', ",");
+    for (text, words) in [
+        (bar, "x.csv line 1: is a bar: the file has no header, as those of MetaTrader 4 have none"),
+        ("Date,Open\n", "x.csv line 1: is not the header of an export, which begins with <DATE>"),
+        (&commas, "x.csv line 1: columns are separated by commas, not tabs"),
+        (&commas.replace(',', ";"), "x.csv line 1: columns are separated by semicolons, not tabs"),
+        (HEADER, "--time-zone is for what MetaTrader exports"),
+    ] {
+        let said = read_text("x.csv", text, Some("UTC")).unwrap_err();
+        assert!(said.contains(words), "{said}");
+    }
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("x.csv");
+    for is_little in [true, false] {
+        let pair = |unit: u16| if is_little { unit.to_le_bytes() } else { unit.to_be_bytes() };
+        for mark in ["\u{feff}", ""] {
+            fs::write(&path, format!("{mark}{}", export(&[])).encode_utf16().flat_map(pair).collect::<Vec<_>>())
+                .unwrap();
+            for zone in [None, Some("UTC".parse::<Zone>().unwrap())] {
+                let said = read(&path, zone.as_ref()).unwrap_err().to_string();
+                assert!(said.contains("x.csv: the text is UTF-16: save it as UTF-8"), "{said}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_comma_between_quotes_separates_nothing() {
+    let text = format!("note,{HEADER}\n\"a, b\",{MONDAY},\"1.1\",1.2,1.0,1.1,5\n");
+    assert_eq!(read_text("x.csv", &text, None).unwrap().bars[0].open, 1.1);
+}
+
+#[test]
+fn an_offset_from_utc_is_refused() {
+    let text = |offset: &str| format!("{HEADER},gmtoffset\n{MONDAY},1.1,1.2,1.0,1.1,5,{offset}\n");
+    for utc in ["0", "", "0.0"] {
+        assert!(read_text("x.csv", &text(utc), None).is_ok(), "{utc}");
+    }
+    let said = read_text("x.csv", &text("3600"), None).unwrap_err();
+    assert!(said.contains("line 2: gmtoffset '3600' is not 0"), "{said}");
 }
 
 #[test]
@@ -205,6 +272,27 @@ fn a_place_is_taken_whole_or_not_at_all() {
     place.finish().unwrap();
     assert_eq!((fs::read_to_string(&out).unwrap().as_str(), names()), ("whole", 1));
     assert!(NewPlace::claim(&out).unwrap_err().to_string().contains("is already there"));
+}
+
+#[test]
+fn a_place_that_another_run_writes_is_left_alone() {
+    let folder = TempDir::new().unwrap();
+    let out = folder.path().join("out");
+    let first = NewPlace::claim(&out).unwrap();
+    fs::write(first.path(), "first").unwrap();
+    let said = NewPlace::claim(&out).unwrap_err().to_string();
+    assert!(said.contains("out is being written by another run"), "{said}");
+    assert_eq!(fs::read_to_string(first.path()).unwrap(), "first");
+    drop(first);
+    // A lock that nobody holds is what a killed run has left.
+    fs::write(folder.path().join("out.lock"), "").unwrap();
+    let second = NewPlace::claim(&out).unwrap();
+    fs::write(second.path(), "second").unwrap();
+    second.finish().unwrap();
+    assert_eq!(
+        (fs::read_to_string(&out).unwrap().as_str(), fs::read_dir(folder.path()).unwrap().count()),
+        ("second", 1)
+    );
 }
 
 #[test]

@@ -1,16 +1,8 @@
 //! What commands print: to a pipe that may be closed early, and with times in one format.
 
-use anyhow::Context;
-use chrono::{DateTime, SecondsFormat, Utc};
-use std::io::{ErrorKind, Write, stdout};
+pub(super) use crate::process::output::print;
 
-/// Prints. A reader that closes the pipe has seen enough: `sentinel orders | head`.
-pub(super) fn print(text: &str) -> anyhow::Result<()> {
-    match stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        done => done.context("stdout"),
-    }
-}
+use chrono::{DateTime, SecondsFormat, Utc};
 
 /// Unix seconds as `2026-11-22T14:00:00Z`.
 pub(super) fn time(unix_s: i64) -> String {

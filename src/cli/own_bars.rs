@@ -12,7 +12,7 @@ pub(super) struct OwnBars {
     /// least 500 bars of 1m, 5m or 1h
     #[arg(long, value_name = "FILE")]
     bars: Option<PathBuf>,
-    /// For MetaTrader's export, whose times are the broker's: America/New_York+7 is New York's clock and 7 hours
+    /// Time zone of MetaTrader's export: America/New_York+7 is New York time plus 7 hours
     #[arg(long, value_name = "ZONE", requires = "bars", value_parser = str::parse::<Zone>)]
     time_zone: Option<Zone>,
 }

@@ -1,5 +1,7 @@
-//! SIGINT, SIGTERM and SIGHUP: the first stops gracefully; a second SIGINT or SIGTERM stops at once.
+//! SIGINT, SIGTERM and SIGHUP. The daemon stops gracefully at the first, and at once at a second SIGINT or SIGTERM; a command
+//! ends at the first.
 
+use super::output::complain;
 use procfs::process::Process;
 use std::io;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -20,9 +22,7 @@ struct Signals {
 /// # Errors
 /// When the handlers cannot be installed.
 pub fn stop() -> io::Result<impl Future<Output = ()>> {
-    let hangup = if is_hangup_ignored() { None } else { Some(signal(SignalKind::hangup())?) };
-    let mut signals =
-        Signals { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())?, hangup };
+    let mut signals = Signals::install()?;
     Ok(async move {
         let mut name = signals.next().await;
         tracing::info!(signal = name, "stopping; a second SIGINT or SIGTERM stops at once");
@@ -44,7 +44,32 @@ pub fn stop() -> io::Result<impl Future<Output = ()>> {
 
 const HANGUP: &str = "SIGHUP";
 
+/// Ends a command at the first signal: `last` cleans up and answers what is left, for a person. What the command does
+/// meanwhile goes on until then.
+///
+/// # Errors
+/// When the handlers cannot be installed.
+pub fn end_by(last: impl FnOnce() -> String + Send + 'static) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let mut signals = {
+        let _entered = runtime.enter();
+        Signals::install()?
+    };
+    std::thread::Builder::new().name("signals".into()).spawn(move || {
+        let name = runtime.block_on(signals.next());
+        let left = last();
+        complain(&format!("\nsentinel: stopped by {name}: {left}"));
+        std::process::exit(EXIT_AT_ONCE);
+    })?;
+    Ok(())
+}
+
 impl Signals {
+    fn install() -> io::Result<Self> {
+        let hangup = if is_hangup_ignored() { None } else { Some(signal(SignalKind::hangup())?) };
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())?, hangup })
+    }
+
     async fn next(&mut self) -> &'static str {
         let Self { interrupt, terminate, hangup } = self;
         let hung_up = async {

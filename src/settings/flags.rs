@@ -85,6 +85,42 @@ pub struct SettingsArgs {
     clock: Option<String>,
 }
 
+/// The flags of commands that take bars only: `bars` and `dataset`. The other settings come from the environment and the file.
+#[derive(Debug, Args)]
+pub struct BarsArgs {
+    /// Settings file (TOML) [env SENTINEL_CONFIG] [default: /etc/sentinel/production.toml, if it exists]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Symbols; repeatable or comma-separated [default EURUSD; of `dataset` the names of the files]
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    symbol: Vec<String>,
+    /// Length of a bar: 1m, 5m, 15m, 30m, 1h, 4h or 1d [default 1h]
+    #[arg(long, value_name = "INTERVAL")]
+    interval: Option<String>,
+    /// Number of bars for the features, at least 120 [default 200]
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    lookback_bars: Option<String>,
+    /// Market data server; only EODHD_API_TOKEN or EODHD_API_TOKEN_FILE sets its key [default https://eodhd.com]
+    #[arg(long, value_name = "URL")]
+    eodhd_base_url: Option<String>,
+}
+
+impl BarsArgs {
+    /// As [`SettingsArgs::beside`].
+    pub fn beside(&self) -> Sources {
+        let Self { config, symbol, interval, lookback_bars, eodhd_base_url } = self;
+        let all = SettingsArgs {
+            config: config.clone(),
+            symbol: symbol.clone(),
+            interval: interval.clone(),
+            lookback_bars: lookback_bars.clone(),
+            eodhd_base_url: eodhd_base_url.clone(),
+            ..SettingsArgs::default()
+        };
+        all.beside()
+    }
+}
+
 impl SettingsArgs {
     /// The layers of a daemon: these flags, the environment, the file.
     pub fn sources(&self) -> Sources {

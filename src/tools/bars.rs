@@ -1,25 +1,27 @@
-//! `sentinel bars`: history from EODHD into a file, asked for and looked at as the daemon does. `question` is what is
-//! wanted and in which requests, `asking` one request with the daemon's manners, `part` what has come so far, `finish` the
-//! file of it.
+//! `sentinel bars`: history from EODHD into a file, asked for and looked at as the daemon does. `date_range` is
+//! what is wanted and in which requests, `eodhd_request` one request with the daemon's manners, `partial_file` what has come so
+//! far, `csv_output` the file of it.
 
-mod asking;
-mod finish;
-mod part;
-mod question;
+mod csv_output;
+mod date_range;
+mod eodhd_request;
+mod partial_file;
 
-use super::progress::Progress;
+use super::progress::{Progress, amount};
 use crate::{
-    bar_files::NewPlace,
+    bar_files::{NewPlace, abandon},
     process::{
-        exit::{EXIT_USAGE, fail, refuse},
+        exit::{answer, refuse, refuse_flags},
         on_system,
+        unix_signals::end_by,
     },
-    settings::{Resolved, Settings, SettingsArgs, VerifyMarket},
+    settings::{BarsArgs, Resolved, Settings, VerifyMarket},
 };
-use asking::{Asking, Ended};
+use anyhow::Context;
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
-use part::Part;
-use question::Question;
+use date_range::Question;
+use eodhd_request::{Asking, Ended};
+use partial_file::Part;
 use sentinel_actors::domain::{
     bar::Bar,
     window::{BarFault, BarRejection, RawBar, clean},
@@ -36,14 +38,14 @@ pub(crate) struct Args {
     /// First day, UTC: bars that open on it or later
     #[arg(long, value_name = "DATE")]
     from: NaiveDate,
-    /// Day before which the last bar opens, UTC; a day to come is up to now
+    /// End, UTC: only bars that open before this day; a future day means until now
     #[arg(long, value_name = "DATE")]
     to: NaiveDate,
-    /// CSV to write; with several symbols a folder with SYMBOL.csv for each. What is there is never written over
+    /// CSV file to write; with several symbols, a folder with SYMBOL.csv for each. Existing files are never overwritten
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     #[command(flatten)]
-    settings: SettingsArgs,
+    settings: BarsArgs,
 }
 
 pub(crate) fn main(args: &Args) -> ExitCode {
@@ -54,17 +56,10 @@ pub(crate) fn main(args: &Args) -> ExitCode {
     let midnight = |day: NaiveDate| day.and_time(NaiveTime::MIN).and_utc().timestamp();
     let (from, to, now) = (midnight(args.from), midnight(args.to), Utc::now().timestamp());
     if from >= to || from >= now {
-        eprintln!("sentinel: --from {} is not before --to {} and before today", args.from, args.to);
-        return ExitCode::from(EXIT_USAGE);
+        return refuse_flags(&format!("--from {} is not before --to {} and before today", args.from, args.to));
     }
     let question = Question::new(&settings, from, to);
-    match on_system(fetch(args, &settings, &question, now)) {
-        Ok(said) => {
-            println!("{said}");
-            ExitCode::SUCCESS
-        }
-        Err(error) => fail(&error),
-    }
+    answer(on_system(fetch(args, &settings, &question, now)))
 }
 
 /// Asks for what is not there yet, and makes the file. Answers what is in it, for a person.
@@ -76,18 +71,23 @@ async fn fetch(
 ) -> anyhow::Result<String> {
     NewPlace::refuse_existing(&args.out)?;
     let mut part = Part::open(&args.out, question)?;
+    let path = part.path().to_owned();
+    end_by(move || {
+        abandon();
+        Part::left(&path)
+    })
+    .context("signals")?;
     let mut asking = Asking::new(settings);
     let mut fetching = Fetching { settings, question, now, progress: Progress::default(), refused: 0 };
     fetching.say_what_is_to_come(&part);
     for (symbol, ticker) in &question.symbols {
         fetching.symbol(symbol, ticker, &mut part, &mut asking).await.map_err(|error| {
             fetching.progress.end();
-            let part = part.shown();
-            anyhow::anyhow!("{symbol}: {error:#}\n{part} keeps what came: the same command goes on after it")
+            anyhow::anyhow!("{symbol}: {error:#}\n{}", Part::left(part.path()))
         })?;
     }
     fetching.progress.end();
-    finish::finish(&args.out, part, settings, question, now)
+    csv_output::finish(&args.out, part, settings, question, now)
 }
 
 /// What the symbols of one run share.
@@ -106,7 +106,8 @@ impl Fetching<'_> {
         let requests: usize = self.question.symbols.iter().map(|(symbol, _)| left(symbol)).sum();
         let goes_on = if part.has_bars() { format!("{} goes on: ", part.shown()) } else { String::new() };
         let calls = requests * CALLS_PER_REQUEST;
-        self.progress.note(&format!("{goes_on}{requests} requests to EODHD, which take {calls} of the day's calls"));
+        let (requests, take) = (amount(requests, "request"), if requests == 1 { "takes" } else { "take" });
+        self.progress.note(&format!("{goes_on}{requests} to EODHD, which {take} {calls} of the day's calls"));
     }
 
     async fn symbol(

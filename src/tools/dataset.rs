@@ -7,12 +7,16 @@ mod files;
 mod manifest;
 mod source;
 
-use super::progress::Progress;
+use super::progress::{Progress, amount, longest, missing};
 use crate::{
     bar_files::{self, BadFile, NewPlace, Zone},
-    process::exit::{EXIT_USAGE, fail, refuse},
-    settings::{Resolved, Settings, SettingsArgs, VerifyModel},
+    process::{
+        exit::{answer, refuse, refuse_flags},
+        unix_signals::end_by,
+    },
+    settings::{BarsArgs, Resolved, Settings, VerifyModel},
 };
+use anyhow::Context;
 use chrono::DateTime;
 use files::Files;
 use sentinel_actors::{
@@ -32,20 +36,20 @@ const SHOWN_EVERY: Duration = Duration::from_millis(250);
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// File of bars: CSV, EODHD's JSON or MetaTrader's export; repeatable, one file for each symbol, which has its name
+    /// File of bars: CSV, EODHD's JSON or MetaTrader's export; repeatable, one file per symbol, named after it
     #[arg(long, value_name = "FILE", num_args = 1.., required = true)]
     bars: Vec<PathBuf>,
-    /// Folder to make; one that is there is never written into
+    /// Folder to create; an existing folder is refused
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// For MetaTrader's export, whose times are the broker's: America/New_York+7 is New York's clock and 7 hours
+    /// Time zone of MetaTrader's export: America/New_York+7 is New York time plus 7 hours
     #[arg(long, value_name = "ZONE", value_parser = str::parse::<Zone>)]
     time_zone: Option<Zone>,
-    /// Without sequence.npy, which takes 5.5 kB a row, for a model that looks at the 23 features only
+    /// Do not write sequence.npy (5.5 kB per row), for a model that uses only the 23 features
     #[arg(long)]
     no_sequence: bool,
     #[command(flatten)]
-    settings: SettingsArgs,
+    settings: BarsArgs,
 }
 
 /// What a dataset is made by: the daemon's settings that its features depend on.
@@ -89,8 +93,7 @@ pub(crate) fn main(args: &Args) -> ExitCode {
     let names = match names(&args.bars, sources.symbols.take()) {
         Ok(names) => names,
         Err(what) => {
-            eprintln!("sentinel: {what}");
-            return ExitCode::from(EXIT_USAGE);
+            return refuse_flags(&what);
         }
     };
     // The calendar follows the symbols, and these are the files'.
@@ -101,20 +104,21 @@ pub(crate) fn main(args: &Args) -> ExitCode {
     };
     let recipe = Recipe::of(&settings, !args.no_sequence);
     let inputs: Vec<_> = args.bars.iter().cloned().zip(names).collect();
-    match make(&inputs, args.time_zone.as_ref(), &recipe, &args.out) {
-        Ok(said) => {
-            println!("{said}");
-            ExitCode::SUCCESS
-        }
-        Err(error) => fail(&error),
-    }
+    let out = args.out.display().to_string();
+    let stopped = move || {
+        bar_files::abandon();
+        format!("nothing is left of {out}")
+    };
+    let made = end_by(stopped).context("signals");
+    answer(made.and_then(|()| make(&inputs, args.time_zone.as_ref(), &recipe, &args.out)))
 }
 
 /// Of the files: as `--symbol` says, else as they are called.
 fn names(files: &[PathBuf], said: Option<Vec<String>>) -> Result<Vec<String>, String> {
     let names = said.unwrap_or_else(|| files.iter().map(|path| bar_files::symbol_of(path)).collect());
     if names.len() != files.len() {
-        return Err(format!("--symbol names {} symbols, and there are {} files of bars", names.len(), files.len()));
+        let (symbols, files) = (amount(names.len(), "symbol"), amount(files.len(), "file"));
+        return Err(format!("--symbol names {symbols}, and --bars {files}"));
     }
     match names.iter().enumerate().find(|(index, name)| names[..*index].contains(name)) {
         Some((index, name)) => Err(format!(
@@ -130,11 +134,11 @@ fn names(files: &[PathBuf], said: Option<Vec<String>>) -> Result<Vec<String>, St
 /// # Errors
 /// A folder that is there, and files that no features can be made of, by their line.
 pub fn make(inputs: &[(PathBuf, String)], zone: Option<&Zone>, recipe: &Recipe, out: &Path) -> anyhow::Result<String> {
-    NewPlace::refuse_existing(out)?;
+    // Before the long reading: a second run is refused at once.
+    let place = NewPlace::claim(out)?;
     let sources = inputs.iter().map(|(path, symbol)| Source::read(path, symbol, zone, recipe));
     let sources = sources.collect::<Result<Vec<_>, BadFile>>()?;
     let rows = sources.iter().map(|source| source.ends.len()).sum();
-    let place = NewPlace::claim(out)?;
     let mut files = Files::begin(place.path(), rows, recipe.has_sequence)?;
     let (mut progress, mut shown_at, mut done) = (Progress::default(), Instant::now(), 0);
     for source in &sources {
@@ -158,31 +162,40 @@ pub fn make(inputs: &[(PathBuf, String)], zone: Option<&Zone>, recipe: &Recipe, 
 
 fn line(source: &Source, recipe: &Recipe) -> String {
     let Source { symbol, ends, gaps, .. } = source;
-    let (rows, interval, lookback) = (ends.len(), recipe.interval.as_str(), recipe.lookback_bars);
+    let (interval, lookback) = (recipe.interval.as_str(), recipe.lookback_bars);
+    let rows = amount(ends.len(), "row");
     let at = |index: &usize| at(source.bars[*index].close_time(recipe.interval, &recipe.calendar));
     let (first, last) = (ends.first().map_or_else(String::new, &at), ends.last().map_or_else(String::new, &at));
-    let mut text = format!(
-        "{rows} rows of {symbol}, {interval} bars that closed {first} to {last}, each with a window of {lookback}"
-    );
-    if let Some(newest) = gaps.last() {
+    let mut text =
+        format!("{rows} of {symbol}, {interval} bars that closed {first} to {last}, each with a window of {lookback}");
+    if let (Some(missing), Some(longest)) = (missing(gaps, &recipe.calendar_name), longest(gaps)) {
         let what = match recipe.on_gap {
             OnGap::Continue => {
-                "windows go over them as if nothing were missing (data.on_gap = \"continue\")".to_owned()
+                "windows go over what is missing as if it were a weekend (data.on_gap = \"continue\")".to_owned()
             }
             OnGap::Stop => {
-                let left_out = source.windows() - rows;
-                format!("{left_out} bars with one among their newest 60 have no row (data.on_gap = \"stop\")")
+                let left_out = amount(source.windows() - ends.len(), "bar");
+                format!("{left_out} with such a place among the newest 60 bars: without a row (data.on_gap = \"stop\")")
             }
         };
-        let (count, from, to) = (gaps.len(), self::at(newest.from), self::at(newest.to));
+        let across = source.windows_across(longest);
+        let (go, it) = (if across == 1 { "goes" } else { "go" }, if gaps.len() == 1 { "it" } else { "the longest" });
+        let across = amount(across, "window");
+        text += &format!("\n{symbol}: {missing}; {across} of {lookback} bars with a row {go} over {it}; {what}");
+    }
+    if source.while_closed > 0 {
+        let (bars, calendar) = (amount(source.while_closed, "bar"), &recipe.calendar_name);
+        let lie = if source.while_closed == 1 { "lies" } else { "lie" };
         text += &format!(
-            "\n{symbol}: bars are missing in {count} places that calendar {} does not explain, the newest from {from} to \
-             {to}: {what}",
-            recipe.calendar_name
+            "\n{symbol}: {bars} {lie} where the market is closed by calendar {calendar}: is it another --time-zone, or another \
+             market.calendar?"
         );
     }
     if source.without_prices > 0 {
-        text += &format!("\n{symbol}: {} rows without prices are left out", source.without_prices);
+        text += &format!(
+            "\n{symbol}: {} without prices left out",
+            amount(usize::try_from(source.without_prices).unwrap_or(usize::MAX), "row")
+        );
     }
     text
 }

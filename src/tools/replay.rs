@@ -10,7 +10,10 @@ mod times;
 
 use super::progress::Progress;
 use crate::{
-    process::exit::refuse,
+    process::{
+        exit::refuse,
+        output::{complain, print},
+    },
     settings::{Resolved, Settings, SettingsArgs, VerifyModel},
 };
 use anyhow::Context;
@@ -69,14 +72,18 @@ pub(crate) fn main(args: &Args) -> ExitCode {
     match run((journal, &archive), range, model, &Functions::OF_THE_DAEMON) {
         Ok(report) => {
             let text = if args.json { report.json() } else { report.text(journal, &archive) };
-            println!("{text}");
-            ExitCode::from(report.exit_code())
+            match print(&format!("{text}\n")) {
+                Ok(()) => ExitCode::from(report.exit_code()),
+                Err(error) => unreadable(&error),
+            }
         }
-        Err(error) => {
-            eprintln!("sentinel: {error:#}");
-            ExitCode::from(EXIT_UNREADABLE)
-        }
+        Err(error) => unreadable(&error),
     }
+}
+
+fn unreadable(error: &anyhow::Error) -> ExitCode {
+    complain(&format!("sentinel: {error:#}"));
+    ExitCode::from(EXIT_UNREADABLE)
 }
 
 /// Replays the decisions of the cycles that began in this range, unix milliseconds.

@@ -17,10 +17,15 @@ pub mod tries;
 pub(crate) use args::Args;
 
 use super::progress::Progress;
-use crate::process::{
-    exit::{EXIT_USAGE, fail},
-    on_system,
+use crate::{
+    bar_files,
+    process::{
+        exit::{answer, refuse_flags},
+        on_system,
+        unix_signals::end_by,
+    },
 };
+use anyhow::Context;
 use args::Task;
 use engine::{Question, Step, market::Market};
 use inputs::Inputs;
@@ -39,24 +44,29 @@ pub(crate) fn main(args: &Args) -> ExitCode {
     let task = match args.task() {
         Ok(task) => task,
         Err(error) => {
-            eprintln!("sentinel: {error}");
-            return ExitCode::from(EXIT_USAGE);
+            return refuse_flags(&error);
         }
     };
-    match make(&task, &args.out) {
-        Ok(said) => {
-            println!("{said}");
-            ExitCode::SUCCESS
-        }
-        Err(error) => fail(&error),
-    }
+    answer(make(&task, &args.out))
 }
 
 /// The whole of it. Answers what a person has to know first.
 fn make(task: &Task, out: &Path) -> anyhow::Result<String> {
+    let lock = files::lock(out)?;
+    let (folder, is_new) = (out.to_owned(), lock.is_new());
+    end_by(move || {
+        bar_files::abandon();
+        if is_new {
+            // Fails if something is in it, as it is to do.
+            let _ = std::fs::remove_dir(&folder);
+        }
+        format!("{} is as it was; the same command begins again, and does not ask for odds that came", folder.display())
+    })
+    .context("signals")?;
     let inputs = on_system(inputs::gather::gather(task))?;
     let report = report(task, inputs)?;
     files::write(out, &report)?;
+    drop(lock);
     let (json, page) = (out.join("study.json"), out.join("study.html"));
     Ok(format!("{}\n{}\n{}", report.answer.sentence, page.display(), json.display()))
 }

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from parts.daemon import TOKEN, wait_until
-from parts.http import hang, status, text
+from parts.http import hang, status, text, truncated
 from parts.market import HOUR, bar
 from parts.harness import variables
 
@@ -212,7 +212,7 @@ def test_wrong_bars_are_left_out_and_named(harness, market):
     assert "EURUSD: the bar that opens 2024-01-05 00:00 UTC is left out: high_below_low" in said
     assert "EURUSD: the bar that opens 2024-01-06 00:00 UTC is left out: not_positive" in said
     assert "2024-01-07 00:00 UTC is left out" not in said, "an hour without trades is no wrong bar"
-    assert "bars are missing in 3 places" in said and "the newest from 2024-01-07 00:00 UTC to 2024-01-07 01:00 UTC" in said
+    assert "bars are missing in 3 places" in said and "the longest from 2024-01-07 00:00 UTC to 2024-01-07 01:00 UTC (60 minutes)" in said
     left_out = [unix(f"2024-01-0{day}") for day in (5, 6, 7)]
     assert rows(harness.directory / "bars.csv") == wanted([row for row in history() if row["timestamp"] not in left_out])
 
@@ -235,7 +235,10 @@ def test_a_jump_is_refused_until_a_person_says_that_it_is_real(harness, market):
     market.bars[index] |= {name: round(market.bars[index][name] * 1.5, 5) for name in ("open", "high", "low", "close")}
     code, said = fetch(harness)
     assert code == 1 and "EURUSD: a price jumps from" in said and "2024-02-10 00:00:00 UTC" in said, said
-    assert "data.jump_max" in said and f"the line that begins with {unix('2024-02-10')}" in said
+    part = harness.directory / "bars.csv.part"
+    [line] = [n for n, line in enumerate(part.read_text().splitlines(), 1) if line.startswith(f"{unix('2024-02-10')},")]
+    assert "data.jump_max" in said
+    assert f"correct or remove line {line} of {part}, which begins with {unix('2024-02-10')}" in said, said
     asked = len(market.requests)
     code, said = fetch(harness, settings={"data.jump_max": 0.6})
     assert code == 0 and len(market.requests) == asked, "all had come"
@@ -292,7 +295,51 @@ def test_what_is_there_is_never_written_over(harness, market):
 def test_without_bars_there_is_no_file(harness, market):
     market.bars = []
     code, said = fetch(harness)
-    assert code == 1 and "EURUSD: EODHD has no bars of EURUSD.FOREX in this time" in said and names(harness) == ["bars.csv.part"]
+    assert code == 1 and "EURUSD: EODHD has no bars of EURUSD.FOREX in this time" in said
+    assert "nothing came, and nothing is left" in said and names(harness) == []
+
+
+def test_a_symbol_without_bars_is_asked_for_again(harness, market):
+    usual = {"data.base_url": market.url, "market.calendar": "always", "data.body_bytes_max": 1 << 22}
+    args = ["--from", FROM, "--to", TO, "--out", str(harness.directory / "all"), "--symbol", "EURUSD,GBPUSD"]
+    market.script = [market.always, text("[]")]
+    run = harness.command("bars", *args, **variables(usual))
+    assert run.wait_exit(60)[0] == 1 and "GBPUSD: EODHD has no bars" in run.output(), run.output()
+    assert "all.part keeps what came" in run.output()
+    run = harness.command("bars", *args, **variables(usual))
+    assert run.wait_exit(60)[0] == 0 and len(market.requests) == 3, run.output()
+    assert "1 request to EODHD, which takes 5 of the day's calls" in run.output()
+
+
+def test_a_refusal_before_the_first_bar_keeps_nothing(harness, market):
+    market.always = status(401)
+    code, said = fetch(harness)
+    assert code == 1 and "nothing came, and nothing is left" in said and names(harness) == [], said
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(("script", "left", "word"), [(1, ["bars.csv.part"], "bars.csv.part keeps what came"), (0, [], "nothing came")])
+def test_a_signal_keeps_what_came_and_says_so(harness, market, number, script, left, word):
+    market.script, market.always = [market.always] * script, hang
+    run = begin(harness, settings={"data.body_bytes_max": 120_000, "data.deadline_ms": 30_000})
+    wait_until("the last request", lambda: len(market.requests) == script + 1)
+    run.process.send_signal(number)
+    assert run.wait_exit(30)[0] == 130, run.output()
+    assert f"stopped by {number.name}: " in run.output() and word in run.output() and names(harness) == left
+
+
+def test_an_answer_that_breaks_off_is_asked_for_again(harness, market):
+    market.script = [truncated, truncated, market.always]
+    code, said = fetch(harness, settings={"data.body_bytes_max": 1 << 22})
+    assert code == 0 and "the connection broke after 38 of 5000 bytes; asking again" in said, said
+    assert rows(harness.directory / "bars.csv") == wanted(history())
+
+
+def test_the_folder_of_the_file_is_made(harness, market):
+    out = harness.directory / "no/such/x.csv"
+    usual = {"data.base_url": market.url, "market.calendar": "always"}
+    run = harness.command("bars", "--from", FROM, "--to", TO, "--out", str(out), **variables(usual))
+    assert run.wait_exit(60)[0] == 0 and rows(out) == wanted(history()), run.output()
 
 
 def test_what_cannot_be_asked_is_64(harness, market):

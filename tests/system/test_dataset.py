@@ -1,16 +1,23 @@
 """`sentinel dataset`: what kinds of files it takes, what it makes of gaps and of several symbols, and what it never does."""
 
 import json
+import signal
 import subprocess
+import sys
 
 import numpy
 import pandas
 import pytest
 
-from parts.daemon import environment
+from parts.daemon import environment, wait_until
 from parts.market import HOUR, bar
 from parts.own_model import BARS
 from parts.harness import variables
+from parts.paths import ROOT
+
+sys.path.insert(0, str(ROOT / "config/model"))
+
+from bars import BadInput, new_folder  # noqa: E402
 
 LINES = BARS.read_text().splitlines()
 COLUMNS = ["timestamp", "open", "high", "low", "close", "volume"]
@@ -86,7 +93,7 @@ def test_several_symbols_have_rows_of_their_own(dataset, tmp_path):
     assert code == 64 and "eurusd.csv is of EURUSD as well" in said, said
     assert dataset("--bars", "eurusd.csv", "eurusd.csv", "--symbol", "A,B", "--out", "named")[0] == 0
     code, said = dataset("--bars", "eurusd.csv", "--symbol", "A,B", "--out", "x")
-    assert code == 64 and "--symbol names 2 symbols, and there are 1 files" in said, said
+    assert code == 64 and "--symbol names 2 symbols, and --bars 1 file" in said, said
 
 
 def test_a_window_goes_over_a_gap_unless_the_daemon_would_not(dataset, tmp_path):
@@ -95,15 +102,81 @@ def test_a_window_goes_over_a_gap_unless_the_daemon_would_not(dataset, tmp_path)
     write_csv(tmp_path / "eurusd.csv", rows)
     always = {"market.calendar": "always"}
     code, said = dataset("--bars", "eurusd.csv", "--out", "over", settings=always)
-    assert code == 0 and "196 rows" in said and "missing in 1 places" in said and "windows go over them" in said, said
+    assert code == 0 and "196 rows" in said and "bars are missing in 1 place that" in said, said
+    assert "(5 hours); 145 windows of 200 bars with a row go over it; windows go over what is missing" in said, said
     code, said = dataset("--bars", "eurusd.csv", "--out", "stop", settings=always | {"data.on_gap": "stop"})
-    assert code == 0 and "59 bars with one among their newest 60 have no row" in said, said
+    assert code == 0 and "59 bars with such a place among the newest 60 bars: without a row" in said, said
     over, stop = made(tmp_path / "over"), made(tmp_path / "stop")
     gap = MONDAY + 250 * HOUR
     left_out = ~over[2]["bar_close_time"].isin(stop[2]["bar_close_time"])
     assert left_out.sum() == 59 == stop[3]["bars"][0]["left_out_for_gaps"] and len(stop[0]) == 137
     assert over[2]["bar_close_time"][left_out].min() == gap + 6 * HOUR
     assert (over[0][~left_out] == stop[0]).all()
+
+
+def test_the_longest_gap_is_named_with_its_length(dataset, tmp_path):
+    years = 3 * 8766
+    rows = hours(300) + hours(400, begin=MONDAY + (300 + years) * HOUR)
+    del rows[650:652]
+    write_csv(tmp_path / "eurusd.csv", rows)
+    code, said = dataset("--bars", "eurusd.csv", "--out", "out", settings={"market.calendar": "always"})
+    assert code == 0 and "missing in 2 places" in said and "the longest from 2024-01-20 12:00 UTC to" in said, said
+    assert "(1095 days); 199 windows of 200 bars with a row go over the longest" in said, said
+    bars = made(tmp_path / "out")[3]["bars"][0]
+    first, second = bars["longest_gaps"]
+    assert bars["gaps"] == 2 and first["to"] - first["from"] == years * HOUR and first["windows_across"] == 199
+    assert second["to"] - second["from"] == 2 * HOUR and bars["while_closed"] == 0
+
+
+def test_bars_of_another_zone_lie_where_the_market_is_closed(dataset, tmp_path):
+    times = pandas.date_range("2024-01-08", periods=400, freq="h")
+    shown = [time for time in times if time.weekday() < 5]
+    head = "<DATE>\t<TIME>\t<OPEN>\t<HIGH>\t<LOW>\t<CLOSE>\t<TICKVOL>"
+    (tmp_path / "eurusd.csv").write_text("\n".join([head, *(f"{time:%Y.%m.%d\t%H:%M:%S}\t1.1\t1.1\t1.1\t1.1\t7" for time in shown)]))
+    code, said = dataset("--bars", "eurusd.csv", "--out", "right", "--time-zone", "America/New_York+7")
+    assert code == 0 and "is closed" not in said, said
+    code, said = dataset("--bars", "eurusd.csv", "--out", "wrong", "--time-zone", "UTC")
+    assert code == 0 and "EURUSD: 4 bars lie where the market is closed by calendar fx: is it another --time-zone" in said, said
+    assert made(tmp_path / "wrong")[3]["bars"][0]["while_closed"] == 4
+
+
+def start(binary, tmp_path, count: int = 60_000):
+    """Begins a dataset that takes a while, and waits until some of it is on the disk."""
+    write_csv(tmp_path / "eurusd.csv", hours(count))
+    command = [binary, "dataset", "--bars", "eurusd.csv", "--out", "big"]
+    run = subprocess.Popen(command, env=environment(), cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    wait_until("a part of it", (tmp_path / "big.partial/sequence.npy").exists)
+    return run
+
+
+def test_two_runs_never_write_the_same_dataset(binary, dataset, tmp_path):
+    first = start(binary, tmp_path)
+    code, said = dataset("--bars", "eurusd.csv", "--out", "big")
+    assert first.poll() is None, "the first was quicker: more bars"
+    assert code == 1 and "big is being written by another run" in said, said
+    with pytest.raises(BadInput, match="is being written by another run"):
+        with new_folder(tmp_path / "big"):
+            pass
+    assert first.wait(120) == 0, first.stdout.read()
+    assert len(made(tmp_path / "big")[0]) == 60_000 - 199
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["big", "eurusd.csv"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_leaves_nothing_and_says_so(binary, tmp_path, number):
+    run = start(binary, tmp_path)
+    run.send_signal(number)
+    assert run.wait(30) == 130
+    assert f"stopped by {number.name}: nothing is left of big" in run.stdout.read()
+    assert [path.name for path in tmp_path.iterdir()] == ["eurusd.csv"]
+
+
+def test_a_closed_output_is_no_fault(binary, tmp_path):
+    write_csv(tmp_path / "eurusd.csv", hours(220))
+    command = f"{{ {binary} dataset --bars eurusd.csv --out out; echo $? >code; }} 2>err | head -0"
+    subprocess.run(command, shell=True, env=environment(), cwd=tmp_path, check=True, timeout=60)
+    wait_until("its end", lambda: (tmp_path / "code").exists() and (tmp_path / "code").read_text())
+    assert ((tmp_path / "code").read_text(), (tmp_path / "err").read_text()) == ("0\n", "")
 
 
 @pytest.mark.parametrize(("interval", "step"), [("4h", 4), ("1d", 24)])

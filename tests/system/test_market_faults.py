@@ -27,7 +27,7 @@ FAULTS = [
     pytest.param(http.text("<html>maintenance</html>"), {"bad_shape"}, id="html"),
     pytest.param(http.text('{"code": 200}'), {"bad_shape"}, id="object"),
     pytest.param(http.text("[]"), {"empty_response"}, id="empty"),
-    pytest.param(http.truncated, {"bad_shape"}, id="truncated"),
+    pytest.param(http.truncated, {"exception"}, id="truncated"),
     pytest.param(http.text(b"[" + b" " * 5_000_000 + b"]"), {"exception"}, id="5 MB"),
 ]
 

@@ -22,7 +22,7 @@ FAULTS = [
     pytest.param(http.status(500), "500", id="500"),
     pytest.param(http.status(504, "timed out", Content_Type="text/plain"), "504", id="504"),
     pytest.param(http.status(302, Location="/invocations"), "exception", id="redirect"),
-    pytest.param(http.truncated, "bad_shape", id="truncated"),
+    pytest.param(http.truncated, "exception", id="truncated"),
     pytest.param(http.text('{"predictions": [['), "bad_shape", id="malformed"),
     pytest.param(http.text("{}"), "bad_shape", id="no predictions"),
     pytest.param(predictions([]), "bad_shape", id="no rows"),

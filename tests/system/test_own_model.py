@@ -305,7 +305,7 @@ def two_symbols(half_year, folder):
 def test_each_of_two_symbols_has_labels_of_its_own(half_year, tmp_path):
     both = two_symbols(half_year, tmp_path)
     data, options = train.from_dataset(both), arguments(both, tmp_path / "out")
-    rows, test, cut = train.split(data, options.horizon, options.test_share)
+    rows, test, cut = train.split(data, options.horizon, options.test_share, options.gap_max_hours)
     labels, _ = train.label(data, rows, options)
     one, other = (labels[data.symbol == symbol] for symbol in ("EURUSD", "USDJPY"))
     # The yen's moves are smaller in the same measure as its price is farther from 110, so a few small ones differ.
@@ -354,6 +354,8 @@ def test_a_plain_classifier_is_what_the_page_says(half_year, tmp_path):
     sides = numpy.array(["SELL", "HOLD", "BUY"])[numpy.arange(len(tabular)) % 3]
     plain = LogisticRegression(max_iter=5).fit(pandas.DataFrame(tabular, columns=features.NAMES), sides)
     assert plain.classes_.tolist() == ["BUY", "HOLD", "SELL"]
+    with pytest.raises(ModuleNotFoundError, match="No module named 'skops'"):
+        mlflow.sklearn.save_model(plain, tmp_path / "skops")
     kind = {"pyfunc_predict_fn": "predict_proba", "serialization_format": "cloudpickle", "pip_requirements": []}
     mlflow.sklearn.save_model(plain, tmp_path / "plain", **kind)
     asked = pandas.DataFrame({"X_tabular": tabular[:1].tolist(), "X_sequential": sequence[:1].tolist()})
@@ -420,6 +422,11 @@ REFUSED = [
     (changed_line(9, timestamp="2017-03-14 05:00:00+01:00"), "line 9: timestamp '2017-03-14 05:00:00+01:00' is not a whole"),
     (changed_line(9, timestamp="1489467600000"), "line 9: timestamp 1489467600000 is not unix seconds; milliseconds?"),
     (changed_line(9, close=""), "line 9: close '' is not a number"),
+    (lambda lines: [f"{line},{line.split(',')[2]}" for line in lines], "line 1: two columns are called open"),
+    (lambda lines: [f"{line},{n and 3600 or 'gmtoffset'}" for n, line in enumerate(lines)], "line 2: gmtoffset '3600' is not 0"),
+    (changed_line(9, close="1_0.661"), "line 9: close '1_0.661' is not a number"),
+    (changed_line(9, timestamp="1_489_467_600"), "line 9: timestamp '1_489_467_600' is not a whole"),
+    (lambda lines: ["\0" + lines[0], *lines[1:]], "the text is UTF-16: save it as UTF-8"),
     (changed_line(9, close="1,0661"), "line 9: 8 fields, and the header has 7"),
     (changed_line(9, close="nan"), "line 9: close nan is not finite"),
     (changed_line(9, low="-1.06"), "line 9: low -1.06 cannot be"),
@@ -472,6 +479,43 @@ def test_sentinel_dataset_is_that_of_features_py(binary, tmp_path):
     manifest = json.loads((tmp_path / "daemon/manifest.json").read_text())
     assert manifest["files"] == {path.name: sha256(path) for path in (tmp_path / "daemon").iterdir() if path.name in manifest["files"]}
     assert len(manifest["files"]) == 3 and manifest["bars"][0]["sha256"] == sha256(BARS)
+
+
+def test_a_label_never_looks_over_a_hole(half_year, tmp_path):
+    lines = half_year.read_text().splitlines()
+    later = [",".join([str(int(line.split(",")[0]) + 9000 * HOUR), *line.split(",")[2:]]) for line in lines[701:]]
+    columns = lambda line: ",".join(line.split(",")[:1] + line.split(",")[2:])  # noqa: E731
+    source = tmp_path / "hole.csv"
+    source.write_text("\n".join([*map(columns, lines[:701]), *later]))
+    with pytest.raises(BadInput, match="a gap of 900"):
+        read_bars(source, OPTIONS)
+    wide = SimpleNamespace(**vars(OPTIONS) | {"gap_max_hours": 1e6})
+    features.write_dataset(source, tmp_path / "dataset", "EURUSD", wide)
+    metrics = train.train(arguments(tmp_path / "dataset", tmp_path / "out"))
+    assert metrics["rows_across_gaps"] == 4 and "left out   4 rows" in judge.report(metrics)
+    data = train.from_dataset(tmp_path / "dataset")
+    rows, test, _ = train.split(data, 4, 0.3, 120)
+    kept = numpy.concatenate([rows, test])
+    assert (data.time[kept + 4] - data.time[kept]).max() <= 120 * HOUR
+    assert train.train(arguments(source, tmp_path / "wide", "--gap-max-hours", "1e6"))["rows_across_gaps"] == 0
+
+
+@pytest.mark.parametrize("program", ["features.py", "train.py"])
+def test_a_full_disk_is_one_line_and_leaves_nothing(half_year, tmp_path, program):
+    """`ulimit -f` stands in for the disk: a file may have no more than 1 MB."""
+    command = f"trap '' XFSZ; ulimit -f 1000; exec {sys.executable} {ROOT / 'config/model' / program} {half_year} out"
+    if program == "train.py":
+        command = command.replace("ulimit -f 1000", "ulimit -f 1")
+    done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 1 and "File too large" in done.stderr and done.stderr.count("\n") == 1, done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("program", ["features.py", "train.py"])
+def test_a_closed_output_is_no_traceback(half_year, tmp_path, program):
+    command = f"{sys.executable} {ROOT / 'config/model' / program} {half_year} out 2>err | head -0; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.stdout, (tmp_path / "err").read_text()) == ("0\n", "") and (tmp_path / "out").is_dir()
 
 
 @pytest.mark.parametrize("program", ["features.py", "train.py"])

@@ -3,13 +3,14 @@
 import csv
 import json
 import random
+import signal
 import subprocess
 
 import pytest
 
-from parts.daemon import environment
+from parts.daemon import environment, wait_until
 from parts.harness import variables
-from parts.http import Handler, Request
+from parts.http import Handler, Request, hang
 from parts.model import Model
 from parts.own_model import BARS
 
@@ -223,7 +224,47 @@ def test_a_model_that_answers_otherwise_is_another_one(study, momentum, tmp_path
     assert code == 0, said
 
 
-def test_a_journal_is_studied_with_its_bars_and_without(study, sandbox, tmp_path):
+def asking(binary, folder, momentum) -> subprocess.Popen:
+    """A study that waits for its model's first answer."""
+    momentum.always = hang
+    command = [binary, "study", "--bars", str(bars(folder, 300)), "--model", momentum.url, *COSTS, "--out", "out"]
+    env = environment(HOME=str(folder), **variables({"market.calendar": "fx", "model.deadline_ms": 30_000}))
+    run = subprocess.Popen(command, env=env, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    wait_until("the first question", lambda: momentum.requests)
+    return run
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_study_and_says_what_is_left(binary, momentum, tmp_path, number):
+    run = asking(binary, tmp_path, momentum)
+    run.send_signal(number)
+    assert run.wait(30) == 130
+    assert f"stopped by {number.name}: out is as it was" in run.stdout.read() and not (tmp_path / "out").exists()
+
+
+def test_two_studies_never_write_into_one_folder(binary, study, momentum, tmp_path):
+    run = asking(binary, tmp_path, momentum)
+    try:
+        code, said = study("--bars", tmp_path / "eurusd.csv", "--odds", odds(tmp_path, 300), *COSTS)
+        assert code == 1 and "out is being written by another run" in said, said
+    finally:
+        run.kill()
+        run.wait()
+    # The lock that the killed one has left holds nobody up.
+    code, said = study("--bars", tmp_path / "eurusd.csv", "--odds", odds(tmp_path, 300), *COSTS)
+    assert code == 0 and found(tmp_path / "out"), said
+
+
+def test_a_closed_output_is_no_fault(binary, tmp_path):
+    command = f"{binary} study --bars {bars(tmp_path, 520)} --odds {odds(tmp_path, 520)} --spread-points 8 --out out"
+    command = f"{{ {command}; echo $? >code; }} 2>err | head -0"
+    env = environment(HOME=str(tmp_path), **variables({"market.calendar": "fx"}))
+    subprocess.run(command, shell=True, env=env, cwd=tmp_path, check=True, timeout=120)
+    wait_until("its end", lambda: (tmp_path / "code").exists() and (tmp_path / "code").read_text(), 60)
+    assert (tmp_path / "code").read_text() == "0\n" and "panicked" not in (tmp_path / "err").read_text()
+
+
+def test_a_journal_is_studied_with_its_bars_and_without(binary, study, sandbox, tmp_path):
     journal = tmp_path / "journal.db"
     daemon = sandbox.trade(400, "--journal", str(journal))
     daemon.after_cycles(400, 120)
@@ -244,6 +285,11 @@ def test_a_journal_is_studied_with_its_bars_and_without(study, sandbox, tmp_path
     archived = found(tmp_path / "archived")
     assert [file["kind"] for file in archived["inputs"]] == ["archive", "journal"]
     assert len(archived["prices"]) > 300 and archived["prices"] == with_bars["prices"], "the same bars, wherever they are from"
+    replay = f"{{ {binary} replay --journal {journal} --archive {tmp_path / 'bars.db'}; echo $? >code; }} 2>err | head -0"
+    env = environment(HOME=str(tmp_path), **variables({"market.calendar": "fx"}))
+    subprocess.run(replay, shell=True, env=env, cwd=tmp_path, check=True, timeout=120)
+    wait_until("its end", lambda: (tmp_path / "code").exists() and (tmp_path / "code").read_text(), 60)
+    assert (tmp_path / "code").read_text() == "0\n" and "panicked" not in (tmp_path / "err").read_text()
     code, said = study(*args, settings={"model.name": "other"})
     assert code == 1 and "has no odds of EURUSD by model other, but by baseline: set model.name" in said, said
 

@@ -99,7 +99,7 @@ def test_a_server_without_limits_is_judged_by_the_usual_plan(harness):
         (status(503, "busy"), "try again later"),
         (hang, "data.deadline_ms"),
         (drip, "data.deadline_ms"),
-        (truncated, "data.base_url"),
+        (truncated, "broke after 38 of 5000 bytes"),
         (text(""), "the answer is empty"),
         (text("<html>login</html>"), "not an array of bars"),
         (text("[]"), "no closed bar among 0 rows"),

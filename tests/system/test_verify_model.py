@@ -97,7 +97,7 @@ def test_a_model_that_ignores_its_input_is_a_failure(harness):
         (status(401), "password"),
         (status(500, "boom"), "server's log"),
         (hang, "did not answer"),
-        (truncated, "not a list of predictions"),
+        (truncated, "broke after 38 of 5000 bytes"),
         (text("[]"), "0 predictions for 1 rows"),
         (text("<html>"), "not a list of predictions"),
         (predictions([[0.5, 0.5]]), "three probabilities"),

@@ -42,7 +42,7 @@ pub enum HttpError {
     #[error("cannot connect: {0}")]
     Connect(String),
     /// The connection broke before the answer was complete.
-    #[error("the connection broke: {0}")]
+    #[error("the connection broke{}{}", if .0.starts_with("after ") { " " } else { ": " }, .0)]
     Broken(String),
     /// An answer other than 200; redirects are not followed.
     #[error("status {status}: {body:?}")]
@@ -181,11 +181,24 @@ async fn whole_body<S>(response: &mut ClientResponse<S>, body_bytes_max: usize) 
 where
     S: Stream<Item = Result<Bytes, PayloadError>>,
 {
+    let announced = body_bytes(response.status(), response.headers());
     match response.body().limit(body_bytes_max).await {
-        Ok(body) => Ok(body),
+        // awc takes a connection that ends for the end of the body.
+        Ok(body) => match announced.filter(|announced| *announced > body.len() as u64) {
+            Some(announced) => Err(HttpError::Broken(format!("after {} of {announced} bytes", body.len()))),
+            None => Ok(body),
+        },
         Err(PayloadError::Overflow) => Err(HttpError::BodyTooLarge { limit: body_bytes_max }),
         Err(error) => Err(HttpError::Broken(one_line(&error.to_string()))),
     }
+}
+
+/// How long the body is to be; `None` if nothing says it. A compressed body has another length when it is read.
+fn body_bytes(status: StatusCode, headers: &header::HeaderMap) -> Option<u64> {
+    let is_empty = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    let is_as_sent = headers.get(header::CONTENT_ENCODING).is_none_or(|coding| coding == "identity");
+    let length = headers.get(header::CONTENT_LENGTH).filter(|_| is_as_sent && !is_empty)?;
+    length.to_str().ok()?.trim().parse().ok()
 }
 
 async fn read(

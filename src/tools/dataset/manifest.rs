@@ -3,12 +3,14 @@
 use super::{Recipe, source::Source};
 use crate::process::build_info;
 use anyhow::Context;
-use sentinel_actors::fetcher::OnGap;
+use sentinel_actors::{domain::window::Gap, fetcher::OnGap};
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, fs::File, io::Write, path::Path};
 
 /// Of this layout.
 const SCHEMA: u32 = 1;
+/// Gaps that are listed: years of minutes have many thousands of one minute.
+const GAPS_MAX: usize = 1_000;
 
 pub(super) fn write(
     folder: &Path,
@@ -56,7 +58,18 @@ fn of_source(source: &Source, recipe: &Recipe) -> Value {
         "last_open_time": open_time(source.bars.last()),
         "rows": source.ends.len(),
         "gaps": source.gaps.len(),
+        // Close of the bar before, open of the bar after; by length, the longest first.
+        "longest_gaps": longest_gaps(source),
+        "while_closed": source.while_closed,
         "left_out_for_gaps": if recipe.on_gap == OnGap::Stop { source.windows() - source.ends.len() } else { 0 },
         "without_prices": source.without_prices,
     })
+}
+
+fn longest_gaps(source: &Source) -> Vec<Value> {
+    let mut gaps = source.gaps.clone();
+    gaps.sort_by_key(|gap| (gap.from - gap.to, gap.from));
+    gaps.truncate(GAPS_MAX);
+    let across = |gap: Gap| source.windows_across(gap);
+    gaps.into_iter().map(|gap| json!({"from": gap.from, "to": gap.to, "windows_across": across(gap)})).collect()
 }

@@ -33,6 +33,8 @@ pub(super) struct Source {
     pub ends: Vec<usize>,
     /// What is missing although the market was open, oldest first.
     pub gaps: Vec<Gap>,
+    /// Bars of the file that open while the market is closed.
+    pub while_closed: usize,
     /// Rows of the file that have no prices.
     pub without_prices: u64,
     lookback_bars: usize,
@@ -70,6 +72,7 @@ impl Source {
             ends: Vec::new(),
             // As the daemon: of made bars an hour that is missing is a gap, and a whole bar of minutes.
             gaps: Vec::new(),
+            while_closed: rows.bars.iter().filter(|bar| !calendar.is_open(bar.open_time)).count(),
             without_prices: rows.without_prices,
             lookback_bars: *lookback_bars,
             rows: None,
@@ -96,6 +99,13 @@ impl Source {
     /// Bars that have a whole window.
     pub(super) const fn windows(&self) -> usize {
         self.bars.len() + 1 - self.lookback_bars
+    }
+
+    /// How many of those that have a row go over this gap: they have bars on both sides of it.
+    pub(super) fn windows_across(&self, gap: Gap) -> usize {
+        let after = self.bars.partition_point(|bar| bar.open_time < gap.to);
+        let last = after + self.lookback_bars - 2;
+        self.ends.partition_point(|end| *end <= last) - self.ends.partition_point(|end| *end < after)
     }
 
     /// The window whose newest bar this is.

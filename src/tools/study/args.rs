@@ -23,14 +23,14 @@ use std::{ops::Range, path::PathBuf};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// File of bars: CSV, EODHD's JSON or MetaTrader's export, named after the symbol. Without bars the recorded odds' own
-    /// closes are taken, and no stops can be looked for
+    /// File of bars: CSV, EODHD's JSON or MetaTrader's export, named after the symbol. Without bars, the closes
+    /// recorded with the odds are used, and stops are not simulated
     #[arg(long, value_name = "FILE")]
     bars: Option<PathBuf>,
     /// Bars of the daemon's archive [default path: as in the settings]
     #[arg(long, value_name = "PATH", num_args = 0..=1, conflicts_with = "bars")]
     archive: Option<Option<PathBuf>>,
-    /// For MetaTrader's export, whose times are the broker's: America/New_York+7 is New York's clock and 7 hours
+    /// Time zone of MetaTrader's export: America/New_York+7 is New York time plus 7 hours
     #[arg(long, value_name = "ZONE", requires = "bars", value_parser = str::parse::<Zone>)]
     time_zone: Option<Zone>,
     /// Where odds are from: `recorded` by the daemon in its journal, `configured`: the model server of the settings is asked
@@ -58,7 +58,7 @@ pub(crate) struct Args {
     /// Ask minus bid in points; a point is one of the last decimal place of a price (study.spread_points)
     #[arg(long, value_name = "POINTS", conflicts_with = "frictionless")]
     spread_points: Option<String>,
-    /// A position is closed so many bars after the one decided on (study.horizon_bars)
+    /// Close a position this many bars after the bar of its decision (study.horizon_bars)
     #[arg(long, value_name = "BARS")]
     horizon_bars: Option<String>,
     /// The last day that the model was trained on, or a moment (model.trained_until)

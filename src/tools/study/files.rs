@@ -1,12 +1,13 @@
 //! What a study writes: study.json and study.html, each whole or not at all.
 
 use super::{page::page, result::Report};
+use crate::bar_files::Lock;
 use anyhow::Context;
 use chrono::{DateTime, SecondsFormat};
 use std::{
     fs::{self, File},
     io::Write,
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 /// Unix seconds as `2026-11-22T14:00:00Z`.
@@ -29,6 +30,43 @@ pub fn write(folder: &Path, report: &Report) -> anyhow::Result<()> {
         replace(folder, &path, text).with_context(|| format!("cannot write {}", path.display()))?;
     }
     Ok(())
+}
+
+/// Makes the folder, and keeps every other study out of it until this is dropped. A folder that nothing was written into
+/// goes with it.
+///
+/// # Errors
+/// Another study writes into it; those of the disk.
+pub fn lock(folder: &Path) -> anyhow::Result<OwnFolder> {
+    let is_new = !folder.exists();
+    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let lock = Lock::take(&folder.join("study.lock"), folder)?;
+    Ok(OwnFolder { folder: folder.to_owned(), is_new, lock: Some(lock) })
+}
+
+/// A folder that only this run writes into.
+#[derive(Debug)]
+pub struct OwnFolder {
+    folder: PathBuf,
+    is_new: bool,
+    lock: Option<Lock>,
+}
+
+impl OwnFolder {
+    /// Whether it was made for this run.
+    pub const fn is_new(&self) -> bool {
+        self.is_new
+    }
+}
+
+impl Drop for OwnFolder {
+    fn drop(&mut self) {
+        self.lock = None;
+        if self.is_new {
+            // Fails if something is in it, as it is to do.
+            let _ = fs::remove_dir(&self.folder);
+        }
+    }
 }
 
 fn replace(folder: &Path, path: &Path, text: &str) -> std::io::Result<()> {

@@ -143,6 +143,32 @@ async fn whatever_a_peer_sends_around_an_answer_every_request_gets_its_own() {
     }
 }
 
+/// A server that ends the connection behind these bytes.
+fn serve_and_hang_up(bytes: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            let _ = request(&mut stream);
+            let _ = stream.write_all(bytes.as_bytes());
+        }
+    });
+    url
+}
+
+#[actix::test]
+async fn an_answer_that_breaks_off_is_none() {
+    let broken = HttpError::Broken("after 3 of 9 bytes".into());
+    assert_eq!(broken.to_string(), "the connection broke after 3 of 9 bytes");
+    let cut_off = serve_and_hang_up("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n[1]");
+    let client = Client::new(&cut_off).unwrap();
+    assert_eq!(ask(&client, &cut_off).await, Err(broken.clone()));
+    let fetched = within(DEADLINE, fetch(client.get(&cut_off), None, 1_000)).await;
+    assert_eq!(fetched.unwrap_err(), broken);
+    let whole = serve_and_hang_up("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n[1]");
+    assert_eq!(ask(&client, &whole).await, Ok("[1]".into()));
+}
+
 #[actix::test]
 async fn an_answer_that_comes_before_its_request_reaches_no_other() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -1,6 +1,12 @@
 //! The file of what has come: bars of the interval, looked at once more as a whole, under their name when all are there.
 
-use super::{at, part::Part, question::Question, words};
+use super::{
+    super::progress::{amount, missing},
+    at,
+    date_range::Question,
+    partial_file::Part,
+    words,
+};
 use crate::{
     bar_files::{NewPlace, csv},
     settings::{Resolved, VerifyMarket},
@@ -34,14 +40,19 @@ pub(super) fn finish(
     let mut said = Vec::new();
     for (symbol, ticker) in &question.symbols {
         let source = all.remove(symbol).unwrap_or_default();
-        let found = made(source, settings, question, now).and_then(|bars| {
+        let made = made(source, settings, question, now).map_err(|(what, jumps_at)| {
+            // Where a person can say which of two prices is true. The same time is there once for each symbol.
+            let line = jumps_at.and_then(|open_time| Some((open_time, part.line_of(symbol, open_time)?)));
+            let line = line.map_or_else(String::new, |(open_time, line)| {
+                format!("; if not, correct or remove line {line} of {}, which begins with {open_time}", part.shown())
+            });
+            anyhow::anyhow!("{what}{line}")
+        });
+        let found = made.and_then(|bars| {
             anyhow::ensure!(!bars.is_empty(), "EODHD has no bars of {ticker} in this time: is that its ticker?");
             Ok(bars)
         });
-        let bars = found.map_err(|error| {
-            let part = part.shown();
-            anyhow::anyhow!("{symbol}: {error}\n{part} keeps what came: the same command goes on from there")
-        })?;
+        let bars = found.map_err(|error| anyhow::anyhow!("{symbol}: {error}\n{}", Part::left(part.path())))?;
         let name = format!("{symbol}.csv");
         let path = if is_folder { place.path().join(&name) } else { place.path().to_owned() };
         write(&path, &bars).with_context(|| format!("cannot write {}", path.display()))?;
@@ -53,19 +64,20 @@ pub(super) fn finish(
     Ok(said.join("\n"))
 }
 
+/// The bars wanted; or what is wrong, and when the bar opens that a person could correct.
 fn made(
     source: Vec<Bar>,
     settings: &Resolved<VerifyMarket>,
     question: &Question,
     now: i64,
-) -> anyhow::Result<Vec<Bar>> {
+) -> Result<Vec<Bar>, (String, Option<i64>)> {
     let Resolved { data, calendar, .. } = settings;
     if let Some(fault) = misfit(&source, data.interval, calendar) {
-        anyhow::bail!(words(&fault));
+        return Err((words(&fault), None));
     }
     for pair in source.windows(2) {
         let Some(fault @ BarFault::Jump { open_time, .. }) = jump(pair, data.jump_max) else { continue };
-        anyhow::bail!("{fault}; if not, correct or remove the line that begins with {open_time}");
+        return Err((fault.to_string(), Some(open_time)));
     }
     let bars = if data.interval.is_made() { resample(&source, data.interval, calendar, now) } else { source };
     Ok(bars.into_iter().filter(|bar| question.wanted().contains(&bar.open_time)).collect())
@@ -84,15 +96,12 @@ fn write(path: &Path, bars: &[Bar]) -> std::io::Result<()> {
 fn summary(symbol: &str, bars: &[Bar], settings: &Resolved<VerifyMarket>) -> String {
     let Resolved { data, calendar, calendar_name, .. } = settings;
     let time = |bar: Option<&Bar>| bar.map_or_else(String::new, |bar| at(bar.open_time));
-    let (count, interval, first, last) = (bars.len(), data.interval.as_str(), time(bars.first()), time(bars.last()));
-    let mut text = format!("{count} {interval} bars of {symbol} that opened {first} to {last}");
+    let bars_of = amount(bars.len(), &format!("{} bar", data.interval.as_str()));
+    let (first, last) = (time(bars.first()), time(bars.last()));
+    let mut text = format!("{bars_of} of {symbol} that opened {first} to {last}");
     let gaps: Vec<_> = gaps(bars, data.interval, calendar).collect();
-    if let Some(newest) = gaps.last() {
-        let (places, from, to) = (gaps.len(), at(newest.from), at(newest.to));
-        text += &format!(
-            "; bars are missing in {places} places that calendar {calendar_name} does not explain, the newest from {from} \
-             to {to}"
-        );
+    if let Some(missing) = missing(&gaps, calendar_name) {
+        text += &format!("; {missing}");
     }
     text
 }

@@ -2,12 +2,15 @@
 //! line that says up to when they are complete. Whatever stands behind the last such line was cut off, and is asked for
 //! again.
 
-use super::question::Question;
-use crate::bar_files::csv::{Columns, write_bar};
+use super::date_range::Question;
+use crate::bar_files::{
+    csv::{Columns, write_bar},
+    make_folder_of,
+};
 use anyhow::{Context, bail};
 use sentinel_actors::domain::bar::Bar;
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fs::{self, File, OpenOptions},
     io::{BufRead, BufReader, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
@@ -32,9 +35,8 @@ impl Part {
     /// # Errors
     /// When it is of another question, is no such file, or another run writes it.
     pub(super) fn open(out: &Path, question: &Question) -> anyhow::Result<Self> {
-        let mut name = out.file_name().context("--out is the name of a file")?.to_owned();
-        name.push(".part");
-        let path = out.with_file_name(name);
+        let path = Self::path_of(out)?;
+        make_folder_of(&path)?;
         let shown = path.display().to_string();
         let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
         let file = opened.with_context(|| format!("cannot write {shown}"))?;
@@ -42,17 +44,70 @@ impl Part {
             bail!("{shown} is being written by another run: let it end, or name another --out");
         }
         let mut part = Self { path, file, done: HashMap::new(), has_bars: false };
-        let end = part.read(question, |_, _| ()).with_context(|| shown.clone())?;
-        if end == 0 {
+        let mut with_bars = HashSet::new();
+        let end = part.read(question, |symbol, bars| {
+            if !bars.is_empty() {
+                with_bars.insert(symbol.to_owned());
+            }
+        });
+        let end = end.with_context(|| shown.clone())?;
+        // A symbol without a single bar may have had a wrong name with the provider, or come later: it is asked for again.
+        part.done.retain(|symbol, _| with_bars.contains(symbol));
+        part.has_bars = !with_bars.is_empty();
+        if !part.has_bars {
+            part.file.seek(SeekFrom::Start(0))?;
             part.file.set_len(0)?;
             let head = serde_json::to_string(question)?;
             writeln!(part.file, "{HEAD}{head}").with_context(|| format!("cannot write {shown}"))?;
         } else {
             part.file.set_len(end)?;
             part.file.seek(SeekFrom::End(0))?;
-            part.has_bars = !part.done.is_empty();
         }
         Ok(part)
+    }
+
+    /// Where the one of this file is.
+    ///
+    /// # Errors
+    /// A path that ends without a name.
+    pub(super) fn path_of(out: &Path) -> anyhow::Result<PathBuf> {
+        let mut name = out.file_name().context("--out is the name of a file")?.to_owned();
+        name.push(".part");
+        Ok(out.with_file_name(name))
+    }
+
+    /// What it is good for after a run that ended early, for a person. Without bars it is good for nothing, and goes.
+    pub(super) fn left(path: &Path) -> String {
+        let text = fs::read_to_string(path).unwrap_or_default();
+        if text.lines().any(|line| !line.starts_with('#')) && text.contains(DONE) {
+            return format!("{} keeps what came: the same command goes on after it", path.display());
+        }
+        // What cannot be removed is begun again by the next run.
+        let _ = fs::remove_file(path);
+        "nothing came, and nothing is left".into()
+    }
+
+    /// The line of the bar of this symbol that opens then, from 1.
+    pub(super) fn line_of(&self, symbol: &str, open_time: i64) -> Option<usize> {
+        let text = fs::read_to_string(&self.path).ok()?;
+        let (begin, mut found) = (format!("{open_time},"), None);
+        for (index, line) in text.lines().enumerate() {
+            if line.starts_with(&begin) {
+                found = Some(index + 1);
+            } else if let Some(done) = line.strip_prefix(DONE) {
+                // The symbol stands behind its bars.
+                if found.is_some() && done.split(' ').next() == Some(symbol) {
+                    return found;
+                }
+                found = None;
+            }
+        }
+        None
+    }
+
+    /// Its path.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Its path, for a person.
@@ -139,7 +194,7 @@ impl Part {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::question::tests::question, *};
+    use super::{super::date_range::tests::question, *};
 
     fn bar(open_time: i64) -> Bar {
         Bar { open_time, open: 1.1, high: 1.3, low: 0.1 + 0.2, close: 1.25, volume: 7.0 }
@@ -169,6 +224,39 @@ mod tests {
         let mut part = Part::open(&out, &question).unwrap();
         part.add("EURUSD", 14_400, &[bar(7_200)]).unwrap();
         assert_eq!(part.bars(&question).unwrap()["EURUSD"].len(), 3);
+    }
+
+    #[test]
+    fn a_part_without_bars_is_begun_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("a/eurusd.csv");
+        let question = question(0, 36_000, 7_200);
+        let mut part = Part::open(&out, &question).unwrap();
+        part.add("EURUSD", 7_200, &[]).unwrap();
+        drop(part);
+        let mut part = Part::open(&out, &question).unwrap();
+        assert_eq!((part.done("EURUSD"), part.has_bars()), (None, false));
+        // One symbol's bars do not say that another has none.
+        part.add("EURUSD", 7_200, &[bar(0)]).unwrap();
+        part.add("GBPUSD", 7_200, &[]).unwrap();
+        drop(part);
+        let part = Part::open(&out, &question).unwrap();
+        assert_eq!((part.done("EURUSD"), part.done("GBPUSD"), part.has_bars()), (Some(7_200), None, true));
+        drop(part);
+        let path = Part::path_of(&out).unwrap();
+        assert!(Part::left(&path).contains("keeps what came") && path.exists());
+        fs::write(&path, "# sentinel bars {}\n# done EURUSD 7200\n").unwrap();
+        assert!(Part::left(&path).contains("nothing came") && !path.exists());
+    }
+
+    #[test]
+    fn a_bar_is_found_by_its_symbol_and_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut part = Part::open(&folder.path().join("all"), &question(0, 36_000, 7_200)).unwrap();
+        part.add("EURUSD", 7_200, &[bar(0), bar(3_600)]).unwrap();
+        part.add("GBPUSD", 7_200, &[bar(0), bar(3_600)]).unwrap();
+        assert_eq!((part.line_of("EURUSD", 3_600), part.line_of("GBPUSD", 3_600)), (Some(3), Some(6)));
+        assert_eq!((part.line_of("GBPUSD", 360), part.line_of("USDJPY", 0)), (None, None));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! A file or folder that gets its name when it is whole: whatever ends the run before that leaves nothing half written.
 
+use super::lock::{self, Lock};
 use anyhow::Context;
 use std::{
     fs::{self, File},
@@ -13,23 +14,27 @@ pub struct NewPlace {
     out: PathBuf,
     partial: PathBuf,
     is_finished: bool,
+    // The last field: dropped when nothing else is left to do.
+    _lock: Lock,
 }
 
 impl NewPlace {
     /// Takes the name, and removes what an interrupted run has left.
     ///
     /// # Errors
-    /// When something has that name: nothing is ever written over.
+    /// When something has that name: nothing is ever written over. When another run writes it.
     pub fn claim(out: &Path) -> anyhow::Result<Self> {
         Self::refuse_existing(out)?;
-        let out = std::path::absolute(out)?;
+        let (said, out) = (out, std::path::absolute(out)?);
         let name = out.file_name().context("a name is missing")?.to_string_lossy().into_owned();
-        let place = Self { partial: out.with_file_name(format!("{name}.partial")), out, is_finished: false };
-        place.remove();
-        if let Some(folder) = place.out.parent() {
-            fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-        }
-        Ok(place)
+        make_folder_of(&out)?;
+        let lock = Lock::take(&out.with_file_name(format!("{name}.lock")), said)?;
+        // The other run may have ended just now.
+        Self::refuse_existing(said)?;
+        let partial = out.with_file_name(format!("{name}.partial"));
+        lock::begin(&partial);
+        lock::remove(&partial);
+        Ok(Self { partial, out, is_finished: false, _lock: lock })
     }
 
     /// # Errors
@@ -49,27 +54,36 @@ impl NewPlace {
     /// # Errors
     /// Those of the disk, and something that got the name in the meantime.
     pub fn finish(mut self) -> anyhow::Result<()> {
-        Self::refuse_existing(&self.out)?;
         let named = || format!("cannot write {}", self.out.display());
         File::open(&self.partial).and_then(|file| file.sync_all()).with_context(named)?;
-        fs::rename(&self.partial, &self.out).with_context(named)?;
-        self.is_finished = true;
+        lock::end(&self.partial, || {
+            Self::refuse_existing(&self.out)?;
+            fs::rename(&self.partial, &self.out).with_context(named)
+        })?;
         // The new name, too, has to outlast a power cut.
-        self.out.parent().map_or(Ok(()), sync).with_context(named)
-    }
-
-    fn remove(&self) {
-        // What is not there, or cannot be removed, shows when it is written.
-        let _ = if self.partial.is_dir() { fs::remove_dir_all(&self.partial) } else { fs::remove_file(&self.partial) };
+        let synced = self.out.parent().map_or(Ok(()), sync).with_context(named);
+        self.is_finished = true;
+        synced
     }
 }
 
 impl Drop for NewPlace {
     fn drop(&mut self) {
         if !self.is_finished {
-            self.remove();
+            lock::end(&self.partial, || lock::remove(&self.partial));
         }
     }
+}
+
+/// Makes the folder that this path is to be in.
+///
+/// # Errors
+/// Those of the disk.
+pub fn make_folder_of(path: &Path) -> anyhow::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.map_or(Ok(()), |folder| {
+        fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))
+    })
 }
 
 fn sync(folder: &Path) -> io::Result<()> {
