@@ -43,7 +43,7 @@ use uuid::Uuid;
 const BUSY_WAIT: Duration = Duration::from_millis(1_000);
 
 /// Pages kept in memory: negative is KiB. A cycle touches a dozen; SQLite's default of 2 MiB would fill up in time.
-const CACHE_KIB: i64 = -256;
+const CACHE_KIB: i64 = -128;
 
 /// Statements kept compiled: more than a cycle uses, which are compiled once then.
 const STATEMENTS: usize = 32;
