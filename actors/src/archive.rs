@@ -1,7 +1,7 @@
 //! The Archivist: writes the windows of each cycle into the bar archive, on a thread of its own. The Journal offers them after
-//! a cycle; nobody waits for it, and nothing that it meets stops trading or the journal.
+//! a cycle; nobody waits for it, and no error in it stops trading or the journal.
 //!
-//! It is a plain thread and no actor: it is asked nothing, and a daemon without it trades on.
+//! It is a plain thread and no actor: it is asked nothing, and a daemon without it still trades.
 
 #[cfg(test)]
 mod tests;
@@ -77,7 +77,7 @@ impl Archivist {
         self.queue.clone()
     }
 
-    /// Waits until all that was offered is written and the file is closed. To be given up after a while: a disk may hang.
+    /// Waits until all that was offered is written and the file is closed. The caller must set a time limit: a disk may hang.
     pub async fn close(self) {
         let (done, mut closed) = oneshot::channel();
         let mut work = Some(done);

@@ -73,7 +73,7 @@ pub struct Opened {
 }
 
 impl Opened {
-    /// Locks and opens the journal, and settles what the last daemon left behind. A disk that refuses is no error: the
+    /// Locks and opens the journal, and settles what the last daemon left open. A disk error is no reason to stop: the
     /// daemon then runs without sending anything, says so, and tries again with every write.
     ///
     /// # Errors
@@ -95,7 +95,7 @@ impl Opened {
         }
     }
 
-    /// Orders of unknown fate that the daemon before left behind, oldest first; none if the file cannot be read, which
+    /// Orders of unknown outcome that the daemon before left behind, oldest first; none if the file cannot be read, which
     /// was said when it was opened.
     pub fn unresolved(&self) -> Vec<OrderRow> {
         self.store.as_ref().and_then(|store| store.orders(true).ok()).unwrap_or_default()
@@ -136,11 +136,11 @@ pub struct Journal {
     is_writable: Option<bool>,
     /// Writes that failed since the last event.
     write_failures: u64,
-    /// Orders of unknown fate and how many have no answer yet, as last read.
+    /// Orders of unknown outcome and how many have no answer yet, as last read.
     open: (Vec<UnresolvedOrder>, u64),
     /// The file that was opened first: another one in its place is not the journal.
     file: Option<FileId>,
-    /// Fates of orders that could not be written: as good as unknown until they are.
+    /// Outcomes of orders that could not be written: as good as unknown until they are.
     unwritten: Vec<Owed>,
     pruned_at: Option<Duration>,
     windows: Windows,
@@ -234,9 +234,9 @@ impl Journal {
         self.is_writable = Some(true);
     }
 
-    /// Tells how the journal is. What a person settled beside the daemon is seen here.
+    /// Reports the state of the journal. Also sees what a person settled while the daemon runs.
     fn report(&mut self) {
-        // While it cannot be read, what was last known stands: an unknown order does not go away by a full disk.
+        // While it cannot be read, what was last known stands: a full disk does not settle an unknown order.
         if let Some(Ok(open)) = self.store.as_ref().map(Store::open_orders) {
             self.open = open;
         }
@@ -392,14 +392,14 @@ impl Handler<WriteSteps> for Journal {
         for step in &steps {
             match &done {
                 Err(error) if error.is_broken() => self.owe(step),
-                // Written, or the disk's word against the manager's, which stands.
+                // Written, or the disk and the OrderManager disagree; the OrderManager is right.
                 _ => self.unwritten.retain(|owed| owed.step.id() != step.id()),
             }
         }
         match (&done, steps.first()) {
             (Ok(()), _) => self.wrote(),
             (Err(error), Some(step)) if !error.is_broken() && *error != JournalError::Exists => {
-                // Somebody should know.
+                // It must be reported.
                 self.config.metrics.dropped(ActorName::Journal, DropReason::Invalid, 1);
                 warn!(stage = "journal", error = error.kind(), client_order_id = %step.id(), "{error}");
             }
@@ -465,7 +465,7 @@ impl Handler<Flush> for Journal {
     }
 }
 
-/// An order whose fate is not written counts as one of unknown fate. One that never left does not.
+/// An order whose outcome is not written counts as one of unknown outcome. One that never left does not.
 fn unresolved_by(step: &OrderStep) -> Option<UnresolvedOrder> {
     match step {
         OrderStep::Outcome(order, _) => {

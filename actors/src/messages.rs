@@ -19,7 +19,7 @@ use crate::domain::{
     instrument::{Instrument, Symbol},
     journal::{AccountSnapshot, DecisionRecord, History, JournalError, OrderStep, Standing, StandingQuestion},
     order::{Order, Side},
-    order_manager::Fate,
+    order_manager::OrderResult,
 };
 use actix::{Message, dev::MessageResponse};
 use std::{fmt, sync::Arc, time::Duration};
@@ -146,7 +146,7 @@ pub struct SignalReport {
     /// Direction.
     pub side: Side,
     /// Orders that closed opposite positions before, and their outcomes.
-    pub closes: Vec<(Order, Fate)>,
+    pub closes: Vec<(Order, OrderResult)>,
     /// When the rules that count earlier orders were asked, wall clock since the unix epoch; `None` if they were not.
     pub judged_at: Option<Duration>,
     /// The order's outcome, or why there is no order.
@@ -161,7 +161,7 @@ pub enum SignalResult {
         /// The order as it was built.
         order: Box<Order>,
         /// Its outcome.
-        fate: Fate,
+        fate: OrderResult,
     },
     /// No order was sent.
     Suppressed(Suppression),

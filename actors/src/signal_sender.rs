@@ -23,7 +23,7 @@ use crate::{
         instrument::Instrument,
         names::ActorName,
         order::{Order, Outcome, client_order_id},
-        order_manager::{Fate, OrderManager, Rules},
+        order_manager::{OrderManager, OrderResult, Rules},
         reconcile::{Proof, Unproven},
     },
     messages::{
@@ -237,7 +237,7 @@ impl Sender {
         cycle_id: CycleId,
         manager: &mut OrderManager,
         session: &mut GatewaySession<'_>,
-        closes: &mut Vec<(Order, Fate)>,
+        closes: &mut Vec<(Order, OrderResult)>,
     ) -> Result<SignalResult, Suppression> {
         let Config { account, model_name, .. } = &self.config;
         let Signal { instrument, side, confidence, close, bar_close_time, .. } = signal;

@@ -35,7 +35,7 @@ use times::Time;
 
 /// Between two lines of progress.
 const SHOWN_EVERY: Duration = Duration::from_millis(500);
-/// Something cannot be read, so nothing was compared.
+/// Exit code if something cannot be read, so that nothing was compared.
 const EXIT_UNREADABLE: u8 = 2;
 
 #[derive(Debug, clap::Args)]
@@ -114,7 +114,7 @@ pub fn run(
             failed = Some(error.context(format!("the decision about {} in cycle {}", row.symbol, row.cycle_id)));
             return false;
         }
-        // A short one says nothing but its result.
+        // A short run prints only its result.
         if shown_at.elapsed() >= SHOWN_EVERY {
             shown_at = Instant::now();
             progress.show(|| format!("replay: {} of {all} decisions", replaying.report.decisions));

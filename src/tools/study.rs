@@ -63,7 +63,7 @@ fn make(task: &Task, out: &Path) -> anyhow::Result<String> {
         format!("{} is as it was; the same command begins again, and does not ask for odds that came", folder.display())
     })
     .context("signals")?;
-    let inputs = on_system(inputs::gather::gather(task))?;
+    let inputs = on_system(inputs::read::gather(task))?;
     let report = report(task, inputs)?;
     files::write(out, &report)?;
     drop(lock);

@@ -104,7 +104,7 @@ impl OpenError {
 #[derive(Debug)]
 pub struct Store {
     connection: Connection,
-    /// Fates that could not be written are kept here.
+    /// Outcomes that could not be written are kept here.
     unwritten: PathBuf,
     /// The version of the last decisions, and its row.
     version: Option<(Arc<Version>, i64)>,
@@ -154,7 +154,7 @@ impl Store {
         }
     }
 
-    /// Keeps an order's fate beside the journal, which cannot be written. The next [`Store::read_standing`] reads it back.
+    /// Keeps an order's outcome beside the journal, which cannot be written. The next [`Store::read_standing`] reads it back.
     /// Answers whether the step is one that has to be kept; if so it is on disk now.
     ///
     /// # Errors
@@ -195,7 +195,7 @@ impl Store {
         self.write(|transaction| orders::mark_closed(transaction, id, (who, note), now))
     }
 
-    /// A person says to go on: failures in a row are counted afresh.
+    /// A person allows orders again: the count of failures in a row starts at 0.
     ///
     /// # Errors
     /// [`JournalError::Failed`].

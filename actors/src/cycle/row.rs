@@ -173,7 +173,7 @@ fn close_ids(report: &SignalReport) -> Vec<Uuid> {
     report.closes.iter().map(|(close, _)| close.client_order_id).collect()
 }
 
-/// What makes an order's symbol fail, if anything: its own fate or that of one of its closes. A rejected order is no
+/// What makes an order's symbol fail, if anything: its own outcome or that of one of its closes. A rejected order is no
 /// failure: the gateway did answer.
 fn lost(report: &SignalReport) -> Option<&'static str> {
     let own = match &report.result {

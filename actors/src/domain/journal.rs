@@ -67,20 +67,20 @@ impl JournalError {
 /// A step in an order's life, to be on disk before the next one is taken.
 #[derive(Debug, Clone, PartialEq)]
 pub enum OrderStep {
-    /// There shall be this order.
+    /// The order is decided and not sent yet.
     Intent {
         /// As it will be sent.
         order: Box<Order>,
-        /// Tickets that are open now and could be its instrument's; `None` if nobody knows. They may prove its fate later.
+        /// Tickets that are open now and could be its instrument's; `None` if nobody knows. They may prove its outcome later.
         tickets_before: Option<Vec<i64>>,
     },
     /// It is about to be sent.
     Sending(Uuid),
     /// What became of it.
     Outcome(Box<Order>, Outcome),
-    /// Nothing of it left, for this reason. No fault if its intent never got into the journal.
+    /// No part of it was sent, for this reason. No error if its intent is not in the journal.
     GivenUp(Uuid, &'static str),
-    /// Its fate was unknown and open positions have proven it.
+    /// Its outcome was unknown and open positions have proven it.
     Proven(Uuid, Proof),
 }
 
@@ -103,20 +103,20 @@ pub struct StandingQuestion {
     pub failures_max: u32,
 }
 
-/// What stands in the journal when a cycle's orders begin; another process may have changed it since the last cycle.
+/// The state in the journal before a cycle's orders; another process may have changed it since the last cycle.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Standing {
     /// When it was read, wall clock since the unix epoch.
     pub taken_at: Duration,
-    /// Instruments with an order of unknown fate, by both keys, whatever its account and model.
+    /// Instruments with an order of unknown outcome, by both keys, whatever its account and model.
     pub unresolved: HashSet<InstrumentKey>,
-    /// Orders of unknown fate of this account, oldest first.
+    /// Orders of unknown outcome of this account, oldest first.
     pub unproven: Vec<Unproven>,
-    /// Orders of this account that were not filled since the last that was, or since a person said to go on.
+    /// Orders of this account that were not filled since the last that was, or since a person allowed orders again.
     pub failures_in_a_row: u32,
 }
 
-/// What was ordered before, as a daemon needs it once, at its start: from then on it is the only one that orders.
+/// What was ordered before, as a daemon needs it once, at its start: after that, only this daemon sends orders.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct History {
     /// Close time of the newest bar ordered per instrument, by both keys, for this account and model, unix seconds.
@@ -125,8 +125,8 @@ pub struct History {
     pub orders: VecDeque<Duration>,
     /// When the newest order of each instrument in these 24 hours was made, by both keys.
     pub newest_at: HashMap<InstrumentKey, Duration>,
-    /// Since when this account trades by this journal, wall clock since the unix epoch: what it ordered before, nobody
-    /// here knows.
+    /// Since when this account trades by this journal, wall clock since the unix epoch: earlier orders
+    /// are not known here.
     pub live_since: Duration,
     /// Whether that was just now.
     pub is_new: bool,
@@ -168,7 +168,7 @@ impl History {
     }
 }
 
-/// An order of unknown fate, as `/health` names it.
+/// An order of unknown outcome, as `/health` names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnresolvedOrder {
     /// Its id, which `sentinel orders resolve` wants.

@@ -63,7 +63,7 @@ pub trait GatewayPort {
     ///
     /// # Errors
     /// The reason for which no part of it was sent; then the order must not arrive later, either.
-    fn exchange(&mut self, order: &Order, expiry: Expiry) -> impl Future<Output = Result<Fate, Suppression>>;
+    fn exchange(&mut self, order: &Order, expiry: Expiry) -> impl Future<Output = Result<OrderResult, Suppression>>;
 
     /// All open positions. After [`Positions::NoGateway`], `exchange` answers [`Outcome::NotSent`] and sends nothing.
     ///
@@ -87,7 +87,7 @@ pub trait GatewayPort {
 
 /// The outcome of an order, and how long the gateway took if it answered.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Fate {
+pub struct OrderResult {
     /// The outcome that the reply proves.
     pub outcome: Outcome,
     /// From connecting to the reply; set for any readable reply to this order.
@@ -96,7 +96,7 @@ pub struct Fate {
     pub gateway_roundtrip: Option<Duration>,
 }
 
-impl Fate {
+impl OrderResult {
     /// For an order without a readable reply.
     pub const fn without_reply(outcome: Outcome) -> Self {
         Self { outcome, send_latency: None, gateway_roundtrip: None }

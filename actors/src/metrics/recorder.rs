@@ -14,7 +14,7 @@ use crate::{
         instrument::Symbol,
         names::{ActorName, DropReason, Step},
         order::Outcome,
-        order_manager::Fate,
+        order_manager::OrderResult,
         regime::Regime,
     },
     messages::{
@@ -344,7 +344,7 @@ impl Recorder {
         }
     }
 
-    fn order_ended(&self, fate: &Fate) {
+    fn order_ended(&self, fate: &OrderResult) {
         self.metrics.orders_total.with_label_values(&[fate.outcome.as_str()]).inc();
         match fate.send_latency {
             Some(latency) => self.metrics.zmq_send_latency_seconds.observe(latency.as_secs_f64()),

@@ -14,7 +14,7 @@ use crate::{
         guard::Suppression,
         names::{ActorName, DropReason},
         order::{Order, Outcome, Side},
-        order_manager::Fate,
+        order_manager::OrderResult,
         regime::Regime,
         window::BarRejection,
     },
@@ -123,7 +123,7 @@ fn ordered(side: Side, outcome: Outcome, latency_ms: Option<u64>) -> SignalRepor
     let latency = latency_ms.map(Duration::from_millis);
     let result = SignalResult::Ordered {
         order: Box::new(order),
-        fate: Fate { outcome, send_latency: latency, gateway_roundtrip: latency },
+        fate: OrderResult { outcome, send_latency: latency, gateway_roundtrip: latency },
     };
     SignalReport { symbol: Symbol::new("EURUSD"), side, closes: Vec::new(), judged_at: None, result }
 }

@@ -17,7 +17,7 @@ use crate::{
         journal::AccountSnapshot,
         names::{ActorName, DropReason},
         order::{Order, Outcome, close_order_id},
-        order_manager::{Fate, GatewayPort},
+        order_manager::{GatewayPort, OrderResult},
         position::{Position, Positions},
     },
     messages::{Event, NoteAccount},
@@ -60,7 +60,7 @@ impl GatewayPort for GatewaySession<'_> {
         self.gate.is_open() && !self.is_gateway_absent && is_admitted && !self.config.shutdown.is_cancelled()
     }
 
-    async fn exchange(&mut self, order: &Order, expiry: Expiry) -> Result<Fate, Suppression> {
+    async fn exchange(&mut self, order: &Order, expiry: Expiry) -> Result<OrderResult, Suppression> {
         if self.is_gateway_absent {
             return Ok(not_sent("the gateway did not accept the previous request".into()));
         }
@@ -211,7 +211,7 @@ impl<'a> GatewaySession<'a> {
     }
 
     /// Sends the order and waits for its reply, all within the deadline. Shutdown cancels it only before the send.
-    async fn send(&mut self, order: &Order, expiry: Expiry) -> Result<Fate, Suppression> {
+    async fn send(&mut self, order: &Order, expiry: Expiry) -> Result<OrderResult, Suppression> {
         let config = self.config;
         let started = Instant::now();
         let deadline = started + config.deadline;
@@ -257,7 +257,13 @@ impl<'a> GatewaySession<'a> {
 
     /// The outcome that the reply to a sent order proves. If the reply leaves no doubt, the socket is kept for the next
     /// order.
-    async fn fate(&mut self, order: &Order, awaiting: AwaitingReply, started: Instant, deadline: Instant) -> Fate {
+    async fn fate(
+        &mut self,
+        order: &Order,
+        awaiting: AwaitingReply,
+        started: Instant,
+        deadline: Instant,
+    ) -> OrderResult {
         let sent_at = Instant::now();
         let (reply, next) = match timeout_at(deadline, awaiting.reply()).await {
             Ok(Ok(replied)) => replied,
@@ -270,12 +276,12 @@ impl<'a> GatewaySession<'a> {
         let verdict = dialect.classify(order, &reply);
         if !verdict.is_ours {
             self.config.metrics.dropped(ActorName::SignalSender, DropReason::Invalid, 1);
-            return Fate::without_reply(verdict.outcome);
+            return OrderResult::without_reply(verdict.outcome);
         }
         if dialect.echoes_id() && !matches!(verdict.outcome, Outcome::Unknown { .. }) {
             self.socket = Some(next);
         }
-        Fate {
+        OrderResult {
             outcome: verdict.outcome,
             send_latency: Some(replied_at - started),
             gateway_roundtrip: Some(replied_at - sent_at),
@@ -290,10 +296,10 @@ async fn halted(config: &Config) {
     }
 }
 
-const fn not_sent(reason: String) -> Fate {
-    Fate::without_reply(Outcome::NotSent { reason })
+const fn not_sent(reason: String) -> OrderResult {
+    OrderResult::without_reply(Outcome::NotSent { reason })
 }
 
-const fn unknown(reason: String) -> Fate {
-    Fate::without_reply(Outcome::Unknown { reason })
+const fn unknown(reason: String) -> OrderResult {
+    OrderResult::without_reply(Outcome::Unknown { reason })
 }

@@ -16,7 +16,7 @@ use sentinel_actors::{
         instrument::Instrument,
         journal::StandingQuestion,
         order::{Order, Side, client_order_id},
-        order_manager::{Fate, OrderJournal, OrderManager, Rules},
+        order_manager::{OrderJournal, OrderManager, OrderResult, Rules},
     },
 };
 use std::{
@@ -112,7 +112,7 @@ async fn cycle(
     for order in orders {
         let mut closes = Vec::new();
         match manager.place(&order, begun_at, (order_journal, &mut session), &mut closes).await {
-            Ok(Fate { outcome, .. }) => filled += u64::from(outcome.as_str() == "filled"),
+            Ok(OrderResult { outcome, .. }) => filled += u64::from(outcome.as_str() == "filled"),
             Err(reason) => suppressed(world, reason),
         }
     }

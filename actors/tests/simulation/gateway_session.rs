@@ -11,7 +11,7 @@ use sentinel_actors::domain::{
     clock::{Expiry, Moment},
     guard::Suppression,
     order::{Order, Outcome, close_order_id},
-    order_manager::{Fate, GatewayPort},
+    order_manager::{GatewayPort, OrderResult},
     position::{Position, Positions},
 };
 use std::time::{Duration, Instant};
@@ -111,8 +111,8 @@ impl GatewaySession<'_> {
     }
 }
 
-fn not_sent(reason: &str) -> Fate {
-    Fate::without_reply(Outcome::NotSent { reason: reason.into() })
+fn not_sent(reason: &str) -> OrderResult {
+    OrderResult::without_reply(Outcome::NotSent { reason: reason.into() })
 }
 
 impl GatewayPort for GatewaySession<'_> {
@@ -127,7 +127,7 @@ impl GatewayPort for GatewaySession<'_> {
         rules.into_iter().find_map(|(objects, reason)| objects.then_some(reason))
     }
 
-    async fn exchange(&mut self, order: &Order, expiry: Expiry) -> Result<Fate, Suppression> {
+    async fn exchange(&mut self, order: &Order, expiry: Expiry) -> Result<OrderResult, Suppression> {
         assert_eq!(self.objection(), None, "an order goes out against an objection");
         if self.is_gateway_absent {
             return Ok(not_sent("the gateway did not accept the previous request"));
@@ -158,9 +158,9 @@ impl GatewayPort for GatewaySession<'_> {
         let heard = reply.map(|reply| dialect.classify(order, &reply));
         step(&self.world, &format!("hears {:?}", heard.as_ref().map(|heard| heard.outcome.as_str()))).await;
         let fate = match heard {
-            None => Fate::without_reply(Outcome::Unknown { reason: "no reply".into() }),
-            Some(heard) if !heard.is_ours => Fate::without_reply(heard.outcome),
-            Some(heard) => Fate {
+            None => OrderResult::without_reply(Outcome::Unknown { reason: "no reply".into() }),
+            Some(heard) if !heard.is_ours => OrderResult::without_reply(heard.outcome),
+            Some(heard) => OrderResult {
                 outcome: heard.outcome,
                 send_latency: Some(Duration::ZERO),
                 gateway_roundtrip: Some(Duration::ZERO),

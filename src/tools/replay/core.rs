@@ -88,7 +88,7 @@ impl Terms {
     /// Of the JSON that was recorded.
     ///
     /// # Errors
-    /// It is none that this version reads.
+    /// This version cannot read it.
     pub fn parse(json: &str) -> anyhow::Result<Self> {
         let recorded: Recorded = serde_json::from_str(json)?;
         let interval = recorded.interval().map_err(anyhow::Error::msg)?;
@@ -99,7 +99,7 @@ impl Terms {
     }
 }
 
-/// A field that came out otherwise.
+/// A field with a different result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
     /// `bars_sha256`, a feature's name, `sequence_sha256`, `action`, `reason` and so on.
@@ -110,7 +110,7 @@ pub struct Difference {
     pub replayed: String,
 }
 
-/// How it went.
+/// The result for one decision.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Replayed {
     /// Every field is the same. `is_late`: the archive got its bars with a later cycle; their digest proves them.
@@ -128,11 +128,11 @@ pub enum Replayed {
     NotReplayable(&'static str),
 }
 
-/// Of a decision without a version.
+/// The reason for a decision without a version.
 pub const NO_SETTINGS: &str = "recorded before journals kept the settings of a decision";
-/// Of one that failed before it had bars.
+/// The reason for one that failed before it had bars.
 pub const NO_BARS: &str = "the cycle had no usable bars for it";
-/// Of one whose window was lost, or never written.
+/// The reason for one whose window was lost, or never written.
 pub const NOT_ARCHIVED: &str = "its bars are not in the archive";
 
 /// Makes a decision again.
@@ -185,13 +185,13 @@ pub fn replay(
     Ok(Replayed::Equal { is_late, outside, features })
 }
 
-/// What the archive has of a window.
+/// The bars of a window that the archive has.
 enum Found {
-    /// It, to the last bit.
+    /// The same bars, bit for bit.
     Window { bars: Vec<Bar>, is_late: bool },
-    /// As many bars up to the same close, and they are others.
+    /// The same number of bars up to the same close, but with other values.
     Other(Vec<Bar>),
-    /// Too few, or none so new.
+    /// Too few bars, or no bar as new as the window's last.
     Missing,
 }
 

@@ -83,7 +83,7 @@ fn count(history: &mut History, order: &EarlierOrder, model: &str, at_ms: i64) {
     if order.model == model {
         history.note(keys, order.bar_close_time, at);
     } else {
-        // Another model's order counts for the limits, not for the bar.
+        // The order of another model counts for the limits, but not as an order of this bar.
         history.newest_at.extend(keys.map(|key| (key, at)));
     }
     history.orders.push_back(at);

@@ -1,11 +1,12 @@
-//! What a study is made of: bars and odds of one symbol, put together by the close of the bar. `bars` is a file of bars or the archive, `odds`
-//! one of odds, `recorded` the journal, `asked` a model that is asked now, `kept` what it has answered so far, `gather` calls them.
+//! What a study is made of: bars and odds of one symbol, put together by the close of the bar. `bars` reads a file of bars or
+//! the archive, `odds` a file of odds, `recorded` the journal. `model_server` asks a model now, `answer_cache` keeps its answers,
+//! and `read` calls them all.
 
-pub mod asked;
+pub mod answer_cache;
 pub mod bars;
-pub(super) mod gather;
-pub mod kept;
+pub mod model_server;
 pub mod odds;
+pub(super) mod read;
 pub mod recorded;
 
 use super::{

@@ -1,4 +1,4 @@
-//! The way to the archive's thread: bounded, and nobody ever waits at it.
+//! The queue of the archive's thread: bounded, and a sender never waits.
 
 use crate::domain::{bar::Bar, instrument::Symbol};
 use std::sync::{
@@ -7,7 +7,7 @@ use std::sync::{
 };
 use tokio::sync::oneshot;
 
-/// Cycles that may wait for a slow disk. Each holds windows that are in memory anyway.
+/// How many cycles may wait for a slow disk. Each holds windows that are in memory anyway.
 const CYCLES_MAX: usize = 32;
 
 /// What the thread is to do.
@@ -24,7 +24,7 @@ pub enum Work {
     Close(oneshot::Sender<()>),
 }
 
-/// There was no place: the thread is behind, or gone.
+/// The queue is full, or the thread has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Full;
 
@@ -39,7 +39,7 @@ pub fn queue() -> (Queue, Receiver<Work>) {
 }
 
 impl Queue {
-    /// Hands work over if there is a place for it. Never waits.
+    /// Puts work into the queue if there is room. Never waits.
     ///
     /// # Errors
     /// [`Full`].

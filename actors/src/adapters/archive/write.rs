@@ -178,7 +178,7 @@ fn changes(known: &Known, window: &[Bar]) -> Vec<Change> {
     changes
 }
 
-/// To the last bit: a digest of the window goes by them.
+/// Compares all bits, as the digest of the window does.
 fn is_same(a: &Bar, b: &Bar) -> bool {
     let bits = |bar: &Bar| [bar.open, bar.high, bar.low, bar.close, bar.volume].map(f64::to_bits);
     a.open_time == b.open_time && bits(a) == bits(b)

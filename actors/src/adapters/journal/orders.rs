@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 /// Who moves an order that no person moves.
 pub(super) const DAEMON: &str = "daemon";
-/// Who moves an order whose fate open positions have proven.
+/// Who moves an order whose outcome open positions have proven.
 const PROOF: &str = "proof";
 
 /// What [`order_row`] reads.
@@ -128,7 +128,7 @@ impl Store {
         self.order_steps(std::slice::from_ref(step), identity, now)
     }
 
-    /// Orders of unknown fate, oldest first, and how many have no answer yet.
+    /// Orders of unknown outcome, oldest first, and how many have no answer yet.
     ///
     /// # Errors
     /// [`JournalError::Failed`].
@@ -152,7 +152,7 @@ impl Store {
         read().map_err(broken)
     }
 
-    /// Every order, oldest first; or only those of unknown fate.
+    /// Every order, oldest first; or only those of unknown outcome.
     ///
     /// # Errors
     /// [`JournalError::Failed`].

@@ -97,7 +97,7 @@ enum Refused {
     Journal(JournalError),
 }
 
-/// Keeps a step's fate. Answers whether it is one that needs keeping; if so it is on disk.
+/// Keeps a step's outcome. Answers whether it is one that needs keeping; if so it is on disk.
 ///
 /// # Errors
 /// The file cannot be written; nothing half is left in it.
@@ -136,7 +136,7 @@ impl Kept {
     /// Reads the file; nothing if there is none.
     ///
     /// # Errors
-    /// [`JournalError::Failed`] if it is there and cannot be read: an order's fate may be in it.
+    /// [`JournalError::Failed`] if it is there and cannot be read: an order's outcome may be in it.
     pub(super) fn read(path: &Path) -> Result<Self, JournalError> {
         match fs::read(path) {
             Ok(bytes) => {

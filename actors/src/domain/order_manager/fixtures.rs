@@ -163,10 +163,10 @@ impl GatewayPort for Gateway {
         matches!(self.objection, None | Some(Suppression::Halted))
     }
 
-    fn exchange(&mut self, order: &Order, _: Expiry) -> impl Future<Output = Result<Fate, Suppression>> {
+    fn exchange(&mut self, order: &Order, _: Expiry) -> impl Future<Output = Result<OrderResult, Suppression>> {
         self.sent += 1;
         let answer = if order.closes.is_some() { Ok(self.close_answer.clone()) } else { self.answer.clone() };
-        ready(answer.map(Fate::without_reply))
+        ready(answer.map(OrderResult::without_reply))
     }
 
     fn positions(&mut self) -> impl Future<Output = Result<Positions, Suppression>> {
@@ -286,7 +286,7 @@ pub(super) fn cycle(
     book: &Book,
     gateway: &mut Gateway,
     order: &Order,
-) -> Result<Fate, Suppression> {
+) -> Result<OrderResult, Suppression> {
     let _ = now(manager.begin(book, gateway.now));
     place(manager, book, gateway, order)
 }
@@ -297,6 +297,6 @@ pub(super) fn place(
     book: &Book,
     gateway: &mut Gateway,
     order: &Order,
-) -> Result<Fate, Suppression> {
+) -> Result<OrderResult, Suppression> {
     now(manager.place(order, Moment::default(), (book, gateway), &mut Vec::new()))
 }

@@ -1,6 +1,6 @@
 //! One signal's orders: the rules that need the journal or the gateway, the closes before the order, and the order.
 
-use super::{Fate, GatewayPort, OrderJournal, OrderManager};
+use super::{GatewayPort, OrderJournal, OrderManager, OrderResult};
 use crate::domain::{
     clock::{Expiry, Moment},
     exposure::Exposure,
@@ -22,8 +22,8 @@ impl OrderManager {
         order: &Order,
         begun_at: Moment,
         (order_journal, gateway): (&L, &mut G),
-        closes: &mut Vec<(Order, Fate)>,
-    ) -> Result<Fate, Suppression> {
+        closes: &mut Vec<(Order, OrderResult)>,
+    ) -> Result<OrderResult, Suppression> {
         self.refuse_by_journal(order)?;
         refuse(gateway.objection())?;
         refuse(pace_objection(&self.pace(order), &self.rules.limits))?;
@@ -72,7 +72,7 @@ impl OrderManager {
         expiry: Expiry,
         tickets: &mut Option<Vec<i64>>,
         (order_journal, gateway): (&L, &mut G),
-        closes: &mut Vec<(Order, Fate)>,
+        closes: &mut Vec<(Order, OrderResult)>,
     ) -> Result<(), Suppression> {
         let close = order.closing(position, gateway.close_order_id(order, position.ticket));
         let ran = self.run(&close, expiry, tickets.clone(), order_journal, gateway).await;
@@ -193,7 +193,7 @@ impl OrderManager {
         tickets_before: Option<Vec<i64>>,
         order_journal: &L,
         gateway: &mut G,
-    ) -> Result<Fate, Suppression> {
+    ) -> Result<OrderResult, Suppression> {
         // Checked before every order: a halt, a shutdown or an open breaker may have come since the last one.
         let too_old = |gateway: &G| expiry.is_over(gateway.now()).then_some(Suppression::StaleDecision);
         refuse(gateway.objection().or(too_old(gateway)))?;

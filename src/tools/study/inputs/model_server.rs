@@ -3,7 +3,7 @@
 
 use super::{
     Closed, Odds, Recipe,
-    kept::{self, Kept},
+    answer_cache::{self, Kept},
 };
 use crate::{
     bar_files::hex,
@@ -126,7 +126,7 @@ impl Asking<'_> {
 
     /// `None` if the model has none for this row, as it would be live.
     async fn odds(&mut self, features: &FeatureSet) -> anyhow::Result<Option<Prediction>> {
-        let key = kept::key(&self.model.name, &self.url, features);
+        let key = answer_cache::key(&self.model.name, &self.url, features);
         let kept = self.kept.get(&key);
         if let Some(kept) = kept.filter(|_| self.again == 0) {
             return Ok(Some(kept));

@@ -1,9 +1,9 @@
 //! Reads what a study asks for, and puts it together.
 
 use super::{
-    BarSource, Closed, Inputs, Left, Odds, OddsSource, Recipe, asked,
+    BarSource, Closed, Inputs, Left, Odds, OddsSource, Recipe,
     bars::{self, Bars},
-    matched, odds,
+    matched, model_server, odds,
     recorded::{self, Recorded},
     without_bar,
 };
@@ -129,9 +129,9 @@ impl Found {
     ) -> anyhow::Result<Vec<Odds>> {
         let times: Vec<i64> = bars.iter().map(|bar| bar.close_time(recipe.interval, recipe.calendar)).collect();
         let closed = Closed { bars, times: &times };
-        let asked = asked::ask(&task.settings.model, closed, &task.range, recipe, keep).await?;
+        let asked = model_server::ask(&task.settings.model, closed, &task.range, recipe, keep).await?;
         let url = task.settings.model.base_url();
-        self.files.push(asked::input(&url, &asked.odds));
+        self.files.push(model_server::input(&url, &asked.odds));
         self.left.add("bars whose features the model must not see", asked.without_features);
         self.left.add("bars for which the model has no odds", asked.refused);
         if let Some(said) = asked.first_refusal {
