@@ -257,7 +257,7 @@ fn prose(path: &Path) -> Vec<String> {
 fn comments() -> Vec<String> {
     let comment = |line: &str| {
         let text =
-            line.strip_prefix("# ").filter(|text| !text.split_once(" = ").is_some_and(|(key, _)| !key.contains(' ')));
+            line.strip_prefix("# ").filter(|text| text.split_once(" = ").is_none_or(|(key, _)| key.contains(' ')));
         text.unwrap_or_default().to_owned()
     };
     BASE.lines().map(comment).collect()
