@@ -268,6 +268,13 @@ async fn a_recording_is_equal_and_every_mutant_and_every_change_is_found() {
             "reason",
             "UPDATE decisions SET suppressed = 'halted' WHERE id = (SELECT id FROM decisions WHERE suppressed = 'below_threshold' LIMIT 1)",
         ),
+        (
+            "journal.db",
+            "reason",
+            "UPDATE decisions SET suppressed = NULL, failed_stage = 'send', failure = 'x' WHERE suppressed = 'market_closed'",
+        ),
+        ("journal.db", "features", "UPDATE decisions SET features = NULL WHERE id = 100"),
+        ("journal.db", "action", "UPDATE decisions SET action = NULL, suppressed = NULL WHERE id = 100"),
         ("journal.db", "threshold", "UPDATE decisions SET threshold = 0.5 WHERE id = 100"),
         ("journal.db", "close", "UPDATE decisions SET close = close + 1e-9 WHERE id = 100"),
         ("journal.db", "sequence_sha256", "UPDATE decisions SET sequence_sha256 = x'00' WHERE id = 100"),

@@ -94,7 +94,8 @@ def test_watchdog_messages_continue_while_it_stops(harness, systemd):
     told = len(systemd.heard)
     longest_us = int(re.search(r"EXTEND_TIMEOUT_USEC=(\d+)", "\n".join(systemd.heard)).group(1))
     code, took = daemon.wait_exit()
-    assert code == 0 and took < longest_us / 1e6 <= 11
+    # docker/sentinel.service gives it 20 s.
+    assert code == 0 and took < longest_us / 1e6 <= 12
     assert set(systemd.read()[told:]) == {ALIVE}
 
 

@@ -250,6 +250,8 @@ fn features(
         (Ok(built), Some(_)) => built,
         (Ok(_), None) => match &row.failure {
             Some((stage, kind)) if stage == "features" => return Err(difference("features", kind, "built")),
+            // A model that answered was asked with features.
+            _ if row.odds.is_some() => return Err(difference("features", "none", "built")),
             // The stage before them was cut short by the end of the daemon, or by a panic.
             _ => return Ok(None),
         },
@@ -297,8 +299,13 @@ fn decision(
         };
     };
     let prediction = Prediction::parse(odds).map_err(|what| difference("odds", format!("{odds:?}"), what))?;
-    let Some(action) = row.action.as_deref() else { return Ok(None) };
     let decided = (functions.decide)(&prediction, instrument.threshold);
+    let action = match row.action.as_deref() {
+        Some(action) => action,
+        // The cycle was cut short after the model's answer.
+        None if row.failure.is_some() => return Ok(None),
+        None => return Err(difference("action", "none", decided.action.as_str())),
+    };
     if action != decided.action.as_str() {
         return Err(difference("action", action, decided.action.as_str()));
     }
@@ -309,10 +316,6 @@ fn decision(
             Some(*known.ok_or_else(|| difference("reason", text, "no reason of this version"))?)
         }
     };
-    if recorded.is_none() && row.failure.is_some() && decided.action != Action::Hold {
-        // The gateway's side failed, which comes from outside.
-        return Ok(None);
-    }
     let expected = if decided.is_below_threshold() {
         Reasons::only(Some(Suppression::BelowThreshold))
     } else {
@@ -330,6 +333,8 @@ fn decision(
                 };
                 match objection(&around) {
                     Some(reason) => Reasons::only(Some(reason)),
+                    // The gateway's side failed, which comes from outside.
+                    None if recorded.is_none() && row.failure.is_some() => return Ok(None),
                     None => order_reasons(row, (instrument, side, &decided, close, bar_close_time), terms, earlier),
                 }
             }

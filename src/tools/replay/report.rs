@@ -204,6 +204,10 @@ impl Report {
             None if self.exit_code() > 0 => {
                 "THE MODEL ANSWERS OTHERWISE: it was changed, or it is not deterministic".into()
             }
+            None if self.equal < self.decisions => {
+                let rest = self.decisions - self.equal;
+                format!("EQUAL: {} decisions, bit for bit; {rest} could not be made again", self.equal)
+            }
             None => format!("EQUAL: {} decisions, bit for bit", self.equal),
         }
     }

@@ -25,11 +25,20 @@ pub fn write(folder: &Path, report: &Report) -> anyhow::Result<()> {
     let html = page(report);
     fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     // The page first: whoever waits for study.json finds both.
-    for (name, text) in [("study.html", html.as_str()), ("study.json", json.as_str())] {
+    let files = [("study.html", html.as_str()), ("study.json", json.as_str())];
+    // Both are on the disk before either gets its name: a full disk never leaves a new page beside old numbers.
+    for (name, text) in files {
         let path = folder.join(name);
-        replace(folder, &path, text).with_context(|| format!("cannot write {}", path.display()))?;
+        keep(&partial(&path), text).with_context(|| format!("cannot write {}", path.display()))?;
     }
-    Ok(())
+    for (name, _) in files {
+        let path = folder.join(name);
+        fs::rename(partial(&path), &path).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    // The new names, too, have to outlast a power cut.
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .with_context(|| format!("cannot write {}", folder.display()))
 }
 
 /// Makes the folder, and keeps every other study out of it until this is dropped. A folder that nothing was written into
@@ -69,19 +78,22 @@ impl Drop for OwnFolder {
     }
 }
 
-fn replace(folder: &Path, path: &Path, text: &str) -> std::io::Result<()> {
-    let partial = path.with_extension("partial");
-    let written = (|| {
-        let mut file = File::create(&partial)?;
+/// The temporary name: two files of one folder need two.
+fn partial(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".partial");
+    name.into()
+}
+
+/// Writes a file down to the disk, or leaves none.
+fn keep(path: &Path, text: &str) -> std::io::Result<()> {
+    let written = File::create(path).and_then(|mut file| {
         file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&partial, path)?;
-        // The new name, too, has to outlast a power cut.
-        File::open(folder)?.sync_all()
-    })();
+        file.sync_all()
+    });
     if written.is_err() {
         // What cannot be removed is named .partial.
-        let _ = fs::remove_file(&partial);
+        let _ = fs::remove_file(path);
     }
     written
 }

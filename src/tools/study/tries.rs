@@ -54,7 +54,7 @@ pub struct Tried {
 }
 
 /// Writes the try down and answers all of them on the same bars: of this symbol and interval, and of a time that meets this
-/// one's. The same try again takes the place of the one before.
+/// one's. The same try again counts once, on all bars that it was ever made on: an earlier end does not undo what was seen.
 ///
 /// # Errors
 /// A file that is not ours or cannot be written: without it nobody knows how often these bars were tried.
@@ -90,7 +90,9 @@ fn open(path: &Path) -> anyhow::Result<Connection> {
 fn tried(connection: &mut Connection, this: &Try) -> rusqlite::Result<Tried> {
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     transaction.execute(
-        "INSERT OR REPLACE INTO studies VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        "INSERT INTO studies VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (id) DO UPDATE SET
+         first_close_time = min(first_close_time, excluded.first_close_time),
+         last_close_time = max(last_close_time, excluded.last_close_time), trials = max(trials, excluded.trials)",
         params![
             this.id,
             this.symbol,
@@ -138,10 +140,12 @@ mod tests {
         assert_eq!(studies(&a_try("a", (0, 101))), 1, "with one more bar, too");
         assert_eq!(studies(&a_try("b", (50, 150))), 2);
         assert_eq!(studies(&a_try("c", (102, 200))), 2, "the first one ended before");
+        assert_eq!(studies(&a_try("a", (0, 40))), 1);
+        assert_eq!(studies(&a_try("f", (101, 101))), 3, "a shorter rerun does not undo the longer one");
         let other = Try { symbol: "USDJPY".into(), ..a_try("d", (0, 100)) };
         assert_eq!(studies(&other), 1);
         assert_eq!(studies(&Try { interval: "5m", ..a_try("e", (0, 100)) }), 1);
-        assert_eq!(count(&path, &a_try("b", (50, 150))).unwrap().trials, 3 * 124);
+        assert_eq!(count(&path, &a_try("b", (50, 150))).unwrap().trials, 4 * 124);
     }
 
     #[test]

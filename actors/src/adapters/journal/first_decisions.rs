@@ -53,18 +53,15 @@ impl Store {
                 let odds = [row.get(2)?, row.get(3)?, row.get(4)?];
                 Ok(FirstOdds { bar_close_time: row.get(0)?, close: row.get(1)?, odds })
             };
-            let mut select = snapshot.prepare(NAMED)?;
-            let mut first = select.query_map(params![model, symbol], row)?.collect::<rusqlite::Result<Vec<_>>>()?;
             let named_since = "SELECT min(cycle_id) FROM confidences WHERE symbol = ?1";
             let since: Option<i64> = snapshot.query_row(named_since, [symbol], |row| row.get(0))?;
             let mut select = snapshot.prepare(UNNAMED)?;
             let before = select.query_map(params![symbol, since.unwrap_or(i64::MAX)], row)?;
-            let mut without_model = 0;
-            for odds in before {
-                first.push(odds?);
-                without_model += 1;
-            }
-            // Of a bar that is in both, what came first.
+            // Of a bar that is in both, what came first: the sort below keeps the order.
+            let mut first = before.collect::<rusqlite::Result<Vec<_>>>()?;
+            let without_model = first.len() as u64;
+            let mut select = snapshot.prepare(NAMED)?;
+            first.extend(select.query_map(params![model, symbol], row)?.collect::<rusqlite::Result<Vec<_>>>()?);
             first.sort_by_key(|odds| odds.bar_close_time);
             let count = "SELECT count(*) FROM decisions WHERE symbol = ?1 AND p_sell IS NOT NULL";
             let decisions = snapshot.query_row(count, [symbol], |row| row.get::<_, i64>(0))?;

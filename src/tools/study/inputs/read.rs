@@ -69,17 +69,26 @@ pub(in super::super) async fn gather(task: &Task) -> anyhow::Result<Inputs> {
     };
     let times: Vec<i64> = bars.iter().map(|bar| bar.close_time(recipe.interval, recipe.calendar)).collect();
     let closed = Closed { bars: &bars, times: &times };
-    let (decisions, outside, missing) = matched(closed, &odds, &task.range);
+    let (mut decisions, outside, missing) = matched(closed, &odds, &task.range);
     found.left.add("decisions outside --from and --to", outside);
     if let Some(error) = odds_file.and_then(|(path, file)| without_bar(&file, path, &missing)) {
         return Err(error.into());
     }
     found.left.add("decisions on bars that are not there", missing.len() as u64);
+    let all = decisions.len();
+    decisions.retain(|decision| recipe.calendar.is_open(times[decision.bar as usize]));
+    found.left.add(
+        "decisions at a close with which the market closed: the daemon sends none",
+        (all - decisions.len()) as u64,
+    );
     found.repaired(closed, &odds);
     if decisions.is_empty() {
         bail!("no bar has odds in this range: {} bars, {} odds", bars.len(), odds.len());
     }
     let Found { files, mut counts, left, look_ahead } = found;
+    if !look_ahead.is_checked {
+        counts.notes.push("whether a feature sees the future was not checked: features were not made here".into());
+    }
     counts.bars = bars.len() as u64;
     counts.dropped = left.into_vec();
     Ok(Inputs { bars, decisions, files, counts, has_ranges, look_ahead })
@@ -138,6 +147,12 @@ impl Found {
             self.counts
                 .notes
                 .push(format!("the model has no odds for {} bars; of the first it said: {said}", asked.refused));
+        }
+        if asked.late > 0 {
+            self.counts.notes.push(format!(
+                "{} answers of this run took longer than model.deadline_ms: the daemon would have made no decision",
+                asked.late
+            ));
         }
         self.look_ahead = asked.look_ahead;
         Ok(asked.odds)
