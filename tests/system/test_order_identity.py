@@ -1,8 +1,8 @@
 """An order belongs to its time, its instrument and its dialect. With the real binary: pauses, renamed symbols, foreign names,
 unreadable lists, changed dialects, new journals."""
 
-import re
 import json
+import re
 import signal
 import sqlite3
 import time
