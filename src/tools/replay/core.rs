@@ -10,7 +10,7 @@ use sentinel_actors::{
     domain::{
         bar::Bar,
         calendar::Calendar,
-        decision::{Action, Decision, Prediction, decide},
+        decision::{Decision, Prediction, decide},
         features::{FEATURE_NAMES, FeatureError, FeatureSet, InvalidValues, SEQUENCE_BARS, TimeColumns, build},
         guard::{Circumstances, Limits, Suppression, is_stale, objection, pace_objection},
         instrument::{Instrument, InstrumentKey},
