@@ -170,6 +170,23 @@ fn journals_of_all_earlier_versions_are_brought_up_to_date_and_keep_what_they_ha
 }
 
 #[test]
+fn odds_from_before_models_were_named_come_first() {
+    let disk = Disk::new();
+    let mut store = disk.open();
+    let window = window();
+    let (before, after) = ([0.1, 0.2, 0.7], [0.6, 0.3, 0.1]);
+    store.record_decisions(1, "baseline", &[decided(&window, before)]).unwrap();
+    // As the version before it left its decisions.
+    store.connection.execute_batch("DELETE FROM confidences").unwrap();
+    store.record_decisions(2, "baseline", &[decided(&window, after)]).unwrap();
+    let later: Arc<[Bar]> = window.iter().map(|bar| Bar { open_time: bar.open_time + 3_600, ..*bar }).collect();
+    store.record_decisions(3, "baseline", &[decided(&later, after)]).unwrap();
+    let found = store.first_odds("baseline", "EURUSD").unwrap();
+    assert_eq!(found.first.iter().map(|first| first.odds).collect::<Vec<_>>(), [before, after]);
+    assert_eq!((found.without_model, found.decisions, found.models), (1, 3, vec!["baseline".to_owned()]));
+}
+
+#[test]
 fn pruning_says_from_when_on_orders_may_be_missing() {
     let disk = Disk::new();
     let mut store = disk.open();
