@@ -183,7 +183,8 @@ impl Writer {
             error!(
                 stage = "archive",
                 error = "archive",
-                "{detail}; trading and the journal go on. Decisions are recorded, but `sentinel replay` cannot repeat those                  whose bars are not archived. A damaged file can be moved away: a new one is made"
+                "{detail}; trading and the journal continue. Decisions are recorded, but `sentinel replay` cannot repeat those \
+                 whose bars are not archived. A damaged file can be moved away: a new one is made"
             );
         }
     }

@@ -59,7 +59,8 @@ def test_a_file_that_cannot_be_used_stops_nothing(harness, tmp_path, fault):
         trades_on(harness, daemon, gateway)
         daemon.wait_metrics("the failure", lambda metrics: failures(metrics) >= 1)
         assert [line["level"] for line in said(daemon)] == ["ERROR"], "said once"
-        assert "trading and the journal go on" in said(daemon)[0]["message"]
+        message = said(daemon)[0]["message"]
+        assert "trading and the journal continue" in message and "  " not in message
         assert daemon.stop()[0] == 0
     finally:
         if holder:
