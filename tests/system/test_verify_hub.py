@@ -196,7 +196,9 @@ def test_the_text_output_has_the_same_checks(hub):
     done = run(hub.binary, "hub", *args)
     assert done.returncode == 0, done.stdout
     assert "\n  --      alertmanager  not checked; --alertmanager URL checks it\n" in done.stdout
-    assert done.stdout.endswith("\nHUB sees INF.\n")
+    # On a busy machine a check may be a warning: then the last line has to say so.
+    end = "HUB sees INF. Check what is marked WARN." if "\n  WARN " in done.stdout else "HUB sees INF."
+    assert done.stdout.endswith(f"\n{end}\n"), done.stdout
 
 
 def test_a_closed_inf_differs_from_a_missing_target(hub):
