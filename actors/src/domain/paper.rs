@@ -7,12 +7,13 @@ mod desk;
 mod tests;
 mod trade;
 
+use account::OrderTerms;
 pub use account::PaperAccount;
 pub use desk::{Desk, PaperRules, PaperSignal};
 pub use trade::PaperOrder;
 
 use crate::domain::{
-    fill::{Costs, ExitReason, TripleDay},
+    fill::{ExitReason, TripleDay},
     instrument::Symbol,
     position::{AccountMode, Opposite},
 };
@@ -81,8 +82,6 @@ pub struct PaperExit {
 /// How trades on paper are filled and end.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PaperTerms {
-    /// What is charged; `None`: nothing, and all figures are before costs.
-    pub costs: Option<Costs>,
     /// The day whose night counts three times.
     pub triple_day: TripleDay,
     /// Bars after the one decided on; 0: a position has no time.

@@ -186,6 +186,7 @@ impl Setup {
             version: Arc::default(),
             horizons: Horizons { bars: 4, interval: Interval::OneHour, calendar: Arc::default(), digits: Arc::new([]) },
             archive: None,
+            paper: None,
             clock: Arc::new(SystemClock),
             metrics: metrics.clone(),
         };

@@ -6,6 +6,7 @@ use super::{
 };
 use crate::domain::{
     bar::Bar,
+    fill::Costs,
     instrument::Symbol,
     money::Money,
     order::Order,
@@ -13,6 +14,19 @@ use crate::domain::{
 };
 use std::{collections::VecDeque, time::Duration};
 use uuid::Uuid;
+
+/// What an order does not say.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct OrderTerms {
+    /// The price decided on.
+    pub close: f64,
+    /// Decimal places of a price.
+    pub digits: u32,
+    /// When the bar decided on opened, unix seconds.
+    pub bar_open_time: i64,
+    /// What is charged.
+    pub costs: Option<Costs>,
+}
 
 /// The account.
 #[derive(Debug)]
@@ -78,9 +92,10 @@ impl PaperAccount {
         }
     }
 
-    /// Books an order of a signal. On a netting account that opens beside other positions, it ends the oldest of the other
-    /// side instead. `bar_open_time`: of the bar decided on, unix seconds.
-    pub(super) fn book(&mut self, order: &Order, (close, digits, bar_open_time): (f64, u32, i64), now: Duration) {
+    /// Books an order of a signal. On a netting account that opens beside other positions, it ends the oldest of the other side
+    /// instead.
+    pub(super) fn book(&mut self, order: &Order, terms: OrderTerms, now: Duration) {
+        let OrderTerms { close, digits, bar_open_time, costs } = terms;
         self.last_ticket += 1;
         let is_netting = self.terms.account_mode == AccountMode::Netting && self.terms.opposite == Opposite::Open;
         let is_met =
@@ -103,7 +118,7 @@ impl PaperAccount {
             digits,
             ticket: self.last_ticket,
             closes: met,
-            costs: self.terms.costs,
+            costs,
             entry: None,
             seen_to: bar_open_time,
             bars_seen: 0,
@@ -135,6 +150,13 @@ impl PaperAccount {
         }
         let equity = open_profit.map(|profit| self.ended.balance + profit);
         PaperEquity { equity, open_points, ..self.ended }
+    }
+
+    /// Notes what a day (UTC, days since the unix epoch) begins with, if it is known.
+    pub(super) fn begin_day(&mut self, day: u64, money: &Money) {
+        if self.first_equity.is_none_or(|(known, _)| known != day) {
+            self.first_equity = self.equity(money).equity.map(|equity| (day, equity)).or(self.first_equity);
+        }
     }
 
     /// Notes the equity if it is the first of its day, and answers the day's first.

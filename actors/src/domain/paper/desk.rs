@@ -1,11 +1,12 @@
 //! The rules of orders on paper: those of live orders, by a second [`OrderManager`] whose journal and gateway are the account on
 //! paper. Nothing in it waits, so an order is booked or refused at once.
 
-use super::{PaperAccount, PaperBook, PaperEquity, PaperOrder, PaperTerms, paper_order_id};
+use super::{OrderTerms, PaperAccount, PaperBook, PaperEquity, PaperOrder, PaperTerms, paper_order_id};
 use crate::domain::{
     bar::Bar,
     clock::{Expiry, Moment},
     exposure::{Fill, KnownNames},
+    fill::Costs,
     guard::{Limits, Suppression},
     instrument::{Instrument, Symbol},
     journal::{History, JournalError, OrderStep, Standing, StandingQuestion},
@@ -22,6 +23,8 @@ use std::{
     time::Duration,
 };
 use uuid::Uuid;
+
+const DAY_S: u64 = 86_400;
 
 /// What orders on paper are held to.
 #[derive(Debug, Clone)]
@@ -51,6 +54,8 @@ pub struct PaperSignal<'a> {
     pub bar: &'a Bar,
     /// When it closed, unix seconds.
     pub bar_close_time: i64,
+    /// What is charged; `None`: nothing, and its figures are before costs.
+    pub costs: Option<Costs>,
 }
 
 /// Takes bars and signals, and keeps the account.
@@ -82,13 +87,15 @@ impl Desk {
     }
 
     /// Follows open trades through a cycle's windows: closed bars, oldest first. `close_time` answers when a bar closed, unix
-    /// seconds.
+    /// seconds. `now`: wall clock since the unix epoch.
     pub fn advance<'a>(
         &mut self,
         windows: impl Iterator<Item = (&'a Symbol, &'a [Bar])> + Clone,
         close_time: impl Fn(&Bar) -> i64,
+        now: Duration,
     ) {
         let account = self.account.get_mut();
+        account.begin_day(now.as_secs() / DAY_S, &self.rules.money);
         for (symbol, bars) in windows.clone() {
             if let Some(last) = bars.last() {
                 account.note_close(symbol, last.close);
@@ -111,11 +118,12 @@ impl Desk {
     /// # Errors
     /// The rule.
     pub fn place(&mut self, signal: &PaperSignal<'_>, now: Duration) -> Result<Uuid, Suppression> {
-        let PaperSignal { instrument, side, confidence, bar, bar_close_time } = *signal;
+        let PaperSignal { instrument, side, confidence, bar, bar_close_time, costs } = *signal;
         let id = paper_order_id(&self.rules.account, &instrument.symbol, &self.rules.model, bar_close_time);
         let order = Order::new(id, instrument, side, confidence, bar.close, bar_close_time);
         let order = order.map_err(|_| Suppression::BadStop)?;
-        let signal = Some((bar.close, instrument.digits, bar.open_time));
+        let terms = OrderTerms { close: bar.close, digits: instrument.digits, bar_open_time: bar.open_time, costs };
+        let signal = Some(terms);
         let mut gateway = Gateway { account: &self.account, money: &self.rules.money, now };
         let books = Books { account: &self.account, history: &self.history, now, signal };
         let mut closes = Vec::new();
@@ -195,8 +203,8 @@ struct Books<'a> {
     account: &'a RefCell<PaperAccount>,
     history: &'a RefCell<Option<History>>,
     now: Duration,
-    /// Close, digits and open time of the bar decided on.
-    signal: Option<(f64, u32, i64)>,
+    /// What the signal says and an order does not.
+    signal: Option<OrderTerms>,
 }
 
 impl OrderJournal for Books<'_> {
@@ -224,7 +232,7 @@ impl OrderJournal for Books<'_> {
     }
 
     async fn first_equity(&self, equity: f64) -> Result<f64, JournalError> {
-        Ok(self.account.borrow_mut().first_equity(self.now.as_secs() / 86_400, equity))
+        Ok(self.account.borrow_mut().first_equity(self.now.as_secs() / DAY_S, equity))
     }
 
     /// Intent and sending need no place of their own: the order is booked at once, or not at all.

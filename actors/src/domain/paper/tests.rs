@@ -3,6 +3,7 @@
 use super::*;
 use crate::domain::{
     bar::Bar,
+    fill::Costs,
     guard::{Limits, Suppression},
     instrument::Instrument,
     journal::History,
@@ -15,6 +16,7 @@ use std::{sync::Arc, time::Duration};
 const HOUR: i64 = 3_600;
 /// 2026-01-05 10:00 UTC, a Monday.
 const BEGIN: i64 = 1_767_607_200;
+const NOW: Duration = Duration::from_secs(BEGIN.unsigned_abs());
 
 fn bar(place: i64, [open, high, low, close]: [f64; 4]) -> Bar {
     Bar { open_time: BEGIN + place * HOUR, open, high, low, close, volume: 1.0 }
@@ -41,9 +43,10 @@ fn instrument(name: &str) -> Instrument {
     }
 }
 
+const COSTS: Costs = Costs { spread: 10.0, slippage: 1.0, commission_side: 2.0, swap_long: -3.0, swap_short: 1.0 };
+
 fn terms() -> PaperTerms {
     PaperTerms {
-        costs: Some(Costs { spread: 10.0, slippage: 1.0, commission_side: 2.0, swap_long: -3.0, swap_short: 1.0 }),
         triple_day: TripleDay::Wed,
         horizon_bars: 0,
         start: 10_000.0,
@@ -56,6 +59,7 @@ fn terms() -> PaperTerms {
 struct Table {
     desk: Desk,
     bars: Vec<Bar>,
+    costs: Option<Costs>,
 }
 
 fn rules(terms: PaperTerms, limits: Limits) -> PaperRules {
@@ -82,7 +86,7 @@ impl Table {
 
     fn limited(terms: PaperTerms, limits: Limits) -> Self {
         let desk = Desk::new(rules(terms, limits), &[instrument("EURUSD")], PaperBook::default(), History::default());
-        Self { desk, bars: vec![flat(0, 1.1)] }
+        Self { desk, bars: vec![flat(0, 1.1)], costs: Some(COSTS) }
     }
 
     fn now(&self) -> Duration {
@@ -92,8 +96,8 @@ impl Table {
     /// A new bar comes.
     fn bar(&mut self, prices: [f64; 4]) -> &mut Self {
         self.bars.push(bar(self.bars.len() as i64, prices));
-        let symbol = Symbol::new("EURUSD");
-        self.desk.advance([(&symbol, &self.bars[..])].into_iter(), close_time);
+        let (symbol, now) = (Symbol::new("EURUSD"), self.now());
+        self.desk.advance([(&symbol, &self.bars[..])].into_iter(), close_time, now);
         self
     }
 
@@ -106,7 +110,9 @@ impl Table {
         self.desk.begin(now);
         let instrument = instrument(name);
         let bar_close_time = close_time(&bar);
-        self.desk.place(&PaperSignal { instrument: &instrument, side, confidence: 0.7, bar: &bar, bar_close_time }, now)
+        let (confidence, costs) = (0.7, self.costs);
+        let signal = PaperSignal { instrument: &instrument, side, confidence, bar: &bar, bar_close_time, costs };
+        self.desk.place(&signal, now)
     }
 
     /// What a cycle would write, as the journal is told it.
@@ -228,7 +234,7 @@ fn a_position_whose_bars_are_missing_is_lost_without_a_figure() {
     // A window that begins after all that was seen.
     table.bars = (200..320).map(|place| flat(place, 1.2)).collect();
     let symbol = Symbol::new("EURUSD");
-    table.desk.advance([(&symbol, &table.bars[..])].into_iter(), close_time);
+    table.desk.advance([(&symbol, &table.bars[..])].into_iter(), close_time, NOW);
     let exit = table.only().exit.unwrap();
     assert_eq!((exit.reason, exit.price, exit.net_points, exit.profit), (PaperEnd::Lost, None, None, None));
     let equity = table.changes().1.unwrap();
@@ -277,7 +283,7 @@ fn an_equity_that_nobody_knows_is_none_and_stops_a_loss_limit() {
     assert!(table.signal_of("EURCHF", Side::Buy).is_ok(), "nothing is open, so nothing is unknown");
     let symbol = Symbol::new("EURCHF");
     table.bars.push(flat(1, 1.1005));
-    table.desk.advance([(&symbol, &table.bars[..])].into_iter(), close_time);
+    table.desk.advance([(&symbol, &table.bars[..])].into_iter(), close_time, NOW);
     let (_, equity) = table.changes();
     let equity = equity.unwrap();
     assert_eq!(equity.equity, None, "EURCHF has no rate");
@@ -287,7 +293,7 @@ fn an_equity_that_nobody_knows_is_none_and_stops_a_loss_limit() {
 
 #[test]
 fn without_costs_nothing_is_charged() {
-    let mut table = Table::new(PaperTerms { costs: None, ..terms() });
+    let mut table = Table { costs: None, ..Table::new(terms()) };
     table.signal(Side::Sell).unwrap();
     table.bar([1.1, 1.1, 1.0985, 1.0985]);
     assert!(near(table.only().open_points(), 150.0));
@@ -317,7 +323,7 @@ fn a_restart_goes_on_and_another_start_is_a_deposit() {
     for start in [10_000.0, 12_500.0] {
         let rules = rules(PaperTerms { start, ..terms() }, Limits { positions_max: 1, ..Limits::default() });
         let desk = Desk::new(rules, &[instrument("EURUSD")], book.clone(), History::default());
-        let mut again = Table { desk, bars: table.bars.clone() };
+        let mut again = Table { desk, bars: table.bars.clone(), costs: Some(COSTS) };
         again.bar([1.1, 1.1, 1.0985, 1.1]);
         let order = again.only();
         assert_eq!((order.ticket, order.bars_seen), (1, 2));
@@ -360,7 +366,7 @@ proptest! {
             for cut in cuts.iter().chain(std::iter::repeat(&bars.len())) {
                 seen = (seen + cut).min(bars.len());
                 let from = seen.saturating_sub(window + cut);
-                table.desk.advance([(&symbol, &bars[from..seen])].into_iter(), close_time);
+                table.desk.advance([(&symbol, &bars[from..seen])].into_iter(), close_time, NOW);
                 if seen == bars.len() {
                     break;
                 }
