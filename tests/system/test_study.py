@@ -193,7 +193,10 @@ def test_a_model_that_dies_in_the_middle_goes_on_where_it_was(study, momentum, t
     assert code == 0, said
     assert len(momentum.requests) == 321, "one row of one symbol in a request, as the daemon asks"
     whole = found(tmp_path / "whole")
-    assert whole["look_ahead"] == {"is_checked": True, "checked": 321, "unequal": 0, "first": None}
+    ahead = whole["look_ahead"]
+    assert (ahead["is_checked"], ahead["checked"], ahead["unequal"], ahead["first"]) == (True, 321, 0, None)
+    assert [said.split(":")[0] for said in ahead["extent"]] == ["checked", "not checked"]
+    assert {"why": "bars without a whole window: fewer than 200 bars up to them", "count": 199} in whole["counts"]["dropped"]
 
     serve, answered = momentum.serve, []
 

@@ -12,13 +12,16 @@ pub mod folds;
 pub mod grid;
 pub mod market;
 pub mod null;
+#[cfg(test)]
+mod planted;
 pub mod series;
 #[cfg(test)]
 mod tests;
 pub mod trades;
 
 use super::{
-    result::{Answer, Figures, Fold, LookAhead, Null, Range, Side as SideRows, Trials, WalkForward},
+    result::{Answer, Between, Figures, Fold, LookAhead, Null, Range, Side as SideRows, Trials, WalkForward},
+    statistics::sharpe,
     tries::Tried,
 };
 use figures::{Days, Moments};
@@ -143,7 +146,7 @@ pub fn judge(
     let known = decisions.iter().take_while(|decision| decision.bar < before);
     let first = choices.first().copied().unwrap_or_default();
     let known: Vec<_> = known.filter_map(|decision| Some((decision.bar, first.side(decision)?))).collect();
-    let trials = chance.trials(moments.as_ref());
+    let trials = chance.trials(moments.as_ref(), &cells);
     let walk_forward = walk_forward(market, folds, figures, &choices, now);
     let inside = run(market, policy, &known);
     Ok(Judged { first_outside, sides: sides(cells), trials, null, walk_forward, answer, outside, inside })
@@ -173,24 +176,30 @@ struct Chance {
     tried: Tried,
 }
 
-/// Variance of the Sharpe of so many trades that earn nothing (A. W. Lo, "The Statistics of Sharpe Ratios", 2002). The formula
-/// is often fed with the variance between the trials. But these trials are thresholds of one model: where it has an edge,
-/// they differ because of it, and the edge would speak against itself.
-fn variance(moments: &Moments) -> f64 {
-    1.0 / moments.count.saturating_sub(1).max(1) as f64
-}
-
 impl Chance {
+    /// Why by this variance: see the module of the formula.
     fn dsr(&self, moments: &Moments) -> Option<f64> {
-        moments.dsr(self.tried.trials, variance(moments))
+        moments.dsr(self.tried.trials, sharpe::variance_of_chance(moments.count))
     }
 
-    fn trials(&self, outside: Option<&Moments>) -> Trials {
-        let variance = outside.map(variance);
-        let total = self.tried.trials;
-        let best = variance.and_then(|variance| super::statistics::sharpe::expected_max(total, variance));
-        let Tried { studies, .. } = self.tried;
-        Trials { total, now: self.now, studies, sharpe_variance: variance, sharpe_expected_max: best }
+    fn trials(&self, outside: Option<&Moments>, cells: &[Cell]) -> Trials {
+        let Tried { studies, trials: total } = self.tried;
+        let variance = outside.map(|moments| sharpe::variance_of_chance(moments.count));
+        let best = variance.and_then(|variance| sharpe::expected_max(total, variance));
+        let between = self.between(outside, cells);
+        Trials { total, now: self.now, studies, sharpe_variance: variance, sharpe_expected_max: best, between }
+    }
+
+    fn between(&self, outside: Option<&Moments>, cells: &[Cell]) -> Option<Between> {
+        let enough = cells.iter().filter(|cell| cell.row.trades.count >= grid::TRADES_MIN);
+        let ratios: Vec<f64> = enough.filter_map(|cell| Some(cell.moments?.ratio)).collect();
+        let variance = sharpe::variance_between(&ratios)?;
+        Some(Between {
+            trials: ratios.len() as u64,
+            variance,
+            expected_max: sharpe::expected_max(self.tried.trials, variance),
+            dsr: outside.and_then(|moments| moments.dsr(self.tried.trials, variance)),
+        })
     }
 }
 

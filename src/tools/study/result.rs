@@ -160,6 +160,8 @@ pub struct Counts {
     pub decisions_in_sample: u64,
     /// Places where bars are missing although the market was open.
     pub gaps: u64,
+    /// The first of them: close of the bar before, and open of the bar after.
+    pub gaps_first: Vec<Range>,
     /// What was left out, and why; nothing with a count of 0.
     pub dropped: Vec<Dropped>,
     /// What a reader has to know about the data, in sentences.
@@ -287,6 +289,22 @@ pub struct Trials {
     pub sharpe_variance: Option<f64>,
     /// What the best of them is expected to have by chance alone.
     pub sharpe_expected_max: Option<f64>,
+    /// The same by the variance between this study's trials, to compare; nothing rests on it.
+    pub between: Option<Between>,
+}
+
+/// Another way to say what the best of all trials has by chance: from how far this study's trials are apart. Thresholds of one
+/// model share their trades: an edge moves them apart, and so would speak against itself; without one they are too close.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Between {
+    /// Thresholds with enough trades to be chosen.
+    pub trials: u64,
+    /// Variance between their Sharpe ratios.
+    pub variance: f64,
+    /// What the best of all trials would have by chance.
+    pub expected_max: Option<f64>,
+    /// Of the trades outside.
+    pub dsr: Option<f64>,
 }
 
 /// The signals against prices they have nothing to do with.
@@ -469,4 +487,6 @@ pub struct LookAhead {
     pub unequal: u64,
     /// The first of them: its bar and the first feature that differs.
     pub first: Option<String>,
+    /// What was checked and what was not, in sentences.
+    pub extent: Vec<String>,
 }

@@ -15,7 +15,7 @@ use std::{
 /// Thresholds in hundredths: from 0.34, below which no side can be the likeliest, to 0.95.
 const HUNDREDTHS: std::ops::RangeInclusive<u32> = 34..=95;
 /// Fewer trades than this say nothing about a threshold: it is not chosen.
-const TRADES_MIN: u64 = 30;
+pub const TRADES_MIN: u64 = 30;
 
 /// All thresholds, the lowest first.
 pub fn thresholds() -> impl Iterator<Item = f64> {

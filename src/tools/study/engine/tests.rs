@@ -114,32 +114,6 @@ fn bars_that_the_model_knows_are_not_counted() {
 }
 
 #[test]
-fn a_planted_edge_is_found() {
-    let market = market(random_walk(4_000, 11), 3.0);
-    let decisions = model(&market.bars, 11, |_| 0.4);
-    let judged = study(&market, &decisions, Some(3_600 * 500));
-    let answer = &judged.answer;
-    assert!(answer.is_advice, "{}", answer.sentence);
-    assert!(answer.threshold_buy.is_some() || answer.threshold_sell.is_some());
-    assert!(judged.walk_forward.outside.net_points.unwrap() > 0.0);
-    let unsaid = study(&market, &decisions, None);
-    assert!(!unsaid.answer.is_advice && unsaid.answer.sentence.contains("trained_until"), "{}", unsaid.answer.sentence);
-}
-
-#[test]
-fn an_edge_that_is_only_where_it_was_trained_is_not_found() {
-    for seed in 0..8 {
-        let market = market(random_walk(HOURS, seed), 1.0);
-        let decisions = model(&market.bars, seed, |at| if at < 750 { 0.8 } else { 0.0 });
-        // Whether it is said or not until when it was trained.
-        for trained_until in [None, Some(market.close_times[754])] {
-            let judged = study(&market, &decisions, trained_until);
-            assert!(!judged.answer.is_advice, "{seed}: {}", judged.answer.sentence);
-        }
-    }
-}
-
-#[test]
 fn an_edge_smaller_than_the_costs_is_not_found() {
     let bars = random_walk(4_000, 11);
     let decisions = model(&bars, 11, |_| 0.4);
@@ -169,20 +143,15 @@ fn every_other_study_lowers_the_deflated_ratio() {
 }
 
 #[test]
-fn noise_gets_no_advice_and_its_p_values_are_uniform() {
-    let (mut advised, mut p_values) = (Vec::new(), Vec::new());
+fn p_values_of_noise_are_uniform() {
+    let mut p_values = Vec::new();
     for seed in 0..SEEDS {
         let market = market(random_walk(HOURS, 1_000 + seed), 2.0);
-        let judged = study(&market, &model(&market.bars, 2_000 + seed, |_| 0.0), Some(0));
-        p_values.extend(judged.null.p_value);
-        if judged.answer.is_advice {
-            advised.push(seed);
-        }
+        p_values.extend(study(&market, &model(&market.bars, 2_000 + seed, |_| 0.0), Some(0)).null.p_value);
     }
     assert_eq!(p_values.len() as u64, SEEDS);
     let uniformity = against_uniform(&p_values).unwrap();
     assert!(uniformity.p_value > 0.05, "{uniformity:?} {p_values:?}");
-    assert!(advised.len() as u64 <= SEEDS / 20, "advice on noise of seeds {advised:?}");
 }
 
 #[test]
