@@ -98,3 +98,41 @@ pub fn of_archive(path: &Path, symbol: &str, range: &Range<i64>, recipe: &Recipe
 fn name(path: &Path) -> String {
     path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sentinel_actors::{
+        domain::{calendar::Calendar, features::TimeColumns, instrument::Symbol, interval::Interval},
+        fetcher::OnGap,
+    };
+
+    #[test]
+    fn the_first_window_of_a_range_is_whole_after_any_weekend() {
+        let calendar = Calendar::fx();
+        // From a Monday on; the range begins on a Monday two weeks later.
+        let begin = 1_489_363_200;
+        let open = (0..24 * 28).map(|hour| begin + 3_600 * hour).filter(|time| calendar.is_open(*time));
+        let bars: Vec<Bar> =
+            open.map(|open_time| Bar { open_time, open: 1.1, high: 1.1, low: 1.1, close: 1.1, volume: 1.0 }).collect();
+        let folder = tempfile::TempDir::new().unwrap();
+        let path = folder.path().join("bars.db");
+        let mut archive = Archive::open(&path).unwrap();
+        let symbol = Symbol::new("EURUSD");
+        archive.write_cycle(1, (Interval::OneHour, "test"), &[(symbol, bars.clone().into())]).unwrap();
+        drop(archive);
+        let (interval, time_columns, on_gap) = (Interval::OneHour, TimeColumns::Utc, OnGap::Continue);
+        for lookback_bars in [130, 200] {
+            let recipe = Recipe { interval, calendar: &calendar, jump_max: 0.5, lookback_bars, time_columns, on_gap };
+            let from = begin + 14 * 86_400;
+            let read = of_archive(&path, "EURUSD", &(from..i64::MAX), &recipe).unwrap();
+            let first = read.bars.iter().position(|bar| bar.open_time + 3_600 >= from).unwrap();
+            assert!(first + 1 >= lookback_bars, "{first} bars before it");
+            assert!(first <= lookback_bars + 1, "and no more than it takes: {first}");
+            assert_eq!(read.bars.last(), bars.last());
+            assert!(read.bars.is_sorted_by(|one, next| one.open_time < next.open_time));
+            let all = of_archive(&path, "EURUSD", &(i64::MIN..i64::MAX), &recipe).unwrap();
+            assert_eq!(all.bars, bars);
+        }
+    }
+}
