@@ -1,4 +1,4 @@
-//! One decision again, by the functions that the actors use, and the first field that differs. Pure but for the archive.
+//! Makes one decision again, by the functions that the actors use, and finds the first field that differs. Reads only the archive.
 
 pub use super::{reasons::FROM_DATA, window::Asked};
 
@@ -90,7 +90,7 @@ pub struct Difference {
     pub field: String,
     /// As the journal has it.
     pub recorded: String,
-    /// As it came out now.
+    /// As it is now.
     pub replayed: String,
 }
 

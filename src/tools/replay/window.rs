@@ -1,4 +1,4 @@
-//! The window of a recorded decision: found in the archive by its digest, and held to what the Fetcher would have refused.
+//! The window of a recorded decision: found in the archive by its digest, and checked for what the Fetcher would have refused.
 
 use super::core::{Functions, Terms};
 use sentinel_actors::{

@@ -1,8 +1,8 @@
-//! The study itself: no file, no socket, no clock. Bars with odds go in; what they are worth comes out, the same for the same
+//! The study itself: no file, no socket, no clock. Its result is the same for the same
 //! input on any number of cores.
 //!
-//! `market` knows what a position on each bar comes to, `trades` which signals become positions, `grid` looks at each threshold,
-//! `folds` chooses as one would have chosen then, `null` compares with chance, `answer` puts it into words.
+//! `market` has the result of a position on each bar, `trades` which signals become positions, `grid` looks at each threshold,
+//! `folds` chooses thresholds on earlier bars and judges them on later ones, `null` compares with chance, `answer` writes the sentence.
 
 pub mod answer;
 pub mod figures;
@@ -31,26 +31,26 @@ use market::{Decision, Market, Trade};
 use sentinel_actors::domain::side::Side;
 use trades::Policy;
 
-/// What is asked.
+/// What a study is about.
 #[derive(Debug, Clone, Copy)]
 pub struct Question<'a> {
     /// The bars.
     pub market: &'a Market,
     /// Bars with odds, oldest first.
     pub decisions: &'a [Decision],
-    /// `model.trained_until`, unix seconds: bars that close before it are the model's own.
+    /// `model.trained_until`, unix seconds: bars that close before it were trained on.
     pub trained_until: Option<i64>,
     /// Which signals become trades.
     pub policy: Policy,
     /// Of the bootstrap and of the shifts.
     pub seed: u64,
-    /// How often a mean is drawn anew at each threshold; 0: without intervals there.
+    /// How often the mean of a threshold is resampled; 0: no intervals there.
     pub replicates_grid: usize,
     /// And of the folds.
     pub replicates: usize,
     /// Circular shifts.
     pub shifts: usize,
-    /// Whether a feature sees the future.
+    /// Whether a feature uses the future.
     pub look_ahead: &'a LookAhead,
 }
 
@@ -75,7 +75,7 @@ pub struct Judged {
     pub inside: Vec<Trade>,
 }
 
-/// What is under way, for whoever waits.
+/// How far a study has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
     /// So many thresholds of so many.
@@ -104,7 +104,7 @@ pub fn judge(
     cuts.push(u32::MAX);
     let all = unseen.first().map_or(0, |first| first.bar)..unseen.last().map_or(0, |last| last.bar + 1);
     let days = Days::new(market, all.clone());
-    // Each side alone: what the other does depends on a threshold that is not known here.
+    // Each side alone: the trades of the other depend on a threshold that is not known here.
     let alone = Policy { opposite: trades::OppositeRule::Open, ..policy };
     let replicates = question.replicates_grid;
     let plan = grid::Plan { market, decisions: unseen, policy: alone, cuts: &cuts, days: &days, seed, replicates };
@@ -177,7 +177,7 @@ struct Chance {
 }
 
 impl Chance {
-    /// Why by this variance: see the module of the formula.
+    /// `statistics::sharpe` says why it takes this variance.
     fn dsr(&self, moments: &Moments) -> Option<f64> {
         moments.dsr(self.tried.trials, sharpe::variance_of_chance(moments.count))
     }

@@ -95,7 +95,7 @@ pub struct Inputs {
     pub counts: Counts,
     /// Whether the bars have highs and lows, so that stops can be looked for.
     pub has_ranges: bool,
-    /// Whether features, if any were made here, see the future.
+    /// Whether features, if any were made here, use the future.
     pub look_ahead: LookAhead,
 }
 

@@ -1,8 +1,8 @@
 //! Whether anything between the bars of a file and the features of a decision uses the future. Each decision is made again from
 //! bars of which all later ones are noise, and again with a bar appended that is still forming. Both have to be identical.
 //!
-//! The noise is put in place of the bars of the file, and takes the way that those took: bars are made of it, their close is
-//! looked up, the window is cut, features are made of it. So a fault in any of these is found, too. `noise` has the bars.
+//! The noise is put in place of the bars of the file, and passes through the same steps: bars are made of it, their close is
+//! looked up, the window is cut, features are computed. So a fault in any of these is found, too. `noise` has the bars.
 
 mod noise;
 #[cfg(test)]
@@ -70,7 +70,7 @@ pub fn check(
         let others: Vec<_> = (1..cores).map(|_| scope.spawn(work)).collect();
         let mut found = work();
         for other in others {
-            // A panic there is a defect, and goes on here.
+            // A panic there is a defect and is passed on.
             found.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
         }
         found
@@ -124,8 +124,8 @@ impl<'a> Again<'a> {
         difference(&made, &formed).map(|what| format!("with a bar that is still forming: {what}"))
     }
 
-    /// Puts the bars of the file that have closed by then in place of the noise. Places come in order, so that each bar is put there
-    /// once; only a core that takes a block later than another one's goes on from there.
+    /// Puts the bars of the file that have closed by then in place of the noise. Decisions come in the order of time, so each bar is
+    /// copied once.
     fn show_until(&mut self, closed: i64) {
         let calendar = self.recipe.calendar;
         while let Some(bar) =

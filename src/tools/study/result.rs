@@ -35,7 +35,7 @@ pub struct Report {
     pub digits: u32,
     /// The files, in the order in which they were read.
     pub inputs: Vec<Input>,
-    /// What a decision is held to in calibration and confusion.
+    /// What a decision is compared with in calibration and confusion.
     pub label: Label,
     /// How a position begins and ends.
     pub rules: Rules,
@@ -55,7 +55,7 @@ pub struct Report {
     pub sides: Vec<Side>,
     /// How often these bars were tried.
     pub trials: Trials,
-    /// What chance alone does.
+    /// The result of chance alone.
     pub null: Null,
     /// The only figures that an advice rests on.
     pub walk_forward: WalkForward,
@@ -73,7 +73,7 @@ pub struct Report {
     pub prices: Vec<PricePoint>,
     /// Walk-forward trades; thinned to at most [`MARKS_MAX`], evenly.
     pub marks: Vec<TradeMark>,
-    /// Whether a feature sees the future.
+    /// Whether a feature uses the future.
     pub look_ahead: LookAhead,
 }
 

@@ -1,4 +1,4 @@
-//! Made-up markets and models for tests: nothing to find, an edge to find, and one that is only there where the model was trained.
+//! Made-up markets and models for tests: without an edge, with one, and with one only on the bars that the model was trained on.
 
 use super::{
     Judged, Question, judge,
@@ -15,7 +15,7 @@ use sentinel_actors::domain::{
     interval::Interval,
 };
 
-/// One at a time, and no side touches the other.
+/// One position at a time on each side; a signal of the other side changes nothing.
 pub const ALONE: Policy = Policy { positions_max: 1, opposite: OppositeRule::Open };
 
 /// From 0 to 1.
@@ -77,7 +77,7 @@ pub fn market(bars: Vec<Bar>, spread: f64) -> Market {
     Market::new(bars, Interval::OneHour, &Calendar::always(), terms)
 }
 
-/// A study of them that nobody has tried before, with few draws where they change nothing.
+/// A study that is the first of its bars, with fewer draws where that changes nothing.
 pub fn study(market: &Market, decisions: &[Decision], trained_until: Option<i64>) -> Judged {
     study_after(market, decisions, trained_until, 0)
 }

@@ -1,4 +1,4 @@
-//! What is planted in a made-up market, on so many bars that the number of trades decides nothing: an edge, one that ends where the
+//! What is planted in a made-up market, on so many bars that the number of trades is always enough: an edge, one that ends where the
 //! judging begins, and none. `SENTINEL_ALL_TESTS=1` takes more seeds.
 
 use super::{fixtures::*, *};
@@ -16,8 +16,8 @@ fn seeds(quick: u64, all: u64) -> std::ops::Range<u64> {
     0..if is_full { all } else { quick }
 }
 
-/// A study of a model that knows so much at each bar. Of 0.1 points of spread hardly anything is lost, so that noise is not
-/// refused for what it costs.
+/// A study of a model that knows so much at each bar. With a spread of 0.1 points noise is not refused
+/// because of its costs.
 fn planted(seed: u64, spread: f64, knowledge: impl Fn(usize) -> f64) -> Judged {
     let market = market(random_walk(SEEN + UNSEEN, 3_000 + seed), spread);
     let decisions = sure_model(&market.bars, 4_000 + seed, knowledge);
@@ -110,6 +110,6 @@ fn noise_gets_no_advice_though_it_has_the_trades() {
     );
     assert!(is_most(counted, seeds), "{counted} of {seeds} had enough trades");
     assert!(advised.len() * 20 <= counted, "advice on noise of seeds {advised:?}");
-    // Each of the two alone is met by chance, as often as it says: the advice needs them all.
+    // Chance meets each of these two alone as often as their level says; an advice needs all gates.
     assert!(above_zero * 10 <= counted && small_p * 8 <= counted, "{above_zero} and {small_p} of {counted}");
 }

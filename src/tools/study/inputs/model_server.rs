@@ -1,5 +1,5 @@
 //! A model that is asked now, one bar after the other, as the daemon would have asked it: one row of one symbol in a request.
-//! In bulk a model whose server scales a whole batch would answer something else.
+//! If it were asked in bulk, a model whose server scales a whole batch would answer something else.
 
 use super::{
     Odds, Recipe,
@@ -28,10 +28,10 @@ use std::{path::Path, sync::Mutex, time::Duration};
 const AGAIN: usize = 8;
 /// By which two answers to the same question may differ.
 const SAME: f64 = 1e-9;
-/// Rows in a row that the model refuses, after which it is not asked on.
+/// Rows in a row that the model refuses, after which the study ends.
 const REFUSED_MAX: u64 = 20;
 
-/// What came of it.
+/// The answers.
 #[derive(Debug, Default)]
 pub struct Asked {
     /// Oldest first.
@@ -44,7 +44,7 @@ pub struct Asked {
     pub first_refusal: Option<String>,
     /// Answers that took longer than the daemon waits: live they would have been no decision.
     pub late: u64,
-    /// Whether a feature sees the future.
+    /// Whether a feature uses the future.
     pub look_ahead: LookAhead,
 }
 
@@ -63,7 +63,7 @@ pub async fn ask(
     let mut progress = Progress::default();
     let shown = Mutex::new(&mut progress);
     let look_ahead = look_ahead::check(series, places, recipe, &functions, |ready| {
-        // Whoever comes while another one tells has nothing to add.
+        // Another thread is already writing the line.
         if let Ok(mut shown) = shown.try_lock() {
             shown.show(|| format!("look-ahead check: {ready} of {} decisions", places.len()));
         }
@@ -129,7 +129,7 @@ impl Asking<'_> {
         let answer = self.server.predict(&[features], self.model.tabular).await;
         let (prediction, took) = match answer {
             Ok((predictions, took)) => (predictions.first().copied(), took),
-            // About this row, as far as anybody can tell: the daemon would go on without a decision.
+            // Probably about this row only: the daemon would go on without a decision.
             Err(refusal @ (ModelRefusal::Row(_) | ModelRefusal::Status { status: 400 | 422, .. })) => {
                 self.asked.refused += 1;
                 self.refused_in_a_row += 1;

@@ -29,7 +29,7 @@ const REPAIRED: f64 = 1e-4;
 const GAPS_NAMED: usize = 5;
 const WITH_A_GAP: &str = "decisions with missing bars among the newest 60 of their window (data.on_gap = \"stop\")";
 
-/// What has come so far.
+/// What has been read so far.
 #[derive(Default)]
 struct Found {
     files: Vec<Input>,
@@ -41,7 +41,7 @@ struct Found {
 /// Bars and odds of the task.
 ///
 /// # Errors
-/// What cannot be read or cannot be true, by file and line; a model that dies in the middle.
+/// What cannot be read or cannot be true, by file and line; a model that fails in the middle.
 pub(in super::super) async fn gather(task: &Task) -> anyhow::Result<Inputs> {
     let settings = &task.settings;
     let recipe = Recipe {
@@ -83,7 +83,7 @@ pub(in super::super) async fn gather(task: &Task) -> anyhow::Result<Inputs> {
             (bars, odds, None)
         }
     };
-    // The finer bars were needed to look at the features alone.
+    // The finer bars were needed only for the look-ahead check.
     drop(finer);
     let times = close_times(&bars, &recipe);
     let closed = Closed { bars: &bars, times: &times };
@@ -270,7 +270,7 @@ impl Found {
         if count > 0 {
             self.counts.notes.push(format!(
                 "{count} decisions were made on a close that differs from the bar's by more than 0.01 %: the provider has repaired \
-                 the bar since, or these are bars of somebody else"
+                 the bar since, or these are another provider's bars"
             ));
         }
     }

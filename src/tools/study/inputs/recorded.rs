@@ -81,8 +81,8 @@ pub fn read(
     Ok(Recorded { odds, input, later, invalid, notes })
 }
 
-/// Refuses odds of other bars than those of the study. The settings that were in force say it; of older journals the distance of
-/// the bars does, unless cycles were rarer than bars.
+/// Refuses odds of other bars than those of the study. The recorded settings tell it. For older journals it
+/// follows from the time between the bars; only a shorter one is refused, because a daemon may have left bars out.
 fn of_interval(store: &Store, first: &[FirstOdds], range: &Range<i64>, interval: Interval) -> anyhow::Result<()> {
     /// All that is needed of the settings.
     #[derive(Deserialize)]
@@ -120,8 +120,8 @@ fn of_interval(store: &Store, first: &[FirstOdds], range: &Range<i64>, interval:
     Ok(())
 }
 
-/// Bars that have no more than the recorded closes: each opens where the one before closed, and nobody knows how far the price
-/// went in between.
+/// Bars that have no more than the recorded closes: each opens where the one before closed, and how far the price
+/// moved within a bar is not known.
 pub fn bars_of_closes(odds: &[Odds], interval: Interval, calendar: &Calendar) -> Vec<Bar> {
     let mut before: Option<f64> = None;
     let bar = |odds: &Odds| {

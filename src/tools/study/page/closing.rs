@@ -59,7 +59,7 @@ fn day(short: &str) -> &str {
     DAYS.into_iter().find(|day| day.get(..3).is_some_and(|begin| begin.eq_ignore_ascii_case(short))).unwrap_or(short)
 }
 
-/// At most four decimals, as few as it takes.
+/// At most four decimals, without zeros at the end.
 fn plain(value: f64) -> String {
     let text = format!("{value:.4}");
     let short = text.trim_end_matches('0').trim_end_matches('.');

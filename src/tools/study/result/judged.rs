@@ -75,7 +75,7 @@ pub struct Figures {
     pub net_points_total: f64,
     /// Earned by lost.
     pub profit_factor: Option<f64>,
-    /// Deepest fall of the sum from its highest point, points, 0 or more.
+    /// Largest drawdown of the sum from its highest point, points, 0 or more.
     pub drawdown: f64,
     /// Of a trade: mean by standard deviation, not annualised.
     pub sharpe_trade: Option<f64>,
@@ -93,7 +93,7 @@ pub struct Figures {
     pub dsr: Option<f64>,
 }
 
-/// How often these bars were tried. A hundred tries of nothing have a best one, and it looks good.
+/// How often these bars were tried. The best of a hundred models without an edge looks good, too.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Trials {
     /// All of them, this study included.
@@ -106,12 +106,12 @@ pub struct Trials {
     pub sharpe_variance: Option<f64>,
     /// What the best of them is expected to have by chance alone.
     pub sharpe_expected_max: Option<f64>,
-    /// The same by the variance between this study's trials, to compare; nothing rests on it.
+    /// The same by the variance between this study's trials, to compare; not used for the advice.
     pub between: Option<Between>,
 }
 
 /// Another way to say what the best of all trials has by chance: from how far this study's trials are apart. Thresholds of one
-/// model share their trades: an edge moves them apart, and so would speak against itself; without one they are too close.
+/// model share their trades: an edge moves them apart, so that it would raise its own bar; without one they are too close.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Between {
     /// Thresholds with enough trades to be chosen.
@@ -124,7 +124,7 @@ pub struct Between {
     pub dsr: Option<f64>,
 }
 
-/// The signals against prices they have nothing to do with.
+/// The signals against prices that they were not made for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Null {
     /// Circular shifts of the signals against the prices, within each fold.
@@ -175,14 +175,14 @@ pub struct Fold {
     pub result: Figures,
 }
 
-/// Whether a feature sees the future.
+/// Whether a feature uses the future.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct LookAhead {
-    /// Whether features were made here, so that it could be looked at.
+    /// Whether features were made here, so that it could be checked.
     pub is_checked: bool,
     /// Decisions that were made again with noise in place of all later bars, and with a bar that is still forming.
     pub checked: u64,
-    /// Those that came out differently: of a sound feature none.
+    /// Those that came out differently: none if the features are correct.
     pub unequal: u64,
     /// The first of them: its bar and the first feature that differs.
     pub first: Option<String>,

@@ -8,7 +8,7 @@
 //! - If it has none, ratios of shared trades lie close together. Then the variance between them is too small, and the bar too low.
 //!
 //! V = 1/(T-1) is what T trades that earn nothing have. It is the same in both cases, and with the number of all trials, counted as
-//! if they were independent, it errs to the safe side. A study prints the other figure beside it.
+//! if they were independent, the result is rather too low than too high. A study prints the other figure beside it.
 
 use super::{finite, mean};
 use statrs::distribution::{ContinuousCDF as _, Normal};

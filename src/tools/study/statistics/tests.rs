@@ -1,11 +1,11 @@
-//! Holds every statistic to scipy and scikit-learn, on the cases of `tests/fixtures/statistics.json`.
+//! Compares every statistic with scipy and scikit-learn, on the cases of `tests/fixtures/statistics.json`.
 
 use super::*;
 use crate::tools::study::result::Calibration;
 use sentinel_actors::domain::decision::Action;
 use serde::Deserialize;
 
-/// How far a value may be off: absolutely, and as a part of it.
+/// Allowed difference of a value: absolute, and relative to it.
 const TOLERANCE: f64 = 1e-9;
 
 #[derive(Deserialize)]
