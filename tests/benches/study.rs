@@ -2,6 +2,7 @@
 //! 60 s and 500 MB. `SENTINEL_BENCH_BARS` is another number of bars than a million.
 
 #![allow(clippy::unwrap_used, missing_docs)] // a failing bench panics
+#![allow(clippy::print_stdout)] // its figures
 
 use std::{
     fs::{self, File},
