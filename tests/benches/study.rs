@@ -4,6 +4,7 @@
 //! than a million.
 
 #![allow(clippy::unwrap_used, missing_docs)] // a failing bench panics
+#![allow(clippy::print_stdout)] // its figures
 
 use sentinel::tools::study::{
     inputs::{Recipe, functions::Functions},
