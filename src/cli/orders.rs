@@ -2,6 +2,7 @@
 //! runs; it sees the result in its next cycle.
 
 mod id_prefix;
+pub(super) mod paper;
 pub(super) mod print;
 mod table;
 
@@ -27,6 +28,9 @@ pub(super) struct Args {
     /// Only orders of unknown outcome, which block their symbols
     #[arg(long)]
     unresolved: bool,
+    /// The orders on paper instead, which are never listed with the others
+    #[arg(long, conflicts_with = "unresolved")]
+    paper: bool,
     /// Print a JSON array instead of a table
     #[arg(long)]
     json: bool,
@@ -103,7 +107,16 @@ pub(super) fn main(args: &Args) -> ExitCode {
 }
 
 fn list(path: &Path, args: &Args) -> anyhow::Result<()> {
-    let orders = Store::open_read_only(path)?.orders(args.unresolved)?;
+    let store = Store::open_read_only(path)?;
+    if args.paper {
+        let rows = store.paper_orders()?;
+        if args.json {
+            let rows: Vec<_> = rows.iter().map(paper::as_json).collect();
+            return output::print(&format!("{}\n", serde_json::to_string_pretty(&rows)?));
+        }
+        return output::print(&paper::table(&rows, &store.paper_equities()?));
+    }
+    let orders = store.orders(args.unresolved)?;
     if args.json {
         let rows: Vec<_> = orders.iter().map(print::as_json).collect();
         return output::print(&format!("{}\n", serde_json::to_string_pretty(&rows)?));

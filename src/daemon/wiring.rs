@@ -19,10 +19,13 @@ use sentinel_actors::{
     archive,
     cycle::{Policy, Stages},
     deadman::{self, Deadman},
-    domain::{clock::Clock, drift::Drift, guard::KillSwitch, names::ActorName, order_manager::Rules},
+    domain::{
+        clock::Clock, drift::Drift, guard::KillSwitch, instrument::Instrument, names::ActorName, order_manager::Rules,
+        paper::PaperTerms,
+    },
     feature_builder::{self, FeatureBuilder},
     fetcher::{self, Fetcher},
-    journal::{self, Horizons, Journal, Opened},
+    journal::{self, Horizons, Journal, Opened, PaperConfig},
     messages::{Backlog, CycleWentWell, FlushUnwritten, Ping, Telemetry},
     metrics,
     predictor::{self, Predictor},
@@ -255,6 +258,7 @@ pub fn journal_config(
             digits: digits.collect(),
         },
         archive,
+        paper: paper_config(settings),
         path: settings.journal.path.clone(),
         keep: settings.journal.keep,
         identity: identity(settings),
@@ -262,6 +266,26 @@ pub fn journal_config(
         clock,
         metrics,
     })
+}
+
+/// The configuration of the account on paper; `None` if there is none.
+fn paper_config(settings: &Resolved) -> Option<Arc<PaperConfig>> {
+    let paper = &settings.paper;
+    let terms = PaperTerms {
+        triple_day: settings.study.triple_swap_day,
+        horizon_bars: paper.horizon_bars,
+        start: paper.balance,
+        account_mode: settings.gateway.account_mode,
+        opposite: settings.guards.opposite,
+    };
+    let instrument = |instrument: &Instrument| (instrument.clone(), settings.study.costs(instrument.digits));
+    let config = PaperConfig {
+        instruments: settings.instruments.iter().map(instrument).collect(),
+        limits: settings.limits(),
+        terms,
+        money: settings.money.clone(),
+    };
+    paper.enabled.then(|| Arc::new(config))
 }
 
 /// The deadlines of all requests to the model, one more for the rows that it refuses, and of the gateway, and some slack.

@@ -10,6 +10,7 @@ mod files;
 mod first_decisions;
 mod orders;
 mod outcomes;
+mod paper;
 mod read_only;
 mod replay;
 mod schema;
@@ -25,6 +26,7 @@ pub use explain::{Coverage, DecisionRow, OrderLife, Pick, Step};
 pub use first_decisions::{FirstOdds, RecordedOdds};
 pub use orders::{Identity, OrderRow, Verdict};
 pub use outcomes::{Due, OutcomeRow};
+pub use paper::{PaperAnswer, PaperCycle, PaperRow};
 pub use replay::{EarlierOrder, ReplayRow};
 
 use crate::{

@@ -1,7 +1,10 @@
 //! A decision as JSON: everything in the journal, with every feature by its name.
 
 use super::reasons;
-use crate::cli::{orders::print, output::time_ms};
+use crate::cli::{
+    orders::{paper, print},
+    output::time_ms,
+};
 use sentinel_actors::{adapters::journal::DecisionRow, domain::features::FEATURE_NAMES};
 use serde_json::{Map, Value, json};
 
@@ -31,5 +34,7 @@ pub(super) fn decision(row: &DecisionRow) -> Value {
         "order": row.order.as_ref().map(print::life_as_json),
         "closes": row.closes.iter().map(print::life_as_json).collect::<Vec<_>>(),
         "ordered_before": row.ordered_before.iter().map(print::as_json).collect::<Vec<_>>(),
+        "paper": row.paper.as_ref().map(paper::as_json),
+        "paper_reason": row.paper_suppressed,
     })
 }

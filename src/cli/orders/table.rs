@@ -22,15 +22,23 @@ pub(super) fn table(orders: &[OrderRow]) -> String {
         return "no orders\n".into();
     }
     let digits = id_digits(orders);
-    let rows: Vec<_> =
-        std::iter::once(TITLE.map(str::to_owned)).chain(orders.iter().map(|order| cells(order, digits))).collect();
-    let mut widths: [usize; TITLE.len()] =
+    aligned(&TITLE, orders.iter().map(|order| cells(order, digits)), &CUT)
+}
+
+/// Rows below their titles; of a line that is too long these columns are cut, down to so many characters.
+pub(super) fn aligned<const N: usize>(
+    titles: &[&str; N],
+    rows: impl Iterator<Item = [String; N]>,
+    cuts: &[(usize, usize)],
+) -> String {
+    let rows: Vec<_> = std::iter::once(titles.map(str::to_owned)).chain(rows).collect();
+    let mut widths: [usize; N] =
         std::array::from_fn(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0));
-    for (column, least) in CUT {
-        let too_much = (widths.iter().sum::<usize>() + GAP * (TITLE.len() - 1)).saturating_sub(WIDTH_MAX);
-        widths[column] -= too_much.min(widths[column].saturating_sub(least));
+    for (column, least) in cuts {
+        let too_much = (widths.iter().sum::<usize>() + GAP * (N - 1)).saturating_sub(WIDTH_MAX);
+        widths[*column] -= too_much.min(widths[*column].saturating_sub(*least));
     }
-    let line = |row: &[String; TITLE.len()]| {
+    let line = |row: &[String; N]| {
         let padded = row.iter().zip(widths).map(|(cell, width)| format!("{:width$}", cut(cell, width)));
         format!("{}\n", padded.collect::<Vec<_>>().join("  ").trim_end())
     };
@@ -58,7 +66,7 @@ fn cells(order: &OrderRow, id_digits: usize) -> [String; TITLE.len()] {
 }
 
 /// Unix seconds as `2026-11-22 14:00`: a bar closes at a full minute.
-fn minute(unix_s: i64) -> String {
+pub(super) fn minute(unix_s: i64) -> String {
     DateTime::from_timestamp(unix_s, 0).unwrap_or_default().format("%Y-%m-%d %H:%M").to_string()
 }
 

@@ -13,6 +13,8 @@ pub mod grid;
 pub mod market;
 pub mod null;
 #[cfg(test)]
+mod on_paper;
+#[cfg(test)]
 mod planted;
 pub mod series;
 #[cfg(test)]

@@ -21,7 +21,9 @@ const NOW: Duration = Duration::from_secs(1_763_812_800);
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// Takes away what the third version and those after it brought.
-const BEFORE_3: &str = "DROP TABLE account_snapshots; DROP TABLE outcomes; DROP TABLE forgotten;\
+const BEFORE_3: &str = "DROP TABLE paper_orders; DROP TABLE paper_equity;\
+     ALTER TABLE decisions DROP COLUMN paper_order_id; ALTER TABLE decisions DROP COLUMN paper_suppressed;\
+     DROP TABLE account_snapshots; DROP TABLE outcomes; DROP TABLE forgotten;\
      ALTER TABLE decisions DROP COLUMN version_id; ALTER TABLE decisions DROP COLUMN bars; DROP TABLE versions;\
      ALTER TABLE decisions DROP COLUMN sequence_sha256; ALTER TABLE decisions DROP COLUMN judged_at_ms;ALTER TABLE orders DROP COLUMN dialect; ALTER TABLE orders DROP COLUMN account_mode;\
      ALTER TABLE orders DROP COLUMN filled_volume; DROP TABLE accounts;";
@@ -287,6 +289,7 @@ fn pruning_keeps_what_is_unknown_what_is_open_and_the_newest_of_a_symbol() {
         threshold: 0.6,
         action: None,
         reason,
+        stopped: None,
         failure_detail: None,
         judged_at: None,
         client_order_id: None,
@@ -317,6 +320,7 @@ fn confidences_are_the_first_of_each_bar_of_the_model_that_made_them() {
         threshold: 0.6,
         action: None,
         reason: None,
+        stopped: None,
         failure_detail: None,
         judged_at: None,
         client_order_id: None,
