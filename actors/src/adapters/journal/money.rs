@@ -2,7 +2,7 @@
 
 use super::{
     Store,
-    account_snapshots::{SnapshotRow, newest},
+    account_snapshots::{SnapshotRow, newest, newest_whole},
     broken,
     ledger::symbol_of,
     millis,
@@ -151,7 +151,7 @@ impl Store {
         let read = || {
             let mut select = self.connection.prepare(
                 "SELECT account FROM account_snapshots UNION SELECT account FROM orders UNION SELECT account FROM realised
-                 ORDER BY 1",
+                 UNION SELECT account FROM paper_orders ORDER BY 1",
             )?;
             select.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()
         };
@@ -166,13 +166,13 @@ impl Store {
         newest(&self.connection, account).map(|row| row.map(ToldAccount::from)).map_err(broken)
     }
 
-    /// When the list of open positions was told last, and what was open; of an account of which it was ever told.
+    /// When balance and open positions were told together last, unix milliseconds, and what was open then.
     ///
     /// # Errors
     /// [`JournalError::Failed`].
     pub fn told_positions(&self, account: &str) -> Result<Option<(i64, Vec<HeldPosition>)>, JournalError> {
-        // A row is written when something changes, so the newest list may be older than the newest row and still hold.
-        Ok(self.told_account(account)?.and_then(|told| Some((told.at_ms, told.positions?))))
+        let row = newest_whole(&self.connection, account).map_err(broken)?;
+        Ok(row.and_then(|row| Some((row.at_ms, row.held()?))))
     }
 
     /// What was realised in a span of time, unix milliseconds, oldest first.
