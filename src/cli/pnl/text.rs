@@ -7,8 +7,10 @@ use std::fmt::Write as _;
 
 pub(super) fn report(report: &Report) -> String {
     let mut text = String::new();
-    // Writing to a String cannot fail.
-    let mut line = |name: &str, what: &str| drop(writeln!(text, "{}", format!("{name:<10}{what}").trim_end()));
+    let mut line = |name: &str, what: &str| {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{}", format!("{name:<10}{what}").trim_end());
+    };
     line("account", &report.account);
     if let Some(told) = &report.told {
         line("gateway", &gateway(told));
