@@ -3,6 +3,7 @@
 
 pub(super) mod holdings;
 mod id_prefix;
+pub(super) mod paper;
 pub(super) mod print;
 mod table;
 
@@ -29,6 +30,9 @@ pub(super) struct Args {
     /// Only orders of unknown outcome, which block their symbols
     #[arg(long)]
     unresolved: bool,
+    /// The orders on paper instead, which are never listed with the others
+    #[arg(long, conflicts_with = "unresolved")]
+    paper: bool,
     /// Print a JSON array instead of a table
     #[arg(long)]
     json: bool,
@@ -106,6 +110,14 @@ pub(super) fn main(args: &Args) -> ExitCode {
 
 fn list(path: &Path, args: &Args) -> anyhow::Result<()> {
     let store = Store::open_read_only(path)?;
+    if args.paper {
+        let rows = store.paper_orders()?;
+        if args.json {
+            let rows: Vec<_> = rows.iter().map(paper::as_json).collect();
+            return output::print(&format!("{}\n", serde_json::to_string_pretty(&rows)?));
+        }
+        return output::print(&paper::table(&rows, &store.paper_equities()?));
+    }
     let orders = store.orders(args.unresolved)?;
     let holdings = Holdings::read(&store, &orders)?;
     if args.json {

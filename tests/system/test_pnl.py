@@ -151,7 +151,6 @@ def test_a_fill_is_compared_with_the_close_that_was_decided_on(harness):
     metrics = daemon.after_cycles(1)
     close = json.loads(harness.run("explain", "--json", "--journal", str(harness.directory / "journal.db")).stdout)[0]["close"]
     points = round((PRICE - close) * 1e5, 6)
-    assert metrics("fill_slippage_points_count") == 1
     buckets = {float(dict(labels)["le"]): value for labels, value in metrics.all("fill_slippage_points_bucket").items()}
     assert all(value == (bound >= points) for bound, value in buckets.items()) and len(buckets) > 10, points
 

@@ -162,6 +162,7 @@ impl Row {
             threshold: self.instrument.threshold,
             action,
             reason,
+            stopped: self.stopped,
             judged_at: self.report.as_ref().and_then(|report| report.judged_at),
             client_order_id,
             close_ids: self.report.as_ref().map(close_ids).unwrap_or_default(),

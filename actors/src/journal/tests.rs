@@ -1,5 +1,7 @@
 //! The Journal as its neighbours use it: by message, on a real file.
 
+mod on_paper;
+
 use super::*;
 use crate::{
     adapters::{archive::Work, system_clock::SystemClock},
@@ -11,6 +13,7 @@ use crate::{
         journal::DecisionRecord,
         order::{Order, Outcome, Side, client_order_id},
     },
+    messages::RecordDecisions,
 };
 use actix::Context;
 use rusqlite::Connection;
@@ -68,6 +71,10 @@ impl Harness {
     }
 
     fn start_with(folder: TempDir, name: &str, archive: Option<Queue>) -> Self {
+        Self::start_as(folder, name, archive, None)
+    }
+
+    fn start_as(folder: TempDir, name: &str, archive: Option<Queue>, paper: Option<Arc<PaperConfig>>) -> Self {
         let events = Arc::new(Mutex::new(Vec::new()));
         let telemetry = Telemetry::from(Metrics(events.clone()).start().recipient());
         let config = Config {
@@ -79,6 +86,7 @@ impl Harness {
             names: Arc::new([]),
             horizons: horizons(),
             archive,
+            paper,
             clock: Arc::new(SystemClock),
             metrics: telemetry.clone(),
         };
@@ -256,6 +264,7 @@ fn decided(bar_close_time: i64, confidence: f64) -> DecisionRecord {
         threshold: 0.6,
         action: None,
         reason: None,
+        stopped: None,
         failure_detail: None,
         judged_at: None,
         client_order_id: None,
@@ -312,6 +321,7 @@ async fn a_panic_costs_one_answer_and_not_the_thread() {
         names: Arc::new([]),
         horizons: horizons(),
         archive: None,
+        paper: None,
         clock: Arc::new(SystemClock),
         metrics,
     };
@@ -327,6 +337,7 @@ async fn a_panic_costs_one_answer_and_not_the_thread() {
         unwritten: Vec::new(),
         pruned_at: None,
         windows: Windows::default(),
+        paper: Paper::default(),
         account: Vec::new(),
     };
     let lost: Result<(), _> = journal.with_store(|_, _| panic!("as scripted"));

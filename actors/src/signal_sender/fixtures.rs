@@ -189,6 +189,7 @@ impl Setup {
             names: Arc::new([]),
             horizons: Horizons { bars: 4, interval: Interval::OneHour, calendar: Arc::default(), digits: Arc::new([]) },
             archive: None,
+            paper: None,
             clock: Arc::new(SystemClock),
             metrics: metrics.clone(),
         };

@@ -198,20 +198,13 @@ impl Args {
         if self.frictionless {
             return Ok(Terms { costs: Costs::default(), triple_day, exits });
         }
-        let spread = study.spread_points.ok_or_else(|| {
+        let costs = study.costs(instrument.digits).ok_or_else(|| {
             problem(
                 "study.spread_points",
                 "is missing: your broker's usual spread in points (0.00001 in EURUSD, 0.001 in USDJPY), here or by \
                  --spread-points. --frictionless charges nothing, and gives no advice",
             )
         })?;
-        let costs = Costs {
-            spread,
-            slippage: study.slippage_points,
-            commission_side: study.commission_per_lot_side / (study.lot_size * exits.point()),
-            swap_long: study.swap_long_points,
-            swap_short: study.swap_short_points,
-        };
         if costs.round_trip() == 0.0 {
             let what =
                 "spread, slippage and commission are all 0: nobody trades for nothing. --frictionless charges nothing";

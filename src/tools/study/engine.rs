@@ -12,6 +12,8 @@ pub mod folds;
 pub mod grid;
 pub mod market;
 pub mod null;
+#[cfg(test)]
+mod on_paper;
 pub mod series;
 #[cfg(test)]
 mod tests;
