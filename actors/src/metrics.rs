@@ -16,7 +16,12 @@ use crate::{
         prometheus::Format,
     },
     domain::{
-        build_info::BuildInfo, clock::Clock, drift::Drift, guard::KillSwitch, instrument::Symbol, names::ActorName,
+        build_info::BuildInfo,
+        clock::Clock,
+        drift::Drift,
+        guard::KillSwitch,
+        instrument::Symbol,
+        names::ActorName,
         profit::{Figures, PaperFigures},
     },
     messages::{Backlog, Event, Ping, Reported, TakeEvents},

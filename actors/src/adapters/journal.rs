@@ -17,6 +17,7 @@ mod profit_on_paper;
 mod read_only;
 mod replay;
 mod schema;
+mod snapshot_row;
 mod standing;
 #[cfg(test)]
 mod tests;

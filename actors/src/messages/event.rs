@@ -3,8 +3,16 @@
 
 use super::{CycleId, SignalReport};
 use crate::domain::{
-    cycle_outcome::SymbolFailure, decision::Decision, features::InvalidValues, guard::Suppression, instrument::Symbol,
-    journal::UnresolvedOrder, names::ActorName, profit::{Figures, PaperFigures}, regime::Regime, window::BarRejection,
+    cycle_outcome::SymbolFailure,
+    decision::Decision,
+    features::InvalidValues,
+    guard::Suppression,
+    instrument::Symbol,
+    journal::UnresolvedOrder,
+    names::ActorName,
+    profit::{Figures, PaperFigures},
+    regime::Regime,
+    window::BarRejection,
 };
 use actix::Message;
 use std::time::Duration;
@@ -235,7 +243,9 @@ impl Event {
             | Self::EquityTold(_)
             | Self::PositionsTold(_)
             | Self::AccountPollFailed => ActorName::SignalSender,
-            Self::JournalChanged { .. } | Self::BarsArchived { .. } | Self::MoneyCounted(_) | Self::PaperCounted(_) => ActorName::Journal,
+            Self::JournalChanged { .. } | Self::BarsArchived { .. } | Self::MoneyCounted(_) | Self::PaperCounted(_) => {
+                ActorName::Journal
+            }
         }
     }
 }

@@ -68,7 +68,8 @@ mod tests {
     fn what_was_told_before_a_restart_is_shown_for_the_rest_of_its_time() {
         let (now, instant) = (Duration::from_secs(1_500_000_000), Instant::now());
         let restored = |age_s: i64| {
-            let money = Figures { told_ms: Some((1_500_000_000 - age_s) * 1_000), equity: Some(7.5), ..Figures::default() };
+            let money =
+                Figures { told_ms: Some((1_500_000_000 - age_s) * 1_000), equity: Some(7.5), ..Figures::default() };
             Account::restored(Some(&money), now, instant)
         };
         assert_eq!(restored(60).equity(instant), Some(7.5));

@@ -58,9 +58,8 @@ fn start() -> (Addr<MetricsActor>, HandClock, Inflight, Snapshot) {
     start_with(|_| {})
 }
 
-fn start_with(change: impl FnOnce(&mut Config)) -> (Addr<MetricsActor>, HandClock, Inflight, Snapshot) {
-    let clock = HandClock(Arc::new(START.into()));
-    let mut config = Config {
+fn config(clock: &HandClock) -> Config {
+    Config {
         symbols: vec![Symbol::new("EURUSD"), Symbol::new("USDJPY")],
         build: BuildInfo { version: "0.1.0".into(), revision: "abc1234".into(), rustc: "1.85.0".into() },
         config_hash: 281_474_976_710_655,
@@ -76,7 +75,12 @@ fn start_with(change: impl FnOnce(&mut Config)) -> (Addr<MetricsActor>, HandCloc
         breakers: Breakers::default(),
         backlog: Backlog::default(),
         clock: Arc::new(clock.clone()),
-    };
+    }
+}
+
+fn start_with(change: impl FnOnce(&mut Config)) -> (Addr<MetricsActor>, HandClock, Inflight, Snapshot) {
+    let clock = HandClock(Arc::new(START.into()));
+    let mut config = config(&clock);
     change(&mut config);
     let inflight = config.inflight.clone();
     let actor = MetricsActor::new(config).unwrap();
@@ -128,7 +132,14 @@ fn ordered(side: Side, outcome: Outcome, latency_ms: Option<u64>) -> SignalRepor
         order: Box::new(order),
         fate: OrderResult { outcome, send_latency: latency, gateway_roundtrip: latency },
     };
-    SignalReport { symbol: Symbol::new("EURUSD"), side, closes: Vec::new(), judged_at: None, slippage_points: None, result }
+    SignalReport {
+        symbol: Symbol::new("EURUSD"),
+        side,
+        closes: Vec::new(),
+        judged_at: None,
+        slippage_points: None,
+        result,
+    }
 }
 
 #[actix::test]
@@ -280,8 +291,14 @@ async fn only_a_filled_order_counts_as_executed() {
 async fn a_cycle_without_orders_says_nothing_about_the_gateway() {
     let (actor, ..) = start();
     let result = SignalResult::Suppressed(Suppression::DryRun);
-    let report =
-        SignalReport { symbol: Symbol::new("EURUSD"), side: Side::Buy, closes: Vec::new(), judged_at: None, slippage_points: None, result };
+    let report = SignalReport {
+        symbol: Symbol::new("EURUSD"),
+        side: Side::Buy,
+        closes: Vec::new(),
+        judged_at: None,
+        slippage_points: None,
+        result,
+    };
     actor.do_send(Event::SignalsHandled { reports: vec![report] });
     let health = actor.send(GetHealth).await.unwrap();
     assert_eq!(health.stages[4].1.last_outcome, "none yet");
@@ -473,23 +490,7 @@ fn events_of_another_thread_are_taken_without_a_scrape() {
     let system = actix::System::new();
     let arbiter = actix::Arbiter::new();
     let clock = HandClock(Arc::new(START.into()));
-    let config = Config {
-        symbols: vec![Symbol::new("EURUSD")],
-        build: BuildInfo { version: "0.1.0".into(), revision: "abc1234".into(), rustc: "1.85.0".into() },
-        config_hash: 1,
-        drift: Drift::default(),
-        failed_share_max: 0.5,
-        live: true,
-        money: None,
-        paper: None,
-        max_bar_age_s: 10_800,
-        kill_switch: Arc::new(HaltFile::new(None)),
-        period: Duration::from_secs(60),
-        inflight: Inflight::default(),
-        breakers: Breakers::default(),
-        backlog: backlog.clone(),
-        clock: Arc::new(clock.clone()),
-    };
+    let config = Config { backlog: backlog.clone(), ..config(&clock) };
     let recorder = MetricsActor::new(config).unwrap();
     let actor = MetricsActor::start_in_arbiter(&arbiter.handle(), |_| recorder);
     let telemetry = Telemetry::new(actor.clone().recipient(), backlog.clone(), Arc::new(clock));

@@ -30,7 +30,8 @@ pub(super) fn table(orders: &[OrderRow], holdings: &Holdings) -> String {
     let digits = id_digits(orders);
     let rows: Vec<_> = orders.iter().map(|order| cells(order, holdings, digits)).collect();
     let is_empty = |column: usize| rows.iter().all(|row| row[column].is_empty());
-    let titles = std::array::from_fn(|column| if TITLE[column] == PROFIT && is_empty(column) { "" } else { TITLE[column] });
+    let titles =
+        std::array::from_fn(|column| if TITLE[column] == PROFIT && is_empty(column) { "" } else { TITLE[column] });
     aligned(&titles, rows.into_iter(), &CUT)
 }
 

@@ -2,11 +2,12 @@
 
 use super::{
     Store,
-    account_snapshots::{SnapshotRow, newest, newest_whole},
+    account_snapshots::{newest, newest_whole},
     broken,
     ledger::symbol_of,
     millis,
     orders::parsed,
+    snapshot_row::SnapshotRow,
 };
 use crate::domain::{
     instrument::{InstrumentKey, Symbol},
@@ -244,11 +245,7 @@ fn total(amounts: &[(i64, f64)]) -> f64 {
     cents(amounts.iter().map(|(_, amount)| amount).sum())
 }
 
-fn realised(
-    connection: &Connection,
-    account: &str,
-    span: std::ops::Range<i64>,
-) -> rusqlite::Result<Vec<RealisedRow>> {
+fn realised(connection: &Connection, account: &str, span: std::ops::Range<i64>) -> rusqlite::Result<Vec<RealisedRow>> {
     let mut select = connection.prepare_cached(REALISED)?;
     let rows = select.query_map(params![account, span.start, span.end], |row| {
         Ok(RealisedRow {

@@ -96,7 +96,8 @@ async fn paper_is_a_ledger_of_its_own_and_unknown_money_is_not_shown() {
         open: Some(vec![("USDJPY".into(), None)]),
     };
     let (actor, clock, ..) = start_with(|config| config.paper = Some(PaperFigures { open: None, ..paper.clone() }));
-    let series = |family: &str, symbol: &str| format!("sentinel_profit_{family}{{ledger=\"paper\",symbol=\"{symbol}\"}}");
+    let series =
+        |family: &str, symbol: &str| format!("sentinel_profit_{family}{{ledger=\"paper\",symbol=\"{symbol}\"}}");
     let first = text(&actor).await;
     assert_eq!(value(&first, &series("realised", "EURUSD")), 4.5);
     assert!(!is_there(&first, "sentinel_profit_open"), "not before the first cycle");
