@@ -17,21 +17,21 @@ from parts.prometheus import Prometheus
 from parts.requirements import require
 
 
+# Then nothing is known of any account, whose families are absent until it is.
+NO_MONEY = {"gateway.account_poll_s": "0", "paper.enabled": "false"}
+
+
 @pytest.fixture
 def first_scrape(harness):
     """The exposition before the end of any cycle: the market hangs."""
     harness.market.always = http.hang
-    return harness.start().wait_serving().metrics()
-
-
-# Then the gateway is not asked for what is absent until it tells it.
-NO_POLL = {"gateway.account_poll_s": "0"}
+    return harness.start(settings=NO_MONEY).wait_serving().metrics()
 
 
 @pytest.fixture
 def after_a_cycle(harness):
     """The exposition after one live cycle over two symbols."""
-    daemon = harness.start_live(harness.gateway(), "--symbol", "EURUSD,GBPUSD", "--cycles", "1", settings=NO_POLL)
+    daemon = harness.start_live(harness.gateway(), "--symbol", "EURUSD,GBPUSD", "--cycles", "1", settings=NO_MONEY)
     return daemon.after_cycles(1)
 
 
@@ -151,7 +151,7 @@ def test_the_text_parses_as_strictly_as_openmetrics(after_a_cycle):
 
 
 def test_openmetrics_parses_strictly(harness):
-    daemon = harness.start_live(harness.gateway(), "--symbol", "EURUSD,GBPUSD", "--cycles", "1")
+    daemon = harness.start_live(harness.gateway(), "--symbol", "EURUSD,GBPUSD", "--cycles", "1", settings=NO_MONEY)
     daemon.after_cycles(1)
     content_type, text = in_openmetrics(daemon)
     assert content_type == OPENMETRICS and text.endswith("\n# EOF\n")
@@ -226,7 +226,7 @@ def without_accept():
 
 
 def test_prometheus_stores_the_same_series_from_both_formats(harness, tmp_path, without_accept):
-    daemon = harness.start_live(harness.gateway(), "--cycles", "1", settings=NO_POLL)
+    daemon = harness.start_live(harness.gateway(), "--cycles", "1", settings=NO_MONEY)
     daemon.after_cycles(1)
     config = tmp_path / "prometheus.yml"
     ports = {"open": daemon.port, "plain": without_accept(daemon.port)}

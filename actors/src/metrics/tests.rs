@@ -466,23 +466,6 @@ async fn what_was_discarded_is_counted_although_nobody_could_say_so() {
     assert_eq!(value(&text, "sentinel_scheduler_ticks_missed_total"), 1_024.0);
 }
 
-#[actix::test]
-async fn each_format_is_made_once_of_the_same_values() {
-    let (actor, _, _, snapshot) = start();
-    let ask = |format| actor.send(plain(format));
-    let plain = ask(Format::Text).await.unwrap();
-    let open = ask(Format::OpenMetrics).await.unwrap();
-    assert_eq!(snapshot.get(), Some(open.clone()));
-    assert_eq!(ask(Format::Text).await.unwrap().text.as_ptr(), plain.text.as_ptr(), "still the same bytes");
-    assert_eq!(ask(Format::OpenMetrics).await.unwrap().text.as_ptr(), open.text.as_ptr());
-    assert!(!plain.text.ends_with(b"# EOF\n") && open.text.ends_with(b"\n# EOF\n"));
-    actor.do_send(Event::TicksMissed(1));
-    for format in [Format::OpenMetrics, Format::Text] {
-        let text = String::from_utf8(ask(format).await.unwrap().text.to_vec()).unwrap();
-        assert_eq!(value(&text, "sentinel_scheduler_ticks_missed_total"), 1.0);
-    }
-}
-
 #[test]
 fn events_of_another_thread_are_taken_without_a_scrape() {
     const EVENTS: u64 = 20_000;
