@@ -2,7 +2,7 @@
 
 use super::{Config, Journal};
 use crate::{
-    adapters::journal::{CycleRecord, Identity, PaperCycle, Store},
+    adapters::journal::{CycleRecord, Identity, PaperCycle, Store, ToldOf},
     domain::{
         names::{ActorName, DropReason},
         paper::Desk,
@@ -19,15 +19,17 @@ impl Handler<RecordDecisions> for Journal {
         self.windows.take(&decisions);
         // First, and whatever the journal's disk says: the archive has a thread of its own.
         self.windows.offer(cycle_id, &self.config);
-        let told = self.account.take();
+        let told = std::mem::take(&mut self.account);
         let windows = std::mem::take(&mut self.windows);
         let due = windows.due(&self.config.horizons);
         let at = self.config.clock.now();
         let (mut desk, answers) = self.on_paper(&decisions, at);
+        let mut is_paper_changed = false;
         let record = |store: &mut Store, config: &Config| {
             let Identity { account, model, .. } = &config.identity;
-            let told = told.as_ref().map(|(at, told)| (account.as_str(), *at, told));
+            let told = ToldOf { account, names: &config.names, told: &told };
             let (orders, equity) = desk.as_mut().map_or_else(Default::default, Desk::changes);
+            is_paper_changed = !orders.is_empty();
             let paper = PaperCycle { account, answers: &answers, orders: &orders, equity, at };
             store.record_cycle(&CycleRecord {
                 cycle_id,
@@ -35,18 +37,21 @@ impl Handler<RecordDecisions> for Journal {
                 version: Some(&config.version),
                 decisions: &decisions,
                 due: &due,
-                told,
+                told: Some(told).filter(|told| !told.told.is_empty()),
                 paper: Some(paper),
             })
         };
         // A failure is logged, counted and shown by `with_store`; there is nobody to answer.
+        let is_told = !told.is_empty();
         let recorded = self.with_store(record);
         drop(due);
         self.windows = windows;
         if let Ok(fault) = &recorded {
             self.put_back(desk, fault.as_ref());
+            self.count_paper(is_paper_changed);
             self.windows.told();
             self.wrote();
+            self.count_money(is_told);
             self.prune_if_due();
         } else {
             let reason = if self.is_closed { DropReason::Stale } else { DropReason::Full };

@@ -18,7 +18,7 @@ use crate::{
         names::{ActorName, DropReason},
         order::{Order, Outcome, close_order_id},
         order_manager::{GatewayPort, OrderResult},
-        position::{Position, Positions},
+        position::{HeldPosition, Position, Positions},
     },
     messages::{Event, NoteAccount},
 };
@@ -32,14 +32,14 @@ const HALT_PERIOD: Duration = Duration::from_millis(50);
 
 /// The session of one cycle.
 pub(super) struct GatewaySession<'a> {
-    config: &'a Config,
-    gate: &'a HandshakeGate,
+    pub(super) config: &'a Config,
+    pub(super) gate: &'a HandshakeGate,
     /// A socket without an open or unclear request, if there is one.
     socket: Option<GatewaySocket>,
     /// The gateway accepted nothing within its deadline; the rest of the cycle does not wait for it again.
     is_gateway_absent: bool,
     /// What the gateway reported about the account.
-    told: AccountSnapshot,
+    pub(super) told: AccountSnapshot,
 }
 
 impl GatewayPort for GatewaySession<'_> {
@@ -78,7 +78,7 @@ impl GatewayPort for GatewaySession<'_> {
             return Ok(Positions::Untold);
         }
         let positions = match self.ask(Query::Positions).await {
-            Ok(answer) => answer.positions().map_err(|error| error.to_string()),
+            Ok(answer) => answer.held_positions().map_err(|error| error.to_string()),
             Err(QueryError::NoGateway { .. }) => {
                 self.is_absent("it did not accept a query");
                 return Ok(Positions::NoGateway);
@@ -97,13 +97,15 @@ impl GatewayPort for GatewaySession<'_> {
         };
         // Reported here, not where the list is used: a limit concerns one symbol, but this is the number for the whole
         // account.
-        let is_told = |positions: &&Vec<Position>| dialect.kind().has_proof() || !positions.is_empty();
+        let is_told = |positions: &&Vec<HeldPosition>| dialect.kind().has_proof() || !positions.is_empty();
         // An empty list that proves nothing is not "no positions" in the journal, either.
         self.told.positions = positions.as_ref().ok().filter(is_told).cloned();
         let listed = self.told.positions.as_ref().map(Vec::len);
         self.config.metrics.report(Event::PositionsTold(listed));
         match positions {
-            Ok(positions) if dialect.kind().has_proof() || !positions.is_empty() => Ok(Positions::Known(positions)),
+            Ok(positions) if dialect.kind().has_proof() || !positions.is_empty() => {
+                Ok(Positions::Known(positions.into_iter().map(|held| held.position).collect()))
+            }
             Ok(_) => Ok(Positions::Untold),
             Err(reason) => {
                 // The journal's fills cannot replace the list, because it does not know positions that a user or another
@@ -137,6 +139,7 @@ impl GatewayPort for GatewaySession<'_> {
                 let finite = |number: f64| Some(number).filter(|number| number.is_finite());
                 self.told.balance = finite(account.balance);
                 self.told.margin = account.margin.and_then(finite);
+                self.told.currency = account.currency;
                 finite(account.equity)
             }
             Err(reason) => {
@@ -155,13 +158,13 @@ impl GatewayPort for GatewaySession<'_> {
         }
         // One new socket for both queries, because an order that is still queued on the old one must not come first.
         self.socket = None;
-        let mut answers = [Vec::new(), Vec::new()];
+        let mut answers: [Vec<HeldPosition>; 2] = Default::default();
         for answer in &mut answers {
-            *answer = self.ask(Query::Positions).await.ok()?.positions().ok()?;
+            *answer = self.ask(Query::Positions).await.ok()?.held_positions().ok()?;
         }
         self.config.metrics.report(Event::PositionsTold(Some(answers[1].len())));
         self.told.positions = Some(answers[1].clone());
-        Some(answers)
+        Some(answers.map(|held| held.into_iter().map(|held| held.position).collect()))
     }
 
     fn now(&self) -> Moment {
@@ -189,7 +192,7 @@ impl<'a> GatewaySession<'a> {
         }
     }
 
-    fn is_absent(&mut self, why: &str) {
+    pub(super) fn is_absent(&mut self, why: &str) {
         self.is_gateway_absent = true;
         let Config { peer, deadline, metrics, .. } = self.config;
         self.gate.close(metrics, &format!("no gateway at {} within {} ms: {why}", peer.address, deadline.as_millis()));
@@ -197,10 +200,15 @@ impl<'a> GatewaySession<'a> {
 
     /// Sends a query, which is given up when the daemon stops. The socket is kept if the answer was valid.
     async fn ask(&mut self, question: Query) -> Result<QueryAnswer, QueryError> {
+        self.ask_until(question, Instant::now() + self.config.deadline).await
+    }
+
+    /// The same until this moment.
+    pub(super) async fn ask_until(&mut self, question: Query, ends_at: Instant) -> Result<QueryAnswer, QueryError> {
         let Config { dialect, peer, deadline, clock, shutdown, inflight, .. } = self.config;
         let socket = self.socket.take().map_or_else(|| GatewaySocket::connect(peer), Ok)?;
         let _inflight = inflight.enter(Endpoint::Gateway);
-        let limit = (Instant::now() + *deadline, *deadline);
+        let limit = (ends_at, *deadline);
         let asking = handshake::ask_on(socket, &**dialect, question, limit, &**clock);
         let (answered, socket) = tokio::select! {
             answered = asking => answered?,

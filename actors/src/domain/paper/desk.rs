@@ -68,6 +68,11 @@ pub struct Desk {
 }
 
 impl Desk {
+    /// What the open trades would bring now, by symbol; `None` if that is not known in money.
+    pub fn open_profit(&self) -> Vec<(Symbol, Option<f64>)> {
+        self.account.borrow().open_profit(&self.rules.money)
+    }
+
     /// Goes on from what was kept.
     pub fn new(rules: PaperRules, instruments: &[Instrument], book: PaperBook, history: History) -> Self {
         let manager = Rules {
