@@ -289,6 +289,7 @@ pub fn http_config(settings: &Resolved) -> HttpConfig {
         connections_max: metrics.connections_max,
         header_deadline: Duration::from_millis(metrics.header_deadline_ms),
         connection_deadline: Duration::from_millis(metrics.connection_deadline_ms),
+        body_bytes_max: 0,
         ask_deadline: Duration::from_millis(metrics.ask_deadline_ms),
         protection: settings.protection.clone(),
     }

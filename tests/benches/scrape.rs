@@ -102,6 +102,7 @@ async fn servers() -> Result<(Bound, Bound), Box<dyn std::error::Error>> {
         connections_max: 256,
         header_deadline: Duration::from_secs(5),
         connection_deadline: Duration::from_secs(10),
+        body_bytes_max: 0,
         ask_deadline: Duration::from_millis(500),
         protection: None,
     };

@@ -80,6 +80,7 @@ fn config() -> HttpConfig {
         connections_max: 16,
         header_deadline: Duration::from_secs(1),
         connection_deadline: Duration::from_secs(3),
+        body_bytes_max: 0,
         ask_deadline: Duration::from_millis(250),
         protection: None,
     }
