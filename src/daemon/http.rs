@@ -1,8 +1,9 @@
-//! The metrics port: /metrics, /health, /livez, /readyz and /startupz. It runs on its own threads, asks the actors with a
+//! The metrics port: /, /metrics, /health, /livez, /readyz and /startupz. It runs on its own threads, asks the actors with a
 //! deadline, and holds nothing that a cycle waits for. A web-config file adds TLS and passwords.
 
 pub(super) mod accept;
 mod connection_slots;
+mod landing;
 mod one_request;
 pub(super) mod password;
 pub(super) mod server;
@@ -25,6 +26,7 @@ use actix_web::{
     middleware::from_fn,
     web,
 };
+pub use landing::Landing;
 use password::PasswordGate;
 use sentinel_actors::{
     adapters::{gzip::gzip, prometheus::Format},
@@ -78,6 +80,8 @@ pub struct Deps {
     pub scheduler: Recipient<Ping>,
     /// The newest text, served when the MetricsActor is late.
     pub snapshot: Snapshot,
+    /// The page at `/`.
+    pub landing: Landing,
 }
 
 /// Binds the port and creates the server, which serves on its own thread once it is awaited or spawned. It handles no signals:
@@ -151,6 +155,7 @@ struct Worker {
     health: SharedRequest<GetHealth>,
     scheduler: SharedRequest<Ping>,
     snapshot: Snapshot,
+    landing: Landing,
 }
 
 impl Worker {
@@ -164,6 +169,7 @@ impl Worker {
             health: SharedRequest::new(deps.health, GetHealth, deadline),
             scheduler: SharedRequest::new(deps.scheduler, Ping, deadline),
             snapshot: deps.snapshot,
+            landing: deps.landing,
         }
     }
 }
@@ -180,6 +186,7 @@ fn routes(config: &mut web::ServiceConfig) {
         };
     }
     get_and_head! {
+        "/" => landing_page,
         "/metrics" => metrics,
         "/health" => health,
         "/livez" => livez,
@@ -187,6 +194,10 @@ fn routes(config: &mut web::ServiceConfig) {
         "/startupz" => startupz,
     }
     .default_service(web::to(not_found));
+}
+
+async fn landing_page(worker: web::Data<Worker>) -> HttpResponse {
+    worker.landing.response()
 }
 
 /// 200 whatever the state of the daemon, because it matters most when something is wrong; 503 only before the first text.

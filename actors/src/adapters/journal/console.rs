@@ -121,17 +121,17 @@ impl ConsoleReader {
         self.read(newest_cycle)
     }
 
-    /// The last press of a button.
+    /// The press that halted within these times, unix milliseconds.
     ///
     /// # Errors
     /// See [`ReadError`].
-    pub fn last_action(&self) -> Result<Option<Pressed>, ReadError> {
+    pub fn halt_at(&self, from_ms: i64, until_ms: i64) -> Result<Option<Pressed>, ReadError> {
         self.read(|connection| {
-            let sql = "SELECT at_ms, who, action, note FROM console_actions ORDER BY id DESC LIMIT 1";
-            let pressed = |row: &rusqlite::Row<'_>| {
-                Ok(Pressed { at_ms: row.get(0)?, who: row.get(1)?, action: row.get(2)?, note: row.get(3)? })
-            };
-            connection.prepare_cached(sql)?.query_row([], pressed).optional()
+            let sql = "SELECT at_ms, who, note FROM console_actions WHERE action = 'halt' AND at_ms BETWEEN ?1 AND ?2
+                       ORDER BY id LIMIT 1";
+            let pressed =
+                |row: &rusqlite::Row<'_>| Ok(Pressed { at_ms: row.get(0)?, who: row.get(1)?, note: row.get(2)? });
+            connection.prepare_cached(sql)?.query_row([from_ms, until_ms], pressed).optional()
         })
     }
 
@@ -142,12 +142,6 @@ impl ConsoleReader {
     pub fn failures_in_a_row(&self, account: &str, max: u32) -> Result<u32, ReadError> {
         self.read(|connection| standing::failures_in_a_row(connection, account, max))
     }
-
-    /// Bytes of the file and its write-ahead log.
-    pub fn bytes(&self) -> u64 {
-        let size = |path: &Path| std::fs::metadata(path).map_or(0, |found| found.len());
-        size(&self.path) + size(&files::beside(&files::real(&self.path), "-wal"))
-    }
 }
 
 /// A press of one of the console's buttons.
@@ -157,8 +151,6 @@ pub struct Pressed {
     pub at_ms: i64,
     /// `console:USER@ADDRESS`
     pub who: String,
-    /// `halt` or `resume`
-    pub action: String,
     /// The reason that was typed.
     pub note: Option<String>,
 }

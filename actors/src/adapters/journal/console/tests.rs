@@ -1,1 +1,1 @@
-//! see below
+//! What is read back, from a journal with every kind of row.
