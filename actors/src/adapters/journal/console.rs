@@ -18,25 +18,19 @@ pub use orders::{Entry, Exit, Ledger, OrderEvent, OrderPage, OrderShown, OrderSt
 pub use positions::{PositionShown, Positions};
 
 use super::{FileId, OpenError, files, schema, standing};
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
+use rusqlite::{Connection, ErrorCode, InterruptHandle, OpenFlags, OptionalExtension};
 use std::{
     path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 /// Longest time that one answer may take, transaction included: a reader that stays keeps the write-ahead log from being
-/// emptied.
-const READ_MAX: Duration = Duration::from_millis(200);
+/// emptied. Whoever waits for the answer keeps to it, with [`ConsoleReader::interrupter`].
+pub const READ_MAX: Duration = Duration::from_millis(200);
 /// How long a read waits for a lock, which a reader of a write-ahead log hardly ever needs.
 const BUSY_WAIT: Duration = Duration::from_millis(50);
 /// Pages kept in memory: negative is KiB.
 const CACHE_KIB: i64 = -64;
-/// So many steps of SQLite's virtual machine between two looks at the clock, some tens of microseconds.
-const STEPS: i32 = 2_000;
 /// Most rows of an answer.
 pub const ROWS_MAX: usize = 500;
 
@@ -57,9 +51,6 @@ pub struct ConsoleReader {
     path: PathBuf,
     file: FileId,
     connection: Connection,
-    /// When the running answer has to end: microseconds since `started`.
-    until: Arc<AtomicU64>,
-    started: Instant,
     drawdowns: equity::Drawdowns,
 }
 
@@ -74,14 +65,11 @@ impl ConsoleReader {
         let failed = |error: &dyn std::fmt::Display| ReadError::Failed(error.to_string());
         let file = FileId::of(path).ok_or_else(|| failed(&OpenError::Missing(path.to_owned())))?;
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let mut connection = Connection::open_with_flags(files::real(path), flags).map_err(|error| failed(&error))?;
-        let (until, started) = (Arc::new(AtomicU64::new(u64::MAX)), Instant::now());
-        let mut prepare = || {
+        let connection = Connection::open_with_flags(files::real(path), flags).map_err(|error| failed(&error))?;
+        let prepare = || {
             connection.busy_timeout(BUSY_WAIT)?;
             connection.pragma_update(None, "query_only", true)?;
             connection.pragma_update(None, "cache_size", CACHE_KIB)?;
-            let (until, started) = (Arc::clone(&until), started);
-            connection.progress_handler(STEPS, Some(move || micros(started) > until.load(Ordering::Relaxed)))?;
             connection.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0))
         };
         let found = prepare().map_err(|error| failed(&error))?;
@@ -89,25 +77,25 @@ impl ConsoleReader {
         if found < schema::VERSION {
             return Err(failed(&OpenError::Older { found, known: schema::VERSION }));
         }
-        Ok(Self { path: path.to_owned(), file, connection, until, started, drawdowns: equity::Drawdowns::default() })
+        Ok(Self { path: path.to_owned(), file, connection, drawdowns: equity::Drawdowns::default() })
     }
 
-    /// Runs statements on one snapshot of the file, for at most [`READ_MAX`].
+    /// Ends a read that takes too long, from another thread: its answer is [`ReadError::Busy`].
+    pub fn interrupter(&self) -> InterruptHandle {
+        self.connection.get_interrupt_handle()
+    }
+
+    /// Runs statements on one snapshot of the file.
     fn read<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, ReadError> {
         if FileId::of(&self.path) != Some(self.file) {
             let path = self.path.display();
             return Err(ReadError::Failed(format!("the journal {path} was deleted or replaced while the daemon ran")));
         }
-        let most = u64::try_from(READ_MAX.as_micros()).unwrap_or(u64::MAX);
-        self.until.store(micros(self.started).saturating_add(most), Ordering::Relaxed);
         let read = || {
             let snapshot = self.connection.unchecked_transaction()?;
             work(&snapshot)
         };
-        let done = read();
-        // So that the end of the transaction and the next statement have their own time.
-        self.until.store(u64::MAX, Ordering::Relaxed);
-        done.map_err(|error| match error.sqlite_error_code() {
+        read().map_err(|error| match error.sqlite_error_code() {
             Some(ErrorCode::OperationInterrupted | ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => ReadError::Busy,
             _ => ReadError::Failed(error.to_string()),
         })
@@ -157,10 +145,6 @@ pub struct Pressed {
 
 fn newest_cycle(connection: &Connection) -> rusqlite::Result<Option<i64>> {
     connection.prepare_cached("SELECT max(cycle_id) FROM decisions")?.query_row([], |row| row.get(0))
-}
-
-fn micros(started: Instant) -> u64 {
-    u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX)
 }
 
 /// A price; `None` for the 0 by which the journal has none.
