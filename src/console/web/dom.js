@@ -51,8 +51,9 @@ function isAlike(one, other) {
   return one.nodeName === other.nodeName && one.dataset?.keep === other.dataset?.keep && one.id === other.id;
 }
 
-/** A table whose rows become cards on a phone: `columns` are [name, class], `rows` are lists of cells or {cells, attributes}. */
-export function table(columns, rows, empty) {
+/** A table whose rows become cards on a phone: `columns` are [name, class], `rows` are lists
+ * of cells or {cells, attributes}. A card of a `brief` table has no names. */
+export function table(columns, rows, empty, kind = "whole") {
   if (!rows.length) return el("p.soft", null, empty);
   const isEmpty = (it) => it === "" || it === null || it === undefined || it === false || (Array.isArray(it) && it.every(isEmpty));
   const cell = (content, at) => el("td", { class: columns[at][1], "data-is": columns[at][0] }, isEmpty(content) ? null : el("div", null, content));
@@ -61,5 +62,5 @@ export function table(columns, rows, empty) {
     return el("tr", attributes, cells.map(cell));
   };
   const head = columns.map(([name, kind]) => el("th", { class: kind, scope: "col" }, name));
-  return el("table.cards", null, el("thead", null, el("tr", null, head)), el("tbody", null, rows.map(line)));
+  return el(`table.cards.${kind}`, null, el("thead", null, el("tr", null, head)), el("tbody", null, rows.map(line)));
 }

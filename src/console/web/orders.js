@@ -57,7 +57,7 @@ const EXITS = { stop_loss: "stop-loss", take_profit: "take-profit", opposite: "o
 /** "unknown" rather than "closed" where only the broker knows. */
 function positionOf(o, digits) {
   if (!o.position) return el("span.soft", null, o.kind === "close" ? "a close" : "none, or not known");
-  const shape = { open: state("good", "open"), closed: state("soft", "closed"), unknown: state("warn", "? unknown") }[o.position] ?? state("soft", o.position);
+  const shape = { open: state("good", "open"), closed: state("soft", "closed"), unknown: state("unknown", "unknown") }[o.position] ?? state("soft", o.position);
   const end = o.exit ? [EXITS[o.exit.reason] ?? o.exit.reason, Number.isFinite(o.exit.price) ? `at ${f.fixed(o.exit.price, digits)}` : null, f.moment(o.exit.at_ms)].filter(Boolean).join(", ") : null;
   return [shape, end && el("small", null, end)];
 }

@@ -3,9 +3,9 @@
 import { el } from "./dom.js";
 import * as f from "./format.js";
 
-/** A shape and a word; the colour only repeats them. `kind` is good, bad, warn or soft. */
+/** A shape and a word; the colour only repeats them. `kind` is good, bad, warn, soft or unknown. */
 export function state(kind, text, title) {
-  const shape = { good: "✓", bad: "✕", warn: "!", soft: "○" }[kind];
+  const shape = { good: "✓", bad: "✕", warn: "!", soft: "○", unknown: "?" }[kind];
   return el(`span.state.${kind}`, { title }, el("span.shape", { "aria-hidden": "true" }, shape), " ", text);
 }
 
@@ -25,7 +25,7 @@ export function money(it, brief = false) {
     note && (!brief || it.amount === null || it.is_before_costs) ? el("small", null, note) : null);
 }
 
-const SOURCES = { gateway: "by the gateway", estimated: "estimated", statement: "by the statement", paper: "paper", mixed: "several sources" };
+const SOURCES = { gateway: "by the gateway", estimated: "estimated", statement: "by the statement", paper: "", mixed: "several sources" };
 export const sourceOf = (it) => (it.source ? SOURCES[it.source] ?? it.source : "");
 
 /** The odds as one bar from 0 to 1, SELL from the left, BUY from the right; a line at each side's threshold. */
@@ -78,7 +78,7 @@ const as = (kind) => (text) => state(kind, text);
 /** How each state of an order is shown. */
 export const ORDER_STATES = {
   intent: as("warn"), sending: as("warn"), filled: as("good"), rejected: as("bad"), not_sent: as("bad"), expired: as("soft"),
-  unknown: (text) => el("span.state.bad", null, el("span.shape", { "aria-hidden": "true" }, "?"), " ", text),
+  unknown: as("unknown"),
 };
 export const orderState = (name) => (ORDER_STATES[name] ?? as("soft"))(name);
 
