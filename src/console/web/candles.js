@@ -2,7 +2,7 @@
 // has no candles of its own. The x axis counts bars, so a weekend takes no room; a gap takes a hatched one.
 
 import { axis, colours } from "./plot.js";
-import * as f from "./format.js";
+import * as f from "./parts.js";
 import { drawMark, glyphs } from "./marks.js";
 import { zoomable } from "./zoom.js";
 

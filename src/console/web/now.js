@@ -1,8 +1,7 @@
 // The first view: alive or not, what waits for a person, what it earned today, and what was decided about each symbol.
 
-import { el, table } from "./dom.js";
-import * as f from "./format.js";
-import { ago, money, oddsBar, oddsText, section, state, tiles, until, verdict, whyCell } from "./parts.js";
+import * as f from "./parts.js";
+import { ago, el, money, oddsBar, oddsText, section, state, table, tiles, until, verdict, whyCell } from "./parts.js";
 
 const CYCLES_SHOWN = 12;
 

@@ -1,8 +1,7 @@
 // Every order, live or paper, and the life of one: which state, since when, by whom, and the note.
 
-import { el, table } from "./dom.js";
-import * as f from "./format.js";
-import { lots, money, oddsBar, oddsText, orderState, section, state, whyCell } from "./parts.js";
+import * as f from "./parts.js";
+import { el, lots, money, oddsBar, oddsText, orderState, section, state, table, whyCell } from "./parts.js";
 
 const PAGE = 50;
 const list = { ledger: "live", more: [], next: null };

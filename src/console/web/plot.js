@@ -1,7 +1,7 @@
 // Loads uPlot once, and draws the plots that are lines or columns over time. Colours come from the stylesheet, fonts too.
 
-import { el } from "./dom.js";
-import * as f from "./format.js";
+import { el } from "./parts.js";
+import * as f from "./parts.js";
 
 let loading = null;
 

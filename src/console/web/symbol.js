@@ -1,10 +1,9 @@
 // One symbol: its candles with every signal on them, the odds under them, its open positions, and its signals as a list.
 
 import { Candles, places } from "./candles.js";
-import { el, table } from "./dom.js";
-import * as f from "./format.js";
+import * as f from "./parts.js";
 import { hasMark, LEGEND, say } from "./marks.js";
-import { money, oddsText, section, state } from "./parts.js";
+import { el, money, oddsText, section, state, table } from "./parts.js";
 import { uPlot } from "./plot.js";
 
 const PAGE = 500, NEWEST = 20, COUNTS = [250, 1000, 5000], LISTED = 40;

@@ -28,7 +28,7 @@ def examples() -> dict[str, dict]:
 
 def nullable() -> set[str]:
     """Names of fields that may be null."""
-    names = set()
+    names = {"next_before"}
     for fields, kinds in re.findall(r"^\| (`[^|]+`) \| ([a-zA-Z?, ]+) \|", DOCUMENT.read_text(), re.M):
         fields, kinds = re.findall(r"`([^`]+)`", fields), kinds.replace(" ", "").split(",")
         kinds = kinds * len(fields) if len(kinds) == 1 else kinds

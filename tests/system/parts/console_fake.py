@@ -1,6 +1,8 @@
 """A fake daemon's console: the page's own files under the real policy, and an API that answers from a `World`. By hand:
 `python -m parts.console_fake 8001`."""
 
+import gzip
+import hashlib
 import json
 import re
 import sys
@@ -23,6 +25,8 @@ class ConsoleFake(ScriptedHttp):
 
     def __init__(self, world: World | None = None):
         self.world, self.is_silent = world or World(), False
+        # As the daemon does if the browser takes it. Off: a failing test shows plain bodies.
+        self.is_compressed = False
         self.asked: dict[str, int] = {}
         super().__init__()
 
@@ -48,7 +52,14 @@ class ConsoleFake(ScriptedHttp):
         if not path.is_relative_to(WEB) or not path.is_file() or path.suffix not in TYPES:
             handler.answer("not here", 404, HEADERS | {"Content-Type": "text/plain"})
             return
-        handler.answer(as_sent(path), headers=HEADERS | {"Content-Type": TYPES[path.suffix], "Cache-Control": "no-cache"})
+        headers = HEADERS | {"Content-Type": TYPES[path.suffix], "Cache-Control": "no-cache"}
+        body = as_sent(path)
+        etag = f'"{hashlib.sha256(body).hexdigest()[:16]}"'
+        if handler.headers.get("If-None-Match") == etag:
+            handler.answer(b"", 304, headers | {"ETag": etag})
+            return
+        packed = {"Content-Encoding": "gzip"} if self.is_compressed else {}
+        handler.answer(gzip.compress(body, 9) if packed else body, headers=headers | packed | {"ETag": etag})
 
     def api(self, handler: Handler, request: Request, path: str):
         """The JSON of the contract."""
@@ -65,7 +76,9 @@ class ConsoleFake(ScriptedHttp):
         if answer is None:
             handler.answer(json.dumps(error("not_found", "there is no such thing")), 404, headers)
             return
-        handler.answer(json.dumps(answer), headers=headers | {"ETag": etag})
+        body = json.dumps(answer).encode()
+        packed = {"Content-Encoding": "gzip"} if self.is_compressed else {}
+        handler.answer(gzip.compress(body) if packed else body, headers=headers | packed | {"ETag": etag})
 
     def press(self, path: str, request: Request):
         """Halt or resume, as the contract has it."""
