@@ -43,7 +43,8 @@ const STOP_LOSS: &str = "0.02";
 /// The same for bars of any price: a share of the newest close.
 const STOP_LOSS_SHARE: f64 = 0.02;
 /// Settings of the environment that the demo uses; the others could only break it.
-const USED: [&str; 4] = ["METRICS_PORT", "SENTINEL__METRICS__", "SENTINEL__LOG__", "SENTINEL__GUARDS__"];
+const USED: [&str; 5] =
+    ["METRICS_PORT", "SENTINEL__METRICS__", "SENTINEL__CONSOLE__", "SENTINEL__LOG__", "SENTINEL__GUARDS__"];
 /// How long the greeting remains the last text on the screen.
 const READING: Duration = Duration::from_secs(5);
 /// The address on which an image listens: it has a network of its own, of which only published ports can be reached.

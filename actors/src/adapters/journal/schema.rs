@@ -8,7 +8,7 @@ use std::path::Path;
 pub(super) const APPLICATION_ID: i64 = 0x534e_544c;
 
 /// What each version adds; `PRAGMA user_version` counts how many a file has.
-pub(super) const MIGRATIONS: [&str; 4] = ["
+pub(super) const MIGRATIONS: [&str; 7] = ["
 CREATE TABLE orders (
     id             TEXT PRIMARY KEY,     -- client_order_id
     account        TEXT NOT NULL,
@@ -132,6 +132,102 @@ CREATE TABLE account_snapshots (         -- what the gateway told last, when tha
 );
 CREATE INDEX account_snapshots_account ON account_snapshots (account, at_ms);
 CREATE TABLE forgotten (before_ms INTEGER NOT NULL); -- settled orders of before may be missing; unix milliseconds
+", "
+CREATE TABLE paper_orders (              -- orders on paper; nothing that concerns live orders ever reads this table
+    id             TEXT PRIMARY KEY,     -- UUIDv5, another than that of the live order of the same bar
+    account        TEXT NOT NULL,
+    symbol         TEXT NOT NULL,
+    gateway_name   TEXT NOT NULL,        -- the broker's name of the symbol
+    model          TEXT NOT NULL,
+    bar_close_time INTEGER NOT NULL,     -- of the bar decided on, unix seconds
+    side           TEXT NOT NULL,        -- 'BUY' or 'SELL'
+    volume         REAL NOT NULL,        -- lots
+    stop_loss      REAL NOT NULL,        -- absolute prices, 0 for none
+    take_profit    REAL NOT NULL,
+    confidence     REAL NOT NULL,
+    close          REAL NOT NULL,        -- the price decided on
+    digits         INTEGER NOT NULL,     -- decimal places of a price; a point is one of the last
+    ticket         INTEGER NOT NULL,     -- counted from 1 in each account on paper
+    closes         INTEGER,              -- the ticket that it ended instead of opening a position, as on a netting account:
+                                         -- then it is no trade, and nothing below is set but the times. null: it is a trade
+    entry_at       INTEGER,              -- unix seconds; null while the next bar is not known: the position counts as open
+    entry_price    REAL,                 -- costs included, as in exit_price
+    entry_source   TEXT,                 -- 'next_open', 'quote'
+    seen_to        INTEGER NOT NULL,     -- open time of the newest bar that it was followed to, unix seconds
+    bars_seen      INTEGER NOT NULL,     -- so many bars after the one decided on
+    mark_price     REAL NOT NULL,        -- close of the newest one
+    ended_by       TEXT,                 -- the order of the other side that ends it at the next bar's open
+    exit_at        INTEGER,              -- unix seconds; null while it is open. Within a bar nobody knows: the bar's close
+    exit_price     REAL,                 -- null if it is lost
+    exit_source    TEXT,                 -- 'next_open', 'bar': a stop's price, the open or the close of a bar; null if it is lost
+    exit_reason    TEXT,                 -- 'stop_loss', 'take_profit', 'opposite', 'horizon', 'lost': bars of between are missing
+    is_ambiguous   INTEGER NOT NULL,     -- 1: the bar held both stops and counts as the stop-loss
+    nights         INTEGER,              -- for which swap was charged
+    net_points     REAL,                 -- what it brought after costs; null if it is open or lost
+    profit         REAL,                 -- the same in the account's currency; null if nobody knows
+    spread_points  REAL,                 -- the costs, in points; all null: none were set, and its figures are before costs
+    slippage_points   REAL,              -- of each side
+    commission_points REAL,              -- of each side
+    swap_points       REAL,              -- of each night
+    created_at_ms  INTEGER NOT NULL,     -- unix milliseconds
+    updated_at_ms  INTEGER NOT NULL
+);
+CREATE INDEX paper_orders_open ON paper_orders (account) WHERE exit_at IS NULL AND closes IS NULL;
+CREATE INDEX paper_orders_bar ON paper_orders (symbol, bar_close_time);
+CREATE INDEX paper_orders_created ON paper_orders (created_at_ms);
+CREATE TABLE paper_equity (              -- the account on paper, a row whenever it changed
+    at_ms       INTEGER NOT NULL,        -- unix milliseconds
+    account     TEXT NOT NULL,
+    start       REAL NOT NULL,           -- paper.balance, in the account's currency
+    balance     REAL NOT NULL,           -- that, and the known profits of all trades that have ended
+    equity      REAL,                    -- with the open ones at their newest close; null: not known in money
+    points      REAL NOT NULL,           -- what all trades brought that have ended
+    open_points REAL NOT NULL,           -- what the open ones would bring now, after costs
+    unpriced    INTEGER NOT NULL         -- trades that have ended and whose profit nobody knows: not in the balance
+);
+CREATE INDEX paper_equity_account ON paper_equity (account, at_ms);
+ALTER TABLE decisions ADD COLUMN paper_order_id TEXT;   -- the order on paper
+ALTER TABLE decisions ADD COLUMN paper_suppressed TEXT; -- or why a BUY or SELL made none; both null: paper was not asked
+", "
+ALTER TABLE account_snapshots ADD COLUMN currency TEXT; -- null: never told
+ALTER TABLE account_snapshots ADD COLUMN is_whole INTEGER NOT NULL DEFAULT 0; -- 1: told together, so that two can be compared
+CREATE TABLE realised (                  -- what positions brought, as far as the account shows it; never forgotten
+    account    TEXT NOT NULL,
+    ticket     INTEGER NOT NULL,
+    at_ms      INTEGER NOT NULL,         -- when it was noticed, unix milliseconds
+    source     TEXT NOT NULL CHECK (source IN ('estimated', 'gateway', 'statement')), -- the last of these in the alphabet counts
+    kind       TEXT NOT NULL,            -- 'close', 'part' of a position, 'opening': what the broker charged for it
+    symbol     TEXT NOT NULL,            -- ours if it is known from orders, else the broker's name
+    order_id   TEXT,                     -- the order that opened it; null: not ours
+    profit     REAL NOT NULL,            -- in the account's currency, swap included
+    is_settled INTEGER NOT NULL,         -- 0: the balance has not moved yet
+    PRIMARY KEY (account, ticket, at_ms, source)
+) WITHOUT ROWID;
+CREATE INDEX realised_at ON realised (account, at_ms);
+CREATE TABLE unexplained (               -- steps of the balance that no close explains; never forgotten
+    account TEXT NOT NULL,
+    at_ms   INTEGER NOT NULL,
+    amount  REAL NOT NULL,
+    PRIMARY KEY (account, at_ms)
+) WITHOUT ROWID;
+CREATE TABLE equity_peaks (              -- the highest equity, without what is unexplained up to then
+    account TEXT PRIMARY KEY,
+    peak    REAL NOT NULL,
+    at_ms   INTEGER NOT NULL
+);
+", "
+CREATE TABLE console_actions (           -- who pressed a button of the console
+    id     INTEGER PRIMARY KEY,
+    at_ms  INTEGER NOT NULL,             -- unix milliseconds
+    who    TEXT NOT NULL,                -- 'console:<user>@<address>'
+    action TEXT NOT NULL,                -- 'halt' or 'resume'
+    note   TEXT                          -- the reason that was typed
+);
+-- What the console draws on a chart: of a minute's sixty equal decisions on a bar those that say something. Its condition is
+-- repeated word by word where it is meant.
+CREATE INDEX decisions_telling ON decisions (symbol, bar_close_time, cycle_id)
+WHERE (order_id IS NOT NULL OR paper_order_id IS NOT NULL OR failure IS NOT NULL
+    OR (action <> 'HOLD' AND suppressed IS NOT NULL AND suppressed <> 'already_ordered'));
 "];
 
 /// Latest version.

@@ -164,6 +164,9 @@ fn journals_of_all_earlier_versions_are_brought_up_to_date_and_keep_what_they_ha
         assert_eq!(unknown, (None, None, None), "of what was decided before, nobody knows");
         assert_eq!(store.orders(false).unwrap().len(), 1);
         assert_eq!(store.outcomes("baseline", "EURUSD"), Ok(Vec::new()));
+        let paper = "SELECT (SELECT count(*) FROM paper_orders) + (SELECT count(*) FROM paper_equity)
+                     + (SELECT count(paper_order_id) + count(paper_suppressed) FROM decisions)";
+        assert_eq!(store.connection.query_row(paper, [], |row| row.get::<_, i64>(0)).unwrap(), 0, "nothing is made up");
         drop(store);
         assert!(Store::open_read_only(&disk.path()).is_ok());
     }

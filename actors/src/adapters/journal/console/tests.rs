@@ -1,0 +1,1 @@
+//! What is read back, from a journal with every kind of row.
