@@ -1,8 +1,8 @@
 // The page itself: which view is open, when the daemon is asked, and whether what is shown may be believed.
 
 import { contact, get, Refusal } from "./api.js";
-import { el, morphChildren } from "./dom.js";
-import * as f from "./format.js";
+import { el, morphChildren } from "./parts.js";
+import * as f from "./parts.js";
 import * as nowView from "./now.js";
 
 const POLL_MS = 5000, POLL_LEAST_MS = 1000, POLL_HIDDEN_MS = 60000;

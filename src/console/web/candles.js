@@ -2,11 +2,11 @@
 // has no candles of its own. The x axis counts bars, so a weekend takes no room; a gap takes a hatched one.
 
 import { axis, colours } from "./plot.js";
-import * as f from "./format.js";
+import * as f from "./parts.js";
 import { drawMark, glyphs } from "./marks.js";
 import { zoomable } from "./zoom.js";
 
-const RIGHT = 62, BAR_PX = 7, SHOWN_LEAST = 40, AHEAD = 3;
+const RIGHT = 66, BAR_PX = 7, SHOWN_LEAST = 40, AHEAD = 3;
 
 /** Bars, gaps and odds as places on the axis: {bar, odds, isGap, isBreak}. `bars` are the oldest first. */
 export function places(bars, gaps, odds, intervalS) {
@@ -118,22 +118,22 @@ export class Candles {
     const x = { time: false, range: () => this.range };
     const names = (u, ticks) => ticks.map((at, which) => {
       const time = this.timeAt(at), before = which ? this.timeAt(ticks[which - 1]) : undefined;
-      return time === undefined ? "" : f.tick(time, before);
+      return time === undefined || u.valToPos(at, "x") < 16 ? "" : f.tick(time, before);
     });
-    const time = axis(c, { space: 64, incrs: [1, 2, 3, 4, 6, 12, 24, 48, 72, 120, 240, 480, 960], values: names, grid: { show: false } });
+    const time = axis(c, { space: 64, size: 28, incrs: [1, 2, 3, 4, 6, 12, 24, 48, 72, 120, 240, 480, 960], values: names, grid: { show: false } });
     const hidden = { paths: () => null, points: { show: false } };
     const line = (colour, dash, width = 1.6) => ({ stroke: c[colour], dash, width, points: { show: false }, spanGaps: false });
     const width = (host) => Math.floor(host.clientWidth), phone = this.hosts[0].clientWidth < 600;
     const told = (u) => { const { idx } = u.cursor; this.onCursor(idx !== null && this.list[idx]?.bar ? idx : null); };
     const price = new Plot({
-      width: width(this.hosts[0]), height: phone ? 300 : 380, padding: [10, 0, 0, 0], legend: { show: false }, cursor,
+      width: width(this.hosts[0]), height: phone ? 270 : 380, padding: [10, 0, 0, 0], legend: { show: false }, cursor,
       scales: { x, y: { range: (u, min, max) => this.room(min, max) } },
       axes: [{ ...time, size: 6, values: () => [], ticks: { show: false } }, axis(c, { side: 1, size: RIGHT, values: (u, ticks) => ticks.map((value) => f.fixed(value, this.digits)) })],
       series: [{}, hidden, hidden],
       hooks: { drawClear: [(u) => this.drawGaps(u, c)], draw: [(u) => this.drawPrice(u, c)], setCursor: [told] },
     }, columns[0], this.hosts[0]);
     const odds = new Plot({
-      width: width(this.hosts[1]), height: phone ? 170 : 180, padding: [8, 0, 0, 0], legend: { show: false }, cursor,
+      width: width(this.hosts[1]), height: phone ? 150 : 180, padding: [8, 0, 0, 0], legend: { show: false }, cursor,
       scales: { x, y: { range: () => [0, 1] } },
       axes: [time, axis(c, { side: 1, size: RIGHT, splits: () => [0, 0.25, 0.5, 0.75, 1], values: (u, ticks) => ticks.map((value) => f.fixed(value, 2)) })],
       series: [{}, line("sell", [6, 3]), line("soft", [2, 3], 1.2), line("buy"), { ...line("ink", [8, 4], 1.2), paths: Plot.paths.stepped({ align: 1 }) }],
@@ -214,7 +214,8 @@ export class Candles {
       if (!bar || !odds) continue;
       for (const glyph of glyphs(odds)) {
         counts[glyph.kind]++;
-        drawMark(ctx, glyph, u.valToPos(at, "x", true), y(glyph.price ?? bar.close), c, dpr);
+        // A paper order enters at the open of the next bar.
+        drawMark(ctx, glyph, u.valToPos(at + (glyph.kind === "paper" ? 0.5 : 0), "x", true), y(glyph.price ?? bar.close), c, dpr);
       }
     }
     ctx.restore();
@@ -232,8 +233,8 @@ export class Candles {
       ctx.setLineDash(ledger === "paper" ? [2 * dpr, 4 * dpr] : [7 * dpr, 4 * dpr]);
       ctx.lineWidth = dpr;
       if (isIn) { ctx.beginPath(); ctx.moveTo(bbox.left, at); ctx.lineTo(bbox.left + bbox.width, at); ctx.stroke(); }
-      const label = `${ledger === "paper" ? "paper " : ""}${name} ${f.fixed(price, this.digits)}${isIn ? "" : at < bbox.top ? " ↑" : " ↓"}`;
-      ctx.fillText(label, bbox.left + 4 * dpr, edge);
+      const isPaper = ledger === "paper", label = `${isPaper ? "◆ " : ""}${name} ${f.fixed(price, this.digits)}${isIn ? "" : at < bbox.top ? " ↑" : " ↓"}`;
+      ctx.fillText(label, bbox.left + (isPaper ? 104 : 4) * dpr, edge);
     }
     ctx.setLineDash([]);
   }

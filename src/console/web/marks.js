@@ -1,6 +1,6 @@
 // The marks of signals on the candles: which a bar has, how each is drawn, and what it says.
 
-import * as f from "./format.js";
+import * as f from "./parts.js";
 
 /** The legend: shape and words, in the order of importance. */
 export const LEGEND = [["▲▼", "sent, at the fill's price"], ["△▽", "not sent: point at it for the reason"], ["?", "unknown outcome"],

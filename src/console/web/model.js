@@ -1,8 +1,7 @@
 // How the model's odds are distributed, how often they were right, and how far they have drifted from its training.
 
-import { el, table } from "./dom.js";
-import * as f from "./format.js";
-import { section, state, tiles } from "./parts.js";
+import * as f from "./parts.js";
+import { el, section, state, table, tiles } from "./parts.js";
 import { columns, host, Kept } from "./plot.js";
 
 const plots = new Kept();

@@ -1,8 +1,7 @@
 // What it earned: live and paper beside each other, and the difference, which is what execution cost. Unknown stays unknown.
 
-import { el, table } from "./dom.js";
-import * as f from "./format.js";
-import { money, section, tiles } from "./parts.js";
+import * as f from "./parts.js";
+import { el, money, section, table, tiles } from "./parts.js";
 import { columns, host, Kept, lines } from "./plot.js";
 
 const plots = new Kept(), DAYS_SHOWN = 31;

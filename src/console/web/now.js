@@ -1,8 +1,7 @@
 // The first view: alive or not, what waits for a person, what it earned today, and what was decided about each symbol.
 
-import { el, table } from "./dom.js";
-import * as f from "./format.js";
-import { ago, money, oddsBar, oddsText, section, state, tiles, until, verdict, whyCell } from "./parts.js";
+import * as f from "./parts.js";
+import { ago, el, money, oddsBar, oddsText, section, state, table, tiles, until, verdict, whyCell } from "./parts.js";
 
 const CYCLES_SHOWN = 12;
 
@@ -37,7 +36,7 @@ function headline(now) {
     open,
   ].filter(Boolean);
   return el(`div.verdict.${kind}`, null, state(kind, words),
-    el("small", null, facts.map((fact, at) => [at ? " · " : null, el("span.fact", null, fact)])));
+    el("small", null, facts.map((fact) => [el("span.fact", null, fact), " "])));
 }
 
 /** What a person has to look at. */
@@ -53,7 +52,7 @@ function waiting(now) {
   }
   for (const order of unresolved) {
     lines.push(["bad", "Unknown order", [el("a", { href: `#/order/${encodeURIComponent(order.id)}` }, `${order.side} ${f.plain(order.volume)} ${order.symbol}`),
-      " since ", f.moment(order.since_ms), order.reason ? `: ${order.reason}` : null, ". Look for it in the terminal, then `sentinel orders`."]]);
+      " since ", f.moment(order.since_ms), order.reason ? `: ${order.reason}` : null, ". Look for it in the terminal, then type ", el("code", null, "sentinel orders")]]);
   }
   for (const check of health.checks) {
     const isSaid = (check.name === "orders" && unresolved.length) || (check.name === "kill_switch" && halt.is_halted);
@@ -100,5 +99,5 @@ function recent({ rows }, now) {
     d.order_id ? el("a", { href: `#/order/${encodeURIComponent(d.order_id)}` }, verdict(d)) : verdict(d),
     [whyCell(d), d.paper_order_id ? [" ", el("a.paper", { href: `#/order/${encodeURIComponent(d.paper_order_id)}` }, "◆ paper order")] : null],
   ];
-  return table([["Time", "mark"], ["Symbol", "mark"], ["Close", "n"], ["Odds", "mark"], ["Decision", "mark"], ["Why", "long"]], rows.map(line), "No decision yet.");
+  return table([["Time", "mark"], ["Symbol", "mark"], ["Close", "n"], ["Odds", "mark"], ["Decision", "mark"], ["Why", "long"]], rows.map(line), "No decision yet.", "brief");
 }

@@ -1,8 +1,7 @@
 // Every order, live or paper, and the life of one: which state, since when, by whom, and the note.
 
-import { el, table } from "./dom.js";
-import * as f from "./format.js";
-import { lots, money, oddsBar, oddsText, orderState, section, state, whyCell } from "./parts.js";
+import * as f from "./parts.js";
+import { el, lots, money, oddsBar, oddsText, orderState, section, state, table, whyCell } from "./parts.js";
 
 const PAGE = 50;
 const list = { ledger: "live", more: [], next: null };
@@ -57,7 +56,7 @@ const EXITS = { stop_loss: "stop-loss", take_profit: "take-profit", opposite: "o
 /** "unknown" rather than "closed" where only the broker knows. */
 function positionOf(o, digits) {
   if (!o.position) return el("span.soft", null, o.kind === "close" ? "a close" : "none, or not known");
-  const shape = { open: state("good", "open"), closed: state("soft", "closed"), unknown: state("warn", "? unknown") }[o.position] ?? state("soft", o.position);
+  const shape = { open: state("good", "open"), closed: state("soft", "closed"), unknown: state("unknown", "unknown") }[o.position] ?? state("soft", o.position);
   const end = o.exit ? [EXITS[o.exit.reason] ?? o.exit.reason, Number.isFinite(o.exit.price) ? `at ${f.fixed(o.exit.price, digits)}` : null, f.moment(o.exit.at_ms)].filter(Boolean).join(", ") : null;
   return [shape, end && el("small", null, end)];
 }

@@ -1,7 +1,7 @@
 // Loads uPlot once, and draws the plots that are lines or columns over time. Colours come from the stylesheet, fonts too.
 
-import { el } from "./dom.js";
-import * as f from "./format.js";
+import { el } from "./parts.js";
+import * as f from "./parts.js";
 
 let loading = null;
 
@@ -9,10 +9,9 @@ let loading = null;
 export function uPlot() {
   loading ??= new Promise((done, fail) => {
     const script = el("script", { src: "vendor/uPlot.iife.min.js" });
-    const style = el("link", { rel: "stylesheet", href: "vendor/uPlot.min.css" });
     script.addEventListener("load", () => done(globalThis.uPlot));
     script.addEventListener("error", () => { loading = null; fail(new Error("the plots could not be loaded")); });
-    document.head.append(style, script);
+    document.head.append(script);
   });
   return loading;
 }
@@ -28,7 +27,7 @@ export function colours() {
 export const FONT = '12px system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif';
 
 /** An axis in the page's colours. */
-export const axis = (c, more) => ({ stroke: c.soft, font: FONT, grid: { stroke: c.grid, width: 1 }, ticks: { stroke: c.grid, width: 1 }, ...more });
+export const axis = (c, more) => ({ stroke: c.soft, font: FONT, grid: { stroke: c.grid, width: 1 }, ticks: { stroke: c.grid, width: 1, size: 5 }, ...more });
 
 /** Keeps a plot as wide as its host, and makes it once. */
 export class Kept {
@@ -92,7 +91,7 @@ function hold(column) {
 }
 
 /** Columns: `groups` are the names under them, `series` {name, colour, values}, side by side. */
-export function columns(Plot, target, width, { groups, series, height = 190, decimals = 2, dots = [] }) {
+export function columns(Plot, target, width, { groups, series, height = 190, decimals = 2 }) {
   const c = colours(), share = 0.8 / series.length;
   const at = groups.map((_, index) => index);
   const draw = (u) => {
@@ -116,9 +115,9 @@ export function columns(Plot, target, width, { groups, series, height = 190, dec
     scales: { x: { time: false, range: () => [-0.6, groups.length - 0.4] }, y: { range: least } },
     axes: [axis(c, { grid: { show: false }, splits: () => at, values: (u, ticks) => thin(ticks, groups, u.width) }),
       axis(c, { size: 58, values: (u, ticks) => ticks.map((value) => f.fixed(value, decimals)) })],
-    series: [{}, ...series.map(({ name }) => ({ label: name, paths: () => null, points: { show: false } })), ...dots.map(({ name, colour }) => ({ label: name, stroke: c[colour], paths: () => null, points: { show: true, size: 8, stroke: c[colour], fill: c.card } }))],
+    series: [{}, ...series.map(({ name }) => ({ label: name, paths: () => null, points: { show: false } }))],
     hooks: { draw: [draw] },
-  }, [at, ...series.map(({ values }) => values), ...dots.map(({ values }) => values)], target);
+  }, [at, ...series.map(({ values }) => values)], target);
 }
 
 /** As many names as there is room for. */

@@ -1,8 +1,8 @@
 // The only two things that the console can do: halt, with a reason; resume, with the account's id typed.
 
 import { post } from "./api.js";
-import { el } from "./dom.js";
-import * as f from "./format.js";
+import { el } from "./parts.js";
+import * as f from "./parts.js";
 
 const DRY_RUN = "dry-run";
 const dialog = document.getElementById("dialog");

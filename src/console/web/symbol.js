@@ -1,10 +1,9 @@
 // One symbol: its candles with every signal on them, the odds under them, its open positions, and its signals as a list.
 
 import { Candles, places } from "./candles.js";
-import { el, table } from "./dom.js";
-import * as f from "./format.js";
+import * as f from "./parts.js";
 import { hasMark, LEGEND, say } from "./marks.js";
-import { money, oddsText, section } from "./parts.js";
+import { el, money, oddsText, section, state, table } from "./parts.js";
 import { uPlot } from "./plot.js";
 
 const PAGE = 500, NEWEST = 20, COUNTS = [250, 1000, 5000], LISTED = 40;
@@ -113,7 +112,7 @@ const lastBar = () => view.list.findLastIndex(({ bar }) => bar);
 function positions() {
   const row = (p) => [p.ledger, `${p.side} ${f.plain(p.volume)}`, f.fixed(p.open_price, view.digits), f.fixed(p.current_price, view.digits),
     p.stop_loss ? f.fixed(p.stop_loss, view.digits) : "none", p.take_profit ? f.fixed(p.take_profit, view.digits) : "none", money(p.profit, true),
-    [p.state === "unknown" ? "? unknown" : "open", p.order_id ? null : el("small", null, "not Sentinel's order")]];
+    [p.state === "unknown" ? state("unknown", "unknown") : "open", p.order_id ? null : el("small", null, "not Sentinel's order")]];
   const columns = [["Ledger", "name"], ["Side, lots", "mark"], ["Opened at", "n"], ["Now", "n"], ["SL", "n"], ["TP", "n"], ["Profit", "n"], ["State", "mark"]];
   return table(columns, view.positions.map(row), "None.");
 }
@@ -126,7 +125,7 @@ function signals(marked) {
       [odds.order_id && el("a", { href: `#/order/${encodeURIComponent(odds.order_id)}` }, "order"), " ",
         odds.paper?.order_id && el("a", { href: `#/order/${encodeURIComponent(odds.paper.order_id)}` }, "◆ paper")]],
   });
-  return table([["Bar", "mark"], ["What became of it", "long"], ["Odds", "mark"], ["Order", "mark"]], marked.slice(-LISTED).reverse().map(row), "No BUY or SELL on these bars.");
+  return table([["Bar", "mark"], ["What became of it", "long"], ["Odds", "mark"], ["Order", "mark"]], marked.slice(-LISTED).reverse().map(row), "No BUY or SELL on these bars.", "brief");
 }
 
 /** After the page was updated: makes the plots, or gives them what is new. */

@@ -1,8 +1,7 @@
 // What the daemon itself is like: how long each stage takes, what has failed, and its last warnings.
 
-import { el, table } from "./dom.js";
-import * as f from "./format.js";
-import { ago, section, state, tiles } from "./parts.js";
+import * as f from "./parts.js";
+import { ago, el, section, state, table, tiles } from "./parts.js";
 
 export async function load({ get }) {
   const [system, stages] = await Promise.all([get("system"), get("stages")]);
