@@ -29,6 +29,7 @@ pub mod order_manager;
 pub mod order_state;
 pub mod outcome;
 pub mod position;
+pub mod profit;
 pub mod reconcile;
 pub mod regime;
 pub mod resample;

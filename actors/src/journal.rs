@@ -10,18 +10,19 @@ mod windows;
 use crate::{
     adapters::{
         archive::Queue,
-        journal::{CycleRecord, DaemonLock, FileId, Identity, OpenError, OrderRow, Store},
+        journal::{CycleRecord, DaemonLock, FileId, Identity, OpenError, OrderRow, Store, ToldOf},
     },
     domain::{
         clock::Clock,
         drift::{CONFIDENCES, FirstConfidence},
         exposure::Fill,
-        instrument::Symbol,
+        instrument::{InstrumentKey, Symbol},
         journal::{
             AccountSnapshot, History, JournalError, OrderStep, Standing, StandingQuestion, UnresolvedOrder, Version,
         },
         names::{ActorName, DropReason},
         order::Outcome,
+        profit::Money,
     },
     messages::{
         Event, Flush, Flushed, NoteAccount, NoteEquity, NotePress, Ping, ReadFills, ReadHistory, ReadStanding, RecordDecisions,
@@ -57,6 +58,8 @@ pub struct Config {
     pub version: Arc<Version>,
     /// Which outcomes are kept.
     pub horizons: Horizons,
+    /// The broker's names of the configured symbols.
+    pub names: Arc<[(InstrumentKey, Symbol)]>,
     /// The way to the bar archive, if there is one.
     pub archive: Option<Queue>,
     /// Wall clock of every row.
@@ -99,6 +102,16 @@ impl Opened {
     /// was said when it was opened.
     pub fn unresolved(&self) -> Vec<OrderRow> {
         self.store.as_ref().and_then(|store| store.orders(true).ok()).unwrap_or_default()
+    }
+
+    /// What is known of the account's money; `None` if the file cannot be read.
+    pub fn money(&self, account: &str, names: &[(InstrumentKey, Symbol)], now: Duration) -> Option<Money> {
+        let store = self.store.as_ref()?;
+        let read = store.money(account, names, now);
+        read.inspect_err(|error| {
+            warn!(stage = "journal", error = error.kind(), "profit and loss is not shown, it cannot be read: {error}");
+        })
+        .ok()
     }
 
     /// The confidences from which drift goes on; none if the file cannot be read.
@@ -144,8 +157,8 @@ pub struct Journal {
     unwritten: Vec<Owed>,
     pruned_at: Option<Duration>,
     windows: Windows,
-    /// What the gateway told of the account in this cycle, and when it was told last, wall clock since the unix epoch.
-    account: Option<(Duration, AccountSnapshot)>,
+    /// What the gateway told of the account in this cycle, and when, wall clock since the unix epoch.
+    account: Vec<(Duration, AccountSnapshot)>,
 }
 
 impl Journal {
@@ -168,7 +181,7 @@ impl Journal {
                 unwritten: Vec::new(),
                 pruned_at: None,
                 windows: Windows::default(),
-                account: None,
+                account: Vec::new(),
             }
         })
     }
@@ -289,6 +302,16 @@ impl Journal {
         }
     }
 
+    /// Reports the account's money. If it cannot be read, that was logged, and the metrics keep what they know.
+    fn count_money(&mut self) {
+        let count = |store: &mut Store, config: &Config| {
+            store.money(&config.identity.account, &config.names, config.clock.now())
+        };
+        if let Ok(money) = self.with_store(count) {
+            self.config.metrics.report(Event::MoneyCounted(Box::new(money)));
+        }
+    }
+
     fn prune_if_due(&mut self) {
         let now = self.config.clock.now();
         if self.pruned_at.is_some_and(|at| now.saturating_sub(at) < PRUNE_PERIOD) {
@@ -391,9 +414,7 @@ impl Handler<NoteAccount> for Journal {
 
     fn handle(&mut self, NoteAccount(told): NoteAccount, _: &mut Self::Context) {
         // Written with the cycle's decisions: it is not worth a wait for the disk of its own.
-        let (at, known) = self.account.get_or_insert_default();
-        *at = self.config.clock.now();
-        known.update(told);
+        self.account.push((self.config.clock.now(), told));
     }
 }
 
@@ -431,28 +452,32 @@ impl Handler<RecordDecisions> for Journal {
         self.windows.take(&decisions);
         // First, and whatever the journal's disk says: the archive has a thread of its own.
         self.windows.offer(cycle_id, &self.config);
-        let told = self.account.take();
+        let told = std::mem::take(&mut self.account);
         let windows = std::mem::take(&mut self.windows);
         let due = windows.due(&self.config.horizons);
         let record = |store: &mut Store, config: &Config| {
             let Identity { account, model, .. } = &config.identity;
-            let told = told.as_ref().map(|(at, told)| (account.as_str(), *at, told));
+            let told = ToldOf { account, names: &config.names, told: &told };
             store.record_cycle(&CycleRecord {
                 cycle_id,
                 model,
                 version: Some(&config.version),
                 decisions: &decisions,
                 due: &due,
-                told,
+                told: Some(told).filter(|told| !told.told.is_empty()),
             })
         };
         // A failure is logged, counted and shown by `with_store`; there is nobody to answer.
+        let is_told = !told.is_empty();
         let recorded = self.with_store(record);
         drop(due);
         self.windows = windows;
         if recorded.is_ok() {
             self.windows.told();
             self.wrote();
+            if is_told {
+                self.count_money();
+            }
             self.prune_if_due();
         } else {
             let reason = if self.is_closed { DropReason::Stale } else { DropReason::Full };

@@ -1,11 +1,13 @@
 //! `sentinel orders`: lists the orders in the journal, and settles what only a person can find out. Works while the daemon
 //! runs; it sees the result in its next cycle.
 
+pub(super) mod holdings;
 mod id_prefix;
 pub(super) mod print;
 mod table;
 
 use super::{journal, output};
+use holdings::Holdings;
 use crate::process::exit::{fail, refuse};
 use anyhow::{Context, bail};
 use sentinel_actors::{
@@ -103,21 +105,25 @@ pub(super) fn main(args: &Args) -> ExitCode {
 }
 
 fn list(path: &Path, args: &Args) -> anyhow::Result<()> {
-    let orders = Store::open_read_only(path)?.orders(args.unresolved)?;
+    let store = Store::open_read_only(path)?;
+    let orders = store.orders(args.unresolved)?;
+    let holdings = Holdings::read(&store, &orders)?;
     if args.json {
-        let rows: Vec<_> = orders.iter().map(print::as_json).collect();
+        let rows: Vec<_> = orders.iter().map(|order| print::as_json(order, &holdings)).collect();
         return output::print(&format!("{}\n", serde_json::to_string_pretty(&rows)?));
     }
-    output::print(&table::table(&orders))
+    output::print(&table::table(&orders, &holdings))
 }
 
 fn show(path: &Path, id: &id_prefix::IdPrefix, json: bool) -> anyhow::Result<()> {
     let store = Store::open_read_only(path)?;
     let life = store.order_life(id.find(&store, path)?).or_else(|error| refused(path, error))?;
+    let holdings = Holdings::read(&store, std::slice::from_ref(&life.order))?;
     if json {
-        return output::print(&format!("{}\n", serde_json::to_string_pretty(&print::life_as_json(&life))?));
+        let life = print::life_as_json(&life, &holdings);
+        return output::print(&format!("{}\n", serde_json::to_string_pretty(&life)?));
     }
-    output::print(&print::life(&life))
+    output::print(&print::life(&life, &holdings))
 }
 
 fn resolve(path: &Path, id: &id_prefix::IdPrefix, outcome: (Outcome, Option<i64>), note: &str) -> anyhow::Result<()> {

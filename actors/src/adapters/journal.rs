@@ -9,8 +9,11 @@ mod decisions;
 mod explain;
 mod files;
 mod first_decisions;
+mod ledger;
+mod money;
 mod orders;
 mod outcomes;
+mod profit_on_paper;
 mod read_only;
 mod replay;
 mod schema;
@@ -20,6 +23,7 @@ mod tests;
 mod unwritten;
 
 pub use account_lock::{AccountLock, AccountLockError};
+pub use account_snapshots::ToldOf;
 pub use console::{
     AccountTold, Bin, Calibration, ConsoleReader, Curve, Decided, DecidedPage, Entry, EquityCurves, Exit, Failure,
     Histogram, Ledger, Ledgers, ModelRows, Money, MoneyRows, OddsPage, OddsRow, OrderEvent, OrderPage, OrderShown,
@@ -30,8 +34,10 @@ pub use daemon_lock::{DaemonLock, FileId};
 pub use decisions::{CycleRecord, bars_sha256, sequence_sha256};
 pub use explain::{Coverage, DecisionRow, OrderLife, Pick, Step};
 pub use first_decisions::{FirstOdds, RecordedOdds};
+pub use money::{Peak, RealisedRow, ToldAccount, open};
 pub use orders::{Identity, OrderRow, Verdict};
 pub use outcomes::{Due, OutcomeRow};
+pub use profit_on_paper::{PaperAccount, PaperProfit};
 pub use replay::{EarlierOrder, ReplayRow};
 
 use crate::{

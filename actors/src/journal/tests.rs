@@ -76,6 +76,7 @@ impl Harness {
             waits_for_new_bar: false,
             identity: identity(),
             version: Arc::default(),
+            names: Arc::new([]),
             horizons: horizons(),
             archive,
             clock: Arc::new(SystemClock),
@@ -308,6 +309,7 @@ async fn a_panic_costs_one_answer_and_not_the_thread() {
         identity: identity(),
         waits_for_new_bar: false,
         version: Arc::default(),
+        names: Arc::new([]),
         horizons: horizons(),
         archive: None,
         clock: Arc::new(SystemClock),
@@ -325,7 +327,7 @@ async fn a_panic_costs_one_answer_and_not_the_thread() {
         unwritten: Vec::new(),
         pruned_at: None,
         windows: Windows::default(),
-        account: None,
+        account: Vec::new(),
     };
     let lost: Result<(), _> = journal.with_store(|_, _| panic!("as scripted"));
     assert!(lost.unwrap_err().is_broken());

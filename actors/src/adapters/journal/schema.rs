@@ -223,8 +223,8 @@ CREATE TABLE console_actions (           -- who pressed a button of the console
     action TEXT NOT NULL,                -- 'halt' or 'resume'
     note   TEXT                          -- the reason that was typed
 );
--- What the console draws on a chart: of a minute's sixty equal decisions on a bar those that say something. Its condition is
--- repeated word by word where it is meant.
+-- What the console draws on a chart: of a bar's sixty equal decisions those that say something. Its condition is repeated word
+-- by word where it is meant.
 CREATE INDEX decisions_telling ON decisions (symbol, bar_close_time, cycle_id)
 WHERE (order_id IS NOT NULL OR paper_order_id IS NOT NULL OR failure IS NOT NULL
     OR (action <> 'HOLD' AND suppressed IS NOT NULL AND suppressed <> 'already_ordered'));
