@@ -86,8 +86,17 @@ pub struct Application {
     drain_deadline: Duration,
 }
 
-/// Called once the cycles without a pause are done, with the address on which HTTP listens then.
-type CaughtUp = Box<dyn FnOnce(Option<SocketAddr>)>;
+/// What is called when the plan has caught up.
+type CaughtUp = Box<dyn FnOnce(Listening)>;
+
+/// Where it listens; `None` where it does not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listening {
+    /// /metrics and /health.
+    pub http: Option<SocketAddr>,
+    /// The console.
+    pub console: Option<SocketAddr>,
+}
 
 /// The MetricsActor, on a thread of its own: scrapes must not slow a cycle.
 struct Metrics {
@@ -173,9 +182,9 @@ impl Application {
         })
     }
 
-    /// Sets what is called once, when the plan's cycles without a pause are done or no further cycle is due. It gets the address
-    /// on which HTTP listens then.
-    pub fn when_caught_up(&mut self, act: impl FnOnce(Option<SocketAddr>) + 'static) {
+    /// Sets what is called once, when the plan's cycles without a pause are done or no further cycle is due. It gets the
+    /// addresses that are listened on then.
+    pub fn when_caught_up(&mut self, act: impl FnOnce(Listening) + 'static) {
         self.caught_up = Some(Box::new(act));
     }
 
@@ -197,9 +206,10 @@ impl Application {
         let service_manager = Rc::new(ServiceManager::from_environment());
         let attended = self.attend(service_manager.clone());
         let (mut caught_up, port) = (self.caught_up.take(), self.port.clone());
+        let console = self.console.clone();
         let mut say_caught_up = move || {
             if let Some(act) = caught_up.take() {
-                act(port.address());
+                act(Listening { http: port.address(), console: console.address() });
             }
         };
         let ended = tokio::select! {
