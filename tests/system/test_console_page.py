@@ -171,6 +171,7 @@ def test_a_daemon_that_stops_leaves_no_live_data(own, wide):
     wide.shows("no contact since", "#lost", 25)
     assert re.search(r"no contact since \d\d:\d\d:\d\d UTC: the daemon does not answer", wide.text("#lost"))
     assert float(wide.run("return getComputedStyle(document.querySelector('main')).opacity")) < 0.7
+    assert "in " not in wide.text("[data-until]"), "nothing counts down to a cycle that may never come"
     wide.picture("no-contact-wide")
     for view in VIEWS[1:]:
         wide.run("location.hash = arguments[0]", f"#/{view}")
@@ -404,7 +405,7 @@ window.fetch = (...all) => real(...all).finally(() => { answers += 1; });
 def grows(own, browser, polls: int) -> tuple[int, int]:
     """The heap after the first polls, and after all."""
     own.world.period_s = 0.05
-    browser.driver.set_script_timeout(600)
+    browser.driver.set_script_timeout(1_800)
     browser.open(own.url + PAGE)
     browser.driver.execute_async_script(POLLS, 150)
     first = browser.heap()
