@@ -252,6 +252,38 @@ pub(super) fn of_paper(profit: Option<f64>, points: Option<f64>, is_before_costs
     }
 }
 
+/// What a position brought so far, and when it was seen to have ended; `None` if nothing is known of it.
+pub(super) fn of_ticket(
+    connection: &Connection,
+    account: &str,
+    ticket: i64,
+) -> rusqlite::Result<Option<(Money, Option<i64>)>> {
+    let mut select = connection.prepare_cached(
+        "SELECT symbol, at_ms, kind = 'close', profit, source FROM realised AS one WHERE account = ?1 AND ticket = ?2
+         AND source = (SELECT max(source) FROM realised WHERE account = ?1 AND ticket = ?2 AND at_ms = one.at_ms)
+         ORDER BY at_ms LIMIT 100",
+    )?;
+    let brought = select.query_map(params![account, ticket], of_row)?.collect::<rusqlite::Result<Vec<_>>>()?;
+    if brought.is_empty() {
+        return Ok(None);
+    }
+    let ended_ms = brought.iter().rev().find(|it| it.is_trade).map(|it| it.at_ms);
+    let currency = super::positions::currency(connection, account)?;
+    Ok(Some((sum(&brought.iter().collect::<Vec<_>>(), currency.as_deref(), "gateway"), ended_ms)))
+}
+
+fn of_row(row: &Row<'_>) -> rusqlite::Result<Brought> {
+    Ok(Brought {
+        symbol: row.get(0)?,
+        at_ms: row.get(1)?,
+        is_trade: row.get(2)?,
+        profit: row.get(3)?,
+        points: None,
+        source: row.get(4)?,
+        is_before_costs: false,
+    })
+}
+
 /// The sum of results: in money if each is known in it, else in points if all are of one symbol.
 fn sum(results: &[&Brought], currency: Option<&str>, usual_source: &str) -> Money {
     let mut sources: Vec<&str> = results.iter().map(|it| it.source.as_str()).collect();
@@ -307,18 +339,7 @@ fn book(connection: &Connection, of: &Ledgers, from_ms: i64) -> rusqlite::Result
          AND source = (SELECT max(source) FROM realised WHERE account = one.account AND ticket = one.ticket AND at_ms = one.at_ms)
          ORDER BY at_ms DESC LIMIT ?3",
     )?;
-    let result = |row: &Row<'_>| {
-        Ok(Brought {
-            symbol: row.get(0)?,
-            at_ms: row.get(1)?,
-            is_trade: row.get(2)?,
-            profit: row.get(3)?,
-            points: None,
-            source: row.get(4)?,
-            is_before_costs: false,
-        })
-    };
-    let live = live.query_map(params![of.account, from_ms, RESULTS_MAX], result)?.collect::<rusqlite::Result<_>>()?;
+    let live = live.query_map(params![of.account, from_ms, RESULTS_MAX], of_row)?.collect::<rusqlite::Result<_>>()?;
     let mut paper = connection.prepare_cached(
         "SELECT symbol, exit_at * 1000, profit, net_points, spread_points IS NULL FROM paper_orders
          WHERE account = ?1 AND closes IS NULL AND exit_at * 1000 >= ?2 ORDER BY rowid DESC LIMIT ?3",

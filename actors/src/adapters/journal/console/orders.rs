@@ -321,7 +321,15 @@ fn complete(connection: &Connection, ledger: Ledger, orders: &mut [OrderShown]) 
     }
     for order in orders {
         order.close = closes.get(&order.id).copied().flatten();
-        let Some(ticket) = order.ticket else { continue };
+        let Some(ticket) = order.ticket.filter(|_| order.position.is_some()) else { continue };
+        if let Some((profit, ended_ms)) = money::of_ticket(connection, &order.account, ticket)? {
+            if let Some(at_ms) = ended_ms {
+                let gone = || Exit { at_ms, price: None, source: None, reason: Some("gone".into()) };
+                order.exit.get_or_insert_with(gone);
+                order.position = Some("closed");
+            }
+            order.profit = Some(profit);
+        }
         if let (Some(exit), Some(end)) = (&mut order.exit, ends.get(&(order.account.clone(), ticket))) {
             exit.price = *end;
             exit.source = end.map(|_| "gateway".into());
