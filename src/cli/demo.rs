@@ -122,8 +122,8 @@ async fn run(args: &Args) -> anyhow::Result<Ended> {
     let greeting = Greeting::new(args, &settings, &journal, servers.addresses(), servers.accuracy, own);
     let began = Instant::now();
     let mut application = Application::start(&settings, plan, None)?;
-    application.when_caught_up(move |address| {
-        greeting.say(began.elapsed(), address);
+    application.when_caught_up(move |listening| {
+        greeting.say(began.elapsed(), listening.http);
         actix_rt::spawn(async move {
             tokio::time::sleep(READING).await;
             loud();
