@@ -48,7 +48,7 @@ fn compress_web() -> io::Result<()> {
     let mut list = String::from("&[\n");
     for (number, path) in files.iter().enumerate() {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-        encoder.write_all(&fs::read(path)?)?;
+        encoder.write_all(&as_sent(path, fs::read(path)?))?;
         let compressed = out.join(format!("web-{number}.gz"));
         fs::write(&compressed, encoder.finish()?)?;
         let name = path.strip_prefix(WEB).map_err(io::Error::other)?.display().to_string();
@@ -56,6 +56,20 @@ fn compress_web() -> io::Result<()> {
     }
     list.push_str("]\n");
     fs::write(out.join("web.rs"), list)
+}
+
+/// Lines of our own modules and styles that are only a comment are sent empty: numbers of lines stay what they are.
+fn as_sent(path: &Path, content: Vec<u8>) -> Vec<u8> {
+    let is_ours = path.parent() == Some(Path::new(WEB)) && path.extension().is_some_and(|it| it == "js" || it == "css");
+    if !is_ours {
+        return content;
+    }
+    let is_comment = |line: &[u8]| {
+        let begin = line.trim_ascii_start();
+        begin.starts_with(b"//") || begin.starts_with(b"/*") || (line.starts_with(b" ") && begin.starts_with(b"* ")) || begin == b"*/"
+    };
+    let lines = content.split(|byte| *byte == b'\n').map(|line| if is_comment(line) { &[][..] } else { line });
+    lines.collect::<Vec<_>>().join(&b'\n')
 }
 
 /// The files that browsers get; a README is for readers of the source.

@@ -71,11 +71,18 @@ export async function drawn({ data }) {
   const key = JSON.stringify([equity.live?.rows, equity.paper?.rows]) + look;
   const days = known(books.days).slice(0, DAYS_SHOWN).reverse(), value = (m) => (Number.isFinite(m?.amount) ? m.amount : null);
   await Promise.all([
-    plots.draw("equity", key, (Plot, target, width) => lines(Plot, target, width, { series: ledgersOf((points) => points), decimals: 0 })),
-    plots.draw("drawdown", key, (Plot, target, width) => lines(Plot, target, width, { series: ledgersOf(fall), height: 120, decimals: 1 })),
+    plots.draw("equity", key, (Plot, target, width) => lines(Plot, target, width, { series: ledgersOf((points) => points), decimals: 0, range: around })),
+    plots.draw("drawdown", key, (Plot, target, width) => lines(Plot, target, width, { series: ledgersOf(fall), height: 120, decimals: 1, range: (u, least) => [Math.min((least ?? 0) * 1.1, -1), 0] })),
     plots.draw("days", JSON.stringify(days) + look, (Plot, target, width) => columns(Plot, target, width, { groups: days.map(({ day }) => day.slice(5)), decimals: 0,
       series: [{ name: "live", colour: "buy", values: days.map((it) => value(it.live)) }, { name: "paper", colour: "paper", values: days.map((it) => value(it.paper)) }] })),
   ]);
+}
+
+/** A little room; an equity that has not moved is a line in the middle. */
+function around(u, least, most) {
+  if (least === null) return [0, 1];
+  const room = (most - least) * 0.08 || Math.abs(most) * 0.01 || 1;
+  return [least - room, most + room];
 }
 
 /** From equity to its distance from the highest before, in percent of it, below 0. */

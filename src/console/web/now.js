@@ -3,7 +3,7 @@
 import * as f from "./parts.js";
 import { ago, el, money, oddsBar, oddsText, section, state, table, tiles, until, verdict, whyCell } from "./parts.js";
 
-const CYCLES_SHOWN = 12;
+const CYCLES_SHOWN = 12, RECORDED_MS = 30 * 86400e3;
 
 export async function load({ get }) {
   return { recent: await get(`decisions?limit=${CYCLES_SHOWN}`) };
@@ -32,11 +32,17 @@ function headline(now) {
   const facts = [
     cycle && ["last cycle ", el("b", null, ago(cycle.finished_ms)), ` ago, ${cycle.outcome}, took ${f.took(cycle.duration_ms)}`],
     now.cycles_ended ? "no more cycles are due" : now.next_cycle_ms && ["next ", until(now.next_cycle_ms)],
-    now.newest_bar_close_s !== null && ["newest bar closed ", ago(now.newest_bar_close_s * 1000), " ago"],
+    newestBar(now),
     open,
   ].filter(Boolean);
   return el(`div.verdict.${kind}`, null, state(kind, words),
     el("small", null, facts.map((fact) => [el("span.fact", null, fact), " "])));
+}
+
+/** Its age; of recorded bars, which are years old, their date. */
+function newestBar({ newest_bar_close_s: closed, now_ms: at }) {
+  if (closed === null) return null;
+  return at - closed * 1000 > RECORDED_MS ? `newest bar ${f.moment(closed * 1000, at)}` : ["newest bar closed ", ago(closed * 1000), " ago"];
 }
 
 /** What a person has to look at. */

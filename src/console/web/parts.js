@@ -108,10 +108,10 @@ export function moment(ms, now = Date.now()) {
   return `${d} ${MONTHS[mo]}${year} ${pad(h)}:${pad(m)} ${zoneName(ms)}`;
 }
 
-/** 28 Nov, or 14:00 within a day: for an axis, which names the zone once. */
+/** 28 Nov, or 14:00 within a day, 14:00:05 within minutes: for an axis, which names the zone once. */
 export function tick(ms, previous) {
-  const [y, mo, d, h, m] = parts(ms), before = previous === undefined ? [] : parts(previous);
-  if (before[2] === d && before[1] === mo && before[0] === y) return `${pad(h)}:${pad(m)}`;
+  const [y, mo, d, h, m, s] = parts(ms), before = previous === undefined ? [] : parts(previous);
+  if (before[2] === d && before[1] === mo && before[0] === y) return `${pad(h)}:${pad(m)}${ms - previous < 60000 ? `:${pad(s)}` : ""}`;
   return `${d} ${MONTHS[mo]}`;
 }
 

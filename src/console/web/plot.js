@@ -70,15 +70,15 @@ export const host = (name, label) => el("div.plot", { "data-keep": name, role: "
 /** The dates that uPlot shows are those of the page's zone. */
 export const zoned = (Plot) => (f.zone.kind === "utc" ? { tzDate: (s) => Plot.tzDate(new Date(s * 1000), "Etc/UTC") } : {});
 
-/** Lines over time: `series` are {name, colour, dash, points: [[ms, value]]}. */
-export function lines(Plot, target, width, { series, height = 200, decimals = 2 }) {
+/** Lines over time: `series` are {name, colour, dash, points: [[ms, value]]}, `range(u, least, most)` is that of the y axis. */
+export function lines(Plot, target, width, { series, height = 200, decimals = 2, range }) {
   const c = colours();
   const tables = series.map(({ points }) => [points.map(([ms]) => ms / 1000), points.map(([, value]) => value)]);
   const data = Plot.join(tables, tables.map((table) => table.slice(1).map(() => 2)));
   // A value holds until the next one of the same ledger.
   const held = data.map((column, at) => (at === 0 ? column : hold(column)));
   return new Plot({
-    width, height, legend: { show: false }, ...zoned(Plot), cursor: { y: false, points: { size: 6 } },
+    width, height, legend: { show: false }, ...zoned(Plot), cursor: { y: false, points: { size: 6 } }, scales: { y: { range } },
     axes: [axis(c, { space: 70, values: (u, ticks) => ticks.map((s, at) => f.tick(s * 1000, at ? ticks[at - 1] * 1000 : undefined)) }),
       axis(c, { size: 62, values: (u, ticks) => ticks.map((value) => f.fixed(value, decimals)) })],
     series: [{}, ...series.map(({ name, colour, dash }) => ({ label: name, stroke: c[colour], width: 1.8, dash, paths: Plot.paths.stepped({ align: 1 }), points: { show: false } }))],
