@@ -90,12 +90,7 @@ fn facts(folder: &Path, setup: &Setup) -> Facts {
         is_back_to_back: false,
         period: Duration::from_secs(60),
         started: SystemClock.now(),
-        symbols: vec![SymbolFacts {
-            name: "EURUSD".into(),
-            gateway_name: "EURUSDm".into(),
-            digits: 5,
-            threshold: 0.6,
-        }],
+        symbols: vec![SymbolFacts { name: "EURUSD".into(), gateway_name: "EURUSDm".into(), digits: 5, threshold: 0.6 }],
         halt_file: setup.has_halt_file.then(|| folder.join("halt")),
         failures_max: 3,
         journal: folder.join("journal.db"),
@@ -193,7 +188,10 @@ async fn every_answer_has_the_safe_headers_and_errors_are_json() {
         (400, format!("GET /console/api/bars HTTP/1.1\r\nHost: {host}\r\n{ANN}\r\n")),
         (400, format!("GET /console/api/decisions?limit=501 HTTP/1.1\r\nHost: {host}\r\n{ANN}\r\n")),
         (401, format!("GET /console/ HTTP/1.1\r\nHost: {host}\r\n\r\n")),
-        (401, format!("GET /console/api/now HTTP/1.1\r\nHost: {host}\r\nAuthorization: Basic aHViOnNjcmFwZQ==\r\n\r\n")),
+        (
+            401,
+            format!("GET /console/api/now HTTP/1.1\r\nHost: {host}\r\nAuthorization: Basic aHViOnNjcmFwZQ==\r\n\r\n"),
+        ),
         (404, format!("GET /console/../etc/passwd HTTP/1.1\r\nHost: {host}\r\n{ANN}\r\n")),
         (404, format!("GET /metrics HTTP/1.1\r\nHost: {host}\r\n{ANN}\r\n")),
         (404, format!("GET /console/api/none HTTP/1.1\r\nHost: {host}\r\n{ANN}\r\n")),
@@ -227,7 +225,9 @@ async fn every_answer_has_the_safe_headers_and_errors_are_json() {
 #[actix::test]
 async fn only_names_of_the_console_reach_it() {
     let world = World::new(&Setup { hosts: vec!["INF.example".into()], ..Setup::default() });
-    for host in ["localhost", "LOCALHOST:9001", "127.0.0.1", "127.0.0.1:8001", "[::1]:8001", "127.3.2.1", "inf.example:80"] {
+    for host in
+        ["localhost", "LOCALHOST:9001", "127.0.0.1", "127.0.0.1:8001", "[::1]:8001", "127.3.2.1", "inf.example:80"]
+    {
         let request = format!("GET /console/ HTTP/1.1\r\nHost: {host}\r\n\r\n");
         assert_eq!(world.send(&request).await.0, 200, "{host}");
     }
@@ -253,15 +253,30 @@ async fn only_names_of_the_console_reach_it() {
 #[actix::test]
 async fn an_answer_that_has_not_changed_is_304() {
     let world = World::new(&Setup::default());
-    let paths = ["now", "decisions", "orders", "orders?ledger=paper", "positions", "equity", "money", "stages", "model", "system",
-        "bars?symbol=EURUSD", "odds?symbol=EURUSD"];
+    let paths = [
+        "now",
+        "decisions",
+        "orders",
+        "orders?ledger=paper",
+        "positions",
+        "equity",
+        "money",
+        "stages",
+        "model",
+        "system",
+        "bars?symbol=EURUSD",
+        "odds?symbol=EURUSD",
+    ];
     for path in paths {
         let path = format!("/console/api/{path}");
         let (status, head, body) = world.get(&path, "").await;
         assert_eq!(status, 200, "{path}: {body}");
         let answer: serde_json::Value = serde_json::from_str(&body).unwrap();
         assert!(answer["schema"] == 1 && answer["now_ms"].as_i64().unwrap() > 1_500_000_000_000, "{path}: {body}");
-        assert!(answer.as_object().unwrap().contains_key("cycle_id") && head.contains("\r\ncache-control: no-store"), "{path}");
+        assert!(
+            answer.as_object().unwrap().contains_key("cycle_id") && head.contains("\r\ncache-control: no-store"),
+            "{path}"
+        );
         let tag = head.lines().find_map(|line| line.strip_prefix("etag: ")).unwrap().to_owned();
         let (status, head, body) = world.get(&path, &format!("If-None-Match: \"other\", W/{tag}\r\n")).await;
         assert_eq!((status, body.as_str()), (304, ""), "{path}");

@@ -76,7 +76,17 @@ async fn forged_presses_do_nothing() {
 async fn a_body_that_is_no_reason_is_refused() {
     let world = World::new(&Setup::default());
     let long = format!(r#"{{"reason":"{}"}}"#, "x".repeat(201));
-    for body in ["", "{", "[]", "{}", r#"{"reason":1}"#, r#"{"reason":" "}"#, r#"{"reason":"a\nb"}"#, r#"{"reason":"a","b":1}"#, &long] {
+    for body in [
+        "",
+        "{",
+        "[]",
+        "{}",
+        r#"{"reason":1}"#,
+        r#"{"reason":" "}"#,
+        r#"{"reason":"a\nb"}"#,
+        r#"{"reason":"a","b":1}"#,
+        &long,
+    ] {
         let (status, answer) = world.good("halt", "", body).await;
         assert_eq!((status, answer["error"]["code"].as_str()), (400, Some("bad_request")), "{body}");
     }
@@ -105,7 +115,12 @@ async fn a_halt_says_who_and_why_and_a_stale_page_cannot_end_it() {
     assert_eq!(halt["reason"], "<img src=x onerror=alert(1)> \"news\"");
     let generation = halt["generation"].as_u64().unwrap();
     let resume = r#"{"account":"12345678"}"#;
-    for if_match in ["", "If-Match: *\r\n", &format!("If-Match: \"{}\"\r\n", generation - 1), &format!("If-Match: {generation}\r\n")] {
+    for if_match in [
+        "",
+        "If-Match: *\r\n",
+        &format!("If-Match: \"{}\"\r\n", generation - 1),
+        &format!("If-Match: {generation}\r\n"),
+    ] {
         let (status, answer) = world.good("resume", if_match, resume).await;
         assert_eq!((status, answer["error"]["code"].as_str()), (412, Some("stale")), "{if_match}");
     }
@@ -126,7 +141,10 @@ async fn a_halt_says_who_and_why_and_a_stale_page_cannot_end_it() {
     assert!(!world.is_halted());
     let rows = rows(&world);
     assert_eq!(rows.len(), 2, "{rows:?}");
-    assert!(rows[0].starts_with("console:@127.0.0.1 halt <img") && rows[1] == "console:@127.0.0.1 resume -", "{rows:?}");
+    assert!(
+        rows[0].starts_with("console:@127.0.0.1 halt <img") && rows[1] == "console:@127.0.0.1 resume -",
+        "{rows:?}"
+    );
 }
 
 /// What the journal keeps of presses.

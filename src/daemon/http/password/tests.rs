@@ -37,7 +37,11 @@ async fn only_the_correct_password_is_accepted() {
         assert_eq!(gate.admit(HUB, Some(&header)).await, Err(PasswordRefusal::Unknown), "{header:?}");
     }
     assert_eq!(gate.admit(HUB, None).await, Err(PasswordRefusal::Unknown));
-    assert_eq!(gate.admit(HUB, Some(&HeaderValue::from_static("basic aHViOnJpZ2h0"))).await, Ok(User("hub".into())), "any case");
+    assert_eq!(
+        gate.admit(HUB, Some(&HeaderValue::from_static("basic aHViOnJpZ2h0"))).await,
+        Ok(User("hub".into())),
+        "any case"
+    );
 }
 
 #[actix::test]
@@ -115,7 +119,11 @@ async fn a_known_password_does_not_wait_behind_a_flood() {
         (gate.admit(HUB, Some(&right)).await, taken, gate.queue.state().0)
     };
     let (refused, (admitted, before, after)) = futures_util::future::join(flood, scraper).await;
-    assert_eq!((admitted, before > 0, after > 0), (Ok(User("hub".into())), true, true), "it did not wait for the others");
+    assert_eq!(
+        (admitted, before > 0, after > 0),
+        (Ok(User("hub".into())), true, true),
+        "it did not wait for the others"
+    );
     let busy = refused.iter().filter(|refusal| **refusal == Err(PasswordRefusal::Busy)).count();
     assert_eq!((busy, refused.len()), (100 - PLACES_PER_PEER, 100));
     assert!(refused.iter().all(Result::is_err));

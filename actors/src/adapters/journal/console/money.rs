@@ -161,7 +161,8 @@ impl ConsoleReader {
             let book = book(connection, of, from_ms)?;
             let sums = book.sums(|_| true);
             let live = Today { realised: sums.live, open: open_live(connection, &book, of)?, trades: sums.live_trades };
-            let paper = Today { realised: sums.paper, open: open_paper(connection, &book, of)?, trades: sums.paper_trades };
+            let paper =
+                Today { realised: sums.paper, open: open_paper(connection, &book, of)?, trades: sums.paper_trades };
             Ok((live, paper))
         })
     }
@@ -297,7 +298,13 @@ fn sum(results: &[&Brought], currency: Option<&str>, usual_source: &str) -> Mone
     let source = Some(source.to_owned());
     let is_before_costs = results.iter().any(|it| it.is_before_costs);
     if let Some(amount) = results.iter().map(|it| it.profit).sum::<Option<f64>>() {
-        return Money { amount: Some(amount + 0.0), unit: currency.map(str::to_owned), source, is_before_costs, why: None };
+        return Money {
+            amount: Some(amount + 0.0),
+            unit: currency.map(str::to_owned),
+            source,
+            is_before_costs,
+            why: None,
+        };
     }
     let unpriced = results.iter().filter(|it| it.profit.is_none());
     let is_one_symbol = results.windows(2).all(|pair| pair[0].symbol == pair[1].symbol);
@@ -329,9 +336,10 @@ fn book(connection: &Connection, of: &Ledgers, from_ms: i64) -> rusqlite::Result
     let account = told(connection, &of.account)?;
     let currency = account.as_ref().and_then(|told| told.currency.clone());
     let is_told = account.is_some_and(|told| told.balance.is_some() || told.equity.is_some());
-    let no_live = of.no_live.map(str::to_owned).or_else(|| {
-        (!is_told).then(|| "the gateway has told neither balance nor equity".to_owned())
-    });
+    let no_live = of
+        .no_live
+        .map(str::to_owned)
+        .or_else(|| (!is_told).then(|| "the gateway has told neither balance nor equity".to_owned()));
     let no_paper = paper_start(connection, &of.account)?.is_none().then(|| "nothing was traded on paper".to_owned());
     // Of two sources of one result the better one counts, which is the later one in the alphabet.
     let mut live = connection.prepare_cached(
@@ -420,11 +428,7 @@ fn open_paper(connection: &Connection, book: &Book, of: &Ledgers) -> rusqlite::R
     Ok(open)
 }
 
-fn unexplained(
-    connection: &Connection,
-    account: &str,
-    currency: Option<&str>,
-) -> rusqlite::Result<Vec<Unexplained>> {
+fn unexplained(connection: &Connection, account: &str, currency: Option<&str>) -> rusqlite::Result<Vec<Unexplained>> {
     let sql = "SELECT at_ms, amount FROM unexplained WHERE account = ?1 ORDER BY at_ms DESC LIMIT 50";
     let unit = currency.map(str::to_owned);
     let step = |row: &Row<'_>| Ok(Unexplained { at_ms: row.get(0)?, amount: row.get(1)?, unit: unit.clone() });

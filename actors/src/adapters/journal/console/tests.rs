@@ -106,7 +106,10 @@ fn a_bar_shows_the_most_telling_of_its_decisions() {
     );
     assert_eq!(page.rows[5].rule.as_deref(), Some("dry run: the order is built and logged, not sent (trading.live)"));
     assert_eq!(page.rows[5].paper.as_ref().unwrap().reason.as_deref(), Some("cooldown"));
-    assert_eq!(page.rows[0].paper.as_ref().map(|paper| (paper.mark, paper.order_id.as_deref())), Some(("sent", Some("p1"))));
+    assert_eq!(
+        page.rows[0].paper.as_ref().map(|paper| (paper.mark, paper.order_id.as_deref())),
+        Some(("sent", Some("p1")))
+    );
     assert_eq!(page.rows[3].reason.as_deref(), Some("after 1 s"));
     let first = journal.reader.odds("m", "EURUSD", None, 4).unwrap();
     assert_eq!((first.rows.len(), first.next_before), (4, Some(bar(3))));
@@ -114,11 +117,17 @@ fn a_bar_shows_the_most_telling_of_its_decisions() {
     assert_eq!((second.rows.len(), second.next_before), (2, None));
     let signal = journal.reader.newest_signal("EURUSD").unwrap().unwrap();
     assert_eq!((signal.cycle_id, signal.result), (9, "suppressed"));
-    let plan: String = journal.writer.query_row(
-        &format!("EXPLAIN QUERY PLAN SELECT * FROM decisions WHERE symbol = 'x' AND bar_close_time = 1 AND {}", decisions::TELLING),
-        [],
-        |row| row.get(3),
-    ).unwrap();
+    let plan: String = journal
+        .writer
+        .query_row(
+            &format!(
+                "EXPLAIN QUERY PLAN SELECT * FROM decisions WHERE symbol = 'x' AND bar_close_time = 1 AND {}",
+                decisions::TELLING
+            ),
+            [],
+            |row| row.get(3),
+        )
+        .unwrap();
     assert!(plan.contains("decisions_telling (symbol=? AND bar_close_time=?)"), "{plan}");
 }
 
@@ -144,7 +153,10 @@ fn an_order_has_its_fill_its_end_and_its_profit() {
     assert_eq!((rejected.position, rejected.entry.is_none(), rejected.take_profit), (None, true, None));
     assert_eq!((gone.position, gone.exit.as_ref().unwrap().reason.as_deref()), (Some("closed"), Some("gone")));
     let profit = gone.profit.as_ref().unwrap();
-    assert_eq!((profit.amount, profit.unit.as_deref(), profit.source.as_deref()), (Some(5.5), Some("USD"), Some("gateway")));
+    assert_eq!(
+        (profit.amount, profit.unit.as_deref(), profit.source.as_deref()),
+        (Some(5.5), Some("USD"), Some("gateway"))
+    );
     assert_eq!((closing.kind, closing.closes, closing.position), ("close", Some(7), None));
     let end = opening.exit.as_ref().unwrap();
     assert_eq!((opening.close, end.price, end.reason.as_deref()), (Some(1.1), Some(1.3), Some("opposite")));
@@ -192,7 +204,10 @@ fn money_is_summed_by_ledger_and_what_is_not_known_is_said() {
     assert_eq!(money.periods[0].sums.difference.why.as_deref(), Some("one side is not known"));
     let shown = journal.reader.positions(ACCOUNT, &HashMap::from([("eurusdm".into(), "EURUSD".into())])).unwrap();
     let row = &shown.rows[0];
-    assert_eq!((row.symbol.as_deref(), row.state, row.profit.amount, row.stop_loss), (Some("EURUSD"), "open", Some(2.0), None));
+    assert_eq!(
+        (row.symbol.as_deref(), row.state, row.profit.amount, row.stop_loss),
+        (Some("EURUSD"), "open", Some(2.0), None)
+    );
 }
 
 #[test]
@@ -213,7 +228,10 @@ fn a_curve_has_few_points_and_its_deepest_drawdown() {
     let curves = journal.reader.equity(ACCOUNT, Range::Month, now_ms).unwrap();
     let live = curves.live.unwrap();
     assert!(live.rows.len() <= ROWS_MAX && live.rows.len() > 300, "{}", live.rows.len());
-    assert!(live.rows.is_sorted_by_key(|row| row.0) && live.rows.iter().any(|row| row.1 == Some(1_010.0)), "the deepest");
+    assert!(
+        live.rows.is_sorted_by_key(|row| row.0) && live.rows.iter().any(|row| row.1 == Some(1_010.0)),
+        "the deepest"
+    );
     assert_eq!((live.peak, live.drawdown, live.drawdown_max), (Some(2_000.0), Some(500.0), Some(990.0)));
     assert_eq!((live.drawdown_share, live.drawdown_max_share, curves.paper), (Some(0.25), Some(0.495), None));
     // A deposit is no profit, and taking it back is no loss.
@@ -231,7 +249,10 @@ fn a_model_is_held_to_what_came_of_its_odds() {
     let journal = Journal::new();
     for (number, label) in [(1, "BUY"), (2, "BUY"), (3, "SELL"), (4, "HOLD")] {
         journal.decided(number, "EURUSD", MONDAY + number * HOUR, HOLD);
-        journal.run(&format!("INSERT INTO outcomes VALUES ('m', 'EURUSD', {}, 4, 1.1, '{label}', {number}0);", MONDAY + number * HOUR));
+        journal.run(&format!(
+            "INSERT INTO outcomes VALUES ('m', 'EURUSD', {}, 4, 1.1, '{label}', {number}0);",
+            MONDAY + number * HOUR
+        ));
     }
     let rows = journal.reader.model("m", 4).unwrap();
     let outcomes = rows.outcomes.unwrap();
