@@ -66,7 +66,10 @@ fn as_sent(path: &Path, content: Vec<u8>) -> Vec<u8> {
     }
     let is_comment = |line: &[u8]| {
         let begin = line.trim_ascii_start();
-        begin.starts_with(b"//") || begin.starts_with(b"/*") || (line.starts_with(b" ") && begin.starts_with(b"* ")) || begin == b"*/"
+        begin.starts_with(b"//")
+            || begin.starts_with(b"/*")
+            || (line.starts_with(b" ") && begin.starts_with(b"* "))
+            || begin == b"*/"
     };
     let lines = content.split(|byte| *byte == b'\n').map(|line| if is_comment(line) { &[][..] } else { line });
     lines.collect::<Vec<_>>().join(&b'\n')
@@ -78,7 +81,10 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
         let path = entry?.path();
         if path.is_dir() {
             collect(&path, files)?;
-        } else if path.extension().is_some_and(|extension| ["html", "css", "js", "LICENSE"].iter().any(|it| extension == *it)) {
+        } else if path
+            .extension()
+            .is_some_and(|extension| ["html", "css", "js", "LICENSE"].iter().any(|it| extension == *it))
+        {
             files.push(path);
         }
     }

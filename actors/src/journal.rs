@@ -25,8 +25,8 @@ use crate::{
         profit::Money,
     },
     messages::{
-        Event, Flush, Flushed, NoteAccount, NoteEquity, NotePress, Ping, ReadFills, ReadHistory, ReadStanding, RecordDecisions,
-        Settled, Telemetry, WriteSteps,
+        Event, Flush, Flushed, NoteAccount, NoteEquity, NotePress, Ping, ReadFills, ReadHistory, ReadStanding,
+        RecordDecisions, Settled, Telemetry, WriteSteps,
     },
 };
 use actix::{Actor, Addr, Handler, SyncArbiter, SyncContext};

@@ -7,9 +7,9 @@ pub(super) mod print;
 mod table;
 
 use super::{journal, output};
-use holdings::Holdings;
 use crate::process::exit::{fail, refuse};
 use anyhow::{Context, bail};
+use holdings::Holdings;
 use sentinel_actors::{
     adapters::{
         journal::{Store, Verdict},

@@ -140,7 +140,8 @@ impl Console {
 
 /// Where a person opens it.
 pub fn url(address: SocketAddr, config: &HttpConfig) -> String {
-    let scheme = if config.protection.as_ref().is_some_and(crate::settings::Protection::has_tls) { "https" } else { "http" };
+    let scheme =
+        if config.protection.as_ref().is_some_and(crate::settings::Protection::has_tls) { "https" } else { "http" };
     format!("{scheme}://{}/console/", SocketAddr::new(crate::net::as_seen_here(address.ip()), address.port()))
 }
 

@@ -1,9 +1,9 @@
 //! Settings that were checked and parsed, in the types that the actors use.
 
 use super::{
-    Archive, ConsoleSettings, DataSettings, DeadmanSettings, GatewaySettings, GuardSettings, Journal, Log, MetricsSettings,
-    ModelSettings, Problem, Settings, SettingsError, Sources, StudySettings, Symbols, TradingSettings, WEB_CONFIG,
-    confidence_reference, curve,
+    Archive, ConsoleSettings, DataSettings, DeadmanSettings, GatewaySettings, GuardSettings, Journal, Log,
+    MetricsSettings, ModelSettings, Problem, Settings, SettingsError, Sources, StudySettings, Symbols, TradingSettings,
+    WEB_CONFIG, confidence_reference, curve,
     market::{self, CalendarSource},
     origins::{self, Remarks},
     protection::Protection,

@@ -108,7 +108,8 @@ async fn servers() -> Result<(Bound, Bound), Box<dyn std::error::Error>> {
         protection: None,
     };
     let scheduler = Scheduler.start().recipient();
-    let landing = Landing::new(&BuildInfo { version: String::new(), revision: String::new(), rustc: String::new() }, None);
+    let landing =
+        Landing::new(&BuildInfo { version: String::new(), revision: String::new(), rustc: String::new() }, None);
     let deps = Deps { metrics: metrics.clone().recipient(), health: metrics.recipient(), scheduler, snapshot, landing };
     let fixed = serve_routes(&http, move |app| {
         let text = text.clone();

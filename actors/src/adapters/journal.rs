@@ -3,8 +3,8 @@
 
 mod account_lock;
 mod account_snapshots;
-mod daemon_lock;
 mod console;
+mod daemon_lock;
 mod decisions;
 mod explain;
 mod files;
@@ -27,8 +27,8 @@ pub use account_snapshots::ToldOf;
 pub use console::{
     AccountTold, Bin, Calibration, ConsoleReader, Curve, Decided, DecidedPage, Entry, EquityCurves, Exit, Failure,
     Histogram, Ledger, Ledgers, ModelRows, Money, MoneyRows, OddsPage, OddsRow, OrderEvent, OrderPage, OrderShown,
-    OrderStory, Outcomes, PaperMark, Period, PositionShown, Positions, Pressed, READ_MAX, ROWS_MAX, Range, ReadError, Slippage,
-    SymbolMoney, Today, Unexplained,
+    OrderStory, Outcomes, PaperMark, Period, PositionShown, Positions, Pressed, READ_MAX, ROWS_MAX, Range, ReadError,
+    Slippage, SymbolMoney, Today, Unexplained,
 };
 pub use daemon_lock::{DaemonLock, FileId};
 pub use decisions::{CycleRecord, bars_sha256, sequence_sha256};

@@ -127,7 +127,14 @@ fn ordered(side: Side, outcome: Outcome, latency_ms: Option<u64>) -> SignalRepor
         order: Box::new(order),
         fate: OrderResult { outcome, send_latency: latency, gateway_roundtrip: latency },
     };
-    SignalReport { symbol: Symbol::new("EURUSD"), side, closes: Vec::new(), judged_at: None, slippage_points: None, result }
+    SignalReport {
+        symbol: Symbol::new("EURUSD"),
+        side,
+        closes: Vec::new(),
+        judged_at: None,
+        slippage_points: None,
+        result,
+    }
 }
 
 #[actix::test]
@@ -279,8 +286,14 @@ async fn only_a_filled_order_counts_as_executed() {
 async fn a_cycle_without_orders_says_nothing_about_the_gateway() {
     let (actor, ..) = start();
     let result = SignalResult::Suppressed(Suppression::DryRun);
-    let report =
-        SignalReport { symbol: Symbol::new("EURUSD"), side: Side::Buy, closes: Vec::new(), judged_at: None, slippage_points: None, result };
+    let report = SignalReport {
+        symbol: Symbol::new("EURUSD"),
+        side: Side::Buy,
+        closes: Vec::new(),
+        judged_at: None,
+        slippage_points: None,
+        result,
+    };
     actor.do_send(Event::SignalsHandled { reports: vec![report] });
     let health = actor.send(GetHealth).await.unwrap();
     assert_eq!(health.stages[4].1.last_outcome, "none yet");

@@ -74,7 +74,8 @@ pub(super) const RULES: Rules = Rules {
     decision_age_max: Duration::from_secs(5),
     waits_for_new_bar: false,
 };
-pub(super) const V43: Setup = Setup { kind: DialectKind::V43, live: true, deadline: DEADLINE, rules: RULES, account_poll: None };
+pub(super) const V43: Setup =
+    Setup { kind: DialectKind::V43, live: true, deadline: DEADLINE, rules: RULES, account_poll: None };
 pub(super) const PLACE_ORDER: Setup = Setup { kind: DialectKind::PlaceOrder, ..V43 };
 
 pub(super) struct Running {

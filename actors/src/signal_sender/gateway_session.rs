@@ -44,7 +44,8 @@ pub(super) struct Seen {
 
 impl Seen {
     fn of(account: &AccountState, positions: &[HeldPosition]) -> Self {
-        let open = positions.iter().map(|HeldPosition { position: it, .. }| (it.ticket, it.side == Side::Buy, it.volume));
+        let open =
+            positions.iter().map(|HeldPosition { position: it, .. }| (it.ticket, it.side == Side::Buy, it.volume));
         let mut open: Vec<_> = open.collect();
         open.sort_by_key(|(ticket, ..)| *ticket);
         Self { balance: cents(account.balance), open }

@@ -148,7 +148,9 @@ Ctrl-C stops it.
             (Some(address), _) => {
                 let at = SocketAddr::new(as_seen_here(address.ip()), address.port());
                 let scheme = self.console_scheme;
-                format!("Open   {scheme}://{at}/console/   to watch it: the market, each decision and its reason, orders, money")
+                format!(
+                    "Open   {scheme}://{at}/console/   to watch it: the market, each decision and its reason, orders, money"
+                )
             }
             (None, None) => "There is no console: console.enabled is false.".into(),
             (None, Some(port)) => {
@@ -217,7 +219,8 @@ mod tests {
         assert!(open(&greeting, "10.1.2.3:80").contains("http://10.1.2.3:80/health"));
         assert!(open(&greeting, "[::1]:80").contains("http://[::1]:80/health"));
         assert!(greeting.what_to_open(None).contains("Port 8000 is in use"));
-        let listening = |console: Option<&str>| Listening { http: None, console: console.map(|it| it.parse().unwrap()) };
+        let listening =
+            |console: Option<&str>| Listening { http: None, console: console.map(|it| it.parse().unwrap()) };
         let text = greeting.text(Duration::from_millis(3_140), listening(Some("0.0.0.0:8001")));
         let console = text.find("Open   http://127.0.0.1:8001/console/").unwrap();
         assert!(console < text.find("Sentinel demo:").unwrap(), "the console comes first");

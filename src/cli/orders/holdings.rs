@@ -84,7 +84,12 @@ impl Account {
     /// What the gateway told of it; `None` if that is nothing, or older than what the journal knows.
     fn standing(&self, order: &OrderRow, ticket: i64) -> Option<Standing> {
         let standing = |position, profit: Option<f64>, profit_source: Option<&'static str>| {
-            Some(Standing { position, told_by: "gateway", profit, profit_source: profit_source.filter(|_| profit.is_some()) })
+            Some(Standing {
+                position,
+                told_by: "gateway",
+                profit,
+                profit_source: profit_source.filter(|_| profit.is_some()),
+            })
         };
         let told_ms = self.told_ms?;
         if let Some(held) = self.held.get(&ticket).filter(|_| order.closed_at_ms.is_none_or(|at| told_ms >= at)) {
@@ -127,8 +132,7 @@ mod tests {
 
     fn told(at_ms: i64, tickets: &[i64], realised: &[(i64, bool)]) -> Holdings {
         let held = |ticket: &i64| {
-            let position =
-                Position { ticket: *ticket, gateway_name: "EURUSDm".into(), side: Side::Buy, volume: 0.1 };
+            let position = Position { ticket: *ticket, gateway_name: "EURUSDm".into(), side: Side::Buy, volume: 0.1 };
             (*ticket, HeldPosition { profit: Some(12.5), swap: Some(-0.25), ..position.into() })
         };
         let brought = |(ticket, is_closed): &(i64, bool)| {

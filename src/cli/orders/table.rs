@@ -30,7 +30,8 @@ pub(super) fn table(orders: &[OrderRow], holdings: &Holdings) -> String {
     let digits = id_digits(orders);
     let mut rows: Vec<_> = orders.iter().map(|order| cells(order, holdings, digits)).collect();
     let is_empty = |column: usize| rows.iter().all(|row| row[column].is_empty());
-    let title = std::array::from_fn(|column| if TITLE[column] == PROFIT && is_empty(column) { "" } else { TITLE[column] });
+    let title =
+        std::array::from_fn(|column| if TITLE[column] == PROFIT && is_empty(column) { "" } else { TITLE[column] });
     rows.insert(0, title.map(str::to_owned));
     let mut widths: [usize; TITLE.len()] =
         std::array::from_fn(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0));
@@ -40,7 +41,11 @@ pub(super) fn table(orders: &[OrderRow], holdings: &Holdings) -> String {
         widths[column] -= too_much.min(widths[column].saturating_sub(least));
     }
     let line = |row: &[String; TITLE.len()]| {
-        let padded = row.iter().zip(widths).filter(|(_, width)| *width > 0).map(|(cell, width)| format!("{:width$}", cut(cell, width)));
+        let padded = row
+            .iter()
+            .zip(widths)
+            .filter(|(_, width)| *width > 0)
+            .map(|(cell, width)| format!("{:width$}", cut(cell, width)));
         format!("{}\n", padded.collect::<Vec<_>>().join("  ").trim_end())
     };
     rows.iter().map(line).collect()

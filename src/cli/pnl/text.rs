@@ -125,8 +125,10 @@ fn signed(amount: Option<f64>) -> String {
 fn table<const N: usize>(rows: Vec<[String; N]>) -> String {
     let widths: [usize; N] =
         std::array::from_fn(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0));
-    let is_text = |column: usize| rows.iter().skip(1).all(|row| row[column].starts_with(|c: char| c.is_alphabetic()))
-        || rows.first().is_some_and(|title| title[column].starts_with("SINCE"));
+    let is_text = |column: usize| {
+        rows.iter().skip(1).all(|row| row[column].starts_with(|c: char| c.is_alphabetic()))
+            || rows.first().is_some_and(|title| title[column].starts_with("SINCE"))
+    };
     let line = |row: &[String; N]| {
         let cells = row.iter().enumerate().map(|(column, cell)| {
             let width = widths[column];
@@ -144,7 +146,8 @@ mod tests {
 
     fn sample() -> Report {
         let live = |profit, estimates| Some(Live { profit, closes: 2, estimates });
-        let paper = PaperProfit { symbol: "EURUSD".into(), trades: 2, profit: Some(-10.0), points: None, has_costs: false };
+        let paper =
+            PaperProfit { symbol: "EURUSD".into(), trades: 2, profit: Some(-10.0), points: None, has_costs: false };
         let rows = vec![
             BySymbol { symbol: "EURUSD".into(), live: live(-12.5, 1), paper: Some(paper) },
             BySymbol { symbol: "XAUUSD".into(), live: live(3.25, 0), paper: None },

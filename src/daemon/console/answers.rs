@@ -25,7 +25,9 @@ use actix_web::{
     HttpRequest, HttpResponse,
     http::{
         StatusCode,
-        header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, RETRY_AFTER, VARY},
+        header::{
+            ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, RETRY_AFTER, VARY,
+        },
     },
 };
 use sentinel_actors::{
@@ -131,7 +133,8 @@ fn millis(since_epoch: Duration) -> i64 {
 }
 
 fn as_json(value: impl serde::Serialize) -> Result<Value, HttpResponse> {
-    serde_json::to_value(value).map_err(|error| failure(StatusCode::INTERNAL_SERVER_ERROR, "failed", &error.to_string()))
+    serde_json::to_value(value)
+        .map_err(|error| failure(StatusCode::INTERNAL_SERVER_ERROR, "failed", &error.to_string()))
 }
 
 /// The parameters of a request.
@@ -149,7 +152,8 @@ impl Query {
     }
 
     fn number(&self, name: &str) -> Result<Option<i64>, HttpResponse> {
-        let number = self.text(name).map(|text| text.parse().map_err(|_| bad(&format!("{name} must be a whole number"))));
+        let number =
+            self.text(name).map(|text| text.parse().map_err(|_| bad(&format!("{name} must be a whole number"))));
         number.transpose()
     }
 

@@ -2,6 +2,7 @@
 //! when nobody has asked for a while. Neither a cycle nor the Journal ever waits for it.
 
 use super::facts::Facts;
+use rusqlite::InterruptHandle;
 use sentinel_actors::adapters::{
     archive::Archive,
     journal::{ConsoleReader, READ_MAX, ReadError},
@@ -16,7 +17,6 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
-use rusqlite::InterruptHandle;
 use tokio::sync::oneshot;
 
 /// How often it is checked whether the running question takes too long.

@@ -9,7 +9,10 @@ use actix_web::{
     dev::{ServiceRequest, ServiceResponse},
     http::{
         StatusCode,
-        header::{CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN, RETRY_AFTER, WWW_AUTHENTICATE},
+        header::{
+            CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN, RETRY_AFTER,
+            WWW_AUTHENTICATE,
+        },
     },
     middleware::Next,
     web,
@@ -138,8 +141,9 @@ pub(super) fn forged(request: &HttpRequest, doors: &Doors) -> Option<HttpRespons
         return Some(failure(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", "the body must be application/json"));
     }
     let user = user(request);
-    (!doors.is_operator(user.as_ref()))
-        .then(|| failure(StatusCode::FORBIDDEN, "not_operator", "this user may only read: console.operators names who may press"))
+    (!doors.is_operator(user.as_ref())).then(|| {
+        failure(StatusCode::FORBIDDEN, "not_operator", "this user may only read: console.operators names who may press")
+    })
 }
 
 /// The value of a header that occurs once.

@@ -40,7 +40,7 @@ impl Landing {
                 }
             }
         };
-        Self(page.into_string().into())
+        Self(format!("{}\n", page.into_string()).into())
     }
 
     pub(super) fn response(&self) -> HttpResponse {

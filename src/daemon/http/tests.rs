@@ -123,7 +123,16 @@ fn real() -> (Deps, Addr<MetricsActor>) {
     let snapshot = actor.snapshot();
     let actor = actor.start();
     let scheduler = Stub::default().start().recipient();
-    (Deps { metrics: actor.clone().recipient(), health: actor.clone().recipient(), scheduler, snapshot, landing: landing() }, actor)
+    (
+        Deps {
+            metrics: actor.clone().recipient(),
+            health: actor.clone().recipient(),
+            scheduler,
+            snapshot,
+            landing: landing(),
+        },
+        actor,
+    )
 }
 
 fn start(deps: Deps) -> (SocketAddr, ServerHandle) {

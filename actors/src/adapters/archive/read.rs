@@ -94,13 +94,7 @@ impl Archive {
     ///
     /// # Errors
     /// What SQLite says.
-    pub fn newest(
-        &self,
-        symbol: &str,
-        interval: Interval,
-        before: i64,
-        count: usize,
-    ) -> rusqlite::Result<Vec<Bar>> {
+    pub fn newest(&self, symbol: &str, interval: Interval, before: i64, count: usize) -> rusqlite::Result<Vec<Bar>> {
         let Some(series) = self.series_of(symbol, interval)? else { return Ok(Vec::new()) };
         let mut select = self.connection.prepare_cached(&format!(
             "SELECT {COLUMNS} FROM bars WHERE series = ?1 AND open_time < ?2 ORDER BY open_time DESC, revision DESC"

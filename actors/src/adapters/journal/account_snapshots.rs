@@ -76,7 +76,8 @@ const NEWEST: &str = "SELECT at_ms, balance, equity, margin, positions, currency
                       WHERE account = ?1 ORDER BY at_ms DESC, rowid DESC LIMIT 1";
 const NEWEST_WHOLE: &str = "SELECT at_ms, balance, equity, margin, positions, currency, is_whole FROM account_snapshots
                             WHERE account = ?1 AND is_whole ORDER BY at_ms DESC, rowid DESC LIMIT 1";
-const INSERT: &str = "INSERT INTO account_snapshots (at_ms, account, balance, equity, margin, positions, currency, is_whole)
+const INSERT: &str =
+    "INSERT INTO account_snapshots (at_ms, account, balance, equity, margin, positions, currency, is_whole)
                       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
 
 /// Keeps what was told of this account, unless its newest row says the same, and counts what changed since the look before. What
@@ -185,8 +186,7 @@ mod tests {
         let folder = tempfile::TempDir::new().unwrap();
         let store = Store::open(&folder.path().join("journal.db")).unwrap();
         let position = |ticket: &i64| {
-            let position =
-                Position { ticket: *ticket, gateway_name: "EUR\"USD".into(), side: Side::Buy, volume: 0.1 };
+            let position = Position { ticket: *ticket, gateway_name: "EUR\"USD".into(), side: Side::Buy, volume: 0.1 };
             HeldPosition { profit: Some(-1.5), stop_loss: Some(0.0), ..position.into() }
         };
         let told = |equity, tickets: Option<&[i64]>| AccountSnapshot {
@@ -224,7 +224,8 @@ mod tests {
             .connection
             .query_row("SELECT positions FROM account_snapshots WHERE at_ms = 1000", [], |row| row.get(0))
             .unwrap();
-        let told = "{\"ticket\":1,\"symbol\":\"EUR\\\"USD\",\"side\":\"BUY\",\"volume\":0.1,\"profit\":-1.5,\"sl\":0.0}";
+        let told =
+            "{\"ticket\":1,\"symbol\":\"EUR\\\"USD\",\"side\":\"BUY\",\"volume\":0.1,\"profit\":-1.5,\"sl\":0.0}";
         assert!(positions.starts_with(&format!("[{told},")), "{positions}");
         assert_eq!(read(&positions), Some(vec![position(&1), position(&2)]));
     }

@@ -96,7 +96,9 @@ impl ConsoleReader {
             work(&snapshot)
         };
         read().map_err(|error| match error.sqlite_error_code() {
-            Some(ErrorCode::OperationInterrupted | ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => ReadError::Busy,
+            Some(ErrorCode::OperationInterrupted | ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+                ReadError::Busy
+            }
             _ => ReadError::Failed(error.to_string()),
         })
     }
@@ -151,4 +153,3 @@ fn newest_cycle(connection: &Connection) -> rusqlite::Result<Option<i64>> {
 fn price(value: f64) -> Option<f64> {
     (value != 0.0).then_some(value)
 }
-

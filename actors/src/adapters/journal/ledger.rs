@@ -17,13 +17,15 @@ const FILLED: &str = "SELECT ticket, gateway_name, coalesce(filled_volume, volum
 /// The order that opened a ticket.
 const OWNER: &str = "SELECT id, symbol FROM orders WHERE account = ?1 AND ticket = ?2 AND state = 'filled'
                      AND closes IS NULL ORDER BY rowid DESC LIMIT 1";
-const REALISED: &str = "INSERT OR REPLACE INTO realised (account, ticket, at_ms, source, kind, symbol, order_id, profit,
+const REALISED: &str =
+    "INSERT OR REPLACE INTO realised (account, ticket, at_ms, source, kind, symbol, order_id, profit,
                                                          is_settled)
                         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
 /// Two looks in one millisecond are one step.
 const UNEXPLAINED: &str = "INSERT INTO unexplained VALUES (?1, ?2, ?3)
                            ON CONFLICT DO UPDATE SET amount = amount + excluded.amount";
-const PEAK: &str = "INSERT INTO equity_peaks VALUES (?1, ?2 - (SELECT total(amount) FROM unexplained WHERE account = ?1), ?3)
+const PEAK: &str =
+    "INSERT INTO equity_peaks VALUES (?1, ?2 - (SELECT total(amount) FROM unexplained WHERE account = ?1), ?3)
                     ON CONFLICT DO UPDATE SET peak = excluded.peak, at_ms = excluded.at_ms WHERE excluded.peak > peak";
 
 /// The symbol of a broker's name: the configured one, else the name itself.
@@ -41,9 +43,8 @@ pub(super) fn count(
 ) -> rusqlite::Result<()> {
     if let (Some(before), Some(after)) = (before.and_then(SnapshotRow::look), row.look()) {
         let earlier = earlier(transaction, account, before.at_ms)?;
-        let is_seen = |ticket: i64| {
-            before.positions.iter().chain(&after.positions).any(|held| held.position.ticket == ticket)
-        };
+        let is_seen =
+            |ticket: i64| before.positions.iter().chain(&after.positions).any(|held| held.position.ticket == ticket);
         let mut unseen = filled_since(transaction, account, (before.at_ms, after.at_ms))?;
         unseen.retain(|candidate| !is_seen(candidate.ticket));
         let change = change(&before, &after, earlier, unseen);
@@ -92,7 +93,6 @@ fn write(
         owner.query_row(params![account, ticket], |row| Ok((parsed(row, 0)?, row.get(1)?))).optional()?;
     let (order_id, ours) = owner.map_or((None, None), |(id, symbol)| (Some(id.to_string()), Some(symbol)));
     let symbol = ours.or_else(|| symbol_of(gateway_name, names)).unwrap_or_else(|| gateway_name.clone());
-    let row =
-        params![account, ticket, at_ms, source.as_str(), kind.as_str(), symbol, order_id, profit, is_settled];
+    let row = params![account, ticket, at_ms, source.as_str(), kind.as_str(), symbol, order_id, profit, is_settled];
     transaction.prepare_cached(REALISED)?.execute(row).map(drop)
 }

@@ -244,11 +244,7 @@ fn total(amounts: &[(i64, f64)]) -> f64 {
     cents(amounts.iter().map(|(_, amount)| amount).sum())
 }
 
-fn realised(
-    connection: &Connection,
-    account: &str,
-    span: std::ops::Range<i64>,
-) -> rusqlite::Result<Vec<RealisedRow>> {
+fn realised(connection: &Connection, account: &str, span: std::ops::Range<i64>) -> rusqlite::Result<Vec<RealisedRow>> {
     let mut select = connection.prepare_cached(REALISED)?;
     let rows = select.query_map(params![account, span.start, span.end], |row| {
         Ok(RealisedRow {

@@ -111,11 +111,17 @@ mod tests {
         let friday = 1_767_988_800;
         let missing = |older: i64, newer: i64| {
             let gap = gap(&[bar(newer), bar(older)], Interval::OneHour, &Calendar::fx());
-            gap.map(|gap| (gap["from_s"].as_i64().unwrap(), gap["until_s"].as_i64().unwrap(), gap["missing"].as_u64().unwrap()))
+            gap.map(|gap| {
+                (gap["from_s"].as_i64().unwrap(), gap["until_s"].as_i64().unwrap(), gap["missing"].as_u64().unwrap())
+            })
         };
         assert_eq!(missing(friday, friday + HOUR), None);
         assert_eq!(missing(friday + HOUR, friday + 50 * HOUR), None);
         assert_eq!(missing(friday - 3 * HOUR, friday), Some((friday - 2 * HOUR, friday + HOUR, 2)));
-        assert_eq!(missing(friday, friday + 51 * HOUR), Some((friday + HOUR, friday + 52 * HOUR, 2)), "each side of a weekend");
+        assert_eq!(
+            missing(friday, friday + 51 * HOUR),
+            Some((friday + HOUR, friday + 52 * HOUR, 2)),
+            "each side of a weekend"
+        );
     }
 }

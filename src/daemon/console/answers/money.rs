@@ -1,13 +1,13 @@
 //! What was earned and the curves of equity; and what the model's odds were worth.
 
-use super::{Answer, Body, Query, answer, as_json, bad, millis, newest_cycle, no_actor, now::ledgers, samples::Samples, sent, unread};
+use super::{
+    Answer, Body, Query, answer, as_json, bad, millis, newest_cycle, no_actor, now::ledgers, samples::Samples, sent,
+    unread,
+};
 use crate::daemon::console::{facts::Facts, routes::Desk};
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::{DateTime, Datelike, Days, NaiveTime, Utc};
-use sentinel_actors::{
-    adapters::journal::Range,
-    domain::drift::CONFIDENCES,
-};
+use sentinel_actors::{adapters::journal::Range, domain::drift::CONFIDENCES};
 use serde_json::{Value, json};
 
 /// The bins where no reference has others.
@@ -105,7 +105,8 @@ mod tests {
     fn a_week_begins_on_monday_and_may_begin_before_the_month() {
         // Tuesday 2025-12-02 12:00 UTC.
         let starts = starts(1_764_676_800_000).unwrap();
-        let days = starts.map(|(name, at)| format!("{name} {}", DateTime::from_timestamp_millis(at).unwrap().format("%a %F")));
+        let days =
+            starts.map(|(name, at)| format!("{name} {}", DateTime::from_timestamp_millis(at).unwrap().format("%a %F")));
         assert_eq!(days, ["today Tue 2025-12-02", "week Mon 2025-12-01", "month Mon 2025-12-01"]);
         // Sunday 2025-11-30.
         let week = super::starts(1_764_504_000_000).unwrap()[1].1;

@@ -51,7 +51,8 @@ async fn make(request: &HttpRequest, desk: &Desk, doors: &Doors) -> Answer {
     let names: Vec<_> = desk.facts.symbols.iter().map(|symbol| symbol.name.clone()).collect();
     let (of, failures_max) = (ledgers(desk), desk.facts.failures_max);
     let rows = desk.reader.journal(move |journal| read(journal, &of, &names, seen.since_ms, failures_max)).await;
-    let Rows { decisions, mut signals, positions, unresolved, today, halt: (pressed, failures) } = rows.map_err(unread)?;
+    let Rows { decisions, mut signals, positions, unresolved, today, halt: (pressed, failures) } =
+        rows.map_err(unread)?;
     let halt = desk.halt.shown(seen, pressed, Some(failures));
     let facts = &desk.facts;
     let user = user(request);

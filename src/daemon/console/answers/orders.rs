@@ -3,11 +3,7 @@
 use super::{Answer, Body, Query, answer, as_json, bad, health, newest_cycle, sent, unread};
 use crate::daemon::console::{routes::Desk, security::failure};
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
-use sentinel_actors::{
-    adapters::journal::Ledger,
-    domain::order_state::OrderState,
-    metrics::health::Status,
-};
+use sentinel_actors::{adapters::journal::Ledger, domain::order_state::OrderState, metrics::health::Status};
 use serde_json::json;
 
 pub async fn orders(request: HttpRequest, desk: web::Data<Desk>) -> HttpResponse {
@@ -27,9 +23,9 @@ async fn make_orders(request: &HttpRequest, desk: &Desk) -> Answer {
         return Err(bad("state must be intent, sending, filled, rejected, not_sent, unknown or expired"));
     }
     let (before, limit) = (query.number("before")?, query.limit()?);
-    let page = desk.reader.journal(move |journal| {
-        journal.orders_page(ledger, (symbol.as_deref(), state.as_deref()), before, limit)
-    });
+    let page = desk
+        .reader
+        .journal(move |journal| journal.orders_page(ledger, (symbol.as_deref(), state.as_deref()), before, limit));
     let page = page.await.map_err(unread)?;
     let cycle_id = newest_cycle(desk, page.newest_cycle).await;
     let body = json!({"next_before": page.next_before, "ledger": name, "rows": as_json(page.rows)?});
@@ -44,7 +40,8 @@ async fn make_order(request: &HttpRequest, desk: &Desk, id: String) -> Answer {
     let story = desk.reader.journal(move |journal| journal.order_story(&id)).await.map_err(unread)?;
     let story = story.ok_or_else(|| failure(StatusCode::NOT_FOUND, "not_found", "no order has this id"))?;
     let cycle_id = newest_cycle(desk, story.newest_cycle).await;
-    let body = json!({"order": as_json(story.order)?, "events": as_json(story.events)?, "decision": as_json(story.decision)?});
+    let body =
+        json!({"order": as_json(story.order)?, "events": as_json(story.events)?, "decision": as_json(story.decision)?});
     answer(request, desk, Body::new(cycle_id, body))
 }
 
@@ -53,7 +50,8 @@ pub async fn positions(request: HttpRequest, desk: web::Data<Desk>) -> HttpRespo
 }
 
 async fn make_positions(request: &HttpRequest, desk: &Desk) -> Answer {
-    let names = desk.facts.symbols.iter().map(|symbol| (symbol.gateway_name.to_lowercase(), symbol.name.clone())).collect();
+    let names =
+        desk.facts.symbols.iter().map(|symbol| (symbol.gateway_name.to_lowercase(), symbol.name.clone())).collect();
     let account = desk.facts.journal_account.clone();
     let positions = desk.reader.journal(move |journal| journal.positions(&account, &names)).await.map_err(unread)?;
     let health = health(desk).await?;

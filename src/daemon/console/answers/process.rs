@@ -32,9 +32,9 @@ async fn make_stages(request: &HttpRequest, desk: &Desk) -> Answer {
         let state = health.stages.iter().find(|(name, _)| *name == stage).map(|(_, state)| state);
         let milliseconds = |share| samples.quantile(family, share).map(|seconds| seconds * 1e3);
         // The metric has the daemon's start until there is a success.
-        let succeeded = state.and_then(|state| state.last_success_age_seconds).and_then(|_| {
-            samples.get(&format!("sentinel_step_last_success_timestamp_seconds{{step=\"{stage}\"}}"))
-        });
+        let succeeded = state
+            .and_then(|state| state.last_success_age_seconds)
+            .and_then(|_| samples.get(&format!("sentinel_step_last_success_timestamp_seconds{{step=\"{stage}\"}}")));
         json!({
             "stage": stage, "is_up": state.map(|state| state.up), "count": samples.count(&format!("{family}_count")).unwrap_or(0),
             "p50_ms": milliseconds(0.5), "p95_ms": milliseconds(0.95),
@@ -81,9 +81,7 @@ async fn make_system(request: &HttpRequest, desk: &Desk) -> Answer {
         let failed = samples.sum("sentinel_api_errors_total{endpoint=\"eodhd\"");
         json!({"calls": calls, "failed": failed, "since_ms": millis(facts.started)})
     });
-    let file = |path: &Path, is_writable: Option<bool>| {
-        json!({"path": path.display().to_string(), "bytes": bytes(path), "is_writable": is_writable})
-    };
+    let file = |path: &Path, is_writable: Option<bool>| json!({"path": path.display().to_string(), "bytes": bytes(path), "is_writable": is_writable});
     let body = json!({
         "build": {"version": facts.build.version, "revision": facts.build.revision, "rustc": facts.build.rustc},
         "config_hash": format!("{:012x}", facts.config_hash),

@@ -27,9 +27,10 @@ impl<'a> Samples<'a> {
         self.get(sample).filter(|value| *value >= 0.0).map(|value| value as u64)
     }
 
-    /// The sum of all whose name and labels begin so.
-    pub fn sum(&self, beginning: &str) -> f64 {
-        self.0.iter().filter(|(name, _)| name.starts_with(beginning)).map(|(_, value)| value).sum()
+    /// The sum of all counts whose name and labels begin so.
+    pub fn sum(&self, beginning: &str) -> u64 {
+        let names = self.0.keys().filter(|name| name.starts_with(beginning));
+        names.filter_map(|name| self.count(name)).sum()
     }
 
     /// The least bound of a histogram's bucket up to which this share was counted; `None` if nothing was, or if it lies above
@@ -51,13 +52,13 @@ impl<'a> Samples<'a> {
 mod tests {
     use super::*;
 
-    const TEXT: &str = "# HELP x y\na 1\nb{l=\"v\"} 2.5\nb{l=\"w\"} 0.5\n\
+    const TEXT: &str = "# HELP x y\na 1\nb{l=\"v\"} 2.5\nb{l=\"w\"} 3\n\
                         h_bucket{le=\"0.1\"} 5\nh_bucket{le=\"1\"} 9\nh_bucket{le=\"+Inf\"} 10\nh_count 10\n";
 
     #[test]
     fn a_quantile_is_the_bound_of_its_bucket() {
         let samples = Samples::of(TEXT.as_bytes());
-        assert_eq!((samples.get("a"), samples.get("b{l=\"v\"}"), samples.sum("b{")), (Some(1.0), Some(2.5), 3.0));
+        assert_eq!((samples.get("a"), samples.get("b{l=\"v\"}"), samples.sum("b{")), (Some(1.0), Some(2.5), 5));
         let quantiles = [0.5, 0.51, 0.9, 0.95].map(|share| samples.quantile("h", share));
         assert_eq!(quantiles, [Some(0.1), Some(1.0), Some(1.0), None]);
         assert_eq!((samples.quantile("none", 0.5), samples.count("h_count")), (None, Some(10)));

@@ -90,8 +90,7 @@ fn what_is_told_of_a_positions_money_is_read_and_the_rest_is_not_told() {
     let told = held(json!({
         "open_price": 1.1, "current_price": "1.1012", "profit": -12, "swap": -0.5, "sl": 1.2, "tp": 0
     }));
-    let numbers =
-        [told.open_price, told.current_price, told.profit, told.swap, told.stop_loss, told.take_profit];
+    let numbers = [told.open_price, told.current_price, told.profit, told.swap, told.stop_loss, told.take_profit];
     assert_eq!(numbers, [Some(1.1), Some(1.1012), Some(-12.0), Some(-0.5), Some(1.2), Some(0.0)]);
     assert_eq!(told.net_profit(), Some(-12.5));
     assert_eq!(held(json!({"price_open": 1.1, "price_current": 1.2})).current_price, Some(1.2), "MetaTrader's names");

@@ -9,7 +9,8 @@ use serde::Serialize;
 pub(super) const TELLING: &str = "(order_id IS NOT NULL OR paper_order_id IS NOT NULL OR failure IS NOT NULL
     OR (action <> 'HOLD' AND suppressed IS NOT NULL AND suppressed <> 'already_ordered'))";
 
-const COLUMNS: &str = "decisions.cycle_id, decisions.symbol, decisions.bar_close_time, decisions.close, p_sell, p_hold, p_buy,
+const COLUMNS: &str =
+    "decisions.cycle_id, decisions.symbol, decisions.bar_close_time, decisions.close, p_sell, p_hold, p_buy,
     threshold, action, suppressed, failed_stage, failure, failure_detail, order_id, paper_order_id, paper_suppressed,
     (SELECT state FROM orders WHERE orders.id = decisions.order_id)";
 
@@ -162,13 +163,7 @@ impl ConsoleReader {
     ///
     /// # Errors
     /// See [`ReadError`].
-    pub fn odds(
-        &self,
-        model: &str,
-        symbol: &str,
-        before: Option<i64>,
-        limit: usize,
-    ) -> Result<OddsPage, ReadError> {
+    pub fn odds(&self, model: &str, symbol: &str, before: Option<i64>, limit: usize) -> Result<OddsPage, ReadError> {
         self.read(|connection| {
             let newest_cycle = super::newest_cycle(connection)?;
             let before = before.unwrap_or(i64::MAX);
@@ -214,12 +209,7 @@ fn bars(
     Ok((bars, has_more))
 }
 
-fn odds_row(
-    connection: &Connection,
-    symbol: &str,
-    bar: i64,
-    first: Option<i64>,
-) -> rusqlite::Result<Option<OddsRow>> {
+fn odds_row(connection: &Connection, symbol: &str, bar: i64, first: Option<i64>) -> rusqlite::Result<Option<OddsRow>> {
     let telling = telling(connection, symbol, bar)?;
     let first = match first {
         Some(cycle) => {
@@ -238,7 +228,9 @@ fn odds_row(
         ("sent", Some("filled")) => ("sent", None),
         ("sent", Some("rejected" | "not_sent" | "expired")) => ("refused", order_reason),
         ("sent", _) => ("unknown", order_reason),
-        ("failed", _) => ("failed", shown.failure.as_ref().map(|it| it.detail.clone().unwrap_or_else(|| it.kind.clone()))),
+        ("failed", _) => {
+            ("failed", shown.failure.as_ref().map(|it| it.detail.clone().unwrap_or_else(|| it.kind.clone())))
+        }
         ("suppressed", _) => ("suppressed", shown.reason.clone()),
         _ => ("hold", shown.reason.clone()),
     };

@@ -220,7 +220,8 @@ fn scan(connection: &Connection, source: &Source, account: &str, drawdown: &mut 
     let Source { table, money: [equity, _] } = source;
     let mut steps = Vec::new();
     if source.table == LIVE.table {
-        let mut select = connection.prepare_cached("SELECT at_ms, amount FROM unexplained WHERE account = ?1 ORDER BY at_ms")?;
+        let mut select =
+            connection.prepare_cached("SELECT at_ms, amount FROM unexplained WHERE account = ?1 ORDER BY at_ms")?;
         let step = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, f64>(1)?));
         steps = select.query_map([account], step)?.collect::<rusqlite::Result<_>>()?;
     }

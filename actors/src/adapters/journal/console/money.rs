@@ -161,7 +161,8 @@ impl ConsoleReader {
             let book = book(connection, of, from_ms)?;
             let sums = book.sums(|_| true);
             let live = Today { realised: sums.live, open: open_live(connection, &book, of)?, trades: sums.live_trades };
-            let paper = Today { realised: sums.paper, open: open_paper(connection, &book, of)?, trades: sums.paper_trades };
+            let paper =
+                Today { realised: sums.paper, open: open_paper(connection, &book, of)?, trades: sums.paper_trades };
             Ok((live, paper))
         })
     }
@@ -252,6 +253,38 @@ pub(super) fn of_paper(profit: Option<f64>, points: Option<f64>, is_before_costs
     }
 }
 
+/// What a position brought so far, and when it was seen to have ended; `None` if nothing is known of it.
+pub(super) fn of_ticket(
+    connection: &Connection,
+    account: &str,
+    ticket: i64,
+) -> rusqlite::Result<Option<(Money, Option<i64>)>> {
+    let mut select = connection.prepare_cached(
+        "SELECT symbol, at_ms, kind = 'close', profit, source FROM realised AS one WHERE account = ?1 AND ticket = ?2
+         AND source = (SELECT max(source) FROM realised WHERE account = ?1 AND ticket = ?2 AND at_ms = one.at_ms)
+         ORDER BY at_ms LIMIT 100",
+    )?;
+    let brought = select.query_map(params![account, ticket], of_row)?.collect::<rusqlite::Result<Vec<_>>>()?;
+    if brought.is_empty() {
+        return Ok(None);
+    }
+    let ended_ms = brought.iter().rev().find(|it| it.is_trade).map(|it| it.at_ms);
+    let currency = super::positions::currency(connection, account)?;
+    Ok(Some((sum(&brought.iter().collect::<Vec<_>>(), currency.as_deref(), "gateway"), ended_ms)))
+}
+
+fn of_row(row: &Row<'_>) -> rusqlite::Result<Brought> {
+    Ok(Brought {
+        symbol: row.get(0)?,
+        at_ms: row.get(1)?,
+        is_trade: row.get(2)?,
+        profit: row.get(3)?,
+        points: None,
+        source: row.get(4)?,
+        is_before_costs: false,
+    })
+}
+
 /// The sum of results: in money if each is known in it, else in points if all are of one symbol.
 fn sum(results: &[&Brought], currency: Option<&str>, usual_source: &str) -> Money {
     let mut sources: Vec<&str> = results.iter().map(|it| it.source.as_str()).collect();
@@ -265,7 +298,13 @@ fn sum(results: &[&Brought], currency: Option<&str>, usual_source: &str) -> Mone
     let source = Some(source.to_owned());
     let is_before_costs = results.iter().any(|it| it.is_before_costs);
     if let Some(amount) = results.iter().map(|it| it.profit).sum::<Option<f64>>() {
-        return Money { amount: Some(amount + 0.0), unit: currency.map(str::to_owned), source, is_before_costs, why: None };
+        return Money {
+            amount: Some(amount + 0.0),
+            unit: currency.map(str::to_owned),
+            source,
+            is_before_costs,
+            why: None,
+        };
     }
     let unpriced = results.iter().filter(|it| it.profit.is_none());
     let is_one_symbol = results.windows(2).all(|pair| pair[0].symbol == pair[1].symbol);
@@ -297,9 +336,10 @@ fn book(connection: &Connection, of: &Ledgers, from_ms: i64) -> rusqlite::Result
     let account = told(connection, &of.account)?;
     let currency = account.as_ref().and_then(|told| told.currency.clone());
     let is_told = account.is_some_and(|told| told.balance.is_some() || told.equity.is_some());
-    let no_live = of.no_live.map(str::to_owned).or_else(|| {
-        (!is_told).then(|| "the gateway has told neither balance nor equity".to_owned())
-    });
+    let no_live = of
+        .no_live
+        .map(str::to_owned)
+        .or_else(|| (!is_told).then(|| "the gateway has told neither balance nor equity".to_owned()));
     let no_paper = paper_start(connection, &of.account)?.is_none().then(|| "nothing was traded on paper".to_owned());
     // Of two sources of one result the better one counts, which is the later one in the alphabet.
     let mut live = connection.prepare_cached(
@@ -307,18 +347,7 @@ fn book(connection: &Connection, of: &Ledgers, from_ms: i64) -> rusqlite::Result
          AND source = (SELECT max(source) FROM realised WHERE account = one.account AND ticket = one.ticket AND at_ms = one.at_ms)
          ORDER BY at_ms DESC LIMIT ?3",
     )?;
-    let result = |row: &Row<'_>| {
-        Ok(Brought {
-            symbol: row.get(0)?,
-            at_ms: row.get(1)?,
-            is_trade: row.get(2)?,
-            profit: row.get(3)?,
-            points: None,
-            source: row.get(4)?,
-            is_before_costs: false,
-        })
-    };
-    let live = live.query_map(params![of.account, from_ms, RESULTS_MAX], result)?.collect::<rusqlite::Result<_>>()?;
+    let live = live.query_map(params![of.account, from_ms, RESULTS_MAX], of_row)?.collect::<rusqlite::Result<_>>()?;
     let mut paper = connection.prepare_cached(
         "SELECT symbol, exit_at * 1000, profit, net_points, spread_points IS NULL FROM paper_orders
          WHERE account = ?1 AND closes IS NULL AND exit_at * 1000 >= ?2 ORDER BY rowid DESC LIMIT ?3",
@@ -399,11 +428,7 @@ fn open_paper(connection: &Connection, book: &Book, of: &Ledgers) -> rusqlite::R
     Ok(open)
 }
 
-fn unexplained(
-    connection: &Connection,
-    account: &str,
-    currency: Option<&str>,
-) -> rusqlite::Result<Vec<Unexplained>> {
+fn unexplained(connection: &Connection, account: &str, currency: Option<&str>) -> rusqlite::Result<Vec<Unexplained>> {
     let sql = "SELECT at_ms, amount FROM unexplained WHERE account = ?1 ORDER BY at_ms DESC LIMIT 50";
     let unit = currency.map(str::to_owned);
     let step = |row: &Row<'_>| Ok(Unexplained { at_ms: row.get(0)?, amount: row.get(1)?, unit: unit.clone() });

@@ -125,11 +125,15 @@ impl ConsoleReader {
         let most = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
         let place = before.unwrap_or(i64::MAX);
         let rows = match ledger {
-            Ledger::Live => format!("SELECT {LIVE} FROM orders WHERE rowid < ?1 AND (?2 IS NULL OR symbol = ?2)
-                AND (?3 IS NULL OR state = ?3) ORDER BY rowid DESC LIMIT ?4"),
+            Ledger::Live => format!(
+                "SELECT {LIVE} FROM orders WHERE rowid < ?1 AND (?2 IS NULL OR symbol = ?2)
+                AND (?3 IS NULL OR state = ?3) ORDER BY rowid DESC LIMIT ?4"
+            ),
             // On paper whatever there is was filled.
-            Ledger::Paper => format!("SELECT {PAPER} FROM paper_orders WHERE rowid < ?1 AND (?2 IS NULL OR symbol = ?2)
-                AND (?3 IS NULL OR ?3 = 'filled') ORDER BY rowid DESC LIMIT ?4"),
+            Ledger::Paper => format!(
+                "SELECT {PAPER} FROM paper_orders WHERE rowid < ?1 AND (?2 IS NULL OR symbol = ?2)
+                AND (?3 IS NULL OR ?3 = 'filled') ORDER BY rowid DESC LIMIT ?4"
+            ),
         };
         self.read(|connection| {
             let newest_cycle = super::newest_cycle(connection)?;
@@ -153,8 +157,10 @@ impl ConsoleReader {
     /// # Errors
     /// See [`ReadError`].
     pub fn unresolved(&self, most: u32) -> Result<Vec<OrderShown>, ReadError> {
-        let sql = format!("SELECT {LIVE} FROM orders WHERE state IN ('intent', 'sending', 'unknown') AND state = 'unknown'
-            ORDER BY updated_at_ms LIMIT ?1");
+        let sql = format!(
+            "SELECT {LIVE} FROM orders WHERE state IN ('intent', 'sending', 'unknown') AND state = 'unknown'
+            ORDER BY updated_at_ms LIMIT ?1"
+        );
         self.read(|connection| connection.prepare_cached(&sql)?.query_map([most], live)?.collect())
     }
 
@@ -199,12 +205,8 @@ fn events(connection: &Connection, id: &str) -> rusqlite::Result<Vec<OrderEvent>
 
 /// A paper order has no steps: its intent, its entry and its end are all there is.
 fn paper_events(order: &OrderShown) -> Vec<OrderEvent> {
-    let event = |at_ms, state: &str, note: Option<String>| OrderEvent {
-        at_ms,
-        state: state.into(),
-        who: "paper".into(),
-        note,
-    };
+    let event =
+        |at_ms, state: &str, note: Option<String>| OrderEvent { at_ms, state: state.into(), who: "paper".into(), note };
     let entry = order.entry.as_ref().and_then(|entry| Some(event(entry.at_ms?, "entry", entry.source.clone())));
     let exit = order.exit.as_ref().map(|exit| event(exit.at_ms, "exit", exit.reason.clone()));
     [Some(event(order.created_ms, "intent", None)), entry, exit].into_iter().flatten().collect()
@@ -304,11 +306,15 @@ fn complete(connection: &Connection, ledger: Ledger, orders: &mut [OrderShown]) 
     if ledger == Ledger::Paper {
         return Ok(());
     }
-    let keys: Vec<_> =
-        orders.iter().map(|order| (order.symbol.clone(), order.bar_close_s, order.id.clone())).collect();
+    let keys: Vec<_> = orders.iter().map(|order| (order.symbol.clone(), order.bar_close_s, order.id.clone())).collect();
     let decisions = decisions::of_orders(connection, "order_id", &keys)?;
     let closes: HashMap<_, _> = decisions.into_iter().filter_map(|it| Some((it.order_id?, it.close))).collect();
-    let ended: Vec<String> = orders.iter().filter(|it| it.exit.is_some()).filter_map(|it| it.ticket).map(|ticket| ticket.to_string()).collect();
+    let ended: Vec<String> = orders
+        .iter()
+        .filter(|it| it.exit.is_some())
+        .filter_map(|it| it.ticket)
+        .map(|ticket| ticket.to_string())
+        .collect();
     let mut ends = HashMap::new();
     if !ended.is_empty() {
         let mut select = connection.prepare_cached(
@@ -321,7 +327,15 @@ fn complete(connection: &Connection, ledger: Ledger, orders: &mut [OrderShown]) 
     }
     for order in orders {
         order.close = closes.get(&order.id).copied().flatten();
-        let Some(ticket) = order.ticket else { continue };
+        let Some(ticket) = order.ticket.filter(|_| order.position.is_some()) else { continue };
+        if let Some((profit, ended_ms)) = money::of_ticket(connection, &order.account, ticket)? {
+            if let Some(at_ms) = ended_ms {
+                let gone = || Exit { at_ms, price: None, source: None, reason: Some("gone".into()) };
+                order.exit.get_or_insert_with(gone);
+                order.position = Some("closed");
+            }
+            order.profit = Some(profit);
+        }
         if let (Some(exit), Some(end)) = (&mut order.exit, ends.get(&(order.account.clone(), ticket))) {
             exit.price = *end;
             exit.source = end.map(|_| "gateway".into());

@@ -16,7 +16,9 @@ pub(super) struct Listed {
     current_price: Option<f64>,
     profit: Option<f64>,
     swap: Option<f64>,
+    #[serde(rename = "sl")]
     stop_loss: Option<f64>,
+    #[serde(rename = "tp")]
     take_profit: Option<f64>,
 }
 
@@ -145,7 +147,7 @@ pub(super) fn listed(connection: &Connection, account: &str) -> rusqlite::Result
     Ok(Some((at_ms, serde_json::from_str(&text).map_err(wrong)?)))
 }
 
-fn currency(connection: &Connection, account: &str) -> rusqlite::Result<Option<String>> {
+pub(super) fn currency(connection: &Connection, account: &str) -> rusqlite::Result<Option<String>> {
     let sql = "SELECT currency FROM account_snapshots WHERE account = ?1 ORDER BY at_ms DESC, rowid DESC LIMIT 1";
     Ok(connection.prepare_cached(sql)?.query_row([account], |row| row.get(0)).optional()?.flatten())
 }

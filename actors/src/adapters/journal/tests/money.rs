@@ -66,8 +66,7 @@ fn a_close_is_counted_once_with_its_best_source_and_its_order() {
     look(&mut store, minutes(3), 9_980.0, &[]);
     assert_eq!(all(&store), [(7, -20.0, Source::Gateway, "EURUSD".to_owned())]);
     let sources = "SELECT count(*), count(order_id) FROM realised";
-    let counted: (i64, i64) =
-        store.connection.query_row(sources, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+    let counted: (i64, i64) = store.connection.query_row(sources, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
     assert_eq!(counted, (2, 2), "the estimate is kept as well");
     assert_eq!(store.realised("demo", 0..i64::MAX).unwrap()[0].order_id, Some(order.client_order_id));
     assert_eq!(store.unexplained("demo", 0..i64::MAX), Ok(vec![]));
