@@ -158,7 +158,18 @@ def test_only_new_bars_are_asked_for(own, wide):
     own.world.bars["EURUSD"].insert(0, [close, *own.world.bars["EURUSD"][0][1:]])
     own.world.odds["EURUSD"].insert(0, own.world.odds["EURUSD"][0] | {"bar_close_s": close})
     own.world.generation += 1
-    wait_until("the new bar was asked for", lambda: own.asked["/console/api/bars"] == before + 1, 20)
+    wait_until("the new bar was asked for", lambda: own.asked["/console/api/bars"] > before, 20)
+    polls = own.asked["/console/api/now"]
+    wait_until("one more poll", lambda: own.asked["/console/api/now"] > polls, 20)
+    assert own.asked["/console/api/bars"] == before + 1, "the newest, not all of them again"
+
+
+def test_what_has_not_changed_is_not_sent_again(own, wide):
+    own.world.is_frozen = True
+    wide.open(own.url + PAGE)
+    wait_until("the view's own question", lambda: own.asked.get("/console/api/decisions"))
+    wait_until("a poll that brings nothing", lambda: own.unchanged >= 2, 20)
+    assert own.asked["/console/api/now"] + own.asked["/console/api/decisions"] == 2 + own.unchanged
 
 
 # ---- old data ----
