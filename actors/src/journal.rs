@@ -27,8 +27,8 @@ use crate::{
         order::Outcome,
     },
     messages::{
-        Event, Flush, Flushed, NoteAccount, NoteEquity, Ping, ReadFills, ReadHistory, ReadStanding, Settled, Telemetry,
-        WriteSteps,
+        Event, Flush, Flushed, NoteAccount, NoteEquity, NotePress, Ping, ReadFills, ReadHistory, ReadStanding, Settled,
+        Telemetry, WriteSteps,
     },
 };
 use actix::{Actor, Addr, Handler, SyncArbiter, SyncContext};
@@ -300,6 +300,19 @@ impl Handler<NoteEquity> for Journal {
 
     fn handle(&mut self, NoteEquity(equity): NoteEquity, _: &mut Self::Context) -> Self::Result {
         self.with_store(|store, config| store.first_equity(&config.identity, equity, config.clock.now()))
+    }
+}
+
+impl Handler<NotePress> for Journal {
+    type Result = Result<(), JournalError>;
+
+    fn handle(&mut self, NotePress(press): NotePress, _: &mut Self::Context) -> Self::Result {
+        let done = self.with_store(|store, config| store.note_press(&press, config.clock.now()));
+        if done.is_ok() {
+            self.wrote();
+        }
+        self.report();
+        done
     }
 }
 

@@ -1,7 +1,7 @@
 //! Every actor's configuration, in the order of the pipeline, and the start of the stages. They share the thread that calls
 //! `start`. The Journal, which waits for the disk, has its own thread, and so has the Deadman, which waits for an outside service.
 
-use super::http::HttpConfig;
+use super::{console::BODY_BYTES_MAX, http::HttpConfig};
 use crate::{
     net,
     process::build_info,
@@ -43,6 +43,9 @@ use tokio_util::sync::CancellationToken;
 /// How old a decision may be when its order is sent, in addition to the deadlines of the model and the gateway: time for asking
 /// for positions and for writing to a slow disk. If it is older, the process or the machine was suspended.
 const DECISION_SLACK: Duration = Duration::from_secs(10);
+
+/// Twenty open pages, each with the six requests that a browser sends at once.
+const CONSOLE_CONNECTIONS_MAX: usize = 128;
 
 /// What the stages share.
 pub struct Shared {
@@ -334,6 +337,21 @@ pub fn identity(settings: &Resolved) -> Identity {
     Identity { account, model: settings.model.name.clone(), dialect, account_mode }
 }
 
+/// The configuration of the console's port. Its limits are its own: a browser keeps a few connections.
+pub fn console_config(settings: &Resolved) -> HttpConfig {
+    let console = &settings.console;
+    HttpConfig {
+        host: console.bind.clone(),
+        port: console.port,
+        connections_max: CONSOLE_CONNECTIONS_MAX,
+        header_deadline: Duration::from_millis(settings.metrics.header_deadline_ms),
+        connection_deadline: Duration::from_millis(settings.metrics.connection_deadline_ms),
+        body_bytes_max: BODY_BYTES_MAX,
+        ask_deadline: Duration::from_millis(settings.metrics.ask_deadline_ms),
+        protection: settings.console_protection.clone(),
+    }
+}
+
 /// The configuration of the port.
 pub fn http_config(settings: &Resolved) -> HttpConfig {
     let metrics = &settings.metrics;
@@ -343,6 +361,7 @@ pub fn http_config(settings: &Resolved) -> HttpConfig {
         connections_max: metrics.connections_max,
         header_deadline: Duration::from_millis(metrics.header_deadline_ms),
         connection_deadline: Duration::from_millis(metrics.connection_deadline_ms),
+        body_bytes_max: 0,
         ask_deadline: Duration::from_millis(metrics.ask_deadline_ms),
         protection: settings.protection.clone(),
     }
