@@ -10,6 +10,7 @@ mod journal;
 mod orders;
 mod output;
 mod own_bars;
+mod pnl;
 mod run;
 mod sandbox;
 mod temporary_folder;
@@ -94,6 +95,12 @@ enum Command {
     Replay(Box<replay::Args>),
     /// List the orders in the journal, or settle one whose outcome is unknown, beside a running daemon
     Orders(orders::Args),
+    /// Show profit and loss: today, this week and this month, by symbol, at the gateway and on paper
+    ///
+    /// Realised profit has a source: the step of the balance when exactly one position was closed, else an estimate, marked ~, from
+    /// what the gateway told last. Periods begin at 00:00 UTC, weeks on Monday; the trading day at 17:00 in New York. Growth is
+    /// that of the equity, without deposits and withdrawals. A figure that nobody knows is "-".
+    Pnl(pnl::Args),
     /// Show what was decided in a cycle, and why
     Explain(explain::Args),
     /// List the fail points of this test build, at which FAILPOINTS makes it kill itself
@@ -132,6 +139,7 @@ pub fn main() -> ExitCode {
         Some(Command::Replay(args)) => replay::main(&args),
         Some(Command::Study(args)) => study::main(&args),
         Some(Command::Orders(args)) => orders::main(&args),
+        Some(Command::Pnl(args)) => pnl::main(&args),
         Some(Command::Explain(args)) => explain::main(&args),
         #[cfg(feature = "failpoints")]
         Some(Command::FailPoints) => {

@@ -59,6 +59,7 @@ fn recorder(symbols: usize) -> Recorder {
         drift: Drift::default(),
         failed_share_max: 0.5,
         live: false,
+        money: None,
         max_bar_age_s: 10_800,
         kill_switch: Arc::new(HaltFile::new(None)),
         period: Duration::from_secs(60),
@@ -95,6 +96,7 @@ fn cycle_events(symbols: usize) -> Vec<(&'static str, Event)> {
         side: Side::Buy,
         closes: Vec::new(),
         judged_at: None,
+        slippage_points: None,
         result: result.clone(),
     });
     let api = ApiUsage { calls: 1, errors: vec![] };

@@ -91,6 +91,7 @@ impl Handler<SendSignals> for Outside {
             side: signal.side,
             closes: Vec::new(),
             judged_at: None,
+            slippage_points: None,
             result: SignalResult::Suppressed(Suppression::DryRun),
         };
         MessageResult(message.signals.into_iter().map(suppressed).collect())

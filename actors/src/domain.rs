@@ -32,6 +32,7 @@ pub mod order_state;
 pub mod outcome;
 pub mod paper;
 pub mod position;
+pub mod profit;
 pub mod reconcile;
 pub mod regime;
 pub mod resample;

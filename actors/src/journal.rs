@@ -19,6 +19,7 @@ use crate::{
     domain::{
         clock::Clock,
         exposure::Fill,
+        instrument::{InstrumentKey, Symbol},
         journal::{
             AccountSnapshot, History, JournalError, OrderStep, Standing, StandingQuestion, UnresolvedOrder, Version,
         },
@@ -63,6 +64,8 @@ pub struct Config {
     pub version: Arc<Version>,
     /// Which outcomes are kept.
     pub horizons: Horizons,
+    /// The broker's names of the configured symbols.
+    pub names: Arc<[(InstrumentKey, Symbol)]>,
     /// The way to the bar archive, if there is one.
     pub archive: Option<Queue>,
     /// The account on paper, if there is one.
@@ -93,8 +96,8 @@ pub struct Journal {
     pruned_at: Option<Duration>,
     windows: Windows,
     paper: Paper,
-    /// What the gateway told of the account in this cycle, and when it was told last, wall clock since the unix epoch.
-    account: Option<(Duration, AccountSnapshot)>,
+    /// What the gateway told of the account in this cycle, and when, wall clock since the unix epoch.
+    account: Vec<(Duration, AccountSnapshot)>,
 }
 
 impl Journal {
@@ -118,7 +121,7 @@ impl Journal {
                 pruned_at: None,
                 windows: Windows::default(),
                 paper: Paper::default(),
-                account: None,
+                account: Vec::new(),
             }
         })
     }
@@ -200,6 +203,16 @@ impl Journal {
             pending,
             unresolved,
         });
+    }
+
+    /// Reports the account's money. If it cannot be read, that was logged, and the metrics keep what they know.
+    fn count_money(&mut self) {
+        let count = |store: &mut Store, config: &Config| {
+            store.money(&config.identity.account, &config.names, config.clock.now())
+        };
+        if let Ok(money) = self.with_store(count) {
+            self.config.metrics.report(Event::MoneyCounted(Box::new(money)));
+        }
     }
 
     fn prune_if_due(&mut self) {
@@ -291,9 +304,7 @@ impl Handler<NoteAccount> for Journal {
 
     fn handle(&mut self, NoteAccount(told): NoteAccount, _: &mut Self::Context) {
         // Written with the cycle's decisions: it is not worth a wait for the disk of its own.
-        let (at, known) = self.account.get_or_insert_default();
-        *at = self.config.clock.now();
-        known.update(told);
+        self.account.push((self.config.clock.now(), told));
     }
 }
 

@@ -149,6 +149,9 @@ pub struct SignalReport {
     pub closes: Vec<(Order, OrderResult)>,
     /// When the rules that count earlier orders were asked, wall clock since the unix epoch; `None` if they were not.
     pub judged_at: Option<Duration>,
+    /// By how much the fill is worse than the close that was decided on, in units of the last decimal place, negative if it is
+    /// better; `None` if there is no fill or its price is not told.
+    pub slippage_points: Option<f64>,
     /// The order's outcome, or why there is no order.
     pub result: SignalResult,
 }

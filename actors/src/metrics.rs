@@ -4,6 +4,7 @@
 mod account;
 pub mod health;
 mod messages;
+mod money;
 pub mod recorder;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,7 @@ use crate::{
     },
     domain::{
         build_info::BuildInfo, clock::Clock, drift::Drift, guard::KillSwitch, instrument::Symbol, names::ActorName,
+        profit::Money,
     },
     messages::{Backlog, Event, Ping, Reported, TakeEvents},
 };
@@ -47,6 +49,8 @@ pub struct Config {
     pub failed_share_max: f64,
     /// Whether orders are sent.
     pub live: bool,
+    /// The account's money as the journal knows it; `None` in a dry run.
+    pub money: Option<Money>,
     /// Oldest age of a bar's close at which it is traded on, seconds.
     pub max_bar_age_s: i64,
     /// The kill switch. It is checked for each text and verdict, so that both are right even without a signal or a cycle.

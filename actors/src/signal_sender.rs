@@ -3,6 +3,7 @@
 //! Nothing is ever sent twice. The [`OrderManager`] decides which order may be sent; this module connects it to the journal
 //! and the gateway.
 
+mod account_poll;
 #[cfg(test)]
 mod fixtures;
 mod gateway_session;
@@ -22,7 +23,7 @@ use crate::{
         guard::{KillSwitch, Suppression},
         instrument::Instrument,
         names::ActorName,
-        order::{Order, Outcome, client_order_id},
+        order::{Order, Outcome, Side, client_order_id},
         order_manager::{OrderManager, OrderResult, Rules},
         reconcile::{Proof, Unproven},
     },
@@ -31,6 +32,7 @@ use crate::{
         SignalResult, Telemetry,
     },
 };
+use account_poll::AccountPoll;
 use actix::{Actor, Context, Handler, ResponseFuture};
 use gateway_session::GatewaySession;
 use handshake_gate::HandshakeGate;
@@ -60,6 +62,8 @@ pub struct Config {
     pub deadline: Duration,
     /// The system clock: signatures contain its time, even if another clock is used for the market.
     pub clock: Arc<dyn Clock>,
+    /// How often account and positions are asked for without an order; `None`: never.
+    pub account_poll: Option<Duration>,
     /// Limits of orders, and how the broker books them.
     pub rules: Rules,
     /// The kill switch.
@@ -84,8 +88,8 @@ impl SignalSender {
     pub fn new(config: Config) -> Self {
         let manager =
             Mutex::new(OrderManager::new(config.rules, KnownNames::new(&config.instruments, &config.other_names)));
-        let (gate, doubts) = (HandshakeGate::default(), RefCell::default());
-        Self(Rc::new(Sender { config, gate, manager, doubts }))
+        let (gate, account_poll, doubts) = (HandshakeGate::default(), AccountPoll::default(), RefCell::default());
+        Self(Rc::new(Sender { config, gate, account_poll, manager, doubts }))
     }
 }
 
@@ -143,6 +147,7 @@ impl Handler<SendSignals> for SignalSender {
 struct Sender {
     config: Config,
     gate: HandshakeGate,
+    account_poll: AccountPoll,
     manager: Mutex<OrderManager>,
     /// The last doubts about open positions; they are logged again only if they change.
     doubts: RefCell<Vec<String>>,
@@ -173,6 +178,8 @@ impl Sender {
             );
         }
         session.note_account();
+        self.account_poll.run(&self.config, &self.gate, &mut session).await;
+        session.note_account();
     }
 
     /// Reads the journal's state before there is a signal. The gateway is not queried here: that would be in every cycle, and
@@ -201,7 +208,8 @@ impl Sender {
                 Err(suppression) => SignalResult::Suppressed(suppression),
             };
             let symbol = signal.instrument.symbol.clone();
-            reports.push(SignalReport { symbol, side: signal.side, closes, judged_at, result });
+            let slippage_points = slippage_points(&signal, &result);
+            reports.push(SignalReport { symbol, side: signal.side, closes, judged_at, slippage_points, result });
         }
         session.note_account();
         if let Some(doubts) = manager.doubts() {
@@ -260,6 +268,22 @@ impl Sender {
         log_outcome(cycle_id, &order, &answer.outcome);
         Ok(SignalResult::Ordered { order: Box::new(order), answer })
     }
+}
+
+/// By how much the fill is worse than the close that was decided on, in units of the last decimal place; `None` if there is no
+/// fill or its price is not told.
+fn slippage_points(signal: &Signal, result: &SignalResult) -> Option<f64> {
+    let SignalResult::Ordered { answer: OrderResult { outcome: Outcome::Filled { price, .. }, .. }, .. } = result
+    else {
+        return None;
+    };
+    let price = price.filter(|price| *price > 0.0)?;
+    let points = 10_f64.powi(i32::try_from(signal.instrument.digits).unwrap_or(0));
+    let worse = match signal.side {
+        Side::Buy => price - signal.close,
+        Side::Sell => signal.close - price,
+    };
+    Some(worse * points)
 }
 
 fn log_dry_run(cycle_id: CycleId, order: &Order) {

@@ -1,6 +1,7 @@
 //! `sentinel orders`: lists the orders in the journal, and settles what only a person can find out. Works while the daemon
 //! runs; it sees the result in its next cycle.
 
+pub(super) mod holdings;
 mod id_prefix;
 pub(super) mod paper;
 pub(super) mod print;
@@ -9,6 +10,7 @@ mod table;
 use super::{journal, output};
 use crate::process::exit::{fail, refuse};
 use anyhow::{Context, bail};
+use holdings::Holdings;
 use sentinel_actors::{
     adapters::{
         journal::{Store, Verdict},
@@ -117,20 +119,23 @@ fn list(path: &Path, args: &Args) -> anyhow::Result<()> {
         return output::print(&paper::table(&rows, &store.paper_equities()?));
     }
     let orders = store.orders(args.unresolved)?;
+    let holdings = Holdings::read(&store, &orders)?;
     if args.json {
-        let rows: Vec<_> = orders.iter().map(print::as_json).collect();
+        let rows: Vec<_> = orders.iter().map(|order| print::as_json(order, &holdings)).collect();
         return output::print(&format!("{}\n", serde_json::to_string_pretty(&rows)?));
     }
-    output::print(&table::table(&orders))
+    output::print(&table::table(&orders, &holdings))
 }
 
 fn show(path: &Path, id: &id_prefix::IdPrefix, json: bool) -> anyhow::Result<()> {
     let store = Store::open_read_only(path)?;
     let life = store.order_life(id.find(&store, path)?).or_else(|error| refused(path, error))?;
+    let holdings = Holdings::read(&store, std::slice::from_ref(&life.order))?;
     if json {
-        return output::print(&format!("{}\n", serde_json::to_string_pretty(&print::life_as_json(&life))?));
+        let life = print::life_as_json(&life, &holdings);
+        return output::print(&format!("{}\n", serde_json::to_string_pretty(&life)?));
     }
-    output::print(&print::life(&life))
+    output::print(&print::life(&life, &holdings))
 }
 
 fn resolve(path: &Path, id: &id_prefix::IdPrefix, outcome: (Outcome, Option<i64>), note: &str) -> anyhow::Result<()> {

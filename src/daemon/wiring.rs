@@ -20,8 +20,14 @@ use sentinel_actors::{
     cycle::{Policy, Stages},
     deadman::{self, Deadman},
     domain::{
-        clock::Clock, drift::Drift, guard::KillSwitch, instrument::Instrument, names::ActorName, order_manager::Rules,
+        clock::Clock,
+        drift::Drift,
+        guard::KillSwitch,
+        instrument::{Instrument, InstrumentKey, Symbol},
+        names::ActorName,
+        order_manager::Rules,
         paper::PaperTerms,
+        profit::Money,
     },
     feature_builder::{self, FeatureBuilder},
     fetcher::{self, Fetcher},
@@ -157,6 +163,7 @@ pub fn metrics_config(settings: &Resolved, period: Duration, opened: &Opened, po
         failed_share_max: settings.failed_share_max,
         drift: Drift::new(settings.reference.clone(), known),
         live: settings.purpose.gateway.is_live(),
+        money: money(settings, opened, policy.clock.now()),
         max_bar_age_s: settings.max_bar_age_s,
         kill_switch: policy.kill_switch.clone(),
         period,
@@ -165,6 +172,12 @@ pub fn metrics_config(settings: &Resolved, period: Duration, opened: &Opened, po
         backlog: Backlog::default(),
         clock: policy.clock.clone(),
     }
+}
+
+/// The account's money as the journal knows it; none in a dry run, which has no account.
+fn money(settings: &Resolved, opened: &Opened, now: Duration) -> Option<Money> {
+    let gateway = &settings.purpose.gateway;
+    gateway.is_live().then(|| opened.money(gateway.account(), &gateway_names(settings), now))?
 }
 
 /// The rules for decisions.
@@ -199,6 +212,7 @@ fn sender_config(settings: &Resolved, shared: &Shared) -> signal_sender::Config 
         shutdown: shared.shutdown.clone(),
         inflight: shared.inflight.clone(),
         metrics: shared.metrics.clone(),
+        account_poll: Some(Duration::from_secs(gateway.account_poll_s)).filter(|every| !every.is_zero()),
         rules: Rules {
             limits: settings.limits(),
             account_mode: gateway.account_mode,
@@ -251,6 +265,7 @@ pub fn journal_config(
     let digits = settings.instruments.iter().map(|instrument| (instrument.symbol.clone(), instrument.digits));
     Ok(journal::Config {
         version: Arc::new(Recorded::version(settings, build_info().version)?),
+        names: gateway_names(settings),
         horizons: Horizons {
             bars: settings.study.horizon_bars,
             interval: settings.data.interval,
@@ -286,6 +301,12 @@ fn paper_config(settings: &Resolved) -> Option<Arc<PaperConfig>> {
         money: settings.money.clone(),
     };
     paper.enabled.then(|| Arc::new(config))
+}
+
+/// The broker's name of each symbol.
+fn gateway_names(settings: &Resolved) -> Arc<[(InstrumentKey, Symbol)]> {
+    let name = |it: &Instrument| (InstrumentKey::of(&it.gateway_name), it.symbol.clone());
+    settings.instruments.iter().map(name).collect()
 }
 
 /// The deadlines of all requests to the model, one more for the rows that it refuses, and of the gateway, and some slack.

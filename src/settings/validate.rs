@@ -140,6 +140,7 @@ fn gateway(settings: &Settings, found: &mut Found) {
     host(&gateway.host, "gateway.host", found);
     found.unless(gateway.port > 0, "gateway.port", "must be 1 to 65535");
     found.deadline(gateway.deadline_ms, "gateway.deadline_ms");
+    found.unless(gateway.account_poll_s <= 86_400, "gateway.account_poll_s", "must be 0 to 86400");
     let account = gateway.account.as_deref();
     found.unless(
         account.is_none_or(is_identity),

@@ -87,6 +87,7 @@ async fn servers() -> Result<(Bound, Bound), Box<dyn std::error::Error>> {
         drift: Drift::default(),
         failed_share_max: 0.5,
         live: false,
+        money: None,
         max_bar_age_s: 10_800,
         kill_switch: Arc::new(HaltFile::new(None)),
         period: Duration::from_secs(60),

@@ -197,6 +197,7 @@ impl Handler<SendSignals> for Stub {
             side: signal.side,
             closes: Vec::new(),
             judged_at: None,
+            slippage_points: None,
             result: SignalResult::Suppressed(Suppression::DryRun),
         };
         Box::pin(async move { message.signals.into_iter().map(report).collect() })

@@ -8,9 +8,12 @@ mod decisions;
 mod explain;
 mod files;
 mod first_decisions;
+mod ledger;
+mod money;
 mod orders;
 mod outcomes;
 mod paper;
+mod profit_on_paper;
 mod read_only;
 mod replay;
 mod schema;
@@ -20,13 +23,16 @@ mod tests;
 mod unwritten;
 
 pub use account_lock::{AccountLock, AccountLockError};
+pub use account_snapshots::ToldOf;
 pub use daemon_lock::{DaemonLock, FileId};
 pub use decisions::{CycleRecord, bars_sha256, sequence_sha256};
 pub use explain::{Coverage, DecisionRow, OrderLife, Pick, Step};
 pub use first_decisions::{FirstOdds, RecordedOdds};
+pub use money::{Peak, RealisedRow, ToldAccount, open};
 pub use orders::{Identity, OrderRow, Verdict};
 pub use outcomes::{Due, OutcomeRow};
 pub use paper::{PaperAnswer, PaperCycle, PaperRow};
+pub use profit_on_paper::{PaperAccount, PaperProfit};
 pub use replay::{EarlierOrder, ReplayRow};
 
 use crate::{

@@ -8,7 +8,7 @@ mod process;
 #[cfg(test)]
 mod tests;
 
-pub use catalogue::{ERROR_CODES, FAILING_STAGES, FAMILIES, Metrics};
+pub use catalogue::{ERROR_CODES, FAILING_STAGES, FAMILIES, LEDGERS, Metrics, OTHER};
 pub use format::Format;
 pub use process::ProcessReader;
 
@@ -69,6 +69,10 @@ impl Given {
     fn symbols(&self) -> Vec<String> {
         self.symbols.iter().map(Symbol::to_string).collect()
     }
+
+    fn symbols_and_other(&self) -> Vec<String> {
+        self.symbols().into_iter().chain([OTHER.to_owned()]).collect()
+    }
 }
 
 fn names<T: Copy>(all: &[T], name: impl Fn(T) -> &'static str) -> Vec<String> {
@@ -80,6 +84,7 @@ impl Family {
         let handle = H::new(self)?;
         registry.register(Box::new(handle.clone()))?;
         if !self.labels.is_empty() {
+            // None of a family that is absent at first.
             for values in self.children(given) {
                 handle.add_child(&values.iter().map(String::as_str).collect::<Vec<_>>())?;
             }
@@ -165,6 +170,41 @@ impl ToldGauge {
             // An error means that there is no sample.
             None => drop(self.0.remove_label_values(NO_LABELS)),
         }
+    }
+}
+
+/// The same with labels: each child has a sample only while its value is known.
+#[derive(Clone)]
+pub struct ToldGaugeVec(GaugeVec);
+
+impl ToldGaugeVec {
+    /// Shows this value; with `None`, no sample.
+    pub fn set(&self, labels: &[&str], value: Option<f64>) {
+        match value {
+            Some(value) => self.0.with_label_values(labels).set(value),
+            // An error means that there is no sample.
+            None => drop(self.0.remove_label_values(labels)),
+        }
+    }
+}
+
+impl Collector for ToldGaugeVec {
+    fn desc(&self) -> Vec<&Desc> {
+        self.0.desc()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        self.0.collect()
+    }
+}
+
+impl Handle for ToldGaugeVec {
+    const KIND: Kind = Kind::Gauge;
+    const IS_ABSENT_AT_FIRST: bool = true;
+
+    fn new(family: &Family) -> Result<Self> {
+        let labels = family.labels.iter().map(|(label, _)| *label).collect::<Vec<_>>();
+        GaugeVec::new(Opts::new(family.name, family.help), &labels).map(Self)
     }
 }
 

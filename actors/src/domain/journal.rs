@@ -8,7 +8,7 @@ use crate::domain::{
     instrument::{InstrumentKey, Symbol},
     order::{Order, Outcome},
     order_state::OrderState,
-    position::Position,
+    position::HeldPosition,
     reconcile::{Proof, Unproven},
 };
 use std::{
@@ -234,19 +234,15 @@ pub struct AccountSnapshot {
     /// Money that the open positions bind.
     pub margin: Option<f64>,
     /// What is open, whoever opened it.
-    pub positions: Option<Vec<Position>>,
+    pub positions: Option<Vec<HeldPosition>>,
+    /// The name of the account's currency.
+    pub currency: Option<String>,
+    /// Whether balance, equity and positions were told together, with nothing closed in between: only then can two snapshots
+    /// be compared.
+    pub is_whole: bool,
 }
 
 impl AccountSnapshot {
-    /// Takes what was told later; the rest stays.
-    pub fn update(&mut self, later: Self) {
-        let Self { balance, equity, margin, positions } = later;
-        self.balance = balance.or(self.balance);
-        self.equity = equity.or(self.equity);
-        self.margin = margin.or(self.margin);
-        self.positions = positions.or_else(|| self.positions.take());
-    }
-
     /// Whether anything was told.
     pub fn is_told(&self) -> bool {
         *self != Self::default()

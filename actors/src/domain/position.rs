@@ -23,6 +23,48 @@ impl Position {
     }
 }
 
+/// An open position with what the gateway tells of its money. Orders never depend on it. Money is in the account's currency;
+/// what is not told, or is no number, is `None`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HeldPosition {
+    /// What orders depend on.
+    pub position: Position,
+    /// The price at which it was opened.
+    pub open_price: Option<f64>,
+    /// The price at which it could be closed now.
+    pub current_price: Option<f64>,
+    /// Profit at that price, without swap.
+    pub profit: Option<f64>,
+    /// Swap so far.
+    pub swap: Option<f64>,
+    /// The stop-loss, an absolute price; 0 is none.
+    pub stop_loss: Option<f64>,
+    /// The take-profit, an absolute price; 0 is none.
+    pub take_profit: Option<f64>,
+}
+
+impl HeldPosition {
+    /// Profit with swap, if the profit is told.
+    pub fn net_profit(&self) -> Option<f64> {
+        Some(self.profit? + self.swap.unwrap_or(0.0))
+    }
+}
+
+/// A position of which nothing but that it is open is told.
+impl From<Position> for HeldPosition {
+    fn from(position: Position) -> Self {
+        Self {
+            position,
+            open_price: None,
+            current_price: None,
+            profit: None,
+            swap: None,
+            stop_loss: None,
+            take_profit: None,
+        }
+    }
+}
+
 /// The result of querying the open positions.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Positions {

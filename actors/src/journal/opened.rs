@@ -4,8 +4,9 @@ use crate::{
     adapters::journal::{DaemonLock, Identity, OpenError, OrderRow, Store},
     domain::{
         drift::{CONFIDENCES, FirstConfidence},
-        instrument::Symbol,
+        instrument::{InstrumentKey, Symbol},
         journal::StandingQuestion,
+        profit::Money,
     },
 };
 use std::{path::Path, time::Duration};
@@ -45,6 +46,16 @@ impl Opened {
     /// was said when it was opened.
     pub fn unresolved(&self) -> Vec<OrderRow> {
         self.store.as_ref().and_then(|store| store.orders(true).ok()).unwrap_or_default()
+    }
+
+    /// What is known of the account's money; `None` if the file cannot be read.
+    pub fn money(&self, account: &str, names: &[(InstrumentKey, Symbol)], now: Duration) -> Option<Money> {
+        let store = self.store.as_ref()?;
+        let read = store.money(account, names, now);
+        read.inspect_err(|error| {
+            warn!(stage = "journal", error = error.kind(), "profit and loss is not shown, it cannot be read: {error}");
+        })
+        .ok()
     }
 
     /// The confidences from which drift goes on; none if the file cannot be read.

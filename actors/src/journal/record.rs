@@ -2,7 +2,7 @@
 
 use super::{Config, Journal};
 use crate::{
-    adapters::journal::{CycleRecord, Identity, PaperCycle, Store},
+    adapters::journal::{CycleRecord, Identity, PaperCycle, Store, ToldOf},
     domain::{
         names::{ActorName, DropReason},
         paper::Desk,
@@ -19,14 +19,14 @@ impl Handler<RecordDecisions> for Journal {
         self.windows.take(&decisions);
         // First, and whatever the journal's disk says: the archive has a thread of its own.
         self.windows.offer(cycle_id, &self.config);
-        let told = self.account.take();
+        let told = std::mem::take(&mut self.account);
         let windows = std::mem::take(&mut self.windows);
         let due = windows.due(&self.config.horizons);
         let at = self.config.clock.now();
         let (mut desk, answers) = self.on_paper(&decisions, at);
         let record = |store: &mut Store, config: &Config| {
             let Identity { account, model, .. } = &config.identity;
-            let told = told.as_ref().map(|(at, told)| (account.as_str(), *at, told));
+            let told = ToldOf { account, names: &config.names, told: &told };
             let (orders, equity) = desk.as_mut().map_or_else(Default::default, Desk::changes);
             let paper = PaperCycle { account, answers: &answers, orders: &orders, equity, at };
             store.record_cycle(&CycleRecord {
@@ -35,11 +35,12 @@ impl Handler<RecordDecisions> for Journal {
                 version: Some(&config.version),
                 decisions: &decisions,
                 due: &due,
-                told,
+                told: Some(told).filter(|told| !told.told.is_empty()),
                 paper: Some(paper),
             })
         };
         // A failure is logged, counted and shown by `with_store`; there is nobody to answer.
+        let is_told = !told.is_empty();
         let recorded = self.with_store(record);
         drop(due);
         self.windows = windows;
@@ -47,6 +48,9 @@ impl Handler<RecordDecisions> for Journal {
             self.put_back(desk, fault.as_ref());
             self.windows.told();
             self.wrote();
+            if is_told {
+                self.count_money();
+            }
             self.prune_if_due();
         } else {
             let reason = if self.is_closed { DropReason::Stale } else { DropReason::Full };

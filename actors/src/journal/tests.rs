@@ -83,6 +83,7 @@ impl Harness {
             waits_for_new_bar: false,
             identity: identity(),
             version: Arc::default(),
+            names: Arc::new([]),
             horizons: horizons(),
             archive,
             paper,
@@ -317,6 +318,7 @@ async fn a_panic_costs_one_answer_and_not_the_thread() {
         identity: identity(),
         waits_for_new_bar: false,
         version: Arc::default(),
+        names: Arc::new([]),
         horizons: horizons(),
         archive: None,
         paper: None,
@@ -336,7 +338,7 @@ async fn a_panic_costs_one_answer_and_not_the_thread() {
         pruned_at: None,
         windows: Windows::default(),
         paper: Paper::default(),
-        account: None,
+        account: Vec::new(),
     };
     let lost: Result<(), _> = journal.with_store(|_, _| panic!("as scripted"));
     assert!(lost.unwrap_err().is_broken());

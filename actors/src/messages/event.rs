@@ -4,7 +4,7 @@
 use super::{CycleId, SignalReport};
 use crate::domain::{
     cycle_outcome::SymbolFailure, decision::Decision, features::InvalidValues, guard::Suppression, instrument::Symbol,
-    journal::UnresolvedOrder, names::ActorName, regime::Regime, window::BarRejection,
+    journal::UnresolvedOrder, names::ActorName, profit::Money, regime::Regime, window::BarRejection,
 };
 use actix::Message;
 use std::time::Duration;
@@ -165,6 +165,10 @@ pub enum Event {
     /// SignalSender: the open positions were queried from the gateway. The number of positions, whoever opened them; `None`
     /// if the list cannot be read, or is empty where that proves nothing.
     PositionsTold(Option<usize>),
+    /// SignalSender: the gateway was asked for account and positions for the record, and did not tell them.
+    AccountPollFailed,
+    /// Journal: what it knows of the account's money changed.
+    MoneyCounted(Box<Money>),
     /// SignalSender, in live mode: whether orders may be sent to the gateway.
     GatewayChecked {
         /// Why not; `None` if its handshake succeeded, or the user confirmed it in the settings.
@@ -227,8 +231,9 @@ impl Event {
             | Self::GatewayChecked { .. }
             | Self::PositionsChecked { .. }
             | Self::EquityTold(_)
-            | Self::PositionsTold(_) => ActorName::SignalSender,
-            Self::JournalChanged { .. } | Self::BarsArchived { .. } => ActorName::Journal,
+            | Self::PositionsTold(_)
+            | Self::AccountPollFailed => ActorName::SignalSender,
+            Self::JournalChanged { .. } | Self::BarsArchived { .. } | Self::MoneyCounted(_) => ActorName::Journal,
         }
     }
 }

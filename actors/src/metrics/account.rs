@@ -1,5 +1,6 @@
 //! The gateway's last values for the account, for a limited time, because an old number looks the same as a current one.
 
+use crate::domain::profit::Money;
 use std::time::{Duration, Instant};
 
 /// How long a value is shown. The gateway is queried when an order is due, so at most once per bar; this is one and a half
@@ -14,6 +15,16 @@ pub(super) struct Account {
 }
 
 impl Account {
+    /// As a daemon before this one left it in the journal, if that is not too long ago. `now`: time since the unix epoch.
+    pub fn restored(money: Option<&Money>, now: Duration, instant: Instant) -> Self {
+        let told = || {
+            let (equity, told_ms) = (money?.equity?, u64::try_from(money?.told_ms?).ok()?);
+            let age = now.saturating_sub(Duration::from_millis(told_ms));
+            Some((equity, instant.checked_sub(age)?))
+        };
+        Self { equity: told(), positions: None }
+    }
+
     /// The gateway was queried and reported this equity, or none.
     pub fn told_equity(&mut self, equity: Option<f64>, at: Instant) {
         self.equity = equity.map(|equity| (equity, at));
@@ -52,6 +63,19 @@ fn shown(told: Option<(f64, Instant)>, now: Instant) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_told_before_a_restart_is_shown_for_the_rest_of_its_time() {
+        let (now, instant) = (Duration::from_secs(1_500_000_000), Instant::now());
+        let restored = |age_s: i64| {
+            let money = Money { told_ms: Some((1_500_000_000 - age_s) * 1_000), equity: Some(7.5), ..Money::default() };
+            Account::restored(Some(&money), now, instant)
+        };
+        assert_eq!(restored(60).equity(instant), Some(7.5));
+        assert_eq!(restored(60).equity(instant + SHOWN_FOR - Duration::from_secs(60)), None);
+        assert_eq!(restored(-60).equity(instant), Some(7.5), "by a clock that was set back");
+        assert_eq!(Account::restored(None, now, instant).equity(instant), None);
+    }
 
     fn told(at: Instant) -> Account {
         let mut account = Account::default();

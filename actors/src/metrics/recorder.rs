@@ -1,6 +1,6 @@
 //! Turns events into metrics and health. Only this file decides what each family counts.
 
-use super::{Config, account::Account};
+use super::{Config, account::Account, money};
 use crate::{
     adapters::{
         endpoint::{Breakers, Endpoint},
@@ -15,6 +15,7 @@ use crate::{
         names::{ActorName, DropReason, Step},
         order::Outcome,
         order_manager::OrderResult,
+        profit::Money,
         regime::Regime,
     },
     messages::{
@@ -41,6 +42,7 @@ pub struct Recorder {
     /// Also read for each text, because it is changed from outside.
     kill_switch: Arc<dyn KillSwitch>,
     account: Account,
+    money: Option<Money>,
     drift: Drift,
     symbols: Vec<Symbol>,
     failed_share_max: f64,
@@ -77,7 +79,8 @@ impl Recorder {
             breakers: config.breakers,
             backlog: config.backlog,
             kill_switch: config.kill_switch,
-            account: Account::default(),
+            account: Account::restored(config.money.as_ref(), now, Instant::now()),
+            money: config.money,
             drift: config.drift,
             symbols: config.symbols,
             failed_share_max: config.failed_share_max,
@@ -95,6 +98,7 @@ impl Recorder {
         let asked_at = Instant::now();
         self.metrics.account_equity.set(self.account.equity(asked_at));
         self.metrics.positions_open.set(self.account.positions(asked_at));
+        money::show(&self.metrics, (self.money.as_ref(), &self.account), &self.symbols, (now, asked_at));
         for (endpoint, count) in Endpoint::ALL.into_iter().zip(inflight) {
             self.metrics.inflight_requests.with_label_values(&[endpoint.as_str()]).set(count);
         }
@@ -166,6 +170,8 @@ impl Recorder {
             }
             Event::SignalsHandled { reports } => self.signals_handled(reports, now),
             Event::EquityTold(equity) => self.account.told_equity(*equity, instant),
+            Event::AccountPollFailed => self.metrics.account_poll_failures_total.inc(),
+            Event::MoneyCounted(money) => self.money = Some((**money).clone()),
             Event::PositionsTold(count) => self.account.told_positions(*count, instant),
             Event::GatewayChecked { trouble } => {
                 if trouble.is_some() {
@@ -301,6 +307,9 @@ impl Recorder {
             };
             if own.is_some_and(|fate| matches!(fate.outcome, Outcome::Filled { .. })) {
                 self.metrics.trading_signals_executed_total.with_label_values(&[report.side.as_str()]).inc();
+            }
+            if let Some(points) = report.slippage_points {
+                self.metrics.fill_slippage_points.observe(points);
             }
             for fate in report.closes.iter().map(|(_, fate)| fate).chain(own) {
                 self.order_ended(fate);

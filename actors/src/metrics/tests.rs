@@ -2,6 +2,7 @@
 
 mod account;
 mod compression;
+mod money;
 mod symbols;
 
 use super::*;
@@ -66,6 +67,7 @@ fn start_with(change: impl FnOnce(&mut Config)) -> (Addr<MetricsActor>, HandCloc
         drift: Drift::default(),
         failed_share_max: 0.5,
         live: true,
+        money: None,
         max_bar_age_s: 10_800,
         kill_switch: Arc::new(HaltFile::new(None)),
         period: Duration::from_secs(60),
@@ -125,7 +127,14 @@ fn ordered(side: Side, outcome: Outcome, latency_ms: Option<u64>) -> SignalRepor
         order: Box::new(order),
         answer: OrderResult { outcome, send_latency: latency, gateway_roundtrip: latency },
     };
-    SignalReport { symbol: Symbol::new("EURUSD"), side, closes: Vec::new(), judged_at: None, result }
+    SignalReport {
+        symbol: Symbol::new("EURUSD"),
+        side,
+        closes: Vec::new(),
+        judged_at: None,
+        slippage_points: None,
+        result,
+    }
 }
 
 #[actix::test]
@@ -248,6 +257,7 @@ async fn only_a_filled_order_counts_as_executed() {
             side: Side::Buy,
             closes: Vec::new(),
             judged_at: None,
+            slippage_points: None,
             result: SignalResult::Suppressed(Suppression::Unresolved),
         },
     ];
@@ -276,8 +286,14 @@ async fn only_a_filled_order_counts_as_executed() {
 async fn a_cycle_without_orders_says_nothing_about_the_gateway() {
     let (actor, ..) = start();
     let result = SignalResult::Suppressed(Suppression::DryRun);
-    let report =
-        SignalReport { symbol: Symbol::new("EURUSD"), side: Side::Buy, closes: Vec::new(), judged_at: None, result };
+    let report = SignalReport {
+        symbol: Symbol::new("EURUSD"),
+        side: Side::Buy,
+        closes: Vec::new(),
+        judged_at: None,
+        slippage_points: None,
+        result,
+    };
     actor.do_send(Event::SignalsHandled { reports: vec![report] });
     let health = actor.send(GetHealth).await.unwrap();
     assert_eq!(health.stages[4].1.last_outcome, "none yet");
@@ -476,6 +492,7 @@ fn events_of_another_thread_are_taken_without_a_scrape() {
         drift: Drift::default(),
         failed_share_max: 0.5,
         live: true,
+        money: None,
         max_bar_age_s: 10_800,
         kill_switch: Arc::new(HaltFile::new(None)),
         period: Duration::from_secs(60),

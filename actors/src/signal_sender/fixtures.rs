@@ -55,6 +55,7 @@ pub(super) struct Setup {
     pub live: bool,
     pub deadline: Duration,
     pub rules: Rules,
+    pub account_poll: Option<Duration>,
 }
 
 /// Nothing limits it.
@@ -73,7 +74,8 @@ pub(super) const RULES: Rules = Rules {
     decision_age_max: Duration::from_secs(5),
     waits_for_new_bar: false,
 };
-pub(super) const V43: Setup = Setup { kind: DialectKind::V43, live: true, deadline: DEADLINE, rules: RULES };
+pub(super) const V43: Setup =
+    Setup { kind: DialectKind::V43, live: true, deadline: DEADLINE, rules: RULES, account_poll: None };
 pub(super) const PLACE_ORDER: Setup = Setup { kind: DialectKind::PlaceOrder, ..V43 };
 
 pub(super) struct Running {
@@ -149,6 +151,7 @@ impl Setup {
             shutdown: shared.0.clone(),
             inflight: shared.1.clone(),
             metrics: shared.2.clone(),
+            account_poll: self.account_poll,
             rules: self.rules,
             kill_switch: Arc::new(Switch(shared.3.clone())),
             breakers: Breakers::new(BreakerPolicy { failures: 3, pause: Duration::from_secs(60) }),
@@ -184,6 +187,7 @@ impl Setup {
             },
             waits_for_new_bar: false,
             version: Arc::default(),
+            names: Arc::new([]),
             horizons: Horizons { bars: 4, interval: Interval::OneHour, calendar: Arc::default(), digits: Arc::new([]) },
             archive: None,
             paper: None,

@@ -7,7 +7,7 @@ use crate::{
         endpoint::Endpoint,
         fail_points::reach,
         gateway::{
-            AwaitingReply, GatewaySocket, Query, QueryAnswer,
+            AccountState, AwaitingReply, GatewaySocket, Query, QueryAnswer,
             handshake::{self, QueryError},
         },
     },
@@ -16,9 +16,10 @@ use crate::{
         guard::Suppression,
         journal::AccountSnapshot,
         names::{ActorName, DropReason},
-        order::{Order, Outcome, close_order_id},
+        order::{Order, Outcome, Side, close_order_id},
         order_manager::{GatewayPort, OrderResult},
-        position::{Position, Positions},
+        position::{HeldPosition, Position, Positions},
+        profit::cents,
     },
     messages::{Event, NoteAccount},
 };
@@ -29,6 +30,27 @@ use uuid::Uuid;
 
 /// How often the kill switch is checked while an order waits for a connection.
 const HALT_PERIOD: Duration = Duration::from_millis(50);
+
+/// How often account and positions are asked for until both are of one moment.
+const LOOKS_MAX: u32 = 3;
+
+/// What a look saw, as far as a change of it means that something was opened or closed.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Seen {
+    balance: f64,
+    /// Ticket, whether it is a BUY, and lots.
+    open: Vec<(i64, bool, f64)>,
+}
+
+impl Seen {
+    fn of(account: &AccountState, positions: &[HeldPosition]) -> Self {
+        let open =
+            positions.iter().map(|HeldPosition { position: it, .. }| (it.ticket, it.side == Side::Buy, it.volume));
+        let mut open: Vec<_> = open.collect();
+        open.sort_by_key(|(ticket, ..)| *ticket);
+        Self { balance: cents(account.balance), open }
+    }
+}
 
 /// The session of one cycle.
 pub(super) struct GatewaySession<'a> {
@@ -78,7 +100,7 @@ impl GatewayPort for GatewaySession<'_> {
             return Ok(Positions::Untold);
         }
         let positions = match self.ask(Query::Positions).await {
-            Ok(answer) => answer.positions().map_err(|error| error.to_string()),
+            Ok(answer) => answer.held_positions().map_err(|error| error.to_string()),
             Err(QueryError::NoGateway { .. }) => {
                 self.is_absent("it did not accept a query");
                 return Ok(Positions::NoGateway);
@@ -97,13 +119,15 @@ impl GatewayPort for GatewaySession<'_> {
         };
         // Reported here, not where the list is used: a limit concerns one symbol, but this is the number for the whole
         // account.
-        let is_told = |positions: &&Vec<Position>| dialect.kind().has_proof() || !positions.is_empty();
+        let is_told = |positions: &&Vec<HeldPosition>| dialect.kind().has_proof() || !positions.is_empty();
         // An empty list that proves nothing is not "no positions" in the journal, either.
         self.told.positions = positions.as_ref().ok().filter(is_told).cloned();
         let listed = self.told.positions.as_ref().map(Vec::len);
         self.config.metrics.report(Event::PositionsTold(listed));
         match positions {
-            Ok(positions) if dialect.kind().has_proof() || !positions.is_empty() => Ok(Positions::Known(positions)),
+            Ok(positions) if dialect.kind().has_proof() || !positions.is_empty() => {
+                Ok(Positions::Known(positions.into_iter().map(|held| held.position).collect()))
+            }
             Ok(_) => Ok(Positions::Untold),
             Err(reason) => {
                 // The journal's fills cannot replace the list, because it does not know positions that a user or another
@@ -137,6 +161,7 @@ impl GatewayPort for GatewaySession<'_> {
                 let finite = |number: f64| Some(number).filter(|number| number.is_finite());
                 self.told.balance = finite(account.balance);
                 self.told.margin = account.margin.and_then(finite);
+                self.told.currency = account.currency;
                 finite(account.equity)
             }
             Err(reason) => {
@@ -155,13 +180,13 @@ impl GatewayPort for GatewaySession<'_> {
         }
         // One new socket for both queries, because an order that is still queued on the old one must not come first.
         self.socket = None;
-        let mut answers = [Vec::new(), Vec::new()];
+        let mut answers: [Vec<HeldPosition>; 2] = Default::default();
         for answer in &mut answers {
-            *answer = self.ask(Query::Positions).await.ok()?.positions().ok()?;
+            *answer = self.ask(Query::Positions).await.ok()?.held_positions().ok()?;
         }
         self.config.metrics.report(Event::PositionsTold(Some(answers[1].len())));
         self.told.positions = Some(answers[1].clone());
-        Some(answers)
+        Some(answers.map(|held| held.into_iter().map(|held| held.position).collect()))
     }
 
     fn now(&self) -> Moment {
@@ -189,6 +214,68 @@ impl<'a> GatewaySession<'a> {
         }
     }
 
+    /// Asks for account and positions, for the record only: no order depends on the answer. All of it has one deadline. `known`
+    /// is the balance and what was open at the last look: if something changed, the account is asked for again, because a
+    /// position may have been closed between the two questions.
+    ///
+    /// # Errors
+    /// Why one of the questions has no usable answer. After a question without an answer the gate is closed, as always.
+    pub(super) async fn look(&mut self, known: Option<&Seen>) -> Result<Seen, QueryError> {
+        let ends_at = Instant::now() + self.config.deadline;
+        let looked = self.look_until(known, ends_at).await;
+        match &looked {
+            Err(_) if self.config.shutdown.is_cancelled() => {}
+            Err(QueryError::NoGateway { .. }) => self.is_absent("it did not accept a query"),
+            Err(error @ (QueryError::NoReply { .. } | QueryError::Socket(_))) => {
+                self.gate.close(&self.config.metrics, &format!("the query of account and positions failed: {error}"));
+            }
+            Ok(_) | Err(_) => {}
+        }
+        looked
+    }
+
+    async fn look_until(&mut self, known: Option<&Seen>, ends_at: Instant) -> Result<Seen, QueryError> {
+        let mut account = self.ask_account(ends_at).await?;
+        let mut is_whole = false;
+        let mut positions = Vec::new();
+        for _ in 0..LOOKS_MAX {
+            let answered = self.ask_until(Query::Positions, ends_at).await?;
+            let bad = |reason| QueryError::BadReply { reason, roundtrip: Duration::ZERO };
+            positions = answered.held_positions().map_err(bad)?;
+            if known.is_some_and(|known| *known == Seen::of(&account, &positions)) {
+                is_whole = true;
+                break;
+            }
+            let later = self.ask_account(ends_at).await?;
+            is_whole = cents(later.balance) == cents(account.balance);
+            account = later;
+            if is_whole {
+                break;
+            }
+        }
+        // Where an empty list proves nothing, an account without open profit confirms it. That is enough for money, not for
+        // an order.
+        let is_flat = account.balance > 0.0 && cents(account.equity) == cents(account.balance);
+        let is_told = self.config.dialect.kind().has_proof() || !positions.is_empty() || is_flat;
+        let seen = Seen::of(&account, &positions);
+        self.config.metrics.report(Event::EquityTold(Some(account.equity)));
+        self.config.metrics.report(Event::PositionsTold(is_told.then_some(positions.len())));
+        self.told = AccountSnapshot {
+            balance: Some(account.balance),
+            equity: Some(account.equity),
+            margin: account.margin,
+            positions: is_told.then_some(positions),
+            currency: account.currency,
+            is_whole: is_whole && is_told,
+        };
+        Ok(seen)
+    }
+
+    async fn ask_account(&mut self, ends_at: Instant) -> Result<AccountState, QueryError> {
+        let answered = self.ask_until(Query::Account, ends_at).await?;
+        answered.account().map_err(|reason| QueryError::BadReply { reason, roundtrip: Duration::ZERO })
+    }
+
     fn is_absent(&mut self, why: &str) {
         self.is_gateway_absent = true;
         let Config { peer, deadline, metrics, .. } = self.config;
@@ -197,10 +284,14 @@ impl<'a> GatewaySession<'a> {
 
     /// Sends a query, which is given up when the daemon stops. The socket is kept if the answer was valid.
     async fn ask(&mut self, question: Query) -> Result<QueryAnswer, QueryError> {
+        self.ask_until(question, Instant::now() + self.config.deadline).await
+    }
+
+    async fn ask_until(&mut self, question: Query, ends_at: Instant) -> Result<QueryAnswer, QueryError> {
         let Config { dialect, peer, deadline, clock, shutdown, inflight, .. } = self.config;
         let socket = self.socket.take().map_or_else(|| GatewaySocket::connect(peer), Ok)?;
         let _inflight = inflight.enter(Endpoint::Gateway);
-        let limit = (Instant::now() + *deadline, *deadline);
+        let limit = (ends_at, *deadline);
         let asking = handshake::ask_on(socket, &**dialect, question, limit, &**clock);
         let (answered, socket) = tokio::select! {
             answered = asking => answered?,

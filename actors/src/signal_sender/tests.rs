@@ -1,5 +1,6 @@
 //! The SignalSender against scripted gateways on real sockets.
 
+mod account_poll;
 mod decision_age;
 mod failing_journal;
 mod handshake_gate;

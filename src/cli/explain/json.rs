@@ -2,13 +2,15 @@
 
 use super::reasons;
 use crate::cli::{
-    orders::{paper, print},
+    orders::{holdings::Holdings, paper, print},
     output::time_ms,
 };
 use sentinel_actors::{adapters::journal::DecisionRow, domain::features::FEATURE_NAMES};
 use serde_json::{Map, Value, json};
 
 pub(super) fn decision(row: &DecisionRow) -> Value {
+    // What was decided then does not depend on what is open now.
+    let journal = Holdings::default();
     let features = row.features.map(|values| {
         FEATURE_NAMES.iter().zip(values).map(|(name, value)| ((*name).to_owned(), json!(value))).collect::<Map<_, _>>()
     });
@@ -31,9 +33,9 @@ pub(super) fn decision(row: &DecisionRow) -> Value {
         "reason": row.suppressed,
         "rule": row.suppressed.as_deref().and_then(reasons::rule_named),
         "failure": failure,
-        "order": row.order.as_ref().map(print::life_as_json),
-        "closes": row.closes.iter().map(print::life_as_json).collect::<Vec<_>>(),
-        "ordered_before": row.ordered_before.iter().map(print::as_json).collect::<Vec<_>>(),
+        "order": row.order.as_ref().map(|life| print::life_as_json(life, &journal)),
+        "closes": row.closes.iter().map(|life| print::life_as_json(life, &journal)).collect::<Vec<_>>(),
+        "ordered_before": row.ordered_before.iter().map(|order| print::as_json(order, &journal)).collect::<Vec<_>>(),
         "paper": row.paper.as_ref().map(paper::as_json),
         "paper_reason": row.paper_suppressed,
     })

@@ -1,9 +1,10 @@
 //! How an order is printed: with all of its states, as text and as JSON.
 
+use super::holdings::{Holdings, profit};
 use crate::cli::output::{time, time_ms};
 use sentinel_actors::{
     adapters::journal::{OrderLife, OrderRow, Step},
-    domain::{order::LOTS_APART, order_state::OrderState},
+    domain::order::LOTS_APART,
 };
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -13,34 +14,25 @@ const fn kind(order: &OrderRow) -> &'static str {
     if order.closes.is_some() { "close" } else { "open" }
 }
 
-/// Whether the position that it opened counts as open; `None` if it opened none. A position that no longer counts because the
-/// other side was filled later may still be open on an account that keeps both: only the broker knows.
-pub(super) fn position(order: &OrderRow) -> Option<&'static str> {
-    match (order.state, order.closes, order.closed_at_ms) {
-        (OrderState::Filled, None, None) => Some("open"),
-        (OrderState::Filled, None, Some(_)) if order.is_close_known => Some("closed"),
-        (OrderState::Filled, None, Some(_)) => Some("unknown"),
-        _ => None,
-    }
-}
-
 /// One order as JSON.
-pub(in crate::cli) fn as_json(order: &OrderRow) -> Value {
+pub(in crate::cli) fn as_json(order: &OrderRow, holdings: &Holdings) -> Value {
+    let standing = holdings.of(order);
     json!({
         "id": order.id.to_string(), "symbol": order.symbol, "bar": order.bar_close_time, "state": order.state,
         "ticket": order.ticket, "kind": kind(order), "closes": order.closes, "side": order.side,
         "volume": (order.volume > 0.0).then_some(order.volume), "dialect": order.dialect, "filled_volume": order.filled_volume, "stop_loss": order.stop_loss, "take_profit": order.take_profit,
         "price": order.price, "reason": order.reason, "closed_at_ms": order.closed_at_ms,
-        "position": position(order),
+        "position": standing.map(|standing| standing.position), "position_source": standing.map(|standing| standing.told_by),
+        "profit": standing.and_then(|standing| standing.profit), "profit_source": standing.and_then(|standing| standing.profit_source),
         "account": order.account, "model": order.model,
         "created_at_ms": order.created_at_ms, "updated_at_ms": order.updated_at_ms,
     })
 }
 
 /// The same with all of its states.
-pub(in crate::cli) fn life_as_json(life: &OrderLife) -> Value {
+pub(in crate::cli) fn life_as_json(life: &OrderLife, holdings: &Holdings) -> Value {
     let step = |step: &Step| json!({"at_ms": step.at_ms, "state": step.state, "who": step.who, "note": step.note});
-    let mut order = as_json(&life.order);
+    let mut order = as_json(&life.order, holdings);
     order["events"] = life.steps.iter().map(step).collect();
     order
 }
@@ -104,16 +96,22 @@ pub(in crate::cli) fn steps(life: &OrderLife, indent: &str) -> String {
 }
 
 /// An order with all of its states.
-pub(super) fn life(life: &OrderLife) -> String {
+pub(super) fn life(life: &OrderLife, holdings: &Holdings) -> String {
     let order = &life.order;
-    let position = match (position(order), order.closed_at_ms) {
+    let standing = holdings.of(order);
+    let brings = standing.as_ref().and_then(profit).map_or_else(String::new, |profit| format!(", profit {profit}"));
+    let position = match (standing.map(|it| (it.position, it.told_by)), order.closed_at_ms) {
         (None, _) => "none, or not known".into(),
-        (Some("unknown"), Some(at_ms)) => format!(
+        (Some(("unknown", "gateway")), _) => {
+            "unknown: the gateway does not list it, and nobody saw it being closed; the terminal shows it".into()
+        }
+        (Some((word, "gateway")), _) => format!("{word}, as the gateway tells it{brings}"),
+        (Some(("unknown", _)), Some(at_ms)) => format!(
             "unknown: has not counted since {}, when the other side was filled; the terminal shows whether it is open",
             time_ms(at_ms)
         ),
         (Some(_), Some(at_ms)) => format!("closed, has not counted since {}", time_ms(at_ms)),
-        (Some(open), None) => format!("counts as {open}"),
+        (Some((open, _)), None) => format!("counts as {open}"),
     };
     let (symbol, bar) = (&order.symbol, time(order.bar_close_time));
     format!(

@@ -19,6 +19,7 @@ pub struct GatewaySettings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
     pub deadline_ms: u64,
+    pub account_poll_s: u64,
     pub magic: i64,
     pub comment: String,
     pub i_checked_it_by_hand: bool,

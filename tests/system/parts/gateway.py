@@ -47,6 +47,8 @@ class Gateway:
     question_script: list[Behaviour] = field(default_factory=list)
     positions: dict[int, dict] = field(default_factory=dict)
     tickets: int = 5000
+    # Money without open positions. A test may add a deposit.
+    balance: float = BALANCE
     # The ticket that the last order opened or closed, if it was executed.
     executed: int | None = None
     # A behaviour can set this: for so many seconds the gateway does not listen.
@@ -151,12 +153,28 @@ class Gateway:
         position = self.positions.pop(ticket, None) if isinstance(ticket, int) else None
         if position:
             self.executed = position["ticket"]
+            self.balance = round(self.balance + position["profit"], 2)
         return position
+
+    def moved(self, ticket: int, profit: float):
+        """Moves the price until this position has this profit: of a tenth of a lot a pip is 1."""
+        position = self.positions[ticket]
+        points = profit / position["volume"] / 1e5 * (1 if position["type"] == "BUY" else -1)
+        self.positions[ticket] = position | {"profit": profit, "current_price": round(PRICE + points, 5)}
+
+    def stopped(self, *brought: tuple[int, float]):
+        """The broker closes these tickets by their stops, at these profits and at once."""
+        positions, balance = dict(self.positions), self.balance
+        for ticket, profit in brought:
+            del positions[ticket]
+            balance = round(balance + profit, 2)
+        # One after the other for a reader on another thread, and never a closed position without its money.
+        self.balance, self.positions = balance, positions
 
     def account(self) -> dict:
         """Balance, equity and margin of the account."""
-        equity = BALANCE + sum(position["profit"] for position in self.positions.values())
-        return {"balance": BALANCE, "equity": equity, "margin": 1.0, "free_margin": equity - 1.0, "currency": "USD"}
+        equity = round(self.balance + sum(position["profit"] for position in self.positions.values()), 2)
+        return {"balance": self.balance, "equity": equity, "margin": 1.0, "free_margin": equity - 1.0, "currency": "USD"}
 
     def check(self, request: dict) -> list[str]:
         """The violations of the dialect in a request."""

@@ -4,7 +4,10 @@ use super::{
     reply::{BadReply, Kind, kind, number, whole},
     return_codes,
 };
-use crate::domain::{position::Position, sanitize::one_line};
+use crate::domain::{
+    position::{HeldPosition, Position},
+    sanitize::one_line,
+};
 use chrono::{DateTime, NaiveDateTime};
 use serde_json::Value;
 use std::time::Duration;
@@ -90,9 +93,17 @@ impl QueryAnswer {
     /// # Errors
     /// The answer does not contain a list of positions.
     pub fn positions(&self) -> Result<Vec<Position>, BadReply> {
+        self.held_positions().map(|held| held.into_iter().map(|held| held.position).collect())
+    }
+
+    /// The same with what is told of their money: of that, what cannot be read counts as not told.
+    ///
+    /// # Errors
+    /// As for [`QueryAnswer::positions`].
+    pub fn held_positions(&self) -> Result<Vec<HeldPosition>, BadReply> {
         let listed = self.body.as_array().or_else(|| self.body["positions"].as_array());
         let listed = listed.ok_or_else(|| BadReply::new(&format!("no list of positions: {}", self.body)))?;
-        let read = |entry| position(entry).ok_or_else(|| BadReply::new(&format!("no position: {entry}")));
+        let read = |entry| held(entry).ok_or_else(|| BadReply::new(&format!("no position: {entry}")));
         listed.iter().filter(|entry| kind(&entry["type"]) != Kind::Pending).map(read).collect()
     }
 
@@ -103,6 +114,20 @@ impl QueryAnswer {
         let has_number = ["ticket", "deal", "order_id"].iter().any(|key| whole(&self.body[key]) > Some(0));
         is_fill || is_done || has_number
     }
+}
+
+fn held(entry: &Value) -> Option<HeldPosition> {
+    // The second spelling is MetaTrader's own.
+    let told = |keys: [&str; 2]| keys.iter().find_map(|key| number(&entry[key]));
+    Some(HeldPosition {
+        position: position(entry)?,
+        open_price: told(["open_price", "price_open"]),
+        current_price: told(["current_price", "price_current"]),
+        profit: number(&entry["profit"]),
+        swap: number(&entry["swap"]),
+        stop_loss: told(["sl", "stop_loss"]),
+        take_profit: told(["tp", "take_profit"]),
+    })
 }
 
 fn position(entry: &Value) -> Option<Position> {

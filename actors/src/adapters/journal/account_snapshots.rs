@@ -1,87 +1,205 @@
 //! What the gateway told of the account: a row when it differs from the one before.
 
-use super::{broken, millis};
+use super::{broken, ledger, millis};
 use crate::domain::{
+    instrument::{InstrumentKey, Symbol},
     journal::{AccountSnapshot, JournalError},
-    position::Position,
+    position::{HeldPosition, Position},
+    profit::Look,
+    side::Side,
 };
-use rusqlite::{Connection, OptionalExtension, params};
-use serde::Serialize;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// A position in the column `positions`.
-#[derive(Serialize)]
-struct Listed<'a> {
+/// Of whom it was told, and what.
+#[derive(Debug, Clone, Copy)]
+pub struct ToldOf<'a> {
+    /// The trading account.
+    pub account: &'a str,
+    /// The broker's names of the configured symbols.
+    pub names: &'a [(InstrumentKey, Symbol)],
+    /// What was told in a cycle, and when, wall clock since the unix epoch; oldest first.
+    pub told: &'a [(Duration, AccountSnapshot)],
+}
+
+/// A position in the column `positions`. What was not told is not there.
+#[derive(Serialize, Deserialize)]
+struct Listed {
     ticket: i64,
-    symbol: &'a str,
-    side: &'static str,
+    symbol: String,
+    side: String,
     volume: f64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    open_price: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    current_price: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    profit: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    swap: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sl: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tp: Option<f64>,
 }
 
-/// A row, apart from when it was told and of which account.
-type Row = (Option<f64>, Option<f64>, Option<f64>, Option<String>);
+/// A row, apart from its account.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct SnapshotRow {
+    pub at_ms: i64,
+    pub balance: Option<f64>,
+    pub equity: Option<f64>,
+    pub margin: Option<f64>,
+    pub positions: Option<String>,
+    pub currency: Option<String>,
+    pub is_whole: bool,
+}
 
-/// Keeps what was told of this account at this time, unless its newest row says the same. What was not told stays as it was told
-/// last.
-pub(super) fn note(
-    transaction: &Connection,
-    (account, at, told): (&str, Duration, &AccountSnapshot),
-) -> Result<(), JournalError> {
-    let newest = newest(transaction, account).map_err(broken)?.unwrap_or_default();
-    let positions = told.positions.as_deref().map(json).transpose()?.or_else(|| newest.3.clone());
-    let row: Row = (told.balance.or(newest.0), told.equity.or(newest.1), told.margin.or(newest.2), positions);
-    if row == newest {
-        return Ok(());
+impl SnapshotRow {
+    /// What is open, if it was ever told.
+    pub fn held(&self) -> Option<Vec<HeldPosition>> {
+        read(self.positions.as_deref()?)
     }
-    let (balance, equity, margin, positions) = row;
-    let insert = "INSERT INTO account_snapshots VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-    let mut insert = transaction.prepare_cached(insert).map_err(broken)?;
-    insert.execute(params![millis(at), account, balance, equity, margin, positions]).map(drop).map_err(broken)
+
+    /// As a look that can be compared with another.
+    pub fn look(&self) -> Option<Look> {
+        Some(Look { at_ms: self.at_ms, balance: self.balance?, positions: self.held()? })
+    }
+
+    fn says_the_same(&self, other: &Self) -> bool {
+        Self { at_ms: 0, is_whole: false, ..self.clone() } == Self { at_ms: 0, is_whole: false, ..other.clone() }
+    }
 }
 
-fn newest(transaction: &Connection, account: &str) -> rusqlite::Result<Option<Row>> {
-    let mut newest = transaction.prepare_cached(
-        "SELECT balance, equity, margin, positions FROM account_snapshots WHERE account = ?1
-         ORDER BY at_ms DESC, rowid DESC LIMIT 1",
-    )?;
-    newest.query_row([account], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))).optional()
+const NEWEST: &str = "SELECT at_ms, balance, equity, margin, positions, currency, is_whole FROM account_snapshots
+                      WHERE account = ?1 ORDER BY at_ms DESC, rowid DESC LIMIT 1";
+const NEWEST_WHOLE: &str = "SELECT at_ms, balance, equity, margin, positions, currency, is_whole FROM account_snapshots
+                            WHERE account = ?1 AND is_whole ORDER BY at_ms DESC, rowid DESC LIMIT 1";
+const INSERT: &str =
+    "INSERT INTO account_snapshots (at_ms, account, balance, equity, margin, positions, currency, is_whole)
+                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+
+/// Keeps what was told of this account, unless its newest row says the same, and counts what changed since the look before. What
+/// was not told stays as it was told last.
+pub(super) fn note(transaction: &Connection, of: ToldOf<'_>) -> Result<(), JournalError> {
+    for (at, told) in of.told {
+        let newest = newest(transaction, of.account).map_err(broken)?.unwrap_or_default();
+        let before = newest_whole(transaction, of.account).map_err(broken)?;
+        let positions = told.positions.as_deref().map(json).transpose()?;
+        let row = SnapshotRow {
+            at_ms: millis(*at),
+            balance: told.balance.or(newest.balance),
+            equity: told.equity.or(newest.equity),
+            margin: told.margin.or(newest.margin),
+            positions: positions.or_else(|| newest.positions.clone()),
+            currency: told.currency.clone().or_else(|| newest.currency.clone()),
+            is_whole: told.is_whole,
+        };
+        let is_known = row.says_the_same(&newest) && (!row.is_whole || newest.is_whole);
+        if !is_known {
+            insert(transaction, of.account, &row).map_err(broken)?;
+        }
+        if row.is_whole {
+            ledger::count(transaction, (of.account, of.names), before.as_ref(), &row).map_err(broken)?;
+        }
+    }
+    Ok(())
 }
 
-fn json(positions: &[Position]) -> Result<String, JournalError> {
+fn insert(transaction: &Connection, account: &str, row: &SnapshotRow) -> rusqlite::Result<()> {
+    let SnapshotRow { at_ms, balance, equity, margin, positions, currency, is_whole } = row;
+    let row = params![at_ms, account, balance, equity, margin, positions, currency, is_whole];
+    transaction.prepare_cached(INSERT)?.execute(row).map(drop)
+}
+
+/// What was told last.
+pub(super) fn newest(connection: &Connection, account: &str) -> rusqlite::Result<Option<SnapshotRow>> {
+    connection.prepare_cached(NEWEST)?.query_row([account], row).optional()
+}
+
+/// The last look that can be compared with another.
+pub(super) fn newest_whole(connection: &Connection, account: &str) -> rusqlite::Result<Option<SnapshotRow>> {
+    connection.prepare_cached(NEWEST_WHOLE)?.query_row([account], row).optional()
+}
+
+fn row(row: &Row<'_>) -> rusqlite::Result<SnapshotRow> {
+    Ok(SnapshotRow {
+        at_ms: row.get(0)?,
+        balance: row.get(1)?,
+        equity: row.get(2)?,
+        margin: row.get(3)?,
+        positions: row.get(4)?,
+        currency: row.get(5)?,
+        is_whole: row.get(6)?,
+    })
+}
+
+fn json(positions: &[HeldPosition]) -> Result<String, JournalError> {
     // By ticket: a list in another order says nothing new.
-    let mut listed: Vec<_> = positions
-        .iter()
-        .map(|Position { ticket, gateway_name, side, volume }| Listed {
-            ticket: *ticket,
-            symbol: gateway_name,
-            side: side.as_str(),
-            volume: *volume,
-        })
-        .collect();
+    let mut listed: Vec<_> = positions.iter().map(listed).collect();
     listed.sort_by_key(|position| position.ticket);
     serde_json::to_string(&listed).map_err(|error| JournalError::Failed(error.to_string()))
+}
+
+fn listed(held: &HeldPosition) -> Listed {
+    let Position { ticket, gateway_name, side, volume } = &held.position;
+    Listed {
+        ticket: *ticket,
+        symbol: gateway_name.clone(),
+        side: side.as_str().into(),
+        volume: *volume,
+        open_price: held.open_price,
+        current_price: held.current_price,
+        profit: held.profit,
+        swap: held.swap,
+        sl: held.stop_loss,
+        tp: held.take_profit,
+    }
+}
+
+/// The column `positions`; `None` if it cannot be read.
+pub(super) fn read(text: &str) -> Option<Vec<HeldPosition>> {
+    let listed: Vec<Listed> = serde_json::from_str(text).ok()?;
+    let held = |it: Listed| {
+        let side = [Side::Buy, Side::Sell].into_iter().find(|side| side.as_str() == it.side)?;
+        Some(HeldPosition {
+            position: Position { ticket: it.ticket, gateway_name: it.symbol, side, volume: it.volume },
+            open_price: it.open_price,
+            current_price: it.current_price,
+            profit: it.profit,
+            swap: it.swap,
+            stop_loss: it.sl,
+            take_profit: it.tp,
+        })
+    };
+    listed.into_iter().map(held).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{adapters::journal::Store, domain::side::Side};
+    use crate::adapters::journal::Store;
 
     #[test]
     fn only_what_changed_is_kept_and_each_account_by_itself() {
         let folder = tempfile::TempDir::new().unwrap();
         let store = Store::open(&folder.path().join("journal.db")).unwrap();
-        let position = |ticket| Position { ticket, gateway_name: "EUR\"USD".into(), side: Side::Buy, volume: 0.1 };
+        let position = |ticket: &i64| {
+            let position = Position { ticket: *ticket, gateway_name: "EUR\"USD".into(), side: Side::Buy, volume: 0.1 };
+            HeldPosition { profit: Some(-1.5), stop_loss: Some(0.0), ..position.into() }
+        };
         let told = |equity, tickets: Option<&[i64]>| AccountSnapshot {
             equity,
-            positions: tickets.map(|tickets| tickets.iter().map(|ticket| position(*ticket)).collect()),
+            positions: tickets.map(|tickets| tickets.iter().map(position).collect()),
             ..AccountSnapshot::default()
         };
         let rows =
             || store.connection.query_row("SELECT count(*) FROM account_snapshots", [], |row| row.get::<_, i64>(0));
         let note = |account, told: &AccountSnapshot, second| {
             let before = rows().unwrap();
-            note(&store.connection, (account, Duration::from_secs(second), told)).unwrap();
+            let told = [(Duration::from_secs(second), told.clone())];
+            note(&store.connection, ToldOf { account, names: &[], told: &told }).unwrap();
             rows().unwrap() > before
         };
         assert!(note("a", &told(Some(10_000.25), Some(&[1, 2])), 1));
@@ -90,12 +208,25 @@ mod tests {
         assert!(note("a", &told(Some(10_000.25), Some(&[])), 3), "none is not the same as not told");
         assert!(!note("a", &told(Some(10_000.25), None), 4), "what is not told has not changed");
         assert!(note("a", &told(Some(10_000.250_000_000_002), None), 5), "to the last bit");
+        let whole = |balance| AccountSnapshot {
+            balance: Some(balance),
+            currency: Some("USD".into()),
+            is_whole: true,
+            ..told(Some(10_000.0), Some(&[1]))
+        };
+        assert!(note("a", &whole(10_001.5), 6) && !note("a", &whole(10_001.5), 7));
+        assert!(note("a", &told(Some(9_000.0), None), 8));
+        let newest = newest(&store.connection, "a").unwrap().unwrap();
+        assert_eq!((newest.equity, newest.currency.as_deref(), newest.is_whole), (Some(9_000.0), Some("USD"), false));
+        let whole = newest_whole(&store.connection, "a").unwrap().unwrap();
+        assert_eq!(whole.look(), Some(Look { at_ms: 6_000, balance: 10_001.5, positions: vec![position(&1)] }));
         let positions: String = store
             .connection
             .query_row("SELECT positions FROM account_snapshots WHERE at_ms = 1000", [], |row| row.get(0))
             .unwrap();
-        let read: serde_json::Value = serde_json::from_str(&positions).unwrap();
-        assert_eq!(read[1]["ticket"], 2);
-        assert_eq!((&read[0]["symbol"], &read[0]["side"]), (&"EUR\"USD".into(), &"BUY".into()));
+        let told =
+            "{\"ticket\":1,\"symbol\":\"EUR\\\"USD\",\"side\":\"BUY\",\"volume\":0.1,\"profit\":-1.5,\"sl\":0.0}";
+        assert!(positions.starts_with(&format!("[{told},")), "{positions}");
+        assert_eq!(read(&positions), Some(vec![position(&1), position(&2)]));
     }
 }

@@ -1,7 +1,9 @@
 //! What was decided, a row per symbol and cycle, and how long it is kept.
 
 use super::{
-    Store, account_snapshots, broken, millis,
+    Store,
+    account_snapshots::{self, ToldOf},
+    broken, millis,
     outcomes::{self, Due},
     paper::{self, PaperCycle},
 };
@@ -11,7 +13,7 @@ use crate::domain::{
     features::{FEATURE_COUNT, SEQUENCE_BARS},
     guard::Suppression,
     instrument::Symbol,
-    journal::{AccountSnapshot, DecisionRecord, JournalError, Reason, Version},
+    journal::{DecisionRecord, JournalError, Reason, Version},
     sanitize::one_line,
 };
 use rusqlite::{Connection, params};
@@ -47,6 +49,10 @@ AND NOT (state = 'filled' AND closes IS NULL AND closed_at_ms IS NULL)
 AND EXISTS (SELECT 1 FROM orders AS newer WHERE newer.account = orders.account AND newer.model = orders.model
             AND newer.symbol = orders.symbol AND newer.bar_close_time > orders.bar_close_time AND newer.closes IS NULL)";
 
+/// The newest row of an account and its newest look stay: what was realised is counted from them.
+const PRUNE_ACCOUNTS: &str = "
+DELETE FROM account_snapshots WHERE at_ms < ?1 AND rowid NOT IN (SELECT max(rowid) FROM account_snapshots GROUP BY account, is_whole)";
+
 /// What a cycle leaves in the journal.
 #[derive(Debug, Clone, Copy)]
 pub struct CycleRecord<'a> {
@@ -60,8 +66,8 @@ pub struct CycleRecord<'a> {
     pub decisions: &'a [DecisionRecord],
     /// The horizons of earlier decisions that ended.
     pub due: &'a [Due<'a>],
-    /// What the gateway told of this account, and when, wall clock since the unix epoch.
-    pub told: Option<(&'a str, Duration, &'a AccountSnapshot)>,
+    /// What the gateway told of the account.
+    pub told: Option<ToldOf<'a>>,
     /// What the account on paper did, if there is one.
     pub paper: Option<PaperCycle<'a>>,
 }
@@ -193,7 +199,7 @@ impl Store {
             let decisions = transaction.execute("DELETE FROM decisions WHERE cycle_id < ?1", [before]);
             let confidences = transaction.execute("DELETE FROM confidences WHERE cycle_id < ?1", [before]);
             let outcomes = transaction.execute(PRUNE_OUTCOMES, []);
-            let accounts = transaction.execute("DELETE FROM account_snapshots WHERE at_ms < ?1", [before]);
+            let accounts = transaction.execute(PRUNE_ACCOUNTS, [before]);
             let orders = transaction.execute(PRUNE_ORDERS, [before]).map_err(broken)?;
             if orders > 0 {
                 // A replay has to know that it cannot count them.

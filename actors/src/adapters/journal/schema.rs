@@ -8,7 +8,7 @@ use std::path::Path;
 pub(super) const APPLICATION_ID: i64 = 0x534e_544c;
 
 /// What each version adds; `PRAGMA user_version` counts how many a file has.
-pub(super) const MIGRATIONS: [&str; 5] = ["
+pub(super) const MIGRATIONS: [&str; 6] = ["
 CREATE TABLE orders (
     id             TEXT PRIMARY KEY,     -- client_order_id
     account        TEXT NOT NULL,
@@ -188,6 +188,33 @@ CREATE TABLE paper_equity (              -- the account on paper, a row whenever
 CREATE INDEX paper_equity_account ON paper_equity (account, at_ms);
 ALTER TABLE decisions ADD COLUMN paper_order_id TEXT;   -- the order on paper
 ALTER TABLE decisions ADD COLUMN paper_suppressed TEXT; -- or why a BUY or SELL made none; both null: paper was not asked
+", "
+ALTER TABLE account_snapshots ADD COLUMN currency TEXT; -- null: never told
+ALTER TABLE account_snapshots ADD COLUMN is_whole INTEGER NOT NULL DEFAULT 0; -- 1: told together, so that two can be compared
+CREATE TABLE realised (                  -- what positions brought, as far as the account shows it; never forgotten
+    account    TEXT NOT NULL,
+    ticket     INTEGER NOT NULL,
+    at_ms      INTEGER NOT NULL,         -- when it was noticed, unix milliseconds
+    source     TEXT NOT NULL CHECK (source IN ('estimated', 'gateway', 'statement')), -- the last of these in the alphabet counts
+    kind       TEXT NOT NULL,            -- 'close', 'part' of a position, 'opening': what the broker charged for it
+    symbol     TEXT NOT NULL,            -- ours if it is known from orders, else the broker's name
+    order_id   TEXT,                     -- the order that opened it; null: not ours
+    profit     REAL NOT NULL,            -- in the account's currency, swap included
+    is_settled INTEGER NOT NULL,         -- 0: the balance has not moved yet
+    PRIMARY KEY (account, ticket, at_ms, source)
+) WITHOUT ROWID;
+CREATE INDEX realised_at ON realised (account, at_ms);
+CREATE TABLE unexplained (               -- steps of the balance that no close explains; never forgotten
+    account TEXT NOT NULL,
+    at_ms   INTEGER NOT NULL,
+    amount  REAL NOT NULL,
+    PRIMARY KEY (account, at_ms)
+) WITHOUT ROWID;
+CREATE TABLE equity_peaks (              -- the highest equity, without what is unexplained up to then
+    account TEXT PRIMARY KEY,
+    peak    REAL NOT NULL,
+    at_ms   INTEGER NOT NULL
+);
 "];
 
 /// Latest version.

@@ -1,6 +1,7 @@
 //! The store on real files: what survives, what is refused, what is forgotten.
 
 mod companion_files;
+mod money;
 mod versions;
 
 use super::*;
@@ -21,9 +22,9 @@ const NOW: Duration = Duration::from_secs(1_763_812_800);
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// Takes away what the third version and those after it brought.
-const BEFORE_3: &str = "DROP TABLE paper_orders; DROP TABLE paper_equity;\
-     ALTER TABLE decisions DROP COLUMN paper_order_id; ALTER TABLE decisions DROP COLUMN paper_suppressed;\
-     DROP TABLE account_snapshots; DROP TABLE outcomes; DROP TABLE forgotten;\
+const BEFORE_3: &str = "DROP TABLE realised; DROP TABLE unexplained; DROP TABLE equity_peaks; DROP TABLE paper_orders;\
+     DROP TABLE paper_equity; ALTER TABLE decisions DROP COLUMN paper_order_id;\
+     ALTER TABLE decisions DROP COLUMN paper_suppressed; DROP TABLE account_snapshots; DROP TABLE outcomes; DROP TABLE forgotten;\
      ALTER TABLE decisions DROP COLUMN version_id; ALTER TABLE decisions DROP COLUMN bars; DROP TABLE versions;\
      ALTER TABLE decisions DROP COLUMN sequence_sha256; ALTER TABLE decisions DROP COLUMN judged_at_ms;ALTER TABLE orders DROP COLUMN dialect; ALTER TABLE orders DROP COLUMN account_mode;\
      ALTER TABLE orders DROP COLUMN filled_volume; DROP TABLE accounts;";

@@ -7,7 +7,7 @@
 //! Each deadline of base.toml has a bound closely above it, because a quantile is interpolated between two bounds. Without a
 //! bound between 5 and 10, a gateway that times out after 5.003 s would be shown as 9.95 s.
 
-use super::{Family, Given, Handle, ToldGauge, names};
+use super::{Family, Given, Handle, ToldGauge, ToldGaugeVec, names};
 use crate::{
     adapters::endpoint::Endpoint,
     domain::{
@@ -16,6 +16,7 @@ use crate::{
         guard::Suppression,
         names::{ActorName, DropReason, Step},
         order::Outcome,
+        profit::Day,
         regime::Regime,
         window::BarRejection,
     },
@@ -47,6 +48,12 @@ pub const ERROR_CODES: [&str; 16] = [
 
 /// The endpoints whose calls are counted here; the gateway has its own families.
 const API_ENDPOINTS: [Endpoint; 2] = [Endpoint::Eodhd, Endpoint::Hub];
+
+/// Whose orders: the gateway's, or those on paper.
+pub const LEDGERS: [&str; 2] = ["live", "paper"];
+
+/// The `symbol` of everything that is not configured.
+pub const OTHER: &str = "other";
 
 /// The stages in which a symbol can fail. Deciding is a function that cannot fail.
 pub const FAILING_STAGES: [Step; 4] = [Step::Fetch, Step::Features, Step::Predict, Step::Send];
@@ -231,6 +238,26 @@ families! {
     positions_doubtful: IntGauge = "sentinel_positions_doubtful" in "count";
     /// Equity in the account's currency, as the gateway reported it within the last 90 minutes; absent otherwise
     account_equity: ToldGauge = "sentinel_account_equity" in "account currency";
+    /// Balance in the account's currency, as the gateway reported it within the last 90 minutes; absent otherwise
+    account_balance: ToldGauge = "sentinel_account_balance" in "account currency";
+    /// Steps of the balance within 24 hours that no closed position explains, such as a deposit; absent until the gateway reports the balance
+    account_unexplained: ToldGauge = "sentinel_account_unexplained" in "account currency";
+    /// How far the equity is below its highest, without deposits and withdrawals; absent while the equity is
+    account_drawdown_ratio: ToldGauge = "sentinel_account_drawdown_ratio" in "ratio";
+    /// Queries of account and positions for profit and loss that got no usable answer
+    account_poll_failures_total: IntCounter = "sentinel_account_poll_failures_total" in "count";
+    /// Profit realised since midnight UTC, in the account's currency; other: instruments that are not configured; absent if not known
+    profit_realised: ToldGaugeVec = "sentinel_profit_realised" in "account currency",
+        by [symbol: Given::symbols_and_other, ledger: |_| names(&LEDGERS, |ledger| ledger)];
+    /// Profit of the open positions with swap, in the account's currency, as reported within the last 90 minutes; absent if not known
+    profit_open: ToldGaugeVec = "sentinel_profit_open" in "account currency",
+        by [symbol: Given::symbols_and_other, ledger: |_| names(&LEDGERS, |ledger| ledger)];
+    /// Growth of the equity since midnight UTC or 17:00 New York, without deposits and withdrawals; absent while the equity is
+    profit_today: ToldGaugeVec = "sentinel_profit_today" in "account currency",
+        by [day: |_| names(&Day::ALL, Day::as_str)];
+    /// Fill price against the close that was decided on, in units of the last decimal place; worse is positive
+    fill_slippage_points: Histogram = "sentinel_fill_slippage_points" in "points",
+        le [-100.0 -50.0 -20.0 -10.0 -5.0 -2.0 -1.0 0.0 1.0 2.0 5.0 10.0 20.0 50.0 100.0 200.0 500.0];
     /// Open positions of the account, as the gateway listed them within the last 90 minutes and after our last fill; absent otherwise
     positions_open: ToldGauge = "sentinel_positions_open" in "count";
     /// Distribution of prediction confidence, a ratio from 0 to 1

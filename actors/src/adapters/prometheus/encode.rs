@@ -98,7 +98,10 @@ fn write_histogram(text: &mut String, name: &str, metric: &Metric) {
     }
     let count = histogram.get_sample_count() as f64;
     write_sample(text, name, "_bucket", labels, Some(f64::INFINITY), count);
-    write_sample(text, name, "_sum", labels, None, histogram.get_sample_sum());
+    // OpenMetrics allows no sum beside bounds below zero: it could fall, and a falling counter reads as a restart.
+    if histogram.get_bucket().first().is_none_or(|least| least.upper_bound() >= 0.0) {
+        write_sample(text, name, "_sum", labels, None, histogram.get_sample_sum());
+    }
     write_sample(text, name, "_count", labels, None, count);
 }
 

@@ -22,7 +22,7 @@ fn limited(limits: Limits) -> Setup {
 }
 
 /// The reported equities and open positions, in order.
-fn told(running: &Running) -> (Vec<Option<f64>>, Vec<Option<usize>>) {
+pub(super) fn told(running: &Running) -> (Vec<Option<f64>>, Vec<Option<usize>>) {
     let events = running.events.lock().unwrap();
     let equity = events.iter().filter_map(|event| if let Event::EquityTold(told) = event { Some(*told) } else { None });
     let listed =

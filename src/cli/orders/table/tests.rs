@@ -1,42 +1,15 @@
 //! The table: its columns, the words for a position, and what is cut.
 
-use super::*;
+use super::{
+    fixtures::{BAR, ID, filled},
+    *,
+};
 use sentinel_actors::domain::order_state::OrderState;
-use uuid::Uuid;
-
-const BAR: i64 = 1_795_356_000;
-
-fn filled(id: &str) -> OrderRow {
-    OrderRow {
-        id: id.parse::<Uuid>().unwrap(),
-        account: "demo".into(),
-        symbol: "EURUSD".into(),
-        model: "baseline".into(),
-        bar_close_time: BAR,
-        closes: None,
-        side: "BUY".into(),
-        volume: 0.1,
-        filled_volume: None,
-        dialect: Some("v43".into()),
-        stop_loss: 1.08,
-        take_profit: 0.0,
-        state: OrderState::Filled,
-        ticket: Some(50_000_001),
-        price: Some(1.09321),
-        reason: None,
-        closed_at_ms: None,
-        is_close_known: false,
-        created_at_ms: BAR * 1_000,
-        updated_at_ms: BAR * 1_000,
-    }
-}
-
-const ID: &str = "f20cfd40-3bf1-5e7f-b0ab-e952611bc0a1";
 
 #[test]
 fn a_row_has_all_columns() {
     let part = OrderRow { filled_volume: Some(0.04), ..filled(ID) };
-    let lines = table(&[part]);
+    let lines = table(&[part], &Holdings::default());
     let [title, row] = lines.lines().collect::<Vec<_>>()[..] else { panic!("{lines}") };
     assert!(title.starts_with("ID        SYMBOL  BAR CLOSE (UTC)"), "{title}");
     assert_eq!(row, "f20cfd40  EURUSD  2026-11-22 14:00  BUY 0.04 of 0.1  filled  1.09321  50000001  open");
@@ -44,7 +17,7 @@ fn a_row_has_all_columns() {
 
 #[test]
 fn a_position_is_called_closed_only_if_the_journal_knows_it() {
-    let word = |order: &OrderRow| cells(order, 8)[7].clone();
+    let word = |order: &OrderRow| cells(order, &Holdings::default(), 8)[7].clone();
     assert_eq!(word(&filled(ID)), "open");
     let made_room = OrderRow { closed_at_ms: Some(BAR * 1_000), ..filled(ID) };
     assert_eq!(word(&made_room), "unknown");
@@ -68,7 +41,7 @@ fn no_line_is_longer_than_a_terminal_and_ids_are_not_cut() {
     };
     let other = filled("f20cfd40-3bf1-5e7f-b0ab-e952611bc0a2");
     for orders in [vec![long.clone()], vec![filled(ID), long.clone()], vec![long, other]] {
-        let text = table(&orders);
+        let text = table(&orders, &Holdings::default());
         assert!(text.lines().all(|line| line.chars().count() <= WIDTH_MAX), "{text}");
         for (line, order) in text.lines().skip(1).zip(&orders) {
             let shown = line.split_whitespace().next().unwrap();
@@ -83,5 +56,5 @@ fn ids_are_as_long_as_needed_to_be_unique() {
     assert_eq!(ids(&[filled(ID)]), 8);
     assert_eq!(ids(&[filled(ID), filled("f20cfd40-4bf1-5e7f-b0ab-e952611bc0a1")]), 10);
     assert_eq!(ids(&[filled(ID), filled("f20cfd40-3bf1-5e7f-b0ab-e952611bc0a2")]), 13);
-    assert_eq!(table(&[]), "no orders\n");
+    assert_eq!(table(&[], &Holdings::default()), "no orders\n");
 }

@@ -80,6 +80,29 @@ fn positions_have_many_spellings() {
 }
 
 #[test]
+fn what_is_told_of_a_positions_money_is_read_and_the_rest_is_not_told() {
+    let position = json!({"ticket": 5, "symbol": "EURUSDm", "type": "SELL", "volume": 0.1});
+    let held = |more: Value| {
+        let mut entry = position.clone();
+        entry.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        QueryAnswer::new(Value::Null, json!([entry])).held_positions().unwrap().remove(0)
+    };
+    let told = held(json!({
+        "open_price": 1.1, "current_price": "1.1012", "profit": -12, "swap": -0.5, "sl": 1.2, "tp": 0
+    }));
+    let numbers = [told.open_price, told.current_price, told.profit, told.swap, told.stop_loss, told.take_profit];
+    assert_eq!(numbers, [Some(1.1), Some(1.1012), Some(-12.0), Some(-0.5), Some(1.2), Some(0.0)]);
+    assert_eq!(told.net_profit(), Some(-12.5));
+    assert_eq!(held(json!({"price_open": 1.1, "price_current": 1.2})).current_price, Some(1.2), "MetaTrader's names");
+    for odd in [json!({}), json!(null), json!("much"), json!("NaN"), json!([1.0]), json!(true)] {
+        let told = held(json!({"open_price": odd, "profit": odd, "swap": odd, "sl": odd}));
+        assert_eq!(told, told.position.clone().into(), "{odd}");
+    }
+    assert_eq!(held(json!({"profit": 3.0, "swap": "?"})).net_profit(), Some(3.0));
+    assert_eq!(held(json!({"swap": -1.0})).net_profit(), None, "never a guess");
+}
+
+#[test]
 fn an_order_that_waits_for_its_price_is_no_position() {
     for pending in [json!(2), json!("7"), json!("BUY LIMIT"), json!("ORDER_TYPE_SELL_STOP"), json!("buy_stop")] {
         let list = json!([{"ticket": 5, "symbol": "EURUSDm", "type": pending}]);

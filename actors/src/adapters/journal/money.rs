@@ -1,0 +1,287 @@
+//! What the journal knows of an account's money: for the metrics, `sentinel pnl` and `sentinel orders`.
+
+use super::{
+    Store,
+    account_snapshots::{SnapshotRow, newest, newest_whole},
+    broken,
+    ledger::symbol_of,
+    millis,
+    orders::parsed,
+};
+use crate::domain::{
+    instrument::{InstrumentKey, Symbol},
+    journal::JournalError,
+    position::HeldPosition,
+    profit::{Day, Money, Source, cents},
+};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use std::time::Duration;
+use uuid::Uuid;
+
+const DAY_MS: i64 = 86_400_000;
+
+/// Of several sources of one close the best: the last in the alphabet, whose row SQLite takes with `max`.
+const REALISED: &str = "SELECT ticket, at_ms, symbol, order_id, kind, profit, max(source) FROM realised
+                        WHERE account = ?1 AND at_ms >= ?2 AND at_ms < ?3 GROUP BY ticket, at_ms ORDER BY at_ms, ticket";
+const UNEXPLAINED: &str = "SELECT at_ms, amount FROM unexplained WHERE account = ?1 AND at_ms >= ?2 AND at_ms < ?3
+                           ORDER BY at_ms";
+/// What was known at that time, else what was known first after it.
+const EQUITY_AT: [&str; 2] = [
+    "SELECT at_ms, equity FROM account_snapshots WHERE account = ?1 AND at_ms <= ?2 AND equity IS NOT NULL
+     ORDER BY at_ms DESC, rowid DESC LIMIT 1",
+    "SELECT at_ms, equity FROM account_snapshots WHERE account = ?1 AND at_ms > ?2 AND equity IS NOT NULL
+     ORDER BY at_ms, rowid LIMIT 1",
+];
+const PEAK: &str = "SELECT peak + (SELECT total(amount) FROM unexplained WHERE account = ?1), at_ms FROM equity_peaks
+                    WHERE account = ?1";
+
+/// What a position, or a part of it, brought.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RealisedRow {
+    /// The broker's ticket.
+    pub ticket: i64,
+    /// When it was noticed, unix milliseconds.
+    pub at_ms: i64,
+    /// Sentinel's name of the instrument if it is known, else the broker's.
+    pub symbol: String,
+    /// The order that opened it; `None`: not ours.
+    pub order_id: Option<Uuid>,
+    /// `close`, `part` or `opening`.
+    pub kind: String,
+    /// In the account's currency.
+    pub profit: f64,
+    /// Where the figure is from; the best that there is.
+    pub source: Source,
+}
+
+/// The account as it was told last.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ToldAccount {
+    /// Unix milliseconds.
+    pub at_ms: i64,
+    /// In the account's currency, as all of these; `None`: never told.
+    pub balance: Option<f64>,
+    /// Money if all positions were closed then.
+    pub equity: Option<f64>,
+    /// The currency's name.
+    pub currency: Option<String>,
+    /// What was open; `None`: never told.
+    pub positions: Option<Vec<HeldPosition>>,
+}
+
+/// The highest equity.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Peak {
+    /// With all that is unexplained since then added, so that a deposit is no new peak and a withdrawal no loss.
+    pub equity: f64,
+    /// Unix milliseconds.
+    pub at_ms: i64,
+}
+
+impl Peak {
+    /// How far this equity is below it, a ratio of the peak.
+    pub fn drawdown(&self, equity: f64) -> Option<f64> {
+        (self.equity > 0.0).then(|| ((self.equity - equity) / self.equity).max(0.0))
+    }
+}
+
+impl From<SnapshotRow> for ToldAccount {
+    fn from(row: SnapshotRow) -> Self {
+        let positions = row.held();
+        let SnapshotRow { at_ms, balance, equity, currency, .. } = row;
+        Self { at_ms, balance, equity, currency, positions }
+    }
+}
+
+impl Store {
+    /// The money of an account as metrics show it.
+    ///
+    /// # Errors
+    /// [`JournalError::Failed`].
+    pub fn money(
+        &self,
+        account: &str,
+        names: &[(InstrumentKey, Symbol)],
+        now: Duration,
+    ) -> Result<Money, JournalError> {
+        let read = || {
+            let connection = &self.connection;
+            let now_ms = millis(now);
+            let now_s = now_ms / 1_000;
+            let told = newest(connection, account)?;
+            let equity = told.as_ref().and_then(|told| told.equity);
+            let mut today = [None; Day::ALL.len()];
+            for (grown, day) in today.iter_mut().zip(Day::ALL) {
+                let begin_ms = day.begin(now_s) * 1_000;
+                let unexplained = total(&unexplained(connection, account, begin_ms..i64::MAX)?);
+                *grown = equity_at(connection, account, begin_ms)?
+                    .zip(equity)
+                    .map(|((_, before), equity)| cents(equity - before - unexplained));
+            }
+            let mut by_symbol: Vec<(String, f64)> = Vec::new();
+            for RealisedRow { symbol, profit, .. } in
+                realised(connection, account, Day::Utc.begin(now_s) * 1_000..i64::MAX)?
+            {
+                match by_symbol.iter_mut().find(|(known, _)| *known == symbol) {
+                    Some((_, sum)) => *sum = cents(*sum + profit),
+                    None => by_symbol.push((symbol, profit)),
+                }
+            }
+            let peak = peak(connection, account)?;
+            Ok(Money {
+                told_ms: told.as_ref().map(|told| told.at_ms),
+                balance: told.as_ref().and_then(|told| told.balance),
+                equity,
+                day: now_ms.div_euclid(DAY_MS),
+                realised: by_symbol,
+                open: told.as_ref().and_then(SnapshotRow::held).map(|held| open(&held, names)),
+                today,
+                unexplained: total(&unexplained(connection, account, now_ms - DAY_MS..i64::MAX)?),
+                drawdown: peak.zip(equity).and_then(|(peak, equity)| peak.drawdown(equity)),
+            })
+        };
+        read().map_err(broken)
+    }
+
+    /// The accounts of which anything is known, in order.
+    ///
+    /// # Errors
+    /// [`JournalError::Failed`].
+    pub fn accounts(&self) -> Result<Vec<String>, JournalError> {
+        let read = || {
+            let mut select = self.connection.prepare(
+                "SELECT account FROM account_snapshots UNION SELECT account FROM orders UNION SELECT account FROM realised
+                 UNION SELECT account FROM paper_orders ORDER BY 1",
+            )?;
+            select.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()
+        };
+        read().map_err(broken)
+    }
+
+    /// What was told of an account last.
+    ///
+    /// # Errors
+    /// [`JournalError::Failed`].
+    pub fn told_account(&self, account: &str) -> Result<Option<ToldAccount>, JournalError> {
+        newest(&self.connection, account).map(|row| row.map(ToldAccount::from)).map_err(broken)
+    }
+
+    /// When balance and open positions were told together last, unix milliseconds, and what was open then.
+    ///
+    /// # Errors
+    /// [`JournalError::Failed`].
+    pub fn told_positions(&self, account: &str) -> Result<Option<(i64, Vec<HeldPosition>)>, JournalError> {
+        let row = newest_whole(&self.connection, account).map_err(broken)?;
+        Ok(row.and_then(|row| Some((row.at_ms, row.held()?))))
+    }
+
+    /// What was realised in a span of time, unix milliseconds, oldest first.
+    ///
+    /// # Errors
+    /// [`JournalError::Failed`].
+    pub fn realised(&self, account: &str, span: std::ops::Range<i64>) -> Result<Vec<RealisedRow>, JournalError> {
+        realised(&self.connection, account, span).map_err(broken)
+    }
+
+    /// Steps of the balance that no close explains, oldest first: when they were noticed, unix milliseconds, and how much.
+    ///
+    /// # Errors
+    /// [`JournalError::Failed`].
+    pub fn unexplained(&self, account: &str, span: std::ops::Range<i64>) -> Result<Vec<(i64, f64)>, JournalError> {
+        unexplained(&self.connection, account, span).map_err(broken)
+    }
+
+    /// The equity at this time, unix milliseconds, and when it was told: the last before it, else the first after it.
+    ///
+    /// # Errors
+    /// [`JournalError::Failed`].
+    pub fn equity_at(&self, account: &str, at_ms: i64) -> Result<Option<(i64, f64)>, JournalError> {
+        equity_at(&self.connection, account, at_ms).map_err(broken)
+    }
+
+    /// The highest equity so far.
+    ///
+    /// # Errors
+    /// [`JournalError::Failed`].
+    pub fn peak(&self, account: &str) -> Result<Option<Peak>, JournalError> {
+        peak(&self.connection, account).map_err(broken)
+    }
+
+    /// Sentinel's name of each instrument that was ever ordered, by the broker's name.
+    ///
+    /// # Errors
+    /// [`JournalError::Failed`].
+    pub fn ordered_names(&self, account: &str) -> Result<Vec<(InstrumentKey, Symbol)>, JournalError> {
+        let read = || {
+            let sql = "SELECT gateway_name, symbol FROM orders WHERE account = ?1 GROUP BY gateway_name, symbol
+                       ORDER BY max(rowid) DESC";
+            let mut select = self.connection.prepare(sql)?;
+            let name = |row: &Row<'_>| {
+                Ok((InstrumentKey::of(row.get_ref(0)?.as_str()?), Symbol::new(row.get_ref(1)?.as_str()?)))
+            };
+            select.query_map([account], name)?.collect::<rusqlite::Result<_>>()
+        };
+        read().map_err(broken)
+    }
+}
+
+/// What the open positions have brought so far, by symbol; `None` if that of one of them is not told.
+pub fn open(held: &[HeldPosition], names: &[(InstrumentKey, Symbol)]) -> Vec<(String, Option<f64>)> {
+    let mut by_symbol: Vec<(String, Option<f64>)> = Vec::new();
+    for held in held {
+        let name = &held.position.gateway_name;
+        let symbol = symbol_of(name, names).unwrap_or_else(|| name.clone());
+        let profit = held.net_profit();
+        match by_symbol.iter_mut().find(|(known, _)| *known == symbol) {
+            Some((_, sum)) => *sum = sum.zip(profit).map(|(sum, profit)| cents(sum + profit)),
+            None => by_symbol.push((symbol, profit.map(cents))),
+        }
+    }
+    by_symbol
+}
+
+fn total(amounts: &[(i64, f64)]) -> f64 {
+    cents(amounts.iter().map(|(_, amount)| amount).sum())
+}
+
+fn realised(connection: &Connection, account: &str, span: std::ops::Range<i64>) -> rusqlite::Result<Vec<RealisedRow>> {
+    let mut select = connection.prepare_cached(REALISED)?;
+    let rows = select.query_map(params![account, span.start, span.end], |row| {
+        Ok(RealisedRow {
+            ticket: row.get(0)?,
+            at_ms: row.get(1)?,
+            symbol: row.get(2)?,
+            order_id: row.get::<_, Option<String>>(3)?.and_then(|id| id.parse().ok()),
+            kind: row.get(4)?,
+            profit: row.get(5)?,
+            source: parsed(row, 6)?,
+        })
+    })?;
+    rows.collect()
+}
+
+fn unexplained(
+    connection: &Connection,
+    account: &str,
+    span: std::ops::Range<i64>,
+) -> rusqlite::Result<Vec<(i64, f64)>> {
+    let mut select = connection.prepare_cached(UNEXPLAINED)?;
+    let rows = select.query_map(params![account, span.start, span.end], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    rows.collect()
+}
+
+fn equity_at(connection: &Connection, account: &str, at_ms: i64) -> rusqlite::Result<Option<(i64, f64)>> {
+    for sql in EQUITY_AT {
+        let mut select = connection.prepare_cached(sql)?;
+        let found = select.query_row(params![account, at_ms], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+        if found.is_some() {
+            return Ok(found);
+        }
+    }
+    Ok(None)
+}
+
+fn peak(connection: &Connection, account: &str) -> rusqlite::Result<Option<Peak>> {
+    let mut select = connection.prepare_cached(PEAK)?;
+    select.query_row([account], |row| Ok(Peak { equity: row.get(0)?, at_ms: row.get(1)? })).optional()
+}

@@ -1,0 +1,95 @@
+//! What the account on paper brought: read only, beside the account at the gateway.
+
+use super::{Store, broken};
+use crate::domain::journal::JournalError;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use std::ops::Range;
+
+/// A trade is ended by an order; an order that only ended one is no trade. The time of an end is in seconds.
+const REALISED: &str = "
+SELECT symbol, count(*), count(profit), total(profit), count(net_points), total(net_points), count(spread_points)
+FROM paper_orders WHERE account = ?1 AND closes IS NULL AND exit_at >= ?2 AND exit_at < ?3 GROUP BY symbol ORDER BY symbol";
+
+const ACCOUNT: &str = "SELECT at_ms, balance, equity, points, open_points, unpriced FROM paper_equity
+                       WHERE account = ?1 ORDER BY at_ms DESC, rowid DESC LIMIT 1";
+
+/// What the trades of a symbol brought that have ended in a span of time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PaperProfit {
+    /// The symbol.
+    pub symbol: String,
+    /// Trades that have ended.
+    pub trades: i64,
+    /// In the account's currency; `None` if that of one of them is not known.
+    pub profit: Option<f64>,
+    /// In points; `None` if that of one of them is not known.
+    pub points: Option<f64>,
+    /// Whether all of them were charged their costs.
+    pub has_costs: bool,
+}
+
+/// The account on paper as it stood last.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PaperAccount {
+    /// Unix milliseconds.
+    pub at_ms: i64,
+    /// Its start and the known profits of all trades that have ended.
+    pub balance: f64,
+    /// With the open ones; `None`: not known in money.
+    pub equity: Option<f64>,
+    /// What all trades brought that have ended, in points.
+    pub points: f64,
+    /// What the open ones would bring now, in points.
+    pub open_points: f64,
+    /// Trades that have ended and whose profit nobody knows: not in the balance.
+    pub unpriced: i64,
+}
+
+impl Store {
+    /// By symbol, of the trades on paper that ended in this span, unix milliseconds.
+    ///
+    /// # Errors
+    /// [`JournalError::Failed`].
+    pub fn paper_profit(&self, account: &str, span: Range<i64>) -> Result<Vec<PaperProfit>, JournalError> {
+        realised(&self.connection, account, &span).map_err(broken)
+    }
+
+    /// The account on paper; `None` if it never traded.
+    ///
+    /// # Errors
+    /// [`JournalError::Failed`].
+    pub fn paper_account(&self, account: &str) -> Result<Option<PaperAccount>, JournalError> {
+        let read = || {
+            let mut select = self.connection.prepare_cached(ACCOUNT)?;
+            let found = |row: &Row<'_>| {
+                Ok(PaperAccount {
+                    at_ms: row.get(0)?,
+                    balance: row.get(1)?,
+                    equity: row.get(2)?,
+                    points: row.get(3)?,
+                    open_points: row.get(4)?,
+                    unpriced: row.get(5)?,
+                })
+            };
+            select.query_row([account], found).optional()
+        };
+        read().map_err(broken)
+    }
+}
+
+fn realised(connection: &Connection, account: &str, span: &Range<i64>) -> rusqlite::Result<Vec<PaperProfit>> {
+    let seconds = |ms: i64| ms.div_euclid(1_000);
+    let mut select = connection.prepare_cached(REALISED)?;
+    let rows = select.query_map(params![account, seconds(span.start), seconds(span.end)], |row| {
+        let (trades, priced, told): (i64, i64, i64) = (row.get(1)?, row.get(2)?, row.get(4)?);
+        let (profit, points): (f64, f64) = (row.get(3)?, row.get(5)?);
+        Ok(PaperProfit {
+            symbol: row.get(0)?,
+            trades,
+            profit: (priced == trades).then_some(profit),
+            points: (told == trades).then_some(points),
+            has_costs: row.get::<_, i64>(6)? == trades,
+        })
+    })?;
+    rows.collect()
+}

@@ -1,0 +1,177 @@
+//! What the journal counts of looks at an account: realised, unexplained, days, the highest equity; all of it after a restart.
+
+use super::*;
+use crate::domain::{
+    journal::AccountSnapshot,
+    position::{HeldPosition, Position},
+    profit::Source,
+};
+
+const HOUR_S: u64 = 3_600;
+/// 2025-11-22 00:00 UTC, a Saturday.
+const MIDNIGHT: Duration = Duration::from_secs(1_763_769_600);
+
+fn held(ticket: i64, profit: f64) -> HeldPosition {
+    let position = Position { ticket, gateway_name: "EURUSDm".into(), side: Side::Buy, volume: 0.1 };
+    HeldPosition { profit: Some(profit), ..position.into() }
+}
+
+fn names() -> Vec<(InstrumentKey, Symbol)> {
+    vec![(InstrumentKey::of("EURUSDm"), Symbol::new("EURUSD"))]
+}
+
+/// A cycle in which the gateway told balance and positions together; their profits make the equity.
+fn look(store: &mut Store, at: Duration, balance: f64, positions: &[HeldPosition]) {
+    let profit: f64 = positions.iter().filter_map(HeldPosition::net_profit).sum();
+    let told = AccountSnapshot {
+        balance: Some(balance),
+        equity: Some(balance + profit),
+        positions: Some(positions.to_vec()),
+        currency: Some("USD".into()),
+        is_whole: true,
+        ..AccountSnapshot::default()
+    };
+    record(store, at, told);
+}
+
+fn record(store: &mut Store, at: Duration, told: AccountSnapshot) {
+    let (names, told) = (names(), [(at, told)]);
+    let told = Some(ToldOf { account: "demo", names: &names, told: &told });
+    let cycle_id = u64::try_from(at.as_millis()).unwrap();
+    store
+        .record_cycle(&CycleRecord { cycle_id, model: "baseline", version: None, decisions: &[], due: &[], told, paper: None })
+        .unwrap();
+}
+
+fn minutes(count: u64) -> Duration {
+    NOW + Duration::from_secs(60 * count)
+}
+
+fn all(store: &Store) -> Vec<(i64, f64, Source, String)> {
+    let rows = store.realised("demo", 0..i64::MAX).unwrap();
+    rows.into_iter().map(|row| (row.ticket, row.profit, row.source, row.symbol)).collect()
+}
+
+#[test]
+fn a_close_is_counted_once_with_its_best_source_and_its_order() {
+    let disk = Disk::new();
+    let mut store = disk.open();
+    let order = Order { gateway_name: "EURUSDm".into(), ..order("EURUSD", BAR) };
+    steps(&mut store, &order, filled(), NOW);
+    look(&mut store, minutes(1), 10_000.0, &[held(7, -19.0)]);
+    // The daemon restarts in between.
+    drop(store);
+    let mut store = disk.open();
+    look(&mut store, minutes(2), 9_980.0, &[]);
+    look(&mut store, minutes(3), 9_980.0, &[]);
+    assert_eq!(all(&store), [(7, -20.0, Source::Gateway, "EURUSD".to_owned())]);
+    let sources = "SELECT count(*), count(order_id) FROM realised";
+    let counted: (i64, i64) = store.connection.query_row(sources, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+    assert_eq!(counted, (2, 2), "the estimate is kept as well");
+    assert_eq!(store.realised("demo", 0..i64::MAX).unwrap()[0].order_id, Some(order.client_order_id));
+    assert_eq!(store.unexplained("demo", 0..i64::MAX), Ok(vec![]));
+}
+
+#[test]
+fn a_fill_that_no_look_saw_open_explains_the_balance() {
+    let disk = Disk::new();
+    let mut store = disk.open();
+    look(&mut store, minutes(1), 10_000.0, &[]);
+    steps(&mut store, &order("EURUSD", BAR), filled(), minutes(1) + Duration::from_secs(5));
+    look(&mut store, minutes(2), 9_996.5, &[]);
+    assert_eq!(all(&store), [(7, -3.5, Source::Gateway, "EURUSD".to_owned())]);
+    look(&mut store, minutes(3), 9_990.0, &[]);
+    assert_eq!(store.unexplained("demo", 0..i64::MAX).unwrap().len(), 1, "it explains no later step");
+}
+
+#[test]
+fn a_balance_that_moves_a_look_later_settles_the_close() {
+    let disk = Disk::new();
+    let mut store = disk.open();
+    look(&mut store, minutes(1), 10_000.0, &[held(7, -19.0)]);
+    look(&mut store, minutes(2), 10_000.0, &[]);
+    assert_eq!(all(&store), [(7, -19.0, Source::Estimated, "EURUSD".to_owned())]);
+    look(&mut store, minutes(3), 9_980.0, &[]);
+    assert_eq!(all(&store), [(7, -20.0, Source::Gateway, "EURUSD".to_owned())]);
+    look(&mut store, minutes(4), 9_979.0, &[]);
+    assert_eq!(store.unexplained("demo", 0..i64::MAX), Ok(vec![(millis(minutes(4)), -1.0)]));
+}
+
+#[test]
+fn what_was_not_told_together_is_not_compared() {
+    let disk = Disk::new();
+    let mut store = disk.open();
+    look(&mut store, minutes(1), 10_000.0, &[held(7, -19.0)]);
+    let list_only = AccountSnapshot { positions: Some(vec![]), ..AccountSnapshot::default() };
+    record(&mut store, minutes(2), list_only);
+    assert_eq!(all(&store), [], "the balance is of before");
+    look(&mut store, minutes(3), 9_981.0, &[]);
+    assert_eq!(all(&store), [(7, -19.0, Source::Gateway, "EURUSD".to_owned())]);
+}
+
+#[test]
+fn days_begin_at_their_own_border_and_a_deposit_is_no_profit() {
+    let disk = Disk::new();
+    let mut store = disk.open();
+    let at = |hours: u64| MIDNIGHT + Duration::from_secs(hours * HOUR_S);
+    look(&mut store, at(0), 10_000.0, &[]);
+    // 17:00 in New York is 22:00 UTC in winter: of the next day's hours this one is the last of the day before.
+    look(&mut store, at(21), 10_000.0, &[held(7, 10.0)]);
+    look(&mut store, at(22), 10_000.0, &[held(7, 30.0)]);
+    look(&mut store, at(23), 10_500.0, &[held(7, 35.0)]);
+    let money = |at| store.money("demo", &names(), at).unwrap();
+    let evening = money(at(23));
+    assert_eq!(evening.today, [Some(35.0), Some(5.0)], "since midnight, and since 22:00");
+    assert_eq!((evening.unexplained, evening.equity, evening.balance), (500.0, Some(10_535.0), Some(10_500.0)));
+    assert_eq!(evening.open, Some(vec![("EURUSD".to_owned(), Some(35.0))]));
+    let next = money(at(25));
+    assert_eq!((next.today, next.day - evening.day), ([Some(0.0), Some(5.0)], 1));
+    assert_eq!(money(at(48)).unexplained, 0.0, "it was longer than a day ago");
+    // An order's ticket decides, then the broker's name as configured.
+    look(&mut store, at(26), 10_536.0, &[]);
+    let closed = store.money("demo", &names(), at(26)).unwrap();
+    assert_eq!(closed.realised, [("EURUSD".to_owned(), 36.0)]);
+    assert_eq!(closed.open, Some(vec![]));
+}
+
+#[test]
+fn the_highest_equity_survives_a_restart_and_a_deposit_is_no_peak() {
+    let disk = Disk::new();
+    let mut store = disk.open();
+    look(&mut store, minutes(1), 10_000.0, &[held(7, 100.0)]);
+    look(&mut store, minutes(2), 10_000.0, &[held(7, -50.0)]);
+    drop(store);
+    let mut store = disk.open();
+    let drawdown = |store: &Store| store.money("demo", &[], minutes(9)).unwrap().drawdown.unwrap();
+    assert_eq!(store.peak("demo").unwrap().unwrap().equity, 10_100.0);
+    assert!((drawdown(&store) - 150.0 / 10_100.0).abs() < 1e-12);
+    look(&mut store, minutes(3), 11_000.0, &[held(7, -50.0)]);
+    assert_eq!(store.peak("demo").unwrap().unwrap().equity, 11_100.0, "150 are still missing");
+    assert!((drawdown(&store) - 150.0 / 11_100.0).abs() < 1e-12);
+    look(&mut store, minutes(4), 11_000.0, &[held(7, 200.0)]);
+    assert_eq!((store.peak("demo").unwrap().unwrap().equity, drawdown(&store)), (11_200.0, 0.0));
+}
+
+#[test]
+fn pruning_keeps_the_look_from_which_the_next_is_counted() {
+    let disk = Disk::new();
+    let mut store = disk.open();
+    look(&mut store, minutes(1), 10_000.0, &[held(7, -10.0)]);
+    look(&mut store, minutes(2), 10_000.0, &[held(7, -19.0)]);
+    store.prune(minutes(2) + 3 * DAY, DAY).unwrap();
+    let rows = "SELECT count(*) FROM account_snapshots";
+    assert_eq!(store.connection.query_row(rows, [], |row| row.get::<_, i64>(0)), Ok(1));
+    look(&mut store, minutes(2) + 3 * DAY, 9_980.0, &[]);
+    assert_eq!(all(&store), [(7, -20.0, Source::Gateway, "EURUSD".to_owned())]);
+    store.prune(minutes(2) + 9 * DAY, DAY).unwrap();
+    assert_eq!(all(&store).len(), 1, "what was realised is never forgotten");
+}
+
+#[test]
+fn nothing_is_known_of_an_account_that_nobody_told() {
+    let disk = Disk::new();
+    let store = disk.open();
+    let money = store.money("demo", &names(), NOW).unwrap();
+    assert_eq!((money.told_ms, money.balance, money.open, money.drawdown), (None, None, None, None));
+    assert_eq!((money.today, store.peak("demo"), store.accounts()), ([None; 2], Ok(None), Ok(vec![])));
+}

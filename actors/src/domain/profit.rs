@@ -1,0 +1,300 @@
+//! Profit and loss from what the gateway tells: from one look at the account to the next, which positions were closed, what
+//! they brought, and which part of the balance's step no close explains. Pure computation; the journal keeps the results.
+
+mod days;
+#[cfg(test)]
+mod tests;
+
+use crate::domain::position::HeldPosition;
+pub use days::{Day, month_begin, week_begin};
+use std::{collections::HashMap, fmt, str::FromStr};
+
+/// Less than this is rounding, in the account's currency.
+const HALF_CENT: f64 = 0.005;
+/// Least change of a volume that counts, in lots.
+const VOLUME_APART: f64 = 1e-9;
+/// A close may bring so much more or less than was last seen, as a share of the balance, whatever the price did.
+const SHARE_MAX: f64 = 0.01;
+/// And so much as the price can move: a share of the price in the first minute between two looks; it grows with the root of the
+/// time.
+const MOVE_MAX: f64 = 0.01;
+/// A longer time allows no larger move than this.
+const MOVE_LIMIT: f64 = 0.2;
+
+/// Where a realised profit comes from; a later one is better.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Source {
+    /// The profit that the gateway told last before the position was gone. If several were closed at once, they share the rest
+    /// of the balance's step by volume.
+    Estimated,
+    /// The balance's step, with exactly this close in it.
+    Gateway,
+    /// The broker's statement.
+    Statement,
+}
+
+impl Source {
+    /// As the journal has it. A better source comes later in the alphabet, on which its queries rely.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Estimated => "estimated",
+            Self::Gateway => "gateway",
+            Self::Statement => "statement",
+        }
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Source {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        [Self::Estimated, Self::Gateway, Self::Statement].into_iter().find(|it| it.as_str() == text).ok_or(())
+    }
+}
+
+/// What happened to a position.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// All of it was closed.
+    Close,
+    /// A part of it was closed.
+    Part,
+    /// It was opened, and the broker charged that.
+    Opening,
+}
+
+impl Kind {
+    /// As the journal has it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Close => "close",
+            Self::Part => "part",
+            Self::Opening => "opening",
+        }
+    }
+}
+
+/// One look at the account: everything told together.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Look {
+    /// Unix milliseconds.
+    pub at_ms: i64,
+    /// Money without open positions.
+    pub balance: f64,
+    /// What is open.
+    pub positions: Vec<HeldPosition>,
+}
+
+/// A close that the balance may show: a position that no look saw (an order's ticket), or one that was gone before the balance
+/// moved.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Candidate {
+    /// The broker's ticket.
+    pub ticket: i64,
+    /// The broker's name of the instrument.
+    pub gateway_name: String,
+    /// Lots that were closed.
+    pub volume: f64,
+    /// When it was noticed, unix milliseconds.
+    pub at_ms: i64,
+    /// Profit with swap as last told.
+    pub estimate: Option<f64>,
+    /// What was closed.
+    pub kind: Kind,
+    /// Money that a move of the price by its whole value would bring; 0 if not known.
+    swing: f64,
+}
+
+impl Candidate {
+    /// A close that is known by its ticket only.
+    pub const fn unseen(ticket: i64, gateway_name: String, volume: f64, at_ms: i64) -> Self {
+        Self { ticket, gateway_name, volume, at_ms, estimate: None, kind: Kind::Close, swing: 0.0 }
+    }
+
+    /// A close that was noticed earlier, when the balance had not moved yet.
+    pub const fn earlier(ticket: i64, gateway_name: String, at_ms: i64, estimate: f64, kind: Kind) -> Self {
+        Self { ticket, gateway_name, volume: 1.0, at_ms, estimate: Some(estimate), kind, swing: 0.0 }
+    }
+
+    fn of(held: &HeldPosition, closed: f64, at_ms: i64) -> Self {
+        let position = &held.position;
+        let share = if position.volume > 0.0 { (closed / position.volume).min(1.0) } else { 1.0 };
+        let per_price = || {
+            let (open, current) = (held.open_price?, held.current_price?);
+            let swing = held.profit? / (current - open) * current * share;
+            Some(swing.abs()).filter(|swing| swing.is_finite())
+        };
+        Self {
+            ticket: position.ticket,
+            gateway_name: position.gateway_name.clone(),
+            volume: closed,
+            at_ms,
+            estimate: held.net_profit().map(|profit| cents(profit * share)),
+            kind: if share < 1.0 { Kind::Part } else { Kind::Close },
+            swing: per_price().unwrap_or(0.0),
+        }
+    }
+}
+
+/// What a position brought.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Realised {
+    /// The broker's ticket.
+    pub ticket: i64,
+    /// The broker's name of the instrument.
+    pub gateway_name: String,
+    /// When it was noticed, unix milliseconds.
+    pub at_ms: i64,
+    /// In the account's currency, with swap, and with the broker's charges if the source is the balance.
+    pub profit: f64,
+    /// Where that is from.
+    pub source: Source,
+    /// What was closed.
+    pub kind: Kind,
+    /// Whether the balance has it. If not, the next step of the balance may still be its.
+    pub is_settled: bool,
+}
+
+/// What happened between two looks.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Change {
+    /// What closes brought. A close with two sources comes twice.
+    pub realised: Vec<Realised>,
+    /// The part of the balance's step that no close explains: a deposit, or a trade by hand that no look saw.
+    pub unexplained: Option<f64>,
+}
+
+/// What happened between two looks. `earlier` are closes that were noticed with `before` and not settled, `unseen` our filled
+/// orders since then whose ticket no look has.
+pub fn change(before: &Look, after: &Look, earlier: Vec<Candidate>, unseen: Vec<Candidate>) -> Change {
+    let step = cents(after.balance - before.balance);
+    let mut closed = closes(before, after);
+    // Each of these explains a step only if nothing better does: on a netting account an order's ticket is often no position's.
+    if closed.is_empty() && step != 0.0 {
+        closed = earlier;
+    }
+    if closed.is_empty() && step != 0.0 {
+        closed = unseen;
+    }
+    if closed.is_empty() && step < 0.0 && -step <= SHARE_MAX * before.balance.abs() {
+        closed = openings(before, after);
+    }
+    let minutes = ((after.at_ms - before.at_ms) as f64 / 60_000.0).max(1.0);
+    let price_move = (MOVE_MAX * minutes.sqrt()).min(MOVE_LIMIT);
+    let swing: f64 = closed.iter().map(|it| it.swing).sum();
+    let limit = (SHARE_MAX * before.balance.abs()).max(swing * price_move);
+    settle(closed, step, limit)
+}
+
+/// What was closed, as a whole or in part.
+fn closes(before: &Look, after: &Look) -> Vec<Candidate> {
+    let now: HashMap<i64, &HeldPosition> = after.positions.iter().map(|held| (held.position.ticket, held)).collect();
+    let closed = |held: &HeldPosition| {
+        let position = &held.position;
+        let lots = match now.get(&position.ticket) {
+            // On a netting account an order may turn a position round.
+            Some(later) if later.position.side == position.side => position.volume - later.position.volume,
+            _ => position.volume,
+        };
+        (lots > VOLUME_APART).then(|| Candidate::of(held, lots, after.at_ms))
+    };
+    before.positions.iter().filter_map(closed).collect()
+}
+
+/// What was opened.
+fn openings(before: &Look, after: &Look) -> Vec<Candidate> {
+    let is_new = |held: &&HeldPosition| before.positions.iter().all(|it| it.position.ticket != held.position.ticket);
+    let opened = |held: &HeldPosition| Candidate {
+        estimate: None,
+        kind: Kind::Opening,
+        swing: 0.0,
+        ..Candidate::of(held, held.position.volume, after.at_ms)
+    };
+    after.positions.iter().filter(is_new).map(opened).collect()
+}
+
+/// Divides the balance's step among the closes. `limit`: by so much they may differ from what was last told of them.
+fn settle(closed: Vec<Candidate>, step: f64, limit: f64) -> Change {
+    let row = |it: &Candidate, profit: f64, source, is_settled| Realised {
+        ticket: it.ticket,
+        gateway_name: it.gateway_name.clone(),
+        at_ms: it.at_ms,
+        profit,
+        source,
+        kind: it.kind,
+        is_settled,
+    };
+    if closed.is_empty() {
+        return Change { realised: Vec::new(), unexplained: Some(step).filter(|step| *step != 0.0) };
+    }
+    let told: f64 = closed.iter().filter_map(|it| it.estimate).sum();
+    let rest = cents(step - told);
+    let is_all_told = closed.iter().all(|it| it.estimate.is_some());
+    let as_told = |is_settled| {
+        let told = closed.iter().filter_map(|it| Some(row(it, it.estimate?, Source::Estimated, is_settled)));
+        told.collect::<Vec<_>>()
+    };
+    // The balance may move later than the list.
+    if step == 0.0 && told.abs() >= HALF_CENT && is_all_told {
+        return Change { realised: as_told(false), unexplained: None };
+    }
+    if is_all_told && rest.abs() > limit {
+        return Change { realised: as_told(true), unexplained: Some(rest) };
+    }
+    if let [only] = &closed[..] {
+        let mut realised = as_told(true);
+        realised.push(row(only, step, Source::Gateway, true));
+        return Change { realised, unexplained: None };
+    }
+    let takes_rest = |it: &Candidate| is_all_told || it.estimate.is_none();
+    let mut volume: f64 = closed.iter().filter(|it| takes_rest(it)).map(|it| it.volume).sum();
+    let mut left = rest;
+    let realised = closed.iter().map(|it| {
+        let mut part = 0.0;
+        if takes_rest(it) {
+            // The last of them takes all that is left, so that the sum is the step to the cent.
+            part = if volume - it.volume > VOLUME_APART { cents(left * it.volume / volume) } else { left };
+            volume -= it.volume;
+            left = cents(left - part);
+        }
+        row(it, cents(it.estimate.unwrap_or(0.0) + part), Source::Estimated, true)
+    });
+    Change { realised: realised.collect(), unexplained: None }
+}
+
+/// Rounded to cents, which takes the noise of floats away.
+pub fn cents(money: f64) -> f64 {
+    let rounded = (money * 100.0).round() / 100.0;
+    // No -0.0, which reads as a loss.
+    if rounded == 0.0 { 0.0 } else { rounded }
+}
+
+/// Money as metrics show it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Money {
+    /// When the gateway told the account last, unix milliseconds; `None` if it never did.
+    pub told_ms: Option<i64>,
+    /// Money without open positions.
+    pub balance: Option<f64>,
+    /// Money if all positions were closed then.
+    pub equity: Option<f64>,
+    /// The day on which this was computed, UTC, days since the unix epoch.
+    pub day: i64,
+    /// What was realised on that day, by symbol.
+    pub realised: Vec<(String, f64)>,
+    /// What the open positions have brought so far, by symbol, `None` if that of one of them is not told; `None` if what is
+    /// open was never told.
+    pub open: Option<Vec<(String, Option<f64>)>>,
+    /// By how much the equity grew since the day began, without what is unexplained; in the order of [`Day::ALL`].
+    pub today: [Option<f64>; 2],
+    /// What no close explains, of the last 24 hours.
+    pub unexplained: f64,
+    /// How far the equity is below its highest, without what is unexplained; a ratio.
+    pub drawdown: Option<f64>,
+}

@@ -1,0 +1,163 @@
+//! From two looks at an account to what was realised and what is unexplained.
+
+use super::*;
+use crate::domain::{position::Position, side::Side};
+
+const MINUTE_MS: i64 = 60_000;
+
+/// A BUY of a tenth of a lot that opened at 1.1: a hundredth of the price is 110.
+fn held(ticket: i64, volume: f64, profit: f64) -> HeldPosition {
+    let position = Position { ticket, gateway_name: "EURUSDm".into(), side: Side::Buy, volume };
+    HeldPosition {
+        open_price: Some(1.1),
+        current_price: Some(1.1 + profit / (volume * 100_000.0)),
+        profit: Some(profit),
+        ..position.into()
+    }
+}
+
+fn look(minute: i64, balance: f64, positions: &[HeldPosition]) -> Look {
+    Look { at_ms: minute * MINUTE_MS, balance, positions: positions.to_vec() }
+}
+
+/// Ticket, profit, source and kind of each row, and the unexplained rest.
+fn brought(change: &Change) -> (Vec<(i64, f64, &'static str, &'static str)>, Option<f64>) {
+    let rows = change.realised.iter().map(|it| (it.ticket, it.profit, it.source.as_str(), it.kind.as_str()));
+    (rows.collect(), change.unexplained)
+}
+
+fn between(before: &Look, after: &Look) -> Change {
+    change(before, after, Vec::new(), Vec::new())
+}
+
+#[test]
+fn one_close_brought_what_the_balance_moved_by() {
+    let before = look(0, 10_000.0, &[held(7, 0.1, -19.5), held(8, 0.1, 3.0)]);
+    let change = between(&before, &look(1, 9_979.93, &[held(8, 0.1, 4.0)]));
+    let rows = vec![(7, -19.5, "estimated", "close"), (7, -20.07, "gateway", "close")];
+    assert_eq!(brought(&change), (rows, None));
+    assert!(change.realised.iter().all(|it| it.is_settled && it.at_ms == MINUTE_MS));
+}
+
+#[test]
+fn swap_is_part_of_the_estimate() {
+    let position = HeldPosition { swap: Some(-1.25), ..held(7, 0.1, 10.0) };
+    let change = between(&look(0, 10_000.0, &[position]), &look(1, 10_008.75, &[]));
+    assert_eq!(brought(&change).0, [(7, 8.75, "estimated", "close"), (7, 8.75, "gateway", "close")]);
+}
+
+#[test]
+fn several_closes_at_once_are_estimates_that_add_up_to_the_step() {
+    let before = look(0, 10_000.0, &[held(7, 0.1, -19.5), held(8, 0.2, 3.0)]);
+    let change = between(&before, &look(1, 9_983.17, &[]));
+    // 0.33 less than told: 0.11 and 0.22, by volume.
+    assert_eq!(brought(&change), (vec![(7, -19.61, "estimated", "close"), (8, 2.78, "estimated", "close")], None));
+}
+
+#[test]
+fn a_partial_close_brings_its_share_and_the_rest_stays_open() {
+    let before = look(0, 10_000.0, &[held(7, 0.1, 20.0)]);
+    let change = between(&before, &look(1, 10_007.95, &[held(7, 0.06, 12.0)]));
+    assert_eq!(brought(&change), (vec![(7, 8.0, "estimated", "part"), (7, 7.95, "gateway", "part")], None));
+}
+
+#[test]
+fn a_netting_position_that_grows_brings_nothing_and_one_that_turns_is_closed() {
+    let before = look(0, 10_000.0, &[held(7, 0.1, 20.0)]);
+    assert_eq!(between(&before, &look(1, 10_000.0, &[held(7, 0.3, 18.0)])), Change::default());
+    let mut turned = held(7, 0.2, 0.0);
+    turned.position.side = Side::Sell;
+    let change = between(&before, &look(1, 10_021.0, &[turned]));
+    assert_eq!(brought(&change).0, [(7, 20.0, "estimated", "close"), (7, 21.0, "gateway", "close")]);
+}
+
+#[test]
+fn a_step_without_a_close_is_unexplained() {
+    let open = [held(7, 0.1, 20.0)];
+    for step in [500.0, -2_000.0, 0.01] {
+        let change = between(&look(0, 10_000.0, &open), &look(1, 10_000.0 + step, &open));
+        assert_eq!(brought(&change), (vec![], Some(step)));
+    }
+}
+
+#[test]
+fn a_deposit_is_not_taken_for_what_a_close_brought() {
+    let before = look(0, 10_000.0, &[held(7, 0.1, -20.0)]);
+    let change = between(&before, &look(1, 10_980.0, &[]));
+    assert_eq!(brought(&change), (vec![(7, -20.0, "estimated", "close")], Some(1_000.0)));
+    let both = look(0, 10_000.0, &[held(7, 0.1, -20.0), held(8, 0.1, 5.0)]);
+    assert_eq!(between(&both, &look(1, 10_985.0, &[])).unexplained, Some(1_000.0));
+}
+
+#[test]
+fn a_large_move_of_the_price_is_no_deposit() {
+    // One lot and a small account: 80 pips in a minute are 8 % of the balance.
+    let before = look(0, 10_000.0, &[held(7, 1.0, -20.0)]);
+    let change = between(&before, &look(1, 9_180.0, &[]));
+    assert_eq!(brought(&change).0[1], (7, -820.0, "gateway", "close"));
+    // 500 pips need longer than a minute, and a restart takes longer.
+    let late = look(60, 5_000.0, &[]);
+    assert_eq!(brought(&between(&before, &late)).0[1], (7, -5_000.0, "gateway", "close"));
+    assert_eq!(between(&before, &look(1, 5_000.0, &[])).unexplained, Some(-4_980.0));
+}
+
+#[test]
+fn noise_of_floats_is_no_step() {
+    let balance = 10_000.1 + 0.2;
+    assert_ne!(balance, 10_000.3);
+    assert_eq!(between(&look(0, 10_000.3, &[]), &look(1, balance, &[])), Change::default());
+    let change = between(&look(0, 0.1 + 0.2, &[held(7, 0.1, 0.3)]), &look(1, 0.6, &[]));
+    assert_eq!(brought(&change).0[1], (7, 0.3, "gateway", "close"), "to the cent");
+}
+
+#[test]
+fn a_balance_that_moves_later_settles_the_close_then() {
+    let before = look(0, 10_000.0, &[held(7, 0.1, -20.0)]);
+    let gone = look(1, 10_000.0, &[]);
+    let first = between(&before, &gone);
+    assert_eq!(brought(&first), (vec![(7, -20.0, "estimated", "close")], None));
+    assert!(!first.realised[0].is_settled);
+    let earlier = || vec![Candidate::earlier(7, "EURUSDm".into(), gone.at_ms, -20.0, Kind::Close)];
+    let later = change(&gone, &look(2, 9_979.0, &[]), earlier(), vec![]);
+    assert_eq!(brought(&later).0[1], (7, -21.0, "gateway", "close"));
+    assert_eq!(later.realised[1].at_ms, gone.at_ms, "it replaces the estimate");
+    assert_eq!(change(&gone, &look(2, 10_000.0, &[]), earlier(), vec![]), Change::default());
+}
+
+#[test]
+fn an_order_that_no_look_saw_open_explains_a_step() {
+    let (before, after) = (look(0, 10_000.0, &[]), look(1, 9_995.0, &[]));
+    let unseen = || vec![Candidate::unseen(9, "EURUSDm".into(), 0.1, after.at_ms)];
+    assert_eq!(brought(&change(&before, &after, vec![], unseen())).0, [(9, -5.0, "gateway", "close")]);
+    assert_eq!(change(&before, &before, vec![], unseen()), Change::default(), "without a step it says nothing");
+    let seen = look(0, 10_000.0, &[held(7, 0.1, -4.0)]);
+    let rows = brought(&change(&seen, &after, vec![], unseen())).0;
+    assert!(rows.iter().all(|row| row.0 == 7), "a position that is gone explains it better: {rows:?}");
+}
+
+#[test]
+fn what_opening_a_position_cost_is_no_loss_without_a_reason() {
+    let change = between(&look(0, 10_000.0, &[]), &look(1, 9_999.65, &[held(7, 0.1, 0.0)]));
+    assert_eq!(brought(&change), (vec![(7, -0.35, "gateway", "opening")], None));
+    let gain = between(&look(0, 10_000.0, &[]), &look(1, 10_001.0, &[held(7, 0.1, 0.0)]));
+    assert_eq!(gain.unexplained, Some(1.0), "opening brings nothing");
+    let withdrawal = between(&look(0, 10_000.0, &[]), &look(1, 9_000.0, &[held(7, 0.1, 0.0)]));
+    assert_eq!(withdrawal.unexplained, Some(-1_000.0));
+}
+
+#[test]
+fn a_profit_that_was_never_told_is_known_by_the_balance_only() {
+    let untold = |ticket| HeldPosition { profit: None, ..held(ticket, 0.1, 0.0) };
+    let one = between(&look(0, 10_000.0, &[untold(7)]), &look(1, 9_980.0, &[]));
+    assert_eq!(brought(&one), (vec![(7, -20.0, "gateway", "close")], None));
+    let two = between(&look(0, 10_000.0, &[untold(7), held(8, 0.1, 5.0)]), &look(1, 9_985.0, &[]));
+    assert_eq!(brought(&two).0, [(7, -20.0, "estimated", "close"), (8, 5.0, "estimated", "close")]);
+}
+
+#[test]
+fn a_better_source_comes_later_in_the_alphabet() {
+    let all = [Source::Estimated, Source::Gateway, Source::Statement];
+    assert!(all.is_sorted() && all.map(Source::as_str).is_sorted());
+    assert!(all.iter().all(|source| source.as_str().parse() == Ok(*source)));
+    assert_eq!("guess".parse::<Source>(), Err(()));
+}

@@ -1,0 +1,126 @@
+//! Account and positions, asked for the record: how often, and that a failure costs no order.
+
+use super::{handshake_gate::told, *};
+use crate::adapters::journal::Store;
+use serde_json::json;
+
+const EVERY: Duration = Duration::from_millis(200);
+const POLLED: Setup = Setup { account_poll: Some(EVERY), ..V43 };
+
+async fn open(running: &Running) {
+    running.sender.send(OpenGateway { cycle_id: 1, has_clock_stepped: false }).await.unwrap();
+}
+
+fn failures(running: &Running) -> usize {
+    let is_failure = |event: &&Event| matches!(event, Event::AccountPollFailed);
+    running.events.lock().unwrap().iter().filter(is_failure).count()
+}
+
+fn position(profit: f64) -> serde_json::Value {
+    json!({"ticket": 7, "symbol": "EURUSD", "type": "BUY", "volume": 0.1, "profit": profit})
+}
+
+#[actix::test]
+async fn it_is_asked_after_the_handshake_and_then_once_in_its_time() {
+    let gateway = Gateway::start(|all| vec![newest(all).fill(1)]);
+    let running = POLLED.start(&gateway.address);
+    gateway.account().positions = Some(vec![position(-1.5)]);
+    open(&running).await;
+    // Nothing is known before: whether the account moved between the questions, a second one shows.
+    assert_eq!(gateway.account().asked, ["PING", "GET_ACCOUNT", "GET_POSITIONS", "GET_ACCOUNT"]);
+    open(&running).await;
+    assert_eq!(gateway.account().asked.len(), 4, "it is not due");
+    pause(200).await;
+    gateway.account().positions = Some(vec![position(-2.5)]);
+    open(&running).await;
+    assert_eq!(gateway.account().asked[4..], ["GET_ACCOUNT", "GET_POSITIONS"], "a profit that moves opens nothing");
+    pause(200).await;
+    gateway.account().positions = Some(Vec::new());
+    open(&running).await;
+    assert_eq!(gateway.account().asked[6..], ["GET_ACCOUNT", "GET_POSITIONS", "GET_ACCOUNT"], "one is gone");
+    assert_eq!((failures(&running), told(&running).1), (0, vec![Some(1), Some(1), Some(0)]));
+}
+
+#[actix::test]
+async fn what_was_told_together_is_kept_as_one_look() {
+    let gateway = Gateway::start(|all| vec![newest(all).fill(1)]);
+    let running = POLLED.start(&gateway.address);
+    gateway.account().positions = Some(vec![position(-1.5)]);
+    open(&running).await;
+    running.journal.send(crate::messages::RecordDecisions { cycle_id: 1, decisions: Vec::new() }).await.unwrap();
+    let store = Store::open_existing(&running.folder.path().join("journal.db")).unwrap();
+    let told = store.told_account("demo").unwrap().unwrap();
+    assert_eq!((told.balance, told.equity), (Some(1_000.0), Some(1_000.0)));
+    assert_eq!(told.positions.unwrap()[0].profit, Some(-1.5));
+    let money = |event: &Event| if let Event::MoneyCounted(money) = event { Some(money.open.clone()) } else { None };
+    pause(50).await;
+    let counted = running.events.lock().unwrap().iter().find_map(money);
+    assert_eq!(counted, Some(Some(vec![("EURUSD".to_owned(), Some(-1.5))])));
+}
+
+#[actix::test]
+async fn a_question_without_an_answer_costs_no_order_and_is_not_repeated_soon() {
+    let gateway = Gateway::start(|all| vec![newest(all).fill(1)]);
+    let rules = Rules { proving_dialect: None, ..RULES };
+    let running = Setup { rules, ..POLLED }.start(&gateway.address);
+    gateway.account().positions = None;
+    assert_eq!(text(&running.cycle(1, &["EURUSD"], BAR).await[0]), "filled");
+    let asked = gateway.account().asked.clone();
+    assert_eq!(asked, ["PING", "GET_ACCOUNT", "GET_POSITIONS", "PING"], "it shook hands again at once");
+    pause(400).await;
+    assert_eq!(text(&running.cycle(2, &["EURUSD"], BAR + 1).await[0]), "filled");
+    assert_eq!((gateway.account().asked.len(), failures(&running)), (4, 1), "later than usual");
+}
+
+#[actix::test]
+async fn an_answer_that_cannot_be_read_is_counted_and_closes_nothing() {
+    let gateway = Gateway::start(|all| vec![newest(all).fill(1)]);
+    let rules = Rules { proving_dialect: None, ..RULES };
+    let running = Setup { rules, ..POLLED }.start(&gateway.address);
+    gateway.account().positions = Some(vec![json!({"ticket": 0})]);
+    for (cycle, count) in [(1, 1), (2, 2)] {
+        assert_eq!(text(&running.cycle(cycle, &["EURUSD"], BAR + cycle as i64).await[0]), "filled");
+        pause(200).await;
+        assert_eq!(failures(&running), count);
+    }
+    assert_eq!(gateway.account().asked.iter().filter(|action| *action == "PING").count(), 1);
+}
+
+#[actix::test]
+async fn without_a_handshake_or_while_stopping_or_in_dry_run_nothing_is_asked() {
+    let gateway = Gateway::start(|all| vec![newest(all).fill(1)]);
+    let dry = Setup { live: false, ..POLLED }.start(&gateway.address);
+    open(&dry).await;
+    let stopping = POLLED.start(&gateway.address);
+    stopping.shutdown.cancel();
+    open(&stopping).await;
+    assert!(gateway.account().asked.is_empty());
+    let other = Setup { kind: DialectKind::PlaceOrder, ..POLLED }.start(&gateway.address);
+    open(&other).await;
+    assert_eq!(gateway.account().asked, ["check_connection"], "this dialect tells no account");
+}
+
+#[actix::test]
+async fn an_empty_list_that_proves_nothing_is_believed_for_money_if_no_profit_is_open() {
+    let gateway = Gateway::start(|all| vec![newest(all).fill(1)]);
+    let running = Setup { kind: DialectKind::Envelope, ..POLLED }.start(&gateway.address);
+    for (equity, count) in [(1_000.0, Some(0)), (990.0, None)] {
+        gateway.account().equity = equity;
+        open(&running).await;
+        pause(200).await;
+        assert_eq!(told(&running).1.last(), Some(&count), "balance 1000, equity {equity}");
+    }
+}
+
+#[actix::test]
+async fn slippage_is_the_fill_against_the_close_and_worse_is_positive() {
+    let gateway = Gateway::start(|all| vec![newest(all).fill(1)]);
+    let running = V43.start(&gateway.address);
+    open(&running).await;
+    for (side, bar, points) in [(Side::Buy, BAR, 20.0), (Side::Sell, BAR + 1, -20.0)] {
+        let signal = Signal { side, ..buy("EURUSD", 1.0998, bar) };
+        let reports = running.sender.send(SendSignals { cycle_id: 1, signals: vec![signal] }).await.unwrap();
+        let slippage = reports[0].slippage_points.unwrap();
+        assert!((slippage - points).abs() < 1e-6, "{side:?}: {slippage}");
+    }
+}

@@ -1,0 +1,57 @@
+//! The figures as JSON: `null` is what nobody knows.
+
+use super::report::{BySymbol, Live, Period, Report};
+use crate::cli::output::time;
+use sentinel_actors::adapters::journal::PaperProfit;
+use serde_json::{Value, json};
+
+pub(super) fn report(report: &Report) -> Value {
+    let told = report.told.as_ref();
+    let open = |(symbol, profit): &(String, Option<f64>)| json!({"symbol": symbol, "profit": profit});
+    let paper = report.paper.as_ref().map(|paper| {
+        json!({
+            "at_ms": paper.at_ms, "balance": paper.balance, "equity": paper.equity, "points": paper.points,
+            "open_points": paper.open_points, "unpriced": paper.unpriced,
+        })
+    });
+    json!({
+        "account": report.account,
+        "told_at_ms": told.map(|told| told.at_ms),
+        "currency": told.and_then(|told| told.currency.as_deref()),
+        "balance": told.and_then(|told| told.balance),
+        "equity": told.and_then(|told| told.equity),
+        "positions": told.and_then(|told| told.positions.as_ref()).map(Vec::len),
+        "open": report.open.iter().map(open).collect::<Vec<_>>(),
+        "peak": report.peak.map(|peak| json!({"equity": peak.equity, "at_ms": peak.at_ms})),
+        "drawdown": report.drawdown(),
+        "paper": paper,
+        "periods": report.periods.iter().map(period).collect::<Vec<_>>(),
+    })
+}
+
+fn period(period: &Period) -> Value {
+    let by_symbol = |it: &BySymbol| {
+        json!({
+            "symbol": it.symbol, "live": it.live.as_ref().map(live), "paper": it.paper.as_ref().map(paper),
+            "difference": it.difference(),
+        })
+    };
+    json!({
+        "period": period.name, "begin": period.begin, "begin_utc": time(period.begin),
+        "growth": period.growth.map(|(since_ms, growth)| json!({"amount": growth, "since_ms": since_ms})),
+        "unexplained": period.unexplained,
+        "live": live(&period.live()),
+        "paper": period.paper().as_ref().map(paper),
+        "symbols": period.symbols.iter().map(by_symbol).collect::<Vec<_>>(),
+    })
+}
+
+fn live(live: &Live) -> Value {
+    json!({"profit": live.profit, "closes": live.closes, "estimates": live.estimates})
+}
+
+fn paper(paper: &PaperProfit) -> Value {
+    json!({
+        "profit": paper.profit, "points": paper.points, "trades": paper.trades, "has_costs": paper.has_costs,
+    })
+}

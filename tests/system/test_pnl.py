@@ -1,0 +1,166 @@
+"""Profit and loss from what the gateway tells: the figures of `/metrics`, `sentinel pnl` and `sentinel orders`, to the cent, while
+the daemon is restarted and killed."""
+
+import json
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from parts.daemon import Daemon, wait_until
+from parts.dialects import V43
+from parts.gateway import PRICE, Reply, silent, truthful
+from parts.harness import ACCOUNT, EVERY_SECOND, Harness
+from parts.model import BUY, HOLD
+
+# A question every second instead of every minute.
+POLLED = {"gateway.account_poll_s": "1"}
+DAY_S = 86_400
+
+
+@pytest.fixture(autouse=True)
+def one_day():
+    """What is realised belongs to a day (UTC): a test must not run over its end."""
+    left = DAY_S - time.time() % DAY_S
+    if left < 60:
+        time.sleep(left)
+
+
+def start(harness: Harness, gateway, journal: Path, *args: str, **settings: object) -> Daemon:
+    return harness.start_live(gateway, *EVERY_SECOND, "--journal", str(journal), *args, settings=POLLED | settings)
+
+
+def profit(metrics, family: str, symbol: str = "EURUSD") -> float | None:
+    """A sample of a family by symbol, or None."""
+    found = [value for labels, value in metrics.all(f"profit_{family}").items() if dict(labels)["symbol"] == symbol]
+    return found[0] if found else None
+
+
+def pnl(harness: Harness, journal: Path) -> dict:
+    """The account, as `sentinel pnl --json` prints it; its periods by name."""
+    done = harness.run("pnl", "--json", "--journal", str(journal))
+    assert done.returncode == 0, done.stderr
+    (account,) = json.loads(done.stdout)
+    assert account["account"] == ACCOUNT
+    return account | {"periods": {period["period"]: period for period in account["periods"]}}
+
+
+def order(harness: Harness, journal: Path, ticket: int) -> tuple:
+    """The columns of an order that are about its position."""
+    (found,) = [order for order in harness.orders(journal) if order["ticket"] == ticket]
+    return found["position"], found["profit"], found["profit_source"]
+
+
+@pytest.mark.parametrize("dialect", ["v43", "envelope"])
+def test_every_figure_is_right_to_the_cent_over_restarts_and_kills(harness, dialect):
+    journal = harness.directory / "journal.db"
+    gateway = harness.gateway(dialect)
+    harness.model.probabilities = [BUY]
+    daemon = start(harness, gateway, journal)
+    daemon.wait_metrics("the fill", lambda metrics: metrics("orders_total", outcome="filled") == 1)
+    harness.model.probabilities = [HOLD]
+    (ticket,) = gateway.positions
+    for moved in (-12.34, 7.77, -3.5):
+        gateway.moved(ticket, moved)
+        daemon.wait_metrics(f"a profit of {moved}", lambda metrics: profit(metrics, "open") == moved)
+    metrics = daemon.wait_metrics("the equity", lambda metrics: metrics("account_equity") == 9_996.5)
+    assert (metrics("account_balance"), metrics("account_unexplained"), profit(metrics, "realised")) == (10_000, 0, 0)
+    assert metrics("profit_today", day="utc") == metrics("profit_today", day="new_york") == -3.5
+    assert order(harness, journal, ticket) == ("open", -3.5, "open")
+
+    gateway.balance += 500
+    daemon.wait_metrics("the deposit", lambda metrics: metrics("account_unexplained") == 500)
+    daemon.send(signal.SIGKILL)
+    daemon.process.wait(5)
+    # Its stop is reached while no daemon looks.
+    gateway.stopped((ticket, -20.07))
+    daemon = start(harness, gateway, journal)
+    metrics = daemon.wait_metrics("what it brought", lambda metrics: profit(metrics, "realised") == -20.07)
+    metrics = daemon.wait_metrics("the end", lambda metrics: metrics("account_balance") == 10_479.93)
+    assert (profit(metrics, "open"), metrics("account_unexplained"), metrics("account_equity")) == (0, 500, 10_479.93)
+    assert metrics("profit_today", day="utc") == -20.07
+    # The highest was 10007.77 before the deposit of 500.
+    highest = 10_507.77
+    assert metrics("account_drawdown_ratio") == pytest.approx((highest - 10_479.93) / highest, abs=1e-9)
+    assert order(harness, journal, ticket) == ("closed", -20.07, "gateway")
+    assert daemon.stop()[0] == 0
+
+    known = pnl(harness, journal)
+    assert (known["balance"], known["equity"], known["currency"], known["positions"]) == (10_479.93, 10_479.93, "USD", 0)
+    month = known["periods"]["month"]
+    assert (month["unexplained"], month["growth"]["amount"]) == (500, -20.07)
+    assert month["live"] == {"profit": -20.07, "closes": 1, "estimates": 0}
+    assert [(row["symbol"], row["live"]["profit"]) for row in month["symbols"]] == [("EURUSD", -20.07)]
+    text = harness.run("pnl", "--journal", str(journal)).stdout
+    assert "balance 10479.93, equity 10479.93 (USD)" in text and "-20.07" in text and "+500.00" in text
+    assert max(map(len, text.splitlines())) <= 100
+
+    # A gateway that says nothing: the next daemon has it all from the journal.
+    gateway.question_behaviour = silent
+    metrics = start(harness, gateway, journal).wait_serving().metrics()
+    assert profit(metrics, "realised") == -20.07
+    assert harness.orders(journal)[0]["position"] == "closed"
+
+
+def test_two_closes_at_once_are_estimates_whose_sum_is_the_balances_step(harness):
+    journal = harness.directory / "journal.db"
+    gateway = harness.gateway("v43")
+    harness.model.probabilities = [HOLD]
+    first, second = gateway.opened("EURUSD", "BUY", 0.1), gateway.opened("XAUUSD", "SELL", 0.1)
+    daemon = start(harness, gateway, journal)
+    gateway.moved(first, -10.0)
+    gateway.moved(second, 4.0)
+    daemon.wait_metrics("both", lambda metrics: (profit(metrics, "open"), profit(metrics, "open", "other")) == (-10, 4))
+    gateway.stopped((first, -10.4), (second, 4.6))
+    metrics = daemon.wait_metrics("both ends", lambda metrics: profit(metrics, "realised", "other") is not None)
+    assert (profit(metrics, "realised"), profit(metrics, "realised", "other")) == (-9.9, 4.1)
+    assert metrics("account_unexplained") == 0
+    month = pnl(harness, journal)["periods"]["month"]
+    assert month["live"] == {"profit": -5.8, "closes": 2, "estimates": 2}
+    assert "~-9.90" in harness.run("pnl", "--journal", str(journal)).stdout
+
+
+def test_a_gateway_that_is_silent_about_its_account_still_gets_its_orders(harness):
+    def no_account(gateway: V43, request: dict) -> Reply:
+        return silent(gateway, request) if request["action"] == "GET_ACCOUNT" else truthful()(gateway, request)
+
+    gateway = harness.gateway("v43", questions=no_account)
+    harness.model.probabilities = [BUY]
+    daemon = start(harness, gateway, harness.directory / "journal.db", "--cycles", "3")
+    metrics = daemon.after_cycles(3)
+    assert metrics("orders_total", outcome="filled") == 1 and metrics("ready") == 1
+    assert metrics("account_poll_failures_total") == 1, "it is left alone for a while"
+    assert not metrics.all("account_balance") and not metrics.all("profit_open")
+    assert "profit and loss is not up to date" in daemon.output()
+
+
+def test_without_the_poll_only_orders_ask(harness):
+    gateway = harness.gateway("v43")
+    harness.model.probabilities = [HOLD]
+    daemon = harness.start_live(gateway, *EVERY_SECOND, "--cycles", "2", settings={"gateway.account_poll_s": "0"})
+    metrics = daemon.after_cycles(2)
+    assert [request["action"] for request in gateway.asked] == ["PING"]
+    assert not metrics.all("account_balance") and not metrics.all("profit_realised")
+
+
+def test_a_fill_is_compared_with_the_close_that_was_decided_on(harness):
+    gateway = harness.gateway("v43")
+    harness.model.probabilities = [BUY]
+    daemon = start(harness, gateway, harness.directory / "journal.db", "--cycles", "1")
+    metrics = daemon.after_cycles(1)
+    close = json.loads(harness.run("explain", "--json", "--journal", str(harness.directory / "journal.db")).stdout)[0]["close"]
+    points = round((PRICE - close) * 1e5, 6)
+    assert metrics("fill_slippage_points_count") == 1
+    buckets = {float(dict(labels)["le"]): value for labels, value in metrics.all("fill_slippage_points_bucket").items()}
+    assert all(value == (bound >= points) for bound, value in buckets.items()) and len(buckets) > 10, points
+
+
+def test_a_journal_without_accounts_says_so(harness):
+    journal = harness.directory / "journal.db"
+    harness.start("--cycles", "1", "--journal", str(journal)).after_cycles(1)
+    harness.daemons[0].stop()
+    done = harness.run("pnl", "--journal", str(journal))
+    wait_until("an answer", lambda: done.returncode == 0)
+    assert json.loads(harness.run("pnl", "--json", "--journal", str(journal)).stdout) == []
+    assert harness.run("pnl", "--journal", str(harness.directory / "none.db")).returncode == 1
