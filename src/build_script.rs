@@ -1,6 +1,9 @@
 //! Puts the revision and the compiler's version into the binary, for `sentinel_build_info`, and links it so that it uses less
 //! memory.
 
+// Cargo reads what is printed.
+#![allow(clippy::print_stdout)]
+
 use std::{env, path::Path, process::Command};
 
 /// The first glibc that supports packed relocations.

@@ -143,7 +143,7 @@ pub fn main() -> ExitCode {
         Some(Command::Explain(args)) => explain::main(&args),
         #[cfg(feature = "failpoints")]
         Some(Command::FailPoints) => {
-            println!("{}", sentinel_actors::adapters::fail_points::ALL.join("\n"));
+            output::say(&sentinel_actors::adapters::fail_points::ALL.join("\n"));
             ExitCode::SUCCESS
         }
         Some(Command::Sandbox(server)) => sandbox::main(server),

@@ -151,7 +151,7 @@ fn resolve(path: &Path, id: &id_prefix::IdPrefix, outcome: (Outcome, Option<i64>
     let mut store = journal::open_to_write(path)?;
     let id = id.find(&store, path)?;
     store.resolve(id, verdict, &journal::person(), note, SystemClock.now()).or_else(|error| refused(path, error))?;
-    println!("{id} is settled. A running daemon trades its symbol again from the next cycle on.");
+    output::say(&format!("{id} is settled. A running daemon trades its symbol again from the next cycle on."));
     Ok(())
 }
 
@@ -160,7 +160,7 @@ fn closed(path: &Path, id: &id_prefix::IdPrefix, note: &str) -> anyhow::Result<(
     let mut store = journal::open_to_write(path)?;
     let id = id.find(&store, path)?;
     store.mark_closed(id, &journal::person(), note, SystemClock.now()).or_else(|error| refused(path, error))?;
-    println!("The position of {id} no longer counts. A running daemon sees this in the next cycle.");
+    output::say(&format!("The position of {id} no longer counts. A running daemon sees this in the next cycle."));
     Ok(())
 }
 

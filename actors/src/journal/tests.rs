@@ -145,7 +145,7 @@ fn order() -> Box<Order> {
 }
 
 #[actix::test]
-async fn an_order_is_pending_until_its_fate_is_written() {
+async fn an_order_is_pending_until_its_outcome_is_written() {
     let harness = Harness::start();
     let id = order().client_order_id;
     harness.write(OrderStep::Intent { order: order(), tickets_before: None }).await.unwrap();
@@ -181,14 +181,14 @@ async fn a_file_that_cannot_be_written_is_told_and_works_again_by_itself() {
     let filled = || OrderStep::Outcome(order(), Outcome::Filled { ticket: 1, price: None, volume: None });
     assert!(harness.write(filled()).await.unwrap_err().is_broken());
     let (is_writable, failures, _, unresolved) = harness.told().await;
-    assert_eq!((is_writable, failures, unresolved), (false, 1, 1), "a fate that is not on disk counts as unknown");
+    assert_eq!((is_writable, failures, unresolved), (false, 1, 1), "an outcome that is not on disk counts as unknown");
     other.execute_batch("ROLLBACK").unwrap();
     harness.write(filled()).await.unwrap();
     assert_eq!(harness.told().await, (true, 1, 0, 0));
 }
 
 #[actix::test]
-async fn at_the_end_a_fate_is_in_the_journal_or_beside_it_or_named_as_lost() {
+async fn at_the_end_an_outcome_is_in_the_journal_or_beside_it_or_named_as_lost() {
     let outcomes = [
         (Outcome::Filled { ticket: 1, price: None, volume: None }, 1),
         (Outcome::Rejected { reason: "no money".into() }, 1),

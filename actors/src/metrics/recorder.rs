@@ -307,7 +307,7 @@ impl Recorder {
                     self.suppressed(*reason);
                     None
                 }
-                SignalResult::Ordered { fate, .. } => Some(fate),
+                SignalResult::Ordered { answer, .. } => Some(answer),
             };
             if own.is_some_and(|fate| matches!(fate.outcome, Outcome::Filled { .. })) {
                 self.metrics.trading_signals_executed_total.with_label_values(&[report.side.as_str()]).inc();

@@ -130,7 +130,7 @@ fn ordered(side: Side, outcome: Outcome, latency_ms: Option<u64>) -> SignalRepor
     let latency = latency_ms.map(Duration::from_millis);
     let result = SignalResult::Ordered {
         order: Box::new(order),
-        fate: OrderResult { outcome, send_latency: latency, gateway_roundtrip: latency },
+        answer: OrderResult { outcome, send_latency: latency, gateway_roundtrip: latency },
     };
     SignalReport {
         symbol: Symbol::new("EURUSD"),

@@ -64,12 +64,12 @@ impl GatewayPort for GatewaySession<'_> {
         if self.is_gateway_absent {
             return Ok(not_sent("the gateway did not accept the previous request".into()));
         }
-        let fate = self.send(order, expiry).await?;
-        self.config.breakers.note(Endpoint::Gateway, fate.send_latency.is_some());
-        if matches!(fate.outcome, Outcome::NotSent { .. }) {
+        let answer = self.send(order, expiry).await?;
+        self.config.breakers.note(Endpoint::Gateway, answer.send_latency.is_some());
+        if matches!(answer.outcome, Outcome::NotSent { .. }) {
             self.is_absent("it did not accept an order");
         }
-        Ok(fate)
+        Ok(answer)
     }
 
     async fn positions(&mut self) -> Result<Positions, Suppression> {
@@ -260,12 +260,12 @@ impl<'a> GatewaySession<'a> {
         };
         reach("send.after");
         let _inflight = config.inflight.enter(Endpoint::Gateway);
-        Ok(self.fate(order, awaiting, started, deadline).await)
+        Ok(self.outcome(order, awaiting, started, deadline).await)
     }
 
     /// The outcome that the reply to a sent order proves. If the reply leaves no doubt, the socket is kept for the next
     /// order.
-    async fn fate(
+    async fn outcome(
         &mut self,
         order: &Order,
         awaiting: AwaitingReply,

@@ -3,7 +3,7 @@
 use super::{Args, Own, THRESHOLD};
 use crate::{
     net::as_seen_here,
-    process::shell::quoted,
+    process::{output::say, shell::quoted},
     sandbox::baseline::Accuracy,
     settings::{Protection, Resolved},
 };
@@ -57,7 +57,7 @@ impl Greeting {
 
     /// Prints it. `took` is the time of the bars without a pause, `http` the address on which HTTP listens.
     pub(super) fn say(&self, took: Duration, http: Option<SocketAddr>) {
-        println!("{}", self.text(took, http));
+        say(&self.text(took, http));
     }
 
     fn text(&self, took: Duration, http: Option<SocketAddr>) -> String {

@@ -177,7 +177,7 @@ impl Args {
             return OddsSource::File(path.clone());
         }
         if self.is_asked() {
-            // Beside the folder: what is in it is made anew each time.
+            // Beside the folder, whose files each study replaces.
             let name = self.out.file_name().unwrap_or_default().to_string_lossy().into_owned();
             return OddsSource::Model(self.out.with_file_name(format!("{name}.odds")));
         }
@@ -207,7 +207,7 @@ impl Args {
         })?;
         if costs.round_trip() == 0.0 {
             let what =
-                "spread, slippage and commission are all 0: nobody trades for nothing. --frictionless charges nothing";
+                "spread, slippage and commission are all 0: trading is never free. --frictionless charges nothing";
             return Err(problem("study.spread_points", what));
         }
         Ok(Terms { costs, triple_day, exits })
