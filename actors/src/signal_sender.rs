@@ -273,7 +273,8 @@ impl Sender {
 /// By how much the fill is worse than the close that was decided on, in units of the last decimal place; `None` if there is no
 /// fill or its price is not told.
 fn slippage_points(signal: &Signal, result: &SignalResult) -> Option<f64> {
-    let SignalResult::Ordered { fate: OrderResult { outcome: Outcome::Filled { price, .. }, .. }, .. } = result else {
+    let SignalResult::Ordered { answer: OrderResult { outcome: Outcome::Filled { price, .. }, .. }, .. } = result
+    else {
         return None;
     };
     let price = price.filter(|price| *price > 0.0)?;

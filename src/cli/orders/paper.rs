@@ -18,7 +18,8 @@ pub(super) fn table(rows: &[PaperRow], equities: &[(String, PaperEquity)]) -> St
     if rows.is_empty() {
         return "no orders on paper\n".into();
     }
-    let mut text = aligned(&TITLE, rows.iter().map(cells), &CUT);
+    let lines: Vec<_> = std::iter::once(TITLE.map(str::to_owned)).chain(rows.iter().map(cells)).collect();
+    let mut text = aligned(&lines, &CUT);
     for (account, equity) in equities {
         // Writing to a String cannot fail.
         let _ = writeln!(text, "account {account} on paper: {}", worth(equity));

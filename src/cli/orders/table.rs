@@ -28,31 +28,27 @@ pub(super) fn table(orders: &[OrderRow], holdings: &Holdings) -> String {
         return "no orders\n".into();
     }
     let digits = id_digits(orders);
-    let rows: Vec<_> = orders.iter().map(|order| cells(order, holdings, digits)).collect();
+    let mut rows: Vec<_> = orders.iter().map(|order| cells(order, holdings, digits)).collect();
     let is_empty = |column: usize| rows.iter().all(|row| row[column].is_empty());
-    let titles =
+    let title =
         std::array::from_fn(|column| if TITLE[column] == PROFIT && is_empty(column) { "" } else { TITLE[column] });
-    aligned(&titles, rows.into_iter(), &CUT)
+    rows.insert(0, title.map(str::to_owned));
+    aligned(&rows, &CUT)
 }
 
-/// Rows below their titles, without empty columns; of a line that is too long these columns are cut, down to so many
-/// characters.
-pub(super) fn aligned<const N: usize>(
-    titles: &[&str; N],
-    rows: impl Iterator<Item = [String; N]>,
-    cuts: &[(usize, usize)],
-) -> String {
-    let rows: Vec<_> = std::iter::once(titles.map(str::to_owned)).chain(rows).collect();
+/// Rows, the titles first; of a line that is too long these columns are cut, down to so many characters. A column without any text
+/// is left out.
+pub(super) fn aligned<const N: usize>(rows: &[[String; N]], cuts: &[(usize, usize)]) -> String {
     let mut widths: [usize; N] =
         std::array::from_fn(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0));
-    let gaps = GAP * widths.iter().filter(|width| **width > 0).count().saturating_sub(1);
     for (column, least) in cuts {
-        let too_much = (widths.iter().sum::<usize>() + gaps).saturating_sub(WIDTH_MAX);
+        let columns = widths.iter().filter(|width| **width > 0).count();
+        let too_much = (widths.iter().sum::<usize>() + GAP * columns.saturating_sub(1)).saturating_sub(WIDTH_MAX);
         widths[*column] -= too_much.min(widths[*column].saturating_sub(*least));
     }
     let line = |row: &[String; N]| {
-        let shown = row.iter().zip(widths).filter(|(_, width)| *width > 0);
-        let padded = shown.map(|(cell, width)| format!("{:width$}", cut(cell, width)));
+        let padded = row.iter().zip(widths).filter(|(_, width)| *width > 0);
+        let padded = padded.map(|(cell, width)| format!("{:width$}", cut(cell, width)));
         format!("{}\n", padded.collect::<Vec<_>>().join("  ").trim_end())
     };
     rows.iter().map(line).collect()

@@ -188,7 +188,7 @@ fn nothing_is_known_of_an_account_that_nobody_told() {
 fn what_ended_on_paper_is_summed_by_symbol_and_money_is_never_a_guess() {
     let disk = Disk::new();
     let store = disk.open();
-    let ended = |id: i64, symbol: &str, exit_at: Option<u64>, profit: Option<f64>, closes: Option<i64>| {
+    let ended = |id: i64, symbol: &str, exit_at: Option<i64>, profit: Option<f64>, closes: Option<i64>| {
         let sql = "INSERT INTO paper_orders (id, account, symbol, gateway_name, model, bar_close_time, side, volume, stop_loss,
                    take_profit, confidence, close, digits, ticket, seen_to, bars_seen, mark_price, is_ambiguous, created_at_ms,
                    updated_at_ms, exit_at, profit, net_points, closes, spread_points)
@@ -196,11 +196,12 @@ fn what_ended_on_paper_is_summed_by_symbol_and_money_is_never_a_guess() {
                            ?5, 1.0)";
         store.connection.execute(sql, rusqlite::params![id, symbol, exit_at, profit, closes]).unwrap();
     };
-    let noon = MIDNIGHT.as_secs() + 12 * HOUR_S;
+    let midnight = millis(MIDNIGHT) / 1_000;
+    let noon = midnight + 12 * 3_600;
     ended(1, "EURUSD", Some(noon), Some(1.25), None);
     ended(2, "EURUSD", Some(noon), Some(2.0), None);
     ended(3, "USDJPY", Some(noon), None, None);
-    ended(4, "EURUSD", Some(MIDNIGHT.as_secs() - 1), Some(100.0), None);
+    ended(4, "EURUSD", Some(midnight - 1), Some(100.0), None);
     ended(5, "EURUSD", None, None, None);
     ended(6, "EURUSD", Some(noon), Some(50.0), Some(1));
     let figures = store.paper_figures("demo", MIDNIGHT + DAY - Duration::from_secs(1)).unwrap();
