@@ -39,7 +39,15 @@ fn record(store: &mut Store, at: Duration, told: AccountSnapshot) {
     let told = Some(ToldOf { account: "demo", names: &names, told: &told });
     let cycle_id = u64::try_from(at.as_millis()).unwrap();
     store
-        .record_cycle(&CycleRecord { cycle_id, model: "baseline", version: None, decisions: &[], due: &[], told, paper: None })
+        .record_cycle(&CycleRecord {
+            cycle_id,
+            model: "baseline",
+            version: None,
+            decisions: &[],
+            due: &[],
+            told,
+            paper: None,
+        })
         .unwrap();
 }
 
