@@ -86,13 +86,13 @@ pub struct Application {
     drain_deadline: Duration,
 }
 
-/// What is called when the plan has caught up.
+/// Called once the cycles without a pause are done, with the addresses on which the daemon listens then.
 type CaughtUp = Box<dyn FnOnce(Listening)>;
 
-/// Where it listens; `None` where it does not.
+/// Where a daemon listens; `None` where it does not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Listening {
-    /// /metrics and /health.
+    /// The metrics port.
     pub http: Option<SocketAddr>,
     /// The console.
     pub console: Option<SocketAddr>,
@@ -183,7 +183,7 @@ impl Application {
     }
 
     /// Sets what is called once, when the plan's cycles without a pause are done or no further cycle is due. It gets the
-    /// addresses that are listened on then.
+    /// addresses on which the daemon listens then.
     pub fn when_caught_up(&mut self, act: impl FnOnce(Listening) + 'static) {
         self.caught_up = Some(Box::new(act));
     }
@@ -205,8 +205,7 @@ impl Application {
     pub async fn run_until_stopped(mut self, shutdown: impl Future<Output = ()>) -> anyhow::Result<Ended> {
         let service_manager = Rc::new(ServiceManager::from_environment());
         let attended = self.attend(service_manager.clone());
-        let (mut caught_up, port) = (self.caught_up.take(), self.port.clone());
-        let console = self.console.clone();
+        let (mut caught_up, port, console) = (self.caught_up.take(), self.port.clone(), self.console.clone());
         let mut say_caught_up = move || {
             if let Some(act) = caught_up.take() {
                 act(Listening { http: port.address(), console: console.address() });

@@ -158,7 +158,18 @@ def test_only_new_bars_are_asked_for(own, wide):
     own.world.bars["EURUSD"].insert(0, [close, *own.world.bars["EURUSD"][0][1:]])
     own.world.odds["EURUSD"].insert(0, own.world.odds["EURUSD"][0] | {"bar_close_s": close})
     own.world.generation += 1
-    wait_until("the new bar was asked for", lambda: own.asked["/console/api/bars"] == before + 1, 20)
+    wait_until("the new bar was asked for", lambda: own.asked["/console/api/bars"] > before, 20)
+    polls = own.asked["/console/api/now"]
+    wait_until("one more poll", lambda: own.asked["/console/api/now"] > polls, 20)
+    assert own.asked["/console/api/bars"] == before + 1, "the newest, not all of them again"
+
+
+def test_what_has_not_changed_is_not_sent_again(own, wide):
+    own.world.is_frozen = True
+    wide.open(own.url + PAGE)
+    wait_until("the view's own question", lambda: own.asked.get("/console/api/decisions"))
+    wait_until("a poll that brings nothing", lambda: own.unchanged >= 2, 20)
+    assert own.asked["/console/api/now"] + own.asked["/console/api/decisions"] == 2 + own.unchanged
 
 
 # ---- old data ----
@@ -171,6 +182,7 @@ def test_a_daemon_that_stops_leaves_no_live_data(own, wide):
     wide.shows("no contact since", "#lost", 25)
     assert re.search(r"no contact since \d\d:\d\d:\d\d UTC: the daemon does not answer", wide.text("#lost"))
     assert float(wide.run("return getComputedStyle(document.querySelector('main')).opacity")) < 0.7
+    assert "in " not in wide.text("[data-until]"), "nothing counts down to a cycle that may never come"
     wide.picture("no-contact-wide")
     for view in VIEWS[1:]:
         wide.run("location.hash = arguments[0]", f"#/{view}")
@@ -404,7 +416,7 @@ window.fetch = (...all) => real(...all).finally(() => { answers += 1; });
 def grows(own, browser, polls: int) -> tuple[int, int]:
     """The heap after the first polls, and after all."""
     own.world.period_s = 0.05
-    browser.driver.set_script_timeout(600)
+    browser.driver.set_script_timeout(1_800)
     browser.open(own.url + PAGE)
     browser.driver.execute_async_script(POLLS, 150)
     first = browser.heap()

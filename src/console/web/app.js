@@ -131,13 +131,12 @@ function drawFrame(now) {
 
 /** The ages, and the banner over old data: once a second, also when no answer comes. */
 function tickAges() {
-  const now = contact.now();
+  const now = contact.now(), lost = contact.lost(page.now, POLL_MS), bar = $("lost");
   for (const node of document.querySelectorAll("[data-ago]")) node.textContent = f.age(now - Number(node.dataset.ago));
   for (const node of document.querySelectorAll("[data-until]")) {
     const left = Number(node.dataset.until) - now;
-    node.textContent = left > 0 ? `in ${f.age(left)}` : "due now";
+    node.textContent = lost ? "?" : left > 0 ? `in ${f.age(left)}` : "due now";
   }
-  const lost = contact.lost(page.now, POLL_MS), bar = $("lost");
   document.documentElement.toggleAttribute("data-lost", lost !== null);
   bar.hidden = lost === null;
   const text = lost ? `no contact since ${lost.since === null ? "this page was opened" : f.clock(lost.since)}: ${lost.why}` : "";

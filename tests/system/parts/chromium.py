@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -36,7 +37,9 @@ class Browser:
                      "--disable-dev-shm-usage", "--js-flags=--expose-gc", f"--window-size={width},{height}"):
             options.add_argument(flag)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-        self.driver = webdriver.Chrome(options, Service("/usr/bin/chromedriver"))
+        # By path: Selenium would look for both in the network.
+        options.binary_location = shutil.which("chromium")
+        self.driver = webdriver.Chrome(options, Service(shutil.which("chromedriver")))
         # Chromium's own windows may not be as narrow as a phone.
         self.command("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=2 if width < 600 else 1, mobile=is_touch)
         self.command("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark" if is_dark else "light"}])

@@ -1,6 +1,7 @@
 """The console's contract, as config/console/README.md has it: an example of every answer, and which fields may be null."""
 
 import copy
+import functools
 import json
 import re
 
@@ -15,8 +16,9 @@ POLICY = (
 HEADERS = {"Content-Security-Policy": POLICY, "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
 
 
+@functools.cache
 def examples() -> dict[str, dict]:
-    """The example of each answer by its name: `now`, ..., `orders/ID`, `halt` (both buttons), `error`."""
+    """The example of each answer by its name: `now`, ..., `orders/ID`, `halt` (both buttons), `error`. Not to be changed."""
     found = {}
     for title, section in re.findall(r"^### (.+?)\n(.*?)(?=^##|\Z)", DOCUMENT.read_text(), re.M | re.S):
         example = re.search(r"```json\n(.*?)```", section, re.S)

@@ -28,6 +28,8 @@ class ConsoleFake(ScriptedHttp):
         # As the daemon does if the browser takes it. Off: a failing test shows plain bodies.
         self.is_compressed = False
         self.asked: dict[str, int] = {}
+        # How many of these were answered by 304.
+        self.unchanged = 0
         super().__init__()
 
     def take(self, request: Request):
@@ -70,6 +72,7 @@ class ConsoleFake(ScriptedHttp):
             return
         etag = self.world.etag()
         if request.headers.get("if-none-match") == etag:
+            self.unchanged += 1
             handler.answer(b"", 304, headers | {"ETag": etag})
             return
         answer = self.world.answer(path, request.query)
