@@ -172,6 +172,23 @@ def test_a_pointed_at_mark_says_its_reason(fake, wide):
             wide.shows(row["reason"], ".tip")
 
 
+def test_a_new_bar_leaves_the_cursor_on_its_bar(own, wide):
+    wide.open(own.url + PAGE + "#/symbol/EURUSD", ".candles[data-bars]")
+    wide.run("document.querySelector('button[data-act=show]').click()")
+    name = wide.text("button[data-act=show]")
+    wide.shows(name, "#readout")
+    assert wide.run("return [...document.querySelectorAll('.u-cursor-x')].every((it) => it.getBoundingClientRect().left > 50)")
+    for _ in range(3):
+        newest = own.world.bars["EURUSD"][0]
+        own.world.bars["EURUSD"].insert(0, [newest[0] + 60, *newest[1:]])
+        own.world.odds["EURUSD"].insert(0, own.world.odds["EURUSD"][0] | {"bar_close_s": newest[0] + 60})
+        own.world.generation += 1
+    bars = own.asked["/console/api/bars"]
+    wait_until("the new bars", lambda: own.asked["/console/api/bars"] > bars, 20)
+    time.sleep(0.5)
+    assert wide.text("#readout").startswith(name), wide.text("#readout")
+
+
 def test_only_new_bars_are_asked_for(own, wide):
     wide.open(own.url + PAGE + "#/symbol/EURUSD", ".candles[data-bars]")
     before = own.asked["/console/api/bars"]
