@@ -1,6 +1,9 @@
 //! Puts the revision and the compiler's version into the binary, for `sentinel_build_info`, and the files of the console,
 //! compressed; and links it so that it uses less memory.
 
+// Cargo reads what is printed.
+#![allow(clippy::print_stdout)]
+
 use flate2::{Compression, write::GzEncoder};
 use std::{
     env, fs,

@@ -4,6 +4,7 @@
 pub mod bars;
 pub mod dataset;
 mod eodhd;
+mod gaps;
 mod plot;
 pub mod probe;
 mod progress;

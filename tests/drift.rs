@@ -39,6 +39,7 @@ fn earlier(journal: &Path, bars: i64) {
         threshold: 0.6,
         action: None,
         reason: None,
+        stopped: None,
         failure_detail: None,
         judged_at: None,
         client_order_id: None,

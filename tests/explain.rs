@@ -194,6 +194,7 @@ fn cycles_are_found_by_minute_and_symbol() {
         threshold: 0.6,
         action: None,
         reason: Some(Reason::Failed { stage: "fetch", kind: "timeout" }),
+        stopped: None,
         failure_detail: None,
         judged_at: None,
         client_order_id: None,

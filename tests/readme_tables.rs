@@ -1,5 +1,5 @@
 //! Checks tables of the documents that the code knows: the dialects (`SENTINEL_WRITE_README=1 cargo test --test readme_tables`
-//! writes them), the states of an order, the settings of `[study]`, and the names of the features.
+//! writes them), the states of an order, the settings of `[study]` and `[paper]`, and the names of the features.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a failing test panics
 
@@ -73,17 +73,30 @@ fn an_order_takes_the_steps_of_the_page() {
     }
 }
 
+/// The keys of a section of base.toml, in its order.
+fn keys_of(section: &str) -> Vec<String> {
+    let (_, text) = BASE.split_once(&format!("\n[{section}]\n")).unwrap();
+    let keys = text.lines().take_while(|line| !line.starts_with('[')).filter_map(|line| {
+        let (key, _) = line.strip_prefix("# ").unwrap_or(line).split_once(" = ")?;
+        (!key.contains(' ')).then(|| format!("{section}.{key}"))
+    });
+    keys.collect()
+}
+
+#[test]
+fn the_account_on_paper_has_the_settings_of_the_page() {
+    let page = fs::read_to_string(file("config/README.md")).unwrap();
+    let (_, section) = page.split_once("\n## Paper\n").unwrap();
+    let rows = section.lines().take_while(|line| !line.starts_with("## ")).filter(|line| line.starts_with("| `"));
+    assert_eq!(rows.flat_map(quoted).filter(|key| key.starts_with("paper.")).collect::<Vec<_>>(), keys_of("paper"));
+}
+
 #[test]
 fn the_study_has_the_settings_of_the_page() {
-    let (_, section) = BASE.split_once("\n[study]\n").unwrap();
-    let settings = section.lines().take_while(|line| !line.starts_with('[')).filter_map(|line| {
-        let (key, _) = line.strip_prefix("# ").unwrap_or(line).split_once(" = ")?;
-        (!key.contains(' ')).then(|| format!("study.{key}"))
-    });
     let rows = rows("config/README.md", "0.001 in USD/JPY.\n\n| key | meaning |");
     let named: Vec<_> = rows.iter().flat_map(|row| quoted(&row[0])).collect();
     let own: Vec<_> = named.iter().filter(|key| key.starts_with("study.")).map(|key| (*key).to_owned()).collect();
-    assert_eq!(own, settings.collect::<Vec<_>>());
+    assert_eq!(own, keys_of("study"));
     assert!(named.contains(&"model.trained_until"));
 }
 

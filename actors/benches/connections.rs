@@ -2,6 +2,7 @@
 //! (`data.concurrency`), compared with a client that keeps its connections. It prints the ratio of the times.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a failing bench panics
+#![allow(clippy::print_stdout)] // its figures
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use futures_util::{StreamExt, stream};

@@ -3,6 +3,7 @@
 //! of each cycle. Every cycle but the first fetches a new bar; these must stay under the bound.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a failing bench panics
+#![allow(clippy::print_stdout)] // its figures
 
 use actix::{Actor, Context, Handler, MessageResult};
 use rustls::{ServerConfig, ServerConnection, StreamOwned, crypto::ring::default_provider, pki_types::PrivateKeyDer};

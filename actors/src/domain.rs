@@ -3,6 +3,7 @@
 //! - market data: [`bar`], [`interval`], [`resample`], [`window`], [`calendar`], [`regime`], [`features`]
 //! - a decision: [`decision`], [`guard`], [`drift`], [`outcome`]; what would have been right: [`label`]
 //! - an order: [`instrument`], [`side`], [`order`], [`order_state`], [`order_manager`], [`journal`], [`fill`]
+//! - the account on paper: [`paper`]; what points are worth: [`money`]
 //! - what is open at the broker: [`position`], [`exposure`], [`symbol_matching`], [`reconcile`]
 //! - a cycle: [`schedule`], [`clock`], [`cycle_outcome`], [`breaker`]
 //! - names and text: [`names`], [`build_info`], [`sanitize`]
@@ -23,11 +24,13 @@ pub mod instrument;
 pub mod interval;
 pub mod journal;
 pub mod label;
+pub mod money;
 pub mod names;
 pub mod order;
 pub mod order_manager;
 pub mod order_state;
 pub mod outcome;
+pub mod paper;
 pub mod position;
 pub mod profit;
 pub mod reconcile;

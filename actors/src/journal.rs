@@ -3,6 +3,10 @@
 //!
 //! Messages are handled one after the other, so the answer to any of them means that all before it are on disk.
 
+mod opened;
+mod owed;
+mod paper;
+mod record;
 #[cfg(test)]
 mod tests;
 mod windows;
@@ -10,11 +14,10 @@ mod windows;
 use crate::{
     adapters::{
         archive::Queue,
-        journal::{CycleRecord, DaemonLock, FileId, Identity, OpenError, OrderRow, Store, ToldOf},
+        journal::{DaemonLock, FileId, Identity, OpenError, Store},
     },
     domain::{
         clock::Clock,
-        drift::{CONFIDENCES, FirstConfidence},
         exposure::Fill,
         instrument::{InstrumentKey, Symbol},
         journal::{
@@ -22,17 +25,20 @@ use crate::{
         },
         names::{ActorName, DropReason},
         order::Outcome,
-        profit::Money,
     },
     messages::{
-        Event, Flush, Flushed, NoteAccount, NoteEquity, NotePress, Ping, ReadFills, ReadHistory, ReadStanding,
-        RecordDecisions, Settled, Telemetry, WriteSteps,
+        Event, Flush, Flushed, NoteAccount, NoteEquity, NotePress, Ping, ReadFills, ReadHistory, ReadStanding, Settled,
+        Telemetry, WriteSteps,
     },
 };
 use actix::{Actor, Addr, Handler, SyncArbiter, SyncContext};
+pub use opened::Opened;
+use owed::{Owed, unresolved_by};
+use paper::Paper;
+pub use paper::PaperConfig;
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -62,80 +68,12 @@ pub struct Config {
     pub names: Arc<[(InstrumentKey, Symbol)]>,
     /// The way to the bar archive, if there is one.
     pub archive: Option<Queue>,
+    /// The account on paper, if there is one.
+    pub paper: Option<Arc<PaperConfig>>,
     /// Wall clock of every row.
     pub clock: Arc<dyn Clock>,
     /// Who is told what happened.
     pub metrics: Telemetry,
-}
-
-/// The file of a daemon that starts: locked, and open unless it could not be for now.
-#[derive(Debug)]
-pub struct Opened {
-    lock: Option<DaemonLock>,
-    store: Option<Store>,
-}
-
-impl Opened {
-    /// Locks and opens the journal, and settles what the last daemon left open. A disk error is no reason to stop: the
-    /// daemon then runs without sending anything, says so, and tries again with every write.
-    ///
-    /// # Errors
-    /// Another daemon uses it, or the file is not a journal that this version can read.
-    pub fn at(path: &Path, identity: &Identity, now: Duration) -> Result<Self, OpenError> {
-        let opened = DaemonLock::acquire(path).and_then(|lock| Ok((lock, Store::open(path)?)));
-        match opened {
-            Ok((lock, mut store)) => {
-                if let Err(error) = store.read_standing(identity, StandingQuestion::default(), now) {
-                    warn!(error = error.kind(), "the journal: {error}");
-                }
-                Ok(Self { lock: Some(lock), store: Some(store) })
-            }
-            Err(error) if error.may_pass() => {
-                error!(error = "journal", "{error}; no order is sent until it can be written");
-                Ok(Self { lock: None, store: None })
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Orders of unknown outcome that the daemon before left behind, oldest first; none if the file cannot be read, which
-    /// was said when it was opened.
-    pub fn unresolved(&self) -> Vec<OrderRow> {
-        self.store.as_ref().and_then(|store| store.orders(true).ok()).unwrap_or_default()
-    }
-
-    /// What is known of the account's money; `None` if the file cannot be read.
-    pub fn money(&self, account: &str, names: &[(InstrumentKey, Symbol)], now: Duration) -> Option<Money> {
-        let store = self.store.as_ref()?;
-        let read = store.money(account, names, now);
-        read.inspect_err(|error| {
-            warn!(stage = "journal", error = error.kind(), "profit and loss is not shown, it cannot be read: {error}");
-        })
-        .ok()
-    }
-
-    /// The confidences from which drift goes on; none if the file cannot be read.
-    pub fn confidences(&self, model: &str, symbols: &[Symbol]) -> Vec<FirstConfidence> {
-        let read = self.store.as_ref().map(|store| store.confidences(model, symbols, CONFIDENCES));
-        read.unwrap_or(Ok(Vec::new())).unwrap_or_else(|error| {
-            warn!(
-                stage = "journal",
-                error = error.kind(),
-                "drift begins anew, earlier confidences cannot be read: {error}"
-            );
-            Vec::new()
-        })
-    }
-}
-
-/// A step that happened and is not in the journal.
-#[derive(Debug)]
-struct Owed {
-    step: OrderStep,
-    /// Whether it is on disk all the same, beside the journal.
-    is_kept: bool,
-    /// Whether it was said that it is not.
-    is_said: bool,
 }
 
 /// The actor.
@@ -157,6 +95,7 @@ pub struct Journal {
     unwritten: Vec<Owed>,
     pruned_at: Option<Duration>,
     windows: Windows,
+    paper: Paper,
     /// What the gateway told of the account in this cycle, and when, wall clock since the unix epoch.
     account: Vec<(Duration, AccountSnapshot)>,
 }
@@ -181,6 +120,7 @@ impl Journal {
                 unwritten: Vec::new(),
                 pruned_at: None,
                 windows: Windows::default(),
+                paper: Paper::default(),
                 account: Vec::new(),
             }
         })
@@ -265,45 +205,12 @@ impl Journal {
         });
     }
 
-    /// Remembers a step that could not be written, and keeps it on disk beside the journal: the process may not live to
-    /// write it later.
-    fn owe(&mut self, step: &OrderStep) {
-        if !matches!(step, OrderStep::Outcome(..) | OrderStep::GivenUp(..)) {
+    /// Reports the account's money, if something of it was told. If it cannot be read, that was logged, and the metrics keep
+    /// what they know.
+    fn count_money(&mut self, is_told: bool) {
+        if !is_told {
             return;
         }
-        if self.unwritten.iter().all(|owed| owed.step != *step) {
-            self.unwritten.push(Owed { step: step.clone(), is_kept: false, is_said: false });
-        }
-        self.keep();
-    }
-
-    /// Writes beside the journal what is not there yet.
-    fn keep(&mut self) {
-        let now = self.config.clock.now();
-        for owed in self.unwritten.iter_mut().filter(|owed| !owed.is_kept) {
-            let client_order_id = owed.step.id();
-            match Store::keep(&self.config.path, &owed.step, now) {
-                Ok(is_kept) => {
-                    owed.is_kept = is_kept;
-                    warn!(
-                        stage = "journal", %client_order_id,
-                        "what became of the order is kept beside the journal until that can be written, by this daemon \
-                         or the next"
-                    );
-                }
-                Err(error) if !std::mem::replace(&mut owed.is_said, true) => {
-                    error!(
-                        stage = "journal", error = "journal", %client_order_id,
-                        "what became of the order can be written neither to the journal nor beside it: {error}"
-                    );
-                }
-                Err(_) => {}
-            }
-        }
-    }
-
-    /// Reports the account's money. If it cannot be read, that was logged, and the metrics keep what they know.
-    fn count_money(&mut self) {
         let count = |store: &mut Store, config: &Config| {
             store.money(&config.identity.account, &config.names, config.clock.now())
         };
@@ -444,49 +351,6 @@ impl Handler<WriteSteps> for Journal {
     }
 }
 
-impl Handler<RecordDecisions> for Journal {
-    type Result = ();
-
-    fn handle(&mut self, message: RecordDecisions, _: &mut Self::Context) {
-        let RecordDecisions { cycle_id, decisions } = message;
-        self.windows.take(&decisions);
-        // First, and whatever the journal's disk says: the archive has a thread of its own.
-        self.windows.offer(cycle_id, &self.config);
-        let told = std::mem::take(&mut self.account);
-        let windows = std::mem::take(&mut self.windows);
-        let due = windows.due(&self.config.horizons);
-        let record = |store: &mut Store, config: &Config| {
-            let Identity { account, model, .. } = &config.identity;
-            let told = ToldOf { account, names: &config.names, told: &told };
-            store.record_cycle(&CycleRecord {
-                cycle_id,
-                model,
-                version: Some(&config.version),
-                decisions: &decisions,
-                due: &due,
-                told: Some(told).filter(|told| !told.told.is_empty()),
-            })
-        };
-        // A failure is logged, counted and shown by `with_store`; there is nobody to answer.
-        let is_told = !told.is_empty();
-        let recorded = self.with_store(record);
-        drop(due);
-        self.windows = windows;
-        if recorded.is_ok() {
-            self.windows.told();
-            self.wrote();
-            if is_told {
-                self.count_money();
-            }
-            self.prune_if_due();
-        } else {
-            let reason = if self.is_closed { DropReason::Stale } else { DropReason::Full };
-            self.config.metrics.dropped(ActorName::Journal, reason, decisions.len() as u64);
-        }
-        self.report();
-    }
-}
-
 impl Handler<Flush> for Journal {
     type Result = Flushed;
 
@@ -500,15 +364,5 @@ impl Handler<Flush> for Journal {
         let lost = self.unwritten.iter().filter(|owed| !owed.is_kept && is_known(&owed.step));
         let lost = lost.map(|owed| owed.step.clone()).collect();
         Flushed { is_written: self.is_writable == Some(true), lost }
-    }
-}
-
-/// An order whose outcome is not written counts as one of unknown outcome. One that never left does not.
-fn unresolved_by(step: &OrderStep) -> Option<UnresolvedOrder> {
-    match step {
-        OrderStep::Outcome(order, _) => {
-            Some(UnresolvedOrder { id: order.client_order_id, symbol: order.symbol.clone() })
-        }
-        _ => None,
     }
 }

@@ -164,7 +164,7 @@ pub enum SignalResult {
         /// The order as it was built.
         order: Box<Order>,
         /// Its outcome.
-        fate: OrderResult,
+        answer: OrderResult,
     },
     /// No order was sent.
     Suppressed(Suppression),

@@ -261,19 +261,20 @@ impl Sender {
             return Err(Suppression::DryRun);
         }
         let placed = manager.place(&order, signal.begun_at, (&self.config.journal, session), closes).await;
-        for (close, fate) in &*closes {
-            log_fate(cycle_id, close, &fate.outcome);
+        for (close, answer) in &*closes {
+            log_outcome(cycle_id, close, &answer.outcome);
         }
-        let fate = placed?;
-        log_fate(cycle_id, &order, &fate.outcome);
-        Ok(SignalResult::Ordered { order: Box::new(order), fate })
+        let answer = placed?;
+        log_outcome(cycle_id, &order, &answer.outcome);
+        Ok(SignalResult::Ordered { order: Box::new(order), answer })
     }
 }
 
 /// By how much the fill is worse than the close that was decided on, in units of the last decimal place; `None` if there is no
 /// fill or its price is not told.
 fn slippage_points(signal: &Signal, result: &SignalResult) -> Option<f64> {
-    let SignalResult::Ordered { fate: OrderResult { outcome: Outcome::Filled { price, .. }, .. }, .. } = result else {
+    let SignalResult::Ordered { answer: OrderResult { outcome: Outcome::Filled { price, .. }, .. }, .. } = result
+    else {
         return None;
     };
     let price = price.filter(|price| *price > 0.0)?;
@@ -294,7 +295,7 @@ fn log_dry_run(cycle_id: CycleId, order: &Order) {
 }
 
 /// The only log line with an order's outcome.
-fn log_fate(cycle_id: CycleId, order: &Order, outcome: &Outcome) {
+fn log_outcome(cycle_id: CycleId, order: &Order, outcome: &Outcome) {
     macro_rules! log {
         ($level:ident, $($rest:tt)*) => {
             $level!(

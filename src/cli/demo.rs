@@ -13,7 +13,7 @@ use crate::{
         shutdown::Ended,
         telemetry::{self, Quiet},
     },
-    process::{environment, exit::refuse, on_system, unix_signals},
+    process::{environment, exit::refuse, on_system, output::say, unix_signals},
     sandbox::{
         PriceBoard,
         baseline::{Accuracy, Baseline},
@@ -120,7 +120,7 @@ async fn run(args: &Args) -> anyhow::Result<Ended> {
         once: false,
     };
     let whose = if own.is_some() { "of your" } else { "recorded" };
-    println!("Sentinel demo: the first {} {whose} bars run without a pause ...", first_bars(args));
+    say(&format!("Sentinel demo: the first {} {whose} bars run without a pause ...", first_bars(args)));
     let greeting = Greeting::new(args, &settings, &journal, servers.addresses(), servers.accuracy, own);
     let began = Instant::now();
     let mut application = Application::start(&settings, plan, None)?;

@@ -3,7 +3,10 @@
 
 use super::journal;
 use crate::{
-    process::exit::{fail, refuse},
+    process::{
+        exit::{fail, refuse},
+        output::say,
+    },
     settings::{Problem, Settings, SettingsError, Sources},
 };
 use anyhow::Context;
@@ -84,12 +87,15 @@ pub(super) fn resume(args: &ResumeArgs) -> ExitCode {
     let resumed =
         path.map_or(ExitCode::SUCCESS, |path| switch(&path, halt_file::resume, done, |s| *s == HaltState::Running));
     if !counts {
-        println!("no journal at {}, so no count of failed orders: name the daemon's with --journal", journal.display());
+        say(&format!(
+            "no journal at {}, so no count of failed orders: name the daemon's with --journal",
+            journal.display()
+        ));
         return if failures_max > 0 { ExitCode::FAILURE } else { resumed };
     }
     match reset_failures(journal) {
         Ok(()) => {
-            println!("the count of failed orders in a row is reset: {}", journal.display());
+            say(&format!("the count of failed orders in a row is reset: {}", journal.display()));
             resumed
         }
         Err(error) => fail(&error.context("the count of failed orders in a row could not be reset")),
@@ -110,12 +116,12 @@ fn switch(
     let acted = act(path).with_context(|| path.display().to_string());
     // Read again, as the daemon will read it: what counts is the file, not what this command did.
     let state = HaltFile::new(Some(path.to_owned())).state();
-    println!("{state}");
+    say(&state.to_string());
     match acted {
         // Even if this path counts as halted because it cannot be read: the daemon may watch another path.
         Err(error) => fail(&error),
         Ok(changed) => {
-            println!("{} {}", done(changed), path.display());
+            say(&format!("{} {}", done(changed), path.display()));
             if wanted(&state) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
     }

@@ -9,6 +9,7 @@ use crate::{
     process::{
         exit::{fail, refuse},
         on_system,
+        output::say,
     },
     settings::{MetricsSettings, Settings, Sources, daemon_address},
 };
@@ -75,7 +76,7 @@ pub(super) fn main(args: &Args) -> ExitCode {
     let asked = ask(&url, &args.path, identity.as_ref(), Duration::from_millis(args.deadline_ms));
     match on_system(asked) {
         Ok(answer) => {
-            println!("{answer}");
+            say(&answer.to_string());
             ExitCode::SUCCESS
         }
         Err(error) => fail(&error.context(format!("{url}{}", args.path))),

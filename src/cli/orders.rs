@@ -3,6 +3,7 @@
 
 pub(super) mod holdings;
 mod id_prefix;
+pub(super) mod paper;
 pub(super) mod print;
 mod table;
 
@@ -29,6 +30,9 @@ pub(super) struct Args {
     /// Only orders of unknown outcome, which block their symbols
     #[arg(long)]
     unresolved: bool,
+    /// The orders on paper instead, which are never listed with the others
+    #[arg(long, conflicts_with = "unresolved")]
+    paper: bool,
     /// Print a JSON array instead of a table
     #[arg(long)]
     json: bool,
@@ -106,6 +110,14 @@ pub(super) fn main(args: &Args) -> ExitCode {
 
 fn list(path: &Path, args: &Args) -> anyhow::Result<()> {
     let store = Store::open_read_only(path)?;
+    if args.paper {
+        let rows = store.paper_orders()?;
+        if args.json {
+            let rows: Vec<_> = rows.iter().map(paper::as_json).collect();
+            return output::print(&format!("{}\n", serde_json::to_string_pretty(&rows)?));
+        }
+        return output::print(&paper::table(&rows, &store.paper_equities()?));
+    }
     let orders = store.orders(args.unresolved)?;
     let holdings = Holdings::read(&store, &orders)?;
     if args.json {
@@ -139,7 +151,7 @@ fn resolve(path: &Path, id: &id_prefix::IdPrefix, outcome: (Outcome, Option<i64>
     let mut store = journal::open_to_write(path)?;
     let id = id.find(&store, path)?;
     store.resolve(id, verdict, &journal::person(), note, SystemClock.now()).or_else(|error| refused(path, error))?;
-    println!("{id} is settled. A running daemon trades its symbol again from the next cycle on.");
+    output::say(&format!("{id} is settled. A running daemon trades its symbol again from the next cycle on."));
     Ok(())
 }
 
@@ -148,7 +160,7 @@ fn closed(path: &Path, id: &id_prefix::IdPrefix, note: &str) -> anyhow::Result<(
     let mut store = journal::open_to_write(path)?;
     let id = id.find(&store, path)?;
     store.mark_closed(id, &journal::person(), note, SystemClock.now()).or_else(|error| refused(path, error))?;
-    println!("The position of {id} no longer counts. A running daemon sees this in the next cycle.");
+    output::say(&format!("The position of {id} no longer counts. A running daemon sees this in the next cycle."));
     Ok(())
 }
 

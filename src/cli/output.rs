@@ -1,6 +1,6 @@
 //! What commands print: to a pipe that may be closed early, and with times in one format.
 
-pub(super) use crate::process::output::print;
+pub(super) use crate::process::output::{print, say};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 

@@ -9,7 +9,9 @@ use crate::{
     },
     process::{
         exit::{fail, refuse},
-        on_system, unix_signals,
+        on_system,
+        output::complain,
+        unix_signals,
     },
     settings::{Settings, SettingsArgs},
 };
@@ -34,7 +36,9 @@ pub(super) fn main(args: &Args) -> ExitCode {
             if is_service()
                 && let Err(error) = sources.to_last_start(None).write(&sources.environment, true)
             {
-                eprintln!("sentinel: `sentinel check` will not see the flags and variables of this start: {error}");
+                complain(&format!(
+                    "sentinel: `sentinel check` will not see the flags and variables of this start: {error}"
+                ));
             }
             return refuse(&error);
         }

@@ -3,7 +3,7 @@
 use super::own_bars::{Own, OwnBars};
 use crate::{
     daemon::telemetry,
-    process::{exit::fail, on_system, unix_signals},
+    process::{exit::fail, on_system, output::say, unix_signals},
     sandbox::{PriceBoard, baseline::Baseline, gateway, market, model, recording::Recording},
     settings::Log,
 };
@@ -67,7 +67,11 @@ pub(super) fn main(server: Server) -> ExitCode {
                 let recording = own.as_ref().map_or_else(Recording::eurusd, |own| own.recording.clone());
                 let market = market::start(market::Config::new(address, recording, PriceBoard::default()))
                     .with_context(|| format!("the market cannot listen on {address} (--port N takes another)"))?;
-                println!("market on http://{} (any token; sentinel run --clock bars{})", market.addr(), flags(own));
+                say(&format!(
+                    "market on http://{} (any token; sentinel run --clock bars{})",
+                    market.addr(),
+                    flags(own)
+                ));
                 stop.await;
                 market.stop();
             }
@@ -75,7 +79,7 @@ pub(super) fn main(server: Server) -> ExitCode {
                 let address = SocketAddr::new(listen.bind, port);
                 let model = model::start(address, Baseline::fit())
                     .with_context(|| format!("the model cannot listen on {address} (--port N takes another)"))?;
-                println!("model on http://{}", model.addr());
+                say(&format!("model on http://{}", model.addr()));
                 stop.await;
                 model.stop();
             }
@@ -84,7 +88,7 @@ pub(super) fn main(server: Server) -> ExitCode {
                 let config = gateway::Config { addr: address, prices: PriceBoard::default(), price: Some(price) };
                 let gateway = gateway::start(config)
                     .with_context(|| format!("the gateway cannot listen on {address} (--port N takes another)"))?;
-                println!("gateway on tcp://{} (dialect v43)", gateway.addr());
+                say(&format!("gateway on tcp://{} (dialect v43)", gateway.addr()));
                 stop.await;
                 gateway.stop();
             }

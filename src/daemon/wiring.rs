@@ -26,11 +26,12 @@ use sentinel_actors::{
         instrument::{Instrument, InstrumentKey, Symbol},
         names::ActorName,
         order_manager::Rules,
-        profit::Money,
+        paper::PaperTerms,
+        profit::{Figures, PaperFigures},
     },
     feature_builder::{self, FeatureBuilder},
     fetcher::{self, Fetcher},
-    journal::{self, Horizons, Journal, Opened},
+    journal::{self, Horizons, Journal, Opened, PaperConfig},
     messages::{Backlog, CycleWentWell, FlushUnwritten, Ping, Telemetry},
     metrics,
     predictor::{self, Predictor},
@@ -166,6 +167,7 @@ pub fn metrics_config(settings: &Resolved, period: Duration, opened: &Opened, po
         drift: Drift::new(settings.reference.clone(), known),
         live: settings.purpose.gateway.is_live(),
         money: money(settings, opened, policy.clock.now()),
+        paper: paper_figures(settings, opened, policy.clock.now()),
         max_bar_age_s: settings.max_bar_age_s,
         kill_switch: policy.kill_switch.clone(),
         period,
@@ -177,9 +179,17 @@ pub fn metrics_config(settings: &Resolved, period: Duration, opened: &Opened, po
 }
 
 /// The account's money as the journal knows it; none in a dry run, which has no account.
-fn money(settings: &Resolved, opened: &Opened, now: Duration) -> Option<Money> {
+fn money(settings: &Resolved, opened: &Opened, now: Duration) -> Option<Figures> {
     let gateway = &settings.purpose.gateway;
     gateway.is_live().then(|| opened.money(gateway.account(), &gateway_names(settings), now))?
+}
+
+/// What was realised on paper today; none without an account on paper.
+fn paper_figures(settings: &Resolved, opened: &Opened, now: Duration) -> Option<PaperFigures> {
+    if !settings.paper.enabled {
+        return None;
+    }
+    opened.paper_figures(&identity(settings).account, now)
 }
 
 /// The rules for decisions.
@@ -275,6 +285,7 @@ pub fn journal_config(
             digits: digits.collect(),
         },
         archive,
+        paper: paper_config(settings),
         path: settings.journal.path.clone(),
         keep: settings.journal.keep,
         identity: identity(settings),
@@ -288,6 +299,26 @@ pub fn journal_config(
 fn gateway_names(settings: &Resolved) -> Arc<[(InstrumentKey, Symbol)]> {
     let name = |it: &Instrument| (InstrumentKey::of(&it.gateway_name), it.symbol.clone());
     settings.instruments.iter().map(name).collect()
+}
+
+/// The configuration of the account on paper; `None` if there is none.
+fn paper_config(settings: &Resolved) -> Option<Arc<PaperConfig>> {
+    let paper = &settings.paper;
+    let terms = PaperTerms {
+        triple_day: settings.study.triple_swap_day,
+        horizon_bars: paper.horizon_bars,
+        start: paper.balance,
+        account_mode: settings.gateway.account_mode,
+        opposite: settings.guards.opposite,
+    };
+    let instrument = |instrument: &Instrument| (instrument.clone(), settings.study.costs(instrument.digits));
+    let config = PaperConfig {
+        instruments: settings.instruments.iter().map(instrument).collect(),
+        limits: settings.limits(),
+        terms,
+        money: settings.money.clone(),
+    };
+    paper.enabled.then(|| Arc::new(config))
 }
 
 /// The deadlines of all requests to the model, one more for the rows that it refuses, and of the gateway, and some slack.

@@ -15,6 +15,14 @@ pub fn print(text: &str) -> anyhow::Result<()> {
     }
 }
 
+/// Prints a line of a command that has more to do, and that has done it whether or not somebody reads so. If it cannot be
+/// printed for another reason than a closed pipe, stderr says why.
+pub fn say(line: &str) {
+    if let Err(error) = print(&format!("{line}\n")) {
+        complain(&format!("sentinel: {error:#}"));
+    }
+}
+
 /// Prints a line to stderr. If that is gone, nothing can be said to anyone.
 pub fn complain(text: &str) {
     let _ = writeln!(stderr(), "{text}");

@@ -2,12 +2,15 @@
 
 use super::{MetricsSettings, Settings, Sources, protection::Protection};
 use crate::net;
+use crate::process::output::complain;
 use std::net::IpAddr;
 
 /// The daemon's URL and the host of HUB, by the daemon's settings; the built-in ones if these cannot be used.
 pub fn url_and_hub() -> (String, String) {
     let settings = Settings::load_unchecked(&Sources::beside_daemon(None)).or_else(|error| {
-        eprintln!("sentinel: note: the daemon's settings cannot be used, so the built-in addresses are: {error}");
+        complain(&format!(
+            "sentinel: note: the daemon's settings cannot be used, so the built-in addresses are: {error}"
+        ));
         Settings::load_unchecked(&Sources::default())
     });
     let Ok(Settings { metrics, model, .. }) = settings else { return Default::default() };

@@ -100,6 +100,7 @@ impl Purpose for Daemon {
             "a file or the environment alone does not enable live mode: start with --live",
         );
         let token = validate::token(settings, found);
+        validate::rates(settings, found);
         let gateway = &settings.gateway;
         let gateway = if is_live {
             validate::live(settings, found);

@@ -2,8 +2,8 @@
 
 use super::{
     Archive, ConsoleSettings, DataSettings, DeadmanSettings, GatewaySettings, GuardSettings, Journal, Log,
-    MetricsSettings, ModelSettings, Problem, Settings, SettingsError, Sources, StudySettings, Symbols, TradingSettings,
-    WEB_CONFIG, confidence_reference, curve,
+    MetricsSettings, ModelSettings, PaperSettings, Problem, Settings, SettingsError, Sources, StudySettings, Symbols,
+    TradingSettings, WEB_CONFIG, confidence_reference, curve,
     market::{self, CalendarSource},
     origins::{self, Remarks},
     protection::Protection,
@@ -14,7 +14,7 @@ use sentinel_actors::{
     adapters::gateway::{self, CurveKeys, Peer},
     domain::{
         breaker::BreakerPolicy, calendar::Calendar, drift::Reference, features::TimeColumns, guard::Limits,
-        instrument::Instrument, schedule::Schedule,
+        instrument::Instrument, money::Money, schedule::Schedule,
     },
     fetcher::{MarketClock, Poll},
 };
@@ -71,6 +71,7 @@ pub struct Resolved<P = Daemon> {
     /// TLS and passwords of the console, if there are any.
     pub console_protection: Option<Protection>,
     pub deadman: DeadmanSettings,
+    pub paper: PaperSettings,
     pub study: StudySettings,
     /// What is logged, and how.
     pub log: Log,
@@ -78,6 +79,8 @@ pub struct Resolved<P = Daemon> {
     pub symbols: Symbols,
     /// The same in the type of the stages, in the order of the settings.
     pub instruments: Arc<[Instrument]>,
+    /// How their points become money.
+    pub money: Arc<Money>,
     /// What a person should know about the environment.
     pub remarks: Remarks,
     /// Everything as a settings file with the same meaning, with secrets redacted.
@@ -119,8 +122,9 @@ impl Settings {
             let origins = origins::Origins::of(sources);
             return Err(SettingsError(found.0.into_iter().map(|problem| origins.without_values(problem)).collect()));
         };
+        let money = Money::new(written_out.iter().cloned().map(Into::into).collect());
         let instruments = written_out.into_iter().map(Into::into).collect();
-        Ok(self.with(parsed, journal, instruments, toml, origins::remarks(&sources.environment)))
+        Ok(self.with(parsed, journal, (instruments, money), toml, origins::remarks(&sources.environment)))
     }
 
     /// Checks and reads everything, even if some of it is wrong, so that all problems are reported together.
@@ -154,7 +158,7 @@ impl Settings {
         self,
         parsed: Parsed<P>,
         journal: Journal,
-        instruments: Arc<[Instrument]>,
+        (instruments, money): (Arc<[Instrument]>, Money),
         toml: String,
         remarks: Remarks,
     ) -> Resolved<P> {
@@ -189,10 +193,12 @@ impl Settings {
             console: self.console,
             console_protection: parsed.console_protection,
             deadman: self.deadman,
+            paper: self.paper,
             study: self.study,
             log: parsed.log,
             symbols: self.symbols,
             instruments,
+            money: money.into(),
             remarks,
             hash: hash(&toml),
             toml,

@@ -5,6 +5,7 @@ mod console;
 mod gateway;
 mod journal;
 mod log;
+mod paper;
 mod study;
 mod symbols;
 
@@ -13,6 +14,7 @@ pub use console::ConsoleSettings;
 pub use gateway::{GatewaySettings, PlaintextSetting};
 pub use journal::{Journal, JournalSettings, NewJournal};
 pub use log::{Log, LogFormat, LogSettings};
+pub use paper::PaperSettings;
 pub use study::{StudyLabel, StudySettings};
 pub use symbols::{Symbol, Symbols};
 
@@ -20,7 +22,7 @@ use super::{distance::Distance, secret::Secret};
 use crate::net::authority;
 use sentinel_actors::{
     adapters::{deadman::UrlSource, eodhd::ApiToken, mlflow::Tabular},
-    domain::{features::TimeColumns, interval::Interval, position::Opposite},
+    domain::{features::TimeColumns, interval::Interval, money::ProfitRate, position::Opposite},
     fetcher::{MarketClock, OnGap, Poll},
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -60,6 +62,8 @@ pub struct Settings {
     pub console: ConsoleSettings,
     /// Pings for an outside service.
     pub deadman: DeadmanSettings,
+    /// The account on paper.
+    pub paper: PaperSettings,
     /// What `sentinel study` charges.
     pub study: StudySettings,
     /// Log output.
@@ -190,6 +194,9 @@ pub struct TradingSettings {
     pub stop_loss: Option<Distance>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub take_profit: Option<Distance>,
+    pub contract_size: f64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profit_rate: Option<ProfitRate>,
 }
 
 /// `[guards]`

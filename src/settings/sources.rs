@@ -5,7 +5,7 @@ use super::{
     last_start::LastStart,
     variables::{SYMBOLS, by_variables, split_names},
 };
-use crate::process::environment;
+use crate::process::{environment, output::complain};
 use std::{
     collections::{BTreeMap, HashMap},
     path::{Path, PathBuf},
@@ -51,7 +51,7 @@ impl Sources {
     fn found(config: Option<&Path>, or_refused: bool) -> Self {
         let environment = environment();
         let last_start = LastStart::find(&environment, or_refused).unwrap_or_else(|note| {
-            eprintln!("sentinel: note: {note}");
+            complain(&format!("sentinel: note: {note}"));
             None
         });
         Self::beside(config, environment, last_start)

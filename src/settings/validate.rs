@@ -10,7 +10,7 @@ mod symbols;
 use super::{
     Problem, Settings,
     address::host_fault,
-    sections::{BreakerSettings, DeadmanSettings, GuardSettings, Journal, TradingSettings},
+    sections::{BreakerSettings, DeadmanSettings, GuardSettings, Journal, PaperSettings, TradingSettings},
 };
 pub(super) use console::console;
 use data::data;
@@ -21,8 +21,8 @@ use sentinel_actors::{
     fetcher::MarketClock,
 };
 use std::{net::IpAddr, path::Path};
-pub(super) use symbols::is_symbol;
-use symbols::{digits, distance, threshold, volume};
+use symbols::{contract_size, digits, distance, threshold, volume};
+pub(super) use symbols::{is_symbol, rates};
 
 const SET_THE_DIALECT: &str = "--dialect place_order, v43, envelope or order_send";
 /// More than any daemon will run, and within the range of TOML's numbers.
@@ -46,6 +46,7 @@ pub(super) fn ranges(settings: &Settings, journal: &Journal, found: &mut Found) 
     archive(settings, journal, found);
     http(settings, found);
     deadman(&settings.deadman, found);
+    paper(&settings.paper, found);
     study::study(settings, found);
     symbols::symbols(settings, found);
 }
@@ -113,6 +114,7 @@ fn trading(trading: &TradingSettings, found: &mut Found) {
     digits(Some(trading.digits), "trading.digits", found);
     distance(trading.stop_loss, trading.digits, "trading.stop_loss", found);
     distance(trading.take_profit, trading.digits, "trading.take_profit", found);
+    contract_size(Some(trading.contract_size), "trading.contract_size", found);
 }
 
 fn guards(guards: &GuardSettings, found: &mut Found) {
@@ -224,6 +226,11 @@ fn deadman(deadman: &DeadmanSettings, found: &mut Found) {
         "deadman.deadline_ms",
         "must be 10 to 60000 milliseconds",
     );
+}
+
+fn paper(paper: &PaperSettings, found: &mut Found) {
+    found.unless((1.0..=1e12).contains(&paper.balance), "paper.balance", "must be 1 to 1000000000000");
+    found.unless(paper.horizon_bars <= 10_000, "paper.horizon_bars", "must be 0 (none) to 10000 bars");
 }
 
 fn host(host: &str, key: &str, found: &mut Found) {

@@ -20,7 +20,9 @@ use crate::{
     net,
     process::{
         exit::{EXIT_USAGE, fail},
-        on_system, unix_signals,
+        on_system,
+        output::{complain, say},
+        unix_signals,
     },
     tools::{probe::Client, progress::Progress},
 };
@@ -68,7 +70,7 @@ async fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let (client, files) = match prepared {
         Ok(prepared) => prepared,
         Err(error) => {
-            eprintln!("sentinel: {error:#}");
+            complain(&format!("sentinel: {error:#}"));
             return Ok(ExitCode::from(EXIT_USAGE));
         }
     };
@@ -138,7 +140,7 @@ impl Soak<'_> {
             if written.is_none_or(|at: Instant| at.elapsed() >= WRITE_EVERY) {
                 written = Some(Instant::now());
                 if let Err(error) = self.write(&record, Ended::Running) {
-                    eprintln!("sentinel: {error:#}; the run continues");
+                    complain(&format!("sentinel: {error:#}; the run continues"));
                 }
             }
             let elapsed = self.began.elapsed();
@@ -169,9 +171,9 @@ impl Soak<'_> {
 
     fn conclude(&self, record: &Record, ended: Ended) -> anyhow::Result<ExitCode> {
         let found = verdict::judged(record, self.args, self.began_at, ended);
-        println!("{}", text::summary(&found));
+        say(&text::summary(&found));
         self.write(record, ended)?;
-        println!("\n{}", self.files.shown());
+        say(&format!("\n{}", self.files.shown()));
         Ok(if found.is_healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }

@@ -1,7 +1,7 @@
 //! `sentinel study`: whether a model's odds are worth anything on these bars, after costs, and from which threshold on.
 //!
-//! `args` is what is asked, `inputs` bars and odds put together, `engine` the study itself, `tries` how often these bars were
-//! studied, `report` and `files` what is written, `page` the page of it, `statistics` the formulas.
+//! `args` has the flags, `inputs` reads bars and odds, `look_ahead` checks the features, `engine` is the study itself, `tries` counts
+//! the studies of the same bars, `report` and `files` make study.json, `page` makes study.html, `statistics` has the formulas.
 
 pub mod args;
 pub mod engine;
@@ -50,17 +50,20 @@ pub(crate) fn main(args: &Args) -> ExitCode {
     answer(make(&task, &args.out))
 }
 
-/// The whole of it. Answers what a person has to know first.
+/// Makes the study. Returns the lines to print.
 fn make(task: &Task, out: &Path) -> anyhow::Result<String> {
     let lock = files::lock(out)?;
     let (folder, is_new) = (out.to_owned(), lock.is_new());
     end_by(move || {
         bar_files::abandon();
         if is_new {
-            // Fails if something is in it, as it is to do.
+            // Fails if the folder is not empty, as intended.
             let _ = std::fs::remove_dir(&folder);
         }
-        format!("{} is as it was; the same command begins again, and does not ask for odds that came", folder.display())
+        format!(
+            "{} is as it was; the same command starts again, and does not ask for odds that it has",
+            folder.display()
+        )
     })
     .context("signals")?;
     let inputs = on_system(inputs::read::gather(task))?;
@@ -104,7 +107,7 @@ impl Default for Shown {
 
 impl Shown {
     fn show(&self, step: Step) {
-        // Whoever comes while another one tells has nothing to add.
+        // Another thread is already writing the line.
         let Ok(mut shown) = self.0.try_lock() else { return };
         if shown.1.is_some_and(|at| at.elapsed() < SHOWN_EVERY) {
             return;

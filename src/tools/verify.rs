@@ -10,10 +10,10 @@ pub(crate) mod model;
 mod report;
 
 use crate::{
-    process::{exit::EXIT_USAGE, on_system},
+    process::{exit::EXIT_USAGE, on_system, output::complain},
     settings::SettingsArgs,
 };
-use report::{Report, say};
+use report::Report;
 use std::{io, process::ExitCode, time::Duration};
 
 /// The systems that can be verified.
@@ -66,7 +66,7 @@ fn block_on<T>(work: impl Future<Output = T>) -> T {
 
 /// Reports an invalid flag on stderr.
 fn bad_flag(error: &anyhow::Error) -> ExitCode {
-    eprintln!("sentinel: {error:#}");
+    complain(&format!("sentinel: {error:#}"));
     ExitCode::from(EXIT_USAGE)
 }
 

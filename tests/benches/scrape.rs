@@ -1,6 +1,8 @@
 //! Requests a second of `/metrics`, as it is and compressed, next to what the same server does with the same bytes when they
 //! are static. All are driven in turns, so that a noisy neighbour hits all: `cargo bench --bench scrape`.
 
+#![allow(clippy::print_stdout)] // its figures
+
 use actix::{Actor, Arbiter, Context, Handler};
 use actix_web::{HttpResponse, dev::Server, http::header::CONTENT_TYPE, web};
 use sentinel::daemon::http::{Deps, HttpConfig, Landing, serve, serve_routes};
@@ -86,6 +88,7 @@ async fn servers() -> Result<(Bound, Bound), Box<dyn std::error::Error>> {
         failed_share_max: 0.5,
         live: false,
         money: None,
+        paper: None,
         max_bar_age_s: 10_800,
         kill_switch: Arc::new(HaltFile::new(None)),
         period: Duration::from_secs(60),

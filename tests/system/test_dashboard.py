@@ -44,7 +44,14 @@ RUNBOOK = "/public/sentinel/RUNBOOK.txt"
 # Families that are not on the dashboard, and why.
 LEFT_OUT = {"process_virtual_memory_bytes": "mostly reserved addresses; what runs out is resident memory"}
 # Panels without series in a dry run, which asks no gateway and sends nothing.
-LIVE_ONLY = {"Order send latency", "Gateway round trip", "Equity", "Open positions"}
+LIVE_ONLY = {"Order send latency", "Gateway round trip", "Equity", "Open positions"} | {
+    "Profit today",
+    "Realised today by symbol",
+    "Open profit by symbol",
+    "Balance and what is unexplained",
+    "Drawdown",
+    "Slippage of fills",
+}
 # Panels that may be empty for both, because nothing fails and the host is fast enough; held-back signals depend on the bars.
 MAY_BE_EMPTY = {"Dropped events per minute", "Held back per minute"}
 # Panels with series only for the daemon with the dead symbol.
@@ -260,6 +267,7 @@ def test_the_first_screen_has_what_an_on_call_person_needs():
         "Symbols",
         "Model",
         "Orders and account",
+        "Profit and loss",
         "Process",
     ]
     stats = [panel for panel in by_row["Now"] if panel["type"] == "stat"]

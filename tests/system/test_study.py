@@ -1,9 +1,12 @@
 """`sentinel study`: odds of a journal, of a file and of a model that is asked; what it refuses; what it keeps for the next try."""
 
+import contextlib
 import csv
 import json
 import random
+import re
 import signal
+import sqlite3
 import subprocess
 
 import pytest
@@ -13,6 +16,7 @@ from parts.harness import variables
 from parts.http import Handler, Request, hang
 from parts.model import Model
 from parts.own_model import BARS
+from parts.paths import ROOT
 
 HOUR = 3_600
 LINES = BARS.read_text().splitlines()
@@ -124,7 +128,7 @@ def test_costs_are_charged_unless_it_is_said_aloud(study, tmp_path):
     code, said = study(*args)
     assert code == 64 and said.startswith("sentinel: study.spread_points: is missing: your broker's usual spread"), said
     code, said = study(*args, "--spread-points", "0")
-    assert code == 64 and "nobody trades for nothing" in said, said
+    assert code == 64 and "trading is never free" in said, said
     assert not (tmp_path / "out").exists()
     code, said = study(*args, "--frictionless")
     assert code == 0 and "--frictionless" in said, said
@@ -193,7 +197,10 @@ def test_a_model_that_dies_in_the_middle_goes_on_where_it_was(study, momentum, t
     assert code == 0, said
     assert len(momentum.requests) == 321, "one row of one symbol in a request, as the daemon asks"
     whole = found(tmp_path / "whole")
-    assert whole["look_ahead"] == {"is_checked": True, "checked": 321, "unequal": 0, "first": None}
+    ahead = whole["look_ahead"]
+    assert (ahead["is_checked"], ahead["checked"], ahead["unequal"], ahead["first"]) == (True, 321, 0, None)
+    assert [said.split(":")[0] for said in ahead["extent"]] == ["checked", "not checked"]
+    assert {"why": "bars without a whole window: fewer than 200 bars up to them", "count": 199} in whole["counts"]["dropped"]
 
     serve, answered = momentum.serve, []
 
@@ -292,8 +299,96 @@ def test_a_journal_is_studied_with_its_bars_and_without(binary, study, sandbox, 
     subprocess.run(replay, shell=True, env=env, cwd=tmp_path, check=True, timeout=120)
     wait_until("its end", lambda: (tmp_path / "code").exists() and (tmp_path / "code").read_text(), 60)
     assert (tmp_path / "code").read_text() == "0\n" and "panicked" not in (tmp_path / "err").read_text()
+    code, said = study(*args, "--interval", "5m", out="finer")
+    assert code == 1 and "were decided on bars of 1h, and data.interval is 5m: --interval 1h studies them" in said, said
     code, said = study(*args, settings={"model.name": "other"})
     assert code == 1 and "has no odds of EURUSD by model other, but by baseline: set model.name" in said, said
+
+
+def old_journal(path, version: int, rows: list[tuple]):
+    """A journal as a daemon of this schema left it: closes and odds, no archive, no settings; from 2 on with the model's name."""
+    schema = (ROOT / "actors/src/adapters/journal/schema.rs").read_text()
+    tables = re.search(r'MIGRATIONS: \[&str; \d+\] = \["\n(.*?)"\];', schema, re.DOTALL)[1].replace('\\"', '"').split('\n", "\n')
+    with contextlib.closing(sqlite3.connect(path)) as journal, journal:
+        for table in tables[:version]:
+            journal.executescript(table)
+        for cycle, (closed, close, odds) in enumerate(rows, 1):
+            journal.execute(
+                "INSERT INTO decisions (cycle_id, symbol, bar_close_time, close, p_sell, p_hold, p_buy, threshold, action)"
+                " VALUES (?, 'EURUSD', ?, ?, ?, ?, ?, 0.6, 'HOLD')",
+                (cycle, closed, close, *odds),
+            )
+            if version >= 2:
+                row = ("baseline", "EURUSD", closed, max(odds), cycle)
+                journal.execute("INSERT INTO confidences VALUES (?, ?, ?, ?, ?)", row)
+        journal.execute(f"PRAGMA application_id = {0x534E544C}")
+        journal.execute(f"PRAGMA user_version = {version}")
+
+
+@pytest.mark.parametrize("version", [1, 3])
+def test_a_journal_from_before_the_archive_is_studied_by_its_closes(study, tmp_path, version):
+    file = odds(tmp_path, 2_000)
+    given = [[float(number) for number in line.split(",")[2:]] for line in file.read_text().splitlines()[1:]]
+    recorded = [(int(row["timestamp"]) + HOUR, float(row["close"])) for row in csv.DictReader(LINES[:2_001])]
+    old_journal(tmp_path / "old.db", version, [(*bar, its) for bar, its in zip(recorded, given, strict=True)])
+    args, stops = [*COSTS, "--trained-until", "2017-03-31"], {"trading.stop_loss": 0.001, "trading.take_profit": 0.001}
+    code, said = study("--journal", tmp_path / "old.db", "--symbol", "EURUSD", *args, settings=stops)
+    assert code == 0 and "No threshold is better than chance here" in said, said
+    old = found(tmp_path / "out")
+    notes = " ".join(old["counts"]["notes"])
+    assert "no bars were given: results are from close to close as recorded, without stops" in notes
+    assert ("2000 decisions were recorded before journals named the model" in notes) == (version == 1), notes
+    assert "filled at the close that was recorded with it" in " ".join(old["rules"]["sentences"])
+    assert old["rules"]["stop_loss"] is None and old["label"]["kind"] == "horizon" and old["calibration"]["count"] > 1_000
+    assert (old["counts"]["decisions"], old["odds_from"]) == (1_984, "recorded")
+    assert not old["look_ahead"]["is_checked"] and "sentinel replay" in old["look_ahead"]["extent"][0]
+
+    # The same from a file of bars that open where the one before closed.
+    lines, before = ["timestamp,open,high,low,close,volume"], recorded[0][1]
+    for closed, close in recorded:
+        lines.append(f"{closed - HOUR},{before!r},{max(before, close)!r},{min(before, close)!r},{close!r},0")
+        before = close
+    (tmp_path / "eurusd.csv").write_text("\n".join(lines) + "\n")
+    code, said = study("--bars", tmp_path / "eurusd.csv", "--odds", file, *args, "--studies", tmp_path / "other.db", out="bars")
+    assert code == 0, said
+    bars = found(tmp_path / "bars")
+    for same in ["sides", "trials", "null", "walk_forward", "calibration", "confusion", "months", "equity", "marks"]:
+        assert old[same] == bars[same], same
+
+    code, said = study("--journal", tmp_path / "old.db", "--symbol", "EURUSD", *args, "--interval", "4h", out="4h")
+    assert code == 1 and "most of its odds are 60 minutes apart, and data.interval is 4h" in said, said
+    code, said = study("--journal", tmp_path / "old.db", "--symbol", "EURUSD", *args, settings={"study.label": "triple_barrier"} | stops)
+    assert code == 64 and "study.label" in said, said
+
+
+def test_missing_bars_are_named_and_decisions_over_them_left_out(study, momentum, tmp_path):
+    path, file = bars(tmp_path, 500), odds(tmp_path, 500)
+    for gapped in [path, file]:
+        lines = gapped.read_text().splitlines()
+        gapped.write_text("\n".join(lines[:290] + lines[293:]) + "\n")
+    begin, end = (int(LINES[line].split(",")[0]) for line in [290, 293])
+    assert end - begin == 3 * HOUR, "within a week"
+    reports, asked = {}, {}
+    for on_gap in ["continue", "stop"]:
+        settings = {"data.on_gap": on_gap}
+        code, said = study("--bars", path, "--odds", file, *COSTS, settings=settings, out=on_gap)
+        assert code == 0, said
+        reports[on_gap] = found(tmp_path / on_gap)
+        counts = reports[on_gap]["counts"]
+        assert counts["gaps"] == 1 and counts["gaps_first"] == [{"from": begin, "to": end}]
+        named = "bars are missing although calendar fx expects them, in 1 place: 2017-03-"
+        assert any(note.startswith(named) and "(3 hours)" in note for note in counts["notes"]), counts["notes"]
+        page = (tmp_path / on_gap / "study.html").read_text()
+        assert named in page and "places where bars are missing although the market was open: 1" in page
+        code, said = study("--bars", path, "--model", momentum.url, *COSTS, settings=settings, out=f"{on_gap}-asked")
+        assert code == 0, said
+        asked[on_gap] = found(tmp_path / f"{on_gap}-asked")["look_ahead"]["checked"]
+    withheld = {left["why"]: left["count"] for left in reports["stop"]["counts"]["dropped"]}
+    (count,) = [count for why, count in withheld.items() if why.startswith("decisions with missing bars among the newest 60")]
+    # Of the 59 bars after the gap whose newest 60 have bars on both sides of it, those that close with the week count elsewhere.
+    assert 57 <= count <= 59
+    assert reports["continue"]["counts"]["decisions"] - reports["stop"]["counts"]["decisions"] == count
+    assert asked == {"continue": 500 - 3 - 199, "stop": 500 - 3 - 199 - 59}
 
 
 def test_a_study_needs_one_symbol_and_its_bars(study, tmp_path):

@@ -22,7 +22,7 @@ use rusqlite::Connection;
 use std::{collections::HashMap, fs::File};
 use write::{Ids, Known};
 
-/// What a bar takes in the file, bytes, all told; measured by `a_bar_takes_as_much_as_check_says`.
+/// What a bar takes in the file, bytes, everything included; measured by `a_bar_takes_as_much_as_check_says`.
 pub const BAR_BYTES: u64 = 74;
 
 /// The open file.

@@ -13,10 +13,12 @@ mod ledger;
 mod money;
 mod orders;
 mod outcomes;
+mod paper;
 mod profit_on_paper;
 mod read_only;
 mod replay;
 mod schema;
+mod snapshot_row;
 mod standing;
 #[cfg(test)]
 mod tests;
@@ -37,6 +39,7 @@ pub use first_decisions::{FirstOdds, RecordedOdds};
 pub use money::{Peak, RealisedRow, ToldAccount, open};
 pub use orders::{Identity, OrderRow, Verdict};
 pub use outcomes::{Due, OutcomeRow};
+pub use paper::{PaperAnswer, PaperCycle, PaperRow};
 pub use profit_on_paper::{PaperAccount, PaperProfit};
 pub use replay::{EarlierOrder, ReplayRow};
 

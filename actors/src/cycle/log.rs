@@ -73,7 +73,7 @@ impl CycleLog {
         let words = |(symbol, decision): (_, Decision)| {
             format!("{symbol}={}@{:.3}", decision.action.as_str(), decision.confidence)
         };
-        let fates = rows.iter().filter_map(|row| Some(format!("{}={}", row.symbol(), fate(row)?)));
+        let orders = rows.iter().filter_map(|row| Some(format!("{}={}", row.symbol(), became(row)?)));
         tracing::info!(
             cycle_id = self.cycle_id,
             symbols = rows.len(),
@@ -81,7 +81,7 @@ impl CycleLog {
             sell = count(Action::Sell),
             hold = count(Action::Hold),
             buy = count(Action::Buy),
-            orders = %named(fates),
+            orders = %named(orders),
             failed = outcome == CycleOutcome::Failed,
             outcome = if given_up { "given_up" } else { outcome.as_str() },
             failed_symbols = who.as_deref(),
@@ -115,10 +115,10 @@ fn alike(rows: &[Row]) -> Vec<(&Failure, Vec<&Symbol>)> {
 }
 
 /// What came of a BUY or SELL; the SignalSender has logged more about each order.
-fn fate(row: &Row) -> Option<&'static str> {
+fn became(row: &Row) -> Option<&'static str> {
     let stopped = row.stopped.map(Suppression::as_str);
     stopped.or_else(|| match &row.report.as_ref()?.result {
-        SignalResult::Ordered { fate, .. } => Some(fate.outcome.as_str()),
+        SignalResult::Ordered { answer, .. } => Some(answer.outcome.as_str()),
         SignalResult::Suppressed(reason) => Some(reason.as_str()),
     })
 }

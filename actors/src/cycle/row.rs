@@ -162,6 +162,7 @@ impl Row {
             threshold: self.instrument.threshold,
             action,
             reason,
+            stopped: self.stopped,
             judged_at: self.report.as_ref().and_then(|report| report.judged_at),
             client_order_id,
             close_ids: self.report.as_ref().map(close_ids).unwrap_or_default(),
@@ -177,11 +178,11 @@ fn close_ids(report: &SignalReport) -> Vec<Uuid> {
 /// failure: the gateway did answer.
 fn lost(report: &SignalReport) -> Option<&'static str> {
     let own = match &report.result {
-        SignalResult::Ordered { fate, .. } => Some(fate),
+        SignalResult::Ordered { answer, .. } => Some(answer),
         SignalResult::Suppressed(_) => None,
     };
-    let fates = report.closes.iter().map(|(_, fate)| fate).chain(own);
-    let mut outcomes = fates.map(|fate| &fate.outcome);
+    let answers = report.closes.iter().map(|(_, answer)| answer).chain(own);
+    let mut outcomes = answers.map(|answer| &answer.outcome);
     let is_lost = |outcome: &&Outcome| matches!(outcome, Outcome::NotSent { .. } | Outcome::Unknown { .. });
     outcomes.find(is_lost).map(Outcome::as_str)
 }

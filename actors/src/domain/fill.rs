@@ -66,7 +66,7 @@ pub struct Exits {
     /// The other one.
     pub take_profit: Option<f64>,
     /// A position that nothing else has ended is closed at the close of the bar so many bars after the one that was
-    /// decided on: bars that the market had, not minutes. 1 or more.
+    /// decided on: bars that the market had, not minutes. 1 or more; `usize::MAX` for never.
     pub horizon_bars: usize,
     /// Decimal places of a price, to which stops are rounded as those of an order are.
     pub digits: u32,
@@ -130,13 +130,20 @@ pub struct Exit {
 /// - One that opens beyond the take-profit fills at the take-profit: nothing better is assumed. If it is the bar of the
 ///   entry, at its open, for nothing was ever earned.
 pub fn exit(side: Side, close: f64, later: &[Bar], exits: &Exits) -> Option<Exit> {
+    exit_after(side, close, 0, later, exits)
+}
+
+/// The same for a position that is followed from bar to bar: `seen` bars after the one decided on did not end it, and `later`
+/// comes after those.
+pub fn exit_after(side: Side, close: f64, seen: usize, later: &[Bar], exits: &Exits) -> Option<Exit> {
     let direction = direction(side);
     let slack = close * TOUCH_SLACK;
     // Seen from the side of the position: what is higher is better.
     let stop = exits.stop_loss.map(|distance| direction * exits.level(close - direction * distance) + slack);
     let target = exits.take_profit.map(|distance| direction * exits.level(close + direction * distance) - slack);
     let ended = |bar: usize, price: f64, reason, is_ambiguous| Some(Exit { bar, price, reason, is_ambiguous });
-    for (index, bar) in later.iter().take(exits.horizon_bars).enumerate() {
+    let left = exits.horizon_bars.saturating_sub(seen);
+    for (index, bar) in (seen..).zip(later.iter().take(left)) {
         let open = direction * bar.open;
         let (worst, best) = if direction > 0.0 { (bar.low, bar.high) } else { (-bar.high, -bar.low) };
         if stop.is_some_and(|stop| open <= stop) {
@@ -154,8 +161,8 @@ pub fn exit(side: Side, close: f64, later: &[Bar], exits: &Exits) -> Option<Exit
             return ended(index, direction * (target + slack), ExitReason::TakeProfit, false);
         }
     }
-    let last = exits.horizon_bars.checked_sub(1)?;
-    later.get(last).and_then(|bar| ended(last, bar.close, ExitReason::Horizon, false))
+    let last = left.checked_sub(1)?;
+    later.get(last).and_then(|bar| ended(seen + last, bar.close, ExitReason::Horizon, false))
 }
 
 /// The price that an order is filled at, costs included, when the middle price is `price`, or at a recorded quote.

@@ -4,7 +4,7 @@ use crate::domain::{
     bar::Bar,
     decision::{Action, Prediction},
     features::FeatureSet,
-    guard::Pace,
+    guard::{Pace, Suppression},
     instrument::{InstrumentKey, Symbol},
     order::{Order, Outcome},
     order_state::OrderState,
@@ -228,6 +228,8 @@ pub struct DecisionRecord {
     pub action: Option<Action>,
     /// Why a BUY or SELL was not sent, or the stage and kind of the failure that left no decision.
     pub reason: Option<Reason>,
+    /// Which rule stopped a BUY or SELL before any that counts earlier orders was asked.
+    pub stopped: Option<Suppression>,
     /// What the failed stage says, for a person; the journal keeps one line of it.
     pub failure_detail: Option<String>,
     /// When the rules that count earlier orders were asked, wall clock since the unix epoch; `None` if they were not.

@@ -1,5 +1,7 @@
 //! The Journal as its neighbours use it: by message, on a real file.
 
+mod on_paper;
+
 use super::*;
 use crate::{
     adapters::{archive::Work, system_clock::SystemClock},
@@ -11,6 +13,7 @@ use crate::{
         journal::DecisionRecord,
         order::{Order, Outcome, Side, client_order_id},
     },
+    messages::RecordDecisions,
 };
 use actix::Context;
 use rusqlite::Connection;
@@ -68,6 +71,10 @@ impl Harness {
     }
 
     fn start_with(folder: TempDir, name: &str, archive: Option<Queue>) -> Self {
+        Self::start_as(folder, name, archive, None)
+    }
+
+    fn start_as(folder: TempDir, name: &str, archive: Option<Queue>, paper: Option<Arc<PaperConfig>>) -> Self {
         let events = Arc::new(Mutex::new(Vec::new()));
         let telemetry = Telemetry::from(Metrics(events.clone()).start().recipient());
         let config = Config {
@@ -79,6 +86,7 @@ impl Harness {
             names: Arc::new([]),
             horizons: horizons(),
             archive,
+            paper,
             clock: Arc::new(SystemClock),
             metrics: telemetry.clone(),
         };
@@ -137,7 +145,7 @@ fn order() -> Box<Order> {
 }
 
 #[actix::test]
-async fn an_order_is_pending_until_its_fate_is_written() {
+async fn an_order_is_pending_until_its_outcome_is_written() {
     let harness = Harness::start();
     let id = order().client_order_id;
     harness.write(OrderStep::Intent { order: order(), tickets_before: None }).await.unwrap();
@@ -173,14 +181,14 @@ async fn a_file_that_cannot_be_written_is_told_and_works_again_by_itself() {
     let filled = || OrderStep::Outcome(order(), Outcome::Filled { ticket: 1, price: None, volume: None });
     assert!(harness.write(filled()).await.unwrap_err().is_broken());
     let (is_writable, failures, _, unresolved) = harness.told().await;
-    assert_eq!((is_writable, failures, unresolved), (false, 1, 1), "a fate that is not on disk counts as unknown");
+    assert_eq!((is_writable, failures, unresolved), (false, 1, 1), "an outcome that is not on disk counts as unknown");
     other.execute_batch("ROLLBACK").unwrap();
     harness.write(filled()).await.unwrap();
     assert_eq!(harness.told().await, (true, 1, 0, 0));
 }
 
 #[actix::test]
-async fn at_the_end_a_fate_is_in_the_journal_or_beside_it_or_named_as_lost() {
+async fn at_the_end_an_outcome_is_in_the_journal_or_beside_it_or_named_as_lost() {
     let outcomes = [
         (Outcome::Filled { ticket: 1, price: None, volume: None }, 1),
         (Outcome::Rejected { reason: "no money".into() }, 1),
@@ -256,6 +264,7 @@ fn decided(bar_close_time: i64, confidence: f64) -> DecisionRecord {
         threshold: 0.6,
         action: None,
         reason: None,
+        stopped: None,
         failure_detail: None,
         judged_at: None,
         client_order_id: None,
@@ -312,6 +321,7 @@ async fn a_panic_costs_one_answer_and_not_the_thread() {
         names: Arc::new([]),
         horizons: horizons(),
         archive: None,
+        paper: None,
         clock: Arc::new(SystemClock),
         metrics,
     };
@@ -327,6 +337,7 @@ async fn a_panic_costs_one_answer_and_not_the_thread() {
         unwritten: Vec::new(),
         pruned_at: None,
         windows: Windows::default(),
+        paper: Paper::default(),
         account: Vec::new(),
     };
     let lost: Result<(), _> = journal.with_store(|_, _| panic!("as scripted"));

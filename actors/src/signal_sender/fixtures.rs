@@ -190,6 +190,7 @@ impl Setup {
             names: Arc::new([]),
             horizons: Horizons { bars: 4, interval: Interval::OneHour, calendar: Arc::default(), digits: Arc::new([]) },
             archive: None,
+            paper: None,
             clock: Arc::new(SystemClock),
             metrics: metrics.clone(),
         };
@@ -245,7 +246,7 @@ impl Running {
 /// `filled`, `unknown` and so on, or the reason why there is no order.
 pub(super) fn text(result: &SignalResult) -> &'static str {
     match result {
-        SignalResult::Ordered { fate, .. } => fate.outcome.as_str(),
+        SignalResult::Ordered { answer, .. } => answer.outcome.as_str(),
         SignalResult::Suppressed(suppression) => suppression.as_str(),
     }
 }

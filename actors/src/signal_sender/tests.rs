@@ -45,7 +45,8 @@ async fn orders_go_out_in_turn_on_one_socket_where_the_reply_has_the_id() {
     assert_eq!(requests.iter().map(|r| &r.body["symbol"]).collect::<Vec<_>>(), ["EURUSD", "GBPUSD", "USDJPY"]);
     assert!(requests.iter().all(|r| r.peer == requests[0].peer));
     for result in &results {
-        let SignalResult::Ordered { order, fate: OrderResult { send_latency, gateway_roundtrip, .. } } = result else {
+        let SignalResult::Ordered { order, answer: OrderResult { send_latency, gateway_roundtrip, .. } } = result
+        else {
             panic!()
         };
         assert!(send_latency.unwrap() >= gateway_roundtrip.unwrap(), "a rejection is a readable reply too");
@@ -75,7 +76,7 @@ async fn a_silent_gateway_makes_the_order_unknown_and_ends_the_cycles_orders() {
     assert_eq!(texts(&results), ["unknown", "unresolved", "unresolved"]);
     assert!(matches!(
         results[0],
-        SignalResult::Ordered { fate: OrderResult { send_latency: None, gateway_roundtrip: None, .. }, .. }
+        SignalResult::Ordered { answer: OrderResult { send_latency: None, gateway_roundtrip: None, .. }, .. }
     ));
     assert_eq!(gateway.received().len(), 1);
     let results = running.cycle(2, &["EURUSD", "GBPUSD"], BAR).await;
@@ -163,7 +164,7 @@ async fn a_reply_that_is_not_ours_or_not_readable_is_unknown() {
         assert_eq!(text(&result), "unknown", "reply {i}");
         let discarded = running.metrics.backlog().dropped(ActorName::SignalSender, DropReason::Invalid);
         assert_eq!(discarded, u64::from(i < 4 && i != 3), "reply {i}");
-        let SignalResult::Ordered { fate: OrderResult { send_latency, .. }, .. } = result else { panic!() };
+        let SignalResult::Ordered { answer: OrderResult { send_latency, .. }, .. } = result else { panic!() };
         assert_eq!(send_latency.is_some(), i == 5, "reply {i}: ticket 0 proves nothing, but it is our reply");
     }
 }

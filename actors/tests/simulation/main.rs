@@ -5,6 +5,7 @@
 //! `SENTINEL_SIM_SEED=123` runs that one and prints its steps.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a failing test panics
+#![allow(clippy::print_stdout)] // its figures
 #![allow(missing_docs)]
 
 mod broker;

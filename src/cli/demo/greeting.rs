@@ -4,7 +4,7 @@ use super::{Args, Own, THRESHOLD};
 use crate::{
     daemon::application::Listening,
     net::as_seen_here,
-    process::shell::quoted,
+    process::{output::say, shell::quoted},
     sandbox::baseline::Accuracy,
     settings::{Protection, Resolved},
 };
@@ -64,7 +64,7 @@ impl Greeting {
 
     /// Prints it. `took` is the time of the bars without a pause.
     pub(super) fn say(&self, took: Duration, listening: Listening) {
-        println!("{}", self.text(took, listening));
+        say(&self.text(took, listening));
     }
 
     fn text(&self, took: Duration, Listening { http, console }: Listening) -> String {

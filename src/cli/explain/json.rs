@@ -2,7 +2,7 @@
 
 use super::reasons;
 use crate::cli::{
-    orders::{holdings::Holdings, print},
+    orders::{holdings::Holdings, paper, print},
     output::time_ms,
 };
 use sentinel_actors::{adapters::journal::DecisionRow, domain::features::FEATURE_NAMES};
@@ -36,5 +36,7 @@ pub(super) fn decision(row: &DecisionRow) -> Value {
         "order": row.order.as_ref().map(|life| print::life_as_json(life, &journal)),
         "closes": row.closes.iter().map(|life| print::life_as_json(life, &journal)).collect::<Vec<_>>(),
         "ordered_before": row.ordered_before.iter().map(|order| print::as_json(order, &journal)).collect::<Vec<_>>(),
+        "paper": row.paper.as_ref().map(paper::as_json),
+        "paper_reason": row.paper_suppressed,
     })
 }

@@ -2,7 +2,7 @@
 
 use super::reasons;
 use crate::cli::{
-    orders::print,
+    orders::{self, print},
     output::{time, time_ms},
 };
 use sentinel_actors::{
@@ -26,36 +26,48 @@ const TELLING: [&str; 9] = [
 
 pub(super) fn decision(row: &DecisionRow) -> String {
     let mut text = format!("{}  {}  {}\n", time_ms(row.cycle_id), row.symbol, headline(row));
-    let mut line = |name: &str, what: &str| {
-        // Writing to a String cannot fail.
-        let _ = writeln!(text, "  {name:<9} {what}");
-    };
     if let Some(bar) = bar(row) {
-        line("bar", &bar);
+        line(&mut text, "bar", &bar);
     }
     if let Some(values) = row.features {
         let telling = FEATURE_NAMES.iter().zip(values).filter(|(name, _)| TELLING.contains(name));
         let telling: Vec<_> = telling.map(|(name, value)| format!("{name} {}", short(value))).collect();
-        line("features", &telling.join("  "));
+        line(&mut text, "features", &telling.join("  "));
     }
     if let Some([sell, hold, buy]) = row.probabilities {
         let threshold = row.threshold;
-        line("odds", &format!("SELL {sell:.3}  HOLD {hold:.3}  BUY {buy:.3}, threshold {threshold}"));
+        line(&mut text, "odds", &format!("SELL {sell:.3}  HOLD {hold:.3}  BUY {buy:.3}, threshold {threshold}"));
     }
-    line("rule", &rule(row));
+    line(&mut text, "rule", &rule(row));
     for order in &row.ordered_before {
-        line("before", &format!("{}  {}", order.id, print::outcome(order)));
+        line(&mut text, "before", &format!("{}  {}", order.id, print::outcome(order)));
     }
     for close in &row.closes {
-        line("close", &order(close));
-        line("reply", &print::outcome(&close.order));
+        line(&mut text, "close", &order(close));
+        line(&mut text, "reply", &print::outcome(&close.order));
     }
     if let Some(life) = &row.order {
-        line("order", &order(life));
-        line("reply", &print::outcome(&life.order));
+        line(&mut text, "order", &order(life));
+        line(&mut text, "reply", &print::outcome(&life.order));
         text.push_str(&print::steps(life, "            "));
     }
+    match (&row.paper, row.paper_suppressed.as_deref()) {
+        (Some(paper), _) => line(&mut text, "paper", &orders::paper::in_words(paper)),
+        (None, Some(reason)) if Some(reason) == row.suppressed.as_deref() => {
+            line(&mut text, "paper", &format!("not ordered either: {reason}"));
+        }
+        (None, Some(reason)) => {
+            let rule = reasons::rule_named(reason).map_or_else(String::new, |rule| format!(": {rule}"));
+            line(&mut text, "paper", &format!("not ordered: {reason}{rule}"));
+        }
+        (None, None) => {}
+    }
     text
+}
+
+fn line(text: &mut String, name: &str, what: &str) {
+    // Writing to a String cannot fail.
+    let _ = writeln!(text, "  {name:<9} {what}");
 }
 
 /// The result, in a few words.

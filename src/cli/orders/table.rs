@@ -33,19 +33,22 @@ pub(super) fn table(orders: &[OrderRow], holdings: &Holdings) -> String {
     let title =
         std::array::from_fn(|column| if TITLE[column] == PROFIT && is_empty(column) { "" } else { TITLE[column] });
     rows.insert(0, title.map(str::to_owned));
-    let mut widths: [usize; TITLE.len()] =
+    aligned(&rows, &CUT)
+}
+
+/// Rows, the titles first; of a line that is too long these columns are cut, down to so many characters. A column without any text
+/// is left out.
+pub(super) fn aligned<const N: usize>(rows: &[[String; N]], cuts: &[(usize, usize)]) -> String {
+    let mut widths: [usize; N] =
         std::array::from_fn(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0));
-    for (column, least) in CUT {
+    for (column, least) in cuts {
         let columns = widths.iter().filter(|width| **width > 0).count();
         let too_much = (widths.iter().sum::<usize>() + GAP * columns.saturating_sub(1)).saturating_sub(WIDTH_MAX);
-        widths[column] -= too_much.min(widths[column].saturating_sub(least));
+        widths[*column] -= too_much.min(widths[*column].saturating_sub(*least));
     }
-    let line = |row: &[String; TITLE.len()]| {
-        let padded = row
-            .iter()
-            .zip(widths)
-            .filter(|(_, width)| *width > 0)
-            .map(|(cell, width)| format!("{:width$}", cut(cell, width)));
+    let line = |row: &[String; N]| {
+        let padded = row.iter().zip(widths).filter(|(_, width)| *width > 0);
+        let padded = padded.map(|(cell, width)| format!("{:width$}", cut(cell, width)));
         format!("{}\n", padded.collect::<Vec<_>>().join("  ").trim_end())
     };
     rows.iter().map(line).collect()
@@ -74,7 +77,7 @@ fn cells(order: &OrderRow, holdings: &Holdings, id_digits: usize) -> [String; TI
 }
 
 /// Unix seconds as `2026-11-22 14:00`: a bar closes at a full minute.
-fn minute(unix_s: i64) -> String {
+pub(super) fn minute(unix_s: i64) -> String {
     DateTime::from_timestamp(unix_s, 0).unwrap_or_default().format("%Y-%m-%d %H:%M").to_string()
 }
 

@@ -1,7 +1,7 @@
-//! `[study]`: what `sentinel study` charges, and what it holds odds to; and until when a model was trained.
+//! `[study]`: what `sentinel study` and the account on paper charge, and what it holds odds to; and until when a model was trained.
 
 use chrono::{DateTime, Days, NaiveDate, NaiveTime};
-use sentinel_actors::domain::fill::TripleDay;
+use sentinel_actors::domain::fill::{Costs, TripleDay};
 use serde::{Deserialize, Serialize};
 
 /// `[study]`
@@ -21,6 +21,20 @@ pub struct StudySettings {
     pub label: StudyLabel,
     pub hold_share: f64,
     pub seed: u64,
+}
+
+impl StudySettings {
+    /// What is charged for a symbol whose prices have this many decimal places; `None` if the spread is not set.
+    pub fn costs(&self, digits: u32) -> Option<Costs> {
+        let point = 10_f64.powi(-i32::try_from(digits).unwrap_or(0));
+        Some(Costs {
+            spread: self.spread_points?,
+            slippage: self.slippage_points,
+            commission_side: self.commission_per_lot_side / (self.lot_size * point),
+            swap_long: self.swap_long_points,
+            swap_short: self.swap_short_points,
+        })
+    }
 }
 
 /// What a bar's odds are held to.

@@ -2,7 +2,10 @@
 
 use super::TradingSettings;
 use crate::settings::distance::Distance;
-use sentinel_actors::domain::instrument::{self, Instrument};
+use sentinel_actors::domain::{
+    instrument::{self, Instrument},
+    money::{MoneyTerms, ProfitRate},
+};
 use serde::{
     Deserialize, Deserializer, Serialize,
     de::{self, SeqAccess, Visitor, value::MapAccessDeserializer},
@@ -36,6 +39,10 @@ pub struct Symbol {
     pub stop_loss: Option<Distance>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub take_profit: Option<Distance>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub contract_size: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub profit_rate: Option<ProfitRate>,
 }
 
 impl Symbol {
@@ -50,6 +57,8 @@ impl Symbol {
             digits: None,
             stop_loss: None,
             take_profit: None,
+            contract_size: None,
+            profit_rate: None,
         }
     }
 
@@ -94,6 +103,8 @@ impl Symbol {
             digits: self.digits.unwrap_or(trading.digits),
             stop_loss: self.stop_loss.or(trading.stop_loss),
             take_profit: self.take_profit.or(trading.take_profit),
+            contract_size: self.contract_size.unwrap_or(trading.contract_size),
+            profit_rate: self.profit_rate.clone().or_else(|| trading.profit_rate.clone()),
         }
     }
 }
@@ -109,6 +120,15 @@ pub(in crate::settings) struct WrittenOut {
     digits: u32,
     stop_loss: Option<Distance>,
     take_profit: Option<Distance>,
+    contract_size: f64,
+    profit_rate: Option<ProfitRate>,
+}
+
+impl From<WrittenOut> for MoneyTerms {
+    fn from(it: WrittenOut) -> Self {
+        let WrittenOut { name, digits, contract_size, profit_rate: rate, .. } = it;
+        Self { symbol: instrument::Symbol::new(&name), digits, contract_size, rate }
+    }
 }
 
 impl From<WrittenOut> for Symbol {
@@ -122,6 +142,8 @@ impl From<WrittenOut> for Symbol {
             digits: Some(it.digits),
             stop_loss: it.stop_loss,
             take_profit: it.take_profit,
+            contract_size: Some(it.contract_size),
+            profit_rate: it.profit_rate,
         }
     }
 }

@@ -4,7 +4,7 @@ use super::{
     super::{Distance, Settings, sections::Symbol},
     Found,
 };
-use sentinel_actors::domain::{instrument::InstrumentKey, sanitize::is_hidden};
+use sentinel_actors::domain::{instrument::InstrumentKey, money::ProfitRate, sanitize::is_hidden};
 use std::collections::HashSet;
 
 /// Longest name or ticker of a symbol.
@@ -17,8 +17,17 @@ pub(super) fn symbols(settings: &Settings, found: &mut Found) {
     let mut seen = HashSet::new();
     let mut names_at_gateway = HashSet::new();
     for symbol in &settings.symbols.0 {
-        let Symbol { name, ticker, gateway_name, threshold: own, volume: lots, digits: places, stop_loss, take_profit } =
-            symbol;
+        let Symbol {
+            name,
+            ticker,
+            gateway_name,
+            threshold: own,
+            volume: lots,
+            digits: places,
+            stop_loss,
+            take_profit,
+            ..
+        } = symbol;
         let key = |field: &str| format!("symbols.{name}.{field}");
         let rule = "must be 1 to 64 letters, digits, '.', '_', '-' or '#'";
         found.unless(
@@ -55,6 +64,7 @@ pub(super) fn symbols(settings: &Settings, found: &mut Found) {
         distance(stop_loss, places, &key("stop_loss"), found);
         distance(take_profit, places, &key("take_profit"), found);
         scale(symbol, settings, found);
+        contract_size(symbol.contract_size, &key("contract_size"), found);
     }
 }
 
@@ -109,6 +119,23 @@ fn scale(symbol: &Symbol, settings: &Settings, found: &mut Found) {
              [[symbols]] table with its own digits"
         ),
     );
+}
+
+pub(super) fn contract_size(value: Option<f64>, key: &str, found: &mut Found) {
+    let fits = value.is_none_or(|size| size == 0.0 || (1e-3..=1e9).contains(&size));
+    found.unless(fits, key, "must be 0 (not known) or 0.001 to 1000000000 units of a lot");
+}
+
+/// The daemon has the prices of its own symbols only. A study of one symbol needs no rate.
+pub fn rates(settings: &Settings, found: &mut Found) {
+    let own = settings.symbols.0.iter();
+    let own = own.map(|symbol| (format!("symbols.{}.profit_rate", symbol.name), symbol.profit_rate.as_ref()));
+    let all = std::iter::once(("trading.profit_rate".to_owned(), settings.trading.profit_rate.as_ref())).chain(own);
+    for (key, rate) in all {
+        let Some(named) = rate.and_then(ProfitRate::symbol) else { continue };
+        let is_known = settings.symbols.0.iter().any(|symbol| symbol.name == named.as_str());
+        found.unless(is_known, key, format!("takes the price of {:?}, which is none of the symbols", named.as_str()));
+    }
 }
 
 pub(super) fn threshold(value: Option<f64>, key: &str, found: &mut Found) {

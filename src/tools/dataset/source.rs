@@ -1,15 +1,12 @@
 //! A file of bars made ready: bars of the wanted interval, and which of them get a row.
 
 use super::Recipe;
-use crate::bar_files::{self, BadFile, Checks, Rows, Zone};
+use crate::{
+    bar_files::{self, BadFile, Checks, Rows, Zone},
+    tools::gaps::Missing,
+};
 use sentinel_actors::{
-    domain::{
-        bar::Bar,
-        features::SEQUENCE_BARS,
-        interval::Interval,
-        resample::resample,
-        window::{Gap, gaps},
-    },
+    domain::{bar::Bar, interval::Interval, resample::resample, window::Gap},
     fetcher::OnGap,
 };
 use std::path::{Path, PathBuf};
@@ -70,7 +67,6 @@ impl Source {
             symbol: symbol.to_owned(),
             bars: Vec::new(),
             ends: Vec::new(),
-            // As the daemon: of made bars an hour that is missing is a gap, and a whole bar of minutes.
             gaps: Vec::new(),
             while_closed: rows.bars.iter().filter(|bar| !calendar.is_open(bar.open_time)).count(),
             without_prices: rows.without_prices,
@@ -79,15 +75,14 @@ impl Source {
         };
         let of_file = std::mem::take(&mut rows.bars);
         source.bars = if is_made { resample(&of_file, *interval, calendar, i64::MAX) } else { of_file.clone() };
-        let (gap_bars, gap_interval) =
-            if interval.source() == Interval::OneHour { (&of_file, file_interval) } else { (&source.bars, *interval) };
-        source.gaps = gaps(gap_bars, gap_interval, calendar).collect();
+        let missing = Missing::of(&of_file, &source.bars, is_made, *interval, calendar);
         if source.bars.len() < *lookback_bars {
             let (have, name, need) = (source.bars.len(), interval.as_str(), lookback_bars);
             let what = format!("{have} bars of {name} can be made of it, and the first row of features takes {need}");
             return Err(BadFile::whole(path, what));
         }
-        source.ends = source.ends(gap_interval, recipe);
+        source.ends = source.ends(&missing, recipe);
+        source.gaps = missing.gaps;
         source.rows = (!is_made).then_some(rows);
         if source.ends.is_empty() {
             let what = "bars are missing in every window (data.on_gap = \"stop\"): no row is left";
@@ -123,19 +118,9 @@ impl Source {
     }
 
     /// Those on which the daemon would decide.
-    fn ends(&self, gap_interval: Interval, recipe: &Recipe) -> Vec<usize> {
+    fn ends(&self, missing: &Missing, recipe: &Recipe) -> Vec<usize> {
         let all = self.lookback_bars - 1..self.bars.len();
-        if recipe.on_gap == OnGap::Continue {
-            return all.collect();
-        }
-        let calendar = &recipe.calendar;
-        let is_seen = |end: usize| {
-            let from = self.bars[end + 1 - SEQUENCE_BARS].open_time;
-            let to = self.bars[end].close_time(recipe.interval, calendar);
-            let known = self.gaps.partition_point(|gap| gap.from < to);
-            let near = self.gaps[..known].iter().rev().take_while(|gap| gap.to > from);
-            near.into_iter().any(|gap| gap_interval.is_due(gap.from.max(from), gap.to.min(to), calendar))
-        };
-        all.filter(|end| !is_seen(*end)).collect()
+        let is_seen = |end: &usize| missing.is_seen(&self.bars, *end, recipe.interval, &recipe.calendar);
+        all.filter(|end| recipe.on_gap == OnGap::Continue || !is_seen(end)).collect()
     }
 }

@@ -12,7 +12,7 @@ use std::{collections::HashMap, time::Duration};
 /// Orders count for this long, milliseconds.
 const DAY_MS: i64 = 86_400_000;
 
-/// All orders of a journal, and what stood before the decision that was looked at last.
+/// All orders of a journal, and those before the decision that was looked at last.
 #[derive(Debug)]
 pub struct Earlier {
     orders: Vec<EarlierOrder>,

@@ -4,7 +4,7 @@ use crate::{settings::ModelSettings, tools::verify::model::server::Server};
 use anyhow::anyhow;
 use sentinel_actors::domain::features::FeatureSet;
 
-/// Asked from a command that does nothing else meanwhile.
+/// Asked by a command that only waits for the answer.
 pub(super) struct Model {
     runtime: actix_rt::SystemRunner,
     server: Server,

@@ -21,9 +21,9 @@ pub struct Report {
     schema: u32,
     /// Decisions looked at.
     pub decisions: u64,
-    /// Those that came out the same in every field.
+    /// Those that are equal in every field.
     pub equal: u64,
-    /// Those of which a field came out otherwise.
+    /// Those with a field that differs.
     pub unequal: u64,
     /// Of the equal ones: those whose bars the archive got with a later cycle.
     pub archived_late: u64,
@@ -33,7 +33,7 @@ pub struct Report {
     pub not_replayable: Vec<NotReplayable>,
     /// What was taken from the record, and not compared.
     taken_from_the_record: &'static str,
-    /// The first field that came out otherwise.
+    /// The first field that differs.
     pub first_difference: Option<FirstDifference>,
     /// With `--ask-model`.
     pub model: Option<Asked>,
@@ -63,7 +63,7 @@ pub struct FirstDifference {
     pub field: String,
     /// As the journal has it.
     pub recorded: String,
-    /// As it came out now.
+    /// As it is now.
     pub replayed: String,
 }
 

@@ -177,7 +177,7 @@ impl Args {
             return OddsSource::File(path.clone());
         }
         if self.is_asked() {
-            // Beside the folder: what is in it is made anew each time.
+            // Beside the folder, whose files each study replaces.
             let name = self.out.file_name().unwrap_or_default().to_string_lossy().into_owned();
             return OddsSource::Model(self.out.with_file_name(format!("{name}.odds")));
         }
@@ -198,23 +198,16 @@ impl Args {
         if self.frictionless {
             return Ok(Terms { costs: Costs::default(), triple_day, exits });
         }
-        let spread = study.spread_points.ok_or_else(|| {
+        let costs = study.costs(instrument.digits).ok_or_else(|| {
             problem(
                 "study.spread_points",
                 "is missing: your broker's usual spread in points (0.00001 in EURUSD, 0.001 in USDJPY), here or by \
                  --spread-points. --frictionless charges nothing, and gives no advice",
             )
         })?;
-        let costs = Costs {
-            spread,
-            slippage: study.slippage_points,
-            commission_side: study.commission_per_lot_side / (study.lot_size * exits.point()),
-            swap_long: study.swap_long_points,
-            swap_short: study.swap_short_points,
-        };
         if costs.round_trip() == 0.0 {
             let what =
-                "spread, slippage and commission are all 0: nobody trades for nothing. --frictionless charges nothing";
+                "spread, slippage and commission are all 0: trading is never free. --frictionless charges nothing";
             return Err(problem("study.spread_points", what));
         }
         Ok(Terms { costs, triple_day, exits })

@@ -1,8 +1,8 @@
-//! The study itself: no file, no socket, no clock. Bars with odds go in; what they are worth comes out, the same for the same
+//! The study itself: no file, no socket, no clock. Its result is the same for the same
 //! input on any number of cores.
 //!
-//! `market` knows what a position on each bar comes to, `trades` which signals become positions, `grid` looks at each threshold,
-//! `folds` chooses as one would have chosen then, `null` compares with chance, `answer` puts it into words.
+//! `market` has the result of a position on each bar, `trades` which signals become positions, `grid` looks at each threshold,
+//! `folds` chooses thresholds on earlier bars and judges them on later ones, `null` compares with chance, `answer` writes the sentence.
 
 pub mod answer;
 pub mod figures;
@@ -12,13 +12,18 @@ pub mod folds;
 pub mod grid;
 pub mod market;
 pub mod null;
+#[cfg(test)]
+mod on_paper;
+#[cfg(test)]
+mod planted;
 pub mod series;
 #[cfg(test)]
 mod tests;
 pub mod trades;
 
 use super::{
-    result::{Answer, Figures, Fold, LookAhead, Null, Range, Side as SideRows, Trials, WalkForward},
+    result::{Answer, Between, Figures, Fold, LookAhead, Null, Range, Side as SideRows, Trials, WalkForward},
+    statistics::sharpe,
     tries::Tried,
 };
 use figures::{Days, Moments};
@@ -28,26 +33,26 @@ use market::{Decision, Market, Trade};
 use sentinel_actors::domain::side::Side;
 use trades::Policy;
 
-/// What is asked.
+/// What a study is about.
 #[derive(Debug, Clone, Copy)]
 pub struct Question<'a> {
     /// The bars.
     pub market: &'a Market,
     /// Bars with odds, oldest first.
     pub decisions: &'a [Decision],
-    /// `model.trained_until`, unix seconds: bars that close before it are the model's own.
+    /// `model.trained_until`, unix seconds: bars that close before it were trained on.
     pub trained_until: Option<i64>,
     /// Which signals become trades.
     pub policy: Policy,
     /// Of the bootstrap and of the shifts.
     pub seed: u64,
-    /// How often a mean is drawn anew at each threshold; 0: without intervals there.
+    /// How often the mean of a threshold is resampled; 0: no intervals there.
     pub replicates_grid: usize,
     /// And of the folds.
     pub replicates: usize,
     /// Circular shifts.
     pub shifts: usize,
-    /// Whether a feature sees the future.
+    /// Whether a feature uses the future.
     pub look_ahead: &'a LookAhead,
 }
 
@@ -72,7 +77,7 @@ pub struct Judged {
     pub inside: Vec<Trade>,
 }
 
-/// What is under way, for whoever waits.
+/// How far a study has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
     /// So many thresholds of so many.
@@ -101,7 +106,7 @@ pub fn judge(
     cuts.push(u32::MAX);
     let all = unseen.first().map_or(0, |first| first.bar)..unseen.last().map_or(0, |last| last.bar + 1);
     let days = Days::new(market, all.clone());
-    // Each side alone: what the other does depends on a threshold that is not known here.
+    // Each side alone: the trades of the other depend on a threshold that is not known here.
     let alone = Policy { opposite: trades::OppositeRule::Open, ..policy };
     let replicates = question.replicates_grid;
     let plan = grid::Plan { market, decisions: unseen, policy: alone, cuts: &cuts, days: &days, seed, replicates };
@@ -143,7 +148,7 @@ pub fn judge(
     let known = decisions.iter().take_while(|decision| decision.bar < before);
     let first = choices.first().copied().unwrap_or_default();
     let known: Vec<_> = known.filter_map(|decision| Some((decision.bar, first.side(decision)?))).collect();
-    let trials = chance.trials(moments.as_ref());
+    let trials = chance.trials(moments.as_ref(), &cells);
     let walk_forward = walk_forward(market, folds, figures, &choices, now);
     let inside = run(market, policy, &known);
     Ok(Judged { first_outside, sides: sides(cells), trials, null, walk_forward, answer, outside, inside })
@@ -173,24 +178,30 @@ struct Chance {
     tried: Tried,
 }
 
-/// Variance of the Sharpe of so many trades that earn nothing (A. W. Lo, "The Statistics of Sharpe Ratios", 2002). The formula
-/// is often fed with the variance between the trials. But these trials are thresholds of one model: where it has an edge,
-/// they differ because of it, and the edge would speak against itself.
-fn variance(moments: &Moments) -> f64 {
-    1.0 / moments.count.saturating_sub(1).max(1) as f64
-}
-
 impl Chance {
+    /// `statistics::sharpe` says why it takes this variance.
     fn dsr(&self, moments: &Moments) -> Option<f64> {
-        moments.dsr(self.tried.trials, variance(moments))
+        moments.dsr(self.tried.trials, sharpe::variance_of_chance(moments.count))
     }
 
-    fn trials(&self, outside: Option<&Moments>) -> Trials {
-        let variance = outside.map(variance);
-        let total = self.tried.trials;
-        let best = variance.and_then(|variance| super::statistics::sharpe::expected_max(total, variance));
-        let Tried { studies, .. } = self.tried;
-        Trials { total, now: self.now, studies, sharpe_variance: variance, sharpe_expected_max: best }
+    fn trials(&self, outside: Option<&Moments>, cells: &[Cell]) -> Trials {
+        let Tried { studies, trials: total } = self.tried;
+        let variance = outside.map(|moments| sharpe::variance_of_chance(moments.count));
+        let best = variance.and_then(|variance| sharpe::expected_max(total, variance));
+        let between = self.between(outside, cells);
+        Trials { total, now: self.now, studies, sharpe_variance: variance, sharpe_expected_max: best, between }
+    }
+
+    fn between(&self, outside: Option<&Moments>, cells: &[Cell]) -> Option<Between> {
+        let enough = cells.iter().filter(|cell| cell.row.trades.count >= grid::TRADES_MIN);
+        let ratios: Vec<f64> = enough.filter_map(|cell| Some(cell.moments?.ratio)).collect();
+        let variance = sharpe::variance_between(&ratios)?;
+        Some(Between {
+            trials: ratios.len() as u64,
+            variance,
+            expected_max: sharpe::expected_max(self.tried.trials, variance),
+            dsr: outside.and_then(|moments| moments.dsr(self.tried.trials, variance)),
+        })
     }
 }
 

@@ -24,9 +24,9 @@ pub fn write(folder: &Path, report: &Report) -> anyhow::Result<()> {
     let json = format!("{}\n", serde_json::to_string_pretty(report)?);
     let html = page(report);
     fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    // The page first: whoever waits for study.json finds both.
+    // The page first: a program that waits for study.json finds both.
     let files = [("study.html", html.as_str()), ("study.json", json.as_str())];
-    // Both are on the disk before either gets its name: a full disk never leaves a new page beside old numbers.
+    // Both are on the disk before either gets its name: after a full disk there is never a new page beside old numbers.
     for (name, text) in files {
         let path = folder.join(name);
         keep(&partial(&path), text).with_context(|| format!("cannot write {}", path.display()))?;
@@ -35,7 +35,7 @@ pub fn write(folder: &Path, report: &Report) -> anyhow::Result<()> {
         let path = folder.join(name);
         fs::rename(partial(&path), &path).with_context(|| format!("cannot write {}", path.display()))?;
     }
-    // The new names, too, have to outlast a power cut.
+    // The new names have to survive a power cut, too.
     File::open(folder)
         .and_then(|folder| folder.sync_all())
         .with_context(|| format!("cannot write {}", folder.display()))
@@ -72,7 +72,7 @@ impl Drop for OwnFolder {
     fn drop(&mut self) {
         self.lock = None;
         if self.is_new {
-            // Fails if something is in it, as it is to do.
+            // Fails if the folder is not empty, as intended.
             let _ = fs::remove_dir(&self.folder);
         }
     }
@@ -85,7 +85,7 @@ fn partial(path: &Path) -> PathBuf {
     name.into()
 }
 
-/// Writes a file down to the disk, or leaves none.
+/// Writes a file to the disk, or removes it again.
 fn keep(path: &Path, text: &str) -> std::io::Result<()> {
     let written = File::create(path).and_then(|mut file| {
         file.write_all(text.as_bytes())?;

@@ -1,9 +1,10 @@
 //! What a study is made of: bars and odds of one symbol, put together by the close of the bar. `bars` reads a file of bars or
 //! the archive, `odds` a file of odds, `recorded` the journal. `model_server` asks a model now, `answer_cache` keeps its answers,
-//! and `read` calls them all.
+//! `functions` makes what it is asked with, and `read` calls them all.
 
 pub mod answer_cache;
 pub mod bars;
+pub mod functions;
 pub mod model_server;
 pub mod odds;
 pub(super) mod read;
@@ -14,8 +15,9 @@ use super::{
     result::{Counts, Dropped, Input, LookAhead},
 };
 use crate::bar_files::{BadFile, Zone};
-use sentinel_actors::domain::{
-    bar::Bar, calendar::Calendar, decision::Prediction, features::TimeColumns, interval::Interval,
+use sentinel_actors::{
+    domain::{bar::Bar, calendar::Calendar, decision::Prediction, features::TimeColumns, interval::Interval},
+    fetcher::OnGap,
 };
 use std::{ops::Range, path::PathBuf};
 
@@ -65,6 +67,8 @@ pub struct Recipe<'a> {
     pub lookback_bars: usize,
     /// `features.hour_and_weekday`
     pub time_columns: TimeColumns,
+    /// `data.on_gap`
+    pub on_gap: OnGap,
 }
 
 /// Odds of a bar.
@@ -91,7 +95,7 @@ pub struct Inputs {
     pub counts: Counts,
     /// Whether the bars have highs and lows, so that stops can be looked for.
     pub has_ranges: bool,
-    /// Whether features, if any were made here, see the future.
+    /// Whether features, if any were made here, use the future.
     pub look_ahead: LookAhead,
 }
 

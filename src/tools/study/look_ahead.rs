@@ -1,68 +1,212 @@
-//! Whether a feature sees the future: each decision is made again with noise in place of all later bars, and with a bar that is
-//! still forming. What has not happened yet must change nothing.
+//! Whether anything between the bars of a file and the features of a decision uses the future. Each decision is made again from
+//! bars of which all later ones are noise, and again with a bar appended that is still forming. Both have to be identical.
+//!
+//! The noise is put in place of the bars of the file, and passes through the same steps: bars are made of it, their close is
+//! looked up, the window is cut, features are computed. So a fault in any of these is found, too. `noise` has the bars.
 
-use super::result::LookAhead;
+mod noise;
+#[cfg(test)]
+mod tests;
+
+use super::{
+    files::time,
+    inputs::{Recipe, functions::Functions},
+    result::LookAhead,
+};
+use noise::Noise;
 use sentinel_actors::domain::{
     bar::Bar,
     features::{FEATURE_NAMES, FeatureError, FeatureSet},
+    interval::Interval,
+};
+use std::{
+    borrow::Cow,
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
 };
 
-/// Later bars that the maker of features is shown: more than any of them looks at.
-pub const LATER_BARS: usize = 64;
+/// Bars of noise that follow the last bar of the file.
+const AFTER_BARS: usize = 64;
+/// Of bars that are made of finer ones only a piece is made again: it ends so many finer bars after the decision. What would come
+/// later is gone there, and not noise.
+const LATER_BARS: usize = 128;
+/// Decisions that a core takes at a time.
+const BLOCK: usize = 4_096;
 
-/// Makes the features that are known when the bar at this place of the slice has closed. What it is given goes beyond that bar;
-/// whether it looks there is the question.
-pub type Make<'a> = &'a (dyn Fn(&[Bar], usize) -> Result<FeatureSet, FeatureError> + Sync);
-
-/// Looks at the decision at the close of `bars[at]`, whose window begins at `from`; `made` is what it was made with. Answers what
-/// differs first.
-pub fn check(bars: &[Bar], from: usize, at: usize, made: &FeatureSet, make: Make<'_>) -> Option<String> {
-    let place = at - from;
-    let known = &bars[from..=at];
-    let later = bars.len().saturating_sub(at + 1).min(LATER_BARS);
-    let mut noisy = known.to_vec();
-    noisy.extend((0..later).map(|offset| noise(&bars[at], &bars[at + 1 + offset], offset)));
-    let mut forming = known.to_vec();
-    forming.push(forming_bar(&bars[at]));
-    [("noise in place of the later bars", noisy), ("a bar that is still forming", forming)].into_iter().find_map(
-        |(what, bars)| {
-            let again = make(&bars, place);
-            let feature = match again {
-                Ok(again) => difference(made, &again)?,
-                Err(error) => format!("no features ({error})"),
-            };
-            Some(format!("with {what}: {feature}"))
-        },
-    )
+/// Bars that decisions are made on.
+#[derive(Debug, Clone, Copy)]
+pub struct Series<'a> {
+    /// Oldest first.
+    pub bars: &'a [Bar],
+    /// When each closed, unix seconds.
+    pub times: &'a [i64],
+    /// What they are made of: bars of a finer interval; `None` if they are those of the file.
+    pub finer: Option<&'a [Bar]>,
 }
 
-/// Adds up what was found. `at` is the bar's close, for a person.
-pub fn note(look_ahead: &mut LookAhead, found: Option<String>, at: impl FnOnce() -> String) {
-    look_ahead.is_checked = true;
-    look_ahead.checked += 1;
-    if let Some(what) = found {
-        look_ahead.unequal += 1;
-        look_ahead.first.get_or_insert_with(|| format!("bar {}, {what}", at()));
+/// Makes the decisions at these places of the bars again. `done` is told how many are ready.
+pub fn check(
+    series: Series<'_>,
+    places: &[usize],
+    recipe: &Recipe<'_>,
+    functions: &Functions,
+    done: impl Fn(usize) + Sync,
+) -> LookAhead {
+    let blocks: Vec<&[usize]> = places.chunks(BLOCK).collect();
+    let (next, ready) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let work = || {
+        let mut found = Vec::new();
+        let mut again = Again::new(series, recipe, functions);
+        while let Some(block) = blocks.get(next.fetch_add(1, Ordering::Relaxed)) {
+            for at in *block {
+                found.extend(again.decision(*at).map(|what| (*at, what)));
+            }
+            done(ready.fetch_add(block.len(), Ordering::Relaxed) + block.len());
+        }
+        found
+    };
+    let cores = thread::available_parallelism().map_or(1, usize::from).min(blocks.len());
+    let mut found: Vec<(usize, String)> = thread::scope(|scope| {
+        let others: Vec<_> = (1..cores).map(|_| scope.spawn(work)).collect();
+        let mut found = work();
+        for other in others {
+            // A panic there is a defect and is passed on.
+            found.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        }
+        found
+    });
+    found.sort_unstable();
+    let first = found.first().map(|(at, what)| format!("bar {}, {what}", time(series.times[*at])));
+    LookAhead {
+        is_checked: true,
+        checked: places.len() as u64,
+        unequal: found.len() as u64,
+        first,
+        ..LookAhead::default()
     }
 }
 
-/// A bar at the same time whose prices have nothing to do with what came: far off, and other ones each time.
-fn noise(newest: &Bar, bar: &Bar, offset: usize) -> Bar {
-    // A fixed sequence that repeats late is enough here; nothing is drawn from it.
-    let spread = 0.5 + ((offset * 7_919 + 13) % 101) as f64 / 101.0;
-    let (open, close) = (newest.close * spread, newest.close * (2.0 - spread));
-    let (high, low) = (open.max(close) * 1.1, open.min(close) * 0.9);
-    Bar { open_time: bar.open_time, open, high, low, close, volume: newest.volume * spread + 1.0 }
+/// Decisions made again, the oldest first.
+struct Again<'a> {
+    series: Series<'a>,
+    recipe: &'a Recipe<'a>,
+    functions: &'a Functions,
+    /// The bars of the file, and their interval.
+    source: &'a [Bar],
+    interval: Interval,
+    /// The first `known` bars of the file, then noise.
+    hidden: Vec<Bar>,
+    known: usize,
 }
 
-/// The beginning of the next bar: far from where the newest closed.
-fn forming_bar(newest: &Bar) -> Bar {
-    let price = newest.close * 1.25;
-    Bar { open_time: newest.open_time + 60, open: price, high: price, low: price, close: price, volume: 1.0 }
+impl<'a> Again<'a> {
+    fn new(series: Series<'a>, recipe: &'a Recipe<'a>, functions: &'a Functions) -> Self {
+        let source = series.finer.unwrap_or(series.bars);
+        let interval = if series.finer.is_some() { recipe.interval.source() } else { recipe.interval };
+        let hidden = Noise::of(source, interval).bars(AFTER_BARS);
+        Self { series, recipe, functions, source, interval, hidden, known: 0 }
+    }
+
+    /// What differs first about the decision at this place; `None` if nothing does.
+    fn decision(&mut self, at: usize) -> Option<String> {
+        let closed = *self.series.times.get(at)?;
+        self.show_until(closed);
+        let made = self.features(self.series.bars, at);
+        let noisy = self.again(&self.hidden, closed, at);
+        if let Some(what) = difference(&made, &noisy) {
+            return Some(format!("with noise in place of the later bars: {what}"));
+        }
+        let next = self.hidden[self.known];
+        let forming = noise::forming(&next, self.source.get(self.known.saturating_sub(1)));
+        self.hidden[self.known] = forming;
+        let formed = self.again(&self.hidden[..=self.known], closed, at);
+        self.hidden[self.known] = next;
+        difference(&made, &formed).map(|what| format!("with a bar that is still forming: {what}"))
+    }
+
+    /// Puts the bars of the file that have closed by then in place of the noise. Decisions come in the order of time, so each bar is
+    /// copied once.
+    fn show_until(&mut self, closed: i64) {
+        let calendar = self.recipe.calendar;
+        while let Some(bar) =
+            self.source.get(self.known).filter(|bar| bar.close_time(self.interval, calendar) <= closed)
+        {
+            self.hidden[self.known] = *bar;
+            self.known += 1;
+        }
+    }
+
+    fn features(&self, bars: &[Bar], at: usize) -> Made {
+        (self.functions.features)(bars, at, self.recipe.lookback_bars, self.recipe.time_columns)
+            .map_err(Fault::Features)
+    }
+
+    /// The decision of the bar that closed then, from these bars of a file.
+    fn again(&self, source: &[Bar], closed: i64, at: usize) -> Made {
+        let Recipe { interval, calendar, .. } = *self.recipe;
+        let bars = if self.series.finer.is_some() {
+            let piece = self.piece(source, at);
+            let made = (self.functions.resample)(piece, interval, calendar, i64::MAX);
+            self.unclosed(piece, &made, closed)?;
+            Cow::Owned(made)
+        } else {
+            Cow::Borrowed(source)
+        };
+        // A bar that closes then opened before; a wrong close would find the one beside it.
+        let end = bars.partition_point(|bar| bar.open_time <= closed);
+        let place = (end.saturating_sub(3)..end)
+            .rev()
+            .find(|place| (self.functions.close_time)(&bars[*place], interval, calendar) == closed);
+        self.features(&bars, place.ok_or(Fault::NoBar)?)
+    }
+
+    /// As much of the finer bars as the window of this place is made of, with one bar more at its begin, since the oldest that can
+    /// be made may lack its first part.
+    fn piece<'b>(&self, source: &'b [Bar], at: usize) -> &'b [Bar] {
+        let oldest = at.checked_sub(self.recipe.lookback_bars).and_then(|before| self.series.bars.get(before));
+        let from =
+            oldest.map_or(0, |oldest| source[..self.known].partition_point(|bar| bar.open_time < oldest.open_time));
+        &source[from..source.len().min(self.known + LATER_BARS)]
+    }
+
+    /// Whether the newest bar that was made of this piece lacks parts that are still due.
+    fn unclosed(&self, piece: &[Bar], made: &[Bar], closed: i64) -> Result<(), Fault> {
+        let (calendar, interval) = (self.recipe.calendar, self.recipe.interval);
+        let Some((newest, last)) = made.last().zip(piece.last()) else { return Ok(()) };
+        let (end, known_to) = (newest.close_time(interval, calendar), last.close_time(self.interval, calendar));
+        let is_due = end > closed && calendar.expects_bar(known_to, end, interval.source_s());
+        if is_due { Err(Fault::Unclosed) } else { Ok(()) }
+    }
+}
+
+/// Features, or why there are none.
+type Made = Result<FeatureSet, Fault>;
+
+#[derive(Debug, PartialEq)]
+enum Fault {
+    Features(FeatureError),
+    NoBar,
+    Unclosed,
+}
+
+impl std::fmt::Display for Fault {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Features(error) => write!(out, "no features ({error})"),
+            Self::NoBar => out.write_str("no bar closes then"),
+            Self::Unclosed => out.write_str("a bar was made that has not closed"),
+        }
+    }
 }
 
 /// The first feature that is not the same, bit by bit.
-fn difference(made: &FeatureSet, again: &FeatureSet) -> Option<String> {
+fn difference(made: &Made, again: &Made) -> Option<String> {
+    let (made, again) = match (made, again) {
+        (Ok(made), Ok(again)) => (made, again),
+        (Err(made), Err(again)) if made == again => return None,
+        (Err(_), Ok(_)) => return Some("features, and none without".into()),
+        (_, Err(again)) => return Some(again.to_string()),
+    };
     let tabular = made.tabular.iter().zip(&again.tabular).position(|(one, other)| one.to_bits() != other.to_bits());
     if let Some(column) = tabular {
         return Some(FEATURE_NAMES[column].to_owned());
@@ -71,73 +215,4 @@ fn difference(made: &FeatureSet, again: &FeatureSet) -> Option<String> {
         let column = one.iter().zip(other).position(|(one, other)| one.to_bits() != other.to_bits())?;
         Some(format!("{} of row {row} of the sequence", FEATURE_NAMES[column]))
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use sentinel_actors::domain::features::{TimeColumns, build};
-
-    const LOOKBACK: usize = 130;
-
-    fn bars() -> Vec<Bar> {
-        let bar = |index: usize| {
-            let close = 1.1 + (index as f64 * 0.37).sin() * 0.01;
-            let (high, low) = (close + 0.001, close - 0.001);
-            // Nothing is traded for a while, in which the volume's ratio is 0/0 and filled from a later bar.
-            let volume = if (150..180).contains(&index) { 0.0 } else { 10.0 + (index % 7) as f64 };
-            Bar { open_time: 3_600 * index as i64, open: close, high, low, close, volume }
-        };
-        (0..260).map(bar).collect()
-    }
-
-    fn daemons(bars: &[Bar], at: usize) -> Result<FeatureSet, FeatureError> {
-        build(&bars[..=at], TimeColumns::Utc).map(|(features, _)| features)
-    }
-
-    /// A missing value is filled from a later bar, whether it has come or not.
-    fn with_bfill(bars: &[Bar], at: usize) -> Result<FeatureSet, FeatureError> {
-        let mut features = daemons(bars, at)?;
-        if bars[..=at].iter().rev().take(20).all(|bar| bar.volume == 0.0) {
-            features.tabular[17] = bars[at..].iter().find(|bar| bar.volume > 0.0).map_or(0.0, |bar| bar.volume);
-        }
-        Ok(features)
-    }
-
-    /// The window is cut by count from the end, so that a bar that is forming is in it.
-    fn with_forming(bars: &[Bar], _: usize) -> Result<FeatureSet, FeatureError> {
-        daemons(bars, bars.len() - 1)
-    }
-
-    fn all(make: Make<'_>) -> LookAhead {
-        let bars = bars();
-        let mut found = LookAhead::default();
-        for at in LOOKBACK - 1..bars.len() {
-            let from = at + 1 - LOOKBACK;
-            let until = (at + 1 + LATER_BARS).min(bars.len());
-            let made = make(&bars[from..until], at - from).unwrap();
-            note(&mut found, check(&bars, from, at, &made, make), || at.to_string());
-        }
-        found
-    }
-
-    #[test]
-    fn the_daemons_features_see_no_future() {
-        let found = all(&daemons);
-        let all = 260 - LOOKBACK as u64 + 1;
-        assert_eq!((found.is_checked, found.checked, found.unequal, found.first), (true, all, 0, None));
-    }
-
-    #[test]
-    fn a_feature_that_is_filled_from_later_is_caught() {
-        let found = all(&with_bfill);
-        assert_eq!(found.unequal, 11, "bars 169 to 179 have 20 without volume");
-        assert_eq!(found.first.as_deref(), Some("bar 169, with noise in place of the later bars: volume_ratio"));
-    }
-
-    #[test]
-    fn a_window_with_a_forming_bar_is_caught() {
-        let found = all(&with_forming);
-        assert_eq!(found.unequal, found.checked);
-    }
 }

@@ -1,4 +1,4 @@
-//! From what the engine found to study.json.
+//! Puts together what study.json contains.
 
 use super::{
     args::Task,
@@ -21,7 +21,7 @@ const BAND_BARS: usize = 200;
 /// Decisions whose odds say which model it is: bars that are added later change nothing in them.
 const FIRST_ODDS: usize = 100;
 
-/// What is written down of a study, so that it is counted once.
+/// What is recorded of a study, so that it is counted once.
 pub(super) fn this_try(task: &Task, question: &Question<'_>, trials: u64) -> Try {
     let settings = &task.settings;
     let exits = &task.terms.exits;
@@ -114,7 +114,7 @@ pub(super) fn of(
     }
 }
 
-/// What was right.
+/// The class that would have been right for each decision.
 struct Labels {
     kind: StudyLabel,
     hold_move: Option<f64>,
@@ -205,7 +205,7 @@ fn sentences(task: &Task, has_ranges: bool) -> Vec<String> {
     let entry = if has_ranges {
         "A signal is decided on at a bar's close and filled at the open of the next bar, half a spread and the slippage worse."
     } else {
-        "A signal is filled at the close that was recorded with it, for want of the next bar's open, half a spread and the \
+        "A signal is filled at the close that was recorded with it, because the next bar's open is not known, half a spread and the \
          slippage worse."
     };
     let mut said = vec![entry.to_owned()];

@@ -2,6 +2,13 @@
 //! finite; what is not defined, such as a ratio of nothing, is null. Times are unix seconds UTC. A point is 10^-`digits` of
 //! price, and results are net of costs unless they say otherwise.
 
+mod calibration;
+mod drawn;
+mod judged;
+
+pub use calibration::{Calibration, CalibrationBin, ClassCalibration, Confusion};
+pub use drawn::{EquityPoint, Month, PricePoint, TradeMark};
+pub use judged::{Answer, Between, Figures, Fold, Gate, LookAhead, Null, Side, Threshold, Trials, WalkForward};
 use serde::{Deserialize, Serialize};
 
 /// Of this layout.
@@ -28,7 +35,7 @@ pub struct Report {
     pub digits: u32,
     /// The files, in the order in which they were read.
     pub inputs: Vec<Input>,
-    /// What a decision is held to in calibration and confusion.
+    /// What a decision is compared with in calibration and confusion.
     pub label: Label,
     /// How a position begins and ends.
     pub rules: Rules,
@@ -48,7 +55,7 @@ pub struct Report {
     pub sides: Vec<Side>,
     /// How often these bars were tried.
     pub trials: Trials,
-    /// What chance alone does.
+    /// The result of chance alone.
     pub null: Null,
     /// The only figures that an advice rests on.
     pub walk_forward: WalkForward,
@@ -66,7 +73,7 @@ pub struct Report {
     pub prices: Vec<PricePoint>,
     /// Walk-forward trades; thinned to at most [`MARKS_MAX`], evenly.
     pub marks: Vec<TradeMark>,
-    /// Whether a feature sees the future.
+    /// Whether a feature uses the future.
     pub look_ahead: LookAhead,
 }
 
@@ -160,6 +167,8 @@ pub struct Counts {
     pub decisions_in_sample: u64,
     /// Places where bars are missing although the market was open.
     pub gaps: u64,
+    /// The first of them: close of the bar before, and open of the bar after.
+    pub gaps_first: Vec<Range>,
     /// What was left out, and why; nothing with a count of 0.
     pub dropped: Vec<Dropped>,
     /// What a reader has to know about the data, in sentences.
@@ -182,291 +191,4 @@ pub struct Range {
     pub from: i64,
     /// The last.
     pub to: i64,
-}
-
-/// The advice, or why there is none.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Answer {
-    /// For a person.
-    pub sentence: String,
-    /// Whether chance is excluded as far as a study can.
-    pub is_advice: bool,
-    /// For BUY, of an advice; `None`: do not buy.
-    pub threshold_buy: Option<f64>,
-    /// For SELL.
-    pub threshold_sell: Option<f64>,
-    /// All that an advice needs, met or not.
-    pub gates: Vec<Gate>,
-}
-
-/// One condition of an advice.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Gate {
-    /// `trained_until`, `trades`, `trades_per_fold`, `net_points`, `dsr`, `p_value`, `costs`, `choice` or `look_ahead`.
-    pub name: String,
-    /// For a person: `trades outside`.
-    pub what: String,
-    /// For a person: `at least 100`.
-    pub needed: String,
-    /// The bar, if it is a number.
-    pub bar: Option<f64>,
-    /// What was found, if it is defined and a number.
-    pub found: Option<f64>,
-    /// Whether it is enough.
-    pub is_met: bool,
-}
-
-/// A direction at every threshold.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Side {
-    /// `BUY` or `SELL`.
-    pub side: String,
-    /// From 0.34 to 0.95, the lowest first. Bars that the model was trained on are not in it.
-    pub thresholds: Vec<Threshold>,
-}
-
-/// A side at a threshold. A signal is a bar where the side is likeliest and its odds are above the threshold; a trade is a
-/// signal that no open position of the side has stopped.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Threshold {
-    /// 0.34 to 0.95.
-    pub threshold: f64,
-    /// How many.
-    pub signals: u64,
-    /// Signals per bar with odds, 0 to 1.
-    pub coverage: f64,
-    /// The figures of its trades.
-    pub trades: Figures,
-}
-
-/// Of a list of trades.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Figures {
-    /// How many.
-    pub count: u64,
-    /// Share that earned, with its 95 % score interval.
-    pub hit_ratio: Option<f64>,
-    /// The interval.
-    pub hit_ratio_interval: Option<[f64; 2]>,
-    /// Mean of a trade, points, with its 95 % block bootstrap interval.
-    pub net_points: Option<f64>,
-    /// The interval.
-    pub net_points_interval: Option<[f64; 2]>,
-    /// Sum of all trades, points.
-    pub net_points_total: f64,
-    /// Earned by lost.
-    pub profit_factor: Option<f64>,
-    /// Deepest fall of the sum from its highest point, points, 0 or more.
-    pub drawdown: f64,
-    /// Of a trade: mean by standard deviation, not annualised.
-    pub sharpe_trade: Option<f64>,
-    /// Of a day's sum; days without an exit count as 0.
-    pub sharpe_day: Option<f64>,
-    /// Days it is of.
-    pub days: u64,
-    /// That of a day times the root of [`Self::days_per_year`].
-    pub sharpe_year: Option<f64>,
-    /// The factor before the root.
-    pub days_per_year: Option<f64>,
-    /// Probability that the true Sharpe of a trade is above 0.
-    pub psr: Option<f64>,
-    /// That it is above what the best of all trials has by chance.
-    pub dsr: Option<f64>,
-}
-
-/// How often these bars were tried. A hundred tries of nothing have a best one, and it looks good.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Trials {
-    /// All of them, this study included.
-    pub total: u64,
-    /// Of this study: thresholds times sides.
-    pub now: u64,
-    /// Studies of these bars, this one included.
-    pub studies: u64,
-    /// Variance of the Sharpe of as many trades as there are outside, if they earn nothing.
-    pub sharpe_variance: Option<f64>,
-    /// What the best of them is expected to have by chance alone.
-    pub sharpe_expected_max: Option<f64>,
-}
-
-/// The signals against prices they have nothing to do with.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Null {
-    /// Circular shifts of the signals against the prices, within each fold.
-    pub shifts: u64,
-    /// Net points of a trade as it was.
-    pub net_points: Option<f64>,
-    /// Shares of the shifts that are at or below: quantiles 0.05, 0.5 and 0.95, points a trade.
-    pub quantiles: Option<[f64; 3]>,
-    /// Share of shifts that did as well or better.
-    pub p_value: Option<f64>,
-}
-
-/// Thresholds are chosen on the bars before a fold and judged on the fold.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct WalkForward {
-    /// Oldest first.
-    pub folds: Vec<Fold>,
-    /// Bars before a fold that are left out since their trades reach into it.
-    pub purge_bars: usize,
-    /// And so many more.
-    pub embargo_bars: usize,
-    /// Of all folds together, outside.
-    pub outside: Figures,
-    /// Lowest and highest threshold that a fold chose for BUY; wide apart means that there is nothing to choose.
-    pub buy_spread: Option<[f64; 2]>,
-    /// For SELL.
-    pub sell_spread: Option<[f64; 2]>,
-    /// What the same choice says on all bars outside the model's training.
-    pub buy_now: Option<f64>,
-    /// For SELL.
-    pub sell_now: Option<f64>,
-}
-
-/// One of them.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Fold {
-    /// Bars on which the thresholds were chosen.
-    pub inside: Option<Range>,
-    /// Bars on which they were judged.
-    pub outside: Range,
-    /// Chosen for BUY; `None`: the fold does not buy.
-    pub buy: Option<f64>,
-    /// Chosen for SELL.
-    pub sell: Option<f64>,
-    /// What the choice promised.
-    pub promised_net_points: Option<f64>,
-    /// What it brought.
-    pub result: Figures,
-}
-
-/// Whether odds mean what they say.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Calibration {
-    /// Bars with odds and a label.
-    pub count: u64,
-    /// SELL, HOLD, BUY.
-    pub classes: Vec<ClassCalibration>,
-    /// Of all three classes: 0 is best, 2 is worst.
-    pub brier: Option<f64>,
-    /// Mean over decisions, natural logarithm.
-    pub log_loss: Option<f64>,
-    /// The same of a model that always says how frequent the classes are.
-    pub log_loss_of_frequencies: Option<f64>,
-}
-
-/// One class against the rest.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ClassCalibration {
-    /// `SELL`, `HOLD` or `BUY`.
-    pub class: String,
-    /// How often it was right, 0 to 1.
-    pub frequency: Option<f64>,
-    /// Bins of about as many decisions each, by odds.
-    pub bins: Vec<CalibrationBin>,
-    /// Isotonic curve: odds and what they were worth, thinned.
-    pub isotonic: Vec<[f64; 2]>,
-    /// Brier score of this class.
-    pub brier: Option<f64>,
-    /// Its part that a better calibration would take away.
-    pub reliability: Option<f64>,
-    /// Its part that tells classes apart.
-    pub resolution: Option<f64>,
-    /// Its part that no model can take away.
-    pub uncertainty: Option<f64>,
-    /// Mean distance of odds from frequency, over the bins.
-    pub ece: Option<f64>,
-}
-
-/// Decisions of about the same odds.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct CalibrationBin {
-    /// Lowest odds.
-    pub from: f64,
-    /// Highest odds.
-    pub to: f64,
-    /// Mean odds.
-    pub predicted: f64,
-    /// How often the class was right.
-    pub observed: f64,
-    /// Its 95 % bootstrap band.
-    pub band: Option<[f64; 2]>,
-    /// Decisions in it.
-    pub count: u64,
-}
-
-/// Rows are what was right, columns what was likeliest; SELL, HOLD, BUY.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Confusion {
-    /// Decisions.
-    pub counts: [[u64; 3]; 3],
-    /// Share of a column that was right.
-    pub precision: [Option<f64>; 3],
-    /// Share of a row that was found.
-    pub recall: [Option<f64>; 3],
-}
-
-/// A calendar month, UTC.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Month {
-    /// `2026-11`
-    pub month: String,
-    /// How many.
-    pub trades: u64,
-    /// Share that earned.
-    pub hit_ratio: Option<f64>,
-    /// Sum, points.
-    pub net_points: f64,
-}
-
-/// After a trade.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct EquityPoint {
-    /// Of the exit.
-    pub time: i64,
-    /// Sum of all trades so far, points.
-    pub points: f64,
-    /// How far below its highest point so far, points, 0 or more.
-    pub drawdown: f64,
-}
-
-/// A close.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct PricePoint {
-    /// When the bar closed.
-    pub time: i64,
-    /// The price.
-    pub close: f64,
-}
-
-/// A trade on the price.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct TradeMark {
-    /// `BUY` or `SELL`.
-    pub side: String,
-    /// When it was entered.
-    pub time: i64,
-    /// At which price, costs included.
-    pub price: f64,
-    /// When it ended.
-    pub exit_time: i64,
-    /// At which price, costs included.
-    pub exit_price: f64,
-    /// `stop_loss`, `take_profit`, `opposite` or `horizon`.
-    pub exit: String,
-    /// What it brought.
-    pub net_points: f64,
-}
-
-/// Whether a feature sees the future.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct LookAhead {
-    /// Whether features were made here, so that it could be looked at.
-    pub is_checked: bool,
-    /// Decisions that were made again with noise in place of all later bars, and with a bar that is still forming.
-    pub checked: u64,
-    /// Those that came out differently: of a sound feature none.
-    pub unequal: u64,
-    /// The first of them: its bar and the first feature that differs.
-    pub first: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! The statistics of a study: pure functions of slices, held to scipy and scikit-learn by `tests/fixtures/statistics.json`.
+//! The statistics of a study: pure functions of slices, compared with scipy and scikit-learn in `tests/fixtures/statistics.json`.
 //! Values are finite; what is not defined, such as a ratio of nothing, is `None`.
 
 pub mod bootstrap;

@@ -1,4 +1,4 @@
-//! Every study of a symbol's bars, kept in a file of its own, so that a tenth try is judged as a tenth try.
+//! Every study of a symbol's bars, kept in a file of its own, so that a tenth try is judged as such.
 
 use anyhow::Context;
 use rusqlite::{Connection, OpenFlags, params};
@@ -26,7 +26,7 @@ CREATE INDEX studies_of ON studies (symbol, interval);
 /// What a study tried.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Try {
-    /// The same for the same try, whatever bars were added since.
+    /// The same for the same try, even if bars were added since.
     pub id: String,
     /// Its symbol.
     pub symbol: String,
@@ -53,11 +53,11 @@ pub struct Tried {
     pub trials: u64,
 }
 
-/// Writes the try down and answers all of them on the same bars: of this symbol and interval, and of a time that meets this
-/// one's. The same try again counts once, on all bars that it was ever made on: an earlier end does not undo what was seen.
+/// Records the try and returns all of them on the same bars: of this symbol and interval, and of a time that overlaps this
+/// one's. The same try again counts once, on all bars that it was ever made on: a shorter range later does not remove it.
 ///
 /// # Errors
-/// A file that is not ours or cannot be written: without it nobody knows how often these bars were tried.
+/// A file that is not ours or cannot be written: without it the number of tries is not known.
 pub fn count(path: &Path, this: &Try) -> anyhow::Result<Tried> {
     let named = || format!("{}, which counts the studies of these bars", path.display());
     let mut connection = open(path).with_context(named)?;
@@ -79,7 +79,7 @@ fn open(path: &Path) -> anyhow::Result<Connection> {
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
         transaction.pragma_update(None, "user_version", 1)?;
     } else {
-        anyhow::ensure!(found == APPLICATION_ID, "it is somebody else's: name another with --studies");
+        anyhow::ensure!(found == APPLICATION_ID, "it belongs to another program: name another file with --studies");
         let version = number("PRAGMA user_version")?;
         anyhow::ensure!(version == 1, "it was written by a later version of sentinel");
     }
@@ -154,7 +154,7 @@ mod tests {
         let path = folder.path().join("studies.db");
         Connection::open(&path).unwrap().execute_batch("CREATE TABLE studies (a)").unwrap();
         let error = format!("{:#}", count(&path, &a_try("a", (0, 1))).unwrap_err());
-        assert!(error.contains("somebody else's"), "{error}");
+        assert!(error.contains("another program"), "{error}");
         fs::write(&path, "no database, but a text that is long enough to be looked at as one").unwrap();
         assert!(count(&path, &a_try("a", (0, 1))).is_err());
         assert!(fs::read(&path).unwrap().starts_with(b"no database"));

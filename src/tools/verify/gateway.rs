@@ -5,7 +5,7 @@ mod positions;
 use super::{FIREWALL, Report, SettingsArgs, block_on, is_lost};
 use crate::{
     net::without_brackets,
-    process::exit::refuse,
+    process::{exit::refuse, output::say},
     settings::{GatewaySettings, Resolved, Settings, VerifyGateway},
 };
 use sentinel_actors::{
@@ -29,7 +29,7 @@ pub(super) fn main(args: &SettingsArgs) -> ExitCode {
     let gateway = &settings.gateway;
     let VerifyGateway { dialect } = settings.purpose;
     let line = if settings.curve.is_some() { "CURVE" } else { "plaintext" };
-    println!("Gateway {}, dialect {dialect}, {line}\n", gateway.address());
+    say(&format!("Gateway {}, dialect {dialect}, {line}\n", gateway.address()));
     block_on(verify(&settings)).conclude(false)
 }
 

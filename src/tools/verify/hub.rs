@@ -16,8 +16,11 @@ mod scrape_target;
 mod series;
 mod target;
 
-use super::{Report, bad_flag, block_on, clock, daemon, not_checked, say, seconds};
-use crate::tools::probe::{Client, Credentials, route};
+use super::{Report, bad_flag, block_on, clock, daemon, not_checked, seconds};
+use crate::{
+    process::output::say,
+    tools::probe::{Client, Credentials, route},
+};
 use address::Address;
 use anyhow::Context as _;
 use prometheus::Prometheus;

@@ -5,8 +5,9 @@ mod counters;
 mod network;
 mod process;
 
-use super::{Report, bad_flag, block_on, clock, daemon, not_checked, say, seconds};
+use super::{Report, bad_flag, block_on, clock, daemon, not_checked, seconds};
 use crate::{
+    process::output::say,
     settings::daemon_address,
     tools::probe::{Client, Credentials},
 };

@@ -10,7 +10,7 @@ mod quota;
 use super::{Report, SettingsArgs, block_on};
 use crate::{
     net,
-    process::exit::refuse,
+    process::{exit::refuse, output::say},
     settings::{Settings, VerifyMarket},
 };
 use chrono::{DateTime, Utc};
@@ -43,7 +43,7 @@ pub(super) fn main(args: &Args) -> ExitCode {
     };
     if !args.json {
         let (data, calendar) = (&settings.data, &settings.calendar_name);
-        println!("Market {}, {} bars, calendar {calendar}\n", data.base_url, data.interval.as_str());
+        say(&format!("Market {}, {} bars, calendar {calendar}\n", data.base_url, data.interval.as_str()));
     }
     block_on(verify(&settings)).conclude(args.json)
 }

@@ -6,7 +6,7 @@ pub(crate) mod server;
 
 use super::{FIREWALL, Report, SettingsArgs, block_on, is_lost};
 use crate::{
-    process::exit::refuse,
+    process::{exit::refuse, output::say},
     sandbox::recording::Recording,
     settings::{Settings, VerifyModel},
 };
@@ -47,7 +47,7 @@ pub(super) fn main(args: &Args) -> ExitCode {
     if !args.json {
         let model = &settings.model;
         let tabular = model.tabular.as_str();
-        println!("Model {}, X_tabular {tabular}\n", model.base_url());
+        say(&format!("Model {}, X_tabular {tabular}\n", model.base_url()));
     }
     block_on(verify(&settings)).conclude(args.json)
 }

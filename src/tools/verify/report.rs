@@ -1,11 +1,8 @@
 //! The report of a verification, as text and as JSON.
 
+use crate::process::output::say;
 use serde::Serialize;
-use std::{
-    fmt,
-    io::{self, Write as _},
-    process::ExitCode,
-};
+use std::{fmt, process::ExitCode};
 
 /// The results of all checks.
 #[derive(Debug, Serialize)]
@@ -81,11 +78,6 @@ impl Report {
         say(&if as_json { serde_json::to_string_pretty(self).unwrap_or_default() } else { self.to_string() });
         if self.is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
     }
-}
-
-/// Prints a line. A closed pipe is ignored, because the exit code matters more.
-pub(super) fn say(line: &str) {
-    let _ = writeln!(io::stdout(), "{line}");
 }
 
 impl fmt::Display for Report {

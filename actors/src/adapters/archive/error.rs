@@ -19,7 +19,7 @@ pub enum ArchiveError {
         /// Latest version known here.
         known: i64,
     },
-    /// It is somebody else's database, or no database.
+    /// It is another program's database, or no database.
     #[error("{} is not a bar archive of sentinel", .0.display())]
     Foreign(PathBuf),
     /// The file or its folder refuses, or the file is damaged.

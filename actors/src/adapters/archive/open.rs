@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-/// How long a write waits for a reader that is in its way. Only the archive's own thread waits.
+/// How long a write waits for a reader that blocks it. Only the archive's own thread waits.
 const BUSY_WAIT: Duration = Duration::from_millis(1_000);
 /// How long a reader within the daemon waits, which it hardly ever needs.
 const SHORT_WAIT: Duration = Duration::from_millis(50);
@@ -37,7 +37,7 @@ impl Archive {
         connection.busy_timeout(BUSY_WAIT).map_err(failed)?;
         let found = schema::check(&connection, path)?;
         connection.pragma_update(None, "journal_mode", "WAL").map_err(failed)?;
-        // After a power cut the newest bars may be missing, never damaged; and no cycle pays for a sync.
+        // After a power cut the newest bars may be missing, never damaged; and no cycle waits for a sync.
         connection.pragma_update(None, "synchronous", "NORMAL").map_err(failed)?;
         connection.pragma_update(None, "cache_size", CACHE_KIB).map_err(failed)?;
         schema::migrate(&mut connection, found).map_err(failed)?;
@@ -60,7 +60,7 @@ impl Archive {
         Ok(Self { connection, ids: Ids::default(), known: HashMap::new(), _lock: None })
     }
 
-    /// Opens the archive to look at it, beside a daemon or without one. Nothing in it is changed, and every write fails.
+    /// Opens the archive to read it, whether a daemon runs or not. Nothing in it is changed, and every write fails.
     ///
     /// # Errors
     /// See [`ArchiveError`]; never [`ArchiveError::Locked`].

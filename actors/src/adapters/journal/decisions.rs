@@ -5,11 +5,13 @@ use super::{
     account_snapshots::{self, ToldOf},
     broken, millis,
     outcomes::{self, Due},
+    paper::{self, PaperCycle},
 };
 use crate::domain::{
     bar::Bar,
     drift::FirstConfidence,
     features::{FEATURE_COUNT, SEQUENCE_BARS},
+    guard::Suppression,
     instrument::Symbol,
     journal::{DecisionRecord, JournalError, Reason, Version},
     sanitize::one_line,
@@ -22,8 +24,9 @@ use uuid::Uuid;
 const INSERT: &str = "
 INSERT INTO decisions (cycle_id, symbol, bar_close_time, bars_sha256, features, p_sell, p_hold, p_buy, action,
                        suppressed, failed_stage, failure, order_id, market_now, close, threshold, failure_detail,
-                       close_ids, version_id, bars, sequence_sha256, judged_at_ms)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)";
+                       close_ids, version_id, bars, sequence_sha256, judged_at_ms, paper_order_id, paper_suppressed)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22,
+        ?23, ?24)";
 
 const INSERT_VERSION: &str = "
 INSERT INTO versions (config_hash, model_fingerprint, app_version, settings) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
@@ -65,6 +68,8 @@ pub struct CycleRecord<'a> {
     pub due: &'a [Due<'a>],
     /// What the gateway told of the account.
     pub told: Option<ToldOf<'a>>,
+    /// What the account on paper did, if there is one.
+    pub paper: Option<PaperCycle<'a>>,
 }
 
 impl Store {
@@ -79,18 +84,22 @@ impl Store {
         model: &str,
         records: &[DecisionRecord],
     ) -> Result<(), JournalError> {
-        self.record_cycle(&CycleRecord { cycle_id, model, version: None, decisions: records, due: &[], told: None })
+        let (version, due, told, paper) = (None, &[], None, None);
+        self.record_cycle(&CycleRecord { cycle_id, model, version, decisions: records, due, told, paper }).map(drop)
     }
 
-    /// Writes what a cycle leaves, all or none.
+    /// Writes what a cycle leaves, all or none. What the account on paper did is left out if that cannot be written: then
+    /// its error is the answer.
     ///
     /// # Errors
     /// [`JournalError::Failed`].
-    pub fn record_cycle(&mut self, cycle: &CycleRecord<'_>) -> Result<(), JournalError> {
-        let CycleRecord { cycle_id, model, version, decisions, due, told } = *cycle;
+    pub fn record_cycle(&mut self, cycle: &CycleRecord<'_>) -> Result<Option<JournalError>, JournalError> {
+        let CycleRecord { cycle_id, model, version, decisions, due, told, paper } = *cycle;
         let cycle_id = i64::try_from(cycle_id).unwrap_or(i64::MAX);
         let known = self.version.take().filter(|(known, _)| version.is_some_and(|version| Arc::ptr_eq(known, version)));
-        let version = self.write_without_waiting(|transaction| {
+        let (version, paper_error) = self.write_without_waiting(|transaction| {
+            let paper_error = paper.and_then(|paper| paper::write(transaction, model, &paper).err()).map(broken);
+            let answers = paper.filter(|_| paper_error.is_none()).map_or(&[][..], |paper| paper.answers);
             let version = match (known, version) {
                 (None, Some(version)) => Some((version.clone(), version_id(transaction, version).map_err(broken)?)),
                 (known, _) => known,
@@ -98,7 +107,8 @@ impl Store {
             let version_id = version.as_ref().map(|(_, id)| *id);
             let mut insert = transaction.prepare_cached(INSERT).map_err(broken)?;
             let mut insert_confidence = transaction.prepare_cached(INSERT_CONFIDENCE).map_err(broken)?;
-            for record in decisions {
+            for (place, record) in decisions.iter().enumerate() {
+                let answer = answers.get(place).copied().flatten();
                 let probabilities = record.prediction.map(|prediction| prediction.probabilities());
                 let (suppressed, failed_stage, failure) = match record.reason {
                     None => (None, None, None),
@@ -128,6 +138,8 @@ impl Store {
                     record.window.as_deref().map(|bars| i64::try_from(bars.len()).unwrap_or(i64::MAX)),
                     record.features.as_ref().map(|features| sequence_sha256(&features.sequence)),
                     record.judged_at.map(millis),
+                    answer.and_then(Result::ok).map(|id| id.to_string()),
+                    answer.and_then(Result::err).map(Suppression::as_str),
                 ];
                 insert.execute(row).map_err(broken)?;
                 if let (Some(prediction), Some(bar_close_time)) = (record.prediction, record.bar_close_time) {
@@ -138,10 +150,10 @@ impl Store {
             }
             outcomes::write(transaction, model, due).map_err(broken)?;
             told.map_or(Ok(()), |told| account_snapshots::note(transaction, told))?;
-            Ok(version)
+            Ok((version, paper_error))
         })?;
         self.version = version;
-        Ok(())
+        Ok(paper_error)
     }
 
     /// The model's newest confidences, the first of each bar of these symbols: at most `count` of them, oldest first.
@@ -196,6 +208,9 @@ impl Store {
             }
             for rows in [confidences, outcomes, accounts] {
                 rows.map_err(broken)?;
+            }
+            for sql in paper::PRUNE {
+                transaction.execute(sql, [before]).map_err(broken)?;
             }
             Ok(decisions.map_err(broken)? + orders)
         })

@@ -1,8 +1,9 @@
 //! What was decided and ordered, read back for a person: `sentinel explain` and `sentinel orders show`.
 
 use super::{
-    OrderRow, Store, broken,
+    OrderRow, PaperRow, Store, broken,
     orders::{COLUMNS, order_row, parsed},
+    paper,
 };
 use crate::domain::{features::FEATURE_COUNT, journal::JournalError, order_state::OrderState};
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -56,6 +57,10 @@ pub struct DecisionRow {
     pub closes: Vec<OrderLife>,
     /// For `already_ordered`: the bar's orders from before.
     pub ordered_before: Vec<OrderRow>,
+    /// The order on paper.
+    pub paper: Option<PaperRow>,
+    /// Why a BUY or SELL made none.
+    pub paper_suppressed: Option<String>,
 }
 
 /// An order and all that became of it.
@@ -101,7 +106,8 @@ impl Store {
             // One snapshot of the file: a daemon beside may be writing.
             let snapshot = self.connection.unchecked_transaction()?;
             let sql = "SELECT cycle_id, symbol, market_now, bar_close_time, close, lower(hex(bars_sha256)), features, p_sell,
-                       p_hold, p_buy, threshold, action, suppressed, failed_stage, failure, failure_detail, order_id, close_ids
+                       p_hold, p_buy, threshold, action, suppressed, failed_stage, failure, failure_detail, order_id, close_ids,
+                       paper_order_id, paper_suppressed
                        FROM decisions WHERE cycle_id >= ?1 AND cycle_id < ?2 AND (?3 IS NULL OR symbol = ?3)
                        ORDER BY cycle_id, id";
             let (from, until) = match pick {
@@ -115,6 +121,7 @@ impl Store {
             let mut by_bar = HashMap::new();
             for (row, ids) in &mut rows {
                 row.order = ids.0.as_deref().map(|id| life(&snapshot, id)).transpose()?.flatten();
+                row.paper = ids.2.as_deref().map(|id| paper::find(&snapshot, id)).transpose()?.flatten();
                 for id in &ids.1 {
                     row.closes.extend(life(&snapshot, id)?);
                 }
@@ -189,13 +196,15 @@ fn decision_row(row: &Row<'_>) -> rusqlite::Result<DecisionRow> {
         order: None,
         closes: Vec::new(),
         ordered_before: Vec::new(),
+        paper: None,
+        paper_suppressed: row.get(19)?,
     })
 }
 
-/// The ids of a decision's order and of its closes.
-fn row_orders(row: &Row<'_>) -> rusqlite::Result<(Option<String>, Vec<String>)> {
+/// The ids of a decision's order, of its closes and of its order on paper.
+fn row_orders(row: &Row<'_>) -> rusqlite::Result<(Option<String>, Vec<String>, Option<String>)> {
     let closes: Option<String> = row.get(17)?;
-    Ok((row.get(16)?, closes.iter().flat_map(|ids| ids.split(',')).map(str::to_owned).collect()))
+    Ok((row.get(16)?, closes.iter().flat_map(|ids| ids.split(',')).map(str::to_owned).collect(), row.get(18)?))
 }
 
 fn features(bytes: &[u8]) -> Option<[f64; FEATURE_COUNT]> {

@@ -13,6 +13,8 @@ pub struct FirstOdds {
     pub close: f64,
     /// SELL, HOLD, BUY.
     pub odds: [f64; 3],
+    /// What it was decided with, see `versions`; `None` from before journals kept that.
+    pub version_id: Option<i64>,
 }
 
 /// What a journal has of a model's odds of a symbol.
@@ -30,13 +32,13 @@ pub struct RecordedOdds {
 
 /// `confidences` has the cycle of the first odds of each bar and model. Older rows name no model.
 const NAMED: &str = "
-SELECT c.bar_close_time, d.close, d.p_sell, d.p_hold, d.p_buy FROM confidences AS c
+SELECT c.bar_close_time, d.close, d.p_sell, d.p_hold, d.p_buy, d.version_id FROM confidences AS c
 JOIN decisions AS d ON d.symbol = c.symbol AND d.cycle_id = c.cycle_id AND d.bar_close_time = c.bar_close_time
 WHERE c.model = ?1 AND c.symbol = ?2 AND d.p_sell IS NOT NULL AND d.close IS NOT NULL";
 
 /// With `min()` SQLite takes the other columns of the row that has it.
 const UNNAMED: &str = "
-SELECT bar_close_time, close, p_sell, p_hold, p_buy, min(id) FROM decisions AS d
+SELECT bar_close_time, close, p_sell, p_hold, p_buy, version_id, min(id) FROM decisions AS d
 WHERE symbol = ?1 AND p_sell IS NOT NULL AND close IS NOT NULL AND bar_close_time IS NOT NULL
 AND cycle_id < ?2 GROUP BY bar_close_time";
 
@@ -51,7 +53,8 @@ impl Store {
             let snapshot = self.connection.unchecked_transaction()?;
             let row = |row: &rusqlite::Row<'_>| {
                 let odds = [row.get(2)?, row.get(3)?, row.get(4)?];
-                Ok(FirstOdds { bar_close_time: row.get(0)?, close: row.get(1)?, odds })
+                let (bar_close_time, close, version_id) = (row.get(0)?, row.get(1)?, row.get(5)?);
+                Ok(FirstOdds { bar_close_time, close, odds, version_id })
             };
             let named_since = "SELECT min(cycle_id) FROM confidences WHERE symbol = ?1";
             let since: Option<i64> = snapshot.query_row(named_since, [symbol], |row| row.get(0))?;

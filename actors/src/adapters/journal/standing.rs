@@ -221,27 +221,27 @@ pub(super) fn failures_in_a_row(transaction: &Connection, account: &str, max: u3
     Ok(count)
 }
 
-fn symbol(row: &Row<'_>, column: usize) -> rusqlite::Result<Symbol> {
+pub(super) fn symbol(row: &Row<'_>, column: usize) -> rusqlite::Result<Symbol> {
     Ok(Symbol::new(row.get_ref(column)?.as_str()?))
 }
 
 /// The keys of the broker's name in this column and of ours in the next.
-fn keys(row: &Row<'_>, column: usize) -> rusqlite::Result<[InstrumentKey; 2]> {
+pub(super) fn keys(row: &Row<'_>, column: usize) -> rusqlite::Result<[InstrumentKey; 2]> {
     Ok(InstrumentKey::both(row.get_ref(column)?.as_str()?, row.get_ref(column + 1)?.as_str()?))
 }
 
 /// Each value under both keys; of several the last.
-fn by_keys<T: Copy>(rows: Vec<([InstrumentKey; 2], T)>) -> HashMap<InstrumentKey, T> {
+pub(super) fn by_keys<T: Copy>(rows: Vec<([InstrumentKey; 2], T)>) -> HashMap<InstrumentKey, T> {
     rows.into_iter().flat_map(|(keys, value)| keys.map(|key| (key, value))).collect()
 }
 
-fn side(row: &Row<'_>, column: usize) -> rusqlite::Result<Side> {
+pub(super) fn side(row: &Row<'_>, column: usize) -> rusqlite::Result<Side> {
     let text = row.get_ref(column)?.as_str()?;
     let side = [Side::Buy, Side::Sell].into_iter().find(|side| side.as_str() == text);
     side.ok_or_else(|| rusqlite::Error::InvalidColumnType(column, "side".into(), rusqlite::types::Type::Text))
 }
 
-fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<Duration> {
+pub(super) fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<Duration> {
     Ok(Duration::from_millis(u64::try_from(row.get::<_, i64>(column)?).unwrap_or(0)))
 }
 

@@ -31,7 +31,8 @@ const GIVEN_UP: &str = "given_up";
 struct UnwrittenOutcome {
     order: String,
     /// A state's word, or [`GIVEN_UP`].
-    fate: String,
+    #[serde(rename = "fate")] // as earlier versions wrote it
+    state: String,
     /// Unix milliseconds.
     at_ms: u64,
     ticket: Option<i64>,
@@ -45,7 +46,7 @@ impl UnwrittenOutcome {
     fn of(step: &OrderStep, now: Duration) -> Option<Self> {
         let empty = Self {
             order: step.id().to_string(),
-            fate: GIVEN_UP.into(),
+            state: GIVEN_UP.into(),
             at_ms: u64::try_from(now.as_millis()).unwrap_or(u64::MAX),
             ticket: None,
             price: None,
@@ -54,13 +55,13 @@ impl UnwrittenOutcome {
         };
         match step {
             OrderStep::Outcome(_, outcome) => {
-                let fate = OrderState::of(outcome).as_str().to_owned();
+                let state = OrderState::of(outcome).as_str().to_owned();
                 Some(match outcome {
                     Outcome::Filled { ticket, price, volume } => {
-                        Self { fate, ticket: Some(*ticket), price: *price, volume: *volume, ..empty }
+                        Self { state, ticket: Some(*ticket), price: *price, volume: *volume, ..empty }
                     }
                     Outcome::Rejected { reason } | Outcome::NotSent { reason } | Outcome::Unknown { reason } => {
-                        Self { fate, reason: Some(reason.to_string()), ..empty }
+                        Self { state, reason: Some(reason.to_string()), ..empty }
                     }
                 })
             }
@@ -71,7 +72,7 @@ impl UnwrittenOutcome {
 
     fn apply(&self, transaction: &Connection) -> Result<(), Refused> {
         let id: Uuid = self.order.parse().map_err(|_| Refused::Line("its id is none".into()))?;
-        let state = match self.fate.as_str() {
+        let state = match self.state.as_str() {
             GIVEN_UP => None,
             word => Some(word.parse::<OrderState>().map_err(|why| Refused::Line(format!("{word} {why}")))?),
         };

@@ -77,12 +77,12 @@ impl OrderManager {
         let close = order.closing(position, gateway.close_order_id(order, position.ticket));
         let ran = self.run(&close, expiry, tickets.clone(), order_journal, gateway).await;
         // The close was already requested for this bar, and the position is still open.
-        let fate = ran.map_err(|reason| match reason {
+        let answer = ran.map_err(|reason| match reason {
             Suppression::AlreadyOrdered => Suppression::Opposite,
             reason => reason,
         })?;
-        let is_closed = matches!(fate.outcome, Outcome::Filled { .. });
-        closes.push((close, fate));
+        let is_closed = matches!(answer.outcome, Outcome::Filled { .. });
+        closes.push((close, answer));
         if !is_closed {
             return Err(Suppression::Opposite);
         }
@@ -223,10 +223,10 @@ impl OrderManager {
         // The open positions may have changed.
         self.fills = None;
         match sent {
-            Ok(fate) => {
-                self.count(order, &fate.outcome, gateway.now().monotonic);
-                self.settle(order_journal, OrderStep::Outcome(Box::new(order.clone()), fate.outcome.clone())).await;
-                Ok(fate)
+            Ok(answer) => {
+                self.count(order, &answer.outcome, gateway.now().monotonic);
+                self.settle(order_journal, OrderStep::Outcome(Box::new(order.clone()), answer.outcome.clone())).await;
+                Ok(answer)
             }
             Err(reason) => {
                 // The next cycle will read the same from the journal.

@@ -6,7 +6,7 @@ use super::{fixtures::*, *};
 use crate::domain::{order::Side, order_state::OrderState, position::Opposite};
 
 #[test]
-fn an_order_is_on_disk_before_it_is_sent_and_after_its_fate_is_known() {
+fn an_order_is_on_disk_before_it_is_sent_and_after_its_outcome_is_known() {
     let (mut it, book, mut gateway) = (manager(), Book::default(), filling());
     let order = order("EURUSD", BAR);
     assert!(cycle(&mut it, &book, &mut gateway, &order).is_ok());
@@ -36,7 +36,7 @@ fn nothing_is_sent_while_a_write_before_it_fails() {
 }
 
 #[test]
-fn a_fate_that_cannot_be_written_stops_trading_until_it_can_be() {
+fn an_outcome_that_cannot_be_written_stops_trading_until_it_can_be() {
     let (mut it, book, mut gateway) = (manager(), Book::default(), filling());
     book.fails.borrow_mut().extend([3, 4]);
     let first = order("EURUSD", BAR);
@@ -118,7 +118,7 @@ fn an_instrument_is_the_same_under_a_new_name_of_ours() {
     let (book, mut gateway) = (Book::default(), silent());
     assert!(cycle(&mut manager(), &book, &mut gateway, &order("EURUSD", BAR)).is_ok());
     let next = cycle(&mut manager(), &book, &mut gateway, &renamed(BAR + 3_600));
-    assert_eq!(next, Err(Suppression::Unresolved), "its fate is unknown");
+    assert_eq!(next, Err(Suppression::Unresolved), "its outcome is unknown");
     assert_eq!(gateway.sent, 1);
 }
 

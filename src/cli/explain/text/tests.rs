@@ -30,6 +30,8 @@ fn row() -> DecisionRow {
         order: None,
         closes: Vec::new(),
         ordered_before: Vec::new(),
+        paper: None,
+        paper_suppressed: None,
     }
 }
 
@@ -111,6 +113,21 @@ fn a_signal_that_was_not_sent_has_its_reason() {
     has(&again, &["BUY, not sent: already_ordered", "before    00000000", "filled: no money"]);
     let later = DecisionRow { suppressed: Some("whim".into()), ..row() };
     has(&later, &["rule      whim\n"]);
+}
+
+#[test]
+fn what_paper_did_has_a_line_of_its_own() {
+    assert!(!decision(&row()).contains("paper"), "it was not asked");
+    let suppressed = |live: Option<&str>, paper: &str| DecisionRow {
+        suppressed: live.map(str::to_owned),
+        paper_suppressed: Some(paper.into()),
+        ..row()
+    };
+    has(&suppressed(Some("market_closed"), "market_closed"), &["paper     not ordered either: market_closed\n"]);
+    has(
+        &suppressed(Some("dry_run"), "cooldown"),
+        &["paper     not ordered: cooldown: the symbol's last order is too recent"],
+    );
 }
 
 #[test]

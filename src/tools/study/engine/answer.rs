@@ -22,7 +22,7 @@ pub struct Evidence<'a> {
     pub folds: &'a [Fold],
     /// Of the null.
     pub p_value: Option<f64>,
-    /// Whether a feature sees the future.
+    /// Whether a feature uses the future.
     pub look_ahead: &'a LookAhead,
     /// What the choice says on all bars outside the training.
     pub now: Choice,

@@ -36,12 +36,12 @@ impl Days {
             of_bar.push(count - 1);
         }
         let span_s = times.first().zip(times.last()).map_or(0.0, |(first, last)| (last - first) as f64);
-        // A quarter of a day is no time to tell how many days a year has.
+        // Less than a day is too short to compute days per year from.
         let per_year = (span_s >= DAY_S as f64).then(|| (f64::from(count) / (span_s / YEAR_S)).min(366.0));
         Self { of_bar, first: span.start, count: count as usize, per_year }
     }
 
-    /// What came in on each day. A trade that ends after the last day belongs to it.
+    /// Net points of each day. A trade that ends after the last day belongs to it.
     fn sums(&self, trades: &[Trade]) -> Vec<f64> {
         let mut sums = vec![0.0; self.count];
         for trade in trades {

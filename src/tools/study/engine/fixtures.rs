@@ -1,4 +1,4 @@
-//! Made-up markets and models for tests: nothing to find, an edge to find, and one that is only there where the model was trained.
+//! Made-up markets and models for tests: without an edge, with one, and with one only on the bars that the model was trained on.
 
 use super::{
     Judged, Question, judge,
@@ -15,7 +15,7 @@ use sentinel_actors::domain::{
     interval::Interval,
 };
 
-/// One at a time, and no side touches the other.
+/// One position at a time on each side; a signal of the other side changes nothing.
 pub const ALONE: Policy = Policy { positions_max: 1, opposite: OppositeRule::Open };
 
 /// From 0 to 1.
@@ -45,13 +45,22 @@ pub fn random_walk(count: usize, seed: u64) -> Vec<Bar> {
 /// What a model with this much knowledge of the next 4 bars says: 0 is none, 1 is all. Its odds hold on from bar to bar, as those of
 /// models do.
 pub fn model(bars: &[Bar], seed: u64, knowledge: impl Fn(usize) -> f64) -> Vec<Decision> {
+    decisions(bars, seed, knowledge, |view| view)
+}
+
+/// The same from a model that is nearly always sure, at most 0.72: whichever threshold is chosen, there are trades to judge it by.
+pub fn sure_model(bars: &[Bar], seed: u64, knowledge: impl Fn(usize) -> f64) -> Vec<Decision> {
+    decisions(bars, seed, knowledge, |view| 1.2 * (3.0 * view).tanh())
+}
+
+fn decisions(bars: &[Bar], seed: u64, knowledge: impl Fn(usize) -> f64, said: impl Fn(f64) -> f64) -> Vec<Decision> {
     let mut random = generator(seed ^ 0x5eed);
     let mut mood = 0.0;
     let decision = |at: usize| {
         mood = 0.8 * mood + 0.6 * normal(&mut random);
         let ahead = bars.get(at + 4).map_or(0.0, |later| (later.close - bars[at].close) / 2e-4);
         let known = knowledge(at);
-        let view = known * ahead + (1.0 - known * known).sqrt() * mood;
+        let view = said(known * ahead + (1.0 - known * known).sqrt() * mood);
         let weights = [(-view).exp(), 1.0, view.exp()];
         let sum: f64 = weights.iter().sum();
         let odds = Prediction::parse(weights.map(|weight| weight / sum)).unwrap();
@@ -68,7 +77,7 @@ pub fn market(bars: Vec<Bar>, spread: f64) -> Market {
     Market::new(bars, Interval::OneHour, &Calendar::always(), terms)
 }
 
-/// A study of them that nobody has tried before, with few draws where they change nothing.
+/// A study that is the first of its bars, with fewer draws where that changes nothing.
 pub fn study(market: &Market, decisions: &[Decision], trained_until: Option<i64>) -> Judged {
     study_after(market, decisions, trained_until, 0)
 }

@@ -6,15 +6,15 @@ use super::{
 };
 use sentinel_actors::domain::side::Side;
 
-/// Folds that are judged; before the first of them lies as much again, to choose on.
+/// Folds that are judged; before the first one there is as much again, to choose on.
 pub const FOLDS: usize = 5;
-/// Bars that are left out before a fold beyond those whose trades reach into it: what happens in one bar is felt in the next.
+/// Bars that are left out before a fold beyond those whose trades reach into it: neighbouring bars are similar.
 pub const EMBARGO_BARS: usize = 24;
 
 /// Where a fold is, by places of bars.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span {
-    /// Trades that ended before this bar were there to choose by.
+    /// Thresholds are chosen by the trades that ended before this bar.
     pub inside_to: u32,
     /// First bar of the fold.
     pub from: u32,
@@ -34,7 +34,7 @@ pub struct Choice {
 }
 
 impl Choice {
-    /// What becomes of a decision.
+    /// The side of a decision; `None` if it is below the threshold.
     pub fn side(&self, decision: &Decision) -> Option<Side> {
         let (side, confidence) = decision.side()?;
         let threshold = match side {
@@ -45,7 +45,7 @@ impl Choice {
     }
 }
 
-/// The folds of the bars that the model has not seen; none if there are too few decisions to cut up.
+/// The folds of the bars that the model has not seen; none if there are too few decisions.
 pub fn spans(decisions: &[Decision], purge_bars: usize) -> Vec<Span> {
     let parts = FOLDS + 1;
     if decisions.len() < parts {
@@ -71,7 +71,7 @@ pub fn choose(cells: &[Cell], cut: usize) -> Choice {
     let best = |side: Side| {
         let scored = cells.iter().filter(|cell| cell.side == side);
         let scored = scored.filter_map(|cell| Some((tally(cell).score()?, cell.row.threshold, tally(cell))));
-        // Of equals the lowest, which has the most signals.
+        // If several are equal, the lowest, which has the most signals.
         scored.reduce(|best, next| if next.0 > best.0 { next } else { best })
     };
     let (mut buy, mut sell) = (best(Side::Buy), best(Side::Sell));

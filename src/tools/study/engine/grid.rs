@@ -15,14 +15,14 @@ use std::{
 /// Thresholds in hundredths: from 0.34, below which no side can be the likeliest, to 0.95.
 const HUNDREDTHS: std::ops::RangeInclusive<u32> = 34..=95;
 /// Fewer trades than this say nothing about a threshold: it is not chosen.
-const TRADES_MIN: u64 = 30;
+pub const TRADES_MIN: u64 = 30;
 
 /// All thresholds, the lowest first.
 pub fn thresholds() -> impl Iterator<Item = f64> {
     HUNDREDTHS.map(|hundredths| f64::from(hundredths) / 100.0)
 }
 
-/// A threshold of a side, and what it was at each cut.
+/// A threshold of a side, with its trades before each cut.
 #[derive(Debug)]
 pub struct Cell {
     /// BUY or SELL.
@@ -86,7 +86,7 @@ pub struct Plan<'a> {
     pub days: &'a Days,
     /// For the intervals.
     pub seed: u64,
-    /// How often the mean of a threshold's trades is drawn anew; 0: no interval.
+    /// How often the mean of a threshold's trades is resampled; 0: no interval.
     pub replicates: usize,
 }
 
@@ -116,7 +116,7 @@ pub fn of(plan: &Plan<'_>, done: impl Fn(usize) + Sync) -> Vec<Cell> {
         let others: Vec<_> = (1..cores).map(|_| scope.spawn(work)).collect();
         let mut cells = work();
         for other in others {
-            // A panic there is a defect, and goes on here.
+            // A panic there is a defect and is passed on.
             cells.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
         }
         cells

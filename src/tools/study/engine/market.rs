@@ -1,4 +1,4 @@
-//! The bars of a study with what a position on each of them would come to, made once: thousands of runs look it up.
+//! The bars of a study with the result of a position on each of them, computed once: thousands of runs look it up.
 
 use sentinel_actors::domain::{
     bar::Bar,
@@ -107,7 +107,7 @@ impl Market {
         self.plans.get(bar as usize)?[place(side)]
     }
 
-    /// What a position comes to that a signal of the other side ends at this bar's open, points.
+    /// Net points of a position that a signal of the other side ends at this bar's open.
     pub fn net_at_open(&self, decided: u32, exit: u32, side: Side) -> f64 {
         let nights = self.nights(decided as usize, exit as usize, ExitReason::Opposite);
         self.net(decided as usize, self.bars[exit as usize].open, nights, side)
@@ -125,7 +125,7 @@ impl Market {
         (entry, entry + direction * moved * exits.point())
     }
 
-    /// When a trade ended, unix seconds: within a bar nobody knows, and its close is taken.
+    /// When a trade ended, unix seconds: the moment within a bar is not known, so its close is taken.
     pub fn exit_time(&self, trade: &Trade) -> i64 {
         let exit = trade.exit as usize;
         if trade.reason == ExitReason::Opposite { self.bars[exit].open_time } else { self.close_times[exit] }
@@ -153,7 +153,7 @@ impl Market {
         let entry = fill::entry_price(side, self.bars[decided + 1].open, None, costs, point);
         let net =
             fill::net_points(side, entry, fill::exit_price(side, price, None, costs, point), nights, costs, point);
-        // What is left of float64 behind a millionth of a point is noise of the division.
+        // Digits after a millionth of a point are rounding errors of the division.
         (net * 1e6).round() / 1e6
     }
 }

@@ -1,8 +1,8 @@
-//! What chance alone does: the same signals, shifted in a circle against the prices of their fold. What lies in the signals
-//! alone and in the prices alone stays as it was, one after the other; only that they belong together is gone.
+//! The result of chance alone: the same signals, shifted in a circle against the prices of their fold. The order of the
+//! signals and the order of the prices stay as they were; only the relation between them is lost.
 //!
 //! Within each fold, and not over all of them: the thresholds of a fold were chosen on the prices before it. Signals that are
-//! shifted onto those would meet what they were chosen for, and chance would look better than it is.
+//! shifted to those prices would meet the ones they were chosen for, and chance would look better than it is.
 
 use super::{
     grid::Tally,
@@ -94,7 +94,7 @@ pub fn of(signals: &Signals<'_>, shifts: usize, seed: u64, done: impl Fn(usize) 
         let others: Vec<_> = (1..cores).map(|_| scope.spawn(work)).collect();
         let mut means = work();
         for other in others {
-            // A panic there is a defect, and goes on here.
+            // A panic there is a defect and is passed on.
             means.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
         }
         means
@@ -105,7 +105,7 @@ pub fn of(signals: &Signals<'_>, shifts: usize, seed: u64, done: impl Fn(usize) 
     let better = means.len() - means.partition_point(|mean| *mean < as_good);
     let quantile = |share: f64| means.get((share * (means.len().saturating_sub(1)) as f64).round() as usize).copied();
     let quantiles = || Some([quantile(0.05)?, quantile(0.5)?, quantile(0.95)?]);
-    // The one that was seen is one of those that chance could have made.
+    // The observed result counts as one of those that chance could have made.
     let p_value = (better + 1) as f64 / (drawn.len() + 1) as f64;
     Null { shifts: drawn.len() as u64, net_points, quantiles: quantiles(), p_value: Some(p_value) }
 }

@@ -4,8 +4,8 @@ use super::market::{Market, Trade};
 use crate::tools::study::result::{EquityPoint, MARKS_MAX, POINTS_MAX, PricePoint, TradeMark};
 use std::ops::Range;
 
-/// The sum of the trades after each of them. Of many, the highest and the lowest of each stretch stay, so that no fall is
-/// drawn shorter than it was.
+/// The sum of the trades after each of them. If there are too many, the highest and the lowest of each part are kept, so that a drawdown is
+/// drawn in full.
 pub fn equity(market: &Market, trades: &[Trade]) -> Vec<EquityPoint> {
     let (mut sum, mut highest) = (0.0, 0.0_f64);
     let all: Vec<EquityPoint> = trades
@@ -19,7 +19,7 @@ pub fn equity(market: &Market, trades: &[Trade]) -> Vec<EquityPoint> {
     if all.len() <= POINTS_MAX {
         return all;
     }
-    // Two of each stretch, and the last of all.
+    // Two of each part, and the last of all.
     let stretches = POINTS_MAX / 2 - 1;
     let mut kept = Vec::with_capacity(POINTS_MAX);
     for stretch in 0..stretches {

@@ -1,4 +1,4 @@
-//! From signals to trades: who opens, who is stopped by an open position, who ends whom.
+//! From signals to trades: which signal opens a position, which one is ignored because a position is open, and which one ends one.
 
 use super::market::{Market, Plan, Trade};
 use sentinel_actors::domain::{
@@ -12,7 +12,7 @@ use sentinel_actors::domain::{
 pub enum OppositeRule {
     /// Nothing: it opens beside them. `guards.opposite = "open"` on a hedging account.
     Open,
-    /// It ends one of them and opens none: `"open"` on a netting account, where the two orders meet.
+    /// It ends one of them and opens none: `"open"` on a netting account, where the two orders cancel each other.
     CloseOnly,
     /// It ends them and opens: `"close_then_open"`.
     CloseThenOpen,
@@ -57,7 +57,7 @@ struct Book<'a> {
     open: Vec<Trade>,
 }
 
-/// Trades of these signals, oldest first, as they end. A signal whose position the bars do not see end makes none.
+/// Trades of these signals in the order of their ends. A signal whose position does not end within the bars makes none.
 pub fn run(market: &Market, policy: Policy, signals: impl Iterator<Item = (u32, Side)>, mut ended: impl FnMut(&Trade)) {
     let mut book = Book { market, open: Vec::with_capacity(4) };
     let limit = if policy.positions_max == 0 { usize::MAX } else { policy.positions_max as usize };

@@ -1,5 +1,5 @@
-//! What a model has answered so far, beside the study's folder: a model that dies in the middle costs nothing on the next try.
-//! Rows go by the hash of what was asked, so that another model.name, other bars or other settings never meet them.
+//! What a model has answered so far, beside the study's folder: if a model fails in the middle, the next try continues there.
+//! Rows go by the hash of what was asked, so that they are never used for another model.name, other bars or other settings.
 
 use anyhow::{Context, bail};
 use sentinel_actors::domain::{decision::Prediction, features::FeatureSet};
@@ -12,7 +12,7 @@ use std::{
 };
 
 const HEADER: &str = "question_sha256,p_sell,p_hold,p_buy";
-/// Bytes of the hash that are kept: enough that no two of a million meet.
+/// Bytes of the hash that are kept: enough to be different for each of a million.
 const KEY_BYTES: usize = 16;
 
 /// Of what was asked.
@@ -46,7 +46,7 @@ impl Kept {
     /// Opens it, or makes it. A last line that was cut off by a kill is asked again.
     ///
     /// # Errors
-    /// A file that is no such file, by its line; those of the disk.
+    /// A file of another kind, by its line; those of the disk.
     pub fn open(path: &Path) -> anyhow::Result<Self> {
         let named = || format!("{}, which keeps what the model answers", path.display());
         let mut file = OpenOptions::new().read(true).append(true).create(true).open(path).with_context(named)?;

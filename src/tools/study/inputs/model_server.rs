@@ -1,9 +1,10 @@
 //! A model that is asked now, one bar after the other, as the daemon would have asked it: one row of one symbol in a request.
-//! In bulk a model whose server scales a whole batch would answer something else.
+//! If it were asked in bulk, a model whose server scales a whole batch would answer something else.
 
 use super::{
-    Closed, Odds, Recipe,
+    Odds, Recipe,
     answer_cache::{self, Kept},
+    functions::Functions,
 };
 use crate::{
     bar_files::hex,
@@ -12,28 +13,25 @@ use crate::{
         progress::Progress,
         study::{
             files::time,
-            look_ahead::{self, LATER_BARS},
+            look_ahead::{self, Series},
             result::{Input, LookAhead},
         },
         verify::model::server::{ModelRefusal, Server},
     },
 };
 use anyhow::{anyhow, bail};
-use sentinel_actors::domain::{
-    decision::Prediction,
-    features::{FeatureError, FeatureSet, build},
-};
+use sentinel_actors::domain::{decision::Prediction, features::FeatureSet};
 use sha2::{Digest, Sha256};
-use std::{ops::Range, path::Path, time::Duration};
+use std::{path::Path, sync::Mutex, time::Duration};
 
 /// Kept answers that are asked again first: a model that answers otherwise is another one.
 const AGAIN: usize = 8;
 /// By which two answers to the same question may differ.
 const SAME: f64 = 1e-9;
-/// Rows in a row that the model refuses, after which it is not asked on.
+/// Rows in a row that the model refuses, after which the study ends.
 const REFUSED_MAX: u64 = 20;
 
-/// What came of it.
+/// The answers.
 #[derive(Debug, Default)]
 pub struct Asked {
     /// Oldest first.
@@ -46,26 +44,30 @@ pub struct Asked {
     pub first_refusal: Option<String>,
     /// Answers that took longer than the daemon waits: live they would have been no decision.
     pub late: u64,
-    /// Whether a feature sees the future.
+    /// Whether a feature uses the future.
     pub look_ahead: LookAhead,
 }
 
-/// Asks about each bar that closed in `range` and has a window.
+/// Asks about the bars at these places, each of which has a window.
 ///
 /// # Errors
 /// A model that cannot be reached or answers otherwise than before; what it has answered so far is kept.
 pub async fn ask(
     model: &ModelSettings,
-    closed: Closed<'_>,
-    range: &Range<i64>,
+    series: Series<'_>,
+    places: &[usize],
     recipe: &Recipe<'_>,
     keep: &Path,
 ) -> anyhow::Result<Asked> {
-    let places = recipe.lookback_bars.saturating_sub(1)..closed.bars.len();
-    let places: Vec<usize> = places.filter(|at| range.contains(&closed.times[*at])).collect();
-    if places.is_empty() {
-        bail!("{} bars, and the first row of features takes {}", closed.bars.len(), recipe.lookback_bars);
-    }
+    let functions = Functions::OF_THE_DAEMON;
+    let mut progress = Progress::default();
+    let shown = Mutex::new(&mut progress);
+    let look_ahead = look_ahead::check(series, places, recipe, &functions, |ready| {
+        // Another thread is already writing the line.
+        if let Ok(mut shown) = shown.try_lock() {
+            shown.show(|| format!("look-ahead check: {ready} of {} decisions", places.len()));
+        }
+    });
     let server = Server::new(model).map_err(|error| anyhow!("{}: {error}", model.base_url()))?;
     let mut asking = Asking {
         model,
@@ -74,15 +76,15 @@ pub async fn ask(
         kept: Kept::open(keep)?,
         again: AGAIN,
         refused_in_a_row: 0,
-        asked: Asked::default(),
+        functions,
+        asked: Asked { look_ahead, ..Asked::default() },
     };
-    let mut progress = Progress::default();
     for (count, at) in places.iter().enumerate() {
         progress.show(|| format!("model: {count} of {} bars", places.len()));
-        if let Err(error) = asking.bar(closed, *at, recipe).await {
+        if let Err(error) = asking.bar(series, *at, recipe).await {
             progress.end();
             let (file, all) = (asking.kept.path().display(), places.len());
-            return Err(error.context(format!("bar {}", time(closed.times[*at]))).context(format!(
+            return Err(error.context(format!("bar {}", time(series.times[*at]))).context(format!(
                 "the model answered {count} of {all} bars. {file} keeps that: the same command goes on after it"
             )));
         }
@@ -99,26 +101,19 @@ struct Asking<'a> {
     /// Kept answers that are still to be asked again.
     again: usize,
     refused_in_a_row: u64,
+    functions: Functions,
     asked: Asked,
 }
 
 impl Asking<'_> {
-    async fn bar(&mut self, closed: Closed<'_>, at: usize, recipe: &Recipe<'_>) -> anyhow::Result<()> {
-        let from = at + 1 - recipe.lookback_bars;
-        let time_columns = recipe.time_columns;
-        let make = move |bars: &[sentinel_actors::domain::bar::Bar], place: usize| {
-            build(&bars[..=place], time_columns).map(|(features, _)| features)
-        };
-        let until = (at + 1 + LATER_BARS).min(closed.bars.len());
-        let features: Result<FeatureSet, FeatureError> = make(&closed.bars[from..until], at - from);
-        let Ok(features) = features else {
+    async fn bar(&mut self, series: Series<'_>, at: usize, recipe: &Recipe<'_>) -> anyhow::Result<()> {
+        let made = (self.functions.features)(series.bars, at, recipe.lookback_bars, recipe.time_columns);
+        let Ok(features) = made else {
             self.asked.without_features += 1;
             return Ok(());
         };
-        let seen = look_ahead::check(closed.bars, from, at, &features, &make);
-        look_ahead::note(&mut self.asked.look_ahead, seen, || time(closed.times[at]));
         if let Some(prediction) = self.odds(&features).await? {
-            let (bar_close_time, close) = (closed.times[at], Some(closed.bars[at].close));
+            let (bar_close_time, close) = (series.times[at], Some(series.bars[at].close));
             self.asked.odds.push(Odds { bar_close_time, close, prediction });
         }
         Ok(())
@@ -134,7 +129,7 @@ impl Asking<'_> {
         let answer = self.server.predict(&[features], self.model.tabular).await;
         let (prediction, took) = match answer {
             Ok((predictions, took)) => (predictions.first().copied(), took),
-            // About this row, as far as anybody can tell: the daemon would go on without a decision.
+            // Probably about this row only: the daemon would go on without a decision.
             Err(refusal @ (ModelRefusal::Row(_) | ModelRefusal::Status { status: 400 | 422, .. })) => {
                 self.asked.refused += 1;
                 self.refused_in_a_row += 1;

@@ -3,22 +3,33 @@
 use super::{
     BarSource, Closed, Inputs, Left, Odds, OddsSource, Recipe,
     bars::{self, Bars},
+    functions::Functions,
     matched, model_server, odds,
     recorded::{self, Recorded},
     without_bar,
 };
-use crate::tools::study::{
-    args::Task,
-    result::{Counts, Input, LookAhead},
+use crate::tools::{
+    gaps::Missing,
+    progress::{amount, length},
+    study::{
+        args::Task,
+        engine::market::Decision,
+        files::time,
+        look_ahead::Series,
+        result::{Counts, Input, LookAhead, Range},
+    },
 };
 use anyhow::bail;
-use sentinel_actors::domain::bar::Bar;
+use sentinel_actors::{domain::bar::Bar, fetcher::OnGap};
 use std::path::Path;
 
 /// A close that was recorded is that of another bar if it differs by more, as a share of it: providers repair bars.
 const REPAIRED: f64 = 1e-4;
+/// Places in which bars are missing that are named; all are counted.
+const GAPS_NAMED: usize = 5;
+const WITH_A_GAP: &str = "decisions with missing bars among the newest 60 of their window (data.on_gap = \"stop\")";
 
-/// What has come so far.
+/// What has been read so far.
 #[derive(Default)]
 struct Found {
     files: Vec<Input>,
@@ -30,7 +41,7 @@ struct Found {
 /// Bars and odds of the task.
 ///
 /// # Errors
-/// What cannot be read or cannot be true, by file and line; a model that dies in the middle.
+/// What cannot be read or cannot be true, by file and line; a model that fails in the middle.
 pub(in super::super) async fn gather(task: &Task) -> anyhow::Result<Inputs> {
     let settings = &task.settings;
     let recipe = Recipe {
@@ -39,21 +50,24 @@ pub(in super::super) async fn gather(task: &Task) -> anyhow::Result<Inputs> {
         jump_max: settings.data.jump_max,
         lookback_bars: settings.data.lookback_bars,
         time_columns: settings.time_columns,
+        on_gap: settings.data.on_gap,
     };
     let mut found = Found::default();
     let file = match &task.bars {
-        BarSource::File(path, zone) => Some(found.bars(bars::read(path, zone.as_ref(), &recipe)?)),
+        BarSource::File(path, zone) => Some(bars::read(path, zone.as_ref(), &recipe)?),
         BarSource::Archive(path) => {
-            Some(found.bars(bars::of_archive(path, task.instrument.symbol.as_str(), &task.range, &recipe)?))
+            Some(bars::of_archive(path, task.instrument.symbol.as_str(), &task.range, &recipe)?)
         }
         BarSource::Recorded => None,
     };
+    let (file, finer, missing_bars) = found.bars(file, task);
     let has_ranges = file.is_some();
     let (bars, odds, odds_file) = match &task.odds {
         OddsSource::Journal(path) => {
-            let recorded = recorded::read(path, &settings.model.name, task.instrument.symbol.as_str())?;
+            let of_symbol = (settings.model.name.as_str(), task.instrument.symbol.as_str());
+            let recorded = recorded::read(path, of_symbol, &task.range, recipe.interval)?;
             let odds = found.recorded(recorded);
-            (file.unwrap_or_else(|| found.bars_of_closes(&odds, &recipe)), odds, None)
+            (file.unwrap_or_else(|| found.bars_of_closes(&odds, &recipe, task)), odds, None)
         }
         OddsSource::File(path) => {
             let mut read = odds::read(path, task.instrument.symbol.as_str())?;
@@ -63,11 +77,15 @@ pub(in super::super) async fn gather(task: &Task) -> anyhow::Result<Inputs> {
         }
         OddsSource::Model(keep) => {
             let bars = file.unwrap_or_default();
-            let odds = found.asked(task, &bars, &recipe, keep).await?;
+            let times = close_times(&bars, &recipe);
+            let series = Series { bars: &bars, times: &times, finer: finer.as_deref() };
+            let odds = found.asked(task, series, &recipe, (missing_bars.as_ref(), keep)).await?;
             (bars, odds, None)
         }
     };
-    let times: Vec<i64> = bars.iter().map(|bar| bar.close_time(recipe.interval, recipe.calendar)).collect();
+    // The finer bars were needed only for the look-ahead check.
+    drop(finer);
+    let times = close_times(&bars, &recipe);
     let closed = Closed { bars: &bars, times: &times };
     let (mut decisions, outside, missing) = matched(closed, &odds, &task.range);
     found.left.add("decisions outside --from and --to", outside);
@@ -81,32 +99,97 @@ pub(in super::super) async fn gather(task: &Task) -> anyhow::Result<Inputs> {
         "decisions at a close with which the market closed: the daemon sends none",
         (all - decisions.len()) as u64,
     );
+    found.withheld(task, &mut decisions, closed, &recipe, missing_bars.as_ref());
     found.repaired(closed, &odds);
     if decisions.is_empty() {
         bail!("no bar has odds in this range: {} bars, {} odds", bars.len(), odds.len());
     }
-    let Found { files, mut counts, left, look_ahead } = found;
-    if !look_ahead.is_checked {
-        counts.notes.push("whether a feature sees the future was not checked: features were not made here".into());
-    }
+    let Found { files, mut counts, left, mut look_ahead } = found;
+    look_ahead.extent = extent(task);
     counts.bars = bars.len() as u64;
     counts.dropped = left.into_vec();
     Ok(Inputs { bars, decisions, files, counts, has_ranges, look_ahead })
 }
 
+/// When each bar closed, unix seconds.
+fn close_times(bars: &[Bar], recipe: &Recipe<'_>) -> Vec<i64> {
+    let close_time = Functions::OF_THE_DAEMON.close_time;
+    bars.iter().map(|bar| close_time(bar, recipe.interval, recipe.calendar)).collect()
+}
+
+/// What the look-ahead check looks at with such bars and odds, and what it cannot.
+fn extent(task: &Task) -> Vec<String> {
+    let said: &[&str] = match (&task.odds, &task.bars) {
+        (OddsSource::Model(_), BarSource::File(..)) => &[
+            "checked: from the bars of the file to the features that the model was asked with, for every decision: how bars are made \
+             of finer ones, when they close, where the window ends, and the 23 features with their sequence",
+            "not checked: what the model was trained on, and bars that the provider has repaired since",
+        ],
+        (OddsSource::Model(_), _) => &[
+            "checked: from the bars of the archive to the features that the model was asked with, for every decision: when bars close, \
+             where the window ends, and the 23 features with their sequence",
+            "not checked: how the daemon made the bars of the archive, what the model was trained on, and bars that the provider has \
+             repaired since",
+        ],
+        (OddsSource::Journal(_), _) => &[
+            "not checked: the features behind these odds. The daemon made them live, when later bars did not exist, and recorded the \
+             odds; sentinel replay makes them again from the archive",
+        ],
+        (OddsSource::File(_), _) => &[
+            "not checked: the features behind these odds. Whoever made the file may have used later bars, and nothing in it tells",
+        ],
+    };
+    said.iter().map(|sentence| (*sentence).to_owned()).collect()
+}
+
 impl Found {
-    fn bars(&mut self, read: Bars) -> Vec<Bar> {
-        self.files.push(read.input);
-        self.counts.gaps = read.gaps;
-        self.counts.notes.extend(read.notes);
-        if read.gaps > 0 {
-            self.counts.notes.push(format!(
-                "bars are missing in {} places although the market was open: a position goes over them as if nothing were \
-                 missing",
-                read.gaps
-            ));
+    fn bars(&mut self, read: Option<Bars>, task: &Task) -> (Option<Vec<Bar>>, Option<Vec<Bar>>, Option<Missing>) {
+        let Some(Bars { bars, finer, input, missing, notes }) = read else { return (None, None, None) };
+        self.files.push(input);
+        self.counts.notes.extend(notes);
+        let what = "a position goes over them as if nothing were missing";
+        self.gaps(
+            &missing,
+            &format!("bars are missing although calendar {} expects them", task.settings.calendar_name),
+            what,
+        );
+        (Some(bars), finer, Some(missing))
+    }
+
+    /// Counts the places in which bars are missing, and names the first of them.
+    fn gaps(&mut self, missing: &Missing, said: &str, what: &str) {
+        let gaps = &missing.gaps;
+        self.counts.gaps = gaps.len() as u64;
+        let first = gaps.iter().take(GAPS_NAMED);
+        self.counts.gaps_first = first.map(|gap| Range { from: gap.from, to: gap.to }).collect();
+        if gaps.is_empty() {
+            return;
         }
-        read.bars
+        let named = self.counts.gaps_first.iter().map(|gap| {
+            let (from, to) = (time(gap.from), time(gap.to));
+            format!("{from} to {to} ({})", length(gap.to - gap.from))
+        });
+        let named = named.collect::<Vec<_>>().join(", ");
+        let more = gaps.len().saturating_sub(GAPS_NAMED);
+        let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+        self.counts.notes.push(format!("{said}, in {}: {named}{more}. {what}", amount(gaps.len(), "place")));
+    }
+
+    /// Leaves out what the daemon would not have decided: `data.on_gap = "stop"`, for odds that it did not make itself. Those that
+    /// it recorded, it decided on.
+    fn withheld(
+        &mut self,
+        task: &Task,
+        decisions: &mut Vec<Decision>,
+        closed: Closed<'_>,
+        recipe: &Recipe<'_>,
+        missing: Option<&Missing>,
+    ) {
+        let (OnGap::Stop, OddsSource::File(_), Some(missing)) = (recipe.on_gap, &task.odds, missing) else { return };
+        let all = decisions.len();
+        decisions
+            .retain(|decision| !missing.is_seen(closed.bars, decision.bar as usize, recipe.interval, recipe.calendar));
+        self.left.add(WITH_A_GAP, (all - decisions.len()) as u64);
     }
 
     fn recorded(&mut self, recorded: Recorded) -> Vec<Odds> {
@@ -117,28 +200,46 @@ impl Found {
         recorded.odds
     }
 
-    fn bars_of_closes(&mut self, odds: &[Odds], recipe: &Recipe<'_>) -> Vec<Bar> {
+    fn bars_of_closes(&mut self, odds: &[Odds], recipe: &Recipe<'_>, task: &Task) -> Vec<Bar> {
         let bars = recorded::bars_of_closes(odds, recipe.interval, recipe.calendar);
-        self.counts.gaps =
-            sentinel_actors::domain::window::gaps(&bars, recipe.interval, recipe.calendar).count() as u64;
         self.counts.notes.push(
             "no bars were given: results are from close to close as recorded, without stops, and a bar on which nothing was \
              recorded is missing"
                 .into(),
         );
+        let missing = Missing::of(&bars, &bars, false, recipe.interval, recipe.calendar);
+        let said = format!("nothing was recorded although calendar {} expects bars", task.settings.calendar_name);
+        self.gaps(&missing, &said, "a position goes over it as if nothing were missing");
         bars
     }
 
     async fn asked(
         &mut self,
         task: &Task,
-        bars: &[Bar],
+        series: Series<'_>,
         recipe: &Recipe<'_>,
-        keep: &Path,
+        (missing, keep): (Option<&Missing>, &Path),
     ) -> anyhow::Result<Vec<Odds>> {
-        let times: Vec<i64> = bars.iter().map(|bar| bar.close_time(recipe.interval, recipe.calendar)).collect();
-        let closed = Closed { bars, times: &times };
-        let asked = model_server::ask(&task.settings.model, closed, &task.range, recipe, keep).await?;
+        let in_range = |at: &usize| task.range.contains(&series.times[*at]);
+        let (mut places, short): (Vec<usize>, Vec<usize>) =
+            (0..series.bars.len()).filter(in_range).partition(|at| at + 1 >= recipe.lookback_bars);
+        let lookback = recipe.lookback_bars;
+        self.left
+            .add(&format!("bars without a whole window: fewer than {lookback} bars up to them"), short.len() as u64);
+        if places.is_empty() {
+            bail!("{} bars, and the first row of features takes {lookback}", series.bars.len());
+        }
+        if let (OnGap::Stop, Some(missing)) = (recipe.on_gap, missing) {
+            let all = places.len();
+            places.retain(|at| !missing.is_seen(series.bars, *at, recipe.interval, recipe.calendar));
+            self.left.add(WITH_A_GAP, (all - places.len()) as u64);
+            if places.is_empty() {
+                bail!(
+                    "bars are missing among the newest 60 of every window (data.on_gap = \"stop\"): no decision is left"
+                );
+            }
+        }
+        let asked = model_server::ask(&task.settings.model, series, &places, recipe, keep).await?;
         let url = task.settings.model.base_url();
         self.files.push(model_server::input(&url, &asked.odds));
         self.left.add("bars whose features the model must not see", asked.without_features);
@@ -169,7 +270,7 @@ impl Found {
         if count > 0 {
             self.counts.notes.push(format!(
                 "{count} decisions were made on a close that differs from the bar's by more than 0.01 %: the provider has repaired \
-                 the bar since, or these are bars of somebody else"
+                 the bar since, or these are another provider's bars"
             ));
         }
     }

@@ -1,14 +1,25 @@
 //! Odds that the daemon recorded in its journal, and, without bars, the closes that it recorded with them.
 
 use super::Odds;
-use crate::{bar_files::hex, tools::study::result::Input};
-use anyhow::bail;
-use sentinel_actors::{
-    adapters::journal::{RecordedOdds, Store},
-    domain::{bar::Bar, calendar::Calendar, decision::Prediction, interval::Interval},
+use crate::{
+    bar_files::hex,
+    tools::{
+        progress::length,
+        study::{files::time, result::Input},
+    },
 };
+use anyhow::{Context, bail};
+use sentinel_actors::{
+    adapters::journal::{FirstOdds, RecordedOdds, Store},
+    domain::{bar::Bar, calendar::Calendar, decision::Prediction, interval::Interval, journal::Version},
+};
+use serde::Deserialize;
 use sha2::{Digest, Sha256};
-use std::path::Path;
+use std::{
+    collections::{BTreeMap, HashMap},
+    ops::Range,
+    path::Path,
+};
 
 /// What the journal has.
 #[derive(Debug)]
@@ -28,8 +39,13 @@ pub struct Recorded {
 /// Reads the first odds of each bar.
 ///
 /// # Errors
-/// No journal, or nothing in it of this model and symbol.
-pub fn read(path: &Path, model: &str, symbol: &str) -> anyhow::Result<Recorded> {
+/// No journal, or nothing in it of this model and symbol; odds of `range` that were decided on bars of another interval.
+pub fn read(
+    path: &Path,
+    (model, symbol): (&str, &str),
+    range: &Range<i64>,
+    interval: Interval,
+) -> anyhow::Result<Recorded> {
     let store = Store::open_read_only(path)?;
     let RecordedOdds { first, without_model, decisions, models } = store.first_odds(model, symbol)?;
     if first.is_empty() {
@@ -39,6 +55,7 @@ pub fn read(path: &Path, model: &str, symbol: &str) -> anyhow::Result<Recorded> 
         };
         bail!("{} has no odds {what}", path.display());
     }
+    of_interval(&store, &first, range, interval).with_context(|| path.display().to_string())?;
     let mut digest = Sha256::new();
     let (mut odds, mut invalid) = (Vec::with_capacity(first.len()), 0);
     for row in &first {
@@ -64,8 +81,47 @@ pub fn read(path: &Path, model: &str, symbol: &str) -> anyhow::Result<Recorded> 
     Ok(Recorded { odds, input, later, invalid, notes })
 }
 
-/// Bars that have no more than the recorded closes: each opens where the one before closed, and nobody knows how far the price
-/// went in between.
+/// Refuses odds of other bars than those of the study. The recorded settings tell it. For older journals it
+/// follows from the time between the bars; only a shorter one is refused, because a daemon may have left bars out.
+fn of_interval(store: &Store, first: &[FirstOdds], range: &Range<i64>, interval: Interval) -> anyhow::Result<()> {
+    /// All that is needed of the settings.
+    #[derive(Deserialize)]
+    struct Of {
+        interval: String,
+    }
+    let of_version =
+        |(id, version): (i64, Version)| Some((id, serde_json::from_str::<Of>(&version.settings).ok()?.interval));
+    let intervals: HashMap<i64, String> = store.versions()?.into_iter().filter_map(of_version).collect();
+    let wanted = interval.as_str();
+    let in_range = || first.iter().filter(|odds| range.contains(&odds.bar_close_time));
+    for odds in in_range() {
+        let Some(found) = odds.version_id.and_then(|id| intervals.get(&id)).filter(|found| *found != wanted) else {
+            continue;
+        };
+        let at = time(odds.bar_close_time);
+        bail!(
+            "the odds of the bar that closed {at} were decided on bars of {found}, and data.interval is {wanted}: --interval {found} \
+             studies them, --from and --to leave them out"
+        );
+    }
+    let unnamed: Vec<i64> =
+        in_range().filter(|odds| odds.version_id.is_none()).map(|odds| odds.bar_close_time).collect();
+    let mut counts: BTreeMap<i64, usize> = BTreeMap::new();
+    for pair in unnamed.windows(2) {
+        *counts.entry(pair[1] - pair[0]).or_default() += 1;
+    }
+    let usual = counts.into_iter().max_by_key(|(_, count)| *count);
+    if let Some((apart_s, _)) = usual.filter(|(apart_s, _)| *apart_s < interval.nominal_s()) {
+        bail!(
+            "most of its odds are {}, and data.interval is {wanted}: they were decided on finer bars, see --interval",
+            format_args!("{} apart", length(apart_s))
+        );
+    }
+    Ok(())
+}
+
+/// Bars that have no more than the recorded closes: each opens where the one before closed, and how far the price
+/// moved within a bar is not known.
 pub fn bars_of_closes(odds: &[Odds], interval: Interval, calendar: &Calendar) -> Vec<Bar> {
     let mut before: Option<f64> = None;
     let bar = |odds: &Odds| {

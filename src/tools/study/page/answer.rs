@@ -58,7 +58,7 @@ fn figures(report: &Report) -> Markup {
             (tile("Trades that earned", known(outside.hit_ratio, text::share),
                 outside.hit_ratio_interval.map(|ends| text::interval(ends, text::share)).unwrap_or_default()))
             (tile("Sharpe of a year", known(outside.sharpe_year, text::odds), annual.unwrap_or_default()))
-            (tile("Deepest fall", format!("{} points", plain(outside.drawdown)), String::new()))
+            (tile("Largest drawdown", format!("{} points", plain(outside.drawdown)), String::new()))
         }
         p.soft {
             "The range below a value holds the true one with 95 % confidence. Sharpe is the mean result of a day by how much the days differ, "

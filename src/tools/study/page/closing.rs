@@ -59,7 +59,7 @@ fn day(short: &str) -> &str {
     DAYS.into_iter().find(|day| day.get(..3).is_some_and(|begin| begin.eq_ignore_ascii_case(short))).unwrap_or(short)
 }
 
-/// At most four decimals, as few as it takes.
+/// At most four decimals, without zeros at the end.
 fn plain(value: f64) -> String {
     let text = format!("{value:.4}");
     let short = text.trim_end_matches('0').trim_end_matches('.');
@@ -148,7 +148,7 @@ pub(super) fn read(report: &Report) -> Markup {
                 @for dropped in &counts.dropped { li { "left out: " (count(dropped.count)) " " (dropped.why) } }
                 @for note in &counts.notes { li { (note) } }
                 li { (label(report)) }
-                li { (look_ahead(report)) }
+                @for sentence in look_ahead(report) { li { (sentence) } }
             }
             p.soft { "Made by " (report.made_by) ", seed " (report.seed) ". All figures are in study.json, too. The same input makes the same page." }
         }
@@ -171,15 +171,19 @@ fn label(report: &Report) -> String {
     }
 }
 
-fn look_ahead(report: &Report) -> String {
+fn look_ahead(report: &Report) -> Vec<String> {
     let found = &report.look_ahead;
-    if !found.is_checked {
-        return "features were not made here, so that it was not checked whether they see the future".to_owned();
-    }
-    let first = found.first.as_ref().map(|first| format!(", first {first}")).unwrap_or_default();
-    format!(
-        "{} decisions were made again with noise for all later bars and with a bar that is still forming: {} came out differently{first}",
-        count(found.checked),
-        count(found.unequal),
-    )
+    let checked = || {
+        let first = found.first.as_ref().map(|first| format!(", first {first}")).unwrap_or_default();
+        format!(
+            "{} decisions were made again with noise for all later bars and with a bar that is still forming: {} came out \
+             differently{first}",
+            count(found.checked),
+            count(found.unequal),
+        )
+    };
+    let unchecked = || "whether features use the future was not checked: they were not made here".to_owned();
+    let mut said = vec![if found.is_checked { checked() } else { unchecked() }];
+    said.extend(found.extent.iter().map(|sentence| format!("look-ahead check: {sentence}")));
+    said
 }

@@ -98,7 +98,7 @@ pub(super) fn price_note(report: &Report) -> Markup {
     let all = report.walk_forward.outside.count;
     html! {
         "Only trades that count. "
-        @if drawn < all { "So that they can be told apart, " (text::count(drawn)) " of " (text::count(all)) " are shown, evenly chosen." }
+        @if drawn < all { "To keep them readable, " (text::count(drawn)) " of " (text::count(all)) " are shown, evenly chosen." }
     }
 }
 

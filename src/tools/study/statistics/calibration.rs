@@ -9,10 +9,10 @@ use sentinel_actors::domain::decision::Action;
 
 /// Resampled series of a bin's band; there are up to a hundred bins of three classes.
 const BAND_REPLICATES: usize = 1_000;
-/// Points of an isotonic curve that are kept, evenly: a plot has no room for more.
+/// Points of an isotonic curve that are kept, evenly: a plot cannot show more.
 const CURVE_POINTS_MAX: usize = 200;
 
-/// Calibration of these decisions, which are in the order of time. Odds are of SELL, HOLD and BUY; `labels` is what was right, one for
+/// Calibration of these decisions, which are in the order of time. Odds are of SELL, HOLD and BUY; `labels` has the correct class of
 /// each. Without decisions nothing is defined.
 pub fn calibration(odds: &[[f64; 3]], labels: &[Action], seed: u64) -> Calibration {
     let decisions = || odds.iter().zip(labels);
@@ -39,7 +39,7 @@ pub(super) fn index(label: Action) -> usize {
     }
 }
 
-/// Of odds for what was right. Odds of 0 would be infinitely wrong: the least is one step of a float, as in scikit-learn.
+/// Logarithm of the odds of the correct class. Odds of 0 would be infinitely wrong: the least is one step of a float, as in scikit-learn.
 fn loss(odds: f64) -> f64 {
     -odds.clamp(f64::EPSILON, 1.0 - f64::EPSILON).ln()
 }
@@ -77,7 +77,7 @@ fn of_class(odds: &[[f64; 3]], labels: &[Action], class: usize, seed: u64) -> Cl
     }
 }
 
-/// n^(1/3) bins of about as many decisions each. Equal odds are never torn apart, so that there may be fewer.
+/// n^(1/3) bins of about as many decisions each. Equal odds stay in one bin, so there may be fewer.
 fn bins(sorted: &[Decision], seed: u64) -> Vec<CalibrationBin> {
     let count = sorted.len();
     let wanted = (count as f64).cbrt().round() as usize;
@@ -105,7 +105,7 @@ fn bin(decisions: &[Decision], seed: u64) -> CalibrationBin {
         to: decisions.last().map_or(0.0, |decision| decision.0),
         predicted: decisions.iter().map(|decision| decision.0).sum::<f64>() / count,
         observed: right.iter().sum::<f64>() / count,
-        // Rounding may lead a hair outside 0 to 1.
+        // Rounding may give a value slightly outside 0 to 1.
         band: bootstrap::mean_interval_of(&right, seed, BAND_REPLICATES)
             .map(|ends| ends.map(|end| end.clamp(0.0, 1.0))),
         count: decisions.len() as u64,

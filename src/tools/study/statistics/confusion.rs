@@ -1,10 +1,10 @@
-//! What was likeliest against what was right.
+//! Confusion matrix: the likeliest class against the correct one.
 
 use super::calibration::index;
 use crate::tools::study::result::Confusion;
 use sentinel_actors::domain::decision::Action;
 
-/// Counts of decisions: rows are what was right, columns what the model found likeliest. A share without a case is `None`.
+/// Counts of decisions: rows are the correct class, columns the one that the model found likeliest. A share without a case is `None`.
 pub fn confusion(likeliest: &[Action], labels: &[Action]) -> Confusion {
     let mut counts = [[0; 3]; 3];
     for (likeliest, label) in likeliest.iter().zip(labels) {

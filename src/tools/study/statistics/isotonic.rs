@@ -1,7 +1,7 @@
 //! Isotonic regression by pooling adjacent violators (R. E. Barlow and others, 1972): the frequencies that never fall as the odds grow
 //! and are nearest to what happened.
 
-/// Decisions whose odds are worth the same.
+/// Decisions with the same value on the curve.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Block {
     /// Lowest odds.
@@ -45,9 +45,9 @@ pub fn blocks(sorted: impl Iterator<Item = (f64, bool)>) -> Vec<Block> {
     blocks
 }
 
-/// Adds a block, and joins the last two for as long as the later one is worth no more.
+/// Adds a block, and joins the last two as long as the later one has no higher value.
 fn push(blocks: &mut Vec<Block>, mut block: Block) {
-    // Compared as products, since those of whole numbers are exact.
+    // Compared as products, because products of whole numbers are exact.
     while let Some(last) = blocks.pop_if(|last| last.right * block.count >= block.right * last.count) {
         block =
             Block { from: last.from, to: block.to, count: last.count + block.count, right: last.right + block.right };

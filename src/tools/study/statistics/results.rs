@@ -1,20 +1,20 @@
-//! What a list of results, in the order of time, came to: profit factor, deepest fall, months.
+//! Sums over a list of results in the order of time: profit factor, drawdown, months.
 
 use crate::tools::study::result::Month;
 use chrono::{DateTime, Datelike as _};
 use std::collections::BTreeMap;
 
-/// Months between the first and the last that are listed at most: a wrong time must not make millions.
+/// Months between the first and the last that are listed at most: a wrong time must not create millions.
 const MONTHS_MAX: i32 = 12 * 200;
 
-/// All that was earned by all that was lost. `None` if nothing was lost: there is nothing to divide by.
+/// Sum of the gains divided by the sum of the losses. `None` if nothing was lost.
 pub fn profit_factor(values: &[f64]) -> Option<f64> {
     let earned: f64 = values.iter().filter(|value| **value > 0.0).sum();
     let lost: f64 = -values.iter().filter(|value| **value < 0.0).sum::<f64>();
     (lost > 0.0).then(|| earned / lost).and_then(super::finite)
 }
 
-/// The deepest fall of a sum.
+/// The largest drawdown of a sum.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Drawdown {
     /// From the highest sum before it, 0 or more.
@@ -25,7 +25,7 @@ pub struct Drawdown {
     pub to: usize,
 }
 
-/// The deepest fall of the running sum, which begins at 0; the first of equals.
+/// The largest drawdown of the running sum, which begins at 0; the first one if several are equal.
 pub fn drawdown(values: &[f64]) -> Drawdown {
     let (mut sum, mut highest, mut highest_at) = (0.0, 0.0, 0);
     let mut deepest = Drawdown::default();

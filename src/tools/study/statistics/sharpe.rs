@@ -1,5 +1,14 @@
 //! The Sharpe ratio, and how likely it is to be more than chance: D. H. Bailey and M. Lopez de Prado, "The Sharpe Ratio Efficient
 //! Frontier", 2012 (PSR), and "The Deflated Sharpe Ratio", 2014 (DSR and the expected maximum of many trials).
+//!
+//! The DSR takes a variance V of the trials' ratios. The paper takes the variance between the trials, [`variance_between`]. A study
+//! takes [`variance_of_chance`], deliberately: its trials are thresholds of one model, which share most of their trades.
+//! - If the model has an edge, the ratios rise with the threshold. Then most of the variance between them is the edge itself, and the
+//!   better the model, the higher the bar would be.
+//! - If it has none, ratios of shared trades lie close together. Then the variance between them is too small, and the bar too low.
+//!
+//! V = 1/(T-1) is what T trades that earn nothing have. It is the same in both cases, and with the number of all trials, counted as
+//! if they were independent, the result is rather too low than too high. A study prints the other figure beside it.
 
 use super::{finite, mean};
 use statrs::distribution::{ContinuousCDF as _, Normal};
@@ -97,6 +106,19 @@ pub fn expected_max(trials: u64, variance: f64) -> Option<f64> {
     // The quantile of 1 - x is that of x with the other sign, and keeps its digits for a small x.
     let best = -(1.0 - GAMMA) * normal.inverse_cdf(1.0 / trials) - GAMMA * normal.inverse_cdf(1.0 / (trials * E));
     finite(variance.sqrt() * best)
+}
+
+/// Variance of the Sharpe ratio of so many results that earn nothing (A. W. Lo, "The Statistics of Sharpe Ratios", 2002). It is
+/// the standard error of [`psr`] at a ratio of 0, squared.
+pub fn variance_of_chance(count: usize) -> f64 {
+    1.0 / count.saturating_sub(1).max(1) as f64
+}
+
+/// Variance between the Sharpe ratios of trials, of a sample. `None` for fewer than two.
+pub fn variance_between(ratios: &[f64]) -> Option<f64> {
+    let mean = mean(ratios).filter(|_| ratios.len() > 1)?;
+    let squares: f64 = ratios.iter().map(|ratio| (ratio - mean).powi(2)).sum();
+    finite(squares / (ratios.len() - 1) as f64)
 }
 
 /// Deflated Sharpe ratio: [`psr`] against what the best of all trials has by chance. With one trial it is the PSR against 0.

@@ -1,17 +1,18 @@
-//! Holds every statistic to scipy and scikit-learn, on the cases of `tests/fixtures/statistics.json`.
+//! Compares every statistic with scipy and scikit-learn, on the cases of `tests/fixtures/statistics.json`.
 
 use super::*;
 use crate::tools::study::result::Calibration;
 use sentinel_actors::domain::decision::Action;
 use serde::Deserialize;
 
-/// How far a value may be off: absolutely, and as a part of it.
+/// Allowed difference of a value: absolute, and relative to it.
 const TOLERANCE: f64 = 1e-9;
 
 #[derive(Deserialize)]
 struct Fixture {
     wilson: Vec<(u64, u64, Option<[f64; 2]>)>,
     expected_max: Vec<(u64, f64, Option<f64>)>,
+    between: Vec<(Vec<f64>, Option<f64>)>,
     results: Vec<Results>,
     calibration: Vec<Odds>,
     uniformity: Vec<Values>,
@@ -31,6 +32,8 @@ struct Results {
     kurtosis: Option<f64>,
     psr: Option<f64>,
     dsr: Option<f64>,
+    /// After 1, 124, 248, 372 and 1,240 trials, by the variance of chance.
+    dsr_study: Option<[f64; 5]>,
     profit_factor: Option<f64>,
     drawdown: (f64, usize, usize),
 }
@@ -117,6 +120,12 @@ fn ratios_and_intervals_are_those_of_scipy() {
         near(found.map(|it| it.kurtosis), case.kurtosis, name);
         near(found.and_then(|it| it.psr(0.0)), case.psr, name);
         near(found.and_then(|it| it.dsr(case.trials, case.variance)), case.dsr, name);
+        for (place, trials) in [1, 124, 248, 372, 1_240].into_iter().enumerate() {
+            let variance = sharpe::variance_of_chance(values.len());
+            let dsr = found.and_then(|it| it.dsr(trials, variance));
+            near(dsr, case.dsr_study.map(|expected| expected[place]), &format!("{name}, {trials} trials"));
+        }
+        near(case.dsr_study.map(|expected| expected[0]), case.psr, name);
         near(results::profit_factor(values), case.profit_factor, name);
         let fall = results::drawdown(values);
         near(fall.depth, case.drawdown.0, name);
@@ -130,6 +139,15 @@ fn the_best_of_many_trials_is_that_of_scipy() {
     assert!(cases.len() >= 8);
     for (trials, variance, expected) in cases {
         near(sharpe::expected_max(trials, variance), expected, &format!("{trials} {variance}"));
+    }
+}
+
+#[test]
+fn the_variance_between_trials_is_that_of_numpy() {
+    let cases = fixture().between;
+    assert!(cases.len() >= 6);
+    for (ratios, expected) in cases {
+        near(sharpe::variance_between(&ratios), expected, &format!("{} ratios", ratios.len()));
     }
 }
 

@@ -1,4 +1,4 @@
-//! Whether p-values are spread evenly, as they must be where nothing is to be found: the test of Kolmogorov and Smirnov.
+//! Whether p-values are spread evenly, as they must be where there is no edge: the test of Kolmogorov and Smirnov.
 
 /// Values up to which the distribution is computed exactly.
 const EXACT_MAX: usize = 1_000;

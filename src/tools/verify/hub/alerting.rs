@@ -10,6 +10,7 @@ use super::{
     rules::Wanted,
     scrape_target::Target,
 };
+use crate::process::output::complain;
 use crate::tools::probe::Client;
 use chrono::{SecondsFormat, TimeDelta, Utc};
 use sentinel_actors::domain::sanitize::one_line;
@@ -108,7 +109,7 @@ async fn heartbeat(alertmanager: &Client) -> Result<String, String> {
         }
         if !is_announced {
             is_announced = true;
-            eprintln!("Waiting up to {} s for {HEARTBEAT} ...", HEARTBEAT_WAIT.as_secs());
+            complain(&format!("Waiting up to {} s for {HEARTBEAT} ...", HEARTBEAT_WAIT.as_secs()));
         }
         tokio::time::sleep(PAUSE).await;
     }

@@ -1,6 +1,7 @@
 //! Prometheus's HTTP API, as far as it is used here.
 
 use super::super::{Report, clock::Offset};
+use crate::process::output::complain;
 use crate::tools::probe::Client;
 use chrono::{DateTime, Utc};
 use sentinel_actors::{adapters::http::HttpError, domain::sanitize::one_line};
@@ -52,7 +53,10 @@ impl Prometheus {
         let read_at = info["lastConfigTime"].as_str().and_then(|time| time.parse::<DateTime<Utc>>().ok());
         let age = read_at.and_then(|read_at| (Utc::now() - read_at).to_std().ok());
         if let Some(rest) = age.and_then(|age| SETTLED_AFTER.checked_sub(age)) {
-            eprintln!("Prometheus has just read its configuration; waiting {:.0} s ...", rest.as_secs_f64().ceil());
+            complain(&format!(
+                "Prometheus has just read its configuration; waiting {:.0} s ...",
+                rest.as_secs_f64().ceil()
+            ));
             tokio::time::sleep(rest).await;
         }
     }

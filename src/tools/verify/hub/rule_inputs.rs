@@ -13,7 +13,16 @@ const BY_PROMETHEUS: [&str; 6] = [
     "scrape_samples_post_metric_relabeling",
 ];
 /// Families that Sentinel reports only once their values are known.
-pub(super) const ABSENT_UNTIL_KNOWN: [&str; 2] = ["sentinel_account_equity", "sentinel_positions_open"];
+pub(super) const ABSENT_UNTIL_KNOWN: [&str; 8] = [
+    "sentinel_account_balance",
+    "sentinel_account_drawdown_ratio",
+    "sentinel_account_equity",
+    "sentinel_account_unexplained",
+    "sentinel_positions_open",
+    "sentinel_profit_open",
+    "sentinel_profit_realised",
+    "sentinel_profit_today",
+];
 
 /// Names of rules by the name of the series that they read.
 type ByName<'a> = BTreeMap<String, BTreeSet<&'a str>>;

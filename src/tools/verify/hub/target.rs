@@ -13,6 +13,7 @@ use super::{
     scrape_target::{Fetched, Target, WAIT},
     series,
 };
+use crate::process::output::complain;
 use crate::tools::probe::Exposition;
 use chrono::Utc;
 use sentinel_actors::domain::sanitize::one_line;
@@ -87,7 +88,7 @@ async fn scraped(
         }
         if !is_announced {
             is_announced = true;
-            eprintln!("Waiting up to {} s for a scrape ...", wait.as_secs());
+            complain(&format!("Waiting up to {} s for a scrape ...", wait.as_secs()));
         }
         tokio::time::sleep(PAUSE).await;
     }

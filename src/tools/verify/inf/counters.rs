@@ -1,6 +1,7 @@
 //! The changes between two scrapes: uptime and cycles rise, and no counter falls.
 
 use super::{Report, daemon, not_checked};
+use crate::process::output::complain;
 use crate::tools::probe::{Client, Exposition, Kind};
 use std::time::{Duration, Instant};
 
@@ -19,7 +20,7 @@ pub(super) async fn watch(client: &Client, first: &Exposition, wait: Duration, i
     let began = Instant::now();
     let deadline = if is_over { UPTIME_WAIT } else { wait.max(UPTIME_WAIT) };
     if deadline > UPTIME_WAIT {
-        eprintln!("Waiting up to {} s for the end of a cycle ...", deadline.as_secs());
+        complain(&format!("Waiting up to {} s for the end of a cycle ...", deadline.as_secs()));
     }
     let (second, elapsed) = loop {
         tokio::time::sleep(PAUSE).await;

@@ -36,6 +36,7 @@ fn failed(symbol: &str) -> DecisionRecord {
         threshold: 0.6,
         action: None,
         reason: Some(Reason::Failed { stage: "fetch", kind: "timeout" }),
+        stopped: None,
         failure_detail: Some("no answer\nin 10 s".into()),
         judged_at: None,
         client_order_id: None,
@@ -55,6 +56,7 @@ fn bought(symbol: &str) -> DecisionRecord {
         prediction: Some(Prediction::parse([0.1, 0.2, 0.7]).unwrap()),
         action: Some(Action::Buy),
         reason: None,
+        stopped: None,
         failure_detail: None,
         ..failed(symbol)
     }

@@ -54,8 +54,8 @@ fn every_file_is_its_users_alone_and_older_ones_become_so() {
 }
 
 #[test]
-fn a_fate_that_was_kept_is_in_the_journal_before_a_start_takes_the_order_for_unknown() {
-    for (fate, state) in [
+fn an_outcome_that_was_kept_is_in_the_journal_before_a_start_takes_the_order_for_unknown() {
+    for (answer, state) in [
         (filled(), OrderState::Filled),
         (Some(Outcome::Rejected { reason: "no money".into() }), OrderState::Rejected),
         (Some(Outcome::NotSent { reason: "absent".into() }), OrderState::NotSent),
@@ -63,7 +63,7 @@ fn a_fate_that_was_kept_is_in_the_journal_before_a_start_takes_the_order_for_unk
     ] {
         let disk = Disk::new();
         let order = disk.left_sending();
-        let step = outcome(&order, fate);
+        let step = outcome(&order, answer);
         assert!(Store::keep(&disk.path(), &step, NOW).unwrap());
         // A second time, as after a kill between the journal and the removal.
         let copy = fs::read(disk.beside(".unwritten")).unwrap();

@@ -34,6 +34,7 @@ fn decided(window: &Arc<[Bar]>, odds: [f64; 3]) -> DecisionRecord {
         threshold: 0.6,
         action: None,
         reason: None,
+        stopped: None,
         failure_detail: None,
         judged_at: Some(NOW),
         client_order_id: None,
@@ -51,7 +52,15 @@ fn version(model: &str) -> Arc<Version> {
 }
 
 fn record(store: &mut Store, cycle_id: u64, version: &Arc<Version>, decisions: &[DecisionRecord]) {
-    let cycle = CycleRecord { cycle_id, model: "baseline", version: Some(version), decisions, due: &[], told: None };
+    let cycle = CycleRecord {
+        cycle_id,
+        model: "baseline",
+        version: Some(version),
+        decisions,
+        due: &[],
+        told: None,
+        paper: None,
+    };
     store.record_cycle(&cycle).unwrap();
 }
 

@@ -61,9 +61,9 @@ fn an_opposite_signal_closes_first_and_both_are_in_the_journal() {
     let mut gateway = known(&[position(5, Side::Sell), position(6, Side::Sell)]);
     let mut closes = Vec::new();
     now(manager.begin(&book, gateway.now)).unwrap();
-    let fate =
+    let answer =
         now(manager.place(&order("EURUSD", BAR), Moment::default(), (&book, &mut gateway), &mut closes)).unwrap();
-    assert_eq!(fate.outcome, filled());
+    assert_eq!(answer.outcome, filled());
     assert_eq!(closes.iter().map(|(close, _)| close.closes).collect::<Vec<_>>(), [Some(5), Some(6)]);
     let entry = |is_close| ("EURUSD".to_owned(), is_close, OrderState::Filled);
     assert_eq!(book.summary(), [entry(true), entry(true), entry(false)]);

@@ -153,6 +153,7 @@ fn report(edge: f64) -> Report {
             decisions: 4_830,
             decisions_in_sample: 1_400,
             gaps: 2,
+            gaps_first: vec![Range { from: 1_735_776_000, to: 1_735_783_200 }],
             dropped: vec![Dropped { why: "later decisions of a bar".into(), count: 12 }],
             notes: Vec::new(),
         },
@@ -167,6 +168,7 @@ fn report(edge: f64) -> Report {
             studies: 3,
             sharpe_variance: Some(0.001),
             sharpe_expected_max: sharpe::expected_max(372, 0.001),
+            between: Some(Between { trials: 80, variance: 0.002, expected_max: Some(0.13), dsr: Some(0.97) }),
         },
         null: Null {
             shifts: 2_000,
@@ -194,7 +196,13 @@ fn report(edge: f64) -> Report {
         ),
         prices: prices.into_iter().step_by(5).collect(),
         marks,
-        look_ahead: LookAhead { is_checked: true, checked: 4_830, unequal: 0, first: None },
+        look_ahead: LookAhead {
+            is_checked: true,
+            checked: 4_830,
+            unequal: 0,
+            first: None,
+            extent: vec!["checked: features; not checked: the model".into()],
+        },
     }
 }
 
@@ -318,6 +326,7 @@ pub fn empty() -> Report {
     report.confusion = Confusion::default();
     report.null = Null { shifts: 2_000, net_points: None, quantiles: None, p_value: None };
     report.trials.sharpe_expected_max = None;
+    report.trials.between = None;
     (report.months, report.marks, report.prices) = (Vec::new(), Vec::new(), Vec::new());
     (report.equity, report.equity_inside) = (Vec::new(), Vec::new());
     report.look_ahead = LookAhead::default();

@@ -5,6 +5,7 @@ use super::super::{
     prometheus::{Prometheus, list},
 };
 use super::{Wanted, is_ours};
+use crate::process::output::complain;
 use chrono::{DateTime, Utc};
 use sentinel_actors::domain::sanitize::one_line;
 use serde_json::Value;
@@ -36,7 +37,7 @@ pub(super) async fn evaluated(prometheus: &Prometheus, wanted: &Wanted) -> Resul
         }
         if !is_announced {
             is_announced = true;
-            eprintln!("Waiting up to {wait:.0} s for the rules' first evaluation ...");
+            complain(&format!("Waiting up to {wait:.0} s for the rules' first evaluation ..."));
         }
         tokio::time::sleep(PAUSE).await;
     }

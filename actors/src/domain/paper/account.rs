@@ -1,0 +1,202 @@
+//! What is open on the account on paper, what was earned, and what of that the journal lacks.
+
+use super::{
+    PaperBook, PaperEquity, PaperOrder, PaperTerms,
+    trade::{follow, lost},
+};
+use crate::domain::{
+    bar::Bar,
+    fill::Costs,
+    instrument::Symbol,
+    money::Money,
+    order::Order,
+    position::{AccountMode, Opposite},
+};
+use std::{collections::VecDeque, time::Duration};
+use uuid::Uuid;
+
+/// What an order does not say.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct OrderTerms {
+    /// The price decided on.
+    pub close: f64,
+    /// Decimal places of a price.
+    pub digits: u32,
+    /// When the bar decided on opened, unix seconds.
+    pub bar_open_time: i64,
+    /// What is charged.
+    pub costs: Option<Costs>,
+}
+
+/// The account.
+#[derive(Debug)]
+pub struct PaperAccount {
+    terms: PaperTerms,
+    /// Open trades, and what has changed since it was kept last; oldest first.
+    orders: VecDeque<PaperOrder>,
+    last_ticket: i64,
+    /// The sums of what has ended; `equity` and `open_points` are not used.
+    ended: PaperEquity,
+    kept: Option<PaperEquity>,
+    first_equity: Option<(u64, f64)>,
+    /// The newest close of each symbol.
+    closes: Vec<(Symbol, f64)>,
+}
+
+impl PaperAccount {
+    /// Goes on from what was kept. A start that the settings have changed since is a deposit or a withdrawal.
+    pub fn new(terms: PaperTerms, book: PaperBook) -> Self {
+        let PaperBook { open, last_ticket, equity: kept, first_equity } = book;
+        let begin = PaperEquity { start: terms.start, balance: terms.start, ..PaperEquity::default() };
+        let ended = kept.map_or(begin, |kept| PaperEquity {
+            start: terms.start,
+            balance: kept.balance + terms.start - kept.start,
+            ..kept
+        });
+        Self { terms, orders: open.into(), last_ticket, ended, kept, first_equity, closes: Vec::new() }
+    }
+
+    /// All open trades, oldest first.
+    pub fn open(&self) -> impl Iterator<Item = &PaperOrder> {
+        self.orders.iter().filter(|order| order.is_open())
+    }
+
+    /// Notes the newest close of a symbol, by which money is counted. Of all symbols before any is [advanced](Self::advance).
+    pub fn note_close(&mut self, symbol: &Symbol, close: f64) {
+        match self.closes.iter_mut().find(|(name, _)| name == symbol) {
+            Some((_, known)) => *known = close,
+            None => self.closes.push((symbol.clone(), close)),
+        }
+    }
+
+    /// Follows the open trades of a symbol through the bars of its window (closed, oldest first) that they have not seen.
+    /// `close_time` answers when a bar closed, unix seconds.
+    pub fn advance(&mut self, symbol: &Symbol, bars: &[Bar], money: &Money, close_time: impl Fn(&Bar) -> i64) {
+        let (terms, closes) = (self.terms, &self.closes);
+        let close_of = |named: &Symbol| closes.iter().find(|(name, _)| name == named).map(|(_, close)| *close);
+        for order in self.orders.iter_mut().filter(|order| order.is_open() && order.symbol == *symbol) {
+            let seen = bars.partition_point(|bar| bar.open_time <= order.seen_to);
+            let Some(last) = bars[seen..].last() else { continue };
+            order.is_changed = true;
+            // Where the window begins later than what was seen, nobody knows what is missing before it.
+            order.exit = match seen {
+                0 => Some(lost(close_time(last))),
+                _ => follow(order, &bars[seen..], &terms, &close_time),
+            };
+            let Some(exit) = &mut order.exit else { continue };
+            let points = exit.net_points;
+            exit.profit = points.and_then(|points| money.profit(symbol, points, order.volume, close_of).ok());
+            self.ended.points += points.unwrap_or(0.0);
+            self.ended.balance += exit.profit.unwrap_or(0.0);
+            self.ended.unpriced += u32::from(exit.profit.is_none());
+        }
+    }
+
+    /// Books an order of a signal. On a netting account that opens beside other positions, it ends the oldest of the other side
+    /// instead.
+    pub(super) fn book(&mut self, order: &Order, terms: OrderTerms, now: Duration) {
+        let OrderTerms { close, digits, bar_open_time, costs } = terms;
+        self.last_ticket += 1;
+        let is_netting = self.terms.account_mode == AccountMode::Netting && self.terms.opposite == Opposite::Open;
+        let is_met =
+            |open: &&mut PaperOrder| is_netting && open.counts() && is_same(open, order) && open.side != order.side;
+        let met = self.orders.iter_mut().find(is_met).map(|open| {
+            (open.ended_by, open.is_changed) = (Some(order.client_order_id), true);
+            open.ticket
+        });
+        self.orders.push_back(PaperOrder {
+            id: order.client_order_id,
+            symbol: order.symbol.clone(),
+            gateway_name: order.gateway_name.clone(),
+            bar_close_time: order.bar_close_time,
+            side: order.side,
+            volume: order.volume,
+            stop_loss: order.stop_loss,
+            take_profit: order.take_profit,
+            confidence: order.confidence,
+            close,
+            digits,
+            ticket: self.last_ticket,
+            closes: met,
+            costs,
+            entry: None,
+            seen_to: bar_open_time,
+            bars_seen: 0,
+            mark: close,
+            nights: 0,
+            ended_by: None,
+            exit: None,
+            created_at: now,
+            is_changed: true,
+        });
+    }
+
+    /// Ends a ticket at the next bar's open.
+    pub(super) fn end(&mut self, ticket: i64, by: Uuid) {
+        if let Some(open) = self.orders.iter_mut().find(|open| open.counts() && open.ticket == ticket) {
+            (open.ended_by, open.is_changed) = (Some(by), true);
+        }
+    }
+
+    /// What the account is worth now.
+    pub fn equity(&self, money: &Money) -> PaperEquity {
+        let close_of = |named: &Symbol| self.closes.iter().find(|(name, _)| name == named).map(|(_, close)| *close);
+        let (mut open_points, mut open_profit) = (0.0, Some(0.0));
+        for order in self.open() {
+            let points = order.open_points();
+            open_points += points;
+            let profit = money.profit(&order.symbol, points, order.volume, close_of).ok();
+            open_profit = open_profit.zip(profit).map(|(sum, profit)| sum + profit);
+        }
+        let equity = open_profit.map(|profit| self.ended.balance + profit);
+        PaperEquity { equity, open_points, ..self.ended }
+    }
+
+    /// What the open trades would bring now, by symbol; `None` if that is not known in money.
+    pub fn open_profit(&self, money: &Money) -> Vec<(Symbol, Option<f64>)> {
+        let close_of = |named: &Symbol| self.closes.iter().find(|(name, _)| name == named).map(|(_, close)| *close);
+        let mut by_symbol: Vec<(Symbol, Option<f64>)> = Vec::new();
+        for order in self.open() {
+            let profit = money.profit(&order.symbol, order.open_points(), order.volume, close_of).ok();
+            match by_symbol.iter_mut().find(|(symbol, _)| *symbol == order.symbol) {
+                Some((_, sum)) => *sum = sum.zip(profit).map(|(sum, profit)| sum + profit),
+                None => by_symbol.push((order.symbol.clone(), profit)),
+            }
+        }
+        by_symbol
+    }
+
+    /// Notes what a day (UTC, days since the unix epoch) begins with, if it is known.
+    pub(super) fn begin_day(&mut self, day: u64, money: &Money) {
+        if self.first_equity.is_none_or(|(known, _)| known != day) {
+            self.first_equity = self.equity(money).equity.map(|equity| (day, equity)).or(self.first_equity);
+        }
+    }
+
+    /// Notes the equity if it is the first of its day, and answers the day's first.
+    pub(super) fn first_equity(&mut self, day: u64, equity: f64) -> f64 {
+        let first = self.first_equity.filter(|(known, _)| *known == day).unwrap_or((day, equity));
+        self.first_equity = Some(first);
+        first.1
+    }
+
+    /// What the journal lacks: orders that changed, and what the account is worth if that did.
+    pub fn changes(&self, money: &Money) -> (Vec<&PaperOrder>, Option<PaperEquity>) {
+        let equity = self.equity(money);
+        let is_due = self.kept != Some(equity) && (self.kept.is_some() || self.last_ticket > 0);
+        (self.orders.iter().filter(|order| order.is_changed).collect(), is_due.then_some(equity))
+    }
+
+    /// All of that is kept now. What has ended is not needed any more.
+    pub fn kept(&mut self, money: &Money) {
+        self.orders.retain(PaperOrder::is_open);
+        self.orders.iter_mut().for_each(|order| order.is_changed = false);
+        if self.kept.is_some() || self.last_ticket > 0 {
+            self.kept = Some(self.equity(money));
+        }
+    }
+}
+
+fn is_same(open: &PaperOrder, order: &Order) -> bool {
+    open.symbol == order.symbol || open.gateway_name.eq_ignore_ascii_case(&order.gateway_name)
+}

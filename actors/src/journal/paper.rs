@@ -1,0 +1,168 @@
+//! The account on paper beside the Journal: it gets each cycle's windows and signals when the decisions are recorded, which is after
+//! the cycle's live orders, and changes with them in one write. Its faults cost a live order nothing: they are said once and
+//! counted, and the next cycle reads the account again.
+
+use super::Journal;
+use crate::{
+    adapters::journal::PaperAnswer,
+    domain::{
+        bar::Bar,
+        fill::Costs,
+        guard::{Limits, Suppression},
+        instrument::{Instrument, Symbol},
+        journal::{DecisionRecord, JournalError},
+        money::Money,
+        names::{ActorName, DropReason},
+        paper::{Desk, PaperRules, PaperSignal, PaperTerms},
+        profit::{PaperFigures, cents},
+        side::Side,
+    },
+    messages::Event,
+};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
+};
+use tracing::{error, info};
+
+const DAY_S: u64 = 86_400;
+
+/// What the account on paper needs to know.
+#[derive(Debug, Clone)]
+pub struct PaperConfig {
+    /// What is traded, and what is charged for it: nothing if the costs are not known.
+    pub instruments: Vec<(Instrument, Option<Costs>)>,
+    /// The limits of live orders.
+    pub limits: Limits,
+    /// How fills are made.
+    pub terms: PaperTerms,
+    /// How points become money.
+    pub money: Arc<Money>,
+}
+
+/// The account, between cycles.
+#[derive(Debug, Default)]
+pub(super) struct Paper {
+    /// `None` before the first cycle and after a fault.
+    desk: Option<Desk>,
+    /// What the metrics know of it.
+    figures: Option<PaperFigures>,
+    /// Whether the last fault was said.
+    is_said: bool,
+}
+
+impl Journal {
+    /// The account; read from the journal if it is not known. `None` if there is none, or it cannot be read.
+    fn take_desk(&mut self, now: Duration) -> Option<Desk> {
+        let paper = self.config.paper.clone()?;
+        if let Some(desk) = self.paper.desk.take() {
+            return Some(desk);
+        }
+        let (account, model) = (self.config.identity.account.clone(), self.config.identity.model.clone());
+        // A journal that cannot be opened is the write's fault, which comes next and says so.
+        let read = self.store().ok()?.paper_book(&account, &model, now);
+        let (book, history) = read.map_err(|error| self.paper_failed(&error.to_string())).ok()?;
+        let (terms, money) = (paper.terms, paper.money.clone());
+        let rules = PaperRules { limits: paper.limits, terms, money, account, model };
+        let instruments: Vec<_> = paper.instruments.iter().map(|(instrument, _)| instrument.clone()).collect();
+        Some(Desk::new(rules, &instruments, book, history))
+    }
+
+    /// Takes a cycle to the account, and answers what it did about each decision. The account is given away until it is
+    /// [put back](Self::put_back): if the write fails, it is read again from what the journal has. A defect in it costs the
+    /// cycle no decision.
+    pub(super) fn on_paper(&mut self, records: &[DecisionRecord], at: Duration) -> (Option<Desk>, Vec<PaperAnswer>) {
+        let (Some(mut desk), Some(paper)) = (self.take_desk(at), self.config.paper.clone()) else {
+            return (None, Vec::new());
+        };
+        let config = &self.config;
+        let done = catch_unwind(AssertUnwindSafe(|| {
+            let close_time = |bar: &Bar| bar.close_time(config.horizons.interval, &config.horizons.calendar);
+            let windows = records.iter().filter_map(|record| Some((&record.symbol, record.window.as_deref()?)));
+            desk.advance(windows, close_time, at);
+            let signals: Vec<_> = records.iter().map(|record| signal(record, &paper.instruments)).collect();
+            if signals.iter().any(|signal| matches!(signal, Some(Ok(_)))) {
+                desk.begin(at);
+            }
+            let answer = |signal: &Option<Result<PaperSignal<'_>, _>>| match signal.as_ref()? {
+                Ok(signal) => Some(desk.place(signal, at)),
+                Err(rule) => Some(Err(*rule)),
+            };
+            signals.iter().map(answer).collect()
+        }));
+        match done {
+            Ok(answers) => (Some(desk), answers),
+            Err(_) => {
+                self.paper_failed("it panicked; see the line before");
+                (None, Vec::new())
+            }
+        }
+    }
+
+    /// After the write: the account goes on as it is, or is read again if `fault` says that it is not in the journal.
+    pub(super) fn put_back(&mut self, desk: Option<Desk>, fault: Option<&JournalError>) {
+        match (desk, fault) {
+            (Some(mut desk), None) => {
+                desk.kept();
+                if std::mem::take(&mut self.paper.is_said) {
+                    info!(stage = "journal", "the account on paper works again");
+                }
+                self.paper.desk = Some(desk);
+            }
+            (_, Some(error)) => self.paper_failed(&error.to_string()),
+            (None, None) => {}
+        }
+    }
+
+    /// Tells the metrics what it earned, if that has changed. `is_changed`: orders have changed, so some may have ended.
+    pub(super) fn count_paper(&mut self, is_changed: bool) {
+        let Some(desk) = &self.paper.desk else { return };
+        let by_symbol = |(symbol, profit): (Symbol, Option<f64>)| (symbol.as_str().to_owned(), profit.map(cents));
+        let open: Vec<_> = desk.open_profit().into_iter().map(by_symbol).collect();
+        let now = self.config.clock.now();
+        let day = i64::try_from(now.as_secs() / DAY_S).unwrap_or(i64::MAX);
+        let known = self.paper.figures.take().filter(|known| known.day == day && !is_changed);
+        let account = self.config.identity.account.clone();
+        let counted = match known {
+            Some(known) => Ok(known),
+            None => self.store().and_then(|store| store.paper_figures(&account, now)),
+        };
+        match counted {
+            Ok(counted) => {
+                let figures = PaperFigures { open: Some(open), ..counted.clone() };
+                if figures != counted {
+                    self.config.metrics.report(Event::PaperCounted(Box::new(figures.clone())));
+                }
+                self.paper.figures = Some(figures);
+            }
+            Err(error) => self.paper_failed(&error.to_string()),
+        }
+    }
+
+    fn paper_failed(&mut self, why: &str) {
+        self.config.metrics.dropped(ActorName::Journal, DropReason::Invalid, 1);
+        if !std::mem::replace(&mut self.paper.is_said, true) {
+            error!(
+                stage = "journal",
+                error = "paper",
+                "the account on paper: {why}. It is tried again in every cycle; live orders do not depend on it"
+            );
+        }
+    }
+}
+
+/// The signal of a decision, or the rule that stopped it before any order; `None` for a HOLD and without a decision.
+fn signal<'a>(
+    record: &'a DecisionRecord,
+    instruments: &'a [(Instrument, Option<Costs>)],
+) -> Option<Result<PaperSignal<'a>, Suppression>> {
+    let side = Side::from_action(record.action?)?;
+    if let Some(rule) = record.stopped {
+        return Some(Err(rule));
+    }
+    let (instrument, costs) = instruments.iter().find(|(instrument, _)| instrument.symbol == record.symbol)?;
+    let (_, confidence) = record.prediction?.likeliest();
+    let (bar, bar_close_time) = (record.window.as_deref()?.last()?, record.bar_close_time?);
+    Some(Ok(PaperSignal { instrument, side, confidence, bar, bar_close_time, costs: *costs }))
+}

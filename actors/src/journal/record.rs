@@ -1,0 +1,62 @@
+//! What a cycle leaves: its decisions, what came of earlier ones, and the account on paper.
+
+use super::{Config, Journal};
+use crate::{
+    adapters::journal::{CycleRecord, Identity, PaperCycle, Store, ToldOf},
+    domain::{
+        names::{ActorName, DropReason},
+        paper::Desk,
+    },
+    messages::RecordDecisions,
+};
+use actix::Handler;
+
+impl Handler<RecordDecisions> for Journal {
+    type Result = ();
+
+    fn handle(&mut self, message: RecordDecisions, _: &mut Self::Context) {
+        let RecordDecisions { cycle_id, decisions } = message;
+        self.windows.take(&decisions);
+        // First, and whatever the journal's disk says: the archive has a thread of its own.
+        self.windows.offer(cycle_id, &self.config);
+        let told = std::mem::take(&mut self.account);
+        let windows = std::mem::take(&mut self.windows);
+        let due = windows.due(&self.config.horizons);
+        let at = self.config.clock.now();
+        let (mut desk, answers) = self.on_paper(&decisions, at);
+        let mut is_paper_changed = false;
+        let record = |store: &mut Store, config: &Config| {
+            let Identity { account, model, .. } = &config.identity;
+            let told = ToldOf { account, names: &config.names, told: &told };
+            let (orders, equity) = desk.as_mut().map_or_else(Default::default, Desk::changes);
+            is_paper_changed = !orders.is_empty();
+            let paper = PaperCycle { account, answers: &answers, orders: &orders, equity, at };
+            store.record_cycle(&CycleRecord {
+                cycle_id,
+                model,
+                version: Some(&config.version),
+                decisions: &decisions,
+                due: &due,
+                told: Some(told).filter(|told| !told.told.is_empty()),
+                paper: Some(paper),
+            })
+        };
+        // A failure is logged, counted and shown by `with_store`; there is nobody to answer.
+        let is_told = !told.is_empty();
+        let recorded = self.with_store(record);
+        drop(due);
+        self.windows = windows;
+        if let Ok(fault) = &recorded {
+            self.put_back(desk, fault.as_ref());
+            self.count_paper(is_paper_changed);
+            self.windows.told();
+            self.wrote();
+            self.count_money(is_told);
+            self.prune_if_due();
+        } else {
+            let reason = if self.is_closed { DropReason::Stale } else { DropReason::Full };
+            self.config.metrics.dropped(ActorName::Journal, reason, decisions.len() as u64);
+        }
+        self.report();
+    }
+}

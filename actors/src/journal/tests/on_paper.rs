@@ -1,0 +1,180 @@
+//! The account on paper, beside decisions and orders in the same file.
+
+use super::*;
+use crate::domain::{
+    decision::Action,
+    fill::{Costs, ExitReason, TripleDay},
+    guard::{Limits, Suppression},
+    instrument::Instrument,
+    money::{Money, MoneyTerms},
+    paper::{PaperEnd, PaperTerms},
+    position::{AccountMode, Opposite},
+};
+
+fn paper() -> Arc<PaperConfig> {
+    let instrument = Instrument {
+        symbol: Symbol::new("EURUSD"),
+        ticker: "EURUSD.FOREX".into(),
+        gateway_name: "EURUSD".into(),
+        threshold: 0.6,
+        volume: 0.1,
+        digits: 5,
+        stop_loss: Some(0.0005),
+        take_profit: None,
+    };
+    let money = MoneyTerms {
+        symbol: instrument.symbol.clone(),
+        digits: 5,
+        contract_size: 100_000.0,
+        rate: Some("1".parse().unwrap()),
+    };
+    let costs = Costs { spread: 10.0, slippage: 1.0, commission_side: 2.0, swap_long: -3.0, swap_short: 1.0 };
+    Arc::new(PaperConfig {
+        instruments: vec![(instrument, Some(costs))],
+        limits: Limits { positions_max: 1, ..Limits::default() },
+        terms: PaperTerms {
+            triple_day: TripleDay::Wed,
+            horizon_bars: 0,
+            start: 10_000.0,
+            account_mode: AccountMode::Hedging,
+            opposite: Opposite::Open,
+        },
+        money: Arc::new(Money::new(vec![money])),
+    })
+}
+
+fn start(folder: TempDir) -> Harness {
+    Harness::start_as(folder, "journal.db", None, Some(paper()))
+}
+
+/// A BUY on the newest of these bars.
+fn bought(hours: &[i64]) -> DecisionRecord {
+    let buy = Prediction::parse([0.1, 0.2, 0.7]).unwrap();
+    DecisionRecord { action: Some(Action::Buy), prediction: Some(buy), ..decided_on(&bars(hours)) }
+}
+
+fn held(hours: &[i64]) -> DecisionRecord {
+    DecisionRecord { action: Some(Action::Hold), ..decided_on(&bars(hours)) }
+}
+
+/// Cycles of now: those of long ago would be pruned.
+async fn record(harness: &Harness, cycle: u64, decision: DecisionRecord) {
+    let cycle_id = u64::try_from(SystemClock.now().as_millis()).unwrap() + cycle;
+    harness.journal.send(RecordDecisions { cycle_id, decisions: vec![decision] }).await.unwrap();
+}
+
+fn said(path: &std::path::Path) -> Vec<(Option<String>, Option<String>)> {
+    let other = Connection::open(path).unwrap();
+    let mut select = other.prepare("SELECT paper_order_id, paper_suppressed FROM decisions ORDER BY id").unwrap();
+    select.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap().map(Result::unwrap).collect()
+}
+
+#[actix::test]
+async fn an_order_on_paper_is_written_with_its_decision_and_touches_no_live_one() {
+    let harness = start(TempDir::new().unwrap());
+    record(&harness, 1, bought(&[0, 1])).await;
+    record(&harness, 2, bought(&[0, 1])).await;
+    let stopped = DecisionRecord { stopped: Some(Suppression::MarketClosed), ..bought(&[0, 1, 2]) };
+    record(&harness, 3, stopped).await;
+    record(&harness, 4, bought(&[0, 1, 2])).await;
+    record(&harness, 5, held(&[0, 1, 2])).await;
+    let store = Store::open_read_only(&harness.path()).unwrap();
+    let rows = store.paper_orders().unwrap();
+    assert_eq!(rows.len(), 1, "{rows:?}");
+    let order = &rows[0].order;
+    assert_eq!((order.ticket, order.bars_seen, rows[0].account.as_str()), (1, 1, "demo"));
+    assert!((order.entry.unwrap().price - (1.1002 + 0.00006)).abs() < 1e-9, "{order:?}");
+    let reason = |word: &str| (None, Some(word.to_owned()));
+    let expected = [
+        (Some(order.id.to_string()), None),
+        reason("already_ordered"),
+        reason("market_closed"),
+        reason("position_limit"),
+        (None, None),
+    ];
+    assert_eq!(said(&harness.path()), expected);
+    assert_eq!(store.orders(false).unwrap(), []);
+    assert_eq!(store.fills(&identity(), &[]).unwrap(), []);
+    assert_eq!(harness.told().await, (true, 0, 0, 0));
+    let history = harness.journal.send(ReadHistory).await.unwrap().unwrap();
+    assert!(history.newest_ordered.is_empty() && history.orders.is_empty() && history.newest_at.is_empty());
+}
+
+#[actix::test]
+async fn the_next_daemon_goes_on_with_what_is_open_and_with_the_equity() {
+    let harness = start(TempDir::new().unwrap());
+    record(&harness, 1, bought(&[0, 1])).await;
+    record(&harness, 2, held(&[0, 1, 2])).await;
+    harness.journal.send(Flush).await.unwrap();
+    let Harness { folder, .. } = harness;
+    let harness = start(folder);
+    record(&harness, 3, bought(&[1, 2])).await;
+    let mut falls = bars(&[1, 2]).to_vec();
+    falls.push(Bar { open_time: BAR + 3 * 3_600, open: 1.1, high: 1.1, low: 1.09, close: 1.1, volume: 0.0 });
+    let fallen = DecisionRecord { action: Some(Action::Hold), ..decided_on(&falls.into()) };
+    record(&harness, 4, fallen).await;
+    let store = Store::open_read_only(&harness.path()).unwrap();
+    let rows = store.paper_orders().unwrap();
+    assert_eq!(rows.len(), 1, "no second order while it is open");
+    assert_eq!(said(&harness.path())[2].1.as_deref(), Some("position_limit"));
+    let exit = rows[0].order.exit.unwrap();
+    assert_eq!(exit.reason, PaperEnd::Filled(ExitReason::StopLoss));
+    let (account, equity) = store.paper_equities().unwrap().remove(0);
+    let profit = exit.profit.unwrap();
+    assert!((profit - exit.net_points.unwrap() / 10.0).abs() < 1e-9, "0.1 lots: a tenth of a dollar for a point");
+    assert_eq!((account.as_str(), equity.unpriced, equity.equity), ("demo", 0, Some(10_000.0 + profit)));
+    assert_eq!(Some(equity.points), exit.net_points);
+}
+
+#[actix::test]
+async fn a_fault_of_paper_costs_no_decision_and_is_counted() {
+    let harness = start(TempDir::new().unwrap());
+    record(&harness, 1, held(&[0, 1])).await;
+    let other = Connection::open(harness.path()).unwrap();
+    other.execute_batch("ALTER TABLE paper_orders RENAME TO gone").unwrap();
+    record(&harness, 2, bought(&[0, 1])).await;
+    record(&harness, 3, bought(&[0, 1])).await;
+    assert_eq!(said(&harness.path()), vec![(None, None); 3], "decided, and nothing of it on paper");
+    assert_eq!(harness.dropped(), (0, 0, 2));
+    assert_eq!(harness.told().await, (true, 0, 0, 0), "the journal itself is well");
+    harness.write(OrderStep::Intent { order: order(), tickets_before: None }).await.unwrap();
+    other.execute_batch("ALTER TABLE gone RENAME TO paper_orders").unwrap();
+    record(&harness, 4, bought(&[0, 1])).await;
+    assert_eq!(Store::open_read_only(&harness.path()).unwrap().paper_orders().unwrap().len(), 1);
+    assert_eq!(harness.dropped(), (0, 0, 2), "it works again");
+}
+
+#[actix::test]
+async fn what_could_not_be_written_is_ordered_in_the_next_cycle() {
+    let harness = start(TempDir::new().unwrap());
+    record(&harness, 1, held(&[0, 1])).await;
+    let other = Connection::open(harness.path()).unwrap();
+    other.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    record(&harness, 2, bought(&[0, 1])).await;
+    other.execute_batch("ROLLBACK").unwrap();
+    record(&harness, 3, bought(&[0, 1])).await;
+    let rows = Store::open_read_only(&harness.path()).unwrap().paper_orders().unwrap();
+    assert_eq!(rows.len(), 1);
+    assert_eq!(said(&harness.path()).len(), 2, "the cycle that could not be written is not there");
+}
+
+#[actix::test]
+async fn old_trades_go_but_for_the_newest() {
+    let harness = start(TempDir::new().unwrap());
+    // From bar to bar up by more than the stop of the SELL.
+    let sold = |hours: &[i64]| {
+        let sell = Prediction::parse([0.7, 0.2, 0.1]).unwrap();
+        DecisionRecord { action: Some(Action::Sell), prediction: Some(sell), ..bought(hours) }
+    };
+    for hour in (10_i64..60).step_by(10) {
+        record(&harness, hour.unsigned_abs(), sold(&[hour - 10, hour])).await;
+    }
+    let (now, keep) = (SystemClock.now(), Duration::from_secs(3_600));
+    let mut store = Store::open_existing(&harness.path()).unwrap();
+    let count = |store: &Store| store.paper_orders().unwrap().len();
+    assert_eq!(count(&store), 5, "each ended one bar later");
+    store.prune(now, keep).unwrap();
+    assert_eq!(count(&store), 5, "all are of today");
+    store.prune(now + 2 * keep, keep).unwrap();
+    assert_eq!((count(&store), store.paper_equities().unwrap().len()), (1, 1));
+}
