@@ -73,7 +73,13 @@ impl ConsoleReader {
             let mut held = held(connection, account)?;
             let mut rows = Vec::new();
             for position in listed {
-                let ours = held.iter().position(|held| held.ticket == Some(position.ticket)).map(|at| held.remove(at));
+                let ours =
+                    held.iter().position(|held| held.0.ticket == Some(position.ticket)).map(|at| held.remove(at));
+                if ours.as_ref().is_some_and(|(_, closed_ms)| *closed_ms > seen_ms) {
+                    // An order of ours has closed it since.
+                    continue;
+                }
+                let ours = ours.map(|(ours, _)| ours);
                 let symbol = ours.as_ref().and_then(|ours| ours.symbol.clone());
                 let symbol = symbol.or_else(|| symbols.get(&position.symbol.to_lowercase()).cloned());
                 let profit = match position.net_profit() {
@@ -102,7 +108,8 @@ impl ConsoleReader {
                     profit,
                 });
             }
-            rows.extend(held);
+            // The list does not show it: it is older than the fill, or the position is gone.
+            rows.extend(held.into_iter().filter(|(_, closed_ms)| closed_ms.is_none()).map(|(ours, _)| ours));
             rows.extend(on_paper(connection, account)?);
             rows.truncate(super::ROWS_MAX);
             Ok(Positions { newest_cycle: super::newest_cycle(connection)?, seen_ms, rows })
@@ -152,15 +159,15 @@ pub(super) fn currency(connection: &Connection, account: &str) -> rusqlite::Resu
     Ok(connection.prepare_cached(sql)?.query_row([account], |row| row.get(0)).optional()?.flatten())
 }
 
-/// Our fills that still count. The gateway's list has not shown them, so nobody knows whether they are open.
-fn held(connection: &Connection, account: &str) -> rusqlite::Result<Vec<PositionShown>> {
+/// Our newest fills, as positions of which nobody knows whether they are open, and since when each counts no more.
+fn held(connection: &Connection, account: &str) -> rusqlite::Result<Vec<(PositionShown, Option<i64>)>> {
     let mut select = connection.prepare_cached(
         "SELECT ticket, symbol, gateway_name, side, coalesce(filled_volume, volume), price, stop_loss, take_profit,
-         updated_at_ms, id FROM orders WHERE account = ?1 AND state = 'filled' AND closes IS NULL AND closed_at_ms IS NULL
+         updated_at_ms, id, closed_at_ms FROM orders WHERE account = ?1 AND state = 'filled' AND closes IS NULL
          ORDER BY rowid DESC LIMIT 500",
     )?;
     let position = |row: &Row<'_>| {
-        Ok(PositionShown {
+        let shown = PositionShown {
             ledger: "live",
             ticket: row.get(0)?,
             symbol: row.get(1)?,
@@ -175,7 +182,8 @@ fn held(connection: &Connection, account: &str) -> rusqlite::Result<Vec<Position
             order_id: row.get(9)?,
             state: "unknown",
             profit: Money::unknown("the gateway does not list it"),
-        })
+        };
+        Ok((shown, row.get(10)?))
     };
     select.query_map([account], position)?.collect()
 }
