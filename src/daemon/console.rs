@@ -22,6 +22,7 @@ use actix_web::{
     web,
 };
 pub use facts::{Facts, SymbolFacts};
+use reader::ReaderThread;
 pub use security::SAFE_HEADERS;
 use sentinel_actors::{
     domain::clock::Clock,
@@ -41,6 +42,9 @@ use tracing_actix_web::TracingLogger;
 
 /// Longest body of a request: a reason has 200 characters.
 pub const BODY_BYTES_MAX: usize = 4 * 1024;
+
+/// How long its thread may take to end, more than a question takes.
+const CLOSE_DEADLINE: Duration = Duration::from_millis(500);
 
 /// What the console asks.
 #[derive(Clone)]
@@ -65,6 +69,7 @@ pub(super) struct Console(Rc<RefCell<State>>);
 struct State {
     address: Option<SocketAddr>,
     server: Option<ServerHandle>,
+    reader: ReaderThread,
     is_closed: bool,
 }
 
@@ -115,7 +120,8 @@ impl Console {
         if self.0.borrow().is_closed {
             return Ok(());
         }
-        let server = server(listener, config, deps)?;
+        let reader = self.0.borrow().reader.clone();
+        let server = server(listener, config, deps, reader)?;
         self.0.borrow_mut().server = Some(server.handle());
         server.await
     }
@@ -125,15 +131,19 @@ impl Console {
         self.0.borrow().address
     }
 
-    /// Closes it, without waiting for browsers that keep their connection.
+    /// Closes it, without waiting for browsers that keep their connection, and then the files that it reads.
     pub(super) async fn close(&self) {
-        let server = {
+        let (server, reader) = {
             let mut state = self.0.borrow_mut();
             state.is_closed = true;
-            state.server.take()
+            (state.server.take(), state.reader.clone())
         };
         if let Some(server) = server {
             server.stop(false).await;
+        }
+        let closed = web::block(move || reader.close());
+        if !matches!(tokio::time::timeout(CLOSE_DEADLINE, closed).await, Ok(Ok(()))) {
+            tracing::warn!("the console was reading the journal and did not end in time");
         }
     }
 }
@@ -145,14 +155,14 @@ pub fn url(address: SocketAddr, config: &HttpConfig) -> String {
     format!("{scheme}://{}/console/", SocketAddr::new(crate::net::as_seen_here(address.ip()), address.port()))
 }
 
-fn server(listener: TcpListener, config: &HttpConfig, deps: Deps) -> io::Result<Server> {
+fn server(listener: TcpListener, config: &HttpConfig, deps: Deps, reader: ReaderThread) -> io::Result<Server> {
     let gate = http::gate(config.protection.as_ref());
     let tls = http::tls(config.protection.as_ref())?;
     let has_users = config.protection.as_ref().is_some_and(|protection| protection.users() > 0);
     let doors = web::Data::new(security::Doors::new(&deps.facts, has_users, tls.is_some()));
     let deadline = config.ask_deadline;
     let app = move || {
-        let desk = routes::Desk::new(deps.clone(), deadline);
+        let desk = routes::Desk::new(deps.clone(), deadline, reader.clone());
         App::new()
             .wrap(from_fn(http::password::ask))
             .wrap(TracingLogger::<DebugSpan>::new())

@@ -1,6 +1,13 @@
 //! The addresses of the console, and what its thread keeps: the ways to the actors and to the files.
 
-use super::{Deps, answers, assets, facts::Facts, halt::HaltWatch, press, reader::Reader, security::failure};
+use super::{
+    Deps, answers, assets,
+    facts::Facts,
+    halt::HaltWatch,
+    press,
+    reader::{Reader, ReaderThread},
+    security::failure,
+};
 use crate::daemon::http::shared_request::SharedRequest;
 use actix::Recipient;
 use actix_web::{
@@ -32,7 +39,7 @@ pub(super) struct Desk {
 
 impl Desk {
     /// Asks nothing yet.
-    pub fn new(deps: Deps, deadline: Duration) -> Self {
+    pub fn new(deps: Deps, deadline: Duration, thread: ReaderThread) -> Self {
         let Deps { health, metrics, press, clock, facts } = deps;
         let text = GetMetrics { format: Format::Text, is_gzipped: false };
         Self {
@@ -41,7 +48,7 @@ impl Desk {
             press,
             clock,
             halt: HaltWatch::new(facts.halt_file.clone(), facts.failures_max, facts.started),
-            reader: Reader::new(facts.clone()),
+            reader: Reader::new(facts.clone(), thread),
             facts,
         }
     }
