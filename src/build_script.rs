@@ -1,10 +1,19 @@
-//! Puts the revision and the compiler's version into the binary, for `sentinel_build_info`, and links it so that it uses less
-//! memory.
+//! Puts the revision and the compiler's version into the binary, for `sentinel_build_info`, and the files of the console,
+//! compressed; and links it so that it uses less memory.
 
 // Cargo reads what is printed.
 #![allow(clippy::print_stdout)]
 
-use std::{env, path::Path, process::Command};
+use flate2::{Compression, write::GzEncoder};
+use std::{
+    env, fs,
+    io::{self, Write},
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// The files of the console's page.
+const WEB: &str = "src/console/web";
 
 /// The first glibc that supports packed relocations.
 const GLIBC_MIN: (u32, u32) = (2, 36);
@@ -27,6 +36,62 @@ fn main() {
     if is_optimised && is_native && is_glibc {
         link_small();
     }
+    println!("cargo::rerun-if-changed={WEB}");
+    if let Err(error) = compress_web() {
+        println!("cargo::error=the files of the console in {WEB}: {error}");
+    }
+}
+
+/// Compresses each file, and writes the list of them as a constant: name, and the compressed bytes.
+fn compress_web() -> io::Result<()> {
+    let out = PathBuf::from(env::var("OUT_DIR").map_err(io::Error::other)?);
+    let mut files = Vec::new();
+    collect(Path::new(WEB), &mut files)?;
+    files.sort();
+    let mut list = String::from("&[\n");
+    for (number, path) in files.iter().enumerate() {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+        encoder.write_all(&as_sent(path, fs::read(path)?))?;
+        let compressed = out.join(format!("web-{number}.gz"));
+        fs::write(&compressed, encoder.finish()?)?;
+        let name = path.strip_prefix(WEB).map_err(io::Error::other)?.display().to_string();
+        list.push_str(&format!("({name:?}, include_bytes!({:?})),\n", compressed.display().to_string()));
+    }
+    list.push_str("]\n");
+    fs::write(out.join("web.rs"), list)
+}
+
+/// Lines of our own modules and styles that are only a comment are sent empty: numbers of lines stay what they are.
+fn as_sent(path: &Path, content: Vec<u8>) -> Vec<u8> {
+    let is_ours = path.parent() == Some(Path::new(WEB)) && path.extension().is_some_and(|it| it == "js" || it == "css");
+    if !is_ours {
+        return content;
+    }
+    let is_comment = |line: &[u8]| {
+        let begin = line.trim_ascii_start();
+        begin.starts_with(b"//")
+            || begin.starts_with(b"/*")
+            || (line.starts_with(b" ") && begin.starts_with(b"* "))
+            || begin == b"*/"
+    };
+    let lines = content.split(|byte| *byte == b'\n').map(|line| if is_comment(line) { &[][..] } else { line });
+    lines.collect::<Vec<_>>().join(&b'\n')
+}
+
+/// The files that browsers get; a README is for readers of the source.
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            collect(&path, files)?;
+        } else if path
+            .extension()
+            .is_some_and(|extension| ["html", "css", "js", "LICENSE"].iter().any(|it| extension == *it))
+        {
+            files.push(path);
+        }
+    }
+    Ok(())
 }
 
 /// Links so that fewer pages are touched, because each touched page stays in memory.

@@ -86,6 +86,7 @@ impl std::error::Error for SettingsError {}
 /// The one setting that needs a flag, so that a copied file does not start trading.
 const LIVE: &str = "trading.live";
 const WEB_CONFIG: &str = "metrics.web_config_file";
+const CONSOLE_WEB_CONFIG: &str = "console.web_config_file";
 
 impl Settings {
     /// Loads all layers and checks that the daemon can run with the result.

@@ -125,6 +125,7 @@ install_tools() {
     has nsenter && has unshare || missing+=(util-linux)
     has wrk || missing+=(wrk)
     has chromium || missing+=(chromium)
+    has chromedriver || missing+=(chromium-driver)
     if [ -n "$SENTINEL_ALL_TESTS" ]; then
         has dockerd && has docker || missing+=(docker.io)
         has iptables || missing+=(iptables)

@@ -24,7 +24,7 @@ use crate::{
         names::ActorName,
         order::Outcome,
     },
-    messages::{Event, Flush, Flushed, Ping, Settled, Telemetry},
+    messages::{Event, Flush, Flushed, NotePress, Ping, Settled, Telemetry},
 };
 use actix::{Actor, Addr, Handler, SyncArbiter, SyncContext};
 pub use opened::Opened;
@@ -200,8 +200,12 @@ impl Journal {
         });
     }
 
-    /// Reports the account's money. If it cannot be read, that was logged, and the metrics keep what they know.
-    fn count_money(&mut self) {
+    /// Reports the account's money, if something of it was told. If it cannot be read, that was logged, and the metrics keep
+    /// what they know.
+    fn count_money(&mut self, is_told: bool) {
+        if !is_told {
+            return;
+        }
         let count = |store: &mut Store, config: &Config| {
             store.money(&config.identity.account, &config.names, config.clock.now())
         };
@@ -243,6 +247,19 @@ impl Handler<Ping> for Journal {
     type Result = ();
 
     fn handle(&mut self, _: Ping, _: &mut Self::Context) {}
+}
+
+impl Handler<NotePress> for Journal {
+    type Result = Result<(), JournalError>;
+
+    fn handle(&mut self, NotePress(press): NotePress, _: &mut Self::Context) -> Self::Result {
+        let done = self.with_store(|store, config| store.note_press(&press, config.clock.now()));
+        if done.is_ok() {
+            self.wrote();
+        }
+        self.report();
+        done
+    }
 }
 
 impl Handler<Flush> for Journal {

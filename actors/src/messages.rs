@@ -17,7 +17,7 @@ use crate::domain::{
     features::FeatureSet,
     guard::Suppression,
     instrument::{Instrument, Symbol},
-    journal::{AccountSnapshot, DecisionRecord, History, JournalError, OrderStep, Standing, StandingQuestion},
+    journal::{AccountSnapshot, DecisionRecord, History, JournalError, OrderStep, Press, Standing, StandingQuestion},
     order::{Order, Side},
     order_manager::OrderResult,
 };
@@ -199,6 +199,11 @@ pub struct WriteSteps(pub Vec<OrderStep>);
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "()")]
 pub struct NoteAccount(pub AccountSnapshot);
+
+/// console -> Journal: note who halted or resumed. The answer `Ok` means that it is on disk.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "Result<(), JournalError>")]
+pub struct NotePress(pub Press);
 
 /// cycle -> Journal, after the orders: record the decisions. The cycle does not wait for it; the next cycle's [`Settled`]
 /// does.

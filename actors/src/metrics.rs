@@ -16,8 +16,13 @@ use crate::{
         prometheus::Format,
     },
     domain::{
-        build_info::BuildInfo, clock::Clock, drift::Drift, guard::KillSwitch, instrument::Symbol, names::ActorName,
-        profit::Money,
+        build_info::BuildInfo,
+        clock::Clock,
+        drift::Drift,
+        guard::KillSwitch,
+        instrument::Symbol,
+        names::ActorName,
+        profit::{Figures, PaperFigures},
     },
     messages::{Backlog, Event, Ping, Reported, TakeEvents},
 };
@@ -50,7 +55,9 @@ pub struct Config {
     /// Whether orders are sent.
     pub live: bool,
     /// The account's money as the journal knows it; `None` in a dry run.
-    pub money: Option<Money>,
+    pub money: Option<Figures>,
+    /// What was realised on paper today, as the journal knows it; `None` without an account on paper.
+    pub paper: Option<PaperFigures>,
     /// Oldest age of a bar's close at which it is traded on, seconds.
     pub max_bar_age_s: i64,
     /// The kill switch. It is checked for each text and verdict, so that both are right even without a signal or a cycle.

@@ -43,7 +43,10 @@ const STOP_LOSS: &str = "0.02";
 /// The same for bars of any price: a share of the newest close.
 const STOP_LOSS_SHARE: f64 = 0.02;
 /// Settings of the environment that the demo uses; the others could only break it.
-const USED: [&str; 4] = ["METRICS_PORT", "SENTINEL__METRICS__", "SENTINEL__LOG__", "SENTINEL__GUARDS__"];
+const USED: [&str; 5] =
+    ["METRICS_PORT", "SENTINEL__METRICS__", "SENTINEL__CONSOLE__", "SENTINEL__LOG__", "SENTINEL__GUARDS__"];
+/// The kill switch of the demo, if the environment names one.
+const HALT_FILE: &str = "SENTINEL__GUARDS__HALT_FILE";
 /// How long the greeting remains the last text on the screen.
 const READING: Duration = Duration::from_secs(5);
 /// The address on which an image listens: it has a network of its own, of which only published ports can be reached.
@@ -121,8 +124,8 @@ async fn run(args: &Args) -> anyhow::Result<Ended> {
     let greeting = Greeting::new(args, &settings, &journal, servers.addresses(), servers.accuracy, own);
     let began = Instant::now();
     let mut application = Application::start(&settings, plan, None)?;
-    application.when_caught_up(move |address| {
-        greeting.say(began.elapsed(), address);
+    application.when_caught_up(move |listening| {
+        greeting.say(began.elapsed(), listening);
         actix_rt::spawn(async move {
             tokio::time::sleep(READING).await;
             loud();
@@ -212,10 +215,16 @@ fn sources(args: &Args, journal: &Path, [market, model, gateway]: [SocketAddr; 3
         ("schedule.clock", "bars".into()),
         ("journal.path", journal.display().to_string()),
     ];
+    // The console's two buttons work here, too.
+    let environment: Vec<_> = environment().into_iter().filter(|(name, _)| is_used(name)).collect();
+    if !environment.iter().any(|(name, _)| name == HALT_FILE) {
+        let beside = std::path::absolute(journal).unwrap_or_else(|_| journal.to_owned()).with_extension("halt");
+        flags.push(("guards.halt_file", beside.display().to_string()));
+    }
     flags.extend(of_bars(own));
     flags.extend(bind(args, |name| std::env::var(name).ok()).map(|address| ("metrics.bind", address)));
     flags.extend(args.metrics_port.iter().map(|port| ("metrics.port", port.clone())));
-    let environment = environment().into_iter().filter(|(name, _)| is_used(name)).collect();
+    let environment = environment.into_iter().collect();
     Sources { environment, flags, symbols: own.map(|own| vec![own.symbol.clone()]), ..Sources::default() }
 }
 

@@ -1,7 +1,8 @@
 //! The life cycle of a daemon: start, run until something ends it, drain.
 
 use super::{
-    http::Deps,
+    console::{self, Console, Facts},
+    http::{Deps, Landing},
     port::Port,
     shutdown::{Drained, Ended, judge, log_end},
     start_lines,
@@ -9,7 +10,7 @@ use super::{
     watch::{wait_for_end, watch_actors},
     wiring::{self, Shared, Started},
 };
-use crate::settings::Resolved;
+use crate::{process::build_info, settings::Resolved};
 use actix::{Actor, Addr, Arbiter, Recipient};
 use anyhow::Context as _;
 use sentinel_actors::{
@@ -79,13 +80,23 @@ pub struct Application {
     notices: UnboundedReceiver<Notice>,
     shutdown: CancellationToken,
     port: Port,
+    console: Console,
     once: bool,
     caught_up: Option<CaughtUp>,
     drain_deadline: Duration,
 }
 
-/// Called once the cycles without a pause are done, with the address on which HTTP listens then.
-type CaughtUp = Box<dyn FnOnce(Option<SocketAddr>)>;
+/// Called once the cycles without a pause are done, with the addresses on which the daemon listens then.
+type CaughtUp = Box<dyn FnOnce(Listening)>;
+
+/// Where a daemon listens; `None` where it does not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listening {
+    /// The metrics port.
+    pub http: Option<SocketAddr>,
+    /// The console.
+    pub console: Option<SocketAddr>,
+}
 
 /// The MetricsActor, on a thread of its own: scrapes must not slow a cycle.
 struct Metrics {
@@ -118,6 +129,7 @@ impl Application {
     pub fn start(settings: &Resolved, plan: Plan, file: Option<&Path>) -> anyhow::Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let opened = Opened::at(&settings.journal.path, &wiring::identity(settings), clock.now())?;
+        let started = clock.now();
         // Before any cycle, so that a log begins with the settings.
         start_lines::say_settings(settings, file, plan.once);
         start_lines::say_unresolved(&opened.unresolved(), &settings.journal.path);
@@ -141,12 +153,18 @@ impl Application {
             journal,
         };
         let Started { stages, mut pings, flush_unwritten } = wiring::start(settings, &shared);
-        let once = plan.once;
+        let (once, schedule) = (plan.once, plan.schedule.clone());
         let (scheduler, notices) = start_scheduler(settings, plan, &shared, stages, policy);
         pings.push((ActorName::Scheduler, scheduler.clone().recipient()));
         pings.push((ActorName::Metrics, metrics.actor.clone().recipient()));
+        let console = if settings.console.enabled && !once {
+            let facts = Facts::of(settings, schedule, started, build_info());
+            open_console(settings, &metrics, &shared, facts)
+        } else {
+            Console::default()
+        };
         let has_port = settings.metrics.enabled && !once;
-        let port = if has_port { open_port(settings, &metrics, &scheduler) } else { Port::default() };
+        let port = if has_port { open_port(settings, &metrics, &scheduler, &console) } else { Port::default() };
         Ok(Self {
             pings,
             scheduler,
@@ -157,21 +175,27 @@ impl Application {
             notices,
             shutdown: shared.shutdown,
             port,
+            console,
             once,
             caught_up: None,
             drain_deadline: Duration::from_millis(settings.gateway.deadline_ms) + DRAIN_SLACK,
         })
     }
 
-    /// Sets what is called once, when the plan's cycles without a pause are done or no further cycle is due. It gets the address
-    /// on which HTTP listens then.
-    pub fn when_caught_up(&mut self, act: impl FnOnce(Option<SocketAddr>) + 'static) {
+    /// Sets what is called once, when the plan's cycles without a pause are done or no further cycle is due. It gets the
+    /// addresses on which the daemon listens then.
+    pub fn when_caught_up(&mut self, act: impl FnOnce(Listening) + 'static) {
         self.caught_up = Some(Box::new(act));
     }
 
     /// Where HTTP listens; `None` while it does not.
     pub fn address(&self) -> Option<SocketAddr> {
         self.port.address()
+    }
+
+    /// Where the console listens; `None` while it does not.
+    pub fn console_address(&self) -> Option<SocketAddr> {
+        self.console.address()
     }
 
     /// Runs until `shutdown` completes, the one cycle of `--once` has run, or a stage is gone; then drains.
@@ -181,10 +205,10 @@ impl Application {
     pub async fn run_until_stopped(mut self, shutdown: impl Future<Output = ()>) -> anyhow::Result<Ended> {
         let service_manager = Rc::new(ServiceManager::from_environment());
         let attended = self.attend(service_manager.clone());
-        let (mut caught_up, port) = (self.caught_up.take(), self.port.clone());
+        let (mut caught_up, port, console) = (self.caught_up.take(), self.port.clone(), self.console.clone());
         let mut say_caught_up = move || {
             if let Some(act) = caught_up.take() {
-                act(port.address());
+                act(Listening { http: port.address(), console: console.address() });
             }
         };
         let ended = tokio::select! {
@@ -233,6 +257,7 @@ impl Application {
         {
             tracing::warn!("the bar archive was not closed in time; the newest bars may be missing in it");
         }
+        self.console.close().await;
         self.port.close().await;
         self.metrics.arbiter.stop();
         if self.metrics.arbiter.join().is_err() {
@@ -273,8 +298,22 @@ fn start_scheduler(
     (scheduler.start(), notices)
 }
 
-fn open_port(settings: &Resolved, metrics: &Metrics, scheduler: &Addr<Scheduler>) -> Port {
+fn open_console(settings: &Resolved, metrics: &Metrics, shared: &Shared, facts: Facts) -> Console {
+    let deps = console::Deps {
+        health: metrics.actor.clone().recipient(),
+        metrics: metrics.actor.clone().recipient(),
+        press: shared.journal.clone().recipient(),
+        clock: shared.clock.clone(),
+        facts: Arc::new(facts),
+    };
+    let pause = Duration::from_millis(settings.metrics.bind_retry_ms);
+    Console::open(wiring::console_config(settings), deps, pause)
+}
+
+fn open_port(settings: &Resolved, metrics: &Metrics, scheduler: &Addr<Scheduler>, console: &Console) -> Port {
+    let config = wiring::console_config(settings);
     let deps = Deps {
+        landing: Landing::new(&build_info(), console.address().map(|address| console::url(address, &config))),
         metrics: metrics.actor.clone().recipient(),
         health: metrics.actor.clone().recipient(),
         scheduler: scheduler.clone().recipient(),

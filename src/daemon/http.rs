@@ -1,13 +1,14 @@
-//! The metrics port: /metrics, /health, /livez, /readyz and /startupz. It runs on its own threads, asks the actors with a
+//! The metrics port: /, /metrics, /health, /livez, /readyz and /startupz. It runs on its own threads, asks the actors with a
 //! deadline, and holds nothing that a cycle waits for. A web-config file adds TLS and passwords.
 
-mod accept;
+pub(super) mod accept;
 mod connection_slots;
+mod landing;
 mod one_request;
-mod password;
-mod server;
-mod shared_request;
-mod sliced_body;
+pub(super) mod password;
+pub(super) mod server;
+pub(super) mod shared_request;
+pub(super) mod sliced_body;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -25,6 +26,7 @@ use actix_web::{
     middleware::from_fn,
     web,
 };
+pub use landing::Landing;
 use password::PasswordGate;
 use sentinel_actors::{
     adapters::{gzip::gzip, prometheus::Format},
@@ -59,6 +61,8 @@ pub struct HttpConfig {
     pub header_deadline: Duration,
     /// Limit for a whole connection, from accepting it to the last byte of the answer.
     pub connection_deadline: Duration,
+    /// Longest body of a request, in bytes; 0 if no route takes one.
+    pub body_bytes_max: usize,
     /// Longest wait for an actor's answer.
     pub ask_deadline: Duration,
     /// TLS and passwords; `None` is plain HTTP for everyone.
@@ -76,6 +80,8 @@ pub struct Deps {
     pub scheduler: Recipient<Ping>,
     /// The newest text, served when the MetricsActor is late.
     pub snapshot: Snapshot,
+    /// The page at `/`.
+    pub landing: Landing,
 }
 
 /// Binds the port and creates the server, which serves on its own thread once it is awaited or spawned. It handles no signals:
@@ -100,24 +106,31 @@ pub fn serve_routes(
     config: &HttpConfig,
     routes: impl Fn(&mut web::ServiceConfig) + Clone + Send + 'static,
 ) -> io::Result<(Server, SocketAddr)> {
-    let gate = config.protection.as_ref().and_then(PasswordGate::of).map(web::Data::new);
+    let gate = gate(config.protection.as_ref());
     let app = move || {
-        let gate = |app: &mut web::ServiceConfig| _ = gate.clone().map(|gate| app.app_data(gate));
         App::new()
             .wrap(from_fn(password::ask))
             .wrap(TracingLogger::<DebugSpan>::new())
-            .configure(gate)
+            .configure(&gate)
             .configure(&routes)
     };
-    let tls = match &config.protection {
-        Some(protection) => tls::server_config(protection).map_err(io::Error::other)?,
-        None => None,
-    };
-    let bound = server::serve(config, tls, app)?;
-    if let Some(protection) = &config.protection {
-        keep_fresh(protection.clone());
-    }
-    Ok(bound)
+    let listener = server::listen(&config.host, config.port)?;
+    let tls = tls(config.protection.as_ref())?;
+    server::serve(config, listener, tls, app)
+}
+
+/// What adds the password check to an app, if there are users.
+pub(super) fn gate(protection: Option<&Protection>) -> impl Fn(&mut web::ServiceConfig) + Clone + Send + 'static {
+    let gate = protection.and_then(PasswordGate::of).map(web::Data::new);
+    move |app| _ = gate.clone().map(|gate| app.app_data(gate))
+}
+
+/// The TLS of a port, whose files are from now on checked for changes.
+pub(super) fn tls(protection: Option<&Protection>) -> io::Result<Option<rustls::ServerConfig>> {
+    let Some(protection) = protection else { return Ok(None) };
+    let tls = tls::server_config(protection).map_err(io::Error::other)?;
+    keep_fresh(protection.clone());
+    Ok(tls)
 }
 
 /// How often the files of the web-config are checked for changes.
@@ -142,6 +155,7 @@ struct Worker {
     health: SharedRequest<GetHealth>,
     scheduler: SharedRequest<Ping>,
     snapshot: Snapshot,
+    landing: Landing,
 }
 
 impl Worker {
@@ -155,6 +169,7 @@ impl Worker {
             health: SharedRequest::new(deps.health, GetHealth, deadline),
             scheduler: SharedRequest::new(deps.scheduler, Ping, deadline),
             snapshot: deps.snapshot,
+            landing: deps.landing,
         }
     }
 }
@@ -171,6 +186,7 @@ fn routes(config: &mut web::ServiceConfig) {
         };
     }
     get_and_head! {
+        "/" => landing_page,
         "/metrics" => metrics,
         "/health" => health,
         "/livez" => livez,
@@ -178,6 +194,10 @@ fn routes(config: &mut web::ServiceConfig) {
         "/startupz" => startupz,
     }
     .default_service(web::to(not_found));
+}
+
+async fn landing_page(worker: web::Data<Worker>) -> HttpResponse {
+    worker.landing.response()
 }
 
 /// 200 whatever the state of the daemon, because it matters most when something is wrong; 503 only before the first text.
@@ -276,7 +296,7 @@ fn plain(code: StatusCode, mut reason: String) -> HttpResponse {
 }
 
 /// A span per request, at debug: at info, logging would cost a third of the throughput.
-struct DebugSpan;
+pub(super) struct DebugSpan;
 
 impl RootSpanBuilder for DebugSpan {
     fn on_request_start(request: &ServiceRequest) -> Span {

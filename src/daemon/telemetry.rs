@@ -1,5 +1,6 @@
 //! Log output: tracing to stdout, as text or as JSON.
 
+use super::console::warnings::Keeper;
 use crate::settings::{Log, LogFormat};
 use std::io::{self, IsTerminal};
 use tracing::Level;
@@ -49,7 +50,7 @@ fn install(log: &Log, filter: impl Layer<Registry> + Send + Sync) {
         LogFormat::Json => true,
         LogFormat::Text => false,
     };
-    let registry = tracing_subscriber::registry().with(filter);
+    let registry = tracing_subscriber::registry().with(filter).with(Keeper);
     // An error means that there is a subscriber already.
     let _ = if json {
         let layer = fmt::layer().with_writer(io::stdout).json().flatten_event(true);

@@ -1,7 +1,7 @@
 //! Every actor's configuration, in the order of the pipeline, and the start of the stages. They share the thread that calls
 //! `start`. The Journal, which waits for the disk, has its own thread, and so has the Deadman, which waits for an outside service.
 
-use super::http::HttpConfig;
+use super::{console::BODY_BYTES_MAX, http::HttpConfig};
 use crate::{
     net,
     process::build_info,
@@ -27,7 +27,7 @@ use sentinel_actors::{
         names::ActorName,
         order_manager::Rules,
         paper::PaperTerms,
-        profit::Money,
+        profit::{Figures, PaperFigures},
     },
     feature_builder::{self, FeatureBuilder},
     fetcher::{self, Fetcher},
@@ -43,6 +43,9 @@ use tokio_util::sync::CancellationToken;
 /// How old a decision may be when its order is sent, in addition to the deadlines of the model and the gateway: time for asking
 /// for positions and for writing to a slow disk. If it is older, the process or the machine was suspended.
 const DECISION_SLACK: Duration = Duration::from_secs(10);
+
+/// Twenty open pages, each with the six requests that a browser sends at once.
+const CONSOLE_CONNECTIONS_MAX: usize = 128;
 
 /// What the stages share.
 pub struct Shared {
@@ -164,6 +167,7 @@ pub fn metrics_config(settings: &Resolved, period: Duration, opened: &Opened, po
         drift: Drift::new(settings.reference.clone(), known),
         live: settings.purpose.gateway.is_live(),
         money: money(settings, opened, policy.clock.now()),
+        paper: paper_figures(settings, opened, policy.clock.now()),
         max_bar_age_s: settings.max_bar_age_s,
         kill_switch: policy.kill_switch.clone(),
         period,
@@ -175,9 +179,17 @@ pub fn metrics_config(settings: &Resolved, period: Duration, opened: &Opened, po
 }
 
 /// The account's money as the journal knows it; none in a dry run, which has no account.
-fn money(settings: &Resolved, opened: &Opened, now: Duration) -> Option<Money> {
+fn money(settings: &Resolved, opened: &Opened, now: Duration) -> Option<Figures> {
     let gateway = &settings.purpose.gateway;
     gateway.is_live().then(|| opened.money(gateway.account(), &gateway_names(settings), now))?
+}
+
+/// What was realised on paper today; none without an account on paper.
+fn paper_figures(settings: &Resolved, opened: &Opened, now: Duration) -> Option<PaperFigures> {
+    if !settings.paper.enabled {
+        return None;
+    }
+    opened.paper_figures(&identity(settings).account, now)
 }
 
 /// The rules for decisions.
@@ -283,6 +295,12 @@ pub fn journal_config(
     })
 }
 
+/// The broker's name of each symbol.
+fn gateway_names(settings: &Resolved) -> Arc<[(InstrumentKey, Symbol)]> {
+    let name = |it: &Instrument| (InstrumentKey::of(&it.gateway_name), it.symbol.clone());
+    settings.instruments.iter().map(name).collect()
+}
+
 /// The configuration of the account on paper; `None` if there is none.
 fn paper_config(settings: &Resolved) -> Option<Arc<PaperConfig>> {
     let paper = &settings.paper;
@@ -303,12 +321,6 @@ fn paper_config(settings: &Resolved) -> Option<Arc<PaperConfig>> {
     paper.enabled.then(|| Arc::new(config))
 }
 
-/// The broker's name of each symbol.
-fn gateway_names(settings: &Resolved) -> Arc<[(InstrumentKey, Symbol)]> {
-    let name = |it: &Instrument| (InstrumentKey::of(&it.gateway_name), it.symbol.clone());
-    settings.instruments.iter().map(name).collect()
-}
-
 /// The deadlines of all requests to the model, one more for the rows that it refuses, and of the gateway, and some slack.
 fn decision_age_max(settings: &Resolved) -> Duration {
     let requests = settings.instruments.len().div_ceil(settings.model.rows_per_request.max(1));
@@ -325,6 +337,21 @@ pub fn identity(settings: &Resolved) -> Identity {
     Identity { account, model: settings.model.name.clone(), dialect, account_mode }
 }
 
+/// The configuration of the console's port. Its limits are its own: a browser keeps a few connections.
+pub fn console_config(settings: &Resolved) -> HttpConfig {
+    let console = &settings.console;
+    HttpConfig {
+        host: console.bind.clone(),
+        port: console.port,
+        connections_max: CONSOLE_CONNECTIONS_MAX,
+        header_deadline: Duration::from_millis(settings.metrics.header_deadline_ms),
+        connection_deadline: Duration::from_millis(settings.metrics.connection_deadline_ms),
+        body_bytes_max: BODY_BYTES_MAX,
+        ask_deadline: Duration::from_millis(settings.metrics.ask_deadline_ms),
+        protection: settings.console_protection.clone(),
+    }
+}
+
 /// The configuration of the port.
 pub fn http_config(settings: &Resolved) -> HttpConfig {
     let metrics = &settings.metrics;
@@ -334,6 +361,7 @@ pub fn http_config(settings: &Resolved) -> HttpConfig {
         connections_max: metrics.connections_max,
         header_deadline: Duration::from_millis(metrics.header_deadline_ms),
         connection_deadline: Duration::from_millis(metrics.connection_deadline_ms),
+        body_bytes_max: 0,
         ask_deadline: Duration::from_millis(metrics.ask_deadline_ms),
         protection: settings.protection.clone(),
     }

@@ -169,6 +169,7 @@ impl SettingsArgs {
             values.into_iter().filter_map(|(key, value)| Some((key, value.as_ref()?.clone()))).collect();
         let switches = [
             (self.no_metrics, "metrics.enabled", "false"),
+            (self.no_metrics, "console.enabled", "false"),
             (self.dry_run, "trading.live", "false"),
             (self.live, "trading.live", "true"),
             (self.back_to_back, "schedule.back_to_back", "true"),

@@ -1,9 +1,9 @@
 //! Settings that were checked and parsed, in the types that the actors use.
 
 use super::{
-    Archive, DataSettings, DeadmanSettings, GatewaySettings, GuardSettings, Journal, Log, MetricsSettings,
-    ModelSettings, PaperSettings, Problem, Settings, SettingsError, Sources, StudySettings, Symbols, TradingSettings,
-    WEB_CONFIG, confidence_reference, curve,
+    Archive, ConsoleSettings, DataSettings, DeadmanSettings, GatewaySettings, GuardSettings, Journal, Log,
+    MetricsSettings, ModelSettings, PaperSettings, Problem, Settings, SettingsError, Sources, StudySettings, Symbols,
+    TradingSettings, WEB_CONFIG, confidence_reference, curve,
     market::{self, CalendarSource},
     origins::{self, Remarks},
     protection::Protection,
@@ -67,6 +67,9 @@ pub struct Resolved<P = Daemon> {
     pub metrics: MetricsSettings,
     /// TLS and passwords of the port, if there are any.
     pub protection: Option<Protection>,
+    pub console: ConsoleSettings,
+    /// TLS and passwords of the console, if there are any.
+    pub console_protection: Option<Protection>,
     pub deadman: DeadmanSettings,
     pub paper: PaperSettings,
     pub study: StudySettings,
@@ -96,6 +99,7 @@ struct Parsed<P> {
     curve: Option<CurveKeys>,
     reference: Option<Reference>,
     protection: Option<Protection>,
+    console_protection: Option<Protection>,
 }
 
 impl Settings {
@@ -135,6 +139,7 @@ impl Settings {
         let protection = self.metrics.web_config_file.as_deref().map(Protection::load).transpose();
         let named = |faults: Vec<String>| faults.into_iter().map(|fault| Problem::new(WEB_CONFIG, fault)).collect();
         let protection = found.or_problems(protection.map_err(named));
+        let console_protection = validate::console(self, found);
         let calendar = calendar?;
         Some(Parsed {
             purpose: purpose?,
@@ -145,6 +150,7 @@ impl Settings {
             curve: curve?,
             reference: reference?,
             protection: protection?,
+            console_protection: console_protection?,
         })
     }
 
@@ -184,6 +190,8 @@ impl Settings {
             journal,
             metrics: self.metrics,
             protection: parsed.protection,
+            console: self.console,
+            console_protection: parsed.console_protection,
             deadman: self.deadman,
             paper: self.paper,
             study: self.study,

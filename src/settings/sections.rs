@@ -1,6 +1,7 @@
 //! The settings, section by section, as `config/base.toml` documents them.
 
 mod archive;
+mod console;
 mod gateway;
 mod journal;
 mod log;
@@ -9,6 +10,7 @@ mod study;
 mod symbols;
 
 pub use archive::{Archive, ArchiveSettings};
+pub use console::ConsoleSettings;
 pub use gateway::{GatewaySettings, PlaintextSetting};
 pub use journal::{Journal, JournalSettings, NewJournal};
 pub use log::{Log, LogFormat, LogSettings};
@@ -56,6 +58,8 @@ pub struct Settings {
     pub archive: ArchiveSettings,
     /// The HTTP side.
     pub metrics: MetricsSettings,
+    /// The console.
+    pub console: ConsoleSettings,
     /// Pings for an outside service.
     pub deadman: DeadmanSettings,
     /// The account on paper.

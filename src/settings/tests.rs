@@ -259,7 +259,7 @@ fn the_hash_covers_effective_settings_without_secrets() {
     assert!(plain < 1 << 48 && plain as f64 as u64 == plain, "a float holds it");
     assert_eq!(plain, hash(&[("EODHD_API_TOKEN", "rotated")]));
     assert_eq!(plain, hash(&[("METRICS_PORT", "8000")]), "only the effective value counts, not where it was set");
-    assert_ne!(plain, hash(&[("METRICS_PORT", "8001")]));
+    assert_ne!(plain, hash(&[("METRICS_PORT", "8002")]));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The allowed values of every setting. All problems are reported together, each with its key and what to do.
 
+mod console;
 mod data;
 mod live;
 mod lookback;
@@ -11,6 +12,7 @@ use super::{
     address::host_fault,
     sections::{BreakerSettings, DeadmanSettings, GuardSettings, Journal, PaperSettings, TradingSettings},
 };
+pub(super) use console::console;
 use data::data;
 pub(super) use data::token;
 pub(super) use live::live;

@@ -88,6 +88,7 @@ fn start_stages(settings: &Resolved) -> (Stages, Policy) {
         failed_share_max: 0.5,
         live: true,
         money: None,
+        paper: None,
         max_bar_age_s: 10_800,
         kill_switch: Arc::new(HaltFile::new(None)),
         period: Duration::from_secs(60),

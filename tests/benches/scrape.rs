@@ -5,7 +5,7 @@
 
 use actix::{Actor, Arbiter, Context, Handler};
 use actix_web::{HttpResponse, dev::Server, http::header::CONTENT_TYPE, web};
-use sentinel::daemon::http::{Deps, HttpConfig, serve, serve_routes};
+use sentinel::daemon::http::{Deps, HttpConfig, Landing, serve, serve_routes};
 use sentinel_actors::{
     adapters::{
         endpoint::{Breakers, Inflight},
@@ -88,6 +88,7 @@ async fn servers() -> Result<(Bound, Bound), Box<dyn std::error::Error>> {
         failed_share_max: 0.5,
         live: false,
         money: None,
+        paper: None,
         max_bar_age_s: 10_800,
         kill_switch: Arc::new(HaltFile::new(None)),
         period: Duration::from_secs(60),
@@ -105,11 +106,14 @@ async fn servers() -> Result<(Bound, Bound), Box<dyn std::error::Error>> {
         connections_max: 256,
         header_deadline: Duration::from_secs(5),
         connection_deadline: Duration::from_secs(10),
+        body_bytes_max: 0,
         ask_deadline: Duration::from_millis(500),
         protection: None,
     };
     let scheduler = Scheduler.start().recipient();
-    let deps = Deps { metrics: metrics.clone().recipient(), health: metrics.recipient(), scheduler, snapshot };
+    let landing =
+        Landing::new(&BuildInfo { version: String::new(), revision: String::new(), rustc: String::new() }, None);
+    let deps = Deps { metrics: metrics.clone().recipient(), health: metrics.recipient(), scheduler, snapshot, landing };
     let fixed = serve_routes(&http, move |app| {
         let text = text.clone();
         let answer = move || {

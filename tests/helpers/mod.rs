@@ -63,6 +63,7 @@ pub async fn spawn_app(flags: &[(&'static str, &str)], plan: impl FnOnce(Plan) -
         ("market.calendar", "always".into()),
         ("metrics.bind", "127.0.0.1".into()),
         ("metrics.port", "0".into()),
+        ("console.enabled", "false".into()),
     ];
     all.extend(flags.iter().map(|(key, value)| (*key, (*value).to_owned())));
     let sources = Sources { environment: HashMap::new(), flags: all, ..Sources::default() };

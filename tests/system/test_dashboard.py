@@ -267,6 +267,7 @@ def test_the_first_screen_has_what_an_on_call_person_needs():
         "Symbols",
         "Model",
         "Orders and account",
+        "Profit and loss",
         "Process",
     ]
     stats = [panel for panel in by_row["Now"] if panel["type"] == "stat"]

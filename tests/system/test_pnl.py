@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from parts.daemon import Daemon, wait_until
+from parts.daemon import Daemon
 from parts.dialects import V43
 from parts.gateway import PRICE, Reply, silent, truthful
 from parts.harness import ACCOUNT, EVERY_SECOND, Harness
@@ -16,6 +16,7 @@ from parts.model import BUY, HOLD
 
 # A question every second instead of every minute.
 POLLED = {"gateway.account_poll_s": "1"}
+NO_MONEY = {"gateway.account_poll_s": "0", "paper.enabled": "false"}
 DAY_S = 86_400
 
 
@@ -33,7 +34,8 @@ def start(harness: Harness, gateway, journal: Path, *args: str, **settings: obje
 
 def profit(metrics, family: str, symbol: str = "EURUSD") -> float | None:
     """A sample of a family by symbol, or None."""
-    found = [value for labels, value in metrics.all(f"profit_{family}").items() if dict(labels)["symbol"] == symbol]
+    live = {"symbol": symbol, "ledger": "live"}
+    found = [value for labels, value in metrics.all(f"profit_{family}").items() if dict(labels) == live]
     return found[0] if found else None
 
 
@@ -131,14 +133,14 @@ def test_a_gateway_that_is_silent_about_its_account_still_gets_its_orders(harnes
     metrics = daemon.after_cycles(3)
     assert metrics("orders_total", outcome="filled") == 1 and metrics("ready") == 1
     assert metrics("account_poll_failures_total") == 1, "it is left alone for a while"
-    assert not metrics.all("account_balance") and not metrics.all("profit_open")
+    assert not metrics.all("account_balance") and profit(metrics, "open") is None
     assert "profit and loss is not up to date" in daemon.output()
 
 
 def test_without_the_poll_only_orders_ask(harness):
     gateway = harness.gateway("v43")
     harness.model.probabilities = [HOLD]
-    daemon = harness.start_live(gateway, *EVERY_SECOND, "--cycles", "2", settings={"gateway.account_poll_s": "0"})
+    daemon = harness.start_live(gateway, *EVERY_SECOND, "--cycles", "2", settings=NO_MONEY)
     metrics = daemon.after_cycles(2)
     assert [request["action"] for request in gateway.asked] == ["PING"]
     assert not metrics.all("account_balance") and not metrics.all("profit_realised")
@@ -151,16 +153,15 @@ def test_a_fill_is_compared_with_the_close_that_was_decided_on(harness):
     metrics = daemon.after_cycles(1)
     close = json.loads(harness.run("explain", "--json", "--journal", str(harness.directory / "journal.db")).stdout)[0]["close"]
     points = round((PRICE - close) * 1e5, 6)
-    assert metrics("fill_slippage_points_count") == 1
     buckets = {float(dict(labels)["le"]): value for labels, value in metrics.all("fill_slippage_points_bucket").items()}
     assert all(value == (bound >= points) for bound, value in buckets.items()) and len(buckets) > 10, points
 
 
 def test_a_journal_without_accounts_says_so(harness):
     journal = harness.directory / "journal.db"
-    harness.start("--cycles", "1", "--journal", str(journal)).after_cycles(1)
+    harness.start("--cycles", "1", "--journal", str(journal), settings=NO_MONEY).after_cycles(1)
     harness.daemons[0].stop()
     done = harness.run("pnl", "--journal", str(journal))
-    wait_until("an answer", lambda: done.returncode == 0)
+    assert (done.returncode, done.stdout) == (0, "nothing is known of any account\n")
     assert json.loads(harness.run("pnl", "--json", "--journal", str(journal)).stdout) == []
     assert harness.run("pnl", "--journal", str(harness.directory / "none.db")).returncode == 1

@@ -3,6 +3,7 @@
 
 mod account_lock;
 mod account_snapshots;
+mod console;
 mod daemon_lock;
 mod decisions;
 mod explain;
@@ -18,6 +19,7 @@ mod profit_on_paper;
 mod read_only;
 mod replay;
 mod schema;
+mod snapshot_row;
 mod standing;
 #[cfg(test)]
 mod tests;
@@ -25,6 +27,12 @@ mod unwritten;
 
 pub use account_lock::{AccountLock, AccountLockError};
 pub use account_snapshots::ToldOf;
+pub use console::{
+    AccountTold, Bin, Calibration, ConsoleReader, Curve, Decided, DecidedPage, Entry, EquityCurves, Exit, Failure,
+    Histogram, Ledger, Ledgers, ModelRows, Money, MoneyRows, OddsPage, OddsRow, OrderEvent, OrderPage, OrderShown,
+    OrderStory, Outcomes, PaperMark, Period, PositionShown, Positions, Pressed, READ_MAX, ROWS_MAX, Range, ReadError,
+    Slippage, SymbolMoney, Today, Unexplained,
+};
 pub use daemon_lock::{DaemonLock, FileId};
 pub use decisions::{CycleRecord, bars_sha256, sequence_sha256};
 pub use explain::{Coverage, DecisionRow, OrderLife, Pick, Step};
@@ -39,7 +47,7 @@ pub use replay::{EarlierOrder, ReplayRow};
 
 use crate::{
     adapters::fail_points::reach,
-    domain::journal::{JournalError, OrderStep, Version},
+    domain::journal::{Button, JournalError, OrderStep, Press, Version},
 };
 use rusqlite::{Connection, OpenFlags, config::DbConfig};
 use std::{
@@ -205,18 +213,26 @@ impl Store {
         self.write(|transaction| order_steps::mark_closed(transaction, id, (who, note), now))
     }
 
+    /// Notes that a person pressed a button of the console. A resume also allows orders again, as [`Store::resume`].
+    ///
+    /// # Errors
+    /// [`JournalError::Failed`].
+    pub fn note_press(&mut self, press: &Press, now: Duration) -> Result<(), JournalError> {
+        let Press { who, action, note } = press;
+        let row = (millis(now), who, action.as_str(), note);
+        self.write(|transaction| {
+            let insert = "INSERT INTO console_actions (at_ms, who, action, note) VALUES (?1, ?2, ?3, ?4)";
+            transaction.execute(insert, row).map_err(broken)?;
+            if *action == Button::Resume { resumed(transaction, who, now) } else { Ok(()) }
+        })
+    }
+
     /// A person allows orders again: the count of failures in a row starts at 0.
     ///
     /// # Errors
     /// [`JournalError::Failed`].
     pub fn resume(&mut self, who: &str, now: Duration) -> Result<(), JournalError> {
-        self.write(|transaction| {
-            let row = (millis(now), who);
-            transaction
-                .execute("INSERT INTO resumed SELECT ?1, ?2, coalesce(max(rowid), 0) FROM orders", row)
-                .map(drop)
-                .map_err(broken)
-        })
+        self.write(|transaction| resumed(transaction, who, now))
     }
 
     /// As [`Store::write`], but it does not wait for the disk: a power cut may undo it, a kill cannot. The next write that
@@ -240,6 +256,11 @@ impl Store {
         reach("commit.after");
         Ok(done)
     }
+}
+
+fn resumed(transaction: &Connection, who: &str, now: Duration) -> Result<(), JournalError> {
+    let insert = "INSERT INTO resumed SELECT ?1, ?2, coalesce(max(rowid), 0) FROM orders";
+    transaction.execute(insert, (millis(now), who)).map(drop).map_err(broken)
 }
 
 /// A write that is rolled back unless it is committed, as rusqlite's own; but its statements stay compiled.

@@ -71,6 +71,16 @@ impl Reference {
         Ok(Self { bounds, shares })
     }
 
+    /// The upper bounds of the bins.
+    pub fn bounds(&self) -> &[f64] {
+        &self.bounds
+    }
+
+    /// The share of each bin.
+    pub fn shares(&self) -> &[f64] {
+        &self.shares
+    }
+
     /// The population stability index of these confidences; 0 if there are none.
     fn psi(&self, confidences: &VecDeque<f64>) -> f64 {
         if confidences.is_empty() {

@@ -77,6 +77,21 @@ suppressions! {
         ["model.deadline_ms", "gateway.deadline_ms"];
 }
 
+impl Suppression {
+    /// The reason of this name; `None` if a later version wrote one that this one does not know.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|known| known.as_str() == name)
+    }
+
+    /// The rule, and in brackets its settings.
+    pub fn rule(self) -> String {
+        match self.settings() {
+            [] => self.sentence().into(),
+            settings => format!("{} ({})", self.sentence(), settings.join(", ")),
+        }
+    }
+}
+
 /// Stops orders immediately, from outside. Checked in every cycle and before every order, so it must be fast.
 pub trait KillSwitch: fmt::Debug + Send + Sync {
     /// Whether no order may be sent. If this cannot be checked, it is true.

@@ -64,6 +64,36 @@ impl JournalError {
     }
 }
 
+/// A press of one of the console's two buttons.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Press {
+    /// `console:USER@ADDRESS`
+    pub who: String,
+    /// Which one.
+    pub action: Button,
+    /// The reason that was typed.
+    pub note: Option<String>,
+}
+
+/// The console's two buttons.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Button {
+    /// No order is sent from now on.
+    Halt,
+    /// Orders may be sent again.
+    Resume,
+}
+
+impl Button {
+    /// As the journal and the log have it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Halt => "halt",
+            Self::Resume => "resume",
+        }
+    }
+}
+
 /// A step in an order's life, to be on disk before the next one is taken.
 #[derive(Debug, Clone, PartialEq)]
 pub enum OrderStep {

@@ -275,9 +275,20 @@ pub fn cents(money: f64) -> f64 {
     if rounded == 0.0 { 0.0 } else { rounded }
 }
 
+/// Money of the account on paper, as metrics show it. `None` is a profit that is not known in money.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct PaperFigures {
+    /// The day on which this was computed, UTC, days since the unix epoch.
+    pub day: i64,
+    /// What was realised on that day, by symbol.
+    pub realised: Vec<(String, Option<f64>)>,
+    /// What the open trades would bring now, by symbol; `None` before the first cycle.
+    pub open: Option<Vec<(String, Option<f64>)>>,
+}
+
 /// Money as metrics show it.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Money {
+pub struct Figures {
     /// When the gateway told the account last, unix milliseconds; `None` if it never did.
     pub told_ms: Option<i64>,
     /// Money without open positions.

@@ -6,7 +6,7 @@ use crate::{
         drift::{CONFIDENCES, FirstConfidence},
         instrument::{InstrumentKey, Symbol},
         journal::StandingQuestion,
-        profit::Money,
+        profit::{Figures, PaperFigures},
     },
 };
 use std::{path::Path, time::Duration};
@@ -49,13 +49,17 @@ impl Opened {
     }
 
     /// What is known of the account's money; `None` if the file cannot be read.
-    pub fn money(&self, account: &str, names: &[(InstrumentKey, Symbol)], now: Duration) -> Option<Money> {
-        let store = self.store.as_ref()?;
-        let read = store.money(account, names, now);
+    pub fn money(&self, account: &str, names: &[(InstrumentKey, Symbol)], now: Duration) -> Option<Figures> {
+        let read = self.store.as_ref()?.money(account, names, now);
         read.inspect_err(|error| {
             warn!(stage = "journal", error = error.kind(), "profit and loss is not shown, it cannot be read: {error}");
         })
         .ok()
+    }
+
+    /// What was realised on paper today (UTC); `None` if the file cannot be read.
+    pub fn paper_figures(&self, account: &str, now: Duration) -> Option<PaperFigures> {
+        self.store.as_ref()?.paper_figures(account, now).ok()
     }
 
     /// The confidences from which drift goes on; none if the file cannot be read.

@@ -9,13 +9,15 @@ use crate::{
         bar::Bar,
         fill::Costs,
         guard::{Limits, Suppression},
-        instrument::Instrument,
+        instrument::{Instrument, Symbol},
         journal::{DecisionRecord, JournalError},
         money::Money,
         names::{ActorName, DropReason},
         paper::{Desk, PaperRules, PaperSignal, PaperTerms},
+        profit::{PaperFigures, cents},
         side::Side,
     },
+    messages::Event,
 };
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -23,6 +25,8 @@ use std::{
     time::Duration,
 };
 use tracing::{error, info};
+
+const DAY_S: u64 = 86_400;
 
 /// What the account on paper needs to know.
 #[derive(Debug, Clone)]
@@ -42,6 +46,8 @@ pub struct PaperConfig {
 pub(super) struct Paper {
     /// `None` before the first cycle and after a fault.
     desk: Option<Desk>,
+    /// What the metrics know of it.
+    figures: Option<PaperFigures>,
     /// Whether the last fault was said.
     is_said: bool,
 }
@@ -107,6 +113,31 @@ impl Journal {
             }
             (_, Some(error)) => self.paper_failed(&error.to_string()),
             (None, None) => {}
+        }
+    }
+
+    /// Tells the metrics what it earned, if that has changed. `is_changed`: orders have changed, so some may have ended.
+    pub(super) fn count_paper(&mut self, is_changed: bool) {
+        let Some(desk) = &self.paper.desk else { return };
+        let by_symbol = |(symbol, profit): (Symbol, Option<f64>)| (symbol.as_str().to_owned(), profit.map(cents));
+        let open: Vec<_> = desk.open_profit().into_iter().map(by_symbol).collect();
+        let now = self.config.clock.now();
+        let day = i64::try_from(now.as_secs() / DAY_S).unwrap_or(i64::MAX);
+        let known = self.paper.figures.take().filter(|known| known.day == day && !is_changed);
+        let account = self.config.identity.account.clone();
+        let counted = match known {
+            Some(known) => Ok(known),
+            None => self.store().and_then(|store| store.paper_figures(&account, now)),
+        };
+        match counted {
+            Ok(counted) => {
+                let figures = PaperFigures { open: Some(open), ..counted.clone() };
+                if figures != counted {
+                    self.config.metrics.report(Event::PaperCounted(Box::new(figures.clone())));
+                }
+                self.paper.figures = Some(figures);
+            }
+            Err(error) => self.paper_failed(&error.to_string()),
         }
     }
 

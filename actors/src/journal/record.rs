@@ -24,10 +24,12 @@ impl Handler<RecordDecisions> for Journal {
         let due = windows.due(&self.config.horizons);
         let at = self.config.clock.now();
         let (mut desk, answers) = self.on_paper(&decisions, at);
+        let mut is_paper_changed = false;
         let record = |store: &mut Store, config: &Config| {
             let Identity { account, model, .. } = &config.identity;
             let told = ToldOf { account, names: &config.names, told: &told };
             let (orders, equity) = desk.as_mut().map_or_else(Default::default, Desk::changes);
+            is_paper_changed = !orders.is_empty();
             let paper = PaperCycle { account, answers: &answers, orders: &orders, equity, at };
             store.record_cycle(&CycleRecord {
                 cycle_id,
@@ -46,11 +48,10 @@ impl Handler<RecordDecisions> for Journal {
         self.windows = windows;
         if let Ok(fault) = &recorded {
             self.put_back(desk, fault.as_ref());
+            self.count_paper(is_paper_changed);
             self.windows.told();
             self.wrote();
-            if is_told {
-                self.count_money();
-            }
+            self.count_money(is_told);
             self.prune_if_due();
         } else {
             let reason = if self.is_closed { DropReason::Stale } else { DropReason::Full };

@@ -3,8 +3,16 @@
 
 use super::{CycleId, SignalReport};
 use crate::domain::{
-    cycle_outcome::SymbolFailure, decision::Decision, features::InvalidValues, guard::Suppression, instrument::Symbol,
-    journal::UnresolvedOrder, names::ActorName, profit::Money, regime::Regime, window::BarRejection,
+    cycle_outcome::SymbolFailure,
+    decision::Decision,
+    features::InvalidValues,
+    guard::Suppression,
+    instrument::Symbol,
+    journal::UnresolvedOrder,
+    names::ActorName,
+    profit::{Figures, PaperFigures},
+    regime::Regime,
+    window::BarRejection,
 };
 use actix::Message;
 use std::time::Duration;
@@ -168,7 +176,9 @@ pub enum Event {
     /// SignalSender: the gateway was asked for account and positions for the record, and did not tell them.
     AccountPollFailed,
     /// Journal: what it knows of the account's money changed.
-    MoneyCounted(Box<Money>),
+    MoneyCounted(Box<Figures>),
+    /// Journal: what the account on paper earned changed.
+    PaperCounted(Box<PaperFigures>),
     /// SignalSender, in live mode: whether orders may be sent to the gateway.
     GatewayChecked {
         /// Why not; `None` if its handshake succeeded, or the user confirmed it in the settings.
@@ -233,7 +243,9 @@ impl Event {
             | Self::EquityTold(_)
             | Self::PositionsTold(_)
             | Self::AccountPollFailed => ActorName::SignalSender,
-            Self::JournalChanged { .. } | Self::BarsArchived { .. } | Self::MoneyCounted(_) => ActorName::Journal,
+            Self::JournalChanged { .. } | Self::BarsArchived { .. } | Self::MoneyCounted(_) | Self::PaperCounted(_) => {
+                ActorName::Journal
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The gateway's last values for the account, for a limited time, because an old number looks the same as a current one.
 
-use crate::domain::profit::Money;
+use crate::domain::profit::Figures;
 use std::time::{Duration, Instant};
 
 /// How long a value is shown. The gateway is queried when an order is due, so at most once per bar; this is one and a half
@@ -16,7 +16,7 @@ pub(super) struct Account {
 
 impl Account {
     /// As a daemon before this one left it in the journal, if that is not too long ago. `now`: time since the unix epoch.
-    pub fn restored(money: Option<&Money>, now: Duration, instant: Instant) -> Self {
+    pub fn restored(money: Option<&Figures>, now: Duration, instant: Instant) -> Self {
         let told = || {
             let (equity, told_ms) = (money?.equity?, u64::try_from(money?.told_ms?).ok()?);
             let age = now.saturating_sub(Duration::from_millis(told_ms));
@@ -68,7 +68,8 @@ mod tests {
     fn what_was_told_before_a_restart_is_shown_for_the_rest_of_its_time() {
         let (now, instant) = (Duration::from_secs(1_500_000_000), Instant::now());
         let restored = |age_s: i64| {
-            let money = Money { told_ms: Some((1_500_000_000 - age_s) * 1_000), equity: Some(7.5), ..Money::default() };
+            let money =
+                Figures { told_ms: Some((1_500_000_000 - age_s) * 1_000), equity: Some(7.5), ..Figures::default() };
             Account::restored(Some(&money), now, instant)
         };
         assert_eq!(restored(60).equity(instant), Some(7.5));

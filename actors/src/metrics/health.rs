@@ -43,9 +43,13 @@ impl State {
                 failed: cycle.failed,
                 outcome: self.verdict(&cycle).as_str(),
                 duration_seconds: seconds(cycle.duration),
+                finished_at: cycle.finished_at,
             }),
             stages: Step::ALL.into_iter().map(|step| (step.as_str(), self.stage(step, now))).collect(),
             checks,
+            is_market_open: self.is_market_open,
+            cycles_ended: self.cycles_ended,
+            is_journal_writable: self.journal.is_writable,
         }
     }
 

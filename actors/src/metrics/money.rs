@@ -5,18 +5,19 @@ use crate::{
     adapters::prometheus::{Metrics, OTHER},
     domain::{
         instrument::Symbol,
-        profit::{Day, Money},
+        profit::{Day, Figures, PaperFigures},
     },
 };
 use std::time::{Duration, Instant};
 
 const DAY_S: u64 = 86_400;
 const LIVE: &str = "live";
+const PAPER: &str = "paper";
 
 /// Sets the families of the account at the gateway; without `money` nothing is known of it.
 pub(super) fn show(
     metrics: &Metrics,
-    (money, account): (Option<&Money>, &Account),
+    (money, account): (Option<&Figures>, &Account),
     symbols: &[Symbol],
     (now, instant): (Duration, Instant),
 ) {
@@ -26,7 +27,7 @@ pub(super) fn show(
     metrics.account_balance.set(fresh.and_then(|money| money.balance));
     metrics.account_unexplained.set(fresh.map(|money| money.unexplained));
     metrics.account_drawdown_ratio.set(fresh.and_then(|money| money.drawdown));
-    let is_today = |money: &&Money| u64::try_from(money.day).is_ok_and(|day| day == now.as_secs() / DAY_S);
+    let is_today = |money: &&Figures| is_today(money.day, now);
     for (day, index) in Day::ALL.into_iter().zip(0..) {
         let grown = fresh.filter(is_today).and_then(|money| money.today.get(index).copied().flatten());
         metrics.profit_today.set(&[day.as_str()], grown);
@@ -43,6 +44,27 @@ pub(super) fn show(
         metrics.profit_realised.set(&[symbol, LIVE], value(&realised));
         metrics.profit_open.set(&[symbol, LIVE], value(&open));
     }
+}
+
+/// Sets the families of the account on paper; without `paper` there is none.
+pub(super) fn show_paper(metrics: &Metrics, paper: Option<&PaperFigures>, symbols: &[Symbol], now: Duration) {
+    let of_today = |paper: &PaperFigures| if is_today(paper.day, now) { paper.realised.clone() } else { Vec::new() };
+    let realised = paper.map(of_today);
+    let realised = realised.as_deref().map(rows);
+    let open = paper.and_then(|paper| paper.open.as_deref()).map(rows);
+    for symbol in symbols.iter().map(Symbol::as_str) {
+        let value = |rows: &Option<Vec<_>>| rows.as_ref().and_then(|rows| of(rows, symbol, symbols));
+        metrics.profit_realised.set(&[symbol, PAPER], value(&realised));
+        metrics.profit_open.set(&[symbol, PAPER], value(&open));
+    }
+}
+
+fn rows(rows: &[(String, Option<f64>)]) -> Vec<(&str, Option<f64>)> {
+    rows.iter().map(|(symbol, profit)| (symbol.as_str(), *profit)).collect()
+}
+
+fn is_today(day: i64, now: Duration) -> bool {
+    u64::try_from(day).is_ok_and(|day| day == now.as_secs() / DAY_S)
 }
 
 /// The sum of a symbol's rows, 0 without any; `None` if one of them is not known, or for [`OTHER`] if there is none.

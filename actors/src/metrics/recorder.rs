@@ -15,7 +15,7 @@ use crate::{
         names::{ActorName, DropReason, Step},
         order::Outcome,
         order_manager::OrderResult,
-        profit::Money,
+        profit::{Figures, PaperFigures},
         regime::Regime,
     },
     messages::{
@@ -42,7 +42,8 @@ pub struct Recorder {
     /// Also read for each text, because it is changed from outside.
     kill_switch: Arc<dyn KillSwitch>,
     account: Account,
-    money: Option<Money>,
+    money: Option<Figures>,
+    paper: Option<PaperFigures>,
     drift: Drift,
     symbols: Vec<Symbol>,
     failed_share_max: f64,
@@ -81,6 +82,7 @@ impl Recorder {
             kill_switch: config.kill_switch,
             account: Account::restored(config.money.as_ref(), now, Instant::now()),
             money: config.money,
+            paper: config.paper,
             drift: config.drift,
             symbols: config.symbols,
             failed_share_max: config.failed_share_max,
@@ -99,6 +101,7 @@ impl Recorder {
         self.metrics.account_equity.set(self.account.equity(asked_at));
         self.metrics.positions_open.set(self.account.positions(asked_at));
         money::show(&self.metrics, (self.money.as_ref(), &self.account), &self.symbols, (now, asked_at));
+        money::show_paper(&self.metrics, self.paper.as_ref(), &self.symbols, now);
         for (endpoint, count) in Endpoint::ALL.into_iter().zip(inflight) {
             self.metrics.inflight_requests.with_label_values(&[endpoint.as_str()]).set(count);
         }
@@ -172,6 +175,7 @@ impl Recorder {
             Event::EquityTold(equity) => self.account.told_equity(*equity, instant),
             Event::AccountPollFailed => self.metrics.account_poll_failures_total.inc(),
             Event::MoneyCounted(money) => self.money = Some((**money).clone()),
+            Event::PaperCounted(paper) => self.paper = Some((**paper).clone()),
             Event::PositionsTold(count) => self.account.told_positions(*count, instant),
             Event::GatewayChecked { trouble } => {
                 if trouble.is_some() {

@@ -58,9 +58,8 @@ fn start() -> (Addr<MetricsActor>, HandClock, Inflight, Snapshot) {
     start_with(|_| {})
 }
 
-fn start_with(change: impl FnOnce(&mut Config)) -> (Addr<MetricsActor>, HandClock, Inflight, Snapshot) {
-    let clock = HandClock(Arc::new(START.into()));
-    let mut config = Config {
+fn config(clock: &HandClock) -> Config {
+    Config {
         symbols: vec![Symbol::new("EURUSD"), Symbol::new("USDJPY")],
         build: BuildInfo { version: "0.1.0".into(), revision: "abc1234".into(), rustc: "1.85.0".into() },
         config_hash: 281_474_976_710_655,
@@ -68,6 +67,7 @@ fn start_with(change: impl FnOnce(&mut Config)) -> (Addr<MetricsActor>, HandCloc
         failed_share_max: 0.5,
         live: true,
         money: None,
+        paper: None,
         max_bar_age_s: 10_800,
         kill_switch: Arc::new(HaltFile::new(None)),
         period: Duration::from_secs(60),
@@ -75,7 +75,12 @@ fn start_with(change: impl FnOnce(&mut Config)) -> (Addr<MetricsActor>, HandCloc
         breakers: Breakers::default(),
         backlog: Backlog::default(),
         clock: Arc::new(clock.clone()),
-    };
+    }
+}
+
+fn start_with(change: impl FnOnce(&mut Config)) -> (Addr<MetricsActor>, HandClock, Inflight, Snapshot) {
+    let clock = HandClock(Arc::new(START.into()));
+    let mut config = config(&clock);
     change(&mut config);
     let inflight = config.inflight.clone();
     let actor = MetricsActor::new(config).unwrap();
@@ -461,23 +466,6 @@ async fn what_was_discarded_is_counted_although_nobody_could_say_so() {
     assert_eq!(value(&text, "sentinel_scheduler_ticks_missed_total"), 1_024.0);
 }
 
-#[actix::test]
-async fn each_format_is_made_once_of_the_same_values() {
-    let (actor, _, _, snapshot) = start();
-    let ask = |format| actor.send(plain(format));
-    let plain = ask(Format::Text).await.unwrap();
-    let open = ask(Format::OpenMetrics).await.unwrap();
-    assert_eq!(snapshot.get(), Some(open.clone()));
-    assert_eq!(ask(Format::Text).await.unwrap().text.as_ptr(), plain.text.as_ptr(), "still the same bytes");
-    assert_eq!(ask(Format::OpenMetrics).await.unwrap().text.as_ptr(), open.text.as_ptr());
-    assert!(!plain.text.ends_with(b"# EOF\n") && open.text.ends_with(b"\n# EOF\n"));
-    actor.do_send(Event::TicksMissed(1));
-    for format in [Format::OpenMetrics, Format::Text] {
-        let text = String::from_utf8(ask(format).await.unwrap().text.to_vec()).unwrap();
-        assert_eq!(value(&text, "sentinel_scheduler_ticks_missed_total"), 1.0);
-    }
-}
-
 #[test]
 fn events_of_another_thread_are_taken_without_a_scrape() {
     const EVENTS: u64 = 20_000;
@@ -485,22 +473,7 @@ fn events_of_another_thread_are_taken_without_a_scrape() {
     let system = actix::System::new();
     let arbiter = actix::Arbiter::new();
     let clock = HandClock(Arc::new(START.into()));
-    let config = Config {
-        symbols: vec![Symbol::new("EURUSD")],
-        build: BuildInfo { version: "0.1.0".into(), revision: "abc1234".into(), rustc: "1.85.0".into() },
-        config_hash: 1,
-        drift: Drift::default(),
-        failed_share_max: 0.5,
-        live: true,
-        money: None,
-        max_bar_age_s: 10_800,
-        kill_switch: Arc::new(HaltFile::new(None)),
-        period: Duration::from_secs(60),
-        inflight: Inflight::default(),
-        breakers: Breakers::default(),
-        backlog: backlog.clone(),
-        clock: Arc::new(clock.clone()),
-    };
+    let config = Config { backlog: backlog.clone(), ..config(&clock) };
     let recorder = MetricsActor::new(config).unwrap();
     let actor = MetricsActor::start_in_arbiter(&arbiter.handle(), |_| recorder);
     let telemetry = Telemetry::new(actor.clone().recipient(), backlog.clone(), Arc::new(clock));

@@ -1,16 +1,17 @@
 //! Asks the gateway for account and positions from time to time, for the record: no order depends on the answer, and a
 //! failure costs none.
 
-use super::{
-    Config,
-    gateway_session::{GatewaySession, Seen},
-    handshake_gate::HandshakeGate,
+use super::{Config, gateway_session::GatewaySession, handshake_gate::HandshakeGate};
+use crate::{
+    adapters::gateway::{AccountState, Query, handshake::QueryError},
+    domain::{journal::AccountSnapshot, order_manager::GatewayPort, position::HeldPosition, profit::cents, side::Side},
+    messages::Event,
 };
-use crate::{adapters::gateway::handshake::QueryError, domain::order_manager::GatewayPort, messages::Event};
 use std::{
     cell::{Cell, RefCell},
-    time::{Duration, Instant},
+    time::Duration,
 };
+use tokio::time::Instant;
 use tracing::{info, warn};
 
 /// After a question without an answer it is asked again after so many times the usual pause: each such question closes the
@@ -18,6 +19,27 @@ use tracing::{info, warn};
 const PAUSE_AFTER_SILENCE: u32 = 10;
 /// Cycles do not begin to the millisecond: this much earlier, as a part of the pause, is not too early.
 const EARLY: u32 = 10;
+
+/// How often account and positions are asked for until both are of one moment.
+const LOOKS_MAX: u32 = 3;
+
+/// What a look saw, as far as a change of it means that something was opened or closed.
+#[derive(Debug, Clone, PartialEq)]
+struct Seen {
+    balance: f64,
+    /// Ticket, whether it is a BUY, and lots.
+    open: Vec<(i64, bool, f64)>,
+}
+
+impl Seen {
+    fn of(account: &AccountState, positions: &[HeldPosition]) -> Self {
+        let open =
+            positions.iter().map(|HeldPosition { position: it, .. }| (it.ticket, it.side == Side::Buy, it.volume));
+        let mut open: Vec<_> = open.collect();
+        open.sort_by_key(|(ticket, ..)| *ticket);
+        Self { balance: cents(account.balance), open }
+    }
+}
 
 /// When it was asked last, and what was seen.
 #[derive(Debug, Default)]
@@ -40,7 +62,7 @@ impl AccountPoll {
         }
         self.due.set(Some(now + every - every / EARLY));
         let seen = self.seen.take();
-        let error = match session.look(seen.as_ref()).await {
+        let error = match look(session, seen.as_ref()).await {
             Ok(seen) => {
                 self.seen.replace(Some(seen));
                 if !self.trouble.take().is_empty() {
@@ -72,4 +94,70 @@ impl AccountPoll {
 
 fn pause(every: Duration) -> Duration {
     every.saturating_mul(PAUSE_AFTER_SILENCE)
+}
+
+/// Asks for account and positions, for the record only: no order depends on the answer. All of it has one deadline. `known`
+/// is the balance and what was open at the last look: if something changed, the account is asked for again, because a
+/// position may have been closed between the two questions.
+///
+/// # Errors
+/// Why one of the questions has no usable answer. After a question without an answer the gate is closed, as always.
+async fn look(session: &mut GatewaySession<'_>, known: Option<&Seen>) -> Result<Seen, QueryError> {
+    let ends_at = Instant::now() + session.config.deadline;
+    let looked = look_until(session, known, ends_at).await;
+    match &looked {
+        Err(_) if session.config.shutdown.is_cancelled() => {}
+        Err(QueryError::NoGateway { .. }) => session.is_absent("it did not accept a query"),
+        Err(error @ (QueryError::NoReply { .. } | QueryError::Socket(_))) => {
+            session.gate.close(&session.config.metrics, &format!("the query of account and positions failed: {error}"));
+        }
+        Ok(_) | Err(_) => {}
+    }
+    looked
+}
+
+async fn look_until(
+    session: &mut GatewaySession<'_>,
+    known: Option<&Seen>,
+    ends_at: Instant,
+) -> Result<Seen, QueryError> {
+    let mut account = ask_account(session, ends_at).await?;
+    let mut is_whole = false;
+    let mut positions = Vec::new();
+    for _ in 0..LOOKS_MAX {
+        let answered = session.ask_until(Query::Positions, ends_at).await?;
+        let bad = |reason| QueryError::BadReply { reason, roundtrip: Duration::ZERO };
+        positions = answered.held_positions().map_err(bad)?;
+        if known.is_some_and(|known| *known == Seen::of(&account, &positions)) {
+            is_whole = true;
+            break;
+        }
+        let later = ask_account(session, ends_at).await?;
+        is_whole = cents(later.balance) == cents(account.balance);
+        account = later;
+        if is_whole {
+            break;
+        }
+    }
+    // Where an empty list proves nothing, an account without open profit confirms it. That is enough for money, not for
+    // an order.
+    let is_flat = account.balance > 0.0 && cents(account.equity) == cents(account.balance);
+    let is_told = session.config.dialect.kind().has_proof() || !positions.is_empty() || is_flat;
+    let seen = Seen::of(&account, &positions);
+    session.config.metrics.report(Event::EquityTold(Some(account.equity)));
+    session.config.metrics.report(Event::PositionsTold(is_told.then_some(positions.len())));
+    session.told = AccountSnapshot {
+        balance: Some(account.balance),
+        equity: Some(account.equity),
+        margin: account.margin,
+        positions: is_told.then_some(positions),
+        currency: account.currency,
+        is_whole: is_whole && is_told,
+    };
+    Ok(seen)
+}
+
+async fn ask_account(session: &mut GatewaySession<'_>, ends_at: Instant) -> Result<AccountState, QueryError> {
+    let answered = session.ask_until(Query::Account, ends_at).await?;
+    answered.account().map_err(|reason| QueryError::BadReply { reason, roundtrip: Duration::ZERO })
 }

@@ -7,7 +7,7 @@ use crate::{
         endpoint::Endpoint,
         fail_points::reach,
         gateway::{
-            AccountState, AwaitingReply, GatewaySocket, Query, QueryAnswer,
+            AwaitingReply, GatewaySocket, Query, QueryAnswer,
             handshake::{self, QueryError},
         },
     },
@@ -16,10 +16,9 @@ use crate::{
         guard::Suppression,
         journal::AccountSnapshot,
         names::{ActorName, DropReason},
-        order::{Order, Outcome, Side, close_order_id},
+        order::{Order, Outcome, close_order_id},
         order_manager::{GatewayPort, OrderResult},
         position::{HeldPosition, Position, Positions},
-        profit::cents,
     },
     messages::{Event, NoteAccount},
 };
@@ -31,37 +30,16 @@ use uuid::Uuid;
 /// How often the kill switch is checked while an order waits for a connection.
 const HALT_PERIOD: Duration = Duration::from_millis(50);
 
-/// How often account and positions are asked for until both are of one moment.
-const LOOKS_MAX: u32 = 3;
-
-/// What a look saw, as far as a change of it means that something was opened or closed.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Seen {
-    balance: f64,
-    /// Ticket, whether it is a BUY, and lots.
-    open: Vec<(i64, bool, f64)>,
-}
-
-impl Seen {
-    fn of(account: &AccountState, positions: &[HeldPosition]) -> Self {
-        let open =
-            positions.iter().map(|HeldPosition { position: it, .. }| (it.ticket, it.side == Side::Buy, it.volume));
-        let mut open: Vec<_> = open.collect();
-        open.sort_by_key(|(ticket, ..)| *ticket);
-        Self { balance: cents(account.balance), open }
-    }
-}
-
 /// The session of one cycle.
 pub(super) struct GatewaySession<'a> {
-    config: &'a Config,
-    gate: &'a HandshakeGate,
+    pub(super) config: &'a Config,
+    pub(super) gate: &'a HandshakeGate,
     /// A socket without an open or unclear request, if there is one.
     socket: Option<GatewaySocket>,
     /// The gateway accepted nothing within its deadline; the rest of the cycle does not wait for it again.
     is_gateway_absent: bool,
     /// What the gateway reported about the account.
-    told: AccountSnapshot,
+    pub(super) told: AccountSnapshot,
 }
 
 impl GatewayPort for GatewaySession<'_> {
@@ -214,69 +192,7 @@ impl<'a> GatewaySession<'a> {
         }
     }
 
-    /// Asks for account and positions, for the record only: no order depends on the answer. All of it has one deadline. `known`
-    /// is the balance and what was open at the last look: if something changed, the account is asked for again, because a
-    /// position may have been closed between the two questions.
-    ///
-    /// # Errors
-    /// Why one of the questions has no usable answer. After a question without an answer the gate is closed, as always.
-    pub(super) async fn look(&mut self, known: Option<&Seen>) -> Result<Seen, QueryError> {
-        let ends_at = Instant::now() + self.config.deadline;
-        let looked = self.look_until(known, ends_at).await;
-        match &looked {
-            Err(_) if self.config.shutdown.is_cancelled() => {}
-            Err(QueryError::NoGateway { .. }) => self.is_absent("it did not accept a query"),
-            Err(error @ (QueryError::NoReply { .. } | QueryError::Socket(_))) => {
-                self.gate.close(&self.config.metrics, &format!("the query of account and positions failed: {error}"));
-            }
-            Ok(_) | Err(_) => {}
-        }
-        looked
-    }
-
-    async fn look_until(&mut self, known: Option<&Seen>, ends_at: Instant) -> Result<Seen, QueryError> {
-        let mut account = self.ask_account(ends_at).await?;
-        let mut is_whole = false;
-        let mut positions = Vec::new();
-        for _ in 0..LOOKS_MAX {
-            let answered = self.ask_until(Query::Positions, ends_at).await?;
-            let bad = |reason| QueryError::BadReply { reason, roundtrip: Duration::ZERO };
-            positions = answered.held_positions().map_err(bad)?;
-            if known.is_some_and(|known| *known == Seen::of(&account, &positions)) {
-                is_whole = true;
-                break;
-            }
-            let later = self.ask_account(ends_at).await?;
-            is_whole = cents(later.balance) == cents(account.balance);
-            account = later;
-            if is_whole {
-                break;
-            }
-        }
-        // Where an empty list proves nothing, an account without open profit confirms it. That is enough for money, not for
-        // an order.
-        let is_flat = account.balance > 0.0 && cents(account.equity) == cents(account.balance);
-        let is_told = self.config.dialect.kind().has_proof() || !positions.is_empty() || is_flat;
-        let seen = Seen::of(&account, &positions);
-        self.config.metrics.report(Event::EquityTold(Some(account.equity)));
-        self.config.metrics.report(Event::PositionsTold(is_told.then_some(positions.len())));
-        self.told = AccountSnapshot {
-            balance: Some(account.balance),
-            equity: Some(account.equity),
-            margin: account.margin,
-            positions: is_told.then_some(positions),
-            currency: account.currency,
-            is_whole: is_whole && is_told,
-        };
-        Ok(seen)
-    }
-
-    async fn ask_account(&mut self, ends_at: Instant) -> Result<AccountState, QueryError> {
-        let answered = self.ask_until(Query::Account, ends_at).await?;
-        answered.account().map_err(|reason| QueryError::BadReply { reason, roundtrip: Duration::ZERO })
-    }
-
-    fn is_absent(&mut self, why: &str) {
+    pub(super) fn is_absent(&mut self, why: &str) {
         self.is_gateway_absent = true;
         let Config { peer, deadline, metrics, .. } = self.config;
         self.gate.close(metrics, &format!("no gateway at {} within {} ms: {why}", peer.address, deadline.as_millis()));
@@ -287,7 +203,8 @@ impl<'a> GatewaySession<'a> {
         self.ask_until(question, Instant::now() + self.config.deadline).await
     }
 
-    async fn ask_until(&mut self, question: Query, ends_at: Instant) -> Result<QueryAnswer, QueryError> {
+    /// The same until this moment.
+    pub(super) async fn ask_until(&mut self, question: Query, ends_at: Instant) -> Result<QueryAnswer, QueryError> {
         let Config { dialect, peer, deadline, clock, shutdown, inflight, .. } = self.config;
         let socket = self.socket.take().map_or_else(|| GatewaySocket::connect(peer), Ok)?;
         let _inflight = inflight.enter(Endpoint::Gateway);

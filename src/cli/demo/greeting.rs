@@ -2,6 +2,7 @@
 
 use super::{Args, Own, THRESHOLD};
 use crate::{
+    daemon::application::Listening,
     net::as_seen_here,
     process::{output::say, shell::quoted},
     sandbox::baseline::Accuracy,
@@ -28,6 +29,8 @@ pub(super) struct Greeting {
     accuracy: Accuracy,
     scheme: &'static str,
     port: Option<u16>,
+    console_scheme: &'static str,
+    console_port: Option<u16>,
     own: Option<Own>,
 }
 
@@ -40,7 +43,9 @@ impl Greeting {
         accuracy: Accuracy,
         own: Option<Own>,
     ) -> Self {
-        let has_tls = settings.protection.as_ref().is_some_and(Protection::has_tls);
+        let scheme = |protection: &Option<Protection>| {
+            if protection.as_ref().is_some_and(Protection::has_tls) { "https" } else { "http" }
+        };
         Self {
             cycle_seconds: args.cycle_seconds.as_secs_f64(),
             first_bars: super::first_bars(args),
@@ -49,27 +54,32 @@ impl Greeting {
             program: program(std::env::args_os().next().map(PathBuf::from), std::env::current_exe().ok()),
             servers,
             accuracy,
-            scheme: if has_tls { "https" } else { "http" },
+            scheme: scheme(&settings.protection),
+            console_scheme: scheme(&settings.console_protection),
             port: settings.metrics.enabled.then_some(settings.metrics.port),
+            console_port: settings.console.enabled.then_some(settings.console.port),
             own,
         }
     }
 
-    /// Prints it. `took` is the time of the bars without a pause, `http` the address on which HTTP listens.
-    pub(super) fn say(&self, took: Duration, http: Option<SocketAddr>) {
-        say(&self.text(took, http));
+    /// Prints it. `took` is the time of the bars without a pause.
+    pub(super) fn say(&self, took: Duration, listening: Listening) {
+        say(&self.text(took, listening));
     }
 
-    fn text(&self, took: Duration, http: Option<SocketAddr>) -> String {
+    fn text(&self, took: Duration, Listening { http, console }: Listening) -> String {
         let Self { cycle_seconds, first_bars, servers: [market, model, gateway], .. } = self;
         let journal = self.journal.display();
         let removed = if self.has_own_journal { "   (removed at the end)" } else { "" };
         let (program, quoted) = (&self.program, quoted(&journal.to_string()));
         let (took, orders, open) = (took.as_secs_f64(), self.orders(), self.what_to_open(http));
+        let console = self.console(console);
         let (bars, fitted_on, worth) = (self.bars(), self.fitted_on(), self.worth());
         format!(
             "\
 {first_bars} cycles in {took:.1} s{orders}. From now on there is one bar every {cycle_seconds} s, with a log line for each.
+
+{console}
 
 Sentinel demo: the whole daemon, live, with three servers on loopback. No network, no key, no real money.
 
@@ -132,12 +142,29 @@ Ctrl-C stops it.
         orders.map_or_else(String::new, |orders| format!(", {} orders", orders.len()))
     }
 
+    /// The first thing to open: the page with everything that the demo does.
+    fn console(&self, listening: Option<SocketAddr>) -> String {
+        match (listening, self.console_port) {
+            (Some(address), _) => {
+                let at = SocketAddr::new(as_seen_here(address.ip()), address.port());
+                let scheme = self.console_scheme;
+                format!(
+                    "Open   {scheme}://{at}/console/   to watch it: the market, each decision and its reason, orders, money"
+                )
+            }
+            (None, None) => "There is no console: console.enabled is false.".into(),
+            (None, Some(port)) => {
+                format!("Port {port} is in use, so there is no console yet: free it, or set SENTINEL__CONSOLE__PORT.")
+            }
+        }
+    }
+
     fn what_to_open(&self, http: Option<SocketAddr>) -> String {
         match (http, self.port) {
             (Some(address), _) => {
                 let at = SocketAddr::new(as_seen_here(address.ip()), address.port());
                 let scheme = self.scheme;
-                format!("Open   {scheme}://{at}/metrics   and   {scheme}://{at}/health")
+                format!("Also   {scheme}://{at}/metrics   and   {scheme}://{at}/health")
             }
             (None, None) => "No port is open: metrics.enabled is false.".into(),
             (None, Some(port)) => format!(
@@ -183,18 +210,27 @@ mod tests {
             accuracy: Accuracy { bars: 1_900, model: 0.5, always_hold: 0.4 },
             scheme: "http",
             port: Some(8000),
+            console_scheme: "http",
+            console_port: Some(8001),
             own: None,
         };
         let open = |greeting: &Greeting, at: &str| greeting.what_to_open(Some(at.parse().unwrap()));
-        assert!(open(&greeting, "0.0.0.0:8001").starts_with("Open   http://127.0.0.1:8001/metrics "));
+        assert!(open(&greeting, "0.0.0.0:8001").starts_with("Also   http://127.0.0.1:8001/metrics "));
         assert!(open(&greeting, "10.1.2.3:80").contains("http://10.1.2.3:80/health"));
         assert!(open(&greeting, "[::1]:80").contains("http://[::1]:80/health"));
         assert!(greeting.what_to_open(None).contains("Port 8000 is in use"));
-        let text = greeting.text(Duration::from_millis(3_140), None);
+        let listening =
+            |console: Option<&str>| Listening { http: None, console: console.map(|it| it.parse().unwrap()) };
+        let text = greeting.text(Duration::from_millis(3_140), listening(Some("0.0.0.0:8001")));
+        let console = text.find("Open   http://127.0.0.1:8001/console/").unwrap();
+        assert!(console < text.find("Sentinel demo:").unwrap(), "the console comes first");
+        assert!(greeting.text(Duration::ZERO, listening(None)).contains("Port 8001 is in use"));
         assert!(text.starts_with("200 cycles in 3.1 s. From now on there is one bar every 2 s"), "{text}");
         assert!(text.contains(
             "\n  sentinel explain --journal /nowhere/journal.db\n  sentinel orders --journal /nowhere/journal.db\n"
         ));
+        greeting.console_port = None;
+        assert!(greeting.console(None).contains("console.enabled"));
         greeting.port = None;
         assert!(greeting.what_to_open(None).contains("metrics.enabled"));
     }

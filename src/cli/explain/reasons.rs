@@ -8,17 +8,9 @@ use sentinel_actors::{
     },
 };
 
-/// The rule behind a reason, and its settings.
-fn rule(reason: Suppression) -> String {
-    match reason.settings() {
-        [] => reason.sentence().into(),
-        settings => format!("{} ({})", reason.sentence(), settings.join(", ")),
-    }
-}
-
 /// The rule behind a reason in the journal; `None` if a later version wrote a reason that this one does not know.
 pub(super) fn rule_named(reason: &str) -> Option<String> {
-    Suppression::ALL.iter().find(|known| known.as_str() == reason).map(|known| rule(*known))
+    Suppression::named(reason).map(Suppression::rule)
 }
 
 /// The action with the highest probability, and that probability.

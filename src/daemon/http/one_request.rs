@@ -1,6 +1,6 @@
-//! A connection of which the server sees only the head of the first request. What follows the head is not passed on: neither a
-//! body, which no route uses, nor a second request. actix-http decodes all requests in its buffer at once, at several kilobytes
-//! each, so a client that pipelines thousands of them could fill the daemon's memory.
+//! A connection of which the server sees only the head of the first request, and for routes that take one a short body. What
+//! follows is not passed on, such as a second request: actix-http decodes all requests in its buffer at once, at several
+//! kilobytes each, so a client that pipelines thousands of them could fill the daemon's memory.
 
 use std::{
     future::Future,
@@ -30,6 +30,8 @@ const TOO_LONG: &[u8] =
 pub(super) struct OneRequest<S> {
     stream: S,
     head: Head,
+    /// How many bytes after the head are passed on, if the request can have a body.
+    body_bytes_max: usize,
     /// What remains to be sent about a head that is too long; the server never sees it.
     refusal: &'static [u8],
     /// Bytes after the head that were read and dropped.
@@ -40,7 +42,7 @@ pub(super) struct OneRequest<S> {
 
 /// How much of the head was read.
 enum Head {
-    Reading { line: RequestLine, bytes: usize },
+    Reading { line: RequestLine, bytes: usize, may_have_body: bool },
     Over,
 }
 
@@ -74,10 +76,11 @@ impl RequestLine {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> OneRequest<S> {
     /// Reads nothing yet.
-    pub fn new(stream: S) -> Self {
+    pub fn new(stream: S, body_bytes_max: usize) -> Self {
         Self {
             stream,
-            head: Head::Reading { line: RequestLine::First, bytes: 0 },
+            head: Head::Reading { line: RequestLine::First, bytes: 0, may_have_body: false },
+            body_bytes_max,
             refusal: &[],
             left: 0,
             closing: None,
@@ -125,7 +128,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> OneRequest<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for OneRequest<S> {
     /// Ends after the head, as if the client had closed its half.
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let Head::Reading { line, bytes: before } = self.head else {
+        let Head::Reading { line, bytes: before, may_have_body } = self.head else {
+            let most = out.remaining().min(self.body_bytes_max);
+            if most > 0 {
+                let mut part = [0; PART_BYTES];
+                let part = ready!(self.poll_part(cx, &mut part, most))?;
+                self.body_bytes_max -= part.len();
+                out.put_slice(part);
+                return Poll::Ready(Ok(()));
+            }
             // Only what has arrived already: the answer must not wait for it.
             let _ = self.poll_left(cx);
             return Poll::Ready(Ok(()));
@@ -134,18 +145,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for OneRequest<S> {
         let most = out.remaining().min(HEAD_BYTES_MAX - before);
         let part = ready!(self.poll_part(cx, &mut part, most))?;
         let bytes = before + part.len();
+        // POST, PUT and PATCH, and nothing else that has a body.
+        let first = part.iter().find(|byte| !matches!(byte, b'\r' | b'\n')).filter(|_| line == RequestLine::First);
+        let may_have_body = first.map_or(may_have_body, |byte| *byte == b'P');
         match line.after(part) {
             Ok(end) => {
                 self.head = Head::Over;
-                self.left = part.len() - end;
-                out.put_slice(&part[..end]);
+                self.body_bytes_max = if may_have_body { self.body_bytes_max } else { 0 };
+                let end_of_body = part.len().min(end + self.body_bytes_max);
+                self.body_bytes_max -= end_of_body - end;
+                self.left = part.len() - end_of_body;
+                out.put_slice(&part[..end_of_body]);
             }
             Err(_) if bytes >= HEAD_BYTES_MAX => {
                 self.head = Head::Over;
+                self.body_bytes_max = 0;
                 self.refusal = TOO_LONG;
             }
             Err(line) => {
-                self.head = Head::Reading { line, bytes };
+                self.head = Head::Reading { line, bytes, may_have_body };
                 out.put_slice(part);
             }
         }

@@ -9,7 +9,7 @@ use crate::settings::{
     protection::{Users, cost},
 };
 use actix_web::{
-    Error, HttpResponse,
+    Error, HttpMessage, HttpResponse,
     body::{EitherBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
     http::{
@@ -32,7 +32,7 @@ use std::{
 const OPEN: [&str; 3] = ["/livez", "/readyz", "/startupz"];
 
 /// Checks passwords.
-pub(super) struct PasswordGate {
+pub(in super::super) struct PasswordGate {
     protection: Protection,
     /// Per user, the digest of the correct password.
     known: Mutex<HashMap<String, [u8; 32]>>,
@@ -40,6 +40,10 @@ pub(super) struct PasswordGate {
     salt: [u8; 32],
     queue: Arc<Queue>,
 }
+
+/// Who gave the right password, kept with the request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in super::super) struct User(pub(in super::super) String);
 
 #[derive(Debug, PartialEq, Eq)]
 enum PasswordRefusal {
@@ -61,7 +65,7 @@ impl PasswordGate {
         })
     }
 
-    async fn admit(&self, peer: Option<IpAddr>, authorization: Option<&HeaderValue>) -> Result<(), PasswordRefusal> {
+    async fn admit(&self, peer: Option<IpAddr>, authorization: Option<&HeaderValue>) -> Result<User, PasswordRefusal> {
         let (name, password) = authorization.and_then(credentials).ok_or(PasswordRefusal::Unknown)?;
         if password.is_empty() {
             return Err(PasswordRefusal::Unknown);
@@ -71,7 +75,7 @@ impl PasswordGate {
         if let Some(hash) = hash {
             let digest = self.digest(&name, hash, &password);
             if self.known().get(&name) == Some(&digest) {
-                return Ok(());
+                return Ok(User(name));
             }
         }
         // An unknown name is checked against another user's hash, so the time does not show whether the name exists.
@@ -90,7 +94,7 @@ impl PasswordGate {
         match (right.await, hash) {
             (Ok(Some(password)), Some(hash)) => {
                 self.remember(&name, self.digest(&name, hash, &password), &users);
-                Ok(())
+                Ok(User(name))
             }
             _ => Err(PasswordRefusal::Unknown),
         }
@@ -140,20 +144,23 @@ fn credentials(header: &HeaderValue) -> Option<(String, Vec<u8>)> {
 }
 
 /// The middleware: checks the password, if this port has users.
-pub(super) async fn ask<B: MessageBody>(
+pub(in super::super) async fn ask<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, Error> {
-    let refusal = match request.app_data::<web::Data<PasswordGate>>() {
+    let admitted = match request.app_data::<web::Data<PasswordGate>>() {
         Some(gate) if !OPEN.contains(&request.path()) => {
             let peer = request.peer_addr().map(|peer| peer.ip());
-            gate.admit(peer, request.headers().get(AUTHORIZATION)).await.err()
+            gate.admit(peer, request.headers().get(AUTHORIZATION)).await.map(Some)
         }
-        _ => None,
+        _ => Ok(None),
     };
-    match refusal {
-        Some(refusal) => Ok(request.into_response(refused(&refusal)).map_into_right_body()),
-        None => next.call(request).await.map(ServiceResponse::map_into_left_body),
+    match admitted {
+        Err(refusal) => Ok(request.into_response(refused(&refusal)).map_into_right_body()),
+        Ok(user) => {
+            user.map(|user| request.extensions_mut().insert(user));
+            next.call(request).await.map(ServiceResponse::map_into_left_body)
+        }
     }
 }
 

@@ -33,7 +33,7 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 
 /// Bytes of an answer that are encoded before the client has to read.
-pub(super) const ANSWER_BYTES: usize = 16 * 1024;
+pub(in super::super) const ANSWER_BYTES: usize = 16 * 1024;
 /// Size of the kernel's receive buffer, in bytes; the kernel doubles it for its own overhead.
 const RECEIVE_BYTES: u32 = 16 * 1024;
 /// Size of the kernel's send buffer, in bytes; likewise.
@@ -50,12 +50,13 @@ trait Line: AsyncRead + AsyncWrite {}
 impl<S: AsyncRead + AsyncWrite> Line for S {}
 type BoxedLine = Pin<Box<dyn Line>>;
 
-/// Binds the address and creates the server: one worker, and [`HttpConfig::connections_max`] connections at a time.
+/// Creates the server of a bound address: one worker, and [`HttpConfig::connections_max`] connections at a time.
 ///
 /// # Errors
-/// When the address cannot be bound.
-pub(super) fn serve<F, I, S, B>(
+/// When the system refuses to use the listener.
+pub(in super::super) fn serve<F, I, S, B>(
     config: &HttpConfig,
+    listener: TcpListener,
     tls: Option<ServerConfig>,
     app: F,
 ) -> io::Result<(Server, SocketAddr)>
@@ -69,8 +70,8 @@ where
     <S::Service as Service<Request>>::Future: 'static,
     B: MessageBody + 'static,
 {
-    let listener = listen(&config.host, config.port)?;
     let address = listener.local_addr()?;
+    let body_bytes_max = config.body_bytes_max;
     let (head_deadline, deadline, most) = (config.header_deadline, config.connection_deadline, config.connections_max);
     let acceptor = tls.map(|tls| TlsAcceptor::from(Arc::new(tls)));
     let server = Server::build()
@@ -81,7 +82,8 @@ where
         .listen("http", listener, move || {
             let acceptor = acceptor.clone();
             let is_secure = acceptor.is_some();
-            let open = fn_service(move |stream: TcpStream| open(stream, acceptor.clone(), head_deadline));
+            let open =
+                fn_service(move |stream: TcpStream| open(stream, acceptor.clone(), head_deadline, body_bytes_max));
             let app = app().into_factory().map_err(|error: S::Error| error.into().error_response());
             let http = HttpService::build()
                 .keep_alive(KeepAlive::Disabled)
@@ -103,7 +105,10 @@ where
 }
 
 /// Listens on the first address of the host that can be bound.
-fn listen(host: &str, port: u16) -> io::Result<TcpListener> {
+///
+/// # Errors
+/// When none can be bound.
+pub(in super::super) fn listen(host: &str, port: u16) -> io::Result<TcpListener> {
     let mut failure = io::Error::other("the host has no address");
     for address in (host, port).to_socket_addrs()? {
         match listen_on(address) {
@@ -129,6 +134,7 @@ async fn open(
     stream: TcpStream,
     acceptor: Option<TlsAcceptor>,
     deadline: Duration,
+    body_bytes_max: usize,
 ) -> Result<(OneRequest<BoxedLine>, Option<SocketAddr>), DispatchError> {
     // An answer must not wait for the client's delayed ACK. If this fails, answers are only slower.
     let _ = stream.set_nodelay(true);
@@ -144,5 +150,5 @@ async fn open(
             Box::pin(shaken.map_err(DispatchError::Io)?)
         }
     };
-    Ok((OneRequest::new(line), peer))
+    Ok((OneRequest::new(line, body_bytes_max), peer))
 }

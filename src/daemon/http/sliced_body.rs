@@ -13,7 +13,7 @@ use std::{
 };
 
 /// Bytes that all clones share.
-pub(super) struct SlicedBody(Bytes);
+pub(in super::super) struct SlicedBody(Bytes);
 
 impl SlicedBody {
     /// A body with these bytes.

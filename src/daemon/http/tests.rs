@@ -80,6 +80,7 @@ fn config() -> HttpConfig {
         connections_max: 16,
         header_deadline: Duration::from_secs(1),
         connection_deadline: Duration::from_secs(3),
+        body_bytes_max: 0,
         ask_deadline: Duration::from_millis(250),
         protection: None,
     }
@@ -92,7 +93,13 @@ fn stubs(stub: Stub) -> Deps {
         health: actor.clone().recipient(),
         scheduler: actor.recipient(),
         snapshot: Snapshot::default(),
+        landing: landing(),
     }
+}
+
+fn landing() -> Landing {
+    let build = BuildInfo { version: "0.1.0".into(), revision: "abc1234".into(), rustc: "1.95.0".into() };
+    Landing::new(&build, None)
 }
 
 fn real() -> (Deps, Addr<MetricsActor>) {
@@ -104,6 +111,7 @@ fn real() -> (Deps, Addr<MetricsActor>) {
         failed_share_max: 0.5,
         live: false,
         money: None,
+        paper: None,
         max_bar_age_s: 10_800,
         kill_switch: Arc::new(HaltFile::new(None)),
         period: Duration::from_secs(60),
@@ -116,7 +124,16 @@ fn real() -> (Deps, Addr<MetricsActor>) {
     let snapshot = actor.snapshot();
     let actor = actor.start();
     let scheduler = Stub::default().start().recipient();
-    (Deps { metrics: actor.clone().recipient(), health: actor.clone().recipient(), scheduler, snapshot }, actor)
+    (
+        Deps {
+            metrics: actor.clone().recipient(),
+            health: actor.clone().recipient(),
+            scheduler,
+            snapshot,
+            landing: landing(),
+        },
+        actor,
+    )
 }
 
 fn start(deps: Deps) -> (SocketAddr, ServerHandle) {
@@ -176,7 +193,7 @@ async fn openmetrics_is_served_on_request() {
 async fn head_has_the_head_of_get_and_no_body() {
     let (deps, _actor) = real();
     let (address, _) = start(deps);
-    for path in ["/metrics", "/health", "/livez", "/readyz", "/startupz"] {
+    for path in ["/", "/metrics", "/health", "/livez", "/readyz", "/startupz"] {
         let (get, _, body) = ask(address, "GET", path).await;
         let (head, _, nothing) = ask(address, "HEAD", path).await;
         assert_eq!(get, head, "{path}");
@@ -188,7 +205,7 @@ async fn head_has_the_head_of_get_and_no_body() {
 async fn other_paths_and_methods_are_refused_with_a_reason() {
     let (deps, _actor) = real();
     let (address, _) = start(deps);
-    for path in ["/", "/metric", "/metrics/", "/health/x"] {
+    for path in ["/metric", "/metrics/", "/health/x"] {
         let (status, head, body) = ask(address, "GET", path).await;
         assert_eq!((status, body.contains("/metrics")), (404, true), "{path}");
         assert!(head.contains("\r\ncontent-type: text/plain; charset=utf-8"), "{head}");

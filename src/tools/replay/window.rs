@@ -1,20 +1,16 @@
 //! The window of a recorded decision: found in the archive by its digest, and checked for what the Fetcher would have refused.
 
-use super::core::{Functions, Terms};
+use super::given::{Asked, Functions, Terms};
 use sentinel_actors::{
     adapters::{archive::Archive, journal::bars_sha256},
     domain::{
         bar::Bar,
         calendar::Calendar,
         features::SEQUENCE_BARS,
-        interval::Interval,
         window::{gaps, jump, misfit},
     },
     fetcher::OnGap,
 };
-
-/// Which bars a decision saw: symbol and interval, open time of the newest, cycle, and how many.
-pub type Asked<'a> = ((&'a str, Interval), i64, i64, usize);
 
 /// Later cycles that are looked at for a window that was not archived with its own: the first that writes writes it all.
 const LATER_MAX: usize = 3;

@@ -47,8 +47,8 @@ def wait_until(what: str, condition: Callable[[], object], timeout_s: float = 10
 
 def environment(**variables: str) -> dict[str, str]:
     """The child's environment: the search path, a token, and the test's variables. There is no HOME, so that nothing is written
-    to the state directory of the person who runs the tests."""
-    return ALONE | {"EODHD_API_TOKEN": TOKEN} | variables
+    to the state directory of the person who runs the tests. There is no console, whose port all daemons of a machine share."""
+    return ALONE | {"EODHD_API_TOKEN": TOKEN, "SENTINEL__CONSOLE__ENABLED": "false"} | variables
 
 
 class Daemon:

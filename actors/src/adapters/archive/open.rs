@@ -12,6 +12,8 @@ use std::{
 
 /// How long a write waits for a reader that blocks it. Only the archive's own thread waits.
 const BUSY_WAIT: Duration = Duration::from_millis(1_000);
+/// How long a reader within the daemon waits, which it hardly ever needs.
+const SHORT_WAIT: Duration = Duration::from_millis(50);
 /// Pages kept in memory: negative is KiB. A cycle touches the newest pages of its series.
 const CACHE_KIB: i64 = -64;
 /// Only its user may read it, as the journal.
@@ -40,6 +42,22 @@ impl Archive {
         connection.pragma_update(None, "cache_size", CACHE_KIB).map_err(failed)?;
         schema::migrate(&mut connection, found).map_err(failed)?;
         Ok(Self { connection, ids: Ids::default(), known: HashMap::new(), _lock: Some(lock) })
+    }
+
+    /// Opens the archive of this process's own daemon to look at it, while that writes.
+    ///
+    /// # Errors
+    /// See [`ArchiveError`]; never [`ArchiveError::Locked`].
+    pub fn open_in_daemon(path: &Path) -> Result<Self, ArchiveError> {
+        let failed = |error: rusqlite::Error| ArchiveError::of(path, &error);
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
+        connection.busy_timeout(SHORT_WAIT).map_err(failed)?;
+        connection.pragma_update(None, "cache_size", CACHE_KIB).map_err(failed)?;
+        if schema::check(&connection, path)? == 0 {
+            return Err(ArchiveError::Foreign(path.to_owned()));
+        }
+        Ok(Self { connection, ids: Ids::default(), known: HashMap::new(), _lock: None })
     }
 
     /// Opens the archive to read it, whether a daemon runs or not. Nothing in it is changed, and every write fails.

@@ -89,6 +89,29 @@ impl Archive {
         Ok(bars)
     }
 
+    /// The newest revision of each of the last `count` bars that opened before `before` (unix seconds), the newest first,
+    /// without those that the provider has no more.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn newest(&self, symbol: &str, interval: Interval, before: i64, count: usize) -> rusqlite::Result<Vec<Bar>> {
+        let Some(series) = self.series_of(symbol, interval)? else { return Ok(Vec::new()) };
+        let mut select = self.connection.prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM bars WHERE series = ?1 AND open_time < ?2 ORDER BY open_time DESC, revision DESC"
+        ))?;
+        let mut rows = select.query(params![series, before])?;
+        let (mut bars, mut last) = (Vec::new(), None);
+        while bars.len() < count
+            && let Some(row) = rows.next()?
+        {
+            let open_time: i64 = row.get(0)?;
+            if last.replace(open_time) != Some(open_time) {
+                bars.extend(bar(row)?);
+            }
+        }
+        Ok(bars)
+    }
+
     /// The first cycle after `cycle_id` in which a bar that opened from `from` to `to` (unix seconds) was written; `None` if
     /// there was none.
     ///

@@ -1,15 +1,14 @@
 //! What the gateway told of the account: a row when it differs from the one before.
 
-use super::{broken, ledger, millis};
+use super::{
+    broken, ledger, millis,
+    snapshot_row::{SnapshotRow, json},
+};
 use crate::domain::{
     instrument::{InstrumentKey, Symbol},
     journal::{AccountSnapshot, JournalError},
-    position::{HeldPosition, Position},
-    profit::Look,
-    side::Side,
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// Of whom it was told, and what.
@@ -21,55 +20,6 @@ pub struct ToldOf<'a> {
     pub names: &'a [(InstrumentKey, Symbol)],
     /// What was told in a cycle, and when, wall clock since the unix epoch; oldest first.
     pub told: &'a [(Duration, AccountSnapshot)],
-}
-
-/// A position in the column `positions`. What was not told is not there.
-#[derive(Serialize, Deserialize)]
-struct Listed {
-    ticket: i64,
-    symbol: String,
-    side: String,
-    volume: f64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    open_price: Option<f64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    current_price: Option<f64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    profit: Option<f64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    swap: Option<f64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    sl: Option<f64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    tp: Option<f64>,
-}
-
-/// A row, apart from its account.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct SnapshotRow {
-    pub at_ms: i64,
-    pub balance: Option<f64>,
-    pub equity: Option<f64>,
-    pub margin: Option<f64>,
-    pub positions: Option<String>,
-    pub currency: Option<String>,
-    pub is_whole: bool,
-}
-
-impl SnapshotRow {
-    /// What is open, if it was ever told.
-    pub fn held(&self) -> Option<Vec<HeldPosition>> {
-        read(self.positions.as_deref()?)
-    }
-
-    /// As a look that can be compared with another.
-    pub fn look(&self) -> Option<Look> {
-        Some(Look { at_ms: self.at_ms, balance: self.balance?, positions: self.held()? })
-    }
-
-    fn says_the_same(&self, other: &Self) -> bool {
-        Self { at_ms: 0, is_whole: false, ..self.clone() } == Self { at_ms: 0, is_whole: false, ..other.clone() }
-    }
 }
 
 const NEWEST: &str = "SELECT at_ms, balance, equity, margin, positions, currency, is_whole FROM account_snapshots
@@ -135,51 +85,17 @@ fn row(row: &Row<'_>) -> rusqlite::Result<SnapshotRow> {
     })
 }
 
-fn json(positions: &[HeldPosition]) -> Result<String, JournalError> {
-    // By ticket: a list in another order says nothing new.
-    let mut listed: Vec<_> = positions.iter().map(listed).collect();
-    listed.sort_by_key(|position| position.ticket);
-    serde_json::to_string(&listed).map_err(|error| JournalError::Failed(error.to_string()))
-}
-
-fn listed(held: &HeldPosition) -> Listed {
-    let Position { ticket, gateway_name, side, volume } = &held.position;
-    Listed {
-        ticket: *ticket,
-        symbol: gateway_name.clone(),
-        side: side.as_str().into(),
-        volume: *volume,
-        open_price: held.open_price,
-        current_price: held.current_price,
-        profit: held.profit,
-        swap: held.swap,
-        sl: held.stop_loss,
-        tp: held.take_profit,
-    }
-}
-
-/// The column `positions`; `None` if it cannot be read.
-pub(super) fn read(text: &str) -> Option<Vec<HeldPosition>> {
-    let listed: Vec<Listed> = serde_json::from_str(text).ok()?;
-    let held = |it: Listed| {
-        let side = [Side::Buy, Side::Sell].into_iter().find(|side| side.as_str() == it.side)?;
-        Some(HeldPosition {
-            position: Position { ticket: it.ticket, gateway_name: it.symbol, side, volume: it.volume },
-            open_price: it.open_price,
-            current_price: it.current_price,
-            profit: it.profit,
-            swap: it.swap,
-            stop_loss: it.sl,
-            take_profit: it.tp,
-        })
-    };
-    listed.into_iter().map(held).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::adapters::journal::Store;
+    use crate::{
+        adapters::journal::{Store, snapshot_row::read},
+        domain::{
+            position::{HeldPosition, Position},
+            profit::Look,
+            side::Side,
+        },
+    };
 
     #[test]
     fn only_what_changed_is_kept_and_each_account_by_itself() {

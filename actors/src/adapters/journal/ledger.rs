@@ -1,6 +1,6 @@
 //! What positions brought, counted from one look at the account to the next, in the same write as the look.
 
-use super::{account_snapshots::SnapshotRow, orders::parsed};
+use super::{orders::parsed, snapshot_row::SnapshotRow};
 use crate::domain::{
     instrument::{InstrumentKey, Symbol},
     profit::{Candidate, Kind, Realised, change},

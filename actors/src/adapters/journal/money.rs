@@ -2,17 +2,18 @@
 
 use super::{
     Store,
-    account_snapshots::{SnapshotRow, newest, newest_whole},
+    account_snapshots::{newest, newest_whole},
     broken,
     ledger::symbol_of,
     millis,
     orders::parsed,
+    snapshot_row::SnapshotRow,
 };
 use crate::domain::{
     instrument::{InstrumentKey, Symbol},
     journal::JournalError,
     position::HeldPosition,
-    profit::{Day, Money, Source, cents},
+    profit::{Day, Figures, Source, cents},
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::time::Duration;
@@ -103,7 +104,7 @@ impl Store {
         account: &str,
         names: &[(InstrumentKey, Symbol)],
         now: Duration,
-    ) -> Result<Money, JournalError> {
+    ) -> Result<Figures, JournalError> {
         let read = || {
             let connection = &self.connection;
             let now_ms = millis(now);
@@ -128,7 +129,7 @@ impl Store {
                 }
             }
             let peak = peak(connection, account)?;
-            Ok(Money {
+            Ok(Figures {
                 told_ms: told.as_ref().map(|told| told.at_ms),
                 balance: told.as_ref().and_then(|told| told.balance),
                 equity,

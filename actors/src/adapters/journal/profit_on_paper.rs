@@ -1,9 +1,14 @@
 //! What the account on paper brought: read only, beside the account at the gateway.
 
 use super::{Store, broken};
-use crate::domain::journal::JournalError;
+use crate::domain::{
+    journal::JournalError,
+    profit::{Day, PaperFigures},
+};
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use std::ops::Range;
+use std::{ops::Range, time::Duration};
+
+const DAY_S: i64 = 86_400;
 
 /// A trade is ended by an order; an order that only ended one is no trade. The time of an end is in seconds.
 const REALISED: &str = "
@@ -52,6 +57,18 @@ impl Store {
     /// [`JournalError::Failed`].
     pub fn paper_profit(&self, account: &str, span: Range<i64>) -> Result<Vec<PaperProfit>, JournalError> {
         realised(&self.connection, account, &span).map_err(broken)
+    }
+
+    /// What was realised on paper on the day (UTC) of this moment.
+    ///
+    /// # Errors
+    /// [`JournalError::Failed`].
+    pub fn paper_figures(&self, account: &str, now: Duration) -> Result<PaperFigures, JournalError> {
+        let now_s = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+        let begin = Day::Utc.begin(now_s);
+        let realised = self.paper_profit(account, begin.saturating_mul(1_000)..i64::MAX)?;
+        let realised = realised.into_iter().map(|it| (it.symbol, it.profit)).collect();
+        Ok(PaperFigures { day: begin / DAY_S, realised, open: None })
     }
 
     /// The account on paper; `None` if it never traded.

@@ -8,7 +8,7 @@ use std::path::Path;
 pub(super) const APPLICATION_ID: i64 = 0x534e_544c;
 
 /// What each version adds; `PRAGMA user_version` counts how many a file has.
-pub(super) const MIGRATIONS: [&str; 6] = ["
+pub(super) const MIGRATIONS: [&str; 7] = ["
 CREATE TABLE orders (
     id             TEXT PRIMARY KEY,     -- client_order_id
     account        TEXT NOT NULL,
@@ -215,6 +215,19 @@ CREATE TABLE equity_peaks (              -- the highest equity, without what is 
     peak    REAL NOT NULL,
     at_ms   INTEGER NOT NULL
 );
+", "
+CREATE TABLE console_actions (           -- who pressed a button of the console
+    id     INTEGER PRIMARY KEY,
+    at_ms  INTEGER NOT NULL,             -- unix milliseconds
+    who    TEXT NOT NULL,                -- 'console:<user>@<address>'
+    action TEXT NOT NULL,                -- 'halt' or 'resume'
+    note   TEXT                          -- the reason that was typed
+);
+-- What the console draws on a chart: of a bar's sixty equal decisions those that say something. Its condition is repeated word
+-- by word where it is meant.
+CREATE INDEX decisions_telling ON decisions (symbol, bar_close_time, cycle_id)
+WHERE (order_id IS NOT NULL OR paper_order_id IS NOT NULL OR failure IS NOT NULL
+    OR (action <> 'HOLD' AND suppressed IS NOT NULL AND suppressed <> 'already_ordered'));
 "];
 
 /// Latest version.

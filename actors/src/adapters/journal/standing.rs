@@ -179,7 +179,7 @@ fn standing(
     let unproven = if unresolved.is_empty() { Vec::new() } else { unproven(transaction, identity)? };
     let failures_in_a_row = match question.failures_max {
         0 => 0,
-        max => failures_in_a_row(transaction, identity, max)?,
+        max => failures_in_a_row(transaction, &identity.account, max)?,
     };
     // In the precision of the file, so that a replay counts as the daemon did.
     let taken_at = Duration::from_millis(u64::try_from(millis(now)).unwrap_or(0));
@@ -209,9 +209,9 @@ fn unproven(transaction: &Connection, identity: &Identity) -> rusqlite::Result<V
 }
 
 /// Counts back from the newest order to one that was filled or to where a person said to go on.
-fn failures_in_a_row(transaction: &Connection, identity: &Identity, max: u32) -> rusqlite::Result<u32> {
+pub(super) fn failures_in_a_row(transaction: &Connection, account: &str, max: u32) -> rusqlite::Result<u32> {
     let mut select = transaction.prepare_cached(NEWEST)?;
-    let mut rows = select.query(params![identity.account, max])?;
+    let mut rows = select.query(params![account, max])?;
     let mut count = 0;
     while let Some(row) = rows.next()? {
         if row.get_ref(0)?.as_str()? == OrderState::Filled.as_str() {

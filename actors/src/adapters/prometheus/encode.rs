@@ -98,11 +98,12 @@ fn write_histogram(text: &mut String, name: &str, metric: &Metric) {
     }
     let count = histogram.get_sample_count() as f64;
     write_sample(text, name, "_bucket", labels, Some(f64::INFINITY), count);
-    // OpenMetrics allows no sum beside bounds below zero: it could fall, and a falling counter reads as a restart.
+    // OpenMetrics allows no sum beside bounds below zero, because it could fall, and no count without a sum: that is the last
+    // bucket's.
     if histogram.get_bucket().first().is_none_or(|least| least.upper_bound() >= 0.0) {
         write_sample(text, name, "_sum", labels, None, histogram.get_sample_sum());
+        write_sample(text, name, "_count", labels, None, count);
     }
-    write_sample(text, name, "_count", labels, None, count);
 }
 
 /// When this child was created, if the format contains it.

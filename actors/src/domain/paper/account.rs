@@ -155,6 +155,20 @@ impl PaperAccount {
         PaperEquity { equity, open_points, ..self.ended }
     }
 
+    /// What the open trades would bring now, by symbol; `None` if that is not known in money.
+    pub fn open_profit(&self, money: &Money) -> Vec<(Symbol, Option<f64>)> {
+        let close_of = |named: &Symbol| self.closes.iter().find(|(name, _)| name == named).map(|(_, close)| *close);
+        let mut by_symbol: Vec<(Symbol, Option<f64>)> = Vec::new();
+        for order in self.open() {
+            let profit = money.profit(&order.symbol, order.open_points(), order.volume, close_of).ok();
+            match by_symbol.iter_mut().find(|(symbol, _)| *symbol == order.symbol) {
+                Some((_, sum)) => *sum = sum.zip(profit).map(|(sum, profit)| sum + profit),
+                None => by_symbol.push((order.symbol.clone(), profit)),
+            }
+        }
+        by_symbol
+    }
+
     /// Notes what a day (UTC, days since the unix epoch) begins with, if it is known.
     pub(super) fn begin_day(&mut self, day: u64, money: &Money) {
         if self.first_equity.is_none_or(|(known, _)| known != day) {

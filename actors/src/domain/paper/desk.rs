@@ -68,6 +68,11 @@ pub struct Desk {
 }
 
 impl Desk {
+    /// What the open trades would bring now, by symbol; `None` if that is not known in money.
+    pub fn open_profit(&self) -> Vec<(Symbol, Option<f64>)> {
+        self.account.borrow().open_profit(&self.rules.money)
+    }
+
     /// Goes on from what was kept.
     pub fn new(rules: PaperRules, instruments: &[Instrument], book: PaperBook, history: History) -> Self {
         let manager = Rules {
@@ -239,12 +244,11 @@ impl OrderJournal for Books<'_> {
     async fn write(&self, steps: Vec<OrderStep>) -> Result<(), JournalError> {
         let mut account = self.account.borrow_mut();
         for step in steps {
-            let (OrderStep::Outcome(order, Outcome::Filled { .. }), Some(signal)) = (step, self.signal) else {
-                continue;
-            };
-            match order.closes {
-                Some(ticket) => account.end(ticket, order.client_order_id),
-                None => account.book(&order, signal, self.now),
+            if let (OrderStep::Outcome(order, Outcome::Filled { .. }), Some(signal)) = (step, self.signal) {
+                match order.closes {
+                    Some(ticket) => account.end(ticket, order.client_order_id),
+                    None => account.book(&order, signal, self.now),
+                }
             }
         }
         Ok(())

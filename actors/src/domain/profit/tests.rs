@@ -20,8 +20,11 @@ fn look(minute: i64, balance: f64, positions: &[HeldPosition]) -> Look {
     Look { at_ms: minute * MINUTE_MS, balance, positions: positions.to_vec() }
 }
 
-/// Ticket, profit, source and kind of each row, and the unexplained rest.
-fn brought(change: &Change) -> (Vec<(i64, f64, &'static str, &'static str)>, Option<f64>) {
+/// Ticket, profit, source and kind.
+type Row = (i64, f64, &'static str, &'static str);
+
+/// Each row, and the unexplained rest.
+fn brought(change: &Change) -> (Vec<Row>, Option<f64>) {
     let rows = change.realised.iter().map(|it| (it.ticket, it.profit, it.source.as_str(), it.kind.as_str()));
     (rows.collect(), change.unexplained)
 }

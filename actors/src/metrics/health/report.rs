@@ -1,6 +1,7 @@
 //! The content of `/health`, ready to be serialised.
 
 use serde::{Serialize, Serializer};
+use std::time::Duration;
 
 /// The verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -47,6 +48,15 @@ pub struct Health {
     pub stages: Vec<(&'static str, StageHealth)>,
     /// The checks on which the status is based.
     pub checks: Vec<HealthCheck>,
+    /// Whether the last cycle found the market open; `None` before the first. For the console.
+    #[serde(skip)]
+    pub is_market_open: Option<bool>,
+    /// Whether no more cycles are due. For the console.
+    #[serde(skip)]
+    pub cycles_ended: bool,
+    /// Whether the last write to the journal succeeded; `None` before the first. For the console.
+    #[serde(skip)]
+    pub is_journal_writable: Option<bool>,
 }
 
 /// The last cycle.
@@ -62,6 +72,9 @@ pub struct CycleHealth {
     pub outcome: &'static str,
     /// How long it took, seconds.
     pub duration_seconds: f64,
+    /// When it ended, since the unix epoch. For the console: unlike its age it stays the same.
+    #[serde(skip)]
+    pub finished_at: Duration,
 }
 
 /// One step of a cycle.

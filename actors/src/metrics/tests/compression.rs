@@ -78,3 +78,20 @@ async fn a_thousand_symbols_at_work_take_less_than_60_kb() {
 fn failed_to_fetch(symbol: &Symbol) -> SymbolFailure {
     SymbolFailure { symbol: symbol.clone(), step: Step::Fetch, kind: "404" }
 }
+
+#[actix::test]
+async fn each_format_is_made_once_of_the_same_values() {
+    let (actor, _, _, snapshot) = start();
+    let ask = |format| actor.send(plain(format));
+    let plain = ask(Format::Text).await.unwrap();
+    let open = ask(Format::OpenMetrics).await.unwrap();
+    assert_eq!(snapshot.get(), Some(open.clone()));
+    assert_eq!(ask(Format::Text).await.unwrap().text.as_ptr(), plain.text.as_ptr(), "still the same bytes");
+    assert_eq!(ask(Format::OpenMetrics).await.unwrap().text.as_ptr(), open.text.as_ptr());
+    assert!(!plain.text.ends_with(b"# EOF\n") && open.text.ends_with(b"\n# EOF\n"));
+    actor.do_send(Event::TicksMissed(1));
+    for format in [Format::OpenMetrics, Format::Text] {
+        let text = String::from_utf8(ask(format).await.unwrap().text.to_vec()).unwrap();
+        assert_eq!(value(&text, "sentinel_scheduler_ticks_missed_total"), 1.0);
+    }
+}

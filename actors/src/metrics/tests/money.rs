@@ -1,12 +1,12 @@
 //! Profit and loss in `/metrics`: what the journal counted, while the gateway has told the account lately, and nothing else.
 
 use super::*;
-use crate::domain::profit::Money;
+use crate::domain::profit::{Figures, PaperFigures};
 
 const DAY: i64 = START as i64 / 86_400;
 
-fn money() -> Money {
-    Money {
+fn money() -> Figures {
+    Figures {
         told_ms: Some(START as i64 * 1_000),
         balance: Some(10_000.5),
         equity: Some(9_990.25),
@@ -19,7 +19,7 @@ fn money() -> Money {
     }
 }
 
-fn counted(money: Money) -> Event {
+fn counted(money: Figures) -> Event {
     Event::MoneyCounted(Box::new(money))
 }
 
@@ -59,7 +59,7 @@ async fn each_figure_is_shown_as_it_was_counted() {
 async fn a_restart_shows_what_the_journal_knows_unless_it_is_old() {
     for (age_s, is_fresh) in [(60, true), (5_399, true), (5_400, false)] {
         let told_ms = Some((START as i64 - age_s) * 1_000);
-        let (actor, ..) = start_with(|config| config.money = Some(Money { told_ms, ..money() }));
+        let (actor, ..) = start_with(|config| config.money = Some(Figures { told_ms, ..money() }));
         let shown = text(&actor).await;
         assert_eq!(value(&shown, REALISED), -12.5, "what was realised stays true");
         for series in ["sentinel_account_balance", "sentinel_account_equity", OPEN, "sentinel_profit_today"] {
@@ -89,8 +89,30 @@ async fn a_new_day_begins_with_nothing_realised() {
 }
 
 #[actix::test]
+async fn paper_is_a_ledger_of_its_own_and_unknown_money_is_not_shown() {
+    let paper = PaperFigures {
+        day: DAY,
+        realised: vec![("EURUSD".into(), Some(4.5))],
+        open: Some(vec![("USDJPY".into(), None)]),
+    };
+    let (actor, clock, ..) = start_with(|config| config.paper = Some(PaperFigures { open: None, ..paper.clone() }));
+    let series =
+        |family: &str, symbol: &str| format!("sentinel_profit_{family}{{ledger=\"paper\",symbol=\"{symbol}\"}}");
+    let first = text(&actor).await;
+    assert_eq!(value(&first, &series("realised", "EURUSD")), 4.5);
+    assert!(!is_there(&first, "sentinel_profit_open"), "not before the first cycle");
+    actor.do_send(Event::PaperCounted(Box::new(paper)));
+    let shown = text(&actor).await;
+    assert_eq!(value(&shown, &series("open", "EURUSD")), 0.0);
+    assert!(!is_there(&shown, &series("open", "USDJPY")), "in points only");
+    assert!(!shown.contains("ledger=\"live\""));
+    clock.advance(86_400);
+    assert_eq!(value(&text(&actor).await, &series("realised", "EURUSD")), 0.0);
+}
+
+#[actix::test]
 async fn without_an_account_nothing_is_shown() {
-    for known in [None, Some(Money { told_ms: None, ..money() })] {
+    for known in [None, Some(Figures { told_ms: None, ..money() })] {
         let (actor, ..) = start_with(|config| config.money = known);
         actor.do_send(Event::EquityTold(Some(1.0)));
         let shown = text(&actor).await;
@@ -111,6 +133,7 @@ async fn fills_are_compared_with_the_close_and_failed_polls_counted() {
     let shown = text(&actor).await;
     let bucket = |le: &str| value(&shown, &format!("sentinel_fill_slippage_points_bucket{{le=\"{le}\"}}"));
     assert_eq!(["-2.0", "-1.0", "0.0", "10.0", "20.0"].map(bucket), [0.0, 1.0, 2.0, 2.0, 3.0]);
-    assert_eq!(value(&shown, "sentinel_fill_slippage_points_count"), 3.0);
+    assert_eq!(bucket("+Inf"), 3.0);
+    assert!(!shown.contains("sentinel_fill_slippage_points_sum"), "it could fall");
     assert_eq!(value(&shown, "sentinel_account_poll_failures_total"), 1.0);
 }

@@ -27,8 +27,8 @@ fn basic(text: &str) -> HeaderValue {
 #[actix::test]
 async fn only_the_correct_password_is_accepted() {
     let (_folder, gate) = gate(4);
-    assert_eq!(gate.admit(HUB, Some(&basic("hub:right"))).await, Ok(()));
-    assert_eq!(gate.admit(HUB, Some(&basic("hub:right"))).await, Ok(()), "remembered");
+    assert_eq!(gate.admit(HUB, Some(&basic("hub:right"))).await, Ok(User("hub".into())));
+    assert_eq!(gate.admit(HUB, Some(&basic("hub:right"))).await, Ok(User("hub".into())), "remembered");
     for text in ["hub:wrong", "hub:", "hub", "nobody:right", ":right", "hub:right ", "HUB:right", ""] {
         assert_eq!(gate.admit(HUB, Some(&basic(text))).await, Err(PasswordRefusal::Unknown), "{text}");
     }
@@ -37,7 +37,11 @@ async fn only_the_correct_password_is_accepted() {
         assert_eq!(gate.admit(HUB, Some(&header)).await, Err(PasswordRefusal::Unknown), "{header:?}");
     }
     assert_eq!(gate.admit(HUB, None).await, Err(PasswordRefusal::Unknown));
-    assert_eq!(gate.admit(HUB, Some(&HeaderValue::from_static("basic aHViOnJpZ2h0"))).await, Ok(()), "any case");
+    assert_eq!(
+        gate.admit(HUB, Some(&HeaderValue::from_static("basic aHViOnJpZ2h0"))).await,
+        Ok(User("hub".into())),
+        "any case"
+    );
 }
 
 #[actix::test]
@@ -60,7 +64,7 @@ async fn a_refusal_takes_equally_long_for_every_name() {
     }
     let (least, most) = (took.iter().min().unwrap(), took.iter().max().unwrap());
     assert!(*most < *least * 2, "{took:?}");
-    assert_eq!(gate.admit(HUB, Some(&basic("a:right"))).await, Ok(()));
+    assert_eq!(gate.admit(HUB, Some(&basic("a:right"))).await, Ok(User("a".into())));
 }
 
 #[actix::test]
@@ -94,19 +98,19 @@ async fn only_correct_passwords_are_remembered_as_digests() {
 #[actix::test]
 async fn a_new_hash_makes_the_old_password_wrong() {
     let (folder, gate) = gate(4);
-    assert_eq!(gate.admit(HUB, Some(&basic("hub:right"))).await, Ok(()));
+    assert_eq!(gate.admit(HUB, Some(&basic("hub:right"))).await, Ok(User("hub".into())));
     let hash = bcrypt::hash("another", 5).unwrap();
     fs::write(folder.path().join("web.yml"), format!("basic_auth_users: {{hub: {hash}, grafana: {hash}}}")).unwrap();
     gate.protection.renew();
     assert_eq!(gate.admit(HUB, Some(&basic("hub:right"))).await, Err(PasswordRefusal::Unknown));
-    assert_eq!(gate.admit(HUB, Some(&basic("hub:another"))).await, Ok(()));
-    assert_eq!(gate.admit(HUB, Some(&basic("grafana:another"))).await, Ok(()));
+    assert_eq!(gate.admit(HUB, Some(&basic("hub:another"))).await, Ok(User("hub".into())));
+    assert_eq!(gate.admit(HUB, Some(&basic("grafana:another"))).await, Ok(User("grafana".into())));
 }
 
 #[actix::test]
 async fn a_known_password_does_not_wait_behind_a_flood() {
     let (_folder, gate) = gate(10);
-    assert_eq!(gate.admit(HUB, Some(&basic("hub:right"))).await, Ok(()));
+    assert_eq!(gate.admit(HUB, Some(&basic("hub:right"))).await, Ok(User("hub".into())));
     let (wrong, right) = (basic("hub:wrong"), basic("hub:right"));
     let flood = join_all((0..100).map(|_| gate.admit(HUB, Some(&wrong))));
     let scraper = async {
@@ -115,7 +119,11 @@ async fn a_known_password_does_not_wait_behind_a_flood() {
         (gate.admit(HUB, Some(&right)).await, taken, gate.queue.state().0)
     };
     let (refused, (admitted, before, after)) = futures_util::future::join(flood, scraper).await;
-    assert_eq!((admitted, before > 0, after > 0), (Ok(()), true, true), "it did not wait for the others");
+    assert_eq!(
+        (admitted, before > 0, after > 0),
+        (Ok(User("hub".into())), true, true),
+        "it did not wait for the others"
+    );
     let busy = refused.iter().filter(|refusal| **refusal == Err(PasswordRefusal::Busy)).count();
     assert_eq!((busy, refused.len()), (100 - PLACES_PER_PEER, 100));
     assert!(refused.iter().all(Result::is_err));
@@ -131,7 +139,7 @@ async fn a_flood_from_one_address_does_not_block_the_others() {
         (gate.queue.state(), gate.admit(HUB, Some(&right)).await)
     };
     let (refused, (before, admitted)) = futures_util::future::join(flood, scraper).await;
-    assert_eq!((before, admitted), ((PLACES_PER_PEER, true), Ok(())));
+    assert_eq!((before, admitted), ((PLACES_PER_PEER, true), Ok(User("hub".into()))));
     let busy = refused.iter().filter(|refusal| **refusal == Err(PasswordRefusal::Busy)).count();
     assert_eq!(busy, 100 - PLACES_PER_PEER);
 }
@@ -148,5 +156,5 @@ async fn a_client_that_disconnects_keeps_its_turn_until_the_check_ends() {
         actix::clock::sleep(Duration::from_millis(5)).await;
     }
     assert_eq!(gate.queue.state().0, 0);
-    assert_eq!(gate.admit(HUB, Some(&basic("hub:right"))).await, Ok(()));
+    assert_eq!(gate.admit(HUB, Some(&basic("hub:right"))).await, Ok(User("hub".into())));
 }

@@ -104,12 +104,9 @@ fn noise_gets_no_advice_though_it_has_the_trades() {
         }
     }
     let seeds = all.count();
-    println!(
-        "{counted} of {seeds} with trades: {above_zero} above 0, {small_p} with a small p, {} advised",
-        advised.len()
-    );
-    assert!(is_most(counted, seeds), "{counted} of {seeds} had enough trades");
+    let said = format!("{counted} of {seeds} with trades: {above_zero} above 0, {small_p} with a small p");
+    assert!(is_most(counted, seeds), "{said}");
     assert!(advised.len() * 20 <= counted, "advice on noise of seeds {advised:?}");
     // Chance meets each of these two alone as often as their level says; an advice needs all gates.
-    assert!(above_zero * 10 <= counted && small_p * 8 <= counted, "{above_zero} and {small_p} of {counted}");
+    assert!(above_zero * 10 <= counted && small_p * 8 <= counted, "{said}");
 }

@@ -183,3 +183,31 @@ fn nothing_is_known_of_an_account_that_nobody_told() {
     assert_eq!((money.told_ms, money.balance, money.open, money.drawdown), (None, None, None, None));
     assert_eq!((money.today, store.peak("demo"), store.accounts()), ([None; 2], Ok(None), Ok(vec![])));
 }
+
+#[test]
+fn what_ended_on_paper_is_summed_by_symbol_and_money_is_never_a_guess() {
+    let disk = Disk::new();
+    let store = disk.open();
+    let ended = |id: i64, symbol: &str, exit_at: Option<i64>, profit: Option<f64>, closes: Option<i64>| {
+        let sql = "INSERT INTO paper_orders (id, account, symbol, gateway_name, model, bar_close_time, side, volume, stop_loss,
+                   take_profit, confidence, close, digits, ticket, seen_to, bars_seen, mark_price, is_ambiguous, created_at_ms,
+                   updated_at_ms, exit_at, profit, net_points, closes, spread_points)
+                   VALUES (?1, 'demo', ?2, ?2, 'baseline', 0, 'BUY', 0.1, 0, 0, 0.7, 1.1, 5, ?1, 0, 0, 1.1, 0, 0, 0, ?3, ?4, 12.5,
+                           ?5, 1.0)";
+        store.connection.execute(sql, rusqlite::params![id, symbol, exit_at, profit, closes]).unwrap();
+    };
+    let midnight = millis(MIDNIGHT) / 1_000;
+    let noon = midnight + 12 * 3_600;
+    ended(1, "EURUSD", Some(noon), Some(1.25), None);
+    ended(2, "EURUSD", Some(noon), Some(2.0), None);
+    ended(3, "USDJPY", Some(noon), None, None);
+    ended(4, "EURUSD", Some(midnight - 1), Some(100.0), None);
+    ended(5, "EURUSD", None, None, None);
+    ended(6, "EURUSD", Some(noon), Some(50.0), Some(1));
+    let figures = store.paper_figures("demo", MIDNIGHT + DAY - Duration::from_secs(1)).unwrap();
+    assert_eq!(figures.realised, [("EURUSD".to_owned(), Some(3.25)), ("USDJPY".to_owned(), None)]);
+    let rows = store.paper_profit("demo", 0..i64::MAX).unwrap();
+    assert_eq!((rows[0].trades, rows[0].profit, rows[0].points), (3, Some(103.25), Some(37.5)));
+    assert_eq!((rows[1].trades, rows[1].profit, rows[1].points, rows[1].has_costs), (1, None, Some(12.5), true));
+    assert_eq!(store.paper_account("demo"), Ok(None));
+}

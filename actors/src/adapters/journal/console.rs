@@ -1,0 +1,155 @@
+//! What the console reads from the journal, on a thread and a connection of its own: short, limited in time, and never a
+//! write. Its rows are the objects of config/console/README.md.
+
+mod decisions;
+mod equity;
+mod model;
+mod money;
+mod orders;
+mod positions;
+#[cfg(test)]
+mod tests;
+
+pub use decisions::{Decided, DecidedPage, Failure, OddsPage, OddsRow, PaperMark};
+pub use equity::{Curve, EquityCurves, Range};
+pub use model::{Bin, Calibration, Histogram, ModelRows, Outcomes};
+pub use money::{AccountTold, Ledgers, Money, MoneyRows, Period, Slippage, SymbolMoney, Today, Unexplained};
+pub use orders::{Entry, Exit, Ledger, OrderEvent, OrderPage, OrderShown, OrderStory};
+pub use positions::{PositionShown, Positions};
+
+use super::{FileId, OpenError, files, schema, standing};
+use rusqlite::{Connection, ErrorCode, InterruptHandle, OpenFlags, OptionalExtension};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// Longest time that one answer may take, transaction included: a reader that stays keeps the write-ahead log from being
+/// emptied. Whoever waits for the answer keeps to it, with [`ConsoleReader::interrupter`].
+pub const READ_MAX: Duration = Duration::from_millis(200);
+/// How long a read waits for a lock, which a reader of a write-ahead log hardly ever needs.
+const BUSY_WAIT: Duration = Duration::from_millis(50);
+/// Pages kept in memory: negative is KiB.
+const CACHE_KIB: i64 = -64;
+/// Most rows of an answer.
+pub const ROWS_MAX: usize = 500;
+
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// It took too long, or somebody held the file.
+    #[error("the journal did not answer in {} ms", READ_MAX.as_millis())]
+    Busy,
+    /// The file is gone, or cannot be read.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// The open file.
+#[derive(Debug)]
+pub struct ConsoleReader {
+    path: PathBuf,
+    file: FileId,
+    connection: Connection,
+    drawdowns: equity::Drawdowns,
+}
+
+impl ConsoleReader {
+    /// Opens the journal of this process's own daemon. Beside another process's daemon use
+    /// [`Store::open_read_only`](super::Store::open_read_only), whose way of opening would take from this daemon's own
+    /// connection the right to write.
+    ///
+    /// # Errors
+    /// The file is missing, is no journal, or has another version.
+    pub fn open(path: &Path) -> Result<Self, ReadError> {
+        let failed = |error: &dyn std::fmt::Display| ReadError::Failed(error.to_string());
+        let file = FileId::of(path).ok_or_else(|| failed(&OpenError::Missing(path.to_owned())))?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(files::real(path), flags).map_err(|error| failed(&error))?;
+        let prepare = || {
+            connection.busy_timeout(BUSY_WAIT)?;
+            connection.pragma_update(None, "query_only", true)?;
+            connection.pragma_update(None, "cache_size", CACHE_KIB)?;
+            connection.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0))
+        };
+        let found = prepare().map_err(|error| failed(&error))?;
+        schema::check(&connection, path).map_err(|error| failed(&error))?;
+        if found < schema::VERSION {
+            return Err(failed(&OpenError::Older { found, known: schema::VERSION }));
+        }
+        Ok(Self { path: path.to_owned(), file, connection, drawdowns: equity::Drawdowns::default() })
+    }
+
+    /// Ends a read that takes too long, from another thread: its answer is [`ReadError::Busy`].
+    pub fn interrupter(&self) -> InterruptHandle {
+        self.connection.get_interrupt_handle()
+    }
+
+    /// Runs statements on one snapshot of the file.
+    fn read<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, ReadError> {
+        if FileId::of(&self.path) != Some(self.file) {
+            let path = self.path.display();
+            return Err(ReadError::Failed(format!("the journal {path} was deleted or replaced while the daemon ran")));
+        }
+        let read = || {
+            let snapshot = self.connection.unchecked_transaction()?;
+            work(&snapshot)
+        };
+        read().map_err(|error| match error.sqlite_error_code() {
+            Some(ErrorCode::OperationInterrupted | ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+                ReadError::Busy
+            }
+            _ => ReadError::Failed(error.to_string()),
+        })
+    }
+
+    /// The newest cycle with decisions: its begin, unix milliseconds.
+    ///
+    /// # Errors
+    /// See [`ReadError`].
+    pub fn newest_cycle(&self) -> Result<Option<i64>, ReadError> {
+        self.read(newest_cycle)
+    }
+
+    /// The press that halted within these times, unix milliseconds.
+    ///
+    /// # Errors
+    /// See [`ReadError`].
+    pub fn halt_at(&self, from_ms: i64, until_ms: i64) -> Result<Option<Pressed>, ReadError> {
+        self.read(|connection| {
+            let sql = "SELECT at_ms, who, note FROM console_actions WHERE action = 'halt' AND at_ms BETWEEN ?1 AND ?2
+                       ORDER BY id LIMIT 1";
+            let pressed =
+                |row: &rusqlite::Row<'_>| Ok(Pressed { at_ms: row.get(0)?, who: row.get(1)?, note: row.get(2)? });
+            connection.prepare_cached(sql)?.query_row([from_ms, until_ms], pressed).optional()
+        })
+    }
+
+    /// Orders of this account in a row that were not filled, counted up to `max`.
+    ///
+    /// # Errors
+    /// See [`ReadError`].
+    pub fn failures_in_a_row(&self, account: &str, max: u32) -> Result<u32, ReadError> {
+        self.read(|connection| standing::failures_in_a_row(connection, account, max))
+    }
+}
+
+/// A press of one of the console's buttons.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pressed {
+    /// Unix milliseconds.
+    pub at_ms: i64,
+    /// `console:USER@ADDRESS`
+    pub who: String,
+    /// The reason that was typed.
+    pub note: Option<String>,
+}
+
+fn newest_cycle(connection: &Connection) -> rusqlite::Result<Option<i64>> {
+    connection.prepare_cached("SELECT max(cycle_id) FROM decisions")?.query_row([], |row| row.get(0))
+}
+
+/// A price; `None` for the 0 by which the journal has none.
+fn price(value: f64) -> Option<f64> {
+    (value != 0.0).then_some(value)
+}

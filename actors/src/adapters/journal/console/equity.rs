@@ -1,0 +1,244 @@
+//! The curves of equity, live and on paper, with peak and drawdown. A curve is read at a few hundred points, and the deepest
+//! drawdown is kept from one answer to the next: a year has half a million rows.
+
+use super::{ConsoleReader, ReadError};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use serde::Serialize;
+
+/// Points of a curve besides the first, the last and the deepest.
+const POINTS: i64 = 480;
+/// Rows that one answer adds to what is known of the drawdown.
+const SCANNED_MAX: i64 = 60_000;
+
+/// How far back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Range {
+    Day,
+    Week,
+    Month,
+    All,
+}
+
+impl Range {
+    /// All of them, with their names.
+    pub const ALL: [(&str, Self); 4] =
+        [("day", Self::Day), ("week", Self::Week), ("month", Self::Month), ("all", Self::All)];
+
+    const fn days(self) -> i64 {
+        match self {
+            Self::Day => 1,
+            Self::Week => 7,
+            Self::Month => 31,
+            Self::All => i64::MAX / 200_000_000,
+        }
+    }
+}
+
+/// A curve of the contract.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[allow(missing_docs)] // config/console/README.md documents every field.
+pub struct Curve {
+    pub unit: Option<String>,
+    pub columns: [&'static str; 3],
+    pub rows: Vec<(i64, Option<f64>, Option<f64>)>,
+    pub peak: Option<f64>,
+    pub peak_ms: Option<i64>,
+    pub drawdown: Option<f64>,
+    pub drawdown_share: Option<f64>,
+    pub drawdown_max: Option<f64>,
+    pub drawdown_max_share: Option<f64>,
+}
+
+/// Both.
+#[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs)]
+pub struct EquityCurves {
+    pub newest_cycle: Option<i64>,
+    pub live: Option<Curve>,
+    pub paper: Option<Curve>,
+}
+
+/// What is known of a ledger's drawdown up to a row.
+#[derive(Debug, Default)]
+pub(super) struct Drawdowns {
+    live: Drawdown,
+    paper: Drawdown,
+    account: String,
+}
+
+#[derive(Debug, Default)]
+struct Drawdown {
+    /// The row after which the scan goes on.
+    seen: i64,
+    is_complete: bool,
+    unit: String,
+    /// Highest so far without what nobody explains, and what the account had then.
+    peak: Option<(f64, f64, i64)>,
+    now: Option<f64>,
+    /// Depth, share of the peak and time.
+    deepest: Option<(f64, f64, i64)>,
+}
+
+impl Drawdown {
+    fn take(&mut self, at_ms: i64, equity: f64, unexplained: f64) {
+        let own = equity - unexplained;
+        self.now = Some(own);
+        let peak = match self.peak {
+            Some(peak) if peak.0 >= own => peak,
+            _ => (own, equity, at_ms),
+        };
+        self.peak = Some(peak);
+        let depth = peak.0 - own;
+        if self.deepest.is_none_or(|(deepest, ..)| depth > deepest) {
+            self.deepest = Some((depth, share(depth, peak.1), at_ms));
+        }
+    }
+}
+
+fn share(depth: f64, peak: f64) -> f64 {
+    if peak > 0.0 { depth / peak } else { f64::NAN }
+}
+
+/// A ledger's table: its columns of equity and balance, and those that take their place where money is not known.
+struct Source {
+    table: &'static str,
+    money: [&'static str; 2],
+}
+
+const LIVE: Source = Source { table: "account_snapshots", money: ["equity", "balance"] };
+const PAPER: Source = Source { table: "paper_equity", money: ["equity", "balance"] };
+const PAPER_POINTS: Source = Source { table: "paper_equity", money: ["points + open_points", "points"] };
+
+impl ConsoleReader {
+    /// The curves of this account over a range that ends now (unix milliseconds).
+    ///
+    /// # Errors
+    /// See [`ReadError`].
+    pub fn equity(&mut self, account: &str, range: Range, now_ms: i64) -> Result<EquityCurves, ReadError> {
+        let mut drawdowns = std::mem::take(&mut self.drawdowns);
+        if drawdowns.account != account {
+            drawdowns = Drawdowns { account: account.to_owned(), ..Drawdowns::default() };
+        }
+        let from_ms = now_ms.saturating_sub(range.days().saturating_mul(86_400_000));
+        let read = self.read(|connection| {
+            let currency: Option<String> = connection
+                .prepare_cached("SELECT currency FROM account_snapshots WHERE account = ?1 ORDER BY at_ms DESC, rowid DESC LIMIT 1")?
+                .query_row([account], |row| row.get(0))
+                .optional()?
+                .flatten();
+            let is_in_money: Option<bool> = connection
+                .prepare_cached("SELECT equity IS NOT NULL FROM paper_equity WHERE account = ?1 ORDER BY at_ms DESC, rowid DESC LIMIT 1")?
+                .query_row([account], |row| row.get(0))
+                .optional()?;
+            let live = curve(connection, &LIVE, account, from_ms, currency.clone(), &mut drawdowns.live)?;
+            let paper = match is_in_money {
+                None => None,
+                Some(true) => curve(connection, &PAPER, account, from_ms, currency, &mut drawdowns.paper)?,
+                Some(false) => {
+                    let unit = Some("points".to_owned());
+                    curve(connection, &PAPER_POINTS, account, from_ms, unit, &mut drawdowns.paper)?
+                }
+            };
+            Ok(EquityCurves { newest_cycle: super::newest_cycle(connection)?, live, paper })
+        });
+        self.drawdowns = drawdowns;
+        read
+    }
+}
+
+type Point = (i64, Option<f64>, Option<f64>);
+
+/// `None` if no equity was ever told.
+fn curve(
+    connection: &Connection,
+    source: &Source,
+    account: &str,
+    from_ms: i64,
+    unit: Option<String>,
+    drawdown: &mut Drawdown,
+) -> rusqlite::Result<Option<Curve>> {
+    let key = format!("{:?}{:?}", source.money, unit);
+    if drawdown.unit != key {
+        *drawdown = Drawdown { unit: key, ..Drawdown::default() };
+    }
+    scan(connection, source, account, drawdown)?;
+    let Source { table, money: [equity, balance] } = source;
+    let point = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+    let at = |order: &str, condition: &str| {
+        format!(
+            "SELECT at_ms, {equity}, {balance} FROM {table} WHERE account = ?1 AND {equity} IS NOT NULL AND at_ms {condition} ?2
+             ORDER BY at_ms {order}, rowid {order} LIMIT 1"
+        )
+    };
+    let mut next = connection.prepare_cached(&at("ASC", ">="))?;
+    let mut last = connection.prepare_cached(&at("DESC", "<="))?;
+    let Some(newest) = last.query_row(params![account, i64::MAX], point).optional()? else { return Ok(None) };
+    let newest: Point = newest;
+    let mut rows: Vec<Point> = Vec::new();
+    let mut from = from_ms;
+    // A row just before the range, so that a curve does not begin in the middle of nowhere.
+    if let Some(before) = last.query_row(params![account, from_ms], point).optional()? {
+        rows.push(before);
+    }
+    let first: Option<Point> = next.query_row(params![account, from_ms], point).optional()?;
+    if let Some(first) = first {
+        let step = ((newest.0 - first.0) / POINTS).max(1);
+        from = from.max(first.0);
+        while rows.len() < usize::try_from(POINTS).unwrap_or(usize::MAX)
+            && let Some(found) = next.query_row(params![account, from], point).optional()?
+        {
+            let found: Point = found;
+            from = (found.0 + 1).max(from.saturating_add(step));
+            rows.push(found);
+        }
+    }
+    if let Some((_, _, at_ms)) = drawdown.deepest.filter(|(_, _, at_ms)| *at_ms >= from_ms) {
+        rows.extend(next.query_row(params![account, at_ms], point).optional()?);
+    }
+    rows.push(newest);
+    rows.sort_by_key(|row| row.0);
+    rows.dedup_by_key(|row| row.0);
+    let is_known = drawdown.is_complete;
+    let peak = drawdown.peak.filter(|_| is_known);
+    let depth = peak.zip(drawdown.now).map(|((own, ..), now)| own - now);
+    Ok(Some(Curve {
+        unit,
+        columns: ["at_ms", "equity", "balance"],
+        rows,
+        peak: peak.map(|(_, peak, _)| peak),
+        peak_ms: peak.map(|(_, _, at_ms)| at_ms),
+        drawdown: depth,
+        drawdown_share: depth.zip(peak).map(|(depth, (_, peak, _))| share(depth, peak)),
+        drawdown_max: drawdown.deepest.filter(|_| is_known).map(|(depth, ..)| depth),
+        drawdown_max_share: drawdown.deepest.filter(|_| is_known).map(|(_, share, _)| share),
+    }))
+}
+
+/// Adds the rows that are new since the last answer.
+fn scan(connection: &Connection, source: &Source, account: &str, drawdown: &mut Drawdown) -> rusqlite::Result<()> {
+    let Source { table, money: [equity, _] } = source;
+    let mut steps = Vec::new();
+    if source.table == LIVE.table {
+        let mut select =
+            connection.prepare_cached("SELECT at_ms, amount FROM unexplained WHERE account = ?1 ORDER BY at_ms")?;
+        let step = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, f64>(1)?));
+        steps = select.query_map([account], step)?.collect::<rusqlite::Result<_>>()?;
+    }
+    let mut select = connection.prepare_cached(&format!(
+        "SELECT rowid, at_ms, {equity} FROM {table} WHERE account = ?1 AND rowid > ?2 ORDER BY rowid LIMIT ?3"
+    ))?;
+    let mut rows = select.query(params![account, drawdown.seen, SCANNED_MAX])?;
+    let mut count = 0;
+    while let Some(row) = rows.next()? {
+        count += 1;
+        let (rowid, at_ms): (i64, i64) = (row.get(0)?, row.get(1)?);
+        if let Some(equity) = row.get::<_, Option<f64>>(2)? {
+            let unexplained = steps.iter().take_while(|(at, _)| *at <= at_ms).map(|(_, amount)| amount).sum();
+            drawdown.take(at_ms, equity, unexplained);
+        }
+        drawdown.seen = rowid;
+    }
+    drawdown.is_complete = count < SCANNED_MAX;
+    Ok(())
+}

@@ -1,0 +1,219 @@
+//! Open positions: as the gateway listed them, as the journal counts them, and on paper.
+
+use super::{ConsoleReader, Money, ReadError, money, price};
+use rusqlite::{Connection, OptionalExtension, Row};
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+
+/// A position as `account_snapshots.positions` has it. What the gateway does not tell is missing.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Listed {
+    ticket: i64,
+    symbol: String,
+    side: String,
+    volume: f64,
+    open_price: Option<f64>,
+    current_price: Option<f64>,
+    profit: Option<f64>,
+    swap: Option<f64>,
+    #[serde(rename = "sl")]
+    stop_loss: Option<f64>,
+    #[serde(rename = "tp")]
+    take_profit: Option<f64>,
+}
+
+impl Listed {
+    /// Profit with swap, if the profit is told.
+    pub(super) fn net_profit(&self) -> Option<f64> {
+        Some(self.profit? + self.swap.unwrap_or(0.0))
+    }
+}
+
+/// A row of the contract's positions.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[allow(missing_docs)] // config/console/README.md documents every field.
+pub struct PositionShown {
+    pub ledger: &'static str,
+    pub ticket: Option<i64>,
+    pub symbol: Option<String>,
+    pub gateway_name: String,
+    pub side: String,
+    pub volume: f64,
+    pub open_price: Option<f64>,
+    pub current_price: Option<f64>,
+    pub stop_loss: Option<f64>,
+    pub take_profit: Option<f64>,
+    pub opened_ms: Option<i64>,
+    pub order_id: Option<String>,
+    pub state: &'static str,
+    pub profit: Money,
+}
+
+/// All of them.
+#[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs)]
+pub struct Positions {
+    pub newest_cycle: Option<i64>,
+    /// When the list changed last, unix milliseconds; `None` if it was never told.
+    pub seen_ms: Option<i64>,
+    pub rows: Vec<PositionShown>,
+}
+
+impl ConsoleReader {
+    /// The open positions of this account. `symbols` has our name for each of the broker's, in lower case.
+    ///
+    /// # Errors
+    /// See [`ReadError`].
+    pub fn positions(&self, account: &str, symbols: &HashMap<String, String>) -> Result<Positions, ReadError> {
+        self.read(|connection| {
+            let listed = listed(connection, account)?;
+            let seen_ms = listed.as_ref().map(|(at_ms, _)| *at_ms);
+            let currency = currency(connection, account)?;
+            let listed = listed.map(|(_, positions)| positions).unwrap_or_default();
+            let mut held = held(connection, account)?;
+            let mut rows = Vec::new();
+            for position in listed {
+                let ours =
+                    held.iter().position(|held| held.0.ticket == Some(position.ticket)).map(|at| held.remove(at));
+                if ours.as_ref().is_some_and(|(_, closed_ms)| *closed_ms > seen_ms) {
+                    // An order of ours has closed it since.
+                    continue;
+                }
+                let ours = ours.map(|(ours, _)| ours);
+                let symbol = ours.as_ref().and_then(|ours| ours.symbol.clone());
+                let symbol = symbol.or_else(|| symbols.get(&position.symbol.to_lowercase()).cloned());
+                let profit = match position.net_profit() {
+                    Some(amount) => Money {
+                        amount: Some(amount),
+                        unit: currency.clone(),
+                        source: Some("gateway".into()),
+                        ..Money::default()
+                    },
+                    None => Money::unknown("the gateway does not tell it"),
+                };
+                rows.push(PositionShown {
+                    ledger: "live",
+                    ticket: Some(position.ticket),
+                    symbol,
+                    gateway_name: position.symbol,
+                    side: position.side,
+                    volume: position.volume,
+                    open_price: position.open_price.or_else(|| ours.as_ref()?.open_price),
+                    current_price: position.current_price,
+                    stop_loss: position.stop_loss.and_then(price).or_else(|| ours.as_ref()?.stop_loss),
+                    take_profit: position.take_profit.and_then(price).or_else(|| ours.as_ref()?.take_profit),
+                    opened_ms: ours.as_ref().and_then(|ours| ours.opened_ms),
+                    order_id: ours.and_then(|ours| ours.order_id),
+                    state: "open",
+                    profit,
+                });
+            }
+            // The list does not show it: it is older than the fill, or the position is gone.
+            rows.extend(held.into_iter().filter(|(_, closed_ms)| closed_ms.is_none()).map(|(ours, _)| ours));
+            rows.extend(on_paper(connection, account)?);
+            rows.truncate(super::ROWS_MAX);
+            Ok(Positions { newest_cycle: super::newest_cycle(connection)?, seen_ms, rows })
+        })
+    }
+
+    /// How many positions of each symbol count as open, live and on paper.
+    ///
+    /// # Errors
+    /// See [`ReadError`].
+    pub fn position_counts(&self, account: &str) -> Result<HashMap<String, (u32, u32)>, ReadError> {
+        self.read(|connection| {
+            let mut counts: HashMap<String, (u32, u32)> = HashMap::new();
+            let mut select = connection.prepare_cached(
+                "SELECT symbol, count(*), 0 FROM orders WHERE account = ?1 AND state = 'filled' AND closes IS NULL
+                 AND closed_at_ms IS NULL GROUP BY symbol
+                 UNION ALL SELECT symbol, count(*), 1 FROM paper_orders WHERE account = ?1 AND exit_at IS NULL
+                 AND closes IS NULL GROUP BY symbol",
+            )?;
+            let mut rows = select.query([account])?;
+            while let Some(row) = rows.next()? {
+                let count = counts.entry(row.get(0)?).or_default();
+                match row.get::<_, bool>(2)? {
+                    false => count.0 = row.get(1)?,
+                    true => count.1 = row.get(1)?,
+                }
+            }
+            Ok(counts)
+        })
+    }
+}
+
+/// The newest list, and when it was told.
+pub(super) fn listed(connection: &Connection, account: &str) -> rusqlite::Result<Option<(i64, Vec<Listed>)>> {
+    let sql = "SELECT at_ms, positions FROM account_snapshots WHERE account = ?1 AND positions IS NOT NULL
+               ORDER BY at_ms DESC, rowid DESC LIMIT 1";
+    let row = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?));
+    let Some((at_ms, text)) = connection.prepare_cached(sql)?.query_row([account], row).optional()? else {
+        return Ok(None);
+    };
+    let wrong = |error| rusqlite::Error::FromSqlConversionFailure(1, rusqlite::types::Type::Text, Box::new(error));
+    Ok(Some((at_ms, serde_json::from_str(&text).map_err(wrong)?)))
+}
+
+pub(super) fn currency(connection: &Connection, account: &str) -> rusqlite::Result<Option<String>> {
+    let sql = "SELECT currency FROM account_snapshots WHERE account = ?1 ORDER BY at_ms DESC, rowid DESC LIMIT 1";
+    Ok(connection.prepare_cached(sql)?.query_row([account], |row| row.get(0)).optional()?.flatten())
+}
+
+/// Our newest fills, as positions of which nobody knows whether they are open, and since when each counts no more.
+fn held(connection: &Connection, account: &str) -> rusqlite::Result<Vec<(PositionShown, Option<i64>)>> {
+    let mut select = connection.prepare_cached(
+        "SELECT ticket, symbol, gateway_name, side, coalesce(filled_volume, volume), price, stop_loss, take_profit,
+         updated_at_ms, id, closed_at_ms FROM orders WHERE account = ?1 AND state = 'filled' AND closes IS NULL
+         ORDER BY rowid DESC LIMIT 500",
+    )?;
+    let position = |row: &Row<'_>| {
+        let shown = PositionShown {
+            ledger: "live",
+            ticket: row.get(0)?,
+            symbol: row.get(1)?,
+            gateway_name: row.get(2)?,
+            side: row.get(3)?,
+            volume: row.get(4)?,
+            open_price: row.get(5)?,
+            current_price: None,
+            stop_loss: price(row.get(6)?),
+            take_profit: price(row.get(7)?),
+            opened_ms: row.get(8)?,
+            order_id: row.get(9)?,
+            state: "unknown",
+            profit: Money::unknown("the gateway does not list it"),
+        };
+        Ok((shown, row.get(10)?))
+    };
+    select.query_map([account], position)?.collect()
+}
+
+fn on_paper(connection: &Connection, account: &str) -> rusqlite::Result<Vec<PositionShown>> {
+    let mut select = connection.prepare_cached(
+        "SELECT ticket, symbol, gateway_name, side, volume, entry_price, mark_price, stop_loss, take_profit, entry_at, id,
+         spread_points IS NULL FROM paper_orders WHERE account = ?1 AND exit_at IS NULL AND closes IS NULL
+         ORDER BY rowid DESC LIMIT 500",
+    )?;
+    let position = |row: &Row<'_>| {
+        let (entry, mark): (Option<f64>, f64) = (row.get(5)?, row.get(6)?);
+        let mut profit = money::of_paper(None, None, row.get(11)?);
+        profit.why = Some("reckoned when it ends".into());
+        Ok(PositionShown {
+            ledger: "paper",
+            ticket: row.get(0)?,
+            symbol: row.get(1)?,
+            gateway_name: row.get(2)?,
+            side: row.get(3)?,
+            volume: row.get(4)?,
+            open_price: entry,
+            current_price: Some(mark),
+            stop_loss: price(row.get(7)?),
+            take_profit: price(row.get(8)?),
+            opened_ms: row.get::<_, Option<i64>>(9)?.map(|at| at.saturating_mul(1_000)),
+            order_id: row.get(10)?,
+            state: "open",
+            profit,
+        })
+    };
+    select.query_map([account], position)?.collect()
+}

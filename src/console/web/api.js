@@ -1,0 +1,95 @@
+// Asks the daemon's JSON API, and knows whether there is contact. Nothing else in the page sends a request.
+
+const SCHEMA = 1;
+const DEADLINE_MS = 5000;
+const REMEMBERED_MAX = 24;
+const remembered = new Map();
+
+/** An answer that is an error; `code` is the API's. */
+export class Refusal extends Error {
+  constructor(status, code, message) {
+    super(message);
+    this.status = status;
+    this.code = code;
+  }
+}
+
+/**
+ * The newest answer of an address. If nothing has changed it is the same object as before: the daemon answers 304.
+ * Pages of the past (`before=`) are not remembered.
+ */
+export async function get(path) {
+  const known = remembered.get(path);
+  const { status, headers, body } = await ask(path, known ? { headers: { "If-None-Match": known.etag } } : {});
+  contact.heard(headers.get("Date"), status === 304 ? null : body.now_ms);
+  if (status === 304) return known.data;
+  const etag = headers.get("ETag");
+  if (etag && !path.includes("before=")) {
+    remembered.delete(path);
+    remembered.set(path, { etag, data: body });
+    if (remembered.size > REMEMBERED_MAX) remembered.delete(remembered.keys().next().value);
+  }
+  return body;
+}
+
+/** Presses a button. `generation` goes into If-Match. */
+export async function post(path, content, generation) {
+  const headers = { "Content-Type": "application/json", "X-Sentinel": "1" };
+  if (generation !== undefined) headers["If-Match"] = `"${generation}"`;
+  return (await ask(path, { method: "POST", headers, body: JSON.stringify(content) })).body;
+}
+
+async function ask(path, options) {
+  const stop = AbortSignal.timeout(DEADLINE_MS);
+  const answer = await fetch(`api/${path}`, { ...options, signal: stop, redirect: "error" });
+  if (answer.status === 304) return { status: 304, headers: answer.headers, body: null };
+  const body = await answer.json().catch(() => null);
+  if (!answer.ok) {
+    const { code = "unknown", message = `HTTP ${answer.status}` } = body?.error ?? {};
+    throw new Refusal(answer.status, code, message);
+  }
+  if (body?.schema !== SCHEMA) throw new Refusal(answer.status, "schema", "this page is older or newer than the daemon: reload it");
+  return { status: answer.status, headers: answer.headers, body };
+}
+
+/** When the daemon was last heard, and what its clock says. */
+export const contact = {
+  misses: 0,
+  heardAt: null,
+  offset: null,
+
+  /** An answer came. Its date corrects the clock, because a device that slept has lost time. */
+  heard(date, nowMs) {
+    const here = Date.now();
+    this.misses = 0;
+    this.heardAt = here;
+    const told = Date.parse(date);
+    if (nowMs !== null) this.offset = nowMs - here;
+    else if (Number.isFinite(told) && Math.abs(told - here - this.offset) > 2500) this.offset = told - here;
+  },
+
+  missed() {
+    this.misses += 1;
+  },
+
+  /** The daemon's time now, unix ms. */
+  now() {
+    return Date.now() + (this.offset ?? 0);
+  },
+
+  /**
+   * Why the page may be old: {since, why}, or null. Two missed polls, or a daemon that answers although no cycle has ended for
+   * two periods; a period may be so short that a poll alone takes longer.
+   */
+  lost(now, pollMs) {
+    if (this.misses >= 2) {
+      return { since: this.heardAt === null ? null : this.heardAt + this.offset, why: "the daemon does not answer" };
+    }
+    if (!now) return null;
+    const ended = now.cycle?.finished_ms ?? now.daemon.started_ms;
+    const old = Math.max(2 * now.period_s * 1000, 15000, 3 * pollMs);
+    if (this.now() - ended <= old) return null;
+    if (now.cycles_ended) return { since: ended, why: "all cycles asked for have run" };
+    return { since: ended, why: now.cycle ? "the daemon answers, but no cycle has ended since" : "the daemon answers, but no cycle has ended yet" };
+  },
+};

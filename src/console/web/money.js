@@ -1,0 +1,104 @@
+// What it earned: live and paper beside each other, and the difference, which is what execution cost. Unknown stays unknown.
+
+import * as f from "./parts.js";
+import { el, money, section, table, tiles } from "./parts.js";
+import { columns, host, Kept, lines } from "./plot.js";
+
+const plots = new Kept(), DAYS_SHOWN = 31;
+const RANGES = [["day", "Day"], ["week", "Week"], ["month", "Month"], ["all", "All"]];
+let range = "month";
+
+export async function load({ get }) {
+  const [books, equity] = await Promise.all([get("money"), get(`equity?range=${range}`)]);
+  return { books, equity };
+}
+
+export function render({ data, now }) {
+  if (!data) return el("p.soft", null, "Reading the books…");
+  const { books, equity } = data, names = { today: "Today", week: "This week", month: "This month" };
+  return [
+    account(books, now),
+    section("Profit and loss, realised", ledgers("Period", books.periods, (it) => [names[it.period] ?? it.period, el("small", null, `since ${f.moment(it.from_ms, now.now_ms)}`)]),
+      el("p.soft", null, "Difference = live less paper: what execution brought or cost. Both trade on the same signals.")),
+    section("Equity", el("div.bar", { role: "group", "aria-label": "Range" }, RANGES.map(([id, text]) => el("button", { type: "button", "data-act": "range", "data-arg": id, "aria-pressed": String(id === range) }, text))),
+      equityText(equity)),
+    section("By day (UTC)", books.days.length ? [dayPlot(books), ledgers("Day", books.days.slice(0, DAYS_SHOWN), (it) => it.day)] : el("p.soft", null, "No trade has ended yet.")),
+    section("By symbol, this month", ledgers("Symbol", books.symbols, (it) => it.symbol)),
+    books.unexplained.length ? section("Unexplained steps of the balance", el("p.soft", null, "No close explains them: a deposit, or a trade by hand."),
+      table([["When", "mark"], ["Amount", "n"]], books.unexplained.map((it) => [f.moment(it.at_ms, now.now_ms), f.sum(it.amount, it.unit)]), "")) : null,
+  ];
+}
+
+function account({ account: a, paper_start: start, slippage: s }, now) {
+  const sum = (value) => (a ? f.sum(value, a.currency, false) : "?");
+  const told = a?.seen_ms ? `told ${f.moment(a.seen_ms, now.now_ms)}` : "never told";
+  return tiles([
+    (a || now.daemon.mode === "live") && ["Balance", sum(a?.balance ?? null), told], (a || now.daemon.mode === "live") && ["Equity", sum(a?.equity ?? null), told],
+    start !== null && ["Paper began with", f.sum(start, a?.currency ?? "", false)],
+    s && s.fills > 0 && ["Slippage", f.sum(s.mean_points, "points"), `mean of ${s.fills} fills, worst ${f.plain(s.worst_points)}; above 0 is worse`]]);
+}
+
+const unitOf = (rows, ledger) => rows.find((it) => it[ledger]?.unit)?.[ledger].unit ?? null;
+
+function ledgers(name, rows, first) {
+  const count = (n) => el("small", null, `${n} trade${n === 1 ? "" : "s"}`);
+  const line = (it) => [first(it), [money(it.live), count(it.live_trades)], [money(it.paper), count(it.paper_trades)], money(it.difference)];
+  return table([[name, "name"], ["Live", "n"], ["Paper", "n"], ["Difference", "n"]], rows.map(line), "Nothing yet.");
+}
+
+function equityText({ live, paper }) {
+  if (!live && !paper) return el("p.soft", null, "No equity is known yet.");
+  const one = (name, it) => it && [`${name}: drawdown`, `${f.sum(it.drawdown, it.unit, false)} (${f.percent(it.drawdown_share)})`, `from the peak ${f.sum(it.peak, it.unit, false)}; deepest ever ${f.sum(it.drawdown_max, it.unit, false)} (${f.percent(it.drawdown_max_share)})`];
+  return [
+    host("equity", "Equity of both ledgers over time"),
+    el("p.legend", null, live && el("span.key.buy", null, `live${live.unit ? `, ${live.unit}` : ""}`), paper && el("span.key.paper.dashed", null, `paper${paper.unit ? `, ${paper.unit}` : ""}`), el("span", null, `times: ${f.zoneName()}`)),
+    host("drawdown", "Drawdown of both ledgers in percent of the peak"),
+    el("p.legend", null, el("span", null, "drawdown in % of the peak within this range")),
+    tiles([one("Live", live), one("Paper", paper)]),
+  ];
+}
+
+const dayPlot = (books) => (known(books.days).length ? [host("days", "Profit and loss by day"),
+  el("p.legend", null, el("span.key.column.buy", null, "live"), el("span.key.outline.paper", null, "paper"), el("span", null, unitOf(books.days, "live") ?? unitOf(books.days, "paper") ?? ""))] : null);
+const known = (days) => days.filter((it) => [it.live, it.paper].some((m) => Number.isFinite(m?.amount)));
+
+export async function drawn({ data }) {
+  if (!data) return;
+  const { books, equity } = data, look = `${f.zone.kind}${document.documentElement.dataset.theme}${matchMedia("(prefers-color-scheme: dark)").matches}`;
+  const of = (it, name) => it.rows.map((row) => [row[it.columns.indexOf("at_ms")], row[it.columns.indexOf(name)]]);
+  const ledgersOf = (make) => [["live", "buy", undefined], ["paper", "paper", [6, 4]]].filter(([name]) => equity[name]?.rows.length)
+    .map(([name, colour, dash]) => ({ name, colour, dash, points: make(of(equity[name], "equity")) }));
+  const key = JSON.stringify([equity.live?.rows, equity.paper?.rows]) + look;
+  const days = known(books.days).slice(0, DAYS_SHOWN).reverse(), value = (m) => (Number.isFinite(m?.amount) ? m.amount : null);
+  await Promise.all([
+    plots.draw("equity", key, (Plot, target, width) => lines(Plot, target, width, { series: ledgersOf((points) => points), decimals: 0, range: around })),
+    plots.draw("drawdown", key, (Plot, target, width) => lines(Plot, target, width, { series: ledgersOf(fall), height: 120, decimals: 1, range: (u, least) => [Math.min((least ?? 0) * 1.1, -1), 0] })),
+    plots.draw("days", JSON.stringify(days) + look, (Plot, target, width) => columns(Plot, target, width, { groups: days.map(({ day }) => day.slice(5)), decimals: 0,
+      series: [{ name: "live", colour: "buy", values: days.map((it) => value(it.live)) }, { name: "paper", colour: "paper", values: days.map((it) => value(it.paper)) }] })),
+  ]);
+}
+
+/** A little room; an equity that has not moved is a line in the middle. */
+function around(u, least, most) {
+  if (least === null) return [0, 1];
+  const room = (most - least) * 0.08 || Math.abs(most) * 0.01 || 1;
+  return [least - room, most + room];
+}
+
+/** From equity to its distance from the highest before, in percent of it, below 0. */
+function fall(points) {
+  let peak = null;
+  return points.map(([ms, value]) => {
+    if (!Number.isFinite(value)) return [ms, null];
+    peak = Math.max(peak ?? value, value);
+    return [ms, peak > 0 ? ((value - peak) / peak) * 100 : null];
+  });
+}
+
+export function act(name, value, { reload }) {
+  if (name !== "range") return;
+  range = value;
+  reload();
+}
+
+export const leave = () => plots.clear();

@@ -1,0 +1,64 @@
+// The only two things that the console can do: halt, with a reason; resume, with the account's id typed.
+
+import { post } from "./api.js";
+import { el } from "./parts.js";
+import * as f from "./parts.js";
+
+const DRY_RUN = "dry-run";
+const dialog = document.getElementById("dialog");
+
+/** Opens the dialog for the state that the page shows. `done` gets the new state, `stale` is called if it was an old one. */
+export function openDialog(now, done, stale) {
+  const { halt, daemon } = now, account = daemon.account ?? DRY_RUN;
+  const message = el("p.trouble", { role: "alert", hidden: true });
+  const input = halt.is_halted
+    ? el("input", { id: "typed", autocomplete: "off", autocapitalize: "off", spellcheck: "false", maxlength: 200, required: true })
+    : el("input", { id: "typed", autocomplete: "off", maxlength: 200, required: true, placeholder: "news at 15:30" });
+  const button = el("button", { type: "submit", class: halt.is_halted ? "primary" : "danger" }, halt.is_halted ? "Resume" : "Halt now");
+  const close = el("button", { type: "button" }, "Cancel");
+  const form = el("form", null, halt.is_halted ? resumeText(halt, account) : haltText(now), input, message, el("div.buttons", null, button, close));
+  const check = () => { button.disabled = halt.is_halted ? input.value.trim() !== account : !input.value.trim(); };
+  input.addEventListener("input", check);
+  close.addEventListener("click", () => dialog.close());
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    if (button.disabled) return;
+    button.disabled = true;
+    const typed = input.value.trim();
+    try {
+      done(halt.is_halted ? await post("resume", { account: typed }, halt.generation) : await post("halt", { reason: typed }));
+      dialog.close();
+    } catch (error) {
+      message.hidden = false;
+      message.textContent = error.status === 412
+        ? "Nothing was done: somebody has halted or resumed since this page was read. The page is read again; look at it, then decide."
+        : `Not known to be done: ${error.message}. Look at the state above.`;
+      stale();
+      if (error.status !== 412) check();
+    }
+  });
+  dialog.replaceChildren(form);
+  check();
+  dialog.showModal();
+  input.focus();
+}
+
+function haltText(now) {
+  return [
+    el("h2", { id: "dialog-title" }, "Halt"),
+    el("p", null, now.daemon.mode === "live"
+      ? "From now on no order is sent, and Sentinel closes no position. Open positions and their stops at the broker stay."
+      : "From now on no order is sent. This is a dry run: paper orders stop, too."),
+    el("label", { for: "typed" }, "Reason"),
+  ];
+}
+
+function resumeText(halt, account) {
+  const by = halt.who ? `by ${halt.who}` : "by the kill switch's file";
+  return [
+    el("h2", { id: "dialog-title" }, "Resume"),
+    el("p", null, `Halted ${by}`, halt.since_ms ? ` since ${f.moment(halt.since_ms)}` : null, halt.reason ? `: ${halt.reason}` : null),
+    el("p", null, "Orders are sent again, and the count of failed orders in a row begins anew."),
+    el("label", { for: "typed" }, "Type the account ", el("code", null, account)),
+  ];
+}

@@ -1,0 +1,166 @@
+//! The console's listener: a page, and the JSON that it shows (config/console/README.md). Until somebody connects it is only a
+//! socket: the thread of its server and the one that reads the journal start then. Trading never waits for it.
+
+mod answers;
+mod assets;
+mod facts;
+mod halt;
+mod press;
+mod reader;
+mod routes;
+mod security;
+#[cfg(test)]
+mod tests;
+pub mod warnings;
+
+use super::http::{self, DebugSpan, HttpConfig};
+use actix::Recipient;
+use actix_web::{
+    App,
+    dev::{Server, ServerHandle},
+    middleware::from_fn,
+    web,
+};
+pub use facts::{Facts, SymbolFacts};
+pub use security::SAFE_HEADERS;
+use sentinel_actors::{
+    domain::clock::Clock,
+    messages::NotePress,
+    metrics::{GetHealth, GetMetrics},
+};
+use std::{
+    cell::RefCell,
+    io,
+    net::{SocketAddr, TcpListener},
+    os::fd::OwnedFd,
+    rc::Rc,
+    sync::Arc,
+    time::Duration,
+};
+use tracing_actix_web::TracingLogger;
+
+/// Longest body of a request: a reason has 200 characters.
+pub const BODY_BYTES_MAX: usize = 4 * 1024;
+
+/// What the console asks.
+#[derive(Clone)]
+pub struct Deps {
+    /// MetricsActor.
+    pub health: Recipient<GetHealth>,
+    /// MetricsActor.
+    pub metrics: Recipient<GetMetrics>,
+    /// Journal: who pressed a button.
+    pub press: Recipient<NotePress>,
+    /// Wall clock.
+    pub clock: Arc<dyn Clock>,
+    /// What does not change while the daemon runs.
+    pub facts: Arc<Facts>,
+}
+
+/// The console of a running daemon. Clones are the same one.
+#[derive(Clone, Default)]
+pub(super) struct Console(Rc<RefCell<State>>);
+
+#[derive(Default)]
+struct State {
+    address: Option<SocketAddr>,
+    server: Option<ServerHandle>,
+    is_closed: bool,
+}
+
+impl Console {
+    /// Listens. If the port is taken that is logged once, and it is tried again after each `pause` for as long as the daemon
+    /// runs.
+    pub(super) fn open(config: HttpConfig, deps: Deps, pause: Duration) -> Self {
+        warnings::begin();
+        let console = Self::default();
+        let opened = console.clone();
+        let first = http::server::listen(&config.host, config.port);
+        if let Err(error) = &first {
+            let address = crate::net::authority(&config.host, config.port);
+            tracing::warn!(error = %error, address, "no console: the address is taken or not this machine's; it is tried again");
+        }
+        // At once, not in the task, so that the address is known when this returns.
+        let first = first.and_then(|listener| opened.listens(listener, &config));
+        actix_rt::spawn(async move {
+            let mut listener = first.ok();
+            while listener.is_none() {
+                tokio::time::sleep(pause).await;
+                listener = http::server::listen(&config.host, config.port)
+                    .and_then(|listener| opened.listens(listener, &config))
+                    .ok();
+            }
+            if let Some(listener) = listener
+                && let Err(error) = opened.serve(listener, &config, deps).await
+            {
+                tracing::error!(error = %error, "the console ended; trading continues without it");
+            }
+        });
+        console
+    }
+
+    fn listens(&self, listener: TcpListener, config: &HttpConfig) -> io::Result<TcpListener> {
+        let address = listener.local_addr()?;
+        self.0.borrow_mut().address = Some(address);
+        tracing::info!(url = %url(address, config), "the console listens");
+        Ok(listener)
+    }
+
+    /// Waits for the first client, and serves from then on.
+    async fn serve(&self, listener: TcpListener, config: &HttpConfig, deps: Deps) -> io::Result<()> {
+        // tokio tells when a listener has a client only by accepting it, and the server is to do that. It is not particular
+        // about what a stream is, so the listener is watched as one; nothing is ever read from it.
+        let watched = std::net::TcpStream::from(OwnedFd::from(listener.try_clone()?));
+        tokio::net::TcpStream::from_std(watched)?.readable().await?;
+        if self.0.borrow().is_closed {
+            return Ok(());
+        }
+        let server = server(listener, config, deps)?;
+        self.0.borrow_mut().server = Some(server.handle());
+        server.await
+    }
+
+    /// Where it listens; `None` while it does not.
+    pub(super) fn address(&self) -> Option<SocketAddr> {
+        self.0.borrow().address
+    }
+
+    /// Closes it, without waiting for browsers that keep their connection.
+    pub(super) async fn close(&self) {
+        let server = {
+            let mut state = self.0.borrow_mut();
+            state.is_closed = true;
+            state.server.take()
+        };
+        if let Some(server) = server {
+            server.stop(false).await;
+        }
+    }
+}
+
+/// Where a person opens it.
+pub fn url(address: SocketAddr, config: &HttpConfig) -> String {
+    let scheme =
+        if config.protection.as_ref().is_some_and(crate::settings::Protection::has_tls) { "https" } else { "http" };
+    format!("{scheme}://{}/console/", SocketAddr::new(crate::net::as_seen_here(address.ip()), address.port()))
+}
+
+fn server(listener: TcpListener, config: &HttpConfig, deps: Deps) -> io::Result<Server> {
+    let gate = http::gate(config.protection.as_ref());
+    let tls = http::tls(config.protection.as_ref())?;
+    let has_users = config.protection.as_ref().is_some_and(|protection| protection.users() > 0);
+    let doors = web::Data::new(security::Doors::new(&deps.facts, has_users, tls.is_some()));
+    let deadline = config.ask_deadline;
+    let app = move || {
+        let desk = routes::Desk::new(deps.clone(), deadline);
+        App::new()
+            .wrap(from_fn(http::password::ask))
+            .wrap(TracingLogger::<DebugSpan>::new())
+            .wrap(from_fn(security::check))
+            .configure(&gate)
+            .app_data(doors.clone())
+            .app_data(web::Data::new(desk))
+            .configure(routes::routes)
+    };
+    Ok(http::server::serve(config, listener, tls, app)?.0)
+}

@@ -1,0 +1,127 @@
+//! Decisions, bars and odds, page by page.
+
+use super::{Answer, Body, Query, answer, as_json, newest_cycle, sent, unread};
+use crate::daemon::console::{routes::Desk, security::failure};
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
+use sentinel_actors::{
+    adapters::journal::ReadError,
+    domain::{bar::Bar, calendar::Calendar, interval::Interval},
+};
+use serde_json::{Value, json};
+
+pub async fn decisions(request: HttpRequest, desk: web::Data<Desk>) -> HttpResponse {
+    sent(make_decisions(&request, &desk).await)
+}
+
+async fn make_decisions(request: &HttpRequest, desk: &Desk) -> Answer {
+    let query = Query::of(request)?;
+    let symbol = query.symbol(desk)?.map(|symbol| symbol.name.clone());
+    let (before, limit) = (query.number("before")?, query.limit()?);
+    let page = desk.reader.journal(move |journal| journal.decided(symbol.as_deref(), before, limit)).await;
+    let page = page.map_err(unread)?;
+    let cycle_id = newest_cycle(desk, page.newest_cycle).await;
+    let body = json!({"next_before": page.next_before, "rows": as_json(page.rows)?});
+    answer(request, desk, Body::new(cycle_id, body))
+}
+
+pub async fn odds(request: HttpRequest, desk: web::Data<Desk>) -> HttpResponse {
+    sent(make_odds(&request, &desk).await)
+}
+
+async fn make_odds(request: &HttpRequest, desk: &Desk) -> Answer {
+    let query = Query::of(request)?;
+    let symbol = query.required_symbol(desk)?.name.clone();
+    let (before, limit) = (query.number("before")?, query.limit()?);
+    let (name, model) = (symbol.clone(), desk.facts.model.clone());
+    let page = desk.reader.journal(move |journal| journal.odds(&model, &name, before, limit)).await.map_err(unread)?;
+    let cycle_id = newest_cycle(desk, page.newest_cycle).await;
+    let body = json!({"next_before": page.next_before, "symbol": symbol, "rows": as_json(page.rows)?});
+    answer(request, desk, Body::new(cycle_id, body))
+}
+
+pub async fn bars(request: HttpRequest, desk: web::Data<Desk>) -> HttpResponse {
+    sent(make_bars(&request, &desk).await)
+}
+
+async fn make_bars(request: &HttpRequest, desk: &Desk) -> Answer {
+    let query = Query::of(request)?;
+    let symbol = query.required_symbol(desk)?;
+    let (before, limit) = (query.number("before")?, query.limit()?);
+    if desk.facts.archive.is_none() {
+        let message = "no bars are kept: archive.enabled is false";
+        return Err(failure(StatusCode::NOT_FOUND, "not_found", message));
+    }
+    let (interval, name, calendar) = (desk.facts.interval, symbol.name.clone(), desk.facts.calendar.clone());
+    let read = desk.reader.archive(move |archive| {
+        // A bar closes after it opens, so no bar that closes before this opens later; two more for long and short days.
+        let found = archive.newest(&name, interval, before.unwrap_or(i64::MAX), limit + 2);
+        let found = found.map_err(|error| ReadError::Failed(error.to_string()))?;
+        let is_before = |bar: &Bar| before.is_none_or(|before| bar.close_time(interval, &calendar) < before);
+        Ok(found.into_iter().filter(is_before).collect::<Vec<_>>())
+    });
+    let mut bars = read.await.map_err(unread)?.unwrap_or_default();
+    let has_more = bars.len() > limit;
+    bars.truncate(limit);
+    let calendar = &desk.facts.calendar;
+    let close = |bar: &Bar| bar.close_time(interval, calendar);
+    let next_before = bars.last().map(close).filter(|_| has_more);
+    let row = |bar: &Bar| json!([close(bar), bar.open, bar.high, bar.low, bar.close, bar.volume]);
+    let rows: Vec<_> = bars.iter().map(row).collect();
+    let gaps: Vec<_> = bars.windows(2).filter_map(|pair| gap(pair, interval, calendar)).collect();
+    let body = json!({
+        "next_before": next_before, "symbol": symbol.name, "interval": interval.as_str(),
+        "interval_s": interval.nominal_s(), "digits": symbol.digits,
+        "columns": ["bar_close_s", "open", "high", "low", "close", "volume"], "rows": rows, "gaps": gaps,
+    });
+    let cycle_id = newest_cycle(desk, None).await;
+    answer(request, desk, Body::new(cycle_id, body))
+}
+
+/// Between a bar and the older one after it: the bars that the market should have had there.
+fn gap(pair: &[Bar], interval: Interval, calendar: &Calendar) -> Option<Value> {
+    /// No longer gap is counted to its end.
+    const MISSING_MAX: u32 = 100_000;
+    let (newer, older) = (&pair[0], &pair[1]);
+    let (from_s, until_s) = (older.close_time(interval, calendar), newer.close_time(interval, calendar));
+    let (mut at, mut missing) = (from_s, 0);
+    while at < newer.open_time && missing < MISSING_MAX && interval.is_due(at, newer.open_time, calendar) {
+        let next = interval.due_at(at, calendar);
+        if next <= at || next > newer.open_time {
+            break;
+        }
+        // A bar that lies wholly in a closed market is not missing.
+        missing += u32::from(calendar.expects_bar(next - interval.nominal_s(), next, interval.source_s()));
+        at = next;
+    }
+    (missing > 0).then(|| json!({"from_s": from_s, "until_s": until_s, "missing": missing}))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bar(open_time: i64) -> Bar {
+        Bar { open_time, open: 1.0, high: 1.0, low: 1.0, close: 1.0, volume: 1.0 }
+    }
+
+    #[test]
+    fn a_weekend_is_no_gap_and_missing_hours_are_counted() {
+        const HOUR: i64 = 3_600;
+        // Friday 2026-01-09 20:00 and 21:00 UTC are the week's last hours; Sunday's first is 22:00.
+        let friday = 1_767_988_800;
+        let missing = |older: i64, newer: i64| {
+            let gap = gap(&[bar(newer), bar(older)], Interval::OneHour, &Calendar::fx());
+            gap.map(|gap| {
+                (gap["from_s"].as_i64().unwrap(), gap["until_s"].as_i64().unwrap(), gap["missing"].as_u64().unwrap())
+            })
+        };
+        assert_eq!(missing(friday, friday + HOUR), None);
+        assert_eq!(missing(friday + HOUR, friday + 50 * HOUR), None);
+        assert_eq!(missing(friday - 3 * HOUR, friday), Some((friday - 2 * HOUR, friday + HOUR, 2)));
+        assert_eq!(
+            missing(friday, friday + 51 * HOUR),
+            Some((friday + HOUR, friday + 52 * HOUR, 2)),
+            "each side of a weekend"
+        );
+    }
+}

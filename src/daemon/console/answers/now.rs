@@ -1,0 +1,169 @@
+//! The view Now: all that a person has to know first.
+
+use super::{Answer, Body, answer, as_json, health, millis, sent, unread};
+use crate::daemon::console::{
+    halt::Halt,
+    routes::Desk,
+    security::{Doors, user},
+};
+use actix_web::{HttpRequest, HttpResponse, web};
+use sentinel_actors::adapters::journal::{ConsoleReader, Decided, Ledgers, OrderShown, Pressed, ReadError, Today};
+use serde_json::{Value, json};
+use std::collections::HashMap;
+
+/// Unresolved orders that are listed.
+const UNRESOLVED_MAX: u32 = 50;
+/// How much later than the file the journal may have its press, milliseconds.
+const PRESS_SLACK_MS: i64 = 10_000;
+/// Where the settings have no limit, orders in a row are counted up to this.
+const FAILURES_MAX: u32 = 100;
+
+/// What the journal says.
+struct Rows {
+    decisions: Vec<Decided>,
+    signals: HashMap<String, Decided>,
+    positions: HashMap<String, (u32, u32)>,
+    unresolved: Vec<OrderShown>,
+    today: (Today, Today),
+    halt: (Option<Pressed>, u32),
+}
+
+/// Why a daemon that sends nothing has no results.
+const DRY_RUN: &str = "dry run: no order is sent";
+
+/// Whose figures, and when.
+pub(super) fn ledgers(desk: &Desk) -> Ledgers {
+    Ledgers {
+        account: desk.facts.journal_account.clone(),
+        no_live: (!desk.facts.is_live).then_some(DRY_RUN),
+        digits: desk.facts.symbols.iter().map(|symbol| (symbol.name.clone(), symbol.digits)).collect(),
+        now_ms: millis(desk.clock.now()),
+    }
+}
+
+pub async fn now(request: HttpRequest, desk: web::Data<Desk>, doors: web::Data<Doors>) -> HttpResponse {
+    sent(make(&request, &desk, &doors).await)
+}
+
+async fn make(request: &HttpRequest, desk: &Desk, doors: &Doors) -> Answer {
+    let health = health(desk).await?;
+    let seen = desk.halt.look();
+    let names: Vec<_> = desk.facts.symbols.iter().map(|symbol| symbol.name.clone()).collect();
+    let (of, failures_max) = (ledgers(desk), desk.facts.failures_max);
+    let rows = desk.reader.journal(move |journal| read(journal, &of, &names, seen.since_ms, failures_max)).await;
+    let Rows { decisions, mut signals, positions, unresolved, today, halt: (pressed, failures) } =
+        rows.map_err(unread)?;
+    let halt = desk.halt.shown(seen, pressed, Some(failures));
+    let facts = &desk.facts;
+    let user = user(request);
+    let newest_bar = decisions.iter().filter_map(|decision| decision.bar_close_s).max();
+    let newest_cycle = decisions.first().map(|decision| decision.cycle_id);
+    let mut decisions: HashMap<_, _> = decisions.into_iter().map(|it| (it.symbol.clone(), it)).collect();
+    let symbols = facts.symbols.iter().take(sentinel_actors::adapters::journal::ROWS_MAX).map(|symbol| {
+        let (live, paper) = positions.get(&symbol.name).copied().unwrap_or_default();
+        json!({
+            "symbol": symbol.name, "gateway_name": symbol.gateway_name, "digits": symbol.digits,
+            "positions_live": live, "positions_paper": paper,
+            "decision": decisions.remove(&symbol.name), "signal": signals.remove(&symbol.name),
+        })
+    });
+    let symbols: Vec<_> = symbols.collect();
+    let cycle = health.last_cycle.as_ref().map(|cycle| {
+        let detail = health.checks.iter().find(|check| check.name == "last_cycle").map(|check| check.detail.clone());
+        json!({"finished_ms": millis(cycle.finished_at), "duration_ms": cycle.duration_seconds * 1e3,
+               "outcome": cycle.outcome, "detail": detail.unwrap_or_default()})
+    });
+    let cycle_id = health.last_cycle.as_ref().and_then(|cycle| i64::try_from(cycle.cycle_id).ok()).or(newest_cycle);
+    let is_due = !facts.is_back_to_back && !health.cycles_ended;
+    let next_cycle = is_due.then(|| facts.schedule.next_after(desk.clock.now())).flatten().map(millis);
+    let day = 86_400_000;
+    let from_ms = millis(desk.clock.now()).div_euclid(day) * day;
+    let unresolved: Vec<_> = unresolved.iter().map(unresolved_row).collect();
+    // Ages in a sentence change with every second; the state that they describe is elsewhere.
+    let checks = |with_ages: bool| -> Vec<Value> {
+        let checks = health.checks.iter().map(|check| {
+            let detail = if check.name != "schedule" || with_ages { check.detail.as_str() } else { "" };
+            json!({"name": check.name, "status": check.status, "detail": detail})
+        });
+        checks.collect()
+    };
+    let shown = |with_ages: bool| {
+        let because = health.not_ready_because.as_ref().filter(|_| with_ages);
+        json!({"status": health.status, "is_ready": health.ready, "not_ready_because": because, "checks": checks(with_ages)})
+    };
+    let body = json!({
+        "daemon": {
+            "version": facts.build.version, "revision": facts.build.revision, "mode": health.mode,
+            "account": facts.account, "model": facts.model, "started_ms": millis(facts.started),
+            "interval": facts.interval.as_str(), "interval_s": facts.interval.nominal_s(),
+        },
+        "user": {"name": user.as_ref().map(|user| &user.0), "is_operator": doors.is_operator(user.as_ref())},
+        "period_s": facts.period.as_secs_f64(), "next_cycle_ms": next_cycle, "cycles_ended": health.cycles_ended,
+        "cycle": cycle,
+        "market": {"is_open": health.is_market_open, "calendar": facts.calendar_name},
+        "newest_bar_close_s": newest_bar,
+        "halt": as_json(halt)?,
+        "health": shown(false),
+        "unresolved": unresolved,
+        "today": {"from_ms": from_ms, "live": today.0, "paper": today.1},
+        "symbols": symbols,
+    });
+    answer(request, desk, Body::new(cycle_id, body).passing("health", shown(true)))
+}
+
+fn unresolved_row(order: &OrderShown) -> Value {
+    json!({"id": order.id, "symbol": order.symbol, "side": order.side, "volume": order.volume, "since_ms": order.updated_ms,
+           "reason": order.reason})
+}
+
+fn read(
+    journal: &mut ConsoleReader,
+    of: &Ledgers,
+    symbols: &[String],
+    since_ms: Option<i64>,
+    failures_max: u32,
+) -> Result<Rows, ReadError> {
+    let mut signals = HashMap::new();
+    for symbol in symbols {
+        if let Some(signal) = journal.newest_signal(symbol)? {
+            signals.insert(symbol.clone(), signal);
+        }
+    }
+    Ok(Rows {
+        decisions: journal.newest_decisions()?,
+        signals,
+        positions: journal.position_counts(&of.account)?,
+        unresolved: journal.unresolved(UNRESOLVED_MAX)?,
+        today: journal.today(of)?,
+        halt: pressed(journal, &of.account, since_ms, failures_max)?,
+    })
+}
+
+/// Who made the file that was made at this time, and how many orders in a row were not filled.
+fn pressed(
+    journal: &mut ConsoleReader,
+    account: &str,
+    since_ms: Option<i64>,
+    failures_max: u32,
+) -> Result<(Option<Pressed>, u32), ReadError> {
+    let pressed = match since_ms {
+        Some(at_ms) => journal.halt_at(at_ms - PRESS_SLACK_MS, at_ms + PRESS_SLACK_MS)?,
+        None => None,
+    };
+    let most = if failures_max == 0 { FAILURES_MAX } else { failures_max };
+    Ok((pressed, journal.failures_in_a_row(account, most)?))
+}
+
+/// The answer of a button: the state of the kill switch now, also if the journal cannot be read.
+pub async fn halt_now(desk: &Desk) -> HttpResponse {
+    let seen = desk.halt.look();
+    let (account, failures_max) = (desk.facts.journal_account.clone(), desk.facts.failures_max);
+    let read = desk.reader.journal(move |journal| pressed(journal, &account, seen.since_ms, failures_max)).await;
+    let (who, failures) = match read {
+        Ok((who, failures)) => (who, Some(failures)),
+        Err(_) => (None, None),
+    };
+    let halt: Halt = desk.halt.shown(seen, who, failures);
+    let cycle_id = super::newest_cycle(desk, None).await;
+    HttpResponse::Ok().json(json!({"schema": 1, "now_ms": super::now_ms(desk), "cycle_id": cycle_id, "halt": halt}))
+}

@@ -1,0 +1,63 @@
+//! Orders, live and on paper, with their lives; and what is open.
+
+use super::{Answer, Body, Query, answer, as_json, bad, health, newest_cycle, sent, unread};
+use crate::daemon::console::{routes::Desk, security::failure};
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
+use sentinel_actors::{adapters::journal::Ledger, domain::order_state::OrderState, metrics::health::Status};
+use serde_json::json;
+
+pub async fn orders(request: HttpRequest, desk: web::Data<Desk>) -> HttpResponse {
+    sent(make_orders(&request, &desk).await)
+}
+
+async fn make_orders(request: &HttpRequest, desk: &Desk) -> Answer {
+    let query = Query::of(request)?;
+    let (name, ledger) = match query.text("ledger") {
+        None | Some("live") => ("live", Ledger::Live),
+        Some("paper") => ("paper", Ledger::Paper),
+        Some(_) => return Err(bad("ledger must be live or paper")),
+    };
+    let symbol = query.symbol(desk)?.map(|symbol| symbol.name.clone());
+    let state = query.text("state").map(str::to_owned);
+    if state.as_ref().is_some_and(|state| state.parse::<OrderState>().is_err()) {
+        return Err(bad("state must be intent, sending, filled, rejected, not_sent, unknown or expired"));
+    }
+    let (before, limit) = (query.number("before")?, query.limit()?);
+    let page = desk
+        .reader
+        .journal(move |journal| journal.orders_page(ledger, (symbol.as_deref(), state.as_deref()), before, limit));
+    let page = page.await.map_err(unread)?;
+    let cycle_id = newest_cycle(desk, page.newest_cycle).await;
+    let body = json!({"next_before": page.next_before, "ledger": name, "rows": as_json(page.rows)?});
+    answer(request, desk, Body::new(cycle_id, body))
+}
+
+pub async fn order(request: HttpRequest, desk: web::Data<Desk>, id: web::Path<String>) -> HttpResponse {
+    sent(make_order(&request, &desk, id.into_inner()).await)
+}
+
+async fn make_order(request: &HttpRequest, desk: &Desk, id: String) -> Answer {
+    let story = desk.reader.journal(move |journal| journal.order_story(&id)).await.map_err(unread)?;
+    let story = story.ok_or_else(|| failure(StatusCode::NOT_FOUND, "not_found", "no order has this id"))?;
+    let cycle_id = newest_cycle(desk, story.newest_cycle).await;
+    let body =
+        json!({"order": as_json(story.order)?, "events": as_json(story.events)?, "decision": as_json(story.decision)?});
+    answer(request, desk, Body::new(cycle_id, body))
+}
+
+pub async fn positions(request: HttpRequest, desk: web::Data<Desk>) -> HttpResponse {
+    sent(make_positions(&request, &desk).await)
+}
+
+async fn make_positions(request: &HttpRequest, desk: &Desk) -> Answer {
+    let names =
+        desk.facts.symbols.iter().map(|symbol| (symbol.gateway_name.to_lowercase(), symbol.name.clone())).collect();
+    let account = desk.facts.journal_account.clone();
+    let positions = desk.reader.journal(move |journal| journal.positions(&account, &names)).await.map_err(unread)?;
+    let health = health(desk).await?;
+    let check = health.checks.iter().find(|check| check.name == "positions" && check.status != Status::Ok);
+    let trouble = check.map(|check| check.detail.clone());
+    let cycle_id = newest_cycle(desk, positions.newest_cycle).await;
+    let body = json!({"seen_ms": positions.seen_ms, "trouble": trouble, "rows": as_json(positions.rows)?});
+    answer(request, desk, Body::new(cycle_id, body))
+}

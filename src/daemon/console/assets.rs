@@ -1,0 +1,107 @@
+//! The files of the page, compressed when Sentinel was built, with an `ETag` by content.
+
+use super::security::failure;
+use crate::daemon::http::{accept, sliced_body::SlicedBody};
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::{
+        StatusCode,
+        header::{
+            ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderName, HeaderValue,
+            IF_NONE_MATCH, VARY,
+        },
+    },
+    web::Bytes,
+};
+use flate2::read::GzDecoder;
+use sha2::{Digest, Sha256};
+use std::io::Read;
+
+/// Name and gzip of each file; the build script writes it.
+const FILES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/web.rs"));
+/// Larger than any file of the page.
+const FILE_BYTES_MAX: u64 = 1 << 20;
+
+/// The file of this name, `index.html` for none.
+pub(super) fn file(request: &HttpRequest, name: &str) -> HttpResponse {
+    let name = if name.is_empty() { "index.html" } else { name };
+    let Some((_, gzip)) = FILES.iter().find(|(known, _)| *known == name) else {
+        return failure(StatusCode::NOT_FOUND, "not_found", "there is no such file");
+    };
+    let tag = tag(gzip);
+    let is_known = all(request, &IF_NONE_MATCH).split(',').any(|known| same_tag(known, &tag));
+    let mut response = HttpResponse::build(if is_known { StatusCode::NOT_MODIFIED } else { StatusCode::OK });
+    response.insert_header((ETAG, tag)).insert_header((VARY, "Accept-Encoding"));
+    response.insert_header((CACHE_CONTROL, "no-cache"));
+    if is_known {
+        return response.finish();
+    }
+    response.insert_header((CONTENT_TYPE, HeaderValue::from_static(content_type(name))));
+    if accept::takes_gzip(&all(request, &ACCEPT_ENCODING)) {
+        return response.insert_header((CONTENT_ENCODING, "gzip")).body(SlicedBody::of(Bytes::from_static(gzip)));
+    }
+    let mut plain = Vec::new();
+    match GzDecoder::new(*gzip).take(FILE_BYTES_MAX).read_to_end(&mut plain) {
+        Ok(_) => response.body(SlicedBody::of(plain)),
+        Err(error) => failure(StatusCode::INTERNAL_SERVER_ERROR, "failed", &error.to_string()),
+    }
+}
+
+/// Whether a tag of `If-None-Match` means this one. A cache may have made it a weak one.
+pub(super) fn same_tag(known: &str, tag: &str) -> bool {
+    let known = known.trim();
+    known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag
+}
+
+/// All lines of this header, as one list.
+pub(super) fn all(request: &HttpRequest, header: &HeaderName) -> String {
+    request.headers().get_all(header).filter_map(|value| value.to_str().ok()).collect::<Vec<_>>().join(",")
+}
+
+fn tag(gzip: &[u8]) -> String {
+    format!("\"{}\"", hex(&Sha256::digest(gzip)))
+}
+
+/// The first 64 bits of a digest.
+pub(super) fn hex(digest: &[u8]) -> String {
+    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn content_type(name: &str) -> &'static str {
+    match name.rsplit('.').next() {
+        Some("html") => "text/html; charset=utf-8",
+        Some("css") => "text/css; charset=utf-8",
+        Some("js") => "text/javascript; charset=utf-8",
+        _ => "text/plain; charset=utf-8",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_fits_into_60_kilobytes() {
+        let all: usize = FILES.iter().map(|(_, gzip)| gzip.len()).sum();
+        assert!(FILES.iter().any(|(name, _)| *name == "index.html"), "there is a page");
+        assert!(all <= 60_000, "{all} bytes");
+    }
+
+    #[test]
+    fn a_browser_takes_each_file_for_what_it_is() {
+        for (name, _) in FILES {
+            let is_text = content_type(name).starts_with("text/plain");
+            assert_eq!(is_text, name.ends_with(".LICENSE"), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_tag_is_known_in_each_spelling() {
+        for known in ["\"a\"", " \"a\" ", "W/\"a\"", "*"] {
+            assert!(same_tag(known, "\"a\""), "{known}");
+        }
+        for other in ["", "a", "\"b\"", "\"a", "w/\"a\""] {
+            assert!(!same_tag(other, "\"a\""), "{other}");
+        }
+    }
+}

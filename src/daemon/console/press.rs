@@ -1,0 +1,173 @@
+//! The two buttons. Both work as `sentinel halt` and `sentinel resume` do, and the journal keeps who pressed. A halt waits for
+//! nothing; a resume happens only once the journal has it.
+
+use super::{
+    answers::halt_now,
+    halt::HaltWatch,
+    routes::Desk,
+    security::{Doors, failure, forged, user},
+};
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::{
+        StatusCode,
+        header::{CONTENT_LENGTH, IF_MATCH, RETRY_AFTER},
+    },
+    web,
+};
+use sentinel_actors::{
+    adapters::halt_file,
+    domain::{
+        journal::{Button, Press},
+        sanitize::{is_hidden, one_line},
+    },
+    messages::NotePress,
+};
+use serde::{Deserialize, de::DeserializeOwned};
+use std::{path::PathBuf, time::Duration};
+
+/// Longest reason, in characters.
+const REASON_CHARS_MAX: usize = 200;
+/// The account that is typed where the settings have none.
+const DRY_RUN: &str = "dry-run";
+/// How long the journal's disk may take.
+const NOTE_DEADLINE: Duration = Duration::from_secs(3);
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HaltBody {
+    reason: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ResumeBody {
+    account: String,
+}
+
+type Pressing<T> = Result<T, HttpResponse>;
+
+pub(super) async fn halt(
+    request: HttpRequest,
+    doors: web::Data<Doors>,
+    desk: web::Data<Desk>,
+    payload: web::Payload,
+) -> HttpResponse {
+    answered(press_halt(&request, &doors, &desk, payload).await, &desk).await
+}
+
+pub(super) async fn resume(
+    request: HttpRequest,
+    doors: web::Data<Doors>,
+    desk: web::Data<Desk>,
+    payload: web::Payload,
+) -> HttpResponse {
+    answered(press_resume(&request, &doors, &desk, payload).await, &desk).await
+}
+
+async fn answered(pressed: Pressing<()>, desk: &Desk) -> HttpResponse {
+    match pressed {
+        Ok(()) => halt_now(desk).await,
+        Err(refusal) => refusal,
+    }
+}
+
+async fn press_halt(request: &HttpRequest, doors: &Doors, desk: &Desk, payload: web::Payload) -> Pressing<()> {
+    let HaltBody { reason } = body(request, doors, payload).await?;
+    let reason = reason.trim().to_owned();
+    let is_line = !reason.is_empty() && reason.chars().count() <= REASON_CHARS_MAX && !reason.chars().any(is_hidden);
+    if !is_line {
+        return Err(bad("the reason must be one line of 1 to 200 characters"));
+    }
+    let path = file(&desk.halt)?;
+    let who = who(request);
+    let made = web::block(move || halt_file::halt(&path)).await;
+    if let Err(error) = made.map_err(std::io::Error::other).and_then(|made| made) {
+        tracing::error!(who, reason, error = %error, "the console could not halt");
+        let message = format!("not known to be halted: {error}");
+        return Err(failure(StatusCode::INTERNAL_SERVER_ERROR, "failed", &message));
+    }
+    tracing::warn!(who, reason, "halted from the console: no order is sent");
+    let press = Press { who: who.clone(), action: Button::Halt, note: Some(reason) };
+    if let Err(error) = note(desk, press).await {
+        tracing::error!(who, error, "the journal does not have who halted");
+    }
+    Ok(())
+}
+
+async fn press_resume(request: &HttpRequest, doors: &Doors, desk: &Desk, payload: web::Payload) -> Pressing<()> {
+    let ResumeBody { account } = body(request, doors, payload).await?;
+    let path = file(&desk.halt)?;
+    if account.trim() != desk.facts.account.as_deref().unwrap_or(DRY_RUN) {
+        return Err(bad("this is not the daemon's account"));
+    }
+    let is_newest = || {
+        let given = request.headers().get(IF_MATCH).and_then(|value| value.to_str().ok());
+        let given = given.and_then(|text| text.trim().strip_prefix('"')?.strip_suffix('"')?.parse::<u64>().ok());
+        given == Some(desk.halt.look().generation)
+    };
+    let stale =
+        || failure(StatusCode::PRECONDITION_FAILED, "stale", "somebody halted or resumed since this page was read");
+    if !is_newest() {
+        return Err(stale());
+    }
+    let who = who(request);
+    note(desk, Press { who: who.clone(), action: Button::Resume, note: None }).await.map_err(|error| {
+        tracing::error!(who, error, "not resumed from the console: the journal cannot keep it");
+        let mut response = failure(StatusCode::SERVICE_UNAVAILABLE, "journal", &format!("not resumed: {error}"));
+        response.headers_mut().insert(RETRY_AFTER, 1.into());
+        response
+    })?;
+    // Again: writing took its time, and a halt that came meanwhile must stand.
+    if !is_newest() {
+        return Err(stale());
+    }
+    let removed = web::block(move || halt_file::resume(&path)).await;
+    if let Err(error) = removed.map_err(std::io::Error::other).and_then(|removed| removed) {
+        tracing::error!(who, error = %error, "the console could not resume: orders stay halted");
+        let message = format!("orders stay halted: {error}");
+        return Err(failure(StatusCode::INTERNAL_SERVER_ERROR, "failed", &message));
+    }
+    tracing::warn!(who, "resumed from the console: orders may be sent again");
+    Ok(())
+}
+
+/// The body of a press that nobody forged.
+async fn body<T: DeserializeOwned>(request: &HttpRequest, doors: &Doors, payload: web::Payload) -> Pressing<T> {
+    if let Some(refusal) = forged(request, doors) {
+        return Err(refusal);
+    }
+    let too_large = || failure(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "the body may have 4 KiB");
+    let length = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    if length.is_some_and(|length| length > super::BODY_BYTES_MAX as u64) {
+        return Err(too_large());
+    }
+    let bytes = payload.to_bytes_limited(super::BODY_BYTES_MAX).await.map_err(|_| too_large())?;
+    let bytes = bytes.map_err(|_| bad("the body did not come whole"))?;
+    serde_json::from_slice(&bytes).map_err(|_| bad("the body must be the JSON object of this button"))
+}
+
+fn file(halt: &HaltWatch) -> Pressing<PathBuf> {
+    let message = "guards.halt_file is not set, so there is no kill switch";
+    halt.path().map(PathBuf::from).ok_or_else(|| failure(StatusCode::CONFLICT, "no_halt_file", message))
+}
+
+/// Who presses, as the journal keeps it: `console:ann@10.0.0.7`.
+fn who(request: &HttpRequest) -> String {
+    let name = user(request).map(|user| one_line(&user.0)).unwrap_or_default();
+    let address = request.peer_addr().map_or_else(|| "?".into(), |peer| peer.ip().to_canonical().to_string());
+    format!("console:{name}@{address}")
+}
+
+async fn note(desk: &Desk, press: Press) -> Result<(), String> {
+    match tokio::time::timeout(NOTE_DEADLINE, desk.press.send(NotePress(press))).await {
+        Ok(Ok(Ok(()))) => Ok(()),
+        Ok(Ok(Err(error))) => Err(error.to_string()),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err("the journal did not answer in time".into()),
+    }
+}
+
+fn bad(message: &str) -> HttpResponse {
+    failure(StatusCode::BAD_REQUEST, "bad_request", message)
+}
