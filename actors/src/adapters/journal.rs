@@ -11,6 +11,7 @@ mod files;
 mod first_decisions;
 mod ledger;
 mod money;
+mod order_steps;
 mod orders;
 mod outcomes;
 mod paper;
@@ -37,7 +38,8 @@ pub use decisions::{CycleRecord, bars_sha256, sequence_sha256};
 pub use explain::{Coverage, DecisionRow, OrderLife, Pick, Step};
 pub use first_decisions::{FirstOdds, RecordedOdds};
 pub use money::{Peak, RealisedRow, ToldAccount, open};
-pub use orders::{Identity, OrderRow, Verdict};
+pub use order_steps::Verdict;
+pub use orders::{Identity, OrderRow};
 pub use outcomes::{Due, OutcomeRow};
 pub use paper::{PaperAnswer, PaperCycle, PaperRow};
 pub use profit_on_paper::{PaperAccount, PaperProfit};
@@ -208,7 +210,7 @@ impl Store {
     /// # Errors
     /// No such order, or one that made no position that still counts.
     pub fn mark_closed(&mut self, id: Uuid, who: &str, note: &str, now: Duration) -> Result<(), JournalError> {
-        self.write(|transaction| orders::mark_closed(transaction, id, (who, note), now))
+        self.write(|transaction| order_steps::mark_closed(transaction, id, (who, note), now))
     }
 
     /// Notes that a person pressed a button of the console. A resume also allows orders again, as [`Store::resume`].

@@ -72,18 +72,25 @@ pub struct PaperRow {
     pub updated_at_ms: i64,
 }
 
-/// Writes it; nothing of it if one part fails, and the rest of the transaction goes on.
-pub(super) fn write(transaction: &Connection, model: &str, cycle: &PaperCycle<'_>) -> rusqlite::Result<()> {
+/// Writes it; nothing of it if one part fails. That is the answer then, and the rest of the transaction goes on.
+///
+/// # Errors
+/// The transaction cannot go on: some faults, such as a full disk, end it.
+pub(super) fn write(
+    transaction: &Connection,
+    model: &str,
+    cycle: &PaperCycle<'_>,
+) -> rusqlite::Result<Option<rusqlite::Error>> {
     if cycle.orders.is_empty() && cycle.equity.is_none() {
-        return Ok(());
+        return Ok(None);
     }
     transaction.execute_batch("SAVEPOINT paper")?;
-    let written = write_all(transaction, model, cycle);
-    if written.is_err() {
+    let fault = write_all(transaction, model, cycle).err();
+    if fault.is_some() {
         transaction.execute_batch("ROLLBACK TO paper")?;
     }
     transaction.execute_batch("RELEASE paper")?;
-    written
+    Ok(fault)
 }
 
 fn write_all(transaction: &Connection, model: &str, cycle: &PaperCycle<'_>) -> rusqlite::Result<()> {

@@ -103,7 +103,7 @@ impl Desk {
         account.begin_day(now.as_secs() / DAY_S, &self.rules.money);
         for (symbol, bars) in windows.clone() {
             if let Some(last) = bars.last() {
-                account.note_close(symbol, last.close);
+                account.note_close(symbol, last.close, &self.rules.money);
             }
         }
         for (symbol, bars) in windows {
