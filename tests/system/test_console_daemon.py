@@ -334,5 +334,9 @@ def test_the_demo_shows_everything_within_ten_seconds(harness, wide):
     wide.go("symbol/EURUSD", ".candles[data-bars]")
     assert int(wide.run("return document.querySelector('.candles').dataset.sent")) > 0
     wide.go("money")
-    wide.shows("Equity", "main")
+    wide.shows("live, USD", "main")
+    wide.shows("paper, USD", "main")
+    wait_until("both curves", lambda: wide.run("return document.querySelectorAll('.plot canvas').length") >= 2)
     assert time.monotonic() - began < 10
+    trades = wide.run("return [...document.querySelectorAll('tr')].find((it) => it.innerText.startsWith('Today')).innerText")
+    assert re.search(r"[1-9]\d* trades?.*[1-9]\d* trades?", trades, re.S), trades

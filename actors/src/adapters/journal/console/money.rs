@@ -348,6 +348,7 @@ fn book(connection: &Connection, of: &Ledgers, from_ms: i64) -> rusqlite::Result
          ORDER BY at_ms DESC LIMIT ?3",
     )?;
     let live = live.query_map(params![of.account, from_ms, RESULTS_MAX], of_row)?.collect::<rusqlite::Result<_>>()?;
+    // When it was noted, as with live results: recorded bars, as the demo has them, ended it years ago.
     let mut paper = connection.prepare_cached(
         "SELECT symbol, updated_at_ms, profit, net_points, spread_points IS NULL FROM paper_orders
          WHERE account = ?1 AND closes IS NULL AND exit_at IS NOT NULL AND updated_at_ms >= ?2 ORDER BY rowid DESC LIMIT ?3",
