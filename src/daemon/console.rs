@@ -1,8 +1,12 @@
 //! The console's listener: a page, and the JSON that it shows (config/console/README.md). Until somebody connects it is only a
 //! socket: the thread of its server and the one that reads the journal start then. Trading never waits for it.
 
+// The error of a handler is an answer, as actix-web has it.
+#![allow(clippy::result_large_err)]
+
 mod answers;
 mod assets;
+mod desk;
 mod facts;
 mod halt;
 mod press;
@@ -162,7 +166,7 @@ fn server(listener: TcpListener, config: &HttpConfig, deps: Deps, reader: Reader
     let doors = web::Data::new(security::Doors::new(&deps.facts, has_users, tls.is_some()));
     let deadline = config.ask_deadline;
     let app = move || {
-        let desk = routes::Desk::new(deps.clone(), deadline, reader.clone());
+        let desk = desk::Desk::new(deps.clone(), deadline, reader.clone());
         App::new()
             .wrap(from_fn(http::password::ask))
             .wrap(TracingLogger::<DebugSpan>::new())

@@ -269,7 +269,7 @@ pub(super) fn of_ticket(
         return Ok(None);
     }
     let ended_ms = brought.iter().rev().find(|it| it.is_trade).map(|it| it.at_ms);
-    let currency = super::positions::currency(connection, account)?;
+    let currency = super::told::currency(connection, account)?;
     Ok(Some((sum(&brought.iter().collect::<Vec<_>>(), currency.as_deref(), "gateway"), ended_ms)))
 }
 
@@ -395,10 +395,10 @@ fn open_live(connection: &Connection, book: &Book, of: &Ledgers) -> rusqlite::Re
     if let Some(why) = &book.no_live {
         return Ok(Money::unknown(why.clone()));
     }
-    let Some((_, positions)) = super::positions::listed(connection, &of.account)? else {
+    let Some((_, positions)) = super::told::listed(connection, &of.account)? else {
         return Ok(Money::unknown("the gateway has not listed its positions"));
     };
-    Ok(match positions.iter().map(super::positions::Listed::net_profit).sum::<Option<f64>>() {
+    Ok(match positions.iter().map(super::told::Listed::net_profit).sum::<Option<f64>>() {
         Some(amount) => Money {
             amount: Some(amount + 0.0),
             unit: book.currency.clone(),
