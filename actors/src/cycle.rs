@@ -17,8 +17,8 @@ use crate::{
         order::check_stops,
     },
     messages::{
-        BuildFeatures, CycleId, DecisionReport, Event, FetchBars, LookAtAccount, OpenGateway, Predict, PrepareOrders, RecordDecisions,
-        SendSignals, Settled, Signal, StageFailure, SymbolResult, Telemetry,
+        BuildFeatures, CycleId, DecisionReport, Event, FetchBars, LookAtAccount, OpenGateway, Predict, PrepareOrders,
+        RecordDecisions, SendSignals, Settled, Signal, StageFailure, SymbolResult, Telemetry,
     },
 };
 use actix::{Message, Recipient};

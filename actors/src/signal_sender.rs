@@ -29,8 +29,8 @@ use crate::{
         reconcile::{Proof, Unproven},
     },
     messages::{
-        CycleId, Event, FlushUnwritten, LookAtAccount, OpenGateway, Ping, PrepareOrders, SendSignals, Signal, SignalReport,
-        SignalResult, Telemetry,
+        CycleId, Event, FlushUnwritten, LookAtAccount, OpenGateway, Ping, PrepareOrders, SendSignals, Signal,
+        SignalReport, SignalResult, Telemetry,
     },
 };
 use account_poll::AccountPoll;

@@ -337,7 +337,7 @@ pub struct Figures {
     pub open: Option<Vec<(String, Option<f64>)>>,
     /// By how much the equity grew since the day began, without what is unexplained; in the order of [`Day::ALL`].
     pub today: [Option<f64>; 2],
-    /// What no close explains, of the last 24 hours.
+    /// What no close explains, of the last 24 hours: the sum of its steps without their signs, so that none hides another.
     pub unexplained: f64,
     /// How far the equity is below its highest, without what is unexplained; a ratio.
     pub drawdown: Option<f64>,
