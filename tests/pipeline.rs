@@ -154,6 +154,14 @@ async fn no_orders_are_sent_on_a_stale_bar() {
 }
 
 #[actix_rt::test]
+async fn the_account_is_asked_for_after_the_orders_of_every_cycle() {
+    let looked = |harness: &Harness| harness.script.looked.lock().unwrap().clone();
+    assert_eq!(looked(&Harness::start(Script::default()).await), [2], "both orders came first");
+    let halted = Harness::start(Script { is_halted: Arc::new(true.into()), ..Script::default() }).await;
+    assert_eq!(looked(&halted), [0], "without an order, too");
+}
+
+#[actix_rt::test]
 async fn orders_are_prepared_in_parallel_with_the_model() {
     let prepared = |harness: &Harness| *harness.script.prepared.lock().unwrap();
     assert_eq!(prepared(&Harness::start(Script::default()).await), 1, "once for all symbols");

@@ -66,6 +66,12 @@ impl Handler<OpenGateway> for Outside {
     fn handle(&mut self, _: OpenGateway, _: &mut Self::Context) {}
 }
 
+impl Handler<LookAtAccount> for Outside {
+    type Result = ();
+
+    fn handle(&mut self, _: LookAtAccount, _: &mut Self::Context) {}
+}
+
 impl Handler<PrepareOrders> for Outside {
     type Result = ();
 
@@ -162,6 +168,7 @@ fn cycle(criterion: &mut Criterion) {
                 predict: outside.clone().recipient(),
                 open: outside.clone().recipient(),
                 prepare: outside.clone().recipient(),
+                look: outside.clone().recipient(),
                 send: outside.clone().recipient(),
                 record: outside.clone().recipient(),
                 settled: outside.clone().recipient(),

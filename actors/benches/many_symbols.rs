@@ -80,7 +80,7 @@ macro_rules! swallows {
     )+};
 }
 
-swallows!(OpenGateway, PrepareOrders, RecordDecisions, Settled, Event);
+swallows!(LookAtAccount, OpenGateway, PrepareOrders, RecordDecisions, Settled, Event);
 
 impl Handler<SendSignals> for Outside {
     type Result = MessageResult<SendSignals>;
@@ -240,6 +240,7 @@ fn stages(market: u16, model: u16, rows_per_request: usize, clock: &Arc<HandCloc
         predict: predict.start().recipient(),
         open: outside.clone().recipient(),
         prepare: outside.clone().recipient(),
+        look: outside.clone().recipient(),
         send: outside.clone().recipient(),
         record: outside.clone().recipient(),
         settled: outside.recipient(),

@@ -17,8 +17,8 @@ use crate::{
         order::check_stops,
     },
     messages::{
-        BuildFeatures, CycleId, DecisionReport, Event, FetchBars, OpenGateway, Predict, PrepareOrders, RecordDecisions,
-        SendSignals, Settled, Signal, StageFailure, SymbolResult, Telemetry,
+        BuildFeatures, CycleId, DecisionReport, Event, FetchBars, LookAtAccount, OpenGateway, Predict, PrepareOrders,
+        RecordDecisions, SendSignals, Settled, Signal, StageFailure, SymbolResult, Telemetry,
     },
 };
 use actix::{Message, Recipient};
@@ -46,6 +46,8 @@ pub struct Stages {
     pub prepare: Recipient<PrepareOrders>,
     /// Sends orders.
     pub send: Recipient<SendSignals>,
+    /// Asks for account and positions after the orders.
+    pub look: Recipient<LookAtAccount>,
     /// Keeps what was decided.
     pub record: Recipient<RecordDecisions>,
     /// Answers when all that was recorded before is on disk.
@@ -130,6 +132,10 @@ pub async fn run_cycle(cycle_id: CycleId, stages: &Stages, policy: &Policy, shut
     // Not waited for, so that no cycle is longer by a write; the next one waits, and so does the end of the daemon.
     let decisions = rows.into_iter().map(|row| row.into_record(market_now, policy, given_up)).collect();
     stages.record.do_send(RecordDecisions { cycle_id, decisions });
+    if !given_up {
+        // After the orders, so that no order waits for it.
+        stages.look.do_send(LookAtAccount);
+    }
     match (end, outcome) {
         (CycleEnd::Completed, CycleOutcome::Degraded) => CycleEnd::Degraded,
         (CycleEnd::Completed, CycleOutcome::Failed) => CycleEnd::Failed,

@@ -21,7 +21,7 @@ use crate::{
         clock::Clock,
         instrument::{InstrumentKey, Symbol},
         journal::{AccountSnapshot, JournalError, OrderStep, UnresolvedOrder, Version},
-        names::ActorName,
+        names::{ActorName, DropReason},
         order::Outcome,
     },
     messages::{Event, Flush, Flushed, NotePress, Ping, Settled, Telemetry},
@@ -93,6 +93,8 @@ pub struct Journal {
     paper: Paper,
     /// What the gateway told of the account in this cycle, and when, wall clock since the unix epoch.
     account: Vec<(Duration, AccountSnapshot)>,
+    /// Whether the last fault of profit and loss was said.
+    is_money_fault_said: bool,
 }
 
 impl Journal {
@@ -117,6 +119,7 @@ impl Journal {
                 windows: Windows::default(),
                 paper: Paper::default(),
                 account: Vec::new(),
+                is_money_fault_said: false,
             }
         })
     }
@@ -200,17 +203,36 @@ impl Journal {
         });
     }
 
-    /// Reports the account's money, if something of it was told. If it cannot be read, that was logged, and the metrics keep
-    /// what they know.
-    fn count_money(&mut self, is_told: bool) {
-        if !is_told {
-            return;
-        }
-        let count = |store: &mut Store, config: &Config| {
-            store.money(&config.identity.account, &config.names, config.clock.now())
+    /// Reports the account's money. `fault`: why what was told of it is not written. A fault costs nothing but this report: orders
+    /// and decisions do not depend on it, the metrics keep what they know, and the next look counts all since the last one.
+    fn count_money(&mut self, fault: Option<&JournalError>) {
+        let config = self.config.clone();
+        let count = || match fault {
+            Some(error) => Err(error.to_string()),
+            None => self
+                .store()
+                .and_then(|store| store.money(&config.identity.account, &config.names, config.clock.now()))
+                .map_err(|error| error.to_string()),
         };
-        if let Ok(money) = self.with_store(count) {
-            self.config.metrics.report(Event::MoneyCounted(Box::new(money)));
+        let counted = catch_unwind(AssertUnwindSafe(count));
+        match counted.unwrap_or_else(|_| Err("the journal panicked; see the line before".into())) {
+            Ok(money) => {
+                if std::mem::take(&mut self.is_money_fault_said) {
+                    info!(stage = "journal", "profit and loss can be counted again");
+                }
+                config.metrics.report(Event::MoneyCounted(Box::new(money)));
+            }
+            Err(why) => {
+                config.metrics.dropped(ActorName::Journal, DropReason::Invalid, 1);
+                if !std::mem::replace(&mut self.is_money_fault_said, true) {
+                    error!(
+                        stage = "journal",
+                        error = "money",
+                        "profit and loss cannot be counted: {why}. It is tried again with every look at the account; orders do \
+                         not depend on it"
+                    );
+                }
+            }
         }
     }
 

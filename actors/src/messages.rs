@@ -105,6 +105,12 @@ pub struct OpenGateway {
 #[rtype(result = "()")]
 pub struct PrepareOrders;
 
+/// cycle -> SignalSender, after the orders: ask for account and positions if that is due, for the record. The cycle does not wait
+/// for it. No effect in dry run.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub struct LookAtAccount;
+
 /// Application -> SignalSender, at shutdown: write steps that the journal does not have yet. Answers whether none are left.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "bool")]

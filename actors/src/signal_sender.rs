@@ -1,5 +1,6 @@
 //! SignalSender: turns decided signals into orders, at most one per symbol and bar, and reports the outcome of each. The
-//! cycle sends [`OpenGateway`] while the bars are fetched, [`PrepareOrders`] while the model is called, then [`SendSignals`].
+//! cycle sends [`OpenGateway`] while the bars are fetched, [`PrepareOrders`] while the model is called, then [`SendSignals`] and
+//! [`LookAtAccount`].
 //! Nothing is ever sent twice. The [`OrderManager`] decides which order may be sent; this module connects it to the journal
 //! and the gateway.
 
@@ -28,8 +29,8 @@ use crate::{
         reconcile::{Proof, Unproven},
     },
     messages::{
-        CycleId, Event, FlushUnwritten, OpenGateway, Ping, PrepareOrders, SendSignals, Signal, SignalReport,
-        SignalResult, Telemetry,
+        CycleId, Event, FlushUnwritten, LookAtAccount, OpenGateway, Ping, PrepareOrders, SendSignals, Signal,
+        SignalReport, SignalResult, Telemetry,
     },
 };
 use account_poll::AccountPoll;
@@ -125,6 +126,15 @@ impl Handler<PrepareOrders> for SignalSender {
     }
 }
 
+impl Handler<LookAtAccount> for SignalSender {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, _: LookAtAccount, _: &mut Self::Context) -> Self::Result {
+        let sender = self.0.clone();
+        Box::pin(async move { sender.look().await })
+    }
+}
+
 impl Handler<FlushUnwritten> for SignalSender {
     type Result = ResponseFuture<bool>;
 
@@ -178,8 +188,17 @@ impl Sender {
             );
         }
         session.note_account();
-        self.account_poll.run(&self.config, &self.gate, &mut session).await;
-        session.note_account();
+    }
+
+    /// Asks for account and positions, for the record. Orders and this never ask the gateway at the same time: it has a short
+    /// limit of its own, by which it can delay the next cycle's.
+    async fn look(&self) {
+        if self.config.live && !self.config.shutdown.is_cancelled() {
+            let _no_order = self.manager.lock().await;
+            let mut session = GatewaySession::new(&self.config, &self.gate);
+            self.account_poll.run(&self.config, &mut session).await;
+            session.note_account();
+        }
     }
 
     /// Reads the journal's state before there is a signal. The gateway is not queried here: that would be in every cycle, and

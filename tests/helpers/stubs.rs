@@ -111,6 +111,8 @@ pub struct Script {
     /// Lots; every order has 0.01.
     pub volume_max: f64,
     /// How often the SignalSender was notified that orders could follow.
+    /// How many orders were sent before each question for the account.
+    pub looked: Arc<Mutex<Vec<usize>>>,
     pub prepared: Arc<Mutex<usize>>,
     pub sent: Arc<Mutex<Vec<Signal>>>,
     pub recorded: Arc<Mutex<Vec<DecisionRecord>>>,
@@ -184,6 +186,15 @@ impl Handler<PrepareOrders> for Stub {
 
     fn handle(&mut self, _: PrepareOrders, _: &mut Self::Context) {
         *self.0.prepared.lock().unwrap() += 1;
+    }
+}
+
+impl Handler<LookAtAccount> for Stub {
+    type Result = ();
+
+    fn handle(&mut self, _: LookAtAccount, _: &mut Self::Context) {
+        let sent = self.0.sent.lock().unwrap().len();
+        self.0.looked.lock().unwrap().push(sent);
     }
 }
 
@@ -283,6 +294,7 @@ impl Harness {
             open: stub.clone().recipient(),
             prepare: stub.clone().recipient(),
             send: stub.clone().recipient(),
+            look: stub.clone().recipient(),
             record: stub.clone().recipient(),
             settled: stub.recipient(),
             metrics: telemetry.clone(),

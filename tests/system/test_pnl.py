@@ -3,12 +3,13 @@ the daemon is restarted and killed."""
 
 import json
 import signal
+import sqlite3
 import time
 from pathlib import Path
 
 import pytest
 
-from parts.daemon import Daemon
+from parts.daemon import Daemon, wait_until
 from parts.dialects import V43
 from parts.gateway import PRICE, Reply, silent, truthful
 from parts.harness import ACCOUNT, EVERY_SECOND, Harness
@@ -135,6 +136,21 @@ def test_a_gateway_that_is_silent_about_its_account_still_gets_its_orders(harnes
     assert metrics("account_poll_failures_total") == 1, "it is left alone for a while"
     assert not metrics.all("account_balance") and profit(metrics, "open") is None
     assert "profit and loss is not up to date" in daemon.output()
+
+
+def test_money_that_cannot_be_written_costs_no_order_and_no_decision(harness):
+    journal, gateway = harness.directory / "journal.db", harness.gateway("v43")
+    harness.start("--once", "--journal", str(journal)).wait_exit()
+    with sqlite3.connect(journal) as connection:
+        connection.execute("ALTER TABLE realised RENAME TO gone")
+    harness.model.probabilities = [BUY]
+    daemon = start(harness, gateway, journal, "--cycles", "4")
+    metrics = daemon.after_cycles(4)
+    assert metrics("orders_total", outcome="filled") == 1 and metrics("ready") == 1
+    assert metrics("journal_write_failures_total") == 0
+    assert daemon.output().count("profit and loss cannot be counted") == 1
+    with sqlite3.connect(journal) as connection:
+        wait_until("all", lambda: connection.execute("SELECT count(*) FROM decisions").fetchone() == (5,))
 
 
 def test_without_the_poll_only_orders_ask(harness):

@@ -34,7 +34,7 @@ pub use console::{
     Slippage, SymbolMoney, Today, Unexplained,
 };
 pub use daemon_lock::{DaemonLock, FileId};
-pub use decisions::{CycleRecord, bars_sha256, sequence_sha256};
+pub use decisions::{CycleFaults, CycleRecord, bars_sha256, sequence_sha256};
 pub use explain::{Coverage, DecisionRow, OrderLife, Pick, Step};
 pub use first_decisions::{FirstOdds, RecordedOdds};
 pub use money::{Peak, RealisedRow, ToldAccount, open};

@@ -5,7 +5,7 @@ mod days;
 #[cfg(test)]
 mod tests;
 
-use crate::domain::position::HeldPosition;
+use crate::domain::{instrument::InstrumentKey, position::HeldPosition};
 pub use days::{Day, month_begin, week_begin};
 use std::{collections::HashMap, fmt, str::FromStr};
 
@@ -140,6 +140,11 @@ impl Candidate {
             swing: per_price().unwrap_or(0.0),
         }
     }
+
+    fn realised(&self, profit: f64, source: Source, is_settled: bool) -> Realised {
+        let Self { ticket, ref gateway_name, at_ms, kind, .. } = *self;
+        Realised { ticket, gateway_name: gateway_name.clone(), at_ms, profit, source, kind, is_settled }
+    }
 }
 
 /// What a position brought.
@@ -174,22 +179,56 @@ pub struct Change {
 /// orders since then whose ticket no look has.
 pub fn change(before: &Look, after: &Look, earlier: Vec<Candidate>, unseen: Vec<Candidate>) -> Change {
     let step = cents(after.balance - before.balance);
+    let opened = openings(before, after);
+    // On a netting account the ticket of an order is often no position's: what was opened or grew is what it did.
+    let is_open = |it: &Candidate| {
+        let name = InstrumentKey::of(&it.gateway_name);
+        opened.iter().any(|opened| InstrumentKey::of(&opened.gateway_name) == name)
+    };
+    let unseen: Vec<_> = unseen.into_iter().filter(|it| !is_open(it)).collect();
     let mut closed = closes(before, after);
-    // Each of these explains a step only if nothing better does: on a netting account an order's ticket is often no position's.
-    if closed.is_empty() && step != 0.0 {
-        closed = earlier;
+    // An order that was opened and closed between the looks has its part in the step, which nobody told.
+    let mut is_exact = unseen.is_empty();
+    let mut waits = Vec::new();
+    if step != 0.0 && !earlier.is_empty() {
+        is_exact &= closed.is_empty();
+        (closed, waits) = of_this_step(closed, earlier, step);
     }
-    if closed.is_empty() && step != 0.0 {
-        closed = unseen;
-    }
+    // Each of these explains a step only if nothing better does.
     if closed.is_empty() && step < 0.0 && -step <= SHARE_MAX * before.balance.abs() {
-        closed = openings(before, after);
+        closed = opened;
+    }
+    if closed.is_empty() && step != 0.0 {
+        is_exact = true;
+        closed = unseen;
     }
     let minutes = ((after.at_ms - before.at_ms) as f64 / 60_000.0).max(1.0);
     let price_move = (MOVE_MAX * minutes.sqrt()).min(MOVE_LIMIT);
     let swing: f64 = closed.iter().map(|it| it.swing).sum();
     let limit = (SHARE_MAX * before.balance.abs()).max(swing * price_move);
-    settle(closed, step, limit)
+    let mut change = settle(closed, step, limit, is_exact);
+    change.realised.extend(waits);
+    change
+}
+
+/// Which closes the step is of: the new ones, the earlier ones, or both, by what was told of them. The other new ones wait for
+/// their step.
+fn of_this_step(new: Vec<Candidate>, earlier: Vec<Candidate>, step: f64) -> (Vec<Candidate>, Vec<Realised>) {
+    let told = |closed: &[Candidate]| closed.iter().map(|it| it.estimate).sum::<Option<f64>>();
+    let (Some(of_new), Some(of_earlier)) = (told(&new), told(&earlier)) else {
+        return ([new, earlier].concat(), Vec::new());
+    };
+    let apart = |told: f64| cents(step - told).abs();
+    let (both, late, now) = (apart(of_new + of_earlier), apart(of_earlier), apart(of_new));
+    if both <= late && both <= now {
+        ([new, earlier].concat(), Vec::new())
+    } else if late < now {
+        let waits = new.iter().filter_map(|it| Some(it.realised(it.estimate?, Source::Estimated, false)));
+        let waits = waits.collect();
+        (earlier, waits)
+    } else {
+        (new, Vec::new())
+    }
 }
 
 /// What was closed, as a whole or in part.
@@ -207,29 +246,22 @@ fn closes(before: &Look, after: &Look) -> Vec<Candidate> {
     before.positions.iter().filter_map(closed).collect()
 }
 
-/// What was opened.
+/// What was opened, or grew.
 fn openings(before: &Look, after: &Look) -> Vec<Candidate> {
-    let is_new = |held: &&HeldPosition| before.positions.iter().all(|it| it.position.ticket != held.position.ticket);
-    let opened = |held: &HeldPosition| Candidate {
-        estimate: None,
-        kind: Kind::Opening,
-        swing: 0.0,
-        ..Candidate::of(held, held.position.volume, after.at_ms)
+    let then: HashMap<i64, &HeldPosition> = before.positions.iter().map(|held| (held.position.ticket, held)).collect();
+    let opened = |held: &HeldPosition| {
+        let position = &held.position;
+        let earlier = then.get(&position.ticket).filter(|it| it.position.side == position.side);
+        let lots = position.volume - earlier.map_or(0.0, |it| it.position.volume);
+        let opened = Candidate::of(held, lots, after.at_ms);
+        (lots > VOLUME_APART).then(|| Candidate { estimate: None, kind: Kind::Opening, swing: 0.0, ..opened })
     };
-    after.positions.iter().filter(is_new).map(opened).collect()
+    after.positions.iter().filter_map(opened).collect()
 }
 
-/// Divides the balance's step among the closes. `limit`: by so much they may differ from what was last told of them.
-fn settle(closed: Vec<Candidate>, step: f64, limit: f64) -> Change {
-    let row = |it: &Candidate, profit: f64, source, is_settled| Realised {
-        ticket: it.ticket,
-        gateway_name: it.gateway_name.clone(),
-        at_ms: it.at_ms,
-        profit,
-        source,
-        kind: it.kind,
-        is_settled,
-    };
+/// Divides the balance's step among the closes. `limit`: by so much they may differ from what was last told of them, which is
+/// nothing if nothing was told. `is_exact`: nothing else has a part in the step.
+fn settle(closed: Vec<Candidate>, step: f64, limit: f64, is_exact: bool) -> Change {
     if closed.is_empty() {
         return Change { realised: Vec::new(), unexplained: Some(step).filter(|step| *step != 0.0) };
     }
@@ -237,19 +269,19 @@ fn settle(closed: Vec<Candidate>, step: f64, limit: f64) -> Change {
     let rest = cents(step - told);
     let is_all_told = closed.iter().all(|it| it.estimate.is_some());
     let as_told = |is_settled| {
-        let told = closed.iter().filter_map(|it| Some(row(it, it.estimate?, Source::Estimated, is_settled)));
+        let told = closed.iter().filter_map(|it| Some(it.realised(it.estimate?, Source::Estimated, is_settled)));
         told.collect::<Vec<_>>()
     };
     // The balance may move later than the list.
     if step == 0.0 && told.abs() >= HALF_CENT && is_all_told {
         return Change { realised: as_told(false), unexplained: None };
     }
-    if is_all_told && rest.abs() > limit {
+    if rest.abs() > limit {
         return Change { realised: as_told(true), unexplained: Some(rest) };
     }
-    if let [only] = &closed[..] {
+    if let ([only], true) = (&closed[..], is_exact) {
         let mut realised = as_told(true);
-        realised.push(row(only, step, Source::Gateway, true));
+        realised.push(only.realised(step, Source::Gateway, true));
         return Change { realised, unexplained: None };
     }
     let takes_rest = |it: &Candidate| is_all_told || it.estimate.is_none();
@@ -263,7 +295,7 @@ fn settle(closed: Vec<Candidate>, step: f64, limit: f64) -> Change {
             volume -= it.volume;
             left = cents(left - part);
         }
-        row(it, cents(it.estimate.unwrap_or(0.0) + part), Source::Estimated, true)
+        it.realised(cents(it.estimate.unwrap_or(0.0) + part), Source::Estimated, true)
     });
     Change { realised: realised.collect(), unexplained: None }
 }
@@ -305,7 +337,7 @@ pub struct Figures {
     pub open: Option<Vec<(String, Option<f64>)>>,
     /// By how much the equity grew since the day began, without what is unexplained; in the order of [`Day::ALL`].
     pub today: [Option<f64>; 2],
-    /// What no close explains, of the last 24 hours.
+    /// What no close explains, of the last 24 hours: the sum of its steps without their signs, so that none hides another.
     pub unexplained: f64,
     /// How far the equity is below its highest, without what is unexplained; a ratio.
     pub drawdown: Option<f64>,

@@ -46,12 +46,14 @@ impl Handler<RecordDecisions> for Journal {
         let recorded = self.with_store(record);
         drop(due);
         self.windows = windows;
-        if let Ok(fault) = &recorded {
-            self.put_back(desk, fault.as_ref());
+        if let Ok(faults) = &recorded {
+            self.put_back(desk, faults.paper.as_ref());
             self.count_paper(is_paper_changed);
             self.windows.told();
             self.wrote();
-            self.count_money(is_told);
+            if is_told {
+                self.count_money(faults.money.as_ref());
+            }
             self.prune_if_due();
         } else {
             let reason = if self.is_closed { DropReason::Stale } else { DropReason::Full };

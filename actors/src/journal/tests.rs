@@ -340,6 +340,7 @@ async fn a_panic_costs_one_answer_and_not_the_thread() {
         windows: Windows::default(),
         paper: Paper::default(),
         account: Vec::new(),
+        is_money_fault_said: false,
     };
     let lost: Result<(), _> = journal.with_store(|_, _| panic!("as scripted"));
     assert!(lost.unwrap_err().is_broken());

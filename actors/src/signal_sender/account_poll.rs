@@ -1,7 +1,7 @@
 //! Asks the gateway for account and positions from time to time, for the record: no order depends on the answer, and a
 //! failure costs none.
 
-use super::{Config, gateway_session::GatewaySession, handshake_gate::HandshakeGate};
+use super::{Config, gateway_session::GatewaySession};
 use crate::{
     adapters::gateway::{AccountState, Query, handshake::QueryError},
     domain::{journal::AccountSnapshot, order_manager::GatewayPort, position::HeldPosition, profit::cents, side::Side},
@@ -14,8 +14,9 @@ use std::{
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-/// After a question without an answer it is asked again after so many times the usual pause: each such question closes the
-/// gate until the next handshake.
+/// All questions of one look together take at most this: so long the orders of the next cycle may have to wait.
+const LIMIT: Duration = Duration::from_secs(1);
+/// After a question without an answer it is asked again after so many times the usual pause.
 const PAUSE_AFTER_SILENCE: u32 = 10;
 /// Cycles do not begin to the millisecond: this much earlier, as a part of the pause, is not too early.
 const EARLY: u32 = 10;
@@ -52,9 +53,9 @@ pub(super) struct AccountPoll {
 }
 
 impl AccountPoll {
-    /// Asks if it is due and the gateway may be asked. If it did not answer, the handshake is made again at once: what costs
-    /// no order in the next cycle costs none in this one, either.
-    pub(super) async fn run(&self, config: &Config, gate: &HandshakeGate, session: &mut GatewaySession<'_>) {
+    /// Asks if it is due and the gateway may be asked. If it does not answer, the gate stays as it is: the next order or
+    /// handshake has its own, longer deadline and says what the gateway is worth.
+    pub(super) async fn run(&self, config: &Config, session: &mut GatewaySession<'_>) {
         let Some(every) = config.account_poll.filter(|_| config.dialect.kind().has_account()) else { return };
         let now = Instant::now();
         if self.due.get().is_some_and(|due| now < due) || !session.may_ask() {
@@ -62,7 +63,8 @@ impl AccountPoll {
         }
         self.due.set(Some(now + every - every / EARLY));
         let seen = self.seen.take();
-        let error = match look(session, seen.as_ref()).await {
+        let limit = config.deadline.min(LIMIT);
+        let error = match look(session, seen.as_ref(), (now + limit, limit)).await {
             Ok(seen) => {
                 self.seen.replace(Some(seen));
                 if !self.trouble.take().is_empty() {
@@ -86,9 +88,6 @@ impl AccountPoll {
         if !matches!(error, QueryError::BadReply { .. }) {
             self.due.set(Some(now + pause(every)));
         }
-        if matches!(error, QueryError::NoReply { .. } | QueryError::Socket(_)) {
-            gate.try_open(config).await;
-        }
     }
 }
 
@@ -96,43 +95,29 @@ fn pause(every: Duration) -> Duration {
     every.saturating_mul(PAUSE_AFTER_SILENCE)
 }
 
-/// Asks for account and positions, for the record only: no order depends on the answer. All of it has one deadline. `known`
-/// is the balance and what was open at the last look: if something changed, the account is asked for again, because a
-/// position may have been closed between the two questions.
+/// Asks for account and positions, for the record only: no order depends on the answer. `known` is the balance and what was open
+/// at the last look: if something changed, the account is asked for again, because a position may have been closed between the
+/// two questions.
 ///
 /// # Errors
-/// Why one of the questions has no usable answer. After a question without an answer the gate is closed, as always.
-async fn look(session: &mut GatewaySession<'_>, known: Option<&Seen>) -> Result<Seen, QueryError> {
-    let ends_at = Instant::now() + session.config.deadline;
-    let looked = look_until(session, known, ends_at).await;
-    match &looked {
-        Err(_) if session.config.shutdown.is_cancelled() => {}
-        Err(QueryError::NoGateway { .. }) => session.is_absent("it did not accept a query"),
-        Err(error @ (QueryError::NoReply { .. } | QueryError::Socket(_))) => {
-            session.gate.close(&session.config.metrics, &format!("the query of account and positions failed: {error}"));
-        }
-        Ok(_) | Err(_) => {}
-    }
-    looked
-}
-
-async fn look_until(
+/// Why one of the questions has no usable answer.
+async fn look(
     session: &mut GatewaySession<'_>,
     known: Option<&Seen>,
-    ends_at: Instant,
+    limit: (Instant, Duration),
 ) -> Result<Seen, QueryError> {
-    let mut account = ask_account(session, ends_at).await?;
+    let mut account = ask_account(session, limit).await?;
     let mut is_whole = false;
     let mut positions = Vec::new();
     for _ in 0..LOOKS_MAX {
-        let answered = session.ask_until(Query::Positions, ends_at).await?;
+        let answered = session.ask_until(Query::Positions, limit).await?;
         let bad = |reason| QueryError::BadReply { reason, roundtrip: Duration::ZERO };
         positions = answered.held_positions().map_err(bad)?;
         if known.is_some_and(|known| *known == Seen::of(&account, &positions)) {
             is_whole = true;
             break;
         }
-        let later = ask_account(session, ends_at).await?;
+        let later = ask_account(session, limit).await?;
         is_whole = cents(later.balance) == cents(account.balance);
         account = later;
         if is_whole {
@@ -157,7 +142,7 @@ async fn look_until(
     Ok(seen)
 }
 
-async fn ask_account(session: &mut GatewaySession<'_>, ends_at: Instant) -> Result<AccountState, QueryError> {
-    let answered = session.ask_until(Query::Account, ends_at).await?;
+async fn ask_account(session: &mut GatewaySession<'_>, limit: (Instant, Duration)) -> Result<AccountState, QueryError> {
+    let answered = session.ask_until(Query::Account, limit).await?;
     answered.account().map_err(|reason| QueryError::BadReply { reason, roundtrip: Duration::ZERO })
 }

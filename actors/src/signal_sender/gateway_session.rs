@@ -200,19 +200,23 @@ impl<'a> GatewaySession<'a> {
 
     /// Sends a query, which is given up when the daemon stops. The socket is kept if the answer was valid.
     async fn ask(&mut self, question: Query) -> Result<QueryAnswer, QueryError> {
-        self.ask_until(question, Instant::now() + self.config.deadline).await
+        let deadline = self.config.deadline;
+        self.ask_until(question, (Instant::now() + deadline, deadline)).await
     }
 
-    /// The same until this moment.
-    pub(super) async fn ask_until(&mut self, question: Query, ends_at: Instant) -> Result<QueryAnswer, QueryError> {
-        let Config { dialect, peer, deadline, clock, shutdown, inflight, .. } = self.config;
+    /// The same until this moment; with the limit that an error names.
+    pub(super) async fn ask_until(
+        &mut self,
+        question: Query,
+        limit: (Instant, Duration),
+    ) -> Result<QueryAnswer, QueryError> {
+        let Config { dialect, peer, clock, shutdown, inflight, .. } = self.config;
         let socket = self.socket.take().map_or_else(|| GatewaySocket::connect(peer), Ok)?;
         let _inflight = inflight.enter(Endpoint::Gateway);
-        let limit = (ends_at, *deadline);
         let asking = handshake::ask_on(socket, &**dialect, question, limit, &**clock);
         let (answered, socket) = tokio::select! {
             answered = asking => answered?,
-            () = shutdown.cancelled() => return Err(QueryError::NoReply { deadline: *deadline }),
+            () = shutdown.cancelled() => return Err(QueryError::NoReply { deadline: limit.1 }),
         };
         self.socket = Some(socket);
         Ok(answered.answer)

@@ -122,7 +122,7 @@ pub(in crate::cli) fn in_words(row: &PaperRow) -> String {
     };
     match order.exit {
         None => {}
-        Some(exit) if exit.reason == PaperEnd::Lost => text.push_str(", lost: bars of between are missing"),
+        Some(exit) if exit.reason == PaperEnd::Lost => text.push_str(", lost: bars in between are missing"),
         Some(exit) => {
             let _ = write!(text, ", ended by {}", exit.reason.as_str());
             if let Some(price) = exit.price {

@@ -89,7 +89,7 @@ fn symbols(report: &Report) -> String {
     let rows = std::iter::once(title).chain(period.symbols.iter().map(row)).collect();
     let mut notes = String::new();
     if period.live().estimates > 0 {
-        notes.push_str("~ an estimate is in it: several positions were closed at once\n");
+        notes.push_str("~ includes estimates: the balance did not show this close alone\n");
     }
     if period.symbols.iter().any(|it| it.difference().is_some()) {
         notes.push_str("difference: what execution cost, the gateway against paper\n");
@@ -193,7 +193,7 @@ by symbol, since 2026-11-01T00:00:00Z
 SYMBOL  CLOSED  REALISED   PAPER  DIFFERENCE
 EURUSD       2   ~-12.50  -10.00       -2.50
 XAUUSD       2     +3.25       -           -
-~ an estimate is in it: several positions were closed at once
+~ includes estimates: the balance did not show this close alone
 difference: what execution cost, the gateway against paper
 paper is before costs: study.spread_points is not set
 "

@@ -30,6 +30,21 @@ const INSERT: &str =
     "INSERT INTO account_snapshots (at_ms, account, balance, equity, margin, positions, currency, is_whole)
                       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
 
+/// The same; if it cannot be written, nothing of it is, and why is the answer.
+///
+/// # Errors
+/// What else is written with it cannot be, either.
+pub(super) fn note_apart(transaction: &Connection, of: ToldOf<'_>) -> rusqlite::Result<Option<JournalError>> {
+    let run = |sql: &str| transaction.prepare_cached(sql)?.execute([]).map(drop);
+    run("SAVEPOINT money")?;
+    let fault = note(transaction, of).err();
+    if fault.is_some() {
+        run("ROLLBACK TO money")?;
+    }
+    run("RELEASE money")?;
+    Ok(fault)
+}
+
 /// Keeps what was told of this account, unless its newest row says the same, and counts what changed since the look before. What
 /// was not told stays as it was told last.
 pub(super) fn note(transaction: &Connection, of: ToldOf<'_>) -> Result<(), JournalError> {

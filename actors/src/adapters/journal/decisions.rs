@@ -72,6 +72,15 @@ pub struct CycleRecord<'a> {
     pub paper: Option<PaperCycle<'a>>,
 }
 
+/// What of a cycle could not be written, beside which its decisions are.
+#[derive(Debug, Default)]
+pub struct CycleFaults {
+    /// What the account on paper did.
+    pub paper: Option<JournalError>,
+    /// What the gateway told of the account, and what was counted from that.
+    pub money: Option<JournalError>,
+}
+
 impl Store {
     /// Writes a cycle's decisions, made with this model, all or none. A power cut may take the newest: no order rests on them,
     /// and waiting for the disk in every minute costs as much as all else that the journal does in a cycle without an order.
@@ -88,16 +97,16 @@ impl Store {
         self.record_cycle(&CycleRecord { cycle_id, model, version, decisions: records, due, told, paper }).map(drop)
     }
 
-    /// Writes what a cycle leaves, all or none. What the account on paper did is left out if that cannot be written: then
-    /// its error is the answer.
+    /// Writes what a cycle leaves, all or none. What the account on paper did, or what was told of the account, is left out if
+    /// that cannot be written: the answer says so.
     ///
     /// # Errors
     /// [`JournalError::Failed`].
-    pub fn record_cycle(&mut self, cycle: &CycleRecord<'_>) -> Result<Option<JournalError>, JournalError> {
+    pub fn record_cycle(&mut self, cycle: &CycleRecord<'_>) -> Result<CycleFaults, JournalError> {
         let CycleRecord { cycle_id, model, version, decisions, due, told, paper } = *cycle;
         let cycle_id = i64::try_from(cycle_id).unwrap_or(i64::MAX);
         let known = self.version.take().filter(|(known, _)| version.is_some_and(|version| Arc::ptr_eq(known, version)));
-        let (version, paper_error) = self.write_without_waiting(|transaction| {
+        let (version, faults) = self.write_without_waiting(|transaction| {
             let paper_error = match &paper {
                 Some(paper) => paper::write(transaction, model, paper).map_err(broken)?.map(broken),
                 None => None,
@@ -152,11 +161,14 @@ impl Store {
                 }
             }
             outcomes::write(transaction, model, due).map_err(broken)?;
-            told.map_or(Ok(()), |told| account_snapshots::note(transaction, told))?;
-            Ok((version, paper_error))
+            let money_error = match told {
+                Some(told) => account_snapshots::note_apart(transaction, told).map_err(broken)?,
+                None => None,
+            };
+            Ok((version, CycleFaults { paper: paper_error, money: money_error }))
         })?;
         self.version = version;
-        Ok(paper_error)
+        Ok(faults)
     }
 
     /// The model's newest confidences, the first of each bar of these symbols: at most `count` of them, oldest first.

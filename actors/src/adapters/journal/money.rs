@@ -137,7 +137,7 @@ impl Store {
                 realised: by_symbol,
                 open: told.as_ref().and_then(SnapshotRow::held).map(|held| open(&held, names)),
                 today,
-                unexplained: total(&unexplained(connection, account, now_ms - DAY_MS..i64::MAX)?),
+                unexplained: sizes(&unexplained(connection, account, now_ms - DAY_MS..i64::MAX)?),
                 drawdown: peak.zip(equity).and_then(|(peak, equity)| peak.drawdown(equity)),
             })
         };
@@ -239,6 +239,11 @@ pub fn open(held: &[HeldPosition], names: &[(InstrumentKey, Symbol)]) -> Vec<(St
         }
     }
     by_symbol
+}
+
+/// A deposit must not hide a loss of the same size.
+fn sizes(amounts: &[(i64, f64)]) -> f64 {
+    cents(amounts.iter().map(|(_, amount)| amount.abs()).sum())
 }
 
 fn total(amounts: &[(i64, f64)]) -> f64 {

@@ -135,7 +135,45 @@ fn an_order_that_no_look_saw_open_explains_a_step() {
     assert_eq!(change(&before, &before, vec![], unseen()), Change::default(), "without a step it says nothing");
     let seen = look(0, 10_000.0, &[held(7, 0.1, -4.0)]);
     let rows = brought(&change(&seen, &after, vec![], unseen())).0;
-    assert!(rows.iter().all(|row| row.0 == 7), "a position that is gone explains it better: {rows:?}");
+    let told_by_seen = [(7, -5.0, "estimated", "close")];
+    assert_eq!(rows, told_by_seen, "a position that is gone explains it better, but the step is not its alone");
+    let deposit = change(&before, &look(1, 10_500.0, &[]), vec![], unseen());
+    assert_eq!(brought(&deposit), (vec![], Some(500.0)), "nothing is told of it, so the limit is from nothing");
+}
+
+#[test]
+fn an_order_that_made_a_netting_position_grow_closed_nothing() {
+    let before = look(0, 10_000.0, &[held(7, 0.1, 2.0)]);
+    let unseen = || vec![Candidate::unseen(9, "eurusdM".into(), 0.1, MINUTE_MS)];
+    let added = change(&before, &look(1, 9_999.65, &[held(7, 0.2, 2.0)]), vec![], unseen());
+    assert_eq!(brought(&added), (vec![(7, -0.35, "gateway", "opening")], None), "its commission");
+    for step in [500.0, 0.5, -500.0] {
+        let deposit = change(&before, &look(1, 10_000.0 + step, &[held(7, 0.2, 2.0)]), vec![], unseen());
+        assert_eq!(brought(&deposit), (vec![], Some(step)));
+    }
+    // The gateway answered with the ticket of the deal.
+    let opened = change(&look(0, 10_000.0, &[]), &look(1, 10_500.0, &[held(7, 0.1, 0.0)]), vec![], unseen());
+    assert_eq!(brought(&opened), (vec![], Some(500.0)));
+}
+
+#[test]
+fn a_step_that_comes_late_is_not_of_the_position_that_closes_then() {
+    let (a, b) = (held(7, 0.1, 50.0), held(8, 0.1, -20.0));
+    let first = between(&look(0, 10_000.0, &[a, b.clone()]), &look(1, 10_000.0, std::slice::from_ref(&b)));
+    assert_eq!((brought(&first), first.realised[0].is_settled), ((vec![(7, 50.0, "estimated", "close")], None), false));
+    let earlier = |ticket, minute: i64, told| {
+        vec![Candidate::earlier(ticket, "EURUSDm".into(), minute * MINUTE_MS, told, Kind::Close)]
+    };
+    let (at_1, at_2) = (look(1, 10_000.0, &[b]), look(2, 10_050.0, &[]));
+    let second = change(&at_1, &at_2, earlier(7, 1, 50.0), vec![]);
+    let rows = vec![(7, 50.0, "estimated", "close"), (8, -20.0, "estimated", "close")];
+    assert_eq!(brought(&second), (rows, None));
+    assert_eq!(second.realised.iter().map(|it| it.is_settled).collect::<Vec<_>>(), [true, false]);
+    let third = change(&at_2, &look(3, 10_030.0, &[]), earlier(8, 2, -20.0), vec![]);
+    assert_eq!(brought(&third).0[1], (8, -20.0, "gateway", "close"));
+    let at_once = change(&at_1, &look(2, 10_030.4, &[]), earlier(7, 1, 50.0), vec![]);
+    assert_eq!(brought(&at_once).0.iter().map(|row| row.1).sum::<f64>(), 30.4, "both in one step");
+    assert!(at_once.realised.iter().all(|it| it.source == Source::Estimated && it.is_settled));
 }
 
 #[test]

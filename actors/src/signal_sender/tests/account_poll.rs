@@ -9,6 +9,11 @@ const POLLED: Setup = Setup { account_poll: Some(EVERY), ..V43 };
 
 async fn open(running: &Running) {
     running.sender.send(OpenGateway { cycle_id: 1, has_clock_stepped: false }).await.unwrap();
+    look(running).await;
+}
+
+async fn look(running: &Running) {
+    running.sender.send(LookAtAccount).await.unwrap();
 }
 
 fn failures(running: &Running) -> usize {
@@ -59,17 +64,60 @@ async fn what_was_told_together_is_kept_as_one_look() {
 }
 
 #[actix::test]
-async fn a_question_without_an_answer_costs_no_order_and_is_not_repeated_soon() {
+async fn a_question_without_an_answer_closes_nothing_and_is_not_repeated_soon() {
     let gateway = Gateway::start(|all| vec![newest(all).fill(1)]);
     let rules = Rules { proving_dialect: None, ..RULES };
     let running = Setup { rules, ..POLLED }.start(&gateway.address);
     gateway.account().positions = None;
+    open(&running).await;
     assert_eq!(text(&running.cycle(1, &["EURUSD"], BAR).await[0]), "filled");
-    let asked = gateway.account().asked.clone();
-    assert_eq!(asked, ["PING", "GET_ACCOUNT", "GET_POSITIONS", "PING"], "it shook hands again at once");
     pause(400).await;
+    look(&running).await;
     assert_eq!(text(&running.cycle(2, &["EURUSD"], BAR + 1).await[0]), "filled");
-    assert_eq!((gateway.account().asked.len(), failures(&running)), (4, 1), "later than usual");
+    assert_eq!(gateway.account().asked, ["PING", "GET_ACCOUNT", "GET_POSITIONS"], "later than usual");
+    assert_eq!(failures(&running), 1);
+}
+
+#[actix::test]
+async fn an_order_waits_for_a_slow_answer_no_longer_than_a_second() {
+    let gateway = Gateway::start(|all| vec![newest(all).fill(1)]);
+    let rules = Rules { proving_dialect: None, ..RULES };
+    let running = Setup { rules, deadline: Duration::from_secs(4), ..POLLED }.start(&gateway.address);
+    gateway.account().positions = None;
+    let began = std::time::Instant::now();
+    assert_eq!(text(&running.cycle(1, &["EURUSD"], BAR).await[0]), "filled");
+    assert_eq!(gateway.account().asked, ["PING"], "nothing is asked before the orders");
+    running.sender.do_send(LookAtAccount);
+    running.sender.do_send(LookAtAccount);
+    assert_eq!(text(&running.cycle(2, &["EURUSD"], BAR + 1).await[0]), "filled");
+    assert_eq!(gateway.account().asked[1..], ["GET_ACCOUNT", "GET_POSITIONS"], "never two at once");
+    assert!(began.elapsed() < Duration::from_millis(2_500), "{:?}", began.elapsed());
+}
+
+#[actix::test]
+async fn a_gateway_that_is_away_when_it_is_asked_costs_no_order() {
+    let gateway = Gateway::start(|all| vec![newest(all).fill(1)]);
+    let rules = Rules { proving_dialect: None, ..RULES };
+    let running = Setup { rules, ..POLLED }.start(&gateway.address);
+    running.sender.send(OpenGateway { cycle_id: 1, has_clock_stepped: false }).await.unwrap();
+    let address = gateway.address.clone();
+    drop(gateway);
+    look(&running).await;
+    assert_eq!(failures(&running), 1);
+    let _gateway = Gateway::start_at(&address, |all| vec![newest(all).fill(1)]);
+    assert_eq!(texts(&running.send(1, &["EURUSD"], BAR).await), ["filled"]);
+}
+
+#[actix::test]
+async fn a_stop_gives_the_question_up() {
+    let gateway = Gateway::start(|all| vec![newest(all).fill(1)]);
+    let running = Setup { deadline: Duration::from_secs(4), ..POLLED }.start(&gateway.address);
+    gateway.account().positions = None;
+    running.sender.send(OpenGateway { cycle_id: 1, has_clock_stepped: false }).await.unwrap();
+    let looking = running.sender.send(LookAtAccount);
+    running.shutdown.cancel();
+    tokio::time::timeout(Duration::from_millis(500), looking).await.unwrap().unwrap();
+    assert_eq!(failures(&running), 0);
 }
 
 #[actix::test]
@@ -80,6 +128,7 @@ async fn an_answer_that_cannot_be_read_is_counted_and_closes_nothing() {
     gateway.account().positions = Some(vec![json!({"ticket": 0})]);
     for (cycle, count) in [(1, 1), (2, 2)] {
         assert_eq!(text(&running.cycle(cycle, &["EURUSD"], BAR + cycle as i64).await[0]), "filled");
+        look(&running).await;
         pause(200).await;
         assert_eq!(failures(&running), count);
     }

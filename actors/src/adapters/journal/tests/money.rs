@@ -212,3 +212,59 @@ fn what_ended_on_paper_is_summed_by_symbol_and_money_is_never_a_guess() {
     assert_eq!((rows[1].trades, rows[1].profit, rows[1].points, rows[1].has_costs), (1, None, Some(12.5), true));
     assert_eq!(store.paper_account("demo"), Ok(None));
 }
+
+#[test]
+fn money_that_cannot_be_written_costs_no_decision_and_is_counted_later() {
+    let disk = Disk::new();
+    let mut store = disk.open();
+    look(&mut store, NOW, 10_000.0, &[held(7, -19.5)]);
+    store.connection.execute_batch("ALTER TABLE realised RENAME TO gone").unwrap();
+    let told = AccountSnapshot {
+        balance: Some(9_980.0),
+        equity: Some(9_980.0),
+        positions: Some(Vec::new()),
+        is_whole: true,
+        ..AccountSnapshot::default()
+    };
+    let decision = DecisionRecord {
+        symbol: Symbol::new("EURUSD"),
+        market_now: None,
+        bar_close_time: Some(BAR),
+        window: None,
+        features: None,
+        prediction: None,
+        threshold: 0.6,
+        action: None,
+        reason: None,
+        stopped: None,
+        failure_detail: None,
+        judged_at: None,
+        client_order_id: None,
+        close_ids: Vec::new(),
+    };
+    let told = [(minutes(1), told)];
+    let names = names();
+    let told = Some(ToldOf { account: "demo", names: &names, told: &told });
+    let decisions = &[decision][..];
+    let cycle = CycleRecord { cycle_id: 1, model: "baseline", version: None, decisions, due: &[], told, paper: None };
+    let faults = store.record_cycle(&cycle).unwrap();
+    assert!(faults.money.is_some_and(|fault| fault.to_string().contains("realised")) && faults.paper.is_none());
+    let count = |table| {
+        let sql = format!("SELECT count(*) FROM {table}");
+        store.connection.query_row(&sql, [], |row| row.get::<_, i64>(0)).unwrap()
+    };
+    assert_eq!((count("decisions"), count("account_snapshots")), (1, 1), "nothing of the look");
+    store.connection.execute_batch("ALTER TABLE gone RENAME TO realised").unwrap();
+    look(&mut store, minutes(2), 9_980.0, &[]);
+    assert!(all(&store).iter().any(|row| (row.0, row.1) == (7, -20.0)), "from the look before the fault");
+}
+
+#[test]
+fn a_deposit_hides_no_loss_of_the_same_size() {
+    let disk = Disk::new();
+    let mut store = disk.open();
+    for (minute, balance) in [(1, 10_000.0), (2, 10_500.0), (3, 10_000.0)] {
+        look(&mut store, minutes(minute), balance, &[]);
+    }
+    assert_eq!(store.money("demo", &names(), minutes(4)).unwrap().unexplained, 1_000.0);
+}
