@@ -305,6 +305,39 @@ def test_halt_and_resume_as_a_person_does_it(own, wide):
     assert wide.complaints() == []
 
 
+def test_the_limit_of_failures_is_a_stop_with_a_resume(own, wide):
+    def latched(_, answer):
+        if "halt" in answer and not own.requests:
+            answer["halt"] |= {"failures_in_a_row": 5, "failures_max": 5}
+        answer.get("health", {})["status"] = "ok"
+        return answer
+
+    own.world.change = latched
+    wide.open(own.url + PAGE)
+    wide.shows("Stopped after failed orders: no order is sent until you resume", ".verdict.bad")
+    assert wide.text("#press") == "Resume…"
+    wide.find("#press:enabled").click()
+    wide.shows("5 orders in a row were not filled", "dialog")
+    wide.press("12345678")
+    wide.find("dialog .primary:enabled").click()
+    wide.shows("Running, orders are sent", ".verdict.good")
+    assert own.requests[-1].path == "/console/api/resume"
+
+
+def test_a_rule_that_stops_every_order_is_not_green(own, wide):
+    def stopped(path, answer):
+        if path == "now":
+            answer["health"]["status"] = "ok"
+            for it in answer["symbols"]:
+                it["decision"] |= {"action": "BUY", "result": "suppressed", "reason": "loss_limit"}
+        return answer
+
+    own.world.change = stopped
+    wide.open(own.url + PAGE)
+    wide.shows("the newest signal was not sent", ".verdict.warn")
+    wide.shows("loss_limit", ".verdict.warn")
+
+
 def test_a_stale_page_resumes_nothing(own, wide):
     own.world.press(True, who="console:ann@127.0.0.1", reason="first")
     wide.open(own.url + PAGE)

@@ -125,7 +125,7 @@ function drawFrame(now) {
   $("account").textContent = daemon.account ?? "";
   const press = $("press");
   press.disabled = !user.is_operator || !halt.is_available;
-  press.textContent = halt.is_halted ? "Resume…" : "Halt…";
+  press.textContent = f.isStopped(halt) ? "Resume…" : "Halt…";
   press.title = !halt.is_available ? "guards.halt_file is not set" : user.is_operator ? "" : "this user only reads";
 }
 
