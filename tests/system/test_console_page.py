@@ -324,6 +324,22 @@ def test_the_limit_of_failures_is_a_stop_with_a_resume(own, wide):
     assert own.requests[-1].path == "/console/api/resume"
 
 
+def test_a_page_without_data_can_halt(own, wide):
+    own.refused = {"now"}
+    wide.open(own.url + PAGE, "#press:enabled")
+    wide.shows("the daemon answers, but not with data: the journal cannot be read", "#lost", 25)
+    wide.find("#press:enabled").click()
+    wide.find("#typed")
+    wide.press("smoke")
+    wide.find("dialog .danger:enabled").click()
+    wide.shows("Halted: no order is sent", "dialog")
+    assert own.world.halt["reason"] == "smoke"
+    wide.run("document.querySelector('dialog').close()")
+    own.refused = set()
+    wide.shows("smoke", ".waiting", 25)
+    assert wide.text("#lost") == ""
+
+
 def test_a_rule_that_stops_every_order_is_not_green(own, wide):
     def stopped(path, answer):
         if path == "now":

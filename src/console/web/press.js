@@ -9,7 +9,9 @@ const dialog = document.getElementById("dialog");
 
 /** Opens the dialog for the state that the page shows. `done` gets the new state, `stale` is called if it was an old one. */
 export function openDialog(now, done, stale) {
-  const { halt, daemon } = now, account = daemon.account ?? DRY_RUN, isStopped = f.isStopped(halt);
+  const halt = now?.halt, account = now?.daemon.account ?? DRY_RUN;
+  // Of a daemon whose state cannot be read only a halt is possible.
+  const isStopped = now !== null && f.isStopped(halt);
   const message = el("p.trouble", { role: "alert", hidden: true });
   const input = isStopped
     ? el("input", { id: "typed", autocomplete: "off", autocapitalize: "off", spellcheck: "false", maxlength: 200, required: true })
@@ -26,8 +28,13 @@ export function openDialog(now, done, stale) {
     button.disabled = true;
     const typed = input.value.trim();
     try {
-      done(isStopped ? await post("resume", { account: typed }, halt.generation) : await post("halt", { reason: typed }));
-      dialog.close();
+      const told = isStopped ? await post("resume", { account: typed }, halt.generation) : await post("halt", { reason: typed });
+      done(told);
+      if (now !== null) return dialog.close();
+      // The page behind cannot show it.
+      message.hidden = false;
+      message.textContent = "Halted: no order is sent.";
+      close.textContent = "Close";
     } catch (error) {
       message.hidden = false;
       message.textContent = error.status === 412
@@ -46,7 +53,7 @@ export function openDialog(now, done, stale) {
 function haltText(now) {
   return [
     el("h2", { id: "dialog-title" }, "Halt"),
-    el("p", null, now.daemon.mode === "live"
+    el("p", null, now?.daemon.mode !== "dry_run"
       ? "From now on no order is sent, and Sentinel closes no position. Open positions and their stops at the broker stay."
       : "From now on no order is sent. This is a dry run: paper orders stop, too."),
     el("label", { for: "typed" }, "Reason"),
