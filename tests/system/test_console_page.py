@@ -247,6 +247,17 @@ def test_a_frozen_cycle_is_no_contact(own, phone):
     wait_until("the banner is gone", lambda: phone.text("#lost") == "", 25)
 
 
+def test_a_page_that_slept_is_old_at_once(own, wide):
+    wide.open(own.url + PAGE)
+    own.is_silent = True
+    # As a device that wakes: its clock has moved on, and no request was missed. Nothing comes between the two lines.
+    shown = wide.run(
+        """const real = Date.now; Date.now = () => real() + 20_000;
+        document.dispatchEvent(new Event("visibilitychange")); return document.getElementById("lost").innerText;"""
+    )
+    assert "no contact since" in shown and "was not heard" in shown, shown
+
+
 def test_a_wrong_clock_of_the_phone_changes_nothing(own, phone):
     phone.command(
         "Page.addScriptToEvaluateOnNewDocument",

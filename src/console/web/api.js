@@ -86,12 +86,16 @@ export const contact = {
   },
 
   /**
-   * Why the page may be old: {since, why}, or null. Two missed polls, or a daemon that answers although no cycle has ended for
+   * Why the page may be old: {since, why}, or null. Two missed polls, 15 s of silence, or a daemon that answers although no cycle has ended for
    * two periods; a period may be so short that a poll alone takes longer.
    */
   lost(now, pollMs) {
     if (this.misses >= 2) {
       return { since: this.heardAt === null ? null : this.heardAt + this.offset, why: this.refusal === null ? "the daemon does not answer" : `the daemon answers, but not with data: ${this.refusal}` };
+    }
+    // By silence, too: a device that slept has asked nothing, and so has missed nothing.
+    if (this.heardAt !== null && Date.now() - this.heardAt > Math.max(15000, 3 * pollMs)) {
+      return { since: this.heardAt + this.offset, why: "the daemon was not heard" };
     }
     if (!now) return null;
     const ended = now.cycle?.finished_ms ?? now.daemon.started_ms;
