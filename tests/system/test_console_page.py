@@ -247,6 +247,17 @@ def test_a_frozen_cycle_is_no_contact(own, phone):
     wait_until("the banner is gone", lambda: phone.text("#lost") == "", 25)
 
 
+def test_a_page_that_slept_is_old_at_once(own, wide):
+    wide.open(own.url + PAGE)
+    own.is_silent = True
+    # As a device that wakes: its clock has moved on, and no request was missed. Nothing comes between the two lines.
+    shown = wide.run(
+        """const real = Date.now; Date.now = () => real() + 20_000;
+        document.dispatchEvent(new Event("visibilitychange")); return document.getElementById("lost").innerText;"""
+    )
+    assert "no contact since" in shown and "was not heard" in shown, shown
+
+
 def test_a_wrong_clock_of_the_phone_changes_nothing(own, phone):
     phone.command(
         "Page.addScriptToEvaluateOnNewDocument",
@@ -303,6 +314,55 @@ def test_halt_and_resume_as_a_person_does_it(own, wide):
     assert (halt.path, halt.json()) == ("/console/api/halt", {"reason": "news at 15:30"})
     assert (resume.path, resume.json(), resume.headers["if-match"]) == ("/console/api/resume", {"account": "12345678"}, '"5"')
     assert wide.complaints() == []
+
+
+def test_the_limit_of_failures_is_a_stop_with_a_resume(own, wide):
+    def latched(_, answer):
+        if "halt" in answer and not own.requests:
+            answer["halt"] |= {"failures_in_a_row": 5, "failures_max": 5}
+        answer.get("health", {})["status"] = "ok"
+        return answer
+
+    own.world.change = latched
+    wide.open(own.url + PAGE)
+    wide.shows("Stopped after failed orders: no order is sent until you resume", ".verdict.bad")
+    assert wide.text("#press") == "Resume…"
+    wide.find("#press:enabled").click()
+    wide.shows("5 orders in a row were not filled", "dialog")
+    wide.press("12345678")
+    wide.find("dialog .primary:enabled").click()
+    wide.shows("Running, orders are sent", ".verdict.good")
+    assert own.requests[-1].path == "/console/api/resume"
+
+
+def test_a_page_without_data_can_halt(own, wide):
+    own.refused = {"now"}
+    wide.open(own.url + PAGE, "#press:enabled")
+    wide.shows("the daemon answers, but not with data: the journal cannot be read", "#lost", 25)
+    wide.find("#press:enabled").click()
+    wide.find("#typed")
+    wide.press("smoke")
+    wide.find("dialog .danger:enabled").click()
+    wide.shows("Halted: no order is sent", "dialog")
+    assert own.world.halt["reason"] == "smoke"
+    wide.run("document.querySelector('dialog').close()")
+    own.refused = set()
+    wide.shows("smoke", ".waiting", 25)
+    assert wide.text("#lost") == ""
+
+
+def test_a_rule_that_stops_every_order_is_not_green(own, wide):
+    def stopped(path, answer):
+        if path == "now":
+            answer["health"]["status"] = "ok"
+            for it in answer["symbols"]:
+                it["decision"] |= {"action": "BUY", "result": "suppressed", "reason": "loss_limit"}
+        return answer
+
+    own.world.change = stopped
+    wide.open(own.url + PAGE)
+    wide.shows("the newest signal was not sent", ".verdict.warn")
+    wide.shows("loss_limit", ".verdict.warn")
 
 
 def test_a_stale_page_resumes_nothing(own, wide):

@@ -44,6 +44,7 @@ async function ask(path, options) {
   const answer = await fetch(`api/${path}`, { ...options, signal: stop, redirect: "error" });
   if (answer.status === 304) return { status: 304, headers: answer.headers, body: null };
   const body = await answer.json().catch(() => null);
+  contact.isThere = true;
   if (!answer.ok) {
     const { code = "unknown", message = `HTTP ${answer.status}` } = body?.error ?? {};
     throw new Refusal(answer.status, code, message);
@@ -55,6 +56,10 @@ async function ask(path, options) {
 /** When the daemon was last heard, and what its clock says. */
 export const contact = {
   misses: 0,
+  /** Whether the daemon has ever answered, with data or with an error. */
+  isThere: false,
+  /** The daemon's words, if its newest answer was an error. */
+  refusal: null,
   heardAt: null,
   offset: null,
 
@@ -62,14 +67,17 @@ export const contact = {
   heard(date, nowMs) {
     const here = Date.now();
     this.misses = 0;
+    this.refusal = null;
     this.heardAt = here;
     const told = Date.parse(date);
     if (nowMs !== null) this.offset = nowMs - here;
     else if (Number.isFinite(told) && Math.abs(told - here - this.offset) > 2500) this.offset = told - here;
   },
 
-  missed() {
+  /** No data came, because of this. */
+  missed(error) {
     this.misses += 1;
+    this.refusal = error instanceof Refusal ? error.message : null;
   },
 
   /** The daemon's time now, unix ms. */
@@ -78,12 +86,16 @@ export const contact = {
   },
 
   /**
-   * Why the page may be old: {since, why}, or null. Two missed polls, or a daemon that answers although no cycle has ended for
+   * Why the page may be old: {since, why}, or null. Two missed polls, 15 s of silence, or a daemon that answers although no cycle has ended for
    * two periods; a period may be so short that a poll alone takes longer.
    */
   lost(now, pollMs) {
     if (this.misses >= 2) {
-      return { since: this.heardAt === null ? null : this.heardAt + this.offset, why: "the daemon does not answer" };
+      return { since: this.heardAt === null ? null : this.heardAt + this.offset, why: this.refusal === null ? "the daemon does not answer" : `the daemon answers, but not with data: ${this.refusal}` };
+    }
+    // By silence, too: a device that slept has asked nothing, and so has missed nothing.
+    if (this.heardAt !== null && Date.now() - this.heardAt > Math.max(15000, 3 * pollMs)) {
+      return { since: this.heardAt + this.offset, why: "the daemon was not heard" };
     }
     if (!now) return null;
     const ended = now.cycle?.finished_ms ?? now.daemon.started_ms;

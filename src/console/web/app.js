@@ -43,7 +43,7 @@ async function poll() {
   } catch (error) {
     if (turn !== page.asked) return;
     // A refusal is an answer, but one without data: as old as none.
-    contact.missed();
+    contact.missed(error);
     page.error = error;
     draw();
   }
@@ -60,7 +60,7 @@ async function loadView(turn) {
     page.error = null;
   } catch (error) {
     if (turn !== page.asked || view !== page.view) return;
-    if (!(error instanceof Refusal) || error.status >= 500) contact.missed();
+    if (!(error instanceof Refusal) || error.status >= 500) contact.missed(error);
     page.error = error;
   }
   draw();
@@ -77,7 +77,7 @@ async function open() {
   try {
     view = await known[2]();
   } catch (error) {
-    contact.missed();
+    contact.missed(error);
     page.error = error;
     return draw();
   }
@@ -118,14 +118,18 @@ function drawFrame(now) {
   morphChildren($("nav"), el("nav", null, VIEWS.map(link)));
   document.title = `${VIEWS.find(([id]) => id === page.name)[1]} · Sentinel`;
   $("zone").textContent = f.zoneName();
-  if (!now) return;
+  if (!now) {
+    // A halt needs nothing that is read before it; the daemon itself refuses a user who only reads.
+    $("press").disabled = !contact.isThere;
+    return;
+  }
   const { daemon, halt, user } = now;
   $("mode").textContent = daemon.mode === "live" ? "LIVE" : "DRY RUN";
   $("mode").className = `badge ${daemon.mode}`;
   $("account").textContent = daemon.account ?? "";
   const press = $("press");
   press.disabled = !user.is_operator || !halt.is_available;
-  press.textContent = halt.is_halted ? "Resume…" : "Halt…";
+  press.textContent = f.isStopped(halt) ? "Resume…" : "Halt…";
   press.title = !halt.is_available ? "guards.halt_file is not set" : user.is_operator ? "" : "this user only reads";
 }
 
@@ -173,7 +177,7 @@ const ACTIONS = {
   },
   async press() {
     const { openDialog } = await import("./press.js");
-    openDialog(page.now, (now) => { page.now = { ...page.now, halt: now.halt }; draw(); poll(); }, () => poll());
+    openDialog(page.now, (now) => { if (page.now) page.now = { ...page.now, halt: now.halt }; draw(); poll(); }, () => poll());
   },
 };
 

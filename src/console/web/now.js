@@ -3,6 +3,8 @@
 import * as f from "./parts.js";
 import { ago, el, money, oddsBar, oddsText, section, state, table, tiles, until, verdict, whyCell } from "./parts.js";
 
+// Rules that stop the orders of every symbol. Those that `halt` tells at once are not among them.
+const STOPS_ALL = new Set(["clock_step", "journal", "handshake", "breaker", "order_limit", "loss_limit", "positions"]);
 const CYCLES_SHOWN = 12, RECORDED_MS = 30 * 86400e3;
 
 export async function load({ get }) {
@@ -23,10 +25,13 @@ export function render({ now, data }) {
 function headline(now) {
   const { halt, cycle, health, market } = now;
   const isLive = now.daemon.mode === "live";
+  const stop = stoppedBy(now);
   const [kind, words] = halt.is_halted ? ["warn", "Halted: no order is sent"]
+    : f.isLatched(halt) ? ["bad", "Stopped after failed orders: no order is sent until you resume"]
     : health.status === "fail" ? ["bad", "It does not work"]
     : health.status === "degraded" ? ["warn", "Running, but something needs attention"]
     : !cycle ? ["soft", "Starting: the first cycle has not ended"]
+    : stop ? ["warn", `Running, but the newest signal was not sent, at ${f.moment(stop.cycle_id, now.now_ms)}: ${stop.reason}`]
     : ["good", isLive ? "Running, orders are sent" : "Running as a dry run: no order is sent, paper trades"];
   const open = market.is_open === null ? null : market.is_open ? "market open" : "market closed";
   const facts = [
@@ -37,6 +42,14 @@ function headline(now) {
   ].filter(Boolean);
   return el(`div.verdict.${kind}`, null, state(kind, words),
     el("small", null, facts.map((fact) => [el("span.fact", null, fact), " "])));
+}
+
+/** The newest signal, if a rule stopped it that stops every symbol's. */
+function stoppedBy({ symbols }) {
+  // A signal that is decided again on an ordered bar says nothing about the next one.
+  const signals = symbols.flatMap((it) => [it.signal, it.decision]).filter((d) => d && d.action !== "HOLD" && d.reason !== "already_ordered");
+  const newest = Math.max(...signals.map((d) => d.cycle_id));
+  return signals.find((d) => d.cycle_id === newest && STOPS_ALL.has(d.reason)) ?? null;
 }
 
 /** Its age; of recorded bars, which are years old, their date. */
@@ -53,7 +66,7 @@ function waiting(now) {
     lines.push(["warn", "Halted", [halt.who ? `by ${halt.who}` : "by the kill switch's file", halt.since_ms ? [" since ", f.moment(halt.since_ms)] : null,
       halt.reason ? `: ${halt.reason}` : null]]);
   }
-  if (halt.failures_max > 0 && halt.failures_in_a_row >= halt.failures_max) {
+  if (f.isLatched(halt)) {
     lines.push(["bad", "Failures", `${halt.failures_in_a_row} orders in a row were not filled; Resume starts the count again`]);
   }
   for (const order of unresolved) {

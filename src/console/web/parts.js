@@ -254,3 +254,9 @@ export function lots(order) {
   if (volume === null) return filled === null ? "the gateway's own" : plain(filled);
   return filled !== null && filled !== volume ? `${plain(filled)} of ${plain(volume)}` : plain(volume);
 }
+
+/** Whether the limit of orders in a row that were not filled is reached: no order is sent until a person resumes. */
+export const isLatched = (halt) => halt.failures_max > 0 && halt.failures_in_a_row >= halt.failures_max;
+
+/** Whether no order is sent until a person resumes: by the kill switch or by that limit. */
+export const isStopped = (halt) => halt.is_halted || isLatched(halt);

@@ -9,15 +9,17 @@ const dialog = document.getElementById("dialog");
 
 /** Opens the dialog for the state that the page shows. `done` gets the new state, `stale` is called if it was an old one. */
 export function openDialog(now, done, stale) {
-  const { halt, daemon } = now, account = daemon.account ?? DRY_RUN;
+  const halt = now?.halt, account = now?.daemon.account ?? DRY_RUN;
+  // Of a daemon whose state cannot be read only a halt is possible.
+  const isStopped = now !== null && f.isStopped(halt);
   const message = el("p.trouble", { role: "alert", hidden: true });
-  const input = halt.is_halted
+  const input = isStopped
     ? el("input", { id: "typed", autocomplete: "off", autocapitalize: "off", spellcheck: "false", maxlength: 200, required: true })
     : el("input", { id: "typed", autocomplete: "off", maxlength: 200, required: true, placeholder: "news at 15:30" });
-  const button = el("button", { type: "submit", class: halt.is_halted ? "primary" : "danger" }, halt.is_halted ? "Resume" : "Halt now");
+  const button = el("button", { type: "submit", class: isStopped ? "primary" : "danger" }, isStopped ? "Resume" : "Halt now");
   const close = el("button", { type: "button" }, "Cancel");
-  const form = el("form", null, halt.is_halted ? resumeText(halt, account) : haltText(now), input, message, el("div.buttons", null, button, close));
-  const check = () => { button.disabled = halt.is_halted ? input.value.trim() !== account : !input.value.trim(); };
+  const form = el("form", null, isStopped ? resumeText(halt, account) : haltText(now), input, message, el("div.buttons", null, button, close));
+  const check = () => { button.disabled = isStopped ? input.value.trim() !== account : !input.value.trim(); };
   input.addEventListener("input", check);
   close.addEventListener("click", () => dialog.close());
   form.addEventListener("submit", async (event) => {
@@ -26,8 +28,13 @@ export function openDialog(now, done, stale) {
     button.disabled = true;
     const typed = input.value.trim();
     try {
-      done(halt.is_halted ? await post("resume", { account: typed }, halt.generation) : await post("halt", { reason: typed }));
-      dialog.close();
+      const told = isStopped ? await post("resume", { account: typed }, halt.generation) : await post("halt", { reason: typed });
+      done(told);
+      if (now !== null) return dialog.close();
+      // The page behind cannot show it.
+      message.hidden = false;
+      message.textContent = "Halted: no order is sent.";
+      close.textContent = "Close";
     } catch (error) {
       message.hidden = false;
       message.textContent = error.status === 412
@@ -46,7 +53,7 @@ export function openDialog(now, done, stale) {
 function haltText(now) {
   return [
     el("h2", { id: "dialog-title" }, "Halt"),
-    el("p", null, now.daemon.mode === "live"
+    el("p", null, now?.daemon.mode !== "dry_run"
       ? "From now on no order is sent, and Sentinel closes no position. Open positions and their stops at the broker stay."
       : "From now on no order is sent. This is a dry run: paper orders stop, too."),
     el("label", { for: "typed" }, "Reason"),
@@ -57,7 +64,8 @@ function resumeText(halt, account) {
   const by = halt.who ? `by ${halt.who}` : "by the kill switch's file";
   return [
     el("h2", { id: "dialog-title" }, "Resume"),
-    el("p", null, `Halted ${by}`, halt.since_ms ? ` since ${f.moment(halt.since_ms)}` : null, halt.reason ? `: ${halt.reason}` : null),
+    halt.is_halted && el("p", null, `Halted ${by}`, halt.since_ms ? ` since ${f.moment(halt.since_ms)}` : null, halt.reason ? `: ${halt.reason}` : null),
+    f.isLatched(halt) && el("p", null, `${halt.failures_in_a_row} orders in a row were not filled. Find out why first.`),
     el("p", null, "Orders are sent again, and the count of failed orders in a row begins anew."),
     el("label", { for: "typed" }, "Type the account ", el("code", null, account)),
   ];
