@@ -80,7 +80,7 @@ async fn an_account_lost_while_the_order_waits_for_its_connection_sends_nothing(
         assert_eq!(text(&result), outcome);
         pause(200).await;
         assert_eq!(gateway.received().len(), arrived);
-        let state = if is_lost { OrderState::Expired } else { OrderState::Filled };
+        let state = if is_lost { OrderState::NotSent } else { OrderState::Filled };
         assert_eq!(running.states(), [state]);
     }
 }
