@@ -61,6 +61,8 @@ libstdc++, as far as libzmq uses it  GPL-3.0-or-later with the GCC Runtime Libra
     Linked statically where the machine that builds has a static one.
 The standard library of Rust  MIT OR Apache-2.0
     https://github.com/rust-lang/rust
+uPlot, in the console's page  MIT
+    https://github.com/leeoniya/uPlot
 
 Rust packages
 
@@ -87,6 +89,7 @@ libzmq=$(folder "$native")/vendor
 take "libzmq" "$libzmq/COPYING.LESSER"
 take "libzmq, which the text above amends" "$libzmq/COPYING"
 take "the recorded EUR/USD bars of the demo" src/sandbox/data/NOTICE
+take "uPlot" src/console/web/vendor/uPlot.LICENSE
 
 # The longest list of names comes first, so the common texts come first; libzmq's two texts keep their order.
 for list in $(wc -l "$scratch"/*.of | sort -rn | sed -nE 's/^ *[0-9]+ (.*\.of)$/\1/p'); do

@@ -101,9 +101,9 @@ enum Command {
     Replay(Box<replay::Args>),
     /// List the orders in the journal, or settle one whose outcome is unknown, beside a running daemon
     Orders(orders::Args),
-    /// Show profit and loss of today, this week and this month, by symbol
+    /// Show profit and loss
     ///
-    /// At the gateway, and on paper beside it. Realised profit has a source: the step of the balance when exactly one position was closed, else an estimate, marked ~, from
+    /// Of today, this week and this month, by symbol, at the gateway and on paper beside it. Realised profit has a source: the step of the balance when exactly one position was closed, else an estimate, marked ~, from
     /// what the gateway told last. Periods begin at 00:00 UTC, weeks on Monday; the trading day at 17:00 in New York. Growth is
     /// that of the equity, without deposits and withdrawals. A figure that nobody knows is "-".
     Pnl(pnl::Args),

@@ -213,6 +213,9 @@ fn sources(args: &Args, journal: &Path, [market, model, gateway]: [SocketAddr; 3
         ("trading.threshold", THRESHOLD.into()),
         ("guards.opposite", "close_then_open".into()),
         ("schedule.clock", "bars".into()),
+        // Live and paper begin with the same sum, and what they earn is seen at once.
+        ("paper.balance", "100000".into()),
+        ("gateway.account_poll_s", "1".into()),
         ("journal.path", journal.display().to_string()),
     ];
     // The console's two buttons work here, too.
@@ -229,18 +232,22 @@ fn sources(args: &Args, journal: &Path, [market, model, gateway]: [SocketAddr; 3
 }
 
 /// What follows from the bars that are replayed.
-fn of_bars(own: Option<&Own>) -> [(&'static str, String); 3] {
+fn of_bars(own: Option<&Own>) -> Vec<(&'static str, String)> {
     let Some(Own { recording, .. }) = own else {
         // The recording has the weekends of this calendar.
-        return [
+        return vec![
             ("trading.stop_loss", STOP_LOSS.into()),
             ("market.calendar", "fx".into()),
             ("data.interval", INTERVAL.as_str().into()),
+            // Profit on paper in dollars, as the gateway's account has it, and after the spread, which the gateway does not charge.
+            ("trading.contract_size", "100000".into()),
+            ("trading.profit_rate", "1".into()),
+            ("study.spread_points", "2".into()),
         ];
     };
     let newest = recording.bars().last().map_or(1.0, |bar| bar.close);
     let calendar = if recording.is_of_every_day() { "always" } else { "fx" };
-    [
+    vec![
         ("trading.stop_loss", format!("{:.5}", (newest * STOP_LOSS_SHARE).max(1e-5))),
         ("market.calendar", calendar.into()),
         ("data.interval", recording.interval.as_str().into()),

@@ -269,6 +269,8 @@ impl Application {
             tokio::time::timeout(FLUSH_DEADLINE, self.flush_unwritten.send(FlushUnwritten)).await,
             Ok(Ok(true))
         );
+        // Before the journal, whose last connection has to be the Journal's.
+        self.console.close().await;
         // Closed only now, when every order's outcome and the last cycle's decisions are in it.
         let flushed = tokio::time::timeout(FLUSH_DEADLINE, self.journal.send(Flush)).await;
         let drained = judge(flushed.ok().and_then(Result::ok), is_written);
@@ -288,7 +290,6 @@ impl Application {
         {
             tracing::warn!("the bar archive was not closed in time; the newest bars may be missing in it");
         }
-        self.console.close().await;
         self.port.close().await;
         self.metrics.arbiter.stop();
         if self.metrics.arbiter.join().is_err() {

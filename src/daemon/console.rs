@@ -1,8 +1,12 @@
 //! The console's listener: a page, and the JSON that it shows (config/console/README.md). Until somebody connects it is only a
 //! socket: the thread of its server and the one that reads the journal start then. Trading never waits for it.
 
+// The error of a handler is an answer, as actix-web has it.
+#![allow(clippy::result_large_err)]
+
 mod answers;
 mod assets;
+mod desk;
 mod facts;
 mod halt;
 mod press;
@@ -22,6 +26,7 @@ use actix_web::{
     web,
 };
 pub use facts::{Facts, SymbolFacts};
+use reader::ReaderThread;
 pub use security::SAFE_HEADERS;
 use sentinel_actors::{
     domain::clock::Clock,
@@ -41,6 +46,9 @@ use tracing_actix_web::TracingLogger;
 
 /// Longest body of a request: a reason has 200 characters.
 pub const BODY_BYTES_MAX: usize = 4 * 1024;
+
+/// How long its thread may take to end, more than a question takes.
+const CLOSE_DEADLINE: Duration = Duration::from_millis(500);
 
 /// What the console asks.
 #[derive(Clone)]
@@ -65,6 +73,7 @@ pub(super) struct Console(Rc<RefCell<State>>);
 struct State {
     address: Option<SocketAddr>,
     server: Option<ServerHandle>,
+    reader: ReaderThread,
     is_closed: bool,
 }
 
@@ -115,7 +124,8 @@ impl Console {
         if self.0.borrow().is_closed {
             return Ok(());
         }
-        let server = server(listener, config, deps)?;
+        let reader = self.0.borrow().reader.clone();
+        let server = server(listener, config, deps, reader)?;
         self.0.borrow_mut().server = Some(server.handle());
         server.await
     }
@@ -125,15 +135,19 @@ impl Console {
         self.0.borrow().address
     }
 
-    /// Closes it, without waiting for browsers that keep their connection.
+    /// Closes it, without waiting for browsers that keep their connection, and then the files that it reads.
     pub(super) async fn close(&self) {
-        let server = {
+        let (server, reader) = {
             let mut state = self.0.borrow_mut();
             state.is_closed = true;
-            state.server.take()
+            (state.server.take(), state.reader.clone())
         };
         if let Some(server) = server {
             server.stop(false).await;
+        }
+        let closed = web::block(move || reader.close());
+        if !matches!(tokio::time::timeout(CLOSE_DEADLINE, closed).await, Ok(Ok(()))) {
+            tracing::warn!("the console was reading the journal and did not end in time");
         }
     }
 }
@@ -145,14 +159,14 @@ pub fn url(address: SocketAddr, config: &HttpConfig) -> String {
     format!("{scheme}://{}/console/", SocketAddr::new(crate::net::as_seen_here(address.ip()), address.port()))
 }
 
-fn server(listener: TcpListener, config: &HttpConfig, deps: Deps) -> io::Result<Server> {
+fn server(listener: TcpListener, config: &HttpConfig, deps: Deps, reader: ReaderThread) -> io::Result<Server> {
     let gate = http::gate(config.protection.as_ref());
     let tls = http::tls(config.protection.as_ref())?;
     let has_users = config.protection.as_ref().is_some_and(|protection| protection.users() > 0);
     let doors = web::Data::new(security::Doors::new(&deps.facts, has_users, tls.is_some()));
     let deadline = config.ask_deadline;
     let app = move || {
-        let desk = routes::Desk::new(deps.clone(), deadline);
+        let desk = desk::Desk::new(deps.clone(), deadline, reader.clone());
         App::new()
             .wrap(from_fn(http::password::ask))
             .wrap(TracingLogger::<DebugSpan>::new())

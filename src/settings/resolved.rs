@@ -24,6 +24,9 @@ use sentinel_actors::{
 use sha2::{Digest, Sha256};
 use std::{sync::Arc, time::Duration};
 
+/// The console's port in base.toml.
+const CONSOLE_PORT: u16 = 8001;
+
 /// All settings in effect. A section that appears here unchanged needs no further resolving.
 #[derive(Debug, Clone)]
 #[allow(missing_docs)] // Sections: config/base.toml documents every key.
@@ -119,6 +122,10 @@ impl Settings {
         let journal = self.journal.located(&sources.environment);
         if self.market.calendar == market::AUTO {
             self.market.calendar = self.symbols.auto_calendar().into();
+        }
+        if self.metrics.enabled && self.metrics.port == CONSOLE_PORT && self.console.port == CONSOLE_PORT {
+            // Settings of before there was a console: the metrics keep their port.
+            self.console.enabled = false;
         }
         let parsed = self.parse::<P>(&journal, sources, &mut found);
         let written_out = self.symbols.written_out(&self.trading);

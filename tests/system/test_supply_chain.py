@@ -143,6 +143,7 @@ def test_the_notices_have_every_linked_crate_and_libzmq():
     assert len(linked) > 150 and named == linked
     assert "As a special exception, copyright holders give you permission to link this" in done.stdout
     assert "GNU LESSER GENERAL PUBLIC LICENSE" in done.stdout and "GNU GENERAL PUBLIC LICENSE" in done.stdout
+    assert "Of uPlot\n" in done.stdout and "Leon Sorokin" in done.stdout
     # The text of every crate with a licence file is listed under its name.
     listed = ",".join(re.findall(r"^Of ((?:.+\n)+)", done.stdout, re.MULTILINE)).replace("\n", " ")
     texts = {name.strip() for name in re.sub(r" +", " ", listed).split(",")}

@@ -12,6 +12,7 @@ mod first_decisions;
 mod journal_id;
 mod ledger;
 mod money;
+mod order_steps;
 mod orders;
 mod outcomes;
 mod paper;
@@ -39,7 +40,8 @@ pub use explain::{Coverage, DecisionRow, OrderLife, Pick, Step};
 pub use first_decisions::{FirstOdds, RecordedOdds};
 pub use journal_id::journal_id;
 pub use money::{Peak, RealisedRow, ToldAccount, open};
-pub use orders::{Identity, OrderRow, Verdict};
+pub use order_steps::Verdict;
+pub use orders::{Identity, OrderRow};
 pub use outcomes::{Due, OutcomeRow};
 pub use paper::{PaperAnswer, PaperCycle, PaperRow};
 pub use profit_on_paper::{PaperAccount, PaperProfit};
@@ -210,7 +212,7 @@ impl Store {
     /// # Errors
     /// No such order, or one that made no position that still counts.
     pub fn mark_closed(&mut self, id: Uuid, who: &str, note: &str, now: Duration) -> Result<(), JournalError> {
-        self.write(|transaction| orders::mark_closed(transaction, id, (who, note), now))
+        self.write(|transaction| order_steps::mark_closed(transaction, id, (who, note), now))
     }
 
     /// Notes that a person pressed a button of the console. A resume also allows orders again, as [`Store::resume`].

@@ -109,6 +109,11 @@ impl Money {
         Self(terms)
     }
 
+    /// Whether the price of this symbol is needed for the money of another, or of itself.
+    pub fn takes_price_of(&self, symbol: &Symbol) -> bool {
+        self.0.iter().filter_map(|terms| terms.rate.as_ref()?.symbol()).any(|named| named == symbol)
+    }
+
     /// What one lot of the symbol brings for each point, in the account's currency: point x contract size x rate. `close` answers
     /// a symbol's newest close, `None` if there is none.
     ///
@@ -213,6 +218,8 @@ mod tests {
         ] {
             assert_eq!(dollars().profit(&Symbol::new(name), 1.0, 1.0, close).unwrap_err().to_string(), why);
         }
+        let is_taken = |name: &str| dollars().takes_price_of(&Symbol::new(name));
+        assert!(is_taken("GBPUSD") && is_taken("USDJPY") && !is_taken("EURUSD"));
         for price in [0.0, -1.0, f64::NAN, f64::INFINITY] {
             assert!(dollars().profit(&Symbol::new("EURGBP"), 1.0, 1.0, |_| Some(price)).is_err(), "{price}");
         }

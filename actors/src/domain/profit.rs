@@ -289,7 +289,8 @@ pub struct PaperFigures {
 /// Money as metrics show it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Figures {
-    /// When the gateway told the account last, unix milliseconds; `None` if it never did.
+    /// When the gateway told balance and positions together last, unix milliseconds; `None` if it never did: then nothing can
+    /// be counted.
     pub told_ms: Option<i64>,
     /// Money without open positions.
     pub balance: Option<f64>,

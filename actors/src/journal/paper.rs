@@ -81,7 +81,8 @@ impl Journal {
             let close_time = |bar: &Bar| bar.close_time(config.horizons.interval, &config.horizons.calendar);
             let windows = records.iter().filter_map(|record| Some((&record.symbol, record.window.as_deref()?)));
             desk.advance(windows, close_time, at);
-            let signals: Vec<_> = records.iter().map(|record| signal(record, &paper.instruments)).collect();
+            let signals = records.iter().enumerate().map(|(place, record)| signal(record, (&paper.instruments, place)));
+            let signals: Vec<_> = signals.collect();
             if signals.iter().any(|signal| matches!(signal, Some(Ok(_)))) {
                 desk.begin(at);
             }
@@ -155,13 +156,15 @@ impl Journal {
 /// The signal of a decision, or the rule that stopped it before any order; `None` for a HOLD and without a decision.
 fn signal<'a>(
     record: &'a DecisionRecord,
-    instruments: &'a [(Instrument, Option<Costs>)],
+    (instruments, place): (&'a [(Instrument, Option<Costs>)], usize),
 ) -> Option<Result<PaperSignal<'a>, Suppression>> {
     let side = Side::from_action(record.action?)?;
     if let Some(rule) = record.stopped {
         return Some(Err(rule));
     }
-    let (instrument, costs) = instruments.iter().find(|(instrument, _)| instrument.symbol == record.symbol)?;
+    // Records come in the order of the settings, and so are nearly always found at once.
+    let is_its = |(instrument, _): &&(Instrument, _)| instrument.symbol == record.symbol;
+    let (instrument, costs) = instruments.get(place).filter(is_its).or_else(|| instruments.iter().find(is_its))?;
     let (_, confidence) = record.prediction?.likeliest();
     let (bar, bar_close_time) = (record.window.as_deref()?.last()?, record.bar_close_time?);
     Some(Ok(PaperSignal { instrument, side, confidence, bar, bar_close_time, costs: *costs }))

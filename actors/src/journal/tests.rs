@@ -10,10 +10,11 @@ use crate::{
         decision::Prediction,
         instrument::Symbol,
         interval::Interval,
-        journal::DecisionRecord,
+        journal::{DecisionRecord, Standing, StandingQuestion},
+        names::DropReason,
         order::{Order, Outcome, Side, client_order_id},
     },
-    messages::RecordDecisions,
+    messages::{ReadHistory, ReadStanding, RecordDecisions, WriteSteps},
 };
 use actix::Context;
 use rusqlite::Connection;

@@ -46,7 +46,7 @@ export class Candles {
   /** New content. The range stays, and follows the newest bar if that was in it. */
   set(list, positions) {
     const isFirst = !this.plots.length, wasAtEnd = this.range && this.range[1] >= this.list.length - 1;
-    const grown = list.length - this.list.length;
+    const grown = list.length - this.list.length, at = this.plots[0]?.cursor.idx, pointed = this.plots[0]?.cursor.left >= 0 ? this.list[at]?.bar?.at : undefined;
     this.list = list;
     this.positions = positions;
     if (isFirst) {
@@ -54,8 +54,11 @@ export class Candles {
       return this.build();
     }
     if (wasAtEnd && grown > 0) this.range = this.range.map((edge) => edge + grown);
-    this.plots.forEach((plot, at) => plot.setData(this.columns()[at], false));
+    const columns = this.columns();
+    this.plots.forEach((plot, which) => plot.setData(columns[which], false));
     this.show(this.range);
+    // The cursor stays on its bar, not on its place on the screen.
+    if (pointed !== undefined) this.cursor(this.list.findIndex(({ bar }) => bar?.at === pointed));
   }
 
   /** The newest bars, as many as can be read. */
@@ -92,8 +95,13 @@ export class Candles {
   /** Puts the cursor on a bar, and brings it into view. */
   point(index) {
     if (index < this.range[0] || index > this.range[1]) this.pan(index - (this.range[0] + this.range[1]) / 2);
-    const [plot] = this.plots, bar = this.list[index]?.bar;
-    plot.setCursor({ left: plot.valToPos(index, "x"), top: bar ? plot.valToPos(bar.close, "y") : 0 });
+    this.cursor(index);
+  }
+
+  /** On both plots: uPlot passes on only what the mouse does. */
+  cursor(index) {
+    const bar = this.list[index]?.bar;
+    for (const plot of this.plots) plot.setCursor({ left: bar ? plot.valToPos(index, "x") : -10, top: bar ? 10 : -10 });
   }
 
   fit() {

@@ -46,16 +46,27 @@ function ledgers(name, rows, first) {
   return table([[name, "name"], ["Live", "n"], ["Paper", "n"], ["Difference", "n"]], rows.map(line), "Nothing yet.");
 }
 
-function equityText({ live, paper }) {
+function equityText(equity) {
+  const { live, paper } = equity;
   if (!live && !paper) return el("p.soft", null, "No equity is known yet.");
-  const one = (name, it) => it && [`${name}: drawdown`, `${f.sum(it.drawdown, it.unit, false)} (${f.percent(it.drawdown_share)})`, `from the peak ${f.sum(it.peak, it.unit, false)}; deepest ever ${f.sum(it.drawdown_max, it.unit, false)} (${f.percent(it.drawdown_max_share)})`];
+  const share = (it, name) => (it.unit === "points" || !Number.isFinite(it[name]) ? "" : ` (${f.percent(it[name])})`);
+  const one = (name, it) => it && [`${name}: drawdown`, `${f.sum(it.drawdown, it.unit, false)}${share(it, "drawdown_share")}`,
+    `from the peak ${f.sum(it.peak, it.unit, false)}; deepest ever ${f.sum(it.drawdown_max, it.unit, false)}${share(it, "drawdown_max_share")}`];
   return [
-    host("equity", "Equity of both ledgers over time"),
-    el("p.legend", null, live && el("span.key.buy", null, `live${live.unit ? `, ${live.unit}` : ""}`), paper && el("span.key.paper.dashed", null, `paper${paper.unit ? `, ${paper.unit}` : ""}`), el("span", null, `times: ${f.zoneName()}`)),
-    host("drawdown", "Drawdown of both ledgers in percent of the peak"),
-    el("p.legend", null, el("span", null, "drawdown in % of the peak within this range")),
+    groups(equity).map((names) => [
+      host(`equity-${names[0]}`, `Change of equity over time, ${names.join(" and ")}`), host(`drawdown-${names[0]}`, `Drawdown, ${names.join(" and ")}`),
+      el("p.legend", null, names.map((name) => el(`span.key.${KEYS[name]}`, null, `${name}, ${equity[name].unit ?? "unit not told"}`)),
+        el("span", null, `above: change since the range began; below: distance from its peak; times: ${f.zoneName()}`))]),
     tiles([one("Live", live), one("Paper", paper)]),
   ];
+}
+
+const KEYS = { live: "buy", paper: "paper.dashed" }, LINES = { live: ["buy", undefined], paper: ["paper", [6, 4]] };
+
+/** The ledgers that one axis can show: those with the same unit. */
+function groups({ live, paper }) {
+  const there = [["live", live], ["paper", paper]].filter(([, it]) => it?.rows.length).map(([name]) => name);
+  return there.length === 2 && live.unit !== paper.unit ? [["live"], ["paper"]] : there.length ? [there] : [];
 }
 
 const dayPlot = (books) => (known(books.days).length ? [host("days", "Profit and loss by day"),
@@ -65,14 +76,14 @@ const known = (days) => days.filter((it) => [it.live, it.paper].some((m) => Numb
 export async function drawn({ data }) {
   if (!data) return;
   const { books, equity } = data, look = `${f.zone.kind}${document.documentElement.dataset.theme}${matchMedia("(prefers-color-scheme: dark)").matches}`;
-  const of = (it, name) => it.rows.map((row) => [row[it.columns.indexOf("at_ms")], row[it.columns.indexOf(name)]]);
-  const ledgersOf = (make) => [["live", "buy", undefined], ["paper", "paper", [6, 4]]].filter(([name]) => equity[name]?.rows.length)
-    .map(([name, colour, dash]) => ({ name, colour, dash, points: make(of(equity[name], "equity")) }));
+  const curve = (it) => it.rows.map((row) => [row[it.columns.indexOf("at_ms")], row[it.columns.indexOf("equity")]]);
+  const series = (names, make) => names.map((name) => ({ name, colour: LINES[name][0], dash: LINES[name][1], points: make(curve(equity[name])) }));
   const key = JSON.stringify([equity.live?.rows, equity.paper?.rows]) + look;
   const days = known(books.days).slice(0, DAYS_SHOWN).reverse(), value = (m) => (Number.isFinite(m?.amount) ? m.amount : null);
   await Promise.all([
-    plots.draw("equity", key, (Plot, target, width) => lines(Plot, target, width, { series: ledgersOf((points) => points), decimals: 0, range: around })),
-    plots.draw("drawdown", key, (Plot, target, width) => lines(Plot, target, width, { series: ledgersOf(fall), height: 120, decimals: 1, range: (u, least) => [Math.min((least ?? 0) * 1.1, -1), 0] })),
+    ...groups(equity).flatMap((names) => [
+      plots.draw(`equity-${names[0]}`, key, (Plot, target, width) => lines(Plot, target, width, { series: series(names, change), range: around })),
+      plots.draw(`drawdown-${names[0]}`, key, (Plot, target, width) => lines(Plot, target, width, { series: series(names, fall), height: 110, range: (u, least) => [Math.min((least ?? 0) * 1.1, -1), 0] }))]),
     plots.draw("days", JSON.stringify(days) + look, (Plot, target, width) => columns(Plot, target, width, { groups: days.map(({ day }) => day.slice(5)), decimals: 0,
       series: [{ name: "live", colour: "buy", values: days.map((it) => value(it.live)) }, { name: "paper", colour: "paper", values: days.map((it) => value(it.paper)) }] })),
   ]);
@@ -85,13 +96,19 @@ function around(u, least, most) {
   return [least - room, most + room];
 }
 
-/** From equity to its distance from the highest before, in percent of it, below 0. */
+/** What was won or lost since the first point. */
+function change(points) {
+  const first = points.find(([, value]) => Number.isFinite(value))?.[1];
+  return points.map(([ms, value]) => [ms, Number.isFinite(value) ? value - first : null]);
+}
+
+/** From equity to its distance from the highest before, below 0. */
 function fall(points) {
   let peak = null;
   return points.map(([ms, value]) => {
     if (!Number.isFinite(value)) return [ms, null];
     peak = Math.max(peak ?? value, value);
-    return [ms, peak > 0 ? ((value - peak) / peak) * 100 : null];
+    return [ms, value - peak];
   });
 }
 

@@ -71,7 +71,7 @@ export const host = (name, label) => el("div.plot", { "data-keep": name, role: "
 export const zoned = (Plot) => (f.zone.kind === "utc" ? { tzDate: (s) => Plot.tzDate(new Date(s * 1000), "Etc/UTC") } : {});
 
 /** Lines over time: `series` are {name, colour, dash, points: [[ms, value]]}, `range(u, least, most)` is that of the y axis. */
-export function lines(Plot, target, width, { series, height = 200, decimals = 2, range }) {
+export function lines(Plot, target, width, { series, height = 200, range }) {
   const c = colours();
   const tables = series.map(({ points }) => [points.map(([ms]) => ms / 1000), points.map(([, value]) => value)]);
   const data = Plot.join(tables, tables.map((table) => table.slice(1).map(() => 2)));
@@ -80,7 +80,7 @@ export function lines(Plot, target, width, { series, height = 200, decimals = 2,
   return new Plot({
     width, height, legend: { show: false }, ...zoned(Plot), cursor: { y: false, points: { size: 6 } }, scales: { y: { range } },
     axes: [axis(c, { space: 70, values: (u, ticks) => ticks.map((s, at) => f.tick(s * 1000, at ? ticks[at - 1] * 1000 : undefined)) }),
-      axis(c, { size: 62, values: (u, ticks) => ticks.map((value) => f.fixed(value, decimals)) })],
+      axis(c, { size: 62, values: (u, ticks) => ticks.map((value) => f.fixed(value, Math.abs(ticks[1] - ticks[0]) < 1 ? 2 : 0)) })],
     series: [{}, ...series.map(({ name, colour, dash }) => ({ label: name, stroke: c[colour], width: 1.8, dash, paths: Plot.paths.stepped({ align: 1 }), points: { show: false } }))],
   }, held, target);
 }

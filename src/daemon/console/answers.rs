@@ -16,8 +16,8 @@ pub(super) use process::{stages, system};
 
 use super::{
     assets::{all, hex, same_tag},
+    desk::Desk,
     facts::SymbolFacts,
-    routes::Desk,
     security::failure,
 };
 use crate::daemon::http::{accept, sliced_body::SlicedBody};

@@ -3,8 +3,8 @@
 
 use super::{
     answers::halt_now,
+    desk::Desk,
     halt::HaltWatch,
-    routes::Desk,
     security::{Doors, failure, forged, user},
 };
 use actix_web::{

@@ -8,13 +8,13 @@ use sentinel_actors::adapters::{
     journal::{ConsoleReader, READ_MAX, ReadError},
 };
 use std::{
-    cell::{Cell, RefCell},
+    cell::Cell,
     path::Path,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
     },
-    thread,
+    thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 use tokio::sync::oneshot;
@@ -35,9 +35,34 @@ type Question = Box<dyn FnOnce(&mut Files) + Send>;
 /// The way to the thread. Belongs to the server's thread.
 pub(super) struct Reader {
     facts: Arc<Facts>,
-    questions: RefCell<Option<SyncSender<Question>>>,
+    thread: ReaderThread,
     running: Arc<Mutex<Running>>,
     asked: Cell<u64>,
+}
+
+/// The thread itself; clones are the same one. The daemon ends it before the Journal closes the file: the last connection to
+/// go empties the write-ahead log, and only the Journal's may.
+#[derive(Clone, Default)]
+pub(super) struct ReaderThread(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    questions: Option<SyncSender<Question>>,
+    handle: Option<JoinHandle<()>>,
+    is_closed: bool,
+}
+
+impl ReaderThread {
+    /// Ends it, and waits for that: at most as long as a question may take.
+    pub fn close(&self) {
+        let handle = {
+            let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            (state.is_closed, state.questions) = (true, None);
+            state.handle.take()
+        };
+        // A panic in it was said when it happened.
+        let _ = handle.map(JoinHandle::join);
+    }
 }
 
 /// The question that is being answered.
@@ -85,8 +110,8 @@ fn lock(running: &Mutex<Running>) -> MutexGuard<'_, Running> {
 
 impl Reader {
     /// Starts nothing yet.
-    pub fn new(facts: Arc<Facts>) -> Self {
-        Self { facts, questions: RefCell::default(), running: Arc::default(), asked: Cell::new(0) }
+    pub fn new(facts: Arc<Facts>, thread: ReaderThread) -> Self {
+        Self { facts, thread, running: Arc::default(), asked: Cell::new(0) }
     }
 
     /// Asks the journal.
@@ -164,8 +189,11 @@ impl Reader {
 
     /// Gives the question to the thread, which is started if there is none.
     fn send(&self, question: Question) -> Result<(), ReadError> {
-        let mut thread = self.questions.borrow_mut();
-        let question = match &*thread {
+        let mut state = self.thread.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.is_closed {
+            return Err(ReadError::Failed("the daemon is stopping".into()));
+        }
+        let question = match &state.questions {
             None => question,
             Some(running) => match running.try_send(question) {
                 Ok(()) => return Ok(()),
@@ -177,9 +205,9 @@ impl Reader {
         let files = Files { facts: self.facts.clone(), journal: None, archive: None, running: self.running.clone() };
         let failed = |error: std::io::Error| ReadError::Failed(format!("no thread for the console: {error}"));
         let thread_builder = thread::Builder::new().name("console".into()).stack_size(STACK_BYTES);
-        thread_builder.spawn(move || run(files, &asked)).map_err(failed)?;
+        let handle = thread_builder.spawn(move || run(files, &asked)).map_err(failed)?;
         let sent = questions.try_send(question).map_err(|_| ReadError::Busy);
-        *thread = Some(questions);
+        (state.questions, state.handle) = (Some(questions), Some(handle));
         sent
     }
 }

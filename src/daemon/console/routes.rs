@@ -1,8 +1,6 @@
-//! The addresses of the console, and what its thread keeps: the ways to the actors and to the files.
+//! The addresses of the console.
 
-use super::{Deps, answers, assets, facts::Facts, halt::HaltWatch, press, reader::Reader, security::failure};
-use crate::daemon::http::shared_request::SharedRequest;
-use actix::Recipient;
+use super::{answers, assets, press, security::failure};
 use actix_web::{
     HttpRequest, HttpResponse,
     http::{
@@ -11,41 +9,6 @@ use actix_web::{
     },
     web,
 };
-use sentinel_actors::{
-    adapters::prometheus::Format,
-    domain::clock::Clock,
-    messages::NotePress,
-    metrics::{GetHealth, GetMetrics},
-};
-use std::{sync::Arc, time::Duration};
-
-/// What the server's thread keeps.
-pub(super) struct Desk {
-    pub facts: Arc<Facts>,
-    pub health: SharedRequest<GetHealth>,
-    pub metrics: SharedRequest<GetMetrics>,
-    pub press: Recipient<NotePress>,
-    pub clock: Arc<dyn Clock>,
-    pub halt: HaltWatch,
-    pub reader: Reader,
-}
-
-impl Desk {
-    /// Asks nothing yet.
-    pub fn new(deps: Deps, deadline: Duration) -> Self {
-        let Deps { health, metrics, press, clock, facts } = deps;
-        let text = GetMetrics { format: Format::Text, is_gzipped: false };
-        Self {
-            health: SharedRequest::new(health, GetHealth, deadline),
-            metrics: SharedRequest::new(metrics, text, deadline),
-            press,
-            clock,
-            halt: HaltWatch::new(facts.halt_file.clone(), facts.failures_max, facts.started),
-            reader: Reader::new(facts.clone()),
-            facts,
-        }
-    }
-}
 
 pub(super) fn routes(config: &mut web::ServiceConfig) {
     macro_rules! get {

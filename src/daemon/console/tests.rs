@@ -110,6 +110,7 @@ fn metrics() -> actix::Addr<MetricsActor> {
         failed_share_max: 0.5,
         live: false,
         money: None,
+        paper: None,
         max_bar_age_s: 10_800,
         kill_switch: Arc::new(HaltFile::new(None)),
         period: Duration::from_secs(60),

@@ -33,16 +33,34 @@ class Browser:
         from selenium.webdriver.chrome.service import Service
 
         options = webdriver.ChromeOptions()
-        for flag in ("--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--hide-scrollbars",
-                     "--disable-dev-shm-usage", "--js-flags=--expose-gc", f"--window-size={width},{height}"):
+        for flag in (
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--hide-scrollbars",
+            "--disable-dev-shm-usage",
+            "--js-flags=--expose-gc",
+            f"--window-size={width},{height}",
+        ):
             options.add_argument(flag)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
         # By path: Selenium would look for both in the network.
         options.binary_location = shutil.which("chromium")
         self.driver = webdriver.Chrome(options, Service(shutil.which("chromedriver")))
         # Chromium's own windows may not be as narrow as a phone.
-        self.command("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=2 if width < 600 else 1, mobile=is_touch)
-        self.command("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark" if is_dark else "light"}])
+        self.command(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=2 if width < 600 else 1,
+            mobile=is_touch,
+        )
+        self.command(
+            "Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark" if is_dark else "light"}]
+        )
         if is_touch:
             self.command("Emulation.setTouchEmulationEnabled", enabled=True, maxTouchPoints=2)
         self.command("Page.addScriptToEvaluateOnNewDocument", source=WATCH)
@@ -104,7 +122,9 @@ class Browser:
     def complaints(self) -> list[str]:
         """What the page's policy refused, and the errors in the browser's console. A daemon that is gone is none."""
         logged = [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] == "SEVERE"]
-        return self.run("return window.refused") + [line for line in logged if "net::ERR" not in line and "status of" not in line]
+        return self.run("return window.refused") + [
+            line for line in logged if "net::ERR" not in line and "status of" not in line
+        ]
 
     def heap(self) -> int:
         """Bytes that the page's scripts hold, after what nobody needs was freed."""

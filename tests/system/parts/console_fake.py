@@ -86,7 +86,11 @@ class ConsoleFake(ScriptedHttp):
     def press(self, path: str, request: Request):
         """Halt or resume, as the contract has it."""
         world, headers = self.world, request.headers
-        if headers.get("sec-fetch-site") != "same-origin" or headers.get("x-sentinel") != "1" or headers.get("content-type") != "application/json":
+        if (
+            headers.get("sec-fetch-site") != "same-origin"
+            or headers.get("x-sentinel") != "1"
+            or headers.get("content-type") != "application/json"
+        ):
             return 403, error("forged", "this request does not come from the console's page")
         if path == "halt":
             return 200, world.press(True, who="console:ann@127.0.0.1", reason=request.json()["reason"])

@@ -40,12 +40,15 @@ class World:
         self.stale_resume = self.is_frozen = False
         self.operator, self.mode = True, "live"
         now = int(time.time())
-        self.newest_s = now // HOUR * HOUR
+        # A full hour is left for bars that a test adds.
+        self.newest_s = now // HOUR * HOUR - HOUR
         self.cycle_ms = now * 1_000 - 12_000
         self.extra_bars: dict[str, list] = {}
         self.bars = {symbol: self._bars(symbol) for symbol in symbols}
         self.odds = {symbol: self._odds(symbol) for symbol in symbols}
-        self.orders = {ledger: [order for symbol in symbols for order in self._orders(symbol, ledger)] for ledger in ("live", "paper")}
+        self.orders = {
+            ledger: [order for symbol in symbols for order in self._orders(symbol, ledger)] for ledger in ("live", "paper")
+        }
         for orders in self.orders.values():
             orders.sort(key=lambda order: -order["created_ms"])
         self.change = None
@@ -65,8 +68,12 @@ class World:
         for number, at in enumerate(times):
             open_ = price
             price *= 1 + self.chance.gauss(0, 0.0011) + 0.0004 * math.sin(number / 40)
-            high, low = max(open_, price) * (1 + abs(self.chance.gauss(0, 0.0004))), min(open_, price) * (1 - abs(self.chance.gauss(0, 0.0004)))
-            rows.append([at, *(round(value, digits) for value in (open_, high, low, price)), float(self.chance.randint(200, 3_000))])
+            high, low = max(open_, price) * (1 + abs(self.chance.gauss(0, 0.0004))), min(open_, price) * (
+                1 - abs(self.chance.gauss(0, 0.0004))
+            )
+            rows.append(
+                [at, *(round(value, digits) for value in (open_, high, low, price)), float(self.chance.randint(200, 3_000))]
+            )
         rows.reverse()
         # Two hours that nobody has, between bars 30 and 31.
         self.gap = {"from_s": rows[32][0], "until_s": rows[29][0], "missing": 2}
@@ -82,9 +89,21 @@ class World:
             sell, hold, buy = (round(weight / sum(weights), 4) for weight in weights)
             best = max(sell, buy)
             side = "BUY" if buy >= sell else "SELL"
-            row = {"bar_close_s": at, "close": close, "p_sell": sell, "p_hold": hold, "p_buy": buy, "threshold": THRESHOLD,
-                   "action": side if best > THRESHOLD and best > hold else "HOLD", "mark": "hold", "reason": None, "rule": None,
-                   "order_id": None, "price": None, "paper": None}
+            row = {
+                "bar_close_s": at,
+                "close": close,
+                "p_sell": sell,
+                "p_hold": hold,
+                "p_buy": buy,
+                "threshold": THRESHOLD,
+                "action": side if best > THRESHOLD and best > hold else "HOLD",
+                "mark": "hold",
+                "reason": None,
+                "rule": None,
+                "order_id": None,
+                "price": None,
+                "paper": None,
+            }
             if row["action"] == "HOLD":
                 if max(sell, buy) > hold:
                     row["reason"] = "below_threshold"
@@ -101,9 +120,21 @@ class World:
                     row |= {"mark": "refused", "order_id": order_id(key), "reason": "10019: no money"}
                 else:
                     row |= {"mark": "suppressed", "reason": self.chance.choice(["market_closed", "position_limit", "cooldown"])}
-                row["paper"] = {"mark": "sent", "reason": None, "order_id": order_id(10**9 + key), "price": round(close * 1.0001, DIGITS[symbol]), "side": row["action"]}
+                row["paper"] = {
+                    "mark": "sent",
+                    "reason": None,
+                    "order_id": order_id(10**9 + key),
+                    "price": round(close * 1.0001, DIGITS[symbol]),
+                    "side": row["action"],
+                }
                 if row["mark"] == "suppressed":
-                    row["paper"] = {"mark": "suppressed", "reason": row["reason"], "order_id": None, "price": None, "side": row["action"]}
+                    row["paper"] = {
+                        "mark": "suppressed",
+                        "reason": row["reason"],
+                        "order_id": None,
+                        "price": None,
+                        "side": row["action"],
+                    }
                 if number == 0 and row["paper"]["mark"] == "sent":
                     row["paper"]["price"] = None
             if row["reason"] in RULES:
@@ -121,23 +152,45 @@ class World:
             if not id_:
                 continue
             made = row["bar_close_s"] * 1_000 + 61_480
-            state = {"sent": "filled", "unknown": "unknown", "refused": "rejected"}[row["mark"]] if ledger == "live" else "filled"
+            state = (
+                {"sent": "filled", "unknown": "unknown", "refused": "rejected"}[row["mark"]] if ledger == "live" else "filled"
+            )
             price = row["price"] if ledger == "live" else paper["price"]
             is_open = state == "filled" and number < 6
             gain = round(self.chance.gauss(0.4, 9), 2)
             order = like | {
-                "ledger": ledger, "id": id_, "symbol": symbol, "side": row["action"], "bar_close_s": row["bar_close_s"], "close": row["close"],
-                "confidence": max(row["p_sell"], row["p_buy"]), "state": state, "reason": row["reason"] if state != "filled" else None,
+                "ledger": ledger,
+                "id": id_,
+                "symbol": symbol,
+                "side": row["action"],
+                "bar_close_s": row["bar_close_s"],
+                "close": row["close"],
+                "confidence": max(row["p_sell"], row["p_buy"]),
+                "state": state,
+                "reason": row["reason"] if state != "filled" else None,
                 "ticket": 1_000 + number if state == "filled" else None,
-                "stop_loss": round(row["close"] * 0.998, digits), "take_profit": round(row["close"] * 1.003, digits),
-                "entry": {"at_ms": made + 480, "price": price, "source": "gateway" if ledger == "live" else "next_open"} if price else None,
-                "exit": None, "position": "open" if is_open else "closed" if state == "filled" else None, "profit": None,
-                "created_ms": made, "updated_ms": made + 480, "filled_volume": 0.04 if number == 7 else None,
+                "stop_loss": round(row["close"] * 0.998, digits),
+                "take_profit": round(row["close"] * 1.003, digits),
+                "entry": (
+                    {"at_ms": made + 480, "price": price, "source": "gateway" if ledger == "live" else "next_open"}
+                    if price
+                    else None
+                ),
+                "exit": None,
+                "position": "open" if is_open else "closed" if state == "filled" else None,
+                "profit": None,
+                "created_ms": made,
+                "updated_ms": made + 480,
+                "filled_volume": 0.04 if number == 7 else None,
             }
             if state == "filled" and not is_open:
                 end = {"at_ms": made + 4 * HOUR * 1_000, "price": None, "source": None, "reason": "gone"}
                 if ledger == "paper":
-                    end |= {"price": round(row["close"] * 1.001, digits), "source": "bar", "reason": self.chance.choice(["stop_loss", "take_profit", "opposite"])}
+                    end |= {
+                        "price": round(row["close"] * 1.001, digits),
+                        "source": "bar",
+                        "reason": self.chance.choice(["stop_loss", "take_profit", "opposite"]),
+                    }
                 source = "paper" if ledger == "paper" else self.chance.choice(["gateway", "estimated"])
                 order |= {"exit": end, "profit": money(gain, source=source)}
                 if symbol == "XAUUSD":
@@ -166,7 +219,15 @@ class World:
 
     def halt_answer(self):
         """The kill switch."""
-        off = {"is_available": True, "is_halted": False, "since_ms": None, "who": None, "reason": None, "failures_in_a_row": 1, "failures_max": 5}
+        off = {
+            "is_available": True,
+            "is_halted": False,
+            "since_ms": None,
+            "who": None,
+            "reason": None,
+            "failures_in_a_row": 1,
+            "failures_max": 5,
+        }
         return off | (self.halt or {}) | {"generation": self.halt_generation}
 
     def press(self, is_halted, **more):
@@ -178,12 +239,29 @@ class World:
 
     def decision(self, symbol, row, cycle_id):
         """A decision on a bar; later cycles on a bar find it ordered."""
-        result = {"sent": "sent", "unknown": "sent", "refused": "sent", "suppressed": "suppressed", "hold": "hold", "failed": "failed"}[row["mark"]]
+        result = {
+            "sent": "sent",
+            "unknown": "sent",
+            "refused": "sent",
+            "suppressed": "suppressed",
+            "hold": "hold",
+            "failed": "failed",
+        }[row["mark"]]
         state = {"sent": "filled", "unknown": "unknown", "refused": "rejected"}.get(row["mark"])
         paper = row["paper"] or {}
-        return {"cycle_id": cycle_id, "symbol": symbol, **{key: row[key] for key in ("bar_close_s", "close", "p_sell", "p_hold", "p_buy", "threshold", "action")},
-                "result": result, "reason": row["reason"] if result != "sent" else None, "rule": row["rule"] if result != "sent" else None, "failure": None,
-                "order_id": row["order_id"], "order_state": state, "paper_order_id": paper.get("order_id"), "paper_reason": paper.get("reason")}
+        return {
+            "cycle_id": cycle_id,
+            "symbol": symbol,
+            **{key: row[key] for key in ("bar_close_s", "close", "p_sell", "p_hold", "p_buy", "threshold", "action")},
+            "result": result,
+            "reason": row["reason"] if result != "sent" else None,
+            "rule": row["rule"] if result != "sent" else None,
+            "failure": None,
+            "order_id": row["order_id"],
+            "order_state": state,
+            "paper_order_id": paper.get("order_id"),
+            "paper_reason": paper.get("reason"),
+        }
 
     def again(self, symbol, row, cycle_id):
         """The same bar in a later cycle."""
@@ -197,23 +275,69 @@ class World:
         answer, live, paper = example("now"), self.orders["live"], self.orders["paper"]
         cycle = self.cycle()
         unknown = [order for order in live if order["state"] == "unknown"][:2]
-        answer |= self.envelope(halt=self.halt_answer(), period_s=self.period_s, next_cycle_ms=cycle + int(self.period_s * 1_000), newest_bar_close_s=self.newest_s)
+        answer |= self.envelope(
+            halt=self.halt_answer(),
+            period_s=self.period_s,
+            next_cycle_ms=cycle + int(self.period_s * 1_000),
+            newest_bar_close_s=self.newest_s,
+        )
         answer["daemon"] |= {"mode": self.mode, "started_ms": cycle - 36_000_000}
         answer["user"]["is_operator"] = self.operator
         answer["cycle"] |= {"finished_ms": cycle + 420}
-        answer["unresolved"] = [{"id": order["id"], "symbol": order["symbol"], "side": order["side"], "volume": order["volume"],
-                                 "since_ms": order["created_ms"], "reason": order["reason"]} for order in unknown]
+        answer["unresolved"] = [
+            {
+                "id": order["id"],
+                "symbol": order["symbol"],
+                "side": order["side"],
+                "volume": order["volume"],
+                "since_ms": order["created_ms"],
+                "reason": order["reason"],
+            }
+            for order in unknown
+        ]
         names = ", ".join(f"{order['symbol']} {order['id']}" for order in unknown)
-        answer["health"]["checks"] = [{"name": name, "status": "ok", "detail": detail} for name, detail in [
-            ("actors", "no actor failed to answer"), ("schedule", "the last cycle ended 12 s ago, one is due every 1 min 0 s"),
-            ("last_cycle", f"cycle {cycle} succeeded"), ("market", "the market is open"), ("gateway", "ready for orders")]]
-        answer["health"]["checks"].append({"name": "orders", "status": "degraded" if unknown else "ok", "detail": f"{len(unknown)} of unknown outcome block their symbols until resolved: {names}"})
+        answer["health"]["checks"] = [
+            {"name": name, "status": "ok", "detail": detail}
+            for name, detail in [
+                ("actors", "no actor failed to answer"),
+                ("schedule", "the last cycle ended 12 s ago, one is due every 1 min 0 s"),
+                ("last_cycle", f"cycle {cycle} succeeded"),
+                ("market", "the market is open"),
+                ("gateway", "ready for orders"),
+            ]
+        ]
+        answer["health"]["checks"].append(
+            {
+                "name": "orders",
+                "status": "degraded" if unknown else "ok",
+                "detail": f"{len(unknown)} of unknown outcome block their symbols until resolved: {names}",
+            }
+        )
         answer["health"]["status"] = "degraded" if unknown else "ok"
         start = int(time.time()) // 86_400 * 86_400_000
-        answer["today"] = {"from_ms": start, **{ledger: {"realised": self.total(orders, start), "open": money(-3.1 if ledger == "live" else -2.7, source="gateway" if ledger == "live" else "paper"),
-                           "trades": len(self.ended(orders, start))} for ledger, orders in (("live", live), ("paper", paper))}}
-        answer["symbols"] = [{"symbol": symbol, "gateway_name": f"{symbol}m", "digits": DIGITS[symbol], "positions_live": self.open(symbol, "live"), "positions_paper": self.open(symbol, "paper"),
-                              "decision": self.again(symbol, self.odds[symbol][0], cycle), "signal": self.last_signal(symbol)} for symbol in self.symbols]
+        answer["today"] = {
+            "from_ms": start,
+            **{
+                ledger: {
+                    "realised": self.total(orders, start),
+                    "open": money(-3.1 if ledger == "live" else -2.7, source="gateway" if ledger == "live" else "paper"),
+                    "trades": len(self.ended(orders, start)),
+                }
+                for ledger, orders in (("live", live), ("paper", paper))
+            },
+        }
+        answer["symbols"] = [
+            {
+                "symbol": symbol,
+                "gateway_name": f"{symbol}m",
+                "digits": DIGITS[symbol],
+                "positions_live": self.open(symbol, "live"),
+                "positions_paper": self.open(symbol, "paper"),
+                "decision": self.again(symbol, self.odds[symbol][0], cycle),
+                "signal": self.last_signal(symbol),
+            }
+            for symbol in self.symbols
+        ]
         return answer
 
     def last_signal(self, symbol):
@@ -228,7 +352,11 @@ class World:
     @staticmethod
     def ended(orders, start, end=2**53, symbol=None):
         """Orders whose position ended in this time, with a profit in money."""
-        return [order for order in orders if order["exit"] and start <= order["exit"]["at_ms"] < end and order["profit"] and symbol in (None, order["symbol"])]
+        return [
+            order
+            for order in orders
+            if order["exit"] and start <= order["exit"]["at_ms"] < end and order["profit"] and symbol in (None, order["symbol"])
+        ]
 
     def total(self, orders, start, end=2**53, symbol=None):
         """Their sum; unknown as soon as one has no money."""
@@ -236,13 +364,29 @@ class World:
         if any(order["profit"]["unit"] != "USD" for order in ended):
             return money(None, None, None, "XAUUSD has no contract_size")
         source = {order["profit"]["source"] for order in ended}
-        return money(round(sum(order["profit"]["amount"] for order in ended), 2), source="mixed" if len(source) > 1 else next(iter(source), None))
+        return money(
+            round(sum(order["profit"]["amount"] for order in ended), 2),
+            source="mixed" if len(source) > 1 else next(iter(source), None),
+        )
 
     def decisions(self, query):
         """GET decisions: the first decisions on the newest bars."""
-        rows = [self.again(symbol, self.odds[symbol][0], self.cycle() - int(n * self.period_s * 1_000)) for n in range(4) for symbol in self.symbols]
-        rows += [self.decision(symbol, row, row["bar_close_s"] * 1_000 + 58_000) for row_at in range(100) for symbol in self.symbols for row in [self.odds[symbol][row_at]]]
-        rows = [row for row in rows if query.get("symbol") in (None, row["symbol"]) and row["cycle_id"] < int(query.get("before", 2**53))]
+        rows = [
+            self.again(symbol, self.odds[symbol][0], self.cycle() - int(n * self.period_s * 1_000))
+            for n in range(4)
+            for symbol in self.symbols
+        ]
+        rows += [
+            self.decision(symbol, row, row["bar_close_s"] * 1_000 + 58_000)
+            for row_at in range(100)
+            for symbol in self.symbols
+            for row in [self.odds[symbol][row_at]]
+        ]
+        rows = [
+            row
+            for row in rows
+            if query.get("symbol") in (None, row["symbol"]) and row["cycle_id"] < int(query.get("before", 2**53))
+        ]
         page = rows[: int(query.get("limit", 500))]
         return self.envelope(rows=page, next_before=page[-1]["cycle_id"] if len(rows) > len(page) else None)
 
@@ -278,16 +422,35 @@ class World:
         made = order["created_ms"]
         steps = [(made, "intent", None), (made + 2, "sending", None), (order["updated_ms"], order["state"], order["reason"])]
         row = next(row for row in self.odds[order["symbol"]] if row["bar_close_s"] == order["bar_close_s"])
-        return self.envelope(order=order, events=[{"at_ms": at, "state": state, "who": "daemon", "note": note} for at, state, note in steps],
-                             decision=self.decision(order["symbol"], row, made - 480))
+        return self.envelope(
+            order=order,
+            events=[{"at_ms": at, "state": state, "who": "daemon", "note": note} for at, state, note in steps],
+            decision=self.decision(order["symbol"], row, made - 480),
+        )
 
     def positions(self, _):
         """GET positions."""
         like = example("positions")["rows"][0]
-        rows = [like | {"ledger": ledger, "ticket": order["ticket"], "symbol": order["symbol"], "gateway_name": f"{order['symbol']}m", "side": order["side"], "open_price": order["entry"]["price"],
-                        "current_price": order["close"], "stop_loss": order["stop_loss"], "take_profit": order["take_profit"], "opened_ms": order["entry"]["at_ms"],
-                        "order_id": order["id"], "profit": money(2.7 if ledger == "live" else 2.9, source="gateway" if ledger == "live" else "paper")}
-                for ledger, orders in self.orders.items() for order in orders if order["position"] == "open" and order["entry"]]
+        rows = [
+            like
+            | {
+                "ledger": ledger,
+                "ticket": order["ticket"],
+                "symbol": order["symbol"],
+                "gateway_name": f"{order['symbol']}m",
+                "side": order["side"],
+                "open_price": order["entry"]["price"],
+                "current_price": order["close"],
+                "stop_loss": order["stop_loss"],
+                "take_profit": order["take_profit"],
+                "opened_ms": order["entry"]["at_ms"],
+                "order_id": order["id"],
+                "profit": money(2.7 if ledger == "live" else 2.9, source="gateway" if ledger == "live" else "paper"),
+            }
+            for ledger, orders in self.orders.items()
+            for order in orders
+            if order["position"] == "open" and order["entry"]
+        ]
         return self.envelope(seen_ms=self.cycle(), trouble=None, rows=rows)
 
     def equity(self, query):
@@ -300,7 +463,14 @@ class World:
                 value += chance.gauss(0.4, 14)
                 rows.append([self.cycle() - span + span * number // 299, round(value, 2), round(value + chance.gauss(0, 5), 2)])
             peak = max(row[1] for row in rows)
-            answer[ledger] |= {"rows": rows, "peak": peak, "drawdown": round(peak - value, 2), "drawdown_share": (peak - value) / peak, "drawdown_max": 212.4, "drawdown_max_share": 0.0209}
+            answer[ledger] |= {
+                "rows": rows,
+                "peak": peak,
+                "drawdown": round(peak - value, 2),
+                "drawdown_share": (peak - value) / peak,
+                "drawdown_max": 212.4,
+                "drawdown_max_share": 0.0209,
+            }
         return answer
 
     def money(self, _):
@@ -313,12 +483,28 @@ class World:
         def both(start, end=2**53, symbol=None):
             live, paper = (self.total(self.orders[ledger], start, end, symbol) for ledger in ("live", "paper"))
             known = live["amount"] is not None and paper["amount"] is not None
-            difference = money(round(live["amount"] - paper["amount"], 2), source="mixed") if known else money(None, None, None, "one side is not known")
-            counts = {f"{ledger}_trades": len(self.ended(self.orders[ledger], start, end, symbol)) for ledger in ("live", "paper")}
+            difference = (
+                money(round(live["amount"] - paper["amount"], 2), source="mixed")
+                if known
+                else money(None, None, None, "one side is not known")
+            )
+            counts = {
+                f"{ledger}_trades": len(self.ended(self.orders[ledger], start, end, symbol)) for ledger in ("live", "paper")
+            }
             return {"live": live, "paper": paper, "difference": difference, **counts}
 
-        answer["periods"] = [{"period": name, "from_ms": start, **both(start)} for name, start in (("today", today), ("week", monday), ("month", month))]
-        days = [{"day": time.strftime("%Y-%m-%d", time.gmtime((today - n * day) / 1_000)), "from_ms": today - n * day, **both(today - n * day, today - (n - 1) * day, None if n % 3 else "EURUSD")} for n in range(14)]
+        answer["periods"] = [
+            {"period": name, "from_ms": start, **both(start)}
+            for name, start in (("today", today), ("week", monday), ("month", month))
+        ]
+        days = [
+            {
+                "day": time.strftime("%Y-%m-%d", time.gmtime((today - n * day) / 1_000)),
+                "from_ms": today - n * day,
+                **both(today - n * day, today - (n - 1) * day, None if n % 3 else "EURUSD"),
+            }
+            for n in range(14)
+        ]
         answer["days"] = [it for it in days if it["live_trades"] or it["paper_trades"]]
         answer["symbols"] = [{"symbol": symbol, **both(month, symbol=symbol)} for symbol in self.symbols]
         answer["account"]["seen_ms"] = self.cycle()
@@ -328,15 +514,39 @@ class World:
     def stages(self, _):
         """GET stages."""
         like, answer = example("stages")["rows"][0], example("stages") | self.envelope(since_ms=self.cycle() - 36_000_000)
-        times = {"fetch": (180, 420), "features": (1.2, 2.4), "predict": (22, 61), "send": (35, 120), "gateway": (11, 40), "cycle": (250, 600)}
-        answer["rows"] = [like | {"stage": stage, "p50_ms": half, "p95_ms": most, "last_success_ms": self.cycle()} for stage, (half, most) in times.items()]
+        times = {
+            "fetch": (180, 420),
+            "features": (1.2, 2.4),
+            "predict": (22, 61),
+            "send": (35, 120),
+            "gateway": (11, 40),
+            "cycle": (250, 600),
+        }
+        answer["rows"] = [
+            like | {"stage": stage, "p50_ms": half, "p95_ms": most, "last_success_ms": self.cycle()}
+            for stage, (half, most) in times.items()
+        ]
         return answer
 
     def model(self, _):
         """GET model."""
         answer = example("model") | self.envelope()
-        answer["calibration"] = [{"action": action, "bins": [{"from": low / 10, "to": low / 10 + 0.1, "count": 300 // low**2 + 5, "mean": low / 10 + 0.05, "right": min(1, low / 10 + self.shift(action))} for low in range(2, 9)]}
-                                 for action in ("BUY", "HOLD", "SELL")]
+        answer["calibration"] = [
+            {
+                "action": action,
+                "bins": [
+                    {
+                        "from": low / 10,
+                        "to": low / 10 + 0.1,
+                        "count": 300 // low**2 + 5,
+                        "mean": low / 10 + 0.05,
+                        "right": min(1, low / 10 + self.shift(action)),
+                    }
+                    for low in range(2, 9)
+                ],
+            }
+            for action in ("BUY", "HOLD", "SELL")
+        ]
         return answer
 
     @staticmethod
@@ -347,15 +557,39 @@ class World:
     def system(self, _):
         """GET system."""
         answer = example("system") | self.envelope()
-        answer["actors"] = [{"name": name, "is_up": True, "restarts": int(name == "journal")} for name in ("scheduler", "fetcher", "feature_builder", "predictor", "signal_sender", "journal", "metrics")]
-        answer["breakers"] = [{"name": name, "state": state} for name, state in (("eodhd", "closed"), ("mlflow", "half_open"), ("gateway", "closed"))]
-        answer["warnings"] = [{"at_ms": self.cycle() - n * 900_000, "level": "ERROR" if n % 5 == 4 else "WARN", "text": f"order {order_id(n)[:8]}: no reply within 5 s; its outcome is unknown"} for n in range(12)]
+        answer["actors"] = [
+            {"name": name, "is_up": True, "restarts": int(name == "journal")}
+            for name in ("scheduler", "fetcher", "feature_builder", "predictor", "signal_sender", "journal", "metrics")
+        ]
+        answer["breakers"] = [
+            {"name": name, "state": state}
+            for name, state in (("eodhd", "closed"), ("mlflow", "half_open"), ("gateway", "closed"))
+        ]
+        answer["warnings"] = [
+            {
+                "at_ms": self.cycle() - n * 900_000,
+                "level": "ERROR" if n % 5 == 4 else "WARN",
+                "text": f"order {order_id(n)[:8]}: no reply within 5 s; its outcome is unknown",
+            }
+            for n in range(12)
+        ]
         return answer
 
     def answer(self, path, query):
         """What is under /console/api/; None if there is no such thing."""
-        named = {"now": self.now, "decisions": self.decisions, "bars": self.get_bars, "odds": self.get_odds, "orders": self.get_orders, "positions": self.positions,
-                 "equity": self.equity, "stages": self.stages, "model": self.model, "money": self.money, "system": self.system}
+        named = {
+            "now": self.now,
+            "decisions": self.decisions,
+            "bars": self.get_bars,
+            "odds": self.get_odds,
+            "orders": self.get_orders,
+            "positions": self.positions,
+            "equity": self.equity,
+            "stages": self.stages,
+            "model": self.model,
+            "money": self.money,
+            "system": self.system,
+        }
         if path.startswith("orders/"):
             found = self.one_order(path.removeprefix("orders/"))
         else:

@@ -9,6 +9,7 @@ mod orders;
 mod positions;
 #[cfg(test)]
 mod tests;
+mod told;
 
 pub use decisions::{Decided, DecidedPage, Failure, OddsPage, OddsRow, PaperMark};
 pub use equity::{Curve, EquityCurves, Range};

@@ -98,7 +98,10 @@ impl Store {
         let cycle_id = i64::try_from(cycle_id).unwrap_or(i64::MAX);
         let known = self.version.take().filter(|(known, _)| version.is_some_and(|version| Arc::ptr_eq(known, version)));
         let (version, paper_error) = self.write_without_waiting(|transaction| {
-            let paper_error = paper.and_then(|paper| paper::write(transaction, model, &paper).err()).map(broken);
+            let paper_error = match &paper {
+                Some(paper) => paper::write(transaction, model, paper).map_err(broken)?.map(broken),
+                None => None,
+            };
             let answers = paper.filter(|_| paper_error.is_none()).map_or(&[][..], |paper| paper.answers);
             let version = match (known, version) {
                 (None, Some(version)) => Some((version.clone(), version_id(transaction, version).map_err(broken)?)),

@@ -130,7 +130,7 @@ impl Store {
             }
             let peak = peak(connection, account)?;
             Ok(Figures {
-                told_ms: told.as_ref().map(|told| told.at_ms),
+                told_ms: newest_whole(connection, account)?.map(|row| row.at_ms),
                 balance: told.as_ref().and_then(|told| told.balance),
                 equity,
                 day: now_ms.div_euclid(DAY_MS),

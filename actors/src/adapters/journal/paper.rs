@@ -72,25 +72,32 @@ pub struct PaperRow {
     pub updated_at_ms: i64,
 }
 
-/// Writes it; nothing of it if one part fails, and the rest of the transaction goes on.
-pub(super) fn write(transaction: &Connection, model: &str, cycle: &PaperCycle<'_>) -> rusqlite::Result<()> {
+/// Writes it; nothing of it if one part fails. That is the answer then, and the rest of the transaction goes on.
+///
+/// # Errors
+/// The transaction cannot go on: some faults, such as a full disk, end it.
+pub(super) fn write(
+    transaction: &Connection,
+    model: &str,
+    cycle: &PaperCycle<'_>,
+) -> rusqlite::Result<Option<rusqlite::Error>> {
     if cycle.orders.is_empty() && cycle.equity.is_none() {
-        return Ok(());
+        return Ok(None);
     }
-    transaction.execute_batch("SAVEPOINT paper")?;
-    let written = write_all(transaction, model, cycle);
-    if written.is_err() {
-        transaction.execute_batch("ROLLBACK TO paper")?;
+    let run = |sql: &str| transaction.prepare_cached(sql)?.execute([]).map(drop);
+    run("SAVEPOINT paper")?;
+    let fault = write_all(transaction, model, cycle).err();
+    if fault.is_some() {
+        run("ROLLBACK TO paper")?;
     }
-    transaction.execute_batch("RELEASE paper")?;
-    written
+    run("RELEASE paper")?;
+    Ok(fault)
 }
 
 fn write_all(transaction: &Connection, model: &str, cycle: &PaperCycle<'_>) -> rusqlite::Result<()> {
     let PaperCycle { account, orders, equity, at, .. } = *cycle;
     if !orders.is_empty() {
-        // Not kept compiled: a new bar is rare, and a statement takes more memory than its compilation time.
-        let mut upsert = transaction.prepare(&format!("INSERT INTO paper_orders ({COLUMNS}) {UPSERT}"))?;
+        let mut upsert = transaction.prepare_cached(&format!("INSERT INTO paper_orders ({COLUMNS}) {UPSERT}"))?;
         for order in orders {
             let (entry, exit, costs) = (order.entry, order.exit, order.costs);
             upsert.execute(params![
@@ -135,7 +142,8 @@ fn write_all(transaction: &Connection, model: &str, cycle: &PaperCycle<'_>) -> r
     }
     let Some(PaperEquity { start, balance, equity, points, open_points, unpriced }) = equity else { return Ok(()) };
     let row = params![millis(at), account, start, balance, equity, points, open_points, unpriced];
-    transaction.execute("INSERT INTO paper_equity VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)", row).map(drop)
+    let sql = "INSERT INTO paper_equity VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    transaction.prepare_cached(sql)?.execute(row).map(drop)
 }
 
 const fn source(reason: PaperEnd) -> Option<&'static str> {

@@ -10,10 +10,12 @@ use std::{ops::Range, time::Duration};
 
 const DAY_S: i64 = 86_400;
 
-/// A trade is ended by an order; an order that only ended one is no trade. The time of an end is in seconds.
+/// An order that only ended a trade is none itself. A result counts when Sentinel saw it, as one of the gateway does: a row does
+/// not change after its end. So both ledgers count a trade on the same day, also where old bars are played again.
 const REALISED: &str = "
 SELECT symbol, count(*), count(profit), total(profit), count(net_points), total(net_points), count(spread_points)
-FROM paper_orders WHERE account = ?1 AND closes IS NULL AND exit_at >= ?2 AND exit_at < ?3 GROUP BY symbol ORDER BY symbol";
+FROM paper_orders WHERE account = ?1 AND closes IS NULL AND exit_at IS NOT NULL
+AND updated_at_ms >= ?2 AND updated_at_ms < ?3 GROUP BY symbol ORDER BY symbol";
 
 const ACCOUNT: &str = "SELECT at_ms, balance, equity, points, open_points, unpriced FROM paper_equity
                        WHERE account = ?1 ORDER BY at_ms DESC, rowid DESC LIMIT 1";
@@ -95,9 +97,8 @@ impl Store {
 }
 
 fn realised(connection: &Connection, account: &str, span: &Range<i64>) -> rusqlite::Result<Vec<PaperProfit>> {
-    let seconds = |ms: i64| ms.div_euclid(1_000);
     let mut select = connection.prepare_cached(REALISED)?;
-    let rows = select.query_map(params![account, seconds(span.start), seconds(span.end)], |row| {
+    let rows = select.query_map(params![account, span.start, span.end], |row| {
         let (trades, priced, told): (i64, i64, i64) = (row.get(1)?, row.get(2)?, row.get(4)?);
         let (profit, points): (f64, f64) = (row.get(3)?, row.get(5)?);
         Ok(PaperProfit {

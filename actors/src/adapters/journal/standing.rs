@@ -2,7 +2,8 @@
 
 use super::{
     Identity, Store, broken, millis,
-    orders::{DAEMON, Details, advance, as_text, parsed},
+    order_steps::{DAEMON, Details, advance},
+    orders::{as_text, parsed},
     unwritten::Kept,
 };
 use crate::domain::{

@@ -3,7 +3,7 @@
 
 use super::{
     files,
-    orders::{DAEMON, Details, advance},
+    order_steps::{DAEMON, Details, advance},
 };
 use crate::domain::{
     journal::{JournalError, OrderStep},

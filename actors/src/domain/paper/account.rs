@@ -39,7 +39,7 @@ pub struct PaperAccount {
     ended: PaperEquity,
     kept: Option<PaperEquity>,
     first_equity: Option<(u64, f64)>,
-    /// The newest close of each symbol.
+    /// The newest close of each symbol that is the rate of one.
     closes: Vec<(Symbol, f64)>,
 }
 
@@ -61,8 +61,11 @@ impl PaperAccount {
         self.orders.iter().filter(|order| order.is_open())
     }
 
-    /// Notes the newest close of a symbol, by which money is counted. Of all symbols before any is [advanced](Self::advance).
-    pub fn note_close(&mut self, symbol: &Symbol, close: f64) {
+    /// Notes the newest close of a symbol if money is counted by it. Of all symbols before any is [advanced](Self::advance).
+    pub fn note_close(&mut self, symbol: &Symbol, close: f64, money: &Money) {
+        if !money.takes_price_of(symbol) {
+            return;
+        }
         match self.closes.iter_mut().find(|(name, _)| name == symbol) {
             Some((_, known)) => *known = close,
             None => self.closes.push((symbol.clone(), close)),

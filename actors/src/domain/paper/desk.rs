@@ -103,7 +103,7 @@ impl Desk {
         account.begin_day(now.as_secs() / DAY_S, &self.rules.money);
         for (symbol, bars) in windows.clone() {
             if let Some(last) = bars.last() {
-                account.note_close(symbol, last.close);
+                account.note_close(symbol, last.close, &self.rules.money);
             }
         }
         for (symbol, bars) in windows {
@@ -244,11 +244,12 @@ impl OrderJournal for Books<'_> {
     async fn write(&self, steps: Vec<OrderStep>) -> Result<(), JournalError> {
         let mut account = self.account.borrow_mut();
         for step in steps {
-            if let (OrderStep::Outcome(order, Outcome::Filled { .. }), Some(signal)) = (step, self.signal) {
-                match order.closes {
-                    Some(ticket) => account.end(ticket, order.client_order_id),
-                    None => account.book(&order, signal, self.now),
-                }
+            let (OrderStep::Outcome(order, Outcome::Filled { .. }), Some(signal)) = (step, self.signal) else {
+                continue;
+            };
+            match order.closes {
+                Some(ticket) => account.end(ticket, order.client_order_id),
+                None => account.book(&order, signal, self.now),
             }
         }
         Ok(())

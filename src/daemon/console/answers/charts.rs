@@ -1,7 +1,7 @@
 //! Decisions, bars and odds, page by page.
 
 use super::{Answer, Body, Query, answer, as_json, newest_cycle, sent, unread};
-use crate::daemon::console::{routes::Desk, security::failure};
+use crate::daemon::console::{desk::Desk, security::failure};
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use sentinel_actors::{
     adapters::journal::ReadError,

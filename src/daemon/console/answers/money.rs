@@ -4,7 +4,7 @@ use super::{
     Answer, Body, Query, answer, as_json, bad, millis, newest_cycle, no_actor, now::ledgers, samples::Samples, sent,
     unread,
 };
-use crate::daemon::console::{facts::Facts, routes::Desk};
+use crate::daemon::console::{desk::Desk, facts::Facts};
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::{DateTime, Datelike, Days, NaiveTime, Utc};
 use sentinel_actors::{adapters::journal::Range, domain::drift::CONFIDENCES};

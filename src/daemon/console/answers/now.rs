@@ -2,8 +2,8 @@
 
 use super::{Answer, Body, answer, as_json, health, millis, sent, unread};
 use crate::daemon::console::{
+    desk::Desk,
     halt::Halt,
-    routes::Desk,
     security::{Doors, user},
 };
 use actix_web::{HttpRequest, HttpResponse, web};

@@ -1,7 +1,7 @@
 //! Orders, live and on paper, with their lives; and what is open.
 
 use super::{Answer, Body, Query, answer, as_json, bad, health, newest_cycle, sent, unread};
-use crate::daemon::console::{routes::Desk, security::failure};
+use crate::daemon::console::{desk::Desk, security::failure};
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use sentinel_actors::{adapters::journal::Ledger, domain::order_state::OrderState, metrics::health::Status};
 use serde_json::json;

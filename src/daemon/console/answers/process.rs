@@ -1,7 +1,7 @@
 //! The view System: how long stages take, and the state of the process.
 
 use super::{Answer, Body, answer, health, millis, no_actor, samples::Samples, sent};
-use crate::daemon::console::{routes::Desk, warnings};
+use crate::daemon::console::{desk::Desk, warnings};
 use actix_web::{HttpRequest, HttpResponse, web};
 use sentinel_actors::{
     adapters::endpoint::Endpoint,

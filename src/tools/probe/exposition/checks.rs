@@ -58,7 +58,13 @@ fn one(name: &str, child: &Child<'_>) -> Result<(), Fault> {
     let any = child.buckets.first().map(|(_, sample)| *sample).or(child.count).or(child.sum);
     let Some(any) = any else { return Ok(()) };
     let last = child.buckets.last().filter(|(bound, _)| bound.is_infinite());
-    let (Some((_, all)), Some(count), Some(_)) = (last, child.count, child.sum) else {
+    // With bounds below zero OpenMetrics forbids both: a sum could fall. Then the last bucket has the count.
+    let is_signed = child.buckets.first().is_some_and(|(bound, _)| *bound < 0.0);
+    let (count, sum) = match last {
+        Some((_, all)) if is_signed => (child.count.or(Some(*all)), child.sum.or(Some(*all))),
+        _ => (child.count, child.sum),
+    };
+    let (Some((_, all)), Some(count), Some(_)) = (last, count, sum) else {
         return ensure(false, any, || format!("{name} lacks its +Inf bucket, its sum or its count"));
     };
     ensure(all.value == count.value, count, || format!("{name} has {} in +Inf and counts {}", all.value, count.value))?;

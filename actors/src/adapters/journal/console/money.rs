@@ -269,7 +269,7 @@ pub(super) fn of_ticket(
         return Ok(None);
     }
     let ended_ms = brought.iter().rev().find(|it| it.is_trade).map(|it| it.at_ms);
-    let currency = super::positions::currency(connection, account)?;
+    let currency = super::told::currency(connection, account)?;
     Ok(Some((sum(&brought.iter().collect::<Vec<_>>(), currency.as_deref(), "gateway"), ended_ms)))
 }
 
@@ -348,9 +348,10 @@ fn book(connection: &Connection, of: &Ledgers, from_ms: i64) -> rusqlite::Result
          ORDER BY at_ms DESC LIMIT ?3",
     )?;
     let live = live.query_map(params![of.account, from_ms, RESULTS_MAX], of_row)?.collect::<rusqlite::Result<_>>()?;
+    // When it was noted, as with live results: recorded bars, as the demo has them, ended it years ago.
     let mut paper = connection.prepare_cached(
-        "SELECT symbol, exit_at * 1000, profit, net_points, spread_points IS NULL FROM paper_orders
-         WHERE account = ?1 AND closes IS NULL AND exit_at * 1000 >= ?2 ORDER BY rowid DESC LIMIT ?3",
+        "SELECT symbol, updated_at_ms, profit, net_points, spread_points IS NULL FROM paper_orders
+         WHERE account = ?1 AND closes IS NULL AND exit_at IS NOT NULL AND updated_at_ms >= ?2 ORDER BY rowid DESC LIMIT ?3",
     )?;
     let result = |row: &Row<'_>| {
         Ok(Brought {
@@ -394,10 +395,10 @@ fn open_live(connection: &Connection, book: &Book, of: &Ledgers) -> rusqlite::Re
     if let Some(why) = &book.no_live {
         return Ok(Money::unknown(why.clone()));
     }
-    let Some((_, positions)) = super::positions::listed(connection, &of.account)? else {
+    let Some((_, positions)) = super::told::listed(connection, &of.account)? else {
         return Ok(Money::unknown("the gateway has not listed its positions"));
     };
-    Ok(match positions.iter().map(super::positions::Listed::net_profit).sum::<Option<f64>>() {
+    Ok(match positions.iter().map(super::told::Listed::net_profit).sum::<Option<f64>>() {
         Some(amount) => Money {
             amount: Some(amount + 0.0),
             unit: book.currency.clone(),

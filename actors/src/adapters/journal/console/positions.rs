@@ -1,33 +1,12 @@
 //! Open positions: as the gateway listed them, as the journal counts them, and on paper.
 
-use super::{ConsoleReader, Money, ReadError, money, price};
-use rusqlite::{Connection, OptionalExtension, Row};
-use serde::{Deserialize, Serialize};
+use super::{
+    ConsoleReader, Money, ReadError, money, price,
+    told::{currency, listed},
+};
+use rusqlite::{Connection, Row};
+use serde::Serialize;
 use std::collections::HashMap;
-
-/// A position as `account_snapshots.positions` has it. What the gateway does not tell is missing.
-#[derive(Debug, Clone, Deserialize)]
-pub(super) struct Listed {
-    ticket: i64,
-    symbol: String,
-    side: String,
-    volume: f64,
-    open_price: Option<f64>,
-    current_price: Option<f64>,
-    profit: Option<f64>,
-    swap: Option<f64>,
-    #[serde(rename = "sl")]
-    stop_loss: Option<f64>,
-    #[serde(rename = "tp")]
-    take_profit: Option<f64>,
-}
-
-impl Listed {
-    /// Profit with swap, if the profit is told.
-    pub(super) fn net_profit(&self) -> Option<f64> {
-        Some(self.profit? + self.swap.unwrap_or(0.0))
-    }
-}
 
 /// A row of the contract's positions.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -73,7 +52,13 @@ impl ConsoleReader {
             let mut held = held(connection, account)?;
             let mut rows = Vec::new();
             for position in listed {
-                let ours = held.iter().position(|held| held.ticket == Some(position.ticket)).map(|at| held.remove(at));
+                let ours =
+                    held.iter().position(|held| held.0.ticket == Some(position.ticket)).map(|at| held.remove(at));
+                if ours.as_ref().is_some_and(|(_, closed_ms)| *closed_ms > seen_ms) {
+                    // An order of ours has closed it since.
+                    continue;
+                }
+                let ours = ours.map(|(ours, _)| ours);
                 let symbol = ours.as_ref().and_then(|ours| ours.symbol.clone());
                 let symbol = symbol.or_else(|| symbols.get(&position.symbol.to_lowercase()).cloned());
                 let profit = match position.net_profit() {
@@ -102,7 +87,8 @@ impl ConsoleReader {
                     profit,
                 });
             }
-            rows.extend(held);
+            // The list does not show it: it is older than the fill, or the position is gone.
+            rows.extend(held.into_iter().filter(|(_, closed_ms)| closed_ms.is_none()).map(|(ours, _)| ours));
             rows.extend(on_paper(connection, account)?);
             rows.truncate(super::ROWS_MAX);
             Ok(Positions { newest_cycle: super::newest_cycle(connection)?, seen_ms, rows })
@@ -135,32 +121,15 @@ impl ConsoleReader {
     }
 }
 
-/// The newest list, and when it was told.
-pub(super) fn listed(connection: &Connection, account: &str) -> rusqlite::Result<Option<(i64, Vec<Listed>)>> {
-    let sql = "SELECT at_ms, positions FROM account_snapshots WHERE account = ?1 AND positions IS NOT NULL
-               ORDER BY at_ms DESC, rowid DESC LIMIT 1";
-    let row = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?));
-    let Some((at_ms, text)) = connection.prepare_cached(sql)?.query_row([account], row).optional()? else {
-        return Ok(None);
-    };
-    let wrong = |error| rusqlite::Error::FromSqlConversionFailure(1, rusqlite::types::Type::Text, Box::new(error));
-    Ok(Some((at_ms, serde_json::from_str(&text).map_err(wrong)?)))
-}
-
-pub(super) fn currency(connection: &Connection, account: &str) -> rusqlite::Result<Option<String>> {
-    let sql = "SELECT currency FROM account_snapshots WHERE account = ?1 ORDER BY at_ms DESC, rowid DESC LIMIT 1";
-    Ok(connection.prepare_cached(sql)?.query_row([account], |row| row.get(0)).optional()?.flatten())
-}
-
-/// Our fills that still count. The gateway's list has not shown them, so nobody knows whether they are open.
-fn held(connection: &Connection, account: &str) -> rusqlite::Result<Vec<PositionShown>> {
+/// Our newest fills, as positions of which nobody knows whether they are open, and since when each counts no more.
+fn held(connection: &Connection, account: &str) -> rusqlite::Result<Vec<(PositionShown, Option<i64>)>> {
     let mut select = connection.prepare_cached(
         "SELECT ticket, symbol, gateway_name, side, coalesce(filled_volume, volume), price, stop_loss, take_profit,
-         updated_at_ms, id FROM orders WHERE account = ?1 AND state = 'filled' AND closes IS NULL AND closed_at_ms IS NULL
+         updated_at_ms, id, closed_at_ms FROM orders WHERE account = ?1 AND state = 'filled' AND closes IS NULL
          ORDER BY rowid DESC LIMIT 500",
     )?;
     let position = |row: &Row<'_>| {
-        Ok(PositionShown {
+        let shown = PositionShown {
             ledger: "live",
             ticket: row.get(0)?,
             symbol: row.get(1)?,
@@ -175,7 +144,8 @@ fn held(connection: &Connection, account: &str) -> rusqlite::Result<Vec<Position
             order_id: row.get(9)?,
             state: "unknown",
             profit: Money::unknown("the gateway does not list it"),
-        })
+        };
+        Ok((shown, row.get(10)?))
     };
     select.query_map([account], position)?.collect()
 }

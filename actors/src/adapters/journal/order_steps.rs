@@ -1,0 +1,247 @@
+//! Every step of an order's life in the journal; one that the domain does not allow is refused here, whoever asks.
+
+use super::{
+    Identity, Store, broken, millis,
+    orders::{as_text, parsed},
+};
+use crate::{
+    adapters::fail_points::reach,
+    domain::{
+        journal::{JournalError, OrderStep},
+        order::{Order, Outcome},
+        order_state::OrderState,
+        reconcile::Proof,
+    },
+};
+use rusqlite::{Connection, OptionalExtension, params};
+use std::time::Duration;
+use uuid::Uuid;
+
+/// Who moves an order that no person moves.
+pub(super) const DAEMON: &str = "daemon";
+/// Who moves an order whose outcome open positions have proven.
+const PROOF: &str = "proof";
+
+/// What a person found out about an unknown order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// The broker has it.
+    Filled {
+        /// Under this ticket.
+        ticket: i64,
+    },
+    /// The broker does not have it.
+    Rejected,
+}
+
+/// What changes with a step besides the state.
+#[derive(Default)]
+pub(super) struct Details<'a> {
+    pub ticket: Option<i64>,
+    pub price: Option<f64>,
+    pub filled_volume: Option<f64>,
+    pub reason: Option<&'a str>,
+}
+
+impl Store {
+    /// Writes steps of an order, all of them or none.
+    ///
+    /// # Errors
+    /// A step that cannot follow where the order stands; an intent that is there already; a journal that fails.
+    pub fn order_steps(&mut self, steps: &[OrderStep], identity: &Identity, now: Duration) -> Result<(), JournalError> {
+        self.write(|transaction| steps.iter().try_for_each(|step| take(transaction, step, identity, now)))
+    }
+
+    /// Writes one.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn order_step(&mut self, step: &OrderStep, identity: &Identity, now: Duration) -> Result<(), JournalError> {
+        self.order_steps(std::slice::from_ref(step), identity, now)
+    }
+
+    /// A person settles an unknown order; `who` and `note` are kept.
+    ///
+    /// # Errors
+    /// No such order, or one that is not unknown.
+    pub fn resolve(
+        &mut self,
+        id: Uuid,
+        verdict: Verdict,
+        who: &str,
+        note: &str,
+        now: Duration,
+    ) -> Result<(), JournalError> {
+        self.write(|transaction| {
+            let (state, ticket) = match verdict {
+                Verdict::Filled { ticket } => (OrderState::Filled, Some(ticket)),
+                Verdict::Rejected => (OrderState::Rejected, None),
+            };
+            match state_of(transaction, id)? {
+                // A daemon may be waiting for its reply at this moment.
+                OrderState::Unknown => {}
+                from => return Err(JournalError::Transition { from, to: state }),
+            }
+            let details = Details { ticket, reason: Some(note), ..Details::default() };
+            advance(transaction, id, |_| state, &details, (who, Some(note)), now)
+        })
+    }
+}
+
+/// Takes one step.
+fn take(transaction: &Connection, step: &OrderStep, identity: &Identity, now: Duration) -> Result<(), JournalError> {
+    match step {
+        OrderStep::Intent { order, tickets_before } => {
+            insert(transaction, order, tickets_before.as_deref(), identity, now)?;
+            reach("intent.after");
+            Ok(())
+        }
+        OrderStep::Sending(id) => {
+            advance(transaction, *id, |_| OrderState::Sending, &Details::default(), (DAEMON, None), now)
+        }
+        OrderStep::Outcome(order, outcome) => {
+            let details = match outcome {
+                Outcome::Filled { ticket, price, volume } => {
+                    Details { ticket: Some(*ticket), price: *price, filled_volume: *volume, reason: None }
+                }
+                Outcome::Rejected { reason } | Outcome::NotSent { reason } | Outcome::Unknown { reason } => {
+                    Details { reason: Some(reason), ..Details::default() }
+                }
+            };
+            let next = |_| OrderState::of(outcome);
+            advance(transaction, order.client_order_id, next, &details, (DAEMON, details.reason), now)
+        }
+        OrderStep::GivenUp(id, reason) => {
+            let details = Details { reason: Some(reason), ..Details::default() };
+            match advance(transaction, *id, OrderState::after_giving_up, &details, (DAEMON, Some(reason)), now) {
+                // Its intent never got here.
+                Err(JournalError::NoSuchOrder(_)) => Ok(()),
+                done => done,
+            }
+        }
+        OrderStep::Proven(id, proof) => {
+            let (state, ticket, why) = match proof {
+                Proof::Filled { ticket } => (OrderState::Filled, Some(*ticket), "the open positions show it"),
+                Proof::Rejected => (OrderState::Rejected, None, "the open positions do not show it"),
+            };
+            let details = Details { ticket, reason: Some(why), ..Details::default() };
+            advance(transaction, *id, |_| state, &details, (PROOF, Some(why)), now)
+        }
+    }
+}
+
+fn insert(
+    transaction: &Connection,
+    order: &Order,
+    tickets_before: Option<&[i64]>,
+    identity: &Identity,
+    now: Duration,
+) -> Result<(), JournalError> {
+    let id = order.client_order_id.to_string();
+    let row = params![
+        id,
+        identity.account,
+        order.symbol.as_str(),
+        identity.model,
+        order.bar_close_time,
+        order.side.as_str(),
+        order.volume,
+        order.stop_loss,
+        order.take_profit,
+        order.confidence,
+        OrderState::Intent.as_str(),
+        millis(now),
+        order.gateway_name,
+        order.closes,
+        tickets_before.map(as_text),
+        identity.dialect,
+        identity.account_mode.as_str(),
+    ];
+    let sql = "INSERT INTO orders (id, account, symbol, model, bar_close_time, side, volume, stop_loss, take_profit,
+               confidence, state, created_at_ms, updated_at_ms, gateway_name, closes, tickets_before,
+               dialect, account_mode)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12, ?13, ?14, ?15, ?16, ?17)";
+    let inserted = transaction.prepare_cached(sql).and_then(|mut insert| insert.execute(row));
+    inserted.map_err(|error| match error.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::ConstraintViolation) => JournalError::Exists,
+        _ => broken(error),
+    })?;
+    note(transaction, &id, OrderState::Intent, (DAEMON, None), now)
+}
+
+/// Moves an order on, if it may go there. A step that was written before is no fault: its answer may have been lost.
+pub(super) fn advance(
+    transaction: &Connection,
+    id: Uuid,
+    next: impl FnOnce(OrderState) -> OrderState,
+    details: &Details<'_>,
+    (who, text): (&str, Option<&str>),
+    now: Duration,
+) -> Result<(), JournalError> {
+    let from = state_of(transaction, id)?;
+    let to = next(from);
+    if from == to {
+        return Ok(());
+    }
+    if !from.may_become(to) {
+        return Err(JournalError::Transition { from, to });
+    }
+    let id = id.to_string();
+    let Details { ticket, price, filled_volume, reason } = details;
+    let row = params![id, to.as_str(), ticket, price, reason, millis(now), filled_volume];
+    let sql = "UPDATE orders SET state = ?2, ticket = ?3, price = ?4, reason = ?5, updated_at_ms = ?6,
+               filled_volume = ?7 WHERE id = ?1";
+    transaction.prepare_cached(sql).and_then(|mut update| update.execute(row)).map_err(broken)?;
+    if to == OrderState::Filled {
+        release(transaction, &id, now).map_err(broken)?;
+    }
+    note(transaction, &id, to, (who, text), now)
+}
+
+/// Takes the position of a filled order as closed.
+pub(super) fn mark_closed(
+    transaction: &Connection,
+    id: Uuid,
+    (who, text): (&str, &str),
+    now: Duration,
+) -> Result<(), JournalError> {
+    let state = state_of(transaction, id)?;
+    let id = id.to_string();
+    let sql = "UPDATE orders SET closed_at_ms = ?2 WHERE id = ?1 AND state = 'filled' AND closes IS NULL
+               AND closed_at_ms IS NULL";
+    if transaction.execute(sql, params![id, millis(now)]).map_err(broken)? == 0 {
+        return Err(JournalError::NoPosition);
+    }
+    note(transaction, &id, state, (who, Some(&format!("closed: {text}"))), now)
+}
+
+/// What a fill means for the positions that earlier fills made: a close ends its ticket's, and an opening ends those of
+/// the other direction.
+fn release(transaction: &Connection, id: &str, now: Duration) -> rusqlite::Result<()> {
+    let sql = "UPDATE orders SET closed_at_ms = ?2
+               FROM (SELECT account, gateway_name, symbol, side, closes FROM orders WHERE id = ?1) AS it
+               WHERE orders.account = it.account 
+               AND (lower(orders.gateway_name) = lower(it.gateway_name) OR orders.symbol = it.symbol)
+               AND orders.state = 'filled'
+               AND orders.closes IS NULL AND orders.closed_at_ms IS NULL
+               AND CASE WHEN it.closes IS NULL THEN orders.side <> it.side ELSE orders.ticket = it.closes END";
+    transaction.prepare_cached(sql)?.execute(params![id, millis(now)]).map(drop)
+}
+
+fn note(
+    transaction: &Connection,
+    id: &str,
+    state: OrderState,
+    (who, text): (&str, Option<&str>),
+    now: Duration,
+) -> Result<(), JournalError> {
+    let sql = "INSERT INTO order_events (order_id, at_ms, state, who, note) VALUES (?1, ?2, ?3, ?4, ?5)";
+    let row = params![id, millis(now), state.as_str(), who, text];
+    transaction.prepare_cached(sql).and_then(|mut insert| insert.execute(row)).map_err(broken).map(drop)
+}
+
+fn state_of(transaction: &Connection, id: Uuid) -> Result<OrderState, JournalError> {
+    let mut select = transaction.prepare_cached("SELECT state FROM orders WHERE id = ?1").map_err(broken)?;
+    let state = select.query_row([id.to_string()], |row| parsed(row, 0)).optional().map_err(broken)?;
+    state.ok_or(JournalError::NoSuchOrder(id))
+}

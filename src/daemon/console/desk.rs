@@ -1,0 +1,45 @@
+//! What the console's thread keeps: the ways to the actors and to the files.
+
+use super::{
+    Deps,
+    facts::Facts,
+    halt::HaltWatch,
+    reader::{Reader, ReaderThread},
+};
+use crate::daemon::http::shared_request::SharedRequest;
+use actix::Recipient;
+use sentinel_actors::{
+    adapters::prometheus::Format,
+    domain::clock::Clock,
+    messages::NotePress,
+    metrics::{GetHealth, GetMetrics},
+};
+use std::{sync::Arc, time::Duration};
+
+/// What the server's thread keeps.
+pub(super) struct Desk {
+    pub facts: Arc<Facts>,
+    pub health: SharedRequest<GetHealth>,
+    pub metrics: SharedRequest<GetMetrics>,
+    pub press: Recipient<NotePress>,
+    pub clock: Arc<dyn Clock>,
+    pub halt: HaltWatch,
+    pub reader: Reader,
+}
+
+impl Desk {
+    /// Asks nothing yet.
+    pub fn new(deps: Deps, deadline: Duration, thread: ReaderThread) -> Self {
+        let Deps { health, metrics, press, clock, facts } = deps;
+        let text = GetMetrics { format: Format::Text, is_gzipped: false };
+        Self {
+            health: SharedRequest::new(health, GetHealth, deadline),
+            metrics: SharedRequest::new(metrics, text, deadline),
+            press,
+            clock,
+            halt: HaltWatch::new(facts.halt_file.clone(), facts.failures_max, facts.started),
+            reader: Reader::new(facts.clone(), thread),
+            facts,
+        }
+    }
+}
