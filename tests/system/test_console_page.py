@@ -282,6 +282,19 @@ def test_a_hidden_tab_asks_less_and_at_once_when_back(own, wide):
     wait_until("it asks at once", lambda: own.asked["/console/api/now"] > before, 3)
 
 
+def test_older_orders_stay_as_new_as_the_others(own, wide):
+    wide.open(own.url + PAGE)
+    wide.go("orders")
+    rows = lambda: wide.run("return document.querySelectorAll('main tbody tr').length")
+    wait_until("one page", lambda: rows() == 50)
+    wide.find("button[data-act=more]").click()
+    wait_until("more of them", lambda: rows() > 60)
+    old = own.world.orders["live"][60]
+    old["reason"] = "found in the terminal"
+    own.world.generation += 1
+    wide.shows("found in the terminal", "main tbody", 20)
+
+
 def test_a_refusal_is_shown_and_not_taken_for_data(own, wide):
     own.world.change = lambda path, answer: None if path == "system" else answer
     wide.open(own.url + PAGE)
