@@ -206,6 +206,16 @@ def test_only_new_bars_are_asked_for(own, wide):
     assert own.asked["/console/api/bars"] == before + 1, "the newest, not all of them again"
 
 
+def test_a_bar_that_comes_after_its_decision_is_drawn(own, wide):
+    late = own.world.bars["EURUSD"].pop(0)
+    wide.open(own.url + PAGE + "#/symbol/EURUSD", ".candles[data-bars]")
+    name = time.strftime("%H:%M UTC", time.gmtime(late[0]))
+    assert name not in wide.text("#readout")
+    own.world.bars["EURUSD"].insert(0, late)
+    own.world.generation += 1
+    wide.shows(name, "#readout", 20)
+
+
 def test_what_has_not_changed_is_not_sent_again(own, wide):
     own.world.is_frozen = True
     wide.open(own.url + PAGE)
