@@ -7,6 +7,7 @@ use std::{
     fs::{self, File},
     io::{self, ErrorKind, Write},
     path::{Path, PathBuf},
+    time::SystemTime,
 };
 
 /// Whether orders may be sent.
@@ -62,7 +63,8 @@ impl KillSwitch for HaltFile {
     }
 }
 
-/// Creates the file, and syncs it to disk before it returns. Returns whether it did not exist before.
+/// Creates the file, and syncs it to disk before it returns. Returns whether it did not exist before; if it did, its time
+/// is now, so that a resume which is decided on an older look at it can be told.
 ///
 /// # Errors
 /// Errors of the file system; then it is not certain that the file exists or survives a power failure.
@@ -75,7 +77,17 @@ pub fn halt(path: &Path) -> io::Result<bool> {
             File::open(directory(path))?.sync_all()?;
             Ok(true)
         }
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            // Orders are halted whether the time can be set or not.
+            if let Err(error) = set_time(path) {
+                tracing::debug!(%error, "the time of the halt file stays what it was");
+            }
+            // Gone since: by a resume that was decided on before this halt.
+            if fs::symlink_metadata(path).is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+                return halt(path);
+            }
+            Ok(false)
+        }
         Err(error) => Err(error),
     }
 }
@@ -90,6 +102,14 @@ pub fn resume(path: &Path) -> io::Result<bool> {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error),
     }
+}
+
+/// Only of an ordinary file: to open a pipe would wait.
+fn set_time(path: &Path) -> io::Result<()> {
+    if !fs::symlink_metadata(path)?.is_file() {
+        return Ok(());
+    }
+    File::options().write(true).open(path)?.set_modified(SystemTime::now())
 }
 
 fn directory(path: &Path) -> &Path {
@@ -129,6 +149,19 @@ mod tests {
         assert!(!resume(&path).unwrap() && !switch.is_halted());
         fs::write(&path, "").unwrap();
         assert_eq!(switch.state(), HaltState::Halted, "touch does as well");
+    }
+
+    #[test]
+    fn a_second_halt_gives_the_file_a_new_time() {
+        let place = Place::new();
+        let path = place.0.join("halt");
+        halt(&path).unwrap();
+        let long_ago = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000);
+        File::options().write(true).open(&path).unwrap().set_modified(long_ago).unwrap();
+        assert!(!halt(&path).unwrap());
+        assert!(fs::metadata(&path).unwrap().modified().unwrap() > long_ago);
+        fs::create_dir(place.0.join("folder")).unwrap();
+        assert!(!halt(&place.0.join("folder")).unwrap(), "a directory halts as well, and stays as it is");
     }
 
     #[test]

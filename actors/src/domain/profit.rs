@@ -254,7 +254,7 @@ fn openings(before: &Look, after: &Look) -> Vec<Candidate> {
         let earlier = then.get(&position.ticket).filter(|it| it.position.side == position.side);
         let lots = position.volume - earlier.map_or(0.0, |it| it.position.volume);
         let opened = Candidate::of(held, lots, after.at_ms);
-        (lots > VOLUME_APART).then(|| Candidate { estimate: None, kind: Kind::Opening, swing: 0.0, ..opened })
+        (lots > VOLUME_APART).then_some(Candidate { estimate: None, kind: Kind::Opening, swing: 0.0, ..opened })
     };
     after.positions.iter().filter_map(opened).collect()
 }

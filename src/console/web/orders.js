@@ -3,8 +3,9 @@
 import * as f from "./parts.js";
 import { el, lots, money, oddsBar, oddsText, orderState, section, state, table, whyCell } from "./parts.js";
 
-const PAGE = 50;
-const list = { ledger: "live", more: [], next: null };
+// The list is one answer, asked for again at each poll, so that no order in it is old and none is left out.
+const PAGE = 50, MORE = 150, MOST = 500;
+const list = { ledger: "live", count: PAGE };
 
 const isOne = ({ args }) => args[0] === "one" && args[1];
 const ledgerOf = ({ args }) => (args[0] === "paper" ? "paper" : "live");
@@ -13,10 +14,8 @@ export async function load(context) {
   const { get, args } = context;
   if (isOne(context)) return { one: await get(`orders/${encodeURIComponent(args[1])}`) };
   const ledger = ledgerOf(context);
-  if (ledger !== list.ledger) Object.assign(list, { ledger, more: [], next: null });
-  const first = await get(`orders?ledger=${ledger}&limit=${PAGE}`);
-  if (!list.more.length) list.next = first.next_before;
-  return { first };
+  if (ledger !== list.ledger) Object.assign(list, { ledger, count: PAGE });
+  return { first: await get(`orders?ledger=${ledger}&limit=${list.count}`) };
 }
 
 export function render(context) {
@@ -25,11 +24,12 @@ export function render(context) {
   const ledger = ledgerOf(context);
   const tab = (name, text) => el("a", { href: `#/orders/${name}`, "aria-current": name === ledger ? "page" : null }, text);
   if (!data?.first) return el("p.soft", null, "Reading the orders…");
-  const rows = [...new Map([...list.more, ...data.first.rows].map((row) => [row.id, row])).values()].sort((a, b) => b.created_ms - a.created_ms);
+  const { rows, next_before: next } = data.first;
   return [
     el("div.bar.tabs", { role: "group", "aria-label": "Ledger" }, tab("live", "Live"), tab("paper", "Paper")),
     table(columns(ledger), rows.map((row) => line(row, now)), ledger === "live" ? "No order yet." : "No paper order yet."),
-    list.next !== null && el("p", null, el("button", { type: "button", "data-act": "more" }, "Older orders")),
+    next !== null && el("p", null, list.count < MOST ? el("button", { type: "button", "data-act": "more" }, "Older orders")
+      : ["Older ones: ", el("code", null, "sentinel orders")]),
   ];
 }
 
@@ -81,14 +81,12 @@ function life({ order: o, events, decision: d }, now) {
   ];
 }
 
-export async function act(name, value, { get, reload }) {
-  if (name !== "more" || list.next === null) return;
-  const older = await get(`orders?ledger=${list.ledger}&limit=${PAGE}&before=${list.next}`);
-  list.more.push(...older.rows);
-  list.next = older.next_before;
+export function act(name, value, { reload }) {
+  if (name !== "more") return;
+  list.count = Math.min(MOST, list.count + MORE);
   reload();
 }
 
 export function leave() {
-  Object.assign(list, { more: [], next: null });
+  list.count = PAGE;
 }

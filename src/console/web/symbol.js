@@ -32,7 +32,9 @@ export async function load(context) {
     }
     if (symbol !== view.symbol) return null;
     merge(bars, odds, now.now_ms);
-    view.key = key;
+    // The archive may get a bar later than the journal its decision: then it is asked for again at the next poll.
+    const isWhole = !d?.bar_close_s || (view.bars.at(-1)?.at ?? 0) >= d.bar_close_s;
+    view.key = isWhole ? key : null;
   } else if (same(wanted, view.positions)) return view;
   view.list = places(view.bars, view.gaps, view.odds, view.intervalS);
   view.isNew = true;

@@ -24,6 +24,8 @@ pub(super) struct Desk {
     pub press: Recipient<NotePress>,
     pub clock: Arc<dyn Clock>,
     pub halt: HaltWatch,
+    /// Held while the kill switch is changed, so that no halt comes between a resume's last look and its removal.
+    pub changing: tokio::sync::Mutex<()>,
     pub reader: Reader,
 }
 
@@ -38,6 +40,7 @@ impl Desk {
             press,
             clock,
             halt: HaltWatch::new(facts.halt_file.clone(), facts.failures_max, facts.started),
+            changing: tokio::sync::Mutex::new(()),
             reader: Reader::new(facts.clone(), thread),
             facts,
         }

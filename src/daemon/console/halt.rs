@@ -44,7 +44,7 @@ pub(super) struct Seen {
     pub is_halted: bool,
     /// The number of the last change.
     pub generation: u64,
-    /// When the file was made, unix milliseconds.
+    /// When the file was made or a halt was pressed again, unix milliseconds.
     pub since_ms: Option<i64>,
 }
 
@@ -124,15 +124,17 @@ mod tests {
         let halted = watch.look();
         assert_eq!((halted.is_halted, halted.generation, watch.look().generation), (true, 1_001, 1_001));
         assert!(halted.since_ms.is_some());
+        halt_file::halt(&path).unwrap();
+        assert_eq!(watch.look().generation, 1_002, "a second halt is a change");
         halt_file::resume(&path).unwrap();
-        assert_eq!(watch.look().generation, 1_002);
+        assert_eq!(watch.look().generation, 1_003);
         halt_file::halt(&path).unwrap();
         watch.look();
         // Both between two looks: it is another halt.
         std::thread::sleep(Duration::from_millis(20));
         halt_file::resume(&path).unwrap();
         halt_file::halt(&path).unwrap();
-        assert_eq!(watch.look().generation, 1_004);
+        assert_eq!(watch.look().generation, 1_005);
     }
 
     #[test]

@@ -81,7 +81,10 @@ async fn press_halt(request: &HttpRequest, doors: &Doors, desk: &Desk, payload: 
     }
     let path = file(&desk.halt)?;
     let who = who(request);
-    let made = web::block(move || halt_file::halt(&path)).await;
+    let made = {
+        let _changing = desk.changing.lock().await;
+        web::block(move || halt_file::halt(&path)).await
+    };
     if let Err(error) = made.map_err(std::io::Error::other).and_then(|made| made) {
         tracing::error!(who, reason, error = %error, "the console could not halt");
         let message = format!("not known to be halted: {error}");
@@ -119,10 +122,12 @@ async fn press_resume(request: &HttpRequest, doors: &Doors, desk: &Desk, payload
         response
     })?;
     // Again: writing took its time, and a halt that came meanwhile must stand.
+    let changing = desk.changing.lock().await;
     if !is_newest() {
         return Err(stale());
     }
     let removed = web::block(move || halt_file::resume(&path)).await;
+    drop(changing);
     if let Err(error) = removed.map_err(std::io::Error::other).and_then(|removed| removed) {
         tracing::error!(who, error = %error, "the console could not resume: orders stay halted");
         let message = format!("orders stay halted: {error}");

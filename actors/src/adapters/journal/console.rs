@@ -112,17 +112,18 @@ impl ConsoleReader {
         self.read(newest_cycle)
     }
 
-    /// The press that halted within these times, unix milliseconds.
+    /// The press that halted nearest to this time, unix milliseconds, at most `slack_ms` from it and after the newest resume.
     ///
     /// # Errors
     /// See [`ReadError`].
-    pub fn halt_at(&self, from_ms: i64, until_ms: i64) -> Result<Option<Pressed>, ReadError> {
+    pub fn halt_at(&self, at_ms: i64, slack_ms: i64) -> Result<Option<Pressed>, ReadError> {
         self.read(|connection| {
-            let sql = "SELECT at_ms, who, note FROM console_actions WHERE action = 'halt' AND at_ms BETWEEN ?1 AND ?2
-                       ORDER BY id LIMIT 1";
+            let sql = "SELECT at_ms, who, note FROM console_actions WHERE action = 'halt' AND abs(at_ms - ?1) <= ?2
+                       AND id > coalesce((SELECT max(id) FROM console_actions WHERE action = 'resume'), 0)
+                       ORDER BY abs(at_ms - ?1), id DESC LIMIT 1";
             let pressed =
                 |row: &rusqlite::Row<'_>| Ok(Pressed { at_ms: row.get(0)?, who: row.get(1)?, note: row.get(2)? });
-            connection.prepare_cached(sql)?.query_row([from_ms, until_ms], pressed).optional()
+            connection.prepare_cached(sql)?.query_row([at_ms, slack_ms], pressed).optional()
         })
     }
 

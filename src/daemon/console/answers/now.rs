@@ -13,7 +13,7 @@ use std::collections::HashMap;
 
 /// Unresolved orders that are listed.
 const UNRESOLVED_MAX: u32 = 50;
-/// How much later than the file the journal may have its press, milliseconds.
+/// How far apart the times of the file and of its press in the journal may be, milliseconds.
 const PRESS_SLACK_MS: i64 = 10_000;
 /// Where the settings have no limit, orders in a row are counted up to this.
 const FAILURES_MAX: u32 = 100;
@@ -147,7 +147,7 @@ fn pressed(
     failures_max: u32,
 ) -> Result<(Option<Pressed>, u32), ReadError> {
     let pressed = match since_ms {
-        Some(at_ms) => journal.halt_at(at_ms - PRESS_SLACK_MS, at_ms + PRESS_SLACK_MS)?,
+        Some(at_ms) => journal.halt_at(at_ms, PRESS_SLACK_MS)?,
         None => None,
     };
     let most = if failures_max == 0 { FAILURES_MAX } else { failures_max };

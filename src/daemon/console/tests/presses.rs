@@ -147,6 +147,23 @@ async fn a_halt_says_who_and_why_and_a_stale_page_cannot_end_it() {
     );
 }
 
+#[actix::test]
+async fn a_second_halt_stands_against_an_older_resume() {
+    let world = World::new(&Setup::default());
+    let (_, first) = world.good("halt", "", r#"{"reason":"first"}"#).await;
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    let (status, second) = world.good("halt", "", r#"{"reason":"second"}"#).await;
+    assert_eq!((status, &second["halt"]["reason"]), (200, &"second".into()), "{second}");
+    let (old, new) = (&first["halt"]["generation"], &second["halt"]["generation"]);
+    assert_ne!(old, new);
+    let resume = r#"{"account":"12345678"}"#;
+    assert_eq!(world.good("resume", &format!("If-Match: \"{old}\"\r\n"), resume).await.0, 412);
+    assert!(world.is_halted());
+    assert_eq!(world.good("resume", &format!("If-Match: \"{new}\"\r\n"), resume).await.0, 200);
+    let (_, third) = world.good("halt", "", r#"{"reason":"third"}"#).await;
+    assert_eq!(third["halt"]["reason"], "third", "not one from before the resume");
+}
+
 /// What the journal keeps of presses.
 fn rows(world: &World) -> Vec<String> {
     let connection = rusqlite::Connection::open(world.folder.path().join("journal.db")).unwrap();
