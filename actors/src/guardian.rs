@@ -1,5 +1,5 @@
 //! Guardian: takes the claim on the account in etcd, keeps it alive, and gives it back at the end. On a thread of its own, so
-//! that no cycle ever waits for etcd. What it knows is in a [`ClaimCell`], which the SignalSender asks before each order.
+//! that no cycle ever waits for etcd. What it knows is in a [`ClaimCell`](crate::domain::cluster::ClaimCell), which the SignalSender asks before each order.
 
 mod keeper;
 #[cfg(test)]

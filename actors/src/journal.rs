@@ -35,7 +35,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tracing::{error, info};
 pub use windows::Horizons;
@@ -274,7 +274,10 @@ impl Handler<Ping> for Journal {
 impl Handler<NotePress> for Journal {
     type Result = Result<(), JournalError>;
 
-    fn handle(&mut self, NotePress(press): NotePress, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, NotePress { press, until }: NotePress, _: &mut Self::Context) -> Self::Result {
+        if Instant::now() > until {
+            return Err(JournalError::Failed("it was asked too late, so nothing is written".into()));
+        }
         let done = self.with_store(|store, config| store.note_press(&press, config.clock.now()));
         if done.is_ok() {
             self.wrote();

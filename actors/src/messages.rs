@@ -22,7 +22,11 @@ use crate::domain::{
     order_manager::OrderResult,
 };
 use actix::{Message, dev::MessageResponse};
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 /// A cycle's id: its start in unix milliseconds. The Scheduler makes sure that ids increase strictly.
 pub type CycleId = u64;
@@ -209,7 +213,12 @@ pub struct NoteAccount(pub AccountSnapshot);
 /// console -> Journal: note who halted or resumed. The answer `Ok` means that it is on disk.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "Result<(), JournalError>")]
-pub struct NotePress(pub Press);
+pub struct NotePress {
+    /// What was pressed.
+    pub press: Press,
+    /// Later than this nothing is written: the person was told by then that it was not done.
+    pub until: Instant,
+}
 
 /// cycle -> Journal, after the orders: record the decisions. The cycle does not wait for it; the next cycle's [`Settled`]
 /// does.

@@ -171,7 +171,8 @@ def test_a_halt_stops_orders_and_a_resume_lets_them_go_on(running):
         kept = db.execute("SELECT who, action, note FROM console_actions").fetchall()
         late = db.execute("SELECT count(*) FROM orders WHERE created_at_ms BETWEEN ? AND ?", [halted_at + 600, now["cycle_id"]])
         assert late.fetchone()[0] == 0
-    assert kept == [("console:@127.0.0.1", "halt", "news at 15:30"), ("console:@127.0.0.1", "resume", None)]
+    here = "console:@127.0.0.1"
+    assert kept == [(here, "halt", "news at 15:30"), (here, "ask_resume", None), (here, "resume", None)]
     said = daemon.output()
     assert "halted from the console" in said and "resumed from the console" in said
 

@@ -80,6 +80,8 @@ pub struct Press {
 pub enum Button {
     /// No order is sent from now on.
     Halt,
+    /// Somebody asked that orders may be sent again; nothing has changed yet.
+    AskResume,
     /// Orders may be sent again.
     Resume,
 }
@@ -89,6 +91,7 @@ impl Button {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Halt => "halt",
+            Self::AskResume => "ask_resume",
             Self::Resume => "resume",
         }
     }

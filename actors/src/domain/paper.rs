@@ -1,5 +1,5 @@
 //! The account on paper: what is open on it, how each position ends, and what all of it brought. Pure. The Journal takes its
-//! bars and signals through the [`desk`] and keeps what changed; all prices are those of the one model of fills.
+//! bars and signals through its desk and keeps what changed; all prices are those of the one model of fills.
 
 mod account;
 mod desk;

@@ -10,7 +10,7 @@ use crate::{
         decision::Prediction,
         instrument::Symbol,
         interval::Interval,
-        journal::{DecisionRecord, Standing, StandingQuestion},
+        journal::{Button, DecisionRecord, Press, Standing, StandingQuestion},
         names::DropReason,
         order::{Order, Outcome, Side, client_order_id},
     },
@@ -154,6 +154,26 @@ async fn an_order_is_pending_until_its_outcome_is_written() {
     assert_eq!(harness.told().await, (true, 0, 1, 0));
     harness.write(OrderStep::Outcome(order(), Outcome::Unknown { reason: "silent".into() })).await.unwrap();
     assert_eq!(harness.told().await, (true, 0, 0, 1));
+}
+
+#[actix::test]
+async fn a_press_that_comes_too_late_changes_nothing() {
+    let harness = Harness::start();
+    let press = |until| {
+        let press = Press { who: "console:ann@127.0.0.1".into(), action: Button::Resume, note: None };
+        harness.journal.send(NotePress { press, until })
+    };
+    let rows = || {
+        let connection = rusqlite::Connection::open(harness.path()).unwrap();
+        let count =
+            |table| connection.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get::<_, i64>(0));
+        (count("console_actions").unwrap(), count("resumed").unwrap())
+    };
+    let now = Instant::now();
+    assert!(press(now).await.unwrap().is_err());
+    assert_eq!((rows(), harness.told().await.0), ((0, 0), true));
+    press(now + Duration::from_secs(60)).await.unwrap().unwrap();
+    assert_eq!(rows(), (1, 1));
 }
 
 #[actix::test]

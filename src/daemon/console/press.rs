@@ -24,7 +24,10 @@ use sentinel_actors::{
     messages::NotePress,
 };
 use serde::{Deserialize, de::DeserializeOwned};
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 /// Longest reason, in characters.
 const REASON_CHARS_MAX: usize = 200;
@@ -115,7 +118,8 @@ async fn press_resume(request: &HttpRequest, doors: &Doors, desk: &Desk, payload
         return Err(stale());
     }
     let who = who(request);
-    note(desk, Press { who: who.clone(), action: Button::Resume, note: None }).await.map_err(|error| {
+    // Before anything changes: orders are not allowed again without a trace of who did that.
+    note(desk, Press { who: who.clone(), action: Button::AskResume, note: None }).await.map_err(|error| {
         tracing::error!(who, error, "not resumed from the console: the journal cannot keep it");
         let mut response = failure(StatusCode::SERVICE_UNAVAILABLE, "journal", &format!("not resumed: {error}"));
         response.headers_mut().insert(RETRY_AFTER, 1.into());
@@ -134,7 +138,12 @@ async fn press_resume(request: &HttpRequest, doors: &Doors, desk: &Desk, payload
         return Err(failure(StatusCode::INTERNAL_SERVER_ERROR, "failed", &message));
     }
     tracing::warn!(who, "resumed from the console: orders may be sent again");
-    Ok(())
+    // Only now: a resume that was not carried out starts no count again.
+    note(desk, Press { who: who.clone(), action: Button::Resume, note: None }).await.map_err(|error| {
+        tracing::error!(who, error, "the count of failed orders in a row was not started again");
+        let message = format!("orders may be sent again, but the count of failed orders was not reset: {error}");
+        failure(StatusCode::INTERNAL_SERVER_ERROR, "failed", &message)
+    })
 }
 
 /// The body of a press that nobody forged.
@@ -165,7 +174,8 @@ fn who(request: &HttpRequest) -> String {
 }
 
 async fn note(desk: &Desk, press: Press) -> Result<(), String> {
-    match tokio::time::timeout(NOTE_DEADLINE, desk.press.send(NotePress(press))).await {
+    let until = Instant::now() + NOTE_DEADLINE;
+    match tokio::time::timeout(NOTE_DEADLINE, desk.press.send(NotePress { press, until })).await {
         Ok(Ok(Ok(()))) => Ok(()),
         Ok(Ok(Err(error))) => Err(error.to_string()),
         Ok(Err(error)) => Err(error.to_string()),

@@ -42,7 +42,7 @@ impl Actor for Keeper {
 impl Handler<NotePress> for Keeper {
     type Result = Result<(), JournalError>;
 
-    fn handle(&mut self, NotePress(press): NotePress, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, NotePress { press, .. }: NotePress, _: &mut Self::Context) -> Self::Result {
         let store = self.0.as_mut().ok_or_else(|| JournalError::Failed("the disk is full".into()))?;
         store.note_press(&press, SystemClock.now())
     }

@@ -220,7 +220,7 @@ CREATE TABLE console_actions (           -- who pressed a button of the console
     id     INTEGER PRIMARY KEY,
     at_ms  INTEGER NOT NULL,             -- unix milliseconds
     who    TEXT NOT NULL,                -- 'console:<user>@<address>'
-    action TEXT NOT NULL,                -- 'halt' or 'resume'
+    action TEXT NOT NULL,                -- 'halt', 'ask_resume', or 'resume' once it is done
     note   TEXT                          -- the reason that was typed
 );
 -- What the console draws on a chart: of a bar's sixty equal decisions those that say something. Its condition is repeated word

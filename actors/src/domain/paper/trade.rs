@@ -13,7 +13,7 @@ use uuid::Uuid;
 /// An order on paper, and the trade that it made unless it only ended another.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PaperOrder {
-    /// Its [`paper_order_id`].
+    /// Its `paper_order_id`.
     pub id: Uuid,
     /// Our name of the instrument.
     pub symbol: Symbol,

@@ -140,11 +140,21 @@ async fn a_halt_says_who_and_why_and_a_stale_page_cannot_end_it() {
     assert_eq!((status, &answer["halt"]["is_halted"]), (200, &false.into()), "{answer}");
     assert!(!world.is_halted());
     let rows = rows(&world);
-    assert_eq!(rows.len(), 2, "{rows:?}");
-    assert!(
-        rows[0].starts_with("console:@127.0.0.1 halt <img") && rows[1] == "console:@127.0.0.1 resume -",
-        "{rows:?}"
-    );
+    assert!(rows[0].starts_with("console:@127.0.0.1 halt <img"), "{rows:?}");
+    assert_eq!(rows[1..], ["console:@127.0.0.1 ask_resume -", "console:@127.0.0.1 resume -"]);
+}
+
+#[actix::test]
+async fn a_resume_that_was_not_carried_out_is_none_in_the_journal() {
+    let world = World::new(&Setup::default());
+    // It halts, and cannot be removed as a file.
+    fs::create_dir(world.folder.path().join("halt")).unwrap();
+    let (_, _, now) = world.get("/console/api/now", "").await;
+    let now: serde_json::Value = serde_json::from_str(&now).unwrap();
+    let newest = format!("If-Match: \"{}\"\r\n", now["halt"]["generation"]);
+    let (status, answer) = world.good("resume", &newest, r#"{"account":"12345678"}"#).await;
+    assert_eq!((status, answer["error"]["code"].as_str()), (500, Some("failed")), "{answer}");
+    assert_eq!(rows(&world), ["console:@127.0.0.1 ask_resume -"], "the count of failures goes on");
 }
 
 #[actix::test]
