@@ -44,9 +44,6 @@ RUNBOOK = "/public/sentinel/RUNBOOK.txt"
 # Families that are not on the dashboard, and why.
 LEFT_OUT = {
     "process_virtual_memory_bytes": "mostly reserved addresses; what runs out is resident memory",
-    "sentinel_cluster_leader": "only with cluster.mode = guard; SentinelAccountNotHeld reports it",
-    "sentinel_cluster_lease_remaining_seconds": "only with cluster.mode = guard",
-    "sentinel_cluster_etcd_up": "only with cluster.mode = guard",
 }
 # Panels without series in a dry run, which asks no gateway and sends nothing.
 LIVE_ONLY = {"Order send latency", "Gateway round trip", "Equity", "Open positions"} | {
