@@ -96,14 +96,13 @@ fn imports_run_one_way() {
 }
 
 /// Adapters that use another one, and which. What is used is shared by all, and no system of its own.
-const SHARED_BY_ADAPTERS: [(&str, &[&str]); 7] = [
+const SHARED_BY_ADAPTERS: [(&str, &[&str]); 6] = [
     ("eodhd", &["json"]),
     ("mlflow", &["json"]),
     ("gateway", &["json"]),
     ("journal", &["fail_points"]),
     ("prometheus", &["endpoint"]),
     ("deadman", &["http", "json"]),
-    ("etcd", &["http", "json"]),
 ];
 
 #[test]

@@ -4,8 +4,6 @@ use super::*;
 use std::{
     io::{Read as _, Write as _},
     net::TcpListener,
-    path::PathBuf,
-    sync::Arc,
     sync::Mutex,
     thread,
 };
