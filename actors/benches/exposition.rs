@@ -12,7 +12,6 @@ use sentinel_actors::{
     domain::{
         build_info::BuildInfo,
         clock::Clock,
-        cluster::Unguarded,
         decision::{Action, Decision},
         drift::Drift,
         features::InvalidValues,
@@ -64,7 +63,6 @@ fn recorder(symbols: usize) -> Recorder {
         paper: None,
         max_bar_age_s: 10_800,
         kill_switch: Arc::new(HaltFile::new(None)),
-        authority: Arc::new(Unguarded),
         period: Duration::from_secs(60),
         inflight: Inflight::default(),
         breakers: Breakers::default(),

@@ -21,7 +21,6 @@ use sentinel_actors::{
     deadman::{self, Deadman},
     domain::{
         clock::Clock,
-        cluster::{Authority, Unguarded},
         drift::Drift,
         guard::KillSwitch,
         instrument::{Instrument, InstrumentKey, Symbol},
@@ -58,8 +57,6 @@ pub struct Shared {
     pub breakers: Breakers,
     /// The kill switch.
     pub kill_switch: Arc<dyn KillSwitch>,
-    /// Whether this daemon may send orders for its account.
-    pub authority: Arc<dyn Authority>,
     /// Cancelled at shutdown: orders that are not sent yet are not sent.
     pub shutdown: CancellationToken,
     /// Receives the events.
@@ -174,7 +171,6 @@ pub fn metrics_config(settings: &Resolved, period: Duration, opened: &Opened, po
         paper: paper_figures(settings, opened, policy.clock.now()),
         max_bar_age_s: settings.max_bar_age_s,
         kill_switch: policy.kill_switch.clone(),
-        authority: Arc::new(Unguarded),
         period,
         inflight: Inflight::default(),
         breakers: Breakers::new(settings.breaker),
@@ -238,7 +234,6 @@ fn sender_config(settings: &Resolved, shared: &Shared) -> signal_sender::Config 
             waits_for_new_bar: settings.journal.waits_for_new_bar,
         },
         kill_switch: shared.kill_switch.clone(),
-        authority: shared.authority.clone(),
         breakers: shared.breakers.clone(),
         journal: order_journal(&shared.journal),
     }
