@@ -11,6 +11,8 @@ from parts.gateway import silent
 
 ACCOUNT = ("account_equity", "positions_open")
 LOSS_LIMIT = {"guards.loss_pct_per_day_max": "50"}
+# Otherwise it is asked again after the orders.
+NO_LOOK = {"gateway.account_poll_s": 0}
 
 
 def is_told(metrics) -> list[bool]:
@@ -47,7 +49,7 @@ def test_the_account_is_shown_once_the_gateway_reports_it(harness, dialect):
 
 
 def test_a_fill_makes_the_earlier_list_of_positions_outdated(harness):
-    metrics = harness.start_live(harness.gateway("v43"), "--cycles", "1", settings=LOSS_LIMIT).after_cycles(1)
+    metrics = harness.start_live(harness.gateway("v43"), "--cycles", "1", settings=LOSS_LIMIT | NO_LOOK).after_cycles(1)
     assert metrics("orders_total", outcome="filled") == 1
     assert is_told(metrics) == [True, False], "one is open now, and the list said none"
 

@@ -113,7 +113,6 @@ fn metrics() -> actix::Addr<MetricsActor> {
         paper: None,
         max_bar_age_s: 10_800,
         kill_switch: Arc::new(HaltFile::new(None)),
-        authority: Arc::new(sentinel_actors::domain::cluster::Unguarded),
         period: Duration::from_secs(60),
         inflight: Inflight::default(),
         breakers: Breakers::default(),
