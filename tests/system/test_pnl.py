@@ -64,6 +64,8 @@ def test_every_figure_is_right_to_the_cent_over_restarts_and_kills(harness, dial
     daemon.wait_metrics("the fill", lambda metrics: metrics("orders_total", outcome="filled") == 1)
     harness.model.probabilities = [HOLD]
     (ticket,) = gateway.positions
+    # The day begins with what the first look saw.
+    daemon.wait_metrics("the first look", lambda metrics: list(metrics.all("account_equity").values()) == [10_000])
     for moved in (-12.34, 7.77, -3.5):
         gateway.moved(ticket, moved)
         daemon.wait_metrics(f"a profit of {moved}", lambda metrics: profit(metrics, "open") == moved)
