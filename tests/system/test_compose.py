@@ -99,8 +99,9 @@ def test_the_inf_profile_runs_as_deployed(compose, tmp_path):
     assert writable_places(sentinel) == ["/var/lib/sentinel"]
     assert "test-token" not in json.dumps(sentinel.inspect()) + sentinel.logs()
     assert sentinel.exec("touch", "/run/secrets/eodhd_api_token", check=False).returncode != 0
-    # Only on IPv4.
-    assert docker("port", sentinel.name).stdout.split("\n") == [f"8000/tcp -> 0.0.0.0:{compose.port}", ""]
+    # Only on IPv4, and the console only on the host's loopback.
+    ports = [f"8000/tcp -> 0.0.0.0:{compose.port}", "8001/tcp -> 127.0.0.1:8001", ""]
+    assert docker("port", sentinel.name).stdout.split("\n") == ports
     assert [(limit["Name"], limit["Hard"], limit["Soft"]) for limit in host["Ulimits"]] == [("core", 0, 0)]
 
     os.kill(sentinel.pid, signal.SIGKILL)
