@@ -6,6 +6,7 @@ mod account_snapshots;
 mod console;
 mod daemon_lock;
 mod decisions;
+mod equity;
 mod explain;
 mod files;
 mod first_decisions;
@@ -35,9 +36,10 @@ pub use console::{
 };
 pub use daemon_lock::{DaemonLock, FileId};
 pub use decisions::{CycleFaults, CycleRecord, bars_sha256, sequence_sha256};
+pub use equity::{Begin, Peak};
 pub use explain::{Coverage, DecisionRow, OrderLife, Pick, Step};
 pub use first_decisions::{FirstOdds, RecordedOdds};
-pub use money::{Peak, RealisedRow, ToldAccount, open};
+pub use money::{RealisedRow, ToldAccount, open};
 pub use order_steps::Verdict;
 pub use orders::{Identity, OrderRow};
 pub use outcomes::{Due, OutcomeRow};
@@ -64,7 +66,7 @@ const BUSY_WAIT: Duration = Duration::from_millis(1_000);
 const CACHE_KIB: i64 = -128;
 
 /// Statements kept compiled: more than a cycle uses, which are compiled once then.
-const STATEMENTS: usize = 32;
+const STATEMENTS: usize = 64;
 
 /// Why a journal cannot be opened.
 #[derive(Debug, thiserror::Error)]
