@@ -60,8 +60,8 @@ use uuid::Uuid;
 /// How long a write waits for another process that is writing, such as `sentinel orders resolve`.
 const BUSY_WAIT: Duration = Duration::from_millis(1_000);
 
-/// Pages kept in memory: negative is KiB. A cycle touches a dozen; SQLite's default of 2 MiB would fill up in time.
-const CACHE_KIB: i64 = -128;
+/// Pages kept in memory: negative is KiB. A cycle touches some forty; SQLite's default of 2 MiB would fill up in time.
+const CACHE_KIB: i64 = -256;
 
 /// Statements kept compiled: more than a cycle uses, which are compiled once then. Live and on paper it uses over forty.
 const STATEMENTS: usize = 80;
