@@ -245,6 +245,34 @@ fn money_is_summed_by_ledger_and_what_is_not_known_is_said() {
 }
 
 #[test]
+fn live_minus_paper_is_of_as_many_trades_of_ours() {
+    let journal = Journal::new();
+    let now_ms = (MONDAY + 5 * HOUR) * 1_000;
+    let of = Ledgers { account: ACCOUNT.into(), no_live: None, digits: HashMap::new(), now_ms };
+    let at = (MONDAY + HOUR) * 1_000;
+    journal.run(&format!(
+        "INSERT INTO account_snapshots (at_ms, account, balance, currency) VALUES ({at}, '{ACCOUNT}', 100, 'USD');
+         INSERT INTO paper_equity VALUES ({at}, '{ACCOUNT}', 10000, 10004, 10004, 40, 0, 0);
+         INSERT INTO paper_orders (id, account, symbol, gateway_name, model, bar_close_time, side, volume, stop_loss, take_profit,
+           confidence, close, digits, ticket, seen_to, bars_seen, mark_price, is_ambiguous, created_at_ms, updated_at_ms, exit_at,
+           profit, net_points, spread_points)
+         VALUES ('p', '{ACCOUNT}', 'EURUSD', 'EURUSDm', 'm', 0, 'BUY', 0.1, 0, 0, 0.7, 1.1, 5, 1, 0, 0, 1.1, 0, {at}, {at}, 1, 4.0, 40, 1.0);
+         INSERT INTO realised VALUES ('{ACCOUNT}', 5, {at}, 'gateway', 'close', 'EURUSD', 'ours', 3.0, 1),
+         ('{ACCOUNT}', 6, {at}, 'gateway', 'close', 'EURUSD', NULL, 70.0, 1);"
+    ));
+    let starts = [("today", MONDAY * 1_000)];
+    let sums = |journal: &Journal| journal.reader.money(&of, &starts).unwrap().periods.remove(0).sums;
+    let one = sums(&journal);
+    assert_eq!((one.live.amount, one.live_trades, one.difference.amount), (Some(73.0), 2, Some(-1.0)));
+    journal.run(&format!(
+        "INSERT INTO realised VALUES ('{ACCOUNT}', 7, {at}, 'gateway', 'close', 'EURUSD', 'too', 2.0, 1);"
+    ));
+    let two = sums(&journal).difference;
+    let why = "not the same number of trades: 2 live, 1 on paper";
+    assert_eq!((two.amount, two.why.as_deref()), (None, Some(why)));
+}
+
+#[test]
 fn a_curve_has_few_points_and_its_deepest_drawdown() {
     let mut journal = Journal::new();
     let now_ms = MONDAY * 1_000;

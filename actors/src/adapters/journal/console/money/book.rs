@@ -15,6 +15,8 @@ pub(super) struct Brought {
     symbol: String,
     pub(super) at_ms: i64,
     is_trade: bool,
+    /// Whether an order of Sentinel's opened it: paper makes no trade by hand.
+    is_ours: bool,
     /// In the account's currency.
     profit: Option<f64>,
     points: Option<f64>,
@@ -45,7 +47,9 @@ impl Book {
         };
         let live = of(&self.live, &self.no_live, "gateway");
         let paper = of(&self.paper, &self.no_paper, "paper");
-        let difference = difference(&live, &paper);
+        let own: Vec<_> = self.live.iter().filter(|it| it.is_ours).cloned().collect();
+        let trades = [count(&own), count(&self.paper)];
+        let difference = difference(&of(&own, &self.no_live, "gateway"), &paper, trades);
         Sums { live, live_trades: count(&self.live), paper, paper_trades: count(&self.paper), difference }
     }
 
@@ -98,7 +102,7 @@ pub(in super::super) fn of_ticket(
     ticket: i64,
 ) -> rusqlite::Result<Option<(Money, Option<i64>)>> {
     let mut select = connection.prepare_cached(
-        "SELECT symbol, at_ms, kind = 'close', profit, source FROM realised AS one WHERE account = ?1 AND ticket = ?2
+        "SELECT symbol, at_ms, kind = 'close', profit, source, order_id IS NOT NULL FROM realised AS one WHERE account = ?1 AND ticket = ?2
          AND source = (SELECT max(source) FROM realised WHERE account = ?1 AND ticket = ?2 AND at_ms = one.at_ms)
          ORDER BY at_ms LIMIT 100",
     )?;
@@ -119,6 +123,7 @@ fn of_row(row: &Row<'_>) -> rusqlite::Result<Brought> {
         profit: row.get(3)?,
         points: None,
         source: row.get(4)?,
+        is_ours: row.get(5)?,
         is_before_costs: false,
     })
 }
@@ -155,9 +160,12 @@ fn sum(results: &[&Brought], currency: Option<&str>, usual_source: &str) -> Mone
     }
 }
 
-/// Live less paper.
-fn difference(live: &Money, paper: &Money) -> Money {
+/// Live minus paper: of as many trades of Sentinel's as paper has.
+fn difference(live: &Money, paper: &Money, [live_trades, paper_trades]: [u32; 2]) -> Money {
     match (live.amount, paper.amount) {
+        (Some(_), Some(_)) if live_trades != paper_trades => {
+            Money::unknown(format!("not the same number of trades: {live_trades} live, {paper_trades} on paper"))
+        }
         (Some(live_amount), Some(paper_amount)) if live.unit == paper.unit || paper.unit.is_none() => Money {
             amount: Some(live_amount - paper_amount),
             unit: live.unit.clone(),
@@ -183,7 +191,7 @@ pub(super) fn book(connection: &Connection, of: &Ledgers, from_ms: i64) -> rusql
         account::paper_start(connection, &of.account)?.is_none().then(|| "nothing was traded on paper".to_owned());
     // Of two sources of one result the better one counts, which is the later one in the alphabet.
     let mut live = connection.prepare_cached(
-        "SELECT symbol, at_ms, kind = 'close', profit, source FROM realised AS one WHERE account = ?1 AND at_ms >= ?2
+        "SELECT symbol, at_ms, kind = 'close', profit, source, order_id IS NOT NULL FROM realised AS one WHERE account = ?1 AND at_ms >= ?2
          AND source = (SELECT max(source) FROM realised WHERE account = one.account AND ticket = one.ticket AND at_ms = one.at_ms)
          ORDER BY at_ms DESC LIMIT ?3",
     )?;
@@ -198,6 +206,7 @@ pub(super) fn book(connection: &Connection, of: &Ledgers, from_ms: i64) -> rusql
             symbol: row.get(0)?,
             at_ms: row.get(1)?,
             is_trade: true,
+            is_ours: true,
             profit: row.get(2)?,
             points: row.get(3)?,
             source: "paper".into(),
