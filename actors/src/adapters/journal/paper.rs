@@ -21,7 +21,7 @@ use std::{
 use uuid::Uuid;
 
 /// As [`trade`] reads them and [`write`] writes them.
-const COLUMNS: &str = "id, symbol, gateway_name, bar_close_time, side, volume, stop_loss, take_profit, confidence, close, digits,
+pub(super) const COLUMNS: &str = "id, symbol, gateway_name, bar_close_time, side, volume, stop_loss, take_profit, confidence, close, digits,
     ticket, closes, seen_to, bars_seen, mark_price, ended_by, entry_at, entry_price, exit_at, exit_price, exit_reason,
     is_ambiguous, nights, net_points, profit, spread_points, slippage_points, commission_points, swap_points, created_at_ms,
     updated_at_ms, entry_source, exit_source, account, model";
@@ -256,7 +256,8 @@ pub(super) fn find(connection: &Connection, id: &str) -> rusqlite::Result<Option
     connection.prepare_cached(&sql)?.query_row([id], paper_row).optional()
 }
 
-fn paper_row(row: &Row<'_>) -> rusqlite::Result<PaperRow> {
+/// A trade on paper, from its [`COLUMNS`].
+pub(super) fn paper_row(row: &Row<'_>) -> rusqlite::Result<PaperRow> {
     Ok(PaperRow { account: row.get(34)?, model: row.get(35)?, order: trade(row)?, updated_at_ms: row.get(31)? })
 }
 

@@ -1,5 +1,6 @@
 //! The data on which the verdict is based.
 
+use super::AccountHealth;
 use crate::domain::{
     build_info::BuildInfo,
     cycle_outcome::SymbolFailure,
@@ -90,6 +91,8 @@ pub struct State {
     pub gateway: GatewayState,
     /// The gateway's list of open positions.
     pub positions: PositionsState,
+    /// When the account was told last.
+    pub account: AccountHealth,
     /// Number of configured symbols.
     pub symbols: usize,
     /// A cycle that ended, and the symbols that failed in it.
@@ -121,6 +124,7 @@ impl State {
             journal: JournalState::default(),
             gateway: GatewayState::default(),
             positions: PositionsState::default(),
+            account: AccountHealth::default(),
             symbols: 0,
             failures: Default::default(),
             bad_stops: Vec::new(),
