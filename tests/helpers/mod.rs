@@ -91,9 +91,10 @@ impl TestApp {
         samples(&self.get("/metrics").await.2)
     }
 
-    /// Polls until a sample reaches `at_least`; panics with the exposition after a minute.
+    /// Polls until a sample reaches `at_least`; panics with the exposition after two minutes: a proof of an unknown order that came
+    /// too early is tried again after one.
     pub async fn wait_for(&self, sample: &str, at_least: f64) -> HashMap<String, f64> {
-        for _ in 0..6_000 {
+        for _ in 0..12_000 {
             let metrics = self.metrics().await;
             if metrics.get(sample).is_some_and(|value| *value >= at_least) {
                 return metrics;
