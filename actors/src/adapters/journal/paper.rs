@@ -105,7 +105,8 @@ pub(super) fn write(
 
 fn write_all(transaction: &Connection, model: &str, cycle: &PaperCycle<'_>) -> rusqlite::Result<()> {
     let PaperCycle { account, orders, equity, at, .. } = *cycle;
-    let (followed, others): (Vec<&PaperOrder>, Vec<_>) = orders.iter().copied().partition(|order| order.unkept == Unkept::Progress);
+    let (followed, others): (Vec<&PaperOrder>, Vec<_>) =
+        orders.iter().copied().partition(|order| order.unkept == Unkept::Progress);
     if !followed.is_empty() {
         let mut update = transaction.prepare_cached(PROGRESS)?;
         for order in followed {
