@@ -25,6 +25,10 @@ pub(super) fn report(report: &Report) -> String {
     }
     if let Some(paper) = &report.paper {
         line("paper", &on_paper(paper));
+        let rest = not_in_money(paper);
+        if !rest.is_empty() {
+            line("", &rest);
+        }
     }
     text.push('\n');
     text.push_str(&periods(report));
@@ -52,14 +56,15 @@ fn open(report: &Report) -> String {
 }
 
 fn on_paper(paper: &PaperAccount) -> String {
-    let equity = match (paper.equity, paper.open_points) {
-        (Some(equity), _) => format!("{equity:.2}"),
-        (None, Some(points)) => format!("not known in money, {points:+.1} points open"),
-        (None, None) => "not known in money".into(),
-    };
-    let points = paper.points.map(|points| format!(", {points:+.1} points realised")).unwrap_or_default();
-    let (balance, start, unpriced) = (paper.balance, paper.start, unpriced(paper.unpriced));
-    format!("balance {balance:.2} (began with {start:.2}), equity {equity}{points}{unpriced}")
+    let equity = paper.equity.map_or_else(|| "not known in money".into(), |equity| format!("{equity:.2}"));
+    format!("balance {:.2} (began with {:.2}), equity {equity}", paper.balance, paper.start)
+}
+
+/// What of the account on paper is not in its money.
+fn not_in_money(paper: &PaperAccount) -> String {
+    let points = paper.points.zip(paper.open_points);
+    let points = points.map(|(realised, open)| format!("{realised:+.1} points realised, {open:+.1} open"));
+    format!("{}{}", points.unwrap_or_default(), unpriced(paper.unpriced)).trim_start_matches("; ").into()
 }
 
 fn periods(report: &Report) -> String {
@@ -240,12 +245,17 @@ paper is before costs: study.spread_points is not set
             open_points: Some(-3.0),
             unpriced: 2,
         };
-        let text = "balance 10012.50 (began with 10000.00), equity not known in money, -3.0 points open, +125.0 points \
-                    realised; 2 trades with unknown profit are not counted";
-        assert_eq!(on_paper(&paper), text);
+        assert_eq!(on_paper(&paper), "balance 10012.50 (began with 10000.00), equity not known in money");
+        let rest = "+125.0 points realised, -3.0 open; 2 trades with unknown profit are not counted";
+        assert_eq!(not_in_money(&paper), rest);
         (paper.points, paper.open_points, paper.unpriced) = (None, None, 1);
-        let text = "balance 10012.50 (began with 10000.00), equity not known in money; 1 trade with unknown profit is not counted";
-        assert_eq!(on_paper(&paper), text, "points of several symbols are no sum");
+        assert_eq!(
+            not_in_money(&paper),
+            "1 trade with unknown profit is not counted",
+            "points of several symbols are no sum"
+        );
+        paper.unpriced = 0;
+        assert_eq!(not_in_money(&paper), "");
     }
 
     #[test]
