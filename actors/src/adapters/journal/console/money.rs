@@ -2,6 +2,7 @@
 
 mod account;
 mod book;
+mod open;
 mod slippage;
 
 pub use account::{AccountTold, Unexplained};
@@ -112,9 +113,9 @@ impl ConsoleReader {
         self.read(|connection| {
             let book = book::book(connection, of, from_ms)?;
             let sums = book.sums(|_| true);
-            let (open, seen_ms) = account::open_live(connection, &book, of)?;
+            let (open, seen_ms) = open::live(connection, &book, of)?;
             let live = Today { realised: sums.live, open, seen_ms, trades: sums.live_trades };
-            let open = account::open_paper(connection, &book, of)?;
+            let open = open::on_paper(connection, &book, of)?;
             let paper = Today { realised: sums.paper, open, seen_ms: None, trades: sums.paper_trades };
             Ok((live, paper))
         })
