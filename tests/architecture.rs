@@ -12,8 +12,17 @@ use std::{
     path::{Path, PathBuf},
 };
 
-const STAGES: [&str; 8] =
-    ["fetcher", "feature_builder", "predictor", "signal_sender", "journal", "archive", "metrics", "deadman"];
+const STAGES: [&str; 9] = [
+    "fetcher",
+    "feature_builder",
+    "predictor",
+    "signal_sender",
+    "journal",
+    "archive",
+    "metrics",
+    "deadman",
+    "guardian",
+];
 const DOMAIN_CRATES: [&str; 9] =
     ["std", "core", "serde", "thiserror", "uuid", "chrono", "chrono_tz", "croner", "crate"];
 

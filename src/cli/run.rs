@@ -4,6 +4,7 @@ use super::account_lock;
 use crate::{
     daemon::{
         application::{Application, Plan},
+        cluster::Claim,
         shutdown::Ended,
         telemetry,
     },
@@ -59,7 +60,18 @@ pub(super) fn main(args: &Args) -> ExitCode {
     let ended = on_system(async {
         // First, so that no signal comes before its handler.
         let stop = unix_signals::stop()?;
-        let application = Application::start(&settings, plan, sources.file.as_deref())?;
+        let mut stop = std::pin::pin!(stop);
+        let mut claim = Claim::of(&settings)?;
+        if let Some(claim) = &mut claim {
+            tokio::select! {
+                taken = claim.take(&settings, plan.once) => taken?,
+                () = &mut stop => {
+                    claim.keeper.release().await;
+                    return Ok(Ended::Stopped);
+                }
+            }
+        }
+        let application = Application::start(&settings, plan, sources.file.as_deref(), claim)?;
         // Only now, because the journal is locked: of two daemons the commands must see the one that runs.
         if let Err(error) = sources.to_last_start(Some(&settings.journal.path)).write(&sources.environment, false) {
             tracing::warn!(%error, "the other sentinel commands will not see the flags and variables of this daemon");

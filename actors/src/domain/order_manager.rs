@@ -56,6 +56,11 @@ pub trait GatewayPort {
     /// Why nothing may be sent now, if so.
     fn objection(&self) -> Option<Suppression>;
 
+    /// Bars that closed until then (unix seconds) are not ordered: a daemon with another journal may have ordered them.
+    fn bars_after(&self) -> Option<i64> {
+        None
+    }
+
     /// Whether a query may be sent now: a halt stops orders, not queries.
     fn may_ask(&self) -> bool;
 

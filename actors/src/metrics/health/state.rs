@@ -60,6 +60,15 @@ pub struct GatewayState {
     pub trouble: Option<String>,
 }
 
+/// The state of the claim on the account.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ClusterState {
+    /// Whether an order may be sent.
+    pub may_send: bool,
+    /// Why not; or what will end that.
+    pub trouble: Option<String>,
+}
+
 /// The result of the last list of open positions.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PositionsState {
@@ -90,6 +99,8 @@ pub struct State {
     pub gateway: GatewayState,
     /// The gateway's list of open positions.
     pub positions: PositionsState,
+    /// The claim on the account; `None` if none is needed.
+    pub cluster: Option<ClusterState>,
     /// Number of configured symbols.
     pub symbols: usize,
     /// A cycle that ended, and the symbols that failed in it.
@@ -121,6 +132,7 @@ impl State {
             journal: JournalState::default(),
             gateway: GatewayState::default(),
             positions: PositionsState::default(),
+            cluster: None,
             symbols: 0,
             failures: Default::default(),
             bad_stops: Vec::new(),
