@@ -3,7 +3,7 @@
 use crate::settings::{ClusterMode, Gateway, Resolved};
 use anyhow::{Context, bail};
 use sentinel_actors::{
-    adapters::{etcd, journal::journal_id, system_clock::SystemClock},
+    adapters::{journal::journal_id, system_clock::SystemClock},
     domain::{
         clock::Clock,
         cluster::{ClaimCell, Record},
@@ -19,18 +19,6 @@ pub struct Claim {
     pub keeper: Keeper,
     /// What it knows.
     pub cell: ClaimCell,
-}
-
-/// Where etcd is for these settings, and which account is meant.
-pub fn etcd_config<P>(settings: &Resolved<P>, account: &str) -> etcd::Config {
-    let cluster = &settings.cluster;
-    etcd::Config {
-        endpoints: cluster.endpoints.iter().map(|url| url.trim_end_matches('/').to_owned()).collect(),
-        ca: settings.etcd_ca.clone(),
-        login: cluster.user.clone().zip(cluster.password_file.clone()),
-        prefix: cluster.prefix.clone(),
-        account: account.to_owned(),
-    }
 }
 
 impl Claim {
@@ -68,7 +56,7 @@ impl Claim {
             bars_after: None,
             released: false,
         };
-        let etcd = etcd_config(settings, account);
+        let etcd = settings.etcd(account);
         let keeper =
             Keeper::new(guardian::Config { etcd, me, terms: settings.cluster.terms(), clock, cell: cell.clone() });
         Ok(Some(Self { keeper: keeper.context("etcd cannot be reached over https")?, cell }))

@@ -12,7 +12,7 @@ use super::{
 };
 use sentinel_actors::{
     adapters::{
-        etcd::Ca,
+        etcd::{self, Ca},
         gateway::{self, CurveKeys, Peer},
     },
     domain::{
@@ -243,6 +243,18 @@ impl<P> Resolved<P> {
             loss_pct_per_day_max: guards.loss_pct_per_day_max,
             failures_in_a_row_max: guards.failures_in_a_row_max,
             opposite: guards.opposite,
+        }
+    }
+
+    /// Where etcd is, for the claim on this account.
+    pub fn etcd(&self, account: &str) -> etcd::Config {
+        let cluster = &self.cluster;
+        etcd::Config {
+            endpoints: cluster.endpoints.iter().map(|url| url.trim_end_matches('/').to_owned()).collect(),
+            ca: self.etcd_ca.clone(),
+            login: cluster.user.clone().zip(cluster.password_file.clone()),
+            prefix: cluster.prefix.clone(),
+            account: account.to_owned(),
         }
     }
 

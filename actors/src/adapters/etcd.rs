@@ -4,6 +4,7 @@
 //! Keys and values are base64 and 64-bit numbers are text. The gateway omits what is zero: a transaction that failed has no
 //! `succeeded`, and a lease that is gone has no `TTL`. So what is absent here is never good news.
 
+mod config;
 mod json;
 #[cfg(test)]
 mod tests;
@@ -18,70 +19,16 @@ use crate::domain::{
 };
 use awc::http::header;
 use bytes::Bytes;
+pub use config::{Ca, Config, read_password};
 use json::{Granted, KeepAliveLine, Range, Status, Token, Transaction, encoded};
-use rustls::{ClientConfig, RootCertStore, pki_types::CertificateDer, pki_types::pem::PemObject};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use std::{fmt, io, path::PathBuf, sync::Arc, time::Duration};
+use std::{io, time::Duration};
 
 /// For one request to one endpoint. A keep-alive and the transaction after it fit twice into the trust of the shortest lease.
 pub const DEADLINE: Duration = Duration::from_secs(2);
 /// An answer has a few hundred bytes.
 const BODY_BYTES_MAX: usize = 65_536;
-/// A password file has one line.
-const PASSWORD_BYTES_MAX: u64 = 4_096;
-
-/// Where etcd is, and who asks.
-#[derive(Debug, Clone)]
-pub struct Config {
-    /// `http://HOST:PORT` or `https://HOST:PORT`, without a slash at the end; tried in turn.
-    pub endpoints: Vec<String>,
-    /// The certificate authority for https; the system's if there is none.
-    pub ca: Option<Ca>,
-    /// Name, and file of the password, which is read at every login.
-    pub login: Option<(String, PathBuf)>,
-    /// The keys are below this: `/sentinel`.
-    pub prefix: String,
-    /// The trading account.
-    pub account: String,
-}
-
-/// Certificates that sign etcd's.
-#[derive(Clone)]
-pub struct Ca(Arc<RootCertStore>);
-
-impl fmt::Debug for Ca {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Ca").field(&self.0.len()).finish()
-    }
-}
-
-impl Ca {
-    /// Reads certificates in PEM.
-    ///
-    /// # Errors
-    /// There are none in the text, or one cannot be used.
-    pub fn parse(pem: &[u8]) -> Result<Self, String> {
-        let mut roots = RootCertStore::empty();
-        for certificate in CertificateDer::pem_slice_iter(pem) {
-            let certificate = certificate.map_err(|_| "has a certificate that is not PEM")?;
-            roots.add(certificate).map_err(|error| format!("has a certificate that cannot be used: {error}"))?;
-        }
-        if roots.is_empty() { Err("has no certificates in PEM".into()) } else { Ok(Self(Arc::new(roots))) }
-    }
-
-    fn client(&self) -> io::Result<Client> {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let mut config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(io::Error::other)?
-            .with_root_certificates(self.0.clone())
-            .with_no_client_auth();
-        // The gateway speaks HTTP/1.1; behind the same port HTTP/2 is gRPC.
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Client::with_tls(config))
-    }
-}
 
 /// Why etcd gave no usable answer. Never contains a password or a token.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -352,19 +299,6 @@ impl Etcd {
             Err(error) => Err(error),
         }
     }
-}
-
-/// Reads a password: the file's text without white space at its end.
-///
-/// # Errors
-/// Why not; never any of its content.
-pub fn read_password(path: &std::path::Path) -> Result<String, String> {
-    use io::Read as _;
-    let mut text = String::new();
-    let read = std::fs::File::open(path).and_then(|file| file.take(PASSWORD_BYTES_MAX).read_to_string(&mut text));
-    read.map_err(|error| format!("the password file cannot be read: {error}"))?;
-    let password = text.trim_end().to_owned();
-    if password.is_empty() { Err("the password file is empty".into()) } else { Ok(password) }
 }
 
 /// `/sentinel/ACCOUNT/claim`; an account cannot reach out of its part of the keys.

@@ -2,7 +2,6 @@
 
 use super::{FIREWALL, Report, block_on};
 use crate::{
-    daemon::cluster::etcd_config,
     net::{Origin, is_loopback},
     process::{
         exit::{answer, fail, refuse},
@@ -63,7 +62,7 @@ pub(crate) fn main(command: &Command) -> ExitCode {
         Err(error) => return refuse(&error),
     };
     let account = &settings.purpose.account;
-    let etcd = match Etcd::new(etcd_config(&settings, account)) {
+    let etcd = match Etcd::new(settings.etcd(account)) {
         Ok(etcd) => etcd,
         Err(error) => return fail(&error.into()),
     };

@@ -4,6 +4,8 @@ use super::*;
 use std::{
     io::{Read as _, Write as _},
     net::TcpListener,
+    path::PathBuf,
+    sync::Arc,
     sync::Mutex,
     thread,
 };
