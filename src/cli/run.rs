@@ -6,6 +6,7 @@ use crate::{
         application::{Application, Plan},
         cluster::Claim,
         shutdown::Ended,
+        start_lines::say_other_machines,
         telemetry,
     },
     process::{
@@ -72,6 +73,7 @@ pub(super) fn main(args: &Args) -> ExitCode {
             }
         }
         let application = Application::start(&settings, plan, sources.file.as_deref(), claim)?;
+        say_other_machines(&settings);
         // Only now, because the journal is locked: of two daemons the commands must see the one that runs.
         if let Err(error) = sources.to_last_start(Some(&settings.journal.path)).write(&sources.environment, false) {
             tracing::warn!(%error, "the other sentinel commands will not see the flags and variables of this daemon");

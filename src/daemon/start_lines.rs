@@ -33,6 +33,10 @@ pub fn say_settings(settings: &Resolved, file: Option<&Path>, once: bool) {
     if settings.purpose.gateway.is_live() {
         say_too_large(settings);
     }
+}
+
+/// Logs whether something keeps a daemon on another machine from the same account. Not for the demo, whose account is its own.
+pub fn say_other_machines(settings: &Resolved) {
     match (settings.cluster.mode, settings.purpose.gateway.is_live()) {
         (ClusterMode::Off, true) => tracing::info!(
             "nothing stops a daemon on another machine from trading this account, too; cluster.mode = \"guard\" does"

@@ -109,8 +109,16 @@ fn start_stages(settings: &Resolved) -> (Stages, Policy) {
     let journal = Journal::start(config, opened);
     let policy = wiring::policy(settings, clock.clone());
     let kill_switch = policy.kill_switch.clone();
-    let shared =
-        Shared { clock, inflight, breakers, kill_switch, shutdown: CancellationToken::new(), metrics, journal };
+    let shared = Shared {
+        clock,
+        inflight,
+        breakers,
+        kill_switch,
+        authority: Arc::new(Unguarded),
+        shutdown: CancellationToken::new(),
+        metrics,
+        journal,
+    };
     (wiring::start(settings, &shared).stages, policy)
 }
 

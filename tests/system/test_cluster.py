@@ -2,37 +2,16 @@
 an independent gateway wrote down."""
 
 import json
-import random
 import signal
 import socket
 import time
-from collections import Counter
 
 import pytest
 
 from parts.daemon import wait_until
 from parts.etcd import Etcd, Proxy
-from parts.harness import ACCOUNT, EVERY_SECOND
-from parts.market import Market, bar
-from parts.random_seed import new_seed
-
-# The shortest lease. A claim is then trusted for 3 s.
-SHORT = {"cluster.lease_s": 8, "cluster.keepalive_s": 1}
-FREE = {"guards.positions_max": 0}
-MINUTE = 60
-
-
-class MinuteMarket(Market):
-    """Bars of one minute, always up to now."""
-
-    def __init__(self):
-        super().__init__([])
-
-    def serve(self, handler, request):
-        forming = int(time.time()) // MINUTE * MINUTE
-        self.bars = [bar(forming - n * MINUTE, length_s=MINUTE) for n in range(399, -1, -1)]
-        super().serve(handler, request)
-
+from parts.guarded import MinuteMarket, guarded, holds, ids, senders
+from parts.harness import ACCOUNT
 
 @pytest.fixture
 def etcd(tmp_path):
@@ -40,27 +19,6 @@ def etcd(tmp_path):
     etcd = Etcd(tmp_path / "etcd")
     yield etcd
     etcd.close()
-
-
-def guarded(harness, gateway, number: int, url: str, *args: str, **settings):
-    """A live daemon that claims the account; its orders have its number as their magic."""
-    usual = {"cluster.mode": "guard", "cluster.endpoints": url, "gateway.magic": number, "cluster.member": f"inf-{number}"}
-    return harness.start_live(gateway, *EVERY_SECOND, *args, settings=usual | SHORT | FREE | settings)
-
-
-def holds(daemon) -> bool:
-    """Whether it says that it may send."""
-    return daemon.serves() and daemon.metrics()("cluster_leader", shard="account") == 1
-
-
-def senders(gateway) -> list[int]:
-    """Which daemon sent each order."""
-    return [request["payload"]["magic"] for request in gateway.requests]
-
-
-def ids(gateway) -> Counter:
-    """How often each order arrived."""
-    return Counter(request["req_id"] for request in gateway.requests)
 
 
 def because(daemon) -> str:
@@ -115,7 +73,8 @@ def test_a_daemon_that_ends_gives_the_account_back(harness, etcd):
 
 def test_without_etcd_nothing_is_sent(harness, etcd):
     gateway = harness.gateway("envelope")
-    daemon = guarded(harness, gateway, 1, etcd.url).wait_serving()
+    halt_file = str(harness.directory / "halt")
+    daemon = guarded(harness, gateway, 1, etcd.url, "--halt-file", halt_file).wait_serving()
     metrics = daemon.wait_metrics("signals", lambda m: m.suppressed().get("not_holder", 0) >= 2)
     assert metrics("cluster_etcd_up") == 0 and metrics("cluster_lease_remaining_seconds") == 0
     assert daemon.get("/readyz")[0] == 503 and "cluster: no order is sent, because etcd does not answer" in because(daemon)
@@ -126,6 +85,12 @@ def test_without_etcd_nothing_is_sent(harness, etcd):
     etcd.stop()
     wait_until("it stops", lambda: not holds(daemon), 10)
     assert daemon.get("/readyz")[0] == 503
+    # Decisions go on, and a halt needs no etcd.
+    decided = daemon.metrics().suppressed()["already_ordered"]
+    daemon.wait_metrics("decisions", lambda m: m.suppressed()["already_ordered"] > decided + 1)
+    assert harness.run("halt", "--halt-file", halt_file).returncode == 0
+    daemon.wait_metrics("the halt", lambda m: m("halted") == 1)
+    assert harness.run("resume", "--halt-file", halt_file).returncode == 0
     etcd.start()
     wait_until("it holds it again", lambda: holds(daemon), 20)
     assert senders(gateway) == [1]
@@ -201,56 +166,37 @@ def test_live_mode_without_a_claim_says_what_that_means(harness):
     assert "nothing stops a daemon on another machine from trading this account" in daemon.output()
 
 
-def faults(harness, etcd, count: int, chance: random.Random):
-    """So many random faults of three daemons and etcd; then what arrived."""
-    harness.market.close()
-    harness.market = MinuteMarket()
-    gateway = harness.gateway("envelope")
-    proxies = [Proxy(etcd.port) for _ in range(3)]
-    journals = [str(harness.directory / f"journal-{number}.db") for number in range(3)]
-    daemons = {}
+@pytest.mark.parametrize("settings, said", [
+    ({"cluster.mode": "shared"}, "cluster.mode: shared is not in this version"),
+    ({"cluster.mode": "guard", "cluster.endpoints": ""}, "cluster.endpoints: must have 1 to 9 URLs"),
+    ({"cluster.mode": "guard", "cluster.endpoints": "http://hub.example:2379"}, "cluster.plaintext"),
+    ({"cluster.mode": "guard", "cluster.endpoints": "https://hub:2379", "cluster.ca_file": "/none.pem"}, "cluster.ca_file"),
+    ({"cluster.mode": "guard", "cluster.endpoints": "https://hub:2379", "cluster.user": "ann"}, "cluster.password_file"),
+    ({"cluster.lease_s": 7}, "cluster.lease_s: must be 8 to 60 seconds"),
+])  # fmt: skip
+def test_settings_that_cannot_work_are_refused_at_the_start(harness, settings, said):
+    refused = harness.start_live(harness.gateway("envelope"), settings=settings)
+    assert refused.wait_exit()[0] == 64 and said in refused.output(), refused.output()
 
-    def start(number):
-        symbols = "EURUSD,GBPUSD,USDJPY,AUDUSD,NZDUSD"
-        args = ("--interval", "1m", "--symbol", symbols, "--journal", journals[number])
-        daemons[number] = guarded(harness, gateway, number, proxies[number].url, *args)
 
+def test_verify_says_what_is_wrong_with_etcd(harness, etcd):
+    settings = {"SENTINEL__CLUSTER__MODE": "guard", "SENTINEL__CLUSTER__ENDPOINTS": etcd.url}
+
+    def verified() -> tuple[int, str]:
+        command = harness.command("cluster", "verify", "--account", ACCOUNT, **settings)
+        return command.wait_exit()[0], command.output()
+
+    code, said = verified()
+    assert code == 1 and "start etcd, or correct cluster.endpoints" in said, said
     etcd.start()
-    for _ in range(count):
-        number = chance.randrange(3)
-        daemon = daemons.get(number)
-        if daemon is None or daemon.process.poll() is not None:
-            start(number)
-        else:
-            fault = chance.choice(["kill", "stop", "suspend", "suspend", "cut", "cut", "etcd"])
-            if fault in ("kill", "stop"):
-                daemon.send(signal.SIGKILL if fault == "kill" else signal.SIGTERM)
-                daemon.wait_exit(15)
-            elif fault == "suspend":
-                daemon.send(signal.SIGSTOP)
-                time.sleep(chance.uniform(0.2, 12))
-                daemon.send(signal.SIGCONT)
-            elif fault == "cut":
-                proxies[number].is_cut = True
-                time.sleep(chance.uniform(0.2, 12))
-                proxies[number].is_cut = False
-            else:
-                etcd.stop()
-                time.sleep(chance.uniform(0.1, 4))
-                etcd.start()
-        time.sleep(chance.uniform(0, 4))
-    for proxy in proxies:
-        proxy.close()
-    twice = [order for order, times in ids(gateway).items() if times > 1]
-    assert not twice, twice
-    assert len(gateway.requests) >= 5, "hardly anything was traded"
-
-
-@pytest.mark.long
-def test_random_faults_never_bring_an_order_twice(harness, etcd):
-    faults(harness, etcd, 40, random.Random(new_seed()))
-
-
-@pytest.mark.full
-def test_a_thousand_random_faults_never_bring_an_order_twice(harness, etcd):
-    faults(harness, etcd, 1_000, random.Random(new_seed()))
+    code, said = verified()
+    for found in ("etcd 3.4", "within 2 s of this machine's", "not compacted yet", "held by nobody, now or before"):
+        assert code == 0 and found in said, said
+    revision = int(etcd.call("/v3/kv/range", key="AA==")["header"]["revision"])
+    for _ in range(2):
+        revision = int(etcd.call("/v3/kv/put", key="AA==", value="AA==")["header"]["revision"])
+    etcd.call("/v3/kv/compaction", revision=str(revision))
+    assert "it is compacted" in verified()[1]
+    etcd.call("/v3/maintenance/alarm", action="ACTIVATE", alarm="NOSPACE")
+    code, said = verified()
+    assert code == 1 and "NOSPACE" in said and "compact and defragment it" in said, said

@@ -8,6 +8,7 @@ mod config;
 mod json;
 #[cfg(test)]
 mod tests;
+pub mod upkeep;
 
 use super::{
     http::{self, Client, HttpError},
@@ -20,7 +21,7 @@ use crate::domain::{
 use awc::http::header;
 use bytes::Bytes;
 pub use config::{Ca, Config, read_password};
-use json::{Granted, KeepAliveLine, Range, Status, Token, Transaction, encoded};
+use json::{Granted, KeepAliveLine, Range, Token, Transaction, encoded};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::{io, time::Duration};
@@ -57,17 +58,6 @@ pub enum EtcdError {
         /// What is wrong.
         detail: String,
     },
-}
-
-/// What a member of etcd says about itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EndpointStatus {
-    /// etcd's version.
-    pub version: String,
-    /// Whether it knows a leader, without which nothing can be written.
-    pub has_leader: bool,
-    /// Its wall clock, unix seconds, from the head of the answer; `None` if there is none.
-    pub date: Option<i64>,
 }
 
 /// A connection to etcd: a client for each endpoint, and the login. No connection is kept between two requests.
@@ -168,25 +158,6 @@ impl Etcd {
                 }
             }
         }
-    }
-
-    /// What one endpoint says about itself.
-    ///
-    /// # Errors
-    /// It gave no usable answer.
-    pub async fn status(&mut self, index: usize) -> Result<EndpointStatus, EtcdError> {
-        let endpoint = self.config.endpoints[index].clone();
-        let request = self.request(index, "/v3/maintenance/status");
-        let sent = http::within(DEADLINE, http::fetch(request, Some(Bytes::from_static(b"{}")), BODY_BYTES_MAX)).await;
-        let answer = sent.map_err(|error| EtcdError::Http { endpoint: endpoint.clone(), error })?;
-        let date = answer.headers.get(header::DATE).and_then(|value| value.to_str().ok());
-        let date = date.and_then(|date| chrono::DateTime::parse_from_rfc2822(date).ok()).map(|date| date.timestamp());
-        let status = parsed::<Status>(&endpoint, &answer.body)?;
-        let Some(version) = status.version.filter(|_| answer.status == 200) else {
-            let detail = format!("status {} and no version", answer.status);
-            return Err(EtcdError::Unreadable { endpoint, detail });
-        };
-        Ok(EndpointStatus { version: one_line(&version), has_leader: status.leader.is_some_and(|id| id != "0"), date })
     }
 
     /// The endpoints, as they are configured.

@@ -168,7 +168,14 @@ impl Keeper {
         let account = self.account.as_str();
         let had_it = before.is_some_and(|before| before.is_holder);
         match (&standing.trouble, &said) {
-            (None, _) => info!(account, "this daemon holds the account in etcd, and orders may be sent"),
+            (None, _) => {
+                let not_before = standing.bars_after.and_then(|at| chrono::DateTime::from_timestamp(at, 0));
+                info!(
+                    account,
+                    bars_after = not_before.map(|at| at.format("%Y-%m-%d %H:%M:%S UTC").to_string()),
+                    "this daemon holds the account in etcd, and orders may be sent"
+                );
+            }
             (Some(trouble), Said { is_etcd_up: false, .. }) => warn!(account, error = "cluster", "{trouble}"),
             (Some(trouble), Said { is_holder: true, .. }) => info!(account, "the account is taken in etcd; {trouble}"),
             (Some(trouble), _) if had_it => {

@@ -60,6 +60,11 @@ impl GatewayPort for GatewaySession<'_> {
         self.config.authority.bars_after()
     }
 
+    fn is_alone_since(&self, bar_close_time: i64) -> bool {
+        let authority = &self.config.authority;
+        authority.may_send() && authority.bars_after().is_none_or(|until| bar_close_time > until)
+    }
+
     fn may_ask(&self) -> bool {
         let is_admitted = self.config.breakers.admits(Endpoint::Gateway);
         self.gate.is_open() && !self.is_gateway_absent && is_admitted && !self.config.shutdown.is_cancelled()

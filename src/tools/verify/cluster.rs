@@ -1,5 +1,8 @@
 //! `sentinel cluster`: who holds the account in etcd, and whether etcd can be used for that. Neither writes anything.
 
+#[cfg(test)]
+mod tests;
+
 use super::{FIREWALL, Report, block_on};
 use crate::{
     net::{Origin, is_loopback},
@@ -11,7 +14,7 @@ use crate::{
 };
 use sentinel_actors::{
     adapters::{
-        etcd::{Etcd, EtcdError},
+        etcd::{Etcd, EtcdError, upkeep::EndpointStatus},
         http::HttpError,
         system_clock::SystemClock,
     },
@@ -25,6 +28,12 @@ use std::{
     process::ExitCode,
     time::{Duration, Instant},
 };
+
+/// etcd's own limit, if it does not say another one.
+const QUOTA_BYTES: i64 = 2 << 30;
+/// A claim writes 17,280 versions a day, some 10 MB; etcd keeps them all unless it is told to compact them.
+const REVISIONS_MAX: i64 = 100_000;
+const COMPACT: &str = "start etcd with --auto-compaction-mode=periodic --auto-compaction-retention=1h";
 
 type Resolved = crate::settings::Resolved<Cluster>;
 
@@ -106,7 +115,14 @@ fn in_words(seen: &Seen, now: i64) -> String {
     let heard = last.and_then(|last| last.record.as_ref()).map(|record| now.saturating_sub(record.at).max(0));
     let heard = heard.map_or_else(String::new, |ago| format!("; last heard of {ago} s ago"));
     match (&seen.claim, last) {
-        (Some(claim), _) => format!("held by {}, epoch {}{heard}", name(&claim.record), claim.create_revision),
+        (Some(claim), _) => {
+            let after = last.and_then(|last| last.record.as_ref()?.bars_after);
+            let after = after.and_then(|at| chrono::DateTime::from_timestamp(at, 0));
+            let after = after.map_or_else(String::new, |at| {
+                format!("; it orders bars that close after {}", at.format("%Y-%m-%d %H:%M:%S UTC"))
+            });
+            format!("held by {}, epoch {}{heard}{after}", name(&claim.record), claim.create_revision)
+        }
         (None, None) => "held by nobody, now or before".into(),
         (None, Some(last)) if last.record.as_ref().is_some_and(|record| record.released) => {
             format!("held by nobody; given back by {}{heard}", name(&last.record))
@@ -144,6 +160,7 @@ async fn verify(mut etcd: Etcd, settings: &Resolved) -> Report {
         let advice = "a slow disk of etcd, or a slow network; several keep-alives in a row may come too late";
         report.warning("latency", format!("{took_ms} ms for a read"), advice);
     }
+    upkeep(&mut etcd, &mut report).await;
     permissions(&mut etcd, settings, &mut report).await;
     let now = SystemClock.now_unix();
     report.note("account", format!("{}: {}", settings.purpose.account, in_words(&seen, now)));
@@ -176,11 +193,17 @@ async fn endpoints(etcd: &mut Etcd, report: &mut Report) -> bool {
     for index in 0..etcd.endpoints().len() {
         let (url, began) = (etcd.endpoints()[index].clone(), Instant::now());
         match etcd.status(index).await {
+            Ok(status) if !status.errors.is_empty() => report.failed(
+                "endpoint",
+                format!("{url}: etcd {} reports: {}", status.version, status.errors.join("; ")),
+                "with NOSPACE it takes no writes: compact and defragment it, then etcdctl alarm disarm",
+            ),
             Ok(status) if status.has_leader => {
                 is_any_good = true;
                 let took_ms = began.elapsed().as_millis();
                 report.ok("endpoint", format!("{url}: etcd {}, {took_ms} ms", status.version));
                 skew(status.date, report);
+                space(&status, report);
             }
             Ok(status) => report.failed(
                 "endpoint",
@@ -198,6 +221,35 @@ async fn endpoints(etcd: &mut Etcd, report: &mut Report) -> bool {
         }
     }
     is_any_good
+}
+
+/// A full etcd takes no writes, so that no order is sent.
+fn space(status: &EndpointStatus, report: &mut Report) {
+    let Some(bytes) = status.data_bytes else { return report.note("space", "etcd does not say how large its data is") };
+    let quota = status.quota_bytes.unwrap_or(QUOTA_BYTES);
+    let found = format!("{} of {} MiB", bytes >> 20, quota >> 20);
+    if bytes <= quota / 2 {
+        report.ok("space", found);
+    } else {
+        report.warning("space", found, format!("at the limit it takes no writes: compact and defragment it; {COMPACT}"));
+    }
+}
+
+/// How etcd is run: its number of nodes, and whether it forgets old versions of keys.
+async fn upkeep(etcd: &mut Etcd, report: &mut Report) {
+    match etcd.nodes().await {
+        Ok(2) => report.warning("nodes", "2", "two are worse than one: if either stops, nothing can be written; use 1, or 3"),
+        Ok(count) => report.ok("nodes", count.to_string()),
+        Err(error) => report.note("nodes", error.to_string()),
+    }
+    match etcd.never_compacted().await {
+        Ok(Some(kept)) if kept > REVISIONS_MAX => {
+            report.warning("history", format!("etcd has kept all {kept} versions of its keys"), COMPACT);
+        }
+        Ok(Some(kept)) => report.ok("history", format!("{kept} versions; not compacted yet")),
+        Ok(None) => report.ok("history", "it is compacted"),
+        Err(error) => report.note("history", error.to_string()),
+    }
 }
 
 /// etcd's date has whole seconds, so its clock may be up to one second later than that.
@@ -246,47 +298,4 @@ async fn permissions(etcd: &mut Etcd, settings: &Resolved, report: &mut Report) 
 
 fn is_denied(error: &EtcdError) -> bool {
     matches!(error, EtcdError::Http { error: HttpError::Status { status: 400 | 401 | 403, .. }, .. })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use sentinel_actors::domain::cluster::Stored;
-
-    fn record(released: bool) -> Record {
-        Record {
-            instance: "i".into(),
-            member: "inf-1".into(),
-            host: "inf".into(),
-            pid: 17,
-            version: "0.1.0".into(),
-            journal: "j".into(),
-            since: 1_800_000_000,
-            at: 1_800_000_100,
-            trust_ms: 10_000,
-            bars_after: None,
-            released,
-        }
-    }
-
-    #[test]
-    fn a_status_says_who_and_when() {
-        let stored =
-            |released| Stored { create_revision: 40, mod_revision: 44, lease: 7, record: Some(record(released)) };
-        let said = |claim: Option<Stored>, last: Option<Stored>| in_words(&Seen { claim, last }, 1_800_000_103);
-        let who = "inf-1 on host inf (pid 17, version 0.1.0), since 2027-01-15 08:00:00 UTC";
-        let held = said(Some(stored(false)), Some(stored(false)));
-        assert_eq!(held, format!("held by {who}, epoch 40; last heard of 3 s ago"));
-        assert_eq!(
-            said(None, Some(stored(true))),
-            format!("held by nobody; given back by {who}; last heard of 3 s ago")
-        );
-        assert_eq!(
-            said(None, Some(stored(false))),
-            format!("held by nobody; {who} did not give it back; last heard of 3 s ago")
-        );
-        assert_eq!(said(None, None), "held by nobody, now or before");
-        let unreadable = said(Some(Stored { record: None, ..stored(false) }), None);
-        assert_eq!(unreadable, "held by a daemon whose record cannot be read, epoch 40");
-    }
 }

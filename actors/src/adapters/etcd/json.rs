@@ -85,6 +85,19 @@ pub(super) struct Status {
     pub(super) version: Option<String>,
     #[serde(default)]
     pub(super) leader: Option<String>,
+    #[serde(default, rename = "dbSize", deserialize_with = "number")]
+    pub(super) data_bytes: Option<i64>,
+    #[serde(default, rename = "dbSizeQuota", deserialize_with = "number")]
+    pub(super) quota_bytes: Option<i64>,
+    #[serde(default)]
+    pub(super) errors: Vec<String>,
+}
+
+/// The answer of the list of members; what is in them does not matter.
+#[derive(Debug, Deserialize)]
+pub(super) struct Nodes {
+    #[serde(default)]
+    pub(super) members: Vec<de::IgnoredAny>,
 }
 
 /// A 64-bit number, which is text in the gateway's JSON; a plain one is read, too.

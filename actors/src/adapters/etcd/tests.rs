@@ -140,6 +140,31 @@ async fn a_claim_is_one_transaction_on_both_keys_of_the_account() {
 }
 
 #[actix::test]
+async fn what_etcd_says_about_itself_may_be_little() {
+    let full = r#"{"version":"3.6.0","leader":"9","dbSize":"2048","dbSizeQuota":"4096","errors":["alarm:NOSPACE"]}"#;
+    let (url, _) = serve(Box::leak(Box::new([(200, full), (200, r#"{"version":"3.4.0","leader":"0"}"#), (200, "{}")])));
+    let mut etcd = etcd(&[&url], None);
+    let told = etcd.status(0).await.unwrap();
+    assert_eq!((told.has_leader, told.data_bytes, told.quota_bytes), (true, Some(2_048), Some(4_096)));
+    assert_eq!(told.errors, ["alarm:NOSPACE"]);
+    let told = etcd.status(0).await.unwrap();
+    assert_eq!((told.has_leader, told.data_bytes, told.quota_bytes, told.errors.len()), (false, None, None, 0));
+    assert!(etcd.status(0).await.is_err(), "no version");
+}
+
+#[actix::test]
+async fn old_versions_of_keys_are_either_all_there_or_compacted() {
+    let compacted = r#"{"error":"etcdserver: mvcc: required revision has been compacted"}"#;
+    let answers = [(200, r#"{"header":{"revision":"77"}}"#), (400, compacted), (500, "broken"), (200, r#"{"members":[{},{}]}"#)];
+    let (url, _) = serve(Box::leak(Box::new(answers)));
+    let mut etcd = etcd(&[&url], None);
+    assert_eq!(etcd.never_compacted().await, Ok(Some(77)));
+    assert_eq!(etcd.never_compacted().await, Ok(None));
+    assert!(etcd.never_compacted().await.is_err());
+    assert_eq!(etcd.nodes().await, Ok(2));
+}
+
+#[actix::test]
 async fn endpoints_are_tried_in_turn_and_the_one_that_answers_is_kept() {
     let ok = r#"{"responses":[{"response_range":{}},{"response_range":{}}]}"#;
     let (sick, asked_sick) = serve(&[(503, "no leader")]);

@@ -3,7 +3,7 @@
 use super::{Answer, Ask, LEASE_MAX, LOOK_PERIOD, MARGIN, Record, Seen, Standing, Stored, Terms};
 use std::time::Duration;
 
-/// Wall clocks of two machines may differ by this much, seconds.
+/// A wall clock may be set by this much while its daemon holds the account, seconds.
 const SKEW_S: i64 = 5;
 
 /// A daemon that holds the account and is not this one.
@@ -296,13 +296,21 @@ impl Guard {
         let bars_after = match record {
             Some(record) if record.journal == self.me.journal => record.bars_after,
             _ => {
-                let latest = record.map_or(wall_s, |record| record.at.max(wall_s));
-                let settles_in = i64::try_from((settles_at - now).as_secs()).unwrap_or(i64::MAX);
-                Some(latest.saturating_add(settles_in).saturating_add(1 + SKEW_S))
+                // By this clock; and by the clock of whoever wrote `last`, which may be far from this one.
+                let here = wall_s.saturating_add(whole_seconds(settles_at - now));
+                let there = record.map_or(i64::MIN, |record| {
+                    record.at.saturating_add(if record.released { 0 } else { whole_seconds(trust) })
+                });
+                let before = record.and_then(|record| record.bars_after).unwrap_or(i64::MIN);
+                Some(here.max(there).saturating_add(1 + SKEW_S).max(before))
             }
         };
         Base { last_revision: last.mod_revision, settles_at, bars_after }
     }
+}
+
+fn whole_seconds(time: Duration) -> i64 {
+    i64::try_from(time.as_secs()).unwrap_or(i64::MAX)
 }
 
 /// How long a trust may last by this clock, if the other one is slower.

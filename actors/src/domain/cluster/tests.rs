@@ -186,6 +186,15 @@ fn bars_that_another_journal_may_have_ordered_are_not_ordered() {
     let mut dead = self::guard();
     claim(&mut dead, s(100), Some(stored(record("before", "theirs"), 30, 0)));
     assert_eq!(dead.standing(s(100)).bars_after, Some(WALL + 11 + 6));
+    // Its clock was two minutes ahead of this one, and so were the bars that it took for closed.
+    let ahead = Record { at: WALL + 120, ..record("before", "theirs") };
+    let mut behind = self::guard();
+    let written = claim(&mut behind, s(100), Some(stored(ahead, 30, 0)));
+    assert_eq!(behind.standing(s(100)).bars_after, Some(WALL + 120 + 10 + 6));
+    // What the one before was told holds for the next one, too.
+    let mut third = Guard::new(record("third", "another"), TERMS);
+    claim(&mut third, s(100), Some(stored(Record { released: true, ..written }, 60, 0)));
+    assert_eq!(third.standing(s(100)).bars_after, Some(WALL + 120 + 10 + 6));
     // A record that cannot be read may be of any journal, with any lease.
     let mut unreadable = self::guard();
     claim(&mut unreadable, s(100), Some(Stored { record: None, ..stored(record("x", "x"), 30, 0) }));
