@@ -84,3 +84,25 @@ async fn an_account_lost_while_the_order_waits_for_its_connection_sends_nothing(
         assert_eq!(running.states(), [state]);
     }
 }
+
+#[actix::test]
+async fn another_daemons_position_is_no_proof() {
+    let gateway = Gateway::start(|_| Vec::new());
+    let cell = cell();
+    cell.set(held());
+    let running = start(&cell, V43, &gateway.address);
+    assert_eq!(text(&running.cycle(1, &["EURUSD"], BAR).await[0]), "unknown");
+    let position = json!({"ticket": 77, "symbol": "EURUSD", "type": "BUY", "volume": 0.01});
+    gateway.account().positions = Some(vec![position]);
+    assert!(running.cycle(2, &[], BAR).await.is_empty(), "from now on it is known to be unknown");
+    pause(7_100).await;
+    for (standing, state) in [
+        (Standing { is_holder: false, ..held() }, OrderState::Unknown),
+        (Standing { bars_after: Some(BAR), ..held() }, OrderState::Unknown),
+        (Standing { bars_after: Some(BAR - 1), ..held() }, OrderState::Filled),
+    ] {
+        cell.set(standing.clone());
+        assert!(running.cycle(3, &[], BAR).await.is_empty());
+        assert_eq!(running.states(), [state], "{standing:?}");
+    }
+}
