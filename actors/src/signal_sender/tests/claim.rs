@@ -5,6 +5,7 @@ use crate::{
     adapters::system_clock::SystemClock,
     domain::cluster::{ClaimCell, Standing},
 };
+use serde_json::json;
 use tempfile::TempDir;
 
 const HOUR: Duration = Duration::from_secs(3_600);
