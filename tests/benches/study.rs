@@ -81,7 +81,7 @@ fn look_ahead(count: u32, interval: Interval) -> Duration {
     let bar = |row: u32| {
         let price = 1.1 + f64::from(row % 977) * 1e-5;
         let (high, low) = (price + 1e-4, price - 1e-4);
-        let open_time = 1_600_000_200 + source_s * i64::from(row);
+        let open_time = 1_599_998_400 + source_s * i64::from(row);
         Bar { open_time, open: price, high, low, close: price, volume: f64::from(row % 900) }
     };
     let source: Vec<Bar> = (0..count).map(bar).collect();

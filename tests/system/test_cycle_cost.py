@@ -11,13 +11,12 @@ from parts.tables import keep
 
 
 @pytest.mark.long
-def test_a_cycle_is_cheap(binary, tmp_path):
-    """Generous bounds, for busy machines and for a release build that is quick to make. A debug build is above them."""
+def test_a_live_cycle_needs_little_memory(binary, tmp_path):
+    """Memory alone, for a release build that is quick to make: other tests run beside this one, and its times are theirs, too. A debug
+    build is above it. `--full` runs alone and holds the times."""
     cost = measure(binary, tmp_path, 60)
+    keep("cost_beside_other_tests", cost.table())
     assert cost.peak_mib <= 26
-    assert cost.own_ms < 5
-    assert cost.cpu_ms < 5
-    assert cost.start_ms < 200
 
 
 @pytest.mark.full

@@ -1,7 +1,7 @@
 //! What the journal knows of an account's money: for the metrics, `sentinel pnl` and `sentinel orders`.
 
 use super::{
-    Store,
+    Store, Transaction,
     account_snapshots::{newest, newest_whole},
     broken,
     ledger::symbol_of,
@@ -107,6 +107,7 @@ impl Store {
     ) -> Result<Figures, JournalError> {
         let read = || {
             let connection = &self.connection;
+            let reading = Transaction::reading(connection)?;
             let now_ms = millis(now);
             let now_s = now_ms / 1_000;
             let told = newest(connection, account)?;
@@ -129,7 +130,7 @@ impl Store {
                 }
             }
             let peak = peak(connection, account)?;
-            Ok(Figures {
+            let figures = Figures {
                 told_ms: newest_whole(connection, account)?.map(|row| row.at_ms),
                 balance: told.as_ref().and_then(|told| told.balance),
                 equity,
@@ -139,7 +140,9 @@ impl Store {
                 today,
                 unexplained: sizes(&unexplained(connection, account, now_ms - DAY_MS..i64::MAX)?),
                 drawdown: peak.zip(equity).and_then(|(peak, equity)| peak.drawdown(equity)),
-            })
+            };
+            reading.commit()?;
+            Ok(figures)
         };
         read().map_err(broken)
     }
