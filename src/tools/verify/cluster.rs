@@ -231,14 +231,20 @@ fn space(status: &EndpointStatus, report: &mut Report) {
     if bytes <= quota / 2 {
         report.ok("space", found);
     } else {
-        report.warning("space", found, format!("at the limit it takes no writes: compact and defragment it; {COMPACT}"));
+        report.warning(
+            "space",
+            found,
+            format!("at the limit it takes no writes: compact and defragment it; {COMPACT}"),
+        );
     }
 }
 
 /// How etcd is run: its number of nodes, and whether it forgets old versions of keys.
 async fn upkeep(etcd: &mut Etcd, report: &mut Report) {
     match etcd.nodes().await {
-        Ok(2) => report.warning("nodes", "2", "two are worse than one: if either stops, nothing can be written; use 1, or 3"),
+        Ok(2) => {
+            report.warning("nodes", "2", "two are worse than one: if either stops, nothing can be written; use 1, or 3")
+        }
         Ok(count) => report.ok("nodes", count.to_string()),
         Err(error) => report.note("nodes", error.to_string()),
     }

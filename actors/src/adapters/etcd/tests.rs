@@ -155,7 +155,8 @@ async fn what_etcd_says_about_itself_may_be_little() {
 #[actix::test]
 async fn old_versions_of_keys_are_either_all_there_or_compacted() {
     let compacted = r#"{"error":"etcdserver: mvcc: required revision has been compacted"}"#;
-    let answers = [(200, r#"{"header":{"revision":"77"}}"#), (400, compacted), (500, "broken"), (200, r#"{"members":[{},{}]}"#)];
+    let answers =
+        [(200, r#"{"header":{"revision":"77"}}"#), (400, compacted), (500, "broken"), (200, r#"{"members":[{},{}]}"#)];
     let (url, _) = serve(Box::leak(Box::new(answers)));
     let mut etcd = etcd(&[&url], None);
     assert_eq!(etcd.never_compacted().await, Ok(Some(77)));

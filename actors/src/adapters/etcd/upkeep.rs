@@ -75,7 +75,9 @@ impl Etcd {
         let body = json!({"key": self.keys[0], "revision": "1", "count_only": true});
         match self.call::<Transaction>("/v3/kv/range", &body).await {
             Ok(answer) => Ok(Some(answer.header.and_then(|header| header.revision).unwrap_or_default())),
-            Err(EtcdError::Http { error: HttpError::Status { body, .. }, .. }) if body.contains("compacted") => Ok(None),
+            Err(EtcdError::Http { error: HttpError::Status { body, .. }, .. }) if body.contains("compacted") => {
+                Ok(None)
+            }
             Err(error) => Err(error),
         }
     }
