@@ -167,7 +167,7 @@ def test_live_mode_without_a_claim_says_what_that_means(harness):
 
 
 @pytest.mark.parametrize("settings, said", [
-    ({"cluster.mode": "shared"}, "cluster.mode: shared is not in this version"),
+    ({"cluster.mode": "shared"}, "is not in this version: use guard, or off"),
     ({"cluster.mode": "guard", "cluster.endpoints": ""}, "cluster.endpoints: must have 1 to 9 URLs"),
     ({"cluster.mode": "guard", "cluster.endpoints": "http://hub.example:2379"}, "cluster.plaintext"),
     ({"cluster.mode": "guard", "cluster.endpoints": "https://hub:2379", "cluster.ca_file": "/none.pem"}, "cluster.ca_file"),
