@@ -104,6 +104,7 @@ impl Etcd {
             json!({"request_put": {"key": key, "value": value, "lease": lease.to_string()}})
         };
         let created_at = |key: &str, revision: i64| json!({"key": key, "target": "CREATE", "result": "EQUAL", "create_revision": revision.to_string()});
+        let changed_at = |key: &str, revision: i64| json!({"key": key, "target": "MOD", "result": "EQUAL", "mod_revision": revision.to_string()});
         match ask {
             Ask::Look => {
                 let body = json!({"compare": [], "success": both()});
@@ -135,14 +136,12 @@ impl Etcd {
                 Ok(Answer::KeptAlive(ttl.map(|ttl| Duration::from_secs(ttl.unsigned_abs()))))
             }
             Ask::Claim { lease, last_revision, record } => {
-                let unchanged = json!(
-                    {"key": last, "target": "MOD", "result": "EQUAL", "mod_revision": last_revision.to_string()}
-                );
                 let puts = json!([put(&claim, record, *lease), put(&last, record, 0)]);
-                self.transact(json!([created_at(&claim, 0), unchanged]), puts, both()).await
+                self.transact(json!([created_at(&claim, 0), changed_at(&last, *last_revision)]), puts, both()).await
             }
-            Ask::Beat { epoch, record } => {
-                self.transact(json!([created_at(&claim, *epoch)]), json!([put(&last, record, 0)]), both()).await
+            Ask::Beat { epoch, last_revision, record } => {
+                let holds = json!([created_at(&claim, *epoch), changed_at(&last, *last_revision)]);
+                self.transact(holds, json!([put(&last, record, 0)]), both()).await
             }
             Ask::Release { epoch, record } => {
                 let end = json!([{"request_delete_range": {"key": claim}}, put(&last, record, 0)]);

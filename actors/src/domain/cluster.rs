@@ -126,10 +126,13 @@ pub enum Ask {
         /// The lease.
         lease: i64,
     },
-    /// If the claim was created at this revision, rewrite `last`; else read both.
+    /// If the claim was created at this revision and `last` has this `mod_revision`, rewrite `last`; else read both. So a request
+    /// that arrives late never replaces a later one.
     Beat {
         /// The claim's `create_revision`.
         epoch: i64,
+        /// The expected version of `last`.
+        last_revision: i64,
         /// The new value.
         record: Record,
     },

@@ -286,7 +286,7 @@ async fn permissions(etcd: &mut Etcd, settings: &Resolved, report: &mut Report) 
         released: true,
     };
     let user = settings.cluster.user.as_deref();
-    match etcd.perform(&Ask::Beat { epoch: i64::MAX, record: nobody }).await {
+    match etcd.perform(&Ask::Beat { epoch: i64::MAX, last_revision: 0, record: nobody }).await {
         Ok(_) => match user {
             Some(user) => report.ok("user", format!("{user} may read and write below {}", settings.cluster.prefix)),
             None => report.note("user", "etcd wants none: everyone who reaches it may take the account"),

@@ -55,7 +55,7 @@ async fn answer(body: &'static str, ask: &Ask) -> Result<Answer, EtcdError> {
 }
 
 fn beat() -> Ask {
-    Ask::Beat { epoch: 4, record: record() }
+    Ask::Beat { epoch: 4, last_revision: 5, record: record() }
 }
 
 fn record() -> Record {

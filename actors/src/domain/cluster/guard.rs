@@ -39,9 +39,21 @@ struct Base {
 enum State {
     Looking,
     Granting(Base),
-    Claiming { base: Base, lease: i64, until: Duration },
-    Holding { lease: i64, epoch: i64, renewed: Option<(Duration, Duration)> },
-    Revoking { lease: i64 },
+    Claiming {
+        base: Base,
+        lease: i64,
+        until: Duration,
+    },
+    /// `written` is the version of `last` that this daemon wrote.
+    Holding {
+        lease: i64,
+        epoch: i64,
+        written: i64,
+        renewed: Option<(Duration, Duration)>,
+    },
+    Revoking {
+        lease: i64,
+    },
 }
 
 /// The machine. One request at a time: [`Guard::ask`], then [`Guard::told`] or [`Guard::failed`]. All times are
@@ -151,7 +163,9 @@ impl Guard {
                 Ask::Claim { lease: *lease, last_revision: base.last_revision, record }
             }
             State::Holding { lease, renewed: None, .. } => Ask::KeepAlive { lease: *lease },
-            State::Holding { epoch, .. } => Ask::Beat { epoch: *epoch, record: self.me.clone() },
+            State::Holding { epoch, written, .. } => {
+                Ask::Beat { epoch: *epoch, last_revision: *written, record: self.me.clone() }
+            }
             State::Revoking { lease } => Ask::Revoke { lease: *lease },
         }
     }
@@ -189,26 +203,34 @@ impl Guard {
                 self.state = State::Claiming { base, lease, until: self.trusted_until(self.asked_at, ttl) };
             }
             (State::Claiming { base, lease, until }, Answer::Done { revision }) => {
-                self.hold(&base, lease, revision, until, wall_s);
+                self.hold(&base, (lease, revision, revision), until, wall_s);
             }
             (State::Claiming { base, lease, until }, Answer::Refused(seen)) => match self.own(&seen, lease) {
                 // The answer to an earlier request was lost.
-                Some(epoch) => self.hold(&base, lease, epoch, until, wall_s),
+                Some((epoch, written)) => self.hold(&base, (lease, epoch, written), until, wall_s),
                 None => {
                     self.note(now, &seen);
                     self.state = State::Revoking { lease };
                 }
             },
-            (State::Holding { lease, epoch, .. }, Answer::KeptAlive(Some(ttl))) => {
-                self.state = State::Holding { lease, epoch, renewed: Some((self.asked_at, ttl)) };
+            (State::Holding { lease, epoch, written, .. }, Answer::KeptAlive(Some(ttl))) => {
+                self.state = State::Holding { lease, epoch, written, renewed: Some((self.asked_at, ttl)) };
             }
-            (State::Holding { lease, epoch, renewed: Some((asked_at, ttl)) }, Answer::Done { .. }) => {
+            (State::Holding { lease, epoch, renewed: Some((asked_at, ttl)), .. }, Answer::Done { revision }) => {
                 self.until = self.until.max(self.trusted_until(asked_at, ttl));
-                self.state = State::Holding { lease, epoch, renewed: None };
+                self.state = State::Holding { lease, epoch, written: revision, renewed: None };
                 self.due_at = asked_at + self.terms.keepalive;
             }
             (State::Holding { .. }, Answer::KeptAlive(None)) => self.lose(now),
-            (State::Holding { lease, .. }, Answer::Refused(seen)) => {
+            (State::Holding { lease, epoch, written, renewed }, Answer::Refused(seen)) => {
+                if let Some((claimed, earlier)) = self.own(&seen, lease)
+                    && claimed == epoch
+                    && earlier > written
+                {
+                    // The answer to an earlier request was lost. It is written again, with the time as it is now.
+                    self.state = State::Holding { lease, epoch, written: earlier, renewed };
+                    return;
+                }
                 self.lose(now);
                 self.note(now, &seen);
                 // What is left of it must not keep others away.
@@ -230,16 +252,19 @@ impl Guard {
         asked_at + ttl.min(self.terms.lease).saturating_sub(MARGIN)
     }
 
-    fn own(&self, seen: &Seen, lease: i64) -> Option<i64> {
+    /// The revisions of the claim and of `last`, if this daemon wrote both.
+    fn own(&self, seen: &Seen, lease: i64) -> Option<(i64, i64)> {
         let claim = seen.claim.as_ref().filter(|claim| claim.lease == lease)?;
-        (claim.record.as_ref()?.instance == self.me.instance).then_some(claim.create_revision)
+        let last = seen.last.as_ref()?;
+        let is_mine = |stored: &Stored| stored.record.as_ref().is_some_and(|it| it.instance == self.me.instance);
+        (is_mine(claim) && is_mine(last)).then_some((claim.create_revision, last.mod_revision))
     }
 
-    fn hold(&mut self, base: &Base, lease: i64, epoch: i64, until: Duration, wall_s: i64) {
+    fn hold(&mut self, base: &Base, (lease, epoch, written): (i64, i64, i64), until: Duration, wall_s: i64) {
         self.holder = None;
         (self.me.since, self.me.bars_after) = (wall_s, base.bars_after);
         (self.from, self.until) = (base.settles_at, until);
-        self.state = State::Holding { lease, epoch, renewed: None };
+        self.state = State::Holding { lease, epoch, written, renewed: None };
     }
 
     fn looked(&mut self, now: Duration, wall_s: i64, seen: &Seen) {

@@ -145,6 +145,26 @@ fn a_lost_answer_to_a_claim_is_found_again() {
 }
 
 #[test]
+fn a_beat_whose_answer_was_lost_is_written_again() {
+    let mut guard = holding(s(100));
+    let renewed = |guard: &mut Guard, at| {
+        assert_eq!(guard.ask(at, WALL), Ask::KeepAlive { lease: 7 });
+        guard.told(at, WALL, Answer::KeptAlive(Some(s(15))));
+        let Ask::Beat { epoch: 40, last_revision, .. } = guard.ask(at, WALL) else { panic!("it beats") };
+        last_revision
+    };
+    assert_eq!(renewed(&mut guard, s(105)), 40);
+    guard.failed(s(107), "no complete answer".into());
+    assert_eq!(renewed(&mut guard, s(108)), 40, "whether the first one arrived is not known");
+    let mine = |revision| Some(Stored { mod_revision: revision, ..stored(record("me", "mine"), 40, 7) });
+    guard.told(s(108), WALL, Answer::Refused(Seen { claim: mine(40), last: mine(44) }));
+    assert!(guard.is_holder() && !guard.standing(s(108)).may_send_at(s(110)), "nothing is trusted for longer yet");
+    assert!(matches!(guard.ask(s(108), WALL), Ask::Beat { epoch: 40, last_revision: 44, .. }));
+    guard.told(s(108), WALL, Answer::Done { revision: 45 });
+    assert!(guard.standing(s(108)).may_send_at(s(117)));
+}
+
+#[test]
 fn the_trust_of_the_holder_before_runs_out_first() {
     let mut guard = guard();
     claim(&mut guard, s(100), Some(stored(record("before", "mine"), 30, 0)));

@@ -90,6 +90,11 @@ impl Etcd {
                     Answer::KeptAlive(Some(s(15)))
                 }
             },
+            Ask::Beat { last_revision, .. }
+                if self.last.as_ref().is_none_or(|last| last.mod_revision != last_revision) =>
+            {
+                Answer::Refused(self.seen())
+            }
             Ask::Beat { epoch, .. } | Ask::Release { epoch, .. } if !holds(epoch, self) => Answer::Refused(self.seen()),
             Ask::Beat { record, .. } => {
                 self.revision += 1;
@@ -159,6 +164,7 @@ struct World {
 impl World {
     fn new(seed: u64) -> Self {
         let mut chance = Chance::new(seed);
+        let walls = [0, 1].map(|_| chance.below(241) as i64 - 120);
         let daemons = (0..3_u64).map(|index| {
             // Two machines; on one of them two daemons share a journal.
             let journal = format!("journal-{}", index / 2);
@@ -166,7 +172,7 @@ impl World {
                 guard: Guard::new(record(&format!("i{index}"), &journal), TERMS),
                 journal,
                 rate: 970 + chance.below(61),
-                wall_off: chance.below(241) as i64 - 120,
+                wall_off: walls[index as usize / 2],
                 offset: chance.below(1_000_000),
                 paused_until: 0,
                 down_until: 0,
