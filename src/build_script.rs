@@ -7,6 +7,7 @@
 use flate2::{Compression, write::GzEncoder};
 use std::{
     env, fs,
+    hash::{DefaultHasher, Hash, Hasher},
     io::{self, Write},
     path::{Path, PathBuf},
     process::Command,
@@ -43,15 +44,28 @@ fn main() {
 }
 
 /// Compresses each file, and writes the list of them as a constant: name, and the compressed bytes.
+///
+/// The page names the others in a folder that only these contents have, so that a browser may keep them for ever.
 fn compress_web() -> io::Result<()> {
     let out = PathBuf::from(env::var("OUT_DIR").map_err(io::Error::other)?);
     let mut files = Vec::new();
     collect(Path::new(WEB), &mut files)?;
     files.sort();
+    let (mut contents, mut hasher) = (Vec::new(), DefaultHasher::new());
+    for path in files {
+        let content = as_sent(&path, fs::read(&path)?);
+        (&path, &content).hash(&mut hasher);
+        contents.push((path, content));
+    }
+    let folder = format!("files-{:016x}", hasher.finish());
+    println!("cargo::rustc-env=SENTINEL_WEB_FOLDER={folder}");
     let mut list = String::from("&[\n");
-    for (number, path) in files.iter().enumerate() {
+    for (number, (path, content)) in contents.into_iter().enumerate() {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-        encoder.write_all(&as_sent(path, fs::read(path)?))?;
+        match path.extension().is_some_and(|it| it == "html") {
+            true => encoder.write_all(in_folder(content, &folder)?.as_bytes())?,
+            false => encoder.write_all(&content)?,
+        }
         let compressed = out.join(format!("web-{number}.gz"));
         fs::write(&compressed, encoder.finish()?)?;
         let name = path.strip_prefix(WEB).map_err(io::Error::other)?.display().to_string();
@@ -59,6 +73,12 @@ fn compress_web() -> io::Result<()> {
     }
     list.push_str("]\n");
     fs::write(out.join("web.rs"), list)
+}
+
+/// The page with the name of the folder in each address of a file.
+fn in_folder(page: Vec<u8>, folder: &str) -> io::Result<String> {
+    let page = String::from_utf8(page).map_err(io::Error::other)?;
+    Ok(page.replace("\"files/", &format!("\"{folder}/")))
 }
 
 /// Lines of our own modules and styles that are only a comment are sent empty: numbers of lines stay what they are.

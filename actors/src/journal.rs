@@ -104,24 +104,28 @@ impl Journal {
         let first = Mutex::new(Some(opened));
         SyncArbiter::start(1, move || {
             let opened = first.lock().unwrap_or_else(PoisonError::into_inner).take();
-            let (lock, store) = opened.map_or((None, None), |opened| (opened.lock, opened.store));
-            Self {
-                config: config.clone(),
-                is_writable: Some(store.is_some()),
-                lock,
-                store,
-                is_closed: false,
-                write_failures: 0,
-                open: Default::default(),
-                file: None,
-                unwritten: Vec::new(),
-                pruned_at: None,
-                windows: Windows::default(),
-                paper: Paper::default(),
-                account: Vec::new(),
-                is_money_fault_said: false,
-            }
+            Self::new(config.clone(), opened)
         })
+    }
+
+    fn new(config: Config, opened: Option<Opened>) -> Self {
+        let (lock, store) = opened.map_or((None, None), |opened| (opened.lock, opened.store));
+        Self {
+            config,
+            is_writable: Some(store.is_some()),
+            lock,
+            store,
+            is_closed: false,
+            write_failures: 0,
+            open: Default::default(),
+            file: None,
+            unwritten: Vec::new(),
+            pruned_at: None,
+            windows: Windows::default(),
+            paper: Paper::default(),
+            account: Vec::new(),
+            is_money_fault_said: false,
+        }
     }
 
     /// The open file; opened again if the last use of it failed.

@@ -10,6 +10,7 @@ use sentinel_actors::{
         eodhd::{ROW_BYTES, first_range_s, first_rows_max},
         gateway::curve,
     },
+    domain::{instrument::Instrument, money::NotKnown},
     fetcher::MarketClock,
 };
 use std::{
@@ -34,6 +35,7 @@ pub(super) fn main(args: &SettingsArgs) -> ExitCode {
         bars(&settings),
         archive(&settings),
         deadman(&settings.deadman),
+        paper(&settings),
         token(&settings, &sources),
         remarks(&settings.remarks),
     ];
@@ -160,6 +162,21 @@ fn deadman(deadman: &DeadmanSettings) -> String {
         "\n# The dead-man ping is on, {line}: after a good cycle, at most every {every_s} s. The first cycle tries it; \
          sentinel_deadman_pings_total counts the results.{file}"
     )
+}
+
+/// Symbols for which the account on paper cannot know the day's loss, which is limited.
+fn paper(settings: &Resolved) -> String {
+    if !settings.paper.enabled || settings.guards.loss_pct_per_day_max <= 0.0 {
+        return String::new();
+    }
+    let why = |instrument: &Instrument| settings.money.per_point(&instrument.symbol, |_| Some(1.0)).err();
+    let note = |why: NotKnown| {
+        format!(
+            "\n# Warning: guards.loss_pct_per_day_max is set and {why}: while such a trade is open on paper, its loss is not known in \
+             money, so no order is made on paper. Live orders do not depend on it."
+        )
+    };
+    settings.instruments.iter().filter_map(why).map(note).collect()
 }
 
 /// What protects /metrics and /health, if anything does.

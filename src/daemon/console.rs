@@ -78,8 +78,8 @@ struct State {
 }
 
 impl Console {
-    /// Listens. If the port is taken that is logged once, and it is tried again after each `pause` for as long as the daemon
-    /// runs.
+    /// Listens. If the port is taken, or the server cannot be started for its first client, that is logged, and it is tried
+    /// again after each `pause` for as long as the daemon runs.
     pub(super) fn open(config: HttpConfig, deps: Deps, pause: Duration) -> Self {
         warnings::begin();
         let console = Self::default();
@@ -93,25 +93,28 @@ impl Console {
         let first = first.and_then(|listener| opened.listens(listener, &config));
         actix_rt::spawn(async move {
             let mut listener = first.ok();
-            while listener.is_none() {
-                tokio::time::sleep(pause).await;
-                listener = http::server::listen(&config.host, config.port)
-                    .and_then(|listener| opened.listens(listener, &config))
-                    .ok();
-            }
-            if let Some(listener) = listener
-                && let Err(error) = opened.serve(listener, &config, deps).await
-            {
-                tracing::error!(error = %error, "the console ended; trading continues without it");
-            }
+            let attempt = async || {
+                if opened.0.borrow().is_closed {
+                    return Ok(true);
+                }
+                let again = || {
+                    http::server::listen(&config.host, config.port)
+                        .and_then(|listener| opened.listens(listener, &config))
+                };
+                // A port that is taken was said above.
+                let Ok(listener) = listener.take().map_or_else(again, Ok) else { return Ok(false) };
+                opened.serve(listener, &config, deps.clone()).await.map(|()| true)
+            };
+            until_it_ends(attempt, pause).await;
         });
         console
     }
 
     fn listens(&self, listener: TcpListener, config: &HttpConfig) -> io::Result<TcpListener> {
         let address = listener.local_addr()?;
-        self.0.borrow_mut().address = Some(address);
-        tracing::info!(url = %url(address, config), "the console listens");
+        if self.0.borrow_mut().address.replace(address) != Some(address) {
+            tracing::info!(url = %url(address, config), "the console listens");
+        }
         Ok(listener)
     }
 
@@ -127,7 +130,9 @@ impl Console {
         let reader = self.0.borrow().reader.clone();
         let server = server(listener, config, deps, reader)?;
         self.0.borrow_mut().server = Some(server.handle());
-        server.await
+        let ended = server.await;
+        // Stopped, not failed: whatever it says then.
+        if self.0.borrow().is_closed { Ok(()) } else { ended }
     }
 
     /// Where it listens; `None` while it does not.
@@ -149,6 +154,25 @@ impl Console {
         if !matches!(tokio::time::timeout(CLOSE_DEADLINE, closed).await, Ok(Ok(()))) {
             tracing::warn!("the console was reading the journal and did not end in time");
         }
+    }
+}
+
+/// Tries until an attempt answers that it has ended as it should. Why one failed is logged, the same only once in a row.
+async fn until_it_ends(mut attempt: impl AsyncFnMut() -> io::Result<bool>, pause: Duration) {
+    let mut said = String::new();
+    loop {
+        match attempt().await {
+            Ok(true) => return,
+            Ok(false) => {}
+            Err(error) => {
+                let trouble = error.to_string();
+                if trouble != said {
+                    tracing::error!(error = %error, "the console ended; trading continues without it, and it is tried again");
+                    said = trouble;
+                }
+            }
+        }
+        tokio::time::sleep(pause).await;
     }
 }
 

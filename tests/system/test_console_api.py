@@ -8,6 +8,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from pathlib import Path
 
 import pytest
 
@@ -288,29 +289,45 @@ def timed(act, times: int) -> tuple[float, float]:
     return statistics.median(took), statistics.quantiles(took, n=100)[98]
 
 
-def test_twenty_pages_leave_a_cycle_what_it_was(harness):
-    """20 clients at one poll a second: the cycle's 99th percentile within 10 % or 50 ms, and little more memory."""
+def test_twenty_pages_leave_a_cycle_and_memory_what_they_were(harness):
+    """20 clients at one poll a second against none, in one run: the cycle's 99th percentile within 10 % or 50 ms, and 2 MiB."""
     daemon, console = demo(harness, "--cycle-seconds", "0.1", SENTINEL__LOG__LEVEL="info", SENTINEL__LOG__FORMAT="json")
     wait_until("300 cycles", lambda: daemon_cycles(console) >= 300, 90)
     rounds = []
-    # Another program on the machine only ever adds, so the quietest round counts.
-    while len(rounds) < 4 and not any(watched <= max(1.1 * alone, alone + 50) for alone, watched in rounds):
-        memory = console.get("system")["memory_bytes"]
-        alone = slowest(daemon, 8)
-        stop = threading.Event()
-        clients = [threading.Thread(target=poll, args=(console.port, stop), daemon=True) for _ in range(20)]
-        for client in clients:
-            client.start()
-        watched = slowest(daemon, 8)
-        stop.set()
-        for client in clients:
-            client.join(5)
-        more = (console.get("system")["memory_bytes"] - memory) / 2**20
-        rounds.append((alone, watched))
+    while len(rounds) < 4 and not (rounds and is_as_before(rounds)):
+        rounds.append(one_round(daemon, console.port))
+        alone, watched, more = rounds[-1]
         print(f"99 of 100 cycles took at most {alone:.1f} ms alone, {watched:.1f} ms with 20 pages; {more:.2f} MiB more")
-    assert any(watched <= max(1.1 * alone, alone + 50) for alone, watched in rounds), rounds
-    # The demo's servers and its growing journal are in this process, too.
-    assert more <= 4
+    assert is_as_before(rounds), rounds
+
+
+def is_as_before(rounds: list[tuple[float, float, float]]) -> bool:
+    """Whether 20 pages cost what they may. Another program on the machine only ever adds, so the least of each counts."""
+    alone, watched, more = (min(column) for column in zip(*rounds))
+    return watched <= max(1.1 * alone, alone + 50) and more <= 2
+
+
+def one_round(daemon, port: int) -> tuple[float, float, float]:
+    """99th percentile without and with 20 pages, and the memory that these cost beyond what the demo grows by itself, MiB."""
+    began = resident(daemon)
+    alone = slowest(daemon, 8)
+    before, stop, polls = resident(daemon), threading.Event(), []
+    clients = [threading.Thread(target=poll, args=(port, stop, polls), daemon=True) for _ in range(20)]
+    for client in clients:
+        client.start()
+    watched = slowest(daemon, 8)
+    after = resident(daemon)
+    stop.set()
+    for client in clients:
+        client.join(5)
+    assert len(polls) >= 20 * 5 and set(polls) <= {200, 304}, "all of them were answered"
+    return alone, watched, after - before - max(0.0, before - began)
+
+
+def resident(daemon) -> float:
+    """Memory of the process, MiB."""
+    status = Path(f"/proc/{daemon.process.pid}/status").read_text()
+    return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS"))) / 1_024
 
 
 def slowest(daemon, seconds: float) -> float:
@@ -325,10 +342,10 @@ def durations(daemon) -> list[float]:
     return [line["duration_ms"] for line in daemon.logs() if line.get("message") == "cycle"]
 
 
-def poll(port: int, stop: threading.Event):
-    """One open page."""
+def poll(port: int, stop: threading.Event, polls: list[int]):
+    """One open page. Keeps the status of each answer."""
     console, tag = Console(port), ""
     while not stop.wait(1):
         status, headers, _ = console.ask("/console/api/now", {"If-None-Match": tag})
-        assert status in (200, 304)
+        polls.append(status)
         tag = headers.get("etag", tag)

@@ -2,6 +2,7 @@
 is tested in test_console_page.py."""
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -197,6 +198,26 @@ def test_a_stopped_daemon_leaves_no_live_data(traded, wide):
         or "no cycle has ended" in wide.text("#lost")
         or "have run" in wide.text("#lost")
     )
+
+
+def test_a_daemon_that_freezes_or_ends_under_an_open_page_is_no_contact(harness, wide):
+    console, folder = Console(), harness.directory / "console"
+    folder.mkdir()
+    console.daemon = harness.start_live(harness.gateway("v43"), "--schedule", "* * * * * *", settings=console.settings(folder))
+    console.daemon.after_cycles(2)
+    wide.open(console.url)
+    wide.shows("EURUSD")
+    assert wide.text("#lost") == "", "it runs, and cycles end"
+    os.kill(console.daemon.process.pid, signal.SIGSTOP)
+    try:
+        wide.shows("no contact since", "#lost", 40)
+        assert re.search(r"no contact since \d\d:\d\d:\d\d UTC: the daemon (does not answer|was not heard)", wide.text("#lost"))
+        assert float(wide.run("return getComputedStyle(document.querySelector('main')).opacity")) < 0.7
+    finally:
+        os.kill(console.daemon.process.pid, signal.SIGCONT)
+    wait_until("it is heard again", lambda: wide.text("#lost") == "", 30)
+    console.daemon.stop(signal.SIGTERM)
+    wide.shows("the daemon does not answer", "#lost", 40)
 
 
 def test_an_unknown_order_waits_for_a_person(harness, wide):

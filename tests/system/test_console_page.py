@@ -11,7 +11,7 @@ import pytest
 from parts.chromium import SLOW_3G, Browser, show
 from parts.console_contract import POLICY, differences, examples, nullable
 from parts.console_fake import WEB, ConsoleFake, as_sent
-from parts.console_world import World
+from parts.console_world import World, money
 from parts.daemon import wait_until
 from parts.requirements import require
 
@@ -161,15 +161,56 @@ def test_a_pointed_at_mark_says_its_reason(fake, wide):
     )
     wide.shows(f"{row['action']}, not sent: {row['reason']}: {row['rule']}", ".tip")
     wide.shows(row["reason"], "#readout")
-    # And by the mouse: elsewhere the tip goes, on the mark it comes back.
-    box = wide.run(
-        "const it = document.querySelector('.candles .u-over').getBoundingClientRect(); return [it.left, it.top, it.width]"
+    mark, beside, top = places(wide)
+    for x, is_shown in ((beside, False), (mark, True), (beside, False), (mark, True), (None, False)):
+        move(wide, x, top)
+        shows_tip(wide, row["reason"] if is_shown else None)
+
+
+def test_a_tapped_mark_says_its_reason(fake, phone):
+    phone.open(fake.url + PAGE + "#/symbol/EURUSD", ".candles[data-bars]")
+    row = next(row for row in fake.world.odds["EURUSD"] if row["mark"] == "suppressed")
+    name = time.strftime("%-d %b %H:%M UTC", time.gmtime(row["bar_close_s"]))
+    phone.run(
+        "[...document.querySelectorAll('button[data-act=show]')].find((it) => it.innerText === arguments[0]).click()", name
     )
-    at = wide.run("const it = document.querySelector('.u-cursor-x').getBoundingClientRect(); return it.right")
-    for x, is_shown in ((box[0] + 1, None), (at - 0.5, True)):
-        wide.command("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=box[1] + 40)
-        if is_shown:
-            wide.shows(row["reason"], ".tip")
+    shows_tip(phone, row["reason"])
+    mark, beside, top = places(phone)
+    for x, is_shown in ((beside, False), (mark, True), (beside, False), (mark, True)):
+        phone.command("Input.dispatchTouchEvent", type="touchStart", touchPoints=[{"x": x, "y": top, "id": 1}])
+        phone.command("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
+        # Two taps at once are a double tap.
+        time.sleep(0.6)
+        shows_tip(phone, row["reason"] if is_shown else None)
+    phone.picture("tapped-phone")
+
+
+def places(browser) -> tuple[float, float, float]:
+    """Of the mark under the cursor: where it is, where the nearest older bar without one is, and a height; in the window."""
+    cursor = "return document.querySelector('.candles .u-cursor-x').getBoundingClientRect().right - 0.5"
+    mark = browser.run(cursor)
+    browser.run("document.getElementById('chart').focus()")
+    for _ in range(40):
+        browser.press("\ue012")
+        if browser.run("return document.querySelector('.tip').hidden"):
+            break
+    beside = browser.run(cursor)
+    assert beside < mark - 3, "there is a bar without a mark"
+    return mark, beside, browser.run("return document.querySelector('.candles .u-over').getBoundingClientRect().top") + 40
+
+
+def move(browser, x: float | None, y: float):
+    """The mouse, to a place of the chart; None: away from it."""
+    x, y = (x, y) if x is not None else (5, 5)
+    browser.command("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
+
+
+def shows_tip(browser, part: str | None):
+    """Waits until the tip has this in it, or, for None, is gone."""
+    if part is None:
+        wait_until("the tip is gone", lambda: browser.run("return document.querySelector('.tip').hidden"))
+    else:
+        browser.shows(part, ".tip:not([hidden])")
 
 
 def test_a_new_bar_leaves_the_cursor_on_its_bar(own, wide):
@@ -255,6 +296,75 @@ def test_a_frozen_cycle_is_no_contact(own, phone):
     own.world.is_frozen = False
     own.world.generation += 1
     wait_until("the banner is gone", lambda: phone.text("#lost") == "", 25)
+
+
+def test_a_night_without_a_due_cycle_is_no_silence(own, wide):
+    now_ms = int(time.time() * 1_000)
+    own.world.is_frozen, own.world.cycle_ms = True, now_ms - 10 * 3_600_000
+    due = [now_ms + 2 * 86_400_000]
+    own.world.change = lambda path, answer: answer | {"due_ms": due[0], "period_s": 3_600.0} if path == "now" else answer
+    wide.open(own.url + PAGE)
+    wide.shows("last cycle 10 h")
+    time.sleep(2)
+    assert wide.text("#lost") == ""
+    # On Monday it is not there: by more than one usual step.
+    due[0] = now_ms - 55_000
+    own.world.generation += 1
+    polls = own.asked["/console/api/now"]
+    wait_until("it is read", lambda: own.asked["/console/api/now"] > polls, 20)
+    wide.shows("the daemon answers, but no cycle has ended since", "#lost", 20)
+    assert time.time() * 1_000 > due[0] + 60_000, "not before its time"
+
+
+def test_a_view_whose_data_does_not_come_is_no_contact(own, wide):
+    wide.open(own.url + PAGE)
+    wide.go("money")
+    own.refused = {"money"}
+    own.world.generation += 1
+    wide.shows("this view's data does not come: the journal cannot be read", "#lost", 25)
+    assert re.search(r"no contact since \d\d:\d\d:\d\d UTC", wide.text("#lost"))
+    polls = own.asked["/console/api/now"]
+    wait_until("answers to the page's own question", lambda: own.asked["/console/api/now"] > polls + 1, 20)
+    assert "does not come" in wide.text("#lost"), "they say nothing of the view"
+    wide.run("location.hash = '#/orders'")
+    wait_until("another view is not old", lambda: wide.text("#lost") == "", 10)
+    wide.run("location.hash = '#/money'")
+    wide.shows("no contact since this view was opened", "#lost", 25)
+
+
+def test_an_open_dialog_says_no_contact_too(own, wide):
+    wide.open(own.url + PAGE)
+    wide.find("#press:enabled").click()
+    wide.find("#typed")
+    own.is_silent = True
+    wide.shows("no contact since", "dialog .lost", 25)
+    wide.picture("no-contact-dialog-wide")
+    own.is_silent = False
+    wait_until("it is gone", lambda: wide.text("dialog .lost") == "", 25)
+
+
+def test_positions_and_open_profit_say_their_age(own, wide):
+    trouble = "the gateway does not answer: no reply within 5 s"
+    seen = int(time.time() * 1_000) - 3 * 3_600_000
+
+    def old(path, answer):
+        if path == "positions":
+            answer |= {"seen_ms": seen, "trouble": trouble}
+        if path == "now":
+            answer["today"]["live"] |= {"seen_ms": seen, "open": money(None, None, None, trouble)}
+        return answer
+
+    own.world.change = old
+    wide.open(own.url + PAGE)
+    name = time.strftime("%H:%M UTC", time.gmtime(seen / 1_000))
+    wide.shows(trouble, ".tiles")
+    tile = wide.run("return [...document.querySelectorAll('.tile')].find((it) => it.innerText.startsWith('Live, open')).innerText")
+    assert "?" in tile and "as told" in tile and name in tile, tile
+    wide.go("symbol/EURUSD")
+    wide.shows(f"Not up to date: {trouble}", "main")
+    wide.shows("The live ones as told", "main")
+    assert name in wide.text("main")
+    wide.picture("positions-old-wide")
 
 
 def test_a_page_that_slept_is_old_at_once(own, wide):
@@ -599,11 +709,13 @@ def test_the_first_view_on_slow_3g(own):
         browser.command("Network.emulateNetworkConditions", **SLOW_3G)
         first = first_view_ms(browser, own)
         again = first_view_ms(browser, own)
-        assert own.asked.get("/console/symbol.js") is None, "the first view needs nothing of the others"
+        assert own.asked.get("/console/files/symbol.js") is None, "the first view needs nothing of the others"
     finally:
         browser.close()
     # Two turns of 400 ms: the page, and then everything that it names, at once. The rest is 50 kB a second, and this machine.
-    assert max(own.asked.values()) == 2 and len(own.asked) <= 8, own.asked
+    files = {path: count for path, count in own.asked.items() if "/files/" in path}
+    assert len(files) == 5 and set(files.values()) == {1}, "what has not changed is never asked for again"
+    assert own.asked["/console/"] == own.asked["/console/api/now"] == 2 and len(own.asked) <= 8, own.asked
     # On a busy machine the browser itself takes seconds; the turns above are what the page decides.
     print(f"first view on slow 3G: {first:.0f} ms, again {again:.0f} ms")
     assert first <= 6_000 and again <= 6_000, (first, again)

@@ -1,5 +1,6 @@
 """`sentinel demo`: needs no key, no network and no arguments, and shows everything within seconds."""
 
+import json
 import re
 import shlex
 import socket
@@ -39,6 +40,25 @@ def test_it_trades_within_15_seconds(harness):
     assert "/metrics" in daemon.output()
     assert "0.40" in daemon.output(), "its own threshold is printed"
     wait_until("readiness", lambda: daemon.get("/readyz")[0] == 200, 5)
+    assert daemon.stop()[0] == 0
+
+
+def test_profit_at_the_gateway_and_on_paper_is_seen_within_10_seconds(harness, tmp_path):
+    port, journal = free_port(), tmp_path / "journal.db"
+    daemon = harness.command("demo", "--metrics-port", str(port), "--journal", str(journal))
+    daemon.port = port
+
+    def has_both(metrics) -> bool:
+        realised = {tuple(sorted(dict(labels).items())): value for labels, value in metrics.all("profit_realised").items()}
+        return all(realised.get((("ledger", ledger), ("symbol", "EURUSD"))) for ledger in ("live", "paper"))
+
+    daemon.wait_metrics("both", has_both, 10)
+    done = harness.run("pnl", "--json", "--journal", str(journal))
+    assert done.returncode == 0, done.stderr
+    (account,) = json.loads(done.stdout)
+    today = account["periods"][0]
+    assert today["live"]["own"]["trades"] > 0 and today["paper"]["trades"] > 0
+    assert account["equity"] is not None and account["paper"]["equity"] is not None
     assert daemon.stop()[0] == 0
 
 

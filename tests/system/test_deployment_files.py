@@ -37,6 +37,14 @@ def test_the_port_is_published_on_ipv4_or_the_given_address():
     assert len(named) == 2 and named[0].startswith("172.19.141.250:9000") and named[1].startswith("127.0.0.1:8001")
 
 
+def test_the_demo_names_no_console_that_nobody_can_open():
+    """It listens on the container's loopback unless it has TLS and users, whatever is published."""
+    demo = yaml.safe_load((ROOT / "docker/compose.yaml").read_text())["services"]["demo"]
+    settings = demo.get("environment", {})
+    has_users = "SENTINEL__CONSOLE__WEB_CONFIG_FILE" in settings and any(port.endswith(":8001") for port in demo["ports"])
+    assert settings.get("SENTINEL__CONSOLE__ENABLED") == "false" or has_users
+
+
 def test_core_dumps_are_disabled():
     services = yaml.safe_load((ROOT / "docker/compose.yaml").read_text())["services"]
     assert services["sentinel"]["ulimits"] == services["demo"]["ulimits"] == {"core": 0}

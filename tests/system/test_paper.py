@@ -247,7 +247,7 @@ def test_a_long_downtime_ends_a_position_without_a_figure(harness, binary, tmp_p
     ((balance, unpriced),) = rows(journal, "SELECT balance, unpriced FROM paper_equity ORDER BY rowid DESC LIMIT 1")
     assert (balance, unpriced) == (10_000, 1)
     shown = harness.run("orders", "--paper", "--journal", str(journal))
-    assert "lost" in shown.stdout and "1 ended without a known profit, which are not in it" in shown.stdout, shown.stderr
+    assert "lost" in shown.stdout and "1 trade with unknown profit is not counted" in shown.stdout, shown.stderr
 
 
 def test_without_costs_every_figure_says_so(harness, tmp_path):
@@ -257,6 +257,42 @@ def test_without_costs_every_figure_says_so(harness, tmp_path):
     assert "* before costs: study.spread_points is not set" in shown.stdout, shown.stdout + shown.stderr
     said = harness.run("explain", "--journal", str(journal)).stdout
     assert "not sent: dry_run" in said and "paper     BUY 0.01 lots on paper, ticket 1, to be entered at" in said
+
+
+def test_a_position_of_a_symbol_that_is_gone_ends_and_stops_no_order(harness, binary, tmp_path):
+    """Of EURCHF no money is known, so an open position of it holds back all orders under a limit on the day's loss."""
+    journal = tmp_path / "journal.db"
+    settings = {"guards.loss_pct_per_day_max": 5, "guards.opposite": "open", "gateway.account_mode": "hedging"}
+
+    def once(symbol: str):
+        daemon = harness.start("--once", "--symbol", symbol, "--journal", str(journal), settings=settings | money)
+        daemon.wait_exit()
+        return daemon
+
+    money: dict[str, object] = {}
+    once("EURCHF")
+    money = MONEY
+    daemon = once("EURUSD")
+    first, second = listed(binary, journal, "--paper")
+    assert (first["symbol"], first["exit_reason"], first["profit"]) == ("EURCHF", "lost", None)
+    assert (second["symbol"], second["is_open"]) == ("EURUSD", True)
+    said = [line for line in daemon.logs() if "not in the settings any more" in json.dumps(line)]
+    assert len(said) == 1 and "EURCHF" in json.dumps(said), daemon.output()
+    assert "not in the settings any more" not in once("EURUSD").output()
+
+
+def test_check_warns_where_the_limit_on_a_loss_would_stop_paper(harness):
+    def warnings(settings: dict) -> list[str]:
+        checked = harness.command("check", "--symbol", "EURUSD", EODHD_API_TOKEN="any", **variables(settings))
+        assert checked.wait_exit()[0] == 0
+        return [line for line in checked.out.read_text().splitlines() if "no order is made on paper" in line]
+
+    limit = {"guards.loss_pct_per_day_max": 5}
+    (warning,) = warnings(limit)
+    assert "the contract_size of EURUSD is not set" in warning
+    assert "the profit_rate of EURUSD is not set" in warnings(limit | {"trading.contract_size": 100_000})[0]
+    for enough in (MONEY, limit | MONEY, limit | {"paper.enabled": "false"}):
+        assert warnings(enough) == []
 
 
 def test_paper_that_cannot_be_written_costs_live_nothing(harness, binary, tmp_path):

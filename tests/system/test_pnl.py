@@ -4,6 +4,7 @@ the daemon is restarted and killed."""
 import json
 import signal
 import sqlite3
+import subprocess
 import time
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from parts.daemon import Daemon, wait_until
 from parts.dialects import V43
 from parts.gateway import PRICE, Reply, silent, truthful
-from parts.harness import ACCOUNT, EVERY_SECOND, Harness
+from parts.harness import ACCOUNT, EVERY_SECOND, Harness, variables
 from parts.model import BUY, HOLD
 
 # A question every second instead of every minute.
@@ -95,7 +96,7 @@ def test_every_figure_is_right_to_the_cent_over_restarts_and_kills(harness, dial
     assert (known["balance"], known["equity"], known["currency"], known["positions"]) == (10_479.93, 10_479.93, "USD", 0)
     month = known["periods"]["month"]
     assert (month["unexplained"], month["growth"]["amount"]) == (500, -20.07)
-    assert month["live"] == {"profit": -20.07, "closes": 1, "estimates": 0}
+    assert month["live"] == {"profit": -20.07, "closes": 1, "estimates": 0, "own": {"profit": -20.07, "trades": 1}}
     assert [(row["symbol"], row["live"]["profit"]) for row in month["symbols"]] == [("EURUSD", -20.07)]
     text = harness.run("pnl", "--journal", str(journal)).stdout
     assert "balance 10479.93, equity 10479.93 (USD)" in text and "-20.07" in text and "+500.00" in text
@@ -122,7 +123,7 @@ def test_two_closes_at_once_are_estimates_whose_sum_is_the_balances_step(harness
     assert (profit(metrics, "realised"), profit(metrics, "realised", "other")) == (-9.9, 4.1)
     assert metrics("account_unexplained") == 0
     month = pnl(harness, journal)["periods"]["month"]
-    assert month["live"] == {"profit": -5.8, "closes": 2, "estimates": 2}
+    assert month["live"] == {"profit": -5.8, "closes": 2, "estimates": 2, "own": {"profit": 0, "trades": 0}}
     assert "~-9.90" in harness.run("pnl", "--journal", str(journal)).stdout
 
 
@@ -173,6 +174,55 @@ def test_a_fill_is_compared_with_the_close_that_was_decided_on(harness):
     points = round((PRICE - close) * 1e5, 6)
     buckets = {float(dict(labels)["le"]): value for labels, value in metrics.all("fill_slippage_points_bucket").items()}
     assert all(value == (bound >= points) for bound, value in buckets.items()) and len(buckets) > 10, points
+
+
+def best(journal: Path) -> list[dict]:
+    """What each close brought, by its best source."""
+    with sqlite3.connect(journal) as connection:
+        rows = connection.execute("SELECT symbol, order_id, kind, profit, max(source) FROM realised GROUP BY ticket, at_ms")
+        return [dict(zip(("symbol", "order", "kind", "profit", "source"), row, strict=True)) for row in rows]
+
+
+def test_live_and_paper_side_by_side_are_what_the_journal_says(binary, sandbox, tmp_path):
+    """The sandbox's market, model and gateway; two symbols, a bar and a look at the account a second."""
+    journal, cycles = tmp_path / "journal.db", 45
+    settings = {"gateway.account_poll_s": 1, "study.spread_points": 2}
+    settings |= {"trading.contract_size": 100_000, "trading.profit_rate": "1"}
+    args = (*EVERY_SECOND, "--cycles", str(cycles), "--symbol", "EURUSD,GBPUSD", "--journal", str(journal))
+    daemon = sandbox.live(*args, **variables(settings))
+    metrics = daemon.wait_metrics("the cycles", lambda found: found("trading_cycles_total") >= cycles, 2 * cycles)
+    assert daemon.stop()[0] == 0
+    done = subprocess.run([binary, "pnl", "--json", "--journal", journal], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    (account,) = json.loads(done.stdout)
+    (month,) = [period for period in account["periods"] if period["period"] == "month"]
+    closes = best(journal)
+    with sqlite3.connect(journal) as connection:
+        sql = "SELECT symbol, profit FROM paper_orders WHERE closes IS NULL AND exit_at IS NOT NULL"
+        trades = connection.execute(sql).fetchall()
+        (unexplained,) = connection.execute("SELECT total(amount) FROM unexplained").fetchone()
+    assert {symbol for symbol, _ in trades} == {row["symbol"] for row in closes} == {"EURUSD", "GBPUSD"}
+
+    for row in month["symbols"]:
+        own = [close for close in closes if close["symbol"] == row["symbol"]]
+        paper = [profit for symbol, profit in trades if symbol == row["symbol"]]
+        assert row["live"]["profit"] == pytest.approx(sum(close["profit"] for close in own), abs=0.005)
+        assert row["live"]["estimates"] == sum(close["source"] == "estimated" for close in own)
+        assert (row["paper"]["trades"], row["paper"]["profit"]) == (len(paper), pytest.approx(sum(paper)))
+        ended = [close for close in own if close["order"] is not None and close["kind"] == "close"]
+        assert row["live"]["own"]["trades"] == len(ended) > 0
+        if len(ended) == len(paper):
+            assert row["live_minus_paper"] == {"amount": pytest.approx(row["live"]["profit"] - sum(paper), abs=0.006), "why": None}
+        else:
+            why = f"not the same number of trades: {len(ended)} live, {len(paper)} on paper"
+            assert row["live_minus_paper"] == {"amount": None, "why": why}
+    live, paper = month["live"]["profit"], month["paper"]["profit"]
+    assert paper == pytest.approx(sum(profit for _, profit in trades), abs=0.01) and month["paper"]["points"] is None
+    # All of the balance's way is there, and all of the account on paper.
+    assert (live + unexplained, month["unexplained"]) == (pytest.approx(account["balance"] - 100_000, abs=0.01), pytest.approx(unexplained))
+    assert account["paper"]["balance"] == pytest.approx(account["paper"]["start"] + paper, abs=0.01)
+    assert account["paper"]["points"] is None, "points of two symbols are no sum"
+    assert {dict(labels)["ledger"] for labels in metrics.all("profit_realised")} == {"live", "paper"}
 
 
 def test_a_journal_without_accounts_says_so(harness):

@@ -4,11 +4,16 @@
 use crate::domain::guard::KillSwitch;
 use std::{
     fmt,
-    fs::{self, File},
+    fs::{self, File, TryLockError},
     io::{self, ErrorKind, Write},
     path::{Path, PathBuf},
-    time::SystemTime,
+    thread,
+    time::{Duration, Instant, SystemTime},
 };
+
+/// How long a change waits for another one. Whoever holds the lock needs it for some microseconds.
+const LOCK_WAIT: Duration = Duration::from_millis(500);
+const LOCK_PAUSE: Duration = Duration::from_millis(5);
 
 /// Whether orders may be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,6 +74,12 @@ impl KillSwitch for HaltFile {
 /// # Errors
 /// Errors of the file system; then it is not certain that the file exists or survives a power failure.
 pub fn halt(path: &Path) -> io::Result<bool> {
+    // A halt that cannot get the lock is made all the same.
+    let _lock = lock(path);
+    make(path)
+}
+
+fn make(path: &Path) -> io::Result<bool> {
     match File::create_new(path) {
         Ok(mut file) => {
             file.write_all(b"Sentinel sends no order while this file exists; `sentinel resume` removes it.\n")?;
@@ -84,7 +95,7 @@ pub fn halt(path: &Path) -> io::Result<bool> {
             }
             // Gone since: by a resume that was decided on before this halt.
             if fs::symlink_metadata(path).is_err_and(|error| error.kind() == ErrorKind::NotFound) {
-                return halt(path);
+                return make(path);
             }
             Ok(false)
         }
@@ -97,6 +108,39 @@ pub fn halt(path: &Path) -> io::Result<bool> {
 /// # Errors
 /// Errors of the file system; then orders stay halted.
 pub fn resume(path: &Path) -> io::Result<bool> {
+    let _lock = lock(path);
+    remove(path)
+}
+
+/// Removes the file if `is_expected` says so while no other command of Sentinel can change it; `None` if it does not. So a
+/// [`halt`], by whichever process, is either seen by `is_expected` or made after the removal. Somebody who uses `touch` takes
+/// no lock: of an existing file that is touched between the look and the removal, nothing is left. Nothing here can prevent
+/// that, because `touch` does not look again.
+///
+/// # Errors
+/// The same; also if another process holds the lock.
+pub fn resume_if(path: &Path, is_expected: impl FnOnce() -> bool) -> io::Result<Option<bool>> {
+    let _lock = lock(path).ok_or_else(|| {
+        io::Error::new(ErrorKind::ResourceBusy, format!("{} cannot be locked", directory(path).display()))
+    })?;
+    if is_expected() { remove(path).map(Some) } else { Ok(None) }
+}
+
+/// An advisory lock on the folder, so that no further file is needed; the system gives it up if the process dies. `None` if
+/// somebody holds it for long, or the folder cannot be opened.
+fn lock(path: &Path) -> Option<File> {
+    let folder = File::open(directory(path)).ok()?;
+    let until = Instant::now() + LOCK_WAIT;
+    loop {
+        match folder.try_lock() {
+            Ok(()) => return Some(folder),
+            Err(TryLockError::WouldBlock) if Instant::now() < until => thread::sleep(LOCK_PAUSE),
+            Err(_) => return None,
+        }
+    }
+}
+
+fn remove(path: &Path) -> io::Result<bool> {
     match fs::remove_file(path) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
@@ -162,6 +206,42 @@ mod tests {
         assert!(fs::metadata(&path).unwrap().modified().unwrap() > long_ago);
         fs::create_dir(place.0.join("folder")).unwrap();
         assert!(!halt(&place.0.join("folder")).unwrap(), "a directory halts as well, and stays as it is");
+    }
+
+    #[test]
+    fn a_halt_between_a_resumes_look_and_its_removal_stands() {
+        let place = Place::new();
+        let path = place.0.join("halt");
+        for is_halted in [true, false] {
+            let _ = resume(&path);
+            if is_halted {
+                halt(&path).unwrap();
+            }
+            let mut halting = None;
+            let resumed = resume_if(&path, || {
+                let path = path.clone();
+                halting = Some(thread::spawn(move || halt(&path)));
+                // Without a lock it would be made by now, and be removed with the older one.
+                thread::sleep(Duration::from_millis(60));
+                true
+            });
+            assert_eq!(resumed.unwrap(), Some(is_halted));
+            assert!(halting.unwrap().join().unwrap().unwrap(), "it made a file of its own");
+            assert!(path.exists(), "the newer halt stands");
+        }
+        assert_eq!(resume_if(&path, || false).unwrap(), None);
+        assert!(path.exists(), "another file than expected stays");
+    }
+
+    #[test]
+    fn a_lock_that_is_held_delays_a_halt_and_refuses_a_resume() {
+        let place = Place::new();
+        let path = place.0.join("halt");
+        let held = lock(&path).unwrap();
+        assert!(halt(&path).unwrap() && path.exists(), "a halt is made all the same");
+        assert!(resume_if(&path, || true).is_err() && path.exists());
+        drop(held);
+        assert_eq!(resume_if(&path, || true).unwrap(), Some(true));
     }
 
     #[test]

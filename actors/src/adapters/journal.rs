@@ -6,6 +6,7 @@ mod account_snapshots;
 mod console;
 mod daemon_lock;
 mod decisions;
+mod equity;
 mod explain;
 mod files;
 mod first_decisions;
@@ -36,10 +37,11 @@ pub use console::{
 };
 pub use daemon_lock::{DaemonLock, FileId};
 pub use decisions::{CycleFaults, CycleRecord, bars_sha256, sequence_sha256};
+pub use equity::{Begin, Peak};
 pub use explain::{Coverage, DecisionRow, OrderLife, Pick, Step};
 pub use first_decisions::{FirstOdds, RecordedOdds};
 pub use journal_id::journal_id;
-pub use money::{Peak, RealisedRow, ToldAccount, open};
+pub use money::{RealisedRow, ToldAccount, open};
 pub use order_steps::Verdict;
 pub use orders::{Identity, OrderRow};
 pub use outcomes::{Due, OutcomeRow};
@@ -62,8 +64,8 @@ use uuid::Uuid;
 /// How long a write waits for another process that is writing, such as `sentinel orders resolve`.
 const BUSY_WAIT: Duration = Duration::from_millis(1_000);
 
-/// Pages kept in memory: negative is KiB. A cycle touches a dozen; SQLite's default of 2 MiB would fill up in time.
-const CACHE_KIB: i64 = -128;
+/// Pages kept in memory: negative is KiB. A cycle touches some forty; SQLite's default of 2 MiB would fill up in time.
+const CACHE_KIB: i64 = -256;
 
 /// Statements kept compiled: more than a cycle uses, which are compiled once then. Live and on paper it uses over forty.
 const STATEMENTS: usize = 80;

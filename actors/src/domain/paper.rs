@@ -10,7 +10,7 @@ mod trade;
 use account::OrderTerms;
 pub use account::PaperAccount;
 pub use desk::{Desk, PaperRules, PaperSignal};
-pub use trade::PaperOrder;
+pub use trade::{PaperOrder, Unkept};
 
 use crate::domain::{
     fill::{ExitReason, TripleDay},
@@ -30,7 +30,7 @@ pub fn paper_order_id(account: &str, symbol: &Symbol, model_name: &str, bar_clos
 pub enum PaperEnd {
     /// As the model of fills says.
     Filled(ExitReason),
-    /// Bars of between are missing, so nobody knows whether a stop was reached: it ends without a figure.
+    /// Bars in between are missing, so nobody knows whether a stop was reached: it ends without a figure.
     Lost,
 }
 

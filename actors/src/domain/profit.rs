@@ -2,11 +2,13 @@
 //! they brought, and which part of the balance's step no close explains. Pure computation; the journal keeps the results.
 
 mod days;
+mod figures;
 #[cfg(test)]
 mod tests;
 
 use crate::domain::{instrument::InstrumentKey, position::HeldPosition};
 pub use days::{Day, month_begin, week_begin};
+pub use figures::{Figures, PaperFigures};
 use std::{collections::HashMap, fmt, str::FromStr};
 
 /// Less than this is rounding, in the account's currency.
@@ -20,6 +22,9 @@ const SHARE_MAX: f64 = 0.01;
 const MOVE_MAX: f64 = 0.01;
 /// A longer time allows no larger move than this.
 const MOVE_LIMIT: f64 = 0.2;
+/// So long the balance has to show a close after it was noticed, two looks of a minute each with some room; then it brought
+/// nothing. In milliseconds.
+const WAITS_MS: i64 = 100_000;
 
 /// Where a realised profit comes from; a later one is better.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,7 +34,7 @@ pub enum Source {
     Estimated,
     /// The balance's step, with exactly this close in it.
     Gateway,
-    /// The broker's statement.
+    /// The broker's statement; nothing reads one yet.
     Statement,
 }
 
@@ -166,6 +171,17 @@ pub struct Realised {
     pub is_settled: bool,
 }
 
+/// What is known besides two looks.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Known {
+    /// Closes that were noticed before the second look and that no balance has shown.
+    pub earlier: Vec<Candidate>,
+    /// Our filled orders between the looks whose ticket none of them has.
+    pub unseen: Vec<Candidate>,
+    /// What the first look left unexplained.
+    pub unexplained: Option<f64>,
+}
+
 /// What happened between two looks.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Change {
@@ -173,12 +189,17 @@ pub struct Change {
     pub realised: Vec<Realised>,
     /// The part of the balance's step that no close explains: a deposit, or a trade by hand that no look saw.
     pub unexplained: Option<f64>,
+    /// What the first look left unexplained was of a close that the second one shows.
+    pub explains_step_before: bool,
 }
 
-/// What happened between two looks. `earlier` are closes that were noticed with `before` and not settled, `unseen` our filled
-/// orders since then whose ticket no look has.
-pub fn change(before: &Look, after: &Look, earlier: Vec<Candidate>, unseen: Vec<Candidate>) -> Change {
+/// What happened between two looks.
+pub fn change(before: &Look, after: &Look, known: Known) -> Change {
+    let Known { earlier, unseen, unexplained } = known;
     let step = cents(after.balance - before.balance);
+    // What no balance has shown in its time brought nothing. A step is of before, as far as anybody knows.
+    let looked_ms = if step == 0.0 { after.at_ms } else { before.at_ms };
+    let (earlier, over): (Vec<_>, Vec<_>) = earlier.into_iter().partition(|it| looked_ms - it.at_ms < WAITS_MS);
     let opened = openings(before, after);
     // On a netting account the ticket of an order is often no position's: what was opened or grew is what it did.
     let is_open = |it: &Candidate| {
@@ -206,8 +227,15 @@ pub fn change(before: &Look, after: &Look, earlier: Vec<Candidate>, unseen: Vec<
     let price_move = (MOVE_MAX * minutes.sqrt()).min(MOVE_LIMIT);
     let swing: f64 = closed.iter().map(|it| it.swing).sum();
     let limit = (SHARE_MAX * before.balance.abs()).max(swing * price_move);
-    let mut change = settle(closed, step, limit, is_exact);
+    // The list of positions may be later than the balance: then the look before has the step.
+    let told: Option<f64> = closed.iter().map(|it| it.estimate).sum();
+    let is_of_before = |moved: &f64| told.is_some_and(|told| cents(moved - told).abs() <= limit);
+    let moved = unexplained.filter(|_| step == 0.0 && !closed.is_empty()).filter(is_of_before);
+    let mut change = settle(closed, moved.unwrap_or(step), limit, is_exact);
+    change.explains_step_before = moved.is_some();
     change.realised.extend(waits);
+    change.realised.extend(over.iter().filter_map(|it| Some(it.realised(it.estimate?, Source::Estimated, true))));
+    change.realised.extend(over.iter().map(|it| it.realised(0.0, Source::Gateway, true)));
     change
 }
 
@@ -263,7 +291,7 @@ fn openings(before: &Look, after: &Look) -> Vec<Candidate> {
 /// nothing if nothing was told. `is_exact`: nothing else has a part in the step.
 fn settle(closed: Vec<Candidate>, step: f64, limit: f64, is_exact: bool) -> Change {
     if closed.is_empty() {
-        return Change { realised: Vec::new(), unexplained: Some(step).filter(|step| *step != 0.0) };
+        return Change { unexplained: Some(step).filter(|step| *step != 0.0), ..Change::default() };
     }
     let told: f64 = closed.iter().filter_map(|it| it.estimate).sum();
     let rest = cents(step - told);
@@ -274,15 +302,15 @@ fn settle(closed: Vec<Candidate>, step: f64, limit: f64, is_exact: bool) -> Chan
     };
     // The balance may move later than the list.
     if step == 0.0 && told.abs() >= HALF_CENT && is_all_told {
-        return Change { realised: as_told(false), unexplained: None };
+        return Change { realised: as_told(false), ..Change::default() };
     }
     if rest.abs() > limit {
-        return Change { realised: as_told(true), unexplained: Some(rest) };
+        return Change { realised: as_told(true), unexplained: Some(rest), ..Change::default() };
     }
     if let ([only], true) = (&closed[..], is_exact) {
         let mut realised = as_told(true);
         realised.push(only.realised(step, Source::Gateway, true));
-        return Change { realised, unexplained: None };
+        return Change { realised, ..Change::default() };
     }
     let takes_rest = |it: &Candidate| is_all_told || it.estimate.is_none();
     let mut volume: f64 = closed.iter().filter(|it| takes_rest(it)).map(|it| it.volume).sum();
@@ -297,7 +325,7 @@ fn settle(closed: Vec<Candidate>, step: f64, limit: f64, is_exact: bool) -> Chan
         }
         it.realised(cents(it.estimate.unwrap_or(0.0) + part), Source::Estimated, true)
     });
-    Change { realised: realised.collect(), unexplained: None }
+    Change { realised: realised.collect(), ..Change::default() }
 }
 
 /// Rounded to cents, which takes the noise of floats away.
@@ -305,40 +333,4 @@ pub fn cents(money: f64) -> f64 {
     let rounded = (money * 100.0).round() / 100.0;
     // No -0.0, which reads as a loss.
     if rounded == 0.0 { 0.0 } else { rounded }
-}
-
-/// Money of the account on paper, as metrics show it. `None` is a profit that is not known in money.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct PaperFigures {
-    /// The day on which this was computed, UTC, days since the unix epoch.
-    pub day: i64,
-    /// What was realised on that day, by symbol.
-    pub realised: Vec<(String, Option<f64>)>,
-    /// What the open trades would bring now, by symbol; `None` before the first cycle.
-    pub open: Option<Vec<(String, Option<f64>)>>,
-}
-
-/// Money as metrics show it.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Figures {
-    /// When the gateway told balance and positions together last, unix milliseconds; `None` if it never did: then nothing can
-    /// be counted.
-    pub told_ms: Option<i64>,
-    /// Money without open positions.
-    pub balance: Option<f64>,
-    /// Money if all positions were closed then.
-    pub equity: Option<f64>,
-    /// The day on which this was computed, UTC, days since the unix epoch.
-    pub day: i64,
-    /// What was realised on that day, by symbol.
-    pub realised: Vec<(String, f64)>,
-    /// What the open positions have brought so far, by symbol, `None` if that of one of them is not told; `None` if what is
-    /// open was never told.
-    pub open: Option<Vec<(String, Option<f64>)>>,
-    /// By how much the equity grew since the day began, without what is unexplained; in the order of [`Day::ALL`].
-    pub today: [Option<f64>; 2],
-    /// What no close explains, of the last 24 hours: the sum of its steps without their signs, so that none hides another.
-    pub unexplained: f64,
-    /// How far the equity is below its highest, without what is unexplained; a ratio.
-    pub drawdown: Option<f64>,
 }

@@ -70,9 +70,24 @@ impl Schedule {
         if let Self::Every(pace) = self {
             return *pace;
         }
-        let ticks: Vec<Duration> =
-            std::iter::successors(self.next_after(now), |due| self.next_after(*due)).take(PERIOD_TICKS).collect();
-        ticks.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(Duration::from_secs(60))
+        self.pauses(now).into_iter().max().unwrap_or(Duration::from_secs(60))
+    }
+
+    /// The usual pause: half of the next ones are at most as long. A night or a weekend without a due time is none.
+    pub fn step(&self, now: Duration) -> Duration {
+        if let Self::Every(pace) = self {
+            return *pace;
+        }
+        let mut pauses = self.pauses(now);
+        pauses.sort_unstable();
+        pauses.get(pauses.len().saturating_sub(1) / 2).copied().unwrap_or(Duration::from_secs(60))
+    }
+
+    /// Those between the next due times.
+    fn pauses(&self, now: Duration) -> Vec<Duration> {
+        let ticks = std::iter::successors(self.next_after(now), |due| self.next_after(*due)).take(PERIOD_TICKS);
+        let ticks: Vec<Duration> = ticks.collect();
+        ticks.windows(2).map(|pair| pair[1] - pair[0]).collect()
     }
 }
 
@@ -133,5 +148,14 @@ mod tests {
     fn the_period_is_the_longest_pause() {
         let schedule: Schedule = "0 0,10 * * * *".parse().unwrap();
         assert_eq!(schedule.period(NOON), Duration::from_secs(50 * 60));
+    }
+
+    #[test]
+    fn a_night_is_no_usual_step() {
+        let schedule: Schedule = "0 0 8-17 * * MON-FRI".parse().unwrap();
+        // NOON is a Saturday.
+        assert_eq!(schedule.step(NOON), Duration::from_secs(3_600));
+        assert_eq!(schedule.period(NOON), Duration::from_secs(15 * 3_600));
+        assert_eq!(Schedule::Every(Duration::from_millis(250)).step(NOON), Duration::from_millis(250));
     }
 }

@@ -20,11 +20,12 @@ use crate::{
     messages::Event,
 };
 use std::{
+    collections::BTreeSet,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::Duration,
 };
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 const DAY_S: u64 = 86_400;
 
@@ -45,14 +46,27 @@ pub struct PaperConfig {
 #[derive(Debug, Default)]
 pub(super) struct Paper {
     /// `None` before the first cycle and after a fault.
-    desk: Option<Desk>,
+    pub(super) desk: Option<Desk>,
     /// What the metrics know of it.
     figures: Option<PaperFigures>,
     /// Whether the last fault was said.
     is_said: bool,
+    /// Whether it was said that trades of other symbols have ended.
+    is_giving_up_said: bool,
 }
 
 impl Journal {
+    /// Does something with the account. A panic in it costs no decision and no order: the account is read again in the next
+    /// cycle.
+    pub(super) fn apart<T>(&mut self, work: impl FnOnce(&mut Self) -> Option<T>) -> Option<T> {
+        let done = catch_unwind(AssertUnwindSafe(|| work(self)));
+        done.unwrap_or_else(|_| {
+            (self.paper.desk, self.paper.figures) = (None, None);
+            self.paper_failed("it panicked; see the line before");
+            None
+        })
+    }
+
     /// The account; read from the journal if it is not known. `None` if there is none, or it cannot be read.
     fn take_desk(&mut self, now: Duration) -> Option<Desk> {
         let paper = self.config.paper.clone()?;
@@ -66,18 +80,27 @@ impl Journal {
         let (terms, money) = (paper.terms, paper.money.clone());
         let rules = PaperRules { limits: paper.limits, terms, money, account, model };
         let instruments: Vec<_> = paper.instruments.iter().map(|(instrument, _)| instrument.clone()).collect();
-        Some(Desk::new(rules, &instruments, book, history))
+        let mut desk = Desk::new(rules, &instruments, book, history);
+        let given_up: BTreeSet<_> = desk.give_up(&instruments, now).iter().map(Symbol::to_string).collect();
+        if !given_up.is_empty() && !std::mem::replace(&mut self.paper.is_giving_up_said, true) {
+            let symbols = given_up.into_iter().collect::<Vec<_>>().join(", ");
+            warn!(
+                stage = "journal",
+                "the account on paper: what was open of symbols that are not in the settings any more has ended without a figure: \
+                 {symbols}"
+            );
+        }
+        Some(desk)
     }
 
-    /// Takes a cycle to the account, and answers what it did about each decision. The account is given away until it is
-    /// [put back](Self::put_back): if the write fails, it is read again from what the journal has. A defect in it costs the
-    /// cycle no decision.
-    pub(super) fn on_paper(&mut self, records: &[DecisionRecord], at: Duration) -> (Option<Desk>, Vec<PaperAnswer>) {
-        let (Some(mut desk), Some(paper)) = (self.take_desk(at), self.config.paper.clone()) else {
-            return (None, Vec::new());
-        };
-        let config = &self.config;
-        let done = catch_unwind(AssertUnwindSafe(|| {
+    /// Takes a cycle to the account, and answers it with what it did about each decision. The account is given away until it is
+    /// [put back](Self::put_back): if the write fails, it is read again from what the journal has. `None` if there is none, or it
+    /// cannot be used now.
+    pub(super) fn on_paper(&mut self, records: &[DecisionRecord], at: Duration) -> Option<(Desk, Vec<PaperAnswer>)> {
+        self.apart(|journal| {
+            let mut desk = journal.take_desk(at)?;
+            let config = &journal.config;
+            let paper = config.paper.as_ref()?;
             let close_time = |bar: &Bar| bar.close_time(config.horizons.interval, &config.horizons.calendar);
             let windows = records.iter().filter_map(|record| Some((&record.symbol, record.window.as_deref()?)));
             desk.advance(windows, close_time, at);
@@ -90,55 +113,60 @@ impl Journal {
                 Ok(signal) => Some(desk.place(signal, at)),
                 Err(rule) => Some(Err(*rule)),
             };
-            signals.iter().map(answer).collect()
-        }));
-        match done {
-            Ok(answers) => (Some(desk), answers),
-            Err(_) => {
-                self.paper_failed("it panicked; see the line before");
-                (None, Vec::new())
-            }
-        }
+            let answers = signals.iter().map(answer).collect();
+            Some((desk, answers))
+        })
     }
 
     /// After the write: the account goes on as it is, or is read again if `fault` says that it is not in the journal.
     pub(super) fn put_back(&mut self, desk: Option<Desk>, fault: Option<&JournalError>) {
-        match (desk, fault) {
-            (Some(mut desk), None) => {
-                desk.kept();
-                if std::mem::take(&mut self.paper.is_said) {
-                    info!(stage = "journal", "the account on paper works again");
+        self.apart(|journal| {
+            match (desk, fault) {
+                (Some(mut desk), None) => {
+                    desk.kept();
+                    if std::mem::take(&mut journal.paper.is_said) {
+                        info!(stage = "journal", "the account on paper works again");
+                    }
+                    journal.paper.desk = Some(desk);
                 }
-                self.paper.desk = Some(desk);
+                (_, Some(error)) => journal.paper_failed(&error.to_string()),
+                (None, None) => {}
             }
-            (_, Some(error)) => self.paper_failed(&error.to_string()),
-            (None, None) => {}
-        }
+            Some(())
+        });
     }
 
-    /// Tells the metrics what it earned, if that has changed. `is_changed`: orders have changed, so some may have ended.
-    pub(super) fn count_paper(&mut self, is_changed: bool) {
-        let Some(desk) = &self.paper.desk else { return };
-        let by_symbol = |(symbol, profit): (Symbol, Option<f64>)| (symbol.as_str().to_owned(), profit.map(cents));
-        let open: Vec<_> = desk.open_profit().into_iter().map(by_symbol).collect();
-        let now = self.config.clock.now();
-        let day = i64::try_from(now.as_secs() / DAY_S).unwrap_or(i64::MAX);
-        let known = self.paper.figures.take().filter(|known| known.day == day && !is_changed);
-        let account = self.config.identity.account.clone();
-        let counted = match known {
-            Some(known) => Ok(known),
-            None => self.store().and_then(|store| store.paper_figures(&account, now)),
-        };
-        match counted {
-            Ok(counted) => {
-                let figures = PaperFigures { open: Some(open), ..counted.clone() };
-                if figures != counted {
-                    self.config.metrics.report(Event::PaperCounted(Box::new(figures.clone())));
+    /// Tells the metrics what it earned, if that has changed. `ended`: the symbols of trades that have ended since, or were
+    /// priced, and their profits. `at`: when that was written, wall clock since the unix epoch.
+    pub(super) fn count_paper(&mut self, ended: &[(Symbol, Option<f64>)], at: Duration) {
+        self.apart(|journal| {
+            let desk = journal.paper.desk.as_ref()?;
+            let by_symbol = |(symbol, profit): (Symbol, Option<f64>)| (symbol.as_str().to_owned(), profit.map(cents));
+            let open: Vec<_> = desk.open_profit().into_iter().map(by_symbol).collect();
+            let day = i64::try_from(at.as_secs() / DAY_S).unwrap_or(i64::MAX);
+            let before = journal.paper.figures.take();
+            // What is known goes on: the journal has no index for this question, and many trades.
+            let known = before.clone().filter(|known| known.day == day);
+            let known = known.and_then(|known| {
+                ended.iter().try_fold(known, |sums, (symbol, profit)| sums.with(symbol.as_str(), *profit))
+            });
+            let account = journal.config.identity.account.clone();
+            let counted = match known {
+                Some(known) => Ok(known),
+                None => journal.store().and_then(|store| store.paper_figures(&account, at)),
+            };
+            match counted {
+                Ok(counted) => {
+                    let figures = PaperFigures { open: Some(open), ..counted };
+                    if before.as_ref() != Some(&figures) {
+                        journal.config.metrics.report(Event::PaperCounted(Box::new(figures.clone())));
+                    }
+                    journal.paper.figures = Some(figures);
                 }
-                self.paper.figures = Some(figures);
+                Err(error) => journal.paper_failed(&error.to_string()),
             }
-            Err(error) => self.paper_failed(&error.to_string()),
-        }
+            Some(())
+        });
     }
 
     fn paper_failed(&mut self, why: &str) {

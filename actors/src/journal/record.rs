@@ -3,10 +3,7 @@
 use super::{Config, Journal};
 use crate::{
     adapters::journal::{CycleRecord, Identity, PaperCycle, Store, ToldOf},
-    domain::{
-        names::{ActorName, DropReason},
-        paper::Desk,
-    },
+    domain::names::{ActorName, DropReason},
     messages::RecordDecisions,
 };
 use actix::Handler;
@@ -23,14 +20,16 @@ impl Handler<RecordDecisions> for Journal {
         let windows = std::mem::take(&mut self.windows);
         let due = windows.due(&self.config.horizons);
         let at = self.config.clock.now();
-        let (mut desk, answers) = self.on_paper(&decisions, at);
-        let mut is_paper_changed = false;
+        let (mut desk, answers) = self.on_paper(&decisions, at).unzip();
+        let changes = desk.as_mut().and_then(|desk| self.apart(|_| Some(desk.changes())));
+        let ended = changes.iter().flat_map(|(orders, _)| orders);
+        let ended = ended.filter_map(|order| Some((order.symbol.clone(), order.exit?.profit))).collect::<Vec<_>>();
         let record = |store: &mut Store, config: &Config| {
             let Identity { account, model, .. } = &config.identity;
             let told = ToldOf { account, names: &config.names, told: &told };
-            let (orders, equity) = desk.as_mut().map_or_else(Default::default, Desk::changes);
-            is_paper_changed = !orders.is_empty();
-            let paper = PaperCycle { account, answers: &answers, orders: &orders, equity, at };
+            let answers = answers.as_deref().unwrap_or_default();
+            let paper = changes.as_ref();
+            let paper = paper.map(|(orders, equity)| PaperCycle { account, answers, orders, equity: *equity, at });
             store.record_cycle(&CycleRecord {
                 cycle_id,
                 model,
@@ -38,7 +37,7 @@ impl Handler<RecordDecisions> for Journal {
                 decisions: &decisions,
                 due: &due,
                 told: Some(told).filter(|told| !told.told.is_empty()),
-                paper: Some(paper),
+                paper,
             })
         };
         // A failure is logged, counted and shown by `with_store`; there is nobody to answer.
@@ -47,8 +46,9 @@ impl Handler<RecordDecisions> for Journal {
         drop(due);
         self.windows = windows;
         if let Ok(faults) = &recorded {
-            self.put_back(desk, faults.paper.as_ref());
-            self.count_paper(is_paper_changed);
+            let is_whole = changes.is_some();
+            self.put_back(desk.filter(|_| is_whole), faults.paper.as_ref());
+            self.count_paper(&ended, at);
             self.windows.told();
             self.wrote();
             if is_told {

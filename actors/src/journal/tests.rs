@@ -62,6 +62,22 @@ fn horizons() -> Horizons {
     }
 }
 
+fn config(path: PathBuf, metrics: Telemetry) -> Config {
+    Config {
+        path,
+        keep: Duration::from_secs(86_400),
+        waits_for_new_bar: false,
+        identity: identity(),
+        version: Arc::default(),
+        names: Arc::new([]),
+        horizons: horizons(),
+        archive: None,
+        paper: None,
+        clock: Arc::new(SystemClock),
+        metrics,
+    }
+}
+
 impl Harness {
     fn start() -> Self {
         Self::start_in(TempDir::new().unwrap(), "journal.db")
@@ -78,19 +94,7 @@ impl Harness {
     fn start_as(folder: TempDir, name: &str, archive: Option<Queue>, paper: Option<Arc<PaperConfig>>) -> Self {
         let events = Arc::new(Mutex::new(Vec::new()));
         let telemetry = Telemetry::from(Metrics(events.clone()).start().recipient());
-        let config = Config {
-            path: folder.path().join(name),
-            keep: Duration::from_secs(86_400),
-            waits_for_new_bar: false,
-            identity: identity(),
-            version: Arc::default(),
-            names: Arc::new([]),
-            horizons: horizons(),
-            archive,
-            paper,
-            clock: Arc::new(SystemClock),
-            metrics: telemetry.clone(),
-        };
+        let config = Config { archive, paper, ..config(folder.path().join(name), telemetry.clone()) };
         let opened = Opened::at(&config.path, &identity(), config.clock.now()).unwrap();
         Self { folder, journal: Journal::start(config, opened), events, telemetry }
     }

@@ -23,7 +23,9 @@ use crate::{
         ApiUsage, Backlog, BuildReport, DecisionReport, Event, FetchReport, PredictionReport, SignalReport,
         SignalResult,
     },
-    metrics::health::{ClusterState, CycleState, GatewayState, Health, JournalState, PositionsState, State},
+    metrics::health::{
+        AccountHealth, ClusterState, CycleState, GatewayState, Health, JournalState, PositionsState, State,
+    },
 };
 use bytes::Bytes;
 use std::{
@@ -194,17 +196,29 @@ impl Recorder {
             }
             Event::SignalsHandled { reports } => self.signals_handled(reports, now),
             Event::EquityTold(equity) => self.account.told_equity(*equity, instant),
-            Event::AccountPollFailed => self.metrics.account_poll_failures_total.inc(),
+            Event::AccountPollFailed => {
+                self.metrics.account_poll_failures_total.inc();
+                self.untold("the gateway did not tell account and positions when it was asked last".into());
+            }
             Event::MoneyCounted(money) => self.money = Some((**money).clone()),
             Event::PaperCounted(paper) => self.paper = Some((**paper).clone()),
-            Event::PositionsTold(count) => self.account.told_positions(*count, instant),
+            Event::PositionsTold(count) => {
+                self.account.told_positions(*count, instant);
+                if count.is_some() {
+                    self.state.account = AccountHealth { told_at: Some(now), trouble: None };
+                }
+            }
             Event::GatewayChecked { trouble } => {
-                if trouble.is_some() {
+                if let Some(trouble) = trouble {
                     self.account.forget();
+                    self.untold(format!("the gateway does not answer: {trouble}"));
                 }
                 self.state.gateway = GatewayState { is_checked: true, trouble: trouble.clone() };
             }
             Event::PositionsChecked { trouble, doubts } => {
+                if let Some(trouble) = trouble {
+                    self.untold(format!("the gateway's list of positions cannot be read: {trouble}"));
+                }
                 self.metrics.positions_doubtful.set(i64::try_from(doubts.len()).unwrap_or(i64::MAX));
                 self.state.positions = PositionsState { trouble: trouble.clone(), doubts: doubts.clone() };
             }
@@ -354,6 +368,11 @@ impl Recorder {
         if replies > 0 || !faults.is_empty() {
             self.state.steps[Step::Send as usize].last_faults = Some(distinct(faults));
         }
+    }
+
+    /// The gateway tells nothing of the account at the moment, for this reason.
+    fn untold(&mut self, why: String) {
+        self.state.account.trouble = Some(why);
     }
 
     /// Records which symbols failed and which did not, and which steps succeeded for enough of the symbols that reached them.

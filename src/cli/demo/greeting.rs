@@ -73,7 +73,7 @@ impl Greeting {
         let removed = if self.has_own_journal { "   (removed at the end)" } else { "" };
         let (program, quoted) = (&self.program, quoted(&journal.to_string()));
         let (took, orders, open) = (took.as_secs_f64(), self.orders(), self.what_to_open(http));
-        let console = self.console(console);
+        let console = self.console(console, http);
         let (bars, fitted_on, worth) = (self.bars(), self.fitted_on(), self.worth());
         format!(
             "\
@@ -142,14 +142,21 @@ Ctrl-C stops it.
         orders.map_or_else(String::new, |orders| format!(", {} orders", orders.len()))
     }
 
-    /// The first thing to open: the page with everything that the demo does.
-    fn console(&self, listening: Option<SocketAddr>) -> String {
+    /// The first thing to open: the page with everything that the demo does. In a container the metrics are on every address
+    /// and the console is on loopback, where only the container itself can open it.
+    fn console(&self, listening: Option<SocketAddr>, http: Option<SocketAddr>) -> String {
         match (listening, self.console_port) {
             (Some(address), _) => {
                 let at = SocketAddr::new(as_seen_here(address.ip()), address.port());
                 let scheme = self.console_scheme;
+                let is_only_here = address.ip().is_loopback() && http.is_some_and(|http| !http.ip().is_loopback());
+                let limit = if is_only_here {
+                    "\n       on this machine only: if it is a container, nothing outside reaches it"
+                } else {
+                    ""
+                };
                 format!(
-                    "Open   {scheme}://{at}/console/   to watch it: the market, each decision and its reason, orders, money"
+                    "Open   {scheme}://{at}/console/   to watch it: the market, each decision and its reason, orders, money{limit}"
                 )
             }
             (None, None) => "There is no console: console.enabled is false.".into(),
@@ -230,7 +237,12 @@ mod tests {
             "\n  sentinel explain --journal /nowhere/journal.db\n  sentinel orders --journal /nowhere/journal.db\n"
         ));
         greeting.console_port = None;
-        assert!(greeting.console(None).contains("console.enabled"));
+        assert!(greeting.console(None, None).contains("console.enabled"));
+        let (loopback, all) = ("127.0.0.1:8001".parse().ok(), "0.0.0.0:8000".parse().ok());
+        assert!(greeting.console(loopback, all).contains("nothing outside reaches it"));
+        for (console, http) in [(loopback, loopback), (loopback, None), (all, all)] {
+            assert!(!greeting.console(console, http).contains("outside"), "{console:?} {http:?}");
+        }
         greeting.port = None;
         assert!(greeting.what_to_open(None).contains("metrics.enabled"));
     }

@@ -6,7 +6,7 @@ use sentinel_actors::{
     domain::paper::{PaperEnd, PaperEquity, PaperOrder},
 };
 use serde_json::{Value, json};
-use std::fmt::Write as _;
+use std::{collections::HashSet, fmt::Write as _};
 
 const TITLE: [&str; 9] = ["PAPER ID", "SYMBOL", "BAR CLOSE (UTC)", "ORDER", "ENTRY", "EXIT", "END", "POINTS", "PROFIT"];
 /// How far each column may be cut so that the line fits.
@@ -21,8 +21,10 @@ pub(super) fn table(rows: &[PaperRow], equities: &[(String, PaperEquity)]) -> St
     let lines: Vec<_> = std::iter::once(TITLE.map(str::to_owned)).chain(rows.iter().map(cells)).collect();
     let mut text = aligned(&lines, &CUT);
     for (account, equity) in equities {
+        let own = rows.iter().filter(|row| row.account == *account).map(|row| row.order.symbol.as_str());
+        let is_of_one_symbol = own.collect::<HashSet<_>>().len() < 2;
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "account {account} on paper: {}", worth(equity));
+        let _ = writeln!(text, "account {account} on paper: {}", worth(equity, is_of_one_symbol));
     }
     if rows.iter().any(is_before_costs) {
         text.push_str("* before costs: study.spread_points is not set\n");
@@ -70,18 +72,24 @@ const fn is_before_costs(row: &PaperRow) -> bool {
     row.order.costs.is_none()
 }
 
-/// `10012.50 (10000 at the start), 10013.10 with what is open, 125.0 points`.
-fn worth(equity: &PaperEquity) -> String {
+/// `+125.0 points earned, +0.0 open; balance 10012.50 (began with 10000.00), equity 10012.50`. Points of several symbols are no
+/// sum.
+fn worth(equity: &PaperEquity, is_of_one_symbol: bool) -> String {
     let PaperEquity { start, balance, equity, points, open_points, unpriced } = equity;
-    let mut text = format!("{points:+.1} points earned, {open_points:+.1} open; balance {balance:.2} of {start:.2}");
-    let _ = match equity {
-        Some(equity) => write!(text, ", equity {equity:.2}"),
-        None => write!(text, ", equity not known in money"),
-    };
-    if *unpriced > 0 {
-        let _ = write!(text, "; {unpriced} ended without a known profit, which are not in it");
+    let points = format!("{points:+.1} points earned, {open_points:+.1} open; ");
+    let points = if is_of_one_symbol { points } else { String::new() };
+    let equity = equity.map_or_else(|| "not known in money".into(), |equity| format!("{equity:.2}"));
+    let unpriced = self::unpriced(i64::from(*unpriced));
+    format!("{points}balance {balance:.2} (began with {start:.2}), equity {equity}{unpriced}")
+}
+
+/// `; 2 trades with unknown profit are not counted`.
+pub(in crate::cli) fn unpriced(count: i64) -> String {
+    match count {
+        0 => String::new(),
+        1 => "; 1 trade with unknown profit is not counted".into(),
+        count => format!("; {count} trades with unknown profit are not counted"),
     }
-    text
 }
 
 /// One of them.
@@ -145,7 +153,7 @@ mod tests {
         fill::{Costs, ExitReason},
         instrument::Symbol,
         order::Side,
-        paper::{PaperEntry, PaperExit},
+        paper::{PaperEntry, PaperExit, Unkept},
     };
     use std::time::Duration;
     use uuid::Uuid;
@@ -174,7 +182,8 @@ mod tests {
             ended_by: None,
             exit: None,
             created_at: Duration::from_secs(1_763_812_805),
-            is_changed: false,
+            waits_for_rate: false,
+            unkept: Unkept::Nothing,
         };
         PaperRow { account: "demo".into(), model: "baseline".into(), order, updated_at_ms: 1_763_812_805_000 }
     }
@@ -231,9 +240,13 @@ mod tests {
         let equity =
             PaperEquity { start: 10_000.0, balance: 10_000.0, points: -12.5, unpriced: 2, ..PaperEquity::default() };
         let text = table(&[row()], &[("demo".into(), equity)]);
-        let line = "account demo on paper: -12.5 points earned, +0.0 open; balance 10000.00 of 10000.00, equity not known in \
-                    money; 2 ended without a known profit, which are not in it\n";
+        let line = "account demo on paper: -12.5 points earned, +0.0 open; balance 10000.00 (began with 10000.00), equity not \
+                    known in money; 2 trades with unknown profit are not counted\n";
         assert!(text.ends_with(line), "{text}");
+        let mut other = row();
+        other.order.symbol = Symbol::new("USDJPY");
+        let text = table(&[row(), other], &[("demo".into(), equity)]);
+        assert!(text.contains("account demo on paper: balance 10000.00 (began"), "points of two symbols: {text}");
     }
 
     #[test]

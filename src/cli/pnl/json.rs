@@ -10,7 +10,7 @@ pub(super) fn report(report: &Report) -> Value {
     let open = |(symbol, profit): &(String, Option<f64>)| json!({"symbol": symbol, "profit": profit});
     let paper = report.paper.as_ref().map(|paper| {
         json!({
-            "at_ms": paper.at_ms, "balance": paper.balance, "equity": paper.equity, "points": paper.points,
+            "at_ms": paper.at_ms, "start": paper.start, "balance": paper.balance, "equity": paper.equity, "points": paper.points,
             "open_points": paper.open_points, "unpriced": paper.unpriced,
         })
     });
@@ -33,12 +33,12 @@ fn period(period: &Period) -> Value {
     let by_symbol = |it: &BySymbol| {
         json!({
             "symbol": it.symbol, "live": it.live.as_ref().map(live), "paper": it.paper.as_ref().map(paper),
-            "difference": it.difference(),
+            "live_minus_paper": live_minus_paper(it),
         })
     };
     json!({
         "period": period.name, "begin": period.begin, "begin_utc": time(period.begin),
-        "growth": period.growth.map(|(since_ms, growth)| json!({"amount": growth, "since_ms": since_ms})),
+        "growth": period.growth.map(|growth| json!({"amount": growth.amount, "since_ms": growth.since_ms})),
         "unexplained": period.unexplained,
         "live": live(&period.live()),
         "paper": period.paper().as_ref().map(paper),
@@ -46,8 +46,17 @@ fn period(period: &Period) -> Value {
     })
 }
 
+fn live_minus_paper(row: &BySymbol) -> Value {
+    let difference = row.live_minus_paper();
+    json!({"amount": difference.as_ref().ok(), "why": difference.as_ref().err()})
+}
+
+/// `own` is without what was not opened by an order of ours.
 fn live(live: &Live) -> Value {
-    json!({"profit": live.profit, "closes": live.closes, "estimates": live.estimates})
+    json!({
+        "profit": live.profit, "closes": live.closes, "estimates": live.estimates,
+        "own": {"profit": live.own.profit, "trades": live.own.trades},
+    })
 }
 
 fn paper(paper: &PaperProfit) -> Value {

@@ -25,10 +25,19 @@ pub(super) struct Period {
     pub name: &'static str,
     /// Unix seconds.
     pub begin: i64,
-    /// By how much the equity grew without what is unexplained, and since when that is known, unix milliseconds.
-    pub growth: Option<(i64, f64)>,
+    /// `None`: no equity was ever told.
+    pub growth: Option<Growth>,
     pub unexplained: f64,
     pub symbols: Vec<BySymbol>,
+}
+
+/// By how much the equity grew.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Growth {
+    /// When the equity was told that it is compared with, unix milliseconds.
+    pub since_ms: i64,
+    /// Without what is unexplained; `None` if that was long before the period began.
+    pub amount: Option<f64>,
 }
 
 /// What a symbol brought.
@@ -47,13 +56,35 @@ pub(super) struct Live {
     pub closes: u32,
     /// Those of them whose profit is an estimate.
     pub estimates: u32,
+    /// What orders of ours opened.
+    pub own: Own,
+}
+
+/// A part of it: without trades by hand, which the account on paper does not make.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) struct Own {
+    pub profit: f64,
+    /// Positions of which all was closed.
+    pub trades: u32,
 }
 
 impl BySymbol {
-    /// What execution cost, as a negative number: the account at the gateway against the account on paper, in its currency.
-    /// `None` if one of the two did not close anything or is not known in money.
-    pub(super) fn difference(&self) -> Option<f64> {
-        Some(cents(self.live?.profit - self.paper.as_ref()?.profit?))
+    /// Live minus paper, in the account's currency: below 0 is what execution cost.
+    ///
+    /// # Errors
+    /// Why the two cannot be compared.
+    pub(super) fn live_minus_paper(&self) -> Result<f64, String> {
+        let own = self.live.unwrap_or_default().own;
+        let paper = self.paper.as_ref();
+        let trades = paper.map_or(0, |paper| paper.trades);
+        match paper.and_then(|paper| paper.profit) {
+            _ if trades == 0 && own.trades == 0 => Err("no trade of Sentinel's has ended".into()),
+            _ if trades != i64::from(own.trades) => {
+                Err(format!("not the same number of trades: {} live, {trades} on paper", own.trades))
+            }
+            Some(profit) => Ok(cents(own.profit - profit)),
+            None => Err("paper is not known in money".into()),
+        }
     }
 }
 
@@ -65,11 +96,13 @@ impl Period {
             sum.profit = cents(sum.profit + live.profit);
             sum.closes += live.closes;
             sum.estimates += live.estimates;
+            sum.own.profit = cents(sum.own.profit + live.own.profit);
+            sum.own.trades += live.own.trades;
         }
         sum
     }
 
-    /// What was realised on paper; `None` if nothing was.
+    /// What was realised on paper, in points only if it is of one symbol; `None` if nothing was.
     pub(super) fn paper(&self) -> Option<PaperProfit> {
         let mut all = self.symbols.iter().filter_map(|it| it.paper.as_ref());
         let first = PaperProfit { symbol: "all".into(), ..all.next()?.clone() };
@@ -77,7 +110,7 @@ impl Period {
             symbol: sum.symbol,
             trades: sum.trades + it.trades,
             profit: sum.profit.zip(it.profit).map(|(a, b)| cents(a + b)),
-            points: sum.points.zip(it.points).map(|(a, b)| a + b),
+            points: None,
             has_costs: sum.has_costs && it.has_costs,
         }))
     }
@@ -137,8 +170,10 @@ fn period(
     let span = begin * 1_000..i64::MAX;
     let unexplained = store.unexplained(account, span.clone())?.iter().map(|(_, amount)| amount).sum();
     let unexplained = cents(unexplained);
-    let before = store.equity_at(account, span.start)?;
-    let growth = before.zip(equity).map(|((at, before), now)| (at.max(span.start), cents(now - before - unexplained)));
+    let growth = store.begin(account, span.start)?.zip(equity).map(|(begin, now)| Growth {
+        since_ms: if begin.equity.is_some() { begin.at_ms.max(span.start) } else { begin.at_ms },
+        amount: begin.equity.map(|before| cents(now - before - unexplained)),
+    });
     let mut symbols: BTreeMap<String, BySymbol> = BTreeMap::new();
     let mut of = |symbol: &str, fill: &dyn Fn(&mut BySymbol)| {
         let none = || BySymbol { symbol: symbol.into(), live: None, paper: None };
@@ -150,6 +185,10 @@ fn period(
             live.profit = cents(live.profit + row.profit);
             live.closes += u32::from(row.kind != "opening");
             live.estimates += u32::from(row.source == Source::Estimated);
+            if row.order_id.is_some() {
+                live.own.profit = cents(live.own.profit + row.profit);
+                live.own.trades += u32::from(row.kind == "close");
+            }
         });
     }
     for paper in store.paper_profit(account, span)? {
@@ -166,14 +205,28 @@ mod tests {
         PaperProfit { symbol: "EURUSD".into(), trades: 2, profit, points: Some(12.0), has_costs: true }
     }
 
+    fn live(profit: f64, own: (f64, u32)) -> Option<Live> {
+        Some(Live { profit, closes: 2, estimates: 0, own: Own { profit: own.0, trades: own.1 } })
+    }
+
     #[test]
-    fn a_difference_needs_both_sides_in_money() {
-        let live = Some(Live { profit: -12.5, closes: 1, estimates: 0 });
+    fn live_minus_paper_is_of_the_same_trades_or_not_known() {
         let row = |live, paper| BySymbol { symbol: "EURUSD".into(), live, paper };
-        assert_eq!(row(live, Some(paper(Some(-10.2)))).difference(), Some(-2.3));
-        assert_eq!(row(live, Some(paper(None))).difference(), None, "points are no money");
-        assert_eq!(row(live, None).difference(), None);
-        assert_eq!(row(None, Some(paper(Some(1.0)))).difference(), None);
+        let both = live(-12.5, (-12.5, 2));
+        assert_eq!(row(both, Some(paper(Some(-10.2)))).live_minus_paper(), Ok(-2.3));
+        let with_hand = live(87.5, (-12.5, 2));
+        assert_eq!(
+            row(with_hand, Some(paper(Some(-10.2)))).live_minus_paper(),
+            Ok(-2.3),
+            "a trade by hand is not in it"
+        );
+        let why = |live, paper| row(live, paper).live_minus_paper().unwrap_err();
+        assert_eq!(why(both, Some(paper(None))), "paper is not known in money", "points are no money");
+        let counts = "not the same number of trades: 1 live, 2 on paper";
+        assert_eq!(why(live(1.0, (1.0, 1)), Some(paper(Some(1.0)))), counts);
+        assert_eq!(why(both, None), "not the same number of trades: 2 live, 0 on paper");
+        assert_eq!(why(None, Some(paper(Some(1.0)))), "not the same number of trades: 0 live, 2 on paper");
+        assert_eq!(why(live(5.0, (0.0, 0)), None), "no trade of Sentinel's has ended");
     }
 
     #[test]
@@ -181,7 +234,12 @@ mod tests {
         let row = |profit| BySymbol { symbol: "EURUSD".into(), live: None, paper: Some(paper(profit)) };
         let period = |symbols| Period { name: "today", begin: 0, growth: None, unexplained: 0.0, symbols };
         let sum = period(vec![row(Some(1.5)), row(Some(2.0))]).paper().unwrap();
-        assert_eq!((sum.trades, sum.profit, sum.points), (4, Some(3.5), Some(24.0)));
+        assert_eq!(
+            (sum.trades, sum.profit, sum.points),
+            (4, Some(3.5), None),
+            "points of different symbols are no sum"
+        );
+        assert_eq!(period(vec![row(None)]).paper().unwrap().points, Some(12.0), "of one symbol they are");
         assert_eq!(period(vec![row(Some(1.5)), row(None)]).paper().unwrap().profit, None);
         assert_eq!(period(vec![]).paper(), None);
     }

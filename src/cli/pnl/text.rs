@@ -1,7 +1,10 @@
 //! The figures as text, within the width of a terminal.
 
-use super::report::{BySymbol, Live, Period, Report};
-use crate::cli::output::{time, time_ms};
+use super::report::{BySymbol, Growth, Live, Period, Report};
+use crate::cli::{
+    orders::paper::unpriced,
+    output::{time, time_ms},
+};
 use sentinel_actors::adapters::journal::{PaperAccount, PaperProfit, ToldAccount};
 use std::fmt::Write as _;
 
@@ -22,6 +25,10 @@ pub(super) fn report(report: &Report) -> String {
     }
     if let Some(paper) = &report.paper {
         line("paper", &on_paper(paper));
+        let rest = not_in_money(paper);
+        if !rest.is_empty() {
+            line("", &rest);
+        }
     }
     text.push('\n');
     text.push_str(&periods(report));
@@ -49,15 +56,15 @@ fn open(report: &Report) -> String {
 }
 
 fn on_paper(paper: &PaperAccount) -> String {
-    let equity = match paper.equity {
-        Some(equity) => format!("{equity:.2}"),
-        None => format!("not known in money, {:+.1} points open", paper.open_points),
-    };
-    let unpriced = match paper.unpriced {
-        0 => String::new(),
-        count => format!("; {count} trades are not in it, their profit in money is not known"),
-    };
-    format!("balance {:.2}, equity {equity}, {:+.1} points realised{unpriced}", paper.balance, paper.points)
+    let equity = paper.equity.map_or_else(|| "not known in money".into(), |equity| format!("{equity:.2}"));
+    format!("balance {:.2} (began with {:.2}), equity {equity}", paper.balance, paper.start)
+}
+
+/// What of the account on paper is not in its money.
+fn not_in_money(paper: &PaperAccount) -> String {
+    let points = paper.points.zip(paper.open_points);
+    let points = points.map(|(realised, open)| format!("{realised:+.1} points realised, {open:+.1} open"));
+    format!("{}{}", points.unwrap_or_default(), unpriced(paper.unpriced)).trim_start_matches("; ").into()
 }
 
 fn periods(report: &Report) -> String {
@@ -69,30 +76,43 @@ fn periods(report: &Report) -> String {
             period.name.to_owned(),
             time(period.begin),
             report.told.as_ref().map_or_else(|| "-".into(), |_| of_live(Some(live))),
-            signed(period.growth.map(|(_, growth)| growth)),
+            signed(period.growth.and_then(|growth| growth.amount)),
             signed(unexplained),
             of_paper(period.paper().as_ref()),
         ]
     };
-    table(std::iter::once(title).chain(report.periods.iter().map(row)).collect())
+    let mut text = table(std::iter::once(title).chain(report.periods.iter().map(row)).collect());
+    for Period { name, growth, .. } in &report.periods {
+        if let Some(Growth { since_ms, amount: None }) = growth {
+            let seen = time_ms(*since_ms);
+            let _ = writeln!(text, "growth of {name} is not known: before it the account was last seen on {seen}");
+        }
+    }
+    text
 }
 
 /// By symbol, of the longest period.
 fn symbols(report: &Report) -> String {
     let longest = report.periods.iter().min_by_key(|period| period.begin);
     let Some(period) = longest.filter(|period| !period.symbols.is_empty()) else { return String::new() };
-    let title = ["SYMBOL", "CLOSED", "REALISED", "PAPER", "DIFFERENCE"].map(str::to_owned);
+    let title = ["SYMBOL", "CLOSED", "REALISED", "PAPER", "LIVE MINUS PAPER"].map(str::to_owned);
     let row = |it: &BySymbol| {
         let closes = it.live.map_or_else(|| "-".into(), |live| live.closes.to_string());
-        [it.symbol.clone(), closes, of_live(it.live), of_paper(it.paper.as_ref()), signed(it.difference())]
+        [it.symbol.clone(), closes, of_live(it.live), of_paper(it.paper.as_ref()), signed(it.live_minus_paper().ok())]
     };
     let rows = std::iter::once(title).chain(period.symbols.iter().map(row)).collect();
     let mut notes = String::new();
     if period.live().estimates > 0 {
         notes.push_str("~ includes estimates: the balance did not show this close alone\n");
     }
-    if period.symbols.iter().any(|it| it.difference().is_some()) {
-        notes.push_str("difference: what execution cost, the gateway against paper\n");
+    let has_both = report.told.is_some() && period.paper().is_some();
+    if has_both && period.symbols.iter().any(|it| it.live_minus_paper().is_ok()) {
+        notes.push_str("live minus paper: the same signals at the gateway and on paper, without trades by hand\n");
+    }
+    for it in period.symbols.iter().filter(|_| has_both) {
+        if let Err(why) = it.live_minus_paper() {
+            let _ = writeln!(notes, "{}: live minus paper is not known: {why}", it.symbol);
+        }
     }
     if period.paper().is_some_and(|paper| !paper.has_costs) {
         notes.push_str("paper is before costs: study.spread_points is not set\n");
@@ -109,7 +129,8 @@ fn of_paper(paper: Option<&PaperProfit>) -> String {
     match paper.map(|paper| (paper.profit, paper.points)) {
         Some((Some(profit), _)) => format!("{profit:+.2}"),
         Some((None, Some(points))) => format!("{points:+.1} points"),
-        Some((None, None)) | None => "-".into(),
+        Some((None, None)) => "not known in money".into(),
+        None => "-".into(),
     }
 }
 
@@ -142,10 +163,12 @@ fn table<const N: usize>(rows: Vec<[String; N]>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::pnl::report::Own;
     use sentinel_actors::adapters::journal::Peak;
 
     fn sample() -> Report {
-        let live = |profit, estimates| Some(Live { profit, closes: 2, estimates });
+        let own = |profit| Own { profit, trades: 2 };
+        let live = |profit, estimates| Some(Live { profit, closes: 2, estimates, own: own(profit) });
         let paper =
             PaperProfit { symbol: "EURUSD".into(), trades: 2, profit: Some(-10.0), points: None, has_costs: false };
         let rows = vec![
@@ -155,7 +178,7 @@ mod tests {
         let period = |name, begin, symbols| Period {
             name,
             begin,
-            growth: Some((begin * 1_000, -8.0)),
+            growth: Some(Growth { since_ms: begin * 1_000, amount: Some(-8.0) }),
             unexplained: 500.0,
             symbols,
         };
@@ -190,14 +213,49 @@ today  2026-11-22T00:00:00Z     +0.00   -8.00      +500.00       -
 month  2026-11-01T00:00:00Z    ~-9.25   -8.00      +500.00  -10.00
 
 by symbol, since 2026-11-01T00:00:00Z
-SYMBOL  CLOSED  REALISED   PAPER  DIFFERENCE
-EURUSD       2   ~-12.50  -10.00       -2.50
-XAUUSD       2     +3.25       -           -
+SYMBOL  CLOSED  REALISED   PAPER  LIVE MINUS PAPER
+EURUSD       2   ~-12.50  -10.00             -2.50
+XAUUSD       2     +3.25       -                 -
 ~ includes estimates: the balance did not show this close alone
-difference: what execution cost, the gateway against paper
+live minus paper: the same signals at the gateway and on paper, without trades by hand
+XAUUSD: live minus paper is not known: not the same number of trades: 2 live, 0 on paper
 paper is before costs: study.spread_points is not set
 "
         );
+    }
+
+    #[test]
+    fn growth_over_a_time_that_nobody_saw_is_not_known() {
+        let mut unseen = sample();
+        unseen.periods[0].growth = Some(Growth { since_ms: 1_795_200_000_000, amount: None });
+        let text = report(&unseen);
+        assert!(text.contains("today  2026-11-22T00:00:00Z     +0.00       -      +500.00"), "{text}");
+        let seen = "growth of today is not known: before it the account was last seen on 2026-11-20T18:40:00.000Z\n";
+        assert!(text.contains(seen), "{text}");
+    }
+
+    #[test]
+    fn an_account_on_paper_says_what_it_began_with_and_what_it_lacks() {
+        let mut paper = PaperAccount {
+            at_ms: 0,
+            start: 10_000.0,
+            balance: 10_012.5,
+            equity: None,
+            points: Some(125.0),
+            open_points: Some(-3.0),
+            unpriced: 2,
+        };
+        assert_eq!(on_paper(&paper), "balance 10012.50 (began with 10000.00), equity not known in money");
+        let rest = "+125.0 points realised, -3.0 open; 2 trades with unknown profit are not counted";
+        assert_eq!(not_in_money(&paper), rest);
+        (paper.points, paper.open_points, paper.unpriced) = (None, None, 1);
+        assert_eq!(
+            not_in_money(&paper),
+            "1 trade with unknown profit is not counted",
+            "points of several symbols are no sum"
+        );
+        paper.unpriced = 0;
+        assert_eq!(not_in_money(&paper), "");
     }
 
     #[test]

@@ -62,6 +62,8 @@ export const contact = {
   refusal: null,
   heardAt: null,
   offset: null,
+  /** The same of what only the open view asks. */
+  view: { misses: 0, heardAt: null, refusal: null },
 
   /** An answer came. Its date corrects the clock, because a device that slept has lost time. */
   heard(date, nowMs) {
@@ -80,28 +82,45 @@ export const contact = {
     this.refusal = error instanceof Refusal ? error.message : null;
   },
 
+  /** A view was opened, or its own data came. */
+  viewHeard(heardAt) {
+    this.view = { misses: 0, heardAt, refusal: null };
+  },
+
+  /** The view's own data did not come. */
+  viewMissed(error) {
+    this.view.misses += 1;
+    this.view.refusal = error.message;
+  },
+
   /** The daemon's time now, unix ms. */
   now() {
     return Date.now() + (this.offset ?? 0);
   },
 
   /**
-   * Why the page may be old: {since, why}, or null. Two missed polls, 15 s of silence, or a daemon that answers although no cycle has ended for
-   * two periods; a period may be so short that a poll alone takes longer.
+   * Why the page may be old: {since, from, why}, or null; without a time `from` says since what. Two missed polls, of the daemon or
+   * of the view's own data; silence; or a daemon that answers although the cycle after the last one is long due. A night or a
+   * weekend without a due cycle is no such time.
    */
   lost(now, pollMs) {
+    const page = "this page was opened", at = (here) => (here === null ? null : here + this.offset);
     if (this.misses >= 2) {
-      return { since: this.heardAt === null ? null : this.heardAt + this.offset, why: this.refusal === null ? "the daemon does not answer" : `the daemon answers, but not with data: ${this.refusal}` };
+      return { since: at(this.heardAt), from: page, why: this.refusal === null ? "the daemon does not answer" : `the daemon answers, but not with data: ${this.refusal}` };
     }
     // By silence, too: a device that slept has asked nothing, and so has missed nothing.
     if (this.heardAt !== null && Date.now() - this.heardAt > Math.max(15000, 3 * pollMs)) {
-      return { since: this.heardAt + this.offset, why: "the daemon was not heard" };
+      return { since: at(this.heardAt), from: page, why: "the daemon was not heard" };
+    }
+    if (this.view.misses >= 2) {
+      return { since: at(this.view.heardAt), from: "this view was opened", why: `the daemon answers, but this view's data does not come: ${this.view.refusal}` };
     }
     if (!now) return null;
     const ended = now.cycle?.finished_ms ?? now.daemon.started_ms;
-    const old = Math.max(2 * now.period_s * 1000, 15000, 3 * pollMs);
-    if (this.now() - ended <= old) return null;
-    if (now.cycles_ended) return { since: ended, why: "all cycles asked for have run" };
-    return { since: ended, why: now.cycle ? "the daemon answers, but no cycle has ended since" : "the daemon answers, but no cycle has ended yet" };
+    // Without a schedule there is no due time: then by two periods.
+    const late = now.due_ms === null ? ended + Math.max(2 * now.period_s * 1000, 15000, 3 * pollMs) : now.due_ms + Math.max(now.step_s * 1000, 15000);
+    if (this.now() <= late) return null;
+    if (now.cycles_ended) return { since: ended, from: page, why: "all cycles asked for have run" };
+    return { since: ended, from: page, why: now.cycle ? "the daemon answers, but no cycle has ended since" : "the daemon answers, but no cycle has ended yet" };
   },
 };

@@ -7,14 +7,16 @@ import * as nowView from "./now.js";
 
 const POLL_MS = 5000, POLL_LEAST_MS = 1000, POLL_HIDDEN_MS = 60000;
 
-// Only the first view comes with the page; the others when they are opened, so that a slow line shows it sooner.
+// Only the first view comes with the page; the others when they are opened, so that a slow line shows it sooner. What a view
+// imports is asked for with it, not after it.
+const together = async (...names) => (await Promise.all(names.map((name) => import(`./${name}.js`))))[0];
 const VIEWS = [
   ["now", "Now", async () => nowView],
-  ["symbol", "Symbol", () => import("./symbol.js")],
-  ["orders", "Orders", () => import("./orders.js")],
-  ["model", "Model", () => import("./model.js")],
-  ["money", "Money", () => import("./money.js")],
-  ["system", "System", () => import("./system.js")],
+  ["symbol", "Symbol", () => together("symbol", "candles", "marks", "plot", "zoom")],
+  ["orders", "Orders", () => together("orders")],
+  ["model", "Model", () => together("model", "plot")],
+  ["money", "Money", () => together("money", "plot")],
+  ["system", "System", () => together("system")],
 ];
 
 const $ = (id) => document.getElementById(id);
@@ -58,9 +60,10 @@ async function loadView(turn) {
     if (turn !== page.asked || view !== page.view) return;
     page.data = data;
     page.error = null;
+    contact.viewHeard(Date.now());
   } catch (error) {
     if (turn !== page.asked || view !== page.view) return;
-    if (!(error instanceof Refusal) || error.status >= 500) contact.missed(error);
+    if (!(error instanceof Refusal) || error.status >= 500) contact.viewMissed(error);
     page.error = error;
   }
   draw();
@@ -76,14 +79,16 @@ async function open() {
   let view;
   try {
     view = await known[2]();
-  } catch (error) {
-    contact.missed(error);
-    page.error = error;
-    return draw();
+  } catch {
+    // Whether the daemon is there, the polls say. Of another version it has other files.
+    page.error = new Error("the files of this view did not come; if Sentinel was updated, reload the page");
+    draw();
+    return page.asked ? undefined : poll();
   }
   if (page.wanted !== wanted) return;
   if (page.view !== view || page.name !== wanted.name) page.view.leave?.();
   Object.assign(page, wanted, { view, data: null, error: null });
+  contact.viewHeard(null);
   window.scrollTo(0, 0);
   draw();
   poll();
@@ -135,16 +140,19 @@ function drawFrame(now) {
 
 /** The ages, and the banner over old data: once a second, also when no answer comes. */
 function tickAges() {
-  const now = contact.now(), lost = contact.lost(page.now, POLL_MS), bar = $("lost");
+  const now = contact.now(), lost = contact.lost(page.now, POLL_MS);
   for (const node of document.querySelectorAll("[data-ago]")) node.textContent = f.age(now - Number(node.dataset.ago));
   for (const node of document.querySelectorAll("[data-until]")) {
     const left = Number(node.dataset.until) - now;
     node.textContent = lost ? "?" : left > 0 ? `in ${f.age(left)}` : "due now";
   }
   document.documentElement.toggleAttribute("data-lost", lost !== null);
-  bar.hidden = lost === null;
-  const text = lost ? `no contact since ${lost.since === null ? "this page was opened" : f.clock(lost.since)}: ${lost.why}` : "";
-  if (bar.textContent !== text) bar.textContent = text;
+  const text = lost ? `no contact since ${lost.since === null ? lost.from : f.clock(lost.since)}: ${lost.why}` : "";
+  // Over the view, and in a dialog, which lies over it.
+  for (const bar of document.querySelectorAll("[data-banner]")) {
+    bar.hidden = lost === null;
+    if (bar.textContent !== text) bar.textContent = text;
+  }
 }
 
 // ---- what a person does ----
@@ -178,6 +186,7 @@ const ACTIONS = {
   async press() {
     const { openDialog } = await import("./press.js");
     openDialog(page.now, (now) => { if (page.now) page.now = { ...page.now, halt: now.halt }; draw(); poll(); }, () => poll());
+    tickAges();
   },
 };
 

@@ -38,6 +38,7 @@ function headline(now) {
     cycle && ["last cycle ", el("b", null, ago(cycle.finished_ms)), ` ago, ${cycle.outcome}, took ${f.took(cycle.duration_ms)}`],
     now.cycles_ended ? "no more cycles are due" : now.next_cycle_ms && ["next ", until(now.next_cycle_ms)],
     newestBar(now),
+    now.next_bar_close_s !== null && ["next bar ", until(now.next_bar_close_s * 1000)],
     open,
   ].filter(Boolean);
   return el(`div.verdict.${kind}`, null, state(kind, words),
@@ -82,12 +83,13 @@ function waiting(now) {
   return el("ul.waiting", { "aria-label": "Waiting for you" }, lines.map(([kind, name, text]) => el("li", null, state(kind, name), " ", text)));
 }
 
-function today({ today: { live, paper }, daemon }) {
+function today({ today: { live, paper }, daemon, now_ms: at }) {
   const count = (n) => `${n} trade${n === 1 ? "" : "s"} ended`;
+  const told = live.seen_ms !== null && `as told ${f.moment(live.seen_ms, at)}`;
   const isLive = daemon.mode === "live";
   return tiles([
     isLive || live.realised.amount !== null ? ["Live, realised", money(live.realised), count(live.trades)] : null,
-    isLive || live.open.amount !== null ? ["Live, open", money(live.open)] : null,
+    isLive || live.open.amount !== null ? ["Live, open", money(live.open), told] : null,
     paper && ["Paper, realised", money(paper.realised), count(paper.trades)],
     paper && ["Paper, open", money(paper.open)],
   ]);

@@ -8,13 +8,16 @@ let loading = null;
 /** uPlot is a classic script: its small build has no module. */
 export function uPlot() {
   loading ??= new Promise((done, fail) => {
-    const script = el("script", { src: "vendor/uPlot.iife.min.js" });
+    const script = el("script", { src: new URL("vendor/uPlot.iife.min.js", import.meta.url).href });
     script.addEventListener("load", () => done(globalThis.uPlot));
     script.addEventListener("error", () => { loading = null; fail(new Error("the plots could not be loaded")); });
     document.head.append(script);
   });
   return loading;
 }
+
+// At once: only views that draw need this module. Who draws is told of a failure, and tries again.
+uPlot().catch(() => {});
 
 /** The stylesheet's colours of this moment. */
 export function colours() {

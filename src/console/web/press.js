@@ -18,7 +18,8 @@ export function openDialog(now, done, stale) {
     : el("input", { id: "typed", autocomplete: "off", maxlength: 200, required: true, placeholder: "news at 15:30" });
   const button = el("button", { type: "submit", class: isStopped ? "primary" : "danger" }, isStopped ? "Resume" : "Halt now");
   const close = el("button", { type: "button" }, "Cancel");
-  const form = el("form", null, isStopped ? resumeText(halt, account) : haltText(now), input, message, el("div.buttons", null, button, close));
+  const banner = el("p.lost", { role: "alert", "data-banner": true, hidden: true });
+  const form = el("form", null, banner, isStopped ? resumeText(halt, account) : haltText(now), input, message, el("div.buttons", null, button, close));
   const check = () => { button.disabled = isStopped ? input.value.trim() !== account : !input.value.trim(); };
   input.addEventListener("input", check);
   close.addEventListener("click", () => dialog.close());

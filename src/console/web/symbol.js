@@ -7,7 +7,7 @@ import { el, money, oddsText, section, state, table } from "./parts.js";
 import { uPlot } from "./plot.js";
 
 const PAGE = 500, NEWEST = 20, COUNTS = [250, 1000, 5000], LISTED = 40;
-const view = { symbol: null, count: 1000, key: null, digits: 5, intervalS: 3600, bars: [], gaps: [], odds: [], positions: [], list: [], at: null, chart: null, isLoading: false };
+const view = { symbol: null, count: 1000, key: null, digits: 5, intervalS: 3600, bars: [], gaps: [], odds: [], positions: [], told: null, list: [], at: null, chart: null, isLoading: false };
 
 const symbolOf = ({ args, now }) => (now.symbols.some((it) => it.symbol === args[0]) ? args[0] : now.symbols[0]?.symbol ?? null);
 
@@ -19,8 +19,9 @@ export async function load(context) {
   const it = now.symbols.find((one) => one.symbol === symbol), { decision: d, signal: s } = it;
   view.digits = it.digits;
   const key = [view.count, d?.bar_close_s, d?.result, d?.order_state, d?.paper_order_id, s?.cycle_id, s?.order_state].join();
-  const wanted = view.positions, { rows } = await get("positions");
-  view.positions = rows.filter((row) => row.symbol === symbol);
+  const wanted = view.positions, told = await get("positions");
+  view.told = told;
+  view.positions = told.rows.filter((row) => row.symbol === symbol);
   if (key !== view.key) {
     const ask = (count) => Promise.all(["bars", "odds"].map((what) => pages(get, `${what}?symbol=${encodeURIComponent(symbol)}`, count)));
     const newest = view.bars.at(-1)?.at;
@@ -92,7 +93,7 @@ export function render(context) {
     el("div.chart", { tabindex: 0, id: "chart", "data-keep": "chart", role: "group", "aria-label": `Candles and odds of ${symbol}; arrows move along the bars` }),
     el("p.legend", null, LEGEND.map(([shape, words]) => el("span", null, el("b", null, shape), ` ${words}`)), el("span", null, el("b", null, "▨"), " bars missing")),
     el("p.legend", null, [["buy", "BUY"], ["sell", "SELL"], ["hold", "HOLD"], ["edge", "threshold"]].map(([kind, words]) => el(`span.key.${kind}`, null, words)), el("span", null, `times: ${f.zoneName()}, a bar by its close`)),
-    section("Open positions", positions()),
+    section("Open positions", asTold(now), positions()),
     section(`Signals${marked.length > LISTED ? `, the last ${LISTED} of ${marked.length}` : ""}`, signals(marked)),
   ];
 }
@@ -110,6 +111,14 @@ function readout() {
 }
 
 const lastBar = () => view.list.findLastIndex(({ bar }) => bar);
+
+/** How old the live ones are: the gateway is asked only now and then. */
+function asTold({ daemon, now_ms: at }) {
+  if (!view.told || daemon.mode !== "live") return null;
+  const { seen_ms: seen, trouble } = view.told;
+  return [trouble && el("p.trouble", { role: "status" }, `Not up to date: ${trouble}`),
+    el("p.soft", null, seen === null ? "The gateway has not listed its positions yet." : `The live ones as told ${f.moment(seen, at)}.`)];
+}
 
 function positions() {
   const row = (p) => [p.ledger, `${p.side} ${f.plain(p.volume)}`, f.fixed(p.open_price, view.digits), f.fixed(p.current_price, view.digits),

@@ -1,4 +1,5 @@
-//! The files of the page, compressed when Sentinel was built, with an `ETag` by content.
+//! The files of the page, compressed when Sentinel was built. The page itself is asked for each time, by `ETag`; what it names
+//! is in a folder that has its contents in its name, so that a browser asks for it once.
 
 use super::security::failure;
 use crate::daemon::http::{accept, sliced_body::SlicedBody};
@@ -19,12 +20,19 @@ use std::io::Read;
 
 /// Name and gzip of each file; the build script writes it.
 const FILES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/web.rs"));
+/// The folder of these files. Another version has another one.
+const FOLDER: &str = env!("SENTINEL_WEB_FOLDER");
 /// Larger than any file of the page.
 const FILE_BYTES_MAX: u64 = 1 << 20;
+
+/// A year. Only in the browser: the files are given to whoever has a password.
+const FOR_EVER: &str = "private, max-age=31536000, immutable";
 
 /// The file of this name, `index.html` for none.
 pub(super) fn file(request: &HttpRequest, name: &str) -> HttpResponse {
     let name = if name.is_empty() { "index.html" } else { name };
+    let in_folder = name.strip_prefix(FOLDER).and_then(|rest| rest.strip_prefix('/'));
+    let name = in_folder.unwrap_or(name);
     let Some((_, gzip)) = FILES.iter().find(|(known, _)| *known == name) else {
         return failure(StatusCode::NOT_FOUND, "not_found", "there is no such file");
     };
@@ -32,7 +40,7 @@ pub(super) fn file(request: &HttpRequest, name: &str) -> HttpResponse {
     let is_known = all(request, &IF_NONE_MATCH).split(',').any(|known| same_tag(known, &tag));
     let mut response = HttpResponse::build(if is_known { StatusCode::NOT_MODIFIED } else { StatusCode::OK });
     response.insert_header((ETAG, tag)).insert_header((VARY, "Accept-Encoding"));
-    response.insert_header((CACHE_CONTROL, "no-cache"));
+    response.insert_header((CACHE_CONTROL, if in_folder.is_some() { FOR_EVER } else { "no-cache" }));
     if is_known {
         return response.finish();
     }
@@ -93,6 +101,31 @@ mod tests {
             let is_text = content_type(name).starts_with("text/plain");
             assert_eq!(is_text, name.ends_with(".LICENSE"), "{name}");
         }
+    }
+
+    #[test]
+    fn the_page_names_its_files_by_their_contents() {
+        let (_, gzip) = FILES.iter().find(|(name, _)| *name == "index.html").unwrap();
+        let mut page = String::new();
+        GzDecoder::new(*gzip).read_to_string(&mut page).unwrap();
+        for name in ["console.css", "app.js", "api.js", "parts.js", "now.js"] {
+            assert!(page.contains(&format!("\"{FOLDER}/{name}\"")), "{name}: {page}");
+        }
+        assert!(!page.contains("\"files/"), "{page}");
+    }
+
+    #[test]
+    fn what_a_page_of_another_version_asks_for_is_not_there() {
+        let asked = |name: &str| {
+            let response = file(&actix_web::test::TestRequest::get().to_http_request(), name);
+            let kept = response.headers().get(CACHE_CONTROL).unwrap().to_str().unwrap().to_owned();
+            (response.status().as_u16(), kept)
+        };
+        assert_eq!(asked(&format!("{FOLDER}/app.js")), (200, FOR_EVER.into()));
+        assert_eq!(asked("app.js"), (200, "no-cache".into()));
+        assert_eq!(asked(""), (200, "no-cache".into()), "the page says which files it has");
+        assert_eq!(asked("files-0000000000000000/app.js").0, 404);
+        assert_eq!(asked(&format!("{FOLDER}/none.js")).0, 404);
     }
 
     #[test]

@@ -52,8 +52,10 @@ pub struct Facts {
     pub schedule: Schedule,
     /// Whether a cycle begins when the one before ends.
     pub is_back_to_back: bool,
-    /// Time between two due cycles.
+    /// The longest time between two due cycles.
     pub period: Duration,
+    /// The usual time between two due cycles.
+    pub step: Duration,
     /// When the daemon started, since the unix epoch.
     pub started: Duration,
     /// In the order of the settings.
@@ -98,6 +100,7 @@ impl Facts {
             calendar: settings.calendar.clone(),
             calendar_name: settings.calendar_name.clone(),
             period: schedule.period(started),
+            step: schedule.step(started),
             schedule,
             is_back_to_back: settings.back_to_back,
             started,

@@ -29,7 +29,7 @@ pub(super) struct Halt {
 
 /// What the file system has.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Found {
+pub(super) enum Found {
     Nothing,
     /// Device, inode, and the time of its content: seconds and nanoseconds.
     File(u64, u64, i64, i64),
@@ -83,6 +83,11 @@ impl HaltWatch {
         Seen { is_halted, generation: last.0, since_ms }
     }
 
+    /// What was there at the last look.
+    pub fn found(&self) -> Found {
+        self.last.borrow().1.clone()
+    }
+
     /// The object of the contract. `pressed` is the press that made the file, `failures` the count of orders not filled.
     pub fn shown(&self, seen: Seen, pressed: Option<Pressed>, failures: Option<u32>) -> Halt {
         let pressed = pressed.filter(|_| seen.is_halted);
@@ -99,7 +104,8 @@ impl HaltWatch {
     }
 }
 
-fn find(path: Option<&Path>) -> Found {
+/// What is there at this moment.
+pub(super) fn find(path: Option<&Path>) -> Found {
     let Some(path) = path else { return Found::Nothing };
     match fs::symlink_metadata(path) {
         Ok(found) => Found::File(found.dev(), found.ino(), found.mtime(), found.mtime_nsec()),

@@ -4,7 +4,7 @@
 use super::{
     answers::halt_now,
     desk::Desk,
-    halt::HaltWatch,
+    halt::{HaltWatch, find},
     security::{Doors, failure, forged, user},
 };
 use actix_web::{
@@ -130,12 +130,18 @@ async fn press_resume(request: &HttpRequest, doors: &Doors, desk: &Desk, payload
     if !is_newest() {
         return Err(stale());
     }
-    let removed = web::block(move || halt_file::resume(&path)).await;
+    // And once more under the lock that `sentinel halt` takes, too.
+    let expected = desk.halt.found();
+    let removed = web::block(move || halt_file::resume_if(&path, || find(Some(&path)) == expected)).await;
     drop(changing);
-    if let Err(error) = removed.map_err(std::io::Error::other).and_then(|removed| removed) {
-        tracing::error!(who, error = %error, "the console could not resume: orders stay halted");
-        let message = format!("orders stay halted: {error}");
-        return Err(failure(StatusCode::INTERNAL_SERVER_ERROR, "failed", &message));
+    match removed.map_err(std::io::Error::other).and_then(|removed| removed) {
+        Ok(Some(_)) => {}
+        Ok(None) => return Err(stale()),
+        Err(error) => {
+            tracing::error!(who, error = %error, "the console could not resume: orders stay halted");
+            let message = format!("orders stay halted: {error}");
+            return Err(failure(StatusCode::INTERNAL_SERVER_ERROR, "failed", &message));
+        }
     }
     tracing::warn!(who, "resumed from the console: orders may be sent again");
     // Only now: a resume that was not carried out starts no count again.

@@ -1,6 +1,7 @@
 //! The console over real sockets: who gets in, what every answer has, and what the two buttons do.
 
 mod presses;
+mod told;
 
 use super::*;
 use crate::settings::Protection;
@@ -52,6 +53,7 @@ impl Handler<NotePress> for Keeper {
 struct World {
     folder: TempDir,
     address: SocketAddr,
+    metrics: actix::Addr<MetricsActor>,
 }
 
 struct Setup {
@@ -59,11 +61,14 @@ struct Setup {
     hosts: Vec<String>,
     has_halt_file: bool,
     is_writable: bool,
+    is_live: bool,
+    schedule: &'static str,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { users: false, hosts: Vec::new(), has_halt_file: true, is_writable: true }
+        let (users, hosts, is_live) = (false, Vec::new(), false);
+        Self { users, hosts, has_halt_file: true, is_writable: true, is_live, schedule: "58 * * * * *" }
     }
 }
 
@@ -75,7 +80,7 @@ fn facts(folder: &Path, setup: &Setup) -> Facts {
     Facts {
         build: build(),
         config_hash: 7,
-        is_live: false,
+        is_live: setup.is_live,
         account: Some("12345678".into()),
         journal_account: "12345678".into(),
         model: "baseline".into(),
@@ -86,9 +91,10 @@ fn facts(folder: &Path, setup: &Setup) -> Facts {
         interval: Interval::OneHour,
         calendar: Calendar::fx().into(),
         calendar_name: "fx".into(),
-        schedule: "58 * * * * *".parse().unwrap(),
+        schedule: setup.schedule.parse().unwrap(),
         is_back_to_back: false,
         period: Duration::from_secs(60),
+        step: Duration::from_secs(60),
         started: SystemClock.now(),
         symbols: vec![SymbolFacts { name: "EURUSD".into(), gateway_name: "EURUSDm".into(), digits: 5, threshold: 0.6 }],
         halt_file: setup.has_halt_file.then(|| folder.join("halt")),
@@ -146,7 +152,7 @@ impl World {
         let metrics = metrics();
         let deps = Deps {
             health: metrics.clone().recipient(),
-            metrics: metrics.recipient(),
+            metrics: metrics.clone().recipient(),
             press: keeper.recipient(),
             clock: Arc::new(SystemClock),
             facts: Arc::new(facts(folder.path(), setup)),
@@ -154,7 +160,7 @@ impl World {
         let console = Console::open(config, deps, Duration::from_millis(100));
         let address = console.address().unwrap();
         assert!(console.0.borrow().server.is_none(), "no thread before a client");
-        Self { folder, address }
+        Self { folder, address, metrics }
     }
 
     /// Status, head in lower case, and body.
@@ -306,6 +312,13 @@ async fn a_journal_that_is_gone_is_an_error_and_not_an_empty_answer() {
     }
     assert_eq!(world.get("/console/api/system", "").await.0, 200, "what the process knows is still shown");
     assert_eq!(world.get("/console/", "").await.0, 200);
+}
+
+#[actix::test]
+async fn a_server_that_did_not_start_is_started_again() {
+    let mut answers = vec![Ok(true), Err(io::Error::other("no thread")), Ok(false), Err(io::Error::other("no thread"))];
+    until_it_ends(async || answers.pop().unwrap(), Duration::from_millis(1)).await;
+    assert!(answers.is_empty(), "until it ended as it should");
 }
 
 #[actix::test]

@@ -4,6 +4,7 @@ use super::{
     super::{CONSOLE_WEB_CONFIG, Problem, Settings, protection::Protection, sections::ConsoleSettings},
     Found,
 };
+use crate::net;
 use std::{fs, net::IpAddr};
 
 const WAY_OUT: &str = "set console.web_config_file to a file with a certificate (tls_server_config) and users \
@@ -13,12 +14,13 @@ const WAY_OUT: &str = "set console.web_config_file to a file with a certificate 
 pub(in super::super) fn console(settings: &Settings, found: &mut Found) -> Option<Option<Protection>> {
     let ConsoleSettings { enabled, bind, port, web_config_file, hosts, .. } = &settings.console;
     found.unless(bind.parse::<IpAddr>().is_ok(), "console.bind", "must be an IP address, such as 127.0.0.1");
-    let is_host =
-        |host: &String| !host.is_empty() && host.chars().all(|c| c.is_ascii_alphanumeric() || ".-_:[]".contains(c));
+    let is_name = |host: &str| !host.is_empty() && host.chars().all(|c| c.is_ascii_alphanumeric() || ".-_".contains(c));
+    // A name has no colon, so what is behind one is a port, unless it is an IPv6 address.
+    let is_host = |host: &String| is_name(host) || net::without_brackets(host).parse::<IpAddr>().is_ok();
     found.unless(
         hosts.iter().all(is_host),
         "console.hosts",
-        "must be host names or IP addresses, without a port or a scheme",
+        "must be host names or IP addresses, without a port or a scheme: every port is allowed",
     );
     if !enabled {
         return Some(None);
@@ -138,7 +140,16 @@ mod tests {
     #[test]
     fn a_host_has_no_port_and_no_scheme() {
         assert_eq!(problems(&[("console.hosts", "inf.example, 10.0.0.1, [fe80::1]")]), [""; 0]);
-        for bad in ["https://inf.example", "inf/console", "a b", "*"] {
+        for bad in [
+            "https://inf.example",
+            "inf/console",
+            "a b",
+            "*",
+            "inf.example:8001",
+            "10.0.0.1:8001",
+            "[fe80::1]:8001",
+            "[inf.example]",
+        ] {
             assert!(problems(&[("console.hosts", bad)])[0].starts_with("console.hosts: "), "{bad}");
         }
     }

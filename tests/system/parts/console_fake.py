@@ -17,6 +17,7 @@ from parts.paths import ROOT
 WEB = ROOT / "src/console/web"
 TYPES = {".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
 ACCOUNT = "12345678"
+FOLDER = "files/"
 COMMENT = re.compile(r"^ *(//|/\*| \*).*$", re.M)
 
 
@@ -51,12 +52,13 @@ class ConsoleFake(ScriptedHttp):
             self.file(handler, request.path.removeprefix("/console/") or "index.html")
 
     def file(self, handler: Handler, name: str):
-        """One of the page's files."""
-        path = (WEB / name).resolve()
+        """One of the page's files. The daemon's folder has the contents in its name; this one is called as in the source."""
+        cached = "private, max-age=31536000, immutable" if name.startswith(FOLDER) else "no-cache"
+        path = (WEB / name.removeprefix(FOLDER)).resolve()
         if not path.is_relative_to(WEB) or not path.is_file() or path.suffix not in TYPES:
             handler.answer("not here", 404, HEADERS | {"Content-Type": "text/plain"})
             return
-        headers = HEADERS | {"Content-Type": TYPES[path.suffix], "Cache-Control": "no-cache"}
+        headers = HEADERS | {"Content-Type": TYPES[path.suffix], "Cache-Control": cached}
         body = as_sent(path)
         etag = f'"{hashlib.sha256(body).hexdigest()[:16]}"'
         if handler.headers.get("If-None-Match") == etag:

@@ -279,7 +279,10 @@ class World:
             halt=self.halt_answer(),
             period_s=self.period_s,
             next_cycle_ms=cycle + int(self.period_s * 1_000),
+            step_s=self.period_s,
+            due_ms=cycle + int(self.period_s * 1_000),
             newest_bar_close_s=self.newest_s,
+            next_bar_close_s=self.newest_s + 2 * HOUR,
         )
         answer["daemon"] |= {"mode": self.mode, "started_ms": cycle - 36_000_000}
         answer["user"]["is_operator"] = self.operator
@@ -321,6 +324,7 @@ class World:
                 ledger: {
                     "realised": self.total(orders, start),
                     "open": money(-3.1 if ledger == "live" else -2.7, source="gateway" if ledger == "live" else "paper"),
+                    "seen_ms": cycle if ledger == "live" else None,
                     "trades": len(self.ended(orders, start)),
                 }
                 for ledger, orders in (("live", live), ("paper", paper))
@@ -400,7 +404,7 @@ class World:
         """GET bars."""
         symbol = query["symbol"]
         page, before = self._page(self.extra_bars.get(symbol, []) + self.bars[symbol], query, lambda row: row[0])
-        gaps = [self.gap] if page and page[-1][0] <= self.gap["from_s"] <= page[0][0] else []
+        gaps = [self.gap] if page and page[-1][0] <= self.gap["until_s"] <= page[0][0] else []
         return example("bars") | self.envelope(rows=page, next_before=before, symbol=symbol, digits=DIGITS[symbol], gaps=gaps)
 
     def get_odds(self, query):

@@ -1,4 +1,4 @@
-//! What the gateway told of the account: a row when it differs from the one before.
+//! What the gateway told of the account: a row when it differs from the one before, and one an hour.
 
 use super::{
     broken, ledger, millis,
@@ -21,6 +21,9 @@ pub struct ToldOf<'a> {
     /// What was told in a cycle, and when, wall clock since the unix epoch; oldest first.
     pub told: &'a [(Duration, AccountSnapshot)],
 }
+
+/// A row that says the same is repeated after so long: it says that the account was seen.
+const REPEAT_MS: i64 = 3_600_000;
 
 const NEWEST: &str = "SELECT at_ms, balance, equity, margin, positions, currency, is_whole FROM account_snapshots
                       WHERE account = ?1 ORDER BY at_ms DESC, rowid DESC LIMIT 1";
@@ -45,11 +48,13 @@ pub(super) fn note_apart(transaction: &Connection, of: ToldOf<'_>) -> rusqlite::
     Ok(fault)
 }
 
-/// Keeps what was told of this account, unless its newest row says the same, and counts what changed since the look before. What
+/// Keeps what was told of this account, unless its newest row says the same and is not old, and counts what changed since the look before. What
 /// was not told stays as it was told last.
 pub(super) fn note(transaction: &Connection, of: ToldOf<'_>) -> Result<(), JournalError> {
     for (at, told) in of.told {
-        let newest = newest(transaction, of.account).map_err(broken)?.unwrap_or_default();
+        let newest = newest(transaction, of.account).map_err(broken)?;
+        let is_old = newest.as_ref().is_some_and(|newest| millis(*at) - newest.at_ms >= REPEAT_MS);
+        let newest = newest.unwrap_or_default();
         let before = newest_whole(transaction, of.account).map_err(broken)?;
         let positions = told.positions.as_deref().map(json).transpose()?;
         let row = SnapshotRow {
@@ -62,7 +67,7 @@ pub(super) fn note(transaction: &Connection, of: ToldOf<'_>) -> Result<(), Journ
             is_whole: told.is_whole,
         };
         let is_known = row.says_the_same(&newest) && (!row.is_whole || newest.is_whole);
-        if !is_known {
+        if !is_known || is_old {
             insert(transaction, of.account, &row).map_err(broken)?;
         }
         if row.is_whole {
@@ -147,6 +152,7 @@ mod tests {
         };
         assert!(note("a", &whole(10_001.5), 6) && !note("a", &whole(10_001.5), 7));
         assert!(note("a", &told(Some(9_000.0), None), 8));
+        assert!(!note("a", &told(Some(9_000.0), None), 3_607) && note("a", &told(Some(9_000.0), None), 3_608), "seen");
         let newest = newest(&store.connection, "a").unwrap().unwrap();
         assert_eq!((newest.equity, newest.currency.as_deref(), newest.is_whole), (Some(9_000.0), Some("USD"), false));
         let whole = newest_whole(&store.connection, "a").unwrap().unwrap();

@@ -5,16 +5,18 @@ mod decisions;
 mod equity;
 mod model;
 mod money;
+mod odds;
 mod orders;
 mod positions;
 #[cfg(test)]
 mod tests;
 mod told;
 
-pub use decisions::{Decided, DecidedPage, Failure, OddsPage, OddsRow, PaperMark};
+pub use decisions::{Decided, DecidedPage, Failure};
 pub use equity::{Curve, EquityCurves, Range};
 pub use model::{Bin, Calibration, Histogram, ModelRows, Outcomes};
 pub use money::{AccountTold, Ledgers, Money, MoneyRows, Period, Slippage, SymbolMoney, Today, Unexplained};
+pub use odds::{OddsPage, OddsRow, PaperMark};
 pub use orders::{Entry, Exit, Ledger, OrderEvent, OrderPage, OrderShown, OrderStory};
 pub use positions::{PositionShown, Positions};
 

@@ -108,7 +108,7 @@ impl Store {
         let known = self.version.take().filter(|(known, _)| version.is_some_and(|version| Arc::ptr_eq(known, version)));
         let (version, faults) = self.write_without_waiting(|transaction| {
             let paper_error = match &paper {
-                Some(paper) => paper::write(transaction, model, paper).map_err(broken)?.map(broken),
+                Some(paper) => paper::write(transaction, model, paper).map_err(broken)?,
                 None => None,
             };
             let answers = paper.filter(|_| paper_error.is_none()).map_or(&[][..], |paper| paper.answers);

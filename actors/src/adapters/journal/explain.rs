@@ -217,12 +217,16 @@ fn features(bytes: &[u8]) -> Option<[f64; FEATURE_COUNT]> {
 fn life(connection: &Connection, id: &str) -> rusqlite::Result<Option<OrderLife>> {
     let mut select = connection.prepare_cached(&format!("SELECT {COLUMNS} FROM orders WHERE id = ?1"))?;
     let Some(order) = select.query_row([id], order_row).optional()? else { return Ok(None) };
+    Ok(Some(OrderLife { order, steps: steps(connection, id)? }))
+}
+
+/// How an order came where it is, oldest first.
+pub(super) fn steps(connection: &Connection, id: &str) -> rusqlite::Result<Vec<Step>> {
     let mut select = connection
         .prepare_cached("SELECT at_ms, state, who, note FROM order_events WHERE order_id = ?1 ORDER BY id")?;
     let step =
         |row: &Row<'_>| Ok(Step { at_ms: row.get(0)?, state: parsed(row, 1)?, who: row.get(2)?, note: row.get(3)? });
-    let steps = select.query_map([id], step)?.collect::<rusqlite::Result<_>>()?;
-    Ok(Some(OrderLife { order, steps }))
+    select.query_map([id], step)?.collect()
 }
 
 /// The orders that opened a position on this bar of this symbol, whatever their account and model.

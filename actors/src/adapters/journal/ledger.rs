@@ -3,14 +3,16 @@
 use super::{orders::parsed, snapshot_row::SnapshotRow};
 use crate::domain::{
     instrument::{InstrumentKey, Symbol},
-    profit::{Candidate, Kind, Realised, change},
+    profit::{Candidate, Kind, Known, Realised, change},
 };
 use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
-/// Closes that were noticed with the look before, while the balance had not moved.
+/// Closes that no balance has shown.
 const EARLIER: &str = "SELECT ticket, symbol, at_ms, profit, kind FROM realised
                        WHERE account = ?1 AND at_ms >= ?2 AND NOT is_settled";
+/// They wait for minutes. What is older than this was left by an earlier version and stays what it is.
+const EARLIER_MS: i64 = 30 * 86_400_000;
 /// Filled orders since then; whether a look knows their ticket is for the caller to see.
 const FILLED: &str = "SELECT ticket, gateway_name, coalesce(filled_volume, volume) FROM orders
                       WHERE account = ?1 AND state = 'filled' AND closes IS NULL AND ticket > 0 AND updated_at_ms > ?2";
@@ -24,6 +26,8 @@ const REALISED: &str =
 /// Two looks in one millisecond are one step.
 const UNEXPLAINED: &str = "INSERT INTO unexplained VALUES (?1, ?2, ?3)
                            ON CONFLICT DO UPDATE SET amount = amount + excluded.amount";
+const UNEXPLAINED_AT: &str = "SELECT amount FROM unexplained WHERE account = ?1 AND at_ms = ?2";
+const EXPLAINED: &str = "DELETE FROM unexplained WHERE account = ?1 AND at_ms = ?2";
 const PEAK: &str =
     "INSERT INTO equity_peaks VALUES (?1, ?2 - (SELECT total(amount) FROM unexplained WHERE account = ?1), ?3)
                     ON CONFLICT DO UPDATE SET peak = excluded.peak, at_ms = excluded.at_ms WHERE excluded.peak > peak";
@@ -42,12 +46,17 @@ pub(super) fn count(
     row: &SnapshotRow,
 ) -> rusqlite::Result<()> {
     if let (Some(before), Some(after)) = (before.and_then(SnapshotRow::look), row.look()) {
-        let earlier = earlier(transaction, account, before.at_ms)?;
+        let earlier = earlier(transaction, account, before.at_ms - EARLIER_MS)?;
         let is_seen =
             |ticket: i64| before.positions.iter().chain(&after.positions).any(|held| held.position.ticket == ticket);
         let mut unseen = filled_since(transaction, account, (before.at_ms, after.at_ms))?;
         unseen.retain(|candidate| !is_seen(candidate.ticket));
-        let change = change(&before, &after, earlier, unseen);
+        let mut select = transaction.prepare_cached(UNEXPLAINED_AT)?;
+        let unexplained = select.query_row(params![account, before.at_ms], |row| row.get(0)).optional()?;
+        let change = change(&before, &after, Known { earlier, unseen, unexplained });
+        if change.explains_step_before {
+            transaction.prepare_cached(EXPLAINED)?.execute(params![account, before.at_ms])?;
+        }
         for realised in &change.realised {
             write(transaction, (account, names), realised)?;
         }

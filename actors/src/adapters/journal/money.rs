@@ -4,6 +4,7 @@ use super::{
     Store, Transaction,
     account_snapshots::{newest, newest_whole},
     broken,
+    equity::{begin, peak},
     ledger::symbol_of,
     millis,
     orders::parsed,
@@ -15,7 +16,7 @@ use crate::domain::{
     position::HeldPosition,
     profit::{Day, Figures, Source, cents},
 };
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, Row, params};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -26,15 +27,6 @@ const REALISED: &str = "SELECT ticket, at_ms, symbol, order_id, kind, profit, ma
                         WHERE account = ?1 AND at_ms >= ?2 AND at_ms < ?3 GROUP BY ticket, at_ms ORDER BY at_ms, ticket";
 const UNEXPLAINED: &str = "SELECT at_ms, amount FROM unexplained WHERE account = ?1 AND at_ms >= ?2 AND at_ms < ?3
                            ORDER BY at_ms";
-/// What was known at that time, else what was known first after it.
-const EQUITY_AT: [&str; 2] = [
-    "SELECT at_ms, equity FROM account_snapshots WHERE account = ?1 AND at_ms <= ?2 AND equity IS NOT NULL
-     ORDER BY at_ms DESC, rowid DESC LIMIT 1",
-    "SELECT at_ms, equity FROM account_snapshots WHERE account = ?1 AND at_ms > ?2 AND equity IS NOT NULL
-     ORDER BY at_ms, rowid LIMIT 1",
-];
-const PEAK: &str = "SELECT peak + (SELECT total(amount) FROM unexplained WHERE account = ?1), at_ms FROM equity_peaks
-                    WHERE account = ?1";
 
 /// What a position, or a part of it, brought.
 #[derive(Debug, Clone, PartialEq)]
@@ -70,22 +62,6 @@ pub struct ToldAccount {
     pub positions: Option<Vec<HeldPosition>>,
 }
 
-/// The highest equity.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Peak {
-    /// With all that is unexplained since then added, so that a deposit is no new peak and a withdrawal no loss.
-    pub equity: f64,
-    /// Unix milliseconds.
-    pub at_ms: i64,
-}
-
-impl Peak {
-    /// How far this equity is below it, a ratio of the peak.
-    pub fn drawdown(&self, equity: f64) -> Option<f64> {
-        (self.equity > 0.0).then(|| ((self.equity - equity) / self.equity).max(0.0))
-    }
-}
-
 impl From<SnapshotRow> for ToldAccount {
     fn from(row: SnapshotRow) -> Self {
         let positions = row.held();
@@ -116,9 +92,8 @@ impl Store {
             for (grown, day) in today.iter_mut().zip(Day::ALL) {
                 let begin_ms = day.begin(now_s) * 1_000;
                 let unexplained = total(&unexplained(connection, account, begin_ms..i64::MAX)?);
-                *grown = equity_at(connection, account, begin_ms)?
-                    .zip(equity)
-                    .map(|((_, before), equity)| cents(equity - before - unexplained));
+                let before = begin(connection, account, begin_ms)?.and_then(|begin| begin.equity);
+                *grown = before.zip(equity).map(|(before, equity)| cents(equity - before - unexplained));
             }
             let mut by_symbol: Vec<(String, f64)> = Vec::new();
             for RealisedRow { symbol, profit, .. } in
@@ -195,22 +170,6 @@ impl Store {
         unexplained(&self.connection, account, span).map_err(broken)
     }
 
-    /// The equity at this time, unix milliseconds, and when it was told: the last before it, else the first after it.
-    ///
-    /// # Errors
-    /// [`JournalError::Failed`].
-    pub fn equity_at(&self, account: &str, at_ms: i64) -> Result<Option<(i64, f64)>, JournalError> {
-        equity_at(&self.connection, account, at_ms).map_err(broken)
-    }
-
-    /// The highest equity so far.
-    ///
-    /// # Errors
-    /// [`JournalError::Failed`].
-    pub fn peak(&self, account: &str) -> Result<Option<Peak>, JournalError> {
-        peak(&self.connection, account).map_err(broken)
-    }
-
     /// Sentinel's name of each instrument that was ever ordered, by the broker's name.
     ///
     /// # Errors
@@ -277,20 +236,4 @@ fn unexplained(
     let mut select = connection.prepare_cached(UNEXPLAINED)?;
     let rows = select.query_map(params![account, span.start, span.end], |row| Ok((row.get(0)?, row.get(1)?)))?;
     rows.collect()
-}
-
-fn equity_at(connection: &Connection, account: &str, at_ms: i64) -> rusqlite::Result<Option<(i64, f64)>> {
-    for sql in EQUITY_AT {
-        let mut select = connection.prepare_cached(sql)?;
-        let found = select.query_row(params![account, at_ms], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
-        if found.is_some() {
-            return Ok(found);
-        }
-    }
-    Ok(None)
-}
-
-fn peak(connection: &Connection, account: &str) -> rusqlite::Result<Option<Peak>> {
-    let mut select = connection.prepare_cached(PEAK)?;
-    select.query_row([account], |row| Ok(Peak { equity: row.get(0)?, at_ms: row.get(1)? })).optional()
 }

@@ -11,14 +11,17 @@ use crate::domain::{
     guard::Suppression,
     journal::{History, JournalError},
     order::Side,
-    paper::{PaperBook, PaperEnd, PaperEntry, PaperEquity, PaperExit, PaperOrder},
+    paper::{PaperBook, PaperEnd, PaperEntry, PaperEquity, PaperExit, PaperOrder, Unkept},
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use std::time::Duration;
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::Duration,
+};
 use uuid::Uuid;
 
 /// As [`trade`] reads them and [`write`] writes them.
-const COLUMNS: &str = "id, symbol, gateway_name, bar_close_time, side, volume, stop_loss, take_profit, confidence, close, digits,
+pub(super) const COLUMNS: &str = "id, symbol, gateway_name, bar_close_time, side, volume, stop_loss, take_profit, confidence, close, digits,
     ticket, closes, seen_to, bars_seen, mark_price, ended_by, entry_at, entry_price, exit_at, exit_price, exit_reason,
     is_ambiguous, nights, net_points, profit, spread_points, slippage_points, commission_points, swap_points, created_at_ms,
     updated_at_ms, entry_source, exit_source, account, model";
@@ -30,6 +33,11 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?
 ON CONFLICT (id) DO UPDATE SET seen_to = ?14, bars_seen = ?15, mark_price = ?16, ended_by = ?17, entry_at = ?18,
     entry_price = ?19, exit_at = ?20, exit_price = ?21, exit_reason = ?22, is_ambiguous = ?23, nights = ?24, net_points = ?25,
     profit = ?26, updated_at_ms = ?32, entry_source = ?33, exit_source = ?34";
+
+/// Most cycles only follow what is open: that touches no index.
+const PROGRESS: &str =
+    "UPDATE paper_orders SET seen_to = ?2, bars_seen = ?3, mark_price = ?4, nights = ?5, updated_at_ms = ?6
+                        WHERE id = ?1";
 
 /// What orders go with their time: ended ones, but for the newest of each symbol, which keeps older bars from being ordered.
 pub(super) const PRUNE: [&str; 2] = [
@@ -72,7 +80,7 @@ pub struct PaperRow {
     pub updated_at_ms: i64,
 }
 
-/// Writes it; nothing of it if one part fails. That is the answer then, and the rest of the transaction goes on.
+/// Writes it; nothing of it if one part fails or panics. That is the answer then, and the rest of the transaction goes on.
 ///
 /// # Errors
 /// The transaction cannot go on: some faults, such as a full disk, end it.
@@ -80,13 +88,14 @@ pub(super) fn write(
     transaction: &Connection,
     model: &str,
     cycle: &PaperCycle<'_>,
-) -> rusqlite::Result<Option<rusqlite::Error>> {
+) -> rusqlite::Result<Option<JournalError>> {
     if cycle.orders.is_empty() && cycle.equity.is_none() {
         return Ok(None);
     }
     let run = |sql: &str| transaction.prepare_cached(sql)?.execute([]).map(drop);
     run("SAVEPOINT paper")?;
-    let fault = write_all(transaction, model, cycle).err();
+    let done = catch_unwind(AssertUnwindSafe(|| write_all(transaction, model, cycle).map_err(broken)));
+    let fault = done.unwrap_or_else(|_| Err(JournalError::Failed("it panicked; see the line before".into()))).err();
     if fault.is_some() {
         run("ROLLBACK TO paper")?;
     }
@@ -96,9 +105,19 @@ pub(super) fn write(
 
 fn write_all(transaction: &Connection, model: &str, cycle: &PaperCycle<'_>) -> rusqlite::Result<()> {
     let PaperCycle { account, orders, equity, at, .. } = *cycle;
-    if !orders.is_empty() {
+    let (followed, others): (Vec<&PaperOrder>, Vec<_>) =
+        orders.iter().copied().partition(|order| order.unkept == Unkept::Progress);
+    if !followed.is_empty() {
+        let mut update = transaction.prepare_cached(PROGRESS)?;
+        for order in followed {
+            let bars_seen = i64::try_from(order.bars_seen).unwrap_or(i64::MAX);
+            let id = order.id.to_string();
+            update.execute(params![id, order.seen_to, bars_seen, order.mark, order.nights, millis(at)])?;
+        }
+    }
+    if !others.is_empty() {
         let mut upsert = transaction.prepare_cached(&format!("INSERT INTO paper_orders ({COLUMNS}) {UPSERT}"))?;
-        for order in orders {
+        for order in others {
             let (entry, exit, costs) = (order.entry, order.exit, order.costs);
             upsert.execute(params![
                 order.id.to_string(),
@@ -237,7 +256,8 @@ pub(super) fn find(connection: &Connection, id: &str) -> rusqlite::Result<Option
     connection.prepare_cached(&sql)?.query_row([id], paper_row).optional()
 }
 
-fn paper_row(row: &Row<'_>) -> rusqlite::Result<PaperRow> {
+/// A trade on paper, from its [`COLUMNS`].
+pub(super) fn paper_row(row: &Row<'_>) -> rusqlite::Result<PaperRow> {
     Ok(PaperRow { account: row.get(34)?, model: row.get(35)?, order: trade(row)?, updated_at_ms: row.get(31)? })
 }
 
@@ -295,7 +315,8 @@ fn trade(row: &Row<'_>) -> rusqlite::Result<PaperOrder> {
         ended_by: row.get::<_, Option<String>>(16)?.and_then(|id| id.parse().ok()),
         exit,
         created_at: time(row, 30)?,
-        is_changed: false,
+        waits_for_rate: false,
+        unkept: Unkept::Nothing,
     })
 }
 

@@ -17,7 +17,9 @@ SELECT symbol, count(*), count(profit), total(profit), count(net_points), total(
 FROM paper_orders WHERE account = ?1 AND closes IS NULL AND exit_at IS NOT NULL
 AND updated_at_ms >= ?2 AND updated_at_ms < ?3 GROUP BY symbol ORDER BY symbol";
 
-const ACCOUNT: &str = "SELECT at_ms, balance, equity, points, open_points, unpriced FROM paper_equity
+/// Points of different symbols are different things. Of each symbol the newest order is kept for ever, so this knows them all.
+const ACCOUNT: &str = "SELECT at_ms, start, balance, equity, points, open_points, unpriced,
+                              (SELECT count(DISTINCT symbol) FROM paper_orders WHERE account = ?1) < 2 FROM paper_equity
                        WHERE account = ?1 ORDER BY at_ms DESC, rowid DESC LIMIT 1";
 
 /// What the trades of a symbol brought that have ended in a span of time.
@@ -40,14 +42,16 @@ pub struct PaperProfit {
 pub struct PaperAccount {
     /// Unix milliseconds.
     pub at_ms: i64,
-    /// Its start and the known profits of all trades that have ended.
+    /// What it began with.
+    pub start: f64,
+    /// That, and the known profits of all trades that have ended.
     pub balance: f64,
     /// With the open ones; `None`: not known in money.
     pub equity: Option<f64>,
-    /// What all trades brought that have ended, in points.
-    pub points: f64,
-    /// What the open ones would bring now, in points.
-    pub open_points: f64,
+    /// What all trades brought that have ended, in points; `None` if they are of several symbols.
+    pub points: Option<f64>,
+    /// What the open ones would bring now, in points; `None` in the same case.
+    pub open_points: Option<f64>,
     /// Trades that have ended and whose profit nobody knows: not in the balance.
     pub unpriced: i64,
 }
@@ -81,13 +85,16 @@ impl Store {
         let read = || {
             let mut select = self.connection.prepare_cached(ACCOUNT)?;
             let found = |row: &Row<'_>| {
+                let is_of_one_symbol: bool = row.get(7)?;
+                let points = |column| row.get(column).map(|points| Some(points).filter(|_| is_of_one_symbol));
                 Ok(PaperAccount {
                     at_ms: row.get(0)?,
-                    balance: row.get(1)?,
-                    equity: row.get(2)?,
-                    points: row.get(3)?,
-                    open_points: row.get(4)?,
-                    unpriced: row.get(5)?,
+                    start: row.get(1)?,
+                    balance: row.get(2)?,
+                    equity: row.get(3)?,
+                    points: points(4)?,
+                    open_points: points(5)?,
+                    unpriced: row.get(6)?,
                 })
             };
             select.query_row([account], found).optional()

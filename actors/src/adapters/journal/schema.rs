@@ -122,7 +122,7 @@ CREATE TABLE outcomes (                  -- what came of the first decision on a
     ret_points     REAL NOT NULL,        -- from the close decided on to exit_price, in units of the last decimal place
     PRIMARY KEY (model, symbol, bar_close_time, horizon)
 ) WITHOUT ROWID;
-CREATE TABLE account_snapshots (         -- what the gateway told last, when that changed
+CREATE TABLE account_snapshots (         -- what the gateway told last, when that changed, and once an hour
     at_ms     INTEGER NOT NULL,          -- unix milliseconds
     account   TEXT NOT NULL,
     balance   REAL,                      -- in the account's currency, as all of these; null: never told
@@ -160,7 +160,7 @@ CREATE TABLE paper_orders (              -- orders on paper; nothing that concer
     exit_at        INTEGER,              -- unix seconds; null while it is open. Within a bar nobody knows: the bar's close
     exit_price     REAL,                 -- null if it is lost
     exit_source    TEXT,                 -- 'next_open', 'bar': a stop's price, the open or the close of a bar; null if it is lost
-    exit_reason    TEXT,                 -- 'stop_loss', 'take_profit', 'opposite', 'horizon', 'lost': bars of between are missing
+    exit_reason    TEXT,                 -- 'stop_loss', 'take_profit', 'opposite', 'horizon', 'lost': bars in between are missing
     is_ambiguous   INTEGER NOT NULL,     -- 1: the bar held both stops and counts as the stop-loss
     nights         INTEGER,              -- for which swap was charged
     net_points     REAL,                 -- what it brought after costs; null if it is open or lost
@@ -195,7 +195,7 @@ CREATE TABLE realised (                  -- what positions brought, as far as th
     account    TEXT NOT NULL,
     ticket     INTEGER NOT NULL,
     at_ms      INTEGER NOT NULL,         -- when it was noticed, unix milliseconds
-    source     TEXT NOT NULL CHECK (source IN ('estimated', 'gateway', 'statement')), -- the last of these in the alphabet counts
+    source     TEXT NOT NULL CHECK (source IN ('estimated', 'gateway', 'statement')), -- the last of these in the alphabet counts; nothing writes the third yet
     kind       TEXT NOT NULL,            -- 'close', 'part' of a position, 'opening': what the broker charged for it
     symbol     TEXT NOT NULL,            -- ours if it is known from orders, else the broker's name
     order_id   TEXT,                     -- the order that opened it; null: not ours

@@ -1,14 +1,14 @@
 //! What is open on the account on paper, what was earned, and what of that the journal lacks.
 
 use super::{
-    PaperBook, PaperEquity, PaperOrder, PaperTerms,
+    PaperBook, PaperEquity, PaperOrder, PaperTerms, Unkept,
     trade::{follow, lost},
 };
 use crate::domain::{
     bar::Bar,
     fill::Costs,
     instrument::Symbol,
-    money::Money,
+    money::{Money, NotKnown},
     order::Order,
     position::{AccountMode, Opposite},
 };
@@ -73,26 +73,57 @@ impl PaperAccount {
     }
 
     /// Follows the open trades of a symbol through the bars of its window (closed, oldest first) that they have not seen.
-    /// `close_time` answers when a bar closed, unix seconds.
-    pub fn advance(&mut self, symbol: &Symbol, bars: &[Bar], money: &Money, close_time: impl Fn(&Bar) -> i64) {
-        let (terms, closes) = (self.terms, &self.closes);
-        let close_of = |named: &Symbol| closes.iter().find(|(name, _)| name == named).map(|(_, close)| *close);
+    /// `close_time` answers when a bar closed, unix seconds. What those that end bring is to be [priced](Self::price).
+    pub fn advance(&mut self, symbol: &Symbol, bars: &[Bar], close_time: impl Fn(&Bar) -> i64) {
+        let terms = self.terms;
         for order in self.orders.iter_mut().filter(|order| order.is_open() && order.symbol == *symbol) {
             let seen = bars.partition_point(|bar| bar.open_time <= order.seen_to);
             let Some(last) = bars[seen..].last() else { continue };
-            order.is_changed = true;
+            let was_entered = order.entry.is_some();
             // Where the window begins later than what was seen, nobody knows what is missing before it.
             order.exit = match seen {
                 0 => Some(lost(close_time(last))),
                 _ => follow(order, &bars[seen..], &terms, &close_time),
             };
-            let Some(exit) = &mut order.exit else { continue };
-            let points = exit.net_points;
-            exit.profit = points.and_then(|points| money.profit(symbol, points, order.volume, close_of).ok());
-            self.ended.points += points.unwrap_or(0.0);
-            self.ended.balance += exit.profit.unwrap_or(0.0);
-            self.ended.unpriced += u32::from(exit.profit.is_none());
+            let unkept = if was_entered && order.exit.is_none() { Unkept::Progress } else { Unkept::All };
+            order.unkept = order.unkept.max(unkept);
+            let Some(exit) = order.exit else { continue };
+            order.waits_for_rate = exit.net_points.is_some();
+            self.ended.points += exit.net_points.unwrap_or(0.0);
+            self.ended.unpriced += 1;
         }
+    }
+
+    /// Counts in money what ended trades brought. Where the symbol of the rate has no price yet, the trade waits for it as long as
+    /// the daemon runs.
+    pub fn price(&mut self, money: &Money) {
+        let closes = &self.closes;
+        let close_of = |named: &Symbol| closes.iter().find(|(name, _)| name == named).map(|(_, close)| *close);
+        for order in self.orders.iter_mut().filter(|order| order.waits_for_rate) {
+            let Some(exit) = &mut order.exit else { continue };
+            match money.profit(&order.symbol, exit.net_points.unwrap_or(0.0), order.volume, close_of) {
+                Ok(profit) => {
+                    exit.profit = Some(profit);
+                    self.ended.balance += profit;
+                    self.ended.unpriced = self.ended.unpriced.saturating_sub(1);
+                    (order.waits_for_rate, order.unkept) = (false, Unkept::All);
+                }
+                Err(NotKnown::Price { .. }) => {}
+                Err(_) => order.waits_for_rate = false,
+            }
+        }
+    }
+
+    /// Ends the open trades of symbols that are not traded any more, without a figure: no bars of them come. Answers their symbols.
+    pub(super) fn give_up(&mut self, is_traded: impl Fn(&Symbol) -> bool, now: Duration) -> Vec<Symbol> {
+        let at = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+        let mut symbols = Vec::new();
+        for order in self.orders.iter_mut().filter(|order| order.is_open() && !is_traded(&order.symbol)) {
+            (order.exit, order.unkept) = (Some(lost(at)), Unkept::All);
+            self.ended.unpriced += 1;
+            symbols.push(order.symbol.clone());
+        }
+        symbols
     }
 
     /// Books an order of a signal. On a netting account that opens beside other positions, it ends the oldest of the other side
@@ -104,7 +135,7 @@ impl PaperAccount {
         let is_met =
             |open: &&mut PaperOrder| is_netting && open.counts() && is_same(open, order) && open.side != order.side;
         let met = self.orders.iter_mut().find(is_met).map(|open| {
-            (open.ended_by, open.is_changed) = (Some(order.client_order_id), true);
+            (open.ended_by, open.unkept) = (Some(order.client_order_id), Unkept::All);
             open.ticket
         });
         self.orders.push_back(PaperOrder {
@@ -130,14 +161,15 @@ impl PaperAccount {
             ended_by: None,
             exit: None,
             created_at: now,
-            is_changed: true,
+            waits_for_rate: false,
+            unkept: Unkept::All,
         });
     }
 
     /// Ends a ticket at the next bar's open.
     pub(super) fn end(&mut self, ticket: i64, by: Uuid) {
         if let Some(open) = self.orders.iter_mut().find(|open| open.counts() && open.ticket == ticket) {
-            (open.ended_by, open.is_changed) = (Some(by), true);
+            (open.ended_by, open.unkept) = (Some(by), Unkept::All);
         }
     }
 
@@ -187,13 +219,13 @@ impl PaperAccount {
     pub fn changes(&self, money: &Money) -> (Vec<&PaperOrder>, Option<PaperEquity>) {
         let equity = self.equity(money);
         let is_due = self.kept != Some(equity) && (self.kept.is_some() || self.last_ticket > 0);
-        (self.orders.iter().filter(|order| order.is_changed).collect(), is_due.then_some(equity))
+        (self.orders.iter().filter(|order| order.unkept > Unkept::Nothing).collect(), is_due.then_some(equity))
     }
 
-    /// All of that is kept now. What has ended is not needed any more.
+    /// All of that is kept now. What has ended is not needed any more once it is priced.
     pub fn kept(&mut self, money: &Money) {
-        self.orders.retain(PaperOrder::is_open);
-        self.orders.iter_mut().for_each(|order| order.is_changed = false);
+        self.orders.retain(|order| order.is_open() || order.waits_for_rate);
+        self.orders.iter_mut().for_each(|order| order.unkept = Unkept::Nothing);
         if self.kept.is_some() || self.last_ticket > 0 {
             self.kept = Some(self.equity(money));
         }

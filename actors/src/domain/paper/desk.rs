@@ -107,8 +107,15 @@ impl Desk {
             }
         }
         for (symbol, bars) in windows {
-            account.advance(symbol, bars, &self.rules.money, &close_time);
+            account.advance(symbol, bars, &close_time);
         }
+        account.price(&self.rules.money);
+    }
+
+    /// Ends the open trades of symbols that are not among these any more, without a figure. Answers the symbol of each.
+    pub fn give_up(&mut self, instruments: &[Instrument], now: Duration) -> Vec<Symbol> {
+        let is_traded = |symbol: &Symbol| instruments.iter().any(|instrument| instrument.symbol == *symbol);
+        self.account.get_mut().give_up(is_traded, now)
     }
 
     /// Begins a cycle's signals.

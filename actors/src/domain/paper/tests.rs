@@ -69,7 +69,8 @@ fn rules(terms: PaperTerms, limits: Limits) -> PaperRules {
         contract_size: 100_000.0,
         rate: rate.map(|text| text.parse().unwrap()),
     };
-    let money = Arc::new(Money::new(vec![money("EURUSD", Some("1")), money("EURCHF", None)]));
+    let terms_of = [money("EURUSD", Some("1")), money("EURCHF", None), money("EURGBP", Some("GBPUSD"))];
+    let money = Arc::new(Money::new(terms_of.to_vec()));
     PaperRules {
         limits: Limits { opposite: terms.opposite, ..limits },
         terms,
@@ -240,6 +241,63 @@ fn a_position_whose_bars_are_missing_is_lost_without_a_figure() {
     let equity = table.changes().1.unwrap();
     assert_eq!((equity.balance, equity.points, equity.unpriced), (10_000.0, 0.0, 1));
     assert!(table.signal(Side::Buy).is_ok(), "it counts no more");
+}
+
+#[test]
+fn a_position_of_a_symbol_that_is_not_traded_any_more_is_lost() {
+    let mut table = Table::limited(terms(), Limits { loss_pct_per_day_max: 1.0, ..Limits::default() });
+    table.signal_of("EURCHF", Side::Buy).unwrap();
+    table.bars.push(flat(1, 1.1005));
+    let symbol = Symbol::new("EURCHF");
+    table.desk.advance([(&symbol, &table.bars[..])].into_iter(), close_time, NOW);
+    table.desk.kept();
+    assert_eq!(table.signal(Side::Buy), Err(Suppression::LossLimit), "its loss is not known");
+    assert_eq!(table.desk.give_up(&[instrument("EURUSD"), instrument("EURCHF")], NOW), []);
+    assert_eq!(table.desk.give_up(&[instrument("EURUSD")], NOW), [symbol]);
+    let order = table.only();
+    let exit = order.exit.unwrap();
+    assert_eq!((exit.reason, exit.price, exit.net_points, exit.profit), (PaperEnd::Lost, None, None, None));
+    assert_eq!((order.unkept, table.changes().1.unwrap().unpriced), (Unkept::All, 1));
+    table.bar([1.1; 4]);
+    assert!(table.signal(Side::Buy).is_ok());
+}
+
+#[test]
+fn a_trade_that_ends_before_its_rate_has_a_price_is_priced_later() {
+    let mut table = Table::new(terms());
+    table.signal_of("EURGBP", Side::Buy).unwrap();
+    let (traded, rate) = (Symbol::new("EURGBP"), Symbol::new("GBPUSD"));
+    table.bars.push(bar(1, [1.1, 1.1, 1.0985, 1.0985]));
+    table.desk.advance([(&traded, &table.bars[..])].into_iter(), close_time, NOW);
+    let (order, equity) = (table.only(), table.changes().1.unwrap());
+    let points = order.exit.unwrap().net_points.unwrap();
+    assert!(near(points, -116.0), "{order:?}");
+    assert_eq!((order.exit.unwrap().profit, equity.balance, equity.unpriced), (None, 10_000.0, 1));
+    table.desk.kept();
+    table.desk.advance([(&traded, &table.bars[..])].into_iter(), close_time, NOW);
+    assert_eq!(table.changes(), (Vec::new(), None), "still none");
+    table.desk.advance([(&rate, &[flat(2, 1.25)][..])].into_iter(), close_time, NOW);
+    let (order, equity) = (table.only(), table.changes().1.unwrap());
+    // 0.1 lots of 100,000: 0.1 pounds a point, at 1.25 dollars.
+    assert!(near(order.exit.unwrap().profit.unwrap(), points * 0.125), "{order:?}");
+    assert!(near(equity.balance, 10_000.0 + points * 0.125) && equity.unpriced == 0 && near(equity.points, points));
+    table.desk.kept();
+    table.desk.advance([(&rate, &[flat(3, 1.5)][..])].into_iter(), close_time, NOW);
+    assert_eq!(table.changes(), (Vec::new(), None), "once");
+}
+
+#[test]
+fn a_bar_that_only_moves_an_open_trade_changes_its_progress_alone() {
+    let mut table = Table::new(terms());
+    table.signal(Side::Buy).unwrap();
+    table.desk.kept();
+    table.bar([1.1; 4]);
+    assert_eq!(table.only().unkept, Unkept::All, "it is entered");
+    table.desk.kept();
+    table.bar([1.1, 1.1005, 1.1, 1.1002]);
+    assert_eq!(table.only().unkept, Unkept::Progress);
+    table.bar([1.1, 1.1005, 1.0985, 1.1]);
+    assert_eq!(table.only().unkept, Unkept::All, "it has ended");
 }
 
 #[test]

@@ -10,6 +10,19 @@ use crate::domain::{
 use std::time::Duration;
 use uuid::Uuid;
 
+/// What the journal lacks of an order.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Unkept {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// How far it was followed: [`seen_to`](PaperOrder::seen_to), [`bars_seen`](PaperOrder::bars_seen),
+    /// [`mark`](PaperOrder::mark) and [`nights`](PaperOrder::nights).
+    Progress,
+    /// More than that.
+    All,
+}
+
 /// An order on paper, and the trade that it made unless it only ended another.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PaperOrder {
@@ -57,8 +70,10 @@ pub struct PaperOrder {
     pub exit: Option<PaperExit>,
     /// When it was made, wall clock since the unix epoch.
     pub created_at: Duration,
-    /// Whether the journal lacks something of it.
-    pub is_changed: bool,
+    /// Whether its end waits for the price of its rate, to be known in money.
+    pub waits_for_rate: bool,
+    /// What the journal lacks of it.
+    pub unkept: Unkept,
 }
 
 impl PaperOrder {

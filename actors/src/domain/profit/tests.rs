@@ -29,6 +29,10 @@ fn brought(change: &Change) -> (Vec<Row>, Option<f64>) {
     (rows.collect(), change.unexplained)
 }
 
+fn change(before: &Look, after: &Look, earlier: Vec<Candidate>, unseen: Vec<Candidate>) -> Change {
+    super::change(before, after, Known { earlier, unseen, unexplained: None })
+}
+
 fn between(before: &Look, after: &Look) -> Change {
     change(before, after, Vec::new(), Vec::new())
 }
@@ -176,6 +180,48 @@ fn a_step_that_comes_late_is_not_of_the_position_that_closes_then() {
     assert!(at_once.realised.iter().all(|it| it.source == Source::Estimated && it.is_settled));
 }
 
+/// The positions are gone one look after the balance moved, by this.
+fn after_its_step(gone: &[HeldPosition], moved: f64) -> Change {
+    let (before, after) = (look(1, 10_000.0 + moved, gone), look(2, 10_000.0 + moved, &[]));
+    super::change(&before, &after, Known { unexplained: Some(moved), ..Known::default() })
+}
+
+#[test]
+fn a_step_that_comes_early_is_of_the_close_that_follows() {
+    let one = after_its_step(&[held(7, 0.1, 50.0)], 49.3);
+    let rows = vec![(7, 50.0, "estimated", "close"), (7, 49.3, "gateway", "close")];
+    assert_eq!((brought(&one), one.explains_step_before), ((rows, None), true));
+    assert!(one.realised.iter().all(|it| it.is_settled), "no later step is its");
+    let both = after_its_step(&[held(7, 0.1, 50.0), held(8, 0.1, -20.0)], 29.0);
+    let rows = vec![(7, 49.5, "estimated", "close"), (8, -20.5, "estimated", "close")];
+    assert_eq!((brought(&both), both.explains_step_before), ((rows, None), true));
+}
+
+#[test]
+fn a_deposit_before_a_close_stays_unexplained() {
+    let change = after_its_step(&[held(7, 0.1, 50.0)], 550.0);
+    assert_eq!((brought(&change).0, change.explains_step_before), (vec![(7, 50.0, "estimated", "close")], false));
+    assert!(!change.realised[0].is_settled, "its own step is still to come");
+    let open = [held(7, 0.1, 50.0)];
+    let known = Known { unexplained: Some(50.0), ..Known::default() };
+    let none = super::change(&look(1, 10_050.0, &open), &look(2, 10_050.0, &open), known);
+    assert_eq!(none, Change::default(), "nothing was closed");
+}
+
+#[test]
+fn a_close_that_the_balance_does_not_show_in_its_time_brought_nothing() {
+    let earlier = || vec![Candidate::earlier(7, "EURUSDm".into(), MINUTE_MS, -20.0, Kind::Close)];
+    let looks = |minute, balance| change(&look(1, 10_000.0, &[]), &look(minute, balance, &[]), earlier(), vec![]);
+    assert_eq!(looks(2, 10_000.0), Change::default(), "it may still move");
+    let over = looks(3, 10_000.0);
+    assert_eq!(brought(&over), (vec![(7, -20.0, "estimated", "close"), (7, 0.0, "gateway", "close")], None));
+    assert!(over.realised.iter().all(|it| it.is_settled && it.at_ms == MINUTE_MS));
+    assert_eq!(brought(&looks(60, 9_980.0)).0[1], (7, -20.0, "gateway", "close"), "nobody looked in between");
+    // Somebody looked after its time, and the step came only then.
+    let late = change(&look(5, 10_000.0, &[]), &look(6, 9_980.0, &[]), earlier(), vec![]);
+    assert_eq!((brought(&late).0[1], late.unexplained), ((7, 0.0, "gateway", "close"), Some(-20.0)));
+}
+
 #[test]
 fn what_opening_a_position_cost_is_no_loss_without_a_reason() {
     let change = between(&look(0, 10_000.0, &[]), &look(1, 9_999.65, &[held(7, 0.1, 0.0)]));
@@ -193,6 +239,16 @@ fn a_profit_that_was_never_told_is_known_by_the_balance_only() {
     assert_eq!(brought(&one), (vec![(7, -20.0, "gateway", "close")], None));
     let two = between(&look(0, 10_000.0, &[untold(7), held(8, 0.1, 5.0)]), &look(1, 9_985.0, &[]));
     assert_eq!(brought(&two).0, [(7, -20.0, "estimated", "close"), (8, 5.0, "estimated", "close")]);
+}
+
+#[test]
+fn an_ended_trade_is_added_to_sums_that_are_known() {
+    let figures = PaperFigures { day: 3, realised: vec![("EURUSD".into(), Some(2.5))], open: None };
+    let more = figures.with("EURUSD", Some(-1.0)).and_then(|it| it.with("XAUUSD", Some(4.0))).unwrap();
+    assert_eq!(more.realised, [("EURUSD".into(), Some(1.5)), ("XAUUSD".into(), Some(4.0))]);
+    let unknown = more.with("EURUSD", None).unwrap();
+    assert_eq!(unknown.realised[0], ("EURUSD".into(), None));
+    assert_eq!(unknown.with("EURUSD", Some(1.0)), None, "counted anew: it may be known by now");
 }
 
 #[test]

@@ -7,8 +7,9 @@ use crate::domain::{
     guard::{Limits, Suppression},
     instrument::Instrument,
     money::{Money, MoneyTerms},
-    paper::{PaperEnd, PaperTerms},
+    paper::{PaperEnd, PaperOrder, PaperTerms},
     position::{AccountMode, Opposite},
+    profit::cents,
 };
 
 fn paper() -> Arc<PaperConfig> {
@@ -47,10 +48,26 @@ fn start(folder: TempDir) -> Harness {
     Harness::start_as(folder, "journal.db", None, Some(paper()))
 }
 
+/// The next daemon on this journal.
+async fn again(harness: Harness, paper: Arc<PaperConfig>) -> Harness {
+    harness.journal.send(Flush).await.unwrap();
+    Harness::start_as(harness.folder, "journal.db", None, Some(paper))
+}
+
 /// A BUY on the newest of these bars.
 fn bought(hours: &[i64]) -> DecisionRecord {
     let buy = Prediction::parse([0.1, 0.2, 0.7]).unwrap();
     DecisionRecord { action: Some(Action::Buy), prediction: Some(buy), ..decided_on(&bars(hours)) }
+}
+
+/// A SELL; if bars are ten hours apart, the price goes up by more than its stop from one to the next.
+fn sold(hours: &[i64]) -> DecisionRecord {
+    let sell = Prediction::parse([0.7, 0.2, 0.1]).unwrap();
+    DecisionRecord { action: Some(Action::Sell), prediction: Some(sell), ..bought(hours) }
+}
+
+fn flat(hour: i64, price: f64) -> Bar {
+    Bar { open_time: BAR + hour * 3_600, open: price, high: price, low: price, close: price, volume: 0.0 }
 }
 
 fn held(hours: &[i64]) -> DecisionRecord {
@@ -105,9 +122,7 @@ async fn the_next_daemon_goes_on_with_what_is_open_and_with_the_equity() {
     let harness = start(TempDir::new().unwrap());
     record(&harness, 1, bought(&[0, 1])).await;
     record(&harness, 2, held(&[0, 1, 2])).await;
-    harness.journal.send(Flush).await.unwrap();
-    let Harness { folder, .. } = harness;
-    let harness = start(folder);
+    let harness = again(harness, paper()).await;
     record(&harness, 3, bought(&[1, 2])).await;
     let mut falls = bars(&[1, 2]).to_vec();
     falls.push(Bar { open_time: BAR + 3 * 3_600, open: 1.1, high: 1.1, low: 1.09, close: 1.1, volume: 0.0 });
@@ -124,6 +139,69 @@ async fn the_next_daemon_goes_on_with_what_is_open_and_with_the_equity() {
     assert!((profit - exit.net_points.unwrap() / 10.0).abs() < 1e-9, "0.1 lots: a tenth of a dollar for a point");
     assert_eq!((account.as_str(), equity.unpriced, equity.equity), ("demo", 0, Some(10_000.0 + profit)));
     assert_eq!(Some(equity.points), exit.net_points);
+}
+
+#[actix::test]
+async fn a_trade_that_is_only_followed_keeps_the_rest_of_its_row() {
+    let harness = start(TempDir::new().unwrap());
+    record(&harness, 1, bought(&[0, 1])).await;
+    record(&harness, 2, held(&[0, 1, 2])).await;
+    let only = || Store::open_read_only(&harness.path()).unwrap().paper_orders().unwrap().remove(0).order;
+    let entered = only();
+    let moved: Arc<[Bar]> = bars(&[0, 1, 2]).iter().copied().chain([flat(3, 1.1004), flat(4, 1.1003)]).collect();
+    record(&harness, 3, DecisionRecord { action: Some(Action::Hold), ..decided_on(&moved) }).await;
+    let followed = PaperOrder { seen_to: BAR + 4 * 3_600, bars_seen: 3, mark: 1.1003, ..entered.clone() };
+    assert_eq!((entered.bars_seen, only()), (1, followed));
+}
+
+#[actix::test]
+async fn a_position_of_a_symbol_that_is_gone_from_the_settings_ends_at_the_start() {
+    let harness = start(TempDir::new().unwrap());
+    record(&harness, 1, bought(&[0, 1])).await;
+    record(&harness, 2, held(&[0, 1, 2])).await;
+    let mut other = (*paper()).clone();
+    other.instruments[0].0.symbol = Symbol::new("GBPUSD");
+    let harness = again(harness, Arc::new(other)).await;
+    record(&harness, 3, DecisionRecord { symbol: Symbol::new("GBPUSD"), ..held(&[0, 1, 2]) }).await;
+    let store = Store::open_read_only(&harness.path()).unwrap();
+    let exit = store.paper_orders().unwrap()[0].order.exit.unwrap();
+    assert_eq!((exit.reason, exit.net_points, exit.profit), (PaperEnd::Lost, None, None));
+    let (_, equity) = store.paper_equities().unwrap().remove(0);
+    assert_eq!((equity.equity, equity.unpriced), (Some(10_000.0), 1), "it is known again");
+}
+
+#[actix::test]
+async fn what_the_metrics_are_told_of_the_day_is_what_the_journal_says() {
+    let harness = start(TempDir::new().unwrap());
+    for hour in (10_i64..60).step_by(10) {
+        record(&harness, hour.unsigned_abs(), sold(&[hour - 10, hour])).await;
+        harness.told().await;
+        let told = harness.events.lock().unwrap().iter().rev().find_map(|event| match event {
+            Event::PaperCounted(figures) => Some(figures.realised.clone()),
+            _ => None,
+        });
+        let store = Store::open_read_only(&harness.path()).unwrap();
+        let known = store.paper_figures("demo", SystemClock.now()).unwrap().realised;
+        let rounded = |sums: &[(String, Option<f64>)]| sums.iter().map(|it| it.1.map(cents)).collect::<Vec<_>>();
+        assert_eq!(rounded(&told.unwrap()), rounded(&known), "after {hour} hours");
+    }
+}
+
+#[actix::test]
+async fn a_panic_on_paper_costs_nothing_but_paper() {
+    let harness = start(TempDir::new().unwrap());
+    let config = config(harness.folder.path().join("other.db"), harness.telemetry.clone());
+    let opened = Opened::at(&config.path, &identity(), SystemClock.now()).unwrap();
+    let mut journal = Journal::new(Config { paper: Some(paper()), ..config }, Some(opened));
+    let (desk, answers) = journal.on_paper(&[bought(&[0, 1])], SystemClock.now()).unwrap();
+    assert!(matches!(answers[..], [Some(Ok(_))]));
+    journal.put_back(Some(desk), None);
+    assert_eq!(journal.apart(|journal| Some(journal.paper.desk.is_some())), Some(true));
+    let panics = |_: &mut Journal| -> Option<()> { panic!("a defect") };
+    assert_eq!(journal.apart(panics), None);
+    assert!(journal.paper.desk.is_none() && journal.is_writable == Some(true), "it is read again");
+    assert_eq!(harness.dropped(), (0, 0, 1));
+    assert!(journal.on_paper(&[bought(&[0, 1])], SystemClock.now()).is_some());
 }
 
 #[actix::test]
@@ -161,11 +239,6 @@ async fn what_could_not_be_written_is_ordered_in_the_next_cycle() {
 #[actix::test]
 async fn old_trades_go_but_for_the_newest() {
     let harness = start(TempDir::new().unwrap());
-    // From bar to bar up by more than the stop of the SELL.
-    let sold = |hours: &[i64]| {
-        let sell = Prediction::parse([0.7, 0.2, 0.1]).unwrap();
-        DecisionRecord { action: Some(Action::Sell), prediction: Some(sell), ..bought(hours) }
-    };
     for hour in (10_i64..60).step_by(10) {
         record(&harness, hour.unsigned_abs(), sold(&[hour - 10, hour])).await;
     }

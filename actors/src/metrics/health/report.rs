@@ -57,6 +57,18 @@ pub struct Health {
     /// Whether the last write to the journal succeeded; `None` before the first. For the console.
     #[serde(skip)]
     pub is_journal_writable: Option<bool>,
+    /// When the gateway told the account last. For the console.
+    #[serde(skip)]
+    pub account: AccountHealth,
+}
+
+/// What is known of the account at the gateway.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AccountHealth {
+    /// When its open positions were told last, since the unix epoch; `None`: not since the daemon's start.
+    pub told_at: Option<Duration>,
+    /// Why nothing newer is known; `None` if the last question was answered, or none was asked.
+    pub trouble: Option<String>,
 }
 
 /// The last cycle.

@@ -1,5 +1,6 @@
 //! The data on which the verdict is based.
 
+use super::AccountHealth;
 use crate::domain::{
     build_info::BuildInfo,
     cycle_outcome::SymbolFailure,
@@ -101,6 +102,8 @@ pub struct State {
     pub positions: PositionsState,
     /// The claim on the account; `None` if none is needed.
     pub cluster: Option<ClusterState>,
+    /// When the account was told last.
+    pub account: AccountHealth,
     /// Number of configured symbols.
     pub symbols: usize,
     /// A cycle that ended, and the symbols that failed in it.
@@ -133,6 +136,7 @@ impl State {
             gateway: GatewayState::default(),
             positions: PositionsState::default(),
             cluster: None,
+            account: AccountHealth::default(),
             symbols: 0,
             failures: Default::default(),
             bad_stops: Vec::new(),

@@ -59,15 +59,12 @@ async fn make_bars(request: &HttpRequest, desk: &Desk) -> Answer {
         let is_before = |bar: &Bar| before.is_none_or(|before| bar.close_time(interval, &calendar) < before);
         Ok(found.into_iter().filter(is_before).collect::<Vec<_>>())
     });
-    let mut bars = read.await.map_err(unread)?.unwrap_or_default();
-    let has_more = bars.len() > limit;
-    bars.truncate(limit);
     let calendar = &desk.facts.calendar;
     let close = |bar: &Bar| bar.close_time(interval, calendar);
+    let (bars, gaps, has_more) = page(read.await.map_err(unread)?.unwrap_or_default(), limit, interval, calendar);
     let next_before = bars.last().map(close).filter(|_| has_more);
     let row = |bar: &Bar| json!([close(bar), bar.open, bar.high, bar.low, bar.close, bar.volume]);
     let rows: Vec<_> = bars.iter().map(row).collect();
-    let gaps: Vec<_> = bars.windows(2).filter_map(|pair| gap(pair, interval, calendar)).collect();
     let body = json!({
         "next_before": next_before, "symbol": symbol.name, "interval": interval.as_str(),
         "interval_s": interval.nominal_s(), "digits": symbol.digits,
@@ -75,6 +72,15 @@ async fn make_bars(request: &HttpRequest, desk: &Desk) -> Answer {
     });
     let cycle_id = newest_cycle(desk, None).await;
     answer(request, desk, Body::new(cycle_id, body))
+}
+
+/// The bars of a page, the newest first, with the gaps between them and before the next page; and whether there is one.
+fn page(mut bars: Vec<Bar>, limit: usize, interval: Interval, calendar: &Calendar) -> (Vec<Bar>, Vec<Value>, bool) {
+    bars.truncate(limit + 1);
+    let gaps = bars.windows(2).filter_map(|pair| gap(pair, interval, calendar)).collect();
+    let has_more = bars.len() > limit;
+    bars.truncate(limit);
+    (bars, gaps, has_more)
 }
 
 /// Between a bar and the older one after it: the bars that the market should have had there.
@@ -102,6 +108,19 @@ mod tests {
 
     fn bar(open_time: i64) -> Bar {
         Bar { open_time, open: 1.0, high: 1.0, low: 1.0, close: 1.0, volume: 1.0 }
+    }
+
+    #[test]
+    fn a_gap_at_the_end_of_a_page_belongs_to_it() {
+        const HOUR: i64 = 3_600;
+        // Wednesday 2026-01-07 12:00 UTC; the hours 10 and 11 are missing.
+        let noon = 1_767_787_200;
+        let bars: Vec<_> = [0, 3, 4].map(|hours| bar(noon - hours * HOUR)).into();
+        for (limit, expected) in [(1, (1, 1, true)), (2, (2, 1, true)), (3, (3, 1, false))] {
+            let (page, gaps, has_more) = page(bars.clone(), limit, Interval::OneHour, &Calendar::fx());
+            assert_eq!((page.len(), gaps.len(), has_more), expected, "{limit}");
+            assert_eq!(gaps[0]["missing"], 2);
+        }
     }
 
     #[test]

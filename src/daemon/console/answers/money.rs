@@ -1,8 +1,8 @@
 //! What was earned and the curves of equity; and what the model's odds were worth.
 
 use super::{
-    Answer, Body, Query, answer, as_json, bad, millis, newest_cycle, no_actor, now::ledgers, samples::Samples, sent,
-    unread,
+    Answer, Body, Query, answer, as_json, bad, health, millis, newest_cycle, no_actor, now::ledgers, samples::Samples,
+    sent, unread,
 };
 use crate::daemon::console::{desk::Desk, facts::Facts};
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -20,7 +20,10 @@ pub async fn money(request: HttpRequest, desk: web::Data<Desk>) -> HttpResponse 
 async fn make_money(request: &HttpRequest, desk: &Desk) -> Answer {
     let of = ledgers(desk);
     let starts = starts(of.now_ms).ok_or_else(|| bad("the daemon's clock is out of range"))?;
-    let rows = desk.reader.journal(move |journal| journal.money(&of, &starts)).await.map_err(unread)?;
+    let mut rows = desk.reader.journal(move |journal| journal.money(&of, &starts)).await.map_err(unread)?;
+    if let (Some(account), Some(told_at)) = (&mut rows.account, health(desk).await?.account.told_at) {
+        account.seen_ms = account.seen_ms.max(millis(told_at));
+    }
     let cycle_id = newest_cycle(desk, rows.newest_cycle).await;
     let body = json!({
         "account": as_json(rows.account)?, "paper_start": rows.paper_start, "periods": as_json(rows.periods)?,

@@ -3,13 +3,17 @@
 use super::{Answer, Body, answer, as_json, health, millis, sent, unread};
 use crate::daemon::console::{
     desk::Desk,
+    facts::Facts,
     halt::Halt,
     security::{Doors, user},
 };
 use actix_web::{HttpRequest, HttpResponse, web};
-use sentinel_actors::adapters::journal::{ConsoleReader, Decided, Ledgers, OrderShown, Pressed, ReadError, Today};
+use sentinel_actors::{
+    adapters::journal::{ConsoleReader, Decided, Ledgers, Money, OrderShown, Pressed, ReadError, Today},
+    metrics::health::{AccountHealth, CycleHealth},
+};
 use serde_json::{Value, json};
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 /// Unresolved orders that are listed.
 const UNRESOLVED_MAX: u32 = 50;
@@ -50,9 +54,11 @@ async fn make(request: &HttpRequest, desk: &Desk, doors: &Doors) -> Answer {
     let seen = desk.halt.look();
     let names: Vec<_> = desk.facts.symbols.iter().map(|symbol| symbol.name.clone()).collect();
     let (of, failures_max) = (ledgers(desk), desk.facts.failures_max);
+    let of_now = of.now_ms / 1_000;
     let rows = desk.reader.journal(move |journal| read(journal, &of, &names, seen.since_ms, failures_max)).await;
-    let Rows { decisions, mut signals, positions, unresolved, today, halt: (pressed, failures) } =
+    let Rows { decisions, mut signals, positions, unresolved, mut today, halt: (pressed, failures) } =
         rows.map_err(unread)?;
+    as_told(&mut today.0, &health.account);
     let halt = desk.halt.shown(seen, pressed, Some(failures));
     let facts = &desk.facts;
     let user = user(request);
@@ -76,6 +82,8 @@ async fn make(request: &HttpRequest, desk: &Desk, doors: &Doors) -> Answer {
     let cycle_id = health.last_cycle.as_ref().and_then(|cycle| i64::try_from(cycle.cycle_id).ok()).or(newest_cycle);
     let is_due = !facts.is_back_to_back && !health.cycles_ended;
     let next_cycle = is_due.then(|| facts.schedule.next_after(desk.clock.now())).flatten().map(millis);
+    let due =
+        is_due.then(|| facts.schedule.next_after(last_begin(health.last_cycle.as_ref(), facts.started))).flatten();
     let day = 86_400_000;
     let from_ms = millis(desk.clock.now()).div_euclid(day) * day;
     let unresolved: Vec<_> = unresolved.iter().map(unresolved_row).collect();
@@ -98,10 +106,11 @@ async fn make(request: &HttpRequest, desk: &Desk, doors: &Doors) -> Answer {
             "interval": facts.interval.as_str(), "interval_s": facts.interval.nominal_s(),
         },
         "user": {"name": user.as_ref().map(|user| &user.0), "is_operator": doors.is_operator(user.as_ref())},
-        "period_s": facts.period.as_secs_f64(), "next_cycle_ms": next_cycle, "cycles_ended": health.cycles_ended,
+        "period_s": facts.period.as_secs_f64(), "step_s": facts.step.as_secs_f64(), "next_cycle_ms": next_cycle,
+        "due_ms": due.map(millis), "cycles_ended": health.cycles_ended,
         "cycle": cycle,
         "market": {"is_open": health.is_market_open, "calendar": facts.calendar_name},
-        "newest_bar_close_s": newest_bar,
+        "newest_bar_close_s": newest_bar, "next_bar_close_s": newest_bar.and_then(|newest| next_bar(facts, newest, of_now)),
         "halt": as_json(halt)?,
         "health": shown(false),
         "unresolved": unresolved,
@@ -109,6 +118,28 @@ async fn make(request: &HttpRequest, desk: &Desk, doors: &Doors) -> Answer {
         "symbols": symbols,
     });
     answer(request, desk, Body::new(cycle_id, body).passing("health", shown(true)))
+}
+
+/// When the last cycle began: the one after it is or was due from then on. A clock that was set back since has left the id in
+/// the future, but not the end.
+fn last_begin(cycle: Option<&CycleHealth>, started: Duration) -> Duration {
+    cycle.map_or(started, |cycle| Duration::from_millis(cycle.cycle_id).min(cycle.finished_at))
+}
+
+/// When the bar after the newest one closes, unix seconds; `None` if it has, as of recorded bars, or while the market is closed.
+fn next_bar(facts: &Facts, newest_close_s: i64, now_s: i64) -> Option<i64> {
+    let (interval, calendar) = (facts.interval, &facts.calendar);
+    let close_s = interval.due_at(newest_close_s, calendar);
+    let is_open = calendar.expects_bar(close_s - interval.nominal_s(), close_s, interval.source_s());
+    (close_s > now_s && is_open).then_some(close_s)
+}
+
+/// What is open is worth what the gateway told, and nothing is known of that while it tells nothing.
+fn as_told(live: &mut Today, told: &AccountHealth) {
+    live.seen_ms = live.seen_ms.max(told.told_at.map(millis));
+    if let Some(trouble) = told.trouble.as_ref().filter(|_| live.open.amount.is_some()) {
+        live.open = Money::unknown(trouble.clone());
+    }
 }
 
 fn unresolved_row(order: &OrderShown) -> Value {

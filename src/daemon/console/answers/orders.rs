@@ -1,9 +1,9 @@
 //! Orders, live and on paper, with their lives; and what is open.
 
-use super::{Answer, Body, Query, answer, as_json, bad, health, newest_cycle, sent, unread};
+use super::{Answer, Body, Query, answer, as_json, bad, health, millis, newest_cycle, sent, unread};
 use crate::daemon::console::{desk::Desk, security::failure};
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
-use sentinel_actors::{adapters::journal::Ledger, domain::order_state::OrderState, metrics::health::Status};
+use sentinel_actors::{adapters::journal::Ledger, domain::order_state::OrderState};
 use serde_json::json;
 
 pub async fn orders(request: HttpRequest, desk: web::Data<Desk>) -> HttpResponse {
@@ -53,11 +53,11 @@ async fn make_positions(request: &HttpRequest, desk: &Desk) -> Answer {
     let names =
         desk.facts.symbols.iter().map(|symbol| (symbol.gateway_name.to_lowercase(), symbol.name.clone())).collect();
     let account = desk.facts.journal_account.clone();
-    let positions = desk.reader.journal(move |journal| journal.positions(&account, &names)).await.map_err(unread)?;
-    let health = health(desk).await?;
-    let check = health.checks.iter().find(|check| check.name == "positions" && check.status != Status::Ok);
-    let trouble = check.map(|check| check.detail.clone());
+    let told = health(desk).await?.account;
+    let told_ms = told.told_at.map(millis);
+    let positions = desk.reader.journal(move |journal| journal.positions(&account, &names, told_ms)).await;
+    let positions = positions.map_err(unread)?;
     let cycle_id = newest_cycle(desk, positions.newest_cycle).await;
-    let body = json!({"seen_ms": positions.seen_ms, "trouble": trouble, "rows": as_json(positions.rows)?});
+    let body = json!({"seen_ms": positions.seen_ms, "trouble": told.trouble, "rows": as_json(positions.rows)?});
     answer(request, desk, Body::new(cycle_id, body))
 }

@@ -127,6 +127,10 @@ impl ConsoleReader {
                 .query_row([account], |row| row.get(0))
                 .optional()?
                 .flatten();
+            // Points of several symbols are no sum. Of each symbol the newest order is kept for ever, so this knows them all.
+            let has_several: bool = connection
+                .prepare_cached("SELECT count(DISTINCT symbol) > 1 FROM paper_orders WHERE account = ?1")?
+                .query_row([account], |row| row.get(0))?;
             let is_in_money: Option<bool> = connection
                 .prepare_cached("SELECT equity IS NOT NULL FROM paper_equity WHERE account = ?1 ORDER BY at_ms DESC, rowid DESC LIMIT 1")?
                 .query_row([account], |row| row.get(0))
@@ -134,6 +138,7 @@ impl ConsoleReader {
             let live = curve(connection, &LIVE, account, from_ms, currency.clone(), &mut drawdowns.live)?;
             let paper = match is_in_money {
                 None => None,
+                Some(false) if has_several => None,
                 Some(true) => curve(connection, &PAPER, account, from_ms, currency, &mut drawdowns.paper)?,
                 Some(false) => {
                     let unit = Some("points".to_owned());

@@ -33,20 +33,26 @@ pub struct PositionShown {
 #[allow(missing_docs)]
 pub struct Positions {
     pub newest_cycle: Option<i64>,
-    /// When the list changed last, unix milliseconds; `None` if it was never told.
+    /// When it was told last, as far as is known, unix milliseconds; `None` if it was never told.
     pub seen_ms: Option<i64>,
     pub rows: Vec<PositionShown>,
 }
 
 impl ConsoleReader {
-    /// The open positions of this account. `symbols` has our name for each of the broker's, in lower case.
+    /// The open positions of this account. `symbols` has our name for each of the broker's, in lower case. The journal has only
+    /// when the list changed last; `told_ms` is when it was told last since the daemon's start.
     ///
     /// # Errors
     /// See [`ReadError`].
-    pub fn positions(&self, account: &str, symbols: &HashMap<String, String>) -> Result<Positions, ReadError> {
+    pub fn positions(
+        &self,
+        account: &str,
+        symbols: &HashMap<String, String>,
+        told_ms: Option<i64>,
+    ) -> Result<Positions, ReadError> {
         self.read(|connection| {
             let listed = listed(connection, account)?;
-            let seen_ms = listed.as_ref().map(|(at_ms, _)| *at_ms);
+            let seen_ms = listed.as_ref().map(|(at_ms, _)| *at_ms).max(told_ms);
             let currency = currency(connection, account)?;
             let listed = listed.map(|(_, positions)| positions).unwrap_or_default();
             let mut held = held(connection, account)?;
@@ -88,7 +94,13 @@ impl ConsoleReader {
                 });
             }
             // The list does not show it: it is older than the fill, or the position is gone.
-            rows.extend(held.into_iter().filter(|(_, closed_ms)| closed_ms.is_none()).map(|(ours, _)| ours));
+            let unlisted = held.into_iter().filter(|(_, closed_ms)| closed_ms.is_none()).map(|(ours, _)| ours);
+            rows.extend(unlisted.map(|ours| match ours.opened_ms > seen_ms {
+                true => {
+                    PositionShown { state: "open", profit: Money::unknown("the gateway has not listed it yet"), ..ours }
+                }
+                false => ours,
+            }));
             rows.extend(on_paper(connection, account)?);
             rows.truncate(super::ROWS_MAX);
             Ok(Positions { newest_cycle: super::newest_cycle(connection)?, seen_ms, rows })

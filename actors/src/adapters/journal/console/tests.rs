@@ -1,5 +1,7 @@
 //! What is read back, from a journal with rows of every kind.
 
+mod positions;
+
 use super::*;
 use crate::adapters::journal::Store;
 use std::collections::HashMap;
@@ -83,14 +85,24 @@ fn a_bar_shows_the_most_telling_of_its_decisions() {
     journal.decided(1, "EURUSD", bar(1), HOLD);
     journal.decided(2, "EURUSD", bar(1), stopped);
     journal.decided(3, "EURUSD", bar(2), stopped);
-    journal.decided(4, "EURUSD", bar(2), "'BUY', NULL, NULL, NULL, NULL, 'o1', NULL, NULL");
+    journal.decided(
+        4,
+        "EURUSD",
+        bar(2),
+        "'BUY', NULL, NULL, NULL, NULL, '00000000-0000-4000-8000-000000000001', NULL, NULL",
+    );
     journal.decided(5, "EURUSD", bar(2), "'BUY', 'already_ordered', NULL, NULL, NULL, NULL, NULL, NULL");
     journal.decided(6, "EURUSD", bar(3), "NULL, NULL, 'predict', 'timeout', 'after 1 s', NULL, NULL, NULL");
     journal.decided(7, "EURUSD", bar(4), HOLD);
-    journal.decided(8, "EURUSD", bar(5), "'BUY', NULL, NULL, NULL, NULL, 'o2', NULL, NULL");
+    journal.decided(
+        8,
+        "EURUSD",
+        bar(5),
+        "'BUY', NULL, NULL, NULL, NULL, '00000000-0000-4000-8000-000000000002', NULL, NULL",
+    );
     journal.decided(9, "EURUSD", bar(6), "'BUY', 'dry_run', NULL, NULL, NULL, NULL, 'p1', NULL");
-    journal.order("o1", "EURUSD", bar(2), "'filled', 7, 1.2, NULL, NULL");
-    journal.order("o2", "EURUSD", bar(5), "'unknown', NULL, NULL, NULL, NULL");
+    journal.order("00000000-0000-4000-8000-000000000001", "EURUSD", bar(2), "'filled', 7, 1.2, NULL, NULL");
+    journal.order("00000000-0000-4000-8000-000000000002", "EURUSD", bar(5), "'unknown', NULL, NULL, NULL, NULL");
     let page = journal.reader.odds("m", "EURUSD", None, 100).unwrap();
     let marks: Vec<_> = page.rows.iter().map(|row| (row.bar_close_s - MONDAY, row.mark, row.price)).collect();
     assert_eq!(
@@ -134,21 +146,42 @@ fn a_bar_shows_the_most_telling_of_its_decisions() {
 #[test]
 fn an_order_has_its_fill_its_end_and_its_profit() {
     let journal = Journal::new();
-    journal.decided(1, "EURUSD", MONDAY, "'BUY', NULL, NULL, NULL, NULL, 'o1', NULL, NULL");
-    journal.order("o1", "EURUSD", MONDAY, "'filled', 7, 1.2, NULL, 1767571260000");
-    journal.order("o2", "EURUSD", MONDAY + HOUR, "'filled', 7, 1.3, 7, NULL");
-    journal.order("o3", "GBPUSD", MONDAY, "'filled', 9, 1.5, NULL, NULL");
-    journal.order("o4", "GBPUSD", MONDAY + HOUR, "'rejected', NULL, NULL, NULL, NULL");
+    journal.decided(
+        1,
+        "EURUSD",
+        MONDAY,
+        "'BUY', NULL, NULL, NULL, NULL, '00000000-0000-4000-8000-000000000001', NULL, NULL",
+    );
+    journal.order("00000000-0000-4000-8000-000000000001", "EURUSD", MONDAY, "'filled', 7, 1.2, NULL, 1767571260000");
+    journal.order("00000000-0000-4000-8000-000000000002", "EURUSD", MONDAY + HOUR, "'filled', 7, 1.3, 7, NULL");
+    journal.order("00000000-0000-4000-8000-000000000003", "GBPUSD", MONDAY, "'filled', 9, 1.5, NULL, NULL");
+    journal.order(
+        "00000000-0000-4000-8000-000000000004",
+        "GBPUSD",
+        MONDAY + HOUR,
+        "'rejected', NULL, NULL, NULL, NULL",
+    );
     journal.run(&format!(
-        "INSERT INTO order_events (order_id, at_ms, state, who, note) VALUES ('o1', 5, 'intent', 'daemon', NULL),
-         ('o1', 6, 'filled', 'daemon', NULL);
+        "INSERT INTO order_events (order_id, at_ms, state, who, note) VALUES ('00000000-0000-4000-8000-000000000001', 5, 'intent', 'daemon', NULL),
+         ('00000000-0000-4000-8000-000000000001', 6, 'filled', 'daemon', NULL);
          INSERT INTO account_snapshots (at_ms, account, balance, equity, currency) VALUES (1, '{ACCOUNT}', 10.0, 11.0, 'USD');
-         INSERT INTO realised VALUES ('{ACCOUNT}', 9, 20, 'estimated', 'close', 'GBPUSD', 'o3', 4.0, 1),
-         ('{ACCOUNT}', 9, 20, 'gateway', 'close', 'GBPUSD', 'o3', 5.5, 1);"
+         INSERT INTO realised VALUES ('{ACCOUNT}', 9, 20, 'estimated', 'close', 'GBPUSD', '00000000-0000-4000-8000-000000000003', 4.0, 1),
+         ('{ACCOUNT}', 9, 20, 'gateway', 'close', 'GBPUSD', '00000000-0000-4000-8000-000000000003', 5.5, 1);"
     ));
     let page = journal.reader.orders_page(Ledger::Live, (None, None), None, 10).unwrap();
     let ids: Vec<_> = page.rows.iter().map(|row| row.id.as_str()).collect();
-    assert_eq!((ids, page.next_before), (vec!["o4", "o3", "o2", "o1"], None));
+    assert_eq!(
+        (ids, page.next_before),
+        (
+            vec![
+                "00000000-0000-4000-8000-000000000004",
+                "00000000-0000-4000-8000-000000000003",
+                "00000000-0000-4000-8000-000000000002",
+                "00000000-0000-4000-8000-000000000001"
+            ],
+            None
+        )
+    );
     let [rejected, gone, closing, opening] = &page.rows[..] else { panic!() };
     assert_eq!((rejected.position, rejected.entry.is_none(), rejected.take_profit), (None, true, None));
     assert_eq!((gone.position, gone.exit.as_ref().unwrap().reason.as_deref()), (Some("closed"), Some("gone")));
@@ -163,9 +196,9 @@ fn an_order_has_its_fill_its_end_and_its_profit() {
     assert_eq!(opening.entry.as_ref().unwrap().at_ms, Some(6));
     let first = journal.reader.orders_page(Ledger::Live, (Some("GBPUSD"), None), None, 1).unwrap();
     let next = journal.reader.orders_page(Ledger::Live, (Some("GBPUSD"), None), first.next_before, 1).unwrap();
-    assert_eq!((next.rows[0].id.as_str(), next.next_before), ("o3", None));
+    assert_eq!((next.rows[0].id.as_str(), next.next_before), ("00000000-0000-4000-8000-000000000003", None));
     assert_eq!(journal.reader.orders_page(Ledger::Live, (None, Some("rejected")), None, 10).unwrap().rows.len(), 1);
-    let story = journal.reader.order_story("o1").unwrap().unwrap();
+    let story = journal.reader.order_story("00000000-0000-4000-8000-000000000001").unwrap().unwrap();
     assert_eq!((story.events.len(), story.decision.unwrap().cycle_id), (2, 1));
     assert_eq!(journal.reader.order_story("none").unwrap(), None);
 }
@@ -202,12 +235,41 @@ fn money_is_summed_by_ledger_and_what_is_not_known_is_said() {
     assert_eq!(days, ["2026-01-05", "2026-01-04"], "the newest first");
     assert_eq!((money.unexplained.len(), money.unexplained[0].unit.as_deref()), (1, Some("USD")));
     assert_eq!(money.periods[0].sums.difference.why.as_deref(), Some("one side is not known"));
-    let shown = journal.reader.positions(ACCOUNT, &HashMap::from([("eurusdm".into(), "EURUSD".into())])).unwrap();
+    let shown = journal.reader.positions(ACCOUNT, &HashMap::from([("eurusdm".into(), "EURUSD".into())]), None).unwrap();
+    assert_eq!((shown.seen_ms, live.seen_ms), (Some(at(1)), Some(at(1))));
     let row = &shown.rows[0];
     assert_eq!(
         (row.symbol.as_deref(), row.state, row.profit.amount, row.stop_loss),
         (Some("EURUSD"), "open", Some(2.0), None)
     );
+}
+
+#[test]
+fn live_minus_paper_is_of_as_many_trades_of_ours() {
+    let journal = Journal::new();
+    let now_ms = (MONDAY + 5 * HOUR) * 1_000;
+    let of = Ledgers { account: ACCOUNT.into(), no_live: None, digits: HashMap::new(), now_ms };
+    let at = (MONDAY + HOUR) * 1_000;
+    journal.run(&format!(
+        "INSERT INTO account_snapshots (at_ms, account, balance, currency) VALUES ({at}, '{ACCOUNT}', 100, 'USD');
+         INSERT INTO paper_equity VALUES ({at}, '{ACCOUNT}', 10000, 10004, 10004, 40, 0, 0);
+         INSERT INTO paper_orders (id, account, symbol, gateway_name, model, bar_close_time, side, volume, stop_loss, take_profit,
+           confidence, close, digits, ticket, seen_to, bars_seen, mark_price, is_ambiguous, created_at_ms, updated_at_ms, exit_at,
+           profit, net_points, spread_points)
+         VALUES ('p', '{ACCOUNT}', 'EURUSD', 'EURUSDm', 'm', 0, 'BUY', 0.1, 0, 0, 0.7, 1.1, 5, 1, 0, 0, 1.1, 0, {at}, {at}, 1, 4.0, 40, 1.0);
+         INSERT INTO realised VALUES ('{ACCOUNT}', 5, {at}, 'gateway', 'close', 'EURUSD', 'ours', 3.0, 1),
+         ('{ACCOUNT}', 6, {at}, 'gateway', 'close', 'EURUSD', NULL, 70.0, 1);"
+    ));
+    let starts = [("today", MONDAY * 1_000)];
+    let sums = |journal: &Journal| journal.reader.money(&of, &starts).unwrap().periods.remove(0).sums;
+    let one = sums(&journal);
+    assert_eq!((one.live.amount, one.live_trades, one.difference.amount), (Some(73.0), 2, Some(-1.0)));
+    journal.run(&format!(
+        "INSERT INTO realised VALUES ('{ACCOUNT}', 7, {at}, 'gateway', 'close', 'EURUSD', 'too', 2.0, 1);"
+    ));
+    let two = sums(&journal).difference;
+    let why = "not the same number of trades: 2 live, 1 on paper";
+    assert_eq!((two.amount, two.why.as_deref()), (None, Some(why)));
 }
 
 #[test]

@@ -143,6 +143,57 @@ fn days_begin_at_their_own_border_and_a_deposit_is_no_profit() {
 }
 
 #[test]
+fn a_balance_that_moves_a_look_before_the_list_is_counted_once() {
+    let disk = Disk::new();
+    let mut store = disk.open();
+    look(&mut store, minutes(1), 10_000.0, &[held(7, 50.0)]);
+    look(&mut store, minutes(2), 10_050.0, &[held(7, 50.0)]);
+    let unexplained = |store: &Store| store.money("demo", &names(), minutes(4)).unwrap().unexplained;
+    assert_eq!((all(&store), unexplained(&store)), (vec![], 50.0));
+    look(&mut store, minutes(3), 10_050.0, &[]);
+    assert_eq!(all(&store), [(7, 50.0, Source::Gateway, "EURUSD".to_owned())]);
+    assert_eq!(unexplained(&store), 0.0);
+    look(&mut store, minutes(4), 10_050.0, &[]);
+    assert_eq!((all(&store).len(), store.peak("demo").unwrap().unwrap().equity), (1, 10_050.0));
+}
+
+#[test]
+fn a_close_that_brought_nothing_is_no_estimate_for_ever() {
+    let disk = Disk::new();
+    let mut store = disk.open();
+    look(&mut store, minutes(1), 10_000.0, &[held(7, -19.0), held(8, 1.0)]);
+    look(&mut store, minutes(2), 10_000.0, &[held(8, 1.0)]);
+    look(&mut store, minutes(3), 10_000.0, &[held(8, 2.0)]);
+    assert_eq!(all(&store), [(7, -19.0, Source::Estimated, "EURUSD".to_owned())]);
+    look(&mut store, minutes(4), 10_000.0, &[held(8, 3.0)]);
+    let nothing = [(7, 0.0, Source::Gateway, "EURUSD".to_owned())];
+    assert_eq!(all(&store), nothing);
+    look(&mut store, minutes(5), 9_980.0, &[held(8, 3.0)]);
+    assert_eq!((all(&store), store.unexplained("demo", 0..i64::MAX).unwrap().len()), (nothing.to_vec(), 1));
+}
+
+#[test]
+fn what_grew_while_nobody_looked_is_not_of_today() {
+    let disk = Disk::new();
+    let mut store = disk.open();
+    let at = |hours: u64| MIDNIGHT + Duration::from_secs(hours * HOUR_S);
+    let today = |store: &Store, hours| store.money("demo", &names(), at(hours)).unwrap().today[0];
+    look(&mut store, at(10), 10_000.0, &[held(7, 10.0)]);
+    look(&mut store, at(22), 10_000.0, &[held(7, 20.0)]);
+    look(&mut store, at(25), 10_000.0, &[held(7, 30.0)]);
+    assert_eq!(today(&store, 25), Some(10.0), "seen two hours before midnight");
+    let (day, before) = (millis(at(72)), millis(at(25)));
+    look(&mut store, at(79), 10_000.0, &[held(7, 80.0)]);
+    assert_eq!(today(&store, 79), None, "seen a day and more before");
+    assert_eq!(store.begin("demo", day), Ok(Some(Begin { at_ms: before, equity: None })));
+    // An account that stands still is seen, too.
+    for hours in 80..98 {
+        look(&mut store, at(hours), 10_000.0, &[held(7, 80.0)]);
+    }
+    assert_eq!(today(&store, 97), Some(0.0));
+}
+
+#[test]
 fn the_highest_equity_survives_a_restart_and_a_deposit_is_no_peak() {
     let disk = Disk::new();
     let mut store = disk.open();

@@ -1,0 +1,59 @@
+//! What the gateway told of the account, with what paper began, and steps of the balance.
+
+use rusqlite::{Connection, OptionalExtension, Row};
+use serde::Serialize;
+
+/// What the gateway told last.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[allow(missing_docs)]
+pub struct AccountTold {
+    pub account: String,
+    pub currency: Option<String>,
+    pub balance: Option<f64>,
+    pub equity: Option<f64>,
+    pub margin: Option<f64>,
+    pub seen_ms: i64,
+}
+
+/// A step of the balance that no close explains.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[allow(missing_docs)]
+pub struct Unexplained {
+    pub at_ms: i64,
+    pub amount: f64,
+    pub unit: Option<String>,
+}
+
+pub(super) fn told(connection: &Connection, account: &str) -> rusqlite::Result<Option<AccountTold>> {
+    let mut newest = connection.prepare_cached(
+        "SELECT account, currency, balance, equity, margin, at_ms FROM account_snapshots WHERE account = ?1
+         ORDER BY at_ms DESC, rowid DESC LIMIT 1",
+    )?;
+    let row = |row: &Row<'_>| {
+        Ok(AccountTold {
+            account: row.get(0)?,
+            currency: row.get(1)?,
+            balance: row.get(2)?,
+            equity: row.get(3)?,
+            margin: row.get(4)?,
+            seen_ms: row.get(5)?,
+        })
+    };
+    newest.query_row([account], row).optional()
+}
+
+pub(super) fn paper_start(connection: &Connection, account: &str) -> rusqlite::Result<Option<f64>> {
+    let sql = "SELECT start FROM paper_equity WHERE account = ?1 ORDER BY at_ms DESC, rowid DESC LIMIT 1";
+    connection.prepare_cached(sql)?.query_row([account], |row| row.get(0)).optional()
+}
+
+pub(super) fn unexplained(
+    connection: &Connection,
+    account: &str,
+    currency: Option<&str>,
+) -> rusqlite::Result<Vec<Unexplained>> {
+    let sql = "SELECT at_ms, amount FROM unexplained WHERE account = ?1 ORDER BY at_ms DESC LIMIT 50";
+    let unit = currency.map(str::to_owned);
+    let step = |row: &Row<'_>| Ok(Unexplained { at_ms: row.get(0)?, amount: row.get(1)?, unit: unit.clone() });
+    connection.prepare_cached(sql)?.query_map([account], step)?.collect()
+}

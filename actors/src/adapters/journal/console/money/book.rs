@@ -1,0 +1,218 @@
+//! The results of positions, live and on paper, and their sums. A sum that cannot be made is said to be unknown.
+
+use super::{DAY_MS, Ledgers, Money, Period, Sums, SymbolMoney, account};
+use rusqlite::{Connection, Row, params};
+use std::collections::BTreeMap;
+
+/// Most results of positions that an answer is made from.
+const RESULTS_MAX: i64 = 20_000;
+/// Days with results that are listed.
+const DAYS_MAX: usize = 62;
+
+/// What one position brought.
+#[derive(Debug, Clone)]
+pub(super) struct Brought {
+    symbol: String,
+    pub(super) at_ms: i64,
+    is_trade: bool,
+    /// Whether an order of Sentinel's opened it: paper makes no trade by hand.
+    is_ours: bool,
+    /// In the account's currency.
+    profit: Option<f64>,
+    points: Option<f64>,
+    source: String,
+    is_before_costs: bool,
+}
+
+/// The results of both ledgers since a time, and what is needed to say what they mean.
+pub(super) struct Book {
+    live: Vec<Brought>,
+    paper: Vec<Brought>,
+    pub(super) no_live: Option<String>,
+    pub(super) no_paper: Option<String>,
+    pub(super) currency: Option<String>,
+}
+
+impl Book {
+    /// Of the results that are in it.
+    pub(super) fn sums(&self, is_in: impl Fn(&Brought) -> bool) -> Sums {
+        let trades = |results: &[Brought]| results.iter().filter(|it| it.is_trade && is_in(it)).count();
+        let count = |results: &[Brought]| u32::try_from(trades(results)).unwrap_or(u32::MAX);
+        let of = |results: &[Brought], nothing: &Option<String>, source: &str| {
+            let results: Vec<_> = results.iter().filter(|it| is_in(it)).collect();
+            match nothing {
+                Some(why) if results.is_empty() => Money::unknown(why.clone()),
+                _ => sum(&results, self.currency.as_deref(), source),
+            }
+        };
+        let live = of(&self.live, &self.no_live, "gateway");
+        let paper = of(&self.paper, &self.no_paper, "paper");
+        let own: Vec<_> = self.live.iter().filter(|it| it.is_ours).cloned().collect();
+        let trades = [count(&own), count(&self.paper)];
+        let difference = difference(&of(&own, &self.no_live, "gateway"), &paper, trades);
+        Sums { live, live_trades: count(&self.live), paper, paper_trades: count(&self.paper), difference }
+    }
+
+    /// The days with a result, the newest first.
+    pub(super) fn days(&self) -> Vec<Period> {
+        let mut days: Vec<_> = self.live.iter().chain(&self.paper).map(|it| it.at_ms.div_euclid(DAY_MS)).collect();
+        days.sort_unstable_by(|one, other| other.cmp(one));
+        days.dedup();
+        let day = |day: &i64| Period {
+            period: None,
+            day: chrono::DateTime::from_timestamp(day * DAY_MS / 1_000, 0).map(|at| at.format("%F").to_string()),
+            from_ms: day * DAY_MS,
+            sums: self.sums(|result| result.at_ms.div_euclid(DAY_MS) == *day),
+        };
+        days.iter().take(DAYS_MAX).map(day).collect()
+    }
+
+    /// The symbols with a result since this time.
+    pub(super) fn symbols(&self, from_ms: i64) -> Vec<SymbolMoney> {
+        let all = self.live.iter().chain(&self.paper).filter(|result| result.at_ms >= from_ms);
+        let names: BTreeMap<&str, ()> = all.map(|result| (result.symbol.as_str(), ())).collect();
+        let of = |(name, ()): (&str, ())| SymbolMoney {
+            symbol: name.to_owned(),
+            sums: self.sums(|result| result.at_ms >= from_ms && result.symbol == name),
+        };
+        names.into_iter().map(of).collect()
+    }
+}
+
+/// A result on paper.
+pub(in super::super) fn of_paper(profit: Option<f64>, points: Option<f64>, is_before_costs: bool) -> Money {
+    let source = Some("paper".to_owned());
+    match (profit, points) {
+        (Some(_), _) => Money { amount: profit, source, is_before_costs, ..Money::default() },
+        (None, Some(_)) => Money {
+            amount: points,
+            unit: Some("points".into()),
+            source,
+            is_before_costs,
+            why: Some("what a point is worth in the account's currency is not known".into()),
+        },
+        (None, None) => Money { source, is_before_costs, ..Money::unknown("bars that it was open in are missing") },
+    }
+}
+
+/// What a position brought so far, and when it was seen to have ended; `None` if nothing is known of it.
+pub(in super::super) fn of_ticket(
+    connection: &Connection,
+    account: &str,
+    ticket: i64,
+) -> rusqlite::Result<Option<(Money, Option<i64>)>> {
+    let mut select = connection.prepare_cached(
+        "SELECT symbol, at_ms, kind = 'close', profit, source, order_id IS NOT NULL FROM realised AS one WHERE account = ?1 AND ticket = ?2
+         AND source = (SELECT max(source) FROM realised WHERE account = ?1 AND ticket = ?2 AND at_ms = one.at_ms)
+         ORDER BY at_ms LIMIT 100",
+    )?;
+    let brought = select.query_map(params![account, ticket], of_row)?.collect::<rusqlite::Result<Vec<_>>>()?;
+    if brought.is_empty() {
+        return Ok(None);
+    }
+    let ended_ms = brought.iter().rev().find(|it| it.is_trade).map(|it| it.at_ms);
+    let currency = super::super::told::currency(connection, account)?;
+    Ok(Some((sum(&brought.iter().collect::<Vec<_>>(), currency.as_deref(), "gateway"), ended_ms)))
+}
+
+fn of_row(row: &Row<'_>) -> rusqlite::Result<Brought> {
+    Ok(Brought {
+        symbol: row.get(0)?,
+        at_ms: row.get(1)?,
+        is_trade: row.get(2)?,
+        profit: row.get(3)?,
+        points: None,
+        source: row.get(4)?,
+        is_ours: row.get(5)?,
+        is_before_costs: false,
+    })
+}
+
+/// The sum of results: in money if each is known in it, else in points if all are of one symbol.
+fn sum(results: &[&Brought], currency: Option<&str>, usual_source: &str) -> Money {
+    let mut sources: Vec<&str> = results.iter().map(|it| it.source.as_str()).collect();
+    sources.sort_unstable();
+    sources.dedup();
+    let source = match sources[..] {
+        [] => usual_source,
+        [one] => one,
+        _ => "mixed",
+    };
+    let source = Some(source.to_owned());
+    let is_before_costs = results.iter().any(|it| it.is_before_costs);
+    if let Some(amount) = results.iter().map(|it| it.profit).sum::<Option<f64>>() {
+        return Money {
+            amount: Some(amount + 0.0),
+            unit: currency.map(str::to_owned),
+            source,
+            is_before_costs,
+            why: None,
+        };
+    }
+    let unpriced = results.iter().filter(|it| it.profit.is_none());
+    let is_one_symbol = results.windows(2).all(|pair| pair[0].symbol == pair[1].symbol);
+    let names: BTreeMap<&str, ()> = unpriced.map(|it| (it.symbol.as_str(), ())).collect();
+    let names = names.into_keys().take(5).collect::<Vec<_>>().join(", ");
+    let why = Some(format!("not known in the account's currency: {names}"));
+    match results.iter().map(|it| it.points).sum::<Option<f64>>().filter(|_| is_one_symbol) {
+        Some(points) => Money { amount: Some(points), unit: Some("points".into()), source, is_before_costs, why },
+        None => Money { amount: None, unit: None, source, is_before_costs, why },
+    }
+}
+
+/// Live minus paper: of as many trades of Sentinel's as paper has.
+fn difference(live: &Money, paper: &Money, [live_trades, paper_trades]: [u32; 2]) -> Money {
+    match (live.amount, paper.amount) {
+        (Some(_), Some(_)) if live_trades != paper_trades => {
+            Money::unknown(format!("not the same number of trades: {live_trades} live, {paper_trades} on paper"))
+        }
+        (Some(live_amount), Some(paper_amount)) if live.unit == paper.unit || paper.unit.is_none() => Money {
+            amount: Some(live_amount - paper_amount),
+            unit: live.unit.clone(),
+            source: Some("mixed".into()),
+            is_before_costs: paper.is_before_costs,
+            why: None,
+        },
+        (Some(_), Some(_)) => Money::unknown("the two are in different units"),
+        _ => Money::unknown("one side is not known"),
+    }
+}
+
+/// The results since this time.
+pub(super) fn book(connection: &Connection, of: &Ledgers, from_ms: i64) -> rusqlite::Result<Book> {
+    let account = account::told(connection, &of.account)?;
+    let currency = account.as_ref().and_then(|told| told.currency.clone());
+    let is_told = account.is_some_and(|told| told.balance.is_some() || told.equity.is_some());
+    let no_live = of
+        .no_live
+        .map(str::to_owned)
+        .or_else(|| (!is_told).then(|| "the gateway has told neither balance nor equity".to_owned()));
+    let no_paper =
+        account::paper_start(connection, &of.account)?.is_none().then(|| "nothing was traded on paper".to_owned());
+    // Of two sources of one result the better one counts, which is the later one in the alphabet.
+    let mut live = connection.prepare_cached(
+        "SELECT symbol, at_ms, kind = 'close', profit, source, order_id IS NOT NULL FROM realised AS one WHERE account = ?1 AND at_ms >= ?2
+         AND source = (SELECT max(source) FROM realised WHERE account = one.account AND ticket = one.ticket AND at_ms = one.at_ms)
+         ORDER BY at_ms DESC LIMIT ?3",
+    )?;
+    let live = live.query_map(params![of.account, from_ms, RESULTS_MAX], of_row)?.collect::<rusqlite::Result<_>>()?;
+    // When it was noted, as with live results: recorded bars, as the demo has them, ended it years ago.
+    let mut paper = connection.prepare_cached(
+        "SELECT symbol, updated_at_ms, profit, net_points, spread_points IS NULL FROM paper_orders
+         WHERE account = ?1 AND closes IS NULL AND exit_at IS NOT NULL AND updated_at_ms >= ?2 ORDER BY rowid DESC LIMIT ?3",
+    )?;
+    let result = |row: &Row<'_>| {
+        Ok(Brought {
+            symbol: row.get(0)?,
+            at_ms: row.get(1)?,
+            is_trade: true,
+            is_ours: true,
+            profit: row.get(2)?,
+            points: row.get(3)?,
+            source: "paper".into(),
+            is_before_costs: row.get(4)?,
+        })
+    };
+    let paper = paper.query_map(params![of.account, from_ms, RESULTS_MAX], result)?.collect::<rusqlite::Result<_>>()?;
+    Ok(Book { live, paper, no_live, no_paper, currency })
+}

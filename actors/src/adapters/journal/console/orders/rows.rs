@@ -1,0 +1,182 @@
+//! Rows of orders as the journal's other readers read them, made into what the console shows.
+
+use super::{Entry, Exit, Ledger, OrderEvent, OrderShown};
+use crate::adapters::journal::{
+    OrderRow, PaperRow,
+    console::{decisions, money, price},
+    explain,
+    orders::{COLUMNS, order_row},
+    paper as on_paper,
+};
+use rusqlite::{Connection, Row};
+use std::collections::HashMap;
+
+/// Steps of an order that are shown.
+const STEPS_MAX: usize = 500;
+
+/// What [`live`] reads.
+pub(super) fn live_columns() -> String {
+    format!(
+        "{COLUMNS}, rowid, confidence,
+         (SELECT min(at_ms) FROM order_events WHERE order_id = orders.id AND state = 'filled') AS filled_at_ms"
+    )
+}
+
+/// What [`paper`] reads.
+pub(super) fn paper_columns() -> String {
+    format!("{}, rowid", on_paper::COLUMNS)
+}
+
+pub(super) fn events(connection: &Connection, id: &str) -> rusqlite::Result<Vec<OrderEvent>> {
+    let event = |step: explain::Step| OrderEvent {
+        at_ms: step.at_ms,
+        state: step.state.as_str().into(),
+        who: step.who,
+        note: step.note,
+    };
+    Ok(explain::steps(connection, id)?.into_iter().take(STEPS_MAX).map(event).collect())
+}
+
+/// A paper order has no steps: its intent, its entry and its end are all there is.
+pub(super) fn paper_events(order: &OrderShown) -> Vec<OrderEvent> {
+    let event =
+        |at_ms, state: &str, note: Option<String>| OrderEvent { at_ms, state: state.into(), who: "paper".into(), note };
+    let entry = order.entry.as_ref().and_then(|entry| Some(event(entry.at_ms?, "entry", entry.source.clone())));
+    let exit = order.exit.as_ref().map(|exit| event(exit.at_ms, "exit", exit.reason.clone()));
+    [Some(event(order.created_ms, "intent", None)), entry, exit].into_iter().flatten().collect()
+}
+
+pub(super) fn live(row: &Row<'_>) -> rusqlite::Result<OrderShown> {
+    let order: OrderRow = order_row(row)?;
+    let (rowid, confidence, filled_at) = (row.get("rowid")?, row.get("confidence")?, row.get("filled_at_ms")?);
+    let is_filled = order.state.as_str() == "filled";
+    let opened = is_filled && order.closes.is_none();
+    let position = match order.closed_at_ms {
+        _ if !opened => None,
+        None => Some("open"),
+        Some(_) if order.is_close_known => Some("closed"),
+        Some(_) => Some("unknown"),
+    };
+    let gone = |at_ms| Exit { at_ms, price: None, source: None, reason: None };
+    Ok(OrderShown {
+        rowid,
+        ledger: "live",
+        id: order.id.to_string(),
+        account: order.account,
+        symbol: order.symbol,
+        model: order.model,
+        kind: kind(order.closes),
+        closes: order.closes,
+        side: order.side,
+        volume: price(order.volume),
+        filled_volume: order.filled_volume,
+        stop_loss: price(order.stop_loss),
+        take_profit: price(order.take_profit),
+        confidence,
+        bar_close_s: order.bar_close_time,
+        close: None,
+        state: order.state.as_str().into(),
+        reason: order.reason,
+        ticket: order.ticket,
+        entry: is_filled.then(|| Entry { at_ms: filled_at, price: order.price, source: Some("gateway".into()) }),
+        exit: order.closed_at_ms.filter(|_| opened).map(gone),
+        position,
+        profit: None,
+        created_ms: order.created_at_ms,
+        updated_ms: order.updated_at_ms,
+    })
+}
+
+pub(super) fn paper(row: &Row<'_>) -> rusqlite::Result<OrderShown> {
+    let PaperRow { account, model, order, updated_at_ms } = on_paper::paper_row(row)?;
+    let (entry_source, exit_source) = (row.get("entry_source")?, row.get("exit_source")?);
+    let entry = order.entry.map(|entry| Entry {
+        at_ms: Some(entry.at.saturating_mul(1_000)),
+        price: Some(entry.price),
+        source: entry_source,
+    });
+    let exit = order.exit.map(|exit| Exit {
+        at_ms: exit.at.saturating_mul(1_000),
+        price: exit.price,
+        source: exit_source,
+        reason: Some(exit.reason.as_str().into()),
+    });
+    let profit = order.exit.map(|exit| money::of_paper(exit.profit, exit.net_points, order.costs.is_none()));
+    let opened = order.closes.is_none();
+    Ok(OrderShown {
+        rowid: row.get("rowid")?,
+        ledger: "paper",
+        id: order.id.to_string(),
+        account,
+        symbol: order.symbol.to_string(),
+        model,
+        kind: kind(order.closes),
+        closes: order.closes,
+        side: order.side.as_str().into(),
+        volume: price(order.volume),
+        filled_volume: None,
+        stop_loss: price(order.stop_loss),
+        take_profit: price(order.take_profit),
+        confidence: Some(order.confidence),
+        bar_close_s: order.bar_close_time,
+        close: Some(order.close),
+        state: "filled".into(),
+        reason: None,
+        ticket: Some(order.ticket),
+        entry,
+        position: opened.then_some(if exit.is_some() { "closed" } else { "open" }),
+        profit: profit.filter(|_| opened),
+        exit,
+        created_ms: i64::try_from(order.created_at.as_millis()).unwrap_or(i64::MAX),
+        updated_ms: updated_at_ms,
+    })
+}
+
+const fn kind(closes: Option<i64>) -> &'static str {
+    if closes.is_some() { "close" } else { "open" }
+}
+
+/// What is in other rows: the close decided on, and for a live position how it ended.
+pub(super) fn complete(connection: &Connection, ledger: Ledger, orders: &mut [OrderShown]) -> rusqlite::Result<()> {
+    if ledger == Ledger::Paper {
+        return Ok(());
+    }
+    let keys: Vec<_> = orders.iter().map(|order| (order.symbol.clone(), order.bar_close_s, order.id.clone())).collect();
+    let decisions = decisions::of_orders(connection, "order_id", &keys)?;
+    let closes: HashMap<_, _> = decisions.into_iter().filter_map(|it| Some((it.order_id?, it.close))).collect();
+    let ended: Vec<String> = orders
+        .iter()
+        .filter(|it| it.exit.is_some())
+        .filter_map(|it| it.ticket)
+        .map(|ticket| ticket.to_string())
+        .collect();
+    let mut ends = HashMap::new();
+    if !ended.is_empty() {
+        let mut select = connection.prepare_cached(
+            "SELECT account, closes, price FROM orders WHERE closes IN (SELECT value FROM json_each(?1)) AND state = 'filled'",
+        )?;
+        let mut rows = select.query([format!("[{}]", ended.join(","))])?;
+        while let Some(row) = rows.next()? {
+            ends.insert((row.get::<_, String>(0)?, row.get::<_, i64>(1)?), row.get::<_, Option<f64>>(2)?);
+        }
+    }
+    for order in orders {
+        order.close = closes.get(&order.id).copied().flatten();
+        let Some(ticket) = order.ticket.filter(|_| order.position.is_some()) else { continue };
+        if let Some((profit, ended_ms)) = money::of_ticket(connection, &order.account, ticket)? {
+            if let Some(at_ms) = ended_ms {
+                let gone = || Exit { at_ms, price: None, source: None, reason: Some("gone".into()) };
+                order.exit.get_or_insert_with(gone);
+                order.position = Some("closed");
+            }
+            order.profit = Some(profit);
+        }
+        if let (Some(exit), Some(end)) = (&mut order.exit, ends.get(&(order.account.clone(), ticket))) {
+            exit.price = *end;
+            exit.source = end.map(|_| "gateway".into());
+            exit.reason = Some("opposite".into());
+            order.position = Some("closed");
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,32 @@
+//! Open positions as the gateway listed them last, and what the journal knows since.
+
+use super::*;
+
+#[test]
+fn a_fill_after_the_last_list_is_open_and_one_before_it_unknown() {
+    let journal = Journal::new();
+    let list = "[{\"ticket\":1,\"symbol\":\"EURUSDm\",\"side\":\"BUY\",\"volume\":0.1,\"profit\":2.5}]";
+    journal.run(&format!(
+        "INSERT INTO account_snapshots (at_ms, account, balance, equity, currency, positions) VALUES
+         ({MONDAY}000, '{ACCOUNT}', 100, 101, 'USD', '{list}');"
+    ));
+    journal.order(
+        "00000000-0000-4000-8000-000000000001",
+        "EURUSD",
+        MONDAY - HOUR,
+        &format!("'filled', 1, 1.2, NULL, {}000", MONDAY + HOUR),
+    );
+    journal.order("00000000-0000-4000-8000-000000000002", "GBPUSD", MONDAY + 2 * HOUR, "'filled', 2, 1.5, NULL, NULL");
+    let states = |told: Option<i64>| {
+        let shown = journal.reader.positions(ACCOUNT, &HashMap::new(), told.map(|hour| (MONDAY + hour * HOUR) * 1_000));
+        let shown = shown.unwrap();
+        let rows =
+            shown.rows.into_iter().map(|row| (row.ticket.unwrap(), row.state, row.profit.why)).collect::<Vec<_>>();
+        (shown.seen_ms.unwrap() / 1_000 - MONDAY, rows)
+    };
+    let open = |why: &str| (2, "open", Some(why.to_owned()));
+    // Of the list alone: an order of ours has closed 1 since.
+    assert_eq!(states(None), (0, vec![open("the gateway has not listed it yet")]));
+    assert_eq!(states(Some(2)).1, [(1, "open", None), (2, "unknown", Some("the gateway does not list it".into()))]);
+    assert_eq!(states(Some(1)).0, HOUR, "the last look, not the last change");
+}

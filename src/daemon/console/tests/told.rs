@@ -1,0 +1,93 @@
+//! What is old, and how the answers say so: the cycle that is due, and what the gateway told.
+
+use super::*;
+use sentinel_actors::{domain::schedule::Schedule, messages::Event};
+use serde_json::Value;
+
+impl World {
+    async fn json(&self, path: &str) -> Value {
+        let (status, _, body) = self.get(&format!("/console/api/{path}"), "").await;
+        assert_eq!(status, 200, "{body}");
+        serde_json::from_str(&body).unwrap()
+    }
+
+    async fn tell(&self, event: Event) {
+        self.metrics.send(event).await.unwrap();
+    }
+}
+
+fn ms(since_epoch: Duration) -> u64 {
+    u64::try_from(since_epoch.as_millis()).unwrap()
+}
+
+#[actix::test]
+async fn the_next_cycle_is_due_by_the_schedule_also_after_a_break() {
+    for text in ["58 * * * * *", "0 0 8-17 * * MON-FRI", "0 0 4 1 * *"] {
+        let world = World::new(&Setup { schedule: text, ..Setup::default() });
+        let schedule: Schedule = text.parse().unwrap();
+        let now = SystemClock.now();
+        let due = |from: Duration| Value::from(ms(schedule.next_after(from).unwrap()));
+        assert_eq!(world.json("now").await["due_ms"], due(now), "{text}: from the start on");
+        // Two weeks ago, so that its successor was due in the past, or still is not.
+        for begun in [now - Duration::from_secs(14 * 86_400), now - Duration::from_secs(120)] {
+            let ended = Event::CycleFinished {
+                cycle_id: ms(begun),
+                finished_at: begun.as_secs_f64(),
+                duration: Duration::from_secs(1),
+                failed: false,
+            };
+            world.tell(ended).await;
+            assert_eq!(world.json("now").await["due_ms"], due(Duration::from_millis(ms(begun))), "{text}");
+        }
+    }
+}
+
+#[actix::test]
+async fn a_clock_that_was_set_back_makes_no_cycle_due_late() {
+    let world = World::new(&Setup::default());
+    let now = SystemClock.now();
+    let ahead = ms(now + Duration::from_secs(7_200));
+    let ended =
+        Event::CycleFinished { cycle_id: ahead, finished_at: 0.0, duration: Duration::from_secs(1), failed: false };
+    world.tell(ended).await;
+    let due = world.json("now").await["due_ms"].as_u64().unwrap();
+    assert!(due <= ms(now) + 62_000, "{due}");
+}
+
+#[actix::test]
+async fn open_profit_is_as_told_and_unknown_while_the_gateway_tells_nothing() {
+    let world = World::new(&Setup { is_live: true, ..Setup::default() });
+    let journal = rusqlite::Connection::open(world.folder.path().join("journal.db")).unwrap();
+    let list = r#"[{"ticket":1,"symbol":"EURUSDm","side":"BUY","volume":0.1,"profit":2.5}]"#;
+    let insert = "INSERT INTO account_snapshots (at_ms, account, balance, equity, currency, positions)
+                  VALUES (1000, '12345678', 100, 102.5, 'USD', ?1)";
+    journal.execute(insert, [list]).unwrap();
+    let live = async || world.json("now").await["today"]["live"].clone();
+    let before = live().await;
+    assert_eq!((&before["open"]["amount"], &before["seen_ms"]), (&2.5.into(), &1_000.into()), "as the journal has it");
+    world.tell(Event::PositionsTold(Some(1))).await;
+    let told = live().await;
+    assert!(told["seen_ms"].as_u64().unwrap() > 1_500_000_000_000, "the last look, not the last change: {told}");
+    let silent: [(Event, &str); 3] = [
+        (Event::GatewayChecked { trouble: Some("no reply".into()) }, "the gateway does not answer: no reply"),
+        (Event::AccountPollFailed, "did not tell account and positions"),
+        (
+            Event::PositionsChecked { trouble: Some("no list".into()), doubts: Vec::new() },
+            "the gateway's list of positions cannot be read: no list",
+        ),
+    ];
+    for (event, why) in silent {
+        let told = live().await["seen_ms"].clone();
+        world.tell(event).await;
+        let (now, positions) = (live().await, world.json("positions").await);
+        assert!(now["open"]["amount"].is_null() && now["open"]["why"].as_str().unwrap().contains(why), "{now}");
+        assert!(positions["trouble"].as_str().unwrap().contains(why), "{positions}");
+        assert_eq!((&positions["seen_ms"], &now["seen_ms"]), (&told, &told), "the rows are of that time");
+        world.tell(Event::PositionsTold(None)).await;
+        assert!(live().await["open"]["amount"].is_null(), "an empty list that proves nothing tells nothing");
+        world.tell(Event::PositionsTold(Some(1))).await;
+        let (now, positions) = (live().await, world.json("positions").await);
+        assert_eq!((&now["open"]["amount"], &positions["trouble"]), (&2.5.into(), &Value::Null), "{why}");
+        assert_eq!(world.json("money").await["account"]["seen_ms"], now["seen_ms"]);
+    }
+}
