@@ -18,7 +18,10 @@ mod temporary_folder;
 use crate::{
     process::exit::EXIT_USAGE,
     settings::SettingsArgs,
-    tools::{bars, dataset, replay, soak, study, verify},
+    tools::{
+        bars, dataset, replay, soak, study,
+        verify::{self, cluster},
+    },
 };
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -54,6 +57,9 @@ enum Command {
     /// Check a system that Sentinel works with, without trading
     #[command(subcommand)]
     Verify(verify::Target),
+    /// Say which daemon holds the account in etcd, and check etcd (cluster.mode = "guard")
+    #[command(subcommand)]
+    Cluster(cluster::Command),
     /// Watch a running daemon for a while: soak.html, and HEALTHY (exit code 0) or not (1)
     ///
     /// The thresholds are fixed before the run; the report has them next to the measured values. An unknown value counts
@@ -133,6 +139,7 @@ pub fn main() -> ExitCode {
         Some(Command::Resume(args)) => halt::resume(&args),
         Some(Command::Healthcheck(args)) => healthcheck::main(&args),
         Some(Command::Verify(target)) => verify::main(&target),
+        Some(Command::Cluster(command)) => cluster::main(&command),
         Some(Command::Soak(args)) => soak::main(&args),
         Some(Command::Bars(args)) => bars::main(&args),
         Some(Command::Dataset(args)) => dataset::main(&args),

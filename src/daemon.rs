@@ -1,6 +1,7 @@
-//! The daemon: its actors and how they are wired, the HTTP port, start and shutdown.
+//! The daemon: its actors and how they are wired, its claim on the account, the HTTP port, start and shutdown.
 
 pub mod application;
+pub mod cluster;
 pub mod console;
 pub mod http;
 mod port;

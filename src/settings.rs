@@ -34,7 +34,7 @@ pub use market::CalendarSource;
 pub use old_journal::OldJournal;
 pub use origins::Remarks;
 pub use protection::Protection;
-pub use purpose::{Daemon, Gateway, Purpose, VerifyGateway, VerifyMarket, VerifyModel};
+pub use purpose::{Cluster, Daemon, Gateway, Purpose, VerifyGateway, VerifyMarket, VerifyModel};
 pub use recorded::{Recorded, RecordedSymbol};
 pub use resolved::Resolved;
 pub use secret::Secret;

@@ -12,8 +12,17 @@ use std::{
     path::{Path, PathBuf},
 };
 
-const STAGES: [&str; 8] =
-    ["fetcher", "feature_builder", "predictor", "signal_sender", "journal", "archive", "metrics", "deadman"];
+const STAGES: [&str; 9] = [
+    "fetcher",
+    "feature_builder",
+    "predictor",
+    "signal_sender",
+    "journal",
+    "archive",
+    "metrics",
+    "deadman",
+    "guardian",
+];
 const DOMAIN_CRATES: [&str; 9] =
     ["std", "core", "serde", "thiserror", "uuid", "chrono", "chrono_tz", "croner", "crate"];
 
@@ -87,13 +96,14 @@ fn imports_run_one_way() {
 }
 
 /// Adapters that use another one, and which. What is used is shared by all, and no system of its own.
-const SHARED_BY_ADAPTERS: [(&str, &[&str]); 6] = [
+const SHARED_BY_ADAPTERS: [(&str, &[&str]); 7] = [
     ("eodhd", &["json"]),
     ("mlflow", &["json"]),
     ("gateway", &["json"]),
     ("journal", &["fail_points"]),
     ("prometheus", &["endpoint"]),
     ("deadman", &["http", "json"]),
+    ("etcd", &["http", "json"]),
 ];
 
 #[test]

@@ -1,5 +1,5 @@
 //! Checks tables of the documents that the code knows: the dialects (`SENTINEL_WRITE_README=1 cargo test --test readme_tables`
-//! writes them), the states of an order, the settings of `[study]` and `[paper]`, and the names of the features.
+//! writes them), the states of an order, the settings of `[study]`, `[paper]` and `[cluster]`, and the names of the features.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a failing test panics
 
@@ -84,11 +84,14 @@ fn keys_of(section: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_account_on_paper_has_the_settings_of_the_page() {
+fn paper_and_cluster_have_the_settings_of_the_page() {
     let page = fs::read_to_string(file("config/README.md")).unwrap();
-    let (_, section) = page.split_once("\n## Paper\n").unwrap();
-    let rows = section.lines().take_while(|line| !line.starts_with("## ")).filter(|line| line.starts_with("| `"));
-    assert_eq!(rows.flat_map(quoted).filter(|key| key.starts_with("paper.")).collect::<Vec<_>>(), keys_of("paper"));
+    for (title, name) in [("Paper", "paper"), ("Cluster", "cluster")] {
+        let (_, section) = page.split_once(&format!("\n## {title}\n")).unwrap();
+        let rows = section.lines().take_while(|line| !line.starts_with("## ")).filter(|line| line.starts_with("| `"));
+        let prefix = format!("{name}.");
+        assert_eq!(rows.flat_map(quoted).filter(|key| key.starts_with(&prefix)).collect::<Vec<_>>(), keys_of(name));
+    }
 }
 
 #[test]

@@ -45,7 +45,7 @@ profile=debug
 
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$PWD/target}" CARGO_TERM_COLOR=never PYTHONDONTWRITEBYTECODE=1
 target=$CARGO_TARGET_DIR logs=$target/test-logs tools=$target/tools python=$target/venv/bin/python
-# Debian's prometheus and alertmanager start services when they are installed, so they are only unpacked here.
+# Debian's prometheus, alertmanager and etcd start services when they are installed, so they are only unpacked here.
 export PATH="$tools/usr/bin:$PATH"
 passed=0 failed=0 skips=0 skipped=() unchecked=""
 mkdir -p "$logs" && touch "$logs/began"
@@ -133,6 +133,7 @@ install_tools() {
         has debootstrap || missing+=(debootstrap)
     fi
     has promtool && has prometheus || unpack+=(prometheus)
+    has etcd || unpack+=(etcd-server)
     has amtool && has prometheus-alertmanager || unpack+=(prometheus-alertmanager)
     [ ${#missing[@]} -eq 0 ] && [ ${#unpack[@]} -eq 0 ] && { alertmanager_templates; return; }
     if ! installs; then
@@ -147,7 +148,7 @@ install_tools() {
     mkdir -p "$tools" && (cd "$tools" && rm -f ./*.deb && apt-get download "${unpack[@]}") || return
     for package in "$tools"/*.deb; do dpkg -x "$package" "$tools" || return; done
     rm -f "$tools"/*.deb
-    has promtool && has prometheus && has amtool && has prometheus-alertmanager && alertmanager_templates
+    has promtool && has prometheus && has etcd && has amtool && has prometheus-alertmanager && alertmanager_templates
 }
 
 # Debian's Alertmanager looks for its templates only there, wherever it was unpacked.
@@ -287,6 +288,7 @@ container_tests() {
 # The Rust tests use 300 seeds; the log of this step has the table of results.
 step_simulation() {
     check simulation env SENTINEL_SIM_SEEDS=10000 cargo test --package sentinel-actors --locked --test simulation -- --nocapture
+    check simulation-cluster env SENTINEL_SIM_SEEDS=10000 cargo test --package sentinel-actors --locked --lib cluster::tests::simulation
 }
 
 step_bench() { check bench cargo bench --workspace --locked; }

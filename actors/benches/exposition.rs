@@ -12,6 +12,7 @@ use sentinel_actors::{
     domain::{
         build_info::BuildInfo,
         clock::Clock,
+        cluster::Unguarded,
         decision::{Action, Decision},
         drift::Drift,
         features::InvalidValues,
@@ -63,6 +64,7 @@ fn recorder(symbols: usize) -> Recorder {
         paper: None,
         max_bar_age_s: 10_800,
         kill_switch: Arc::new(HaltFile::new(None)),
+        authority: Arc::new(Unguarded),
         period: Duration::from_secs(60),
         inflight: Inflight::default(),
         breakers: Breakers::default(),

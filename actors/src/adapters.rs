@@ -9,6 +9,7 @@
 //! - [`archive`] - the SQLite file with bars
 //! - [`prometheus`] - the text of `/metrics`
 //! - [`deadman`] - the service that expects pings
+//! - [`etcd`] - the claim on the account
 //! - [`halt_file`] - the kill switch, a file that `sentinel halt` creates
 //! - [`system_clock`] - the machine's clocks
 //!
@@ -23,6 +24,7 @@ pub mod archive;
 pub mod deadman;
 pub mod endpoint;
 pub mod eodhd;
+pub mod etcd;
 pub mod fail_points;
 pub mod gateway;
 pub mod gzip;

@@ -13,6 +13,7 @@ pub mod breaker;
 pub mod build_info;
 pub mod calendar;
 pub mod clock;
+pub mod cluster;
 pub mod cycle_outcome;
 pub mod decision;
 pub mod drift;

@@ -11,6 +11,7 @@
 //! - [`journal`] - decisions and orders on disk
 //! - [`archive`] - the bars that decisions were made from, on disk
 //! - [`metrics`] - counts events for `/metrics`, and judges the daemon's health for `/health`
+//! - [`guardian`] - holds the account in etcd, so that no other daemon trades it
 //! - [`deadman`] - pings an external service after good cycles
 //! - [`domain`] - calculations that all of them use: pure
 //! - [`adapters`] - the outside systems, one module each, and their shared code
@@ -25,6 +26,7 @@ pub mod deadman;
 pub mod domain;
 pub mod feature_builder;
 pub mod fetcher;
+pub mod guardian;
 pub mod journal;
 pub mod messages;
 pub mod metrics;

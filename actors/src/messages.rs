@@ -244,6 +244,12 @@ pub struct CycleWentWell {
     pub due: Duration,
 }
 
+/// Application -> Guardian, at shutdown and after the last order is settled: give the account back in etcd. Answers whether etcd
+/// confirmed it.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "bool")]
+pub struct ReleaseClaim;
+
 /// Application -> Journal, at shutdown: answered when everything before it is on disk and the file is closed and unlocked.
 /// Steps that could not be written by then are kept in a file beside it.
 #[derive(Debug, Clone, Copy, Message)]

@@ -18,6 +18,7 @@ use crate::{
     domain::{
         build_info::BuildInfo,
         clock::Clock,
+        cluster::Authority,
         drift::Drift,
         guard::KillSwitch,
         instrument::Symbol,
@@ -62,6 +63,8 @@ pub struct Config {
     pub max_bar_age_s: i64,
     /// The kill switch. It is checked for each text and verdict, so that both are right even without a signal or a cycle.
     pub kill_switch: Arc<dyn KillSwitch>,
+    /// Whether this daemon may send orders for its account; read as often as the kill switch.
+    pub authority: Arc<dyn Authority>,
     /// Time between two due cycles.
     pub period: Duration,
     /// Open requests, counted by the adapters.

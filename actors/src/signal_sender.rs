@@ -20,6 +20,7 @@ use crate::{
     },
     domain::{
         clock::Clock,
+        cluster::Authority,
         exposure::{Doubt, KnownNames},
         guard::{KillSwitch, Suppression},
         instrument::Instrument,
@@ -69,6 +70,8 @@ pub struct Config {
     pub rules: Rules,
     /// The kill switch.
     pub kill_switch: Arc<dyn KillSwitch>,
+    /// Whether this daemon may send orders for its account.
+    pub authority: Arc<dyn Authority>,
     /// Stops calls to a gateway that fails.
     pub breakers: Breakers,
     /// Cancelled when the daemon stops; orders that were not sent by then are not sent.

@@ -123,7 +123,7 @@ async fn run(args: &Args) -> anyhow::Result<Ended> {
     say(&format!("Sentinel demo: the first {} {whose} bars run without a pause ...", first_bars(args)));
     let greeting = Greeting::new(args, &settings, &journal, servers.addresses(), servers.accuracy, own);
     let began = Instant::now();
-    let mut application = Application::start(&settings, plan, None)?;
+    let mut application = Application::start(&settings, plan, None, None)?;
     application.when_caught_up(move |listening| {
         greeting.say(began.elapsed(), listening);
         actix_rt::spawn(async move {

@@ -4,7 +4,9 @@ use super::account_lock;
 use crate::{
     daemon::{
         application::{Application, Plan},
+        cluster::Claim,
         shutdown::Ended,
+        start_lines::say_other_machines,
         telemetry,
     },
     process::{
@@ -59,7 +61,19 @@ pub(super) fn main(args: &Args) -> ExitCode {
     let ended = on_system(async {
         // First, so that no signal comes before its handler.
         let stop = unix_signals::stop()?;
-        let application = Application::start(&settings, plan, sources.file.as_deref())?;
+        let mut stop = std::pin::pin!(stop);
+        let mut claim = Claim::of(&settings)?;
+        if let Some(claim) = &mut claim {
+            tokio::select! {
+                taken = claim.take(&settings, plan.once) => taken?,
+                () = &mut stop => {
+                    claim.keeper.release().await;
+                    return Ok(Ended::Stopped);
+                }
+            }
+        }
+        let application = Application::start(&settings, plan, sources.file.as_deref(), claim)?;
+        say_other_machines(&settings);
         // Only now, because the journal is locked: of two daemons the commands must see the one that runs.
         if let Err(error) = sources.to_last_start(Some(&settings.journal.path)).write(&sources.environment, false) {
             tracing::warn!(%error, "the other sentinel commands will not see the flags and variables of this daemon");

@@ -1,13 +1,14 @@
 //! The life cycle of a daemon: start, run until something ends it, drain.
 
 use super::{
+    cluster::Claim,
     console::{self, Console, Facts},
     http::{Deps, Landing},
     port::Port,
     shutdown::{Drained, Ended, judge, log_end},
     start_lines,
     systemd::ServiceManager,
-    watch::{wait_for_end, watch_actors},
+    watch::{wait_for_end, watch_actors, watch_guardian},
     wiring::{self, Shared, Started},
 };
 use crate::{process::build_info, settings::Resolved};
@@ -17,9 +18,15 @@ use sentinel_actors::{
     adapters::system_clock::SystemClock,
     archive::Archivist,
     cycle::{Policy, Stages},
-    domain::{clock::Clock, names::ActorName, schedule::Schedule},
+    domain::{
+        clock::Clock,
+        cluster::{Authority, Unguarded},
+        names::ActorName,
+        schedule::Schedule,
+    },
+    guardian::Guardian,
     journal::{Journal, Opened},
-    messages::{Flush, FlushUnwritten, Ping, Telemetry},
+    messages::{Flush, FlushUnwritten, Ping, ReleaseClaim, Telemetry},
     metrics::{self, MetricsActor, Snapshot},
     scheduler::{Drain, Notice, Scheduler, SchedulerConfig},
 };
@@ -35,6 +42,8 @@ const DRAIN_SLACK: Duration = Duration::from_millis(1_000);
 
 /// How long the disk may take for the last writes.
 const FLUSH_DEADLINE: Duration = Duration::from_millis(1_500);
+/// How long giving back the account may take; after that the claim ends with its lease.
+const RELEASE_DEADLINE: Duration = Duration::from_secs(3);
 /// How long HTTP and the threads may take to end after that.
 const STOP_SLACK: Duration = Duration::from_secs(2);
 
@@ -76,6 +85,8 @@ pub struct Application {
     journal: Addr<Journal>,
     archivist: Option<Archivist>,
     flush_unwritten: Recipient<FlushUnwritten>,
+    /// `None` if no account is claimed.
+    guardian: Option<Addr<Guardian>>,
     metrics: Metrics,
     notices: UnboundedReceiver<Notice>,
     shutdown: CancellationToken,
@@ -119,14 +130,15 @@ impl Metrics {
 }
 
 impl Application {
-    /// Starts every actor and HTTP; the first cycle begins at once. `file` is the settings file, for the log.
+    /// Starts every actor and HTTP; the first cycle begins at once. `file` is the settings file, for the log; `claim` is that on
+    /// the account, as far as it has come.
     ///
     /// A port that is in use is not an error: the daemon trades and tries the port again.
     ///
     /// # Errors
     /// When another daemon uses the journal, or the file is not a journal; and when an actor cannot be built, which no network
     /// condition can cause.
-    pub fn start(settings: &Resolved, plan: Plan, file: Option<&Path>) -> anyhow::Result<Self> {
+    pub fn start(settings: &Resolved, plan: Plan, file: Option<&Path>, claim: Option<Claim>) -> anyhow::Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let opened = Opened::at(&settings.journal.path, &wiring::identity(settings), clock.now())?;
         let started = clock.now();
@@ -135,7 +147,12 @@ impl Application {
         start_lines::say_unresolved(&opened.unresolved(), &settings.journal.path);
 
         let policy = wiring::policy(settings, clock.clone());
-        let config = wiring::metrics_config(settings, plan.schedule.period(clock.now()), &opened, &policy);
+        let authority: Arc<dyn Authority> = match &claim {
+            Some(claim) => Arc::new(claim.cell.clone()),
+            None => Arc::new(Unguarded),
+        };
+        let mut config = wiring::metrics_config(settings, plan.schedule.period(clock.now()), &opened, &policy);
+        config.authority = authority.clone();
         let (inflight, breakers) = (config.inflight.clone(), config.breakers.clone());
         let metrics = Metrics::start(config)?;
         let archivist = start_archivist(settings, &clock, &metrics);
@@ -148,6 +165,7 @@ impl Application {
             inflight,
             breakers,
             kill_switch: policy.kill_switch.clone(),
+            authority,
             shutdown: CancellationToken::new(),
             metrics: metrics.telemetry.clone(),
             journal,
@@ -171,6 +189,7 @@ impl Application {
             journal: shared.journal,
             archivist,
             flush_unwritten,
+            guardian: claim.map(start_guardian),
             metrics,
             notices,
             shutdown: shared.shutdown,
@@ -214,12 +233,13 @@ impl Application {
         let ended = tokio::select! {
             () = shutdown => Ended::Stopped,
             gone = watch_actors(&self.pings, &self.metrics.telemetry) => Ended::StageGone(gone),
+            gone = watch_guardian(self.guardian.clone().map(Addr::recipient)) => Ended::StageGone(gone),
             ended = wait_for_end(&mut self.notices, self.once, &mut say_caught_up) => ended,
         };
         if let Ended::StageGone(actor) = ended {
             tracing::error!(actor, "actor stopped responding: shutting down for a restart");
         }
-        service_manager.stopping(self.drain_deadline + FLUSH_DEADLINE * 3 + STOP_SLACK);
+        service_manager.stopping(self.drain_deadline + FLUSH_DEADLINE * 3 + RELEASE_DEADLINE + STOP_SLACK);
         let Drained { is_journalled, is_outcome_lost } = self.drain().await;
         attended.abort();
         let ended = match ended {
@@ -241,7 +261,8 @@ impl Application {
     /// Starts no new cycle, waits for an order that was already sent, then ends HTTP and the threads.
     async fn drain(self) -> Drained {
         self.shutdown.cancel();
-        if tokio::time::timeout(self.drain_deadline, self.scheduler.send(Drain)).await.is_err() {
+        let is_drained = tokio::time::timeout(self.drain_deadline, self.scheduler.send(Drain)).await;
+        if is_drained.is_err() {
             tracing::error!("a cycle did not end in time; an order in flight may have been executed");
         }
         let is_written = matches!(
@@ -253,6 +274,16 @@ impl Application {
         // Closed only now, when every order's outcome and the last cycle's decisions are in it.
         let flushed = tokio::time::timeout(FLUSH_DEADLINE, self.journal.send(Flush)).await;
         let drained = judge(flushed.ok().and_then(Result::ok), is_written);
+        if let Some(guardian) = &self.guardian {
+            // An order that may still be on its way keeps the account: the claim then ends with its lease.
+            if matches!(is_drained, Ok(Ok(_))) {
+                let _ = tokio::time::timeout(RELEASE_DEADLINE, guardian.send(ReleaseClaim)).await;
+            } else {
+                tracing::warn!(
+                    "the account is not given back in etcd, because a cycle did not end; its lease ends by itself"
+                );
+            }
+        }
         // After the journal, which offers it the last cycle's bars.
         if let Some(archivist) = self.archivist
             && tokio::time::timeout(FLUSH_DEADLINE, archivist.close()).await.is_err()
@@ -266,6 +297,11 @@ impl Application {
         }
         drained
     }
+}
+
+/// On a thread of its own, which is not joined: nothing waits for etcd.
+fn start_guardian(claim: Claim) -> Addr<Guardian> {
+    Guardian::start_in_arbiter(&Arbiter::new().handle(), |_| Guardian::new(claim.keeper))
 }
 
 /// A daemon that has no thread for it trades without it.

@@ -2,7 +2,7 @@
 
 use crate::{
     net::authority,
-    settings::{Remarks, Resolved},
+    settings::{ClusterMode, Remarks, Resolved},
 };
 use sentinel_actors::adapters::journal::OrderRow;
 use std::{collections::BTreeSet, path::Path};
@@ -32,6 +32,17 @@ pub fn say_settings(settings: &Resolved, file: Option<&Path>, once: bool) {
     say_remarks(&settings.remarks);
     if settings.purpose.gateway.is_live() {
         say_too_large(settings);
+    }
+}
+
+/// Logs whether something keeps a daemon on another machine from the same account. Not for the demo, whose account is its own.
+pub fn say_other_machines(settings: &Resolved) {
+    match (settings.cluster.mode, settings.purpose.gateway.is_live()) {
+        (ClusterMode::Off, true) => tracing::info!(
+            "nothing stops a daemon on another machine from trading this account, too; cluster.mode = \"guard\" does"
+        ),
+        (ClusterMode::Guard, false) => tracing::info!("the account is not claimed in etcd: a dry run sends no orders"),
+        (_, _) => {}
     }
 }
 

@@ -29,6 +29,20 @@ pub(super) async fn watch_actors(actors: &[(ActorName, Recipient<Ping>)], metric
     }
 }
 
+/// Pings the Guardian, if there is one; returns its name if it has stopped for good. It has no metric of its own: without it the
+/// claim ends.
+pub(super) async fn watch_guardian(guardian: Option<Recipient<Ping>>) -> &'static str {
+    let Some(guardian) = guardian else { return std::future::pending().await };
+    loop {
+        // A slow answer is none of a dead one.
+        let _ = tokio::time::timeout(PING_PERIOD, guardian.send(Ping)).await;
+        if !guardian.connected() {
+            return "guardian";
+        }
+        tokio::time::sleep(PING_PERIOD).await;
+    }
+}
+
 /// Waits for a notice of the Scheduler that ends the daemon.
 pub(super) async fn wait_for_end(
     notices: &mut UnboundedReceiver<Notice>,
@@ -105,6 +119,17 @@ mod tests {
             let stopped = tokio::time::timeout(Duration::from_secs(5), watch_actors(&with_failing, &metrics)).await;
             assert_eq!(stopped, Ok(name.as_str()));
         }
+    }
+
+    #[actix_rt::test]
+    async fn a_guardian_that_has_stopped_ends_the_watch() {
+        let wait = Duration::from_millis(200);
+        assert!(tokio::time::timeout(wait, watch_guardian(None)).await.is_err());
+        let healthy = Probe { panics: false }.start();
+        assert!(tokio::time::timeout(wait, watch_guardian(Some(healthy.recipient()))).await.is_err());
+        let failing = Probe { panics: true }.start();
+        let stopped = tokio::time::timeout(Duration::from_secs(5), watch_guardian(Some(failing.recipient()))).await;
+        assert_eq!(stopped, Ok("guardian"));
     }
 
     #[actix_rt::test]

@@ -21,6 +21,7 @@ use sentinel_actors::{
     deadman::{self, Deadman},
     domain::{
         clock::Clock,
+        cluster::{Authority, Unguarded},
         drift::Drift,
         guard::KillSwitch,
         instrument::{Instrument, InstrumentKey, Symbol},
@@ -57,6 +58,8 @@ pub struct Shared {
     pub breakers: Breakers,
     /// The kill switch.
     pub kill_switch: Arc<dyn KillSwitch>,
+    /// Whether this daemon may send orders for its account.
+    pub authority: Arc<dyn Authority>,
     /// Cancelled at shutdown: orders that are not sent yet are not sent.
     pub shutdown: CancellationToken,
     /// Receives the events.
@@ -171,6 +174,7 @@ pub fn metrics_config(settings: &Resolved, period: Duration, opened: &Opened, po
         paper: paper_figures(settings, opened, policy.clock.now()),
         max_bar_age_s: settings.max_bar_age_s,
         kill_switch: policy.kill_switch.clone(),
+        authority: Arc::new(Unguarded),
         period,
         inflight: Inflight::default(),
         breakers: Breakers::new(settings.breaker),
@@ -234,6 +238,7 @@ fn sender_config(settings: &Resolved, shared: &Shared) -> signal_sender::Config 
             waits_for_new_bar: settings.journal.waits_for_new_bar,
         },
         kill_switch: shared.kill_switch.clone(),
+        authority: shared.authority.clone(),
         breakers: shared.breakers.clone(),
         journal: order_journal(&shared.journal),
     }

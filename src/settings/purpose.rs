@@ -2,7 +2,7 @@
 //! they are used.
 
 use super::{
-    LIVE, Settings,
+    ClusterMode, LIVE, Settings,
     validate::{self, Found},
 };
 use sentinel_actors::adapters::{eodhd::ApiToken, gateway::DialectKind};
@@ -39,6 +39,13 @@ pub struct VerifyMarket {
 /// Verifying the model server: needs nothing more.
 #[derive(Debug, Clone, Copy)]
 pub struct VerifyModel;
+
+/// Looking at the account's claim: needs a cluster and the account.
+#[derive(Debug, Clone)]
+pub struct Cluster {
+    /// The trading account.
+    pub account: String,
+}
 
 /// Whether orders are sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,6 +129,19 @@ impl Purpose for VerifyGateway {
 impl Purpose for VerifyMarket {
     fn of(settings: &Settings, _: bool, found: &mut Found) -> Option<Self> {
         Some(Self { token: validate::token(settings, found)? })
+    }
+}
+
+impl Purpose for Cluster {
+    fn of(settings: &Settings, _: bool, found: &mut Found) -> Option<Self> {
+        let mode = settings.cluster.mode;
+        found.unless(mode != ClusterMode::Off, "cluster.mode", "is off, so no account is claimed: set it to guard");
+        found.unless(
+            settings.gateway.account.is_some(),
+            "gateway.account",
+            "is needed: --account with the trading account",
+        );
+        settings.gateway.account.clone().map(|account| Self { account })
     }
 }
 

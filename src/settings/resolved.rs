@@ -1,9 +1,9 @@
 //! Settings that were checked and parsed, in the types that the actors use.
 
 use super::{
-    Archive, ConsoleSettings, DataSettings, DeadmanSettings, GatewaySettings, GuardSettings, Journal, Log,
-    MetricsSettings, ModelSettings, PaperSettings, Problem, Settings, SettingsError, Sources, StudySettings, Symbols,
-    TradingSettings, WEB_CONFIG, confidence_reference, curve,
+    Archive, ClusterSettings, ConsoleSettings, DataSettings, DeadmanSettings, GatewaySettings, GuardSettings, Journal,
+    Log, MetricsSettings, ModelSettings, PaperSettings, Problem, Settings, SettingsError, Sources, StudySettings,
+    Symbols, TradingSettings, WEB_CONFIG, confidence_reference, curve,
     market::{self, CalendarSource},
     origins::{self, Remarks},
     protection::Protection,
@@ -11,7 +11,10 @@ use super::{
     validate::{self, Found},
 };
 use sentinel_actors::{
-    adapters::gateway::{self, CurveKeys, Peer},
+    adapters::{
+        etcd::{self, Ca},
+        gateway::{self, CurveKeys, Peer},
+    },
     domain::{
         breaker::BreakerPolicy, calendar::Calendar, drift::Reference, features::TimeColumns, guard::Limits,
         instrument::Instrument, money::Money, schedule::Schedule,
@@ -74,6 +77,9 @@ pub struct Resolved<P = Daemon> {
     /// TLS and passwords of the console, if there are any.
     pub console_protection: Option<Protection>,
     pub deadman: DeadmanSettings,
+    pub cluster: ClusterSettings,
+    /// The certificate authority of etcd, if it has one of its own.
+    pub etcd_ca: Option<Ca>,
     pub paper: PaperSettings,
     pub study: StudySettings,
     /// What is logged, and how.
@@ -103,6 +109,7 @@ struct Parsed<P> {
     reference: Option<Reference>,
     protection: Option<Protection>,
     console_protection: Option<Protection>,
+    etcd_ca: Option<Ca>,
 }
 
 impl Settings {
@@ -147,6 +154,7 @@ impl Settings {
         let named = |faults: Vec<String>| faults.into_iter().map(|fault| Problem::new(WEB_CONFIG, fault)).collect();
         let protection = found.or_problems(protection.map_err(named));
         let console_protection = validate::console(self, found);
+        let etcd_ca = found.or_problem(validate::authority(&self.cluster));
         let calendar = calendar?;
         Some(Parsed {
             purpose: purpose?,
@@ -158,6 +166,7 @@ impl Settings {
             reference: reference?,
             protection: protection?,
             console_protection: console_protection?,
+            etcd_ca: etcd_ca?,
         })
     }
 
@@ -200,6 +209,8 @@ impl Settings {
             console: self.console,
             console_protection: parsed.console_protection,
             deadman: self.deadman,
+            cluster: self.cluster,
+            etcd_ca: parsed.etcd_ca,
             paper: self.paper,
             study: self.study,
             log: parsed.log,
@@ -232,6 +243,18 @@ impl<P> Resolved<P> {
             loss_pct_per_day_max: guards.loss_pct_per_day_max,
             failures_in_a_row_max: guards.failures_in_a_row_max,
             opposite: guards.opposite,
+        }
+    }
+
+    /// Where etcd is, for the claim on this account.
+    pub fn etcd(&self, account: &str) -> etcd::Config {
+        let cluster = &self.cluster;
+        etcd::Config {
+            endpoints: cluster.endpoints.iter().map(|url| url.trim_end_matches('/').to_owned()).collect(),
+            ca: self.etcd_ca.clone(),
+            login: cluster.user.clone().zip(cluster.password_file.clone()),
+            prefix: cluster.prefix.clone(),
+            account: account.to_owned(),
         }
     }
 

@@ -1,6 +1,7 @@
 //! The settings, section by section, as `config/base.toml` documents them.
 
 mod archive;
+mod cluster;
 mod console;
 mod gateway;
 mod journal;
@@ -10,6 +11,7 @@ mod study;
 mod symbols;
 
 pub use archive::{Archive, ArchiveSettings};
+pub use cluster::{ClusterMode, ClusterSettings};
 pub use console::ConsoleSettings;
 pub use gateway::{GatewaySettings, PlaintextSetting};
 pub use journal::{Journal, JournalSettings, NewJournal};
@@ -62,6 +64,8 @@ pub struct Settings {
     pub console: ConsoleSettings,
     /// Pings for an outside service.
     pub deadman: DeadmanSettings,
+    /// Which daemon may trade the account.
+    pub cluster: ClusterSettings,
     /// The account on paper.
     pub paper: PaperSettings,
     /// What `sentinel study` charges.

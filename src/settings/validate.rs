@@ -1,5 +1,6 @@
 //! The allowed values of every setting. All problems are reported together, each with its key and what to do.
 
+mod cluster;
 mod console;
 mod data;
 mod live;
@@ -12,6 +13,7 @@ use super::{
     address::host_fault,
     sections::{BreakerSettings, DeadmanSettings, GuardSettings, Journal, PaperSettings, TradingSettings},
 };
+pub(super) use cluster::authority;
 pub(super) use console::console;
 use data::data;
 pub(super) use data::token;
@@ -46,6 +48,7 @@ pub(super) fn ranges(settings: &Settings, journal: &Journal, found: &mut Found) 
     archive(settings, journal, found);
     http(settings, found);
     deadman(&settings.deadman, found);
+    cluster::cluster(settings, found);
     paper(&settings.paper, found);
     study::study(settings, found);
     symbols::symbols(settings, found);

@@ -1,6 +1,7 @@
 //! `sentinel verify`: checks whether a system that Sentinel works with is ready. One module per target, one kind of report.
 
 mod clock;
+pub(crate) mod cluster;
 mod daemon;
 mod gateway;
 mod hub;

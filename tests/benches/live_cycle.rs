@@ -22,7 +22,7 @@ use sentinel_actors::{
     },
     archive::Archivist,
     cycle::{CycleEnd, Policy, Stages, run_cycle},
-    domain::{clock::Clock, drift::Drift, instrument::Symbol},
+    domain::{clock::Clock, cluster::Unguarded, drift::Drift, instrument::Symbol},
     journal::{Journal, Opened},
     messages::{Backlog, Telemetry},
     metrics::{self, MetricsActor},
@@ -91,6 +91,7 @@ fn start_stages(settings: &Resolved) -> (Stages, Policy) {
         paper: None,
         max_bar_age_s: 10_800,
         kill_switch: Arc::new(HaltFile::new(None)),
+        authority: Arc::new(Unguarded),
         period: Duration::from_secs(60),
         inflight: inflight.clone(),
         breakers: breakers.clone(),
@@ -108,8 +109,16 @@ fn start_stages(settings: &Resolved) -> (Stages, Policy) {
     let journal = Journal::start(config, opened);
     let policy = wiring::policy(settings, clock.clone());
     let kill_switch = policy.kill_switch.clone();
-    let shared =
-        Shared { clock, inflight, breakers, kill_switch, shutdown: CancellationToken::new(), metrics, journal };
+    let shared = Shared {
+        clock,
+        inflight,
+        breakers,
+        kill_switch,
+        authority: Arc::new(Unguarded),
+        shutdown: CancellationToken::new(),
+        metrics,
+        journal,
+    };
     (wiring::start(settings, &shared).stages, policy)
 }
 

@@ -13,7 +13,7 @@ use sentinel_actors::{
         prometheus::Format,
         system_clock::SystemClock,
     },
-    domain::{build_info::BuildInfo, drift::Drift, instrument::Symbol},
+    domain::{build_info::BuildInfo, cluster::Unguarded, drift::Drift, instrument::Symbol},
     messages::{Backlog, Ping},
     metrics::{Config, GetMetrics, MetricsActor},
 };
@@ -91,6 +91,7 @@ async fn servers() -> Result<(Bound, Bound), Box<dyn std::error::Error>> {
         paper: None,
         max_bar_age_s: 10_800,
         kill_switch: Arc::new(HaltFile::new(None)),
+        authority: Arc::new(Unguarded),
         period: Duration::from_secs(60),
         inflight: Inflight::default(),
         breakers: Breakers::default(),

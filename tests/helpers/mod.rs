@@ -69,7 +69,7 @@ pub async fn spawn_app(flags: &[(&'static str, &str)], plan: impl FnOnce(Plan) -
     let sources = Sources { environment: HashMap::new(), flags: all, ..Sources::default() };
     let settings = Settings::load(&sources).unwrap();
     let plan = plan(Plan::from_settings(&settings));
-    let application = Application::start(&settings, plan, None).unwrap();
+    let application = Application::start(&settings, plan, None, None).unwrap();
     let address = application.address().expect("a free port can be bound");
     let (stop, stopped) = oneshot::channel::<()>();
     let shutdown = async { drop(stopped.await) };

@@ -27,6 +27,7 @@ CRITICAL = {
     "SentinelCrashLoop": NO_TRADING,
     "SentinelActorDown": NO_TRADING,
     "SentinelCyclesStalled": NO_TRADING,
+    "SentinelAccountNotHeld": NO_TRADING,
     "SentinelNotReady": NO_TRADING,
     "SentinelAllBarsStale": NO_TRADING,
     "SentinelCredentialsRefused": NO_TRADING,
@@ -102,7 +103,8 @@ def test_critical_alerts_match_the_rule_of_severity():
 
 
 def test_few_are_critical():
-    assert len(ALERTS) <= 66 and len(CRITICAL) <= len(ALERTS) / 3, len(ALERTS)
+    # The 67th is about the claim on the account, which none of the others notices.
+    assert len(ALERTS) <= 67 and len(CRITICAL) <= len(ALERTS) / 3, len(ALERTS)
 
 
 def test_every_rule_looks_at_our_job_only():

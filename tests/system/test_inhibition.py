@@ -57,6 +57,10 @@ CASES = {
     "a crash loop": (["CrashLoop"], ["CyclesStalled", "Restarts", "ScrapesFailing", "NotReady", "NoPredictions"]),
     "a daemon that hangs": (["CyclesStalled"], ["NotReady", "NoPredictions", "TicksMissed", "BarsStaleMany"]),
     "the kill switch": (["Halted", "OrdersHeldBack/reason=loss_limit"], ["OrdersHeldBack/reason=halted"]),
+    "the account": (
+        ["AccountNotHeld/shard=account", "OrdersHeldBack/reason=failures", "CyclesFailing"],
+        ["NotReady", "OrdersHeldBack/reason=not_holder"],
+    ),
     "all bars": (["AllBarsStale"], ["BarsStaleMany", "BarsStale"]),
     "a symbol": (
         ["SymbolFailing/symbol=EURUSD/stage=fetch", "BarsStale/symbol=GBPUSD"],

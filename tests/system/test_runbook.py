@@ -13,7 +13,7 @@ ALERTS = {name_of(rule): rule for rule in Rules().rules.values() if "alert" in r
 ENTRIES = dict(re.findall(r"^### (\S+)\n(.*?)(?=^##|\Z)", TEXT, flags=re.MULTILINE | re.DOTALL))
 PARTS = ["Means", "Look at", "Do", "Ends"]
 COMMAND = re.compile(
-    r"sentinel (?:verify \w+|orders (?:--unresolved|resolve|closed|show)|orders|explain|pnl|check|resume|halt|--version)"
+    r"sentinel (?:verify \w+|cluster \w+|orders (?:--unresolved|resolve|closed|show)|orders|explain|pnl|check|resume|halt|--version)"
 )
 
 

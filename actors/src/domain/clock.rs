@@ -17,6 +17,11 @@ pub trait Clock: Send + Sync + 'static {
         self.now()
     }
 
+    /// Like [`Clock::monotonic`], from another origin, but it does not stop while the machine is suspended.
+    fn boottime(&self) -> Duration {
+        self.monotonic()
+    }
+
     /// Both at once.
     fn moment(&self) -> Moment {
         Moment { wall: self.now(), monotonic: self.monotonic() }

@@ -56,6 +56,9 @@ suppressions! {
     Unresolved = "unresolved",
         "an order of unknown outcome blocks its symbol and the rest of its cycle; see `sentinel orders --unresolved`", [];
     Shutdown = "shutdown", "the daemon is stopping", [];
+    NotHolder = "not_holder",
+        "another daemon holds the account in etcd, or held it when this bar closed, or etcd does not answer; see `sentinel cluster status`",
+        ["cluster.mode"];
     Handshake = "handshake", "the gateway has not answered the handshake, a harmless query before any order", [];
     Breaker = "breaker", "the gateway failed too often in a row, and the circuit breaker is open for a while",
         ["breaker.failures", "breaker.pause_s"];

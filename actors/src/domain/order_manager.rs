@@ -56,6 +56,17 @@ pub trait GatewayPort {
     /// Why nothing may be sent now, if so.
     fn objection(&self) -> Option<Suppression>;
 
+    /// Bars that closed until then (unix seconds) are not ordered: a daemon with another journal may have ordered them.
+    fn bars_after(&self) -> Option<i64> {
+        None
+    }
+
+    /// Whether no other daemon can have traded the account since a bar closed (unix seconds). Otherwise a new position may be
+    /// another daemon's, and proves nothing about an order of this one.
+    fn is_alone_since(&self, bar_close_time: i64) -> bool {
+        self.bars_after().is_none_or(|until| bar_close_time > until)
+    }
+
     /// Whether a query may be sent now: a halt stops orders, not queries.
     fn may_ask(&self) -> bool;
 
@@ -282,7 +293,11 @@ impl OrderManager {
             let since = *self.unknown_since.entry(*id).or_insert(monotonic);
             monotonic.saturating_sub(since) >= SETTLES_AFTER
         };
-        let due = |order: &&Unproven| has_waited(&order.id) && order.is_provable(now, dialect) && is_rested(&order.id);
+        // A ticket that is gone is closed, whoever closed it.
+        let is_ours = |order: &Unproven| order.closes.is_some() || gateway.is_alone_since(order.bar_close_time);
+        let due = |order: &&Unproven| {
+            has_waited(&order.id) && order.is_provable(now, dialect) && is_rested(&order.id) && is_ours(order)
+        };
         let unproven: Vec<_> = standing.unproven.iter().filter(due).cloned().collect();
         if unproven.is_empty() || !gateway.may_ask() {
             return Vec::new();

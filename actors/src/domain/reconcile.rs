@@ -24,6 +24,8 @@ pub struct Unproven {
     pub symbol: Symbol,
     /// The broker's name of the instrument.
     pub gateway_name: String,
+    /// Close of the bar that it was decided on, unix seconds.
+    pub bar_close_time: i64,
     /// Direction.
     pub side: Side,
     /// Size in lots.

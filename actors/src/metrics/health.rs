@@ -8,7 +8,7 @@ mod state;
 mod tests;
 
 pub use report::{AccountHealth, CycleHealth, Health, HealthCheck, StageHealth, Status};
-pub use state::{ActorState, CycleState, GatewayState, JournalState, PositionsState, State, StepState};
+pub use state::{ActorState, ClusterState, CycleState, GatewayState, JournalState, PositionsState, State, StepState};
 
 use crate::domain::names::{ActorName, Step};
 use std::time::Duration;
@@ -17,6 +17,7 @@ use std::time::Duration;
 /// this time, it is not ready.
 pub const PERIODS_MAX: u32 = 3;
 
+const CLAIM_OVER: &str = "no order is sent: the claim on the account was not kept alive in time";
 const JOURNAL_BROKEN: &str = "the journal cannot be written, so no order is sent";
 
 impl State {
@@ -78,6 +79,9 @@ impl State {
         }
         if let (true, Some(trouble)) = (self.live, &self.gateway.trouble) {
             return Some(format!("the gateway: {trouble}"));
+        }
+        if let Some(ClusterState { may_send: false, trouble }) = &self.cluster {
+            return Some(format!("cluster: {}", trouble.as_deref().unwrap_or(CLAIM_OVER)));
         }
         if self.is_market_open == Some(false) {
             // Nothing could be ordered, and the provider may be offline while the market is closed.

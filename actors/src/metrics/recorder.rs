@@ -8,6 +8,7 @@ use crate::{
     },
     domain::{
         breaker::BreakerState,
+        cluster::Authority,
         cycle_outcome::{CycleOutcome, SymbolFailure, judge},
         drift::Drift,
         guard::{KillSwitch, Suppression},
@@ -22,7 +23,9 @@ use crate::{
         ApiUsage, Backlog, BuildReport, DecisionReport, Event, FetchReport, PredictionReport, SignalReport,
         SignalResult,
     },
-    metrics::health::{AccountHealth, CycleState, GatewayState, Health, JournalState, PositionsState, State},
+    metrics::health::{
+        AccountHealth, ClusterState, CycleState, GatewayState, Health, JournalState, PositionsState, State,
+    },
 };
 use bytes::Bytes;
 use std::{
@@ -41,6 +44,8 @@ pub struct Recorder {
     backlog: Backlog,
     /// Also read for each text, because it is changed from outside.
     kill_switch: Arc<dyn KillSwitch>,
+    /// Also read for each text, because a claim ends by time alone.
+    authority: Arc<dyn Authority>,
     account: Account,
     money: Option<Figures>,
     paper: Option<PaperFigures>,
@@ -80,6 +85,7 @@ impl Recorder {
             breakers: config.breakers,
             backlog: config.backlog,
             kill_switch: config.kill_switch,
+            authority: config.authority,
             account: Account::restored(config.money.as_ref(), now, Instant::now()),
             money: config.money,
             paper: config.paper,
@@ -95,6 +101,7 @@ impl Recorder {
     pub fn encode(&mut self, now: Duration, inflight: [i64; Endpoint::ALL.len()], format: Format) -> Bytes {
         self.metrics.daemon_uptime_seconds.set(self.started.elapsed().as_secs_f64());
         self.metrics.time_seconds.set(now.as_secs_f64());
+        self.ask_authority();
         self.metrics.ready.set(self.state.is_ready(now).into());
         self.metrics.halted.set(self.kill_switch.is_halted().into());
         let asked_at = Instant::now();
@@ -122,9 +129,25 @@ impl Recorder {
         self.metrics.encode(format)
     }
 
+    /// What is known about the claim on the account, now.
+    fn ask_authority(&mut self) {
+        let may_send = self.authority.may_send();
+        let standing = self.authority.standing();
+        let told = |value: f64| standing.as_ref().map(|_| value);
+        self.metrics.cluster_leader.set(&["account"], told(f64::from(may_send)));
+        self.metrics.cluster_lease_remaining_seconds.set(told(self.authority.remaining().as_secs_f64()));
+        self.metrics.cluster_etcd_up.set(standing.as_ref().map(|standing| f64::from(standing.is_etcd_up)));
+        self.state.cluster = standing.map(|standing| ClusterState {
+            may_send,
+            // A trouble that is over is not worth a word; while orders may be sent only a silent etcd is one.
+            trouble: standing.trouble.filter(|_| !may_send || !standing.is_etcd_up),
+        });
+    }
+
     /// The verdict at `now` (time since the unix epoch).
     pub fn health(&mut self, now: Duration) -> Health {
         self.state.is_halted = self.kill_switch.is_halted();
+        self.ask_authority();
         self.state.assess(now, self.started.elapsed())
     }
 

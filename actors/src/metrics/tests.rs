@@ -1,6 +1,7 @@
 //! From events to texts and verdicts, through the actor's messages.
 
 mod account;
+mod claim;
 mod compression;
 mod money;
 mod symbols;
@@ -9,6 +10,7 @@ use super::*;
 use crate::{
     adapters::halt_file::HaltFile,
     domain::{
+        cluster::Unguarded,
         decision::{Action, Decision},
         drift::{FirstConfidence, Reference},
         features::InvalidValues,
@@ -70,6 +72,7 @@ fn config(clock: &HandClock) -> Config {
         paper: None,
         max_bar_age_s: 10_800,
         kill_switch: Arc::new(HaltFile::new(None)),
+        authority: Arc::new(Unguarded),
         period: Duration::from_secs(60),
         inflight: Inflight::default(),
         breakers: Breakers::default(),

@@ -12,6 +12,7 @@ use crate::{
     },
     domain::{
         breaker::BreakerPolicy,
+        cluster::Unguarded,
         guard::Limits,
         instrument::Symbol,
         interval::Interval,
@@ -154,6 +155,7 @@ impl Setup {
             account_poll: self.account_poll,
             rules: self.rules,
             kill_switch: Arc::new(Switch(shared.3.clone())),
+            authority: Arc::new(Unguarded),
             breakers: Breakers::new(BreakerPolicy { failures: 3, pause: Duration::from_secs(60) }),
             journal: order_journal,
         }
@@ -173,6 +175,16 @@ impl Setup {
     }
 
     pub(super) fn start_with(self, folder: TempDir, clock: Arc<dyn Clock>, address: &str) -> Running {
+        self.start_by_authority(folder, (clock, Arc::new(Unguarded)), address)
+    }
+
+    /// With an account that may be another daemon's.
+    pub(super) fn start_by_authority(
+        self,
+        folder: TempDir,
+        (clock, authority): (Arc<dyn Clock>, Arc<dyn Authority>),
+        address: &str,
+    ) -> Running {
         let metrics = Metrics::default();
         let (events, shutdown, inflight) = (metrics.0.clone(), CancellationToken::new(), Inflight::default());
         let metrics = Telemetry::from(metrics.start().recipient());
@@ -198,7 +210,11 @@ impl Setup {
         let journal = Journal::start(journal, opened);
         let order_journal = order_journal(&journal);
         let halted = Arc::<AtomicBool>::default();
-        let config = Config { clock, ..self.config(address, (&shutdown, &inflight, &metrics, &halted), order_journal) };
+        let config = Config {
+            clock,
+            authority,
+            ..self.config(address, (&shutdown, &inflight, &metrics, &halted), order_journal)
+        };
         Running {
             folder,
             journal,

@@ -48,11 +48,21 @@ impl GatewayPort for GatewaySession<'_> {
         let rules = [
             (config.shutdown.is_cancelled(), Suppression::Shutdown),
             (config.kill_switch.is_halted(), Suppression::Halted),
+            (!config.authority.may_send(), Suppression::NotHolder),
             // If the gateway is absent, the order gets the outcome `not_sent` instead.
             (!self.gate.is_open() && !self.is_gateway_absent, Suppression::Handshake),
             (!config.breakers.admits(Endpoint::Gateway), Suppression::Breaker),
         ];
         rules.into_iter().find_map(|(objects, reason)| objects.then_some(reason))
+    }
+
+    fn bars_after(&self) -> Option<i64> {
+        self.config.authority.bars_after()
+    }
+
+    fn is_alone_since(&self, bar_close_time: i64) -> bool {
+        let authority = &self.config.authority;
+        authority.may_send() && authority.bars_after().is_none_or(|until| bar_close_time > until)
     }
 
     fn may_ask(&self) -> bool {
@@ -241,11 +251,17 @@ impl<'a> GatewaySession<'a> {
             let connecting = socket_of_cycle.map_or_else(|| GatewaySocket::connect(&config.peer), Ok)?;
             connecting.send(request).await
         });
-        // The age is checked before each step of the send: if the process was suspended while it waited for the connection,
-        // it must not send an old order when it continues.
-        let in_time = poll_fn(|cx| match expiry.is_over(config.clock.moment()) {
-            true => Poll::Ready(Err(Suppression::StaleDecision)),
-            false => send.as_mut().poll(cx).map(Ok),
+        // Age and claim are checked before each step of the send: if the process was suspended while it waited for the
+        // connection, it must not send an old order, or one of an account that it no longer holds, when it continues.
+        let in_time = poll_fn(|cx| {
+            if expiry.is_over(config.clock.moment()) {
+                return Poll::Ready(Err(Suppression::StaleDecision));
+            }
+            let authority = &config.authority;
+            if !authority.may_send() || authority.bars_after().is_some_and(|until| order.bar_close_time <= until) {
+                return Poll::Ready(Err(Suppression::NotHolder));
+            }
+            send.as_mut().poll(cx).map(Ok)
         });
         let sent = tokio::select! {
             // In this order: a send that has just completed counts, even if shutdown begins at the same moment.

@@ -1,6 +1,7 @@
 //! The SignalSender against scripted gateways on real sockets.
 
 mod account_poll;
+mod claim;
 mod decision_age;
 mod failing_journal;
 mod handshake_gate;

@@ -14,8 +14,8 @@ use sentinel_actors::{
         system_clock::SystemClock,
     },
     domain::{
-        build_info::BuildInfo, calendar::Calendar, drift::Drift, instrument::Symbol, interval::Interval,
-        journal::JournalError,
+        build_info::BuildInfo, calendar::Calendar, cluster::Unguarded, drift::Drift, instrument::Symbol,
+        interval::Interval, journal::JournalError,
     },
     messages::Backlog,
     metrics::{Config, MetricsActor},
@@ -119,6 +119,7 @@ fn metrics() -> actix::Addr<MetricsActor> {
         paper: None,
         max_bar_age_s: 10_800,
         kill_switch: Arc::new(HaltFile::new(None)),
+        authority: Arc::new(Unguarded),
         period: Duration::from_secs(60),
         inflight: Inflight::default(),
         breakers: Breakers::default(),

@@ -13,7 +13,7 @@ use sentinel_actors::{
         halt_file::HaltFile,
         system_clock::SystemClock,
     },
-    domain::{build_info::BuildInfo, drift::Drift, instrument::Symbol, names::ActorName},
+    domain::{build_info::BuildInfo, cluster::Unguarded, drift::Drift, instrument::Symbol, names::ActorName},
     messages::{Backlog, Event},
     metrics::{Config, Exposition, MetricsActor},
 };
@@ -114,6 +114,7 @@ fn real() -> (Deps, Addr<MetricsActor>) {
         paper: None,
         max_bar_age_s: 10_800,
         kill_switch: Arc::new(HaltFile::new(None)),
+        authority: Arc::new(Unguarded),
         period: Duration::from_secs(60),
         inflight: Inflight::default(),
         breakers: Breakers::default(),

@@ -188,7 +188,8 @@ fn standing(
 
 fn unproven(transaction: &Connection, identity: &Identity) -> rusqlite::Result<Vec<Unproven>> {
     let mut select = transaction.prepare_cached(
-        "SELECT id, symbol, gateway_name, side, volume, closes, tickets_before, updated_at_ms, dialect, account_mode
+        "SELECT id, symbol, gateway_name, side, volume, closes, tickets_before, updated_at_ms, dialect, account_mode,
+                bar_close_time
          FROM orders WHERE state IN ('intent', 'sending', 'unknown') AND state = 'unknown' AND account = ?1 ORDER BY rowid",
     )?;
     let rows = select.query_map([&identity.account], |row| {
@@ -203,6 +204,7 @@ fn unproven(transaction: &Connection, identity: &Identity) -> rusqlite::Result<V
             unknown_since: time(row, 7)?,
             dialect: row.get(8)?,
             account_mode: row.get::<_, Option<String>>(9)?.as_deref().and_then(AccountMode::parse),
+            bar_close_time: row.get(10)?,
         })
     })?;
     rows.collect()

@@ -84,6 +84,7 @@ impl OrderJournal for Book {
                             id: order.client_order_id,
                             symbol: order.symbol.clone(),
                             gateway_name: order.gateway_name.clone(),
+                            bar_close_time: order.bar_close_time,
                             side: order.side,
                             volume: order.volume,
                             closes: order.closes,
@@ -152,11 +153,16 @@ pub(super) struct Gateway {
     pub equity: Option<f64>,
     pub asked: usize,
     pub now: Moment,
+    pub bars_after: Option<i64>,
 }
 
 impl GatewayPort for Gateway {
     fn objection(&self) -> Option<Suppression> {
         self.objection
+    }
+
+    fn bars_after(&self) -> Option<i64> {
+        self.bars_after
     }
 
     fn may_ask(&self) -> bool {
@@ -213,6 +219,7 @@ pub(super) fn filling() -> Gateway {
         equity: None,
         asked: 0,
         now: Moment::default(),
+        bars_after: None,
     }
 }
 

@@ -8,6 +8,7 @@ fn unproven(closes: Option<i64>) -> Unproven {
         id: Uuid::nil(),
         symbol: Symbol::new("EURUSD"),
         gateway_name: "EURUSDm".into(),
+        bar_close_time: 900,
         side: Side::Buy,
         volume: 0.1,
         closes,

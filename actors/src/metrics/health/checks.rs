@@ -1,6 +1,9 @@
 //! The checks of `/health`, each with its verdict and a sentence.
 
-use super::{CycleState, GatewayState, HealthCheck, JOURNAL_BROKEN, PositionsState, State, Status, in_words};
+use super::{
+    CLAIM_OVER, ClusterState, CycleState, GatewayState, HealthCheck, JOURNAL_BROKEN, PositionsState, State, Status,
+    in_words,
+};
 use crate::domain::{
     cycle_outcome::{CycleOutcome, SymbolFailure},
     instrument::Symbol,
@@ -16,7 +19,7 @@ const ORDERS_NAMED_MAX: usize = 5;
 impl State {
     /// All checks, in the order in which they are shown.
     pub(super) fn checks(&self, now: Duration) -> Vec<HealthCheck> {
-        vec![
+        let mut checks = vec![
             self.check_actors(),
             self.check_schedule(now),
             self.check_last_cycle(),
@@ -27,7 +30,9 @@ impl State {
             self.check_positions(),
             self.check_orders(),
             self.check_stops(),
-        ]
+        ];
+        checks.extend(self.check_cluster());
+        checks
     }
 
     fn check_actors(&self) -> HealthCheck {
@@ -149,6 +154,18 @@ impl State {
                 HealthCheck::new("gateway", Status::Degraded, format!("no order is sent until it answers: {trouble}"))
             }
         }
+    }
+
+    /// Only where an account is claimed.
+    fn check_cluster(&self) -> Option<HealthCheck> {
+        Some(match self.cluster.as_ref()? {
+            ClusterState { may_send: true, trouble: None } => {
+                HealthCheck::new("cluster", Status::Ok, "this daemon holds the account in etcd".into())
+            }
+            ClusterState { trouble, .. } => {
+                HealthCheck::new("cluster", Status::Degraded, trouble.clone().unwrap_or_else(|| CLAIM_OVER.into()))
+            }
+        })
     }
 
     fn check_positions(&self) -> HealthCheck {

@@ -61,6 +61,15 @@ pub struct GatewayState {
     pub trouble: Option<String>,
 }
 
+/// The state of the claim on the account.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ClusterState {
+    /// Whether an order may be sent.
+    pub may_send: bool,
+    /// Why not; or what will end that.
+    pub trouble: Option<String>,
+}
+
 /// The result of the last list of open positions.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PositionsState {
@@ -91,6 +100,8 @@ pub struct State {
     pub gateway: GatewayState,
     /// The gateway's list of open positions.
     pub positions: PositionsState,
+    /// The claim on the account; `None` if none is needed.
+    pub cluster: Option<ClusterState>,
     /// When the account was told last.
     pub account: AccountHealth,
     /// Number of configured symbols.
@@ -124,6 +135,7 @@ impl State {
             journal: JournalState::default(),
             gateway: GatewayState::default(),
             positions: PositionsState::default(),
+            cluster: None,
             account: AccountHealth::default(),
             symbols: 0,
             failures: Default::default(),

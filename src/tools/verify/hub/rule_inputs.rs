@@ -12,12 +12,15 @@ const BY_PROMETHEUS: [&str; 6] = [
     "scrape_samples_scraped",
     "scrape_samples_post_metric_relabeling",
 ];
-/// Families that Sentinel reports only once their values are known.
-pub(super) const ABSENT_UNTIL_KNOWN: [&str; 8] = [
+/// Families that Sentinel reports only once their values are known, or only where the account is claimed in etcd.
+pub(super) const ABSENT_UNTIL_KNOWN: [&str; 11] = [
     "sentinel_account_balance",
     "sentinel_account_drawdown_ratio",
     "sentinel_account_equity",
     "sentinel_account_unexplained",
+    "sentinel_cluster_etcd_up",
+    "sentinel_cluster_leader",
+    "sentinel_cluster_lease_remaining_seconds",
     "sentinel_positions_open",
     "sentinel_profit_open",
     "sentinel_profit_realised",

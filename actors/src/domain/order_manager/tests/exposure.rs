@@ -184,6 +184,26 @@ fn open_positions_settle_what_is_unknown_once_they_can_be_believed() {
 }
 
 #[test]
+fn positions_prove_nothing_after_another_daemon_may_have_traded() {
+    let rules = Rules { account_mode: AccountMode::Hedging, proving_dialect: Some("v43"), ..Rules::default() };
+    let (mut manager, book) = (manager_by(rules), Book::default());
+    let mut gateway = Gateway { answer: Ok(unknown()), ..known(&[]) };
+    let order = order("EURUSD", BAR);
+    assert!(cycle(&mut manager, &book, &mut gateway, &order).is_ok());
+    // It fits the order, and may be the other daemon's.
+    gateway.positions = Ok(Positions::Known(vec![position(9, Side::Buy)]));
+    gateway.bars_after = Some(BAR);
+    book.time.set(Duration::from_secs(3_600));
+    gateway.now.monotonic = Duration::from_secs(3_600);
+    let asked = gateway.asked;
+    assert!(now(manager.reconcile(&book, &mut gateway, book.time.get())).is_empty());
+    assert_eq!((gateway.asked, book.state(order.client_order_id)), (asked, Some(OrderState::Unknown)));
+    // The daemon before this one ended before the bar of this order.
+    gateway.bars_after = Some(BAR - 1);
+    assert_eq!(now(manager.reconcile(&book, &mut gateway, book.time.get())).len(), 1);
+}
+
+#[test]
 fn a_foreign_spelling_lifts_no_limit() {
     let full = Err(Suppression::PositionLimit);
     let limits = Limits { positions_max: 1, ..Limits::default() };

@@ -1,0 +1,291 @@
+//! etcd's JSON gateway: the few requests that a claim needs, to one of several endpoints. Used by the Guardian and the cluster
+//! commands.
+//!
+//! Keys and values are base64 and 64-bit numbers are text. The gateway omits what is zero: a transaction that failed has no
+//! `succeeded`, and a lease that is gone has no `TTL`. So what is absent here is never good news.
+
+mod config;
+mod json;
+#[cfg(test)]
+mod tests;
+pub mod upkeep;
+
+use super::{
+    http::{self, Client, HttpError},
+    json::without_bom,
+};
+use crate::domain::{
+    cluster::{Answer, Ask, Record, Seen, Stored},
+    sanitize::one_line,
+};
+use awc::http::header;
+use bytes::Bytes;
+pub use config::{Ca, Config, read_password};
+use json::{Granted, KeepAliveLine, Range, Token, Transaction, encoded};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use std::{io, time::Duration};
+
+/// For one request to one endpoint. A keep-alive and the transaction after it fit twice into the trust of the shortest lease.
+pub const DEADLINE: Duration = Duration::from_secs(2);
+/// An answer has a few hundred bytes.
+const BODY_BYTES_MAX: usize = 65_536;
+
+/// Why etcd gave no usable answer. Never contains a password or a token.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EtcdError {
+    /// No connection, no answer in time, or a status other than 200.
+    #[error("{endpoint}: {error}")]
+    Http {
+        /// The endpoint that was tried last.
+        endpoint: String,
+        /// Its error.
+        error: HttpError,
+    },
+    /// The answer cannot be read.
+    #[error("{endpoint}: the answer is not etcd's: {detail}")]
+    Unreadable {
+        /// The endpoint.
+        endpoint: String,
+        /// What is wrong.
+        detail: String,
+    },
+    /// The login failed.
+    #[error("the login of user {user} failed: {detail}")]
+    Login {
+        /// The user.
+        user: String,
+        /// What is wrong.
+        detail: String,
+    },
+}
+
+/// A connection to etcd: a client for each endpoint, and the login. No connection is kept between two requests.
+pub struct Etcd {
+    config: Config,
+    clients: Vec<Client>,
+    /// The endpoint that answered last.
+    current: usize,
+    token: Option<String>,
+    /// In base64: the claim, and `last`.
+    keys: [String; 2],
+}
+
+impl Etcd {
+    /// Connects to nothing yet.
+    ///
+    /// # Errors
+    /// An endpoint is https, there is no own certificate authority, and the system has no trusted roots.
+    pub fn new(config: Config) -> io::Result<Self> {
+        let client = |endpoint: &String| match &config.ca {
+            Some(ca) => ca.client(),
+            None => Client::new(endpoint),
+        };
+        let clients = config.endpoints.iter().map(client).collect::<io::Result<_>>()?;
+        let keys = ["claim", "last"].map(|name| encoded(key(&config.prefix, &config.account, name).as_bytes()));
+        Ok(Self { config, clients, current: 0, token: None, keys })
+    }
+
+    /// The name of the claim's key.
+    pub fn claim_key(&self) -> String {
+        key(&self.config.prefix, &self.config.account, "claim")
+    }
+
+    /// Carries out a request of the claim.
+    ///
+    /// # Errors
+    /// No endpoint gave a usable answer. The request may have been carried out all the same.
+    pub async fn perform(&mut self, ask: &Ask) -> Result<Answer, EtcdError> {
+        let [claim, last] = self.keys.clone();
+        let both = || json!([{"request_range": {"key": claim}}, {"request_range": {"key": last}}]);
+        let put = |key: &str, record: &Record, lease: i64| {
+            // A record is text and numbers, which always have a JSON form.
+            let value = encoded(&serde_json::to_vec(record).unwrap_or_default());
+            json!({"request_put": {"key": key, "value": value, "lease": lease.to_string()}})
+        };
+        let created_at = |key: &str, revision: i64| json!({"key": key, "target": "CREATE", "result": "EQUAL", "create_revision": revision.to_string()});
+        let changed_at = |key: &str, revision: i64| json!({"key": key, "target": "MOD", "result": "EQUAL", "mod_revision": revision.to_string()});
+        match ask {
+            Ask::Look => {
+                let body = json!({"compare": [], "success": both()});
+                let done: Transaction = self.call("/v3/kv/txn", &body).await?;
+                Ok(Answer::Seen(self.seen(&done)?))
+            }
+            Ask::Grant { ttl } => {
+                let granted: Granted = self.call("/v3/lease/grant", &json!({"TTL": ttl.as_secs().to_string()})).await?;
+                match (granted.id, granted.ttl) {
+                    (Some(lease @ 1..), Some(ttl @ 1..)) => {
+                        Ok(Answer::Granted { lease, ttl: Duration::from_secs(ttl.unsigned_abs()) })
+                    }
+                    _ => {
+                        Err(self
+                            .unreadable(granted.error.as_deref().unwrap_or("a lease without an id or a time to live")))
+                    }
+                }
+            }
+            Ask::KeepAlive { lease } => {
+                let line: KeepAliveLine = self.call("/v3/lease/keepalive", &json!({"ID": lease.to_string()})).await?;
+                let Some(kept) = line.result else {
+                    return Err(self.unreadable("a keep-alive without a result"));
+                };
+                // Without an answer about this very lease nothing is known; without a time to live it is gone.
+                if kept.id != Some(*lease) {
+                    return Err(self.unreadable("a keep-alive of another lease"));
+                }
+                let ttl = kept.ttl.filter(|ttl| *ttl > 0);
+                Ok(Answer::KeptAlive(ttl.map(|ttl| Duration::from_secs(ttl.unsigned_abs()))))
+            }
+            Ask::Claim { lease, last_revision, record } => {
+                let puts = json!([put(&claim, record, *lease), put(&last, record, 0)]);
+                self.transact(json!([created_at(&claim, 0), changed_at(&last, *last_revision)]), puts, both()).await
+            }
+            Ask::Beat { epoch, last_revision, record } => {
+                let holds = json!([created_at(&claim, *epoch), changed_at(&last, *last_revision)]);
+                self.transact(holds, json!([put(&last, record, 0)]), both()).await
+            }
+            Ask::Release { epoch, record } => {
+                let end = json!([{"request_delete_range": {"key": claim}}, put(&last, record, 0)]);
+                self.transact(json!([created_at(&claim, *epoch)]), end, both()).await
+            }
+            Ask::Revoke { lease } => {
+                let revoked = self.call::<Value>("/v3/lease/revoke", &json!({"ID": lease.to_string()})).await;
+                match revoked {
+                    Ok(_) | Err(EtcdError::Http { error: HttpError::Status { status: 404, .. }, .. }) => {
+                        Ok(Answer::Revoked)
+                    }
+                    Err(error) => Err(error),
+                }
+            }
+        }
+    }
+
+    /// The endpoints, as they are configured.
+    pub fn endpoints(&self) -> &[String] {
+        &self.config.endpoints
+    }
+
+    async fn transact(&mut self, compare: Value, success: Value, failure: Value) -> Result<Answer, EtcdError> {
+        let body = json!({"compare": compare, "success": success, "failure": failure});
+        let done: Transaction = self.call("/v3/kv/txn", &body).await?;
+        if !done.succeeded {
+            return Ok(Answer::Refused(self.seen(&done)?));
+        }
+        match done.header.and_then(|header| header.revision) {
+            Some(revision @ 1..) => Ok(Answer::Done { revision }),
+            _ => Err(self.unreadable("a transaction without a revision")),
+        }
+    }
+
+    /// The two keys that a transaction has read. Fewer than two answers are none.
+    fn seen(&self, done: &Transaction) -> Result<Seen, EtcdError> {
+        let ranges: Vec<_> = done.responses.iter().filter_map(|response| response.response_range.as_ref()).collect();
+        let [claim, last] = &ranges[..] else { return Err(self.unreadable("a transaction without its two keys")) };
+        Ok(Seen { claim: self.stored(claim)?, last: self.stored(last)? })
+    }
+
+    fn stored(&self, range: &Range) -> Result<Option<Stored>, EtcdError> {
+        let Some(kv) = range.kvs.first() else { return Ok(None) };
+        let (Some(create_revision), Some(mod_revision)) = (kv.create_revision, kv.mod_revision) else {
+            return Err(self.unreadable("a key without its revisions"));
+        };
+        Ok(Some(Stored { create_revision, mod_revision, lease: kv.lease.unwrap_or(0), record: kv.record() }))
+    }
+
+    fn unreadable(&self, detail: &str) -> EtcdError {
+        EtcdError::Unreadable { endpoint: self.config.endpoints[self.current].clone(), detail: one_line(detail) }
+    }
+
+    fn request(&self, index: usize, path: &str) -> awc::ClientRequest {
+        let url = format!("{}{path}", self.config.endpoints[index]);
+        let request = self.clients[index].post(&url).insert_header((header::CONTENT_TYPE, "application/json"));
+        match &self.token {
+            Some(token) => request.insert_header((header::AUTHORIZATION, token.as_str())),
+            None => request,
+        }
+    }
+
+    /// Asks the endpoints in turn, beginning with the one that answered last. A request that was lost may be repeated: each is
+    /// made so that it does nothing a second time.
+    async fn call<T: DeserializeOwned>(&mut self, path: &str, body: &Value) -> Result<T, EtcdError> {
+        let body = Bytes::from(body.to_string());
+        if self.config.login.is_some() && self.token.is_none() {
+            self.log_in().await?;
+        }
+        match self.call_any(path, &body).await {
+            // A token lives for minutes and ends when etcd restarts; the gateway answers 400 or 401 to an old one.
+            Err(EtcdError::Http { error: HttpError::Status { status: 400 | 401, .. }, .. })
+                if self.config.login.is_some() =>
+            {
+                self.log_in().await?;
+                self.call_any(path, &body).await
+            }
+            answered => answered,
+        }
+    }
+
+    async fn call_any<T: DeserializeOwned>(&mut self, path: &str, body: &Bytes) -> Result<T, EtcdError> {
+        let mut last_error = None;
+        for offset in 0..self.clients.len() {
+            let index = (self.current + offset) % self.clients.len();
+            let endpoint = self.config.endpoints[index].clone();
+            let sent = http::post(self.request(index, path), body.clone(), BODY_BYTES_MAX, error_text);
+            match http::within(DEADLINE, sent).await {
+                Ok(answer) => {
+                    self.current = index;
+                    return parsed(&endpoint, &answer);
+                }
+                Err(error) => {
+                    // Another endpoint would say the same about the request itself.
+                    let is_final = matches!(error, HttpError::Status { status: 400..=499, .. });
+                    last_error = Some(EtcdError::Http { endpoint, error });
+                    if is_final {
+                        break;
+                    }
+                }
+            }
+        }
+        Err(last_error.unwrap_or_else(|| self.unreadable("there is no endpoint")))
+    }
+
+    async fn log_in(&mut self) -> Result<(), EtcdError> {
+        let Some((user, file)) = self.config.login.clone() else { return Ok(()) };
+        self.token = None;
+        let failed = |detail: String| EtcdError::Login { user: user.clone(), detail };
+        let password = read_password(&file).map_err(failed)?;
+        let body = Bytes::from(json!({"name": user, "password": password}).to_string());
+        let token = self.call_any::<Token>("/v3/auth/authenticate", &body).await;
+        match token.map(|token| token.token) {
+            Ok(Some(token)) if !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic()) => {
+                self.token = Some(token);
+                Ok(())
+            }
+            Ok(_) => Err(failed("etcd answered without a token".into())),
+            Err(EtcdError::Http { error: HttpError::Status { status: 400 | 401, .. }, .. }) => {
+                Err(failed("etcd refused the user or the password".into()))
+            }
+            Err(EtcdError::Http { error: HttpError::Status { status: 412, .. }, .. }) => {
+                Err(failed("etcd has no authentication switched on; remove cluster.user, or switch it on".into()))
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// `/sentinel/ACCOUNT/claim`; an account cannot reach out of its part of the keys.
+fn key(prefix: &str, account: &str, name: &str) -> String {
+    format!("{prefix}/{}/{name}", account.replace('%', "%25").replace('/', "%2F"))
+}
+
+fn parsed<T: DeserializeOwned>(endpoint: &str, body: &[u8]) -> Result<T, EtcdError> {
+    serde_json::from_slice(without_bom(body))
+        .map_err(|error| EtcdError::Unreadable { endpoint: endpoint.to_owned(), detail: one_line(&error.to_string()) })
+}
+
+fn error_text(body: &[u8]) -> String {
+    #[derive(serde::Deserialize)]
+    struct Error {
+        error: String,
+    }
+    serde_json::from_slice::<Error>(body)
+        .map_or_else(|_| String::from_utf8_lossy(body).into_owned(), |error| error.error)
+}

@@ -1,0 +1,119 @@
+//! Whether orders may be sent, as the SignalSender asks it right before each of them: no network, no waiting.
+
+use crate::domain::clock::Clock;
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+/// Says whether this daemon may send orders for its account.
+pub trait Authority: fmt::Debug + Send + Sync {
+    /// Whether an order may be sent now.
+    fn may_send(&self) -> bool;
+
+    /// Bars that closed until then (unix seconds) are not ordered: another daemon may have ordered them.
+    fn bars_after(&self) -> Option<i64>;
+
+    /// What is known; `None` if nobody is asked.
+    fn standing(&self) -> Option<Standing>;
+
+    /// For how long orders may still be sent without another answer of etcd; zero if they may not be.
+    fn remaining(&self) -> Duration;
+}
+
+/// With `cluster.mode = "off"`: nobody is asked.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Unguarded;
+
+impl Authority for Unguarded {
+    fn may_send(&self) -> bool {
+        true
+    }
+
+    fn bars_after(&self) -> Option<i64> {
+        None
+    }
+
+    fn standing(&self) -> Option<Standing> {
+        None
+    }
+
+    fn remaining(&self) -> Duration {
+        Duration::MAX
+    }
+}
+
+/// What a daemon knows about its claim.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Orders may be sent from then on, on [`Clock::boottime`].
+    pub from: Duration,
+    /// And before then. Not after `from` while the account is not held.
+    pub until: Duration,
+    /// See [`Authority::bars_after`].
+    pub bars_after: Option<i64>,
+    /// Whether etcd answered the last request.
+    pub is_etcd_up: bool,
+    /// Whether the claim in etcd is ours, as far as is known.
+    pub is_holder: bool,
+    /// Why no order may be sent, or would not be if this continues; `None` if all is well.
+    pub trouble: Option<String>,
+}
+
+impl Standing {
+    /// Whether an order may be sent at this time of [`Clock::boottime`].
+    pub fn may_send_at(&self, now: Duration) -> bool {
+        self.is_holder && self.from <= now && now < self.until
+    }
+}
+
+/// Shared by the Guardian, which writes it, and all who ask.
+#[derive(Clone)]
+pub struct ClaimCell {
+    standing: Arc<Mutex<Standing>>,
+    clock: Arc<dyn Clock>,
+}
+
+impl fmt::Debug for ClaimCell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ClaimCell").field(&self.read()).finish()
+    }
+}
+
+impl ClaimCell {
+    /// A claim that is not held.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { standing: Arc::default(), clock }
+    }
+
+    /// Replaces what is known.
+    pub fn set(&self, standing: Standing) {
+        *self.standing.lock().unwrap_or_else(PoisonError::into_inner) = standing;
+    }
+
+    fn read(&self) -> Standing {
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Authority for ClaimCell {
+    fn may_send(&self) -> bool {
+        let standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
+        // Read after the lock, which may have been waited for.
+        standing.may_send_at(self.clock.boottime())
+    }
+
+    fn bars_after(&self) -> Option<i64> {
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner).bars_after
+    }
+
+    fn standing(&self) -> Option<Standing> {
+        Some(self.read())
+    }
+
+    fn remaining(&self) -> Duration {
+        let (standing, now) = (self.read(), self.clock.boottime());
+        if standing.may_send_at(now) { standing.until - now } else { Duration::ZERO }
+    }
+}

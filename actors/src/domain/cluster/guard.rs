@@ -1,0 +1,344 @@
+//! The life of a claim, as a machine: look, take a lease, claim, keep alive; after a loss all over again.
+
+use super::{Answer, Ask, LEASE_MAX, LOOK_PERIOD, MARGIN, Record, Seen, Standing, Stored, Terms};
+use std::time::Duration;
+
+/// A wall clock may be set by this much while its daemon holds the account, seconds.
+const SKEW_S: i64 = 5;
+
+/// A daemon that holds the account and is not this one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    /// The claim's `create_revision`.
+    epoch: i64,
+    /// Its record, if that can be read.
+    record: Option<Record>,
+    /// Whether it wrote something while this daemon looked on. If not, it may be dead, and its lease not over yet.
+    pub is_alive: bool,
+}
+
+impl Holder {
+    /// [`Record::in_words`], if there is one.
+    pub fn in_words(&self) -> String {
+        let unreadable = || "a daemon whose record in etcd cannot be read".into();
+        self.record.as_ref().map_or_else(unreadable, Record::in_words)
+    }
+}
+
+/// What must hold when the account is claimed, as decided before the request is sent.
+#[derive(Debug, Clone)]
+struct Base {
+    /// The version of `last` on which the rest depends.
+    last_revision: i64,
+    /// When the trust of whoever wrote it has ended.
+    settles_at: Duration,
+    bars_after: Option<i64>,
+}
+
+#[derive(Debug, Clone)]
+enum State {
+    Looking,
+    Granting(Base),
+    Claiming {
+        base: Base,
+        lease: i64,
+        until: Duration,
+    },
+    /// `written` is the version of `last` that this daemon wrote.
+    Holding {
+        lease: i64,
+        epoch: i64,
+        written: i64,
+        renewed: Option<(Duration, Duration)>,
+    },
+    Revoking {
+        lease: i64,
+    },
+}
+
+/// The machine. One request at a time: [`Guard::ask`], then [`Guard::told`] or [`Guard::failed`]. All times are
+/// [`Clock::boottime`](crate::domain::clock::Clock::boottime) unless they are called wall.
+#[derive(Debug, Clone)]
+pub struct Guard {
+    me: Record,
+    terms: Terms,
+    state: State,
+    /// When the last request was sent, and when the next one is due.
+    asked_at: Duration,
+    due_at: Duration,
+    /// The version of `last`, and when it was first seen.
+    last: Option<(i64, Duration)>,
+    holder: Option<Holder>,
+    /// Of every claim that was ever asked for: one whose answer was lost may have been made.
+    settles_at: Duration,
+    from: Duration,
+    until: Duration,
+    fault: Option<String>,
+}
+
+impl Guard {
+    /// A daemon that does not hold its account. Of `me` only who it is counts.
+    pub fn new(me: Record, terms: Terms) -> Self {
+        let trust_ms = u64::try_from(terms.trust().as_millis()).unwrap_or(u64::MAX);
+        Self {
+            me: Record { trust_ms, released: false, bars_after: None, ..me },
+            terms,
+            state: State::Looking,
+            asked_at: Duration::ZERO,
+            due_at: Duration::ZERO,
+            last: None,
+            holder: None,
+            settles_at: Duration::ZERO,
+            from: Duration::ZERO,
+            until: Duration::ZERO,
+            fault: None,
+        }
+    }
+
+    /// When the next request is due.
+    pub const fn due_at(&self) -> Duration {
+        self.due_at
+    }
+
+    /// Another daemon that holds the account, as last seen.
+    pub const fn holder(&self) -> Option<&Holder> {
+        self.holder.as_ref()
+    }
+
+    /// Why the last request had no usable answer.
+    pub fn fault(&self) -> Option<&str> {
+        self.fault.as_deref()
+    }
+
+    /// Whether the claim is ours, as far as is known. It may not be trusted yet, or no longer.
+    pub const fn is_holder(&self) -> bool {
+        matches!(self.state, State::Holding { .. })
+    }
+
+    /// Whether an order may be sent at this time.
+    pub fn may_send_at(&self, now: Duration) -> bool {
+        self.is_holder() && self.from <= now && now < self.until
+    }
+
+    /// See [`Authority::bars_after`](super::Authority::bars_after).
+    pub const fn bars_after(&self) -> Option<i64> {
+        self.me.bars_after
+    }
+
+    /// What the SignalSender and people are told at this time.
+    pub fn standing(&self, now: Duration) -> Standing {
+        let is_holder = self.is_holder();
+        let lost_at = self.until.saturating_sub(now).as_secs();
+        let trouble = match (&self.fault, &self.holder) {
+            (Some(fault), _) if is_holder && now < self.until => {
+                Some(format!("etcd does not answer, and in {lost_at} s no order is sent any more: {fault}"))
+            }
+            (Some(fault), _) => Some(format!("no order is sent, because etcd does not answer: {fault}")),
+            (None, Some(holder)) if !is_holder => Some(format!("no order is sent: {} holds it", holder.in_words())),
+            (None, _) if !is_holder => Some("no order is sent: this daemon does not hold the account yet".into()),
+            (None, _) if now < self.from => {
+                let wait = (self.from - now).as_secs() + 1;
+                Some(format!(
+                    "no order is sent for another {wait} s, until the daemon before this one has surely stopped"
+                ))
+            }
+            (None, _) if now >= self.until => Some("no order is sent: the claim was not kept alive in time".into()),
+            (None, _) => None,
+        };
+        let (from, until) = if is_holder { (self.from, self.until) } else { Default::default() };
+        let bars_after = self.me.bars_after;
+        Standing { from, until, bars_after, is_etcd_up: self.fault.is_none(), is_holder, trouble }
+    }
+
+    /// The next request, sent at `now`, which is `wall_s` in unix seconds.
+    pub fn ask(&mut self, now: Duration, wall_s: i64) -> Ask {
+        self.asked_at = now;
+        self.me.at = wall_s;
+        match &self.state {
+            State::Looking => Ask::Look,
+            State::Granting(_) => Ask::Grant { ttl: self.terms.lease },
+            State::Claiming { base, lease, .. } => {
+                self.settles_at = self.settles_at.max(base.settles_at);
+                let record = Record { since: wall_s, bars_after: base.bars_after, ..self.me.clone() };
+                Ask::Claim { lease: *lease, last_revision: base.last_revision, record }
+            }
+            State::Holding { lease, renewed: None, .. } => Ask::KeepAlive { lease: *lease },
+            State::Holding { epoch, written, .. } => {
+                Ask::Beat { epoch: *epoch, last_revision: *written, record: self.me.clone() }
+            }
+            State::Revoking { lease } => Ask::Revoke { lease: *lease },
+        }
+    }
+
+    /// Ends the claim: nothing may be sent from now on. Returns what to tell etcd, and the lease to revoke after that.
+    pub fn release(&mut self, now: Duration, wall_s: i64) -> Option<(Ask, i64)> {
+        let State::Holding { lease, epoch, .. } = self.state else { return None };
+        // Only a holder that has waited for the one before can say that nobody sends any more.
+        let released = now >= self.from;
+        self.lose(Duration::MAX);
+        let record = Record { released, at: wall_s, ..self.me.clone() };
+        Some((Ask::Release { epoch, record }, lease))
+    }
+
+    /// The last request had no usable answer at `now`. It may have been carried out.
+    pub fn failed(&mut self, now: Duration, fault: String) {
+        self.fault = Some(fault);
+        self.due_at = now + LOOK_PERIOD;
+        match &mut self.state {
+            // A claim may have been made. It is asked again with the same lease: then it is found, or made.
+            State::Claiming { lease, until, .. } if *until <= now => self.state = State::Revoking { lease: *lease },
+            State::Granting(_) | State::Revoking { .. } => self.state = State::Looking,
+            State::Holding { renewed, .. } => *renewed = None,
+            State::Claiming { .. } | State::Looking => {}
+        }
+    }
+
+    /// etcd's answer to the last request at `now`, which is `wall_s` in unix seconds.
+    pub fn told(&mut self, now: Duration, wall_s: i64, answer: Answer) {
+        self.fault = None;
+        self.due_at = now;
+        match (self.state.clone(), answer) {
+            (State::Looking, Answer::Seen(seen)) => self.looked(now, wall_s, &seen),
+            (State::Granting(base), Answer::Granted { lease, ttl }) => {
+                self.state = State::Claiming { base, lease, until: self.trusted_until(self.asked_at, ttl) };
+            }
+            (State::Claiming { base, lease, until }, Answer::Done { revision }) => {
+                self.hold(&base, (lease, revision, revision), until, wall_s);
+            }
+            (State::Claiming { base, lease, until }, Answer::Refused(seen)) => match self.own(&seen, lease) {
+                // The answer to an earlier request was lost.
+                Some((epoch, written)) => self.hold(&base, (lease, epoch, written), until, wall_s),
+                None => {
+                    self.note(now, &seen);
+                    self.state = State::Revoking { lease };
+                }
+            },
+            (State::Holding { lease, epoch, written, .. }, Answer::KeptAlive(Some(ttl))) => {
+                self.state = State::Holding { lease, epoch, written, renewed: Some((self.asked_at, ttl)) };
+            }
+            (State::Holding { lease, epoch, renewed: Some((asked_at, ttl)), .. }, Answer::Done { revision }) => {
+                self.until = self.until.max(self.trusted_until(asked_at, ttl));
+                self.state = State::Holding { lease, epoch, written: revision, renewed: None };
+                self.due_at = asked_at + self.terms.keepalive;
+            }
+            (State::Holding { .. }, Answer::KeptAlive(None)) => self.lose(now),
+            (State::Holding { lease, epoch, written, renewed }, Answer::Refused(seen)) => {
+                if let Some((claimed, earlier)) = self.own(&seen, lease)
+                    && claimed == epoch
+                    && earlier > written
+                {
+                    // The answer to an earlier request was lost. It is written again, with the time as it is now.
+                    self.state = State::Holding { lease, epoch, written: earlier, renewed };
+                    return;
+                }
+                self.lose(now);
+                self.note(now, &seen);
+                // What is left of it must not keep others away.
+                self.state = State::Revoking { lease };
+            }
+            (State::Revoking { .. }, _) => {
+                self.state = State::Looking;
+                self.due_at = now + LOOK_PERIOD;
+            }
+            (_, _) => self.failed(now, "etcd answered something else than was asked".into()),
+        }
+    }
+
+    fn lose(&mut self, now: Duration) {
+        (self.state, self.from, self.until, self.due_at) = (State::Looking, Duration::ZERO, Duration::ZERO, now);
+    }
+
+    fn trusted_until(&self, asked_at: Duration, ttl: Duration) -> Duration {
+        asked_at + ttl.min(self.terms.lease).saturating_sub(MARGIN)
+    }
+
+    /// The revisions of the claim and of `last`, if this daemon wrote both.
+    fn own(&self, seen: &Seen, lease: i64) -> Option<(i64, i64)> {
+        let claim = seen.claim.as_ref().filter(|claim| claim.lease == lease)?;
+        let last = seen.last.as_ref()?;
+        let is_mine = |stored: &Stored| stored.record.as_ref().is_some_and(|it| it.instance == self.me.instance);
+        (is_mine(claim) && is_mine(last)).then_some((claim.create_revision, last.mod_revision))
+    }
+
+    fn hold(&mut self, base: &Base, (lease, epoch, written): (i64, i64, i64), until: Duration, wall_s: i64) {
+        self.holder = None;
+        (self.me.since, self.me.bars_after) = (wall_s, base.bars_after);
+        (self.from, self.until) = (base.settles_at, until);
+        self.state = State::Holding { lease, epoch, written, renewed: None };
+    }
+
+    fn looked(&mut self, now: Duration, wall_s: i64, seen: &Seen) {
+        self.note(now, seen);
+        match &seen.claim {
+            None => self.state = State::Granting(self.base(now, wall_s, seen.last.as_ref())),
+            // Left from an answer that was lost.
+            Some(Stored { lease, record: Some(record), .. }) if record.instance == self.me.instance => {
+                self.state = State::Revoking { lease: *lease };
+            }
+            Some(_) => self.due_at = now + LOOK_PERIOD,
+        }
+    }
+
+    /// Remembers which version of `last` was seen since when, and who holds the account.
+    fn note(&mut self, now: Duration, seen: &Seen) {
+        let revision = seen.last.as_ref().map_or(0, |last| last.mod_revision);
+        let is_new = self.last.is_none_or(|(known, _)| known != revision);
+        let was_known = self.last.is_some();
+        if is_new {
+            self.last = Some((revision, now));
+        }
+        let others = seen
+            .claim
+            .as_ref()
+            .filter(|claim| claim.record.as_ref().is_none_or(|record| record.instance != self.me.instance));
+        self.holder = others.map(|claim| {
+            let was_alive =
+                self.holder.as_ref().is_some_and(|holder| holder.epoch == claim.create_revision && holder.is_alive);
+            Holder {
+                epoch: claim.create_revision,
+                record: claim.record.clone(),
+                is_alive: was_alive || (is_new && was_known),
+            }
+        });
+    }
+
+    /// What the claim of an account that nobody holds is built on.
+    fn base(&self, now: Duration, wall_s: i64, last: Option<&Stored>) -> Base {
+        let Some(last) = last else {
+            // The first daemon of this account; or etcd lost its data, and another one still trusts its claim.
+            let settles_at = now + longest(self.terms.trust());
+            return Base { last_revision: 0, settles_at, bars_after: self.me.bars_after };
+        };
+        let record = last.record.as_ref();
+        let (known, seen_at) = self.last.unwrap_or((last.mod_revision, now));
+        let seen_at = if known == last.mod_revision { seen_at } else { now };
+        let trust = record.map_or(LEASE_MAX, |record| Duration::from_millis(record.trust_ms).min(LEASE_MAX));
+        let settles_at = match record {
+            Some(record) if record.released => now,
+            Some(record) if record.instance == self.me.instance => self.settles_at.max(now),
+            _ => (seen_at + longest(trust)).max(now),
+        };
+        let bars_after = match record {
+            Some(record) if record.journal == self.me.journal => record.bars_after,
+            _ => {
+                // By this clock; and by the clock of whoever wrote `last`, which may be far from this one.
+                let here = wall_s.saturating_add(whole_seconds(settles_at - now));
+                let there = record.map_or(i64::MIN, |record| {
+                    record.at.saturating_add(if record.released { 0 } else { whole_seconds(trust) })
+                });
+                let before = record.and_then(|record| record.bars_after).unwrap_or(i64::MIN);
+                Some(here.max(there).saturating_add(1 + SKEW_S).max(before))
+            }
+        };
+        Base { last_revision: last.mod_revision, settles_at, bars_after }
+    }
+}
+
+fn whole_seconds(time: Duration) -> i64 {
+    i64::try_from(time.as_secs()).unwrap_or(i64::MAX)
+}
+
+/// How long a trust may last by this clock, if the other one is slower.
+fn longest(trust: Duration) -> Duration {
+    trust + trust / 10
+}

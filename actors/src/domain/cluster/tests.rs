@@ -1,0 +1,254 @@
+//! The machine step by step. `simulation` runs several of them against one etcd, with everything that can fail.
+
+mod simulation;
+
+use super::*;
+use crate::domain::cluster::guard::Guard;
+
+const TERMS: Terms = Terms { lease: Duration::from_secs(15), keepalive: Duration::from_secs(5) };
+const WALL: i64 = 1_800_000_000;
+
+fn s(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+fn record(instance: &str, journal: &str) -> Record {
+    Record {
+        instance: instance.into(),
+        member: format!("{instance}-name"),
+        host: "inf".into(),
+        pid: 17,
+        version: "0.1.0".into(),
+        journal: journal.into(),
+        since: WALL,
+        at: WALL,
+        trust_ms: 10_000,
+        bars_after: None,
+        released: false,
+    }
+}
+
+fn stored(record: Record, revision: i64, lease: i64) -> Stored {
+    Stored { create_revision: revision, mod_revision: revision, lease, record: Some(record) }
+}
+
+fn guard() -> Guard {
+    Guard::new(record("me", "mine"), TERMS)
+}
+
+/// From a look at `last` at `at` to the claim, which etcd grants.
+fn claim(guard: &mut Guard, at: Duration, last: Option<Stored>) -> Record {
+    assert_eq!(guard.ask(at, WALL), Ask::Look);
+    guard.told(at, WALL, Answer::Seen(Seen { claim: None, last }));
+    assert_eq!(guard.ask(at, WALL), Ask::Grant { ttl: s(15) });
+    guard.told(at, WALL, Answer::Granted { lease: 7, ttl: s(15) });
+    let Ask::Claim { lease: 7, record, .. } = guard.ask(at, WALL) else { panic!("it claims") };
+    guard.told(at, WALL, Answer::Done { revision: 40 });
+    record
+}
+
+/// A claim of the same journal, whose former process gave it back: it is trusted at once.
+fn holding(at: Duration) -> Guard {
+    let mut guard = guard();
+    let before = Record { released: true, ..record("before", "mine") };
+    claim(&mut guard, at, Some(stored(before, 30, 0)));
+    assert!(guard.standing(at).may_send_at(at));
+    guard
+}
+
+#[test]
+fn a_claim_is_trusted_for_ten_of_fifteen_seconds() {
+    let guard = holding(s(100));
+    let standing = guard.standing(s(100));
+    assert!(standing.may_send_at(s(110) - Duration::from_nanos(1)) && !standing.may_send_at(s(110)));
+    assert_eq!(standing.trouble, None);
+    let late = guard.standing(s(111)).trouble.unwrap();
+    assert!(late.contains("not kept alive in time"), "{late}");
+}
+
+#[test]
+fn trust_counts_from_the_sending_of_a_keep_alive_that_was_answered() {
+    let mut guard = holding(s(100));
+    assert_eq!(guard.ask(s(105), WALL), Ask::KeepAlive { lease: 7 });
+    guard.told(s(108), WALL, Answer::KeptAlive(Some(s(15))));
+    assert!(!guard.standing(s(108)).may_send_at(s(110)), "the other half of the round is missing");
+    assert!(matches!(guard.ask(s(108), WALL), Ask::Beat { epoch: 40, .. }));
+    guard.told(s(109), WALL, Answer::Done { revision: 41 });
+    let standing = guard.standing(s(109));
+    assert!(standing.may_send_at(s(114)) && !standing.may_send_at(s(115)), "{standing:?}");
+    assert_eq!(guard.due_at(), s(110), "the next one is five seconds after the last was sent");
+}
+
+#[test]
+fn a_keep_alive_without_an_answer_extends_nothing() {
+    let mut guard = holding(s(100));
+    for at in [105, 107, 109] {
+        guard.ask(s(at), WALL);
+        guard.failed(s(at) + s(1), "no complete answer".into());
+        assert_eq!(guard.due_at(), s(at) + s(2));
+    }
+    let standing = guard.standing(s(109));
+    assert!(standing.may_send_at(s(109)) && !standing.may_send_at(s(110)) && !standing.is_etcd_up);
+    // The lease may still be there: then the same claim is trusted again.
+    guard.ask(s(112), WALL);
+    guard.told(s(112), WALL, Answer::KeptAlive(Some(s(15))));
+    guard.ask(s(112), WALL);
+    guard.told(s(112), WALL, Answer::Done { revision: 41 });
+    assert!(guard.standing(s(112)).may_send_at(s(121)));
+}
+
+#[test]
+fn a_shorter_lease_than_asked_for_is_trusted_for_less() {
+    let mut guard = holding(s(100));
+    guard.ask(s(104), WALL);
+    guard.told(s(104), WALL, Answer::KeptAlive(Some(s(12))));
+    guard.ask(s(104), WALL);
+    guard.told(s(104), WALL, Answer::Done { revision: 41 });
+    assert!(guard.standing(s(104)).may_send_at(s(110)) && !guard.standing(s(104)).may_send_at(s(111)));
+}
+
+#[test]
+fn a_lost_lease_or_another_claim_ends_it_at_once() {
+    let mut lost = holding(s(100));
+    lost.ask(s(105), WALL);
+    lost.told(s(105), WALL, Answer::KeptAlive(None));
+    assert!(!lost.standing(s(105)).may_send_at(s(105)) && !lost.is_holder());
+    assert_eq!(lost.ask(s(105), WALL), Ask::Look, "only a new transaction brings it back");
+
+    let mut other = holding(s(100));
+    other.ask(s(105), WALL);
+    other.told(s(105), WALL, Answer::KeptAlive(Some(s(15))));
+    other.ask(s(105), WALL);
+    let seen = Seen { claim: Some(stored(record("other", "theirs"), 50, 9)), last: None };
+    other.told(s(105), WALL, Answer::Refused(seen));
+    let standing = other.standing(s(105));
+    assert!(!standing.may_send_at(s(105)));
+    assert!(standing.trouble.unwrap().contains("other-name on host inf (pid 17, version 0.1.0)"));
+    assert_eq!(other.ask(s(105), WALL), Ask::Revoke { lease: 7 });
+}
+
+#[test]
+fn a_lost_answer_to_a_claim_is_found_again() {
+    let mut guard = guard();
+    guard.ask(s(100), WALL);
+    let before = Record { released: true, ..record("before", "mine") };
+    guard.told(s(100), WALL, Answer::Seen(Seen { claim: None, last: Some(stored(before, 30, 0)) }));
+    guard.ask(s(100), WALL);
+    guard.told(s(100), WALL, Answer::Granted { lease: 7, ttl: s(15) });
+    let first = guard.ask(s(100), WALL);
+    guard.failed(s(102), "no complete answer".into());
+    assert_eq!(guard.ask(s(103), WALL), first, "the same lease and the same condition");
+    let mine = stored(record("me", "mine"), 44, 7);
+    guard.told(s(103), WALL, Answer::Refused(Seen { claim: Some(mine.clone()), last: Some(mine) }));
+    assert!(guard.is_holder() && guard.standing(s(103)).may_send_at(s(103)));
+    assert!(matches!(guard.ask(s(104), WALL), Ask::KeepAlive { lease: 7 }));
+}
+
+#[test]
+fn a_beat_whose_answer_was_lost_is_written_again() {
+    let mut guard = holding(s(100));
+    let renewed = |guard: &mut Guard, at| {
+        assert_eq!(guard.ask(at, WALL), Ask::KeepAlive { lease: 7 });
+        guard.told(at, WALL, Answer::KeptAlive(Some(s(15))));
+        let Ask::Beat { epoch: 40, last_revision, .. } = guard.ask(at, WALL) else { panic!("it beats") };
+        last_revision
+    };
+    assert_eq!(renewed(&mut guard, s(105)), 40);
+    guard.failed(s(107), "no complete answer".into());
+    assert_eq!(renewed(&mut guard, s(108)), 40, "whether the first one arrived is not known");
+    let mine = |revision| Some(Stored { mod_revision: revision, ..stored(record("me", "mine"), 40, 7) });
+    guard.told(s(108), WALL, Answer::Refused(Seen { claim: mine(40), last: mine(44) }));
+    assert!(guard.is_holder() && !guard.standing(s(108)).may_send_at(s(110)), "nothing is trusted for longer yet");
+    assert!(matches!(guard.ask(s(108), WALL), Ask::Beat { epoch: 40, last_revision: 44, .. }));
+    guard.told(s(108), WALL, Answer::Done { revision: 45 });
+    assert!(guard.standing(s(108)).may_send_at(s(117)));
+}
+
+#[test]
+fn the_trust_of_the_holder_before_runs_out_first() {
+    let mut guard = guard();
+    claim(&mut guard, s(100), Some(stored(record("before", "mine"), 30, 0)));
+    let standing = guard.standing(s(100));
+    assert_eq!(standing.from, s(111), "ten seconds and a tenth for its clock, since its record was first seen");
+    assert!(!standing.may_send_at(s(105)));
+    assert!(standing.trouble.unwrap().contains("for another 12 s"));
+
+    // Seen long ago, and not changed since: it has stopped.
+    let mut waiting = self::guard();
+    let last = stored(record("before", "mine"), 30, 0);
+    let claimed = Seen { claim: Some(stored(record("before", "mine"), 30, 3)), last: Some(last.clone()) };
+    waiting.ask(s(80), WALL);
+    waiting.told(s(80), WALL, Answer::Seen(claimed));
+    claim(&mut waiting, s(100), Some(last));
+    assert!(waiting.standing(s(100)).may_send_at(s(100)));
+}
+
+#[test]
+fn an_account_nobody_ever_held_is_waited_for_too() {
+    let mut guard = guard();
+    claim(&mut guard, s(100), None);
+    assert_eq!((guard.standing(s(100)).from, guard.standing(s(100)).bars_after), (s(111), None));
+}
+
+#[test]
+fn bars_that_another_journal_may_have_ordered_are_not_ordered() {
+    let mut guard = guard();
+    let released = Record { released: true, ..record("before", "theirs") };
+    let written = claim(&mut guard, s(100), Some(stored(released, 30, 0)));
+    let floor = Some(WALL + 6);
+    assert_eq!((written.bars_after, guard.standing(s(100)).bars_after), (floor, floor));
+    // A restart with the same journal must not forget it.
+    let mut again = self::guard();
+    let mine = Record { released: true, ..written };
+    claim(&mut again, s(200), Some(stored(mine, 60, 0)));
+    assert_eq!(again.standing(s(200)).bars_after, floor);
+    // Nobody has returned it: it may send until its trust is over, and so may it order bars.
+    let mut dead = self::guard();
+    claim(&mut dead, s(100), Some(stored(record("before", "theirs"), 30, 0)));
+    assert_eq!(dead.standing(s(100)).bars_after, Some(WALL + 11 + 6));
+    // Its clock was two minutes ahead of this one, and so were the bars that it took for closed.
+    let ahead = Record { at: WALL + 120, ..record("before", "theirs") };
+    let mut behind = self::guard();
+    let written = claim(&mut behind, s(100), Some(stored(ahead, 30, 0)));
+    assert_eq!(behind.standing(s(100)).bars_after, Some(WALL + 120 + 10 + 6));
+    // What the one before was told holds for the next one, too.
+    let mut third = Guard::new(record("third", "another"), TERMS);
+    claim(&mut third, s(100), Some(stored(Record { released: true, ..written }, 60, 0)));
+    assert_eq!(third.standing(s(100)).bars_after, Some(WALL + 120 + 10 + 6));
+    // A record that cannot be read may be of any journal, with any lease.
+    let mut unreadable = self::guard();
+    claim(&mut unreadable, s(100), Some(Stored { record: None, ..stored(record("x", "x"), 30, 0) }));
+    assert_eq!(unreadable.standing(s(100)).from, s(166));
+    assert_eq!(unreadable.standing(s(100)).bars_after, Some(WALL + 66 + 6));
+}
+
+#[test]
+fn a_holder_is_alive_only_if_it_writes() {
+    let mut guard = guard();
+    let seen = |revision| Seen {
+        claim: Some(stored(record("other", "theirs"), 30, 3)),
+        last: Some(stored(record("other", "theirs"), revision, 0)),
+    };
+    for (at, revision, is_alive) in [(1, 30, false), (2, 30, false), (3, 31, true), (4, 31, true)] {
+        assert_eq!(guard.ask(s(at), WALL), Ask::Look);
+        guard.told(s(at), WALL, Answer::Seen(seen(revision)));
+        assert_eq!((guard.holder().unwrap().is_alive, guard.due_at()), (is_alive, s(at + 1)));
+    }
+}
+
+#[test]
+fn a_release_sends_nothing_after_it() {
+    let mut guard = holding(s(100));
+    let Some((Ask::Release { epoch: 40, record }, 7)) = guard.release(s(100), WALL + 9) else { panic!("it holds it") };
+    assert!(record.released && record.at == WALL + 9);
+    assert!(!guard.standing(s(100)).may_send_at(s(100)));
+    assert_eq!(guard.release(s(100), WALL), None);
+}
+
+#[test]
+fn a_holder_that_still_waited_for_the_one_before_does_not_speak_for_it() {
+    let mut guard = guard();
+    claim(&mut guard, s(100), Some(stored(record("before", "mine"), 30, 0)));
+    let Some((Ask::Release { record, .. }, _)) = guard.release(s(105), WALL) else { panic!("it holds it") };
+    assert!(!record.released);
+}

@@ -1,0 +1,307 @@
+//! Three daemons of one account and one etcd, in seeded random worlds: pauses, partitions, lost and late requests and answers,
+//! kills, clean restarts, leases that etcd ends early, and clocks that run apart. Two never may send at the same true time.
+
+use super::*;
+use proptest::{
+    prelude::Rng,
+    test_runner::{RngAlgorithm, TestRng},
+};
+use std::collections::HashMap;
+
+const STEP_MS: u64 = 50;
+const STEPS: u64 = 6_000;
+const SEEDS: u64 = 300;
+
+struct Chance(TestRng);
+
+impl Chance {
+    fn new(seed: u64) -> Self {
+        let mut bytes = [0; 32];
+        bytes[..8].copy_from_slice(&seed.to_le_bytes());
+        Self(TestRng::from_seed(RngAlgorithm::ChaCha, &bytes))
+    }
+
+    /// Below `n`.
+    fn below(&mut self, n: u64) -> u64 {
+        self.0.next_u64() % n
+    }
+
+    /// Once in `n`.
+    fn once_in(&mut self, n: u64) -> bool {
+        self.below(n) == 0
+    }
+}
+
+#[derive(Default)]
+struct Etcd {
+    revision: i64,
+    leases: HashMap<i64, u64>,
+    next_lease: i64,
+    claim: Option<Stored>,
+    last: Option<Stored>,
+}
+
+impl Etcd {
+    fn expire(&mut self, now_ms: u64) {
+        self.leases.retain(|_, ends_at| now_ms < *ends_at);
+        if self.claim.as_ref().is_some_and(|claim| !self.leases.contains_key(&claim.lease)) {
+            self.claim = None;
+            self.revision += 1;
+        }
+    }
+
+    fn seen(&self) -> Seen {
+        Seen { claim: self.claim.clone(), last: self.last.clone() }
+    }
+
+    fn write_last(&mut self, record: Record) {
+        let create_revision = self.last.as_ref().map_or(self.revision, |last| last.create_revision);
+        self.last = Some(Stored { create_revision, mod_revision: self.revision, lease: 0, record: Some(record) });
+    }
+
+    fn answer(&mut self, ask: Ask, now_ms: u64) -> Option<Answer> {
+        self.expire(now_ms);
+        let holds = |epoch: i64, etcd: &Self| etcd.claim.as_ref().is_some_and(|it| it.create_revision == epoch);
+        Some(match ask {
+            Ask::Look => Answer::Seen(self.seen()),
+            Ask::Grant { ttl } => {
+                self.next_lease += 1;
+                self.leases.insert(self.next_lease, now_ms + ttl.as_millis() as u64);
+                Answer::Granted { lease: self.next_lease, ttl }
+            }
+            Ask::Claim { lease, last_revision, record } => {
+                let is_same = self.last.as_ref().map_or(0, |last| last.mod_revision) == last_revision;
+                if self.claim.is_some() || !is_same {
+                    return Some(Answer::Refused(self.seen()));
+                }
+                if !self.leases.contains_key(&lease) {
+                    return None;
+                }
+                self.revision += 1;
+                let revision = self.revision;
+                self.claim = Some(stored(record.clone(), revision, lease));
+                self.write_last(record);
+                Answer::Done { revision }
+            }
+            Ask::KeepAlive { lease } => match self.leases.get_mut(&lease) {
+                None => Answer::KeptAlive(None),
+                Some(ends_at) => {
+                    *ends_at = now_ms + 15_000;
+                    Answer::KeptAlive(Some(s(15)))
+                }
+            },
+            Ask::Beat { last_revision, .. }
+                if self.last.as_ref().is_none_or(|last| last.mod_revision != last_revision) =>
+            {
+                Answer::Refused(self.seen())
+            }
+            Ask::Beat { epoch, .. } | Ask::Release { epoch, .. } if !holds(epoch, self) => Answer::Refused(self.seen()),
+            Ask::Beat { record, .. } => {
+                self.revision += 1;
+                self.write_last(record);
+                Answer::Done { revision: self.revision }
+            }
+            Ask::Release { record, .. } => {
+                self.revision += 1;
+                self.claim = None;
+                self.write_last(record);
+                Answer::Done { revision: self.revision }
+            }
+            Ask::Revoke { lease } => {
+                self.leases.remove(&lease);
+                self.expire(now_ms);
+                Answer::Revoked
+            }
+        })
+    }
+}
+
+/// A request on its way: it may reach etcd long after its daemon gave it up.
+struct Request {
+    of: usize,
+    number: u64,
+    ask: Ask,
+    arrives_at: u64,
+    answer: Option<(u64, Answer)>,
+}
+
+struct Daemon {
+    guard: Guard,
+    journal: String,
+    /// Its clocks: true milliseconds times this, in thousandths; and how far its wall clock is off.
+    rate: u64,
+    wall_off: i64,
+    offset: u64,
+    paused_until: u64,
+    down_until: u64,
+    cut_until: u64,
+    /// The number of its open request, and when it gives up, by its own clock.
+    open: Option<(u64, Duration)>,
+}
+
+impl Daemon {
+    fn clock(&self, now_ms: u64) -> Duration {
+        Duration::from_millis(self.offset + now_ms * self.rate / 1_000)
+    }
+
+    fn wall(&self, now_ms: u64) -> i64 {
+        WALL + (now_ms / 1_000) as i64 + self.wall_off
+    }
+
+    fn may_send(&self, now_ms: u64) -> bool {
+        self.down_until <= now_ms && self.guard.may_send_at(self.clock(now_ms))
+    }
+}
+
+struct World {
+    chance: Chance,
+    etcd: Etcd,
+    daemons: Vec<Daemon>,
+    requests: Vec<Request>,
+    numbers: u64,
+}
+
+impl World {
+    fn new(seed: u64) -> Self {
+        let mut chance = Chance::new(seed);
+        let walls = [0, 1].map(|_| chance.below(241) as i64 - 120);
+        let daemons = (0..3_u64).map(|index| {
+            // Two machines; on one of them two daemons share a journal.
+            let journal = format!("journal-{}", index / 2);
+            Daemon {
+                guard: Guard::new(record(&format!("i{index}"), &journal), TERMS),
+                journal,
+                rate: 970 + chance.below(61),
+                wall_off: walls[index as usize / 2],
+                offset: chance.below(1_000_000),
+                paused_until: 0,
+                down_until: 0,
+                cut_until: 0,
+                open: None,
+            }
+        });
+        let daemons = daemons.collect();
+        Self { chance, etcd: Etcd::default(), daemons, requests: Vec::new(), numbers: 1_000 }
+    }
+
+    fn send(&mut self, of: usize, ask: Ask, now_ms: u64) -> u64 {
+        self.numbers += 1;
+        let is_cut = self.daemons[of].cut_until > now_ms;
+        if !is_cut && !self.chance.once_in(40) {
+            let late = if self.chance.once_in(25) { self.chance.below(20_000) } else { self.chance.below(120) };
+            let arrives_at = now_ms + late;
+            self.requests.push(Request { of, number: self.numbers, ask, arrives_at, answer: None });
+        }
+        self.numbers
+    }
+
+    fn faults(&mut self, now_ms: u64) {
+        for of in 0..self.daemons.len() {
+            if self.chance.once_in(900) {
+                self.daemons[of].paused_until = now_ms + self.chance.below(25_000);
+            }
+            if self.chance.once_in(900) {
+                self.daemons[of].cut_until = now_ms + self.chance.below(30_000);
+            }
+            let is_killed = self.chance.once_in(2_000);
+            let is_stopped = !is_killed && self.chance.once_in(2_000) && self.daemons[of].paused_until <= now_ms;
+            if is_killed || is_stopped {
+                let (now, wall) = (self.daemons[of].clock(now_ms), self.daemons[of].wall(now_ms));
+                if let (true, Some((ask, _))) = (is_stopped, self.daemons[of].guard.release(now, wall)) {
+                    self.send(of, ask, now_ms);
+                }
+                self.numbers += 1;
+                let down_ms = self.chance.below(20_000);
+                let (instance, daemon) = (format!("i{}", self.numbers), &mut self.daemons[of]);
+                daemon.guard = Guard::new(record(&instance, &daemon.journal), TERMS);
+                (daemon.open, daemon.down_until, daemon.paused_until) = (None, now_ms + down_ms, 0);
+            }
+        }
+        if self.chance.once_in(1_500) {
+            self.etcd.leases.clear();
+        }
+    }
+
+    fn step(&mut self, now_ms: u64) {
+        self.faults(now_ms);
+        self.etcd.expire(now_ms);
+        let mut arrived: Vec<_> = (0..self.requests.len())
+            .filter(|&it| self.requests[it].answer.is_none() && self.requests[it].arrives_at <= now_ms)
+            .collect();
+        arrived.sort_by_key(|&it| self.requests[it].arrives_at);
+        for it in arrived {
+            let answer = self.etcd.answer(self.requests[it].ask.clone(), now_ms);
+            let is_lost = self.daemons[self.requests[it].of].cut_until > now_ms || self.chance.once_in(30);
+            let delay = self.chance.below(200);
+            self.requests[it].answer = match answer.filter(|_| !is_lost) {
+                Some(answer) => Some((now_ms + delay, answer)),
+                // Never: it is forgotten below.
+                None => Some((0, Answer::Revoked)),
+            };
+        }
+        for of in 0..self.daemons.len() {
+            let daemon = &mut self.daemons[of];
+            if daemon.paused_until > now_ms || daemon.down_until > now_ms {
+                continue;
+            }
+            let (now, wall) = (daemon.clock(now_ms), daemon.wall(now_ms));
+            if let Some((number, gives_up_at)) = daemon.open {
+                let answered = self.requests.iter().position(|request| {
+                    request.of == of
+                        && request.number == number
+                        && request.answer.as_ref().is_some_and(|(at, _)| (1..=now_ms).contains(at))
+                });
+                if let Some(it) = answered {
+                    daemon.open = None;
+                    if let Some((_, answer)) = self.requests.remove(it).answer {
+                        daemon.guard.told(now, wall, answer);
+                    }
+                } else if now >= gives_up_at {
+                    daemon.open = None;
+                    daemon.guard.failed(now, "no answer".into());
+                }
+            }
+            if daemon.open.is_none() && now >= daemon.guard.due_at() {
+                let ask = daemon.guard.ask(now, wall);
+                let number = self.send(of, ask, now_ms);
+                self.daemons[of].open = Some((number, now + s(2)));
+            }
+        }
+        self.requests.retain(|it| it.answer.as_ref().is_none_or(|(at, _)| *at > 0 && at + 60_000 > now_ms));
+    }
+}
+
+#[test]
+fn two_never_may_send_at_the_same_time() {
+    let (mut held_steps, mut takeovers) = (0_u64, 0_u64);
+    let seeds = std::env::var("SENTINEL_SIM_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(SEEDS);
+    for seed in 0..seeds {
+        let mut world = World::new(seed);
+        let mut before: Option<(usize, String)> = None;
+        let mut ordered: HashMap<String, i64> = HashMap::new();
+        for step in 0..STEPS {
+            let now_ms = step * STEP_MS;
+            world.step(now_ms);
+            let senders: Vec<_> = (0..3).filter(|&of| world.daemons[of].may_send(now_ms)).collect();
+            assert!(senders.len() <= 1, "seed {seed}, {now_ms} ms: {senders:?} may send");
+            let Some(&of) = senders.first() else { continue };
+            held_steps += 1;
+            let daemon = &world.daemons[of];
+            // Every bar that a daemon with another journal could order is out of bounds for this one.
+            let floor = daemon.guard.bars_after();
+            for (journal, at) in ordered.iter().filter(|(journal, _)| **journal != daemon.journal) {
+                assert!(floor.is_some_and(|floor| floor >= *at), "seed {seed}, {now_ms} ms: {journal} {at} {floor:?}");
+            }
+            // No daemon orders a bar that closes later than its own clock says.
+            let newest = ordered.entry(daemon.journal.clone()).or_insert(i64::MIN);
+            *newest = daemon.wall(now_ms).max(*newest);
+            let now_by = (of, daemon.journal.clone());
+            if before.as_ref().is_some_and(|before| *before != now_by) {
+                takeovers += 1;
+            }
+            before = Some(now_by);
+        }
+    }
+    assert!(held_steps > seeds * STEPS / 5, "the account was held in {held_steps} steps only");
+    assert!(takeovers > seeds, "only {takeovers} takeovers");
+}

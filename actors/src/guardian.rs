@@ -1,0 +1,74 @@
+//! Guardian: takes the claim on the account in etcd, keeps it alive, and gives it back at the end. On a thread of its own, so
+//! that no cycle ever waits for etcd. What it knows is in a [`ClaimCell`](crate::domain::cluster::ClaimCell), which the SignalSender asks before each order.
+
+mod keeper;
+#[cfg(test)]
+mod tests;
+
+pub use keeper::{Config, Keeper, Taken};
+
+use crate::messages::{Ping, ReleaseClaim};
+use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, ResponseFuture, WrapFuture};
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+
+/// The actor.
+pub struct Guardian {
+    /// `None` as soon as it runs.
+    keeper: Option<Keeper>,
+    /// Ends the keep-alives.
+    stop: CancellationToken,
+    /// Whether the claim was given back; `None` once somebody waits for it.
+    released: Option<oneshot::Receiver<bool>>,
+}
+
+impl Guardian {
+    /// Continues what was begun before the daemon started.
+    pub fn new(keeper: Keeper) -> Self {
+        Self { keeper: Some(keeper), stop: CancellationToken::new(), released: None }
+    }
+}
+
+impl Actor for Guardian {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        let Some(mut keeper) = self.keeper.take() else { return };
+        let (told, released) = oneshot::channel();
+        self.released = Some(released);
+        let stop = self.stop.clone();
+        let keeping = async move {
+            // A request that is cut off may have been carried out. That is as if its answer had been lost.
+            stop.run_until_cancelled(async {
+                loop {
+                    keeper.step().await;
+                }
+            })
+            .await;
+            // Nobody may wait for it any more.
+            let _ = told.send(keeper.release().await);
+        };
+        ctx.spawn(keeping.into_actor(self).map(|(), _, _| ()));
+    }
+}
+
+impl Handler<ReleaseClaim> for Guardian {
+    type Result = ResponseFuture<bool>;
+
+    fn handle(&mut self, _: ReleaseClaim, _: &mut Self::Context) -> Self::Result {
+        self.stop.cancel();
+        let released = self.released.take();
+        Box::pin(async move {
+            match released {
+                Some(released) => released.await.unwrap_or(false),
+                None => false,
+            }
+        })
+    }
+}
+
+impl Handler<Ping> for Guardian {
+    type Result = ();
+
+    fn handle(&mut self, _: Ping, _: &mut Self::Context) {}
+}

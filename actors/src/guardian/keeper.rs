@@ -1,0 +1,189 @@
+//! Carries out what the [`Guard`] asks for, tells the [`ClaimCell`], and logs what changes.
+
+use crate::{
+    adapters::etcd::{self, Etcd, EtcdError},
+    domain::{
+        clock::Clock,
+        cluster::{Answer, Ask, ClaimCell, Guard, Record, Standing, Terms},
+    },
+};
+use std::{io, sync::Arc, time::Duration};
+use tracing::{error, info, warn};
+
+/// etcd ends a lease up to so much later than it says, and a look takes its time.
+const LEASE_SLACK: Duration = Duration::from_secs(3);
+
+/// The configuration of a claim.
+#[derive(Clone)]
+pub struct Config {
+    /// Where etcd is, and which account.
+    pub etcd: etcd::Config,
+    /// Who this daemon is.
+    pub me: Record,
+    /// How long the claim lasts.
+    pub terms: Terms,
+    /// The system's clock.
+    pub clock: Arc<dyn Clock>,
+    /// Where everybody else looks.
+    pub cell: ClaimCell,
+}
+
+/// How an attempt to take the account at the start ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Taken {
+    /// It is ours.
+    Ours,
+    /// Another daemon holds it, in words, and is alive.
+    Others(String),
+    /// etcd does not answer, for this reason; it goes on being tried.
+    NoAnswer(String),
+}
+
+/// A claim on its way.
+pub struct Keeper {
+    guard: Guard,
+    etcd: Etcd,
+    account: String,
+    lease: Duration,
+    clock: Arc<dyn Clock>,
+    cell: ClaimCell,
+    /// What was last logged.
+    said: Option<Said>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Said {
+    is_holder: bool,
+    may_send: bool,
+    is_etcd_up: bool,
+    holder: Option<String>,
+}
+
+impl Keeper {
+    /// Connects to nothing yet.
+    ///
+    /// # Errors
+    /// See [`Etcd::new`].
+    pub fn new(config: Config) -> io::Result<Self> {
+        let Config { etcd, me, terms, clock, cell } = config;
+        let account = etcd.account.clone();
+        let (guard, etcd) = (Guard::new(me, terms), Etcd::new(etcd)?);
+        Ok(Self { guard, etcd, account, lease: terms.lease, clock, cell, said: None })
+    }
+
+    /// Waits until the next request is due, sends it, and publishes what follows from its answer.
+    pub async fn step(&mut self) {
+        let (now, due_at) = (self.clock.boottime(), self.guard.due_at());
+        let from = self.guard.standing(now).from;
+        // Also when orders may be sent for the first time, so that it is said.
+        let until = if now < from { due_at.min(from) } else { due_at };
+        if let Some(wait) = until.checked_sub(now).filter(|wait| !wait.is_zero()) {
+            self.clock.sleep(wait).await;
+        }
+        if self.clock.boottime() < due_at {
+            self.publish();
+            return;
+        }
+        let ask = self.guard.ask(self.clock.boottime(), self.clock.now_unix());
+        let answered = self.etcd.perform(&ask).await;
+        self.note(answered);
+    }
+
+    fn note(&mut self, answered: Result<Answer, EtcdError>) {
+        let now = self.clock.boottime();
+        match answered {
+            Ok(answer) => self.guard.told(now, self.clock.now_unix(), answer),
+            Err(error) => self.guard.failed(now, error.to_string()),
+        }
+        self.publish();
+    }
+
+    /// Takes the account before the daemon starts. Another daemon's claim may be that of a dead one: it is watched until its
+    /// holder shows that it lives, or its lease must have ended. `must_settle`: also waits until orders may be sent.
+    pub async fn take(&mut self, must_settle: bool) -> Taken {
+        let began = self.clock.boottime();
+        let mut is_told = false;
+        loop {
+            self.step().await;
+            let now = self.clock.boottime();
+            if let Some(fault) = self.guard.fault() {
+                return Taken::NoAnswer(fault.to_owned());
+            }
+            if self.guard.is_holder() && (!must_settle || now >= self.guard.standing(now).from) {
+                return Taken::Ours;
+            }
+            let Some(holder) = self.guard.holder() else { continue };
+            if holder.is_alive || now > began + self.lease + LEASE_SLACK {
+                return Taken::Others(holder.in_words());
+            }
+            if !std::mem::replace(&mut is_told, true) {
+                info!(
+                    account = self.account,
+                    "waiting up to {} s to see whether {} is alive: it holds the account",
+                    self.lease.as_secs(),
+                    holder.in_words()
+                );
+            }
+        }
+    }
+
+    /// Gives the claim back, if it is held. Nothing is sent after it began. Returns whether etcd confirmed it; if not, the
+    /// claim ends with its lease.
+    pub async fn release(&mut self) -> bool {
+        let released = self.guard.release(self.clock.boottime(), self.clock.now_unix());
+        self.cell
+            .set(Standing { trouble: Some("no order is sent: the daemon is stopping".into()), ..Standing::default() });
+        let Some((ask, lease)) = released else { return true };
+        let done = self.etcd.perform(&ask).await;
+        let is_done = matches!(done, Ok(Answer::Done { .. } | Answer::Refused(_)));
+        if is_done {
+            // The claim is gone already; the lease would end by itself.
+            let _ = self.etcd.perform(&Ask::Revoke { lease }).await;
+            info!(account = self.account, "the account was given back in etcd");
+        } else {
+            warn!(
+                account = self.account,
+                error = "cluster",
+                "the account could not be given back in etcd: another daemon can take it in {} s",
+                self.lease.as_secs()
+            );
+        }
+        is_done
+    }
+
+    fn publish(&mut self) {
+        let now = self.clock.boottime();
+        let standing = self.guard.standing(now);
+        self.cell.set(standing.clone());
+        let said = Said {
+            is_holder: standing.is_holder,
+            may_send: standing.may_send_at(now),
+            is_etcd_up: standing.is_etcd_up,
+            holder: self.guard.holder().map(crate::domain::cluster::Holder::in_words),
+        };
+        let before = self.said.replace(said.clone());
+        if before.as_ref() == Some(&said) {
+            return;
+        }
+        let account = self.account.as_str();
+        let had_it = before.is_some_and(|before| before.is_holder);
+        match (&standing.trouble, &said) {
+            (None, _) => {
+                let not_before = standing.bars_after.and_then(|at| chrono::DateTime::from_timestamp(at, 0));
+                info!(
+                    account,
+                    bars_after = not_before.map(|at| at.format("%Y-%m-%d %H:%M:%S UTC").to_string()),
+                    "this daemon holds the account in etcd, and orders may be sent"
+                );
+            }
+            (Some(trouble), Said { is_etcd_up: false, .. }) => warn!(account, error = "cluster", "{trouble}"),
+            (Some(trouble), Said { is_holder: true, .. }) => info!(account, "the account is taken in etcd; {trouble}"),
+            (Some(trouble), _) if had_it => {
+                error!(account, error = "cluster", "the account is lost in etcd: {trouble}")
+            }
+            // Before its first answer; `take` says whose it is.
+            (Some(_), Said { holder: None, .. }) => {}
+            (Some(trouble), _) => warn!(account, error = "cluster", "{trouble}"),
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! The Guardian against an etcd that does not answer. The real one is in the system tests.
+
+use super::*;
+use crate::{
+    adapters::{etcd, system_clock::SystemClock},
+    domain::cluster::{Authority, ClaimCell, Record, Terms},
+};
+use std::{sync::Arc, time::Duration};
+
+fn keeper() -> (Keeper, ClaimCell) {
+    let cell = ClaimCell::new(Arc::new(SystemClock));
+    let me = Record {
+        instance: "i".into(),
+        member: "m".into(),
+        host: "h".into(),
+        pid: 1,
+        version: "v".into(),
+        journal: "j".into(),
+        since: 0,
+        at: 0,
+        trust_ms: 0,
+        bars_after: None,
+        released: false,
+    };
+    let etcd = etcd::Config {
+        // Nothing listens there.
+        endpoints: vec!["http://127.0.0.1:1".into()],
+        ca: None,
+        login: None,
+        prefix: "/sentinel".into(),
+        account: "12".into(),
+    };
+    let terms = Terms { lease: Duration::from_secs(15), keepalive: Duration::from_secs(5) };
+    (Keeper::new(Config { etcd, me, terms, clock: Arc::new(SystemClock), cell: cell.clone() }).unwrap(), cell)
+}
+
+#[actix::test]
+async fn without_etcd_nothing_may_be_sent_and_the_start_goes_on() {
+    let (mut keeper, cell) = keeper();
+    assert!(!cell.may_send() && cell.remaining().is_zero(), "before the first answer");
+    let Taken::NoAnswer(why) = keeper.take(false).await else { panic!("nobody answers") };
+    assert!(why.contains("http://127.0.0.1:1"), "{why}");
+    let standing = cell.standing().unwrap();
+    assert!(!cell.may_send() && !standing.is_etcd_up && !standing.is_holder);
+    assert!(standing.trouble.unwrap().starts_with("no order is sent, because etcd does not answer"));
+}
+
+#[actix::test]
+async fn a_release_ends_the_guardian_whatever_etcd_does() {
+    let (keeper, cell) = keeper();
+    let guardian = Guardian::new(keeper).start();
+    guardian.send(Ping).await.unwrap();
+    let released = tokio::time::timeout(Duration::from_secs(5), guardian.send(ReleaseClaim)).await;
+    assert!(matches!(released, Ok(Ok(true))), "nothing was held");
+    assert!(cell.standing().unwrap().trouble.unwrap().contains("the daemon is stopping"));
+    assert_eq!(guardian.send(ReleaseClaim).await, Ok(false), "there is nothing to release twice");
+}

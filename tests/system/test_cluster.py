@@ -1,0 +1,202 @@
+"""One account, several daemons with journals of their own, and a real etcd: only one of them sends orders. What was sent is what
+an independent gateway wrote down."""
+
+import json
+import signal
+import socket
+import time
+
+import pytest
+
+from parts.daemon import wait_until
+from parts.etcd import Etcd, Proxy
+from parts.guarded import MinuteMarket, guarded, holds, ids, senders
+from parts.harness import ACCOUNT
+
+@pytest.fixture
+def etcd(tmp_path):
+    """Not started yet."""
+    etcd = Etcd(tmp_path / "etcd")
+    yield etcd
+    etcd.close()
+
+
+def because(daemon) -> str:
+    """Why it is not ready."""
+    return json.loads(daemon.get("/health")[2])["not_ready_because"] or ""
+
+
+def test_a_second_daemon_is_refused_by_name_and_takes_over_from_a_dead_one(harness, etcd):
+    etcd.start()
+    gateway = harness.gateway("envelope")
+    usual = {"cluster.lease_s": 15, "cluster.keepalive_s": 5}
+    first = guarded(harness, gateway, 1, etcd.url, **usual)
+    wait_until("the first order", lambda: gateway.requests, 40)
+    second = guarded(harness, gateway, 2, etcd.url, **usual)
+    code, seconds = second.wait_exit(20)
+    said = second.output()
+    assert code == 1 and seconds < 12, said
+    assert f"another daemon already trades account {ACCOUNT}: inf-1 on host {socket.gethostname()} (pid {first.pid}" in said
+    first.send(signal.SIGKILL)
+    killed_at = time.monotonic()
+    third = guarded(harness, gateway, 3, etcd.url, **usual)
+    wait_until("the third holds the account", lambda: holds(third), 25)
+    assert time.monotonic() - killed_at < 20
+    assert "waiting up to 15 s to see whether inf-1" in third.output()
+    # The bar that the first one ordered is in a journal that the third has never seen.
+    metrics = third.wait_metrics("signals", lambda m: m.suppressed().get("not_holder", 0) >= 2)
+    assert set(metrics.suppressed()) == {"not_holder"}
+    assert senders(gateway) == [1] and third.get("/readyz")[0] == 200
+
+
+def test_a_daemon_that_ends_gives_the_account_back(harness, etcd):
+    etcd.start()
+    gateway = harness.gateway("envelope")
+    journal = str(harness.directory / "journal.db")
+    first = guarded(harness, gateway, 1, etcd.url, "--journal", journal)
+    wait_until("an order", lambda: gateway.requests, 20)
+    assert first.stop()[0] == 0
+    settings = {"SENTINEL__CLUSTER__MODE": "guard", "SENTINEL__CLUSTER__ENDPOINTS": etcd.url}
+    status = harness.command("cluster", "status", "--account", ACCOUNT, **settings)
+    assert status.wait_exit()[0] == 0 and "held by nobody; given back by inf-1" in status.output()
+    began = time.monotonic()
+    again = guarded(harness, gateway, 2, etcd.url, "--journal", journal)
+    # Nobody is waited for, and the journal knows what was ordered.
+    metrics = again.wait_metrics("a cycle", lambda m: m.suppressed().get("already_ordered"))
+    assert time.monotonic() - began < 6 and "not_holder" not in metrics.suppressed()
+    status = harness.command("cluster", "status", "--account", ACCOUNT, "--json", **settings)
+    assert status.wait_exit()[0] == 0
+    told = json.loads(status.out.read_text())
+    assert told["is_held"] and told["claim"]["record"]["member"] == "inf-2" and told["claim"]["record"]["pid"] == again.pid
+    assert senders(gateway) == [1]
+
+
+def test_without_etcd_nothing_is_sent(harness, etcd):
+    gateway = harness.gateway("envelope")
+    halt_file = str(harness.directory / "halt")
+    daemon = guarded(harness, gateway, 1, etcd.url, "--halt-file", halt_file).wait_serving()
+    metrics = daemon.wait_metrics("signals", lambda m: m.suppressed().get("not_holder", 0) >= 2)
+    assert metrics("cluster_etcd_up") == 0 and metrics("cluster_lease_remaining_seconds") == 0
+    assert daemon.get("/readyz")[0] == 503 and "cluster: no order is sent, because etcd does not answer" in because(daemon)
+    assert "starting without etcd" in daemon.output() and not gateway.requests
+    etcd.start()
+    wait_until("an order", lambda: gateway.requests, 20)
+    assert holds(daemon) and daemon.get("/readyz")[0] == 200
+    etcd.stop()
+    wait_until("it stops", lambda: not holds(daemon), 10)
+    assert daemon.get("/readyz")[0] == 503
+    # Decisions go on, and a halt needs no etcd.
+    decided = daemon.metrics().suppressed()["already_ordered"]
+    daemon.wait_metrics("decisions", lambda m: m.suppressed()["already_ordered"] > decided + 1)
+    assert harness.run("halt", "--halt-file", halt_file).returncode == 0
+    daemon.wait_metrics("the halt", lambda m: m("halted") == 1)
+    assert harness.run("resume", "--halt-file", halt_file).returncode == 0
+    etcd.start()
+    wait_until("it holds it again", lambda: holds(daemon), 20)
+    assert senders(gateway) == [1]
+
+
+def test_a_daemon_without_a_way_to_etcd_stops_before_another_one_begins(harness, etcd):
+    etcd.start()
+    harness.market.close()
+    harness.market = MinuteMarket()
+    gateway = harness.gateway("envelope")
+    proxy = Proxy(etcd.port)
+    first = guarded(harness, gateway, 1, proxy.url, "--interval", "1m")
+    wait_until("an order", lambda: gateway.requests, 30)
+    proxy.is_cut = True
+    wait_until("it stops", lambda: not holds(first), 10)
+    second = guarded(harness, gateway, 2, etcd.url, "--interval", "1m")
+    wait_until("the second holds it", lambda: holds(second), 25)
+    assert not holds(first)
+    proxy.is_cut = False
+    wait_until("the first says who", lambda: "inf-2 on host" in because(first), 20)
+    wait_until("an order of the second", lambda: 2 in senders(gateway), 90)
+    assert 1 not in senders(gateway)[senders(gateway).index(2) :]
+    assert max(ids(gateway).values()) == 1
+    proxy.close()
+
+
+def test_a_suspended_holder_sends_nothing_when_it_wakes_up(harness, etcd):
+    etcd.start()
+    harness.market.close()
+    harness.market = MinuteMarket()
+    gateway = harness.gateway("envelope")
+    first = guarded(harness, gateway, 1, etcd.url, "--interval", "1m")
+    wait_until("an order", lambda: gateway.requests, 30)
+    first.send(signal.SIGSTOP)
+    second = guarded(harness, gateway, 2, etcd.url, "--interval", "1m")
+    wait_until("the second holds it", lambda: holds(second), 25)
+    before = len(gateway.requests)
+    first.send(signal.SIGCONT)
+    wait_until("an order of the second", lambda: 2 in senders(gateway)[before:], 90)
+    wait_until("the first says who", lambda: "inf-2 on host" in because(first), 20)
+    assert 1 not in senders(gateway)[before:] and max(ids(gateway).values()) == 1
+    assert any("the account is lost in etcd" in line.get("fields", line).get("message", "") for line in first.logs())
+
+
+def test_https_with_an_own_authority_and_a_user(harness, authority, tmp_path):
+    etcd = Etcd(tmp_path / "etcd", authority.issue("etcd")).start()
+    etcd.require_user("sentinel", "canary-7f3a", "/sentinel")
+    password = tmp_path / "password"
+    password.write_text("canary-7f3a\n")
+    secured = {"cluster.ca_file": authority.ca_file, "cluster.user": "sentinel", "cluster.password_file": password}
+    variables = {f"SENTINEL__{key.upper().replace('.', '__')}": str(value) for key, value in secured.items()}
+    variables |= {"SENTINEL__CLUSTER__MODE": "guard", "SENTINEL__CLUSTER__ENDPOINTS": etcd.url}
+    gateway = harness.gateway("envelope")
+    daemon = guarded(harness, gateway, 1, etcd.url, **secured)
+    wait_until("an order", lambda: gateway.requests, 20)
+    verify = harness.command("cluster", "verify", "--account", ACCOUNT, **variables)
+    code, said = verify.wait_exit()[0], verify.output()
+    assert code == 0 and "sentinel may read and write below /sentinel" in said and "held by inf-1" in said, said
+    # Without the authority it is not believed, and with another password not let in.
+    foreign = {key: value for key, value in variables.items() if "CA_FILE" not in key}
+    assert harness.command("cluster", "verify", "--account", ACCOUNT, **foreign).wait_exit()[0] == 1
+    password.write_text("canary-0000\n")
+    wrong = harness.command("cluster", "verify", "--account", ACCOUNT, **variables)
+    assert wrong.wait_exit()[0] == 1 and "etcd refused the user or the password" in wrong.output(), wrong.output()
+    assert not any("canary" in text for text in (said, wrong.output(), daemon.output(), daemon.get("/metrics")[2]))
+    etcd.close()
+
+
+def test_live_mode_without_a_claim_says_what_that_means(harness):
+    gateway = harness.gateway("envelope")
+    daemon = harness.start_live(gateway, "--cycles", "1")
+    assert "sentinel_cluster" not in daemon.after_cycles(1).text
+    assert "nothing stops a daemon on another machine from trading this account" in daemon.output()
+
+
+@pytest.mark.parametrize("settings, said", [
+    ({"cluster.mode": "shared"}, "is not in this version: use guard, or off"),
+    ({"cluster.mode": "guard", "cluster.endpoints": ""}, "cluster.endpoints: must have 1 to 9 URLs"),
+    ({"cluster.mode": "guard", "cluster.endpoints": "http://hub.example:2379"}, "cluster.plaintext"),
+    ({"cluster.mode": "guard", "cluster.endpoints": "https://hub:2379", "cluster.ca_file": "/none.pem"}, "cluster.ca_file"),
+    ({"cluster.mode": "guard", "cluster.endpoints": "https://hub:2379", "cluster.user": "ann"}, "cluster.password_file"),
+    ({"cluster.lease_s": 7}, "cluster.lease_s: must be 8 to 60 seconds"),
+])  # fmt: skip
+def test_settings_that_cannot_work_are_refused_at_the_start(harness, settings, said):
+    refused = harness.start_live(harness.gateway("envelope"), settings=settings)
+    assert refused.wait_exit()[0] == 64 and said in refused.output(), refused.output()
+
+
+def test_verify_says_what_is_wrong_with_etcd(harness, etcd):
+    settings = {"SENTINEL__CLUSTER__MODE": "guard", "SENTINEL__CLUSTER__ENDPOINTS": etcd.url}
+
+    def verified() -> tuple[int, str]:
+        command = harness.command("cluster", "verify", "--account", ACCOUNT, **settings)
+        return command.wait_exit()[0], command.output()
+
+    code, said = verified()
+    assert code == 1 and "start etcd, or correct cluster.endpoints" in said, said
+    etcd.start()
+    code, said = verified()
+    for found in ("etcd 3.4", "within 2 s of this machine's", "not compacted yet", "held by nobody, now or before"):
+        assert code == 0 and found in said, said
+    revision = int(etcd.call("/v3/kv/range", key="AA==")["header"]["revision"])
+    for _ in range(2):
+        revision = int(etcd.call("/v3/kv/put", key="AA==", value="AA==")["header"]["revision"])
+    etcd.call("/v3/kv/compaction", revision=str(revision))
+    assert "it is compacted" in verified()[1]
+    etcd.call("/v3/maintenance/alarm", action="ACTIVATE", alarm="NOSPACE")
+    code, said = verified()
+    assert code == 1 and "NOSPACE" in said and "compact and defragment it" in said, said

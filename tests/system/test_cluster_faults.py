@@ -1,0 +1,210 @@
+"""Several daemons of one account, started, killed, suspended and cut off from etcd at random, and an etcd that is killed: what an
+independent gateway wrote down has no order twice, and every journal is right about its own."""
+
+import json
+import random
+import signal
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from parts.cycle_cost import settled
+from parts.daemon import wait_until
+from parts.etcd import Etcd, Proxy
+from parts.guarded import MinuteMarket, guarded, holds, ids
+from parts.model import HOLD
+from parts.random_seed import new_seed
+from parts.tables import keep
+
+SYMBOLS = "EURUSD,GBPUSD,AUDUSD,NZDUSD,EURGBP,EURAUD,EURNZD,GBPAUD"
+NUMBERS = (1, 2, 3)
+
+
+@pytest.fixture
+def etcd(tmp_path):
+    """It runs."""
+    etcd = Etcd(tmp_path / "etcd").start()
+    yield etcd
+    etcd.close()
+
+
+class World:
+    """The daemons, each with its own journal and its own way to etcd, and the gateway's record."""
+
+    def __init__(self, harness, etcd):
+        harness.market.close()
+        harness.market = MinuteMarket()
+        self.harness, self.etcd, self.daemons = harness, etcd, {}
+        self.gateway = harness.gateway("v43")
+        self.gateway.record = harness.directory / "received.jsonl"
+        self.proxies = {number: Proxy(etcd.port) for number in NUMBERS}
+
+    def journal(self, number: int) -> Path:
+        return self.harness.directory / f"journal-{number}.db"
+
+    def is_up(self, number: int) -> bool:
+        daemon = self.daemons.get(number)
+        return daemon is not None and daemon.process.poll() is None
+
+    def start(self, number: int):
+        args = ("--interval", "1m", "--symbol", SYMBOLS, "--journal", str(self.journal(number)))
+        self.daemons[number] = guarded(self.harness, self.gateway, number, self.proxies[number].url, *args)
+
+    def end(self, number: int, how: signal.Signals):
+        self.daemons[number].send(how)
+        self.daemons[number].wait_exit(20)
+
+    def fault(self, number: int, chance: random.Random):
+        """One of the things that happen to daemons and to etcd."""
+        kind = chance.choice(["kill", "kill", "stop", "suspend", "suspend", "suspend", "cut", "cut", "etcd"])
+        if kind == "kill":
+            self.end(number, signal.SIGKILL)
+        elif kind == "stop":
+            self.end(number, signal.SIGTERM)
+        elif kind == "suspend":
+            self.daemons[number].send(signal.SIGSTOP)
+            time.sleep(chance.uniform(0.2, 12))
+            self.daemons[number].send(signal.SIGCONT)
+        elif kind == "cut":
+            self.proxies[number].is_cut = True
+            time.sleep(chance.uniform(0.2, 12))
+            self.proxies[number].is_cut = False
+        else:
+            self.etcd.stop()
+            time.sleep(chance.uniform(0.1, 4))
+            self.etcd.start()
+
+    def received(self) -> dict[str, int | None]:
+        """The ticket of each order that the gateway wrote down."""
+        path = self.gateway.record
+        lines = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+        return {line["id"]: line["ticket"] for line in lines if line["kind"] == "order"}
+
+    def settle(self, number: int):
+        """Settles what is unknown by the gateway's record, as a person does who looks at the account."""
+        journal = str(self.journal(number))
+        done = self.harness.run("orders", "--unresolved", "--json", "--journal", journal)
+        for order in json.loads(done.stdout or "[]"):
+            ticket = self.received().get(order["id"])
+            outcome = ["rejected"] if ticket is None else ["filled", "--ticket", str(ticket)]
+            # The daemon may have proven it in the meantime.
+            self.harness.run("orders", "resolve", order["id"], *outcome, "--note", "seen in the account", "--journal", journal)
+
+    def orders(self) -> list[dict]:
+        """Of all journals, after a last start of each daemon, which then reports what it left open."""
+        for number in NUMBERS:
+            if self.is_up(number):
+                self.end(number, signal.SIGTERM)
+        for number in NUMBERS:
+            self.start(number)
+            wait_until("it holds the account", lambda number=number: holds(self.daemons[number]), 30)
+            self.end(number, signal.SIGTERM)
+        return [order for number in NUMBERS for order in self.harness.orders(self.journal(number))]
+
+
+def faults(harness, etcd, count: int, name: str):
+    """So many random faults; then every order that arrived is compared with the journals."""
+    seed = new_seed()
+    chance, world, faulty = random.Random(seed), World(harness, etcd), 0
+    while faulty < count:
+        number = chance.choice(NUMBERS)
+        if world.is_up(number):
+            world.fault(number, chance)
+            faulty += 1
+        else:
+            world.settle(number)
+            world.start(number)
+        time.sleep(chance.uniform(0, 4))
+    orders, received = world.orders(), world.received()
+    for proxy in world.proxies.values():
+        proxy.close()
+    twice = [order for order, times in ids(world.gateway).items() if times > 1]
+    assert not twice, f"arrived twice: {twice}"
+    known = [order["id"] for order in orders]
+    assert len(known) == len(set(known)), "two journals have the same order"
+    unreported = set(received) - set(known)
+    assert not unreported, f"in no journal: {unreported}"
+    # The gateway fills whatever it receives.
+    states = {"filled", "unknown"}
+    wrong = [order for order in orders if (order["state"] in states) != (order["id"] in received) and order["state"] != "unknown"]
+    wrong += [order for order in orders if order["state"] == "filled" and order["ticket"] != received[order["id"]]]
+    assert not wrong, wrong
+    assert len(received) >= min(8, count), "hardly anything was traded"
+    told = Counter(order["state"] for order in orders)
+    keep(name, f"{faulty} faults of {len(NUMBERS)} daemons and etcd (seed {seed}): {len(received)} orders received, 0 twice, "
+               f"0 unreported; {dict(told)}")  # fmt: skip
+
+
+@pytest.mark.long
+def test_random_faults_never_bring_an_order_twice(harness, etcd):
+    faults(harness, etcd, 40, "cluster")
+
+
+@pytest.mark.full
+def test_a_thousand_random_faults_never_bring_an_order_twice(harness, etcd):
+    faults(harness, etcd, 1_000, "cluster-full")
+
+
+def starts(harness, etcd, rounds: int):
+    """Two daemons with journals of their own begin at the same moment, again and again."""
+    world, winners = World(harness, etcd), Counter()
+    for turn in range(rounds):
+        for number in ((1, 2), (2, 1))[turn % 2]:
+            world.start(number)
+        first = wait_until("one is refused", lambda: [n for n in (1, 2) if not world.is_up(n)], 30)
+        assert len(first) == 1, "both are refused"
+        [winner] = {1, 2} - set(first)
+        assert "another daemon already trades account" in world.daemons[first[0]].output()
+        wait_until("the other one holds the account", lambda winner=winner: holds(world.daemons[winner]), 30)
+        world.end(winner, signal.SIGTERM)
+        winners[winner] += 1
+    assert max(ids(world.gateway).values(), default=0) <= 1
+    return winners
+
+
+def test_of_two_that_start_at_once_one_is_refused(harness, etcd):
+    assert starts(harness, etcd, 3).total() == 3
+
+
+@pytest.mark.full
+def test_of_two_that_start_at_once_one_is_refused_a_thousand_times(harness, etcd):
+    # 1,000 starts are 500 rounds.
+    assert len(starts(harness, etcd, 500)) == 2, "one of them is always faster"
+
+
+def added_ms(harness, etcd, rounds: int, cycles: int) -> float:
+    """What a claim adds to a cycle without an order: daemons with and without one take turns, so that a busy machine slows both."""
+    harness.model.probabilities = [HOLD]
+    gateway, cost = harness.gateway("v43"), {"off": [], "guard": []}
+    for turn in range(2 * rounds):
+        mode = ("off", "guard")[(turn + turn // 2) % 2]
+        args = ("--back-to-back", "--cycles", str(cycles))
+        journal = ("--journal", str(harness.directory / f"journal-{turn}.db"))
+        if mode == "guard":
+            url = {"cluster.mode": "guard", "cluster.endpoints": etcd.url}
+            daemon = harness.start_live(gateway, *args, *journal, settings=url)
+        else:
+            daemon = harness.start_live(gateway, *args, *journal)
+        metrics = settled(daemon.wait_serving(30), cycles)
+        others = sum(metrics(f"{name}_sum") for name in ("data_fetch_duration_seconds", "prediction_latency_seconds"))
+        cost[mode].append((metrics("trading_cycle_duration_seconds_sum") - others) / cycles * 1e3)
+        assert daemon.stop()[0] == 0
+    assert not gateway.requests
+    best = {mode: min(values) for mode, values in cost.items()}
+    print(f"own ms of a cycle, by turn: {cost}")
+    return best["guard"] - best["off"]
+
+
+@pytest.mark.long
+def test_a_claim_adds_little_to_a_cycle(harness, etcd):
+    """A generous bound, for busy machines and debug builds."""
+    assert added_ms(harness, etcd, 3, 100) <= 2
+
+
+@pytest.mark.full
+def test_a_claim_adds_less_than_a_third_of_a_millisecond_to_a_cycle(harness, etcd):
+    added = added_ms(harness, etcd, 6, 1_000)
+    keep("cluster-cost", f"cluster.mode = guard adds {added:.3f} ms to a cycle without an order; the bound is 0.3")
+    assert added <= 0.3
