@@ -82,6 +82,7 @@ fn report(task: &Task, inputs: Inputs) -> anyhow::Result<Report> {
         market: &market,
         decisions: &decisions,
         trained_until: task.trained_until,
+        has_bars: has_ranges,
         policy: task.policy,
         seed: settings.study.seed,
         replicates_grid: statistics::bootstrap::REPLICATES,

@@ -11,12 +11,14 @@ import pytest
 from parts.browser import browse, distinct_rows, look
 from parts.daemon import environment
 from parts.harness import variables
+from parts.http import Handler, Request
+from parts.model import Model
 from parts.own_model import BARS
 
 HOUR, COUNT, HORIZON = 3_600, 5_000, 4
 LINES = BARS.read_text().splitlines()[: COUNT + 1]
-# Two lines over time, a side each, a class each, and the price for wide and for narrow screens.
-PLOTS = 9
+# Two lines over time, both sides, a side each, a class each, and the price for wide and for narrow screens.
+PLOTS = 10
 TRAINED = ["--trained-until", "2017-05-01"]
 
 
@@ -33,34 +35,66 @@ def odds(path, edge: float):
     return path
 
 
+class Knowing(Model):
+    """Odds of a file, for the bar whose features are asked about: a model that knows some of what comes."""
+
+    def __init__(self, dataset, file):
+        by_close = {int(row["bar_close_time"]): row for row in csv.DictReader(file.read_text().splitlines())}
+        tabular = csv.reader((dataset / "tabular.csv").read_text().splitlines()[1:])
+        index = csv.DictReader((dataset / "index.csv").read_text().splitlines())
+        odds = [[float(row[name]) for name in ("p_sell", "p_hold", "p_buy")] for row in by_close.values()]
+        known = dict(zip(by_close, odds, strict=True))
+        self.known = {
+            tuple(map(float, features)): known.get(int(row["bar_close_time"]), [0.3, 0.4, 0.3])
+            for features, row in zip(tabular, index, strict=True)
+        }
+        super().__init__()
+
+    def serve(self, handler: Handler, request: Request):
+        asked = request.json()["dataframe_split"]["data"]
+        handler.answer(json.dumps({"predictions": [self.known[tuple(map(float, tabular))] for tabular, _ in asked]}))
+
+
 @pytest.fixture(scope="module")
 def studied(binary, tmp_path_factory):
-    """The folders of three studies by their kind, each with study.json and study.html."""
+    """The folders of four studies by their kind, each with study.json and study.html."""
     folder = tmp_path_factory.mktemp("study")
     bars = folder / "eurusd.csv"
     bars.write_text("\n".join(LINES) + "\n")
-    kinds = {
-        "advice": [odds(folder / "edge.csv", 0.3), "--spread-points", "8", *TRAINED],
-        "none": [odds(folder / "noise.csv", 0.0), "--spread-points", "8", *TRAINED],
-        "frictionless": [folder / "noise.csv", "--frictionless"],
-    }
     env = environment(HOME=str(folder), **variables({"market.calendar": "fx"}))
-    for kind, (file, *args) in kinds.items():
-        command = [binary, "study", "--bars", bars, "--odds", file, *args, "--out", kind, "--studies", f"{kind}.db"]
-        done = subprocess.run(command, env=env, cwd=folder, capture_output=True, text=True, timeout=300)
+
+    def run(*command):
+        done = subprocess.run([binary, *command], env=env, cwd=folder, capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stderr
+
+    run("dataset", "--bars", bars, "--out", "dataset", "--no-sequence")
+    # Only of a model that is asked are the features checked: without that there is no advice.
+    model = Knowing(folder / "dataset", odds(folder / "edge.csv", 0.3))
+    noise = odds(folder / "noise.csv", 0.0)
+    kinds = {
+        "advice": ["--model", model.url, "--spread-points", "8", *TRAINED],
+        "unchecked": ["--odds", folder / "edge.csv", "--spread-points", "8", *TRAINED],
+        "none": ["--odds", noise, "--spread-points", "8", *TRAINED],
+        "frictionless": ["--odds", noise, "--frictionless"],
+    }
+    try:
+        for kind, args in kinds.items():
+            run("study", "--bars", bars, *args, "--out", kind, "--studies", f"{kind}.db")
+    finally:
+        model.close()
     return folder
 
 
 @pytest.mark.parametrize(
     ("kind", "head"),
-    [("advice", "✓ BUY above 0."), ("none", "○ No threshold is better than chance here"), ("frictionless", "Frictionless: nothing was charged")],
+    [("advice", "✓ BUY and SELL above 0."), ("unchecked", "○ Not judged"), ("none", "○ No threshold is better than chance here"), ("frictionless", "Frictionless: nothing was charged")],
 )
 def test_the_page_says_the_answer_and_loads_nothing(studied, kind, head):
     page = studied / kind / "study.html"
     text, report = page.read_text(), json.loads((studied / kind / "study.json").read_text())
     assert report["answer"]["is_advice"] == (kind == "advice"), report["answer"]
     assert head in text and len(text.encode()) < 1_000_000
+    assert ("✗ not checked" in text) == (kind != "advice"), "odds of a file say nothing of their features"
     assert text.count('class="watermark"') == (PLOTS if kind == "frictionless" else 0)
     assert not re.search(r"\b(src|href)=|url\(|@import|<script", text)
     shown, console = browse(page, "--dump-dom")

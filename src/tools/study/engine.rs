@@ -2,15 +2,19 @@
 //! input on any number of cores.
 //!
 //! `market` has the result of a position on each bar, `trades` which signals become positions, `grid` looks at each threshold,
-//! `folds` chooses thresholds on earlier bars and judges them on later ones, `null` compares with chance, `answer` writes the sentence.
+//! `folds` chooses one on earlier bars and judges it on later ones, `null` compares with chance, `now` is what is chosen on all of
+//! them, `answer` writes the sentence.
 
 pub mod answer;
+#[cfg(test)]
+mod applied;
 pub mod figures;
 #[cfg(test)]
 mod fixtures;
 pub mod folds;
 pub mod grid;
 pub mod market;
+pub mod now;
 pub mod null;
 #[cfg(test)]
 mod on_paper;
@@ -22,7 +26,9 @@ mod tests;
 pub mod trades;
 
 use super::{
-    result::{Answer, Between, Figures, Fold, LookAhead, Null, Range, Side as SideRows, Trials, WalkForward},
+    result::{
+        Answer, Between, Figures, Fold, LookAhead, Null, Range, Side as SideRows, Threshold, Trials, WalkForward,
+    },
     statistics::sharpe,
     tries::Tried,
 };
@@ -42,6 +48,8 @@ pub struct Question<'a> {
     pub decisions: &'a [Decision],
     /// `model.trained_until`, unix seconds: bars that close before it were trained on.
     pub trained_until: Option<i64>,
+    /// Whether the bars were given, with their opens, and are not only closes that were recorded.
+    pub has_bars: bool,
     /// Which signals become trades.
     pub policy: Policy,
     /// Of the bootstrap and of the shifts.
@@ -61,7 +69,9 @@ pub struct Question<'a> {
 pub struct Judged {
     /// First decision that the model has not seen, by its place among the decisions.
     pub first_outside: usize,
-    /// BUY and SELL at each threshold.
+    /// Both sides at each threshold.
+    pub both: Vec<Threshold>,
+    /// BUY alone and SELL alone at each threshold.
     pub sides: Vec<SideRows>,
     /// How often these bars were tried.
     pub trials: Trials,
@@ -106,15 +116,14 @@ pub fn judge(
     cuts.push(u32::MAX);
     let all = unseen.first().map_or(0, |first| first.bar)..unseen.last().map_or(0, |last| last.bar + 1);
     let days = Days::new(market, all.clone());
-    // Each side alone: the trades of the other depend on a threshold that is not known here.
-    let alone = Policy { opposite: trades::OppositeRule::Open, ..policy };
     let replicates = question.replicates_grid;
-    let plan = grid::Plan { market, decisions: unseen, policy: alone, cuts: &cuts, days: &days, seed, replicates };
-    let asked = 2 * grid::thresholds().count();
-    let mut cells = grid::of(&plan, |ready| done(Step::Thresholds(ready, asked)));
+    let plan = grid::Plan { market, decisions: unseen, policy, cuts: &cuts, days: &days, seed, replicates };
+    let mut cells = grid::of(&plan, |ready| done(Step::Thresholds(ready, grid::count())));
+    // The sides alone come after both, and are there to look at.
+    let own = cells.iter().take_while(|cell| cell.side.is_none()).count();
 
-    let choices: Vec<Choice> = (0..spans.len()).map(|fold| folds::choose(&cells, fold)).collect();
-    let now = folds::choose(&cells, spans.len());
+    let choices: Vec<Choice> = (0..spans.len()).map(|fold| folds::choose(&cells[..own], fold)).collect();
+    let now = folds::choose(&cells[..own], spans.len());
     let signals = signals(unseen, &spans, &choices);
     let mut outside = run(market, policy, &signals);
     outside.sort_by_key(|trade| trade.exit);
@@ -127,7 +136,7 @@ pub fn judge(
     let shifted = null::Signals { market, policy, folds: &by_fold };
     let null = null::of(&shifted, question.shifts, seed, |ready| done(Step::Shifts(ready, question.shifts)));
 
-    let trials = cells.len() as u64;
+    let trials = own as u64;
     let chance = Chance { now: trials, tried: count(trials)? };
     for cell in &mut cells {
         cell.row.trades.dsr = cell.moments.and_then(|moments| chance.dsr(&moments));
@@ -135,23 +144,25 @@ pub fn judge(
     let (mut figures, moments) = figures::of(&outside, &Days::new(market, span), seed, question.replicates);
     figures.dsr = moments.and_then(|moments| chance.dsr(&moments));
     let folds = of_folds(question, &spans, &choices, &outside, &chance);
+    let walk_forward = walk_forward(question, unseen, (folds, figures), &outside, (&choices, now));
     let answer = answer::of(&answer::Evidence {
         trained_until: question.trained_until,
-        outside: &figures,
-        folds: &folds,
+        has_bars: question.has_bars,
+        walk_forward: &walk_forward,
         p_value: null.p_value,
         look_ahead: question.look_ahead,
         now,
-        is_frictionless: market.terms.costs.are_none(),
+        costs: &market.terms.costs,
+        horizon_bars: market.terms.exits.horizon_bars,
     });
     let before = spans.first().map_or(u32::MAX, |first| first.from);
     let known = decisions.iter().take_while(|decision| decision.bar < before);
     let first = choices.first().copied().unwrap_or_default();
     let known: Vec<_> = known.filter_map(|decision| Some((decision.bar, first.side(decision)?))).collect();
-    let trials = chance.trials(moments.as_ref(), &cells);
-    let walk_forward = walk_forward(market, folds, figures, &choices, now);
+    let trials = chance.trials(moments.as_ref(), &cells[..own]);
     let inside = run(market, policy, &known);
-    Ok(Judged { first_outside, sides: sides(cells), trials, null, walk_forward, answer, outside, inside })
+    let (both, sides) = rows(cells);
+    Ok(Judged { first_outside, both, sides, trials, null, walk_forward, answer, outside, inside })
 }
 
 fn run(market: &Market, policy: Policy, signals: &[(u32, Side)]) -> Vec<Trade> {
@@ -226,8 +237,7 @@ fn of_folds(
         Fold {
             inside: inside.map(|first| Range { from: time(first), to: time(span.inside_to - 1) }),
             outside: Range { from: time(span.from), to: time(span.to - 1) },
-            buy: choice.buy,
-            sell: choice.sell,
+            threshold: choice.threshold,
             promised_net_points: choice.promised,
             result,
         }
@@ -235,28 +245,36 @@ fn of_folds(
     spans.iter().zip(choices).map(fold).collect()
 }
 
-fn walk_forward(market: &Market, folds: Vec<Fold>, outside: Figures, choices: &[Choice], now: Choice) -> WalkForward {
-    let spread = |chosen: &dyn Fn(&Choice) -> Option<f64>| {
-        let chosen: Vec<f64> = choices.iter().filter_map(chosen).collect();
-        let (low, high) = (chosen.iter().copied().reduce(f64::min)?, chosen.iter().copied().reduce(f64::max)?);
-        Some([low, high])
-    };
+fn walk_forward(
+    question: &Question<'_>,
+    unseen: &[Decision],
+    (folds, outside): (Vec<Fold>, Figures),
+    trades: &[Trade],
+    (choices, now): (&[Choice], Choice),
+) -> WalkForward {
+    let chosen = || choices.iter().filter_map(|choice| choice.threshold);
+    let ends = chosen().reduce(f64::min).zip(chosen().reduce(f64::max));
     WalkForward {
         folds,
-        purge_bars: market.terms.exits.horizon_bars,
+        purge_bars: question.market.terms.exits.horizon_bars,
         embargo_bars: EMBARGO_BARS,
         outside,
-        buy_spread: spread(&|choice| choice.buy),
-        sell_spread: spread(&|choice| choice.sell),
-        buy_now: now.buy,
-        sell_now: now.sell,
+        exits: now::exits(trades),
+        threshold_spread: ends.map(|(low, high)| [low, high]),
+        threshold_now: now.threshold,
+        sides_now: now::sides(question.market, question.policy, unseen, now),
     }
 }
 
-fn sides(cells: Vec<Cell>) -> Vec<SideRows> {
+/// Both sides, and each alone.
+fn rows(cells: Vec<Cell>) -> (Vec<Threshold>, Vec<SideRows>) {
+    let mut both = Vec::new();
     let mut sides = [Side::Buy, Side::Sell].map(|side| SideRows { side: side.as_str().into(), thresholds: Vec::new() });
     for cell in cells {
-        sides[usize::from(cell.side == Side::Sell)].thresholds.push(cell.row);
+        match cell.side {
+            None => both.push(cell.row),
+            Some(side) => sides[usize::from(side == Side::Sell)].thresholds.push(cell.row),
+        }
     }
-    sides.into()
+    (both, sides.into())
 }

@@ -16,6 +16,13 @@ pub fn time(unix_s: i64) -> String {
         .map_or_else(|| unix_s.to_string(), |at| at.to_rfc3339_opts(SecondsFormat::Secs, true))
 }
 
+/// The day before, `2026-11-22`, if this is a midnight UTC.
+pub fn day_before(unix_s: i64) -> Option<String> {
+    let is_midnight = unix_s.rem_euclid(86_400) == 0;
+    let before = DateTime::from_timestamp(unix_s.checked_sub(1)?, 0)?;
+    is_midnight.then(|| before.format("%F").to_string())
+}
+
 /// Writes both into the folder, which is made if it is not there. Those of an earlier study there are replaced.
 ///
 /// # Errors

@@ -43,8 +43,12 @@ fn sections(report: &Report) -> Markup {
             div.plots { (over_time::equity(report)) (over_time::drawdown(report)) }
         }))
         (section("From which threshold on", thresholds::note(), html! {
-            div.plots { @for side in &report.sides { (thresholds::chart(side, report)) } }
-            @for side in &report.sides { (thresholds::all(side)) }
+            div.plots {
+                (thresholds::chart(report))
+                @for side in &report.sides { (thresholds::chart_of(side, report)) }
+            }
+            (thresholds::all("BUY and SELL", &report.both))
+            @for side in &report.sides { (thresholds::all(&side.side, &side.thresholds)) }
         }))
         (section("Whether the odds mean what they say", calibration::note(), html! {
             div.plots.three { @for class in &report.calibration.classes { (calibration::chart(class, report)) } }

@@ -99,6 +99,7 @@ pub(super) fn of(
         trained_until: question.trained_until,
         in_sample: range(seen),
         answer: judged.answer,
+        both: judged.both,
         sides: judged.sides,
         trials: judged.trials,
         null: judged.null,
@@ -215,11 +216,17 @@ fn sentences(task: &Task, has_ranges: bool) -> Vec<String> {
              beyond the stop-loss fills at its open."
                 .into(),
         );
+        said.push(
+            "Stops are looked for on the bars as they are. Live, a BUY ends at the bid and a SELL at the ask: with bars of mid prices a \
+             stop is reached half a spread earlier and a target half a spread later than here; with bars of bids, as MetaTrader \
+             exports them, those of a SELL are off by a whole spread, and those of a BUY are right."
+                .into(),
+        );
     }
     let bars =
         if exits.horizon_bars == 1 { "the next bar".into() } else { format!("bar {} after it", exits.horizon_bars) };
     said.push(format!(
-        "A position that nothing else has ended is closed at the close of {bars}. Sentinel itself has no such rule yet."
+        "A position that nothing else has ended is closed at the close of {bars}. Sentinel itself has no such rule."
     ));
     said.push(match limit {
         0 => "Every signal opens a position (guards.positions_max = 0).".into(),
@@ -238,7 +245,8 @@ fn sentences(task: &Task, has_ranges: bool) -> Vec<String> {
         .into(),
     );
     said.push(
-        "In the table of thresholds each side is alone: the other one neither ends its positions nor stops them."
+        "BUY and SELL have one threshold, as in trading.threshold. In the tables of one side it is alone: the other one neither ends \
+         its positions nor stops them."
             .into(),
     );
     said

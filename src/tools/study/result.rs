@@ -8,7 +8,10 @@ mod judged;
 
 pub use calibration::{Calibration, CalibrationBin, ClassCalibration, Confusion};
 pub use drawn::{EquityPoint, Month, PricePoint, TradeMark};
-pub use judged::{Answer, Between, Figures, Fold, Gate, LookAhead, Null, Side, Threshold, Trials, WalkForward};
+pub use judged::{
+    Answer, Between, ExitCounts, Figures, Fold, Gate, LookAhead, Null, Side, SideResult, Threshold, Trials, Verdict,
+    WalkForward,
+};
 use serde::{Deserialize, Serialize};
 
 /// Of this layout.
@@ -51,7 +54,9 @@ pub struct Report {
     pub in_sample: Option<Range>,
     /// The first thing to read.
     pub answer: Answer,
-    /// BUY, then SELL, each at every threshold.
+    /// Both sides at every threshold, as the daemon trades them: what the advice is chosen from.
+    pub both: Vec<Threshold>,
+    /// BUY, then SELL, each alone at every threshold.
     pub sides: Vec<Side>,
     /// How often these bars were tried.
     pub trials: Trials,

@@ -127,7 +127,7 @@ mod tests {
         let (symbol, model) = ("EURUSD".to_owned(), "one".to_owned());
         let (first_close_time, last_close_time) = times;
         let id = id.to_owned();
-        Try { id, symbol, interval: "1h", first_close_time, last_close_time, model, horizon_bars: 4, trials: 124 }
+        Try { id, symbol, interval: "1h", first_close_time, last_close_time, model, horizon_bars: 4, trials: 62 }
     }
 
     #[test]
@@ -145,7 +145,7 @@ mod tests {
         let other = Try { symbol: "USDJPY".into(), ..a_try("d", (0, 100)) };
         assert_eq!(studies(&other), 1);
         assert_eq!(studies(&Try { interval: "5m", ..a_try("e", (0, 100)) }), 1);
-        assert_eq!(count(&path, &a_try("b", (50, 150))).unwrap().trials, 4 * 124);
+        assert_eq!(count(&path, &a_try("b", (50, 150))).unwrap().trials, 4 * 62);
     }
 
     #[test]

@@ -1,7 +1,11 @@
 //! The advice, or why there is none: every condition with what was needed and what was found.
 
 use super::folds::Choice;
-use crate::tools::study::result::{Answer, Figures, Fold, Gate, LookAhead};
+use crate::tools::study::{
+    files::{day_before, time},
+    result::{Answer, Gate, LookAhead, SideResult, Verdict, WalkForward},
+};
+use sentinel_actors::domain::fill::Costs;
 
 /// Trades outside that an advice needs.
 const TRADES: u64 = 100;
@@ -11,95 +15,116 @@ const TRADES_FOLD: u64 = 30;
 const DSR: f64 = 0.95;
 /// Above this, shifts of the signals do as well too often.
 const P_VALUE: f64 = 0.05;
+/// Without these there is too little to judge.
+const ENOUGH: [&str; 2] = ["trades", "trades_per_fold"];
+/// If one of these is not met, chance does as well.
+const CHANCE: [&str; 4] = ["net_points", "dsr", "p_value", "choice"];
+const LOOK_AHEAD: &str = "look_ahead";
 
 /// What an advice rests on.
 pub struct Evidence<'a> {
     /// `model.trained_until`
     pub trained_until: Option<i64>,
+    /// Whether the bars were given, and not only closes.
+    pub has_bars: bool,
     /// All folds, outside.
-    pub outside: &'a Figures,
-    /// One by one.
-    pub folds: &'a [Fold],
+    pub walk_forward: &'a WalkForward,
     /// Of the null.
     pub p_value: Option<f64>,
     /// Whether a feature uses the future.
     pub look_ahead: &'a LookAhead,
     /// What the choice says on all bars outside the training.
     pub now: Choice,
-    /// Nothing was charged.
-    pub is_frictionless: bool,
+    /// What was charged.
+    pub costs: &'a Costs,
+    /// After which a position was ended.
+    pub horizon_bars: usize,
 }
 
 /// Puts it into words.
 pub fn of(evidence: &Evidence<'_>) -> Answer {
     let gates = gates(evidence);
-    let is_advice = gates.iter().all(|gate| gate.is_met);
-    let sentence = if is_advice { advice(evidence) } else { none(&gates) };
-    let chosen = |threshold: Option<f64>| threshold.filter(|_| is_advice);
-    Answer {
-        sentence,
-        is_advice,
-        threshold_buy: chosen(evidence.now.buy),
-        threshold_sell: chosen(evidence.now.sell),
-        gates,
+    let verdict = verdict(&gates);
+    let sentence = match verdict {
+        Verdict::Advice => advice(evidence),
+        Verdict::NoBetterThanChance => format!("No threshold is better than chance here: {}", lacking(&gates)),
+        Verdict::NotJudged => not_judged(evidence, &gates),
+    };
+    let is_advice = verdict == Verdict::Advice;
+    Answer { sentence, verdict, is_advice, threshold: evidence.now.threshold.filter(|_| is_advice), gates }
+}
+
+/// What the gates come to. Too few trades are no proof of chance. A setting or a check that is lacking could only have made the
+/// result look better, so that chance is an answer without it, too.
+fn verdict(gates: &[Gate]) -> Verdict {
+    let is_open = |names: &[&str]| gates.iter().any(|gate| !gate.is_met && names.contains(&gate.name.as_str()));
+    if gates.iter().all(|gate| gate.is_met) {
+        Verdict::Advice
+    } else if !is_open(&ENOUGH) && is_open(&CHANCE) {
+        Verdict::NoBetterThanChance
+    } else {
+        Verdict::NotJudged
     }
 }
 
 fn gates(evidence: &Evidence<'_>) -> Vec<Gate> {
-    let Evidence { outside, folds, look_ahead, now, .. } = evidence;
-    let fewest = folds.iter().map(|fold| fold.result.count).min();
+    let Evidence { walk_forward, now, .. } = evidence;
+    let outside = &walk_forward.outside;
+    let fewest = walk_forward.folds.iter().map(|fold| fold.result.count).min();
     let lowest = outside.net_points_interval.map(|[low, _]| low);
-    let unequal = look_ahead.is_checked.then_some(look_ahead.unequal as f64);
-    let found = [
-        at_least("trades", "trades outside", TRADES as f64, Some(outside.count as f64)),
-        at_least(
-            "trades_per_fold",
-            "trades of the fold with the fewest",
-            TRADES_FOLD as f64,
-            fewest.map(|count| count as f64),
+    vec![
+        said(
+            "trained_until",
+            "model.trained_until",
+            "set, so that bars the model knows do not count",
+            evidence.trained_until.is_some(),
         ),
+        said(
+            "bars",
+            "bars with their opens, highs and lows",
+            "--bars or --archive: fills at recorded closes cannot be had",
+            evidence.has_bars,
+        ),
+        at_least("trades", "trades outside", TRADES as f64, Some(outside.count as f64)),
+        at_least("trades_per_fold", "fewest trades in a fold", TRADES_FOLD as f64, fewest.map(|count| count as f64)),
         above("net_points", "lower bound of net points a trade", 0.0, lowest),
         at_least("dsr", "deflated Sharpe ratio", DSR, outside.dsr),
         below("p_value", "p-value against shifted signals", P_VALUE, evidence.p_value),
-    ];
-    let mut gates = vec![Gate {
-        name: "trained_until".into(),
-        what: "model.trained_until".into(),
-        needed: "set, so that bars the model knows do not count".into(),
+        said("costs", "costs", "charged, not --frictionless", !evidence.costs.are_none()),
+        said(
+            "choice",
+            "a threshold that earned on all bars outside the training",
+            "one at least",
+            now.promised.is_some_and(|promised| promised > 0.0),
+        ),
+        look_ahead(evidence.look_ahead),
+    ]
+}
+
+/// What is met or not, without a number.
+fn said(name: &str, what: &str, needed: &str, is_met: bool) -> Gate {
+    Gate {
+        name: name.into(),
+        what: what.into(),
+        needed: needed.into(),
         bar: None,
         found: None,
-        is_met: evidence.trained_until.is_some(),
-    }];
-    gates.extend(found);
-    gates.push(Gate {
-        name: "costs".into(),
-        what: "costs".into(),
-        needed: "charged, not --frictionless".into(),
-        bar: None,
-        found: None,
-        is_met: !evidence.is_frictionless,
-    });
-    gates.push(Gate {
-        name: "choice".into(),
-        what: "a threshold that earned on all bars outside the training".into(),
-        needed: "one at least".into(),
-        bar: None,
-        found: None,
-        is_met: now.promised.is_some_and(|promised| promised > 0.0),
-    });
-    gates.push(Gate {
-        name: "look_ahead".into(),
-        what: "decisions that see the future".into(),
-        needed: "none, where features are made here".into(),
-        bar: Some(0.0),
-        found: unequal,
-        is_met: unequal.is_none_or(|unequal| unequal == 0.0),
-    });
-    gates
+        is_met,
+        is_checked: true,
+    }
+}
+
+fn look_ahead(found: &LookAhead) -> Gate {
+    if found.is_checked {
+        let unequal = found.unequal as f64;
+        return gate(LOOK_AHEAD, "decisions that later bars change", "none".into(), 0.0, Some(unequal), unequal == 0.0);
+    }
+    let needed = "checked: --model configured or a URL makes them here";
+    Gate { is_checked: false, ..said(LOOK_AHEAD, "features not checked for look-ahead", needed, false) }
 }
 
 fn gate(name: &str, what: &str, needed: String, bar: f64, found: Option<f64>, is_met: bool) -> Gate {
-    Gate { name: name.into(), what: what.into(), needed, bar: Some(bar), found, is_met }
+    Gate { name: name.into(), what: what.into(), needed, bar: Some(bar), found, is_met, is_checked: true }
 }
 
 fn at_least(name: &str, what: &str, bar: f64, found: Option<f64>) -> Gate {
@@ -115,28 +140,62 @@ fn below(name: &str, what: &str, bar: f64, found: Option<f64>) -> Gate {
 }
 
 fn advice(evidence: &Evidence<'_>) -> String {
-    let Evidence { outside, now, .. } = evidence;
-    let side = |name: &str, threshold: Option<f64>| match threshold {
-        Some(threshold) => format!("{name} above {threshold:.2}"),
-        None => format!("no {name}"),
-    };
-    let (buy, sell) = (side("BUY", now.buy), side("SELL", now.sell));
-    let net = outside.net_points.unwrap_or_default();
-    let [low, high] = outside.net_points_interval.unwrap_or_default();
+    let threshold = evidence.now.threshold.unwrap_or_default();
+    let trained = evidence.trained_until.map_or_else(|| "an unknown time".into(), until);
     format!(
-        "{buy}, {sell}: on bars that neither the model nor the choice had seen, such a choice brought {net:.1} points a trade after \
-         costs ({low:.1} to {high:.1} with 95 % confidence, {} trades)",
-        outside.count
+        "BUY and SELL above {threshold:.2} (trading.threshold): after the training that you named (until {trained}), on bars that the \
+         choice had not seen, {}",
+        result(evidence)
     )
 }
 
-fn none(gates: &[Gate]) -> String {
+/// What such a choice brought, and what is different from the daemon or wrong about it.
+fn result(evidence: &Evidence<'_>) -> String {
+    let WalkForward { outside, exits, sides_now, .. } = evidence.walk_forward;
+    let net = outside.net_points.unwrap_or_default();
+    let [low, high] = outside.net_points_interval.unwrap_or_default();
+    let mut text = format!(
+        "such a choice brought {net:.1} points a trade after costs of {} points ({low:.1} to {high:.1} with 95 % confidence, {} \
+         trades)",
+        short(evidence.costs.round_trip()),
+        outside.count
+    );
+    for SideResult { side, trades, net_points } in sides_now {
+        if let Some(lost) = net_points.filter(|net| *net < 0.0) {
+            text += &format!("; {side} alone lost {:.1} points a trade above it ({trades} trades)", -lost);
+        }
+    }
+    if exits.horizon > 0 {
+        let bars = if evidence.horizon_bars == 1 { "1 bar".into() } else { format!("{} bars", evidence.horizon_bars) };
+        let (ended, all) = (exits.horizon, outside.count);
+        text += &format!("; {ended} of {all} positions were ended after {bars}, which Sentinel does not do");
+    }
+    text
+}
+
+/// What is lacking. If it is the look-ahead check alone, what was found is said, too.
+fn not_judged(evidence: &Evidence<'_>, gates: &[Gate]) -> String {
+    let text = format!("Not judged: {}", lacking(gates));
+    let is_only_unchecked = gates.iter().all(|gate| gate.is_met || !gate.is_checked);
+    if !is_only_unchecked {
+        return text;
+    }
+    let threshold = evidence.now.threshold.unwrap_or_default();
+    format!("{text}. If they use no later bars: BUY and SELL above {threshold:.2}, {}", result(evidence))
+}
+
+/// The last day of training, or the moment.
+fn until(end: i64) -> String {
+    day_before(end).unwrap_or_else(|| time(end))
+}
+
+fn lacking(gates: &[Gate]) -> String {
     let lacking = gates.iter().filter(|gate| !gate.is_met).map(|gate| match (gate.bar, gate.found) {
         (Some(_), Some(found)) => format!("{} {} (needed: {})", gate.what, short(found), gate.needed),
         (Some(_), None) => format!("{} not defined (needed: {})", gate.what, gate.needed),
         (None, _) => format!("{} (needed: {})", gate.what, gate.needed),
     });
-    format!("No threshold is better than chance here: {}", lacking.collect::<Vec<_>>().join("; "))
+    lacking.collect::<Vec<_>>().join("; ")
 }
 
 fn short(number: f64) -> String {

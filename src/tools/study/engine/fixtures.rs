@@ -77,6 +77,11 @@ pub fn market(bars: Vec<Bar>, spread: f64) -> Market {
     Market::new(bars, Interval::OneHour, &Calendar::always(), terms)
 }
 
+/// Features that were checked, as they are where a model is asked.
+pub fn checked() -> LookAhead {
+    LookAhead { is_checked: true, ..LookAhead::default() }
+}
+
 /// A study that is the first of its bars, with fewer draws where that changes nothing.
 pub fn study(market: &Market, decisions: &[Decision], trained_until: Option<i64>) -> Judged {
     study_after(market, decisions, trained_until, 0)
@@ -84,16 +89,28 @@ pub fn study(market: &Market, decisions: &[Decision], trained_until: Option<i64>
 
 /// The same after other studies.
 pub fn study_after(market: &Market, decisions: &[Decision], trained_until: Option<i64>, before: u64) -> Judged {
+    judge_by(market, decisions, trained_until, ALONE, before)
+}
+
+/// The same by another rule for signals.
+pub fn judge_by(
+    market: &Market,
+    decisions: &[Decision],
+    trained_until: Option<i64>,
+    policy: Policy,
+    before: u64,
+) -> Judged {
     let question = Question {
         market,
         decisions,
         trained_until,
-        policy: ALONE,
+        has_bars: true,
+        policy,
         seed: 1,
         replicates_grid: 0,
         replicates: 1_000,
         shifts: 400,
-        look_ahead: &LookAhead::default(),
+        look_ahead: &checked(),
     };
     let count = |own: u64| Ok(Tried { studies: 2, trials: own + before });
     judge(&question, count, |_| {}).unwrap()

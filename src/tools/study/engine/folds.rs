@@ -1,10 +1,8 @@
-//! Walk-forward: the thresholds of each fold are chosen on all bars before it, and judged on the fold.
+//! Walk-forward: the threshold of each fold is chosen on all bars before it, and judged on the fold. It is one for both sides,
+//! because the daemon has one.
 
-use super::{
-    grid::{Cell, Tally},
-    market::Decision,
-};
-use sentinel_actors::domain::side::Side;
+use super::{grid::Cell, market::Decision};
+use sentinel_actors::domain::{decision::decide, side::Side};
 
 /// Folds that are judged; before the first one there is as much again, to choose on.
 pub const FOLDS: usize = 5;
@@ -14,7 +12,7 @@ pub const EMBARGO_BARS: usize = 24;
 /// Where a fold is, by places of bars.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span {
-    /// Thresholds are chosen by the trades that ended before this bar.
+    /// The threshold is chosen by the trades that ended before this bar.
     pub inside_to: u32,
     /// First bar of the fold.
     pub from: u32,
@@ -25,23 +23,16 @@ pub struct Span {
 /// What was chosen.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Choice {
-    /// BUY above it; `None`: no BUY.
-    pub buy: Option<f64>,
-    /// SELL above it.
-    pub sell: Option<f64>,
+    /// BUY and SELL above it; `None`: no threshold has enough trades.
+    pub threshold: Option<f64>,
     /// Net points of a trade that it had inside.
     pub promised: Option<f64>,
 }
 
 impl Choice {
-    /// The side of a decision; `None` if it is below the threshold.
+    /// The side of a decision, as the daemon decides; `None` if it is below the threshold.
     pub fn side(&self, decision: &Decision) -> Option<Side> {
-        let (side, confidence) = decision.side()?;
-        let threshold = match side {
-            Side::Buy => self.buy,
-            Side::Sell => self.sell,
-        }?;
-        (confidence > threshold).then_some(side)
+        Side::from_action(decide(&decision.odds, self.threshold?).action)
     }
 }
 
@@ -63,29 +54,15 @@ pub fn spans(decisions: &[Decision], purge_bars: usize) -> Vec<Span> {
     (1..parts).map(span).collect()
 }
 
-/// The best threshold of each side by the trades before a cut: the one whose mean is the most standard errors above 0. A side
-/// that lost at each of its thresholds is left out; if both did, the one that lost less is taken, so that there is something
-/// to judge.
+/// The best threshold by the trades before a cut: the one whose mean is the most standard errors above 0. If all of them lost,
+/// the one that lost least is taken, so that there is something to judge.
 pub fn choose(cells: &[Cell], cut: usize) -> Choice {
     let tally = |cell: &Cell| cell.before.get(cut).copied().unwrap_or_default();
-    let best = |side: Side| {
-        let scored = cells.iter().filter(|cell| cell.side == side);
-        let scored = scored.filter_map(|cell| Some((tally(cell).score()?, cell.row.threshold, tally(cell))));
-        // If several are equal, the lowest, which has the most signals.
-        scored.reduce(|best, next| if next.0 > best.0 { next } else { best })
-    };
-    let (mut buy, mut sell) = (best(Side::Buy), best(Side::Sell));
-    let is_lost = |best: &Option<(f64, f64, Tally)>| best.is_none_or(|(score, ..)| score <= 0.0);
-    match (is_lost(&buy), is_lost(&sell)) {
-        (true, false) => buy = None,
-        (false, true) => sell = None,
-        (true, true) => {
-            let score = |best: &Option<(f64, f64, Tally)>| best.map_or(f64::NEG_INFINITY, |(score, ..)| score);
-            if score(&buy) >= score(&sell) { sell = None } else { buy = None }
-        }
-        (false, false) => {}
-    }
-    let tallies = [buy, sell].into_iter().flatten().map(|(_, _, tally)| tally);
-    let promised = tallies.reduce(Tally::plus).and_then(|tally| tally.mean());
-    Choice { buy: buy.map(|best| best.1), sell: sell.map(|best| best.1), promised }
+    let scored = cells.iter().filter_map(|cell| Some((tally(cell).score()?, cell)));
+    // If several are equal, the lowest, which has the most signals.
+    let best = scored.reduce(|best, next| if next.0 > best.0 { next } else { best });
+    best.map_or_else(Choice::default, |(_, cell)| Choice {
+        threshold: Some(cell.row.threshold),
+        promised: tally(cell).mean(),
+    })
 }

@@ -1,12 +1,13 @@
-//! Each side alone at every threshold, on the bars that the model has not seen.
+//! Both sides at every threshold, as the daemon trades them, and each side alone, to look at; on the bars that the model has not
+//! seen.
 
 use super::{
     figures::{self, Days, Moments},
     market::{Decision, Market, Trade},
-    trades::{self, Policy},
+    trades::{self, OppositeRule, Policy},
 };
 use crate::tools::study::result::{Figures, Threshold};
-use sentinel_actors::domain::side::Side;
+use sentinel_actors::domain::{decision::decide, side::Side};
 use std::{
     sync::atomic::{AtomicUsize, Ordering},
     thread,
@@ -22,11 +23,21 @@ pub fn thresholds() -> impl Iterator<Item = f64> {
     HUNDREDTHS.map(|hundredths| f64::from(hundredths) / 100.0)
 }
 
-/// A threshold of a side, with its trades before each cut.
+/// What is traded at a threshold; `None`: both sides.
+type Traded = Option<Side>;
+
+const TRADED: [Traded; 3] = [None, Some(Side::Buy), Some(Side::Sell)];
+
+/// How many cells there are.
+pub fn count() -> usize {
+    TRADED.len() * thresholds().count()
+}
+
+/// A threshold, with its trades before each cut.
 #[derive(Debug)]
 pub struct Cell {
-    /// BUY or SELL.
-    pub side: Side,
+    /// BUY or SELL alone; `None`: both.
+    pub side: Traded,
     /// Its figures, on all bars.
     pub row: Threshold,
     /// For the probabilities, which need all trials first.
@@ -50,13 +61,6 @@ impl Tally {
         self.count += 1;
         self.sum += net;
         self.squares += net * net;
-    }
-
-    /// Both together.
-    #[must_use]
-    pub fn plus(self, other: Self) -> Self {
-        let (sum, squares) = (self.sum + other.sum, self.squares + other.squares);
-        Self { count: self.count + other.count, sum, squares }
     }
 
     /// Of a trade, points.
@@ -90,24 +94,16 @@ pub struct Plan<'a> {
     pub replicates: usize,
 }
 
-/// BUY at every threshold, then SELL. `done` is told how many are ready.
+/// Both sides at every threshold, then BUY alone, then SELL. `done` is told how many are ready.
 pub fn of(plan: &Plan<'_>, done: impl Fn(usize) + Sync) -> Vec<Cell> {
-    let signals = [Side::Buy, Side::Sell].map(|side| {
-        let of_side = |decision: &Decision| {
-            let (its, confidence) = decision.side()?;
-            (its == side).then_some((decision.bar, confidence))
-        };
-        plan.decisions.iter().filter_map(of_side).collect::<Vec<_>>()
-    });
-    let asked: Vec<(Side, f64)> =
-        [Side::Buy, Side::Sell].into_iter().flat_map(|side| thresholds().map(move |at| (side, at))).collect();
+    let asked: Vec<(Traded, f64)> =
+        TRADED.into_iter().flat_map(|side| thresholds().map(move |at| (side, at))).collect();
     let next = AtomicUsize::new(0);
     let cores = thread::available_parallelism().map_or(1, usize::from).min(asked.len());
     let work = || {
         let mut made = Vec::new();
         while let Some((side, threshold)) = asked.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let of_side = &signals[usize::from(*side == Side::Sell)];
-            made.push(cell(plan, of_side, *side, *threshold));
+            made.push(cell(plan, *side, *threshold));
             done(next.load(Ordering::Relaxed).min(asked.len()));
         }
         made
@@ -122,18 +118,23 @@ pub fn of(plan: &Plan<'_>, done: impl Fn(usize) + Sync) -> Vec<Cell> {
         cells
     });
     cells.sort_by(|one, other| {
-        let key = |cell: &Cell| (cell.side == Side::Sell, cell.row.threshold);
+        let place = |cell: &Cell| TRADED.iter().position(|side| *side == cell.side);
+        let key = |cell: &Cell| (place(cell), cell.row.threshold);
         key(one).partial_cmp(&key(other)).unwrap_or(std::cmp::Ordering::Equal)
     });
     cells
 }
 
-fn cell(plan: &Plan<'_>, signals: &[(u32, f64)], side: Side, threshold: f64) -> Cell {
+fn cell(plan: &Plan<'_>, traded: Traded, threshold: f64) -> Cell {
     let (mut count, mut ended) = (0_u64, Vec::<Trade>::new());
-    // The daemon wants more than the threshold, too.
-    let above = signals.iter().filter(|(_, confidence)| *confidence > threshold);
-    let above = above.inspect(|_| count += 1).map(|(bar, _)| (*bar, side));
-    trades::run(plan.market, plan.policy, above, |trade| ended.push(*trade));
+    let signal = |decision: &Decision| {
+        let side = Side::from_action(decide(&decision.odds, threshold).action)?;
+        traded.is_none_or(|only| only == side).then_some((decision.bar, side))
+    };
+    let signals = plan.decisions.iter().filter_map(signal).inspect(|_| count += 1);
+    // Of a side alone, the other one neither ends its positions nor stops them.
+    let opposite = if traded.is_some() { OppositeRule::Open } else { plan.policy.opposite };
+    trades::run(plan.market, Policy { opposite, ..plan.policy }, signals, |trade| ended.push(*trade));
     let mut tally = Tally::default();
     let mut before = Vec::with_capacity(plan.cuts.len());
     let mut cuts = plan.cuts.iter().peekable();
@@ -146,5 +147,5 @@ fn cell(plan: &Plan<'_>, signals: &[(u32, f64)], side: Side, threshold: f64) -> 
     before.extend(cuts.map(|_| tally));
     let (trades, moments): (Figures, _) = figures::of(&ended, plan.days, plan.seed, plan.replicates);
     let coverage = if plan.decisions.is_empty() { 0.0 } else { count as f64 / plan.decisions.len() as f64 };
-    Cell { side, row: Threshold { threshold, signals: count, coverage, trades }, moments, before }
+    Cell { side: traded, row: Threshold { threshold, signals: count, coverage, trades }, moments, before }
 }

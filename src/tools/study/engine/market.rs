@@ -19,12 +19,6 @@ pub struct Decision {
 }
 
 impl Decision {
-    /// The side it names and how sure it is; `None` if it holds.
-    pub fn side(&self) -> Option<(Side, f64)> {
-        let (action, confidence) = self.odds.likeliest();
-        Side::from_action(action).map(|side| (side, confidence))
-    }
-
     /// The likeliest of the three.
     pub fn likeliest(&self) -> Action {
         self.odds.likeliest().0

@@ -3,6 +3,7 @@
 
 use super::{
     fixtures::*,
+    folds::Choice,
     market::{Decision, Market, Terms, Trade},
     trades::{self, OppositeRule, Policy},
 };
@@ -106,8 +107,9 @@ fn paper_makes_the_trades_of_the_study() {
         let market = Market::new(bars, Interval::OneHour, &Calendar::always(), terms);
         // The study makes no trade of a signal whose position its bars do not see end.
         let last = u32::try_from(market.bars.len() - HORIZON - 2).unwrap();
-        let is_signal = |it: &&Decision| it.bar < last && it.side().is_some_and(|(_, odds)| odds > THRESHOLD);
-        let signals: Vec<_> = decisions.iter().filter(is_signal).map(|it| (it.bar, it.side().unwrap().0)).collect();
+        let choice = Choice { threshold: Some(THRESHOLD), promised: None };
+        let signals: Vec<_> = decisions.iter().filter(|it| it.bar < last).collect();
+        let signals: Vec<_> = signals.into_iter().filter_map(|it| Some((it.bar, choice.side(it)?))).collect();
         for (rule, opposite, account_mode) in rules {
             let policy = Policy { positions_max: 1, opposite: rule };
             let terms = PaperTerms {

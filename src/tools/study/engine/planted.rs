@@ -1,8 +1,15 @@
 //! What is planted in a made-up market, on so many bars that the number of trades is always enough: an edge, one that ends where the
-//! judging begins, and none. `SENTINEL_ALL_TESTS=1` takes more seeds.
+//! judging begins, and none; without stops, and with them under each rule for signals of the other side. `SENTINEL_ALL_TESTS=1`
+//! takes more seeds.
 
 use super::{fixtures::*, *};
 use crate::tools::study::result::Gate;
+use sentinel_actors::domain::{
+    calendar::Calendar,
+    fill::{Costs, Exits, TripleDay},
+    interval::Interval,
+};
+use trades::OppositeRule;
 
 /// Bars that the model has not seen; a fold has 1,000 of them.
 const UNSEEN: usize = 6_000;
@@ -23,6 +30,20 @@ fn planted(seed: u64, spread: f64, knowledge: impl Fn(usize) -> f64) -> Judged {
     let decisions = sure_model(&market.bars, 4_000 + seed, knowledge);
     study(&market, &decisions, Some(market.close_times[SEEN]))
 }
+
+/// The same with stops that most positions end at, and this rule for signals of the other side.
+fn with_stops(seed: u64, spread: f64, opposite: OppositeRule, knowledge: impl Fn(usize) -> f64) -> Judged {
+    let exits = Exits { stop_loss: Some(3e-4), take_profit: Some(4e-4), horizon_bars: 8, digits: 5 };
+    let costs = Costs { spread, ..Costs::default() };
+    let terms = market::Terms { costs, triple_day: TripleDay::Wed, exits };
+    let bars = random_walk(SEEN + UNSEEN, 7_000 + seed);
+    let market = Market::new(bars, Interval::OneHour, &Calendar::always(), terms);
+    let decisions = sure_model(&market.bars, 8_000 + seed, knowledge);
+    judge_by(&market, &decisions, Some(market.close_times[SEEN]), Policy { positions_max: 1, opposite }, 0)
+}
+
+const RULES: [OppositeRule; 4] =
+    [OppositeRule::Open, OppositeRule::CloseOnly, OppositeRule::CloseThenOpen, OppositeRule::Skip];
 
 fn is_met(judged: &Judged, name: &str) -> bool {
     let gate: &Gate = judged.answer.gates.iter().find(|gate| gate.name == name).unwrap();
@@ -45,7 +66,7 @@ fn a_planted_edge_is_found_through_every_gate() {
         let judged = planted(seed, 3.0, |_| 0.4);
         let answer = &judged.answer;
         assert!(answer.is_advice && answer.gates.iter().all(|gate| gate.is_met), "{seed}: {}", answer.sentence);
-        assert!(answer.threshold_buy.is_some() || answer.threshold_sell.is_some());
+        assert_eq!(answer.threshold, judged.walk_forward.threshold_now);
         // The variance between the trials would have set the bar higher because of the edge itself.
         let trials = &judged.trials;
         let between = trials.between.unwrap();
@@ -109,4 +130,30 @@ fn noise_gets_no_advice_though_it_has_the_trades() {
     assert!(advised.len() * 20 <= counted, "advice on noise of seeds {advised:?}");
     // Chance meets each of these two alone as often as their level says; an advice needs all gates.
     assert!(above_zero * 10 <= counted && small_p * 8 <= counted, "{said}");
+}
+
+#[test]
+fn an_edge_is_found_with_stops_and_signals_of_the_other_side() {
+    for (seed, rule) in seeds(4, 20).zip(RULES.into_iter().cycle()) {
+        let judged = with_stops(seed, 3.0, rule, |_| 0.5);
+        let exits = judged.walk_forward.exits;
+        assert!(judged.answer.is_advice, "{seed}, {rule:?}: {}", judged.answer.sentence);
+        assert!(exits.stop_loss > 10 && exits.take_profit > 10, "{exits:?}");
+        assert_eq!(exits.opposite > 0, matches!(rule, OppositeRule::CloseOnly | OppositeRule::CloseThenOpen));
+    }
+}
+
+#[test]
+fn noise_gets_no_advice_with_stops_and_signals_of_the_other_side() {
+    let all = seeds(8, 200);
+    let (mut counted, mut advised) = (0, Vec::new());
+    for (seed, rule) in all.clone().zip(RULES.into_iter().cycle()) {
+        let judged = with_stops(seed, 0.1, rule, |_| 0.0);
+        counted += usize::from(has_trades(&judged));
+        if judged.answer.is_advice {
+            advised.push((seed, rule));
+        }
+    }
+    assert!(is_most(counted, all.count()), "too few trades decided: {counted} had enough");
+    assert!(advised.len() * 20 <= counted, "advice on noise of {advised:?}");
 }

@@ -83,7 +83,7 @@ fn tried(trials: &Trials) -> Markup {
     html! {
         p {
             b { (count(trials.total)) " trials" } " in " (studies) " of these bars, " (count(trials.now)) " of them in this one: every threshold, "
-            "side, horizon and model counts. "
+            "horizon, model, end of training and range of bars counts. "
             @if let Some(best) = trials.sharpe_expected_max {
                 "The best of so many would have a Sharpe of " (text::ratio(best)) " a trade by chance alone, and a result has to be better than that."
             } @else {

@@ -1,14 +1,15 @@
-//! The walk-forward: each fold's thresholds, what they promised on the bars before it and what they brought on it.
+//! The walk-forward: each fold's threshold, what it promised on the bars before it and what it brought on it; how the trades ended.
 
 use super::text::{self, NOT_DEFINED, count, known};
-use crate::tools::study::result::{Figures, Fold, Range, Report};
+use crate::tools::study::result::{ExitCounts, Figures, Fold, Range, Report, SideResult};
 use maud::{Markup, html};
 
 /// How it is done.
 pub(super) fn note(report: &Report) -> Markup {
     let walk = &report.walk_forward;
     html! {
-        "Five parts of the bars, one after the other. The thresholds of a part were chosen on all bars before it, less the last "
+        "Five parts of the bars, one after the other. The threshold of a part, one for BUY and SELL as in trading.threshold, was chosen on all "
+        "bars before it, less the last "
         (walk.purge_bars) " (their trades reach into the part) and " (walk.embargo_bars)
         " more (what lingers). If the parts choose far apart, or bring much less than was promised, there is nothing to choose."
     }
@@ -23,30 +24,59 @@ pub(super) fn table(report: &Report) -> Markup {
                 thead {
                     tr {
                         th { "judged on" } th { "chosen on" }
-                        @for name in ["BUY above", "SELL above", "promised", "brought", "trades", "earned"] { th.n { (name) } }
+                        @for name in ["above", "promised", "brought", "trades", "earned"] { th.n { (name) } }
                     }
                 }
                 tbody {
                     @for fold in &walk.folds { (row(fold)) }
                     tr {
-                        td { b { "all" } } td {} td.n { (known(walk.buy_spread, spread)) } td.n { (known(walk.sell_spread, spread)) } td {}
+                        td { b { "all" } } td {} td.n { (known(walk.threshold_spread, spread)) } td {}
                         (result(&walk.outside))
                     }
                 }
             }
         }
         p {
-            "On all bars outside the training the same choice would now be: " (side("BUY", walk.buy_now)) ", " (side("SELL", walk.sell_now)) "."
+            "On all bars outside the training the same choice would now be: "
+            @match walk.threshold_now {
+                Some(threshold) => { b { "above " (text::odds(threshold)) } "." },
+                None => "none, since no threshold has enough trades.",
+            }
+            @for side in &walk.sides_now { " " (of_side(side)) }
+        }
+        p { (ended(report)) }
+    }
+}
+
+/// What a side brought at the threshold.
+fn of_side(result: &SideResult) -> Markup {
+    let SideResult { side, trades, net_points } = result;
+    html! {
+        @match net_points {
+            Some(net) if *net < 0.0 => { b { (side) " lost money above it" } ": " (text::points(*net)) " points a trade in " (count(*trades)) " trades." },
+            Some(net) => { (side) ": " (text::points(*net)) " points a trade in " (count(*trades)) " trades." },
+            None => { (side) ": no trades." },
+        }
+    }
+}
+
+/// How the trades ended, and what to do about those that Sentinel would not have ended.
+fn ended(report: &Report) -> Markup {
+    let ExitCounts { stop_loss, take_profit, opposite, horizon } = report.walk_forward.exits;
+    let bars = report.rules.horizon_bars;
+    html! {
+        "The trades that count ended: " (count(stop_loss)) " at the stop-loss, " (count(take_profit)) " at the take-profit, " (count(opposite))
+        " by a signal of the other side, " (count(horizon)) " after " (bars) @if bars == 1 { " bar." } @else { " bars." }
+        @if horizon > 0 {
+            " " b { "Sentinel does not end a position after some bars" } ": live, these stay open until a stop, another signal or a person ends "
+            "them. Set trading.stop_loss and trading.take_profit, or guards.opposite = \"close_then_open\", raise study.horizon_bars until few end "
+            "that way, and study again; or close them yourself after " (bars) @if bars == 1 { " bar." } @else { " bars." }
         }
     }
 }
 
 fn spread(ends: [f64; 2]) -> String {
     if ends[0] == ends[1] { text::odds(ends[0]) } else { text::interval(ends, text::odds) }
-}
-
-fn side(name: &str, threshold: Option<f64>) -> String {
-    threshold.map_or_else(|| format!("no {name}"), |threshold| format!("{name} above {threshold:.2}"))
 }
 
 fn days(range: Range) -> String {
@@ -58,8 +88,7 @@ fn row(fold: &Fold) -> Markup {
         tr {
             td { (days(fold.outside)) }
             td { (fold.inside.map_or_else(|| NOT_DEFINED.to_owned(), days)) }
-            td.n { (fold.buy.map_or_else(|| "no BUY".to_owned(), text::odds)) }
-            td.n { (fold.sell.map_or_else(|| "no SELL".to_owned(), text::odds)) }
+            td.n { (known(fold.threshold, text::odds)) }
             td.n { (known(fold.promised_net_points, text::points)) }
             (result(&fold.result))
         }

@@ -74,7 +74,13 @@ pub(super) fn gates(report: &Report) -> Markup {
                     @for gate in &report.answer.gates {
                         tr {
                             td {
-                                @if gate.is_met { b.mark.passed { "✓ met" } } @else { b.mark.failed { "✗ not met" } }
+                                @if gate.is_met {
+                                    b.mark.passed { "✓ met" }
+                                } @else if gate.is_checked {
+                                    b.mark.failed { "✗ not met" }
+                                } @else {
+                                    b.mark.failed { "✗ not checked" }
+                                }
                             }
                             td { (gate.what) @if let Some(meaning) = meaning(gate) { br; small.note { (meaning) } } }
                             td data-is="needed" { (gate.needed) }
@@ -95,7 +101,8 @@ fn found(gate: &Gate, report: &Report) -> String {
         (_, Some(value)) if value.fract() == 0.0 && value >= 0.0 => count(value as u64),
         (_, Some(value)) => format!("{value:.3}"),
         ("costs", None) => if report.costs.is_frictionless { "none charged" } else { "charged" }.to_owned(),
-        ("look_ahead", None) => "features are not made here".to_owned(),
+        ("look_ahead", None) => "not checked".to_owned(),
+        ("bars", None) => if gate.is_met { "there are" } else { "closes only" }.to_owned(),
         ("choice", None) => if gate.is_met { "there is" } else { "none" }.to_owned(),
         (_, None) => "not defined".to_owned(),
     }

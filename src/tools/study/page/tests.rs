@@ -13,7 +13,7 @@ const HOSTILE: &str = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>
 fn the_answer_comes_first() {
     let (advice, none) = (page(&advice()), page(&none()));
     for (page, mark, what) in [
-        (&advice, "verdict good\">✓ BUY above 0.45, SELL above 0.45<small>on bars", "an advice"),
+        (&advice, "verdict good\">✓ BUY and SELL above 0.45 (trading.threshold)<small>after the training", "an advice"),
         (&none, "verdict none\">○ No threshold is better than chance here<small>lower bound", "no advice"),
     ] {
         let at = page.find(mark).unwrap_or_else(|| panic!("{what}"));
@@ -88,7 +88,7 @@ fn every_plot_without_costs_is_marked() {
     frictionless.costs.is_frictionless = true;
     let page = page(&frictionless);
     let plots = page.matches("role=\"img\"").count();
-    assert_eq!((plots, page.matches("class=\"watermark\"").count()), (9, 9));
+    assert_eq!((plots, page.matches("class=\"watermark\"").count()), (10, 10));
     assert!(page.contains("Frictionless: nothing was charged"));
     assert!(!unmarked.contains("class=\"watermark\"") && !unmarked.contains("Frictionless:"));
 }
@@ -139,6 +139,25 @@ fn marks_differ_by_shape_and_by_fill() {
 #[test]
 fn bars_the_model_knows_are_shaded() {
     let shades = |report: &Report| page(report).matches("<rect class=\"gap\"").count();
-    // Two plots over time, the price twice, and the spread of each side.
-    assert_eq!((shades(&advice()), shades(&empty())), (6, 0));
+    // Two plots over time, the price twice, and the spread of the thresholds.
+    assert_eq!((shades(&advice()), shades(&empty())), (5, 0));
+}
+
+#[test]
+fn a_losing_side_and_a_foreign_end_are_said() {
+    let page = page(&advice());
+    for said in ["SELL lost money above it", "374 after 4 bars.", "Sentinel does not end a position after some bars"] {
+        assert!(page.contains(said), "{said}");
+    }
+    let mut stopped = advice();
+    stopped.walk_forward.exits.horizon = 0;
+    assert!(!super::page(&stopped).contains("Sentinel does not end a position"));
+}
+
+#[test]
+fn a_gate_that_was_not_checked_is_not_met() {
+    let mut unchecked = none();
+    let gate = unchecked.answer.gates.last_mut().unwrap();
+    (gate.is_met, gate.is_checked, gate.found) = (false, false, None);
+    assert!(page(&unchecked).contains("✗ not checked"));
 }

@@ -1,4 +1,4 @@
-//! What a trade brings at each threshold, a side at a time: the curve with its band, and all figures in a table.
+//! What a trade brings at each threshold, of both sides and of each alone: the curve with its band, and all figures in a table.
 
 use super::{
     frame::{self, WIDE_TALL, figure, key},
@@ -20,40 +20,55 @@ const MARGIN: f64 = 0.02;
 /// What the next plots are.
 pub(super) fn note() -> Markup {
     html! {
-        "The threshold is what the odds of a side must exceed for a signal; a signal becomes a trade if the side has no open position. The band "
+        "The threshold is what the odds of a side must exceed for a signal; a signal becomes a trade if the side has no open position. Sentinel has "
+        "one threshold for both sides (trading.threshold), so one for both is chosen and judged; each side alone is there to look at. The band "
         "holds the true mean with 95 % confidence. A band that holds 0, too, is what chance looks like, and the best of many thresholds "
         "always looks good."
     }
 }
 
+/// The curve of both sides, from which the threshold is chosen.
+pub(super) fn chart(report: &Report) -> Markup {
+    let both = Curve { title: "BUY and SELL", class: "c2", thresholds: &report.both, is_both: true };
+    drawn(&both, report)
+}
+
 /// The curve of a side.
-pub(super) fn chart(side: &Side, report: &Report) -> Markup {
-    let is_buy = side.side == "BUY";
-    let class = if is_buy { "c1" } else { "c3" };
-    let (spread, advised) = if is_buy {
-        (report.walk_forward.buy_spread, report.answer.threshold_buy)
-    } else {
-        (report.walk_forward.sell_spread, report.answer.threshold_sell)
-    };
+pub(super) fn chart_of(side: &Side, report: &Report) -> Markup {
+    let class = if side.side == "BUY" { "c1" } else { "c3" };
+    drawn(&Curve { title: &side.side, class, thresholds: &side.thresholds, is_both: false }, report)
+}
+
+struct Curve<'a> {
+    title: &'a str,
+    class: &'static str,
+    thresholds: &'a [Threshold],
+    is_both: bool,
+}
+
+fn drawn(of: &Curve<'_>, report: &Report) -> Markup {
+    let (class, thresholds) = (of.class, of.thresholds);
+    let spread = report.walk_forward.threshold_spread.filter(|_| of.is_both);
+    let advised = report.answer.threshold;
     let area = &WIDE_TALL;
     let (from, to) = ends(report);
     let across = area.across(from, to);
-    let title = format!("{}: points a trade", side.side);
+    let title = format!("{}: points a trade", of.title);
     let plot = html! {
         svg viewBox=(area.view_box()) role="img" aria-label=(format!("{title} by threshold, with its band")) {
             @if let Some([low, high]) = spread { (frame::shade(area, &across, "gap", low, high)) }
             (area.marks_across(&across, &marks(&across), ""))
-            @for (mark, trades) in trades_at(side, &across) {
+            @for (mark, trades) in trades_at(thresholds, &across) {
                 text.x.below x=(tenth(across.at(mark))) y=(area.bottom + 33.0) { (count(trades)) }
             }
             text.x x=(tenth((area.left + area.right) / 2.0)) y=(area.bottom + 51.0) { "threshold, and trades above it" }
-            @if let Some((low, high)) = values(side) {
+            @if let Some((low, high)) = values(thresholds) {
                 @let (up, marks) = frame::rounded(area, low, high);
                 (area.marks_up(&up, &fixed(&marks), "points"))
                 (frame::zero(area, &up))
-                (band(side, class, &across, &up))
-                (line("few", &curve(side, &up, |_| true), &across, &up))
-                (line(class, &curve(side, &up, |at| at.trades.count >= TRADES_FEW), &across, &up))
+                (band(thresholds, class, &across, &up))
+                (line("few", &curve(thresholds, &up, |_| true), &across, &up))
+                (line(class, &curve(thresholds, &up, |at| at.trades.count >= TRADES_FEW), &across, &up))
             } @else {
                 (area.empty("no trades"))
             }
@@ -65,7 +80,7 @@ pub(super) fn chart(side: &Side, report: &Report) -> Markup {
     };
     let keys = html! {
         (key(class, "mean"))
-        @if side.thresholds.iter().any(|it| (1..TRADES_FEW).contains(&it.trades.count)) {
+        @if thresholds.iter().any(|it| (1..TRADES_FEW).contains(&it.trades.count)) {
             (key("few", &format!("of fewer than {TRADES_FEW} trades")))
         }
         (key(&format!("band {class}"), "95 % band"))
@@ -75,9 +90,9 @@ pub(super) fn chart(side: &Side, report: &Report) -> Markup {
     figure(&title, plot, keys)
 }
 
-/// Of the horizontal axis, the same for both sides: to the last threshold that has trades.
+/// Of the horizontal axis, the same for all curves: to the last threshold that has trades.
 fn ends(report: &Report) -> (f64, f64) {
-    let all = || report.sides.iter().flat_map(|side| &side.thresholds);
+    let all = || report.both.iter().chain(report.sides.iter().flat_map(|side| &side.thresholds));
     let traded = frame::range(all().filter(|it| it.trades.count > 0).map(|it| it.threshold));
     match frame::range(all().map(|it| it.threshold)) {
         Some((from, to)) if to - from > 5.0 * MARGIN => {
@@ -91,15 +106,15 @@ fn marks(across: &Axis) -> Vec<(f64, String)> {
     fixed(&across.ticks(TICKS))
 }
 
-fn trades_at(side: &Side, across: &Axis) -> Vec<(f64, u64)> {
-    let near = |mark: f64| side.thresholds.iter().find(|it| (it.threshold - mark).abs() < 1e-6);
+fn trades_at(thresholds: &[Threshold], across: &Axis) -> Vec<(f64, u64)> {
+    let near = |mark: f64| thresholds.iter().find(|it| (it.threshold - mark).abs() < 1e-6);
     marks(across).into_iter().filter_map(|(mark, _)| Some((mark, near(mark)?.trades.count))).collect()
 }
 
 /// The range of the vertical axis: of thresholds with many trades, since the band of a few trades would leave no room for them.
-fn values(side: &Side) -> Option<(f64, f64)> {
+fn values(thresholds: &[Threshold]) -> Option<(f64, f64)> {
     let range = |least: u64| {
-        let judged = side.thresholds.iter().filter(move |it| it.trades.count >= least);
+        let judged = thresholds.iter().filter(move |it| it.trades.count >= least);
         let values = judged
             .flat_map(|it| it.trades.net_points.into_iter().chain(it.trades.net_points_interval.into_iter().flatten()));
         frame::range(values)
@@ -108,14 +123,14 @@ fn values(side: &Side) -> Option<(f64, f64)> {
 }
 
 /// Means beyond the axis are drawn at its end.
-fn curve(side: &Side, up: &Axis, is_shown: impl Fn(&Threshold) -> bool) -> Points {
+fn curve(thresholds: &[Threshold], up: &Axis, is_shown: impl Fn(&Threshold) -> bool) -> Points {
     let value = |it: &Threshold| it.trades.net_points.filter(|_| is_shown(it)).map(|mean| mean.clamp(up.from, up.to));
-    side.thresholds.iter().map(|it| (it.threshold, value(it))).collect()
+    thresholds.iter().map(|it| (it.threshold, value(it))).collect()
 }
 
-fn band(side: &Side, class: &str, across: &Axis, up: &Axis) -> Markup {
+fn band(thresholds: &[Threshold], class: &str, across: &Axis, up: &Axis) -> Markup {
     let shown = |it: &Threshold| it.trades.net_points_interval.is_some() && it.threshold <= across.to;
-    let runs = side.thresholds.split(|it| !shown(it));
+    let runs = thresholds.split(|it| !shown(it));
     let outline = |run: &[Threshold]| {
         let end = |it: &Threshold, end: usize| {
             let value = it.trades.net_points_interval.map_or(0.0, |ends| ends[end]);
@@ -128,8 +143,8 @@ fn band(side: &Side, class: &str, across: &Axis, up: &Axis) -> Markup {
     html! { @for run in runs.filter(|run| run.len() > 1) { path.band.(class) d=(outline(run)) {} } }
 }
 
-/// All figures of a side, for those who want them.
-pub(super) fn all(side: &Side) -> Markup {
+/// All figures, for those who want them.
+pub(super) fn all(title: &str, thresholds: &[Threshold]) -> Markup {
     let head = [
         "threshold",
         "signals",
@@ -147,15 +162,15 @@ pub(super) fn all(side: &Side) -> Markup {
     ];
     html! {
         details {
-            summary { (side.side) " at every threshold" }
+            summary { (title) " at every threshold" }
             p.soft {
                 "Coverage: signals per decision. Profit factor: all that was earned by all that was lost. PSR: how likely the true Sharpe is above 0. "
                 "DSR: how likely it is above what the best of all trials has by chance."
             }
-            div.card tabindex="0" role="region" aria-label=(format!("{} at every threshold", side.side)) {
+            div.card tabindex="0" role="region" aria-label=(format!("{title} at every threshold")) {
                 table {
                     thead { tr { @for cell in head { th.n { (cell) } } } }
-                    tbody { @for it in &side.thresholds { (row(it)) } }
+                    tbody { @for it in thresholds { (row(it)) } }
                 }
             }
         }

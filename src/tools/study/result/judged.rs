@@ -8,20 +8,32 @@ use serde::{Deserialize, Serialize};
 pub struct Answer {
     /// For a person.
     pub sentence: String,
+    /// The same in a word.
+    pub verdict: Verdict,
     /// Whether chance is excluded as far as a study can.
     pub is_advice: bool,
-    /// For BUY, of an advice; `None`: do not buy.
-    pub threshold_buy: Option<f64>,
-    /// For SELL.
-    pub threshold_sell: Option<f64>,
+    /// Of an advice: the value for `trading.threshold`, above which the daemon sends a BUY and a SELL.
+    pub threshold: Option<f64>,
     /// All that an advice needs, met or not.
     pub gates: Vec<Gate>,
+}
+
+/// What was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Everything that an advice needs is met.
+    Advice,
+    /// There was enough to judge by, and chance does as well.
+    NoBetterThanChance,
+    /// Something is lacking that a judgement needs: trades, a setting, bars, a check.
+    NotJudged,
 }
 
 /// One condition of an advice.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Gate {
-    /// `trained_until`, `trades`, `trades_per_fold`, `net_points`, `dsr`, `p_value`, `costs`, `choice` or `look_ahead`.
+    /// `trained_until`, `bars`, `trades`, `trades_per_fold`, `net_points`, `dsr`, `p_value`, `costs`, `choice` or `look_ahead`.
     pub name: String,
     /// For a person: `trades outside`.
     pub what: String,
@@ -33,9 +45,11 @@ pub struct Gate {
     pub found: Option<f64>,
     /// Whether it is enough.
     pub is_met: bool,
+    /// Whether it could be looked at; if not, it is not met.
+    pub is_checked: bool,
 }
 
-/// A direction at every threshold.
+/// A direction alone at every threshold, to look at. The daemon has one threshold for both.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Side {
     /// `BUY` or `SELL`.
@@ -44,8 +58,8 @@ pub struct Side {
     pub thresholds: Vec<Threshold>,
 }
 
-/// A side at a threshold. A signal is a bar where the side is likeliest and its odds are above the threshold; a trade is a
-/// signal that no open position of the side has stopped.
+/// A side, or both, at a threshold. A signal is a bar where the side is likeliest and its odds are above the threshold; a trade is
+/// a signal that no open position has stopped.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Threshold {
     /// 0.34 to 0.95.
@@ -98,7 +112,7 @@ pub struct Figures {
 pub struct Trials {
     /// All of them, this study included.
     pub total: u64,
-    /// Of this study: thresholds times sides.
+    /// Of this study: its thresholds.
     pub now: u64,
     /// Studies of these bars, this one included.
     pub studies: u64,
@@ -137,7 +151,7 @@ pub struct Null {
     pub p_value: Option<f64>,
 }
 
-/// Thresholds are chosen on the bars before a fold and judged on the fold.
+/// A threshold is chosen on the bars before a fold and judged on the fold, for both sides, as the daemon has it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct WalkForward {
     /// Oldest first.
@@ -148,27 +162,49 @@ pub struct WalkForward {
     pub embargo_bars: usize,
     /// Of all folds together, outside.
     pub outside: Figures,
-    /// Lowest and highest threshold that a fold chose for BUY; wide apart means that there is nothing to choose.
-    pub buy_spread: Option<[f64; 2]>,
-    /// For SELL.
-    pub sell_spread: Option<[f64; 2]>,
+    /// How these trades ended.
+    pub exits: ExitCounts,
+    /// Lowest and highest threshold that a fold chose; wide apart means that there is nothing to choose.
+    pub threshold_spread: Option<[f64; 2]>,
     /// What the same choice says on all bars outside the model's training.
-    pub buy_now: Option<f64>,
-    /// For SELL.
-    pub sell_now: Option<f64>,
+    pub threshold_now: Option<f64>,
+    /// BUY, then SELL, of the trades at that threshold on these bars.
+    pub sides_now: Vec<SideResult>,
+}
+
+/// Of one side's trades.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SideResult {
+    /// `BUY` or `SELL`.
+    pub side: String,
+    /// How many.
+    pub trades: u64,
+    /// Mean of a trade, points.
+    pub net_points: Option<f64>,
+}
+
+/// How many trades ended for each reason.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExitCounts {
+    /// At the stop-loss.
+    pub stop_loss: u64,
+    /// At the take-profit.
+    pub take_profit: u64,
+    /// By a signal of the other side.
+    pub opposite: u64,
+    /// After `study.horizon_bars` bars, which the daemon does not do.
+    pub horizon: u64,
 }
 
 /// One of them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Fold {
-    /// Bars on which the thresholds were chosen.
+    /// Bars on which the threshold was chosen.
     pub inside: Option<Range>,
-    /// Bars on which they were judged.
+    /// Bars on which it was judged.
     pub outside: Range,
-    /// Chosen for BUY; `None`: the fold does not buy.
-    pub buy: Option<f64>,
-    /// Chosen for SELL.
-    pub sell: Option<f64>,
+    /// The chosen one; `None`: there were too few trades to choose by.
+    pub threshold: Option<f64>,
     /// What the choice promised.
     pub promised_net_points: Option<f64>,
     /// What it brought.
