@@ -3,7 +3,9 @@
 use super::Format;
 use sentinel_actors::domain::{
     bar::{Bar, RANGE_SLACK},
-    window::{BarRejection, RawBar},
+    calendar::Calendar,
+    interval::Interval,
+    window::{BarRejection, RawBar, is_of_session},
 };
 use std::{fmt::Display, path::Path};
 
@@ -91,6 +93,17 @@ impl Rows {
         self.bars.push(bar);
         self.lines.push(u32::try_from(line).unwrap_or(u32::MAX));
         Ok(())
+    }
+
+    /// Leaves out the bars of closed hours before coarser ones are made of them, as the daemon does with what EODHD answers.
+    /// Returns how many.
+    pub fn keep_sessions(&mut self, interval: Interval, calendar: &Calendar) -> usize {
+        let all = self.bars.len();
+        let is_kept = |bar: &Bar| is_of_session(bar.open_time, interval, calendar);
+        let mut kept = self.bars.iter().map(is_kept).collect::<Vec<_>>().into_iter();
+        self.lines.retain(|_| kept.next().unwrap_or(true));
+        self.bars.retain(is_kept);
+        all - self.bars.len()
     }
 
     /// Open time of the newest bar so far, unix seconds.

@@ -5,7 +5,7 @@ use super::{console::BODY_BYTES_MAX, http::HttpConfig};
 use crate::{
     net,
     process::build_info,
-    settings::{Recorded, Resolved},
+    settings::{Recorded, Resolved, Symbol as SymbolSettings},
 };
 use actix::{Actor, Addr, Arbiter, Recipient};
 use sentinel_actors::{
@@ -317,9 +317,11 @@ fn paper_config(settings: &Resolved) -> Option<Arc<PaperConfig>> {
         account_mode: settings.gateway.account_mode,
         opposite: settings.guards.opposite,
     };
-    let instrument = |instrument: &Instrument| (instrument.clone(), settings.study.costs(instrument.digits));
+    let priced = |(instrument, symbol): (&Instrument, &SymbolSettings)| {
+        (instrument.clone(), settings.study.costs(symbol, instrument.digits))
+    };
     let config = PaperConfig {
-        instruments: settings.instruments.iter().map(instrument).collect(),
+        instruments: settings.instruments.iter().zip(&settings.symbols.0).map(priced).collect(),
         limits: settings.limits(),
         terms,
         money: settings.money.clone(),

@@ -88,6 +88,8 @@ pub struct Resolved<P = Daemon> {
     pub symbols: Symbols,
     /// The same in the type of the stages, in the order of the settings.
     pub instruments: Arc<[Instrument]>,
+    /// Of each of them, whether its decimal places were set, and are not those of most currency pairs.
+    pub are_digits_set: Arc<[bool]>,
     /// How their points become money.
     pub money: Arc<Money>,
     /// What a person should know about the environment.
@@ -128,6 +130,8 @@ impl Settings {
             self.console.enabled = false;
         }
         let parsed = self.parse::<P>(&journal, sources, &mut found);
+        let digits = self.trading.digits;
+        let are_digits_set = self.symbols.0.iter().map(|symbol| symbol.digits.or(digits).is_some()).collect();
         let written_out = self.symbols.written_out(&self.trading);
         self.symbols = Symbols(written_out.iter().cloned().map(Into::into).collect());
         self.journal.path = Some(journal.path.clone());
@@ -138,7 +142,7 @@ impl Settings {
         };
         let money = Money::new(written_out.iter().cloned().map(Into::into).collect());
         let instruments = written_out.into_iter().map(Into::into).collect();
-        Ok(self.with(parsed, journal, (instruments, money), toml, origins::remarks(&sources.environment)))
+        Ok(self.with(parsed, journal, (instruments, are_digits_set, money), toml, origins::remarks(&sources.environment)))
     }
 
     /// Checks and reads everything, even if some of it is wrong, so that all problems are reported together.
@@ -174,7 +178,7 @@ impl Settings {
         self,
         parsed: Parsed<P>,
         journal: Journal,
-        (instruments, money): (Arc<[Instrument]>, Money),
+        (instruments, are_digits_set, money): (Arc<[Instrument]>, Arc<[bool]>, Money),
         toml: String,
         remarks: Remarks,
     ) -> Resolved<P> {
@@ -216,6 +220,7 @@ impl Settings {
             log: parsed.log,
             symbols: self.symbols,
             instruments,
+            are_digits_set,
             money: money.into(),
             remarks,
             hash: hash(&toml),

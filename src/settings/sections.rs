@@ -193,7 +193,8 @@ pub struct TradingSettings {
     pub live: bool,
     pub threshold: f64,
     pub volume: f64,
-    pub digits: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digits: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stop_loss: Option<Distance>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -201,6 +202,16 @@ pub struct TradingSettings {
     pub contract_size: f64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profit_rate: Option<ProfitRate>,
+}
+
+impl TradingSettings {
+    /// Decimal places of a price where none are set: those of most currency pairs.
+    pub const DIGITS: u32 = 5;
+
+    /// Those of a symbol without its own.
+    pub fn digits(&self) -> u32 {
+        self.digits.unwrap_or(Self::DIGITS)
+    }
 }
 
 /// `[guards]`

@@ -179,7 +179,6 @@ fn every_value_out_of_range_is_refused_by_its_key() {
         ("SENTINEL__STUDY__SPREAD_POINTS", "NaN", "study.spread_points"),
         ("SENTINEL__STUDY__SLIPPAGE_POINTS", "-0.1", "study.slippage_points"),
         ("SENTINEL__STUDY__COMMISSION_PER_LOT_SIDE", "-1", "study.commission_per_lot_side"),
-        ("SENTINEL__STUDY__LOT_SIZE", "0", "study.lot_size"),
         ("SENTINEL__STUDY__SWAP_LONG_POINTS", "inf", "study.swap_long_points"),
         ("SENTINEL__STUDY__TRIPLE_SWAP_DAY", "sun", "study.triple_swap_day"),
         ("SENTINEL__STUDY__HORIZON_BARS", "0", "study.horizon_bars"),

@@ -114,9 +114,9 @@ fn model(settings: &Settings, found: &mut Found) {
 fn trading(trading: &TradingSettings, found: &mut Found) {
     threshold(Some(trading.threshold), "trading.threshold", found);
     volume(Some(trading.volume), "trading.volume", found);
-    digits(Some(trading.digits), "trading.digits", found);
-    distance(trading.stop_loss, trading.digits, "trading.stop_loss", found);
-    distance(trading.take_profit, trading.digits, "trading.take_profit", found);
+    digits(trading.digits, "trading.digits", found);
+    distance(trading.stop_loss, trading.digits(), "trading.stop_loss", found);
+    distance(trading.take_profit, trading.digits(), "trading.take_profit", found);
     contract_size(Some(trading.contract_size), "trading.contract_size", found);
 }
 

@@ -30,6 +30,8 @@ use std::{path::PathBuf, process::ExitCode};
 
 /// Refused bars that are named one by one.
 const NAMED_MAX: u64 = 20;
+/// Bars that are so old do not come late, seconds: EODHD adds and repairs bars for some hours.
+const SETTLED_S: i64 = 7 * 86_400;
 /// What a request takes of the day's calls.
 const CALLS_PER_REQUEST: usize = 5;
 
@@ -117,11 +119,17 @@ impl Fetching<'_> {
         part: &mut Part,
         asking: &mut Asking<'_>,
     ) -> anyhow::Result<()> {
-        let mut range_s = self.question.range_s;
-        while let Some((from, to)) = self.question.next(part.done(symbol), range_s, self.now) {
+        let (mut range_s, mut asked_to) = (self.question.range_s, part.done(symbol));
+        while let Some((from, to)) = self.question.next(asked_to, range_s, self.now) {
             self.progress.show(|| format!("{symbol}: bars from {} ...", at(from)));
             match asking.rows(ticker, from, to, &mut self.progress).await {
-                Ok(rows) => part.add(symbol, to, &self.bars(symbol, rows, from, to)?)?,
+                Ok(rows) => {
+                    let bars = self.bars(symbol, rows, from, to)?;
+                    if let Some(done_to) = done_to(&bars, to, self.question.source_s(), self.now) {
+                        part.add(symbol, done_to, &bars)?;
+                    }
+                    asked_to = Some(to);
+                }
                 Err(Ended::TooLong) if range_s > 2 * self.question.source_s() => range_s /= 2,
                 Err(Ended::TooLong) => anyhow::bail!("an answer is longer than data.body_bytes_max allows: raise it"),
                 Err(Ended::Error(error)) => return Err(error),
@@ -156,6 +164,15 @@ impl Fetching<'_> {
     }
 }
 
+/// Up to when a request that reached up to `to` need not be made again: of the last days only up to the close of the newest bar that
+/// came, because later ones may still come. `None` if none came.
+fn done_to(bars: &[Bar], to: i64, source_s: i64, now: i64) -> Option<i64> {
+    if to <= now.saturating_sub(SETTLED_S) {
+        return Some(to);
+    }
+    bars.last().map(|newest| newest.open_time + source_s)
+}
+
 /// A fault among the bars, and what to do about it.
 fn words(fault: &BarFault) -> String {
     let way = match fault {
@@ -172,4 +189,19 @@ fn words(fault: &BarFault) -> String {
 
 fn at(time: i64) -> String {
     DateTime::from_timestamp(time, 0).map_or_else(|| time.to_string(), |at| at.format("%F %H:%M UTC").to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_came_is_done_while_bars_may_come_late() {
+        let bar = |open_time| Bar { open_time, open: 1.1, high: 1.1, low: 1.1, close: 1.1, volume: 0.0 };
+        let now = 100 * 86_400;
+        assert_eq!(done_to(&[bar(0)], now - SETTLED_S, 3_600, now), Some(now - SETTLED_S));
+        assert_eq!(done_to(&[], now - SETTLED_S, 3_600, now), Some(now - SETTLED_S), "a week without bars is done");
+        assert_eq!(done_to(&[bar(now - 10_800)], now, 3_600, now), Some(now - 7_200));
+        assert_eq!(done_to(&[], now, 3_600, now), None);
+    }
 }

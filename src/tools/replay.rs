@@ -19,8 +19,7 @@ use crate::{
     },
     settings::{Resolved, Settings, SettingsArgs, VerifyModel},
 };
-use anyhow::Context;
-use core::{Functions, NO_SETTINGS, Replayed, Terms, replay};
+use core::{Functions, NO_SETTINGS, Replayed, Terms, UNREADABLE_SETTINGS, replay};
 use earlier::Earlier;
 use model::Model;
 use report::Report;
@@ -28,6 +27,7 @@ use sentinel_actors::adapters::{
     archive::Archive,
     journal::{ReplayRow, Store},
 };
+use sentinel_actors::domain::journal::Version;
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
@@ -128,20 +128,22 @@ pub fn run(
     failed.map_or(Ok(replaying.report), Err)
 }
 
-/// The settings of each version.
-fn terms(store: &Store) -> anyhow::Result<HashMap<i64, Terms>> {
-    let versions = store.versions()?.into_iter();
-    let parsed = versions.map(|(id, version)| {
-        let terms = Terms::parse(&version.settings);
-        Ok((id, terms.with_context(|| format!("the settings recorded by version {}", version.app_version))?))
-    });
-    parsed.collect()
+/// The settings of each version; `None` for those that this version cannot read, which matters only to decisions made by them.
+fn terms(store: &Store) -> anyhow::Result<HashMap<i64, Option<Terms>>> {
+    let parsed = |(id, version): (i64, Version)| match Terms::parse(&version.settings) {
+        Ok(terms) => (id, Some(terms)),
+        Err(error) => {
+            complain(&format!("sentinel: the settings recorded by version {} cannot be read: {error:#}", version.app_version));
+            (id, None)
+        }
+    };
+    Ok(store.versions()?.into_iter().map(parsed).collect())
 }
 
 struct Replaying<'a> {
     functions: &'a Functions,
     archive: &'a Archive,
-    terms: HashMap<i64, Terms>,
+    terms: HashMap<i64, Option<Terms>>,
     earlier: Earlier,
     report: Report,
     model: Option<Model>,
@@ -152,7 +154,8 @@ impl Replaying<'_> {
         let terms = row.version_id.and_then(|id| self.terms.get(&id));
         let replayed = match terms {
             None => Replayed::NotReplayable(NO_SETTINGS),
-            Some(terms) => replay(row, terms, (self.functions, self.archive), &mut self.earlier)?,
+            Some(None) => Replayed::NotReplayable(UNREADABLE_SETTINGS),
+            Some(Some(terms)) => replay(row, terms, (self.functions, self.archive), &mut self.earlier)?,
         };
         if let (Some(model), Replayed::Equal { features: Some(features), .. }, Some(odds)) =
             (&self.model, &replayed, row.odds)

@@ -1,6 +1,6 @@
 //! `sentinel study`: whether a model's odds are worth anything on these bars, after costs, and from which threshold on.
 //!
-//! `args` has the flags, `inputs` reads bars and odds, `look_ahead` checks the features, `engine` is the study itself, `tries` counts
+//! `args` has the flags, `pricing` what a fill costs, `inputs` reads bars and odds, `look_ahead` checks the features, `engine` is the study itself, `tries` counts
 //! the studies of the same bars, `report` and `files` make study.json, `page` makes study.html, `statistics` has the formulas.
 
 pub mod args;
@@ -9,6 +9,7 @@ pub mod files;
 pub mod inputs;
 pub mod look_ahead;
 pub mod page;
+mod pricing;
 pub mod report;
 pub mod result;
 pub mod statistics;
@@ -47,11 +48,11 @@ pub(crate) fn main(args: &Args) -> ExitCode {
             return refuse_flags(&error);
         }
     };
-    answer(make(&task, &args.out))
+    answer(make(task, &args.out))
 }
 
 /// Makes the study. Returns the lines to print.
-fn make(task: &Task, out: &Path) -> anyhow::Result<String> {
+fn make(mut task: Task, out: &Path) -> anyhow::Result<String> {
     let lock = files::lock(out)?;
     let (folder, is_new) = (out.to_owned(), lock.is_new());
     end_by(move || {
@@ -66,8 +67,9 @@ fn make(task: &Task, out: &Path) -> anyhow::Result<String> {
         )
     })
     .context("signals")?;
-    let inputs = on_system(inputs::read::gather(task))?;
-    let report = report(task, inputs)?;
+    let mut inputs = on_system(inputs::read::gather(&task))?;
+    inputs.counts.notes.extend(pricing::price(&mut task, &inputs.bars)?);
+    let report = report(&task, inputs)?;
     files::write(out, &report)?;
     drop(lock);
     let (json, page) = (out.join("study.json"), out.join("study.html"));

@@ -10,7 +10,7 @@ mod gap;
 mod series;
 
 use crate::domain::{bar::Bar, calendar::Calendar, interval::Interval, resample::resample};
-pub use clean::{CLOCK_SKEW_S, Cleaned, RawBar, clean};
+pub use clean::{CLOCK_SKEW_S, Cleaned, RawBar, clean, is_of_session};
 pub use fault::{BarFault, BarRejection, Rejections};
 pub use gap::{Gap, gaps};
 pub use series::{JUMP_BARS, jump, misfit};

@@ -1,5 +1,6 @@
 //! `[study]`: what `sentinel study` and the account on paper charge, and what it holds odds to; and until when a model was trained.
 
+use super::Symbol;
 use chrono::{DateTime, Days, NaiveDate, NaiveTime};
 use sentinel_actors::domain::fill::{Costs, TripleDay};
 use serde::{Deserialize, Serialize};
@@ -13,7 +14,6 @@ pub struct StudySettings {
     pub spread_points: Option<f64>,
     pub slippage_points: f64,
     pub commission_per_lot_side: f64,
-    pub lot_size: f64,
     pub swap_long_points: f64,
     pub swap_short_points: f64,
     pub triple_swap_day: TripleDay,
@@ -24,16 +24,25 @@ pub struct StudySettings {
 }
 
 impl StudySettings {
-    /// What is charged for a symbol whose prices have this many decimal places; `None` if the spread is not set.
-    pub fn costs(&self, digits: u32) -> Option<Costs> {
+    /// What is charged for a symbol (written out) whose prices have this many decimal places: its own costs, else those of all.
+    /// `None` if the spread is not set, or if there is a commission and the units of a lot are not known.
+    pub fn costs(&self, symbol: &Symbol, digits: u32) -> Option<Costs> {
         let point = 10_f64.powi(-i32::try_from(digits).unwrap_or(0));
+        let commission = self.commission(symbol);
+        let lot = symbol.contract_size.filter(|size| *size > 0.0);
+        let commission_side = if commission == 0.0 { 0.0 } else { commission / (lot? * point) };
         Some(Costs {
-            spread: self.spread_points?,
+            spread: symbol.spread_points.or(self.spread_points)?,
             slippage: self.slippage_points,
-            commission_side: self.commission_per_lot_side / (self.lot_size * point),
-            swap_long: self.swap_long_points,
-            swap_short: self.swap_short_points,
+            commission_side,
+            swap_long: symbol.swap_long_points.unwrap_or(self.swap_long_points),
+            swap_short: symbol.swap_short_points.unwrap_or(self.swap_short_points),
         })
+    }
+
+    /// Of one side, per lot, in the currency that the price of this symbol is in.
+    pub fn commission(&self, symbol: &Symbol) -> f64 {
+        symbol.commission_per_lot_side.unwrap_or(self.commission_per_lot_side)
     }
 }
 
@@ -73,6 +82,49 @@ pub(super) fn end_of(text: &str) -> Result<i64, &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn settings() -> StudySettings {
+        StudySettings {
+            spread_points: Some(8.0),
+            slippage_points: 0.5,
+            commission_per_lot_side: 3.5,
+            swap_long_points: -4.0,
+            swap_short_points: 1.0,
+            triple_swap_day: TripleDay::Wed,
+            horizon_bars: 4,
+            label: StudyLabel::Horizon,
+            hold_share: 0.4,
+            seed: 1,
+        }
+    }
+
+    #[test]
+    fn a_commission_is_in_points_by_the_units_of_a_lot() {
+        let of = |name: &str, lot: f64, digits: u32| {
+            let symbol = Symbol { contract_size: Some(lot), ..Symbol::named(name) };
+            settings().costs(&symbol, digits).map(|costs| (costs.commission_side * 1e6).round() / 1e6)
+        };
+        assert_eq!(of("EURUSD", 100_000.0, 5), Some(3.5));
+        assert_eq!(of("XAUUSD", 100.0, 2), Some(3.5), "3.5 dollars of 100 ounces are 0.035 dollars");
+        assert_eq!(of("XAUUSD", 100.0, 3), Some(35.0));
+        assert_eq!(of("USDJPY", 100_000.0, 3), Some(0.035), "3.5 yen");
+        assert_eq!(of("XAUUSD", 0.0, 2), None, "never a guess");
+    }
+
+    #[test]
+    fn a_symbol_has_costs_of_its_own() {
+        let own = Symbol {
+            contract_size: Some(100.0),
+            spread_points: Some(25.0),
+            commission_per_lot_side: Some(0.0),
+            swap_long_points: Some(-30.0),
+            ..Symbol::named("XAUUSD")
+        };
+        let costs = settings().costs(&own, 2).unwrap();
+        assert_eq!((costs.spread, costs.slippage, costs.commission_side), (25.0, 0.5, 0.0));
+        assert_eq!((costs.swap_long, costs.swap_short), (-30.0, 1.0));
+        assert_eq!(settings().costs(&Symbol { contract_size: Some(1e5), ..Symbol::named("EURUSD") }, 5).unwrap().spread, 8.0);
+    }
 
     #[test]
     fn a_day_ends_at_the_next_midnight() {

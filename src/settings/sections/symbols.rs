@@ -43,7 +43,21 @@ pub struct Symbol {
     pub contract_size: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub profit_rate: Option<ProfitRate>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spread_points: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commission_per_lot_side: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub swap_long_points: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub swap_short_points: Option<f64>,
 }
+
+/// Currencies whose pairs have five decimal places at nearly every broker.
+const OF_FIVE_DIGITS: [&str; 18] = [
+    "EUR", "USD", "GBP", "AUD", "NZD", "CAD", "CHF", "SEK", "NOK", "DKK", "SGD", "HKD", "PLN", "MXN", "ZAR", "TRY",
+    "CNH", "ILS",
+];
 
 impl Symbol {
     /// A symbol with only a name.
@@ -59,6 +73,10 @@ impl Symbol {
             take_profit: None,
             contract_size: None,
             profit_rate: None,
+            spread_points: None,
+            commission_per_lot_side: None,
+            swap_long_points: None,
+            swap_short_points: None,
         }
     }
 
@@ -84,13 +102,24 @@ impl Symbol {
     /// The quote currency of a currency pair, `JPY` for USDJPY; `None` for anything else. EODHD's name for USD/JPY is
     /// `JPY.FOREX`.
     pub fn quote_currency(&self) -> Option<String> {
+        self.pair().map(|pair| pair[pair.len() - 3..].to_owned())
+    }
+
+    /// Whether it is a pair that has five decimal places wherever it is traded. Yen, metals and indices have not.
+    pub fn has_five_digits(&self) -> bool {
+        let is_one = |code: &str| OF_FIVE_DIGITS.contains(&code);
+        self.pair().is_some_and(|pair| pair.as_bytes().chunks(3).all(|code| str::from_utf8(code).is_ok_and(is_one)))
+    }
+
+    /// `USDJPY`, or `JPY` of EODHD's `JPY.FOREX`; `None` for what cannot be a currency pair.
+    fn pair(&self) -> Option<String> {
         let ticker = self.ticker();
         let pair = [exchange(&ticker), exchange(&self.name)].into_iter().flatten().find(|(_, at)| *at == FOREX);
         let pair = pair.map_or(self.name.as_str(), |(pair, _)| pair);
         // `USDJPY.a` is a broker's name for the same pair.
         let pair = pair.split('.').next().unwrap_or_default();
         let is_code = matches!(pair.len(), 3 | 6) && pair.bytes().all(|byte| byte.is_ascii_alphabetic());
-        is_code.then(|| pair[pair.len() - 3..].to_ascii_uppercase())
+        is_code.then(|| pair.to_ascii_uppercase())
     }
 
     fn written_out(&self, trading: &TradingSettings) -> WrittenOut {
@@ -100,11 +129,17 @@ impl Symbol {
             gateway_name: self.gateway_name(),
             threshold: self.threshold.unwrap_or(trading.threshold),
             volume: self.volume.unwrap_or(trading.volume),
-            digits: self.digits.unwrap_or(trading.digits),
+            digits: self.digits.unwrap_or(trading.digits()),
             stop_loss: self.stop_loss.or(trading.stop_loss),
             take_profit: self.take_profit.or(trading.take_profit),
             contract_size: self.contract_size.unwrap_or(trading.contract_size),
             profit_rate: self.profit_rate.clone().or_else(|| trading.profit_rate.clone()),
+            costs: [
+                self.spread_points,
+                self.commission_per_lot_side,
+                self.swap_long_points,
+                self.swap_short_points,
+            ],
         }
     }
 }
@@ -122,6 +157,8 @@ pub(in crate::settings) struct WrittenOut {
     take_profit: Option<Distance>,
     contract_size: f64,
     profit_rate: Option<ProfitRate>,
+    /// Its own spread, commission and swaps, which are inherited from `[study]` where they are charged.
+    costs: [Option<f64>; 4],
 }
 
 impl From<WrittenOut> for MoneyTerms {
@@ -133,6 +170,7 @@ impl From<WrittenOut> for MoneyTerms {
 
 impl From<WrittenOut> for Symbol {
     fn from(it: WrittenOut) -> Self {
+        let [spread_points, commission_per_lot_side, swap_long_points, swap_short_points] = it.costs;
         Self {
             name: it.name,
             ticker: Some(it.ticker),
@@ -144,6 +182,10 @@ impl From<WrittenOut> for Symbol {
             take_profit: it.take_profit,
             contract_size: Some(it.contract_size),
             profit_rate: it.profit_rate,
+            spread_points,
+            commission_per_lot_side,
+            swap_long_points,
+            swap_short_points,
         }
     }
 }

@@ -38,6 +38,11 @@ pub(in crate::settings) fn live(settings: &Settings, found: &mut Found) {
         );
         found.unless(is_set, "trading.stop_loss", message);
     }
+    for symbol in &settings.symbols.0 {
+        let is_known = symbol.digits.or(trading.digits).is_some() || symbol.has_five_digits();
+        let message = "live mode needs it: how many decimal places the broker's price has, which is 5 in most currency pairs only";
+        found.unless(is_known, format!("symbols.{}.digits", symbol.name), message);
+    }
     beyond_loopback(settings, found);
 }
 

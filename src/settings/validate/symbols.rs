@@ -2,7 +2,7 @@
 
 use super::{
     super::{Distance, Settings, sections::Symbol},
-    Found,
+    Found, study,
 };
 use sentinel_actors::domain::{instrument::InstrumentKey, money::ProfitRate, sanitize::is_hidden};
 use std::collections::HashSet;
@@ -60,11 +60,12 @@ pub(super) fn symbols(settings: &Settings, found: &mut Found) {
         let with_own_digits = |own: Option<Distance>, base| own.or_else(|| places.and(base));
         let (stop_loss, take_profit) =
             (with_own_digits(*stop_loss, trading.stop_loss), with_own_digits(*take_profit, trading.take_profit));
-        let places = places.unwrap_or(trading.digits);
+        let places = places.unwrap_or(trading.digits());
         distance(stop_loss, places, &key("stop_loss"), found);
         distance(take_profit, places, &key("take_profit"), found);
         scale(symbol, settings, found);
         contract_size(symbol.contract_size, &key("contract_size"), found);
+        study::costs_of(symbol, settings, found);
     }
 }
 
@@ -110,7 +111,7 @@ fn scale(symbol: &Symbol, settings: &Settings, found: &mut Found) {
             ),
         );
     }
-    let digits = digits.unwrap_or(trading.digits);
+    let digits = digits.unwrap_or(trading.digits());
     found.unless(
         wanted.is_empty() || digits <= COARSE_DIGITS_MAX,
         format!("symbols.{name}.digits"),

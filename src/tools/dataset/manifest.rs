@@ -61,6 +61,7 @@ fn of_source(source: &Source, recipe: &Recipe) -> Value {
         // Close of the bar before, open of the bar after; by length, the longest first.
         "longest_gaps": longest_gaps(source),
         "while_closed": source.while_closed,
+        "left_out_while_closed": source.left_out_while_closed,
         "left_out_for_gaps": if recipe.on_gap == OnGap::Stop { source.windows() - source.ends.len() } else { 0 },
         "without_prices": source.without_prices,
     })

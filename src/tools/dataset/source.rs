@@ -30,8 +30,10 @@ pub(super) struct Source {
     pub ends: Vec<usize>,
     /// What is missing although the market was open, oldest first.
     pub gaps: Vec<Gap>,
-    /// Bars of the file that open while the market is closed.
+    /// Bars of the file that open while the market is closed, and are in the dataset.
     pub while_closed: usize,
+    /// Bars of closed hours of which no coarser ones were made, as the daemon makes none of them.
+    pub left_out_while_closed: usize,
     /// Rows of the file that have no prices.
     pub without_prices: u64,
     lookback_bars: usize,
@@ -58,6 +60,7 @@ impl Source {
             let what = format!("bars of {has}, and data.interval is {wanted}: --interval {has} takes them as they are");
             return Err(BadFile::whole(path, what));
         }
+        let left_out_while_closed = if is_made { rows.keep_sessions(*interval, calendar) } else { 0 };
         rows.check(file_interval, &Checks { calendar, jump_max: recipe.jump_max })?;
         let mut source = Self {
             path: path.to_owned(),
@@ -69,6 +72,7 @@ impl Source {
             ends: Vec::new(),
             gaps: Vec::new(),
             while_closed: rows.bars.iter().filter(|bar| !calendar.is_open(bar.open_time)).count(),
+            left_out_while_closed,
             without_prices: rows.without_prices,
             lookback_bars: *lookback_bars,
             rows: None,

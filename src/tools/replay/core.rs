@@ -44,8 +44,14 @@ pub enum Replayed {
 pub const NO_SETTINGS: &str = "recorded before journals kept the settings of a decision";
 /// The reason for one that failed before it had bars.
 pub const NO_BARS: &str = "the cycle had no usable bars for it";
+/// The reason for one from before the archive, or that it no longer keeps.
+pub const OLDER: &str = "its bars are older than the archive";
 /// The reason for one whose window was lost, or never written.
-pub const NOT_ARCHIVED: &str = "its bars are not in the archive";
+pub const NOT_ARCHIVED: &str = "its bars are lost: the archive has older ones, and not these";
+/// The reason for one whose recorded settings cannot be read.
+pub const UNREADABLE_SETTINGS: &str = "its recorded settings cannot be read by this version";
+/// Decisions that ought to be replayable, and are not.
+pub const LOST: [&str; 2] = [NOT_ARCHIVED, UNREADABLE_SETTINGS];
 
 /// Makes a decision again.
 ///
@@ -73,6 +79,7 @@ pub fn replay(
     let (bars, is_late) = match found {
         Found::Window { bars, is_late } => (bars, is_late),
         Found::Other(bars) => return differs("bars_sha256", hex(digest), hex(&bars_sha256(&bars))),
+        Found::Older => return Ok(Replayed::NotReplayable(OLDER)),
         Found::Missing => return Ok(Replayed::NotReplayable(NOT_ARCHIVED)),
     };
     if let Some(fault) = fault(&bars, terms) {

@@ -1,7 +1,7 @@
 //! What a replay found: numbers, the first difference, and what was not compared.
 
 use super::{
-    core::{Difference, Replayed},
+    core::{Difference, LOST, Replayed},
     times::time_ms,
 };
 use sentinel_actors::{adapters::journal::ReplayRow, domain::guard::Suppression};
@@ -10,6 +10,8 @@ use std::{collections::BTreeMap, fmt::Write as _, path::Path};
 
 /// By which the model's odds may differ.
 const SAME: f64 = 1e-9;
+/// Exit code where bars or settings of decisions are lost.
+const EXIT_LOST: u8 = 3;
 /// Differences of the model that are listed.
 const LISTED_MAX: usize = 20;
 /// What is never compared.
@@ -151,10 +153,19 @@ impl Report {
         }
     }
 
-    /// 0 if everything that can be made again is equal, and 1 if not. Where nothing could be made again nothing is shown: 1.
+    /// 0 if everything is equal, but for what is older than archive and recorded settings; 1 if something is not, or if nothing
+    /// could be made again; 3 if all that could be made again is equal, and bars or settings are lost.
     pub fn exit_code(&self) -> u8 {
         let is_other_model = self.model.as_ref().is_some_and(|model| model.different > 0);
-        u8::from(self.unequal > 0 || self.equal == 0 || is_other_model)
+        if self.unequal > 0 || self.equal == 0 || is_other_model {
+            return 1;
+        }
+        if self.lost() > 0 { EXIT_LOST } else { 0 }
+    }
+
+    /// Decisions that ought to be replayable, and are not.
+    pub fn lost(&self) -> u64 {
+        self.not_replayable.iter().filter(|it| LOST.contains(&it.reason)).map(|it| it.count).sum()
     }
 
     /// For a program.
@@ -201,9 +212,14 @@ impl Report {
                 time_ms(*cycle_id)
             ),
             None if self.equal == 0 => "NOTHING REPLAYED: no decision could be made again".into(),
-            None if self.exit_code() > 0 => {
+            None if self.exit_code() == 1 => {
                 "THE MODEL ANSWERS OTHERWISE: it was changed, or it is not deterministic".into()
             }
+            None if self.lost() > 0 => format!(
+                "LOST: bars or settings of {} decisions; the other {} that could be made again are equal, bit for bit",
+                self.lost(),
+                self.equal
+            ),
             None if self.equal < self.decisions => {
                 let rest = self.decisions - self.equal;
                 format!("EQUAL: {} decisions, bit for bit; {rest} could not be made again", self.equal)

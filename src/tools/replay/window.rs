@@ -21,7 +21,9 @@ pub(super) enum Found {
     Window { bars: Vec<Bar>, is_late: bool },
     /// The same number of bars up to the same close, but with other values.
     Other(Vec<Bar>),
-    /// Too few bars, or no bar as new as the window's last.
+    /// The archive begins after the window's first bar.
+    Older,
+    /// The archive reaches back further, and has not these bars.
     Missing,
 }
 
@@ -52,7 +54,11 @@ pub(super) fn find_window(
     // Whether the archive had such a window in that cycle, whatever a function makes of it: if it had not, the bars are lost.
     let had = archive.window(series, newest, cycle_id, count)?;
     let is_newest = had.last().is_some_and(|bar| bar.close_time(series.1, calendar) == bar_close_time);
-    Ok(if is_newest && had.len() == count { Found::Other(first) } else { Found::Missing })
+    if is_newest && had.len() == count {
+        return Ok(Found::Other(first));
+    }
+    let reaches_back = archive.window(series, newest, i64::MAX, count)?.len() == count;
+    Ok(if reaches_back { Found::Missing } else { Found::Older })
 }
 
 /// What the Fetcher would have refused the window for. Of bars that are made of finer ones it looks at those, which the archive

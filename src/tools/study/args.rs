@@ -6,6 +6,7 @@ use super::{
         trades::{OppositeRule, Policy},
     },
     inputs::{BarSource, OddsSource},
+    pricing::Pricing,
 };
 use crate::{
     bar_files::{Zone, symbol_of},
@@ -15,10 +16,7 @@ use crate::{
     },
 };
 use chrono::{NaiveDate, NaiveTime};
-use sentinel_actors::domain::{
-    fill::{Costs, Exits},
-    instrument::Instrument,
-};
+use sentinel_actors::domain::instrument::Instrument;
 use std::{ops::Range, path::PathBuf};
 
 #[derive(Debug, clap::Args)]
@@ -84,6 +82,8 @@ pub(super) struct Task {
     pub trained_until: Option<i64>,
     /// How fills are made.
     pub terms: Terms,
+    /// What they are made by.
+    pub pricing: Pricing,
     /// Which signals become trades.
     pub policy: Policy,
     /// Where studies are counted.
@@ -127,7 +127,14 @@ impl Args {
         if !has_bars && !is_recorded {
             return Err(problem("--bars", "is missing, or --archive: only odds of a journal bring their closes along"));
         }
-        let terms = self.terms(&settings, &instrument, has_bars)?;
+        let mut symbol = settings.symbols.0[0].clone();
+        if self.spread_points.is_some() {
+            // The flag is for this symbol.
+            symbol.spread_points = None;
+        }
+        let are_digits_set = settings.are_digits_set.first() == Some(&true);
+        let pricing = Pricing { symbol, are_digits_set, has_bars, is_frictionless: self.frictionless };
+        let terms = pricing.terms(&settings.study, &instrument)?;
         let has_stops = terms.exits.stop_loss.is_some() && terms.exits.take_profit.is_some();
         if settings.study.label == StudyLabel::TripleBarrier {
             if !has_stops {
@@ -148,7 +155,7 @@ impl Args {
         let trained_until = settings.model.trained_until().map_err(|what| problem("model.trained_until", what))?;
         let studies = || studies_path(settings.journal.state_directory.as_deref());
         let studies = self.studies.clone().unwrap_or_else(studies);
-        Ok(Task { instrument, bars, odds, range, trained_until, terms, policy, studies, settings })
+        Ok(Task { instrument, bars, odds, range, trained_until, terms, pricing, policy, studies, settings })
     }
 
     fn add_flags(&self, sources: &mut Sources) -> Result<(), SettingsError> {
@@ -183,37 +190,8 @@ impl Args {
         }
         OddsSource::Journal(settings.journal.path.clone())
     }
-
-    fn terms(
-        &self,
-        settings: &Resolved<VerifyModel>,
-        instrument: &Instrument,
-        has_bars: bool,
-    ) -> Result<Terms, SettingsError> {
-        let study = &settings.study;
-        let [stop_loss, take_profit] =
-            [instrument.stop_loss, instrument.take_profit].map(|distance| distance.filter(|_| has_bars));
-        let exits = Exits { stop_loss, take_profit, horizon_bars: study.horizon_bars, digits: instrument.digits };
-        let triple_day = study.triple_swap_day;
-        if self.frictionless {
-            return Ok(Terms { costs: Costs::default(), triple_day, exits });
-        }
-        let costs = study.costs(instrument.digits).ok_or_else(|| {
-            problem(
-                "study.spread_points",
-                "is missing: your broker's usual spread in points (0.00001 in EURUSD, 0.001 in USDJPY), here or by \
-                 --spread-points. --frictionless charges nothing, and gives no advice",
-            )
-        })?;
-        if costs.round_trip() == 0.0 {
-            let what =
-                "spread, slippage and commission are all 0: trading is never free. --frictionless charges nothing";
-            return Err(problem("study.spread_points", what));
-        }
-        Ok(Terms { costs, triple_day, exits })
-    }
 }
 
-fn problem(key: &str, message: impl Into<String>) -> SettingsError {
+pub(super) fn problem(key: &str, message: impl Into<String>) -> SettingsError {
     Problem { key: key.into(), message: message.into() }.into()
 }

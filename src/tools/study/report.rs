@@ -10,7 +10,7 @@ use super::{
     },
     result::{Confusion, Costs, Counts, Input, Label, Range, Report, Rules, SCHEMA},
     statistics::{calibration::calibration, confusion::confusion, results::months},
-    tries::Try,
+    tries::{self, Try},
 };
 use crate::{bar_files::hex, process::build_info, settings::StudyLabel};
 use sentinel_actors::domain::{decision::Action, fill::ExitReason, label};
@@ -35,10 +35,16 @@ pub(super) fn this_try(task: &Task, question: &Question<'_>, trials: u64) -> Try
     let (limit, opposite) = (task.policy.positions_max, task.policy.opposite.as_str());
     let rules = format!("{symbol}|{interval}|{model}|{}|{stop:?}|{target:?}|{limit}|{opposite}", exits.horizon_bars);
     digest.update(rules);
+    // Another end of training, or another range, is another sample of the same bars: another chance of an advice.
+    digest.update(format!("|{:?}|{:?}", task.trained_until, task.range));
     for decision in question.decisions.iter().take(FIRST_ODDS) {
         digest.update(time(Some(decision)).to_le_bytes());
         digest.update(decision.odds.probabilities().map(f64::to_le_bytes).as_flattened());
     }
+    let market = question.market;
+    let span = question.decisions.first().map_or(0, |first| first.bar as usize)
+        ..question.decisions.last().map_or(0, |last| last.bar as usize + 1);
+    let marks = tries::marks(&market.bars[span.clone()], &times[span], &settings.calendar);
     Try {
         id: hex(&digest.finalize()),
         symbol,
@@ -48,6 +54,7 @@ pub(super) fn this_try(task: &Task, question: &Question<'_>, trials: u64) -> Try
         model,
         horizon_bars: exits.horizon_bars,
         trials,
+        marks,
     }
 }
 
@@ -175,7 +182,7 @@ fn costs(task: &Task) -> Costs {
         spread: costs.spread,
         spread_from: "settings".into(),
         slippage: costs.slippage,
-        commission_per_lot_side: if is_frictionless { 0.0 } else { study.commission_per_lot_side },
+        commission_per_lot_side: if is_frictionless { 0.0 } else { study.commission(&task.pricing.symbol) },
         commission_side: costs.commission_side,
         swap_long: costs.swap_long,
         swap_short: costs.swap_short,

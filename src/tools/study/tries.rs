@@ -2,8 +2,13 @@
 
 use anyhow::Context;
 use rusqlite::{Connection, OpenFlags, params};
+use sentinel_actors::domain::{bar::Bar, calendar::Calendar};
+use sha2::{Digest, Sha256};
 use std::{path::Path, time::Duration};
 
+/// As many days with the same close at the same moment are the same history, whatever it is called. Two prices may meet once by
+/// chance.
+const SAME_DAYS: usize = 5;
 /// Marks the file as ours: `SNTS`.
 const APPLICATION_ID: i64 = 0x534e_5453;
 /// How long a study waits for another one that writes.
@@ -11,17 +16,28 @@ const BUSY_WAIT: Duration = Duration::from_secs(5);
 
 const SCHEMA: &str = "
 CREATE TABLE studies (
-    id               TEXT PRIMARY KEY,  -- of what was tried: symbol, interval, model, its first odds, label, exits
+    id               TEXT PRIMARY KEY,  -- of what was tried: symbol, interval, model, its first odds, training, range, exits
     symbol           TEXT NOT NULL,
     interval         TEXT NOT NULL,
     first_close_time INTEGER NOT NULL,  -- of the bars that it was tried on, unix seconds
     last_close_time  INTEGER NOT NULL,
     model            TEXT NOT NULL,
     horizon_bars     INTEGER NOT NULL,
-    trials           INTEGER NOT NULL   -- thresholds x sides
+    trials           INTEGER NOT NULL   -- thresholds
 ) WITHOUT ROWID;
 CREATE INDEX studies_of ON studies (symbol, interval);
 ";
+
+/// From version 1 to 2: what the bars of a study are known again by.
+const MARKS: &str = "
+CREATE TABLE marks (
+    mark  INTEGER NOT NULL,  -- of the end of a day and of the price then
+    study TEXT NOT NULL,
+    PRIMARY KEY (mark, study)
+) WITHOUT ROWID;
+CREATE INDEX marks_of ON marks (study);
+";
+const VERSION: i64 = 2;
 
 /// What a study tried.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,8 +56,25 @@ pub struct Try {
     pub model: String,
     /// How long a position may last.
     pub horizon_bars: usize,
-    /// Thresholds times sides.
+    /// Its thresholds.
     pub trials: u64,
+    /// Of each day, of its last moment and the price then: the same for all intervals of a history.
+    pub marks: Vec<i64>,
+}
+
+/// The marks of bars, by their closes (unix seconds) and the calendar's days.
+pub fn marks(bars: &[Bar], close_times: &[i64], calendar: &Calendar) -> Vec<i64> {
+    let mut day_end = i64::MIN;
+    let mark = |(bar, close_time): (&Bar, &i64)| {
+        if *close_time > day_end {
+            day_end = calendar.trading_day(close_time - 1).end;
+        }
+        // A file may have been rounded when it was written.
+        let price = (bar.close * 1e6).round();
+        let digest = Sha256::new().chain_update(close_time.to_le_bytes()).chain_update(price.to_le_bytes()).finalize();
+        (*close_time == day_end).then(|| i64::from_le_bytes(std::array::from_fn(|at| digest[at])))
+    };
+    bars.iter().zip(close_times).filter_map(mark).collect()
 }
 
 /// All that was ever tried on bars of that time.
@@ -53,8 +86,9 @@ pub struct Tried {
     pub trials: u64,
 }
 
-/// Records the try and returns all of them on the same bars: of this symbol and interval, and of a time that overlaps this
-/// one's. The same try again counts once, on all bars that it was ever made on: a shorter range later does not remove it.
+/// Records the try and returns all of them on the same bars: of this symbol, of any interval, and of a time that overlaps this
+/// one's; or of any name, with the same closes on some days. The same try again counts once, on all bars that it was ever made on:
+/// fewer bars later do not remove it.
 ///
 /// # Errors
 /// A file that is not ours or cannot be written: without it the number of tries is not known.
@@ -77,11 +111,16 @@ fn open(path: &Path) -> anyhow::Result<Connection> {
     if tables == 0 {
         transaction.execute_batch(SCHEMA)?;
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-        transaction.pragma_update(None, "user_version", 1)?;
+        transaction.execute_batch(MARKS)?;
+        transaction.pragma_update(None, "user_version", VERSION)?;
     } else {
         anyhow::ensure!(found == APPLICATION_ID, "it belongs to another program: name another file with --studies");
         let version = number("PRAGMA user_version")?;
-        anyhow::ensure!(version == 1, "it was written by a later version of sentinel");
+        anyhow::ensure!((1..=VERSION).contains(&version), "it was written by a later version of sentinel");
+        if version == 1 {
+            transaction.execute_batch(MARKS)?;
+            transaction.pragma_update(None, "user_version", VERSION)?;
+        }
     }
     transaction.commit()?;
     Ok(connection)
@@ -104,10 +143,25 @@ fn tried(connection: &mut Connection, this: &Try) -> rusqlite::Result<Tried> {
             i64::try_from(this.trials).unwrap_or(i64::MAX),
         ],
     )?;
+    {
+        let mut insert = transaction.prepare("INSERT OR IGNORE INTO marks VALUES (?1, ?2)")?;
+        for mark in &this.marks {
+            insert.execute(params![mark, this.id])?;
+        }
+    }
+    let same = this.marks.len().clamp(1, SAME_DAYS);
     let all = transaction.query_row(
-        "SELECT count(*), sum(trials) FROM studies WHERE symbol = ?1 AND interval = ?2
-         AND first_close_time <= ?4 AND last_close_time >= ?3",
-        params![this.symbol, this.interval, this.first_close_time, this.last_close_time],
+        "SELECT count(*), sum(trials) FROM studies
+         WHERE symbol = ?1 AND first_close_time <= ?3 AND last_close_time >= ?2
+         OR id IN (SELECT other.study FROM marks AS own JOIN marks AS other ON other.mark = own.mark
+                   WHERE own.study = ?4 GROUP BY other.study HAVING count(*) >= ?5)",
+        params![
+            this.symbol,
+            this.first_close_time,
+            this.last_close_time,
+            this.id,
+            i64::try_from(same).unwrap_or(i64::MAX),
+        ],
         |row| {
             let whole = |place| row.get::<_, i64>(place).map(|number| u64::try_from(number).unwrap_or(0));
             Ok(Tried { studies: whole(0)?, trials: whole(1)? })
@@ -127,7 +181,8 @@ mod tests {
         let (symbol, model) = ("EURUSD".to_owned(), "one".to_owned());
         let (first_close_time, last_close_time) = times;
         let id = id.to_owned();
-        Try { id, symbol, interval: "1h", first_close_time, last_close_time, model, horizon_bars: 4, trials: 62 }
+        let (interval, horizon_bars, trials, marks) = ("1h", 4, 62, Vec::new());
+        Try { id, symbol, interval, first_close_time, last_close_time, model, horizon_bars, trials, marks }
     }
 
     #[test]
@@ -144,8 +199,58 @@ mod tests {
         assert_eq!(studies(&a_try("f", (101, 101))), 3, "a shorter rerun does not undo the longer one");
         let other = Try { symbol: "USDJPY".into(), ..a_try("d", (0, 100)) };
         assert_eq!(studies(&other), 1);
-        assert_eq!(studies(&Try { interval: "5m", ..a_try("e", (0, 100)) }), 1);
-        assert_eq!(count(&path, &a_try("b", (50, 150))).unwrap().trials, 4 * 62);
+        assert_eq!(studies(&Try { interval: "5m", ..a_try("e", (0, 100)) }), 4, "another interval of the same history");
+        assert_eq!(count(&path, &a_try("b", (50, 150))).unwrap().trials, 5 * 62);
+    }
+
+    /// Bars of so many hours, from a Monday on.
+    fn bars(hours: usize, step: usize, shift: f64) -> (Vec<Bar>, Vec<i64>) {
+        let begin = 1_794_787_200;
+        let price = |hour: usize| 1.1 + (hour as f64).sin() * 1e-3 + shift;
+        let bar = |at: usize| {
+            let (open, close) = (price(at), price(at + step));
+            let (high, low) = (open.max(close), open.min(close));
+            Bar { open_time: begin + 3_600 * at as i64, open, high, low, close, volume: 0.0 }
+        };
+        let bars: Vec<Bar> = (0..hours / step).map(|at| bar(at * step)).collect();
+        let closes = bars.iter().map(|bar| bar.open_time + 3_600 * step as i64).collect();
+        (bars, closes)
+    }
+
+    #[test]
+    fn a_history_is_known_again_by_its_closes() {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("studies.db");
+        let calendar = Calendar::always();
+        let a_try = |id: &str, symbol: &str, (bars, times): (Vec<Bar>, Vec<i64>)| Try {
+            symbol: symbol.into(),
+            first_close_time: times[0],
+            last_close_time: *times.last().unwrap(),
+            marks: marks(&bars, &times, &calendar),
+            ..a_try(id, (0, 0))
+        };
+        let studies = |this: &Try| count(&path, this).unwrap().studies;
+        let first = a_try("a", "EURUSD", bars(240, 1, 0.0));
+        assert_eq!((first.marks.len(), studies(&first)), (10, 1));
+        assert_eq!(studies(&a_try("b", "EURUSDX", bars(240, 1, 0.0))), 2, "the same under another name");
+        assert_eq!(studies(&a_try("c", "MINE", bars(240, 4, 0.0))), 3, "its bars of 4 hours");
+        assert_eq!(studies(&a_try("d", "MORE", bars(400, 24, 0.0))), 4, "its days, and more of them");
+        assert_eq!(studies(&a_try("e", "OTHER", bars(240, 1, 0.01))), 1, "another price");
+        assert_eq!(studies(&first), 4);
+    }
+
+    #[test]
+    fn a_file_from_before_marks_goes_on() {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("studies.db");
+        let old = Connection::open(&path).unwrap();
+        old.execute_batch(SCHEMA).unwrap();
+        old.execute_batch("INSERT INTO studies VALUES ('old', 'EURUSD', '1h', 0, 50, 'one', 4, 124)").unwrap();
+        old.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+        old.pragma_update(None, "user_version", 1).unwrap();
+        drop(old);
+        let tried = count(&path, &Try { marks: vec![7], ..a_try("new", (40, 90)) }).unwrap();
+        assert_eq!((tried.studies, tried.trials), (2, 186));
     }
 
     #[test]

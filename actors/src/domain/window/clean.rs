@@ -54,12 +54,6 @@ impl RawBar {
         }
     }
 
-    /// Whether the market was open at its begin or its end.
-    fn is_of_session(&self, interval: Interval, calendar: &Calendar) -> bool {
-        let last_second = self.open_time.saturating_add(interval.source_s() - 1);
-        calendar.is_open(self.open_time) || calendar.is_open(last_second)
-    }
-
     /// Where the bar is in time; without `now`, no bar is in the future.
     fn stands(&self, interval: Interval, now: Option<i64>) -> Stands {
         let close_time = self.open_time.checked_add(interval.source_s());
@@ -71,6 +65,14 @@ impl RawBar {
             _ => Stands::Forming,
         }
     }
+}
+
+/// Whether a bar of the provider that opens then, unix seconds, counts for `interval`: not if bars of it are made of finer ones,
+/// and the market was open neither at the bar's begin nor at its end. A quote on a Sunday before the opening would otherwise make a
+/// daily bar.
+pub fn is_of_session(open_time: i64, interval: Interval, calendar: &Calendar) -> bool {
+    let last_second = open_time.saturating_add(interval.source_s() - 1);
+    !interval.is_made() || calendar.is_open(open_time) || calendar.is_open(last_second)
 }
 
 enum Stands {
@@ -98,7 +100,7 @@ pub struct Cleaned {
 /// begun is refused and counted, but it is not a fault, because the closed bars are still valid.
 ///
 /// If bars of `interval` are made from finer ones, `rows` are the finer ones. Rows from hours in which the market is closed
-/// are then left out: a quote on a Sunday before the opening would otherwise make a daily bar.
+/// are then left out, see [`is_of_session`].
 pub fn clean(rows: &[RawBar], interval: Interval, calendar: &Calendar, now: Option<i64>) -> Cleaned {
     let mut rejected = Rejections::default();
     let mut bars = Vec::with_capacity(rows.len());
@@ -111,7 +113,7 @@ pub fn clean(rows: &[RawBar], interval: Interval, calendar: &Calendar, now: Opti
                 ahead = ahead.max(Some(row.open_time));
                 continue;
             }
-            Stands::Closed if interval.is_made() && !row.is_of_session(interval, calendar) => continue,
+            Stands::Closed if !is_of_session(row.open_time, interval, calendar) => continue,
             Stands::Closed => {}
         }
         match row.check() {

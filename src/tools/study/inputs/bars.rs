@@ -3,7 +3,7 @@
 use super::{Recipe, functions::Functions};
 use crate::{
     bar_files::{self, BadFile, Checks, Zone},
-    tools::{gaps::Missing, study::result::Input},
+    tools::{gaps::Missing, progress::amount, study::result::Input},
 };
 use anyhow::{Context, bail};
 use sentinel_actors::{
@@ -42,6 +42,7 @@ pub fn read(path: &Path, zone: Option<&Zone>, recipe: &Recipe<'_>) -> Result<Bar
         let what = format!("bars of {has}, and data.interval is {wanted}: --interval {has} takes them as they are");
         return Err(BadFile::whole(path, what));
     }
+    let while_closed = if is_made { rows.keep_sessions(interval, recipe.calendar) } else { 0 };
     rows.check(file_interval, &Checks { calendar: recipe.calendar, jump_max: recipe.jump_max })?;
     let of_file = std::mem::take(&mut rows.bars);
     let mut notes = Vec::new();
@@ -54,6 +55,13 @@ pub fn read(path: &Path, zone: Option<&Zone>, recipe: &Recipe<'_>) -> Result<Bar
     } else {
         (of_file, None)
     };
+    if while_closed > 0 {
+        notes.push(format!(
+            "{} of the file, of hours in which the market is closed, {} left out, as by the daemon",
+            amount(while_closed, "bar"),
+            if while_closed == 1 { "is" } else { "are" }
+        ));
+    }
     let missing = Missing::of(finer.as_deref().unwrap_or(&bars), &bars, is_made, interval, recipe.calendar);
     let name = name(path);
     let input = Input { kind: "bars".into(), name, sha256: std::mem::take(&mut rows.sha256), rows: bars.len() as u64 };
