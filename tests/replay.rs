@@ -301,9 +301,31 @@ async fn a_recording_is_equal_and_every_mutant_and_every_change_is_found() {
     let copy = recording.copy();
     copy.change("bars.db", "DELETE FROM bars WHERE open_time > (SELECT max(open_time) - 36000 FROM bars)");
     let report = copy.replay(&TRUE);
-    assert_eq!(report.exit_code(), 0, "what can be made again is equal");
-    assert_eq!(report.equal + report.not_replayable[0].count, CYCLES);
-    assert!(report.not_replayable[0].reason.contains("not in the archive"));
+    assert_eq!(report.exit_code(), 3, "what can be made again is equal, and bars are lost");
+    assert_eq!((report.equal + report.lost(), report.unequal), (CYCLES, 0));
+    assert!(report.not_replayable[0].reason.starts_with("its bars are lost"));
+    // What the archive no longer keeps is not lost.
+    let copy = recording.copy();
+    copy.change("bars.db", "DELETE FROM bars WHERE open_time < (SELECT min(open_time) + 86400 * 3 FROM bars)");
+    let report = copy.replay(&TRUE);
+    assert_eq!((report.exit_code(), report.lost(), report.unequal), (0, 0, 0), "{report:#?}");
+    assert!(report.equal > 0 && report.equal < CYCLES);
+    assert_eq!(report.not_replayable[0].reason, "its bars are older than the archive");
+
+    // Settings that this version cannot read matter to the decisions that were made by them.
+    let copy = recording.copy();
+    copy.change(
+        "journal.db",
+        "INSERT INTO versions SELECT max(id) + 1, app_version || '-later', config_hash, '{\"later\":1}' FROM versions",
+    );
+    let report = copy.replay(&TRUE);
+    assert_eq!((report.equal, report.exit_code()), (CYCLES, 0));
+    copy.change(
+        "journal.db",
+        "UPDATE decisions SET version_id = (SELECT max(id) FROM versions) WHERE id = (SELECT max(id) FROM decisions)",
+    );
+    let report = copy.replay(&TRUE);
+    assert_eq!((report.equal, report.lost(), report.exit_code()), (CYCLES - 1, 1, 3), "{report:#?}");
     let copy = recording.copy();
     copy.change("journal.db", "UPDATE decisions SET version_id = NULL");
     let report = copy.replay(&TRUE);

@@ -142,7 +142,13 @@ impl Settings {
         };
         let money = Money::new(written_out.iter().cloned().map(Into::into).collect());
         let instruments = written_out.into_iter().map(Into::into).collect();
-        Ok(self.with(parsed, journal, (instruments, are_digits_set, money), toml, origins::remarks(&sources.environment)))
+        Ok(self.with(
+            parsed,
+            journal,
+            (instruments, are_digits_set, money),
+            toml,
+            origins::remarks(&sources.environment),
+        ))
     }
 
     /// Checks and reads everything, even if some of it is wrong, so that all problems are reported together.

@@ -193,7 +193,9 @@ fn line(source: &Source, recipe: &Recipe) -> String {
     }
     if source.left_out_while_closed > 0 {
         let (bars, calendar) = (amount(source.left_out_while_closed, "bar"), &recipe.calendar_name);
-        text += &format!("\n{symbol}: {bars} of hours in which the market is closed by calendar {calendar} left out, as by the daemon");
+        text += &format!(
+            "\n{symbol}: {bars} of hours in which the market is closed by calendar {calendar} left out, as by the daemon"
+        );
     }
     if source.without_prices > 0 {
         text += &format!(

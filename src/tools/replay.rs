@@ -133,7 +133,10 @@ fn terms(store: &Store) -> anyhow::Result<HashMap<i64, Option<Terms>>> {
     let parsed = |(id, version): (i64, Version)| match Terms::parse(&version.settings) {
         Ok(terms) => (id, Some(terms)),
         Err(error) => {
-            complain(&format!("sentinel: the settings recorded by version {} cannot be read: {error:#}", version.app_version));
+            complain(&format!(
+                "sentinel: the settings recorded by version {} cannot be read: {error:#}",
+                version.app_version
+            ));
             (id, None)
         }
     };

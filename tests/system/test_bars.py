@@ -285,6 +285,27 @@ def test_a_bar_that_still_forms_is_not_there(harness):
     assert rows(out)[-1]["timestamp"] + HOUR <= time.time() < rows(out)[-1]["timestamp"] + 2 * HOUR + 60
 
 
+def test_bars_that_come_late_are_asked_for_again(harness):
+    newest = int(time.time()) // HOUR * HOUR - HOUR
+    whole = [bar(newest - n * HOUR) for n in range(99, -1, -1)]
+    market, out = harness.market, harness.directory / "all"
+    since = datetime.fromtimestamp(time.time() - 3 * 86_400, timezone.utc).strftime("%Y-%m-%d")
+    args = ["--from", since, "--to", "2099-01-01", "--out", str(out), "--symbol", "EURUSD,GBPUSD"]
+    env = variables({"data.base_url": market.url, "market.calendar": "always"})
+    # The newest three hours of EURUSD are not there yet, and GBPUSD is refused.
+    market.bars = whole[:-3]
+    market.script = [market.always, status(404)]
+    run = harness.command("bars", *args, **env)
+    assert run.wait_exit(60)[0] == 1 and "all.part keeps what came" in run.output(), run.output()
+    market.bars = whole
+    run = harness.command("bars", *args, **env)
+    assert run.wait_exit(60)[0] == 0, run.output()
+    assert int(market.requests[2].query["from"]) == newest - 2 * HOUR, "from the close of the newest bar that came"
+    for symbol in ("EURUSD", "GBPUSD"):
+        assert [row["timestamp"] for row in rows(out / f"{symbol}.csv")][-4:] == [newest - n * HOUR for n in (3, 2, 1, 0)]
+    assert rows(out / "EURUSD.csv") == rows(out / "GBPUSD.csv")
+
+
 def test_what_is_there_is_never_written_over(harness, market):
     (harness.directory / "bars.csv").write_text("mine")
     code, said = fetch(harness)

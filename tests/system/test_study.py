@@ -119,6 +119,84 @@ def test_every_other_model_counts_against_all(study, tmp_path):
     assert ratios[3] < ratios[0], "the first model again, after two others"
 
 
+def test_another_name_interval_or_sample_of_the_same_bars_counts(study, tmp_path):
+    path, file = bars(tmp_path, 2_000), odds(tmp_path, 2_000)
+    totals = []
+
+    def one(*args):
+        code, said = study(*args, *COSTS)
+        assert code == 0, said
+        totals.append(found(tmp_path / "out")["trials"]["total"])
+
+    for until in ["2017-03-14", "2017-03-20", "2017-03-14"]:
+        one("--bars", path, "--odds", file, "--trained-until", until)
+    one("--bars", path, "--odds", file, "--trained-until", "2017-03-14", "--to", "2017-06-01")
+    assert totals == [62, 124, 124, 186], "another end of training, and another range"
+    renamed = tmp_path / "mine.csv"
+    renamed.write_text(path.read_text())
+    other = tmp_path / "odds-mine.csv"
+    other.write_text(file.read_text().replace("EURUSD", "MINE"))
+    one("--bars", renamed, "--odds", other)
+    assert totals[-1] == 248, "the same closes under another name"
+    closes = [int(line.split(",")[0]) for line in LINES[1:2_001]]
+    four = [f"EURUSD,{at + HOUR},0.3,0.3,0.4" for at in closes if (at + HOUR) % (4 * HOUR) == 2 * HOUR]
+    (tmp_path / "four.csv").write_text("\n".join([HEADER, *four]) + "\n")
+    code, said = study("--bars", path, "--odds", tmp_path / "four.csv", *COSTS, "--interval", "4h")
+    if code == 0:
+        totals.append(found(tmp_path / "out")["trials"]["total"])
+        assert totals[-1] == 310, "bars of 4 hours of the same history"
+    else:
+        # Bars of 4 hours close by New York's clock, whose summer begins within the file.
+        assert "no bar closed at" in said, said
+
+
+def yen(folder, places: int = 3):
+    """Bars with the prices of USD/JPY, rounded to so many places."""
+    lines = ["timestamp,open,high,low,close,volume"]
+    for row in csv.DictReader(LINES[:801]):
+        prices = [round(float(row[name]) * 140, places) for name in ("open", "high", "low", "close")]
+        lines.append(",".join([row["timestamp"], *map(repr, prices), "0"]))
+    (folder / "usdjpy.csv").write_text("\n".join(lines) + "\n")
+    file = folder / "odds-yen.csv"
+    file.write_text(odds(folder, 800).read_text().replace("EURUSD", "USDJPY"))
+    return ["--bars", folder / "usdjpy.csv", "--odds", file]
+
+
+def test_points_are_of_the_places_that_prices_have(study, tmp_path):
+    args = [*yen(tmp_path), "--spread-points", "10"]
+    code, said = study(*args)
+    assert code == 0, said
+    report = found(tmp_path / "out")
+    assert (report["digits"], report["costs"]["spread"]) == (3, 10)
+    assert "A point is 0.001 of the price" in (tmp_path / "out/study.html").read_text()
+    settings = {"study.commission_per_lot_side": 350}
+    code, said = study(*args, settings=settings)
+    assert code == 64 and "symbols.USDJPY.contract_size: is missing" in said, said
+    code, said = study(*args, settings=settings | {"trading.contract_size": 100_000})
+    assert code == 0 and abs(found(tmp_path / "out")["costs"]["commission_side"] - 3.5) < 1e-9, said
+    code, said = study(*args, settings={"trading.digits": 5}, out="other")
+    assert code == 1 and "symbols.USDJPY.digits: 5 are set" in said and "100 times too small" in said, said
+    assert not (tmp_path / "other").exists()
+    code, said = study(*args, settings={"trading.digits": 2}, out="other")
+    assert code == 0, said
+    assert any("prices have 3 decimal places, and 2 are set" in note for note in found(tmp_path / "other")["counts"]["notes"])
+
+
+def test_odds_that_peek_get_no_plain_advice(study, tmp_path):
+    rows = list(csv.DictReader(LINES))
+    lines = [HEADER]
+    for row, later in zip(rows, rows[4:]):
+        buy = 0.9 if float(later["close"]) > float(row["close"]) else 0.05
+        lines.append(f"EURUSD,{int(row['timestamp']) + HOUR},{0.95 - buy!r},0.05,{buy!r}")
+    (tmp_path / "peek.csv").write_text("\n".join(lines) + "\n")
+    code, said = study("--bars", bars(tmp_path, 5_000), "--odds", tmp_path / "peek.csv", *COSTS, "--trained-until", "2017-03-31")
+    assert code == 0 and said.startswith("Not judged: features not checked for look-ahead (needed: "), said
+    answer = found(tmp_path / "out")["answer"]
+    assert (answer["is_advice"], answer["threshold"], answer["verdict"]) == (False, None, "not_judged")
+    assert [gate["name"] for gate in answer["gates"] if not gate["is_met"]] == ["look_ahead"]
+    assert "✗ not checked" in (tmp_path / "out/study.html").read_text()
+
+
 def test_without_a_said_end_of_training_there_is_no_advice(study, tmp_path):
     code, said = study("--bars", bars(tmp_path, 800), "--odds", odds(tmp_path, 800), *COSTS)
     assert code == 0 and "model.trained_until (needed: set" in said, said
@@ -128,8 +206,9 @@ def test_costs_are_charged_unless_it_is_said_aloud(study, tmp_path):
     args = ["--bars", bars(tmp_path, 800), "--odds", odds(tmp_path, 800)]
     code, said = study(*args)
     assert code == 64 and said.startswith("sentinel: study.spread_points: is missing: your broker's usual spread"), said
-    code, said = study(*args, "--spread-points", "0")
-    assert code == 64 and "trading is never free" in said, said
+    for none in ["0", "0.000001", "0.09"]:
+        code, said = study(*args, "--spread-points", none)
+        assert code == 64 and "trading is never free" in said, said
     assert not (tmp_path / "out").exists()
     code, said = study(*args, "--frictionless")
     assert code == 0 and "--frictionless" in said, said
@@ -290,6 +369,8 @@ def test_a_journal_is_studied_with_its_bars_and_without(binary, study, sandbox, 
     closes = found(tmp_path / "closes")
     assert closes["counts"]["decisions"] == with_bars["counts"]["decisions"]
     assert any("close to close as recorded, without stops" in note for note in closes["counts"]["notes"])
+    for report, has_bars in [(with_bars, True), (closes, False)]:
+        assert [gate["is_met"] for gate in report["answer"]["gates"] if gate["name"] == "bars"] == [has_bars]
     code, said = study(*args, "--archive", tmp_path / "bars.db", out="archived")
     assert code == 0, said
     archived = found(tmp_path / "archived")

@@ -123,7 +123,10 @@ mod tests {
         let costs = settings().costs(&own, 2).unwrap();
         assert_eq!((costs.spread, costs.slippage, costs.commission_side), (25.0, 0.5, 0.0));
         assert_eq!((costs.swap_long, costs.swap_short), (-30.0, 1.0));
-        assert_eq!(settings().costs(&Symbol { contract_size: Some(1e5), ..Symbol::named("EURUSD") }, 5).unwrap().spread, 8.0);
+        assert_eq!(
+            settings().costs(&Symbol { contract_size: Some(1e5), ..Symbol::named("EURUSD") }, 5).unwrap().spread,
+            8.0
+        );
     }
 
     #[test]

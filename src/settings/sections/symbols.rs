@@ -134,12 +134,7 @@ impl Symbol {
             take_profit: self.take_profit.or(trading.take_profit),
             contract_size: self.contract_size.unwrap_or(trading.contract_size),
             profit_rate: self.profit_rate.clone().or_else(|| trading.profit_rate.clone()),
-            costs: [
-                self.spread_points,
-                self.commission_per_lot_side,
-                self.swap_long_points,
-                self.swap_short_points,
-            ],
+            costs: [self.spread_points, self.commission_per_lot_side, self.swap_long_points, self.swap_short_points],
         }
     }
 }

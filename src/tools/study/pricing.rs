@@ -79,17 +79,19 @@ pub(super) fn price(task: &mut Task, bars: &[Bar]) -> Result<Option<String>, Set
             );
             return Err(problem(&key, what));
         }
-        Some(seen) if task.pricing.are_digits_set => (set < seen)
-            .then(|| format!("prices have {seen} decimal places, and {set} are set: a point is one of the last of the {set}")),
+        Some(seen) if task.pricing.are_digits_set => (set < seen).then(|| {
+            format!("prices have {seen} decimal places, and {set} are set: a point is one of the last of the {set}")
+        }),
         Some(seen) => {
             task.instrument.digits = seen;
             None
         }
-        None if task.pricing.are_digits_set || symbol.has_five_digits() => {
-            Some(format!("prices have more than {DIGITS_MAX} decimal places: {set} are taken, and not compared with them"))
-        }
+        None if task.pricing.are_digits_set || symbol.has_five_digits() => Some(format!(
+            "prices have more than {DIGITS_MAX} decimal places: {set} are taken, and not compared with them"
+        )),
         None => {
-            let what = format!("is missing, and the prices do not tell: they have more than {DIGITS_MAX} decimal places");
+            let what =
+                format!("is missing, and the prices do not tell: they have more than {DIGITS_MAX} decimal places");
             return Err(problem(&key, what));
         }
     };
@@ -130,7 +132,8 @@ mod tests {
     use super::*;
 
     fn bars(closes: &[f64]) -> Vec<Bar> {
-        let bar = |close: &f64| Bar { open_time: 0, open: *close, high: *close, low: *close, close: *close, volume: 0.0 };
+        let bar =
+            |close: &f64| Bar { open_time: 0, open: *close, high: *close, low: *close, close: *close, volume: 0.0 };
         closes.iter().map(bar).collect()
     }
 
