@@ -1,7 +1,8 @@
 //! `sentinel study`: whether a model's odds are worth anything on these bars, after costs, and from which threshold on.
 //!
-//! `args` has the flags, `pricing` what a fill costs, `inputs` reads bars and odds, `look_ahead` checks the features, `engine` is the study itself, `tries` counts
-//! the studies of the same bars, `report` and `files` make study.json, `page` makes study.html, `statistics` has the formulas.
+//! `args` has the flags, `pricing` what a fill costs, `inputs` reads bars and odds, `look_ahead` checks the features, `engine` is the
+//! study itself, `tries` counts the studies of the same bars, `report` and `files` make study.json, `page` makes study.html,
+//! `statistics` has the formulas.
 
 pub mod args;
 pub mod engine;

@@ -53,6 +53,20 @@ fn live(more: &[(&str, &str)]) -> Sources {
 }
 
 #[test]
+fn live_mode_needs_the_places_of_prices_that_are_no_usual_pair() {
+    for usual in ["EURUSD", "GBPUSD.FOREX", "EURGBP.a", "CAD.FOREX"] {
+        assert!(Settings::load(&live(&[("SENTINEL__SYMBOLS", usual)])).is_ok(), "{usual}");
+    }
+    for unusual in ["USDJPY", "JPY.FOREX", "XAUUSD", "US500.cash", "BTC-USD.CC", "EURHUF"] {
+        let (keys, text) = refused(&live(&[("SENTINEL__SYMBOLS", unusual)]));
+        assert_eq!(keys, [format!("symbols.{unusual}.digits")], "{text}");
+        assert!(Settings::load(&sources(&[("SENTINEL__SYMBOLS", unusual)])).is_ok(), "a dry run goes on");
+        let said = [("SENTINEL__SYMBOLS", unusual), ("SENTINEL__TRADING__DIGITS", "3")];
+        assert!(Settings::load(&live(&said)).is_ok(), "{unusual}");
+    }
+}
+
+#[test]
 fn live_mode_needs_the_flag() {
     let mut sources = live(&[("SENTINEL__TRADING__LIVE", "true")]);
     assert!(Settings::load(&sources).is_ok());

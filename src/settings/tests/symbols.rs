@@ -115,6 +115,34 @@ fn stops_that_do_not_fit_a_pairs_prices_are_refused() {
 }
 
 #[test]
+fn a_symbol_has_costs_of_its_own_within_their_ranges() {
+    let of = |text: &str| with_file(&format!("[[symbols]]\nname = \"XAUUSD\"\n{text}\n"), &[]);
+    let (_file, good) = of("spread_points = 25\nswap_long_points = -30\ncommission_per_lot_side = 3.5\ncontract_size = 100");
+    let settings = Settings::load(&good).unwrap();
+    let costs = settings.study.costs(&settings.symbols.0[0], 2).unwrap();
+    assert_eq!((costs.spread, costs.swap_long, costs.swap_short), (25.0, -30.0, 0.0));
+    assert!((costs.commission_side - 3.5).abs() < 1e-9);
+    for part in ["spread_points = 25", "swap_long_points = -30", "commission_per_lot_side = 3.5"] {
+        assert!(settings.toml.contains(part), "`check` prints it: {}", settings.toml);
+    }
+    for (text, key) in [
+        ("spread_points = -1", "spread_points"),
+        ("commission_per_lot_side = -1", "commission_per_lot_side"),
+        ("swap_long_points = inf", "swap_long_points"),
+        ("swap_short_points = nan", "swap_short_points"),
+        ("commission_per_lot_side = 3.5", "contract_size"),
+    ] {
+        let (_file, bad) = of(text);
+        assert_eq!(refused(&bad).0, [format!("symbols.XAUUSD.{key}")], "{text}");
+    }
+    let commission = ("SENTINEL__STUDY__COMMISSION_PER_LOT_SIDE", "3.5");
+    assert_eq!(refused(&sources(&[commission])).0, ["symbols.EURUSD.contract_size"]);
+    assert!(Settings::load(&sources(&[commission, ("SENTINEL__TRADING__CONTRACT_SIZE", "100000")])).is_ok());
+    let (_, text) = refused(&sources(&[("SENTINEL__STUDY__LOT_SIZE", "100000")]));
+    assert!(text.contains("lot_size") || text.contains("LOT_SIZE"), "{text}");
+}
+
+#[test]
 fn a_brokers_name_is_taken_as_it_is() {
     let named = |name: &str| {
         let table = toml::Table::from_iter([

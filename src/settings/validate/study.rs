@@ -45,7 +45,7 @@ pub(super) fn costs_of(symbol: &Symbol, settings: &Settings, found: &mut Found) 
     let commission = own.unwrap_or(settings.study.commission_per_lot_side);
     let lot = symbol.contract_size.unwrap_or(settings.trading.contract_size);
     found.unless(
-        commission == 0.0 || lot > 0.0,
+        commission <= 0.0 || lot > 0.0,
         key("contract_size"),
         "is missing: a commission per lot takes the units of a lot, which are 100000 in most currency pairs and 100 in gold",
     );

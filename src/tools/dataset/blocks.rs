@@ -46,7 +46,7 @@ pub(super) fn of(
             lines.push(receive);
         }
         // Each core makes every n-th block, so that they come in order by asking the cores in turn. Whoever is left when
-        // this ends early finds nobody who takes its blocks, and ends, too.
+        // this ends early finds that its blocks are no longer taken, and ends, too.
         for number in 0..blocks.len() {
             let made = lines[number % cores].recv();
             write(made.map_err(|_| anyhow::anyhow!("the features of a block were not made: a defect"))??)?;

@@ -44,7 +44,7 @@ pub struct Series<'a> {
     pub finer: Option<&'a [Bar]>,
 }
 
-/// Makes the decisions at these places of the bars again. `done` is told how many are ready.
+/// Makes the decisions at these places of the bars again. `done` gets how many are ready.
 pub fn check(
     series: Series<'_>,
     places: &[usize],

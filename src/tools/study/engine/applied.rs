@@ -47,8 +47,8 @@ fn the_advised_threshold_makes_the_decisions_that_were_counted() {
         assert!(answer.is_advice, "{}", answer.sentence);
 
         // As a person would take it from the sentence.
-        let told = answer.sentence.split("above ").nth(1).unwrap().split(' ').next().unwrap();
-        let settings = setting("trading.threshold", told);
+        let shown = answer.sentence.split("above ").nth(1).unwrap().split(' ').next().unwrap();
+        let settings = setting("trading.threshold", shown);
         let threshold = settings.instruments[0].threshold;
         assert_eq!(Some(threshold), answer.threshold);
 

@@ -94,7 +94,7 @@ pub struct Plan<'a> {
     pub replicates: usize,
 }
 
-/// Both sides at every threshold, then BUY alone, then SELL. `done` is told how many are ready.
+/// Both sides at every threshold, then BUY alone, then SELL. `done` gets how many are ready.
 pub fn of(plan: &Plan<'_>, done: impl Fn(usize) + Sync) -> Vec<Cell> {
     let asked: Vec<(Traded, f64)> =
         TRADED.into_iter().flat_map(|side| thresholds().map(move |at| (side, at))).collect();

@@ -72,7 +72,7 @@ fn around<'a>(
     back.chain(stay.iter().map(move |(bar, side)| (bar + shift, *side)))
 }
 
-/// The signals as they are against `shifts` of them. `done` is told how many are ready.
+/// The signals as they are against `shifts` of them. `done` gets how many are ready.
 pub fn of(signals: &Signals<'_>, shifts: usize, seed: u64, done: impl Fn(usize) + Sync) -> Null {
     let net_points = signals.shifted(&vec![0; signals.folds.len()]);
     let drawn = if signals.folds.is_empty() { None } else { signals.draw(shifts, seed) };
