@@ -316,7 +316,7 @@ async fn a_recording_is_equal_and_every_mutant_and_every_change_is_found() {
     let copy = recording.copy();
     copy.change(
         "journal.db",
-        "INSERT INTO versions SELECT max(id) + 1, app_version || '-later', config_hash, '{\"later\":1}' FROM versions",
+        "INSERT INTO versions SELECT max(id) + 1, config_hash, model_fingerprint, app_version || '-later', '{\"later\":1}' FROM versions",
     );
     let report = copy.replay(&TRUE);
     assert_eq!((report.equal, report.exit_code()), (CYCLES, 0));

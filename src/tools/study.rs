@@ -69,7 +69,9 @@ fn make(mut task: Task, out: &Path) -> anyhow::Result<String> {
     })
     .context("signals")?;
     let mut inputs = on_system(inputs::read::gather(&task))?;
-    inputs.counts.notes.extend(pricing::price(&mut task, &inputs.bars)?);
+    let (terms, note) = pricing::price(&task.pricing, &task.settings.study, &mut task.instrument, &inputs.bars)?;
+    task.terms = terms;
+    inputs.counts.notes.extend(note);
     let report = report(&task, inputs)?;
     files::write(out, &report)?;
     drop(lock);

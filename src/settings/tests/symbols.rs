@@ -117,7 +117,8 @@ fn stops_that_do_not_fit_a_pairs_prices_are_refused() {
 #[test]
 fn a_symbol_has_costs_of_its_own_within_their_ranges() {
     let of = |text: &str| with_file(&format!("[[symbols]]\nname = \"XAUUSD\"\n{text}\n"), &[]);
-    let (_file, good) = of("spread_points = 25\nswap_long_points = -30\ncommission_per_lot_side = 3.5\ncontract_size = 100");
+    let (_file, good) =
+        of("spread_points = 25\nswap_long_points = -30\ncommission_per_lot_side = 3.5\ncontract_size = 100");
     let settings = Settings::load(&good).unwrap();
     let costs = settings.study.costs(&settings.symbols.0[0], 2).unwrap();
     assert_eq!((costs.spread, costs.swap_long, costs.swap_short), (25.0, -30.0, 0.0));

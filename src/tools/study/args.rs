@@ -192,6 +192,6 @@ impl Args {
     }
 }
 
-pub(super) fn problem(key: &str, message: impl Into<String>) -> SettingsError {
+fn problem(key: &str, message: impl Into<String>) -> SettingsError {
     Problem { key: key.into(), message: message.into() }.into()
 }

@@ -1,10 +1,7 @@
 //! What a fill costs, in points of the symbol: how many decimal places its prices have, which spread and commission.
 
-use super::{
-    args::{Task, problem},
-    engine::market::Terms,
-};
-use crate::settings::{SettingsError, StudySettings, Symbol};
+use super::engine::market::Terms;
+use crate::settings::{Problem, SettingsError, StudySettings, Symbol};
 use sentinel_actors::domain::{
     bar::Bar,
     fill::{Costs, Exits},
@@ -61,17 +58,23 @@ impl Pricing {
     }
 }
 
-/// Takes the decimal places of the prices where none are set. Returns what a reader has to know about them, if anything.
+/// How fills are made on these bars: takes the decimal places of the prices where none are set. Returns what a reader has to know
+/// about them, too, if anything.
 ///
 /// # Errors
 /// Places that were set and that no price uses; and, where none are set, prices that do not tell them.
-pub(super) fn price(task: &mut Task, bars: &[Bar]) -> Result<Option<String>, SettingsError> {
-    let symbol = &task.pricing.symbol;
+pub fn price(
+    pricing: &Pricing,
+    study: &StudySettings,
+    instrument: &mut Instrument,
+    bars: &[Bar],
+) -> Result<(Terms, Option<String>), SettingsError> {
+    let symbol = &pricing.symbol;
     let key = format!("symbols.{}.digits", symbol.name);
-    let set = task.instrument.digits;
+    let set = instrument.digits;
     let seen = digits(bars);
     let note = match seen {
-        Some(seen) if task.pricing.are_digits_set && set > seen => {
+        Some(seen) if pricing.are_digits_set && set > seen => {
             let what = format!(
                 "{set} are set (or trading.digits), and the prices have at most {seen}: a point would be {} times too small, and \
                  so would be the costs. Set {seen}, or leave it out",
@@ -79,14 +82,14 @@ pub(super) fn price(task: &mut Task, bars: &[Bar]) -> Result<Option<String>, Set
             );
             return Err(problem(&key, what));
         }
-        Some(seen) if task.pricing.are_digits_set => (set < seen).then(|| {
+        Some(seen) if pricing.are_digits_set => (set < seen).then(|| {
             format!("prices have {seen} decimal places, and {set} are set: a point is one of the last of the {set}")
         }),
         Some(seen) => {
-            task.instrument.digits = seen;
+            instrument.digits = seen;
             None
         }
-        None if task.pricing.are_digits_set || symbol.has_five_digits() => Some(format!(
+        None if pricing.are_digits_set || symbol.has_five_digits() => Some(format!(
             "prices have more than {DIGITS_MAX} decimal places: {set} are taken, and not compared with them"
         )),
         None => {
@@ -95,8 +98,11 @@ pub(super) fn price(task: &mut Task, bars: &[Bar]) -> Result<Option<String>, Set
             return Err(problem(&key, what));
         }
     };
-    task.terms = task.pricing.terms(&task.settings.study, &task.instrument)?;
-    Ok(note)
+    Ok((pricing.terms(study, instrument)?, note))
+}
+
+fn problem(key: &str, message: impl Into<String>) -> SettingsError {
+    Problem { key: key.into(), message: message.into() }.into()
 }
 
 /// How many decimal places these prices have; `None` if they have more than a price can have, or there are none.

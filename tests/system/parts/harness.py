@@ -62,7 +62,8 @@ class Harness:
         stops = ("none", "none") if gateway.name == "place_order" else (str(STOP_LOSS), str(TAKE_PROFIT))
         live += ["--stop-loss", stops[0], "--take-profit", stops[1]]
         live += ["--gtw-host", "127.0.0.1", "--gtw-port", str(gateway.port)]
-        usual = {"gateway.deadline_ms": 400}
+        # Live, the places of a price that is of no usual pair have to be said, and tests have such symbols.
+        usual = {"gateway.deadline_ms": 400, "trading.digits": 5}
         if gateway.name in ("order_send", "place_order"):
             # One has no handshake, the other no volume: live mode requires a person's confirmation.
             usual["gateway.i_checked_it_by_hand"] = "true"
