@@ -51,19 +51,20 @@ async fn a_refusal_takes_equally_long_for_every_name() {
     let text = format!("basic_auth_users: {{a: {cheap}, hub: {cheap}, z: {dear}}}");
     fs::write(folder.path().join("web.yml"), text).unwrap();
     gate.protection.renew();
-    let mut took = Vec::new();
-    for name in ["a", "hub", "nobody", "z"] {
-        // The shortest of three: a busy machine only ever adds.
-        let mut shortest = Duration::MAX;
-        for _ in 0..3 {
+    // The shortest of each: a busy machine only ever adds. A check of the cheap hash alone is a hundred times as short, however often it is tried.
+    let mut shortest = [Duration::MAX; 4];
+    let is_even = |took: &[Duration; 4]| took.iter().max().unwrap() < &(*took.iter().min().unwrap() * 2);
+    for _ in 0..20 {
+        for (name, shortest) in ["a", "hub", "nobody", "z"].into_iter().zip(&mut shortest) {
             let begun = std::time::Instant::now();
             assert_eq!(gate.admit(HUB, Some(&basic(&format!("{name}:wrong")))).await, Err(PasswordRefusal::Unknown));
-            shortest = shortest.min(begun.elapsed());
+            *shortest = begun.elapsed().min(*shortest);
         }
-        took.push(shortest);
+        if is_even(&shortest) {
+            break;
+        }
     }
-    let (least, most) = (took.iter().min().unwrap(), took.iter().max().unwrap());
-    assert!(*most < *least * 2, "{took:?}");
+    assert!(is_even(&shortest), "{shortest:?}");
     assert_eq!(gate.admit(HUB, Some(&basic("a:right"))).await, Ok(User("a".into())));
 }
 
