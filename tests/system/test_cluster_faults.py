@@ -13,7 +13,7 @@ import pytest
 from parts.cycle_cost import settled
 from parts.daemon import wait_until
 from parts.etcd import Etcd, Proxy
-from parts.guarded import MinuteMarket, guarded, holds, ids
+from parts.guarded import SHORT, MinuteMarket, guarded, holds, ids
 from parts.model import HOLD
 from parts.random_seed import new_seed
 from parts.tables import keep
@@ -50,11 +50,11 @@ class World:
 
     def start(self, number: int):
         args = ("--interval", "1m", "--symbol", SYMBOLS, "--journal", str(self.journal(number)))
-        self.daemons[number] = guarded(self.harness, self.gateway, number, self.proxies[number].url, *args)
+        self.daemons[number] = guarded(self.harness, self.gateway, number, self.proxies[number].url, *args, **SHORT)
 
     def end(self, number: int, how: signal.Signals):
         self.daemons[number].send(how)
-        self.daemons[number].wait_exit(20)
+        self.daemons[number].wait_exit(90)
 
     def fault(self, number: int, chance: random.Random):
         """One of the things that happen to daemons and to etcd."""
@@ -99,7 +99,7 @@ class World:
                 self.end(number, signal.SIGTERM)
         for number in NUMBERS:
             self.start(number)
-            wait_until("it holds the account", lambda number=number: holds(self.daemons[number]), 30)
+            wait_until("it holds the account", lambda number=number: holds(self.daemons[number]), 120)
             self.end(number, signal.SIGTERM)
         return [order for number in NUMBERS for order in self.harness.orders(self.journal(number))]
 
@@ -153,11 +153,11 @@ def starts(harness, etcd, rounds: int):
     for turn in range(rounds):
         for number in ((1, 2), (2, 1))[turn % 2]:
             world.start(number)
-        first = wait_until("one is refused", lambda: [n for n in (1, 2) if not world.is_up(n)], 30)
+        first = wait_until("one is refused", lambda: [n for n in (1, 2) if not world.is_up(n)], 120)
         assert len(first) == 1, "both are refused"
         [winner] = {1, 2} - set(first)
         assert "another daemon already trades account" in world.daemons[first[0]].output()
-        wait_until("the other one holds the account", lambda winner=winner: holds(world.daemons[winner]), 30)
+        wait_until("the other one holds the account", lambda winner=winner: holds(world.daemons[winner]), 120)
         world.end(winner, signal.SIGTERM)
         winners[winner] += 1
     assert max(ids(world.gateway).values(), default=0) <= 1
