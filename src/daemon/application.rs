@@ -239,7 +239,8 @@ impl Application {
         if let Ended::StageGone(actor) = ended {
             tracing::error!(actor, "actor stopped responding: shutting down for a restart");
         }
-        service_manager.stopping(self.drain_deadline + FLUSH_DEADLINE * 3 + RELEASE_DEADLINE + STOP_SLACK);
+        let release = self.guardian.as_ref().map_or(Duration::ZERO, |_| RELEASE_DEADLINE);
+        service_manager.stopping(self.drain_deadline + FLUSH_DEADLINE * 3 + release + STOP_SLACK);
         let Drained { is_journalled, is_outcome_lost } = self.drain().await;
         attended.abort();
         let ended = match ended {
