@@ -114,18 +114,28 @@ fn in_words(seen: &Seen, now: i64) -> String {
     let last = seen.last.as_ref();
     let heard = last.and_then(|last| last.record.as_ref()).map(|record| now.saturating_sub(record.at).max(0));
     let heard = heard.map_or_else(String::new, |ago| format!("; last heard of {ago} s ago"));
+    let dead = last.and_then(|last| last.record.as_ref()?.before.as_ref());
+    let dead = dead.map_or_else(String::new, |dead| {
+        format!("; {dead} did not give it back: look for its last orders in the account and in its journal")
+    });
     match (&seen.claim, last) {
+        (Some(claim), _) if claim.lease == 0 => {
+            format!(
+                "held by {}; its claim has no lease, so it never ends: delete it if no such daemon runs",
+                name(&claim.record)
+            )
+        }
         (Some(claim), _) => {
             let after = last.and_then(|last| last.record.as_ref()?.bars_after);
             let after = after.and_then(|at| chrono::DateTime::from_timestamp(at, 0));
             let after = after.map_or_else(String::new, |at| {
                 format!("; it orders bars that close after {}", at.format("%Y-%m-%d %H:%M:%S UTC"))
             });
-            format!("held by {}, epoch {}{heard}{after}", name(&claim.record), claim.create_revision)
+            format!("held by {}, epoch {}{heard}{after}{dead}", name(&claim.record), claim.create_revision)
         }
         (None, None) => "held by nobody, now or before".into(),
         (None, Some(last)) if last.record.as_ref().is_some_and(|record| record.released) => {
-            format!("held by nobody; given back by {}{heard}", name(&last.record))
+            format!("held by nobody; given back by {}{heard}{dead}", name(&last.record))
         }
         (None, Some(last)) => format!("held by nobody; {} did not give it back{heard}", name(&last.record)),
     }
@@ -283,6 +293,7 @@ async fn permissions(etcd: &mut Etcd, settings: &Resolved, report: &mut Report) 
         at: 0,
         trust_ms: 0,
         bars_after: None,
+        before: None,
         released: true,
     };
     let user = settings.cluster.user.as_deref();

@@ -198,6 +198,12 @@ fn positions_prove_nothing_after_another_daemon_may_have_traded() {
     let asked = gateway.asked;
     assert!(now(manager.reconcile(&book, &mut gateway, book.time.get())).is_empty());
     assert_eq!((gateway.asked, book.state(order.client_order_id)), (asked, Some(OrderState::Unknown)));
+    // Another daemon takes the account while the positions are asked for.
+    gateway.bars_after = None;
+    gateway.taken_over_at = Some(BAR);
+    assert!(now(manager.reconcile(&book, &mut gateway, book.time.get())).is_empty());
+    assert_eq!((gateway.asked, book.state(order.client_order_id)), (asked + 2, Some(OrderState::Unknown)));
+    gateway.taken_over_at = None;
     // The daemon before this one ended before the bar of this order.
     gateway.bars_after = Some(BAR - 1);
     assert_eq!(now(manager.reconcile(&book, &mut gateway, book.time.get())).len(), 1);
