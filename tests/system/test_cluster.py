@@ -239,6 +239,11 @@ def test_verify_says_what_is_wrong_with_etcd(harness, etcd):
     code, said = verified()
     for found in ("etcd 3.4", "within 2 s of this machine's", "not compacted yet", "held by nobody, now or before"):
         assert code == 0 and found in said, said
+    # Of several endpoints one is enough.
+    settings["SENTINEL__CLUSTER__ENDPOINTS"] = f"http://127.0.0.1:1,{etcd.url}"
+    code, said = verified()
+    assert code == 0 and "http://127.0.0.1:1" in said, said
+    settings["SENTINEL__CLUSTER__ENDPOINTS"] = etcd.url
     revision = int(etcd.call("/v3/kv/range", key="AA==")["header"]["revision"])
     for _ in range(2):
         revision = int(etcd.call("/v3/kv/put", key="AA==", value="AA==")["header"]["revision"])

@@ -184,7 +184,8 @@ async fn verify(mut etcd: Etcd, settings: &Resolved) -> Report {
 }
 
 fn transport(settings: &Resolved, report: &mut Report) {
-    let plain: Vec<_> = settings.cluster.endpoints.iter().filter(|url| !url.starts_with("https:")).collect();
+    let plain: Vec<_> =
+        settings.cluster.endpoints.iter().filter(|url| !url.to_ascii_lowercase().starts_with("https:")).collect();
     let is_beyond = |url: &&&String| Origin::of(url).is_none_or(|origin| !is_loopback(&origin.host));
     match plain.iter().find(is_beyond) {
         Some(url) => report.warning(
@@ -199,10 +200,11 @@ fn transport(settings: &Resolved, report: &mut Report) {
 
 /// Whether any of them can be used.
 async fn endpoints(etcd: &mut Etcd, report: &mut Report) -> bool {
-    let mut is_any_good = false;
+    let (mut is_any_good, mut bad) = (false, Vec::new());
     for index in 0..etcd.endpoints().len() {
         let (url, began) = (etcd.endpoints()[index].clone(), Instant::now());
         match etcd.status(index).await {
+            // An alarm is one of all nodes.
             Ok(status) if !status.errors.is_empty() => report.failed(
                 "endpoint",
                 format!("{url}: etcd {} reports: {}", status.version, status.errors.join("; ")),
@@ -215,19 +217,23 @@ async fn endpoints(etcd: &mut Etcd, report: &mut Report) -> bool {
                 skew(status.date, report);
                 space(&status, report);
             }
-            Ok(status) => report.failed(
-                "endpoint",
+            Ok(status) => bad.push((
                 format!("{url}: etcd {} knows no leader", status.version),
                 "more than half of etcd's nodes must run and reach each other",
-            ),
+            )),
             Err(error) => {
                 let is_lost = matches!(&error, EtcdError::Http { error: HttpError::Timeout { .. }, .. });
-                report.failed(
-                    "endpoint",
-                    error,
-                    if is_lost { FIREWALL } else { "start etcd, or correct cluster.endpoints" },
-                );
+                let advice = if is_lost { FIREWALL } else { "start etcd, or correct cluster.endpoints" };
+                bad.push((error.to_string(), advice));
             }
+        }
+    }
+    for (found, advice) in bad {
+        // The daemon goes on with another one.
+        if is_any_good {
+            report.warning("endpoint", found, advice);
+        } else {
+            report.failed("endpoint", found, advice);
         }
     }
     is_any_good

@@ -135,6 +135,9 @@ fn failures_in_a_row_stop_orders_and_a_fill_starts_afresh() {
     assert!(cycle(&mut manager, &book, &mut refusing(), &order("EURUSD", BAR)).is_ok());
     assert!(place(&mut manager, &book, &mut filling(), &order("GBPUSD", BAR)).is_ok());
     assert!(place(&mut manager, &book, &mut refusing(), &order("USDJPY", BAR)).is_ok());
+    // An order that was given up because the account was lost is none of them.
+    let mut lost = Gateway { answer: Err(Suppression::NotHolder), ..filling() };
+    assert_eq!(place(&mut manager, &book, &mut lost, &order("EURGBP", BAR)), Err(Suppression::NotHolder));
     assert!(place(&mut manager, &book, &mut refusing(), &order("AUDUSD", BAR)).is_ok());
     let next = order("NZDUSD", BAR);
     assert_eq!(place(&mut manager, &book, &mut filling(), &next), Err(Suppression::Failures));
