@@ -189,6 +189,7 @@ impl Keeper {
                 "{dead} held the account before and did not give it back: look for its last orders in the account and in its journal"
             );
         }
+        let is_first = before.is_none();
         let had_it = before.is_some_and(|before| before.is_holder);
         match (&standing.trouble, &said) {
             (None, _) => {
@@ -205,7 +206,8 @@ impl Keeper {
                 error!(account, error = "cluster", "the account is lost in etcd: {trouble}")
             }
             // Before its first answer; `take` says whose it is.
-            (Some(_), Said { holder: None, .. }) => {}
+            (Some(_), Said { holder: None, .. }) if is_first => {}
+            (Some(trouble), Said { holder: None, .. }) => info!(account, "nobody holds the account in etcd; {trouble}"),
             (Some(trouble), _) => warn!(account, error = "cluster", "{trouble}"),
         }
     }
