@@ -9,6 +9,10 @@ pub use keeper::{Config, Keeper, Taken};
 
 use crate::messages::{Ping, ReleaseClaim};
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, ResponseFuture, WrapFuture};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
@@ -20,12 +24,14 @@ pub struct Guardian {
     stop: CancellationToken,
     /// Whether the claim was given back; `None` once somebody waits for it.
     released: Option<oneshot::Receiver<bool>>,
+    /// See [`ReleaseClaim::is_settled`].
+    is_settled: Arc<AtomicBool>,
 }
 
 impl Guardian {
     /// Continues what was begun before the daemon started.
     pub fn new(keeper: Keeper) -> Self {
-        Self { keeper: Some(keeper), stop: CancellationToken::new(), released: None }
+        Self { keeper: Some(keeper), stop: CancellationToken::new(), released: None, is_settled: Arc::default() }
     }
 }
 
@@ -36,7 +42,7 @@ impl Actor for Guardian {
         let Some(mut keeper) = self.keeper.take() else { return };
         let (told, released) = oneshot::channel();
         self.released = Some(released);
-        let stop = self.stop.clone();
+        let (stop, is_settled) = (self.stop.clone(), self.is_settled.clone());
         let keeping = async move {
             // A request that is cut off may have been carried out. That is as if its answer had been lost.
             stop.run_until_cancelled(async {
@@ -46,7 +52,7 @@ impl Actor for Guardian {
             })
             .await;
             // Nobody may wait for it any more.
-            let _ = told.send(keeper.release().await);
+            let _ = told.send(keeper.release(is_settled.load(Ordering::Acquire)).await);
         };
         ctx.spawn(keeping.into_actor(self).map(|(), _, _| ()));
     }
@@ -55,7 +61,8 @@ impl Actor for Guardian {
 impl Handler<ReleaseClaim> for Guardian {
     type Result = ResponseFuture<bool>;
 
-    fn handle(&mut self, _: ReleaseClaim, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, message: ReleaseClaim, _: &mut Self::Context) -> Self::Result {
+        self.is_settled.store(message.is_settled, Ordering::Release);
         self.stop.cancel();
         let released = self.released.take();
         Box::pin(async move {

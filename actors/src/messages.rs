@@ -115,10 +115,19 @@ pub struct PrepareOrders;
 #[rtype(result = "()")]
 pub struct LookAtAccount;
 
-/// Application -> SignalSender, at shutdown: write steps that the journal does not have yet. Answers whether none are left.
+/// Application -> SignalSender, at shutdown: write steps that the journal does not have yet.
 #[derive(Debug, Clone, Copy, Message)]
-#[rtype(result = "bool")]
+#[rtype(result = "OrdersFlushed")]
 pub struct FlushUnwritten;
+
+/// What is open at shutdown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, MessageResponse)]
+pub struct OrdersFlushed {
+    /// Whether the journal has all steps.
+    pub is_written: bool,
+    /// Whether it knows the outcome of every order.
+    pub is_settled: bool,
+}
 
 /// A decided BUY or SELL to which no rule before the gateway applies.
 #[derive(Debug, Clone, PartialEq)]
@@ -244,11 +253,13 @@ pub struct CycleWentWell {
     pub due: Duration,
 }
 
-/// Application -> Guardian, at shutdown and after the last order is settled: give the account back in etcd. Answers whether etcd
-/// confirmed it.
+/// Application -> Guardian, at shutdown: give the account back in etcd. Answers whether etcd confirmed it.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "bool")]
-pub struct ReleaseClaim;
+pub struct ReleaseClaim {
+    /// Whether the outcome of every order is known and in the journal. If not, the next daemon waits as after a crash.
+    pub is_settled: bool,
+}
 
 /// Application -> Journal, at shutdown: answered when everything before it is on disk and the file is closed and unlocked.
 /// Steps that could not be written by then are kept in a file beside it.

@@ -30,8 +30,8 @@ use crate::{
         reconcile::{Proof, Unproven},
     },
     messages::{
-        CycleId, Event, FlushUnwritten, LookAtAccount, OpenGateway, Ping, PrepareOrders, SendSignals, Signal,
-        SignalReport, SignalResult, Telemetry,
+        CycleId, Event, FlushUnwritten, LookAtAccount, OpenGateway, OrdersFlushed, Ping, PrepareOrders, SendSignals,
+        Signal, SignalReport, SignalResult, Telemetry,
     },
 };
 use account_poll::AccountPoll;
@@ -139,11 +139,15 @@ impl Handler<LookAtAccount> for SignalSender {
 }
 
 impl Handler<FlushUnwritten> for SignalSender {
-    type Result = ResponseFuture<bool>;
+    type Result = ResponseFuture<OrdersFlushed>;
 
     fn handle(&mut self, _: FlushUnwritten, _: &mut Self::Context) -> Self::Result {
         let sender = self.0.clone();
-        Box::pin(async move { sender.manager.lock().await.flush_unwritten(&sender.config.journal).await })
+        Box::pin(async move {
+            let (mut manager, journal) = (sender.manager.lock().await, &sender.config.journal);
+            let is_written = manager.flush_unwritten(journal).await;
+            OrdersFlushed { is_written, is_settled: manager.is_settled(journal).await }
+        })
     }
 }
 

@@ -62,17 +62,19 @@ pub(super) fn main(args: &Args) -> ExitCode {
         // First, so that no signal comes before its handler.
         let stop = unix_signals::stop()?;
         let mut stop = std::pin::pin!(stop);
+        // Before the journal is created: its id belongs to a journal that was there.
         let mut claim = Claim::of(&settings)?;
+        let opened = Application::open_journal(&settings)?;
         if let Some(claim) = &mut claim {
             tokio::select! {
                 taken = claim.take(&settings, plan.once) => taken?,
                 () = &mut stop => {
-                    claim.keeper.release().await;
+                    claim.keeper.release(true).await;
                     return Ok(Ended::Stopped);
                 }
             }
         }
-        let application = Application::start(&settings, plan, sources.file.as_deref(), claim)?;
+        let application = Application::start_with(&settings, plan, sources.file.as_deref(), opened, claim)?;
         say_other_machines(&settings);
         // Only now, because the journal is locked: of two daemons the commands must see the one that runs.
         if let Err(error) = sources.to_last_start(Some(&settings.journal.path)).write(&sources.environment, false) {

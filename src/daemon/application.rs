@@ -139,8 +139,29 @@ impl Application {
     /// When another daemon uses the journal, or the file is not a journal; and when an actor cannot be built, which no network
     /// condition can cause.
     pub fn start(settings: &Resolved, plan: Plan, file: Option<&Path>, claim: Option<Claim>) -> anyhow::Result<Self> {
+        Self::start_with(settings, plan, file, Self::open_journal(settings)?, claim)
+    }
+
+    /// Opens and locks the journal, before the account is taken: who cannot use it must not keep the account from others.
+    ///
+    /// # Errors
+    /// When another daemon uses the journal, or the file is not a journal.
+    pub fn open_journal(settings: &Resolved) -> anyhow::Result<Opened> {
+        Ok(Opened::at(&settings.journal.path, &wiring::identity(settings), SystemClock.now())?)
+    }
+
+    /// [`Application::start`] with a journal that is open.
+    ///
+    /// # Errors
+    /// When an actor cannot be built, which no network condition can cause.
+    pub fn start_with(
+        settings: &Resolved,
+        plan: Plan,
+        file: Option<&Path>,
+        opened: Opened,
+        claim: Option<Claim>,
+    ) -> anyhow::Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let opened = Opened::at(&settings.journal.path, &wiring::identity(settings), clock.now())?;
         let started = clock.now();
         // Before any cycle, so that a log begins with the settings.
         start_lines::say_settings(settings, file, plan.once);
@@ -266,10 +287,9 @@ impl Application {
         if is_drained.is_err() {
             tracing::error!("a cycle did not end in time; an order in flight may have been executed");
         }
-        let is_written = matches!(
-            tokio::time::timeout(FLUSH_DEADLINE, self.flush_unwritten.send(FlushUnwritten)).await,
-            Ok(Ok(true))
-        );
+        let orders = tokio::time::timeout(FLUSH_DEADLINE, self.flush_unwritten.send(FlushUnwritten)).await;
+        let orders = orders.ok().and_then(Result::ok);
+        let is_written = orders.is_some_and(|orders| orders.is_written);
         // Before the journal, whose last connection has to be the Journal's.
         self.console.close().await;
         // Closed only now, when every order's outcome and the last cycle's decisions are in it.
@@ -278,7 +298,8 @@ impl Application {
         if let Some(guardian) = &self.guardian {
             // An order that may still be on its way keeps the account: the claim then ends with its lease.
             if matches!(is_drained, Ok(Ok(_))) {
-                let _ = tokio::time::timeout(RELEASE_DEADLINE, guardian.send(ReleaseClaim)).await;
+                let is_settled = orders.is_some_and(|orders| orders.is_settled) && !drained.is_outcome_lost;
+                let _ = tokio::time::timeout(RELEASE_DEADLINE, guardian.send(ReleaseClaim { is_settled })).await;
             } else {
                 tracing::warn!(
                     "the account is not given back in etcd, because a cycle did not end; its lease ends by itself"

@@ -54,6 +54,7 @@ impl Claim {
             at: now,
             trust_ms: 0,
             bars_after: None,
+            before: None,
             released: false,
         };
         let etcd = settings.etcd(account);
@@ -76,6 +77,12 @@ impl Claim {
                  The claim is in etcd, below {}",
                 settings.cluster.prefix
             ),
+            Taken::Silent(holder) => bail!(
+                "account {account} is held in etcd by {holder}, who did not show that it is dead: its claim did not end in time. \
+                 If it is, try again; if its claim has no lease (`sentinel cluster status`), delete the key claim in etcd, below {}",
+                settings.cluster.prefix
+            ),
+            Taken::NoAnswer(why) if must_settle => bail!("no order can be sent, because etcd does not answer: {why}"),
             Taken::NoAnswer(_) => tracing::warn!(
                 account,
                 error = "cluster",

@@ -1,7 +1,9 @@
 """One account, several daemons with journals of their own, and a real etcd: only one of them sends orders. What was sent is what
 an independent gateway wrote down."""
 
+import base64
 import json
+import re
 import signal
 import socket
 
@@ -9,7 +11,7 @@ import pytest
 
 from parts.daemon import wait_until
 from parts.etcd import Etcd, Proxy
-from parts.guarded import MinuteMarket, guarded, holds, ids, senders
+from parts.guarded import MinuteMarket, begin, guarded, holds, ids, senders
 from parts.harness import ACCOUNT
 
 @pytest.fixture
@@ -27,6 +29,7 @@ def because(daemon) -> str:
 
 def test_a_second_daemon_is_refused_by_name_and_takes_over_from_a_dead_one(harness, etcd):
     etcd.start()
+    begin(harness, etcd)
     gateway = harness.gateway("envelope")
     usual = {"cluster.lease_s": 15, "cluster.keepalive_s": 5}
     first = guarded(harness, gateway, 1, etcd.url, **usual)
@@ -38,7 +41,7 @@ def test_a_second_daemon_is_refused_by_name_and_takes_over_from_a_dead_one(harne
     first.send(signal.SIGKILL)
     third = guarded(harness, gateway, 3, etcd.url, **usual)
     wait_until("the third holds the account", lambda: holds(third), 120)
-    assert "waiting up to 15 s to see whether inf-1" in third.output()
+    assert "waiting up to 33 s to see whether inf-1" in third.output()
     # The bar that the first one ordered is in a journal that the third has never seen.
     metrics = third.wait_metrics("signals", lambda m: m.suppressed().get("not_holder", 0) >= 2, 90)
     assert set(metrics.suppressed()) == {"not_holder"}
@@ -48,8 +51,9 @@ def test_a_second_daemon_is_refused_by_name_and_takes_over_from_a_dead_one(harne
 
 def test_a_daemon_that_ends_gives_the_account_back(harness, etcd):
     etcd.start()
+    begin(harness, etcd)
     gateway = harness.gateway("envelope")
-    journal = str(harness.directory / "journal.db")
+    journal = str(harness.directory / "journal-1.db")
     first = guarded(harness, gateway, 1, etcd.url, "--journal", journal)
     wait_until("an order", lambda: gateway.requests, 90)
     assert first.stop()[0] == 0
@@ -70,6 +74,9 @@ def test_a_daemon_that_ends_gives_the_account_back(harness, etcd):
 
 
 def test_without_etcd_nothing_is_sent(harness, etcd):
+    etcd.start()
+    begin(harness, etcd)
+    etcd.stop()
     gateway = harness.gateway("envelope")
     halt_file = str(harness.directory / "halt")
     daemon = guarded(harness, gateway, 1, etcd.url, "--halt-file", halt_file).wait_serving()
@@ -97,6 +104,7 @@ def test_without_etcd_nothing_is_sent(harness, etcd):
 
 def test_a_daemon_without_a_way_to_etcd_stops_before_another_one_begins(harness, etcd):
     etcd.start()
+    begin(harness, etcd)
     harness.market.close()
     harness.market = MinuteMarket()
     gateway = harness.gateway("envelope")
@@ -118,6 +126,7 @@ def test_a_daemon_without_a_way_to_etcd_stops_before_another_one_begins(harness,
 
 def test_a_suspended_holder_sends_nothing_when_it_wakes_up(harness, etcd):
     etcd.start()
+    begin(harness, etcd)
     harness.market.close()
     harness.market = MinuteMarket()
     gateway = harness.gateway("envelope")
@@ -136,6 +145,7 @@ def test_a_suspended_holder_sends_nothing_when_it_wakes_up(harness, etcd):
 
 def test_https_with_an_own_authority_and_a_user(harness, authority, tmp_path):
     etcd = Etcd(tmp_path / "etcd", authority.issue("etcd")).start()
+    begin(harness, etcd)
     etcd.require_user("sentinel", "canary-7f3a", "/sentinel")
     password = tmp_path / "password"
     password.write_text("canary-7f3a\n")
@@ -143,8 +153,16 @@ def test_https_with_an_own_authority_and_a_user(harness, authority, tmp_path):
     variables = {f"SENTINEL__{key.upper().replace('.', '__')}": str(value) for key, value in secured.items()}
     variables |= {"SENTINEL__CLUSTER__MODE": "guard", "SENTINEL__CLUSTER__ENDPOINTS": etcd.url}
     gateway = harness.gateway("envelope")
-    daemon = guarded(harness, gateway, 1, etcd.url, **secured)
+    harness.market.close()
+    harness.market = MinuteMarket()
+    daemon = guarded(harness, gateway, 1, etcd.url, "--interval", "1m", **secured)
     wait_until("an order", lambda: gateway.requests, 90)
+    # It forgets the tokens, and closes connections that have an old one.
+    etcd.stop()
+    etcd.start()
+    before = len(gateway.requests)
+    # The first one may still be sent on the trust from before.
+    wait_until("two more orders", lambda: len(gateway.requests) >= before + 2, 300)
     verify = harness.command("cluster", "verify", "--account", ACCOUNT, **variables)
     code, said = verify.wait_exit()[0], verify.output()
     assert code == 0 and "sentinel may read and write below /sentinel" in said and "held by inf-1" in said, said
@@ -156,6 +174,36 @@ def test_https_with_an_own_authority_and_a_user(harness, authority, tmp_path):
     assert wrong.wait_exit()[0] == 1 and "etcd refused the user or the password" in wrong.output(), wrong.output()
     assert not any("canary" in text for text in (said, wrong.output(), daemon.output(), daemon.get("/metrics")[2]))
     etcd.close()
+
+
+def test_a_daemon_that_finds_an_empty_etcd_waits_for_the_longest_trust(harness, etcd):
+    etcd.start()
+    gateway = harness.gateway("envelope")
+    daemon = guarded(harness, gateway, 1, etcd.url)
+    wait_until("it says that it waits", lambda: "orders may be sent" in daemon.output(), 150)
+    waited = re.search(r"no order is sent for another (\d+) s", daemon.output())
+    assert waited and int(waited[1]) >= 50, daemon.output()
+    # The bar that was there before may have been ordered by another daemon.
+    daemon.wait_metrics("signals", lambda m: m.suppressed().get("not_holder", 0) >= 2, 90)
+    assert holds(daemon) and not gateway.requests
+
+
+def test_a_daemon_without_a_journal_takes_no_account(harness, etcd):
+    etcd.start()
+    broken = harness.directory / "journal-1.db"
+    broken.write_text("no journal " * 1_000)
+    daemon = guarded(harness, harness.gateway("envelope"), 1, etcd.url)
+    assert daemon.wait_exit(90)[0] == 1, daemon.output()
+    key = base64.b64encode(f"/sentinel/{ACCOUNT}/last".encode()).decode()
+    assert "kvs" not in etcd.call("/v3/kv/range", key=key)
+
+
+def test_one_cycle_without_etcd_is_a_failure(harness, etcd):
+    gateway = harness.gateway("envelope")
+    settings = {"cluster.mode": "guard", "cluster.endpoints": etcd.url, "cluster.lease_s": 8, "cluster.keepalive_s": 1}
+    daemon = harness.start_live(gateway, "--once", settings=settings)
+    assert daemon.wait_exit(90)[0] == 1 and "no order can be sent, because etcd does not answer" in daemon.output()
+    assert not gateway.requests
 
 
 def test_live_mode_without_a_claim_says_what_that_means(harness):
@@ -191,6 +239,11 @@ def test_verify_says_what_is_wrong_with_etcd(harness, etcd):
     code, said = verified()
     for found in ("etcd 3.4", "within 2 s of this machine's", "not compacted yet", "held by nobody, now or before"):
         assert code == 0 and found in said, said
+    # Of several endpoints one is enough.
+    settings["SENTINEL__CLUSTER__ENDPOINTS"] = f"http://127.0.0.1:1,{etcd.url}"
+    code, said = verified()
+    assert code == 0 and "http://127.0.0.1:1" in said, said
+    settings["SENTINEL__CLUSTER__ENDPOINTS"] = etcd.url
     revision = int(etcd.call("/v3/kv/range", key="AA==")["header"]["revision"])
     for _ in range(2):
         revision = int(etcd.call("/v3/kv/put", key="AA==", value="AA==")["header"]["revision"])

@@ -13,7 +13,7 @@ import pytest
 from parts.cycle_cost import settled
 from parts.daemon import wait_until
 from parts.etcd import Etcd, Proxy
-from parts.guarded import SHORT, MinuteMarket, guarded, holds, ids
+from parts.guarded import SHORT, MinuteMarket, begin, guarded, holds, ids
 from parts.model import HOLD
 from parts.random_seed import new_seed
 from parts.tables import keep
@@ -40,6 +40,7 @@ class World:
         self.gateway = harness.gateway("v43")
         self.gateway.record = harness.directory / "received.jsonl"
         self.proxies = {number: Proxy(etcd.port) for number in NUMBERS}
+        begin(harness, etcd)
 
     def journal(self, number: int) -> Path:
         return self.harness.directory / f"journal-{number}.db"

@@ -26,7 +26,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::{io, time::Duration};
 
-/// For one request to one endpoint. A keep-alive and the transaction after it fit twice into the trust of the shortest lease.
+/// For one request to one endpoint. Several endpoints that hang may use up the trust of a short lease; then nothing is sent.
 pub const DEADLINE: Duration = Duration::from_secs(2);
 /// An answer has a few hundred bytes.
 const BODY_BYTES_MAX: usize = 65_536;
@@ -67,6 +67,8 @@ pub struct Etcd {
     /// The endpoint that answered last.
     current: usize,
     token: Option<String>,
+    /// Whether an endpoint failed in a way in which it may fail if the token is not valid any more.
+    is_token_doubted: bool,
     /// In base64: the claim, and `last`.
     keys: [String; 2],
 }
@@ -83,7 +85,7 @@ impl Etcd {
         };
         let clients = config.endpoints.iter().map(client).collect::<io::Result<_>>()?;
         let keys = ["claim", "last"].map(|name| encoded(key(&config.prefix, &config.account, name).as_bytes()));
-        Ok(Self { config, clients, current: 0, token: None, keys })
+        Ok(Self { config, clients, current: 0, token: None, is_token_doubted: false, keys })
     }
 
     /// The name of the claim's key.
@@ -96,6 +98,15 @@ impl Etcd {
     /// # Errors
     /// No endpoint gave a usable answer. The request may have been carried out all the same.
     pub async fn perform(&mut self, ask: &Ask) -> Result<Answer, EtcdError> {
+        let answered = self.carry_out(ask).await;
+        if matches!(answered, Err(EtcdError::Unreadable { .. })) {
+            // Perhaps it is not etcd. The next request begins with another endpoint.
+            self.current = (self.current + 1) % self.clients.len().max(1);
+        }
+        answered
+    }
+
+    async fn carry_out(&mut self, ask: &Ask) -> Result<Answer, EtcdError> {
         let [claim, last] = self.keys.clone();
         let both = || json!([{"request_range": {"key": claim}}, {"request_range": {"key": last}}]);
         let put = |key: &str, record: &Record, lease: i64| {
@@ -150,7 +161,10 @@ impl Etcd {
             Ask::Revoke { lease } => {
                 let revoked = self.call::<Value>("/v3/lease/revoke", &json!({"ID": lease.to_string()})).await;
                 match revoked {
-                    Ok(_) | Err(EtcdError::Http { error: HttpError::Status { status: 404, .. }, .. }) => {
+                    Ok(_) => Ok(Answer::Revoked),
+                    Err(EtcdError::Http { error: HttpError::Status { status: 404, body, .. }, .. })
+                        if is_etcds(&body) =>
+                    {
                         Ok(Answer::Revoked)
                     }
                     Err(error) => Err(error),
@@ -211,32 +225,41 @@ impl Etcd {
         if self.config.login.is_some() && self.token.is_none() {
             self.log_in().await?;
         }
-        match self.call_any(path, &body).await {
-            // A token lives for minutes and ends when etcd restarts; the gateway answers 400 or 401 to an old one.
-            Err(EtcdError::Http { error: HttpError::Status { status: 400 | 401, .. }, .. })
-                if self.config.login.is_some() =>
-            {
-                self.log_in().await?;
-                self.call_any(path, &body).await
-            }
-            answered => answered,
+        let answered = self.call_any(path, &body).await;
+        // A token lives for minutes and ends when etcd restarts. To an old one etcd answers 400 or 401; 3.4 and 3.5 close the
+        // connection without a word (etcd-io/etcd#15256).
+        if answered.is_ok() || self.config.login.is_none() || !self.is_token_doubted {
+            return answered;
         }
+        self.log_in().await?;
+        let again = self.call_any(path, &body).await;
+        if again.is_err() && self.is_token_doubted {
+            self.token = None;
+        }
+        again
     }
 
     async fn call_any<T: DeserializeOwned>(&mut self, path: &str, body: &Bytes) -> Result<T, EtcdError> {
-        let mut last_error = None;
+        let (mut last_error, first) = (None, self.current);
+        self.is_token_doubted = false;
         for offset in 0..self.clients.len() {
-            let index = (self.current + offset) % self.clients.len();
+            let index = (first + offset) % self.clients.len();
             let endpoint = self.config.endpoints[index].clone();
             let sent = http::post(self.request(index, path), body.clone(), BODY_BYTES_MAX, error_text);
             match http::within(DEADLINE, sent).await {
-                Ok(answer) => {
-                    self.current = index;
-                    return parsed(&endpoint, &answer);
-                }
+                Ok(answer) => match parsed(&endpoint, &answer) {
+                    Ok(answer) => {
+                        self.current = index;
+                        return Ok(answer);
+                    }
+                    Err(error) => last_error = Some(error),
+                },
                 Err(error) => {
-                    // Another endpoint would say the same about the request itself.
-                    let is_final = matches!(error, HttpError::Status { status: 400..=499, .. });
+                    // Another endpoint would say the same about the request itself, if it is etcd that says it.
+                    let is_final =
+                        matches!(&error, HttpError::Status { status: 400..=499, body, .. } if is_etcds(body));
+                    self.is_token_doubted |=
+                        matches!(error, HttpError::Status { status: 400..=499, .. } | HttpError::Broken(_));
                     last_error = Some(EtcdError::Http { endpoint, error });
                     if is_final {
                         break;
@@ -260,15 +283,22 @@ impl Etcd {
                 Ok(())
             }
             Ok(_) => Err(failed("etcd answered without a token".into())),
+            Err(EtcdError::Http { error: HttpError::Status { body, .. }, .. })
+                if body.contains("authentication is not enabled") =>
+            {
+                Err(failed("etcd has no authentication switched on; remove cluster.user, or switch it on".into()))
+            }
             Err(EtcdError::Http { error: HttpError::Status { status: 400 | 401, .. }, .. }) => {
                 Err(failed("etcd refused the user or the password".into()))
-            }
-            Err(EtcdError::Http { error: HttpError::Status { status: 412, .. }, .. }) => {
-                Err(failed("etcd has no authentication switched on; remove cluster.user, or switch it on".into()))
             }
             Err(error) => Err(error),
         }
     }
+}
+
+/// Whether an error's text is etcd's own, and not that of a proxy or of another service.
+fn is_etcds(error: &str) -> bool {
+    error.starts_with("etcdserver: ")
 }
 
 /// `/sentinel/ACCOUNT/claim`; an account cannot reach out of its part of the keys.

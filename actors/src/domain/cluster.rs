@@ -65,6 +65,9 @@ pub struct Record {
     pub trust_ms: u64,
     /// Bars that closed until then, unix seconds, may have been ordered by a daemon with another journal.
     pub bars_after: Option<i64>,
+    /// Who held the account last with another journal and did not give it back, in words. Its orders may be unknown to everybody.
+    #[serde(default)]
+    pub before: Option<String>,
     /// Whether it gave the account back, after its last order was settled.
     #[serde(default)]
     pub released: bool,

@@ -305,6 +305,10 @@ impl OrderManager {
         let Some(answers) = gateway.positions_twice().await else { return Vec::new() };
         let mut proven = Vec::new();
         for order in unproven {
+            // Asked again: the account may have been lost while the gateway was asked, and a position be another daemon's.
+            if order.closes.is_none() && !gateway.is_alone_since(order.bar_close_time) {
+                continue;
+            }
             match order.prove([&answers[0], &answers[1]], &self.names, self.rules.account_mode) {
                 Some(proof) if order_journal.write(vec![OrderStep::Proven(order.id, proof)]).await.is_ok() => {
                     proven.push((order, proof))
@@ -331,6 +335,12 @@ impl OrderManager {
             let _ = self.read_standing(order_journal).await;
         }
         self.unwritten.is_empty()
+    }
+
+    /// Whether the journal knows the outcome of every order.
+    pub async fn is_settled<L: OrderJournal>(&mut self, order_journal: &L) -> bool {
+        let is_read = !self.may_be_unresolved || self.read_standing(order_journal).await.is_ok();
+        is_read && !self.may_be_unresolved && self.unwritten.is_empty()
     }
 
     async fn settle<L: OrderJournal>(&mut self, order_journal: &L, step: OrderStep) {

@@ -35,6 +35,8 @@ pub enum Taken {
     Ours,
     /// Another daemon holds it, in words, and is alive.
     Others(String),
+    /// Another daemon holds it, in words. It did not show that it is alive, and its lease did not end.
+    Silent(String),
     /// etcd does not answer, for this reason; it goes on being tried.
     NoAnswer(String),
 }
@@ -107,20 +109,29 @@ impl Keeper {
             self.step().await;
             let now = self.clock.boottime();
             if let Some(fault) = self.guard.fault() {
+                // A daemon that has one cycle cannot try again later.
+                if must_settle && now < began + self.lease {
+                    continue;
+                }
                 return Taken::NoAnswer(fault.to_owned());
             }
             if self.guard.is_holder() && (!must_settle || now >= self.guard.standing(now).from) {
                 return Taken::Ours;
             }
             let Some(holder) = self.guard.holder() else { continue };
-            if holder.is_alive || now > began + self.lease + LEASE_SLACK {
+            if holder.is_alive {
                 return Taken::Others(holder.in_words());
+            }
+            // By its own lease, twice: that begins again when etcd's leader changes.
+            let wait = holder.lease() * 2 + LEASE_SLACK;
+            if now > began + wait {
+                return Taken::Silent(holder.in_words());
             }
             if !std::mem::replace(&mut is_told, true) {
                 info!(
                     account = self.account,
                     "waiting up to {} s to see whether {} is alive: it holds the account",
-                    self.lease.as_secs(),
+                    wait.as_secs(),
                     holder.in_words()
                 );
             }
@@ -128,9 +139,9 @@ impl Keeper {
     }
 
     /// Gives the claim back, if it is held. Nothing is sent after it began. Returns whether etcd confirmed it; if not, the
-    /// claim ends with its lease.
-    pub async fn release(&mut self) -> bool {
-        let released = self.guard.release(self.clock.boottime(), self.clock.now_unix());
+    /// claim ends with its lease. `is_settled`: see [`ReleaseClaim`](crate::messages::ReleaseClaim).
+    pub async fn release(&mut self, is_settled: bool) -> bool {
+        let released = self.guard.release(self.clock.boottime(), self.clock.now_unix(), is_settled);
         self.cell
             .set(Standing { trouble: Some("no order is sent: the daemon is stopping".into()), ..Standing::default() });
         let Some((ask, lease)) = released else { return true };
@@ -139,7 +150,9 @@ impl Keeper {
         if is_done {
             // The claim is gone already; the lease would end by itself.
             let _ = self.etcd.perform(&Ask::Revoke { lease }).await;
-            info!(account = self.account, "the account was given back in etcd");
+            let kept =
+                if is_settled { "" } else { ", with orders of unknown outcome: see `sentinel orders --unresolved`" };
+            info!(account = self.account, "the account was given back in etcd{kept}");
         } else {
             warn!(
                 account = self.account,
@@ -166,6 +179,17 @@ impl Keeper {
             return;
         }
         let account = self.account.as_str();
+        if said.is_holder
+            && !before.as_ref().is_some_and(|before| before.is_holder)
+            && let Some(dead) = self.guard.before()
+        {
+            warn!(
+                account,
+                error = "cluster",
+                "{dead} held the account before and did not give it back: look for its last orders in the account and in its journal"
+            );
+        }
+        let is_first = before.is_none();
         let had_it = before.is_some_and(|before| before.is_holder);
         match (&standing.trouble, &said) {
             (None, _) => {
@@ -182,7 +206,8 @@ impl Keeper {
                 error!(account, error = "cluster", "the account is lost in etcd: {trouble}")
             }
             // Before its first answer; `take` says whose it is.
-            (Some(_), Said { holder: None, .. }) => {}
+            (Some(_), Said { holder: None, .. }) if is_first => {}
+            (Some(trouble), Said { holder: None, .. }) => info!(account, "nobody holds the account in etcd; {trouble}"),
             (Some(trouble), _) => warn!(account, error = "cluster", "{trouble}"),
         }
     }

@@ -20,6 +20,7 @@ fn keeper() -> (Keeper, ClaimCell) {
         at: 0,
         trust_ms: 0,
         bars_after: None,
+        before: None,
         released: false,
     };
     let etcd = etcd::Config {
@@ -46,12 +47,19 @@ async fn without_etcd_nothing_may_be_sent_and_the_start_goes_on() {
 }
 
 #[actix::test]
+async fn one_failed_request_does_not_end_a_start_that_must_settle() {
+    let (mut keeper, _) = keeper();
+    let taking = tokio::time::timeout(Duration::from_millis(2_500), keeper.take(true)).await;
+    assert!(taking.is_err(), "it is tried for as long as a lease lasts: {taking:?}");
+}
+
+#[actix::test]
 async fn a_release_ends_the_guardian_whatever_etcd_does() {
     let (keeper, cell) = keeper();
     let guardian = Guardian::new(keeper).start();
     guardian.send(Ping).await.unwrap();
-    let released = tokio::time::timeout(Duration::from_secs(5), guardian.send(ReleaseClaim)).await;
+    let released = tokio::time::timeout(Duration::from_secs(5), guardian.send(ReleaseClaim { is_settled: true })).await;
     assert!(matches!(released, Ok(Ok(true))), "nothing was held");
     assert!(cell.standing().unwrap().trouble.unwrap().contains("the daemon is stopping"));
-    assert_eq!(guardian.send(ReleaseClaim).await, Ok(false), "there is nothing to release twice");
+    assert_eq!(guardian.send(ReleaseClaim { is_settled: true }).await, Ok(false), "there is nothing to release twice");
 }

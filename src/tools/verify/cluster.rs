@@ -114,18 +114,28 @@ fn in_words(seen: &Seen, now: i64) -> String {
     let last = seen.last.as_ref();
     let heard = last.and_then(|last| last.record.as_ref()).map(|record| now.saturating_sub(record.at).max(0));
     let heard = heard.map_or_else(String::new, |ago| format!("; last heard of {ago} s ago"));
+    let dead = last.and_then(|last| last.record.as_ref()?.before.as_ref());
+    let dead = dead.map_or_else(String::new, |dead| {
+        format!("; {dead} did not give it back: look for its last orders in the account and in its journal")
+    });
     match (&seen.claim, last) {
+        (Some(claim), _) if claim.lease == 0 => {
+            format!(
+                "held by {}; its claim has no lease, so it never ends: delete it if no such daemon runs",
+                name(&claim.record)
+            )
+        }
         (Some(claim), _) => {
             let after = last.and_then(|last| last.record.as_ref()?.bars_after);
             let after = after.and_then(|at| chrono::DateTime::from_timestamp(at, 0));
             let after = after.map_or_else(String::new, |at| {
                 format!("; it orders bars that close after {}", at.format("%Y-%m-%d %H:%M:%S UTC"))
             });
-            format!("held by {}, epoch {}{heard}{after}", name(&claim.record), claim.create_revision)
+            format!("held by {}, epoch {}{heard}{after}{dead}", name(&claim.record), claim.create_revision)
         }
         (None, None) => "held by nobody, now or before".into(),
         (None, Some(last)) if last.record.as_ref().is_some_and(|record| record.released) => {
-            format!("held by nobody; given back by {}{heard}", name(&last.record))
+            format!("held by nobody; given back by {}{heard}{dead}", name(&last.record))
         }
         (None, Some(last)) => format!("held by nobody; {} did not give it back{heard}", name(&last.record)),
     }
@@ -174,7 +184,8 @@ async fn verify(mut etcd: Etcd, settings: &Resolved) -> Report {
 }
 
 fn transport(settings: &Resolved, report: &mut Report) {
-    let plain: Vec<_> = settings.cluster.endpoints.iter().filter(|url| !url.starts_with("https:")).collect();
+    let plain: Vec<_> =
+        settings.cluster.endpoints.iter().filter(|url| !url.to_ascii_lowercase().starts_with("https:")).collect();
     let is_beyond = |url: &&&String| Origin::of(url).is_none_or(|origin| !is_loopback(&origin.host));
     match plain.iter().find(is_beyond) {
         Some(url) => report.warning(
@@ -189,10 +200,11 @@ fn transport(settings: &Resolved, report: &mut Report) {
 
 /// Whether any of them can be used.
 async fn endpoints(etcd: &mut Etcd, report: &mut Report) -> bool {
-    let mut is_any_good = false;
+    let (mut is_any_good, mut bad) = (false, Vec::new());
     for index in 0..etcd.endpoints().len() {
         let (url, began) = (etcd.endpoints()[index].clone(), Instant::now());
         match etcd.status(index).await {
+            // An alarm is one of all nodes.
             Ok(status) if !status.errors.is_empty() => report.failed(
                 "endpoint",
                 format!("{url}: etcd {} reports: {}", status.version, status.errors.join("; ")),
@@ -205,19 +217,23 @@ async fn endpoints(etcd: &mut Etcd, report: &mut Report) -> bool {
                 skew(status.date, report);
                 space(&status, report);
             }
-            Ok(status) => report.failed(
-                "endpoint",
+            Ok(status) => bad.push((
                 format!("{url}: etcd {} knows no leader", status.version),
                 "more than half of etcd's nodes must run and reach each other",
-            ),
+            )),
             Err(error) => {
                 let is_lost = matches!(&error, EtcdError::Http { error: HttpError::Timeout { .. }, .. });
-                report.failed(
-                    "endpoint",
-                    error,
-                    if is_lost { FIREWALL } else { "start etcd, or correct cluster.endpoints" },
-                );
+                let advice = if is_lost { FIREWALL } else { "start etcd, or correct cluster.endpoints" };
+                bad.push((error.to_string(), advice));
             }
+        }
+    }
+    for (found, advice) in bad {
+        // The daemon goes on with another one.
+        if is_any_good {
+            report.warning("endpoint", found, advice);
+        } else {
+            report.failed("endpoint", found, advice);
         }
     }
     is_any_good
@@ -283,6 +299,7 @@ async fn permissions(etcd: &mut Etcd, settings: &Resolved, report: &mut Report) 
         at: 0,
         trust_ms: 0,
         bars_after: None,
+        before: None,
         released: true,
     };
     let user = settings.cluster.user.as_deref();

@@ -36,7 +36,7 @@ class Etcd:
             command += ["--cert-file", str(self.tls[0]), "--key-file", str(self.tls[1])]
         with (self.directory / "log").open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
-        wait_until("an answer of etcd", self.answers, 20)
+        wait_until("an answer of etcd", self.answers, 90)
         return self
 
     def answers(self) -> bool:

@@ -12,7 +12,8 @@ use std::{
 
 type Asked = Arc<Mutex<Vec<String>>>;
 
-/// A server that gives these answers (status and body), one after the other; the last one again and again. It notes path, token
+/// A server that gives these answers (status and body), one after the other; the last one again and again. Status 0 closes the
+/// connection without an answer. It notes path, token
 /// and body of each request.
 fn serve(answers: &'static [(u16, &'static str)]) -> (String, Asked) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -38,6 +39,9 @@ fn serve(answers: &'static [(u16, &'static str)]) -> (String, Asked) {
             let token = field("authorization:").unwrap_or("-");
             notes.lock().unwrap().push(format!("{path} {token} {}", String::from_utf8(body).unwrap()));
             let (status, text) = answers[number.min(answers.len() - 1)];
+            if status == 0 {
+                continue;
+            }
             let _ = write!(stream, "HTTP/1.1 {status} X\r\nContent-Length: {}\r\n\r\n{text}", text.len());
         }
     });
@@ -70,6 +74,7 @@ fn record() -> Record {
         at: 2,
         trust_ms: 3,
         bars_after: None,
+        before: None,
         released: false,
     }
 }
@@ -202,6 +207,52 @@ async fn a_token_that_has_ended_is_renewed_once_and_no_password_is_told() {
     std::fs::write(&file, " \n").unwrap();
     let error = etcd.perform(&Ask::Look).await.unwrap_err().to_string();
     assert!(error.contains("is empty"), "{error}");
+}
+
+const NO_KEYS: &str = r#"{"responses":[{"response_range":{}},{"response_range":{}}]}"#;
+
+#[actix::test]
+async fn a_connection_closed_without_an_answer_renews_the_token() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("password");
+    std::fs::write(&file, "canary-password\n").unwrap();
+    let (one, two, three) = (r#"{"token":"one"}"#, r#"{"token":"two"}"#, r#"{"token":"three"}"#);
+    let script = [
+        (200, one),
+        (200, NO_KEYS),
+        (0, ""),
+        (200, two),
+        (200, NO_KEYS),
+        (0, ""),
+        (503, ""),
+        (200, three),
+        (200, NO_KEYS),
+    ];
+    let (url, asked) = serve(Box::leak(Box::new(script)));
+    // The other endpoint is away, which says nothing about the token.
+    let mut etcd = etcd(&[&url, "http://127.0.0.1:1"], Some(("alice".into(), file)));
+    for _ in 0..2 {
+        assert_eq!(etcd.perform(&Ask::Look).await, Ok(Answer::Seen(Seen::default())));
+    }
+    assert!(etcd.perform(&Ask::Look).await.is_err(), "the login fails, too");
+    assert_eq!(etcd.perform(&Ask::Look).await, Ok(Answer::Seen(Seen::default())), "and is tried again");
+    let tokens: Vec<_> = asked.lock().unwrap().iter().map(|it| it.split(' ').nth(1).unwrap().to_owned()).collect();
+    assert_eq!(tokens, ["-", "one", "one", "-", "two", "two", "-", "-", "three"]);
+}
+
+#[actix::test]
+async fn an_endpoint_that_is_not_etcd_hides_no_other_one() {
+    for (status, text) in [(404, "Not Found"), (403, "no"), (401, "no"), (200, "<html>"), (200, r#"{"status":"UP"}"#)] {
+        let (other, _) = serve(Box::leak(Box::new([(status, text)])));
+        let (well, _) = serve(&[(200, NO_KEYS)]);
+        let mut etcd = etcd(&[&other, &well], None);
+        let _ = etcd.perform(&Ask::Look).await;
+        assert_eq!(etcd.perform(&Ask::Look).await, Ok(Answer::Seen(Seen::default())), "{status} {text}");
+    }
+    let (proxy, _) = serve(&[(404, "Not Found")]);
+    assert!(etcd(&[&proxy], None).perform(&Ask::Revoke { lease: 7 }).await.is_err());
+    let (gone, _) = serve(&[(404, r#"{"error":"etcdserver: requested lease not found"}"#)]);
+    assert_eq!(etcd(&[&gone], None).perform(&Ask::Revoke { lease: 7 }).await, Ok(Answer::Revoked));
 }
 
 #[test]

@@ -5,6 +5,9 @@ use std::time::Duration;
 
 /// A wall clock may be set by this much while its daemon holds the account, seconds.
 const SKEW_S: i64 = 5;
+/// A bar cannot have been ordered so long before it closes, seconds. If a record says so, a clock is wrong: the longest wait,
+/// and clocks that differ by minutes, are less.
+const FAR_S: i64 = 600;
 
 /// A daemon that holds the account and is not this one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +21,12 @@ pub struct Holder {
 }
 
 impl Holder {
+    /// The time to live of its lease, as far as that can be told from its record.
+    pub fn lease(&self) -> Duration {
+        let trust = self.record.as_ref().map(|record| Duration::from_millis(record.trust_ms));
+        trust.map_or(LEASE_MAX, |trust| trust.saturating_add(MARGIN).min(LEASE_MAX))
+    }
+
     /// [`Record::in_words`], if there is one.
     pub fn in_words(&self) -> String {
         let unreadable = || "a daemon whose record in etcd cannot be read".into();
@@ -33,6 +42,8 @@ struct Base {
     /// When the trust of whoever wrote it has ended.
     settles_at: Duration,
     bars_after: Option<i64>,
+    /// See [`Record::before`].
+    before: Option<String>,
 }
 
 #[derive(Debug, Clone)]
@@ -66,13 +77,15 @@ pub struct Guard {
     /// When the last request was sent, and when the next one is due.
     asked_at: Duration,
     due_at: Duration,
-    /// The version of `last`, and when it was first seen.
-    last: Option<(i64, Duration)>,
+    /// What `last` is, and since when. All of it, because an etcd that lost its data begins with revision 1 again.
+    last: Option<(Option<Stored>, Duration)>,
     holder: Option<Holder>,
     /// Of every claim that was ever asked for: one whose answer was lost may have been made.
     settles_at: Duration,
     from: Duration,
     until: Duration,
+    /// The end of the trust that was lost; before it no other daemon can have sent anything.
+    held_until: Duration,
     fault: Option<String>,
 }
 
@@ -81,7 +94,7 @@ impl Guard {
     pub fn new(me: Record, terms: Terms) -> Self {
         let trust_ms = u64::try_from(terms.trust().as_millis()).unwrap_or(u64::MAX);
         Self {
-            me: Record { trust_ms, released: false, bars_after: None, ..me },
+            me: Record { trust_ms, released: false, bars_after: None, before: None, ..me },
             terms,
             state: State::Looking,
             asked_at: Duration::ZERO,
@@ -91,6 +104,7 @@ impl Guard {
             settles_at: Duration::ZERO,
             from: Duration::ZERO,
             until: Duration::ZERO,
+            held_until: Duration::ZERO,
             fault: None,
         }
     }
@@ -125,6 +139,11 @@ impl Guard {
         self.me.bars_after
     }
 
+    /// See [`Record::before`].
+    pub fn before(&self) -> Option<&str> {
+        self.me.before.as_deref()
+    }
+
     /// What the SignalSender and people are told at this time.
     pub fn standing(&self, now: Duration) -> Standing {
         let is_holder = self.is_holder();
@@ -143,11 +162,21 @@ impl Guard {
                 ))
             }
             (None, _) if now >= self.until => Some("no order is sent: the claim was not kept alive in time".into()),
-            (None, _) => None,
+            (None, _) => self.trouble_with_clocks(),
         };
         let (from, until) = if is_holder { (self.from, self.until) } else { Default::default() };
         let bars_after = self.me.bars_after;
         Standing { from, until, bars_after, is_etcd_up: self.fault.is_none(), is_holder, trouble }
+    }
+
+    fn trouble_with_clocks(&self) -> Option<String> {
+        let after = self.me.bars_after.filter(|after| *after > self.me.at.saturating_add(FAR_S))?;
+        let after = chrono::DateTime::from_timestamp(after, 0)
+            .map_or_else(|| format!("second {after} since 1970"), |at| at.format("%Y-%m-%d %H:%M:%S UTC").to_string());
+        Some(format!(
+            "no bar that closes before {after} is ordered, because the clock of this machine or of an earlier holder is or was \
+             wrong; set the clocks, stop all daemons of this account, and delete its key last in etcd"
+        ))
     }
 
     /// The next request, sent at `now`, which is `wall_s` in unix seconds.
@@ -159,7 +188,12 @@ impl Guard {
             State::Granting(_) => Ask::Grant { ttl: self.terms.lease },
             State::Claiming { base, lease, .. } => {
                 self.settles_at = self.settles_at.max(base.settles_at);
-                let record = Record { since: wall_s, bars_after: base.bars_after, ..self.me.clone() };
+                let record = Record {
+                    since: wall_s,
+                    bars_after: base.bars_after,
+                    before: base.before.clone(),
+                    ..self.me.clone()
+                };
                 Ask::Claim { lease: *lease, last_revision: base.last_revision, record }
             }
             State::Holding { lease, renewed: None, .. } => Ask::KeepAlive { lease: *lease },
@@ -170,11 +204,12 @@ impl Guard {
         }
     }
 
-    /// Ends the claim: nothing may be sent from now on. Returns what to tell etcd, and the lease to revoke after that.
-    pub fn release(&mut self, now: Duration, wall_s: i64) -> Option<(Ask, i64)> {
+    /// Ends the claim: nothing may be sent from now on. `is_settled`: the outcomes of all orders are known. Returns what to tell
+    /// etcd, and the lease to revoke after that.
+    pub fn release(&mut self, now: Duration, wall_s: i64, is_settled: bool) -> Option<(Ask, i64)> {
         let State::Holding { lease, epoch, .. } = self.state else { return None };
         // Only a holder that has waited for the one before can say that nobody sends any more.
-        let released = now >= self.from;
+        let released = is_settled && now >= self.from;
         self.lose(Duration::MAX);
         let record = Record { released, at: wall_s, ..self.me.clone() };
         Some((Ask::Release { epoch, record }, lease))
@@ -245,6 +280,7 @@ impl Guard {
     }
 
     fn lose(&mut self, now: Duration) {
+        self.held_until = self.held_until.max(self.until);
         (self.state, self.from, self.until, self.due_at) = (State::Looking, Duration::ZERO, Duration::ZERO, now);
     }
 
@@ -262,7 +298,7 @@ impl Guard {
 
     fn hold(&mut self, base: &Base, (lease, epoch, written): (i64, i64, i64), until: Duration, wall_s: i64) {
         self.holder = None;
-        (self.me.since, self.me.bars_after) = (wall_s, base.bars_after);
+        (self.me.since, self.me.bars_after, self.me.before) = (wall_s, base.bars_after, base.before.clone());
         (self.from, self.until) = (base.settles_at, until);
         self.state = State::Holding { lease, epoch, written, renewed: None };
     }
@@ -281,11 +317,10 @@ impl Guard {
 
     /// Remembers which version of `last` was seen since when, and who holds the account.
     fn note(&mut self, now: Duration, seen: &Seen) {
-        let revision = seen.last.as_ref().map_or(0, |last| last.mod_revision);
-        let is_new = self.last.is_none_or(|(known, _)| known != revision);
+        let is_new = self.last.as_ref().is_none_or(|(known, _)| *known != seen.last);
         let was_known = self.last.is_some();
         if is_new {
-            self.last = Some((revision, now));
+            self.last = Some((seen.last.clone(), now));
         }
         let others = seen
             .claim
@@ -305,13 +340,27 @@ impl Guard {
     /// What the claim of an account that nobody holds is built on.
     fn base(&self, now: Duration, wall_s: i64, last: Option<&Stored>) -> Base {
         let Some(last) = last else {
-            // The first daemon of this account; or etcd lost its data, and another one still trusts its claim.
-            let settles_at = now + longest(self.terms.trust());
-            return Base { last_revision: 0, settles_at, bars_after: self.me.bars_after };
+            if now < self.held_until {
+                // etcd lost its data while this daemon held the account.
+                let settles_at = self.settles_at.max(now);
+                return Base {
+                    last_revision: 0,
+                    settles_at,
+                    bars_after: self.me.bars_after,
+                    before: self.me.before.clone(),
+                };
+            }
+            // The first daemon of this account; or etcd lost its data, and a daemon with any lease still trusts its claim.
+            let settles_at = now + longest(LEASE_MAX - MARGIN);
+            let after = wall_s.saturating_add(whole_seconds(settles_at - now) + 1 + SKEW_S);
+            let (bars_after, before) = (self.me.bars_after.max(Some(after)), self.me.before.clone());
+            return Base { last_revision: 0, settles_at, bars_after, before };
         };
         let record = last.record.as_ref();
-        let (known, seen_at) = self.last.unwrap_or((last.mod_revision, now));
-        let seen_at = if known == last.mod_revision { seen_at } else { now };
+        let seen_at = match &self.last {
+            Some((Some(known), seen_at)) if known == last => *seen_at,
+            _ => now,
+        };
         let trust = record.map_or(LEASE_MAX, |record| Duration::from_millis(record.trust_ms).min(LEASE_MAX));
         let settles_at = match record {
             Some(record) if record.released => now,
@@ -330,7 +379,12 @@ impl Guard {
                 Some(here.max(there).saturating_add(1 + SKEW_S).max(before))
             }
         };
-        Base { last_revision: last.mod_revision, settles_at, bars_after }
+        let before = match record {
+            Some(record) if record.released || record.journal == self.me.journal => record.before.clone(),
+            Some(record) => Some(record.in_words()),
+            None => Some("a daemon whose record in etcd cannot be read".into()),
+        };
+        Base { last_revision: last.mod_revision, settles_at, bars_after, before }
     }
 }
 

@@ -24,6 +24,7 @@ fn record(instance: &str, journal: &str) -> Record {
         at: WALL,
         trust_ms: 10_000,
         bars_after: None,
+        before: None,
         released: false,
     }
 }
@@ -187,7 +188,39 @@ fn the_trust_of_the_holder_before_runs_out_first() {
 fn an_account_nobody_ever_held_is_waited_for_too() {
     let mut guard = guard();
     claim(&mut guard, s(100), None);
-    assert_eq!((guard.standing(s(100)).from, guard.standing(s(100)).bars_after), (s(111), None));
+    // etcd may have lost its data, and another daemon, with the longest lease, still trust its claim and order bars.
+    let standing = guard.standing(s(100));
+    assert_eq!((standing.from, standing.bars_after), (s(160) + Duration::from_millis(500), Some(WALL + 60 + 6)));
+}
+
+#[test]
+fn a_holder_whose_etcd_lost_its_data_takes_it_again_at_once() {
+    for (at, from, bars_after) in [(105, s(105), None), (112, s(172) + Duration::from_millis(500), Some(WALL + 66))] {
+        let mut guard = holding(s(100));
+        guard.ask(s(at), WALL);
+        guard.told(s(at), WALL, Answer::KeptAlive(None));
+        claim(&mut guard, s(at), None);
+        let standing = guard.standing(s(at));
+        assert_eq!((standing.from, standing.bars_after), (from, bars_after), "lost at {at} s");
+    }
+}
+
+#[test]
+fn bars_far_in_the_future_are_a_trouble() {
+    for (after, is_trouble) in [(WALL + 600, false), (WALL + 601, true), (i64::MAX, true)] {
+        let mut guard = guard();
+        let before = Record { released: true, bars_after: Some(after), ..record("before", "mine") };
+        claim(&mut guard, s(100), Some(stored(before, 30, 0)));
+        let trouble = guard.standing(s(100)).trouble;
+        assert_eq!(trouble.is_some_and(|it| it.contains("set the clocks")), is_trouble, "{after}");
+    }
+}
+
+#[test]
+fn an_order_of_unknown_outcome_is_not_given_back() {
+    let mut guard = holding(s(100));
+    let Some((Ask::Release { record, .. }, 7)) = guard.release(s(100), WALL, false) else { panic!("it holds it") };
+    assert!(!record.released);
 }
 
 #[test]
@@ -239,16 +272,34 @@ fn a_holder_is_alive_only_if_it_writes() {
 #[test]
 fn a_release_sends_nothing_after_it() {
     let mut guard = holding(s(100));
-    let Some((Ask::Release { epoch: 40, record }, 7)) = guard.release(s(100), WALL + 9) else { panic!("it holds it") };
+    let Some((Ask::Release { epoch: 40, record }, 7)) = guard.release(s(100), WALL + 9, true) else {
+        panic!("it holds it")
+    };
     assert!(record.released && record.at == WALL + 9);
     assert!(!guard.standing(s(100)).may_send_at(s(100)));
-    assert_eq!(guard.release(s(100), WALL), None);
+    assert_eq!(guard.release(s(100), WALL, true), None);
 }
 
 #[test]
 fn a_holder_that_still_waited_for_the_one_before_does_not_speak_for_it() {
     let mut guard = guard();
     claim(&mut guard, s(100), Some(stored(record("before", "mine"), 30, 0)));
-    let Some((Ask::Release { record, .. }, _)) = guard.release(s(105), WALL) else { panic!("it holds it") };
+    let Some((Ask::Release { record, .. }, _)) = guard.release(s(105), WALL, true) else { panic!("it holds it") };
     assert!(!record.released);
+}
+
+#[test]
+fn who_did_not_give_the_account_back_is_remembered() {
+    let mut guard = guard();
+    let dead = claim(&mut guard, s(100), Some(stored(record("dead", "theirs"), 30, 0)));
+    assert!(dead.before.as_ref().unwrap().starts_with("dead-name on host inf (pid 17"));
+    assert_eq!(guard.before(), dead.before.as_deref());
+    // Also by the next ones, and not about a daemon that gave it back or has the same journal.
+    let mut next = Guard::new(record("next", "another"), TERMS);
+    let written = claim(&mut next, s(100), Some(stored(Record { released: true, ..dead.clone() }, 60, 0)));
+    assert_eq!(written.before, dead.before);
+    for before in [Record { released: true, ..record("before", "theirs") }, record("before", "mine")] {
+        let mut guard = self::guard();
+        assert_eq!(claim(&mut guard, s(100), Some(stored(before, 30, 0))).before, None);
+    }
 }

@@ -154,6 +154,8 @@ pub(super) struct Gateway {
     pub asked: usize,
     pub now: Moment,
     pub bars_after: Option<i64>,
+    /// What `bars_after` becomes while the positions are asked for.
+    pub taken_over_at: Option<i64>,
 }
 
 impl GatewayPort for Gateway {
@@ -186,6 +188,7 @@ impl GatewayPort for Gateway {
 
     fn positions_twice(&mut self) -> impl Future<Output = Option<[Vec<Position>; 2]>> {
         self.asked += 2;
+        self.bars_after = self.taken_over_at.or(self.bars_after);
         ready(match &self.positions {
             Ok(Positions::Known(positions)) => Some([positions.clone(), positions.clone()]),
             _ => None,
@@ -220,6 +223,7 @@ pub(super) fn filling() -> Gateway {
         asked: 0,
         now: Moment::default(),
         bars_after: None,
+        taken_over_at: None,
     }
 }
 

@@ -232,7 +232,11 @@ impl OrderManager {
             }
             Err(reason) => {
                 // The next cycle will read the same from the journal.
-                self.count(order, &Outcome::NotSent { reason: reason.as_str().into() }, gateway.now().monotonic);
+                let is_lost = reason == Suppression::NotHolder;
+                // A lost claim says nothing about the gateway, so it is no failure in a row.
+                if !is_lost {
+                    self.count(order, &Outcome::NotSent { reason: reason.as_str().into() }, gateway.now().monotonic);
+                }
                 self.settle(order_journal, OrderStep::GivenUp(id, reason.as_str())).await;
                 Err(reason)
             }

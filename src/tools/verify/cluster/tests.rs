@@ -15,6 +15,7 @@ fn record(released: bool) -> Record {
         at: 1_800_000_100,
         trust_ms: 10_000,
         bars_after: None,
+        before: None,
         released,
     }
 }
@@ -37,6 +38,13 @@ fn a_status_says_who_and_when() {
         said(None, Some(stored(false))),
         format!("held by nobody; {who} did not give it back; last heard of 3 s ago")
     );
+    let dead = Record { before: Some("inf-0 on host old".into()), ..record(true) };
+    let dead = said(None, Some(Stored { record: Some(dead), ..stored(true) }));
+    assert!(dead.ends_with(
+        "; inf-0 on host old did not give it back: look for its last orders in the account and in its journal"
+    ));
+    let endless = said(Some(Stored { lease: 0, ..stored(false) }), None);
+    assert!(endless.contains("its claim has no lease"), "{endless}");
     assert_eq!(said(None, None), "held by nobody, now or before");
     let unreadable = said(Some(Stored { record: None, ..stored(false) }), None);
     assert_eq!(unreadable, "held by a daemon whose record cannot be read, epoch 40");

@@ -94,6 +94,18 @@ fn an_order_that_was_given_up_is_no_unknown_one_at_the_next_start() {
 }
 
 #[test]
+fn an_order_given_up_for_a_lost_account_is_no_failure_in_a_row() {
+    for (reason, failures) in [("shutdown", 1), ("not_holder", 0)] {
+        let disk = Disk::new();
+        let order = disk.left_sending();
+        Store::keep(&disk.path(), &OrderStep::GivenUp(order.client_order_id, reason), NOW).unwrap();
+        let question = StandingQuestion { failures_max: 3, ..StandingQuestion::default() };
+        let standing = disk.open().read_standing(&identity(), question, NOW).unwrap();
+        assert_eq!(standing.failures_in_a_row, failures, "{reason}");
+    }
+}
+
+#[test]
 fn the_volume_of_a_partial_fill_is_kept() {
     let disk = Disk::new();
     let order = disk.left_sending();

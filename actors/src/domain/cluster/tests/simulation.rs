@@ -1,5 +1,5 @@
 //! Three daemons of one account and one etcd, in seeded random worlds: pauses, partitions, lost and late requests and answers,
-//! kills, clean restarts, leases that etcd ends early, and clocks that run apart. Two never may send at the same true time.
+//! kills, clean restarts, leases that etcd ends early, an etcd that loses its data, clocks that run apart, and wall clocks that step. Two never may send at the same true time.
 
 use super::*;
 use proptest::{
@@ -131,6 +131,8 @@ struct Daemon {
     /// Its clocks: true milliseconds times this, in thousandths; and how far its wall clock is off.
     rate: u64,
     wall_off: i64,
+    /// How far it was set since, seconds.
+    step: i64,
     offset: u64,
     paused_until: u64,
     down_until: u64,
@@ -145,7 +147,7 @@ impl Daemon {
     }
 
     fn wall(&self, now_ms: u64) -> i64 {
-        WALL + (now_ms / 1_000) as i64 + self.wall_off
+        WALL + (now_ms / 1_000) as i64 + self.wall_off + self.step
     }
 
     fn may_send(&self, now_ms: u64) -> bool {
@@ -159,12 +161,17 @@ struct World {
     daemons: Vec<Daemon>,
     requests: Vec<Request>,
     numbers: u64,
+    /// Whether its etcd loses its data now and then.
+    loses_data: bool,
 }
 
 impl World {
     fn new(seed: u64) -> Self {
         let mut chance = Chance::new(seed);
-        let walls = [0, 1].map(|_| chance.below(241) as i64 - 120);
+        // What an empty etcd has forgotten is also how far the clocks are apart, so that they must agree there.
+        let loses_data = chance.once_in(2);
+        let apart = if loses_data { 2 } else { 120 };
+        let walls = [0, 1].map(|_| chance.below(2 * apart + 1) as i64 - apart as i64);
         let daemons = (0..3_u64).map(|index| {
             // Two machines; on one of them two daemons share a journal.
             let journal = format!("journal-{}", index / 2);
@@ -173,6 +180,7 @@ impl World {
                 journal,
                 rate: 970 + chance.below(61),
                 wall_off: walls[index as usize / 2],
+                step: 0,
                 offset: chance.below(1_000_000),
                 paused_until: 0,
                 down_until: 0,
@@ -181,7 +189,7 @@ impl World {
             }
         });
         let daemons = daemons.collect();
-        Self { chance, etcd: Etcd::default(), daemons, requests: Vec::new(), numbers: 1_000 }
+        Self { chance, etcd: Etcd::default(), daemons, requests: Vec::new(), numbers: 1_000, loses_data }
     }
 
     fn send(&mut self, of: usize, ask: Ask, now_ms: u64) -> u64 {
@@ -203,11 +211,14 @@ impl World {
             if self.chance.once_in(900) {
                 self.daemons[of].cut_until = now_ms + self.chance.below(30_000);
             }
+            if self.chance.once_in(1_000) {
+                self.daemons[of].step = self.chance.below(5) as i64 - 2;
+            }
             let is_killed = self.chance.once_in(2_000);
             let is_stopped = !is_killed && self.chance.once_in(2_000) && self.daemons[of].paused_until <= now_ms;
             if is_killed || is_stopped {
                 let (now, wall) = (self.daemons[of].clock(now_ms), self.daemons[of].wall(now_ms));
-                if let (true, Some((ask, _))) = (is_stopped, self.daemons[of].guard.release(now, wall)) {
+                if let (true, Some((ask, _))) = (is_stopped, self.daemons[of].guard.release(now, wall, true)) {
                     self.send(of, ask, now_ms);
                 }
                 self.numbers += 1;
@@ -219,6 +230,10 @@ impl World {
         }
         if self.chance.once_in(1_500) {
             self.etcd.leases.clear();
+        }
+        if self.loses_data && self.chance.once_in(3_000) {
+            // Its disk is replaced. Ids of leases are random, so they are never used again.
+            self.etcd = Etcd { next_lease: self.etcd.next_lease, ..Etcd::default() };
         }
     }
 

@@ -135,6 +135,9 @@ fn failures_in_a_row_stop_orders_and_a_fill_starts_afresh() {
     assert!(cycle(&mut manager, &book, &mut refusing(), &order("EURUSD", BAR)).is_ok());
     assert!(place(&mut manager, &book, &mut filling(), &order("GBPUSD", BAR)).is_ok());
     assert!(place(&mut manager, &book, &mut refusing(), &order("USDJPY", BAR)).is_ok());
+    // An order that was given up because the account was lost is none of them.
+    let mut lost = Gateway { answer: Err(Suppression::NotHolder), ..filling() };
+    assert_eq!(place(&mut manager, &book, &mut lost, &order("EURGBP", BAR)), Err(Suppression::NotHolder));
     assert!(place(&mut manager, &book, &mut refusing(), &order("AUDUSD", BAR)).is_ok());
     let next = order("NZDUSD", BAR);
     assert_eq!(place(&mut manager, &book, &mut filling(), &next), Err(Suppression::Failures));
@@ -198,6 +201,12 @@ fn positions_prove_nothing_after_another_daemon_may_have_traded() {
     let asked = gateway.asked;
     assert!(now(manager.reconcile(&book, &mut gateway, book.time.get())).is_empty());
     assert_eq!((gateway.asked, book.state(order.client_order_id)), (asked, Some(OrderState::Unknown)));
+    // Another daemon takes the account while the positions are asked for.
+    gateway.bars_after = None;
+    gateway.taken_over_at = Some(BAR);
+    assert!(now(manager.reconcile(&book, &mut gateway, book.time.get())).is_empty());
+    assert_eq!((gateway.asked, book.state(order.client_order_id)), (asked + 2, Some(OrderState::Unknown)));
+    gateway.taken_over_at = None;
     // The daemon before this one ended before the bar of this order.
     gateway.bars_after = Some(BAR - 1);
     assert_eq!(now(manager.reconcile(&book, &mut gateway, book.time.get())).len(), 1);
