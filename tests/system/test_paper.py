@@ -25,6 +25,7 @@ COSTS = {
     "study.spread_points": 8,
     "study.slippage_points": 0.5,
     "study.commission_per_lot_side": 3.5,
+    "trading.contract_size": 100_000,
     "study.swap_long_points": -4,
     "study.swap_short_points": 1.5,
 }
