@@ -9,7 +9,7 @@ use crate::daemon::console::{
 };
 use actix_web::{HttpRequest, HttpResponse, web};
 use sentinel_actors::{
-    adapters::journal::{ConsoleReader, Decided, Ledgers, Money, OrderShown, Pressed, ReadError, Today},
+    adapters::journal::{ConsoleReader, Decided, Latch, Ledgers, Money, OrderShown, Pressed, ReadError, Today},
     metrics::health::{AccountHealth, CycleHealth},
 };
 use serde_json::{Value, json};
@@ -29,7 +29,14 @@ struct Rows {
     positions: HashMap<String, (u32, u32)>,
     unresolved: Vec<OrderShown>,
     today: (Today, Today),
-    halt: (Option<Pressed>, u32),
+    halt: Stopped,
+}
+
+/// What the journal says of a halt and of failed orders.
+struct Stopped {
+    pressed: Option<Pressed>,
+    failures: u32,
+    latch: Latch,
 }
 
 /// Why a daemon that sends nothing has no results.
@@ -51,15 +58,14 @@ pub async fn now(request: HttpRequest, desk: web::Data<Desk>, doors: web::Data<D
 
 async fn make(request: &HttpRequest, desk: &Desk, doors: &Doors) -> Answer {
     let health = health(desk).await?;
-    let seen = desk.halt.look();
+    let since_ms = desk.halt.since_ms();
     let names: Vec<_> = desk.facts.symbols.iter().map(|symbol| symbol.name.clone()).collect();
     let (of, failures_max) = (ledgers(desk), desk.facts.failures_max);
     let of_now = of.now_ms / 1_000;
-    let rows = desk.reader.journal(move |journal| read(journal, &of, &names, seen.since_ms, failures_max)).await;
-    let Rows { decisions, mut signals, positions, unresolved, mut today, halt: (pressed, failures) } =
-        rows.map_err(unread)?;
+    let rows = desk.reader.journal(move |journal| read(journal, &of, &names, since_ms, failures_max)).await;
+    let Rows { decisions, mut signals, positions, unresolved, mut today, halt: stopped } = rows.map_err(unread)?;
     as_told(&mut today.0, &health.account);
-    let halt = desk.halt.shown(seen, pressed, Some(failures));
+    let halt = shown(desk, since_ms, Some(stopped));
     let facts = &desk.facts;
     let user = user(request);
     let newest_bar = decisions.iter().filter_map(|decision| decision.bar_close_s).max();
@@ -166,35 +172,41 @@ fn read(
         positions: journal.position_counts(&of.account)?,
         unresolved: journal.unresolved(UNRESOLVED_MAX)?,
         today: journal.today(of)?,
-        halt: pressed(journal, &of.account, since_ms, failures_max)?,
+        halt: stopped(journal, &of.account, since_ms, failures_max)?,
     })
 }
 
 /// Who made the file that was made at this time, and how many orders in a row were not filled.
-fn pressed(
+fn stopped(
     journal: &mut ConsoleReader,
     account: &str,
     since_ms: Option<i64>,
     failures_max: u32,
-) -> Result<(Option<Pressed>, u32), ReadError> {
+) -> Result<Stopped, ReadError> {
     let pressed = match since_ms {
         Some(at_ms) => journal.halt_at(at_ms, PRESS_SLACK_MS)?,
         None => None,
     };
     let most = if failures_max == 0 { FAILURES_MAX } else { failures_max };
-    Ok((pressed, journal.failures_in_a_row(account, most)?))
+    // The count after the latch: an order that fails between the two makes the page's number old, never new.
+    let latch = journal.latch(account, failures_max)?;
+    Ok(Stopped { pressed, failures: journal.failures_in_a_row(account, most)?, latch })
+}
+
+/// HALT of the contract, numbered with what the journal said. Who made a file is told of the file that was asked about only.
+fn shown(desk: &Desk, since_ms: Option<i64>, stopped: Option<Stopped>) -> Halt {
+    let seen = desk.halt.look(stopped.as_ref().map(|stopped| stopped.latch));
+    let failures = stopped.as_ref().map(|stopped| stopped.failures);
+    let pressed = stopped.and_then(|stopped| stopped.pressed).filter(|_| seen.since_ms == since_ms);
+    desk.halt.shown(seen, pressed, failures)
 }
 
 /// The answer of a button: the state of the kill switch now, also if the journal cannot be read.
 pub async fn halt_now(desk: &Desk) -> HttpResponse {
-    let seen = desk.halt.look();
+    let since_ms = desk.halt.since_ms();
     let (account, failures_max) = (desk.facts.journal_account.clone(), desk.facts.failures_max);
-    let read = desk.reader.journal(move |journal| pressed(journal, &account, seen.since_ms, failures_max)).await;
-    let (who, failures) = match read {
-        Ok((who, failures)) => (who, Some(failures)),
-        Err(_) => (None, None),
-    };
-    let halt: Halt = desk.halt.shown(seen, who, failures);
+    let read = desk.reader.journal(move |journal| stopped(journal, &account, since_ms, failures_max)).await;
+    let halt = shown(desk, since_ms, read.ok());
     let cycle_id = super::newest_cycle(desk, None).await;
     HttpResponse::Ok().json(json!({"schema": 1, "now_ms": super::now_ms(desk), "cycle_id": cycle_id, "halt": halt}))
 }
