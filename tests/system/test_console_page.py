@@ -484,18 +484,37 @@ def test_a_page_without_data_can_halt(own, wide):
     assert wide.text("#lost") == ""
 
 
-def test_a_rule_that_stops_every_order_is_not_green(own, wide):
+def test_a_page_that_lost_contact_still_halts(own, wide):
+    own.world.press(True, who="console:ann@127.0.0.1", reason="first")
+    wide.open(own.url + PAGE)
+    wide.shows("first", ".waiting")
+    assert wide.text("#press") == "Resume…"
+    own.refused = {"now"}
+    own.world.press(False)
+    wide.shows("the journal cannot be read", "#lost", 25)
+    assert wide.text("#press") == "Halt…", "what the page remembers may be over"
+    wide.find("#press:enabled").click()
+    wide.find("#typed")
+    assert "Resume…" in wide.text("dialog"), "a resume is still possible"
+    wide.press("again")
+    wide.find("dialog .danger:enabled").click()
+    wide.shows("Halted: no order is sent", "dialog")
+    assert own.world.halt["reason"] == "again"
+
+
+@pytest.mark.parametrize("rule", ["loss_limit", "not_holder"])
+def test_a_rule_that_stops_every_order_is_not_green(own, wide, rule):
     def stopped(path, answer):
         if path == "now":
             answer["health"]["status"] = "ok"
             for it in answer["symbols"]:
-                it["decision"] |= {"action": "BUY", "result": "suppressed", "reason": "loss_limit"}
+                it["decision"] |= {"action": "BUY", "result": "suppressed", "reason": rule}
         return answer
 
     own.world.change = stopped
     wide.open(own.url + PAGE)
     wide.shows("the newest signal was not sent", ".verdict.warn")
-    wide.shows("loss_limit", ".verdict.warn")
+    wide.shows(rule, ".verdict.warn")
 
 
 def test_a_stale_page_resumes_nothing(own, wide):
@@ -507,7 +526,7 @@ def test_a_stale_page_resumes_nothing(own, wide):
     own.world.press(True, who="console:bob@127.0.0.1", reason="second")
     wide.press("12345678")
     wide.find("dialog .primary:enabled").click()
-    wide.shows("somebody has halted or resumed since", "dialog")
+    wide.shows("somebody has halted or resumed, or orders have failed, since", "dialog")
     assert own.world.halt["reason"] == "second"
     wide.run("document.querySelector('dialog').close()")
     wide.shows("second", ".waiting")
