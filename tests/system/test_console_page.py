@@ -367,6 +367,21 @@ def test_positions_and_open_profit_say_their_age(own, wide):
     wide.picture("positions-old-wide")
 
 
+def test_a_position_that_is_not_listed_is_unknown(own, wide):
+    seen = int(time.time() * 1_000) - 3_600_000
+
+    def unlisted(path, answer):
+        if path == "now":
+            answer["symbols"][0] |= {"positions_live": 0, "positions_unknown": 1, "positions_paper": 0}
+            answer["today"]["live"]["seen_ms"] = seen
+        return answer
+
+    own.world.change = unlisted
+    wide.open(own.url + PAGE)
+    wide.shows("1 unknown", "main")
+    wide.shows("as told " + time.strftime("%H:%M UTC", time.gmtime(seen / 1_000)), "table")
+
+
 def test_a_page_that_slept_is_old_at_once(own, wide):
     wide.open(own.url + PAGE)
     own.is_silent = True

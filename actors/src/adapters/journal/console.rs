@@ -18,7 +18,7 @@ pub use model::{Bin, Calibration, Histogram, ModelRows, Outcomes};
 pub use money::{AccountTold, Ledgers, Money, MoneyRows, Period, Slippage, SymbolMoney, Today, Unexplained};
 pub use odds::{OddsPage, OddsRow, PaperMark};
 pub use orders::{Entry, Exit, Ledger, OrderEvent, OrderPage, OrderShown, OrderStory};
-pub use positions::{PositionShown, Positions};
+pub use positions::{PositionCount, PositionShown, Positions};
 
 use super::{FileId, OpenError, files, schema, standing};
 use rusqlite::{Connection, ErrorCode, InterruptHandle, OpenFlags, OptionalExtension};

@@ -1,6 +1,6 @@
 //! The view Now: all that a person has to know first.
 
-use super::{Answer, Body, answer, as_json, health, millis, sent, unread};
+use super::{Answer, Body, answer, as_json, health, millis, orders::gateway_names, sent, unread};
 use crate::daemon::console::{
     desk::Desk,
     facts::Facts,
@@ -9,7 +9,9 @@ use crate::daemon::console::{
 };
 use actix_web::{HttpRequest, HttpResponse, web};
 use sentinel_actors::{
-    adapters::journal::{ConsoleReader, Decided, Latch, Ledgers, Money, OrderShown, Pressed, ReadError, Today},
+    adapters::journal::{
+        ConsoleReader, Decided, Latch, Ledgers, Money, OrderShown, PositionCount, Pressed, ReadError, Today,
+    },
     metrics::health::{AccountHealth, CycleHealth},
 };
 use serde_json::{Value, json};
@@ -26,7 +28,7 @@ const FAILURES_MAX: u32 = 100;
 struct Rows {
     decisions: Vec<Decided>,
     signals: HashMap<String, Decided>,
-    positions: HashMap<String, (u32, u32)>,
+    positions: HashMap<String, PositionCount>,
     unresolved: Vec<OrderShown>,
     today: (Today, Today),
     halt: Stopped,
@@ -59,10 +61,10 @@ pub async fn now(request: HttpRequest, desk: web::Data<Desk>, doors: web::Data<D
 async fn make(request: &HttpRequest, desk: &Desk, doors: &Doors) -> Answer {
     let health = health(desk).await?;
     let since_ms = desk.halt.since_ms();
-    let names: Vec<_> = desk.facts.symbols.iter().map(|symbol| symbol.name.clone()).collect();
-    let (of, failures_max) = (ledgers(desk), desk.facts.failures_max);
+    let (of, shared) = (ledgers(desk), desk.facts.clone());
+    let told_ms = health.account.told_at.map(millis);
     let of_now = of.now_ms / 1_000;
-    let rows = desk.reader.journal(move |journal| read(journal, &of, &names, since_ms, failures_max)).await;
+    let rows = desk.reader.journal(move |journal| read(journal, &of, &shared, told_ms, since_ms)).await;
     let Rows { decisions, mut signals, positions, unresolved, mut today, halt: stopped } = rows.map_err(unread)?;
     as_told(&mut today.0, &health.account);
     let halt = shown(desk, since_ms, Some(stopped));
@@ -72,10 +74,10 @@ async fn make(request: &HttpRequest, desk: &Desk, doors: &Doors) -> Answer {
     let newest_cycle = decisions.first().map(|decision| decision.cycle_id);
     let mut decisions: HashMap<_, _> = decisions.into_iter().map(|it| (it.symbol.clone(), it)).collect();
     let symbols = facts.symbols.iter().take(sentinel_actors::adapters::journal::ROWS_MAX).map(|symbol| {
-        let (live, paper) = positions.get(&symbol.name).copied().unwrap_or_default();
+        let PositionCount { live, unknown, paper } = positions.get(&symbol.name).copied().unwrap_or_default();
         json!({
             "symbol": symbol.name, "gateway_name": symbol.gateway_name, "digits": symbol.digits,
-            "positions_live": live, "positions_paper": paper,
+            "positions_live": live, "positions_unknown": unknown, "positions_paper": paper,
             "decision": decisions.remove(&symbol.name), "signal": signals.remove(&symbol.name),
         })
     });
@@ -156,23 +158,23 @@ fn unresolved_row(order: &OrderShown) -> Value {
 fn read(
     journal: &mut ConsoleReader,
     of: &Ledgers,
-    symbols: &[String],
+    facts: &Facts,
+    told_ms: Option<i64>,
     since_ms: Option<i64>,
-    failures_max: u32,
 ) -> Result<Rows, ReadError> {
     let mut signals = HashMap::new();
-    for symbol in symbols {
-        if let Some(signal) = journal.newest_signal(symbol)? {
-            signals.insert(symbol.clone(), signal);
+    for symbol in &facts.symbols {
+        if let Some(signal) = journal.newest_signal(&symbol.name)? {
+            signals.insert(symbol.name.clone(), signal);
         }
     }
     Ok(Rows {
         decisions: journal.newest_decisions()?,
         signals,
-        positions: journal.position_counts(&of.account)?,
+        positions: journal.positions(&of.account, &gateway_names(facts), told_ms)?.counts(),
         unresolved: journal.unresolved(UNRESOLVED_MAX)?,
         today: journal.today(of)?,
-        halt: stopped(journal, &of.account, since_ms, failures_max)?,
+        halt: stopped(journal, &of.account, since_ms, facts.failures_max)?,
     })
 }
 
