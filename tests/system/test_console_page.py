@@ -379,7 +379,8 @@ def test_a_position_that_is_not_listed_is_unknown(own, wide):
     own.world.change = unlisted
     wide.open(own.url + PAGE)
     wide.shows("1 unknown", "main")
-    wide.shows("as told " + time.strftime("%H:%M UTC", time.gmtime(seen / 1_000)), "table")
+    wide.shows("as told", "table")
+    wide.shows(time.strftime("%H:%M UTC", time.gmtime(seen / 1_000)), "table")
 
 
 def test_a_page_that_slept_is_old_at_once(own, wide):
