@@ -302,9 +302,8 @@ def test_twenty_pages_leave_a_cycle_and_memory_what_they_were(harness):
 
 
 def is_as_before(rounds: list[tuple[float, float, float]]) -> bool:
-    """Whether 20 pages cost what they may. Another program on the machine only ever adds, so the least of each counts."""
-    alone, watched, more = (min(column) for column in zip(*rounds))
-    return watched <= max(1.1 * alone, alone + 50) and more <= 2
+    """Whether 20 pages cost what they may, in one round whose three figures belong together; another program adds to some rounds."""
+    return any(watched <= max(1.1 * alone, alone + 50) and more <= 2 for alone, watched, more in rounds)
 
 
 def one_round(daemon, port: int) -> tuple[float, float, float]:

@@ -367,6 +367,22 @@ def test_positions_and_open_profit_say_their_age(own, wide):
     wide.picture("positions-old-wide")
 
 
+def test_a_position_that_is_not_listed_is_unknown(own, wide):
+    seen = int(time.time() * 1_000) - 3_600_000
+
+    def unlisted(path, answer):
+        if path == "now":
+            answer["symbols"][0] |= {"positions_live": 0, "positions_unknown": 1, "positions_paper": 0}
+            answer["today"]["live"]["seen_ms"] = seen
+        return answer
+
+    own.world.change = unlisted
+    wide.open(own.url + PAGE)
+    wide.shows("1 unknown", "main")
+    wide.shows("as told", "table")
+    wide.shows(time.strftime("%H:%M UTC", time.gmtime(seen / 1_000)), "table")
+
+
 def test_a_page_that_slept_is_old_at_once(own, wide):
     wide.open(own.url + PAGE)
     own.is_silent = True
@@ -484,18 +500,37 @@ def test_a_page_without_data_can_halt(own, wide):
     assert wide.text("#lost") == ""
 
 
-def test_a_rule_that_stops_every_order_is_not_green(own, wide):
+def test_a_page_that_lost_contact_still_halts(own, wide):
+    own.world.press(True, who="console:ann@127.0.0.1", reason="first")
+    wide.open(own.url + PAGE)
+    wide.shows("first", ".waiting")
+    assert wide.text("#press") == "Resume…"
+    own.refused = {"now"}
+    own.world.press(False)
+    wide.shows("the journal cannot be read", "#lost", 25)
+    assert wide.text("#press") == "Halt…", "what the page remembers may be over"
+    wide.find("#press:enabled").click()
+    wide.find("#typed")
+    assert "Resume…" in wide.text("dialog"), "a resume is still possible"
+    wide.press("again")
+    wide.find("dialog .danger:enabled").click()
+    wide.shows("Halted: no order is sent", "dialog")
+    assert own.world.halt["reason"] == "again"
+
+
+@pytest.mark.parametrize("rule", ["loss_limit", "not_holder"])
+def test_a_rule_that_stops_every_order_is_not_green(own, wide, rule):
     def stopped(path, answer):
         if path == "now":
             answer["health"]["status"] = "ok"
             for it in answer["symbols"]:
-                it["decision"] |= {"action": "BUY", "result": "suppressed", "reason": "loss_limit"}
+                it["decision"] |= {"action": "BUY", "result": "suppressed", "reason": rule}
         return answer
 
     own.world.change = stopped
     wide.open(own.url + PAGE)
     wide.shows("the newest signal was not sent", ".verdict.warn")
-    wide.shows("loss_limit", ".verdict.warn")
+    wide.shows(rule, ".verdict.warn")
 
 
 def test_a_stale_page_resumes_nothing(own, wide):
@@ -507,7 +542,7 @@ def test_a_stale_page_resumes_nothing(own, wide):
     own.world.press(True, who="console:bob@127.0.0.1", reason="second")
     wide.press("12345678")
     wide.find("dialog .primary:enabled").click()
-    wide.shows("somebody has halted or resumed since", "dialog")
+    wide.shows("somebody has halted or resumed, or orders have failed, since", "dialog")
     assert own.world.halt["reason"] == "second"
     wide.run("document.querySelector('dialog').close()")
     wide.shows("second", ".waiting")

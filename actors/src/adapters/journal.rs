@@ -31,9 +31,9 @@ pub use account_lock::{AccountLock, AccountLockError};
 pub use account_snapshots::ToldOf;
 pub use console::{
     AccountTold, Bin, Calibration, ConsoleReader, Curve, Decided, DecidedPage, Entry, EquityCurves, Exit, Failure,
-    Histogram, Ledger, Ledgers, ModelRows, Money, MoneyRows, OddsPage, OddsRow, OrderEvent, OrderPage, OrderShown,
-    OrderStory, Outcomes, PaperMark, Period, PositionShown, Positions, Pressed, READ_MAX, ROWS_MAX, Range, ReadError,
-    Slippage, SymbolMoney, Today, Unexplained,
+    Histogram, Latch, Ledger, Ledgers, ModelRows, Money, MoneyRows, OddsPage, OddsRow, OrderEvent, OrderPage,
+    OrderShown, OrderStory, Outcomes, PaperMark, Period, PositionCount, PositionShown, Positions, Pressed, READ_MAX,
+    ROWS_MAX, Range, ReadError, Slippage, SymbolMoney, Today, Unexplained,
 };
 pub use daemon_lock::{DaemonLock, FileId};
 pub use decisions::{CycleFaults, CycleRecord, bars_sha256, sequence_sha256};

@@ -134,7 +134,6 @@ function drawFrame(now) {
   $("account").textContent = daemon.account ?? "";
   const press = $("press");
   press.disabled = !user.is_operator || !halt.is_available;
-  press.textContent = f.isStopped(halt) ? "Resume…" : "Halt…";
   press.title = !halt.is_available ? "guards.halt_file is not set" : user.is_operator ? "" : "this user only reads";
 }
 
@@ -147,6 +146,8 @@ function tickAges() {
     node.textContent = lost ? "?" : left > 0 ? `in ${f.age(left)}` : "due now";
   }
   document.documentElement.toggleAttribute("data-lost", lost !== null);
+  // Old data may say "halted" of a daemon that sends orders again.
+  $("press").textContent = page.now && !lost && f.isStopped(page.now.halt) ? "Resume…" : "Halt…";
   const text = lost ? `no contact since ${lost.since === null ? lost.from : f.clock(lost.since)}: ${lost.why}` : "";
   // Over the view, and in a dialog, which lies over it.
   for (const bar of document.querySelectorAll("[data-banner]")) {
@@ -185,7 +186,7 @@ const ACTIONS = {
   },
   async press() {
     const { openDialog } = await import("./press.js");
-    openDialog(page.now, (now) => { if (page.now) page.now = { ...page.now, halt: now.halt }; draw(); poll(); }, () => poll());
+    openDialog(page.now, contact.lost(page.now, POLL_MS) !== null, (now) => { if (page.now) page.now = { ...page.now, halt: now.halt }; draw(); poll(); }, () => poll());
     tickAges();
   },
 };

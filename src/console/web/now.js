@@ -4,7 +4,7 @@ import * as f from "./parts.js";
 import { ago, el, money, oddsBar, oddsText, section, state, table, tiles, until, verdict, whyCell } from "./parts.js";
 
 // Rules that stop the orders of every symbol. Those that `halt` tells at once are not among them.
-const STOPS_ALL = new Set(["clock_step", "journal", "handshake", "breaker", "order_limit", "loss_limit", "positions"]);
+const STOPS_ALL = new Set(["clock_step", "journal", "not_holder", "handshake", "breaker", "order_limit", "loss_limit", "positions"]);
 const CYCLES_SHOWN = 12, RECORDED_MS = 30 * 86400e3;
 
 export async function load({ get }) {
@@ -98,14 +98,15 @@ function today({ today: { live, paper }, daemon, now_ms: at }) {
 function symbols(now) {
   const row = (it) => {
     const d = it.decision, signal = it.signal;
-    const held = [it.positions_live && `${it.positions_live} live`, it.positions_paper && `${it.positions_paper} paper`].filter(Boolean).join(", ");
+    const told = now.today.live.seen_ms, isTold = (it.positions_live || it.positions_unknown) && told !== null;
+    const held = [it.positions_live && `${it.positions_live} live`, it.positions_unknown && `${it.positions_unknown} unknown`, it.positions_paper && `${it.positions_paper} paper`].filter(Boolean).join(", ");
     return [
       [el("a", { href: `#/symbol/${encodeURIComponent(it.symbol)}` }, it.symbol), d?.close !== null && d ? el("small", null, f.fixed(d.close, it.digits)) : null],
       verdict(d),
       d ? [oddsBar(d), el("small", null, oddsText(d))] : "",
       whyCell(d),
       signal ? [verdict(signal), el("small", null, f.moment(signal.cycle_id, now.now_ms))] : el("span.soft", null, "none"),
-      held || el("span.soft", null, "none"),
+      held ? [held, isTold ? el("small", null, `as told ${f.moment(told, now.now_ms)}`) : null] : el("span.soft", null, "none"),
     ];
   };
   const columns = [["Symbol", "name"], ["Now", "mark"], ["Odds", "odds-cell"], ["Why", "long"], ["Last signal", "mark"], ["Open positions", "mark"]];

@@ -7,19 +7,25 @@ import * as f from "./parts.js";
 const DRY_RUN = "dry-run";
 const dialog = document.getElementById("dialog");
 
-/** Opens the dialog for the state that the page shows. `done` gets the new state, `stale` is called if it was an old one. */
-export function openDialog(now, done, stale) {
+/**
+ * Opens the dialog for the state that the page shows; if that is old, `isOld`, a halt comes first. `done` gets the new state, `stale` is called if it was an old one.
+ */
+export function openDialog(now, isOld, done, stale) {
   const halt = now?.halt, account = now?.daemon.account ?? DRY_RUN;
-  // Of a daemon whose state cannot be read only a halt is possible.
-  const isStopped = now !== null && f.isStopped(halt);
+  // Of a daemon whose state was never read only a halt is possible. What was read long ago must not keep anyone from one:
+  // somebody may have resumed since.
+  const wasStopped = now !== null && f.isStopped(halt);
+  const isStopped = wasStopped && !isOld;
   const message = el("p.trouble", { role: "alert", hidden: true });
   const input = isStopped
     ? el("input", { id: "typed", autocomplete: "off", autocapitalize: "off", spellcheck: "false", maxlength: 200, required: true })
     : el("input", { id: "typed", autocomplete: "off", maxlength: 200, required: true, placeholder: "news at 15:30" });
   const button = el("button", { type: "submit", class: isStopped ? "primary" : "danger" }, isStopped ? "Resume" : "Halt now");
   const close = el("button", { type: "button" }, "Cancel");
+  const other = isOld && wasStopped && el("button", { type: "button" }, "Resume…");
+  if (other) other.addEventListener("click", () => { dialog.close(); openDialog(now, false, done, stale); });
   const banner = el("p.lost", { role: "alert", "data-banner": true, hidden: true });
-  const form = el("form", null, banner, isStopped ? resumeText(halt, account) : haltText(now), input, message, el("div.buttons", null, button, close));
+  const form = el("form", null, banner, isStopped ? resumeText(halt, account) : haltText(now), input, message, el("div.buttons", null, button, other, close));
   const check = () => { button.disabled = isStopped ? input.value.trim() !== account : !input.value.trim(); };
   input.addEventListener("input", check);
   close.addEventListener("click", () => dialog.close());
@@ -31,7 +37,7 @@ export function openDialog(now, done, stale) {
     try {
       const told = isStopped ? await post("resume", { account: typed }, halt.generation) : await post("halt", { reason: typed });
       done(told);
-      if (now !== null) return dialog.close();
+      if (now !== null && !isOld) return dialog.close();
       // The page behind cannot show it.
       message.hidden = false;
       message.textContent = "Halted: no order is sent.";
@@ -39,7 +45,7 @@ export function openDialog(now, done, stale) {
     } catch (error) {
       message.hidden = false;
       message.textContent = error.status === 412
-        ? "Nothing was done: somebody has halted or resumed since this page was read. The page is read again; look at it, then decide."
+        ? "Nothing was done: somebody has halted or resumed, or orders have failed, since this page was read. The page is read again; look at it, then decide."
         : `Not known to be done: ${error.message}. Look at the state above.`;
       stale();
       if (error.status !== 412) check();

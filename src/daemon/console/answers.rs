@@ -99,7 +99,7 @@ fn answer(request: &HttpRequest, desk: &Desk, mut body: Body) -> Answer {
 }
 
 /// The error for a file that does not answer.
-fn unread(error: ReadError) -> HttpResponse {
+pub(super) fn unread(error: ReadError) -> HttpResponse {
     let code = match error {
         ReadError::Busy => "busy",
         ReadError::Failed(_) => "journal",

@@ -87,6 +87,7 @@ fn content_type(name: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use sentinel_actors::domain::guard::Suppression;
 
     #[test]
     fn the_page_fits_into_60_kilobytes() {
@@ -126,6 +127,36 @@ mod tests {
         assert_eq!(asked(""), (200, "no-cache".into()), "the page says which files it has");
         assert_eq!(asked("files-0000000000000000/app.js").0, 404);
         assert_eq!(asked(&format!("{FOLDER}/none.js")).0, 404);
+    }
+
+    #[test]
+    fn the_page_knows_each_rule_that_stops_every_order() {
+        // These stop one signal, or the view says them elsewhere.
+        let others = [
+            "below_threshold",
+            "halted",
+            "market_closed",
+            "stale_bar",
+            "volume_limit",
+            "bad_stop",
+            "dry_run",
+            "already_ordered",
+            "unresolved",
+            "shutdown",
+            "failures",
+            "cooldown",
+            "opposite",
+            "position_limit",
+            "stale_decision",
+        ];
+        let page = include_str!("../../console/web/now.js");
+        let (_, list) = page.split_once("STOPS_ALL = new Set([").unwrap();
+        let stop_all = list.split_once(']').unwrap().0.split(", ").map(|name| name.trim_matches('"'));
+        let mut known: Vec<_> = others.into_iter().chain(stop_all).collect();
+        let mut all: Vec<_> = Suppression::ALL.iter().map(|rule| rule.as_str()).collect();
+        known.sort_unstable();
+        all.sort_unstable();
+        assert_eq!(known, all, "each in one of the two lists");
     }
 
     #[test]

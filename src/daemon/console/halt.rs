@@ -1,9 +1,9 @@
-//! The kill switch as the console sees it: each change gets a number, so that a page which is older than the last change can
-//! be told from one that is not.
+//! The kill switch and the stop after failed orders as the console sees them: each change gets a number, so that a page which
+//! is older than the last change can be told from one that is not.
 
 use sentinel_actors::adapters::{
     halt_file::{HaltFile, HaltState},
-    journal::Pressed,
+    journal::{Latch, Pressed},
 };
 use serde::Serialize;
 use std::{
@@ -48,18 +48,27 @@ pub(super) struct Seen {
     pub since_ms: Option<i64>,
 }
 
-/// Looks at the file. Belongs to one thread.
+/// Looks at the file, and is told what the journal has. Belongs to one thread.
 pub(super) struct HaltWatch {
     path: Option<PathBuf>,
     failures_max: u32,
-    last: RefCell<(u64, Found)>,
+    last: RefCell<Last>,
+}
+
+/// What the last look saw, and its number.
+struct Last {
+    generation: u64,
+    found: Found,
+    /// `None` until the journal was read.
+    latch: Option<Latch>,
 }
 
 impl HaltWatch {
     /// Of this file. Numbers begin with the daemon's start, so that none of an earlier daemon comes again.
     pub fn new(path: Option<PathBuf>, failures_max: u32, started: Duration) -> Self {
         let found = find(path.as_deref());
-        Self { path, failures_max, last: RefCell::new((started.as_secs(), found)) }
+        let last = Last { generation: started.as_secs(), found, latch: None };
+        Self { path, failures_max, last: RefCell::new(last) }
     }
 
     /// The file, if it is set.
@@ -67,25 +76,29 @@ impl HaltWatch {
         self.path.as_deref()
     }
 
-    /// The state at this moment; a change gets the next number.
-    pub fn look(&self) -> Seen {
+    /// When the file was made or a halt was pressed again, unix milliseconds.
+    pub fn since_ms(&self) -> Option<i64> {
+        since_ms(&find(self.path.as_deref()))
+    }
+
+    /// The state at this moment; a change gets the next number. `latch` is what the journal has just said, `None` if it could
+    /// not be read: then what it said before holds.
+    pub fn look(&self, latch: Option<Latch>) -> Seen {
         let found = find(self.path.as_deref());
         let mut last = self.last.borrow_mut();
-        if last.1 != found {
-            *last = (last.0 + 1, found);
+        let latch = latch.or(last.latch);
+        if last.found != found || last.latch != latch {
+            *last = Last { generation: last.generation + 1, found, latch };
         }
-        let since_ms = match last.1 {
-            Found::File(_, _, seconds, nanoseconds) => Some(seconds * 1_000 + nanoseconds / 1_000_000),
-            Found::Nothing | Found::Unknown => None,
-        };
+        let since_ms = since_ms(&last.found);
         // Asked of the same function as the cycle asks: if nobody can tell, it is halted.
         let is_halted = HaltFile::new(self.path.clone()).state() != HaltState::Running;
-        Seen { is_halted, generation: last.0, since_ms }
+        Seen { is_halted, generation: last.generation, since_ms }
     }
 
     /// What was there at the last look.
     pub fn found(&self) -> Found {
-        self.last.borrow().1.clone()
+        self.last.borrow().found.clone()
     }
 
     /// The object of the contract. `pressed` is the press that made the file, `failures` the count of orders not filled.
@@ -101,6 +114,13 @@ impl HaltWatch {
             failures_in_a_row: failures,
             failures_max: self.failures_max,
         }
+    }
+}
+
+fn since_ms(found: &Found) -> Option<i64> {
+    match found {
+        Found::File(_, _, seconds, nanoseconds) => Some(seconds * 1_000 + nanoseconds / 1_000_000),
+        Found::Nothing | Found::Unknown => None,
     }
 }
 
@@ -124,30 +144,30 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("halt");
         let watch = HaltWatch::new(Some(path.clone()), 3, Duration::from_secs(1_000));
-        let first = watch.look();
-        assert_eq!((first.is_halted, first.generation, watch.look().generation), (false, 1_000, 1_000));
+        let first = watch.look(None);
+        assert_eq!((first.is_halted, first.generation, watch.look(None).generation), (false, 1_000, 1_000));
         halt_file::halt(&path).unwrap();
-        let halted = watch.look();
-        assert_eq!((halted.is_halted, halted.generation, watch.look().generation), (true, 1_001, 1_001));
+        let halted = watch.look(None);
+        assert_eq!((halted.is_halted, halted.generation, watch.look(None).generation), (true, 1_001, 1_001));
         assert!(halted.since_ms.is_some());
         halt_file::halt(&path).unwrap();
-        assert_eq!(watch.look().generation, 1_002, "a second halt is a change");
+        assert_eq!(watch.look(None).generation, 1_002, "a second halt is a change");
         halt_file::resume(&path).unwrap();
-        assert_eq!(watch.look().generation, 1_003);
+        assert_eq!(watch.look(None).generation, 1_003);
         halt_file::halt(&path).unwrap();
-        watch.look();
+        watch.look(None);
         // Both between two looks: it is another halt.
         std::thread::sleep(Duration::from_millis(20));
         halt_file::resume(&path).unwrap();
         halt_file::halt(&path).unwrap();
-        assert_eq!(watch.look().generation, 1_005);
+        assert_eq!(watch.look(None).generation, 1_005);
     }
 
     #[test]
     fn a_doubt_is_shown_as_a_halt() {
         let folder = tempfile::tempdir().unwrap();
         let watch = HaltWatch::new(Some(folder.path().join("gone/halt")), 0, Duration::ZERO);
-        assert!(watch.look().is_halted);
-        assert!(!HaltWatch::new(None, 0, Duration::ZERO).look().is_halted);
+        assert!(watch.look(None).is_halted);
+        assert!(!HaltWatch::new(None, 0, Duration::ZERO).look(None).is_halted);
     }
 }

@@ -2,7 +2,7 @@
 //! nothing; a resume happens only once the journal has it.
 
 use super::{
-    answers::halt_now,
+    answers::{halt_now, unread},
     desk::Desk,
     halt::{HaltWatch, find},
     security::{Doors, failure, forged, user},
@@ -107,14 +107,21 @@ async fn press_resume(request: &HttpRequest, doors: &Doors, desk: &Desk, payload
     if account.trim() != desk.facts.account.as_deref().unwrap_or(DRY_RUN) {
         return Err(bad("this is not the daemon's account"));
     }
-    let is_newest = || {
+    let is_newest = async || {
         let given = request.headers().get(IF_MATCH).and_then(|value| value.to_str().ok());
         let given = given.and_then(|text| text.trim().strip_prefix('"')?.strip_suffix('"')?.parse::<u64>().ok());
-        given == Some(desk.halt.look().generation)
+        let (account, failures_max) = (desk.facts.journal_account.clone(), desk.facts.failures_max);
+        let latch = desk.reader.journal(move |journal| journal.latch(&account, failures_max)).await.map_err(unread)?;
+        Ok::<_, HttpResponse>(given == Some(desk.halt.look(Some(latch)).generation))
     };
-    let stale =
-        || failure(StatusCode::PRECONDITION_FAILED, "stale", "somebody halted or resumed since this page was read");
-    if !is_newest() {
+    let stale = || {
+        failure(
+            StatusCode::PRECONDITION_FAILED,
+            "stale",
+            "somebody halted or resumed, or orders failed, since this page was read",
+        )
+    };
+    if !is_newest().await? {
         return Err(stale());
     }
     let who = who(request);
@@ -127,7 +134,7 @@ async fn press_resume(request: &HttpRequest, doors: &Doors, desk: &Desk, payload
     })?;
     // Again: writing took its time, and a halt that came meanwhile must stand.
     let changing = desk.changing.lock().await;
-    if !is_newest() {
+    if !is_newest().await? {
         return Err(stale());
     }
     // And once more under the lock that `sentinel halt` takes, too.

@@ -102,7 +102,7 @@ class ConsoleFake(ScriptedHttp):
         if path == "halt":
             return 200, world.press(True, who="console:ann@127.0.0.1", reason=request.json()["reason"])
         if headers.get("if-match") != f'"{world.halt_generation}"':
-            return 412, error("stale", "somebody halted or resumed since this page was read")
+            return 412, error("stale", "somebody halted or resumed, or orders failed, since this page was read")
         if request.json()["account"] != ACCOUNT:
             return 400, error("bad_request", "this is not the daemon's account")
         return 200, world.press(False)

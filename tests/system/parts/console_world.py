@@ -336,6 +336,7 @@ class World:
                 "gateway_name": f"{symbol}m",
                 "digits": DIGITS[symbol],
                 "positions_live": self.open(symbol, "live"),
+                "positions_unknown": 0,
                 "positions_paper": self.open(symbol, "paper"),
                 "decision": self.again(symbol, self.odds[symbol][0], cycle),
                 "signal": self.last_signal(symbol),

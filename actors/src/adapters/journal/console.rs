@@ -18,7 +18,7 @@ pub use model::{Bin, Calibration, Histogram, ModelRows, Outcomes};
 pub use money::{AccountTold, Ledgers, Money, MoneyRows, Period, Slippage, SymbolMoney, Today, Unexplained};
 pub use odds::{OddsPage, OddsRow, PaperMark};
 pub use orders::{Entry, Exit, Ledger, OrderEvent, OrderPage, OrderShown, OrderStory};
-pub use positions::{PositionShown, Positions};
+pub use positions::{PositionCount, PositionShown, Positions};
 
 use super::{FileId, OpenError, files, schema, standing};
 use rusqlite::{Connection, ErrorCode, InterruptHandle, OpenFlags, OptionalExtension};
@@ -136,6 +136,36 @@ impl ConsoleReader {
     pub fn failures_in_a_row(&self, account: &str, max: u32) -> Result<u32, ReadError> {
         self.read(|connection| standing::failures_in_a_row(connection, account, max))
     }
+
+    /// What the journal has of the stop after failed orders; `failures_max` is its limit, 0: there is none.
+    ///
+    /// # Errors
+    /// See [`ReadError`].
+    pub fn latch(&self, account: &str, failures_max: u32) -> Result<Latch, ReadError> {
+        self.read(|connection| {
+            let newest_resume =
+                connection.query_row("SELECT coalesce(max(rowid), 0) FROM resumed", [], |row| row.get(0))?;
+            let is_latched =
+                failures_max > 0 && standing::failures_in_a_row(connection, account, failures_max)? >= failures_max;
+            // The plus: see the query that counts the failures.
+            let sql = "SELECT rowid FROM orders WHERE +account = ?1 AND closes IS NULL
+                       AND state IN ('filled', 'rejected', 'not_sent', 'unknown') ORDER BY rowid DESC LIMIT 1";
+            let newest_failure = match is_latched {
+                true => connection.prepare_cached(sql)?.query_row([account], |row| row.get(0)).optional()?,
+                false => None,
+            };
+            Ok(Latch { newest_resume, newest_failure })
+        })
+    }
+}
+
+/// Tells one stop after failed orders from the next, and from none. Two that are equal are the same stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Latch {
+    /// Row of the newest resume, 0: there was none.
+    newest_resume: i64,
+    /// Row of the newest failed order while the limit is reached.
+    newest_failure: Option<i64>,
 }
 
 /// A press of one of the console's buttons.

@@ -1,6 +1,6 @@
 //! The view Now: all that a person has to know first.
 
-use super::{Answer, Body, answer, as_json, health, millis, sent, unread};
+use super::{Answer, Body, answer, as_json, health, millis, orders::gateway_names, sent, unread};
 use crate::daemon::console::{
     desk::Desk,
     facts::Facts,
@@ -9,7 +9,9 @@ use crate::daemon::console::{
 };
 use actix_web::{HttpRequest, HttpResponse, web};
 use sentinel_actors::{
-    adapters::journal::{ConsoleReader, Decided, Ledgers, Money, OrderShown, Pressed, ReadError, Today},
+    adapters::journal::{
+        ConsoleReader, Decided, Latch, Ledgers, Money, OrderShown, PositionCount, Pressed, ReadError, Today,
+    },
     metrics::health::{AccountHealth, CycleHealth},
 };
 use serde_json::{Value, json};
@@ -26,10 +28,17 @@ const FAILURES_MAX: u32 = 100;
 struct Rows {
     decisions: Vec<Decided>,
     signals: HashMap<String, Decided>,
-    positions: HashMap<String, (u32, u32)>,
+    positions: HashMap<String, PositionCount>,
     unresolved: Vec<OrderShown>,
     today: (Today, Today),
-    halt: (Option<Pressed>, u32),
+    halt: Stopped,
+}
+
+/// What the journal says of a halt and of failed orders.
+struct Stopped {
+    pressed: Option<Pressed>,
+    failures: u32,
+    latch: Latch,
 }
 
 /// Why a daemon that sends nothing has no results.
@@ -51,25 +60,24 @@ pub async fn now(request: HttpRequest, desk: web::Data<Desk>, doors: web::Data<D
 
 async fn make(request: &HttpRequest, desk: &Desk, doors: &Doors) -> Answer {
     let health = health(desk).await?;
-    let seen = desk.halt.look();
-    let names: Vec<_> = desk.facts.symbols.iter().map(|symbol| symbol.name.clone()).collect();
-    let (of, failures_max) = (ledgers(desk), desk.facts.failures_max);
+    let since_ms = desk.halt.since_ms();
+    let (of, shared) = (ledgers(desk), desk.facts.clone());
+    let told_ms = health.account.told_at.map(millis);
     let of_now = of.now_ms / 1_000;
-    let rows = desk.reader.journal(move |journal| read(journal, &of, &names, seen.since_ms, failures_max)).await;
-    let Rows { decisions, mut signals, positions, unresolved, mut today, halt: (pressed, failures) } =
-        rows.map_err(unread)?;
+    let rows = desk.reader.journal(move |journal| read(journal, &of, &shared, told_ms, since_ms)).await;
+    let Rows { decisions, mut signals, positions, unresolved, mut today, halt: stopped } = rows.map_err(unread)?;
     as_told(&mut today.0, &health.account);
-    let halt = desk.halt.shown(seen, pressed, Some(failures));
+    let halt = shown(desk, since_ms, Some(stopped));
     let facts = &desk.facts;
     let user = user(request);
     let newest_bar = decisions.iter().filter_map(|decision| decision.bar_close_s).max();
     let newest_cycle = decisions.first().map(|decision| decision.cycle_id);
     let mut decisions: HashMap<_, _> = decisions.into_iter().map(|it| (it.symbol.clone(), it)).collect();
     let symbols = facts.symbols.iter().take(sentinel_actors::adapters::journal::ROWS_MAX).map(|symbol| {
-        let (live, paper) = positions.get(&symbol.name).copied().unwrap_or_default();
+        let PositionCount { live, unknown, paper } = positions.get(&symbol.name).copied().unwrap_or_default();
         json!({
             "symbol": symbol.name, "gateway_name": symbol.gateway_name, "digits": symbol.digits,
-            "positions_live": live, "positions_paper": paper,
+            "positions_live": live, "positions_unknown": unknown, "positions_paper": paper,
             "decision": decisions.remove(&symbol.name), "signal": signals.remove(&symbol.name),
         })
     });
@@ -150,51 +158,57 @@ fn unresolved_row(order: &OrderShown) -> Value {
 fn read(
     journal: &mut ConsoleReader,
     of: &Ledgers,
-    symbols: &[String],
+    facts: &Facts,
+    told_ms: Option<i64>,
     since_ms: Option<i64>,
-    failures_max: u32,
 ) -> Result<Rows, ReadError> {
     let mut signals = HashMap::new();
-    for symbol in symbols {
-        if let Some(signal) = journal.newest_signal(symbol)? {
-            signals.insert(symbol.clone(), signal);
+    for symbol in &facts.symbols {
+        if let Some(signal) = journal.newest_signal(&symbol.name)? {
+            signals.insert(symbol.name.clone(), signal);
         }
     }
     Ok(Rows {
         decisions: journal.newest_decisions()?,
         signals,
-        positions: journal.position_counts(&of.account)?,
+        positions: journal.positions(&of.account, &gateway_names(facts), told_ms)?.counts(),
         unresolved: journal.unresolved(UNRESOLVED_MAX)?,
         today: journal.today(of)?,
-        halt: pressed(journal, &of.account, since_ms, failures_max)?,
+        halt: stopped(journal, &of.account, since_ms, facts.failures_max)?,
     })
 }
 
 /// Who made the file that was made at this time, and how many orders in a row were not filled.
-fn pressed(
+fn stopped(
     journal: &mut ConsoleReader,
     account: &str,
     since_ms: Option<i64>,
     failures_max: u32,
-) -> Result<(Option<Pressed>, u32), ReadError> {
+) -> Result<Stopped, ReadError> {
     let pressed = match since_ms {
         Some(at_ms) => journal.halt_at(at_ms, PRESS_SLACK_MS)?,
         None => None,
     };
     let most = if failures_max == 0 { FAILURES_MAX } else { failures_max };
-    Ok((pressed, journal.failures_in_a_row(account, most)?))
+    // The count after the latch: an order that fails between the two makes the page's number old, never new.
+    let latch = journal.latch(account, failures_max)?;
+    Ok(Stopped { pressed, failures: journal.failures_in_a_row(account, most)?, latch })
+}
+
+/// HALT of the contract, numbered with what the journal said. Who made a file is told of the file that was asked about only.
+fn shown(desk: &Desk, since_ms: Option<i64>, stopped: Option<Stopped>) -> Halt {
+    let seen = desk.halt.look(stopped.as_ref().map(|stopped| stopped.latch));
+    let failures = stopped.as_ref().map(|stopped| stopped.failures);
+    let pressed = stopped.and_then(|stopped| stopped.pressed).filter(|_| seen.since_ms == since_ms);
+    desk.halt.shown(seen, pressed, failures)
 }
 
 /// The answer of a button: the state of the kill switch now, also if the journal cannot be read.
 pub async fn halt_now(desk: &Desk) -> HttpResponse {
-    let seen = desk.halt.look();
+    let since_ms = desk.halt.since_ms();
     let (account, failures_max) = (desk.facts.journal_account.clone(), desk.facts.failures_max);
-    let read = desk.reader.journal(move |journal| pressed(journal, &account, seen.since_ms, failures_max)).await;
-    let (who, failures) = match read {
-        Ok((who, failures)) => (who, Some(failures)),
-        Err(_) => (None, None),
-    };
-    let halt: Halt = desk.halt.shown(seen, who, failures);
+    let read = desk.reader.journal(move |journal| stopped(journal, &account, since_ms, failures_max)).await;
+    let halt = shown(desk, since_ms, read.ok());
     let cycle_id = super::newest_cycle(desk, None).await;
     HttpResponse::Ok().json(json!({"schema": 1, "now_ms": super::now_ms(desk), "cycle_id": cycle_id, "halt": halt}))
 }

@@ -1,10 +1,11 @@
 //! Orders, live and on paper, with their lives; and what is open.
 
 use super::{Answer, Body, Query, answer, as_json, bad, health, millis, newest_cycle, sent, unread};
-use crate::daemon::console::{desk::Desk, security::failure};
+use crate::daemon::console::{desk::Desk, facts::Facts, security::failure};
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use sentinel_actors::{adapters::journal::Ledger, domain::order_state::OrderState};
 use serde_json::json;
+use std::collections::HashMap;
 
 pub async fn orders(request: HttpRequest, desk: web::Data<Desk>) -> HttpResponse {
     sent(make_orders(&request, &desk).await)
@@ -49,9 +50,13 @@ pub async fn positions(request: HttpRequest, desk: web::Data<Desk>) -> HttpRespo
     sent(make_positions(&request, &desk).await)
 }
 
+/// Our name for each of the broker's, in lower case.
+pub(super) fn gateway_names(facts: &Facts) -> HashMap<String, String> {
+    facts.symbols.iter().map(|symbol| (symbol.gateway_name.to_lowercase(), symbol.name.clone())).collect()
+}
+
 async fn make_positions(request: &HttpRequest, desk: &Desk) -> Answer {
-    let names =
-        desk.facts.symbols.iter().map(|symbol| (symbol.gateway_name.to_lowercase(), symbol.name.clone())).collect();
+    let names = gateway_names(&desk.facts);
     let account = desk.facts.journal_account.clone();
     let told = health(desk).await?.account;
     let told_ms = told.told_at.map(millis);

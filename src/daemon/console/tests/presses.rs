@@ -228,3 +228,37 @@ async fn a_resume_starts_the_count_of_failures_again() {
     let who: String = connection.query_row("SELECT who FROM resumed", [], |row| row.get(0)).unwrap();
     assert_eq!(who, "console:@127.0.0.1");
 }
+
+#[actix::test]
+async fn a_page_of_an_older_stop_after_failures_cannot_resume() {
+    let world = World::new(&Setup::default());
+    let fail = |ids: std::ops::Range<u32>| {
+        let connection = rusqlite::Connection::open(world.folder.path().join("journal.db")).unwrap();
+        for id in ids {
+            let sql = "INSERT INTO orders (id, account, symbol, gateway_name, model, bar_close_time, side, volume, stop_loss,
+                       take_profit, confidence, created_at_ms, updated_at_ms, state)
+                       VALUES (?1, '12345678', 'EURUSD', 'EURUSDm', 'm', ?2, 'BUY', 0.1, 1.0, 0, 0.7, 1, 1, 'rejected')";
+            connection.execute(sql, rusqlite::params![format!("order-{id}"), id]).unwrap();
+        }
+    };
+    let shown = async || {
+        let (_, _, now) = world.get("/console/api/now", "").await;
+        let now: serde_json::Value = serde_json::from_str(&now).unwrap();
+        (now["halt"]["failures_in_a_row"].as_u64(), format!("If-Match: \"{}\"\r\n", now["halt"]["generation"]))
+    };
+    let resume = r#"{"account":"12345678"}"#;
+    let (_, running) = shown().await;
+    fail(0..3);
+    assert_eq!(world.good("resume", &running, resume).await.0, 412, "a page from before the stop");
+    let (failures, first) = shown().await;
+    assert_eq!((failures, shown().await.1), (Some(3), first.clone()));
+    assert_eq!(world.good("resume", &first, resume).await.0, 200);
+    // No page asks meanwhile.
+    fail(3..6);
+    let (status, answer) = world.good("resume", &first, resume).await;
+    assert_eq!((status, answer["error"]["code"].as_str()), (412, Some("stale")), "{answer}");
+    let (failures, second) = shown().await;
+    assert_eq!(failures, Some(3), "the second stop stands");
+    assert_eq!(world.good("resume", &second, resume).await.0, 200);
+    assert_eq!(shown().await.0, Some(0));
+}

@@ -91,3 +91,25 @@ async fn open_profit_is_as_told_and_unknown_while_the_gateway_tells_nothing() {
         assert_eq!(world.json("money").await["account"]["seen_ms"], now["seen_ms"]);
     }
 }
+
+#[actix::test]
+async fn a_position_that_the_gateway_does_not_list_is_unknown() {
+    let world = World::new(&Setup { is_live: true, ..Setup::default() });
+    let connection = rusqlite::Connection::open(world.folder.path().join("journal.db")).unwrap();
+    for ticket in [1, 2] {
+        let sql = "INSERT INTO orders (id, account, symbol, gateway_name, model, bar_close_time, side, volume, stop_loss,
+                   take_profit, confidence, created_at_ms, updated_at_ms, state, ticket, price)
+                   VALUES (?1, '12345678', 'EURUSD', 'EURUSDm', 'm', ?1, 'BUY', 0.1, 1.0, 0, 0.7, 1, 1, 'filled', ?1, 1.1)";
+        connection.execute(sql, [ticket]).unwrap();
+    }
+    let counts = async || {
+        let symbol = &world.json("now").await["symbols"][0];
+        ["positions_live", "positions_unknown", "positions_paper"].map(|name| symbol[name].as_u64().unwrap())
+    };
+    assert_eq!(counts().await, [2, 0, 0], "no list is older than they are");
+    let listed = r#"[{"ticket":2,"symbol":"EURUSDm","side":"BUY","volume":0.1}]"#;
+    let sql = "INSERT INTO account_snapshots (at_ms, account, balance, equity, currency, positions)
+               VALUES (5, '12345678', 100, 100, 'USD', ?1)";
+    connection.execute(sql, [listed]).unwrap();
+    assert_eq!(counts().await, [1, 1, 0]);
+}

@@ -106,30 +106,32 @@ impl ConsoleReader {
             Ok(Positions { newest_cycle: super::newest_cycle(connection)?, seen_ms, rows })
         })
     }
+}
 
-    /// How many positions of each symbol count as open, live and on paper.
-    ///
-    /// # Errors
-    /// See [`ReadError`].
-    pub fn position_counts(&self, account: &str) -> Result<HashMap<String, (u32, u32)>, ReadError> {
-        self.read(|connection| {
-            let mut counts: HashMap<String, (u32, u32)> = HashMap::new();
-            let mut select = connection.prepare_cached(
-                "SELECT symbol, count(*), 0 FROM orders WHERE account = ?1 AND state = 'filled' AND closes IS NULL
-                 AND closed_at_ms IS NULL GROUP BY symbol
-                 UNION ALL SELECT symbol, count(*), 1 FROM paper_orders WHERE account = ?1 AND exit_at IS NULL
-                 AND closes IS NULL GROUP BY symbol",
-            )?;
-            let mut rows = select.query([account])?;
-            while let Some(row) = rows.next()? {
-                let count = counts.entry(row.get(0)?).or_default();
-                match row.get::<_, bool>(2)? {
-                    false => count.0 = row.get(1)?,
-                    true => count.1 = row.get(1)?,
-                }
+/// How many there are of one symbol.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PositionCount {
+    /// Listed by the gateway, or filled since it listed them.
+    pub live: u32,
+    /// Ours, but the gateway does not list them: they may have ended at the broker.
+    pub unknown: u32,
+    /// Open on paper.
+    pub paper: u32,
+}
+
+impl Positions {
+    /// The rows of each configured symbol, counted.
+    pub fn counts(&self) -> HashMap<String, PositionCount> {
+        let mut counts: HashMap<String, PositionCount> = HashMap::new();
+        for (row, symbol) in self.rows.iter().filter_map(|row| Some((row, row.symbol.clone()?))) {
+            let count = counts.entry(symbol).or_default();
+            match (row.ledger, row.state) {
+                ("live", "open") => count.live += 1,
+                ("live", _) => count.unknown += 1,
+                _ => count.paper += 1,
             }
-            Ok(counts)
-        })
+        }
+        counts
     }
 }
 
