@@ -22,9 +22,12 @@ const SHARE_MAX: f64 = 0.01;
 const MOVE_MAX: f64 = 0.01;
 /// A longer time allows no larger move than this.
 const MOVE_LIMIT: f64 = 0.2;
-/// So long the balance has to show a close after it was noticed, two looks of a minute each with some room; then it brought
-/// nothing. In milliseconds.
+/// So long the balance has to show a close after it was noticed, two looks of a minute each with some room. In milliseconds.
 const WAITS_MS: i64 = 100_000;
+/// A look that is older than this is not the one right before: looks that say the same are not kept. In milliseconds.
+const LOOK_BEFORE_MS: i64 = 130_000;
+/// Differences up to this share of the balance are what a price does within two looks, whatever is known of it.
+const NEAR: f64 = 0.001;
 
 /// Where a realised profit comes from; a later one is better.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -197,7 +200,7 @@ pub struct Change {
 pub fn change(before: &Look, after: &Look, known: Known) -> Change {
     let Known { earlier, unseen, unexplained } = known;
     let step = cents(after.balance - before.balance);
-    // What no balance has shown in its time brought nothing. A step is of before, as far as anybody knows.
+    // A step is of before, as far as anybody knows.
     let looked_ms = if step == 0.0 { after.at_ms } else { before.at_ms };
     let (earlier, over): (Vec<_>, Vec<_>) = earlier.into_iter().partition(|it| looked_ms - it.at_ms < WAITS_MS);
     let opened = openings(before, after);
@@ -227,15 +230,20 @@ pub fn change(before: &Look, after: &Look, known: Known) -> Change {
     let price_move = (MOVE_MAX * minutes.sqrt()).min(MOVE_LIMIT);
     let swing: f64 = closed.iter().map(|it| it.swing).sum();
     let limit = (SHARE_MAX * before.balance.abs()).max(swing * price_move);
-    // The list of positions may be later than the balance: then the look before has the step.
+    // The list of positions may be later than the balance: then the look right before has the step. It may also have been a deposit
+    // of the same size, so what it says of the close is an estimate.
+    let near = (NEAR * before.balance.abs()).max(swing * price_move);
     let told: Option<f64> = closed.iter().map(|it| it.estimate).sum();
-    let is_of_before = |moved: &f64| told.is_some_and(|told| cents(moved - told).abs() <= limit);
-    let moved = unexplained.filter(|_| step == 0.0 && !closed.is_empty()).filter(is_of_before);
-    let mut change = settle(closed, moved.unwrap_or(step), limit, is_exact);
+    let is_of_before = |moved: &f64| told.is_some_and(|told| cents(moved - told).abs() <= near);
+    let could_be = step == 0.0 && !closed.is_empty() && after.at_ms - before.at_ms <= LOOK_BEFORE_MS;
+    let moved = unexplained.filter(|_| could_be).filter(is_of_before);
+    let mut change = settle(closed, moved.unwrap_or(step), limit, is_exact && moved.is_none());
     change.explains_step_before = moved.is_some();
     change.realised.extend(waits);
+    // What no balance has shown in its time stays as it was told, unless that was so near to nothing that it brought nothing.
     change.realised.extend(over.iter().filter_map(|it| Some(it.realised(it.estimate?, Source::Estimated, true))));
-    change.realised.extend(over.iter().map(|it| it.realised(0.0, Source::Gateway, true)));
+    let nothing = over.iter().filter(|it| it.estimate.is_some_and(|told| told.abs() <= NEAR * before.balance.abs()));
+    change.realised.extend(nothing.map(|it| it.realised(0.0, Source::Gateway, true)));
     change
 }
 

@@ -7,11 +7,12 @@ use rusqlite::{Connection, OptionalExtension, params};
 /// What was told longer ago than this before a day says nothing of its begin: an account that is seen has a row an hour.
 const SEEN_MS: i64 = 2 * 3_600_000;
 
-/// What was known at that time; of an account that is new since then, what was known first.
+/// What was known at that time; of an account that is new since then, what was known first. Only whole looks: a deposit that
+/// another row shows is not in `unexplained` yet.
 const EQUITY_AT: [&str; 2] = [
-    "SELECT at_ms, equity FROM account_snapshots WHERE account = ?1 AND at_ms <= ?2 AND equity IS NOT NULL
+    "SELECT at_ms, equity FROM account_snapshots WHERE account = ?1 AND at_ms <= ?2 AND equity IS NOT NULL AND is_whole
      ORDER BY at_ms DESC, rowid DESC LIMIT 1",
-    "SELECT at_ms, equity FROM account_snapshots WHERE account = ?1 AND at_ms > ?2 AND equity IS NOT NULL
+    "SELECT at_ms, equity FROM account_snapshots WHERE account = ?1 AND at_ms > ?2 AND equity IS NOT NULL AND is_whole
      ORDER BY at_ms, rowid LIMIT 1",
 ];
 const PEAK: &str = "SELECT peak + (SELECT total(amount) FROM unexplained WHERE account = ?1), at_ms FROM equity_peaks

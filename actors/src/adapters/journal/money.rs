@@ -88,12 +88,15 @@ impl Store {
             let now_s = now_ms / 1_000;
             let told = newest(connection, account)?;
             let equity = told.as_ref().and_then(|told| told.equity);
+            // A deposit that is not in a whole look yet is not in `unexplained`, either.
+            let whole = newest_whole(connection, account)?;
+            let counted = whole.as_ref().and_then(|row| row.equity);
             let mut today = [None; Day::ALL.len()];
             for (grown, day) in today.iter_mut().zip(Day::ALL) {
                 let begin_ms = day.begin(now_s) * 1_000;
                 let unexplained = total(&unexplained(connection, account, begin_ms..i64::MAX)?);
                 let before = begin(connection, account, begin_ms)?.and_then(|begin| begin.equity);
-                *grown = before.zip(equity).map(|(before, equity)| cents(equity - before - unexplained));
+                *grown = before.zip(counted).map(|(before, equity)| cents(equity - before - unexplained));
             }
             let mut by_symbol: Vec<(String, f64)> = Vec::new();
             for RealisedRow { symbol, profit, .. } in
@@ -106,7 +109,7 @@ impl Store {
             }
             let peak = peak(connection, account)?;
             let figures = Figures {
-                told_ms: newest_whole(connection, account)?.map(|row| row.at_ms),
+                told_ms: whole.map(|row| row.at_ms),
                 balance: told.as_ref().and_then(|told| told.balance),
                 equity,
                 day: now_ms.div_euclid(DAY_MS),
@@ -114,7 +117,7 @@ impl Store {
                 open: told.as_ref().and_then(SnapshotRow::held).map(|held| open(&held, names)),
                 today,
                 unexplained: sizes(&unexplained(connection, account, now_ms - DAY_MS..i64::MAX)?),
-                drawdown: peak.zip(equity).and_then(|(peak, equity)| peak.drawdown(equity)),
+                drawdown: peak.zip(counted).and_then(|(peak, equity)| peak.drawdown(equity)),
             };
             reading.commit()?;
             Ok(figures)

@@ -189,7 +189,8 @@ fn after_its_step(gone: &[HeldPosition], moved: f64) -> Change {
 #[test]
 fn a_step_that_comes_early_is_of_the_close_that_follows() {
     let one = after_its_step(&[held(7, 0.1, 50.0)], 49.3);
-    let rows = vec![(7, 50.0, "estimated", "close"), (7, 49.3, "gateway", "close")];
+    // A deposit of that size would look the same.
+    let rows = vec![(7, 49.3, "estimated", "close")];
     assert_eq!((brought(&one), one.explains_step_before), ((rows, None), true));
     assert!(one.realised.iter().all(|it| it.is_settled), "no later step is its");
     let both = after_its_step(&[held(7, 0.1, 50.0), held(8, 0.1, -20.0)], 29.0);
@@ -206,20 +207,28 @@ fn a_deposit_before_a_close_stays_unexplained() {
     let known = Known { unexplained: Some(50.0), ..Known::default() };
     let none = super::change(&look(1, 10_050.0, &open), &look(2, 10_050.0, &open), known);
     assert_eq!(none, Change::default(), "nothing was closed");
+    let (before, after) = (look(1, 10_050.0, &open), look(40, 10_050.0, &[]));
+    let old = super::change(&before, &after, Known { unexplained: Some(50.0), ..Known::default() });
+    assert!(!old.explains_step_before, "that was 39 minutes ago");
+    let smaller = after_its_step(&[held(7, 0.1, 20.0)], 35.0);
+    assert!(!smaller.explains_step_before, "not what was told of it");
 }
 
 #[test]
-fn a_close_that_the_balance_does_not_show_in_its_time_brought_nothing() {
-    let earlier = || vec![Candidate::earlier(7, "EURUSDm".into(), MINUTE_MS, -20.0, Kind::Close)];
-    let looks = |minute, balance| change(&look(1, 10_000.0, &[]), &look(minute, balance, &[]), earlier(), vec![]);
-    assert_eq!(looks(2, 10_000.0), Change::default(), "it may still move");
-    let over = looks(3, 10_000.0);
-    assert_eq!(brought(&over), (vec![(7, -20.0, "estimated", "close"), (7, 0.0, "gateway", "close")], None));
+fn a_close_that_the_balance_does_not_show_in_its_time_stays_as_told() {
+    let earlier = |told| vec![Candidate::earlier(7, "EURUSDm".into(), MINUTE_MS, told, Kind::Close)];
+    let looks =
+        |told, minute, balance| change(&look(1, 10_000.0, &[]), &look(minute, balance, &[]), earlier(told), vec![]);
+    assert_eq!(looks(-20.0, 2, 10_000.0), Change::default(), "it may still move");
+    let over = looks(-20.0, 3, 10_000.0);
+    assert_eq!(brought(&over), (vec![(7, -20.0, "estimated", "close")], None), "never a guess as the gateway's");
     assert!(over.realised.iter().all(|it| it.is_settled && it.at_ms == MINUTE_MS));
-    assert_eq!(brought(&looks(60, 9_980.0)).0[1], (7, -20.0, "gateway", "close"), "nobody looked in between");
+    let nothing = looks(-4.0, 3, 10_000.0);
+    assert_eq!(brought(&nothing), (vec![(7, -4.0, "estimated", "close"), (7, 0.0, "gateway", "close")], None));
+    assert_eq!(brought(&looks(-20.0, 60, 9_980.0)).0[1], (7, -20.0, "gateway", "close"), "nobody looked in between");
     // Somebody looked after its time, and the step came only then.
-    let late = change(&look(5, 10_000.0, &[]), &look(6, 9_980.0, &[]), earlier(), vec![]);
-    assert_eq!((brought(&late).0[1], late.unexplained), ((7, 0.0, "gateway", "close"), Some(-20.0)));
+    let late = change(&look(5, 10_000.0, &[]), &look(6, 9_980.0, &[]), earlier(-20.0), vec![]);
+    assert_eq!((brought(&late).0, late.unexplained), (vec![(7, -20.0, "estimated", "close")], Some(-20.0)));
 }
 
 #[test]

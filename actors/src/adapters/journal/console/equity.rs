@@ -71,6 +71,10 @@ pub(super) struct Drawdowns {
 struct Drawdown {
     /// The row after which the scan goes on.
     seen: i64,
+    /// The newest time of the rows so far, and count and sum of the unexplained steps up to it: one that is taken back later
+    /// makes all that was counted wrong.
+    seen_ms: i64,
+    steps: (usize, f64),
     is_complete: bool,
     unit: String,
     /// Highest so far without what nobody explains, and what the account had then.
@@ -220,18 +224,28 @@ fn curve(
     }))
 }
 
+fn steps_until(steps: &[(i64, f64)], at_ms: i64) -> (usize, f64) {
+    let until = steps.iter().take_while(|(at, _)| *at <= at_ms);
+    until.fold((0, 0.0), |(count, sum), (_, amount)| (count + 1, sum + amount))
+}
+
 /// Adds the rows that are new since the last answer.
 fn scan(connection: &Connection, source: &Source, account: &str, drawdown: &mut Drawdown) -> rusqlite::Result<()> {
     let Source { table, money: [equity, _] } = source;
     let mut steps = Vec::new();
+    // A deposit is noticed at the next whole look: until then other rows would make it a peak.
+    let is_counted = if source.table == LIVE.table { "is_whole" } else { "1" };
     if source.table == LIVE.table {
         let mut select =
             connection.prepare_cached("SELECT at_ms, amount FROM unexplained WHERE account = ?1 ORDER BY at_ms")?;
         let step = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, f64>(1)?));
         steps = select.query_map([account], step)?.collect::<rusqlite::Result<_>>()?;
     }
+    if steps_until(&steps, drawdown.seen_ms) != drawdown.steps {
+        *drawdown = Drawdown { unit: std::mem::take(&mut drawdown.unit), ..Drawdown::default() };
+    }
     let mut select = connection.prepare_cached(&format!(
-        "SELECT rowid, at_ms, {equity} FROM {table} WHERE account = ?1 AND rowid > ?2 ORDER BY rowid LIMIT ?3"
+        "SELECT rowid, at_ms, iif({is_counted}, {equity}, NULL) FROM {table} WHERE account = ?1 AND rowid > ?2 ORDER BY rowid LIMIT ?3"
     ))?;
     let mut rows = select.query(params![account, drawdown.seen, SCANNED_MAX])?;
     let mut count = 0;
@@ -243,7 +257,9 @@ fn scan(connection: &Connection, source: &Source, account: &str, drawdown: &mut 
             drawdown.take(at_ms, equity, unexplained);
         }
         drawdown.seen = rowid;
+        drawdown.seen_ms = drawdown.seen_ms.max(at_ms);
     }
+    drawdown.steps = steps_until(&steps, drawdown.seen_ms);
     drawdown.is_complete = count < SCANNED_MAX;
     Ok(())
 }

@@ -284,7 +284,7 @@ fn a_curve_has_few_points_and_its_deepest_drawdown() {
             _ => 1_500,
         };
         let at_ms = now_ms - (5_000 - minute) * 60_000;
-        rows.push_str(&format!("INSERT INTO account_snapshots (at_ms, account, equity, currency) VALUES ({at_ms}, '{ACCOUNT}', {equity}, 'USD');"));
+        rows.push_str(&format!("INSERT INTO account_snapshots (at_ms, account, equity, currency, is_whole) VALUES ({at_ms}, '{ACCOUNT}', {equity}, 'USD', 1);"));
     }
     journal.run(&format!("BEGIN; {rows} COMMIT;"));
     let curves = journal.reader.equity(ACCOUNT, Range::Month, now_ms).unwrap();
@@ -299,11 +299,35 @@ fn a_curve_has_few_points_and_its_deepest_drawdown() {
     // A deposit is no profit, and taking it back is no loss.
     journal.run(&format!(
         "INSERT INTO unexplained VALUES ('{ACCOUNT}', {now_ms}, 9000.0);
-         INSERT INTO account_snapshots (at_ms, account, equity, currency) VALUES ({now_ms}, '{ACCOUNT}', 10500, 'USD');"
+         INSERT INTO account_snapshots (at_ms, account, equity, currency, is_whole) VALUES ({now_ms}, '{ACCOUNT}', 10500, 'USD', 1);"
     ));
     let live = journal.reader.equity(ACCOUNT, Range::Day, now_ms).unwrap().live.unwrap();
     assert_eq!((live.peak, live.drawdown, live.drawdown_max), (Some(2_000.0), Some(500.0), Some(990.0)));
     assert_eq!(live.rows.last().unwrap().1, Some(10_500.0));
+}
+
+#[test]
+fn a_drawdown_counts_whole_looks_and_forgets_a_step_taken_back() {
+    let journal = Journal::new();
+    let look = |before_ms: i64, equity: i64, is_whole: i64| {
+        let at_ms = MONDAY * 1_000 - before_ms;
+        journal.run(&format!("INSERT INTO account_snapshots (at_ms, account, equity, currency, is_whole) VALUES ({at_ms}, '{ACCOUNT}', {equity}, 'USD', {is_whole});"));
+        at_ms
+    };
+    let deepest = || {
+        let live = journal.reader.equity(ACCOUNT, Range::Day, MONDAY * 1_000).unwrap().live.unwrap();
+        (live.drawdown, live.drawdown_max)
+    };
+    look(5_000, 10_000, 1);
+    look(4_000, 11_000, 0);
+    let at_ms = look(3_000, 11_000, 1);
+    journal.run(&format!("INSERT INTO unexplained VALUES ('{ACCOUNT}', {at_ms}, 1000.0);"));
+    assert_eq!(deepest(), (Some(0.0), Some(0.0)), "a deposit that an order saw first");
+    let at_ms = look(2_000, 11_000, 1);
+    journal.run(&format!("INSERT INTO unexplained VALUES ('{ACCOUNT}', {at_ms}, 50.0);"));
+    assert_eq!(deepest(), (Some(50.0), Some(50.0)));
+    journal.run(&format!("DELETE FROM unexplained WHERE at_ms = {at_ms};"));
+    assert_eq!(deepest(), (Some(0.0), Some(0.0)));
 }
 
 #[test]

@@ -319,3 +319,19 @@ fn a_deposit_hides_no_loss_of_the_same_size() {
     }
     assert_eq!(store.money("demo", &names(), minutes(4)).unwrap().unexplained, 1_000.0);
 }
+
+#[test]
+fn a_deposit_that_an_order_saw_first_is_no_loss_of_today() {
+    let disk = Disk::new();
+    let mut store = disk.open();
+    look(&mut store, MIDNIGHT - Duration::from_secs(60), 10_000.0, &[]);
+    let partial = AccountSnapshot { equity: Some(11_000.0), ..AccountSnapshot::default() };
+    record(&mut store, MIDNIGHT - Duration::from_secs(10), partial);
+    look(&mut store, MIDNIGHT + Duration::from_secs(40), 11_000.0, &[]);
+    let money = store.money("demo", &names(), MIDNIGHT + Duration::from_secs(50)).unwrap();
+    assert_eq!((money.unexplained, money.today[0]), (1_000.0, Some(0.0)));
+    let partial = AccountSnapshot { equity: Some(9_000.0), ..AccountSnapshot::default() };
+    record(&mut store, MIDNIGHT + Duration::from_secs(60), partial);
+    let money = store.money("demo", &names(), MIDNIGHT + Duration::from_secs(70)).unwrap();
+    assert_eq!((money.equity, money.today[0], money.drawdown), (Some(9_000.0), Some(0.0), Some(0.0)));
+}
