@@ -15,6 +15,8 @@ pub(super) struct Report {
     /// What is open by symbol; `None` is a profit that is not told.
     pub open: Vec<(String, Option<f64>)>,
     pub peak: Option<Peak>,
+    /// The equity that growth and drawdown are counted with; `None`: no look told all.
+    pub whole_equity: Option<f64>,
     pub periods: Vec<Period>,
     pub paper: Option<PaperAccount>,
 }
@@ -127,12 +129,13 @@ impl Report {
             ("week", week_begin(now_s)),
             ("month", month_begin(now_s)),
         ];
-        let equity = told.as_ref().and_then(|told| told.equity);
-        let periods = begins.map(|(name, begin)| period(store, account, (name, begin), equity));
+        let whole = store.whole_equity(account)?;
+        let periods = begins.map(|(name, begin)| period(store, account, (name, begin), whole));
         Ok(Self {
             account: account.into(),
             open: open(held, &store.ordered_names(account)?),
             peak: store.peak(account)?,
+            whole_equity: whole.map(|(_, equity)| equity),
             periods: periods.into_iter().collect::<anyhow::Result<_>>()?,
             paper: store.paper_account(account)?,
             told,
@@ -157,7 +160,7 @@ impl Report {
 
     /// How far the equity is below its highest, a ratio.
     pub(super) fn drawdown(&self) -> Option<f64> {
-        self.peak?.drawdown(self.told.as_ref()?.equity?)
+        self.peak?.drawdown(self.whole_equity?)
     }
 }
 
@@ -165,14 +168,16 @@ fn period(
     store: &Store,
     account: &str,
     (name, begin): (&'static str, i64),
-    equity: Option<f64>,
+    whole: Option<(i64, f64)>,
 ) -> anyhow::Result<Period> {
     let span = begin * 1_000..i64::MAX;
     let unexplained = store.unexplained(account, span.clone())?.iter().map(|(_, amount)| amount).sum();
     let unexplained = cents(unexplained);
-    let growth = store.begin(account, span.start)?.zip(equity).map(|(begin, now)| Growth {
-        since_ms: if begin.equity.is_some() { begin.at_ms.max(span.start) } else { begin.at_ms },
-        amount: begin.equity.map(|before| cents(now - before - unexplained)),
+    let growth = store.begin(account, span.start)?.zip(whole).map(|(begin, (now_ms, now))| {
+        // A gateway that has told nothing since then says nothing of this period.
+        let before = begin.equity.filter(|_| now_ms >= span.start);
+        let since_ms = if before.is_some() { begin.at_ms.max(span.start) } else { begin.at_ms };
+        Growth { since_ms, amount: before.map(|before| cents(now - before - unexplained)) }
     });
     let mut symbols: BTreeMap<String, BySymbol> = BTreeMap::new();
     let mut of = |symbol: &str, fill: &dyn Fn(&mut BySymbol)| {

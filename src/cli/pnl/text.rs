@@ -193,6 +193,7 @@ mod tests {
             }),
             open: Vec::new(),
             peak: Some(Peak { equity: 10_090.25, at_ms: 1_795_356_000_000 }),
+            whole_equity: Some(9_990.25),
             periods: vec![period("today", 1_795_305_600, Vec::new()), period("month", 1_793_491_200, rows)],
             paper: None,
         }

@@ -148,6 +148,16 @@ impl Store {
         newest(&self.connection, account).map(|row| row.map(ToldAccount::from)).map_err(broken)
     }
 
+    /// The equity of the newest look that told all, and when, unix milliseconds: what growth and drawdown are counted with. An
+    /// equity that was told alone may have a deposit in it that no look has found unexplained yet.
+    ///
+    /// # Errors
+    /// [`JournalError::Failed`].
+    pub fn whole_equity(&self, account: &str) -> Result<Option<(i64, f64)>, JournalError> {
+        let row = newest_whole(&self.connection, account).map_err(broken)?;
+        Ok(row.and_then(|row| Some((row.at_ms, row.equity?))))
+    }
+
     /// When balance and open positions were told together last, unix milliseconds, and what was open then.
     ///
     /// # Errors

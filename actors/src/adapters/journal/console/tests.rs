@@ -308,26 +308,26 @@ fn a_curve_has_few_points_and_its_deepest_drawdown() {
 
 #[test]
 fn a_drawdown_counts_whole_looks_and_forgets_a_step_taken_back() {
-    let journal = Journal::new();
-    let look = |before_ms: i64, equity: i64, is_whole: i64| {
+    let mut journal = Journal::new();
+    let look = |journal: &Journal, before_ms: i64, equity: i64, is_whole: i64| {
         let at_ms = MONDAY * 1_000 - before_ms;
         journal.run(&format!("INSERT INTO account_snapshots (at_ms, account, equity, currency, is_whole) VALUES ({at_ms}, '{ACCOUNT}', {equity}, 'USD', {is_whole});"));
         at_ms
     };
-    let deepest = || {
+    let deepest = |journal: &mut Journal| {
         let live = journal.reader.equity(ACCOUNT, Range::Day, MONDAY * 1_000).unwrap().live.unwrap();
         (live.drawdown, live.drawdown_max)
     };
-    look(5_000, 10_000, 1);
-    look(4_000, 11_000, 0);
-    let at_ms = look(3_000, 11_000, 1);
+    look(&journal, 5_000, 10_000, 1);
+    look(&journal, 4_000, 11_000, 0);
+    let at_ms = look(&journal, 3_000, 11_000, 1);
     journal.run(&format!("INSERT INTO unexplained VALUES ('{ACCOUNT}', {at_ms}, 1000.0);"));
-    assert_eq!(deepest(), (Some(0.0), Some(0.0)), "a deposit that an order saw first");
-    let at_ms = look(2_000, 11_000, 1);
+    assert_eq!(deepest(&mut journal), (Some(0.0), Some(0.0)), "a deposit that an order saw first");
+    let at_ms = look(&journal, 2_000, 11_000, 1);
     journal.run(&format!("INSERT INTO unexplained VALUES ('{ACCOUNT}', {at_ms}, 50.0);"));
-    assert_eq!(deepest(), (Some(50.0), Some(50.0)));
+    assert_eq!(deepest(&mut journal), (Some(50.0), Some(50.0)));
     journal.run(&format!("DELETE FROM unexplained WHERE at_ms = {at_ms};"));
-    assert_eq!(deepest(), (Some(0.0), Some(0.0)));
+    assert_eq!(deepest(&mut journal), (Some(0.0), Some(0.0)));
 }
 
 #[test]
