@@ -13,7 +13,7 @@ from parts.paths import ROOT
 
 pytestmark = pytest.mark.engine
 # Of the binary, 1.1 MB is libstdc++, linked statically; with its symbols it would have over 13 MB.
-BINARY_BYTES_MAX, ADDED_BYTES_MAX = 12_800_000, 30_000_000
+BINARY_BYTES_MAX, ADDED_BYTES_MAX = 13_200_000, 30_000_000
 
 
 @pytest.fixture(scope="module")
