@@ -26,7 +26,7 @@ const MOVE_LIMIT: f64 = 0.2;
 const WAITS_MS: i64 = 100_000;
 /// A look that is older than this is not the one right before: looks that say the same are not kept. In milliseconds.
 const LOOK_BEFORE_MS: i64 = 130_000;
-/// Differences up to this share of the balance are what a price does within two looks, whatever is known of it.
+/// What differs by less than this share of the balance, or of the price, is the same close seen a minute apart.
 const NEAR: f64 = 0.001;
 
 /// Where a realised profit comes from; a later one is better.
@@ -232,7 +232,7 @@ pub fn change(before: &Look, after: &Look, known: Known) -> Change {
     let limit = (SHARE_MAX * before.balance.abs()).max(swing * price_move);
     // The list of positions may be later than the balance: then the look right before has the step. It may also have been a deposit
     // of the same size, so what it says of the close is an estimate.
-    let near = (NEAR * before.balance.abs()).max(swing * price_move);
+    let near = NEAR * before.balance.abs().max(swing * minutes.sqrt());
     let told: Option<f64> = closed.iter().map(|it| it.estimate).sum();
     let is_of_before = |moved: &f64| told.is_some_and(|told| cents(moved - told).abs() <= near);
     let could_be = step == 0.0 && !closed.is_empty() && after.at_ms - before.at_ms <= LOOK_BEFORE_MS;

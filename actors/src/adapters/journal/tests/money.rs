@@ -151,7 +151,7 @@ fn a_balance_that_moves_a_look_before_the_list_is_counted_once() {
     let unexplained = |store: &Store| store.money("demo", &names(), minutes(4)).unwrap().unexplained;
     assert_eq!((all(&store), unexplained(&store)), (vec![], 50.0));
     look(&mut store, minutes(3), 10_050.0, &[]);
-    assert_eq!(all(&store), [(7, 50.0, Source::Gateway, "EURUSD".to_owned())]);
+    assert_eq!(all(&store), [(7, 50.0, Source::Estimated, "EURUSD".to_owned())], "it may have been a deposit");
     assert_eq!(unexplained(&store), 0.0);
     look(&mut store, minutes(4), 10_050.0, &[]);
     assert_eq!((all(&store).len(), store.peak("demo").unwrap().unwrap().equity), (1, 10_050.0));
@@ -161,14 +161,14 @@ fn a_balance_that_moves_a_look_before_the_list_is_counted_once() {
 fn a_close_that_brought_nothing_is_no_estimate_for_ever() {
     let disk = Disk::new();
     let mut store = disk.open();
-    look(&mut store, minutes(1), 10_000.0, &[held(7, -19.0), held(8, 1.0)]);
+    look(&mut store, minutes(1), 10_000.0, &[held(7, -9.0), held(8, 1.0)]);
     look(&mut store, minutes(2), 10_000.0, &[held(8, 1.0)]);
     look(&mut store, minutes(3), 10_000.0, &[held(8, 2.0)]);
-    assert_eq!(all(&store), [(7, -19.0, Source::Estimated, "EURUSD".to_owned())]);
+    assert_eq!(all(&store), [(7, -9.0, Source::Estimated, "EURUSD".to_owned())]);
     look(&mut store, minutes(4), 10_000.0, &[held(8, 3.0)]);
     let nothing = [(7, 0.0, Source::Gateway, "EURUSD".to_owned())];
     assert_eq!(all(&store), nothing);
-    look(&mut store, minutes(5), 9_980.0, &[held(8, 3.0)]);
+    look(&mut store, minutes(5), 9_991.0, &[held(8, 3.0)]);
     assert_eq!((all(&store), store.unexplained("demo", 0..i64::MAX).unwrap().len()), (nothing.to_vec(), 1));
 }
 
