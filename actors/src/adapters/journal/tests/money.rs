@@ -242,10 +242,10 @@ fn what_ended_on_paper_is_summed_by_symbol_and_money_is_never_a_guess() {
     let ended = |id: i64, symbol: &str, exit_at: Option<i64>, profit: Option<f64>, closes: Option<i64>| {
         let sql = "INSERT INTO paper_orders (id, account, symbol, gateway_name, model, bar_close_time, side, volume, stop_loss,
                    take_profit, confidence, close, digits, ticket, seen_to, bars_seen, mark_price, is_ambiguous, created_at_ms,
-                   updated_at_ms, exit_at, profit, net_points, closes, spread_points)
+                   updated_at_ms, exit_at, profit, net_points, closes, spread_points, ended_at_ms)
                    VALUES (?1, 'demo', ?2, ?2, 'baseline', 0, 'BUY', 0.1, 0, 0, 0.7, 1.1, 5, ?1, 0, 0, 1.1, 0, 0,
                            coalesce(?3, 0) * 1000, ?3, ?4, 12.5,
-                           ?5, 1.0)";
+                           ?5, 1.0, ?3 * 1000)";
         store.connection.execute(sql, rusqlite::params![id, symbol, exit_at, profit, closes]).unwrap();
     };
     let midnight = millis(MIDNIGHT) / 1_000;
