@@ -8,6 +8,9 @@ use crate::cli::{
 use sentinel_actors::adapters::journal::{PaperAccount, PaperProfit, ToldAccount};
 use std::fmt::Write as _;
 
+/// A look so long before or after a period's begin is as good as one at it. In milliseconds.
+const LOOK_APART_MS: i64 = 120_000;
+
 pub(super) fn report(report: &Report) -> String {
     let mut text = String::new();
     let mut line = |name: &str, what: &str| {
@@ -82,10 +85,14 @@ fn periods(report: &Report) -> String {
         ]
     };
     let mut text = table(std::iter::once(title).chain(report.periods.iter().map(row)).collect());
-    for Period { name, growth, .. } in &report.periods {
+    for Period { name, growth, begin, .. } in &report.periods {
         if let Some(Growth { since_ms, amount: None }) = growth {
             let seen = time_ms(*since_ms);
             let _ = writeln!(text, "growth of {name} is not known: before it the account was last seen on {seen}");
+        }
+        let known = growth.filter(|growth| growth.amount.is_some());
+        if let Some(Growth { since_ms, .. }) = known.filter(|it| (it.since_ms - begin * 1_000).abs() > LOOK_APART_MS) {
+            let _ = writeln!(text, "growth of {name} is since {}, when the account was seen", time_ms(since_ms));
         }
     }
     text
@@ -238,6 +245,15 @@ paper is before costs: study.spread_points is not set
         assert!(text.contains("today  2026-11-22T00:00:00Z     +0.00       -      +500.00"), "{text}");
         let seen = "growth of today is not known: before it the account was last seen on 2026-11-20T18:40:00.000Z\n";
         assert!(text.contains(seen), "{text}");
+    }
+
+    #[test]
+    fn growth_says_since_when_if_that_is_not_the_begin() {
+        let mut early = sample();
+        early.periods[0].growth = Some(Growth { since_ms: 1_795_305_600_000 - 1_800_000, amount: Some(-8.0) });
+        let text = report(&early);
+        let since = "growth of today is since 2026-11-21T23:30:00.000Z, when the account was seen\n";
+        assert!(text.contains(since) && !text.contains("growth of month"), "{text}");
     }
 
     #[test]

@@ -19,8 +19,9 @@ use std::{collections::HashMap, time::Duration};
 
 /// Unresolved orders that are listed.
 const UNRESOLVED_MAX: u32 = 50;
-/// How far apart the times of the file and of its press in the journal may be, milliseconds.
-const PRESS_SLACK_MS: i64 = 10_000;
+/// How far apart the times of the file and of its press in the journal may be, milliseconds. A halt by another
+/// hand soon after is not the press's.
+const PRESS_SLACK_MS: i64 = 2_000;
 /// Where the settings have no limit, orders in a row are counted up to this.
 const FAILURES_MAX: u32 = 100;
 

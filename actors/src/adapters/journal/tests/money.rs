@@ -179,9 +179,9 @@ fn what_grew_while_nobody_looked_is_not_of_today() {
     let at = |hours: u64| MIDNIGHT + Duration::from_secs(hours * HOUR_S);
     let today = |store: &Store, hours| store.money("demo", &names(), at(hours)).unwrap().today[0];
     look(&mut store, at(10), 10_000.0, &[held(7, 10.0)]);
-    look(&mut store, at(22), 10_000.0, &[held(7, 20.0)]);
+    look(&mut store, at(23), 10_000.0, &[held(7, 20.0)]);
     look(&mut store, at(25), 10_000.0, &[held(7, 30.0)]);
-    assert_eq!(today(&store, 25), Some(10.0), "seen two hours before midnight");
+    assert_eq!(today(&store, 25), Some(10.0), "seen an hour before midnight");
     let (day, before) = (millis(at(72)), millis(at(25)));
     look(&mut store, at(79), 10_000.0, &[held(7, 80.0)]);
     assert_eq!(today(&store, 79), None, "seen a day and more before");
