@@ -467,7 +467,7 @@ def test_halt_and_resume_as_a_person_does_it(own, wide):
 
 def test_the_limit_of_failures_is_a_stop_with_a_resume(own, wide):
     def latched(_, answer):
-        if "halt" in answer and not own.requests:
+        if "halt" in answer and own.world.halt_generation < 6:
             answer["halt"] |= {"failures_in_a_row": 5, "failures_max": 5}
         answer.get("health", {})["status"] = "ok"
         return answer
@@ -479,9 +479,35 @@ def test_the_limit_of_failures_is_a_stop_with_a_resume(own, wide):
     wide.find("#press:enabled").click()
     wide.shows("5 orders in a row were not filled", "dialog")
     wide.press("12345678")
+    # Somebody resumed, and five more orders failed: this page has seen neither.
+    own.world.halt_generation += 1
+    own.world.generation += 1
+    wide.find("dialog .primary:enabled").click()
+    wide.shows("Nothing was done: somebody has halted or resumed, or orders have failed", "dialog")
+    polls = own.asked["/console/api/now"]
+    wide.run("document.querySelector('dialog').close()")
+    wait_until("the page is read again", lambda: own.asked["/console/api/now"] > polls, 20)
+    wide.find("#press:enabled").click()
+    wide.shows("5 orders in a row were not filled", "dialog")
+    wide.press("12345678")
     wide.find("dialog .primary:enabled").click()
     wide.shows("Running, orders are sent", ".verdict.good")
-    assert own.requests[-1].path == "/console/api/resume"
+    assert [(it.path, it.headers["if-match"]) for it in own.requests] == [
+        ("/console/api/resume", '"4"'),
+        ("/console/api/resume", '"5"'),
+    ]
+
+
+def test_without_a_halt_file_the_page_names_the_command(own, wide):
+    def latched(_, answer):
+        if "halt" in answer:
+            answer["halt"] |= {"is_available": False, "failures_in_a_row": 5, "failures_max": 5}
+        return answer
+
+    own.world.change = latched
+    wide.open(own.url + PAGE)
+    wide.shows("to start the count again, type sentinel resume on its machine", ".waiting")
+    assert not wide.find("#press").is_enabled(), "there is no button that could do it"
 
 
 def test_a_page_without_data_can_halt(own, wide):

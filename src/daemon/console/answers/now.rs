@@ -19,8 +19,8 @@ use std::{collections::HashMap, time::Duration};
 
 /// Unresolved orders that are listed.
 const UNRESOLVED_MAX: u32 = 50;
-/// How far apart the times of the file and of its press in the journal may be, milliseconds.
-const PRESS_SLACK_MS: i64 = 10_000;
+/// How long after the file its press may be in the journal, milliseconds: somewhat more than the journal's disk may take.
+const PRESS_LATE_MS: i64 = 4_000;
 /// Where the settings have no limit, orders in a row are counted up to this.
 const FAILURES_MAX: u32 = 100;
 
@@ -186,7 +186,7 @@ fn stopped(
     failures_max: u32,
 ) -> Result<Stopped, ReadError> {
     let pressed = match since_ms {
-        Some(at_ms) => journal.halt_at(at_ms, PRESS_SLACK_MS)?,
+        Some(at_ms) => journal.halt_at(at_ms, PRESS_LATE_MS)?,
         None => None,
     };
     let most = if failures_max == 0 { FAILURES_MAX } else { failures_max };
