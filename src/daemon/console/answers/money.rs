@@ -78,7 +78,7 @@ async fn make_model(request: &HttpRequest, app: &AppState) -> Answer {
         facts.symbols.iter().map(|symbol| json!({"symbol": symbol.name, "threshold": symbol.threshold})).collect();
     let cycle_id = newest_cycle(app, rows.newest_cycle).await;
     let body = json!({
-        "name": facts.model, "address": facts.model_address, "trained_until": facts.trained_until,
+        "name": facts.model, "address": facts.model_address, "since_ms": rows.since_ms, "trained_until": facts.trained_until,
         "horizon_bars": facts.horizon_bars,
         "drift": {"psi": psi, "observations": observations, "has_reference": facts.reference.is_some()},
         "histogram": histogram(facts, &rows.confidences),

@@ -214,12 +214,14 @@ fn a_model_is_held_to_what_came_of_its_odds() {
         ));
     }
     let rows = journal.reader.model("m", 4).unwrap();
+    assert_eq!(rows.since_ms, Some(1), "its first cycle");
     let outcomes = rows.outcomes.unwrap();
     assert_eq!((rows.confidences.len(), outcomes.count, outcomes.right), (4, 4, 0.5));
     assert_eq!((outcomes.signals, outcomes.signals_right, outcomes.mean_points), (4, Some(0.5), Some(25.0)));
     let buy = &rows.calibration[0];
     assert_eq!((buy.action, buy.bins.len(), buy.bins[0].count, buy.bins[0].right), ("BUY", 1, 4, 0.5));
-    assert_eq!(journal.reader.model("other", 4).unwrap().outcomes, None);
+    let other = journal.reader.model("other", 4).unwrap();
+    assert_eq!((other.outcomes, other.since_ms), (None, None));
 }
 
 #[test]
