@@ -455,7 +455,7 @@ def test_a_refusal_is_shown_and_not_taken_for_data(own, wide):
 def test_halt_and_resume_as_a_person_does_it(own, wide):
     wide.open(own.url + PAGE)
     wide.find("#press:enabled").click()
-    wide.find("#typed")
+    wide.find("dialog[open] #typed:focus")
     assert not wide.find("dialog .danger").is_enabled()
     wide.press("news at 15:30")
     wide.picture("halt-wide")
@@ -464,7 +464,7 @@ def test_halt_and_resume_as_a_person_does_it(own, wide):
     wide.shows("by console:ann@127.0.0.1")
     wide.shows("news at 15:30", ".waiting")
     wide.find("#press:enabled").click()
-    wide.find("#typed")
+    wide.find("dialog[open] #typed:focus")
     wide.press("1234567")
     assert not wide.find("dialog .primary").is_enabled()
     wide.press("8")
@@ -488,6 +488,7 @@ def test_the_limit_of_failures_is_a_stop_with_a_resume(own, wide):
     wide.shows("Stopped after failed orders: no order is sent until you resume", ".verdict.bad")
     assert wide.text("#press") == "Resume…"
     wide.find("#press:enabled").click()
+    wide.find("dialog[open] #typed:focus")
     wide.shows("5 orders in a row were not filled", "dialog")
     wide.press("12345678")
     # Somebody resumed, and five more orders failed: this page has seen neither.
@@ -499,6 +500,7 @@ def test_the_limit_of_failures_is_a_stop_with_a_resume(own, wide):
     wide.run("document.querySelector('dialog').close()")
     wait_until("the page is read again", lambda: own.asked["/console/api/now"] > polls, 20)
     wide.find("#press:enabled").click()
+    wide.find("dialog[open] #typed:focus")
     wide.shows("5 orders in a row were not filled", "dialog")
     wide.press("12345678")
     wide.find("dialog .primary:enabled").click()
