@@ -7,7 +7,6 @@ mod positions;
 
 use super::*;
 use crate::adapters::journal::Store;
-use std::collections::HashMap;
 
 const ACCOUNT: &str = "A1";
 const HOUR: i64 = 3_600;
@@ -217,12 +216,14 @@ fn a_model_is_held_to_what_came_of_its_odds() {
         ));
     }
     let rows = journal.reader.model("m", 4).unwrap();
+    assert_eq!(rows.since_ms, Some(1), "its first cycle");
     let outcomes = rows.outcomes.unwrap();
     assert_eq!((rows.confidences.len(), outcomes.count, outcomes.right), (4, 4, 0.5));
     assert_eq!((outcomes.signals, outcomes.signals_right, outcomes.mean_points), (4, Some(0.5), Some(25.0)));
     let buy = &rows.calibration[0];
     assert_eq!((buy.action, buy.bins.len(), buy.bins[0].count, buy.bins[0].right), ("BUY", 1, 4, 0.5));
-    assert_eq!(journal.reader.model("other", 4).unwrap().outcomes, None);
+    let other = journal.reader.model("other", 4).unwrap();
+    assert_eq!((other.outcomes, other.since_ms), (None, None));
 }
 
 #[test]
@@ -256,4 +257,21 @@ fn the_reader_changes_nothing_and_stands_in_no_writers_way() {
         .unwrap();
     assert_eq!((busy, log, moved), (0, 0, 0), "nothing keeps the log from being emptied between two answers");
     assert_eq!(journal.reader.newest_cycle(), Ok(Some(1)));
+}
+
+#[test]
+fn a_halt_is_of_the_press_that_gave_the_file_its_time() {
+    let journal = Journal::new();
+    journal.run(
+        "INSERT INTO console_actions (at_ms, who, action, note) VALUES (10000, 'console:ann@1', 'halt', 'news'),
+         (12000, 'console:bob@1', 'halt', NULL), (12100, 'console:cy@1', 'halt', NULL);",
+    );
+    let who = |file_ms| journal.reader.halt_at(file_ms, 4_000).unwrap().map(|pressed| pressed.who);
+    assert_eq!(who(9_990).as_deref(), Some("console:ann@1"));
+    assert_eq!(who(12_000).as_deref(), Some("console:bob@1"), "in the same millisecond");
+    assert_eq!(who(13_000), None, "a command's halt after the last press");
+    assert_eq!(who(5_900), None, "no press is so late");
+    journal
+        .run("INSERT INTO console_actions (at_ms, who, action, note) VALUES (12200, 'console:ann@1', 'resume', NULL);");
+    assert_eq!(who(9_990), None, "the file of a halt that has ended is another one");
 }

@@ -1,6 +1,7 @@
 //! Sums of both ledgers, and what is said of those that are not known.
 
 use super::*;
+use std::collections::HashMap;
 
 #[test]
 fn money_is_summed_by_ledger_and_what_is_not_known_is_said() {
