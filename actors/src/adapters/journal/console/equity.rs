@@ -108,11 +108,13 @@ fn share(depth: f64, peak: f64) -> f64 {
 struct Source {
     table: &'static str,
     money: [&'static str; 2],
+    /// Which rows count. A deposit is noticed at the next whole look: until then other rows would make it a peak.
+    counts: &'static str,
 }
 
-const LIVE: Source = Source { table: "account_snapshots", money: ["equity", "balance"] };
-const PAPER: Source = Source { table: "paper_equity", money: ["equity", "balance"] };
-const PAPER_POINTS: Source = Source { table: "paper_equity", money: ["points + open_points", "points"] };
+const LIVE: Source = Source { table: "account_snapshots", money: ["equity", "balance"], counts: "is_whole" };
+const PAPER: Source = Source { table: "paper_equity", money: ["equity", "balance"], counts: "1" };
+const PAPER_POINTS: Source = Source { table: "paper_equity", money: ["points + open_points", "points"], counts: "1" };
 
 impl ConsoleReader {
     /// The curves of this account over a range that ends now (unix milliseconds).
@@ -172,11 +174,11 @@ fn curve(
         *drawdown = Drawdown { unit: key, ..Drawdown::default() };
     }
     scan(connection, source, account, drawdown)?;
-    let Source { table, money: [equity, balance] } = source;
+    let Source { table, money: [equity, balance], counts } = source;
     let point = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
     let at = |order: &str, condition: &str| {
         format!(
-            "SELECT at_ms, {equity}, {balance} FROM {table} WHERE account = ?1 AND {equity} IS NOT NULL AND at_ms {condition} ?2
+            "SELECT at_ms, {equity}, {balance} FROM {table} WHERE account = ?1 AND {equity} IS NOT NULL AND {counts} AND at_ms {condition} ?2
              ORDER BY at_ms {order}, rowid {order} LIMIT 1"
         )
     };
@@ -231,10 +233,8 @@ fn steps_until(steps: &[(i64, f64)], at_ms: i64) -> (usize, f64) {
 
 /// Adds the rows that are new since the last answer.
 fn scan(connection: &Connection, source: &Source, account: &str, drawdown: &mut Drawdown) -> rusqlite::Result<()> {
-    let Source { table, money: [equity, _] } = source;
+    let Source { table, money: [equity, _], counts } = source;
     let mut steps = Vec::new();
-    // A deposit is noticed at the next whole look: until then other rows would make it a peak.
-    let is_counted = if source.table == LIVE.table { "is_whole" } else { "1" };
     if source.table == LIVE.table {
         let mut select =
             connection.prepare_cached("SELECT at_ms, amount FROM unexplained WHERE account = ?1 ORDER BY at_ms")?;
@@ -245,7 +245,7 @@ fn scan(connection: &Connection, source: &Source, account: &str, drawdown: &mut 
         *drawdown = Drawdown { unit: std::mem::take(&mut drawdown.unit), ..Drawdown::default() };
     }
     let mut select = connection.prepare_cached(&format!(
-        "SELECT rowid, at_ms, iif({is_counted}, {equity}, NULL) FROM {table} WHERE account = ?1 AND rowid > ?2 ORDER BY rowid LIMIT ?3"
+        "SELECT rowid, at_ms, iif({counts}, {equity}, NULL) FROM {table} WHERE account = ?1 AND rowid > ?2 ORDER BY rowid LIMIT ?3"
     ))?;
     let mut rows = select.query(params![account, drawdown.seen, SCANNED_MAX])?;
     let mut count = 0;

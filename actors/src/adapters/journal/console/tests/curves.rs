@@ -49,10 +49,12 @@ fn a_drawdown_counts_whole_looks_and_forgets_a_step_taken_back() {
         (live.drawdown, live.drawdown_max)
     };
     look(&journal, 5_000, 10_000, 1);
-    look(&journal, 4_000, 11_000, 0);
+    let partial = look(&journal, 4_000, 11_000, 0);
     let at_ms = look(&journal, 3_000, 11_000, 1);
     journal.run(&format!("INSERT INTO unexplained VALUES ('{ACCOUNT}', {at_ms}, 1000.0);"));
     assert_eq!(deepest(&mut journal), (Some(0.0), Some(0.0)), "a deposit that an order saw first");
+    let drawn = journal.reader.equity(ACCOUNT, Range::Day, MONDAY * 1_000).unwrap().live.unwrap().rows;
+    assert!(drawn.len() == 2 && drawn.iter().all(|row| row.0 != partial), "{drawn:?}");
     let at_ms = look(&journal, 2_000, 11_000, 1);
     journal.run(&format!("INSERT INTO unexplained VALUES ('{ACCOUNT}', {at_ms}, 50.0);"));
     assert_eq!(deepest(&mut journal), (Some(50.0), Some(50.0)));
