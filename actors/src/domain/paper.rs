@@ -114,8 +114,8 @@ pub struct PaperEquity {
 /// What a restart takes up again.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PaperBook {
-    /// Open trades, oldest first.
-    pub open: Vec<PaperOrder>,
+    /// Trades that ended and wait for a rate, then open ones, oldest first.
+    pub orders: Vec<PaperOrder>,
     /// The highest ticket so far; 0 if there is none.
     pub last_ticket: i64,
     /// The newest known; `None` of a new account.

@@ -287,6 +287,28 @@ fn a_trade_that_ends_before_its_rate_has_a_price_is_priced_later() {
 }
 
 #[test]
+fn a_trade_that_waits_for_a_rate_is_priced_after_a_restart() {
+    let mut table = Table::new(terms());
+    table.signal_of("EURGBP", Side::Buy).unwrap();
+    let (traded, rate) = (Symbol::new("EURGBP"), Symbol::new("GBPUSD"));
+    table.bars.push(bar(1, [1.1, 1.1, 1.0985, 1.0985]));
+    table.desk.advance([(&traded, &table.bars[..])].into_iter(), close_time, NOW);
+    let (mut orders, equity) = table.changes();
+    let points = orders[0].exit.unwrap().net_points.unwrap();
+    orders[0].unkept = Unkept::Nothing;
+    let book = PaperBook { orders, last_ticket: 1, equity, first_equity: None };
+    let rules = rules(terms(), Limits { positions_max: 1, ..Limits::default() });
+    let mut desk = Desk::new(rules, &[instrument("EURGBP")], book, History::default());
+    desk.advance([(&traded, &table.bars[..])].into_iter(), close_time, NOW);
+    assert_eq!(desk.changes(), (Vec::new(), None), "the rate has no price yet");
+    desk.advance([(&rate, &[flat(2, 1.25)][..])].into_iter(), close_time, NOW);
+    let (changed, equity) = desk.changes();
+    assert!(near(changed[0].exit.unwrap().profit.unwrap(), points * 0.125));
+    let equity = equity.unwrap();
+    assert!(near(equity.balance, 10_000.0 + points * 0.125) && near(equity.points, points) && equity.unpriced == 0);
+}
+
+#[test]
 fn a_bar_that_only_moves_an_open_trade_changes_its_progress_alone() {
     let mut table = Table::new(terms());
     table.signal(Side::Buy).unwrap();
@@ -377,7 +399,7 @@ fn a_restart_goes_on_and_another_start_is_a_deposit() {
     table.signal(Side::Buy).unwrap();
     table.bar([1.1, 1.1005, 1.0995, 1.1001]);
     let (open, equity) = table.changes();
-    let book = PaperBook { open, last_ticket: 1, equity, first_equity: None };
+    let book = PaperBook { orders: open, last_ticket: 1, equity, first_equity: None };
     for start in [10_000.0, 12_500.0] {
         let rules = rules(PaperTerms { start, ..terms() }, Limits { positions_max: 1, ..Limits::default() });
         let desk = Desk::new(rules, &[instrument("EURUSD")], book.clone(), History::default());

@@ -1,6 +1,8 @@
 //! What is read back, from a journal with rows of every kind.
 
+mod curves;
 mod money;
+mod pairs;
 mod positions;
 
 use super::*;
