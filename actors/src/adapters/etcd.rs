@@ -14,7 +14,7 @@ pub mod upkeep;
 
 use super::http::{Client, HttpError};
 use crate::domain::{
-    cluster::{Answer, Ask, Record, Seen, Stored},
+    cluster::{Ask, EtcdAnswer, Record, Seen, Stored},
     sanitize::one_line,
 };
 pub use config::{Ca, Config, read_password};
@@ -63,7 +63,7 @@ impl Etcd {
     ///
     /// # Errors
     /// No endpoint gave a usable answer. The request may have been carried out all the same.
-    pub async fn perform(&mut self, ask: &Ask) -> Result<Answer, EtcdError> {
+    pub async fn perform(&mut self, ask: &Ask) -> Result<EtcdAnswer, EtcdError> {
         let answered = self.carry_out(ask).await;
         if matches!(answered, Err(EtcdError::Unreadable { .. })) {
             // Perhaps it is not etcd. The next request begins with another endpoint.
@@ -72,7 +72,7 @@ impl Etcd {
         answered
     }
 
-    async fn carry_out(&mut self, ask: &Ask) -> Result<Answer, EtcdError> {
+    async fn carry_out(&mut self, ask: &Ask) -> Result<EtcdAnswer, EtcdError> {
         let [claim, last] = self.keys.clone();
         let both = || json!([{"request_range": {"key": claim}}, {"request_range": {"key": last}}]);
         let put = |key: &str, record: &Record, lease: i64| {
@@ -86,13 +86,13 @@ impl Etcd {
             Ask::Look => {
                 let body = json!({"compare": [], "success": both()});
                 let done: Transaction = self.call("/v3/kv/txn", &body).await?;
-                Ok(Answer::Seen(self.seen(&done)?))
+                Ok(EtcdAnswer::Seen(self.seen(&done)?))
             }
             Ask::Grant { ttl } => {
                 let granted: Granted = self.call("/v3/lease/grant", &json!({"TTL": ttl.as_secs().to_string()})).await?;
                 match (granted.id, granted.ttl) {
                     (Some(lease @ 1..), Some(ttl @ 1..)) => {
-                        Ok(Answer::Granted { lease, ttl: Duration::from_secs(ttl.unsigned_abs()) })
+                        Ok(EtcdAnswer::Granted { lease, ttl: Duration::from_secs(ttl.unsigned_abs()) })
                     }
                     _ => {
                         Err(self
@@ -110,7 +110,7 @@ impl Etcd {
                     return Err(self.unreadable("a keep-alive of another lease"));
                 }
                 let ttl = kept.ttl.filter(|ttl| *ttl > 0);
-                Ok(Answer::KeptAlive(ttl.map(|ttl| Duration::from_secs(ttl.unsigned_abs()))))
+                Ok(EtcdAnswer::KeptAlive(ttl.map(|ttl| Duration::from_secs(ttl.unsigned_abs()))))
             }
             Ask::Claim { lease, last_revision, record } => {
                 let puts = json!([put(&claim, record, *lease), put(&last, record, 0)]);
@@ -127,11 +127,11 @@ impl Etcd {
             Ask::Revoke { lease } => {
                 let revoked = self.call::<Value>("/v3/lease/revoke", &json!({"ID": lease.to_string()})).await;
                 match revoked {
-                    Ok(_) => Ok(Answer::Revoked),
+                    Ok(_) => Ok(EtcdAnswer::Revoked),
                     Err(EtcdError::Http { error: HttpError::Status { status: 404, body, .. }, .. })
                         if is_etcds(&body) =>
                     {
-                        Ok(Answer::Revoked)
+                        Ok(EtcdAnswer::Revoked)
                     }
                     Err(error) => Err(error),
                 }
@@ -144,14 +144,14 @@ impl Etcd {
         &self.config.endpoints
     }
 
-    async fn transact(&mut self, compare: Value, success: Value, failure: Value) -> Result<Answer, EtcdError> {
+    async fn transact(&mut self, compare: Value, success: Value, failure: Value) -> Result<EtcdAnswer, EtcdError> {
         let body = json!({"compare": compare, "success": success, "failure": failure});
         let done: Transaction = self.call("/v3/kv/txn", &body).await?;
         if !done.succeeded {
-            return Ok(Answer::Refused(self.seen(&done)?));
+            return Ok(EtcdAnswer::Refused(self.seen(&done)?));
         }
         match done.header.and_then(|header| header.revision) {
-            Some(revision @ 1..) => Ok(Answer::Done { revision }),
+            Some(revision @ 1..) => Ok(EtcdAnswer::Done { revision }),
             _ => Err(self.unreadable("a transaction without a revision")),
         }
     }

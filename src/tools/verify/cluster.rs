@@ -20,7 +20,7 @@ use sentinel_actors::{
     },
     domain::{
         clock::Clock,
-        cluster::{Answer, Ask, Record, Seen},
+        cluster::{Ask, EtcdAnswer, Record, Seen},
     },
 };
 use serde_json::json;
@@ -74,7 +74,7 @@ pub(crate) fn main(command: &Command) -> ExitCode {
 
 async fn look(etcd: &mut Etcd) -> Result<Seen, EtcdError> {
     match etcd.perform(&Ask::Look).await? {
-        Answer::Seen(seen) => Ok(seen),
+        EtcdAnswer::Seen(seen) => Ok(seen),
         // A look has no other answer.
         _ => Ok(Seen::default()),
     }

@@ -4,7 +4,7 @@
 mod base;
 mod standing;
 
-use super::{Answer, Ask, LOOK_PERIOD, MARGIN, Record, Seen, Stored, Terms};
+use super::{Ask, EtcdAnswer, LOOK_PERIOD, MARGIN, Record, Seen, Stored, Terms};
 use base::Base;
 pub use standing::Holder;
 use std::time::Duration;
@@ -43,7 +43,7 @@ pub struct Guard {
     /// What `last` is, and since when. All of it, because an etcd that lost its data begins with revision 1 again.
     last: Option<(Option<Stored>, Duration)>,
     holder: Option<Holder>,
-    /// Of every claim that was ever asked for: one whose answer was lost may have been made.
+    /// Of all claims that were asked for: one whose answer was lost may have been made.
     settles_at: Duration,
     from: Duration,
     until: Duration,
@@ -136,7 +136,7 @@ impl Guard {
     /// etcd, and the lease to revoke after that.
     pub fn release(&mut self, now: Duration, wall_s: i64, is_settled: bool) -> Option<(Ask, i64)> {
         let State::Holding { lease, epoch, .. } = self.state else { return None };
-        // Only a holder that has waited for the one before can say that nobody sends any more.
+        // Only a holder that has waited for the one before can say that no other daemon sends any more.
         let released = is_settled && now >= self.from;
         self.lose(Duration::MAX);
         let record = Record { released, at: wall_s, ..self.me.clone() };
@@ -157,18 +157,18 @@ impl Guard {
     }
 
     /// etcd's answer to the last request at `now`, which is `wall_s` in unix seconds.
-    pub fn told(&mut self, now: Duration, wall_s: i64, answer: Answer) {
+    pub fn told(&mut self, now: Duration, wall_s: i64, answer: EtcdAnswer) {
         self.fault = None;
         self.due_at = now;
         match (self.state.clone(), answer) {
-            (State::Looking, Answer::Seen(seen)) => self.looked(now, wall_s, &seen),
-            (State::Granting(base), Answer::Granted { lease, ttl }) => {
+            (State::Looking, EtcdAnswer::Seen(seen)) => self.looked(now, wall_s, &seen),
+            (State::Granting(base), EtcdAnswer::Granted { lease, ttl }) => {
                 self.state = State::Claiming { base, lease, until: self.trusted_until(self.asked_at, ttl) };
             }
-            (State::Claiming { base, lease, until }, Answer::Done { revision }) => {
+            (State::Claiming { base, lease, until }, EtcdAnswer::Done { revision }) => {
                 self.hold(&base, (lease, revision, revision), until, wall_s);
             }
-            (State::Claiming { base, lease, until }, Answer::Refused(seen)) => match self.own(&seen, lease) {
+            (State::Claiming { base, lease, until }, EtcdAnswer::Refused(seen)) => match self.own(&seen, lease) {
                 // The answer to an earlier request was lost.
                 Some((epoch, written)) => self.hold(&base, (lease, epoch, written), until, wall_s),
                 None => {
@@ -176,16 +176,16 @@ impl Guard {
                     self.state = State::Revoking { lease };
                 }
             },
-            (State::Holding { lease, epoch, written, .. }, Answer::KeptAlive(Some(ttl))) => {
+            (State::Holding { lease, epoch, written, .. }, EtcdAnswer::KeptAlive(Some(ttl))) => {
                 self.state = State::Holding { lease, epoch, written, renewed: Some((self.asked_at, ttl)) };
             }
-            (State::Holding { lease, epoch, renewed: Some((asked_at, ttl)), .. }, Answer::Done { revision }) => {
+            (State::Holding { lease, epoch, renewed: Some((asked_at, ttl)), .. }, EtcdAnswer::Done { revision }) => {
                 self.until = self.until.max(self.trusted_until(asked_at, ttl));
                 self.state = State::Holding { lease, epoch, written: revision, renewed: None };
                 self.due_at = asked_at + self.terms.keepalive;
             }
-            (State::Holding { .. }, Answer::KeptAlive(None)) => self.lose(now),
-            (State::Holding { lease, epoch, written, renewed }, Answer::Refused(seen)) => {
+            (State::Holding { .. }, EtcdAnswer::KeptAlive(None)) => self.lose(now),
+            (State::Holding { lease, epoch, written, renewed }, EtcdAnswer::Refused(seen)) => {
                 if let Some((claimed, earlier)) = self.own(&seen, lease)
                     && claimed == epoch
                     && earlier > written
