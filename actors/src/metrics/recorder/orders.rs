@@ -1,4 +1,4 @@
-//! What becomes of signals and orders, and what the gateway tells of the account.
+//! What becomes of signals and orders, and what the gateway reports about the account.
 
 use super::{Recorder, cycle::distinct};
 use crate::{
@@ -57,13 +57,15 @@ impl Recorder {
         }
     }
 
-    /// What the gateway told of the account, or that it did not.
+    /// What the gateway reported about the account, or that it did not.
     pub(super) fn gateway_told(&mut self, event: &Event, (now, instant): (Duration, Instant)) {
         match event {
             Event::EquityTold(equity) => self.account.told_equity(*equity, instant),
             Event::AccountPollFailed => {
                 self.metrics.account_poll_failures_total.inc();
-                self.untold("the gateway did not tell account and positions when it was asked last".into());
+                self.account_not_reported(
+                    "the gateway did not tell account and positions when it was asked last".into(),
+                );
             }
             Event::PositionsTold(count) => {
                 self.account.told_positions(*count, instant);
@@ -74,13 +76,13 @@ impl Recorder {
             Event::GatewayChecked { trouble } => {
                 if let Some(trouble) = trouble {
                     self.account.forget();
-                    self.untold(format!("the gateway does not answer: {trouble}"));
+                    self.account_not_reported(format!("the gateway does not answer: {trouble}"));
                 }
                 self.state.gateway = GatewayState { is_checked: true, trouble: trouble.clone() };
             }
             Event::PositionsChecked { trouble, doubts } => {
                 if let Some(trouble) = trouble {
-                    self.untold(format!("the gateway's list of positions cannot be read: {trouble}"));
+                    self.account_not_reported(format!("the gateway's list of positions cannot be read: {trouble}"));
                 }
                 self.metrics.positions_doubtful.set(i64::try_from(doubts.len()).unwrap_or(i64::MAX));
                 self.state.positions = PositionsState { trouble: trouble.clone(), doubts: doubts.clone() };
@@ -89,8 +91,8 @@ impl Recorder {
         }
     }
 
-    /// The gateway tells nothing of the account at the moment, for this reason.
-    fn untold(&mut self, why: String) {
+    /// The gateway does not report the account at present, for this reason.
+    fn account_not_reported(&mut self, why: String) {
         self.state.account.trouble = Some(why);
     }
 }
