@@ -206,20 +206,22 @@ fn every_file_begins_with_its_purpose() {
 }
 
 /// Public types whose name stood for several things, or for nothing that the trade knows, and the word to use.
-const STRUCK_TYPES: [(&str, &str); 7] = [
+const STRUCK_TYPES: [(&str, &str); 8] = [
     ("Debts", "Unwritten"),
     ("Desk", "OrderManager, or Broker"),
     ("Fate", "Outcome"),
+    ("Line", "GatewaySession, LogRecord, or what the line is"),
     ("PayOff", "FlushUnwritten"),
     ("Stock", "Standing"),
     ("Supervisor", "ServiceManager"),
     ("TakeStock", "ReadStanding"),
 ];
 /// Files whose name said nothing of what is in them, and what to call them.
-const STRUCK_FILES: [(&str, &str); 18] = [
+const STRUCK_FILES: [(&str, &str); 19] = [
     ("ask", "the request that it sends"),
     ("build", "build_info, or build_script"),
     ("debts", "unwritten"),
+    ("desk", "order_manager, or broker"),
     ("fate", "outcome"),
     ("gate", "handshake_gate, or password_gate"),
     ("keep_up", "reconcile"),
