@@ -4,37 +4,18 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a failing test panics
 
 mod helpers;
+#[path = "replay/mutants.rs"]
+mod mutants;
 
 use helpers::spawn_app;
+use mutants::{HOLIDAY, SESSIONS, mutants, the_same};
 use rusqlite::Connection;
-use sentinel::tools::replay::{
-    core::{Asked, Functions},
-    report::Report,
-    run,
-};
-use sentinel_actors::{
-    adapters::archive::Archive,
-    domain::{
-        bar::Bar,
-        calendar::{Calendar, parse_zone},
-        decision::decide,
-        features::{FeatureError, FeatureSet, InvalidValues, TimeColumns, build},
-    },
-};
+use sentinel::tools::replay::{core::Functions, report::Report, run};
 use std::{fs, path::PathBuf};
 use tempfile::TempDir;
 
 const ALL: (i64, i64) = (i64::MIN, i64::MAX);
 const CYCLES: u64 = 400;
-/// Sydney's clocks are set forward within the recording, on 2017-10-01.
-const SESSIONS: [&str; 5] = [
-    "Mon 06:00 - Mon 20:00",
-    "Tue 06:00 - Tue 20:00",
-    "Wed 06:00 - Wed 20:00",
-    "Thu 06:00 - Thu 20:00",
-    "Fri 06:00 - Fri 20:00",
-];
-const HOLIDAY: &str = "2017-10-04";
 
 /// Journal and archive of a daemon that met closed hours, a cooldown and a limit on orders.
 struct Recording {
@@ -107,123 +88,6 @@ impl Recording {
 
 const TRUE: Functions = Functions::OF_THE_DAEMON;
 
-type Built = Result<(FeatureSet, InvalidValues), FeatureError>;
-
-/// The features, changed by a hand's breadth.
-fn changed(bars: &[Bar], time_columns: TimeColumns, change: fn(&mut FeatureSet)) -> Built {
-    build(bars, time_columns).map(|(mut features, invalid)| {
-        change(&mut features);
-        (features, invalid)
-    })
-}
-
-/// Of other bars.
-fn of_bars(bars: &[Bar], time_columns: TimeColumns, change: fn(&mut Bar)) -> Built {
-    let mut bars = bars.to_vec();
-    bars.iter_mut().for_each(change);
-    build(&bars, time_columns)
-}
-
-fn calendar(zone: &str, closed: Option<&str>) -> Calendar {
-    let sessions = SESSIONS.iter().map(|text| text.parse().unwrap()).collect();
-    let mut calendar = Calendar::new(parse_zone(zone).unwrap(), sessions, None);
-    closed.iter().for_each(|text| calendar.close(text.parse().unwrap()));
-    calendar
-}
-
-fn window(archive: &Archive, (series, newest, cycle_id, count): Asked<'_>) -> anyhow::Result<Vec<Bar>> {
-    Ok(archive.window(series, newest, cycle_id, count)?)
-}
-
-/// Each computes one thing otherwise, and the replay has to find it.
-fn mutants() -> Vec<(&'static str, Functions)> {
-    vec![
-        ("averages that start a bar later", Functions { features: |bars, time| build(&bars[1..], time), ..TRUE }),
-        (
-            "a return that is off by the last bit",
-            Functions {
-                features: |bars, time| changed(bars, time, |it| it.tabular[0] = it.tabular[0].next_up()),
-                ..TRUE
-            },
-        ),
-        ("an hour that is always the same", Functions { features: |bars, _| build(bars, TimeColumns::Legacy), ..TRUE }),
-        (
-            "two columns that are swapped",
-            Functions { features: |bars, time| changed(bars, time, |it| it.tabular.swap(3, 4)), ..TRUE },
-        ),
-        (
-            "a sequence whose first row is filled from the next",
-            Functions { features: |bars, time| changed(bars, time, |it| it.sequence[0] = it.sequence[1]), ..TRUE },
-        ),
-        (
-            "a sequence that is cut and not rounded",
-            Functions {
-                features: |bars, time| changed(bars, time, |it| it.sequence[59][3] = it.sequence[59][3].next_down()),
-                ..TRUE
-            },
-        ),
-        (
-            "highs that are taken for closes",
-            Functions {
-                features: |bars, time| of_bars(bars, time, |bar| bar.high = bar.high.max(bar.close).next_up()),
-                ..TRUE
-            },
-        ),
-        (
-            "times that are an hour late",
-            Functions { features: |bars, time| of_bars(bars, time, |bar| bar.open_time += 3_600), ..TRUE },
-        ),
-        (
-            "a window that is a bar shorter",
-            Functions {
-                window: |archive, (series, newest, cycle, count)| window(archive, (series, newest, cycle, count - 1)),
-                ..TRUE
-            },
-        ),
-        (
-            "a window that is a bar longer",
-            Functions {
-                window: |archive, (series, newest, cycle, count)| window(archive, (series, newest, cycle, count + 1)),
-                ..TRUE
-            },
-        ),
-        (
-            "a window without its newest bar",
-            Functions {
-                window: |archive, (series, newest, cycle, count)| {
-                    window(archive, (series, newest - 3_600, cycle, count))
-                },
-                ..TRUE
-            },
-        ),
-        (
-            "bars as they are now and not as they were",
-            Functions {
-                window: |archive, (series, newest, _, count)| window(archive, (series, newest, i64::MAX, count)),
-                ..TRUE
-            },
-        ),
-        (
-            "clocks that are never set",
-            Functions { is_open: |_, time| calendar("Etc/GMT-10", Some(HOLIDAY)).is_open(time), ..TRUE },
-        ),
-        (
-            "a holiday that is forgotten",
-            Functions { is_open: |_, time| calendar("Australia/Sydney", None).is_open(time), ..TRUE },
-        ),
-        (
-            "a market that closes with the second after",
-            Functions { is_open: |calendar, time| calendar.is_open(time) || calendar.is_open(time - 1), ..TRUE },
-        ),
-        (
-            "bars that close an hour later",
-            Functions { close_time: |bar, interval, calendar| bar.close_time(interval, calendar) + 3_600, ..TRUE },
-        ),
-        ("a bar that is too old at the limit", Functions { is_stale: |closed, now, max| now - closed >= max, ..TRUE }),
-        ("a threshold that is forgotten", Functions { decide: |prediction, _| decide(prediction, 0.0), ..TRUE }),
-    ]
-}
-
 #[actix_rt::test]
 async fn a_recording_is_equal_and_every_mutant_and_every_change_is_found() {
     let recording = Recording::make().await;
@@ -249,11 +113,19 @@ async fn a_recording_is_equal_and_every_mutant_and_every_change_is_found() {
     );
     let report = edged.replay(&TRUE);
     assert_eq!((report.equal, report.exit_code()), (CYCLES, 0), "{report:#?}");
-    for (name, functions) in mutants() {
+    for (name, functions) in the_same() {
         let report = edged.replay(&functions);
-        assert_eq!(report.exit_code(), 1, "{name} is not found: {report:#?}");
-        assert!(report.first_difference.is_some(), "{name}: {report:#?}");
+        assert_eq!((report.equal, report.exit_code()), (CYCLES, 0), "{name}: {report:#?}");
     }
+    let found = |functions: &Functions| {
+        let report = edged.replay(functions);
+        (report.exit_code(), report.first_difference.map(|it| it.field))
+    };
+    let wrong = mutants().into_iter().filter_map(|(name, field, functions)| {
+        let found = found(&functions);
+        (found != (1, Some(field.to_owned()))).then_some((name, field, found))
+    });
+    assert_eq!(wrong.collect::<Vec<_>>(), [], "found otherwise, or not at all");
 
     for (file, field, sql) in [
         (

@@ -18,8 +18,10 @@ mod tests;
 mod time;
 mod volatility;
 mod volume;
+mod windows;
 
 pub use time::TimeColumns;
+pub use windows::Windows;
 
 use crate::domain::bar::Bar;
 use ema::Ema;
@@ -71,6 +73,9 @@ pub const BARS_MIN: usize = 120;
 const FILLED_COLUMNS: [usize; 2] = [RSI_14, VOLUME_RATIO];
 const RSI_14: usize = 9;
 const VOLUME_RATIO: usize = 17;
+/// Columns that depend on where the window starts, in the order of [`exponential`]. All others depend on the row and the 20 rows
+/// before it.
+const EXPONENTIAL_COLUMNS: [usize; 5] = [5, 6, 10, 11, 12];
 
 /// The model's input: the features of the newest bar and of the last 60 bars.
 #[derive(Debug, Clone, PartialEq)]
@@ -172,11 +177,19 @@ pub fn build(bars: &[Bar], time_columns: TimeColumns) -> Result<(FeatureSet, Inv
 
 /// The 23 columns over the rows of the sequence, in the order of [`FEATURE_NAMES`]; missing values are NaN.
 fn columns(bars: &[Bar], time_columns: TimeColumns) -> [Column; FEATURE_COUNT] {
-    let newest = &bars[bars.len() - (HISTORY + SEQUENCE_BARS)..];
+    let mut columns = columns_of_rows(&bars[bars.len() - (HISTORY + SEQUENCE_BARS)..], time_columns);
+    for (place, column) in EXPONENTIAL_COLUMNS.into_iter().zip(exponential(bars)) {
+        columns[place] = column;
+    }
+    columns
+}
+
+/// The same without [`EXPONENTIAL_COLUMNS`], which are 0, from the rows of the sequence and the [`HISTORY`] rows before them.
+fn columns_of_rows(newest: &[Bar], time_columns: TimeColumns) -> [Column; FEATURE_COUNT] {
     let series = |field: fn(&Bar) -> f64| -> Series { std::array::from_fn(|row| field(&newest[row])) };
     let (high, low, close, volume) = (series(|b| b.high), series(|b| b.low), series(|b| b.close), series(|b| b.volume));
 
-    let [ema_10, ema_20, macd, macd_signal, macd_hist] = exponential(bars);
+    let exponential = [0.0; SEQUENCE_BARS];
     let [volatility_10, volatility_20] = volatility_10_and_20(&close);
     let volume_sma = volume_sma(&volume);
     let price_momentum = price_momentum(&close);
@@ -187,14 +200,14 @@ fn columns(bars: &[Bar], time_columns: TimeColumns) -> [Column; FEATURE_COUNT] {
         return_10(&close),
         sma_10(&close),
         sma_20(&close),
-        ema_10,
-        ema_20,
+        exponential,
+        exponential,
         volatility_10,
         volatility_20,
         rsi_14(&close),
-        macd,
-        macd_signal,
-        macd_hist,
+        exponential,
+        exponential,
+        exponential,
         high_low_ratio(&high, &low),
         close_high_ratio(&close, &high),
         close_low_ratio(&close, &low),

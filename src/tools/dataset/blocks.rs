@@ -2,7 +2,7 @@
 
 use super::{Recipe, source::Source};
 use crate::bar_files::BadFile;
-use sentinel_actors::domain::features::{FeatureError, build};
+use sentinel_actors::domain::features::{FEATURE_COUNT, FeatureError, FeatureSet, SEQUENCE_BARS, Windows};
 use std::{
     io::Write,
     sync::mpsc::{SyncSender, sync_channel},
@@ -13,6 +13,13 @@ use std::{
 const BLOCK_ROWS: usize = 512;
 /// Blocks that each core may be ahead of the disk.
 const AHEAD: usize = 2;
+
+/// A row of `sequence.npy`, float32.
+const SEQUENCE_BYTES: usize = SEQUENCE_BARS * FEATURE_COUNT * size_of::<f32>();
+/// About a line of `tabular.csv`, with its 23 numbers.
+const LINE_BYTES: usize = 440;
+/// About a line of `index.csv`.
+const INDEX_BYTES: usize = 32;
 
 /// Rows as they are written.
 pub(super) struct Block {
@@ -64,9 +71,20 @@ fn make(blocks: &[&[usize]], source: &Source, recipe: &Recipe, send: &SyncSender
 }
 
 fn block(ends: &[usize], source: &Source, recipe: &Recipe) -> Result<Block, BadFile> {
-    let mut block = Block { rows: ends.len(), tabular: Vec::new(), sequence: Vec::new(), index: Vec::new() };
+    let rows = ends.len();
+    let sequence_bytes = if recipe.has_sequence { rows * SEQUENCE_BYTES } else { 0 };
+    let mut block = Block {
+        rows,
+        tabular: Vec::with_capacity(rows * LINE_BYTES),
+        sequence: vec![0; sequence_bytes],
+        index: Vec::with_capacity(rows * INDEX_BYTES),
+    };
+    let newest = ends.first().map_or(0..0, |first| *first..ends.last().unwrap_or(first) + 1);
+    let windows = Windows::new(&source.bars, newest, recipe.time_columns);
+    let mut features = FeatureSet::default();
+    let mut sequences = block.sequence.chunks_exact_mut(SEQUENCE_BYTES);
     for end in ends {
-        let (features, _) = build(source.window(*end), recipe.time_columns).map_err(|error| {
+        windows.build(source.window(*end), &mut features).map_err(|error| {
             source.bad_bar(
                 *end,
                 match error {
@@ -83,8 +101,11 @@ fn block(ends: &[usize], source: &Source, recipe: &Recipe) -> Result<Block, BadF
             let _ = write!(block.tabular, "{comma}{value}");
         }
         block.tabular.push(b'\n');
-        if recipe.has_sequence {
-            block.sequence.extend(features.sequence.as_flattened().iter().flat_map(|value| value.to_le_bytes()));
+        if let Some(sequence) = sequences.next() {
+            let places = sequence.as_chunks_mut::<4>().0;
+            for (place, value) in places.iter_mut().zip(features.sequence.as_flattened()) {
+                *place = value.to_le_bytes();
+            }
         }
         let bar = &source.bars[*end];
         let close_time = bar.close_time(recipe.interval, &recipe.calendar);

@@ -9,7 +9,10 @@ use sentinel_actors::{
     domain::{bar::Bar, interval::Interval, resample::resample, window::Gap},
     fetcher::OnGap,
 };
-use std::path::{Path, PathBuf};
+use std::{
+    ops::Range,
+    path::{Path, PathBuf},
+};
 
 /// One symbol's bars.
 #[derive(Debug)]
@@ -107,9 +110,9 @@ impl Source {
         self.ends.partition_point(|end| *end <= last) - self.ends.partition_point(|end| *end < after)
     }
 
-    /// The window whose newest bar this is.
-    pub(super) fn window(&self, end: usize) -> &[Bar] {
-        &self.bars[end + 1 - self.lookback_bars..=end]
+    /// Places of the bars of the window whose newest bar this is.
+    pub(super) const fn window(&self, end: usize) -> Range<usize> {
+        end + 1 - self.lookback_bars..end + 1
     }
 
     /// What is wrong with a bar, by its line if the file has one.

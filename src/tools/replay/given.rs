@@ -8,7 +8,7 @@ use sentinel_actors::{
         calendar::Calendar,
         decision::{Decision, Prediction, decide},
         features::{FeatureError, FeatureSet, InvalidValues, TimeColumns, build},
-        guard::{Limits, is_stale},
+        guard::{Limits, Pace, Suppression, is_stale, pace_objection},
         instrument::Instrument,
         interval::Interval,
     },
@@ -36,6 +36,8 @@ pub struct Functions {
     pub is_stale: fn(i64, i64, i64) -> bool,
     /// What the odds come to.
     pub decide: fn(&Prediction, f64) -> Decision,
+    /// What earlier orders object to.
+    pub pace: fn(&Pace, &Limits) -> Option<Suppression>,
 }
 
 impl Functions {
@@ -47,6 +49,7 @@ impl Functions {
         is_open: Calendar::is_open,
         is_stale,
         decide,
+        pace: pace_objection,
     };
 }
 

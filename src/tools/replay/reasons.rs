@@ -9,7 +9,7 @@ use sentinel_actors::{
     adapters::journal::ReplayRow,
     domain::{
         decision::{Decision, Prediction},
-        guard::{Circumstances, Suppression, objection, pace_objection},
+        guard::{Circumstances, Suppression, objection},
         instrument::{Instrument, InstrumentKey},
         order::{Order, Side, client_order_id},
     },
@@ -83,7 +83,10 @@ pub(super) fn decision(
                     Some(reason) => Reasons::only(Some(reason)),
                     // The gateway's side failed, which comes from outside.
                     None if recorded.is_none() && row.failure.is_some() => return Ok(None),
-                    None => order_reasons(row, (instrument, side, &decided, close, bar_close_time), terms, earlier),
+                    None => {
+                        let of = (instrument, side, &decided, close, bar_close_time);
+                        order_reasons(row, of, (terms, functions), earlier)
+                    }
                 }
             }
         }
@@ -108,7 +111,7 @@ impl Reasons {
 fn order_reasons(
     row: &ReplayRow,
     (instrument, side, decided, close, bar_close_time): (&Instrument, Side, &Decision, f64, i64),
-    terms: &Terms,
+    (terms, functions): (&Terms, &Functions),
     earlier: &mut Earlier,
 ) -> Reasons {
     let Recorded { account, model, live, waits_for_new_bar, .. } = &terms.recorded;
@@ -133,7 +136,7 @@ fn order_reasons(
             continue;
         }
         let now = std::time::Duration::from_millis(u64::try_from(judged_at).unwrap_or(0));
-        reasons.push(pace_objection(&history.pace(&keys, now, 0), &terms.limits));
+        reasons.push((functions.pace)(&history.pace(&keys, now, 0), &terms.limits));
     }
     if is_incomplete {
         // Orders that counted then may be forgotten now: what they say is taken from the record.

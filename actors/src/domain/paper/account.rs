@@ -80,7 +80,7 @@ impl PaperAccount {
             let seen = bars.partition_point(|bar| bar.open_time <= order.seen_to);
             let Some(last) = bars[seen..].last() else { continue };
             let was_entered = order.entry.is_some();
-            // Where the window begins later than what was seen, nobody knows what is missing before it.
+            // Where the window begins later than what was seen, it is not known what is missing before it.
             order.exit = match seen {
                 0 => Some(lost(close_time(last))),
                 _ => follow(order, &bars[seen..], &terms, &close_time),

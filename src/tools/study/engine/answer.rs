@@ -3,7 +3,7 @@
 use super::folds::Choice;
 use crate::tools::study::{
     files::{day_before, time},
-    result::{Answer, Gate, LookAhead, SideResult, Verdict, WalkForward},
+    result::{Answer, Condition, LookAhead, SideResult, Verdict, WalkForward},
 };
 use sentinel_actors::domain::fill::Costs;
 
@@ -43,22 +43,24 @@ pub struct Evidence<'a> {
 
 /// Puts it into words.
 pub fn of(evidence: &Evidence<'_>) -> Answer {
-    let gates = gates(evidence);
-    let verdict = verdict(&gates);
+    let conditions = conditions(evidence);
+    let verdict = verdict(&conditions);
     let sentence = match verdict {
         Verdict::Advice => advice(evidence),
-        Verdict::NoBetterThanChance => format!("No threshold is better than chance here: {}", lacking(&gates)),
-        Verdict::NotJudged => not_judged(evidence, &gates),
+        Verdict::NoBetterThanChance => format!("No threshold is better than chance here: {}", lacking(&conditions)),
+        Verdict::NotJudged => not_judged(evidence, &conditions),
     };
     let is_advice = verdict == Verdict::Advice;
-    Answer { sentence, verdict, is_advice, threshold: evidence.now.threshold.filter(|_| is_advice), gates }
+    Answer { sentence, verdict, is_advice, threshold: evidence.now.threshold.filter(|_| is_advice), conditions }
 }
 
-/// What the gates come to. Too few trades are no proof of chance. A setting or a check that is lacking could only have made the
+/// What the conditions come to. Too few trades are no proof of chance. A setting or a check that is lacking could only have made the
 /// result look better, so that chance is an answer without it, too.
-fn verdict(gates: &[Gate]) -> Verdict {
-    let is_open = |names: &[&str]| gates.iter().any(|gate| !gate.is_met && names.contains(&gate.name.as_str()));
-    if gates.iter().all(|gate| gate.is_met) {
+fn verdict(conditions: &[Condition]) -> Verdict {
+    let is_open = |names: &[&str]| {
+        conditions.iter().any(|condition| !condition.is_met && names.contains(&condition.name.as_str()))
+    };
+    if conditions.iter().all(|condition| condition.is_met) {
         Verdict::Advice
     } else if !is_open(&ENOUGH) && is_open(&CHANCE) {
         Verdict::NoBetterThanChance
@@ -67,7 +69,7 @@ fn verdict(gates: &[Gate]) -> Verdict {
     }
 }
 
-fn gates(evidence: &Evidence<'_>) -> Vec<Gate> {
+fn conditions(evidence: &Evidence<'_>) -> Vec<Condition> {
     let Evidence { walk_forward, now, .. } = evidence;
     let outside = &walk_forward.outside;
     let fewest = walk_forward.folds.iter().map(|fold| fold.result.count).min();
@@ -102,8 +104,8 @@ fn gates(evidence: &Evidence<'_>) -> Vec<Gate> {
 }
 
 /// What is met or not, without a number.
-fn said(name: &str, what: &str, needed: &str, is_met: bool) -> Gate {
-    Gate {
+fn said(name: &str, what: &str, needed: &str, is_met: bool) -> Condition {
+    Condition {
         name: name.into(),
         what: what.into(),
         needed: needed.into(),
@@ -114,29 +116,36 @@ fn said(name: &str, what: &str, needed: &str, is_met: bool) -> Gate {
     }
 }
 
-fn look_ahead(found: &LookAhead) -> Gate {
+fn look_ahead(found: &LookAhead) -> Condition {
     if found.is_checked {
         let unequal = found.unequal as f64;
-        return gate(LOOK_AHEAD, "decisions that later bars change", "none".into(), 0.0, Some(unequal), unequal == 0.0);
+        return condition(
+            LOOK_AHEAD,
+            "decisions that later bars change",
+            "none".into(),
+            0.0,
+            Some(unequal),
+            unequal == 0.0,
+        );
     }
     let needed = "checked: --model configured or a URL makes them here";
-    Gate { is_checked: false, ..said(LOOK_AHEAD, "features not checked for look-ahead", needed, false) }
+    Condition { is_checked: false, ..said(LOOK_AHEAD, "features not checked for look-ahead", needed, false) }
 }
 
-fn gate(name: &str, what: &str, needed: String, bar: f64, found: Option<f64>, is_met: bool) -> Gate {
-    Gate { name: name.into(), what: what.into(), needed, bar: Some(bar), found, is_met, is_checked: true }
+fn condition(name: &str, what: &str, needed: String, bar: f64, found: Option<f64>, is_met: bool) -> Condition {
+    Condition { name: name.into(), what: what.into(), needed, bar: Some(bar), found, is_met, is_checked: true }
 }
 
-fn at_least(name: &str, what: &str, bar: f64, found: Option<f64>) -> Gate {
-    gate(name, what, format!("at least {bar}"), bar, found, found.is_some_and(|found| found >= bar))
+fn at_least(name: &str, what: &str, bar: f64, found: Option<f64>) -> Condition {
+    condition(name, what, format!("at least {bar}"), bar, found, found.is_some_and(|found| found >= bar))
 }
 
-fn above(name: &str, what: &str, bar: f64, found: Option<f64>) -> Gate {
-    gate(name, what, format!("above {bar}"), bar, found, found.is_some_and(|found| found > bar))
+fn above(name: &str, what: &str, bar: f64, found: Option<f64>) -> Condition {
+    condition(name, what, format!("above {bar}"), bar, found, found.is_some_and(|found| found > bar))
 }
 
-fn below(name: &str, what: &str, bar: f64, found: Option<f64>) -> Gate {
-    gate(name, what, format!("below {bar}"), bar, found, found.is_some_and(|found| found < bar))
+fn below(name: &str, what: &str, bar: f64, found: Option<f64>) -> Condition {
+    condition(name, what, format!("below {bar}"), bar, found, found.is_some_and(|found| found < bar))
 }
 
 fn advice(evidence: &Evidence<'_>) -> String {
@@ -174,9 +183,9 @@ fn result(evidence: &Evidence<'_>) -> String {
 }
 
 /// What is lacking. If it is the look-ahead check alone, what was found is said, too.
-fn not_judged(evidence: &Evidence<'_>, gates: &[Gate]) -> String {
-    let text = format!("Not judged: {}", lacking(gates));
-    let is_only_unchecked = gates.iter().all(|gate| gate.is_met || !gate.is_checked);
+fn not_judged(evidence: &Evidence<'_>, conditions: &[Condition]) -> String {
+    let text = format!("Not judged: {}", lacking(conditions));
+    let is_only_unchecked = conditions.iter().all(|condition| condition.is_met || !condition.is_checked);
     if !is_only_unchecked {
         return text;
     }
@@ -189,11 +198,13 @@ fn until(end: i64) -> String {
     day_before(end).unwrap_or_else(|| time(end))
 }
 
-fn lacking(gates: &[Gate]) -> String {
-    let lacking = gates.iter().filter(|gate| !gate.is_met).map(|gate| match (gate.bar, gate.found) {
-        (Some(_), Some(found)) => format!("{} {} (needed: {})", gate.what, short(found), gate.needed),
-        (Some(_), None) => format!("{} not defined (needed: {})", gate.what, gate.needed),
-        (None, _) => format!("{} (needed: {})", gate.what, gate.needed),
+fn lacking(conditions: &[Condition]) -> String {
+    let lacking = conditions.iter().filter(|condition| !condition.is_met).map(|condition| {
+        match (condition.bar, condition.found) {
+            (Some(_), Some(found)) => format!("{} {} (needed: {})", condition.what, short(found), condition.needed),
+            (Some(_), None) => format!("{} not defined (needed: {})", condition.what, condition.needed),
+            (None, _) => format!("{} (needed: {})", condition.what, condition.needed),
+        }
     });
     lacking.collect::<Vec<_>>().join("; ")
 }

@@ -3,7 +3,7 @@
 use super::{fixtures::*, folds::Choice, grid, *};
 use crate::{
     settings::{Resolved, Settings, Sources, VerifyModel},
-    tools::study::result::{Gate, Verdict},
+    tools::study::result::{Condition, Verdict},
 };
 use sentinel_actors::domain::{
     decision::{Action, Prediction, decide},
@@ -32,8 +32,8 @@ fn setting(key: &'static str, value: &str) -> Resolved<VerifyModel> {
     Settings::load_for(&Sources { flags, symbols: Some(vec!["EURUSD".into()]), ..Sources::default() }).unwrap()
 }
 
-fn gate<'a>(answer: &'a Answer, name: &str) -> &'a Gate {
-    answer.gates.iter().find(|gate| gate.name == name).unwrap()
+fn condition<'a>(answer: &'a Answer, name: &str) -> &'a Condition {
+    answer.conditions.iter().find(|condition| condition.name == name).unwrap()
 }
 
 #[test]
@@ -140,13 +140,13 @@ fn features_that_were_not_checked_are_no_plain_advice() {
         answer.sentence
     );
     assert!(answer.sentence.contains("If they use no later bars: BUY and SELL above 0."), "{}", answer.sentence);
-    let look_ahead = gate(&answer, "look_ahead");
+    let look_ahead = condition(&answer, "look_ahead");
     assert!(!look_ahead.is_met && !look_ahead.is_checked);
-    assert!(answer.gates.iter().all(|gate| gate.is_met || gate.name == "look_ahead"));
+    assert!(answer.conditions.iter().all(|condition| condition.is_met || condition.name == "look_ahead"));
 
     // Closes alone are no price that anyone can have, and say nothing more.
     let answer = of(&Question { has_bars: false, look_ahead: &checked(), ..question });
-    assert!(!answer.is_advice && !gate(&answer, "bars").is_met && answer.verdict == Verdict::NotJudged);
+    assert!(!answer.is_advice && !condition(&answer, "bars").is_met && answer.verdict == Verdict::NotJudged);
     assert!(answer.sentence.starts_with("Not judged: bars with their opens"), "{}", answer.sentence);
     assert!(!answer.sentence.contains("points a trade"), "{}", answer.sentence);
     let found = LookAhead { is_checked: true, checked: 9, unequal: 1, ..LookAhead::default() };

@@ -3,7 +3,7 @@
 //! takes more seeds.
 
 use super::{fixtures::*, *};
-use crate::tools::study::result::Gate;
+use crate::tools::study::result::Condition;
 use sentinel_actors::domain::{
     calendar::Calendar,
     fill::{Costs, Exits, TripleDay},
@@ -46,8 +46,8 @@ const RULES: [OppositeRule; 4] =
     [OppositeRule::Open, OppositeRule::CloseOnly, OppositeRule::CloseThenOpen, OppositeRule::Skip];
 
 fn is_met(judged: &Judged, name: &str) -> bool {
-    let gate: &Gate = judged.answer.gates.iter().find(|gate| gate.name == name).unwrap();
-    gate.is_met
+    let condition: &Condition = judged.answer.conditions.iter().find(|condition| condition.name == name).unwrap();
+    condition.is_met
 }
 
 fn has_trades(judged: &Judged) -> bool {
@@ -60,12 +60,16 @@ fn is_most(count: usize, of: usize) -> bool {
 }
 
 #[test]
-fn a_planted_edge_is_found_through_every_gate() {
+fn a_planted_edge_meets_every_condition() {
     let all = seeds(4, 40);
     for seed in all {
         let judged = planted(seed, 3.0, |_| 0.4);
         let answer = &judged.answer;
-        assert!(answer.is_advice && answer.gates.iter().all(|gate| gate.is_met), "{seed}: {}", answer.sentence);
+        assert!(
+            answer.is_advice && answer.conditions.iter().all(|condition| condition.is_met),
+            "{seed}: {}",
+            answer.sentence
+        );
         assert_eq!(answer.threshold, judged.walk_forward.threshold_now);
         // The variance between the trials would have set the bar higher because of the edge itself.
         let trials = &judged.trials;
@@ -78,7 +82,13 @@ fn a_planted_edge_is_found_through_every_gate() {
 fn an_edge_without_a_said_end_of_training_is_no_advice() {
     let market = market(random_walk(SEEN + UNSEEN, 3_000), 3.0);
     let judged = study(&market, &sure_model(&market.bars, 4_000, |_| 0.4), None);
-    let lacking: Vec<_> = judged.answer.gates.iter().filter(|gate| !gate.is_met).map(|gate| &gate.name).collect();
+    let lacking: Vec<_> = judged
+        .answer
+        .conditions
+        .iter()
+        .filter(|condition| !condition.is_met)
+        .map(|condition| &condition.name)
+        .collect();
     assert_eq!(lacking, ["trained_until"]);
 }
 
@@ -128,7 +138,7 @@ fn noise_gets_no_advice_though_it_has_the_trades() {
     let said = format!("{counted} of {seeds} with trades: {above_zero} above 0, {small_p} with a small p");
     assert!(is_most(counted, seeds), "{said}");
     assert!(advised.len() * 20 <= counted, "advice on noise of seeds {advised:?}");
-    // Chance meets each of these two alone as often as their level says; an advice needs all gates.
+    // Chance meets each of these two alone as often as their level says; an advice needs all conditions.
     assert!(above_zero * 10 <= counted && small_p * 8 <= counted, "{said}");
 }
 

@@ -1,7 +1,7 @@
 //! The table of months, and what an advice needs.
 
 use super::text::{self, NOT_DEFINED, count};
-use crate::tools::study::result::{Gate, Month, Report};
+use crate::tools::study::result::{Condition, Month, Report};
 use maud::{Markup, html};
 use std::collections::BTreeMap;
 
@@ -59,32 +59,32 @@ fn cell(points: f64, trades: u64) -> Markup {
     }
 }
 
-/// What the gates are.
-pub(super) fn gates_note() -> Markup {
+/// What the conditions are.
+pub(super) fn conditions_note() -> Markup {
     html! { "Only if all of these hold is there an advice. One that fails is no proof against the model: it may be too few trades." }
 }
 
 /// Each condition, what was needed and what was found.
-pub(super) fn gates(report: &Report) -> Markup {
+pub(super) fn conditions(report: &Report) -> Markup {
     html! {
         div.card tabindex="0" role="region" aria-label="what an advice needs" {
             table.stacked {
                 thead { tr { th {} th { "condition" } th { "needed" } th.n { "found" } } }
                 tbody {
-                    @for gate in &report.answer.gates {
+                    @for condition in &report.answer.conditions {
                         tr {
                             td {
-                                @if gate.is_met {
+                                @if condition.is_met {
                                     b.mark.passed { "✓ met" }
-                                } @else if gate.is_checked {
+                                } @else if condition.is_checked {
                                     b.mark.failed { "✗ not met" }
                                 } @else {
                                     b.mark.failed { "✗ not checked" }
                                 }
                             }
-                            td { (gate.what) @if let Some(meaning) = meaning(gate) { br; small.note { (meaning) } } }
-                            td data-is="needed" { (gate.needed) }
-                            td.n data-is="found" { (found(gate, report)) }
+                            td { (condition.what) @if let Some(meaning) = meaning(condition) { br; small.note { (meaning) } } }
+                            td data-is="needed" { (condition.needed) }
+                            td.n data-is="found" { (found(condition, report)) }
                         }
                     }
                 }
@@ -93,8 +93,8 @@ pub(super) fn gates(report: &Report) -> Markup {
     }
 }
 
-fn found(gate: &Gate, report: &Report) -> String {
-    match (gate.name.as_str(), gate.found) {
+fn found(condition: &Condition, report: &Report) -> String {
+    match (condition.name.as_str(), condition.found) {
         ("trained_until", _) => report.trained_until.map_or_else(|| "not set".to_owned(), text::minute),
         ("dsr" | "p_value", Some(value)) => text::ratio(value),
         ("net_points", Some(value)) => text::points(value),
@@ -102,15 +102,15 @@ fn found(gate: &Gate, report: &Report) -> String {
         (_, Some(value)) => format!("{value:.3}"),
         ("costs", None) => if report.costs.is_frictionless { "none charged" } else { "charged" }.to_owned(),
         ("look_ahead", None) => "not checked".to_owned(),
-        ("bars", None) => if gate.is_met { "there are" } else { "closes only" }.to_owned(),
-        ("choice", None) => if gate.is_met { "there is" } else { "none" }.to_owned(),
+        ("bars", None) => if condition.is_met { "there are" } else { "closes only" }.to_owned(),
+        ("choice", None) => if condition.is_met { "there is" } else { "none" }.to_owned(),
         (_, None) => "not defined".to_owned(),
     }
 }
 
 /// A term, explained.
-fn meaning(gate: &Gate) -> Option<&'static str> {
-    match gate.name.as_str() {
+fn meaning(condition: &Condition) -> Option<&'static str> {
+    match condition.name.as_str() {
         "net_points" => Some("the low end of the 95 % interval of the mean"),
         "dsr" => Some("how likely the true Sharpe is above the best that all trials would have by chance"),
         "p_value" => Some("how often the same signals at other times did as well"),

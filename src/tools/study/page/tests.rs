@@ -105,7 +105,11 @@ fn hostile_text_stays_text() {
     hostile.rules.sentences = vec![HOSTILE.into()];
     hostile.counts.notes = vec![HOSTILE.into()];
     hostile.counts.dropped[0].why = HOSTILE.into();
-    hostile.answer.gates.iter_mut().for_each(|gate| (gate.what, gate.needed) = (HOSTILE.into(), HOSTILE.into()));
+    hostile
+        .answer
+        .conditions
+        .iter_mut()
+        .for_each(|condition| (condition.what, condition.needed) = (HOSTILE.into(), HOSTILE.into()));
     hostile.sides[0].side = HOSTILE.into();
     hostile.calibration.classes[0].class = HOSTILE.into();
     hostile.marks[0].side = HOSTILE.into();
@@ -155,9 +159,9 @@ fn a_losing_side_and_a_foreign_end_are_said() {
 }
 
 #[test]
-fn a_gate_that_was_not_checked_is_not_met() {
+fn a_condition_that_was_not_checked_is_not_met() {
     let mut unchecked = none();
-    let gate = unchecked.answer.gates.last_mut().unwrap();
-    (gate.is_met, gate.is_checked, gate.found) = (false, false, None);
+    let condition = unchecked.answer.conditions.last_mut().unwrap();
+    (condition.is_met, condition.is_checked, condition.found) = (false, false, None);
     assert!(page(&unchecked).contains("✗ not checked"));
 }

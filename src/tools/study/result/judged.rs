@@ -1,4 +1,4 @@
-//! The answer and what it rests on: gates, figures by threshold and fold, trials, chance, the look-ahead check.
+//! The answer and what it rests on: conditions, figures by threshold and fold, trials, chance, the look-ahead check.
 
 use super::Range;
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,8 @@ pub struct Answer {
     /// Of an advice: the value for `trading.threshold`, above which the daemon sends a BUY and a SELL.
     pub threshold: Option<f64>,
     /// All that an advice needs, met or not.
-    pub gates: Vec<Gate>,
+    #[serde(rename = "gates")] // as `study.json` has it since its schema 1
+    pub conditions: Vec<Condition>,
 }
 
 /// What was found.
@@ -32,7 +33,7 @@ pub enum Verdict {
 
 /// One condition of an advice.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Gate {
+pub struct Condition {
     /// `trained_until`, `bars`, `trades`, `trades_per_fold`, `net_points`, `dsr`, `p_value`, `costs`, `choice` or `look_ahead`.
     pub name: String,
     /// For a person: `trades outside`.

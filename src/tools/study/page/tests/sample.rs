@@ -219,7 +219,7 @@ fn answer(is_advice: bool, outside: &Figures) -> Answer {
         "No threshold is better than chance here: lower bound of net points a trade -4.812 (needed: above 0); deflated Sharpe ratio 0.012 (needed: at \
          least 0.95); p-value against shifted signals 0.310 (needed: below 0.05)"
     };
-    let gate = |name: &str, what: &str, needed: &str, found: Option<f64>, is_met| Gate {
+    let condition = |name: &str, what: &str, needed: &str, found: Option<f64>, is_met| Condition {
         name: name.into(),
         what: what.into(),
         needed: needed.into(),
@@ -233,25 +233,31 @@ fn answer(is_advice: bool, outside: &Figures) -> Answer {
         verdict: if is_advice { Verdict::Advice } else { Verdict::NoBetterThanChance },
         is_advice,
         threshold: is_advice.then_some(0.45),
-        gates: vec![
-            gate("trained_until", "model.trained_until", "set, so that bars the model knows do not count", None, true),
-            gate("trades", "trades outside", "at least 100", Some(430.0), true),
-            gate(
+        conditions: vec![
+            condition(
+                "trained_until",
+                "model.trained_until",
+                "set, so that bars the model knows do not count",
+                None,
+                true,
+            ),
+            condition("trades", "trades outside", "at least 100", Some(430.0), true),
+            condition(
                 "net_points",
                 "lower bound of net points a trade",
                 "above 0",
                 outside.net_points_interval.map(|ends| ends[0]),
                 is_advice,
             ),
-            gate("dsr", "deflated Sharpe ratio", "at least 0.95", outside.dsr, is_advice),
-            gate(
+            condition("dsr", "deflated Sharpe ratio", "at least 0.95", outside.dsr, is_advice),
+            condition(
                 "p_value",
                 "p-value against shifted signals",
                 "below 0.05",
                 Some(if is_advice { 0.000_4 } else { 0.31 }),
                 is_advice,
             ),
-            gate("look_ahead", "decisions that later bars change", "none", Some(0.0), true),
+            condition("look_ahead", "decisions that later bars change", "none", Some(0.0), true),
         ],
     }
 }
