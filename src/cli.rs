@@ -104,8 +104,8 @@ enum Command {
     /// Show profit and loss
     ///
     /// Of today, this week and this month, by symbol, at the gateway and on paper beside it. Realised profit has a source: the step of the balance when exactly one position was closed, else an estimate, marked ~, from
-    /// what the gateway told last. Periods begin at 00:00 UTC, weeks on Monday; the trading day at 17:00 in New York. Growth is
-    /// that of the equity, without deposits and withdrawals. A figure that nobody knows is "-".
+    /// the gateway's last report. Periods begin at 00:00 UTC, weeks on Monday; the trading day at 17:00 in New York. Growth is
+    /// that of the equity, without deposits and withdrawals. A figure that is not known is "-".
     Pnl(pnl::Args),
     /// Show what was decided in a cycle, and why
     Explain(explain::Args),

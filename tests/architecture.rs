@@ -205,6 +205,72 @@ fn every_file_begins_with_its_purpose() {
     }
 }
 
+/// Public types whose name stood for several things, or for nothing that the trade knows, and the word to use.
+const STRUCK_TYPES: [(&str, &str); 8] = [
+    ("Debts", "Unwritten"),
+    ("Desk", "OrderManager, or Broker"),
+    ("Fate", "Outcome"),
+    ("Line", "GatewaySession, LogRecord, or what the line is"),
+    ("PayOff", "FlushUnwritten"),
+    ("Stock", "Standing"),
+    ("Supervisor", "ServiceManager"),
+    ("TakeStock", "ReadStanding"),
+];
+/// Files whose name said nothing of what is in them, and what to call them.
+const STRUCK_FILES: [(&str, &str); 19] = [
+    ("ask", "the request that it sends"),
+    ("build", "build_info, or build_script"),
+    ("debts", "unwritten"),
+    ("desk", "order_manager, or broker"),
+    ("fate", "outcome"),
+    ("gate", "handshake_gate, or password_gate"),
+    ("keep_up", "reconcile"),
+    ("line", "gateway_session, or sample_line"),
+    ("look", "what it looks at"),
+    ("proof", "reconcile"),
+    ("question", "what it asks for"),
+    ("reference", "what it refers to"),
+    ("scratch", "what it holds"),
+    ("signals", "unix_signals, or trading signals by their stage"),
+    ("stock", "standing"),
+    ("supervisor", "systemd"),
+    ("values", "what they are values of"),
+    ("when", "the moment that it finds"),
+    ("words", "the text that it makes"),
+];
+
+/// The name of the public type that a line defines.
+fn public_type(line: &str) -> Option<&str> {
+    let item = line.trim_start().strip_prefix("pub ")?;
+    let rest = ["struct ", "enum ", "trait ", "type "].iter().find_map(|keyword| item.strip_prefix(keyword))?;
+    rest.split(|c: char| !c.is_alphanumeric() && c != '_').next()
+}
+
+#[test]
+fn one_word_stands_for_one_thing() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let instead = |struck: &[(&str, &str)], name: &str| {
+        struck.iter().find(|(word, _)| *word == name).map(|(_, instead)| (*instead).to_owned())
+    };
+    let (mut wrong, mut types) = (Vec::new(), 0);
+    for path in ["src", "actors/src"].iter().flat_map(|source| rust_files(&root.join(source))) {
+        let stem = path.file_stem().unwrap().to_string_lossy().into_owned();
+        if let Some(instead) = instead(&STRUCK_FILES, &stem) {
+            wrong.push(format!("{}: {instead}", path.display()));
+        }
+        for name in fs::read_to_string(&path).unwrap().lines().filter_map(public_type) {
+            types += 1;
+            if let Some(instead) = instead(&STRUCK_TYPES, name) {
+                wrong.push(format!("{}: {name}: {instead}", path.display()));
+            }
+        }
+    }
+    assert!(types > 300, "too few public types were found: {types}");
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert_eq!(public_type("pub struct Desk<'a> {"), Some("Desk"));
+    assert_eq!(public_type("    pub(super) struct Desk;"), None);
+}
+
 /// A module `x` is `x.rs` with its parts in `x/`, and long tests are in `x/tests.rs`.
 #[test]
 fn modules_and_tests_are_named_one_way() {

@@ -232,20 +232,20 @@ fn every_request_on_the_page_is_what_the_code_sends() {
 fn every_reply_on_the_page_has_the_outcome_on_the_page() {
     let mut shown = BTreeSet::new();
     for Message { kind, what, reply, json } in messages() {
-        let Some(fate) = reply else { continue };
-        assert_eq!(read(kind, &what, &json), fate, "{kind}, {what}: {json}");
-        shown.insert((kind.as_str(), what, fate));
+        let Some(outcome) = reply else { continue };
+        assert_eq!(read(kind, &what, &json), outcome, "{kind}, {what}: {json}");
+        shown.insert((kind.as_str(), what, outcome));
     }
     for kind in DialectKind::ALL {
         for what in ["open", "close", "handshake", "account", "positions"] {
-            let fates: &[&str] = match what {
+            let outcomes: &[&str] = match what {
                 _ if request(kind, what).is_none() => &[],
                 "open" | "close" => &["filled", "rejected", "unknown"],
                 "handshake" => &["answer", "no answer"],
                 _ => &["answer"],
             };
-            for fate in fates {
-                let message = (kind.as_str(), what.to_owned(), (*fate).to_owned());
+            for outcome in outcomes {
+                let message = (kind.as_str(), what.to_owned(), (*outcome).to_owned());
                 assert!(shown.contains(&message), "the page lacks {message:?}");
             }
         }

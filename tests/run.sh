@@ -230,11 +230,12 @@ build_release() {
     cargo build --release --locked
 }
 
-# They wait more than they work, so four at a time share the cores; the tests of one file run one after another.
+# They wait more than they work, so several at a time share the cores; the tests of one file run one after another, and the
+# longest files come first (conftest.py), so that none is left for the end.
 step_system() {
     local but="not full and not engine"
     [ -n "$SENTINEL_ALL_TESTS" ] || but="$but and not long"
-    count system junit "$logs/system.xml" system_tests -m "$but" -n 4 --dist loadfile --junit-xml="$logs/system.xml"
+    count system junit "$logs/system.xml" system_tests -m "$but" -n 4 --dist loadfile --no-loadscope-reorder --junit-xml="$logs/system.xml"
 }
 system_tests() {
     in_venv python || return
@@ -278,7 +279,10 @@ build_image() {
 }
 
 # An image of an earlier run must not be used if the new one cannot be built.
-step_container() { count container junit "$logs/container.xml" container_tests -m "engine and not full" --junit-xml="$logs/container.xml"; }
+step_container() {
+    local order=(-n 2 --dist loadfile --no-loadscope-reorder)
+    count container junit "$logs/container.xml" container_tests -m "engine and not full" "${order[@]}" --junit-xml="$logs/container.xml"
+}
 container_tests() {
     SENTINEL_IMAGE=$(cat "$target/image") || { echo "there is no image to test"; return 1; }
     export SENTINEL_IMAGE

@@ -1,83 +1,30 @@
 //! One cycle, the whole system on one page: fetch, build, predict, decide, send. The Scheduler calls it.
 //!
-//! One `Row` per symbol goes through it from top to bottom; the `CycleLog` says how long it took and what it came to.
+//! One `Row` per symbol goes through it from top to bottom, and `table` puts each stage's answers into the rows; the `CycleLog`
+//! says how long it took and what it came to.
 
+mod calls;
 mod log;
+mod policy;
 mod row;
+mod table;
 
 use crate::{
     domain::{
-        calendar::Calendar,
-        clock::Clock,
         cycle_outcome::{CycleOutcome, judge},
-        guard::{KillSwitch, Suppression},
-        instrument::{Instrument, Symbol},
-        interval::Interval,
-        names::{ActorName, DropReason, Step},
-        order::check_stops,
+        names::{ActorName, Step},
     },
     messages::{
-        BuildFeatures, CycleId, DecisionReport, Event, FetchBars, LookAtAccount, OpenGateway, Predict, PrepareOrders,
-        RecordDecisions, SendSignals, Settled, Signal, StageFailure, SymbolResult, Telemetry,
+        BuildFeatures, CycleId, Event, FetchBars, LookAtAccount, OpenGateway, Predict, PrepareOrders, RecordDecisions,
+        SendSignals, Settled, Signal,
     },
 };
-use actix::{Message, Recipient};
+use calls::{Cut, ask, timed, until};
 use futures_util::future::join3;
 use log::CycleLog;
+pub use policy::{Policy, Stages};
 use row::Row;
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
 use tokio_util::sync::CancellationToken;
-
-/// The actors of a cycle, by what they do: a test can pass its own.
-#[derive(Debug, Clone)]
-pub struct Stages {
-    /// Fetches bars.
-    pub fetch: Recipient<FetchBars>,
-    /// Builds features.
-    pub build: Recipient<BuildFeatures>,
-    /// Asks the model.
-    pub predict: Recipient<Predict>,
-    /// Handshake and orders of unknown outcome, while the bars are fetched.
-    pub open: Recipient<OpenGateway>,
-    /// Reads account, positions and journal while the model computes.
-    pub prepare: Recipient<PrepareOrders>,
-    /// Sends orders.
-    pub send: Recipient<SendSignals>,
-    /// Asks for account and positions after the orders.
-    pub look: Recipient<LookAtAccount>,
-    /// Keeps what was decided.
-    pub record: Recipient<RecordDecisions>,
-    /// Answers when all that was recorded before is on disk.
-    pub settled: Recipient<Settled>,
-    /// Is told what was decided.
-    pub metrics: Telemetry,
-}
-
-/// The rules of a decision.
-#[derive(Clone)]
-pub struct Policy {
-    /// What is traded, in the order of configuration.
-    pub instruments: Arc<[Arc<Instrument>]>,
-    /// Length of a bar.
-    pub interval: Interval,
-    /// Oldest age of the newest bar's close that may still be traded on, in seconds.
-    pub max_bar_age_s: i64,
-    /// When the market is open.
-    pub calendar: Arc<Calendar>,
-    /// Stops orders from outside.
-    pub kill_switch: Arc<dyn KillSwitch>,
-    /// Largest order, lots; 0 is no limit.
-    pub volume_max: f64,
-    /// Dates every decision, whatever clock the market follows.
-    pub clock: Arc<dyn Clock>,
-    /// Largest share of the symbols that may fail before the cycle has, a ratio in 0..=1.
-    pub failed_share_max: f64,
-    /// Whether the wall clock jumped since the last cycle, so that this one sends no order; the Scheduler says so.
-    pub has_clock_stepped: bool,
-}
 
 /// How a cycle ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,13 +39,6 @@ pub enum CycleEnd {
     GivenUp,
     /// An actor cannot answer any more; the daemon has to end.
     StageGone(ActorName),
-}
-
-/// Why a cycle ends early.
-enum Cut {
-    Shutdown,
-    Panicked(Step),
-    Gone(ActorName),
 }
 
 /// Runs one cycle over all symbols; a failure of one symbol never costs another its decision.
@@ -213,99 +153,4 @@ impl Cycle<'_> {
         }
         Ok(())
     }
-
-    /// What the next stage is asked about: the rows that every stage before did its part for.
-    fn of_live<T>(&self, field: impl Fn(&Row) -> Option<T>) -> Vec<(Symbol, T)> {
-        let live = self.rows.iter().filter(|row| row.is_live());
-        live.filter_map(|row| Some((row.symbol().clone(), field(row)?))).collect()
-    }
-
-    /// Ends a step: each row that was asked about takes its answer. Answers come in the order of the question, so a row
-    /// is never looked for; one with another's name on it is a defect of the stage, and no reason to trade either.
-    ///
-    /// Answers whether any row has got this far.
-    fn fill<T>(
-        &mut self,
-        step: Step,
-        is_asked: impl Fn(&Row) -> bool,
-        answers: Vec<SymbolResult<T>>,
-        field: impl Fn(&mut Row) -> &mut Option<T>,
-    ) -> bool {
-        self.log.end_step(step);
-        let (mut answers, mut taken, mut strays) = (answers.into_iter(), 0, 0);
-        for row in self.rows.iter_mut().filter(|row| is_asked(row)) {
-            match answers.next() {
-                Some((symbol, Ok(value))) if symbol == *row.symbol() => {
-                    *field(row) = Some(value);
-                    taken += 1;
-                }
-                Some((symbol, Err(cause))) if symbol == *row.symbol() => row.fail(step, cause),
-                other => {
-                    strays += u64::from(other.is_some());
-                    let detail = "the stage did not answer about this symbol in its turn".into();
-                    row.fail(step, StageFailure { kind: "no_answer", detail });
-                }
-            }
-        }
-        strays += answers.count() as u64;
-        self.stages.metrics.dropped(ActorName::Scheduler, DropReason::Invalid, strays);
-        taken > 0
-    }
-
-    /// A stage that panicked or is gone costs every row its decision, unless an earlier one did.
-    fn fail_all(&mut self, step: Step, kind: &'static str, detail: &str) {
-        let cause = StageFailure { kind, detail: detail.into() };
-        self.rows.iter_mut().for_each(|row| row.fail(step, cause.clone()));
-    }
-
-    /// For which symbols no order could be built at their newest close: said with the first bars, not with the first
-    /// order.
-    fn stops_checked(&self, policy: &Policy) -> Event {
-        let (mut bad, mut unpriced) = (Vec::new(), Vec::new());
-        for row in &self.rows {
-            match row.newest(policy).map(|(close, _)| check_stops(&row.instrument, close)) {
-                None => unpriced.push(row.symbol().clone()),
-                Some(Err(bad_stop)) => bad.push((row.symbol().clone(), bad_stop.to_string())),
-                Some(Ok(())) => {}
-            }
-        }
-        Event::StopsChecked { bad, unpriced }
-    }
-
-    /// Tells the metrics what was decided, and what a guard stopped before the SignalSender.
-    fn report_decisions(&self, policy: &Policy) {
-        let decided = |row: &Row| {
-            let (decision, (_, bar_close_time)) = (row.decision?, row.newest(policy)?);
-            Some(DecisionReport { symbol: row.symbol().clone(), bar_close_time, decision })
-        };
-        let decisions: Vec<_> = self.rows.iter().filter_map(decided).collect();
-        let suppressed: Vec<Suppression> = self.rows.iter().filter_map(Row::suppression).collect();
-        if !decisions.is_empty() {
-            self.stages.metrics.report(Event::SignalsDecided { decisions, suppressed });
-        }
-    }
-}
-
-/// What `work` gives, and how long it took.
-async fn timed<T>(work: impl Future<Output = T>) -> (T, Duration) {
-    let began = Instant::now();
-    (work.await, began.elapsed())
-}
-
-/// Gives `work` up when the daemon stops.
-async fn until<T>(shutdown: &CancellationToken, work: impl Future<Output = Result<T, Cut>>) -> Result<T, Cut> {
-    tokio::select! {
-        biased;
-        () = shutdown.cancelled() => Err(Cut::Shutdown),
-        result = work => result,
-    }
-}
-
-/// Asks a stage. No answer is a panic in it if it still lives, and otherwise the end of the daemon.
-async fn ask<M>(stage: &Recipient<M>, message: M, step: Step) -> Result<M::Result, Cut>
-where
-    M: Message + Send + 'static,
-    M::Result: Send,
-{
-    stage.send(message).await.map_err(|_| if stage.connected() { Cut::Panicked(step) } else { Cut::Gone(step.actor()) })
 }

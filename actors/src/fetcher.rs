@@ -1,40 +1,35 @@
 //! Fetcher: updates every symbol's window, once per cycle. The cycle calls it; it sends requests to EODHD.
 //!
-//! `feed` knows which bars a symbol has and which it needs, `request` sends requests within a deadline, `failure` has the
-//! errors.
+//! `feed` knows which bars a symbol has and which it needs, `request` sends requests within a deadline, `report` tells the log
+//! and the MetricsActor what came of a cycle's fetches, `failure` has the errors.
 
+mod config;
 mod failure;
 mod feed;
 #[cfg(test)]
 mod fixtures;
+mod report;
 mod request;
 #[cfg(test)]
 mod tests;
 
 use crate::{
-    adapters::{
-        endpoint::{Breakers, Endpoint, Inflight},
-        eodhd::{ApiToken, intraday_url},
-    },
+    adapters::{endpoint::Endpoint, eodhd::intraday_url},
     domain::{
         bar::Bar,
         breaker::{BreakerState, CallEnd},
-        calendar::Calendar,
-        clock::Clock,
         features::SEQUENCE_BARS,
-        instrument::Instrument,
-        interval::Interval,
-        names::{ActorName, DropReason},
-        window::{Gap, Rejections},
+        names::ActorName,
+        window::Gap,
     },
-    messages::{ApiUsage, CycleId, Event, FetchBars, FetchReport, FetchedBars, Ping, StageFailure, Telemetry},
+    messages::{ApiUsage, CycleId, Event, FetchBars, FetchedBars, Ping, StageFailure},
 };
 use actix::{Actor, Context, Handler, ResponseFuture};
+pub use config::{Config, MarketClock, OnGap, Poll};
 pub use failure::FetchError;
 use feed::{Feed, Notes};
 use futures_util::{StreamExt, stream};
 pub use request::{Requests, Session};
-use serde::{Deserialize, Serialize};
 use std::{
     cell::{Cell, RefCell},
     rc::Rc,
@@ -42,76 +37,6 @@ use std::{
     time::Duration,
 };
 use tokio::time::Instant;
-
-/// When a symbol's bars are requested.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Poll {
-    /// In every cycle.
-    Cycle,
-    /// Only when a newer closed bar can exist, and then every `overdue_poll_s` until it comes.
-    Bar,
-}
-
-/// The source of "now" for closed bars, the age of bars and market hours; `schedule.clock`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum MarketClock {
-    /// The wall clock.
-    System,
-    /// The close of the newest bar received, for replays: every bar counts as closed and every cycle polls.
-    Bars,
-}
-
-/// The effect of a gap that the calendar does not explain; `data.on_gap`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum OnGap {
-    /// None; the gap is counted and logged.
-    Continue,
-    /// No decision while the gap is among the [`SEQUENCE_BARS`] newest bars, which the model sees.
-    Stop,
-}
-
-/// The configuration of a Fetcher.
-#[derive(Clone)]
-pub struct Config {
-    /// The instruments to fetch, in the order of the answers.
-    pub instruments: Arc<[Instrument]>,
-    /// Length of a bar. If the provider does not have it, bars are made from finer ones.
-    pub interval: Interval,
-    /// Bars kept per symbol, 120 or more.
-    pub lookback_bars: usize,
-    /// `https://eodhd.com`, without a slash at its end.
-    pub base_url: String,
-    /// Where the key comes from.
-    pub token: ApiToken,
-    /// When a symbol's bars are requested.
-    pub poll: Poll,
-    /// With [`Poll::Bar`]: seconds between two requests for an overdue bar.
-    pub overdue_poll_s: u64,
-    /// For one symbol's whole call, including the body and one retry.
-    pub deadline: Duration,
-    /// Longest answer, after decompression.
-    pub body_bytes_max: usize,
-    /// Symbols fetched at the same time, 1 or more.
-    pub concurrency: usize,
-    /// The source of "now".
-    pub market_clock: MarketClock,
-    /// When bars are due.
-    pub calendar: Arc<Calendar>,
-    /// The effect of a gap.
-    pub on_gap: OnGap,
-    /// Largest difference of a price from the previous close, as a share of that close; 0 for no limit.
-    pub jump_max: f64,
-    /// The wall clock.
-    pub clock: Arc<dyn Clock>,
-    /// Counts open requests.
-    pub inflight: Inflight,
-    /// Stops requests to an endpoint that fails.
-    pub breakers: Breakers,
-    /// The MetricsActor.
-    pub metrics: Telemetry,
-}
 
 /// The actor.
 pub struct Fetcher {
@@ -283,60 +208,6 @@ impl Stage {
             OnGap::Stop => feed.window().gap_among(SEQUENCE_BARS),
         };
         newest_gap.map_or(Ok(bars), |Gap { from, to }| Err(FetchError::Gap { from, to }))
-    }
-
-    /// One line per symbol, because a first answer may have many gaps.
-    fn log_gaps(&self, cycle_id: CycleId, all: &[Fetched]) {
-        for fetched in all {
-            let Some(newest) = fetched.gaps.last() else { continue };
-            tracing::warn!(
-                cycle_id,
-                symbol = %self.config.instruments[fetched.index].symbol,
-                stage = "fetch",
-                error = "gap",
-                gaps = fetched.gaps.len(),
-                from = newest.from,
-                to = newest.to,
-                "bars are missing that the calendar does not explain"
-            );
-        }
-    }
-
-    /// One line for all symbols, because if our clock is slow, all of them have such bars.
-    fn log_ahead(&self, cycle_id: CycleId, now: i64, all: &[Fetched]) {
-        let ahead = all.iter().filter_map(|fetched| Some((fetched.notes.ahead?, fetched.index)));
-        let Some((open_time, index)) = ahead.clone().max() else { return };
-        tracing::warn!(
-            cycle_id,
-            symbol = %self.config.instruments[index].symbol,
-            stage = "fetch",
-            error = "in_future",
-            symbols_affected = ahead.count(),
-            open_time,
-            now,
-            "bars start in the future and are refused: this machine's clock is slow, or the provider's times are wrong"
-        );
-    }
-
-    /// One event for the whole cycle.
-    fn report(&self, all: &[Fetched]) {
-        let (mut api, mut rejected) = (ApiUsage::default(), Rejections::default());
-        for fetched in all {
-            api.calls += fetched.api.calls;
-            api.errors.extend(&fetched.api.errors);
-            rejected.merge(&fetched.notes.rejected);
-        }
-        let fetches = all.iter().map(|fetched| FetchReport {
-            symbol: self.config.instruments[fetched.index].symbol.clone(),
-            duration: fetched.duration,
-            newest_bar_close_time: fetched.newest_close_time,
-            failure: fetched.result.as_ref().err().map(FetchError::kind),
-            gaps: fetched.gaps.len() as u64,
-        });
-        let fetches = fetches.collect();
-        let unusable = all.iter().filter(|fetched| fetched.result.as_ref().is_err_and(FetchError::discards_answer));
-        self.config.metrics.dropped(ActorName::Fetcher, DropReason::Invalid, unusable.count() as u64);
-        self.config.metrics.report(Event::BarsFetched { fetches, api, rejected: rejected.counted() });
     }
 
     fn market_now(&self, now: i64) -> i64 {

@@ -5,84 +5,40 @@
 //! and the gateway.
 
 mod account_poll;
+mod config;
 #[cfg(test)]
 mod fixtures;
 mod gateway_session;
 mod handshake_gate;
 mod order_journal;
+mod order_log;
 #[cfg(test)]
 mod tests;
 
 use crate::{
-    adapters::{
-        endpoint::{Breakers, Inflight},
-        gateway::{Dialect, Peer},
-    },
     domain::{
-        clock::Clock,
-        cluster::Authority,
         exposure::{Doubt, KnownNames},
-        guard::{KillSwitch, Suppression},
-        instrument::Instrument,
+        guard::Suppression,
         names::ActorName,
         order::{Order, Outcome, Side, client_order_id},
-        order_manager::{OrderManager, OrderResult, Rules},
+        order_manager::{OrderManager, OrderResult},
         reconcile::{Proof, Unproven},
     },
     messages::{
         CycleId, Event, FlushUnwritten, LookAtAccount, OpenGateway, OrdersFlushed, Ping, PrepareOrders, SendSignals,
-        Signal, SignalReport, SignalResult, Telemetry,
+        Signal, SignalReport, SignalResult,
     },
 };
 use account_poll::AccountPoll;
 use actix::{Actor, Context, Handler, ResponseFuture};
+pub use config::Config;
 use gateway_session::GatewaySession;
 use handshake_gate::HandshakeGate;
 pub use order_journal::JournalActorHandle;
-use std::{cell::RefCell, collections::BTreeSet, rc::Rc, sync::Arc, time::Duration};
+use order_log::{log_dry_run, log_outcome};
+use std::{cell::RefCell, collections::BTreeSet, rc::Rc};
 use tokio::sync::Mutex;
-use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
-
-/// The configuration of the SignalSender.
-pub struct Config {
-    /// The configured instruments; positions with their names are ours.
-    pub instruments: Arc<[Instrument]>,
-    /// Whether orders are sent; `false` is dry run.
-    pub live: bool,
-    /// The broker's names of instruments that others trade on this account; their positions are not doubtful.
-    pub other_names: Vec<String>,
-    /// Account; part of an order's identity.
-    pub account: String,
-    /// Name of the model; part of an order's identity.
-    pub model_name: String,
-    /// The gateway's address and keys.
-    pub peer: Peer,
-    /// The gateway's message format.
-    pub dialect: Box<dyn Dialect>,
-    /// Longest time for one order, from connecting to the reply.
-    pub deadline: Duration,
-    /// The system clock: signatures contain its time, even if another clock is used for the market.
-    pub clock: Arc<dyn Clock>,
-    /// How often account and positions are asked for without an order; `None`: never.
-    pub account_poll: Option<Duration>,
-    /// Limits of orders, and how the broker books them.
-    pub rules: Rules,
-    /// The kill switch.
-    pub kill_switch: Arc<dyn KillSwitch>,
-    /// Whether this daemon may send orders for its account.
-    pub authority: Arc<dyn Authority>,
-    /// Stops calls to a gateway that fails.
-    pub breakers: Breakers,
-    /// Cancelled when the daemon stops; orders that were not sent by then are not sent.
-    pub shutdown: CancellationToken,
-    /// Where open requests are counted.
-    pub inflight: Inflight,
-    /// Where events are reported.
-    pub metrics: Telemetry,
-    /// Where every step of an order is written first.
-    pub journal: JournalActorHandle,
-}
+use tracing::{error, warn};
 
 /// The actor.
 pub struct SignalSender(Rc<Sender>);
@@ -310,37 +266,4 @@ fn slippage_points(signal: &Signal, result: &SignalResult) -> Option<f64> {
         Side::Sell => signal.close - price,
     };
     Some(worse * points)
-}
-
-fn log_dry_run(cycle_id: CycleId, order: &Order) {
-    info!(
-        cycle_id, symbol = %order.symbol, stage = "send", client_order_id = %order.client_order_id,
-        side = order.side.as_str(), volume = order.volume, stop_loss = order.stop_loss,
-        take_profit = order.take_profit, "dry run: order not sent"
-    );
-}
-
-/// The only log line with an order's outcome.
-fn log_outcome(cycle_id: CycleId, order: &Order, outcome: &Outcome) {
-    macro_rules! log {
-        ($level:ident, $($rest:tt)*) => {
-            $level!(
-                cycle_id, symbol = %order.symbol, stage = "send", client_order_id = %order.client_order_id,
-                side = order.side.as_str(), volume = order.volume, closes = order.closes, outcome = outcome.as_str(), $($rest)*
-            )
-        };
-    }
-    match outcome {
-        Outcome::Filled { ticket, price, .. } => match outcome.other_volume(order.volume) {
-            None => log!(info, ticket, price, "order filled"),
-            Some(filled_volume) => {
-                log!(warn, ticket, price, filled_volume, "order filled, but with another volume than ordered")
-            }
-        },
-        Outcome::Rejected { reason } => log!(warn, error = "rejected", reason, "order rejected"),
-        Outcome::NotSent { reason } => log!(warn, error = "not_sent", reason, "order not sent"),
-        Outcome::Unknown { reason } => {
-            log!(error, error = "unknown", reason, "order may or may not have been executed; it is not sent again");
-        }
-    }
 }

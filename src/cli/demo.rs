@@ -8,6 +8,7 @@ use super::{
     temporary_folder::TemporaryFolder,
 };
 use crate::{
+    bar_files::{DECIMAL_PLACES_MAX, decimal_places},
     daemon::{
         application::{Application, Plan},
         shutdown::Ended,
@@ -246,8 +247,10 @@ fn of_bars(own: Option<&Own>) -> Vec<(&'static str, String)> {
         ];
     };
     let newest = recording.bars().last().map_or(1.0, |bar| bar.close);
+    let digits = decimal_places(recording.bars()).unwrap_or(DECIMAL_PLACES_MAX as u32);
     let calendar = if recording.is_of_every_day() { "always" } else { "fx" };
     vec![
+        ("trading.digits", digits.to_string()),
         ("trading.stop_loss", format!("{:.5}", (newest * STOP_LOSS_SHARE).max(1e-5))),
         ("market.calendar", calendar.into()),
         ("data.interval", recording.interval.as_str().into()),

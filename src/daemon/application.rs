@@ -1,82 +1,47 @@
 //! The life cycle of a daemon: start, run until something ends it, drain.
 
+mod drain;
+mod parts;
+mod plan;
+
 use super::{
     cluster::Claim,
-    console::{self, Console, Facts},
-    http::{Deps, Landing},
+    console::{Console, Facts},
     port::Port,
-    shutdown::{Drained, Ended, judge, log_end},
+    shutdown::{Drained, Ended, log_end},
     start_lines,
     systemd::ServiceManager,
     watch::{wait_for_end, watch_actors, watch_guardian},
     wiring::{self, Shared, Started},
 };
 use crate::{process::build_info, settings::Resolved};
-use actix::{Actor, Addr, Arbiter, Recipient};
+use actix::{Addr, Recipient};
 use anyhow::Context as _;
+use drain::{FLUSH_DEADLINE, RELEASE_DEADLINE};
+use parts::{Metrics, open_console, open_port, start_archivist, start_guardian, start_scheduler};
+pub use plan::Plan;
 use sentinel_actors::{
     adapters::system_clock::SystemClock,
     archive::Archivist,
-    cycle::{Policy, Stages},
+    cycle::Policy,
     domain::{
         clock::Clock,
         cluster::{Authority, Unguarded},
         names::ActorName,
-        schedule::Schedule,
     },
     guardian::Guardian,
     journal::{Journal, Opened},
-    messages::{Flush, FlushUnwritten, Ping, ReleaseClaim, Telemetry},
-    metrics::{self, MetricsActor, Snapshot},
-    scheduler::{Drain, Notice, Scheduler, SchedulerConfig},
+    messages::{FlushUnwritten, Ping},
+    scheduler::{Notice, Scheduler},
 };
 use std::{net::SocketAddr, path::Path, rc::Rc, sync::Arc, time::Duration};
-use tokio::{
-    sync::mpsc::{UnboundedReceiver, unbounded_channel},
-    task::JoinHandle,
-};
+use tokio::{sync::mpsc::UnboundedReceiver, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 /// Added to the gateway's deadline, so that a late reply is still classified and counted.
 const DRAIN_SLACK: Duration = Duration::from_millis(1_000);
-
-/// How long the disk may take for the last writes.
-const FLUSH_DEADLINE: Duration = Duration::from_millis(1_500);
-/// How long giving back the account may take; after that the claim ends with its lease.
-const RELEASE_DEADLINE: Duration = Duration::from_secs(3);
 /// How long HTTP and the threads may take to end after that.
 const STOP_SLACK: Duration = Duration::from_secs(2);
-
-/// When cycles run. The demo has another plan than a daemon.
-#[derive(Debug, Clone)]
-pub struct Plan {
-    /// When cycles are due.
-    pub schedule: Schedule,
-    /// How many to run; 0 for no limit.
-    pub cycles_max: u64,
-    /// How many of the first cycles run without a pause.
-    pub back_to_back: u64,
-    /// End the daemon after its cycles; without HTTP.
-    pub once: bool,
-}
-
-impl Plan {
-    /// The plan of the settings.
-    pub fn from_settings(settings: &Resolved) -> Self {
-        Self {
-            schedule: settings.schedule.clone(),
-            cycles_max: settings.cycles_max,
-            back_to_back: if settings.back_to_back { u64::MAX } else { 0 },
-            once: false,
-        }
-    }
-
-    /// One cycle, then the end.
-    #[must_use]
-    pub fn once(self) -> Self {
-        Self { cycles_max: 1, once: true, ..self }
-    }
-}
 
 /// The running daemon. Lives on the actix `System` of the thread that started it.
 pub struct Application {
@@ -107,26 +72,6 @@ pub struct Listening {
     pub http: Option<SocketAddr>,
     /// The console.
     pub console: Option<SocketAddr>,
-}
-
-/// The MetricsActor, on a thread of its own: scrapes must not slow a cycle.
-struct Metrics {
-    actor: Addr<MetricsActor>,
-    arbiter: Arbiter,
-    snapshot: Snapshot,
-    telemetry: Telemetry,
-}
-
-impl Metrics {
-    fn start(config: metrics::Config) -> anyhow::Result<Self> {
-        let (backlog, clock) = (config.backlog.clone(), config.clock.clone());
-        let recorder = MetricsActor::new(config).context("the metrics cannot be set up")?;
-        let snapshot = recorder.snapshot();
-        let arbiter = Arbiter::new();
-        let actor = MetricsActor::start_in_arbiter(&arbiter.handle(), |_| recorder);
-        let telemetry = Telemetry::new(actor.clone().recipient(), backlog, clock);
-        Ok(Self { actor, arbiter, snapshot, telemetry })
-    }
 }
 
 impl Application {
@@ -167,30 +112,12 @@ impl Application {
         start_lines::say_settings(settings, file, plan.once);
         start_lines::say_unresolved(&opened.unresolved(), &settings.journal.path);
 
-        let policy = wiring::policy(settings, clock.clone());
+        let policy = wiring::policy(settings, clock);
         let authority: Arc<dyn Authority> = match &claim {
             Some(claim) => Arc::new(claim.cell.clone()),
             None => Arc::new(Unguarded),
         };
-        let mut config = wiring::metrics_config(settings, plan.schedule.period(clock.now()), &opened, &policy);
-        config.authority = authority.clone();
-        let (inflight, breakers) = (config.inflight.clone(), config.breakers.clone());
-        let metrics = Metrics::start(config)?;
-        let archivist = start_archivist(settings, &clock, &metrics);
-        let queue = archivist.as_ref().map(Archivist::queue);
-        let journal = wiring::journal_config(settings, clock.clone(), metrics.telemetry.clone(), queue)
-            .context("the settings cannot be recorded")?;
-        let journal = Journal::start(journal, opened);
-        let shared = Shared {
-            clock,
-            inflight,
-            breakers,
-            kill_switch: policy.kill_switch.clone(),
-            authority,
-            shutdown: CancellationToken::new(),
-            metrics: metrics.telemetry.clone(),
-            journal,
-        };
+        let (metrics, shared, archivist) = start_recorders(settings, &plan, opened, &policy, authority)?;
         let Started { stages, mut pings, flush_unwritten } = wiring::start(settings, &shared);
         let (once, schedule) = (plan.once, plan.schedule.clone());
         let (scheduler, notices) = start_scheduler(settings, plan, &shared, stages, policy);
@@ -279,104 +206,35 @@ impl Application {
         let scheduler = self.scheduler.clone().recipient();
         actix_rt::spawn(async move { service_manager.attend(stages, scheduler).await })
     }
-
-    /// Starts no new cycle, waits for an order that was already sent, then ends HTTP and the threads.
-    async fn drain(self) -> Drained {
-        self.shutdown.cancel();
-        let is_drained = tokio::time::timeout(self.drain_deadline, self.scheduler.send(Drain)).await;
-        if is_drained.is_err() {
-            tracing::error!("a cycle did not end in time; an order in flight may have been executed");
-        }
-        let orders = tokio::time::timeout(FLUSH_DEADLINE, self.flush_unwritten.send(FlushUnwritten)).await;
-        let orders = orders.ok().and_then(Result::ok);
-        let is_written = orders.is_some_and(|orders| orders.is_written);
-        // Before the journal, whose last connection has to be the Journal's.
-        self.console.close().await;
-        // Closed only now, when every order's outcome and the last cycle's decisions are in it.
-        let flushed = tokio::time::timeout(FLUSH_DEADLINE, self.journal.send(Flush)).await;
-        let drained = judge(flushed.ok().and_then(Result::ok), is_written);
-        if let Some(guardian) = &self.guardian {
-            // An order that may still be on its way keeps the account: the claim then ends with its lease.
-            if matches!(is_drained, Ok(Ok(_))) {
-                let is_settled = orders.is_some_and(|orders| orders.is_settled) && !drained.is_outcome_lost;
-                let _ = tokio::time::timeout(RELEASE_DEADLINE, guardian.send(ReleaseClaim { is_settled })).await;
-            } else {
-                tracing::warn!(
-                    "the account is not given back in etcd, because a cycle did not end; its lease ends by itself"
-                );
-            }
-        }
-        // After the journal, which offers it the last cycle's bars.
-        if let Some(archivist) = self.archivist
-            && tokio::time::timeout(FLUSH_DEADLINE, archivist.close()).await.is_err()
-        {
-            tracing::warn!("the bar archive was not closed in time; the newest bars may be missing in it");
-        }
-        self.port.close().await;
-        self.metrics.arbiter.stop();
-        if self.metrics.arbiter.join().is_err() {
-            tracing::error!("the metrics thread panicked");
-        }
-        drained
-    }
 }
 
-/// On a thread of its own, which is not joined: nothing waits for etcd.
-fn start_guardian(claim: Claim) -> Addr<Guardian> {
-    Guardian::start_in_arbiter(&Arbiter::new().handle(), |_| Guardian::new(claim.keeper))
-}
-
-/// A daemon that has no thread for it trades without it.
-fn start_archivist(settings: &Resolved, clock: &Arc<dyn Clock>, metrics: &Metrics) -> Option<Archivist> {
-    let config = wiring::archive_config(settings, clock.clone(), metrics.telemetry.clone())?;
-    Archivist::start(config)
-        .inspect_err(|error| tracing::error!(stage = "archive", error = "archive", "no bars are archived: {error}"))
-        .ok()
-}
-
-fn start_scheduler(
+/// Starts what keeps a record of the stages: the MetricsActor, the Archivist and the Journal.
+fn start_recorders(
     settings: &Resolved,
-    plan: Plan,
-    shared: &Shared,
-    stages: Stages,
-    policy: Policy,
-) -> (Addr<Scheduler>, UnboundedReceiver<Notice>) {
-    let (notify, notices) = unbounded_channel();
-    let scheduler = Scheduler::new(SchedulerConfig {
-        schedule: plan.schedule,
-        cycles_max: plan.cycles_max,
-        back_to_back: plan.back_to_back,
-        stages,
-        policy,
-        clock: shared.clock.clone(),
-        shutdown: shared.shutdown.clone(),
-        notices: notify,
-        // `--once` ends with its cycle, and waits for no ping.
-        deadman: wiring::start_deadman(settings, &shared.metrics).filter(|_| !plan.once),
-    });
-    (scheduler.start(), notices)
-}
-
-fn open_console(settings: &Resolved, metrics: &Metrics, shared: &Shared, facts: Facts) -> Console {
-    let deps = console::Deps {
-        health: metrics.actor.clone().recipient(),
-        metrics: metrics.actor.clone().recipient(),
-        press: shared.journal.clone().recipient(),
-        clock: shared.clock.clone(),
-        facts: Arc::new(facts),
+    plan: &Plan,
+    opened: Opened,
+    policy: &Policy,
+    authority: Arc<dyn Authority>,
+) -> anyhow::Result<(Metrics, Shared, Option<Archivist>)> {
+    let clock = policy.clock.clone();
+    let mut config = wiring::metrics_config(settings, plan.schedule.period(clock.now()), &opened, policy);
+    config.authority = authority.clone();
+    let (inflight, breakers) = (config.inflight.clone(), config.breakers.clone());
+    let metrics = Metrics::start(config)?;
+    let archivist = start_archivist(settings, &clock, &metrics);
+    let queue = archivist.as_ref().map(Archivist::queue);
+    let journal = wiring::journal_config(settings, clock.clone(), metrics.telemetry.clone(), queue)
+        .context("the settings cannot be recorded")?;
+    let journal = Journal::start(journal, opened);
+    let shared = Shared {
+        clock,
+        inflight,
+        breakers,
+        kill_switch: policy.kill_switch.clone(),
+        authority,
+        shutdown: CancellationToken::new(),
+        metrics: metrics.telemetry.clone(),
+        journal,
     };
-    let pause = Duration::from_millis(settings.metrics.bind_retry_ms);
-    Console::open(wiring::console_config(settings), deps, pause)
-}
-
-fn open_port(settings: &Resolved, metrics: &Metrics, scheduler: &Addr<Scheduler>, console: &Console) -> Port {
-    let config = wiring::console_config(settings);
-    let deps = Deps {
-        landing: Landing::new(&build_info(), console.address().map(|address| console::url(address, &config))),
-        metrics: metrics.actor.clone().recipient(),
-        health: metrics.actor.clone().recipient(),
-        scheduler: scheduler.clone().recipient(),
-        snapshot: metrics.snapshot.clone(),
-    };
-    Port::open(wiring::http_config(settings), deps, Duration::from_millis(settings.metrics.bind_retry_ms))
+    Ok((metrics, shared, archivist))
 }

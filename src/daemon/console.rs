@@ -5,8 +5,8 @@
 #![allow(clippy::result_large_err)]
 
 mod answers;
+mod app_state;
 mod assets;
-mod desk;
 mod facts;
 mod halt;
 mod press;
@@ -190,14 +190,14 @@ fn server(listener: TcpListener, config: &HttpConfig, deps: Deps, reader: Reader
     let doors = web::Data::new(security::Doors::new(&deps.facts, has_users, tls.is_some()));
     let deadline = config.ask_deadline;
     let app = move || {
-        let desk = desk::Desk::new(deps.clone(), deadline, reader.clone());
+        let state = app_state::AppState::new(deps.clone(), deadline, reader.clone());
         App::new()
             .wrap(from_fn(http::password::ask))
             .wrap(TracingLogger::<DebugSpan>::new())
             .wrap(from_fn(security::check))
             .configure(&gate)
             .app_data(doors.clone())
-            .app_data(web::Data::new(desk))
+            .app_data(web::Data::new(state))
             .configure(routes::routes)
     };
     Ok(http::server::serve(config, listener, tls, app)?.0)

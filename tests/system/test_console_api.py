@@ -289,12 +289,16 @@ def timed(act, times: int) -> tuple[float, float]:
     return statistics.median(took), statistics.quantiles(took, n=100)[98]
 
 
+ROUNDS, ROUNDS_MAX = 5, 9
+
+
 def test_twenty_pages_leave_a_cycle_and_memory_what_they_were(harness):
     """20 clients at one poll a second against none, in one run: the cycle's 99th percentile within 10 % or 50 ms, and 2 MiB."""
     daemon, console = demo(harness, "--cycle-seconds", "0.1", SENTINEL__LOG__LEVEL="info", SENTINEL__LOG__FORMAT="json")
     wait_until("300 cycles", lambda: daemon_cycles(console) >= 300, 90)
     rounds = []
-    while len(rounds) < 4 and not (rounds and is_as_before(rounds)):
+    # More rounds make the median surer; a good one alone ends nothing.
+    while len(rounds) < ROUNDS or (len(rounds) < ROUNDS_MAX and not is_as_before(rounds)):
         rounds.append(one_round(daemon, console.port))
         alone, watched, more = rounds[-1]
         print(f"99 of 100 cycles took at most {alone:.1f} ms alone, {watched:.1f} ms with 20 pages; {more:.2f} MiB more")
@@ -302,24 +306,33 @@ def test_twenty_pages_leave_a_cycle_and_memory_what_they_were(harness):
 
 
 def is_as_before(rounds: list[tuple[float, float, float]]) -> bool:
-    """Whether 20 pages cost what they may, in one round whose three figures belong together; another program adds to some rounds."""
-    return any(watched <= max(1.1 * alone, alone + 50) and more <= 2 for alone, watched, more in rounds)
+    """Whether 20 pages cost what they may in the usual round. Both times of a pair are of the same seconds of this machine, so
+    another program adds to both of them, or to few rounds."""
+    beyond = statistics.median(watched - max(1.1 * alone, alone + 50) for alone, watched, _ in rounds)
+    return beyond <= 0 and statistics.median(more for _, _, more in rounds) <= 2
+
+
+def test_the_usual_round_decides_and_not_the_best():
+    good, slow, large = (20.0, 60.0, 0.1), (20.0, 71.0, 0.1), (20.0, 20.0, 2.1)
+    assert is_as_before([good, good, good, slow, large]) and is_as_before([(1_000.0, 1_099.0, 2.0)])
+    for bad in (slow, large):
+        assert not is_as_before([good, good, bad, bad, bad])
 
 
 def one_round(daemon, port: int) -> tuple[float, float, float]:
     """99th percentile without and with 20 pages, and the memory that these cost beyond what the demo grows by itself, MiB."""
     began = resident(daemon)
-    alone = slowest(daemon, 8)
+    alone = slowest(daemon, 6)
     before, stop, polls = resident(daemon), threading.Event(), []
     clients = [threading.Thread(target=poll, args=(port, stop, polls), daemon=True) for _ in range(20)]
     for client in clients:
         client.start()
-    watched = slowest(daemon, 8)
+    watched = slowest(daemon, 6)
     after = resident(daemon)
     stop.set()
     for client in clients:
         client.join(5)
-    assert len(polls) >= 20 * 5 and set(polls) <= {200, 304}, "all of them were answered"
+    assert len(polls) >= 20 * 4 and set(polls) <= {200, 304}, "all of them were answered"
     return alone, watched, after - before - max(0.0, before - began)
 
 

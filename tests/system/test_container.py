@@ -1,5 +1,6 @@
 """One container: what its process may do, its health, how it ends, and what it costs."""
 
+import json
 import os
 import re
 import signal
@@ -94,7 +95,8 @@ def ends_whole(container: Container, image: str, engine, volume: str):
         os.chown(left, 65532, 65532)
     listed = engine.once(image, "orders", "--json", "--journal", JOURNAL, options=[*HARDENED, f"-v={volume}:{HOME}"])
     assert listed.returncode == 0, listed.stderr
-    assert '"filled"' in listed.stdout and '"unknown"' not in listed.stdout
+    states = {order["state"] for order in json.loads(listed.stdout)}
+    assert "filled" in states and "unknown" not in states, states
 
 
 @pytest.mark.parametrize("how", ["docker stop", "docker kill -s INT", "docker kill -s TERM"])

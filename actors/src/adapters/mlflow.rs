@@ -118,8 +118,8 @@ pub fn parse_answer(body: &[u8], rows: usize) -> Result<Vec<Result<Prediction, S
         Ok(raw) => parse_rows(&raw, rows),
         Err(error) => {
             // Python writes bare NaN and Infinity, which is not JSON. They must only affect their own rows.
-            let mended = without_bare_tokens(body);
-            let raw = raw_rows(&mended).map_err(|_| AnswerError::NotReadable(one_line(&error.to_string())))?;
+            let repaired = without_bare_tokens(body);
+            let raw = raw_rows(&repaired).map_err(|_| AnswerError::NotReadable(one_line(&error.to_string())))?;
             parse_rows(&raw, rows)
         }
     }

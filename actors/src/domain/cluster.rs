@@ -155,7 +155,7 @@ pub enum Ask {
 
 /// What etcd said. An answer that lacks something is no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
+pub enum EtcdAnswer {
     /// To a look.
     Seen(Seen),
     /// The lease.

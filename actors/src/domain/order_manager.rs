@@ -6,19 +6,20 @@
 #[cfg(test)]
 mod fixtures;
 mod orders;
+mod ports;
+mod reconcile;
 #[cfg(test)]
 mod tests;
 
 use crate::domain::{
-    clock::{Expiry, Moment},
+    clock::Moment,
     exposure::{Doubt, Fill, KnownNames},
     guard::{Limits, Suppression},
     instrument::InstrumentKey,
     journal::{History, JournalError, OrderStep, Standing, StandingQuestion},
-    order::{Order, Outcome},
-    position::{AccountMode, Position, Positions},
-    reconcile::{Proof, SETTLES_AFTER, Unproven},
+    position::{AccountMode, Positions},
 };
+pub use ports::{GatewayPort, OrderJournal, OrderResult};
 use std::{
     collections::{HashMap, HashSet},
     time::Duration,
@@ -28,91 +29,6 @@ use uuid::Uuid;
 /// Largest age of the journal's answer when a cycle's orders begin. A user may settle an order at any time, and the answer's
 /// time is used as the time of every order. If the model takes longer, the journal is asked again.
 const STANDING_AGE_MAX: Duration = Duration::from_secs(1);
-
-/// After a failed proof it is tried again after this time, because a user may have changed the open positions.
-const PROOF_PAUSE: Duration = Duration::from_secs(60);
-
-/// The journal, as the manager needs it. `Ok` always means: on disk.
-pub trait OrderJournal {
-    /// Settles what an earlier run left open, then returns the current state. With `must_write` it returns `Ok` only if a
-    /// write succeeded.
-    fn read_standing(&self, question: StandingQuestion) -> impl Future<Output = Result<Standing, JournalError>>;
-
-    /// Earlier orders.
-    fn history(&self) -> impl Future<Output = Result<History, JournalError>>;
-
-    /// The account's fills that count as open positions, and those with these tickets.
-    fn fills(&self, tickets: &[i64]) -> impl Future<Output = Result<Vec<Fill>, JournalError>>;
-
-    /// Records the account's equity if it is the first of its day (UTC), and returns the day's first.
-    fn first_equity(&self, equity: f64) -> impl Future<Output = Result<f64, JournalError>>;
-
-    /// Writes steps of one order in one transaction: all of them or none.
-    fn write(&self, steps: Vec<OrderStep>) -> impl Future<Output = Result<(), JournalError>>;
-}
-
-/// The connection to the gateway.
-pub trait GatewayPort {
-    /// Why nothing may be sent now, if so.
-    fn objection(&self) -> Option<Suppression>;
-
-    /// Bars that closed until then (unix seconds) are not ordered: a daemon with another journal may have ordered them.
-    fn bars_after(&self) -> Option<i64> {
-        None
-    }
-
-    /// Whether no other daemon can have traded the account since a bar closed (unix seconds). Otherwise a new position may be
-    /// another daemon's, and proves nothing about an order of this one.
-    fn is_alone_since(&self, bar_close_time: i64) -> bool {
-        self.bars_after().is_none_or(|until| bar_close_time > until)
-    }
-
-    /// Whether a query may be sent now: a halt stops orders, not queries.
-    fn may_ask(&self) -> bool;
-
-    /// Sends the order once, and waits for its reply. Nothing is sent after `expiry`.
-    ///
-    /// # Errors
-    /// The reason for which no part of it was sent; then the order must not arrive later, either.
-    fn exchange(&mut self, order: &Order, expiry: Expiry) -> impl Future<Output = Result<OrderResult, Suppression>>;
-
-    /// All open positions. After [`Positions::NoGateway`], `exchange` answers [`Outcome::NotSent`] and sends nothing.
-    ///
-    /// # Errors
-    /// The reason for which nothing may be sent: the gateway accepted the query but did not answer it, or its answer cannot
-    /// be read. Then the open positions are unknown, and no limit on them can be checked.
-    fn positions(&mut self) -> impl Future<Output = Result<Positions, Suppression>>;
-
-    /// The account's equity; `None` if the gateway does not report it.
-    fn equity(&mut self) -> impl Future<Output = Option<f64>>;
-
-    /// All open positions, queried twice on a new connection; `None` if the answers prove nothing.
-    fn positions_twice(&mut self) -> impl Future<Output = Option<[Vec<Position>; 2]>>;
-
-    /// Now, on both clocks: for the one wait that a step of the wall clock must not shorten, and for the age of a decision.
-    fn now(&self) -> Moment;
-
-    /// The id of the request to close this ticket before this order.
-    fn close_order_id(&self, order: &Order, ticket: i64) -> Uuid;
-}
-
-/// The outcome of an order, and how long the gateway took if it answered.
-#[derive(Debug, Clone, PartialEq)]
-pub struct OrderResult {
-    /// The outcome that the reply proves.
-    pub outcome: Outcome,
-    /// From connecting to the reply; set for any readable reply to this order.
-    pub send_latency: Option<Duration>,
-    /// From the completed send to the reply; set if `send_latency` is set.
-    pub gateway_roundtrip: Option<Duration>,
-}
-
-impl OrderResult {
-    /// For an order without a readable reply.
-    pub const fn without_reply(outcome: Outcome) -> Self {
-        Self { outcome, send_latency: None, gateway_roundtrip: None }
-    }
-}
 
 /// The rules of a manager.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -248,75 +164,6 @@ impl OrderManager {
             self.history = Some(order_journal.history().await?);
         }
         Ok(standing)
-    }
-
-    /// The tasks of every cycle, with or without a signal, because the next signal may be days away. Writes unwritten steps,
-    /// records the day's first equity, and tries to prove unknown outcomes of orders. Returns what was proven.
-    pub async fn reconcile<L: OrderJournal, G: GatewayPort>(
-        &mut self,
-        order_journal: &L,
-        gateway: &mut G,
-        now: Duration,
-    ) -> Vec<(Unproven, Proof)> {
-        // The last cycle may have prepared this without using it.
-        self.prepared_at = None;
-        let day = now.as_secs() / 86_400;
-        let is_equity_due = self.rules.limits.loss_pct_per_day_max > 0.0 && self.equity_day != Some(day);
-        if self.unwritten.is_empty() && !self.is_broken && !self.may_be_unresolved && !is_equity_due {
-            return Vec::new();
-        }
-        if self.read_standing(order_journal).await.is_err() {
-            // The Journal logs the error, and the steps stay unwritten.
-            return Vec::new();
-        }
-        if is_equity_due
-            && gateway.may_ask()
-            && let Some(equity) = gateway.equity().await
-            && order_journal.first_equity(equity).await.is_ok()
-        {
-            self.equity_day = Some(day);
-        }
-        self.settle_unproven(order_journal, gateway).await
-    }
-
-    async fn settle_unproven<L: OrderJournal, G: GatewayPort>(
-        &mut self,
-        order_journal: &L,
-        gateway: &mut G,
-    ) -> Vec<(Unproven, Proof)> {
-        let (Some(standing), Some(dialect)) = (&self.standing, self.rules.proving_dialect) else { return Vec::new() };
-        let now = standing.taken_at;
-        let is_rested = |id: &Uuid| self.tried_at.get(id).is_none_or(|at| now.saturating_sub(*at) >= PROOF_PAUSE);
-        // On both clocks, because the wall clock may have been set meanwhile.
-        let monotonic = gateway.now().monotonic;
-        let mut has_waited = |id: &Uuid| {
-            let since = *self.unknown_since.entry(*id).or_insert(monotonic);
-            monotonic.saturating_sub(since) >= SETTLES_AFTER
-        };
-        // A ticket that is gone is closed, whoever closed it.
-        let is_ours = |order: &Unproven| order.closes.is_some() || gateway.is_alone_since(order.bar_close_time);
-        let due = |order: &&Unproven| {
-            has_waited(&order.id) && order.is_provable(now, dialect) && is_rested(&order.id) && is_ours(order)
-        };
-        let unproven: Vec<_> = standing.unproven.iter().filter(due).cloned().collect();
-        if unproven.is_empty() || !gateway.may_ask() {
-            return Vec::new();
-        }
-        let Some(answers) = gateway.positions_twice().await else { return Vec::new() };
-        let mut proven = Vec::new();
-        for order in unproven {
-            // Asked again: the account may have been lost while the gateway was asked, and a position be another daemon's.
-            if order.closes.is_none() && !gateway.is_alone_since(order.bar_close_time) {
-                continue;
-            }
-            match order.prove([&answers[0], &answers[1]], &self.names, self.rules.account_mode) {
-                Some(proof) if order_journal.write(vec![OrderStep::Proven(order.id, proof)]).await.is_ok() => {
-                    proven.push((order, proof))
-                }
-                _ => drop(self.tried_at.insert(order.id, now)),
-            }
-        }
-        proven
     }
 
     /// The doubtful positions in the cycle's list; `None` if it was not read.

@@ -1,15 +1,15 @@
 //! The account on paper: what is open on it, how each position ends, and what all of it brought. Pure. The Journal takes its
-//! bars and signals through its desk and keeps what changed; all prices are those of the one model of fills.
+//! bars and signals through its order manager and keeps what changed; all prices are those of the one model of fills.
 
 mod account;
-mod desk;
+mod order_manager;
 #[cfg(test)]
 mod tests;
 mod trade;
 
 use account::OrderTerms;
 pub use account::PaperAccount;
-pub use desk::{Desk, PaperRules, PaperSignal};
+pub use order_manager::{PaperOrderManager, PaperRules, PaperSignal};
 pub use trade::{PaperOrder, Unkept};
 
 use crate::domain::{
@@ -30,7 +30,7 @@ pub fn paper_order_id(account: &str, symbol: &Symbol, model_name: &str, bar_clos
 pub enum PaperEnd {
     /// As the model of fills says.
     Filled(ExitReason),
-    /// Bars in between are missing, so nobody knows whether a stop was reached: it ends without a figure.
+    /// Bars in between are missing, so it is not known whether a stop was reached: it ends without a figure.
     Lost,
 }
 
@@ -65,7 +65,7 @@ pub struct PaperEntry {
 /// How it ended, and what it brought.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PaperExit {
-    /// Unix seconds. Within a bar nobody knows, and its close is taken.
+    /// Unix seconds. The time within a bar is not known, so its close is taken.
     pub at: i64,
     /// Costs included; `None` if it is lost.
     pub price: Option<f64>,
@@ -75,7 +75,7 @@ pub struct PaperExit {
     pub is_ambiguous: bool,
     /// After costs; `None` if it is lost.
     pub net_points: Option<f64>,
-    /// The same in the account's currency; `None` if nobody knows.
+    /// The same in the account's currency; `None` if that is not known.
     pub profit: Option<f64>,
 }
 
@@ -107,15 +107,15 @@ pub struct PaperEquity {
     pub points: f64,
     /// What the open ones would bring now.
     pub open_points: f64,
-    /// Trades that have ended and whose profit nobody knows.
+    /// Trades that have ended and whose profit is not known.
     pub unpriced: u32,
 }
 
 /// What a restart takes up again.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PaperBook {
-    /// Open trades, oldest first.
-    pub open: Vec<PaperOrder>,
+    /// Trades that ended and wait for a rate, then open ones, oldest first.
+    pub orders: Vec<PaperOrder>,
     /// The highest ticket so far; 0 if there is none.
     pub last_ticket: i64,
     /// The newest known; `None` of a new account.

@@ -20,6 +20,8 @@ const SHARE_MAX: f64 = 0.01;
 /// And so much as the price can move: a share of the price in the first minute between two looks; it grows with the root of the
 /// time.
 const MOVE_MAX: f64 = 0.01;
+/// Where a market opens, the price may jump by so many times that.
+const JUMP: f64 = 3.0;
 /// A longer time allows no larger move than this.
 const MOVE_LIMIT: f64 = 0.2;
 /// So long the balance has to show a close after it was noticed, two looks of a minute each with some room. In milliseconds.
@@ -229,10 +231,14 @@ pub fn change(before: &Look, after: &Look, known: Known) -> Change {
     let minutes = ((after.at_ms - before.at_ms) as f64 / 60_000.0).max(1.0);
     let price_move = (MOVE_MAX * minutes.sqrt()).min(MOVE_LIMIT);
     let swing: f64 = closed.iter().map(|it| it.swing).sum();
-    let limit = (SHARE_MAX * before.balance.abs()).max(swing * price_move);
+    let near_nothing = NEAR * before.balance.abs();
+    // Of a small position less than that share: what is beyond a jump and the charges is a deposit in the same step.
+    let is_known = !closed.is_empty() && closed.iter().all(|it| it.swing > 0.0);
+    let most = if is_known { swing * price_move * JUMP + near_nothing } else { f64::INFINITY };
+    let limit = (SHARE_MAX * before.balance.abs()).min(most).max(swing * price_move);
     // The list of positions may be later than the balance: then the look right before has the step. It may also have been a deposit
     // of the same size, so what it says of the close is an estimate.
-    let near = NEAR * before.balance.abs().max(swing * minutes.sqrt());
+    let near = near_nothing.max(NEAR * swing * minutes.sqrt());
     let told: Option<f64> = closed.iter().map(|it| it.estimate).sum();
     let is_of_before = |moved: &f64| told.is_some_and(|told| cents(moved - told).abs() <= near);
     let could_be = step == 0.0 && !closed.is_empty() && after.at_ms - before.at_ms <= LOOK_BEFORE_MS;
@@ -240,9 +246,10 @@ pub fn change(before: &Look, after: &Look, known: Known) -> Change {
     let mut change = settle(closed, moved.unwrap_or(step), limit, is_exact && moved.is_none());
     change.explains_step_before = moved.is_some();
     change.realised.extend(waits);
-    // What no balance has shown in its time stays as it was told, unless that was so near to nothing that it brought nothing.
+    // What no balance has shown in its time stays as it was told, unless that was so near to nothing that it
+    // is taken to have brought nothing: the balance, which did not move, says that.
     change.realised.extend(over.iter().filter_map(|it| Some(it.realised(it.estimate?, Source::Estimated, true))));
-    let nothing = over.iter().filter(|it| it.estimate.is_some_and(|told| told.abs() <= NEAR * before.balance.abs()));
+    let nothing = over.iter().filter(|it| it.estimate.is_some_and(|told| told.abs() <= near_nothing));
     change.realised.extend(nothing.map(|it| it.realised(0.0, Source::Gateway, true)));
     change
 }

@@ -5,8 +5,21 @@ mod breaker;
 mod resampled_bars;
 
 use super::*;
-use crate::domain::breaker::BreakerPolicy;
-use crate::domain::{instrument::Symbol, window::BarRejection};
+use crate::{
+    adapters::{
+        endpoint::{Breakers, Inflight},
+        eodhd::ApiToken,
+    },
+    domain::{
+        breaker::BreakerPolicy,
+        calendar::Calendar,
+        instrument::{Instrument, Symbol},
+        interval::Interval,
+        names::DropReason,
+        window::BarRejection,
+    },
+    messages::{FetchReport, Telemetry},
+};
 use actix::Addr;
 use fixtures::{FakeClock, Recorder, Reply, Server, TakeEvents, rows};
 use std::{fs, sync::atomic::AtomicBool, sync::atomic::Ordering::Relaxed};

@@ -4,7 +4,7 @@ use crate::{
     adapters::etcd::{self, Etcd, EtcdError},
     domain::{
         clock::Clock,
-        cluster::{Answer, Ask, ClaimCell, Guard, Record, Standing, Terms},
+        cluster::{Ask, ClaimCell, EtcdAnswer, Guard, Record, Standing, Terms},
     },
 };
 use std::{io, sync::Arc, time::Duration};
@@ -91,7 +91,7 @@ impl Keeper {
         self.note(answered);
     }
 
-    fn note(&mut self, answered: Result<Answer, EtcdError>) {
+    fn note(&mut self, answered: Result<EtcdAnswer, EtcdError>) {
         let now = self.clock.boottime();
         match answered {
             Ok(answer) => self.guard.told(now, self.clock.now_unix(), answer),
@@ -146,7 +146,7 @@ impl Keeper {
             .set(Standing { trouble: Some("no order is sent: the daemon is stopping".into()), ..Standing::default() });
         let Some((ask, lease)) = released else { return true };
         let done = self.etcd.perform(&ask).await;
-        let is_done = matches!(done, Ok(Answer::Done { .. } | Answer::Refused(_)));
+        let is_done = matches!(done, Ok(EtcdAnswer::Done { .. } | EtcdAnswer::Refused(_)));
         if is_done {
             // The claim is gone already; the lease would end by itself.
             let _ = self.etcd.perform(&Ask::Revoke { lease }).await;

@@ -13,7 +13,7 @@ use crate::{
         journal::{DecisionRecord, JournalError},
         money::Money,
         names::{ActorName, DropReason},
-        paper::{Desk, PaperRules, PaperSignal, PaperTerms},
+        paper::{PaperOrderManager, PaperRules, PaperSignal, PaperTerms},
         profit::{PaperFigures, cents},
         side::Side,
     },
@@ -46,7 +46,7 @@ pub struct PaperConfig {
 #[derive(Debug, Default)]
 pub(super) struct Paper {
     /// `None` before the first cycle and after a fault.
-    pub(super) desk: Option<Desk>,
+    pub(super) manager: Option<PaperOrderManager>,
     /// What the metrics know of it.
     figures: Option<PaperFigures>,
     /// Whether the last fault was said.
@@ -61,17 +61,17 @@ impl Journal {
     pub(super) fn apart<T>(&mut self, work: impl FnOnce(&mut Self) -> Option<T>) -> Option<T> {
         let done = catch_unwind(AssertUnwindSafe(|| work(self)));
         done.unwrap_or_else(|_| {
-            (self.paper.desk, self.paper.figures) = (None, None);
+            (self.paper.manager, self.paper.figures) = (None, None);
             self.paper_failed("it panicked; see the line before");
             None
         })
     }
 
     /// The account; read from the journal if it is not known. `None` if there is none, or it cannot be read.
-    fn take_desk(&mut self, now: Duration) -> Option<Desk> {
+    fn take_manager(&mut self, now: Duration) -> Option<PaperOrderManager> {
         let paper = self.config.paper.clone()?;
-        if let Some(desk) = self.paper.desk.take() {
-            return Some(desk);
+        if let Some(manager) = self.paper.manager.take() {
+            return Some(manager);
         }
         let (account, model) = (self.config.identity.account.clone(), self.config.identity.model.clone());
         // A journal that cannot be opened is the write's fault, which comes next and says so.
@@ -80,8 +80,8 @@ impl Journal {
         let (terms, money) = (paper.terms, paper.money.clone());
         let rules = PaperRules { limits: paper.limits, terms, money, account, model };
         let instruments: Vec<_> = paper.instruments.iter().map(|(instrument, _)| instrument.clone()).collect();
-        let mut desk = Desk::new(rules, &instruments, book, history);
-        let given_up: BTreeSet<_> = desk.give_up(&instruments, now).iter().map(Symbol::to_string).collect();
+        let mut manager = PaperOrderManager::new(rules, &instruments, book, history);
+        let given_up: BTreeSet<_> = manager.give_up(&instruments, now).iter().map(Symbol::to_string).collect();
         if !given_up.is_empty() && !std::mem::replace(&mut self.paper.is_giving_up_said, true) {
             let symbols = given_up.into_iter().collect::<Vec<_>>().join(", ");
             warn!(
@@ -90,44 +90,48 @@ impl Journal {
                  {symbols}"
             );
         }
-        Some(desk)
+        Some(manager)
     }
 
     /// Takes a cycle to the account, and answers it with what it did about each decision. The account is given away until it is
     /// [put back](Self::put_back): if the write fails, it is read again from what the journal has. `None` if there is none, or it
     /// cannot be used now.
-    pub(super) fn on_paper(&mut self, records: &[DecisionRecord], at: Duration) -> Option<(Desk, Vec<PaperAnswer>)> {
+    pub(super) fn on_paper(
+        &mut self,
+        records: &[DecisionRecord],
+        at: Duration,
+    ) -> Option<(PaperOrderManager, Vec<PaperAnswer>)> {
         self.apart(|journal| {
-            let mut desk = journal.take_desk(at)?;
+            let mut manager = journal.take_manager(at)?;
             let config = &journal.config;
             let paper = config.paper.as_ref()?;
             let close_time = |bar: &Bar| bar.close_time(config.horizons.interval, &config.horizons.calendar);
             let windows = records.iter().filter_map(|record| Some((&record.symbol, record.window.as_deref()?)));
-            desk.advance(windows, close_time, at);
+            manager.advance(windows, close_time, at);
             let signals = records.iter().enumerate().map(|(place, record)| signal(record, (&paper.instruments, place)));
             let signals: Vec<_> = signals.collect();
             if signals.iter().any(|signal| matches!(signal, Some(Ok(_)))) {
-                desk.begin(at);
+                manager.begin(at);
             }
             let answer = |signal: &Option<Result<PaperSignal<'_>, _>>| match signal.as_ref()? {
-                Ok(signal) => Some(desk.place(signal, at)),
+                Ok(signal) => Some(manager.place(signal, at)),
                 Err(rule) => Some(Err(*rule)),
             };
             let answers = signals.iter().map(answer).collect();
-            Some((desk, answers))
+            Some((manager, answers))
         })
     }
 
     /// After the write: the account goes on as it is, or is read again if `fault` says that it is not in the journal.
-    pub(super) fn put_back(&mut self, desk: Option<Desk>, fault: Option<&JournalError>) {
+    pub(super) fn put_back(&mut self, manager: Option<PaperOrderManager>, fault: Option<&JournalError>) {
         self.apart(|journal| {
-            match (desk, fault) {
-                (Some(mut desk), None) => {
-                    desk.kept();
+            match (manager, fault) {
+                (Some(mut manager), None) => {
+                    manager.kept();
                     if std::mem::take(&mut journal.paper.is_said) {
                         info!(stage = "journal", "the account on paper works again");
                     }
-                    journal.paper.desk = Some(desk);
+                    journal.paper.manager = Some(manager);
                 }
                 (_, Some(error)) => journal.paper_failed(&error.to_string()),
                 (None, None) => {}
@@ -140,9 +144,9 @@ impl Journal {
     /// priced, and their profits. `at`: when that was written, wall clock since the unix epoch.
     pub(super) fn count_paper(&mut self, ended: &[(Symbol, Option<f64>)], at: Duration) {
         self.apart(|journal| {
-            let desk = journal.paper.desk.as_ref()?;
+            let manager = journal.paper.manager.as_ref()?;
             let by_symbol = |(symbol, profit): (Symbol, Option<f64>)| (symbol.as_str().to_owned(), profit.map(cents));
-            let open: Vec<_> = desk.open_profit().into_iter().map(by_symbol).collect();
+            let open: Vec<_> = manager.open_profit().into_iter().map(by_symbol).collect();
             let day = i64::try_from(at.as_secs() / DAY_S).unwrap_or(i64::MAX);
             let before = journal.paper.figures.take();
             // What is known goes on: the journal has no index for this question, and many trades.

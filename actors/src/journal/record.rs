@@ -20,8 +20,8 @@ impl Handler<RecordDecisions> for Journal {
         let windows = std::mem::take(&mut self.windows);
         let due = windows.due(&self.config.horizons);
         let at = self.config.clock.now();
-        let (mut desk, answers) = self.on_paper(&decisions, at).unzip();
-        let changes = desk.as_mut().and_then(|desk| self.apart(|_| Some(desk.changes())));
+        let (mut manager, answers) = self.on_paper(&decisions, at).unzip();
+        let changes = manager.as_mut().and_then(|manager| self.apart(|_| Some(manager.changes())));
         let ended = changes.iter().flat_map(|(orders, _)| orders);
         let ended = ended.filter_map(|order| Some((order.symbol.clone(), order.exit?.profit))).collect::<Vec<_>>();
         let record = |store: &mut Store, config: &Config| {
@@ -47,7 +47,7 @@ impl Handler<RecordDecisions> for Journal {
         self.windows = windows;
         if let Ok(faults) = &recorded {
             let is_whole = changes.is_some();
-            self.put_back(desk.filter(|_| is_whole), faults.paper.as_ref());
+            self.put_back(manager.filter(|_| is_whole), faults.paper.as_ref());
             self.count_paper(&ended, at);
             self.windows.told();
             self.wrote();

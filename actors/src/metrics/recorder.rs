@@ -1,35 +1,30 @@
-//! Turns events into metrics and health. Only this file decides what each family counts.
+//! Turns events into metrics and health. Only this module decides what each family counts: this file has what is shown and
+//! which event goes where, `cycle` counts what the cycle and its stages report, `orders` orders and the gateway.
+
+mod cycle;
+mod orders;
 
 use super::{Config, account::Account, money};
 use crate::{
     adapters::{
         endpoint::{Breakers, Endpoint},
-        prometheus::{ERROR_CODES, FAILING_STAGES, Format, Given, Metrics, ProcessReader},
+        prometheus::{Format, Given, Metrics, ProcessReader},
     },
     domain::{
         breaker::BreakerState,
         cluster::Authority,
-        cycle_outcome::{CycleOutcome, SymbolFailure, judge},
         drift::Drift,
         guard::{KillSwitch, Suppression},
         instrument::Symbol,
         names::{ActorName, DropReason, Step},
-        order::Outcome,
-        order_manager::OrderResult,
         profit::{Figures, PaperFigures},
         regime::Regime,
     },
-    messages::{
-        ApiUsage, Backlog, BuildReport, DecisionReport, Event, FetchReport, PredictionReport, SignalReport,
-        SignalResult,
-    },
-    metrics::health::{
-        AccountHealth, ClusterState, CycleState, GatewayState, Health, JournalState, PositionsState, State,
-    },
+    messages::{Backlog, Event},
+    metrics::health::{ClusterState, Health, JournalState, State},
 };
 use bytes::Bytes;
 use std::{
-    collections::HashSet,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -109,6 +104,14 @@ impl Recorder {
         self.metrics.positions_open.set(self.account.positions(asked_at));
         money::show(&self.metrics, (self.money.as_ref(), &self.account), &self.symbols, (now, asked_at));
         money::show_paper(&self.metrics, self.paper.as_ref(), &self.symbols, now);
+        self.show_endpoints(inflight);
+        self.show_backlog();
+        self.process.refresh(&self.metrics);
+        self.metrics.encode(format)
+    }
+
+    /// Open requests, and the breaker of each endpoint.
+    fn show_endpoints(&self, inflight: [i64; Endpoint::ALL.len()]) {
         for (endpoint, count) in Endpoint::ALL.into_iter().zip(inflight) {
             self.metrics.inflight_requests.with_label_values(&[endpoint.as_str()]).set(count);
         }
@@ -119,14 +122,16 @@ impl Recorder {
                 child.set((state == now_in).into());
             }
         }
+    }
+
+    /// Events that were lost so far.
+    fn show_backlog(&self) {
         for actor in ActorName::ALL {
             for reason in DropReason::ALL {
                 let child = self.metrics.events_dropped_total.with_label_values(&[actor.as_str(), reason.as_str()]);
                 child.inc_by(self.backlog.dropped(actor, reason).saturating_sub(child.get()));
             }
         }
-        self.process.refresh(&self.metrics);
-        self.metrics.encode(format)
     }
 
     /// What is known about the claim on the account, now.
@@ -158,94 +163,28 @@ impl Recorder {
             Event::TicksMissed(ticks) => self.metrics.scheduler_ticks_missed_total.inc_by(*ticks),
             Event::ClockStepped => self.metrics.clock_steps_total.inc(),
             Event::CycleStarted { lag, .. } => self.metrics.scheduler_lag_seconds.observe(lag.as_secs_f64()),
-            Event::BarsFetched { fetches, api, rejected } => {
-                for (reason, bars) in rejected {
-                    self.metrics.bars_rejected_total.with_label_values(&[reason.as_str()]).inc_by(*bars);
-                }
-                self.api_used(Endpoint::Eodhd, api);
-                self.bars_fetched(fetches, now);
-            }
-            Event::FeaturesBuilt { builds, invalid } => {
-                let values =
-                    [("nan", invalid.nan), ("infinite", invalid.infinite), ("out_of_range", invalid.out_of_range)];
-                for (kind, values) in values {
-                    self.metrics.feature_invalid_values_total.with_label_values(&[kind]).inc_by(values);
-                }
-                self.features_built(builds, now);
-            }
+            Event::BarsFetched { fetches, api, rejected } => self.bars_fetched(fetches, api, rejected, now),
+            Event::FeaturesBuilt { builds, invalid } => self.features_built(builds, invalid, now),
             Event::PredictionsReceived { requests, api, is_refused } => {
-                self.api_used(Endpoint::Hub, api);
-                self.predictions_received(requests, *is_refused, now);
+                self.predictions_received(requests, api, *is_refused, now);
             }
-            Event::CycleGuarded { is_market_open } => {
-                self.metrics.market_open.set((*is_market_open).into());
-                self.state.is_market_open = Some(*is_market_open);
-            }
-            Event::StopsChecked { bad, unpriced } => {
-                // For symbols without bars nothing new is known.
-                self.state.bad_stops.retain(|(symbol, _)| unpriced.contains(symbol));
-                self.state.bad_stops.extend(bad.iter().cloned());
+            Event::CycleGuarded { .. } | Event::StopsChecked { .. } | Event::CycleFinished { .. } => {
+                self.cycle_went_on(event, now);
             }
             Event::SymbolsEnded { cycle_id, failures } => {
                 self.symbols_ended(failures, now);
                 self.state.failures = (*cycle_id, failures.clone());
             }
-            Event::SignalsDecided { decisions, suppressed } => {
-                suppressed.iter().for_each(|&reason| self.suppressed(reason));
-                self.signals_decided(decisions, now);
-            }
+            Event::SignalsDecided { decisions, suppressed } => self.signals_decided(decisions, suppressed, now),
             Event::SignalsHandled { reports } => self.signals_handled(reports, now),
-            Event::EquityTold(equity) => self.account.told_equity(*equity, instant),
-            Event::AccountPollFailed => {
-                self.metrics.account_poll_failures_total.inc();
-                self.untold("the gateway did not tell account and positions when it was asked last".into());
-            }
+            Event::EquityTold(_)
+            | Event::AccountPollFailed
+            | Event::PositionsTold(_)
+            | Event::GatewayChecked { .. }
+            | Event::PositionsChecked { .. } => self.gateway_told(event, (now, instant)),
+            Event::JournalChanged { .. } | Event::BarsArchived { .. } => self.disk_written(event),
             Event::MoneyCounted(money) => self.money = Some((**money).clone()),
             Event::PaperCounted(paper) => self.paper = Some((**paper).clone()),
-            Event::PositionsTold(count) => {
-                self.account.told_positions(*count, instant);
-                if count.is_some() {
-                    self.state.account = AccountHealth { told_at: Some(now), trouble: None };
-                }
-            }
-            Event::GatewayChecked { trouble } => {
-                if let Some(trouble) = trouble {
-                    self.account.forget();
-                    self.untold(format!("the gateway does not answer: {trouble}"));
-                }
-                self.state.gateway = GatewayState { is_checked: true, trouble: trouble.clone() };
-            }
-            Event::PositionsChecked { trouble, doubts } => {
-                if let Some(trouble) = trouble {
-                    self.untold(format!("the gateway's list of positions cannot be read: {trouble}"));
-                }
-                self.metrics.positions_doubtful.set(i64::try_from(doubts.len()).unwrap_or(i64::MAX));
-                self.state.positions = PositionsState { trouble: trouble.clone(), doubts: doubts.clone() };
-            }
-            Event::JournalChanged { is_writable, write_failures, pending, unresolved } => {
-                let count = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
-                self.metrics.journal_pending_signals.set(count(*pending));
-                self.metrics.journal_write_failures_total.inc_by(*write_failures);
-                self.metrics.orders_unresolved.set(count(unresolved.len() as u64));
-                self.state.journal = JournalState { is_writable: Some(*is_writable), unresolved: unresolved.clone() };
-            }
-            Event::BarsArchived { failures, revisions } => {
-                self.metrics.bars_archive_failures_total.inc_by(*failures);
-                for (symbol, count) in revisions {
-                    self.metrics.bar_revisions_total.with_label_values(&[symbol.as_str()]).inc_by(*count);
-                }
-            }
-            Event::CycleFinished { cycle_id, finished_at, duration, failed } => {
-                self.metrics.trading_cycles_total.inc();
-                self.metrics.trading_cycles_failed_total.inc_by((*failed).into());
-                self.metrics.trading_cycle_duration_seconds.observe(duration.as_secs_f64());
-                self.metrics.last_cycle_timestamp_unix.set(*finished_at);
-                let cycle = CycleState { cycle_id: *cycle_id, finished_at: now, duration: *duration, failed: *failed };
-                self.state.last_cycle = Some(cycle);
-                if !failed {
-                    self.state.last_cycle_success_at = Some(now);
-                }
-            }
             Event::DeadmanPinged { is_ok } => {
                 let outcome = if *is_ok { "ok" } else { "failed" };
                 self.metrics.deadman_pings_total.with_label_values(&[outcome]).inc();
@@ -279,169 +218,28 @@ impl Recorder {
         }
     }
 
-    fn bars_fetched(&mut self, fetches: &[FetchReport], now: Duration) {
-        for fetch in fetches {
-            if let Some(duration) = fetch.duration {
-                self.metrics.data_fetch_duration_seconds.observe(duration.as_secs_f64());
+    /// The Journal's and the Archivist's state.
+    fn disk_written(&mut self, event: &Event) {
+        match event {
+            Event::JournalChanged { is_writable, write_failures, pending, unresolved } => {
+                let count = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+                self.metrics.journal_pending_signals.set(count(*pending));
+                self.metrics.journal_write_failures_total.inc_by(*write_failures);
+                self.metrics.orders_unresolved.set(count(unresolved.len() as u64));
+                self.state.journal = JournalState { is_writable: Some(*is_writable), unresolved: unresolved.clone() };
             }
-            if let Some(close_time) = fetch.newest_bar_close_time {
-                self.metrics.last_bar_timestamp_seconds.with_label_values(&[fetch.symbol.as_str()]).set(close_time);
-            }
-            self.metrics.bar_gaps_total.with_label_values(&[fetch.symbol.as_str()]).inc_by(fetch.gaps);
-            if fetch.failure.is_some() {
-                self.metrics.data_fetch_failed_total.inc();
-                set_regime(&self.metrics, &fetch.symbol, Regime::Unknown);
-            }
-        }
-        let faults = fetches.iter().filter_map(|fetch| fetch.failure);
-        self.step_ended(Step::Fetch, !fetches.is_empty(), faults, now);
-    }
-
-    fn features_built(&mut self, builds: &[BuildReport], now: Duration) {
-        for build in builds {
-            self.metrics.feature_build_duration_seconds.observe(build.duration.as_secs_f64());
-            set_regime(&self.metrics, &build.symbol, build.regime);
-        }
-        self.step_ended(Step::Features, !builds.is_empty(), builds.iter().filter_map(|build| build.failure), now);
-    }
-
-    fn predictions_received(&mut self, requests: &[PredictionReport], is_refused: bool, now: Duration) {
-        for request in requests {
-            self.metrics.prediction_requests_total.inc();
-            match request.failure {
-                Some(_) => self.metrics.prediction_failures_total.inc(),
-                None => self.metrics.prediction_latency_seconds.observe(request.latency.as_secs_f64()),
-            }
-        }
-        let faults = requests.iter().flat_map(|request| request.failure.iter().chain(&request.row_failures).copied());
-        let faults = faults.chain(is_refused.then_some("breaker"));
-        self.step_ended(Step::Predict, !requests.is_empty() || is_refused, faults, now);
-    }
-
-    fn signals_decided(&mut self, decisions: &[DecisionReport], now: Duration) {
-        for DecisionReport { symbol, bar_close_time, decision } in decisions {
-            let action = decision.action.as_str();
-            self.metrics.trading_signals_total.with_label_values(&[action]).inc();
-            self.metrics.symbol_signals_total.with_label_values(&[symbol.as_str(), action]).inc();
-            self.metrics.prediction_confidence.observe(decision.confidence);
-            self.drift.note(symbol, *bar_close_time, decision.confidence);
-        }
-        if let Some(last) = decisions.last() {
-            self.metrics.last_prediction_confidence.set(last.decision.confidence);
-        }
-        self.metrics.prediction_drift_psi.set(self.drift.psi());
-        self.step_ended(Step::Decide, !decisions.is_empty(), [], now);
-    }
-
-    fn signals_handled(&mut self, reports: &[SignalReport], now: Duration) {
-        let mut faults = Vec::new();
-        let mut replies = 0_usize;
-        for report in reports {
-            let own = match &report.result {
-                SignalResult::Suppressed(reason) => {
-                    self.suppressed(*reason);
-                    None
-                }
-                SignalResult::Ordered { answer, .. } => Some(answer),
-            };
-            if own.is_some_and(|fate| matches!(fate.outcome, Outcome::Filled { .. })) {
-                self.metrics.trading_signals_executed_total.with_label_values(&[report.side.as_str()]).inc();
-            }
-            if let Some(points) = report.slippage_points {
-                self.metrics.fill_slippage_points.observe(points);
-            }
-            for fate in report.closes.iter().map(|(_, fate)| fate).chain(own) {
-                self.order_ended(fate);
-                if matches!(fate.outcome, Outcome::Filled { .. } | Outcome::Unknown { .. }) {
-                    self.account.traded();
-                }
-                replies += usize::from(fate.send_latency.is_some());
-                // A refusal is an answer. An order that was not sent or has an unknown outcome is an error.
-                if matches!(fate.outcome, Outcome::NotSent { .. } | Outcome::Unknown { .. }) {
-                    faults.push(fate.outcome.as_str());
+            Event::BarsArchived { failures, revisions } => {
+                self.metrics.bars_archive_failures_total.inc_by(*failures);
+                for (symbol, count) in revisions {
+                    self.metrics.bar_revisions_total.with_label_values(&[symbol.as_str()]).inc_by(*count);
                 }
             }
+            _ => {}
         }
-        if replies > 0 {
-            self.step_succeeded(Step::Send, now);
-        }
-        if replies > 0 || !faults.is_empty() {
-            self.state.steps[Step::Send as usize].last_faults = Some(distinct(faults));
-        }
-    }
-
-    /// The gateway tells nothing of the account at the moment, for this reason.
-    fn untold(&mut self, why: String) {
-        self.state.account.trouble = Some(why);
-    }
-
-    /// Records which symbols failed and which did not, and which steps succeeded for enough of the symbols that reached them.
-    /// A step that succeeded for all of its symbols was recorded before.
-    fn symbols_ended(&mut self, failures: &[SymbolFailure], now: Duration) {
-        let failed: HashSet<&Symbol> = failures.iter().map(|failure| &failure.symbol).collect();
-        for symbol in self.symbols.iter().filter(|symbol| !failed.contains(symbol)) {
-            set_last_success(&self.metrics, symbol, now);
-        }
-        for SymbolFailure { symbol, step, .. } in
-            failures.iter().filter(|failure| FAILING_STAGES.contains(&failure.step))
-        {
-            self.metrics.symbol_failures_total.with_label_values(&[symbol.as_str(), step.as_str()]).inc();
-        }
-        let mut reached = self.symbols.len();
-        for step in [Step::Fetch, Step::Features, Step::Predict] {
-            let failed = failures.iter().filter(|failure| failure.step == step).count();
-            if reached > 0 && judge(reached, failed, self.failed_share_max) != CycleOutcome::Failed {
-                self.step_succeeded(step, now);
-            }
-            reached = reached.saturating_sub(failed);
-        }
-    }
-
-    fn order_ended(&self, fate: &OrderResult) {
-        self.metrics.orders_total.with_label_values(&[fate.outcome.as_str()]).inc();
-        match fate.send_latency {
-            Some(latency) => self.metrics.zmq_send_latency_seconds.observe(latency.as_secs_f64()),
-            None => self.metrics.zmq_send_failures_total.inc(),
-        }
-        if let Some(roundtrip) = fate.gateway_roundtrip {
-            self.metrics.gateway_roundtrip_seconds.observe(roundtrip.as_secs_f64());
-        }
-    }
-
-    /// Records how a step ended. A step that `had_work` and no error succeeded; without work, nothing is known.
-    fn step_ended(
-        &mut self,
-        step: Step,
-        had_work: bool,
-        faults: impl IntoIterator<Item = &'static str>,
-        now: Duration,
-    ) {
-        if !had_work {
-            return;
-        }
-        let faults = distinct(faults);
-        if faults.is_empty() {
-            self.step_succeeded(step, now);
-        }
-        self.state.steps[step as usize].last_faults = Some(faults);
-    }
-
-    fn step_succeeded(&mut self, step: Step, now: Duration) {
-        self.state.steps[step as usize].last_success_at = Some(now);
-        self.metrics.step_last_success_timestamp_seconds.with_label_values(&[step.as_str()]).set(now.as_secs_f64());
     }
 
     fn suppressed(&self, reason: Suppression) {
         self.metrics.signals_suppressed_total.with_label_values(&[reason.as_str()]).inc();
-    }
-
-    fn api_used(&self, endpoint: Endpoint, usage: &ApiUsage) {
-        let endpoint = endpoint.as_str();
-        self.metrics.api_calls_total.with_label_values(&[endpoint]).inc_by(usage.calls);
-        for code in &usage.errors {
-            let code = if ERROR_CODES.contains(code) { code } else { "exception" };
-            self.metrics.api_errors_total.with_label_values(&[endpoint, code]).inc();
-        }
     }
 }
 
@@ -453,12 +251,4 @@ fn set_regime(metrics: &Metrics, symbol: &Symbol, regime: Regime) {
 
 fn set_last_success(metrics: &Metrics, symbol: &Symbol, now: Duration) {
     metrics.symbol_last_success_timestamp_seconds.with_label_values(&[symbol.as_str()]).set(now.as_secs_f64());
-}
-
-/// Each error once: a thousand symbols that time out are one word in `/health`.
-fn distinct(faults: impl IntoIterator<Item = &'static str>) -> Vec<&'static str> {
-    let mut faults = faults.into_iter().collect::<Vec<_>>();
-    faults.sort_unstable();
-    faults.dedup();
-    faults
 }

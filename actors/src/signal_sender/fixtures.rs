@@ -5,31 +5,37 @@ pub(super) mod scripted_gateway;
 use super::*;
 use crate::{
     adapters::{
-        endpoint::Endpoint,
-        gateway::{DialectKind, DialectParams, dialect},
+        endpoint::{Breakers, Endpoint, Inflight},
+        gateway::{DialectKind, DialectParams, Peer, dialect},
         journal::{Identity, Store},
         system_clock::SystemClock,
     },
     domain::{
         breaker::BreakerPolicy,
-        cluster::Unguarded,
-        guard::Limits,
-        instrument::Symbol,
+        clock::Clock,
+        cluster::{Authority, Unguarded},
+        guard::{KillSwitch, Limits},
+        instrument::{Instrument, Symbol},
         interval::Interval,
         order::Side,
+        order_manager::Rules,
         order_state::OrderState,
         position::{AccountMode, Opposite},
     },
     journal::{self, Horizons, Journal, Opened},
-    messages::Flush,
+    messages::{Flush, Telemetry},
 };
 use actix::Addr;
 use scripted_gateway::Request;
-use std::sync::{
-    Mutex,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
 
 /// Short enough for a test, long enough for two busy cores.
 pub(super) const DEADLINE: Duration = Duration::from_millis(400);

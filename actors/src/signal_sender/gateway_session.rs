@@ -1,13 +1,14 @@
 //! The session with the gateway: sends one order and receives its reply, within a deadline; also sends the queries before an
 //! order. One session is used for one cycle.
 
+mod exchange;
+
 use super::{Config, handshake_gate::HandshakeGate};
 use crate::{
     adapters::{
         endpoint::Endpoint,
-        fail_points::reach,
         gateway::{
-            AwaitingReply, GatewaySocket, Query, QueryAnswer,
+            GatewaySocket, Query, QueryAnswer,
             handshake::{self, QueryError},
         },
     },
@@ -15,20 +16,17 @@ use crate::{
         clock::{Expiry, Moment},
         guard::Suppression,
         journal::AccountSnapshot,
-        names::{ActorName, DropReason},
         order::{Order, Outcome, close_order_id},
         order_manager::{GatewayPort, OrderResult},
         position::{HeldPosition, Position, Positions},
     },
     messages::{Event, NoteAccount},
 };
-use std::{future::poll_fn, pin::pin, task::Poll, time::Duration};
-use tokio::time::{Instant, timeout_at};
+use exchange::not_sent;
+use std::time::Duration;
+use tokio::time::Instant;
 use tracing::warn;
 use uuid::Uuid;
-
-/// How often the kill switch is checked while an order waits for a connection.
-const HALT_PERIOD: Duration = Duration::from_millis(50);
 
 /// The session of one cycle.
 pub(super) struct GatewaySession<'a> {
@@ -231,103 +229,4 @@ impl<'a> GatewaySession<'a> {
         self.socket = Some(socket);
         Ok(answered.answer)
     }
-
-    /// Sends the order and waits for its reply, all within the deadline. Shutdown cancels it only before the send.
-    async fn send(&mut self, order: &Order, expiry: Expiry) -> Result<OrderResult, Suppression> {
-        let config = self.config;
-        let started = Instant::now();
-        let deadline = started + config.deadline;
-        let signed_at = config.clock.now();
-        let request = match order.closes {
-            None => config.dialect.open_order(order, signed_at),
-            Some(ticket) => match config.dialect.close_position(order, ticket, signed_at) {
-                Some(request) => request,
-                None => return Ok(not_sent(format!("{} cannot close a position", config.dialect.kind()))),
-            },
-        };
-        let socket_of_cycle = self.socket.take();
-        reach("send.before");
-        let mut send = pin!(async {
-            let connecting = socket_of_cycle.map_or_else(|| GatewaySocket::connect(&config.peer), Ok)?;
-            connecting.send(request).await
-        });
-        // Age and claim are checked before each step of the send: if the process was suspended while it waited for the
-        // connection, it must not send an old order, or one of an account that it no longer holds, when it continues.
-        let in_time = poll_fn(|cx| {
-            if expiry.is_over(config.clock.moment()) {
-                return Poll::Ready(Err(Suppression::StaleDecision));
-            }
-            let authority = &config.authority;
-            if !authority.may_send() || authority.bars_after().is_some_and(|until| order.bar_close_time <= until) {
-                return Poll::Ready(Err(Suppression::NotHolder));
-            }
-            send.as_mut().poll(cx).map(Ok)
-        });
-        let sent = tokio::select! {
-            // In this order: a send that has just completed counts, even if shutdown begins at the same moment.
-            biased;
-            sent = timeout_at(deadline, in_time) => sent.map_or(Ok(None), |sent| sent.map(Some))?,
-            () = config.shutdown.cancelled() => return Err(Suppression::Shutdown),
-            () = halted(config) => return Err(Suppression::Halted),
-        };
-        let awaiting = match sent {
-            Some(Ok(awaiting)) => awaiting,
-            Some(Err(error)) => return Ok(not_sent(error.to_string())),
-            None => {
-                let (address, deadline) = (&config.peer.address, config.deadline);
-                return Ok(not_sent(format!("no gateway at {address} within {} ms", deadline.as_millis())));
-            }
-        };
-        reach("send.after");
-        let _inflight = config.inflight.enter(Endpoint::Gateway);
-        Ok(self.outcome(order, awaiting, started, deadline).await)
-    }
-
-    /// The outcome that the reply to a sent order proves. If the reply leaves no doubt, the socket is kept for the next
-    /// order.
-    async fn outcome(
-        &mut self,
-        order: &Order,
-        awaiting: AwaitingReply,
-        started: Instant,
-        deadline: Instant,
-    ) -> OrderResult {
-        let sent_at = Instant::now();
-        let (reply, next) = match timeout_at(deadline, awaiting.reply()).await {
-            Ok(Ok(replied)) => replied,
-            Ok(Err(error)) => return unknown(error.to_string()),
-            Err(_) => return unknown(format!("no reply within {} ms", self.config.deadline.as_millis())),
-        };
-        let replied_at = Instant::now();
-        reach("reply.after");
-        let dialect = &self.config.dialect;
-        let verdict = dialect.classify(order, &reply);
-        if !verdict.is_ours {
-            self.config.metrics.dropped(ActorName::SignalSender, DropReason::Invalid, 1);
-            return OrderResult::without_reply(verdict.outcome);
-        }
-        if dialect.echoes_id() && !matches!(verdict.outcome, Outcome::Unknown { .. }) {
-            self.socket = Some(next);
-        }
-        OrderResult {
-            outcome: verdict.outcome,
-            send_latency: Some(replied_at - started),
-            gateway_roundtrip: Some(replied_at - sent_at),
-        }
-    }
-}
-
-/// Completes when the kill switch is on, so that an order that waits for a connection is not sent after a halt.
-async fn halted(config: &Config) {
-    while !config.kill_switch.is_halted() {
-        tokio::time::sleep(HALT_PERIOD).await;
-    }
-}
-
-const fn not_sent(reason: String) -> OrderResult {
-    OrderResult::without_reply(Outcome::NotSent { reason })
-}
-
-const fn unknown(reason: String) -> OrderResult {
-    OrderResult::without_reply(Outcome::Unknown { reason })
 }

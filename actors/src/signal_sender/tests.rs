@@ -15,9 +15,15 @@ use super::{
 };
 use crate::{
     adapters::gateway::DialectKind,
-    domain::{names::DropReason, order::Side, order_state::OrderState},
+    domain::{
+        clock::Clock, cluster::Authority, names::DropReason, order::Side, order_manager::Rules, order_state::OrderState,
+    },
 };
-use std::{net::TcpListener, time::Instant};
+use std::{
+    net::TcpListener,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 #[actix::test]
 async fn what_cannot_be_an_order_is_no_halt() {

@@ -157,7 +157,7 @@ impl GatewayPort for GatewaySession<'_> {
         let dialect = self.world.borrow().dialect.reads();
         let heard = reply.map(|reply| dialect.classify(order, &reply));
         step(&self.world, &format!("hears {:?}", heard.as_ref().map(|heard| heard.outcome.as_str()))).await;
-        let fate = match heard {
+        let result = match heard {
             None => OrderResult::without_reply(Outcome::Unknown { reason: "no reply".into() }),
             Some(heard) if !heard.is_ours => OrderResult::without_reply(heard.outcome),
             Some(heard) => OrderResult {
@@ -166,9 +166,9 @@ impl GatewayPort for GatewaySession<'_> {
                 gateway_roundtrip: Some(Duration::ZERO),
             },
         };
-        self.note(fate.send_latency.is_some());
-        self.world.borrow_mut().invariants.heard(order.client_order_id, &fate.outcome);
-        Ok(fate)
+        self.note(result.send_latency.is_some());
+        self.world.borrow_mut().invariants.heard(order.client_order_id, &result.outcome);
+        Ok(result)
     }
 
     async fn positions(&mut self) -> Result<Positions, Suppression> {

@@ -1,7 +1,7 @@
 //! The promises, checked at every step: what is handed over, what arrives, what is executed, what the journal says.
 //!
 //! Known from the gateway's and the journal's own rows, never from the core's memory. Not promised, and so kept out of
-//! the runs: a person's trade of the very size of an order of unknown fate, and such an order's own position closed
+//! the runs: a person's trade of the very size of an order of unknown outcome, and such an order's own position closed
 //! before anybody asked for it, can each be taken for what they are not.
 
 use crate::{broker::Held, gateway::Truth, world::World};
@@ -58,7 +58,7 @@ pub struct Invariants {
     decided_ms: BTreeMap<Uuid, u64>,
     /// Since when the journal knows the account.
     live_since: Option<Duration>,
-    /// What the living daemon knows the fate of, and what it could not write.
+    /// What the living daemon knows the outcome of, and what it could not write.
     known: BTreeSet<Uuid>,
     owed: BTreeSet<Uuid>,
 }
@@ -156,7 +156,7 @@ impl Invariants {
         self.known.remove(&id);
     }
 
-    /// Whether this order's fate has to be written before anything else is sent.
+    /// Whether this order's outcome has to be written before anything else is sent.
     pub fn owes(&mut self, id: Uuid, is_owed: bool) {
         if is_owed {
             self.owed.insert(id);
@@ -181,7 +181,7 @@ impl Invariants {
         assert_eq!(self.state(id), Some(OrderState::Sending), "{id} is handed over before `sending` is on disk");
         assert!(!self.arrived.contains(&id), "{id} is handed over again");
         assert!(self.owed.is_empty(), "{id} is handed over and {:?} is not written", self.owed);
-        assert!(!self.is_cycle_unknown, "an order of the cycle has an unknown fate, and another follows");
+        assert!(!self.is_cycle_unknown, "an order of the cycle has an unknown outcome, and another follows");
         let blocks =
             |row: &&OrderRow| row.state == OrderState::Unknown && root(&row.symbol) == root(order.symbol.as_str());
         assert!(!self.rows.iter().any(|row| blocks(&row)), "{} is blocked", order.symbol);
@@ -281,7 +281,7 @@ impl Invariants {
             // Whoever closed it: it is closed.
             (OrderState::Filled, _) if row.closes.is_some() => assert!(!is_ticket_open, "{id} has closed nothing"),
             (OrderState::Unknown, _) => {
-                assert!(!self.known.contains(&id), "{id} becomes unknown and its fate is known")
+                assert!(!self.known.contains(&id), "{id} becomes unknown and its outcome is known")
             }
             (OrderState::Filled, truth) => panic!("{id} becomes filled; the truth is {truth:?}"),
             (OrderState::Rejected, Truth::Executed(_)) => panic!("{id} becomes rejected and was executed"),
@@ -331,7 +331,7 @@ impl World {
         self.invariants.rows = rows;
     }
 
-    /// At the end of a daemon's life, with a new one started: every order that arrived has its fate in the journal.
+    /// At the end of a daemon's life, with a new one started: every order that arrived has its outcome in the journal.
     pub fn check_end(&self) {
         let ended = |state| matches!(state, OrderState::Filled | OrderState::Rejected | OrderState::Unknown);
         for parcel in &self.gateway.parcels {

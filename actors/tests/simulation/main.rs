@@ -167,7 +167,7 @@ fn run(seed: u64, trace: &Trace) -> Counts {
     world.borrow().counts.clone()
 }
 
-/// The faults end. One more daemon starts, and what arrived has a fate; people settle the rest, and it trades again.
+/// The faults end. One more daemon starts, and what arrived has an outcome; people settle the rest, and it trades again.
 fn settle(world: &Shared, path: &Path) {
     {
         let mut world = world.borrow_mut();

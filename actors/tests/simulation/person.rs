@@ -75,7 +75,7 @@ impl World {
         self.refresh(&store);
     }
 
-    /// Trades by hand, or a stop does it. On a netting account not while the fate of an order of the instrument is
+    /// Trades by hand, or a stop does it. On a netting account not while the outcome of an order of the instrument is
     /// open, on a hedging account not with that order's own position: see the module of the checks.
     fn trade(&mut self) {
         let instrument = self.rng.pick(&self.plan.instruments).clone();

@@ -1,6 +1,6 @@
 //! The figures as JSON: `null` is what nobody knows.
 
-use super::report::{BySymbol, Live, Period, Report};
+use super::report::{BySymbol, Live, Pairs, Period, Report};
 use crate::cli::output::time;
 use sentinel_actors::adapters::journal::PaperProfit;
 use serde_json::{Value, json};
@@ -33,7 +33,7 @@ fn period(period: &Period) -> Value {
     let by_symbol = |it: &BySymbol| {
         json!({
             "symbol": it.symbol, "live": it.live.as_ref().map(live), "paper": it.paper.as_ref().map(paper),
-            "live_minus_paper": live_minus_paper(it),
+            "live_minus_paper": live_minus_paper(&it.pairs),
         })
     };
     json!({
@@ -42,13 +42,14 @@ fn period(period: &Period) -> Value {
         "unexplained": period.unexplained,
         "live": live(&period.live()),
         "paper": period.paper().as_ref().map(paper),
+        "live_minus_paper": live_minus_paper(&period.pairs()),
         "symbols": period.symbols.iter().map(by_symbol).collect::<Vec<_>>(),
     })
 }
 
-fn live_minus_paper(row: &BySymbol) -> Value {
-    let difference = row.live_minus_paper();
-    json!({"amount": difference.as_ref().ok(), "why": difference.as_ref().err()})
+fn live_minus_paper(pairs: &Pairs) -> Value {
+    let difference = pairs.live_minus_paper();
+    json!({"amount": difference.ok(), "signals": pairs.signals, "why": difference.err()})
 }
 
 /// `own` is without what was not opened by an order of ours.

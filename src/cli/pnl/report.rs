@@ -1,7 +1,7 @@
 //! The figures of an account, as the journal has them.
 
 use sentinel_actors::{
-    adapters::journal::{PaperAccount, PaperProfit, Peak, Store, ToldAccount, open},
+    adapters::journal::{Pair, PaperAccount, PaperProfit, Peak, Store, ToldAccount, open},
     domain::profit::{Day, Source, cents, month_begin, week_begin},
 };
 use std::{collections::BTreeMap, time::Duration};
@@ -49,6 +49,17 @@ pub(super) struct BySymbol {
     /// At the gateway; `None` if nothing was closed.
     pub live: Option<Live>,
     pub paper: Option<PaperProfit>,
+    pub pairs: Pairs,
+}
+
+/// Signals whose trades have ended both at the gateway and on paper.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) struct Pairs {
+    pub signals: u32,
+    /// Those of them whose trade on paper is not known in money.
+    pub unpriced: u32,
+    /// Live minus paper of the others.
+    pub difference: f64,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -70,23 +81,30 @@ pub(super) struct Own {
     pub trades: u32,
 }
 
-impl BySymbol {
+impl Pairs {
     /// Live minus paper, in the account's currency: below 0 is what execution cost.
     ///
     /// # Errors
-    /// Why the two cannot be compared.
-    pub(super) fn live_minus_paper(&self) -> Result<f64, String> {
-        let own = self.live.unwrap_or_default().own;
-        let paper = self.paper.as_ref();
-        let trades = paper.map_or(0, |paper| paper.trades);
-        match paper.and_then(|paper| paper.profit) {
-            _ if trades == 0 && own.trades == 0 => Err("no trade of Sentinel's has ended".into()),
-            _ if trades != i64::from(own.trades) => {
-                Err(format!("not the same number of trades: {} live, {trades} on paper", own.trades))
-            }
-            Some(profit) => Ok(cents(own.profit - profit)),
-            None => Err("paper is not known in money".into()),
+    /// Why it is not known.
+    pub(super) fn live_minus_paper(&self) -> Result<f64, &'static str> {
+        match self {
+            Self { signals: 0, .. } => Err("no signal has ended on both"),
+            Self { unpriced: 0, difference, .. } => Ok(*difference),
+            Self { .. } => Err("paper is not known in money"),
         }
+    }
+
+    fn add(&mut self, other: Self) {
+        self.signals += other.signals;
+        self.unpriced += other.unpriced;
+        self.difference = cents(self.difference + other.difference);
+    }
+}
+
+impl From<&Pair> for Pairs {
+    fn from(pair: &Pair) -> Self {
+        let difference = pair.paper.map(|paper| cents(pair.live - paper));
+        Self { signals: 1, unpriced: u32::from(difference.is_none()), difference: difference.unwrap_or(0.0) }
     }
 }
 
@@ -101,6 +119,13 @@ impl Period {
             sum.own.profit = cents(sum.own.profit + live.own.profit);
             sum.own.trades += live.own.trades;
         }
+        sum
+    }
+
+    /// The signals of all symbols.
+    pub(super) fn pairs(&self) -> Pairs {
+        let mut sum = Pairs::default();
+        self.symbols.iter().for_each(|it| sum.add(it.pairs));
         sum
     }
 
@@ -154,7 +179,7 @@ impl Report {
             period.growth = None;
             period.unexplained = 0.0;
             period.symbols.retain(|it| it.paper.is_some());
-            period.symbols.iter_mut().for_each(|it| it.live = None);
+            period.symbols.iter_mut().for_each(|it| (it.live, it.pairs) = (None, Pairs::default()));
         }
     }
 
@@ -176,12 +201,11 @@ fn period(
     let growth = store.begin(account, span.start)?.zip(whole).map(|(begin, (now_ms, now))| {
         // A gateway that has told nothing since then says nothing of this period.
         let before = begin.equity.filter(|_| now_ms >= span.start);
-        let since_ms = if before.is_some() { begin.at_ms.max(span.start) } else { begin.at_ms };
-        Growth { since_ms, amount: before.map(|before| cents(now - before - unexplained)) }
+        Growth { since_ms: begin.at_ms, amount: before.map(|before| cents(now - before - unexplained)) }
     });
     let mut symbols: BTreeMap<String, BySymbol> = BTreeMap::new();
     let mut of = |symbol: &str, fill: &dyn Fn(&mut BySymbol)| {
-        let none = || BySymbol { symbol: symbol.into(), live: None, paper: None };
+        let none = || BySymbol { symbol: symbol.into(), live: None, paper: None, pairs: Pairs::default() };
         fill(symbols.entry(symbol.into()).or_insert_with(none));
     };
     for row in store.realised(account, span.clone())? {
@@ -196,8 +220,11 @@ fn period(
             }
         });
     }
-    for paper in store.paper_profit(account, span)? {
+    for paper in store.paper_profit(account, span.clone())? {
         of(&paper.symbol, &|it| it.paper = Some(paper.clone()));
+    }
+    for pair in store.pairs(account, span)? {
+        of(&pair.symbol, &|it| it.pairs.add(Pairs::from(&pair)));
     }
     Ok(Period { name, begin, growth, unexplained, symbols: symbols.into_values().collect() })
 }
@@ -210,33 +237,27 @@ mod tests {
         PaperProfit { symbol: "EURUSD".into(), trades: 2, profit, points: Some(12.0), has_costs: true }
     }
 
-    fn live(profit: f64, own: (f64, u32)) -> Option<Live> {
-        Some(Live { profit, closes: 2, estimates: 0, own: Own { profit: own.0, trades: own.1 } })
-    }
-
     #[test]
-    fn live_minus_paper_is_of_the_same_trades_or_not_known() {
-        let row = |live, paper| BySymbol { symbol: "EURUSD".into(), live, paper };
-        let both = live(-12.5, (-12.5, 2));
-        assert_eq!(row(both, Some(paper(Some(-10.2)))).live_minus_paper(), Ok(-2.3));
-        let with_hand = live(87.5, (-12.5, 2));
-        assert_eq!(
-            row(with_hand, Some(paper(Some(-10.2)))).live_minus_paper(),
-            Ok(-2.3),
-            "a trade by hand is not in it"
-        );
-        let why = |live, paper| row(live, paper).live_minus_paper().unwrap_err();
-        assert_eq!(why(both, Some(paper(None))), "paper is not known in money", "points are no money");
-        let counts = "not the same number of trades: 1 live, 2 on paper";
-        assert_eq!(why(live(1.0, (1.0, 1)), Some(paper(Some(1.0)))), counts);
-        assert_eq!(why(both, None), "not the same number of trades: 2 live, 0 on paper");
-        assert_eq!(why(None, Some(paper(Some(1.0)))), "not the same number of trades: 0 live, 2 on paper");
-        assert_eq!(why(live(5.0, (0.0, 0)), None), "no trade of Sentinel's has ended");
+    fn live_minus_paper_is_of_pairs_and_of_none_it_is_unknown() {
+        let pair = |live, paper| Pair { symbol: "EURUSD".into(), at_ms: 0, live, paper, is_before_costs: false };
+        let sum = |pairs: &[Pair]| {
+            let mut sum = Pairs::default();
+            pairs.iter().for_each(|pair| sum.add(Pairs::from(pair)));
+            (sum.signals, sum.live_minus_paper())
+        };
+        assert_eq!(sum(&[pair(-12.5, Some(-10.2)), pair(3.1, Some(3.0))]), (2, Ok(-2.2)));
+        assert_eq!(sum(&[]), (0, Err("no signal has ended on both")));
+        assert_eq!(sum(&[pair(1.0, Some(1.0)), pair(1.0, None)]), (2, Err("paper is not known in money")));
     }
 
     #[test]
     fn a_sum_on_paper_is_known_only_if_all_of_it_is() {
-        let row = |profit| BySymbol { symbol: "EURUSD".into(), live: None, paper: Some(paper(profit)) };
+        let row = |profit| BySymbol {
+            symbol: "EURUSD".into(),
+            live: None,
+            paper: Some(paper(profit)),
+            pairs: Pairs::default(),
+        };
         let period = |symbols| Period { name: "today", begin: 0, growth: None, unexplained: 0.0, symbols };
         let sum = period(vec![row(Some(1.5)), row(Some(2.0))]).paper().unwrap();
         assert_eq!(

@@ -8,6 +8,9 @@ use crate::cli::{
 use sentinel_actors::adapters::journal::{PaperAccount, PaperProfit, ToldAccount};
 use std::fmt::Write as _;
 
+/// A look so long before or after a period's begin is as good as one at it. In milliseconds.
+const LOOK_APART_MS: i64 = 120_000;
+
 pub(super) fn report(report: &Report) -> String {
     let mut text = String::new();
     let mut line = |name: &str, what: &str| {
@@ -82,10 +85,14 @@ fn periods(report: &Report) -> String {
         ]
     };
     let mut text = table(std::iter::once(title).chain(report.periods.iter().map(row)).collect());
-    for Period { name, growth, .. } in &report.periods {
+    for Period { name, growth, begin, .. } in &report.periods {
         if let Some(Growth { since_ms, amount: None }) = growth {
             let seen = time_ms(*since_ms);
             let _ = writeln!(text, "growth of {name} is not known: before it the account was last seen on {seen}");
+        }
+        let known = growth.filter(|growth| growth.amount.is_some());
+        if let Some(Growth { since_ms, .. }) = known.filter(|it| (it.since_ms - begin * 1_000).abs() > LOOK_APART_MS) {
+            let _ = writeln!(text, "growth of {name} is since {}, when the account was seen", time_ms(since_ms));
         }
     }
     text
@@ -98,7 +105,9 @@ fn symbols(report: &Report) -> String {
     let title = ["SYMBOL", "CLOSED", "REALISED", "PAPER", "LIVE MINUS PAPER"].map(str::to_owned);
     let row = |it: &BySymbol| {
         let closes = it.live.map_or_else(|| "-".into(), |live| live.closes.to_string());
-        [it.symbol.clone(), closes, of_live(it.live), of_paper(it.paper.as_ref()), signed(it.live_minus_paper().ok())]
+        let apart = it.pairs.live_minus_paper();
+        let apart = apart.map_or_else(|_| "-".into(), |apart| format!("{apart:+.2} over {}", it.pairs.signals));
+        [it.symbol.clone(), closes, of_live(it.live), of_paper(it.paper.as_ref()), apart]
     };
     let rows = std::iter::once(title).chain(period.symbols.iter().map(row)).collect();
     let mut notes = String::new();
@@ -106,18 +115,21 @@ fn symbols(report: &Report) -> String {
         notes.push_str("~ includes estimates: the balance did not show this close alone\n");
     }
     let has_both = report.told.is_some() && period.paper().is_some();
-    if has_both && period.symbols.iter().any(|it| it.live_minus_paper().is_ok()) {
-        notes.push_str("live minus paper: the same signals at the gateway and on paper, without trades by hand\n");
-    }
-    for it in period.symbols.iter().filter(|_| has_both) {
-        if let Err(why) = it.live_minus_paper() {
-            let _ = writeln!(notes, "{}: live minus paper is not known: {why}", it.symbol);
-        }
+    if has_both {
+        let pairs = period.pairs();
+        let _ = match pairs.live_minus_paper() {
+            Ok(difference) => writeln!(notes, "live minus paper: {difference:+.2} over {}", signals(pairs.signals)),
+            Err(why) => writeln!(notes, "live minus paper is not known: {why}"),
+        };
     }
     if period.paper().is_some_and(|paper| !paper.has_costs) {
         notes.push_str("paper is before costs: study.spread_points is not set\n");
     }
     format!("\nby symbol, since {}\n{}{notes}", time(period.begin), table(rows))
+}
+
+fn signals(count: u32) -> String {
+    format!("{count} signal{} that ended on both", if count == 1 { "" } else { "s" })
 }
 
 fn of_live(live: Option<Live>) -> String {
@@ -163,7 +175,7 @@ fn table<const N: usize>(rows: Vec<[String; N]>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::pnl::report::Own;
+    use crate::cli::pnl::report::{Own, Pairs};
     use sentinel_actors::adapters::journal::Peak;
 
     fn sample() -> Report {
@@ -171,9 +183,10 @@ mod tests {
         let live = |profit, estimates| Some(Live { profit, closes: 2, estimates, own: own(profit) });
         let paper =
             PaperProfit { symbol: "EURUSD".into(), trades: 2, profit: Some(-10.0), points: None, has_costs: false };
+        let pairs = Pairs { signals: 2, unpriced: 0, difference: -2.5 };
         let rows = vec![
-            BySymbol { symbol: "EURUSD".into(), live: live(-12.5, 1), paper: Some(paper) },
-            BySymbol { symbol: "XAUUSD".into(), live: live(3.25, 0), paper: None },
+            BySymbol { symbol: "EURUSD".into(), live: live(-12.5, 1), paper: Some(paper), pairs },
+            BySymbol { symbol: "XAUUSD".into(), live: live(3.25, 0), paper: None, pairs: Pairs::default() },
         ];
         let period = |name, begin, symbols| Period {
             name,
@@ -215,11 +228,10 @@ month  2026-11-01T00:00:00Z    ~-9.25   -8.00      +500.00  -10.00
 
 by symbol, since 2026-11-01T00:00:00Z
 SYMBOL  CLOSED  REALISED   PAPER  LIVE MINUS PAPER
-EURUSD       2   ~-12.50  -10.00             -2.50
+EURUSD       2   ~-12.50  -10.00      -2.50 over 2
 XAUUSD       2     +3.25       -                 -
 ~ includes estimates: the balance did not show this close alone
-live minus paper: the same signals at the gateway and on paper, without trades by hand
-XAUUSD: live minus paper is not known: not the same number of trades: 2 live, 0 on paper
+live minus paper: -2.50 over 2 signals that ended on both
 paper is before costs: study.spread_points is not set
 "
         );
@@ -233,6 +245,15 @@ paper is before costs: study.spread_points is not set
         assert!(text.contains("today  2026-11-22T00:00:00Z     +0.00       -      +500.00"), "{text}");
         let seen = "growth of today is not known: before it the account was last seen on 2026-11-20T18:40:00.000Z\n";
         assert!(text.contains(seen), "{text}");
+    }
+
+    #[test]
+    fn growth_says_since_when_if_that_is_not_the_begin() {
+        let mut early = sample();
+        early.periods[0].growth = Some(Growth { since_ms: 1_795_305_600_000 - 1_800_000, amount: Some(-8.0) });
+        let text = report(&early);
+        let since = "growth of today is since 2026-11-21T23:30:00.000Z, when the account was seen\n";
+        assert!(text.contains(since) && !text.contains("growth of month"), "{text}");
     }
 
     #[test]

@@ -134,7 +134,7 @@ function drawFrame(now) {
   $("account").textContent = daemon.account ?? "";
   const press = $("press");
   press.disabled = !user.is_operator || !halt.is_available;
-  press.title = !halt.is_available ? "guards.halt_file is not set" : user.is_operator ? "" : "this user only reads";
+  press.title = !halt.is_available ? "guards.halt_file is not set; sentinel resume ends a stop after failed orders" : user.is_operator ? "" : "this user only reads";
 }
 
 /** The ages, and the banner over old data: once a second, also when no answer comes. */

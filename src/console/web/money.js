@@ -19,7 +19,7 @@ export function render({ data, now }) {
   return [
     account(books, now),
     section("Profit and loss, realised", ledgers("Period", books.periods, (it) => [names[it.period] ?? it.period, el("small", null, `since ${f.moment(it.from_ms, now.now_ms)}`)]),
-      el("p.soft", null, "Live minus paper: the same signals, without trades by hand; what execution brought or cost. Known if the same number of trades ended.")),
+      el("p.soft", null, "Live minus paper: signals that ended on both, without trades by hand; what execution brought or cost. It counts when the later of the two ended.")),
     section("Equity", el("div.bar", { role: "group", "aria-label": "Range" }, RANGES.map(([id, text]) => el("button", { type: "button", "data-act": "range", "data-arg": id, "aria-pressed": String(id === range) }, text))),
       equityText(equity)),
     section("By day (UTC)", books.days.length ? [dayPlot(books), ledgers("Day", books.days.slice(0, DAYS_SHOWN), (it) => it.day)] : el("p.soft", null, "No trade has ended yet.")),
@@ -42,7 +42,8 @@ const unitOf = (rows, ledger) => rows.find((it) => it[ledger]?.unit)?.[ledger].u
 
 function ledgers(name, rows, first) {
   const count = (n) => el("small", null, `${n} trade${n === 1 ? "" : "s"}`);
-  const line = (it) => [first(it), [money(it.live), count(it.live_trades)], [money(it.paper), count(it.paper_trades)], money(it.difference)];
+  const signals = (n) => (n ? el("small", null, `${n} signal${n === 1 ? "" : "s"}`) : null);
+  const line = (it) => [first(it), [money(it.live), count(it.live_trades)], [money(it.paper), count(it.paper_trades)], [money(it.difference), signals(it.pairs)]];
   return table([[name, "name"], ["Live", "n"], ["Paper", "n"], ["Live minus paper", "n"]], rows.map(line), "Nothing yet.");
 }
 

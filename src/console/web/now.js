@@ -68,7 +68,8 @@ function waiting(now) {
       halt.reason ? `: ${halt.reason}` : null]]);
   }
   if (f.isLatched(halt)) {
-    lines.push(["bad", "Failures", `${halt.failures_in_a_row} orders in a row were not filled; Resume starts the count again`]);
+    lines.push(["bad", "Failures", [`${halt.failures_in_a_row} orders in a row were not filled; `,
+      halt.is_available ? "Resume starts the count again" : ["to start the count again, type ", el("code", null, "sentinel resume"), " on its machine"]]]);
   }
   for (const order of unresolved) {
     lines.push(["bad", "Unknown order", [el("a", { href: `#/order/${encodeURIComponent(order.id)}` }, `${order.side} ${f.plain(order.volume)} ${order.symbol}`),

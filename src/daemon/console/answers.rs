@@ -15,8 +15,8 @@ pub(super) use orders::{order, orders, positions};
 pub(super) use process::{stages, system};
 
 use super::{
+    app_state::AppState,
     assets::{all, hex, same_tag},
-    desk::Desk,
     facts::SymbolFacts,
     security::failure,
 };
@@ -75,7 +75,7 @@ impl Body {
 }
 
 /// Sends it, or 304 if the client has it.
-fn answer(request: &HttpRequest, desk: &Desk, mut body: Body) -> Answer {
+fn answer(request: &HttpRequest, app: &AppState, mut body: Body) -> Answer {
     let failed = |error: serde_json::Error| failure(StatusCode::INTERNAL_SERVER_ERROR, "failed", &error.to_string());
     body.news.insert("schema".into(), 1.into());
     body.news.insert("cycle_id".into(), body.cycle_id.into());
@@ -87,7 +87,7 @@ fn answer(request: &HttpRequest, desk: &Desk, mut body: Body) -> Answer {
     if all(request, &IF_NONE_MATCH).split(',').any(|known| same_tag(known, &tag)) {
         return Ok(response.status(StatusCode::NOT_MODIFIED).finish());
     }
-    body.news.insert("now_ms".into(), now_ms(desk).into());
+    body.news.insert("now_ms".into(), now_ms(app).into());
     body.news.extend(body.passing.into_iter().map(|(name, value)| (name.to_owned(), value)));
     let bytes = serde_json::to_vec(&body.news).map_err(failed)?;
     response.insert_header((CONTENT_TYPE, "application/json"));
@@ -114,18 +114,18 @@ fn no_actor() -> HttpResponse {
 }
 
 /// The daemon's health now.
-async fn health(desk: &Desk) -> Result<Health, HttpResponse> {
-    desk.health.answer().await.ok_or_else(no_actor)
+async fn health(app: &AppState) -> Result<Health, HttpResponse> {
+    app.health.answer().await.ok_or_else(no_actor)
 }
 
 /// The newest cycle that ended; if the MetricsActor does not say, the newest of the journal.
-async fn newest_cycle(desk: &Desk, in_journal: Option<i64>) -> Option<i64> {
-    let health = desk.health.answer().await;
+async fn newest_cycle(app: &AppState, in_journal: Option<i64>) -> Option<i64> {
+    let health = app.health.answer().await;
     health.and_then(|health| i64::try_from(health.last_cycle?.cycle_id).ok()).or(in_journal)
 }
 
-fn now_ms(desk: &Desk) -> i64 {
-    millis(desk.clock.now())
+fn now_ms(app: &AppState) -> i64 {
+    millis(app.clock.now())
 }
 
 fn millis(since_epoch: Duration) -> i64 {
@@ -166,15 +166,15 @@ impl Query {
     }
 
     /// A configured symbol, if one is named.
-    fn symbol<'d>(&self, desk: &'d Desk) -> Result<Option<&'d SymbolFacts>, HttpResponse> {
+    fn symbol<'d>(&self, app: &'d AppState) -> Result<Option<&'d SymbolFacts>, HttpResponse> {
         let Some(name) = self.text("symbol") else { return Ok(None) };
         let unknown = || failure(StatusCode::NOT_FOUND, "not_found", "no such symbol is configured");
-        desk.facts.symbol(name).map(Some).ok_or_else(unknown)
+        app.facts.symbol(name).map(Some).ok_or_else(unknown)
     }
 
     /// A configured symbol.
-    fn required_symbol<'d>(&self, desk: &'d Desk) -> Result<&'d SymbolFacts, HttpResponse> {
-        self.symbol(desk)?.ok_or_else(|| bad("symbol is missing"))
+    fn required_symbol<'d>(&self, app: &'d AppState) -> Result<&'d SymbolFacts, HttpResponse> {
+        self.symbol(app)?.ok_or_else(|| bad("symbol is missing"))
     }
 }
 

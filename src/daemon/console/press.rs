@@ -3,7 +3,7 @@
 
 use super::{
     answers::{halt_now, unread},
-    desk::Desk,
+    app_state::AppState,
     halt::{HaltWatch, find},
     security::{Doors, failure, forged, user},
 };
@@ -53,39 +53,39 @@ type Pressing<T> = Result<T, HttpResponse>;
 pub(super) async fn halt(
     request: HttpRequest,
     doors: web::Data<Doors>,
-    desk: web::Data<Desk>,
+    app: web::Data<AppState>,
     payload: web::Payload,
 ) -> HttpResponse {
-    answered(press_halt(&request, &doors, &desk, payload).await, &desk).await
+    answered(press_halt(&request, &doors, &app, payload).await, &app).await
 }
 
 pub(super) async fn resume(
     request: HttpRequest,
     doors: web::Data<Doors>,
-    desk: web::Data<Desk>,
+    app: web::Data<AppState>,
     payload: web::Payload,
 ) -> HttpResponse {
-    answered(press_resume(&request, &doors, &desk, payload).await, &desk).await
+    answered(press_resume(&request, &doors, &app, payload).await, &app).await
 }
 
-async fn answered(pressed: Pressing<()>, desk: &Desk) -> HttpResponse {
+async fn answered(pressed: Pressing<()>, app: &AppState) -> HttpResponse {
     match pressed {
-        Ok(()) => halt_now(desk).await,
+        Ok(()) => halt_now(app).await,
         Err(refusal) => refusal,
     }
 }
 
-async fn press_halt(request: &HttpRequest, doors: &Doors, desk: &Desk, payload: web::Payload) -> Pressing<()> {
+async fn press_halt(request: &HttpRequest, doors: &Doors, app: &AppState, payload: web::Payload) -> Pressing<()> {
     let HaltBody { reason } = body(request, doors, payload).await?;
     let reason = reason.trim().to_owned();
     let is_line = !reason.is_empty() && reason.chars().count() <= REASON_CHARS_MAX && !reason.chars().any(is_hidden);
     if !is_line {
         return Err(bad("the reason must be one line of 1 to 200 characters"));
     }
-    let path = file(&desk.halt)?;
+    let path = file(&app.halt)?;
     let who = who(request);
     let made = {
-        let _changing = desk.changing.lock().await;
+        let _changing = app.changing.lock().await;
         web::block(move || halt_file::halt(&path)).await
     };
     if let Err(error) = made.map_err(std::io::Error::other).and_then(|made| made) {
@@ -95,24 +95,24 @@ async fn press_halt(request: &HttpRequest, doors: &Doors, desk: &Desk, payload: 
     }
     tracing::warn!(who, reason, "halted from the console: no order is sent");
     let press = Press { who: who.clone(), action: Button::Halt, note: Some(reason) };
-    if let Err(error) = note(desk, press).await {
+    if let Err(error) = note(app, press).await {
         tracing::error!(who, error, "the journal does not have who halted");
     }
     Ok(())
 }
 
-async fn press_resume(request: &HttpRequest, doors: &Doors, desk: &Desk, payload: web::Payload) -> Pressing<()> {
+async fn press_resume(request: &HttpRequest, doors: &Doors, app: &AppState, payload: web::Payload) -> Pressing<()> {
     let ResumeBody { account } = body(request, doors, payload).await?;
-    let path = file(&desk.halt)?;
-    if account.trim() != desk.facts.account.as_deref().unwrap_or(DRY_RUN) {
+    let path = file(&app.halt)?;
+    if account.trim() != app.facts.account.as_deref().unwrap_or(DRY_RUN) {
         return Err(bad("this is not the daemon's account"));
     }
     let is_newest = async || {
         let given = request.headers().get(IF_MATCH).and_then(|value| value.to_str().ok());
         let given = given.and_then(|text| text.trim().strip_prefix('"')?.strip_suffix('"')?.parse::<u64>().ok());
-        let (account, failures_max) = (desk.facts.journal_account.clone(), desk.facts.failures_max);
-        let latch = desk.reader.journal(move |journal| journal.latch(&account, failures_max)).await.map_err(unread)?;
-        Ok::<_, HttpResponse>(given == Some(desk.halt.look(Some(latch)).generation))
+        let (account, failures_max) = (app.facts.journal_account.clone(), app.facts.failures_max);
+        let latch = app.reader.journal(move |journal| journal.latch(&account, failures_max)).await.map_err(unread)?;
+        Ok::<_, HttpResponse>(given == Some(app.halt.look(Some(latch)).generation))
     };
     let stale = || {
         failure(
@@ -126,19 +126,19 @@ async fn press_resume(request: &HttpRequest, doors: &Doors, desk: &Desk, payload
     }
     let who = who(request);
     // Before anything changes: orders are not allowed again without a trace of who did that.
-    note(desk, Press { who: who.clone(), action: Button::AskResume, note: None }).await.map_err(|error| {
+    note(app, Press { who: who.clone(), action: Button::AskResume, note: None }).await.map_err(|error| {
         tracing::error!(who, error, "not resumed from the console: the journal cannot keep it");
         let mut response = failure(StatusCode::SERVICE_UNAVAILABLE, "journal", &format!("not resumed: {error}"));
         response.headers_mut().insert(RETRY_AFTER, 1.into());
         response
     })?;
     // Again: writing took its time, and a halt that came meanwhile must stand.
-    let changing = desk.changing.lock().await;
+    let changing = app.changing.lock().await;
     if !is_newest().await? {
         return Err(stale());
     }
     // And once more under the lock that `sentinel halt` takes, too.
-    let expected = desk.halt.found();
+    let expected = app.halt.found();
     let removed = web::block(move || halt_file::resume_if(&path, || find(Some(&path)) == expected)).await;
     drop(changing);
     match removed.map_err(std::io::Error::other).and_then(|removed| removed) {
@@ -152,7 +152,7 @@ async fn press_resume(request: &HttpRequest, doors: &Doors, desk: &Desk, payload
     }
     tracing::warn!(who, "resumed from the console: orders may be sent again");
     // Only now: a resume that was not carried out starts no count again.
-    note(desk, Press { who: who.clone(), action: Button::Resume, note: None }).await.map_err(|error| {
+    note(app, Press { who: who.clone(), action: Button::Resume, note: None }).await.map_err(|error| {
         tracing::error!(who, error, "the count of failed orders in a row was not started again");
         let message = format!("orders may be sent again, but the count of failed orders was not reset: {error}");
         failure(StatusCode::INTERNAL_SERVER_ERROR, "failed", &message)
@@ -186,9 +186,9 @@ fn who(request: &HttpRequest) -> String {
     format!("console:{name}@{address}")
 }
 
-async fn note(desk: &Desk, press: Press) -> Result<(), String> {
+async fn note(app: &AppState, press: Press) -> Result<(), String> {
     let until = Instant::now() + NOTE_DEADLINE;
-    match tokio::time::timeout(NOTE_DEADLINE, desk.press.send(NotePress { press, until })).await {
+    match tokio::time::timeout(NOTE_DEADLINE, app.press.send(NotePress { press, until })).await {
         Ok(Ok(Ok(()))) => Ok(()),
         Ok(Ok(Err(error))) => Err(error.to_string()),
         Ok(Err(error)) => Err(error.to_string()),

@@ -17,11 +17,11 @@ use tracing_subscriber::{Layer, layer::Context};
 /// So many are kept.
 const LINES_MAX: usize = 100;
 
-static KEPT: Mutex<Option<VecDeque<Line>>> = Mutex::new(None);
+static KEPT: Mutex<Option<VecDeque<LogRecord>>> = Mutex::new(None);
 
 /// A line of the log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Line {
+pub struct LogRecord {
     /// Unix milliseconds.
     pub at_ms: i64,
     /// `WARN` or `ERROR`.
@@ -36,11 +36,11 @@ pub(super) fn begin() {
 }
 
 /// The lines kept, the newest first.
-pub(super) fn newest() -> Vec<Line> {
+pub(super) fn newest() -> Vec<LogRecord> {
     kept().iter().flatten().rev().cloned().collect()
 }
 
-fn kept() -> MutexGuard<'static, Option<VecDeque<Line>>> {
+fn kept() -> MutexGuard<'static, Option<VecDeque<LogRecord>>> {
     KEPT.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -61,7 +61,7 @@ impl<S: Subscriber> Layer<S> for Keeper {
         let mut text = Text::default();
         event.record(&mut text);
         let at_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_millis());
-        let line = Line { at_ms: i64::try_from(at_ms).unwrap_or(i64::MAX), level, text: one_line(&text.whole()) };
+        let line = LogRecord { at_ms: i64::try_from(at_ms).unwrap_or(i64::MAX), level, text: one_line(&text.whole()) };
         if let Some(lines) = kept().as_mut() {
             if lines.len() == LINES_MAX {
                 lines.pop_front();

@@ -491,12 +491,13 @@ class World:
             difference = (
                 money(round(live["amount"] - paper["amount"], 2), source="mixed")
                 if known
-                else money(None, None, None, "one side is not known")
+                else money(None, None, None, "no signal has ended on both sides")
             )
             counts = {
                 f"{ledger}_trades": len(self.ended(self.orders[ledger], start, end, symbol)) for ledger in ("live", "paper")
             }
-            return {"live": live, "paper": paper, "difference": difference, **counts}
+            pairs = min(counts.values()) if known else 0
+            return {"live": live, "paper": paper, "difference": difference, "pairs": pairs, **counts}
 
         answer["periods"] = [
             {"period": name, "from_ms": start, **both(start)}

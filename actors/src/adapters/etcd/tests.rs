@@ -54,7 +54,7 @@ fn etcd(endpoints: &[&str], login: Option<(String, PathBuf)>) -> Etcd {
     Etcd::new(config).unwrap()
 }
 
-async fn answer(body: &'static str, ask: &Ask) -> Result<Answer, EtcdError> {
+async fn answer(body: &'static str, ask: &Ask) -> Result<EtcdAnswer, EtcdError> {
     etcd(&[&serve(Box::leak(Box::new([(200, body)]))).0], None).perform(ask).await
 }
 
@@ -82,9 +82,9 @@ fn record() -> Record {
 #[actix::test]
 async fn an_absent_field_is_never_good_news() {
     let gone = answer(r#"{"result":{"header":{"revision":"2"},"ID":"7"}}"#, &Ask::KeepAlive { lease: 7 }).await;
-    assert_eq!(gone, Ok(Answer::KeptAlive(None)), "no TTL is no lease");
+    assert_eq!(gone, Ok(EtcdAnswer::KeptAlive(None)), "no TTL is no lease");
     let failed = r#"{"header":{"revision":"9"},"responses":[{"response_range":{}},{"response_range":{}}]}"#;
-    assert_eq!(answer(failed, &beat()).await, Ok(Answer::Refused(Seen::default())), "no succeeded is no success");
+    assert_eq!(answer(failed, &beat()).await, Ok(EtcdAnswer::Refused(Seen::default())), "no succeeded is no success");
     for (body, ask) in [
         ("{}", Ask::KeepAlive { lease: 7 }),
         (r#"{"result":{"TTL":"15"}}"#, Ask::KeepAlive { lease: 7 }),
@@ -110,7 +110,9 @@ async fn both_keys_are_read_whatever_is_in_them() {
         r#"{{"responses":[{{"response_range":{{"kvs":[{{"create_revision":"4","mod_revision":"4","lease":"7","value":"{value}"}}]}}}},
             {{"response_range":{{"kvs":[{{"create_revision":"1","mod_revision":"6","value":"eA=="}}]}}}}]}}"#
     );
-    let Ok(Answer::Seen(seen)) = answer(Box::leak(body.into_boxed_str()), &Ask::Look).await else { panic!("it reads") };
+    let Ok(EtcdAnswer::Seen(seen)) = answer(Box::leak(body.into_boxed_str()), &Ask::Look).await else {
+        panic!("it reads")
+    };
     let claim = Stored { create_revision: 4, mod_revision: 4, lease: 7, record: Some(record()) };
     let last = Stored { create_revision: 1, mod_revision: 6, lease: 0, record: None };
     assert_eq!(seen, Seen { claim: Some(claim), last: Some(last) });
@@ -122,7 +124,7 @@ async fn a_claim_is_one_transaction_on_both_keys_of_the_account() {
     let mut etcd = etcd(&[&url], None);
     assert_eq!(etcd.claim_key(), "/sentinel/1%2F2%25/claim");
     let claim = Ask::Claim { lease: 7, last_revision: 3, record: record() };
-    assert_eq!(etcd.perform(&claim).await, Ok(Answer::Done { revision: 5 }));
+    assert_eq!(etcd.perform(&claim).await, Ok(EtcdAnswer::Done { revision: 5 }));
     let asked = asked.lock().unwrap().join("\n");
     let (keys, value) = (
         ["claim", "last"].map(|name| encoded(format!("/sentinel/1%2F2%25/{name}").as_bytes())),
@@ -177,7 +179,7 @@ async fn endpoints_are_tried_in_turn_and_the_one_that_answers_is_kept() {
     let (well, _) = serve(Box::leak(Box::new([(200, ok)])));
     let mut etcd = etcd(&["http://127.0.0.1:1", &sick, &well], None);
     for _ in 0..3 {
-        assert_eq!(etcd.perform(&Ask::Look).await, Ok(Answer::Seen(Seen::default())));
+        assert_eq!(etcd.perform(&Ask::Look).await, Ok(EtcdAnswer::Seen(Seen::default())));
     }
     assert_eq!(asked_sick.lock().unwrap().len(), 1);
 }
@@ -232,10 +234,10 @@ async fn a_connection_closed_without_an_answer_renews_the_token() {
     // The other endpoint is away, which says nothing about the token.
     let mut etcd = etcd(&[&url, "http://127.0.0.1:1"], Some(("alice".into(), file)));
     for _ in 0..2 {
-        assert_eq!(etcd.perform(&Ask::Look).await, Ok(Answer::Seen(Seen::default())));
+        assert_eq!(etcd.perform(&Ask::Look).await, Ok(EtcdAnswer::Seen(Seen::default())));
     }
     assert!(etcd.perform(&Ask::Look).await.is_err(), "the login fails, too");
-    assert_eq!(etcd.perform(&Ask::Look).await, Ok(Answer::Seen(Seen::default())), "and is tried again");
+    assert_eq!(etcd.perform(&Ask::Look).await, Ok(EtcdAnswer::Seen(Seen::default())), "and is tried again");
     let tokens: Vec<_> = asked.lock().unwrap().iter().map(|it| it.split(' ').nth(1).unwrap().to_owned()).collect();
     assert_eq!(tokens, ["-", "one", "one", "-", "two", "two", "-", "-", "three"]);
 }
@@ -247,12 +249,12 @@ async fn an_endpoint_that_is_not_etcd_hides_no_other_one() {
         let (well, _) = serve(&[(200, NO_KEYS)]);
         let mut etcd = etcd(&[&other, &well], None);
         let _ = etcd.perform(&Ask::Look).await;
-        assert_eq!(etcd.perform(&Ask::Look).await, Ok(Answer::Seen(Seen::default())), "{status} {text}");
+        assert_eq!(etcd.perform(&Ask::Look).await, Ok(EtcdAnswer::Seen(Seen::default())), "{status} {text}");
     }
     let (proxy, _) = serve(&[(404, "Not Found")]);
     assert!(etcd(&[&proxy], None).perform(&Ask::Revoke { lease: 7 }).await.is_err());
     let (gone, _) = serve(&[(404, r#"{"error":"etcdserver: requested lease not found"}"#)]);
-    assert_eq!(etcd(&[&gone], None).perform(&Ask::Revoke { lease: 7 }).await, Ok(Answer::Revoked));
+    assert_eq!(etcd(&[&gone], None).perform(&Ask::Revoke { lease: 7 }).await, Ok(EtcdAnswer::Revoked));
 }
 
 #[test]

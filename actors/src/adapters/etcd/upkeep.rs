@@ -2,9 +2,9 @@
 //! `sentinel cluster verify`.
 
 use super::{
-    BODY_BYTES_MAX, DEADLINE, Etcd, EtcdError,
+    DEADLINE, Etcd, EtcdError,
     json::{Nodes, Status, Transaction},
-    parsed,
+    requests::{BODY_BYTES_MAX, parsed},
 };
 use crate::{
     adapters::http::{self, HttpError},

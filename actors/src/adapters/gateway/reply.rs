@@ -75,8 +75,8 @@ pub(super) fn parse_object(reply: &[u8]) -> Result<Value, BadReply> {
     // The check includes parts that are not read: serde skips these without checking that they are valid text.
     let text = std::str::from_utf8(reply).map_err(|error| unreadable(error.to_string()))?;
     read(text).or_else(|error| {
-        let mended = String::from_utf8(with_bare_tokens_as(reply, b"{}")).unwrap_or_default();
-        read(&mended).map_err(|_| unreadable(error.to_string()))
+        let repaired = String::from_utf8(with_bare_tokens_as(reply, b"{}")).unwrap_or_default();
+        read(&repaired).map_err(|_| unreadable(error.to_string()))
     })
 }
 

@@ -1,7 +1,8 @@
 //! What the gateway told of the account: a row when it differs from the one before, and one an hour.
 
 use super::{
-    broken, ledger, millis,
+    broken, millis, profit_at_gateway,
+    savepoint::apart,
     snapshot_row::{SnapshotRow, json},
 };
 use crate::domain::{
@@ -33,19 +34,12 @@ const INSERT: &str =
     "INSERT INTO account_snapshots (at_ms, account, balance, equity, margin, positions, currency, is_whole)
                       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
 
-/// The same; if it cannot be written, nothing of it is, and why is the answer.
+/// The same; if it cannot be written, or panics, nothing of it is, and why is the answer.
 ///
 /// # Errors
 /// What else is written with it cannot be, either.
 pub(super) fn note_apart(transaction: &Connection, of: ToldOf<'_>) -> rusqlite::Result<Option<JournalError>> {
-    let run = |sql: &str| transaction.prepare_cached(sql)?.execute([]).map(drop);
-    run("SAVEPOINT money")?;
-    let fault = note(transaction, of).err();
-    if fault.is_some() {
-        run("ROLLBACK TO money")?;
-    }
-    run("RELEASE money")?;
-    Ok(fault)
+    apart(transaction, || note(transaction, of))
 }
 
 /// Keeps what was told of this account, unless its newest row says the same and is not old, and counts what changed since the look before. What
@@ -71,7 +65,7 @@ pub(super) fn note(transaction: &Connection, of: ToldOf<'_>) -> Result<(), Journ
             insert(transaction, of.account, &row).map_err(broken)?;
         }
         if row.is_whole {
-            ledger::count(transaction, (of.account, of.names), before.as_ref(), &row).map_err(broken)?;
+            profit_at_gateway::count(transaction, (of.account, of.names), before.as_ref(), &row).map_err(broken)?;
         }
     }
     Ok(())

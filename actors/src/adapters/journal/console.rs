@@ -114,18 +114,20 @@ impl ConsoleReader {
         self.read(newest_cycle)
     }
 
-    /// The press that halted nearest to this time, unix milliseconds, at most `slack_ms` from it and after the newest resume.
+    /// The press that gave the halt file this time, unix milliseconds: the first one of the next `late_ms` that is after the
+    /// newest resume. The journal gets a press after the file, so an earlier one made an earlier halt.
     ///
     /// # Errors
     /// See [`ReadError`].
-    pub fn halt_at(&self, at_ms: i64, slack_ms: i64) -> Result<Option<Pressed>, ReadError> {
+    pub fn halt_at(&self, file_ms: i64, late_ms: i64) -> Result<Option<Pressed>, ReadError> {
         self.read(|connection| {
-            let sql = "SELECT at_ms, who, note FROM console_actions WHERE action = 'halt' AND abs(at_ms - ?1) <= ?2
+            let sql =
+                "SELECT at_ms, who, note FROM console_actions WHERE action = 'halt' AND at_ms BETWEEN ?1 AND ?1 + ?2
                        AND id > coalesce((SELECT max(id) FROM console_actions WHERE action = 'resume'), 0)
-                       ORDER BY abs(at_ms - ?1), id DESC LIMIT 1";
+                       ORDER BY id LIMIT 1";
             let pressed =
                 |row: &rusqlite::Row<'_>| Ok(Pressed { at_ms: row.get(0)?, who: row.get(1)?, note: row.get(2)? });
-            connection.prepare_cached(sql)?.query_row([at_ms, slack_ms], pressed).optional()
+            connection.prepare_cached(sql)?.query_row([file_ms, late_ms], pressed).optional()
         })
     }
 

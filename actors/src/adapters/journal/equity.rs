@@ -4,8 +4,9 @@ use super::{Store, broken};
 use crate::domain::journal::JournalError;
 use rusqlite::{Connection, OptionalExtension, params};
 
-/// What was told longer ago than this before a day says nothing of its begin: an account that is seen has a row an hour.
-const SEEN_MS: i64 = 2 * 3_600_000;
+/// What was told longer ago than this before a day says nothing of its begin: an account that is seen has a row an hour, and a look may
+/// be some minutes late.
+const SEEN_MS: i64 = 70 * 60_000;
 
 /// What was known at that time; of an account that is new since then, what was known first. Only whole looks: a deposit that
 /// another row shows is not in `unexplained` yet.

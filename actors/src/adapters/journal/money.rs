@@ -5,9 +5,9 @@ use super::{
     account_snapshots::{newest, newest_whole},
     broken,
     equity::{begin, peak},
-    ledger::symbol_of,
     millis,
     orders::parsed,
+    profit_at_gateway::symbol_of,
     snapshot_row::SnapshotRow,
 };
 use crate::domain::{

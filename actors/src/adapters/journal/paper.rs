@@ -4,6 +4,7 @@
 use super::{
     Store, broken, millis,
     orders::parsed,
+    savepoint::apart,
     standing::{by_keys, keys, side, symbol, time},
 };
 use crate::domain::{
@@ -14,25 +15,27 @@ use crate::domain::{
     paper::{PaperBook, PaperEnd, PaperEntry, PaperEquity, PaperExit, PaperOrder, Unkept},
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
-    time::Duration,
-};
+use std::time::Duration;
 use uuid::Uuid;
 
 /// As [`trade`] reads them and [`write`] writes them.
 pub(super) const COLUMNS: &str = "id, symbol, gateway_name, bar_close_time, side, volume, stop_loss, take_profit, confidence, close, digits,
     ticket, closes, seen_to, bars_seen, mark_price, ended_by, entry_at, entry_price, exit_at, exit_price, exit_reason,
     is_ambiguous, nights, net_points, profit, spread_points, slippage_points, commission_points, swap_points, created_at_ms,
-    updated_at_ms, entry_source, exit_source, account, model";
+    updated_at_ms, entry_source, exit_source, account, model, ended_at_ms";
 
-/// Of a trade that is known already, only what follows its order changes.
+/// Of a trade that is known already, only what follows its order changes. When it ended is written once: what it brought may be known
+/// later.
 const UPSERT: &str = "
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26,
-        ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36)
+        ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37)
 ON CONFLICT (id) DO UPDATE SET seen_to = ?14, bars_seen = ?15, mark_price = ?16, ended_by = ?17, entry_at = ?18,
     entry_price = ?19, exit_at = ?20, exit_price = ?21, exit_reason = ?22, is_ambiguous = ?23, nights = ?24, net_points = ?25,
-    profit = ?26, updated_at_ms = ?32, entry_source = ?33, exit_source = ?34";
+    profit = ?26, updated_at_ms = ?32, entry_source = ?33, exit_source = ?34,
+    ended_at_ms = coalesce(ended_at_ms, ?37)";
+
+/// What ended longer ago is not priced any more: a rate of now says nothing of then.
+const RATE_WAIT: Duration = Duration::from_secs(86_400);
 
 /// Most cycles only follow what is open: that touches no index.
 const PROGRESS: &str =
@@ -92,15 +95,7 @@ pub(super) fn write(
     if cycle.orders.is_empty() && cycle.equity.is_none() {
         return Ok(None);
     }
-    let run = |sql: &str| transaction.prepare_cached(sql)?.execute([]).map(drop);
-    run("SAVEPOINT paper")?;
-    let done = catch_unwind(AssertUnwindSafe(|| write_all(transaction, model, cycle).map_err(broken)));
-    let fault = done.unwrap_or_else(|_| Err(JournalError::Failed("it panicked; see the line before".into()))).err();
-    if fault.is_some() {
-        run("ROLLBACK TO paper")?;
-    }
-    run("RELEASE paper")?;
-    Ok(fault)
+    apart(transaction, || write_all(transaction, model, cycle).map_err(broken))
 }
 
 fn write_all(transaction: &Connection, model: &str, cycle: &PaperCycle<'_>) -> rusqlite::Result<()> {
@@ -156,6 +151,7 @@ fn write_all(transaction: &Connection, model: &str, cycle: &PaperCycle<'_>) -> r
                 exit.and_then(|exit| source(exit.reason)),
                 account,
                 model,
+                exit.map(|_| millis(at)),
             ])?;
         }
     }
@@ -185,7 +181,9 @@ impl Store {
                  ORDER BY ticket"
             );
             let mut select = self.connection.prepare(&sql)?;
-            let open = select.query_map([account], trade)?.collect::<rusqlite::Result<_>>()?;
+            let open = select.query_map([account], trade)?.collect::<rusqlite::Result<Vec<_>>>()?;
+            let mut orders = self.waiting_for_rate(account, now)?;
+            orders.extend(open);
             let sql = "SELECT coalesce(max(ticket), 0) FROM paper_orders WHERE account = ?1";
             let last_ticket = self.connection.query_row(sql, [account], |row| row.get(0))?;
             let sql = "SELECT start, balance, equity, points, open_points, unpriced FROM paper_equity
@@ -199,9 +197,21 @@ impl Store {
             // An account that is new today began with its start.
             let first = before.or_else(|| equity.map(|equity: PaperEquity| equity.start));
             let first_equity = first.map(|first| (day, first));
-            Ok((PaperBook { open, last_ticket, equity, first_equity }, self.paper_history(account, model, now)?))
+            Ok((PaperBook { orders, last_ticket, equity, first_equity }, self.paper_history(account, model, now)?))
         };
         read().map_err(broken)
+    }
+
+    /// Trades that ended not long ago and are known in points only: the rate may have had no price yet.
+    fn waiting_for_rate(&self, account: &str, now: Duration) -> rusqlite::Result<Vec<PaperOrder>> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM paper_orders WHERE account = ?1 AND net_points IS NOT NULL AND profit IS NULL
+             AND ended_at_ms >= ?2 ORDER BY ticket"
+        );
+        let mut select = self.connection.prepare(&sql)?;
+        let since = millis(now.saturating_sub(RATE_WAIT));
+        let rows = select.query_map(params![account, since], trade)?;
+        rows.map(|order| order.map(|order| PaperOrder { waits_for_rate: true, ..order })).collect()
     }
 
     fn paper_history(&self, account: &str, model: &str, now: Duration) -> rusqlite::Result<History> {

@@ -10,12 +10,12 @@ use std::{ops::Range, time::Duration};
 
 const DAY_S: i64 = 86_400;
 
-/// An order that only ended a trade is none itself. A result counts when Sentinel saw it, as one of the gateway does: a row does
-/// not change after its end. So both ledgers count a trade on the same day, also where old bars are played again.
+/// An order that only ended a trade is none itself. A result counts when Sentinel saw it, as one of the gateway does, even
+/// if it became known in money on a later day. So both ledgers count a trade on the same day, also where old bars are played again.
 const REALISED: &str = "
 SELECT symbol, count(*), count(profit), total(profit), count(net_points), total(net_points), count(spread_points)
 FROM paper_orders WHERE account = ?1 AND closes IS NULL AND exit_at IS NOT NULL
-AND updated_at_ms >= ?2 AND updated_at_ms < ?3 GROUP BY symbol ORDER BY symbol";
+AND ended_at_ms >= ?2 AND ended_at_ms < ?3 GROUP BY symbol ORDER BY symbol";
 
 /// Points of different symbols are different things. Of each symbol the newest order is kept for ever, so this knows them all.
 const ACCOUNT: &str = "SELECT at_ms, start, balance, equity, points, open_points, unpriced,

@@ -8,7 +8,7 @@ use std::path::Path;
 pub(super) const APPLICATION_ID: i64 = 0x534e_544c;
 
 /// What each version adds; `PRAGMA user_version` counts how many a file has.
-pub(super) const MIGRATIONS: [&str; 7] = ["
+pub(super) const MIGRATIONS: [&str; 8] = ["
 CREATE TABLE orders (
     id             TEXT PRIMARY KEY,     -- client_order_id
     account        TEXT NOT NULL,
@@ -228,6 +228,9 @@ CREATE TABLE console_actions (           -- who pressed a button of the console
 CREATE INDEX decisions_telling ON decisions (symbol, bar_close_time, cycle_id)
 WHERE (order_id IS NOT NULL OR paper_order_id IS NOT NULL OR failure IS NOT NULL
     OR (action <> 'HOLD' AND suppressed IS NOT NULL AND suppressed <> 'already_ordered'));
+", "
+ALTER TABLE paper_orders ADD COLUMN ended_at_ms INTEGER; -- when its end was noticed, unix milliseconds; null: it is open or no trade
+UPDATE paper_orders SET ended_at_ms = updated_at_ms WHERE exit_at IS NOT NULL AND closes IS NULL; -- until now nothing else told it
 "];
 
 /// Latest version.

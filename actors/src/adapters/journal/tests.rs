@@ -2,6 +2,7 @@
 
 mod companion_files;
 mod money;
+mod paper;
 mod versions;
 
 use super::*;

@@ -134,8 +134,8 @@ fn a_byte_order_mark_and_a_rounding_cost_nothing_and_what_no_double_holds_its_ro
 #[test]
 fn tokens_inside_strings_stay() {
     let text = br#"{"a\"NaN": "Infinity \\", "b": -Infinity, "c": [NaN,Infinity]}"#;
-    let mended = String::from_utf8(without_bare_tokens(text)).unwrap();
-    assert_eq!(mended, r#"{"a\"NaN": "Infinity \\", "b": null, "c": [null,null]}"#);
+    let repaired = String::from_utf8(without_bare_tokens(text)).unwrap();
+    assert_eq!(repaired, r#"{"a\"NaN": "Infinity \\", "b": null, "c": [null,null]}"#);
 }
 
 fn check(body: &[u8], rows: usize) {

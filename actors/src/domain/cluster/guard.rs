@@ -1,50 +1,13 @@
-//! The life of a claim, as a machine: look, take a lease, claim, keep alive; after a loss all over again.
+//! The life of a claim, as a machine: look, take a lease, claim, keep alive; after a loss all over again. `base` decides on
+//! what a claim is built and how long it has to wait, `standing` says what others are told.
 
-use super::{Answer, Ask, LEASE_MAX, LOOK_PERIOD, MARGIN, Record, Seen, Standing, Stored, Terms};
+mod base;
+mod standing;
+
+use super::{Ask, EtcdAnswer, LOOK_PERIOD, MARGIN, Record, Seen, Stored, Terms};
+use base::Base;
+pub use standing::Holder;
 use std::time::Duration;
-
-/// A wall clock may be set by this much while its daemon holds the account, seconds.
-const SKEW_S: i64 = 5;
-/// A bar cannot have been ordered so long before it closes, seconds. If a record says so, a clock is wrong: the longest wait,
-/// and clocks that differ by minutes, are less.
-const FAR_S: i64 = 600;
-
-/// A daemon that holds the account and is not this one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Holder {
-    /// The claim's `create_revision`.
-    epoch: i64,
-    /// Its record, if that can be read.
-    record: Option<Record>,
-    /// Whether it wrote something while this daemon looked on. If not, it may be dead, and its lease not over yet.
-    pub is_alive: bool,
-}
-
-impl Holder {
-    /// The time to live of its lease, as far as that can be told from its record.
-    pub fn lease(&self) -> Duration {
-        let trust = self.record.as_ref().map(|record| Duration::from_millis(record.trust_ms));
-        trust.map_or(LEASE_MAX, |trust| trust.saturating_add(MARGIN).min(LEASE_MAX))
-    }
-
-    /// [`Record::in_words`], if there is one.
-    pub fn in_words(&self) -> String {
-        let unreadable = || "a daemon whose record in etcd cannot be read".into();
-        self.record.as_ref().map_or_else(unreadable, Record::in_words)
-    }
-}
-
-/// What must hold when the account is claimed, as decided before the request is sent.
-#[derive(Debug, Clone)]
-struct Base {
-    /// The version of `last` on which the rest depends.
-    last_revision: i64,
-    /// When the trust of whoever wrote it has ended.
-    settles_at: Duration,
-    bars_after: Option<i64>,
-    /// See [`Record::before`].
-    before: Option<String>,
-}
 
 #[derive(Debug, Clone)]
 enum State {
@@ -80,7 +43,7 @@ pub struct Guard {
     /// What `last` is, and since when. All of it, because an etcd that lost its data begins with revision 1 again.
     last: Option<(Option<Stored>, Duration)>,
     holder: Option<Holder>,
-    /// Of every claim that was ever asked for: one whose answer was lost may have been made.
+    /// Of all claims that were asked for: one whose answer was lost may have been made.
     settles_at: Duration,
     from: Duration,
     until: Duration,
@@ -144,41 +107,6 @@ impl Guard {
         self.me.before.as_deref()
     }
 
-    /// What the SignalSender and people are told at this time.
-    pub fn standing(&self, now: Duration) -> Standing {
-        let is_holder = self.is_holder();
-        let lost_at = self.until.saturating_sub(now).as_secs();
-        let trouble = match (&self.fault, &self.holder) {
-            (Some(fault), _) if is_holder && now < self.until => {
-                Some(format!("etcd does not answer, and in {lost_at} s no order is sent any more: {fault}"))
-            }
-            (Some(fault), _) => Some(format!("no order is sent, because etcd does not answer: {fault}")),
-            (None, Some(holder)) if !is_holder => Some(format!("no order is sent: {} holds it", holder.in_words())),
-            (None, _) if !is_holder => Some("no order is sent: this daemon does not hold the account yet".into()),
-            (None, _) if now < self.from => {
-                let wait = (self.from - now).as_secs() + 1;
-                Some(format!(
-                    "no order is sent for another {wait} s, until the daemon before this one has surely stopped"
-                ))
-            }
-            (None, _) if now >= self.until => Some("no order is sent: the claim was not kept alive in time".into()),
-            (None, _) => self.trouble_with_clocks(),
-        };
-        let (from, until) = if is_holder { (self.from, self.until) } else { Default::default() };
-        let bars_after = self.me.bars_after;
-        Standing { from, until, bars_after, is_etcd_up: self.fault.is_none(), is_holder, trouble }
-    }
-
-    fn trouble_with_clocks(&self) -> Option<String> {
-        let after = self.me.bars_after.filter(|after| *after > self.me.at.saturating_add(FAR_S))?;
-        let after = chrono::DateTime::from_timestamp(after, 0)
-            .map_or_else(|| format!("second {after} since 1970"), |at| at.format("%Y-%m-%d %H:%M:%S UTC").to_string());
-        Some(format!(
-            "no bar that closes before {after} is ordered, because the clock of this machine or of an earlier holder is or was \
-             wrong; set the clocks, stop all daemons of this account, and delete its key last in etcd"
-        ))
-    }
-
     /// The next request, sent at `now`, which is `wall_s` in unix seconds.
     pub fn ask(&mut self, now: Duration, wall_s: i64) -> Ask {
         self.asked_at = now;
@@ -208,7 +136,7 @@ impl Guard {
     /// etcd, and the lease to revoke after that.
     pub fn release(&mut self, now: Duration, wall_s: i64, is_settled: bool) -> Option<(Ask, i64)> {
         let State::Holding { lease, epoch, .. } = self.state else { return None };
-        // Only a holder that has waited for the one before can say that nobody sends any more.
+        // Only a holder that has waited for the one before can say that no other daemon sends any more.
         let released = is_settled && now >= self.from;
         self.lose(Duration::MAX);
         let record = Record { released, at: wall_s, ..self.me.clone() };
@@ -229,18 +157,18 @@ impl Guard {
     }
 
     /// etcd's answer to the last request at `now`, which is `wall_s` in unix seconds.
-    pub fn told(&mut self, now: Duration, wall_s: i64, answer: Answer) {
+    pub fn told(&mut self, now: Duration, wall_s: i64, answer: EtcdAnswer) {
         self.fault = None;
         self.due_at = now;
         match (self.state.clone(), answer) {
-            (State::Looking, Answer::Seen(seen)) => self.looked(now, wall_s, &seen),
-            (State::Granting(base), Answer::Granted { lease, ttl }) => {
+            (State::Looking, EtcdAnswer::Seen(seen)) => self.looked(now, wall_s, &seen),
+            (State::Granting(base), EtcdAnswer::Granted { lease, ttl }) => {
                 self.state = State::Claiming { base, lease, until: self.trusted_until(self.asked_at, ttl) };
             }
-            (State::Claiming { base, lease, until }, Answer::Done { revision }) => {
+            (State::Claiming { base, lease, until }, EtcdAnswer::Done { revision }) => {
                 self.hold(&base, (lease, revision, revision), until, wall_s);
             }
-            (State::Claiming { base, lease, until }, Answer::Refused(seen)) => match self.own(&seen, lease) {
+            (State::Claiming { base, lease, until }, EtcdAnswer::Refused(seen)) => match self.own(&seen, lease) {
                 // The answer to an earlier request was lost.
                 Some((epoch, written)) => self.hold(&base, (lease, epoch, written), until, wall_s),
                 None => {
@@ -248,16 +176,16 @@ impl Guard {
                     self.state = State::Revoking { lease };
                 }
             },
-            (State::Holding { lease, epoch, written, .. }, Answer::KeptAlive(Some(ttl))) => {
+            (State::Holding { lease, epoch, written, .. }, EtcdAnswer::KeptAlive(Some(ttl))) => {
                 self.state = State::Holding { lease, epoch, written, renewed: Some((self.asked_at, ttl)) };
             }
-            (State::Holding { lease, epoch, renewed: Some((asked_at, ttl)), .. }, Answer::Done { revision }) => {
+            (State::Holding { lease, epoch, renewed: Some((asked_at, ttl)), .. }, EtcdAnswer::Done { revision }) => {
                 self.until = self.until.max(self.trusted_until(asked_at, ttl));
                 self.state = State::Holding { lease, epoch, written: revision, renewed: None };
                 self.due_at = asked_at + self.terms.keepalive;
             }
-            (State::Holding { .. }, Answer::KeptAlive(None)) => self.lose(now),
-            (State::Holding { lease, epoch, written, renewed }, Answer::Refused(seen)) => {
+            (State::Holding { .. }, EtcdAnswer::KeptAlive(None)) => self.lose(now),
+            (State::Holding { lease, epoch, written, renewed }, EtcdAnswer::Refused(seen)) => {
                 if let Some((claimed, earlier)) = self.own(&seen, lease)
                     && claimed == epoch
                     && earlier > written
@@ -336,63 +264,4 @@ impl Guard {
             }
         });
     }
-
-    /// What the claim of an account that nobody holds is built on.
-    fn base(&self, now: Duration, wall_s: i64, last: Option<&Stored>) -> Base {
-        let Some(last) = last else {
-            if now < self.held_until {
-                // etcd lost its data while this daemon held the account.
-                let settles_at = self.settles_at.max(now);
-                return Base {
-                    last_revision: 0,
-                    settles_at,
-                    bars_after: self.me.bars_after,
-                    before: self.me.before.clone(),
-                };
-            }
-            // The first daemon of this account; or etcd lost its data, and a daemon with any lease still trusts its claim.
-            let settles_at = now + longest(LEASE_MAX - MARGIN);
-            let after = wall_s.saturating_add(whole_seconds(settles_at - now) + 1 + SKEW_S);
-            let (bars_after, before) = (self.me.bars_after.max(Some(after)), self.me.before.clone());
-            return Base { last_revision: 0, settles_at, bars_after, before };
-        };
-        let record = last.record.as_ref();
-        let seen_at = match &self.last {
-            Some((Some(known), seen_at)) if known == last => *seen_at,
-            _ => now,
-        };
-        let trust = record.map_or(LEASE_MAX, |record| Duration::from_millis(record.trust_ms).min(LEASE_MAX));
-        let settles_at = match record {
-            Some(record) if record.released => now,
-            Some(record) if record.instance == self.me.instance => self.settles_at.max(now),
-            _ => (seen_at + longest(trust)).max(now),
-        };
-        let bars_after = match record {
-            Some(record) if record.journal == self.me.journal => record.bars_after,
-            _ => {
-                // By this clock; and by the clock of whoever wrote `last`, which may be far from this one.
-                let here = wall_s.saturating_add(whole_seconds(settles_at - now));
-                let there = record.map_or(i64::MIN, |record| {
-                    record.at.saturating_add(if record.released { 0 } else { whole_seconds(trust) })
-                });
-                let before = record.and_then(|record| record.bars_after).unwrap_or(i64::MIN);
-                Some(here.max(there).saturating_add(1 + SKEW_S).max(before))
-            }
-        };
-        let before = match record {
-            Some(record) if record.released || record.journal == self.me.journal => record.before.clone(),
-            Some(record) => Some(record.in_words()),
-            None => Some("a daemon whose record in etcd cannot be read".into()),
-        };
-        Base { last_revision: last.mod_revision, settles_at, bars_after, before }
-    }
-}
-
-fn whole_seconds(time: Duration) -> i64 {
-    i64::try_from(time.as_secs()).unwrap_or(i64::MAX)
-}
-
-/// How long a trust may last by this clock, if the other one is slower.
-fn longest(trust: Duration) -> Duration {
-    trust + trust / 10
 }

@@ -40,11 +40,11 @@ fn guard() -> Guard {
 /// From a look at `last` at `at` to the claim, which etcd grants.
 fn claim(guard: &mut Guard, at: Duration, last: Option<Stored>) -> Record {
     assert_eq!(guard.ask(at, WALL), Ask::Look);
-    guard.told(at, WALL, Answer::Seen(Seen { claim: None, last }));
+    guard.told(at, WALL, EtcdAnswer::Seen(Seen { claim: None, last }));
     assert_eq!(guard.ask(at, WALL), Ask::Grant { ttl: s(15) });
-    guard.told(at, WALL, Answer::Granted { lease: 7, ttl: s(15) });
+    guard.told(at, WALL, EtcdAnswer::Granted { lease: 7, ttl: s(15) });
     let Ask::Claim { lease: 7, record, .. } = guard.ask(at, WALL) else { panic!("it claims") };
-    guard.told(at, WALL, Answer::Done { revision: 40 });
+    guard.told(at, WALL, EtcdAnswer::Done { revision: 40 });
     record
 }
 
@@ -71,10 +71,10 @@ fn a_claim_is_trusted_for_ten_of_fifteen_seconds() {
 fn trust_counts_from_the_sending_of_a_keep_alive_that_was_answered() {
     let mut guard = holding(s(100));
     assert_eq!(guard.ask(s(105), WALL), Ask::KeepAlive { lease: 7 });
-    guard.told(s(108), WALL, Answer::KeptAlive(Some(s(15))));
+    guard.told(s(108), WALL, EtcdAnswer::KeptAlive(Some(s(15))));
     assert!(!guard.standing(s(108)).may_send_at(s(110)), "the other half of the round is missing");
     assert!(matches!(guard.ask(s(108), WALL), Ask::Beat { epoch: 40, .. }));
-    guard.told(s(109), WALL, Answer::Done { revision: 41 });
+    guard.told(s(109), WALL, EtcdAnswer::Done { revision: 41 });
     let standing = guard.standing(s(109));
     assert!(standing.may_send_at(s(114)) && !standing.may_send_at(s(115)), "{standing:?}");
     assert_eq!(guard.due_at(), s(110), "the next one is five seconds after the last was sent");
@@ -92,9 +92,9 @@ fn a_keep_alive_without_an_answer_extends_nothing() {
     assert!(standing.may_send_at(s(109)) && !standing.may_send_at(s(110)) && !standing.is_etcd_up);
     // The lease may still be there: then the same claim is trusted again.
     guard.ask(s(112), WALL);
-    guard.told(s(112), WALL, Answer::KeptAlive(Some(s(15))));
+    guard.told(s(112), WALL, EtcdAnswer::KeptAlive(Some(s(15))));
     guard.ask(s(112), WALL);
-    guard.told(s(112), WALL, Answer::Done { revision: 41 });
+    guard.told(s(112), WALL, EtcdAnswer::Done { revision: 41 });
     assert!(guard.standing(s(112)).may_send_at(s(121)));
 }
 
@@ -102,9 +102,9 @@ fn a_keep_alive_without_an_answer_extends_nothing() {
 fn a_shorter_lease_than_asked_for_is_trusted_for_less() {
     let mut guard = holding(s(100));
     guard.ask(s(104), WALL);
-    guard.told(s(104), WALL, Answer::KeptAlive(Some(s(12))));
+    guard.told(s(104), WALL, EtcdAnswer::KeptAlive(Some(s(12))));
     guard.ask(s(104), WALL);
-    guard.told(s(104), WALL, Answer::Done { revision: 41 });
+    guard.told(s(104), WALL, EtcdAnswer::Done { revision: 41 });
     assert!(guard.standing(s(104)).may_send_at(s(110)) && !guard.standing(s(104)).may_send_at(s(111)));
 }
 
@@ -112,16 +112,16 @@ fn a_shorter_lease_than_asked_for_is_trusted_for_less() {
 fn a_lost_lease_or_another_claim_ends_it_at_once() {
     let mut lost = holding(s(100));
     lost.ask(s(105), WALL);
-    lost.told(s(105), WALL, Answer::KeptAlive(None));
+    lost.told(s(105), WALL, EtcdAnswer::KeptAlive(None));
     assert!(!lost.standing(s(105)).may_send_at(s(105)) && !lost.is_holder());
     assert_eq!(lost.ask(s(105), WALL), Ask::Look, "only a new transaction brings it back");
 
     let mut other = holding(s(100));
     other.ask(s(105), WALL);
-    other.told(s(105), WALL, Answer::KeptAlive(Some(s(15))));
+    other.told(s(105), WALL, EtcdAnswer::KeptAlive(Some(s(15))));
     other.ask(s(105), WALL);
     let seen = Seen { claim: Some(stored(record("other", "theirs"), 50, 9)), last: None };
-    other.told(s(105), WALL, Answer::Refused(seen));
+    other.told(s(105), WALL, EtcdAnswer::Refused(seen));
     let standing = other.standing(s(105));
     assert!(!standing.may_send_at(s(105)));
     assert!(standing.trouble.unwrap().contains("other-name on host inf (pid 17, version 0.1.0)"));
@@ -133,14 +133,14 @@ fn a_lost_answer_to_a_claim_is_found_again() {
     let mut guard = guard();
     guard.ask(s(100), WALL);
     let before = Record { released: true, ..record("before", "mine") };
-    guard.told(s(100), WALL, Answer::Seen(Seen { claim: None, last: Some(stored(before, 30, 0)) }));
+    guard.told(s(100), WALL, EtcdAnswer::Seen(Seen { claim: None, last: Some(stored(before, 30, 0)) }));
     guard.ask(s(100), WALL);
-    guard.told(s(100), WALL, Answer::Granted { lease: 7, ttl: s(15) });
+    guard.told(s(100), WALL, EtcdAnswer::Granted { lease: 7, ttl: s(15) });
     let first = guard.ask(s(100), WALL);
     guard.failed(s(102), "no complete answer".into());
     assert_eq!(guard.ask(s(103), WALL), first, "the same lease and the same condition");
     let mine = stored(record("me", "mine"), 44, 7);
-    guard.told(s(103), WALL, Answer::Refused(Seen { claim: Some(mine.clone()), last: Some(mine) }));
+    guard.told(s(103), WALL, EtcdAnswer::Refused(Seen { claim: Some(mine.clone()), last: Some(mine) }));
     assert!(guard.is_holder() && guard.standing(s(103)).may_send_at(s(103)));
     assert!(matches!(guard.ask(s(104), WALL), Ask::KeepAlive { lease: 7 }));
 }
@@ -150,7 +150,7 @@ fn a_beat_whose_answer_was_lost_is_written_again() {
     let mut guard = holding(s(100));
     let renewed = |guard: &mut Guard, at| {
         assert_eq!(guard.ask(at, WALL), Ask::KeepAlive { lease: 7 });
-        guard.told(at, WALL, Answer::KeptAlive(Some(s(15))));
+        guard.told(at, WALL, EtcdAnswer::KeptAlive(Some(s(15))));
         let Ask::Beat { epoch: 40, last_revision, .. } = guard.ask(at, WALL) else { panic!("it beats") };
         last_revision
     };
@@ -158,10 +158,10 @@ fn a_beat_whose_answer_was_lost_is_written_again() {
     guard.failed(s(107), "no complete answer".into());
     assert_eq!(renewed(&mut guard, s(108)), 40, "whether the first one arrived is not known");
     let mine = |revision| Some(Stored { mod_revision: revision, ..stored(record("me", "mine"), 40, 7) });
-    guard.told(s(108), WALL, Answer::Refused(Seen { claim: mine(40), last: mine(44) }));
+    guard.told(s(108), WALL, EtcdAnswer::Refused(Seen { claim: mine(40), last: mine(44) }));
     assert!(guard.is_holder() && !guard.standing(s(108)).may_send_at(s(110)), "nothing is trusted for longer yet");
     assert!(matches!(guard.ask(s(108), WALL), Ask::Beat { epoch: 40, last_revision: 44, .. }));
-    guard.told(s(108), WALL, Answer::Done { revision: 45 });
+    guard.told(s(108), WALL, EtcdAnswer::Done { revision: 45 });
     assert!(guard.standing(s(108)).may_send_at(s(117)));
 }
 
@@ -179,7 +179,7 @@ fn the_trust_of_the_holder_before_runs_out_first() {
     let last = stored(record("before", "mine"), 30, 0);
     let claimed = Seen { claim: Some(stored(record("before", "mine"), 30, 3)), last: Some(last.clone()) };
     waiting.ask(s(80), WALL);
-    waiting.told(s(80), WALL, Answer::Seen(claimed));
+    waiting.told(s(80), WALL, EtcdAnswer::Seen(claimed));
     claim(&mut waiting, s(100), Some(last));
     assert!(waiting.standing(s(100)).may_send_at(s(100)));
 }
@@ -198,7 +198,7 @@ fn a_holder_whose_etcd_lost_its_data_takes_it_again_at_once() {
     for (at, from, bars_after) in [(105, s(105), None), (112, s(172) + Duration::from_millis(500), Some(WALL + 66))] {
         let mut guard = holding(s(100));
         guard.ask(s(at), WALL);
-        guard.told(s(at), WALL, Answer::KeptAlive(None));
+        guard.told(s(at), WALL, EtcdAnswer::KeptAlive(None));
         claim(&mut guard, s(at), None);
         let standing = guard.standing(s(at));
         assert_eq!((standing.from, standing.bars_after), (from, bars_after), "lost at {at} s");
@@ -264,7 +264,7 @@ fn a_holder_is_alive_only_if_it_writes() {
     };
     for (at, revision, is_alive) in [(1, 30, false), (2, 30, false), (3, 31, true), (4, 31, true)] {
         assert_eq!(guard.ask(s(at), WALL), Ask::Look);
-        guard.told(s(at), WALL, Answer::Seen(seen(revision)));
+        guard.told(s(at), WALL, EtcdAnswer::Seen(seen(revision)));
         assert_eq!((guard.holder().unwrap().is_alive, guard.due_at()), (is_alive, s(at + 1)));
     }
 }

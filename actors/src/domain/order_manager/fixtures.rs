@@ -2,10 +2,12 @@
 
 use super::*;
 use crate::domain::{
+    clock::Expiry,
     instrument::{Instrument, Symbol},
-    order::{Side, client_order_id, close_order_id},
+    order::{Order, Outcome, Side, client_order_id, close_order_id},
     order_state::OrderState,
-    reconcile::Proof,
+    position::Position,
+    reconcile::{Proof, Unproven},
 };
 use std::{
     cell::{Cell, RefCell},

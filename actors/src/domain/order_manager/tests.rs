@@ -3,7 +3,11 @@
 mod exposure;
 
 use super::{fixtures::*, *};
-use crate::domain::{order::Side, order_state::OrderState, position::Opposite};
+use crate::domain::{
+    order::{Order, Outcome, Side},
+    order_state::OrderState,
+    position::{Opposite, Position},
+};
 
 #[test]
 fn an_order_is_on_disk_before_it_is_sent_and_after_its_outcome_is_known() {

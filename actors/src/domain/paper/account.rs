@@ -46,14 +46,14 @@ pub struct PaperAccount {
 impl PaperAccount {
     /// Goes on from what was kept. A start that the settings have changed since is a deposit or a withdrawal.
     pub fn new(terms: PaperTerms, book: PaperBook) -> Self {
-        let PaperBook { open, last_ticket, equity: kept, first_equity } = book;
+        let PaperBook { orders, last_ticket, equity: kept, first_equity } = book;
         let begin = PaperEquity { start: terms.start, balance: terms.start, ..PaperEquity::default() };
         let ended = kept.map_or(begin, |kept| PaperEquity {
             start: terms.start,
             balance: kept.balance + terms.start - kept.start,
             ..kept
         });
-        Self { terms, orders: open.into(), last_ticket, ended, kept, first_equity, closes: Vec::new() }
+        Self { terms, orders: orders.into(), last_ticket, ended, kept, first_equity, closes: Vec::new() }
     }
 
     /// All open trades, oldest first.
@@ -80,7 +80,7 @@ impl PaperAccount {
             let seen = bars.partition_point(|bar| bar.open_time <= order.seen_to);
             let Some(last) = bars[seen..].last() else { continue };
             let was_entered = order.entry.is_some();
-            // Where the window begins later than what was seen, nobody knows what is missing before it.
+            // Where the window begins later than what was seen, it is not known what is missing before it.
             order.exit = match seen {
                 0 => Some(lost(close_time(last))),
                 _ => follow(order, &bars[seen..], &terms, &close_time),
@@ -94,8 +94,8 @@ impl PaperAccount {
         }
     }
 
-    /// Counts in money what ended trades brought. Where the symbol of the rate has no price yet, the trade waits for it as long as
-    /// the daemon runs.
+    /// Counts in money what ended trades brought. Where the symbol of the rate has no price yet, the trade waits for it, also over a
+    /// restart, for which the journal gives it back within a day.
     pub fn price(&mut self, money: &Money) {
         let closes = &self.closes;
         let close_of = |named: &Symbol| closes.iter().find(|(name, _)| name == named).map(|(_, close)| *close);

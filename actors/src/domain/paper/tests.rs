@@ -55,9 +55,9 @@ fn terms() -> PaperTerms {
     }
 }
 
-/// A desk for EURUSD and USDJPY and all bars so far.
+/// An order manager for EURUSD and USDJPY and all bars so far.
 struct Table {
-    desk: Desk,
+    manager: PaperOrderManager,
     bars: Vec<Bar>,
     costs: Option<Costs>,
 }
@@ -86,8 +86,13 @@ impl Table {
     }
 
     fn limited(terms: PaperTerms, limits: Limits) -> Self {
-        let desk = Desk::new(rules(terms, limits), &[instrument("EURUSD")], PaperBook::default(), History::default());
-        Self { desk, bars: vec![flat(0, 1.1)], costs: Some(COSTS) }
+        let manager = PaperOrderManager::new(
+            rules(terms, limits),
+            &[instrument("EURUSD")],
+            PaperBook::default(),
+            History::default(),
+        );
+        Self { manager, bars: vec![flat(0, 1.1)], costs: Some(COSTS) }
     }
 
     fn now(&self) -> Duration {
@@ -98,7 +103,7 @@ impl Table {
     fn bar(&mut self, prices: [f64; 4]) -> &mut Self {
         self.bars.push(bar(self.bars.len() as i64, prices));
         let (symbol, now) = (Symbol::new("EURUSD"), self.now());
-        self.desk.advance([(&symbol, &self.bars[..])].into_iter(), close_time, now);
+        self.manager.advance([(&symbol, &self.bars[..])].into_iter(), close_time, now);
         self
     }
 
@@ -108,17 +113,17 @@ impl Table {
 
     fn signal_of(&mut self, name: &str, side: Side) -> Result<Uuid, Suppression> {
         let (now, bar) = (self.now(), *self.bars.last().unwrap());
-        self.desk.begin(now);
+        self.manager.begin(now);
         let instrument = instrument(name);
         let bar_close_time = close_time(&bar);
         let (confidence, costs) = (0.7, self.costs);
         let signal = PaperSignal { instrument: &instrument, side, confidence, bar: &bar, bar_close_time, costs };
-        self.desk.place(&signal, now)
+        self.manager.place(&signal, now)
     }
 
     /// What a cycle would write, as the journal is told it.
     fn changes(&mut self) -> (Vec<PaperOrder>, Option<PaperEquity>) {
-        let (orders, equity) = self.desk.changes();
+        let (orders, equity) = self.manager.changes();
         (orders.into_iter().cloned().collect(), equity)
     }
 
@@ -235,7 +240,7 @@ fn a_position_whose_bars_are_missing_is_lost_without_a_figure() {
     // A window that begins after all that was seen.
     table.bars = (200..320).map(|place| flat(place, 1.2)).collect();
     let symbol = Symbol::new("EURUSD");
-    table.desk.advance([(&symbol, &table.bars[..])].into_iter(), close_time, NOW);
+    table.manager.advance([(&symbol, &table.bars[..])].into_iter(), close_time, NOW);
     let exit = table.only().exit.unwrap();
     assert_eq!((exit.reason, exit.price, exit.net_points, exit.profit), (PaperEnd::Lost, None, None, None));
     let equity = table.changes().1.unwrap();
@@ -249,11 +254,11 @@ fn a_position_of_a_symbol_that_is_not_traded_any_more_is_lost() {
     table.signal_of("EURCHF", Side::Buy).unwrap();
     table.bars.push(flat(1, 1.1005));
     let symbol = Symbol::new("EURCHF");
-    table.desk.advance([(&symbol, &table.bars[..])].into_iter(), close_time, NOW);
-    table.desk.kept();
+    table.manager.advance([(&symbol, &table.bars[..])].into_iter(), close_time, NOW);
+    table.manager.kept();
     assert_eq!(table.signal(Side::Buy), Err(Suppression::LossLimit), "its loss is not known");
-    assert_eq!(table.desk.give_up(&[instrument("EURUSD"), instrument("EURCHF")], NOW), []);
-    assert_eq!(table.desk.give_up(&[instrument("EURUSD")], NOW), [symbol]);
+    assert_eq!(table.manager.give_up(&[instrument("EURUSD"), instrument("EURCHF")], NOW), []);
+    assert_eq!(table.manager.give_up(&[instrument("EURUSD")], NOW), [symbol]);
     let order = table.only();
     let exit = order.exit.unwrap();
     assert_eq!((exit.reason, exit.price, exit.net_points, exit.profit), (PaperEnd::Lost, None, None, None));
@@ -268,32 +273,54 @@ fn a_trade_that_ends_before_its_rate_has_a_price_is_priced_later() {
     table.signal_of("EURGBP", Side::Buy).unwrap();
     let (traded, rate) = (Symbol::new("EURGBP"), Symbol::new("GBPUSD"));
     table.bars.push(bar(1, [1.1, 1.1, 1.0985, 1.0985]));
-    table.desk.advance([(&traded, &table.bars[..])].into_iter(), close_time, NOW);
+    table.manager.advance([(&traded, &table.bars[..])].into_iter(), close_time, NOW);
     let (order, equity) = (table.only(), table.changes().1.unwrap());
     let points = order.exit.unwrap().net_points.unwrap();
     assert!(near(points, -116.0), "{order:?}");
     assert_eq!((order.exit.unwrap().profit, equity.balance, equity.unpriced), (None, 10_000.0, 1));
-    table.desk.kept();
-    table.desk.advance([(&traded, &table.bars[..])].into_iter(), close_time, NOW);
+    table.manager.kept();
+    table.manager.advance([(&traded, &table.bars[..])].into_iter(), close_time, NOW);
     assert_eq!(table.changes(), (Vec::new(), None), "still none");
-    table.desk.advance([(&rate, &[flat(2, 1.25)][..])].into_iter(), close_time, NOW);
+    table.manager.advance([(&rate, &[flat(2, 1.25)][..])].into_iter(), close_time, NOW);
     let (order, equity) = (table.only(), table.changes().1.unwrap());
     // 0.1 lots of 100,000: 0.1 pounds a point, at 1.25 dollars.
     assert!(near(order.exit.unwrap().profit.unwrap(), points * 0.125), "{order:?}");
     assert!(near(equity.balance, 10_000.0 + points * 0.125) && equity.unpriced == 0 && near(equity.points, points));
-    table.desk.kept();
-    table.desk.advance([(&rate, &[flat(3, 1.5)][..])].into_iter(), close_time, NOW);
+    table.manager.kept();
+    table.manager.advance([(&rate, &[flat(3, 1.5)][..])].into_iter(), close_time, NOW);
     assert_eq!(table.changes(), (Vec::new(), None), "once");
+}
+
+#[test]
+fn a_trade_that_waits_for_a_rate_is_priced_after_a_restart() {
+    let mut table = Table::new(terms());
+    table.signal_of("EURGBP", Side::Buy).unwrap();
+    let (traded, rate) = (Symbol::new("EURGBP"), Symbol::new("GBPUSD"));
+    table.bars.push(bar(1, [1.1, 1.1, 1.0985, 1.0985]));
+    table.manager.advance([(&traded, &table.bars[..])].into_iter(), close_time, NOW);
+    let (mut orders, equity) = table.changes();
+    let points = orders[0].exit.unwrap().net_points.unwrap();
+    orders[0].unkept = Unkept::Nothing;
+    let book = PaperBook { orders, last_ticket: 1, equity, first_equity: None };
+    let rules = rules(terms(), Limits { positions_max: 1, ..Limits::default() });
+    let mut manager = PaperOrderManager::new(rules, &[instrument("EURGBP")], book, History::default());
+    manager.advance([(&traded, &table.bars[..])].into_iter(), close_time, NOW);
+    assert_eq!(manager.changes(), (Vec::new(), None), "the rate has no price yet");
+    manager.advance([(&rate, &[flat(2, 1.25)][..])].into_iter(), close_time, NOW);
+    let (changed, equity) = manager.changes();
+    assert!(near(changed[0].exit.unwrap().profit.unwrap(), points * 0.125));
+    let equity = equity.unwrap();
+    assert!(near(equity.balance, 10_000.0 + points * 0.125) && near(equity.points, points) && equity.unpriced == 0);
 }
 
 #[test]
 fn a_bar_that_only_moves_an_open_trade_changes_its_progress_alone() {
     let mut table = Table::new(terms());
     table.signal(Side::Buy).unwrap();
-    table.desk.kept();
+    table.manager.kept();
     table.bar([1.1; 4]);
     assert_eq!(table.only().unkept, Unkept::All, "it is entered");
-    table.desk.kept();
+    table.manager.kept();
     table.bar([1.1, 1.1005, 1.1, 1.1002]);
     assert_eq!(table.only().unkept, Unkept::Progress);
     table.bar([1.1, 1.1005, 1.0985, 1.1]);
@@ -341,7 +368,7 @@ fn an_equity_that_nobody_knows_is_none_and_stops_a_loss_limit() {
     assert!(table.signal_of("EURCHF", Side::Buy).is_ok(), "nothing is open, so nothing is unknown");
     let symbol = Symbol::new("EURCHF");
     table.bars.push(flat(1, 1.1005));
-    table.desk.advance([(&symbol, &table.bars[..])].into_iter(), close_time, NOW);
+    table.manager.advance([(&symbol, &table.bars[..])].into_iter(), close_time, NOW);
     let (_, equity) = table.changes();
     let equity = equity.unwrap();
     assert_eq!(equity.equity, None, "EURCHF has no rate");
@@ -362,11 +389,11 @@ fn what_is_kept_is_not_kept_again_and_what_has_ended_is_let_go() {
     let mut table = Table::new(terms());
     assert_eq!(table.changes(), (Vec::new(), None), "nothing was ever ordered");
     table.signal(Side::Buy).unwrap();
-    table.desk.kept();
+    table.manager.kept();
     assert_eq!(table.changes(), (Vec::new(), None));
     table.bar([1.1, 1.1005, 1.0985, 1.1]);
     assert_eq!(table.changes().0.len(), 1);
-    table.desk.kept();
+    table.manager.kept();
     table.bar([1.1; 4]);
     assert_eq!(table.changes(), (Vec::new(), None));
 }
@@ -377,11 +404,11 @@ fn a_restart_goes_on_and_another_start_is_a_deposit() {
     table.signal(Side::Buy).unwrap();
     table.bar([1.1, 1.1005, 1.0995, 1.1001]);
     let (open, equity) = table.changes();
-    let book = PaperBook { open, last_ticket: 1, equity, first_equity: None };
+    let book = PaperBook { orders: open, last_ticket: 1, equity, first_equity: None };
     for start in [10_000.0, 12_500.0] {
         let rules = rules(PaperTerms { start, ..terms() }, Limits { positions_max: 1, ..Limits::default() });
-        let desk = Desk::new(rules, &[instrument("EURUSD")], book.clone(), History::default());
-        let mut again = Table { desk, bars: table.bars.clone(), costs: Some(COSTS) };
+        let manager = PaperOrderManager::new(rules, &[instrument("EURUSD")], book.clone(), History::default());
+        let mut again = Table { manager, bars: table.bars.clone(), costs: Some(COSTS) };
         again.bar([1.1, 1.1, 1.0985, 1.1]);
         let order = again.only();
         assert_eq!((order.ticket, order.bars_seen), (1, 2));
@@ -424,7 +451,7 @@ proptest! {
             for cut in cuts.iter().chain(std::iter::repeat(&bars.len())) {
                 seen = (seen + cut).min(bars.len());
                 let from = seen.saturating_sub(window + cut);
-                table.desk.advance([(&symbol, &bars[from..seen])].into_iter(), close_time, NOW);
+                table.manager.advance([(&symbol, &bars[from..seen])].into_iter(), close_time, NOW);
                 if seen == bars.len() {
                     break;
                 }

@@ -109,6 +109,15 @@ fn a_large_move_of_the_price_is_no_deposit() {
 }
 
 #[test]
+fn a_deposit_in_the_minute_of_a_small_close_is_no_profit() {
+    // A hundredth of a lot swings by some 1,100: three jumps of a percent and a tenth of a percent of the balance are 43.
+    let before = look(0, 10_000.0, &[held(7, 0.01, -20.0)]);
+    let change = between(&before, &look(1, 10_030.0, &[]));
+    assert_eq!(brought(&change), (vec![(7, -20.0, "estimated", "close")], Some(50.0)));
+    assert_eq!(brought(&between(&before, &look(1, 9_940.0, &[]))).0[1], (7, -60.0, "gateway", "close"), "a jump");
+}
+
+#[test]
 fn noise_of_floats_is_no_step() {
     let balance = 10_000.1 + 0.2;
     assert_ne!(balance, 10_000.3);

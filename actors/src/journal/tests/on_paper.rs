@@ -193,13 +193,13 @@ async fn a_panic_on_paper_costs_nothing_but_paper() {
     let config = config(harness.folder.path().join("other.db"), harness.telemetry.clone());
     let opened = Opened::at(&config.path, &identity(), SystemClock.now()).unwrap();
     let mut journal = Journal::new(Config { paper: Some(paper()), ..config }, Some(opened));
-    let (desk, answers) = journal.on_paper(&[bought(&[0, 1])], SystemClock.now()).unwrap();
+    let (manager, answers) = journal.on_paper(&[bought(&[0, 1])], SystemClock.now()).unwrap();
     assert!(matches!(answers[..], [Some(Ok(_))]));
-    journal.put_back(Some(desk), None);
-    assert_eq!(journal.apart(|journal| Some(journal.paper.desk.is_some())), Some(true));
+    journal.put_back(Some(manager), None);
+    assert_eq!(journal.apart(|journal| Some(journal.paper.manager.is_some())), Some(true));
     let panics = |_: &mut Journal| -> Option<()> { panic!("a defect") };
     assert_eq!(journal.apart(panics), None);
-    assert!(journal.paper.desk.is_none() && journal.is_writable == Some(true), "it is read again");
+    assert!(journal.paper.manager.is_none() && journal.is_writable == Some(true), "it is read again");
     assert_eq!(harness.dropped(), (0, 0, 1));
     assert!(journal.on_paper(&[bought(&[0, 1])], SystemClock.now()).is_some());
 }

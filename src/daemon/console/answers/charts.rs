@@ -1,7 +1,7 @@
 //! Decisions, bars and odds, page by page.
 
 use super::{Answer, Body, Query, answer, as_json, newest_cycle, sent, unread};
-use crate::daemon::console::{desk::Desk, security::failure};
+use crate::daemon::console::{app_state::AppState, security::failure};
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use sentinel_actors::{
     adapters::journal::ReadError,
@@ -9,57 +9,57 @@ use sentinel_actors::{
 };
 use serde_json::{Value, json};
 
-pub async fn decisions(request: HttpRequest, desk: web::Data<Desk>) -> HttpResponse {
-    sent(make_decisions(&request, &desk).await)
+pub async fn decisions(request: HttpRequest, app: web::Data<AppState>) -> HttpResponse {
+    sent(make_decisions(&request, &app).await)
 }
 
-async fn make_decisions(request: &HttpRequest, desk: &Desk) -> Answer {
+async fn make_decisions(request: &HttpRequest, app: &AppState) -> Answer {
     let query = Query::of(request)?;
-    let symbol = query.symbol(desk)?.map(|symbol| symbol.name.clone());
+    let symbol = query.symbol(app)?.map(|symbol| symbol.name.clone());
     let (before, limit) = (query.number("before")?, query.limit()?);
-    let page = desk.reader.journal(move |journal| journal.decided(symbol.as_deref(), before, limit)).await;
+    let page = app.reader.journal(move |journal| journal.decided(symbol.as_deref(), before, limit)).await;
     let page = page.map_err(unread)?;
-    let cycle_id = newest_cycle(desk, page.newest_cycle).await;
+    let cycle_id = newest_cycle(app, page.newest_cycle).await;
     let body = json!({"next_before": page.next_before, "rows": as_json(page.rows)?});
-    answer(request, desk, Body::new(cycle_id, body))
+    answer(request, app, Body::new(cycle_id, body))
 }
 
-pub async fn odds(request: HttpRequest, desk: web::Data<Desk>) -> HttpResponse {
-    sent(make_odds(&request, &desk).await)
+pub async fn odds(request: HttpRequest, app: web::Data<AppState>) -> HttpResponse {
+    sent(make_odds(&request, &app).await)
 }
 
-async fn make_odds(request: &HttpRequest, desk: &Desk) -> Answer {
+async fn make_odds(request: &HttpRequest, app: &AppState) -> Answer {
     let query = Query::of(request)?;
-    let symbol = query.required_symbol(desk)?.name.clone();
+    let symbol = query.required_symbol(app)?.name.clone();
     let (before, limit) = (query.number("before")?, query.limit()?);
-    let (name, model) = (symbol.clone(), desk.facts.model.clone());
-    let page = desk.reader.journal(move |journal| journal.odds(&model, &name, before, limit)).await.map_err(unread)?;
-    let cycle_id = newest_cycle(desk, page.newest_cycle).await;
+    let (name, model) = (symbol.clone(), app.facts.model.clone());
+    let page = app.reader.journal(move |journal| journal.odds(&model, &name, before, limit)).await.map_err(unread)?;
+    let cycle_id = newest_cycle(app, page.newest_cycle).await;
     let body = json!({"next_before": page.next_before, "symbol": symbol, "rows": as_json(page.rows)?});
-    answer(request, desk, Body::new(cycle_id, body))
+    answer(request, app, Body::new(cycle_id, body))
 }
 
-pub async fn bars(request: HttpRequest, desk: web::Data<Desk>) -> HttpResponse {
-    sent(make_bars(&request, &desk).await)
+pub async fn bars(request: HttpRequest, app: web::Data<AppState>) -> HttpResponse {
+    sent(make_bars(&request, &app).await)
 }
 
-async fn make_bars(request: &HttpRequest, desk: &Desk) -> Answer {
+async fn make_bars(request: &HttpRequest, app: &AppState) -> Answer {
     let query = Query::of(request)?;
-    let symbol = query.required_symbol(desk)?;
+    let symbol = query.required_symbol(app)?;
     let (before, limit) = (query.number("before")?, query.limit()?);
-    if desk.facts.archive.is_none() {
+    if app.facts.archive.is_none() {
         let message = "no bars are kept: archive.enabled is false";
         return Err(failure(StatusCode::NOT_FOUND, "not_found", message));
     }
-    let (interval, name, calendar) = (desk.facts.interval, symbol.name.clone(), desk.facts.calendar.clone());
-    let read = desk.reader.archive(move |archive| {
+    let (interval, name, calendar) = (app.facts.interval, symbol.name.clone(), app.facts.calendar.clone());
+    let read = app.reader.archive(move |archive| {
         // A bar closes after it opens, so no bar that closes before this opens later; two more for long and short days.
         let found = archive.newest(&name, interval, before.unwrap_or(i64::MAX), limit + 2);
         let found = found.map_err(|error| ReadError::Failed(error.to_string()))?;
         let is_before = |bar: &Bar| before.is_none_or(|before| bar.close_time(interval, &calendar) < before);
         Ok(found.into_iter().filter(is_before).collect::<Vec<_>>())
     });
-    let calendar = &desk.facts.calendar;
+    let calendar = &app.facts.calendar;
     let close = |bar: &Bar| bar.close_time(interval, calendar);
     let (bars, gaps, has_more) = page(read.await.map_err(unread)?.unwrap_or_default(), limit, interval, calendar);
     let next_before = bars.last().map(close).filter(|_| has_more);
@@ -70,8 +70,8 @@ async fn make_bars(request: &HttpRequest, desk: &Desk) -> Answer {
         "interval_s": interval.nominal_s(), "digits": symbol.digits,
         "columns": ["bar_close_s", "open", "high", "low", "close", "volume"], "rows": rows, "gaps": gaps,
     });
-    let cycle_id = newest_cycle(desk, None).await;
-    answer(request, desk, Body::new(cycle_id, body))
+    let cycle_id = newest_cycle(app, None).await;
+    answer(request, app, Body::new(cycle_id, body))
 }
 
 /// The bars of a page, the newest first, with the gaps between them and before the next page; and whether there is one.

@@ -4,7 +4,7 @@ use super::{
     Answer, Body, Query, answer, as_json, bad, millis, newest_cycle, no_actor, now::ledgers, samples::Samples, sent,
     unread,
 };
-use crate::daemon::console::{desk::Desk, facts::Facts};
+use crate::daemon::console::{app_state::AppState, facts::Facts};
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::{DateTime, Datelike, Days, NaiveTime, Utc};
 use sentinel_actors::{adapters::journal::Range, domain::drift::CONFIDENCES};
@@ -13,26 +13,26 @@ use serde_json::{Value, json};
 /// The bins where no reference has others.
 const BOUNDS: [f64; 7] = [0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0];
 
-pub async fn money(request: HttpRequest, desk: web::Data<Desk>) -> HttpResponse {
-    sent(make_money(&request, &desk).await)
+pub async fn money(request: HttpRequest, app: web::Data<AppState>) -> HttpResponse {
+    sent(make_money(&request, &app).await)
 }
 
-async fn make_money(request: &HttpRequest, desk: &Desk) -> Answer {
-    let of = ledgers(desk);
+async fn make_money(request: &HttpRequest, app: &AppState) -> Answer {
+    let of = ledgers(app);
     let starts = starts(of.now_ms).ok_or_else(|| bad("the daemon's clock is out of range"))?;
-    let mut rows = desk.reader.journal(move |journal| journal.money(&of, &starts)).await.map_err(unread)?;
+    let mut rows = app.reader.journal(move |journal| journal.money(&of, &starts)).await.map_err(unread)?;
     // Without the MetricsActor the journal's own time stays, which is never too new.
-    let told_at = desk.health.answer().await.and_then(|health| health.account.told_at);
+    let told_at = app.health.answer().await.and_then(|health| health.account.told_at);
     if let (Some(account), Some(told_at)) = (&mut rows.account, told_at) {
         account.seen_ms = account.seen_ms.max(millis(told_at));
     }
-    let cycle_id = newest_cycle(desk, rows.newest_cycle).await;
+    let cycle_id = newest_cycle(app, rows.newest_cycle).await;
     let body = json!({
         "account": as_json(rows.account)?, "paper_start": rows.paper_start, "periods": as_json(rows.periods)?,
         "days": as_json(rows.days)?, "symbols": as_json(rows.symbols)?, "unexplained": as_json(rows.unexplained)?,
         "slippage": as_json(rows.slippage)?,
     });
-    answer(request, desk, Body::new(cycle_id, body))
+    answer(request, app, Body::new(cycle_id, body))
 }
 
 /// When today, this week (a Monday) and this month began in UTC, unix milliseconds.
@@ -44,31 +44,31 @@ fn starts(now_ms: i64) -> Option<[(&'static str, i64); 3]> {
     Some([("today", begin(today)), ("week", begin(week)), ("month", begin(month))])
 }
 
-pub async fn equity(request: HttpRequest, desk: web::Data<Desk>) -> HttpResponse {
-    sent(make_equity(&request, &desk).await)
+pub async fn equity(request: HttpRequest, app: web::Data<AppState>) -> HttpResponse {
+    sent(make_equity(&request, &app).await)
 }
 
-async fn make_equity(request: &HttpRequest, desk: &Desk) -> Answer {
+async fn make_equity(request: &HttpRequest, app: &AppState) -> Answer {
     let query = Query::of(request)?;
     let name = query.text("range").unwrap_or("month");
     let range = Range::ALL.into_iter().find(|(known, _)| *known == name);
     let (name, range) = range.ok_or_else(|| bad("range must be day, week, month or all"))?;
-    let (account, now_ms) = (desk.facts.journal_account.clone(), millis(desk.clock.now()));
-    let curves = desk.reader.journal(move |journal| journal.equity(&account, range, now_ms)).await.map_err(unread)?;
-    let cycle_id = newest_cycle(desk, curves.newest_cycle).await;
+    let (account, now_ms) = (app.facts.journal_account.clone(), millis(app.clock.now()));
+    let curves = app.reader.journal(move |journal| journal.equity(&account, range, now_ms)).await.map_err(unread)?;
+    let cycle_id = newest_cycle(app, curves.newest_cycle).await;
     let body = json!({"range": name, "live": as_json(curves.live)?, "paper": as_json(curves.paper)?});
-    answer(request, desk, Body::new(cycle_id, body))
+    answer(request, app, Body::new(cycle_id, body))
 }
 
-pub async fn model(request: HttpRequest, desk: web::Data<Desk>) -> HttpResponse {
-    sent(make_model(&request, &desk).await)
+pub async fn model(request: HttpRequest, app: web::Data<AppState>) -> HttpResponse {
+    sent(make_model(&request, &app).await)
 }
 
-async fn make_model(request: &HttpRequest, desk: &Desk) -> Answer {
-    let facts = &desk.facts;
+async fn make_model(request: &HttpRequest, app: &AppState) -> Answer {
+    let facts = &app.facts;
     let (name, horizon) = (facts.model.clone(), facts.horizon_bars);
-    let rows = desk.reader.journal(move |journal| journal.model(&name, horizon)).await.map_err(unread)?;
-    let text = desk.metrics.answer().await.ok_or_else(no_actor)?;
+    let rows = app.reader.journal(move |journal| journal.model(&name, horizon)).await.map_err(unread)?;
+    let text = app.metrics.answer().await.ok_or_else(no_actor)?;
     let samples = Samples::of(&text.text);
     let observations = rows.confidences.len();
     // It is 0 in the metrics until there are enough, which would look like none.
@@ -76,15 +76,15 @@ async fn make_model(request: &HttpRequest, desk: &Desk) -> Answer {
     let psi = psi.filter(|_| facts.reference.is_some() && observations >= CONFIDENCES);
     let thresholds: Vec<_> =
         facts.symbols.iter().map(|symbol| json!({"symbol": symbol.name, "threshold": symbol.threshold})).collect();
-    let cycle_id = newest_cycle(desk, rows.newest_cycle).await;
+    let cycle_id = newest_cycle(app, rows.newest_cycle).await;
     let body = json!({
-        "name": facts.model, "address": facts.model_address, "trained_until": facts.trained_until,
+        "name": facts.model, "address": facts.model_address, "since_ms": rows.since_ms, "trained_until": facts.trained_until,
         "horizon_bars": facts.horizon_bars,
         "drift": {"psi": psi, "observations": observations, "has_reference": facts.reference.is_some()},
         "histogram": histogram(facts, &rows.confidences),
         "calibration": as_json(rows.calibration)?, "outcomes": as_json(rows.outcomes)?, "thresholds": thresholds,
     });
-    answer(request, desk, Body::new(cycle_id, body))
+    answer(request, app, Body::new(cycle_id, body))
 }
 
 fn histogram(facts: &Facts, confidences: &[f64]) -> Option<Value> {

@@ -2,7 +2,7 @@
 
 use super::{Answer, Body, answer, as_json, health, millis, orders::gateway_names, sent, unread};
 use crate::daemon::console::{
-    desk::Desk,
+    app_state::AppState,
     facts::Facts,
     halt::Halt,
     security::{Doors, user},
@@ -19,8 +19,8 @@ use std::{collections::HashMap, time::Duration};
 
 /// Unresolved orders that are listed.
 const UNRESOLVED_MAX: u32 = 50;
-/// How far apart the times of the file and of its press in the journal may be, milliseconds.
-const PRESS_SLACK_MS: i64 = 10_000;
+/// How long after the file its press may be in the journal, milliseconds: somewhat more than the journal's disk may take.
+const PRESS_LATE_MS: i64 = 4_000;
 /// Where the settings have no limit, orders in a row are counted up to this.
 const FAILURES_MAX: u32 = 100;
 
@@ -45,30 +45,30 @@ struct Stopped {
 const DRY_RUN: &str = "dry run: no order is sent";
 
 /// Whose figures, and when.
-pub(super) fn ledgers(desk: &Desk) -> Ledgers {
+pub(super) fn ledgers(app: &AppState) -> Ledgers {
     Ledgers {
-        account: desk.facts.journal_account.clone(),
-        no_live: (!desk.facts.is_live).then_some(DRY_RUN),
-        digits: desk.facts.symbols.iter().map(|symbol| (symbol.name.clone(), symbol.digits)).collect(),
-        now_ms: millis(desk.clock.now()),
+        account: app.facts.journal_account.clone(),
+        no_live: (!app.facts.is_live).then_some(DRY_RUN),
+        digits: app.facts.symbols.iter().map(|symbol| (symbol.name.clone(), symbol.digits)).collect(),
+        now_ms: millis(app.clock.now()),
     }
 }
 
-pub async fn now(request: HttpRequest, desk: web::Data<Desk>, doors: web::Data<Doors>) -> HttpResponse {
-    sent(make(&request, &desk, &doors).await)
+pub async fn now(request: HttpRequest, app: web::Data<AppState>, doors: web::Data<Doors>) -> HttpResponse {
+    sent(make(&request, &app, &doors).await)
 }
 
-async fn make(request: &HttpRequest, desk: &Desk, doors: &Doors) -> Answer {
-    let health = health(desk).await?;
-    let since_ms = desk.halt.since_ms();
-    let (of, shared) = (ledgers(desk), desk.facts.clone());
+async fn make(request: &HttpRequest, app: &AppState, doors: &Doors) -> Answer {
+    let health = health(app).await?;
+    let since_ms = app.halt.since_ms();
+    let (of, shared) = (ledgers(app), app.facts.clone());
     let told_ms = health.account.told_at.map(millis);
     let of_now = of.now_ms / 1_000;
-    let rows = desk.reader.journal(move |journal| read(journal, &of, &shared, told_ms, since_ms)).await;
+    let rows = app.reader.journal(move |journal| read(journal, &of, &shared, told_ms, since_ms)).await;
     let Rows { decisions, mut signals, positions, unresolved, mut today, halt: stopped } = rows.map_err(unread)?;
     as_told(&mut today.0, &health.account);
-    let halt = shown(desk, since_ms, Some(stopped));
-    let facts = &desk.facts;
+    let halt = shown(app, since_ms, Some(stopped));
+    let facts = &app.facts;
     let user = user(request);
     let newest_bar = decisions.iter().filter_map(|decision| decision.bar_close_s).max();
     let newest_cycle = decisions.first().map(|decision| decision.cycle_id);
@@ -89,11 +89,11 @@ async fn make(request: &HttpRequest, desk: &Desk, doors: &Doors) -> Answer {
     });
     let cycle_id = health.last_cycle.as_ref().and_then(|cycle| i64::try_from(cycle.cycle_id).ok()).or(newest_cycle);
     let is_due = !facts.is_back_to_back && !health.cycles_ended;
-    let next_cycle = is_due.then(|| facts.schedule.next_after(desk.clock.now())).flatten().map(millis);
+    let next_cycle = is_due.then(|| facts.schedule.next_after(app.clock.now())).flatten().map(millis);
     let due =
         is_due.then(|| facts.schedule.next_after(last_begin(health.last_cycle.as_ref(), facts.started))).flatten();
     let day = 86_400_000;
-    let from_ms = millis(desk.clock.now()).div_euclid(day) * day;
+    let from_ms = millis(app.clock.now()).div_euclid(day) * day;
     let unresolved: Vec<_> = unresolved.iter().map(unresolved_row).collect();
     // Ages in a sentence change with every second; the state that they describe is elsewhere.
     let checks = |with_ages: bool| -> Vec<Value> {
@@ -125,7 +125,7 @@ async fn make(request: &HttpRequest, desk: &Desk, doors: &Doors) -> Answer {
         "today": {"from_ms": from_ms, "live": today.0, "paper": today.1},
         "symbols": symbols,
     });
-    answer(request, desk, Body::new(cycle_id, body).passing("health", shown(true)))
+    answer(request, app, Body::new(cycle_id, body).passing("health", shown(true)))
 }
 
 /// When the last cycle began: the one after it is or was due from then on. A clock that was set back since has left the id in
@@ -186,7 +186,7 @@ fn stopped(
     failures_max: u32,
 ) -> Result<Stopped, ReadError> {
     let pressed = match since_ms {
-        Some(at_ms) => journal.halt_at(at_ms, PRESS_SLACK_MS)?,
+        Some(at_ms) => journal.halt_at(at_ms, PRESS_LATE_MS)?,
         None => None,
     };
     let most = if failures_max == 0 { FAILURES_MAX } else { failures_max };
@@ -196,19 +196,19 @@ fn stopped(
 }
 
 /// HALT of the contract, numbered with what the journal said. Who made a file is told of the file that was asked about only.
-fn shown(desk: &Desk, since_ms: Option<i64>, stopped: Option<Stopped>) -> Halt {
-    let seen = desk.halt.look(stopped.as_ref().map(|stopped| stopped.latch));
+fn shown(app: &AppState, since_ms: Option<i64>, stopped: Option<Stopped>) -> Halt {
+    let seen = app.halt.look(stopped.as_ref().map(|stopped| stopped.latch));
     let failures = stopped.as_ref().map(|stopped| stopped.failures);
     let pressed = stopped.and_then(|stopped| stopped.pressed).filter(|_| seen.since_ms == since_ms);
-    desk.halt.shown(seen, pressed, failures)
+    app.halt.shown(seen, pressed, failures)
 }
 
 /// The answer of a button: the state of the kill switch now, also if the journal cannot be read.
-pub async fn halt_now(desk: &Desk) -> HttpResponse {
-    let since_ms = desk.halt.since_ms();
-    let (account, failures_max) = (desk.facts.journal_account.clone(), desk.facts.failures_max);
-    let read = desk.reader.journal(move |journal| stopped(journal, &account, since_ms, failures_max)).await;
-    let halt = shown(desk, since_ms, read.ok());
-    let cycle_id = super::newest_cycle(desk, None).await;
-    HttpResponse::Ok().json(json!({"schema": 1, "now_ms": super::now_ms(desk), "cycle_id": cycle_id, "halt": halt}))
+pub async fn halt_now(app: &AppState) -> HttpResponse {
+    let since_ms = app.halt.since_ms();
+    let (account, failures_max) = (app.facts.journal_account.clone(), app.facts.failures_max);
+    let read = app.reader.journal(move |journal| stopped(journal, &account, since_ms, failures_max)).await;
+    let halt = shown(app, since_ms, read.ok());
+    let cycle_id = super::newest_cycle(app, None).await;
+    HttpResponse::Ok().json(json!({"schema": 1, "now_ms": super::now_ms(app), "cycle_id": cycle_id, "halt": halt}))
 }

@@ -1,53 +1,53 @@
 //! Orders, live and on paper, with their lives; and what is open.
 
 use super::{Answer, Body, Query, answer, as_json, bad, health, millis, newest_cycle, sent, unread};
-use crate::daemon::console::{desk::Desk, facts::Facts, security::failure};
+use crate::daemon::console::{app_state::AppState, facts::Facts, security::failure};
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use sentinel_actors::{adapters::journal::Ledger, domain::order_state::OrderState};
 use serde_json::json;
 use std::collections::HashMap;
 
-pub async fn orders(request: HttpRequest, desk: web::Data<Desk>) -> HttpResponse {
-    sent(make_orders(&request, &desk).await)
+pub async fn orders(request: HttpRequest, app: web::Data<AppState>) -> HttpResponse {
+    sent(make_orders(&request, &app).await)
 }
 
-async fn make_orders(request: &HttpRequest, desk: &Desk) -> Answer {
+async fn make_orders(request: &HttpRequest, app: &AppState) -> Answer {
     let query = Query::of(request)?;
     let (name, ledger) = match query.text("ledger") {
         None | Some("live") => ("live", Ledger::Live),
         Some("paper") => ("paper", Ledger::Paper),
         Some(_) => return Err(bad("ledger must be live or paper")),
     };
-    let symbol = query.symbol(desk)?.map(|symbol| symbol.name.clone());
+    let symbol = query.symbol(app)?.map(|symbol| symbol.name.clone());
     let state = query.text("state").map(str::to_owned);
     if state.as_ref().is_some_and(|state| state.parse::<OrderState>().is_err()) {
         return Err(bad("state must be intent, sending, filled, rejected, not_sent, unknown or expired"));
     }
     let (before, limit) = (query.number("before")?, query.limit()?);
-    let page = desk
+    let page = app
         .reader
         .journal(move |journal| journal.orders_page(ledger, (symbol.as_deref(), state.as_deref()), before, limit));
     let page = page.await.map_err(unread)?;
-    let cycle_id = newest_cycle(desk, page.newest_cycle).await;
+    let cycle_id = newest_cycle(app, page.newest_cycle).await;
     let body = json!({"next_before": page.next_before, "ledger": name, "rows": as_json(page.rows)?});
-    answer(request, desk, Body::new(cycle_id, body))
+    answer(request, app, Body::new(cycle_id, body))
 }
 
-pub async fn order(request: HttpRequest, desk: web::Data<Desk>, id: web::Path<String>) -> HttpResponse {
-    sent(make_order(&request, &desk, id.into_inner()).await)
+pub async fn order(request: HttpRequest, app: web::Data<AppState>, id: web::Path<String>) -> HttpResponse {
+    sent(make_order(&request, &app, id.into_inner()).await)
 }
 
-async fn make_order(request: &HttpRequest, desk: &Desk, id: String) -> Answer {
-    let story = desk.reader.journal(move |journal| journal.order_story(&id)).await.map_err(unread)?;
+async fn make_order(request: &HttpRequest, app: &AppState, id: String) -> Answer {
+    let story = app.reader.journal(move |journal| journal.order_story(&id)).await.map_err(unread)?;
     let story = story.ok_or_else(|| failure(StatusCode::NOT_FOUND, "not_found", "no order has this id"))?;
-    let cycle_id = newest_cycle(desk, story.newest_cycle).await;
+    let cycle_id = newest_cycle(app, story.newest_cycle).await;
     let body =
         json!({"order": as_json(story.order)?, "events": as_json(story.events)?, "decision": as_json(story.decision)?});
-    answer(request, desk, Body::new(cycle_id, body))
+    answer(request, app, Body::new(cycle_id, body))
 }
 
-pub async fn positions(request: HttpRequest, desk: web::Data<Desk>) -> HttpResponse {
-    sent(make_positions(&request, &desk).await)
+pub async fn positions(request: HttpRequest, app: web::Data<AppState>) -> HttpResponse {
+    sent(make_positions(&request, &app).await)
 }
 
 /// Our name for each of the broker's, in lower case.
@@ -55,14 +55,14 @@ pub(super) fn gateway_names(facts: &Facts) -> HashMap<String, String> {
     facts.symbols.iter().map(|symbol| (symbol.gateway_name.to_lowercase(), symbol.name.clone())).collect()
 }
 
-async fn make_positions(request: &HttpRequest, desk: &Desk) -> Answer {
-    let names = gateway_names(&desk.facts);
-    let account = desk.facts.journal_account.clone();
-    let told = health(desk).await?.account;
+async fn make_positions(request: &HttpRequest, app: &AppState) -> Answer {
+    let names = gateway_names(&app.facts);
+    let account = app.facts.journal_account.clone();
+    let told = health(app).await?.account;
     let told_ms = told.told_at.map(millis);
-    let positions = desk.reader.journal(move |journal| journal.positions(&account, &names, told_ms)).await;
+    let positions = app.reader.journal(move |journal| journal.positions(&account, &names, told_ms)).await;
     let positions = positions.map_err(unread)?;
-    let cycle_id = newest_cycle(desk, positions.newest_cycle).await;
+    let cycle_id = newest_cycle(app, positions.newest_cycle).await;
     let body = json!({"seen_ms": positions.seen_ms, "trouble": told.trouble, "rows": as_json(positions.rows)?});
-    answer(request, desk, Body::new(cycle_id, body))
+    answer(request, app, Body::new(cycle_id, body))
 }

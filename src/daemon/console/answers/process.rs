@@ -1,7 +1,7 @@
 //! The view System: how long stages take, and the state of the process.
 
 use super::{Answer, Body, answer, health, millis, no_actor, samples::Samples, sent};
-use crate::daemon::console::{desk::Desk, warnings};
+use crate::daemon::console::{app_state::AppState, warnings};
 use actix_web::{HttpRequest, HttpResponse, web};
 use sentinel_actors::{
     adapters::endpoint::Endpoint,
@@ -20,13 +20,13 @@ const STAGES: [(&str, &str); 6] = [
     ("cycle", "sentinel_trading_cycle_duration_seconds"),
 ];
 
-pub async fn stages(request: HttpRequest, desk: web::Data<Desk>) -> HttpResponse {
-    sent(make_stages(&request, &desk).await)
+pub async fn stages(request: HttpRequest, app: web::Data<AppState>) -> HttpResponse {
+    sent(make_stages(&request, &app).await)
 }
 
-async fn make_stages(request: &HttpRequest, desk: &Desk) -> Answer {
-    let health = health(desk).await?;
-    let text = desk.metrics.answer().await.ok_or_else(no_actor)?;
+async fn make_stages(request: &HttpRequest, app: &AppState) -> Answer {
+    let health = health(app).await?;
+    let text = app.metrics.answer().await.ok_or_else(no_actor)?;
     let samples = Samples::of(&text.text);
     let row = |(stage, family): (&str, &str)| {
         let state = health.stages.iter().find(|(name, _)| *name == stage).map(|(_, state)| state);
@@ -43,8 +43,8 @@ async fn make_stages(request: &HttpRequest, desk: &Desk) -> Answer {
     };
     let rows: Vec<_> = STAGES.into_iter().map(row).collect();
     let cycle_id = health.last_cycle.as_ref().and_then(|cycle| i64::try_from(cycle.cycle_id).ok());
-    let body = json!({"since_ms": millis(desk.facts.started), "rows": rows});
-    answer(request, desk, Body::new(cycle_id, body))
+    let body = json!({"since_ms": millis(app.facts.started), "rows": rows});
+    answer(request, app, Body::new(cycle_id, body))
 }
 
 #[allow(clippy::cast_possible_truncation)] // unix seconds
@@ -52,15 +52,15 @@ fn to_ms(seconds: f64) -> i64 {
     (seconds * 1e3).round() as i64
 }
 
-pub async fn system(request: HttpRequest, desk: web::Data<Desk>) -> HttpResponse {
-    sent(make_system(&request, &desk).await)
+pub async fn system(request: HttpRequest, app: web::Data<AppState>) -> HttpResponse {
+    sent(make_system(&request, &app).await)
 }
 
-async fn make_system(request: &HttpRequest, desk: &Desk) -> Answer {
-    let health = health(desk).await?;
-    let text = desk.metrics.answer().await.ok_or_else(no_actor)?;
+async fn make_system(request: &HttpRequest, app: &AppState) -> Answer {
+    let health = health(app).await?;
+    let text = app.metrics.answer().await.ok_or_else(no_actor)?;
     let samples = Samples::of(&text.text);
-    let facts = &desk.facts;
+    let facts = &app.facts;
     let actor = |name: ActorName| {
         let name = name.as_str();
         let is_up = samples.get(&format!("sentinel_actor_up{{actor=\"{name}\"}}")).map(|up| up == 1.0);
@@ -98,7 +98,7 @@ async fn make_system(request: &HttpRequest, desk: &Desk) -> Answer {
         .passing("uptime_s", json!(health.uptime_seconds))
         .passing("memory_bytes", json!(samples.count("process_resident_memory_bytes")))
         .passing("open_files", json!(samples.count("process_open_fds")));
-    answer(request, desk, body)
+    answer(request, app, body)
 }
 
 /// Of the file and its write-ahead log.

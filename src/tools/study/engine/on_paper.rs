@@ -16,7 +16,7 @@ use sentinel_actors::domain::{
     interval::Interval,
     journal::History,
     money::Money,
-    paper::{Desk, PaperBook, PaperEnd, PaperOrder, PaperRules, PaperSignal, PaperTerms},
+    paper::{PaperBook, PaperEnd, PaperOrder, PaperOrderManager, PaperRules, PaperSignal, PaperTerms},
     position::{AccountMode, Opposite},
     side::Side,
 };
@@ -59,26 +59,27 @@ fn on_paper(market: &Market, signals: &[(u32, Side)], terms: PaperTerms, positio
         account: "demo".into(),
         model: "baseline".into(),
     };
-    let mut desk = Desk::new(rules, std::slice::from_ref(&instrument), PaperBook::default(), History::default());
+    let mut manager =
+        PaperOrderManager::new(rules, std::slice::from_ref(&instrument), PaperBook::default(), History::default());
     let mut ended: Vec<PaperOrder> = Vec::new();
     let mut signals = signals.iter().peekable();
     for at in 0..market.bars.len() {
         let window = &market.bars[at.saturating_sub(WINDOW - 1)..=at];
         let close_time = |bar: &Bar| bar.close_time(Interval::OneHour, &Calendar::always());
         let now = Duration::from_secs(market.close_times[at].unsigned_abs());
-        desk.advance([(&instrument.symbol, window)].into_iter(), close_time, now);
+        manager.advance([(&instrument.symbol, window)].into_iter(), close_time, now);
         if let Some((_, side)) = signals.next_if(|(bar, _)| *bar as usize == at) {
-            desk.begin(now);
+            manager.begin(now);
             let (bar, bar_close_time) = (&market.bars[at], market.close_times[at]);
             let costs = Some(market.terms.costs);
             // Whether a rule forbids it is what is compared.
-            let _ = desk.place(
+            let _ = manager.place(
                 &PaperSignal { instrument: &instrument, side: *side, confidence: 0.9, bar, bar_close_time, costs },
                 now,
             );
         }
-        ended.extend(desk.changes().0.into_iter().filter(|order| order.exit.is_some()).cloned());
-        desk.kept();
+        ended.extend(manager.changes().0.into_iter().filter(|order| order.exit.is_some()).cloned());
+        manager.kept();
     }
     let row = |order: &PaperOrder| {
         let exit = order.exit.unwrap();

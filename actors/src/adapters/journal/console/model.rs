@@ -2,7 +2,7 @@
 
 use super::{ConsoleReader, ReadError};
 use crate::domain::drift::CONFIDENCES;
-use rusqlite::{Row, params};
+use rusqlite::{OptionalExtension, Row, params};
 use serde::Serialize;
 
 /// Newest outcomes that count.
@@ -55,6 +55,8 @@ pub struct Outcomes {
 #[allow(missing_docs)]
 pub struct ModelRows {
     pub newest_cycle: Option<i64>,
+    /// The first cycle with odds under this name, as far as the journal goes back: its begin, unix milliseconds.
+    pub since_ms: Option<i64>,
     /// The newest, one per symbol and bar.
     pub confidences: Vec<f64>,
     pub calibration: Vec<Calibration>,
@@ -77,6 +79,8 @@ impl ConsoleReader {
     pub fn model(&self, model: &str, horizon: usize) -> Result<ModelRows, ReadError> {
         self.read(|connection| {
             let newest_cycle = super::newest_cycle(connection)?;
+            let first = "SELECT cycle_id FROM confidences WHERE model = ?1 ORDER BY bar_close_time LIMIT 1";
+            let since_ms = connection.prepare_cached(first)?.query_row([model], |row| row.get(0)).optional()?;
             let mut select = connection.prepare_cached(
                 "SELECT confidence FROM confidences WHERE model = ?1 ORDER BY bar_close_time DESC, symbol DESC LIMIT ?2",
             )?;
@@ -91,7 +95,8 @@ impl ConsoleReader {
             )?;
             let horizon = i64::try_from(horizon).unwrap_or(i64::MAX);
             let judged = select.query_map(params![model, horizon, OUTCOMES], judged)?.collect::<Result<Vec<_>, _>>()?;
-            Ok(ModelRows { newest_cycle, confidences, calibration: calibration(&judged), outcomes: outcomes(&judged) })
+            let (calibration, outcomes) = (calibration(&judged), outcomes(&judged));
+            Ok(ModelRows { newest_cycle, since_ms, confidences, calibration, outcomes })
         })
     }
 }

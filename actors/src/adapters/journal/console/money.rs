@@ -87,6 +87,7 @@ pub struct Sums {
     pub paper: Money,
     pub paper_trades: u32,
     pub difference: Money,
+    pub pairs: u32,
 }
 
 /// All of the view Money, apart from the curves.
@@ -112,7 +113,7 @@ impl ConsoleReader {
         let from_ms = of.now_ms - of.now_ms.rem_euclid(DAY_MS);
         self.read(|connection| {
             let book = book::book(connection, of, from_ms)?;
-            let sums = book.sums(|_| true);
+            let sums = book.sums(|_, _| true);
             let (open, seen_ms) = open::live(connection, &book, of)?;
             let live = Today { realised: sums.live, open, seen_ms, trades: sums.live_trades };
             let open = open::on_paper(connection, &book, of)?;
@@ -133,7 +134,7 @@ impl ConsoleReader {
                 period: Some(name),
                 day: None,
                 from_ms: *from_ms,
-                sums: book.sums(|result| result.at_ms >= *from_ms),
+                sums: book.sums(|_, at_ms| at_ms >= *from_ms),
             };
             Ok(MoneyRows {
                 newest_cycle: super::newest_cycle(connection)?,

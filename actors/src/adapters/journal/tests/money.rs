@@ -179,9 +179,9 @@ fn what_grew_while_nobody_looked_is_not_of_today() {
     let at = |hours: u64| MIDNIGHT + Duration::from_secs(hours * HOUR_S);
     let today = |store: &Store, hours| store.money("demo", &names(), at(hours)).unwrap().today[0];
     look(&mut store, at(10), 10_000.0, &[held(7, 10.0)]);
-    look(&mut store, at(22), 10_000.0, &[held(7, 20.0)]);
+    look(&mut store, at(23), 10_000.0, &[held(7, 20.0)]);
     look(&mut store, at(25), 10_000.0, &[held(7, 30.0)]);
-    assert_eq!(today(&store, 25), Some(10.0), "seen two hours before midnight");
+    assert_eq!(today(&store, 25), Some(10.0), "seen an hour before midnight");
     let (day, before) = (millis(at(72)), millis(at(25)));
     look(&mut store, at(79), 10_000.0, &[held(7, 80.0)]);
     assert_eq!(today(&store, 79), None, "seen a day and more before");
@@ -242,10 +242,10 @@ fn what_ended_on_paper_is_summed_by_symbol_and_money_is_never_a_guess() {
     let ended = |id: i64, symbol: &str, exit_at: Option<i64>, profit: Option<f64>, closes: Option<i64>| {
         let sql = "INSERT INTO paper_orders (id, account, symbol, gateway_name, model, bar_close_time, side, volume, stop_loss,
                    take_profit, confidence, close, digits, ticket, seen_to, bars_seen, mark_price, is_ambiguous, created_at_ms,
-                   updated_at_ms, exit_at, profit, net_points, closes, spread_points)
+                   updated_at_ms, exit_at, profit, net_points, closes, spread_points, ended_at_ms)
                    VALUES (?1, 'demo', ?2, ?2, 'baseline', 0, 'BUY', 0.1, 0, 0, 0.7, 1.1, 5, ?1, 0, 0, 1.1, 0, 0,
                            coalesce(?3, 0) * 1000, ?3, ?4, 12.5,
-                           ?5, 1.0)";
+                           ?5, 1.0, ?3 * 1000)";
         store.connection.execute(sql, rusqlite::params![id, symbol, exit_at, profit, closes]).unwrap();
     };
     let midnight = millis(MIDNIGHT) / 1_000;

@@ -182,6 +182,31 @@ fn journals_of_all_earlier_versions_are_brought_up_to_date_and_keep_what_they_ha
 }
 
 #[test]
+fn trades_on_paper_of_a_version_before_ended_when_they_changed_last() {
+    let disk = Disk::new();
+    old_journal(&disk, 7);
+    let old = Connection::open(disk.path()).unwrap();
+    let row = |id: i64, exit_at: &str, closes: &str| {
+        old.execute_batch(&format!(
+            "INSERT INTO paper_orders (id, account, symbol, gateway_name, model, bar_close_time, side, volume, stop_loss, take_profit,
+                confidence, close, digits, ticket, seen_to, bars_seen, mark_price, is_ambiguous, created_at_ms, updated_at_ms,
+                exit_at, closes)
+             VALUES ('{id}', 'demo', 'EURUSD', 'EURUSD', 'baseline', 0, 'BUY', 0.1, 0, 0, 0.7, 1.1, 5, {id}, 0, 0, 1.1, 0, 1, 2000,
+                {exit_at}, {closes})"
+        ))
+        .unwrap();
+    };
+    row(1, "1", "NULL");
+    row(2, "NULL", "NULL");
+    row(3, "NULL", "1");
+    drop(old);
+    let store = disk.open();
+    let mut select = store.connection.prepare("SELECT ended_at_ms FROM paper_orders ORDER BY ticket").unwrap();
+    let ended: Vec<Option<i64>> = select.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+    assert_eq!(ended, [Some(2_000), None, None]);
+}
+
+#[test]
 fn odds_from_before_models_were_named_come_first() {
     let disk = Disk::new();
     let mut store = disk.open();

@@ -59,20 +59,20 @@ impl Etcd {
         self.last = Some(Stored { create_revision, mod_revision: self.revision, lease: 0, record: Some(record) });
     }
 
-    fn answer(&mut self, ask: Ask, now_ms: u64) -> Option<Answer> {
+    fn answer(&mut self, ask: Ask, now_ms: u64) -> Option<EtcdAnswer> {
         self.expire(now_ms);
         let holds = |epoch: i64, etcd: &Self| etcd.claim.as_ref().is_some_and(|it| it.create_revision == epoch);
         Some(match ask {
-            Ask::Look => Answer::Seen(self.seen()),
+            Ask::Look => EtcdAnswer::Seen(self.seen()),
             Ask::Grant { ttl } => {
                 self.next_lease += 1;
                 self.leases.insert(self.next_lease, now_ms + ttl.as_millis() as u64);
-                Answer::Granted { lease: self.next_lease, ttl }
+                EtcdAnswer::Granted { lease: self.next_lease, ttl }
             }
             Ask::Claim { lease, last_revision, record } => {
                 let is_same = self.last.as_ref().map_or(0, |last| last.mod_revision) == last_revision;
                 if self.claim.is_some() || !is_same {
-                    return Some(Answer::Refused(self.seen()));
+                    return Some(EtcdAnswer::Refused(self.seen()));
                 }
                 if !self.leases.contains_key(&lease) {
                     return None;
@@ -81,36 +81,38 @@ impl Etcd {
                 let revision = self.revision;
                 self.claim = Some(stored(record.clone(), revision, lease));
                 self.write_last(record);
-                Answer::Done { revision }
+                EtcdAnswer::Done { revision }
             }
             Ask::KeepAlive { lease } => match self.leases.get_mut(&lease) {
-                None => Answer::KeptAlive(None),
+                None => EtcdAnswer::KeptAlive(None),
                 Some(ends_at) => {
                     *ends_at = now_ms + 15_000;
-                    Answer::KeptAlive(Some(s(15)))
+                    EtcdAnswer::KeptAlive(Some(s(15)))
                 }
             },
             Ask::Beat { last_revision, .. }
                 if self.last.as_ref().is_none_or(|last| last.mod_revision != last_revision) =>
             {
-                Answer::Refused(self.seen())
+                EtcdAnswer::Refused(self.seen())
             }
-            Ask::Beat { epoch, .. } | Ask::Release { epoch, .. } if !holds(epoch, self) => Answer::Refused(self.seen()),
+            Ask::Beat { epoch, .. } | Ask::Release { epoch, .. } if !holds(epoch, self) => {
+                EtcdAnswer::Refused(self.seen())
+            }
             Ask::Beat { record, .. } => {
                 self.revision += 1;
                 self.write_last(record);
-                Answer::Done { revision: self.revision }
+                EtcdAnswer::Done { revision: self.revision }
             }
             Ask::Release { record, .. } => {
                 self.revision += 1;
                 self.claim = None;
                 self.write_last(record);
-                Answer::Done { revision: self.revision }
+                EtcdAnswer::Done { revision: self.revision }
             }
             Ask::Revoke { lease } => {
                 self.leases.remove(&lease);
                 self.expire(now_ms);
-                Answer::Revoked
+                EtcdAnswer::Revoked
             }
         })
     }
@@ -122,7 +124,7 @@ struct Request {
     number: u64,
     ask: Ask,
     arrives_at: u64,
-    answer: Option<(u64, Answer)>,
+    answer: Option<(u64, EtcdAnswer)>,
 }
 
 struct Daemon {
@@ -251,7 +253,7 @@ impl World {
             self.requests[it].answer = match answer.filter(|_| !is_lost) {
                 Some(answer) => Some((now_ms + delay, answer)),
                 // Never: it is forgotten below.
-                None => Some((0, Answer::Revoked)),
+                None => Some((0, EtcdAnswer::Revoked)),
             };
         }
         for of in 0..self.daemons.len() {

@@ -157,12 +157,16 @@ fn a_close_is_confirmed_by_a_word_or_by_its_ticket_and_by_nothing_less() {
     let request: Value =
         serde_json::from_slice(&envelope(None).close_position(&close, 5, Duration::from_secs(1)).unwrap()).unwrap();
     assert_eq!((&request["action"], &request["payload"]), (&json!("CLOSE_POSITION"), &json!({"ticket": 5})));
-    let fate = |status: &str, data: Value| {
+    let outcome = |status: &str, data: Value| {
         let reply = json!({"req_id": OURS_TEXT, "status": status, "data": data, "error": null});
         envelope(None).classify(&close, reply.to_string().as_bytes()).outcome
     };
     for data in [json!({"status": "SUCCESS"}), json!({"status": "CLOSED", "ticket": 5}), json!({"ticket": 5})] {
-        assert_eq!(fate("SUCCESS", data.clone()), Outcome::Filled { ticket: 5, price: None, volume: None }, "{data}");
+        assert_eq!(
+            outcome("SUCCESS", data.clone()),
+            Outcome::Filled { ticket: 5, price: None, volume: None },
+            "{data}"
+        );
     }
     for (status, data, expected) in [
         ("SUCCESS", json!({}), "unknown"),
@@ -172,6 +176,6 @@ fn a_close_is_confirmed_by_a_word_or_by_its_ticket_and_by_nothing_less() {
         ("SUCCESS", json!({"status": "ERROR", "retcode": 10018}), "rejected"),
         ("PENDING", json!({"status": "SUCCESS"}), "unknown"),
     ] {
-        assert_eq!(fate(status, data.clone()).as_str(), expected, "{data}");
+        assert_eq!(outcome(status, data.clone()).as_str(), expected, "{data}");
     }
 }

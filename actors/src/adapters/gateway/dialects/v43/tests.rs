@@ -168,14 +168,14 @@ fn a_close_names_its_ticket_and_only_a_reply_that_says_so_confirms_it() {
     let request: Value = serde_json::from_slice(&request).unwrap();
     assert_eq!((&request["action"], &request["ticket"]), (&json!("CLOSE"), &json!(5)));
     assert_eq!(request["uuid"], "00000000-0000-0000-0000-000000000007");
-    let fate = |fields: &str| {
+    let outcome = |fields: &str| {
         let reply = format!(r#"{{"uuid": "00000000-0000-0000-0000-000000000007", {fields}}}"#);
         v43(None).classify(&close, reply.as_bytes()).outcome
     };
     for fields in
         [r#""status": "CLOSED", "ticket": 5, "price": 1.1"#, r#""status": "FILLED", "ticket": 9, "price": 1.1"#]
     {
-        assert_eq!(fate(fields), Outcome::Filled { ticket: 5, price: Some(1.1), volume: None }, "{fields}");
+        assert_eq!(outcome(fields), Outcome::Filled { ticket: 5, price: Some(1.1), volume: None }, "{fields}");
     }
     for (fields, expected) in [
         (r#""status": "CLOSED", "ticket": 0"#, "unknown"),
@@ -184,7 +184,7 @@ fn a_close_names_its_ticket_and_only_a_reply_that_says_so_confirms_it() {
         (r#""status": "error", "error_code": "MT5_ORDER_FAILED", "error_msg": "Position not found""#, "unknown"),
         (r#""status": null"#, "unknown"),
     ] {
-        assert_eq!(fate(fields).as_str(), expected, "{fields}");
+        assert_eq!(outcome(fields).as_str(), expected, "{fields}");
     }
     assert_eq!(outcome_of(r#""status": "CLOSED", "ticket": 5"#), "unknown", "an order to open is not closed");
 }

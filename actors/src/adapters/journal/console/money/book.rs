@@ -1,6 +1,10 @@
 //! The results of positions, live and on paper, and their sums. A sum that cannot be made is said to be unknown.
 
 use super::{DAY_MS, Ledgers, Money, Period, Sums, SymbolMoney, account};
+use crate::{
+    adapters::journal::pairs::{Pair, pairs},
+    domain::profit::cents,
+};
 use rusqlite::{Connection, Row, params};
 use std::collections::BTreeMap;
 
@@ -15,8 +19,6 @@ pub(super) struct Brought {
     symbol: String,
     pub(super) at_ms: i64,
     is_trade: bool,
-    /// Whether an order of Sentinel's opened it: paper makes no trade by hand.
-    is_ours: bool,
     /// In the account's currency.
     profit: Option<f64>,
     points: Option<f64>,
@@ -28,18 +30,21 @@ pub(super) struct Brought {
 pub(super) struct Book {
     live: Vec<Brought>,
     paper: Vec<Brought>,
+    /// Signals whose trades have ended on both sides.
+    pairs: Vec<Pair>,
     pub(super) no_live: Option<String>,
     pub(super) no_paper: Option<String>,
     pub(super) currency: Option<String>,
 }
 
 impl Book {
-    /// Of the results that are in it.
-    pub(super) fn sums(&self, is_in: impl Fn(&Brought) -> bool) -> Sums {
-        let trades = |results: &[Brought]| results.iter().filter(|it| it.is_trade && is_in(it)).count();
+    /// Of the results that are in it, by symbol and time.
+    pub(super) fn sums(&self, is_in: impl Fn(&str, i64) -> bool) -> Sums {
+        let is_in_it = |it: &Brought| is_in(&it.symbol, it.at_ms);
+        let trades = |results: &[Brought]| results.iter().filter(|it| it.is_trade && is_in_it(it)).count();
         let count = |results: &[Brought]| u32::try_from(trades(results)).unwrap_or(u32::MAX);
         let of = |results: &[Brought], nothing: &Option<String>, source: &str| {
-            let results: Vec<_> = results.iter().filter(|it| is_in(it)).collect();
+            let results: Vec<_> = results.iter().filter(|it| is_in_it(it)).collect();
             match nothing {
                 Some(why) if results.is_empty() => Money::unknown(why.clone()),
                 _ => sum(&results, self.currency.as_deref(), source),
@@ -47,10 +52,15 @@ impl Book {
         };
         let live = of(&self.live, &self.no_live, "gateway");
         let paper = of(&self.paper, &self.no_paper, "paper");
-        let own: Vec<_> = self.live.iter().filter(|it| it.is_ours).cloned().collect();
-        let trades = [count(&own), count(&self.paper)];
-        let difference = difference(&of(&own, &self.no_live, "gateway"), &paper, trades);
-        Sums { live, live_trades: count(&self.live), paper, paper_trades: count(&self.paper), difference }
+        let pairs: Vec<_> = self.pairs.iter().filter(|it| is_in(&it.symbol, it.at_ms)).collect();
+        Sums {
+            live,
+            live_trades: count(&self.live),
+            paper,
+            paper_trades: count(&self.paper),
+            difference: difference(&pairs, self.currency.as_deref()),
+            pairs: u32::try_from(pairs.len()).unwrap_or(u32::MAX),
+        }
     }
 
     /// The days with a result, the newest first.
@@ -62,7 +72,7 @@ impl Book {
             period: None,
             day: chrono::DateTime::from_timestamp(day * DAY_MS / 1_000, 0).map(|at| at.format("%F").to_string()),
             from_ms: day * DAY_MS,
-            sums: self.sums(|result| result.at_ms.div_euclid(DAY_MS) == *day),
+            sums: self.sums(|_, at_ms| at_ms.div_euclid(DAY_MS) == *day),
         };
         days.iter().take(DAYS_MAX).map(day).collect()
     }
@@ -73,7 +83,7 @@ impl Book {
         let names: BTreeMap<&str, ()> = all.map(|result| (result.symbol.as_str(), ())).collect();
         let of = |(name, ()): (&str, ())| SymbolMoney {
             symbol: name.to_owned(),
-            sums: self.sums(|result| result.at_ms >= from_ms && result.symbol == name),
+            sums: self.sums(|symbol, at_ms| at_ms >= from_ms && symbol == name),
         };
         names.into_iter().map(of).collect()
     }
@@ -102,7 +112,7 @@ pub(in super::super) fn of_ticket(
     ticket: i64,
 ) -> rusqlite::Result<Option<(Money, Option<i64>)>> {
     let mut select = connection.prepare_cached(
-        "SELECT symbol, at_ms, kind = 'close', profit, source, order_id IS NOT NULL FROM realised AS one WHERE account = ?1 AND ticket = ?2
+        "SELECT symbol, at_ms, kind = 'close', profit, source FROM realised AS one WHERE account = ?1 AND ticket = ?2
          AND source = (SELECT max(source) FROM realised WHERE account = ?1 AND ticket = ?2 AND at_ms = one.at_ms)
          ORDER BY at_ms LIMIT 100",
     )?;
@@ -123,7 +133,6 @@ fn of_row(row: &Row<'_>) -> rusqlite::Result<Brought> {
         profit: row.get(3)?,
         points: None,
         source: row.get(4)?,
-        is_ours: row.get(5)?,
         is_before_costs: false,
     })
 }
@@ -160,21 +169,25 @@ fn sum(results: &[&Brought], currency: Option<&str>, usual_source: &str) -> Mone
     }
 }
 
-/// Live minus paper: of as many trades of Sentinel's as paper has.
-fn difference(live: &Money, paper: &Money, [live_trades, paper_trades]: [u32; 2]) -> Money {
-    match (live.amount, paper.amount) {
-        (Some(_), Some(_)) if live_trades != paper_trades => {
-            Money::unknown(format!("not the same number of trades: {live_trades} live, {paper_trades} on paper"))
-        }
-        (Some(live_amount), Some(paper_amount)) if live.unit == paper.unit || paper.unit.is_none() => Money {
-            amount: Some(live_amount - paper_amount),
-            unit: live.unit.clone(),
+/// Live minus paper, over the signals that have ended on both sides.
+fn difference(pairs: &[&Pair], currency: Option<&str>) -> Money {
+    if pairs.is_empty() {
+        return Money::unknown("no signal has ended on both sides");
+    }
+    let unpriced: BTreeMap<&str, ()> =
+        pairs.iter().filter(|it| it.paper.is_none()).map(|it| (it.symbol.as_str(), ())).collect();
+    match pairs.iter().map(|it| Some(it.live - it.paper?)).sum::<Option<f64>>() {
+        Some(amount) => Money {
+            amount: Some(cents(amount)),
+            unit: currency.map(str::to_owned),
             source: Some("mixed".into()),
-            is_before_costs: paper.is_before_costs,
+            is_before_costs: pairs.iter().any(|it| it.is_before_costs),
             why: None,
         },
-        (Some(_), Some(_)) => Money::unknown("the two are in different units"),
-        _ => Money::unknown("one side is not known"),
+        None => {
+            let names = unpriced.into_keys().take(5).collect::<Vec<_>>().join(", ");
+            Money::unknown(format!("paper is not known in the account's currency: {names}"))
+        }
     }
 }
 
@@ -191,22 +204,21 @@ pub(super) fn book(connection: &Connection, of: &Ledgers, from_ms: i64) -> rusql
         account::paper_start(connection, &of.account)?.is_none().then(|| "nothing was traded on paper".to_owned());
     // Of two sources of one result the better one counts, which is the later one in the alphabet.
     let mut live = connection.prepare_cached(
-        "SELECT symbol, at_ms, kind = 'close', profit, source, order_id IS NOT NULL FROM realised AS one WHERE account = ?1 AND at_ms >= ?2
+        "SELECT symbol, at_ms, kind = 'close', profit, source FROM realised AS one WHERE account = ?1 AND at_ms >= ?2
          AND source = (SELECT max(source) FROM realised WHERE account = one.account AND ticket = one.ticket AND at_ms = one.at_ms)
          ORDER BY at_ms DESC LIMIT ?3",
     )?;
     let live = live.query_map(params![of.account, from_ms, RESULTS_MAX], of_row)?.collect::<rusqlite::Result<_>>()?;
     // When it was noted, as with live results: recorded bars, as the demo has them, ended it years ago.
     let mut paper = connection.prepare_cached(
-        "SELECT symbol, updated_at_ms, profit, net_points, spread_points IS NULL FROM paper_orders
-         WHERE account = ?1 AND closes IS NULL AND exit_at IS NOT NULL AND updated_at_ms >= ?2 ORDER BY rowid DESC LIMIT ?3",
+        "SELECT symbol, ended_at_ms, profit, net_points, spread_points IS NULL FROM paper_orders
+         WHERE account = ?1 AND closes IS NULL AND exit_at IS NOT NULL AND ended_at_ms >= ?2 ORDER BY rowid DESC LIMIT ?3",
     )?;
     let result = |row: &Row<'_>| {
         Ok(Brought {
             symbol: row.get(0)?,
             at_ms: row.get(1)?,
             is_trade: true,
-            is_ours: true,
             profit: row.get(2)?,
             points: row.get(3)?,
             source: "paper".into(),
@@ -214,5 +226,6 @@ pub(super) fn book(connection: &Connection, of: &Ledgers, from_ms: i64) -> rusql
         })
     };
     let paper = paper.query_map(params![of.account, from_ms, RESULTS_MAX], result)?.collect::<rusqlite::Result<_>>()?;
-    Ok(Book { live, paper, no_live, no_paper, currency })
+    let pairs = pairs(connection, &of.account, &(from_ms..i64::MAX))?;
+    Ok(Book { live, paper, pairs, no_live, no_paper, currency })
 }

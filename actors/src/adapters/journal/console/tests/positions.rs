@@ -1,6 +1,7 @@
 //! Open positions as the gateway listed them last, and what the journal knows since.
 
 use super::*;
+use std::collections::HashMap;
 
 #[test]
 fn a_fill_after_the_last_list_is_open_and_one_before_it_unknown() {

@@ -60,14 +60,14 @@ pub struct PaperSignal<'a> {
 
 /// Takes bars and signals, and keeps the account.
 #[derive(Debug)]
-pub struct Desk {
+pub struct PaperOrderManager {
     rules: PaperRules,
     account: RefCell<PaperAccount>,
     history: RefCell<Option<History>>,
     manager: OrderManager,
 }
 
-impl Desk {
+impl PaperOrderManager {
     /// What the open trades would bring now, by symbol; `None` if that is not known in money.
     pub fn open_profit(&self) -> Vec<(Symbol, Option<f64>)> {
         self.account.borrow().open_profit(&self.rules.money)

@@ -17,7 +17,7 @@ use sentinel_actors::{
 use std::{sync::Arc, time::Duration};
 
 /// What the server's thread keeps.
-pub(super) struct Desk {
+pub(super) struct AppState {
     pub facts: Arc<Facts>,
     pub health: SharedRequest<GetHealth>,
     pub metrics: SharedRequest<GetMetrics>,
@@ -29,7 +29,7 @@ pub(super) struct Desk {
     pub reader: Reader,
 }
 
-impl Desk {
+impl AppState {
     /// Asks nothing yet.
     pub fn new(deps: Deps, deadline: Duration, thread: ReaderThread) -> Self {
         let Deps { health, metrics, press, clock, facts } = deps;

@@ -1,0 +1,61 @@
+//! The curves of equity: how many points they have, and their drawdown.
+
+use super::*;
+
+#[test]
+fn a_curve_has_few_points_and_its_deepest_drawdown() {
+    let mut journal = Journal::new();
+    let now_ms = MONDAY * 1_000;
+    let mut rows = String::new();
+    for minute in 0..5_000_i64 {
+        let equity = match minute {
+            0..1_000 => 1_000 + minute,
+            1_000..1_100 => 2_000 - (minute - 1_000) * 10,
+            _ => 1_500,
+        };
+        let at_ms = now_ms - (5_000 - minute) * 60_000;
+        rows.push_str(&format!("INSERT INTO account_snapshots (at_ms, account, equity, currency, is_whole) VALUES ({at_ms}, '{ACCOUNT}', {equity}, 'USD', 1);"));
+    }
+    journal.run(&format!("BEGIN; {rows} COMMIT;"));
+    let curves = journal.reader.equity(ACCOUNT, Range::Month, now_ms).unwrap();
+    let live = curves.live.unwrap();
+    assert!(live.rows.len() <= ROWS_MAX && live.rows.len() > 300, "{}", live.rows.len());
+    assert!(
+        live.rows.is_sorted_by_key(|row| row.0) && live.rows.iter().any(|row| row.1 == Some(1_010.0)),
+        "the deepest"
+    );
+    assert_eq!((live.peak, live.drawdown, live.drawdown_max), (Some(2_000.0), Some(500.0), Some(990.0)));
+    assert_eq!((live.drawdown_share, live.drawdown_max_share, curves.paper), (Some(0.25), Some(0.495), None));
+    // A deposit is no profit, and taking it back is no loss.
+    journal.run(&format!(
+        "INSERT INTO unexplained VALUES ('{ACCOUNT}', {now_ms}, 9000.0);
+         INSERT INTO account_snapshots (at_ms, account, equity, currency, is_whole) VALUES ({now_ms}, '{ACCOUNT}', 10500, 'USD', 1);"
+    ));
+    let live = journal.reader.equity(ACCOUNT, Range::Day, now_ms).unwrap().live.unwrap();
+    assert_eq!((live.peak, live.drawdown, live.drawdown_max), (Some(2_000.0), Some(500.0), Some(990.0)));
+    assert_eq!(live.rows.last().unwrap().1, Some(10_500.0));
+}
+
+#[test]
+fn a_drawdown_counts_whole_looks_and_forgets_a_step_taken_back() {
+    let mut journal = Journal::new();
+    let look = |journal: &Journal, before_ms: i64, equity: i64, is_whole: i64| {
+        let at_ms = MONDAY * 1_000 - before_ms;
+        journal.run(&format!("INSERT INTO account_snapshots (at_ms, account, equity, currency, is_whole) VALUES ({at_ms}, '{ACCOUNT}', {equity}, 'USD', {is_whole});"));
+        at_ms
+    };
+    let deepest = |journal: &mut Journal| {
+        let live = journal.reader.equity(ACCOUNT, Range::Day, MONDAY * 1_000).unwrap().live.unwrap();
+        (live.drawdown, live.drawdown_max)
+    };
+    look(&journal, 5_000, 10_000, 1);
+    look(&journal, 4_000, 11_000, 0);
+    let at_ms = look(&journal, 3_000, 11_000, 1);
+    journal.run(&format!("INSERT INTO unexplained VALUES ('{ACCOUNT}', {at_ms}, 1000.0);"));
+    assert_eq!(deepest(&mut journal), (Some(0.0), Some(0.0)), "a deposit that an order saw first");
+    let at_ms = look(&journal, 2_000, 11_000, 1);
+    journal.run(&format!("INSERT INTO unexplained VALUES ('{ACCOUNT}', {at_ms}, 50.0);"));
+    assert_eq!(deepest(&mut journal), (Some(50.0), Some(50.0)));
+    journal.run(&format!("DELETE FROM unexplained WHERE at_ms = {at_ms};"));
+    assert_eq!(deepest(&mut journal), (Some(0.0), Some(0.0)));
+}

@@ -1,0 +1,140 @@
+//! Live minus paper: order by order, of signals that have ended on both sides.
+
+use super::*;
+use crate::adapters::journal::console::money::Sums;
+use std::collections::HashMap;
+
+const TODAY: i64 = MONDAY + 2 * HOUR;
+const YESTERDAY: i64 = MONDAY - HOUR;
+
+/// An order at the gateway with this ticket, of this bar.
+fn live(journal: &Journal, ticket: i64, symbol: &str, bar: i64) {
+    journal.order(&format!("order-{symbol}-{bar}"), symbol, bar, &format!("'filled', {ticket}, 1.2, NULL, NULL"));
+}
+
+/// What an order of this bar brought.
+fn brought(journal: &Journal, ticket: i64, order: (&str, i64), (at, source, kind, profit): (i64, &str, &str, f64)) {
+    let (symbol, bar) = order;
+    journal.run(&format!(
+        "INSERT INTO realised VALUES ('{ACCOUNT}', {ticket}, {at}000, '{source}', '{kind}', '{symbol}', 'order-{symbol}-{bar}', {profit}, 1);"
+    ));
+}
+
+/// A trade on paper of this bar: when it ended, and what it brought.
+fn paper(journal: &Journal, (symbol, bar): (&str, i64), ended: Option<i64>, profit: Option<f64>) {
+    on_paper(journal, (symbol, bar), "m", ended, profit, Some(10.0));
+}
+
+fn on_paper(
+    journal: &Journal,
+    (symbol, bar): (&str, i64),
+    model: &str,
+    ended: Option<i64>,
+    profit: Option<f64>,
+    points: Option<f64>,
+) {
+    let sql = |number: Option<f64>| number.map_or_else(|| "NULL".to_owned(), |number| number.to_string());
+    let ended_at_ms = ended.map_or_else(|| "NULL".to_owned(), |at| format!("{at}000"));
+    journal.run(&format!(
+        "INSERT INTO paper_orders (id, account, symbol, gateway_name, model, bar_close_time, side, volume, stop_loss, take_profit,
+           confidence, close, digits, ticket, seen_to, bars_seen, mark_price, is_ambiguous, created_at_ms, updated_at_ms, exit_at,
+           profit, net_points, spread_points, ended_at_ms)
+         VALUES ('{symbol}-{bar}-{model}', '{ACCOUNT}', '{symbol}', '{symbol}m', '{model}', {bar}, 'BUY', 0.1, 0, 0, 0.7, 1.1, 5, {bar}, 0, 0,
+           1.1, 0, 0, {TODAY}000, {ended_at_ms} / 1000, {}, {}, 1.0, {ended_at_ms});",
+        sql(profit), sql(points),
+    ));
+}
+
+/// Both ledgers with trades of every kind; two signals have ended on both sides.
+fn journal() -> Journal {
+    let journal = Journal::new();
+    journal.run(&format!(
+        "INSERT INTO account_snapshots (at_ms, account, balance, currency) VALUES ({TODAY}000, '{ACCOUNT}', 100, 'USD');
+         INSERT INTO paper_equity VALUES ({TODAY}000, '{ACCOUNT}', 10000, 10004, 10004, 40, 0, 0);
+         INSERT INTO realised VALUES ('{ACCOUNT}', 90, {TODAY}000, 'gateway', 'close', 'EURUSD', NULL, 70.0, 1);"
+    ));
+    // -5 with all that belongs to it, against -4.
+    let first = ("EURUSD", 1);
+    live(&journal, 1, first.0, first.1);
+    brought(&journal, 1, first, (YESTERDAY, "gateway", "opening", -3.5));
+    brought(&journal, 1, first, (TODAY - 60, "estimated", "part", 9.0));
+    brought(&journal, 1, first, (TODAY - 60, "gateway", "part", 10.0));
+    brought(&journal, 1, first, (TODAY, "gateway", "close", -11.5));
+    paper(&journal, first, Some(TODAY), Some(-4.0));
+    // Only a part of it is closed.
+    live(&journal, 2, "EURUSD", 2);
+    brought(&journal, 2, ("EURUSD", 2), (TODAY, "gateway", "part", 30.0));
+    paper(&journal, ("EURUSD", 2), Some(TODAY), Some(50.0));
+    // Still open on paper, never ordered at the gateway, or only opened there.
+    live(&journal, 3, "GBPUSD", 1);
+    brought(&journal, 3, ("GBPUSD", 1), (TODAY, "gateway", "close", 50.0));
+    paper(&journal, ("GBPUSD", 1), None, None);
+    paper(&journal, ("GBPUSD", 2), Some(TODAY), Some(-20.0));
+    live(&journal, 4, "GBPUSD", 3);
+    brought(&journal, 4, ("GBPUSD", 3), (TODAY, "gateway", "opening", -2.0));
+    paper(&journal, ("GBPUSD", 3), Some(TODAY), Some(8.0));
+    // 5 yesterday at the gateway, 4.5 today on paper.
+    live(&journal, 5, "GBPUSD", 4);
+    brought(&journal, 5, ("GBPUSD", 4), (YESTERDAY, "gateway", "close", 5.0));
+    paper(&journal, ("GBPUSD", 4), Some(TODAY), Some(4.5));
+    // A ticket of two orders, another model, a trade on paper that was lost.
+    for bar in [5, 6] {
+        live(&journal, 6, "GBPUSD", bar);
+        paper(&journal, ("GBPUSD", bar), Some(TODAY), Some(1.0));
+    }
+    brought(&journal, 6, ("GBPUSD", 6), (TODAY, "gateway", "close", 100.0));
+    for (ticket, bar) in [(7, 7), (8, 8)] {
+        live(&journal, ticket, "GBPUSD", bar);
+        brought(&journal, ticket, ("GBPUSD", bar), (TODAY, "gateway", "close", 100.0));
+    }
+    on_paper(&journal, ("GBPUSD", 7), "other", Some(TODAY), Some(1.0), Some(10.0));
+    on_paper(&journal, ("GBPUSD", 8), "m", Some(TODAY), None, None);
+    journal
+}
+
+fn money(journal: &Journal) -> MoneyRows {
+    let now_ms = (MONDAY + 5 * HOUR) * 1_000;
+    let of = Ledgers { account: ACCOUNT.into(), no_live: None, digits: HashMap::new(), now_ms };
+    journal.reader.money(&of, &[("today", MONDAY * 1_000), ("month", (MONDAY - 24 * HOUR) * 1_000)]).unwrap()
+}
+
+fn known(sums: &Sums) -> (Option<f64>, u32) {
+    (sums.difference.amount, sums.pairs)
+}
+
+#[test]
+fn live_minus_paper_is_of_signals_that_ended_on_both_sides() {
+    let journal = journal();
+    let rows = money(&journal);
+    let today = &rows.periods[0].sums;
+    assert_eq!((known(today), today.difference.unit.as_deref()), ((Some(-0.5), 2), Some("USD")));
+    assert_eq!(known(&rows.periods[1].sums), (Some(-0.5), 2));
+    let by_symbol: Vec<_> = rows.symbols.iter().map(|row| (row.symbol.as_str(), known(&row.sums))).collect();
+    assert_eq!(by_symbol, [("EURUSD", (Some(-1.0), 1)), ("GBPUSD", (Some(0.5), 1))]);
+    let days: Vec<_> = rows.days.iter().map(|day| known(&day.sums)).collect();
+    assert_eq!(days, [(Some(-0.5), 2), (None, 0)], "a pair ends with its later trade");
+    assert_eq!(rows.days[1].sums.difference.why.as_deref(), Some("no signal has ended on both sides"));
+}
+
+#[test]
+fn live_minus_paper_of_a_trade_in_points_is_not_known() {
+    let journal = journal();
+    live(&journal, 9, "XAUUSD", 1);
+    brought(&journal, 9, ("XAUUSD", 1), (TODAY, "gateway", "close", 1.0));
+    paper(&journal, ("XAUUSD", 1), Some(TODAY), None);
+    let today = money(&journal).periods.remove(0).sums;
+    assert_eq!(known(&today), (None, 3));
+    let why = "paper is not known in the account's currency: XAUUSD";
+    assert_eq!(today.difference.why.as_deref(), Some(why));
+}
+
+#[test]
+fn the_journal_answers_the_same_pairs_by_span() {
+    let journal = journal();
+    let store = Store::open_read_only(&journal.reader.path).unwrap();
+    let pairs = store.pairs(ACCOUNT, MONDAY * 1_000..i64::MAX).unwrap();
+    let found: Vec<_> = pairs.iter().map(|pair| (pair.symbol.as_str(), pair.live, pair.paper)).collect();
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found.contains(&("EURUSD", -5.0, Some(-4.0))) && found.contains(&("GBPUSD", 5.0, Some(4.5))), "{found:?}");
+    assert_eq!(store.pairs(ACCOUNT, 0..MONDAY * 1_000), Ok(vec![]));
+}

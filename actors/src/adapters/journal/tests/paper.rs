@@ -1,0 +1,78 @@
+//! The account on paper over restarts: what waits for a rate, and the day on which a trade counts.
+
+use super::*;
+use crate::domain::{
+    fill::ExitReason,
+    paper::{PaperEnd, PaperEntry, PaperExit, PaperOrder, Unkept},
+};
+
+/// 2025-11-22 00:00 UTC, a Saturday.
+const MIDNIGHT: Duration = Duration::from_secs(1_763_769_600);
+const MINUTE: Duration = Duration::from_secs(60);
+
+fn ended(profit: Option<f64>) -> PaperOrder {
+    let reason = PaperEnd::Filled(ExitReason::StopLoss);
+    let exit = PaperExit { at: 5, price: Some(1.1), reason, is_ambiguous: false, net_points: Some(12.5), profit };
+    PaperOrder {
+        id: Uuid::from_u128(7),
+        symbol: Symbol::new("EURGBP"),
+        gateway_name: "EURGBP".into(),
+        bar_close_time: BAR,
+        side: Side::Buy,
+        volume: 0.1,
+        stop_loss: 0.0,
+        take_profit: 0.0,
+        confidence: 0.7,
+        close: 1.1,
+        digits: 5,
+        ticket: 1,
+        closes: None,
+        costs: None,
+        entry: Some(PaperEntry { at: 1, price: 1.1 }),
+        seen_to: BAR,
+        bars_seen: 3,
+        mark: 1.1,
+        nights: 0,
+        ended_by: None,
+        exit: Some(exit),
+        created_at: MIDNIGHT - 9 * MINUTE,
+        waits_for_rate: false,
+        unkept: Unkept::All,
+    }
+}
+
+fn write(store: &mut Store, order: &PaperOrder, at: Duration) {
+    let paper = PaperCycle { account: "demo", answers: &[], orders: &[order], equity: None, at };
+    let (cycle_id, model) = (u64::try_from(at.as_millis()).unwrap(), "baseline");
+    let paper = Some(paper);
+    let cycle = CycleRecord { cycle_id, model, version: None, decisions: &[], due: &[], told: None, paper };
+    assert!(store.record_cycle(&cycle).unwrap().paper.is_none());
+}
+
+#[test]
+fn a_trade_that_is_priced_after_midnight_stays_on_its_day() {
+    let disk = Disk::new();
+    let mut store = disk.open();
+    write(&mut store, &ended(None), MIDNIGHT - MINUTE);
+    write(&mut store, &ended(Some(15.6)), MIDNIGHT + 3 * MINUTE);
+    let midnight = millis(MIDNIGHT);
+    let before = store.paper_profit("demo", midnight - 86_400_000..midnight).unwrap();
+    assert_eq!((before.len(), before[0].profit), (1, Some(15.6)));
+    assert_eq!(store.paper_profit("demo", midnight..i64::MAX), Ok(vec![]));
+    assert_eq!(store.paper_orders().unwrap()[0].updated_at_ms, midnight + 180_000);
+}
+
+#[test]
+fn a_restart_takes_up_what_waits_for_a_rate_for_a_day() {
+    let disk = Disk::new();
+    write(&mut disk.open(), &ended(None), MIDNIGHT);
+    let mut store = disk.open();
+    let waiting = |store: &Store, at| {
+        let (book, _) = store.paper_book("demo", "baseline", at).unwrap();
+        book.orders.iter().map(|order| (order.ticket, order.waits_for_rate, order.is_open())).collect::<Vec<_>>()
+    };
+    assert_eq!(waiting(&store, MIDNIGHT + MINUTE), [(1, true, false)]);
+    assert_eq!(waiting(&store, MIDNIGHT + DAY + MINUTE), [], "a rate of then is not known any more");
+    write(&mut store, &ended(Some(15.6)), MIDNIGHT + MINUTE);
+    assert_eq!(waiting(&store, MIDNIGHT + 2 * MINUTE), []);
+}

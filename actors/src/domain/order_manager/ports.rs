@@ -1,0 +1,95 @@
+//! What the order manager needs from outside: a journal and a gateway. The SignalSender has the real ones, the account on paper
+//! and tests have their own.
+
+use crate::domain::{
+    clock::{Expiry, Moment},
+    exposure::Fill,
+    guard::Suppression,
+    journal::{History, JournalError, OrderStep, Standing, StandingQuestion},
+    order::{Order, Outcome},
+    position::{Position, Positions},
+};
+use std::time::Duration;
+use uuid::Uuid;
+
+/// The journal, as the manager needs it. `Ok` always means: on disk.
+pub trait OrderJournal {
+    /// Settles what an earlier run left open, then returns the current state. With `must_write` it returns `Ok` only if a
+    /// write succeeded.
+    fn read_standing(&self, question: StandingQuestion) -> impl Future<Output = Result<Standing, JournalError>>;
+
+    /// Earlier orders.
+    fn history(&self) -> impl Future<Output = Result<History, JournalError>>;
+
+    /// The account's fills that count as open positions, and those with these tickets.
+    fn fills(&self, tickets: &[i64]) -> impl Future<Output = Result<Vec<Fill>, JournalError>>;
+
+    /// Records the account's equity if it is the first of its day (UTC), and returns the day's first.
+    fn first_equity(&self, equity: f64) -> impl Future<Output = Result<f64, JournalError>>;
+
+    /// Writes steps of one order in one transaction: all of them or none.
+    fn write(&self, steps: Vec<OrderStep>) -> impl Future<Output = Result<(), JournalError>>;
+}
+
+/// The connection to the gateway.
+pub trait GatewayPort {
+    /// Why nothing may be sent now, if so.
+    fn objection(&self) -> Option<Suppression>;
+
+    /// Bars that closed until then (unix seconds) are not ordered: a daemon with another journal may have ordered them.
+    fn bars_after(&self) -> Option<i64> {
+        None
+    }
+
+    /// Whether no other daemon can have traded the account since a bar closed (unix seconds). Otherwise a new position may be
+    /// another daemon's, and proves nothing about an order of this one.
+    fn is_alone_since(&self, bar_close_time: i64) -> bool {
+        self.bars_after().is_none_or(|until| bar_close_time > until)
+    }
+
+    /// Whether a query may be sent now: a halt stops orders, not queries.
+    fn may_ask(&self) -> bool;
+
+    /// Sends the order once, and waits for its reply. Nothing is sent after `expiry`.
+    ///
+    /// # Errors
+    /// The reason for which no part of it was sent; then the order must not arrive later, either.
+    fn exchange(&mut self, order: &Order, expiry: Expiry) -> impl Future<Output = Result<OrderResult, Suppression>>;
+
+    /// All open positions. After [`Positions::NoGateway`], `exchange` answers [`Outcome::NotSent`] and sends nothing.
+    ///
+    /// # Errors
+    /// The reason for which nothing may be sent: the gateway accepted the query but did not answer it, or its answer cannot
+    /// be read. Then the open positions are unknown, and no limit on them can be checked.
+    fn positions(&mut self) -> impl Future<Output = Result<Positions, Suppression>>;
+
+    /// The account's equity; `None` if the gateway does not report it.
+    fn equity(&mut self) -> impl Future<Output = Option<f64>>;
+
+    /// All open positions, queried twice on a new connection; `None` if the answers prove nothing.
+    fn positions_twice(&mut self) -> impl Future<Output = Option<[Vec<Position>; 2]>>;
+
+    /// Now, on both clocks: for the one wait that a step of the wall clock must not shorten, and for the age of a decision.
+    fn now(&self) -> Moment;
+
+    /// The id of the request to close this ticket before this order.
+    fn close_order_id(&self, order: &Order, ticket: i64) -> Uuid;
+}
+
+/// The outcome of an order, and how long the gateway took if it answered.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OrderResult {
+    /// The outcome that the reply proves.
+    pub outcome: Outcome,
+    /// From connecting to the reply; set for any readable reply to this order.
+    pub send_latency: Option<Duration>,
+    /// From the completed send to the reply; set if `send_latency` is set.
+    pub gateway_roundtrip: Option<Duration>,
+}
+
+impl OrderResult {
+    /// For an order without a readable reply.
+    pub const fn without_reply(outcome: Outcome) -> Self {
+        Self { outcome, send_latency: None, gateway_roundtrip: None }
+    }
+}
