@@ -25,8 +25,7 @@ pub fn mean_interval_of(values: &[f64], seed: u64, replicates: usize) -> Option<
     let mean = super::mean(values)?;
     let sums = Ring::new(values, mean);
     let mut random = generator(seed);
-    // The chance that a block goes on is 1 - 1/mean length: a length is 1 + floor(ln(u) / ln(chance)) for a uniform u.
-    let per_log = 1.0 / (1.0 - 1.0 / f64::from(count).cbrt()).ln();
+    let lengths = Lengths::new(f64::from(count).cbrt());
     let mut means: Vec<f64> = (0..replicates)
         .map(|_| {
             let (mut sum, mut left) = (0.0, count as usize);
@@ -34,8 +33,7 @@ pub fn mean_interval_of(values: &[f64], seed: u64, replicates: usize) -> Option<
                 // One number for both: the high half says where the block begins, the low half how long it is.
                 let bits = random.next_u64();
                 let start = ((bits >> 32) * u64::from(count)) >> 32;
-                let uniform = (f64::from(bits as u32) + 1.0) / TWO_32;
-                let length = (1 + (uniform.ln() * per_log) as usize).min(left);
+                let length = (lengths.of(bits as u32) as usize).min(left);
                 sum += sums.of(start as usize, length);
                 left -= length;
             }
@@ -48,6 +46,42 @@ pub fn mean_interval_of(values: &[f64], seed: u64, replicates: usize) -> Option<
 }
 
 const TWO_32: f64 = 4_294_967_296.0;
+/// Bits of a random number that say which range of numbers it lies in.
+const RANGE_BITS: u32 = 12;
+
+/// Geometric lengths of blocks. The chance that a block goes on is 1 - 1/mean length: a length is 1 + floor(ln(u) / ln(chance)) for a
+/// uniform u.
+struct Lengths {
+    per_log: f64,
+    /// The length of all numbers of a range; 0 if they have more than one. Most have one, so that few logarithms are taken.
+    of_ranges: Vec<u32>,
+}
+
+impl Lengths {
+    fn new(mean_length: f64) -> Self {
+        let per_log = 1.0 / (1.0 - 1.0 / mean_length).ln();
+        let of_range = |range: u32| {
+            let first = range << (u32::BITS - RANGE_BITS);
+            let last = first | (u32::MAX >> RANGE_BITS);
+            let length = by_logarithm(first, per_log);
+            if by_logarithm(last, per_log) == length { length } else { 0 }
+        };
+        Self { per_log, of_ranges: (0..1 << RANGE_BITS).map(of_range).collect() }
+    }
+
+    /// Of a random number.
+    fn of(&self, random: u32) -> u32 {
+        match self.of_ranges[(random >> (u32::BITS - RANGE_BITS)) as usize] {
+            0 => by_logarithm(random, self.per_log),
+            known => known,
+        }
+    }
+}
+
+fn by_logarithm(random: u32, per_log: f64) -> u32 {
+    let uniform = (f64::from(random) + 1.0) / TWO_32;
+    1 + (uniform.ln() * per_log) as u32
+}
 
 /// Random numbers of a seed: ChaCha with 8 rounds, the seed being the first eight bytes of its key.
 pub fn generator(seed: u64) -> ChaCha8Rng {
@@ -98,6 +132,23 @@ pub fn quantile(values: &mut [f64], share: f64) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_length_that_is_looked_up_is_that_of_the_logarithm() {
+        let mut random = generator(7);
+        for mean in [1.26, 2.0, 10.0, 58.5, 100.0] {
+            let lengths = Lengths::new(mean);
+            for _ in 0..100_000 {
+                let number = random.next_u64() as u32;
+                assert_eq!(lengths.of(number), by_logarithm(number, lengths.per_log), "{number}, {mean}");
+            }
+            let edges = (0..1 << RANGE_BITS).map(|range: u32| range << (u32::BITS - RANGE_BITS));
+            for number in edges.flat_map(|first| [first, first.wrapping_sub(1)]) {
+                assert_eq!(lengths.of(number), by_logarithm(number, lengths.per_log), "{number}, {mean}");
+            }
+            assert!(mean > 20.0 || lengths.of_ranges.iter().filter(|length| **length == 0).count() < 400);
+        }
+    }
 
     /// The same, value by value: no sums, no ring.
     fn slow(values: &[f64], seed: u64, replicates: usize) -> [f64; 2] {
