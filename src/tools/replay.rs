@@ -10,7 +10,7 @@ mod model;
 mod reasons;
 pub mod report;
 mod times;
-mod window;
+pub(super) mod window;
 
 use super::progress::Progress;
 use crate::{

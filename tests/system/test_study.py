@@ -396,13 +396,15 @@ def gate(report: dict) -> dict:
     return found
 
 
-def is_whole(report: dict):
+def is_whole(report: dict, earlier: int = 0):
     """Every recorded decision has the features that these bars give, and none of them uses later ones."""
     ahead, count = report["look_ahead"], report["counts"]["decisions"]
     assert (ahead["is_checked"], ahead["checked"], ahead["unequal"]) == (True, count, 0)
-    assert ahead["recorded"] == {"decisions": count, "equal": count, "other": 0, "first": None, "without_features": 0, "short": 0}
+    assert ahead["recorded"] == {"decisions": count, "equal": count, "earlier": earlier, "other": 0, "first": None, "without_features": 0, "short": 0}
     assert gate(report)["is_met"] and gate(report)["found"] == 0
-    assert not [note for note in report["counts"]["notes"] if "recorded decisions" in note]
+    notes = [note for note in report["counts"]["notes"] if "recorded decisions" in note]
+    said = f"{earlier} of {count} recorded decisions were made on bars that were repaired since"
+    assert len(notes) == bool(earlier) and all(note.startswith(said) for note in notes), notes
 
 
 def test_recorded_odds_are_checked_by_the_features_beside_them(study, sandbox, tmp_path):
@@ -463,6 +465,21 @@ def test_recorded_odds_are_checked_by_the_features_beside_them(study, sandbox, t
     report = of("--bars", repaired)
     said = unequal(report, other=report["look_ahead"]["recorded"]["other"])
     assert 10 < report["look_ahead"]["recorded"]["other"] <= 20 and "volume_sma: " in said, said
+    # The daemon's archive has a repaired bar as it was, too, and the digest in the journal says which bars those were.
+    others = report["look_ahead"]["recorded"]["other"]
+    is_whole(of("--archive", tmp_path / "bars.db"))
+    with contextlib.closing(sqlite3.connect(tmp_path / "bars.db")) as archive, archive:
+        opened = int(LINES[place].split(",")[0])
+        columns = [name for _, name, *_ in archive.execute("PRAGMA table_info(bars)")]
+        changed = {"revision": "revision + 1", "first_cycle_id": "first_cycle_id + 1000000000", "volume": "volume + 7"}
+        values = ", ".join(changed.get(name, name) for name in columns)
+        done = archive.execute(f"INSERT INTO bars ({', '.join(columns)}) SELECT {values} FROM bars WHERE open_time = ?", (opened,))
+        assert done.rowcount >= 1 and sum(name in changed for name in columns) == 3
+    is_whole(of("--archive", tmp_path / "bars.db"), others)
+    with contextlib.closing(sqlite3.connect(journal)) as rows, rows:
+        rows.execute("UPDATE decisions SET bars_sha256 = zeroblob(32)")
+    assert unequal(of("--archive", tmp_path / "bars.db"), other=others)
+
     report = of("--bars", BARS, settings={"data.lookback_bars": 190})
     assert report["look_ahead"]["recorded"]["equal"] == 0 and unequal(report, other=count - 2)
 

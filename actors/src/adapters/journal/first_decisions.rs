@@ -22,6 +22,12 @@ pub struct FirstOdds {
 /// What a decision's odds rest on, as it was recorded.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RecordedFeatures {
+    /// Begin of its cycle, unix milliseconds.
+    pub cycle_id: i64,
+    /// Bars in its window.
+    pub bars: Option<i64>,
+    /// Digest of the window.
+    pub bars_sha256: Option<Vec<u8>>,
     /// The newest bar's features, as they were written: f64, little-endian.
     pub features: Option<Vec<u8>>,
     /// Digest of the sequence; `None` in journals of before it was kept, too.
@@ -94,10 +100,14 @@ impl Store {
     /// [`JournalError::Failed`].
     pub fn features_of(&self, id: i64) -> Result<RecordedFeatures, JournalError> {
         let read = || {
-            let mut select =
-                self.connection.prepare_cached("SELECT features, sequence_sha256 FROM decisions WHERE id = ?1")?;
-            let found =
-                |row: &rusqlite::Row<'_>| Ok(RecordedFeatures { features: row.get(0)?, sequence_sha256: row.get(1)? });
+            let mut select = self.connection.prepare_cached(
+                "SELECT cycle_id, bars, bars_sha256, features, sequence_sha256 FROM decisions WHERE id = ?1",
+            )?;
+            let found = |row: &rusqlite::Row<'_>| {
+                let (cycle_id, bars, bars_sha256) = (row.get(0)?, row.get(1)?, row.get(2)?);
+                let (features, sequence_sha256) = (row.get(3)?, row.get(4)?);
+                Ok(RecordedFeatures { cycle_id, bars, bars_sha256, features, sequence_sha256 })
+            };
             Ok(select.query_row([id], found).optional()?.unwrap_or_default())
         };
         read().map_err(broken)

@@ -22,7 +22,7 @@ use crate::tools::{
     },
 };
 use anyhow::bail;
-use sentinel_actors::{domain::bar::Bar, fetcher::OnGap};
+use sentinel_actors::{adapters::archive::Archive, domain::bar::Bar, fetcher::OnGap};
 use std::path::Path;
 
 /// A close that was recorded is that of another bar if it differs by more, as a share of it: providers repair bars.
@@ -108,7 +108,10 @@ pub(in super::super) async fn gather(task: &Task) -> anyhow::Result<Inputs> {
     if decisions.is_empty() {
         bail!("no bar has odds in this range: {} bars, {} odds", bars.len(), odds.len());
     }
-    if let Some(rows) = journal.filter(|_| has_ranges) {
+    if let Some(mut rows) = journal.filter(|_| has_ranges) {
+        if let BarSource::Archive(path) = &task.bars {
+            rows.archive = Some((Archive::open_read_only(path)?, task.instrument.symbol.to_string()));
+        }
         let series = Series { bars: &bars, times: &times, finer: finer.as_deref() };
         found.remade(&rows, series, &decisions, &recipe)?;
     }

@@ -80,7 +80,8 @@ pub fn read(
     let count = first.len() as u64;
     let input = Input { kind: "journal".into(), name, sha256: hex(&digest.finalize()), rows: count };
     let later = decisions.saturating_sub(count);
-    let rows = Rows { rows: first.iter().map(|row| (row.bar_close_time, row.id)).collect(), store };
+    let rows = first.iter().map(|row| (row.bar_close_time, row.id)).collect();
+    let rows = Rows { store, rows, archive: None };
     Ok(Recorded { odds, rows, input, later, invalid, notes })
 }
 

@@ -238,6 +238,8 @@ pub struct Remade {
     pub decisions: u64,
     /// Those with the same features.
     pub equal: u64,
+    /// Those among the equal ones whose bars were changed since: the archive has them as they were.
+    pub earlier: u64,
     /// Those with others: other bars, or other settings.
     pub other: u64,
     /// The first of them: its bar and the first field that differs, as it was recorded and as it was made.
