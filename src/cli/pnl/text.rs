@@ -40,9 +40,9 @@ pub(super) fn report(report: &Report) -> String {
 }
 
 fn gateway(told: &ToldAccount) -> String {
-    let currency = told.currency.as_deref().unwrap_or("currency not told");
+    let currency = told.currency.as_deref().unwrap_or("currency not reported");
     let (balance, equity) = (money(told.balance), money(told.equity));
-    format!("balance {balance}, equity {equity} ({currency}), told {}", time_ms(told.at_ms))
+    format!("balance {balance}, equity {equity} ({currency}), reported {}", time_ms(told.at_ms))
 }
 
 fn open(report: &Report) -> String {
