@@ -102,6 +102,7 @@ def test_without_etcd_nothing_is_sent(harness, etcd):
     assert senders(gateway) == [1]
 
 
+@pytest.mark.long
 def test_a_daemon_without_a_way_to_etcd_stops_before_another_one_begins(harness, etcd):
     etcd.start()
     begin(harness, etcd)
@@ -124,6 +125,7 @@ def test_a_daemon_without_a_way_to_etcd_stops_before_another_one_begins(harness,
     proxy.close()
 
 
+@pytest.mark.long
 def test_a_suspended_holder_sends_nothing_when_it_wakes_up(harness, etcd):
     etcd.start()
     begin(harness, etcd)
@@ -143,6 +145,7 @@ def test_a_suspended_holder_sends_nothing_when_it_wakes_up(harness, etcd):
     assert any("the account is lost in etcd" in line.get("fields", line).get("message", "") for line in first.logs())
 
 
+@pytest.mark.long
 def test_https_with_an_own_authority_and_a_user(harness, authority, tmp_path):
     etcd = Etcd(tmp_path / "etcd", authority.issue("etcd")).start()
     begin(harness, etcd)
@@ -176,6 +179,7 @@ def test_https_with_an_own_authority_and_a_user(harness, authority, tmp_path):
     etcd.close()
 
 
+@pytest.mark.long
 def test_a_daemon_that_finds_an_empty_etcd_waits_for_the_longest_trust(harness, etcd):
     etcd.start()
     gateway = harness.gateway("envelope")

@@ -756,6 +756,7 @@ def grows(own, browser, polls: int) -> tuple[int, int]:
     return first, browser.heap()
 
 
+@pytest.mark.long
 def test_a_thousand_polls_leave_the_heap_flat(own, wide):
     first, last = grows(own, wide, 1_000)
     assert last < first + 400_000, (first, last)
