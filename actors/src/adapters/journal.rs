@@ -206,6 +206,7 @@ impl Store {
         connection.pragma_update(None, "foreign_keys", true).map_err(failed)?;
         connection.pragma_update(None, "cache_size", CACHE_KIB).map_err(failed)?;
         schema::migrate(&mut connection).map_err(failed)?;
+        schema::complete(&connection).map_err(failed)?;
         // A plan does not depend on what is bound: statements would else be compiled anew for each order.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(failed)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
