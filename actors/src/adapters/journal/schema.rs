@@ -230,6 +230,10 @@ WHERE (order_id IS NOT NULL OR paper_order_id IS NOT NULL OR failure IS NOT NULL
     OR (action <> 'HOLD' AND suppressed IS NOT NULL AND suppressed <> 'already_ordered'));
 ", "
 ALTER TABLE paper_orders ADD COLUMN ended_at_ms INTEGER; -- when its end was noticed, unix milliseconds; null: it is open or no trade
+CREATE INDEX paper_orders_ended ON paper_orders (account, ended_at_ms) WHERE ended_at_ms IS NOT NULL;
+ALTER TABLE realised ADD COLUMN volume REAL; -- lots that were closed; null: nobody saw them, or nothing was
+CREATE INDEX orders_ticket ON orders (account, ticket) WHERE state = 'filled' AND closes IS NULL;
+ALTER TABLE account_snapshots ADD COLUMN every_s INTEGER; -- seconds between two looks, as the settings have it; null: not known
 -- Empty, but for what a daemon of an earlier version writes that still runs. Its condition is repeated word by word where it is meant.
 CREATE INDEX paper_orders_unnoticed ON paper_orders (id) WHERE exit_at IS NOT NULL AND closes IS NULL AND ended_at_ms IS NULL;
 "];

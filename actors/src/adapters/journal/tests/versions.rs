@@ -202,7 +202,8 @@ fn trades_that_a_daemon_of_before_still_ends_are_not_lost() {
     for (id, exit_at, closes) in [(1, "1", "NULL"), (2, "NULL", "NULL"), (3, "NULL", "1"), (4, "1", "NULL")] {
         trade_of_version_7(&old, id, exit_at, closes);
     }
-    old.execute_batch("UPDATE paper_orders SET ended_at_ms = 1500, net_points = 5, profit = 2.5 WHERE id = '4'").unwrap();
+    old.execute_batch("UPDATE paper_orders SET ended_at_ms = 1500, net_points = 5, profit = 2.5 WHERE id = '4'")
+        .unwrap();
     assert_eq!(ends(&Store::open_read_only(&disk.path()).unwrap())[0], None, "who may only read it changes nothing");
     drop(old);
     let store = disk.open();
