@@ -214,6 +214,15 @@ fn trades_that_a_daemon_of_before_still_ends_are_not_lost() {
     assert!(plan.contains("paper_orders_unnoticed"), "{plan}");
 }
 
+#[test]
+fn a_journal_without_its_trades_on_paper_still_opens() {
+    let disk = Disk::new();
+    disk.open().connection.execute_batch("DROP TABLE paper_orders").unwrap();
+    let mut store = disk.open();
+    steps(&mut store, &order("EURUSD", BAR), None, NOW);
+    assert_eq!(store.orders(false).unwrap().len(), 1, "live orders are written");
+}
+
 fn ends(store: &Store) -> Vec<Option<i64>> {
     let mut select = store.connection.prepare("SELECT ended_at_ms FROM paper_orders ORDER BY ticket").unwrap();
     select.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
