@@ -97,14 +97,15 @@ enum Command {
     /// Takes the decisions of the journal, the bars of the archive and the settings that were in force then, and computes by the
     /// functions of the daemon: bars, 23 features, sequence, action, and the reasons that follow from data. What came from
     /// outside (odds, open positions, equity, halts, breakers) is taken from the record. Works while the daemon runs. Exit 0 if
-    /// all are equal, 1 with the first field that is not (or if none could be made again), 2 if a file cannot be read.
+    /// all are equal, 1 with the first field that is not (or if none could be made again), 2 if a file cannot be read, 3 if bars of
+    /// some decisions are lost and the others are equal.
     Replay(Box<replay::Args>),
     /// List the orders in the journal, or settle one whose outcome is unknown, beside a running daemon
     Orders(orders::Args),
     /// Show profit and loss
     ///
-    /// Of today, this week and this month, by symbol, at the gateway and on paper beside it. Realised profit has a source: the step of the balance when exactly one position was closed, else an estimate, marked ~, from
-    /// the gateway's last report. Periods begin at 00:00 UTC, weeks on Monday; the trading day at 17:00 in New York. Growth is
+    /// Of today, this week and this month, by symbol, at the gateway and on paper beside it. Realised profit has a source: the
+    /// step of the balance when exactly one position was closed, else an estimate, marked ~, from the gateway's last report. Periods begin at 00:00 UTC, weeks on Monday; the trading day at 17:00 in New York. Growth is
     /// that of the equity, without deposits and withdrawals. A figure that is not known is "-".
     Pnl(pnl::Args),
     /// Show what was decided in a cycle, and why

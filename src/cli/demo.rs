@@ -23,11 +23,14 @@ use crate::{
         recording::{INTERVAL, Recording},
         server::Server,
     },
-    settings::{Resolved, Settings, SettingsError, Sources},
+    settings::{Resolved, Settings, SettingsError, Sources, Symbol},
 };
 use anyhow::Context;
 use greeting::Greeting;
-use sentinel_actors::{adapters::journal::Store, domain::schedule::Schedule};
+use sentinel_actors::{
+    adapters::journal::Store,
+    domain::{bar::Bar, schedule::Schedule},
+};
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -234,7 +237,7 @@ fn sources(args: &Args, journal: &Path, [market, model, gateway]: [SocketAddr; 3
 
 /// What follows from the bars that are replayed.
 fn of_bars(own: Option<&Own>) -> Vec<(&'static str, String)> {
-    let Some(Own { recording, .. }) = own else {
+    let Some(own @ Own { recording, .. }) = own else {
         // The recording has the weekends of this calendar.
         return vec![
             ("trading.stop_loss", STOP_LOSS.into()),
@@ -247,14 +250,23 @@ fn of_bars(own: Option<&Own>) -> Vec<(&'static str, String)> {
         ];
     };
     let newest = recording.bars().last().map_or(1.0, |bar| bar.close);
-    let digits = decimal_places(recording.bars()).unwrap_or(DECIMAL_PLACES_MAX as u32);
+    let digits = digits_of(recording.bars(), newest, &own.symbol);
+    let stop = (newest * STOP_LOSS_SHARE).max(10_f64.powi(-(digits as i32)));
     let calendar = if recording.is_of_every_day() { "always" } else { "fx" };
     vec![
         ("trading.digits", digits.to_string()),
-        ("trading.stop_loss", format!("{:.5}", (newest * STOP_LOSS_SHARE).max(1e-5))),
+        ("trading.stop_loss", format!("{stop:.places$}", places = digits as usize)),
         ("market.calendar", calendar.into()),
         ("data.interval", recording.interval.as_str().into()),
     ]
+}
+
+/// Decimal places of a person's own prices. If they have more than a price can have, as adjusted prices have, those that leave
+/// six significant figures of the newest one, such as the five of 1.12345.
+fn digits_of(bars: &[Bar], newest: f64, symbol: &str) -> u32 {
+    let of_six_figures = || (5.0 - newest.log10().floor()).clamp(0.0, DECIMAL_PLACES_MAX as f64) as u32;
+    let digits = decimal_places(bars).unwrap_or_else(of_six_figures);
+    Symbol::named(symbol).coarse().map_or(digits, |(_, most)| digits.min(most))
 }
 
 /// How many bars run without a pause.
@@ -294,6 +306,21 @@ mod tests {
         assert_eq!(asked(&[], &[BIND]).as_deref(), Some("10.0.0.1"));
         assert_eq!(asked(&[], &[BIND, SETTINGS_BIND]), None, "the setting itself wins");
         assert!(CommandLine::try_parse_from(["demo", "--bind", "somewhere"]).is_err());
+    }
+
+    #[test]
+    fn decimal_places_are_what_a_broker_of_these_prices_takes() {
+        let digits = |price: f64, symbol: &str| {
+            let bar = Bar { open_time: 0, open: price, high: price, low: price, close: price, volume: 0.0 };
+            digits_of(&[bar], price, symbol)
+        };
+        assert_eq!(digits(1.12345, "EURUSD"), 5);
+        assert_eq!(digits(143.63701, "USDJPY"), 3, "no broker's yen has five");
+        assert_eq!(digits(143.636_993_408_203_13, "USDJPY"), 3, "a float32");
+        assert_eq!(digits(65_432.101_562_512_34, "BTCUSD"), 1);
+        assert_eq!(digits(0.00001, "SHIBUSD"), 5);
+        assert_eq!(digits(0.000_012_345_678_9, "SHIBUSD"), 8);
+        assert_eq!(digits(30.0, "GOLD"), 0);
     }
 
     #[test]

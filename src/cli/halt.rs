@@ -93,6 +93,11 @@ pub(super) fn resume(args: &ResumeArgs) -> ExitCode {
         ));
         return if failures_max > 0 { ExitCode::FAILURE } else { resumed };
     }
+    if resumed != ExitCode::SUCCESS {
+        // Orders still stop, so that the next attempt is what starts the count again.
+        say("the count of failed orders in a row is not reset");
+        return resumed;
+    }
     match reset_failures(journal) {
         Ok(()) => {
             say(&format!("the count of failed orders in a row is reset: {}", journal.display()));

@@ -59,6 +59,10 @@ const OF_FIVE_DIGITS: [&str; 18] = [
     "CNH", "ILS",
 ];
 
+/// Their pip is 0.01, so that a broker's prices have three decimal places at most.
+const COARSE_CURRENCIES: [&str; 3] = ["JPY", "HUF", "KRW"];
+const COARSE_DIGITS_MAX: u32 = 3;
+
 impl Symbol {
     /// A symbol with only a name.
     pub fn named(name: &str) -> Self {
@@ -103,6 +107,12 @@ impl Symbol {
     /// `JPY.FOREX`.
     pub fn quote_currency(&self) -> Option<String> {
         self.pair().map(|pair| pair[pair.len() - 3..].to_owned())
+    }
+
+    /// The quote currency of a pair whose pip is 0.01, and the most decimal places of its price; `None` for anything else.
+    pub fn coarse(&self) -> Option<(String, u32)> {
+        let currency = self.quote_currency().filter(|quote| COARSE_CURRENCIES.contains(&quote.as_str()))?;
+        Some((currency, COARSE_DIGITS_MAX))
     }
 
     /// Whether it is a pair that has five decimal places wherever it is traded. Yen, metals and indices have not.

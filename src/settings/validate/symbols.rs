@@ -85,16 +85,12 @@ fn is_brokers_name(text: &str) -> bool {
 }
 
 /// Currencies whose pairs have two decimal places, or three with fractions of a pip: a pip is 0.01.
-const COARSE_CURRENCIES: [&str; 3] = ["JPY", "HUF", "KRW"];
-const COARSE_DIGITS_MAX: u32 = 3;
 const COARSE_PIP: f64 = 0.01;
 
 /// Refuses stops that cannot fit the prices of a pair, as far as its name shows before any price is known. Digits matter only if
 /// there is a stop to round.
 fn scale(symbol: &Symbol, settings: &Settings, found: &mut Found) {
-    let Some(currency) = symbol.quote_currency().filter(|quote| COARSE_CURRENCIES.contains(&quote.as_str())) else {
-        return;
-    };
+    let Some((currency, digits_max)) = symbol.coarse() else { return };
     let Symbol { name, digits, stop_loss, take_profit, .. } = symbol;
     let trading = &settings.trading;
     let distances =
@@ -113,10 +109,10 @@ fn scale(symbol: &Symbol, settings: &Settings, found: &mut Found) {
     }
     let digits = digits.unwrap_or(trading.digits());
     found.unless(
-        wanted.is_empty() || digits <= COARSE_DIGITS_MAX,
+        wanted.is_empty() || digits <= digits_max,
         format!("symbols.{name}.digits"),
         format!(
-            "{digits} is too many for a price in {currency}, which has at most {COARSE_DIGITS_MAX}: give {name} a \
+            "{digits} is too many for a price in {currency}, which has at most {digits_max}: give {name} a \
              [[symbols]] table with its own digits"
         ),
     );
