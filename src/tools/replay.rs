@@ -1,15 +1,16 @@
 //! `sentinel replay`: every recorded decision again, through the functions of the actors, on the bars of the archive and by the
 //! settings that were in force then. `core` makes one decision, `given` has functions and settings, `window` finds its bars,
-//! `reasons` compares action and reason, `earlier` has the orders before it, `report` has the result, `model` asks the model again.
+//! `features` compares features, `reasons` action and reason, `earlier` has the orders before it, `report` has the result, `model` asks the model again.
 
 pub mod core;
 pub mod earlier;
+pub mod features;
 mod given;
 mod model;
 mod reasons;
 pub mod report;
 mod times;
-mod window;
+pub(super) mod window;
 
 use super::progress::Progress;
 use crate::{

@@ -368,6 +368,7 @@ def test_a_journal_is_studied_with_its_bars_and_without(binary, study, sandbox, 
     assert code == 0, said
     closes = found(tmp_path / "closes")
     assert closes["counts"]["decisions"] == with_bars["counts"]["decisions"]
+    assert not closes["look_ahead"]["is_checked"] and "recorded" not in closes["look_ahead"]
     assert any("close to close as recorded, without stops" in note for note in closes["counts"]["notes"])
     for report, has_bars in [(with_bars, True), (closes, False)]:
         assert [gate["is_met"] for gate in report["answer"]["gates"] if gate["name"] == "bars"] == [has_bars]
@@ -376,6 +377,8 @@ def test_a_journal_is_studied_with_its_bars_and_without(binary, study, sandbox, 
     archived = found(tmp_path / "archived")
     assert [file["kind"] for file in archived["inputs"]] == ["archive", "journal"]
     assert len(archived["prices"]) > 300 and archived["prices"] == with_bars["prices"], "the same bars, wherever they are from"
+    for report in [with_bars, archived]:
+        is_whole(report)
     replay = f"{{ {binary} replay --journal {journal} --archive {tmp_path / 'bars.db'}; echo $? >code; }} 2>err | head -0"
     env = environment(HOME=str(tmp_path), **variables({"market.calendar": "fx"}))
     subprocess.run(replay, shell=True, env=env, cwd=tmp_path, check=True, timeout=120)
@@ -385,6 +388,100 @@ def test_a_journal_is_studied_with_its_bars_and_without(binary, study, sandbox, 
     assert code == 1 and "were decided on bars of 1h, and data.interval is 5m: --interval 1h studies them" in said, said
     code, said = study(*args, settings={"model.name": "other"})
     assert code == 1 and "has no odds of EURUSD by model other, but by baseline: set model.name" in said, said
+
+
+def gate(report: dict) -> dict:
+    """The condition of the look-ahead check."""
+    (found,) = [gate for gate in report["answer"]["gates"] if gate["name"] == "look_ahead"]
+    return found
+
+
+def is_whole(report: dict, earlier: int = 0):
+    """Every recorded decision has the features that these bars give, and none of them uses later ones."""
+    ahead, count = report["look_ahead"], report["counts"]["decisions"]
+    assert (ahead["is_checked"], ahead["checked"], ahead["unequal"]) == (True, count, 0)
+    assert ahead["recorded"] == {"decisions": count, "equal": count, "earlier": earlier, "other": 0, "first": None, "without_features": 0, "short": 0}
+    assert gate(report)["is_met"] and gate(report)["found"] == 0
+    notes = [note for note in report["counts"]["notes"] if "recorded decisions" in note]
+    said = f"{earlier} of {count} recorded decisions were made on bars that were repaired since"
+    assert len(notes) == bool(earlier) and all(note.startswith(said) for note in notes), notes
+
+
+def test_recorded_odds_are_checked_by_the_features_beside_them(study, sandbox, tmp_path):
+    journal = tmp_path / "journal.db"
+    daemon = sandbox.trade(300, "--journal", str(journal))
+    daemon.after_cycles(300, 120)
+    daemon.stop()
+    args = ["--journal", journal, *COSTS, "--symbol", "EURUSD"]
+
+    def of(*more, settings=None) -> dict:
+        code, said = study(*args, *more, settings=settings)
+        assert code == 0, said
+        return found(tmp_path / "out")
+
+    def unequal(report: dict, **wanted) -> str:
+        ahead = report["look_ahead"]
+        assert {name: ahead["recorded"][name] for name in wanted} == wanted
+        count = sum(wanted.values())
+        assert ahead["checked"] == ahead["recorded"]["equal"] == ahead["recorded"]["decisions"] - count
+        assert not gate(report)["is_met"] and not gate(report)["is_checked"] and gate(report)["found"] == count
+        assert "whether those use later bars cannot be checked" in (tmp_path / "out/study.html").read_text()
+        return " ".join(note for note in report["counts"]["notes"] if "recorded decisions" in note)
+
+    whole = of("--bars", BARS)
+    is_whole(whole)
+    count = whole["counts"]["decisions"]
+    decided = "FROM decisions WHERE symbol = 'EURUSD' AND features IS NOT NULL ORDER BY cycle_id LIMIT 1 OFFSET"
+    with contextlib.closing(sqlite3.connect(journal)) as rows, rows:
+        ((row, features, digest),) = rows.execute(f"SELECT id, features, sequence_sha256 {decided} 9").fetchall()
+        rows.execute("UPDATE decisions SET features = ? WHERE id = ?", (features[:8] + b"\x01" + features[9:], row))
+        ((other,),) = rows.execute(f"SELECT id {decided} 20").fetchall()
+        rows.execute("UPDATE decisions SET sequence_sha256 = ? WHERE id = ?", (digest, other))
+        ((old,),) = rows.execute(f"SELECT id {decided} 30").fetchall()
+        rows.execute("UPDATE decisions SET features = NULL, sequence_sha256 = NULL WHERE id = ?", (old,))
+    said = unequal(of("--bars", BARS), other=2, without_features=1)
+    assert f"2 of {count} recorded decisions have other features than these bars give" in said, said
+    assert "; the first: bar 2017-" in said and ", return_5: " in said and " recorded, " in said
+    assert f"1 of {count} recorded decisions have no features in the journal" in said
+    with contextlib.closing(sqlite3.connect(journal)) as rows, rows:
+        rows.execute("UPDATE decisions SET features = ? WHERE id = ?", (features, row))
+        rows.execute("DELETE FROM decisions WHERE id IN (?, ?)", (other, old))
+    is_whole(of("--bars", BARS))
+
+    # Bars that begin later, a bar that was repaired, and another length of the windows.
+    later, repaired = tmp_path / "later/eurusd.csv", tmp_path / "repaired/eurusd.csv"
+    for path in [later, repaired]:
+        path.parent.mkdir()
+    with contextlib.closing(sqlite3.connect(journal)) as rows:
+        ((first,),) = rows.execute("SELECT min(bar_close_time) FROM decisions WHERE symbol = 'EURUSD' AND features IS NOT NULL").fetchall()
+    (place,) = [place for place, line in enumerate(LINES) if line.startswith(f"{first - HOUR},")]
+    later.write_text("\n".join([LINES[0], *LINES[place - 189 :]]) + "\n")
+    report = of("--bars", later)
+    said = unequal(report, short=report["look_ahead"]["recorded"]["short"])
+    assert 8 <= report["look_ahead"]["recorded"]["short"] <= 10 and "fewer than 200 bars up to them" in said, said
+    place += 280
+    *prices, volume = LINES[place].split(",")
+    repaired.write_text("\n".join([*LINES[:place], ",".join([*prices, str(float(volume) + 7)]), *LINES[place + 1 :]]) + "\n")
+    report = of("--bars", repaired)
+    said = unequal(report, other=report["look_ahead"]["recorded"]["other"])
+    assert 10 < report["look_ahead"]["recorded"]["other"] <= 20 and "volume_sma: " in said, said
+    # The daemon's archive has a repaired bar as it was, too, and the digest in the journal says which bars those were.
+    others = report["look_ahead"]["recorded"]["other"]
+    is_whole(of("--archive", tmp_path / "bars.db"))
+    with contextlib.closing(sqlite3.connect(tmp_path / "bars.db")) as archive, archive:
+        opened = int(LINES[place].split(",")[0])
+        columns = [name for _, name, *_ in archive.execute("PRAGMA table_info(bars)")]
+        changed = {"revision": "revision + 1", "first_cycle_id": "first_cycle_id + 1000000000", "volume": "volume + 7"}
+        values = ", ".join(changed.get(name, name) for name in columns)
+        done = archive.execute(f"INSERT INTO bars ({', '.join(columns)}) SELECT {values} FROM bars WHERE open_time = ?", (opened,))
+        assert done.rowcount >= 1 and sum(name in changed for name in columns) == 3
+    is_whole(of("--archive", tmp_path / "bars.db"), others)
+    with contextlib.closing(sqlite3.connect(journal)) as rows, rows:
+        rows.execute("UPDATE decisions SET bars_sha256 = zeroblob(32)")
+    assert unequal(of("--archive", tmp_path / "bars.db"), other=others)
+
+    report = of("--bars", BARS, settings={"data.lookback_bars": 190})
+    assert report["look_ahead"]["recorded"]["equal"] == 0 and unequal(report, other=count - 2)
 
 
 def old_journal(path, version: int, rows: list[tuple]):

@@ -41,7 +41,7 @@ pub use daemon_lock::{DaemonLock, FileId};
 pub use decisions::{CycleFaults, CycleRecord, bars_sha256, sequence_sha256};
 pub use equity::{Begin, Peak};
 pub use explain::{Coverage, DecisionRow, OrderLife, Pick, Step};
-pub use first_decisions::{FirstOdds, RecordedOdds};
+pub use first_decisions::{FirstOdds, RecordedFeatures, RecordedOdds};
 pub use journal_id::journal_id;
 pub use money::{RealisedRow, ToldAccount, open};
 pub use order_steps::Verdict;

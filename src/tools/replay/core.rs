@@ -7,19 +7,18 @@ pub use super::{
 
 use super::{
     earlier::Earlier,
+    features::features,
     given::difference,
     reasons::decision,
     window::{Found, fault, find_window},
 };
+use crate::bar_files::hex;
 use sentinel_actors::{
     adapters::{
         archive::Archive,
-        journal::{ReplayRow, bars_sha256, sequence_sha256},
+        journal::{ReplayRow, bars_sha256},
     },
-    domain::{
-        features::{FEATURE_NAMES, FeatureError, FeatureSet, InvalidValues},
-        guard::Suppression,
-    },
+    domain::{features::FeatureSet, guard::Suppression},
 };
 
 /// The result for one decision.
@@ -104,45 +103,6 @@ pub fn replay(
     Ok(Replayed::Equal { is_late, outside, features })
 }
 
-/// Compares the features, bit for bit.
-fn features(
-    row: &ReplayRow,
-    built: Result<(FeatureSet, InvalidValues), FeatureError>,
-) -> Result<Option<Box<FeatureSet>>, Difference> {
-    let (features, _) = match (built, &row.features) {
-        (Ok(built), Some(_)) => built,
-        (Ok(_), None) => match &row.failure {
-            Some((stage, kind)) if stage == "features" => return Err(difference("features", kind, "built")),
-            // A model that answered was asked with features.
-            _ if row.odds.is_some() => return Err(difference("features", "none", "built")),
-            // The stage before them was cut short by the end of the daemon, or by a panic.
-            _ => return Ok(None),
-        },
-        (Err(error), None) => match &row.failure {
-            Some((stage, kind)) if stage != "features" || kind == error.kind() => return Ok(None),
-            other => {
-                let recorded = other.as_ref().map_or("none", |(_, kind)| kind);
-                return Err(difference("features", recorded, error.kind()));
-            }
-        },
-        (Err(error), Some(_)) => return Err(difference("features", "built", error.kind())),
-    };
-    let recorded = row.features.as_deref().unwrap_or_default().as_chunks::<8>().0;
-    if recorded.len() != FEATURE_NAMES.len() {
-        return Err(difference("features", recorded.len(), FEATURE_NAMES.len()));
-    }
-    for ((name, recorded), replayed) in FEATURE_NAMES.iter().zip(recorded).zip(&features.tabular) {
-        if *recorded != replayed.to_le_bytes() {
-            return Err(difference(name, f64::from_le_bytes(*recorded), replayed));
-        }
-    }
-    let (recorded, replayed) = (row.sequence_sha256.as_deref(), sequence_sha256(&features.sequence));
-    if recorded != Some(&replayed) {
-        return Err(difference("sequence_sha256", recorded.map_or_else(String::new, hex), hex(&replayed)));
-    }
-    Ok(Some(Box::new(features)))
-}
-
 #[allow(clippy::unnecessary_wraps)] // as `replay` answers
 fn differs(field: &str, recorded: impl ToString, replayed: impl ToString) -> anyhow::Result<Replayed> {
     Ok(Replayed::Differs(difference(field, recorded, replayed)))
@@ -150,8 +110,4 @@ fn differs(field: &str, recorded: impl ToString, replayed: impl ToString) -> any
 
 fn number(value: Option<f64>) -> String {
     value.map_or_else(|| "none".into(), |value| value.to_string())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    crate::bar_files::hex(bytes)
 }

@@ -16,9 +16,14 @@ use sentinel_actors::{
 const LATER_MAX: usize = 3;
 
 /// The bars of a window that the archive has.
-pub(super) enum Found {
+pub enum Found {
     /// The same bars, bit for bit.
-    Window { bars: Vec<Bar>, is_late: bool },
+    Window {
+        /// Oldest first.
+        bars: Vec<Bar>,
+        /// Whether the archive got them with a later cycle.
+        is_late: bool,
+    },
     /// The same number of bars up to the same close, but with other values.
     Other(Vec<Bar>),
     /// The archive begins after the window's first bar.
@@ -29,7 +34,10 @@ pub(super) enum Found {
 
 /// Looks for the window of a cycle. The archive may have got it with a later cycle, if its queue was full or the daemon was
 /// killed in between: the digest says whether it is the one.
-pub(super) fn find_window(
+///
+/// # Errors
+/// The archive cannot be read.
+pub fn find_window(
     (functions, archive): (&Functions, &Archive),
     (series, bar_close_time, cycle_id, count): Asked<'_>,
     (digest, calendar): (&[u8], &Calendar),

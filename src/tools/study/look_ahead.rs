@@ -13,6 +13,7 @@ use super::{
     inputs::{Recipe, functions::Functions},
     result::LookAhead,
 };
+use crate::tools::progress::Progress;
 use noise::Noise;
 use sentinel_actors::domain::{
     bar::Bar,
@@ -21,7 +22,10 @@ use sentinel_actors::domain::{
 };
 use std::{
     borrow::Cow,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     thread,
 };
 
@@ -84,6 +88,17 @@ pub fn check(
         first,
         ..LookAhead::default()
     }
+}
+
+/// The same with the daemon's functions; a person sees how far it is.
+pub fn check_shown(series: Series<'_>, places: &[usize], recipe: &Recipe<'_>, progress: &mut Progress) -> LookAhead {
+    let shown = Mutex::new(progress);
+    check(series, places, recipe, &Functions::OF_THE_DAEMON, |ready| {
+        // Another thread is already writing the line.
+        if let Ok(mut shown) = shown.try_lock() {
+            shown.show(|| format!("look-ahead check: {ready} of {} decisions", places.len()));
+        }
+    })
 }
 
 /// Decisions made again, the oldest first.

@@ -9,8 +9,8 @@ mod judged;
 pub use calibration::{Calibration, CalibrationBin, ClassCalibration, Confusion};
 pub use drawn::{EquityPoint, Month, PricePoint, TradeMark};
 pub use judged::{
-    Answer, Between, Condition, ExitCounts, Figures, Fold, LookAhead, Null, Side, SideResult, Threshold, Trials,
-    Verdict, WalkForward,
+    Answer, Between, Condition, ExitCounts, Figures, Fold, LookAhead, Null, Remade, Side, SideResult, Threshold,
+    Trials, Verdict, WalkForward,
 };
 use serde::{Deserialize, Serialize};
 

@@ -3,7 +3,7 @@
 use super::folds::Choice;
 use crate::tools::study::{
     files::{day_before, time},
-    result::{Answer, Condition, LookAhead, SideResult, Verdict, WalkForward},
+    result::{Answer, Condition, LookAhead, Remade, SideResult, Verdict, WalkForward},
 };
 use sentinel_actors::domain::fill::Costs;
 
@@ -117,6 +117,12 @@ fn said(name: &str, what: &str, needed: &str, is_met: bool) -> Condition {
 }
 
 fn look_ahead(found: &LookAhead) -> Condition {
+    let others = found.recorded.as_ref().map_or(0, Remade::unequal);
+    if found.is_checked && found.unequal == 0 && others > 0 {
+        let what = "recorded decisions whose features these bars do not give";
+        let others = condition(LOOK_AHEAD, what, "none".into(), 0.0, Some(others as f64), false);
+        return Condition { is_checked: false, ..others };
+    }
     if found.is_checked {
         let unequal = found.unequal as f64;
         return condition(
@@ -128,7 +134,7 @@ fn look_ahead(found: &LookAhead) -> Condition {
             unequal == 0.0,
         );
     }
-    let needed = "checked: --model configured or a URL makes them here";
+    let needed = "checked: --model configured or a URL makes them here, and --bars or --archive those of recorded odds";
     Condition { is_checked: false, ..said(LOOK_AHEAD, "features not checked for look-ahead", needed, false) }
 }
 

@@ -3,7 +3,7 @@
 use super::{fixtures::*, folds::Choice, grid, *};
 use crate::{
     settings::{Resolved, Settings, Sources, VerifyModel},
-    tools::study::result::{Condition, Verdict},
+    tools::study::result::{Condition, Remade, Verdict},
 };
 use sentinel_actors::domain::{
     decision::{Action, Prediction, decide},
@@ -149,6 +149,17 @@ fn features_that_were_not_checked_are_no_plain_advice() {
     assert!(!answer.is_advice && !condition(&answer, "bars").is_met && answer.verdict == Verdict::NotJudged);
     assert!(answer.sentence.starts_with("Not judged: bars with their opens"), "{}", answer.sentence);
     assert!(!answer.sentence.contains("points a trade"), "{}", answer.sentence);
+    let of_recorded = |equal| LookAhead {
+        recorded: Some(Remade { decisions: 9, equal, other: 9 - equal, ..Remade::default() }),
+        ..checked()
+    };
+    let answer = of(&Question { look_ahead: &of_recorded(8), ..question });
+    let said = "Not judged: recorded decisions whose features these bars do not give 1 (needed: none). If they use no later bars: BUY";
+    assert!(answer.sentence.starts_with(said) && !answer.is_advice, "{}", answer.sentence);
+    let look_ahead = condition(&answer, "look_ahead");
+    assert_eq!((look_ahead.is_met, look_ahead.is_checked, look_ahead.found), (false, false, Some(1.0)));
+    let answer = of(&Question { look_ahead: &of_recorded(9), ..question });
+    assert!(answer.is_advice, "{}", answer.sentence);
     let found = LookAhead { is_checked: true, checked: 9, unequal: 1, ..LookAhead::default() };
     let answer = of(&Question { look_ahead: &found, ..question });
     assert!(

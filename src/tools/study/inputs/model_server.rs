@@ -22,7 +22,7 @@ use crate::{
 use anyhow::{anyhow, bail};
 use sentinel_actors::domain::{decision::Prediction, features::FeatureSet};
 use sha2::{Digest, Sha256};
-use std::{path::Path, sync::Mutex, time::Duration};
+use std::{path::Path, time::Duration};
 
 /// Kept answers that are asked again first: a model that answers otherwise is another one.
 const AGAIN: usize = 8;
@@ -59,15 +59,8 @@ pub async fn ask(
     recipe: &Recipe<'_>,
     keep: &Path,
 ) -> anyhow::Result<Asked> {
-    let functions = Functions::OF_THE_DAEMON;
     let mut progress = Progress::default();
-    let shown = Mutex::new(&mut progress);
-    let look_ahead = look_ahead::check(series, places, recipe, &functions, |ready| {
-        // Another thread is already writing the line.
-        if let Ok(mut shown) = shown.try_lock() {
-            shown.show(|| format!("look-ahead check: {ready} of {} decisions", places.len()));
-        }
-    });
+    let look_ahead = look_ahead::check_shown(series, places, recipe, &mut progress);
     let server = Server::new(model).map_err(|error| anyhow!("{}: {error}", model.base_url()))?;
     let mut asking = Asking {
         model,
@@ -76,7 +69,7 @@ pub async fn ask(
         kept: Kept::open(keep)?,
         again: AGAIN,
         refused_in_a_row: 0,
-        functions,
+        functions: Functions::OF_THE_DAEMON,
         asked: Asked { look_ahead, ..Asked::default() },
     };
     for (count, at) in places.iter().enumerate() {

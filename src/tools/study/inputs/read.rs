@@ -3,9 +3,11 @@
 use super::{
     BarSource, Closed, Inputs, Left, Odds, OddsSource, Recipe,
     bars::{self, Bars},
+    extent::extent,
     functions::Functions,
     matched, model_server, odds,
     recorded::{self, Recorded},
+    remade::{self, Rows},
     without_bar,
 };
 use crate::tools::{
@@ -20,7 +22,7 @@ use crate::tools::{
     },
 };
 use anyhow::bail;
-use sentinel_actors::{domain::bar::Bar, fetcher::OnGap};
+use sentinel_actors::{adapters::archive::Archive, domain::bar::Bar, fetcher::OnGap};
 use std::path::Path;
 
 /// A close that was recorded is that of another bar if it differs by more, as a share of it: providers repair bars.
@@ -62,11 +64,13 @@ pub(in super::super) async fn gather(task: &Task) -> anyhow::Result<Inputs> {
     };
     let (file, finer, missing_bars) = found.bars(file, task);
     let has_ranges = file.is_some();
+    let mut journal = None;
     let (bars, odds, odds_file) = match &task.odds {
         OddsSource::Journal(path) => {
             let of_symbol = (settings.model.name.as_str(), task.instrument.symbol.as_str());
             let recorded = recorded::read(path, of_symbol, &task.range, recipe.interval)?;
-            let odds = found.recorded(recorded);
+            let (odds, rows) = found.recorded(recorded);
+            journal = Some(rows);
             (file.unwrap_or_else(|| found.bars_of_closes(&odds, &recipe, task)), odds, None)
         }
         OddsSource::File(path) => {
@@ -83,8 +87,8 @@ pub(in super::super) async fn gather(task: &Task) -> anyhow::Result<Inputs> {
             (bars, odds, None)
         }
     };
-    // The finer bars were needed only for the look-ahead check.
-    drop(finer);
+    // Otherwise the finer bars were needed only until the model was asked.
+    let finer = finer.filter(|_| journal.is_some());
     let times = close_times(&bars, &recipe);
     let closed = Closed { bars: &bars, times: &times };
     let (mut decisions, outside, missing) = matched(closed, &odds, &task.range);
@@ -104,6 +108,13 @@ pub(in super::super) async fn gather(task: &Task) -> anyhow::Result<Inputs> {
     if decisions.is_empty() {
         bail!("no bar has odds in this range: {} bars, {} odds", bars.len(), odds.len());
     }
+    if let Some(mut rows) = journal.filter(|_| has_ranges) {
+        if let BarSource::Archive(path) = &task.bars {
+            rows.archive = Some((Archive::open_read_only(path)?, task.instrument.symbol.to_string()));
+        }
+        let series = Series { bars: &bars, times: &times, finer: finer.as_deref() };
+        found.remade(&rows, series, &decisions, &recipe)?;
+    }
     let Found { files, mut counts, left, mut look_ahead } = found;
     look_ahead.extent = extent(task);
     counts.bars = bars.len() as u64;
@@ -115,31 +126,6 @@ pub(in super::super) async fn gather(task: &Task) -> anyhow::Result<Inputs> {
 fn close_times(bars: &[Bar], recipe: &Recipe<'_>) -> Vec<i64> {
     let close_time = Functions::OF_THE_DAEMON.close_time;
     bars.iter().map(|bar| close_time(bar, recipe.interval, recipe.calendar)).collect()
-}
-
-/// What the look-ahead check looks at with such bars and odds, and what it cannot.
-fn extent(task: &Task) -> Vec<String> {
-    let said: &[&str] = match (&task.odds, &task.bars) {
-        (OddsSource::Model(_), BarSource::File(..)) => &[
-            "checked: from the bars of the file to the features that the model was asked with, for every decision: how bars are made \
-             of finer ones, when they close, where the window ends, and the 23 features with their sequence",
-            "not checked: what the model was trained on, and bars that the provider has repaired since",
-        ],
-        (OddsSource::Model(_), _) => &[
-            "checked: from the bars of the archive to the features that the model was asked with, for every decision: when bars close, \
-             where the window ends, and the 23 features with their sequence",
-            "not checked: how the daemon made the bars of the archive, what the model was trained on, and bars that the provider has \
-             repaired since",
-        ],
-        (OddsSource::Journal(_), _) => &[
-            "not checked: the features behind these odds. The daemon made them live, when later bars did not exist, and recorded the \
-             odds; sentinel replay makes them again from the archive",
-        ],
-        (OddsSource::File(_), _) => &[
-            "not checked: the features behind these odds. Whoever made the file may have used later bars, and nothing in it tells",
-        ],
-    };
-    said.iter().map(|sentence| (*sentence).to_owned()).collect()
 }
 
 impl Found {
@@ -192,12 +178,25 @@ impl Found {
         self.left.add(WITH_A_GAP, (all - decisions.len()) as u64);
     }
 
-    fn recorded(&mut self, recorded: Recorded) -> Vec<Odds> {
+    fn recorded(&mut self, recorded: Recorded) -> (Vec<Odds>, Rows) {
         self.files.push(recorded.input);
         self.counts.notes.extend(recorded.notes);
         self.left.add("decisions after the first one of their bar, or of another model", recorded.later);
         self.left.add("recorded odds that cannot be", recorded.invalid);
-        recorded.odds
+        (recorded.odds, recorded.rows)
+    }
+
+    fn remade(
+        &mut self,
+        rows: &Rows,
+        series: Series<'_>,
+        decisions: &[Decision],
+        recipe: &Recipe<'_>,
+    ) -> anyhow::Result<()> {
+        self.look_ahead = remade::check(rows, series, decisions, recipe)?;
+        let remade = self.look_ahead.recorded.iter();
+        self.counts.notes.extend(remade.flat_map(|remade| remade::notes(remade, recipe)));
+        Ok(())
     }
 
     fn bars_of_closes(&mut self, odds: &[Odds], recipe: &Recipe<'_>, task: &Task) -> Vec<Bar> {

@@ -1,6 +1,6 @@
 //! Odds that the daemon recorded in its journal, and, without bars, the closes that it recorded with them.
 
-use super::Odds;
+use super::{Odds, remade::Rows};
 use crate::{
     bar_files::hex,
     tools::{
@@ -26,6 +26,8 @@ use std::{
 pub struct Recorded {
     /// The first of each bar, oldest first.
     pub odds: Vec<Odds>,
+    /// Where their features are.
+    pub rows: Rows,
     /// For the report.
     pub input: Input,
     /// Decisions of a bar after its first one, or of other models.
@@ -75,10 +77,12 @@ pub fn read(
         ));
     }
     let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-    let rows = first.len() as u64;
-    let input = Input { kind: "journal".into(), name, sha256: hex(&digest.finalize()), rows };
-    let later = decisions.saturating_sub(rows);
-    Ok(Recorded { odds, input, later, invalid, notes })
+    let count = first.len() as u64;
+    let input = Input { kind: "journal".into(), name, sha256: hex(&digest.finalize()), rows: count };
+    let later = decisions.saturating_sub(count);
+    let rows = first.iter().map(|row| (row.bar_close_time, row.id)).collect();
+    let rows = Rows { store, rows, archive: None };
+    Ok(Recorded { odds, rows, input, later, invalid, notes })
 }
 
 /// Refuses odds of other bars than those of the study. The recorded settings tell it. For older journals it

@@ -184,6 +184,10 @@ fn look_ahead(report: &Report) -> Vec<String> {
     };
     let unchecked = || "whether features use the future was not checked: they were not made here".to_owned();
     let mut said = vec![if found.is_checked { checked() } else { unchecked() }];
+    if let Some(recorded) = &found.recorded {
+        let (equal, all) = (count(recorded.equal), count(recorded.decisions));
+        said.push(format!("{equal} of {all} recorded decisions have the features that these bars give"));
+    }
     said.extend(found.extent.iter().map(|sentence| format!("look-ahead check: {sentence}")));
     said
 }

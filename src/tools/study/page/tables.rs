@@ -114,7 +114,8 @@ fn meaning(condition: &Condition) -> Option<&'static str> {
         "net_points" => Some("the low end of the 95 % interval of the mean"),
         "dsr" => Some("how likely the true Sharpe is above the best that all trials would have by chance"),
         "p_value" => Some("how often the same signals at other times did as well"),
-        "look_ahead" => Some("each decision was made again with noise for all later bars"),
+        "look_ahead" if condition.is_checked => Some("each decision was made again with noise for all later bars"),
+        "look_ahead" if condition.found.is_some() => Some("whether those use later bars cannot be checked"),
         _ => None,
     }
 }

@@ -215,7 +215,7 @@ pub struct Fold {
 /// Whether a feature uses the future.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct LookAhead {
-    /// Whether features were made here, so that it could be checked.
+    /// Whether features were made here, so that it could be checked. Of recorded odds see [`Self::recorded`], too.
     pub is_checked: bool,
     /// Decisions that were made again with noise in place of all later bars, and with a bar that is still forming.
     pub checked: u64,
@@ -223,6 +223,36 @@ pub struct LookAhead {
     pub unequal: u64,
     /// The first of them: its bar and the first feature that differs.
     pub first: Option<String>,
+    /// Of odds that the daemon recorded, with bars: whether its features are those that these bars give.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recorded: Option<Remade>,
     /// What was checked and what was not, in sentences.
     pub extent: Vec<String>,
+}
+
+/// Recorded decisions whose features were made again from these bars, and compared bit for bit. Only those that are equal are checked
+/// for look-ahead.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Remade {
+    /// All of the study.
+    pub decisions: u64,
+    /// Those with the same features.
+    pub equal: u64,
+    /// Those among the equal ones whose bars were changed since: the archive has them as they were.
+    pub earlier: u64,
+    /// Those with others: other bars, or other settings.
+    pub other: u64,
+    /// The first of them: its bar and the first field that differs, as it was recorded and as it was made.
+    pub first: Option<String>,
+    /// Those without features in the journal, or without the digest of their sequence.
+    pub without_features: u64,
+    /// Those with too few bars up to them.
+    pub short: u64,
+}
+
+impl Remade {
+    /// Decisions about which the look-ahead check says nothing.
+    pub const fn unequal(&self) -> u64 {
+        self.decisions.saturating_sub(self.equal)
+    }
 }

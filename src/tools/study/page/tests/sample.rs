@@ -205,6 +205,7 @@ fn report(edge: f64) -> Report {
             checked: 4_830,
             unequal: 0,
             first: None,
+            recorded: None,
             extent: vec!["checked: features; not checked: the model".into()],
         },
     }
