@@ -34,10 +34,7 @@ fn a_status_says_who_and_when() {
         format!("{held}; it orders bars that close after 2027-01-15 08:00:50 UTC")
     );
     assert_eq!(said(None, Some(stored(true))), format!("not held; given back by {who}; last heard of 3 s ago"));
-    assert_eq!(
-        said(None, Some(stored(false))),
-        format!("not held; {who} did not give it back; last heard of 3 s ago")
-    );
+    assert_eq!(said(None, Some(stored(false))), format!("not held; {who} did not give it back; last heard of 3 s ago"));
     let dead = Record { before: Some("inf-0 on host old".into()), ..record(true) };
     let dead = said(None, Some(Stored { record: Some(dead), ..stored(true) }));
     assert!(dead.ends_with(
