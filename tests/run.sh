@@ -2,7 +2,7 @@
 # All tests, on a machine with the Rust toolchain, gcc and Python 3.11:
 #
 #   bash tests/run.sh            everything that can run on this machine; the rest (no root, engine or tool) is skipped by name
-#   bash tests/run.sh --all      also fuzzing, the image, its containers and the long tests; a skip is a failure (as with CI=true)
+#   bash tests/run.sh --all      also fuzzing, the image, its containers, CURVE and the long tests; a skip is a failure (as with CI=true)
 #   bash tests/run.sh --full     also the benchmarks and the slow measurements
 #   bash tests/run.sh STEP...    only these steps, with what is already installed; with --all or --full, as there
 #   bash tests/run.sh --list     the names of the steps
@@ -13,9 +13,9 @@
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-build_steps=(tools python deny advisories fmt clippy doc curve rust)
-quick_steps=("${build_steps[@]}" system)
-all_steps=("${build_steps[@]}" release system fuzz engine image container)
+lint_steps=(tools python deny advisories fmt clippy doc)
+quick_steps=("${lint_steps[@]}" rust system)
+all_steps=("${lint_steps[@]}" curve rust release system fuzz engine image container)
 full_steps=("${all_steps[@]}" simulation bench full)
 
 export SENTINEL_ALL_TESTS=""

@@ -21,10 +21,15 @@ LONGEST_FILES = """cluster_faults cluster console_page alerts_delivery alerts fl
 HOW = "CARGO_TARGET_DIR=target/curve cargo --config docker/curve.toml build"
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]):
-    """The longest files first: side by side, the run then ends when all of its work has ended."""
+    """The longest files first: side by side, the run then ends when all of its work has ended. A test that needs a binary of its
+    own is a long one: building it takes minutes."""
     places = {f"test_{name}": place for place, name in enumerate(LONGEST_FILES)}
     items.sort(key=lambda item: places.get(item.path.stem, len(places)))
+    for item in items:
+        if {"curve_binary", "failpoints_binary"} & set(item.fixturenames):
+            item.add_marker(pytest.mark.long)
 
 
 @pytest.fixture(scope="session")

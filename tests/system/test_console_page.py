@@ -370,10 +370,10 @@ def test_positions_and_open_profit_say_their_age(own, wide):
     name = time.strftime("%H:%M UTC", time.gmtime(seen / 1_000))
     wide.shows(trouble, ".tiles")
     tile = wide.run("return [...document.querySelectorAll('.tile')].find((it) => it.innerText.startsWith('Live, open')).innerText")
-    assert "?" in tile and "as told" in tile and name in tile, tile
+    assert "?" in tile and "as reported" in tile and name in tile, tile
     wide.go("symbol/EURUSD")
     wide.shows(f"Not up to date: {trouble}", "main")
-    wide.shows("The live ones as told", "main")
+    wide.shows("The live ones as reported", "main")
     assert name in wide.text("main")
     wide.picture("positions-old-wide")
 
@@ -390,7 +390,7 @@ def test_a_position_that_is_not_listed_is_unknown(own, wide):
     own.world.change = unlisted
     wide.open(own.url + PAGE)
     wide.shows("1 unknown", "main")
-    wide.shows("as told", "table")
+    wide.shows("as reported", "table")
     wide.shows(time.strftime("%H:%M UTC", time.gmtime(seen / 1_000)), "table")
 
 
@@ -708,7 +708,7 @@ def poisoned(value):
 def test_hostile_text_stays_text(own, wide, view):
     symbol = f"EURUSD{HOSTILE}"
     own.world.change = lambda path, answer: poisoned(answer)
-    # The page asks with the name that it was told.
+    # The page asks with the name that it was reported.
     for name in ("bars", "odds"):
         getattr(own.world, name)[symbol] = getattr(own.world, name)["EURUSD"]
     from parts import console_world
@@ -756,6 +756,7 @@ def grows(own, browser, polls: int) -> tuple[int, int]:
     return first, browser.heap()
 
 
+@pytest.mark.long
 def test_a_thousand_polls_leave_the_heap_flat(own, wide):
     first, last = grows(own, wide, 1_000)
     assert last < first + 400_000, (first, last)

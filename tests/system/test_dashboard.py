@@ -226,6 +226,7 @@ def test_its_variables_are_datasource_job_instances_and_symbols():
     assert not VARIABLES["job"]["multi"], "`=` takes one value"
 
 
+@pytest.mark.long
 def test_the_variables_find_both_daemons_and_their_symbols(scraped):
     def found(name: str, **chosen) -> set[str]:
         selector, label = grafana.label_values(VARIABLES[name])

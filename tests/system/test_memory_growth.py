@@ -84,6 +84,7 @@ def judge(name: str, samples: list[tuple[float, float, list[str]]]):
     assert growth < GROWTH_MIB_MAX
 
 
+@pytest.mark.long
 def test_four_thousand_cycles_leave_nothing_behind(binary, tmp_path):
     judge("soak", soak(binary, tmp_path, 4_000))
 

@@ -215,23 +215,31 @@ def test_a_fill_is_compared_with_the_close_that_was_decided_on(harness):
 
 def best(journal: Path) -> list[dict]:
     """What each close brought, by its best source."""
+    columns = ("symbol", "order", "kind", "profit", "lots", "is_settled", "source")
     with sqlite3.connect(journal) as connection:
-        rows = connection.execute("SELECT symbol, order_id, kind, profit, max(source) FROM realised GROUP BY ticket, at_ms")
-        return [dict(zip(("symbol", "order", "kind", "profit", "source"), row, strict=True)) for row in rows]
+        sql = "SELECT symbol, order_id, kind, profit, volume, is_settled, max(source) FROM realised GROUP BY ticket, at_ms"
+        return [dict(zip(columns, row, strict=True)) for row in connection.execute(sql)]
 
 
-def both(journal: Path) -> list[tuple[str, float, float]]:
-    """What each signal brought that has ended on both sides: its symbol, at the gateway, on paper."""
-    brought = {}
+def both(journal: Path) -> list[tuple[str, float, float, bool]]:
+    """What each signal brought of which all lots have ended on both sides: its symbol, at the gateway, on paper, and whether it is an estimate."""
+    rows = {}
     for row in best(journal):
-        known = brought.setdefault(row["order"], [0.0, False])
-        brought[row["order"]] = [known[0] + row["profit"], known[1] or row["kind"] == "close"]
+        rows.setdefault(row["order"], []).append(row)
     with sqlite3.connect(journal) as connection:
-        live = connection.execute("SELECT id, symbol, bar_close_time FROM orders WHERE closes IS NULL").fetchall()
-        sql = "SELECT symbol, bar_close_time, profit FROM paper_orders WHERE closes IS NULL AND net_points IS NOT NULL"
-        paper = {(symbol, bar): profit for symbol, bar, profit in connection.execute(sql)}
-    pairs = [(symbol, *brought.get(order, (0.0, False)), paper.get((symbol, bar))) for order, symbol, bar in live]
-    return [(symbol, live, profit) for symbol, live, is_closed, profit in pairs if is_closed and profit is not None]
+        sql = "SELECT id, symbol, bar_close_time, coalesce(filled_volume, volume) FROM orders WHERE closes IS NULL AND state = 'filled'"
+        live = connection.execute(sql).fetchall()
+        sql = "SELECT symbol, bar_close_time, profit, volume FROM paper_orders WHERE closes IS NULL AND net_points IS NOT NULL"
+        paper = {(symbol, bar): of for symbol, bar, *of in connection.execute(sql)}
+    pairs = []
+    for order, symbol, bar, ordered in live:
+        brought, (profit, on_paper) = rows.get(order, []), paper.get((symbol, bar), (None, None))
+        closed = [row["lots"] for row in brought if row["kind"] != "opening"]
+        is_known = all(row["is_settled"] for row in brought) and None not in closed and profit is not None
+        if is_known and any(row["kind"] == "close" for row in brought) and sum(closed) == pytest.approx(ordered) == pytest.approx(on_paper):
+            is_estimate = any(row["source"] == "estimated" for row in brought)
+            pairs.append((symbol, sum(row["profit"] for row in brought), profit, is_estimate))
+    return pairs
 
 
 def test_live_and_paper_side_by_side_are_what_the_journal_says(binary, sandbox, tmp_path):
@@ -262,12 +270,13 @@ def test_live_and_paper_side_by_side_are_what_the_journal_says(binary, sandbox, 
         assert (row["paper"]["trades"], row["paper"]["profit"]) == (len(paper), pytest.approx(sum(paper)))
         ended = [close for close in own if close["order"] is not None and close["kind"] == "close"]
         assert row["live"]["own"]["trades"] == len(ended) > 0
-        pairs = [live - paper for symbol, live, paper in both(journal) if symbol == row["symbol"]]
+        pairs = [(live - paper, is_estimate) for symbol, live, paper, is_estimate in both(journal) if symbol == row["symbol"]]
         assert len(pairs) > 0
-        assert row["live_minus_paper"] == {"amount": pytest.approx(sum(pairs), abs=0.006), "signals": len(pairs), "why": None}
+        amount, estimates = pytest.approx(sum(apart for apart, _ in pairs), abs=0.006), sum(is_estimate for _, is_estimate in pairs)
+        assert row["live_minus_paper"] == {"amount": amount, "signals": len(pairs), "estimates": estimates, "why": None}
     pairs = both(journal)
     assert month["live_minus_paper"]["signals"] == len(pairs)
-    assert month["live_minus_paper"]["amount"] == pytest.approx(sum(live - paper for _, live, paper in pairs), abs=0.02)
+    assert month["live_minus_paper"]["amount"] == pytest.approx(sum(live - paper for _, live, paper, _ in pairs), abs=0.006)
     live, paper = month["live"]["profit"], month["paper"]["profit"]
     assert paper == pytest.approx(sum(profit for _, profit in trades), abs=0.01) and month["paper"]["points"] is None
     # All of the balance's way is there, and all of the account on paper.

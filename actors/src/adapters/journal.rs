@@ -62,6 +62,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
+use tracing::warn;
 use uuid::Uuid;
 
 /// How long a write waits for another process that is writing, such as `sentinel orders resolve`.
@@ -206,6 +207,14 @@ impl Store {
         connection.pragma_update(None, "foreign_keys", true).map_err(failed)?;
         connection.pragma_update(None, "cache_size", CACHE_KIB).map_err(failed)?;
         schema::migrate(&mut connection).map_err(failed)?;
+        // A fault of the account on paper never keeps live orders from their journal.
+        if let Err(error) = schema::complete(&connection) {
+            warn!(
+                stage = "journal",
+                error = "paper",
+                "trades on paper that an earlier version ended may be missing: {error}"
+            );
+        }
         // A plan does not depend on what is bound: statements would else be compiled anew for each order.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(failed)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);

@@ -273,6 +273,8 @@ pub struct AccountSnapshot {
     /// Whether balance, equity and positions were told together, with nothing closed in between: only then can two snapshots
     /// be compared.
     pub is_whole: bool,
+    /// How often the account is looked at like this; `None`: it was not asked for the record.
+    pub every: Option<Duration>,
 }
 
 impl AccountSnapshot {

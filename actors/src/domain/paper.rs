@@ -17,7 +17,11 @@ use crate::domain::{
     instrument::Symbol,
     position::{AccountMode, Opposite},
 };
+use std::time::Duration;
 use uuid::Uuid;
+
+/// What ended longer ago is not priced any more: a rate of now says nothing of then.
+pub const RATE_WAIT: Duration = Duration::from_secs(86_400);
 
 /// The id of the only order on paper per account, symbol, model and bar close (unix seconds). It is never that of a live order.
 pub fn paper_order_id(account: &str, symbol: &Symbol, model_name: &str, bar_close_time: i64) -> Uuid {

@@ -109,8 +109,10 @@ pub struct Candidate {
     pub ticket: i64,
     /// The broker's name of the instrument.
     pub gateway_name: String,
-    /// Lots that were closed.
+    /// Lots that it has of what several closes share.
     pub volume: f64,
+    /// Lots that were closed, if a look or the order tells them for certain.
+    pub lots: Option<f64>,
     /// When it was noticed, unix milliseconds.
     pub at_ms: i64,
     /// Profit with swap as last told.
@@ -124,12 +126,18 @@ pub struct Candidate {
 impl Candidate {
     /// A close that is known by its ticket only.
     pub const fn unseen(ticket: i64, gateway_name: String, volume: f64, at_ms: i64) -> Self {
-        Self { ticket, gateway_name, volume, at_ms, estimate: None, kind: Kind::Close, swing: 0.0 }
+        Self { ticket, gateway_name, volume, lots: None, at_ms, estimate: None, kind: Kind::Close, swing: 0.0 }
     }
 
     /// A close that was noticed earlier, when the balance had not moved yet.
     pub const fn earlier(ticket: i64, gateway_name: String, at_ms: i64, estimate: f64, kind: Kind) -> Self {
-        Self { ticket, gateway_name, volume: 1.0, at_ms, estimate: Some(estimate), kind, swing: 0.0 }
+        Self { ticket, gateway_name, volume: 1.0, lots: None, at_ms, estimate: Some(estimate), kind, swing: 0.0 }
+    }
+
+    /// With the lots that were closed, if they are known for certain.
+    #[must_use]
+    pub fn of_lots(self, lots: Option<f64>) -> Self {
+        Self { volume: lots.unwrap_or(self.volume), lots, ..self }
     }
 
     fn of(held: &HeldPosition, closed: f64, at_ms: i64) -> Self {
@@ -144,6 +152,7 @@ impl Candidate {
             ticket: position.ticket,
             gateway_name: position.gateway_name.clone(),
             volume: closed,
+            lots: Some(closed),
             at_ms,
             estimate: held.net_profit().map(|profit| cents(profit * share)),
             kind: if share < 1.0 { Kind::Part } else { Kind::Close },
@@ -152,8 +161,8 @@ impl Candidate {
     }
 
     fn realised(&self, profit: f64, source: Source, is_settled: bool) -> Realised {
-        let Self { ticket, ref gateway_name, at_ms, kind, .. } = *self;
-        Realised { ticket, gateway_name: gateway_name.clone(), at_ms, profit, source, kind, is_settled }
+        let Self { ticket, ref gateway_name, at_ms, kind, lots, .. } = *self;
+        Realised { ticket, gateway_name: gateway_name.clone(), at_ms, profit, source, kind, is_settled, lots }
     }
 }
 
@@ -174,6 +183,8 @@ pub struct Realised {
     pub kind: Kind,
     /// Whether the balance has it. If not, the next step of the balance may still be its.
     pub is_settled: bool,
+    /// Lots that were closed; `None`: not known for certain, or nothing was.
+    pub lots: Option<f64>,
 }
 
 /// What is known besides two looks.
@@ -297,7 +308,13 @@ fn openings(before: &Look, after: &Look) -> Vec<Candidate> {
         let earlier = then.get(&position.ticket).filter(|it| it.position.side == position.side);
         let lots = position.volume - earlier.map_or(0.0, |it| it.position.volume);
         let opened = Candidate::of(held, lots, after.at_ms);
-        (lots > VOLUME_APART).then_some(Candidate { estimate: None, kind: Kind::Opening, swing: 0.0, ..opened })
+        (lots > VOLUME_APART).then_some(Candidate {
+            estimate: None,
+            lots: None,
+            kind: Kind::Opening,
+            swing: 0.0,
+            ..opened
+        })
     };
     after.positions.iter().filter_map(opened).collect()
 }

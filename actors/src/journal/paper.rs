@@ -42,6 +42,17 @@ pub struct PaperConfig {
     pub money: Arc<Money>,
 }
 
+/// A trade that has ended since, or was priced.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Ended {
+    /// Its symbol.
+    pub(super) symbol: Symbol,
+    /// In the account's currency; `None`: not known.
+    pub(super) profit: Option<f64>,
+    /// When its end was noticed, wall clock since the unix epoch.
+    pub(super) at: Duration,
+}
+
 /// The account, between cycles.
 #[derive(Debug, Default)]
 pub(super) struct Paper {
@@ -140,20 +151,20 @@ impl Journal {
         });
     }
 
-    /// Tells the metrics what it earned, if that has changed. `ended`: the symbols of trades that have ended since, or were
-    /// priced, and their profits. `at`: when that was written, wall clock since the unix epoch.
-    pub(super) fn count_paper(&mut self, ended: &[(Symbol, Option<f64>)], at: Duration) {
+    /// Tells the metrics what it earned, if that has changed. `at`: when that was written, wall clock since the unix epoch.
+    pub(super) fn count_paper(&mut self, ended: &[Ended], at: Duration) {
         self.apart(|journal| {
             let manager = journal.paper.manager.as_ref()?;
             let by_symbol = |(symbol, profit): (Symbol, Option<f64>)| (symbol.as_str().to_owned(), profit.map(cents));
             let open: Vec<_> = manager.open_profit().into_iter().map(by_symbol).collect();
             let day = i64::try_from(at.as_secs() / DAY_S).unwrap_or(i64::MAX);
             let before = journal.paper.figures.take();
-            // What is known goes on: the journal has no index for this question, and many trades.
-            let known = before.clone().filter(|known| known.day == day);
-            let known = known.and_then(|known| {
-                ended.iter().try_fold(known, |sums, (symbol, profit)| sums.with(symbol.as_str(), *profit))
-            });
+            // What is known goes on: the journal has many trades. A trade that ended earlier and was priced now may be of the
+            // day before, or is in the sum without its profit: then all is counted anew.
+            let are_new = ended.iter().all(|it| it.at == at);
+            let known = before.clone().filter(|known| known.day == day && are_new);
+            let known = known
+                .and_then(|known| ended.iter().try_fold(known, |sums, it| sums.with(it.symbol.as_str(), it.profit)));
             let account = journal.config.identity.account.clone();
             let counted = match known {
                 Some(known) => Ok(known),

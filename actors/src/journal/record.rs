@@ -1,6 +1,6 @@
 //! What a cycle leaves: its decisions, what came of earlier ones, and the account on paper.
 
-use super::{Config, Journal};
+use super::{Config, Journal, paper::Ended};
 use crate::{
     adapters::journal::{CycleRecord, Identity, PaperCycle, Store, ToldOf},
     domain::names::{ActorName, DropReason},
@@ -23,7 +23,10 @@ impl Handler<RecordDecisions> for Journal {
         let (mut manager, answers) = self.on_paper(&decisions, at).unzip();
         let changes = manager.as_mut().and_then(|manager| self.apart(|_| Some(manager.changes())));
         let ended = changes.iter().flat_map(|(orders, _)| orders);
-        let ended = ended.filter_map(|order| Some((order.symbol.clone(), order.exit?.profit))).collect::<Vec<_>>();
+        let ended = ended.filter_map(|order| {
+            Some(Ended { symbol: order.symbol.clone(), profit: order.exit?.profit, at: order.ended_at? })
+        });
+        let ended = ended.collect::<Vec<_>>();
         let record = |store: &mut Store, config: &Config| {
             let Identity { account, model, .. } = &config.identity;
             let told = ToldOf { account, names: &config.names, told: &told };

@@ -64,7 +64,7 @@ impl AccountPoll {
         self.due.set(Some(now + every - every / EARLY));
         let seen = self.seen.take();
         let limit = config.deadline.min(LIMIT);
-        let error = match look(session, seen.as_ref(), (now + limit, limit)).await {
+        let error = match look(session, seen.as_ref(), (now + limit, limit), every).await {
             Ok(seen) => {
                 self.seen.replace(Some(seen));
                 if !self.trouble.take().is_empty() {
@@ -97,7 +97,7 @@ fn pause(every: Duration) -> Duration {
 
 /// Asks for account and positions, for the record only: no order depends on the answer. `known` is the balance and what was open
 /// at the last look: if something changed, the account is asked for again, because a position may have been closed between the
-/// two questions.
+/// two questions. `every`: how often this is done.
 ///
 /// # Errors
 /// Why one of the questions has no usable answer.
@@ -105,6 +105,7 @@ async fn look(
     session: &mut GatewaySession<'_>,
     known: Option<&Seen>,
     limit: (Instant, Duration),
+    every: Duration,
 ) -> Result<Seen, QueryError> {
     let mut account = ask_account(session, limit).await?;
     let mut is_whole = false;
@@ -138,6 +139,7 @@ async fn look(
         positions: is_told.then_some(positions),
         currency: account.currency,
         is_whole: is_whole && is_told,
+        every: Some(every),
     };
     Ok(seen)
 }

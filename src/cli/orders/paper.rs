@@ -181,6 +181,7 @@ mod tests {
             nights: 0,
             ended_by: None,
             exit: None,
+            ended_at: None,
             created_at: Duration::from_secs(1_763_812_805),
             waits_for_rate: false,
             unkept: Unkept::Nothing,

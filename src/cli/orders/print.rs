@@ -103,7 +103,7 @@ pub(super) fn life(life: &OrderLife, holdings: &Holdings) -> String {
     let position = match (standing.map(|it| (it.position, it.told_by)), order.closed_at_ms) {
         (None, _) => "none, or not known".into(),
         (Some(("unknown", "gateway")), _) => {
-            "unknown: the gateway does not list it, and nobody saw it being closed; the terminal shows it".into()
+            "unknown: the gateway does not list it, and its close was not seen; the terminal shows it".into()
         }
         (Some((word, "gateway")), _) => format!("{word}, as the gateway tells it{brings}"),
         (Some(("unknown", _)), Some(at_ms)) => format!(

@@ -49,7 +49,9 @@ fn period(period: &Period) -> Value {
 
 fn live_minus_paper(pairs: &Pairs) -> Value {
     let difference = pairs.live_minus_paper();
-    json!({"amount": difference.ok(), "signals": pairs.signals, "why": difference.err()})
+    json!({
+        "amount": difference.ok(), "signals": pairs.signals, "estimates": pairs.estimates, "why": difference.err(),
+    })
 }
 
 /// `own` is without what was not opened by an order of ours.

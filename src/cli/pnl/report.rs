@@ -58,7 +58,9 @@ pub(super) struct Pairs {
     pub signals: u32,
     /// Those of them whose trade on paper is not known in money.
     pub unpriced: u32,
-    /// Live minus paper of the others.
+    /// Those of them whose profit at the gateway is an estimate.
+    pub estimates: u32,
+    /// Live minus paper of those that are known, not rounded.
     pub difference: f64,
 }
 
@@ -89,7 +91,7 @@ impl Pairs {
     pub(super) fn live_minus_paper(&self) -> Result<f64, &'static str> {
         match self {
             Self { signals: 0, .. } => Err("no signal has ended on both"),
-            Self { unpriced: 0, difference, .. } => Ok(*difference),
+            Self { unpriced: 0, difference, .. } => Ok(cents(*difference)),
             Self { .. } => Err("paper is not known in money"),
         }
     }
@@ -97,14 +99,16 @@ impl Pairs {
     fn add(&mut self, other: Self) {
         self.signals += other.signals;
         self.unpriced += other.unpriced;
-        self.difference = cents(self.difference + other.difference);
+        self.estimates += other.estimates;
+        self.difference += other.difference;
     }
 }
 
 impl From<&Pair> for Pairs {
     fn from(pair: &Pair) -> Self {
-        let difference = pair.paper.map(|paper| cents(pair.live - paper));
-        Self { signals: 1, unpriced: u32::from(difference.is_none()), difference: difference.unwrap_or(0.0) }
+        let difference = pair.paper.map(|paper| pair.live - paper);
+        let (unpriced, estimates) = (u32::from(difference.is_none()), u32::from(pair.is_estimate));
+        Self { signals: 1, unpriced, estimates, difference: difference.unwrap_or(0.0) }
     }
 }
 
@@ -239,15 +243,23 @@ mod tests {
 
     #[test]
     fn live_minus_paper_is_of_pairs_and_of_none_it_is_unknown() {
-        let pair = |live, paper| Pair { symbol: "EURUSD".into(), at_ms: 0, live, paper, is_before_costs: false };
+        let pair = |live, paper| Pair {
+            symbol: "EURUSD".into(),
+            at_ms: 0,
+            live,
+            is_estimate: live < 0.0,
+            paper,
+            is_before_costs: false,
+        };
         let sum = |pairs: &[Pair]| {
             let mut sum = Pairs::default();
             pairs.iter().for_each(|pair| sum.add(Pairs::from(pair)));
-            (sum.signals, sum.live_minus_paper())
+            (sum.signals, sum.estimates, sum.live_minus_paper())
         };
-        assert_eq!(sum(&[pair(-12.5, Some(-10.2)), pair(3.1, Some(3.0))]), (2, Ok(-2.2)));
-        assert_eq!(sum(&[]), (0, Err("no signal has ended on both")));
-        assert_eq!(sum(&[pair(1.0, Some(1.0)), pair(1.0, None)]), (2, Err("paper is not known in money")));
+        assert_eq!(sum(&[pair(-12.5, Some(-10.2)), pair(3.1, Some(3.0))]), (2, 1, Ok(-2.2)));
+        assert_eq!(sum(&vec![pair(0.0, Some(0.004)); 5]), (5, 0, Ok(-0.02)), "only the sum is rounded");
+        assert_eq!(sum(&[]), (0, 0, Err("no signal has ended on both")));
+        assert_eq!(sum(&[pair(1.0, Some(1.0)), pair(1.0, None)]), (2, 0, Err("paper is not known in money")));
     }
 
     #[test]

@@ -40,9 +40,9 @@ pub(super) fn report(report: &Report) -> String {
 }
 
 fn gateway(told: &ToldAccount) -> String {
-    let currency = told.currency.as_deref().unwrap_or("currency not told");
+    let currency = told.currency.as_deref().unwrap_or("currency not reported");
     let (balance, equity) = (money(told.balance), money(told.equity));
-    format!("balance {balance}, equity {equity} ({currency}), told {}", time_ms(told.at_ms))
+    format!("balance {balance}, equity {equity} ({currency}), reported {}", time_ms(told.at_ms))
 }
 
 fn open(report: &Report) -> String {
@@ -106,19 +106,25 @@ fn symbols(report: &Report) -> String {
     let row = |it: &BySymbol| {
         let closes = it.live.map_or_else(|| "-".into(), |live| live.closes.to_string());
         let apart = it.pairs.live_minus_paper();
-        let apart = apart.map_or_else(|_| "-".into(), |apart| format!("{apart:+.2} over {}", it.pairs.signals));
+        let apart = apart.map_or_else(
+            |_| "-".into(),
+            |apart| format!("{}{apart:+.2} over {}", about(it.pairs.estimates), it.pairs.signals),
+        );
         [it.symbol.clone(), closes, of_live(it.live), of_paper(it.paper.as_ref()), apart]
     };
     let rows = std::iter::once(title).chain(period.symbols.iter().map(row)).collect();
     let mut notes = String::new();
-    if period.live().estimates > 0 {
+    let pairs = period.pairs();
+    if period.live().estimates > 0 || pairs.estimates > 0 {
         notes.push_str("~ includes estimates: the balance did not show this close alone\n");
     }
     let has_both = report.told.is_some() && period.paper().is_some();
     if has_both {
-        let pairs = period.pairs();
         let _ = match pairs.live_minus_paper() {
-            Ok(difference) => writeln!(notes, "live minus paper: {difference:+.2} over {}", signals(pairs.signals)),
+            Ok(difference) => {
+                let about = about(pairs.estimates);
+                writeln!(notes, "live minus paper: {about}{difference:+.2} over {}", signals(pairs.signals))
+            }
             Err(why) => writeln!(notes, "live minus paper is not known: {why}"),
         };
     }
@@ -134,7 +140,12 @@ fn signals(count: u32) -> String {
 
 fn of_live(live: Option<Live>) -> String {
     let Some(live) = live else { return "-".into() };
-    format!("{}{:+.2}", if live.estimates > 0 { "~" } else { "" }, live.profit)
+    format!("{}{:+.2}", about(live.estimates), live.profit)
+}
+
+/// What stands before a sum with estimates in it.
+const fn about(estimates: u32) -> &'static str {
+    if estimates > 0 { "~" } else { "" }
 }
 
 fn of_paper(paper: Option<&PaperProfit>) -> String {
@@ -183,7 +194,7 @@ mod tests {
         let live = |profit, estimates| Some(Live { profit, closes: 2, estimates, own: own(profit) });
         let paper =
             PaperProfit { symbol: "EURUSD".into(), trades: 2, profit: Some(-10.0), points: None, has_costs: false };
-        let pairs = Pairs { signals: 2, unpriced: 0, difference: -2.5 };
+        let pairs = Pairs { signals: 2, unpriced: 0, estimates: 1, difference: -2.5 };
         let rows = vec![
             BySymbol { symbol: "EURUSD".into(), live: live(-12.5, 1), paper: Some(paper), pairs },
             BySymbol { symbol: "XAUUSD".into(), live: live(3.25, 0), paper: None, pairs: Pairs::default() },
@@ -228,10 +239,10 @@ month  2026-11-01T00:00:00Z    ~-9.25   -8.00      +500.00  -10.00
 
 by symbol, since 2026-11-01T00:00:00Z
 SYMBOL  CLOSED  REALISED   PAPER  LIVE MINUS PAPER
-EURUSD       2   ~-12.50  -10.00      -2.50 over 2
+EURUSD       2   ~-12.50  -10.00     ~-2.50 over 2
 XAUUSD       2     +3.25       -                 -
 ~ includes estimates: the balance did not show this close alone
-live minus paper: -2.50 over 2 signals that ended on both
+live minus paper: ~-2.50 over 2 signals that ended on both
 paper is before costs: study.spread_points is not set
 "
         );

@@ -13,7 +13,7 @@ export function render({ data, now }) {
   const m = data?.model;
   if (!m) return el("p.soft", null, "Reading what is known of the model…");
   return [
-    tiles([["Model", m.name, `at ${m.address}; the server does not say which version`], ["In use since", m.since_ms === null ? "?" : f.moment(m.since_ms, now.now_ms), m.since_ms === null ? "no odds yet" : "its first odds under this name"], ["Trained until", m.trained_until ?? "?", m.trained_until ? null : "model.trained_until is not set"], ["Drift", drift(m.drift), driftNote(m.drift)], ["Threshold", thresholds(m.thresholds)]]),
+    tiles([["Model", m.name, `at ${m.address}; the server does not say which version`], ["First odds", m.since_ms === null ? "?" : f.moment(m.since_ms, now.now_ms), m.since_ms === null ? "no odds yet" : "under this name, as far as the journal goes back"], ["Trained until", m.trained_until ?? "?", m.trained_until ? null : "model.trained_until is not set"], ["Drift", drift(m.drift), driftNote(m.drift)], ["Threshold", thresholds(m.thresholds)]]),
     section("Was it right?", outcomes(m)),
     section("How sure it is", el("p.soft", null, "The highest of the three odds, one for each symbol and bar, the newest 500."), m.histogram
       ? [host("histogram", histogramText(m.histogram)), el("p.legend", null, el("span.key.column.buy", null, "now"), m.histogram.reference && el("span.key.outline.sell", null, "when it was trained"))]

@@ -86,7 +86,7 @@ function waiting(now) {
 
 function today({ today: { live, paper }, daemon, now_ms: at }) {
   const count = (n) => `${n} trade${n === 1 ? "" : "s"} ended`;
-  const told = live.seen_ms !== null && `as told ${f.moment(live.seen_ms, at)}`;
+  const told = live.seen_ms !== null && `as reported ${f.moment(live.seen_ms, at)}`;
   const isLive = daemon.mode === "live";
   return tiles([
     isLive || live.realised.amount !== null ? ["Live, realised", money(live.realised), count(live.trades)] : null,
@@ -107,7 +107,7 @@ function symbols(now) {
       d ? [oddsBar(d), el("small", null, oddsText(d))] : "",
       whyCell(d),
       signal ? [verdict(signal), el("small", null, f.moment(signal.cycle_id, now.now_ms))] : el("span.soft", null, "none"),
-      held ? [held, isTold ? el("small", null, `as told ${f.moment(told, now.now_ms)}`) : null] : el("span.soft", null, "none"),
+      held ? [held, isTold ? el("small", null, `as reported ${f.moment(told, now.now_ms)}`) : null] : el("span.soft", null, "none"),
     ];
   };
   const columns = [["Symbol", "name"], ["Now", "mark"], ["Odds", "odds-cell"], ["Why", "long"], ["Last signal", "mark"], ["Open positions", "mark"]];

@@ -117,7 +117,7 @@ function asTold({ daemon, now_ms: at }) {
   if (!view.told || daemon.mode !== "live") return null;
   const { seen_ms: seen, trouble } = view.told;
   return [trouble && el("p.trouble", { role: "status" }, `Not up to date: ${trouble}`),
-    el("p.soft", null, seen === null ? "The gateway has not listed its positions yet." : `The live ones as told ${f.moment(seen, at)}.`)];
+    el("p.soft", null, seen === null ? "The gateway has not listed its positions yet." : `The live ones as reported ${f.moment(seen, at)}.`)];
 }
 
 function positions() {

@@ -119,10 +119,10 @@ fn in_words(seen: &Seen, now: i64) -> String {
             });
             format!("held by {}, epoch {}{heard}{after}{dead}", name(&claim.record), claim.create_revision)
         }
-        (None, None) => "held by nobody, now or before".into(),
+        (None, None) => "not held, now or before".into(),
         (None, Some(last)) if last.record.as_ref().is_some_and(|record| record.released) => {
-            format!("held by nobody; given back by {}{heard}{dead}", name(&last.record))
+            format!("not held; given back by {}{heard}{dead}", name(&last.record))
         }
-        (None, Some(last)) => format!("held by nobody; {} did not give it back{heard}", name(&last.record)),
+        (None, Some(last)) => format!("not held; {} did not give it back{heard}", name(&last.record)),
     }
 }

@@ -23,16 +23,18 @@ pub struct ToldOf<'a> {
     pub told: &'a [(Duration, AccountSnapshot)],
 }
 
-/// A row that says the same is repeated after so long: it says that the account was seen.
-const REPEAT_MS: i64 = 3_600_000;
+/// A row that says the same is repeated at the first look after so long: it says that the account was seen.
+pub(super) const REPEAT_MS: i64 = 3_600_000;
 
-const NEWEST: &str = "SELECT at_ms, balance, equity, margin, positions, currency, is_whole FROM account_snapshots
+const NEWEST: &str =
+    "SELECT at_ms, balance, equity, margin, positions, currency, is_whole, every_s FROM account_snapshots
                       WHERE account = ?1 ORDER BY at_ms DESC, rowid DESC LIMIT 1";
-const NEWEST_WHOLE: &str = "SELECT at_ms, balance, equity, margin, positions, currency, is_whole FROM account_snapshots
+const NEWEST_WHOLE: &str =
+    "SELECT at_ms, balance, equity, margin, positions, currency, is_whole, every_s FROM account_snapshots
                             WHERE account = ?1 AND is_whole ORDER BY at_ms DESC, rowid DESC LIMIT 1";
 const INSERT: &str =
-    "INSERT INTO account_snapshots (at_ms, account, balance, equity, margin, positions, currency, is_whole)
-                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    "INSERT INTO account_snapshots (at_ms, account, balance, equity, margin, positions, currency, is_whole, every_s)
+                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
 
 /// The same; if it cannot be written, or panics, nothing of it is, and why is the answer.
 ///
@@ -59,6 +61,7 @@ pub(super) fn note(transaction: &Connection, of: ToldOf<'_>) -> Result<(), Journ
             positions: positions.or_else(|| newest.positions.clone()),
             currency: told.currency.clone().or_else(|| newest.currency.clone()),
             is_whole: told.is_whole,
+            every_s: told.every.map(|every| i64::try_from(every.as_secs()).unwrap_or(i64::MAX)).or(newest.every_s),
         };
         let is_known = row.says_the_same(&newest) && (!row.is_whole || newest.is_whole);
         if !is_known || is_old {
@@ -72,8 +75,8 @@ pub(super) fn note(transaction: &Connection, of: ToldOf<'_>) -> Result<(), Journ
 }
 
 fn insert(transaction: &Connection, account: &str, row: &SnapshotRow) -> rusqlite::Result<()> {
-    let SnapshotRow { at_ms, balance, equity, margin, positions, currency, is_whole } = row;
-    let row = params![at_ms, account, balance, equity, margin, positions, currency, is_whole];
+    let SnapshotRow { at_ms, balance, equity, margin, positions, currency, is_whole, every_s } = row;
+    let row = params![at_ms, account, balance, equity, margin, positions, currency, is_whole, every_s];
     transaction.prepare_cached(INSERT)?.execute(row).map(drop)
 }
 
@@ -96,6 +99,7 @@ fn row(row: &Row<'_>) -> rusqlite::Result<SnapshotRow> {
         positions: row.get(4)?,
         currency: row.get(5)?,
         is_whole: row.get(6)?,
+        every_s: row.get(7)?,
     })
 }
 

@@ -1,19 +1,20 @@
 //! What an account's equity was: with what a span of time began, and its highest.
 
-use super::{Store, broken};
+use super::{Store, account_snapshots::REPEAT_MS, broken};
 use crate::domain::journal::JournalError;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
-/// What was told longer ago than this before a day says nothing of its begin: an account that is seen has a row an hour, and a look may
-/// be some minutes late.
-const SEEN_MS: i64 = 70 * 60_000;
+/// Looks as often as the settings have it by default, where a row does not say how often.
+const EVERY_S: i64 = 60;
+/// A look may be so late. In milliseconds.
+const LATE_MS: i64 = 9 * 60_000;
 
 /// What was known at that time; of an account that is new since then, what was known first. Only whole looks: a deposit that
 /// another row shows is not in `unexplained` yet.
 const EQUITY_AT: [&str; 2] = [
-    "SELECT at_ms, equity FROM account_snapshots WHERE account = ?1 AND at_ms <= ?2 AND equity IS NOT NULL AND is_whole
+    "SELECT at_ms, equity, every_s FROM account_snapshots WHERE account = ?1 AND at_ms <= ?2 AND equity IS NOT NULL AND is_whole
      ORDER BY at_ms DESC, rowid DESC LIMIT 1",
-    "SELECT at_ms, equity FROM account_snapshots WHERE account = ?1 AND at_ms > ?2 AND equity IS NOT NULL AND is_whole
+    "SELECT at_ms, equity, every_s FROM account_snapshots WHERE account = ?1 AND at_ms > ?2 AND equity IS NOT NULL AND is_whole
      ORDER BY at_ms, rowid LIMIT 1",
 ];
 const PEAK: &str = "SELECT peak + (SELECT total(amount) FROM unexplained WHERE account = ?1), at_ms FROM equity_peaks
@@ -63,13 +64,20 @@ impl Store {
     }
 }
 
+/// What was told longer ago than this before a day says nothing of its begin, in milliseconds: an account that is seen has a row at
+/// the first look after an hour.
+fn seen_ms(every_s: Option<i64>) -> i64 {
+    REPEAT_MS + every_s.unwrap_or(EVERY_S).saturating_mul(1_000) + LATE_MS
+}
+
 /// With what a span of time began, unix milliseconds.
 pub(super) fn begin(connection: &Connection, account: &str, begin_ms: i64) -> rusqlite::Result<Option<Begin>> {
     for sql in EQUITY_AT {
         let mut select = connection.prepare_cached(sql)?;
-        let found = select.query_row(params![account, begin_ms], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
-        if let Some((at_ms, equity)) = found {
-            let equity = Some(equity).filter(|_| at_ms >= begin_ms - SEEN_MS);
+        let row = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+        let found = select.query_row(params![account, begin_ms], row).optional()?;
+        if let Some((at_ms, equity, every_s)) = found {
+            let equity = Some(equity).filter(|_| at_ms >= begin_ms - seen_ms(every_s));
             return Ok(Some(Begin { at_ms, equity }));
         }
     }

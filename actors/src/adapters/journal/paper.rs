@@ -12,7 +12,7 @@ use crate::domain::{
     guard::Suppression,
     journal::{History, JournalError},
     order::Side,
-    paper::{PaperBook, PaperEnd, PaperEntry, PaperEquity, PaperExit, PaperOrder, Unkept},
+    paper::{PaperBook, PaperEnd, PaperEntry, PaperEquity, PaperExit, PaperOrder, RATE_WAIT, Unkept},
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::time::Duration;
@@ -33,9 +33,6 @@ ON CONFLICT (id) DO UPDATE SET seen_to = ?14, bars_seen = ?15, mark_price = ?16,
     entry_price = ?19, exit_at = ?20, exit_price = ?21, exit_reason = ?22, is_ambiguous = ?23, nights = ?24, net_points = ?25,
     profit = ?26, updated_at_ms = ?32, entry_source = ?33, exit_source = ?34,
     ended_at_ms = coalesce(ended_at_ms, ?37)";
-
-/// What ended longer ago is not priced any more: a rate of now says nothing of then.
-const RATE_WAIT: Duration = Duration::from_secs(86_400);
 
 /// Most cycles only follow what is open: that touches no index.
 const PROGRESS: &str =
@@ -151,7 +148,7 @@ fn write_all(transaction: &Connection, model: &str, cycle: &PaperCycle<'_>) -> r
                 exit.and_then(|exit| source(exit.reason)),
                 account,
                 model,
-                exit.map(|_| millis(at)),
+                order.ended_at.map(millis),
             ])?;
         }
     }
@@ -324,6 +321,7 @@ fn trade(row: &Row<'_>) -> rusqlite::Result<PaperOrder> {
         nights: row.get::<_, Option<u32>>(23)?.unwrap_or(0),
         ended_by: row.get::<_, Option<String>>(16)?.and_then(|id| id.parse().ok()),
         exit,
+        ended_at: row.get::<_, Option<i64>>(36)?.map(|ms| Duration::from_millis(u64::try_from(ms).unwrap_or(0))),
         created_at: time(row, 30)?,
         waits_for_rate: false,
         unkept: Unkept::Nothing,

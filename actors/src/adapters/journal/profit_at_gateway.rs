@@ -9,20 +9,22 @@ use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
 /// Closes that no balance has shown.
-const EARLIER: &str = "SELECT ticket, symbol, at_ms, profit, kind FROM realised
+const EARLIER: &str = "SELECT ticket, symbol, at_ms, profit, kind, volume FROM realised
                        WHERE account = ?1 AND at_ms >= ?2 AND NOT is_settled";
 /// They wait for minutes. What is older than this was left by an earlier version and stays what it is.
 const EARLIER_MS: i64 = 30 * 86_400_000;
-/// Filled orders since then; whether a look knows their ticket is for the caller to see.
-const FILLED: &str = "SELECT ticket, gateway_name, coalesce(filled_volume, volume) FROM orders
+/// Filled orders since then; whether a look knows their ticket is for the caller to see. On a netting account a position may have had the
+/// lots of other trades, too, before it was closed.
+const FILLED: &str =
+    "SELECT ticket, gateway_name, coalesce(filled_volume, volume), account_mode = 'hedging' FROM orders
                       WHERE account = ?1 AND state = 'filled' AND closes IS NULL AND ticket > 0 AND updated_at_ms > ?2";
 /// The order that opened a ticket.
 const OWNER: &str = "SELECT id, symbol FROM orders WHERE account = ?1 AND ticket = ?2 AND state = 'filled'
                      AND closes IS NULL ORDER BY rowid DESC LIMIT 1";
 const REALISED: &str =
     "INSERT OR REPLACE INTO realised (account, ticket, at_ms, source, kind, symbol, order_id, profit,
-                                                         is_settled)
-                        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+                                                         is_settled, volume)
+                        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
 /// Two looks in one millisecond are one step.
 const UNEXPLAINED: &str = "INSERT INTO unexplained VALUES (?1, ?2, ?3)
                            ON CONFLICT DO UPDATE SET amount = amount + excluded.amount";
@@ -74,7 +76,7 @@ fn earlier(transaction: &Connection, account: &str, since_ms: i64) -> rusqlite::
     let mut select = transaction.prepare_cached(EARLIER)?;
     let rows = select.query_map(params![account, since_ms], |row| {
         let kind = if row.get_ref(4)?.as_str()? == Kind::Part.as_str() { Kind::Part } else { Kind::Close };
-        Ok(Candidate::earlier(row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, kind))
+        Ok(Candidate::earlier(row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, kind).of_lots(row.get(5)?))
     })?;
     rows.collect()
 }
@@ -86,7 +88,9 @@ fn filled_since(
 ) -> rusqlite::Result<Vec<Candidate>> {
     let mut select = transaction.prepare_cached(FILLED)?;
     let rows = select.query_map(params![account, since_ms], |row| {
-        Ok(Candidate::unseen(row.get(0)?, row.get(1)?, row.get(2)?, now_ms))
+        let (volume, is_alone) = (row.get(2)?, row.get::<_, Option<bool>>(3)?.unwrap_or(false));
+        let lots = is_alone.then_some(volume);
+        Ok(Candidate::unseen(row.get(0)?, row.get(1)?, volume, now_ms).of_lots(lots))
     })?;
     rows.collect()
 }
@@ -96,12 +100,13 @@ fn write(
     (account, names): (&str, &[(InstrumentKey, Symbol)]),
     realised: &Realised,
 ) -> rusqlite::Result<()> {
-    let Realised { ticket, gateway_name, at_ms, profit, source, kind, is_settled } = realised;
+    let Realised { ticket, gateway_name, at_ms, profit, source, kind, is_settled, lots } = realised;
     let mut owner = transaction.prepare_cached(OWNER)?;
     let owner: Option<(Uuid, String)> =
         owner.query_row(params![account, ticket], |row| Ok((parsed(row, 0)?, row.get(1)?))).optional()?;
     let (order_id, ours) = owner.map_or((None, None), |(id, symbol)| (Some(id.to_string()), Some(symbol)));
     let symbol = ours.or_else(|| symbol_of(gateway_name, names)).unwrap_or_else(|| gateway_name.clone());
-    let row = params![account, ticket, at_ms, source.as_str(), kind.as_str(), symbol, order_id, profit, is_settled];
+    let (source, kind) = (source.as_str(), kind.as_str());
+    let row = params![account, ticket, at_ms, source, kind, symbol, order_id, profit, is_settled, lots];
     transaction.prepare_cached(REALISED)?.execute(row).map(drop)
 }

@@ -39,6 +39,8 @@ pub(super) struct SnapshotRow {
     pub positions: Option<String>,
     pub currency: Option<String>,
     pub is_whole: bool,
+    /// Seconds between two looks.
+    pub every_s: Option<i64>,
 }
 
 impl SnapshotRow {

@@ -23,7 +23,7 @@ const NOW: Duration = Duration::from_secs(1_763_812_800);
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// Takes away what the third version and those after it brought.
-const BEFORE_3: &str = "DROP TABLE console_actions; DROP INDEX decisions_telling; DROP TABLE realised; DROP TABLE unexplained; DROP TABLE equity_peaks; DROP TABLE paper_orders;\
+const BEFORE_3: &str = "DROP TABLE console_actions; DROP INDEX decisions_telling; DROP INDEX orders_ticket; DROP TABLE realised; DROP TABLE unexplained; DROP TABLE equity_peaks; DROP TABLE paper_orders;\
      DROP TABLE paper_equity; ALTER TABLE decisions DROP COLUMN paper_order_id;\
      ALTER TABLE decisions DROP COLUMN paper_suppressed; DROP TABLE account_snapshots; DROP TABLE outcomes; DROP TABLE forgotten;\
      ALTER TABLE decisions DROP COLUMN version_id; ALTER TABLE decisions DROP COLUMN bars; DROP TABLE versions;\

@@ -1,7 +1,7 @@
 //! What is open on the account on paper, what was earned, and what of that the journal lacks.
 
 use super::{
-    PaperBook, PaperEquity, PaperOrder, PaperTerms, Unkept,
+    PaperBook, PaperEquity, PaperOrder, PaperTerms, RATE_WAIT, Unkept,
     trade::{follow, lost},
 };
 use crate::domain::{
@@ -73,8 +73,9 @@ impl PaperAccount {
     }
 
     /// Follows the open trades of a symbol through the bars of its window (closed, oldest first) that they have not seen.
-    /// `close_time` answers when a bar closed, unix seconds. What those that end bring is to be [priced](Self::price).
-    pub fn advance(&mut self, symbol: &Symbol, bars: &[Bar], close_time: impl Fn(&Bar) -> i64) {
+    /// `close_time` answers when a bar closed, unix seconds; `now`: wall clock since the unix epoch. What those that end bring is to
+    /// be [priced](Self::price).
+    pub fn advance(&mut self, symbol: &Symbol, bars: &[Bar], close_time: impl Fn(&Bar) -> i64, now: Duration) {
         let terms = self.terms;
         for order in self.orders.iter_mut().filter(|order| order.is_open() && order.symbol == *symbol) {
             let seen = bars.partition_point(|bar| bar.open_time <= order.seen_to);
@@ -88,18 +89,23 @@ impl PaperAccount {
             let unkept = if was_entered && order.exit.is_none() { Unkept::Progress } else { Unkept::All };
             order.unkept = order.unkept.max(unkept);
             let Some(exit) = order.exit else { continue };
+            order.ended_at = Some(now);
             order.waits_for_rate = exit.net_points.is_some();
             self.ended.points += exit.net_points.unwrap_or(0.0);
             self.ended.unpriced += 1;
         }
     }
 
-    /// Counts in money what ended trades brought. Where the symbol of the rate has no price yet, the trade waits for it, also over a
-    /// restart, for which the journal gives it back within a day.
-    pub fn price(&mut self, money: &Money) {
+    /// Counts in money what ended trades brought. Where the symbol of the rate has no price yet, the trade waits for it for
+    /// [`RATE_WAIT`], also over a restart. `now`: wall clock since the unix epoch.
+    pub fn price(&mut self, money: &Money, now: Duration) {
         let closes = &self.closes;
         let close_of = |named: &Symbol| closes.iter().find(|(name, _)| name == named).map(|(_, close)| *close);
         for order in self.orders.iter_mut().filter(|order| order.waits_for_rate) {
+            if order.ended_at.is_some_and(|ended| now.saturating_sub(ended) > RATE_WAIT) {
+                order.waits_for_rate = false;
+                continue;
+            }
             let Some(exit) = &mut order.exit else { continue };
             match money.profit(&order.symbol, exit.net_points.unwrap_or(0.0), order.volume, close_of) {
                 Ok(profit) => {
@@ -119,7 +125,7 @@ impl PaperAccount {
         let at = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
         let mut symbols = Vec::new();
         for order in self.orders.iter_mut().filter(|order| order.is_open() && !is_traded(&order.symbol)) {
-            (order.exit, order.unkept) = (Some(lost(at)), Unkept::All);
+            (order.exit, order.ended_at, order.unkept) = (Some(lost(at)), Some(now), Unkept::All);
             self.ended.unpriced += 1;
             symbols.push(order.symbol.clone());
         }
@@ -160,6 +166,7 @@ impl PaperAccount {
             nights: 0,
             ended_by: None,
             exit: None,
+            ended_at: None,
             created_at: now,
             waits_for_rate: false,
             unkept: Unkept::All,

@@ -107,9 +107,9 @@ impl PaperOrderManager {
             }
         }
         for (symbol, bars) in windows {
-            account.advance(symbol, bars, &close_time);
+            account.advance(symbol, bars, &close_time, now);
         }
-        account.price(&self.rules.money);
+        account.price(&self.rules.money, now);
     }
 
     /// Ends the open trades of symbols that are not among these any more, without a figure. Answers the symbol of each.

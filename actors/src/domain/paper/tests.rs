@@ -292,6 +292,23 @@ fn a_trade_that_ends_before_its_rate_has_a_price_is_priced_later() {
 }
 
 #[test]
+fn a_trade_waits_a_day_for_its_rate_and_no_longer() {
+    for (late, is_priced) in [(RATE_WAIT, true), (RATE_WAIT + Duration::from_secs(1), false)] {
+        let mut table = Table::new(terms());
+        table.signal_of("EURGBP", Side::Buy).unwrap();
+        let (traded, rate) = (Symbol::new("EURGBP"), Symbol::new("GBPUSD"));
+        table.bars.push(bar(1, [1.1, 1.1, 1.0985, 1.0985]));
+        table.manager.advance([(&traded, &table.bars[..])].into_iter(), close_time, NOW);
+        assert_eq!(table.only().ended_at, Some(NOW));
+        table.manager.kept();
+        table.manager.advance([(&rate, &[flat(2, 1.25)][..])].into_iter(), close_time, NOW + late);
+        let (changed, equity) = table.changes();
+        let found = (changed.iter().any(|order| order.exit.unwrap().profit.is_some()), equity.is_some());
+        assert_eq!(found, (is_priced, is_priced), "{late:?}");
+    }
+}
+
+#[test]
 fn a_trade_that_waits_for_a_rate_is_priced_after_a_restart() {
     let mut table = Table::new(terms());
     table.signal_of("EURGBP", Side::Buy).unwrap();

@@ -68,6 +68,8 @@ pub struct PaperOrder {
     pub ended_by: Option<Uuid>,
     /// `None` while it is open.
     pub exit: Option<PaperExit>,
+    /// When its end was noticed, wall clock since the unix epoch; `None` while it is open.
+    pub ended_at: Option<Duration>,
     /// When it was made, wall clock since the unix epoch.
     pub created_at: Duration,
     /// Whether its end waits for the price of its rate, to be known in money.

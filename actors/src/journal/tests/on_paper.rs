@@ -187,6 +187,79 @@ async fn what_the_metrics_are_told_of_the_day_is_what_the_journal_says() {
     }
 }
 
+/// A clock that the test sets.
+struct SetClock(Mutex<Duration>);
+
+impl Clock for SetClock {
+    fn now(&self) -> Duration {
+        *self.0.lock().unwrap()
+    }
+
+    fn sleep(&self, _: Duration) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(std::future::pending())
+    }
+}
+
+/// So many seconds after a moment, or before it.
+fn clock_at(moment: Duration, seconds: i64) -> Duration {
+    let apart = Duration::from_secs(seconds.unsigned_abs());
+    if seconds < 0 { moment - apart } else { moment + apart }
+}
+
+#[actix::test]
+async fn a_trade_of_yesterday_that_is_priced_today_is_none_of_today() {
+    let folder = TempDir::new().unwrap();
+    let events = Arc::new(Mutex::new(Vec::new()));
+    let telemetry = Telemetry::from(Metrics(events.clone()).start().recipient());
+    let midnight = Duration::from_secs((SystemClock.now().as_secs() / 86_400 + 1) * 86_400);
+    let clock = Arc::new(SetClock(Mutex::new(midnight)));
+    let mut in_pounds = (*paper()).clone();
+    let terms = MoneyTerms {
+        symbol: Symbol::new("EURUSD"),
+        digits: 5,
+        contract_size: 100_000.0,
+        rate: Some("GBPUSD".parse().unwrap()),
+    };
+    in_pounds.money = Arc::new(Money::new(vec![terms]));
+    let config = Config {
+        paper: Some(Arc::new(in_pounds)),
+        clock: clock.clone(),
+        ..config(folder.path().join("journal.db"), telemetry.clone())
+    };
+    let opened = Opened::at(&config.path, &identity(), midnight).unwrap();
+    let harness = Harness { folder, journal: Journal::start(config, opened), events, telemetry };
+    let fallen = bars(&[1, 2]).iter().copied().chain([Bar { low: 1.09, ..flat(3, 1.1) }]).collect();
+    let rate = DecisionRecord { symbol: Symbol::new("GBPUSD"), ..held(&[1, 2]) };
+    let cycles = [
+        (-180, bought(&[0, 1])),
+        (-120, held(&[0, 1, 2])),
+        (-60, DecisionRecord { action: Some(Action::Hold), ..decided_on(&fallen) }),
+        (60, held(&[1, 2])),
+        (180, rate),
+    ];
+    let mut said = Vec::new();
+    for (seconds, decision) in cycles {
+        *clock.0.lock().unwrap() = clock_at(midnight, seconds);
+        record(&harness, u64::try_from(seconds + 180).unwrap(), decision).await;
+        harness.told().await;
+        let told = harness.events.lock().unwrap().iter().rev().find_map(|event| match event {
+            Event::PaperCounted(figures) => Some(figures.realised.clone()),
+            _ => None,
+        });
+        said.push(told.unwrap());
+    }
+    let store = Store::open_read_only(&harness.path()).unwrap();
+    let profit = store.paper_orders().unwrap()[0].order.exit.unwrap().profit;
+    assert!(profit.is_some_and(|profit| profit < 0.0), "priced");
+    let known = [-60, 180].map(|seconds: i64| {
+        let figures = store.paper_figures("demo", clock_at(midnight, seconds)).unwrap();
+        figures.realised.len()
+    });
+    assert_eq!(known, [1, 0], "it is of yesterday");
+    assert_eq!(said[2], [("EURUSD".to_owned(), None)], "ended without a figure");
+    assert_eq!(said[3..], [vec![], vec![]], "and never of today");
+}
+
 #[actix::test]
 async fn a_panic_on_paper_costs_nothing_but_paper() {
     let harness = start(TempDir::new().unwrap());

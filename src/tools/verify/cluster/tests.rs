@@ -33,11 +33,8 @@ fn a_status_says_who_and_when() {
         said(taken_over.clone(), taken_over),
         format!("{held}; it orders bars that close after 2027-01-15 08:00:50 UTC")
     );
-    assert_eq!(said(None, Some(stored(true))), format!("held by nobody; given back by {who}; last heard of 3 s ago"));
-    assert_eq!(
-        said(None, Some(stored(false))),
-        format!("held by nobody; {who} did not give it back; last heard of 3 s ago")
-    );
+    assert_eq!(said(None, Some(stored(true))), format!("not held; given back by {who}; last heard of 3 s ago"));
+    assert_eq!(said(None, Some(stored(false))), format!("not held; {who} did not give it back; last heard of 3 s ago"));
     let dead = Record { before: Some("inf-0 on host old".into()), ..record(true) };
     let dead = said(None, Some(Stored { record: Some(dead), ..stored(true) }));
     assert!(dead.ends_with(
@@ -45,7 +42,7 @@ fn a_status_says_who_and_when() {
     ));
     let endless = said(Some(Stored { lease: 0, ..stored(false) }), None);
     assert!(endless.contains("its claim has no lease"), "{endless}");
-    assert_eq!(said(None, None), "held by nobody, now or before");
+    assert_eq!(said(None, None), "not held, now or before");
     let unreadable = said(Some(Stored { record: None, ..stored(false) }), None);
     assert_eq!(unreadable, "held by a daemon whose record cannot be read, epoch 40");
 }

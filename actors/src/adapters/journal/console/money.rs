@@ -129,7 +129,8 @@ impl ConsoleReader {
     pub fn money(&self, of: &Ledgers, starts: &[(&'static str, i64)]) -> Result<MoneyRows, ReadError> {
         self.read(|connection| {
             let month = starts.iter().map(|(_, from_ms)| *from_ms).min().unwrap_or(of.now_ms);
-            let book = book::book(connection, of, month.min(of.now_ms - 366 * DAY_MS))?;
+            let from_ms = month.min(of.now_ms - 366 * DAY_MS);
+            let book = book::book(connection, of, from_ms)?.with_pairs(connection, of, from_ms)?;
             let period = |(name, from_ms): &(&'static str, i64)| Period {
                 period: Some(name),
                 day: None,

@@ -167,8 +167,8 @@ fn an_order_has_its_fill_its_end_and_its_profit() {
         "INSERT INTO order_events (order_id, at_ms, state, who, note) VALUES ('00000000-0000-4000-8000-000000000001', 5, 'intent', 'daemon', NULL),
          ('00000000-0000-4000-8000-000000000001', 6, 'filled', 'daemon', NULL);
          INSERT INTO account_snapshots (at_ms, account, balance, equity, currency) VALUES (1, '{ACCOUNT}', 10.0, 11.0, 'USD');
-         INSERT INTO realised VALUES ('{ACCOUNT}', 9, 20, 'estimated', 'close', 'GBPUSD', '00000000-0000-4000-8000-000000000003', 4.0, 1),
-         ('{ACCOUNT}', 9, 20, 'gateway', 'close', 'GBPUSD', '00000000-0000-4000-8000-000000000003', 5.5, 1);"
+         INSERT INTO realised VALUES ('{ACCOUNT}', 9, 20, 'estimated', 'close', 'GBPUSD', '00000000-0000-4000-8000-000000000003', 4.0, 1, 0.1),
+         ('{ACCOUNT}', 9, 20, 'gateway', 'close', 'GBPUSD', '00000000-0000-4000-8000-000000000003', 5.5, 1, 0.1);"
     ));
     let page = journal.reader.orders_page(Ledger::Live, (None, None), None, 10).unwrap();
     let ids: Vec<_> = page.rows.iter().map(|row| row.id.as_str()).collect();

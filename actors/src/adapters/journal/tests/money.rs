@@ -92,6 +92,51 @@ fn a_fill_that_no_look_saw_open_explains_the_balance() {
     assert_eq!(store.unexplained("demo", 0..i64::MAX).unwrap().len(), 1, "it explains no later step");
 }
 
+/// Lots of each row, in the order of tickets and sources.
+fn lots(store: &Store) -> Vec<(i64, String, Option<f64>)> {
+    let mut select =
+        store.connection.prepare("SELECT ticket, kind, volume FROM realised ORDER BY ticket, at_ms, source").unwrap();
+    let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
+    rows.map(Result::unwrap).collect()
+}
+
+#[test]
+fn a_row_keeps_the_lots_that_were_closed() {
+    let disk = Disk::new();
+    let mut store = disk.open();
+    let of = |lots: f64, profit: f64| {
+        let mut held = held(7, profit);
+        held.position.volume = lots;
+        held
+    };
+    let row = |kind: &str, lots| (7, kind.to_owned(), lots);
+    look(&mut store, minutes(1), 10_000.0, &[of(0.25, 50.0)]);
+    look(&mut store, minutes(2), 9_999.0, &[of(0.5, 100.0)]);
+    assert_eq!(lots(&store), [row("opening", None)], "nothing was closed");
+    look(&mut store, minutes(3), 10_049.0, &[of(0.25, 50.0)]);
+    assert_eq!(lots(&store)[1..], [row("part", Some(0.25)), row("part", Some(0.25))]);
+    // The balance shows the rest a look later.
+    look(&mut store, minutes(4), 10_049.0, &[]);
+    look(&mut store, minutes(5), 10_098.0, &[]);
+    assert_eq!(lots(&store)[3..], [row("close", Some(0.25)), row("close", Some(0.25))]);
+}
+
+#[test]
+fn lots_of_a_position_that_nobody_saw_are_known_on_a_hedging_account_only() {
+    for (mode, known) in [("hedging", Some(0.01)), ("netting", None)] {
+        let disk = Disk::new();
+        let mut store = disk.open();
+        look(&mut store, minutes(1), 10_000.0, &[]);
+        steps(&mut store, &order("EURUSD", BAR), filled(), minutes(1) + Duration::from_secs(5));
+        store
+            .connection
+            .execute("UPDATE orders SET account_mode = ?1, filled_volume = NULL, volume = 0.01", [mode])
+            .unwrap();
+        look(&mut store, minutes(2), 9_996.5, &[]);
+        assert_eq!(lots(&store), [(7, "close".to_owned(), known)], "{mode}");
+    }
+}
+
 #[test]
 fn a_balance_that_moves_a_look_later_settles_the_close() {
     let disk = Disk::new();
@@ -194,6 +239,30 @@ fn what_grew_while_nobody_looked_is_not_of_today() {
 }
 
 #[test]
+fn an_account_that_is_looked_at_seldom_is_seen_as_often_as_that() {
+    let told = |every: u64| AccountSnapshot {
+        balance: Some(10_000.0),
+        equity: Some(10_000.0),
+        positions: Some(Vec::new()),
+        is_whole: true,
+        every: Some(Duration::from_secs(every)),
+        ..AccountSnapshot::default()
+    };
+    // How often, in minutes, and how long before midnight it was seen last, and whether that tells what the day began with.
+    for (every, before, is_seen) in
+        [(1, 70, true), (1, 71, false), (30, 99, true), (30, 100, false), (1_440, 1_500, true)]
+    {
+        let disk = Disk::new();
+        let mut store = disk.open();
+        let midnight = MIDNIGHT + 7 * DAY;
+        record(&mut store, midnight - Duration::from_secs(60 * before), told(60 * every));
+        record(&mut store, midnight + Duration::from_secs(60), told(60 * every));
+        let known = store.begin("demo", millis(midnight)).unwrap().unwrap().equity.is_some();
+        assert_eq!(known, is_seen, "every {every} minutes, {before} before");
+    }
+}
+
+#[test]
 fn the_highest_equity_survives_a_restart_and_a_deposit_is_no_peak() {
     let disk = Disk::new();
     let mut store = disk.open();
@@ -264,12 +333,8 @@ fn what_ended_on_paper_is_summed_by_symbol_and_money_is_never_a_guess() {
     assert_eq!(store.paper_account("demo"), Ok(None));
 }
 
-#[test]
-fn money_that_cannot_be_written_costs_no_decision_and_is_counted_later() {
-    let disk = Disk::new();
-    let mut store = disk.open();
-    look(&mut store, NOW, 10_000.0, &[held(7, -19.5)]);
-    store.connection.execute_batch("ALTER TABLE realised RENAME TO gone").unwrap();
+/// A cycle with a decision and a look that saw all closed.
+fn record_beside_a_decision(store: &mut Store, at: Duration) -> CycleFaults {
     let told = AccountSnapshot {
         balance: Some(9_980.0),
         equity: Some(9_980.0),
@@ -293,12 +358,38 @@ fn money_that_cannot_be_written_costs_no_decision_and_is_counted_later() {
         client_order_id: None,
         close_ids: Vec::new(),
     };
-    let told = [(minutes(1), told)];
-    let names = names();
+    let (names, told) = (names(), [(at, told)]);
     let told = Some(ToldOf { account: "demo", names: &names, told: &told });
     let decisions = &[decision][..];
     let cycle = CycleRecord { cycle_id: 1, model: "baseline", version: None, decisions, due: &[], told, paper: None };
-    let faults = store.record_cycle(&cycle).unwrap();
+    store.record_cycle(&cycle).unwrap()
+}
+
+/// A look at the end of time overflows what is counted from it, where the compiler checks that.
+#[cfg(debug_assertions)]
+#[test]
+fn a_panic_in_counting_money_costs_no_decision() {
+    let disk = Disk::new();
+    let mut store = disk.open();
+    look(&mut store, NOW, 10_000.0, &[held(7, -19.5)]);
+    store.connection.execute("UPDATE account_snapshots SET at_ms = ?1", [i64::MIN]).unwrap();
+    let faults = record_beside_a_decision(&mut store, minutes(1));
+    assert!(faults.money.is_some_and(|fault| fault.to_string().contains("panicked")) && faults.paper.is_none());
+    let count = |sql: &str| store.connection.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
+    let counts = (count("SELECT count(*) FROM decisions"), count("SELECT count(*) FROM account_snapshots"));
+    assert_eq!(counts, (1, 1), "the decision, and nothing of the look");
+    store.connection.execute("UPDATE account_snapshots SET at_ms = ?1", [millis(NOW)]).unwrap();
+    look(&mut store, minutes(2), 9_980.0, &[]);
+    assert!(all(&store).iter().any(|row| (row.0, row.1) == (7, -20.0)), "the store goes on");
+}
+
+#[test]
+fn money_that_cannot_be_written_costs_no_decision_and_is_counted_later() {
+    let disk = Disk::new();
+    let mut store = disk.open();
+    look(&mut store, NOW, 10_000.0, &[held(7, -19.5)]);
+    store.connection.execute_batch("ALTER TABLE realised RENAME TO gone").unwrap();
+    let faults = record_beside_a_decision(&mut store, minutes(1));
     assert!(faults.money.is_some_and(|fault| fault.to_string().contains("realised")) && faults.paper.is_none());
     let count = |table| {
         let sql = format!("SELECT count(*) FROM {table}");

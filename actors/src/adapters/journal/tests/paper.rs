@@ -10,7 +10,7 @@ use crate::domain::{
 const MIDNIGHT: Duration = Duration::from_secs(1_763_769_600);
 const MINUTE: Duration = Duration::from_secs(60);
 
-fn ended(profit: Option<f64>) -> PaperOrder {
+fn ended(profit: Option<f64>, ended_at: Duration) -> PaperOrder {
     let reason = PaperEnd::Filled(ExitReason::StopLoss);
     let exit = PaperExit { at: 5, price: Some(1.1), reason, is_ambiguous: false, net_points: Some(12.5), profit };
     PaperOrder {
@@ -35,6 +35,7 @@ fn ended(profit: Option<f64>) -> PaperOrder {
         nights: 0,
         ended_by: None,
         exit: Some(exit),
+        ended_at: Some(ended_at),
         created_at: MIDNIGHT - 9 * MINUTE,
         waits_for_rate: false,
         unkept: Unkept::All,
@@ -53,8 +54,8 @@ fn write(store: &mut Store, order: &PaperOrder, at: Duration) {
 fn a_trade_that_is_priced_after_midnight_stays_on_its_day() {
     let disk = Disk::new();
     let mut store = disk.open();
-    write(&mut store, &ended(None), MIDNIGHT - MINUTE);
-    write(&mut store, &ended(Some(15.6)), MIDNIGHT + 3 * MINUTE);
+    write(&mut store, &ended(None, MIDNIGHT - MINUTE), MIDNIGHT - MINUTE);
+    write(&mut store, &ended(Some(15.6), MIDNIGHT - MINUTE), MIDNIGHT + 3 * MINUTE);
     let midnight = millis(MIDNIGHT);
     let before = store.paper_profit("demo", midnight - 86_400_000..midnight).unwrap();
     assert_eq!((before.len(), before[0].profit), (1, Some(15.6)));
@@ -65,14 +66,15 @@ fn a_trade_that_is_priced_after_midnight_stays_on_its_day() {
 #[test]
 fn a_restart_takes_up_what_waits_for_a_rate_for_a_day() {
     let disk = Disk::new();
-    write(&mut disk.open(), &ended(None), MIDNIGHT);
+    write(&mut disk.open(), &ended(None, MIDNIGHT), MIDNIGHT);
     let mut store = disk.open();
     let waiting = |store: &Store, at| {
         let (book, _) = store.paper_book("demo", "baseline", at).unwrap();
-        book.orders.iter().map(|order| (order.ticket, order.waits_for_rate, order.is_open())).collect::<Vec<_>>()
+        let ended = |order: &PaperOrder| order.ended_at == Some(MIDNIGHT) && !order.is_open();
+        book.orders.iter().map(|order| (order.ticket, order.waits_for_rate, ended(order))).collect::<Vec<_>>()
     };
-    assert_eq!(waiting(&store, MIDNIGHT + MINUTE), [(1, true, false)]);
+    assert_eq!(waiting(&store, MIDNIGHT + MINUTE), [(1, true, true)]);
     assert_eq!(waiting(&store, MIDNIGHT + DAY + MINUTE), [], "a rate of then is not known any more");
-    write(&mut store, &ended(Some(15.6)), MIDNIGHT + MINUTE);
+    write(&mut store, &ended(Some(15.6), MIDNIGHT), MIDNIGHT + MINUTE);
     assert_eq!(waiting(&store, MIDNIGHT + 2 * MINUTE), []);
 }

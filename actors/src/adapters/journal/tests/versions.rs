@@ -186,8 +186,52 @@ fn trades_on_paper_of_a_version_before_ended_when_they_changed_last() {
     let disk = Disk::new();
     old_journal(&disk, 7);
     let old = Connection::open(disk.path()).unwrap();
-    let row = |id: i64, exit_at: &str, closes: &str| {
-        old.execute_batch(&format!(
+    let row = |id: i64, exit_at: &str, closes: &str| trade_of_version_7(&old, id, exit_at, closes);
+    row(1, "1", "NULL");
+    row(2, "NULL", "NULL");
+    row(3, "NULL", "1");
+    drop(old);
+    assert_eq!(ends(&disk.open()), [Some(2_000), None, None]);
+}
+
+#[test]
+fn trades_that_a_daemon_of_before_still_ends_are_not_lost() {
+    let disk = Disk::new();
+    drop(disk.open());
+    let old = Connection::open(disk.path()).unwrap();
+    for (id, exit_at, closes) in [(1, "1", "NULL"), (2, "NULL", "NULL"), (3, "NULL", "1"), (4, "1", "NULL")] {
+        trade_of_version_7(&old, id, exit_at, closes);
+    }
+    old.execute_batch("UPDATE paper_orders SET ended_at_ms = 1500, net_points = 5, profit = 2.5 WHERE id = '4'")
+        .unwrap();
+    assert_eq!(ends(&Store::open_read_only(&disk.path()).unwrap())[0], None, "who may only read it changes nothing");
+    drop(old);
+    let store = disk.open();
+    assert_eq!(ends(&store), [Some(2_000), None, None, Some(1_500)]);
+    assert_eq!(store.paper_profit("demo", 0..3_000).unwrap()[0].trades, 2);
+    let sql = format!("EXPLAIN QUERY PLAN SELECT 1 FROM paper_orders WHERE {}", schema::UNNOTICED);
+    let plan: String = store.connection.query_row(&sql, [], |row| row.get(3)).unwrap();
+    assert!(plan.contains("paper_orders_unnoticed"), "{plan}");
+}
+
+#[test]
+fn a_journal_without_its_trades_on_paper_still_opens() {
+    let disk = Disk::new();
+    disk.open().connection.execute_batch("DROP TABLE paper_orders").unwrap();
+    let mut store = disk.open();
+    steps(&mut store, &order("EURUSD", BAR), None, NOW);
+    assert_eq!(store.orders(false).unwrap().len(), 1, "live orders are written");
+}
+
+fn ends(store: &Store) -> Vec<Option<i64>> {
+    let mut select = store.connection.prepare("SELECT ended_at_ms FROM paper_orders ORDER BY ticket").unwrap();
+    select.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+}
+
+/// A row with the columns that version 7 knows.
+fn trade_of_version_7(old: &Connection, id: i64, exit_at: &str, closes: &str) {
+    old.execute_batch(
+        &format!(
             "INSERT INTO paper_orders (id, account, symbol, gateway_name, model, bar_close_time, side, volume, stop_loss, take_profit,
                 confidence, close, digits, ticket, seen_to, bars_seen, mark_price, is_ambiguous, created_at_ms, updated_at_ms,
                 exit_at, closes)
@@ -195,15 +239,6 @@ fn trades_on_paper_of_a_version_before_ended_when_they_changed_last() {
                 {exit_at}, {closes})"
         ))
         .unwrap();
-    };
-    row(1, "1", "NULL");
-    row(2, "NULL", "NULL");
-    row(3, "NULL", "1");
-    drop(old);
-    let store = disk.open();
-    let mut select = store.connection.prepare("SELECT ended_at_ms FROM paper_orders ORDER BY ticket").unwrap();
-    let ended: Vec<Option<i64>> = select.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
-    assert_eq!(ended, [Some(2_000), None, None]);
 }
 
 #[test]

@@ -30,7 +30,7 @@ pub(super) struct Brought {
 pub(super) struct Book {
     live: Vec<Brought>,
     paper: Vec<Brought>,
-    /// Signals whose trades have ended on both sides.
+    /// Signals whose trades have ended on both sides; empty unless they were [read](Self::with_pairs).
     pairs: Vec<Pair>,
     pub(super) no_live: Option<String>,
     pub(super) no_paper: Option<String>,
@@ -38,6 +38,11 @@ pub(super) struct Book {
 }
 
 impl Book {
+    /// With the signals that have ended on both sides since this time.
+    pub(super) fn with_pairs(self, connection: &Connection, of: &Ledgers, from_ms: i64) -> rusqlite::Result<Self> {
+        Ok(Self { pairs: pairs(connection, &of.account, &(from_ms..i64::MAX))?, ..self })
+    }
+
     /// Of the results that are in it, by symbol and time.
     pub(super) fn sums(&self, is_in: impl Fn(&str, i64) -> bool) -> Sums {
         let is_in_it = |it: &Brought| is_in(&it.symbol, it.at_ms);
@@ -180,7 +185,7 @@ fn difference(pairs: &[&Pair], currency: Option<&str>) -> Money {
         Some(amount) => Money {
             amount: Some(cents(amount)),
             unit: currency.map(str::to_owned),
-            source: Some("mixed".into()),
+            source: Some(if pairs.iter().any(|it| it.is_estimate) { "estimated" } else { "mixed" }.into()),
             is_before_costs: pairs.iter().any(|it| it.is_before_costs),
             why: None,
         },
@@ -226,6 +231,5 @@ pub(super) fn book(connection: &Connection, of: &Ledgers, from_ms: i64) -> rusql
         })
     };
     let paper = paper.query_map(params![of.account, from_ms, RESULTS_MAX], result)?.collect::<rusqlite::Result<_>>()?;
-    let pairs = pairs(connection, &of.account, &(from_ms..i64::MAX))?;
-    Ok(Book { live, paper, pairs, no_live, no_paper, currency })
+    Ok(Book { live, paper, pairs: Vec::new(), no_live, no_paper, currency })
 }

@@ -18,9 +18,9 @@ fn money_is_summed_by_ledger_and_what_is_not_known_is_said() {
     journal.run(&format!(
         "INSERT INTO account_snapshots (at_ms, account, balance, equity, currency, positions) VALUES
          ({}, '{ACCOUNT}', 100, 101, 'USD', '[{{\"ticket\":1,\"symbol\":\"EURUSDm\",\"side\":\"BUY\",\"volume\":0.1,\"profit\":2.5,\"swap\":-0.5,\"sl\":0.0}}]');
-         INSERT INTO realised VALUES ('{ACCOUNT}', 5, {yesterday}, 'gateway', 'close', 'EURUSD', NULL, 7.0, 1),
-         ('{ACCOUNT}', 6, {}, 'estimated', 'close', 'EURUSD', NULL, -2.0, 1), ('{ACCOUNT}', 6, {}, 'gateway', 'close', 'EURUSD', NULL, -3.0, 1),
-         ('{ACCOUNT}', 7, {}, 'estimated', 'part', 'EURUSD', NULL, 1.0, 1);
+         INSERT INTO realised VALUES ('{ACCOUNT}', 5, {yesterday}, 'gateway', 'close', 'EURUSD', NULL, 7.0, 1, 0.1),
+         ('{ACCOUNT}', 6, {}, 'estimated', 'close', 'EURUSD', NULL, -2.0, 1, 0.1), ('{ACCOUNT}', 6, {}, 'gateway', 'close', 'EURUSD', NULL, -3.0, 1, 0.1),
+         ('{ACCOUNT}', 7, {}, 'estimated', 'part', 'EURUSD', NULL, 1.0, 1, 0.05);
          INSERT INTO unexplained VALUES ('{ACCOUNT}', {yesterday}, 500.0);",
         at(1), at(2), at(2), at(3)
     ));
