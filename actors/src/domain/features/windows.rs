@@ -139,6 +139,8 @@ mod tests {
             flat in 0_usize..330,
             lookback in 110_usize..150,
             skipped in 0_usize..150,
+            hole in 110_usize..330,
+            left_out in 0_usize..80,
             time_columns in prop_oneof![Just(TimeColumns::Utc), Just(TimeColumns::Legacy)],
         ) {
             let bar = |(row, &close): (usize, &f64)| {
@@ -151,7 +153,9 @@ mod tests {
             let bars: Vec<Bar> = closes.iter().enumerate().map(bar).collect();
             let windows = Windows::new(&bars, skipped..bars.len(), time_columns);
             let mut features = FeatureSet::default();
-            for end in lookback..=bars.len() {
+            // Windows may be left out, as those over missing bars are: what is shared goes on through the hole.
+            let is_left_out = |end: &usize| (hole..hole + left_out).contains(end);
+            for end in (lookback..=bars.len()).filter(|end| !is_left_out(end)) {
                 let window = end - lookback..end;
                 let alone = build(&bars[window.clone()], time_columns);
                 let made = windows.build(window, &mut features).map(|invalid| (bits(&features), invalid));
