@@ -111,7 +111,7 @@ def test_an_unknown_sum_stays_unknown(fake, wide):
     wide.open(fake.url + PAGE)
     wide.go("money")
     wide.shows("XAUUSD has no contract_size")
-    assert "one side is not known" in wide.text()
+    assert "no signal has ended on both sides" in wide.text()
     month = wide.run(
         "return [...document.querySelectorAll('tr')].find((it) => it.innerText.startsWith('This month')).innerText"
     )

@@ -229,7 +229,7 @@ mod tests {
         assert_eq!(
             text,
             "account   12345678
-gateway   balance 10000.00, equity 9990.25 (USD), told 2026-11-22T14:00:00.000Z
+gateway   balance 10000.00, equity 9990.25 (USD), reported 2026-11-22T14:00:00.000Z
 open      nothing
 highest   10090.25 on 2026-11-22T14:00:00.000Z; now 0.99 % below
 
