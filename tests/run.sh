@@ -13,7 +13,7 @@
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-lint_steps=(tools python deny advisories fmt clippy doc)
+lint_steps=(tools fmt clippy doc python deny advisories)
 quick_steps=("${lint_steps[@]}" rust system)
 all_steps=("${lint_steps[@]}" curve rust release system fuzz engine image container)
 full_steps=("${all_steps[@]}" simulation bench full)
@@ -47,7 +47,7 @@ export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$PWD/target}" CARGO_TERM_COLOR=neve
 target=$CARGO_TARGET_DIR logs=$target/test-logs tools=$target/tools python=$target/venv/bin/python
 # Debian's prometheus, alertmanager and etcd start services when they are installed, so they are only unpacked here.
 export PATH="$tools/usr/bin:$PATH"
-passed=0 failed=0 skips=0 skipped=() unchecked=""
+passed=0 failed=0 skips=0 skipped=() unchecked="" installing=""
 mkdir -p "$logs" && touch "$logs/began"
 
 # run NAME COMMAND...: runs the command and prints the result. The log is NAME.log.
@@ -110,7 +110,11 @@ installs() { [ "$(id -u)" -eq 0 ] && has apt-get; }
 
 # Asks the package servers only for what is missing. Without root or Debian it only lists what is missing; tests are then
 # skipped.
-step_tools() { check tools install_tools; }
+step_tools() {
+    check tools install_tools
+    # Mostly waits for the network, so beside the next steps; the step python says how it ended, and tries again if it failed.
+    [[ " ${steps[*]} " != *" python "* ]] || { install_python_packages >"$logs/python-early.log" 2>&1 </dev/null & installing=$!; }
+}
 install_tools() {
     local missing=() unpack=()
     has gcc || missing+=(gcc libc6-dev)
@@ -158,7 +162,10 @@ alertmanager_templates() {
 }
 
 # The copy of the requirements is written last, so an incomplete installation is repeated.
-step_python() { check python install_python_packages; }
+step_python() {
+    [ -z "$installing" ] || wait "$installing"
+    check python install_python_packages
+}
 install_python_packages() {
     local stamp=$target/venv/requirements.txt
     cmp -s tests/requirements.txt "$stamp" && return 0

@@ -159,6 +159,7 @@ def test_random_failures_start_alerts_at_most_twice_a_day(tmp_path):
     assert not said, "\n".join(said)
 
 
+@pytest.mark.long
 def test_random_failures_detect_an_alert_without_hysteresis(tmp_path):
     rule = RULES.rules["SentinelFailureBudgetFast"]
     restless = rule | {"expr": "sentinel:trading_cycles_failed:ratio30m > 0.288"}

@@ -166,6 +166,7 @@ def test_a_refused_message_is_sent_again_at_the_next_interval(tmp_path):
         bridge.close()
 
 
+@pytest.mark.long
 def test_hub_notices_that_its_messages_fail(tmp_path, request):
     """Nothing listens at the bridge's address."""
     hub = Hub(tmp_path, bridge=f"http://127.0.0.1:{free_port()}")
@@ -175,6 +176,7 @@ def test_hub_notices_that_its_messages_fail(tmp_path, request):
     assert not hub.prometheus.query('ALERTS{alertname="SentinelHubNotificationsDropped"}')
 
 
+@pytest.mark.long
 def test_hub_reports_a_missing_alertmanager_once_it_is_back(tmp_path, request):
     hub = Hub(tmp_path)
     request.addfinalizer(hub.close)
@@ -189,6 +191,7 @@ def test_hub_reports_a_missing_alertmanager_once_it_is_back(tmp_path, request):
     wait_until("the alert about it", lambda: told in hub.bridge.delivered("warning"), 60)
 
 
+@pytest.mark.long
 def test_hub_notices_a_failing_rule(tmp_path, request):
     """Two series where a rule expects one, as with two daemons under one name."""
     rule = {"record": "broken", "expr": "vector(1) + on () group by (job) (up)"}

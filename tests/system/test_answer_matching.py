@@ -58,6 +58,7 @@ def wanted(names, without=()) -> dict[str, str]:
 CASES = [(1, {}), (100, {}), (100, {"data.concurrency": 1})]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("count", "settings"), CASES, ids=["1", "100", "100, one at a time"])
 @pytest.mark.parametrize("fault", FAULTS)
 def test_each_symbol_is_decided_on_its_own_bars(harness, raw, fault, count, settings):
@@ -108,6 +109,7 @@ def test_a_refused_row_does_not_prolong_an_outage(harness, raw):
     daemon.wait_metrics("a closed breaker", lambda m: m("breaker_state", endpoint="hub", state="closed") == 1)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("count", [2, 10, 49])
 def test_a_dead_first_symbol_does_not_prolong_an_outage(harness, count):
     names = ["XX0USD", *symbols(count - 1)]

@@ -69,6 +69,7 @@ def test_a_file_that_cannot_be_used_stops_nothing(harness, tmp_path, fault):
     assert len(harness.orders(journal)) == 1
 
 
+@pytest.mark.long
 def test_a_full_disk_of_its_own_stops_nothing_and_it_goes_on_with_space(harness, tmp_path):
     require("root")
     disk = tmp_path / "disk"

@@ -202,6 +202,7 @@ def test_a_daemon_without_a_journal_takes_no_account(harness, etcd):
     assert "kvs" not in etcd.call("/v3/kv/range", key=key)
 
 
+@pytest.mark.long
 def test_one_cycle_without_etcd_is_a_failure(harness, etcd):
     gateway = harness.gateway("envelope")
     settings = {"cluster.mode": "guard", "cluster.endpoints": etcd.url, "cluster.lease_s": 8, "cluster.keepalive_s": 1}

@@ -178,6 +178,7 @@ def test_a_halt_stops_orders_and_a_resume_lets_them_go_on(running):
     assert "halted from the console" in said and "resumed from the console" in said
 
 
+@pytest.mark.long
 def test_a_journal_that_is_gone_is_said_and_the_daemon_goes_on(running):
     daemon, console, journal = running
     cycles = daemon_cycles(console)
@@ -203,6 +204,7 @@ def test_a_stop_leaves_no_write_ahead_log_although_a_page_is_open(running):
         assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
+@pytest.mark.long
 def test_a_journal_that_somebody_writes_to_is_read_all_the_same(running):
     _, console, journal = running
     db = sqlite3.connect(journal, timeout=10, isolation_level=None)
@@ -258,6 +260,7 @@ def test_a_console_port_that_is_taken_stops_nothing(harness):
     assert second.get("/livez")[0] == 200
 
 
+@pytest.mark.long
 def test_answers_are_quick(running):
     """99 of 100: Now within 20 ms; 1,000 candles with marks (two pages each of bars and odds) within 100 ms."""
     _, console, _ = running
@@ -292,6 +295,7 @@ def timed(act, times: int) -> tuple[float, float]:
 ROUNDS, ROUNDS_MAX = 5, 9
 
 
+@pytest.mark.long
 def test_twenty_pages_leave_a_cycle_and_memory_what_they_were(harness):
     """20 clients at one poll a second against none, in one run: the cycle's 99th percentile within 10 % or 50 ms, and 2 MiB."""
     daemon, console = demo(harness, "--cycle-seconds", "0.1", SENTINEL__LOG__LEVEL="info", SENTINEL__LOG__FORMAT="json")

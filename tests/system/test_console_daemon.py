@@ -122,6 +122,7 @@ def test_every_answer_is_of_the_contracts_shape(traded):
         assert differences(examples()["error"], answer, set()) == []
 
 
+@pytest.mark.long
 def test_pages_join_without_a_gap(traded):
     for path, key in (
         ("decisions?symbol=EURUSD", "cycle_id"),
@@ -188,6 +189,7 @@ def test_every_view_shows_the_real_daemon(traded, wide):
     assert wide.complaints() == []
 
 
+@pytest.mark.long
 def test_a_stopped_daemon_leaves_no_live_data(traded, wide):
     wide.open(traded.url)
     wide.shows("EURUSD")
@@ -197,6 +199,7 @@ def test_a_stopped_daemon_leaves_no_live_data(traded, wide):
     assert re.search(r"no contact since \d\d:\d\d:\d\d UTC", wide.text("#lost"))
 
 
+@pytest.mark.long
 def test_a_daemon_that_freezes_or_ends_under_an_open_page_is_no_contact(harness, wide):
     console, folder = Console(), harness.directory / "console"
     folder.mkdir()

@@ -241,6 +241,7 @@ def test_a_new_bar_leaves_the_cursor_on_its_bar(own, wide):
     assert wide.text("#readout").startswith(name), wide.text("#readout")
 
 
+@pytest.mark.long
 def test_only_new_bars_are_asked_for(own, wide):
     wide.open(own.url + PAGE + "#/symbol/EURUSD", ".candles[data-bars]")
     before = own.asked["/console/api/bars"]
@@ -327,6 +328,7 @@ def test_a_night_without_a_due_cycle_is_no_silence(own, wide):
     assert time.time() * 1_000 > due[0] + 60_000, "not before its time"
 
 
+@pytest.mark.long
 def test_a_view_whose_data_does_not_come_is_no_contact(own, wide):
     wide.open(own.url + PAGE)
     wide.go("money")
@@ -343,6 +345,7 @@ def test_a_view_whose_data_does_not_come_is_no_contact(own, wide):
     wide.shows("no contact since this view was opened", "#lost", 25)
 
 
+@pytest.mark.long
 def test_an_open_dialog_says_no_contact_too(own, wide):
     wide.open(own.url + PAGE)
     wide.find("#press:enabled").click()
@@ -416,6 +419,7 @@ def test_a_wrong_clock_of_the_phone_changes_nothing(own, phone):
     assert phone.text("#lost") == ""
 
 
+@pytest.mark.long
 def test_a_hidden_tab_asks_less_and_at_once_when_back(own, wide):
     wide.open(own.url + PAGE)
     hide = "Object.defineProperty(document, 'hidden', {value: arguments[0], configurable: true}); document.dispatchEvent(new Event('visibilitychange'))"
@@ -429,6 +433,7 @@ def test_a_hidden_tab_asks_less_and_at_once_when_back(own, wide):
     wait_until("it asks at once", lambda: own.asked["/console/api/now"] > before, 3)
 
 
+@pytest.mark.long
 def test_older_orders_stay_as_new_as_the_others(own, wide):
     wide.open(own.url + PAGE)
     wide.go("orders")
@@ -523,6 +528,7 @@ def test_without_a_halt_file_the_page_names_the_command(own, wide):
     assert not wide.find("#press").is_enabled(), "there is no button that could do it"
 
 
+@pytest.mark.long
 def test_a_page_without_data_can_halt(own, wide):
     own.refused = {"now"}
     wide.open(own.url + PAGE, "#press:enabled")
@@ -539,6 +545,7 @@ def test_a_page_without_data_can_halt(own, wide):
     assert wide.text("#lost") == ""
 
 
+@pytest.mark.long
 def test_a_page_that_lost_contact_still_halts(own, wide):
     own.world.press(True, who="console:ann@127.0.0.1", reason="first")
     wide.open(own.url + PAGE)

@@ -149,6 +149,7 @@ def start(binary, tmp_path, count: int = 60_000):
     return run
 
 
+@pytest.mark.long
 def test_two_runs_never_write_the_same_dataset(binary, dataset, tmp_path):
     first = start(binary, tmp_path)
     code, said = dataset("--bars", "eurusd.csv", "--out", "big")

@@ -77,6 +77,7 @@ def greeted(daemon, timeout_s: float = 20) -> str:
     return daemon.out.read_text()
 
 
+@pytest.mark.long
 def test_the_greeting_comes_last_and_stays_on_the_screen(harness):
     port = free_port()
     text = {"SENTINEL__LOG__FORMAT": "text"}

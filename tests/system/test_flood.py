@@ -159,6 +159,7 @@ def judge(name: str, binary: Path, directory: Path, seconds: int):
     assert is_in_bounds(quiet, flooded)
 
 
+@pytest.mark.long
 def test_a_flood_of_scrapes_does_not_slow_cycles(binary, tmp_path):
     judge("flood", binary, tmp_path, 5)
 

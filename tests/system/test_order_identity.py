@@ -191,6 +191,7 @@ def test_our_ticket_under_another_configured_name_is_doubtful(harness):
     assert len(gateway.requests) == 1
 
 
+@pytest.mark.long
 def test_a_daemon_frozen_during_the_answer_orders_nothing_later(harness):
     gateway = harness.gateway("v43")
     asked = []
@@ -223,6 +224,7 @@ def test_health_forgets_an_unreadable_list(harness):
     assert checks["positions"]["status"] == "ok", checks
 
 
+@pytest.mark.long
 def test_an_order_of_another_dialect_is_never_proven(harness):
     """An envelope order has no signature that expires: it may be executed long after v43's list did not show it."""
     envelope = harness.gateway("envelope", silent)

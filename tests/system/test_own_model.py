@@ -83,6 +83,7 @@ def told(text):
     return re.sub(FIGURE, "N", text), [float(figure) for figure in re.findall(FIGURE, text)]
 
 
+@pytest.mark.long
 def test_the_study_of_the_model_says_what_the_page_shows(walk):
     [command] = blocks("sh", section("Is it worth anything?"))
     [shown] = blocks("", section("Is it worth anything?"))
@@ -513,6 +514,7 @@ def test_a_label_never_looks_over_a_hole(half_year, tmp_path):
     assert train.train(arguments(source, tmp_path / "wide", "--gap-max-hours", "1e6"))["rows_across_gaps"] == 0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("program", ["features.py", "train.py"])
 def test_a_full_disk_is_one_line_and_leaves_nothing(half_year, tmp_path, program):
     """`ulimit -f` stands in for the disk: a file may have no more than 1 MB."""
@@ -524,6 +526,7 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(half_year, tmp_path, program
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("program", ["features.py", "train.py"])
 def test_a_closed_output_is_no_traceback(half_year, tmp_path, program):
     command = f"{sys.executable} {ROOT / 'config/model' / program} {half_year} out 2>err | head -0; echo ${{PIPESTATUS[0]}}"

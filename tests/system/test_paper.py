@@ -68,6 +68,7 @@ def ran(daemon: Daemon, cycles: int):
     return metrics
 
 
+@pytest.mark.long
 def test_a_dry_run_makes_the_trades_of_a_study(binary, sandbox, tmp_path):
     """The same bars and odds, costs, stops and horizon. The study looks at each side alone, as a hedging account does."""
     journal = tmp_path / "journal.db"
@@ -128,6 +129,7 @@ def traded(binary: Path, directory: Path, is_enabled: bool) -> tuple[list[dict],
     return timeless, counted, journal
 
 
+@pytest.mark.long
 def test_live_orders_and_limits_are_the_same_with_paper_beside_them(binary, tmp_path):
     with_paper, counted, journal = traded(binary, tmp_path / "with", True)
     without, counted_without, other = traded(binary, tmp_path / "without", False)

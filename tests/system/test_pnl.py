@@ -242,6 +242,7 @@ def both(journal: Path) -> list[tuple[str, float, float, bool]]:
     return pairs
 
 
+@pytest.mark.long
 def test_live_and_paper_side_by_side_are_what_the_journal_says(binary, sandbox, tmp_path):
     """The sandbox's market, model and gateway; two symbols, a bar and a look at the account a second."""
     journal, cycles = tmp_path / "journal.db", 45

@@ -93,6 +93,7 @@ def test_a_good_demo_is_healthy_and_its_page_shows_it(harness, tmp_path):
     assert "Content Security Policy" in "".join(browse(page, "--dump-dom")[1])
 
 
+@pytest.mark.long
 def test_a_killed_daemon_is_a_restart_and_a_gap(harness, tmp_path):
     port = free_port()
     daemon = demo(harness, port)
@@ -135,6 +136,7 @@ def test_a_failing_model_is_not_healthy(harness, tmp_path):
     assert "✗ NOT HEALTHY" in page and f"500: {errors['api_errors']['hub']['500']:.0f}" in page
 
 
+@pytest.mark.long
 def test_an_interrupted_soak_ends_with_the_daemons_own_final_count(harness, tmp_path):
     daemon = demo(harness, free_port(), "--cycles", "203")
     soak = Soak(harness, daemon.port, tmp_path / "out", 10, *LENIENT)
@@ -198,6 +200,7 @@ def test_problems_are_reported_with_advice(harness, tmp_path):
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(("soak", "."))] == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("schedule", "period_s"), [("* * * * * *", 1), ("*/3 * * * * *", 3)])
 def test_the_schedule_is_the_daemons_unless_a_flag_sets_it(harness, tmp_path, schedule, period_s):
     daemon = harness.start("--schedule", schedule)

@@ -83,6 +83,7 @@ def found(folder) -> dict:
     return json.loads((folder / "study.json").read_text())
 
 
+@pytest.mark.long
 def test_the_same_study_is_the_same_to_the_byte(study, tmp_path):
     path, file = bars(tmp_path, 2_000), odds(tmp_path, 2_000)
     args = ["--bars", path, "--odds", file, *COSTS, "--trained-until", "2017-03-31"]
@@ -106,6 +107,7 @@ def test_the_same_study_is_the_same_to_the_byte(study, tmp_path):
     assert "No threshold is better than chance here" in page and len(page) < 1_000_000 and "<script" not in page
 
 
+@pytest.mark.long
 def test_every_other_model_counts_against_all(study, tmp_path):
     path, totals, ratios = bars(tmp_path, 2_000), [], []
     first = odds(tmp_path, 2_000, 1)
@@ -119,6 +121,7 @@ def test_every_other_model_counts_against_all(study, tmp_path):
     assert ratios[3] < ratios[0], "the first model again, after two others"
 
 
+@pytest.mark.long
 def test_another_name_interval_or_sample_of_the_same_bars_counts(study, tmp_path):
     path, file = bars(tmp_path, 2_000), odds(tmp_path, 2_000)
     totals = []
@@ -162,6 +165,7 @@ def yen(folder, places: int = 3):
     return ["--bars", folder / "usdjpy.csv", "--odds", file]
 
 
+@pytest.mark.long
 def test_points_are_of_the_places_that_prices_have(study, tmp_path):
     args = [*yen(tmp_path), "--spread-points", "10"]
     code, said = study(*args)
@@ -182,6 +186,7 @@ def test_points_are_of_the_places_that_prices_have(study, tmp_path):
     assert any("prices have 3 decimal places, and 2 are set" in note for note in found(tmp_path / "other")["counts"]["notes"])
 
 
+@pytest.mark.long
 def test_odds_that_peek_get_no_plain_advice(study, tmp_path):
     rows = list(csv.DictReader(LINES))
     lines = [HEADER]
@@ -270,6 +275,7 @@ def test_bars_that_cannot_be_are_named_by_their_line(study, tmp_path, change, wo
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.long
 def test_a_model_that_dies_in_the_middle_goes_on_where_it_was(study, momentum, tmp_path):
     path = bars(tmp_path, 520)
     args = ["--bars", path, "--model", momentum.url, *COSTS]
@@ -353,6 +359,7 @@ def test_a_closed_output_is_no_fault(binary, tmp_path):
     assert (tmp_path / "code").read_text() == "0\n" and "panicked" not in (tmp_path / "err").read_text()
 
 
+@pytest.mark.long
 def test_a_journal_is_studied_with_its_bars_and_without(binary, study, sandbox, tmp_path):
     journal = tmp_path / "journal.db"
     daemon = sandbox.trade(400, "--journal", str(journal))
@@ -407,6 +414,7 @@ def is_whole(report: dict, earlier: int = 0):
     assert len(notes) == bool(earlier) and all(note.startswith(said) for note in notes), notes
 
 
+@pytest.mark.long
 def test_recorded_odds_are_checked_by_the_features_beside_them(study, sandbox, tmp_path):
     journal = tmp_path / "journal.db"
     daemon = sandbox.trade(300, "--journal", str(journal))
@@ -504,6 +512,7 @@ def old_journal(path, version: int, rows: list[tuple]):
         journal.execute(f"PRAGMA user_version = {version}")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("version", [1, 3])
 def test_a_journal_from_before_the_archive_is_studied_by_its_closes(study, tmp_path, version):
     file = odds(tmp_path, 2_000)
@@ -540,6 +549,7 @@ def test_a_journal_from_before_the_archive_is_studied_by_its_closes(study, tmp_p
     assert code == 64 and "study.label" in said, said
 
 
+@pytest.mark.long
 def test_missing_bars_are_named_and_decisions_over_them_left_out(study, momentum, tmp_path):
     path, file = bars(tmp_path, 500), odds(tmp_path, 500)
     for gapped in [path, file]:

@@ -85,6 +85,7 @@ def studied(binary, tmp_path_factory):
     return folder
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("kind", "head"),
     [("advice", "✓ BUY and SELL above 0."), ("unchecked", "○ Not judged"), ("none", "○ No threshold is better than chance here"), ("frictionless", "Frictionless: nothing was charged")],

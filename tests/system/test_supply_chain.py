@@ -113,6 +113,7 @@ def test_the_one_exception_passes_and_another_advisory_does_not(advisories):
     assert advisories.check()[0] == 1
 
 
+@pytest.mark.long
 def test_offline_checks_report_the_age_of_the_data(advisories):
     code, said = advisories.check(reachable=False)
     assert code == 75 and re.fullmatch(r"advisories not checked: .*none from before; last checked by hand .* 20\d\d-\d\d-\d\d", said)
@@ -133,6 +134,7 @@ def test_outdated_data_prove_nothing(advisories):
     assert code == 75 and f"the data from before are of {days_ago(45)}" in said, said
 
 
+@pytest.mark.long
 def test_the_notices_have_every_linked_crate_and_libzmq():
     done = run("bash", "docker/notices.sh")
     assert done.returncode == 0, done.stderr

@@ -215,6 +215,7 @@ def test_a_prometheus_that_is_down_skips_no_check(hub):
     assert "not a Prometheus" in found.advice("prometheus")
 
 
+@pytest.mark.long
 def test_a_prometheus_without_the_job_gets_the_lines_to_add(hub, bare):
     found = hub.verify("--prometheus", bare.url, "--wait", "0.1")
     assert found.failed == JOB | TARGET | ALERTS
@@ -261,6 +262,7 @@ def test_a_refused_configuration_is_detected(hub, bare):
     assert "reloaded" in found.failed and "promtool check config" in found.advice("reloaded")
 
 
+@pytest.mark.long
 def test_it_waits_after_a_reload(hub):
     """For some seconds after a reload, Prometheus has no Alertmanager, and the old targets."""
     before = hub.prometheus.api("status/runtimeinfo")["lastConfigTime"]
@@ -401,7 +403,9 @@ def test_other_names_and_more_routes_are_allowed(hub):
     finally:
         hub.routes.write_text(good)
         hub.alertmanager.reload()
-    assert (found.code, found.failed, found.noted) == (0, set(), set()), found.out
+    assert (found.code, found.failed) == (0, set()), found.out
+    # An alert that Prometheus sends while Alertmanager reads its file again is not delivered.
+    assert found.noted <= {"delivery"}, found.out
     assert "critical goes to my-phone" in found.found("routes")
 
 
@@ -416,6 +420,7 @@ def test_a_silenced_heartbeat_is_detected(hub):
     assert "alert_relabel_configs" in found.advice("heartbeat")
 
 
+@pytest.mark.long
 def test_rules_that_are_not_loaded_are_named(hub, partial):
     found = hub.verify("--prometheus", partial.url, "--wait", "0.1")
     assert "rules" in found.failed and "rule_files" in found.advice("rules")
@@ -439,6 +444,7 @@ def edited(hub, directory: Path, *changes: tuple[str, str], **of_group) -> Prome
     return Prometheus(directory / "prometheus.yml", directory / "data")
 
 
+@pytest.mark.long
 def test_changed_rules_are_named_with_the_difference(hub, tmp_path):
     changes = [
         (r"(alert: SentinelDown\n(?:.*\n)*?\s+for:) \S+", r"\1 2h"),
@@ -467,6 +473,7 @@ def test_changed_rules_are_named_with_the_difference(hub, tmp_path):
     assert "rules" in many.failed and re.search(r"also different: .*Sentinel\w+, Sentinel", many.found("rules")), many.out
 
 
+@pytest.mark.long
 def test_rules_evaluated_too_seldom_are_detected(hub, tmp_path):
     prometheus = edited(hub, tmp_path / "seldom", evaluation_interval="5m")
     try:

@@ -86,6 +86,7 @@ def apart(infs) -> Prometheus:
     return infs.prometheus((infs.open.port, FIRST), (infs.closed.port, SECOND))
 
 
+@pytest.mark.long
 def test_two_infs_are_verified_by_their_names(infs, apart):
     for daemon, own in ((infs.open, FIRST), (infs.closed, SECOND)):
         found = infs.verify(apart, daemon.port)
@@ -104,6 +105,7 @@ def test_an_instance_of_another_daemon_is_detected(infs, apart):
     assert "none of the job's targets is" in found.found("target") and "--instance NAME" in found.advice("target")
 
 
+@pytest.mark.long
 def test_one_inf_that_is_down_does_not_affect_the_other(infs):
     prometheus = infs.prometheus((infs.open.port, FIRST), (free_port(), SECOND))
     found = infs.verify(prometheus, infs.open.port)
@@ -112,6 +114,7 @@ def test_one_inf_that_is_down_does_not_affect_the_other(infs):
     assert {"target", "series"} <= found.failed and "nothing listens" in found.advice("target")
 
 
+@pytest.mark.long
 def test_two_daemons_under_one_name_never_pass(infs):
     prometheus = infs.prometheus((infs.open.port, FIRST), (infs.closed.port, FIRST))
     for daemon, other in ((infs.open, infs.closed), (infs.closed, infs.open)):
@@ -121,6 +124,7 @@ def test_two_daemons_under_one_name_never_pass(infs):
         assert "its own entry" in found.advice("unique")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("instance, node", [("inf-sentinel", "node-2"), ("inf-2", "inf")])
 def test_only_instance_or_only_node_is_not_enough(infs, instance, node):
     prometheus = infs.prometheus((infs.open.port, FIRST), (infs.closed.port, labels(instance, node)))
@@ -129,6 +133,7 @@ def test_only_instance_or_only_node_is_not_enough(infs, instance, node):
     assert "unique" in found.failed and found.found("unique").endswith(f"also has {shared}"), found.out
 
 
+@pytest.mark.long
 def test_two_daemons_behind_one_address_are_detected(infs):
     """Both daemons answer alternately at one address, as behind a load balancer; labels do not show it."""
     texts = [daemon.get("/metrics")[2] for daemon in (infs.open, infs.closed)]

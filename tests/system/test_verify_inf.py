@@ -53,6 +53,7 @@ def check(binary):
         fake.close()
 
 
+@pytest.mark.long
 def test_a_healthy_daemon_passes_every_check(binary, demo):
     url = f"http://127.0.0.1:{demo.port}"
     found = verify(binary, "inf", "--url", url, "--hub", "127.0.0.1", "--wait", "30")
@@ -169,6 +170,7 @@ def test_a_stopped_daemon_differs_from_a_firewall(binary, demo):
     assert verify(binary, "inf", "--url", url, "--hub", "127.0.0.1", "--wait", "10").code == 0
 
 
+@pytest.mark.long
 def test_a_silent_program_differs_from_a_firewall(check, text):
     fake = FakeDaemon(text)
     fake.always = hang

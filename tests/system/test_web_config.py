@@ -273,6 +273,7 @@ def sentinels(prometheus: Prometheus) -> list[dict]:
     return [target for target in targets if target["labels"]["job"] == "sentinel-metrics"]
 
 
+@pytest.mark.long
 def test_prometheus_scrapes_with_tls_and_password(secured, tmp_path):
     secured.write(users={USER: CHEAP})
     secured.start().wait_serving()

@@ -3,6 +3,8 @@
 import threading
 import time
 
+import pytest
+
 from parts.daemon import wait_until
 from parts.http import status as scripted
 from parts.secured_daemon import CHEAP, DEAR, PASSWORD, USER, basic
@@ -10,6 +12,7 @@ from parts.secured_daemon import CHEAP, DEAR, PASSWORD, USER, basic
 WRONG = basic(USER, "wrong")
 
 
+@pytest.mark.long
 def test_a_flood_does_not_block_a_new_password(secured):
     names = [USER, "grafana"]
     secured.write(tls=None, users=dict.fromkeys(names, DEAR))
