@@ -2,7 +2,7 @@
 
 use super::{
     Store, Transaction,
-    account_snapshots::{newest, newest_whole},
+    account_snapshots::{newest, newest_told, newest_whole},
     broken,
     equity::{begin, peak},
     millis,
@@ -140,12 +140,12 @@ impl Store {
         read().map_err(broken)
     }
 
-    /// What was told of an account last.
+    /// What was told of an account last: balance, equity and positions of one time, if they were told together lately.
     ///
     /// # Errors
     /// [`JournalError::Failed`].
     pub fn told_account(&self, account: &str) -> Result<Option<ToldAccount>, JournalError> {
-        newest(&self.connection, account).map(|row| row.map(ToldAccount::from)).map_err(broken)
+        newest_told(&self.connection, account).map(|row| row.map(ToldAccount::from)).map_err(broken)
     }
 
     /// The equity of the newest look that told all, and when, unix milliseconds: what growth and drawdown are counted with. An
