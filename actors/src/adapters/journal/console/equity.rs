@@ -77,9 +77,10 @@ struct Drawdown {
     steps: (usize, f64),
     is_complete: bool,
     unit: String,
-    /// Highest so far without what nobody explains, and what the account had then.
-    peak: Option<(f64, f64, i64)>,
-    now: Option<f64>,
+    /// Highest so far, without what nobody explains, and when.
+    peak: Option<(f64, i64)>,
+    /// The newest without what nobody explains, and that.
+    now: Option<(f64, f64)>,
     /// Depth, share of the peak and time.
     deepest: Option<(f64, f64, i64)>,
 }
@@ -87,15 +88,16 @@ struct Drawdown {
 impl Drawdown {
     fn take(&mut self, at_ms: i64, equity: f64, unexplained: f64) {
         let own = equity - unexplained;
-        self.now = Some(own);
+        self.now = Some((own, unexplained));
         let peak = match self.peak {
             Some(peak) if peak.0 >= own => peak,
-            _ => (own, equity, at_ms),
+            _ => (own, at_ms),
         };
         self.peak = Some(peak);
         let depth = peak.0 - own;
         if self.deepest.is_none_or(|(deepest, ..)| depth > deepest) {
-            self.deepest = Some((depth, share(depth, peak.1), at_ms));
+            // Of what the account would have now at its peak: after a deposit a loss is a smaller part of it.
+            self.deepest = Some((depth, share(depth, peak.0 + unexplained), at_ms));
         }
     }
 }
@@ -211,16 +213,17 @@ fn curve(
     rows.sort_by_key(|row| row.0);
     rows.dedup_by_key(|row| row.0);
     let is_known = drawdown.is_complete;
-    let peak = drawdown.peak.filter(|_| is_known);
-    let depth = peak.zip(drawdown.now).map(|((own, ..), now)| own - now);
+    let with_deposits = |((peak, at_ms), (_, unexplained)): ((f64, i64), (f64, f64))| (peak + unexplained, at_ms);
+    let peak = drawdown.peak.zip(drawdown.now).filter(|_| is_known).map(with_deposits);
+    let depth = drawdown.peak.zip(drawdown.now).filter(|_| is_known).map(|((peak, _), (own, _))| peak - own);
     Ok(Some(Curve {
         unit,
         columns: ["at_ms", "equity", "balance"],
         rows,
-        peak: peak.map(|(_, peak, _)| peak),
-        peak_ms: peak.map(|(_, _, at_ms)| at_ms),
+        peak: peak.map(|(peak, _)| peak),
+        peak_ms: peak.map(|(_, at_ms)| at_ms),
         drawdown: depth,
-        drawdown_share: depth.zip(peak).map(|(depth, (_, peak, _))| share(depth, peak)),
+        drawdown_share: depth.zip(peak).map(|(depth, (peak, _))| share(depth, peak)),
         drawdown_max: drawdown.deepest.filter(|_| is_known).map(|(depth, ..)| depth),
         drawdown_max_share: drawdown.deepest.filter(|_| is_known).map(|(_, share, _)| share),
     }))

@@ -32,7 +32,9 @@ fn a_curve_has_few_points_and_its_deepest_drawdown() {
          INSERT INTO account_snapshots (at_ms, account, equity, currency, is_whole) VALUES ({now_ms}, '{ACCOUNT}', 10500, 'USD', 1);"
     ));
     let live = journal.reader.equity(ACCOUNT, Range::Day, now_ms).unwrap().live.unwrap();
-    assert_eq!((live.peak, live.drawdown, live.drawdown_max), (Some(2_000.0), Some(500.0), Some(990.0)));
+    assert_eq!((live.peak, live.drawdown, live.drawdown_max), (Some(11_000.0), Some(500.0), Some(990.0)));
+    assert_eq!(live.drawdown_share, Some(500.0 / 11_000.0), "as the gauge and the commands have it");
+    assert_eq!(live.drawdown_max_share, Some(0.495), "of what the account had then");
     assert_eq!(live.rows.last().unwrap().1, Some(10_500.0));
 }
 
