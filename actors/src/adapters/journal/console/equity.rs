@@ -40,8 +40,8 @@ impl Range {
 #[allow(missing_docs)] // config/console/README.md documents every field.
 pub struct Curve {
     pub unit: Option<String>,
-    pub columns: [&'static str; 3],
-    pub rows: Vec<(i64, Option<f64>, Option<f64>)>,
+    pub columns: [&'static str; 4],
+    pub rows: Vec<(i64, Option<f64>, Option<f64>, f64)>,
     pub peak: Option<f64>,
     pub peak_ms: Option<i64>,
     pub drawdown: Option<f64>,
@@ -110,13 +110,17 @@ fn share(depth: f64, peak: f64) -> f64 {
 struct Source {
     table: &'static str,
     money: [&'static str; 2],
+    /// What of the equity was not earned, besides the steps of the balance that no close explains.
+    paid_in: &'static str,
     /// Which rows count. A deposit is noticed at the next whole look: until then other rows would make it a peak.
     counts: &'static str,
 }
 
-const LIVE: Source = Source { table: "account_snapshots", money: ["equity", "balance"], counts: "is_whole" };
-const PAPER: Source = Source { table: "paper_equity", money: ["equity", "balance"], counts: "1" };
-const PAPER_POINTS: Source = Source { table: "paper_equity", money: ["points + open_points", "points"], counts: "1" };
+const LIVE: Source =
+    Source { table: "account_snapshots", money: ["equity", "balance"], paid_in: "0.0", counts: "is_whole" };
+const PAPER: Source = Source { table: "paper_equity", money: ["equity", "balance"], paid_in: "0.0", counts: "1" };
+const PAPER_POINTS: Source =
+    Source { table: "paper_equity", money: ["points + open_points", "points"], paid_in: "0.0", counts: "1" };
 
 impl ConsoleReader {
     /// The curves of this account over a range that ends now (unix milliseconds).
@@ -160,7 +164,7 @@ impl ConsoleReader {
     }
 }
 
-type Point = (i64, Option<f64>, Option<f64>);
+type Point = (i64, Option<f64>, Option<f64>, f64);
 
 /// `None` if no equity was ever told.
 fn curve(
@@ -175,12 +179,16 @@ fn curve(
     if drawdown.unit != key {
         *drawdown = Drawdown { unit: key, ..Drawdown::default() };
     }
-    scan(connection, source, account, drawdown)?;
-    let Source { table, money: [equity, balance], counts } = source;
-    let point = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+    let steps = steps(connection, source, account)?;
+    scan(connection, source, account, (&steps, drawdown))?;
+    let Source { table, money: [equity, balance], paid_in, counts } = source;
+    let point = |row: &Row<'_>| {
+        let at_ms = row.get(0)?;
+        Ok((at_ms, row.get(1)?, row.get(2)?, row.get::<_, f64>(3)? + steps_until(&steps, at_ms).1))
+    };
     let at = |order: &str, condition: &str| {
         format!(
-            "SELECT at_ms, {equity}, {balance} FROM {table} WHERE account = ?1 AND {equity} IS NOT NULL AND {counts} AND at_ms {condition} ?2
+            "SELECT at_ms, {equity}, {balance}, {paid_in} FROM {table} WHERE account = ?1 AND {equity} IS NOT NULL AND {counts} AND at_ms {condition} ?2
              ORDER BY at_ms {order}, rowid {order} LIMIT 1"
         )
     };
@@ -206,7 +214,7 @@ fn curve(
             rows.push(found);
         }
     }
-    if let Some((_, _, at_ms)) = drawdown.deepest.filter(|(_, _, at_ms)| *at_ms >= from_ms) {
+    if let Some((.., at_ms)) = drawdown.deepest.filter(|(_, _, at_ms)| *at_ms >= from_ms) {
         rows.extend(next.query_row(params![account, at_ms], point).optional()?);
     }
     rows.push(newest);
@@ -218,7 +226,7 @@ fn curve(
     let depth = drawdown.peak.zip(drawdown.now).filter(|_| is_known).map(|((peak, _), (own, _))| peak - own);
     Ok(Some(Curve {
         unit,
-        columns: ["at_ms", "equity", "balance"],
+        columns: ["at_ms", "equity", "balance", "unexplained"],
         rows,
         peak: peak.map(|(peak, _)| peak),
         peak_ms: peak.map(|(_, at_ms)| at_ms),
@@ -229,26 +237,41 @@ fn curve(
     }))
 }
 
+/// When each step of the balance was noticed that no close explains, oldest first, and the sum up to it.
+fn steps(connection: &Connection, source: &Source, account: &str) -> rusqlite::Result<Vec<(i64, f64)>> {
+    if source.table != LIVE.table {
+        return Ok(Vec::new());
+    }
+    let mut select =
+        connection.prepare_cached("SELECT at_ms, amount FROM unexplained WHERE account = ?1 ORDER BY at_ms")?;
+    let mut sum = 0.0;
+    let step = |row: &Row<'_>| {
+        sum += row.get::<_, f64>(1)?;
+        Ok((row.get(0)?, sum))
+    };
+    select.query_map([account], step)?.collect()
+}
+
+/// How many there are up to this time, and their sum.
 fn steps_until(steps: &[(i64, f64)], at_ms: i64) -> (usize, f64) {
-    let until = steps.iter().take_while(|(at, _)| *at <= at_ms);
-    until.fold((0, 0.0), |(count, sum), (_, amount)| (count + 1, sum + amount))
+    let count = steps.partition_point(|(at, _)| *at <= at_ms);
+    (count, count.checked_sub(1).and_then(|last| steps.get(last)).map_or(0.0, |(_, sum)| *sum))
 }
 
 /// Adds the rows that are new since the last answer.
-fn scan(connection: &Connection, source: &Source, account: &str, drawdown: &mut Drawdown) -> rusqlite::Result<()> {
-    let Source { table, money: [equity, _], counts } = source;
-    let mut steps = Vec::new();
-    if source.table == LIVE.table {
-        let mut select =
-            connection.prepare_cached("SELECT at_ms, amount FROM unexplained WHERE account = ?1 ORDER BY at_ms")?;
-        let step = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, f64>(1)?));
-        steps = select.query_map([account], step)?.collect::<rusqlite::Result<_>>()?;
-    }
-    if steps_until(&steps, drawdown.seen_ms) != drawdown.steps {
+fn scan(
+    connection: &Connection,
+    source: &Source,
+    account: &str,
+    (steps, drawdown): (&[(i64, f64)], &mut Drawdown),
+) -> rusqlite::Result<()> {
+    let Source { table, money: [equity, _], paid_in, counts } = source;
+    if steps_until(steps, drawdown.seen_ms) != drawdown.steps {
         *drawdown = Drawdown { unit: std::mem::take(&mut drawdown.unit), ..Drawdown::default() };
     }
     let mut select = connection.prepare_cached(&format!(
-        "SELECT rowid, at_ms, iif({counts}, {equity}, NULL) FROM {table} WHERE account = ?1 AND rowid > ?2 ORDER BY rowid LIMIT ?3"
+        "SELECT rowid, at_ms, iif({counts}, {equity}, NULL), {paid_in} FROM {table} WHERE account = ?1 AND rowid > ?2
+         ORDER BY rowid LIMIT ?3"
     ))?;
     let mut rows = select.query(params![account, drawdown.seen, SCANNED_MAX])?;
     let mut count = 0;
@@ -256,13 +279,12 @@ fn scan(connection: &Connection, source: &Source, account: &str, drawdown: &mut 
         count += 1;
         let (rowid, at_ms): (i64, i64) = (row.get(0)?, row.get(1)?);
         if let Some(equity) = row.get::<_, Option<f64>>(2)? {
-            let unexplained = steps.iter().take_while(|(at, _)| *at <= at_ms).map(|(_, amount)| amount).sum();
-            drawdown.take(at_ms, equity, unexplained);
+            drawdown.take(at_ms, equity, row.get::<_, f64>(3)? + steps_until(steps, at_ms).1);
         }
         drawdown.seen = rowid;
         drawdown.seen_ms = drawdown.seen_ms.max(at_ms);
     }
-    drawdown.steps = steps_until(&steps, drawdown.seen_ms);
+    drawdown.steps = steps_until(steps, drawdown.seen_ms);
     drawdown.is_complete = count < SCANNED_MAX;
     Ok(())
 }

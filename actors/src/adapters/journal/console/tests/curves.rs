@@ -35,7 +35,9 @@ fn a_curve_has_few_points_and_its_deepest_drawdown() {
     assert_eq!((live.peak, live.drawdown, live.drawdown_max), (Some(11_000.0), Some(500.0), Some(990.0)));
     assert_eq!(live.drawdown_share, Some(500.0 / 11_000.0), "as the gauge and the commands have it");
     assert_eq!(live.drawdown_max_share, Some(0.495), "of what the account had then");
-    assert_eq!(live.rows.last().unwrap().1, Some(10_500.0));
+    assert_eq!(live.columns[3], "unexplained");
+    let ends = [live.rows.first(), live.rows.last()].map(|row| row.map(|row| (row.1, row.3)));
+    assert_eq!(ends, [Some((Some(1_500.0), 0.0)), Some((Some(10_500.0), 9_000.0))], "what was deposited by then");
 }
 
 #[test]
