@@ -106,7 +106,13 @@ pub(super) fn newest_told(connection: &Connection, account: &str) -> rusqlite::R
 /// So long an account that is seen may be without a row, in milliseconds: it has one at the first look after an hour. `every_s`: how
 /// often it is looked at.
 pub(super) fn seen_ms(every_s: Option<i64>) -> i64 {
-    REPEAT_MS + every_s.unwrap_or(EVERY_S).saturating_mul(1_000) + LATE_MS
+    every_s.unwrap_or(EVERY_S).saturating_mul(1_000).saturating_add(REPEAT_MS + LATE_MS)
+}
+
+/// Of an account that was told last so long ago, in milliseconds, nobody knows what happened since. A look is in the journal with
+/// the next cycle.
+pub(super) fn silence_ms(every_s: Option<i64>) -> i64 {
+    seen_ms(every_s).saturating_add(every_s.unwrap_or(EVERY_S).saturating_mul(1_000))
 }
 
 fn row(row: &Row<'_>) -> rusqlite::Result<SnapshotRow> {

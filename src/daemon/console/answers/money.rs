@@ -18,12 +18,12 @@ pub async fn money(request: HttpRequest, app: web::Data<AppState>) -> HttpRespon
 }
 
 async fn make_money(request: &HttpRequest, app: &AppState) -> Answer {
-    let of = ledgers(app);
+    // Without the MetricsActor the journal's own time stays, which is never too new.
+    let told = app.health.answer().await.map(|health| health.account).unwrap_or_default();
+    let of = ledgers(app, &told);
     let starts = starts(of.now_ms).ok_or_else(|| bad("the daemon's clock is out of range"))?;
     let mut rows = app.reader.journal(move |journal| journal.money(&of, &starts)).await.map_err(unread)?;
-    // Without the MetricsActor the journal's own time stays, which is never too new.
-    let told_at = app.health.answer().await.and_then(|health| health.account.told_at);
-    if let (Some(account), Some(told_at)) = (&mut rows.account, told_at) {
+    if let (Some(account), Some(told_at)) = (&mut rows.account, told.told_at) {
         account.seen_ms = account.seen_ms.max(millis(told_at));
     }
     let cycle_id = newest_cycle(app, rows.newest_cycle).await;

@@ -34,12 +34,16 @@ impl Money {
 }
 
 /// Whose figures are asked for, and when.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Ledgers {
     /// The trading account.
     pub account: String,
     /// Why live orders earn nothing that is known; `None` in live mode.
     pub no_live: Option<&'static str>,
+    /// When the newest account was told that the journal has, since the daemon's start, unix milliseconds.
+    pub told_ms: Option<i64>,
+    /// Why nothing newer is told.
+    pub trouble: Option<String>,
     /// Decimal places of each symbol's prices.
     pub digits: HashMap<String, u32>,
     /// Unix milliseconds.
@@ -113,7 +117,7 @@ impl ConsoleReader {
         let from_ms = of.now_ms - of.now_ms.rem_euclid(DAY_MS);
         self.read(|connection| {
             let book = book::book(connection, of, from_ms)?;
-            let sums = book.sums(|_, _| true);
+            let sums = book.sums(from_ms..i64::MAX, |_, _| true);
             let (open, seen_ms) = open::live(connection, &book, of)?;
             let live = Today { realised: sums.live, open, seen_ms, trades: sums.live_trades };
             let open = open::on_paper(connection, &book, of)?;
@@ -135,7 +139,7 @@ impl ConsoleReader {
                 period: Some(name),
                 day: None,
                 from_ms: *from_ms,
-                sums: book.sums(|_, at_ms| at_ms >= *from_ms),
+                sums: book.sums(*from_ms..i64::MAX, |_, at_ms| at_ms >= *from_ms),
             };
             Ok(MoneyRows {
                 newest_cycle: super::newest_cycle(connection)?,

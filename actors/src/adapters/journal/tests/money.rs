@@ -296,6 +296,22 @@ fn pruning_keeps_the_look_from_which_the_next_is_counted() {
 }
 
 #[test]
+fn an_account_is_silent_if_nothing_was_told_for_longer_than_its_looks_are_apart() {
+    let disk = Disk::new();
+    let mut store = disk.open();
+    let told_at = MIDNIGHT - Duration::from_secs(60);
+    let every = Some(Duration::from_secs(7_200));
+    record(&mut store, told_at, AccountSnapshot { balance: Some(1.0), every, ..AccountSnapshot::default() });
+    let silent = |begin: Duration, minutes: u64| {
+        store.silent_since("demo", millis(begin), told_at + Duration::from_secs(60 * minutes)).unwrap()
+    };
+    // An hour without a change, two looks of two hours, and nine minutes.
+    assert_eq!((silent(MIDNIGHT, 309), silent(MIDNIGHT, 310)), (None, Some(millis(told_at))));
+    assert_eq!(silent(told_at, 310), None, "it was told in that time");
+    assert_eq!(store.silent_since("other", 0, MIDNIGHT), Ok(None));
+}
+
+#[test]
 fn nothing_is_known_of_an_account_that_nobody_told() {
     let disk = Disk::new();
     let store = disk.open();

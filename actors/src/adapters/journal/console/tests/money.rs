@@ -4,10 +4,45 @@ use super::*;
 use std::collections::HashMap;
 
 #[test]
+fn a_day_of_which_the_gateway_told_nothing_brought_nobody_knows_what() {
+    let journal = Journal::new();
+    let at = |hour: i64| (MONDAY + hour * HOUR) * 1_000;
+    journal.run(&format!(
+        "INSERT INTO account_snapshots (at_ms, account, balance, equity, currency, positions, is_whole, every_s)
+         VALUES ({}, '{ACCOUNT}', 100, 100, 'USD', '[]', 1, 60);
+         INSERT INTO realised VALUES ('{ACCOUNT}', 5, {}, 'gateway', 'close', 'EURUSD', NULL, 7.0, 1, 0.1);",
+        at(-2),
+        at(-3)
+    ));
+    let of = |hour: i64| Ledgers { account: ACCOUNT.into(), now_ms: at(hour), ..Ledgers::default() };
+    let today = |of: &Ledgers| {
+        let realised = journal.reader.today(of).unwrap().0.realised;
+        (realised.amount, realised.why)
+    };
+    let silent = Some("the gateway has told nothing since 2026-01-04 22:00:00 UTC".to_owned());
+    assert_eq!(today(&of(1)), (None, silent.clone()));
+    // It says the same as then, so that there is no newer row yet.
+    let told_ms = Some(at(0) - 60_000);
+    assert_eq!(today(&Ledgers { told_ms, ..of(1) }), (Some(0.0), None));
+    let trouble = Some("no reply".to_owned());
+    let old = Some("not up to date: no reply".to_owned());
+    assert_eq!(today(&Ledgers { told_ms, trouble: trouble.clone(), ..of(1) }), (Some(0.0), old.clone()));
+    assert_eq!(today(&Ledgers { told_ms, trouble, ..of(3) }), (None, Some("no reply".to_owned())));
+    let money = journal.reader.money(&of(1), &[("today", at(0)), ("month", at(-96))]).unwrap();
+    let month = &money.periods[1].sums.live;
+    assert_eq!((month.amount, month.why.clone()), (Some(7.0), silent.map(|why| format!("not up to date: {why}"))));
+    let yesterday = &money.days[0].sums.live;
+    assert_eq!((yesterday.amount, yesterday.why.is_some()), (Some(7.0), true), "it did not see the end of that day");
+    assert_eq!(journal.reader.money(&Ledgers { told_ms: Some(at(1)), ..of(1) }, &[]).unwrap().days[0].sums.live.why, None);
+    journal.run(&format!("INSERT INTO realised VALUES ('{ACCOUNT}', 6, {}, 'gateway', 'close', 'EURUSD', NULL, 1.0, 1, 0.1);", at(1)));
+    assert_eq!(today(&of(1)).0, Some(1.0), "what is known is shown");
+}
+
+#[test]
 fn money_is_summed_by_ledger_and_what_is_not_known_is_said() {
     let journal = Journal::new();
     let now_ms = (MONDAY + 5 * HOUR) * 1_000;
-    let of = |no_live| Ledgers { account: ACCOUNT.into(), no_live, digits: HashMap::new(), now_ms };
+    let of = |no_live| Ledgers { account: ACCOUNT.into(), no_live, now_ms, ..Ledgers::default() };
     let (live, paper) = journal.reader.today(&of(None)).unwrap();
     assert_eq!((live.realised.amount, live.open.amount, paper.realised.amount), (None, None, None), "never 0");
     assert!(live.realised.why.unwrap().contains("neither balance nor equity"));

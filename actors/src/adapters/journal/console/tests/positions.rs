@@ -22,7 +22,7 @@ fn an_equity_that_was_told_alone_makes_no_list_newer() {
     told(&journal, 2, 102, None);
     let shown = journal.reader.positions(ACCOUNT, &HashMap::new(), None).unwrap();
     assert_eq!((shown.seen_ms, shown.rows[0].state), (Some(MONDAY * 1_000), "open"));
-    let of = Ledgers { account: ACCOUNT.into(), no_live: None, digits: HashMap::new(), now_ms: MONDAY * 1_000 };
+    let of = Ledgers { account: ACCOUNT.into(), now_ms: MONDAY * 1_000, ..Ledgers::default() };
     let account = journal.reader.money(&of, &[]).unwrap().account.unwrap();
     assert_eq!((account.equity, account.seen_ms), (Some(101.0), MONDAY * 1_000), "all of one moment");
     // Nothing was told together for hours: then it is what was told last.
