@@ -24,9 +24,11 @@ async fn make_orders(request: &HttpRequest, app: &AppState) -> Answer {
         return Err(bad("state must be intent, sending, filled, rejected, not_sent, unknown or expired"));
     }
     let (before, limit) = (query.number("before")?, query.limit()?);
-    let page = app
-        .reader
-        .journal(move |journal| journal.orders_page(ledger, (symbol.as_deref(), state.as_deref()), before, limit));
+    let told = told(app).await;
+    let page = app.reader.journal(move |journal| {
+        let told = told.as_ref().map(|(account, at_ms)| (account.as_str(), *at_ms));
+        journal.orders_page(ledger, (symbol.as_deref(), state.as_deref()), (before, limit), told)
+    });
     let page = page.await.map_err(unread)?;
     let cycle_id = newest_cycle(app, page.newest_cycle).await;
     let body = json!({"next_before": page.next_before, "ledger": name, "rows": as_json(page.rows)?});
@@ -38,7 +40,11 @@ pub async fn order(request: HttpRequest, app: web::Data<AppState>, id: web::Path
 }
 
 async fn make_order(request: &HttpRequest, app: &AppState, id: String) -> Answer {
-    let story = app.reader.journal(move |journal| journal.order_story(&id)).await.map_err(unread)?;
+    let told = told(app).await;
+    let story = app.reader.journal(move |journal| {
+        journal.order_story(&id, told.as_ref().map(|(account, at_ms)| (account.as_str(), *at_ms)))
+    });
+    let story = story.await.map_err(unread)?;
     let story = story.ok_or_else(|| failure(StatusCode::NOT_FOUND, "not_found", "no order has this id"))?;
     let cycle_id = newest_cycle(app, story.newest_cycle).await;
     let body =
@@ -48,6 +54,13 @@ async fn make_order(request: &HttpRequest, app: &AppState, id: String) -> Answer
 
 pub async fn positions(request: HttpRequest, app: web::Data<AppState>) -> HttpResponse {
     sent(make_positions(&request, &app).await)
+}
+
+/// Of which account the gateway told since the daemon's start, and when, unix milliseconds. Without the MetricsActor the journal's
+/// own time stays, which is never too new.
+async fn told(app: &AppState) -> Option<(String, i64)> {
+    let told_at = app.health.answer().await?.account.told_at?;
+    Some((app.facts.journal_account.clone(), millis(told_at)))
 }
 
 /// Our name for each of the broker's, in lower case.
