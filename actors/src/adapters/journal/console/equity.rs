@@ -118,7 +118,8 @@ struct Source {
 
 const LIVE: Source =
     Source { table: "account_snapshots", money: ["equity", "balance"], paid_in: "0.0", counts: "is_whole" };
-const PAPER: Source = Source { table: "paper_equity", money: ["equity", "balance"], paid_in: "0.0", counts: "1" };
+/// A start that the settings have changed is a deposit or a withdrawal.
+const PAPER: Source = Source { table: "paper_equity", money: ["equity", "balance"], paid_in: "start", counts: "1" };
 const PAPER_POINTS: Source =
     Source { table: "paper_equity", money: ["points + open_points", "points"], paid_in: "0.0", counts: "1" };
 

@@ -41,6 +41,21 @@ fn a_curve_has_few_points_and_its_deepest_drawdown() {
 }
 
 #[test]
+fn another_start_on_paper_is_no_drawdown() {
+    let mut journal = Journal::new();
+    for (minute, start, equity) in [(1, 100_000, 100_100), (2, 100_000, 100_050), (3, 10_000, 10_050), (4, 10_000, 10_020)] {
+        let at_ms = MONDAY * 1_000 + minute * 60_000;
+        journal.run(&format!("INSERT INTO paper_equity VALUES ({at_ms}, '{ACCOUNT}', {start}, {equity}, {equity}, 0, 0, 0);"));
+    }
+    let now_ms = MONDAY * 1_000 + 5 * 60_000;
+    let paper = journal.reader.equity(ACCOUNT, Range::Day, now_ms).unwrap().paper.unwrap();
+    assert_eq!((paper.peak, paper.drawdown, paper.drawdown_max), (Some(10_100.0), Some(80.0), Some(80.0)));
+    assert_eq!(paper.drawdown_share, Some(80.0 / 10_100.0));
+    let earned: Vec<_> = paper.rows.iter().map(|row| row.1.unwrap() - row.3).collect();
+    assert_eq!(earned, [100.0, 50.0, 50.0, 20.0]);
+}
+
+#[test]
 fn a_drawdown_counts_whole_looks_and_forgets_a_step_taken_back() {
     let mut journal = Journal::new();
     let look = |journal: &Journal, before_ms: i64, equity: i64, is_whole: i64| {
