@@ -28,10 +28,8 @@ pub(super) fn report(report: &Report) -> String {
     }
     if let Some(paper) = &report.paper {
         line("paper", &on_paper(paper));
-        let rest = not_in_money(paper);
-        if !rest.is_empty() {
-            line("", &rest);
-        }
+        // It changes with the market; a time that is long ago is that of an account that is off.
+        line("", &format!("as of {}; {}", time_ms(paper.at_ms), not_in_money(paper)).trim_end_matches("; "));
     }
     text.push('\n');
     text.push_str(&periods(report));

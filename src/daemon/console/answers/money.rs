@@ -7,7 +7,7 @@ use super::{
 use crate::daemon::console::{app_state::AppState, facts::Facts};
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::{DateTime, Datelike, Days, NaiveTime, Utc};
-use sentinel_actors::{adapters::journal::Range, domain::drift::CONFIDENCES};
+use sentinel_actors::{adapters::journal::Range, domain::drift::CONFIDENCES, metrics::health::AccountHealth};
 use serde_json::{Value, json};
 
 /// The bins where no reference has others.
@@ -53,8 +53,8 @@ async fn make_equity(request: &HttpRequest, app: &AppState) -> Answer {
     let name = query.text("range").unwrap_or("month");
     let range = Range::ALL.into_iter().find(|(known, _)| *known == name);
     let (name, range) = range.ok_or_else(|| bad("range must be day, week, month or all"))?;
-    let (account, now_ms) = (app.facts.journal_account.clone(), millis(app.clock.now()));
-    let curves = app.reader.journal(move |journal| journal.equity(&account, range, now_ms)).await.map_err(unread)?;
+    let of = ledgers(app, &AccountHealth::default());
+    let curves = app.reader.journal(move |journal| journal.equity(&of, range)).await.map_err(unread)?;
     let cycle_id = newest_cycle(app, curves.newest_cycle).await;
     let body = json!({"range": name, "live": as_json(curves.live)?, "paper": as_json(curves.paper)?});
     answer(request, app, Body::new(cycle_id, body))

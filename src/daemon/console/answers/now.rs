@@ -44,11 +44,15 @@ struct Stopped {
 /// Why a daemon that sends nothing has no results.
 const DRY_RUN: &str = "dry run: no order is sent";
 
+/// Why there is no account on paper.
+const PAPER_OFF: &str = "paper is off";
+
 /// Whose figures, and when. `told`: what the gateway tells of the account at present.
 pub(super) fn ledgers(app: &AppState, told: &AccountHealth) -> Ledgers {
     Ledgers {
         account: app.facts.journal_account.clone(),
         no_live: (!app.facts.is_live).then_some(DRY_RUN),
+        no_paper: (!app.facts.has_paper).then_some(PAPER_OFF),
         told_ms: told.told_at.map(millis),
         trouble: told.trouble.clone(),
         digits: app.facts.symbols.iter().map(|symbol| (symbol.name.clone(), symbol.digits)).collect(),
@@ -171,7 +175,7 @@ fn read(
     Ok(Rows {
         decisions: journal.newest_decisions()?,
         signals,
-        positions: journal.positions(&of.account, &gateway_names(facts), of.told_ms)?.counts(),
+        positions: journal.positions(of, &gateway_names(facts))?.counts(),
         unresolved: journal.unresolved(UNRESOLVED_MAX)?,
         today: journal.today(of)?,
         halt: stopped(journal, &of.account, since_ms, facts.failures_max)?,

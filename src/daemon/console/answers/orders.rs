@@ -1,6 +1,6 @@
 //! Orders, live and on paper, with their lives; and what is open.
 
-use super::{Answer, Body, Query, answer, as_json, bad, health, millis, newest_cycle, sent, unread};
+use super::{Answer, Body, Query, answer, as_json, bad, health, millis, newest_cycle, now::ledgers, sent, unread};
 use crate::daemon::console::{app_state::AppState, facts::Facts, security::failure};
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use sentinel_actors::{adapters::journal::Ledger, domain::order_state::OrderState};
@@ -70,10 +70,9 @@ pub(super) fn gateway_names(facts: &Facts) -> HashMap<String, String> {
 
 async fn make_positions(request: &HttpRequest, app: &AppState) -> Answer {
     let names = gateway_names(&app.facts);
-    let account = app.facts.journal_account.clone();
     let told = health(app).await?.account;
-    let told_ms = told.told_at.map(millis);
-    let positions = app.reader.journal(move |journal| journal.positions(&account, &names, told_ms)).await;
+    let of = ledgers(app, &told);
+    let positions = app.reader.journal(move |journal| journal.positions(&of, &names)).await;
     let positions = positions.map_err(unread)?;
     let cycle_id = newest_cycle(app, positions.newest_cycle).await;
     let body = json!({"seen_ms": positions.seen_ms, "trouble": told.trouble, "rows": as_json(positions.rows)?});

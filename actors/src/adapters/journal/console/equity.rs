@@ -1,7 +1,7 @@
 //! The curves of equity, live and on paper, with peak and drawdown. A curve is read at a few hundred points, and the deepest
 //! drawdown is kept from one answer to the next: a year has half a million rows.
 
-use super::{ConsoleReader, ReadError};
+use super::{ConsoleReader, Ledgers, ReadError};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Serialize;
 
@@ -124,16 +124,17 @@ const PAPER_POINTS: Source =
     Source { table: "paper_equity", money: ["points + open_points", "points"], paid_in: "0.0", counts: "1" };
 
 impl ConsoleReader {
-    /// The curves of this account over a range that ends now (unix milliseconds).
+    /// The curves over a range that ends now.
     ///
     /// # Errors
     /// See [`ReadError`].
-    pub fn equity(&mut self, account: &str, range: Range, now_ms: i64) -> Result<EquityCurves, ReadError> {
+    pub fn equity(&mut self, of: &Ledgers, range: Range) -> Result<EquityCurves, ReadError> {
+        let account = of.account.as_str();
         let mut drawdowns = std::mem::take(&mut self.drawdowns);
         if drawdowns.account != account {
             drawdowns = Drawdowns { account: account.to_owned(), ..Drawdowns::default() };
         }
-        let from_ms = now_ms.saturating_sub(range.days().saturating_mul(86_400_000));
+        let from_ms = of.now_ms.saturating_sub(range.days().saturating_mul(86_400_000));
         let read = self.read(|connection| {
             let currency: Option<String> = connection
                 .prepare_cached("SELECT currency FROM account_snapshots WHERE account = ?1 ORDER BY at_ms DESC, rowid DESC LIMIT 1")?
@@ -149,7 +150,7 @@ impl ConsoleReader {
                 .query_row([account], |row| row.get(0))
                 .optional()?;
             let live = curve(connection, &LIVE, account, from_ms, currency.clone(), &mut drawdowns.live)?;
-            let paper = match is_in_money {
+            let paper = match is_in_money.filter(|_| of.no_paper.is_none()) {
                 None => None,
                 Some(false) if has_several => None,
                 Some(true) => curve(connection, &PAPER, account, from_ms, currency, &mut drawdowns.paper)?,

@@ -40,6 +40,8 @@ pub struct Ledgers {
     pub account: String,
     /// Why live orders earn nothing that is known; `None` in live mode.
     pub no_live: Option<&'static str>,
+    /// Why there is no account on paper; `None` if there is one.
+    pub no_paper: Option<&'static str>,
     /// When the newest account was told that the journal has, since the daemon's start, unix milliseconds.
     pub told_ms: Option<i64>,
     /// Why nothing newer is told.
@@ -144,7 +146,7 @@ impl ConsoleReader {
             Ok(MoneyRows {
                 newest_cycle: super::newest_cycle(connection)?,
                 account: account::told(connection, &of.account)?,
-                paper_start: account::paper_start(connection, &of.account)?,
+                paper_start: account::paper_start(connection, &of.account)?.filter(|_| of.no_paper.is_none()),
                 periods: starts.iter().map(period).collect(),
                 days: book.days(),
                 symbols: book.symbols(month),

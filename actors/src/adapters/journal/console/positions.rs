@@ -1,7 +1,7 @@
 //! Open positions: as the gateway listed them, as the journal counts them, and on paper.
 
 use super::{
-    ConsoleReader, Money, ReadError, money, price,
+    ConsoleReader, Ledgers, Money, ReadError, money, price,
     told::{currency, listed},
 };
 use rusqlite::{Connection, Row};
@@ -39,20 +39,16 @@ pub struct Positions {
 }
 
 impl ConsoleReader {
-    /// The open positions of this account. `symbols` has our name for each of the broker's, in lower case. The journal has only
-    /// when the list changed last; `told_ms` is when it was told last since the daemon's start.
+    /// The open positions. `symbols` has our name for each of the broker's, in lower case. The journal has only when the list
+    /// changed last; `of` has when it was told last since the daemon's start.
     ///
     /// # Errors
     /// See [`ReadError`].
-    pub fn positions(
-        &self,
-        account: &str,
-        symbols: &HashMap<String, String>,
-        told_ms: Option<i64>,
-    ) -> Result<Positions, ReadError> {
+    pub fn positions(&self, of: &Ledgers, symbols: &HashMap<String, String>) -> Result<Positions, ReadError> {
+        let account = of.account.as_str();
         self.read(|connection| {
             let listed = listed(connection, account)?;
-            let seen_ms = listed.as_ref().map(|(at_ms, _)| *at_ms).max(told_ms);
+            let seen_ms = listed.as_ref().map(|(at_ms, _)| *at_ms).max(of.told_ms);
             let currency = currency(connection, account)?;
             let listed = listed.map(|(_, positions)| positions).unwrap_or_default();
             let mut held = held(connection, account)?;
@@ -101,7 +97,9 @@ impl ConsoleReader {
                 }
                 false => ours,
             }));
-            rows.extend(on_paper(connection, account)?);
+            if of.no_paper.is_none() {
+                rows.extend(on_paper(connection, account)?);
+            }
             rows.truncate(super::ROWS_MAX);
             Ok(Positions { newest_cycle: super::newest_cycle(connection)?, seen_ms, rows })
         })

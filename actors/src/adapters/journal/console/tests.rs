@@ -53,6 +53,11 @@ impl Journal {
     }
 }
 
+/// A live account, at this time in unix milliseconds.
+fn at(now_ms: i64) -> Ledgers {
+    Ledgers { account: ACCOUNT.into(), now_ms, ..Ledgers::default() }
+}
+
 /// As the decision's rest.
 const HOLD: &str = "'HOLD', 'below_threshold', NULL, NULL, NULL, NULL, NULL, NULL";
 
@@ -241,8 +246,8 @@ fn an_orders_position_is_what_the_gateway_listed_last() {
         id(4)
     ));
     assert_eq!(positions(5)[3], ("closed", true));
-    let counts = journal.reader.positions(ACCOUNT, &std::collections::HashMap::new(), Some((MONDAY + 7 * HOUR) * 1_000));
-    let counts = counts.unwrap().counts()["EURUSD"];
+    let of = Ledgers { told_ms: Some((MONDAY + 7 * HOUR) * 1_000), ..at(0) };
+    let counts = journal.reader.positions(&of, &std::collections::HashMap::new()).unwrap().counts()["EURUSD"];
     assert_eq!((counts.live, counts.unknown), (2, 2), "as the other views have it");
 }
 

@@ -224,8 +224,8 @@ pub(super) fn book(connection: &Connection, of: &Ledgers, from_ms: i64) -> rusql
         .no_live
         .map(str::to_owned)
         .or_else(|| (!is_told).then(|| "the gateway has told neither balance nor equity".to_owned()));
-    let no_paper =
-        account::paper_start(connection, &of.account)?.is_none().then(|| "nothing was traded on paper".to_owned());
+    let has_traded = account::paper_start(connection, &of.account)?.is_some();
+    let no_paper = of.no_paper.or((!has_traded).then_some("nothing was traded on paper")).map(str::to_owned);
     // Of two sources of one result the better one counts, which is the later one in the alphabet.
     let mut live = connection.prepare_cached(
         "SELECT symbol, at_ms, kind = 'close', profit, source FROM realised AS one WHERE account = ?1 AND at_ms >= ?2

@@ -14,7 +14,7 @@ fn a_day_of_which_the_gateway_told_nothing_brought_nobody_knows_what() {
         at(-2),
         at(-3)
     ));
-    let of = |hour: i64| Ledgers { account: ACCOUNT.into(), now_ms: at(hour), ..Ledgers::default() };
+    let of = |hour: i64| super::at(at(hour));
     let today = |of: &Ledgers| {
         let realised = journal.reader.today(of).unwrap().0.realised;
         (realised.amount, realised.why)
@@ -36,6 +36,26 @@ fn a_day_of_which_the_gateway_told_nothing_brought_nobody_knows_what() {
     assert_eq!(journal.reader.money(&Ledgers { told_ms: Some(at(1)), ..of(1) }, &[]).unwrap().days[0].sums.live.why, None);
     journal.run(&format!("INSERT INTO realised VALUES ('{ACCOUNT}', 6, {}, 'gateway', 'close', 'EURUSD', NULL, 1.0, 1, 0.1);", at(1)));
     assert_eq!(today(&of(1)).0, Some(1.0), "what is known is shown");
+}
+
+#[test]
+fn an_account_on_paper_that_is_off_is_not_shown_as_if_it_went_on() {
+    let journal = Journal::new();
+    journal.run(&format!(
+        "INSERT INTO paper_orders (id, account, symbol, gateway_name, model, bar_close_time, side, volume, stop_loss, take_profit,
+         confidence, close, digits, ticket, seen_to, bars_seen, mark_price, is_ambiguous, entry_at, entry_price, created_at_ms, updated_at_ms)
+         VALUES ('p1', '{ACCOUNT}', 'EURUSD', 'EURUSDm', 'm', 0, 'BUY', 0.1, 0, 0, 0.7, 1.1, 5, 1, 0, 1, 1.1001, 0, 1, 1.1, 0, 0);
+         INSERT INTO paper_equity VALUES (1, '{ACCOUNT}', 10000, 10000, 10001, 0, 10, 0);"
+    ));
+    for (no_paper, count, start, open) in [(None, 1, Some(10_000.0), Some(1.0)), (Some("paper is off"), 0, None, None)] {
+        let of = Ledgers { no_paper, ..at(MONDAY * 1_000) };
+        let positions = journal.reader.positions(&of, &HashMap::new()).unwrap().rows;
+        let (_, paper) = journal.reader.today(&of).unwrap();
+        let money = journal.reader.money(&of, &[]).unwrap();
+        assert_eq!((positions.len(), money.paper_start, paper.open.amount), (count, start, open));
+        let whys = [paper.realised.why.as_deref(), paper.open.why.as_deref()];
+        assert_eq!(whys, [no_paper; 2]);
+    }
 }
 
 #[test]
@@ -71,7 +91,7 @@ fn money_is_summed_by_ledger_and_what_is_not_known_is_said() {
     assert_eq!((money.unexplained.len(), money.unexplained[0].unit.as_deref()), (1, Some("USD")));
     let sums = &money.periods[0].sums;
     assert_eq!((sums.difference.why.as_deref(), sums.pairs), (Some("no signal has ended on both sides"), 0));
-    let shown = journal.reader.positions(ACCOUNT, &HashMap::from([("eurusdm".into(), "EURUSD".into())]), None).unwrap();
+    let shown = journal.reader.positions(&of(None), &HashMap::from([("eurusdm".into(), "EURUSD".into())])).unwrap();
     assert_eq!((shown.seen_ms, live.seen_ms), (Some(at(1)), Some(at(1))));
     let row = &shown.rows[0];
     assert_eq!(

@@ -20,9 +20,9 @@ fn an_equity_that_was_told_alone_makes_no_list_newer() {
     told(&journal, 0, 101, Some("[]"));
     journal.order("00000000-0000-4000-8000-000000000001", "EURUSD", MONDAY + 60, "'filled', 1, 1.2, NULL, NULL");
     told(&journal, 2, 102, None);
-    let shown = journal.reader.positions(ACCOUNT, &HashMap::new(), None).unwrap();
+    let shown = journal.reader.positions(&at(MONDAY * 1_000), &HashMap::new()).unwrap();
     assert_eq!((shown.seen_ms, shown.rows[0].state), (Some(MONDAY * 1_000), "open"));
-    let of = Ledgers { account: ACCOUNT.into(), now_ms: MONDAY * 1_000, ..Ledgers::default() };
+    let of = at(MONDAY * 1_000);
     let account = journal.reader.money(&of, &[]).unwrap().account.unwrap();
     assert_eq!((account.equity, account.seen_ms), (Some(101.0), MONDAY * 1_000), "all of one moment");
     // Nothing was told together for hours: then it is what was told last.
@@ -47,8 +47,8 @@ fn a_fill_after_the_last_list_is_open_and_one_before_it_unknown() {
     );
     journal.order("00000000-0000-4000-8000-000000000002", "GBPUSD", MONDAY + 2 * HOUR, "'filled', 2, 1.5, NULL, NULL");
     let states = |told: Option<i64>| {
-        let shown = journal.reader.positions(ACCOUNT, &HashMap::new(), told.map(|hour| (MONDAY + hour * HOUR) * 1_000));
-        let shown = shown.unwrap();
+        let told_ms = told.map(|hour| (MONDAY + hour * HOUR) * 1_000);
+        let shown = journal.reader.positions(&Ledgers { told_ms, ..at(0) }, &HashMap::new()).unwrap();
         let rows =
             shown.rows.into_iter().map(|row| (row.ticket.unwrap(), row.state, row.profit.why)).collect::<Vec<_>>();
         (shown.seen_ms.unwrap() / 1_000 - MONDAY, rows)
