@@ -15,7 +15,7 @@ mod windows;
 use crate::{
     adapters::{
         archive::Queue,
-        journal::{DaemonLock, FileId, Identity, OpenError, Store},
+        journal::{DaemonLock, FileId, Identity, Keep, OpenError, Store},
     },
     domain::{
         clock::Clock,
@@ -49,7 +49,7 @@ const PRUNE_PERIOD: Duration = Duration::from_secs(86_400);
 pub struct Config {
     /// The file.
     pub path: PathBuf,
-    /// Age at which decisions and settled orders are forgotten.
+    /// Age at which decisions are forgotten, and settled orders if it is not too short for them.
     pub keep: Duration,
     /// The daemon's part of an order's identity.
     pub identity: Identity,
@@ -246,7 +246,7 @@ impl Journal {
             return;
         }
         self.pruned_at = Some(now);
-        match self.with_store(|store, config| store.prune(now, config.keep)) {
+        match self.with_store(|store, config| store.prune(now, Keep::new(config.keep))) {
             Ok(0) | Err(_) => {}
             Ok(rows) => info!(rows, "forgot old rows of the journal"),
         }

@@ -53,6 +53,25 @@ AND EXISTS (SELECT 1 FROM orders AS newer WHERE newer.account = orders.account A
 const PRUNE_ACCOUNTS: &str = "
 DELETE FROM account_snapshots WHERE at_ms < ?1 AND rowid NOT IN (SELECT max(rowid) FROM account_snapshots GROUP BY account, is_whole)";
 
+/// What sums of money are made from is kept so long: all of a month that has just ended, at least.
+const BOOKS: Duration = Duration::from_secs(63 * 86_400);
+
+/// For how long rows are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keep {
+    /// Decisions.
+    pub decisions: Duration,
+    /// Orders, live and on paper, and what was told of the account.
+    pub books: Duration,
+}
+
+impl Keep {
+    /// As set; but a month's profit and loss is never counted from a part of it.
+    pub fn new(keep: Duration) -> Self {
+        Self { decisions: keep, books: keep.max(BOOKS) }
+    }
+}
+
 /// What a cycle leaves in the journal.
 #[derive(Debug, Clone, Copy)]
 pub struct CycleRecord<'a> {
@@ -203,29 +222,29 @@ impl Store {
         read().map_err(broken)
     }
 
-    /// Forgets decisions and settled orders older than `keep`. An unresolved order is never forgotten, nor is the
-    /// newest of a symbol. Answers how many rows went.
+    /// Forgets old decisions and settled orders. An unresolved order is never forgotten, nor is the newest of a symbol. Answers
+    /// how many rows went.
     ///
     /// # Errors
     /// [`JournalError::Failed`].
-    pub fn prune(&mut self, now: Duration, keep: Duration) -> Result<usize, JournalError> {
-        let before = millis(now.saturating_sub(keep));
+    pub fn prune(&mut self, now: Duration, keep: Keep) -> Result<usize, JournalError> {
+        let [before, books] = [keep.decisions, keep.books].map(|keep| millis(now.saturating_sub(keep)));
         self.write(|transaction| {
             let decisions = transaction.execute("DELETE FROM decisions WHERE cycle_id < ?1", [before]);
             let confidences = transaction.execute("DELETE FROM confidences WHERE cycle_id < ?1", [before]);
             let outcomes = transaction.execute(PRUNE_OUTCOMES, []);
-            let accounts = transaction.execute(PRUNE_ACCOUNTS, [before]);
-            let orders = transaction.execute(PRUNE_ORDERS, [before]).map_err(broken)?;
+            let accounts = transaction.execute(PRUNE_ACCOUNTS, [books]);
+            let orders = transaction.execute(PRUNE_ORDERS, [books]).map_err(broken)?;
             if orders > 0 {
                 // A replay has to know that it cannot count them.
                 transaction.execute("DELETE FROM forgotten", []).map_err(broken)?;
-                transaction.execute("INSERT INTO forgotten VALUES (?1)", [before]).map_err(broken)?;
+                transaction.execute("INSERT INTO forgotten VALUES (?1)", [books]).map_err(broken)?;
             }
             for rows in [confidences, outcomes, accounts] {
                 rows.map_err(broken)?;
             }
             for sql in paper::PRUNE {
-                transaction.execute(sql, [before]).map_err(broken)?;
+                transaction.execute(sql, [books]).map_err(broken)?;
             }
             Ok(decisions.map_err(broken)? + orders)
         })

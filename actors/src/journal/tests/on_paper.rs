@@ -315,12 +315,13 @@ async fn old_trades_go_but_for_the_newest() {
     for hour in (10_i64..60).step_by(10) {
         record(&harness, hour.unsigned_abs(), sold(&[hour - 10, hour])).await;
     }
-    let (now, keep) = (SystemClock.now(), Duration::from_secs(3_600));
+    let (now, hour) = (SystemClock.now(), Duration::from_secs(3_600));
+    let keep = Keep { decisions: hour, books: hour };
     let mut store = Store::open_existing(&harness.path()).unwrap();
     let count = |store: &Store| store.paper_orders().unwrap().len();
     assert_eq!(count(&store), 5, "each ended one bar later");
     store.prune(now, keep).unwrap();
     assert_eq!(count(&store), 5, "all are of today");
-    store.prune(now + 2 * keep, keep).unwrap();
+    store.prune(now + 2 * hour, keep).unwrap();
     assert_eq!((count(&store), store.paper_equities().unwrap().len()), (1, 1));
 }

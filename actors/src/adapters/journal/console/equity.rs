@@ -224,8 +224,14 @@ fn curve(
     rows.dedup_by_key(|row| row.0);
     let is_known = drawdown.is_complete;
     let with_deposits = |((peak, at_ms), (_, unexplained)): ((f64, i64), (f64, f64))| (peak + unexplained, at_ms);
-    let peak = drawdown.peak.zip(drawdown.now).filter(|_| is_known).map(with_deposits);
-    let depth = drawdown.peak.zip(drawdown.now).filter(|_| is_known).map(|((peak, _), (own, _))| peak - own);
+    let scanned = drawdown.peak.zip(drawdown.now).filter(|_| is_known).map(with_deposits);
+    // The highest that was ever told is kept also where its row is not any more.
+    let kept = if source.table == LIVE.table { super::super::equity::peak(connection, account)? } else { None };
+    let peak = kept.map(|kept| (kept.equity, kept.at_ms)).or(scanned);
+    let depth = peak.zip(newest.1).map(|((peak, _), equity)| (peak - equity).max(0.0));
+    let now = depth.zip(peak).map(|(depth, (peak, at_ms))| (depth, share(depth, peak), at_ms));
+    let scanned = drawdown.deepest.filter(|_| is_known);
+    let deepest = scanned.map(|scanned| now.filter(|now| now.0 > scanned.0).unwrap_or(scanned));
     Ok(Some(Curve {
         unit,
         columns: ["at_ms", "equity", "balance", "unexplained"],
@@ -234,8 +240,8 @@ fn curve(
         peak_ms: peak.map(|(_, at_ms)| at_ms),
         drawdown: depth,
         drawdown_share: depth.zip(peak).map(|(depth, (peak, _))| share(depth, peak)),
-        drawdown_max: drawdown.deepest.filter(|_| is_known).map(|(depth, ..)| depth),
-        drawdown_max_share: drawdown.deepest.filter(|_| is_known).map(|(_, share, _)| share),
+        drawdown_max: deepest.map(|(depth, ..)| depth),
+        drawdown_max_share: deepest.map(|(_, share, _)| share),
     }))
 }
 

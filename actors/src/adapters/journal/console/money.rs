@@ -10,6 +10,7 @@ pub(super) use book::{of_paper, of_ticket};
 pub use slippage::Slippage;
 
 use super::{ConsoleReader, ReadError};
+use rusqlite::Connection;
 use serde::Serialize;
 use std::collections::HashMap;
 
@@ -110,6 +111,13 @@ pub struct MoneyRows {
     pub slippage: Option<Slippage>,
 }
 
+/// When the first day began of which no order was forgotten, unix milliseconds.
+fn first_day(connection: &Connection) -> rusqlite::Result<i64> {
+    let mut select = connection.prepare_cached("SELECT max(before_ms) FROM forgotten")?;
+    let forgotten: Option<i64> = select.query_row([], |row| row.get(0))?;
+    Ok(forgotten.map_or(i64::MIN, |before_ms| (before_ms.div_euclid(DAY_MS) + 1).saturating_mul(DAY_MS)))
+}
+
 impl ConsoleReader {
     /// The day so far, live and on paper; since 00:00 UTC.
     ///
@@ -148,7 +156,7 @@ impl ConsoleReader {
                 account: account::told(connection, &of.account)?,
                 paper_start: account::paper_start(connection, &of.account)?.filter(|_| of.no_paper.is_none()),
                 periods: starts.iter().map(period).collect(),
-                days: book.days(),
+                days: book.days(first_day(connection)?),
                 symbols: book.symbols(month),
                 unexplained: account::unexplained(connection, &of.account, book.currency.as_deref())?,
                 slippage: slippage::slippage(connection, of, month)?,

@@ -82,9 +82,10 @@ impl Book {
         }
     }
 
-    /// The days with a result, the newest first.
-    pub(super) fn days(&self) -> Vec<Period> {
-        let mut days: Vec<_> = self.live.iter().chain(&self.paper).map(|it| it.at_ms.div_euclid(DAY_MS)).collect();
+    /// The days with a result since this time, the newest first.
+    pub(super) fn days(&self, since_ms: i64) -> Vec<Period> {
+        let results = self.live.iter().chain(&self.paper).filter(|it| it.at_ms >= since_ms);
+        let mut days: Vec<_> = results.map(|it| it.at_ms.div_euclid(DAY_MS)).collect();
         days.sort_unstable_by(|one, other| other.cmp(one));
         days.dedup();
         let day = |day: &i64| Period {

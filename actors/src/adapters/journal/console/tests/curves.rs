@@ -41,6 +41,19 @@ fn a_curve_has_few_points_and_its_deepest_drawdown() {
 }
 
 #[test]
+fn a_peak_whose_row_was_forgotten_is_still_the_peak() {
+    let mut journal = Journal::new();
+    let now_ms = MONDAY * 1_000;
+    journal.run(&format!(
+        "INSERT INTO account_snapshots (at_ms, account, equity, currency, is_whole) VALUES ({now_ms}, '{ACCOUNT}', 10500, 'USD', 1);
+         INSERT INTO equity_peaks VALUES ('{ACCOUNT}', 2000.0, 7); INSERT INTO unexplained VALUES ('{ACCOUNT}', 8, 9000.0);"
+    ));
+    let live = journal.reader.equity(&at(now_ms), Range::Day).unwrap().live.unwrap();
+    assert_eq!((live.peak, live.peak_ms, live.drawdown), (Some(11_000.0), Some(7), Some(500.0)));
+    assert_eq!((live.drawdown_max, live.drawdown_max_share), (Some(500.0), Some(500.0 / 11_000.0)));
+}
+
+#[test]
 fn another_start_on_paper_is_no_drawdown() {
     let mut journal = Journal::new();
     for (minute, start, equity) in [(1, 100_000, 100_100), (2, 100_000, 100_050), (3, 10_000, 10_050), (4, 10_000, 10_020)] {

@@ -39,6 +39,21 @@ fn a_day_of_which_the_gateway_told_nothing_brought_nobody_knows_what() {
 }
 
 #[test]
+fn days_of_which_orders_were_forgotten_are_not_listed() {
+    let journal = Journal::new();
+    for day in 0..3 {
+        journal.run(&format!(
+            "INSERT INTO realised VALUES ('{ACCOUNT}', {day}, {}, 'gateway', 'close', 'EURUSD', NULL, 7.0, 1, 0.1);",
+            (MONDAY + day * 24 * HOUR) * 1_000
+        ));
+    }
+    let days = || journal.reader.money(&at((MONDAY + 99 * HOUR) * 1_000), &[]).unwrap().days.len();
+    assert_eq!(days(), 3);
+    journal.run(&format!("INSERT INTO forgotten VALUES ({});", (MONDAY + HOUR) * 1_000));
+    assert_eq!(days(), 2, "a part of that day is missing");
+}
+
+#[test]
 fn an_account_on_paper_that_is_off_is_not_shown_as_if_it_went_on() {
     let journal = Journal::new();
     journal.run(&format!(
