@@ -15,7 +15,7 @@ mod windows;
 use crate::{
     adapters::{
         archive::Queue,
-        journal::{DaemonLock, FileId, Identity, Keep, OpenError, Store},
+        journal::{DaemonLock, FileId, Identity, Keep, OpenError, Pruned, Store},
     },
     domain::{
         clock::Clock,
@@ -247,8 +247,22 @@ impl Journal {
         }
         self.pruned_at = Some(now);
         match self.with_store(|store, config| store.prune(now, Keep::new(config.keep))) {
-            Ok(0) | Err(_) => {}
-            Ok(rows) => info!(rows, "forgot old rows of the journal"),
+            Ok(Pruned { rows, paper, others }) => {
+                if rows > 0 {
+                    info!(rows, "forgot old rows of the journal");
+                }
+                let faults = paper.iter().map(|error| ("paper", error)).chain(others.iter().map(|error| ("journal", error)));
+                for (name, error) in faults {
+                    self.config.metrics.dropped(ActorName::Journal, DropReason::Invalid, 1);
+                    error!(
+                        stage = "journal",
+                        error = name,
+                        "old rows cannot be deleted: {error}. It is tried again in a day; orders do not depend on it"
+                    );
+                }
+            }
+            // Said by `with_store`.
+            Err(_) => {}
         }
     }
 }

@@ -38,7 +38,7 @@ pub use console::{
     ROWS_MAX, Range, ReadError, Slippage, SymbolMoney, Today, Unexplained,
 };
 pub use daemon_lock::{DaemonLock, FileId};
-pub use decisions::{CycleFaults, CycleRecord, Keep, bars_sha256, sequence_sha256};
+pub use decisions::{CycleFaults, CycleRecord, Keep, Pruned, bars_sha256, sequence_sha256};
 pub use equity::{Begin, Peak};
 pub use explain::{Coverage, DecisionRow, OrderLife, Pick, Step};
 pub use first_decisions::{FirstOdds, RecordedFeatures, RecordedOdds};

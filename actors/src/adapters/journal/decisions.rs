@@ -6,6 +6,7 @@ use super::{
     broken, millis,
     outcomes::{self, Due},
     paper::{self, PaperCycle},
+    savepoint::apart,
 };
 use crate::domain::{
     bar::Bar,
@@ -70,6 +71,17 @@ impl Keep {
     pub fn new(keep: Duration) -> Self {
         Self { decisions: keep, books: keep.max(BOOKS) }
     }
+}
+
+/// What was forgotten.
+#[derive(Debug, Default, PartialEq)]
+pub struct Pruned {
+    /// How many decisions and orders.
+    pub rows: usize,
+    /// Why old rows of the account on paper are still there.
+    pub paper: Option<JournalError>,
+    /// Why others are that no order needs: outcomes, and what was told of the account.
+    pub others: Option<JournalError>,
 }
 
 /// What a cycle leaves in the journal.
@@ -222,31 +234,33 @@ impl Store {
         read().map_err(broken)
     }
 
-    /// Forgets old decisions and settled orders. An unresolved order is never forgotten, nor is the newest of a symbol. Answers
-    /// how many rows went.
+    /// Forgets old decisions and settled orders. An unresolved order is never forgotten, nor is the newest of a symbol. What no
+    /// order needs stays if it cannot be deleted: the answer says so.
     ///
     /// # Errors
     /// [`JournalError::Failed`].
-    pub fn prune(&mut self, now: Duration, keep: Keep) -> Result<usize, JournalError> {
+    pub fn prune(&mut self, now: Duration, keep: Keep) -> Result<Pruned, JournalError> {
         let [before, books] = [keep.decisions, keep.books].map(|keep| millis(now.saturating_sub(keep)));
         self.write(|transaction| {
             let decisions = transaction.execute("DELETE FROM decisions WHERE cycle_id < ?1", [before]);
             let confidences = transaction.execute("DELETE FROM confidences WHERE cycle_id < ?1", [before]);
-            let outcomes = transaction.execute(PRUNE_OUTCOMES, []);
-            let accounts = transaction.execute(PRUNE_ACCOUNTS, [books]);
             let orders = transaction.execute(PRUNE_ORDERS, [books]).map_err(broken)?;
             if orders > 0 {
                 // A replay has to know that it cannot count them.
                 transaction.execute("DELETE FROM forgotten", []).map_err(broken)?;
                 transaction.execute("INSERT INTO forgotten VALUES (?1)", [books]).map_err(broken)?;
             }
-            for rows in [confidences, outcomes, accounts] {
-                rows.map_err(broken)?;
-            }
-            for sql in paper::PRUNE {
-                transaction.execute(sql, [books]).map_err(broken)?;
-            }
-            Ok(decisions.map_err(broken)? + orders)
+            confidences.map_err(broken)?;
+            let part = |all: &[&dyn Fn() -> rusqlite::Result<usize>]| {
+                let mut all = all.iter();
+                apart(transaction, || all.try_for_each(|delete| delete().map(drop)).map_err(broken)).map_err(broken)
+            };
+            let others = part(&[&|| transaction.execute(PRUNE_OUTCOMES, []), &|| {
+                transaction.execute(PRUNE_ACCOUNTS, [books])
+            }])?;
+            let [trades, equities] = paper::PRUNE;
+            let paper = part(&[&|| transaction.execute(trades, [books]), &|| transaction.execute(equities, [books])])?;
+            Ok(Pruned { rows: decisions.map_err(broken)? + orders, paper, others })
         })
     }
 

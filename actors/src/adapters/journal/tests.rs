@@ -306,8 +306,8 @@ fn pruning_keeps_what_is_unknown_what_is_open_and_the_newest_of_a_symbol() {
     let failed = Some(Reason::Failed { stage: "fetch", kind: "timeout" });
     store.record_decisions(cycle_id, "baseline", &[record("EURUSD", None), record("GBPUSD", failed)]).unwrap();
     assert_eq!(store.newest_bar_close_time().unwrap(), Some(BAR + 7_200));
-    assert_eq!(store.prune(NOW + 365 * DAY, alike(365 * DAY)).unwrap(), 0, "at the limit nothing goes");
-    assert_eq!(store.prune(NOW + 365 * DAY + Duration::from_secs(1), alike(365 * DAY)).unwrap(), 3);
+    assert_eq!(store.prune(NOW + 365 * DAY, alike(365 * DAY)).unwrap().rows, 0, "at the limit nothing goes");
+    assert_eq!(store.prune(NOW + 365 * DAY + Duration::from_secs(1), alike(365 * DAY)).unwrap().rows, 3);
     let left: Vec<_> = store.orders(false).unwrap().into_iter().map(|row| row.id).collect();
     assert_eq!(left, [&held, &doubtful, &newest].map(|order| order.client_order_id));
     assert!(events(&store, old.client_order_id).is_empty());
