@@ -59,6 +59,7 @@ function equityText(equity) {
       el("p.legend", null, names.map((name) => el(`span.key.${KEYS[name]}`, null, `${name}, ${equity[name].unit ?? "unit not told"}`)),
         el("span", null, `above: change since the range began; below: distance from its peak; both without deposits and withdrawals; times: ${f.zoneName()}`))]),
     tiles([one("Live", live), one("Paper", paper)]),
+    paper?.unpriced > 0 && el("p.soft", null, `Paper is without ${paper.unpriced} trade${paper.unpriced === 1 ? "" : "s"} whose profit is not known.`),
   ];
 }
 

@@ -48,6 +48,8 @@ pub struct Curve {
     pub drawdown_share: Option<f64>,
     pub drawdown_max: Option<f64>,
     pub drawdown_max_share: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unpriced: Option<i64>,
 }
 
 /// Both.
@@ -112,16 +114,34 @@ struct Source {
     money: [&'static str; 2],
     /// What of the equity was not earned, besides the steps of the balance that no close explains.
     paid_in: &'static str,
+    /// How many results are not in it, of the account `?1`; `NULL`: all are.
+    unpriced: &'static str,
     /// Which rows count. A deposit is noticed at the next whole look: until then other rows would make it a peak.
     counts: &'static str,
 }
 
-const LIVE: Source =
-    Source { table: "account_snapshots", money: ["equity", "balance"], paid_in: "0.0", counts: "is_whole" };
+const LIVE: Source = Source {
+    table: "account_snapshots",
+    money: ["equity", "balance"],
+    paid_in: "0.0",
+    unpriced: "SELECT NULL FROM (SELECT ?1)",
+    counts: "is_whole",
+};
 /// A start that the settings have changed is a deposit or a withdrawal.
-const PAPER: Source = Source { table: "paper_equity", money: ["equity", "balance"], paid_in: "start", counts: "1" };
-const PAPER_POINTS: Source =
-    Source { table: "paper_equity", money: ["points + open_points", "points"], paid_in: "0.0", counts: "1" };
+const PAPER: Source = Source {
+    table: "paper_equity",
+    money: ["equity", "balance"],
+    paid_in: "start",
+    unpriced: "SELECT unpriced FROM paper_equity WHERE account = ?1 ORDER BY at_ms DESC, rowid DESC LIMIT 1",
+    counts: "1",
+};
+const PAPER_POINTS: Source = Source {
+    table: "paper_equity",
+    money: ["points + open_points", "points"],
+    paid_in: "0.0",
+    unpriced: "SELECT count(*) FROM paper_orders WHERE account = ?1 AND closes IS NULL AND exit_at IS NOT NULL AND net_points IS NULL",
+    counts: "1",
+};
 
 impl ConsoleReader {
     /// The curves over a range that ends now.
@@ -183,7 +203,7 @@ fn curve(
     }
     let steps = steps(connection, source, account)?;
     scan(connection, source, account, (&steps, drawdown))?;
-    let Source { table, money: [equity, balance], paid_in, counts } = source;
+    let Source { table, money: [equity, balance], paid_in, counts, unpriced } = source;
     let point = |row: &Row<'_>| {
         let at_ms = row.get(0)?;
         Ok((at_ms, row.get(1)?, row.get(2)?, row.get::<_, f64>(3)? + steps_until(&steps, at_ms).1))
@@ -242,6 +262,7 @@ fn curve(
         drawdown_share: depth.zip(peak).map(|(depth, (peak, _))| share(depth, peak)),
         drawdown_max: deepest.map(|(depth, ..)| depth),
         drawdown_max_share: deepest.map(|(_, share, _)| share),
+        unpriced: connection.prepare_cached(unpriced)?.query_row([account], |row| row.get(0))?,
     }))
 }
 
@@ -273,7 +294,7 @@ fn scan(
     account: &str,
     (steps, drawdown): (&[(i64, f64)], &mut Drawdown),
 ) -> rusqlite::Result<()> {
-    let Source { table, money: [equity, _], paid_in, counts } = source;
+    let Source { table, money: [equity, _], paid_in, counts, .. } = source;
     if steps_until(steps, drawdown.seen_ms) != drawdown.steps {
         *drawdown = Drawdown { unit: std::mem::take(&mut drawdown.unit), ..Drawdown::default() };
     }

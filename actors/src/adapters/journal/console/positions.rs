@@ -4,6 +4,7 @@ use super::{
     ConsoleReader, Ledgers, Money, ReadError, money, price,
     told::{currency, listed},
 };
+use crate::adapters::journal::paper::{COLUMNS, PaperRow, paper_row};
 use rusqlite::{Connection, Row};
 use serde::Serialize;
 use std::collections::HashMap;
@@ -163,30 +164,33 @@ fn held(connection: &Connection, account: &str) -> rusqlite::Result<Vec<(Positio
 }
 
 fn on_paper(connection: &Connection, account: &str) -> rusqlite::Result<Vec<PositionShown>> {
-    let mut select = connection.prepare_cached(
-        "SELECT ticket, symbol, gateway_name, side, volume, entry_price, mark_price, stop_loss, take_profit, entry_at, id,
-         spread_points IS NULL FROM paper_orders WHERE account = ?1 AND exit_at IS NULL AND closes IS NULL
-         ORDER BY rowid DESC LIMIT 500",
-    )?;
+    let mut select = connection.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM paper_orders WHERE account = ?1 AND exit_at IS NULL AND closes IS NULL
+         ORDER BY rowid DESC LIMIT 500"
+    ))?;
     let position = |row: &Row<'_>| {
-        let (entry, mark): (Option<f64>, f64) = (row.get(5)?, row.get(6)?);
-        let mut profit = money::of_paper(None, None, row.get(11)?);
-        profit.why = Some("reckoned when it ends".into());
+        let PaperRow { order, .. } = paper_row(row)?;
+        // Money needs rates that the journal does not have.
+        let (points, why) = match order.entry {
+            Some(_) => (Some(order.open_points()), "in money when it ends"),
+            None => (None, "it is entered at the next bar's open"),
+        };
+        let profit = Money { why: Some(why.into()), ..money::of_paper(None, points, order.costs.is_none()) };
         Ok(PositionShown {
             ledger: "paper",
-            ticket: row.get(0)?,
-            symbol: row.get(1)?,
-            gateway_name: row.get(2)?,
-            side: row.get(3)?,
-            volume: row.get(4)?,
-            open_price: entry,
-            current_price: Some(mark),
-            stop_loss: price(row.get(7)?),
-            take_profit: price(row.get(8)?),
-            opened_ms: row.get::<_, Option<i64>>(9)?.map(|at| at.saturating_mul(1_000)),
-            order_id: row.get(10)?,
+            ticket: Some(order.ticket),
+            symbol: Some(order.symbol.to_string()),
+            side: order.side.as_str().into(),
+            volume: order.volume,
+            open_price: order.entry.map(|entry| entry.price),
+            current_price: Some(order.mark),
+            stop_loss: price(order.stop_loss),
+            take_profit: price(order.take_profit),
+            opened_ms: order.entry.map(|entry| entry.at.saturating_mul(1_000)),
+            order_id: Some(order.id.to_string()),
             state: "open",
             profit,
+            gateway_name: order.gateway_name,
         })
     };
     select.query_map([account], position)?.collect()

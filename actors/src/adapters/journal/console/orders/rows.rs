@@ -144,7 +144,7 @@ pub(super) fn complete(
     told: Option<(&str, i64)>,
 ) -> rusqlite::Result<()> {
     if ledger == Ledger::Paper {
-        return Ok(());
+        return in_currency(connection, orders);
     }
     let mut lists = HashMap::new();
     let keys: Vec<_> = orders.iter().map(|order| (order.symbol.clone(), order.bar_close_s, order.id.clone())).collect();
@@ -189,6 +189,19 @@ pub(super) fn complete(
         if let Some(Some((seen_ms, tickets))) = lists.get(&order.account) {
             as_listed(order, *seen_ms, tickets.contains(&ticket));
         }
+    }
+    Ok(())
+}
+
+/// Sums on paper are in the currency of the account beside it.
+fn in_currency(connection: &Connection, orders: &mut [OrderShown]) -> rusqlite::Result<()> {
+    let mut units = HashMap::new();
+    for order in orders {
+        let Some(profit) = order.profit.as_mut().filter(|it| it.amount.is_some() && it.unit.is_none()) else { continue };
+        if !units.contains_key(&order.account) {
+            units.insert(order.account.clone(), told::currency(connection, &order.account)?);
+        }
+        profit.unit = units.get(&order.account).cloned().flatten();
     }
     Ok(())
 }

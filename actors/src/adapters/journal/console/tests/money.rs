@@ -39,6 +39,48 @@ fn a_day_of_which_the_gateway_told_nothing_brought_nobody_knows_what() {
 }
 
 #[test]
+fn what_is_known_on_paper_is_shown() {
+    let mut journal = Journal::new();
+    let trade = |id: &str, ticket: i64, entry: &str, exit: &str| {
+        format!(
+            "INSERT INTO paper_orders (id, account, symbol, gateway_name, model, bar_close_time, side, volume, stop_loss, take_profit,
+             confidence, close, digits, ticket, seen_to, bars_seen, mark_price, is_ambiguous, created_at_ms, updated_at_ms, nights,
+             entry_at, entry_price, spread_points, slippage_points, commission_points, swap_points,
+             exit_at, exit_reason, net_points, profit, ended_at_ms)
+             VALUES ('00000000-0000-4000-8000-{id}', '{ACCOUNT}', 'EURUSD', 'EURUSDm', 'm', {ticket}, 'BUY', 0.1, 0, 0, 0.7, 1.1, 5,
+             {ticket}, 0, 1, 1.1005, 0, 0, 0, 0, {entry}, 10, 1, 2, 0, {exit});"
+        )
+    };
+    let open = "NULL, NULL, NULL, NULL, NULL";
+    journal.run(&trade("000000000001", 1, "1, 1.1", open));
+    journal.run(&trade("000000000002", 2, "NULL, NULL", open));
+    journal.run(&trade("000000000003", 3, "1, 1.1", "9, 'stop_loss', -5.0, -0.5, 9"));
+    journal.run(&trade("000000000004", 4, "1, 1.1", "9, 'lost', NULL, NULL, 9"));
+    journal.run(&format!(
+        "INSERT INTO account_snapshots (at_ms, account, balance, currency) VALUES (1, '{ACCOUNT}', 10, 'CHF');
+         INSERT INTO paper_equity VALUES (1, '{ACCOUNT}', 10000, 9999.5, 10000, -5, 0, 1);"
+    ));
+    let of = at(MONDAY * 1_000);
+    let profit = |it: &Money| (it.amount, it.unit.clone(), it.why.clone());
+    let positions = journal.reader.positions(&of, &HashMap::new()).unwrap().rows;
+    let [waiting, entered] = &positions[..] else { panic!("{positions:?}") };
+    let (points, unit, why) = profit(&entered.profit);
+    // 50 up, less half of the spread and the slippage of the way out, and the commission of both ways.
+    assert!(points.is_some_and(|points| (points - 40.0).abs() < 1e-6), "{points:?}");
+    assert_eq!((unit.as_deref(), why.as_deref()), (Some("points"), Some("in money when it ends")));
+    assert_eq!(profit(&waiting.profit).0, None, "it is not entered yet");
+    let page = journal.reader.orders_page(Ledger::Paper, (None, None), (None, 10), None).unwrap();
+    let [lost, ended, ..] = &page.rows[..] else { panic!() };
+    assert_eq!(profit(ended.profit.as_ref().unwrap()), (Some(-0.5), Some("CHF".into()), None));
+    assert_eq!(profit(lost.profit.as_ref().unwrap()).1, None);
+    let paper = journal.reader.equity(&of, Range::All).unwrap().paper.unwrap();
+    assert_eq!((paper.unit.as_deref(), paper.unpriced), (Some("CHF"), Some(1)));
+    journal.run("UPDATE paper_equity SET equity = NULL, unpriced = 2");
+    let paper = journal.reader.equity(&of, Range::All).unwrap().paper.unwrap();
+    assert_eq!((paper.unit.as_deref(), paper.unpriced), (Some("points"), Some(1)), "only the lost one has no points");
+}
+
+#[test]
 fn days_of_which_orders_were_forgotten_are_not_listed() {
     let journal = Journal::new();
     for day in 0..3 {

@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::adapters::journal::console::money::Sums;
-use std::collections::HashMap;
 
 const TODAY: i64 = MONDAY + 2 * HOUR;
 const YESTERDAY: i64 = MONDAY - HOUR;
