@@ -15,7 +15,7 @@ mod windows;
 use crate::{
     adapters::{
         archive::Queue,
-        journal::{DaemonLock, FileId, Identity, OpenError, Store},
+        journal::{DaemonLock, FileId, Identity, Keep, OpenError, Pruned, Store},
     },
     domain::{
         clock::Clock,
@@ -49,7 +49,7 @@ const PRUNE_PERIOD: Duration = Duration::from_secs(86_400);
 pub struct Config {
     /// The file.
     pub path: PathBuf,
-    /// Age at which decisions and settled orders are forgotten.
+    /// Age at which decisions are forgotten, and settled orders if it is not too short for them.
     pub keep: Duration,
     /// The daemon's part of an order's identity.
     pub identity: Identity,
@@ -246,9 +246,24 @@ impl Journal {
             return;
         }
         self.pruned_at = Some(now);
-        match self.with_store(|store, config| store.prune(now, config.keep)) {
-            Ok(0) | Err(_) => {}
-            Ok(rows) => info!(rows, "forgot old rows of the journal"),
+        match self.with_store(|store, config| store.prune(now, Keep::new(config.keep))) {
+            Ok(Pruned { rows, paper, others }) => {
+                if rows > 0 {
+                    info!(rows, "forgot old rows of the journal");
+                }
+                let faults =
+                    paper.iter().map(|error| ("paper", error)).chain(others.iter().map(|error| ("journal", error)));
+                for (name, error) in faults {
+                    self.config.metrics.dropped(ActorName::Journal, DropReason::Invalid, 1);
+                    error!(
+                        stage = "journal",
+                        error = name,
+                        "old rows cannot be deleted: {error}. It is tried again in a day; orders do not depend on it"
+                    );
+                }
+            }
+            // Said by `with_store`.
+            Err(_) => {}
         }
     }
 }

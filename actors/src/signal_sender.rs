@@ -150,7 +150,6 @@ impl Sender {
                 "open positions prove the outcome of the order"
             );
         }
-        session.note_account();
     }
 
     /// Asks for account and positions, for the record. Orders and this never ask the gateway at the same time: it has a short
@@ -193,7 +192,6 @@ impl Sender {
             let slippage_points = slippage_points(&signal, &result);
             reports.push(SignalReport { symbol, side: signal.side, closes, judged_at, slippage_points, result });
         }
-        session.note_account();
         if let Some(doubts) = manager.doubts() {
             self.say_doubts(cycle_id, doubts);
         }

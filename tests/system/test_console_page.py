@@ -107,6 +107,16 @@ def test_the_first_view_answers_a_minutes_questions(fake, phone):
         assert part in shown, shown
 
 
+def test_the_plots_of_equity_know_no_deposit_as_profit(fake, wide):
+    wide.open(fake.url + PAGE)
+    curve = {
+        "columns": ["at_ms", "equity", "balance", "unexplained"],
+        "rows": [[1, 10_000, 10_000, 0], [2, 15_010, 15_010, 5_000], [3, None, 15_010, 5_000], [4, 9_990, 9_990, 0]],
+    }
+    drawn = "return import(new URL('money.js', location.href)).then((it) => it.earned(arguments[0]))"
+    assert wide.run(drawn, curve) == [[1, 10_000], [2, 10_010], [3, None], [4, 9_990]]
+
+
 def test_an_unknown_sum_stays_unknown(fake, wide):
     wide.open(fake.url + PAGE)
     wide.go("money")

@@ -19,6 +19,7 @@ mod pairs;
 mod paper;
 mod profit_at_gateway;
 mod profit_on_paper;
+mod prune;
 mod read_only;
 mod replay;
 mod savepoint;
@@ -50,6 +51,7 @@ pub use outcomes::{Due, OutcomeRow};
 pub use pairs::Pair;
 pub use paper::{PaperAnswer, PaperCycle, PaperRow};
 pub use profit_on_paper::{PaperAccount, PaperProfit};
+pub use prune::{Keep, Pruned};
 pub use replay::{EarlierOrder, ReplayRow};
 
 use crate::{

@@ -124,6 +124,6 @@ pub struct PaperBook {
     pub last_ticket: i64,
     /// The newest known; `None` of a new account.
     pub equity: Option<PaperEquity>,
-    /// The day (UTC, days since the unix epoch) and its first known equity.
+    /// The day (UTC, days since the unix epoch) and its first known equity, as if it had begun with the start of `equity`.
     pub first_equity: Option<(u64, f64)>,
 }

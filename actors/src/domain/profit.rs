@@ -35,9 +35,10 @@ const NEAR: f64 = 0.001;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Source {
     /// The profit that the gateway told last before the position was gone. If several were closed at once, they share the rest
-    /// of the balance's step by volume.
+    /// of the balance's step by volume. Also the step of one close that is far from what was told: a deposit of the same minute may be
+    /// in it.
     Estimated,
-    /// The balance's step, with exactly this close in it.
+    /// The balance's step, with exactly this close in it, and near what was told of it.
     Gateway,
     /// The broker's statement; nothing reads one yet.
     Statement,
@@ -254,7 +255,7 @@ pub fn change(before: &Look, after: &Look, known: Known) -> Change {
     let is_of_before = |moved: &f64| told.is_some_and(|told| cents(moved - told).abs() <= near);
     let could_be = step == 0.0 && !closed.is_empty() && after.at_ms - before.at_ms <= LOOK_BEFORE_MS;
     let moved = unexplained.filter(|_| could_be).filter(is_of_before);
-    let mut change = settle(closed, moved.unwrap_or(step), limit, is_exact && moved.is_none());
+    let mut change = settle(closed, moved.unwrap_or(step), (limit, near), is_exact && moved.is_none());
     change.explains_step_before = moved.is_some();
     change.realised.extend(waits);
     // What no balance has shown in its time stays as it was told, unless that was so near to nothing that it
@@ -320,8 +321,9 @@ fn openings(before: &Look, after: &Look) -> Vec<Candidate> {
 }
 
 /// Divides the balance's step among the closes. `limit`: by so much they may differ from what was last told of them, which is
-/// nothing if nothing was told. `is_exact`: nothing else has a part in the step.
-fn settle(closed: Vec<Candidate>, step: f64, limit: f64, is_exact: bool) -> Change {
+/// nothing if nothing was told; `near`: by so much only if there was no deposit beside them. `is_exact`: nothing else has a part in
+/// the step.
+fn settle(closed: Vec<Candidate>, step: f64, (limit, near): (f64, f64), is_exact: bool) -> Change {
     if closed.is_empty() {
         return Change { unexplained: Some(step).filter(|step| *step != 0.0), ..Change::default() };
     }
@@ -340,6 +342,10 @@ fn settle(closed: Vec<Candidate>, step: f64, limit: f64, is_exact: bool) -> Chan
         return Change { realised: as_told(true), unexplained: Some(rest), ..Change::default() };
     }
     if let ([only], true) = (&closed[..], is_exact) {
+        if rest.abs() > near {
+            // A large move, or a small one and a deposit: the step does not tell which.
+            return Change { realised: vec![only.realised(step, Source::Estimated, true)], ..Change::default() };
+        }
         let mut realised = as_told(true);
         realised.push(only.realised(step, Source::Gateway, true));
         return Change { realised, ..Change::default() };

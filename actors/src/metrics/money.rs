@@ -11,6 +11,7 @@ use crate::{
 use std::time::{Duration, Instant};
 
 const DAY_S: u64 = 86_400;
+const DAY_MS: i64 = 86_400_000;
 const LIVE: &str = "live";
 const PAPER: &str = "paper";
 
@@ -27,13 +28,19 @@ pub(super) fn show(
     metrics.account_balance.set(fresh.and_then(|money| money.balance));
     metrics.account_unexplained.set(fresh.map(|money| money.unexplained));
     metrics.account_drawdown_ratio.set(fresh.and_then(|money| money.drawdown));
-    let is_today = |money: &&Figures| is_today(money.day, now);
+    let is_of_today = |money: &&Figures| is_today(money.day, now);
     for (day, index) in Day::ALL.into_iter().zip(0..) {
-        let grown = fresh.filter(is_today).and_then(|money| money.today.get(index).copied().flatten());
+        let grown = fresh.filter(is_of_today).and_then(|money| money.today.get(index).copied().flatten());
         metrics.profit_today.set(&[day.as_str()], grown);
     }
-    let realised: Option<Vec<_>> = told.map(|money| {
-        let of_today = Some(money).filter(is_today).map(|money| &money.realised[..]).unwrap_or_default();
+    // Nothing realised on a day of which nothing was told is not known.
+    let is_seen = |money: &&Figures| {
+        let told_day = money.told_ms.map(|at_ms| at_ms.div_euclid(DAY_MS));
+        let is_told = told_day.is_some_and(|day| is_today(day, now));
+        is_told || fresh.is_some() || (is_of_today(money) && !money.realised.is_empty())
+    };
+    let realised: Option<Vec<_>> = told.filter(is_seen).map(|money| {
+        let of_today = Some(money).filter(is_of_today).map(|money| &money.realised[..]).unwrap_or_default();
         of_today.iter().map(|(symbol, profit)| (symbol.as_str(), Some(*profit))).collect()
     });
     let open: Option<Vec<_>> = fresh

@@ -64,7 +64,7 @@ impl AccountPoll {
         self.due.set(Some(now + every - every / EARLY));
         let seen = self.seen.take();
         let limit = config.deadline.min(LIMIT);
-        let error = match look(session, seen.as_ref(), (now + limit, limit), every).await {
+        let error = match look(session, seen.as_ref(), (now + limit, limit), every.max(config.cycle_step)).await {
             Ok(seen) => {
                 self.seen.replace(Some(seen));
                 if !self.trouble.take().is_empty() {
@@ -97,7 +97,7 @@ fn pause(every: Duration) -> Duration {
 
 /// Asks for account and positions, for the record only: no order depends on the answer. `known` is the balance and what was open
 /// at the last look: if something changed, the account is asked for again, because a position may have been closed between the
-/// two questions. `every`: how often this is done.
+/// two questions. `every`: how often this is done at most.
 ///
 /// # Errors
 /// Why one of the questions has no usable answer.

@@ -34,6 +34,8 @@ pub struct Config {
     pub clock: Arc<dyn Clock>,
     /// How often account and positions are asked for without an order; `None`: never.
     pub account_poll: Option<Duration>,
+    /// The usual time between two cycles: account and positions are asked for no more often.
+    pub cycle_step: Duration,
     /// Limits of orders, and how the broker books them.
     pub rules: Rules,
     /// The kill switch.

@@ -159,6 +159,7 @@ impl Setup {
             inflight: shared.1.clone(),
             metrics: shared.2.clone(),
             account_poll: self.account_poll,
+            cycle_step: Duration::ZERO,
             rules: self.rules,
             kill_switch: Arc::new(Switch(shared.3.clone())),
             authority: Arc::new(Unguarded),

@@ -110,6 +110,7 @@ impl GatewayPort for GatewaySession<'_> {
         self.told.positions = positions.as_ref().ok().filter(is_told).cloned();
         let listed = self.told.positions.as_ref().map(Vec::len);
         self.config.metrics.report(Event::PositionsTold(listed));
+        self.note_account();
         match positions {
             Ok(positions) if dialect.kind().has_proof() || !positions.is_empty() => {
                 Ok(Positions::Known(positions.into_iter().map(|held| held.position).collect()))
@@ -157,6 +158,7 @@ impl GatewayPort for GatewaySession<'_> {
         };
         self.told.equity = equity;
         self.config.metrics.report(Event::EquityTold(equity));
+        self.note_account();
         equity
     }
 
@@ -172,6 +174,7 @@ impl GatewayPort for GatewaySession<'_> {
         }
         self.config.metrics.report(Event::PositionsTold(Some(answers[1].len())));
         self.told.positions = Some(answers[1].clone());
+        self.note_account();
         Some(answers.map(|held| held.into_iter().map(|held| held.position).collect()))
     }
 
@@ -191,8 +194,8 @@ impl<'a> GatewaySession<'a> {
         Self { config, gate, socket: None, is_gateway_absent: false, told: AccountSnapshot::default() }
     }
 
-    /// Gives the journal what the gateway reported about the account, if it was queried. Messages keep their order, so this
-    /// comes after the steps of orders; nothing waits for it.
+    /// Gives the journal what the gateway has just reported about the account. At once: the journal notes the time, and what was
+    /// reported before an order must not look as if it were from after it. Nothing waits for this.
     pub(super) fn note_account(&mut self) {
         let told = std::mem::take(&mut self.told);
         if told.is_told() {

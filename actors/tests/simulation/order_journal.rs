@@ -2,7 +2,7 @@
 
 use crate::world::{Shared, step};
 use sentinel_actors::{
-    adapters::journal::{Identity, Store},
+    adapters::journal::{Identity, Keep, Store},
     domain::{
         exposure::Fill,
         journal::{History, JournalError, OrderStep, Standing, StandingQuestion},
@@ -61,6 +61,7 @@ impl SimOrderJournal {
 
     /// Forgets what is old.
     pub async fn prune(&self, keep: Duration) {
+        let keep = Keep { decisions: keep, books: keep };
         let _ = self.call("prune", |store, _, now| store.prune(now, keep)).await;
     }
 }

@@ -32,7 +32,7 @@ pub(super) fn report(report: &Report) -> Value {
 fn period(period: &Period) -> Value {
     let by_symbol = |it: &BySymbol| {
         json!({
-            "symbol": it.symbol, "live": it.live.as_ref().map(live), "paper": it.paper.as_ref().map(paper),
+            "symbol": it.symbol, "live": it.live.as_ref().map(|it| live(it, true)), "paper": it.paper.as_ref().map(paper),
             "live_minus_paper": live_minus_paper(&it.pairs),
         })
     };
@@ -40,7 +40,7 @@ fn period(period: &Period) -> Value {
         "period": period.name, "begin": period.begin, "begin_utc": time(period.begin),
         "growth": period.growth.map(|growth| json!({"amount": growth.amount, "since_ms": growth.since_ms})),
         "unexplained": period.unexplained,
-        "live": live(&period.live()),
+        "live": live(&period.live(), period.untold_since_ms().is_none()),
         "paper": period.paper().as_ref().map(paper),
         "live_minus_paper": live_minus_paper(&period.pairs()),
         "symbols": period.symbols.iter().map(by_symbol).collect::<Vec<_>>(),
@@ -55,10 +55,11 @@ fn live_minus_paper(pairs: &Pairs) -> Value {
 }
 
 /// `own` is without what was not opened by an order of ours.
-fn live(live: &Live) -> Value {
+fn live(live: &Live, is_known: bool) -> Value {
+    let known = |profit| Some(profit).filter(|_| is_known);
     json!({
-        "profit": live.profit, "closes": live.closes, "estimates": live.estimates,
-        "own": {"profit": live.own.profit, "trades": live.own.trades},
+        "profit": known(live.profit), "closes": live.closes, "estimates": live.estimates,
+        "own": {"profit": known(live.own.profit), "trades": live.own.trades},
     })
 }
 

@@ -30,6 +30,8 @@ pub(super) struct Period {
     /// `None`: no equity was ever told.
     pub growth: Option<Growth>,
     pub unexplained: f64,
+    /// When the gateway told the account last, unix milliseconds, if it has told nothing of this period.
+    pub silent_since_ms: Option<i64>,
     pub symbols: Vec<BySymbol>,
 }
 
@@ -113,6 +115,11 @@ impl From<&Pair> for Pairs {
 }
 
 impl Period {
+    /// When the gateway told the account last, unix milliseconds, if nobody knows what was realised.
+    pub(super) fn untold_since_ms(&self) -> Option<i64> {
+        self.silent_since_ms.filter(|_| self.symbols.iter().all(|it| it.live.is_none()))
+    }
+
     /// What was realised at the gateway.
     pub(super) fn live(&self) -> Live {
         let mut sum = Live::default();
@@ -159,7 +166,7 @@ impl Report {
             ("month", month_begin(now_s)),
         ];
         let whole = store.whole_equity(account)?;
-        let periods = begins.map(|(name, begin)| period(store, account, (name, begin), whole));
+        let periods = begins.map(|(name, begin)| period(store, account, (name, begin, now), whole));
         Ok(Self {
             account: account.into(),
             open: open(held, &store.ordered_names(account)?),
@@ -181,7 +188,7 @@ impl Report {
         self.open.clear();
         for period in &mut self.periods {
             period.growth = None;
-            period.unexplained = 0.0;
+            (period.unexplained, period.silent_since_ms) = (0.0, None);
             period.symbols.retain(|it| it.paper.is_some());
             period.symbols.iter_mut().for_each(|it| (it.live, it.pairs) = (None, Pairs::default()));
         }
@@ -196,7 +203,7 @@ impl Report {
 fn period(
     store: &Store,
     account: &str,
-    (name, begin): (&'static str, i64),
+    (name, begin, now): (&'static str, i64, Duration),
     whole: Option<(i64, f64)>,
 ) -> anyhow::Result<Period> {
     let span = begin * 1_000..i64::MAX;
@@ -227,10 +234,12 @@ fn period(
     for paper in store.paper_profit(account, span.clone())? {
         of(&paper.symbol, &|it| it.paper = Some(paper.clone()));
     }
+    let silent_since_ms = store.silent_since(account, span.start, now)?;
     for pair in store.pairs(account, span)? {
         of(&pair.symbol, &|it| it.pairs.add(Pairs::from(&pair)));
     }
-    Ok(Period { name, begin, growth, unexplained, symbols: symbols.into_values().collect() })
+    let symbols = symbols.into_values().collect();
+    Ok(Period { name, begin, growth, unexplained, silent_since_ms, symbols })
 }
 
 #[cfg(test)]
@@ -270,7 +279,14 @@ mod tests {
             paper: Some(paper(profit)),
             pairs: Pairs::default(),
         };
-        let period = |symbols| Period { name: "today", begin: 0, growth: None, unexplained: 0.0, symbols };
+        let period = |symbols| Period {
+            name: "today",
+            begin: 0,
+            growth: None,
+            unexplained: 0.0,
+            silent_since_ms: None,
+            symbols,
+        };
         let sum = period(vec![row(Some(1.5)), row(Some(2.0))]).paper().unwrap();
         assert_eq!(
             (sum.trades, sum.profit, sum.points),

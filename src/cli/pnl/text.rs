@@ -28,10 +28,8 @@ pub(super) fn report(report: &Report) -> String {
     }
     if let Some(paper) = &report.paper {
         line("paper", &on_paper(paper));
-        let rest = not_in_money(paper);
-        if !rest.is_empty() {
-            line("", &rest);
-        }
+        // It changes with the market; a time that is long ago is that of an account that is off.
+        line("", format!("as of {}; {}", time_ms(paper.at_ms), not_in_money(paper)).trim_end_matches("; "));
     }
     text.push('\n');
     text.push_str(&periods(report));
@@ -78,14 +76,18 @@ fn periods(report: &Report) -> String {
         [
             period.name.to_owned(),
             time(period.begin),
-            report.told.as_ref().map_or_else(|| "-".into(), |_| of_live(Some(live))),
+            of_live(Some(live).filter(|_| report.told.is_some() && period.untold_since_ms().is_none())),
             signed(period.growth.and_then(|growth| growth.amount)),
             signed(unexplained),
             of_paper(period.paper().as_ref()),
         ]
     };
     let mut text = table(std::iter::once(title).chain(report.periods.iter().map(row)).collect());
-    for Period { name, growth, begin, .. } in &report.periods {
+    for period @ Period { name, growth, begin, .. } in &report.periods {
+        if let Some(since) = period.untold_since_ms() {
+            let since = time_ms(since);
+            let _ = writeln!(text, "realised of {name} is not known: the gateway has told nothing since {since}");
+        }
         if let Some(Growth { since_ms, amount: None }) = growth {
             let seen = time_ms(*since_ms);
             let _ = writeln!(text, "growth of {name} is not known: before it the account was last seen on {seen}");
@@ -186,7 +188,10 @@ fn table<const N: usize>(rows: Vec<[String; N]>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::pnl::report::{Own, Pairs};
+    use crate::cli::pnl::{
+        json,
+        report::{Own, Pairs},
+    };
     use sentinel_actors::adapters::journal::Peak;
 
     fn sample() -> Report {
@@ -204,6 +209,7 @@ mod tests {
             begin,
             growth: Some(Growth { since_ms: begin * 1_000, amount: Some(-8.0) }),
             unexplained: 500.0,
+            silent_since_ms: None,
             symbols,
         };
         Report {
@@ -256,6 +262,19 @@ paper is before costs: study.spread_points is not set
         assert!(text.contains("today  2026-11-22T00:00:00Z     +0.00       -      +500.00"), "{text}");
         let seen = "growth of today is not known: before it the account was last seen on 2026-11-20T18:40:00.000Z\n";
         assert!(text.contains(seen), "{text}");
+    }
+
+    #[test]
+    fn a_day_of_which_nothing_was_told_brought_nobody_knows_what() {
+        let mut silent = sample();
+        silent.periods.iter_mut().for_each(|period| period.silent_since_ms = Some(1_795_200_000_000));
+        let text = report(&silent);
+        assert!(text.contains("today  2026-11-22T00:00:00Z         -   -8.00"), "{text}");
+        assert!(text.contains("month  2026-11-01T00:00:00Z    ~-9.25"), "what was realised is known: {text}");
+        let since = "realised of today is not known: the gateway has told nothing since 2026-11-20T18:40:00.000Z\n";
+        assert!(text.contains(since) && !text.contains("realised of month"), "{text}");
+        assert_eq!(json::report(&silent)["periods"][0]["live"]["profit"], serde_json::Value::Null);
+        assert_eq!(json::report(&sample())["periods"][0]["live"]["profit"], 0.0);
     }
 
     #[test]

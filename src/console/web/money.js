@@ -57,8 +57,9 @@ function equityText(equity) {
     groups(equity).map((names) => [
       host(`equity-${names[0]}`, `Change of equity over time, ${names.join(" and ")}`), host(`drawdown-${names[0]}`, `Drawdown, ${names.join(" and ")}`),
       el("p.legend", null, names.map((name) => el(`span.key.${KEYS[name]}`, null, `${name}, ${equity[name].unit ?? "unit not told"}`)),
-        el("span", null, `above: change since the range began; below: distance from its peak; times: ${f.zoneName()}`))]),
+        el("span", null, `above: change since the range began; below: distance from its peak; both without deposits and withdrawals; times: ${f.zoneName()}`))]),
     tiles([one("Live", live), one("Paper", paper)]),
+    paper?.unpriced > 0 && el("p.soft", null, `Paper is without ${paper.unpriced} trade${paper.unpriced === 1 ? "" : "s"} whose profit is not known.`),
   ];
 }
 
@@ -77,8 +78,7 @@ const known = (days) => days.filter((it) => [it.live, it.paper].some((m) => Numb
 export async function drawn({ data }) {
   if (!data) return;
   const { books, equity } = data, look = `${f.zone.kind}${document.documentElement.dataset.theme}${matchMedia("(prefers-color-scheme: dark)").matches}`;
-  const curve = (it) => it.rows.map((row) => [row[it.columns.indexOf("at_ms")], row[it.columns.indexOf("equity")]]);
-  const series = (names, make) => names.map((name) => ({ name, colour: LINES[name][0], dash: LINES[name][1], points: make(curve(equity[name])) }));
+  const series = (names, make) => names.map((name) => ({ name, colour: LINES[name][0], dash: LINES[name][1], points: make(earned(equity[name])) }));
   const key = JSON.stringify([equity.live?.rows, equity.paper?.rows]) + look;
   const days = known(books.days).slice(0, DAYS_SHOWN).reverse(), value = (m) => (Number.isFinite(m?.amount) ? m.amount : null);
   await Promise.all([
@@ -88,6 +88,12 @@ export async function drawn({ data }) {
     plots.draw("days", JSON.stringify(days) + look, (Plot, target, width) => columns(Plot, target, width, { groups: days.map(({ day }) => day.slice(5)), decimals: 0,
       series: [{ name: "live", colour: "buy", values: days.map((it) => value(it.live)) }, { name: "paper", colour: "paper", values: days.map((it) => value(it.paper)) }] })),
   ]);
+}
+
+/** The equity without what was deposited and withdrawn, which is neither profit nor loss: [[ms, value]]. */
+export function earned({ rows, columns }) {
+  const [ms, equity, unexplained] = ["at_ms", "equity", "unexplained"].map((name) => columns.indexOf(name));
+  return rows.map((row) => [row[ms], Number.isFinite(row[equity]) ? row[equity] - (row[unexplained] ?? 0) : null]);
 }
 
 /** A little room; an equity that has not moved is a line in the middle. */

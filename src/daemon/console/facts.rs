@@ -28,6 +28,8 @@ pub struct Facts {
     pub config_hash: u64,
     /// Whether orders are sent.
     pub is_live: bool,
+    /// Whether there is an account on paper.
+    pub has_paper: bool,
     /// As set; `None` in a dry run without one.
     pub account: Option<String>,
     /// The account by which the journal keeps orders: as above, or a stand-in.
@@ -89,6 +91,7 @@ impl Facts {
             build,
             config_hash: settings.hash,
             is_live: settings.purpose.gateway.is_live(),
+            has_paper: settings.paper.enabled,
             account: settings.gateway.account.clone(),
             journal_account: settings.purpose.gateway.account().to_owned(),
             model: settings.model.name.clone(),

@@ -63,13 +63,15 @@ struct Setup {
     has_halt_file: bool,
     is_writable: bool,
     is_live: bool,
+    has_paper: bool,
     schedule: &'static str,
 }
 
 impl Default for Setup {
     fn default() -> Self {
         let (users, hosts, is_live) = (false, Vec::new(), false);
-        Self { users, hosts, has_halt_file: true, is_writable: true, is_live, schedule: "58 * * * * *" }
+        let schedule = "58 * * * * *";
+        Self { users, hosts, has_halt_file: true, is_writable: true, is_live, has_paper: true, schedule }
     }
 }
 
@@ -82,6 +84,7 @@ fn facts(folder: &Path, setup: &Setup) -> Facts {
         build: build(),
         config_hash: 7,
         is_live: setup.is_live,
+        has_paper: setup.has_paper,
         account: Some("12345678".into()),
         journal_account: "12345678".into(),
         model: "baseline".into(),

@@ -69,6 +69,7 @@ pub(super) fn sender_config(settings: &Resolved, shared: &Shared) -> signal_send
         inflight: shared.inflight.clone(),
         metrics: shared.metrics.clone(),
         account_poll: Some(Duration::from_secs(gateway.account_poll_s)).filter(|every| !every.is_zero()),
+        cycle_step: settings.schedule.step(shared.clock.now()),
         rules: Rules {
             limits: settings.limits(),
             account_mode: gateway.account_mode,

@@ -466,7 +466,7 @@ class World:
             chance, value, rows = random.Random(ledger), 10_000.0, []
             for number in range(300):
                 value += chance.gauss(0.4, 14)
-                rows.append([self.cycle() - span + span * number // 299, round(value, 2), round(value + chance.gauss(0, 5), 2)])
+                rows.append([self.cycle() - span + span * number // 299, round(value, 2), round(value + chance.gauss(0, 5), 2), 10_000.0 if ledger == "paper" else 0.0])
             peak = max(row[1] for row in rows)
             answer[ledger] |= {
                 "rows": rows,

@@ -24,7 +24,11 @@ pub struct ToldOf<'a> {
 }
 
 /// A row that says the same is repeated at the first look after so long: it says that the account was seen.
-pub(super) const REPEAT_MS: i64 = 3_600_000;
+const REPEAT_MS: i64 = 3_600_000;
+/// Looks as often as the settings have it by default, where a row does not say how often.
+const EVERY_S: i64 = 60;
+/// A look may be so late. In milliseconds.
+const LATE_MS: i64 = 9 * 60_000;
 
 const NEWEST: &str =
     "SELECT at_ms, balance, equity, margin, positions, currency, is_whole, every_s FROM account_snapshots
@@ -88,6 +92,27 @@ pub(super) fn newest(connection: &Connection, account: &str) -> rusqlite::Result
 /// The last look that can be compared with another.
 pub(super) fn newest_whole(connection: &Connection, account: &str) -> rusqlite::Result<Option<SnapshotRow>> {
     connection.prepare_cached(NEWEST_WHOLE)?.query_row([account], row).optional()
+}
+
+/// What was told together last; of an account of which nothing was for a long time, what was told last at all. What another
+/// row did not tell is from earlier than its time.
+pub(super) fn newest_told(connection: &Connection, account: &str) -> rusqlite::Result<Option<SnapshotRow>> {
+    let newest = newest(connection, account)?;
+    let newest_ms = newest.as_ref().map_or(0, |newest| newest.at_ms);
+    let is_recent = |whole: &SnapshotRow| newest_ms.saturating_sub(whole.at_ms) <= seen_ms(whole.every_s);
+    Ok(newest_whole(connection, account)?.filter(is_recent).or(newest))
+}
+
+/// So long an account that is seen may be without a row, in milliseconds: it has one at the first look after an hour. `every_s`: how
+/// often it is looked at.
+pub(super) fn seen_ms(every_s: Option<i64>) -> i64 {
+    every_s.unwrap_or(EVERY_S).saturating_mul(1_000).saturating_add(REPEAT_MS + LATE_MS)
+}
+
+/// Of an account that was told last so long ago, in milliseconds, nobody knows what happened since. A look is in the journal with
+/// the next cycle.
+pub(super) fn silence_ms(every_s: Option<i64>) -> i64 {
+    seen_ms(every_s).saturating_add(every_s.unwrap_or(EVERY_S).saturating_mul(1_000))
 }
 
 fn row(row: &Row<'_>) -> rusqlite::Result<SnapshotRow> {

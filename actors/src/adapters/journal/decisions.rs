@@ -1,4 +1,4 @@
-//! What was decided, a row per symbol and cycle, and how long it is kept.
+//! What was decided, a row per symbol and cycle.
 
 use super::{
     Store,
@@ -18,7 +18,7 @@ use crate::domain::{
 };
 use rusqlite::{Connection, params};
 use sha2::{Digest, Sha256};
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc};
 use uuid::Uuid;
 
 const INSERT: &str = "
@@ -35,23 +35,6 @@ const VERSION_ID: &str = "
 SELECT id FROM versions WHERE config_hash = ?1 AND model_fingerprint = ?2 AND app_version = ?3 AND settings = ?4";
 
 const INSERT_CONFIDENCE: &str = "INSERT OR IGNORE INTO confidences VALUES (?1, ?2, ?3, ?4, ?5)";
-
-/// Outcomes go with the first decisions on their bars.
-const PRUNE_OUTCOMES: &str = "
-DELETE FROM outcomes WHERE NOT EXISTS (SELECT 1 FROM confidences WHERE confidences.model = outcomes.model
-AND confidences.symbol = outcomes.symbol AND confidences.bar_close_time = outcomes.bar_close_time)";
-
-/// Settled orders go with their time, except the newest of each symbol, which is what keeps older bars from being
-/// ordered, and the fills that still count as open positions. Their events go with them.
-const PRUNE_ORDERS: &str = "
-DELETE FROM orders WHERE updated_at_ms < ?1 AND state NOT IN ('intent', 'sending', 'unknown')
-AND NOT (state = 'filled' AND closes IS NULL AND closed_at_ms IS NULL)
-AND EXISTS (SELECT 1 FROM orders AS newer WHERE newer.account = orders.account AND newer.model = orders.model
-            AND newer.symbol = orders.symbol AND newer.bar_close_time > orders.bar_close_time AND newer.closes IS NULL)";
-
-/// The newest row of an account and its newest look stay: what was realised is counted from them.
-const PRUNE_ACCOUNTS: &str = "
-DELETE FROM account_snapshots WHERE at_ms < ?1 AND rowid NOT IN (SELECT max(rowid) FROM account_snapshots GROUP BY account, is_whole)";
 
 /// What a cycle leaves in the journal.
 #[derive(Debug, Clone, Copy)]
@@ -201,34 +184,6 @@ impl Store {
             Ok(newest)
         };
         read().map_err(broken)
-    }
-
-    /// Forgets decisions and settled orders older than `keep`. An unresolved order is never forgotten, nor is the
-    /// newest of a symbol. Answers how many rows went.
-    ///
-    /// # Errors
-    /// [`JournalError::Failed`].
-    pub fn prune(&mut self, now: Duration, keep: Duration) -> Result<usize, JournalError> {
-        let before = millis(now.saturating_sub(keep));
-        self.write(|transaction| {
-            let decisions = transaction.execute("DELETE FROM decisions WHERE cycle_id < ?1", [before]);
-            let confidences = transaction.execute("DELETE FROM confidences WHERE cycle_id < ?1", [before]);
-            let outcomes = transaction.execute(PRUNE_OUTCOMES, []);
-            let accounts = transaction.execute(PRUNE_ACCOUNTS, [before]);
-            let orders = transaction.execute(PRUNE_ORDERS, [before]).map_err(broken)?;
-            if orders > 0 {
-                // A replay has to know that it cannot count them.
-                transaction.execute("DELETE FROM forgotten", []).map_err(broken)?;
-                transaction.execute("INSERT INTO forgotten VALUES (?1)", [before]).map_err(broken)?;
-            }
-            for rows in [confidences, outcomes, accounts] {
-                rows.map_err(broken)?;
-            }
-            for sql in paper::PRUNE {
-                transaction.execute(sql, [before]).map_err(broken)?;
-            }
-            Ok(decisions.map_err(broken)? + orders)
-        })
     }
 
     /// Close time of the newest bar that was decided on or ordered, unix seconds.

@@ -1,13 +1,8 @@
 //! What an account's equity was: with what a span of time began, and its highest.
 
-use super::{Store, account_snapshots::REPEAT_MS, broken};
+use super::{Store, account_snapshots::seen_ms, broken};
 use crate::domain::journal::JournalError;
 use rusqlite::{Connection, OptionalExtension, Row, params};
-
-/// Looks as often as the settings have it by default, where a row does not say how often.
-const EVERY_S: i64 = 60;
-/// A look may be so late. In milliseconds.
-const LATE_MS: i64 = 9 * 60_000;
 
 /// What was known at that time; of an account that is new since then, what was known first. Only whole looks: a deposit that
 /// another row shows is not in `unexplained` yet.
@@ -62,12 +57,6 @@ impl Store {
     pub fn peak(&self, account: &str) -> Result<Option<Peak>, JournalError> {
         peak(&self.connection, account).map_err(broken)
     }
-}
-
-/// What was told longer ago than this before a day says nothing of its begin, in milliseconds: an account that is seen has a row at
-/// the first look after an hour.
-fn seen_ms(every_s: Option<i64>) -> i64 {
-    REPEAT_MS + every_s.unwrap_or(EVERY_S).saturating_mul(1_000) + LATE_MS
 }
 
 /// With what a span of time began, unix milliseconds.

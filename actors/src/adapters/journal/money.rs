@@ -2,7 +2,7 @@
 
 use super::{
     Store, Transaction,
-    account_snapshots::{newest, newest_whole},
+    account_snapshots::{newest, newest_told, newest_whole, silence_ms},
     broken,
     equity::{begin, peak},
     millis,
@@ -140,12 +140,12 @@ impl Store {
         read().map_err(broken)
     }
 
-    /// What was told of an account last.
+    /// What was told of an account last: balance, equity and positions of one time, if they were told together lately.
     ///
     /// # Errors
     /// [`JournalError::Failed`].
     pub fn told_account(&self, account: &str) -> Result<Option<ToldAccount>, JournalError> {
-        newest(&self.connection, account).map(|row| row.map(ToldAccount::from)).map_err(broken)
+        newest_told(&self.connection, account).map(|row| row.map(ToldAccount::from)).map_err(broken)
     }
 
     /// The equity of the newest look that told all, and when, unix milliseconds: what growth and drawdown are counted with. An
@@ -165,6 +165,19 @@ impl Store {
     pub fn told_positions(&self, account: &str) -> Result<Option<(i64, Vec<HeldPosition>)>, JournalError> {
         let row = newest_whole(&self.connection, account).map_err(broken)?;
         Ok(row.and_then(|row| Some((row.at_ms, row.held()?))))
+    }
+
+    /// When an account was told last, unix milliseconds, if that was before this time and so long ago that nobody knows what was
+    /// closed since; `None`: it is known, or the account was never told.
+    ///
+    /// # Errors
+    /// [`JournalError::Failed`].
+    pub fn silent_since(&self, account: &str, begin_ms: i64, now: Duration) -> Result<Option<i64>, JournalError> {
+        let told = newest_told(&self.connection, account).map_err(broken)?;
+        let is_silent = |told: &SnapshotRow| {
+            told.at_ms < begin_ms && millis(now).saturating_sub(told.at_ms) > silence_ms(told.every_s)
+        };
+        Ok(told.filter(is_silent).map(|told| told.at_ms))
     }
 
     /// What was realised in a span of time, unix milliseconds, oldest first.

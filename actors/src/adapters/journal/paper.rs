@@ -187,12 +187,12 @@ impl Store {
                        WHERE account = ?1 ORDER BY at_ms DESC, rowid DESC LIMIT 1";
             let equity = self.connection.query_row(sql, [account], equity).optional()?;
             let day = now.as_secs() / 86_400;
-            let sql = "SELECT equity FROM paper_equity WHERE account = ?1 AND at_ms < ?2 AND equity IS NOT NULL
+            let sql = "SELECT equity - start FROM paper_equity WHERE account = ?1 AND at_ms < ?2 AND equity IS NOT NULL
                        ORDER BY at_ms DESC, rowid DESC LIMIT 1";
             let begins = params![account, millis(Duration::from_secs(day * 86_400))];
-            let before = self.connection.query_row(sql, begins, |row| row.get(0)).optional()?;
-            // An account that is new today began with its start.
-            let first = before.or_else(|| equity.map(|equity: PaperEquity| equity.start));
+            let earned: Option<f64> = self.connection.query_row(sql, begins, |row| row.get(0)).optional()?;
+            // An account that is new today began with its start, and what the settings changed of that since was not earned.
+            let first = equity.map(|equity: PaperEquity| equity.start + earned.unwrap_or(0.0));
             let first_equity = first.map(|first| (day, first));
             Ok((PaperBook { orders, last_ticket, equity, first_equity }, self.paper_history(account, model, now)?))
         };

@@ -22,6 +22,11 @@ const BAR: i64 = 1_500_000_000;
 const NOW: Duration = Duration::from_secs(1_763_812_800);
 const DAY: Duration = Duration::from_secs(86_400);
 
+/// All rows for so long.
+fn alike(keep: Duration) -> Keep {
+    Keep { decisions: keep, books: keep }
+}
+
 /// Takes away what the third version and those after it brought.
 const BEFORE_3: &str = "DROP TABLE console_actions; DROP INDEX decisions_telling; DROP INDEX orders_ticket; DROP TABLE realised; DROP TABLE unexplained; DROP TABLE equity_peaks; DROP TABLE paper_orders;\
      DROP TABLE paper_equity; ALTER TABLE decisions DROP COLUMN paper_order_id;\
@@ -301,8 +306,8 @@ fn pruning_keeps_what_is_unknown_what_is_open_and_the_newest_of_a_symbol() {
     let failed = Some(Reason::Failed { stage: "fetch", kind: "timeout" });
     store.record_decisions(cycle_id, "baseline", &[record("EURUSD", None), record("GBPUSD", failed)]).unwrap();
     assert_eq!(store.newest_bar_close_time().unwrap(), Some(BAR + 7_200));
-    assert_eq!(store.prune(NOW + 365 * DAY, 365 * DAY).unwrap(), 0, "at the limit nothing goes");
-    assert_eq!(store.prune(NOW + 365 * DAY + Duration::from_secs(1), 365 * DAY).unwrap(), 3);
+    assert_eq!(store.prune(NOW + 365 * DAY, alike(365 * DAY)).unwrap().rows, 0, "at the limit nothing goes");
+    assert_eq!(store.prune(NOW + 365 * DAY + Duration::from_secs(1), alike(365 * DAY)).unwrap().rows, 3);
     let left: Vec<_> = store.orders(false).unwrap().into_iter().map(|row| row.id).collect();
     assert_eq!(left, [&held, &doubtful, &newest].map(|order| order.client_order_id));
     assert!(events(&store, old.client_order_id).is_empty());
@@ -342,7 +347,7 @@ fn confidences_are_the_first_of_each_bar_of_the_model_that_made_them() {
     assert_eq!(known(&store, "new", 2), all[1..], "the newest");
     assert_eq!(known(&store, "old", 500), [("EURUSD".to_owned(), 0.9)]);
     assert_eq!(known(&store, "other", 500), []);
-    store.prune(DAY + Duration::from_millis(4), DAY).unwrap();
+    store.prune(DAY + Duration::from_millis(4), alike(DAY)).unwrap();
     assert_eq!(known(&store, "new", 500), all[2..]);
 }
 

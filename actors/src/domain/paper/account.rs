@@ -53,6 +53,9 @@ impl PaperAccount {
             balance: kept.balance + terms.start - kept.start,
             ..kept
         });
+        // With what was deposited since, or a smaller start would be a loss of this day.
+        let deposited = kept.map_or(0.0, |kept| terms.start - kept.start);
+        let first_equity = first_equity.map(|(day, equity)| (day, equity + deposited));
         Self { terms, orders: orders.into(), last_ticket, ended, kept, first_equity, closes: Vec::new() }
     }
 

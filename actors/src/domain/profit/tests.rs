@@ -101,10 +101,10 @@ fn a_large_move_of_the_price_is_no_deposit() {
     // One lot and a small account: 80 pips in a minute are 8 % of the balance.
     let before = look(0, 10_000.0, &[held(7, 1.0, -20.0)]);
     let change = between(&before, &look(1, 9_180.0, &[]));
-    assert_eq!(brought(&change).0[1], (7, -820.0, "gateway", "close"));
+    assert_eq!(brought(&change), (vec![(7, -820.0, "estimated", "close")], None));
     // 500 pips need longer than a minute, and a restart takes longer.
     let late = look(60, 5_000.0, &[]);
-    assert_eq!(brought(&between(&before, &late)).0[1], (7, -5_000.0, "gateway", "close"));
+    assert_eq!(brought(&between(&before, &late)), (vec![(7, -5_000.0, "estimated", "close")], None));
     assert_eq!(between(&before, &look(1, 5_000.0, &[])).unexplained, Some(-4_980.0));
 }
 
@@ -114,7 +114,26 @@ fn a_deposit_in_the_minute_of_a_small_close_is_no_profit() {
     let before = look(0, 10_000.0, &[held(7, 0.01, -20.0)]);
     let change = between(&before, &look(1, 10_030.0, &[]));
     assert_eq!(brought(&change), (vec![(7, -20.0, "estimated", "close")], Some(50.0)));
-    assert_eq!(brought(&between(&before, &look(1, 9_940.0, &[]))).0[1], (7, -60.0, "gateway", "close"), "a jump");
+    let jump = between(&before, &look(1, 9_940.0, &[]));
+    assert_eq!(brought(&jump), (vec![(7, -60.0, "estimated", "close")], None));
+}
+
+#[test]
+fn a_close_that_may_hide_a_deposit_is_no_figure_of_the_gateway() {
+    // A tenth of a percent of the price, 10.98, is what a close may differ by from what was told a minute before.
+    let before = look(0, 10_000.0, &[held(7, 0.1, -20.0)]);
+    for (balance, is_near) in
+        [(9_990.97, true), (9_990.99, false), (9_980.0, true), (9_969.03, true), (9_969.01, false)]
+    {
+        let change = between(&before, &look(1, balance, &[]));
+        let (rows, unexplained) = brought(&change);
+        let source = if is_near { "gateway" } else { "estimated" };
+        let profit = cents(balance - 10_000.0);
+        assert_eq!((rows.last(), unexplained), (Some(&(7, profit, source, "close")), None), "{balance}");
+    }
+    let unseen = vec![Candidate::unseen(9, "EURUSDm".into(), 0.1, MINUTE_MS)];
+    let rows = brought(&change(&look(0, 10_000.0, &[]), &look(1, 10_030.0, &[]), vec![], unseen)).0;
+    assert_eq!(rows, [(9, 30.0, "estimated", "close")], "nothing was told of it at all");
 }
 
 #[test]
@@ -254,7 +273,13 @@ fn what_opening_a_position_cost_is_no_loss_without_a_reason() {
 fn a_profit_that_was_never_told_is_known_by_the_balance_only() {
     let untold = |ticket| HeldPosition { profit: None, ..held(ticket, 0.1, 0.0) };
     let one = between(&look(0, 10_000.0, &[untold(7)]), &look(1, 9_980.0, &[]));
-    assert_eq!(brought(&one), (vec![(7, -20.0, "gateway", "close")], None));
+    assert_eq!(
+        brought(&one),
+        (vec![(7, -20.0, "estimated", "close")], None),
+        "there may have been a deposit beside it"
+    );
+    let small = between(&look(0, 10_000.0, &[untold(7)]), &look(1, 9_992.0, &[]));
+    assert_eq!(brought(&small), (vec![(7, -8.0, "gateway", "close")], None));
     let two = between(&look(0, 10_000.0, &[untold(7), held(8, 0.1, 5.0)]), &look(1, 9_985.0, &[]));
     assert_eq!(brought(&two).0, [(7, -20.0, "estimated", "close"), (8, 5.0, "estimated", "close")]);
 }

@@ -296,6 +296,25 @@ async fn a_fault_of_paper_costs_no_decision_and_is_counted() {
 }
 
 #[actix::test]
+async fn old_rows_that_cannot_be_deleted_stop_no_order() {
+    // The account on paper cannot be read, either.
+    for (table, column, faults) in
+        [("paper_equity", "at_ms", 2), ("account_snapshots", "at_ms", 1), ("outcomes", "bar_close_time", 1)]
+    {
+        let harness = start(TempDir::new().unwrap());
+        let other = Connection::open(harness.path()).unwrap();
+        other.execute_batch(&format!("ALTER TABLE {table} RENAME COLUMN {column} TO gone")).unwrap();
+        // The first cycle deletes what is old.
+        let old = DecisionRecord { action: Some(Action::Hold), ..decided_on(&bars(&[0])) };
+        harness.journal.send(RecordDecisions { cycle_id: 1, decisions: vec![old] }).await.unwrap();
+        assert_eq!(harness.told().await, (true, 0, 0, 0), "{table}: orders may be sent");
+        assert_eq!(harness.dropped(), (0, 0, faults), "{table}: it is counted");
+        assert_eq!(said(&harness.path()), [], "{table}: the old decision went");
+        harness.write(OrderStep::Intent { order: order(), tickets_before: None }).await.unwrap();
+    }
+}
+
+#[actix::test]
 async fn what_could_not_be_written_is_ordered_in_the_next_cycle() {
     let harness = start(TempDir::new().unwrap());
     record(&harness, 1, held(&[0, 1])).await;
@@ -315,12 +334,13 @@ async fn old_trades_go_but_for_the_newest() {
     for hour in (10_i64..60).step_by(10) {
         record(&harness, hour.unsigned_abs(), sold(&[hour - 10, hour])).await;
     }
-    let (now, keep) = (SystemClock.now(), Duration::from_secs(3_600));
+    let (now, hour) = (SystemClock.now(), Duration::from_secs(3_600));
+    let keep = Keep { decisions: hour, books: hour };
     let mut store = Store::open_existing(&harness.path()).unwrap();
     let count = |store: &Store| store.paper_orders().unwrap().len();
     assert_eq!(count(&store), 5, "each ended one bar later");
     store.prune(now, keep).unwrap();
     assert_eq!(count(&store), 5, "all are of today");
-    store.prune(now + 2 * keep, keep).unwrap();
+    store.prune(now + 2 * hour, keep).unwrap();
     assert_eq!((count(&store), store.paper_equities().unwrap().len()), (1, 1));
 }

@@ -65,7 +65,8 @@ pub struct Health {
 /// What is known of the account at the gateway.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AccountHealth {
-    /// When its open positions were told last, since the unix epoch; `None`: not since the daemon's start.
+    /// When the newest account and positions were told that the journal has, since the unix epoch; `None`: not since the
+    /// daemon's start.
     pub told_at: Option<Duration>,
     /// Why nothing newer is known; `None` if the last question was answered, or none was asked.
     pub trouble: Option<String>,

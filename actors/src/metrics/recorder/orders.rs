@@ -4,7 +4,7 @@ use super::{Recorder, cycle::distinct};
 use crate::{
     domain::{names::Step, order::Outcome, order_manager::OrderResult},
     messages::{Event, SignalReport, SignalResult},
-    metrics::health::{AccountHealth, GatewayState, PositionsState},
+    metrics::health::{GatewayState, PositionsState},
 };
 use std::time::{Duration, Instant};
 
@@ -58,7 +58,7 @@ impl Recorder {
     }
 
     /// What the gateway reported about the account, or that it did not.
-    pub(super) fn gateway_told(&mut self, event: &Event, (now, instant): (Duration, Instant)) {
+    pub(super) fn gateway_told(&mut self, event: &Event, instant: Instant) {
         match event {
             Event::EquityTold(equity) => self.account.told_equity(*equity, instant),
             Event::AccountPollFailed => {
@@ -70,7 +70,7 @@ impl Recorder {
             Event::PositionsTold(count) => {
                 self.account.told_positions(*count, instant);
                 if count.is_some() {
-                    self.state.account = AccountHealth { told_at: Some(now), trouble: None };
+                    self.state.account.trouble = None;
                 }
             }
             Event::GatewayChecked { trouble } => {

@@ -47,6 +47,20 @@ async fn what_the_gateway_tells_of_the_account_is_reported_and_what_it_does_not_
 }
 
 #[actix::test]
+async fn what_was_told_before_an_order_is_kept_as_from_before_it() {
+    let gateway = Gateway::start(|all| vec![newest(all).fill(1).after_ms(50)]);
+    let limits = Limits { positions_max: 1, loss_pct_per_day_max: 50.0, ..Limits::default() };
+    let running = limited(limits).start(&gateway.address);
+    gateway.account().positions = Some(Vec::new());
+    assert_eq!(text(&running.cycle(1, &["EURUSD"], BAR).await[0]), "filled");
+    running.journal.send(crate::messages::RecordDecisions { cycle_id: 1, decisions: Vec::new() }).await.unwrap();
+    let journal = rusqlite::Connection::open(running.folder.path().join("journal.db")).unwrap();
+    let number = |sql: &str| journal.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
+    let told = number("SELECT max(at_ms) FROM account_snapshots WHERE positions IS NOT NULL AND equity IS NOT NULL");
+    assert!(told < number("SELECT at_ms FROM order_events WHERE state = 'filled'"));
+}
+
+#[actix::test]
 async fn an_empty_list_that_proves_nothing_is_no_count() {
     let gateway = Gateway::start(|all| vec![newest(all).refuse("MARKET_CLOSED")]);
     let limits = Limits { positions_max: 1, ..Limits::default() };

@@ -7,7 +7,7 @@ use super::{
 use crate::daemon::console::{app_state::AppState, facts::Facts};
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::{DateTime, Datelike, Days, NaiveTime, Utc};
-use sentinel_actors::{adapters::journal::Range, domain::drift::CONFIDENCES};
+use sentinel_actors::{adapters::journal::Range, domain::drift::CONFIDENCES, metrics::health::AccountHealth};
 use serde_json::{Value, json};
 
 /// The bins where no reference has others.
@@ -18,12 +18,12 @@ pub async fn money(request: HttpRequest, app: web::Data<AppState>) -> HttpRespon
 }
 
 async fn make_money(request: &HttpRequest, app: &AppState) -> Answer {
-    let of = ledgers(app);
+    // Without the MetricsActor the journal's own time stays, which is never too new.
+    let told = app.health.answer().await.map(|health| health.account).unwrap_or_default();
+    let of = ledgers(app, &told);
     let starts = starts(of.now_ms).ok_or_else(|| bad("the daemon's clock is out of range"))?;
     let mut rows = app.reader.journal(move |journal| journal.money(&of, &starts)).await.map_err(unread)?;
-    // Without the MetricsActor the journal's own time stays, which is never too new.
-    let told_at = app.health.answer().await.and_then(|health| health.account.told_at);
-    if let (Some(account), Some(told_at)) = (&mut rows.account, told_at) {
+    if let (Some(account), Some(told_at)) = (&mut rows.account, told.told_at) {
         account.seen_ms = account.seen_ms.max(millis(told_at));
     }
     let cycle_id = newest_cycle(app, rows.newest_cycle).await;
@@ -53,8 +53,8 @@ async fn make_equity(request: &HttpRequest, app: &AppState) -> Answer {
     let name = query.text("range").unwrap_or("month");
     let range = Range::ALL.into_iter().find(|(known, _)| *known == name);
     let (name, range) = range.ok_or_else(|| bad("range must be day, week, month or all"))?;
-    let (account, now_ms) = (app.facts.journal_account.clone(), millis(app.clock.now()));
-    let curves = app.reader.journal(move |journal| journal.equity(&account, range, now_ms)).await.map_err(unread)?;
+    let of = ledgers(app, &AccountHealth::default());
+    let curves = app.reader.journal(move |journal| journal.equity(&of, range)).await.map_err(unread)?;
     let cycle_id = newest_cycle(app, curves.newest_cycle).await;
     let body = json!({"range": name, "live": as_json(curves.live)?, "paper": as_json(curves.paper)?});
     answer(request, app, Body::new(cycle_id, body))

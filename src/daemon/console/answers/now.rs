@@ -44,11 +44,17 @@ struct Stopped {
 /// Why a daemon that sends nothing has no results.
 const DRY_RUN: &str = "dry run: no order is sent";
 
-/// Whose figures, and when.
-pub(super) fn ledgers(app: &AppState) -> Ledgers {
+/// Why there is no account on paper.
+const PAPER_OFF: &str = "paper is off";
+
+/// Whose figures, and when. `told`: what the gateway tells of the account at present.
+pub(super) fn ledgers(app: &AppState, told: &AccountHealth) -> Ledgers {
     Ledgers {
         account: app.facts.journal_account.clone(),
         no_live: (!app.facts.is_live).then_some(DRY_RUN),
+        no_paper: (!app.facts.has_paper).then_some(PAPER_OFF),
+        told_ms: told.told_at.map(millis),
+        trouble: told.trouble.clone(),
         digits: app.facts.symbols.iter().map(|symbol| (symbol.name.clone(), symbol.digits)).collect(),
         now_ms: millis(app.clock.now()),
     }
@@ -61,10 +67,9 @@ pub async fn now(request: HttpRequest, app: web::Data<AppState>, doors: web::Dat
 async fn make(request: &HttpRequest, app: &AppState, doors: &Doors) -> Answer {
     let health = health(app).await?;
     let since_ms = app.halt.since_ms();
-    let (of, shared) = (ledgers(app), app.facts.clone());
-    let told_ms = health.account.told_at.map(millis);
+    let (of, shared) = (ledgers(app, &health.account), app.facts.clone());
     let of_now = of.now_ms / 1_000;
-    let rows = app.reader.journal(move |journal| read(journal, &of, &shared, told_ms, since_ms)).await;
+    let rows = app.reader.journal(move |journal| read(journal, &of, &shared, since_ms)).await;
     let Rows { decisions, mut signals, positions, unresolved, mut today, halt: stopped } = rows.map_err(unread)?;
     as_told(&mut today.0, &health.account);
     let halt = shown(app, since_ms, Some(stopped));
@@ -155,13 +160,7 @@ fn unresolved_row(order: &OrderShown) -> Value {
            "reason": order.reason})
 }
 
-fn read(
-    journal: &mut ConsoleReader,
-    of: &Ledgers,
-    facts: &Facts,
-    told_ms: Option<i64>,
-    since_ms: Option<i64>,
-) -> Result<Rows, ReadError> {
+fn read(journal: &mut ConsoleReader, of: &Ledgers, facts: &Facts, since_ms: Option<i64>) -> Result<Rows, ReadError> {
     let mut signals = HashMap::new();
     for symbol in &facts.symbols {
         if let Some(signal) = journal.newest_signal(&symbol.name)? {
@@ -171,7 +170,7 @@ fn read(
     Ok(Rows {
         decisions: journal.newest_decisions()?,
         signals,
-        positions: journal.positions(&of.account, &gateway_names(facts), told_ms)?.counts(),
+        positions: journal.positions(of, &gateway_names(facts))?.counts(),
         unresolved: journal.unresolved(UNRESOLVED_MAX)?,
         today: journal.today(of)?,
         halt: stopped(journal, &of.account, since_ms, facts.failures_max)?,

@@ -1,14 +1,17 @@
-//! The curves of equity, live and on paper, with peak and drawdown. A curve is read at a few hundred points, and the deepest
-//! drawdown is kept from one answer to the next: a year has half a million rows.
+//! The curves of equity, live and on paper, with peak and drawdown. A curve is read at a few hundred points: a year has half a
+//! million rows.
 
-use super::{ConsoleReader, ReadError};
+mod drawdown;
+
+use super::{ConsoleReader, Ledgers, ReadError};
+use crate::adapters::journal::equity::peak;
+pub(super) use drawdown::Drawdowns;
+use drawdown::{Drawdown, Stands, scan, steps, steps_until};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Serialize;
 
 /// Points of a curve besides the first, the last and the deepest.
 const POINTS: i64 = 480;
-/// Rows that one answer adds to what is known of the drawdown.
-const SCANNED_MAX: i64 = 60_000;
 
 /// How far back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,14 +43,16 @@ impl Range {
 #[allow(missing_docs)] // config/console/README.md documents every field.
 pub struct Curve {
     pub unit: Option<String>,
-    pub columns: [&'static str; 3],
-    pub rows: Vec<(i64, Option<f64>, Option<f64>)>,
+    pub columns: [&'static str; 4],
+    pub rows: Vec<(i64, Option<f64>, Option<f64>, f64)>,
     pub peak: Option<f64>,
     pub peak_ms: Option<i64>,
     pub drawdown: Option<f64>,
     pub drawdown_share: Option<f64>,
     pub drawdown_max: Option<f64>,
     pub drawdown_max_share: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unpriced: Option<i64>,
 }
 
 /// Both.
@@ -59,74 +64,53 @@ pub struct EquityCurves {
     pub paper: Option<Curve>,
 }
 
-/// What is known of a ledger's drawdown up to a row.
-#[derive(Debug, Default)]
-pub(super) struct Drawdowns {
-    live: Drawdown,
-    paper: Drawdown,
-    account: String,
-}
-
-#[derive(Debug, Default)]
-struct Drawdown {
-    /// The row after which the scan goes on.
-    seen: i64,
-    /// The newest time of the rows so far, and count and sum of the unexplained steps up to it: one that is taken back later
-    /// makes all that was counted wrong.
-    seen_ms: i64,
-    steps: (usize, f64),
-    is_complete: bool,
-    unit: String,
-    /// Highest so far without what nobody explains, and what the account had then.
-    peak: Option<(f64, f64, i64)>,
-    now: Option<f64>,
-    /// Depth, share of the peak and time.
-    deepest: Option<(f64, f64, i64)>,
-}
-
-impl Drawdown {
-    fn take(&mut self, at_ms: i64, equity: f64, unexplained: f64) {
-        let own = equity - unexplained;
-        self.now = Some(own);
-        let peak = match self.peak {
-            Some(peak) if peak.0 >= own => peak,
-            _ => (own, equity, at_ms),
-        };
-        self.peak = Some(peak);
-        let depth = peak.0 - own;
-        if self.deepest.is_none_or(|(deepest, ..)| depth > deepest) {
-            self.deepest = Some((depth, share(depth, peak.1), at_ms));
-        }
-    }
-}
-
-fn share(depth: f64, peak: f64) -> f64 {
-    if peak > 0.0 { depth / peak } else { f64::NAN }
-}
-
 /// A ledger's table: its columns of equity and balance, and those that take their place where money is not known.
 struct Source {
     table: &'static str,
     money: [&'static str; 2],
+    /// What of the equity was not earned, besides the steps of the balance that no close explains.
+    paid_in: &'static str,
+    /// How many results are not in it, of the account `?1`; `NULL`: all are.
+    unpriced: &'static str,
     /// Which rows count. A deposit is noticed at the next whole look: until then other rows would make it a peak.
     counts: &'static str,
 }
 
-const LIVE: Source = Source { table: "account_snapshots", money: ["equity", "balance"], counts: "is_whole" };
-const PAPER: Source = Source { table: "paper_equity", money: ["equity", "balance"], counts: "1" };
-const PAPER_POINTS: Source = Source { table: "paper_equity", money: ["points + open_points", "points"], counts: "1" };
+const LIVE: Source = Source {
+    table: "account_snapshots",
+    money: ["equity", "balance"],
+    paid_in: "0.0",
+    unpriced: "SELECT NULL FROM (SELECT ?1)",
+    counts: "is_whole",
+};
+/// A start that the settings have changed is a deposit or a withdrawal.
+const PAPER: Source = Source {
+    table: "paper_equity",
+    money: ["equity", "balance"],
+    paid_in: "start",
+    unpriced: "SELECT unpriced FROM paper_equity WHERE account = ?1 ORDER BY at_ms DESC, rowid DESC LIMIT 1",
+    counts: "1",
+};
+const PAPER_POINTS: Source = Source {
+    table: "paper_equity",
+    money: ["points + open_points", "points"],
+    paid_in: "0.0",
+    unpriced: "SELECT count(*) FROM paper_orders WHERE account = ?1 AND closes IS NULL AND exit_at IS NOT NULL AND net_points IS NULL",
+    counts: "1",
+};
 
 impl ConsoleReader {
-    /// The curves of this account over a range that ends now (unix milliseconds).
+    /// The curves over a range that ends now.
     ///
     /// # Errors
     /// See [`ReadError`].
-    pub fn equity(&mut self, account: &str, range: Range, now_ms: i64) -> Result<EquityCurves, ReadError> {
+    pub fn equity(&mut self, of: &Ledgers, range: Range) -> Result<EquityCurves, ReadError> {
+        let account = of.account.as_str();
         let mut drawdowns = std::mem::take(&mut self.drawdowns);
         if drawdowns.account != account {
             drawdowns = Drawdowns { account: account.to_owned(), ..Drawdowns::default() };
         }
-        let from_ms = now_ms.saturating_sub(range.days().saturating_mul(86_400_000));
+        let from_ms = of.now_ms.saturating_sub(range.days().saturating_mul(86_400_000));
         let read = self.read(|connection| {
             let currency: Option<String> = connection
                 .prepare_cached("SELECT currency FROM account_snapshots WHERE account = ?1 ORDER BY at_ms DESC, rowid DESC LIMIT 1")?
@@ -142,7 +126,7 @@ impl ConsoleReader {
                 .query_row([account], |row| row.get(0))
                 .optional()?;
             let live = curve(connection, &LIVE, account, from_ms, currency.clone(), &mut drawdowns.live)?;
-            let paper = match is_in_money {
+            let paper = match is_in_money.filter(|_| of.no_paper.is_none()) {
                 None => None,
                 Some(false) if has_several => None,
                 Some(true) => curve(connection, &PAPER, account, from_ms, currency, &mut drawdowns.paper)?,
@@ -158,7 +142,7 @@ impl ConsoleReader {
     }
 }
 
-type Point = (i64, Option<f64>, Option<f64>);
+type Point = (i64, Option<f64>, Option<f64>, f64);
 
 /// `None` if no equity was ever told.
 fn curve(
@@ -170,15 +154,17 @@ fn curve(
     drawdown: &mut Drawdown,
 ) -> rusqlite::Result<Option<Curve>> {
     let key = format!("{:?}{:?}", source.money, unit);
-    if drawdown.unit != key {
-        *drawdown = Drawdown { unit: key, ..Drawdown::default() };
-    }
-    scan(connection, source, account, drawdown)?;
-    let Source { table, money: [equity, balance], counts } = source;
-    let point = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+    drawdown.count_in(key);
+    let steps = steps(connection, source, account)?;
+    scan(connection, source, account, (&steps, drawdown))?;
+    let Source { table, money: [equity, balance], paid_in, counts, unpriced } = source;
+    let point = |row: &Row<'_>| {
+        let at_ms = row.get(0)?;
+        Ok((at_ms, row.get(1)?, row.get(2)?, row.get::<_, f64>(3)? + steps_until(&steps, at_ms).1))
+    };
     let at = |order: &str, condition: &str| {
         format!(
-            "SELECT at_ms, {equity}, {balance} FROM {table} WHERE account = ?1 AND {equity} IS NOT NULL AND {counts} AND at_ms {condition} ?2
+            "SELECT at_ms, {equity}, {balance}, {paid_in} FROM {table} WHERE account = ?1 AND {equity} IS NOT NULL AND {counts} AND at_ms {condition} ?2
              ORDER BY at_ms {order}, rowid {order} LIMIT 1"
         )
     };
@@ -204,62 +190,25 @@ fn curve(
             rows.push(found);
         }
     }
-    if let Some((_, _, at_ms)) = drawdown.deepest.filter(|(_, _, at_ms)| *at_ms >= from_ms) {
+    if let Some((.., at_ms)) = drawdown.deepest.filter(|(_, _, at_ms)| *at_ms >= from_ms) {
         rows.extend(next.query_row(params![account, at_ms], point).optional()?);
     }
     rows.push(newest);
     rows.sort_by_key(|row| row.0);
     rows.dedup_by_key(|row| row.0);
-    let is_known = drawdown.is_complete;
-    let peak = drawdown.peak.filter(|_| is_known);
-    let depth = peak.zip(drawdown.now).map(|((own, ..), now)| own - now);
+    // The highest that was ever told is kept also where its row is not any more.
+    let kept = if source.table == LIVE.table { peak(connection, account)? } else { None };
+    let Stands { peak, now, deepest } = drawdown.stands(kept, newest.1);
     Ok(Some(Curve {
         unit,
-        columns: ["at_ms", "equity", "balance"],
+        columns: ["at_ms", "equity", "balance", "unexplained"],
         rows,
-        peak: peak.map(|(_, peak, _)| peak),
-        peak_ms: peak.map(|(_, _, at_ms)| at_ms),
-        drawdown: depth,
-        drawdown_share: depth.zip(peak).map(|(depth, (_, peak, _))| share(depth, peak)),
-        drawdown_max: drawdown.deepest.filter(|_| is_known).map(|(depth, ..)| depth),
-        drawdown_max_share: drawdown.deepest.filter(|_| is_known).map(|(_, share, _)| share),
+        peak: peak.map(|(peak, _)| peak),
+        peak_ms: peak.map(|(_, at_ms)| at_ms),
+        drawdown: now.map(|(depth, _)| depth),
+        drawdown_share: now.map(|(_, share)| share),
+        drawdown_max: deepest.map(|(depth, _)| depth),
+        drawdown_max_share: deepest.map(|(_, share)| share),
+        unpriced: connection.prepare_cached(unpriced)?.query_row([account], |row| row.get(0))?,
     }))
-}
-
-fn steps_until(steps: &[(i64, f64)], at_ms: i64) -> (usize, f64) {
-    let until = steps.iter().take_while(|(at, _)| *at <= at_ms);
-    until.fold((0, 0.0), |(count, sum), (_, amount)| (count + 1, sum + amount))
-}
-
-/// Adds the rows that are new since the last answer.
-fn scan(connection: &Connection, source: &Source, account: &str, drawdown: &mut Drawdown) -> rusqlite::Result<()> {
-    let Source { table, money: [equity, _], counts } = source;
-    let mut steps = Vec::new();
-    if source.table == LIVE.table {
-        let mut select =
-            connection.prepare_cached("SELECT at_ms, amount FROM unexplained WHERE account = ?1 ORDER BY at_ms")?;
-        let step = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, f64>(1)?));
-        steps = select.query_map([account], step)?.collect::<rusqlite::Result<_>>()?;
-    }
-    if steps_until(&steps, drawdown.seen_ms) != drawdown.steps {
-        *drawdown = Drawdown { unit: std::mem::take(&mut drawdown.unit), ..Drawdown::default() };
-    }
-    let mut select = connection.prepare_cached(&format!(
-        "SELECT rowid, at_ms, iif({counts}, {equity}, NULL) FROM {table} WHERE account = ?1 AND rowid > ?2 ORDER BY rowid LIMIT ?3"
-    ))?;
-    let mut rows = select.query(params![account, drawdown.seen, SCANNED_MAX])?;
-    let mut count = 0;
-    while let Some(row) = rows.next()? {
-        count += 1;
-        let (rowid, at_ms): (i64, i64) = (row.get(0)?, row.get(1)?);
-        if let Some(equity) = row.get::<_, Option<f64>>(2)? {
-            let unexplained = steps.iter().take_while(|(at, _)| *at <= at_ms).map(|(_, amount)| amount).sum();
-            drawdown.take(at_ms, equity, unexplained);
-        }
-        drawdown.seen = rowid;
-        drawdown.seen_ms = drawdown.seen_ms.max(at_ms);
-    }
-    drawdown.steps = steps_until(&steps, drawdown.seen_ms);
-    drawdown.is_complete = count < SCANNED_MAX;
-    Ok(())
 }

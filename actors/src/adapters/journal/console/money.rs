@@ -10,6 +10,7 @@ pub(super) use book::{of_paper, of_ticket};
 pub use slippage::Slippage;
 
 use super::{ConsoleReader, ReadError};
+use rusqlite::Connection;
 use serde::Serialize;
 use std::collections::HashMap;
 
@@ -34,12 +35,18 @@ impl Money {
 }
 
 /// Whose figures are asked for, and when.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Ledgers {
     /// The trading account.
     pub account: String,
     /// Why live orders earn nothing that is known; `None` in live mode.
     pub no_live: Option<&'static str>,
+    /// Why there is no account on paper; `None` if there is one.
+    pub no_paper: Option<&'static str>,
+    /// When the newest account was told that the journal has, since the daemon's start, unix milliseconds.
+    pub told_ms: Option<i64>,
+    /// Why nothing newer is told.
+    pub trouble: Option<String>,
     /// Decimal places of each symbol's prices.
     pub digits: HashMap<String, u32>,
     /// Unix milliseconds.
@@ -104,6 +111,13 @@ pub struct MoneyRows {
     pub slippage: Option<Slippage>,
 }
 
+/// When the first day began of which no order was forgotten, unix milliseconds.
+fn first_day(connection: &Connection) -> rusqlite::Result<i64> {
+    let mut select = connection.prepare_cached("SELECT max(before_ms) FROM forgotten")?;
+    let forgotten: Option<i64> = select.query_row([], |row| row.get(0))?;
+    Ok(forgotten.map_or(i64::MIN, |before_ms| (before_ms.div_euclid(DAY_MS) + 1).saturating_mul(DAY_MS)))
+}
+
 impl ConsoleReader {
     /// The day so far, live and on paper; since 00:00 UTC.
     ///
@@ -113,7 +127,7 @@ impl ConsoleReader {
         let from_ms = of.now_ms - of.now_ms.rem_euclid(DAY_MS);
         self.read(|connection| {
             let book = book::book(connection, of, from_ms)?;
-            let sums = book.sums(|_, _| true);
+            let sums = book.sums(from_ms..i64::MAX, |_, _| true);
             let (open, seen_ms) = open::live(connection, &book, of)?;
             let live = Today { realised: sums.live, open, seen_ms, trades: sums.live_trades };
             let open = open::on_paper(connection, &book, of)?;
@@ -135,14 +149,14 @@ impl ConsoleReader {
                 period: Some(name),
                 day: None,
                 from_ms: *from_ms,
-                sums: book.sums(|_, at_ms| at_ms >= *from_ms),
+                sums: book.sums(*from_ms..i64::MAX, |_, at_ms| at_ms >= *from_ms),
             };
             Ok(MoneyRows {
                 newest_cycle: super::newest_cycle(connection)?,
                 account: account::told(connection, &of.account)?,
-                paper_start: account::paper_start(connection, &of.account)?,
+                paper_start: account::paper_start(connection, &of.account)?.filter(|_| of.no_paper.is_none()),
                 periods: starts.iter().map(period).collect(),
-                days: book.days(),
+                days: book.days(first_day(connection)?),
                 symbols: book.symbols(month),
                 unexplained: account::unexplained(connection, &of.account, book.currency.as_deref())?,
                 slippage: slippage::slippage(connection, of, month)?,

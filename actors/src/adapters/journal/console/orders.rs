@@ -103,7 +103,8 @@ pub struct OrderStory {
 }
 
 impl ConsoleReader {
-    /// A page of orders whose place is before this one.
+    /// A page of orders whose place is before this one. `told`: the account of which the gateway told since the daemon's start,
+    /// and when the newest was told that the journal has, unix milliseconds.
     ///
     /// # Errors
     /// See [`ReadError`].
@@ -111,8 +112,8 @@ impl ConsoleReader {
         &self,
         ledger: Ledger,
         (symbol, state): (Option<&str>, Option<&str>),
-        before: Option<i64>,
-        limit: usize,
+        (before, limit): (Option<i64>, usize),
+        told: Option<(&str, i64)>,
     ) -> Result<OrderPage, ReadError> {
         let most = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
         let place = before.unwrap_or(i64::MAX);
@@ -142,7 +143,7 @@ impl ConsoleReader {
             let mut rows = rows.collect::<rusqlite::Result<Vec<_>>>()?;
             let has_more = rows.len() > limit;
             rows.truncate(limit);
-            complete(connection, ledger, &mut rows)?;
+            complete(connection, ledger, &mut rows, told)?;
             let next_before = rows.last().map(|row| row.rowid).filter(|_| has_more);
             Ok(OrderPage { newest_cycle, rows, next_before })
         })
@@ -161,11 +162,11 @@ impl ConsoleReader {
         self.read(|connection| connection.prepare_cached(&sql)?.query_map([most], live)?.collect())
     }
 
-    /// An order, live or on paper; `None` if there is none.
+    /// An order, live or on paper; `None` if there is none. `told` as for a page.
     ///
     /// # Errors
     /// See [`ReadError`].
-    pub fn order_story(&self, id: &str) -> Result<Option<OrderStory>, ReadError> {
+    pub fn order_story(&self, id: &str, told: Option<(&str, i64)>) -> Result<Option<OrderStory>, ReadError> {
         self.read(|connection| {
             let newest_cycle = super::newest_cycle(connection)?;
             let of_live = format!("SELECT {} FROM orders WHERE id = ?1", live_columns());
@@ -178,7 +179,7 @@ impl ConsoleReader {
             }
             let Some(order) = order else { return Ok(None) };
             let mut orders = [order];
-            complete(connection, ledger, &mut orders)?;
+            complete(connection, ledger, &mut orders, told)?;
             let [order] = orders;
             let events = match ledger {
                 Ledger::Live => events(connection, id)?,

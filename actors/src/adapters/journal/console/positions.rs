@@ -1,9 +1,10 @@
 //! Open positions: as the gateway listed them, as the journal counts them, and on paper.
 
 use super::{
-    ConsoleReader, Money, ReadError, money, price,
+    ConsoleReader, Ledgers, Money, ReadError, money, price,
     told::{currency, listed},
 };
+use crate::adapters::journal::paper::{COLUMNS, PaperRow, paper_row};
 use rusqlite::{Connection, Row};
 use serde::Serialize;
 use std::collections::HashMap;
@@ -39,20 +40,16 @@ pub struct Positions {
 }
 
 impl ConsoleReader {
-    /// The open positions of this account. `symbols` has our name for each of the broker's, in lower case. The journal has only
-    /// when the list changed last; `told_ms` is when it was told last since the daemon's start.
+    /// The open positions. `symbols` has our name for each of the broker's, in lower case. The journal has only when the list
+    /// changed last; `of` has when it was told last since the daemon's start.
     ///
     /// # Errors
     /// See [`ReadError`].
-    pub fn positions(
-        &self,
-        account: &str,
-        symbols: &HashMap<String, String>,
-        told_ms: Option<i64>,
-    ) -> Result<Positions, ReadError> {
+    pub fn positions(&self, of: &Ledgers, symbols: &HashMap<String, String>) -> Result<Positions, ReadError> {
+        let account = of.account.as_str();
         self.read(|connection| {
             let listed = listed(connection, account)?;
-            let seen_ms = listed.as_ref().map(|(at_ms, _)| *at_ms).max(told_ms);
+            let seen_ms = listed.as_ref().map(|(at_ms, _)| *at_ms).max(of.told_ms);
             let currency = currency(connection, account)?;
             let listed = listed.map(|(_, positions)| positions).unwrap_or_default();
             let mut held = held(connection, account)?;
@@ -101,7 +98,9 @@ impl ConsoleReader {
                 }
                 false => ours,
             }));
-            rows.extend(on_paper(connection, account)?);
+            if of.no_paper.is_none() {
+                rows.extend(on_paper(connection, account)?);
+            }
             rows.truncate(super::ROWS_MAX);
             Ok(Positions { newest_cycle: super::newest_cycle(connection)?, seen_ms, rows })
         })
@@ -165,30 +164,33 @@ fn held(connection: &Connection, account: &str) -> rusqlite::Result<Vec<(Positio
 }
 
 fn on_paper(connection: &Connection, account: &str) -> rusqlite::Result<Vec<PositionShown>> {
-    let mut select = connection.prepare_cached(
-        "SELECT ticket, symbol, gateway_name, side, volume, entry_price, mark_price, stop_loss, take_profit, entry_at, id,
-         spread_points IS NULL FROM paper_orders WHERE account = ?1 AND exit_at IS NULL AND closes IS NULL
-         ORDER BY rowid DESC LIMIT 500",
-    )?;
+    let mut select = connection.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM paper_orders WHERE account = ?1 AND exit_at IS NULL AND closes IS NULL
+         ORDER BY rowid DESC LIMIT 500"
+    ))?;
     let position = |row: &Row<'_>| {
-        let (entry, mark): (Option<f64>, f64) = (row.get(5)?, row.get(6)?);
-        let mut profit = money::of_paper(None, None, row.get(11)?);
-        profit.why = Some("reckoned when it ends".into());
+        let PaperRow { order, .. } = paper_row(row)?;
+        // Money needs rates that the journal does not have.
+        let (points, why) = match order.entry {
+            Some(_) => (Some(order.open_points()), "in money when it ends"),
+            None => (None, "it is entered at the next bar's open"),
+        };
+        let profit = Money { why: Some(why.into()), ..money::of_paper(None, points, order.costs.is_none()) };
         Ok(PositionShown {
             ledger: "paper",
-            ticket: row.get(0)?,
-            symbol: row.get(1)?,
-            gateway_name: row.get(2)?,
-            side: row.get(3)?,
-            volume: row.get(4)?,
-            open_price: entry,
-            current_price: Some(mark),
-            stop_loss: price(row.get(7)?),
-            take_profit: price(row.get(8)?),
-            opened_ms: row.get::<_, Option<i64>>(9)?.map(|at| at.saturating_mul(1_000)),
-            order_id: row.get(10)?,
+            ticket: Some(order.ticket),
+            symbol: Some(order.symbol.to_string()),
+            side: order.side.as_str().into(),
+            volume: order.volume,
+            open_price: order.entry.map(|entry| entry.price),
+            current_price: Some(order.mark),
+            stop_loss: price(order.stop_loss),
+            take_profit: price(order.take_profit),
+            opened_ms: order.entry.map(|entry| entry.at.saturating_mul(1_000)),
+            order_id: Some(order.id.to_string()),
             state: "open",
             profit,
+            gateway_name: order.gateway_name,
         })
     };
     select.query_map([account], position)?.collect()

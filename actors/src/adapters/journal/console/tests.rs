@@ -53,6 +53,11 @@ impl Journal {
     }
 }
 
+/// A live account, at this time in unix milliseconds.
+fn at(now_ms: i64) -> Ledgers {
+    Ledgers { account: ACCOUNT.into(), now_ms, ..Ledgers::default() }
+}
+
 /// As the decision's rest.
 const HOLD: &str = "'HOLD', 'below_threshold', NULL, NULL, NULL, NULL, NULL, NULL";
 
@@ -170,7 +175,7 @@ fn an_order_has_its_fill_its_end_and_its_profit() {
          INSERT INTO realised VALUES ('{ACCOUNT}', 9, 20, 'estimated', 'close', 'GBPUSD', '00000000-0000-4000-8000-000000000003', 4.0, 1, 0.1),
          ('{ACCOUNT}', 9, 20, 'gateway', 'close', 'GBPUSD', '00000000-0000-4000-8000-000000000003', 5.5, 1, 0.1);"
     ));
-    let page = journal.reader.orders_page(Ledger::Live, (None, None), None, 10).unwrap();
+    let page = journal.reader.orders_page(Ledger::Live, (None, None), (None, 10), None).unwrap();
     let ids: Vec<_> = page.rows.iter().map(|row| row.id.as_str()).collect();
     assert_eq!(
         (ids, page.next_before),
@@ -196,13 +201,59 @@ fn an_order_has_its_fill_its_end_and_its_profit() {
     let end = opening.exit.as_ref().unwrap();
     assert_eq!((opening.close, end.price, end.reason.as_deref()), (Some(1.1), Some(1.3), Some("opposite")));
     assert_eq!(opening.entry.as_ref().unwrap().at_ms, Some(6));
-    let first = journal.reader.orders_page(Ledger::Live, (Some("GBPUSD"), None), None, 1).unwrap();
-    let next = journal.reader.orders_page(Ledger::Live, (Some("GBPUSD"), None), first.next_before, 1).unwrap();
+    let first = journal.reader.orders_page(Ledger::Live, (Some("GBPUSD"), None), (None, 1), None).unwrap();
+    let next = journal.reader.orders_page(Ledger::Live, (Some("GBPUSD"), None), (first.next_before, 1), None).unwrap();
     assert_eq!((next.rows[0].id.as_str(), next.next_before), ("00000000-0000-4000-8000-000000000003", None));
-    assert_eq!(journal.reader.orders_page(Ledger::Live, (None, Some("rejected")), None, 10).unwrap().rows.len(), 1);
-    let story = journal.reader.order_story("00000000-0000-4000-8000-000000000001").unwrap().unwrap();
+    assert_eq!(
+        journal.reader.orders_page(Ledger::Live, (None, Some("rejected")), (None, 10), None).unwrap().rows.len(),
+        1
+    );
+    let story = journal.reader.order_story("00000000-0000-4000-8000-000000000001", None).unwrap().unwrap();
     assert_eq!((story.events.len(), story.decision.unwrap().cycle_id), (2, 1));
-    assert_eq!(journal.reader.order_story("none").unwrap(), None);
+    assert_eq!(journal.reader.order_story("none", None).unwrap(), None);
+}
+
+#[test]
+fn an_orders_position_is_what_the_gateway_listed_last() {
+    let journal = Journal::new();
+    let id = |number: i64| format!("00000000-0000-4000-8000-00000000000{number}");
+    // 1 and 2 are listed, of which the other side has released 2; 3 is not; 4 was released and is not; 5 came after the list.
+    for (number, bar, closed) in
+        [(1, 0, "NULL"), (2, 1, "1767578400000"), (3, 2, "NULL"), (4, 3, "1767578400000"), (5, 6, "NULL")]
+    {
+        let rest = format!("'filled', {number}, 1.2, NULL, {closed}");
+        journal.order(&id(number), "EURUSD", MONDAY + bar * HOUR, &rest);
+    }
+    let held = |ticket: i64| format!("{{\"ticket\":{ticket},\"symbol\":\"EURUSDm\",\"side\":\"BUY\",\"volume\":0.1}}");
+    journal.run(&format!(
+        "INSERT INTO account_snapshots (at_ms, account, balance, equity, currency, positions, is_whole)
+         VALUES ({}, '{ACCOUNT}', 100, 101, 'USD', '[{},{}]', 1);",
+        (MONDAY + 5 * HOUR) * 1_000,
+        held(1),
+        held(2)
+    ));
+    let positions = |told_hour: i64| {
+        let told = Some((ACCOUNT, (MONDAY + told_hour * HOUR) * 1_000));
+        let page = journal.reader.orders_page(Ledger::Live, (None, None), (None, 10), told).unwrap();
+        let mut positions: Vec<_> = page.rows.iter().map(|row| (row.position.unwrap(), row.exit.is_some())).collect();
+        positions.reverse();
+        for (number, position) in (1..).zip(&positions) {
+            let story = journal.reader.order_story(&id(number), told).unwrap().unwrap();
+            assert_eq!(story.order.position, Some(position.0), "as in the list of orders");
+        }
+        positions
+    };
+    let (open, unknown) = (("open", false), ("unknown", false));
+    assert_eq!(positions(5), [open, open, unknown, ("unknown", true), open]);
+    assert_eq!(positions(7)[4], unknown, "the same list was told again after its fill");
+    journal.run(&format!(
+        "INSERT INTO order_events (order_id, at_ms, state, who, note) VALUES ('{}', 7, 'filled', 'person:eve', 'closed: by hand')",
+        id(4)
+    ));
+    assert_eq!(positions(5)[3], ("closed", true));
+    let of = Ledgers { told_ms: Some((MONDAY + 7 * HOUR) * 1_000), ..at(0) };
+    let counts = journal.reader.positions(&of, &std::collections::HashMap::new()).unwrap().counts()["EURUSD"];
+    assert_eq!((counts.live, counts.unknown), (2, 2), "as the other views have it");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What the gateway told last of the account: positions and currency.
 
-use rusqlite::{Connection, OptionalExtension, Row};
+use crate::adapters::journal::{account_snapshots::newest_told, snapshot_row::SnapshotRow};
+use rusqlite::{Connection, OptionalExtension};
 use serde::Deserialize;
 
 /// A position as `account_snapshots.positions` has it. What the gateway does not tell is missing.
@@ -29,10 +30,7 @@ impl Listed {
 
 /// The newest list, and when it was told.
 pub(super) fn listed(connection: &Connection, account: &str) -> rusqlite::Result<Option<(i64, Vec<Listed>)>> {
-    let sql = "SELECT at_ms, positions FROM account_snapshots WHERE account = ?1 AND positions IS NOT NULL
-               ORDER BY at_ms DESC, rowid DESC LIMIT 1";
-    let row = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?));
-    let Some((at_ms, text)) = connection.prepare_cached(sql)?.query_row([account], row).optional()? else {
+    let Some(SnapshotRow { at_ms, positions: Some(text), .. }) = newest_told(connection, account)? else {
         return Ok(None);
     };
     let wrong = |error| rusqlite::Error::FromSqlConversionFailure(1, rusqlite::types::Type::Text, Box::new(error));

@@ -286,13 +286,62 @@ fn pruning_keeps_the_look_from_which_the_next_is_counted() {
     let mut store = disk.open();
     look(&mut store, minutes(1), 10_000.0, &[held(7, -10.0)]);
     look(&mut store, minutes(2), 10_000.0, &[held(7, -19.0)]);
-    store.prune(minutes(2) + 3 * DAY, DAY).unwrap();
+    store.prune(minutes(2) + 3 * DAY, alike(DAY)).unwrap();
     let rows = "SELECT count(*) FROM account_snapshots";
     assert_eq!(store.connection.query_row(rows, [], |row| row.get::<_, i64>(0)), Ok(1));
     look(&mut store, minutes(2) + 3 * DAY, 9_980.0, &[]);
     assert_eq!(all(&store), [(7, -20.0, Source::Gateway, "EURUSD".to_owned())]);
-    store.prune(minutes(2) + 9 * DAY, DAY).unwrap();
+    store.prune(minutes(2) + 9 * DAY, alike(DAY)).unwrap();
     assert_eq!(all(&store).len(), 1, "what was realised is never forgotten");
+}
+
+#[test]
+fn a_month_is_counted_from_all_of_it_however_short_decisions_are_kept() {
+    let disk = Disk::new();
+    let mut store = disk.open();
+    look(&mut store, MIDNIGHT, 10_000.0, &[held(7, 1.0)]);
+    look(&mut store, MIDNIGHT + DAY, 10_000.0, &[held(7, 2.0)]);
+    let sql = "INSERT INTO paper_orders (id, account, symbol, gateway_name, model, bar_close_time, side, volume, stop_loss,
+               take_profit, confidence, close, digits, ticket, seen_to, bars_seen, mark_price, is_ambiguous, created_at_ms,
+               updated_at_ms, exit_at, profit, net_points, ended_at_ms)
+               VALUES (?1, 'demo', 'EURUSD', 'EURUSD', 'baseline', ?1, 'BUY', 0.1, 0, 0, 0.7, 1.1, 5, ?1, 0, 0, 1.1, 0, 0, ?2, 1, 1.5,
+                       15.0, ?2)";
+    for id in 1..=2 {
+        store.connection.execute(sql, rusqlite::params![id, millis(MIDNIGHT)]).unwrap();
+    }
+    for bar in [BAR, BAR + 3_600] {
+        steps(&mut store, &order("EURUSD", bar), filled(), MIDNIGHT);
+    }
+    let counts = |store: &Store| {
+        ["decisions", "orders", "paper_orders", "account_snapshots"].map(|table| {
+            let sql = format!("SELECT count(*) FROM {table}");
+            store.connection.query_row(&sql, [], |row| row.get::<_, i64>(0)).unwrap()
+        })
+    };
+    record_beside_a_decision(&mut store, MIDNIGHT + DAY);
+    store.connection.execute("UPDATE orders SET closed_at_ms = 1", []).unwrap();
+    let before = counts(&store);
+    store.prune(MIDNIGHT + 62 * DAY, Keep::new(DAY)).unwrap();
+    assert_eq!(counts(&store), [0, before[1], before[2], before[3]], "only decisions");
+    store.prune(MIDNIGHT + 70 * DAY, Keep::new(DAY)).unwrap();
+    assert_eq!(counts(&store), [0, 1, 1, 1], "the newest of each");
+    assert_eq!(Keep::new(365 * DAY), alike(365 * DAY));
+}
+
+#[test]
+fn an_account_is_silent_if_nothing_was_told_for_longer_than_its_looks_are_apart() {
+    let disk = Disk::new();
+    let mut store = disk.open();
+    let told_at = MIDNIGHT - Duration::from_secs(60);
+    let every = Some(Duration::from_secs(7_200));
+    record(&mut store, told_at, AccountSnapshot { balance: Some(1.0), every, ..AccountSnapshot::default() });
+    let silent = |begin: Duration, minutes: u64| {
+        store.silent_since("demo", millis(begin), told_at + Duration::from_secs(60 * minutes)).unwrap()
+    };
+    // An hour without a change, two looks of two hours, and nine minutes.
+    assert_eq!((silent(MIDNIGHT, 309), silent(MIDNIGHT, 310)), (None, Some(millis(told_at))));
+    assert_eq!(silent(told_at, 310), None, "it was told in that time");
+    assert_eq!(store.silent_since("other", 0, MIDNIGHT), Ok(None));
 }
 
 #[test]

@@ -64,6 +64,26 @@ fn a_trade_that_is_priced_after_midnight_stays_on_its_day() {
 }
 
 #[test]
+fn a_day_begins_with_its_equity_and_what_was_deposited_since() {
+    let disk = Disk::new();
+    let store = disk.open();
+    let begin = |store: &Store| store.paper_book("demo", "baseline", MIDNIGHT + 9 * MINUTE).unwrap().0.first_equity;
+    let wrote = |at: Duration, start: f64, equity: f64| {
+        let sql = "INSERT INTO paper_equity VALUES (?1, 'demo', ?2, ?3, ?3, 0, 0, 0)";
+        store.connection.execute(sql, rusqlite::params![millis(at), start, equity]).unwrap();
+    };
+    let day = MIDNIGHT.as_secs() / 86_400;
+    assert_eq!(begin(&store), None);
+    wrote(MIDNIGHT - MINUTE, 10_000.0, 10_100.0);
+    assert_eq!(begin(&store), Some((day, 10_100.0)));
+    // Restarted with another start, and once more.
+    wrote(MIDNIGHT + MINUTE, 2_000.0, 2_050.0);
+    assert_eq!(begin(&store), Some((day, 2_100.0)));
+    let next = store.paper_book("demo", "baseline", MIDNIGHT + DAY).unwrap().0.first_equity;
+    assert_eq!(next, Some((day + 1, 2_050.0)));
+}
+
+#[test]
 fn a_restart_takes_up_what_waits_for_a_rate_for_a_day() {
     let disk = Disk::new();
     write(&mut disk.open(), &ended(None, MIDNIGHT), MIDNIGHT);

@@ -269,8 +269,8 @@ fn pruning_says_from_when_on_orders_may_be_missing() {
         let order = order("EURUSD", bar);
         steps(&mut store, &order, Some(Outcome::Rejected { reason: "no".into() }), NOW);
     }
-    store.prune(NOW, DAY).unwrap();
+    store.prune(NOW, alike(DAY)).unwrap();
     assert_eq!(forgotten(&store), None, "nothing went");
-    store.prune(NOW + 3 * DAY, DAY).unwrap();
+    store.prune(NOW + 3 * DAY, alike(DAY)).unwrap();
     assert_eq!(forgotten(&store), Some(1_763_812_800_000 + 2 * 86_400_000));
 }

@@ -1,5 +1,6 @@
 //! What the gateway told of the account, with what paper began, and steps of the balance.
 
+use crate::adapters::journal::account_snapshots::newest_told;
 use rusqlite::{Connection, OptionalExtension, Row};
 use serde::Serialize;
 
@@ -25,21 +26,15 @@ pub struct Unexplained {
 }
 
 pub(super) fn told(connection: &Connection, account: &str) -> rusqlite::Result<Option<AccountTold>> {
-    let mut newest = connection.prepare_cached(
-        "SELECT account, currency, balance, equity, margin, at_ms FROM account_snapshots WHERE account = ?1
-         ORDER BY at_ms DESC, rowid DESC LIMIT 1",
-    )?;
-    let row = |row: &Row<'_>| {
-        Ok(AccountTold {
-            account: row.get(0)?,
-            currency: row.get(1)?,
-            balance: row.get(2)?,
-            equity: row.get(3)?,
-            margin: row.get(4)?,
-            seen_ms: row.get(5)?,
-        })
-    };
-    newest.query_row([account], row).optional()
+    let told = newest_told(connection, account)?.map(|row| AccountTold {
+        account: account.to_owned(),
+        currency: row.currency,
+        balance: row.balance,
+        equity: row.equity,
+        margin: row.margin,
+        seen_ms: row.at_ms,
+    });
+    Ok(told)
 }
 
 pub(super) fn paper_start(connection: &Connection, account: &str) -> rusqlite::Result<Option<f64>> {

@@ -2,11 +2,14 @@
 
 use super::{DAY_MS, Ledgers, Money, Period, Sums, SymbolMoney, account};
 use crate::{
-    adapters::journal::pairs::{Pair, pairs},
+    adapters::journal::{
+        account_snapshots::{newest_told, silence_ms},
+        pairs::{Pair, pairs},
+    },
     domain::profit::cents,
 };
 use rusqlite::{Connection, Row, params};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Range};
 
 /// Most results of positions that an answer is made from.
 const RESULTS_MAX: i64 = 20_000;
@@ -33,6 +36,11 @@ pub(super) struct Book {
     /// Signals whose trades have ended on both sides; empty unless they were [read](Self::with_pairs).
     pairs: Vec<Pair>,
     pub(super) no_live: Option<String>,
+    /// When the gateway told the account last, unix milliseconds, and why nothing newer is known, if something should be.
+    told_ms: i64,
+    silence: Option<String>,
+    /// Whether that was too long ago to say that nothing happened since.
+    is_silent: bool,
     pub(super) no_paper: Option<String>,
     pub(super) currency: Option<String>,
 }
@@ -43,8 +51,8 @@ impl Book {
         Ok(Self { pairs: pairs(connection, &of.account, &(from_ms..i64::MAX))?, ..self })
     }
 
-    /// Of the results that are in it, by symbol and time.
-    pub(super) fn sums(&self, is_in: impl Fn(&str, i64) -> bool) -> Sums {
+    /// Of the results that are in it, by symbol and time. `span`: the time of them, unix milliseconds.
+    pub(super) fn sums(&self, span: Range<i64>, is_in: impl Fn(&str, i64) -> bool) -> Sums {
         let is_in_it = |it: &Brought| is_in(&it.symbol, it.at_ms);
         let trades = |results: &[Brought]| results.iter().filter(|it| it.is_trade && is_in_it(it)).count();
         let count = |results: &[Brought]| u32::try_from(trades(results)).unwrap_or(u32::MAX);
@@ -55,7 +63,13 @@ impl Book {
                 _ => sum(&results, self.currency.as_deref(), source),
             }
         };
-        let live = of(&self.live, &self.no_live, "gateway");
+        let silence = self.silence.as_ref().filter(|_| self.no_live.is_none() && span.end > self.told_ms);
+        let untold = silence.filter(|_| self.is_silent && span.start > self.told_ms).cloned();
+        let mut live = of(&self.live, &self.no_live.clone().or(untold), "gateway");
+        if let (Some(why), Some(_)) = (silence, live.amount) {
+            let known = live.why.map(|known| format!("{known}; ")).unwrap_or_default();
+            live.why = Some(format!("{known}not up to date: {why}"));
+        }
         let paper = of(&self.paper, &self.no_paper, "paper");
         let pairs: Vec<_> = self.pairs.iter().filter(|it| is_in(&it.symbol, it.at_ms)).collect();
         Sums {
@@ -68,16 +82,17 @@ impl Book {
         }
     }
 
-    /// The days with a result, the newest first.
-    pub(super) fn days(&self) -> Vec<Period> {
-        let mut days: Vec<_> = self.live.iter().chain(&self.paper).map(|it| it.at_ms.div_euclid(DAY_MS)).collect();
+    /// The days with a result since this time, the newest first.
+    pub(super) fn days(&self, since_ms: i64) -> Vec<Period> {
+        let results = self.live.iter().chain(&self.paper).filter(|it| it.at_ms >= since_ms);
+        let mut days: Vec<_> = results.map(|it| it.at_ms.div_euclid(DAY_MS)).collect();
         days.sort_unstable_by(|one, other| other.cmp(one));
         days.dedup();
         let day = |day: &i64| Period {
             period: None,
             day: chrono::DateTime::from_timestamp(day * DAY_MS / 1_000, 0).map(|at| at.format("%F").to_string()),
             from_ms: day * DAY_MS,
-            sums: self.sums(|_, at_ms| at_ms.div_euclid(DAY_MS) == *day),
+            sums: self.sums(day * DAY_MS..(day + 1) * DAY_MS, |_, at_ms| at_ms.div_euclid(DAY_MS) == *day),
         };
         days.iter().take(DAYS_MAX).map(day).collect()
     }
@@ -88,7 +103,7 @@ impl Book {
         let names: BTreeMap<&str, ()> = all.map(|result| (result.symbol.as_str(), ())).collect();
         let of = |(name, ()): (&str, ())| SymbolMoney {
             symbol: name.to_owned(),
-            sums: self.sums(|symbol, at_ms| at_ms >= from_ms && symbol == name),
+            sums: self.sums(from_ms..i64::MAX, |symbol, at_ms| at_ms >= from_ms && symbol == name),
         };
         names.into_iter().map(of).collect()
     }
@@ -198,15 +213,20 @@ fn difference(pairs: &[&Pair], currency: Option<&str>) -> Money {
 
 /// The results since this time.
 pub(super) fn book(connection: &Connection, of: &Ledgers, from_ms: i64) -> rusqlite::Result<Book> {
-    let account = account::told(connection, &of.account)?;
-    let currency = account.as_ref().and_then(|told| told.currency.clone());
-    let is_told = account.is_some_and(|told| told.balance.is_some() || told.equity.is_some());
+    let told = newest_told(connection, &of.account)?.unwrap_or_default();
+    let is_told = told.balance.is_some() || told.equity.is_some();
+    let told_ms = of.told_ms.map_or(told.at_ms, |told_ms| told_ms.max(told.at_ms));
+    let is_silent = of.now_ms.saturating_sub(told_ms) > silence_ms(told.every_s);
+    let since = || chrono::DateTime::from_timestamp_millis(told_ms).map(|at| at.format("%F %T").to_string());
+    let silence = of.trouble.clone().or_else(|| {
+        is_silent.then(|| format!("the gateway has told nothing since {} UTC", since().unwrap_or_default()))
+    });
     let no_live = of
         .no_live
         .map(str::to_owned)
         .or_else(|| (!is_told).then(|| "the gateway has told neither balance nor equity".to_owned()));
-    let no_paper =
-        account::paper_start(connection, &of.account)?.is_none().then(|| "nothing was traded on paper".to_owned());
+    let has_traded = account::paper_start(connection, &of.account)?.is_some();
+    let no_paper = of.no_paper.or((!has_traded).then_some("nothing was traded on paper")).map(str::to_owned);
     // Of two sources of one result the better one counts, which is the later one in the alphabet.
     let mut live = connection.prepare_cached(
         "SELECT symbol, at_ms, kind = 'close', profit, source FROM realised AS one WHERE account = ?1 AND at_ms >= ?2
@@ -231,5 +251,6 @@ pub(super) fn book(connection: &Connection, of: &Ledgers, from_ms: i64) -> rusql
         })
     };
     let paper = paper.query_map(params![of.account, from_ms, RESULTS_MAX], result)?.collect::<rusqlite::Result<_>>()?;
-    Ok(Book { live, paper, pairs: Vec::new(), no_live, no_paper, currency })
+    let (pairs, currency) = (Vec::new(), told.currency);
+    Ok(Book { live, paper, pairs, no_live, told_ms, silence, is_silent, no_paper, currency })
 }

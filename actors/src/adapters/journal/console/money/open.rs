@@ -28,6 +28,9 @@ pub(super) fn live(connection: &Connection, book: &Book, of: &Ledgers) -> rusqli
 }
 
 pub(super) fn on_paper(connection: &Connection, book: &Book, of: &Ledgers) -> rusqlite::Result<Money> {
+    if let Some(why) = of.no_paper {
+        return Ok(Money::unknown(why));
+    }
     let sql = "SELECT equity - balance, open_points, (SELECT count(*) FROM paper_orders WHERE account = ?1
                AND exit_at IS NULL AND closes IS NULL AND spread_points IS NULL) > 0,
                (SELECT count(DISTINCT symbol) FROM paper_orders WHERE account = ?1 AND exit_at IS NULL AND closes IS NULL) > 1

@@ -3,13 +3,13 @@
 use super::{Entry, Exit, Ledger, OrderEvent, OrderShown};
 use crate::adapters::journal::{
     OrderRow, PaperRow,
-    console::{decisions, money, price},
+    console::{decisions, money, price, told},
     explain,
     orders::{COLUMNS, order_row},
     paper as on_paper,
 };
 use rusqlite::{Connection, Row};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Steps of an order that are shown.
 const STEPS_MAX: usize = 500;
@@ -136,11 +136,17 @@ const fn kind(closes: Option<i64>) -> &'static str {
     if closes.is_some() { "close" } else { "open" }
 }
 
-/// What is in other rows: the close decided on, and for a live position how it ended.
-pub(super) fn complete(connection: &Connection, ledger: Ledger, orders: &mut [OrderShown]) -> rusqlite::Result<()> {
+/// What is in other rows: the close decided on, and for a live position whether it is open and how it ended.
+pub(super) fn complete(
+    connection: &Connection,
+    ledger: Ledger,
+    orders: &mut [OrderShown],
+    told: Option<(&str, i64)>,
+) -> rusqlite::Result<()> {
     if ledger == Ledger::Paper {
-        return Ok(());
+        return in_currency(connection, orders);
     }
+    let mut lists = HashMap::new();
     let keys: Vec<_> = orders.iter().map(|order| (order.symbol.clone(), order.bar_close_s, order.id.clone())).collect();
     let decisions = decisions::of_orders(connection, "order_id", &keys)?;
     let closes: HashMap<_, _> = decisions.into_iter().filter_map(|it| Some((it.order_id?, it.close))).collect();
@@ -160,7 +166,7 @@ pub(super) fn complete(connection: &Connection, ledger: Ledger, orders: &mut [Or
             ends.insert((row.get::<_, String>(0)?, row.get::<_, i64>(1)?), row.get::<_, Option<f64>>(2)?);
         }
     }
-    for order in orders {
+    for order in &mut *orders {
         order.close = closes.get(&order.id).copied().flatten();
         let Some(ticket) = order.ticket.filter(|_| order.position.is_some()) else { continue };
         if let Some((profit, ended_ms)) = money::of_ticket(connection, &order.account, ticket)? {
@@ -177,6 +183,50 @@ pub(super) fn complete(connection: &Connection, ledger: Ledger, orders: &mut [Or
             exit.reason = Some("opposite".into());
             order.position = Some("closed");
         }
+        if !lists.contains_key(&order.account) {
+            lists.insert(order.account.clone(), list(connection, &order.account, told)?);
+        }
+        if let Some(Some((seen_ms, tickets))) = lists.get(&order.account) {
+            as_listed(order, *seen_ms, tickets.contains(&ticket));
+        }
     }
     Ok(())
+}
+
+/// Sums on paper are in the currency of the account beside it.
+fn in_currency(connection: &Connection, orders: &mut [OrderShown]) -> rusqlite::Result<()> {
+    let mut units = HashMap::new();
+    for order in orders {
+        let Some(profit) = order.profit.as_mut().filter(|it| it.amount.is_some() && it.unit.is_none()) else {
+            continue;
+        };
+        if !units.contains_key(&order.account) {
+            units.insert(order.account.clone(), told::currency(connection, &order.account)?);
+        }
+        profit.unit = units.get(&order.account).cloned().flatten();
+    }
+    Ok(())
+}
+
+/// The tickets that the gateway listed last, and when.
+fn list(
+    connection: &Connection,
+    account: &str,
+    told: Option<(&str, i64)>,
+) -> rusqlite::Result<Option<(i64, HashSet<i64>)>> {
+    let told_ms = told.filter(|(own, _)| *own == account).map(|(_, told_ms)| told_ms);
+    let listed = told::listed(connection, account)?;
+    Ok(listed.map(|(at_ms, positions)| {
+        (told_ms.map_or(at_ms, |told_ms| told_ms.max(at_ms)), positions.iter().map(|it| it.ticket).collect())
+    }))
+}
+
+/// A position that is in a list is open, whatever the journal counts; one that is not in a later list may have ended at the broker.
+fn as_listed(order: &mut OrderShown, seen_ms: i64, is_listed: bool) {
+    let closed_ms = order.exit.as_ref().map(|exit| exit.at_ms);
+    if is_listed && closed_ms.is_none_or(|closed_ms| closed_ms <= seen_ms) {
+        (order.position, order.exit) = (Some("open"), None);
+    } else if !is_listed && closed_ms.is_none() && seen_ms > order.updated_ms {
+        order.position = Some("unknown");
+    }
 }

@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::adapters::journal::console::money::Sums;
-use std::collections::HashMap;
 
 const TODAY: i64 = MONDAY + 2 * HOUR;
 const YESTERDAY: i64 = MONDAY - HOUR;
@@ -105,7 +104,7 @@ fn journal() -> Journal {
 
 fn money(journal: &Journal) -> MoneyRows {
     let now_ms = (MONDAY + 5 * HOUR) * 1_000;
-    let of = Ledgers { account: ACCOUNT.into(), no_live: None, digits: HashMap::new(), now_ms };
+    let of = Ledgers { account: ACCOUNT.into(), now_ms, ..Ledgers::default() };
     journal.reader.money(&of, &[("today", MONDAY * 1_000), ("month", (MONDAY - 24 * HOUR) * 1_000)]).unwrap()
 }
 
@@ -249,8 +248,7 @@ fn pairs_of_a_short_span_do_not_read_a_long_journal() {
 #[test]
 fn the_day_so_far_asks_for_no_pairs() {
     let journal = journal();
-    let of =
-        Ledgers { account: ACCOUNT.into(), no_live: None, digits: HashMap::new(), now_ms: (MONDAY + 5 * HOUR) * 1_000 };
+    let of = Ledgers { account: ACCOUNT.into(), now_ms: (MONDAY + 5 * HOUR) * 1_000, ..Ledgers::default() };
     let before = journal.reader.today(&of).unwrap();
     journal.run("ALTER TABLE orders RENAME TO gone");
     assert_eq!(journal.reader.today(&of).unwrap(), before);
