@@ -96,10 +96,12 @@ def test_a_bar_that_was_repaired_later_is_replayed_as_it_was(harness, binary, tm
     journal = tmp_path / "journal.db"
     daemon = harness.start(*EVERY_SECOND, "--journal", str(journal))
     daemon.after_cycles(2)
-    assert daemon.stop()[0] == 0
     # A daemon that goes on does not ask for it again; one that starts does, and the archive knows it from before.
     repaired = harness.market.bars[-20]
     repaired["close"] = round(repaired["close"] + 0.0001, 5)
+    metrics = daemon.after_cycles(int(daemon.metrics()("trading_cycles_total")) + 3)
+    assert metrics("bar_revisions_total", symbol="EURUSD") == 0
+    assert daemon.stop()[0] == 0
     daemon = harness.start(*EVERY_SECOND, "--journal", str(journal))
     daemon.wait_metrics("the revision", lambda m: m("bar_revisions_total", symbol="EURUSD") == 1, 20)
     daemon.after_cycles(2)
