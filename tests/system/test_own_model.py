@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import sqlite3
 import subprocess
 import sys
 import urllib.request
@@ -98,6 +99,13 @@ def test_the_study_of_the_model_says_what_the_page_shows(walk):
     decisions = report["counts"]["decisions"]
     assert trained_until in command and 4700 < decisions < 4801
     assert report["look_ahead"]["checked"] == 4801 and report["look_ahead"]["unequal"] == 0
+
+
+def test_the_served_model_gives_the_recorded_odds_again(walk):
+    [(decisions,)] = sqlite3.connect(walk.directory / "try.db").execute("SELECT count(*) FROM decisions").fetchall()
+    said = walk.type("sentinel replay --config model.toml --journal try.db --ask-model")
+    assert decisions == 1 and re.search(r" 1 rows? asked, 0 with other odds\n", said), said
+    assert re.search(r"\nEQUAL: 1 decisions?, bit for bit\n$", said), said
 
 
 def test_request_and_answer_are_those_of_the_page(walk, harness):
@@ -494,14 +502,6 @@ def test_sentinel_dataset_is_that_of_features_py(binary, tmp_path):
     assert len(manifest["files"]) == 3 and manifest["bars"][0]["sha256"] == sha256(BARS)
 
 
-def test_a_label_never_looks_over_a_hole(half_year, tmp_path):
-    lines = half_year.read_text().splitlines()
-    later = [",".join([str(int(line.split(",")[0]) + 9000 * HOUR), *line.split(",")[2:]]) for line in lines[701:]]
-    columns = lambda line: ",".join(line.split(",")[:1] + line.split(",")[2:])  # noqa: E731
-    source = tmp_path / "hole.csv"
-    source.write_text("\n".join([*map(columns, lines[:701]), *later]))
-    with pytest.raises(BadInput, match="a gap of 900"):
-        read_bars(source, OPTIONS)
 @pytest.mark.parametrize(("interval", "step"), [("15m", 3), ("30m", 6)])
 def test_bars_that_are_made_of_finer_ones_have_the_same_features(binary, tmp_path, interval, step):
     """Of those of 5m, by the daemon's functions; and of the file of them, by features.py."""
@@ -538,6 +538,14 @@ def test_bars_of_a_trading_day_are_left_to_the_dataset(tmp_path):
         assert "`sentinel dataset` makes a folder that train.py takes" in str(refused.value)
 
 
+def test_a_label_never_looks_over_a_hole(half_year, tmp_path):
+    lines = half_year.read_text().splitlines()
+    later = [",".join([str(int(line.split(",")[0]) + 9000 * HOUR), *line.split(",")[2:]]) for line in lines[701:]]
+    columns = lambda line: ",".join(line.split(",")[:1] + line.split(",")[2:])  # noqa: E731
+    source = tmp_path / "hole.csv"
+    source.write_text("\n".join([*map(columns, lines[:701]), *later]))
+    with pytest.raises(BadInput, match="a gap of 900"):
+        read_bars(source, OPTIONS)
     wide = SimpleNamespace(**vars(OPTIONS) | {"gap_max_hours": 1e6})
     features.write_dataset(source, tmp_path / "dataset", "EURUSD", wide)
     metrics = train.train(arguments(tmp_path / "dataset", tmp_path / "out"))
