@@ -93,7 +93,7 @@ fn unreadable(error: &anyhow::Error) -> ExitCode {
 /// Replays the decisions of the cycles that began in this range, unix milliseconds.
 ///
 /// # Errors
-/// The journal or the archive cannot be read, or the model cannot be asked.
+/// The journal or the archive cannot be read, or the address of the model is none.
 pub fn run(
     (journal, archive): (&Path, &Path),
     range: (i64, i64),
@@ -164,7 +164,14 @@ impl Replaying<'_> {
         if let (Some(model), Replayed::Equal { features: Some(features), .. }, Some(odds)) =
             (&self.model, &replayed, row.odds)
         {
-            self.report.asked(row, odds, model.ask(features)?);
+            match model.ask(features) {
+                Ok(now) => self.report.asked(row, odds, now),
+                Err(error) => {
+                    // What was compared and asked so far is worth having; the next row would only wait for nothing.
+                    self.report.model_stopped(error.to_string());
+                    self.model = None;
+                }
+            }
         }
         self.report.count(row, replayed);
         Ok(())

@@ -147,8 +147,58 @@ def test_the_model_is_asked_again_and_other_odds_are_listed(harness, binary, tmp
     finally:
         for one in (near, noisy, other):
             one.close()
-    code, said = replay(binary, tmp_path, *model, near.port)
-    assert code == 2 and str(near.port) in said["stderr"], said
+    code, report = replay(binary, tmp_path, *model, near.port)
+    assert (code, report["unequal"], report["model"]["asked"]) == (1, 0, 0) and report["equal"] >= 2, report
+    assert str(near.port) in report["model"]["url"] and "cannot connect" in report["model"]["stopped"], report
+
+
+class Changing(Model):
+    """Refuses its second row. From its fourth on, if it is to die, it answers nothing any more."""
+
+    def __init__(self, dies: bool):
+        self.count, self.dies = 0, dies
+        super().__init__()
+
+    def serve(self, handler: Handler, request: Request):
+        self.count += 1
+        if self.count == 2:
+            handler.answer(json.dumps({"error_code": "BAD_REQUEST", "message": "no such market"}), 400)
+        elif self.count == 3:
+            handler.answer('{"predictions": [[NaN, 0.5, 0.5]]}')
+        elif self.dies and self.count >= 4:
+            handler.answer("", 503)
+        else:
+            super().serve(handler, request)
+
+
+@pytest.mark.parametrize("dies", [False, True])
+def test_a_model_without_odds_costs_neither_the_comparison_nor_the_other_rows(harness, binary, tmp_path, dies):
+    journal = tmp_path / "journal.db"
+    daemon = harness.start(*EVERY_SECOND, "--journal", str(journal))
+    daemon.after_cycles(5)
+    assert daemon.stop()[0] == 0
+    [(decisions,)] = rows(journal, "SELECT count(*) FROM decisions WHERE p_buy IS NOT NULL")
+    assert decisions >= 5
+    changing = Changing(dies)
+    try:
+        flags = ("--ask-model", "--journal", journal, "--hub-host", "127.0.0.1", "--hub-port", changing.port)
+        code, report = replay(binary, tmp_path, *flags)
+        model = report["model"]
+        assert (code, report["equal"], report["unequal"]) == (1, report["decisions"], 0), report
+        assert (model["asked"], model["different"], model["without_odds"]) == (3 if dies else decisions, 2, 2), report
+        assert [one["now"] for one in model["first"]] == [None, None] and model["first"][0]["recorded"] == BUY
+        assert "status 400: " in model["first"][0]["refusal"] and "no such market" in model["first"][0]["refusal"]
+        assert ("status 503" in model["stopped"]) if dies else model["stopped"] is None, report
+        changing.count = 3 if dies else 0
+        command = [binary, "replay", *map(str, flags)]
+        said = subprocess.run(command, env=environment(), cwd=tmp_path, capture_output=True, text=True, timeout=60).stdout
+        if dies:
+            assert "THE MODEL DOES NOT ANSWER: 0 rows were asked, then status 503" in said, said
+        else:
+            assert ", 2 with other odds, 2 of them with none\n" in said and "was, none is: status 400: " in said, said
+            assert said.endswith("THE MODEL ANSWERS OTHERWISE: it was changed, or it is not deterministic\n")
+    finally:
+        changing.close()
 
 
 def test_what_cannot_be_read_is_exit_2(harness, binary, tmp_path):
