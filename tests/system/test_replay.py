@@ -69,7 +69,7 @@ def test_two_thousand_decisions_of_the_sandbox_are_equal(sandbox, binary, tmp_pa
     assert (code, report["decisions"]) == (1, 0), "nothing replayed proves nothing"
 
 
-@pytest.mark.full
+@pytest.mark.long
 def test_ten_thousand_decisions_of_the_sandbox_are_equal(sandbox, binary, tmp_path):
     all_equal(sandbox, binary, tmp_path, 2_500)
 
