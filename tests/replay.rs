@@ -11,6 +11,7 @@ use helpers::spawn_app;
 use mutants::{HOLIDAY, SESSIONS, mutants, the_same};
 use rusqlite::Connection;
 use sentinel::tools::replay::{core::Functions, report::Report, run};
+use sentinel_actors::adapters::archive::Archive;
 use std::{fs, path::PathBuf};
 use tempfile::TempDir;
 
@@ -98,6 +99,26 @@ async fn a_recording_is_equal_and_every_mutant_and_every_change_is_found() {
     let report = recording.replay(&TRUE);
     assert_eq!((report.decisions, report.equal, report.exit_code()), (CYCLES, CYCLES, 0), "{report:#?}");
     assert_eq!((report.archived_late, report.not_replayable.len()), (0, 0), "{report:#?}");
+
+    // Beside a daemon that has not written the newest bars yet; without it they are lost.
+    let copy = recording.copy();
+    copy.change("bars.db", "DELETE FROM bars WHERE open_time > (SELECT max(open_time) - 36000 FROM bars)");
+    let writer = Archive::open(&copy.path("bars.db")).unwrap();
+    let beside = copy.replay(&TRUE);
+    let awaited = beside.not_replayable[0].count;
+    assert!(awaited > 0, "{beside:#?}");
+    assert_eq!((beside.exit_code(), beside.lost(), beside.equal), (0, 0, CYCLES - awaited), "{beside:#?}");
+    assert_eq!(beside.not_replayable[0].reason, "its bars are not archived yet by the running daemon");
+    // What is older would have been written.
+    let shift = |by: &str| {
+        copy.change("journal.db", &format!("UPDATE decisions SET cycle_id = cycle_id {by}"));
+        copy.change("bars.db", &format!("UPDATE bars SET first_cycle_id = first_cycle_id {by}"));
+    };
+    shift("- 121000");
+    assert_eq!((copy.replay(&TRUE).lost(), copy.replay(&TRUE).exit_code()), (awaited, 3));
+    shift("+ 121000");
+    drop(writer);
+    assert_eq!((copy.replay(&TRUE).lost(), copy.replay(&TRUE).exit_code()), (awaited, 3));
 
     // A bar that is repaired after all cycles, and one that was judged when it was just old enough.
     let edged = recording.copy();

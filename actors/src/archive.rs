@@ -7,7 +7,7 @@
 mod tests;
 
 use crate::{
-    adapters::archive::{Archive, ArchiveError, Queue, Work, Written, queue},
+    adapters::archive::{Archive, ArchiveError, NotTaken, Queue, Work, Written, queue},
     domain::{bar::Bar, clock::Clock, instrument::Symbol, interval::Interval},
     messages::{Event, Telemetry},
 };
@@ -84,8 +84,9 @@ impl Archivist {
         while let Some(done) = work.take() {
             match self.queue.offer(Work::Close(done)) {
                 Ok(()) => break,
+                Err(NotTaken::Ended) => return,
                 // The channel to answer on went with it.
-                Err(_) => {
+                Err(NotTaken::Full) => {
                     tokio::time::sleep(CLOSE_PERIOD).await;
                     let (done, again) = oneshot::channel();
                     (work, closed) = (Some(done), again);
@@ -141,19 +142,22 @@ impl Writer {
     /// Writes as much of the backlog as can be written.
     fn write_backlog(&mut self) {
         while let Some((cycle_id, windows)) = self.backlog.pop_front() {
-            // Uncaught, a panic would end the thread, and all later bars would be lost.
-            let written = catch_unwind(AssertUnwindSafe(|| self.write(cycle_id, &windows)));
-            match written {
-                Ok(Ok(written)) => self.wrote(written),
-                Ok(Err(error)) => {
+            match self.guarded(|writer| writer.write(cycle_id, &windows)) {
+                Some(Ok(written)) => self.wrote(written),
+                Some(Err(error)) => {
                     self.failed(&error.to_string());
                     self.backlog.push_front((cycle_id, windows));
                     return;
                 }
                 // Not tried again: it would panic again.
-                Err(_) => self.failed("the archive's thread panicked; see the line before"),
+                None => self.failed("the archive's thread panicked; see the line before"),
             }
         }
+    }
+
+    /// `None` if it panicked. Uncaught, a panic would end the thread, and all later bars would be lost.
+    fn guarded<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> Option<T> {
+        catch_unwind(AssertUnwindSafe(|| work(self))).ok()
     }
 
     fn wrote(&mut self, Written { revisions, .. }: Written) {
@@ -163,7 +167,15 @@ impl Writer {
         if !revisions.is_empty() {
             self.config.metrics.report(Event::BarsArchived { failures: 0, revisions });
         }
-        self.prune_if_due();
+        if self.guarded(Self::prune_if_due).is_none() {
+            // A fresh connection is the one state that is known.
+            self.archive = None;
+            warn!(
+                stage = "archive",
+                error = "archive",
+                "old bars cannot be forgotten: the archive's thread panicked; see the line before"
+            );
+        }
     }
 
     fn write(&mut self, cycle_id: u64, windows: &[(Symbol, Arc<[Bar]>)]) -> Result<Written, ArchiveError> {

@@ -20,7 +20,8 @@ import numpy as np
 import pandas as pd
 
 COLUMNS = ["timestamp", "open", "high", "low", "close", "volume"]
-INTERVALS_S = {60: "1m", 300: "5m", 3600: "1h"}
+# Those that begin by the UTC clock. Bars of 4h and 1d begin by the calendar's trading day, which nothing here knows.
+INTERVALS_S = {60: "1m", 300: "5m", 900: "15m", 1800: "30m", 3600: "1h"}
 # An open or close may lie outside low..high by one step of float32: some providers round prices one by one.
 SLACK = 2.0**-23
 # As many bars in a row that are all further apart than the interval are bars of another interval.
@@ -231,7 +232,11 @@ def _check_times(times: np.ndarray, gap_max_hours: float, refuse) -> int:
     refuse(after(apart < 0), lambda row: f"timestamp {times[row]} is before {times[row - 1]}: oldest first")
     interval = Counter(apart.tolist()).most_common(1)[0][0]
     if interval not in INTERVALS_S:
-        refuse(after(apart == interval), lambda _: f"bars are {interval} s apart; the daemon has 60, 300 and 3600 s")
+        refuse(
+            after(apart == interval),
+            lambda _: f"bars are {interval} s apart, and this takes {', '.join(INTERVALS_S.values())}. Of bars of 4h and 1d "
+            "`sentinel dataset` makes a folder that train.py takes",
+        )
     refuse(
         after(apart % interval != 0),
         lambda row: f"opens {apart[row - 1]} s after the bar before; bars of {interval} s are mixed with others",

@@ -143,8 +143,8 @@ pub fn make(inputs: &[(PathBuf, String)], zone: Option<&Zone>, recipe: &Recipe, 
     let (mut progress, mut shown_at, mut done) = (Progress::default(), Instant::now(), 0);
     for source in &sources {
         blocks::of(source, recipe, |block| {
-            files.write(&block)?;
             done += block.rows;
+            files.write(block)?;
             if shown_at.elapsed() >= SHOWN_EVERY {
                 shown_at = Instant::now();
                 progress.show(|| format!("{done} of {rows} rows"));

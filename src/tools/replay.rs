@@ -20,15 +20,20 @@ use crate::{
     },
     settings::{Resolved, Settings, SettingsArgs, VerifyModel},
 };
-use core::{Functions, NO_SETTINGS, Replayed, Terms, UNREADABLE_SETTINGS, replay};
+use core::{
+    Difference, Functions, NO_SETTINGS, NOT_ARCHIVED, NOT_YET, OLDER, Replayed, Terms, UNREADABLE_SETTINGS, replay,
+};
 use earlier::Earlier;
 use model::Model;
 use report::Report;
-use sentinel_actors::adapters::{
-    archive::Archive,
-    journal::{ReplayRow, Store},
+use sentinel_actors::{
+    adapters::{
+        archive::Archive,
+        journal::{ReplayRow, Store},
+        system_clock::SystemClock,
+    },
+    domain::{clock::Clock, journal::Version},
 };
-use sentinel_actors::domain::journal::Version;
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
@@ -39,6 +44,9 @@ use times::Time;
 
 /// Between two lines of progress.
 const SHOWN_EVERY: Duration = Duration::from_millis(500);
+/// A cycle's bars are written right after its decisions; the archive's thread may be behind, and tries again after a fault. What is
+/// older than this is lost.
+const ARCHIVED_WITHIN_S: i64 = 120;
 /// Exit code if something cannot be read, so that nothing was compared.
 const EXIT_UNREADABLE: u8 = 2;
 
@@ -93,7 +101,7 @@ fn unreadable(error: &anyhow::Error) -> ExitCode {
 /// Replays the decisions of the cycles that began in this range, unix milliseconds.
 ///
 /// # Errors
-/// The journal or the archive cannot be read, or the model cannot be asked.
+/// The journal or the archive cannot be read, or the address of the model is none.
 pub fn run(
     (journal, archive): (&Path, &Path),
     range: (i64, i64),
@@ -101,11 +109,15 @@ pub fn run(
     functions: &Functions,
 ) -> anyhow::Result<Report> {
     let store = Store::open_read_only(journal)?;
-    let archive = Archive::open_read_only(archive)?;
+    store.hold_snapshot()?;
+    let archive_path = archive;
+    let archive = Archive::open_read_only(archive_path)?;
     let model = model.map(|settings| Model::new(&settings.model)).transpose()?;
     let mut replaying = Replaying {
         functions,
         archive: &archive,
+        archive_path,
+        began_at: SystemClock.now_unix(),
         terms: terms(&store)?,
         earlier: Earlier::read(&store)?,
         report: Report::new(model.as_ref().map(Model::url)),
@@ -147,6 +159,9 @@ fn terms(store: &Store) -> anyhow::Result<HashMap<i64, Option<Terms>>> {
 struct Replaying<'a> {
     functions: &'a Functions,
     archive: &'a Archive,
+    archive_path: &'a Path,
+    /// Unix seconds.
+    began_at: i64,
     terms: HashMap<i64, Option<Terms>>,
     earlier: Earlier,
     report: Report,
@@ -161,12 +176,31 @@ impl Replaying<'_> {
             Some(None) => Replayed::NotReplayable(UNREADABLE_SETTINGS),
             Some(Some(terms)) => replay(row, terms, (self.functions, self.archive), &mut self.earlier)?,
         };
+        let replayed = if self.is_awaited(row, &replayed) { Replayed::NotReplayable(NOT_YET) } else { replayed };
         if let (Some(model), Replayed::Equal { features: Some(features), .. }, Some(odds)) =
             (&self.model, &replayed, row.odds)
         {
-            self.report.asked(row, odds, model.ask(features)?);
+            match model.ask(features) {
+                Ok(now) => self.report.asked(row, odds, now),
+                Err(error) => {
+                    // What was compared and asked so far is worth having; the next row would only wait for nothing.
+                    self.report.model_stopped(error.to_string());
+                    self.model = None;
+                }
+            }
         }
         self.report.count(row, replayed);
         Ok(())
+    }
+
+    /// Whether its bars, or a change of one of them, may still be on their way into the archive.
+    fn is_awaited(&self, row: &ReplayRow, replayed: &Replayed) -> bool {
+        let is_without_bars = match replayed {
+            Replayed::NotReplayable(reason) => [OLDER, NOT_ARCHIVED].contains(reason),
+            Replayed::Differs(Difference { field, .. }) => field == "bars_sha256",
+            Replayed::Equal { .. } => false,
+        };
+        let is_young = row.cycle_id >= (self.began_at - ARCHIVED_WITHIN_S) * 1_000;
+        is_without_bars && is_young && Archive::has_writer(self.archive_path)
     }
 }

@@ -126,3 +126,36 @@ def test_kills_at_random_leave_the_journal_whole_and_the_archive_readable(sandbo
     report = json.loads(done.stdout)
     # What a kill takes are the bars of the last moments before it.
     assert report["unequal"] == 0 and report["equal"] >= 0.9 * report["decisions"], report
+
+
+def test_kills_while_its_disk_is_full_cost_neither_the_journal_nor_the_count(sandbox, binary, tmp_path):
+    require("root")
+    disk, journal, chance = tmp_path / "disk", tmp_path / "journal.db", random.Random(11)
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", str(disk)], check=True)
+    arguments = ("--back-to-back", "--journal", str(journal))
+    settings = {"SENTINEL__ARCHIVE__PATH": str(disk / "bars.db")}
+    try:
+        for _ in range(6):
+            daemon = sandbox.live(*arguments, **settings)
+            metrics = daemon.wait_metrics("a failure", lambda m: failures(m) >= 1)
+            assert metrics("journal_write_failures_total") == 0 and daemon.get("/readyz")[0] == 200
+            time.sleep(chance.uniform(0.0, 0.4))
+            daemon.send(signal.SIGKILL)
+            daemon.process.wait(5)
+        subprocess.run(["mount", "-o", "remount,size=8m", str(disk)], check=True)
+        daemon = sandbox.live(*arguments, "--cycles", "20", **settings)
+        metrics = daemon.wait_metrics("its cycles", lambda m: m("trading_cycles_total") >= 20)
+        assert metrics("journal_write_failures_total") == 0 and failures(metrics) == 0
+        assert daemon.stop()[0] == 0
+        for file in (journal, disk / "bars.db"):
+            with sqlite3.connect(file) as connection:
+                assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        command = [binary, "replay", "--json", "--journal", journal, "--archive", disk / "bars.db"]
+        report = json.loads(subprocess.run(command, capture_output=True, text=True, timeout=60).stdout)
+        # Bars that were never written are lost, and said to be; those of the last run are all there.
+        assert report["unequal"] == 0 and report["equal"] >= 20, report
+        lost = sum(one["count"] for one in report["not_replayable"])
+        assert lost > 0 and report["equal"] + lost == report["decisions"], report
+    finally:
+        subprocess.run(["umount", "--lazy", str(disk)], check=True)

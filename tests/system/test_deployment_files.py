@@ -3,6 +3,8 @@ lock."""
 
 import os
 import re
+import shutil
+import sqlite3
 import subprocess
 import tomllib
 
@@ -49,6 +51,40 @@ def test_core_dumps_are_disabled():
     services = yaml.safe_load((ROOT / "docker/compose.yaml").read_text())["services"]
     assert services["sentinel"]["ulimits"] == services["demo"]["ulimits"] == {"core": 0}
     assert "\nLimitCORE=0\n" in (ROOT / "docker/sentinel.service").read_text()
+
+
+def test_a_restored_backup_is_that_backup_after_a_kill_too(tmp_path):
+    """The write-ahead logs of killed writers are newer than the backup: SQLite would read them into its databases."""
+    state, backup = tmp_path / "state", tmp_path / "backup"
+    state.mkdir()
+    names = ("journal.db", "bars.db", "studies.db")
+
+    def write(row: int) -> list[sqlite3.Connection]:
+        writers = [sqlite3.connect(state / name, isolation_level=None) for name in names]
+        for writer in writers:
+            writer.execute("PRAGMA journal_mode = WAL")
+            writer.execute("CREATE TABLE IF NOT EXISTS rows (number)")
+            writer.execute("INSERT INTO rows VALUES (?)", [row])
+        return writers
+
+    for writer in write(1):
+        writer.close()
+    shutil.copytree(state, backup)
+    killed = write(2)
+    volume = tmp_path / "volume"
+    shutil.copytree(state, volume)
+    for writer in killed:
+        writer.close()
+    assert (volume / "bars.db-wal").stat().st_size > 0, "the state of a kill"
+    [command] = re.findall(r"--entrypoint sh sentinel -c '(.*)'", (ROOT / "docker/README.md").read_text())
+    restore, owner = command.rsplit(" && ", 1)
+    assert owner.startswith("chown ")
+    restore = re.sub(r"/(to|from)\b", lambda place: str({"to": volume, "from": backup}[place[1]]), restore)
+    subprocess.run(["sh", "-c", restore], check=True, timeout=10)
+    assert sorted(path.name for path in volume.iterdir()) == sorted(names)
+    for name in names:
+        with sqlite3.connect(volume / name) as restored:
+            assert restored.execute("SELECT number FROM rows").fetchall() == [(1,)], name
 
 
 def test_image_unit_and_settings_agree_on_the_journal():

@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import sqlite3
 import subprocess
 import sys
 import urllib.request
@@ -99,6 +100,13 @@ def test_the_study_of_the_model_says_what_the_page_shows(walk):
     decisions = report["counts"]["decisions"]
     assert trained_until in command and 4700 < decisions < 4801
     assert report["look_ahead"]["checked"] == 4801 and report["look_ahead"]["unequal"] == 0
+
+
+def test_the_served_model_gives_the_recorded_odds_again(walk):
+    [(decisions,)] = sqlite3.connect(walk.directory / "try.db").execute("SELECT count(*) FROM decisions").fetchall()
+    said = walk.type("sentinel replay --config model.toml --journal try.db --ask-model")
+    assert decisions == 1 and re.search(r" 1 rows? asked, 0 with other odds\n", said), said
+    assert re.search(r"\nEQUAL: 1 decisions?, bit for bit\n$", said), said
 
 
 def test_request_and_answer_are_those_of_the_page(walk, harness):
@@ -493,6 +501,42 @@ def test_sentinel_dataset_is_that_of_features_py(binary, tmp_path):
     manifest = json.loads((tmp_path / "daemon/manifest.json").read_text())
     assert manifest["files"] == {path.name: sha256(path) for path in (tmp_path / "daemon").iterdir() if path.name in manifest["files"]}
     assert len(manifest["files"]) == 3 and manifest["bars"][0]["sha256"] == sha256(BARS)
+
+
+@pytest.mark.parametrize(("interval", "step"), [("15m", 3), ("30m", 6)])
+def test_bars_that_are_made_of_finer_ones_have_the_same_features(binary, tmp_path, interval, step):
+    """Of those of 5m, by the daemon's functions; and of the file of them, by features.py."""
+    fine = [bar(1_704_672_000 + n * 300, n % 7, 300) for n in range(230 * step)]
+    parts = [fine[n : n + step] for n in range(0, len(fine), step)]
+    made = [
+        (one[0]["timestamp"], one[0]["open"], max(b["high"] for b in one), min(b["low"] for b in one), one[-1]["close"],
+         sum(b["volume"] for b in one))
+        for one in parts
+    ]  # fmt: skip
+    columns = ["timestamp", "open", "high", "low", "close", "volume"]
+    pandas.DataFrame(fine)[columns].to_csv(tmp_path / "eurusd.csv", index=False)
+    pandas.DataFrame(made, columns=columns).to_csv(tmp_path / "made.csv", index=False)
+    done = dataset(binary, "--bars", tmp_path / "eurusd.csv", "--out", tmp_path / "daemon", "--interval", interval)
+    assert done.returncode == 0, done.stderr
+    assert features.write_dataset(tmp_path / "made.csv", tmp_path / "python", "EURUSD", OPTIONS) == 31
+    for file in ("sequence.npy", "index.csv"):
+        assert (tmp_path / "daemon" / file).read_bytes() == (tmp_path / "python" / file).read_bytes(), file
+    assert json.loads((tmp_path / "python/manifest.json").read_text())["interval_s"] == step * 300
+
+
+def test_bars_of_a_trading_day_are_left_to_the_dataset(tmp_path):
+    """Where they begin is the calendar's to say, and Python has none; train.py takes their dataset."""
+    source = tmp_path / "eurusd.csv"
+    lines = [f"{4 * HOUR * n},1.1,1.2,1.0,1.1,0" for n in range(1000, 1300)]
+    source.write_text("\n".join(["timestamp,open,high,low,close,volume", *lines]))
+    for write in (
+        lambda: features.write_dataset(source, tmp_path / "out", "EURUSD", OPTIONS),
+        lambda: train.train(arguments(source, tmp_path / "out")),
+    ):
+        with pytest.raises(BadInput) as refused:
+            write()
+        assert "bars are 14400 s apart, and this takes 1m, 5m, 15m, 30m, 1h. " in str(refused.value)
+        assert "`sentinel dataset` makes a folder that train.py takes" in str(refused.value)
 
 
 def test_a_label_never_looks_over_a_hole(half_year, tmp_path):

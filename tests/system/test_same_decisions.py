@@ -147,3 +147,31 @@ def test_a_dataset_has_the_features_that_the_daemon_recorded(harness, moving, bi
     notes = [note for note in report["counts"]["notes"] if "of hours in which the market is closed" in note]
     assert len(notes) == (interval != "1h")
     assert report["counts"]["bars"] == len(made) + 119
+
+
+@pytest.mark.parametrize(("interval", "left_out"), [("1h", 59), ("4h", 60)])
+def test_with_stop_a_dataset_has_rows_where_the_daemon_decides(harness, moving, binary, tmp_path, interval, left_out):
+    """One hour is missing while the market is open; the weekends are no gaps. In a bar of 4h it is missing in its middle."""
+    step, count = HOURS[interval], 100
+    bars = open_hours((125 + count) * step, has_saturdays=False)
+    hole = bars.pop(150 * step + step // 2)["timestamp"]
+    pandas.DataFrame(bars)[COLUMNS].to_csv(tmp_path / "eurusd.csv", index=False)
+    settings = LOOKBACK | {"market.calendar": "fx", "data.interval": interval, "data.on_gap": "stop"}
+    moving(bars, 125 * step, step)
+    journal = tmp_path / "journal.db"
+    args = ("--back-to-back", "--cycles", str(count), "--clock", "bars", "--journal", str(journal))
+    daemon = harness.start(*args, settings=settings, EODHD_API_TOKEN=harness.market.key)
+    daemon.after_cycles(count, 120)
+    assert daemon.stop()[0] == 0
+    decided = {closed for (closed,) in rows(journal, "SELECT bar_close_time FROM decisions WHERE p_buy IS NOT NULL")}
+    [(gaps,)] = rows(journal, "SELECT count(*) FROM decisions WHERE failure = 'gap'")
+    assert gaps >= left_out - 1 and min(decided) < hole < max(decided)
+
+    done = command(binary, tmp_path, "dataset", "--bars", "eurusd.csv", "--out", "out", settings=settings)
+    assert done.returncode == 0, done.stderr
+    [of_file] = json.loads((tmp_path / "out/manifest.json").read_text())["bars"]
+    assert (of_file["gaps"], of_file["left_out_for_gaps"]) == (1, left_out), of_file
+    assert of_file["longest_gaps"][0]["from"] == hole
+    closed = pandas.read_csv(tmp_path / "out/index.csv")["bar_close_time"]
+    assert set(closed[(closed >= min(decided)) & (closed <= max(decided))]) == decided
+    assert len(closed) == of_file["rows"] == of_file["bars"] - 119 - left_out

@@ -14,7 +14,7 @@ mod tests;
 mod write;
 
 pub use error::ArchiveError;
-pub use queue::{Full, Queue, Work, queue};
+pub use queue::{NotTaken, Queue, Work, queue};
 pub use read::SeriesRange;
 pub use write::Written;
 

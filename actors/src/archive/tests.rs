@@ -1,12 +1,16 @@
 //! The Archivist on real files: what it meets, what it tells, and that it goes on.
 
 use super::*;
-use crate::adapters::{archive::Full, system_clock::SystemClock};
+use crate::adapters::system_clock::SystemClock;
 use actix::{Actor, Context, Handler};
 use std::{
     fs,
     path::Path,
-    sync::{Mutex, PoisonError},
+    pin::Pin,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 use tempfile::TempDir;
 
@@ -32,14 +36,18 @@ struct Harness {
 
 impl Harness {
     fn start(path: &Path) -> Self {
+        Self::start_with(path, Duration::ZERO, Arc::new(SystemClock))
+    }
+
+    fn start_with(path: &Path, keep: Duration, clock: Arc<dyn Clock>) -> Self {
         let events = Arc::new(Mutex::new(Vec::new()));
         let metrics = Telemetry::from(Metrics(events.clone()).start().recipient());
         let config = Config {
             path: path.to_owned(),
-            keep: Duration::ZERO,
+            keep,
             interval: Interval::OneHour,
             source: "eodhd.com".into(),
-            clock: Arc::new(SystemClock),
+            clock,
             metrics,
         };
         Self { archivist: Archivist::start(config).unwrap(), events }
@@ -139,5 +147,41 @@ fn a_queue_that_is_full_makes_nobody_wait() {
     let (queue, _work) = queue();
     let offer = |cycle_id| queue.offer(Work::Cycle { cycle_id, windows: Vec::new() });
     let taken = (0..100).take_while(|cycle_id| offer(*cycle_id).is_ok()).count();
-    assert_eq!((taken, offer(100)), (32, Err(Full)));
+    assert_eq!((taken, offer(100)), (32, Err(NotTaken::Full)));
+}
+
+/// Panics when it is read for the first time.
+#[derive(Debug, Default)]
+struct BrokenOnce(AtomicBool);
+
+impl Clock for BrokenOnce {
+    fn now(&self) -> Duration {
+        assert!(self.0.swap(true, Ordering::SeqCst), "as a defect in what forgets old bars would");
+        Duration::from_secs(3_600 * 4)
+    }
+
+    fn sleep(&self, _: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(std::future::pending())
+    }
+}
+
+#[actix::test]
+async fn a_panic_while_old_bars_are_forgotten_costs_no_later_bar() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("bars.db");
+    let clock = Arc::new(BrokenOnce::default());
+    let harness = Harness::start_with(&path, Duration::from_secs(3_600 * 2), clock.clone());
+    harness.offer(1, &[1.1, 1.2]);
+    harness.offer(2, &[1.1, 1.2, 1.3]);
+    assert_eq!(harness.end().await, (0, 0), "all bars are written");
+    assert!(clock.0.load(Ordering::SeqCst), "it panicked");
+    assert_eq!(closes(&path), [1.1, 1.2, 1.3]);
+}
+
+#[actix::test]
+async fn a_thread_that_has_ended_is_not_waited_for() {
+    let (queue, work) = queue();
+    drop(work);
+    assert_eq!(queue.offer(Work::Cycle { cycle_id: 1, windows: Vec::new() }), Err(NotTaken::Ended));
+    tokio::time::timeout(Duration::from_secs(10), Archivist { queue }.close()).await.unwrap();
 }

@@ -3,10 +3,7 @@
 
 use super::Config;
 use crate::{
-    adapters::{
-        archive::{Full, Work},
-        journal::Due,
-    },
+    adapters::{archive::Work, journal::Due},
     domain::{
         bar::Bar, calendar::Calendar, instrument::Symbol, interval::Interval, journal::DecisionRecord, outcome::ended,
     },
@@ -79,7 +76,7 @@ impl Windows {
         }
         match queue.offer(Work::Cycle { cycle_id, windows }) {
             Ok(()) => self.0.iter_mut().for_each(|window| window.is_offered = true),
-            Err(Full) => config.metrics.report(Event::BarsArchived { failures: 1, revisions: Vec::new() }),
+            Err(_) => config.metrics.report(Event::BarsArchived { failures: 1, revisions: Vec::new() }),
         }
     }
 

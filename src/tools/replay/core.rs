@@ -47,6 +47,8 @@ pub const NO_BARS: &str = "the cycle had no usable bars for it";
 pub const OLDER: &str = "its bars are older than the archive";
 /// The reason for one whose window was lost, or never written.
 pub const NOT_ARCHIVED: &str = "its bars are lost: the archive has older ones, and not these";
+/// The reason for one whose bars a running daemon will soon have written.
+pub const NOT_YET: &str = "its bars are not archived yet by the running daemon";
 /// The reason for one whose recorded settings cannot be read.
 pub const UNREADABLE_SETTINGS: &str = "its recorded settings cannot be read by this version";
 /// Decisions that ought to be replayable, and are not.

@@ -2,6 +2,7 @@
 
 use super::{
     core::{Difference, LOST, Replayed},
+    model::Answer,
     times::time_ms,
 };
 use sentinel_actors::{adapters::journal::ReplayRow, domain::guard::Suppression};
@@ -75,10 +76,14 @@ pub struct Asked {
     url: String,
     /// Rows it was asked about.
     pub asked: u64,
-    /// Rows whose odds were further from the recorded ones than 1e-9.
+    /// Rows whose odds were further from the recorded ones than 1e-9, or for which it has none now.
     pub different: u64,
+    /// Of these: those for which it has none.
+    pub without_odds: u64,
     /// The first of them.
     pub first: Vec<OtherOdds>,
+    /// Why it was not asked about the rest.
+    pub stopped: Option<String>,
 }
 
 /// Odds that are not the recorded ones; SELL, HOLD, BUY.
@@ -87,7 +92,10 @@ pub struct OtherOdds {
     cycle_id: i64,
     symbol: String,
     recorded: [f64; 3],
-    now: [f64; 3],
+    /// `None` if it has none now.
+    now: Option<[f64; 3]>,
+    /// What it said instead.
+    refusal: Option<String>,
 }
 
 impl Report {
@@ -103,7 +111,14 @@ impl Report {
             not_replayable: Vec::new(),
             taken_from_the_record: FROM_OUTSIDE,
             first_difference: None,
-            model: url.map(|url| Asked { url, asked: 0, different: 0, first: Vec::new() }),
+            model: url.map(|url| Asked {
+                url,
+                asked: 0,
+                different: 0,
+                without_odds: 0,
+                first: Vec::new(),
+                stopped: None,
+            }),
         }
     }
 
@@ -141,22 +156,36 @@ impl Report {
     }
 
     /// Notes what the model answers now.
-    pub(super) fn asked(&mut self, row: &ReplayRow, recorded: [f64; 3], now: [f64; 3]) {
+    pub(super) fn asked(&mut self, row: &ReplayRow, recorded: [f64; 3], answer: Answer) {
         let Some(model) = &mut self.model else { return };
         model.asked += 1;
-        if recorded.iter().zip(now).all(|(recorded, now)| (recorded - now).abs() <= SAME) {
+        let (now, refusal) = match answer {
+            Answer::Odds(now) => (Some(now), None),
+            Answer::NoOdds(refusal) => (None, Some(refusal)),
+        };
+        let is_same = |now: [f64; 3]| recorded.iter().zip(now).all(|(recorded, now)| (recorded - now).abs() <= SAME);
+        if now.is_some_and(is_same) {
             return;
         }
         model.different += 1;
+        model.without_odds += u64::from(now.is_none());
         if model.first.len() < LISTED_MAX {
-            model.first.push(OtherOdds { cycle_id: row.cycle_id, symbol: row.symbol.clone(), recorded, now });
+            let (cycle_id, symbol) = (row.cycle_id, row.symbol.clone());
+            model.first.push(OtherOdds { cycle_id, symbol, recorded, now, refusal });
         }
     }
 
-    /// 0 if everything is equal, but for what is older than archive and recorded settings; 1 if something is not, or if nothing
-    /// could be made again; 3 if all that could be made again is equal, and bars or settings are lost.
+    /// Notes that the model is not asked any more, and why.
+    pub(super) fn model_stopped(&mut self, why: String) {
+        if let Some(model) = &mut self.model {
+            model.stopped = Some(why);
+        }
+    }
+
+    /// 0 if everything is equal, but for what is older than archive and recorded settings; 1 if something is not, if nothing
+    /// could be made again, or if the model stopped answering; 3 if all that could be made again is equal, and bars or settings are lost.
     pub fn exit_code(&self) -> u8 {
-        let is_other_model = self.model.as_ref().is_some_and(|model| model.different > 0);
+        let is_other_model = self.model.as_ref().is_some_and(|model| model.different > 0 || model.stopped.is_some());
         if self.unequal > 0 || self.equal == 0 || is_other_model {
             return 1;
         }
@@ -193,12 +222,8 @@ impl Report {
             let _ = writeln!(text, "not replayable   {count}: {reason} (first: {first_symbol}, {at})");
         }
         let _ = writeln!(text, "from the record  {FROM_OUTSIDE}");
-        if let Some(Asked { url, asked, different, first }) = &self.model {
-            let _ = writeln!(text, "model            {url}: {asked} rows asked, {different} with other odds");
-            for OtherOdds { cycle_id, symbol, recorded, now } in first {
-                let _ =
-                    writeln!(text, "                 {symbol} {}: {recorded:?} was, {now:?} is", time_ms(*cycle_id));
-            }
+        if let Some(model) = &self.model {
+            text += &model.text();
         }
         text.push('\n');
         text.push_str(&self.verdict());
@@ -212,9 +237,7 @@ impl Report {
                 time_ms(*cycle_id)
             ),
             None if self.equal == 0 => "NOTHING REPLAYED: no decision could be made again".into(),
-            None if self.exit_code() == 1 => {
-                "THE MODEL ANSWERS OTHERWISE: it was changed, or it is not deterministic".into()
-            }
+            None if self.exit_code() == 1 => self.model.as_ref().map_or_else(String::new, Asked::verdict),
             None if self.lost() > 0 => format!(
                 "LOST: bars or settings of {} decisions; the other {} that could be made again are equal, bit for bit",
                 self.lost(),
@@ -225,6 +248,33 @@ impl Report {
                 format!("EQUAL: {} decisions, bit for bit; {rest} could not be made again", self.equal)
             }
             None => format!("EQUAL: {} decisions, bit for bit", self.equal),
+        }
+    }
+}
+
+impl Asked {
+    fn text(&self) -> String {
+        let Self { url, asked, different, without_odds, first, stopped } = self;
+        let of_them = if *without_odds > 0 { format!(", {without_odds} of them with none") } else { String::new() };
+        let mut text = format!("model            {url}: {asked} rows asked, {different} with other odds{of_them}\n");
+        for OtherOdds { cycle_id, symbol, recorded, now, refusal } in first {
+            let now = now.map_or_else(|| "none".into(), |now| format!("{now:?}"));
+            let said = refusal.as_ref().map_or_else(String::new, |refusal| format!(": {refusal}"));
+            let at = time_ms(*cycle_id);
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "                 {symbol} {at}: {recorded:?} was, {now} is{said}");
+        }
+        if let Some(why) = stopped {
+            let _ = writeln!(text, "                 not asked about the rest: {why}");
+        }
+        text
+    }
+
+    fn verdict(&self) -> String {
+        match &self.stopped {
+            _ if self.different > 0 => "THE MODEL ANSWERS OTHERWISE: it was changed, or it is not deterministic".into(),
+            Some(why) => format!("THE MODEL DOES NOT ANSWER: {} rows were asked, then {why}", self.asked),
+            None => String::new(),
         }
     }
 }

@@ -79,6 +79,13 @@ impl Archive {
         }
         Ok(Self { connection, ids: Ids::default(), known: HashMap::new(), _lock: None })
     }
+
+    /// Whether a daemon writes to the archive of this path now. Asked only about one that a daemon wrote to a moment ago: a daemon
+    /// that starts in this very moment would find the lock taken, and try again later.
+    pub fn has_writer(path: &Path) -> bool {
+        let is_taken = |lock: File| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock));
+        File::open(beside(path, ".lock")).is_ok_and(is_taken)
+    }
 }
 
 /// Locks `<archive>.lock`. The file stays behind, unlocked: removing it would let two daemons lock two files.

@@ -3,7 +3,7 @@
 use crate::domain::{bar::Bar, instrument::Symbol};
 use std::sync::{
     Arc,
-    mpsc::{Receiver, SyncSender, sync_channel},
+    mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
 };
 use tokio::sync::oneshot;
 
@@ -24,9 +24,14 @@ pub enum Work {
     Close(oneshot::Sender<()>),
 }
 
-/// The queue is full, or the thread has ended.
+/// Why work was not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Full;
+pub enum NotTaken {
+    /// The queue is full.
+    Full,
+    /// The thread has ended: nothing will ever be taken.
+    Ended,
+}
 
 /// The sender's end.
 #[derive(Debug, Clone)]
@@ -42,8 +47,11 @@ impl Queue {
     /// Puts work into the queue if there is room. Never waits.
     ///
     /// # Errors
-    /// [`Full`].
-    pub fn offer(&self, work: Work) -> Result<(), Full> {
-        self.0.try_send(work).map_err(|_| Full)
+    /// See [`NotTaken`].
+    pub fn offer(&self, work: Work) -> Result<(), NotTaken> {
+        self.0.try_send(work).map_err(|refused| match refused {
+            TrySendError::Full(_) => NotTaken::Full,
+            TrySendError::Disconnected(_) => NotTaken::Ended,
+        })
     }
 }

@@ -68,6 +68,15 @@ pub struct EarlierOrder {
 }
 
 impl Store {
+    /// From now on, until it is closed, the store shows the journal as it was at its next read: a daemon beside may be writing, and
+    /// a decision that was made after an order must not be compared without it.
+    ///
+    /// # Errors
+    /// [`JournalError::Failed`].
+    pub fn hold_snapshot(&self) -> Result<(), JournalError> {
+        self.connection.execute_batch("BEGIN").map_err(broken)
+    }
+
     /// The decisions of the cycles that began from the first of these on and before the second (unix milliseconds), in the
     /// order in which they were recorded. `take` answers whether it wants more.
     ///

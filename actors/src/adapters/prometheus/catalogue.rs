@@ -236,7 +236,7 @@ families! {
     journal_write_failures_total: IntCounter = "sentinel_journal_write_failures_total" in "count";
     /// Failed writes to the bar archive, and cycles that had no place in its queue
     bars_archive_failures_total: IntCounter = "sentinel_bars_archive_failures_total" in "count";
-    /// Closed bars that the provider changed or took back later
+    /// Closed bars that the provider changed or took back; seen only when a whole window is fetched, as at the start
     bar_revisions_total: IntCounterVec = "sentinel_bar_revisions_total" in "count", by [symbol: Given::symbols];
     /// Orders whose outcome is unknown; their symbols are blocked
     orders_unresolved: IntGauge = "sentinel_orders_unresolved" in "count";

@@ -2,7 +2,7 @@
 
 use super::Odds;
 use crate::{
-    bar_files::{BadFile, hex},
+    bar_files::{BadFile, csv, hex},
     tools::study::result::Input,
 };
 use sentinel_actors::domain::decision::Prediction;
@@ -44,7 +44,8 @@ pub fn read(path: &Path, symbol: &str) -> Result<OddsFile, BadFile> {
     let mut rows = text.lines().enumerate().map(|(index, line)| (index + 1, line.trim()));
     let mut rows = rows.by_ref().filter(|(_, line)| !line.is_empty());
     let (line, header) = rows.next().ok_or_else(|| at(1, missing(&COLUMNS)))?;
-    let names: Vec<String> = fields(header.trim_start_matches('\u{feff}')).map(str::to_lowercase).collect();
+    let names: Vec<String> = csv::fields(header.trim_start_matches('\u{feff}')).map(str::to_lowercase).collect();
+    csv::refuse_twice(&names, &COLUMNS).map_err(|what| at(line, what))?;
     let place = |name: &&str| names.iter().position(|it| it == *name);
     let lacking: Vec<&str> = COLUMNS.into_iter().filter(|name| place(name).is_none()).collect();
     if !lacking.is_empty() {
@@ -53,7 +54,7 @@ pub fn read(path: &Path, symbol: &str) -> Result<OddsFile, BadFile> {
     let places = COLUMNS.map(|name| place(&name).unwrap_or_default());
     let (mut odds, mut lines, mut others) = (Vec::new(), HashMap::new(), 0);
     for (line, text) in rows {
-        let values: Vec<&str> = fields(text).collect();
+        let values: Vec<&str> = csv::fields(text).collect();
         if values.len() != names.len() {
             return Err(at(line, format!("{} fields, and the header has {}", values.len(), names.len())));
         }
@@ -84,10 +85,6 @@ pub fn read(path: &Path, symbol: &str) -> Result<OddsFile, BadFile> {
     let sha256 = hex(&Sha256::digest(text.as_bytes()));
     let input = Input { kind: "odds".into(), name, sha256, rows: odds.len() as u64 };
     Ok(OddsFile { odds, input, others, lines })
-}
-
-fn fields(line: &str) -> impl Iterator<Item = &str> {
-    line.split(',').map(|field| field.trim().trim_matches('"'))
 }
 
 fn missing(columns: &[&str]) -> String {
@@ -126,12 +123,15 @@ mod tests {
             ("EURUSD,1,0.2,0.6,high", "line 2: p_buy 'high' is not a number"),
             ("EURUSD,1,0.2,0.6", "line 2: 4 fields, and the header has 5"),
             ("EURUSD,1,0.2,0.6,0.2\nEURUSD,1,0.2,0.6,0.2", "line 3: bar_close_time 1 is that of line 2, too"),
+            ("\"a, b\",1,0.2,0.6,0.2", "no row of EURUSD, and 1 of other symbols"),
             ("USDJPY,1,0.2,0.6,0.2", "no row of EURUSD, and 1 of other symbols"),
         ] {
             let error = of(&format!("{header}{rows}\n")).unwrap_err();
             assert!(error.starts_with(wanted), "{error}");
         }
         assert!(of("symbol,bar_close_time,p_sell\n").unwrap_err().starts_with("line 1: no column p_hold, p_buy."));
+        let twice = of("symbol,bar_close_time,p_sell,p_hold,p_buy,P_Buy\nEURUSD,1,0.2,0.6,0.2,0.1\n");
+        assert_eq!(twice.unwrap_err(), "line 1: two columns are called p_buy: keep one of them");
         assert!(of("").unwrap_err().starts_with("line 1: no column symbol"));
     }
 }

@@ -115,6 +115,11 @@ impl Server {
 }
 
 impl ModelRefusal {
+    /// Whether it is probably about the row that was asked: another one may have odds. The daemon goes on without a decision.
+    pub const fn is_about_the_row(&self) -> bool {
+        matches!(self, Self::Row(_) | Self::Status { status: 400 | 422, .. })
+    }
+
     /// What the user can do.
     pub const fn advice(&self) -> &'static str {
         match self {
