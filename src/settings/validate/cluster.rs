@@ -14,7 +14,6 @@ use sentinel_actors::{
     domain::cluster::{LEASE_MAX, MARGIN},
     fetcher::MarketClock,
 };
-use std::path::Path;
 
 /// A bundle of authorities has a few hundred kilobytes.
 const CA_BYTES_MAX: u64 = 1 << 20;
