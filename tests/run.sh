@@ -249,7 +249,7 @@ system_tests() {
     export SENTINEL_BIN=$target/$profile/sentinel SENTINEL_CURVE_BIN=$target/curve/debug/sentinel
     [ -x "$SENTINEL_BIN" ] || { echo "there is no $SENTINEL_BIN: run the steps rust and release"; return 1; }
     export SENTINEL_FAILPOINTS_BIN=$SENTINEL_CURVE_BIN
-    SENTINEL_TEST_LOGS=$logs timeout 5400 "$python" -m pytest tests/system "$@"
+    SENTINEL_TEST_LOGS=$logs timeout "${system_seconds_max:-5400}" "$python" -m pytest tests/system "$@"
 }
 
 # So many seconds for each of the four targets, two at a time.
@@ -308,6 +308,8 @@ step_bench() { check bench cargo bench --workspace --locked; }
 step_full() {
     check dist cargo build --profile dist --locked
     profile=dist
+    # A thousand faults of a cluster and a thousand starts take two hours.
+    local system_seconds_max=21600
     count full junit "$logs/full.xml" container_tests -m full --junit-xml="$logs/full.xml"
 }
 

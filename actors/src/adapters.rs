@@ -16,6 +16,7 @@
 //! Shared:
 //! - [`endpoint`] - names of the systems that a cycle calls, their circuit breakers and their open requests
 //! - [`http`] - the HTTP client
+//! - [`patient_file`] - small files that may hang
 //! - [`json`] - JSON with NaN and infinity, which Python and MQL5 write although JSON does not allow them
 //! - [`gzip`] - compression of HTTP answers
 //! - [`fail_points`] - places where a test build kills the process
@@ -33,5 +34,6 @@ pub mod http;
 pub mod journal;
 pub mod json;
 pub mod mlflow;
+pub mod patient_file;
 pub mod prometheus;
 pub mod system_clock;

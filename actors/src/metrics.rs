@@ -65,6 +65,8 @@ pub struct Config {
     pub kill_switch: Arc<dyn KillSwitch>,
     /// Whether this daemon may send orders for its account; read as often as the kill switch.
     pub authority: Arc<dyn Authority>,
+    /// What is claimed in etcd, such as `/sentinel/ACCOUNT`, so that two daemons of one account are known from those of two.
+    pub claim: String,
     /// Time between two due cycles.
     pub period: Duration,
     /// Open requests, counted by the adapters.

@@ -69,7 +69,8 @@ pub(super) fn main(args: &Args) -> ExitCode {
             tokio::select! {
                 taken = claim.take(&settings, plan.once) => taken?,
                 () = &mut stop => {
-                    claim.keeper.release(true).await;
+                    // An earlier run may have left orders of unknown outcome.
+                    claim.keeper.release(opened.is_settled()).await;
                     return Ok(Ended::Stopped);
                 }
             }

@@ -14,6 +14,7 @@ use sentinel_actors::{
     adapters::{
         etcd::{self, Ca},
         gateway::{self, CurveKeys, Peer},
+        http::Identity,
     },
     domain::{
         breaker::BreakerPolicy, calendar::Calendar, drift::Reference, features::TimeColumns, guard::Limits,
@@ -80,6 +81,8 @@ pub struct Resolved<P = Daemon> {
     pub cluster: ClusterSettings,
     /// The certificate authority of etcd, if it has one of its own.
     pub etcd_ca: Option<Ca>,
+    /// The certificate that etcd wants from this side, if it wants one.
+    pub etcd_identity: Option<Identity>,
     pub paper: PaperSettings,
     pub study: StudySettings,
     /// What is logged, and how.
@@ -112,6 +115,7 @@ struct Parsed<P> {
     protection: Option<Protection>,
     console_protection: Option<Protection>,
     etcd_ca: Option<Ca>,
+    etcd_identity: Option<Identity>,
 }
 
 impl Settings {
@@ -165,6 +169,7 @@ impl Settings {
         let protection = found.or_problems(protection.map_err(named));
         let console_protection = validate::console(self, found);
         let etcd_ca = found.or_problem(validate::authority(&self.cluster));
+        let etcd_identity = found.or_problem(validate::certificate(&self.cluster));
         let calendar = calendar?;
         Some(Parsed {
             purpose: purpose?,
@@ -177,6 +182,7 @@ impl Settings {
             protection: protection?,
             console_protection: console_protection?,
             etcd_ca: etcd_ca?,
+            etcd_identity: etcd_identity?,
         })
     }
 
@@ -221,6 +227,7 @@ impl Settings {
             deadman: self.deadman,
             cluster: self.cluster,
             etcd_ca: parsed.etcd_ca,
+            etcd_identity: parsed.etcd_identity,
             paper: self.paper,
             study: self.study,
             log: parsed.log,
@@ -257,12 +264,19 @@ impl<P> Resolved<P> {
         }
     }
 
+    /// The name of a claim on this account in etcd, without that of its keys.
+    pub fn claim_of(&self, account: &str) -> String {
+        format!("{}/{account}", self.cluster.prefix)
+    }
+
     /// Where etcd is, for the claim on this account.
     pub fn etcd(&self, account: &str) -> etcd::Config {
         let cluster = &self.cluster;
         etcd::Config {
             endpoints: cluster.endpoints.iter().map(|url| url.trim_end_matches('/').to_owned()).collect(),
             ca: self.etcd_ca.clone(),
+            identity: self.etcd_identity.clone(),
+            patience: cluster.terms().patience(cluster.endpoints.len()),
             login: cluster.user.clone().zip(cluster.password_file.clone()),
             prefix: cluster.prefix.clone(),
             account: account.to_owned(),

@@ -92,6 +92,7 @@ fn start_stages(settings: &Resolved) -> (Stages, Policy) {
         max_bar_age_s: 10_800,
         kill_switch: Arc::new(HaltFile::new(None)),
         authority: Arc::new(Unguarded),
+        claim: String::new(),
         period: Duration::from_secs(60),
         inflight: inflight.clone(),
         breakers: breakers.clone(),

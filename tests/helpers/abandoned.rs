@@ -34,7 +34,7 @@ pub fn leave_an_order_in_flight(journal: &Path) -> Uuid {
         account_mode: sentinel_actors::domain::position::AccountMode::Hedging,
     };
     let mut store = Store::open(journal).unwrap();
-    for step in [OrderStep::Intent { order: Box::new(order), tickets_before: None }, OrderStep::Sending(id)] {
+    for step in [OrderStep::Intent { order: Box::new(order), tickets_before: None }, OrderStep::Sending(id, None)] {
         store.order_step(&step, &identity, Duration::from_secs(1_000_000_000)).unwrap();
     }
     id

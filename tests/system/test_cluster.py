@@ -3,15 +3,18 @@ an independent gateway wrote down."""
 
 import base64
 import json
+import os
 import re
 import signal
 import socket
+import time
 
 import pytest
 
+from parts.certificates import CertificateAuthority
 from parts.daemon import wait_until
 from parts.etcd import Etcd, Proxy
-from parts.guarded import MinuteMarket, begin, guarded, holds, ids, senders
+from parts.guarded import SHORT, MinuteMarket, begin, guarded, holds, ids, senders
 from parts.harness import ACCOUNT
 
 @pytest.fixture
@@ -24,7 +27,7 @@ def etcd(tmp_path):
 
 def because(daemon) -> str:
     """Why it is not ready."""
-    return json.loads(daemon.get("/health")[2])["not_ready_because"] or ""
+    return json.loads(daemon.get("/health")[2]).get("not_ready_because") or ""
 
 
 def test_a_second_daemon_is_refused_by_name_and_takes_over_from_a_dead_one(harness, etcd):
@@ -43,10 +46,71 @@ def test_a_second_daemon_is_refused_by_name_and_takes_over_from_a_dead_one(harne
     wait_until("the third holds the account", lambda: holds(third), 120)
     assert "waiting up to 33 s to see whether inf-1" in third.output()
     # The bar that the first one ordered is in a journal that the third has never seen.
-    metrics = third.wait_metrics("signals", lambda m: m.suppressed().get("not_holder", 0) >= 2, 90)
-    assert set(metrics.suppressed()) == {"not_holder"}
+    metrics = third.wait_metrics("signals", lambda m: m.suppressed().get("before_takeover", 0) >= 2, 90)
+    assert set(metrics.suppressed()) <= {"not_holder", "before_takeover"}
     assert senders(gateway) == [1]
     wait_until("it is ready", lambda: third.get("/readyz")[0] == 200, 60)
+    acknowledged(harness, etcd, third)
+
+
+def acknowledged(harness, etcd, daemon):
+    """A dead holder is reported until a person has looked; the holder keeps its claim when that is said."""
+
+    def check() -> dict:
+        [found] = [check for check in json.loads(daemon.get("/health")[2])["checks"] if check["name"] == "cluster"]
+        return found
+
+    settings = {"SENTINEL__CLUSTER__MODE": "guard", "SENTINEL__CLUSTER__ENDPOINTS": etcd.url}
+    assert daemon.metrics()("cluster_dead_holder") == 1
+    assert check()["status"] == "degraded" and "inf-1 on host" in check()["detail"], check()
+    epoch = json.loads(said_by(harness, "status", "--json", **settings))["claim"]["epoch"]
+    assert "acknowledged that inf-1 on host" in said_by(harness, "acknowledge", **settings)
+    assert "nothing to acknowledge" in said_by(harness, "acknowledge", **settings)
+    wait_until("it is known", lambda: daemon.metrics()("cluster_dead_holder") == 0, 30)
+    assert holds(daemon) and check()["status"] == "ok", check()
+    assert json.loads(said_by(harness, "status", "--json", **settings))["claim"]["epoch"] == epoch
+    assert "lost in etcd" not in daemon.output() and "somebody has acknowledged" in daemon.output()
+
+
+def said_by(harness, *command: str, **settings) -> str:
+    """What `sentinel cluster` prints for the account. It must end with 0."""
+    done = harness.command("cluster", *command, "--account", ACCOUNT, **settings)
+    assert done.wait_exit()[0] == 0, done.output()
+    return done.out.read_text()
+
+
+def test_each_order_names_its_claim(harness, etcd):
+    etcd.start()
+    begin(harness, etcd)
+    gateway = harness.gateway("envelope")
+    journal = str(harness.directory / "journal-1.db")
+    daemon = guarded(harness, gateway, 1, etcd.url, "--journal", journal)
+    wait_until("an order", lambda: gateway.requests, 90)
+    settings = {"SENTINEL__CLUSTER__MODE": "guard", "SENTINEL__CLUSTER__ENDPOINTS": etcd.url}
+    epoch = json.loads(said_by(harness, "status", "--json", **settings))["claim"]["epoch"]
+    assert daemon.stop()[0] == 0
+    order = harness.orders(journal)[0]
+    assert f"claim epoch {epoch}" in harness.run("orders", "show", order["id"], "--journal", journal).stdout
+    assert f"claim epoch {epoch}" in harness.run("explain", "--last", "1000", "--journal", journal).stdout
+
+
+def test_an_endpoint_that_hangs_does_not_cost_the_claim(harness, etcd):
+    """The first of two endpoints stops to answer, with the shortest lease: it is trusted for 3 s."""
+    etcd.start()
+    begin(harness, etcd)
+    hole = Proxy(etcd.port)
+    gateway = harness.gateway("envelope")
+    daemon = guarded(harness, gateway, 1, f"{hole.url},{etcd.url}", **SHORT)
+    wait_until("it holds the account", lambda: holds(daemon), 90)
+    for turn in range(3):
+        hole.is_cut = turn % 2 == 0
+        until = time.monotonic() + 8
+        while time.monotonic() < until:
+            metrics = daemon.metrics()
+            assert metrics.sum("cluster_leader") == 1 and metrics("cluster_lease_remaining_seconds") > 0, daemon.output()
+            time.sleep(0.1)
+    assert "lost in etcd" not in daemon.output()
+    hole.close()
 
 
 def test_a_daemon_that_ends_gives_the_account_back(harness, etcd):
@@ -81,7 +145,7 @@ def test_without_etcd_nothing_is_sent(harness, etcd):
     halt_file = str(harness.directory / "halt")
     daemon = guarded(harness, gateway, 1, etcd.url, "--halt-file", halt_file).wait_serving()
     metrics = daemon.wait_metrics("signals", lambda m: m.suppressed().get("not_holder", 0) >= 2, 90)
-    assert metrics("cluster_etcd_up") == 0 and metrics("cluster_lease_remaining_seconds") == 0
+    assert metrics("cluster_etcd_up") == 0 and metrics("cluster_dead_holder") == 0 and metrics("cluster_lease_remaining_seconds") == 0
     assert daemon.get("/readyz")[0] == 503
     wait_until("it says why", lambda: "cluster: no order is sent, because etcd does not answer" in because(daemon), 60)
     assert "starting without etcd" in daemon.output() and not gateway.requests
@@ -179,6 +243,57 @@ def test_https_with_an_own_authority_and_a_user(harness, authority, tmp_path):
     etcd.close()
 
 
+def test_an_etcd_that_wants_a_certificate_from_everybody(harness, authority, tmp_path):
+    server, client = authority.issue("etcd"), authority.issue("client")
+    etcd = Etcd(tmp_path / "etcd", server, authority.ca_file).start()
+    begin(harness, etcd)
+    files = {"cluster.ca_file": authority.ca_file, "cluster.cert_file": client[0], "cluster.key_file": client[1]}
+    gateway = harness.gateway("envelope")
+    daemon = guarded(harness, gateway, 1, etcd.url, **files)
+    wait_until("an order", lambda: gateway.requests, 90)
+    assert holds(daemon)
+    variables = {f"SENTINEL__{key.upper().replace('.', '__')}": str(value) for key, value in files.items()}
+    variables |= {"SENTINEL__CLUSTER__MODE": "guard", "SENTINEL__CLUSTER__ENDPOINTS": etcd.url}
+    assert "held by inf-1" in said_by(harness, "verify", **variables)
+    # Without one, or with one of somebody else, nothing is answered.
+    none = {key: value for key, value in variables.items() if "CERT_FILE" not in key and "KEY_FILE" not in key}
+    foreign = CertificateAuthority(tmp_path, "foreign").issue("foreign")
+    stranger = variables | {"SENTINEL__CLUSTER__CERT_FILE": str(foreign[0]), "SENTINEL__CLUSTER__KEY_FILE": str(foreign[1])}
+    for settings in (none, stranger):
+        refused = harness.command("cluster", "status", "--account", ACCOUNT, **settings)
+        assert refused.wait_exit()[0] == 1 and "cannot be reached" not in refused.output(), refused.output()
+    # A key of another certificate is found before anything starts.
+    wrong = variables | {"SENTINEL__CLUSTER__KEY_FILE": str(foreign[1])}
+    refused = harness.command("cluster", "status", "--account", ACCOUNT, **wrong)
+    assert refused.wait_exit()[0] == 64 and "cannot be used" in refused.output(), refused.output()
+    etcd.close()
+
+
+def test_a_password_file_that_hangs_stops_neither_start_nor_claim(harness, etcd, tmp_path):
+    etcd.start()
+    begin(harness, etcd)
+    etcd.require_user("sentinel", "canary-7f3a", "/sentinel")
+    password, gateway = tmp_path / "password", harness.gateway("envelope")
+    os.mkfifo(password)
+    files = {"cluster.user": "sentinel", "cluster.password_file": password}
+    refused = guarded(harness, gateway, 1, etcd.url, **files)
+    assert refused.wait_exit(30)[0] == 64 and "it is not a regular file" in refused.output(), refused.output()
+    password.unlink()
+    password.write_text("canary-7f3a\n")
+    daemon = guarded(harness, gateway, 1, etcd.url, **files)
+    wait_until("an order", lambda: gateway.requests, 90)
+    # etcd forgets its tokens, and nobody writes to the pipe.
+    password.unlink()
+    os.mkfifo(password)
+    etcd.stop()
+    etcd.start()
+    wait_until("it says why", lambda: "it is not a regular file" in because(daemon), 60)
+    password.unlink()
+    password.write_text("canary-7f3a\n")
+    wait_until("it holds it again", lambda: holds(daemon), 60)
+    assert daemon.stop()[0] == 0
+
+
 @pytest.mark.long
 def test_a_daemon_that_finds_an_empty_etcd_waits_for_the_longest_trust(harness, etcd):
     etcd.start()
@@ -188,7 +303,7 @@ def test_a_daemon_that_finds_an_empty_etcd_waits_for_the_longest_trust(harness, 
     waited = re.search(r"no order is sent for another (\d+) s", daemon.output())
     assert waited and int(waited[1]) >= 50, daemon.output()
     # The bar that was there before may have been ordered by another daemon.
-    daemon.wait_metrics("signals", lambda m: m.suppressed().get("not_holder", 0) >= 2, 90)
+    daemon.wait_metrics("signals", lambda m: m.suppressed().get("before_takeover", 0) >= 2, 90)
     assert holds(daemon) and not gateway.requests
 
 
@@ -224,6 +339,11 @@ def test_live_mode_without_a_claim_says_what_that_means(harness):
     ({"cluster.mode": "guard", "cluster.endpoints": "http://hub.example:2379"}, "cluster.plaintext"),
     ({"cluster.mode": "guard", "cluster.endpoints": "https://hub:2379", "cluster.ca_file": "/none.pem"}, "cluster.ca_file"),
     ({"cluster.mode": "guard", "cluster.endpoints": "https://hub:2379", "cluster.user": "ann"}, "cluster.password_file"),
+    ({"cluster.mode": "guard", "cluster.endpoints": "https://hub:2379", "cluster.cert_file": "/a.pem"}, "cluster.key_file"),
+    ({"cluster.mode": "guard", "cluster.endpoints": "https://hub:2379", "cluster.cert_file": "/a.pem", "cluster.key_file": "/a.key"},
+     "cluster.cert_file: the file cannot be read"),
+    ({"cluster.mode": "guard", "cluster.endpoints": "http://127.0.0.1:1", "cluster.cert_file": "/a.pem", "cluster.key_file": "/a.key"},
+     "no endpoint is https://"),
     ({"cluster.lease_s": 7}, "cluster.lease_s: must be 8 to 60 seconds"),
 ])  # fmt: skip
 def test_settings_that_cannot_work_are_refused_at_the_start(harness, settings, said):

@@ -574,7 +574,7 @@ def test_a_page_that_lost_contact_still_halts(own, wide):
     assert own.world.halt["reason"] == "again"
 
 
-@pytest.mark.parametrize("rule", ["loss_limit", "not_holder"])
+@pytest.mark.parametrize("rule", ["loss_limit", "not_holder", "before_takeover"])
 def test_a_rule_that_stops_every_order_is_not_green(own, wide, rule):
     def stopped(path, answer):
         if path == "now":

@@ -9,23 +9,24 @@ mod error;
 mod json;
 mod requests;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub mod upkeep;
 
-use super::http::{Client, HttpError};
+use super::{
+    http::{Client, HttpError},
+    patient_file::PatientFile,
+};
 use crate::domain::{
     cluster::{Ask, EtcdAnswer, Record, Seen, Stored},
     sanitize::one_line,
 };
-pub use config::{Ca, Config, read_password};
+pub use config::{Ca, Config, PASSWORD_BYTES_MAX, password_in};
 pub use error::EtcdError;
 use json::{Granted, KeepAliveLine, Range, Transaction, encoded};
 use requests::is_etcds;
 use serde_json::{Value, json};
 use std::{io, time::Duration};
 
-/// For one request to one endpoint. Several endpoints that hang may use up the trust of a short lease; then nothing is sent.
-pub const DEADLINE: Duration = Duration::from_secs(2);
 /// A connection to etcd: a client for each endpoint, and the login. No connection is kept between two requests.
 pub struct Etcd {
     config: Config,
@@ -33,6 +34,8 @@ pub struct Etcd {
     /// The endpoint that answered last.
     current: usize,
     token: Option<String>,
+    /// Where the password is; `None` without a login.
+    password: Option<PatientFile>,
     /// Whether an endpoint failed in a way in which it may fail if the token is not valid any more.
     is_token_doubted: bool,
     /// In base64: the claim, and `last`.
@@ -43,15 +46,13 @@ impl Etcd {
     /// Connects to nothing yet.
     ///
     /// # Errors
-    /// An endpoint is https, there is no own certificate authority, and the system has no trusted roots.
+    /// An endpoint is https, there is no own certificate authority, and the system has no trusted roots; or the client's
+    /// certificate and its key do not belong together.
     pub fn new(config: Config) -> io::Result<Self> {
-        let client = |endpoint: &String| match &config.ca {
-            Some(ca) => ca.client(),
-            None => Client::new(endpoint),
-        };
-        let clients = config.endpoints.iter().map(client).collect::<io::Result<_>>()?;
+        let clients = config.endpoints.iter().map(|endpoint| config.client(endpoint)).collect::<io::Result<_>>()?;
         let keys = ["claim", "last"].map(|name| encoded(key(&config.prefix, &config.account, name).as_bytes()));
-        Ok(Self { config, clients, current: 0, token: None, is_token_doubted: false, keys })
+        let password = config.login.as_ref().map(|(_, path)| PatientFile::new(path, PASSWORD_BYTES_MAX));
+        Ok(Self { config, clients, current: 0, token: None, password, is_token_doubted: false, keys })
     }
 
     /// The name of the claim's key.
@@ -120,9 +121,10 @@ impl Etcd {
                 let holds = json!([created_at(&claim, *epoch), changed_at(&last, *last_revision)]);
                 self.transact(holds, json!([put(&last, record, 0)]), both()).await
             }
-            Ask::Release { epoch, record } => {
+            Ask::Release { lease, record } => {
+                let holds = json!([{"key": claim, "target": "LEASE", "result": "EQUAL", "lease": lease.to_string()}]);
                 let end = json!([{"request_delete_range": {"key": claim}}, put(&last, record, 0)]);
-                self.transact(json!([created_at(&claim, *epoch)]), end, both()).await
+                self.transact(holds, end, both()).await
             }
             Ask::Revoke { lease } => {
                 let revoked = self.call::<Value>("/v3/lease/revoke", &json!({"ID": lease.to_string()})).await;
@@ -137,6 +139,21 @@ impl Etcd {
                 }
             }
         }
+    }
+
+    /// Rewrites `last`, as it was just read, without the holder before, whom a person has acknowledged. Nothing else changes, and the
+    /// holder takes it for an earlier write of its own. Returns `false` if it has been written since.
+    ///
+    /// # Errors
+    /// No endpoint gave a usable answer. It may have been written all the same.
+    pub async fn acknowledge(&mut self, last_revision: i64, last: Record) -> Result<bool, EtcdError> {
+        let [claim, key] = self.keys.clone();
+        let value = encoded(&serde_json::to_vec(&Record { before: None, ..last }).unwrap_or_default());
+        let is_same =
+            json!([{"key": key, "target": "MOD", "result": "EQUAL", "mod_revision": last_revision.to_string()}]);
+        let put = json!([{"request_put": {"key": key, "value": value}}]);
+        let both = json!([{"request_range": {"key": claim}}, {"request_range": {"key": key}}]);
+        Ok(matches!(self.transact(is_same, put, both).await?, EtcdAnswer::Done { .. }))
     }
 
     /// The endpoints, as they are configured.

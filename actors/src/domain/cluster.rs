@@ -26,6 +26,9 @@ pub const LEASE_MAX: Duration = Duration::from_secs(60);
 /// Time between two looks at an account that is not held by this daemon, and before a failed request is repeated.
 pub const LOOK_PERIOD: Duration = Duration::from_secs(1);
 
+/// The longest time for which one endpoint of etcd is waited for.
+pub const PATIENCE_MAX: Duration = Duration::from_secs(2);
+
 /// How long a claim lasts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Terms {
@@ -39,6 +42,14 @@ impl Terms {
     /// How long the claim is trusted after the sending of a keep-alive.
     pub fn trust(&self) -> Duration {
         self.lease.saturating_sub(MARGIN)
+    }
+
+    /// How long one of so many endpoints has to answer a request. Of the trust that is left when a keep-alive is due, one half is
+    /// for endpoints that hang: one, or as many as may be away while etcd still works. The other half is for those that answer.
+    pub fn patience(&self, endpoints: usize) -> Duration {
+        let spare = self.trust().saturating_sub(self.keepalive) / 2;
+        let hanging = u32::try_from(endpoints.saturating_sub(1) / 2).unwrap_or(u32::MAX).max(1);
+        (spare / hanging).min(PATIENCE_MAX)
     }
 }
 
@@ -65,7 +76,8 @@ pub struct Record {
     pub trust_ms: u64,
     /// Bars that closed until then, unix seconds, may have been ordered by a daemon with another journal.
     pub bars_after: Option<i64>,
-    /// Who held the account last with another journal and did not give it back, in words. Its orders may be unknown to everybody.
+    /// Who held the account last with another journal and did not give it back, in words. Its orders may be unknown to everybody,
+    /// until a person has looked and acknowledged it: then this is rewritten without it.
     #[serde(default)]
     pub before: Option<String>,
     /// Whether it gave the account back, after its last order was settled.
@@ -139,10 +151,11 @@ pub enum Ask {
         /// The new value.
         record: Record,
     },
-    /// If the claim was created at this revision, delete it and rewrite `last`; else read both.
+    /// If the claim has this lease, delete it and rewrite `last`; else read both. By its lease, because the revision of a claim
+    /// whose answer is missing is not known; no other claim ever has it.
     Release {
-        /// The claim's `create_revision`.
-        epoch: i64,
+        /// The lease of the claim.
+        lease: i64,
         /// The new value.
         record: Record,
     },

@@ -57,7 +57,10 @@ suppressions! {
         "an order of unknown outcome blocks its symbol and the rest of its cycle; see `sentinel orders --unresolved`", [];
     Shutdown = "shutdown", "the daemon is stopping", [];
     NotHolder = "not_holder",
-        "another daemon holds the account in etcd, or held it when this bar closed, or etcd does not answer; see `sentinel cluster status`",
+        "another daemon holds the account in etcd, or etcd does not answer; see `sentinel cluster status`", ["cluster.mode"];
+    // Ends with the next bar, unlike the one above.
+    BeforeTakeover = "before_takeover",
+        "the bar closed before this daemon took the account over from one with another journal, which may have ordered it",
         ["cluster.mode"];
     Handshake = "handshake", "the gateway has not answered the handshake, a harmless query before any order", [];
     Breaker = "breaker", "the gateway failed too often in a row, and the circuit breaker is open for a while",
@@ -81,6 +84,12 @@ suppressions! {
 }
 
 impl Suppression {
+    /// Whether it is about the claim on the account. It says nothing about the gateway, so an order that is given up for it is no
+    /// failure in a row.
+    pub const fn is_about_claim(self) -> bool {
+        matches!(self, Self::NotHolder | Self::BeforeTakeover)
+    }
+
     /// The reason of this name; `None` if a later version wrote one that this one does not know.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|known| known.as_str() == name)

@@ -107,8 +107,8 @@ pub enum OrderStep {
         /// Tickets that are open now and could be its instrument's; `None` if nobody knows. They may prove its outcome later.
         tickets_before: Option<Vec<i64>>,
     },
-    /// It is about to be sent.
-    Sending(Uuid),
+    /// It is about to be sent; under the claim of this epoch, if the account is claimed.
+    Sending(Uuid, Option<i64>),
     /// What became of it.
     Outcome(Box<Order>, Outcome),
     /// No part of it was sent, for this reason. No error if its intent is not in the journal.
@@ -122,7 +122,7 @@ impl OrderStep {
     pub fn id(&self) -> Uuid {
         match self {
             Self::Intent { order, .. } | Self::Outcome(order, _) => order.client_order_id,
-            Self::Sending(id) | Self::GivenUp(id, _) | Self::Proven(id, _) => *id,
+            Self::Sending(id, _) | Self::GivenUp(id, _) | Self::Proven(id, _) => *id,
         }
     }
 }

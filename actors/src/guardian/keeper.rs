@@ -59,6 +59,8 @@ struct Said {
     may_send: bool,
     is_etcd_up: bool,
     holder: Option<String>,
+    /// Whether a holder before did not give the account back, and nobody has acknowledged that.
+    has_dead: bool,
 }
 
 impl Keeper {
@@ -138,30 +140,31 @@ impl Keeper {
         }
     }
 
-    /// Gives the claim back, if it is held. Nothing is sent after it began. Returns whether etcd confirmed it; if not, the
-    /// claim ends with its lease. `is_settled`: see [`ReleaseClaim`](crate::messages::ReleaseClaim).
+    /// Gives the claim back, if it is held or may be. Nothing is sent after it began. Returns whether etcd confirmed it; if not,
+    /// the claim ends with its lease. `is_settled`: see [`ReleaseClaim`](crate::messages::ReleaseClaim).
     pub async fn release(&mut self, is_settled: bool) -> bool {
         let released = self.guard.release(self.clock.boottime(), self.clock.now_unix(), is_settled);
         self.cell
             .set(Standing { trouble: Some("no order is sent: the daemon is stopping".into()), ..Standing::default() });
         let Some((ask, lease)) = released else { return true };
         let done = self.etcd.perform(&ask).await;
-        let is_done = matches!(done, Ok(EtcdAnswer::Done { .. } | EtcdAnswer::Refused(_)));
-        if is_done {
-            // The claim is gone already; the lease would end by itself.
-            let _ = self.etcd.perform(&Ask::Revoke { lease }).await;
+        let account = self.account.as_str();
+        let Ok(answer) = done else {
+            let lease_s = self.lease.as_secs();
+            let said = "the account could not be given back in etcd: another daemon can take it in";
+            warn!(account, error = "cluster", "{said} {lease_s} s");
+            return false;
+        };
+        if matches!(answer, EtcdAnswer::Done { .. }) {
             let kept =
                 if is_settled { "" } else { ", with orders of unknown outcome: see `sentinel orders --unresolved`" };
-            info!(account = self.account, "the account was given back in etcd{kept}");
+            info!(account, "the account was given back in etcd{kept}");
         } else {
-            warn!(
-                account = self.account,
-                error = "cluster",
-                "the account could not be given back in etcd: another daemon can take it in {} s",
-                self.lease.as_secs()
-            );
+            info!(account, "this daemon has no claim on the account in etcd any more");
         }
-        is_done
+        // A request for a claim that is still on its way fails without its lease. A lease that is not revoked ends by itself.
+        let _ = self.etcd.perform(&Ask::Revoke { lease }).await;
+        true
     }
 
     fn publish(&mut self) {
@@ -173,6 +176,7 @@ impl Keeper {
             may_send: standing.may_send_at(now),
             is_etcd_up: standing.is_etcd_up,
             holder: self.guard.holder().map(crate::domain::cluster::Holder::in_words),
+            has_dead: standing.before.is_some(),
         };
         let before = self.said.replace(said.clone());
         if before.as_ref() == Some(&said) {
@@ -186,8 +190,16 @@ impl Keeper {
             warn!(
                 account,
                 error = "cluster",
-                "{dead} held the account before and did not give it back: look for its last orders in the account and in its journal"
+                "{dead} held the account before and did not give it back: look for its last orders in the account and in its journal, \
+                 then say so with `sentinel cluster acknowledge`"
             );
+        }
+        if before.as_ref().is_some_and(|before| before.has_dead && before.is_holder) && said.is_holder && !said.has_dead
+        {
+            info!(account, "somebody has acknowledged that the holder before did not give the account back");
+            if before == Some(Said { has_dead: true, ..said.clone() }) {
+                return;
+            }
         }
         let is_first = before.is_none();
         let had_it = before.is_some_and(|before| before.is_holder);

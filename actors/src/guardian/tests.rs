@@ -2,12 +2,20 @@
 
 use super::*;
 use crate::{
-    adapters::{etcd, system_clock::SystemClock},
+    adapters::{
+        etcd::{self, tests::serve},
+        system_clock::SystemClock,
+    },
     domain::cluster::{Authority, ClaimCell, Record, Terms},
 };
 use std::{sync::Arc, time::Duration};
 
 fn keeper() -> (Keeper, ClaimCell) {
+    // Nothing listens there.
+    keeper_at("http://127.0.0.1:1")
+}
+
+fn keeper_at(url: &str) -> (Keeper, ClaimCell) {
     let cell = ClaimCell::new(Arc::new(SystemClock));
     let me = Record {
         instance: "i".into(),
@@ -24,9 +32,10 @@ fn keeper() -> (Keeper, ClaimCell) {
         released: false,
     };
     let etcd = etcd::Config {
-        // Nothing listens there.
-        endpoints: vec!["http://127.0.0.1:1".into()],
+        endpoints: vec![url.into()],
         ca: None,
+        identity: None,
+        patience: Duration::from_millis(500),
         login: None,
         prefix: "/sentinel".into(),
         account: "12".into(),
@@ -51,6 +60,24 @@ async fn one_failed_request_does_not_end_a_start_that_must_settle() {
     let (mut keeper, _) = keeper();
     let taking = tokio::time::timeout(Duration::from_millis(2_500), keeper.take(true)).await;
     assert!(taking.is_err(), "it is tried for as long as a lease lasts: {taking:?}");
+}
+
+#[actix::test]
+async fn a_stop_while_the_claim_is_made_withdraws_it() {
+    let (nobody, granted) =
+        (r#"{"responses":[{"response_range":{}},{"response_range":{}}]}"#, r#"{"ID":"7","TTL":"15"}"#);
+    let done = r#"{"succeeded":true,"header":{"revision":"5"}}"#;
+    // The connection ends after the claim; then its release and the end of its lease are asked for.
+    let (url, asked) = serve(Box::leak(Box::new([(200, nobody), (200, granted), (0, ""), (200, done), (200, "{}")])));
+    let (mut keeper, cell) = keeper_at(&url);
+    for _ in 0..3 {
+        keeper.step().await;
+    }
+    assert!(!cell.may_send() && keeper.release(true).await);
+    let asked = asked.lock().unwrap().clone();
+    let paths: Vec<_> = asked.iter().map(|it| it.split(' ').next().unwrap()).collect();
+    assert_eq!(paths, ["/v3/kv/txn", "/v3/lease/grant", "/v3/kv/txn", "/v3/kv/txn", "/v3/lease/revoke"]);
+    assert!(asked[3].contains(r#""target":"LEASE""#) && asked[3].contains("request_delete_range"), "{}", asked[3]);
 }
 
 #[actix::test]

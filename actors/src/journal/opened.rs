@@ -48,6 +48,11 @@ impl Opened {
         self.store.as_ref().and_then(|store| store.orders(true).ok()).unwrap_or_default()
     }
 
+    /// Whether the outcome of every order is known; `false` if the file cannot be read.
+    pub fn is_settled(&self) -> bool {
+        self.store.as_ref().is_some_and(|store| store.orders(true).is_ok_and(|orders| orders.is_empty()))
+    }
+
     /// What is known of the account's money; `None` if the file cannot be read.
     pub fn money(&self, account: &str, names: &[(InstrumentKey, Symbol)], now: Duration) -> Option<Figures> {
         let read = self.store.as_ref()?.money(account, names, now);

@@ -154,7 +154,7 @@ async fn an_order_is_pending_until_its_outcome_is_written() {
     let harness = Harness::start();
     let id = order().client_order_id;
     harness.write(OrderStep::Intent { order: order(), tickets_before: None }).await.unwrap();
-    harness.write(OrderStep::Sending(id)).await.unwrap();
+    harness.write(OrderStep::Sending(id, None)).await.unwrap();
     assert_eq!(harness.told().await, (true, 0, 1, 0));
     harness.write(OrderStep::Outcome(order(), Outcome::Unknown { reason: "silent".into() })).await.unwrap();
     assert_eq!(harness.told().await, (true, 0, 0, 1));
@@ -185,7 +185,7 @@ async fn what_a_person_settles_beside_it_is_seen_with_the_next_cycle() {
     let harness = Harness::start();
     let id = order().client_order_id;
     harness.write(OrderStep::Intent { order: order(), tickets_before: None }).await.unwrap();
-    harness.write(OrderStep::Sending(id)).await.unwrap();
+    harness.write(OrderStep::Sending(id, None)).await.unwrap();
     harness.write(OrderStep::Outcome(order(), Outcome::Unknown { reason: "silent".into() })).await.unwrap();
     assert_eq!(harness.standing().await.unwrap().unresolved.len(), 2, "by both names");
     let mut beside = Store::open_existing(&harness.path()).unwrap();
@@ -200,7 +200,7 @@ async fn a_file_that_cannot_be_written_is_told_and_works_again_by_itself() {
     let harness = Harness::start();
     let id = order().client_order_id;
     harness.write(OrderStep::Intent { order: order(), tickets_before: None }).await.unwrap();
-    harness.write(OrderStep::Sending(id)).await.unwrap();
+    harness.write(OrderStep::Sending(id, None)).await.unwrap();
     let other = Connection::open(harness.path()).unwrap();
     other.execute_batch("BEGIN EXCLUSIVE").unwrap();
     let filled = || OrderStep::Outcome(order(), Outcome::Filled { ticket: 1, price: None, volume: None });
@@ -224,7 +224,7 @@ async fn at_the_end_an_outcome_is_in_the_journal_or_beside_it_or_named_as_lost()
         for can_be_kept in [true, false] {
             let harness = Harness::start();
             harness.write(OrderStep::Intent { order: order(), tickets_before: None }).await.unwrap();
-            harness.write(OrderStep::Sending(order().client_order_id)).await.unwrap();
+            harness.write(OrderStep::Sending(order().client_order_id, None)).await.unwrap();
             let other = Connection::open(harness.path()).unwrap();
             other.execute_batch("BEGIN EXCLUSIVE").unwrap();
             let kept = harness.folder.path().join("journal.db.unwritten");
@@ -272,7 +272,7 @@ async fn after_a_flush_the_file_is_free_for_the_next_daemon() {
     assert!(matches!(second, Err(OpenError::Locked(_))));
     harness.write(OrderStep::Intent { order: order(), tickets_before: None }).await.unwrap();
     harness.journal.send(Flush).await.unwrap();
-    assert!(harness.write(OrderStep::Sending(order().client_order_id)).await.is_err(), "closed is closed");
+    assert!(harness.write(OrderStep::Sending(order().client_order_id, None)).await.is_err(), "closed is closed");
     let next = Opened::at(&path, &identity(), Duration::ZERO).unwrap();
     let rows = next.store.unwrap().orders(false).unwrap();
     assert_eq!(rows[0].state.as_str(), "expired");
@@ -338,7 +338,7 @@ async fn what_it_cannot_write_is_counted_as_discarded() {
     harness.journal.send(decisions()).await.unwrap();
     assert_eq!(harness.dropped(), (2, 0, 0), "no place for two decisions");
     other.execute_batch("ROLLBACK").unwrap();
-    assert!(harness.write(OrderStep::Sending(order().client_order_id)).await.is_err());
+    assert!(harness.write(OrderStep::Sending(order().client_order_id, None)).await.is_err());
     assert_eq!(harness.dropped(), (2, 0, 1), "a step of an order that is not there");
     harness.journal.send(Flush).await.unwrap();
     harness.journal.send(decisions()).await.unwrap();
@@ -407,7 +407,7 @@ async fn a_journal_that_is_taken_away_stops_orders_until_it_is_back() {
     harness.write(OrderStep::Intent { order: order(), tickets_before: None }).await.unwrap();
     let (path, aside) = (harness.path(), harness.path().with_extension("aside"));
     std::fs::rename(&path, &aside).unwrap();
-    let sending = || OrderStep::Sending(order().client_order_id);
+    let sending = || OrderStep::Sending(order().client_order_id, None);
     let refused = harness.write(sending()).await.unwrap_err();
     assert!(refused.is_broken() && refused.to_string().contains("deleted or replaced"), "{refused}");
     assert!(!path.exists(), "no other one is begun in its place");

@@ -80,7 +80,7 @@ impl State {
         if let (true, Some(trouble)) = (self.live, &self.gateway.trouble) {
             return Some(format!("the gateway: {trouble}"));
         }
-        if let Some(ClusterState { may_send: false, trouble }) = &self.cluster {
+        if let Some(ClusterState { may_send: false, trouble, .. }) = &self.cluster {
             return Some(format!("cluster: {}", trouble.as_deref().unwrap_or(CLAIM_OVER)));
         }
         if self.is_market_open == Some(false) {

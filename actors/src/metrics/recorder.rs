@@ -41,6 +41,8 @@ pub struct Recorder {
     kill_switch: Arc<dyn KillSwitch>,
     /// Also read for each text, because a claim ends by time alone.
     authority: Arc<dyn Authority>,
+    /// Which account is claimed.
+    claim: String,
     account: Account,
     money: Option<Figures>,
     paper: Option<PaperFigures>,
@@ -81,6 +83,7 @@ impl Recorder {
             backlog: config.backlog,
             kill_switch: config.kill_switch,
             authority: config.authority,
+            claim: config.claim,
             account: Account::restored(config.money.as_ref(), now, Instant::now()),
             money: config.money,
             paper: config.paper,
@@ -139,11 +142,14 @@ impl Recorder {
         let may_send = self.authority.may_send();
         let standing = self.authority.standing();
         let told = |value: f64| standing.as_ref().map(|_| value);
-        self.metrics.cluster_leader.set(&["account"], told(f64::from(may_send)));
+        self.metrics.cluster_leader.set(&[&self.claim, "account"], told(f64::from(may_send)));
         self.metrics.cluster_lease_remaining_seconds.set(told(self.authority.remaining().as_secs_f64()));
         self.metrics.cluster_etcd_up.set(standing.as_ref().map(|standing| f64::from(standing.is_etcd_up)));
+        let has_dead = standing.as_ref().map(|standing| f64::from(u8::from(standing.before.is_some())));
+        self.metrics.cluster_dead_holder.set(has_dead);
         self.state.cluster = standing.map(|standing| ClusterState {
             may_send,
+            before: standing.before,
             // A trouble that is over is not worth a word; while orders may be sent only a silent etcd is one.
             trouble: standing.trouble.filter(|_| !may_send || !standing.is_etcd_up),
         });

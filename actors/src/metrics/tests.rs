@@ -73,6 +73,7 @@ fn config(clock: &HandClock) -> Config {
         max_bar_age_s: 10_800,
         kill_switch: Arc::new(HaltFile::new(None)),
         authority: Arc::new(Unguarded),
+        claim: "/sentinel/12".into(),
         period: Duration::from_secs(60),
         inflight: Inflight::default(),
         breakers: Breakers::default(),

@@ -58,6 +58,10 @@ impl GatewayPort for GatewaySession<'_> {
         self.config.authority.bars_after()
     }
 
+    fn epoch(&self) -> Option<i64> {
+        self.config.authority.epoch()
+    }
+
     fn is_alone_since(&self, bar_close_time: i64) -> bool {
         let authority = &self.config.authority;
         authority.may_send() && authority.bars_after().is_none_or(|until| bar_close_time > until)
@@ -68,11 +72,16 @@ impl GatewayPort for GatewaySession<'_> {
         self.gate.is_open() && !self.is_gateway_absent && is_admitted && !self.config.shutdown.is_cancelled()
     }
 
-    async fn exchange(&mut self, order: &Order, expiry: Expiry) -> Result<OrderResult, Suppression> {
+    async fn exchange(
+        &mut self,
+        order: &Order,
+        expiry: Expiry,
+        epoch: Option<i64>,
+    ) -> Result<OrderResult, Suppression> {
         if self.is_gateway_absent {
             return Ok(not_sent("the gateway did not accept the previous request".into()));
         }
-        let answer = self.send(order, expiry).await?;
+        let answer = self.send(order, expiry, epoch).await?;
         self.config.breakers.note(Endpoint::Gateway, answer.send_latency.is_some());
         if matches!(answer.outcome, Outcome::NotSent { .. }) {
             self.is_absent("it did not accept an order");

@@ -127,7 +127,7 @@ impl GatewayPort for GatewaySession<'_> {
         rules.into_iter().find_map(|(objects, reason)| objects.then_some(reason))
     }
 
-    async fn exchange(&mut self, order: &Order, expiry: Expiry) -> Result<OrderResult, Suppression> {
+    async fn exchange(&mut self, order: &Order, expiry: Expiry, _: Option<i64>) -> Result<OrderResult, Suppression> {
         assert_eq!(self.objection(), None, "an order goes out against an objection");
         if self.is_gateway_absent {
             return Ok(not_sent("the gateway did not accept the previous request"));

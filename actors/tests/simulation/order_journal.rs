@@ -100,14 +100,14 @@ impl OrderJournal for SimOrderJournal {
         let step = steps.last().unwrap();
         let what = match step {
             OrderStep::Intent { .. } => "intent",
-            OrderStep::Sending(_) => "intent and sending",
+            OrderStep::Sending(..) => "intent and sending",
             OrderStep::Outcome(..) => "outcome",
             OrderStep::GivenUp(..) => "given up",
             OrderStep::Proven(_, Proof::Filled { .. }) => "proven: filled",
             OrderStep::Proven(_, Proof::Rejected) => "proven: rejected",
         };
         let id = step.id();
-        let is_sending = matches!(step, OrderStep::Sending(_));
+        let is_sending = matches!(step, OrderStep::Sending(..));
         let done =
             self.call(&format!("{what} {id}"), |store, identity, now| store.order_steps(&steps, identity, now)).await;
         let is_broken = done.as_ref().is_err_and(JournalError::is_broken);

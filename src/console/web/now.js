@@ -4,7 +4,7 @@ import * as f from "./parts.js";
 import { ago, el, money, oddsBar, oddsText, section, state, table, tiles, until, verdict, whyCell } from "./parts.js";
 
 // Rules that stop the orders of every symbol. Those that `halt` tells at once are not among them.
-const STOPS_ALL = new Set(["clock_step", "journal", "not_holder", "handshake", "breaker", "order_limit", "loss_limit", "positions"]);
+const STOPS_ALL = new Set(["clock_step", "journal", "not_holder", "before_takeover", "handshake", "breaker", "order_limit", "loss_limit", "positions"]);
 const CYCLES_SHOWN = 12, RECORDED_MS = 30 * 86400e3;
 
 export async function load({ get }) {

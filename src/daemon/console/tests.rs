@@ -124,6 +124,7 @@ fn metrics() -> actix::Addr<MetricsActor> {
         max_bar_age_s: 10_800,
         kill_switch: Arc::new(HaltFile::new(None)),
         authority: Arc::new(Unguarded),
+        claim: String::new(),
         period: Duration::from_secs(60),
         inflight: Inflight::default(),
         breakers: Breakers::default(),

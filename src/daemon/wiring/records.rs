@@ -46,6 +46,7 @@ pub fn metrics_config(settings: &Resolved, period: Duration, opened: &Opened, po
         max_bar_age_s: settings.max_bar_age_s,
         kill_switch: policy.kill_switch.clone(),
         authority: Arc::new(Unguarded),
+        claim: settings.claim_of(settings.purpose.gateway.account()),
         period,
         inflight: Inflight::default(),
         breakers: Breakers::new(settings.breaker),

@@ -15,6 +15,10 @@ pub struct ClusterSettings {
     pub endpoints: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ca_file: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cert_file: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_file: Option<PathBuf>,
     pub plaintext: PlaintextSetting,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,

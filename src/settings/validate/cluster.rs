@@ -6,11 +6,14 @@ use crate::{
     settings::{ClusterMode, ClusterSettings, PlaintextSetting, Problem, Settings},
 };
 use sentinel_actors::{
-    adapters::etcd::{self, Ca},
+    adapters::{
+        etcd::{Ca, PASSWORD_BYTES_MAX, password_in},
+        http::Identity,
+        patient_file::read,
+    },
     domain::cluster::{LEASE_MAX, MARGIN},
     fetcher::MarketClock,
 };
-use std::{fs::File, io::Read, path::Path};
 
 /// A bundle of authorities has a few hundred kilobytes.
 const CA_BYTES_MAX: u64 = 1 << 20;
@@ -84,33 +87,53 @@ fn guarded(cluster: &ClusterSettings, found: &mut Found) {
              what etcd says; or use https://",
         );
     }
-    let (set, missing) = match cluster.user {
-        Some(_) => ("cluster.user", "cluster.password_file"),
-        None => ("cluster.password_file", "cluster.user"),
-    };
+    both_or_none(
+        ("cluster.user", cluster.user.is_some()),
+        ("cluster.password_file", cluster.password_file.is_some()),
+        found,
+    );
+    both_or_none(
+        ("cluster.cert_file", cluster.cert_file.is_some()),
+        ("cluster.key_file", cluster.key_file.is_some()),
+        found,
+    );
+    let is_https = cluster.endpoints.iter().any(|url| Origin::of(url).is_some_and(|origin| origin.scheme == "https"));
     found.unless(
-        cluster.user.is_some() == cluster.password_file.is_some(),
-        set,
-        format!("needs {missing}: set both or none"),
+        cluster.cert_file.is_none() || is_https,
+        "cluster.cert_file",
+        "is for https, and no endpoint is https://",
     );
     found.unless(cluster.user.as_deref().is_none_or(|user| !user.is_empty()), "cluster.user", "must not be empty");
     if let Some(path) = &cluster.password_file
-        && let Err(fault) = etcd::read_password(path)
+        && let Err(fault) = read(path, PASSWORD_BYTES_MAX).and_then(|bytes| password_in(&bytes))
     {
-        found.unless(false, "cluster.password_file", fault);
+        found.unless(false, "cluster.password_file", format!("the password file {fault}"));
     }
+}
+
+fn both_or_none(
+    (first, has_first): (&'static str, bool),
+    (second, has_second): (&'static str, bool),
+    found: &mut Found,
+) {
+    let (set, missing) = if has_first { (first, second) } else { (second, first) };
+    found.unless(has_first == has_second, set, format!("needs {missing}: set both or none"));
 }
 
 /// The certificate authority of `cluster.ca_file`; `None` if none is set, or nobody needs it.
 pub(in crate::settings) fn authority(cluster: &ClusterSettings) -> Result<Option<Ca>, Problem> {
     let Some(path) = cluster.ca_file.as_deref().filter(|_| cluster.mode == ClusterMode::Guard) else { return Ok(None) };
     let named = |fault: String| Problem::new("cluster.ca_file", format!("{} {fault}", path.display()));
-    let pem = read(path).map_err(|error| named(format!("cannot be read: {error}")))?;
-    Ca::parse(&pem).map(Some).map_err(named)
+    read(path, CA_BYTES_MAX).and_then(|pem| Ca::parse(&pem)).map(Some).map_err(named)
 }
 
-fn read(path: &Path) -> std::io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    File::open(path)?.take(CA_BYTES_MAX).read_to_end(&mut bytes)?;
-    Ok(bytes)
+/// The certificate of `cluster.cert_file` with its key; `None` if none is set, or nobody needs it.
+pub(in crate::settings) fn certificate(cluster: &ClusterSettings) -> Result<Option<Identity>, Problem> {
+    let files = cluster.cert_file.as_deref().zip(cluster.key_file.as_deref());
+    let Some((certificate, key)) = files.filter(|_| cluster.mode == ClusterMode::Guard) else { return Ok(None) };
+    let named = |fault: String| Problem::new("cluster.cert_file", fault);
+    let identity = Identity::read(certificate, key).map_err(named)?;
+    let (certificate, key) = (certificate.display(), key.display());
+    identity.check().map_err(|fault| named(format!("{certificate} with {key} {fault}")))?;
+    Ok(Some(identity))
 }

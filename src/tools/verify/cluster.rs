@@ -1,4 +1,4 @@
-//! `sentinel cluster`: who holds the account in etcd, and whether etcd can be used for that. Neither writes anything.
+//! `sentinel cluster`: who holds the account in etcd, whether etcd can be used for that, and a person's word about a holder that died.
 
 mod checks;
 #[cfg(test)]
@@ -39,6 +39,12 @@ pub(crate) enum Command {
     /// Checks every endpoint, its version, leader, latency and clock, TLS, the user and its permissions, and shows the holder.
     /// Writes nothing. Takes the settings of `sentinel run`; needs cluster.mode = "guard" and an account.
     Verify(Box<Args>),
+    /// Say that you have looked for the last orders of a holder that died; exit 0 if etcd answered, otherwise 1
+    ///
+    /// A daemon that did not give the account back may have sent orders that no other daemon knows. Until this is said, /health is
+    /// degraded and SentinelDeadHolder fires. First look in the account and in the dead daemon's journal. Changes nothing else.
+    /// Takes the settings of `sentinel run`; needs cluster.mode = "guard" and an account.
+    Acknowledge(Box<Args>),
 }
 
 #[derive(Debug, clap::Args)]
@@ -51,7 +57,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn main(command: &Command) -> ExitCode {
-    let (Command::Status(args) | Command::Verify(args)) = command;
+    let (Command::Status(args) | Command::Verify(args) | Command::Acknowledge(args)) = command;
     let settings: Resolved = match Settings::load_for(&args.settings.beside()) {
         Ok(settings) => settings,
         Err(error) => return refuse(&error),
@@ -63,6 +69,7 @@ pub(crate) fn main(command: &Command) -> ExitCode {
     };
     match command {
         Command::Status(_) => answer(block_on(status(etcd, account, args.json))),
+        Command::Acknowledge(_) => answer(block_on(acknowledge(etcd, account, args.json))),
         Command::Verify(_) => {
             if !args.json {
                 say(&format!("Account {account}, {}\n", etcd.endpoints().join(", ")));
@@ -93,6 +100,31 @@ async fn status(mut etcd: Etcd, account: &str, as_json: bool) -> anyhow::Result<
     Ok(format!("account {account}: {}", in_words(&seen, SystemClock.now_unix())))
 }
 
+/// How often a record is read again that its daemon has just written: it does so twice in ten seconds.
+const TRIES: u32 = 5;
+
+async fn acknowledge(mut etcd: Etcd, account: &str, as_json: bool) -> anyhow::Result<String> {
+    for _ in 0..TRIES {
+        let last = look(&mut etcd).await?.last;
+        let written = last.and_then(|last| Some((last.mod_revision, last.record?)));
+        let dead = written.as_ref().and_then(|(_, record)| record.before.clone());
+        if let (Some((revision, record)), Some(_)) = (written, &dead)
+            && !etcd.acknowledge(revision, record).await?
+        {
+            continue;
+        }
+        return Ok(if as_json {
+            serde_json::to_string_pretty(&json!({"account": account, "acknowledged": dead}))?
+        } else {
+            match dead {
+                Some(dead) => format!("account {account}: acknowledged that {dead} did not give it back"),
+                None => format!("account {account}: there is nothing to acknowledge"),
+            }
+        });
+    }
+    anyhow::bail!("the record in etcd was written by its daemon each time; try again")
+}
+
 /// Who holds the account, and who was the last to write.
 fn in_words(seen: &Seen, now: i64) -> String {
     let unreadable = "a daemon whose record cannot be read";
@@ -102,7 +134,9 @@ fn in_words(seen: &Seen, now: i64) -> String {
     let heard = heard.map_or_else(String::new, |ago| format!("; last heard of {ago} s ago"));
     let dead = last.and_then(|last| last.record.as_ref()?.before.as_ref());
     let dead = dead.map_or_else(String::new, |dead| {
-        format!("; {dead} did not give it back: look for its last orders in the account and in its journal")
+        format!(
+            "; {dead} did not give it back: look for its last orders in the account and in its journal, then `sentinel cluster acknowledge`"
+        )
     });
     match (&seen.claim, last) {
         (Some(claim), _) if claim.lease == 0 => {

@@ -16,11 +16,12 @@ from parts.requirements import require
 
 
 class Etcd:
-    """One node. It keeps its data when it is stopped and started again. With `tls`, certificate and key of its server."""
+    """One node. It keeps its data when it is stopped and started again. With `tls`, certificate and key of its server; with
+    `clients`, the authority of the certificates that it then wants from everybody."""
 
-    def __init__(self, directory: Path, tls: tuple[Path, Path] | None = None):
+    def __init__(self, directory: Path, tls: tuple[Path, Path] | None = None, clients: Path | None = None):
         require("etcd")
-        self.directory, self.tls = directory, tls
+        self.directory, self.tls, self.clients = directory, tls, clients
         self.port, self.peer_port = free_port(), free_port()
         self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
         self.process: subprocess.Popen | None = None
@@ -34,6 +35,8 @@ class Etcd:
         command += ["--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer]
         if self.tls:
             command += ["--cert-file", str(self.tls[0]), "--key-file", str(self.tls[1])]
+        if self.clients:
+            command += ["--client-cert-auth", "--trusted-ca-file", str(self.clients)]
         with (self.directory / "log").open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         wait_until("an answer of etcd", self.answers, 90)
@@ -51,6 +54,8 @@ class Etcd:
         headers = {"Content-Type": "application/json"} | ({"Authorization": token} if token else {})
         request = urllib.request.Request(self.url + path, json.dumps(body).encode(), headers)
         context = ssl._create_unverified_context() if self.tls else None
+        if self.clients:
+            context.load_cert_chain(*self.tls)
         with urllib.request.urlopen(request, timeout=5, context=context) as answer:
             return json.loads(answer.read())
 

@@ -59,7 +59,7 @@ def guarded(harness, gateway, number: int, url: str, *args: str, **settings):
 
 def holds(daemon) -> bool:
     """Whether it says that it may send."""
-    return daemon.serves() and daemon.metrics()("cluster_leader", shard="account") == 1
+    return daemon.serves() and daemon.metrics().sum("cluster_leader") == 1
 
 
 def senders(gateway) -> list[int]:

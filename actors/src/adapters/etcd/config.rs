@@ -1,19 +1,14 @@
 //! Where etcd is, how its certificates are checked, and where the password is.
 
-use crate::adapters::http::Client;
+use crate::adapters::http::{Client, Identity};
 use rustls::{
-    ClientConfig, RootCertStore,
+    RootCertStore,
     pki_types::{CertificateDer, pem::PemObject},
 };
-use std::{
-    fmt, fs,
-    io::{self, Read},
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{fmt, io, path::PathBuf, sync::Arc, time::Duration};
 
 /// A password file has one line.
-const PASSWORD_BYTES_MAX: u64 = 4_096;
+pub const PASSWORD_BYTES_MAX: u64 = 4_096;
 
 /// Where etcd is, and who asks.
 #[derive(Debug, Clone)]
@@ -22,6 +17,10 @@ pub struct Config {
     pub endpoints: Vec<String>,
     /// The certificate authority for https; the system's if there is none.
     pub ca: Option<Ca>,
+    /// The certificate that this side presents, for an etcd that wants one.
+    pub identity: Option<Identity>,
+    /// How long one endpoint is waited for, see [`Terms::patience`](crate::domain::cluster::Terms::patience).
+    pub patience: Duration,
     /// Name, and file of the password, which is read at every login.
     pub login: Option<(String, PathBuf)>,
     /// The keys are below this: `/sentinel`.
@@ -53,28 +52,23 @@ impl Ca {
         }
         if roots.is_empty() { Err("has no certificates in PEM".into()) } else { Ok(Self(Arc::new(roots))) }
     }
+}
 
-    pub(super) fn client(&self) -> io::Result<Client> {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let mut config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(io::Error::other)?
-            .with_root_certificates(self.0.clone())
-            .with_no_client_auth();
-        // The gateway speaks HTTP/1.1; behind the same port HTTP/2 is gRPC.
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Client::with_tls(config))
+impl Config {
+    pub(super) fn client(&self, endpoint: &str) -> io::Result<Client> {
+        match &self.ca {
+            Some(Ca(roots)) => Client::with_authority(roots.clone(), self.identity.as_ref()),
+            None => Client::with_identity(endpoint, self.identity.as_ref()),
+        }
     }
 }
 
-/// Reads a password: the file's text without white space at its end.
+/// The password in a file: its text without white space at its end.
 ///
 /// # Errors
 /// Why not; never any of its content.
-pub fn read_password(path: &Path) -> Result<String, String> {
-    let mut text = String::new();
-    let read = fs::File::open(path).and_then(|file| file.take(PASSWORD_BYTES_MAX).read_to_string(&mut text));
-    read.map_err(|error| format!("the password file cannot be read: {error}"))?;
+pub fn password_in(file: &[u8]) -> Result<String, String> {
+    let text = str::from_utf8(file).map_err(|_| "is not UTF-8")?;
     let password = text.trim_end().to_owned();
-    if password.is_empty() { Err("the password file is empty".into()) } else { Ok(password) }
+    if password.is_empty() { Err("is empty".into()) } else { Ok(password) }
 }

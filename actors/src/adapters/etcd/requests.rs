@@ -1,6 +1,6 @@
 //! A request to one of the endpoints, and the login that it may need.
 
-use super::{DEADLINE, Etcd, EtcdError, json::Token, read_password};
+use super::{Etcd, EtcdError, json::Token, password_in};
 use crate::{
     adapters::{
         http::{self, HttpError},
@@ -54,7 +54,7 @@ impl Etcd {
             let index = (first + offset) % self.clients.len();
             let endpoint = self.config.endpoints[index].clone();
             let sent = http::post(self.request(index, path), body.clone(), BODY_BYTES_MAX, error_text);
-            match http::within(DEADLINE, sent).await {
+            match http::within(self.config.patience, sent).await {
                 Ok(answer) => match parsed(&endpoint, &answer) {
                     Ok(answer) => {
                         self.current = index;
@@ -79,10 +79,11 @@ impl Etcd {
     }
 
     async fn log_in(&mut self) -> Result<(), EtcdError> {
-        let Some((user, file)) = self.config.login.clone() else { return Ok(()) };
+        let (Some((user, _)), Some(file)) = (self.config.login.clone(), &mut self.password) else { return Ok(()) };
         self.token = None;
         let failed = |detail: String| EtcdError::Login { user: user.clone(), detail };
-        let password = read_password(&file).map_err(failed)?;
+        let password = file.read_within(self.config.patience).await.and_then(|bytes| password_in(&bytes));
+        let password = password.map_err(|fault| failed(format!("the password file {fault}")))?;
         let body = Bytes::from(json!({"name": user, "password": password}).to_string());
         let token = self.call_any::<Token>("/v3/auth/authenticate", &body).await;
         match token.map(|token| token.token) {

@@ -10,12 +10,14 @@ use std::{
     thread,
 };
 
-type Asked = Arc<Mutex<Vec<String>>>;
+const PATIENCE: Duration = Duration::from_secs(1);
+
+pub(crate) type Asked = Arc<Mutex<Vec<String>>>;
 
 /// A server that gives these answers (status and body), one after the other; the last one again and again. Status 0 closes the
 /// connection without an answer. It notes path, token
 /// and body of each request.
-fn serve(answers: &'static [(u16, &'static str)]) -> (String, Asked) {
+pub(crate) fn serve(answers: &'static [(u16, &'static str)]) -> (String, Asked) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let (url, asked) = (format!("http://127.0.0.1:{}", listener.local_addr().unwrap().port()), Asked::default());
     let notes = asked.clone();
@@ -50,8 +52,8 @@ fn serve(answers: &'static [(u16, &'static str)]) -> (String, Asked) {
 
 fn etcd(endpoints: &[&str], login: Option<(String, PathBuf)>) -> Etcd {
     let endpoints = endpoints.iter().map(|url| (*url).to_owned()).collect();
-    let config = Config { endpoints, ca: None, login, prefix: "/sentinel".into(), account: "1/2%".into() };
-    Etcd::new(config).unwrap()
+    let (prefix, account, patience) = ("/sentinel".into(), "1/2%".into(), PATIENCE);
+    Etcd::new(Config { endpoints, ca: None, identity: None, patience, login, prefix, account }).unwrap()
 }
 
 async fn answer(body: &'static str, ask: &Ask) -> Result<EtcdAnswer, EtcdError> {
@@ -144,6 +146,52 @@ async fn a_claim_is_one_transaction_on_both_keys_of_the_account() {
         "failure": [{"request_range": {"key": keys[0]}}, {"request_range": {"key": keys[1]}}],
     });
     assert_eq!(body, wanted);
+}
+
+#[actix::test]
+async fn an_endpoint_that_hangs_costs_its_own_time_once() {
+    // It accepts and never answers.
+    let hole = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://127.0.0.1:{}", hole.local_addr().unwrap().port());
+    let (well, _) = serve(&[(200, NO_KEYS)]);
+    let mut etcd = etcd(&[&url, &well], None);
+    for most in [PATIENCE * 3 / 2, PATIENCE / 2, PATIENCE / 2] {
+        let began = std::time::Instant::now();
+        assert_eq!(etcd.perform(&Ask::Look).await, Ok(EtcdAnswer::Seen(Seen::default())));
+        assert!(began.elapsed() < most, "{:?}", began.elapsed());
+    }
+}
+
+#[actix::test]
+async fn a_release_is_of_the_claim_with_this_lease() {
+    let (url, asked) = serve(&[(200, r#"{"succeeded":true,"header":{"revision":"5"}}"#)]);
+    let done = etcd(&[&url], None).perform(&Ask::Release { lease: 7, record: record() }).await;
+    assert_eq!(done, Ok(EtcdAnswer::Done { revision: 5 }));
+    let asked = asked.lock().unwrap().join("\n");
+    let body: Value = serde_json::from_str(asked.strip_prefix("/v3/kv/txn - ").unwrap()).unwrap();
+    let keys = ["claim", "last"].map(|name| encoded(format!("/sentinel/1%2F2%25/{name}").as_bytes()));
+    let compared = json!([{"key": keys[0], "target": "LEASE", "result": "EQUAL", "lease": "7"}]);
+    assert_eq!((&body["compare"], &body["success"][0]["request_delete_range"]["key"]), (&compared, &json!(keys[0])));
+}
+
+#[actix::test]
+async fn an_acknowledgement_rewrites_the_record_that_was_read_or_nothing() {
+    let refused = r#"{"responses":[{"response_range":{}},{"response_range":{}}]}"#;
+    let script = [(200, r#"{"succeeded":true,"header":{"revision":"5"}}"#), (200, refused)];
+    let (url, asked) = serve(Box::leak(Box::new(script)));
+    let mut etcd = etcd(&[&url], None);
+    let last = Record { before: Some("dead".into()), ..record() };
+    assert_eq!(etcd.acknowledge(3, last.clone()).await, Ok(true));
+    assert_eq!(etcd.acknowledge(3, last).await, Ok(false), "it was written since");
+    let asked = asked.lock().unwrap()[0].clone();
+    let body: Value = serde_json::from_str(asked.strip_prefix("/v3/kv/txn - ").unwrap()).unwrap();
+    let key = encoded(b"/sentinel/1%2F2%25/last");
+    let value = encoded(&serde_json::to_vec(&record()).unwrap());
+    let compared = json!([{"key": key, "target": "MOD", "result": "EQUAL", "mod_revision": "3"}]);
+    assert_eq!(
+        (&body["compare"], &body["success"]),
+        (&compared, &json!([{"request_put": {"key": key, "value": value}}]))
+    );
 }
 
 #[actix::test]

@@ -2,13 +2,13 @@
 //! `sentinel cluster verify`.
 
 use super::{
-    DEADLINE, Etcd, EtcdError,
+    Etcd, EtcdError,
     json::{Nodes, Status, Transaction},
     requests::{BODY_BYTES_MAX, parsed},
 };
 use crate::{
     adapters::http::{self, HttpError},
-    domain::sanitize::one_line,
+    domain::{cluster::PATIENCE_MAX, sanitize::one_line},
 };
 use awc::http::header;
 use bytes::Bytes;
@@ -39,7 +39,8 @@ impl Etcd {
     pub async fn status(&mut self, index: usize) -> Result<EndpointStatus, EtcdError> {
         let endpoint = self.config.endpoints[index].clone();
         let request = self.request(index, "/v3/maintenance/status");
-        let sent = http::within(DEADLINE, http::fetch(request, Some(Bytes::from_static(b"{}")), BODY_BYTES_MAX)).await;
+        let sent =
+            http::within(PATIENCE_MAX, http::fetch(request, Some(Bytes::from_static(b"{}")), BODY_BYTES_MAX)).await;
         let answer = sent.map_err(|error| EtcdError::Http { endpoint: endpoint.clone(), error })?;
         let date = answer.headers.get(header::DATE).and_then(|value| value.to_str().ok());
         let date = date.and_then(|date| chrono::DateTime::parse_from_rfc2822(date).ok()).map(|date| date.timestamp());

@@ -6,7 +6,7 @@ use awc::{
     ClientRequest, Connector,
     http::{Method, Uri, header, uri::Scheme},
 };
-use rustls::ClientConfig;
+use rustls::{ClientConfig, RootCertStore};
 use std::{io, sync::Arc, time::Duration};
 
 /// For DNS, TCP and TLS together. The deadline of the whole call may end it earlier.
@@ -33,8 +33,16 @@ impl Client {
     /// # Errors
     /// Like [`Client::new`]; or the certificate and the key do not belong together.
     pub fn with_identity(base_url: &str, identity: Option<&Identity>) -> io::Result<Self> {
-        let tls = if is_https(base_url) { Some(Arc::new(tls_config(identity)?)) } else { None };
-        Ok(Self { tls, addresses: Arc::default() })
+        let tls = if is_https(base_url) { Some(tls_config(Arc::new(system_roots()?), identity)?) } else { None };
+        Ok(Self { tls: tls.map(Arc::new), addresses: Arc::default() })
+    }
+
+    /// The same, with these roots instead of the system's.
+    ///
+    /// # Errors
+    /// The certificate and the key do not belong together.
+    pub fn with_authority(roots: Arc<RootCertStore>, identity: Option<&Identity>) -> io::Result<Self> {
+        Ok(Self::with_tls(tls_config(roots, identity)?))
     }
 
     /// A client with a given TLS configuration, for `https` URLs.
@@ -85,8 +93,8 @@ fn with_http(url: &str) -> String {
     Uri::from_parts(parts).map_or_else(|_| url.to_owned(), |uri| uri.to_string())
 }
 
-fn tls_config(identity: Option<&Identity>) -> io::Result<ClientConfig> {
-    let mut roots = rustls::RootCertStore::empty();
+fn system_roots() -> io::Result<RootCertStore> {
+    let mut roots = RootCertStore::empty();
     let loaded = rustls_native_certs::load_native_certs();
     roots.add_parsable_certificates(loaded.certs);
     if roots.is_empty() {
@@ -94,6 +102,10 @@ fn tls_config(identity: Option<&Identity>) -> io::Result<ClientConfig> {
             "no trusted root certificates found: install ca-certificates or set SSL_CERT_FILE",
         ));
     }
+    Ok(roots)
+}
+
+fn tls_config(roots: Arc<RootCertStore>, identity: Option<&Identity>) -> io::Result<ClientConfig> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()

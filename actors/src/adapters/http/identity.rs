@@ -1,7 +1,11 @@
 //! The certificate that a client presents to a server that requires one.
 
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
-use std::{fs::File, io::Read, path::Path, sync::Arc};
+use crate::adapters::patient_file;
+use rustls::{
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    sign::CertifiedKey,
+};
+use std::{fmt, path::Path, sync::Arc};
 
 /// A certificate chain has a few kilobytes.
 const FILE_BYTES_MAX: u64 = 1 << 20;
@@ -11,6 +15,13 @@ const FILE_BYTES_MAX: u64 = 1 << 20;
 pub struct Identity {
     chain: Vec<CertificateDer<'static>>,
     key: Arc<PrivateKeyDer<'static>>,
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Never the key.
+        f.debug_struct("Identity").field("certificates", &self.chain.len()).finish_non_exhaustive()
+    }
 }
 
 impl Identity {
@@ -29,6 +40,16 @@ impl Identity {
         Ok(Self { chain, key: Arc::new(key) })
     }
 
+    /// Whether the key is that of the certificate.
+    ///
+    /// # Errors
+    /// It is not, or it cannot be used.
+    pub fn check(&self) -> Result<(), String> {
+        let (chain, key) = self.parts();
+        let provider = rustls::crypto::ring::default_provider();
+        CertifiedKey::from_der(chain, key, &provider).map(drop).map_err(|error| format!("cannot be used: {error}"))
+    }
+
     /// Both, in rustls's types.
     pub fn parts(&self) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
         (self.chain.clone(), self.key.clone_key())
@@ -36,7 +57,5 @@ impl Identity {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, String> {
-    let mut bytes = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(FILE_BYTES_MAX).read_to_end(&mut bytes));
-    read.map(|_| bytes).map_err(|error| format!("{} cannot be read: {error}", path.display()))
+    patient_file::read(path, FILE_BYTES_MAX).map_err(|fault| format!("{} {fault}", path.display()))
 }

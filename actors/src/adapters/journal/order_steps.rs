@@ -96,8 +96,10 @@ fn take(transaction: &Connection, step: &OrderStep, identity: &Identity, now: Du
             reach("intent.after");
             Ok(())
         }
-        OrderStep::Sending(id) => {
-            advance(transaction, *id, |_| OrderState::Sending, &Details::default(), (DAEMON, None), now)
+        OrderStep::Sending(id, epoch) => {
+            let under = epoch.map(|epoch| format!("claim epoch {epoch}"));
+            let who = (DAEMON, under.as_deref());
+            advance(transaction, *id, |_| OrderState::Sending, &Details::default(), who, now)
         }
         OrderStep::Outcome(order, outcome) => {
             let details = match outcome {

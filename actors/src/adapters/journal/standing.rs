@@ -33,7 +33,7 @@ const UNKNOWN: &str =
 /// The newest few that came to an end. The plus keeps SQLite from the account's index, by which it would read and sort all.
 const NEWEST: &str = "SELECT state FROM orders WHERE +account = ?1 AND closes IS NULL
                       AND state IN ('filled', 'rejected', 'not_sent', 'unknown')
-                      AND (state != 'not_sent' OR reason IS NOT 'not_holder')
+                      AND (state != 'not_sent' OR coalesce(reason, '') NOT IN ('not_holder', 'before_takeover'))
                       AND rowid > (SELECT coalesce(max(after_order), 0) FROM resumed) ORDER BY rowid DESC LIMIT ?2";
 
 impl Store {

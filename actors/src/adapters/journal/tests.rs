@@ -81,7 +81,7 @@ fn order(symbol: &str, bar_close_time: i64) -> Order {
 fn steps(store: &mut Store, order: &Order, outcome: Option<Outcome>, now: Duration) {
     let mut steps = vec![
         OrderStep::Intent { order: Box::new(order.clone()), tickets_before: None },
-        OrderStep::Sending(order.client_order_id),
+        OrderStep::Sending(order.client_order_id, None),
     ];
     steps.extend(outcome.map(|outcome| OrderStep::Outcome(Box::new(order.clone()), outcome)));
     for step in &steps {
@@ -201,11 +201,11 @@ fn steps_that_are_written_together_are_all_there_or_none_is() {
     let mut store = disk.open();
     let (whole, half) = (order("EURUSD", BAR), order("GBPUSD", BAR));
     let intent = |order: &Order| OrderStep::Intent { order: Box::new(order.clone()), tickets_before: None };
-    let steps = [intent(&whole), OrderStep::Sending(whole.client_order_id)];
+    let steps = [intent(&whole), OrderStep::Sending(whole.client_order_id, None)];
     store.order_steps(&steps, &identity(), NOW).unwrap();
     let daemon = |state: &str| (state.to_owned(), "daemon".to_owned());
     assert_eq!(events(&store, whole.client_order_id), ["intent", "sending"].map(daemon), "the journal looks as ever");
-    let refused = store.order_steps(&[intent(&half), OrderStep::Sending(Uuid::nil())], &identity(), NOW);
+    let refused = store.order_steps(&[intent(&half), OrderStep::Sending(Uuid::nil(), None)], &identity(), NOW);
     assert_eq!(refused, Err(JournalError::NoSuchOrder(Uuid::nil())));
     assert_eq!(store.orders(false).unwrap().len(), 1, "no half of an order is left");
     assert!(events(&store, half.client_order_id).is_empty());

@@ -66,7 +66,7 @@ impl UnwrittenOutcome {
                 })
             }
             OrderStep::GivenUp(_, reason) => Some(Self { reason: Some((*reason).to_owned()), ..empty }),
-            OrderStep::Intent { .. } | OrderStep::Sending(_) | OrderStep::Proven(..) => None,
+            OrderStep::Intent { .. } | OrderStep::Sending(..) | OrderStep::Proven(..) => None,
         }
     }
 

@@ -175,11 +175,14 @@ families! {
     /// Whether the kill switch holds back every order (1) or not (0); also 1 while its file cannot be checked
     halted: IntGauge = "sentinel_halted" in "1";
     /// Whether this daemon holds its account in etcd and may send orders; absent unless it is live with cluster.mode = "guard"
-    cluster_leader: ToldGaugeVec = "sentinel_cluster_leader" in "1", by [shard: |_| names(&["account"], |shard| shard)];
+    cluster_leader: ToldGaugeVec = "sentinel_cluster_leader" in "1",
+        by [account: |_| names(&["/sentinel/ACCOUNT"], |key| key), shard: |_| names(&["account"], |shard| shard)];
     /// For how long orders may be sent without another answer of etcd; absent unless it is live with cluster.mode = "guard"
     cluster_lease_remaining_seconds: ToldGauge = "sentinel_cluster_lease_remaining_seconds" in "seconds";
     /// Whether etcd answered the last request; absent unless the daemon is live with cluster.mode = "guard"
     cluster_etcd_up: ToldGauge = "sentinel_cluster_etcd_up" in "1";
+    /// Whether a daemon held the account before, did not give it back, and nobody has acknowledged that; absent unless it is live with cluster.mode = "guard"
+    cluster_dead_holder: ToldGauge = "sentinel_cluster_dead_holder" in "1";
     /// The daemon's wall clock when this text was made, which is at most a second before its scrape
     time_seconds: Gauge = "sentinel_time_seconds" in "seconds";
     /// Whether the actor is running (1) or stopped, restarting or failed (0)

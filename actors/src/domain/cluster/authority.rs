@@ -15,6 +15,10 @@ pub trait Authority: fmt::Debug + Send + Sync {
     /// Bars that closed until then (unix seconds) are not ordered: another daemon may have ordered them.
     fn bars_after(&self) -> Option<i64>;
 
+    /// The claim under which orders may be sent: etcd's revision that created it, so that no later claim has the same. `None` if
+    /// none is held, or needed.
+    fn epoch(&self) -> Option<i64>;
+
     /// What is known; `None` if nobody is asked.
     fn standing(&self) -> Option<Standing>;
 
@@ -32,6 +36,10 @@ impl Authority for Unguarded {
     }
 
     fn bars_after(&self) -> Option<i64> {
+        None
+    }
+
+    fn epoch(&self) -> Option<i64> {
         None
     }
 
@@ -53,6 +61,11 @@ pub struct Standing {
     pub until: Duration,
     /// See [`Authority::bars_after`].
     pub bars_after: Option<i64>,
+    /// See [`Authority::epoch`].
+    pub epoch: Option<i64>,
+    /// Who held the account before and did not give it back, in words, until a person acknowledges it; see
+    /// [`Record::before`](super::Record::before).
+    pub before: Option<String>,
     /// Whether etcd answered the last request.
     pub is_etcd_up: bool,
     /// Whether the claim in etcd is ours, as far as is known.
@@ -106,6 +119,10 @@ impl Authority for ClaimCell {
 
     fn bars_after(&self) -> Option<i64> {
         self.standing.lock().unwrap_or_else(PoisonError::into_inner).bars_after
+    }
+
+    fn epoch(&self) -> Option<i64> {
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner).epoch
     }
 
     fn standing(&self) -> Option<Standing> {

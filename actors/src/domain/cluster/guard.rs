@@ -107,6 +107,14 @@ impl Guard {
         self.me.before.as_deref()
     }
 
+    /// See [`Authority::epoch`](super::Authority::epoch).
+    pub const fn epoch(&self) -> Option<i64> {
+        match self.state {
+            State::Holding { epoch, .. } => Some(epoch),
+            _ => None,
+        }
+    }
+
     /// The next request, sent at `now`, which is `wall_s` in unix seconds.
     pub fn ask(&mut self, now: Duration, wall_s: i64) -> Ask {
         self.asked_at = now;
@@ -116,12 +124,7 @@ impl Guard {
             State::Granting(_) => Ask::Grant { ttl: self.terms.lease },
             State::Claiming { base, lease, .. } => {
                 self.settles_at = self.settles_at.max(base.settles_at);
-                let record = Record {
-                    since: wall_s,
-                    bars_after: base.bars_after,
-                    before: base.before.clone(),
-                    ..self.me.clone()
-                };
+                let record = base.record(wall_s, self.me.clone());
                 Ask::Claim { lease: *lease, last_revision: base.last_revision, record }
             }
             State::Holding { lease, renewed: None, .. } => Ask::KeepAlive { lease: *lease },
@@ -133,14 +136,24 @@ impl Guard {
     }
 
     /// Ends the claim: nothing may be sent from now on. `is_settled`: the outcomes of all orders are known. Returns what to tell
-    /// etcd, and the lease to revoke after that.
+    /// etcd, and the lease to revoke after that. Also of a claim whose answer is still missing, because it may have been made.
     pub fn release(&mut self, now: Duration, wall_s: i64, is_settled: bool) -> Option<(Ask, i64)> {
-        let State::Holding { lease, epoch, .. } = self.state else { return None };
-        // Only a holder that has waited for the one before can say that no other daemon sends any more.
-        let released = is_settled && now >= self.from;
+        let me = Record { at: wall_s, ..self.me.clone() };
+        let (record, from, lease) = match &self.state {
+            State::Holding { lease, .. } => (me, self.from, *lease),
+            State::Claiming { base, lease, .. } => (base.record(wall_s, me), base.settles_at, *lease),
+            State::Revoking { lease } => {
+                let lease = *lease;
+                self.lose(Duration::MAX);
+                return Some((Ask::Revoke { lease }, lease));
+            }
+            // A lease whose id is not known ends by itself, and nothing is kept with it.
+            State::Looking | State::Granting(_) => return None,
+        };
+        // Only who has waited for the holder before can say that no other daemon sends any more.
+        let released = is_settled && now >= from;
         self.lose(Duration::MAX);
-        let record = Record { released, at: wall_s, ..self.me.clone() };
-        Some((Ask::Release { epoch, record }, lease))
+        Some((Ask::Release { lease, record: Record { released, ..record } }, lease))
     }
 
     /// The last request had no usable answer at `now`. It may have been carried out.
@@ -170,7 +183,10 @@ impl Guard {
             }
             (State::Claiming { base, lease, until }, EtcdAnswer::Refused(seen)) => match self.own(&seen, lease) {
                 // The answer to an earlier request was lost.
-                Some((epoch, written)) => self.hold(&base, (lease, epoch, written), until, wall_s),
+                Some((epoch, written)) => {
+                    self.hold(&base, (lease, epoch, written), until, wall_s);
+                    self.adopt(&seen);
+                }
                 None => {
                     self.note(now, &seen);
                     self.state = State::Revoking { lease };
@@ -190,8 +206,10 @@ impl Guard {
                     && claimed == epoch
                     && earlier > written
                 {
-                    // The answer to an earlier request was lost. It is written again, with the time as it is now.
+                    // The answer to an earlier request was lost, or a person acknowledged the holder before. It is written again,
+                    // with the time as it is now.
                     self.state = State::Holding { lease, epoch, written: earlier, renewed };
+                    self.adopt(&seen);
                     return;
                 }
                 self.lose(now);
@@ -222,6 +240,11 @@ impl Guard {
         let last = seen.last.as_ref()?;
         let is_mine = |stored: &Stored| stored.record.as_ref().is_some_and(|it| it.instance == self.me.instance);
         (is_mine(claim) && is_mine(last)).then_some((claim.create_revision, last.mod_revision))
+    }
+
+    /// What is reported of the holder before: a person may have acknowledged it in the record that this daemon wrote.
+    fn adopt(&mut self, seen: &Seen) {
+        self.me.before = seen.last.as_ref().and_then(|last| last.record.as_ref()?.before.clone());
     }
 
     fn hold(&mut self, base: &Base, (lease, epoch, written): (i64, i64, i64), until: Duration, wall_s: i64) {

@@ -272,12 +272,63 @@ fn a_holder_is_alive_only_if_it_writes() {
 #[test]
 fn a_release_sends_nothing_after_it() {
     let mut guard = holding(s(100));
-    let Some((Ask::Release { epoch: 40, record }, 7)) = guard.release(s(100), WALL + 9, true) else {
+    let Some((Ask::Release { lease: 7, record }, 7)) = guard.release(s(100), WALL + 9, true) else {
         panic!("it holds it")
     };
     assert!(record.released && record.at == WALL + 9);
     assert!(!guard.standing(s(100)).may_send_at(s(100)));
     assert_eq!(guard.release(s(100), WALL, true), None);
+}
+
+#[test]
+fn a_claim_that_may_have_been_made_is_released_too() {
+    for (before, is_settled, released) in [
+        (Record { released: true, ..record("before", "theirs") }, true, true),
+        (Record { released: true, ..record("before", "theirs") }, false, false),
+        // Its trust is not over: this daemon cannot speak for it.
+        (record("before", "theirs"), true, false),
+    ] {
+        let mut guard = guard();
+        guard.ask(s(100), WALL);
+        guard.told(s(100), WALL, EtcdAnswer::Seen(Seen { claim: None, last: Some(stored(before, 30, 0)) }));
+        guard.ask(s(100), WALL);
+        guard.told(s(100), WALL, EtcdAnswer::Granted { lease: 7, ttl: s(15) });
+        let Ask::Claim { record: claimed, .. } = guard.ask(s(100), WALL) else { panic!("it claims") };
+        let Some((Ask::Release { lease: 7, record }, 7)) = guard.release(s(101), WALL + 1, is_settled) else {
+            panic!("its answer is missing")
+        };
+        assert_eq!(record, Record { released, since: WALL + 1, at: WALL + 1, ..claimed });
+        assert!(!guard.is_holder() && guard.release(s(101), WALL, true).is_none());
+    }
+    // Another one was faster; what is left of this one's lease ends, too.
+    let mut late = guard();
+    late.ask(s(100), WALL);
+    late.told(s(100), WALL, EtcdAnswer::Seen(Seen::default()));
+    assert!(late.clone().release(s(100), WALL, true).is_none(), "no lease is known yet");
+    late.ask(s(100), WALL);
+    late.told(s(100), WALL, EtcdAnswer::Granted { lease: 7, ttl: s(15) });
+    late.ask(s(100), WALL);
+    late.told(s(100), WALL, EtcdAnswer::Refused(Seen::default()));
+    assert_eq!(late.release(s(100), WALL, true), Some((Ask::Revoke { lease: 7 }, 7)));
+}
+
+#[test]
+fn endpoints_that_hang_leave_enough_of_the_trust() {
+    let terms = |lease, keepalive| Terms { lease: s(lease), keepalive: s(keepalive) };
+    for lease in 8..=60 {
+        for keepalive in 1..=(lease - 5) / 2 {
+            for endpoints in 1..=9_usize {
+                let (terms, hanging) = (terms(lease, keepalive), (endpoints as u32 - 1) / 2);
+                let patience = terms.patience(endpoints);
+                let left = terms.trust() - terms.keepalive - patience * hanging.max(1);
+                assert!(
+                    left >= s(1).min(terms.trust() / 4) && patience >= Duration::from_millis(180),
+                    "{terms:?} {endpoints}"
+                );
+            }
+        }
+    }
+    assert_eq!((terms(15, 5).patience(3), terms(8, 1).patience(2)), (s(2), s(1)));
 }
 
 #[test]
@@ -289,11 +340,45 @@ fn a_holder_that_still_waited_for_the_one_before_does_not_speak_for_it() {
 }
 
 #[test]
+fn a_claim_says_under_which_epoch_orders_are_sent() {
+    let mut guard = holding(s(100));
+    assert_eq!((guard.standing(s(100)).epoch, guard.epoch()), (Some(40), Some(40)));
+    guard.ask(s(105), WALL);
+    guard.told(s(105), WALL, EtcdAnswer::KeptAlive(None));
+    assert_eq!(guard.standing(s(105)).epoch, None, "it is lost");
+}
+
+#[test]
+fn an_acknowledged_holder_is_reported_no_more_and_costs_no_trust() {
+    let mut guard = guard();
+    let dead = claim(&mut guard, s(100), Some(stored(record("dead", "theirs"), 30, 0)));
+    assert_eq!(guard.standing(s(100)).before, dead.before);
+    guard.ask(s(105), WALL);
+    guard.told(s(105), WALL, EtcdAnswer::KeptAlive(Some(s(15))));
+    assert!(matches!(guard.ask(s(105), WALL), Ask::Beat { last_revision: 40, .. }));
+    // A person has rewritten this daemon's own record.
+    let claimed = Some(Stored { lease: 7, ..stored(dead.clone(), 40, 7) });
+    let last = Some(Stored { mod_revision: 41, ..stored(Record { before: None, ..dead }, 40, 0) });
+    guard.told(s(105), WALL, EtcdAnswer::Refused(Seen { claim: claimed, last }));
+    let Ask::Beat { epoch: 40, last_revision: 41, record } = guard.ask(s(105), WALL) else { panic!("it writes again") };
+    assert_eq!(record.before, None);
+    guard.told(s(105), WALL, EtcdAnswer::Done { revision: 42 });
+    let standing = guard.standing(s(113));
+    assert!(standing.may_send_at(s(114)) && standing.before.is_none(), "{standing:?}");
+}
+
+#[test]
 fn who_did_not_give_the_account_back_is_remembered() {
     let mut guard = guard();
     let dead = claim(&mut guard, s(100), Some(stored(record("dead", "theirs"), 30, 0)));
     assert!(dead.before.as_ref().unwrap().starts_with("dead-name on host inf (pid 17"));
     assert_eq!(guard.before(), dead.before.as_deref());
+    // Also if the next one dies, too; and without end they are not kept.
+    let mut second = Guard::new(record("second", "another"), TERMS);
+    let both = claim(&mut second, s(100), Some(stored(dead.clone(), 60, 0))).before.unwrap();
+    assert!(both.starts_with("me-name on host") && both.ends_with(dead.before.as_ref().unwrap()), "{both}");
+    let long = Record { before: Some("x".repeat(9_000)), ..record("dead", "theirs") };
+    assert_eq!(claim(&mut self::guard(), s(100), Some(stored(long, 30, 0))).before.unwrap().chars().count(), 500);
     // Also by the next ones, and not about a daemon that gave it back or has the same journal.
     let mut next = Guard::new(record("next", "another"), TERMS);
     let written = claim(&mut next, s(100), Some(stored(Record { released: true, ..dead.clone() }, 60, 0)));

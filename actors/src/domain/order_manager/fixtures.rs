@@ -40,6 +40,8 @@ pub(super) struct Book {
     pub fills_read: Cell<usize>,
     pub live_since: Cell<Duration>,
     pub first_equity: Cell<Option<f64>>,
+    /// The claim that each order names.
+    pub epochs: RefCell<Vec<Option<i64>>>,
 }
 
 impl Book {
@@ -135,7 +137,10 @@ impl OrderJournal for Book {
                     self.orders.borrow_mut().push((*order, OrderState::Intent, tickets_before));
                     Ok(())
                 }
-                OrderStep::Sending(id) => self.advance(id, |_| OrderState::Sending),
+                OrderStep::Sending(id, epoch) => {
+                    self.epochs.borrow_mut().push(epoch);
+                    self.advance(id, |_| OrderState::Sending)
+                }
                 OrderStep::Outcome(order, outcome) => self.advance(order.client_order_id, |_| OrderState::of(&outcome)),
                 OrderStep::GivenUp(id, _) => self.advance(id, OrderState::after_giving_up),
                 OrderStep::Proven(id, Proof::Filled { .. }) => self.advance(id, |_| OrderState::Filled),
@@ -158,6 +163,9 @@ pub(super) struct Gateway {
     pub bars_after: Option<i64>,
     /// What `bars_after` becomes while the positions are asked for.
     pub taken_over_at: Option<i64>,
+    pub epoch: Option<i64>,
+    /// The claim under which each order was to be sent.
+    pub sent_under: Vec<Option<i64>>,
 }
 
 impl GatewayPort for Gateway {
@@ -169,12 +177,22 @@ impl GatewayPort for Gateway {
         self.bars_after
     }
 
+    fn epoch(&self) -> Option<i64> {
+        self.epoch
+    }
+
     fn may_ask(&self) -> bool {
         matches!(self.objection, None | Some(Suppression::Halted))
     }
 
-    fn exchange(&mut self, order: &Order, _: Expiry) -> impl Future<Output = Result<OrderResult, Suppression>> {
+    fn exchange(
+        &mut self,
+        order: &Order,
+        _: Expiry,
+        epoch: Option<i64>,
+    ) -> impl Future<Output = Result<OrderResult, Suppression>> {
         self.sent += 1;
+        self.sent_under.push(epoch);
         let answer = if order.closes.is_some() { Ok(self.close_answer.clone()) } else { self.answer.clone() };
         ready(answer.map(OrderResult::without_reply))
     }
@@ -226,6 +244,8 @@ pub(super) fn filling() -> Gateway {
         now: Moment::default(),
         bars_after: None,
         taken_over_at: None,
+        epoch: None,
+        sent_under: Vec::new(),
     }
 }
 

@@ -204,10 +204,10 @@ impl OrderManager {
             return Err(Suppression::Journal);
         }
         self.note(order);
-        let id = order.client_order_id;
+        let (id, epoch) = (order.client_order_id, gateway.epoch());
         let intent = OrderStep::Intent { order: Box::new(order.clone()), tickets_before };
         // In one transaction, because nothing happens between the two steps.
-        match order_journal.write(vec![intent, OrderStep::Sending(id)]).await {
+        match order_journal.write(vec![intent, OrderStep::Sending(id, epoch)]).await {
             Ok(()) => {}
             Err(JournalError::Exists) => return Err(Suppression::AlreadyOrdered),
             Err(_) => {
@@ -217,10 +217,11 @@ impl OrderManager {
                 return Err(Suppression::Journal);
             }
         }
-        // Checked again: the write may have waited for a slow disk, or the process may have been suspended.
+        // Checked again: the write may have waited for a slow disk, or the process may have been suspended. The claim must be the
+        // one that the journal names.
         let sent = match objects(gateway) {
             Some(reason) => Err(reason),
-            None => gateway.exchange(order, expiry).await,
+            None => gateway.exchange(order, expiry, epoch).await,
         };
         // The open positions may have changed.
         self.fills = None;
@@ -232,9 +233,7 @@ impl OrderManager {
             }
             Err(reason) => {
                 // The next cycle will read the same from the journal.
-                let is_lost = reason == Suppression::NotHolder;
-                // A lost claim says nothing about the gateway, so it is no failure in a row.
-                if !is_lost {
+                if !reason.is_about_claim() {
                     self.count(order, &Outcome::NotSent { reason: reason.as_str().into() }, gateway.now().monotonic);
                 }
                 self.settle(order_journal, OrderStep::GivenUp(id, reason.as_str())).await;
@@ -284,7 +283,7 @@ impl OrderManager {
 /// The daemon that held the account before may have ordered this bar, and this journal does not know it.
 fn other_journal_objection<G: GatewayPort>(order: &Order, gateway: &G) -> Option<Suppression> {
     let is_from_before = gateway.bars_after().is_some_and(|until| order.bar_close_time <= until);
-    is_from_before.then_some(Suppression::NotHolder)
+    is_from_before.then_some(Suppression::BeforeTakeover)
 }
 
 fn refuse(objection: Option<Suppression>) -> Result<(), Suppression> {

@@ -41,6 +41,12 @@ pub trait GatewayPort {
         None
     }
 
+    /// The claim under which orders are sent, which the journal keeps with each of them; see
+    /// [`Authority::epoch`](crate::domain::cluster::Authority::epoch).
+    fn epoch(&self) -> Option<i64> {
+        None
+    }
+
     /// Whether no other daemon can have traded the account since a bar closed (unix seconds). Otherwise a new position may be
     /// another daemon's, and proves nothing about an order of this one.
     fn is_alone_since(&self, bar_close_time: i64) -> bool {
@@ -50,11 +56,16 @@ pub trait GatewayPort {
     /// Whether a query may be sent now: a halt stops orders, not queries.
     fn may_ask(&self) -> bool;
 
-    /// Sends the order once, and waits for its reply. Nothing is sent after `expiry`.
+    /// Sends the order once, and waits for its reply. Nothing is sent after `expiry`, nor under another claim than `epoch`.
     ///
     /// # Errors
     /// The reason for which no part of it was sent; then the order must not arrive later, either.
-    fn exchange(&mut self, order: &Order, expiry: Expiry) -> impl Future<Output = Result<OrderResult, Suppression>>;
+    fn exchange(
+        &mut self,
+        order: &Order,
+        expiry: Expiry,
+        epoch: Option<i64>,
+    ) -> impl Future<Output = Result<OrderResult, Suppression>>;
 
     /// All open positions. After [`Positions::NoGateway`], `exchange` answers [`Outcome::NotSent`] and sends nothing.
     ///

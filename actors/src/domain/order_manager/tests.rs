@@ -75,7 +75,7 @@ fn a_crash_before_the_send_expires_and_one_after_it_is_unknown() {
         let order = order("EURUSD", BAR);
         // The process ends here; nothing after these writes happens.
         let intent = OrderStep::Intent { order: Box::new(order.clone()), tickets_before: None };
-        let steps = [intent, OrderStep::Sending(order.client_order_id)];
+        let steps = [intent, OrderStep::Sending(order.client_order_id, None)];
         for step in steps.into_iter().take(writes - 1) {
             now(book.write(vec![step])).unwrap();
         }

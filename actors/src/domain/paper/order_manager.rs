@@ -183,7 +183,7 @@ impl GatewayPort for Gateway<'_> {
     }
 
     /// It is booked where its outcome is written.
-    async fn exchange(&mut self, _: &Order, _: Expiry) -> Result<OrderResult, Suppression> {
+    async fn exchange(&mut self, _: &Order, _: Expiry, _: Option<i64>) -> Result<OrderResult, Suppression> {
         Ok(OrderResult::without_reply(Outcome::Filled { ticket: 0, price: None, volume: None }))
     }
 

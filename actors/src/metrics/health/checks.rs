@@ -159,11 +159,19 @@ impl State {
     /// Only where an account is claimed.
     fn check_cluster(&self) -> Option<HealthCheck> {
         Some(match self.cluster.as_ref()? {
-            ClusterState { may_send: true, trouble: None } => {
+            ClusterState { may_send: true, trouble: None, before: None } => {
                 HealthCheck::new("cluster", Status::Ok, "this daemon holds the account in etcd".into())
             }
-            ClusterState { trouble, .. } => {
-                HealthCheck::new("cluster", Status::Degraded, trouble.clone().unwrap_or_else(|| CLAIM_OVER.into()))
+            ClusterState { may_send, trouble, before } => {
+                let held = if *may_send { "this daemon holds the account in etcd" } else { CLAIM_OVER };
+                let mut detail = trouble.clone().unwrap_or_else(|| held.into());
+                if let Some(dead) = before {
+                    detail += &format!(
+                        "; {dead} held it before and did not give it back, so its last orders may be unknown: look for them in the account and \
+                         in its journal, then `sentinel cluster acknowledge`"
+                    );
+                }
+                HealthCheck::new("cluster", Status::Degraded, detail)
             }
         })
     }

@@ -68,6 +68,8 @@ pub struct ClusterState {
     pub may_send: bool,
     /// Why not; or what will end that.
     pub trouble: Option<String>,
+    /// Who held the account before and did not give it back, in words, until a person acknowledges it.
+    pub before: Option<String>,
 }
 
 /// The result of the last list of open positions.

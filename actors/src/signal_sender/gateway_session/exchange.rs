@@ -24,7 +24,12 @@ const HALT_PERIOD: Duration = Duration::from_millis(50);
 
 impl GatewaySession<'_> {
     /// Sends the order and waits for its reply, all within the deadline. Shutdown cancels it only before the send.
-    pub(super) async fn send(&mut self, order: &Order, expiry: Expiry) -> Result<OrderResult, Suppression> {
+    pub(super) async fn send(
+        &mut self,
+        order: &Order,
+        expiry: Expiry,
+        epoch: Option<i64>,
+    ) -> Result<OrderResult, Suppression> {
         let config = self.config;
         let started = Instant::now();
         let deadline = started + config.deadline;
@@ -49,8 +54,12 @@ impl GatewaySession<'_> {
                 return Poll::Ready(Err(Suppression::StaleDecision));
             }
             let authority = &config.authority;
-            if !authority.may_send() || authority.bars_after().is_some_and(|until| order.bar_close_time <= until) {
+            // Another claim than the one that the journal names is none for this order.
+            if !authority.may_send() || authority.epoch() != epoch {
                 return Poll::Ready(Err(Suppression::NotHolder));
+            }
+            if authority.bars_after().is_some_and(|until| order.bar_close_time <= until) {
+                return Poll::Ready(Err(Suppression::BeforeTakeover));
             }
             send.as_mut().poll(cx).map(Ok)
         });

@@ -38,7 +38,8 @@ fn a_status_says_who_and_when() {
     let dead = Record { before: Some("inf-0 on host old".into()), ..record(true) };
     let dead = said(None, Some(Stored { record: Some(dead), ..stored(true) }));
     assert!(dead.ends_with(
-        "; inf-0 on host old did not give it back: look for its last orders in the account and in its journal"
+        "; inf-0 on host old did not give it back: look for its last orders in the account and in its journal, \
+         then `sentinel cluster acknowledge`"
     ));
     let endless = said(Some(Stored { lease: 0, ..stored(false) }), None);
     assert!(endless.contains("its claim has no lease"), "{endless}");

@@ -13,11 +13,12 @@ const BY_PROMETHEUS: [&str; 6] = [
     "scrape_samples_post_metric_relabeling",
 ];
 /// Families that Sentinel reports only once their values are known, or only where the account is claimed in etcd.
-pub(super) const ABSENT_UNTIL_KNOWN: [&str; 11] = [
+pub(super) const ABSENT_UNTIL_KNOWN: [&str; 12] = [
     "sentinel_account_balance",
     "sentinel_account_drawdown_ratio",
     "sentinel_account_equity",
     "sentinel_account_unexplained",
+    "sentinel_cluster_dead_holder",
     "sentinel_cluster_etcd_up",
     "sentinel_cluster_leader",
     "sentinel_cluster_lease_remaining_seconds",

@@ -89,7 +89,7 @@ fn fill(store: &mut Store, order: &Order) {
     let filled = Outcome::Filled { ticket: 7, price: None, volume: None };
     for step in [
         OrderStep::Intent { order: Box::new(order.clone()), tickets_before: None },
-        OrderStep::Sending(order.client_order_id),
+        OrderStep::Sending(order.client_order_id, Some(40)),
         OrderStep::Outcome(Box::new(order.clone()), filled),
     ] {
         store.order_step(&step, &identity, Duration::from_millis(CYCLE)).unwrap();
@@ -116,6 +116,8 @@ fn a_decision_is_read_back_with_its_order_and_closes() {
     let life = row.order.as_ref().unwrap();
     assert_eq!((life.order.id, life.order.stop_loss), (id, 1.08));
     assert_eq!(life.steps.iter().map(|step| step.state.as_str()).collect::<Vec<_>>(), ["intent", "sending", "filled"]);
+    let notes: Vec<_> = life.steps.iter().map(|step| step.note.as_deref()).collect();
+    assert_eq!(notes, [None, Some("claim epoch 40"), None], "under which claim it was sent");
     assert_eq!(row.closes.iter().map(|life| life.order.closes).collect::<Vec<_>>(), [Some(5)]);
     assert_eq!(store.order_life(id).unwrap(), *life);
     assert_eq!(store.order_life(Uuid::nil()), Err(JournalError::NoSuchOrder(Uuid::nil())));

@@ -95,7 +95,7 @@ fn an_order_that_was_given_up_is_no_unknown_one_at_the_next_start() {
 
 #[test]
 fn an_order_given_up_for_a_lost_account_is_no_failure_in_a_row() {
-    for (reason, failures) in [("shutdown", 1), ("not_holder", 0)] {
+    for (reason, failures) in [("shutdown", 1), ("not_holder", 0), ("before_takeover", 0)] {
         let disk = Disk::new();
         let order = disk.left_sending();
         Store::keep(&disk.path(), &OrderStep::GivenUp(order.client_order_id, reason), NOW).unwrap();
@@ -156,6 +156,6 @@ fn while_what_was_kept_cannot_be_read_or_written_nothing_is_settled() {
 fn a_step_that_a_restart_need_not_know_is_not_kept() {
     let disk = Disk::new();
     let order = disk.left_sending();
-    assert!(!Store::keep(&disk.path(), &OrderStep::Sending(order.client_order_id), NOW).unwrap());
+    assert!(!Store::keep(&disk.path(), &OrderStep::Sending(order.client_order_id, None), NOW).unwrap());
     assert!(!disk.beside(".unwritten").exists());
 }

@@ -15,7 +15,7 @@ fn opposite(store: &mut Store, symbol: &str, mode: crate::domain::position::Acco
         let outcome = Outcome::Filled { ticket, price: Some(1.1), volume: None };
         let steps = [
             OrderStep::Intent { order: Box::new(order.clone()), tickets_before: None },
-            OrderStep::Sending(order.client_order_id),
+            OrderStep::Sending(order.client_order_id, None),
             OrderStep::Outcome(Box::new(order.clone()), outcome),
         ];
         for step in &steps {

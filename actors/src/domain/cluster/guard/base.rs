@@ -2,10 +2,13 @@
 //! to that one.
 
 use super::{
-    super::{LEASE_MAX, MARGIN, Stored},
+    super::{LEASE_MAX, MARGIN, Record, Stored},
     Guard,
 };
 use std::time::Duration;
+
+/// A daemon that dies again and again must not make the record longer and longer.
+const BEFORE_CHARS_MAX: usize = 500;
 
 /// A wall clock may be set by this much while its daemon holds the account, seconds.
 const SKEW_S: i64 = 5;
@@ -20,6 +23,13 @@ pub(super) struct Base {
     pub(super) bars_after: Option<i64>,
     /// See `Record::before`.
     pub(super) before: Option<String>,
+}
+
+impl Base {
+    /// What `me` writes with the claim, at `wall_s` in unix seconds.
+    pub(super) fn record(&self, wall_s: i64, me: Record) -> Record {
+        Record { since: wall_s, bars_after: self.bars_after, before: self.before.clone(), ..me }
+    }
 }
 
 impl Guard {
@@ -67,11 +77,20 @@ impl Guard {
         };
         let before = match record {
             Some(record) if record.released || record.journal == self.me.journal => record.before.clone(),
-            Some(record) => Some(record.in_words()),
+            Some(record) => Some(with_earlier(record)),
             None => Some("a daemon whose record in etcd cannot be read".into()),
         };
         Base { last_revision: last.mod_revision, settles_at, bars_after, before }
     }
+}
+
+/// A holder that did not give the account back, and those before it that nobody has acknowledged yet.
+fn with_earlier(record: &Record) -> String {
+    let named = record
+        .before
+        .as_ref()
+        .map_or_else(|| record.in_words(), |before| format!("{}; before it {before}", record.in_words()));
+    named.chars().take(BEFORE_CHARS_MAX).collect()
 }
 
 fn whole_seconds(time: Duration) -> i64 {

@@ -57,8 +57,16 @@ impl Guard {
             (None, _) => self.trouble_with_clocks(),
         };
         let (from, until) = if is_holder { (self.from, self.until) } else { Default::default() };
-        let bars_after = self.me.bars_after;
-        Standing { from, until, bars_after, is_etcd_up: self.fault.is_none(), is_holder, trouble }
+        Standing {
+            from,
+            until,
+            bars_after: self.me.bars_after,
+            epoch: self.epoch(),
+            before: self.me.before.clone().filter(|_| is_holder),
+            is_etcd_up: self.fault.is_none(),
+            is_holder,
+            trouble,
+        }
     }
 
     fn trouble_with_clocks(&self) -> Option<String> {

@@ -95,7 +95,8 @@ impl Etcd {
             {
                 EtcdAnswer::Refused(self.seen())
             }
-            Ask::Beat { epoch, .. } | Ask::Release { epoch, .. } if !holds(epoch, self) => {
+            Ask::Beat { epoch, .. } if !holds(epoch, self) => EtcdAnswer::Refused(self.seen()),
+            Ask::Release { lease, .. } if self.claim.as_ref().is_none_or(|claim| claim.lease != lease) => {
                 EtcdAnswer::Refused(self.seen())
             }
             Ask::Beat { record, .. } => {

@@ -136,12 +136,24 @@ fn failures_in_a_row_stop_orders_and_a_fill_starts_afresh() {
     assert!(place(&mut manager, &book, &mut filling(), &order("GBPUSD", BAR)).is_ok());
     assert!(place(&mut manager, &book, &mut refusing(), &order("USDJPY", BAR)).is_ok());
     // An order that was given up because the account was lost is none of them.
-    let mut lost = Gateway { answer: Err(Suppression::NotHolder), ..filling() };
-    assert_eq!(place(&mut manager, &book, &mut lost, &order("EURGBP", BAR)), Err(Suppression::NotHolder));
+    for (symbol, reason) in [("EURGBP", Suppression::NotHolder), ("EURCHF", Suppression::BeforeTakeover)] {
+        let mut lost = Gateway { answer: Err(reason), ..filling() };
+        assert_eq!(place(&mut manager, &book, &mut lost, &order(symbol, BAR)), Err(reason));
+    }
     assert!(place(&mut manager, &book, &mut refusing(), &order("AUDUSD", BAR)).is_ok());
     let next = order("NZDUSD", BAR);
     assert_eq!(place(&mut manager, &book, &mut filling(), &next), Err(Suppression::Failures));
     assert_eq!(cycle(&mut manager_with(limits), &book, &mut filling(), &next), Err(Suppression::Failures));
+}
+
+#[test]
+fn an_order_names_its_claim_and_an_old_bar_has_its_own_reason() {
+    let (mut manager, book) = (manager_with(Limits::default()), Book::default());
+    let mut gateway = Gateway { epoch: Some(40), bars_after: Some(BAR), ..filling() };
+    assert_eq!(cycle(&mut manager, &book, &mut gateway, &order("EURUSD", BAR)), Err(Suppression::BeforeTakeover));
+    assert!(book.epochs.borrow().is_empty() && gateway.sent == 0);
+    assert!(cycle(&mut manager, &book, &mut gateway, &order("EURUSD", BAR + 1)).is_ok());
+    assert_eq!((book.epochs.borrow().as_slice(), gateway.sent_under.as_slice()), (&[Some(40)][..], &[Some(40)][..]));
 }
 
 #[test]
