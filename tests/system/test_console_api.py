@@ -15,6 +15,7 @@ import pytest
 from parts import console_contract as contract
 from parts.daemon import free_port, wait_until
 from parts.harness import variables
+from parts.preload import preload
 from parts.secured_daemon import CHEAP, PASSWORD, basic
 
 HOSTILE = "<img src=x onerror=alert(1)>\"'</script>"
@@ -176,6 +177,18 @@ def test_a_halt_stops_orders_and_a_resume_lets_them_go_on(running):
     assert kept == [(here, "halt", "news at 15:30"), (here, "ask_resume", None), (here, "resume", None)]
     said = daemon.output()
     assert "halted from the console" in said and "resumed from the console" in said
+
+
+def test_a_halt_is_answered_before_a_slow_disk_has_it(harness, tmp_path):
+    halt = {"SENTINEL__GUARDS__HALT_FILE": str(tmp_path / "halt")}
+    _, console = demo(harness, "--cycle-seconds", "0.5", **halt, **preload(tmp_path, "slow_halt_sync"))
+    began = time.monotonic()
+    status, answer = console.press("halt", {"reason": "news"})
+    took = time.monotonic() - began
+    assert status == 200 and answer["halt"]["is_halted"], answer
+    assert answer["doubts"] == ["a power failure may undo this halt: its file is not on disk yet"]
+    # The page itself gives up after 15 s, and would say that nothing is known of the halt.
+    assert took < 4, took
 
 
 def test_a_journal_that_is_gone_is_said_and_the_daemon_goes_on(running):

@@ -476,6 +476,19 @@ def test_halt_and_resume_as_a_person_does_it(own, wide):
     assert wide.complaints() == []
 
 
+def test_what_is_not_certain_of_a_halt_is_said(own, wide):
+    own.world.doubts = ["a power failure may undo this halt: its file is not on disk yet"]
+    wide.open(own.url + PAGE)
+    wide.find("#press:enabled").click()
+    wide.find("dialog[open] #typed:focus")
+    wide.press("news")
+    wide.find("dialog .danger:enabled").click()
+    wide.shows(f"Halted: no order is sent. But {own.world.doubts[0]}.", "dialog")
+    wide.picture("halt-doubt-wide")
+    wide.run("document.querySelector('dialog').close()")
+    wide.shows("news", ".waiting")
+
+
 def test_the_limit_of_failures_is_a_stop_with_a_resume(own, wide):
     def latched(_, answer):
         if "halt" in answer and own.world.halt_generation < 6:

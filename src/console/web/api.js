@@ -2,6 +2,8 @@
 
 const SCHEMA = 1;
 const DEADLINE_MS = 5000;
+// A press may wait for another one, and for the journal's disk.
+const PRESS_DEADLINE_MS = 15000;
 const REMEMBERED_MAX = 24;
 const remembered = new Map();
 
@@ -40,7 +42,7 @@ export async function post(path, content, generation) {
 }
 
 async function ask(path, options) {
-  const stop = AbortSignal.timeout(DEADLINE_MS);
+  const stop = AbortSignal.timeout(options.method === "POST" ? PRESS_DEADLINE_MS : DEADLINE_MS);
   const answer = await fetch(`api/${path}`, { ...options, signal: stop, redirect: "error" });
   if (answer.status === 304) return { status: 304, headers: answer.headers, body: null };
   const body = await answer.json().catch(() => null);

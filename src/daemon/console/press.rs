@@ -7,6 +7,7 @@ use super::{
     halt::{HaltWatch, find},
     security::{Doors, failure, forged, user},
 };
+use actix_rt::task::{JoinHandle, spawn_blocking};
 use actix_web::{
     HttpRequest, HttpResponse,
     http::{
@@ -25,6 +26,7 @@ use sentinel_actors::{
 };
 use serde::{Deserialize, de::DeserializeOwned};
 use std::{
+    io,
     path::PathBuf,
     time::{Duration, Instant},
 };
@@ -35,6 +37,8 @@ const REASON_CHARS_MAX: usize = 200;
 const DRY_RUN: &str = "dry-run";
 /// How long the journal's disk may take.
 const NOTE_DEADLINE: Duration = Duration::from_secs(3);
+/// How much longer the disk of the halt file may take.
+const SYNC_DEADLINE: Duration = Duration::from_secs(1);
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -49,6 +53,9 @@ struct ResumeBody {
 }
 
 type Pressing<T> = Result<T, HttpResponse>;
+
+/// What is not certain of a press that was carried out, each a sentence.
+type Doubts = Vec<String>;
 
 pub(super) async fn halt(
     request: HttpRequest,
@@ -68,14 +75,14 @@ pub(super) async fn resume(
     answered(press_resume(&request, &doors, &app, payload).await, &app).await
 }
 
-async fn answered(pressed: Pressing<()>, app: &AppState) -> HttpResponse {
+async fn answered(pressed: Pressing<Doubts>, app: &AppState) -> HttpResponse {
     match pressed {
-        Ok(()) => halt_now(app).await,
+        Ok(doubts) => halt_now(app, &doubts).await,
         Err(refusal) => refusal,
     }
 }
 
-async fn press_halt(request: &HttpRequest, doors: &Doors, app: &AppState, payload: web::Payload) -> Pressing<()> {
+async fn press_halt(request: &HttpRequest, doors: &Doors, app: &AppState, payload: web::Payload) -> Pressing<Doubts> {
     let HaltBody { reason } = body(request, doors, payload).await?;
     let reason = reason.trim().to_owned();
     let is_line = !reason.is_empty() && reason.chars().count() <= REASON_CHARS_MAX && !reason.chars().any(is_hidden);
@@ -86,22 +93,37 @@ async fn press_halt(request: &HttpRequest, doors: &Doors, app: &AppState, payloa
     let who = who(request);
     let made = {
         let _changing = app.changing.lock().await;
-        web::block(move || halt_file::halt(&path)).await
+        web::block(move || halt_file::make(&path)).await
     };
-    if let Err(error) = made.map_err(std::io::Error::other).and_then(|made| made) {
+    let made = made.map_err(io::Error::other).and_then(|made| made).map_err(|error| {
         tracing::error!(who, reason, error = %error, "the console could not halt");
-        let message = format!("not known to be halted: {error}");
-        return Err(failure(StatusCode::INTERNAL_SERVER_ERROR, "failed", &message));
-    }
+        failure(StatusCode::INTERNAL_SERVER_ERROR, "failed", &format!("not known to be halted: {error}"))
+    })?;
     tracing::warn!(who, reason, "halted from the console: no order is sent");
+    // At once, but nobody waits for a slow disk to hear that orders are stopped.
+    let syncing = spawn_blocking(move || made.sync());
+    let mut doubts = Doubts::new();
     let press = Press { who: who.clone(), action: Button::Halt, note: Some(reason) };
     if let Err(error) = note(app, press).await {
         tracing::error!(who, error, "the journal does not have who halted");
+        doubts.push(format!("the journal does not have who halted: {error}"));
     }
-    Ok(())
+    if let Err(error) = on_disk(syncing).await {
+        tracing::error!(who, error, "a power failure may undo this halt");
+        doubts.push(format!("a power failure may undo this halt: {error}"));
+    }
+    Ok(doubts)
 }
 
-async fn press_resume(request: &HttpRequest, doors: &Doors, app: &AppState, payload: web::Payload) -> Pressing<()> {
+async fn on_disk(syncing: JoinHandle<io::Result<()>>) -> Result<(), String> {
+    match tokio::time::timeout(SYNC_DEADLINE, syncing).await {
+        Ok(Ok(synced)) => synced.map_err(|error| error.to_string()),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err("its file is not on disk yet".into()),
+    }
+}
+
+async fn press_resume(request: &HttpRequest, doors: &Doors, app: &AppState, payload: web::Payload) -> Pressing<Doubts> {
     let ResumeBody { account } = body(request, doors, payload).await?;
     let path = file(&app.halt)?;
     if account.trim() != app.facts.account.as_deref().unwrap_or(DRY_RUN) {
@@ -141,7 +163,7 @@ async fn press_resume(request: &HttpRequest, doors: &Doors, app: &AppState, payl
     let expected = app.halt.found();
     let removed = web::block(move || halt_file::resume_if(&path, || find(Some(&path)) == expected)).await;
     drop(changing);
-    match removed.map_err(std::io::Error::other).and_then(|removed| removed) {
+    match removed.map_err(io::Error::other).and_then(|removed| removed) {
         Ok(Some(_)) => {}
         Ok(None) => return Err(stale()),
         Err(error) => {
@@ -156,7 +178,8 @@ async fn press_resume(request: &HttpRequest, doors: &Doors, app: &AppState, payl
         tracing::error!(who, error, "the count of failed orders in a row was not started again");
         let message = format!("orders may be sent again, but the count of failed orders was not reset: {error}");
         failure(StatusCode::INTERNAL_SERVER_ERROR, "failed", &message)
-    })
+    })?;
+    Ok(Doubts::new())
 }
 
 /// The body of a press that nobody forged.
