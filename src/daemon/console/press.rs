@@ -100,10 +100,11 @@ async fn press_halt(request: &HttpRequest, doors: &Doors, app: &AppState, payloa
         failure(StatusCode::INTERNAL_SERVER_ERROR, "failed", &format!("not known to be halted: {error}"))
     })?;
     tracing::warn!(who, reason, "halted from the console: no order is sent");
+    let at = made.at().unwrap_or_else(|| app.clock.now());
     // At once, but nobody waits for a slow disk to hear that orders are stopped.
     let syncing = spawn_blocking(move || made.sync());
     let mut doubts = Doubts::new();
-    let press = Press { who: who.clone(), action: Button::Halt, note: Some(reason) };
+    let press = Press { who: who.clone(), action: Button::Halt, note: Some(reason), at };
     if let Err(error) = note(app, press).await {
         tracing::error!(who, error, "the journal does not have who halted");
         doubts.push(format!("the journal does not have who halted: {error}"));
@@ -147,8 +148,9 @@ async fn press_resume(request: &HttpRequest, doors: &Doors, app: &AppState, payl
         return Err(stale());
     }
     let who = who(request);
+    let pressed = |action| Press { who: who.clone(), action, note: None, at: app.clock.now() };
     // Before anything changes: orders are not allowed again without a trace of who did that.
-    note(app, Press { who: who.clone(), action: Button::AskResume, note: None }).await.map_err(|error| {
+    note(app, pressed(Button::AskResume)).await.map_err(|error| {
         tracing::error!(who, error, "not resumed from the console: the journal cannot keep it");
         let mut response = failure(StatusCode::SERVICE_UNAVAILABLE, "journal", &format!("not resumed: {error}"));
         response.headers_mut().insert(RETRY_AFTER, 1.into());
@@ -174,7 +176,7 @@ async fn press_resume(request: &HttpRequest, doors: &Doors, app: &AppState, payl
     }
     tracing::warn!(who, "resumed from the console: orders may be sent again");
     // Only now: a resume that was not carried out starts no count again.
-    note(app, Press { who: who.clone(), action: Button::Resume, note: None }).await.map_err(|error| {
+    note(app, pressed(Button::Resume)).await.map_err(|error| {
         tracing::error!(who, error, "the count of failed orders in a row was not started again");
         let message = format!("orders may be sent again, but the count of failed orders was not reset: {error}");
         failure(StatusCode::INTERNAL_SERVER_ERROR, "failed", &message)

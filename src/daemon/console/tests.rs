@@ -46,7 +46,7 @@ impl Handler<NotePress> for Keeper {
 
     fn handle(&mut self, NotePress { press, .. }: NotePress, _: &mut Self::Context) -> Self::Result {
         let store = self.0.as_mut().ok_or_else(|| JournalError::Failed("the disk is full".into()))?;
-        store.note_press(&press, SystemClock.now())
+        store.note_press(&press)
     }
 }
 

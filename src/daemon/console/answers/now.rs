@@ -19,8 +19,6 @@ use std::{collections::HashMap, time::Duration};
 
 /// Unresolved orders that are listed.
 const UNRESOLVED_MAX: u32 = 50;
-/// How long after the file its press may be in the journal, milliseconds: somewhat more than the journal's disk may take.
-const PRESS_LATE_MS: i64 = 4_000;
 /// Where the settings have no limit, orders in a row are counted up to this.
 const FAILURES_MAX: u32 = 100;
 
@@ -186,7 +184,7 @@ fn stopped(
     failures_max: u32,
 ) -> Result<Stopped, ReadError> {
     let pressed = match since_ms {
-        Some(at_ms) => journal.halt_at(at_ms, PRESS_LATE_MS)?,
+        Some(at_ms) => journal.halt_at(at_ms)?,
         None => None,
     };
     let most = if failures_max == 0 { FAILURES_MAX } else { failures_max };

@@ -164,14 +164,21 @@ async fn a_second_halt_stands_against_an_older_resume() {
     tokio::time::sleep(Duration::from_millis(20)).await;
     let (status, second) = world.good("halt", "", r#"{"reason":"second"}"#).await;
     assert_eq!((status, &second["halt"]["reason"]), (200, &"second".into()), "{second}");
+    // A command between two presses of the same second is neither's.
+    sentinel_actors::adapters::halt_file::halt(&world.folder.path().join("halt")).unwrap();
+    let (_, _, now) = world.get("/console/api/now", "").await;
+    let now: serde_json::Value = serde_json::from_str(&now).unwrap();
+    assert_eq!((&now["halt"]["is_halted"], &now["halt"]["who"]), (&true.into(), &serde_json::Value::Null));
+    let (_, second) = world.good("halt", "", r#"{"reason":"third"}"#).await;
+    assert_eq!(second["halt"]["reason"], "third");
     let (old, new) = (&first["halt"]["generation"], &second["halt"]["generation"]);
     assert_ne!(old, new);
     let resume = r#"{"account":"12345678"}"#;
     assert_eq!(world.good("resume", &format!("If-Match: \"{old}\"\r\n"), resume).await.0, 412);
     assert!(world.is_halted());
     assert_eq!(world.good("resume", &format!("If-Match: \"{new}\"\r\n"), resume).await.0, 200);
-    let (_, third) = world.good("halt", "", r#"{"reason":"third"}"#).await;
-    assert_eq!(third["halt"]["reason"], "third", "not one from before the resume");
+    let (_, third) = world.good("halt", "", r#"{"reason":"fourth"}"#).await;
+    assert_eq!(third["halt"]["reason"], "fourth", "not one from before the resume");
 }
 
 /// What the journal keeps of presses.
