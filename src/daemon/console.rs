@@ -11,6 +11,7 @@ mod facts;
 mod halt;
 mod press;
 mod reader;
+mod refused;
 mod routes;
 mod security;
 #[cfg(test)]

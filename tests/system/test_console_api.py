@@ -167,6 +167,9 @@ def test_a_halt_stops_orders_and_a_resume_lets_them_go_on(running):
     assert any(check["name"] == "kill_switch" and check["status"] != "ok" for check in now["health"]["checks"])
     stale = {"If-Match": f'"{now["halt"]["generation"] - 1}"'}
     assert console.press("resume", {"account": "demo"}, **stale)[0] == 412
+    assert console.press("resume", {"account": "demo"}, **stale)[0] == 412
+    refused = [line for line in console.get("system")["warnings"] if "a press was refused" in line["text"]]
+    assert len(refused) == 1 and all(part in refused[0]["text"] for part in ("stale", "console:@127.0.0.1")), refused
     assert console.press("resume", {"account": "demo"}, **{"If-Match": f'"{now["halt"]["generation"]}"'})[0] == 200
     assert not console.get("now")["halt"]["is_halted"]
     with sqlite3.connect(journal) as db:

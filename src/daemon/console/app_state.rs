@@ -5,6 +5,7 @@ use super::{
     facts::Facts,
     halt::HaltWatch,
     reader::{Reader, ReaderThread},
+    refused::RefusedPresses,
 };
 use crate::daemon::http::shared_request::SharedRequest;
 use actix::Recipient;
@@ -27,6 +28,7 @@ pub(super) struct AppState {
     /// Held while the kill switch is changed, so that no halt comes between a resume's last look and its removal.
     pub changing: tokio::sync::Mutex<()>,
     pub reader: Reader,
+    pub refused: RefusedPresses,
 }
 
 impl AppState {
@@ -42,6 +44,7 @@ impl AppState {
             halt: HaltWatch::new(facts.halt_file.clone(), facts.failures_max, facts.started),
             changing: tokio::sync::Mutex::new(()),
             reader: Reader::new(facts.clone(), thread),
+            refused: RefusedPresses::default(),
             facts,
         }
     }

@@ -113,6 +113,7 @@ async fn a_halt_says_who_and_why_and_a_stale_page_cannot_end_it() {
     let halt = &answer["halt"];
     assert_eq!((&halt["is_halted"], &halt["who"]), (&true.into(), &"console:@127.0.0.1".into()));
     assert_eq!(halt["reason"], "<img src=x onerror=alert(1)> \"news\"");
+    assert_eq!(answer["doubts"], serde_json::json!([]));
     let generation = halt["generation"].as_u64().unwrap();
     let resume = r#"{"account":"12345678"}"#;
     for if_match in [
@@ -181,6 +182,32 @@ async fn a_second_halt_stands_against_an_older_resume() {
     assert_eq!(third["halt"]["reason"], "fourth", "not one from before the resume");
 }
 
+#[actix::test]
+async fn a_press_is_carried_out_although_its_browser_goes_away() {
+    let world = World::new(&Setup::default());
+    // Somebody else holds the lock of the kill switch: the press has to wait.
+    let lock = fs::File::open(world.folder.path()).unwrap();
+    lock.lock().unwrap();
+    let body = r#"{"reason":"gone"}"#;
+    let mut stream = TcpStream::connect(world.address).await.unwrap();
+    let head = format!("POST /console/api/halt HTTP/1.1\r\nHost: {}\r\nContent-Length: {}", world.address, body.len());
+    stream.write_all(format!("{head}\r\n{}\r\n{body}", lines(&GOOD)).as_bytes()).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    // Not closed but reset, as by a phone that has lost its network.
+    stream.set_zero_linger().unwrap();
+    drop(stream);
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(rows(&world), [] as [&str; 0]);
+    drop(lock);
+    for _ in 0..200 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        if world.is_halted() && !rows(&world).is_empty() {
+            break;
+        }
+    }
+    assert_eq!(rows(&world), ["console:@127.0.0.1 halt gone"]);
+}
+
 /// What the journal keeps of presses.
 fn rows(world: &World) -> Vec<String> {
     let connection = rusqlite::Connection::open(world.folder.path().join("journal.db")).unwrap();
@@ -208,6 +235,11 @@ async fn a_halt_needs_no_journal_and_a_resume_does() {
     let world = World::new(&Setup { is_writable: false, ..Setup::default() });
     let (status, answer) = world.good("halt", "", r#"{"reason":"x"}"#).await;
     assert_eq!((status, &answer["halt"]["is_halted"]), (200, &true.into()));
+    let doubt = answer["doubts"][0].as_str().unwrap();
+    assert!(
+        doubt.starts_with("the journal does not have who halted") && doubt.contains("the disk is full"),
+        "{answer}"
+    );
     let newest = format!("If-Match: \"{}\"\r\n", answer["halt"]["generation"]);
     let (status, answer) = world.good("resume", &newest, r#"{"account":"12345678"}"#).await;
     assert_eq!((status, answer["error"]["code"].as_str()), (503, Some("journal")), "{answer}");
