@@ -268,6 +268,31 @@ def test_a_bar_that_comes_after_its_decision_is_drawn(own, wide):
     wide.shows(name, "#readout", 20)
 
 
+def test_an_order_that_is_settled_and_a_late_bar_change_an_open_chart(own, wide):
+    world = own.world
+    bars, odds = world.bars["EURUSD"], world.odds["EURUSD"]
+    late = bars.pop(5)
+    world.gap = {"from_s": bars[5][0], "until_s": bars[4][0], "missing": 1}
+    old = next(row for row in odds[60:900] if row["mark"] == "unknown" and row["action"] != "HOLD")
+    order = next(order for order in world.orders["live"] if order["id"] == old["order_id"])
+    for other in world.orders["live"]:
+        if other["state"] == "unknown" and other is not order:
+            other["state"] = "rejected"
+    wide.open(own.url + PAGE + "#/symbol/EURUSD", ".candles[data-bars]")
+    wide.find(ALL_BARS).click()
+    wait_until("all bars are drawn", lambda: counts(wide)["bars"] == 1_000)
+    before = counts(wide)
+    assert before["gaps"] == 1
+    # A person has found it in the terminal: far more than the newest bars ago.
+    old |= {"mark": "sent", "reason": None, "price": old["close"]}
+    order |= {"state": "filled", "reason": None}
+    bars.insert(5, late)
+    world.gap = {"from_s": 0, "until_s": -1, "missing": 0}
+    world.generation += 1
+    healed = {"unknown": before["unknown"] - 1, "sent": before["sent"] + 1, "gaps": 0}
+    wait_until(f"the chart has {healed}", lambda: counts(wide).items() >= healed.items(), 20)
+
+
 def test_what_has_not_changed_is_not_sent_again(own, wide):
     own.world.is_frozen = True
     wide.open(own.url + PAGE)
