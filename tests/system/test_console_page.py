@@ -327,7 +327,8 @@ def test_a_frozen_cycle_is_no_contact(own, phone):
     own.world.cycle_ms = int(time.time() * 1_000) - 119_000
     phone.open(own.url + PAGE)
     ended = time.strftime("%H:%M:%S", time.gmtime((own.world.cycle_ms + 420) / 1_000))
-    phone.shows(f"no contact since {ended} UTC: the daemon answers, but no cycle has ended since", "#lost", 20)
+    # Just after midnight it has a date.
+    phone.shows(f"{ended} UTC: the daemon answers, but no cycle has ended since", "#lost", 20)
     phone.picture("frozen-phone")
     own.world.is_frozen = False
     own.world.generation += 1
@@ -688,6 +689,33 @@ def test_times_name_their_zone(own, wide):
     wide.find("#zone").click()
     wide.command("Emulation.setTimezoneOverride", timezoneId="")
     wide.shows("UTC", "#zone")
+
+
+def test_a_time_of_another_day_has_its_date(own, wide):
+    days = 3 * 86_400_000
+    own.world.is_frozen, own.world.cycle_ms = True, int(time.time() * 1_000) - days
+
+    def of_friday(path, answer):
+        """An order with steps of hours, one of them before the step it follows."""
+        if path.startswith("orders/"):
+            first = answer["events"][0]["at_ms"]
+            answer["events"] = [
+                {"at_ms": first + after, "state": state, "who": "daemon", "note": None}
+                for after, state in ((0, "intent"), (7_200_000, "sending"), (7_199_000, "filled"))
+            ]
+        return answer
+
+    own.world.change = of_friday
+    wide.open(own.url + PAGE, ".brief")
+    named = time.strftime("%-d %b", time.gmtime(own.world.cycle_ms / 1_000))
+    assert re.search(rf"\b{named} (\d{{4}} )?\d\d:\d\d:\d\d UTC", wide.text(".brief")), wide.text(".brief")
+    wide.shows("no contact since", "#lost", 20)
+    assert re.search(rf"no contact since {named} (\d{{4}} )?\d\d:\d\d:\d\d UTC", wide.text("#lost")), wide.text("#lost")
+    wide.picture("another-day-wide")
+    wide.go(f"order/{own.world.orders['live'][-1]['id']}")
+    life = wide.text(".life").splitlines()
+    assert "after 2 h 0 min" in life[1] and "after" not in life[2], life
+    assert re.search(r"\d+ [A-Z][a-z]{2} (\d{4} )?\d\d:\d\d:\d\d UTC", life[0]), life
 
 
 def test_light_and_dark_by_the_switch(own, wide):

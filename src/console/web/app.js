@@ -148,7 +148,7 @@ function tickAges() {
   document.documentElement.toggleAttribute("data-lost", lost !== null);
   // Old data may say "halted" of a daemon that sends orders again.
   $("press").textContent = page.now && !lost && f.isStopped(page.now.halt) ? "Resume…" : "Halt…";
-  const text = lost ? `no contact since ${lost.since === null ? lost.from : f.clock(lost.since)}: ${lost.why}` : "";
+  const text = lost ? `no contact since ${lost.since === null ? lost.from : f.clock(lost.since, now)}: ${lost.why}` : "";
   // Over the view, and in a dialog, which lies over it.
   for (const bar of document.querySelectorAll("[data-banner]")) {
     bar.hidden = lost === null;

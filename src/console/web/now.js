@@ -117,7 +117,7 @@ function symbols(now) {
 function recent({ rows }, now) {
   const digits = new Map(now.symbols.map((it) => [it.symbol, it.digits]));
   const line = (d) => [
-    f.clock(d.cycle_id), el("a", { href: `#/symbol/${encodeURIComponent(d.symbol)}` }, d.symbol),
+    f.clock(d.cycle_id, now.now_ms), el("a", { href: `#/symbol/${encodeURIComponent(d.symbol)}` }, d.symbol),
     d.close === null ? "?" : f.fixed(d.close, digits.get(d.symbol) ?? 5), oddsText(d),
     d.order_id ? el("a", { href: `#/order/${encodeURIComponent(d.order_id)}` }, verdict(d)) : verdict(d),
     [whyCell(d), d.paper_order_id ? [" ", el("a.paper", { href: `#/order/${encodeURIComponent(d.paper_order_id)}` }, "◆ paper order")] : null],

@@ -94,18 +94,25 @@ export function zoneName(ms = Date.now()) {
 
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
-/** 14:03:58 UTC */
-export function clock(ms) {
+/** 14:03:58 UTC; with the date, and the year if it is another one, if that is not the day of `now`. */
+export function clock(ms, now = Date.now()) {
   if (!isTime(ms)) return "?";
   const [, , , h, m, s] = parts(ms);
-  return `${pad(h)}:${pad(m)}:${pad(s)} ${zoneName(ms)}`;
+  return `${day(ms, now, true)}${pad(h)}:${pad(m)}:${pad(s)} ${zoneName(ms)}`;
 }
 
 /** 28 Nov 14:03 UTC; with the year if it is not that of `now`. */
 export function moment(ms, now = Date.now()) {
   if (!isTime(ms)) return "?";
-  const [y, mo, d, h, m] = parts(ms), year = y === parts(now)[0] ? "" : ` ${y}`;
-  return `${d} ${MONTHS[mo]}${year} ${pad(h)}:${pad(m)} ${zoneName(ms)}`;
+  const [, , , h, m] = parts(ms);
+  return `${day(ms, now, false)}${pad(h)}:${pad(m)} ${zoneName(ms)}`;
+}
+
+/** The date before a time; nothing of today if that is not wanted. */
+function day(ms, now, isTodayPlain) {
+  const [y, mo, d] = parts(ms), [year, month, today] = parts(now);
+  if (isTodayPlain && y === year && mo === month && d === today) return "";
+  return `${d} ${MONTHS[mo]}${y === year ? "" : ` ${y}`} `;
 }
 
 /** 28 Nov, or 14:00 within a day, 14:00:05 within minutes: for an axis, which names the zone once. */
@@ -127,9 +134,10 @@ export function age(ms) {
   return `${Math.floor(s / 86400)} d ${Math.floor(s / 3600) % 24} h`;
 }
 
-/** How long something took: 420 ms, 1.5 s. */
+/** How long something took: 420 ms, 1.5 s, 2 h 10 min. */
 export function took(ms) {
   if (!Number.isFinite(ms)) return "?";
+  if (ms >= 60000) return age(ms);
   return ms < 1 ? "under 1 ms" : ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
 }
 

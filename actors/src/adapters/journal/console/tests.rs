@@ -273,3 +273,23 @@ fn a_halt_is_of_the_press_that_gave_the_file_its_time() {
     assert_eq!(who(10_100), None, "or between two");
     assert_eq!(who(10_300), None, "a resume makes no halt");
 }
+
+#[test]
+fn the_life_of_a_paper_order_is_in_the_order_of_its_times() {
+    let journal = Journal::new();
+    let id = "00000000-0000-4000-8000-000000000009";
+    journal.run(&format!(
+        "INSERT INTO paper_orders (id, account, symbol, gateway_name, model, bar_close_time, side, volume, stop_loss, take_profit,
+           confidence, close, digits, ticket, entry_at, entry_price, entry_source, seen_to, bars_seen, mark_price, exit_at, exit_price,
+           exit_source, exit_reason, is_ambiguous, net_points, created_at_ms, updated_at_ms)
+         VALUES ('{id}', '{ACCOUNT}', 'EURUSD', 'EURUSDm', 'm', {MONDAY}, 'BUY', 0.1, 0, 0, 0.7, 1.1, 5, 1, {MONDAY}, 1.1, 'next_open',
+           {MONDAY}, 1, 1.1, {MONDAY} + {HOUR}, 1.2, 'bar', 'take_profit', 0, 10, {MONDAY}000 + 58000, {MONDAY}000 + 60000);"
+    ));
+    let events = journal.reader.order_story(id).unwrap().unwrap().events;
+    let events: Vec<_> = events.iter().map(|it| (it.state.as_str(), it.at_ms - MONDAY * 1_000)).collect();
+    assert_eq!(
+        events,
+        [("entry", 0), ("intent", 58_000), ("exit", 3_600_000)],
+        "entered at the open of the bar that was open"
+    );
+}
