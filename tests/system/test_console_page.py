@@ -353,12 +353,15 @@ def test_a_night_without_a_due_cycle_is_no_silence(own, wide):
     assert time.time() * 1_000 > due[0] + 60_000, "not before its time"
 
 
-def test_a_view_whose_data_does_not_come_is_no_contact(own, wide):
+@pytest.mark.parametrize(
+    "refusal", [(503, "journal", "the journal cannot be read"), (429, "busy", "too many passwords are being checked; ask again")]
+)
+def test_a_view_whose_data_does_not_come_is_no_contact(own, wide, refusal):
     wide.open(own.url + PAGE)
     wide.go("money")
-    own.refused = {"money"}
+    own.refused, own.refusal = {"money"}, refusal
     own.world.generation += 1
-    wide.shows("this view's data does not come: the journal cannot be read", "#lost", 25)
+    wide.shows(f"this view's data does not come: {refusal[2]}", "#lost", 25)
     assert re.search(r"no contact since \d\d:\d\d:\d\d UTC", wide.text("#lost"))
     polls = own.asked["/console/api/now"]
     wait_until("answers to the page's own question", lambda: own.asked["/console/api/now"] > polls + 1, 20)
@@ -473,6 +476,17 @@ def test_a_refusal_is_shown_and_not_taken_for_data(own, wide):
     wide.open(own.url + PAGE)
     wide.run("location.hash = '#/system'")
     wide.shows("Not read: there is no such thing")
+
+
+def test_an_order_that_is_gone_is_not_shown_any_more(own, wide):
+    wide.open(own.url + PAGE)
+    order = own.world.orders["live"][0]
+    wide.go(f"order/{order['id']}", "main .life")
+    own.world.orders["live"].remove(order)
+    own.world.generation += 1
+    wide.shows("Not read: there is no such thing", "main", 20)
+    assert wide.run("return document.querySelector('main .life')") is None
+    assert "There is nothing to show" in wide.text("main") and wide.text("#lost") == ""
 
 
 # ---- the two buttons ----

@@ -23,7 +23,7 @@ const $ = (id) => document.getElementById(id);
 const page = { now: null, name: "now", args: [], view: nowView, data: null, error: null, asked: 0, timer: 0, drawn: "" };
 
 /** What a view gets: the newest `now`, its own data, and what its address says. */
-const context = () => ({ now: page.now, data: page.data, args: page.args, get, reload: poll });
+const context = () => ({ now: page.now, data: page.data, error: page.error, args: page.args, get, reload: poll });
 
 // ---- asking ----
 
@@ -63,7 +63,9 @@ async function loadView(turn) {
     contact.viewHeard(Date.now());
   } catch (error) {
     if (turn !== page.asked || view !== page.view) return;
-    if (!(error instanceof Refusal) || error.status >= 500) contact.viewMissed(error);
+    // What is not there any more is not shown any more; whatever else keeps the data away leaves it old.
+    if (error instanceof Refusal && error.status === 404) page.data = null;
+    else contact.viewMissed(error);
     page.error = error;
   }
   draw();

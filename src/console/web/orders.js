@@ -20,7 +20,7 @@ export async function load(context) {
 
 export function render(context) {
   const { data, now } = context;
-  if (isOne(context)) return data?.one ? life(data.one, now) : el("p.soft", null, "Reading the order…");
+  if (isOne(context)) return data?.one ? life(data.one, now) : el("p.soft", null, context.error ? "There is nothing to show." : "Reading the order…");
   const ledger = ledgerOf(context);
   const tab = (name, text) => el("a", { href: `#/orders/${name}`, "aria-current": name === ledger ? "page" : null }, text);
   if (!data?.first) return el("p.soft", null, "Reading the orders…");

@@ -28,8 +28,9 @@ class ConsoleFake(ScriptedHttp):
         self.world, self.is_silent = world or World(), False
         # As the daemon does if the browser takes it. Off: a failing test shows plain bodies.
         self.is_compressed = False
-        # Paths of the API that are answered by 503.
+        # Paths of the API that are answered by this error.
         self.refused: set[str] = set()
+        self.refusal = (503, "journal", "the journal cannot be read")
         self.asked: dict[str, int] = {}
         # How many of these were answered by 304.
         self.unchanged = 0
@@ -75,7 +76,8 @@ class ConsoleFake(ScriptedHttp):
             handler.answer(json.dumps(answer), status, headers)
             return
         if path in self.refused:
-            handler.answer(json.dumps(error("journal", "the journal cannot be read")), 503, headers)
+            status, code, message = self.refusal
+            handler.answer(json.dumps(error(code, message)), status, headers)
             return
         etag = self.world.etag()
         if request.headers.get("if-none-match") == etag:
