@@ -297,7 +297,7 @@ impl Handler<NotePress> for Journal {
         if Instant::now() > until {
             return Err(JournalError::Failed("it was asked too late, so nothing is written".into()));
         }
-        let done = self.with_store(|store, config| store.note_press(&press, config.clock.now()));
+        let done = self.with_store(|store, _| store.note_press(&press));
         if done.is_ok() {
             self.wrote();
         }

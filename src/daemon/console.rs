@@ -9,8 +9,10 @@ mod app_state;
 mod assets;
 mod facts;
 mod halt;
+mod link;
 mod press;
 mod reader;
+mod refused;
 mod routes;
 mod security;
 #[cfg(test)]
@@ -26,11 +28,12 @@ use actix_web::{
     web,
 };
 pub use facts::{Facts, SymbolFacts};
+pub use link::ConsoleLink;
 use reader::ReaderThread;
 pub use security::SAFE_HEADERS;
 use sentinel_actors::{
     domain::clock::Clock,
-    messages::NotePress,
+    messages::{NotePress, Telemetry},
     metrics::{GetHealth, GetMetrics},
 };
 use std::{
@@ -59,6 +62,8 @@ pub struct Deps {
     pub metrics: Recipient<GetMetrics>,
     /// Journal: who pressed a button.
     pub press: Recipient<NotePress>,
+    /// Counts what was pressed.
+    pub telemetry: Telemetry,
     /// Wall clock.
     pub clock: Arc<dyn Clock>,
     /// What does not change while the daemon runs.
@@ -71,7 +76,7 @@ pub(super) struct Console(Rc<RefCell<State>>);
 
 #[derive(Default)]
 struct State {
-    address: Option<SocketAddr>,
+    link: ConsoleLink,
     server: Option<ServerHandle>,
     reader: ReaderThread,
     is_closed: bool,
@@ -82,7 +87,9 @@ impl Console {
     /// again after each `pause` for as long as the daemon runs.
     pub(super) fn open(config: HttpConfig, deps: Deps, pause: Duration) -> Self {
         warnings::begin();
+        let is_secure = config.protection.as_ref().is_some_and(crate::settings::Protection::has_tls);
         let console = Self::default();
+        console.0.borrow_mut().link = ConsoleLink::new(is_secure);
         let opened = console.clone();
         let first = http::server::listen(&config.host, config.port);
         if let Err(error) = &first {
@@ -90,17 +97,15 @@ impl Console {
             tracing::warn!(error = %error, address, "no console: the address is taken or not this machine's; it is tried again");
         }
         // At once, not in the task, so that the address is known when this returns.
-        let first = first.and_then(|listener| opened.listens(listener, &config));
+        let first = first.and_then(|listener| opened.listens(listener));
         actix_rt::spawn(async move {
             let mut listener = first.ok();
             let attempt = async || {
                 if opened.0.borrow().is_closed {
                     return Ok(true);
                 }
-                let again = || {
-                    http::server::listen(&config.host, config.port)
-                        .and_then(|listener| opened.listens(listener, &config))
-                };
+                let again =
+                    || http::server::listen(&config.host, config.port).and_then(|listener| opened.listens(listener));
                 // A port that is taken was said above.
                 let Ok(listener) = listener.take().map_or_else(again, Ok) else { return Ok(false) };
                 opened.serve(listener, &config, deps.clone()).await.map(|()| true)
@@ -110,10 +115,12 @@ impl Console {
         console
     }
 
-    fn listens(&self, listener: TcpListener, config: &HttpConfig) -> io::Result<TcpListener> {
-        let address = listener.local_addr()?;
-        if self.0.borrow_mut().address.replace(address) != Some(address) {
-            tracing::info!(url = %url(address, config), "the console listens");
+    fn listens(&self, listener: TcpListener) -> io::Result<TcpListener> {
+        let link = self.link();
+        if link.set(listener.local_addr()?)
+            && let Some((url, _)) = link.now()
+        {
+            tracing::info!(url, "the console listens");
         }
         Ok(listener)
     }
@@ -137,7 +144,12 @@ impl Console {
 
     /// Where it listens; `None` while it does not.
     pub(super) fn address(&self) -> Option<SocketAddr> {
-        self.0.borrow().address
+        self.link().address()
+    }
+
+    /// The same, for other threads.
+    pub(super) fn link(&self) -> ConsoleLink {
+        self.0.borrow().link.clone()
     }
 
     /// Closes it, without waiting for browsers that keep their connection, and then the files that it reads.
@@ -174,13 +186,6 @@ async fn until_it_ends(mut attempt: impl AsyncFnMut() -> io::Result<bool>, pause
         }
         tokio::time::sleep(pause).await;
     }
-}
-
-/// Where a person opens it.
-pub fn url(address: SocketAddr, config: &HttpConfig) -> String {
-    let scheme =
-        if config.protection.as_ref().is_some_and(crate::settings::Protection::has_tls) { "https" } else { "http" };
-    format!("{scheme}://{}/console/", SocketAddr::new(crate::net::as_seen_here(address.ip()), address.port()))
 }
 
 fn server(listener: TcpListener, config: &HttpConfig, deps: Deps, reader: ReaderThread) -> io::Result<Server> {

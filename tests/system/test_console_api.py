@@ -15,7 +15,9 @@ import pytest
 from parts import console_contract as contract
 from parts.daemon import free_port, wait_until
 from parts.harness import variables
+from parts.preload import preload
 from parts.secured_daemon import CHEAP, PASSWORD, basic
+from parts.tables import keep
 
 HOSTILE = "<img src=x onerror=alert(1)>\"'</script>"
 PRESS = {"Content-Type": "application/json", "X-Sentinel": "1", "Sec-Fetch-Site": "same-origin"}
@@ -166,6 +168,9 @@ def test_a_halt_stops_orders_and_a_resume_lets_them_go_on(running):
     assert any(check["name"] == "kill_switch" and check["status"] != "ok" for check in now["health"]["checks"])
     stale = {"If-Match": f'"{now["halt"]["generation"] - 1}"'}
     assert console.press("resume", {"account": "demo"}, **stale)[0] == 412
+    assert console.press("resume", {"account": "demo"}, **stale)[0] == 412
+    refused = [line for line in console.get("system")["warnings"] if "a press was refused" in line["text"]]
+    assert len(refused) == 1 and all(part in refused[0]["text"] for part in ("stale", "console:@127.0.0.1")), refused
     assert console.press("resume", {"account": "demo"}, **{"If-Match": f'"{now["halt"]["generation"]}"'})[0] == 200
     assert not console.get("now")["halt"]["is_halted"]
     with sqlite3.connect(journal) as db:
@@ -176,6 +181,18 @@ def test_a_halt_stops_orders_and_a_resume_lets_them_go_on(running):
     assert kept == [(here, "halt", "news at 15:30"), (here, "ask_resume", None), (here, "resume", None)]
     said = daemon.output()
     assert "halted from the console" in said and "resumed from the console" in said
+
+
+def test_a_halt_is_answered_before_a_slow_disk_has_it(harness, tmp_path):
+    halt = {"SENTINEL__GUARDS__HALT_FILE": str(tmp_path / "halt")}
+    _, console = demo(harness, "--cycle-seconds", "0.5", **halt, **preload(tmp_path, "slow_halt_sync"))
+    began = time.monotonic()
+    status, answer = console.press("halt", {"reason": "news"})
+    took = time.monotonic() - began
+    assert status == 200 and answer["halt"]["is_halted"], answer
+    assert answer["doubts"] == ["a power failure may undo this halt: its file is not on disk yet"]
+    # The page itself gives up after 15 s, and would say that nothing is known of the halt.
+    assert took < 4, took
 
 
 @pytest.mark.long
@@ -262,13 +279,22 @@ def test_a_console_port_that_is_taken_stops_nothing(harness):
 
 @pytest.mark.long
 def test_answers_are_quick(running):
-    """99 of 100: Now within 20 ms; 1,000 candles with marks (two pages each of bars and odds) within 100 ms."""
+    """Beside other tests: half of Now within 40 ms, of 1,000 candles with marks (two pages each of bars and odds) within 400 ms."""
     _, console, _ = running
     now = timed(lambda: console.get("now"), 200)
     chart = timed(lambda: candles(console), 60)
     print(f"Now: p50 {now[0]:.1f} ms, p99 {now[1]:.1f} ms; 1,000 candles with marks: p50 {chart[0]:.1f} ms, p99 {chart[1]:.1f} ms")
-    # An unoptimised binary on a machine with other work; the bounds of the specification hold for `dist`.
     assert now[0] < 40 and chart[0] < 400
+
+
+@pytest.mark.full
+def test_99_of_100_answers_are_in_time(running):
+    """The binary that INF runs, measured alone: Now within 20 ms, 1,000 candles with marks within 100 ms, in the usual of five rounds."""
+    _, console, _ = running
+    rounds = [(timed(lambda: console.get("now"), 200)[1], timed(lambda: candles(console), 100)[1]) for _ in range(5)]
+    now, chart = (statistics.median(each) for each in zip(*rounds))
+    keep("console", f"| the console's answers, 99 of 100 | Now {now:.1f} ms | 1,000 candles with marks {chart:.1f} ms |\n")
+    assert now <= 20 and chart <= 100, rounds
 
 
 def candles(console: Console):

@@ -14,7 +14,7 @@ from cryptography.x509.oid import NameOID
 from parts.daemon import free_port
 from parts.harness import variables
 from parts.http import hang, status, text
-from parts.slow_resolver import slow_resolver
+from parts.preload import preload
 
 
 def check(harness, *args: str, **env: str) -> tuple[int, str]:
@@ -87,7 +87,7 @@ def test_any_other_answer_is_unhealthy(harness, answer, words):
 
 def test_a_name_server_that_hangs_does_not_outlive_the_deadline(harness, tmp_path):
     began = time.monotonic()
-    code, said = check(harness, "--url", "http://inf.example:8000", "--deadline-ms", "300", **slow_resolver(tmp_path))
+    code, said = check(harness, "--url", "http://inf.example:8000", "--deadline-ms", "300", **preload(tmp_path, "slow_resolver"))
     assert code == 1 and "within 300 ms" in said, said
     assert time.monotonic() - began < 5
 

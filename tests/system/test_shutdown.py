@@ -13,7 +13,7 @@ import pytest
 from parts import http
 from parts.daemon import wait_until
 from parts.gateway import late, silent
-from parts.slow_resolver import slow_resolver
+from parts.preload import preload
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 ALL = pytest.mark.parametrize("number", SIGNALS, ids=[number.name for number in SIGNALS])
@@ -42,7 +42,7 @@ def test_a_hanging_server_does_not_delay_it(harness, number, part):
 @ALL
 def test_a_hanging_name_server_does_not_delay_it(harness, number, tmp_path):
     settings = {"data.base_url": "https://market.example"}
-    daemon = harness.start(settings=settings, **slow_resolver(tmp_path)).wait_serving()
+    daemon = harness.start(settings=settings, **preload(tmp_path, "slow_resolver")).wait_serving()
     time.sleep(0.3)
     code, took = daemon.stop(number)
     assert (code, took < UNDER_IDLE_S) == (0, True), took

@@ -73,51 +73,99 @@ impl KillSwitch for HaltFile {
     }
 }
 
-/// Creates the file, and syncs it to disk before it returns. Returns whether it did not exist before; if it did, its time
-/// is now, so that a resume which is decided on an older look at it can be told.
+/// A halt that is in force: orders are stopped. Before [`MadeHalt::sync`] has returned, a power failure may undo it.
+#[derive(Debug)]
+pub struct MadeHalt {
+    folder: PathBuf,
+    /// `None`: what was there is no ordinary file, or nobody here may write to it.
+    file: Option<File>,
+    at: Option<SystemTime>,
+    is_new: bool,
+}
+
+impl MadeHalt {
+    fn of(path: &Path, file: Option<File>, is_new: bool) -> Self {
+        let at = file.as_ref().and_then(|file| file.metadata().ok()?.modified().ok());
+        Self { folder: directory(path).to_owned(), file, at, is_new }
+    }
+
+    /// Whether the file did not exist before.
+    pub const fn is_new(&self) -> bool {
+        self.is_new
+    }
+
+    /// The time that this halt gave the file, since the unix epoch; `None` if it gave it none.
+    pub fn at(&self) -> Option<Duration> {
+        self.at?.duration_since(SystemTime::UNIX_EPOCH).ok()
+    }
+
+    /// Waits until the halt is on disk. A busy disk takes seconds for that.
+    ///
+    /// # Errors
+    /// Errors of the file system; then the halt is in force, but a power failure may undo it.
+    pub fn sync(&self) -> io::Result<()> {
+        if let Some(file) = &self.file {
+            file.sync_all()?;
+        }
+        // The directory entry, too: a halt must survive a power failure.
+        File::open(&self.folder)?.sync_all()
+    }
+}
+
+/// Creates the file, and syncs it to disk before it returns. Returns whether it did not exist before. See [`make`].
+///
+/// # Errors
+/// Those of [`make`] and of [`MadeHalt::sync`].
+pub fn halt(path: &Path) -> io::Result<bool> {
+    let made = make(path)?;
+    made.sync()?;
+    Ok(made.is_new())
+}
+
+/// Creates the file; waits for other processes, but not for the disk. If the file exists, its time is now, so that a resume
+/// which is decided on an older look at it can be told.
 ///
 /// It stops orders even while another process holds the lock. It returns `Ok` only if nobody with the lock can remove the
 /// file any more: a resume that was decided on before this halt has ended by then.
 ///
 /// # Errors
-/// Errors of the file system; then it is not certain that the file exists or survives a power failure. Also if somebody holds
-/// the lock all the time; then the file exists, but it is not certain that it stays.
-pub fn halt(path: &Path) -> io::Result<bool> {
-    halt_within(path, LOCK_WAIT, LATE_LOCK_WAIT, pause)
+/// Errors of the file system; then it is not certain that the file exists. Also if somebody holds the lock all the time; then
+/// the file exists, but it is not certain that it stays.
+pub fn make(path: &Path) -> io::Result<MadeHalt> {
+    make_within(path, LOCK_WAIT, LATE_LOCK_WAIT, pause)
 }
 
 /// `pause` is called after each time at which somebody else holds the lock.
-fn halt_within(path: &Path, wait: Duration, late_wait: Duration, mut pause: impl FnMut()) -> io::Result<bool> {
+fn make_within(path: &Path, wait: Duration, late_wait: Duration, mut pause: impl FnMut()) -> io::Result<MadeHalt> {
     if let Ok(_lock) = lock(path, wait, &mut pause) {
-        return make(path);
+        return create(path);
     }
     // At once: orders stop. But whoever holds the lock may be about to remove just this file.
-    let is_new = make(path)?;
+    let first = create(path)?;
     let _lock = lock(path, late_wait, &mut pause).map_err(|busy| {
         io::Error::new(busy.kind(), format!("the file is there, but a resume may still remove it: {busy}"))
     })?;
-    Ok(make(path)? || is_new)
+    let again = create(path)?;
+    Ok(MadeHalt { is_new: again.is_new || first.is_new, ..again })
 }
 
-fn make(path: &Path) -> io::Result<bool> {
+fn create(path: &Path) -> io::Result<MadeHalt> {
     match File::create_new(path) {
         Ok(mut file) => {
             file.write_all(b"Sentinel sends no order while this file exists; `sentinel resume` removes it.\n")?;
-            file.sync_all()?;
-            // The directory entry, too: a halt must survive a power failure.
-            File::open(directory(path))?.sync_all()?;
-            Ok(true)
+            Ok(MadeHalt::of(path, Some(file), true))
         }
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
             // Orders are halted whether the time can be set or not.
-            if let Err(error) = set_time(path) {
+            let file = set_time(path).unwrap_or_else(|error| {
                 tracing::debug!(%error, "the time of the halt file stays what it was");
-            }
+                None
+            });
             // Gone since: by a resume that was decided on before this halt.
             if fs::symlink_metadata(path).is_err_and(|error| error.kind() == ErrorKind::NotFound) {
-                return make(path);
+                return create(path);
             }
-            Ok(false)
+            Ok(MadeHalt::of(path, file, false))
         }
         Err(error) => Err(error),
     }
@@ -179,12 +227,14 @@ fn remove(path: &Path) -> io::Result<bool> {
     }
 }
 
-/// Only of an ordinary file: to open a pipe would wait.
-fn set_time(path: &Path) -> io::Result<()> {
+/// Gives an ordinary file the time of now, and returns it; of anything else nothing: to open a pipe would wait.
+fn set_time(path: &Path) -> io::Result<Option<File>> {
     if !fs::symlink_metadata(path)?.is_file() {
-        return Ok(());
+        return Ok(None);
     }
-    File::options().write(true).open(path)?.set_modified(SystemTime::now())
+    let file = File::options().write(true).open(path)?;
+    file.set_modified(SystemTime::now())?;
+    Ok(Some(file))
 }
 
 fn directory(path: &Path) -> &Path {

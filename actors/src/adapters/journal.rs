@@ -235,13 +235,13 @@ impl Store {
     ///
     /// # Errors
     /// [`JournalError::Failed`].
-    pub fn note_press(&mut self, press: &Press, now: Duration) -> Result<(), JournalError> {
-        let Press { who, action, note } = press;
-        let row = (millis(now), who, action.as_str(), note);
+    pub fn note_press(&mut self, press: &Press) -> Result<(), JournalError> {
+        let Press { who, action, note, at } = press;
+        let row = (millis(*at), who, action.as_str(), note);
         self.write(|transaction| {
             let insert = "INSERT INTO console_actions (at_ms, who, action, note) VALUES (?1, ?2, ?3, ?4)";
             transaction.execute(insert, row).map_err(broken)?;
-            if *action == Button::Resume { resumed(transaction, who, now) } else { Ok(()) }
+            if *action == Button::Resume { resumed(transaction, who, *at) } else { Ok(()) }
         })
     }
 

@@ -73,6 +73,8 @@ pub struct Press {
     pub action: Button,
     /// The reason that was typed.
     pub note: Option<String>,
+    /// When, since the unix epoch. Of a halt it is the time of its file: by that a file is known to be of this press.
+    pub at: Duration,
 }
 
 /// The console's two buttons.

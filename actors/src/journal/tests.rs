@@ -164,7 +164,8 @@ async fn an_order_is_pending_until_its_outcome_is_written() {
 async fn a_press_that_comes_too_late_changes_nothing() {
     let harness = Harness::start();
     let press = |until| {
-        let press = Press { who: "console:ann@127.0.0.1".into(), action: Button::Resume, note: None };
+        let press =
+            Press { who: "console:ann@127.0.0.1".into(), action: Button::Resume, note: None, at: Duration::ZERO };
         harness.journal.send(NotePress { press, until })
     };
     let rows = || {

@@ -1,6 +1,7 @@
 // The page itself: which view is open, when the daemon is asked, and whether what is shown may be believed.
 
 import { contact, get, Refusal } from "./api.js";
+import { badge, store } from "./boot.js";
 import { el, morphChildren } from "./parts.js";
 import * as f from "./parts.js";
 import * as nowView from "./now.js";
@@ -23,7 +24,7 @@ const $ = (id) => document.getElementById(id);
 const page = { now: null, name: "now", args: [], view: nowView, data: null, error: null, asked: 0, timer: 0, drawn: "" };
 
 /** What a view gets: the newest `now`, its own data, and what its address says. */
-const context = () => ({ now: page.now, data: page.data, args: page.args, get, reload: poll });
+const context = () => ({ now: page.now, data: page.data, error: page.error, args: page.args, get, reload: poll });
 
 // ---- asking ----
 
@@ -63,7 +64,9 @@ async function loadView(turn) {
     contact.viewHeard(Date.now());
   } catch (error) {
     if (turn !== page.asked || view !== page.view) return;
-    if (!(error instanceof Refusal) || error.status >= 500) contact.viewMissed(error);
+    // What is not there any more is not shown any more; whatever else keeps the data away leaves it old.
+    if (error instanceof Refusal && error.status === 404) page.data = null;
+    else contact.viewMissed(error);
     page.error = error;
   }
   draw();
@@ -129,9 +132,7 @@ function drawFrame(now) {
     return;
   }
   const { daemon, halt, user } = now;
-  $("mode").textContent = daemon.mode === "live" ? "LIVE" : "DRY RUN";
-  $("mode").className = `badge ${daemon.mode}`;
-  $("account").textContent = daemon.account ?? "";
+  badge(daemon);
   const press = $("press");
   press.disabled = !user.is_operator || !halt.is_available;
   press.title = !halt.is_available ? "guards.halt_file is not set; sentinel resume ends a stop after failed orders" : user.is_operator ? "" : "this user only reads";
@@ -148,7 +149,7 @@ function tickAges() {
   document.documentElement.toggleAttribute("data-lost", lost !== null);
   // Old data may say "halted" of a daemon that sends orders again.
   $("press").textContent = page.now && !lost && f.isStopped(page.now.halt) ? "Resume…" : "Halt…";
-  const text = lost ? `no contact since ${lost.since === null ? lost.from : f.clock(lost.since)}: ${lost.why}` : "";
+  const text = lost ? `no contact since ${lost.since === null ? lost.from : f.clock(lost.since, now)}: ${lost.why}` : "";
   // Over the view, and in a dialog, which lies over it.
   for (const bar of document.querySelectorAll("[data-banner]")) {
     bar.hidden = lost === null;
@@ -165,12 +166,6 @@ function setTheme(theme) {
   else document.documentElement.dataset.theme = theme;
   $("theme").textContent = theme;
 }
-
-/** A private window may keep nothing: then the choice lasts as long as the page. */
-const store = {
-  read(name) { try { return localStorage.getItem(name); } catch { return null; } },
-  write(name, value) { try { localStorage.setItem(name, value); } catch { /* not kept */ } },
-};
 
 const ACTIONS = {
   zone() {
@@ -196,28 +191,30 @@ function restyle() {
   draw();
 }
 
-document.addEventListener("click", (event) => {
-  const button = event.target.closest("[data-act]");
-  if (!button || button.disabled) return;
-  const { act, arg } = button.dataset;
-  if (ACTIONS[act]) ACTIONS[act]();
-  else page.view.act?.(act, arg, context());
-});
-document.addEventListener("change", (event) => {
-  const { act } = event.target.dataset ?? {};
-  if (act) page.view.act?.(act, event.target.value, context());
-});
-document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea, dialog")) return;
-  const at = Number(event.key) - 1;
-  if (VIEWS[at]) location.hash = `#/${VIEWS[at][0]}`;
-  else if (event.key === "h") $("press").focus();
-});
-document.addEventListener("visibilitychange", () => { if (!document.hidden) { tickAges(); poll(); } });
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", restyle);
-addEventListener("hashchange", open);
+/** Once everything has come. */
+export function start() {
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-act]");
+    if (!button || button.disabled) return;
+    const { act, arg } = button.dataset;
+    if (ACTIONS[act]) ACTIONS[act]();
+    else page.view.act?.(act, arg, context());
+  });
+  document.addEventListener("change", (event) => {
+    const { act } = event.target.dataset ?? {};
+    if (act) page.view.act?.(act, event.target.value, context());
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea, dialog")) return;
+    const at = Number(event.key) - 1;
+    if (VIEWS[at]) location.hash = `#/${VIEWS[at][0]}`;
+    else if (event.key === "h") $("press").focus();
+  });
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) { tickAges(); poll(); } });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", restyle);
+  addEventListener("hashchange", open);
 
-f.zone.kind = store.read("zone") === "local" ? "local" : "utc";
-setTheme(THEMES.find((theme) => theme === store.read("theme")) ?? "auto");
-setInterval(() => { if (!document.hidden) tickAges(); }, 1000);
-open();
+  setTheme(THEMES.find((theme) => theme === store.read("theme")) ?? "auto");
+  setInterval(() => { if (!document.hidden) tickAges(); }, 1000);
+  open();
+}

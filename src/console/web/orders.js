@@ -20,7 +20,7 @@ export async function load(context) {
 
 export function render(context) {
   const { data, now } = context;
-  if (isOne(context)) return data?.one ? life(data.one, now) : el("p.soft", null, "Reading the order…");
+  if (isOne(context)) return data?.one ? life(data.one, now) : el("p.soft", null, context.error ? "There is nothing to show." : "Reading the order…");
   const ledger = ledgerOf(context);
   const tab = (name, text) => el("a", { href: `#/orders/${name}`, "aria-current": name === ledger ? "page" : null }, text);
   if (!data?.first) return el("p.soft", null, "Reading the orders…");
@@ -68,8 +68,8 @@ function life({ order: o, events, decision: d }, now) {
     ["Volume", `${lots(o)} lots`], ["Stop-loss, take-profit", `${stop(o.stop_loss)}, ${stop(o.take_profit)}`], ["Ticket", o.ticket ?? "?"],
     [o.ledger === "paper" ? "Entry" : "Fill", o.entry ? `${f.fixed(o.entry.price, digits)}, ${entryWords(o.entry.source)}, ${f.moment(o.entry.at_ms, now.now_ms)}` : "?"],
     ["Position", positionOf(o, digits)], ["Profit", money(o.profit)]];
-  const step = (event, at) => el("li", null, el("span.at", null, f.clock(event.at_ms)), " ", orderState(event.state), ` ${event.who}`,
-    at > 0 ? el("small", null, ` after ${f.took(event.at_ms - events[at - 1].at_ms)}`) : null, event.note ? el("div.note", null, event.note) : null);
+  const step = (event, at) => el("li", null, el("span.at", null, f.clock(event.at_ms, now.now_ms)), " ", orderState(event.state), ` ${event.who}`,
+    at > 0 && event.at_ms >= events[at - 1].at_ms ? el("small", null, ` after ${f.took(event.at_ms - events[at - 1].at_ms)}`) : null, event.note ? el("div.note", null, event.note) : null);
   return [
     el("p.bar", null, el("a", { href: `#/orders/${o.ledger}` }, "‹ All orders"), el("a", { href: `#/symbol/${encodeURIComponent(o.symbol)}` }, "On the chart")),
     el(`div.verdict.${o.state === "filled" ? "good" : o.state === "unknown" || o.state === "rejected" || o.state === "not_sent" ? "bad" : "soft"}`, null,
@@ -77,7 +77,7 @@ function life({ order: o, events, decision: d }, now) {
       o.state === "unknown" ? el("small", null, `It may have been executed, and is never sent again. Look for it in the terminal, then say what you found: sentinel orders resolve ${o.id}`) : null),
     section("Its life", el("ol.life", null, events.map(step))),
     section("What it is", el("dl.facts", null, facts.map(([name, value]) => [el("dt", null, name), el("dd", null, value)]))),
-    d && section("The decision", el("p", null, f.clock(d.cycle_id), " ", oddsText(d), " ", whyCell(d)), oddsBar(d)),
+    d && section("The decision", el("p", null, f.clock(d.cycle_id, now.now_ms), " ", oddsText(d), " ", whyCell(d)), oddsBar(d)),
   ];
 }
 

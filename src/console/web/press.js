@@ -37,10 +37,11 @@ export function openDialog(now, isOld, done, stale) {
     try {
       const told = isStopped ? await post("resume", { account: typed }, halt.generation) : await post("halt", { reason: typed });
       done(told);
-      if (now !== null && !isOld) return dialog.close();
-      // The page behind cannot show it.
+      const doubts = told.doubts.map((text) => ` But ${text}.`).join("");
+      if (now !== null && !isOld && !doubts) return dialog.close();
+      // The page behind does not show it.
       message.hidden = false;
-      message.textContent = "Halted: no order is sent.";
+      message.textContent = `${isStopped ? "Resumed." : "Halted: no order is sent."}${doubts}`;
       close.textContent = "Close";
     } catch (error) {
       message.hidden = false;

@@ -7,7 +7,7 @@ import { el, money, oddsText, section, state, table } from "./parts.js";
 import { uPlot } from "./plot.js";
 
 const PAGE = 500, NEWEST = 20, COUNTS = [250, 1000, 5000], LISTED = 40;
-const view = { symbol: null, count: 1000, key: null, digits: 5, intervalS: 3600, bars: [], gaps: [], odds: [], positions: [], told: null, list: [], at: null, chart: null, isLoading: false };
+const view = { symbol: null, count: 1000, key: null, unresolved: null, digits: 5, intervalS: 3600, bars: [], gaps: [], odds: [], positions: [], told: null, list: [], at: null, chart: null, isLoading: false };
 
 const symbolOf = ({ args, now }) => (now.symbols.some((it) => it.symbol === args[0]) ? args[0] : now.symbols[0]?.symbol ?? null);
 
@@ -18,14 +18,17 @@ export async function load(context) {
   if (symbol !== view.symbol) reset(symbol);
   const it = now.symbols.find((one) => one.symbol === symbol), { decision: d, signal: s } = it;
   view.digits = it.digits;
-  const key = [view.count, d?.bar_close_s, d?.result, d?.order_state, d?.paper_order_id, s?.cycle_id, s?.order_state].join();
+  const unresolved = now.unresolved.filter((order) => order.symbol === symbol).map(({ id }) => id).join();
+  const key = [view.count, unresolved, d?.bar_close_s, d?.result, d?.order_state, d?.paper_order_id, s?.cycle_id, s?.order_state].join();
   const wanted = view.positions, told = await get("positions");
   view.told = told;
   view.positions = told.rows.filter((row) => row.symbol === symbol);
   if (key !== view.key) {
     const ask = (count) => Promise.all(["bars", "odds"].map((what) => pages(get, `${what}?symbol=${encodeURIComponent(symbol)}`, count)));
     const newest = view.bars.at(-1)?.at;
-    let [bars, odds] = await ask(newest === undefined ? view.count : NEWEST);
+    // An order of any bar may have been settled.
+    const isSettled = view.unresolved !== null && view.unresolved !== unresolved;
+    let [bars, odds] = await ask(newest === undefined || isSettled ? view.count : NEWEST);
     if (newest !== undefined && !bars.rows.some(([at]) => at <= newest)) {
       // More bars have closed than were asked for, while nobody looked.
       [bars, odds] = await ask(view.count);
@@ -33,6 +36,7 @@ export async function load(context) {
     }
     if (symbol !== view.symbol) return null;
     merge(bars, odds, now.now_ms);
+    view.unresolved = unresolved;
     // The archive may get a bar later than the journal its decision: then it is asked for again at the next poll.
     const isWhole = !d?.bar_close_s || (view.bars.at(-1)?.at ?? 0) >= d.bar_close_s;
     view.key = isWhole ? key : null;
@@ -47,7 +51,7 @@ const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
 function reset(symbol) {
   leave();
   document.getElementById("chart")?.removeAttribute("data-of");
-  Object.assign(view, { symbol, key: null, bars: [], gaps: [], odds: [], list: [], at: null });
+  Object.assign(view, { symbol, key: null, unresolved: null, bars: [], gaps: [], odds: [], list: [], at: null });
 }
 
 async function pages(get, path, count) {
@@ -71,7 +75,9 @@ function merge(bars, odds, nowMs) {
   const newest = new Map(view.bars.map((bar) => [bar.at, bar]));
   for (const [at, open, high, low, close, volume] of bars.rows) if (at * 1000 <= nowMs) newest.set(at, { at, open, high, low, close, volume });
   view.bars = [...newest.values()].sort((a, b) => a.at - b.at).slice(-view.count);
-  view.gaps = [...new Map([...view.gaps, ...bars.gaps].map((gap) => [gap.from_s, gap])).values()];
+  // A bar may have come late: of this page's time only its own gaps are left.
+  const oldest = bars.rows.at(-1)?.[0] ?? Infinity;
+  view.gaps = [...new Map([...view.gaps.filter((gap) => gap.from_s < oldest), ...bars.gaps].map((gap) => [gap.from_s, gap])).values()];
   const rows = new Map([...view.odds, ...odds.rows].map((row) => [row.bar_close_s, row]));
   const first = view.bars[0]?.at ?? 0;
   view.odds = [...rows.values()].filter((row) => row.bar_close_s >= first).sort((a, b) => a.bar_close_s - b.bar_close_s);

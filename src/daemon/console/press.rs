@@ -7,6 +7,7 @@ use super::{
     halt::{HaltWatch, find},
     security::{Doors, failure, forged, user},
 };
+use actix_rt::task::{JoinHandle, spawn_blocking};
 use actix_web::{
     HttpRequest, HttpResponse,
     http::{
@@ -21,10 +22,11 @@ use sentinel_actors::{
         journal::{Button, Press},
         sanitize::{is_hidden, one_line},
     },
-    messages::NotePress,
+    messages::{Event, NotePress},
 };
 use serde::{Deserialize, de::DeserializeOwned};
 use std::{
+    io,
     path::PathBuf,
     time::{Duration, Instant},
 };
@@ -35,6 +37,8 @@ const REASON_CHARS_MAX: usize = 200;
 const DRY_RUN: &str = "dry-run";
 /// How long the journal's disk may take.
 const NOTE_DEADLINE: Duration = Duration::from_secs(3);
+/// How much longer the disk of the halt file may take.
+const SYNC_DEADLINE: Duration = Duration::from_secs(1);
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -50,13 +54,16 @@ struct ResumeBody {
 
 type Pressing<T> = Result<T, HttpResponse>;
 
+/// What is not certain of a press that was carried out, each a sentence.
+type Doubts = Vec<String>;
+
 pub(super) async fn halt(
     request: HttpRequest,
     doors: web::Data<Doors>,
     app: web::Data<AppState>,
     payload: web::Payload,
 ) -> HttpResponse {
-    answered(press_halt(&request, &doors, &app, payload).await, &app).await
+    answered(press_halt(&request, &doors, &app, payload).await, &request, &app).await
 }
 
 pub(super) async fn resume(
@@ -65,17 +72,25 @@ pub(super) async fn resume(
     app: web::Data<AppState>,
     payload: web::Payload,
 ) -> HttpResponse {
-    answered(press_resume(&request, &doors, &app, payload).await, &app).await
+    answered(press_resume(&request, &doors, &app, payload).await, &request, &app).await
 }
 
-async fn answered(pressed: Pressing<()>, app: &AppState) -> HttpResponse {
+async fn answered(pressed: Pressing<Doubts>, request: &HttpRequest, app: &AppState) -> HttpResponse {
     match pressed {
-        Ok(()) => halt_now(app).await,
-        Err(refusal) => refusal,
+        Ok(doubts) => halt_now(app, &doubts).await,
+        Err(refusal) => {
+            app.refused.note(&who(request), &refusal, Instant::now());
+            refusal
+        }
     }
 }
 
-async fn press_halt(request: &HttpRequest, doors: &Doors, app: &AppState, payload: web::Payload) -> Pressing<()> {
+async fn press_halt(
+    request: &HttpRequest,
+    doors: &Doors,
+    app: &web::Data<AppState>,
+    payload: web::Payload,
+) -> Pressing<Doubts> {
     let HaltBody { reason } = body(request, doors, payload).await?;
     let reason = reason.trim().to_owned();
     let is_line = !reason.is_empty() && reason.chars().count() <= REASON_CHARS_MAX && !reason.chars().any(is_hidden);
@@ -83,50 +98,78 @@ async fn press_halt(request: &HttpRequest, doors: &Doors, app: &AppState, payloa
         return Err(bad("the reason must be one line of 1 to 200 characters"));
     }
     let path = file(&app.halt)?;
-    let who = who(request);
-    let made = {
-        let _changing = app.changing.lock().await;
-        web::block(move || halt_file::halt(&path)).await
-    };
-    if let Err(error) = made.map_err(std::io::Error::other).and_then(|made| made) {
-        tracing::error!(who, reason, error = %error, "the console could not halt");
-        let message = format!("not known to be halted: {error}");
-        return Err(failure(StatusCode::INTERNAL_SERVER_ERROR, "failed", &message));
-    }
-    tracing::warn!(who, reason, "halted from the console: no order is sent");
-    let press = Press { who: who.clone(), action: Button::Halt, note: Some(reason) };
-    if let Err(error) = note(app, press).await {
-        tracing::error!(who, error, "the journal does not have who halted");
-    }
-    Ok(())
+    to_its_end(make_halt(app.clone(), path, who(request), reason)).await
 }
 
-async fn press_resume(request: &HttpRequest, doors: &Doors, app: &AppState, payload: web::Payload) -> Pressing<()> {
+async fn press_resume(
+    request: &HttpRequest,
+    doors: &Doors,
+    app: &web::Data<AppState>,
+    payload: web::Payload,
+) -> Pressing<Doubts> {
     let ResumeBody { account } = body(request, doors, payload).await?;
     let path = file(&app.halt)?;
     if account.trim() != app.facts.account.as_deref().unwrap_or(DRY_RUN) {
         return Err(bad("this is not the daemon's account"));
     }
-    let is_newest = async || {
-        let given = request.headers().get(IF_MATCH).and_then(|value| value.to_str().ok());
-        let given = given.and_then(|text| text.trim().strip_prefix('"')?.strip_suffix('"')?.parse::<u64>().ok());
-        let (account, failures_max) = (app.facts.journal_account.clone(), app.facts.failures_max);
-        let latch = app.reader.journal(move |journal| journal.latch(&account, failures_max)).await.map_err(unread)?;
-        Ok::<_, HttpResponse>(given == Some(app.halt.look(Some(latch)).generation))
+    let given = request.headers().get(IF_MATCH).and_then(|value| value.to_str().ok());
+    let generation = given.and_then(|text| text.trim().strip_prefix('"')?.strip_suffix('"')?.parse().ok());
+    to_its_end(end_halt(app.clone(), path, who(request), generation)).await
+}
+
+/// Carries a press out although its browser may go away: between the file and the journal nothing may be left undone.
+async fn to_its_end(press: impl Future<Output = Pressing<Doubts>> + 'static) -> Pressing<Doubts> {
+    let unknown = |error| failed(&format!("not known to be done: {error}"));
+    actix_rt::spawn(press).await.unwrap_or_else(|error| Err(unknown(error)))
+}
+
+async fn make_halt(app: web::Data<AppState>, path: PathBuf, who: String, reason: String) -> Pressing<Doubts> {
+    let made = {
+        let _changing = app.changing.lock().await;
+        web::block(move || halt_file::make(&path)).await
     };
+    let made = made.map_err(io::Error::other).and_then(|made| made).map_err(|error| {
+        tracing::error!(who, reason, error = %error, "the console could not halt");
+        failed(&format!("not known to be halted: {error}"))
+    })?;
+    tracing::warn!(who, reason, "halted from the console: no order is sent");
+    app.telemetry.report(Event::ConsolePressed { is_halt: true });
+    let at = made.at().unwrap_or_else(|| app.clock.now());
+    // At once, but nobody waits for a slow disk to hear that orders are stopped.
+    let syncing = spawn_blocking(move || made.sync());
+    let mut doubts = Doubts::new();
+    let press = Press { who: who.clone(), action: Button::Halt, note: Some(reason), at };
+    if let Err(error) = note(&app, press).await {
+        tracing::error!(who, error, "the journal does not have who halted");
+        doubts.push(format!("the journal does not have who halted: {error}"));
+    }
+    if let Err(error) = on_disk(syncing).await {
+        tracing::error!(who, error, "a power failure may undo this halt");
+        doubts.push(format!("a power failure may undo this halt: {error}"));
+    }
+    Ok(doubts)
+}
+
+async fn on_disk(syncing: JoinHandle<io::Result<()>>) -> Result<(), String> {
+    match tokio::time::timeout(SYNC_DEADLINE, syncing).await {
+        Ok(Ok(synced)) => synced.map_err(|error| error.to_string()),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err("its file is not on disk yet".into()),
+    }
+}
+
+/// Ends the halt that the page showed, which had this generation.
+async fn end_halt(app: web::Data<AppState>, path: PathBuf, who: String, generation: Option<u64>) -> Pressing<Doubts> {
     let stale = || {
-        failure(
-            StatusCode::PRECONDITION_FAILED,
-            "stale",
-            "somebody halted or resumed, or orders failed, since this page was read",
-        )
+        let message = "somebody halted or resumed, or orders failed, since this page was read";
+        failure(StatusCode::PRECONDITION_FAILED, "stale", message)
     };
-    if !is_newest().await? {
+    if !is_newest(&app, generation).await? {
         return Err(stale());
     }
-    let who = who(request);
+    let pressed = |action| Press { who: who.clone(), action, note: None, at: app.clock.now() };
     // Before anything changes: orders are not allowed again without a trace of who did that.
-    note(app, Press { who: who.clone(), action: Button::AskResume, note: None }).await.map_err(|error| {
+    note(&app, pressed(Button::AskResume)).await.map_err(|error| {
         tracing::error!(who, error, "not resumed from the console: the journal cannot keep it");
         let mut response = failure(StatusCode::SERVICE_UNAVAILABLE, "journal", &format!("not resumed: {error}"));
         response.headers_mut().insert(RETRY_AFTER, 1.into());
@@ -134,29 +177,35 @@ async fn press_resume(request: &HttpRequest, doors: &Doors, app: &AppState, payl
     })?;
     // Again: writing took its time, and a halt that came meanwhile must stand.
     let changing = app.changing.lock().await;
-    if !is_newest().await? {
+    if !is_newest(&app, generation).await? {
         return Err(stale());
     }
     // And once more under the lock that `sentinel halt` takes, too.
     let expected = app.halt.found();
     let removed = web::block(move || halt_file::resume_if(&path, || find(Some(&path)) == expected)).await;
     drop(changing);
-    match removed.map_err(std::io::Error::other).and_then(|removed| removed) {
+    match removed.map_err(io::Error::other).and_then(|removed| removed) {
         Ok(Some(_)) => {}
         Ok(None) => return Err(stale()),
         Err(error) => {
             tracing::error!(who, error = %error, "the console could not resume: orders stay halted");
-            let message = format!("orders stay halted: {error}");
-            return Err(failure(StatusCode::INTERNAL_SERVER_ERROR, "failed", &message));
+            return Err(failed(&format!("orders stay halted: {error}")));
         }
     }
     tracing::warn!(who, "resumed from the console: orders may be sent again");
+    app.telemetry.report(Event::ConsolePressed { is_halt: false });
     // Only now: a resume that was not carried out starts no count again.
-    note(app, Press { who: who.clone(), action: Button::Resume, note: None }).await.map_err(|error| {
+    note(&app, pressed(Button::Resume)).await.map_err(|error| {
         tracing::error!(who, error, "the count of failed orders in a row was not started again");
-        let message = format!("orders may be sent again, but the count of failed orders was not reset: {error}");
-        failure(StatusCode::INTERNAL_SERVER_ERROR, "failed", &message)
-    })
+        failed(&format!("orders may be sent again, but the count of failed orders was not reset: {error}"))
+    })?;
+    Ok(Doubts::new())
+}
+
+async fn is_newest(app: &AppState, generation: Option<u64>) -> Pressing<bool> {
+    let (account, failures_max) = (app.facts.journal_account.clone(), app.facts.failures_max);
+    let latch = app.reader.journal(move |journal| journal.latch(&account, failures_max)).await.map_err(unread)?;
+    Ok(generation == Some(app.halt.look(Some(latch)).generation))
 }
 
 /// The body of a press that nobody forged.
@@ -194,6 +243,10 @@ async fn note(app: &AppState, press: Press) -> Result<(), String> {
         Ok(Err(error)) => Err(error.to_string()),
         Err(_) => Err("the journal did not answer in time".into()),
     }
+}
+
+fn failed(message: &str) -> HttpResponse {
+    failure(StatusCode::INTERNAL_SERVER_ERROR, "failed", message)
 }
 
 fn bad(message: &str) -> HttpResponse {

@@ -153,8 +153,13 @@ fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     all.next().is_none().then_some(first)
 }
 
+/// The code of an error, kept beside its answer.
+pub(super) struct ErrorCode(pub &'static str);
+
 /// An error, as the contract has it.
-pub(super) fn failure(status: StatusCode, code: &str, message: &str) -> HttpResponse {
+pub(super) fn failure(status: StatusCode, code: &'static str, message: &str) -> HttpResponse {
     let body = json!({"schema": 1, "error": {"code": code, "message": message}});
-    HttpResponse::build(status).insert_header((CACHE_CONTROL, "no-store")).json(body)
+    let mut response = HttpResponse::build(status).insert_header((CACHE_CONTROL, "no-store")).json(body);
+    response.extensions_mut().insert(ErrorCode(code));
+    response
 }

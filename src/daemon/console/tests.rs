@@ -18,7 +18,7 @@ use sentinel_actors::{
         build_info::BuildInfo, calendar::Calendar, cluster::Unguarded, drift::Drift, instrument::Symbol,
         interval::Interval, journal::JournalError,
     },
-    messages::Backlog,
+    messages::{Backlog, Event},
     metrics::{Config, MetricsActor},
 };
 use std::{fs, path::Path};
@@ -46,7 +46,7 @@ impl Handler<NotePress> for Keeper {
 
     fn handle(&mut self, NotePress { press, .. }: NotePress, _: &mut Self::Context) -> Self::Result {
         let store = self.0.as_mut().ok_or_else(|| JournalError::Failed("the disk is full".into()))?;
-        store.note_press(&press, SystemClock.now())
+        store.note_press(&press)
     }
 }
 
@@ -65,13 +65,15 @@ struct Setup {
     is_live: bool,
     has_paper: bool,
     schedule: &'static str,
+    /// How long the daemon has been running.
+    up: Duration,
 }
 
 impl Default for Setup {
     fn default() -> Self {
         let (users, hosts, is_live) = (false, Vec::new(), false);
-        let schedule = "58 * * * * *";
-        Self { users, hosts, has_halt_file: true, is_writable: true, is_live, has_paper: true, schedule }
+        let (schedule, up) = ("58 * * * * *", Duration::ZERO);
+        Self { users, hosts, has_halt_file: true, is_writable: true, is_live, has_paper: true, schedule, up }
     }
 }
 
@@ -99,7 +101,7 @@ fn facts(folder: &Path, setup: &Setup) -> Facts {
         is_back_to_back: false,
         period: Duration::from_secs(60),
         step: Duration::from_secs(60),
-        started: SystemClock.now(),
+        started: SystemClock.now() - setup.up,
         symbols: vec![SymbolFacts { name: "EURUSD".into(), gateway_name: "EURUSDm".into(), digits: 5, threshold: 0.6 }],
         halt_file: setup.has_halt_file.then(|| folder.join("halt")),
         failures_max: 3,
@@ -134,6 +136,10 @@ fn metrics() -> actix::Addr<MetricsActor> {
     MetricsActor::new(config).unwrap().start()
 }
 
+fn telemetry(metrics: &actix::Addr<MetricsActor>) -> Telemetry {
+    metrics.clone().recipient::<Event>().into()
+}
+
 impl World {
     fn new(setup: &Setup) -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -159,6 +165,7 @@ impl World {
             health: metrics.clone().recipient(),
             metrics: metrics.clone().recipient(),
             press: keeper.recipient(),
+            telemetry: telemetry(&metrics),
             clock: Arc::new(SystemClock),
             facts: Arc::new(facts(folder.path(), setup)),
         };
@@ -205,8 +212,9 @@ async fn a_port_in_use_is_tried_again() {
     let metrics = metrics();
     let deps = Deps {
         health: metrics.clone().recipient(),
-        metrics: metrics.recipient(),
+        metrics: metrics.clone().recipient(),
         press: Keeper(None).start().recipient(),
+        telemetry: telemetry(&metrics),
         clock: Arc::new(SystemClock),
         facts: Arc::new(facts(world.folder.path(), &setup)),
     };

@@ -37,6 +37,8 @@ class World:
     def __init__(self, symbols=("EURUSD", "USDJPY", "XAUUSD"), seed=15, period_s=60.0):
         self.chance, self.symbols, self.period_s = random.Random(seed), symbols, period_s
         self.generation, self.halt_generation, self.halt = 1, 4, None
+        # What a press is answered as not certain.
+        self.doubts: list[str] = []
         self.stale_resume = self.is_frozen = False
         self.operator, self.mode = True, "live"
         now = int(time.time())
@@ -235,7 +237,7 @@ class World:
         self.halt_generation += 1
         self.generation += 1
         self.halt = {"is_halted": True, "since_ms": int(time.time() * 1_000)} | more if is_halted else None
-        return self.envelope(halt=self.halt_answer())
+        return self.envelope(halt=self.halt_answer(), doubts=self.doubts)
 
     def decision(self, symbol, row, cycle_id):
         """A decision on a bar; later cycles on a bar find it ordered."""

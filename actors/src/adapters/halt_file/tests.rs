@@ -47,6 +47,31 @@ fn a_second_halt_gives_the_file_a_new_time() {
     assert!(!halt(&place.0.join("folder")).unwrap(), "a directory halts as well, and stays as it is");
 }
 
+#[test]
+fn a_halt_stops_orders_before_it_is_on_disk_and_knows_its_files_time() {
+    let place = Place::new();
+    let path = place.0.join("halt");
+    let modified = || fs::metadata(&path).unwrap().modified().unwrap().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    let first = make(&path).unwrap();
+    assert!(HaltFile::new(Some(path.clone())).is_halted() && first.is_new());
+    assert_eq!(first.at(), Some(modified()));
+    thread::sleep(Duration::from_millis(5));
+    let second = make(&path).unwrap();
+    assert_eq!((second.is_new(), second.at()), (false, Some(modified())));
+    assert!(second.at() > first.at(), "each halt has a time of its own");
+    second.sync().unwrap();
+    resume(&path).unwrap();
+    second.sync().unwrap();
+    assert!(!path.exists(), "to sync makes nothing");
+    fs::create_dir(&path).unwrap();
+    let other = make(&path).unwrap();
+    assert_eq!((other.is_new(), other.at()), (false, None), "its time is not this halt's");
+    other.sync().unwrap();
+    fs::remove_dir(&path).unwrap();
+    fs::remove_dir(&place.0).unwrap();
+    assert!(second.sync().is_err(), "nobody knows whether it is on disk");
+}
+
 /// Far longer than any test takes: a wait that ends by its time would be a failure.
 const LONG: Duration = Duration::from_secs(600);
 
@@ -60,7 +85,7 @@ fn halting(path: &Path, wait: Duration) -> (thread::JoinHandle<io::Result<bool>>
         let _ = waits.send(());
         thread::yield_now();
     };
-    (thread::spawn(move || halt_within(&path, wait, LONG, pause)), waiting)
+    (thread::spawn(move || make_within(&path, wait, LONG, pause).map(|made| made.is_new())), waiting)
 }
 
 #[test]
@@ -115,7 +140,7 @@ fn a_lock_that_is_never_free_leaves_a_halt_in_doubt_and_refuses_a_resume() {
     let place = Place::new();
     let path = place.0.join("halt");
     let held = lock(&path, Duration::ZERO, pause).unwrap().unwrap();
-    let doubt = halt_within(&path, Duration::ZERO, Duration::ZERO, pause).unwrap_err();
+    let doubt = make_within(&path, Duration::ZERO, Duration::ZERO, pause).unwrap_err();
     assert_eq!(doubt.kind(), ErrorKind::ResourceBusy);
     assert!(path.exists(), "orders are stopped all the same");
     assert!(resume_if(&path, || true).is_err() && path.exists());

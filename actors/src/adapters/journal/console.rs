@@ -114,20 +114,17 @@ impl ConsoleReader {
         self.read(newest_cycle)
     }
 
-    /// The press that gave the halt file this time, unix milliseconds: the first one of the next `late_ms` that is after the
-    /// newest resume. The journal gets a press after the file, so an earlier one made an earlier halt.
+    /// The press that gave the halt file this time, unix milliseconds; `None` if none of the console did.
     ///
     /// # Errors
     /// See [`ReadError`].
-    pub fn halt_at(&self, file_ms: i64, late_ms: i64) -> Result<Option<Pressed>, ReadError> {
+    pub fn halt_at(&self, file_ms: i64) -> Result<Option<Pressed>, ReadError> {
         self.read(|connection| {
-            let sql =
-                "SELECT at_ms, who, note FROM console_actions WHERE action = 'halt' AND at_ms BETWEEN ?1 AND ?1 + ?2
-                       AND id > coalesce((SELECT max(id) FROM console_actions WHERE action = 'resume'), 0)
-                       ORDER BY id LIMIT 1";
+            let sql = "SELECT at_ms, who, note FROM console_actions WHERE action = 'halt' AND at_ms = ?1
+                       ORDER BY id DESC LIMIT 1";
             let pressed =
                 |row: &rusqlite::Row<'_>| Ok(Pressed { at_ms: row.get(0)?, who: row.get(1)?, note: row.get(2)? });
-            connection.prepare_cached(sql)?.query_row([file_ms, late_ms], pressed).optional()
+            connection.prepare_cached(sql)?.query_row([file_ms], pressed).optional()
         })
     }
 

@@ -19,8 +19,6 @@ use std::{collections::HashMap, time::Duration};
 
 /// Unresolved orders that are listed.
 const UNRESOLVED_MAX: u32 = 50;
-/// How long after the file its press may be in the journal, milliseconds: somewhat more than the journal's disk may take.
-const PRESS_LATE_MS: i64 = 4_000;
 /// Where the settings have no limit, orders in a row are counted up to this.
 const FAILURES_MAX: u32 = 100;
 
@@ -185,7 +183,7 @@ fn stopped(
     failures_max: u32,
 ) -> Result<Stopped, ReadError> {
     let pressed = match since_ms {
-        Some(at_ms) => journal.halt_at(at_ms, PRESS_LATE_MS)?,
+        Some(at_ms) => journal.halt_at(at_ms)?,
         None => None,
     };
     let most = if failures_max == 0 { FAILURES_MAX } else { failures_max };
@@ -203,11 +201,14 @@ fn shown(app: &AppState, since_ms: Option<i64>, stopped: Option<Stopped>) -> Hal
 }
 
 /// The answer of a button: the state of the kill switch now, also if the journal cannot be read.
-pub async fn halt_now(app: &AppState) -> HttpResponse {
+/// `doubts` say what is not certain of the press.
+pub async fn halt_now(app: &AppState, doubts: &[String]) -> HttpResponse {
     let since_ms = app.halt.since_ms();
     let (account, failures_max) = (app.facts.journal_account.clone(), app.facts.failures_max);
     let read = app.reader.journal(move |journal| stopped(journal, &account, since_ms, failures_max)).await;
     let halt = shown(app, since_ms, read.ok());
     let cycle_id = super::newest_cycle(app, None).await;
-    HttpResponse::Ok().json(json!({"schema": 1, "now_ms": super::now_ms(app), "cycle_id": cycle_id, "halt": halt}))
+    let now_ms = super::now_ms(app);
+    HttpResponse::Ok()
+        .json(json!({"schema": 1, "now_ms": now_ms, "cycle_id": cycle_id, "halt": halt, "doubts": doubts}))
 }

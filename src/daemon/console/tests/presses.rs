@@ -1,7 +1,7 @@
 //! The two buttons: whose presses count, whose are refused, and what is kept of them.
 
 use super::*;
-use sentinel_actors::adapters::journal::ConsoleReader;
+use sentinel_actors::adapters::{journal::ConsoleReader, prometheus::Format};
 
 const GOOD: [(&str, &str); 3] =
     [("Content-Type", "application/json"), ("X-Sentinel", "1"), ("Sec-Fetch-Site", "same-origin")];
@@ -113,6 +113,7 @@ async fn a_halt_says_who_and_why_and_a_stale_page_cannot_end_it() {
     let halt = &answer["halt"];
     assert_eq!((&halt["is_halted"], &halt["who"]), (&true.into(), &"console:@127.0.0.1".into()));
     assert_eq!(halt["reason"], "<img src=x onerror=alert(1)> \"news\"");
+    assert_eq!(answer["doubts"], serde_json::json!([]));
     let generation = halt["generation"].as_u64().unwrap();
     let resume = r#"{"account":"12345678"}"#;
     for if_match in [
@@ -142,6 +143,21 @@ async fn a_halt_says_who_and_why_and_a_stale_page_cannot_end_it() {
     let rows = rows(&world);
     assert!(rows[0].starts_with("console:@127.0.0.1 halt <img"), "{rows:?}");
     assert_eq!(rows[1..], ["console:@127.0.0.1 ask_resume -", "console:@127.0.0.1 resume -"]);
+    // Of all these presses two were carried out.
+    let text = world.metrics.send(GetMetrics { format: Format::Text, is_gzipped: false }).await.unwrap().text;
+    let text = std::str::from_utf8(&text).unwrap();
+    let counts: Vec<_> = text.lines().filter(|line| line.starts_with("sentinel_console_presses_total{")).collect();
+    let count = |action| format!("sentinel_console_presses_total{{action=\"{action}\"}} 1");
+    assert_eq!(counts, [count("halt"), count("resume")]);
+}
+
+#[actix::test]
+async fn a_server_that_was_started_again_gives_no_number_twice() {
+    let now = SystemClock.now().as_secs();
+    let world = World::new(&Setup { up: Duration::from_secs(3_600), ..Setup::default() });
+    let (_, answer) = world.good("halt", "", r#"{"reason":"x"}"#).await;
+    let generation = answer["halt"]["generation"].as_u64().unwrap();
+    assert!(generation > now, "counted from the server's start, not from the daemon's: {generation}");
 }
 
 #[actix::test]
@@ -164,14 +180,47 @@ async fn a_second_halt_stands_against_an_older_resume() {
     tokio::time::sleep(Duration::from_millis(20)).await;
     let (status, second) = world.good("halt", "", r#"{"reason":"second"}"#).await;
     assert_eq!((status, &second["halt"]["reason"]), (200, &"second".into()), "{second}");
+    // A command between two presses of the same second is neither's.
+    sentinel_actors::adapters::halt_file::halt(&world.folder.path().join("halt")).unwrap();
+    let (_, _, now) = world.get("/console/api/now", "").await;
+    let now: serde_json::Value = serde_json::from_str(&now).unwrap();
+    assert_eq!((&now["halt"]["is_halted"], &now["halt"]["who"]), (&true.into(), &serde_json::Value::Null));
+    let (_, second) = world.good("halt", "", r#"{"reason":"third"}"#).await;
+    assert_eq!(second["halt"]["reason"], "third");
     let (old, new) = (&first["halt"]["generation"], &second["halt"]["generation"]);
     assert_ne!(old, new);
     let resume = r#"{"account":"12345678"}"#;
     assert_eq!(world.good("resume", &format!("If-Match: \"{old}\"\r\n"), resume).await.0, 412);
     assert!(world.is_halted());
     assert_eq!(world.good("resume", &format!("If-Match: \"{new}\"\r\n"), resume).await.0, 200);
-    let (_, third) = world.good("halt", "", r#"{"reason":"third"}"#).await;
-    assert_eq!(third["halt"]["reason"], "third", "not one from before the resume");
+    let (_, third) = world.good("halt", "", r#"{"reason":"fourth"}"#).await;
+    assert_eq!(third["halt"]["reason"], "fourth", "not one from before the resume");
+}
+
+#[actix::test]
+async fn a_press_is_carried_out_although_its_browser_goes_away() {
+    let world = World::new(&Setup::default());
+    // Somebody else holds the lock of the kill switch: the press has to wait.
+    let lock = fs::File::open(world.folder.path()).unwrap();
+    lock.lock().unwrap();
+    let body = r#"{"reason":"gone"}"#;
+    let mut stream = TcpStream::connect(world.address).await.unwrap();
+    let head = format!("POST /console/api/halt HTTP/1.1\r\nHost: {}\r\nContent-Length: {}", world.address, body.len());
+    stream.write_all(format!("{head}\r\n{}\r\n{body}", lines(&GOOD)).as_bytes()).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    // Not closed but reset, as by a phone that has lost its network.
+    stream.set_zero_linger().unwrap();
+    drop(stream);
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(rows(&world), [] as [&str; 0]);
+    drop(lock);
+    for _ in 0..200 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        if world.is_halted() && !rows(&world).is_empty() {
+            break;
+        }
+    }
+    assert_eq!(rows(&world), ["console:@127.0.0.1 halt gone"]);
 }
 
 /// What the journal keeps of presses.
@@ -201,6 +250,11 @@ async fn a_halt_needs_no_journal_and_a_resume_does() {
     let world = World::new(&Setup { is_writable: false, ..Setup::default() });
     let (status, answer) = world.good("halt", "", r#"{"reason":"x"}"#).await;
     assert_eq!((status, &answer["halt"]["is_halted"]), (200, &true.into()));
+    let doubt = answer["doubts"][0].as_str().unwrap();
+    assert!(
+        doubt.starts_with("the journal does not have who halted") && doubt.contains("the disk is full"),
+        "{answer}"
+    );
     let newest = format!("If-Match: \"{}\"\r\n", answer["halt"]["generation"]);
     let (status, answer) = world.good("resume", &newest, r#"{"account":"12345678"}"#).await;
     assert_eq!((status, answer["error"]["code"].as_str()), (503, Some("journal")), "{answer}");

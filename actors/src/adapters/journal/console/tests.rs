@@ -315,14 +315,32 @@ fn a_halt_is_of_the_press_that_gave_the_file_its_time() {
     let journal = Journal::new();
     journal.run(
         "INSERT INTO console_actions (at_ms, who, action, note) VALUES (10000, 'console:ann@1', 'halt', 'news'),
-         (12000, 'console:bob@1', 'halt', NULL), (12100, 'console:cy@1', 'halt', NULL);",
+         (10200, 'console:bob@1', 'halt', NULL), (10300, 'console:cy@1', 'resume', NULL);",
     );
-    let who = |file_ms| journal.reader.halt_at(file_ms, 4_000).unwrap().map(|pressed| pressed.who);
-    assert_eq!(who(9_990).as_deref(), Some("console:ann@1"));
-    assert_eq!(who(12_000).as_deref(), Some("console:bob@1"), "in the same millisecond");
-    assert_eq!(who(13_000), None, "a command's halt after the last press");
-    assert_eq!(who(5_900), None, "no press is so late");
-    journal
-        .run("INSERT INTO console_actions (at_ms, who, action, note) VALUES (12200, 'console:ann@1', 'resume', NULL);");
-    assert_eq!(who(9_990), None, "the file of a halt that has ended is another one");
+    let who = |file_ms| journal.reader.halt_at(file_ms).unwrap().map(|pressed| pressed.who);
+    assert_eq!(who(10_000).as_deref(), Some("console:ann@1"), "however late the journal had it");
+    assert_eq!(who(10_200).as_deref(), Some("console:bob@1"), "the second press of the same second");
+    assert_eq!(who(9_990), None, "a command's halt just before a press");
+    assert_eq!(who(10_100), None, "or between two");
+    assert_eq!(who(10_300), None, "a resume makes no halt");
+}
+
+#[test]
+fn the_life_of_a_paper_order_is_in_the_order_of_its_times() {
+    let journal = Journal::new();
+    let id = "00000000-0000-4000-8000-000000000009";
+    journal.run(&format!(
+        "INSERT INTO paper_orders (id, account, symbol, gateway_name, model, bar_close_time, side, volume, stop_loss, take_profit,
+           confidence, close, digits, ticket, entry_at, entry_price, entry_source, seen_to, bars_seen, mark_price, exit_at, exit_price,
+           exit_source, exit_reason, is_ambiguous, net_points, created_at_ms, updated_at_ms)
+         VALUES ('{id}', '{ACCOUNT}', 'EURUSD', 'EURUSDm', 'm', {MONDAY}, 'BUY', 0.1, 0, 0, 0.7, 1.1, 5, 1, {MONDAY}, 1.1, 'next_open',
+           {MONDAY}, 1, 1.1, {MONDAY} + {HOUR}, 1.2, 'bar', 'take_profit', 0, 10, {MONDAY}000 + 58000, {MONDAY}000 + 60000);"
+    ));
+    let events = journal.reader.order_story(id).unwrap().unwrap().events;
+    let events: Vec<_> = events.iter().map(|it| (it.state.as_str(), it.at_ms - MONDAY * 1_000)).collect();
+    assert_eq!(
+        events,
+        [("entry", 0), ("intent", 58_000), ("exit", 3_600_000)],
+        "entered at the open of the bar that was open"
+    );
 }

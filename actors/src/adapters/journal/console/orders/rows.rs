@@ -37,13 +37,17 @@ pub(super) fn events(connection: &Connection, id: &str) -> rusqlite::Result<Vec<
     Ok(explain::steps(connection, id)?.into_iter().take(STEPS_MAX).map(event).collect())
 }
 
-/// A paper order has no steps: its intent, its entry and its end are all there is.
+/// A paper order has no steps: its intent, its entry and its end are all there is. The entry is at its bar's open, which is before
+/// the intent if that bar was open by then.
 pub(super) fn paper_events(order: &OrderShown) -> Vec<OrderEvent> {
     let event =
         |at_ms, state: &str, note: Option<String>| OrderEvent { at_ms, state: state.into(), who: "paper".into(), note };
     let entry = order.entry.as_ref().and_then(|entry| Some(event(entry.at_ms?, "entry", entry.source.clone())));
     let exit = order.exit.as_ref().map(|exit| event(exit.at_ms, "exit", exit.reason.clone()));
-    [Some(event(order.created_ms, "intent", None)), entry, exit].into_iter().flatten().collect()
+    let mut events: Vec<_> =
+        [Some(event(order.created_ms, "intent", None)), entry, exit].into_iter().flatten().collect();
+    events.sort_by_key(|event| event.at_ms);
+    events
 }
 
 pub(super) fn live(row: &Row<'_>) -> rusqlite::Result<OrderShown> {
