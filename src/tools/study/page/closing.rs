@@ -96,14 +96,18 @@ fn tried(trials: &Trials) -> Markup {
 fn chance(null: &Null) -> Markup {
     html! {
         p {
-            "Against chance: the signals were moved along the prices " (count(null.shifts)) " times, so that they keep their rhythm but know nothing. "
             @match (null.net_points, null.quantiles, null.p_value) {
                 (Some(found), Some([low, middle, high]), Some(p_value)) => {
-                    "Such signals brought " (text::points(low)) " to " (text::points(high)) " points a trade in nine of ten cases, "
+                    "Against chance: the signals were moved along the prices " (count(null.shifts)) " times, so that they keep their rhythm but know "
+                    "nothing. Such signals brought " (text::points(low)) " to " (text::points(high)) " points a trade in nine of ten cases, "
                     (text::points(middle)) " in the middle; the real ones " b { (text::points(found)) } ". "
                     "The p-value, the share of them that did as well or better, is " b { (text::ratio(p_value)) } "."
                 }
-                _ => "Without trades there is nothing to compare.",
+                (Some(_), ..) => {
+                    "Nothing was compared with chance: a fold is too short to move its signals further than a position may last "
+                    "(study.horizon_bars)."
+                }
+                _ => "Against chance: without trades there is nothing to compare.",
             }
         }
     }

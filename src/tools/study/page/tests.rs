@@ -132,6 +132,15 @@ fn nothing_to_draw_is_said() {
 }
 
 #[test]
+fn folds_too_short_to_compare_are_not_a_lack_of_trades() {
+    let mut short = none();
+    (short.null.shifts, short.null.quantiles, short.null.p_value) = (0, None, None);
+    let page = page(&short);
+    assert!(page.contains("a fold is too short to move its signals further than a position may last"));
+    assert!(!page.contains("without trades there is nothing to compare") && !page.contains("moved along the prices 0 times"));
+}
+
+#[test]
 fn marks_differ_by_shape_and_by_fill() {
     let page = page(&advice());
     for class in ["mark buy won", "mark buy lost", "mark sell won", "mark sell lost"] {
