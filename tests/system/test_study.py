@@ -167,8 +167,9 @@ def test_points_are_of_the_places_that_prices_have(study, tmp_path):
     code, said = study(*args)
     assert code == 0, said
     report = found(tmp_path / "out")
-    assert (report["digits"], report["costs"]["spread"]) == (3, 10)
-    assert "A point is 0.001 of the price" in (tmp_path / "out/study.html").read_text()
+    assert (report["digits"], report["costs"]["spread"], report["costs"]["spread_from"]) == (3, 10, "settings")
+    page = (tmp_path / "out/study.html").read_text()
+    assert "A point is 0.001 of the price" in page and "as set; half of it at entry, half at exit" in page
     settings = {"study.commission_per_lot_side": 350}
     code, said = study(*args, settings=settings)
     assert code == 64 and "symbols.USDJPY.contract_size: is missing" in said, said
@@ -212,7 +213,8 @@ def test_costs_are_charged_unless_it_is_said_aloud(study, tmp_path):
     assert not (tmp_path / "out").exists()
     code, said = study(*args, "--frictionless")
     assert code == 0 and "--frictionless" in said, said
-    assert found(tmp_path / "out")["costs"]["is_frictionless"]
+    costs = found(tmp_path / "out")["costs"]
+    assert costs["is_frictionless"] and (costs["spread"], costs["spread_from"]) == (0, "none")
     assert "frictionless" in (tmp_path / "out/study.html").read_text().lower()
 
 

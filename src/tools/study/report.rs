@@ -180,7 +180,7 @@ fn costs(task: &Task) -> Costs {
     Costs {
         is_frictionless,
         spread: costs.spread,
-        spread_from: "settings".into(),
+        spread_from: if is_frictionless { "none" } else { "settings" }.into(),
         slippage: costs.slippage,
         commission_per_lot_side: if is_frictionless { 0.0 } else { study.commission(&task.pricing.symbol) },
         commission_side: costs.commission_side,

@@ -30,18 +30,13 @@ pub(super) fn costs(report: &Report) -> Markup {
 }
 
 fn charged(costs: &Costs) -> Markup {
-    let from = match costs.spread_from.as_str() {
-        "recorded" => "the median of the recorded ticks",
-        "settings" => "as set",
-        other => other,
-    };
     let row = |name: &str, value: f64, note: String| html! { tr { td { (name) } td.n data-is="points" { (plain(value)) } td { small.note { (note) } } } };
     html! {
         div.card tabindex="0" role="region" aria-label="costs" {
             table.stacked {
                 thead { tr { th { "cost" } th.n { "points" } th {} } }
                 tbody {
-                    (row("Spread", costs.spread, format!("{from}; half of it at entry, half at exit")))
+                    (row("Spread", costs.spread, "as set; half of it at entry, half at exit".into()))
                     (row("Slippage", costs.slippage, "at entry and at exit: how much worse the price is than the one that was seen".into()))
                     (row("Commission", costs.commission_side, format!("at entry and at exit; {} per lot", plain(costs.commission_per_lot_side))))
                     (row("Swap, BUY", costs.swap_long, format!("a night, three times on {}; below 0 it is paid", day(&costs.swap_triple_day))))

@@ -115,7 +115,7 @@ fn hostile_text_stays_text() {
     hostile.marks[0].side = HOSTILE.into();
     hostile.months[0].month = format!("{HOSTILE}-01");
     hostile.look_ahead.first = Some(HOSTILE.into());
-    (hostile.costs.spread_from, hostile.costs.swap_triple_day) = (HOSTILE.into(), HOSTILE.into());
+    hostile.costs.swap_triple_day = HOSTILE.into();
     let page = page(&hostile);
     assert!(!page.contains("<script") && !page.contains("<img"));
     assert!(page.matches("&lt;script&gt;").count() > 20, "{}", page.matches("&lt;script&gt;").count());
