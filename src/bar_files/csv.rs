@@ -116,7 +116,7 @@ impl Columns {
 }
 
 /// Fields of a line. Commas between quotes separate nothing.
-fn fields(line: &str) -> impl Iterator<Item = &str> {
+pub fn fields(line: &str) -> impl Iterator<Item = &str> {
     let mut is_quoted = false;
     let separates = move |letter: char| {
         is_quoted ^= letter == '"';
@@ -125,8 +125,11 @@ fn fields(line: &str) -> impl Iterator<Item = &str> {
     line.split(separates).map(|field| field.trim().trim_matches('"'))
 }
 
-/// Two columns of one name, and nothing says which is meant.
-pub(super) fn refuse_twice(names: &[String], known: &[&str]) -> Result<(), String> {
+/// Refuses a header with two columns of one name, as nothing says which is meant.
+///
+/// # Errors
+/// The first of the known names that is there twice.
+pub fn refuse_twice(names: &[String], known: &[&str]) -> Result<(), String> {
     let is_twice = |known: &&&str| names.iter().filter(|name| name == known).count() > 1;
     known.iter().find(is_twice).map_or(Ok(()), |name| Err(format!("two columns are called {name}: keep one of them")))
 }

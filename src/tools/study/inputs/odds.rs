@@ -2,7 +2,11 @@
 
 use super::Odds;
 use crate::{
-    bar_files::{BadFile, hex},
+    bar_files::{
+        BadFile,
+        csv::{fields, refuse_twice},
+        hex,
+    },
     tools::study::result::Input,
 };
 use sentinel_actors::domain::decision::Prediction;
@@ -45,6 +49,7 @@ pub fn read(path: &Path, symbol: &str) -> Result<OddsFile, BadFile> {
     let mut rows = rows.by_ref().filter(|(_, line)| !line.is_empty());
     let (line, header) = rows.next().ok_or_else(|| at(1, missing(&COLUMNS)))?;
     let names: Vec<String> = fields(header.trim_start_matches('\u{feff}')).map(str::to_lowercase).collect();
+    refuse_twice(&names, &COLUMNS).map_err(|what| at(line, what))?;
     let place = |name: &&str| names.iter().position(|it| it == *name);
     let lacking: Vec<&str> = COLUMNS.into_iter().filter(|name| place(name).is_none()).collect();
     if !lacking.is_empty() {
@@ -86,10 +91,6 @@ pub fn read(path: &Path, symbol: &str) -> Result<OddsFile, BadFile> {
     Ok(OddsFile { odds, input, others, lines })
 }
 
-fn fields(line: &str) -> impl Iterator<Item = &str> {
-    line.split(',').map(|field| field.trim().trim_matches('"'))
-}
-
 fn missing(columns: &[&str]) -> String {
     let (lacking, all) = (columns.join(", "), COLUMNS.join(","));
     format!("no column {lacking}. The header is to have {all}, separated by commas")
@@ -107,8 +108,8 @@ mod tests {
 
     #[test]
     fn rows_are_read_in_any_order() {
-        let read = of("p_buy,note,symbol,bar_close_time,p_sell,p_hold\n0.5,x,EURUSD,7200,0.2,0.3\n\n\
-                       0.1,x,USDJPY,7200,0.2,0.7\n0.25,x,EURUSD,3600,0.25,0.5\n")
+        let read = of("p_buy,note,symbol,bar_close_time,p_sell,p_hold\n0.5,\"x, too\",EURUSD,7200,0.2,0.3\n\n\
+                       0.1,x,USDJPY,7200,0.2,0.7\n0.25,\"\",\"EURUSD\",3600,0.25,0.5\n")
         .unwrap();
         let found: Vec<_> =
             read.odds.iter().map(|odds| (odds.bar_close_time, odds.prediction.probabilities())).collect();
@@ -133,5 +134,10 @@ mod tests {
         }
         assert!(of("symbol,bar_close_time,p_sell\n").unwrap_err().starts_with("line 1: no column p_hold, p_buy."));
         assert!(of("").unwrap_err().starts_with("line 1: no column symbol"));
+        // Which of both is meant, the file does not say.
+        let twice = of("symbol,bar_close_time,p_sell,p_hold,p_buy,P_BUY\nEURUSD,1,0.2,0.6,0.2,0.9\n").unwrap_err();
+        assert_eq!(twice, "line 1: two columns are called p_buy: keep one of them");
+        let other = of("note,symbol,bar_close_time,p_sell,p_hold,p_buy,note\na,EURUSD,1,0.2,0.6,0.2,b\n").unwrap();
+        assert_eq!(other.odds.len(), 1, "of a column that nobody reads there may be two");
     }
 }
