@@ -56,6 +56,10 @@ impl Kept {
             text.clear();
             let count = lines.read_line(&mut text).with_context(named)?;
             if !text.ends_with('\n') {
+                // Cut off, and of no account; but a first line that no header begins with is somebody else's.
+                if number == 1 && !HEADER.starts_with(text.as_str()) {
+                    bail!(foreign(path, number));
+                }
                 break;
             }
             end += count as u64;
@@ -64,7 +68,7 @@ impl Kept {
                 continue;
             }
             let Some((key, prediction)) = (number > 1).then(|| row(line)).flatten() else {
-                bail!("{} line {number} is not one of its lines: move it away", path.display());
+                bail!(foreign(path, number));
             };
             answers.insert(key, prediction);
         }
@@ -97,6 +101,10 @@ impl Kept {
         self.answers.insert(key, prediction);
         Ok(())
     }
+}
+
+fn foreign(path: &Path, number: usize) -> String {
+    format!("{} line {number} is not one of its lines: move it away", path.display())
 }
 
 fn row(line: &str) -> Option<(Key, Prediction)> {
@@ -151,8 +159,21 @@ mod tests {
     fn another_file_is_left_as_it_is() {
         let folder = tempfile::TempDir::new().unwrap();
         let path = folder.path().join("kept.csv");
-        fs::write(&path, "timestamp,open\n1,2\n").unwrap();
-        assert!(Kept::open(&path).unwrap_err().to_string().contains("line 1 is not one of its lines"));
-        assert_eq!(fs::read_to_string(&path).unwrap(), "timestamp,open\n1,2\n");
+        for text in ["timestamp,open\n1,2\n", "one line of my own, without its end", "question_sha256,p_sell,p_hold,p_buy "] {
+            fs::write(&path, text).unwrap();
+            assert!(Kept::open(&path).unwrap_err().to_string().contains("line 1 is not one of its lines"), "{text}");
+            assert_eq!(fs::read_to_string(&path).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn a_header_that_was_cut_off_is_no_answer_yet() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let path = folder.path().join("kept.csv");
+        for cut_off in ["", "question_sha", HEADER] {
+            fs::write(&path, cut_off).unwrap();
+            Kept::open(&path).unwrap().add([1; KEY_BYTES], prediction(0.3)).unwrap();
+            assert_eq!(Kept::open(&path).unwrap().get(&[1; KEY_BYTES]), Some(prediction(0.3)), "{cut_off}");
+        }
     }
 }
