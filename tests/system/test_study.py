@@ -346,6 +346,23 @@ def test_two_studies_never_write_into_one_folder(binary, study, momentum, tmp_pa
     assert code == 0 and found(tmp_path / "out"), said
 
 
+def test_a_full_disk_leaves_the_folder_as_it_was(binary, study, tmp_path):
+    """`ulimit -f` stands in for the disk: study.html has room for itself, and study.json has not."""
+    args = ["--bars", bars(tmp_path, 1_000), "--odds", odds(tmp_path, 1_000), *COSTS]
+    code, said = study(*args, out="old")
+    assert code == 0 and found(tmp_path / "old"), said
+    old = {path.name: path.read_bytes() for path in (tmp_path / "old").iterdir()}
+    page, numbers = (len(old[name]) for name in ["study.html", "study.json"])
+    assert page + 8_192 < numbers, "the limit lies between them"
+    limited = f"trap '' XFSZ; ulimit -f {(page + numbers) // 2 // 1_024}; exec"
+    env = environment(HOME=str(tmp_path), **variables({"market.calendar": "fx"}))
+    for out in ["new", "old"]:
+        command = f"{limited} {binary} study {' '.join(map(str, args))} --horizon-bars 5 --out {out}"
+        done = subprocess.run(["bash", "-c", command], env=env, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 1 and f"cannot write {out}/study.json: File too large" in done.stderr, done.stderr
+    assert not (tmp_path / "new").exists() and old == {path.name: path.read_bytes() for path in (tmp_path / "old").iterdir()}
+
+
 def test_a_closed_output_is_no_fault(binary, tmp_path):
     command = f"{binary} study --bars {bars(tmp_path, 520)} --odds {odds(tmp_path, 520)} --spread-points 8 --out out"
     command = f"{{ {command}; echo $? >code; }} 2>err | head -0"
