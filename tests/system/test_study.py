@@ -315,6 +315,14 @@ def test_a_model_that_answers_otherwise_is_another_one(study, momentum, tmp_path
     assert code == 0, said
 
 
+def test_a_file_that_cannot_count_tries_is_found_before_a_model_is_asked(study, momentum, tmp_path):
+    (tmp_path / "mine.db").write_text("no database, but a text that is long enough to be looked at as one")
+    args = ["--bars", bars(tmp_path, 300), "--model", momentum.url, *COSTS]
+    code, said = study(*args, "--studies", tmp_path / "mine.db")
+    assert code == 1 and "mine.db, which counts the studies of these bars: " in said, said
+    assert momentum.requests == [] and not (tmp_path / "out").exists() and not (tmp_path / KEPT).exists()
+
+
 def asking(binary, folder, momentum) -> subprocess.Popen:
     """A study that waits for its model's first answer."""
     momentum.always = hang

@@ -93,9 +93,27 @@ pub struct Tried {
 /// # Errors
 /// A file that is not ours or cannot be written: without it the number of tries is not known.
 pub fn count(path: &Path, this: &Try) -> anyhow::Result<Tried> {
-    let named = || format!("{}, which counts the studies of these bars", path.display());
+    let named = || named(path);
     let mut connection = open(path).with_context(named)?;
     tried(&mut connection, this).with_context(named)
+}
+
+/// Whether a try can be counted there, before hours go into one that cannot. Makes the file if it is not there.
+///
+/// # Errors
+/// As [`count`].
+pub fn check(path: &Path) -> anyhow::Result<()> {
+    let write = || -> anyhow::Result<()> {
+        let mut connection = open(path)?;
+        // A file that may only be read is opened all the same, so something is written. Dropped, it is not kept.
+        let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        Ok(transaction.pragma_update(None, "user_version", VERSION)?)
+    };
+    write().with_context(|| named(path))
+}
+
+fn named(path: &Path) -> String {
+    format!("{}, which counts the studies of these bars", path.display())
 }
 
 fn open(path: &Path) -> anyhow::Result<Connection> {
@@ -254,12 +272,25 @@ mod tests {
     }
 
     #[test]
+    fn a_check_counts_nothing() {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("state/studies.db");
+        check(&path).unwrap();
+        assert_eq!(count(&path, &a_try("a", (0, 100))).unwrap().studies, 1);
+        check(&path).unwrap();
+        assert_eq!(count(&path, &a_try("a", (0, 100))).unwrap().studies, 1);
+        assert!(check(folder.path()).is_err(), "a folder");
+    }
+
+    #[test]
     fn a_file_that_is_not_ours_is_left_alone() {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("studies.db");
         Connection::open(&path).unwrap().execute_batch("CREATE TABLE studies (a)").unwrap();
-        let error = format!("{:#}", count(&path, &a_try("a", (0, 1))).unwrap_err());
-        assert!(error.contains("another program"), "{error}");
+        for error in [count(&path, &a_try("a", (0, 1))).map(drop), check(&path)] {
+            let error = format!("{:#}", error.unwrap_err());
+            assert!(error.contains("studies.db, which counts the studies of these bars: it belongs to another program"), "{error}");
+        }
         fs::write(&path, "no database, but a text that is long enough to be looked at as one").unwrap();
         assert!(count(&path, &a_try("a", (0, 1))).is_err());
         assert!(fs::read(&path).unwrap().starts_with(b"no database"));
