@@ -8,6 +8,7 @@ import re
 import signal
 import sqlite3
 import subprocess
+import time
 
 import pytest
 
@@ -302,6 +303,25 @@ def test_a_model_that_dies_in_the_middle_goes_on_where_it_was(study, momentum, t
     assert code == 0, said
     assert len(momentum.requests) == 221 + 8, "what is kept is not asked again, but for the first few"
     assert found(tmp_path / "out") == whole
+
+
+def test_a_late_answer_is_still_said_by_the_next_run(study, momentum, tmp_path):
+    args, serve = ["--bars", bars(tmp_path, 300), "--model", momentum.url, *COSTS], momentum.serve
+
+    def answers(handler, request):
+        if len(momentum.requests) in [20, 40]:
+            time.sleep(1.5)
+        serve(handler, request)
+
+    momentum.always, written = answers, []
+    for _ in range(2):
+        code, said = study(*args, settings={"model.deadline_ms": 1_000})
+        assert code == 0, said
+        [late] = [note for note in found(tmp_path / "out")["counts"]["notes"] if "took longer than model.deadline_ms" in note]
+        assert int(late.split()[0]) >= 2 and "live they would have been no decision" in late
+        written.append((tmp_path / "out/study.json").read_bytes())
+        momentum.always, momentum.requests[:] = serve, []
+    assert written[0] == written[1]
 
 
 def test_a_model_that_answers_otherwise_is_another_one(study, momentum, tmp_path):
