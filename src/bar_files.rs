@@ -1,6 +1,6 @@
 //! Files of bars, as people, EODHD and MetaTrader have them: read with a line for whatever cannot be true, and written
 //! so that every number reads back as it was. `csv`, `eodhd` and `meta_trader` read, `rows` holds what is read, `series`
-//! says whether it can be one, `decimal_places` tells those of its prices, `atomic_output` gives a file its name when it is whole, `lock` lets one run write at a time.
+//! says whether it can be one, `decimal_places` tells those of its prices, `atomic_output` gives files their names when they are whole, `lock` lets one run write at a time.
 
 mod atomic_output;
 pub mod csv;
@@ -12,7 +12,7 @@ mod rows;
 mod series;
 mod zone;
 
-pub use atomic_output::{NewPlace, make_folder_of};
+pub use atomic_output::{NewPlace, Replacement, make_folder_of};
 pub use decimal_places::{DECIMAL_PLACES_MAX, decimal_places};
 pub use lock::{Lock, abandon};
 pub use rows::{BadFile, Rows};

@@ -1,10 +1,10 @@
-//! A file or folder that gets its name when it is whole: whatever ends the run before that leaves nothing half written.
+//! Files and folders that get their names when they are whole: whatever ends the run before that leaves nothing half written.
 
 use super::lock::{self, Lock};
 use anyhow::Context;
 use std::{
     fs::{self, File},
-    io,
+    io::{self, Write},
     path::{Path, PathBuf},
 };
 
@@ -75,6 +75,68 @@ impl Drop for NewPlace {
     }
 }
 
+/// Files of a folder that replace those of an earlier run, all together. What has a temporary name is removed when this is dropped
+/// unfinished.
+#[derive(Debug)]
+pub struct Replacement {
+    folder: PathBuf,
+    /// Temporary and final name of each, in the order in which they get them.
+    files: Vec<(PathBuf, PathBuf)>,
+}
+
+impl Replacement {
+    /// Of files of this folder, which is there.
+    pub const fn in_folder(folder: PathBuf) -> Self {
+        Self { folder, files: Vec::new() }
+    }
+
+    /// Writes a file to the disk, under its temporary name.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn add(&mut self, name: &str, text: &str) -> anyhow::Result<()> {
+        let (partial, path) = (self.folder.join(format!("{name}.partial")), self.folder.join(name));
+        lock::begin(&partial);
+        let opened = File::create(&partial);
+        self.files.push((partial, path));
+        let written = opened.and_then(|mut file| {
+            file.write_all(text.as_bytes())?;
+            file.sync_all()
+        });
+        written.with_context(|| format!("cannot write {}", self.folder.join(name).display()))
+    }
+
+    /// Gives all of them their names.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn finish(self) -> anyhow::Result<()> {
+        lock::end_all(&self.partials(), || {
+            self.files.iter().try_for_each(|(partial, path)| {
+                fs::rename(partial, path).with_context(|| format!("cannot write {}", path.display()))
+            })
+        })?;
+        // The new names have to survive a power cut, too.
+        sync(&self.folder).with_context(|| format!("cannot write {}", self.folder.display()))
+    }
+
+    fn partials(&self) -> Vec<&Path> {
+        self.files.iter().map(|(partial, _)| partial.as_path()).collect()
+    }
+}
+
+impl Drop for Replacement {
+    fn drop(&mut self) {
+        let partials = self.partials();
+        lock::end_all(&partials, || {
+            for partial in &partials {
+                // A finished one has another name by now; what cannot be removed is named .partial.
+                let _ = fs::remove_file(partial);
+            }
+        });
+    }
+}
+
 /// Makes the folder that this path is to be in.
 ///
 /// # Errors
@@ -88,4 +150,40 @@ pub fn make_folder_of(path: &Path) -> anyhow::Result<()> {
 
 fn sync(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let mut names: Vec<_> =
+            fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn files_are_replaced_all_together_or_not_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path();
+        let mut files = Replacement::in_folder(path.to_owned());
+        files.add("a", "1").unwrap();
+        files.add("b", "2").unwrap();
+        assert_eq!(names(path), ["a.partial", "b.partial"]);
+        files.finish().unwrap();
+        assert_eq!(names(path), ["a", "b"]);
+
+        // A folder stands where the second one is to be written.
+        fs::create_dir(path.join("b.partial")).unwrap();
+        let mut files = Replacement::in_folder(path.to_owned());
+        files.add("a", "3").unwrap();
+        assert!(
+            format!("{:#}", files.add("b", "4").unwrap_err())
+                .starts_with(&format!("cannot write {}/b: ", path.display()))
+        );
+        drop(files);
+        assert_eq!(names(path), ["a", "b", "b.partial"]);
+        assert_eq!(fs::read_to_string(path.join("a")).unwrap(), "1");
+    }
 }

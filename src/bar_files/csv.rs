@@ -125,10 +125,10 @@ pub fn fields(line: &str) -> impl Iterator<Item = &str> {
     line.split(separates).map(|field| field.trim().trim_matches('"'))
 }
 
-/// Whether a header has each of these columns at most once.
+/// Refuses a header with two columns of one name, as nothing says which is meant.
 ///
 /// # Errors
-/// Two columns of one name: nothing says which is meant.
+/// The first of the known names that is there twice.
 pub fn refuse_twice(names: &[String], known: &[&str]) -> Result<(), String> {
     let is_twice = |known: &&&str| names.iter().filter(|name| name == known).count() > 1;
     known.iter().find(is_twice).map_or(Ok(()), |name| Err(format!("two columns are called {name}: keep one of them")))

@@ -34,9 +34,14 @@ pub(super) fn begin(path: &Path) {
 
 /// Does what finishes the path; a stop comes before it or after it.
 pub(super) fn end<T>(path: &Path, work: impl FnOnce() -> T) -> T {
-    let mut paths = unfinished();
+    end_all(&[path], work)
+}
+
+/// The same of several paths: a stop comes before all of them are finished or after it.
+pub(super) fn end_all<T>(paths: &[&Path], work: impl FnOnce() -> T) -> T {
+    let mut unfinished = unfinished();
     let done = work();
-    paths.retain(|it| it != path);
+    unfinished.retain(|it| !paths.contains(&it.as_path()));
     done
 }
 

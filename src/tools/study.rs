@@ -68,6 +68,8 @@ fn make(mut task: Task, out: &Path) -> anyhow::Result<String> {
         )
     })
     .context("signals")?;
+    // Before a model is asked for hours.
+    tries::check(&task.studies)?;
     let mut inputs = on_system(inputs::read::gather(&task))?;
     let (terms, note) = pricing::price(&task.pricing, &task.settings.study, &mut task.instrument, &inputs.bars)?;
     task.terms = terms;

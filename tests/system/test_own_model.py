@@ -85,21 +85,29 @@ def told(text):
 
 
 @pytest.mark.long
-def test_the_study_of_the_model_says_what_the_page_shows(walk):
-    [command] = blocks("sh", section("Is it worth anything?"))
-    [shown] = blocks("", section("Is it worth anything?"))
-    said = walk.type(command)
-    # Another processor rounds the fit otherwise, and the last digits of what follows with it; the words are the same.
-    words, figures = told(shown)
-    answer = said[said.index(shown.split(":")[0]):]
-    assert told(answer)[0] == words, said
-    numpy.testing.assert_allclose(told(answer)[1], figures, rtol=0.02, atol=0.02)
+def test_the_studies_of_both_models_say_what_the_page_shows(walk):
+    """Of the model of the page, then of the demo's own, on the same bars: the second try counts the first."""
+    command, serve, of_the_demo = blocks("sh", section("Is it worth anything?"))
+    shown, shown_of_the_demo = blocks("", section("Is it worth anything?"))
+    walk.serve(serve)
+    for typed, shown in [(command, shown), (of_the_demo, shown_of_the_demo)]:
+        said = walk.type(typed)
+        # Another processor rounds the fit otherwise, and the last digits of what follows with it; the words are the same.
+        words, figures = told(shown)
+        answer = said[said.index(shown.split(":")[0]):]
+        assert told(answer)[0] == words, said
+        numpy.testing.assert_allclose(told(answer)[1], figures, rtol=0.02, atol=0.02)
     report = json.loads((walk.directory / "study/study.json").read_text())
     trained_until = json.loads((walk.directory / "eurusd-1/metrics.json").read_text())["trained_until"]
     # Decisions in a gap of the bars are none, as for the daemon.
     decisions = report["counts"]["decisions"]
     assert trained_until in command and 4700 < decisions < 4801
     assert report["look_ahead"]["checked"] == 4801 and report["look_ahead"]["unequal"] == 0
+    demo = json.loads((walk.directory / "demo-study/study.json").read_text())
+    # It was fitted on 3,000 bars, the first 199 of which have no window; with the last of a week the market closes.
+    assert 2_700 < demo["counts"]["decisions_in_sample"] < 2_801
+    assert demo["answer"]["verdict"] == report["answer"]["verdict"] == "not_judged"
+    assert (report["trials"]["studies"], demo["trials"]["studies"]) == (1, 2)
 
 
 def test_the_served_model_gives_the_recorded_odds_again(walk):

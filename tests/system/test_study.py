@@ -8,6 +8,7 @@ import re
 import signal
 import sqlite3
 import subprocess
+import time
 
 import pytest
 
@@ -171,8 +172,9 @@ def test_points_are_of_the_places_that_prices_have(study, tmp_path):
     code, said = study(*args)
     assert code == 0, said
     report = found(tmp_path / "out")
-    assert (report["digits"], report["costs"]["spread"]) == (3, 10)
-    assert "A point is 0.001 of the price" in (tmp_path / "out/study.html").read_text()
+    assert (report["digits"], report["costs"]["spread"], report["costs"]["spread_from"]) == (3, 10, "settings")
+    page = (tmp_path / "out/study.html").read_text()
+    assert "A point is 0.001 of the price" in page and "as set; half of it at entry, half at exit" in page
     settings = {"study.commission_per_lot_side": 350}
     code, said = study(*args, settings=settings)
     assert code == 64 and "symbols.USDJPY.contract_size: is missing" in said, said
@@ -217,7 +219,8 @@ def test_costs_are_charged_unless_it_is_said_aloud(study, tmp_path):
     assert not (tmp_path / "out").exists()
     code, said = study(*args, "--frictionless")
     assert code == 0 and "--frictionless" in said, said
-    assert found(tmp_path / "out")["costs"]["is_frictionless"]
+    costs = found(tmp_path / "out")["costs"]
+    assert costs["is_frictionless"] and (costs["spread"], costs["spread_from"]) == (0, "none")
     assert "frictionless" in (tmp_path / "out/study.html").read_text().lower()
 
 
@@ -308,6 +311,25 @@ def test_a_model_that_dies_in_the_middle_goes_on_where_it_was(study, momentum, t
     assert found(tmp_path / "out") == whole
 
 
+def test_a_late_answer_is_still_said_by_the_next_run(study, momentum, tmp_path):
+    args, serve = ["--bars", bars(tmp_path, 300), "--model", momentum.url, *COSTS], momentum.serve
+
+    def answers(handler, request):
+        if len(momentum.requests) in [20, 40]:
+            time.sleep(1.5)
+        serve(handler, request)
+
+    momentum.always, written = answers, []
+    for _ in range(2):
+        code, said = study(*args, settings={"model.deadline_ms": 1_000})
+        assert code == 0, said
+        [late] = [note for note in found(tmp_path / "out")["counts"]["notes"] if "took longer than model.deadline_ms" in note]
+        assert int(late.split()[0]) >= 2 and "live they would have been no decision" in late
+        written.append((tmp_path / "out/study.json").read_bytes())
+        momentum.always, momentum.requests[:] = serve, []
+    assert written[0] == written[1]
+
+
 def test_a_model_that_answers_otherwise_is_another_one(study, momentum, tmp_path):
     args = ["--bars", bars(tmp_path, 300), "--model", momentum.url, *COSTS]
     code, said = study(*args)
@@ -317,6 +339,14 @@ def test_a_model_that_answers_otherwise_is_another_one(study, momentum, tmp_path
     assert code == 1 and "give it another model.name" in said and KEPT in said, said
     code, said = study(*args, settings={"model.name": "other"})
     assert code == 0, said
+
+
+def test_a_file_that_cannot_count_tries_is_found_before_a_model_is_asked(study, momentum, tmp_path):
+    (tmp_path / "mine.db").write_text("no database, but a text that is long enough to be looked at as one")
+    args = ["--bars", bars(tmp_path, 300), "--model", momentum.url, *COSTS]
+    code, said = study(*args, "--studies", tmp_path / "mine.db")
+    assert code == 1 and "mine.db, which counts the studies of these bars: " in said, said
+    assert momentum.requests == [] and not (tmp_path / "out").exists() and not (tmp_path / KEPT).exists()
 
 
 def asking(binary, folder, momentum) -> subprocess.Popen:
@@ -348,6 +378,23 @@ def test_two_studies_never_write_into_one_folder(binary, study, momentum, tmp_pa
     # The lock that the killed one has left holds nobody up.
     code, said = study("--bars", tmp_path / "eurusd.csv", "--odds", odds(tmp_path, 300), *COSTS)
     assert code == 0 and found(tmp_path / "out"), said
+
+
+def test_a_full_disk_leaves_the_folder_as_it_was(binary, study, tmp_path):
+    """`ulimit -f` stands in for the disk: study.html has room for itself, and study.json has not."""
+    args = ["--bars", bars(tmp_path, 1_000), "--odds", odds(tmp_path, 1_000), *COSTS]
+    code, said = study(*args, out="old")
+    assert code == 0 and found(tmp_path / "old"), said
+    old = {path.name: path.read_bytes() for path in (tmp_path / "old").iterdir()}
+    page, numbers = (len(old[name]) for name in ["study.html", "study.json"])
+    assert page + 8_192 < numbers, "the limit lies between them"
+    limited = f"trap '' XFSZ; ulimit -f {(page + numbers) // 2 // 1_024}; exec"
+    env = environment(HOME=str(tmp_path), **variables({"market.calendar": "fx"}))
+    for out in ["new", "old"]:
+        command = f"{limited} {binary} study {' '.join(map(str, args))} --horizon-bars 5 --out {out}"
+        done = subprocess.run(["bash", "-c", command], env=env, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 1 and f"cannot write {out}/study.json: File too large" in done.stderr, done.stderr
+    assert not (tmp_path / "new").exists() and old == {path.name: path.read_bytes() for path in (tmp_path / "old").iterdir()}
 
 
 def test_a_closed_output_is_no_fault(binary, tmp_path):

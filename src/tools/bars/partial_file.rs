@@ -18,6 +18,7 @@ use std::{
 
 const HEAD: &str = "# sentinel bars ";
 const DONE: &str = "# done ";
+const FOREIGN: &str = "is no part of a file of bars: remove it, or name another --out";
 
 /// The open file.
 #[derive(Debug)]
@@ -163,10 +164,16 @@ impl Part {
             number += 1;
             at += input.read_line(&mut line)? as u64;
             // A line without its end is one that was cut off.
-            let Some(text) = line.strip_suffix('\n') else { return Ok(complete_to) };
+            let Some(text) = line.strip_suffix('\n') else {
+                // A file that begins otherwise is somebody else's, and would be emptied.
+                if number == 1 && !HEAD.starts_with(&line) && !line.starts_with(HEAD) {
+                    bail!(FOREIGN);
+                }
+                return Ok(complete_to);
+            };
             if number == 1 {
                 let head = text.strip_prefix(HEAD).and_then(|head| serde_json::from_str::<Question>(head).ok());
-                let head = head.context("is no part of a file of bars: remove it, or name another --out")?;
+                let head = head.context(FOREIGN)?;
                 if let Some(difference) = question.difference(&head) {
                     bail!("is of another question: {difference}. Ask as before, remove it, or name another --out");
                 }
@@ -276,7 +283,11 @@ mod tests {
         assert!(said(1).contains("another run"));
         drop(part);
         assert!(said(2).contains("another question: --to is 1970-01-02 there and 1970-01-03 here"), "{}", said(2));
-        fs::write(folder.path().join("eurusd.csv.part"), "timestamp,open\n").unwrap();
-        assert!(said(1).contains("no part of a file"));
+        let path = folder.path().join("eurusd.csv.part");
+        for text in ["timestamp,open\n", "one line of my own, without its end", "# sentinel barrier"] {
+            fs::write(&path, text).unwrap();
+            assert!(said(1).contains("no part of a file"), "{}", said(1));
+            assert_eq!(fs::read_to_string(&path).unwrap(), text);
+        }
     }
 }

@@ -1,12 +1,11 @@
 //! What a study writes: study.json and study.html, each whole or not at all.
 
 use super::{page::page, result::Report};
-use crate::bar_files::Lock;
+use crate::bar_files::{Lock, Replacement};
 use anyhow::Context;
 use chrono::{DateTime, SecondsFormat};
 use std::{
-    fs::{self, File},
-    io::Write,
+    fs,
     path::{Path, PathBuf},
 };
 
@@ -31,21 +30,12 @@ pub fn write(folder: &Path, report: &Report) -> anyhow::Result<()> {
     let json = format!("{}\n", serde_json::to_string_pretty(report)?);
     let html = page(report);
     fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    // The page first: a program that waits for study.json finds both.
-    let files = [("study.html", html.as_str()), ("study.json", json.as_str())];
     // Both are on the disk before either gets its name: after a full disk there is never a new page beside old numbers.
-    for (name, text) in files {
-        let path = folder.join(name);
-        keep(&partial(&path), text).with_context(|| format!("cannot write {}", path.display()))?;
-    }
-    for (name, _) in files {
-        let path = folder.join(name);
-        fs::rename(partial(&path), &path).with_context(|| format!("cannot write {}", path.display()))?;
-    }
-    // The new names have to survive a power cut, too.
-    File::open(folder)
-        .and_then(|folder| folder.sync_all())
-        .with_context(|| format!("cannot write {}", folder.display()))
+    let mut files = Replacement::in_folder(folder.to_owned());
+    // The page first: a program that waits for study.json finds both.
+    files.add("study.html", &html)?;
+    files.add("study.json", &json)?;
+    files.finish()
 }
 
 /// Makes the folder, and keeps every other study out of it until this is dropped. A folder that nothing was written into
@@ -83,24 +73,4 @@ impl Drop for OwnFolder {
             let _ = fs::remove_dir(&self.folder);
         }
     }
-}
-
-/// The temporary name: two files of one folder need two.
-fn partial(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".partial");
-    name.into()
-}
-
-/// Writes a file to the disk, or removes it again.
-fn keep(path: &Path, text: &str) -> std::io::Result<()> {
-    let written = File::create(path).and_then(|mut file| {
-        file.write_all(text.as_bytes())?;
-        file.sync_all()
-    });
-    if written.is_err() {
-        // What cannot be removed is named .partial.
-        let _ = fs::remove_file(path);
-    }
-    written
 }

@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 
 /// Bars that a dead band is measured on at least.
 const BAND_BARS: usize = 200;
-/// Decisions whose odds say which model it is: bars that are added later change nothing in them.
+/// Decisions whose odds say which model it is, as long as they are there: bars that are added later change nothing in them.
 const FIRST_ODDS: usize = 100;
 
 /// What is recorded of a study, so that it is counted once.
@@ -33,10 +33,13 @@ pub(super) fn this_try(task: &Task, question: &Question<'_>, trials: u64) -> Try
     let model = settings.model.name.clone();
     let (stop, target) = (exits.stop_loss, exits.take_profit);
     let (limit, opposite) = (task.policy.positions_max, task.policy.opposite.as_str());
-    let rules = format!("{symbol}|{interval}|{model}|{}|{stop:?}|{target:?}|{limit}|{opposite}", exits.horizon_bars);
-    digest.update(rules);
+    let mut rules =
+        format!("{symbol}|{interval}|{model}|{}|{stop:?}|{target:?}|{limit}|{opposite}", exits.horizon_bars);
     // Another end of training, or another range, is another sample of the same bars: another chance of an advice.
-    digest.update(format!("|{:?}|{:?}", task.trained_until, task.range));
+    rules += &format!("|{:?}|{:?}", task.trained_until, task.range);
+    digest.update(&rules);
+    let odds = question.decisions.iter().map(|decision| (time(Some(decision)), decision.odds.probabilities()));
+    let odds_marks = tries::odds_marks(&rules, odds, &settings.calendar);
     for decision in question.decisions.iter().take(FIRST_ODDS) {
         digest.update(time(Some(decision)).to_le_bytes());
         digest.update(decision.odds.probabilities().map(f64::to_le_bytes).as_flattened());
@@ -55,6 +58,7 @@ pub(super) fn this_try(task: &Task, question: &Question<'_>, trials: u64) -> Try
         horizon_bars: exits.horizon_bars,
         trials,
         marks,
+        odds_marks,
     }
 }
 
@@ -180,7 +184,7 @@ fn costs(task: &Task) -> Costs {
     Costs {
         is_frictionless,
         spread: costs.spread,
-        spread_from: "settings".into(),
+        spread_from: if is_frictionless { "none" } else { "settings" }.into(),
         slippage: costs.slippage,
         commission_per_lot_side: if is_frictionless { 0.0 } else { study.commission(&task.pricing.symbol) },
         commission_side: costs.commission_side,

@@ -143,7 +143,7 @@ pub struct Costs {
     pub is_frictionless: bool,
     /// Ask minus bid; half of it at entry and at exit.
     pub spread: f64,
-    /// `settings` or `recorded`, the median of the ticks.
+    /// `settings`, or `none` where nothing is charged.
     pub spread_from: String,
     /// At entry and at exit.
     pub slippage: f64,

@@ -35,7 +35,7 @@ class Walk:
         self.directory, self.servers, self._said = home / "own-model", [], {}
         (home / "bin").mkdir(parents=True)
         (home / "bin/sentinel").symlink_to(binary)
-        self.ports = {"5001": free_port(), "8081": free_port()}
+        self.ports = {page: free_port() for page in ("5001", "5002", "8081")}
         path = f"{home / 'bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}"
         quiet = {"PYTHONDONTWRITEBYTECODE": "1", "MLFLOW_DISABLE_TELEMETRY": "true"}
         self.env = ALONE | {"PATH": path, "HOME": str(home)} | quiet

@@ -17,7 +17,7 @@ const DSR: f64 = 0.95;
 const P_VALUE: f64 = 0.05;
 /// Without these there is too little to judge.
 const ENOUGH: [&str; 2] = ["trades", "trades_per_fold"];
-/// If one of these is not met, chance does as well.
+/// If one of these is defined and not met, chance does as well.
 const CHANCE: [&str; 4] = ["net_points", "dsr", "p_value", "choice"];
 const LOOK_AHEAD: &str = "look_ahead";
 
@@ -54,15 +54,18 @@ pub fn of(evidence: &Evidence<'_>) -> Answer {
     Answer { sentence, verdict, is_advice, threshold: evidence.now.threshold.filter(|_| is_advice), conditions }
 }
 
-/// What the conditions come to. Too few trades are no proof of chance. A setting or a check that is lacking could only have made the
-/// result look better, so that chance is an answer without it, too.
+/// What the conditions come to. Too few trades are no proof of chance, and a figure that is not defined is none either. A setting or a
+/// check that is lacking could only have made the result look better, so that chance is an answer without it, too.
 fn verdict(conditions: &[Condition]) -> Verdict {
     let is_open = |names: &[&str]| {
         conditions.iter().any(|condition| !condition.is_met && names.contains(&condition.name.as_str()))
     };
+    let is_defined = |condition: &Condition| condition.bar.is_none() || condition.found.is_some();
+    let has_failed =
+        |condition: &Condition| !condition.is_met && is_defined(condition) && CHANCE.contains(&condition.name.as_str());
     if conditions.iter().all(|condition| condition.is_met) {
         Verdict::Advice
-    } else if !is_open(&ENOUGH) && is_open(&CHANCE) {
+    } else if !is_open(&ENOUGH) && conditions.iter().any(has_failed) {
         Verdict::NoBetterThanChance
     } else {
         Verdict::NotJudged

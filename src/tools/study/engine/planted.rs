@@ -3,7 +3,7 @@
 //! takes more seeds.
 
 use super::{fixtures::*, *};
-use crate::tools::study::result::Condition;
+use crate::tools::study::result::{Condition, Verdict};
 use sentinel_actors::domain::{
     calendar::Calendar,
     fill::{Costs, Exits, TripleDay},
@@ -33,7 +33,18 @@ fn planted(seed: u64, spread: f64, knowledge: impl Fn(usize) -> f64) -> Judged {
 
 /// The same with stops that most positions end at, and this rule for signals of the other side.
 fn with_stops(seed: u64, spread: f64, opposite: OppositeRule, knowledge: impl Fn(usize) -> f64) -> Judged {
-    let exits = Exits { stop_loss: Some(3e-4), take_profit: Some(4e-4), horizon_bars: 8, digits: 5 };
+    with_stops_and_horizon(seed, spread, opposite, 8, knowledge)
+}
+
+/// The same, ended after so many bars.
+fn with_stops_and_horizon(
+    seed: u64,
+    spread: f64,
+    opposite: OppositeRule,
+    horizon_bars: usize,
+    knowledge: impl Fn(usize) -> f64,
+) -> Judged {
+    let exits = Exits { stop_loss: Some(3e-4), take_profit: Some(4e-4), horizon_bars, digits: 5 };
     let costs = Costs { spread, ..Costs::default() };
     let terms = market::Terms { costs, triple_day: TripleDay::Wed, exits };
     let bars = random_walk(SEEN + UNSEEN, 7_000 + seed);
@@ -166,4 +177,24 @@ fn noise_gets_no_advice_with_stops_and_signals_of_the_other_side() {
     }
     assert!(is_most(counted, all.count()), "too few trades decided: {counted} had enough");
     assert!(advised.len() * 20 <= counted, "advice on noise of {advised:?}");
+}
+
+#[test]
+fn a_fold_too_short_to_shift_its_signals_is_no_verdict_of_chance() {
+    // Of 1,000 bars, and shifts of more than 500 in both directions; nearly all positions end at a stop long before.
+    let of = |horizon_bars, knowledge: f64| {
+        with_stops_and_horizon(1, 3.0, OppositeRule::CloseThenOpen, horizon_bars, |_| knowledge)
+    };
+    let judged = of(500, 0.5);
+    let unmet: Vec<_> = judged.answer.conditions.iter().filter(|condition| !condition.is_met).collect();
+    assert_eq!(unmet.iter().map(|condition| &*condition.name).collect::<Vec<_>>(), ["p_value"]);
+    assert_eq!((unmet[0].found, judged.null.shifts, judged.null.p_value), (None, 0, None));
+    assert!(judged.null.net_points.is_some() && has_trades(&judged));
+    assert_eq!(judged.answer.verdict, Verdict::NotJudged);
+    assert_eq!(judged.answer.sentence, "Not judged: p-value against shifted signals not defined (needed: below 0.05)");
+    assert_eq!(of(498, 0.5).answer.verdict, Verdict::Advice, "a fold of as many bars as it takes");
+    // What was compared and failed is an answer, whatever else is not defined.
+    let noise = of(500, 0.0).answer;
+    assert_eq!(noise.verdict, Verdict::NoBetterThanChance, "{}", noise.sentence);
+    assert!(noise.sentence.contains("p-value against shifted signals not defined"), "{}", noise.sentence);
 }

@@ -3,7 +3,7 @@
 
 use super::{
     Odds, Recipe,
-    answer_cache::{self, Kept},
+    answer_cache::{self, Kept, Reply},
     functions::Functions,
 };
 use crate::{
@@ -117,7 +117,7 @@ impl Asking<'_> {
         let key = answer_cache::key(&self.model.name, &self.url, features);
         let kept = self.kept.get(&key);
         if let Some(kept) = kept.filter(|_| self.again == 0) {
-            return Ok(Some(kept));
+            return Ok(Some(self.take(kept)));
         }
         let answer = self.server.predict(&[features], self.model.tabular).await;
         let (prediction, took) = match answer {
@@ -137,18 +137,24 @@ impl Asking<'_> {
         };
         let Some(prediction) = prediction else { return Ok(None) };
         self.refused_in_a_row = 0;
-        self.asked.late += u64::from(took > Duration::from_millis(self.model.deadline_ms));
+        let reply = Reply { prediction, is_late: took > Duration::from_millis(self.model.deadline_ms) };
         match kept {
             Some(kept) => {
                 self.again -= 1;
-                self.compare(kept, prediction)?;
-                Ok(Some(kept))
+                self.compare(kept.prediction, prediction)?;
+                Ok(Some(self.take(kept)))
             }
             None => {
-                self.kept.add(key, prediction)?;
-                Ok(Some(prediction))
+                self.kept.add(key, reply)?;
+                Ok(Some(self.take(reply)))
             }
         }
+    }
+
+    /// The odds of an answer. Whether it was late is counted as it was when it first came, so that a rerun says the same.
+    fn take(&mut self, reply: Reply) -> Prediction {
+        self.asked.late += u64::from(reply.is_late);
+        reply.prediction
     }
 
     fn compare(&self, kept: Prediction, now: Prediction) -> anyhow::Result<()> {

@@ -2,7 +2,11 @@
 
 use super::Odds;
 use crate::{
-    bar_files::{BadFile, csv, hex},
+    bar_files::{
+        BadFile,
+        csv::{fields, refuse_twice},
+        hex,
+    },
     tools::study::result::Input,
 };
 use sentinel_actors::domain::decision::Prediction;
@@ -44,8 +48,8 @@ pub fn read(path: &Path, symbol: &str) -> Result<OddsFile, BadFile> {
     let mut rows = text.lines().enumerate().map(|(index, line)| (index + 1, line.trim()));
     let mut rows = rows.by_ref().filter(|(_, line)| !line.is_empty());
     let (line, header) = rows.next().ok_or_else(|| at(1, missing(&COLUMNS)))?;
-    let names: Vec<String> = csv::fields(header.trim_start_matches('\u{feff}')).map(str::to_lowercase).collect();
-    csv::refuse_twice(&names, &COLUMNS).map_err(|what| at(line, what))?;
+    let names: Vec<String> = fields(header.trim_start_matches('\u{feff}')).map(str::to_lowercase).collect();
+    refuse_twice(&names, &COLUMNS).map_err(|what| at(line, what))?;
     let place = |name: &&str| names.iter().position(|it| it == *name);
     let lacking: Vec<&str> = COLUMNS.into_iter().filter(|name| place(name).is_none()).collect();
     if !lacking.is_empty() {
@@ -104,8 +108,8 @@ mod tests {
 
     #[test]
     fn rows_are_read_in_any_order() {
-        let read = of("p_buy,note,symbol,bar_close_time,p_sell,p_hold\n0.5,x,EURUSD,7200,0.2,0.3\n\n\
-                       0.1,x,USDJPY,7200,0.2,0.7\n0.25,x,EURUSD,3600,0.25,0.5\n")
+        let read = of("p_buy,note,symbol,bar_close_time,p_sell,p_hold\n0.5,\"x, too\",EURUSD,7200,0.2,0.3\n\n\
+                       0.1,x,USDJPY,7200,0.2,0.7\n0.25,\"\",\"EURUSD\",3600,0.25,0.5\n")
         .unwrap();
         let found: Vec<_> =
             read.odds.iter().map(|odds| (odds.bar_close_time, odds.prediction.probabilities())).collect();
@@ -130,8 +134,11 @@ mod tests {
             assert!(error.starts_with(wanted), "{error}");
         }
         assert!(of("symbol,bar_close_time,p_sell\n").unwrap_err().starts_with("line 1: no column p_hold, p_buy."));
-        let twice = of("symbol,bar_close_time,p_sell,p_hold,p_buy,P_Buy\nEURUSD,1,0.2,0.6,0.2,0.1\n");
-        assert_eq!(twice.unwrap_err(), "line 1: two columns are called p_buy: keep one of them");
         assert!(of("").unwrap_err().starts_with("line 1: no column symbol"));
+        // Which of both is meant, the file does not say.
+        let twice = of("symbol,bar_close_time,p_sell,p_hold,p_buy,P_BUY\nEURUSD,1,0.2,0.6,0.2,0.9\n").unwrap_err();
+        assert_eq!(twice, "line 1: two columns are called p_buy: keep one of them");
+        let other = of("note,symbol,bar_close_time,p_sell,p_hold,p_buy,note\na,EURUSD,1,0.2,0.6,0.2,b\n").unwrap();
+        assert_eq!(other.odds.len(), 1, "of a column that nobody reads there may be two");
     }
 }

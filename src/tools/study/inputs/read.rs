@@ -250,7 +250,7 @@ impl Found {
         }
         if asked.late > 0 {
             self.counts.notes.push(format!(
-                "{} answers of this run took longer than model.deadline_ms: the daemon would have made no decision",
+                "{} answers took longer than model.deadline_ms: live they would have been no decision; here they are one",
                 asked.late
             ));
         }

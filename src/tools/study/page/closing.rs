@@ -30,18 +30,13 @@ pub(super) fn costs(report: &Report) -> Markup {
 }
 
 fn charged(costs: &Costs) -> Markup {
-    let from = match costs.spread_from.as_str() {
-        "recorded" => "the median of the recorded ticks",
-        "settings" => "as set",
-        other => other,
-    };
     let row = |name: &str, value: f64, note: String| html! { tr { td { (name) } td.n data-is="points" { (plain(value)) } td { small.note { (note) } } } };
     html! {
         div.card tabindex="0" role="region" aria-label="costs" {
             table.stacked {
                 thead { tr { th { "cost" } th.n { "points" } th {} } }
                 tbody {
-                    (row("Spread", costs.spread, format!("{from}; half of it at entry, half at exit")))
+                    (row("Spread", costs.spread, "as set; half of it at entry, half at exit".into()))
                     (row("Slippage", costs.slippage, "at entry and at exit: how much worse the price is than the one that was seen".into()))
                     (row("Commission", costs.commission_side, format!("at entry and at exit; {} per lot", plain(costs.commission_per_lot_side))))
                     (row("Swap, BUY", costs.swap_long, format!("a night, three times on {}; below 0 it is paid", day(&costs.swap_triple_day))))
@@ -96,14 +91,18 @@ fn tried(trials: &Trials) -> Markup {
 fn chance(null: &Null) -> Markup {
     html! {
         p {
-            "Against chance: the signals were moved along the prices " (count(null.shifts)) " times, so that they keep their rhythm but know nothing. "
             @match (null.net_points, null.quantiles, null.p_value) {
                 (Some(found), Some([low, middle, high]), Some(p_value)) => {
-                    "Such signals brought " (text::points(low)) " to " (text::points(high)) " points a trade in nine of ten cases, "
+                    "Against chance: the signals were moved along the prices " (count(null.shifts)) " times, so that they keep their rhythm but know "
+                    "nothing. Such signals brought " (text::points(low)) " to " (text::points(high)) " points a trade in nine of ten cases, "
                     (text::points(middle)) " in the middle; the real ones " b { (text::points(found)) } ". "
                     "The p-value, the share of them that did as well or better, is " b { (text::ratio(p_value)) } "."
                 }
-                _ => "Without trades there is nothing to compare.",
+                (Some(_), ..) => {
+                    "Nothing was compared with chance: a fold is too short to move its signals further than a position may last "
+                    "(study.horizon_bars)."
+                }
+                _ => "Against chance: without trades there is nothing to compare.",
             }
         }
     }

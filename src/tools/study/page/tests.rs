@@ -115,7 +115,7 @@ fn hostile_text_stays_text() {
     hostile.marks[0].side = HOSTILE.into();
     hostile.months[0].month = format!("{HOSTILE}-01");
     hostile.look_ahead.first = Some(HOSTILE.into());
-    (hostile.costs.spread_from, hostile.costs.swap_triple_day) = (HOSTILE.into(), HOSTILE.into());
+    hostile.costs.swap_triple_day = HOSTILE.into();
     let page = page(&hostile);
     assert!(!page.contains("<script") && !page.contains("<img"));
     assert!(page.matches("&lt;script&gt;").count() > 20, "{}", page.matches("&lt;script&gt;").count());
@@ -129,6 +129,25 @@ fn nothing_to_draw_is_said() {
         assert!(page.contains(said), "{said}");
     }
     assert!(!page.contains("class=\"line"));
+}
+
+#[test]
+fn the_sharpe_of_a_year_says_its_days_and_factor() {
+    let said = "Sharpe of a year: that of a day, of 220 days, times the root of 260, the days of a year.";
+    assert_eq!(page(&advice()).matches(said).count(), 3, "both sides, and each alone");
+    assert_eq!(page(&empty()).matches("Less than a day of bars: no Sharpe of a year.").count(), 3);
+}
+
+#[test]
+fn folds_too_short_to_compare_are_not_a_lack_of_trades() {
+    let mut short = none();
+    (short.null.shifts, short.null.quantiles, short.null.p_value) = (0, None, None);
+    let page = page(&short);
+    assert!(page.contains("a fold is too short to move its signals further than a position may last"));
+    assert!(
+        !page.contains("without trades there is nothing to compare")
+            && !page.contains("moved along the prices 0 times")
+    );
 }
 
 #[test]

@@ -165,7 +165,8 @@ pub(super) fn all(title: &str, thresholds: &[Threshold]) -> Markup {
             summary { (title) " at every threshold" }
             p.soft {
                 "Coverage: signals per decision. Profit factor: all that was earned by all that was lost. PSR: how likely the true Sharpe is above 0. "
-                "DSR: how likely it is above what the best of all trials has by chance."
+                "DSR: how likely it is above what the best of all trials has by chance. "
+                (a_year(thresholds))
             }
             div.card tabindex="0" role="region" aria-label=(format!("{title} at every threshold")) {
                 table {
@@ -175,6 +176,20 @@ pub(super) fn all(title: &str, thresholds: &[Threshold]) -> Markup {
             }
         }
     }
+}
+
+/// What the Sharpe of a year is made of: the days are those of all bars, and the same at each threshold.
+fn a_year(thresholds: &[Threshold]) -> String {
+    let of = thresholds.iter().find_map(|it| Some((it.trades.days, it.trades.days_per_year?)));
+    of.map_or_else(
+        || "Less than a day of bars: no Sharpe of a year.".into(),
+        |(days, factor)| {
+            let days = count(days);
+            format!(
+                "Sharpe of a year: that of a day, of {days} days, times the root of {factor:.0}, the days of a year."
+            )
+        },
+    )
 }
 
 fn row(it: &Threshold) -> Markup {

@@ -139,7 +139,7 @@ fn report(edge: f64) -> Report {
         costs: Costs {
             is_frictionless: false,
             spread: 8.0,
-            spread_from: "recorded".into(),
+            spread_from: "settings".into(),
             slippage: 1.0,
             commission_per_lot_side: 3.5,
             commission_side: 3.5,
