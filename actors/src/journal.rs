@@ -248,7 +248,7 @@ impl Journal {
         self.pruned_at = Some(now);
         match self.with_store(|store, config| store.prune(now, config.keep)) {
             Ok(0) | Err(_) => {}
-            Ok(rows) => info!(rows, "forgot old rows of the journal"),
+            Ok(rows) => info!(rows, "deleted old rows from the journal"),
         }
     }
 }

@@ -225,7 +225,7 @@ pub struct DecisionRecord {
     pub features: Option<Arc<FeatureSet>>,
     /// The model's answer.
     pub prediction: Option<Prediction>,
-    /// BUY and SELL need a probability above this.
+    /// BUY and SELL need odds above this.
     pub threshold: f64,
     /// What was decided.
     pub action: Option<Action>,

@@ -96,7 +96,7 @@ async fn press_halt(request: &HttpRequest, doors: &Doors, app: &AppState, payloa
     tracing::warn!(who, reason, "halted from the console: no order is sent");
     let press = Press { who: who.clone(), action: Button::Halt, note: Some(reason) };
     if let Err(error) = note(app, press).await {
-        tracing::error!(who, error, "the journal does not have who halted");
+        tracing::error!(who, error, "halted, but the journal could not record by whom");
     }
     Ok(())
 }
@@ -127,7 +127,7 @@ async fn press_resume(request: &HttpRequest, doors: &Doors, app: &AppState, payl
     let who = who(request);
     // Before anything changes: orders are not allowed again without a trace of who did that.
     note(app, Press { who: who.clone(), action: Button::AskResume, note: None }).await.map_err(|error| {
-        tracing::error!(who, error, "not resumed from the console: the journal cannot keep it");
+        tracing::error!(who, error, "resume refused: the journal cannot record it");
         let mut response = failure(StatusCode::SERVICE_UNAVAILABLE, "journal", &format!("not resumed: {error}"));
         response.headers_mut().insert(RETRY_AFTER, 1.into());
         response

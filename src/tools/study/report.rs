@@ -35,7 +35,7 @@ pub(super) fn this_try(task: &Task, question: &Question<'_>, trials: u64) -> Try
     let (limit, opposite) = (task.policy.positions_max, task.policy.opposite.as_str());
     let rules = format!("{symbol}|{interval}|{model}|{}|{stop:?}|{target:?}|{limit}|{opposite}", exits.horizon_bars);
     digest.update(rules);
-    // Another end of training, or another range, is another sample of the same bars: another chance of an advice.
+    // Another end of training, or another range, is another sample of the same bars: another chance of advice.
     digest.update(format!("|{:?}|{:?}", task.trained_until, task.range));
     for decision in question.decisions.iter().take(FIRST_ODDS) {
         digest.update(time(Some(decision)).to_le_bytes());

@@ -64,7 +64,7 @@ impl Recorder {
             Event::AccountPollFailed => {
                 self.metrics.account_poll_failures_total.inc();
                 self.account_not_reported(
-                    "the gateway did not tell account and positions when it was asked last".into(),
+                    "the gateway did not report account and positions when last asked".into(),
                 );
             }
             Event::PositionsTold(count) => {

@@ -70,7 +70,7 @@ async fn open_profit_is_as_told_and_unknown_while_the_gateway_tells_nothing() {
     assert!(told["seen_ms"].as_u64().unwrap() > 1_500_000_000_000, "the last look, not the last change: {told}");
     let silent: [(Event, &str); 3] = [
         (Event::GatewayChecked { trouble: Some("no reply".into()) }, "the gateway does not answer: no reply"),
-        (Event::AccountPollFailed, "did not tell account and positions"),
+        (Event::AccountPollFailed, "did not report account and positions"),
         (
             Event::PositionsChecked { trouble: Some("no list".into()), doubts: Vec::new() },
             "the gateway's list of positions cannot be read: no list",
