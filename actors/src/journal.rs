@@ -91,7 +91,7 @@ pub struct Journal {
     pruned_at: Option<Duration>,
     windows: Windows,
     paper: Paper,
-    /// What the gateway told of the account in this cycle, and when, wall clock since the unix epoch.
+    /// What the gateway reported of the account in this cycle, and when, wall clock since the unix epoch.
     account: Vec<(Duration, AccountSnapshot)>,
     /// Whether the last fault of profit and loss was said.
     is_money_fault_said: bool,

@@ -50,7 +50,7 @@ pub use orders::{Identity, OrderRow};
 pub use outcomes::{Due, OutcomeRow};
 pub use pairs::Pair;
 pub use paper::{PaperAnswer, PaperCycle, PaperRow};
-pub use profit_on_paper::{PaperAccount, PaperProfit};
+pub use profit_on_paper::{PaperProfit, PaperTotals};
 pub use replay::{EarlierOrder, ReplayRow};
 
 use crate::{

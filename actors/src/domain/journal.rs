@@ -257,7 +257,7 @@ pub struct Version {
     pub settings: String,
 }
 
-/// What the gateway told of the account in a cycle; `None` is what it was not asked or did not tell.
+/// What the gateway reported of the account in a cycle; `None` is what it was not asked or did not report.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct AccountSnapshot {
     /// Money without open positions, in the account's currency, as all of these.

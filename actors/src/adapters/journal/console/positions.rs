@@ -2,7 +2,7 @@
 
 use super::{
     ConsoleReader, Money, ReadError, money, price,
-    told::{currency, listed},
+    reported::{currency, listed},
 };
 use rusqlite::{Connection, Row};
 use serde::Serialize;
@@ -74,7 +74,7 @@ impl ConsoleReader {
                         source: Some("gateway".into()),
                         ..Money::default()
                     },
-                    None => Money::unknown("the gateway does not tell it"),
+                    None => Money::unknown("the gateway does not report it"),
                 };
                 rows.push(PositionShown {
                     ledger: "live",

@@ -1,4 +1,4 @@
-//! What is old, and how the answers say so: the cycle that is due, and what the gateway told.
+//! What is old, and how the answers say so: the cycle that is due, and what the gateway reported.
 
 use super::*;
 use sentinel_actors::{domain::schedule::Schedule, messages::Event};
