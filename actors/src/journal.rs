@@ -4,12 +4,12 @@
 //! Messages are handled one after the other, so the answer to any of them means that all before it are on disk.
 
 mod opened;
-mod owed;
 mod paper;
 mod record;
 mod requests;
 #[cfg(test)]
 mod tests;
+mod unwritten_outcomes;
 mod windows;
 
 use crate::{
@@ -28,7 +28,6 @@ use crate::{
 };
 use actix::{Actor, Addr, Handler, SyncArbiter, SyncContext};
 pub use opened::Opened;
-use owed::{Owed, unresolved_by};
 use paper::Paper;
 pub use paper::PaperConfig;
 use std::{
@@ -38,6 +37,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tracing::{error, info};
+use unwritten_outcomes::{Owed, unresolved_by};
 pub use windows::Horizons;
 use windows::Windows;
 

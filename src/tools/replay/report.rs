@@ -1,7 +1,7 @@
 //! What a replay found: numbers, the first difference, and what was not compared.
 
 use super::{
-    core::{Difference, LOST, Replayed},
+    recompute::{Difference, LOST, Replayed},
     times::time_ms,
 };
 use sentinel_actors::{adapters::journal::ReplayRow, domain::guard::Suppression};
