@@ -307,3 +307,35 @@ fn few_files_are_long() {
     assert!(long.iter().all(|(count, _)| *count <= 500), "{long:#?}");
     assert!(lines(&root.join("src/main.rs")) < 50);
 }
+
+/// The names of the tests in a file: what is a function right after a `#[test]` of any kind.
+fn test_names(text: &str) -> Vec<&str> {
+    let mut names = Vec::new();
+    let mut is_test = false;
+    for line in text.lines().map(str::trim_start) {
+        is_test |= ["#[test]", "#[actix::test", "#[actix_rt::test"].iter().any(|it| line.starts_with(it));
+        let code = ["pub ", "async "].iter().fold(line, |rest, word| rest.strip_prefix(word).unwrap_or(rest));
+        if let Some(rest) = code.strip_prefix("fn ") {
+            names.extend(std::mem::take(&mut is_test).then(|| rest.split('(').next().unwrap()));
+        }
+    }
+    names
+}
+
+/// tests/README.md asks for ten words. These limits may only fall.
+#[test]
+fn names_of_tests_are_short() {
+    const WORDS_MAX: usize = 14;
+    const OVER_TEN_MAX: usize = 329;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folders = ["src", "actors/src", "actors/tests", "tests"];
+    let texts: Vec<_> = folders.iter().flat_map(|folder| rust_files(&root.join(folder))).collect();
+    let texts: Vec<_> = texts.iter().map(|path| fs::read_to_string(path).unwrap()).collect();
+    let names: Vec<_> = texts.iter().flat_map(|text| test_names(text)).collect();
+    let words = |name: &str| name.split('_').count();
+    assert!(names.len() > 1_000, "too few tests were found: {}", names.len());
+    let long: Vec<_> = names.iter().filter(|name| words(name) > WORDS_MAX).collect();
+    assert!(long.is_empty(), "{long:#?}");
+    let over_ten = names.iter().filter(|name| words(name) > 10).count();
+    assert!(over_ten <= OVER_TEN_MAX, "{over_ten} names of {} have more than ten words", names.len());
+}
