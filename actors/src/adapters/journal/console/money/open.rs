@@ -4,7 +4,7 @@ use super::{
     Ledgers, Money,
     book::{Book, of_paper},
 };
-use crate::adapters::journal::console::told;
+use crate::adapters::journal::console::reported;
 use rusqlite::{Connection, OptionalExtension, Row};
 
 /// What the open positions at the gateway are worth, and when their list changed last.
