@@ -65,7 +65,7 @@ enum Command {
     /// The thresholds are fixed before the run; the report has them next to the measured values. An unknown value counts
     /// as not healthy. If the run is too short for a slope, the slope is not judged, and the report says so. The report is
     /// written every minute, and a signal that ends the run early still leaves one. Elapsed time is measured by this
-    /// machine. What a daemon counts between the last look and its end is lost.
+    /// machine. Anything the daemon counts after the last scrape is lost.
     Soak(Box<soak::Args>),
     /// Fetch history from EODHD into a CSV file, checked as live bars are
     ///
@@ -87,12 +87,12 @@ enum Command {
     ///
     /// Writes study.json, and study.html to read in a minute. Tests each threshold from 0.34 to 0.95 on bars that the model has
     /// not seen: entry at the next bar's open, all costs charged, exit by stop-loss, take-profit, a signal of the other side or
-    /// the horizon. Thresholds are chosen walk-forward, the result is held against 2,000 circular shifts of the signals and
-    /// against the number of studies of these bars. An advice is given only where chance is excluded; "no threshold is better
-    /// than chance here" is a good answer. Takes the settings of `sentinel run`. Exit code 0 if the files were written, 1 if
-    /// not, 64 if the settings are not usable.
+    /// the horizon. Thresholds are chosen walk-forward, and the result is compared with 2,000 circular shifts of the signals,
+    /// and judged by the number of studies of these bars. Advice is given only if chance can be ruled out; "no threshold is
+    /// better than chance here" is a good answer. Takes the settings of `sentinel run`. Exit code 0 if the files were written,
+    /// 1 if not, 64 if the settings are not usable.
     Study(Box<study::Args>),
-    /// Make every recorded decision again, and say whether it comes out the same, bit for bit
+    /// Recompute every recorded decision and report whether the result is identical, bit for bit
     ///
     /// Takes the decisions of the journal, the bars of the archive and the settings that were in force then, and computes by the
     /// functions of the daemon: bars, 23 features, sequence, action, and the reasons that follow from data. What came from
@@ -104,9 +104,10 @@ enum Command {
     Orders(orders::Args),
     /// Show profit and loss
     ///
-    /// Of today, this week and this month, by symbol, at the gateway and on paper beside it. Realised profit has a source: the
-    /// step of the balance when exactly one position was closed, else an estimate, marked ~, from the gateway's last report. Periods begin at 00:00 UTC, weeks on Monday; the trading day at 17:00 in New York. Growth is
-    /// that of the equity, without deposits and withdrawals. A figure that is not known is "-".
+    /// For today, this week and this month, by symbol: at the gateway, and on paper for comparison. Realised profit has a
+    /// source: the step of the balance when exactly one position was closed, else an estimate, marked ~, from the gateway's
+    /// last report. Periods begin at 00:00 UTC, weeks on Monday; the trading day at 17:00 in New York. Growth is that of the
+    /// equity, without deposits and withdrawals. A figure that is not known is "-".
     Pnl(pnl::Args),
     /// Show what was decided in a cycle, and why
     Explain(explain::Args),

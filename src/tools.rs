@@ -1,6 +1,7 @@
-//! Tools that examine a daemon, a market, a model or a monitoring machine from outside, and those that make the files to train
-//! your own model on: `bars`, then `dataset`; and `study`, which says whether it is worth anything.
+//! Tools that examine a daemon, its journal, a market, a model or a monitoring machine from outside, and those that make the files
+//! to train your own model on: `bars`, then `dataset`; and `study`, which says whether it is worth anything.
 
+pub(crate) mod account;
 pub mod bars;
 pub mod dataset;
 mod eodhd;

@@ -96,11 +96,15 @@ fn paper_and_cluster_have_the_settings_of_the_page() {
 
 #[test]
 fn the_study_has_the_settings_of_the_page() {
-    let rows = rows("config/README.md", "0.001 in USD/JPY.\n\n| key | meaning |");
-    let named: Vec<_> = rows.iter().flat_map(|row| quoted(&row[0])).collect();
-    let own: Vec<_> = named.iter().filter(|key| key.starts_with("study.")).map(|key| (*key).to_owned()).collect();
+    let page = fs::read_to_string(file("config/README.md")).unwrap();
+    let (_, example) = page.split_once("```toml\n[study]\n").expect("the page has an example of [study]");
+    let (study, rest) = example.split_once("[model]\n").expect("and of [model]");
+    let own: Vec<_> =
+        study.lines().filter_map(|line| line.split_once(" = ")).map(|(key, _)| format!("study.{key}")).collect();
     assert_eq!(own, keys_of("study"));
-    assert!(named.contains(&"model.trained_until"));
+    assert!(rest.starts_with("trained_until = "));
+    let (text, _) = example.split_once("```").unwrap();
+    format!("[study]\n{text}").parse::<toml::Table>().expect("the example is TOML");
 }
 
 #[test]

@@ -10,7 +10,7 @@ mod mutants;
 use helpers::spawn_app;
 use mutants::{HOLIDAY, SESSIONS, mutants, the_same};
 use rusqlite::Connection;
-use sentinel::tools::replay::{core::Functions, report::Report, run};
+use sentinel::tools::replay::{recompute::Functions, report::Report, run};
 use sentinel_actors::adapters::archive::Archive;
 use std::{fs, path::PathBuf};
 use tempfile::TempDir;

@@ -9,7 +9,8 @@
 #
 # As root on Debian it installs what is missing from Debian. Otherwise it leaves nothing outside target/, except the caches of
 # cargo and pip. Every step runs even if an earlier one failed. If GitHub cannot be reached, the advisories are skipped; with
-# --all they are not counted, and the line before the sum says so. Logs are in target/test-logs. The last line is the sum.
+# --all they are not counted, and a line before the sum says so. What belongs to --all or --full only is no skip: a line before
+# the sum names it. Logs are in target/test-logs. The last line is the sum.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -107,6 +108,15 @@ count() {
 has() { command -v "$1" >/dev/null; }
 
 installs() { [ "$(id -u)" -eq 0 ] && has apt-get; }
+
+# Whether this machine can compile: a library's C++ code is built with Sentinel.
+compiles() {
+    local compiler
+    for compiler in gcc g++; do has "$compiler" || { echo "$compiler is not installed"; return 75; }; done
+}
+
+# Whether a Docker engine answers, or could be installed and started.
+may_have_engine() { docker version >/dev/null 2>&1 || { [ "$(id -u)" -eq 0 ] && { has dockerd || installs; }; }; }
 
 # Asks the package servers only for what is missing. Without root or Debian it only lists what is missing; tests are then
 # skipped.
@@ -213,10 +223,15 @@ check_format() {
 step_clippy() { check clippy check_lints; }
 check_lints() {
     cargo clippy --version || { echo "clippy is not installed"; return 75; }
+    compiles || return
     cargo clippy --workspace --all-targets --locked -- -D warnings
 }
 
-step_doc() { check doc env RUSTDOCFLAGS=-Dwarnings cargo doc --workspace --no-deps --locked; }
+step_doc() { check doc document; }
+document() {
+    compiles || return
+    RUSTDOCFLAGS=-Dwarnings cargo doc --workspace --no-deps --locked
+}
 
 # The other libzmq: the machine's own, which has CURVE; and the places at which the kill tests end it. In the folder of the
 # Rust tests, whose dependencies it shares; a binary of an earlier build must not stand in for one that does not compile.
@@ -224,30 +239,42 @@ step_doc() { check doc env RUSTDOCFLAGS=-Dwarnings cargo doc --workspace --no-de
 step_curve() { check curve build_curve; }
 build_curve() {
     rm -rf "$target/curve"
+    compiles || return
     [ -e /usr/include/zmq.h ] || { echo "libzmq3-dev is not installed"; return 75; }
     cargo --config docker/curve.toml build --locked --features failpoints || return
     mkdir -p "$target/curve/debug" && mv "$target/debug/sentinel" "$target/curve/debug/"
 }
 
-step_rust() { count rust cargo "$logs/rust.log" cargo test --workspace --locked --no-fail-fast; }
+step_rust() { count rust cargo "$logs/rust.log" rust_tests; }
+rust_tests() {
+    compiles || return
+    cargo test --workspace --locked --no-fail-fast
+}
 
 step_release() { check release build_release; }
 build_release() {
     rm -f "$target/release/sentinel"
+    compiles || return
     cargo build --release --locked
 }
 
 # They wait more than they work, so several at a time share the cores; the tests of one file run one after another, and the
-# longest files come first (conftest.py), so that none is left for the end.
+# longest files come first (conftest.py), so that none is left for the end. Tests that need an engine belong to the step
+# container; where there can be none, they are skipped here by name.
 step_system() {
-    local but="not full and not engine"
+    local but="not full"
     [ -n "$SENTINEL_ALL_TESTS" ] || but="$but and not long"
+    if [ -n "$SENTINEL_ALL_TESTS" ] || may_have_engine; then but="$but and not engine"; fi
     count system junit "$logs/system.xml" system_tests -m "$but" -n 4 --dist loadfile --no-loadscope-reorder --junit-xml="$logs/system.xml"
 }
 system_tests() {
     in_venv python || return
     export SENTINEL_BIN=$target/$profile/sentinel SENTINEL_CURVE_BIN=$target/curve/debug/sentinel
-    [ -x "$SENTINEL_BIN" ] || { echo "there is no $SENTINEL_BIN: run the steps rust and release"; return 1; }
+    if [ ! -x "$SENTINEL_BIN" ]; then
+        compiles || return
+        echo "there is no $SENTINEL_BIN: run the steps rust and release"
+        return 1
+    fi
     export SENTINEL_FAILPOINTS_BIN=$SENTINEL_CURVE_BIN
     SENTINEL_TEST_LOGS=$logs timeout "${system_seconds_max:-5400}" "$python" -m pytest tests/system "$@"
 }
@@ -313,6 +340,32 @@ step_full() {
     count full junit "$logs/full.xml" container_tests -m full --junit-xml="$logs/full.xml"
 }
 
+# not_in WITH STEP...: those of the steps that this run leaves out on purpose, and the flag that has them.
+not_in() {
+    local with=$1 name missing=()
+    shift
+    for name in "$@"; do
+        case " ${steps[*]} " in
+            *" $name "*) ;;
+            *) missing+=("$name") ;;
+        esac
+    done
+    [ ${#missing[@]} -eq 0 ] || echo "not in this tier, only with $with: ${missing[*]}"
+}
+
+# What this tier leaves out on purpose.
+left_out() {
+    local count
+    if [ -z "$SENTINEL_ALL_TESTS" ]; then
+        count=$(in_venv python >/dev/null && long_tests)
+        echo "$(not_in --all "${all_steps[@]}"), and in the step system ${count:-the} long tests"
+    fi
+    $full || not_in --full simulation bench full
+}
+long_tests() {
+    "$python" -m pytest tests/system --collect-only -q -m "long and not full and not engine" 2>/dev/null | grep -c '::'
+}
+
 # Temporary files of all programs and tests; removed at the end, unless something failed.
 TMPDIR=$(mktemp -d "${TMPDIR:-/tmp}/sentinel-tests-XXXXXX") || exit
 export TMPDIR
@@ -327,6 +380,7 @@ trap end EXIT
 for name in "${steps[@]}"; do "step_$name"; done
 find "$logs" -name '*.table' -newer "$logs/began" -exec cat {} +
 [ -z "$unchecked" ] || echo "$unchecked"
+[ ${#named[@]} -gt 0 ] || left_out
 [ "$failed" -eq 0 ] || echo "the files of the failed tests are in $TMPDIR"
 [ $skips -eq 0 ] || { echo "skipped:"; printf '   %s\n' "${skipped[@]}"; }
 

@@ -211,8 +211,8 @@ impl Writer {
         let Some(archive) = &mut self.archive else { return };
         match archive.prune(now, keep) {
             Ok(0) => {}
-            Ok(rows) => info!(rows, "forgot old bars of the archive"),
-            Err(error) => warn!(stage = "archive", error = "archive", "old bars cannot be forgotten: {error}"),
+            Ok(rows) => info!(rows, "deleted old bars from the archive"),
+            Err(error) => warn!(stage = "archive", error = "archive", "old bars cannot be deleted: {error}"),
         }
     }
 }

@@ -11,6 +11,7 @@ mod table;
 
 use crate::{
     domain::{
+        clock::Moment,
         cycle_outcome::{CycleOutcome, judge},
         names::{ActorName, Step},
     },
@@ -99,6 +100,39 @@ impl Cycle<'_> {
     async fn through_stages(&mut self, policy: &Policy) -> Result<(), Cut> {
         let Self { cycle_id, stages, shutdown, .. } = *self;
         let began_at = policy.clock.moment();
+        let Some(market_now) = self.fetch_and_open(policy).await? else { return Ok(()) };
+        stages.metrics.report(self.stops_checked(policy));
+
+        let windows = self.of_live(|row| row.window.clone());
+        let built = until(shutdown, ask(&stages.build, BuildFeatures { cycle_id, windows }, Step::Features)).await?;
+        if !self.fill(Step::Features, Row::is_live, built, |row| &mut row.features) {
+            return Ok(());
+        }
+
+        // The decision's age is measured from here: no newer data will be used.
+        let begun_at = policy.clock.moment();
+        let has_chance = |row: &Row| row.is_live() && row.objection(policy, market_now).is_none();
+        if self.rows.iter().any(has_chance) {
+            // Not waited for: a cycle without a signal is not longer by it, and one with a signal finds it done.
+            stages.prepare.do_send(PrepareOrders);
+        }
+        let rows = self.of_live(|row| row.features.clone());
+        let predicted = until(shutdown, ask(&stages.predict, Predict { cycle_id, rows }, Step::Predict)).await?;
+        self.fill(Step::Predict, Row::is_live, predicted, |row| &mut row.prediction);
+
+        let signals = self.decide(policy, market_now, (began_at, begun_at));
+        if !signals.is_empty() {
+            // Not cut short by shutdown: the SignalSender gives up what is not sent and waits for what is.
+            let reports = ask(&stages.send, SendSignals { cycle_id, signals }, Step::Send).await?;
+            let reports = reports.into_iter().map(|report| (report.symbol.clone(), Ok(report))).collect();
+            self.fill(Step::Send, Row::is_open, reports, |row| &mut row.report);
+        }
+        Ok(())
+    }
+
+    /// Fetches bars, while the gateway is opened. The market's "now", unix seconds; `None` if no row has a window.
+    async fn fetch_and_open(&mut self, policy: &Policy) -> Result<Option<i64>, Cut> {
+        let Self { cycle_id, stages, shutdown, .. } = *self;
         let fetching = ask(&stages.fetch, FetchBars { cycle_id }, Step::Fetch);
         // In every cycle, bars or not: unwritten outcomes and unknown orders are handled even if there are no bars.
         let has_clock_stepped = policy.has_clock_stepped;
@@ -112,45 +146,22 @@ impl Cycle<'_> {
         self.market_now = Some(fetched.market_now);
         let any = self.fill(Step::Fetch, Row::is_live, fetched.windows, |row| &mut row.window);
         stages.metrics.report(Event::CycleGuarded { is_market_open: policy.calendar.is_open(fetched.market_now) });
-        if !any {
-            return Ok(());
-        }
-        stages.metrics.report(self.stops_checked(policy));
+        Ok(any.then_some(fetched.market_now))
+    }
 
-        let windows = self.of_live(|row| row.window.clone());
-        let built = until(shutdown, ask(&stages.build, BuildFeatures { cycle_id, windows }, Step::Features)).await?;
-        if !self.fill(Step::Features, Row::is_live, built, |row| &mut row.features) {
-            return Ok(());
-        }
-
-        // The decision's age is measured from here: no newer data will be used.
-        let begun_at = policy.clock.moment();
-        let has_chance = |row: &Row| row.is_live() && row.objection(policy, fetched.market_now).is_none();
-        if self.rows.iter().any(has_chance) {
-            // Not waited for: a cycle without a signal is not longer by it, and one with a signal finds it done.
-            stages.prepare.do_send(PrepareOrders);
-        }
-        let rows = self.of_live(|row| row.features.clone());
-        let predicted = until(shutdown, ask(&stages.predict, Predict { cycle_id, rows }, Step::Predict)).await?;
-        self.fill(Step::Predict, Row::is_live, predicted, |row| &mut row.prediction);
-
+    /// Decides every row. `began_at`: when the cycle began; `begun_at`: from when a decision's age counts.
+    fn decide(&mut self, policy: &Policy, market_now: i64, (began_at, begun_at): (Moment, Moment)) -> Vec<Signal> {
         // What the fetch and the model took counts, for the bar's age and the market's hours: both may have waited long.
         // And the clock may have been set, or the machine have slept, since the Scheduler looked.
         let now = policy.clock.moment();
         let waited_s = i64::try_from(began_at.age_at(now).as_secs()).unwrap_or(i64::MAX);
-        let market_now = fetched.market_now.saturating_add(waited_s);
+        let market_now = market_now.saturating_add(waited_s);
         self.market_now = Some(market_now);
         let has_clock_stepped = policy.has_clock_stepped || began_at.has_stepped_at(now);
         let policy = &Policy { has_clock_stepped, ..policy.clone() };
         let decide = |row: &mut Row| row.decide(policy, market_now, begun_at);
-        let signals: Vec<Signal> = self.rows.iter_mut().filter_map(decide).collect();
+        let signals = self.rows.iter_mut().filter_map(decide).collect();
         self.report_decisions(policy);
-        if !signals.is_empty() {
-            // Not cut short by shutdown: the SignalSender gives up what is not sent and waits for what is.
-            let reports = ask(&stages.send, SendSignals { cycle_id, signals }, Step::Send).await?;
-            let reports = reports.into_iter().map(|report| (report.symbol.clone(), Ok(report))).collect();
-            self.fill(Step::Send, Row::is_open, reports, |row| &mut row.report);
-        }
-        Ok(())
+        signals
     }
 }

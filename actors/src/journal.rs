@@ -4,12 +4,12 @@
 //! Messages are handled one after the other, so the answer to any of them means that all before it are on disk.
 
 mod opened;
-mod owed;
 mod paper;
 mod record;
 mod requests;
 #[cfg(test)]
 mod tests;
+mod unwritten_outcomes;
 mod windows;
 
 use crate::{
@@ -28,7 +28,6 @@ use crate::{
 };
 use actix::{Actor, Addr, Handler, SyncArbiter, SyncContext};
 pub use opened::Opened;
-use owed::{Owed, unresolved_by};
 use paper::Paper;
 pub use paper::PaperConfig;
 use std::{
@@ -38,6 +37,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tracing::{error, info};
+use unwritten_outcomes::{Owed, unresolved_by};
 pub use windows::Horizons;
 use windows::Windows;
 
@@ -91,7 +91,7 @@ pub struct Journal {
     pruned_at: Option<Duration>,
     windows: Windows,
     paper: Paper,
-    /// What the gateway told of the account in this cycle, and when, wall clock since the unix epoch.
+    /// What the gateway reported of the account in this cycle, and when, wall clock since the unix epoch.
     account: Vec<(Duration, AccountSnapshot)>,
     /// Whether the last fault of profit and loss was said.
     is_money_fault_said: bool,
@@ -249,7 +249,7 @@ impl Journal {
         match self.with_store(|store, config| store.prune(now, Keep::new(config.keep))) {
             Ok(Pruned { rows, paper, others }) => {
                 if rows > 0 {
-                    info!(rows, "forgot old rows of the journal");
+                    info!(rows, "deleted old rows from the journal");
                 }
                 let faults =
                     paper.iter().map(|error| ("paper", error)).chain(others.iter().map(|error| ("journal", error)));

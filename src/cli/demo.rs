@@ -170,7 +170,7 @@ impl Servers {
         let mut replay = market::Config::new(LOOPBACK, recording, prices.clone());
         replay.history_bars = replay.history_bars.max(bars_until_new(journal, &replay.recording)?);
         let market = market::start(replay).context("the embedded market")?;
-        let baseline = Baseline::fit();
+        let baseline = Baseline::fitted();
         let accuracy = baseline.accuracy();
         let model = model::start(LOOPBACK, baseline).context("the embedded model server")?;
         let gateway =

@@ -1,16 +1,17 @@
 //! `sentinel orders`: lists the orders in the journal, and settles what only a person can find out. Works while the daemon
 //! runs; it sees the result in its next cycle.
 
-pub(super) mod holdings;
 mod id_prefix;
 pub(super) mod paper;
 pub(super) mod print;
 mod table;
 
 use super::{journal, output};
-use crate::process::exit::{fail, refuse};
+use crate::{
+    process::exit::{fail, refuse},
+    tools::account::positions::Holdings,
+};
 use anyhow::{Context, bail};
-use holdings::Holdings;
 use sentinel_actors::{
     adapters::{
         journal::{Store, Verdict},

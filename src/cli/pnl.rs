@@ -1,12 +1,13 @@
 //! `sentinel pnl`: what the account brought, at the gateway and on paper. Reads the journal beside a running daemon.
 
 mod json;
-mod report;
 mod text;
 
 use super::{journal, output};
-use crate::process::exit::{fail, refuse};
-use report::Report;
+use crate::{
+    process::exit::{fail, refuse},
+    tools::account::profit::Report,
+};
 use sentinel_actors::{
     adapters::{journal::Store, system_clock::SystemClock},
     domain::clock::Clock,

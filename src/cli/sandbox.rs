@@ -77,7 +77,7 @@ pub(super) fn main(server: Server) -> ExitCode {
             }
             Server::Model { listen, port } => {
                 let address = SocketAddr::new(listen.bind, port);
-                let model = model::start(address, Baseline::fit())
+                let model = model::start(address, Baseline::fitted())
                     .with_context(|| format!("the model cannot listen on {address} (--port N takes another)"))?;
                 say(&format!("model on http://{}", model.addr()));
                 stop.await;

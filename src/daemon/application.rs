@@ -1,8 +1,8 @@
 //! The life cycle of a daemon: start, run until something ends it, drain.
 
 mod drain;
-mod parts;
 mod plan;
+mod start;
 
 use super::{
     cluster::Claim,
@@ -18,7 +18,6 @@ use crate::{process::build_info, settings::Resolved};
 use actix::{Addr, Recipient};
 use anyhow::Context as _;
 use drain::{FLUSH_DEADLINE, RELEASE_DEADLINE};
-use parts::{Metrics, open_console, open_port, start_archivist, start_guardian, start_scheduler};
 pub use plan::Plan;
 use sentinel_actors::{
     adapters::system_clock::SystemClock,
@@ -34,6 +33,7 @@ use sentinel_actors::{
     messages::{FlushUnwritten, Ping},
     scheduler::{Notice, Scheduler},
 };
+use start::{Metrics, open_console, open_port, start_archivist, start_guardian, start_scheduler};
 use std::{net::SocketAddr, path::Path, rc::Rc, sync::Arc, time::Duration};
 use tokio::{sync::mpsc::UnboundedReceiver, task::JoinHandle};
 use tokio_util::sync::CancellationToken;

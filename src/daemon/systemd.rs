@@ -153,7 +153,7 @@ mod tests {
         ears
     }
 
-    fn supervisor(socket: impl Into<OsString>, watchdog_ms: Option<u64>) -> ServiceManager {
+    fn manager(socket: impl Into<OsString>, watchdog_ms: Option<u64>) -> ServiceManager {
         let watchdog = watchdog_ms.map(Duration::from_millis);
         ServiceManager { socket: Some(socket.into()), watchdog, is_failing: Cell::new(false) }
     }
@@ -165,18 +165,18 @@ mod tests {
     }
 
     /// Attends for this long, then stops.
-    async fn attend(supervisor: &ServiceManager, stages: Vec<Recipient<Ping>>, scheduler: Recipient<Ping>, ms: u64) {
-        let _ = tokio::time::timeout(Duration::from_millis(ms), supervisor.attend(stages, scheduler)).await;
+    async fn attend(manager: &ServiceManager, stages: Vec<Recipient<Ping>>, scheduler: Recipient<Ping>, ms: u64) {
+        let _ = tokio::time::timeout(Duration::from_millis(ms), manager.attend(stages, scheduler)).await;
     }
 
     #[actix_rt::test]
     async fn keep_alives_are_sent_as_long_as_the_scheduler_answers() {
         let place = tempfile::tempdir().unwrap();
         let ears = ears_at(&place.path().join("notify"));
-        let supervisor = supervisor(place.path().join("notify"), Some(600));
-        attend(&supervisor, vec![stage(1)], stage(3), 1_500).await;
+        let manager = manager(place.path().join("notify"), Some(600));
+        attend(&manager, vec![stage(1)], stage(3), 1_500).await;
         assert_eq!(heard(&ears), ["READY=1", "WATCHDOG=1", "WATCHDOG=1", "WATCHDOG=1"]);
-        supervisor.stopping(Duration::from_secs(9));
+        manager.stopping(Duration::from_secs(9));
         assert_eq!(heard(&ears), ["STOPPING=1\nEXTEND_TIMEOUT_USEC=9000000"]);
     }
 
@@ -184,7 +184,7 @@ mod tests {
     async fn a_stage_that_has_not_answered_yet_is_not_ready() {
         let place = tempfile::tempdir().unwrap();
         let ears = ears_at(&place.path().join("notify"));
-        attend(&supervisor(place.path().join("notify"), Some(30)), vec![stage(1), stage(0)], stage(9), 200).await;
+        attend(&manager(place.path().join("notify"), Some(30)), vec![stage(1), stage(0)], stage(9), 200).await;
         assert_eq!(heard(&ears), [""; 0]);
     }
 
@@ -192,7 +192,7 @@ mod tests {
     async fn without_a_watchdog_only_readiness_is_sent() {
         let place = tempfile::tempdir().unwrap();
         let ears = ears_at(&place.path().join("notify"));
-        supervisor(place.path().join("notify"), None).attend(vec![stage(1)], stage(9)).await;
+        manager(place.path().join("notify"), None).attend(vec![stage(1)], stage(9)).await;
         assert_eq!(heard(&ears), ["READY=1"]);
     }
 
@@ -202,7 +202,7 @@ mod tests {
         let address = SocketAddr::from_abstract_name(&name).unwrap();
         let ears = UnixDatagram::bind_addr(&address).unwrap();
         ears.set_nonblocking(true).unwrap();
-        supervisor(format!("@{name}"), None).stopping(Duration::from_millis(1));
+        manager(format!("@{name}"), None).stopping(Duration::from_millis(1));
         assert_eq!(heard(&ears), ["STOPPING=1\nEXTEND_TIMEOUT_USEC=1000"]);
     }
 
@@ -211,7 +211,7 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("notify");
         let ears = ears_at(&path);
-        let busy = supervisor(&path, None);
+        let busy = manager(&path, None);
         // More than any queue of datagrams holds.
         for _ in 0..10_000 {
             busy.say("WATCHDOG=1");

@@ -1,10 +1,10 @@
-//! The demo's model predicts the price of the next few hours from the daemon's features. It is fitted at start on the first part of
-//! the recording and evaluated on the rest.
+//! The demo's model predicts the price of the next few hours from the daemon's features. It was fitted on the first part of the
+//! recording (`fitted` has the numbers), and is evaluated on the rest at start.
 
-use super::{
-    recording::{fit_bars, replay_bars},
-    softmax::{Softmax, Training},
-};
+mod fitted;
+
+use super::{recording::replay_bars, softmax::Softmax};
+use fitted::INPUTS;
 use sentinel_actors::domain::{
     bar::Bar,
     features::{self, FeatureSet, SEQUENCE_BARS, TimeColumns},
@@ -15,14 +15,7 @@ use std::f64::consts::TAU;
 const WINDOW_BARS: usize = 200;
 /// How many bars ahead the price is predicted.
 const HORIZON_BARS: usize = 4;
-/// Share of the moves, the smallest ones, that count as HOLD.
-const HOLD_SHARE: f64 = 0.4;
-/// Every n-th window is fitted: neighbouring windows have nearly the same bars.
-const FIT_STRIDE: usize = 2;
-/// Regularisation and training; weak signals shrink towards equal odds.
-const TRAINING: Training = Training { l2: 0.002, step: 0.1, passes: 120 };
 
-const INPUTS: usize = 26;
 const SELL: usize = 0;
 const HOLD: usize = 1;
 const BUY: usize = 2;
@@ -50,14 +43,9 @@ pub struct Baseline {
 type Example = ([f64; INPUTS], f64);
 
 impl Baseline {
-    /// Fits the recording's first part. Deterministic.
-    pub fn fit() -> Self {
-        let (rows, moves): (Vec<_>, Vec<_>) = examples(fit_bars(), FIT_STRIDE).into_iter().unzip();
-        let mut sizes: Vec<f64> = moves.iter().map(|change: &f64| change.abs()).collect();
-        sizes.sort_by(f64::total_cmp);
-        let hold_move = sizes[(sizes.len() as f64 * HOLD_SHARE) as usize];
-        let labels: Vec<usize> = moves.iter().map(|change| label(*change, hold_move)).collect();
-        Self { softmax: Softmax::fit(&rows, &labels, TRAINING), hold_move }
+    /// As it was fitted to the first part of the recording; a test holds the numbers to a new fit.
+    pub const fn fitted() -> Self {
+        Self { softmax: fitted::SOFTMAX, hold_move: fitted::HOLD_MOVE }
     }
 
     /// Probabilities of SELL, HOLD, BUY.
@@ -203,63 +191,4 @@ fn log(volatility: f64) -> f64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::sync::OnceLock;
-
-    fn baseline() -> &'static Baseline {
-        static BASELINE: OnceLock<Baseline> = OnceLock::new();
-        BASELINE.get_or_init(Baseline::fit)
-    }
-
-    fn features_until(bars: &[Bar]) -> FeatureSet {
-        features::build(&bars[bars.len() - WINDOW_BARS..], TimeColumns::Utc).unwrap().0
-    }
-
-    #[test]
-    fn the_model_is_more_often_right_than_always_hold() {
-        let accuracy = baseline().accuracy();
-        assert!(accuracy.model > accuracy.always_hold, "{accuracy:?}");
-        assert!((0.3..0.5).contains(&accuracy.always_hold) && accuracy.bars > 1_600, "{accuracy:?}");
-    }
-
-    #[test]
-    fn the_demos_first_200_bars_have_every_action() {
-        let mut actions = [0; 3];
-        for now in 300..500 {
-            let probabilities = baseline().probabilities(&features_until(&replay_bars()[..now]));
-            let class = likeliest(probabilities);
-            actions[if probabilities[class] > 0.4 { class } else { HOLD }] += 1;
-        }
-        assert!(actions.iter().all(|count| *count >= 5), "SELL, HOLD, BUY: {actions:?}");
-    }
-
-    #[test]
-    fn the_inputs_do_not_depend_on_the_scale() {
-        let bars = &replay_bars()[..WINDOW_BARS];
-        let scaled = |bar: &Bar| Bar {
-            open: bar.open * 128.0,
-            high: bar.high * 128.0,
-            low: bar.low * 128.0,
-            close: bar.close * 128.0,
-            volume: bar.volume / 1024.0,
-            ..*bar
-        };
-        let large: Vec<Bar> = bars.iter().map(scaled).collect();
-        let (small, large) = (inputs(&features_until(bars)), inputs(&features_until(&large)));
-        assert!(small.iter().zip(large).all(|(a, b)| (a - b).abs() < 1e-6), "{small:?} {large:?}");
-    }
-
-    #[test]
-    fn the_sequence_matters() {
-        let mut features = features_until(replay_bars());
-        let before = baseline().probabilities(&features);
-        features.sequence.iter_mut().for_each(|row| row[0] *= 3.0);
-        assert_ne!(baseline().probabilities(&features), before);
-    }
-
-    #[test]
-    fn a_move_is_labelled_by_its_size_and_direction() {
-        assert_eq!([-0.02, -0.005, 0.0, 0.005, 0.01].map(|change| label(change, 0.01)), [SELL, HOLD, HOLD, HOLD, BUY]);
-    }
-}
+mod tests;

@@ -121,11 +121,9 @@ fn features((tabular, sequence): (Vec<f64>, Vec<Vec<f64>>)) -> Result<FeatureSet
 mod tests {
     use super::*;
     use serde_json::Value;
-    use std::sync::OnceLock;
 
     fn server() -> Server {
-        static BASELINE: OnceLock<Baseline> = OnceLock::new();
-        start(SocketAddr::from(([127, 0, 0, 1], 0)), BASELINE.get_or_init(Baseline::fit).clone()).unwrap()
+        start(SocketAddr::from(([127, 0, 0, 1], 0)), Baseline::fitted()).unwrap()
     }
 
     fn request(tabular: Value, bars: usize, width: usize) -> String {

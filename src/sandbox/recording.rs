@@ -109,6 +109,7 @@ fn recorded() -> &'static [Bar] {
 }
 
 /// The bars for fitting the model.
+#[cfg(test)]
 pub fn fit_bars() -> &'static [Bar] {
     &recorded()[..FIT_BARS]
 }

@@ -31,7 +31,7 @@ pub struct SettingsArgs {
     /// Symbols to trade; repeatable or comma-separated [default EURUSD]
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     symbol: Vec<String>,
-    /// BUY and SELL need a probability above this [default 0.6]
+    /// BUY and SELL need odds above this [default 0.6]
     #[arg(long, value_name = "RATIO", allow_hyphen_values = true)]
     threshold: Option<String>,
     /// Length of a bar: 1m, 5m, 15m, 30m, 1h, 4h or 1d [default 1h]

@@ -15,7 +15,7 @@ pub const fn meaning(status: u16) -> (&'static str, &'static str, bool) {
         ),
         403 => (
             "the key may not have this",
-            "does the plan behind this key include intraday data of FOREX? Your EODHD dashboard tells",
+            "does the plan behind this key include intraday data of FOREX? See your EODHD dashboard",
             true,
         ),
         404 => (

@@ -2,12 +2,12 @@
 //! settings that were in force then. `core` makes one decision, `given` has functions and settings, `window` finds its bars,
 //! `features` compares features, `reasons` action and reason, `earlier` has the orders before it, `report` has the result, `model` asks the model again.
 
-pub mod core;
-pub mod earlier;
+mod decision_inputs;
+pub mod earlier_orders;
 pub mod features;
-mod given;
 mod model;
 mod reasons;
+pub mod recompute;
 pub mod report;
 mod times;
 pub(super) mod window;
@@ -20,11 +20,11 @@ use crate::{
     },
     settings::{Resolved, Settings, SettingsArgs, VerifyModel},
 };
-use core::{
+use earlier_orders::Earlier;
+use model::Model;
+use recompute::{
     Difference, Functions, NO_SETTINGS, NOT_ARCHIVED, NOT_YET, OLDER, Replayed, Terms, UNREADABLE_SETTINGS, replay,
 };
-use earlier::Earlier;
-use model::Model;
 use report::Report;
 use sentinel_actors::{
     adapters::{

@@ -20,7 +20,7 @@ use std::{io, process::ExitCode, time::Duration};
 /// The systems that can be verified.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Target {
-    /// Check the gateway with its dialect's harmless request; nothing trades; exit 0 if no check failed, otherwise 1
+    /// Check the gateway with its dialect's harmless query; nothing trades; exit 0 if no check failed, otherwise 1
     ///
     /// Checks that it is reachable, that it answers in time and in this dialect, and that its clock is within 2 s of this machine's;
     /// shows the account and its positions. Takes the settings of `sentinel run`; needs a dialect, but no market data token. Do not

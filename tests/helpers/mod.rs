@@ -43,7 +43,7 @@ pub struct TestApp {
 pub async fn spawn_app(flags: &[(&'static str, &str)], plan: impl FnOnce(Plan) -> Plan) -> TestApp {
     let prices = PriceBoard::default();
     let market = market::start(market::Config::new(LOOPBACK, Recording::eurusd(), prices.clone())).unwrap();
-    let model = model::start(LOOPBACK, Baseline::fit()).unwrap();
+    let model = model::start(LOOPBACK, Baseline::fitted()).unwrap();
     let gateway = gateway::start(gateway::Config { addr: LOOPBACK, prices, price: None }).unwrap();
     let folder = TempDir::new().unwrap();
     let mut all = vec![

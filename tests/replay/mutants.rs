@@ -1,7 +1,7 @@
 //! Functions that a daemon might have got wrong, for `tests/replay.rs`: features by another formula or of another span, windows of
 //! other bars, calendars with other hours, other rules for the pace of orders. Each computes one thing otherwise.
 
-use sentinel::tools::replay::core::{Asked, Functions};
+use sentinel::tools::replay::recompute::{Asked, Functions};
 use sentinel_actors::{
     adapters::archive::Archive,
     domain::{

@@ -349,7 +349,7 @@ def test_the_demo_shows_everything_within_ten_seconds(harness, wide):
     wait_until("the market moves", lambda: wide.run(closes) != first, 5)
     shown = wide.text("main")
     assert re.search(r"(BUY|SELL) sent: filled", shown) and re.search(
-        r"below_threshold|HOLD has the highest probability|position_limit", shown
+        r"below_threshold|HOLD has the highest odds|position_limit", shown
     )
     assert wide.find("#press").is_enabled(), "the buttons work in the demo"
     wide.go("symbol/EURUSD", ".candles[data-bars]")

@@ -195,7 +195,7 @@ def test_it_trades_a_persons_own_bars(harness, tmp_path, step, interval):
     assert said.startswith("Sentinel demo: the first 200 of your bars run without a pause ...")
     assert f"{bars}: 700 {interval} bars of BTCUSD, 2024-01-08 to " in said
     assert "The model was fitted to EUR/USD, not to your bars: its odds for BTCUSD are worth nothing." in said
-    assert "just fitted to the recorded EUR/USD hourly bars of 2017" in said
+    assert "fitted to the recorded EUR/USD hourly bars of 2017" in said
     metrics = daemon.after_cycles(210)
     assert metrics("trading_cycles_failed_total") == 0 and metrics.sum("trading_signals_total") >= 210
     assert daemon.stop()[0] == 0

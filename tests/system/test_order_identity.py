@@ -261,8 +261,8 @@ def test_a_new_journal_warns_and_waits_if_configured(harness, new):
     metrics = daemon.after_cycles(1)
     assert len(gateway.requests) == (new == "trade")
     assert metrics.suppressed() == ({} if new == "trade" else {"already_ordered": 1})
-    assert "this journal is new to the account" in daemon.output()
+    assert "the journal has no record of this account" in daemon.output()
     daemon.stop()
     again = harness.start_live(gateway, "--cycles", "1", "--journal", str(journal), settings=settings)
     assert again.after_cycles(1).suppressed() == {"already_ordered": 1}
-    assert "this journal is new to the account" not in again.output()
+    assert "the journal has no record of this account" not in again.output()

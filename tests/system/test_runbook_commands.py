@@ -173,7 +173,7 @@ services:
 
 @contextmanager
 def mute_gateway(pid: int):
-    """A gateway on the loopback of a process's network namespace: it answers harmless questions, but no orders."""
+    """A gateway on the loopback of a process's network namespace: it answers harmless queries, but no orders."""
     program = "from parts.dialects import DIALECTS; from parts.gateway import silent; import threading; "
     program += "DIALECTS['v43'](5555, silent).bind(); print('bound', flush=True); threading.Event().wait()"
     command = ["nsenter", "-t", str(pid), "-n", "--", sys.executable, "-c", program]

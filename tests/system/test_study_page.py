@@ -1,4 +1,4 @@
-"""`study.html` in a real browser, with an advice, without one, and without costs: on a wide screen and on a phone."""
+"""`study.html` in a real browser, with advice, without one, and without costs: on a wide screen and on a phone."""
 
 import csv
 import json

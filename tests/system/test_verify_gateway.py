@@ -32,7 +32,7 @@ def marks(said: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("dialect", QUESTIONS)
-def test_a_good_gateway_passes_with_harmless_questions(harness, dialect):
+def test_a_good_gateway_passes_with_harmless_queries(harness, dialect):
     gateway = harness.gateway(dialect)
     if dialect == "v43":
         gateway.positions[5] = LOSING

@@ -1,5 +1,6 @@
-//! The journal's file: SQLite in WAL mode with `synchronous=FULL`, so that what was answered with `Ok` survives a kill
-//! and a power cut; decisions only a kill, because nothing rests on them. Written by the Journal actor; read, and settled, by `sentinel orders` beside a running daemon.
+//! The journal's file: SQLite in WAL mode with `synchronous=FULL`, so that what was answered with `Ok` survives a kill and a
+//! power cut; decisions only a kill, because nothing rests on them. Written by the Journal actor; read, and settled, by
+//! `sentinel orders` beside a running daemon.
 
 mod account_lock;
 mod account_snapshots;
@@ -50,7 +51,7 @@ pub use orders::{Identity, OrderRow};
 pub use outcomes::{Due, OutcomeRow};
 pub use pairs::Pair;
 pub use paper::{PaperAnswer, PaperCycle, PaperRow};
-pub use profit_on_paper::{PaperAccount, PaperProfit};
+pub use profit_on_paper::{PaperProfit, PaperTotals};
 pub use prune::{Keep, Pruned};
 pub use replay::{EarlierOrder, ReplayRow};
 

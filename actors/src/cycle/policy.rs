@@ -21,7 +21,7 @@ pub struct Stages {
     pub predict: Recipient<Predict>,
     /// Handshake and orders of unknown outcome, while the bars are fetched.
     pub open: Recipient<OpenGateway>,
-    /// Reads account, positions and journal while the model computes.
+    /// Reads the journal's state while the model computes. Positions are asked for later, so that they are as new as possible.
     pub prepare: Recipient<PrepareOrders>,
     /// Sends orders.
     pub send: Recipient<SendSignals>,

@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_probability_a_rounding_outside_0_to_1_is_what_it_was_meant_to_be() {
+    fn a_probability_just_outside_0_to_1_is_clamped() {
         for (said, meant) in [
             ([1.000_000_000_000_000_2, 0.0, 0.0], [1.0, 0.0, 0.0]),
             ([-1e-17, 0.0, 1.0], [0.0, 0.0, 1.0]),

@@ -36,7 +36,7 @@ macro_rules! suppressions {
 // In the order in which the rules are checked; the first that applies is the reason. `sentinel explain` prints the sentences
 // and actors/README.md lists them.
 suppressions! {
-    BelowThreshold = "below_threshold", "the probability is not above the threshold, so a BUY or SELL becomes HOLD",
+    BelowThreshold = "below_threshold", "the odds are not above the threshold, so a BUY or SELL becomes HOLD",
         ["trading.threshold"];
     // The user's decision comes before all other rules.
     Halted = "halted", "the kill switch is on, which stops closes, too; `sentinel resume` turns it off",
@@ -50,7 +50,7 @@ suppressions! {
     BadStop = "bad_stop",
         "the stop-loss or take-profit cannot be built at this price: too far, too near or wrong digits; /health says which",
         ["trading.stop_loss", "trading.take_profit", "trading.digits"];
-    DryRun = "dry_run", "dry run: the order is built and logged, not sent", ["trading.live"];
+    DryRun = "dry_run", "the order is built and logged, not sent", ["trading.live"];
     Journal = "journal", "the journal cannot be written, so a restart would not know of the order", [];
     AlreadyOrdered = "already_ordered", "this bar was already ordered, whatever the outcome", ["journal.new"];
     Unresolved = "unresolved",

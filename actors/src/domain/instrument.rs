@@ -64,7 +64,7 @@ pub struct Instrument {
     pub ticker: String,
     /// The broker's name, `EURUSD` or with a suffix, `EURUSDm`.
     pub gateway_name: String,
-    /// BUY and SELL need a probability above this, a ratio in 0..1.
+    /// BUY and SELL need odds above this, a ratio in 0..1.
     pub threshold: f64,
     /// Order size in lots.
     pub volume: f64,

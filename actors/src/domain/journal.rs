@@ -227,7 +227,7 @@ pub struct DecisionRecord {
     pub features: Option<Arc<FeatureSet>>,
     /// The model's answer.
     pub prediction: Option<Prediction>,
-    /// BUY and SELL need a probability above this.
+    /// BUY and SELL need odds above this.
     pub threshold: f64,
     /// What was decided.
     pub action: Option<Action>,
@@ -259,7 +259,7 @@ pub struct Version {
     pub settings: String,
 }
 
-/// What the gateway told of the account in a cycle; `None` is what it was not asked or did not tell.
+/// What the gateway reported of the account in a cycle; `None` is what it was not asked or did not report.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct AccountSnapshot {
     /// Money without open positions, in the account's currency, as all of these.

@@ -9,7 +9,7 @@ use super::{
 
 /// What came of the decision on a bar.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Outcome {
+pub struct BarOutcome {
     /// The close at the end of the horizon.
     pub exit_price: f64,
     /// The sign of the move; HOLD only if the close is the same.
@@ -18,7 +18,7 @@ pub struct Outcome {
     pub ret_points: f64,
 }
 
-impl Outcome {
+impl BarOutcome {
     /// Of a decision at `close`, when the horizon ended at `exit_price`. `digits`: decimal places of a price.
     pub fn between(close: f64, exit_price: f64, digits: u32) -> Self {
         let points = 10_f64.powi(i32::try_from(digits).unwrap_or(i32::MAX));
@@ -53,11 +53,11 @@ mod tests {
 
     #[test]
     fn a_move_is_counted_in_points_and_has_its_sign() {
-        let up = Outcome::between(1.1, 1.1012, 5);
+        let up = BarOutcome::between(1.1, 1.1012, 5);
         assert!((up.ret_points - 120.0).abs() < 1e-6 && up.label == Action::Buy, "{up:?}");
-        let down = Outcome::between(150.0, 149.5, 3);
+        let down = BarOutcome::between(150.0, 149.5, 3);
         assert!((down.ret_points + 500.0).abs() < 1e-6 && down.label == Action::Sell, "{down:?}");
-        assert_eq!(Outcome::between(1.1, 1.1, 5).label, Action::Hold);
+        assert_eq!(BarOutcome::between(1.1, 1.1, 5).label, Action::Hold);
     }
 
     #[test]

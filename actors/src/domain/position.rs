@@ -23,7 +23,7 @@ impl Position {
     }
 }
 
-/// An open position with what the gateway tells of its money. Orders never depend on it. Money is in the account's currency;
+/// An open position with what the gateway reports of its money. Orders never depend on it. Money is in the account's currency;
 /// what is not told, or is no number, is `None`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HeldPosition {

@@ -1,4 +1,4 @@
-//! Profit and loss from what the gateway tells: from one look at the account to the next, which positions were closed, what
+//! Profit and loss from what the gateway reports: from one look at the account to the next, which positions were closed, what
 //! they brought, and which part of the balance's step no close explains. Pure computation; the journal keeps the results.
 
 mod days;
@@ -34,7 +34,7 @@ const NEAR: f64 = 0.001;
 /// Where a realised profit comes from; a later one is better.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Source {
-    /// The profit that the gateway told last before the position was gone. If several were closed at once, they share the rest
+    /// The profit that the gateway reported last before the position was gone. If several were closed at once, they share the rest
     /// of the balance's step by volume. Also the step of one close that is far from what was told: a deposit of the same minute may be
     /// in it.
     Estimated,

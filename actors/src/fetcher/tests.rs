@@ -259,7 +259,7 @@ async fn sleep_ms(ms: u64) {
 }
 
 #[actix::test]
-async fn with_poll_bar_it_asks_when_a_newer_bar_can_exist_and_then_every_overdue_poll() {
+async fn with_poll_bar_it_asks_when_a_newer_bar_can_exist() {
     let late = Arc::new(AtomicBool::new(true));
     let is_late = late.clone();
     let server = Server::start(move |number, _| match number {

@@ -74,7 +74,7 @@ impl Opened {
             warn!(
                 stage = "journal",
                 error = error.kind(),
-                "drift begins anew, earlier confidences cannot be read: {error}"
+                "drift restarts from zero: earlier confidences cannot be read: {error}"
             );
             Vec::new()
         })

@@ -97,8 +97,7 @@ impl Journal {
             let symbols = given_up.into_iter().collect::<Vec<_>>().join(", ");
             warn!(
                 stage = "journal",
-                "the account on paper: what was open of symbols that are not in the settings any more has ended without a figure: \
-                 {symbols}"
+                "paper account: positions in symbols that are no longer configured were closed without a result: {symbols}"
             );
         }
         Some(manager)

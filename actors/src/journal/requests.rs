@@ -33,11 +33,11 @@ impl Handler<ReadHistory> for Journal {
         if history.is_new {
             warn!(
                 stage = "journal", account = self.config.identity.account, path = %self.config.path.display(),
-                "this journal is new to the account: nothing in it says what was ordered before; {}",
+                "the journal has no record of this account, so earlier orders are unknown; {}",
                 if self.config.waits_for_new_bar {
                     "the bars that have closed by now count as ordered"
                 } else {
-                    "the newest bar may be ordered again (journal.new = \"wait\" lets it pass)"
+                    "the newest bar may be ordered again (set journal.new = \"wait\" to skip that bar)"
                 }
             );
         }

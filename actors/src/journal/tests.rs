@@ -214,7 +214,7 @@ async fn a_file_that_cannot_be_written_is_told_and_works_again_by_itself() {
 }
 
 #[actix::test]
-async fn at_the_end_an_outcome_is_in_the_journal_or_beside_it_or_named_as_lost() {
+async fn at_the_end_an_outcome_is_written_kept_or_named_lost() {
     let outcomes = [
         (Outcome::Filled { ticket: 1, price: None, volume: None }, 1),
         (Outcome::Rejected { reason: "no money".into() }, 1),

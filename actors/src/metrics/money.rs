@@ -1,4 +1,4 @@
-//! The families of profit and loss: what the journal counted, as long as the gateway has told the account lately.
+//! The families of profit and loss: what the journal counted, as long as the gateway has reported the account lately.
 
 use super::account::Account;
 use crate::{

@@ -68,7 +68,7 @@ impl AccountPoll {
             Ok(seen) => {
                 self.seen.replace(Some(seen));
                 if !self.trouble.take().is_empty() {
-                    info!(stage = "send", "the gateway tells account and positions again");
+                    info!(stage = "send", "the gateway reports account and positions again");
                 }
                 return;
             }
@@ -81,7 +81,7 @@ impl AccountPoll {
             warn!(
                 stage = "send",
                 error = error.kind(),
-                "profit and loss is not up to date: the gateway does not tell account and positions: {trouble}"
+                "profit and loss is not up to date: the gateway does not report account and positions: {trouble}"
             );
             self.trouble.replace(trouble);
         }

@@ -22,7 +22,7 @@ pub struct JournalActorHandle {
     pub fills: Recipient<ReadFills>,
     /// Records the day's first equity.
     pub equity: Recipient<NoteEquity>,
-    /// Keeps what the gateway told of the account.
+    /// Keeps what the gateway reported of the account.
     pub account: Recipient<NoteAccount>,
     /// Writes an order's steps.
     pub write: Recipient<WriteSteps>,

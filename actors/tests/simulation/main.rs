@@ -217,7 +217,7 @@ fn number(variable: &str) -> Option<u64> {
 }
 
 #[test]
-fn no_order_goes_twice_and_no_orders_fate_goes_unreported_whatever_fails_between_any_two_steps() {
+fn no_order_goes_twice_and_every_outcome_is_reported() {
     if let Some(seed) = number("SENTINEL_SIM_SEED") {
         if let Err(failure) = attempt(seed, true) {
             panic!("{failure}");

@@ -111,8 +111,8 @@ impl OrderJournal for SimOrderJournal {
         let done =
             self.call(&format!("{what} {id}"), |store, identity, now| store.order_steps(&steps, identity, now)).await;
         let is_broken = done.as_ref().is_err_and(JournalError::is_broken);
-        let is_fate = matches!(step, OrderStep::Outcome(..) | OrderStep::GivenUp(..));
-        if !matches!(step, OrderStep::Proven(..)) && (is_broken || is_fate) {
+        let is_outcome = matches!(step, OrderStep::Outcome(..) | OrderStep::GivenUp(..));
+        if !matches!(step, OrderStep::Proven(..)) && (is_broken || is_outcome) {
             self.world.borrow_mut().invariants.owes(id, is_broken);
         }
         if is_sending {

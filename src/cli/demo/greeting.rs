@@ -84,7 +84,7 @@ impl Greeting {
 Sentinel demo: the whole daemon, live, with three servers on loopback. No network, no key, no real money.
 
   market   http://{market}  replays {bars}, one bar a cycle
-  model    http://{model}  softmax regression, just fitted to {fitted_on}
+  model    http://{model}  softmax regression, fitted to {fitted_on}
   gateway  tcp://{gateway}   a v43 gateway: fills orders at the bar's price and keeps positions
   journal  {journal}{removed}
 

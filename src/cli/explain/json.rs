@@ -1,9 +1,12 @@
 //! A decision as JSON: everything in the journal, with every feature by its name.
 
 use super::reasons;
-use crate::cli::{
-    orders::{holdings::Holdings, paper, print},
-    output::time_ms,
+use crate::{
+    cli::{
+        orders::{paper, print},
+        output::time_ms,
+    },
+    tools::account::positions::Holdings,
 };
 use sentinel_actors::{adapters::journal::DecisionRow, domain::features::FEATURE_NAMES};
 use serde_json::{Map, Value, json};

@@ -13,7 +13,7 @@ pub(super) fn rule_named(reason: &str) -> Option<String> {
     Suppression::named(reason).map(Suppression::rule)
 }
 
-/// The action with the highest probability, and that probability.
+/// The action with the highest odds, and those odds.
 pub(super) fn likeliest(row: &DecisionRow) -> Option<(Action, f64)> {
     Some(Prediction::parse(row.probabilities?).ok()?.likeliest())
 }

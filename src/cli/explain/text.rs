@@ -113,7 +113,7 @@ fn rule(row: &DecisionRow) -> String {
             Some(rule) => format!("{reason}: {rule}"),
             None => reason.to_owned(),
         },
-        (None, Some((Action::Hold, _))) => "HOLD has the highest probability: nothing to send".into(),
+        (None, Some((Action::Hold, _))) => "HOLD has the highest odds: nothing to send".into(),
         (None, Some((action, odds))) => {
             format!("{} has {odds:.3}, which is above {}, and no rule stopped it", action.as_str(), row.threshold)
         }

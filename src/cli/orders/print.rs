@@ -1,10 +1,12 @@
 //! How an order is printed: with all of its states, as text and as JSON.
 
-use super::holdings::{Holdings, profit};
-use crate::cli::output::{time, time_ms};
+use crate::{
+    cli::output::{time, time_ms},
+    tools::account::positions::{Holdings, PositionState},
+};
 use sentinel_actors::{
     adapters::journal::{OrderLife, OrderRow, Step},
-    domain::order::LOTS_APART,
+    domain::{order::LOTS_APART, profit::Source},
 };
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -16,14 +18,14 @@ const fn kind(order: &OrderRow) -> &'static str {
 
 /// One order as JSON.
 pub(in crate::cli) fn as_json(order: &OrderRow, holdings: &Holdings) -> Value {
-    let standing = holdings.of(order);
+    let state = holdings.of(order);
     json!({
         "id": order.id.to_string(), "symbol": order.symbol, "bar": order.bar_close_time, "state": order.state,
         "ticket": order.ticket, "kind": kind(order), "closes": order.closes, "side": order.side,
         "volume": (order.volume > 0.0).then_some(order.volume), "dialect": order.dialect, "filled_volume": order.filled_volume, "stop_loss": order.stop_loss, "take_profit": order.take_profit,
         "price": order.price, "reason": order.reason, "closed_at_ms": order.closed_at_ms,
-        "position": standing.map(|standing| standing.position), "position_source": standing.map(|standing| standing.told_by),
-        "profit": standing.and_then(|standing| standing.profit), "profit_source": standing.and_then(|standing| standing.profit_source),
+        "position": state.map(|state| state.position), "position_source": state.map(|state| state.told_by),
+        "profit": state.and_then(|state| state.profit), "profit_source": state.and_then(|state| state.profit_source),
         "account": order.account, "model": order.model,
         "created_at_ms": order.created_at_ms, "updated_at_ms": order.updated_at_ms,
     })
@@ -95,17 +97,23 @@ pub(in crate::cli) fn steps(life: &OrderLife, indent: &str) -> String {
     life.steps.iter().map(line).collect()
 }
 
+/// `+12.50`, or `~-19.00` for an estimate.
+pub(super) fn profit(state: &PositionState) -> Option<String> {
+    let mark = if state.profit_source == Some(Source::Estimated.as_str()) { "~" } else { "" };
+    state.profit.map(|profit| format!("{mark}{profit:+.2}"))
+}
+
 /// An order with all of its states.
 pub(super) fn life(life: &OrderLife, holdings: &Holdings) -> String {
     let order = &life.order;
-    let standing = holdings.of(order);
-    let brings = standing.as_ref().and_then(profit).map_or_else(String::new, |profit| format!(", profit {profit}"));
-    let position = match (standing.map(|it| (it.position, it.told_by)), order.closed_at_ms) {
+    let state = holdings.of(order);
+    let brings = state.as_ref().and_then(profit).map_or_else(String::new, |profit| format!(", profit {profit}"));
+    let position = match (state.map(|it| (it.position, it.told_by)), order.closed_at_ms) {
         (None, _) => "none, or not known".into(),
         (Some(("unknown", "gateway")), _) => {
             "unknown: the gateway does not list it, and its close was not seen; the terminal shows it".into()
         }
-        (Some((word, "gateway")), _) => format!("{word}, as the gateway tells it{brings}"),
+        (Some((word, "gateway")), _) => format!("{word}, as the gateway reports it{brings}"),
         (Some(("unknown", _)), Some(at_ms)) => format!(
             "unknown: has not counted since {}, when the other side was filled; the terminal shows whether it is open",
             time_ms(at_ms)
@@ -124,4 +132,21 @@ pub(super) fn life(life: &OrderLife, holdings: &Holdings) -> String {
         outcome(order),
         steps(life, "  ")
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_estimate_is_marked() {
+        let closed = |profit_source| PositionState {
+            position: "closed",
+            told_by: "gateway",
+            profit: Some(-19.0),
+            profit_source: Some(profit_source),
+        };
+        assert_eq!(profit(&closed("estimated")).as_deref(), Some("~-19.00"));
+        assert_eq!(profit(&closed("gateway")).as_deref(), Some("-19.00"));
+    }
 }

@@ -1,9 +1,7 @@
 //! All orders, one per line, within the width of a terminal.
 
-use super::{
-    holdings::{Holdings, profit},
-    print::lots,
-};
+use super::print::{lots, profit};
+use crate::tools::account::positions::Holdings;
 use chrono::DateTime;
 use sentinel_actors::adapters::journal::OrderRow;
 use std::collections::HashSet;
@@ -57,10 +55,10 @@ pub(super) fn aligned<const N: usize>(rows: &[[String; N]], cuts: &[(usize, usiz
 fn cells(order: &OrderRow, holdings: &Holdings, id_digits: usize) -> [String; TITLE.len()] {
     let OrderRow { symbol, side, .. } = order;
     let or_none = |text: Option<String>| text.unwrap_or_else(|| "-".into());
-    let standing = holdings.of(order);
+    let state = holdings.of(order);
     let stands = match order.closes {
         Some(ticket) => Some(format!("closes {ticket}")),
-        None => standing.map(|standing| standing.position.to_owned()),
+        None => state.map(|state| state.position.to_owned()),
     };
     [
         order.id.to_string().chars().take(id_digits).collect(),
@@ -71,7 +69,7 @@ fn cells(order: &OrderRow, holdings: &Holdings, id_digits: usize) -> [String; TI
         or_none(order.price.map(|price| price.to_string())),
         or_none(order.ticket.map(|ticket| ticket.to_string())),
         or_none(stands),
-        standing.as_ref().and_then(profit).unwrap_or_default(),
+        state.as_ref().and_then(profit).unwrap_or_default(),
         order.reason.clone().unwrap_or_default(),
     ]
 }
@@ -96,7 +94,5 @@ fn cut(text: &str, width: usize) -> String {
     text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
 }
 
-#[cfg(test)]
-pub(super) mod fixtures;
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,9 @@
 //! The figures as JSON: `null` is what nobody knows.
 
-use super::report::{BySymbol, Live, Pairs, Period, Report};
-use crate::cli::output::time;
+use crate::{
+    cli::output::time,
+    tools::account::profit::{BySymbol, Live, Pairs, Period, Report},
+};
 use sentinel_actors::adapters::journal::PaperProfit;
 use serde_json::{Value, json};
 

@@ -1,11 +1,13 @@
 //! The figures as text, within the width of a terminal.
 
-use super::report::{BySymbol, Growth, Live, Period, Report};
-use crate::cli::{
-    orders::paper::unpriced,
-    output::{time, time_ms},
+use crate::{
+    cli::{
+        orders::paper::unpriced,
+        output::{time, time_ms},
+    },
+    tools::account::profit::{BySymbol, Growth, Live, Period, Report},
 };
-use sentinel_actors::adapters::journal::{PaperAccount, PaperProfit, ToldAccount};
+use sentinel_actors::adapters::journal::{PaperProfit, PaperTotals, ToldAccount};
 use std::fmt::Write as _;
 
 /// A look so long before or after a period's begin is as good as one at it. In milliseconds.
@@ -56,13 +58,13 @@ fn open(report: &Report) -> String {
     }
 }
 
-fn on_paper(paper: &PaperAccount) -> String {
+fn on_paper(paper: &PaperTotals) -> String {
     let equity = paper.equity.map_or_else(|| "not known in money".into(), |equity| format!("{equity:.2}"));
     format!("balance {:.2} (began with {:.2}), equity {equity}", paper.balance, paper.start)
 }
 
 /// What of the account on paper is not in its money.
-fn not_in_money(paper: &PaperAccount) -> String {
+fn not_in_money(paper: &PaperTotals) -> String {
     let points = paper.points.zip(paper.open_points);
     let points = points.map(|(realised, open)| format!("{realised:+.1} points realised, {open:+.1} open"));
     format!("{}{}", points.unwrap_or_default(), unpriced(paper.unpriced)).trim_start_matches("; ").into()
@@ -188,9 +190,9 @@ fn table<const N: usize>(rows: Vec<[String; N]>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::pnl::{
-        json,
-        report::{Own, Pairs},
+    use crate::{
+        cli::pnl::json,
+        tools::account::profit::{Own, Pairs},
     };
     use sentinel_actors::adapters::journal::Peak;
 
@@ -288,7 +290,7 @@ paper is before costs: study.spread_points is not set
 
     #[test]
     fn an_account_on_paper_says_what_it_began_with_and_what_it_lacks() {
-        let mut paper = PaperAccount {
+        let mut paper = PaperTotals {
             at_ms: 0,
             start: 10_000.0,
             balance: 10_012.5,

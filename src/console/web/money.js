@@ -31,7 +31,7 @@ export function render({ data, now }) {
 
 function account({ account: a, paper_start: start, slippage: s }, now) {
   const sum = (value) => (a ? f.sum(value, a.currency, false) : "?");
-  const told = a?.seen_ms ? `told ${f.moment(a.seen_ms, now.now_ms)}` : "never told";
+  const told = a?.seen_ms ? `reported ${f.moment(a.seen_ms, now.now_ms)}` : "never reported";
   return tiles([
     (a || now.daemon.mode === "live") && ["Balance", sum(a?.balance ?? null), told], (a || now.daemon.mode === "live") && ["Equity", sum(a?.equity ?? null), told],
     start !== null && ["Paper began with", f.sum(start, a?.currency ?? "", false)],
@@ -56,7 +56,7 @@ function equityText(equity) {
   return [
     groups(equity).map((names) => [
       host(`equity-${names[0]}`, `Change of equity over time, ${names.join(" and ")}`), host(`drawdown-${names[0]}`, `Drawdown, ${names.join(" and ")}`),
-      el("p.legend", null, names.map((name) => el(`span.key.${KEYS[name]}`, null, `${name}, ${equity[name].unit ?? "unit not told"}`)),
+      el("p.legend", null, names.map((name) => el(`span.key.${KEYS[name]}`, null, `${name}, ${equity[name].unit ?? "unit not reported"}`)),
         el("span", null, `above: change since the range began; below: distance from its peak; both without deposits and withdrawals; times: ${f.zoneName()}`))]),
     tiles([one("Live", live), one("Paper", paper)]),
     paper?.unpriced > 0 && el("p.soft", null, `Paper is without ${paper.unpriced} trade${paper.unpriced === 1 ? "" : "s"} whose profit is not known.`),

@@ -202,7 +202,7 @@ export function why(d) {
   if (!d) return ["", ""];
   if (d.failure) return [`${d.failure.stage}: ${d.failure.kind}`, d.failure.detail ?? ""];
   if (d.reason) return [d.reason, d.rule ?? ""];
-  if (d.action === "HOLD") return ["", "HOLD has the highest probability"];
+  if (d.action === "HOLD") return ["", "HOLD has the highest odds"];
   return d.action ? ["", "above the threshold, and no rule stopped it"] : ["", ""];
 }
 

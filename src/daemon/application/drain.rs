@@ -36,7 +36,7 @@ impl Application {
                 let _ = tokio::time::timeout(RELEASE_DEADLINE, guardian.send(ReleaseClaim { is_settled })).await;
             } else {
                 tracing::warn!(
-                    "the account is not given back in etcd, because a cycle did not end; its lease ends by itself"
+                    "the account was not released in etcd, because a cycle did not finish; the lease will expire"
                 );
             }
         }

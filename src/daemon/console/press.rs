@@ -140,7 +140,7 @@ async fn make_halt(app: web::Data<AppState>, path: PathBuf, who: String, reason:
     let mut doubts = Doubts::new();
     let press = Press { who: who.clone(), action: Button::Halt, note: Some(reason), at };
     if let Err(error) = note(&app, press).await {
-        tracing::error!(who, error, "the journal does not have who halted");
+        tracing::error!(who, error, "halted, but the journal could not record by whom");
         doubts.push(format!("the journal does not have who halted: {error}"));
     }
     if let Err(error) = on_disk(syncing).await {
@@ -170,7 +170,7 @@ async fn end_halt(app: web::Data<AppState>, path: PathBuf, who: String, generati
     let pressed = |action| Press { who: who.clone(), action, note: None, at: app.clock.now() };
     // Before anything changes: orders are not allowed again without a trace of who did that.
     note(&app, pressed(Button::AskResume)).await.map_err(|error| {
-        tracing::error!(who, error, "not resumed from the console: the journal cannot keep it");
+        tracing::error!(who, error, "resume refused: the journal cannot record it");
         let mut response = failure(StatusCode::SERVICE_UNAVAILABLE, "journal", &format!("not resumed: {error}"));
         response.headers_mut().insert(RETRY_AFTER, 1.into());
         response

@@ -2,7 +2,7 @@
 
 mod answers;
 mod presses;
-mod told;
+mod staleness;
 
 use super::*;
 use crate::settings::Protection;

@@ -19,7 +19,7 @@ pub(in crate::settings) fn live(settings: &Settings, found: &mut Found) {
     found.unless(
         gateway.i_checked_it_by_hand || gateway.dialect.is_none_or(DialectKind::has_handshake),
         "gateway.i_checked_it_by_hand",
-        "live mode needs it to be true: this dialect has no harmless request with which Sentinel could check the gateway",
+        "live mode needs it to be true: this dialect has no harmless query with which Sentinel could check the gateway",
     );
     found.unless(
         gateway.account.is_some(),

@@ -1,6 +1,6 @@
 //! Recorded features against those that were made again, bit for bit. A study of recorded odds compares by the same function.
 
-use super::given::{Difference, difference};
+use super::decision_inputs::{Difference, difference};
 use crate::bar_files::hex;
 use sentinel_actors::{
     adapters::journal::{ReplayRow, sequence_sha256},

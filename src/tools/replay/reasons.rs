@@ -1,8 +1,8 @@
 //! Action and reason of a recorded decision: what follows from data has to be the same, what came from outside has to be possible.
 
 use super::{
-    earlier::Earlier,
-    given::{Difference, Functions, Terms, difference},
+    decision_inputs::{Difference, Functions, Terms, difference},
+    earlier_orders::Earlier,
 };
 use crate::settings::Recorded;
 use sentinel_actors::{

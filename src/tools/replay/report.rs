@@ -1,8 +1,8 @@
 //! What a replay found: numbers, the first difference, and what was not compared.
 
 use super::{
-    core::{Difference, LOST, Replayed},
     model::Answer,
+    recompute::{Difference, LOST, Replayed},
     times::time_ms,
 };
 use sentinel_actors::{adapters::journal::ReplayRow, domain::guard::Suppression};

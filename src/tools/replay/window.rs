@@ -1,6 +1,6 @@
 //! The window of a recorded decision: found in the archive by its digest, and checked for what the Fetcher would have refused.
 
-use super::given::{Asked, Functions, Terms};
+use super::decision_inputs::{Asked, Functions, Terms};
 use sentinel_actors::{
     adapters::{archive::Archive, journal::bars_sha256},
     domain::{

@@ -31,8 +31,8 @@ pub(crate) struct Args {
     /// Time zone of MetaTrader's export: America/New_York+7 is New York time plus 7 hours
     #[arg(long, value_name = "ZONE", requires = "bars", value_parser = str::parse::<Zone>)]
     time_zone: Option<Zone>,
-    /// Where odds are from: `recorded` by the daemon in its journal, `configured`: the model server of the settings is asked
-    /// now, or the URL of another one
+    /// Source of the odds: `recorded` (from the journal), `configured` (ask the configured model server), or the URL of another
+    /// server
     #[arg(long, value_name = "recorded|configured|URL", default_value = "recorded", conflicts_with = "odds")]
     model: String,
     /// Odds from a CSV file with the columns symbol,bar_close_time,p_sell,p_hold,p_buy
@@ -50,7 +50,7 @@ pub(crate) struct Args {
     /// The file that counts the studies of the same bars [default: studies.db in the state directory]
     #[arg(long, value_name = "FILE")]
     studies: Option<PathBuf>,
-    /// Charge nothing; every plot says so, and there is no advice
+    /// Charge nothing; every plot says so, and no advice is given
     #[arg(long)]
     frictionless: bool,
     /// Ask minus bid in points; a point is one of the last decimal place of a price (study.spread_points)

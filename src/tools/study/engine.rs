@@ -8,13 +8,13 @@
 pub mod answer;
 #[cfg(test)]
 mod applied;
+pub mod chosen_threshold;
 pub mod figures;
 #[cfg(test)]
 mod fixtures;
 pub mod folds;
 pub mod grid;
 pub mod market;
-pub mod now;
 pub mod null;
 #[cfg(test)]
 mod on_paper;
@@ -259,10 +259,10 @@ fn walk_forward(
         purge_bars: question.market.terms.exits.horizon_bars,
         embargo_bars: EMBARGO_BARS,
         outside,
-        exits: now::exits(trades),
+        exits: chosen_threshold::exits(trades),
         threshold_spread: ends.map(|(low, high)| [low, high]),
         threshold_now: now.threshold,
-        sides_now: now::sides(question.market, question.policy, unseen, now),
+        sides_now: chosen_threshold::sides(question.market, question.policy, unseen, now),
     }
 }
 

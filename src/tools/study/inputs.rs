@@ -1,7 +1,7 @@
 //! What a study is made of: bars and odds of one symbol, put together by the close of the bar. `bars` reads a file of bars or
-//! the archive, `odds` a file of odds, `recorded` the journal, `remade` makes recorded features again. `model_server` asks a model now, `answer_cache` keeps its answers,
-//! `functions` makes what it is asked with, `extent` has what was
-//! checked of it, and `read` calls them all.
+//! the archive, `odds` a file of odds, `recorded` the journal, `remade` makes recorded features again. `model_server` asks a
+//! model now, `answer_cache` keeps its answers, `functions` makes what it is asked with, `extent` has what was checked of it,
+//! and `read` calls them all.
 
 pub mod answer_cache;
 pub mod bars;

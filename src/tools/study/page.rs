@@ -58,7 +58,7 @@ fn sections(report: &Report) -> Markup {
         (section("Where the trades lie", over_time::price_note(report), over_time::price(report)))
         (section("Month by month", tables::months_note(report), tables::months(report)))
         (section("Chosen before, judged after", folds::note(report), folds::table(report)))
-        (section("What an advice needs", tables::conditions_note(), tables::conditions(report)))
+        (section("What advice needs", tables::conditions_note(), tables::conditions(report)))
         (closing::costs(report))
         (closing::trials(report))
         (closing::unseen())

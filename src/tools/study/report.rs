@@ -35,7 +35,7 @@ pub(super) fn this_try(task: &Task, question: &Question<'_>, trials: u64) -> Try
     let (limit, opposite) = (task.policy.positions_max, task.policy.opposite.as_str());
     let mut rules =
         format!("{symbol}|{interval}|{model}|{}|{stop:?}|{target:?}|{limit}|{opposite}", exits.horizon_bars);
-    // Another end of training, or another range, is another sample of the same bars: another chance of an advice.
+    // Another end of training, or another range, is another sample of the same bars: another chance of advice.
     rules += &format!("|{:?}|{:?}", task.trained_until, task.range);
     digest.update(&rules);
     let odds = question.decisions.iter().map(|decision| (time(Some(decision)), decision.odds.probabilities()));

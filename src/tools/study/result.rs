@@ -62,7 +62,7 @@ pub struct Report {
     pub trials: Trials,
     /// The result of chance alone.
     pub null: Null,
-    /// The only figures that an advice rests on.
+    /// The only figures that advice rests on.
     pub walk_forward: WalkForward,
     /// Whether odds mean what they say; SELL, HOLD, BUY.
     pub calibration: Calibration,

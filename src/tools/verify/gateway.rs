@@ -75,7 +75,7 @@ async fn reach(gateway: &GatewaySettings, deadline: Duration) -> io::Result<()> 
 }
 
 fn by_hand(gateway: &GatewaySettings, kind: DialectKind, report: &mut Report) {
-    let found = format!("not checked: {kind} has no request that is known to be harmless; nothing was sent");
+    let found = format!("not checked: {kind} has no query that is known to be harmless; nothing was sent");
     if gateway.i_checked_it_by_hand {
         report.ok("dialect", format!("{found}; gateway.i_checked_it_by_hand confirms it"));
     } else {

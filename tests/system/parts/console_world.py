@@ -13,7 +13,7 @@ DIGITS = {"EURUSD": 5, "USDJPY": 3, "XAUUSD": 2}
 BASE = {"EURUSD": 1.084, "USDJPY": 154.3, "XAUUSD": 2650.0}
 THRESHOLD = 0.6
 RULES = {
-    "below_threshold": "the probability is not above the threshold, so a BUY or SELL becomes HOLD (trading.threshold)",
+    "below_threshold": "the odds are not above the threshold, so a BUY or SELL becomes HOLD (trading.threshold)",
     "already_ordered": "this bar was already ordered, whatever the outcome (journal.new)",
     "market_closed": "the market is closed by the trading calendar (market.calendar, market.holidays)",
     "position_limit": "enough positions are open in this direction (guards.positions_max)",

@@ -48,7 +48,7 @@ class FaultyBehaviour:
         return behave(gateway, request)
 
     def questions(self, gateway: Gateway, request: dict) -> Reply:
-        """Sometimes drops a harmless question. Its answers are true."""
+        """Sometimes drops a harmless query. Its answers are true."""
         return Reply(None, note="dropped") if self.chance.random() < 0.02 else truthful()(gateway, request)
 
     def drops(self, gateway: Gateway, request: dict) -> Reply:

@@ -1,4 +1,4 @@
-"""A gateway on ZeroMQ: a ROUTER socket that records everything it receives, answers harmless questions truthfully by itself,
+"""A gateway on ZeroMQ: a ROUTER socket that records everything it receives, answers harmless queries truthfully by itself,
 and orders as scripted. `dialects` has the messages. `servers` runs it as its own process."""
 
 import json
@@ -31,7 +31,7 @@ Behaviour = Callable[["Gateway", dict], Reply]
 
 @dataclass
 class Gateway:
-    """A gateway; bind it at once or later. `requests` are the orders that it received, `asked` the harmless questions,
+    """A gateway; bind it at once or later. `requests` are the orders that it received, `asked` the harmless queries,
     `problems` all violations of the dialect in both. `positions` are the open positions."""
 
     port: int
@@ -197,7 +197,7 @@ class Gateway:
         return request["symbol"]
 
     def alive(self, request: dict, at: float) -> dict:
-        """The dialect's reply to a harmless question, by a clock that shows `at`."""
+        """The dialect's reply to a harmless query, by a clock that shows `at`."""
         raise NotImplementedError
 
 
@@ -212,7 +212,7 @@ def late(delay_s: float) -> Behaviour:
 
 
 def truthful(ahead_s: float = 0.0) -> Behaviour:
-    """Answers harmless questions, by a clock that is this far ahead."""
+    """Answers harmless queries, by a clock that is this far ahead."""
     return says(lambda gateway, request: gateway.alive(request, time.time() + ahead_s))
 
 

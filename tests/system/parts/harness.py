@@ -76,7 +76,7 @@ class Harness:
         questions: Behaviour | None = None,
         bind: bool = True,
     ) -> Gateway:
-        """A gateway on a free port: its behaviour for orders, and for harmless questions if not truthful."""
+        """A gateway on a free port: its behaviour for orders, and for harmless queries if not truthful."""
         gateway = DIALECTS[dialect](free_port(), behaviour, questions)
         self.gateways.append(gateway)
         return gateway.bind() if bind else gateway

@@ -102,7 +102,7 @@ impl DialectKind {
         }
     }
 
-    /// Whether there is a harmless request to test that a gateway speaks this dialect.
+    /// Whether there is a harmless query to test that a gateway speaks this dialect.
     pub const fn has_handshake(self) -> bool {
         !matches!(self, Self::OrderSend)
     }

@@ -23,7 +23,7 @@ pub struct Handshake {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum QueryError {
     /// Nothing was sent.
-    #[error("{dialect} has no request for this that is known to be harmless")]
+    #[error("{dialect} has no query for this that is known to be harmless")]
     NoRequest {
         /// The dialect.
         dialect: DialectKind,

@@ -136,7 +136,7 @@ fn a_halt_that_no_lock_waited_for_stands_as_well() {
 }
 
 #[test]
-fn a_lock_that_is_never_free_leaves_a_halt_in_doubt_and_refuses_a_resume() {
+fn a_lock_that_is_never_free_refuses_a_resume() {
     let place = Place::new();
     let path = place.0.join("halt");
     let held = lock(&path, Duration::ZERO, pause).unwrap().unwrap();

@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn interim_answers_are_read_over_wherever_the_bytes_are_split_and_the_answer_is_left_as_it_is() {
+    fn interim_answers_are_skipped_wherever_the_bytes_are_split() {
         for before in [
             "",
             "HTTP/1.1 100 Continue\r\n\r\n",

@@ -1,4 +1,4 @@
-//! What the gateway told of the account: a row when it differs from the one before, and one an hour.
+//! What the gateway reported of the account: a row when it differs from the one before, and one an hour.
 
 use super::{
     broken, millis, profit_at_gateway,

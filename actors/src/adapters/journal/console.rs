@@ -8,9 +8,9 @@ mod money;
 mod odds;
 mod orders;
 mod positions;
+mod reported;
 #[cfg(test)]
 mod tests;
-mod told;
 
 pub use decisions::{Decided, DecidedPage, Failure};
 pub use equity::{Curve, EquityCurves, Range};

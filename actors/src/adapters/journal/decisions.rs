@@ -49,7 +49,7 @@ pub struct CycleRecord<'a> {
     pub decisions: &'a [DecisionRecord],
     /// The horizons of earlier decisions that ended.
     pub due: &'a [Due<'a>],
-    /// What the gateway told of the account.
+    /// What the gateway reported of the account.
     pub told: Option<ToldOf<'a>>,
     /// What the account on paper did, if there is one.
     pub paper: Option<PaperCycle<'a>>,
@@ -60,7 +60,7 @@ pub struct CycleRecord<'a> {
 pub struct CycleFaults {
     /// What the account on paper did.
     pub paper: Option<JournalError>,
-    /// What the gateway told of the account, and what was counted from that.
+    /// What the gateway reported of the account, and what was counted from that.
     pub money: Option<JournalError>,
 }
 

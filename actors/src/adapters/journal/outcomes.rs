@@ -1,7 +1,7 @@
 //! What came of decisions, written when the bar closes that ends their horizon.
 
 use super::{Store, broken};
-use crate::domain::{instrument::Symbol, journal::JournalError, outcome::Outcome};
+use crate::domain::{instrument::Symbol, journal::JournalError, outcome::BarOutcome};
 use rusqlite::{Connection, Row, params};
 
 /// The first decision on a bar, if there was one of this model, that has no outcome of this horizon yet.
@@ -54,7 +54,7 @@ pub(super) fn write(transaction: &Connection, model: &str, due: &[Due<'_>]) -> r
         let Some(close) = closes.next()?.map(|row| row.get::<_, Option<f64>>(0)).transpose()?.flatten() else {
             continue;
         };
-        let Outcome { exit_price, label, ret_points } = Outcome::between(close, *exit_price, *digits);
+        let BarOutcome { exit_price, label, ret_points } = BarOutcome::between(close, *exit_price, *digits);
         let row = params![model, symbol.as_str(), bar_close_time, horizon, exit_price, label.as_str(), ret_points];
         transaction.prepare_cached(INSERT)?.execute(row)?;
     }

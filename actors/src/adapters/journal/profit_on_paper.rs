@@ -39,7 +39,7 @@ pub struct PaperProfit {
 
 /// The account on paper as it stood last.
 #[derive(Debug, Clone, PartialEq)]
-pub struct PaperAccount {
+pub struct PaperTotals {
     /// Unix milliseconds.
     pub at_ms: i64,
     /// What it began with.
@@ -81,13 +81,13 @@ impl Store {
     ///
     /// # Errors
     /// [`JournalError::Failed`].
-    pub fn paper_account(&self, account: &str) -> Result<Option<PaperAccount>, JournalError> {
+    pub fn paper_account(&self, account: &str) -> Result<Option<PaperTotals>, JournalError> {
         let read = || {
             let mut select = self.connection.prepare_cached(ACCOUNT)?;
             let found = |row: &Row<'_>| {
                 let is_of_one_symbol: bool = row.get(7)?;
                 let points = |column| row.get(column).map(|points| Some(points).filter(|_| is_of_one_symbol));
-                Ok(PaperAccount {
+                Ok(PaperTotals {
                     at_ms: row.get(0)?,
                     start: row.get(1)?,
                     balance: row.get(2)?,

@@ -92,7 +92,7 @@ CREATE TABLE confidences (               -- the first of each bar; a table of it
 CREATE INDEX confidences_bar ON confidences (model, bar_close_time);
 ", "
 ALTER TABLE orders ADD COLUMN filled_volume REAL;  -- lots that the gateway said were filled; null: as ordered
-ALTER TABLE orders ADD COLUMN dialect TEXT;      -- what it was sent in: its fate is proven by that dialect's rules or by none
+ALTER TABLE orders ADD COLUMN dialect TEXT;      -- what it was sent in: its outcome is proven by that dialect's rules or by none
 ALTER TABLE orders ADD COLUMN account_mode TEXT; -- 'netting' or 'hedging', as the settings had it then
 CREATE TABLE accounts (
     account       TEXT PRIMARY KEY,

@@ -124,7 +124,7 @@ fn an_order_and_its_whole_life_survive_a_reopen() {
 }
 
 #[test]
-fn a_partial_fill_is_a_position_of_what_was_filled_and_an_order_of_what_was_ordered() {
+fn a_partial_fill_is_a_position_of_what_was_filled() {
     let disk = Disk::new();
     let mut store = disk.open();
     let (whole, part) = (order("EURUSD", BAR), order("EURUSD", BAR + 3_600));
@@ -352,7 +352,7 @@ fn confidences_are_the_first_of_each_bar_of_the_model_that_made_them() {
 }
 
 #[test]
-fn a_journal_of_the_first_version_gets_what_it_lacks_and_keeps_what_it_has() {
+fn a_journal_of_the_first_version_keeps_what_it_has() {
     let disk = Disk::new();
     let mut store = disk.open();
     steps(&mut store, &order("EURUSD", BAR), filled(), NOW);
@@ -365,7 +365,7 @@ fn a_journal_of_the_first_version_gets_what_it_lacks_and_keeps_what_it_has() {
 }
 
 #[test]
-fn a_journal_of_the_second_version_knows_its_accounts_and_proves_none_of_its_orders() {
+fn a_journal_of_the_second_version_proves_no_order() {
     let disk = Disk::new();
     let mut store = disk.open();
     steps(&mut store, &order("EURUSD", BAR), unknown(), NOW);

@@ -124,7 +124,7 @@ fn an_answer_whose_rows_cannot_be_assigned_is_refused_whole() {
 }
 
 #[test]
-fn a_byte_order_mark_and_a_rounding_cost_nothing_and_what_no_double_holds_its_row() {
+fn a_number_that_no_double_holds_costs_only_its_row() {
     let body = "\u{feff}{\"predictions\": [[1.0000000000000002, 0, 0], [-1e-17, 0, 1], [1e999, 0, 0], [1.01, 0, 0]]}";
     let rows = parse_answer(body.as_bytes(), 4).unwrap();
     assert_eq!(probabilities(&rows), [Some([1.0, 0.0, 0.0]), Some([0.0, 0.0, 1.0]), None, None]);

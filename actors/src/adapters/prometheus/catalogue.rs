@@ -190,7 +190,7 @@ families! {
     time_seconds: Gauge = "sentinel_time_seconds" in "seconds";
     /// Whether the actor is running (1) or stopped, restarting or failed (0)
     actor_up: IntGaugeVec = "sentinel_actor_up" in "1", by [actor: |_| names(&ActorName::ALL, ActorName::as_str)];
-    /// Restarts of the actor by its supervisor
+    /// Restarts of the actor after a panic
     actor_restarts_total: IntCounterVec = "sentinel_actor_restarts_total" in "count",
         by [actor: |_| names(&ActorName::ALL, ActorName::as_str)];
     /// Events the actor discarded instead of processing

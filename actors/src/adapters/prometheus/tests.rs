@@ -148,7 +148,7 @@ fn openmetrics_has_the_same_samples_and_the_metadata_it_wants() {
 }
 
 #[test]
-fn every_counter_and_histogram_says_when_it_began_right_behind_its_own_lines_and_in_openmetrics_only() {
+fn created_lines_follow_their_family_and_only_in_openmetrics() {
     let (text, open) = (text(), encoded(Format::OpenMetrics));
     assert!(!text.contains("_created"));
     let born = given().now.as_secs_f64();
@@ -170,7 +170,7 @@ fn every_counter_and_histogram_says_when_it_began_right_behind_its_own_lines_and
 }
 
 #[test]
-fn with_more_than_a_hundred_symbols_only_the_families_by_symbol_leave_out_when_they_began() {
+fn with_many_symbols_families_by_symbol_have_no_created_lines() {
     let of = |symbols: usize| {
         let symbols = (0..symbols).map(|i| Symbol::new(&format!("SYM{i}"))).collect();
         let text = Metrics::new(&Given { symbols, ..given() }).unwrap().encode(Format::OpenMetrics);

@@ -57,7 +57,7 @@ fn what_is_wrong_with_a_request_neither_opens_it_nor_makes_failures_forgotten() 
 }
 
 #[test]
-fn a_refusal_leaves_a_half_open_one_half_open_and_many_in_a_row_close_it() {
+fn only_many_refusals_in_a_row_close_a_half_open_one() {
     let (mut breaker, now) = opened();
     let later = now + PAUSE;
     breaker.refused(later);
@@ -81,7 +81,7 @@ fn calls_that_end_while_it_is_open_do_not_stretch_the_pause() {
 }
 
 #[test]
-fn failures_that_are_not_in_a_row_never_open_it_and_zero_turns_it_off() {
+fn only_failures_in_a_row_open_it() {
     let now = Instant::now();
     let mut breaker = Breaker::new(BreakerPolicy { failures: 2, pause: PAUSE });
     let mut off = Breaker::new(BreakerPolicy { failures: 0, pause: PAUSE });

@@ -65,7 +65,7 @@ fn a_holiday_is_a_trading_day_of_new_york() {
 }
 
 #[test]
-fn a_range_includes_its_last_day_and_a_part_of_a_day_ends_before_its_end() {
+fn a_range_of_days_includes_its_last_one() {
     let mut fx = Calendar::fx();
     fx.close("2026-12-29..2026-12-30".parse().unwrap());
     fx.close("2026-12-23 13:00 .. 2026-12-23 17:00".parse().unwrap());

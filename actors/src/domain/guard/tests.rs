@@ -134,7 +134,7 @@ fn the_days_loss_holds_at_its_boundary_and_an_equity_nobody_tells_is_lost() {
 }
 
 #[test]
-fn positions_stop_their_own_direction_at_the_limit_and_the_other_as_the_setting_says() {
+fn positions_stop_both_directions_as_the_settings_say() {
     let one = Limits { positions_max: 1, ..Limits::default() };
     assert_eq!(exposure_objection(0, 7, &one), None, "an opposite signal opens");
     assert_eq!(exposure_objection(1, 0, &one), Some(Suppression::PositionLimit));

@@ -58,7 +58,7 @@ fn quarters_and_halves_of_an_hour_are_those_of_the_utc_clock() {
 }
 
 #[test]
-fn a_day_ends_at_17_00_new_york_for_fx_and_at_midnight_utc_for_always() {
+fn each_calendar_ends_its_day_at_its_own_time() {
     let (day, fx, always) = (Interval::OneDay, Calendar::fx(), Calendar::always());
     assert_eq!((fx.day_edge(), always.day_edge()), ("17:00 America/New_York".into(), "00:00 UTC".into()));
     assert_eq!(ends(day, &fx, "2026-01-13 21:59", 2), ["01-13 22:00", "01-14 22:00"]);

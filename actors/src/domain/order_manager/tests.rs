@@ -10,7 +10,7 @@ use crate::domain::{
 };
 
 #[test]
-fn an_order_is_on_disk_before_it_is_sent_and_after_its_outcome_is_known() {
+fn an_order_is_on_disk_before_it_is_sent() {
     let (mut it, book, mut gateway) = (manager(), Book::default(), filling());
     let order = order("EURUSD", BAR);
     assert!(cycle(&mut it, &book, &mut gateway, &order).is_ok());
@@ -190,7 +190,7 @@ fn the_rules_are_asked_in_the_order_in_which_their_reasons_are_listed() {
 }
 
 #[test]
-fn a_standing_that_was_read_while_the_model_thought_serves_the_orders_of_its_cycle_while_it_is_new() {
+fn a_new_standing_serves_the_orders_of_its_cycle() {
     let ms = Duration::from_millis;
     let moment = |wall: u64, monotonic: u64| Moment { wall: ms(100_000 + wall), monotonic: ms(monotonic) };
     for (wall, monotonic, calls, why) in [
@@ -210,7 +210,7 @@ fn a_standing_that_was_read_while_the_model_thought_serves_the_orders_of_its_cyc
 }
 
 #[test]
-fn a_standing_of_the_cycle_before_or_of_a_journal_that_failed_is_read_again() {
+fn an_old_or_failed_standing_is_read_again() {
     let (mut it, book, mut gateway) = (manager(), Book::default(), filling());
     now(it.prepare(&book, gateway.now));
     now(it.reconcile(&book, &mut gateway, Duration::ZERO));

@@ -25,7 +25,7 @@ impl PaperFigures {
 /// Money as metrics show it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Figures {
-    /// When the gateway told balance and positions together last, unix milliseconds; `None` if it never did: then nothing can
+    /// When the gateway reported balance and positions together last, unix milliseconds; `None` if it never did: then nothing can
     /// be counted.
     pub told_ms: Option<i64>,
     /// Money without open positions.

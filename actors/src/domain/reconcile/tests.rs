@@ -84,7 +84,7 @@ fn an_order_may_be_open_under_the_name_that_its_symbol_has_now() {
 }
 
 #[test]
-fn an_order_of_another_dialect_or_of_a_netting_account_is_not_refused_by_an_absence() {
+fn an_absence_proves_nothing_of_another_dialect_or_netting() {
     let order = unproven(None);
     let at = order.unknown_since + SETTLES_AFTER;
     for dialect in [Some("envelope".to_owned()), None] {

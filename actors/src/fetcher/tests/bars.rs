@@ -50,7 +50,7 @@ async fn bars_that_cannot_be_of_the_interval_are_refused_and_the_feed_heals() {
 }
 
 #[actix::test]
-async fn after_a_refused_answer_nothing_is_decided_on_what_is_held_until_there_is_a_good_one() {
+async fn after_a_refused_answer_only_a_good_one_is_decided_on() {
     let server = Server::start(|number, _| {
         Reply::Body(match number {
             0 => rows(NOW - 200..NOW),

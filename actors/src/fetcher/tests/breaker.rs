@@ -45,7 +45,7 @@ async fn outage(harness: &Harness, down: &AtomicBool, breakers: &Breakers) {
 }
 
 #[actix::test]
-async fn after_an_outage_a_dead_symbol_at_the_head_of_the_list_keeps_nobody_out() {
+async fn after_an_outage_a_dead_first_symbol_stops_no_other() {
     for count in [2, 10, 49] {
         for (status, kind) in [(404, "404"), (400, "exception"), (422, "422")] {
             let (server, down) = market(move || Reply::Status(status, ""));
@@ -61,7 +61,7 @@ async fn after_an_outage_a_dead_symbol_at_the_head_of_the_list_keeps_nobody_out(
 }
 
 #[actix::test]
-async fn what_is_wrong_with_one_symbol_opens_nothing_however_often_it_is_asked_for_alone() {
+async fn a_fault_of_one_symbol_opens_no_breaker() {
     let bodies = ["[]", "", "<html>", r#"{"code":404}"#, r#"[{"timestamp":"x"}]"#];
     for body in bodies {
         let (server, _) = market(|| Reply::Body(body.into()));
@@ -75,7 +75,7 @@ async fn what_is_wrong_with_one_symbol_opens_nothing_however_often_it_is_asked_f
 }
 
 #[actix::test]
-async fn with_poll_bar_a_dead_symbol_is_asked_for_alone_and_the_others_are_there_when_they_are_due() {
+async fn with_poll_bar_a_dead_symbol_delays_no_other() {
     let server = Server::start(|number, request| match &request.path {
         path if path.contains("XX0USD") => Reply::Status(404, ""),
         _ => Reply::Body(if number < 2 { rows(NOW - 200..NOW) } else { rows(NOW..NOW + 1) }),

@@ -220,7 +220,7 @@ async fn with_poll_bar_a_day_is_asked_for_when_it_has_ended() {
 }
 
 #[actix::test]
-async fn a_holiday_in_the_calendar_costs_no_gap_and_a_market_that_stops_early_no_wait() {
+async fn neither_a_holiday_nor_an_early_stop_costs_anything() {
     let mut calendar = Calendar::fx();
     let day = |text: &str| text.parse().unwrap();
     calendar.close(Closure::Days(day("2026-12-25"), day("2026-12-25")));

@@ -155,7 +155,7 @@ async fn a_trade_that_is_only_followed_keeps_the_rest_of_its_row() {
 }
 
 #[actix::test]
-async fn a_position_of_a_symbol_that_is_gone_from_the_settings_ends_at_the_start() {
+async fn a_position_of_a_removed_symbol_ends_at_the_start() {
     let harness = start(TempDir::new().unwrap());
     record(&harness, 1, bought(&[0, 1])).await;
     record(&harness, 2, held(&[0, 1, 2])).await;

@@ -57,7 +57,7 @@ pub struct Health {
     /// Whether the last write to the journal succeeded; `None` before the first. For the console.
     #[serde(skip)]
     pub is_journal_writable: Option<bool>,
-    /// When the gateway told the account last. For the console.
+    /// When the gateway reported the account last. For the console.
     #[serde(skip)]
     pub account: AccountHealth,
 }

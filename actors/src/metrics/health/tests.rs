@@ -211,7 +211,7 @@ fn a_journal_that_cannot_be_written_stops_live_trading_only() {
 }
 
 #[test]
-fn an_order_of_unknown_fate_is_named_until_it_is_resolved() {
+fn an_order_of_unknown_outcome_is_named_until_it_is_resolved() {
     let mut state = after_cycle(100, false);
     let order = UnresolvedOrder { id: uuid::Uuid::nil(), symbol: crate::domain::instrument::Symbol::new("EURUSD") };
     state.journal.unresolved = vec![order];
@@ -245,7 +245,7 @@ fn durations_read_as_a_person_says_them() {
 }
 
 #[test]
-fn a_gateway_that_does_not_answer_makes_a_live_daemon_unready_and_a_dry_one_not() {
+fn a_silent_gateway_makes_only_a_live_daemon_unready() {
     let mut state = after_cycle(100, false);
     state.gateway = GatewayState { is_checked: true, trouble: Some("no gateway".into()) };
     assert!(assess(&state, 110).ready, "a dry run needs none");

@@ -63,9 +63,7 @@ impl Recorder {
             Event::EquityTold(equity) => self.account.told_equity(*equity, instant),
             Event::AccountPollFailed => {
                 self.metrics.account_poll_failures_total.inc();
-                self.account_not_reported(
-                    "the gateway did not tell account and positions when it was asked last".into(),
-                );
+                self.account_not_reported("the gateway did not report account and positions when last asked".into());
             }
             Event::PositionsTold(count) => {
                 self.account.told_positions(*count, instant);

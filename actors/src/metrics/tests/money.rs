@@ -1,4 +1,4 @@
-//! Profit and loss in `/metrics`: what the journal counted, while the gateway has told the account lately, and nothing else.
+//! Profit and loss in `/metrics`: what the journal counted, while the gateway has reported the account lately, and nothing else.
 
 use super::*;
 use crate::domain::profit::{Figures, PaperFigures};

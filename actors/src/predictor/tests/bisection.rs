@@ -191,7 +191,7 @@ async fn the_failure_says_what_the_model_said_to_the_row_alone() {
 }
 
 #[actix::test]
-async fn a_model_that_refuses_everything_is_asked_a_few_times_and_as_before_when_it_is_well() {
+async fn a_model_that_refuses_everything_is_asked_a_few_times() {
     let harness = Harness::new(0..200);
     for _ in 0..3 {
         let (kinds, requests) = harness.cycle(200).await;
@@ -218,7 +218,7 @@ async fn many_bad_rows_are_found_within_the_bound_of_a_cycle() {
 }
 
 #[actix::test]
-async fn the_time_runs_out_over_the_halves_and_the_next_cycle_goes_on_from_there() {
+async fn the_next_cycle_goes_on_with_the_halves() {
     let deadline = Duration::from_millis(700);
     let harness = Harness::with([37], |config| config.deadline = deadline);
     harness.model.lock().unwrap().delay = Duration::from_millis(200);
@@ -240,7 +240,7 @@ async fn the_time_runs_out_over_the_halves_and_the_next_cycle_goes_on_from_there
 }
 
 #[actix::test]
-async fn an_answer_with_a_row_missing_makes_the_model_doubtful_and_is_not_asked_in_halves() {
+async fn an_answer_without_a_row_is_not_asked_in_halves() {
     let harness = Harness::new([7]);
     harness.model.lock().unwrap().drops = true;
     for _ in 0..5 {

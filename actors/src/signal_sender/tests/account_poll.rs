@@ -150,7 +150,7 @@ async fn without_a_handshake_or_while_stopping_or_in_dry_run_nothing_is_asked() 
 }
 
 #[actix::test]
-async fn an_empty_list_that_proves_nothing_is_believed_for_money_if_no_profit_is_open() {
+async fn an_empty_list_is_believed_if_no_profit_is_open() {
     let gateway = Gateway::start(|all| vec![newest(all).fill(1)]);
     let running = Setup { kind: DialectKind::Envelope, ..POLLED }.start(&gateway.address);
     for (equity, count) in [(1_000.0, Some(0)), (990.0, None)] {

@@ -31,7 +31,7 @@ pub(super) fn told(running: &Running) -> (Vec<Option<f64>>, Vec<Option<usize>>) 
 }
 
 #[actix::test]
-async fn what_the_gateway_tells_of_the_account_is_reported_and_what_it_does_not_as_well() {
+async fn what_the_gateway_says_of_the_account_is_reported() {
     let gateway = Gateway::start(|all| vec![newest(all).fill(1)]);
     let running = limited(Limits { loss_pct_per_day_max: 50.0, ..Limits::default() }).start(&gateway.address);
     gateway.account().equity = 1_234.5;
@@ -97,7 +97,7 @@ async fn a_wall_clock_that_jumped_makes_the_handshake_due_again() {
 }
 
 #[actix::test]
-async fn a_gateway_that_is_silent_about_positions_is_sent_nothing_until_it_shakes_hands_again() {
+async fn a_gateway_silent_about_positions_needs_a_new_handshake() {
     let gateway = Gateway::start(|all| vec![newest(all).fill(1)]);
     let running = V43.start(&gateway.address);
     gateway.account().positions = None;

@@ -133,7 +133,7 @@ fn what_paper_did_has_a_line_of_its_own() {
 #[test]
 fn a_hold_says_so_and_a_failure_names_its_kind() {
     let hold = DecisionRow { probabilities: Some([0.1, 0.8, 0.1]), action: Some("HOLD".into()), ..row() };
-    has(&hold, &["EURUSD  HOLD\n", "HOLD has the highest probability"]);
+    has(&hold, &["EURUSD  HOLD\n", "HOLD has the highest odds"]);
     let failed = DecisionRow {
         action: None,
         probabilities: None,

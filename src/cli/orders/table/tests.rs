@@ -1,9 +1,7 @@
 //! The table: its columns, the words for a position, and what is cut.
 
-use super::{
-    fixtures::{BAR, ID, filled},
-    *,
-};
+use super::*;
+use crate::tools::account::fixtures::{BAR, ID, filled};
 use sentinel_actors::domain::order_state::OrderState;
 
 #[test]

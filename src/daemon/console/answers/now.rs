@@ -145,7 +145,7 @@ fn next_bar(facts: &Facts, newest_close_s: i64, now_s: i64) -> Option<i64> {
     (close_s > now_s && is_open).then_some(close_s)
 }
 
-/// What is open is worth what the gateway told, and nothing is known of that while it tells nothing.
+/// What is open is worth what the gateway reported, and nothing is known of that while it reports nothing.
 fn as_told(live: &mut Today, told: &AccountHealth) {
     live.seen_ms = live.seen_ms.max(told.told_at.map(millis));
     if let Some(trouble) = told.trouble.as_ref().filter(|_| live.open.amount.is_some()) {

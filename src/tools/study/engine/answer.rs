@@ -7,7 +7,7 @@ use crate::tools::study::{
 };
 use sentinel_actors::domain::fill::Costs;
 
-/// Trades outside that an advice needs.
+/// Trades outside that advice needs.
 const TRADES: u64 = 100;
 /// And in each fold.
 const TRADES_FOLD: u64 = 30;
@@ -21,7 +21,7 @@ const ENOUGH: [&str; 2] = ["trades", "trades_per_fold"];
 const CHANCE: [&str; 4] = ["net_points", "dsr", "p_value", "choice"];
 const LOOK_AHEAD: &str = "look_ahead";
 
-/// What an advice rests on.
+/// What advice rests on.
 pub struct Evidence<'a> {
     /// `model.trained_until`
     pub trained_until: Option<i64>,

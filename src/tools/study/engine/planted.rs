@@ -149,7 +149,7 @@ fn noise_gets_no_advice_though_it_has_the_trades() {
     let said = format!("{counted} of {seeds} with trades: {above_zero} above 0, {small_p} with a small p");
     assert!(is_most(counted, seeds), "{said}");
     assert!(advised.len() * 20 <= counted, "advice on noise of seeds {advised:?}");
-    // Chance meets each of these two alone as often as their level says; an advice needs all conditions.
+    // Chance meets each of these two alone as often as their level says; advice needs all conditions.
     assert!(above_zero * 10 <= counted && small_p * 8 <= counted, "{said}");
 }
 

@@ -58,7 +58,7 @@ pub fn read(path: &Path, symbol: &str) -> Result<OddsFile, BadFile> {
     let places = COLUMNS.map(|name| place(&name).unwrap_or_default());
     let (mut odds, mut lines, mut others) = (Vec::new(), HashMap::new(), 0);
     for (line, text) in rows {
-        let values: Vec<&str> = csv::fields(text).collect();
+        let values: Vec<&str> = fields(text).collect();
         if values.len() != names.len() {
             return Err(at(line, format!("{} fields, and the header has {}", values.len(), names.len())));
         }

@@ -9,8 +9,8 @@ use super::{Recipe, functions::Functions};
 use crate::tools::{
     progress::Progress,
     replay::{
-        core::Functions as OfReplay,
         features::same,
+        recompute::Functions as OfReplay,
         window::{Found as InArchive, find_window},
     },
     study::{

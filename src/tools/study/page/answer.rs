@@ -16,7 +16,7 @@ pub(super) fn head(report: &Report) -> Markup {
         @if report.costs.is_frictionless {
             div.verdict.bad {
                 "Frictionless: nothing was charged"
-                small { "No one trades like this. With --frictionless there is never an advice, and every plot is marked." }
+                small { "No one trades like this. With --frictionless no advice is given, and every plot is marked." }
             }
         }
         p.soft {

@@ -12,7 +12,7 @@ pub(super) fn costs(report: &Report) -> Markup {
         section {
             h2 { "Costs and rules" }
             @if costs.is_frictionless {
-                p { b { "None: --frictionless." } " The figures of this page are no results." }
+                p { b { "None: --frictionless." } " The figures of this page do not count as results." }
             } @else {
                 (charged(costs))
             }

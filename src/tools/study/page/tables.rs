@@ -1,4 +1,4 @@
-//! The table of months, and what an advice needs.
+//! The table of months, and what advice needs.
 
 use super::text::{self, NOT_DEFINED, count};
 use crate::tools::study::result::{Condition, Month, Report};
@@ -61,13 +61,13 @@ fn cell(points: f64, trades: u64) -> Markup {
 
 /// What the conditions are.
 pub(super) fn conditions_note() -> Markup {
-    html! { "Only if all of these hold is there an advice. One that fails is no proof against the model: it may be too few trades." }
+    html! { "Advice is given only if all of these hold. One that fails is no proof against the model: it may be too few trades." }
 }
 
 /// Each condition, what was needed and what was found.
 pub(super) fn conditions(report: &Report) -> Markup {
     html! {
-        div.card tabindex="0" role="region" aria-label="what an advice needs" {
+        div.card tabindex="0" role="region" aria-label="what advice needs" {
             table.stacked {
                 thead { tr { th {} th { "condition" } th { "needed" } th.n { "found" } } }
                 tbody {

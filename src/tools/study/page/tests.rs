@@ -1,4 +1,4 @@
-//! The page of an advice, of no advice and of nothing: small, still, escaped.
+//! The page of advice, of no advice and of nothing: small, still, escaped.
 
 mod sample;
 
@@ -13,7 +13,7 @@ const HOSTILE: &str = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>
 fn the_answer_comes_first() {
     let (advice, none) = (page(&advice()), page(&none()));
     for (page, mark, what) in [
-        (&advice, "verdict good\">✓ BUY and SELL above 0.45 (trading.threshold)<small>after the training", "an advice"),
+        (&advice, "verdict good\">✓ BUY and SELL above 0.45 (trading.threshold)<small>after the training", "advice"),
         (&none, "verdict none\">○ No threshold is better than chance here<small>lower bound", "no advice"),
     ] {
         let at = page.find(mark).unwrap_or_else(|| panic!("{what}"));
@@ -26,7 +26,7 @@ fn the_answer_comes_first() {
         "Where the trades lie",
         "Month by month",
         "Chosen before, judged after",
-        "What an advice needs",
+        "What advice needs",
         "Costs and rules",
         "How often these bars",
         "What no check can see",

@@ -10,7 +10,7 @@ use crate::tools::{
 };
 use maud::{Markup, html};
 
-/// Fewer trades say little, and an advice does not take fewer of a fold.
+/// Fewer trades say little, and advice does not take fewer of a fold.
 const TRADES_FEW: u64 = 30;
 /// Wanted distances between thresholds below which the number of trades is written.
 const TICKS: f64 = 6.0;

@@ -12,9 +12,9 @@ pub struct Answer {
     pub verdict: Verdict,
     /// Whether chance is excluded as far as a study can.
     pub is_advice: bool,
-    /// Of an advice: the value for `trading.threshold`, above which the daemon sends a BUY and a SELL.
+    /// Of advice: the value for `trading.threshold`, above which the daemon sends a BUY and a SELL.
     pub threshold: Option<f64>,
-    /// All that an advice needs, met or not.
+    /// All that advice needs, met or not.
     #[serde(rename = "gates")] // as `study.json` has it since its schema 1
     pub conditions: Vec<Condition>,
 }
@@ -23,7 +23,7 @@ pub struct Answer {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// Everything that an advice needs is met.
+    /// Everything that advice needs is met.
     Advice,
     /// There was enough to judge by, and chance does as well.
     NoBetterThanChance,
@@ -31,7 +31,7 @@ pub enum Verdict {
     NotJudged,
 }
 
-/// One condition of an advice.
+/// One condition of advice.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Condition {
     /// `trained_until`, `bars`, `trades`, `trades_per_fold`, `net_points`, `dsr`, `p_value`, `costs`, `choice` or `look_ahead`.

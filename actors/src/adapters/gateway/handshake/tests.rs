@@ -53,7 +53,7 @@ fn pong(ahead_s: f64) -> impl FnOnce(&Value) -> Value + Send + 'static {
 }
 
 #[actix::test]
-async fn each_dialect_sends_its_own_harmless_request() {
+async fn each_dialect_sends_its_own_harmless_query() {
     let (result, request) = shake(DialectKind::V43, pong(0.0)).await;
     assert_eq!(request["action"], "PING");
     assert!(result.unwrap().clock_skew_ms.unwrap().abs() < 1_000);
@@ -72,7 +72,7 @@ async fn each_dialect_sends_its_own_harmless_request() {
 }
 
 #[actix::test]
-async fn a_dialect_without_a_harmless_request_sends_nothing() {
+async fn a_dialect_without_a_harmless_query_sends_nothing() {
     let dialect = dialect(DialectKind::OrderSend, DialectParams::default());
     let error = run(&*dialect, &Peer::plain("tcp://127.0.0.1:9"), DEADLINE, &SystemClock).await.unwrap_err();
     assert_eq!(error.kind(), "no_handshake");

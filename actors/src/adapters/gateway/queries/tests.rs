@@ -80,7 +80,7 @@ fn positions_have_many_spellings() {
 }
 
 #[test]
-fn what_is_told_of_a_positions_money_is_read_and_the_rest_is_not_told() {
+fn a_positions_money_is_read_as_far_as_it_is_reported() {
     let position = json!({"ticket": 5, "symbol": "EURUSDm", "type": "SELL", "volume": 0.1});
     let held = |more: Value| {
         let mut entry = position.clone();

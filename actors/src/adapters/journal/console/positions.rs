@@ -2,7 +2,7 @@
 
 use super::{
     ConsoleReader, Ledgers, Money, ReadError, money, price,
-    told::{currency, listed},
+    reported::{currency, listed},
 };
 use crate::adapters::journal::paper::{COLUMNS, PaperRow, paper_row};
 use rusqlite::{Connection, Row};
@@ -71,7 +71,7 @@ impl ConsoleReader {
                         source: Some("gateway".into()),
                         ..Money::default()
                     },
-                    None => Money::unknown("the gateway does not tell it"),
+                    None => Money::unknown("the gateway does not report it"),
                 };
                 rows.push(PositionShown {
                     ledger: "live",

@@ -123,7 +123,7 @@ fn a_bar_shows_the_most_telling_of_its_decisions() {
             (HOUR, "suppressed", None),
         ]
     );
-    assert_eq!(page.rows[5].rule.as_deref(), Some("dry run: the order is built and logged, not sent (trading.live)"));
+    assert_eq!(page.rows[5].rule.as_deref(), Some("the order is built and logged, not sent (trading.live)"));
     assert_eq!(page.rows[5].paper.as_ref().unwrap().reason.as_deref(), Some("cooldown"));
     assert_eq!(
         page.rows[0].paper.as_ref().map(|paper| (paper.mark, paper.order_id.as_deref())),

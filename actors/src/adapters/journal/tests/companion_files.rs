@@ -54,7 +54,7 @@ fn every_file_is_its_users_alone_and_older_ones_become_so() {
 }
 
 #[test]
-fn an_outcome_that_was_kept_is_in_the_journal_before_a_start_takes_the_order_for_unknown() {
+fn a_start_reads_kept_outcomes_before_it_judges_orders() {
     for (answer, state) in [
         (filled(), OrderState::Filled),
         (Some(Outcome::Rejected { reason: "no money".into() }), OrderState::Rejected),

@@ -20,7 +20,7 @@ fn names() -> Vec<(InstrumentKey, Symbol)> {
     vec![(InstrumentKey::of("EURUSDm"), Symbol::new("EURUSD"))]
 }
 
-/// A cycle in which the gateway told balance and positions together; their profits make the equity.
+/// A cycle in which the gateway reported balance and positions together; their profits make the equity.
 fn look(store: &mut Store, at: Duration, balance: f64, positions: &[HeldPosition]) {
     let profit: f64 = positions.iter().filter_map(HeldPosition::net_profit).sum();
     let told = AccountSnapshot {

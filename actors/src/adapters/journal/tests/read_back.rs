@@ -26,7 +26,7 @@ fn opposite(store: &mut Store, symbol: &str, mode: crate::domain::position::Acco
 }
 
 #[test]
-fn a_close_is_known_by_our_order_by_a_person_or_by_a_netting_account_and_by_nothing_else() {
+fn only_three_things_prove_a_close() {
     use crate::domain::position::AccountMode::{Hedging, Netting};
     let disk = Disk::new();
     let mut store = disk.open();

@@ -153,7 +153,7 @@ fn old_journal(disk: &Disk, version: usize) {
 }
 
 #[test]
-fn journals_of_all_earlier_versions_are_brought_up_to_date_and_keep_what_they_have() {
+fn journals_of_all_earlier_versions_are_brought_up_to_date() {
     for found in 1..schema::MIGRATIONS.len() {
         let disk = Disk::new();
         old_journal(&disk, found);

@@ -43,7 +43,7 @@ fn positions_are_asked_for_once_a_cycle_and_only_if_somebody_wants_them() {
 }
 
 #[test]
-fn a_gateway_that_does_not_answer_is_sent_nothing_and_not_asked_again_in_the_cycle() {
+fn a_silent_gateway_is_asked_once_a_cycle() {
     let limits = Limits { positions_max: 1, ..Limits::default() };
     let (mut manager, book) = (manager_with(limits), Book::default());
     let mut gateway = Gateway { positions: Err(Suppression::Handshake), ..filling() };

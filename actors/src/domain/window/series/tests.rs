@@ -118,7 +118,7 @@ fn what_lies_far_apart_is_searched_within_bounds() {
 }
 
 #[test]
-fn any_price_beyond_the_limit_is_a_jump_and_one_at_the_limit_is_none() {
+fn only_a_price_beyond_the_limit_is_a_jump() {
     let jumps = |bar: Bar, limit| jump(&[flat(0), Bar { open_time: HOUR, ..bar }, flat(2 * HOUR)], limit).is_some();
     let one = flat(0);
     assert!(!jumps(Bar { close: 1.2, high: 1.2, ..one }, LIMIT));

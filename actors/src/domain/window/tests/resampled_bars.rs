@@ -67,7 +67,7 @@ fn it_stays_full_when_the_oldest_bars_lack_their_first_hours() {
 }
 
 #[test]
-fn an_hour_of_a_bar_that_forms_may_change_and_one_of_a_complete_bar_may_not() {
+fn only_an_hour_of_a_forming_bar_may_change() {
     let mut held = window(10, Interval::FourHours);
     held.merge(&let_in(&rows(0..7), Interval::FourHours), Some(7 * HOUR)).unwrap();
     let repaired = [row(5, 7.0), row(7, 1.0)];
@@ -90,7 +90,7 @@ fn with_the_bars_clock_the_newest_finer_bar_is_the_time() {
 }
 
 #[test]
-fn a_bar_of_a_day_that_ended_early_is_complete_at_its_edge_without_news() {
+fn a_bar_of_a_short_day_is_complete_at_its_edge() {
     let mut calendar = Calendar::always();
     calendar.close("1970-01-01 20:00..1970-01-02 00:00".parse().unwrap());
     let mut held = BarWindow::new(10, Interval::OneDay, Arc::new(calendar));
@@ -134,7 +134,7 @@ fn a_gap_is_seen_only_in_complete_bars_among_the_newest() {
 }
 
 #[test]
-fn a_jump_of_an_hour_is_found_in_the_bar_that_is_made_of_it() {
+fn a_jump_of_an_hour_is_found_in_its_bar() {
     let mut held = window(2, Interval::FourHours);
     let mut bars = rows(0..16);
     bars[9] = row(9, 100.0);

@@ -1,4 +1,4 @@
-//! Made-up but plausible reports: with an advice, and without one.
+//! Made-up but plausible reports: with advice, and without one.
 
 use crate::tools::study::{
     result::*,
@@ -59,7 +59,7 @@ fn equity(times: &[i64], nets: &[f64]) -> Vec<EquityPoint> {
     times.iter().zip(nets).map(point).collect()
 }
 
-/// An advice.
+/// Advice.
 pub fn advice() -> Report {
     static REPORT: LazyLock<Report> = LazyLock::new(|| report(12.0));
     REPORT.clone()

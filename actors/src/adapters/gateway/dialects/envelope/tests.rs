@@ -152,7 +152,7 @@ proptest! {
 }
 
 #[test]
-fn a_close_is_confirmed_by_a_word_or_by_its_ticket_and_by_nothing_less() {
+fn a_close_is_confirmed_by_a_word_or_its_ticket() {
     let close = Order { closes: Some(5), ..order() };
     let request: Value =
         serde_json::from_slice(&envelope(None).close_position(&close, 5, Duration::from_secs(1)).unwrap()).unwrap();

@@ -249,7 +249,7 @@ fn two_voices_are_unknown() {
 }
 
 #[test]
-fn our_own_id_is_ours_in_every_spelling_and_another_beside_it_makes_the_reply_anothers() {
+fn our_own_id_is_ours_in_every_spelling() {
     for id in [
         "00000000-0000-0000-0000-000000000007",
         "{00000000-0000-0000-0000-000000000007}",

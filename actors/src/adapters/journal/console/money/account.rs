@@ -1,10 +1,10 @@
-//! What the gateway told of the account, with what paper began, and steps of the balance.
+//! What the gateway reported of the account, with what paper began, and steps of the balance.
 
 use crate::adapters::journal::account_snapshots::newest_told;
 use rusqlite::{Connection, OptionalExtension, Row};
 use serde::Serialize;
 
-/// What the gateway told last.
+/// What the gateway reported last.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[allow(missing_docs)]
 pub struct AccountTold {

@@ -141,7 +141,7 @@ pub(in super::super) fn of_ticket(
         return Ok(None);
     }
     let ended_ms = brought.iter().rev().find(|it| it.is_trade).map(|it| it.at_ms);
-    let currency = super::super::told::currency(connection, account)?;
+    let currency = super::super::reported::currency(connection, account)?;
     Ok(Some((sum(&brought.iter().collect::<Vec<_>>(), currency.as_deref(), "gateway"), ended_ms)))
 }
 
@@ -224,7 +224,7 @@ pub(super) fn book(connection: &Connection, of: &Ledgers, from_ms: i64) -> rusql
     let no_live = of
         .no_live
         .map(str::to_owned)
-        .or_else(|| (!is_told).then(|| "the gateway has told neither balance nor equity".to_owned()));
+        .or_else(|| (!is_told).then(|| "the gateway has reported neither balance nor equity".to_owned()));
     let has_traded = account::paper_start(connection, &of.account)?.is_some();
     let no_paper = of.no_paper.or((!has_traded).then_some("nothing was traded on paper")).map(str::to_owned);
     // Of two sources of one result the better one counts, which is the later one in the alphabet.

@@ -4,7 +4,7 @@ use super::{
     Ledgers, Money,
     book::{Book, of_paper},
 };
-use crate::adapters::journal::console::told;
+use crate::adapters::journal::console::reported;
 use rusqlite::{Connection, OptionalExtension, Row};
 
 /// What the open positions at the gateway are worth, and when their list changed last.
@@ -12,17 +12,17 @@ pub(super) fn live(connection: &Connection, book: &Book, of: &Ledgers) -> rusqli
     if let Some(why) = &book.no_live {
         return Ok((Money::unknown(why.clone()), None));
     }
-    let Some((seen_ms, positions)) = told::listed(connection, &of.account)? else {
+    let Some((seen_ms, positions)) = reported::listed(connection, &of.account)? else {
         return Ok((Money::unknown("the gateway has not listed its positions"), None));
     };
-    let open = match positions.iter().map(told::Listed::net_profit).sum::<Option<f64>>() {
+    let open = match positions.iter().map(reported::Listed::net_profit).sum::<Option<f64>>() {
         Some(amount) => Money {
             amount: Some(amount + 0.0),
             unit: book.currency.clone(),
             source: Some("gateway".into()),
             ..Money::default()
         },
-        None => Money::unknown("the gateway does not tell the profit of each position"),
+        None => Money::unknown("the gateway does not report the profit of each position"),
     };
     Ok((open, Some(seen_ms)))
 }

@@ -3,7 +3,7 @@
 use super::{Entry, Exit, Ledger, OrderEvent, OrderShown};
 use crate::adapters::journal::{
     OrderRow, PaperRow,
-    console::{decisions, money, price, told},
+    console::{decisions, money, price, reported},
     explain,
     orders::{COLUMNS, order_row},
     paper as on_paper,
@@ -205,7 +205,7 @@ fn in_currency(connection: &Connection, orders: &mut [OrderShown]) -> rusqlite::
             continue;
         };
         if !units.contains_key(&order.account) {
-            units.insert(order.account.clone(), told::currency(connection, &order.account)?);
+            units.insert(order.account.clone(), reported::currency(connection, &order.account)?);
         }
         profit.unit = units.get(&order.account).cloned().flatten();
     }
@@ -219,7 +219,7 @@ fn list(
     told: Option<(&str, i64)>,
 ) -> rusqlite::Result<Option<(i64, HashSet<i64>)>> {
     let told_ms = told.filter(|(own, _)| *own == account).map(|(_, told_ms)| told_ms);
-    let listed = told::listed(connection, account)?;
+    let listed = reported::listed(connection, account)?;
     Ok(listed.map(|(at_ms, positions)| {
         (told_ms.map_or(at_ms, |told_ms| told_ms.max(at_ms)), positions.iter().map(|it| it.ticket).collect())
     }))

@@ -1,10 +1,10 @@
-//! What the gateway told last of the account: positions and currency.
+//! What the gateway reported last of the account: positions and currency.
 
 use crate::adapters::journal::{account_snapshots::newest_told, snapshot_row::SnapshotRow};
 use rusqlite::{Connection, OptionalExtension};
 use serde::Deserialize;
 
-/// A position as `account_snapshots.positions` has it. What the gateway does not tell is missing.
+/// A position as `account_snapshots.positions` has it. What the gateway does not report is missing.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Listed {
     pub ticket: i64,

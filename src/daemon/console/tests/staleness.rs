@@ -1,4 +1,4 @@
-//! What is old, and how the answers say so: the cycle that is due, and what the gateway told.
+//! What is old, and how the answers say so: the cycle that is due, and what the gateway reported.
 
 use super::*;
 use sentinel_actors::domain::schedule::Schedule;
@@ -76,7 +76,7 @@ async fn open_profit_is_as_told_and_unknown_while_the_gateway_tells_nothing() {
     );
     let silent: [(Event, &str); 3] = [
         (Event::GatewayChecked { trouble: Some("no reply".into()) }, "the gateway does not answer: no reply"),
-        (Event::AccountPollFailed, "did not tell account and positions"),
+        (Event::AccountPollFailed, "did not report account and positions"),
         (
             Event::PositionsChecked { trouble: Some("no list".into()), doubts: Vec::new() },
             "the gateway's list of positions cannot be read: no list",

@@ -1,4 +1,4 @@
-//! Whether the position of an order is open and what it brings: as the gateway told it, else as the journal counts it.
+//! Whether the position of an order is open and what it brings: as the gateway reported it, else as the journal counts it.
 
 use anyhow::Context;
 use sentinel_actors::{
@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 /// What is known of the accounts of a journal.
 #[derive(Debug, Default)]
-pub(in crate::cli) struct Holdings(HashMap<String, Account>);
+pub(crate) struct Holdings(HashMap<String, Account>);
 
 #[derive(Debug, Default)]
 struct Account {
@@ -30,12 +30,12 @@ struct Realised {
 
 /// The position that an order opened.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(in crate::cli) struct Standing {
+pub(crate) struct PositionState {
     /// `open`, `closed` or `unknown`.
     pub position: &'static str,
     /// Who says so: `gateway` or `journal`.
     pub told_by: &'static str,
-    /// What it brings now or brought, in the account's currency, if the gateway told it.
+    /// What it brings now or brought, in the account's currency, if the gateway reported it.
     pub profit: Option<f64>,
     /// `open`: it moves with the price; else where the figure is from.
     pub profit_source: Option<&'static str>,
@@ -43,7 +43,7 @@ pub(in crate::cli) struct Standing {
 
 impl Holdings {
     /// Of the accounts of these orders.
-    pub(in crate::cli) fn read(store: &Store, orders: &[OrderRow]) -> anyhow::Result<Self> {
+    pub(crate) fn read(store: &Store, orders: &[OrderRow]) -> anyhow::Result<Self> {
         let mut accounts = HashMap::new();
         for order in orders {
             if !accounts.contains_key(&order.account) {
@@ -55,13 +55,13 @@ impl Holdings {
     }
 
     /// The position of this order; `None` if it opened none.
-    pub(in crate::cli) fn of(&self, order: &OrderRow) -> Option<Standing> {
+    pub(crate) fn of(&self, order: &OrderRow) -> Option<PositionState> {
         if order.state != OrderState::Filled || order.closes.is_some() {
             return None;
         }
         let account = self.0.get(&order.account);
         let ticket = order.ticket.filter(|ticket| *ticket > 0);
-        let known = account.zip(ticket).and_then(|(account, ticket)| account.standing(order, ticket));
+        let known = account.zip(ticket).and_then(|(account, ticket)| account.state(order, ticket));
         Some(known.unwrap_or_else(|| by_journal(order)))
     }
 }
@@ -81,10 +81,10 @@ impl Account {
         Ok(Self { told_ms, held, realised })
     }
 
-    /// What the gateway told of it; `None` if that is nothing, or older than what the journal knows.
-    fn standing(&self, order: &OrderRow, ticket: i64) -> Option<Standing> {
-        let standing = |position, profit: Option<f64>, profit_source: Option<&'static str>| {
-            Some(Standing {
+    /// What the gateway reported of it; `None` if that is nothing, or older than what the journal knows.
+    fn state(&self, order: &OrderRow, ticket: i64) -> Option<PositionState> {
+        let state = |position, profit: Option<f64>, profit_source: Option<&'static str>| {
+            Some(PositionState {
                 position,
                 told_by: "gateway",
                 profit,
@@ -93,13 +93,13 @@ impl Account {
         };
         let told_ms = self.told_ms?;
         if let Some(held) = self.held.get(&ticket).filter(|_| order.closed_at_ms.is_none_or(|at| told_ms >= at)) {
-            return standing("open", held.net_profit(), Some("open"));
+            return state("open", held.net_profit(), Some("open"));
         }
         match self.realised.get(&ticket) {
-            Some(sum) if sum.is_closed => standing("closed", Some(sum.profit), Some(sum.source.as_str())),
+            Some(sum) if sum.is_closed => state("closed", Some(sum.profit), Some(sum.source.as_str())),
             _ if order.closed_at_ms.is_some() && order.is_close_known => None,
             // It is not in a list that was told after it was filled, and nobody saw it being closed.
-            _ if told_ms > order.updated_at_ms => standing("unknown", None, None),
+            _ if told_ms > order.updated_at_ms => state("unknown", None, None),
             _ => None,
         }
     }
@@ -107,25 +107,19 @@ impl Account {
 
 /// As the journal's fills count. A position that no longer counts because the other side was filled later may still be open on
 /// an account that keeps both: only the broker knows.
-fn by_journal(order: &OrderRow) -> Standing {
+fn by_journal(order: &OrderRow) -> PositionState {
     let position = match order.closed_at_ms {
         None => "open",
         Some(_) if order.is_close_known => "closed",
         Some(_) => "unknown",
     };
-    Standing { position, told_by: "journal", profit: None, profit_source: None }
-}
-
-/// `+12.50`, or `~-19.00` for an estimate.
-pub(super) fn profit(standing: &Standing) -> Option<String> {
-    let mark = if standing.profit_source == Some(Source::Estimated.as_str()) { "~" } else { "" };
-    standing.profit.map(|profit| format!("{mark}{profit:+.2}"))
+    PositionState { position, told_by: "journal", profit: None, profit_source: None }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::orders::table::fixtures::{BAR, ID, filled};
+    use crate::tools::account::fixtures::{BAR, ID, filled};
     use sentinel_actors::domain::{position::Position, side::Side};
 
     const FILLED_MS: i64 = BAR * 1_000;
@@ -147,7 +141,7 @@ mod tests {
     }
 
     fn word(holdings: &Holdings, order: &OrderRow) -> (&'static str, &'static str, Option<f64>) {
-        let Standing { position, told_by, profit, .. } = holdings.of(order).unwrap();
+        let PositionState { position, told_by, profit, .. } = holdings.of(order).unwrap();
         (position, told_by, profit)
     }
 
@@ -177,17 +171,5 @@ mod tests {
         assert_eq!(word(&told(FILLED_MS + 4, &[ticket], &[]), &closed).0, "closed", "the list is of before the close");
         assert_eq!(none.of(&OrderRow { closes: Some(7), ..filled(ID) }), None);
         assert_eq!(none.of(&OrderRow { state: OrderState::Rejected, ..filled(ID) }), None);
-    }
-
-    #[test]
-    fn an_estimate_is_marked() {
-        let standing = |profit_source| Standing {
-            position: "closed",
-            told_by: "gateway",
-            profit: Some(-19.0),
-            profit_source: Some(profit_source),
-        };
-        assert_eq!(profit(&standing("estimated")).as_deref(), Some("~-19.00"));
-        assert_eq!(profit(&standing("gateway")).as_deref(), Some("-19.00"));
     }
 }

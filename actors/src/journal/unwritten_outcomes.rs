@@ -40,14 +40,14 @@ impl Journal {
                     owed.is_kept = is_kept;
                     warn!(
                         stage = "journal", %client_order_id,
-                        "what became of the order is kept beside the journal until that can be written, by this daemon \
-                         or the next"
+                        "the order's outcome is saved next to the journal, and will be written to it as soon as possible, \
+                         at the latest after a restart"
                     );
                 }
                 Err(error) if !std::mem::replace(&mut owed.is_said, true) => {
                     error!(
                         stage = "journal", error = "journal", %client_order_id,
-                        "what became of the order can be written neither to the journal nor beside it: {error}"
+                        "cannot save the order's outcome, neither in the journal nor next to it: {error}"
                     );
                 }
                 Err(_) => {}

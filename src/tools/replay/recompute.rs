@@ -1,14 +1,14 @@
 //! Makes one decision again, by the functions that the actors use, and finds the first field that differs. Reads only the archive.
 
 pub use super::{
-    given::{Asked, Difference, Functions, Terms},
+    decision_inputs::{Asked, Difference, Functions, Terms},
     reasons::FROM_DATA,
 };
 
 use super::{
-    earlier::Earlier,
+    decision_inputs::difference,
+    earlier_orders::Earlier,
     features::features,
-    given::difference,
     reasons::decision,
     window::{Found, fault, find_window},
 };

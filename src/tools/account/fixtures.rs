@@ -1,11 +1,11 @@
-//! A filled order, for tests of what is printed.
+//! A filled order, for tests of what is known of it and how it is printed.
 
 use sentinel_actors::{adapters::journal::OrderRow, domain::order_state::OrderState};
 use uuid::Uuid;
 
-pub(in crate::cli::orders) const BAR: i64 = 1_795_356_000;
+pub(crate) const BAR: i64 = 1_795_356_000;
 
-pub(in crate::cli::orders) fn filled(id: &str) -> OrderRow {
+pub(crate) fn filled(id: &str) -> OrderRow {
     OrderRow {
         id: id.parse::<Uuid>().unwrap(),
         account: "demo".into(),
@@ -30,4 +30,4 @@ pub(in crate::cli::orders) fn filled(id: &str) -> OrderRow {
     }
 }
 
-pub(in crate::cli::orders) const ID: &str = "f20cfd40-3bf1-5e7f-b0ab-e952611bc0a1";
+pub(crate) const ID: &str = "f20cfd40-3bf1-5e7f-b0ab-e952611bc0a1";

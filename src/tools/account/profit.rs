@@ -1,16 +1,16 @@
-//! The figures of an account, as the journal has them.
+//! Profit and loss of an account, by period and symbol, as the journal has it.
 
 use sentinel_actors::{
-    adapters::journal::{Pair, PaperAccount, PaperProfit, Peak, Store, ToldAccount, open},
+    adapters::journal::{Pair, PaperProfit, PaperTotals, Peak, Store, ToldAccount, open},
     domain::profit::{Day, Source, cents, month_begin, week_begin},
 };
 use std::{collections::BTreeMap, time::Duration};
 
 /// An account.
 #[derive(Debug, Clone)]
-pub(super) struct Report {
+pub(crate) struct Report {
     pub account: String,
-    /// As the gateway told it last; `None` if it never did.
+    /// As the gateway reported it last; `None` if it never did.
     pub told: Option<ToldAccount>,
     /// What is open by symbol; `None` is a profit that is not told.
     pub open: Vec<(String, Option<f64>)>,
@@ -18,12 +18,12 @@ pub(super) struct Report {
     /// The equity that growth and drawdown are counted with; `None`: no look told all.
     pub whole_equity: Option<f64>,
     pub periods: Vec<Period>,
-    pub paper: Option<PaperAccount>,
+    pub paper: Option<PaperTotals>,
 }
 
 /// From a moment until now.
 #[derive(Debug, Clone)]
-pub(super) struct Period {
+pub(crate) struct Period {
     pub name: &'static str,
     /// Unix seconds.
     pub begin: i64,
@@ -37,7 +37,7 @@ pub(super) struct Period {
 
 /// By how much the equity grew.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Growth {
+pub(crate) struct Growth {
     /// When the equity was told that it is compared with, unix milliseconds.
     pub since_ms: i64,
     /// Without what is unexplained; `None` if that was long before the period began.
@@ -46,7 +46,7 @@ pub(super) struct Growth {
 
 /// What a symbol brought.
 #[derive(Debug, Clone)]
-pub(super) struct BySymbol {
+pub(crate) struct BySymbol {
     pub symbol: String,
     /// At the gateway; `None` if nothing was closed.
     pub live: Option<Live>,
@@ -56,7 +56,7 @@ pub(super) struct BySymbol {
 
 /// Signals whose trades have ended both at the gateway and on paper.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(super) struct Pairs {
+pub(crate) struct Pairs {
     pub signals: u32,
     /// Those of them whose trade on paper is not known in money.
     pub unpriced: u32,
@@ -67,7 +67,7 @@ pub(super) struct Pairs {
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(super) struct Live {
+pub(crate) struct Live {
     pub profit: f64,
     /// Positions, or parts of them, that were closed.
     pub closes: u32,
@@ -79,7 +79,7 @@ pub(super) struct Live {
 
 /// A part of it: without trades by hand, which the account on paper does not make.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(super) struct Own {
+pub(crate) struct Own {
     pub profit: f64,
     /// Positions of which all was closed.
     pub trades: u32,
@@ -90,7 +90,7 @@ impl Pairs {
     ///
     /// # Errors
     /// Why it is not known.
-    pub(super) fn live_minus_paper(&self) -> Result<f64, &'static str> {
+    pub(crate) fn live_minus_paper(&self) -> Result<f64, &'static str> {
         match self {
             Self { signals: 0, .. } => Err("no signal has ended on both"),
             Self { unpriced: 0, difference, .. } => Ok(cents(*difference)),
@@ -121,7 +121,7 @@ impl Period {
     }
 
     /// What was realised at the gateway.
-    pub(super) fn live(&self) -> Live {
+    pub(crate) fn live(&self) -> Live {
         let mut sum = Live::default();
         for live in self.symbols.iter().filter_map(|it| it.live) {
             sum.profit = cents(sum.profit + live.profit);
@@ -134,14 +134,14 @@ impl Period {
     }
 
     /// The signals of all symbols.
-    pub(super) fn pairs(&self) -> Pairs {
+    pub(crate) fn pairs(&self) -> Pairs {
         let mut sum = Pairs::default();
         self.symbols.iter().for_each(|it| sum.add(it.pairs));
         sum
     }
 
     /// What was realised on paper, in points only if it is of one symbol; `None` if nothing was.
-    pub(super) fn paper(&self) -> Option<PaperProfit> {
+    pub(crate) fn paper(&self) -> Option<PaperProfit> {
         let mut all = self.symbols.iter().filter_map(|it| it.paper.as_ref());
         let first = PaperProfit { symbol: "all".into(), ..all.next()?.clone() };
         Some(all.fold(first, |sum, it| PaperProfit {
@@ -155,7 +155,7 @@ impl Period {
 }
 
 impl Report {
-    pub(super) fn read(store: &Store, account: &str, now: Duration) -> anyhow::Result<Self> {
+    pub(crate) fn read(store: &Store, account: &str, now: Duration) -> anyhow::Result<Self> {
         let told = store.told_account(account)?;
         let held = told.as_ref().and_then(|told| told.positions.as_deref()).unwrap_or_default();
         let now_s = i64::try_from(now.as_secs())?;
@@ -178,12 +178,12 @@ impl Report {
         })
     }
 
-    pub(super) fn has_paper(&self) -> bool {
+    pub(crate) fn has_paper(&self) -> bool {
         self.paper.is_some() || self.periods.iter().any(|period| period.paper().is_some())
     }
 
     /// For who asks about the account on paper only.
-    pub(super) fn leave_out_live(&mut self) {
+    pub(crate) fn leave_out_live(&mut self) {
         (self.told, self.peak) = (None, None);
         self.open.clear();
         for period in &mut self.periods {
@@ -195,7 +195,7 @@ impl Report {
     }
 
     /// How far the equity is below its highest, a ratio.
-    pub(super) fn drawdown(&self) -> Option<f64> {
+    pub(crate) fn drawdown(&self) -> Option<f64> {
         self.peak?.drawdown(self.whole_equity?)
     }
 }
