@@ -246,24 +246,20 @@ impl Journal {
             return;
         }
         self.pruned_at = Some(now);
-        match self.with_store(|store, config| store.prune(now, Keep::new(config.keep))) {
-            Ok(Pruned { rows, paper, others }) => {
-                if rows > 0 {
-                    info!(rows, "deleted old rows from the journal");
-                }
-                let faults =
-                    paper.iter().map(|error| ("paper", error)).chain(others.iter().map(|error| ("journal", error)));
-                for (name, error) in faults {
-                    self.config.metrics.dropped(ActorName::Journal, DropReason::Invalid, 1);
-                    error!(
-                        stage = "journal",
-                        error = name,
-                        "old rows cannot be deleted: {error}. It is tried again in a day; orders do not depend on it"
-                    );
-                }
-            }
-            // Said by `with_store`.
-            Err(_) => {}
+        // Its fault is said by `with_store`.
+        let pruned = self.with_store(|store, config| store.prune(now, Keep::new(config.keep)));
+        let Ok(Pruned { rows, paper, others }) = pruned else { return };
+        if rows > 0 {
+            info!(rows, "deleted old rows from the journal");
+        }
+        let faults = paper.iter().map(|error| ("paper", error)).chain(others.iter().map(|error| ("journal", error)));
+        for (name, error) in faults {
+            self.config.metrics.dropped(ActorName::Journal, DropReason::Invalid, 1);
+            error!(
+                stage = "journal",
+                error = name,
+                "old rows cannot be deleted: {error}. It is tried again in a day; orders do not depend on it"
+            );
         }
     }
 }

@@ -3,7 +3,7 @@
 //! before it asks a model, of as many bars, as they are and made of finer ones: together with the study it has to stay below the
 //! same bounds. `SENTINEL_BENCH_BARS` is another number of bars than a million.
 
-#![allow(clippy::unwrap_used, missing_docs)] // a failing bench panics
+#![allow(clippy::panic, clippy::unwrap_used, missing_docs)] // a failing bench panics
 #![allow(clippy::print_stdout)] // its figures
 
 mod measured;

@@ -115,8 +115,8 @@ impl From<&Pair> for Pairs {
 }
 
 impl Period {
-    /// When the gateway told the account last, unix milliseconds, if nobody knows what was realised.
-    pub(super) fn untold_since_ms(&self) -> Option<i64> {
+    /// When the gateway reported the account last, unix milliseconds, if nobody knows what was realised.
+    pub fn untold_since_ms(&self) -> Option<i64> {
         self.silent_since_ms.filter(|_| self.symbols.iter().all(|it| it.live.is_none()))
     }
 

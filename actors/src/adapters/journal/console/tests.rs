@@ -336,7 +336,7 @@ fn the_life_of_a_paper_order_is_in_the_order_of_its_times() {
          VALUES ('{id}', '{ACCOUNT}', 'EURUSD', 'EURUSDm', 'm', {MONDAY}, 'BUY', 0.1, 0, 0, 0.7, 1.1, 5, 1, {MONDAY}, 1.1, 'next_open',
            {MONDAY}, 1, 1.1, {MONDAY} + {HOUR}, 1.2, 'bar', 'take_profit', 0, 10, {MONDAY}000 + 58000, {MONDAY}000 + 60000);"
     ));
-    let events = journal.reader.order_story(id).unwrap().unwrap().events;
+    let events = journal.reader.order_story(id, None).unwrap().unwrap().events;
     let events: Vec<_> = events.iter().map(|it| (it.state.as_str(), it.at_ms - MONDAY * 1_000)).collect();
     assert_eq!(
         events,
