@@ -96,14 +96,16 @@ fn imports_run_one_way() {
 }
 
 /// Adapters that use another one, and which. What is used is shared by all, and no system of its own.
-const SHARED_BY_ADAPTERS: [(&str, &[&str]); 7] = [
+const SHARED_BY_ADAPTERS: [(&str, &[&str]); 8] = [
     ("eodhd", &["json"]),
     ("mlflow", &["json"]),
     ("gateway", &["json"]),
     ("journal", &["fail_points"]),
     ("prometheus", &["endpoint"]),
     ("deadman", &["http", "json"]),
-    ("etcd", &["http", "json"]),
+    ("etcd", &["http", "json", "patient_file"]),
+    // The certificate and key of a client are files.
+    ("http", &["patient_file"]),
 ];
 
 #[test]
