@@ -31,7 +31,7 @@ use reader::ReaderThread;
 pub use security::SAFE_HEADERS;
 use sentinel_actors::{
     domain::clock::Clock,
-    messages::NotePress,
+    messages::{NotePress, Telemetry},
     metrics::{GetHealth, GetMetrics},
 };
 use std::{
@@ -60,6 +60,8 @@ pub struct Deps {
     pub metrics: Recipient<GetMetrics>,
     /// Journal: who pressed a button.
     pub press: Recipient<NotePress>,
+    /// Counts what was pressed.
+    pub telemetry: Telemetry,
     /// Wall clock.
     pub clock: Arc<dyn Clock>,
     /// What does not change while the daemon runs.

@@ -92,6 +92,11 @@ pub enum Event {
     TicksMissed(u64),
     /// Scheduler: the wall clock moved by 2 s or more relative to the monotonic clock since the last cycle.
     ClockStepped,
+    /// console: a person halted or resumed.
+    ConsolePressed {
+        /// Whether orders were halted.
+        is_halt: bool,
+    },
     /// Deadman: a ping ended.
     DeadmanPinged {
         /// Whether it was answered with 2xx.
@@ -218,14 +223,15 @@ pub enum Event {
 }
 
 impl Event {
-    /// The actor that reports the event. Application and Deadman have no label of their own, so their events count as the
-    /// Scheduler's, and the Archivist's as the Journal's.
+    /// The actor that reports the event. Application, console and Deadman have no label of their own, so their events count as
+    /// the Scheduler's, and the Archivist's as the Journal's.
     pub const fn teller(&self) -> ActorName {
         match self {
             Self::ActorStarted(name) | Self::ActorRestarted(name) => *name,
             Self::ActorsPinged(_)
             | Self::TicksMissed(_)
             | Self::ClockStepped
+            | Self::ConsolePressed { .. }
             | Self::DeadmanPinged { .. }
             | Self::CycleStarted { .. }
             | Self::CycleGuarded { .. }

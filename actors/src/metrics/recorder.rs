@@ -185,6 +185,10 @@ impl Recorder {
             Event::JournalChanged { .. } | Event::BarsArchived { .. } => self.disk_written(event),
             Event::MoneyCounted(money) => self.money = Some((**money).clone()),
             Event::PaperCounted(paper) => self.paper = Some((**paper).clone()),
+            Event::ConsolePressed { is_halt } => {
+                let action = if *is_halt { "halt" } else { "resume" };
+                self.metrics.console_presses_total.with_label_values(&[action]).inc();
+            }
             Event::DeadmanPinged { is_ok } => {
                 let outcome = if *is_ok { "ok" } else { "failed" };
                 self.metrics.deadman_pings_total.with_label_values(&[outcome]).inc();

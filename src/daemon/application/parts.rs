@@ -87,6 +87,7 @@ pub(super) fn open_console(settings: &Resolved, metrics: &Metrics, shared: &Shar
         health: metrics.actor.clone().recipient(),
         metrics: metrics.actor.clone().recipient(),
         press: shared.journal.clone().recipient(),
+        telemetry: metrics.telemetry.clone(),
         clock: shared.clock.clone(),
         facts: Arc::new(facts),
     };

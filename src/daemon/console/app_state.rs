@@ -12,7 +12,7 @@ use actix::Recipient;
 use sentinel_actors::{
     adapters::prometheus::Format,
     domain::clock::Clock,
-    messages::NotePress,
+    messages::{NotePress, Telemetry},
     metrics::{GetHealth, GetMetrics},
 };
 use std::{sync::Arc, time::Duration};
@@ -23,6 +23,7 @@ pub(super) struct AppState {
     pub health: SharedRequest<GetHealth>,
     pub metrics: SharedRequest<GetMetrics>,
     pub press: Recipient<NotePress>,
+    pub telemetry: Telemetry,
     pub clock: Arc<dyn Clock>,
     pub halt: HaltWatch,
     /// Held while the kill switch is changed, so that no halt comes between a resume's last look and its removal.
@@ -34,12 +35,13 @@ pub(super) struct AppState {
 impl AppState {
     /// Asks nothing yet.
     pub fn new(deps: Deps, deadline: Duration, thread: ReaderThread) -> Self {
-        let Deps { health, metrics, press, clock, facts } = deps;
+        let Deps { health, metrics, press, telemetry, clock, facts } = deps;
         let text = GetMetrics { format: Format::Text, is_gzipped: false };
         Self {
             health: SharedRequest::new(health, GetHealth, deadline),
             metrics: SharedRequest::new(metrics, text, deadline),
             press,
+            telemetry,
             clock,
             halt: HaltWatch::new(facts.halt_file.clone(), facts.failures_max, facts.started),
             changing: tokio::sync::Mutex::new(()),

@@ -22,7 +22,7 @@ use sentinel_actors::{
         journal::{Button, Press},
         sanitize::{is_hidden, one_line},
     },
-    messages::NotePress,
+    messages::{Event, NotePress},
 };
 use serde::{Deserialize, de::DeserializeOwned};
 use std::{
@@ -133,6 +133,7 @@ async fn make_halt(app: web::Data<AppState>, path: PathBuf, who: String, reason:
         failed(&format!("not known to be halted: {error}"))
     })?;
     tracing::warn!(who, reason, "halted from the console: no order is sent");
+    app.telemetry.report(Event::ConsolePressed { is_halt: true });
     let at = made.at().unwrap_or_else(|| app.clock.now());
     // At once, but nobody waits for a slow disk to hear that orders are stopped.
     let syncing = spawn_blocking(move || made.sync());
@@ -192,6 +193,7 @@ async fn end_halt(app: web::Data<AppState>, path: PathBuf, who: String, generati
         }
     }
     tracing::warn!(who, "resumed from the console: orders may be sent again");
+    app.telemetry.report(Event::ConsolePressed { is_halt: false });
     // Only now: a resume that was not carried out starts no count again.
     note(&app, pressed(Button::Resume)).await.map_err(|error| {
         tracing::error!(who, error, "the count of failed orders in a row was not started again");

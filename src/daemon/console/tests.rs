@@ -18,7 +18,7 @@ use sentinel_actors::{
         build_info::BuildInfo, calendar::Calendar, cluster::Unguarded, drift::Drift, instrument::Symbol,
         interval::Interval, journal::JournalError,
     },
-    messages::Backlog,
+    messages::{Backlog, Event},
     metrics::{Config, MetricsActor},
 };
 use std::{fs, path::Path};
@@ -130,6 +130,10 @@ fn metrics() -> actix::Addr<MetricsActor> {
     MetricsActor::new(config).unwrap().start()
 }
 
+fn telemetry(metrics: &actix::Addr<MetricsActor>) -> Telemetry {
+    metrics.clone().recipient::<Event>().into()
+}
+
 impl World {
     fn new(setup: &Setup) -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -155,6 +159,7 @@ impl World {
             health: metrics.clone().recipient(),
             metrics: metrics.clone().recipient(),
             press: keeper.recipient(),
+            telemetry: telemetry(&metrics),
             clock: Arc::new(SystemClock),
             facts: Arc::new(facts(folder.path(), setup)),
         };
@@ -201,8 +206,9 @@ async fn a_port_in_use_is_tried_again() {
     let metrics = metrics();
     let deps = Deps {
         health: metrics.clone().recipient(),
-        metrics: metrics.recipient(),
+        metrics: metrics.clone().recipient(),
         press: Keeper(None).start().recipient(),
+        telemetry: telemetry(&metrics),
         clock: Arc::new(SystemClock),
         facts: Arc::new(facts(world.folder.path(), &setup)),
     };

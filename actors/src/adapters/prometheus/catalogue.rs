@@ -174,6 +174,9 @@ families! {
     live: IntGauge = "sentinel_live" in "1";
     /// Whether the kill switch holds back every order (1) or not (0); also 1 while its file cannot be checked
     halted: IntGauge = "sentinel_halted" in "1";
+    /// Presses of the console's two buttons that were carried out
+    console_presses_total: IntCounterVec = "sentinel_console_presses_total" in "count",
+        by [action: |_| names(&["halt", "resume"], |action| action)];
     /// Whether this daemon holds its account in etcd and may send orders; absent unless it is live with cluster.mode = "guard"
     cluster_leader: ToldGaugeVec = "sentinel_cluster_leader" in "1", by [shard: |_| names(&["account"], |shard| shard)];
     /// For how long orders may be sent without another answer of etcd; absent unless it is live with cluster.mode = "guard"

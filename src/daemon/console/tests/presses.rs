@@ -1,7 +1,7 @@
 //! The two buttons: whose presses count, whose are refused, and what is kept of them.
 
 use super::*;
-use sentinel_actors::adapters::journal::ConsoleReader;
+use sentinel_actors::adapters::{journal::ConsoleReader, prometheus::Format};
 
 const GOOD: [(&str, &str); 3] =
     [("Content-Type", "application/json"), ("X-Sentinel", "1"), ("Sec-Fetch-Site", "same-origin")];
@@ -143,6 +143,12 @@ async fn a_halt_says_who_and_why_and_a_stale_page_cannot_end_it() {
     let rows = rows(&world);
     assert!(rows[0].starts_with("console:@127.0.0.1 halt <img"), "{rows:?}");
     assert_eq!(rows[1..], ["console:@127.0.0.1 ask_resume -", "console:@127.0.0.1 resume -"]);
+    // Of all these presses two were carried out.
+    let text = world.metrics.send(GetMetrics { format: Format::Text, is_gzipped: false }).await.unwrap().unwrap().text;
+    let text = std::str::from_utf8(&text).unwrap();
+    let counts: Vec<_> = text.lines().filter(|line| line.starts_with("sentinel_console_presses_total{")).collect();
+    let count = |action| format!("sentinel_console_presses_total{{action=\"{action}\"}} 1");
+    assert_eq!(counts, [count("halt"), count("resume")]);
 }
 
 #[actix::test]

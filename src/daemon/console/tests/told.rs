@@ -1,7 +1,7 @@
 //! What is old, and how the answers say so: the cycle that is due, and what the gateway told.
 
 use super::*;
-use sentinel_actors::{domain::schedule::Schedule, messages::Event};
+use sentinel_actors::domain::schedule::Schedule;
 use serde_json::Value;
 
 impl World {
