@@ -9,6 +9,7 @@ mod app_state;
 mod assets;
 mod facts;
 mod halt;
+mod link;
 mod press;
 mod reader;
 mod refused;
@@ -27,6 +28,7 @@ use actix_web::{
     web,
 };
 pub use facts::{Facts, SymbolFacts};
+pub use link::ConsoleLink;
 use reader::ReaderThread;
 pub use security::SAFE_HEADERS;
 use sentinel_actors::{
@@ -74,7 +76,7 @@ pub(super) struct Console(Rc<RefCell<State>>);
 
 #[derive(Default)]
 struct State {
-    address: Option<SocketAddr>,
+    link: ConsoleLink,
     server: Option<ServerHandle>,
     reader: ReaderThread,
     is_closed: bool,
@@ -85,7 +87,9 @@ impl Console {
     /// again after each `pause` for as long as the daemon runs.
     pub(super) fn open(config: HttpConfig, deps: Deps, pause: Duration) -> Self {
         warnings::begin();
+        let is_secure = config.protection.as_ref().is_some_and(crate::settings::Protection::has_tls);
         let console = Self::default();
+        console.0.borrow_mut().link = ConsoleLink::new(is_secure);
         let opened = console.clone();
         let first = http::server::listen(&config.host, config.port);
         if let Err(error) = &first {
@@ -93,17 +97,15 @@ impl Console {
             tracing::warn!(error = %error, address, "no console: the address is taken or not this machine's; it is tried again");
         }
         // At once, not in the task, so that the address is known when this returns.
-        let first = first.and_then(|listener| opened.listens(listener, &config));
+        let first = first.and_then(|listener| opened.listens(listener));
         actix_rt::spawn(async move {
             let mut listener = first.ok();
             let attempt = async || {
                 if opened.0.borrow().is_closed {
                     return Ok(true);
                 }
-                let again = || {
-                    http::server::listen(&config.host, config.port)
-                        .and_then(|listener| opened.listens(listener, &config))
-                };
+                let again =
+                    || http::server::listen(&config.host, config.port).and_then(|listener| opened.listens(listener));
                 // A port that is taken was said above.
                 let Ok(listener) = listener.take().map_or_else(again, Ok) else { return Ok(false) };
                 opened.serve(listener, &config, deps.clone()).await.map(|()| true)
@@ -113,10 +115,12 @@ impl Console {
         console
     }
 
-    fn listens(&self, listener: TcpListener, config: &HttpConfig) -> io::Result<TcpListener> {
-        let address = listener.local_addr()?;
-        if self.0.borrow_mut().address.replace(address) != Some(address) {
-            tracing::info!(url = %url(address, config), "the console listens");
+    fn listens(&self, listener: TcpListener) -> io::Result<TcpListener> {
+        let link = self.link();
+        if link.set(listener.local_addr()?)
+            && let Some((url, _)) = link.now()
+        {
+            tracing::info!(url, "the console listens");
         }
         Ok(listener)
     }
@@ -140,7 +144,12 @@ impl Console {
 
     /// Where it listens; `None` while it does not.
     pub(super) fn address(&self) -> Option<SocketAddr> {
-        self.0.borrow().address
+        self.link().address()
+    }
+
+    /// The same, for other threads.
+    pub(super) fn link(&self) -> ConsoleLink {
+        self.0.borrow().link.clone()
     }
 
     /// Closes it, without waiting for browsers that keep their connection, and then the files that it reads.
@@ -177,13 +186,6 @@ async fn until_it_ends(mut attempt: impl AsyncFnMut() -> io::Result<bool>, pause
         }
         tokio::time::sleep(pause).await;
     }
-}
-
-/// Where a person opens it.
-pub fn url(address: SocketAddr, config: &HttpConfig) -> String {
-    let scheme =
-        if config.protection.as_ref().is_some_and(crate::settings::Protection::has_tls) { "https" } else { "http" };
-    format!("{scheme}://{}/console/", SocketAddr::new(crate::net::as_seen_here(address.ip()), address.port()))
 }
 
 fn server(listener: TcpListener, config: &HttpConfig, deps: Deps, reader: ReaderThread) -> io::Result<Server> {

@@ -5,7 +5,10 @@
 
 use actix::{Actor, Arbiter, Context, Handler};
 use actix_web::{HttpResponse, dev::Server, http::header::CONTENT_TYPE, web};
-use sentinel::daemon::http::{Deps, HttpConfig, Landing, serve, serve_routes};
+use sentinel::daemon::{
+    console::ConsoleLink,
+    http::{Deps, HttpConfig, Landing, serve, serve_routes},
+};
 use sentinel_actors::{
     adapters::{
         endpoint::{Breakers, Inflight},
@@ -112,8 +115,8 @@ async fn servers() -> Result<(Bound, Bound), Box<dyn std::error::Error>> {
         protection: None,
     };
     let scheduler = Scheduler.start().recipient();
-    let landing =
-        Landing::new(&BuildInfo { version: String::new(), revision: String::new(), rustc: String::new() }, None);
+    let build = BuildInfo { version: String::new(), revision: String::new(), rustc: String::new() };
+    let landing = Landing::new(build, ConsoleLink::default());
     let deps = Deps { metrics: metrics.clone().recipient(), health: metrics.recipient(), scheduler, snapshot, landing };
     let fixed = serve_routes(&http, move |app| {
         let text = text.clone();

@@ -101,9 +101,8 @@ pub(super) fn open_port(
     scheduler: &Addr<Scheduler>,
     console: &Console,
 ) -> Port {
-    let config = wiring::console_config(settings);
     let deps = Deps {
-        landing: Landing::new(&build_info(), console.address().map(|address| console::url(address, &config))),
+        landing: Landing::new(build_info(), console.link()),
         metrics: metrics.actor.clone().recipient(),
         health: metrics.actor.clone().recipient(),
         scheduler: scheduler.clone().recipient(),

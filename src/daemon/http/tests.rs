@@ -5,6 +5,7 @@ mod compression;
 mod connections;
 
 use super::*;
+use crate::daemon::console::ConsoleLink;
 use actix::{Actor, Addr, Context, Handler, ResponseFuture};
 use actix_web::dev::ServerHandle;
 use sentinel_actors::{
@@ -99,7 +100,7 @@ fn stubs(stub: Stub) -> Deps {
 
 fn landing() -> Landing {
     let build = BuildInfo { version: "0.1.0".into(), revision: "abc1234".into(), rustc: "1.95.0".into() };
-    Landing::new(&build, None)
+    Landing::new(build, ConsoleLink::default())
 }
 
 fn real() -> (Deps, Addr<MetricsActor>) {

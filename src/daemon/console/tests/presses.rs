@@ -144,7 +144,7 @@ async fn a_halt_says_who_and_why_and_a_stale_page_cannot_end_it() {
     assert!(rows[0].starts_with("console:@127.0.0.1 halt <img"), "{rows:?}");
     assert_eq!(rows[1..], ["console:@127.0.0.1 ask_resume -", "console:@127.0.0.1 resume -"]);
     // Of all these presses two were carried out.
-    let text = world.metrics.send(GetMetrics { format: Format::Text, is_gzipped: false }).await.unwrap().unwrap().text;
+    let text = world.metrics.send(GetMetrics { format: Format::Text, is_gzipped: false }).await.unwrap().text;
     let text = std::str::from_utf8(&text).unwrap();
     let counts: Vec<_> = text.lines().filter(|line| line.starts_with("sentinel_console_presses_total{")).collect();
     let count = |action| format!("sentinel_console_presses_total{{action=\"{action}\"}} 1");
