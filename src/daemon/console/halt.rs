@@ -64,10 +64,11 @@ struct Last {
 }
 
 impl HaltWatch {
-    /// Of this file. Numbers begin with the daemon's start, so that none of an earlier daemon comes again.
-    pub fn new(path: Option<PathBuf>, failures_max: u32, started: Duration) -> Self {
+    /// Of this file. Numbers begin with the seconds of `now`, since the unix epoch, so that none of an earlier server comes
+    /// again, of this daemon or of another one.
+    pub fn new(path: Option<PathBuf>, failures_max: u32, now: Duration) -> Self {
         let found = find(path.as_deref());
-        let last = Last { generation: started.as_secs(), found, latch: None };
+        let last = Last { generation: now.as_secs(), found, latch: None };
         Self { path, failures_max, last: RefCell::new(last) }
     }
 

@@ -64,12 +64,15 @@ struct Setup {
     is_writable: bool,
     is_live: bool,
     schedule: &'static str,
+    /// How long the daemon has been running.
+    up: Duration,
 }
 
 impl Default for Setup {
     fn default() -> Self {
         let (users, hosts, is_live) = (false, Vec::new(), false);
-        Self { users, hosts, has_halt_file: true, is_writable: true, is_live, schedule: "58 * * * * *" }
+        let (schedule, up) = ("58 * * * * *", Duration::ZERO);
+        Self { users, hosts, has_halt_file: true, is_writable: true, is_live, schedule, up }
     }
 }
 
@@ -96,7 +99,7 @@ fn facts(folder: &Path, setup: &Setup) -> Facts {
         is_back_to_back: false,
         period: Duration::from_secs(60),
         step: Duration::from_secs(60),
-        started: SystemClock.now(),
+        started: SystemClock.now() - setup.up,
         symbols: vec![SymbolFacts { name: "EURUSD".into(), gateway_name: "EURUSDm".into(), digits: 5, threshold: 0.6 }],
         halt_file: setup.has_halt_file.then(|| folder.join("halt")),
         failures_max: 3,

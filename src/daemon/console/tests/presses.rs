@@ -152,6 +152,15 @@ async fn a_halt_says_who_and_why_and_a_stale_page_cannot_end_it() {
 }
 
 #[actix::test]
+async fn a_server_that_was_started_again_gives_no_number_twice() {
+    let now = SystemClock.now().as_secs();
+    let world = World::new(&Setup { up: Duration::from_secs(3_600), ..Setup::default() });
+    let (_, answer) = world.good("halt", "", r#"{"reason":"x"}"#).await;
+    let generation = answer["halt"]["generation"].as_u64().unwrap();
+    assert!(generation > now, "counted from the server's start, not from the daemon's: {generation}");
+}
+
+#[actix::test]
 async fn a_resume_that_was_not_carried_out_is_none_in_the_journal() {
     let world = World::new(&Setup::default());
     // It halts, and cannot be removed as a file.
