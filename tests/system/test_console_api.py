@@ -17,6 +17,7 @@ from parts.daemon import free_port, wait_until
 from parts.harness import variables
 from parts.preload import preload
 from parts.secured_daemon import CHEAP, PASSWORD, basic
+from parts.tables import keep
 
 HOSTILE = "<img src=x onerror=alert(1)>\"'</script>"
 PRESS = {"Content-Type": "application/json", "X-Sentinel": "1", "Sec-Fetch-Site": "same-origin"}
@@ -275,13 +276,22 @@ def test_a_console_port_that_is_taken_stops_nothing(harness):
 
 
 def test_answers_are_quick(running):
-    """99 of 100: Now within 20 ms; 1,000 candles with marks (two pages each of bars and odds) within 100 ms."""
+    """Beside other tests: half of Now within 40 ms, of 1,000 candles with marks (two pages each of bars and odds) within 400 ms."""
     _, console, _ = running
     now = timed(lambda: console.get("now"), 200)
     chart = timed(lambda: candles(console), 60)
     print(f"Now: p50 {now[0]:.1f} ms, p99 {now[1]:.1f} ms; 1,000 candles with marks: p50 {chart[0]:.1f} ms, p99 {chart[1]:.1f} ms")
-    # An unoptimised binary on a machine with other work; the bounds of the specification hold for `dist`.
     assert now[0] < 40 and chart[0] < 400
+
+
+@pytest.mark.full
+def test_99_of_100_answers_are_in_time(running):
+    """The binary that INF runs, measured alone: Now within 20 ms, 1,000 candles with marks within 100 ms, in the usual of five rounds."""
+    _, console, _ = running
+    rounds = [(timed(lambda: console.get("now"), 200)[1], timed(lambda: candles(console), 100)[1]) for _ in range(5)]
+    now, chart = (statistics.median(each) for each in zip(*rounds))
+    keep("console", f"| the console's answers, 99 of 100 | Now {now:.1f} ms | 1,000 candles with marks {chart:.1f} ms |\n")
+    assert now <= 20 and chart <= 100, rounds
 
 
 def candles(console: Console):
